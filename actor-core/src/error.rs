@@ -1,0 +1,204 @@
+//! What can go wrong for a caller, sorted by what the caller can do about it.
+//! A message that was not sent comes back.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::exit::Exit;
+
+/// A message was not accepted. Every variant gives it back.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError<M> {
+    /// The mailbox, or the way to it, has no room. Wait with
+    /// [`send`](crate::ActorRef::send), or shed load.
+    Full(M),
+    /// The actor drains, stops or has stopped. Look it up again.
+    Stopped(M),
+    /// There is no session with the actor's node. Look it up again.
+    NotConnected(M),
+    /// The message cannot go to another node: its encoded form is over the
+    /// limit, or it has none. Nothing about the actor is wrong.
+    Unsendable(M, Arc<str>),
+}
+
+impl<M> SendError<M> {
+    /// The message.
+    pub fn into_message(self) -> M {
+        match self {
+            Self::Full(m) | Self::Stopped(m) | Self::NotConnected(m) | Self::Unsendable(m, _) => m,
+        }
+    }
+
+    /// The same failure about another form of the message.
+    pub fn map<N>(self, f: impl FnOnce(M) -> N) -> SendError<N> {
+        match self {
+            Self::Full(m) => SendError::Full(f(m)),
+            Self::Stopped(m) => SendError::Stopped(f(m)),
+            Self::NotConnected(m) => SendError::NotConnected(f(m)),
+            Self::Unsendable(m, why) => SendError::Unsendable(f(m), why),
+        }
+    }
+}
+
+impl<M> fmt::Display for SendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(_) => f.write_str("not sent: there is no room"),
+            Self::Stopped(_) => f.write_str("not sent: the actor takes no more messages"),
+            Self::NotConnected(_) => f.write_str("not sent: there is no session with the actor's node"),
+            Self::Unsendable(_, why) => write!(f, "not sent: {why}"),
+        }
+    }
+}
+
+/// The message itself need not be printable.
+impl<M> fmt::Debug for SendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SendError({self})")
+    }
+}
+
+impl<M> std::error::Error for SendError<M> {}
+
+/// A call got no answer. The variant says whether the call may have run.
+#[derive(Clone, PartialEq, Eq)]
+pub enum CallError<M> {
+    /// It never left; the message comes back.
+    NotSent(SendError<M>),
+    /// It left, and this became of it.
+    Failed(CallFailure),
+}
+
+impl<M> CallError<M> {
+    /// Whether it is certain that no handler saw the call.
+    pub fn never_ran(&self) -> bool {
+        match self {
+            Self::NotSent(_) => true,
+            Self::Failed(failure) => failure.never_ran(),
+        }
+    }
+
+    /// What became of a call that left.
+    pub fn failure(&self) -> Option<&CallFailure> {
+        match self {
+            Self::NotSent(_) => None,
+            Self::Failed(failure) => Some(failure),
+        }
+    }
+}
+
+impl<M> fmt::Display for CallError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotSent(error) => error.fmt(f),
+            Self::Failed(failure) => failure.fmt(f),
+        }
+    }
+}
+
+impl<M> fmt::Debug for CallError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CallError({self})")
+    }
+}
+
+impl<M> std::error::Error for CallError<M> {}
+
+impl<M> From<SendError<M>> for CallError<M> {
+    fn from(error: SendError<M>) -> Self {
+        Self::NotSent(error)
+    }
+}
+
+impl<M> From<CallFailure> for CallError<M> {
+    fn from(failure: CallFailure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// What became of a call that was sent but not answered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallFailure {
+    /// The other side refused it; it never ran.
+    #[error("rejected: {0}")]
+    Rejected(Rejection),
+    /// Its deadline had passed when its turn came; it never ran.
+    #[error("expired before it ran")]
+    Expired,
+    /// The actor dropped the reply port: it chose not to answer, failed, or
+    /// stopped with the call in its queue.
+    #[error("the actor did not answer")]
+    NoReply,
+    /// No answer came within the caller's own time; it may have run, or may yet.
+    #[error("no answer within {0:?}")]
+    TimedOut(Duration),
+    /// The session to the actor's node was lost after the call had left; it may
+    /// have run.
+    #[error("the session was lost; the call may have run")]
+    Unknown,
+    /// An answer came that could not be read; the call ran.
+    #[error("the answer could not be read: {0}")]
+    BadReply(Arc<str>),
+}
+
+impl CallFailure {
+    /// Whether it is certain that no handler saw the call.
+    pub fn never_ran(&self) -> bool {
+        matches!(self, Self::Rejected(_) | Self::Expired)
+    }
+}
+
+/// Why the other side refused a call before it ran.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// It knows no such actor, or does not publish it.
+    #[error("there is no such actor")]
+    NoSuchActor,
+    /// The actor drains, stops or has stopped.
+    #[error("the actor takes no more messages")]
+    Stopped,
+    /// There was no room.
+    #[error("there is no room")]
+    Full,
+    /// The caller's node may not do this.
+    #[error("forbidden")]
+    Forbidden,
+    /// The bytes are not a message of that actor.
+    #[error("the message could not be read: {0}")]
+    Undecodable(Arc<str>),
+}
+
+/// An actor was not started. Its name is free again and no task is left.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// Another actor of the system holds the name.
+    #[error("the name {0:?} is taken")]
+    NameTaken(Arc<str>),
+    /// `pre_start` returned an error, panicked, or the actor was killed or
+    /// stopped while it ran.
+    #[error("the actor did not start: {0}")]
+    Startup(Exit),
+    /// The supervisor is draining, stopping or stopped.
+    #[error("the supervisor is shutting down")]
+    SupervisorStopping,
+    /// The actor's system is shutting down.
+    #[error("the actor system is shutting down")]
+    SystemStopping,
+    /// The options cannot be used.
+    #[error("unusable option: {0}")]
+    Options(&'static str),
+}
+
+/// A control operation did not reach its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// The actor had not stopped within the time given; it goes on.
+    #[error("the actor had not stopped within {0:?}")]
+    TimedOut(Duration),
+}

@@ -1,0 +1,74 @@
+//! Why an actor is no more: a value that travels, not a callback.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+/// What a hook may fail with: any error, boxed. `?` converts.
+pub type ActorError = Box<dyn Error + Send + Sync + 'static>;
+
+/// How an actor's life ended. Everyone who waits, watches or supervises gets the
+/// same value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Exit {
+    /// It was asked to stop, and did after the message in hand.
+    Stopped(Option<Arc<str>>),
+    /// It was asked to drain, and handled everything it had accepted.
+    Drained,
+    /// It was killed at an await point; `post_stop` did not run.
+    Killed,
+    /// A hook returned an error; this is its text.
+    Failed(Arc<str>),
+    /// A hook panicked; this is the text of the panic.
+    Panicked(Arc<str>),
+    /// Its task was dropped from outside: the runtime shut down.
+    Cancelled,
+    /// Nobody knows: the session to the node it lives on was lost, or the node
+    /// does not know the actor any more.
+    Unreachable,
+}
+
+impl Exit {
+    /// Whether the actor ended by its own fault: an error or a panic.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Exit::Failed(_) | Exit::Panicked(_))
+    }
+
+    /// A failure that carries the text of an error and of its sources.
+    pub fn failed(error: &ActorError) -> Self {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text.push_str(": ");
+            text.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        Exit::Failed(text.into())
+    }
+
+    /// A panic that carries its text, where the payload is text.
+    pub(crate) fn panicked(payload: &(dyn std::any::Any + Send)) -> Self {
+        let text = payload
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("a payload that is not text");
+        Exit::Panicked(text.into())
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Exit::Stopped(None) => f.write_str("stopped"),
+            Exit::Stopped(Some(reason)) => write!(f, "stopped: {reason}"),
+            Exit::Drained => f.write_str("drained"),
+            Exit::Killed => f.write_str("killed"),
+            Exit::Failed(text) => write!(f, "failed: {text}"),
+            Exit::Panicked(text) => write!(f, "panicked: {text}"),
+            Exit::Cancelled => f.write_str("its task was cancelled"),
+            Exit::Unreachable => f.write_str("unreachable"),
+        }
+    }
+}
