@@ -186,9 +186,9 @@ pub enum SpawnError {
     /// The supervisor is draining, stopping or stopped.
     #[error("the supervisor is shutting down")]
     SupervisorStopping,
-    /// The actor's system is shutting down.
-    #[error("the actor system is shutting down")]
-    SystemStopping,
+    /// The thread that a local actor was to run on is gone.
+    #[error("the actor's thread is gone")]
+    ThreadGone,
     /// The options cannot be used.
     #[error("unusable option: {0}")]
     Options(&'static str),

@@ -1,13 +1,100 @@
-//! Run actors in this process.
+//! Run actors in this process: typed, supervised, with bounded mailboxes.
+//!
+//! An [`Actor`] handles one message at a time over a state of its own. Spawning
+//! it gives an [`ActorRef`], the typed address that messages are sent to:
+//!
+//! ```
+//! use actor_core::{Actor, ActorError, ActorRef, ReplyPort, Spawn, call, cast};
+//!
+//! struct Counter;
+//!
+//! enum Message {
+//!     Add(u64),
+//!     Get(ReplyPort<u64>),
+//! }
+//!
+//! impl Actor for Counter {
+//!     type Msg = Message;
+//!     type State = u64;
+//!     type Arguments = ();
+//!
+//!     async fn pre_start(&self, _: &ActorRef<Message>, _: ()) -> Result<u64, ActorError> {
+//!         Ok(0)
+//!     }
+//!
+//!     async fn handle(&self, _: &ActorRef<Message>, message: Message, n: &mut u64) -> Result<(), ActorError> {
+//!         match message {
+//!             Message::Add(by) => *n += by,
+//!             Message::Get(port) => drop(port.send(*n)),
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let counter = Counter.spawn(()).await?;
+//! cast!(counter, Message::Add(3))?;
+//! assert_eq!(call!(counter, Message::Get)?, 3);
+//! counter.stop_and_wait(None, None).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What holds
+//!
+//! * One hook of an actor runs at a time; messages of one sender arrive in order.
+//! * A kill comes before a stop, a stop before supervision events, those before
+//!   messages. A stop drops the queue, a drain finishes it.
+//! * A full mailbox makes [`ActorRef::send`] wait and [`ActorRef::cast`] give the
+//!   message back. Stop, kill and supervision are never held up by it.
+//! * An actor that ends frees its name, then runs `post_stop`, then kills its
+//!   children, then tells those who watch and supervise it.
+//!
+//! This crate knows nothing of networks, disks or serialization. Time, tasks and
+//! randomness come from an [`Executor`].
 
+mod actor;
+mod address;
 pub mod error;
-pub mod exit;
+mod event;
+pub mod executor;
+mod exit;
+mod groups;
 pub mod id;
-pub mod reply;
-pub mod time;
+mod lifecycle;
+pub mod limits;
+mod links;
+mod macros;
+mod mailbox;
+mod registry;
+mod reply;
+mod runtime;
+mod sync;
+mod system;
+mod time;
 
+pub use actor::{Actor, LocalActor};
+pub use address::{
+    ActorCell, ActorRef, Control, ControlRequest, Deliver, ExitListener, ForeignControl, WatchId,
+    WeakActorCell, WeakActorRef,
+};
 pub use error::{CallError, CallFailure, Rejection, SendError, SpawnError, WaitError};
+pub use event::{BoxedState, SupervisionEvent};
+pub use executor::Executor;
 pub use exit::{ActorError, Exit};
+pub use groups::{Groups, JoinError};
 pub use id::{ActorId, Incarnation};
+pub use lifecycle::Status;
+pub use links::LinkError;
+pub use mailbox::Capacity;
 pub use reply::{Answer, ReplyFuture, ReplyPort};
+pub use runtime::{LocalSpawner, Spawn, SpawnOptions};
+pub use system::ActorSystem;
 pub use time::Instant;
+
+/// The local actor of the [current](ActorSystem::current) system that holds a
+/// name.
+pub fn where_is(name: &str) -> Option<ActorCell> {
+    ActorSystem::current().where_is(name)
+}

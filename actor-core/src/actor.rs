@@ -1,0 +1,265 @@
+//! The traits a user writes: [`Actor`], and [`LocalActor`] for what cannot leave
+//! its thread. Nothing here runs them.
+
+use std::future::Future;
+
+use crate::address::ActorRef;
+use crate::event::SupervisionEvent;
+use crate::exit::ActorError;
+
+/// An actor: hooks that run one at a time over a state of their own.
+///
+/// `&self` is configuration and never changes; `&mut State` is what messages
+/// change. Write the hooks as plain `async fn`s. An error or a panic in any hook
+/// ends the actor and is told to its supervisor.
+///
+/// The order is `pre_start`, `post_start`, then `handle` and
+/// `handle_supervisor_evt` as things come, then `post_stop`.
+///
+/// ```
+/// use actor_core::{Actor, ActorError, ActorRef, ReplyPort};
+///
+/// struct Counter;
+///
+/// enum Message {
+///     Add(u64),
+///     Get(ReplyPort<u64>),
+/// }
+///
+/// impl Actor for Counter {
+///     type Msg = Message;
+///     type State = u64;
+///     type Arguments = u64;
+///
+///     async fn pre_start(&self, _: &ActorRef<Message>, start: u64) -> Result<u64, ActorError> {
+///         Ok(start)
+///     }
+///
+///     async fn handle(&self, _: &ActorRef<Message>, message: Message, n: &mut u64) -> Result<(), ActorError> {
+///         match message {
+///             Message::Add(by) => *n += by,
+///             Message::Get(port) => drop(port.send(*n)),
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
+pub trait Actor: Sized + Send + Sync + 'static {
+    /// What it handles; usually an enum.
+    type Msg: Send + 'static;
+    /// What it changes.
+    type State: Send + 'static;
+    /// What it starts from.
+    type Arguments: Send + 'static;
+
+    /// Builds the state. Whoever spawns the actor waits for this; messages sent
+    /// meanwhile queue.
+    ///
+    /// # Errors
+    ///
+    /// Any error goes to the spawner and nobody else; the actor never was.
+    fn pre_start(
+        &self,
+        myself: &ActorRef<Self::Msg>,
+        arguments: Self::Arguments,
+    ) -> impl Future<Output = Result<Self::State, ActorError>> + Send;
+
+    /// Runs once before the first message. The supervisor, if any, is linked.
+    ///
+    /// # Errors
+    ///
+    /// Any error ends the actor.
+    fn post_start(
+        &self,
+        myself: &ActorRef<Self::Msg>,
+        state: &mut Self::State,
+    ) -> impl Future<Output = Result<(), ActorError>> + Send {
+        let _ = (myself, state);
+        async { Ok(()) }
+    }
+
+    /// Handles one message.
+    ///
+    /// # Errors
+    ///
+    /// Any error ends the actor.
+    fn handle(
+        &self,
+        myself: &ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut Self::State,
+    ) -> impl Future<Output = Result<(), ActorError>> + Send {
+        let _ = (myself, message, state);
+        async { Ok(()) }
+    }
+
+    /// Handles news of a child or of a watched actor. Unless overridden, the end
+    /// of a child stops this actor too, so deaths climb the tree.
+    ///
+    /// # Errors
+    ///
+    /// Any error ends the actor.
+    fn handle_supervisor_evt(
+        &self,
+        myself: &ActorRef<Self::Msg>,
+        event: SupervisionEvent,
+        state: &mut Self::State,
+    ) -> impl Future<Output = Result<(), ActorError>> + Send {
+        let _ = state;
+        stop_with_child(myself, &event);
+        async { Ok(()) }
+    }
+
+    /// Cleans up after a stop or a drain. The actor's name is free already. Does
+    /// not run after a kill, an error or a panic.
+    ///
+    /// # Errors
+    ///
+    /// Any error makes the end a failure.
+    fn post_stop(
+        &self,
+        myself: &ActorRef<Self::Msg>,
+        state: &mut Self::State,
+    ) -> impl Future<Output = Result<(), ActorError>> + Send {
+        let _ = (myself, state);
+        async { Ok(()) }
+    }
+}
+
+/// An [`Actor`] that may hold what cannot leave its thread, such as an `Rc`.
+///
+/// Every `Actor` is one. The actor is built on its thread, see
+/// [`LocalSpawner`](crate::LocalSpawner); its messages and arguments cross
+/// threads and are `Send` all the same. The hooks are as in [`Actor`].
+pub trait LocalActor: Sized + 'static {
+    /// What it handles; usually an enum.
+    type Msg: Send + 'static;
+    /// What it changes.
+    type State: 'static;
+    /// What it starts from.
+    type Arguments: Send + 'static;
+
+    /// See [`Actor::pre_start`].
+    ///
+    /// # Errors
+    ///
+    /// Any error goes to the spawner and nobody else; the actor never was.
+    fn pre_start(
+        &self,
+        myself: &ActorRef<Self::Msg>,
+        arguments: Self::Arguments,
+    ) -> impl Future<Output = Result<Self::State, ActorError>>;
+
+    /// See [`Actor::post_start`].
+    ///
+    /// # Errors
+    ///
+    /// Any error ends the actor.
+    fn post_start(
+        &self,
+        myself: &ActorRef<Self::Msg>,
+        state: &mut Self::State,
+    ) -> impl Future<Output = Result<(), ActorError>> {
+        let _ = (myself, state);
+        async { Ok(()) }
+    }
+
+    /// See [`Actor::handle`].
+    ///
+    /// # Errors
+    ///
+    /// Any error ends the actor.
+    fn handle(
+        &self,
+        myself: &ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut Self::State,
+    ) -> impl Future<Output = Result<(), ActorError>> {
+        let _ = (myself, message, state);
+        async { Ok(()) }
+    }
+
+    /// See [`Actor::handle_supervisor_evt`].
+    ///
+    /// # Errors
+    ///
+    /// Any error ends the actor.
+    fn handle_supervisor_evt(
+        &self,
+        myself: &ActorRef<Self::Msg>,
+        event: SupervisionEvent,
+        state: &mut Self::State,
+    ) -> impl Future<Output = Result<(), ActorError>> {
+        let _ = state;
+        stop_with_child(myself, &event);
+        async { Ok(()) }
+    }
+
+    /// See [`Actor::post_stop`].
+    ///
+    /// # Errors
+    ///
+    /// Any error makes the end a failure.
+    fn post_stop(
+        &self,
+        myself: &ActorRef<Self::Msg>,
+        state: &mut Self::State,
+    ) -> impl Future<Output = Result<(), ActorError>> {
+        let _ = (myself, state);
+        async { Ok(()) }
+    }
+}
+
+impl<A: Actor> LocalActor for A {
+    type Msg = A::Msg;
+    type State = A::State;
+    type Arguments = A::Arguments;
+
+    fn pre_start(
+        &self,
+        myself: &ActorRef<Self::Msg>,
+        arguments: Self::Arguments,
+    ) -> impl Future<Output = Result<Self::State, ActorError>> {
+        Actor::pre_start(self, myself, arguments)
+    }
+
+    fn post_start(
+        &self,
+        myself: &ActorRef<Self::Msg>,
+        state: &mut Self::State,
+    ) -> impl Future<Output = Result<(), ActorError>> {
+        Actor::post_start(self, myself, state)
+    }
+
+    fn handle(
+        &self,
+        myself: &ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut Self::State,
+    ) -> impl Future<Output = Result<(), ActorError>> {
+        Actor::handle(self, myself, message, state)
+    }
+
+    fn handle_supervisor_evt(
+        &self,
+        myself: &ActorRef<Self::Msg>,
+        event: SupervisionEvent,
+        state: &mut Self::State,
+    ) -> impl Future<Output = Result<(), ActorError>> {
+        Actor::handle_supervisor_evt(self, myself, event, state)
+    }
+
+    fn post_stop(
+        &self,
+        myself: &ActorRef<Self::Msg>,
+        state: &mut Self::State,
+    ) -> impl Future<Output = Result<(), ActorError>> {
+        Actor::post_stop(self, myself, state)
+    }
+}
+
+fn stop_with_child<M: 'static>(myself: &ActorRef<M>, event: &SupervisionEvent) {
+    if let SupervisionEvent::Terminated { actor, .. } | SupervisionEvent::Failed { actor, .. } = event {
+        myself.stop(Some(&format!("child {} ended", actor.id())));
+    }
+}

@@ -1,0 +1,88 @@
+//! Tokio and the operating system: the only file that calls them.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, LocalSet};
+
+use super::{LocalJob, LocalRuntime};
+use crate::time::Instant;
+
+/// Tokio, either one runtime or whichever is current.
+#[derive(Clone)]
+pub(super) struct TokioRuntime {
+    handle: Option<Handle>,
+    /// Tokio's clock, so that `tokio::time::pause` holds for actors too.
+    beginning: tokio::time::Instant,
+}
+
+impl TokioRuntime {
+    pub(super) fn ambient() -> Self {
+        Self { handle: None, beginning: tokio::time::Instant::now() }
+    }
+
+    pub(super) fn on(handle: Handle) -> Self {
+        Self { handle: Some(handle), beginning: tokio::time::Instant::now() }
+    }
+
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        match &self.handle {
+            Some(handle) => handle.spawn(task),
+            None => tokio::spawn(task),
+        }
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        Instant::from_elapsed(self.beginning.elapsed())
+    }
+
+    pub(super) fn sleep_until(&self, deadline: Instant) -> tokio::time::Sleep {
+        let _entered = self.handle.as_ref().map(Handle::enter);
+        tokio::time::sleep_until(self.beginning + deadline.elapsed())
+    }
+}
+
+pub(super) fn unix_time() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
+
+pub(super) fn fill_random(buffer: &mut [u8]) {
+    getrandom::fill(buffer).expect("the operating system gives random bytes");
+}
+
+/// A thread with a single-threaded tokio runtime and a set of local tasks.
+pub(super) fn local_thread(name: &str) -> io::Result<Arc<dyn LocalRuntime>> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    // Unbounded: an entry is a spawn in progress, and whoever spawns waits for it.
+    let (jobs, inbox) = mpsc::unbounded_channel();
+    thread::Builder::new().name(name.to_owned()).spawn(move || serve(&runtime, inbox))?;
+    Ok(Arc::new(TokioLocal { jobs }))
+}
+
+fn serve(runtime: &tokio::runtime::Runtime, mut inbox: mpsc::UnboundedReceiver<LocalJob>) {
+    let tasks = LocalSet::new();
+    tasks.block_on(runtime, async {
+        while let Some(job) = inbox.recv().await {
+            tokio::task::spawn_local(job());
+        }
+    });
+    // No handle is left; the tasks still running decide how long the thread lives.
+    runtime.block_on(tasks);
+}
+
+struct TokioLocal {
+    jobs: mpsc::UnboundedSender<LocalJob>,
+}
+
+impl LocalRuntime for TokioLocal {
+    fn spawn(&self, job: LocalJob) {
+        // The thread reads until the last handle is gone, and this is a handle; if
+        // it died all the same, the job is dropped, which its waiter sees.
+        drop(self.jobs.send(job));
+    }
+}

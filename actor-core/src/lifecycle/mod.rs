@@ -1,0 +1,138 @@
+//! An actor's phases and what it does next: decided here from one word, acted on
+//! in `runtime/`. Pure; no clock, no lock, no task.
+//!
+//! ```text
+//!  Unstarted ─► Starting ─► Running ──────────► Stopping ─► Stopped
+//!                  │           └─► Draining ─────►│
+//!                  └──── failed, killed ─────────►┘
+//! ```
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+/// Where an actor is in its life. It only ever moves forward, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// It exists; `pre_start` has not begun.
+    Unstarted,
+    /// `pre_start` or `post_start` runs. Messages queue.
+    Starting,
+    /// It handles messages.
+    Running,
+    /// It handles what it had accepted, and accepts no more.
+    Draining,
+    /// It has given its names back; `post_stop` runs.
+    Stopping,
+    /// It is gone, and so is its state.
+    Stopped,
+}
+
+impl Status {
+    /// Whether messages are accepted.
+    pub fn admits(self) -> bool {
+        self < Status::Draining
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// What the actor does before it looks again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// End now, wherever the hook in hand stands.
+    Kill,
+    /// End after the hook in hand.
+    Stop,
+    /// Handle one supervision event.
+    Supervise,
+    /// Handle one message, or wait for one.
+    Receive,
+}
+
+/// A thing that was asked of an actor, or holds for it. Once set, the requests
+/// stay set; `SUPERVISION` is cleared when no event is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Flag {
+    /// It must end at once.
+    Kill = 1 << 3,
+    /// It must end after the hook in hand.
+    Stop = 1 << 4,
+    /// It must end after what it has accepted.
+    Drain = 1 << 5,
+    /// Supervision events wait.
+    Supervision = 1 << 6,
+    /// It is, or was, a member of a group.
+    Grouped = 1 << 7,
+}
+
+/// Phase and flags of one actor in one word: whoever changes it knows exactly
+/// what it was before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Word(u32);
+
+impl Word {
+    const PHASE_MASK: u32 = 0b111;
+    pub(crate) const NEW: Word = Word(Status::Unstarted as u32);
+
+    pub(crate) const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    pub(crate) const fn bits(self) -> u32 {
+        self.0
+    }
+
+    pub(crate) const fn has(self, flag: Flag) -> bool {
+        self.0 & flag as u32 != 0
+    }
+
+    /// The status that outsiders see. Draining is not a phase of its own but
+    /// what a running actor is called that was asked to drain.
+    pub(crate) const fn status(self) -> Status {
+        match self.0 & Self::PHASE_MASK {
+            0 => Status::Unstarted,
+            1 => Status::Starting,
+            2 if self.has(Flag::Drain) => Status::Draining,
+            2 | 3 => Status::Running,
+            4 => Status::Stopping,
+            _ => Status::Stopped,
+        }
+    }
+
+    /// Whether a message may still be accepted.
+    pub(crate) fn admits(self) -> bool {
+        !self.has(Flag::Drain) && self.status().admits()
+    }
+
+    /// Kill before stop, stop before supervision, supervision before messages.
+    pub(crate) const fn next_turn(self) -> Turn {
+        if self.has(Flag::Kill) {
+            Turn::Kill
+        } else if self.has(Flag::Stop) {
+            Turn::Stop
+        } else if self.has(Flag::Supervision) {
+            Turn::Supervise
+        } else {
+            Turn::Receive
+        }
+    }
+
+    /// The word in a later phase; `None` if it is there already or beyond.
+    pub(crate) fn advanced_to(self, status: Status) -> Option<Word> {
+        let phase = self.0 & Self::PHASE_MASK;
+        (phase < status as u32).then_some(Word((self.0 & !Self::PHASE_MASK) | status as u32))
+    }
+}
+
+impl fmt::Debug for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Word({}, {:#b})", self.status(), self.0 & !Self::PHASE_MASK)
+    }
+}

@@ -1,0 +1,15 @@
+//! Every bound of this crate, named, with its default and what happens when it
+//! is met.
+
+/// How many messages a mailbox holds unless its actor was given another
+/// capacity. Room is not allocated before it is used. A full mailbox makes
+/// [`send`](crate::ActorRef::send) wait and [`cast`](crate::ActorRef::cast) fail.
+pub const MAILBOX_CAPACITY_DEFAULT: usize = 65_536;
+
+/// The largest capacity a bounded mailbox can be given; a larger one is an error
+/// when the actor is spawned.
+pub const MAILBOX_CAPACITY_MAX: usize = 1 << 32;
+
+/// The longest actor or group name, in bytes; a longer one is an error when the
+/// actor is spawned or joins.
+pub const NAME_BYTES_MAX: usize = 255;

@@ -1,0 +1,18 @@
+//! Running actors: one loop, two doors.
+//!
+//! ```text
+//!  spawn (Actor) ──────┐                      ┌─ killed, panicked, cancelled ─┐
+//!                      ├─► start ─► drive ────┤                               ├─► exit
+//!  spawn_local ────────┘   pre_start          └─ stopped, drained: post_stop ─┘
+//! ```
+
+mod boundary;
+mod drive;
+mod exit;
+mod killable;
+mod spawn;
+mod spawn_local;
+
+pub(crate) use self::boundary::current_system;
+pub use self::spawn::{Spawn, SpawnOptions};
+pub use self::spawn_local::LocalSpawner;

@@ -1,0 +1,168 @@
+//! The door for actors that may move between threads.
+
+use std::future::Future;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use super::drive::{Unstarted, drive, start};
+use super::exit::ExitGuard;
+use crate::actor::{Actor, LocalActor};
+use crate::address::{ActorCell, ActorRef};
+use crate::error::SpawnError;
+use crate::event::BoxedState;
+use crate::limits::MAILBOX_CAPACITY_MAX;
+use crate::mailbox::Capacity;
+use crate::registry::is_usable;
+use crate::system::ActorSystem;
+
+/// How an actor is spawned: its name, its supervisor, its mailbox.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct SpawnOptions {
+    name: Option<Arc<str>>,
+    supervisor: Option<ActorCell>,
+    mailbox: Option<Capacity>,
+}
+
+impl SpawnOptions {
+    /// No name, no supervisor, the system's default mailbox.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Gives the actor a name, which no other actor of the system may hold.
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Links the actor to a supervisor once `pre_start` has succeeded.
+    pub fn supervisor(mut self, supervisor: &ActorCell) -> Self {
+        self.supervisor = Some(supervisor.clone());
+        self
+    }
+
+    /// Bounds the mailbox; see [`Capacity`].
+    pub fn mailbox(mut self, capacity: Capacity) -> Self {
+        self.mailbox = Some(capacity);
+        self
+    }
+
+    fn check(&self) -> Result<(), SpawnError> {
+        if self.name.as_deref().is_some_and(|name| !is_usable(name)) {
+            return Err(SpawnError::Options("the name is empty, too long, or holds control characters"));
+        }
+        if matches!(self.mailbox, Some(Capacity::Bounded(n)) if n.get() > MAILBOX_CAPACITY_MAX) {
+            return Err(SpawnError::Options("the mailbox capacity is over the limit"));
+        }
+        Ok(())
+    }
+
+    /// Makes the actor's cell and claims its name.
+    pub(super) fn unstarted<A: LocalActor>(
+        self,
+        system: ActorSystem,
+        actor: A,
+    ) -> Result<(Unstarted<A>, Option<ActorCell>), SpawnError> {
+        self.check()?;
+        let capacity = self.mailbox.unwrap_or_else(|| system.default_mailbox());
+        let executor = system.executor().clone();
+        let (myself, mailbox) = ActorRef::local(system.next_id(), self.name.clone(), executor, capacity);
+        let cell = myself.cell();
+        if let Some(name) = self.name {
+            let claimed = system.registry().claim(name.clone(), cell.clone());
+            claimed.map_err(|_| SpawnError::NameTaken(name))?;
+        }
+        let guard = ExitGuard::new(cell, system.clone());
+        Ok((Unstarted { actor, myself, mailbox, system, guard }, self.supervisor))
+    }
+}
+
+/// Shorthand for a bounded capacity.
+///
+/// # Errors
+///
+/// Zero cannot be a capacity.
+impl TryFrom<usize> for Capacity {
+    type Error = SpawnError;
+
+    fn try_from(messages: usize) -> Result<Self, SpawnError> {
+        let capacity =
+            NonZeroUsize::new(messages).ok_or(SpawnError::Options("a mailbox of capacity zero"))?;
+        Ok(Self::Bounded(capacity))
+    }
+}
+
+impl ActorSystem {
+    /// Starts an actor and waits until its `pre_start` has succeeded, which runs
+    /// in the caller's task. Dropping the future before it is ready leaves
+    /// nothing behind.
+    ///
+    /// # Errors
+    ///
+    /// See [`SpawnError`]; nothing of the actor is left.
+    ///
+    /// # Panics
+    ///
+    /// If the system is on tokio and no runtime is current.
+    pub fn spawn<A: Actor>(
+        &self,
+        actor: A,
+        arguments: A::Arguments,
+        options: SpawnOptions,
+    ) -> impl Future<Output = Result<ActorRef<A::Msg>, SpawnError>> + Send + use<A> {
+        let system = self.clone();
+        async move {
+            let (unstarted, supervisor) = options.unstarted(system.clone(), actor)?;
+            let myself = unstarted.myself.clone();
+            let keep = |state: A::State| Some(BoxedState::new(state));
+            let started = start(unstarted, arguments, supervisor, keep).await?;
+            system.executor().spawn(drive(started)).detach();
+            Ok(myself)
+        }
+    }
+}
+
+/// Short forms of [`ActorSystem::spawn`] on the [current](ActorSystem::current)
+/// system: an actor's own inside its hooks, the process's default elsewhere.
+pub trait Spawn: Actor {
+    /// Starts the actor without a name or a supervisor.
+    ///
+    /// # Errors
+    ///
+    /// See [`ActorSystem::spawn`].
+    fn spawn(
+        self,
+        arguments: Self::Arguments,
+    ) -> impl Future<Output = Result<ActorRef<Self::Msg>, SpawnError>> + Send {
+        self.spawn_with(arguments, SpawnOptions::new())
+    }
+
+    /// Starts the actor under a supervisor.
+    ///
+    /// # Errors
+    ///
+    /// See [`ActorSystem::spawn`].
+    fn spawn_linked(
+        self,
+        arguments: Self::Arguments,
+        supervisor: &ActorCell,
+    ) -> impl Future<Output = Result<ActorRef<Self::Msg>, SpawnError>> + Send {
+        self.spawn_with(arguments, SpawnOptions::new().supervisor(supervisor))
+    }
+
+    /// Starts the actor with options.
+    ///
+    /// # Errors
+    ///
+    /// See [`ActorSystem::spawn`].
+    fn spawn_with(
+        self,
+        arguments: Self::Arguments,
+        options: SpawnOptions,
+    ) -> impl Future<Output = Result<ActorRef<Self::Msg>, SpawnError>> + Send {
+        ActorSystem::current().spawn(self, arguments, options)
+    }
+}
+
+impl<A: Actor> Spawn for A {}

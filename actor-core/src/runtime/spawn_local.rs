@@ -1,0 +1,82 @@
+//! The door for actors that stay on their thread.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::task::Poll;
+
+use tokio::sync::oneshot;
+
+use super::boundary::Boundary;
+use super::drive::{drive, start};
+use super::spawn::SpawnOptions;
+use crate::actor::LocalActor;
+use crate::address::ActorRef;
+use crate::error::SpawnError;
+use crate::executor::LocalThread;
+use crate::exit::Exit;
+use crate::system::ActorSystem;
+
+/// A thread on which [`LocalActor`]s of one system run. The thread ends when
+/// every clone of the spawner is dropped and every actor on it has ended.
+#[derive(Clone, Debug)]
+pub struct LocalSpawner {
+    system: ActorSystem,
+    thread: LocalThread,
+}
+
+impl LocalSpawner {
+    /// Starts the thread. `name` is the thread's name.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no more threads.
+    pub fn new(system: &ActorSystem, name: &str) -> io::Result<Self> {
+        Ok(Self { system: system.clone(), thread: system.executor().local_thread(name)? })
+    }
+
+    /// Builds an actor on the thread, starts it there, and waits until its
+    /// `pre_start` has succeeded. Only the messages and the arguments cross
+    /// threads. Dropping the future before it is ready leaves nothing behind.
+    ///
+    /// # Errors
+    ///
+    /// See [`SpawnError`]; nothing of the actor is left.
+    pub async fn spawn<A: LocalActor>(
+        &self,
+        actor: impl FnOnce() -> A + Send + 'static,
+        arguments: A::Arguments,
+        options: SpawnOptions,
+    ) -> Result<ActorRef<A::Msg>, SpawnError> {
+        let system = self.system.clone();
+        let (mut report, started) = oneshot::channel();
+        self.thread.spawn(move || async move {
+            let start = Boundary::new(system.clone(), async move {
+                let (unstarted, supervisor) = options.unstarted(system, actor())?;
+                let myself = unstarted.myself.clone();
+                start(unstarted, arguments, supervisor, |_| None).await.map(|started| (started, myself))
+            });
+            let Some(outcome) = unless_closed(&mut report, start).await else { return };
+            // A panic here is one of the closure that builds the actor.
+            let outcome =
+                outcome.unwrap_or_else(|payload| Err(SpawnError::Startup(Exit::panicked(&*payload))));
+            match outcome {
+                Err(error) => drop(report.send(Err(error))),
+                Ok((started, myself)) if report.send(Ok(myself)).is_ok() => drive(started).await,
+                // Nobody waits any more: the actor is dropped, which cancels it.
+                Ok(_) => {}
+            }
+        });
+        started.await.unwrap_or(Err(SpawnError::ThreadGone))
+    }
+}
+
+/// Runs a future until it ends or nobody waits for the report any more.
+async fn unless_closed<T, F: Future>(report: &mut oneshot::Sender<T>, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match report.poll_closed(cx) {
+        Poll::Ready(()) => Poll::Ready(None),
+        Poll::Pending => future.as_mut().poll(cx).map(Some),
+    })
+    .await
+}

@@ -1,0 +1,126 @@
+//! [`ActorSystem`]: what the actors of one system share. Spawning is in
+//! `runtime/`, which stands above.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use crate::address::{ActorCell, ActorRef};
+use crate::executor::Executor;
+use crate::groups::Groups;
+use crate::id::{ActorId, Incarnation};
+use crate::mailbox::Capacity;
+use crate::registry::Registry;
+
+/// An actor system: an executor, a name space, groups, and the ids of one
+/// incarnation. Cloning gives another handle to the same; any number of systems
+/// can live in one process and know nothing of each other.
+#[derive(Clone)]
+pub struct ActorSystem {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    executor: Executor,
+    incarnation: Incarnation,
+    serials: AtomicU64,
+    registry: Registry,
+    groups: Groups,
+    mailbox: Capacity,
+}
+
+impl ActorSystem {
+    /// A system on the tokio runtime that is current whenever it spawns.
+    pub fn new() -> Self {
+        Self::on(Executor::tokio())
+    }
+
+    /// A system on an executor.
+    pub fn on(executor: Executor) -> Self {
+        Self::with_mailbox(executor, Capacity::default())
+    }
+
+    /// A system on an executor, whose actors get this mailbox unless they are
+    /// spawned with another.
+    pub fn with_mailbox(executor: Executor, mailbox: Capacity) -> Self {
+        let unix_ms = u64::try_from(executor.unix_time().as_millis()).unwrap_or(u64::MAX);
+        let incarnation = Incarnation::new(unix_ms, executor.random_u64());
+        let shared = Shared {
+            executor,
+            incarnation,
+            serials: AtomicU64::new(1),
+            registry: Registry::default(),
+            groups: Groups::default(),
+            mailbox,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The system of the actor whose hook is running here, or else the
+    /// process's default system.
+    pub fn current() -> Self {
+        crate::runtime::current_system().unwrap_or_else(Self::process_default)
+    }
+
+    /// The process's default system, made when first asked for. It exists for
+    /// short programs; a library takes a system as an argument.
+    pub fn process_default() -> Self {
+        static DEFAULT: OnceLock<ActorSystem> = OnceLock::new();
+        DEFAULT.get_or_init(Self::new).clone()
+    }
+
+    /// What the system runs on.
+    pub fn executor(&self) -> &Executor {
+        &self.shared.executor
+    }
+
+    /// Which life of the process this is; part of every actor's id.
+    pub fn incarnation(&self) -> Incarnation {
+        self.shared.incarnation
+    }
+
+    /// The local actor that holds a name.
+    pub fn where_is(&self, name: &str) -> Option<ActorCell> {
+        self.shared.registry.lookup(name)
+    }
+
+    /// The local actor that holds a name, if it takes messages of type `M`.
+    pub fn where_is_typed<M: Send + 'static>(&self, name: &str) -> Option<ActorRef<M>> {
+        ActorRef::from_cell(self.where_is(name)?).ok()
+    }
+
+    /// Every name that is held, sorted.
+    pub fn registered(&self) -> Vec<Arc<str>> {
+        self.shared.registry.names()
+    }
+
+    /// The process groups.
+    pub fn groups(&self) -> &Groups {
+        &self.shared.groups
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.shared.registry
+    }
+
+    pub(crate) fn default_mailbox(&self) -> Capacity {
+        self.shared.mailbox
+    }
+
+    pub(crate) fn next_id(&self) -> ActorId {
+        // Relaxed: only uniqueness matters.
+        ActorId::new(self.shared.incarnation, self.shared.serials.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl Default for ActorSystem {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for ActorSystem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ActorSystem").field("incarnation", &self.shared.incarnation).finish_non_exhaustive()
+    }
+}
