@@ -60,11 +60,13 @@ impl LocalSpawner {
             // A panic here is one of the closure that builds the actor.
             let outcome =
                 outcome.unwrap_or_else(|payload| Err(SpawnError::Startup(Exit::panicked(&*payload))));
-            match outcome {
-                Err(error) => drop(report.send(Err(error))),
-                Ok((started, myself)) if report.send(Ok(myself)).is_ok() => drive(started).await,
-                // Nobody waits any more: the actor is dropped, which cancels it.
-                Ok(_) => {}
+            let (started, report_as) = match outcome {
+                Ok((started, myself)) => (Some(started), Ok(myself)),
+                Err(error) => (None, Err(error)),
+            };
+            // If nobody waits any more, dropping the actor cancels it.
+            if let (Ok(()), Some(started)) = (report.send(report_as), started) {
+                drive(started).await;
             }
         });
         started.await.unwrap_or(Err(SpawnError::ThreadGone))
