@@ -1,0 +1,300 @@
+//! The commands and their options: one list, which both `help` and the parser
+//! follow. Nothing is carried out here.
+
+use std::ffi::OsString;
+
+use lexopt::prelude::*;
+
+use crate::shell::Failure;
+
+/// What the caller asked for, checked.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Command {
+    /// Print this text and be content.
+    Help(String),
+    /// Run the word count; its own arguments are its own business.
+    Demo {
+        /// Passed on as they are.
+        args: Vec<OsString>,
+    },
+    /// Run the tests.
+    Test(TestPlan),
+    /// Everything a change must pass.
+    Ci,
+    /// Everything a change must pass, but for the tests.
+    Check,
+    /// The checks of style and structure.
+    Tidy,
+    /// Compare with others, or with ourselves.
+    Bench {
+        /// Which part of the project.
+        suite: Suite,
+        /// How long it may take.
+        length: Length,
+    },
+    /// Make certificates to develop with.
+    Certs {
+        /// Passed on as they are.
+        args: Vec<OsString>,
+    },
+}
+
+/// Which tests to run, and in which form.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct TestPlan {
+    /// The form of those suites that have two.
+    pub(crate) length: Length,
+    /// Parts of test names; a test runs if it has any of them, or if there are none.
+    pub(crate) filters: Vec<OsString>,
+}
+
+/// Suites that can go on for long have a short form too.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) enum Length {
+    /// Minutes.
+    #[default]
+    Quick,
+    /// As long as it takes.
+    Full,
+}
+
+/// A part of the project that is measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Suite {
+    /// Messages inside one process.
+    Core,
+    /// Messages between two processes.
+    Remote,
+    /// Turns that reach a disk.
+    Durable,
+}
+
+impl Suite {
+    /// The word that names it on a command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Suite::Core => "core",
+            Suite::Remote => "remote",
+            Suite::Durable => "durable",
+        }
+    }
+
+    fn named(name: &str) -> Option<Suite> {
+        [Suite::Core, Suite::Remote, Suite::Durable].into_iter().find(|suite| suite.name() == name)
+    }
+}
+
+/// Reads the command line. What cannot be understood is a [`Failure`] that says
+/// why, shows the help and ends with code 2.
+pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Command, Failure> {
+    let name = match args.next().map_err(misuse)? {
+        Some(Value(name)) => name,
+        Some(Long("help") | Short('h')) => return Ok(Command::Help(help())),
+        Some(other) => return Err(misuse(other.unexpected())),
+        None => return Err(Failure::usage(help())),
+    };
+    match name.to_str().unwrap_or_default() {
+        "help" => Ok(Command::Help(help())),
+        "demo" => Ok(Command::Demo { args: all_that_follow(args)? }),
+        "test" => parse_test(args),
+        "ci" => parse_bare(args, "ci", Command::Ci),
+        "check" => parse_bare(args, "check", Command::Check),
+        "tidy" => parse_bare(args, "tidy", Command::Tidy),
+        "bench" => parse_bench(args),
+        "certs" => Ok(Command::Certs { args: all_that_follow(args)? }),
+        _ => Err(misuse(format!("there is no command {name:?}"))),
+    }
+}
+
+/// The text of `cargo xtask help`.
+pub(crate) fn help() -> String {
+    let mut text = String::from("cargo xtask: every command a developer runs.\n\n");
+    for entry in ENTRIES {
+        text.push_str(&entry.text());
+    }
+    text.push_str("  help\n      This text.\n");
+    text
+}
+
+fn parse_test(mut args: lexopt::Parser) -> Result<Command, Failure> {
+    let mut plan = TestPlan::default();
+    while let Some(arg) = args.next().map_err(misuse)? {
+        match arg {
+            Long("full") => plan.length = Length::Full,
+            Long("help") | Short('h') => return Ok(help_on("test")),
+            Value(filter) => plan.filters.push(filter),
+            other => return Err(misuse(other.unexpected())),
+        }
+    }
+    Ok(Command::Test(plan))
+}
+
+fn parse_bench(mut args: lexopt::Parser) -> Result<Command, Failure> {
+    let mut suite = None;
+    let mut length = Length::Full;
+    while let Some(arg) = args.next().map_err(misuse)? {
+        match arg {
+            Long("quick") => length = Length::Quick,
+            Long("help") | Short('h') => return Ok(help_on("bench")),
+            Value(name) if suite.is_none() => suite = Some(parse_suite(&name)?),
+            other => return Err(misuse(other.unexpected())),
+        }
+    }
+    let suite = suite.ok_or_else(|| misuse("bench wants to know what: core, remote or durable"))?;
+    Ok(Command::Bench { suite, length })
+}
+
+fn parse_suite(name: &OsString) -> Result<Suite, Failure> {
+    name.to_str()
+        .and_then(Suite::named)
+        .ok_or_else(|| misuse(format!("there is no suite {name:?}: it is core, remote or durable")))
+}
+
+/// A command that takes no arguments.
+fn parse_bare(mut args: lexopt::Parser, name: &str, command: Command) -> Result<Command, Failure> {
+    match args.next().map_err(misuse)? {
+        None => Ok(command),
+        Some(Long("help") | Short('h')) => Ok(help_on(name)),
+        Some(other) => Err(misuse(other.unexpected())),
+    }
+}
+
+fn all_that_follow(mut args: lexopt::Parser) -> Result<Vec<OsString>, Failure> {
+    Ok(args.raw_args().map_err(misuse)?.collect())
+}
+
+fn help_on(name: &str) -> Command {
+    let text = ENTRIES.iter().find(|entry| entry.name == name).map(Entry::text);
+    Command::Help(text.unwrap_or_else(help))
+}
+
+fn misuse(what: impl std::fmt::Display) -> Failure {
+    Failure::usage(format!("error: {what}\n\n{}", help()))
+}
+
+/// One command, as `help` shows it.
+struct Entry {
+    name: &'static str,
+    options: &'static str,
+    /// Lines of at most 90 characters.
+    about: &'static [&'static str],
+}
+
+impl Entry {
+    fn text(&self) -> String {
+        let mut text = format!("  {} {}", self.name, self.options).trim_end().to_owned();
+        for line in self.about {
+            text.push_str("\n      ");
+            text.push_str(line);
+        }
+        text.push('\n');
+        text
+    }
+}
+
+const ENTRIES: &[Entry] = &[
+    Entry {
+        name: "demo",
+        options: "[--input DIR] [--nodes N] [--no-kill] [--json]",
+        about: &[
+            "Count the words of a directory on a cluster of processes, and lose one of them",
+            "on the way. `demo --help` says more.",
+        ],
+    },
+    Entry {
+        name: "test",
+        options: "[--full] [FILTER...]",
+        about: &[
+            "Run every test and doctest of the workspace, with nextest where it is installed.",
+            "FILTER is a part of a test's name. --full sets ACTOR_TEST_FULL=1, for the long form",
+            "of the suites that have one.",
+        ],
+    },
+    Entry {
+        name: "ci",
+        options: "",
+        about: &["Everything a change must pass: `check`, then `test`. Writes nothing but build output."],
+    },
+    Entry {
+        name: "check",
+        options: "",
+        about: &["Formatting, clippy, tidy and documentation; `ci` without the tests."],
+    },
+    Entry {
+        name: "tidy",
+        options: "",
+        about: &[
+            "The order of the crates, the unsafe fence, module docs, pure machines, the executor",
+            "seam, and which promises of docs/missions.md have a test.",
+        ],
+    },
+    Entry {
+        name: "bench",
+        options: "core|remote|durable [--quick]",
+        about: &["Measure ours beside others, in one run on this machine."],
+    },
+    Entry {
+        name: "certs",
+        options: "--out DIR [--nodes a,b,c] [--force]",
+        about: &[
+            "Make a cluster's certificate authority and a certificate for each node, to develop",
+            "with. Existing files are kept unless --force is given.",
+        ],
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(args: &[&str]) -> Result<Command, Failure> {
+        parse(lexopt::Parser::from_args(args))
+    }
+
+    #[test]
+    fn every_command_of_the_help_is_understood() {
+        for entry in ENTRIES {
+            let args = if entry.name == "bench" { vec!["bench", "core"] } else { vec![entry.name] };
+            assert!(parsed(&args).is_ok(), "{}", entry.name);
+        }
+    }
+
+    #[test]
+    fn an_unknown_command_shows_the_help_and_ends_with_two() {
+        for args in [&["dance"][..], &[], &["--dance"], &["tidy", "more"], &["bench"], &["bench", "all"]] {
+            let failure = parsed(args).unwrap_err();
+            assert_eq!(failure.code, 2, "{args:?}");
+            assert!(failure.words.unwrap().contains("cargo xtask: every command"), "{args:?}");
+        }
+    }
+
+    #[test]
+    fn help_is_not_a_failure() {
+        for args in [&["help"][..], &["--help"], &["-h"]] {
+            assert_eq!(parsed(args).unwrap(), Command::Help(help()));
+        }
+        let Command::Help(text) = parsed(&["test", "--help"]).unwrap() else { panic!("not help") };
+        assert!(text.contains("--full") && !text.contains("certs"), "{text}");
+    }
+
+    #[test]
+    fn the_demo_gets_its_arguments_as_they_are() {
+        let args = vec!["--json".into(), "--help".into(), "--".into(), "x".into()];
+        assert_eq!(parsed(&["demo", "--json", "--help", "--", "x"]).unwrap(), Command::Demo { args });
+    }
+
+    #[test]
+    fn tests_take_filters_in_any_place() {
+        let plan = TestPlan { length: Length::Full, filters: vec!["a01".into(), "b09".into()] };
+        assert_eq!(parsed(&["test", "a01", "--full", "b09"]).unwrap(), Command::Test(plan));
+        assert_eq!(parsed(&["test"]).unwrap(), Command::Test(TestPlan::default()));
+    }
+
+    #[test]
+    fn a_suite_is_full_unless_said() {
+        let quick = Command::Bench { suite: Suite::Remote, length: Length::Quick };
+        assert_eq!(parsed(&["bench", "remote", "--quick"]).unwrap(), quick);
+        let full = Command::Bench { suite: Suite::Core, length: Length::Full };
+        assert_eq!(parsed(&["bench", "core"]).unwrap(), full);
+    }
+}

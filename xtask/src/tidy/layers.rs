@@ -1,0 +1,140 @@
+//! The order of the crates: an arrow only points down.
+//!
+//! ```text
+//!  transport-tcp  transport-iroh  transport-quic    store-postgres    actor-testkit
+//!         └──────────────┬──────────────┘                │           (tests only)
+//!           actor-cluster ── actor-cluster-derive   actor-durable     actor-toolkit
+//!                └──────────────┬────────────────────────┴──────────────────┘
+//!                           actor-core ── actor-core-derive
+//! ```
+//!
+//! Dependencies for tests obey it too; only integration-tests may use everything.
+//! And a transport carries bytes: of actor-cluster it sees the transport's words.
+
+use super::Finding;
+use super::manifest::{Dependency, Manifest};
+use super::source::{Named, Source};
+use super::tree::{File, Tree};
+
+pub(super) fn check(tree: &Tree) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = tree.files().iter().filter(is_manifest).flat_map(arrows).collect();
+    let transports = tree.rust().filter(|(file, _)| is_transport(file));
+    findings.extend(transports.flat_map(|(file, source)| foreign_words(file, source)));
+    findings
+}
+
+fn arrows(file: &File) -> Vec<Finding> {
+    let Manifest { name, dependencies } = Manifest::new(&file.text);
+    let Some((_, below)) = ORDER.iter().find(|(ours, _)| *ours == name) else {
+        let message = format!("{name} has no place in the order of the crates; give it one in {}", file!());
+        return vec![Finding::error(&file.path, 0, message)];
+    };
+    // A crate's tests may depend on the crate itself, to have one more of its features.
+    let is_below = |other: &str| other == name || below.contains(&other) || below.contains(&EVERYTHING);
+    let wrong = dependencies.iter().filter(|other| is_ours(&other.name) && !is_below(&other.name));
+    let finding = |other: &Dependency| {
+        let what = format!("{name} depends on {}, which is not below it (that is: {below:?})", other.name);
+        Finding::error(&file.path, other.line, format!("{what}; {ARROW_ADVICE}"))
+    };
+    wrong.map(finding).collect()
+}
+
+fn foreign_words(file: &File, source: &Source) -> Vec<Finding> {
+    let named = source.paths_with("actor_cluster");
+    let foreign = named.iter().filter(|path| !is_transport_word(path));
+    let finding = |path: &Named<'_>| {
+        Finding::error(&file.path, path.line, format!("{} {TRANSPORT_ADVICE}", path.segments.join("::")))
+    };
+    foreign.map(finding).collect()
+}
+
+/// Members lie directly under the root; what lies deeper is no part of the workspace.
+fn is_manifest(file: &&File) -> bool {
+    file.path.ends_with("/Cargo.toml") && file.path.matches('/').count() == 1
+}
+
+fn is_ours(name: &str) -> bool {
+    ORDER.iter().any(|(ours, _)| *ours == name)
+}
+
+fn is_transport(file: &File) -> bool {
+    let Some((name, rest)) = file.path.split_once('/') else { return false };
+    name.starts_with("transport-") && rest.starts_with("src/")
+}
+
+fn is_transport_word(path: &Named<'_>) -> bool {
+    // Elsewhere in a path it is some other crate's word.
+    let is_the_crate = path.segments[0] == "actor_cluster";
+    !is_the_crate || path.segments.get(1).is_some_and(|module| TRANSPORT_WORDS.contains(module))
+}
+
+const TRANSPORT_WORDS: &[&str] = &["transport", "id", "limits", "testing"];
+
+const TRANSPORT_ADVICE: &str = "is no word of a transport, which carries bytes and knows of \
+    `actor_cluster::{transport, id, limits, testing}` only; name it through one of those";
+
+const ARROW_ADVICE: &str =
+    "move what both need further down, or the test that needs both to integration-tests";
+
+const EVERYTHING: &str = "everything";
+
+/// Each crate with those below it.
+const ORDER: &[(&str, &[&str])] = &[
+    ("actor-core-derive", &[]),
+    ("actor-core", &["actor-core-derive"]),
+    ("actor-cluster-derive", &[]),
+    ("actor-cluster", &["actor-core", "actor-cluster-derive"]),
+    ("actor-durable", &["actor-core"]),
+    ("actor-toolkit", &["actor-core"]),
+    ("actor-testkit", &["actor-core", "actor-cluster"]),
+    ("transport-tcp", &["actor-cluster"]),
+    ("transport-iroh", &["actor-cluster"]),
+    ("transport-quic", &["actor-cluster"]),
+    ("store-postgres", &["actor-durable"]),
+    ("integration-tests", &[EVERYTHING]),
+    ("xtask", &[]),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tidy::places;
+
+    fn manifest(name: &str, dependencies: &str) -> String {
+        format!("[package]\nname = \"{name}\"\n{dependencies}")
+    }
+
+    #[test]
+    fn an_arrow_that_points_up_is_found() {
+        let core =
+            manifest("actor-core", "[dependencies]\nactor-core-derive = \"1\"\nactor-cluster = \"1\"\n");
+        let tcp =
+            manifest("transport-tcp", "[dev-dependencies]\nactor-core = \"1\"\ntransport-tcp = \"1\"\n");
+        let tests = manifest("integration-tests", "[dependencies]\ntransport-tcp = \"1\"\n");
+        let tree = Tree::of(&[
+            ("actor-core/Cargo.toml", &core),
+            ("transport-tcp/Cargo.toml", &tcp),
+            ("integration-tests/Cargo.toml", &tests),
+            ("integration-tests/peers/Cargo.toml", "[package]\nname = \"peers\""),
+        ]);
+        assert_eq!(places(&check(&tree)), ["actor-core/Cargo.toml:5", "transport-tcp/Cargo.toml:4"]);
+    }
+
+    #[test]
+    fn a_crate_without_a_place_is_found() {
+        let tree = Tree::of(&[("actor-new/Cargo.toml", &manifest("actor-new", ""))]);
+        assert_eq!(places(&check(&tree)), ["actor-new/Cargo.toml:0"]);
+    }
+
+    #[test]
+    fn a_transport_names_the_words_of_a_transport_only() {
+        let text = "use actor_cluster::{transport::{Address, Connection}, id::NodeId, NodeServer};\n\
+                    use actor_cluster::limits::X;\n\
+                    fn f() -> actor_cluster::session::Session {}\n// actor_cluster::node\n\
+                    use actor_cluster as sneaky;\n";
+        let tree = Tree::of(&[("transport-tcp/src/x.rs", text), ("integration-tests/src/x.rs", text)]);
+        let findings = check(&tree);
+        let expected = [1, 3, 5].map(|line| format!("transport-tcp/src/x.rs:{line}"));
+        assert_eq!(places(&findings), expected);
+    }
+}

@@ -1,0 +1,168 @@
+//! The few lines of a crate's manifest that the crate order needs: its name and
+//! what it depends on. It reads the manifests cargo accepts, and checks nothing.
+
+/// A crate's manifest.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Manifest {
+    pub(super) name: String,
+    pub(super) dependencies: Vec<Dependency>,
+}
+
+/// One line of a table of dependencies, of whichever kind.
+#[derive(Debug, PartialEq)]
+pub(super) struct Dependency {
+    /// The package's own name, also where the manifest renames it.
+    pub(super) name: String,
+    pub(super) line: usize,
+}
+
+impl Manifest {
+    pub(super) fn new(text: &str) -> Manifest {
+        let mut manifest = Manifest::default();
+        let mut table = Table::Other;
+        let mut depth = 0;
+        for (index, line) in text.lines().enumerate() {
+            let line = without_comment(line).trim();
+            let is_inside_a_value = depth > 0;
+            depth += brackets(line);
+            if is_inside_a_value || line.is_empty() {
+                continue;
+            }
+            match line.strip_prefix('[') {
+                Some(header) => table = manifest.enter(header.trim_end_matches(']'), index + 1),
+                None => manifest.entry(&table, line, index + 1),
+            }
+        }
+        manifest
+    }
+
+    fn enter(&mut self, header: &str, line: usize) -> Table {
+        let parts = key_parts(header);
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let parts = if parts.first() == Some(&"target") { &parts[2.min(parts.len())..] } else { &parts[..] };
+        match parts {
+            ["package"] => Table::Package,
+            [kind] if is_dependencies(kind) => Table::Dependencies,
+            [kind, name] if is_dependencies(kind) => {
+                self.dependencies.push(Dependency { name: (*name).to_owned(), line });
+                Table::OneDependency
+            }
+            _ => Table::Other,
+        }
+    }
+
+    fn entry(&mut self, table: &Table, line: &str, number: usize) {
+        let Some((key, value)) = line.split_once('=') else { return };
+        let key = key_parts(key.trim()).into_iter().next().unwrap_or_default();
+        match table {
+            Table::Package if key == "name" => self.name = unquoted(value).to_owned(),
+            Table::Dependencies => {
+                let name = renamed_from(value).map_or(key, str::to_owned);
+                self.dependencies.push(Dependency { name, line: number });
+            }
+            Table::OneDependency if key == "package" => {
+                if let Some(last) = self.dependencies.last_mut() {
+                    last.name = unquoted(value).to_owned();
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+enum Table {
+    Package,
+    Dependencies,
+    /// `[dependencies.name]`
+    OneDependency,
+    Other,
+}
+
+fn is_dependencies(kind: &str) -> bool {
+    matches!(kind, "dependencies" | "dev-dependencies" | "build-dependencies")
+}
+
+/// `target.'cfg(a.b)'.dependencies` has three parts.
+fn key_parts(key: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut quote = None;
+    for letter in key.chars() {
+        match (letter, quote) {
+            ('\'' | '"', None) => quote = Some(letter),
+            (letter, Some(open)) if letter == open => quote = None,
+            ('.', None) => parts.push(String::new()),
+            (letter, _) => parts.last_mut().expect("it starts with one part").push(letter),
+        }
+    }
+    parts.iter().map(|part| part.trim().to_owned()).collect()
+}
+
+/// `{ package = "x", … }` depends on x, whatever it is called here.
+fn renamed_from(value: &str) -> Option<&str> {
+    let (_, after) = value.split_once("package")?;
+    let after = after.trim_start().strip_prefix('=')?.trim_start().strip_prefix('"')?;
+    after.split_once('"').map(|(name, _)| name)
+}
+
+fn unquoted(value: &str) -> &str {
+    value.trim().trim_matches(['"', '\''])
+}
+
+fn without_comment(line: &str) -> &str {
+    let mut quote = None;
+    for (at, letter) in line.char_indices() {
+        match (letter, quote) {
+            ('#', None) => return &line[..at],
+            ('\'' | '"', None) => quote = Some(letter),
+            (letter, Some(open)) if letter == open => quote = None,
+            _ => {}
+        }
+    }
+    line
+}
+
+/// How many brackets the line leaves open; headers open and close theirs.
+fn brackets(line: &str) -> i32 {
+    line.chars().fold(0, |depth, letter| match letter {
+        '[' | '{' => depth + 1,
+        ']' | '}' => depth - 1,
+        _ => depth,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_to_write_a_dependency_is_read() {
+        let text = r#"
+[package]
+name = "me" # not "you"
+[dependencies]
+a.workspace = true
+b = "1"
+c = { path = "../c", features = [
+  "x = y",
+] }
+"d" = { package = "real-d", version = "1" }
+[dev-dependencies.e]
+version = "1"
+[dependencies.f]
+package = "real-f"
+[target.'cfg(windows.x)'.build-dependencies]
+g = "1"
+[features]
+h = ["dep:a"]
+[lints]
+workspace = true
+"#;
+        let manifest = Manifest::new(text);
+        let names: Vec<_> = manifest.dependencies.iter().map(|d| (d.name.as_str(), d.line)).collect();
+        assert_eq!(manifest.name, "me");
+        assert_eq!(
+            names,
+            [("a", 5), ("b", 6), ("c", 7), ("real-d", 10), ("e", 11), ("real-f", 13), ("g", 16)]
+        );
+    }
+}
