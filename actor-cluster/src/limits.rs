@@ -7,3 +7,80 @@ pub const ADDRESS_BYTES_MAX: usize = 1024;
 
 /// The longest detail of a close reason, in bytes. A longer one is cut.
 pub const CLOSE_DETAIL_BYTES_MAX: usize = 256;
+
+/// The longest payload of one message or answer, in bytes. A longer one is not sent:
+/// its sender gets it back.
+pub const PAYLOAD_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// How many derived types may be nested in each other in one payload. A deeper one is
+/// not sent, and refused where it comes in.
+pub const PAYLOAD_DEPTH_MAX: u32 = 128;
+
+/// The most heap memory that decoding one payload may ask for, in bytes. A payload
+/// that asks for more is refused.
+pub const PAYLOAD_HEAP_BYTES_MAX: usize = 4 * PAYLOAD_BYTES_MAX;
+
+/// The longest node or cluster name, in bytes. A longer one is a configuration
+/// error here and a protocol violation from a peer.
+pub const NODE_NAME_BYTES_MAX: usize = 255;
+
+/// The longest label of a published actor, in bytes. A longer one is an error here
+/// and a protocol violation from a peer.
+pub const LABEL_BYTES_MAX: usize = 255;
+
+/// The longest frame body that a node takes unless it is built with another limit. A
+/// longer message is given back to its sender; a longer frame ends the session.
+pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// The smallest limit on frame bodies that two nodes can talk under. It has room for
+/// every control frame.
+pub const BODY_BYTES_MAX_LEAST: usize = CONTROL_BODY_BYTES_MAX;
+
+/// The longest body of a control frame. Longer lists are sent in several.
+pub const CONTROL_BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// The longest frame body that is read from a peer before it is authenticated. A
+/// longer one ends the connection.
+pub const HANDSHAKE_BODY_BYTES_MAX: usize = 4 * 1024;
+
+/// How many bytes of messages a node takes from a peer before they are in their
+/// mailboxes. A sender without credit waits, or is told that there is no room.
+pub const WINDOW_BYTES: u64 = 1024 * 1024;
+
+/// The smallest window that two nodes can talk under.
+pub const WINDOW_BYTES_LEAST: u64 = 4 * 1024;
+
+/// How many bytes of a lane are written before a more urgent lane on the same stream
+/// gets its turn; a longer frame is written whole.
+pub const SEGMENT_BYTES: usize = 64 * 1024;
+
+/// How many bytes of control frames may wait for a peer that does not read. More end
+/// the session.
+pub const CONTROL_BACKLOG_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How many bytes of answers may wait for a peer that does not read before no more of
+/// its messages are taken.
+pub const ANSWER_BACKLOG_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How many calls to one peer may be unanswered. One more finds no room; from a peer
+/// it ends the session.
+pub const CALLS_MAX: usize = 65_536;
+
+/// How many watches on actors of one peer may be open. One more reports its actor as
+/// unreachable; from a peer it ends the session.
+pub const WATCHES_MAX: usize = 65_536;
+
+/// How many kinds of messages a session can carry. One more cannot be sent; from a
+/// peer it ends the session.
+pub const TYPES_MAX: usize = 65_536;
+
+/// How many names and group memberships one peer can publish. One more ends the
+/// session.
+pub const PUBLICATIONS_PER_PEER_MAX: usize = 65_536;
+
+/// How many other nodes, and addresses of each, a peer can tell of at once. The rest
+/// is ignored.
+pub const GOSSIP_MEMBERS_MAX: usize = 1024;
+
+/// How many addresses of one node are kept. The rest is ignored.
+pub const ADDRESSES_PER_NODE_MAX: usize = 16;

@@ -1,0 +1,139 @@
+//! Calls that this node made and that are not answered yet, by correlation.
+
+use actor_core::Instant;
+use slab::Slab;
+
+use crate::limits::CALLS_MAX;
+use crate::wire::PendingReply;
+
+/// Names one call on the wire: a slot and how often the slot was used, so that a
+/// late answer to a former call cannot answer a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Correlation(u64);
+
+impl Correlation {
+    fn new(slot: usize, generation: u32) -> Self {
+        Self((slot as u64) << 32 | u64::from(generation))
+    }
+
+    pub(crate) fn from_u64(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    pub(crate) fn as_u64(self) -> u64 {
+        self.0
+    }
+
+    fn slot(self) -> Option<usize> {
+        usize::try_from(self.0 >> 32).ok()
+    }
+
+    fn generation(self) -> u32 {
+        (self.0 & u64::from(u32::MAX)) as u32
+    }
+}
+
+/// The pending calls of one session.
+#[derive(Debug, Default)]
+pub(crate) struct Calls {
+    slots: Slab<Call>,
+    calls_made: u32,
+}
+
+#[derive(Debug)]
+struct Call {
+    generation: u32,
+    reply: PendingReply,
+}
+
+impl Calls {
+    pub(crate) fn is_full(&self) -> bool {
+        self.slots.len() >= CALLS_MAX
+    }
+
+    /// What the next call will be known as, if it is inserted before any other.
+    pub(crate) fn next(&self) -> Correlation {
+        Correlation::new(self.slots.vacant_key(), self.calls_made)
+    }
+
+    pub(crate) fn insert(&mut self, reply: PendingReply) -> Correlation {
+        let generation = self.calls_made;
+        self.calls_made = self.calls_made.wrapping_add(1);
+        Correlation::new(self.slots.insert(Call { generation, reply }), generation)
+    }
+
+    /// Takes a call out; `None` if it is not pending any more.
+    pub(crate) fn take(&mut self, correlation: Correlation) -> Option<PendingReply> {
+        let slot = correlation.slot()?;
+        let is_current = self.slots.get(slot)?.generation == correlation.generation();
+        is_current.then(|| self.slots.remove(slot).reply)
+    }
+
+    /// Takes out the calls whose caller has gone away or whose deadline is past.
+    pub(crate) fn take_abandoned(&mut self, now: Instant) -> Vec<(Correlation, PendingReply)> {
+        let is_abandoned = |reply: &PendingReply| {
+            reply.is_closed() || reply.deadline().is_some_and(|deadline| deadline <= now)
+        };
+        let abandoned: Vec<Correlation> = self
+            .slots
+            .iter()
+            .filter(|(_, call)| is_abandoned(&call.reply))
+            .map(|(slot, call)| Correlation::new(slot, call.generation))
+            .collect();
+        abandoned.into_iter().filter_map(|call| Some((call, self.take(call)?))).collect()
+    }
+
+    /// Takes everything out.
+    pub(crate) fn drain(&mut self) -> Vec<PendingReply> {
+        self.slots.drain().map(|call| call.reply).collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actor_core::ReplyPort;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn pending(deadline: Option<Instant>) -> (PendingReply, actor_core::ReplyFuture<u8>) {
+        let (port, reply) = ReplyPort::new(deadline);
+        (PendingReply::new(port), reply)
+    }
+
+    #[test]
+    fn a_late_answer_does_not_hit_the_next_user_of_the_slot() {
+        let mut calls = Calls::default();
+        let (first, _first_reply) = pending(None);
+        let expected = calls.next();
+        let first = calls.insert(first);
+        assert_eq!(first, expected);
+        assert!(calls.take(first).is_some());
+        let (second, _second_reply) = pending(None);
+        let second = calls.insert(second);
+        assert_eq!(first.slot(), second.slot());
+        assert!(calls.take(first).is_none());
+        assert!(calls.take(second).is_some());
+        assert!(calls.take(Correlation::from_u64(u64::MAX)).is_none());
+    }
+
+    #[test]
+    fn abandoned_calls_are_those_nobody_waits_for() {
+        let mut calls = Calls::default();
+        let now = Instant::ZERO + Duration::from_secs(1);
+        let (waited_for, _kept) = pending(Some(now + Duration::from_nanos(1)));
+        let (expired, _also_kept) = pending(Some(now));
+        let (forgotten, reply) = pending(None);
+        drop(reply);
+        let waited_for = calls.insert(waited_for);
+        let gone = [calls.insert(expired), calls.insert(forgotten)];
+        let taken: Vec<_> = calls.take_abandoned(now).into_iter().map(|(call, _)| call).collect();
+        assert_eq!(taken, gone);
+        assert!(calls.take(waited_for).is_some());
+        assert_eq!(calls.len(), 0);
+    }
+}

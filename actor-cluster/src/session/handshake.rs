@@ -1,0 +1,431 @@
+//! The handshake of one stream, as a machine: `docs/PROTOCOL.md` §3.
+//!
+//! ```text
+//!  dialler                                   acceptor
+//!  AwaitAnswer ── Hello ──────────────────►  AwaitHello
+//!              ◄────────── Answer + proof ── AwaitConfirm
+//!  AwaitAccept ── Confirm + proof ────────►  Verified: the node admits or refuses
+//!  done        ◄───────────────── Accept ──  done
+//! ```
+//!
+//! Every proof is an HMAC-SHA-256 under the cluster's secret over everything said
+//! so far, both identities, incarnations, names and nonces among it, over the
+//! role of who proves, and over the channel's binding. So it can neither be
+//! guessed offline from less than the whole exchange, nor reflected, nor carried
+//! over to another channel.
+
+use std::fmt;
+
+use bytes::{Bytes, BytesMut};
+use hmac::{Hmac, KeyInit, Mac};
+use prost::Message;
+use sha2::{Digest, Sha256};
+
+use crate::id::{Incarnation, NodeId};
+use crate::limits::{BODY_BYTES_MAX_LEAST, NODE_NAME_BYTES_MAX, WINDOW_BYTES_LEAST};
+use crate::transport::{ChannelBinding, LaneSet, PeerIdentity};
+use crate::wire::frame::{BODY_BYTES_LIMIT, Frame, Kind, write_frame};
+use crate::wire::hello::{Accept, Answer, Handshake, Hello, Refuse, Step};
+
+/// The protocol versions this node speaks.
+pub(crate) const VERSIONS: std::ops::RangeInclusive<u32> = 1..=1;
+
+const NONCE_BYTES: usize = 32;
+
+/// The cluster's shared secret. It stays out of logs.
+#[derive(Clone)]
+pub(crate) struct Secret(Vec<u8>);
+
+impl Secret {
+    pub(crate) fn new(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// What this node says of itself in every handshake.
+#[derive(Clone, Debug)]
+pub(crate) struct Myself {
+    pub(crate) cluster: String,
+    pub(crate) node: NodeId,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) name: String,
+    pub(crate) secret: Option<Secret>,
+    pub(crate) body_bytes_max: u32,
+    pub(crate) window_bytes: u64,
+}
+
+/// What the transport knows about the stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Channel {
+    pub(crate) identity: PeerIdentity,
+    pub(crate) binding: Option<ChannelBinding>,
+}
+
+/// Who is at the other end, proven as far as the stream and the secret allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Peer {
+    pub(crate) node: NodeId,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) name: String,
+    pub(crate) lanes: LaneSet,
+    pub(crate) body_bytes_max: usize,
+    pub(crate) window_bytes: u64,
+}
+
+/// Why a handshake came to nothing, sorted by who can do something about it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandshakeError {
+    /// The stream has no identity of its own and no secret is configured here.
+    #[error("the stream does not say who the peer is, and no shared secret is configured")]
+    NoSecret,
+    /// The peer's proof is missing or wrong: the secrets differ.
+    #[error("the peer does not know the shared secret")]
+    Secret,
+    /// The peer speaks no version that this node speaks.
+    #[error("the peer speaks protocol versions {min} to {max}")]
+    Version {
+        /// The oldest it speaks.
+        min: u32,
+        /// The newest it speaks.
+        max: u32,
+    },
+    /// The peer belongs to another cluster.
+    #[error("the peer belongs to cluster {0:?}")]
+    Cluster(String),
+    /// The peer is not who it says, or not who was dialled.
+    #[error("the peer is {actual}, not {claimed}")]
+    Identity {
+        /// Who it should be.
+        claimed: NodeId,
+        /// Who the stream says it is.
+        actual: NodeId,
+    },
+    /// The peer is this very node.
+    #[error("the node has dialled itself")]
+    Myself,
+    /// A later incarnation of the peer is here already.
+    #[error("a later incarnation of the node is connected")]
+    Stale,
+    /// The node shuts down, or has as many sessions as it may.
+    #[error("the node takes no more sessions")]
+    Busy,
+    /// The peer broke the protocol.
+    #[error("protocol violation: {0}")]
+    Violation(String),
+    /// The peer refused us.
+    #[error("refused by the peer: {0}")]
+    Refused(Box<HandshakeError>),
+}
+
+impl HandshakeError {
+    fn code(&self) -> u32 {
+        match self {
+            Self::NoSecret => 1,
+            Self::Secret => 2,
+            Self::Version { .. } => 3,
+            Self::Cluster(_) => 4,
+            Self::Identity { .. } => 5,
+            Self::Myself => 6,
+            Self::Stale => 7,
+            Self::Busy => 8,
+            Self::Violation(_) | Self::Refused(_) => 9,
+        }
+    }
+
+    /// What the peer's refusal means to us.
+    fn from_refusal(refuse: &Refuse, peer: Option<&Hello>) -> Self {
+        let said = || refuse.detail.chars().filter(|c| !c.is_control()).take(200).collect::<String>();
+        Self::Refused(Box::new(match (refuse.code, peer) {
+            (1, _) => Self::NoSecret,
+            (2, _) => Self::Secret,
+            (3, Some(hello)) => Self::Version { min: hello.version_min, max: hello.version_max },
+            (4, Some(hello)) => Self::Cluster(hello.cluster.clone()),
+            (6, _) => Self::Myself,
+            (7, _) => Self::Stale,
+            (8, _) => Self::Busy,
+            _ => Self::Violation(said()),
+        }))
+    }
+
+    /// The frame that tells the peer. Nothing else is worth saying to it.
+    pub(crate) fn refusal(&self) -> Bytes {
+        let detail = match self {
+            Self::Violation(_) | Self::Refused(_) => String::new(),
+            // Both sides know the identities; the text names no more than that.
+            _ => self.to_string(),
+        };
+        encode(Step::Refuse(Refuse { code: self.code(), detail }))
+    }
+}
+
+/// What to do after a frame: send these bytes, then go on, or be done.
+#[derive(Debug)]
+pub(crate) enum Progress<Next> {
+    Continue { send: Bytes, next: Next },
+    Done { peer: Peer },
+}
+
+/// The dialling side.
+#[derive(Debug)]
+pub(crate) enum Dialler {
+    AwaitAnswer(Said),
+    AwaitAccept { peer: Peer, hello: Hello },
+}
+
+impl Dialler {
+    /// Says hello. `expected` is whom the caller means to reach, if it knows.
+    pub(crate) fn start(
+        myself: Myself,
+        channel: Channel,
+        lanes: LaneSet,
+        nonce: [u8; NONCE_BYTES],
+        expected: Option<NodeId>,
+    ) -> Result<(Self, Bytes), HandshakeError> {
+        let said = Said::new(myself, channel, lanes, expected)?;
+        let hello = said.hello(nonce);
+        let said = said.and(&hello);
+        Ok((Self::AwaitAnswer(said), encode(Step::Hello(hello))))
+    }
+
+    /// Takes the peer's next frame.
+    pub(crate) fn handle_frame(self, frame: &Frame) -> Result<Progress<Self>, HandshakeError> {
+        match (self, decode(frame)?) {
+            (Self::AwaitAnswer(said), Step::Answer(answer)) => {
+                let hello = said.check_hello(&answer.hello)?;
+                let said = said.and(&answer.hello);
+                said.check_proof(Role::Acceptor, &answer.proof)?;
+                let peer = said.peer(&hello, said.lanes)?;
+                let confirm = encode(Step::Confirm(said.proof(Role::Dialler)));
+                Ok(Progress::Continue { send: confirm, next: Self::AwaitAccept { peer, hello } })
+            }
+            (Self::AwaitAccept { peer, .. }, Step::Accept(Accept {})) => Ok(Progress::Done { peer }),
+            (Self::AwaitAnswer(_), Step::Refuse(refuse)) => Err(HandshakeError::from_refusal(&refuse, None)),
+            (Self::AwaitAccept { hello, .. }, Step::Refuse(refuse)) => {
+                Err(HandshakeError::from_refusal(&refuse, Some(&hello)))
+            }
+            _ => Err(out_of_order()),
+        }
+    }
+}
+
+/// The accepting side.
+#[derive(Debug)]
+pub(crate) enum Acceptor {
+    AwaitHello { said: Said, nonce: [u8; NONCE_BYTES] },
+    AwaitConfirm { said: Said, hello: Hello },
+}
+
+impl Acceptor {
+    pub(crate) fn start(
+        myself: Myself,
+        channel: Channel,
+        nonce: [u8; NONCE_BYTES],
+    ) -> Result<Self, HandshakeError> {
+        Ok(Self::AwaitHello { said: Said::new(myself, channel, LaneSet::NONE, None)?, nonce })
+    }
+
+    /// Takes the peer's next frame. After `Done` the caller either sends
+    /// [`accept`] or a [refusal](HandshakeError::refusal).
+    pub(crate) fn handle_frame(self, frame: &Frame) -> Result<Progress<Self>, HandshakeError> {
+        match (self, decode(frame)?) {
+            (Self::AwaitHello { said, nonce }, Step::Hello(theirs)) => {
+                let hello = said.check_hello(&theirs)?;
+                let ours = said.hello(nonce);
+                let said = said.and(&theirs).and(&ours);
+                let answer = Answer { hello: ours, proof: said.proof(Role::Acceptor) };
+                let next = Self::AwaitConfirm { said, hello };
+                Ok(Progress::Continue { send: encode(Step::Answer(answer)), next })
+            }
+            (Self::AwaitConfirm { said, hello }, Step::Confirm(proof)) => {
+                said.check_proof(Role::Dialler, &proof)?;
+                let lanes = u8::try_from(hello.lanes).ok().and_then(LaneSet::from_bits);
+                let lanes = lanes.filter(|lanes| *lanes != LaneSet::NONE);
+                let lanes = lanes.ok_or_else(|| violation("a stream that carries no known lane"))?;
+                Ok(Progress::Done { peer: said.peer(&hello, lanes)? })
+            }
+            (Self::AwaitConfirm { hello, .. }, Step::Refuse(refuse)) => {
+                Err(HandshakeError::from_refusal(&refuse, Some(&hello)))
+            }
+            _ => Err(out_of_order()),
+        }
+    }
+}
+
+/// The frame that ends a handshake well.
+pub(crate) fn accept() -> Bytes {
+    encode(Step::Accept(Accept {}))
+}
+
+/// Who proves that it knows the secret: the two proofs of one handshake differ.
+#[derive(Clone, Copy)]
+enum Role {
+    Dialler,
+    Acceptor,
+}
+
+impl Role {
+    const fn label(self) -> &'static [u8] {
+        match self {
+            Role::Dialler => b"actor-cluster 1 dialler",
+            Role::Acceptor => b"actor-cluster 1 acceptor",
+        }
+    }
+}
+
+/// One side's view of a handshake: itself, the channel, and everything said.
+#[derive(Debug)]
+pub(crate) struct Said {
+    myself: Myself,
+    channel: Channel,
+    lanes: LaneSet,
+    expected: Option<NodeId>,
+    transcript: Sha256,
+}
+
+impl Said {
+    fn new(
+        myself: Myself,
+        channel: Channel,
+        lanes: LaneSet,
+        expected: Option<NodeId>,
+    ) -> Result<Self, HandshakeError> {
+        if channel.identity == PeerIdentity::Anonymous && myself.secret.is_none() {
+            return Err(HandshakeError::NoSecret);
+        }
+        let transcript = Sha256::new_with_prefix(b"actor-cluster 1 handshake");
+        Ok(Self { myself, channel, lanes, expected, transcript })
+    }
+
+    fn hello(&self, nonce: [u8; NONCE_BYTES]) -> Vec<u8> {
+        Hello {
+            version_min: *VERSIONS.start(),
+            version_max: *VERSIONS.end(),
+            cluster: self.myself.cluster.clone(),
+            node: self.myself.node.as_bytes().to_vec(),
+            incarnation: self.myself.incarnation.as_u64(),
+            name: self.myself.name.clone(),
+            nonce: nonce.to_vec(),
+            lanes: u32::from(self.lanes.bits()),
+            body_bytes_max: self.myself.body_bytes_max,
+            window_bytes: self.myself.window_bytes,
+        }
+        .encode_to_vec()
+    }
+
+    /// Adds a hello to the transcript, behind its length so that no two
+    /// exchanges have the same one.
+    fn and(mut self, hello: &[u8]) -> Self {
+        self.transcript.update((hello.len() as u64).to_le_bytes());
+        self.transcript.update(hello);
+        self
+    }
+
+    fn check_hello(&self, bytes: &[u8]) -> Result<Hello, HandshakeError> {
+        let hello = Hello::decode(bytes).map_err(|error| violation(&error.to_string()))?;
+        if hello.version_min > *VERSIONS.end() || hello.version_max < *VERSIONS.start() {
+            return Err(HandshakeError::Version { min: hello.version_min, max: hello.version_max });
+        }
+        if [&hello.cluster, &hello.name].iter().any(|text| text.len() > NODE_NAME_BYTES_MAX) {
+            return Err(violation("a name over the limit"));
+        }
+        if hello.cluster != self.myself.cluster {
+            return Err(HandshakeError::Cluster(hello.cluster));
+        }
+        let node = node_of(&hello)?;
+        if node == self.myself.node {
+            return Err(HandshakeError::Myself);
+        }
+        let known = match self.channel.identity {
+            PeerIdentity::Node(proven) => Some(proven),
+            PeerIdentity::Anonymous => None,
+        };
+        if let Some(actual) = known.filter(|proven| *proven != node) {
+            return Err(HandshakeError::Identity { claimed: node, actual });
+        }
+        if let Some(claimed) = self.expected.filter(|expected| *expected != node) {
+            return Err(HandshakeError::Identity { claimed, actual: node });
+        }
+        if hello.nonce.len() != NONCE_BYTES {
+            return Err(violation("a nonce of another length"));
+        }
+        Ok(hello)
+    }
+
+    /// The proof; empty where this node has no secret.
+    fn proof(&self, role: Role) -> Vec<u8> {
+        self.mac(role).map_or_else(Vec::new, |mac| mac.finalize().into_bytes().to_vec())
+    }
+
+    fn check_proof(&self, role: Role, proof: &[u8]) -> Result<(), HandshakeError> {
+        match self.mac(role) {
+            // Compares in constant time.
+            Some(mac) => mac.verify_slice(proof).map_err(|_| HandshakeError::Secret),
+            // The stream's identity is proof enough where no secret is configured.
+            None => Ok(()),
+        }
+    }
+
+    fn mac(&self, role: Role) -> Option<Hmac<Sha256>> {
+        let secret = self.myself.secret.as_ref()?;
+        let mut mac = Hmac::<Sha256>::new_from_slice(&secret.0).expect("HMAC takes keys of any length");
+        mac.update(role.label());
+        mac.update(&self.transcript.clone().finalize());
+        match &self.channel.binding {
+            Some(binding) => {
+                mac.update(&[1]);
+                mac.update(binding.as_bytes());
+            }
+            None => mac.update(&[0]),
+        }
+        Some(mac)
+    }
+
+    fn peer(&self, hello: &Hello, lanes: LaneSet) -> Result<Peer, HandshakeError> {
+        let body_bytes_max = hello.body_bytes_max as usize;
+        if body_bytes_max < BODY_BYTES_MAX_LEAST || hello.window_bytes < WINDOW_BYTES_LEAST {
+            return Err(violation("limits too small to talk"));
+        }
+        Ok(Peer {
+            node: node_of(hello)?,
+            incarnation: Incarnation::from_u64(hello.incarnation),
+            name: hello.name.clone(),
+            lanes,
+            body_bytes_max: body_bytes_max.min(BODY_BYTES_LIMIT),
+            window_bytes: hello.window_bytes,
+        })
+    }
+}
+
+fn node_of(hello: &Hello) -> Result<NodeId, HandshakeError> {
+    NodeId::try_from(&hello.node[..]).map_err(|error| violation(&error.to_string()))
+}
+
+fn violation(detail: &str) -> HandshakeError {
+    HandshakeError::Violation(detail.to_owned())
+}
+
+fn out_of_order() -> HandshakeError {
+    violation("a handshake step out of order")
+}
+
+fn encode(step: Step) -> Bytes {
+    let body = Handshake { step: Some(step) }.encode_to_vec();
+    let mut buffer = BytesMut::with_capacity(body.len() + 8);
+    write_frame(&mut buffer, Kind::Handshake, 0, &[&body]);
+    buffer.freeze()
+}
+
+fn decode(frame: &Frame) -> Result<Step, HandshakeError> {
+    if frame.kind != Kind::Handshake {
+        return Err(out_of_order());
+    }
+    let message = Handshake::decode(&frame.body[..]).map_err(|error| violation(&error.to_string()))?;
+    message.step.ok_or_else(out_of_order)
+}

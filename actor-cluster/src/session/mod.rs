@@ -1,0 +1,351 @@
+//! The session with one incarnation of a peer, as a machine: frames, commands and
+//! the time go in; frames, events and the next deadline come out. No socket, task,
+//! clock or lock lives here.
+//!
+//! ```text
+//!   handle_frame ─────►┌───────────────────────────┐─────► poll_transmit
+//!   send, answer, … ──►│ Session                   │─────► poll_event
+//!   handle_timeout ───►│  calls flow heartbeat     │─────► next_timeout
+//!   attach, detach ───►│  lanes types watches      │
+//!                      └───────────────────────────┘
+//! ```
+//!
+//! Whoever drives it drains both outputs after every input. A session owns a set
+//! of streams and may get and lose spare ones; it ends when one that carried
+//! frames is lost, by a goodbye, by silence, or by a violation.
+//!
+//! Before a stream belongs to a session it goes through [`handshake`].
+
+mod calls;
+pub(crate) mod codes;
+mod flow;
+pub(crate) mod handshake;
+pub(crate) mod heartbeat;
+pub(crate) mod lanes;
+mod receive;
+mod send;
+#[cfg(test)]
+mod tests;
+mod types;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+use actor_core::{CallFailure, ControlRequest, Exit, Instant};
+use bytes::Bytes;
+
+use self::calls::Calls;
+pub(crate) use self::calls::Correlation;
+use self::flow::{ReceiveWindow, SendWindow};
+use self::handshake::Peer;
+use self::heartbeat::{Beat, Heartbeat, Pace};
+use self::lanes::{ConnectionId, Connections, Outbox};
+pub(crate) use self::types::Shape;
+use self::types::{ReceivedTypes, SentTypes};
+use crate::transport::{CloseCode, CloseReason, LaneKind, LaneSet};
+use crate::wire::control::Publication;
+use crate::wire::{PendingReply, WireContext};
+
+/// What a session is told about this node's limits.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) pace: Pace,
+    /// How long a new session may take until it is ready, and a leaving peer until
+    /// its streams have ended.
+    pub(crate) patience: Duration,
+    pub(crate) body_bytes_max: usize,
+    pub(crate) window_bytes: u64,
+}
+
+/// What a session reports.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// All lanes are carried and the peer has said what it publishes.
+    Ready,
+    /// A message for an actor here. Tell [`Session::delivered`] when it is in its
+    /// mailbox, or refused.
+    Message(Inbound),
+    /// An answer to a call from here.
+    Answered { reply: PendingReply, value: Bytes },
+    /// A call from here will not be answered.
+    Failed { reply: PendingReply, failure: CallFailure },
+    /// Nobody waits for this call any more. Dropped outside of every lock.
+    Abandoned { reply: PendingReply },
+    /// There is credit again.
+    Room,
+    /// Where the peer can be dialled.
+    Introduced(Vec<String>),
+    /// The peer publishes these from now on.
+    Published(Vec<Publication>),
+    /// The peer publishes these no more.
+    Unpublished(Vec<Publication>),
+    /// The peer has sessions with these nodes.
+    Members(Vec<(Vec<u8>, Vec<String>)>),
+    /// The peer wants to know of an actor's end; answer with [`Session::down`].
+    Watch { watch: u64, actor: u64 },
+    /// The peer does not want to know any more.
+    Unwatch { watch: u64 },
+    /// An actor that was watched from here has ended.
+    Down { watch: u64, exit: Exit },
+    /// The peer asks an actor here to stop, drain or die.
+    Request { actor: u64, request: ControlRequest },
+    /// The session is over. Comes once, after the events that it causes.
+    Ended(CloseReason),
+}
+
+/// A message from the peer.
+#[derive(Debug)]
+pub(crate) struct Inbound {
+    /// The serial of an actor here.
+    pub(crate) actor: u64,
+    pub(crate) shape: Shape,
+    pub(crate) call: Option<InboundCall>,
+    pub(crate) fields: Bytes,
+    /// What it costs in credit.
+    pub(crate) bytes: usize,
+}
+
+/// The part of a message that makes it a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InboundCall {
+    pub(crate) correlation: Correlation,
+    pub(crate) deadline: Option<Instant>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Session {
+    peer: Peer,
+    config: Config,
+    context: WireContext,
+    phase: Phase,
+    connections: Connections,
+    control: Outbox,
+    data: Outbox,
+    sent_types: SentTypes,
+    received_types: ReceivedTypes,
+    calls: Calls,
+    /// Calls of the peer's that are not answered yet.
+    answering: BTreeSet<Correlation>,
+    send_window: SendWindow,
+    receive_window: ReceiveWindow,
+    heartbeat: Heartbeat,
+    watches: Watches,
+    publications: usize,
+    events: VecDeque<Event>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Lanes or the peer's publications are missing still.
+    Opening {
+        until: Instant,
+        is_synced: bool,
+    },
+    Ready,
+    /// The peer has said goodbye; what is under way still comes.
+    Leaving {
+        until: Instant,
+        reason: CloseReason,
+    },
+    /// Over; what is left to write is still written.
+    Ended(CloseReason),
+}
+
+/// Open watches, by the watcher's number.
+#[derive(Debug, Default)]
+struct Watches {
+    made: u64,
+    ours: BTreeSet<u64>,
+    theirs: BTreeSet<u64>,
+}
+
+impl Session {
+    /// A session with a peer whose handshake is done, without streams yet.
+    pub(crate) fn new(peer: Peer, config: Config, now: Instant) -> Self {
+        let mut context = WireContext::default();
+        context.payload_bytes_max = peer.body_bytes_max - send::PREFIX_BYTES_MAX;
+        Self {
+            phase: Phase::Opening { until: now + config.patience, is_synced: false },
+            send_window: SendWindow::new(peer.window_bytes),
+            receive_window: ReceiveWindow::new(config.window_bytes, config.body_bytes_max),
+            heartbeat: Heartbeat::new(config.pace, now),
+            context,
+            peer,
+            config,
+            connections: Connections::default(),
+            control: Outbox::default(),
+            data: Outbox::default(),
+            sent_types: SentTypes::default(),
+            received_types: ReceivedTypes::default(),
+            calls: Calls::default(),
+            answering: BTreeSet::new(),
+            watches: Watches::default(),
+            publications: 0,
+            events: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    pub(crate) fn context(&self) -> &WireContext {
+        &self.context
+    }
+
+    /// Gives the session another stream.
+    pub(crate) fn attach(&mut self, connection: ConnectionId, lanes: LaneSet) {
+        self.connections.attach(connection, lanes);
+        self.check_ready();
+    }
+
+    /// Tells the session that a stream has ended, and why. It ends too, unless
+    /// the stream had carried nothing.
+    pub(crate) fn detach(&mut self, connection: ConnectionId, reason: CloseReason) {
+        if !self.connections.contains(connection) {
+            return;
+        }
+        let can_go_on = self.connections.detach(connection) && !self.connections.is_empty();
+        match &self.phase {
+            Phase::Leaving { reason, .. } if self.connections.is_empty() => self.end(reason.clone()),
+            Phase::Leaving { .. } | Phase::Ended(_) => {}
+            _ if can_go_on => {}
+            _ => self.end(reason),
+        }
+    }
+
+    /// Whether every lane already has a stream: another would only stand by.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.connections.are_complete()
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        matches!(self.phase, Phase::Ready)
+    }
+
+    /// Why the session is over, if it is.
+    pub(crate) fn ended(&self) -> Option<&CloseReason> {
+        match &self.phase {
+            Phase::Ended(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// Whether messages can be sent.
+    fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Opening { .. } | Phase::Ready)
+    }
+
+    /// Tells the session the time.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        match &self.phase {
+            Phase::Ended(_) => return,
+            Phase::Opening { until, .. } if now >= *until => {
+                return self.abort(CloseCode::Timeout, "the session was not ready in time");
+            }
+            Phase::Leaving { until, reason } if now >= *until => {
+                let reason = reason.clone();
+                return self.end(reason);
+            }
+            _ => {}
+        }
+        match self.heartbeat.handle_timeout(now) {
+            Beat::Nothing => {}
+            Beat::Dead => self.abort(CloseCode::Timeout, "the peer is silent"),
+            Beat::Ping(number) => {
+                self.send_ping(number);
+                self.abandon_calls(now);
+            }
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
+    pub(crate) fn next_timeout(&self) -> Instant {
+        let beat = self.heartbeat.next_timeout();
+        match &self.phase {
+            Phase::Opening { until, .. } | Phase::Leaving { until, .. } => beat.min(*until),
+            Phase::Ready => beat,
+            Phase::Ended(_) => Instant::FAR,
+        }
+    }
+
+    /// The next bytes to write to a stream: whole frames, the more urgent lane's
+    /// first. After a goodbye the goodbye comes last.
+    pub(crate) fn poll_transmit(&mut self, connection: ConnectionId) -> Option<Bytes> {
+        let mut order = LaneKind::ALL;
+        if self.ended().is_some() {
+            order.reverse();
+        }
+        for lane in order {
+            if self.connections.of_lane(lane) == Some(connection)
+                && let Some(segment) = self.outbox(lane).pop()
+            {
+                self.connections.mark_used(connection);
+                return Some(segment);
+            }
+        }
+        None
+    }
+
+    /// The stream that has something to write in a lane, if any.
+    pub(crate) fn wants_write(&self, lane: LaneKind) -> Option<ConnectionId> {
+        let outbox = if lane == LaneKind::Control { &self.control } else { &self.data };
+        self.connections.of_lane(lane).filter(|_| outbox.bytes() > 0)
+    }
+
+    /// The next thing to report.
+    pub(crate) fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// How long the last answered ping took.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.heartbeat.round_trip()
+    }
+
+    /// Says goodbye after everything that waits to be written, and ends.
+    pub(crate) fn close(&mut self, reason: &CloseReason) {
+        if self.ended().is_none() {
+            self.send_goodbye(reason);
+            self.end(reason.clone());
+        }
+    }
+
+    /// Drops what waits to be written, says goodbye, and ends.
+    fn abort(&mut self, code: CloseCode, detail: &str) {
+        self.data.clear();
+        self.close(&CloseReason::new(code, detail));
+    }
+
+    /// Ends the session: every call and every watch gets its answer.
+    fn end(&mut self, reason: CloseReason) {
+        if self.ended().is_some() {
+            return;
+        }
+        self.phase = Phase::Ended(reason.clone());
+        self.answering.clear();
+        for reply in self.calls.drain() {
+            self.events.push_back(Event::Failed { reply, failure: CallFailure::Unknown });
+        }
+        for watch in std::mem::take(&mut self.watches.ours) {
+            self.events.push_back(Event::Down { watch, exit: Exit::Unreachable });
+        }
+        self.events.push_back(Event::Room);
+        self.events.push_back(Event::Ended(reason));
+    }
+
+    fn check_ready(&mut self) {
+        if matches!(self.phase, Phase::Opening { is_synced: true, .. }) && self.connections.are_complete() {
+            self.phase = Phase::Ready;
+            self.events.push_back(Event::Ready);
+        }
+    }
+
+    fn outbox(&mut self, lane: LaneKind) -> &mut Outbox {
+        match lane {
+            LaneKind::Control => &mut self.control,
+            LaneKind::Data => &mut self.data,
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The receiving half of a [`Session`]: what the peer's frames do. Everything a
+//! peer may send is judged here; nothing it sends can panic.
+
+use std::time::Duration;
+
+use actor_core::{ControlRequest, Instant};
+use bytes::{Buf, Bytes};
+use prost::Message;
+
+use super::codes;
+use super::lanes::ConnectionId;
+use super::send::NO_DEADLINE;
+use super::types::Shape;
+use super::{Correlation, Event, Inbound, InboundCall, Phase, Session};
+use crate::limits::{
+    ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, CALLS_MAX, CONTROL_BODY_BYTES_MAX, GOSSIP_MEMBERS_MAX,
+    LABEL_BYTES_MAX, PUBLICATIONS_PER_PEER_MAX, WATCHES_MAX,
+};
+use crate::transport::{CloseCode, CloseReason};
+use crate::wire::control::{Body, Control, Member, Publication, Request};
+use crate::wire::frame::{Frame, Kind};
+use crate::wire::{TypeTag, VariantTag};
+
+/// The peer broke the protocol; the session ends.
+type Judged = Result<(), String>;
+
+impl Session {
+    /// Takes a frame that came on a stream of this session.
+    pub(crate) fn handle_frame(&mut self, now: Instant, connection: ConnectionId, frame: Frame) {
+        if self.ended().is_some() {
+            return;
+        }
+        self.connections.mark_used(connection);
+        self.heartbeat.on_heard(now);
+        let judged = match frame.kind {
+            Kind::Handshake => Err("a handshake step inside a session".to_owned()),
+            Kind::Control => self.on_control(now, &frame.body),
+            Kind::Cast | Kind::Call => self.on_message(now, frame),
+            Kind::Reply => self.on_reply(frame.body),
+            Kind::Failure => self.on_failure(frame.index, frame.body),
+            Kind::Define => self.on_define(frame.index, frame.body),
+            Kind::Cancel => self.on_cancel(frame.body),
+        };
+        if let Err(detail) = judged {
+            self.abort(CloseCode::Violation, &detail);
+        }
+    }
+
+    fn on_message(&mut self, now: Instant, frame: Frame) -> Judged {
+        let bytes = frame.bytes();
+        self.receive_window.received(bytes).map_err(|_| "more data than there was credit for")?;
+        let shape = self.received_types.shape(frame.index).ok_or("a message of an undefined type")?;
+        let mut body = frame.body;
+        let actor = take_u64(&mut body)?;
+        let call = if frame.kind == Kind::Call { Some(self.open_call(now, &mut body)?) } else { None };
+        self.events.push_back(Event::Message(Inbound { actor, shape, call, fields: body, bytes }));
+        Ok(())
+    }
+
+    fn open_call(&mut self, now: Instant, body: &mut Bytes) -> Result<InboundCall, String> {
+        let correlation = Correlation::from_u64(take_u64(body)?);
+        let deadline = match take_u64(body)? {
+            NO_DEADLINE => None,
+            micros => Some(now + Duration::from_micros(micros)),
+        };
+        if self.answering.len() >= CALLS_MAX {
+            return Err("too many calls at once".to_owned());
+        }
+        if !self.answering.insert(correlation) {
+            return Err("two calls of the same correlation".to_owned());
+        }
+        Ok(InboundCall { correlation, deadline })
+    }
+
+    fn on_reply(&mut self, mut body: Bytes) -> Judged {
+        // An answer to a call that is not pending crossed with its cancellation.
+        if let Some(reply) = self.calls.take(Correlation::from_u64(take_u64(&mut body)?)) {
+            self.events.push_back(Event::Answered { reply, value: body });
+        }
+        Ok(())
+    }
+
+    fn on_failure(&mut self, code: u32, mut body: Bytes) -> Judged {
+        if let Some(reply) = self.calls.take(Correlation::from_u64(take_u64(&mut body)?)) {
+            let failure = codes::to_failure(code, &body);
+            self.events.push_back(Event::Failed { reply, failure });
+        }
+        Ok(())
+    }
+
+    fn on_define(&mut self, index: u32, mut body: Bytes) -> Judged {
+        let message = TypeTag::from_u64(take_u64(&mut body)?);
+        let variant = VariantTag::from_u64(take_u64(&mut body)?);
+        end_of(&body)?;
+        let defined = self.received_types.define(index, Shape { message, variant });
+        defined.map_err(|_| "a type defined out of order".to_owned())
+    }
+
+    fn on_cancel(&mut self, mut body: Bytes) -> Judged {
+        let call = Correlation::from_u64(take_u64(&mut body)?);
+        end_of(&body)?;
+        self.answering.remove(&call);
+        Ok(())
+    }
+
+    fn on_control(&mut self, now: Instant, body: &Bytes) -> Judged {
+        if body.len() > CONTROL_BODY_BYTES_MAX {
+            return Err("a control frame over the limit".to_owned());
+        }
+        let control = Control::decode(&body[..]).map_err(|error| format!("a control frame: {error}"))?;
+        // Something that a later version says and this one does not know.
+        let Some(body) = control.body else { return Ok(()) };
+        match body {
+            Body::Ping(number) => self.send_control(Body::Pong(number)),
+            Body::Pong(number) => self.heartbeat.on_pong(number, now),
+            Body::Credit(bytes) => return self.on_credit(bytes),
+            Body::Introduce(introduce) => {
+                self.events.push_back(Event::Introduced(usable_addresses(introduce.addresses)));
+            }
+            Body::Publish(publish) => return self.on_publish(publish.entries),
+            Body::Unpublish(unpublish) => {
+                self.publications = self.publications.saturating_sub(unpublish.entries.len());
+                self.events.push_back(Event::Unpublished(unpublish.entries));
+            }
+            Body::Synced(_) => {
+                if let Phase::Opening { is_synced, .. } = &mut self.phase {
+                    *is_synced = true;
+                }
+                self.check_ready();
+            }
+            Body::Members(members) => self.on_members(members.members),
+            Body::Watch(watch) => return self.on_watch(watch.watch, watch.actor),
+            Body::Unwatch(watch) => {
+                if self.watches.theirs.remove(&watch) {
+                    self.events.push_back(Event::Unwatch { watch });
+                }
+            }
+            Body::Down(down) => {
+                if self.watches.ours.remove(&down.watch) {
+                    let exit = codes::to_exit(down.exit, down.text);
+                    self.events.push_back(Event::Down { watch: down.watch, exit });
+                }
+            }
+            Body::Request(request) => return self.on_request(request),
+            Body::Goodbye(goodbye) => {
+                let code = CloseCode::from_u32(goodbye.code).unwrap_or(CloseCode::Lost);
+                let reason = CloseReason::new(code, goodbye.detail);
+                self.phase = Phase::Leaving { until: now + self.config.patience, reason };
+            }
+        }
+        Ok(())
+    }
+
+    fn on_credit(&mut self, bytes: u64) -> Judged {
+        let was_open = self.send_window.is_open();
+        self.send_window.granted(bytes).map_err(|_| "more credit than was ever lent")?;
+        if !was_open && self.send_window.is_open() {
+            self.events.push_back(Event::Room);
+        }
+        Ok(())
+    }
+
+    fn on_publish(&mut self, entries: Vec<Publication>) -> Judged {
+        self.publications += entries.len();
+        if self.publications > PUBLICATIONS_PER_PEER_MAX {
+            return Err("too many published actors".to_owned());
+        }
+        let is_usable = |entry: &Publication| {
+            entry.kind <= 1 && !entry.label.is_empty() && entry.label.len() <= LABEL_BYTES_MAX
+        };
+        if !entries.iter().all(is_usable) {
+            return Err("an unusable publication".to_owned());
+        }
+        self.events.push_back(Event::Published(entries));
+        Ok(())
+    }
+
+    fn on_members(&mut self, members: Vec<Member>) {
+        let members = members.into_iter().take(GOSSIP_MEMBERS_MAX);
+        let members = members.map(|member| (member.node, usable_addresses(member.addresses)));
+        self.events.push_back(Event::Members(members.collect()));
+    }
+
+    fn on_watch(&mut self, watch: u64, actor: u64) -> Judged {
+        if self.watches.theirs.len() >= WATCHES_MAX || !self.watches.theirs.insert(watch) {
+            return Err("too many watches, or two of the same number".to_owned());
+        }
+        self.events.push_back(Event::Watch { watch, actor });
+        Ok(())
+    }
+
+    fn on_request(&mut self, request: Request) -> Judged {
+        let Request { actor, request, reason } = request;
+        let request = match request {
+            0 => ControlRequest::Stop(reason.map(Into::into)),
+            1 => ControlRequest::Drain,
+            2 => ControlRequest::Kill,
+            _ => return Err("an unknown request to an actor".to_owned()),
+        };
+        self.events.push_back(Event::Request { actor, request });
+        Ok(())
+    }
+}
+
+fn usable_addresses(addresses: Vec<String>) -> Vec<String> {
+    let is_usable = |address: &String| address.len() <= ADDRESS_BYTES_MAX;
+    addresses.into_iter().filter(is_usable).take(ADDRESSES_PER_NODE_MAX).collect()
+}
+
+fn take_u64(body: &mut Bytes) -> Result<u64, String> {
+    body.try_get_u64_le().map_err(|_| "a frame that is too short".to_owned())
+}
+
+fn end_of(body: &Bytes) -> Judged {
+    if body.is_empty() { Ok(()) } else { Err("a frame that is too long".to_owned()) }
+}

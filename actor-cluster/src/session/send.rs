@@ -1,0 +1,248 @@
+//! The sending half of a [`Session`]: what a node asks of it.
+
+use actor_core::{CallFailure, ControlRequest, Exit, Instant, SendError};
+use prost::Message;
+
+use super::codes;
+use super::types::{Index, Shape};
+use super::{Correlation, Event, Session};
+use crate::limits::{ANSWER_BACKLOG_BYTES_MAX, CONTROL_BACKLOG_BYTES_MAX, SEGMENT_BYTES, WATCHES_MAX};
+use crate::transport::{CloseCode, CloseReason};
+use crate::wire::control::{
+    Addresses, Body, Control, Down, Empty, Goodbye, Member, Members, Publication, Publications, Request,
+    Watch,
+};
+use crate::wire::frame::{HEADER_BYTES, Kind, OpenFrame, write_frame};
+use crate::wire::{EncodeReply, Encoder, RemoteMessage};
+
+/// The most bytes that stand between a header and an encoded value: the target,
+/// the correlation and the deadline of a call.
+pub(super) const PREFIX_BYTES_MAX: usize = 24;
+
+/// A call without a deadline.
+pub(super) const NO_DEADLINE: u64 = 0;
+
+/// How many list entries go into one control frame. Entries are bounded, so the
+/// frame is.
+const ENTRIES_PER_FRAME: usize = 64;
+
+impl Session {
+    /// Sends a message to an actor of the peer's, or says why not and gives it
+    /// back. A call's reply port is kept until it is answered.
+    pub(crate) fn send<M: RemoteMessage>(
+        &mut self,
+        now: Instant,
+        actor: u64,
+        message: M,
+    ) -> Result<(), SendError<M>> {
+        if !self.is_open() {
+            return Err(SendError::NotConnected(message));
+        }
+        if !self.send_window.is_open() || self.calls.is_full() {
+            return Err(SendError::Full(message));
+        }
+        let shape = Shape { message: M::TYPE, variant: message.variant() };
+        let Some(index) = self.introduce(shape) else {
+            return Err(SendError::Unsendable(
+                message,
+                "the session knows too many types of messages".into(),
+            ));
+        };
+        let call = message.call();
+        let correlation = self.calls.next();
+        let buffer = self.data.open();
+        let kind = if call.is_some() { Kind::Call } else { Kind::Cast };
+        let frame = OpenFrame::begin(buffer, kind, index);
+        buffer.extend_from_slice(&actor.to_le_bytes());
+        if let Some(call) = call {
+            let time_left = call.deadline.map_or(NO_DEADLINE, |deadline| micros_left(now, deadline));
+            buffer.extend_from_slice(&correlation.as_u64().to_le_bytes());
+            buffer.extend_from_slice(&time_left.to_le_bytes());
+        }
+        if let Err(error) = message.encode_fields(&mut Encoder::new(buffer, &self.context)) {
+            frame.abandon(buffer);
+            return Err(SendError::Unsendable(message, error.to_string().into()));
+        }
+        self.send_window.sent(frame.finish(buffer));
+        self.data.seal();
+        if let Some(reply) = message.into_reply() {
+            self.calls.insert(reply);
+        }
+        Ok(())
+    }
+
+    /// Answers a call of the peer's. An answer to a call that is not open, because
+    /// it was cancelled or answered, goes nowhere.
+    pub(crate) fn answer(&mut self, call: Correlation, answer: Result<&dyn EncodeReply, CallFailure>) {
+        if !self.answering.remove(&call) {
+            return;
+        }
+        let failure = match answer {
+            Err(failure) => failure,
+            Ok(value) => {
+                let buffer = self.data.open();
+                let frame = OpenFrame::begin(buffer, Kind::Reply, 0);
+                buffer.extend_from_slice(&call.as_u64().to_le_bytes());
+                match value.encode_reply(&mut Encoder::new(buffer, &self.context)) {
+                    Ok(()) => {
+                        frame.finish(buffer);
+                        self.data.seal();
+                        return;
+                    }
+                    Err(error) => {
+                        frame.abandon(buffer);
+                        CallFailure::BadReply(error.to_string().into())
+                    }
+                }
+            }
+        };
+        let (code, text) = codes::of_failure(&failure);
+        let text = codes::cut(text).as_bytes();
+        write_frame(self.data.open(), Kind::Failure, code, &[&call.as_u64().to_le_bytes(), text]);
+        self.data.seal();
+    }
+
+    /// Whether the peer still waits for the answer to a call.
+    pub(crate) fn is_answering(&self, call: Correlation) -> bool {
+        self.answering.contains(&call)
+    }
+
+    /// Whether more of the peer's messages should be taken: not while it leaves
+    /// the answers to the former ones unread.
+    pub(crate) fn wants_messages(&self) -> bool {
+        self.data.bytes() < ANSWER_BACKLOG_BYTES_MAX
+    }
+
+    /// Tells the session that a message, so many bytes of credit, has left it.
+    pub(crate) fn delivered(&mut self, bytes: usize) {
+        if let Some(grant) = self.receive_window.delivered(bytes) {
+            self.send_control(Body::Credit(grant));
+        }
+    }
+
+    /// Tells the peer where this node can be dialled.
+    pub(crate) fn introduce_addresses(&mut self, addresses: Vec<String>) {
+        self.send_control(Body::Introduce(Addresses { addresses }));
+    }
+
+    /// Tells the peer of actors that it may reach from now on.
+    pub(crate) fn publish(&mut self, entries: &[Publication]) {
+        for entries in entries.chunks(ENTRIES_PER_FRAME) {
+            self.send_control(Body::Publish(Publications { entries: entries.to_vec() }));
+        }
+    }
+
+    /// Tells the peer of actors that it may reach no more.
+    pub(crate) fn unpublish(&mut self, entries: &[Publication]) {
+        for entries in entries.chunks(ENTRIES_PER_FRAME) {
+            self.send_control(Body::Unpublish(Publications { entries: entries.to_vec() }));
+        }
+    }
+
+    /// Tells the peer that everything published so far has been said.
+    pub(crate) fn synced(&mut self) {
+        self.send_control(Body::Synced(Empty {}));
+    }
+
+    /// Tells the peer of other nodes.
+    pub(crate) fn gossip(&mut self, members: impl IntoIterator<Item = Member>) {
+        for member in members {
+            // One to a frame: a member's addresses may fill half of it.
+            self.send_control(Body::Members(Members { members: vec![member] }));
+        }
+    }
+
+    /// Asks to be told of the end of an actor of the peer's: an
+    /// [`Event::Down`] with the number returned here. `None` if it cannot be
+    /// watched: the session is over, or there are too many watches.
+    pub(crate) fn watch(&mut self, actor: u64) -> Option<u64> {
+        if !self.is_open() || self.watches.ours.len() >= WATCHES_MAX {
+            return None;
+        }
+        self.watches.made += 1;
+        let watch = self.watches.made;
+        self.watches.ours.insert(watch);
+        self.send_control(Body::Watch(Watch { watch, actor }));
+        Some(watch)
+    }
+
+    /// Ends a watch.
+    pub(crate) fn unwatch(&mut self, watch: u64) {
+        if self.watches.ours.remove(&watch) {
+            self.send_control(Body::Unwatch(watch));
+        }
+    }
+
+    /// Answers a watch of the peer's. A watch that is not open any more gets no
+    /// answer.
+    pub(crate) fn down(&mut self, watch: u64, exit: &Exit) {
+        if self.watches.theirs.remove(&watch) {
+            let (exit, text) = codes::of_exit(exit);
+            let text = text.map(|text| codes::cut(text).to_owned());
+            self.send_control(Body::Down(Down { watch, exit, text }));
+        }
+    }
+
+    /// Asks an actor of the peer's to stop, drain or die.
+    pub(crate) fn request(&mut self, actor: u64, request: &ControlRequest) {
+        let (request, reason) = match request {
+            ControlRequest::Stop(reason) => (0, reason.as_deref().map(|text| codes::cut(text).to_owned())),
+            ControlRequest::Drain => (1, None),
+            ControlRequest::Kill => (2, None),
+        };
+        self.send_control(Body::Request(Request { actor, request, reason }));
+    }
+
+    pub(super) fn send_ping(&mut self, number: u64) {
+        self.send_control(Body::Ping(number));
+    }
+
+    pub(super) fn send_goodbye(&mut self, reason: &CloseReason) {
+        let goodbye = Goodbye { code: reason.code.as_u32(), detail: reason.detail().to_owned() };
+        self.send_control(Body::Goodbye(goodbye));
+    }
+
+    pub(super) fn send_control(&mut self, body: Body) {
+        if self.ended().is_some() {
+            return;
+        }
+        let body = Control { body: Some(body) }.encode_to_vec();
+        write_frame(self.control.open(), Kind::Control, 0, &[&body]);
+        self.control.seal();
+        if self.control.bytes() > CONTROL_BACKLOG_BYTES_MAX {
+            self.control.clear();
+            self.abort(CloseCode::Timeout, "the peer does not read");
+        }
+    }
+
+    /// Gives up calls that nobody waits for, and tells the peer.
+    pub(super) fn abandon_calls(&mut self, now: Instant) {
+        for (call, reply) in self.calls.take_abandoned(now) {
+            write_frame(self.data.open(), Kind::Cancel, 0, &[&call.as_u64().to_le_bytes()]);
+            self.data.seal();
+            self.events.push_back(Event::Abandoned { reply });
+        }
+    }
+
+    /// The shape's number; a new one is defined in the lane, ahead of its first use.
+    fn introduce(&mut self, shape: Shape) -> Option<u32> {
+        match self.sent_types.index(shape)? {
+            Index::Known(index) => Some(index),
+            Index::New(index) => {
+                let message = shape.message.as_u64().to_le_bytes();
+                let variant = shape.variant.as_u64().to_le_bytes();
+                write_frame(self.data.open(), Kind::Define, index, &[&message, &variant]);
+                Some(index)
+            }
+        }
+    }
+}
+
+/// The time left for a call, in microseconds: at least one, as none would mean for
+/// ever.
+fn micros_left(now: Instant, deadline: Instant) -> u64 {
+    u64::try_from((deadline - now).as_micros()).unwrap_or(u64::MAX).max(1)
+}
+
+// A segment is cut between frames, so the header must fit in front of any.
+const _: () = assert!(HEADER_BYTES + PREFIX_BYTES_MAX < SEGMENT_BYTES);

@@ -1,0 +1,1 @@
+//! Two sessions wired in memory; see `testing/pair.rs`.

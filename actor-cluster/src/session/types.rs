@@ -1,0 +1,98 @@
+//! The numbers that stand for message types: agreed on the fly, so that no
+//! message carries a name. Each side numbers what it sends.
+
+use std::collections::BTreeMap;
+
+use crate::limits::TYPES_MAX;
+use crate::wire::{TypeTag, VariantTag};
+
+/// A variant of a message type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Shape {
+    pub(crate) message: TypeTag,
+    pub(crate) variant: VariantTag,
+}
+
+/// The numbers this side has given out.
+#[derive(Debug, Default)]
+pub(crate) struct SentTypes {
+    indices: BTreeMap<Shape, u32>,
+}
+
+/// The index of a shape, and whether the peer must be told of it first.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Index {
+    Known(u32),
+    New(u32),
+}
+
+impl SentTypes {
+    /// The shape's number; `None` if there are as many as there may be.
+    pub(crate) fn index(&mut self, shape: Shape) -> Option<Index> {
+        if let Some(index) = self.indices.get(&shape) {
+            return Some(Index::Known(*index));
+        }
+        let index = u32::try_from(self.indices.len()).ok().filter(|index| (*index as usize) < TYPES_MAX)?;
+        self.indices.insert(shape, index);
+        Some(Index::New(index))
+    }
+}
+
+/// The numbers the peer has given out.
+#[derive(Debug, Default)]
+pub(crate) struct ReceivedTypes {
+    shapes: Vec<Shape>,
+}
+
+/// The peer numbered out of order or too much.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct BadIndex;
+
+impl ReceivedTypes {
+    pub(crate) fn define(&mut self, index: u32, shape: Shape) -> Result<(), BadIndex> {
+        if index as usize != self.shapes.len() || self.shapes.len() >= TYPES_MAX {
+            return Err(BadIndex);
+        }
+        self.shapes.push(shape);
+        Ok(())
+    }
+
+    pub(crate) fn shape(&self, index: u32) -> Option<Shape> {
+        self.shapes.get(index as usize).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(n: u64) -> Shape {
+        Shape { message: TypeTag::from_u64(n), variant: VariantTag::from_u64(n) }
+    }
+
+    #[test]
+    fn both_sides_agree() {
+        let (mut sent, mut received) = (SentTypes::default(), ReceivedTypes::default());
+        for n in [3, 1, 3, 2] {
+            if let Some(Index::New(index)) = sent.index(shape(n)) {
+                assert_eq!(received.define(index, shape(n)), Ok(()));
+            }
+            let Some(Index::Known(index)) = sent.index(shape(n)) else { panic!("it was just defined") };
+            assert_eq!(received.shape(index), Some(shape(n)));
+        }
+        assert_eq!(received.shape(3), None);
+        assert_eq!(received.define(7, shape(9)), Err(BadIndex));
+    }
+
+    #[test]
+    fn there_is_an_end_to_it() {
+        let mut sent = SentTypes::default();
+        let mut received = ReceivedTypes::default();
+        for n in 0..TYPES_MAX as u64 {
+            assert_eq!(sent.index(shape(n)), Some(Index::New(n as u32)));
+            assert_eq!(received.define(n as u32, shape(n)), Ok(()));
+        }
+        assert_eq!(sent.index(shape(u64::MAX)), None);
+        assert_eq!(received.define(TYPES_MAX as u32, shape(u64::MAX)), Err(BadIndex));
+    }
+}

@@ -1,0 +1,8 @@
+//! What tests of clusters and of transports are made of: a transport in memory
+//! and the contract every transport must keep. Must not live here: anything a
+//! node needs in production.
+
+pub mod pipe;
+pub mod transport_suite;
+
+pub use pipe::{PipeNetwork, PipeTransport, pipe, pipe_between};

@@ -1,0 +1,540 @@
+//! A transport in memory: addresses `pipe://name`, pipes for streams. For tests
+//! of sessions and nodes without a network. Must not live here: delay, loss and
+//! cuts (a simulated network's business).
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll};
+
+use async_trait::async_trait;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::sync::{Mutex as AsyncMutex, mpsc};
+
+use crate::transport::{
+    Address, ChannelBinding, CloseCode, CloseReason, ClusterBidiStream, Connection, LaneSet, Listener,
+    PeerIdentity, Transport, TransportError,
+};
+
+/// What a pipe holds in each direction before its writer waits, in bytes.
+pub const PIPE_BYTES: usize = 64 << 10;
+
+/// Connections that wait at a listener to be accepted. One more is refused as
+/// unreachable.
+pub const BACKLOG_MAX: usize = 128;
+
+/// The scheme of pipes' addresses.
+const SCHEME: &str = "pipe";
+
+/// Two connected streams between anonymous peers.
+pub fn pipe() -> (Box<dyn ClusterBidiStream>, Box<dyn ClusterBidiStream>) {
+    pipe_between(PeerIdentity::Anonymous, PeerIdentity::Anonymous)
+}
+
+/// Two connected streams. The first is `near`'s: its peer is `far`; and the
+/// other way round.
+pub fn pipe_between(
+    near: PeerIdentity,
+    far: PeerIdentity,
+) -> (Box<dyn ClusterBidiStream>, Box<dyn ClusterBidiStream>) {
+    let (near_end, far_end) = tokio::io::duplex(PIPE_BYTES);
+    let label: Arc<str> = Arc::from("pipe");
+    (Box::new(PipeStream::new(near_end, far, label.clone())), Box::new(PipeStream::new(far_end, near, label)))
+}
+
+/// The network that pipe transports share: who listens under which name.
+#[derive(Clone, Default)]
+pub struct PipeNetwork {
+    doors: Arc<Mutex<HashMap<String, Door>>>,
+}
+
+/// Where one listener is reached.
+struct Door {
+    identity: PeerIdentity,
+    backlog: mpsc::Sender<PipeConnection>,
+}
+
+impl PipeNetwork {
+    /// A network on which nobody listens.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A transport that listens at `pipe://name` once it is told to. It is
+    /// anonymous and carries every lane on one stream.
+    pub fn transport(&self, name: impl Into<String>) -> PipeTransport {
+        PipeTransport {
+            network: self.clone(),
+            name: name.into(),
+            identity: PeerIdentity::Anonymous,
+            streams: vec![LaneSet::ALL],
+        }
+    }
+}
+
+impl fmt::Debug for PipeNetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(lock(&self.doors).keys()).finish()
+    }
+}
+
+/// A node's transport on a [`PipeNetwork`].
+#[derive(Clone, Debug)]
+pub struct PipeTransport {
+    network: PipeNetwork,
+    name: String,
+    identity: PeerIdentity,
+    streams: Vec<LaneSet>,
+}
+
+impl PipeTransport {
+    /// What the peers learn about who this node is. Nothing proves it: pipes
+    /// stay in one process.
+    pub fn with_identity(mut self, identity: PeerIdentity) -> Self {
+        self.identity = identity;
+        self
+    }
+
+    /// The streams that this node opens on each connection it dials.
+    pub fn with_streams(mut self, streams: impl Into<Vec<LaneSet>>) -> Self {
+        self.streams = streams.into();
+        self
+    }
+
+    /// The name in `pipe://name`.
+    fn read<'a>(&self, address: &'a Address) -> Result<&'a str, TransportError> {
+        if address.scheme() != SCHEME {
+            return Err(address.unusable(format!("this transport dials {SCHEME}://name")));
+        }
+        check_name(address.rest()).map_err(|detail| address.unusable(detail))?;
+        Ok(address.rest())
+    }
+}
+
+#[async_trait]
+impl Transport for PipeTransport {
+    fn scheme(&self) -> &str {
+        SCHEME
+    }
+
+    fn streams(&self) -> &[LaneSet] {
+        &self.streams
+    }
+
+    async fn listen(&self) -> Result<Box<dyn Listener>, TransportError> {
+        check_name(&self.name)
+            .map_err(|detail| TransportError::Config(format!("{:?}: {detail}", self.name)))?;
+        let address = Address::new(SCHEME, &self.name)?;
+        let (backlog, incoming) = mpsc::channel(BACKLOG_MAX);
+        match lock(&self.network.doors).entry(self.name.clone()) {
+            Entry::Occupied(_) => {
+                let source = io::ErrorKind::AddrInUse.into();
+                return Err(TransportError::Bind { address: address.to_string(), source });
+            }
+            Entry::Vacant(place) => place.insert(Door { identity: self.identity, backlog }),
+        };
+        Ok(Box::new(PipeListener { network: self.network.clone(), address, incoming }))
+    }
+
+    async fn dial(&self, address: &Address) -> Result<Box<dyn Connection>, TransportError> {
+        let name = self.read(address)?;
+        let unreachable = || {
+            let source = io::ErrorKind::ConnectionRefused.into();
+            TransportError::Unreachable { address: address.to_string(), source }
+        };
+        let doors = lock(&self.network.doors);
+        let door = doors.get(name).ok_or_else(unreachable)?;
+        let (near, far) = PipeConnection::pair(self, name, door.identity);
+        door.backlog.try_send(far).map_err(|_| unreachable())?;
+        Ok(Box::new(near))
+    }
+}
+
+/// Accepts what is dialled under one name.
+struct PipeListener {
+    network: PipeNetwork,
+    address: Address,
+    incoming: mpsc::Receiver<PipeConnection>,
+}
+
+#[async_trait]
+impl Listener for PipeListener {
+    fn addresses(&self) -> Vec<Address> {
+        vec![self.address.clone()]
+    }
+
+    async fn accept(&mut self) -> Result<Box<dyn Connection>, TransportError> {
+        match self.incoming.recv().await {
+            Some(connection) => Ok(Box::new(connection)),
+            None => Err(TransportError::Closed(CloseCode::Lost.into())),
+        }
+    }
+}
+
+impl Drop for PipeListener {
+    fn drop(&mut self) {
+        lock(&self.network.doors).remove(self.address.rest());
+    }
+}
+
+/// One end of a connection.
+struct PipeConnection {
+    peer: PeerIdentity,
+    label: Arc<str>,
+    link: Arc<Mutex<Link>>,
+    side: Side,
+}
+
+/// Streams are opened by the dialler alone, as the trait has it.
+enum Side {
+    Dialler { ours: PeerIdentity },
+    Host { incoming: AsyncMutex<mpsc::UnboundedReceiver<PipeStream>> },
+}
+
+/// What both ends of a connection share.
+struct Link {
+    /// How many streams the dialler may still open.
+    streams_left: usize,
+    /// Hands the far ends over. Gone once no more will come.
+    opened: Option<mpsc::UnboundedSender<PipeStream>>,
+    /// Every stream's ends, so that closing the connection ends them all.
+    ends: Vec<Weak<End>>,
+    /// Why the connection is closed, once it is.
+    closed: Option<CloseReason>,
+}
+
+impl PipeConnection {
+    /// The dialler's end and the host's.
+    fn pair(dialler: &PipeTransport, host: &str, host_identity: PeerIdentity) -> (Self, Self) {
+        let (opened, incoming) = mpsc::unbounded_channel();
+        let streams_left = dialler.streams.len();
+        let link = Link { streams_left, opened: Some(opened), ends: Vec::new(), closed: None };
+        let link = Arc::new(Mutex::new(link));
+        let near = Self {
+            peer: host_identity,
+            label: format!("{SCHEME}://{host}").into(),
+            link: link.clone(),
+            side: Side::Dialler { ours: dialler.identity },
+        };
+        let far = Self {
+            peer: dialler.identity,
+            label: format!("{SCHEME}://{}", dialler.name).into(),
+            link,
+            side: Side::Host { incoming: AsyncMutex::new(incoming) },
+        };
+        (near, far)
+    }
+
+    fn no_stream(&self) -> TransportError {
+        let no_more = || CloseReason::new(CloseCode::Done, "this connection carries no more streams");
+        TransportError::Closed(lock(&self.link).closed.clone().unwrap_or_else(no_more))
+    }
+}
+
+#[async_trait]
+impl Connection for PipeConnection {
+    fn peer_identity(&self) -> PeerIdentity {
+        self.peer
+    }
+
+    fn label(&self) -> String {
+        self.label.to_string()
+    }
+
+    async fn open(&self, _lanes: LaneSet) -> Result<Box<dyn ClusterBidiStream>, TransportError> {
+        let Side::Dialler { ours } = self.side else { return Err(self.no_stream()) };
+        let (near, far) = tokio::io::duplex(PIPE_BYTES);
+        let near = PipeStream::new(near, self.peer, self.label.clone());
+        let far = PipeStream::new(far, ours, self.label.clone());
+        let ends = [Arc::downgrade(&near.end), Arc::downgrade(&far.end)];
+        let handed_over = lock(&self.link).hand_over(far, ends);
+        if handed_over { Ok(Box::new(near)) } else { Err(self.no_stream()) }
+    }
+
+    async fn accept(&self) -> Result<Box<dyn ClusterBidiStream>, TransportError> {
+        let Side::Host { incoming } = &self.side else { return Err(self.no_stream()) };
+        let stream = incoming.lock().await.recv().await.ok_or_else(|| self.no_stream())?;
+        // One that was opened before the connection was closed ended with it.
+        if lock(&self.link).closed.is_some() { Err(self.no_stream()) } else { Ok(Box::new(stream)) }
+    }
+
+    fn close(&self, reason: &CloseReason) {
+        let ends = lock(&self.link).close(reason);
+        ends.iter().filter_map(Weak::upgrade).for_each(|end| end.close());
+    }
+}
+
+/// The host need not wait for streams that nobody can open any more.
+impl Drop for PipeConnection {
+    fn drop(&mut self) {
+        if matches!(self.side, Side::Dialler { .. }) {
+            lock(&self.link).opened = None;
+        }
+    }
+}
+
+impl Link {
+    /// Gives the host its end of a new stream; whether it may have one.
+    fn hand_over(&mut self, far: PipeStream, ends: [Weak<End>; 2]) -> bool {
+        let Some(opened) = &self.opened else { return false };
+        if self.streams_left == 0 || opened.send(far).is_err() {
+            return false;
+        }
+        self.ends.extend(ends);
+        self.streams_left -= 1;
+        if self.streams_left == 0 {
+            self.opened = None;
+        }
+        true
+    }
+
+    /// Remembers the first reason and gives out what is to be ended.
+    fn close(&mut self, reason: &CloseReason) -> Vec<Weak<End>> {
+        self.closed.get_or_insert_with(|| reason.clone());
+        self.opened = None;
+        std::mem::take(&mut self.ends)
+    }
+}
+
+/// One end of a stream.
+struct PipeStream {
+    end: Arc<End>,
+    peer: PeerIdentity,
+    label: Arc<str>,
+}
+
+/// The pipe's end, until it is closed. A connection that is closed reaches in
+/// from another task, hence the lock.
+struct End(Mutex<Option<DuplexStream>>);
+
+impl End {
+    /// Dropping the pipe's end is what wakes the peer; closing both wakes both.
+    fn close(&self) {
+        drop(lock(&self.0).take());
+    }
+}
+
+impl PipeStream {
+    fn new(io: DuplexStream, peer: PeerIdentity, label: Arc<str>) -> Self {
+        Self { end: Arc::new(End(Mutex::new(Some(io)))), peer, label }
+    }
+
+    /// Polls the pipe, unless it is closed.
+    fn poll_end<T>(
+        &self,
+        poll: impl FnOnce(Pin<&mut DuplexStream>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        match &mut *lock(&self.end.0) {
+            Some(io) => poll(Pin::new(io)),
+            None => Poll::Ready(Err(io::Error::new(io::ErrorKind::NotConnected, "the stream is closed"))),
+        }
+    }
+}
+
+impl ClusterBidiStream for PipeStream {
+    fn peer_identity(&self) -> PeerIdentity {
+        self.peer
+    }
+
+    fn channel_binding(&self) -> Option<ChannelBinding> {
+        None
+    }
+
+    fn label(&self) -> String {
+        self.label.to_string()
+    }
+
+    fn close(&mut self, _reason: &CloseReason) {
+        self.end.close();
+    }
+}
+
+impl Drop for PipeStream {
+    fn drop(&mut self) {
+        self.end.close();
+    }
+}
+
+impl AsyncRead for PipeStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.poll_end(|io| io.poll_read(cx, buffer))
+    }
+}
+
+impl AsyncWrite for PipeStream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_end(|io| io.poll_write(cx, bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_end(|io| io.poll_write_vectored(cx, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_end(|io| io.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_end(|io| io.poll_shutdown(cx))
+    }
+}
+
+/// A name is one word, so that an address has no second reading.
+fn check_name(name: &str) -> Result<(), &'static str> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if !name.is_empty() && name.chars().all(allowed) {
+        Ok(())
+    } else {
+        Err("a name on the network is letters, digits, '-', '_' and '.'")
+    }
+}
+
+/// No code panics under these locks, so a poisoned one is still whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::NodeId;
+    use crate::testing::transport_suite::{Harness, Node};
+
+    /// Anonymous nodes, every lane on one stream.
+    struct OneStream(World);
+
+    impl Harness for OneStream {
+        const HAS_CHANNEL_BINDING: bool = false;
+        const MALFORMED: &'static [&'static str] = MALFORMED;
+
+        async fn new() -> Self {
+            Self(World::default())
+        }
+
+        async fn node(&mut self) -> Node {
+            let name = self.0.next_name();
+            node(self.0.network.transport(name), PeerIdentity::Anonymous)
+        }
+
+        async fn again(&mut self, node: Node, address: &Address) -> Node {
+            self::node(self.0.network.transport(address.rest()), node.identity)
+        }
+
+        async fn nobody(&mut self) -> Address {
+            nobody()
+        }
+    }
+
+    /// Nodes with identities, a stream for each lane.
+    struct StreamPerLane(World);
+
+    impl StreamPerLane {
+        fn transport(&self, name: &str, identity: PeerIdentity) -> Node {
+            let transport = self.0.network.transport(name).with_identity(identity);
+            node(transport.with_streams([LaneSet::CONTROL, LaneSet::DATA]), identity)
+        }
+    }
+
+    impl Harness for StreamPerLane {
+        const HAS_CHANNEL_BINDING: bool = false;
+        const MALFORMED: &'static [&'static str] = MALFORMED;
+
+        async fn new() -> Self {
+            Self(World::default())
+        }
+
+        async fn node(&mut self) -> Node {
+            let name = self.0.next_name();
+            let identity = PeerIdentity::Node(NodeId::from_bytes([self.0.nodes; 32]));
+            self.transport(&name, identity)
+        }
+
+        async fn again(&mut self, node: Node, address: &Address) -> Node {
+            self.transport(address.rest(), node.identity)
+        }
+
+        async fn nobody(&mut self) -> Address {
+            nobody()
+        }
+    }
+
+    const MALFORMED: &[&str] = &["a/b", "a:80", "ä", "[::1]"];
+
+    #[derive(Default)]
+    struct World {
+        network: PipeNetwork,
+        nodes: u8,
+    }
+
+    impl World {
+        fn next_name(&mut self) -> String {
+            self.nodes += 1;
+            format!("node-{}", self.nodes)
+        }
+    }
+
+    fn node(transport: PipeTransport, identity: PeerIdentity) -> Node {
+        Node { transport: Box::new(transport), identity }
+    }
+
+    fn nobody() -> Address {
+        Address::new(SCHEME, "nobody").unwrap()
+    }
+
+    mod one_stream {
+        crate::transport_suite!(super::OneStream);
+    }
+
+    mod stream_per_lane {
+        crate::transport_suite!(super::StreamPerLane);
+    }
+
+    #[tokio::test]
+    async fn a_name_is_had_by_one() {
+        let network = PipeNetwork::new();
+        let (first, second) = (network.transport("a"), network.transport("a"));
+        let _listener = first.listen().await.unwrap();
+        let error = second.listen().await.err().unwrap();
+        assert!(matches!(error, TransportError::Bind { .. }), "{error}");
+        let error = network.transport("a b").listen().await.err().unwrap();
+        assert!(matches!(error, TransportError::Config(_)), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_full_backlog_refuses() {
+        let network = PipeNetwork::new();
+        let _listener = network.transport("host").listen().await.unwrap();
+        let dialler = network.transport("dialler");
+        let address = Address::new(SCHEME, "host").unwrap();
+        let mut waiting = Vec::new();
+        for _ in 0..BACKLOG_MAX {
+            waiting.push(dialler.dial(&address).await.unwrap());
+        }
+        let error = dialler.dial(&address).await.err().unwrap();
+        assert!(matches!(error, TransportError::Unreachable { .. }), "{error}");
+    }
+
+    #[test]
+    fn pipes_tell_each_end_who_the_other_is() {
+        let [a, b] = [1, 2].map(|n| PeerIdentity::Node(NodeId::from_bytes([n; 32])));
+        let (near, far) = pipe_between(a, b);
+        assert_eq!((near.peer_identity(), far.peer_identity()), (b, a));
+        let (near, _far) = pipe();
+        assert_eq!(near.peer_identity(), PeerIdentity::Anonymous);
+    }
+}

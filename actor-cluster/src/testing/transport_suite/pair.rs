@@ -1,0 +1,247 @@
+//! Two connected nodes, and the few words the suite's cases are written in.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::{Harness, Node};
+use crate::transport::{Address, ClusterBidiStream, Connection, LaneSet, Listener, TransportError};
+
+/// What a large transfer carries in each direction, in bytes.
+const TRANSFER_BYTES: usize = 4 << 20;
+
+/// Two nodes with one connection between them, every stream open.
+pub(super) struct Pair {
+    pub(super) near: Box<dyn Connection>,
+    pub(super) far: Box<dyn Connection>,
+    pub(super) streams: Vec<Ends>,
+    pub(super) listener: Box<dyn Listener>,
+    pub(super) dialler: Node,
+    pub(super) host: Node,
+}
+
+/// Another connection between the nodes of a [`Pair`].
+pub(super) struct Link {
+    pub(super) near: Box<dyn Connection>,
+    pub(super) far: Box<dyn Connection>,
+    pub(super) streams: Vec<Ends>,
+}
+
+/// The two ends of one stream; the dialler's is the near one.
+pub(super) struct Ends {
+    pub(super) near: Box<dyn ClusterBidiStream>,
+    pub(super) far: Box<dyn ClusterBidiStream>,
+}
+
+impl Pair {
+    /// Two new nodes of a new world.
+    pub(super) async fn connected<H: Harness>() -> Self {
+        let mut world = H::new().await;
+        let (dialler, host) = (world.node().await, world.node().await);
+        let listener = host.transport.listen().await.expect("listen");
+        Self::of(dialler, host, listener).await
+    }
+
+    /// Two nodes, one of which already listens.
+    pub(super) async fn of(dialler: Node, host: Node, mut listener: Box<dyn Listener>) -> Self {
+        let address = listener.addresses().remove(0);
+        let Link { near, far, streams } = connect(&dialler, &mut listener, &address).await;
+        Self { near, far, streams, listener, dialler, host }
+    }
+
+    /// One more connection.
+    pub(super) async fn connect_again(&mut self) -> Link {
+        let address = self.listener.addresses().remove(0);
+        self.connect_to(&address).await
+    }
+
+    /// One more connection, by one of the listener's addresses.
+    pub(super) async fn connect_to(&mut self, address: &Address) -> Link {
+        connect(&self.dialler, &mut self.listener, address).await
+    }
+}
+
+/// Dials, accepts, and opens every stream the transport announces.
+async fn connect(dialler: &Node, listener: &mut Box<dyn Listener>, address: &Address) -> Link {
+    let (near, far) = both(dialler.transport.dial(address), accept(listener)).await;
+    let near = near.expect("dial");
+    let mut streams = Vec::new();
+    for lanes in dialler.transport.streams() {
+        streams.push(open(&*near, &*far, *lanes).await);
+    }
+    Link { near, far, streams }
+}
+
+/// Opens a stream and accepts it. The dialler speaks first, because on some
+/// transports the peer does not see a stream before that.
+async fn open(near: &dyn Connection, far: &dyn Connection, lanes: LaneSet) -> Ends {
+    let opening = async {
+        let mut stream = near.open(lanes).await.expect("open");
+        send(&mut stream, &[lanes.bits()]).await;
+        stream
+    };
+    let accepting = async {
+        let mut stream = far.accept().await.expect("accept");
+        assert_eq!(receive(&mut stream, 1).await, [lanes.bits()], "not the stream that was opened");
+        stream
+    };
+    let (near, far) = both(opening, accepting).await;
+    Ends { near, far }
+}
+
+/// Waits for the next that gets in; whoever does not is not this case's matter.
+pub(super) async fn accept(listener: &mut Box<dyn Listener>) -> Box<dyn Connection> {
+    loop {
+        match listener.accept().await {
+            Ok(connection) => break connection,
+            Err(TransportError::Closed(reason)) => panic!("the listener ended: {reason}"),
+            Err(_) => {}
+        }
+    }
+}
+
+/// Lets the listener work until the activity ends. Nobody may get in, and the
+/// listener may not end.
+pub(super) async fn while_refusing<T>(
+    listener: &mut Box<dyn Listener>,
+    activity: impl Future<Output = T>,
+) -> T {
+    let mut activity = pin!(activity);
+    loop {
+        let mut accepting = listener.accept();
+        let first = poll_fn(|cx| match activity.as_mut().poll(cx) {
+            Poll::Ready(done) => Poll::Ready(Ok(done)),
+            Poll::Pending => accepting.as_mut().poll(cx).map(Err),
+        });
+        match first.await {
+            Ok(done) => break done,
+            Err(Ok(connection)) => panic!("{} was let in", connection.label()),
+            Err(Err(TransportError::Closed(reason))) => panic!("the listener ended: {reason}"),
+            Err(Err(_)) => {}
+        }
+    }
+}
+
+/// Writes all of it and sends it off.
+pub(super) async fn send(stream: &mut Box<dyn ClusterBidiStream>, bytes: &[u8]) {
+    stream.write_all(bytes).await.expect("write");
+    stream.flush().await.expect("flush");
+}
+
+/// Reads exactly so many bytes.
+pub(super) async fn receive(stream: &mut Box<dyn ClusterBidiStream>, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    stream.read_exact(&mut bytes).await.expect("read");
+    bytes
+}
+
+/// Reads to the end.
+pub(super) async fn receive_all(stream: &mut Box<dyn ClusterBidiStream>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.expect("read to the end");
+    bytes
+}
+
+/// Reads to the end and counts.
+pub(super) async fn drain(stream: &mut Box<dyn ClusterBidiStream>) -> usize {
+    let mut buffer = vec![0; 64 << 10];
+    let mut total = 0;
+    loop {
+        match stream.read(&mut buffer).await.expect("read to the end") {
+            0 => break total,
+            bytes => total += bytes,
+        }
+    }
+}
+
+/// Sends a large pattern, shuts down, and expects a large pattern of the other
+/// seed, all at once.
+pub(super) async fn exchange(stream: Box<dyn ClusterBidiStream>, ours: usize, theirs: usize) {
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let writing = async {
+        writer.write_all(&pattern(TRANSFER_BYTES, ours)).await.expect("write");
+        writer.shutdown().await.expect("shutdown");
+    };
+    let reading = async {
+        let mut received = Vec::with_capacity(TRANSFER_BYTES);
+        reader.read_to_end(&mut received).await.expect("read to the end");
+        assert!(received == pattern(TRANSFER_BYTES, theirs), "bytes are lost, repeated or out of order");
+    };
+    both(writing, reading).await;
+}
+
+/// Bytes in which every lost, repeated or moved stretch shows: the period of
+/// 251 is prime to any size of a buffer.
+pub(super) fn pattern(length: usize, seed: usize) -> Vec<u8> {
+    (0..=250u8).cycle().skip(seed).take(length).collect()
+}
+
+/// The stream works in both directions.
+pub(super) async fn assert_talk(ends: &mut Ends) {
+    send(&mut ends.near, b"ping").await;
+    assert_eq!(receive(&mut ends.far, 4).await, b"ping");
+    send(&mut ends.far, b"pong").await;
+    assert_eq!(receive(&mut ends.near, 4).await, b"pong");
+}
+
+/// Reading comes to the end, or to an error.
+pub(super) async fn assert_ended(stream: &mut Box<dyn ClusterBidiStream>) {
+    let mut buffer = [0; 1024];
+    while stream.read(&mut buffer).await.is_ok_and(|bytes| bytes > 0) {}
+}
+
+/// There is no stream to be had.
+pub(super) fn assert_closed(outcome: Result<Box<dyn ClusterBidiStream>, TransportError>) {
+    let error = outcome.err().expect("no stream is to be had");
+    assert!(matches!(error, TransportError::Closed(_)), "{error}");
+}
+
+/// Runs both to their ends in one task.
+pub(super) async fn both<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) -> (A, B) {
+    let (mut a, mut b) = (pin!(a), pin!(b));
+    let (mut a_done, mut b_done) = (None, None);
+    poll_fn(|cx| {
+        if a_done.is_none() {
+            a_done = ready(a.as_mut().poll(cx));
+        }
+        if b_done.is_none() {
+            b_done = ready(b.as_mut().poll(cx));
+        }
+        match (a_done.take(), b_done.take()) {
+            (Some(a), Some(b)) => Poll::Ready((a, b)),
+            (a, b) => {
+                (a_done, b_done) = (a, b);
+                Poll::Pending
+            }
+        }
+    })
+    .await
+}
+
+/// Polls once, as somebody would who gives up at once.
+pub(super) fn poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
+    ready(std::pin::Pin::new(&mut future).poll(&mut Context::from_waker(Waker::noop())))
+}
+
+/// Lets every other task and the input and output of the runtime go ahead.
+pub(super) async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if yielded {
+            return Poll::Ready(());
+        }
+        yielded = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+fn ready<T>(poll: Poll<T>) -> Option<T> {
+    match poll {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}

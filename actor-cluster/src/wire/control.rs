@@ -1,0 +1,143 @@
+//! The control lane's messages: `docs/PROTOCOL.md` §5. Plain prost structs. A
+//! message that this version does not know decodes to no body and is ignored, so
+//! later versions can say more.
+
+use prost::Message;
+
+/// One control frame's body.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Control {
+    #[prost(oneof = "Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13")]
+    pub(crate) body: Option<Body>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(crate) enum Body {
+    /// Answer this with a pong of the same number.
+    #[prost(uint64, tag = "1")]
+    Ping(u64),
+    #[prost(uint64, tag = "2")]
+    Pong(u64),
+    /// So many more bytes of data may be sent.
+    #[prost(uint64, tag = "3")]
+    Credit(u64),
+    /// Where the sender can be dialled.
+    #[prost(message, tag = "4")]
+    Introduce(Addresses),
+    /// Actors that the sender publishes from now on.
+    #[prost(message, tag = "5")]
+    Publish(Publications),
+    /// Actors that the sender publishes no more.
+    #[prost(message, tag = "6")]
+    Unpublish(Publications),
+    /// Everything the sender published before the session began has been said.
+    #[prost(message, tag = "7")]
+    Synced(Empty),
+    /// Other nodes that the sender has sessions with.
+    #[prost(message, tag = "8")]
+    Members(Members),
+    /// Tell me when this actor ends.
+    #[prost(message, tag = "9")]
+    Watch(Watch),
+    /// Do not tell me any more.
+    #[prost(uint64, tag = "10")]
+    Unwatch(u64),
+    /// A watched actor has ended.
+    #[prost(message, tag = "11")]
+    Down(Down),
+    /// Stop, drain or kill an actor.
+    #[prost(message, tag = "12")]
+    Request(Request),
+    /// The sender ends the session after this.
+    #[prost(message, tag = "13")]
+    Goodbye(Goodbye),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Empty {}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Addresses {
+    #[prost(string, repeated, tag = "1")]
+    pub(crate) addresses: Vec<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Publications {
+    #[prost(message, repeated, tag = "1")]
+    pub(crate) entries: Vec<Publication>,
+}
+
+/// One actor under one name or in one group.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub(crate) struct Publication {
+    /// The actor's serial: with the sender's incarnation, its id; in frames, its
+    /// target.
+    #[prost(uint64, tag = "1")]
+    pub(crate) actor: u64,
+    /// The `TypeTag` of its messages.
+    #[prost(fixed64, tag = "2")]
+    pub(crate) message: u64,
+    /// 0: a name, which one actor of a node holds; 1: a group.
+    #[prost(uint32, tag = "3")]
+    pub(crate) kind: u32,
+    #[prost(string, tag = "4")]
+    pub(crate) label: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Members {
+    #[prost(message, repeated, tag = "1")]
+    pub(crate) members: Vec<Member>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Member {
+    /// Its `NodeId`, 32 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) node: Vec<u8>,
+    #[prost(string, repeated, tag = "2")]
+    pub(crate) addresses: Vec<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Watch {
+    /// The watcher's number for this watch.
+    #[prost(uint64, tag = "1")]
+    pub(crate) watch: u64,
+    #[prost(uint64, tag = "2")]
+    pub(crate) actor: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Down {
+    #[prost(uint64, tag = "1")]
+    pub(crate) watch: u64,
+    /// How it ended; the codes are in `session/exit.rs`.
+    #[prost(uint32, tag = "2")]
+    pub(crate) exit: u32,
+    /// The reason or the error's text.
+    #[prost(string, optional, tag = "3")]
+    pub(crate) text: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Request {
+    #[prost(uint64, tag = "1")]
+    pub(crate) actor: u64,
+    /// 0: stop; 1: drain; 2: kill.
+    #[prost(uint32, tag = "2")]
+    pub(crate) request: u32,
+    /// The reason of a stop.
+    #[prost(string, optional, tag = "3")]
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Goodbye {
+    /// A `CloseCode`.
+    #[prost(uint32, tag = "1")]
+    pub(crate) code: u32,
+    #[prost(string, tag = "2")]
+    pub(crate) detail: String,
+}

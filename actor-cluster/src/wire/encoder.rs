@@ -1,0 +1,142 @@
+//! Values to bytes. Lives here: the appending side and its bounds. Must not live
+//! here: the forms of types (`impls/`).
+
+use bytes::BytesMut;
+
+use super::context::WireContext;
+use super::error::EncodeError;
+use super::tag::VariantTag;
+use super::varint;
+
+/// Appends one payload to a buffer that holds other things already.
+///
+/// It never goes back: after an error, whoever began the frame truncates the buffer.
+#[derive(Debug)]
+pub struct Encoder<'a> {
+    buffer: &'a mut BytesMut,
+    /// The length that the buffer had when the payload began.
+    start: usize,
+    depth_left: u32,
+    context: &'a WireContext,
+}
+
+impl<'a> Encoder<'a> {
+    /// Begins a payload at the end of `buffer`.
+    pub fn new(buffer: &'a mut BytesMut, context: &'a WireContext) -> Self {
+        let start = buffer.len();
+        Self { buffer, start, depth_left: context.depth_max, context }
+    }
+
+    /// What the session lends.
+    pub fn context(&self) -> &'a WireContext {
+        self.context
+    }
+
+    /// How many bytes the payload has so far.
+    pub fn bytes_written(&self) -> usize {
+        self.buffer.len() - self.start
+    }
+
+    /// Appends bytes as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::TooLarge`] if the payload would be over its limit.
+    #[inline]
+    pub fn put(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        if bytes.len() > self.bytes_left() {
+            return Err(self.too_large());
+        }
+        self.buffer.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Appends a count of bytes or elements.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::TooLarge`] if it is over 32 bits or the payload would be over
+    /// its limit.
+    #[inline]
+    pub fn put_length(&mut self, length: usize) -> Result<(), EncodeError> {
+        let length = u32::try_from(length).map_err(|_| self.too_large())?;
+        let (bytes, count) = varint::encode(length);
+        self.put(&bytes[..count])
+    }
+
+    /// Appends the tag of an enum's variant.
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Self::put).
+    #[inline]
+    pub fn put_variant(&mut self, variant: VariantTag) -> Result<(), EncodeError> {
+        self.put(&variant.as_u64().to_le_bytes())
+    }
+
+    /// Appends the length in bytes of what `write` appends, as a `u32`, and then
+    /// that: for foreign forms whose length is not known before.
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Self::put), and what `write` returns.
+    pub fn put_block(
+        &mut self,
+        write: impl FnOnce(&mut Self) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        let length_at = self.buffer.len();
+        self.put(&[0; BLOCK_LENGTH_BYTES])?;
+        let block_at = self.buffer.len();
+        write(self)?;
+        let length = u32::try_from(self.buffer.len() - block_at).map_err(|_| self.too_large())?;
+        self.buffer[length_at..block_at].copy_from_slice(&length.to_le_bytes());
+        Ok(())
+    }
+
+    /// Runs `write` one level down. Derived types do this; a hand-written form of a
+    /// type that can contain itself must, or a deep value overflows the stack.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::TooDeep`], and what `write` returns.
+    #[inline]
+    pub fn nested<R>(
+        &mut self,
+        write: impl FnOnce(&mut Self) -> Result<R, EncodeError>,
+    ) -> Result<R, EncodeError> {
+        let Some(depth_left) = self.depth_left.checked_sub(1) else {
+            return Err(EncodeError::TooDeep { limit: self.context.depth_max });
+        };
+        self.depth_left = depth_left;
+        let result = write(self);
+        self.depth_left += 1;
+        result
+    }
+
+    /// Lets a foreign codec append `length` bytes to the buffer itself.
+    pub(super) fn put_with(
+        &mut self,
+        length: usize,
+        write: impl FnOnce(&mut BytesMut),
+    ) -> Result<(), EncodeError> {
+        if length > self.bytes_left() {
+            return Err(self.too_large());
+        }
+        write(self.buffer);
+        Ok(())
+    }
+
+    #[cold]
+    pub(super) fn too_large(&self) -> EncodeError {
+        EncodeError::TooLarge { limit: self.context.payload_bytes_max }
+    }
+
+    #[inline]
+    fn bytes_left(&self) -> usize {
+        // A foreign codec may have misjudged its length, so this may be below zero.
+        self.context.payload_bytes_max.saturating_sub(self.bytes_written())
+    }
+}
+
+/// The length in front of a block.
+pub(super) const BLOCK_LENGTH_BYTES: usize = size_of::<u32>();

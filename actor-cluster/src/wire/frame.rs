@@ -1,0 +1,218 @@
+//! Frames: how a stream of bytes is cut. `docs/PROTOCOL.md` §2 describes every
+//! byte. Lives here: the fixed header and its bounds. Must not live here: what a
+//! frame means (`session/`).
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use crate::transport::LaneKind;
+
+/// The bytes in front of every frame's body.
+pub(crate) const HEADER_BYTES: usize = 8;
+
+/// The longest body that the header's 24 bits can say.
+pub(crate) const BODY_BYTES_LIMIT: usize = (1 << 24) - 1;
+
+/// The largest number that the header's index field can say.
+pub(crate) const INDEX_MAX: u32 = (1 << 24) - 1;
+
+/// What a frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// A step of the handshake: prost.
+    Handshake = 1,
+    /// A control message: prost.
+    Control = 2,
+    /// A message without an answer: target, fields.
+    Cast = 3,
+    /// A message with an answer: target, correlation, time left, fields.
+    Call = 4,
+    /// The answer to a call: correlation, value.
+    Reply = 5,
+    /// What became of a call instead of an answer: correlation, text.
+    Failure = 6,
+    /// What an index stands for from here on: type, variant.
+    Define = 7,
+    /// The caller of a call has gone away: correlation.
+    Cancel = 8,
+}
+
+impl Kind {
+    fn from_u8(byte: u8) -> Option<Self> {
+        Some(match byte {
+            1 => Kind::Handshake,
+            2 => Kind::Control,
+            3 => Kind::Cast,
+            4 => Kind::Call,
+            5 => Kind::Reply,
+            6 => Kind::Failure,
+            7 => Kind::Define,
+            8 => Kind::Cancel,
+            _ => return None,
+        })
+    }
+
+    /// The lane whose frames these are.
+    pub(crate) fn lane(self) -> LaneKind {
+        match self {
+            Kind::Handshake | Kind::Control => LaneKind::Control,
+            _ => LaneKind::Data,
+        }
+    }
+}
+
+/// One frame, its body still a slice of the read buffer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub(crate) kind: Kind,
+    /// A type's index, a failure's code, or zero.
+    pub(crate) index: u32,
+    pub(crate) body: Bytes,
+}
+
+impl Frame {
+    /// What the frame takes on the wire, which is what it costs in credit.
+    pub(crate) fn bytes(&self) -> usize {
+        HEADER_BYTES + self.body.len()
+    }
+}
+
+/// The peer's bytes are no frames. The connection cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum FrameError {
+    #[error("a frame of unknown kind {0}")]
+    Kind(u8),
+    #[error("a frame on lane {lane}, where its kind does not belong")]
+    Lane { lane: u8 },
+    #[error("a frame of {bytes} bytes, where {limit} is the limit")]
+    TooLarge { bytes: usize, limit: usize },
+}
+
+/// Cuts the next frame off the front of the buffer. `None` if it is not all
+/// there yet. The header is judged as soon as it is there, so a frame over the
+/// limit is refused before anything is allocated for it.
+pub(crate) fn read_frame(buffer: &mut BytesMut, body_bytes_max: usize) -> Result<Option<Frame>, FrameError> {
+    let Some(header) = buffer.first_chunk::<HEADER_BYTES>() else { return Ok(None) };
+    let [l0, l1, l2, kind, i0, i1, i2, lane] = *header;
+    let length = u32::from_le_bytes([l0, l1, l2, 0]) as usize;
+    let index = u32::from_le_bytes([i0, i1, i2, 0]);
+    let kind = Kind::from_u8(kind).ok_or(FrameError::Kind(kind))?;
+    if lane != kind.lane() as u8 {
+        return Err(FrameError::Lane { lane });
+    }
+    if length > body_bytes_max {
+        return Err(FrameError::TooLarge { bytes: length, limit: body_bytes_max });
+    }
+    if buffer.len() < HEADER_BYTES + length {
+        buffer.reserve(HEADER_BYTES + length - buffer.len());
+        return Ok(None);
+    }
+    buffer.advance(HEADER_BYTES);
+    Ok(Some(Frame { kind, index, body: buffer.split_to(length).freeze() }))
+}
+
+/// A frame that is being written; its length is filled in at the end.
+#[derive(Debug)]
+pub(crate) struct OpenFrame {
+    start: usize,
+}
+
+impl OpenFrame {
+    /// Appends a header without a length.
+    pub(crate) fn begin(buffer: &mut BytesMut, kind: Kind, index: u32) -> Self {
+        debug_assert!(index <= INDEX_MAX, "an index of at most 24 bits");
+        let start = buffer.len();
+        buffer.put_uint_le(0, 3);
+        buffer.put_u8(kind as u8);
+        buffer.put_uint_le(u64::from(index), 3);
+        buffer.put_u8(kind.lane() as u8);
+        Self { start }
+    }
+
+    /// Fills in the length and says what the frame takes on the wire.
+    pub(crate) fn finish(self, buffer: &mut BytesMut) -> usize {
+        let bytes = buffer.len() - self.start;
+        let body = bytes - HEADER_BYTES;
+        debug_assert!(body <= BODY_BYTES_LIMIT, "the encoder's limit is below the header's");
+        let length = u32::try_from(body).unwrap_or(u32::MAX).to_le_bytes();
+        buffer[self.start..self.start + 3].copy_from_slice(&length[..3]);
+        bytes
+    }
+
+    /// Takes the frame back.
+    pub(crate) fn abandon(self, buffer: &mut BytesMut) {
+        buffer.truncate(self.start);
+    }
+}
+
+/// Writes a frame whose body is at hand.
+pub(crate) fn write_frame(buffer: &mut BytesMut, kind: Kind, index: u32, body: &[&[u8]]) -> usize {
+    let frame = OpenFrame::begin(buffer, kind, index);
+    body.iter().for_each(|part| buffer.extend_from_slice(part));
+    frame.finish(buffer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAX: usize = 64;
+
+    fn written(kind: Kind, index: u32, body: &[u8]) -> BytesMut {
+        let mut buffer = BytesMut::new();
+        write_frame(&mut buffer, kind, index, &[body]);
+        buffer
+    }
+
+    #[test]
+    fn the_layout_is_frozen() {
+        let bytes = written(Kind::Cast, 0x01_0203, b"ab");
+        assert_eq!(&bytes[..], [2, 0, 0, 3, 0x03, 0x02, 0x01, 1, b'a', b'b']);
+    }
+
+    #[test]
+    fn frames_come_out_as_they_went_in_however_they_are_cut() {
+        let mut stream = written(Kind::Control, 0, b"one");
+        stream.unsplit(written(Kind::Call, 7, b""));
+        let mut buffer = BytesMut::new();
+        let mut frames = Vec::new();
+        for byte in stream {
+            buffer.put_u8(byte);
+            frames.extend(read_frame(&mut buffer, MAX).unwrap());
+        }
+        let expected = [
+            Frame { kind: Kind::Control, index: 0, body: Bytes::from_static(b"one") },
+            Frame { kind: Kind::Call, index: 7, body: Bytes::new() },
+        ];
+        assert_eq!(frames, expected);
+        assert!(buffer.is_empty());
+    }
+
+    #[test]
+    fn the_exact_limit_is_taken_and_one_more_is_refused_by_its_header_alone() {
+        let mut exact = written(Kind::Cast, 0, &[0; MAX]);
+        assert!(read_frame(&mut exact, MAX).unwrap().is_some());
+        let mut header = BytesMut::from(&written(Kind::Cast, 0, &[0; MAX + 1])[..HEADER_BYTES]);
+        let refused = FrameError::TooLarge { bytes: MAX + 1, limit: MAX };
+        assert_eq!(read_frame(&mut header, MAX), Err(refused));
+    }
+
+    #[test]
+    fn unknown_kinds_and_wrong_lanes_are_refused() {
+        let mut garbage = BytesMut::from(&b"GET / HTTP/1.1\r\n"[..]);
+        assert_eq!(read_frame(&mut garbage, MAX), Err(FrameError::Kind(b' ')));
+        let mut stray = written(Kind::Cast, 0, b"");
+        stray[7] = 0;
+        assert_eq!(read_frame(&mut stray, MAX), Err(FrameError::Lane { lane: 0 }));
+    }
+
+    #[test]
+    fn an_abandoned_frame_leaves_no_byte() {
+        let mut buffer = written(Kind::Cast, 0, b"kept");
+        let before = buffer.clone();
+        let frame = OpenFrame::begin(&mut buffer, Kind::Cast, 1);
+        buffer.extend_from_slice(b"gone");
+        frame.abandon(&mut buffer);
+        assert_eq!(buffer, before);
+    }
+}

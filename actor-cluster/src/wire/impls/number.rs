@@ -1,0 +1,143 @@
+//! Numbers, truth values and characters.
+
+use std::num::NonZero;
+
+use crate::wire::{DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, TypeTag, Wire};
+
+/// Bytes are moved in bulk, which is what makes `Vec<u8>` and `[u8; N]` fast.
+impl Wire for u8 {
+    const TYPE: TypeTag = TypeTag::named("u8");
+    const ENCODED_BYTES_MIN: usize = 1;
+
+    #[inline]
+    fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        enc.put(&[*self])
+    }
+
+    #[inline]
+    fn decode(dec: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        dec.take_array().map(|[byte]| byte)
+    }
+
+    #[inline]
+    fn encode_slice(values: &[Self], enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        enc.put(values)
+    }
+
+    #[inline]
+    fn decode_vec(count: usize, dec: &mut Decoder<'_>) -> Result<Vec<Self>, DecodeError> {
+        dec.take(count).map(<[u8]>::to_vec)
+    }
+
+    #[inline]
+    fn decode_array<const N: usize>(dec: &mut Decoder<'_>) -> Result<[Self; N], DecodeError> {
+        dec.take_array()
+    }
+}
+
+macro_rules! fixed_size {
+    ($($number:ident)+) => {$(
+        impl Wire for $number {
+            const TYPE: TypeTag = TypeTag::named(stringify!($number));
+            const ENCODED_BYTES_MIN: usize = size_of::<$number>();
+
+            #[inline]
+            fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+                enc.put(&self.to_le_bytes())
+            }
+
+            #[inline]
+            fn decode(dec: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+                dec.take_array().map($number::from_le_bytes)
+            }
+
+            /// One check for all of them, so that the loop is a copy.
+            fn decode_vec(count: usize, dec: &mut Decoder<'_>) -> Result<Vec<Self>, DecodeError> {
+                let bytes = dec.take(count.saturating_mul(size_of::<$number>()))?;
+                let (values, _) = bytes.as_chunks();
+                Ok(values.iter().copied().map($number::from_le_bytes).collect())
+            }
+        }
+    )+};
+}
+
+fixed_size!(u16 u32 u64 u128 i8 i16 i32 i64 i128 f32 f64);
+
+macro_rules! pointer_size {
+    ($($number:ident as $wire:ident)+) => {$(
+        /// Has the form of the 64-bit number. A number that this machine cannot hold
+        /// is out of range.
+        impl Wire for $number {
+            const TYPE: TypeTag = $wire::TYPE;
+            const ENCODED_BYTES_MIN: usize = $wire::ENCODED_BYTES_MIN;
+
+            #[inline]
+            fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+                (*self as $wire).encode(enc)
+            }
+
+            #[inline]
+            fn decode(dec: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+                $wire::decode(dec)?.try_into().map_err(|_| dec.error(DecodeErrorKind::OutOfRange))
+            }
+        }
+    )+};
+}
+
+pointer_size!(usize as u64 isize as i64);
+
+macro_rules! non_zero {
+    ($($number:ident)+) => {$(
+        /// Has the form of the plain number. Zero is out of range.
+        impl Wire for NonZero<$number> {
+            const TYPE: TypeTag = $number::TYPE;
+            const ENCODED_BYTES_MIN: usize = $number::ENCODED_BYTES_MIN;
+
+            #[inline]
+            fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+                self.get().encode(enc)
+            }
+
+            #[inline]
+            fn decode(dec: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+                Self::new($number::decode(dec)?).ok_or_else(|| dec.error(DecodeErrorKind::OutOfRange))
+            }
+        }
+    )+};
+}
+
+non_zero!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize);
+
+impl Wire for bool {
+    const TYPE: TypeTag = TypeTag::named("bool");
+    const ENCODED_BYTES_MIN: usize = 1;
+
+    #[inline]
+    fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        u8::from(*self).encode(enc)
+    }
+
+    #[inline]
+    fn decode(dec: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        match u8::decode(dec)? {
+            0 => Ok(false),
+            1 => Ok(true),
+            tag => Err(dec.error(DecodeErrorKind::BadTag { tag })),
+        }
+    }
+}
+
+impl Wire for char {
+    const TYPE: TypeTag = TypeTag::named("char");
+    const ENCODED_BYTES_MIN: usize = size_of::<u32>();
+
+    #[inline]
+    fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        u32::from(*self).encode(enc)
+    }
+
+    #[inline]
+    fn decode(dec: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        char::from_u32(u32::decode(dec)?).ok_or_else(|| dec.error(DecodeErrorKind::OutOfRange))
+    }
+}

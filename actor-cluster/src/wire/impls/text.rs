@@ -1,0 +1,43 @@
+//! Texts and byte strings: a length in bytes, and the bytes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::wire::{DecodeError, Decoder, EncodeError, Encoder, TypeTag, Wire};
+
+macro_rules! text {
+    ($($text:ty)+) => {$(
+        impl Wire for $text {
+            const TYPE: TypeTag = TypeTag::named("text");
+            const ENCODED_BYTES_MIN: usize = 1;
+
+            fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+                enc.put_length(self.len())?;
+                enc.put(self.as_bytes())
+            }
+
+            fn decode(dec: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+                dec.take_text().map(Self::from)
+            }
+        }
+    )+};
+}
+
+text!(String Box<str> Arc<str>);
+
+/// Has the form of `Vec<u8>`, but is decoded as a slice of the payload: nothing is
+/// copied, and the payload stays in memory while the slice lives.
+impl Wire for Bytes {
+    const TYPE: TypeTag = Vec::<u8>::TYPE;
+    const ENCODED_BYTES_MIN: usize = 1;
+
+    fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        enc.put_length(self.len())?;
+        enc.put(self)
+    }
+
+    fn decode(dec: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        dec.take_bytes()
+    }
+}

@@ -1,0 +1,158 @@
+//! The two traits of the payload codec. Types implement them in `impls/`, or by
+//! their derives.
+
+use actor_core::{Instant, ReplyPort};
+use bytes::{Bytes, BytesMut};
+
+use super::context::WireContext;
+use super::decoder::Decoder;
+use super::encoder::Encoder;
+use super::error::{DecodeError, EncodeError};
+use super::reply::{PendingReply, ReplyTo};
+use super::tag::{TypeTag, VariantTag};
+
+/// A value with a binary form: what messages and answers are made of.
+///
+/// Derive it with `#[derive(Wire)]`. [The module](super) describes the format.
+///
+/// A hand-written form must read back exactly the bytes it wrote, must not panic on
+/// bytes it did not write, and uses [`Encoder::nested`], [`Decoder::nested`] and
+/// [`Decoder::charge`] where their documentation says so.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no wire form",
+    label = "needed in a message or an answer",
+    note = "add `#[derive(Wire)]` to `{Self}`",
+    note = "or mark the field `#[wire(serde)]`, `#[wire(prost)]` or `#[wire(with = \"module\")]`"
+)]
+pub trait Wire: Sized {
+    /// Names the form.
+    const TYPE: TypeTag;
+
+    /// The fewest bytes that any value takes; zero is always right. Lists check their
+    /// counts with it before they reserve memory.
+    const ENCODED_BYTES_MIN: usize;
+
+    /// Appends the value.
+    ///
+    /// # Errors
+    ///
+    /// Where the value is over a limit or has no form.
+    fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError>;
+
+    /// Reads a value.
+    ///
+    /// # Errors
+    ///
+    /// Where the bytes are no such value.
+    fn decode(dec: &mut Decoder<'_>) -> Result<Self, DecodeError>;
+
+    /// Appends many values; for types with a faster way than one by one.
+    #[doc(hidden)]
+    fn encode_slice(values: &[Self], enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        values.iter().try_for_each(|value| value.encode(enc))
+    }
+
+    /// Reads many values, whose count [`Decoder::take_count`] has checked.
+    #[doc(hidden)]
+    fn decode_vec(count: usize, dec: &mut Decoder<'_>) -> Result<Vec<Self>, DecodeError> {
+        let mut values = Vec::with_capacity(count);
+        for _ in 0..count {
+            values.push(Self::decode(dec)?);
+        }
+        Ok(values)
+    }
+
+    /// Reads a fixed number of values.
+    #[doc(hidden)]
+    fn decode_array<const N: usize>(dec: &mut Decoder<'_>) -> Result<[Self; N], DecodeError> {
+        let mut slots = [const { None }; N];
+        for slot in &mut slots {
+            *slot = Some(Self::decode(dec)?);
+        }
+        Ok(slots.map(|slot: Option<Self>| slot.expect("every slot was filled above")))
+    }
+}
+
+/// A message that can go to an actor on another node.
+///
+/// Derive it with `#[derive(RemoteMessage)]`. The type and the variant travel in the
+/// frame's header, so the payload holds the fields alone.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot go to another node",
+    label = "not a remote message",
+    note = "add `#[derive(RemoteMessage)]` to the enum `{Self}`"
+)]
+pub trait RemoteMessage: Sized + Send + 'static {
+    /// Names the type.
+    const TYPE: TypeTag;
+
+    /// Names the variant of this value.
+    fn variant(&self) -> VariantTag;
+
+    /// Appends every field but the reply port. It borrows the message, so that one
+    /// that could not be sent goes back to its sender whole.
+    ///
+    /// # Errors
+    ///
+    /// Where a field is over a limit or has no form.
+    fn encode_fields(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError>;
+
+    /// Whether this is a call, and until when its caller waits. `None` for a cast.
+    fn call(&self) -> Option<CallHeader>;
+
+    /// Takes the reply port out of a call, once its fields are on their way. `None`
+    /// for a cast.
+    fn into_reply(self) -> Option<PendingReply>;
+
+    /// Reads the fields of a variant, to the payload's end, and puts the message
+    /// together.
+    ///
+    /// A call takes `reply`, as the last thing it does: after an error it is still
+    /// there, and the caller can be told that the call never ran.
+    ///
+    /// # Errors
+    ///
+    /// Where the variant is unknown, the bytes are not its fields, a call comes
+    /// without `reply` or a cast with one.
+    fn decode(
+        variant: VariantTag,
+        dec: Decoder<'_>,
+        reply: &mut Option<ReplyTo>,
+    ) -> Result<Self, DecodeError>;
+}
+
+/// What a frame's header says of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallHeader {
+    /// When the caller stops waiting, on its own node's clock.
+    pub deadline: Option<Instant>,
+}
+
+impl CallHeader {
+    /// Reads it off the call's reply port.
+    pub fn of<T>(port: &ReplyPort<T>) -> Self {
+        Self { deadline: port.deadline() }
+    }
+}
+
+/// The bytes of one value.
+///
+/// # Errors
+///
+/// As [`Wire::encode`].
+pub fn to_bytes<T: Wire>(value: &T, context: &WireContext) -> Result<Bytes, EncodeError> {
+    let mut buffer = BytesMut::new();
+    value.encode(&mut Encoder::new(&mut buffer, context))?;
+    Ok(buffer.freeze())
+}
+
+/// The value that takes all of `bytes`.
+///
+/// # Errors
+///
+/// As [`Wire::decode`], and where bytes are left over.
+pub fn from_bytes<T: Wire>(bytes: &Bytes, context: &WireContext) -> Result<T, DecodeError> {
+    let mut dec = Decoder::new(bytes, context);
+    let value = T::decode(&mut dec).and_then(|value| dec.finish().map(|()| value));
+    value.map_err(|error| error.within::<T>(""))
+}

@@ -1,0 +1,188 @@
+//! Answers across nodes: both ends of a call, without the session between them.
+//!
+//! ```text
+//!  caller's node                                        actor's node
+//!  ReplyPort<T> ─► PendingReply ··· session ··· ReplyTo ─► ReplyPort<T> in the message
+//!        ▲              │ decode T    ▲            │
+//!        └── answer ────┘             └─ ReplySink ┘ encode T
+//! ```
+
+use std::fmt;
+use std::sync::Arc;
+
+use actor_core::{Answer, CallFailure, Instant, ReplyPort};
+use bytes::Bytes;
+
+use super::context::WireContext;
+use super::encoder::Encoder;
+use super::error::{DecodeError, EncodeError};
+use super::payload::{Wire, from_bytes};
+
+/// The caller's end of a call that went to another node: a reply port that takes
+/// bytes. Dropping it tells the caller [`CallFailure::NoReply`].
+pub struct PendingReply(Box<dyn ErasedPort>);
+
+impl PendingReply {
+    /// Wraps the port of a call.
+    pub fn new<T: Wire + Send + 'static>(port: ReplyPort<T>) -> Self {
+        Self(Box::new(port))
+    }
+
+    /// Answers the call with an encoded value.
+    ///
+    /// # Errors
+    ///
+    /// Where the bytes are no such value. The caller has then been told
+    /// [`CallFailure::BadReply`].
+    pub fn answer(self, bytes: &Bytes, context: &WireContext) -> Result<(), DecodeError> {
+        self.0.answer(bytes, context)
+    }
+
+    /// Tells the caller what became of the call instead of an answer.
+    pub fn fail(self, failure: CallFailure) {
+        self.0.fail(failure);
+    }
+
+    /// Whether nobody waits for the answer any more.
+    pub fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    /// When the caller stops waiting.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.0.deadline()
+    }
+}
+
+impl fmt::Debug for PendingReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingReply").field("deadline", &self.deadline()).finish_non_exhaustive()
+    }
+}
+
+/// A `ReplyPort<T>` without its `T`.
+trait ErasedPort: Send {
+    fn answer(self: Box<Self>, bytes: &Bytes, context: &WireContext) -> Result<(), DecodeError>;
+    fn fail(self: Box<Self>, failure: CallFailure);
+    fn is_closed(&self) -> bool;
+    fn deadline(&self) -> Option<Instant>;
+}
+
+impl<T: Wire + Send + 'static> ErasedPort for ReplyPort<T> {
+    fn answer(self: Box<Self>, bytes: &Bytes, context: &WireContext) -> Result<(), DecodeError> {
+        match from_bytes::<T>(bytes, context) {
+            Ok(value) => {
+                // A caller that went away does not miss its answer.
+                drop(self.send(value));
+                Ok(())
+            }
+            Err(error) => {
+                ReplyPort::fail(*self, CallFailure::BadReply(error.to_string().into()));
+                Err(error)
+            }
+        }
+    }
+
+    fn fail(self: Box<Self>, failure: CallFailure) {
+        ReplyPort::fail(*self, failure);
+    }
+
+    fn is_closed(&self) -> bool {
+        ReplyPort::is_closed(self)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        ReplyPort::deadline(self)
+    }
+}
+
+/// The actor's end of a call that came from another node: where its one answer goes.
+/// Dropping it tells the caller [`CallFailure::NoReply`].
+pub struct ReplyTo {
+    /// Taken when answered, so that `drop` knows whether it was.
+    sink: Option<Arc<dyn ReplySink>>,
+    call: u64,
+    deadline: Option<Instant>,
+}
+
+impl ReplyTo {
+    /// The answer to the call that `sink` knows as `call`. `deadline` is when the
+    /// caller stops waiting, on this node's clock.
+    pub fn new(sink: Arc<dyn ReplySink>, call: u64, deadline: Option<Instant>) -> Self {
+        Self { sink: Some(sink), call, deadline }
+    }
+
+    /// The port that a message carries to its handler.
+    pub fn into_port<T: Wire + Send + 'static>(self) -> ReplyPort<T> {
+        let deadline = self.deadline;
+        ReplyPort::foreign(Box::new(self), deadline)
+    }
+
+    /// Tells the caller what became of the call instead of an answer.
+    pub fn fail(mut self, failure: CallFailure) {
+        self.resolve(Err(failure));
+    }
+
+    fn resolve(&mut self, answer: Result<&dyn EncodeReply, CallFailure>) {
+        if let Some(sink) = self.sink.take() {
+            sink.reply(self.call, answer);
+        }
+    }
+}
+
+impl<T: Wire + Send + 'static> Answer<T> for ReplyTo {
+    fn answer(mut self: Box<Self>, result: Result<T, CallFailure>) {
+        match result {
+            Ok(value) => self.resolve(Ok(&value)),
+            Err(failure) => self.resolve(Err(failure)),
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.sink.as_ref().is_none_or(|sink| sink.is_closed(self.call))
+    }
+}
+
+impl Drop for ReplyTo {
+    fn drop(&mut self) {
+        self.resolve(Err(CallFailure::NoReply));
+    }
+}
+
+impl fmt::Debug for ReplyTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplyTo")
+            .field("call", &self.call)
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where the answers of many calls go. A session implements this; a [`ReplyTo`]
+/// shares it, so that a call costs a reference count and not an allocation.
+pub trait ReplySink: Send + Sync {
+    /// Delivers the one answer to `call`. It may come from any thread and must not
+    /// block. The value is only lent: encode it at once. If it cannot be encoded the
+    /// caller must still be told, as [`CallFailure::BadReply`].
+    fn reply(&self, call: u64, answer: Result<&dyn EncodeReply, CallFailure>);
+
+    /// Whether nobody waits for the answer to `call` any more, as far as is known
+    /// here.
+    fn is_closed(&self, call: u64) -> bool;
+}
+
+/// A [`Wire`] value without its type.
+pub trait EncodeReply {
+    /// Appends the value.
+    ///
+    /// # Errors
+    ///
+    /// As [`Wire::encode`].
+    fn encode_reply(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError>;
+}
+
+impl<T: Wire> EncodeReply for T {
+    fn encode_reply(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        self.encode(enc)
+    }
+}
