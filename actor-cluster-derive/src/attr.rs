@@ -134,4 +134,5 @@ fn name(meta: &ParseNestedMeta<'_>) -> syn::Result<LitStr> {
 fn path(meta: &ParseNestedMeta<'_>) -> syn::Result<Path> {
     let text: LitStr = meta.value()?.parse()?;
     text.parse_with(Path::parse_mod_style)
+        .map_err(|_| syn::Error::new_spanned(&text, "this is no path such as `module::codec`"))
 }

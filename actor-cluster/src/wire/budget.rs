@@ -1,4 +1,5 @@
-//! What one payload may cost the node that decodes it.
+//! What one payload may cost the node that decodes it. The node that encodes it
+//! counts alike, so that its caller learns at once what the peer would refuse.
 
 use super::context::WireContext;
 use super::error::DecodeErrorKind;
@@ -43,12 +44,16 @@ impl Budget {
         self.depth_left += 1;
     }
 
-    /// Pays for `count` values of type `T`. A value without a size costs one byte,
-    /// so that a count alone cannot keep the decoder busy.
+    /// Pays for `count` values of type `T`.
     #[inline]
     pub(super) fn charge<T>(&mut self, count: usize) -> Result<(), Breach> {
-        let bytes = count.saturating_mul(size_of::<T>().max(1));
+        let each = if size_of::<T>() == 0 { SIZELESS_BYTES } else { size_of::<T>() };
+        let bytes = count.saturating_mul(each);
         self.heap_left = self.heap_left.checked_sub(bytes).ok_or(Breach::Heap)?;
         Ok(())
     }
 }
+
+/// What a value without a size costs. It takes no memory and maybe no byte on the
+/// wire, but time: five bytes may claim four thousand million of them.
+const SIZELESS_BYTES: usize = 64;

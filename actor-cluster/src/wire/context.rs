@@ -19,7 +19,8 @@ pub struct WireContext {
     pub depth_max: u32,
     /// The most heap memory that the lists, maps, texts and boxes of one decoded
     /// payload may ask for. Without it a peer could name a few megabytes of values
-    /// that are a byte on the wire and a kilobyte in memory.
+    /// that are a byte on the wire and a kilobyte in memory. Checked on both sides,
+    /// but for fields in serde's form, which are counted where they are decoded.
     pub heap_bytes_max: usize,
 }
 

@@ -3,8 +3,10 @@
 
 use bytes::BytesMut;
 
+use super::budget::{Breach, Budget};
 use super::context::WireContext;
 use super::error::EncodeError;
+use super::payload::Wire;
 use super::tag::VariantTag;
 use super::varint;
 
@@ -16,7 +18,8 @@ pub struct Encoder<'a> {
     buffer: &'a mut BytesMut,
     /// The length that the buffer had when the payload began.
     start: usize,
-    depth_left: u32,
+    /// What the peer would spend on decoding it: what it would refuse stays here.
+    budget: Budget,
     context: &'a WireContext,
 }
 
@@ -24,7 +27,7 @@ impl<'a> Encoder<'a> {
     /// Begins a payload at the end of `buffer`.
     pub fn new(buffer: &'a mut BytesMut, context: &'a WireContext) -> Self {
         let start = buffer.len();
-        Self { buffer, start, depth_left: context.depth_max, context }
+        Self { buffer, start, budget: Budget::new(context), context }
     }
 
     /// What the session lends.
@@ -62,6 +65,31 @@ impl<'a> Encoder<'a> {
         let length = u32::try_from(length).map_err(|_| self.too_large())?;
         let (bytes, count) = varint::encode(length);
         self.put(&bytes[..count])
+    }
+
+    /// Appends how many values of type `T` follow; the counterpart of
+    /// [`Decoder::take_count`](super::Decoder::take_count).
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::TooMuchMemory`], and as [`put_length`](Self::put_length).
+    #[inline]
+    pub fn put_count<T: Wire>(&mut self, count: usize) -> Result<(), EncodeError> {
+        self.charge::<T>(count)?;
+        self.put_length(count)
+    }
+
+    /// Appends a text with its length; the counterpart of
+    /// [`Decoder::take_text`](super::Decoder::take_text).
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::TooMuchMemory`], and as [`put_length`](Self::put_length).
+    #[inline]
+    pub fn put_text(&mut self, text: &str) -> Result<(), EncodeError> {
+        self.charge::<u8>(text.len())?;
+        self.put_length(text.len())?;
+        self.put(text.as_bytes())
     }
 
     /// Appends the tag of an enum's variant.
@@ -104,13 +132,21 @@ impl<'a> Encoder<'a> {
         &mut self,
         write: impl FnOnce(&mut Self) -> Result<R, EncodeError>,
     ) -> Result<R, EncodeError> {
-        let Some(depth_left) = self.depth_left.checked_sub(1) else {
-            return Err(EncodeError::TooDeep { limit: self.context.depth_max });
-        };
-        self.depth_left = depth_left;
+        self.budget.enter().map_err(|breach| self.breached(breach))?;
         let result = write(self);
-        self.depth_left += 1;
+        self.budget.leave();
         result
+    }
+
+    /// Pays for `count` values of type `T` that the peer will put on its heap; the
+    /// counterpart of [`Decoder::charge`](super::Decoder::charge).
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::TooMuchMemory`].
+    #[inline]
+    pub fn charge<T>(&mut self, count: usize) -> Result<(), EncodeError> {
+        self.budget.charge::<T>(count).map_err(|breach| self.breached(breach))
     }
 
     /// Lets a foreign codec append `length` bytes to the buffer itself.
@@ -129,6 +165,14 @@ impl<'a> Encoder<'a> {
     #[cold]
     pub(super) fn too_large(&self) -> EncodeError {
         EncodeError::TooLarge { limit: self.context.payload_bytes_max }
+    }
+
+    #[cold]
+    fn breached(&self, breach: Breach) -> EncodeError {
+        match breach {
+            Breach::Depth => EncodeError::TooDeep { limit: self.context.depth_max },
+            Breach::Heap => EncodeError::TooMuchMemory { limit: self.context.heap_bytes_max },
+        }
     }
 
     #[inline]

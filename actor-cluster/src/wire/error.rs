@@ -24,6 +24,12 @@ pub enum EncodeError {
         /// The limit.
         limit: u32,
     },
+    /// The peer would need more memory for it than it would spend.
+    #[error("decoding takes more than {limit} bytes of memory")]
+    TooMuchMemory {
+        /// The limit.
+        limit: usize,
+    },
     /// A hand-written or foreign codec refused it.
     #[error("{type_name} cannot be encoded: {detail}")]
     Custom {

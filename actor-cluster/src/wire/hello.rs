@@ -53,9 +53,9 @@ pub(crate) enum Step {
     /// Acceptor.
     #[prost(message, tag = "2")]
     Answer(Answer),
-    /// Dialler: its proof.
-    #[prost(bytes, tag = "3")]
-    Confirm(Vec<u8>),
+    /// Dialler.
+    #[prost(message, tag = "3")]
+    Confirm(Confirm),
     /// Acceptor: the stream belongs to a session now.
     #[prost(message, tag = "4")]
     Accept(Accept),
@@ -72,6 +72,18 @@ pub(crate) struct Answer {
     pub(crate) hello: Vec<u8>,
     #[prost(bytes = "vec", tag = "2")]
     pub(crate) proof: Vec<u8>,
+    /// The session it has with the dialler; 0: none.
+    #[prost(fixed64, tag = "3")]
+    pub(crate) session: u64,
+}
+
+/// The dialler's proof, and the session it wants: the acceptor's, or a new one.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Confirm {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) proof: Vec<u8>,
+    #[prost(fixed64, tag = "2")]
+    pub(crate) session: u64,
 }
 
 /// Nothing is left to say.

@@ -16,8 +16,8 @@ use super::tag::{TypeTag, VariantTag};
 /// Derive it with `#[derive(Wire)]`. [The module](super) describes the format.
 ///
 /// A hand-written form must read back exactly the bytes it wrote, must not panic on
-/// bytes it did not write, and uses [`Encoder::nested`], [`Decoder::nested`] and
-/// [`Decoder::charge`] where their documentation says so.
+/// bytes it did not write, and calls [`nested`](Decoder::nested) and
+/// [`charge`](Decoder::charge) on both sides where their documentation says so.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no wire form",
     label = "needed in a message or an answer",

@@ -118,6 +118,14 @@ fn a_value_over_the_limit_does_not_leave() {
 }
 
 #[test]
+fn a_value_that_the_peer_would_refuse_does_not_leave() {
+    let limit = WireContext::default().heap_bytes_max;
+    let nothings: Vec<_> = (0..1 << 16).map(|_| Inflating::Nothing).collect();
+    let error = to_bytes(&nothings, &WireContext::default()).unwrap_err();
+    assert_eq!(error, EncodeError::TooMuchMemory { limit });
+}
+
+#[test]
 fn a_large_list_within_the_limits_passes() {
     let context = WireContext::default();
     let list: Vec<u64> = (0..1 << 20).collect();

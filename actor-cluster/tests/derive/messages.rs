@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 
 use super::replies::{Sink, poll_once};
-use super::with_one_more;
+use super::{assert_survives, with_one_more};
 
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 struct Note(String);
@@ -22,12 +22,8 @@ struct Parcel {
     label: String,
 }
 
-/// Ports are known by the last word of their paths.
-mod api {
-    pub(super) use actor_core::ReplyPort;
-}
-
 #[derive(Debug, RemoteMessage)]
+#[expect(unused_qualifications, reason = "a port is known by the last word of its path")]
 enum Message {
     Unit,
     Tuple(u32, String),
@@ -40,7 +36,7 @@ enum Message {
     #[rpc]
     Last {
         key: String,
-        reply: api::ReplyPort<Result<u64, String>>,
+        reply: actor_core::ReplyPort<Result<u64, String>>,
     },
     #[rpc]
     Only(ReplyPort<()>),
@@ -63,6 +59,12 @@ enum Generic<T: Debug> {
 #[derive(Debug, RemoteMessage)]
 enum Silent {}
 
+/// A message of casts alone may travel inside another one.
+#[derive(Debug, PartialEq, RemoteMessage, Wire)]
+enum Both {
+    Put { reply: u8, dec: u8 },
+}
+
 /// The fields of a message, encoded.
 fn encode(message: &impl RemoteMessage) -> Bytes {
     let context = WireContext::default();
@@ -83,7 +85,9 @@ fn decode<M: RemoteMessage>(
 fn carry<M: RemoteMessage + Debug>(message: M) -> (M, Option<PendingReply>, Sink) {
     let (variant, bytes) = (message.variant(), encode(&message));
     let sink = Sink::default();
+    let call = message.call();
     let pending = message.into_reply();
+    assert_eq!(call.map(|call| call.deadline), pending.as_ref().map(PendingReply::deadline));
     let mut reply = pending.is_some().then(|| sink.reply_to(1));
     for end in 0..bytes.len() {
         assert!(decode::<M>(variant, &bytes.slice(..end), &mut reply).is_err());
@@ -153,6 +157,12 @@ fn generic_messages_are_told_apart_by_their_arguments() {
     assert!(matches!(carry(Generic::<String>::Take(port)), (Generic::Take(_), Some(_), _)));
     assert_eq!(<Generic<u16>>::TYPE, TypeTag::named("test/generic").with(<u16 as Wire>::TYPE));
     assert_ne!(<Generic<u16>>::TYPE, <Generic<u32>>::TYPE);
+}
+
+#[test]
+fn a_message_may_be_a_value_too() {
+    assert_survives(&Both::Put { reply: 1, dec: 2 });
+    assert!(matches!(carry(Both::Put { reply: 1, dec: 2 }), (Both::Put { reply: 1, dec: 2 }, None, _)));
 }
 
 #[test]

@@ -137,6 +137,23 @@ fn tags_come_from_names_and_arguments() {
     assert_ne!(Generic::<u16, 2>::TYPE, Generic::<u32, 2>::TYPE);
 }
 
+/// Every word that emitted code might trip over.
+#[derive(Debug, PartialEq, Wire)]
+#[expect(clippy::upper_case_acronyms, reason = "to resemble a constant")]
+enum Words {
+    Ok { enc: u8, dec: u8, field_0: u8, error: u8, variant: u8, r#self_: u8 },
+    Err(Option<Result<u8, ()>>),
+    Some,
+    TAG(u8),
+    r#Type(u8),
+}
+
+#[test]
+fn no_name_of_the_user_clashes() {
+    assert_survives(&Words::Ok { enc: 1, dec: 2, field_0: 3, error: 4, variant: 5, self_: 6 });
+    assert_survives(&[Words::Err(None), Words::Some, Words::TAG(1), Words::Type(2)]);
+}
+
 /// What an older release of `Evolved` looked like.
 mod before {
     use super::*;

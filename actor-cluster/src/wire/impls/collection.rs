@@ -15,7 +15,7 @@ impl<T: Wire> Wire for Vec<T> {
     const ENCODED_BYTES_MIN: usize = 1;
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        enc.put_length(self.len())?;
+        enc.put_count::<T>(self.len())?;
         T::encode_slice(self, enc)
     }
 
@@ -30,7 +30,7 @@ impl<T: Wire> Wire for Box<[T]> {
     const ENCODED_BYTES_MIN: usize = 1;
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        enc.put_length(self.len())?;
+        enc.put_count::<T>(self.len())?;
         T::encode_slice(self, enc)
     }
 
@@ -44,7 +44,7 @@ impl<T: Wire> Wire for VecDeque<T> {
     const ENCODED_BYTES_MIN: usize = 1;
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        enc.put_length(self.len())?;
+        enc.put_count::<T>(self.len())?;
         let (front, back) = self.as_slices();
         T::encode_slice(front, enc)?;
         T::encode_slice(back, enc)
@@ -65,7 +65,7 @@ where
     const ENCODED_BYTES_MIN: usize = 1;
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        enc.put_length(self.len())?;
+        enc.put_count::<T>(self.len())?;
         self.iter().try_for_each(|value| value.encode(enc))
     }
 
@@ -85,7 +85,7 @@ impl<T: Wire + Ord> Wire for BTreeSet<T> {
     const ENCODED_BYTES_MIN: usize = 1;
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        enc.put_length(self.len())?;
+        enc.put_count::<T>(self.len())?;
         self.iter().try_for_each(|value| value.encode(enc))
     }
 
@@ -111,7 +111,7 @@ where
     const ENCODED_BYTES_MIN: usize = 1;
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        enc.put_length(self.len())?;
+        enc.put_count::<(K, V)>(self.len())?;
         self.iter().try_for_each(|(key, value)| key.encode(enc).and_then(|()| value.encode(enc)))
     }
 
@@ -132,7 +132,7 @@ impl<K: Wire + Ord, V: Wire> Wire for BTreeMap<K, V> {
     const ENCODED_BYTES_MIN: usize = 1;
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        enc.put_length(self.len())?;
+        enc.put_count::<(K, V)>(self.len())?;
         self.iter().try_for_each(|(key, value)| key.encode(enc).and_then(|()| value.encode(enc)))
     }
 

@@ -70,6 +70,7 @@ impl<T: Wire> Wire for Box<T> {
     const ENCODED_BYTES_MIN: usize = T::ENCODED_BYTES_MIN;
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        enc.charge::<T>(1)?;
         T::encode(self, enc)
     }
 

@@ -13,8 +13,7 @@ macro_rules! text {
             const ENCODED_BYTES_MIN: usize = 1;
 
             fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
-                enc.put_length(self.len())?;
-                enc.put(self.as_bytes())
+                enc.put_text(self)
             }
 
             fn decode(dec: &mut Decoder<'_>) -> Result<Self, DecodeError> {
