@@ -1,6 +1,8 @@
 //! Every bound of this crate, named, with its default and what happens when it
 //! is met.
 
+use std::time::Duration;
+
 /// The longest [`Address`](crate::transport::Address), in bytes. A longer one is
 /// refused as unusable.
 pub const ADDRESS_BYTES_MAX: usize = 1024;
@@ -17,8 +19,8 @@ pub const PAYLOAD_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const PAYLOAD_DEPTH_MAX: u32 = 128;
 
 /// The most heap memory that decoding one payload may ask for, in bytes. A payload
-/// that asks for more is refused.
-pub const PAYLOAD_HEAP_BYTES_MAX: usize = 4 * PAYLOAD_BYTES_MAX;
+/// that asks for more is not sent, and refused where it comes in.
+pub const PAYLOAD_HEAP_BYTES_MAX: usize = 8 * PAYLOAD_BYTES_MAX;
 
 /// The longest node or cluster name, in bytes. A longer one is a configuration
 /// error here and a protocol violation from a peer.
@@ -84,3 +86,37 @@ pub const GOSSIP_MEMBERS_MAX: usize = 1024;
 
 /// How many addresses of one node are kept. The rest is ignored.
 pub const ADDRESSES_PER_NODE_MAX: usize = 16;
+
+/// How many events a subscriber may fall behind before it misses some, and is told so.
+pub const EVENTS_KEPT: usize = 1024;
+
+/// How long dialling, the handshake and the first exchange may take, each, unless the
+/// node is built with another limit.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The time between two pings of a session.
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The silence after which a peer counts as dead, and its session ends.
+pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a session that has ended may take to write its goodbye and see the peer's.
+pub const LINGER: Duration = Duration::from_secs(2);
+
+/// How many streams may be in their handshake at once. One more is refused.
+pub const HANDSHAKES_MAX: usize = 256;
+
+/// How many peers a node can have sessions with. One more is refused.
+pub const PEERS_MAX: usize = 1024;
+
+/// How many actors a node can publish, names and group memberships together.
+pub const PUBLICATIONS_MAX: usize = PUBLICATIONS_PER_PEER_MAX;
+
+/// How many bytes one read takes from a stream at most.
+pub const READ_BYTES: usize = 64 * 1024;
+
+/// How often a stream is read before the others, and other tasks, get their turn.
+pub const READS_PER_TURN: usize = 8;
+
+/// How often a dialler tries again when another stream to the same node was faster.
+pub const DIAL_ATTEMPTS_MAX: usize = 3;

@@ -3,10 +3,14 @@
 //! ```text
 //!  dialler                                   acceptor
 //!  AwaitAnswer ── Hello ──────────────────►  AwaitHello
-//!              ◄────────── Answer + proof ── AwaitConfirm
-//!  AwaitAccept ── Confirm + proof ────────►  Verified: the node admits or refuses
-//!  done        ◄───────────────── Accept ──  done
+//!              ◄────────── Answer + proof ── AwaitConfirm: says which session it has
+//!  AwaitAccept ── Confirm + proof ────────►  done: the node admits or refuses
+//!  done        ◄───────────────── Accept ──
 //! ```
+//!
+//! The dialler decides whether the stream joins a session that both sides have, or
+//! begins a new one. Two nodes that dial each other at the same time begin two;
+//! [`Peer::decide`] makes both keep the same one.
 //!
 //! Every proof is an HMAC-SHA-256 under the cluster's secret over everything said
 //! so far, both identities, incarnations, names and nonces among it, over the
@@ -15,6 +19,7 @@
 //! over to another channel.
 
 use std::fmt;
+use std::num::NonZeroU64;
 
 use bytes::{Bytes, BytesMut};
 use hmac::{Hmac, KeyInit, Mac};
@@ -25,7 +30,7 @@ use crate::id::{Incarnation, NodeId};
 use crate::limits::{BODY_BYTES_MAX_LEAST, NODE_NAME_BYTES_MAX, WINDOW_BYTES_LEAST};
 use crate::transport::{ChannelBinding, LaneSet, PeerIdentity};
 use crate::wire::frame::{BODY_BYTES_LIMIT, Frame, Kind, write_frame};
-use crate::wire::hello::{Accept, Answer, Handshake, Hello, Refuse, Step};
+use crate::wire::hello::{Accept, Answer, Confirm, Handshake, Hello, Refuse, Step};
 
 /// The protocol versions this node speaks.
 pub(crate) const VERSIONS: std::ops::RangeInclusive<u32> = 1..=1;
@@ -67,7 +72,26 @@ pub(crate) struct Channel {
     pub(crate) binding: Option<ChannelBinding>,
 }
 
-/// Who is at the other end, proven as far as the stream and the secret allow.
+/// Names one session between two incarnations: drawn at random by the node that
+/// dialled its first stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SessionId(NonZeroU64);
+
+impl SessionId {
+    /// From random bits.
+    pub(crate) fn new(random: u64) -> Self {
+        Self(NonZeroU64::new(random).unwrap_or(NonZeroU64::MAX))
+    }
+}
+
+/// Which sessions this node has. The handshake asks once it knows the peer.
+pub(crate) trait Sessions {
+    /// The session with this incarnation of a node, if there is one.
+    fn live(&self, node: NodeId, incarnation: Incarnation) -> Option<SessionId>;
+}
+
+/// Who is at the other end, proven as far as the stream and the secret allow, and
+/// which session the stream is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Peer {
     pub(crate) node: NodeId,
@@ -76,6 +100,39 @@ pub(crate) struct Peer {
     pub(crate) lanes: LaneSet,
     pub(crate) body_bytes_max: usize,
     pub(crate) window_bytes: u64,
+    pub(crate) session: SessionId,
+    /// The session that this side had when the two agreed.
+    pub(crate) had: Option<SessionId>,
+    /// Who dialled.
+    pub(crate) dialler: NodeId,
+}
+
+/// What becomes of a stream whose handshake is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// It joins the session that is there.
+    Join,
+    /// It begins a session; one that is there is over.
+    Begin,
+    /// Another stream was faster. The dialler may try again.
+    Changed,
+}
+
+impl Peer {
+    /// Decides, given the session that is there now and who dialled it. Both sides
+    /// come to the same end, in whichever order they learn of two streams.
+    pub(crate) fn decide(&self, live: Option<(SessionId, NodeId)>) -> Decision {
+        match live {
+            Some((live, _)) if live == self.session => Decision::Join,
+            // It was to join, and what it was to join is gone.
+            _ if self.had == Some(self.session) => Decision::Changed,
+            None => Decision::Begin,
+            Some((live, _)) if self.had == Some(live) => Decision::Begin,
+            // Two sessions begun at once: the one of the smaller node's stays.
+            Some((_, dialler)) if self.dialler < dialler => Decision::Begin,
+            Some(_) => Decision::Changed,
+        }
+    }
 }
 
 /// Why a handshake came to nothing, sorted by who can do something about it.
@@ -110,6 +167,9 @@ pub enum HandshakeError {
     /// The peer is this very node.
     #[error("the node has dialled itself")]
     Myself,
+    /// Another stream to the same node was faster. Dial again.
+    #[error("the sessions with the node changed meanwhile")]
+    Changed,
     /// A later incarnation of the peer is here already.
     #[error("a later incarnation of the node is connected")]
     Stale,
@@ -136,6 +196,7 @@ impl HandshakeError {
             Self::Stale => 7,
             Self::Busy => 8,
             Self::Violation(_) | Self::Refused(_) => 9,
+            Self::Changed => 10,
         }
     }
 
@@ -150,6 +211,7 @@ impl HandshakeError {
             (6, _) => Self::Myself,
             (7, _) => Self::Stale,
             (8, _) => Self::Busy,
+            (10, _) => Self::Changed,
             _ => Self::Violation(said()),
         }))
     }
@@ -175,38 +237,50 @@ pub(crate) enum Progress<Next> {
 /// The dialling side.
 #[derive(Debug)]
 pub(crate) enum Dialler {
-    AwaitAnswer(Said),
+    AwaitAnswer { said: Said, session: SessionId },
     AwaitAccept { peer: Peer, hello: Hello },
 }
 
 impl Dialler {
-    /// Says hello. `expected` is whom the caller means to reach, if it knows.
+    /// Says hello. `session` is a new session's name, should one be begun;
+    /// `expected` is whom the caller means to reach, if it knows.
     pub(crate) fn start(
         myself: Myself,
         channel: Channel,
         lanes: LaneSet,
         nonce: [u8; NONCE_BYTES],
+        session: SessionId,
         expected: Option<NodeId>,
     ) -> Result<(Self, Bytes), HandshakeError> {
         let said = Said::new(myself, channel, lanes, expected)?;
         let hello = said.hello(nonce);
         let said = said.and(&hello);
-        Ok((Self::AwaitAnswer(said), encode(Step::Hello(hello))))
+        Ok((Self::AwaitAnswer { said, session }, encode(Step::Hello(hello))))
     }
 
     /// Takes the peer's next frame.
-    pub(crate) fn handle_frame(self, frame: &Frame) -> Result<Progress<Self>, HandshakeError> {
+    pub(crate) fn handle_frame(
+        self,
+        frame: &Frame,
+        sessions: &impl Sessions,
+    ) -> Result<Progress<Self>, HandshakeError> {
         match (self, decode(frame)?) {
-            (Self::AwaitAnswer(said), Step::Answer(answer)) => {
+            (Self::AwaitAnswer { said, session }, Step::Answer(answer)) => {
                 let hello = said.check_hello(&answer.hello)?;
-                let said = said.and(&answer.hello);
+                let said = said.and(&answer.hello).and_session(answer.session);
                 said.check_proof(Role::Acceptor, &answer.proof)?;
-                let peer = said.peer(&hello, said.lanes)?;
-                let confirm = encode(Step::Confirm(said.proof(Role::Dialler)));
-                Ok(Progress::Continue { send: confirm, next: Self::AwaitAccept { peer, hello } })
+                let had = said.live(&hello, sessions)?;
+                let session = had.filter(|had| had.0.get() == answer.session).unwrap_or(session);
+                let peer = said.peer(&hello, said.lanes, session, had, said.myself.node)?;
+                let said = said.and_session(session.0.get());
+                let confirm = Confirm { proof: said.proof(Role::Dialler), session: session.0.get() };
+                let next = Self::AwaitAccept { peer, hello };
+                Ok(Progress::Continue { send: encode(Step::Confirm(confirm)), next })
             }
             (Self::AwaitAccept { peer, .. }, Step::Accept(Accept {})) => Ok(Progress::Done { peer }),
-            (Self::AwaitAnswer(_), Step::Refuse(refuse)) => Err(HandshakeError::from_refusal(&refuse, None)),
+            (Self::AwaitAnswer { .. }, Step::Refuse(refuse)) => {
+                Err(HandshakeError::from_refusal(&refuse, None))
+            }
             (Self::AwaitAccept { hello, .. }, Step::Refuse(refuse)) => {
                 Err(HandshakeError::from_refusal(&refuse, Some(&hello)))
             }
@@ -219,7 +293,7 @@ impl Dialler {
 #[derive(Debug)]
 pub(crate) enum Acceptor {
     AwaitHello { said: Said, nonce: [u8; NONCE_BYTES] },
-    AwaitConfirm { said: Said, hello: Hello },
+    AwaitConfirm { said: Said, hello: Hello, had: Option<SessionId> },
 }
 
 impl Acceptor {
@@ -233,22 +307,32 @@ impl Acceptor {
 
     /// Takes the peer's next frame. After `Done` the caller either sends
     /// [`accept`] or a [refusal](HandshakeError::refusal).
-    pub(crate) fn handle_frame(self, frame: &Frame) -> Result<Progress<Self>, HandshakeError> {
+    pub(crate) fn handle_frame(
+        self,
+        frame: &Frame,
+        sessions: &impl Sessions,
+    ) -> Result<Progress<Self>, HandshakeError> {
         match (self, decode(frame)?) {
             (Self::AwaitHello { said, nonce }, Step::Hello(theirs)) => {
                 let hello = said.check_hello(&theirs)?;
+                let had = said.live(&hello, sessions)?;
+                let session = had.map_or(0, |had| had.0.get());
                 let ours = said.hello(nonce);
-                let said = said.and(&theirs).and(&ours);
-                let answer = Answer { hello: ours, proof: said.proof(Role::Acceptor) };
-                let next = Self::AwaitConfirm { said, hello };
+                let said = said.and(&theirs).and(&ours).and_session(session);
+                let answer = Answer { hello: ours, proof: said.proof(Role::Acceptor), session };
+                let next = Self::AwaitConfirm { said, hello, had };
                 Ok(Progress::Continue { send: encode(Step::Answer(answer)), next })
             }
-            (Self::AwaitConfirm { said, hello }, Step::Confirm(proof)) => {
-                said.check_proof(Role::Dialler, &proof)?;
+            (Self::AwaitConfirm { said, hello, had }, Step::Confirm(confirm)) => {
+                let said = said.and_session(confirm.session);
+                said.check_proof(Role::Dialler, &confirm.proof)?;
+                let session = NonZeroU64::new(confirm.session).map(SessionId);
+                let session = session.ok_or_else(|| violation("a session without a name"))?;
                 let lanes = u8::try_from(hello.lanes).ok().and_then(LaneSet::from_bits);
                 let lanes = lanes.filter(|lanes| *lanes != LaneSet::NONE);
                 let lanes = lanes.ok_or_else(|| violation("a stream that carries no known lane"))?;
-                Ok(Progress::Done { peer: said.peer(&hello, lanes)? })
+                let peer = said.peer(&hello, lanes, session, had, node_of(&hello)?)?;
+                Ok(Progress::Done { peer })
             }
             (Self::AwaitConfirm { hello, .. }, Step::Refuse(refuse)) => {
                 Err(HandshakeError::from_refusal(&refuse, Some(&hello)))
@@ -327,6 +411,16 @@ impl Said {
         self
     }
 
+    /// Adds a session's name, or its absence, to the transcript.
+    fn and_session(mut self, session: u64) -> Self {
+        self.transcript.update(session.to_le_bytes());
+        self
+    }
+
+    fn live(&self, hello: &Hello, sessions: &impl Sessions) -> Result<Option<SessionId>, HandshakeError> {
+        Ok(sessions.live(node_of(hello)?, Incarnation::from_u64(hello.incarnation)))
+    }
+
     fn check_hello(&self, bytes: &[u8]) -> Result<Hello, HandshakeError> {
         let hello = Hello::decode(bytes).map_err(|error| violation(&error.to_string()))?;
         if hello.version_min > *VERSIONS.end() || hello.version_max < *VERSIONS.start() {
@@ -387,7 +481,14 @@ impl Said {
         Some(mac)
     }
 
-    fn peer(&self, hello: &Hello, lanes: LaneSet) -> Result<Peer, HandshakeError> {
+    fn peer(
+        &self,
+        hello: &Hello,
+        lanes: LaneSet,
+        session: SessionId,
+        had: Option<SessionId>,
+        dialler: NodeId,
+    ) -> Result<Peer, HandshakeError> {
         let body_bytes_max = hello.body_bytes_max as usize;
         if body_bytes_max < BODY_BYTES_MAX_LEAST || hello.window_bytes < WINDOW_BYTES_LEAST {
             return Err(violation("limits too small to talk"));
@@ -399,6 +500,9 @@ impl Said {
             lanes,
             body_bytes_max: body_bytes_max.min(BODY_BYTES_LIMIT),
             window_bytes: hello.window_bytes,
+            session,
+            had,
+            dialler,
         })
     }
 }

@@ -294,6 +294,11 @@ impl Session {
         self.connections.of_lane(lane).filter(|_| outbox.bytes() > 0)
     }
 
+    /// Whether there is something to report.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
     /// The next thing to report.
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
@@ -310,6 +315,11 @@ impl Session {
             self.send_goodbye(reason);
             self.end(reason.clone());
         }
+    }
+
+    /// The peer's bytes are no frames.
+    pub(crate) fn violated(&mut self, detail: &str) {
+        self.abort(CloseCode::Violation, detail);
     }
 
     /// Drops what waits to be written, says goodbye, and ends.

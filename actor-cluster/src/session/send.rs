@@ -71,6 +71,12 @@ impl Session {
         Ok(())
     }
 
+    /// Whether a message would be taken now, or be refused for another reason than
+    /// a lack of room.
+    pub(crate) fn has_room(&self) -> bool {
+        !self.is_open() || (self.send_window.is_open() && !self.calls.is_full())
+    }
+
     /// Answers a call of the peer's. An answer to a call that is not open, because
     /// it was cancelled or answered, goes nowhere.
     pub(crate) fn answer(&mut self, call: Correlation, answer: Result<&dyn EncodeReply, CallFailure>) {

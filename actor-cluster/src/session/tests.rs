@@ -1,1 +1,92 @@
-//! Two sessions wired in memory; see `testing/pair.rs`.
+//! The session machine, from outside: two of them wired in memory, see
+//! `testing/pair.rs`. One file for each property.
+
+mod calls;
+mod credit;
+mod frozen;
+mod fuzz;
+mod handshake;
+mod hostile_handshake;
+mod lanes;
+mod lifecycle;
+mod random;
+mod violations;
+mod watches;
+
+use actor_cluster_derive::RemoteMessage;
+use actor_core::ReplyPort;
+use bytes::{Bytes, BytesMut};
+
+use crate::testing::pair::Side;
+use crate::transport::{CloseCode, CloseReason};
+use crate::wire::frame::{Frame, Kind, read_frame, write_frame};
+
+const A: Side = Side::Dialler;
+const B: Side = Side::Acceptor;
+
+/// What the actors of these tests take.
+#[derive(Debug, RemoteMessage)]
+#[wire(name = "test/letter")]
+enum Letter {
+    Note(u32),
+    Parcel(Bytes),
+    #[rpc]
+    Ask(u32, ReplyPort<u32>),
+    #[rpc]
+    Fetch(u32, ReplyPort<Bytes>),
+}
+
+impl Letter {
+    /// A message whose frame takes so many bytes.
+    fn of_bytes(bytes: usize) -> Self {
+        // Header, target, and the length of more than 127 and less than 2 MiB.
+        let length = match bytes {
+            0..=144 => 1,
+            145..=16_402 => 2,
+            _ => 3,
+        };
+        Letter::Parcel(vec![0xab; bytes - 16 - length].into())
+    }
+}
+
+/// The numbers in notes.
+fn notes(received: Vec<(u64, Letter)>) -> Vec<u32> {
+    received
+        .into_iter()
+        .map(|(_, letter)| match letter {
+            Letter::Note(number) => number,
+            other => panic!("{other:?} is no note"),
+        })
+        .collect()
+}
+
+/// Answers every call that came in.
+fn answer_all(received: Vec<(u64, Letter)>) {
+    for (_, letter) in received {
+        match letter {
+            Letter::Ask(number, port) => port.send(number + 1).expect("a foreign port takes it"),
+            Letter::Fetch(bytes, port) => {
+                port.send(vec![7; bytes as usize].into()).expect("a foreign port takes it");
+            }
+            Letter::Note(_) | Letter::Parcel(_) => {}
+        }
+    }
+}
+
+fn frame(kind: Kind, index: u32, body: &[u8]) -> Vec<u8> {
+    let mut buffer = BytesMut::new();
+    write_frame(&mut buffer, kind, index, &[body]);
+    buffer.to_vec()
+}
+
+/// Everything is a frame to this limit.
+fn frames(bytes: &[u8]) -> Vec<Frame> {
+    let mut buffer = BytesMut::from(bytes);
+    let frames = std::iter::from_fn(|| read_frame(&mut buffer, usize::MAX).expect("whole frames")).collect();
+    assert!(buffer.is_empty(), "half a frame is left");
+    frames
+}
+
+fn reason(code: CloseCode, detail: &str) -> CloseReason {
+    CloseReason::new(code, detail)
+}

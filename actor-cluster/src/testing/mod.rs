@@ -2,6 +2,8 @@
 //! and the contract every transport must keep. Must not live here: anything a
 //! node needs in production.
 
+#[cfg(test)]
+pub(crate) mod pair;
 pub mod pipe;
 pub mod transport_suite;
 

@@ -1,0 +1,74 @@
+//! What happens to a node's sessions, as plain values for whoever subscribes.
+
+use tokio::sync::broadcast;
+
+use crate::id::{Incarnation, NodeId};
+use crate::transport::CloseReason;
+
+/// Something happened to a connection or a session of this node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NodeEvent {
+    /// A stream is open; nothing is known about the peer yet.
+    Opened {
+        /// The transport and the peer's address.
+        label: String,
+    },
+    /// A stream or a connection came to nothing: the peer is not trusted, failed
+    /// the handshake, or was too slow.
+    Refused {
+        /// The transport and the peer's address, as far as known.
+        label: String,
+        /// What it failed at.
+        error: String,
+    },
+    /// A peer has proven who it is, and a session with it begins.
+    Authenticated(PeerInfo),
+    /// The session carries messages, and what the peer publishes is known.
+    Ready(PeerInfo),
+    /// The session is over. Calls have been answered and watches told.
+    Disconnected {
+        /// Who it was with.
+        peer: PeerInfo,
+        /// Why it ended.
+        reason: CloseReason,
+    },
+    /// What a peer publishes has changed.
+    Published(PeerInfo),
+    /// So many events were not taken in time and are lost to this subscriber.
+    Missed(u64),
+}
+
+/// One life of another node.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerInfo {
+    /// Its identity.
+    pub node: NodeId,
+    /// Which of its lives this is.
+    pub incarnation: Incarnation,
+    /// Its name, for people.
+    pub name: String,
+}
+
+/// A subscription to a node's events. Dropping it ends it.
+#[derive(Debug)]
+pub struct Events {
+    receiver: broadcast::Receiver<NodeEvent>,
+}
+
+impl Events {
+    pub(crate) fn new(receiver: broadcast::Receiver<NodeEvent>) -> Self {
+        Self { receiver }
+    }
+
+    /// The next event, in the order in which they happened; `None` once the node
+    /// is gone. Cancel safe. A subscriber that falls behind by more than
+    /// [`EVENTS_KEPT`](crate::limits::EVENTS_KEPT) is told how many it missed.
+    pub async fn next(&mut self) -> Option<NodeEvent> {
+        match self.receiver.recv().await {
+            Ok(event) => Some(event),
+            Err(broadcast::error::RecvError::Lagged(missed)) => Some(NodeEvent::Missed(missed)),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+}

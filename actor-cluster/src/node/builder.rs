@@ -1,0 +1,231 @@
+//! How a node is set up.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actor_core::ActorSystem;
+
+use super::{Node, NodeServer, Settings};
+use crate::authorize::{AllowPublished, Authorize};
+use crate::error::StartError;
+use crate::id::NodeId;
+use crate::limits::{
+    BODY_BYTES_MAX, BODY_BYTES_MAX_LEAST, HANDSHAKE_TIMEOUT, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT,
+    NODE_NAME_BYTES_MAX, PEERS_MAX, WINDOW_BYTES, WINDOW_BYTES_LEAST,
+};
+use crate::session;
+use crate::session::handshake::{Myself, Secret};
+use crate::session::heartbeat::Pace;
+use crate::transport::Transport;
+use crate::wire::frame::BODY_BYTES_LIMIT;
+
+/// Whether a node looks for the peers of its peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// It tells its peers of each other and dials those it hears of, at addresses
+    /// they advertise and only as the identities they have: one cluster in which
+    /// everybody knows everybody.
+    #[default]
+    Transitive,
+    /// It has sessions with those it dials and those who dial it.
+    Isolated,
+}
+
+/// Sets up a [`NodeServer`].
+#[must_use]
+pub struct NodeBuilder {
+    id: NodeId,
+    name: String,
+    cluster: String,
+    system: Option<ActorSystem>,
+    secret: Option<Secret>,
+    mode: Mode,
+    transports: Vec<Arc<dyn Transport>>,
+    authorize: Arc<dyn Authorize>,
+    pace: Pace,
+    handshake_timeout: Duration,
+    body_bytes_max: usize,
+    window_bytes: u64,
+    peers_max: usize,
+}
+
+impl NodeBuilder {
+    pub(super) fn new(id: NodeId) -> Self {
+        Self {
+            id,
+            name: format!("{id:?}"),
+            cluster: "default".to_owned(),
+            system: None,
+            secret: None,
+            mode: Mode::default(),
+            transports: Vec::new(),
+            authorize: Arc::new(AllowPublished),
+            pace: Pace { interval: HEARTBEAT_INTERVAL, timeout: HEARTBEAT_TIMEOUT },
+            handshake_timeout: HANDSHAKE_TIMEOUT,
+            body_bytes_max: BODY_BYTES_MAX,
+            window_bytes: WINDOW_BYTES,
+            peers_max: PEERS_MAX,
+        }
+    }
+
+    /// The node's name, for people; peers see it in events and logs.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// The cluster's name, `default` unless set. Nodes of differently named
+    /// clusters refuse each other.
+    pub fn cluster(mut self, name: impl Into<String>) -> Self {
+        self.cluster = name.into();
+        self
+    }
+
+    /// The actor system whose actors are published; the
+    /// [current](ActorSystem::current) one unless set. Its incarnation becomes the
+    /// node's.
+    pub fn system(mut self, system: ActorSystem) -> Self {
+        self.system = Some(system);
+        self
+    }
+
+    /// A secret that every node of the cluster must prove to know, on top of what
+    /// transports prove. Streams that prove nothing need one. Draw it at random:
+    /// whoever sees a handshake on an unencrypted stream can try guesses.
+    pub fn secret(mut self, secret: impl AsRef<[u8]>) -> Self {
+        self.secret = Some(Secret::new(secret.as_ref()));
+        self
+    }
+
+    /// Whether the node looks for the peers of its peers; it does unless told not
+    /// to.
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// A transport to listen on and to dial with; one of each scheme.
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transports.push(Arc::new(transport));
+        self
+    }
+
+    /// Decides what peers may do to published actors; everything unless set.
+    pub fn authorize(mut self, authorize: impl Authorize) -> Self {
+        self.authorize = Arc::new(authorize);
+        self
+    }
+
+    /// The time between pings, and the silence after which a peer counts as dead.
+    pub fn heartbeat(mut self, interval: Duration, timeout: Duration) -> Self {
+        self.pace = Pace { interval, timeout };
+        self
+    }
+
+    /// How long dialling, the handshake and the first exchange may take, each.
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
+        self
+    }
+
+    /// The longest frame body the node takes from peers, in bytes.
+    pub fn frame_bytes_max(mut self, bytes: usize) -> Self {
+        self.body_bytes_max = bytes;
+        self
+    }
+
+    /// How many bytes of messages the node takes from a peer before they are in
+    /// their mailboxes.
+    pub fn window_bytes(mut self, bytes: u64) -> Self {
+        self.window_bytes = bytes;
+        self
+    }
+
+    /// How many peers the node can have sessions with.
+    pub fn peers_max(mut self, peers: usize) -> Self {
+        self.peers_max = peers;
+        self
+    }
+
+    /// Listens on every transport and starts the node.
+    ///
+    /// # Errors
+    ///
+    /// See [`StartError`]; nothing is left listening.
+    ///
+    /// # Panics
+    ///
+    /// If the system is on tokio and no runtime is current.
+    pub async fn start(self) -> Result<NodeServer, StartError> {
+        self.check()?;
+        let mut listeners = Vec::new();
+        for transport in &self.transports {
+            listeners.push(transport.listen().await?);
+        }
+        let system = self.system.unwrap_or_else(ActorSystem::current);
+        let settings = Settings {
+            mode: self.mode,
+            handshake_timeout: self.handshake_timeout,
+            peers_max: self.peers_max,
+            session: session::Config {
+                pace: self.pace,
+                patience: self.handshake_timeout,
+                body_bytes_max: self.body_bytes_max,
+                window_bytes: self.window_bytes,
+            },
+            myself: Myself {
+                cluster: self.cluster,
+                node: self.id,
+                incarnation: system.incarnation(),
+                name: self.name,
+                secret: self.secret,
+                body_bytes_max: u32::try_from(self.body_bytes_max).unwrap_or(u32::MAX),
+                window_bytes: self.window_bytes,
+            },
+        };
+        let addresses = listeners.iter().flat_map(|listener| listener.addresses()).collect();
+        let node = Arc::new(Node::new(system, settings, self.transports, addresses, self.authorize));
+        for listener in listeners {
+            node.spawn_intake(super::accept::listen(node.clone(), listener));
+        }
+        Ok(NodeServer { node })
+    }
+
+    fn check(&self) -> Result<(), StartError> {
+        let unusable = |detail: &str| Err(StartError::Setting(detail.to_owned()));
+        if [&self.name, &self.cluster].iter().any(|name| name.is_empty() || name.len() > NODE_NAME_BYTES_MAX)
+        {
+            return unusable("a name must have 1 to 255 bytes");
+        }
+        if !(BODY_BYTES_MAX_LEAST..=BODY_BYTES_LIMIT).contains(&self.body_bytes_max) {
+            return unusable("the limit on frames must be from 64 KiB to 16 MiB - 1");
+        }
+        if self.window_bytes < WINDOW_BYTES_LEAST {
+            return unusable("the window must have at least 4 KiB");
+        }
+        if self.pace.interval.is_zero() || self.pace.timeout <= self.pace.interval {
+            return unusable("the heartbeat's timeout must be longer than its interval");
+        }
+        if self.handshake_timeout.is_zero() {
+            return unusable("the handshake needs time");
+        }
+        let mut schemes: Vec<_> = self.transports.iter().map(|transport| transport.scheme()).collect();
+        schemes.sort_unstable();
+        if schemes.windows(2).any(|pair| pair[0] == pair[1]) {
+            return unusable("two transports of the same scheme");
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for NodeBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NodeBuilder")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("cluster", &self.cluster)
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,142 @@
+//! The way in: what a session's events do to this node and its actors.
+
+use std::sync::Arc;
+
+use actor_core::{ActorCell, ActorId, CallFailure, ControlRequest, Exit, ExitListener, Rejection};
+
+use super::Node;
+use super::catalog::{Delivery, Target, refuse};
+use super::peer::{Link, LinkState};
+use crate::authorize::Operation;
+use crate::event::NodeEvent;
+use crate::id::NodeId;
+use crate::session::{Event, Inbound};
+use crate::transport::Address;
+use crate::wire::ReplyTo;
+
+/// Acts on an event that is neither a message nor the session's end.
+pub(super) fn on_event(node: &Arc<Node>, link: &Arc<Link>, event: Event) {
+    match event {
+        Event::Ready => {
+            link.state.send_replace(LinkState::Ready);
+            node.on_ready(link);
+        }
+        Event::Answered { reply, value } => {
+            if let Err(error) = reply.answer(&value, &link.context) {
+                tracing::warn!(peer = %link.info.name, %error, "an answer could not be read");
+            }
+        }
+        Event::Failed { reply, failure } => reply.fail(failure),
+        Event::Abandoned { reply } => drop(reply),
+        Event::Room => link.room.notify_waiters(),
+        Event::Introduced(addresses) => node.on_introduced(link, parsed(addresses)),
+        Event::Published(publications) => {
+            node.directory().insert(link.info.node, &publications);
+            node.tell(NodeEvent::Published(link.info.clone()));
+        }
+        Event::Unpublished(publications) => {
+            node.directory().remove(link.info.node, &publications);
+            node.tell(NodeEvent::Published(link.info.clone()));
+        }
+        Event::Members(members) => {
+            for (member, addresses) in members {
+                if let Ok(member) = NodeId::try_from(&member[..]) {
+                    node.on_member(member, parsed(addresses));
+                }
+            }
+        }
+        Event::Watch { watch, actor } => on_watch(node, link, watch, actor),
+        Event::Unwatch { watch } => {
+            if let Some((actor, watch)) = link.take_watched(watch) {
+                actor.unwatch(watch);
+            }
+        }
+        Event::Down { watch, exit } => {
+            if let Some(listener) = link.take_listener(watch) {
+                listener.tell(&exit);
+            }
+        }
+        Event::Request { actor, request } => on_request(node, link, actor, &request),
+        Event::Message(_) | Event::Ended(_) => unreachable!("the session's task keeps these"),
+    }
+}
+
+/// Hands a message to its actor, or tells its caller why not.
+pub(super) fn deliver(node: &Node, link: &Arc<Link>, message: Inbound) -> Delivery {
+    let Inbound { actor, shape, call, fields, .. } = message;
+    let mut reply = call.map(|call| ReplyTo::new(link.clone(), call.correlation.as_u64(), call.deadline));
+    let operation = if reply.is_some() { Operation::Call } else { Operation::Cast };
+    let target = match allowed(node, link, operation, actor) {
+        Ok(target) => target,
+        Err(rejection) => {
+            refuse(reply, &link.info, rejection);
+            return Delivery::Done;
+        }
+    };
+    if target.message() != shape.message {
+        let text = "the actor takes messages of another type".into();
+        refuse(reply, &link.info, Rejection::Undecodable(text));
+        return Delivery::Done;
+    }
+    let is_late =
+        call.and_then(|call| call.deadline).is_some_and(|deadline| deadline <= node.executor().now());
+    if is_late && let Some(reply) = reply.take() {
+        reply.fail(CallFailure::Expired);
+        return Delivery::Done;
+    }
+    target.deliver(shape.variant, &fields, &link.context, reply)
+}
+
+/// The one place where an operation of a peer's is allowed or not.
+fn allowed(node: &Node, link: &Link, operation: Operation, actor: u64) -> Result<Arc<dyn Target>, Rejection> {
+    let target = node.catalog().target(actor).ok_or(Rejection::NoSuchActor)?;
+    if node.authorize().is_allowed(&link.info, operation, target.cell().id()) {
+        Ok(target)
+    } else {
+        tracing::warn!(peer = %link.info.name, ?operation, actor, "forbidden");
+        Err(Rejection::Forbidden)
+    }
+}
+
+fn on_watch(node: &Node, link: &Arc<Link>, watch: u64, actor: u64) {
+    let Ok(target) = allowed(node, link, Operation::Watch, actor) else {
+        return link.act(|session| session.down(watch, &Exit::Unreachable));
+    };
+    let actor: ActorCell = target.cell().clone();
+    let watcher = Arc::new(RemoteWatcher { link: Arc::downgrade(link), watch });
+    let local = actor.watch_with(watcher);
+    link.note_watched(watch, actor, local);
+}
+
+fn on_request(node: &Node, link: &Link, actor: u64, request: &ControlRequest) {
+    let operation = match request {
+        ControlRequest::Stop(_) => Operation::Stop,
+        ControlRequest::Drain => Operation::Drain,
+        ControlRequest::Kill => Operation::Kill,
+    };
+    let Ok(target) = allowed(node, link, operation, actor) else { return };
+    match request {
+        ControlRequest::Stop(reason) => target.cell().stop(reason.as_deref()),
+        ControlRequest::Drain => target.cell().drain(),
+        ControlRequest::Kill => target.cell().kill(),
+    }
+}
+
+/// A peer that watches an actor here.
+struct RemoteWatcher {
+    link: std::sync::Weak<Link>,
+    watch: u64,
+}
+
+impl ExitListener for RemoteWatcher {
+    fn on_exit(&self, _: ActorId, exit: &Exit) {
+        if let Some(link) = self.link.upgrade() {
+            link.take_watched(self.watch);
+            link.act(|session| session.down(self.watch, exit));
+        }
+    }
+}
+
+fn parsed(addresses: Vec<String>) -> Vec<Address> {
+    addresses.iter().filter_map(|address| address.parse().ok()).collect()
+}

@@ -1,0 +1,251 @@
+//! [`NodeServer`] and [`NodeSession`]: what a program holds of a node.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actor_core::{ActorId, ActorRef, Incarnation};
+
+use super::peer::{Link, LinkState};
+use super::{Node, NodeBuilder, accept, dial};
+use crate::error::{ConnectError, FindError, PublishError};
+use crate::event::{Events, PeerInfo};
+use crate::id::NodeId;
+use crate::limits::LINGER;
+use crate::names::LabelKind;
+use crate::transport::{Address, CloseCode, CloseReason, ClusterBidiStream};
+use crate::wire::RemoteMessage;
+
+/// A node of a cluster: it listens, dials, holds sessions, and publishes actors of
+/// its [`ActorSystem`](actor_core::ActorSystem) to its peers.
+///
+/// Dropping it says goodbye to every peer and stops listening;
+/// [`shutdown`](Self::shutdown) also waits until that is done.
+pub struct NodeServer {
+    pub(super) node: Arc<Node>,
+}
+
+impl NodeServer {
+    /// Sets up a node of this identity, which must be the one that its transports
+    /// prove.
+    pub fn builder(id: NodeId) -> NodeBuilder {
+        NodeBuilder::new(id)
+    }
+
+    /// The node's identity.
+    pub fn id(&self) -> NodeId {
+        self.node.id()
+    }
+
+    /// Which life of the node this is.
+    pub fn incarnation(&self) -> Incarnation {
+        self.node.settings.myself.incarnation
+    }
+
+    /// Where the node listens.
+    pub fn addresses(&self) -> &[Address] {
+        &self.node.addresses
+    }
+
+    /// Dials a node and waits until the session with it is ready: both sides know
+    /// who the other is and what it publishes. If there is a session already, it
+    /// gets another stream. Dropping the future abandons the attempt.
+    ///
+    /// # Errors
+    ///
+    /// See [`ConnectError`]; it says which side can do something about it.
+    pub async fn connect(&self, address: &Address) -> Result<NodeSession, ConnectError> {
+        let link = dial::connect(&self.node, address, None).await?;
+        Ok(NodeSession { link })
+    }
+
+    /// As [`connect`](Self::connect), and refuses whoever answers if it is not the
+    /// node that was meant.
+    ///
+    /// # Errors
+    ///
+    /// See [`ConnectError`].
+    pub async fn connect_to(&self, node: NodeId, address: &Address) -> Result<NodeSession, ConnectError> {
+        let link = dial::connect(&self.node, address, Some(node)).await?;
+        Ok(NodeSession { link })
+    }
+
+    /// Takes the accepting side on a stream that somebody else made, and waits until
+    /// the session is ready. The other end calls
+    /// [`connect_external`](Self::connect_external). A stream that does not prove
+    /// who the peer is needs the [shared secret](NodeBuilder::secret).
+    ///
+    /// # Errors
+    ///
+    /// See [`ConnectError`].
+    pub async fn attach_external_stream(
+        &self,
+        stream: Box<dyn ClusterBidiStream>,
+    ) -> Result<NodeSession, ConnectError> {
+        let link = accept::attach(&self.node, stream).await?;
+        Ok(NodeSession { link })
+    }
+
+    /// Takes the dialling side on a stream that somebody else made, and waits until
+    /// the session is ready.
+    ///
+    /// # Errors
+    ///
+    /// See [`ConnectError`].
+    pub async fn connect_external(
+        &self,
+        stream: Box<dyn ClusterBidiStream>,
+    ) -> Result<NodeSession, ConnectError> {
+        let link = dial::connect_external(&self.node, stream).await?;
+        Ok(NodeSession { link })
+    }
+
+    /// Every session that is ready, by node.
+    pub fn sessions(&self) -> Vec<NodeSession> {
+        let links = self.node.links().into_iter();
+        let ready = links.filter(|link| *link.state.borrow() == LinkState::Ready);
+        ready.map(|link| NodeSession { link }).collect()
+    }
+
+    /// Subscribes to what happens from now on. Dropping the subscription ends it.
+    pub fn subscribe(&self) -> Events {
+        Events::new(self.node.events.subscribe())
+    }
+
+    /// Lets peers find and reach an actor of this node under a name. It is withdrawn
+    /// when the actor ends. Publishing it again does nothing.
+    ///
+    /// # Errors
+    ///
+    /// See [`PublishError`]. Another node may publish another actor under the same
+    /// name; see [`find`](Self::find).
+    pub fn publish<M: RemoteMessage>(&self, name: &str, actor: &ActorRef<M>) -> Result<(), PublishError> {
+        self.node.publish(LabelKind::Name, name, actor)
+    }
+
+    /// Takes an actor from under a name. Does nothing if it is not there.
+    pub fn unpublish<M: RemoteMessage>(&self, name: &str, actor: &ActorRef<M>) {
+        self.node.unpublish(LabelKind::Name, name, actor.id().serial());
+    }
+
+    /// Adds an actor of this node to a group of the cluster, in which peers find and
+    /// reach it. It leaves when it ends. Joining twice is joining once.
+    ///
+    /// # Errors
+    ///
+    /// See [`PublishError`].
+    pub fn join_group<M: RemoteMessage>(&self, group: &str, actor: &ActorRef<M>) -> Result<(), PublishError> {
+        self.node.publish(LabelKind::Group, group, actor)
+    }
+
+    /// Takes an actor of this node out of a group. Does nothing if it is not in it.
+    pub fn leave_group<M: RemoteMessage>(&self, group: &str, actor: &ActorRef<M>) {
+        self.node.unpublish(LabelKind::Group, group, actor.id().serial());
+    }
+
+    /// The actor that is published under a name: this node's own, or else that of
+    /// the peer with the least [`NodeId`], so that all nodes that know the same
+    /// peers agree. Looks at what this node knows; nothing is asked of anybody.
+    ///
+    /// # Errors
+    ///
+    /// See [`FindError`].
+    pub fn find<M: RemoteMessage>(&self, name: &str) -> Result<ActorRef<M>, FindError> {
+        let (found, mismatch) = self.node.lookup(LabelKind::Name, name);
+        found.into_iter().next().ok_or(mismatch.unwrap_or(FindError::NotFound))
+    }
+
+    /// The members of a group that take messages of type `M`: this node's first,
+    /// then by node. Looks at what this node knows.
+    pub fn group<M: RemoteMessage>(&self, group: &str) -> Vec<ActorRef<M>> {
+        self.node.lookup(LabelKind::Group, group).0
+    }
+
+    /// The node that an actor lives on, while there is a session with it. `None` for
+    /// actors of this node.
+    pub fn peer_of(&self, actor: ActorId) -> Option<PeerInfo> {
+        let links = self.node.links();
+        links.iter().find(|link| link.info.incarnation == actor.incarnation()).map(|link| link.info.clone())
+    }
+
+    /// Says goodbye to every peer, stops listening, and waits until no task of the
+    /// node is left. What was sent before is written first, within
+    /// [`LINGER`]; calls that are not answered by then end as
+    /// [`Unknown`](actor_core::CallFailure::Unknown). Dropping the future goes on
+    /// with it in the background.
+    pub async fn shutdown(self) {
+        self.node.begin_shutdown();
+        self.node.intake.ended().await;
+        let grace = LINGER + LINGER / 2;
+        if self.node.executor().timeout(grace, self.node.sessions.ended()).await.is_err() {
+            self.node.sessions.abort();
+            self.node.sessions.ended().await;
+        }
+    }
+
+    /// How many tasks the node has: listeners, dials, handshakes, sessions.
+    pub fn tasks(&self) -> usize {
+        self.node.intake.count() + self.node.sessions.count()
+    }
+}
+
+impl Drop for NodeServer {
+    fn drop(&mut self) {
+        self.node.begin_shutdown();
+    }
+}
+
+impl fmt::Debug for NodeServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NodeServer")
+            .field("id", &self.id())
+            .field("name", &self.node.settings.myself.name)
+            .field("addresses", &self.node.addresses)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A session with one incarnation of a peer. Dropping the handle leaves the session
+/// as it is.
+#[derive(Clone)]
+pub struct NodeSession {
+    link: Arc<Link>,
+}
+
+impl NodeSession {
+    /// Who it is with.
+    pub fn peer(&self) -> &PeerInfo {
+        &self.link.info
+    }
+
+    /// Whether it carries messages.
+    pub fn is_ready(&self) -> bool {
+        *self.link.state.borrow() == LinkState::Ready
+    }
+
+    /// How long the last answered ping took; `None` before the first.
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.link.act(|session| session.round_trip())
+    }
+
+    /// Says goodbye to the peer and ends the session.
+    pub fn close(&self, detail: &str) {
+        self.link.close(&CloseReason::new(CloseCode::Done, detail));
+    }
+
+    /// Waits until the session is over, and says why.
+    pub async fn closed(&self) -> CloseReason {
+        let mut states = self.link.state.subscribe();
+        let ended = states.wait_for(|state| matches!(state, LinkState::Ended(_))).await;
+        match ended.as_deref() {
+            Ok(LinkState::Ended(reason)) => reason.clone(),
+            _ => CloseReason::from(CloseCode::Lost),
+        }
+    }
+}
+
+impl fmt::Debug for NodeSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NodeSession").field("peer", self.peer()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,160 @@
+//! One stream of a session: what is being written to it, what was read from it.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+
+use actor_core::Instant;
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWrite};
+
+use super::peer::{Arrival, Link};
+use crate::limits::{READ_BYTES, READS_PER_TURN};
+use crate::session::lanes::ConnectionId;
+use crate::transport::{CloseCode, CloseReason, ClusterBidiStream};
+use crate::wire::frame::read_frame;
+
+/// How a stream's turn ended.
+pub(super) enum Turn {
+    /// It waits for the peer.
+    Idle,
+    /// It could go on, and lets others first.
+    Busy,
+    /// It has ended, and why.
+    Over(CloseReason),
+}
+
+/// A stream and its buffers.
+pub(super) struct StreamIo {
+    connection: ConnectionId,
+    stream: Box<dyn ClusterBidiStream>,
+    body_bytes_max: usize,
+    writing: Bytes,
+    read: BytesMut,
+    /// Whether bytes came with the stream that were not looked at yet.
+    has_unparsed: bool,
+    /// Written and not flushed.
+    is_dirty: bool,
+    /// Whether the write side is shut down.
+    is_shut: bool,
+}
+
+impl StreamIo {
+    pub(super) fn new(arrival: Arrival, body_bytes_max: usize) -> Self {
+        let Arrival { connection, stream, preface, rest } = arrival;
+        Self {
+            connection,
+            stream,
+            body_bytes_max,
+            writing: preface,
+            has_unparsed: !rest.is_empty(),
+            read: rest,
+            is_dirty: false,
+            is_shut: false,
+        }
+    }
+
+    pub(super) fn connection(&self) -> ConnectionId {
+        self.connection
+    }
+
+    pub(super) fn close(&mut self, reason: &CloseReason) {
+        self.stream.close(reason);
+    }
+
+    /// Writes and reads as much as goes now. `is_closing`: the session has ended;
+    /// what is left is written, the write side shut, and the peer's end awaited.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, link: &Link, now: Instant, is_closing: bool) -> Turn {
+        match self.poll_write(cx, link, is_closing) {
+            Poll::Ready(Err(reason)) => return Turn::Over(reason),
+            Poll::Ready(Ok(())) | Poll::Pending => {}
+        }
+        self.read_some(cx, link, now, is_closing)
+    }
+
+    /// Ready when everything is written and flushed.
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: &Link,
+        is_closing: bool,
+    ) -> Poll<Result<(), CloseReason>> {
+        loop {
+            if self.writing.is_empty() {
+                match link.run(|session| session.poll_transmit(self.connection)) {
+                    Some(segment) => self.writing = segment,
+                    None => break,
+                }
+            }
+            match Pin::new(&mut *self.stream).poll_write(cx, &self.writing) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(lost(&error))),
+                Poll::Ready(Ok(0)) => {
+                    return Poll::Ready(Err(CloseReason::new(CloseCode::Lost, "the stream takes no bytes")));
+                }
+                Poll::Ready(Ok(written)) => {
+                    self.writing.advance(written);
+                    self.is_dirty = true;
+                }
+            }
+        }
+        if self.is_dirty {
+            match Pin::new(&mut *self.stream).poll_flush(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(lost(&error))),
+                Poll::Ready(Ok(())) => self.is_dirty = false,
+            }
+        }
+        if is_closing && !self.is_shut {
+            match Pin::new(&mut *self.stream).poll_shutdown(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(lost(&error))),
+                Poll::Ready(Ok(())) => self.is_shut = true,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn read_some(&mut self, cx: &mut Context<'_>, link: &Link, now: Instant, is_closing: bool) -> Turn {
+        if std::mem::take(&mut self.has_unparsed) && !is_closing {
+            self.handle_frames(link, now);
+        }
+        for _ in 0..READS_PER_TURN {
+            match self.poll_read(cx) {
+                Poll::Pending => return Turn::Idle,
+                Poll::Ready(Err(error)) => return Turn::Over(lost(&error)),
+                Poll::Ready(Ok(0)) => {
+                    return Turn::Over(CloseReason::new(CloseCode::Lost, "the peer closed the stream"));
+                }
+                Poll::Ready(Ok(_)) if is_closing => self.read.clear(),
+                Poll::Ready(Ok(_)) => self.handle_frames(link, now),
+            }
+        }
+        Turn::Busy
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
+        self.read.reserve(READ_BYTES);
+        // The future holds no state: dropping it while it is pending loses nothing.
+        pin!(self.stream.read_buf(&mut self.read)).poll(cx)
+    }
+
+    fn handle_frames(&mut self, link: &Link, now: Instant) {
+        link.run(|session| {
+            loop {
+                match read_frame(&mut self.read, self.body_bytes_max) {
+                    Ok(None) => return,
+                    Ok(Some(frame)) => session.handle_frame(now, self.connection, frame),
+                    Err(error) => {
+                        self.read.clear();
+                        return session.violated(&error.to_string());
+                    }
+                }
+            }
+        });
+    }
+}
+
+fn lost(error: &std::io::Error) -> CloseReason {
+    CloseReason::new(CloseCode::Lost, error.to_string())
+}

@@ -1,0 +1,275 @@
+//! One end of a stream until it belongs to a session: a handshake and what became
+//! of it. Must not live here: bytes on their way (`pair.rs`).
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+
+use super::Side;
+use crate::id::{Incarnation, NodeId};
+use crate::limits::{BODY_BYTES_MAX, HANDSHAKE_BODY_BYTES_MAX, WINDOW_BYTES};
+use crate::session::Config;
+use crate::session::handshake::{
+    Acceptor, Channel, Decision, Dialler, HandshakeError, Myself, Peer, Progress, Secret, SessionId,
+    Sessions, accept,
+};
+use crate::session::heartbeat::Pace;
+use crate::transport::{ChannelBinding, LaneSet, PeerIdentity};
+use crate::wire::frame::{Frame, read_frame};
+
+/// How one of the two nodes is set up.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) myself: Myself,
+    /// What its transport says of the streams to the other node.
+    pub(crate) channel: Channel,
+    pub(crate) nonce: [u8; 32],
+    /// What it calls a session that it begins.
+    pub(crate) session: SessionId,
+    /// The session that it has when a handshake begins.
+    pub(crate) live: Option<Peer>,
+    /// Whom it means to dial.
+    pub(crate) expected: Option<NodeId>,
+    /// What it says to a peer that has proven itself, instead of letting it in.
+    pub(crate) refusal: Option<HandshakeError>,
+    pub(crate) pace: Pace,
+    pub(crate) patience: Duration,
+}
+
+impl Node {
+    /// A node on an anonymous channel with the cluster's secret.
+    pub(crate) fn new(number: u8) -> Self {
+        Self {
+            myself: Myself {
+                cluster: "test".into(),
+                node: NodeId::from_bytes([number; 32]),
+                incarnation: Incarnation::from_u64(u64::from(number)),
+                name: format!("node-{number}"),
+                secret: Some(Secret::new(b"a shared secret")),
+                body_bytes_max: u32::try_from(BODY_BYTES_MAX).expect("it is below 24 bits"),
+                window_bytes: WINDOW_BYTES,
+            },
+            channel: Channel {
+                identity: PeerIdentity::Anonymous,
+                binding: Some(ChannelBinding::new([0xc4; 32])),
+            },
+            nonce: [0xe0 | number; 32],
+            session: SessionId::new(0x5e55_0000 | u64::from(number)),
+            live: None,
+            expected: None,
+            refusal: None,
+            pace: Pace { interval: Duration::from_secs(1), timeout: Duration::from_secs(5) },
+            patience: Duration::from_secs(10),
+        }
+    }
+
+    pub(crate) fn secret(mut self, secret: Option<&str>) -> Self {
+        self.myself.secret = secret.map(|secret| Secret::new(secret.as_bytes()));
+        self
+    }
+
+    /// The transport has proven who the peer is.
+    pub(crate) fn sees(mut self, peer: NodeId) -> Self {
+        self.channel.identity = PeerIdentity::Node(peer);
+        self
+    }
+
+    pub(crate) fn binding(mut self, binding: Option<[u8; 32]>) -> Self {
+        self.channel.binding = binding.map(ChannelBinding::new);
+        self
+    }
+
+    pub(crate) fn limits(mut self, body_bytes_max: usize, window_bytes: u64) -> Self {
+        self.myself.body_bytes_max = u32::try_from(body_bytes_max).expect("a limit of 32 bits");
+        self.myself.window_bytes = window_bytes;
+        self
+    }
+
+    pub(super) fn config(&self) -> Config {
+        Config {
+            pace: self.pace,
+            patience: self.patience,
+            body_bytes_max: self.myself.body_bytes_max as usize,
+            window_bytes: self.myself.window_bytes,
+        }
+    }
+}
+
+/// What became of one end's handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Waiting,
+    Done(Peer),
+    Failed(HandshakeError),
+}
+
+impl Outcome {
+    /// # Panics
+    ///
+    /// If the handshake is not done.
+    pub(crate) fn peer(self) -> Peer {
+        match self {
+            Outcome::Done(peer) => peer,
+            other => panic!("the handshake is not done: {other:?}"),
+        }
+    }
+
+    /// # Panics
+    ///
+    /// If the handshake has not failed.
+    pub(crate) fn error(self) -> HandshakeError {
+        match self {
+            Outcome::Failed(error) => error,
+            other => panic!("the handshake has not failed: {other:?}"),
+        }
+    }
+}
+
+/// One end's handshake.
+#[derive(Debug)]
+pub(crate) struct Hand {
+    step: Step,
+    refusal: Option<HandshakeError>,
+    pub(crate) outcome: Outcome,
+}
+
+#[derive(Debug)]
+enum Step {
+    Dialler(Dialler),
+    Acceptor(Acceptor),
+    Over,
+}
+
+impl Hand {
+    /// The dialling end, and its hello.
+    pub(crate) fn dial(node: &Node, lanes: LaneSet) -> (Self, Option<Bytes>) {
+        let Node { myself, channel, nonce, session, expected, .. } = node.clone();
+        let started = Dialler::start(myself, channel, lanes, nonce, session, expected);
+        let (step, hello) = match started {
+            Ok((dialler, hello)) => (Ok(Step::Dialler(dialler)), Some(hello)),
+            Err(error) => (Err(error), None),
+        };
+        (Self::begin(node, step), hello)
+    }
+
+    /// The accepting end.
+    pub(crate) fn accept(node: &Node) -> Self {
+        let started = Acceptor::start(node.myself.clone(), node.channel, node.nonce);
+        Self::begin(node, started.map(Step::Acceptor))
+    }
+
+    fn begin(node: &Node, step: Result<Step, HandshakeError>) -> Self {
+        let (step, outcome) = match step {
+            Ok(step) => (step, Outcome::Waiting),
+            Err(error) => (Step::Over, Outcome::Failed(error)),
+        };
+        Self { step, refusal: node.refusal.clone(), outcome }
+    }
+
+    /// Takes a frame; what to send in return. `live` is the session that there is
+    /// with the peer.
+    pub(crate) fn handle_frame(&mut self, frame: &Frame, live: Option<&Peer>) -> Option<Bytes> {
+        let sessions = Live(live);
+        let result = match std::mem::replace(&mut self.step, Step::Over) {
+            Step::Dialler(dialler) => match dialler.handle_frame(frame, &sessions) {
+                Ok(Progress::Continue { send, next }) => Ok((Some(send), Step::Dialler(next))),
+                Ok(Progress::Done { peer }) => self.admit(peer, live).map(|()| (None, Step::Over)),
+                Err(error) => Err(error),
+            },
+            Step::Acceptor(acceptor) => match acceptor.handle_frame(frame, &sessions) {
+                Ok(Progress::Continue { send, next }) => Ok((Some(send), Step::Acceptor(next))),
+                Ok(Progress::Done { peer }) => self.admit(peer, live).map(|()| (Some(accept()), Step::Over)),
+                Err(error) => Err(error),
+            },
+            Step::Over => return None,
+        };
+        match result {
+            Ok((send, step)) => {
+                self.step = step;
+                send
+            }
+            Err(error) => {
+                let refusal = error.refusal();
+                self.fail(error);
+                Some(refusal)
+            }
+        }
+    }
+
+    fn admit(&mut self, peer: Peer, live: Option<&Peer>) -> Result<(), HandshakeError> {
+        if let Some(refusal) = self.refusal.take() {
+            return Err(refusal);
+        }
+        if peer.decide(live.map(|live| (live.session, live.dialler))) == Decision::Changed {
+            return Err(HandshakeError::Changed);
+        }
+        self.outcome = Outcome::Done(peer);
+        Ok(())
+    }
+
+    /// What came is no frame.
+    pub(crate) fn fail(&mut self, error: HandshakeError) {
+        self.step = Step::Over;
+        self.outcome = Outcome::Failed(error);
+    }
+}
+
+/// The one session that a side may have.
+struct Live<'a>(Option<&'a Peer>);
+
+impl Sessions for Live<'_> {
+    fn live(&self, node: NodeId, incarnation: Incarnation) -> Option<SessionId> {
+        let live = self.0.filter(|live| (live.node, live.incarnation) == (node, incarnation));
+        live.map(|live| live.session)
+    }
+}
+
+/// A whole handshake without a stream under it.
+#[derive(Clone, Debug)]
+pub(crate) struct Shaken {
+    pub(crate) dialler: Outcome,
+    pub(crate) acceptor: Outcome,
+    /// All frames, as they were sent.
+    pub(crate) frames: Vec<(Side, Bytes)>,
+}
+
+/// Runs a handshake over a perfect channel.
+pub(crate) fn shake(dialler: &Node, acceptor: &Node) -> Shaken {
+    shake_through(dialler, acceptor, |_, _, frame| frame.to_vec())
+}
+
+/// Runs a handshake over a channel that may replace what it carries: it is given
+/// the sender, how many frames were sent before, and the frame.
+pub(crate) fn shake_through(
+    dialler: &Node,
+    acceptor: &Node,
+    mut carry: impl FnMut(Side, usize, &Bytes) -> Vec<u8>,
+) -> Shaken {
+    let (hand, hello) = Hand::dial(dialler, LaneSet::ALL);
+    let mut hands = [hand, Hand::accept(acceptor)];
+    let mut inboxes = [BytesMut::new(), BytesMut::new()];
+    let mut frames = Vec::new();
+    let mut sent: Vec<(Side, Bytes)> = hello.map(|hello| (Side::Dialler, hello)).into_iter().collect();
+    while let Some((from, bytes)) = sent.pop() {
+        let to = from.other();
+        let inbox = &mut inboxes[to.index()];
+        inbox.extend_from_slice(&carry(from, frames.len(), &bytes));
+        frames.push((from, bytes));
+        let hand = &mut hands[to.index()];
+        loop {
+            match read_frame(inbox, HANDSHAKE_BODY_BYTES_MAX) {
+                Ok(Some(frame)) => {
+                    let live = [&dialler.live, &acceptor.live][to.index()].as_ref();
+                    sent.extend(hand.handle_frame(&frame, live).map(|send| (to, send)));
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    hand.fail(HandshakeError::Violation(error.to_string()));
+                    break;
+                }
+            }
+        }
+    }
+    let [dialler, acceptor] = hands.map(|hand| hand.outcome);
+    Shaken { dialler, acceptor, frames }
+}

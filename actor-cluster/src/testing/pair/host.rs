@@ -1,0 +1,179 @@
+//! What stands around one of the two sessions: it answers callers, decodes
+//! messages and keeps what was reported. Must not live here: streams (`pair.rs`).
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+
+use actor_core::{CallFailure, ControlRequest, Exit, Instant, ReplyFuture};
+
+use crate::session::handshake::Peer;
+use crate::session::lanes::ConnectionId;
+use crate::session::{Config, Correlation, Event, Inbound, Session};
+use crate::transport::CloseReason;
+use crate::wire::control::Publication;
+use crate::wire::frame::Frame;
+use crate::wire::{Decoder, EncodeReply, RemoteMessage, ReplySink, ReplyTo};
+
+/// An event, without the ports in it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Saw {
+    Ready,
+    /// A message came; it waits to be received.
+    Message,
+    Answered,
+    /// An answer came that is not what was asked for.
+    Misanswered,
+    Failed(CallFailure),
+    Abandoned,
+    Room,
+    Introduced(Vec<String>),
+    Published(Vec<Publication>),
+    Unpublished(Vec<Publication>),
+    Members(Vec<(Vec<u8>, Vec<String>)>),
+    Watch {
+        watch: u64,
+        actor: u64,
+    },
+    Unwatch {
+        watch: u64,
+    },
+    Down {
+        watch: u64,
+        exit: Exit,
+    },
+    Request {
+        actor: u64,
+        request: ControlRequest,
+    },
+    Ended(CloseReason),
+}
+
+/// What has become of a call by now; `None` while its caller waits.
+pub(crate) fn outcome<T>(reply: &mut ReplyFuture<T>) -> Option<Result<T, CallFailure>> {
+    match Pin::new(reply).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => Some(result),
+        Poll::Pending => None,
+    }
+}
+
+/// One side of a pair.
+pub(super) struct Host {
+    session: Arc<Answering>,
+    saw: Vec<Saw>,
+    inbox: VecDeque<Inbound>,
+}
+
+impl Host {
+    pub(super) fn new(peer: &Peer, config: Config, now: Instant) -> Self {
+        let session = Mutex::new(Session::new(peer.clone(), config, now));
+        Self { session: Arc::new(Answering(session)), saw: Vec::new(), inbox: VecDeque::new() }
+    }
+
+    pub(super) fn session(&self) -> MutexGuard<'_, Session> {
+        self.session.0.lock().expect("no test panics with the lock held")
+    }
+
+    /// Whom the session is with, unless it is over.
+    pub(super) fn live(&self) -> Option<Peer> {
+        let session = self.session();
+        session.ended().is_none().then(|| session.peer().clone())
+    }
+
+    pub(super) fn handle_frame(&self, now: Instant, connection: ConnectionId, frame: Frame) {
+        self.session().handle_frame(now, connection, frame);
+    }
+
+    /// Rings the session's timer if it is due.
+    pub(super) fn handle_timeout(&self, now: Instant) {
+        let mut session = self.session();
+        if session.next_timeout() <= now {
+            session.handle_timeout(now);
+            assert!(session.next_timeout() > now, "a timer that has rung is set anew");
+        }
+    }
+
+    pub(super) fn saw(&mut self) -> Vec<Saw> {
+        std::mem::take(&mut self.saw)
+    }
+
+    /// Takes events out, one at a time and without the lock, as ports may take it.
+    pub(super) fn drain(&mut self) -> bool {
+        let mut has_moved = false;
+        loop {
+            let event = self.session().poll_event();
+            let Some(event) = event else { return has_moved };
+            has_moved = true;
+            assert!(!matches!(self.saw.last(), Some(Saw::Ended(_))), "{event:?} after the end");
+            let saw = self.react(event);
+            self.saw.push(saw);
+        }
+    }
+
+    fn react(&mut self, event: Event) -> Saw {
+        match event {
+            Event::Ready => Saw::Ready,
+            Event::Message(inbound) => {
+                self.inbox.push_back(inbound);
+                Saw::Message
+            }
+            Event::Answered { reply, value } => {
+                let context = self.session().context().clone();
+                reply.answer(&value, &context).map_or(Saw::Misanswered, |()| Saw::Answered)
+            }
+            Event::Failed { reply, failure } => {
+                reply.fail(failure.clone());
+                Saw::Failed(failure)
+            }
+            Event::Abandoned { reply } => {
+                drop(reply);
+                Saw::Abandoned
+            }
+            Event::Room => Saw::Room,
+            Event::Introduced(addresses) => Saw::Introduced(addresses),
+            Event::Published(entries) => Saw::Published(entries),
+            Event::Unpublished(entries) => Saw::Unpublished(entries),
+            Event::Members(members) => Saw::Members(members),
+            Event::Watch { watch, actor } => Saw::Watch { watch, actor },
+            Event::Unwatch { watch } => Saw::Unwatch { watch },
+            Event::Down { watch, exit } => Saw::Down { watch, exit },
+            Event::Request { actor, request } => Saw::Request { actor, request },
+            Event::Ended(reason) => Saw::Ended(reason),
+        }
+    }
+
+    pub(super) fn received<M: RemoteMessage>(&mut self, most: usize) -> Vec<(u64, M)> {
+        let taken: Vec<Inbound> = self.inbox.drain(..most.min(self.inbox.len())).collect();
+        taken.into_iter().map(|inbound| self.decode(inbound)).collect()
+    }
+
+    fn decode<M: RemoteMessage>(&self, inbound: Inbound) -> (u64, M) {
+        let Inbound { actor, shape, call, fields, bytes } = inbound;
+        assert_eq!(shape.message, M::TYPE, "a message of another type");
+        let context = self.session().context().clone();
+        let mut reply = call.map(|call| {
+            let sink: Arc<dyn ReplySink> = self.session.clone();
+            ReplyTo::new(sink, call.correlation.as_u64(), call.deadline)
+        });
+        let message = M::decode(shape.variant, Decoder::new(&fields, &context), &mut reply);
+        self.session().delivered(bytes);
+        (actor, message.expect("the other side encoded it"))
+    }
+}
+
+/// Where the ports of calls that came in find their session.
+struct Answering(Mutex<Session>);
+
+impl ReplySink for Answering {
+    fn reply(&self, call: u64, answer: Result<&dyn EncodeReply, CallFailure>) {
+        let mut session = self.0.lock().expect("no test panics with the lock held");
+        session.answer(Correlation::from_u64(call), answer);
+    }
+
+    fn is_closed(&self, call: u64) -> bool {
+        let session = self.0.lock().expect("no test panics with the lock held");
+        !session.is_answering(Correlation::from_u64(call))
+    }
+}

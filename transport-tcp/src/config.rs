@@ -1,0 +1,131 @@
+//! What a transport is told before it starts, and the check that it makes sense.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use actor_cluster::transport::TransportError;
+
+use crate::credentials::{Authorities, Credentials};
+use crate::handshake::Security;
+use crate::limits::TcpLimits;
+use crate::tls::Tls;
+use crate::transport::{Listen, TcpTransport};
+
+/// The settings of a [`TcpTransport`], made by [`TcpTransport::builder`].
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct TcpConfig {
+    listen: Option<SocketAddr>,
+    advertise: Option<String>,
+    credentials: Option<Credentials>,
+    authorities: Option<Authorities>,
+    plaintext: bool,
+    limits: TcpLimits,
+}
+
+impl TcpConfig {
+    /// Accepts connections on this address; port 0 takes a free one. Without it
+    /// the transport only dials.
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = Some(address);
+        self
+    }
+
+    /// How others reach this node: a host name or an IP address, with a port
+    /// where it is not the listening one. Needed where the node listens on all
+    /// interfaces (`0.0.0.0`, `[::]`), or behind a translation of addresses.
+    pub fn advertise(mut self, host: impl Into<String>) -> Self {
+        self.advertise = Some(host.into());
+        self
+    }
+
+    /// What this node proves itself with.
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    /// Whose certificates this node believes.
+    pub fn authorities(mut self, authorities: Authorities) -> Self {
+        self.authorities = Some(authorities);
+        self
+    }
+
+    /// Replaces the default bounds.
+    pub fn limits(mut self, limits: TcpLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// **Switches off encryption, integrity and authentication.**
+    ///
+    /// Whoever can see the network reads every message; whoever can touch it
+    /// changes them; every peer is [`Anonymous`], and there is no channel
+    /// binding that could tie a shared secret's proof to the connection. The
+    /// scheme becomes `tcp+plaintext`, and such a transport does not talk to one
+    /// with TLS. For experiments on one machine and for networks that something
+    /// else protects; nothing else in this crate leads to plaintext.
+    ///
+    /// [`Anonymous`]: actor_cluster::transport::PeerIdentity::Anonymous
+    pub fn danger_plaintext(mut self) -> Self {
+        self.plaintext = true;
+        self
+    }
+
+    /// Checks the settings and makes the transport. Opens no socket yet.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError::Config`] if credentials or authorities are missing (or
+    /// given together with [`danger_plaintext`](Self::danger_plaintext)), if the
+    /// key is not the certificate's, or if others could not dial where this node
+    /// listens.
+    pub fn build(self) -> Result<TcpTransport, TransportError> {
+        let listen = self.listening()?;
+        let node_id = self.credentials.as_ref().map(Credentials::node_id);
+        let security = Arc::new(self.security()?);
+        Ok(TcpTransport { security, node_id, listen, limits: self.limits })
+    }
+
+    fn security(&self) -> Result<Security, TransportError> {
+        match (self.plaintext, &self.credentials, &self.authorities) {
+            (false, Some(credentials), Some(authorities)) => {
+                Tls::new(credentials, authorities).map(Security::Tls)
+            }
+            (false, None, _) => Err(unusable("credentials are missing: a certificate chain and its key")),
+            (false, _, None) => Err(unusable("authorities are missing: whose certificates to believe")),
+            (true, None, None) => {
+                tracing::warn!("this transport has no TLS: anybody can read it, change it and take part");
+                Ok(Security::Plaintext)
+            }
+            (true, ..) => {
+                Err(unusable("credentials and authorities are for TLS, but plaintext was asked for"))
+            }
+        }
+    }
+
+    fn listening(&self) -> Result<Option<Listen>, TransportError> {
+        let advertised = match &self.advertise {
+            Some(text) => {
+                let parsed = text.parse();
+                Some(
+                    parsed
+                        .map_err(|detail: &str| unusable(format!("cannot advertise {text:?}: {detail}")))?,
+                )
+            }
+            None => None,
+        };
+        match self.listen {
+            Some(socket) if socket.ip().is_unspecified() && advertised.is_none() => Err(unusable(format!(
+                "{socket} is no address that others can dial; say with `advertise` how they reach this node"
+            ))),
+            Some(socket) => Ok(Some(Listen { socket, advertised })),
+            None if advertised.is_some() => Err(unusable("an advertised host needs an address to listen on")),
+            None => Ok(None),
+        }
+    }
+}
+
+fn unusable(detail: impl Into<String>) -> TransportError {
+    TransportError::Config(detail.into())
+}

@@ -1,0 +1,115 @@
+//! From a TCP connection to a peer we know: TLS, or what stands in for it where
+//! it was switched off. Must not live here: deadlines and caps (`listener.rs`).
+
+use std::io;
+
+use actor_cluster::transport::{ChannelBinding, PeerIdentity, TransportError};
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsStream;
+
+use crate::connection::Io;
+use crate::error::handshake_failed;
+use crate::limits::REFUSED_BYTES_MAX;
+use crate::plaintext;
+use crate::tls::{self, Proof, Tls};
+
+/// How this node's connections are protected.
+pub(crate) enum Security {
+    Tls(Tls),
+    /// Not at all. Only `TcpConfig::danger_plaintext` makes this.
+    Plaintext,
+}
+
+/// A connection after its handshake.
+pub(crate) struct Secured {
+    pub(crate) io: Box<dyn Io>,
+    pub(crate) identity: PeerIdentity,
+    pub(crate) binding: Option<ChannelBinding>,
+}
+
+/// A peer that does not get in, and its connection, where it still stands.
+pub(crate) struct Refusal {
+    pub(crate) error: TransportError,
+    pub(crate) socket: Option<TcpStream>,
+}
+
+impl Security {
+    /// The scheme of this kind's addresses.
+    pub(crate) fn scheme(&self) -> &'static str {
+        match self {
+            Security::Tls(_) => "tcp+tls",
+            Security::Plaintext => "tcp+plaintext",
+        }
+    }
+
+    /// The host's part.
+    pub(crate) async fn accept(&self, mut socket: TcpStream, peer: &str) -> Result<Secured, Refusal> {
+        let refuse = |error: io::Error, socket| Refusal { error: handshake_failed(peer, &error), socket };
+        match self {
+            Security::Tls(tls) => {
+                let accepted = tls.acceptor.accept(socket).into_fallible().await;
+                let stream = accepted.map_err(|(error, socket)| refuse(error, Some(socket)))?;
+                let proof = tls::prove(stream.get_ref().1).map_err(|error| refuse(error, None))?;
+                Ok(Secured::proven(stream.into(), proof))
+            }
+            Security::Plaintext => match plaintext::answer(&mut socket).await {
+                Ok(()) => Ok(Secured::anonymous(socket)),
+                Err(error) => Err(refuse(error, Some(socket))),
+            },
+        }
+    }
+
+    /// The dialler's part.
+    pub(crate) async fn connect(
+        &self,
+        mut socket: TcpStream,
+        name: ServerName<'static>,
+        peer: &str,
+    ) -> Result<Secured, TransportError> {
+        let failed = |error: io::Error| handshake_failed(peer, &error);
+        match self {
+            Security::Tls(tls) => {
+                let stream = tls.connector.connect(name, socket).await.map_err(failed)?;
+                let proof = tls::prove(stream.get_ref().1).map_err(failed)?;
+                Ok(Secured::proven(stream.into(), proof))
+            }
+            Security::Plaintext => {
+                plaintext::greet(&mut socket).await.map_err(failed)?;
+                Ok(Secured::anonymous(socket))
+            }
+        }
+    }
+}
+
+impl Secured {
+    fn proven(stream: TlsStream<TcpStream>, proof: Proof) -> Self {
+        let identity = PeerIdentity::Node(proof.node);
+        Self { io: Box::new(stream), identity, binding: Some(proof.binding) }
+    }
+
+    fn anonymous(socket: TcpStream) -> Self {
+        Self { io: Box::new(socket), identity: PeerIdentity::Anonymous, binding: None }
+    }
+}
+
+impl Refusal {
+    /// Lets the peer read why it is refused. If the connection were closed while
+    /// bytes of the peer are still unread, the system would reset it, and the
+    /// reset would overtake the alert that explains it.
+    pub(crate) async fn see_out(&mut self) {
+        let Some(mut socket) = self.socket.take() else { return };
+        if socket.shutdown().await.is_err() {
+            return;
+        }
+        let mut left = REFUSED_BYTES_MAX;
+        let mut ignored = [0; 4096];
+        while left > 0 {
+            match socket.read(&mut ignored).await {
+                Ok(0) | Err(_) => return,
+                Ok(bytes) => left = left.saturating_sub(bytes),
+            }
+        }
+    }
+}

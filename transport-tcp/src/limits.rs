@@ -1,0 +1,60 @@
+//! Every bound of this crate, named, with its default and what happens when it
+//! is met.
+
+use std::time::Duration;
+
+/// How long a peer that connected to us may take until it is authenticated. At
+/// the deadline it is dropped.
+pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How many peers may be at their handshake at once. One more is dropped as soon
+/// as it connects, so that nobody's silence fills the memory.
+pub const HANDSHAKES_MAX: usize = 256;
+
+/// How many accepted connections may exist at once, those at their handshake
+/// among them. One more is dropped as soon as it connects.
+pub const CONNECTIONS_MAX: usize = 4096;
+
+/// How long the connection to one of a name's IP addresses may take before the
+/// next one is tried, so that one dead address does not use up the caller's
+/// deadline.
+pub const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How many IP addresses of one name are tried. More are ignored.
+pub const CONNECT_ADDRESSES_MAX: usize = 8;
+
+/// The first pause after the system had no resources to accept a connection;
+/// each further one is twice as long.
+pub const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(5);
+
+/// The longest pause between two attempts to accept a connection.
+pub const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// How many bytes of a refused peer are read and thrown away while it learns why
+/// it is refused. After them the connection is cut.
+pub const REFUSED_BYTES_MAX: usize = 64 << 10;
+
+/// The largest certificate or key file, in bytes. A larger one is refused.
+pub const PEM_BYTES_MAX: u64 = 1 << 20;
+
+/// The bounds of one transport that may be set, see
+/// [`TcpConfig::limits`](crate::TcpConfig::limits).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TcpLimits {
+    /// See [`HANDSHAKE_DEADLINE`].
+    pub handshake_deadline: Duration,
+    /// See [`HANDSHAKES_MAX`].
+    pub handshakes_max: usize,
+    /// See [`CONNECTIONS_MAX`].
+    pub connections_max: usize,
+}
+
+impl Default for TcpLimits {
+    fn default() -> Self {
+        Self {
+            handshake_deadline: HANDSHAKE_DEADLINE,
+            handshakes_max: HANDSHAKES_MAX,
+            connections_max: CONNECTIONS_MAX,
+        }
+    }
+}

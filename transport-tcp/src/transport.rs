@@ -1,0 +1,92 @@
+//! The transport itself: what was configured, put to use.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use actor_cluster::id::NodeId;
+use actor_cluster::transport::{Address, Connection, Listener, Transport, TransportError};
+use async_trait::async_trait;
+
+use crate::address::{Advertised, Host, HostPort};
+use crate::config::TcpConfig;
+use crate::connection::{Role, TcpConnection};
+use crate::dialer;
+use crate::handshake::Security;
+use crate::limits::TcpLimits;
+use crate::listener::TcpListener;
+
+/// Connects nodes over TCP, with TLS 1.3 and certificates on both sides.
+///
+/// The [crate's page](crate) has an example.
+pub struct TcpTransport {
+    pub(crate) security: Arc<Security>,
+    pub(crate) node_id: Option<NodeId>,
+    pub(crate) listen: Option<Listen>,
+    pub(crate) limits: TcpLimits,
+}
+
+/// Where this node listens, and what it tells others about it.
+pub(crate) struct Listen {
+    pub(crate) socket: SocketAddr,
+    pub(crate) advertised: Option<Advertised>,
+}
+
+impl TcpTransport {
+    /// Starts to configure a transport.
+    pub fn builder() -> TcpConfig {
+        TcpConfig::default()
+    }
+
+    /// The node that the credentials are for: who this node is to its peers.
+    /// `None` for a plaintext transport, which is nobody in particular.
+    pub fn node_id(&self) -> Option<NodeId> {
+        self.node_id
+    }
+
+    /// Reads an address of our scheme.
+    fn read(&self, address: &Address) -> Result<HostPort, TransportError> {
+        if address.scheme() != self.scheme() {
+            return Err(address.unusable(format!("this transport dials {}://host:port", self.scheme())));
+        }
+        address.rest().parse().map_err(|detail: &str| address.unusable(detail))
+    }
+}
+
+#[async_trait]
+impl Transport for TcpTransport {
+    fn scheme(&self) -> &str {
+        self.security.scheme()
+    }
+
+    async fn listen(&self) -> Result<Box<dyn Listener>, TransportError> {
+        let Some(listen) = &self.listen else {
+            return Err(TransportError::Config("this transport has no address to listen on".into()));
+        };
+        let bind = |source| TransportError::Bind { address: listen.socket.to_string(), source };
+        let socket = tokio::net::TcpListener::bind(listen.socket).await.map_err(bind)?;
+        let bound = socket.local_addr().map_err(bind)?;
+        let address = Address::new(self.scheme(), &listen.reached_at(bound))?;
+        let listener = TcpListener::new(socket, vec![address], self.security.clone(), self.limits);
+        Ok(Box::new(listener))
+    }
+
+    async fn dial(&self, address: &Address) -> Result<Box<dyn Connection>, TransportError> {
+        let target = self.read(address)?;
+        let unreachable = |source| TransportError::Unreachable { address: address.to_string(), source };
+        let socket = dialer::connect(&target).await.map_err(unreachable)?;
+        let connected = socket.peer_addr().map_err(unreachable)?.ip();
+        let name = dialer::server_name(&target, connected);
+        let secured = self.security.connect(socket, name, address.as_str()).await?;
+        Ok(Box::new(TcpConnection::new(secured, Role::Dialler, address.to_string(), None)))
+    }
+}
+
+impl Listen {
+    /// The host and port that others dial, now that the real port is known.
+    fn reached_at(&self, bound: SocketAddr) -> String {
+        match &self.advertised {
+            Some(Advertised { host, port }) => format!("{host}:{}", port.unwrap_or(bound.port())),
+            None => format!("{}:{}", Host::Ip(bound.ip()), bound.port()),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Settings that make sense, and such as do not.
+
+use std::net::SocketAddr;
+
+use actor_cluster::transport::{Transport, TransportError};
+use transport_tcp::limits::PEM_BYTES_MAX;
+use transport_tcp::{Authorities, Credentials, DevCa, TcpTransport};
+
+use crate::world::{ANY_PORT, Host, assert_config, config, node_of};
+
+#[tokio::test]
+async fn addresses_tell_the_real_port_and_the_advertised_host() {
+    let node = DevCa::new().unwrap().node("host").unwrap();
+    let host = Host::start(&config(&node).build().unwrap()).await;
+    assert_eq!(host.address.scheme(), "tcp+tls");
+    let real: SocketAddr = host.address.rest().parse().unwrap();
+    assert_ne!(real.port(), 0);
+
+    let everywhere = config(&node).listen(([0, 0, 0, 0], 0).into());
+    let host = Host::start(&everywhere.clone().advertise("localhost").build().unwrap()).await;
+    let (name, port) = host.address.rest().split_once(':').unwrap();
+    assert_eq!(name, "localhost");
+    assert_ne!(port.parse::<u16>().unwrap(), 0);
+
+    let host = Host::start(&everywhere.advertise("[2001:db8::1]:7400").build().unwrap()).await;
+    assert_eq!(host.address.as_str(), "tcp+tls://[2001:db8::1]:7400");
+}
+
+#[tokio::test]
+async fn a_host_name_is_resolved() {
+    let ca = DevCa::new().unwrap();
+    let host = config(&ca.node("host").unwrap()).advertise("localhost").build().unwrap();
+    Host::start(&host).await.connect(&node_of(&ca, "dialler")).await;
+}
+
+#[tokio::test]
+async fn ipv6_addresses_stand_in_brackets() {
+    let ca = DevCa::new().unwrap();
+    let host = config(&ca.node("host").unwrap()).listen("[::1]:0".parse().unwrap()).build().unwrap();
+    // Some machines that build this have no IPv6.
+    if let Err(TransportError::Bind { .. }) = host.listen().await {
+        return;
+    }
+    let mut host = Host::start(&host).await;
+    assert!(host.address.rest().starts_with("[::1]:"), "{}", host.address);
+    host.connect(&node_of(&ca, "dialler")).await;
+}
+
+#[tokio::test]
+async fn a_name_that_is_nobodys_is_unreachable() {
+    let dialler = node_of(&DevCa::new().unwrap(), "dialler");
+    // Reserved so that it never resolves (RFC 6761).
+    let address = "tcp+tls://nobody.invalid:7400".parse().unwrap();
+    let error = dialler.dial(&address).await.err().expect("there is no such name");
+    assert!(matches!(error, TransportError::Unreachable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_transport_may_only_dial() {
+    let ca = DevCa::new().unwrap();
+    let node = ca.node("dialler").unwrap();
+    let dialler = TcpTransport::builder()
+        .credentials(node.credentials().unwrap())
+        .authorities(node.authorities().unwrap())
+        .build()
+        .unwrap();
+    let error = dialler.listen().await.err().expect("there is no address");
+    assert_config(&error, "no address to listen on");
+    Host::start(&node_of(&ca, "host")).await.connect(&dialler).await;
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_in_words() {
+    let node = DevCa::new().unwrap().node("node").unwrap();
+    let (credentials, authorities) = (node.credentials().unwrap(), node.authorities().unwrap());
+    let bare = TcpTransport::builder;
+    for (config, detail) in [
+        (bare(), "credentials are missing"),
+        (bare().authorities(authorities.clone()), "credentials are missing"),
+        (bare().credentials(credentials.clone()), "authorities are missing"),
+        (config(&node).danger_plaintext(), "but plaintext was asked for"),
+        (bare().authorities(authorities).danger_plaintext(), "but plaintext was asked for"),
+        (config(&node).listen(([0, 0, 0, 0], 0).into()), "no address that others can dial"),
+        (config(&node).listen("[::]:0".parse().unwrap()), "no address that others can dial"),
+        (config(&node).advertise("a b"), "cannot advertise"),
+        (bare().danger_plaintext().advertise("host"), "needs an address to listen on"),
+    ] {
+        let error = config.build().err().unwrap_or_else(|| panic!("{detail}"));
+        assert_config(&error, detail);
+    }
+    assert!(bare().danger_plaintext().listen(ANY_PORT).build().is_ok());
+}
+
+#[test]
+fn files_that_are_something_else_are_named() {
+    let node = DevCa::new().unwrap().node("node").unwrap();
+    let (cert, key) = (node.cert.as_bytes(), node.key.as_bytes());
+    assert_config(&Credentials::from_pem(key, key).unwrap_err(), "no certificate in the PEM text");
+    assert_config(&Credentials::from_pem(cert, cert).unwrap_err(), "no usable private key");
+    assert_config(&Credentials::from_pem(b"", key).unwrap_err(), "no certificate in the PEM text");
+    let broken = b"-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n";
+    assert_config(&Credentials::from_pem(broken, key).unwrap_err(), "not written in PEM");
+    let nonsense = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    assert_config(&Credentials::from_pem(nonsense, key).unwrap_err(), "cannot be read");
+    assert_config(&Authorities::from_pem(nonsense).unwrap_err(), "an authority's certificate is unusable");
+    assert_config(&Authorities::from_der([]).unwrap_err(), "there is no authority");
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("missing.pem");
+    assert_config(&Authorities::from_pem_file(&path).unwrap_err(), "missing.pem");
+    std::fs::write(&path, vec![b' '; usize::try_from(PEM_BYTES_MAX).unwrap() + 1]).unwrap();
+    assert_config(&Authorities::from_pem_file(&path).unwrap_err(), "is larger than");
+    std::fs::write(&path, cert).unwrap();
+    assert_config(&Credentials::from_pem_files(&path, &path).unwrap_err(), "missing.pem");
+}
+
+/// Keys must not end up in a log by way of `{:?}`.
+#[test]
+fn keys_stay_out_of_logs() {
+    let node = DevCa::new().unwrap().node("node").unwrap();
+    let secret = node.key.lines().nth(1).unwrap();
+    let logged = format!("{node:?} {:?} {:?}", node.credentials().unwrap(), config(&node));
+    assert!(!logged.contains(secret) && !logged.contains("PRIVATE KEY"), "{logged}");
+}

@@ -1,0 +1,51 @@
+//! The caps of a listener.
+
+use actor_cluster::transport::{Transport, TransportError};
+use tokio::io::AsyncReadExt;
+use transport_tcp::{DevCa, TcpLimits, TcpTransport};
+
+use crate::world::{Host, assert_dropped, config, guarded, node_of, refused};
+
+#[tokio::test]
+async fn a_port_is_had_by_one() {
+    let ca = DevCa::new().unwrap();
+    let host = Host::start(&node_of(&ca, "host")).await;
+    let port = host.address.rest().parse().unwrap();
+    let second = config(&ca.node("second").unwrap()).listen(port).build().unwrap();
+    let error = second.listen().await.err().expect("the port is taken");
+    assert!(matches!(error, TransportError::Bind { .. }), "{error}");
+    assert!(error.to_string().contains(host.address.rest()), "{error}");
+}
+
+#[tokio::test]
+async fn handshakes_are_capped_and_make_room_again() {
+    let ca = DevCa::new().unwrap();
+    let mut host = Host::start(&limited(&ca, TcpLimits { handshakes_max: 2, ..TcpLimits::default() })).await;
+    let (first, _second) = (host.knock().await, host.knock().await);
+    let mut third = host.knock().await;
+    assert_dropped(&host.refusal().await, "more than 2 peers are at their handshake");
+    let thrown_out = guarded(third.read(&mut [0; 16])).await;
+    assert!(matches!(thrown_out, Ok(0) | Err(_)), "{thrown_out:?}");
+
+    drop(first);
+    assert_dropped(&host.refusal().await, "it hung up");
+    host.connect(&node_of(&ca, "dialler")).await;
+}
+
+#[tokio::test]
+async fn connections_are_capped_and_make_room_again() {
+    let ca = DevCa::new().unwrap();
+    let mut host = Host::start(&limited(&ca, TcpLimits { connections_max: 1, ..TcpLimits::default() })).await;
+    let dialler = node_of(&ca, "dialler");
+    let (_near, far) = host.connect(&dialler).await;
+    let (near, second) = host.meet(&dialler).await;
+    assert_dropped(&refused(second), "more than 1 connections");
+    assert_dropped(&refused(near), "it hung up");
+
+    drop(far);
+    host.connect(&dialler).await;
+}
+
+fn limited(ca: &DevCa, limits: TcpLimits) -> TcpTransport {
+    config(&ca.node("host").unwrap()).limits(limits).build().unwrap()
+}

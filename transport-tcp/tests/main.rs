@@ -1,0 +1,12 @@
+//! The transport as its users see it: over real sockets on this machine, each
+//! test with ports and authorities of its own.
+
+mod capture;
+mod closing;
+mod configuration;
+mod dev_certs;
+mod limits;
+mod strangers;
+mod suite;
+mod trust;
+mod world;

@@ -1,0 +1,132 @@
+//! The contract of the seam, kept with TLS and without.
+
+use std::any::Any;
+use std::collections::HashMap;
+
+use actor_cluster::id::NodeId;
+use actor_cluster::testing::transport_suite::{Harness, Node};
+use actor_cluster::transport::{Address, PeerIdentity, Transport};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use transport_tcp::{DevCa, NodeCredentials, TcpTransport};
+
+use crate::world::{self, ANY_PORT};
+
+mod with_tls {
+    actor_cluster::transport_suite!(super::WithTls);
+}
+
+mod in_plaintext {
+    actor_cluster::transport_suite!(super::InPlaintext);
+}
+
+/// What stands in no address of ours.
+const MALFORMED: &[&str] =
+    &["host", "host:0", "host:65536", ":80", "::1:80", "[::1]", "[10.0.0.1]:80", "a/b:80", "a@b:80"];
+
+struct WithTls {
+    ca: DevCa,
+    nodes: HashMap<NodeId, NodeCredentials>,
+    reserved: Reserved,
+}
+
+impl Harness for WithTls {
+    const HAS_CHANNEL_BINDING: bool = true;
+    const MALFORMED: &'static [&'static str] = MALFORMED;
+
+    async fn new() -> Self {
+        Self { ca: DevCa::new().unwrap(), nodes: HashMap::new(), reserved: Reserved::default() }
+    }
+
+    async fn node(&mut self) -> Node {
+        let credentials = self.ca.node("node").unwrap();
+        let transport = world::config(&credentials).build().unwrap();
+        let id = credentials.node_id;
+        self.nodes.insert(id, credentials);
+        Node { transport: Box::new(transport), identity: PeerIdentity::Node(id) }
+    }
+
+    async fn again(&mut self, node: Node, address: &Address) -> Node {
+        let PeerIdentity::Node(id) = node.identity else { panic!("a node without an identity") };
+        let config = world::config(&self.nodes[&id]).listen(address.rest().parse().unwrap());
+        Node { transport: Box::new(config.build().unwrap()), identity: node.identity }
+    }
+
+    async fn nobody(&mut self) -> Address {
+        self.reserved.address("tcp+tls")
+    }
+
+    async fn silent_peer(&mut self, address: &Address) -> Option<Box<dyn Any>> {
+        silent_peer(address).await
+    }
+
+    async fn bad_peer(&mut self, address: &Address) -> bool {
+        bad_peer(address).await
+    }
+}
+
+struct InPlaintext {
+    reserved: Reserved,
+}
+
+impl Harness for InPlaintext {
+    const HAS_CHANNEL_BINDING: bool = false;
+    const MALFORMED: &'static [&'static str] = MALFORMED;
+
+    async fn new() -> Self {
+        Self { reserved: Reserved::default() }
+    }
+
+    async fn node(&mut self) -> Node {
+        anonymous(world::plaintext())
+    }
+
+    async fn again(&mut self, _node: Node, address: &Address) -> Node {
+        let config = TcpTransport::builder().listen(address.rest().parse().unwrap());
+        anonymous(config.danger_plaintext().build().unwrap())
+    }
+
+    async fn nobody(&mut self) -> Address {
+        self.reserved.address("tcp+plaintext")
+    }
+
+    async fn silent_peer(&mut self, address: &Address) -> Option<Box<dyn Any>> {
+        silent_peer(address).await
+    }
+
+    async fn bad_peer(&mut self, address: &Address) -> bool {
+        bad_peer(address).await
+    }
+}
+
+fn anonymous(transport: TcpTransport) -> Node {
+    assert_eq!((transport.scheme(), transport.node_id()), ("tcp+plaintext", None));
+    Node { transport: Box::new(transport), identity: PeerIdentity::Anonymous }
+}
+
+/// Ports that are bound and not listened on, so that nobody else gets them.
+#[derive(Default)]
+struct Reserved(Vec<TcpSocket>);
+
+impl Reserved {
+    fn address(&mut self, scheme: &str) -> Address {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(ANY_PORT).unwrap();
+        let address = Address::new(scheme, &socket.local_addr().unwrap().to_string()).unwrap();
+        self.0.push(socket);
+        address
+    }
+}
+
+async fn silent_peer(address: &Address) -> Option<Box<dyn Any>> {
+    Some(Box::new(TcpStream::connect(address.rest()).await.unwrap()))
+}
+
+/// Talks of something else and stays until it is thrown out.
+async fn bad_peer(address: &Address) -> bool {
+    let mut socket = TcpStream::connect(address.rest()).await.unwrap();
+    // The listener may hang up before it has read all of it.
+    let _ = socket.write_all(b"GET / HTTP/1.1\r\n\r\n").await;
+    let _ = socket.read_to_end(&mut Vec::new()).await;
+    true
+}
