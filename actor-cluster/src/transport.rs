@@ -35,6 +35,12 @@ pub trait Transport: Send + Sync + 'static {
         &[LaneSet::ALL]
     }
 
+    /// Whether this transport accepts connections; one that only dials says no,
+    /// and [`listen`](Self::listen) is then not called.
+    fn is_listening(&self) -> bool {
+        true
+    }
+
     /// Starts to accept connections. Called at most once per transport.
     ///
     /// # Errors
@@ -52,7 +58,8 @@ pub trait Transport: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`TransportError::Address`], [`TransportError::Unreachable`],
-    /// [`TransportError::Untrusted`].
+    /// [`TransportError::Untrusted`]; [`TransportError::Handshake`] where what
+    /// answered is no node, or hung up.
     async fn dial(&self, address: &Address) -> Result<Box<dyn Connection>, TransportError>;
 }
 
@@ -70,8 +77,8 @@ pub trait Listener: Send + 'static {
     /// # Errors
     ///
     /// [`TransportError::Closed`] ends the listener for good. Every other error
-    /// is about one peer that did not get in; the caller reports it and calls
-    /// again.
+    /// is about one peer that did not get in, or about a lack of resources that
+    /// the listener waits out; the caller reports it and calls again.
     async fn accept(&mut self) -> Result<Box<dyn Connection>, TransportError>;
 }
 
@@ -114,6 +121,12 @@ pub trait Connection: Send + Sync + 'static {
 /// Shutting the write side down ([`AsyncWrite::poll_shutdown`]) is a half-close:
 /// the peer reads what was written, then the end; it can still write.
 /// Dropping the stream ends both directions.
+///
+/// Where a stream knows why it ended, its input and output fail with an
+/// [`io::Error`] that wraps the [`TransportError`]: of kind `NotConnected` around
+/// [`TransportError::Closed`] after either side closed it, of kind
+/// `PermissionDenied` around [`TransportError::Untrusted`] where the peer turned
+/// out not to trust us.
 pub trait ClusterBidiStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     /// Who the peer is, as far as the transport has proven it.
     fn peer_identity(&self) -> PeerIdentity;
@@ -469,12 +482,13 @@ pub enum TransportError {
         /// that is not on the list.
         detail: String,
     },
-    /// The peer did not finish its handshake in time, or too many were at it.
+    /// The peer was too slow at its handshake, was one too many at it, or does
+    /// not speak the transport's protocol.
     #[error("{peer} was dropped before its handshake was done: {detail}")]
     Handshake {
         /// The peer, as far as known.
         peer: String,
-        /// Which limit it met.
+        /// What was wrong.
         detail: String,
     },
     /// The connection or the listener is closed.

@@ -58,6 +58,10 @@ impl Transport for TcpTransport {
         self.security.scheme()
     }
 
+    fn is_listening(&self) -> bool {
+        self.listen.is_some()
+    }
+
     async fn listen(&self) -> Result<Box<dyn Listener>, TransportError> {
         let Some(listen) = &self.listen else {
             return Err(TransportError::Config("this transport has no address to listen on".into()));
