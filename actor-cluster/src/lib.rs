@@ -1,4 +1,82 @@
-//! Run actors across processes.
+//! Run actors across processes: the same [`ActorRef`](actor_core::ActorRef) works
+//! whether its actor is here or on another node.
+//!
+//! A [`NodeServer`] listens and dials through [transports](transport), holds one
+//! session with each peer, and publishes actors to them. Messages are enums that
+//! derive [`RemoteMessage`]:
+//!
+//! ```
+//! use actor_cluster::testing::pipe::PipeNetwork;
+//! use actor_cluster::transport::PeerIdentity;
+//! use actor_cluster::{NodeId, NodeServer, RemoteMessage};
+//! use actor_core::{Actor, ActorError, ActorRef, ActorSystem, ReplyPort, SpawnOptions};
+//!
+//! #[derive(RemoteMessage)]
+//! enum Message {
+//!     Add(u64),
+//!     #[rpc]
+//!     Get(ReplyPort<u64>),
+//! }
+//!
+//! struct Counter;
+//!
+//! impl Actor for Counter {
+//!     type Msg = Message;
+//!     type State = u64;
+//!     type Arguments = ();
+//!
+//!     async fn pre_start(&self, _: &ActorRef<Message>, _: ()) -> Result<u64, ActorError> {
+//!         Ok(0)
+//!     }
+//!
+//!     async fn handle(&self, _: &ActorRef<Message>, message: Message, n: &mut u64) -> Result<(), ActorError> {
+//!         match message {
+//!             Message::Add(by) => *n += by,
+//!             Message::Get(port) => drop(port.send(*n)),
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // Two nodes in one process, over pipes; `transport-tcp` and `transport-iroh` cross machines.
+//! let network = PipeNetwork::new();
+//! let node = |name: &str, key: u8, system: &ActorSystem| {
+//!     let id = NodeId::from_bytes([key; 32]);
+//!     let transport = network.transport(name).with_identity(PeerIdentity::Node(id));
+//!     NodeServer::builder(id).name(name).system(system.clone()).transport(transport).start()
+//! };
+//! let (here, there) = (ActorSystem::new(), ActorSystem::new());
+//! let (a, b) = (node("a", 1, &here).await?, node("b", 2, &there).await?);
+//!
+//! let counter = there.spawn(Counter, (), SpawnOptions::new()).await?;
+//! b.publish("counter", &counter)?;
+//!
+//! a.connect(&b.addresses()[0]).await?;
+//! let counter = a.find::<Message>("counter")?;
+//! counter.cast(Message::Add(3))?;
+//! assert_eq!(counter.call(Message::Get).await?, 3);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What holds
+//!
+//! * Messages from one sender to one actor arrive in the order they were sent,
+//!   each at most once, for as long as the session lives.
+//! * No call can hang: it ends with an answer or with a
+//!   [`CallError`](actor_core::CallError) that says whether it may have run.
+//! * A watch fires exactly once, at the latest when the session is lost.
+//! * A peer that does not read makes senders wait, or gives their messages back;
+//!   nothing grows without a [bound](limits).
+//! * A peer reaches the actors that are published, and each of its operations
+//!   passes [`Authorize`].
+//! * User data never delays heartbeats and watches by more than one segment on a
+//!   shared stream.
+//!
+//! A session ends when a stream that carried it is lost. Addresses of actors keep
+//! working once there is a session with the same life of their node again.
 
 mod authorize;
 pub mod error;
