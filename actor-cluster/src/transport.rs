@@ -28,8 +28,8 @@ pub trait Transport: Send + Sync + 'static {
     /// The scheme of the addresses this transport dials, such as `tcp+tls`.
     fn scheme(&self) -> &str;
 
-    /// The streams a dialler opens on each connection, and the lanes each of
-    /// them carries. Together they must carry every lane. One stream with
+    /// The streams a dialler opens on each connection, in this order, and the
+    /// lanes each of them carries. Together they must carry every lane. One stream with
     /// [`LaneSet::ALL`] is right where streams share a fate anyway.
     fn streams(&self) -> &[LaneSet] {
         &[LaneSet::ALL]
@@ -63,7 +63,8 @@ pub trait Transport: Send + Sync + 'static {
     async fn dial(&self, address: &Address) -> Result<Box<dyn Connection>, TransportError>;
 }
 
-/// The accepting half of a transport. Dropping it frees its port.
+/// The accepting half of a transport. Dropping it stops accepting; the port is
+/// free once nothing else of the transport uses it.
 #[async_trait]
 pub trait Listener: Send + 'static {
     /// Where others can dial this node, with real port numbers.
@@ -161,7 +162,8 @@ pub struct ChannelBinding([u8; ChannelBinding::BYTES]);
 impl ChannelBinding {
     /// The length of a channel binding.
     pub const BYTES: usize = 32;
-    /// The exporter label with an empty context that transports use.
+    /// The exporter label that transports use. The context is empty, or tells
+    /// the streams of one connection apart.
     pub const EXPORTER_LABEL: &'static [u8] = b"EXPORTER-actor-cluster-channel-binding";
 
     /// Wraps exported keying material.
@@ -366,6 +368,14 @@ impl CloseReason {
         Self { code, detail }
     }
 
+    /// The reason in the error of a stream that one side closed.
+    pub fn of(error: &io::Error) -> Option<&Self> {
+        match error.get_ref()?.downcast_ref() {
+            Some(TransportError::Closed(reason)) => Some(reason),
+            _ => None,
+        }
+    }
+
     /// More for the log; may be empty.
     pub fn detail(&self) -> &str {
         &self.detail
@@ -531,5 +541,8 @@ mod tests {
             assert_eq!(CloseCode::from_u32(code).map(CloseCode::as_u32), Some(code));
         }
         assert_eq!(CloseCode::from_u32(6), None);
+        let error = io::Error::new(io::ErrorKind::NotConnected, TransportError::Closed(reason.clone()));
+        assert_eq!(CloseReason::of(&error), Some(&reason));
+        assert_eq!(CloseReason::of(&io::Error::other("another")), None);
     }
 }

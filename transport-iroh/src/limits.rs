@@ -1,0 +1,61 @@
+//! Every bound of this crate, named, with its default and what happens when it
+//! is met.
+
+use std::time::Duration;
+
+/// How long a handshake may take, ours as a dialler or a peer's as a listener.
+/// Then it is dropped and reported. See
+/// [`IrohBuilder::handshake_deadline`](crate::IrohBuilder::handshake_deadline).
+pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How many peers may be in their handshake, or be done and wait for
+/// [`Listener::accept`](actor_cluster::transport::Listener::accept), at once. One
+/// more is refused before any cryptography, and reported. See
+/// [`IrohBuilder::handshakes_max`](crate::IrohBuilder::handshakes_max).
+///
+/// Beyond half of them, a peer must first prove that it receives what is sent
+/// to its address, so that forged addresses cannot take all places.
+pub const HANDSHAKES_MAX: usize = 64;
+
+/// How many accepted connections may live at once. One more is refused before
+/// any cryptography, and reported. Dialled ones are not counted: how many there
+/// are is the dialler's own decision. See
+/// [`IrohBuilder::connections_max`](crate::IrohBuilder::connections_max).
+pub const CONNECTIONS_MAX: usize = 1024;
+
+/// How many streams a dialler may open on a connection. One more is not granted.
+pub const STREAMS_MAX: u8 = 2;
+
+/// After how much silence a packet is sent to keep a connection alive.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+/// After how much silence a connection counts as lost. Iroh gives up a network
+/// path after 15 s at the latest, and with its last path the connection, so more
+/// than that is effective over relays alone.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How many bytes a peer may send on one stream before we read them; then it
+/// waits.
+pub const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+
+/// How many bytes a peer may send on all streams of a connection before we read
+/// them; then it waits.
+pub const CONNECTION_WINDOW_BYTES: u32 = 2 << 20;
+
+/// How many written bytes of a connection may be on their way; then its writers
+/// wait. What waits here delays control frames, so it is as small as bandwidth
+/// allows.
+pub const SEND_WINDOW_BYTES: u64 = 1 << 20;
+
+/// How long a dropped stream may go on to deliver what was written to it. Then
+/// its connection is closed all the same.
+pub const LINGER: Duration = Duration::from_secs(2);
+
+/// How long [`IrohTransport::close`](crate::IrohTransport::close) waits for the
+/// connections and streams that others still hold. Then it says how many there
+/// are.
+pub const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long [`IrohTransport::close`](crate::IrohTransport::close) then waits for
+/// the system to free the ports. If one is still taken, somebody else has it.
+pub const PORT_DEADLINE: Duration = Duration::from_secs(1);
