@@ -52,6 +52,7 @@ pub(crate) fn of_exit(exit: &Exit) -> (u32, Option<&str>) {
 /// What an exit's code means; a code that this version does not know is
 /// `Unreachable`.
 pub(crate) fn to_exit(code: u32, text: Option<String>) -> Exit {
+    let text = text.map(|text| cut(&text).to_owned());
     let text_or_none = || text.clone().unwrap_or_default().into();
     match code {
         1 => Exit::Stopped(text.map(Into::into)),
@@ -73,8 +74,9 @@ pub(crate) fn cut(text: &str) -> &str {
     &text[..end]
 }
 
+/// As much of a peer's text as is worth keeping.
 fn lossy(text: &[u8]) -> String {
-    String::from_utf8_lossy(text).into_owned()
+    String::from_utf8_lossy(&text[..text.len().min(CLOSE_DETAIL_BYTES_MAX)]).into_owned()
 }
 
 #[cfg(test)]
@@ -122,6 +124,9 @@ mod tests {
     #[test]
     fn texts_are_cut_between_characters() {
         assert_eq!(cut("short"), "short");
+        let long = "x".repeat(2 * CLOSE_DETAIL_BYTES_MAX);
+        assert_eq!(to_failure(8, long.as_bytes()), CallFailure::BadReply(cut(&long).into()));
+        assert_eq!(to_exit(4, Some(long.clone())), Exit::Failed(cut(&long).into()));
         assert_eq!(cut(&"é".repeat(CLOSE_DETAIL_BYTES_MAX)).len(), CLOSE_DETAIL_BYTES_MAX);
     }
 }

@@ -74,7 +74,7 @@ pub(crate) struct Channel {
 
 /// Names one session between two incarnations: drawn at random by the node that
 /// dialled its first stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SessionId(NonZeroU64);
 
 impl SessionId {
@@ -118,18 +118,39 @@ pub(crate) enum Decision {
     Changed,
 }
 
+/// The session that is there when a stream's handshake is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Live {
+    pub(crate) session: SessionId,
+    /// Who dialled its first stream.
+    pub(crate) dialler: NodeId,
+    /// Whether the peer is known to have had it: it let us in, or has said something
+    /// in it. If not, our accept may still be on its way.
+    pub(crate) is_mutual: bool,
+}
+
+impl Live {
+    /// The session that a handshake has led to.
+    pub(crate) fn of(peer: &Peer, has_heard: bool) -> Self {
+        let is_mutual = has_heard || peer.dialler != peer.node;
+        Self { session: peer.session, dialler: peer.dialler, is_mutual }
+    }
+}
+
 impl Peer {
-    /// Decides, given the session that is there now and who dialled it. Both sides
-    /// come to the same end, in whichever order they learn of two streams.
-    pub(crate) fn decide(&self, live: Option<(SessionId, NodeId)>) -> Decision {
+    /// Decides, given the session that is there now. Both sides come to the same
+    /// end, in whichever order they learn of two streams.
+    pub(crate) fn decide(&self, live: Option<Live>) -> Decision {
         match live {
-            Some((live, _)) if live == self.session => Decision::Join,
+            Some(live) if live.session == self.session => Decision::Join,
             // It was to join, and what it was to join is gone.
             _ if self.had == Some(self.session) => Decision::Changed,
             None => Decision::Begin,
-            Some((live, _)) if self.had == Some(live) => Decision::Begin,
-            // Two sessions begun at once: the one of the smaller node's stays.
-            Some((_, dialler)) if self.dialler < dialler => Decision::Begin,
+            // The peer had it, and says that it has not: it lost it.
+            Some(live) if self.had == Some(live.session) && live.is_mutual => Decision::Begin,
+            // Two sessions begun at once: of the smaller node's the one stays, of
+            // one node's the one with the smaller name.
+            Some(live) if (self.dialler, self.session) < (live.dialler, live.session) => Decision::Begin,
             Some(_) => Decision::Changed,
         }
     }
@@ -200,18 +221,18 @@ impl HandshakeError {
         }
     }
 
-    /// What the peer's refusal means to us.
-    fn from_refusal(refuse: &Refuse, peer: Option<&Hello>) -> Self {
+    /// What the peer's refusal says of us: our versions, our cluster.
+    fn from_refusal(refuse: &Refuse, cluster: &str) -> Self {
         let said = || refuse.detail.chars().filter(|c| !c.is_control()).take(200).collect::<String>();
-        Self::Refused(Box::new(match (refuse.code, peer) {
-            (1, _) => Self::NoSecret,
-            (2, _) => Self::Secret,
-            (3, Some(hello)) => Self::Version { min: hello.version_min, max: hello.version_max },
-            (4, Some(hello)) => Self::Cluster(hello.cluster.clone()),
-            (6, _) => Self::Myself,
-            (7, _) => Self::Stale,
-            (8, _) => Self::Busy,
-            (10, _) => Self::Changed,
+        Self::Refused(Box::new(match refuse.code {
+            1 => Self::NoSecret,
+            2 => Self::Secret,
+            3 => Self::Version { min: *VERSIONS.start(), max: *VERSIONS.end() },
+            4 => Self::Cluster(cluster.to_owned()),
+            6 => Self::Myself,
+            7 => Self::Stale,
+            8 => Self::Busy,
+            10 => Self::Changed,
             _ => Self::Violation(said()),
         }))
     }
@@ -238,7 +259,7 @@ pub(crate) enum Progress<Next> {
 #[derive(Debug)]
 pub(crate) enum Dialler {
     AwaitAnswer { said: Said, session: SessionId },
-    AwaitAccept { peer: Peer, hello: Hello },
+    AwaitAccept { peer: Peer, cluster: String },
 }
 
 impl Dialler {
@@ -274,15 +295,15 @@ impl Dialler {
                 let peer = said.peer(&hello, said.lanes, session, had, said.myself.node)?;
                 let said = said.and_session(session.0.get());
                 let confirm = Confirm { proof: said.proof(Role::Dialler), session: session.0.get() };
-                let next = Self::AwaitAccept { peer, hello };
+                let next = Self::AwaitAccept { peer, cluster: hello.cluster };
                 Ok(Progress::Continue { send: encode(Step::Confirm(confirm)), next })
             }
             (Self::AwaitAccept { peer, .. }, Step::Accept(Accept {})) => Ok(Progress::Done { peer }),
-            (Self::AwaitAnswer { .. }, Step::Refuse(refuse)) => {
-                Err(HandshakeError::from_refusal(&refuse, None))
+            (Self::AwaitAnswer { said, .. }, Step::Refuse(refuse)) => {
+                Err(HandshakeError::from_refusal(&refuse, &said.myself.cluster))
             }
-            (Self::AwaitAccept { hello, .. }, Step::Refuse(refuse)) => {
-                Err(HandshakeError::from_refusal(&refuse, Some(&hello)))
+            (Self::AwaitAccept { cluster, .. }, Step::Refuse(refuse)) => {
+                Err(HandshakeError::from_refusal(&refuse, &cluster))
             }
             _ => Err(out_of_order()),
         }
@@ -334,8 +355,8 @@ impl Acceptor {
                 let peer = said.peer(&hello, lanes, session, had, node_of(&hello)?)?;
                 Ok(Progress::Done { peer })
             }
-            (Self::AwaitConfirm { hello, .. }, Step::Refuse(refuse)) => {
-                Err(HandshakeError::from_refusal(&refuse, Some(&hello)))
+            (Self::AwaitConfirm { said, .. }, Step::Refuse(refuse)) => {
+                Err(HandshakeError::from_refusal(&refuse, &said.myself.cluster))
             }
             _ => Err(out_of_order()),
         }

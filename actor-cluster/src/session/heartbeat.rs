@@ -45,6 +45,11 @@ impl Heartbeat {
         self.heard = now;
     }
 
+    /// When something came last.
+    pub(crate) fn heard(&self) -> Instant {
+        self.heard
+    }
+
     /// The answer to a ping.
     pub(crate) fn on_pong(&mut self, number: u64, now: Instant) {
         if let Some((_, sent)) = self.last_ping.take_if(|(last, _)| *last == number) {

@@ -1,7 +1,7 @@
 //! What waits to be written: a queue of segments for each lane, and which
 //! connection each lane is written to.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
@@ -56,12 +56,13 @@ impl Outbox {
 /// The streams of a session.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
-    /// Oldest first.
-    streams: BTreeMap<ConnectionId, Stream>,
+    /// In the order in which they came, whatever their numbers say.
+    streams: Vec<Stream>,
 }
 
 #[derive(Debug)]
 struct Stream {
+    id: ConnectionId,
     lanes: LaneSet,
     /// Whether anything was written to it or read from it.
     is_used: bool,
@@ -69,17 +70,22 @@ struct Stream {
 
 impl Connections {
     pub(crate) fn attach(&mut self, connection: ConnectionId, lanes: LaneSet) {
-        self.streams.insert(connection, Stream { lanes, is_used: false });
+        debug_assert!(!self.contains(connection), "every stream has a number of its own");
+        self.streams.push(Stream { id: connection, lanes, is_used: false });
     }
 
-    /// Removes a stream. Whether the session can go on without it: it carried
-    /// nothing either way, so nothing can have been lost with it.
-    pub(crate) fn detach(&mut self, connection: ConnectionId) -> bool {
-        self.streams.remove(&connection).is_none_or(|stream| !stream.is_used)
+    /// Removes a stream. The lanes in which something may have been lost with it:
+    /// none if it had carried nothing either way.
+    pub(crate) fn detach(&mut self, connection: ConnectionId) -> LaneSet {
+        let Some(at) = self.streams.iter().position(|stream| stream.id == connection) else {
+            return LaneSet::NONE;
+        };
+        let stream = self.streams.remove(at);
+        if stream.is_used { stream.lanes } else { LaneSet::NONE }
     }
 
     pub(crate) fn mark_used(&mut self, connection: ConnectionId) {
-        if let Some(stream) = self.streams.get_mut(&connection) {
+        if let Some(stream) = self.streams.iter_mut().find(|stream| stream.id == connection) {
             stream.is_used = true;
         }
     }
@@ -87,12 +93,17 @@ impl Connections {
     /// The stream that a lane is written to: the oldest that carries it. Younger
     /// ones stand by, so that a lane never changes streams and keeps its order.
     pub(crate) fn of_lane(&self, lane: LaneKind) -> Option<ConnectionId> {
-        self.streams.iter().find(|(_, stream)| stream.lanes.contains(lane)).map(|(id, _)| *id)
+        self.streams.iter().find(|stream| stream.lanes.contains(lane)).map(|stream| stream.id)
+    }
+
+    /// Whether a stream carries a lane.
+    pub(crate) fn carries(&self, connection: ConnectionId, lane: LaneKind) -> bool {
+        self.streams.iter().any(|stream| stream.id == connection && stream.lanes.contains(lane))
     }
 
     /// Whether every lane has a stream.
     pub(crate) fn are_complete(&self) -> bool {
-        self.streams.values().fold(LaneSet::NONE, |all, stream| all.union(stream.lanes)) == LaneSet::ALL
+        self.streams.iter().fold(LaneSet::NONE, |all, stream| all.union(stream.lanes)) == LaneSet::ALL
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -100,7 +111,7 @@ impl Connections {
     }
 
     pub(crate) fn contains(&self, connection: ConnectionId) -> bool {
-        self.streams.contains_key(&connection)
+        self.streams.iter().any(|stream| stream.id == connection)
     }
 }
 
@@ -131,7 +142,7 @@ mod tests {
     #[test]
     fn a_lane_keeps_its_stream_and_a_spare_can_go() {
         let mut connections = Connections::default();
-        let [first, data, spare] = [ConnectionId(1), ConnectionId(2), ConnectionId(3)];
+        let [first, data, spare] = [ConnectionId(3), ConnectionId(2), ConnectionId(1)];
         connections.attach(first, LaneSet::CONTROL);
         assert!(!connections.are_complete());
         connections.attach(data, LaneSet::DATA);
@@ -139,7 +150,8 @@ mod tests {
         assert!(connections.are_complete());
         assert_eq!(connections.of_lane(LaneKind::Data), Some(data));
         connections.mark_used(data);
-        assert!(connections.detach(spare), "nothing was lost with a stream that carried nothing");
-        assert!(!connections.detach(data));
+        assert!(connections.carries(spare, LaneKind::Data) && !connections.carries(first, LaneKind::Data));
+        assert_eq!(connections.detach(spare), LaneSet::NONE, "it carried nothing, so nothing was lost");
+        assert_eq!(connections.detach(data), LaneSet::DATA);
     }
 }

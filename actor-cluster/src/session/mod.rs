@@ -37,7 +37,7 @@ use bytes::Bytes;
 use self::calls::Calls;
 pub(crate) use self::calls::Correlation;
 use self::flow::{ReceiveWindow, SendWindow};
-use self::handshake::Peer;
+use self::handshake::{Live, Peer};
 use self::heartbeat::{Beat, Heartbeat, Pace};
 use self::lanes::{ConnectionId, Connections, Outbox};
 pub(crate) use self::types::Shape;
@@ -130,8 +130,11 @@ pub(crate) struct Session {
     send_window: SendWindow,
     receive_window: ReceiveWindow,
     heartbeat: Heartbeat,
+    /// Whether the peer has said anything in this session.
+    has_heard: bool,
     watches: Watches,
-    publications: usize,
+    /// What the peer publishes: this bounds it, and the node need not.
+    publications: BTreeSet<Publication>,
     events: VecDeque<Event>,
 }
 
@@ -163,13 +166,14 @@ struct Watches {
 impl Session {
     /// A session with a peer whose handshake is done, without streams yet.
     pub(crate) fn new(peer: Peer, config: Config, now: Instant) -> Self {
-        let mut context = WireContext::default();
-        context.payload_bytes_max = peer.body_bytes_max - send::PREFIX_BYTES_MAX;
+        let payload_bytes_max = peer.body_bytes_max - send::PREFIX_BYTES_MAX;
+        let context = WireContext { payload_bytes_max, ..WireContext::default() };
         Self {
             phase: Phase::Opening { until: now + config.patience, is_synced: false },
             send_window: SendWindow::new(peer.window_bytes),
             receive_window: ReceiveWindow::new(config.window_bytes, config.body_bytes_max),
             heartbeat: Heartbeat::new(config.pace, now),
+            has_heard: false,
             context,
             peer,
             config,
@@ -181,13 +185,19 @@ impl Session {
             calls: Calls::default(),
             answering: BTreeSet::new(),
             watches: Watches::default(),
-            publications: 0,
+            publications: BTreeSet::new(),
             events: VecDeque::new(),
         }
     }
 
+    #[cfg(test)]
     pub(crate) fn peer(&self) -> &Peer {
         &self.peer
+    }
+
+    /// What a handshake with the same peer wants to know of this session.
+    pub(crate) fn live(&self) -> Live {
+        Live::of(&self.peer, self.has_heard)
     }
 
     pub(crate) fn context(&self) -> &WireContext {
@@ -201,16 +211,23 @@ impl Session {
     }
 
     /// Tells the session that a stream has ended, and why. It ends too, unless
-    /// the stream had carried nothing.
+    /// the stream had carried nothing and others carry its lanes; or unless the peer
+    /// ended it properly, [`CloseCode::Done`], and leaves others: its goodbye is on
+    /// one of them.
     pub(crate) fn detach(&mut self, connection: ConnectionId, reason: CloseReason) {
         if !self.connections.contains(connection) {
             return;
         }
-        let can_go_on = self.connections.detach(connection) && !self.connections.is_empty();
+        let lost = self.connections.detach(connection);
+        // Behind a gap nothing may be written, though another stream could carry it.
+        lost.iter().for_each(|lane| self.outbox(lane).clear());
+        let is_over = self.connections.is_empty();
         match &self.phase {
-            Phase::Leaving { reason, .. } if self.connections.is_empty() => self.end(reason.clone()),
+            Phase::Leaving { reason, .. } if is_over => self.end(reason.clone()),
             Phase::Leaving { .. } | Phase::Ended(_) => {}
-            _ if can_go_on => {}
+            Phase::Opening { .. } if lost == LaneSet::NONE && !is_over => {}
+            Phase::Ready if lost == LaneSet::NONE && self.is_complete() => {}
+            _ if reason.code == CloseCode::Done && !is_over => self.leave(self.heartbeat.heard(), reason),
             _ => self.end(reason),
         }
     }
@@ -220,6 +237,7 @@ impl Session {
         self.connections.are_complete()
     }
 
+    #[cfg(test)]
     pub(crate) fn is_ready(&self) -> bool {
         matches!(self.phase, Phase::Ready)
     }
@@ -244,10 +262,9 @@ impl Session {
             Phase::Opening { until, .. } if now >= *until => {
                 return self.abort(CloseCode::Timeout, "the session was not ready in time");
             }
-            Phase::Leaving { until, reason } if now >= *until => {
-                let reason = reason.clone();
-                return self.end(reason);
-            }
+            Phase::Leaving { until, reason } if now >= *until => return self.end(reason.clone()),
+            // Whoever has said goodbye has stopped to ping.
+            Phase::Leaving { .. } => return,
             _ => {}
         }
         match self.heartbeat.handle_timeout(now) {
@@ -255,7 +272,7 @@ impl Session {
             Beat::Dead => self.abort(CloseCode::Timeout, "the peer is silent"),
             Beat::Ping(number) => {
                 self.send_ping(number);
-                self.abandon_calls(now);
+                self.abandon_calls();
             }
         }
     }
@@ -264,7 +281,8 @@ impl Session {
     pub(crate) fn next_timeout(&self) -> Instant {
         let beat = self.heartbeat.next_timeout();
         match &self.phase {
-            Phase::Opening { until, .. } | Phase::Leaving { until, .. } => beat.min(*until),
+            Phase::Opening { until, .. } => beat.min(*until),
+            Phase::Leaving { until, .. } => *until,
             Phase::Ready => beat,
             Phase::Ended(_) => Instant::FAR,
         }
@@ -326,6 +344,17 @@ impl Session {
     fn abort(&mut self, code: CloseCode, detail: &str) {
         self.data.clear();
         self.close(&CloseReason::new(code, detail));
+    }
+
+    /// The peer will send no more than what is under way. Its last word is the
+    /// reason; its first one starts the clock.
+    fn leave(&mut self, now: Instant, reason: CloseReason) {
+        let until = match self.phase {
+            Phase::Leaving { until, .. } => until,
+            _ => now + self.config.patience,
+        };
+        self.phase = Phase::Leaving { until, reason };
+        self.events.push_back(Event::Room);
     }
 
     /// Ends the session: every call and every watch gets its answer.

@@ -19,7 +19,7 @@ use crate::limits::{
 use crate::transport::{CloseCode, CloseReason};
 use crate::wire::control::{Body, Control, Member, Publication, Request};
 use crate::wire::frame::{Frame, Kind};
-use crate::wire::{TypeTag, VariantTag};
+use crate::wire::{PendingReply, TypeTag, VariantTag};
 
 /// The peer broke the protocol; the session ends.
 type Judged = Result<(), String>;
@@ -32,7 +32,10 @@ impl Session {
         }
         self.connections.mark_used(connection);
         self.heartbeat.on_heard(now);
+        self.has_heard = true;
+        let is_astray = !self.connections.carries(connection, frame.kind.lane());
         let judged = match frame.kind {
+            _ if is_astray => Err("a frame on a stream that does not carry its lane".to_owned()),
             Kind::Handshake => Err("a handshake step inside a session".to_owned()),
             Kind::Control => self.on_control(now, &frame.body),
             Kind::Cast | Kind::Call => self.on_message(now, frame),
@@ -74,18 +77,28 @@ impl Session {
 
     fn on_reply(&mut self, mut body: Bytes) -> Judged {
         // An answer to a call that is not pending crossed with its cancellation.
-        if let Some(reply) = self.calls.take(Correlation::from_u64(take_u64(&mut body)?)) {
+        if let Some(reply) = self.take_call(Correlation::from_u64(take_u64(&mut body)?)) {
             self.events.push_back(Event::Answered { reply, value: body });
         }
         Ok(())
     }
 
     fn on_failure(&mut self, code: u32, mut body: Bytes) -> Judged {
-        if let Some(reply) = self.calls.take(Correlation::from_u64(take_u64(&mut body)?)) {
+        if let Some(reply) = self.take_call(Correlation::from_u64(take_u64(&mut body)?)) {
             let failure = codes::to_failure(code, &body);
             self.events.push_back(Event::Failed { reply, failure });
         }
         Ok(())
+    }
+
+    /// Takes a call out, and tells whoever waits for room for one.
+    fn take_call(&mut self, call: Correlation) -> Option<PendingReply> {
+        let was_full = self.calls.is_full();
+        let reply = self.calls.take(call)?;
+        if was_full {
+            self.events.push_back(Event::Room);
+        }
+        Some(reply)
     }
 
     fn on_define(&mut self, index: u32, mut body: Bytes) -> Judged {
@@ -118,10 +131,7 @@ impl Session {
                 self.events.push_back(Event::Introduced(usable_addresses(introduce.addresses)));
             }
             Body::Publish(publish) => return self.on_publish(publish.entries),
-            Body::Unpublish(unpublish) => {
-                self.publications = self.publications.saturating_sub(unpublish.entries.len());
-                self.events.push_back(Event::Unpublished(unpublish.entries));
-            }
+            Body::Unpublish(unpublish) => self.on_unpublish(unpublish.entries),
             Body::Synced(_) => {
                 if let Phase::Opening { is_synced, .. } = &mut self.phase {
                     *is_synced = true;
@@ -144,8 +154,7 @@ impl Session {
             Body::Request(request) => return self.on_request(request),
             Body::Goodbye(goodbye) => {
                 let code = CloseCode::from_u32(goodbye.code).unwrap_or(CloseCode::Lost);
-                let reason = CloseReason::new(code, goodbye.detail);
-                self.phase = Phase::Leaving { until: now + self.config.patience, reason };
+                self.leave(now, CloseReason::new(code, goodbye.detail));
             }
         }
         Ok(())
@@ -160,19 +169,29 @@ impl Session {
         Ok(())
     }
 
-    fn on_publish(&mut self, entries: Vec<Publication>) -> Judged {
-        self.publications += entries.len();
-        if self.publications > PUBLICATIONS_PER_PEER_MAX {
-            return Err("too many published actors".to_owned());
-        }
+    fn on_publish(&mut self, mut entries: Vec<Publication>) -> Judged {
         let is_usable = |entry: &Publication| {
             entry.kind <= 1 && !entry.label.is_empty() && entry.label.len() <= LABEL_BYTES_MAX
         };
         if !entries.iter().all(is_usable) {
             return Err("an unusable publication".to_owned());
         }
-        self.events.push_back(Event::Published(entries));
+        entries.retain(|entry| self.publications.insert(entry.clone()));
+        if self.publications.len() > PUBLICATIONS_PER_PEER_MAX {
+            return Err("too many published actors".to_owned());
+        }
+        if !entries.is_empty() {
+            self.events.push_back(Event::Published(entries));
+        }
         Ok(())
+    }
+
+    /// Only what was published can be taken back: it makes room for as much.
+    fn on_unpublish(&mut self, mut entries: Vec<Publication>) {
+        entries.retain(|entry| self.publications.remove(entry));
+        if !entries.is_empty() {
+            self.events.push_back(Event::Unpublished(entries));
+        }
     }
 
     fn on_members(&mut self, members: Vec<Member>) {
@@ -202,7 +221,8 @@ impl Session {
     }
 }
 
-fn usable_addresses(addresses: Vec<String>) -> Vec<String> {
+/// As many addresses as one control frame takes of one node.
+pub(super) fn usable_addresses(addresses: Vec<String>) -> Vec<String> {
     let is_usable = |address: &String| address.len() <= ADDRESS_BYTES_MAX;
     addresses.into_iter().filter(is_usable).take(ADDRESSES_PER_NODE_MAX).collect()
 }

@@ -4,16 +4,19 @@ use actor_core::{CallFailure, ControlRequest, Exit, Instant, SendError};
 use prost::Message;
 
 use super::codes;
+use super::receive::usable_addresses;
 use super::types::{Index, Shape};
 use super::{Correlation, Event, Session};
-use crate::limits::{ANSWER_BACKLOG_BYTES_MAX, CONTROL_BACKLOG_BYTES_MAX, SEGMENT_BYTES, WATCHES_MAX};
+use crate::limits::{
+    ANSWER_BACKLOG_BYTES_MAX, CONTROL_BACKLOG_BYTES_MAX, CONTROL_BODY_BYTES_MAX, SEGMENT_BYTES, WATCHES_MAX,
+};
 use crate::transport::{CloseCode, CloseReason};
 use crate::wire::control::{
     Addresses, Body, Control, Down, Empty, Goodbye, Member, Members, Publication, Publications, Request,
     Watch,
 };
 use crate::wire::frame::{HEADER_BYTES, Kind, OpenFrame, write_frame};
-use crate::wire::{EncodeReply, Encoder, RemoteMessage};
+use crate::wire::{EncodeError, EncodeReply, Encoder, RemoteMessage};
 
 /// The most bytes that stand between a header and an encoded value: the target,
 /// the correlation and the deadline of a call.
@@ -38,7 +41,8 @@ impl Session {
         if !self.is_open() {
             return Err(SendError::NotConnected(message));
         }
-        if !self.send_window.is_open() || self.calls.is_full() {
+        let call = message.call();
+        if !self.send_window.is_open() || (call.is_some() && self.calls.is_full()) {
             return Err(SendError::Full(message));
         }
         let shape = Shape { message: M::TYPE, variant: message.variant() };
@@ -48,7 +52,6 @@ impl Session {
                 "the session knows too many types of messages".into(),
             ));
         };
-        let call = message.call();
         let correlation = self.calls.next();
         let buffer = self.data.open();
         let kind = if call.is_some() { Kind::Call } else { Kind::Cast };
@@ -59,7 +62,8 @@ impl Session {
             buffer.extend_from_slice(&correlation.as_u64().to_le_bytes());
             buffer.extend_from_slice(&time_left.to_le_bytes());
         }
-        if let Err(error) = message.encode_fields(&mut Encoder::new(buffer, &self.context)) {
+        let mut encoder = Encoder::new(buffer, &self.context);
+        if let Err(error) = EncodeError::contained::<M>(|| message.encode_fields(&mut encoder)) {
             frame.abandon(buffer);
             return Err(SendError::Unsendable(message, error.to_string().into()));
         }
@@ -89,7 +93,8 @@ impl Session {
                 let buffer = self.data.open();
                 let frame = OpenFrame::begin(buffer, Kind::Reply, 0);
                 buffer.extend_from_slice(&call.as_u64().to_le_bytes());
-                match value.encode_reply(&mut Encoder::new(buffer, &self.context)) {
+                let mut encoder = Encoder::new(buffer, &self.context);
+                match EncodeError::contained::<dyn EncodeReply>(|| value.encode_reply(&mut encoder)) {
                     Ok(()) => {
                         frame.finish(buffer);
                         self.data.seal();
@@ -128,6 +133,7 @@ impl Session {
 
     /// Tells the peer where this node can be dialled.
     pub(crate) fn introduce_addresses(&mut self, addresses: Vec<String>) {
+        let addresses = usable_addresses(addresses);
         self.send_control(Body::Introduce(Addresses { addresses }));
     }
 
@@ -153,7 +159,9 @@ impl Session {
     /// Tells the peer of other nodes.
     pub(crate) fn gossip(&mut self, members: impl IntoIterator<Item = Member>) {
         for member in members {
-            // One to a frame: a member's addresses may fill half of it.
+            let Member { node, addresses } = member;
+            let member = Member { node, addresses: usable_addresses(addresses) };
+            // One to a frame: a member's addresses may fill a quarter of it.
             self.send_control(Body::Members(Members { members: vec![member] }));
         }
     }
@@ -213,6 +221,7 @@ impl Session {
             return;
         }
         let body = Control { body: Some(body) }.encode_to_vec();
+        debug_assert!(body.len() <= CONTROL_BODY_BYTES_MAX, "a control frame that the peer takes");
         write_frame(self.control.open(), Kind::Control, 0, &[&body]);
         self.control.seal();
         if self.control.bytes() > CONTROL_BACKLOG_BYTES_MAX {
@@ -222,8 +231,13 @@ impl Session {
     }
 
     /// Gives up calls that nobody waits for, and tells the peer.
-    pub(super) fn abandon_calls(&mut self, now: Instant) {
-        for (call, reply) in self.calls.take_abandoned(now) {
+    pub(super) fn abandon_calls(&mut self) {
+        let was_full = self.calls.is_full();
+        let abandoned = self.calls.take_abandoned();
+        if was_full && !abandoned.is_empty() {
+            self.events.push_back(Event::Room);
+        }
+        for (call, reply) in abandoned {
             write_frame(self.data.open(), Kind::Cancel, 0, &[&call.as_u64().to_le_bytes()]);
             self.data.seal();
             self.events.push_back(Event::Abandoned { reply });

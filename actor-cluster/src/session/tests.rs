@@ -1,6 +1,8 @@
 //! The session machine, from outside: two of them wired in memory, see
 //! `testing/pair.rs`. One file for each property.
 
+#![expect(clippy::cast_possible_truncation, reason = "the numbers of tests are small")]
+
 mod calls;
 mod credit;
 mod frozen;
@@ -10,15 +12,18 @@ mod hostile_handshake;
 mod lanes;
 mod lifecycle;
 mod random;
+mod simultaneous;
 mod violations;
 mod watches;
 
 use actor_cluster_derive::RemoteMessage;
 use actor_core::ReplyPort;
 use bytes::{Bytes, BytesMut};
+use prost::Message;
 
 use crate::testing::pair::Side;
 use crate::transport::{CloseCode, CloseReason};
+use crate::wire::control::{Body, Control};
 use crate::wire::frame::{Frame, Kind, read_frame, write_frame};
 
 const A: Side = Side::Dialler;
@@ -77,6 +82,10 @@ fn frame(kind: Kind, index: u32, body: &[u8]) -> Vec<u8> {
     let mut buffer = BytesMut::new();
     write_frame(&mut buffer, kind, index, &[body]);
     buffer.to_vec()
+}
+
+fn control(body: Body) -> Vec<u8> {
+    frame(Kind::Control, 0, &Control { body: Some(body) }.encode_to_vec())
 }
 
 /// Everything is a frame to this limit.

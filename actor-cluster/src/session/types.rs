@@ -88,11 +88,12 @@ mod tests {
     fn there_is_an_end_to_it() {
         let mut sent = SentTypes::default();
         let mut received = ReceivedTypes::default();
-        for n in 0..TYPES_MAX as u64 {
-            assert_eq!(sent.index(shape(n)), Some(Index::New(n as u32)));
-            assert_eq!(received.define(n as u32, shape(n)), Ok(()));
+        let end = u32::try_from(TYPES_MAX).unwrap();
+        for n in 0..end {
+            assert_eq!(sent.index(shape(n.into())), Some(Index::New(n)));
+            assert_eq!(received.define(n, shape(n.into())), Ok(()));
         }
         assert_eq!(sent.index(shape(u64::MAX)), None);
-        assert_eq!(received.define(TYPES_MAX as u32, shape(u64::MAX)), Err(BadIndex));
+        assert_eq!(received.define(end, shape(u64::MAX)), Err(BadIndex));
     }
 }

@@ -21,7 +21,7 @@ use std::time::Duration;
 use actor_core::{Instant, ReplyFuture, ReplyPort, SendError};
 use bytes::{Buf, Bytes, BytesMut};
 
-pub(crate) use self::hand::{Hand, Node, Outcome, shake, shake_through};
+pub(crate) use self::hand::{Hand, Node, Outcome, Present, Shaken, shake, shake_through};
 use self::host::Host;
 pub(crate) use self::host::{Saw, outcome};
 use crate::limits::HANDSHAKE_BODY_BYTES_MAX;
@@ -70,7 +70,7 @@ struct Stream {
 }
 
 enum End {
-    Hand(Hand),
+    Hand(Box<Hand>),
     Open(ConnectionId),
     Gone,
 }
@@ -161,11 +161,13 @@ impl Pair {
     /// These nodes, ready.
     pub(crate) fn ready_between(dialler: Node, acceptor: Node, streams: &[LaneSet]) -> Self {
         let mut pair = Self::new(dialler, acceptor);
-        streams.iter().for_each(|lanes| drop(pair.open(*lanes)));
+        for lanes in streams {
+            pair.open(*lanes);
+        }
         pair.drive();
-        Side::BOTH.map(|side| pair.session(side).synced());
+        Side::BOTH.iter().for_each(|side| pair.session(*side).synced());
         pair.drive();
-        Side::BOTH.map(|side| assert_eq!(pair.saw(side), [Saw::Ready]));
+        Side::BOTH.iter().for_each(|side| assert_eq!(pair.saw(*side), [Saw::Ready]));
         pair
     }
 
@@ -175,7 +177,7 @@ impl Pair {
         let (hand, hello) = Hand::dial(dialler, lanes);
         let mut ways = [Way::default(), Way::default()];
         hello.into_iter().for_each(|hello| ways[0].push(self.now, hello));
-        let ends = [End::Hand(hand), End::Hand(Hand::accept(acceptor))];
+        let ends = [hand, Hand::accept(acceptor)].map(|hand| End::Hand(Box::new(hand)));
         self.streams.push(Stream { lanes, ends, ways });
         self.streams.len() - 1
     }
@@ -276,7 +278,7 @@ impl Pair {
 
     /// Cuts a stream: both ends lose it, and what is under way is gone.
     pub(crate) fn cut(&mut self, stream: usize) {
-        Side::BOTH.map(|side| self.lose(stream, side, CloseCode::Lost));
+        Side::BOTH.iter().for_each(|side| self.lose(stream, *side, CloseCode::Lost));
     }
 
     /// One end loses a stream; the other may not know it yet.
@@ -368,12 +370,12 @@ impl Pair {
             }
             End::Gone => return,
         };
-        let live = host.as_ref().and_then(Host::live);
-        let answer = hand.handle_frame(&frame, live.as_ref());
+        let present = host.as_ref().and_then(Host::present);
+        let answer = hand.handle_frame(&frame, present.as_ref());
         answer.into_iter().for_each(|bytes| ways[side.index()].push(self.now, bytes));
         if let Outcome::Done(peer) = &hand.outcome {
             let id = ConnectionId(stream as u64);
-            if live.is_none_or(|live| live.session != peer.session) {
+            if present.is_none_or(|present| present.live.session != peer.session) {
                 let config = self.nodes[side.index()].config();
                 *host = Some(Host::new(peer, config, self.now));
             }

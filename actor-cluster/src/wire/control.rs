@@ -69,7 +69,7 @@ pub(crate) struct Publications {
 }
 
 /// One actor under one name or in one group.
-#[derive(Clone, PartialEq, Eq, Message)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Message)]
 pub(crate) struct Publication {
     /// The actor's serial: with the sender's incarnation, its id; in frames, its
     /// target.
@@ -113,7 +113,7 @@ pub(crate) struct Watch {
 pub(crate) struct Down {
     #[prost(uint64, tag = "1")]
     pub(crate) watch: u64,
-    /// How it ended; the codes are in `session/exit.rs`.
+    /// How it ended; the codes are in `session/codes.rs`.
     #[prost(uint32, tag = "2")]
     pub(crate) exit: u32,
     /// The reason or the error's text.

@@ -5,6 +5,7 @@ use std::any::type_name;
 use std::fmt;
 
 use super::tag::VariantTag;
+use crate::contain::contained;
 
 /// A value cannot be encoded. Nothing was sent, and the bytes written so far are
 /// worthless.
@@ -41,6 +42,12 @@ pub enum EncodeError {
 }
 
 impl EncodeError {
+    /// Runs an encoder of a `T`, whose panic becomes an error: what it has written so
+    /// far can then be taken back.
+    pub(crate) fn contained<T: ?Sized>(encode: impl FnOnce() -> Result<(), Self>) -> Result<(), Self> {
+        contained("an encoder", encode).unwrap_or_else(|| Err(Self::custom::<T>("its encoder panicked")))
+    }
+
     /// A failure of a hand-written codec for `T`.
     pub fn custom<T: ?Sized>(detail: impl fmt::Display) -> Self {
         Self::Custom { type_name: type_name::<T>(), detail: detail.to_string().into() }

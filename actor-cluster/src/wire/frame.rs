@@ -59,6 +59,12 @@ impl Kind {
             _ => LaneKind::Data,
         }
     }
+
+    /// Whether the header's index says something; elsewhere it is zero, so that a
+    /// later version can give it a meaning.
+    fn has_index(self) -> bool {
+        matches!(self, Kind::Cast | Kind::Call | Kind::Failure | Kind::Define)
+    }
 }
 
 /// One frame, its body still a slice of the read buffer.
@@ -84,6 +90,8 @@ pub(crate) enum FrameError {
     Kind(u8),
     #[error("a frame on lane {lane}, where its kind does not belong")]
     Lane { lane: u8 },
+    #[error("a frame of kind {kind} with index {index}, where its kind has none")]
+    Index { kind: u8, index: u32 },
     #[error("a frame of {bytes} bytes, where {limit} is the limit")]
     TooLarge { bytes: usize, limit: usize },
 }
@@ -99,6 +107,9 @@ pub(crate) fn read_frame(buffer: &mut BytesMut, body_bytes_max: usize) -> Result
     let kind = Kind::from_u8(kind).ok_or(FrameError::Kind(kind))?;
     if lane != kind.lane() as u8 {
         return Err(FrameError::Lane { lane });
+    }
+    if index != 0 && !kind.has_index() {
+        return Err(FrameError::Index { kind: kind as u8, index });
     }
     if length > body_bytes_max {
         return Err(FrameError::TooLarge { bytes: length, limit: body_bytes_max });
@@ -204,6 +215,20 @@ mod tests {
         let mut stray = written(Kind::Cast, 0, b"");
         stray[7] = 0;
         assert_eq!(read_frame(&mut stray, MAX), Err(FrameError::Lane { lane: 0 }));
+    }
+
+    #[test]
+    fn an_index_where_there_is_none_is_refused() {
+        for kind in (1..=8).filter_map(Kind::from_u8) {
+            let read = read_frame(&mut written(kind, 7, b""), MAX);
+            let expected = match kind {
+                Kind::Cast | Kind::Call | Kind::Failure | Kind::Define => {
+                    Ok(Some(Frame { kind, index: 7, body: Bytes::new() }))
+                }
+                _ => Err(FrameError::Index { kind: kind as u8, index: 7 }),
+            };
+            assert_eq!(read, expected);
+        }
     }
 
     #[test]

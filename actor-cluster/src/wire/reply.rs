@@ -15,8 +15,9 @@ use bytes::Bytes;
 
 use super::context::WireContext;
 use super::encoder::Encoder;
-use super::error::{DecodeError, EncodeError};
+use super::error::{DecodeError, DecodeErrorKind, EncodeError};
 use super::payload::{Wire, from_bytes};
+use crate::contain::contained;
 
 /// The caller's end of a call that went to another node: a reply port that takes
 /// bytes. Dropping it tells the caller [`CallFailure::NoReply`].
@@ -70,7 +71,9 @@ trait ErasedPort: Send {
 
 impl<T: Wire + Send + 'static> ErasedPort for ReplyPort<T> {
     fn answer(self: Box<Self>, bytes: &Bytes, context: &WireContext) -> Result<(), DecodeError> {
-        match from_bytes::<T>(bytes, context) {
+        // A hand-written `Wire` may panic on bytes it does not expect; the call ran.
+        let decoded = contained("a decoder", || from_bytes::<T>(bytes, context));
+        match decoded.unwrap_or_else(|| Err(DecodeError::at(0, DecodeErrorKind::custom("its decoder panicked")))) {
             Ok(value) => {
                 // A caller that went away does not miss its answer.
                 drop(self.send(value));

@@ -1,1 +1,211 @@
-//! To come.
+//! How much may be under way: a sender stops, a receiver lends again, and neither
+//! answers nor control wait for it.
+
+use std::time::Duration;
+
+use actor_core::SendError;
+
+use super::{A, B, Letter, answer_all, frames, notes};
+use crate::limits::{CONTROL_BACKLOG_BYTES_MAX, SEGMENT_BYTES};
+use crate::testing::pair::{Node, Pair, Saw, Side, outcome};
+use crate::transport::{CloseCode, CloseReason, LaneSet};
+use crate::wire::control::{Body, Control, Publication};
+use crate::wire::frame::{HEADER_BYTES, Kind};
+
+const WINDOW: usize = 4096;
+/// The frame of a note: header, target, number.
+const NOTE: usize = 20;
+
+fn pair() -> Pair {
+    let node = |number| Node::new(number).limits(SEGMENT_BYTES, WINDOW as u64);
+    Pair::ready_between(node(1), node(2), &[LaneSet::ALL])
+}
+
+/// Sends notes until there is no room; how many went.
+fn fill(pair: &Pair, from: Side, first: u32) -> u32 {
+    for number in first..first + 1_000_000 {
+        match pair.send(from, 1, Letter::Note(number)) {
+            Ok(()) => {}
+            Err(SendError::Full(Letter::Note(back))) if back == number => return number - first,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    unreachable!("the window ends somewhere")
+}
+
+#[test]
+fn w17_a_sender_stops_at_the_window_and_goes_on_when_there_is_room() {
+    let mut pair = pair();
+    let fits = WINDOW.div_ceil(NOTE) as u32;
+    assert_eq!(fill(&pair, A, 0), fits, "the last one may overdraw");
+    pair.drive();
+    assert_eq!(fill(&pair, A, fits), 0, "that they have arrived pays nothing back");
+    assert_eq!(pair.saw(A), []);
+    // Half a window in mailboxes is worth a grant; one note less is not.
+    let half = (WINDOW / 2).div_ceil(NOTE);
+    let mut got = notes(pair.receive(B, half - 1));
+    pair.drive();
+    assert_eq!(pair.saw(A), []);
+    got.extend(notes(pair.receive(B, 1)));
+    pair.drive();
+    assert_eq!(pair.saw(A), [Saw::Room]);
+    assert!(pair.session(A).has_room());
+    let more = fill(&pair, A, fits);
+    assert!((half as u32 - 1..=half as u32).contains(&more), "{more}");
+    pair.drive();
+    got.extend(notes(pair.received(B)));
+    assert_eq!(got, (0..fits + more).collect::<Vec<_>>(), "nothing is lost, doubled or overtaken");
+}
+
+#[test]
+fn one_message_may_be_larger_than_the_window() {
+    let mut pair = pair();
+    for _ in 0..3 {
+        pair.send(A, 1, Letter::of_bytes(SEGMENT_BYTES / 2)).unwrap();
+        assert!(matches!(pair.send(A, 1, Letter::Note(0)), Err(SendError::Full(_))));
+        pair.drive();
+        assert_eq!(pair.received::<Letter>(B).len(), 1);
+        pair.drive();
+        assert_eq!(pair.saw(A), [Saw::Room]);
+    }
+    assert_eq!(pair.session(B).ended(), None);
+}
+
+/// The most that an honest sender can have under way: all of the window but a byte,
+/// and then the longest frame.
+#[test]
+fn the_greatest_overdraft_is_still_honest() {
+    let mut pair = pair();
+    for _ in 0..WINDOW / NOTE - 1 {
+        pair.send(A, 1, Letter::Note(0)).unwrap();
+    }
+    let left = WINDOW - (WINDOW / NOTE - 1) * NOTE;
+    pair.send(A, 1, Letter::of_bytes(left - 1)).unwrap();
+    // The longest of all is a call; a cast stops at 16 bytes less.
+    pair.send(A, 1, Letter::of_bytes(HEADER_BYTES + SEGMENT_BYTES - 16)).unwrap();
+    pair.drive();
+    assert_eq!(pair.session(B).ended(), None);
+    let longest = super::frame(Kind::Cast, 0, &[0; 16 + NOTE]);
+    pair.inject(0, A, &longest);
+    pair.drive();
+    let detail = "more data than there was credit for";
+    assert_eq!(pair.session(B).ended(), Some(&CloseReason::new(CloseCode::Violation, detail)));
+}
+
+#[test]
+fn answers_need_no_credit() {
+    let mut pair = pair();
+    let mut reply = pair.call(A, None, |port| Letter::Fetch(3 * WINDOW as u32, port));
+    pair.drive();
+    fill(&pair, B, 0);
+    answer_all(pair.received(B));
+    pair.drive();
+    assert_eq!(outcome(&mut reply).map(|answer| answer.map(|bytes| bytes.len())), Some(Ok(3 * WINDOW)));
+}
+
+#[test]
+fn w17_what_waits_for_a_peer_that_does_not_read_is_bounded() {
+    let mut pair = pair();
+    pair.stall(0, A, true);
+    for round in 0..3 {
+        let sent = fill(&pair, A, 0);
+        pair.drive();
+        assert_eq!(sent > 0, round == 0);
+    }
+    let under_way = pair.in_flight(0, A);
+    assert!((WINDOW..WINDOW + NOTE + 64).contains(&under_way), "{under_way}");
+}
+
+fn publication(number: u64) -> Publication {
+    Publication { actor: number, message: 1, kind: 0, label: format!("actor-{number}") }
+}
+
+/// Where the control frames are among the bytes.
+fn control_frames(bytes: &[u8]) -> Vec<(usize, Body)> {
+    let mut at = 0;
+    let mut found = Vec::new();
+    for frame in frames(bytes) {
+        if frame.kind == Kind::Control {
+            let control: Control = prost::Message::decode(&frame.body[..]).unwrap();
+            found.extend(control.body.map(|body| (at, body)));
+        }
+        at += frame.bytes();
+    }
+    found
+}
+
+#[test]
+fn w19_data_never_delays_control_by_more_than_a_segment() {
+    let node = |number| Node::new(number).limits(SEGMENT_BYTES, 1 << 20);
+    let mut pair = Pair::ready_between(node(1), node(2), &[LaneSet::ALL]);
+    pair.room(0, A, 1);
+    pair.stall(0, A, true);
+    pair.written(0, A);
+    fill(&pair, A, 0);
+    pair.drive();
+    assert!(pair.in_flight(0, A) > 0, "one segment is out of the session's hands");
+    pair.session(A).publish(&[publication(1)]);
+    pair.stall(0, A, false);
+    pair.drive();
+    let written = pair.written(0, A);
+    let control = control_frames(&written);
+    assert_eq!(control.len(), 1);
+    assert!(control[0].0 <= SEGMENT_BYTES + NOTE, "after {} bytes", control[0].0);
+    assert!(written.len() > 1 << 20, "a megabyte was waiting");
+}
+
+#[test]
+fn a_segment_ends_with_the_frame_that_fills_it() {
+    let node = |number| Node::new(number).limits(1 << 20, 8 << 20);
+    let mut pair = Pair::ready_between(node(1), node(2), &[LaneSet::ALL]);
+    let long = 300_000;
+    for _ in 0..3 {
+        pair.send(A, 1, Letter::of_bytes(long)).unwrap();
+    }
+    pair.room(0, A, 1);
+    pair.stall(0, A, true);
+    pair.drive();
+    assert_eq!(pair.in_flight(0, A), long + 24, "a long frame is written whole, and alone");
+}
+
+#[test]
+fn w17_control_frames_that_nobody_reads_end_the_session() {
+    let mut pair = pair();
+    pair.room(0, A, 0);
+    let entries: Vec<Publication> = (0..64).map(publication).collect();
+    let mut rounds = 0;
+    while pair.session(A).ended().is_none() {
+        pair.session(A).publish(&entries);
+        rounds += 1;
+        assert!(rounds < 10_000, "it grows without a bound");
+    }
+    let bytes_per_round = 64 * 15;
+    assert!(rounds * bytes_per_round > CONTROL_BACKLOG_BYTES_MAX / 2, "{rounds}");
+    pair.drive();
+    let end = || Saw::Ended(CloseReason::new(CloseCode::Timeout, "the peer does not read"));
+    assert_eq!(pair.saw(A), [Saw::Room, end()]);
+    pair.written(0, A);
+    pair.room(0, A, usize::MAX);
+    pair.drive();
+    assert_eq!(
+        pair.written(0, A).len(),
+        HEADER_BYTES + 28,
+        "of all that waited, only the goodbye is written"
+    );
+    assert_eq!(pair.saw(B).last(), Some(&end()));
+}
+
+#[test]
+fn credit_flows_while_data_stands_still() {
+    let mut pair = Pair::ready_between(
+        Node::new(1).limits(SEGMENT_BYTES, WINDOW as u64),
+        Node::new(2).limits(SEGMENT_BYTES, WINDOW as u64),
+        &[LaneSet::CONTROL, LaneSet::DATA],
+    );
+    let sent = fill(&pair, A, 0);
+    pair.drive();
+    pair.stall(1, B, true);
+    assert_eq!(pair.received::<Letter>(B).len() as u32, sent);
+    pair.advance(Duration::from_millis(1));
+    assert_eq!(pair.saw(A), [Saw::Room], "the grant came on the control stream");
+}

@@ -1,1 +1,204 @@
-//! To come.
+//! The protocol, frozen: the bytes of a handshake and of a session, as
+//! `docs/PROTOCOL.md` prints them. A failure here means that released nodes cannot
+//! talk to new ones any more, or that the page is wrong.
+
+use actor_core::{CallFailure, ControlRequest, Exit, ReplyPort};
+use prost::Message;
+
+use super::{A, B, Letter, frames};
+use crate::limits;
+use crate::testing::pair::{Node, Pair, Side};
+use crate::transport::{CloseCode, CloseReason, LaneSet};
+use crate::wire::control::{Body, Control, Member, Publication};
+use crate::wire::frame::{Frame, HEADER_BYTES, Kind};
+use crate::wire::hello::{Handshake, Step};
+
+const PAGE: &str = include_str!("../../../../docs/PROTOCOL.md");
+
+/// Every frame that one side has written, as a line: who, what, header, body.
+fn lines(pair: &mut Pair, from: Side) -> Vec<String> {
+    let written = pair.written(0, from);
+    let mut at = 0;
+    let mut lines = Vec::new();
+    for frame in frames(&written) {
+        let bytes = &written[at..at + frame.bytes()];
+        at += frame.bytes();
+        let side = if from == A { "A" } else { "B" };
+        let (header, body) = bytes.split_at(HEADER_BYTES);
+        lines.push(format!("{side} {:9} {} {}", name(&frame), hex(header), hex(body)).trim_end().to_owned());
+    }
+    lines
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn name(frame: &Frame) -> &'static str {
+    match frame.kind {
+        Kind::Handshake => match Handshake::decode(&frame.body[..]).unwrap().step.unwrap() {
+            Step::Hello(_) => "Hello",
+            Step::Answer(_) => "Answer",
+            Step::Confirm(_) => "Confirm",
+            Step::Accept(_) => "Accept",
+            Step::Refuse(_) => "Refuse",
+        },
+        Kind::Control => match Control::decode(&frame.body[..]).unwrap().body.unwrap() {
+            Body::Ping(_) => "Ping",
+            Body::Pong(_) => "Pong",
+            Body::Credit(_) => "Credit",
+            Body::Introduce(_) => "Introduce",
+            Body::Publish(_) => "Publish",
+            Body::Unpublish(_) => "Unpublish",
+            Body::Synced(_) => "Synced",
+            Body::Members(_) => "Members",
+            Body::Watch(_) => "Watch",
+            Body::Unwatch(_) => "Unwatch",
+            Body::Down(_) => "Down",
+            Body::Request(_) => "Request",
+            Body::Goodbye(_) => "Goodbye",
+        },
+        Kind::Cast => "Cast",
+        Kind::Call => "Call",
+        Kind::Reply => "Reply",
+        Kind::Failure => "Failure",
+        Kind::Define => "Define",
+        Kind::Cancel => "Cancel",
+    }
+}
+
+/// What stands between the fences of a block of the page.
+fn block(info: &str) -> Vec<&'static str> {
+    let (_, rest) = PAGE.split_once(&format!("```{info}\n")).expect("the page has the block");
+    let (block, _) = rest.split_once("\n```").expect("the block has an end");
+    block.lines().collect()
+}
+
+fn assert_block(info: &str, actual: &[String]) {
+    assert_eq!(block(info), actual, "{info} should read:\n{}", actual.join("\n"));
+}
+
+fn ready() -> Pair {
+    let small = |number| Node::new(number).limits(64 * 1024, 4096);
+    let mut pair = Pair::new(small(1), small(2));
+    pair.open(LaneSet::ALL);
+    pair
+}
+
+#[test]
+fn the_handshake_is_frozen() {
+    let mut pair = ready();
+    pair.drive();
+    let [a, b] = [lines(&mut pair, A), lines(&mut pair, B)];
+    let in_order = [&a[0], &b[0], &a[1], &b[1]].map(Clone::clone);
+    assert_eq!((a.len(), b.len()), (2, 2));
+    assert_block("handshake", &in_order);
+}
+
+#[test]
+fn messages_are_frozen() {
+    let mut pair = ready();
+    pair.drive();
+    let mut all = Vec::new();
+    lines(&mut pair, A);
+    lines(&mut pair, B);
+    let mut take = |pair: &mut Pair, from| {
+        pair.drive();
+        all.extend(lines(pair, from));
+    };
+    pair.send(A, 42, Letter::Note(7)).unwrap();
+    take(&mut pair, A);
+    pair.send(A, 42, Letter::Note(8)).unwrap();
+    take(&mut pair, A);
+    let deadline = pair.now() + std::time::Duration::from_millis(1500);
+    let replies = [None, Some(deadline)].map(|deadline| {
+        let (port, reply) = ReplyPort::new(deadline);
+        pair.send(A, 42, Letter::Ask(9, port)).unwrap();
+        reply
+    });
+    take(&mut pair, A);
+    let mut ports = pair.received::<Letter>(B).into_iter().filter_map(|(_, letter)| match letter {
+        Letter::Ask(_, port) => Some(port),
+        _ => None,
+    });
+    ports.next().unwrap().send(10).unwrap();
+    ports.next().unwrap().fail(CallFailure::BadReply("why".into()));
+    take(&mut pair, B);
+    drop(replies);
+    let forgotten = pair.call(A, None, |port| Letter::Ask(11, port));
+    take(&mut pair, A);
+    drop(forgotten);
+    pair.advance(std::time::Duration::from_secs(1));
+    let cancelled = lines(&mut pair, A);
+    all.extend(cancelled.into_iter().filter(|line| line.contains("Cancel")));
+    assert_block("messages", &all);
+}
+
+#[test]
+fn control_is_frozen() {
+    let mut pair = ready();
+    pair.drive();
+    lines(&mut pair, A);
+    lines(&mut pair, B);
+    let publication =
+        Publication { actor: 42, message: 0x0123_4567_89ab_cdef, kind: 0, label: "name".into() };
+    let watch = pair.session(A).watch(42).unwrap();
+    pair.drive();
+    pair.session(A).unwatch(watch);
+    let watch = pair.session(B).watch(42).unwrap();
+    pair.drive();
+    lines(&mut pair, B);
+    {
+        let mut session = pair.session(A);
+        session.down(watch, &Exit::Failed("error".into()));
+        session.introduce_addresses(vec!["tcp+tls://host:1".into()]);
+        session.publish(std::slice::from_ref(&publication));
+        session.unpublish(&[Publication { kind: 1, ..publication }]);
+        session.synced();
+        session.gossip([Member { node: vec![3; 32], addresses: vec!["iroh://key".into()] }]);
+        session.request(42, &ControlRequest::Stop(Some("enough".into())));
+        session.request(42, &ControlRequest::Kill);
+    }
+    pair.advance(std::time::Duration::from_secs(1));
+    pair.send(B, 42, Letter::of_bytes(3000)).unwrap();
+    pair.drive();
+    drop(pair.received::<Letter>(A));
+    pair.session(A).close(&CloseReason::new(CloseCode::Shutdown, "maintenance"));
+    pair.drive();
+    let lines = lines(&mut pair, A);
+    let mut names: Vec<&str> = lines.iter().filter_map(|line| line.split(' ').nth(1)).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), 13, "every message of the control lane is there: {names:?}");
+    assert_block("control", &lines);
+}
+
+/// The limits that a peer can notice, with their values.
+#[test]
+fn the_limits_are_as_printed() {
+    let limits: &[(&str, usize)] = &[
+        ("ADDRESS_BYTES_MAX", limits::ADDRESS_BYTES_MAX),
+        ("ADDRESSES_PER_NODE_MAX", limits::ADDRESSES_PER_NODE_MAX),
+        ("ANSWER_BACKLOG_BYTES_MAX", limits::ANSWER_BACKLOG_BYTES_MAX),
+        ("BODY_BYTES_MAX", limits::BODY_BYTES_MAX),
+        ("BODY_BYTES_MAX_LEAST", limits::BODY_BYTES_MAX_LEAST),
+        ("CALLS_MAX", limits::CALLS_MAX),
+        ("CLOSE_DETAIL_BYTES_MAX", limits::CLOSE_DETAIL_BYTES_MAX),
+        ("CONTROL_BACKLOG_BYTES_MAX", limits::CONTROL_BACKLOG_BYTES_MAX),
+        ("CONTROL_BODY_BYTES_MAX", limits::CONTROL_BODY_BYTES_MAX),
+        ("GOSSIP_MEMBERS_MAX", limits::GOSSIP_MEMBERS_MAX),
+        ("HANDSHAKE_BODY_BYTES_MAX", limits::HANDSHAKE_BODY_BYTES_MAX),
+        ("LABEL_BYTES_MAX", limits::LABEL_BYTES_MAX),
+        ("NODE_NAME_BYTES_MAX", limits::NODE_NAME_BYTES_MAX),
+        ("PUBLICATIONS_PER_PEER_MAX", limits::PUBLICATIONS_PER_PEER_MAX),
+        ("SEGMENT_BYTES", limits::SEGMENT_BYTES),
+        ("TYPES_MAX", limits::TYPES_MAX),
+        ("WATCHES_MAX", limits::WATCHES_MAX),
+        ("WINDOW_BYTES", limits::WINDOW_BYTES as usize),
+        ("WINDOW_BYTES_LEAST", limits::WINDOW_BYTES_LEAST as usize),
+    ];
+    for (name, value) in limits {
+        let row = format!("| `{name}` | {value} |");
+        assert!(PAGE.contains(&row), "the page has no row {row}");
+    }
+}

@@ -1,1 +1,411 @@
-//! To come.
+//! Random schedules against an oracle that is too simple to be wrong: what was
+//! taken for sending, in order, for each target; and one outcome for each call.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use actor_core::{CallFailure, ReplyFuture, ReplyPort, SendError};
+use proptest::prelude::*;
+
+use super::{A, B, Letter};
+use crate::limits::SEGMENT_BYTES;
+use crate::testing::pair::{Node, Pair, Saw, Side, outcome};
+use crate::transport::{CloseCode, LaneSet};
+
+const WINDOW: usize = 4096;
+const PADDING_MAX: usize = 3000;
+/// The longest frame of these tests.
+const FRAME_MAX: usize = PADDING_MAX + 32;
+
+#[derive(Clone, Debug)]
+enum Op {
+    Cast {
+        from: Side,
+        target: u64,
+        padding: usize,
+    },
+    Call {
+        from: Side,
+        target: u64,
+    },
+    Receive {
+        at: Side,
+        most: usize,
+    },
+    Answer {
+        at: Side,
+        which: usize,
+        how: Fate,
+    },
+    /// A caller goes away.
+    Forget {
+        from: Side,
+        which: usize,
+    },
+    Advance(u64),
+    Stall {
+        stream: usize,
+        from: Side,
+        is_stalled: bool,
+    },
+    Delay {
+        stream: usize,
+        from: Side,
+        ms: u64,
+    },
+    CutInto {
+        stream: usize,
+        from: Side,
+        pieces: Vec<usize>,
+    },
+    Room {
+        stream: usize,
+        from: Side,
+        bytes: usize,
+    },
+}
+
+/// What the callee did with a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Answered,
+    Refused,
+    Dropped,
+}
+
+/// How it all ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Finish {
+    Cut,
+    Close(Side),
+    Garbage,
+}
+
+fn side() -> impl Strategy<Value = Side> {
+    prop_oneof![Just(A), Just(B)]
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let fate = prop_oneof![3 => Just(Fate::Answered), 1 => Just(Fate::Refused), 1 => Just(Fate::Dropped)];
+    let (target, stream) = (0..3_u64, 0..3_usize);
+    prop_oneof![
+        8 => (side(), target.clone(), 0..PADDING_MAX)
+            .prop_map(|(from, target, padding)| Op::Cast { from, target, padding }),
+        8 => (side(), target).prop_map(|(from, target)| Op::Call { from, target }),
+        6 => (side(), 0..20_usize).prop_map(|(at, most)| Op::Receive { at, most }),
+        6 => (side(), any::<usize>(), fate).prop_map(|(at, which, how)| Op::Answer { at, which, how }),
+        2 => (side(), any::<usize>()).prop_map(|(from, which)| Op::Forget { from, which }),
+        4 => (0..400_u64).prop_map(Op::Advance),
+        2 => (stream.clone(), side(), any::<bool>())
+            .prop_map(|(stream, from, is_stalled)| Op::Stall { stream, from, is_stalled }),
+        1 => (stream.clone(), side(), 0..300_u64).prop_map(|(stream, from, ms)| Op::Delay { stream, from, ms }),
+        1 => (stream.clone(), side(), prop::collection::vec(1..5000_usize, 0..4))
+            .prop_map(|(stream, from, pieces)| Op::CutInto { stream, from, pieces }),
+        1 => (stream, side(), 0..9000_usize).prop_map(|(stream, from, bytes)| Op::Room { stream, from, bytes }),
+    ]
+}
+
+fn finish() -> impl Strategy<Value = Finish> {
+    prop_oneof![Just(Finish::Cut), side().prop_map(Finish::Close), Just(Finish::Garbage)]
+}
+
+fn streams() -> impl Strategy<Value = Vec<LaneSet>> {
+    prop_oneof![
+        Just(vec![LaneSet::ALL]),
+        Just(vec![LaneSet::CONTROL, LaneSet::DATA]),
+        Just(vec![LaneSet::CONTROL, LaneSet::DATA, LaneSet::ALL]),
+    ]
+}
+
+struct World {
+    pair: Pair,
+    streams: usize,
+    numbers: u32,
+    /// For each sender and target: what was taken, and how much of it has arrived.
+    sent: [[Vec<u32>; 3]; 2],
+    arrived: [[usize; 3]; 2],
+    /// Bytes taken from each sender and not received.
+    under_way: [usize; 2],
+    callers: [Vec<(u32, ReplyFuture<u32>)>; 2],
+    calls_made: [usize; 2],
+    outcomes: [usize; 2],
+    /// Calls that each side has received and not answered.
+    ports: [Vec<(u32, ReplyPort<u32>)>; 2],
+    fates: BTreeMap<u32, Fate>,
+}
+
+impl World {
+    fn new(streams: &[LaneSet]) -> Self {
+        let node = |number| Node::new(number).limits(SEGMENT_BYTES, WINDOW as u64);
+        Self {
+            pair: Pair::ready_between(node(1), node(2), streams),
+            streams: streams.len(),
+            numbers: 0,
+            sent: Default::default(),
+            arrived: Default::default(),
+            under_way: [0; 2],
+            callers: Default::default(),
+            calls_made: [0; 2],
+            outcomes: [0; 2],
+            ports: Default::default(),
+            fates: BTreeMap::new(),
+        }
+    }
+
+    fn run(&mut self, op: Op) {
+        match op {
+            Op::Cast { from, target, padding } => self.cast(from, target, padding),
+            Op::Call { from, target } => self.call(from, target),
+            Op::Receive { at, most } => self.receive(at, most),
+            Op::Answer { at, which, how } => self.answer(at, which, how),
+            Op::Forget { from, which } => {
+                let callers = &mut self.callers[from as usize];
+                if !callers.is_empty() {
+                    drop(callers.swap_remove(which % callers.len()));
+                }
+            }
+            Op::Advance(ms) => self.pair.advance(Duration::from_millis(ms)),
+            Op::Stall { stream, from, is_stalled } => {
+                self.pair.stall(stream % self.streams, from, is_stalled);
+            }
+            Op::Delay { stream, from, ms } => {
+                self.pair.delay(stream % self.streams, from, Duration::from_millis(ms));
+            }
+            Op::CutInto { stream, from, pieces } => self.pair.cut_into(stream % self.streams, from, &pieces),
+            Op::Room { stream, from, bytes } => self.pair.room(stream % self.streams, from, bytes),
+        }
+        self.observe();
+    }
+
+    fn cast(&mut self, from: Side, target: u64, padding: usize) {
+        let number = self.next_number();
+        let mut text = number.to_le_bytes().to_vec();
+        text.resize(4 + padding, 0);
+        let bytes = 16 + 4 + padding + if padding + 4 < 128 { 1 } else { 2 };
+        let sent = self.pair.send(from, target, Letter::Parcel(text.into()));
+        self.note_sent(from, target, number, bytes, sent);
+    }
+
+    fn call(&mut self, from: Side, target: u64) {
+        let number = self.next_number();
+        let (port, reply) = ReplyPort::new(None);
+        let sent = self.pair.send(from, target, Letter::Ask(number, port));
+        if self.note_sent(from, target, number, 36, sent) {
+            self.callers[from as usize].push((number, reply));
+            self.calls_made[from as usize] += 1;
+        }
+    }
+
+    fn next_number(&mut self) -> u32 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    fn note_sent(
+        &mut self,
+        from: Side,
+        target: u64,
+        number: u32,
+        bytes: usize,
+        sent: Result<(), SendError<Letter>>,
+    ) -> bool {
+        let is_over = self.pair.session(from).ended().is_some();
+        match sent {
+            Ok(()) => {
+                assert!(!is_over);
+                self.sent[from as usize][target as usize].push(number);
+                self.under_way[from as usize] += bytes;
+                assert!(
+                    self.under_way[from as usize] < WINDOW + FRAME_MAX,
+                    "more than the window is under way"
+                );
+                true
+            }
+            Err(SendError::Full(_)) => {
+                assert!(!is_over);
+                false
+            }
+            Err(SendError::NotConnected(_)) => false,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    fn receive(&mut self, at: Side, most: usize) {
+        let from = at.other() as usize;
+        for (target, letter) in self.pair.receive::<Letter>(at, most) {
+            let (number, bytes) = match &letter {
+                Letter::Parcel(text) => {
+                    let length = if text.len() < 128 { 1 } else { 2 };
+                    (u32::from_le_bytes(*text.first_chunk().unwrap()), 16 + length + text.len())
+                }
+                Letter::Ask(number, _) => (*number, 36),
+                other => panic!("{other:?} was not sent"),
+            };
+            self.under_way[from] -= bytes;
+            let target = target as usize;
+            let expected = self.sent[from][target].get(self.arrived[from][target]);
+            assert_eq!(Some(&number), expected, "lost, doubled or overtaken");
+            self.arrived[from][target] += 1;
+            if let Letter::Ask(number, port) = letter {
+                self.ports[at as usize].push((number, port));
+            }
+        }
+    }
+
+    fn answer(&mut self, at: Side, which: usize, how: Fate) {
+        let ports = &mut self.ports[at as usize];
+        if ports.is_empty() {
+            return;
+        }
+        let (number, port) = ports.swap_remove(which % ports.len());
+        self.fates.insert(number, how);
+        match how {
+            Fate::Answered => port.send(number + 1).unwrap(),
+            Fate::Refused => port.fail(CallFailure::Expired),
+            Fate::Dropped => drop(port),
+        }
+    }
+
+    /// Lets everything move that can, and looks at every caller and every event.
+    fn observe(&mut self) {
+        self.pair.drive();
+        for side in Side::BOTH {
+            let is_over = self.pair.session(side).ended().is_some();
+            let fates = &self.fates;
+            self.callers[side as usize].retain_mut(|(number, reply)| {
+                let Some(outcome) = outcome(reply) else {
+                    assert!(!is_over, "call {number} hangs");
+                    return true;
+                };
+                match (outcome, fates.get(number)) {
+                    (Ok(answer), Some(Fate::Answered)) => assert_eq!(answer, *number + 1),
+                    (Err(CallFailure::Expired), Some(Fate::Refused)) => {}
+                    (Err(CallFailure::NoReply), Some(Fate::Dropped)) => {}
+                    (Err(CallFailure::Unknown), _) => assert!(is_over),
+                    other => panic!("call {number}: {other:?}"),
+                }
+                false
+            });
+            for saw in self.pair.saw(side) {
+                match saw {
+                    Saw::Answered | Saw::Failed(_) | Saw::Abandoned => self.outcomes[side as usize] += 1,
+                    Saw::Message | Saw::Room | Saw::Ended(_) => {}
+                    other => panic!("{other:?} out of nowhere"),
+                }
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        Side::BOTH.iter().any(|side| self.pair.session(*side).ended().is_some())
+    }
+
+    /// Everything flows again, and everything that was sent arrives and is answered.
+    fn settle(&mut self) {
+        for stream in 0..self.streams {
+            for side in Side::BOTH {
+                self.pair.stall(stream, side, false);
+                self.pair.room(stream, side, usize::MAX);
+                self.pair.delay(stream, side, Duration::ZERO);
+            }
+        }
+        self.pair.advance(Duration::from_millis(400));
+        self.observe();
+        let was_over = self.is_over();
+        for _ in 0..2 {
+            for side in Side::BOTH {
+                self.receive(side, usize::MAX);
+                while !self.ports[side as usize].is_empty() {
+                    self.answer(side, 0, Fate::Answered);
+                }
+            }
+            self.observe();
+        }
+        if !was_over {
+            self.assert_all_arrived();
+            assert!(self.callers.iter().all(Vec::is_empty), "an answer is missing");
+            assert!(!self.is_over());
+            // Callers that went away are swept.
+            self.pair.advance(Duration::from_secs(2));
+            self.observe();
+            assert_eq!(self.outcomes, self.calls_made);
+        }
+    }
+
+    fn assert_all_arrived(&self) {
+        let sent = self.sent.each_ref().map(|targets| targets.each_ref().map(Vec::len));
+        assert_eq!(self.arrived, sent);
+    }
+
+    fn finish(&mut self, finish: Finish) {
+        match finish {
+            Finish::Cut => (0..self.streams).for_each(|stream| self.pair.cut(stream)),
+            Finish::Close(side) => self.pair.session(side).close(&CloseCode::Shutdown.into()),
+            Finish::Garbage => self.pair.inject(0, A, &[0; 8]),
+        }
+        self.pair.advance(Duration::from_secs(60));
+        self.observe();
+        for side in Side::BOTH {
+            assert!(self.pair.session(side).ended().is_some());
+            self.receive(side, usize::MAX);
+        }
+        assert_eq!(self.outcomes, self.calls_made, "each call has one outcome");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn any_schedule_loses_doubles_and_forgets_nothing(
+        streams in streams(),
+        ops in prop::collection::vec(op(), 0..120),
+        finish in finish(),
+    ) {
+        let mut world = World::new(&streams);
+        for op in ops {
+            world.run(op);
+        }
+        world.settle();
+        world.finish(finish);
+    }
+
+    /// The same, ended in the middle.
+    #[test]
+    fn any_schedule_can_be_cut_off_anywhere(
+        streams in streams(),
+        before in prop::collection::vec(op(), 0..60),
+        finish in finish(),
+        after in prop::collection::vec(op(), 0..30),
+    ) {
+        let mut world = World::new(&streams);
+        for op in before {
+            world.run(op);
+        }
+        let closes = matches!(finish, Finish::Close(_)) && !world.is_over();
+        match finish {
+            Finish::Cut => (0..streams.len()).for_each(|stream| world.pair.cut(stream)),
+            Finish::Close(side) => world.pair.session(side).close(&CloseCode::Shutdown.into()),
+            Finish::Garbage => world.pair.inject(0, B, &[0; 8]),
+        }
+        for op in after {
+            world.run(op);
+        }
+        world.settle();
+        if let (true, Finish::Close(side)) = (closes, finish) {
+            world.assert_arrived_from(side);
+        }
+        world.finish(Finish::Cut);
+    }
+}
+
+impl World {
+    /// What was sent before a goodbye arrives, unless the reader lost patience.
+    fn assert_arrived_from(&self, side: Side) {
+        let reason = self.pair.session(side.other()).ended().cloned();
+        if reason == Some(CloseCode::Shutdown.into()) {
+            let sent = self.sent[side as usize].each_ref().map(Vec::len);
+            assert_eq!(self.arrived[side as usize], sent);
+        }
+    }
+}

@@ -10,7 +10,7 @@ use crate::id::{Incarnation, NodeId};
 use crate::limits::{BODY_BYTES_MAX, HANDSHAKE_BODY_BYTES_MAX, WINDOW_BYTES};
 use crate::session::Config;
 use crate::session::handshake::{
-    Acceptor, Channel, Decision, Dialler, HandshakeError, Myself, Peer, Progress, Secret, SessionId,
+    Acceptor, Channel, Decision, Dialler, HandshakeError, Live, Myself, Peer, Progress, Secret, SessionId,
     Sessions, accept,
 };
 use crate::session::heartbeat::Pace;
@@ -27,7 +27,7 @@ pub(crate) struct Node {
     /// What it calls a session that it begins.
     pub(crate) session: SessionId,
     /// The session that it has when a handshake begins.
-    pub(crate) live: Option<Peer>,
+    pub(crate) present: Option<Present>,
     /// Whom it means to dial.
     pub(crate) expected: Option<NodeId>,
     /// What it says to a peer that has proven itself, instead of letting it in.
@@ -55,7 +55,7 @@ impl Node {
             },
             nonce: [0xe0 | number; 32],
             session: SessionId::new(0x5e55_0000 | u64::from(number)),
-            live: None,
+            present: None,
             expected: None,
             refusal: None,
             pace: Pace { interval: Duration::from_secs(1), timeout: Duration::from_secs(5) },
@@ -166,19 +166,21 @@ impl Hand {
         Self { step, refusal: node.refusal.clone(), outcome }
     }
 
-    /// Takes a frame; what to send in return. `live` is the session that there is
-    /// with the peer.
-    pub(crate) fn handle_frame(&mut self, frame: &Frame, live: Option<&Peer>) -> Option<Bytes> {
-        let sessions = Live(live);
+    /// Takes a frame; what to send in return. `present` is whom there is a session
+    /// with.
+    pub(crate) fn handle_frame(&mut self, frame: &Frame, present: Option<&Present>) -> Option<Bytes> {
+        let sessions = Only(present);
         let result = match std::mem::replace(&mut self.step, Step::Over) {
             Step::Dialler(dialler) => match dialler.handle_frame(frame, &sessions) {
                 Ok(Progress::Continue { send, next }) => Ok((Some(send), Step::Dialler(next))),
-                Ok(Progress::Done { peer }) => self.admit(peer, live).map(|()| (None, Step::Over)),
+                Ok(Progress::Done { peer }) => self.admit(peer, present).map(|()| (None, Step::Over)),
                 Err(error) => Err(error),
             },
             Step::Acceptor(acceptor) => match acceptor.handle_frame(frame, &sessions) {
                 Ok(Progress::Continue { send, next }) => Ok((Some(send), Step::Acceptor(next))),
-                Ok(Progress::Done { peer }) => self.admit(peer, live).map(|()| (Some(accept()), Step::Over)),
+                Ok(Progress::Done { peer }) => {
+                    self.admit(peer, present).map(|()| (Some(accept()), Step::Over))
+                }
                 Err(error) => Err(error),
             },
             Step::Over => return None,
@@ -196,11 +198,11 @@ impl Hand {
         }
     }
 
-    fn admit(&mut self, peer: Peer, live: Option<&Peer>) -> Result<(), HandshakeError> {
+    fn admit(&mut self, peer: Peer, present: Option<&Present>) -> Result<(), HandshakeError> {
         if let Some(refusal) = self.refusal.take() {
             return Err(refusal);
         }
-        if peer.decide(live.map(|live| (live.session, live.dialler))) == Decision::Changed {
+        if peer.decide(present.map(|present| present.live)) == Decision::Changed {
             return Err(HandshakeError::Changed);
         }
         self.outcome = Outcome::Done(peer);
@@ -214,13 +216,27 @@ impl Hand {
     }
 }
 
-/// The one session that a side may have.
-struct Live<'a>(Option<&'a Peer>);
+/// Whom there is a session with, and which.
+#[derive(Clone, Debug)]
+pub(crate) struct Present {
+    pub(crate) peer: Peer,
+    pub(crate) live: Live,
+}
 
-impl Sessions for Live<'_> {
+impl Present {
+    /// A session in which nothing was said yet.
+    pub(crate) fn silent(peer: &Peer) -> Self {
+        Self { peer: peer.clone(), live: Live::of(peer, false) }
+    }
+}
+
+/// The one session that a side may have.
+struct Only<'a>(Option<&'a Present>);
+
+impl Sessions for Only<'_> {
     fn live(&self, node: NodeId, incarnation: Incarnation) -> Option<SessionId> {
-        let live = self.0.filter(|live| (live.node, live.incarnation) == (node, incarnation));
-        live.map(|live| live.session)
+        let Present { peer, live } = self.0?;
+        ((peer.node, peer.incarnation) == (node, incarnation)).then_some(live.session)
     }
 }
 
@@ -259,8 +275,8 @@ pub(crate) fn shake_through(
         loop {
             match read_frame(inbox, HANDSHAKE_BODY_BYTES_MAX) {
                 Ok(Some(frame)) => {
-                    let live = [&dialler.live, &acceptor.live][to.index()].as_ref();
-                    sent.extend(hand.handle_frame(&frame, live).map(|send| (to, send)));
+                    let present = [&dialler.present, &acceptor.present][to.index()].as_ref();
+                    sent.extend(hand.handle_frame(&frame, present).map(|send| (to, send)));
                 }
                 Ok(None) => break,
                 Err(error) => {

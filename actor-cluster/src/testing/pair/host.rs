@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use actor_core::{CallFailure, ControlRequest, Exit, Instant, ReplyFuture};
 
+use super::hand::Present;
 use crate::session::handshake::Peer;
 use crate::session::lanes::ConnectionId;
 use crate::session::{Config, Correlation, Event, Inbound, Session};
@@ -76,10 +77,10 @@ impl Host {
         self.session.0.lock().expect("no test panics with the lock held")
     }
 
-    /// Whom the session is with, unless it is over.
-    pub(super) fn live(&self) -> Option<Peer> {
+    /// The session, unless it is over.
+    pub(super) fn present(&self) -> Option<Present> {
         let session = self.session();
-        session.ended().is_none().then(|| session.peer().clone())
+        session.ended().is_none().then(|| Present { peer: session.peer().clone(), live: session.live() })
     }
 
     pub(super) fn handle_frame(&self, now: Instant, connection: ConnectionId, frame: Frame) {
