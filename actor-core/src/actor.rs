@@ -38,7 +38,7 @@ use crate::exit::ActorError;
 ///     async fn handle(&self, _: &ActorRef<Message>, message: Message, n: &mut u64) -> Result<(), ActorError> {
 ///         match message {
 ///             Message::Add(by) => *n += by,
-///             Message::Get(port) => drop(port.send(*n)),
+///             Message::Get(port) => _ = port.send(*n),
 ///         }
 ///         Ok(())
 ///     }

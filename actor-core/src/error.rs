@@ -179,8 +179,8 @@ pub enum SpawnError {
     /// Another actor of the system holds the name.
     #[error("the name {0:?} is taken")]
     NameTaken(Arc<str>),
-    /// `pre_start` returned an error, panicked, or the actor was killed or
-    /// stopped while it ran.
+    /// `pre_start` returned an error, panicked, or the actor was killed while it
+    /// ran. A stop or a drain waits for the start.
     #[error("the actor did not start: {0}")]
     Startup(Exit),
     /// The supervisor is draining, stopping or stopped.

@@ -5,14 +5,21 @@ use std::any::Any;
 use std::fmt;
 
 use crate::address::ActorCell;
+use crate::contain::contained;
 use crate::exit::Exit;
 
 /// A dead actor's state, for a supervisor to look at or to start again from.
-pub struct BoxedState(Box<dyn Any + Send>);
+///
+/// If nobody takes it and its destructor panics, that is reported and hurts
+/// nobody: the supervisor is not to blame for it.
+pub struct BoxedState {
+    /// Taken once, by whoever looks or by `drop`.
+    state: Option<Box<dyn Any + Send>>,
+}
 
 impl BoxedState {
     pub(crate) fn new<S: Send + 'static>(state: S) -> Self {
-        Self(Box::new(state))
+        Self { state: Some(Box::new(state)) }
     }
 
     /// The state, if it is of this type.
@@ -20,8 +27,18 @@ impl BoxedState {
     /// # Errors
     ///
     /// Gives the box back if it is of another type.
-    pub fn take<S: 'static>(self) -> Result<S, Self> {
-        self.0.downcast().map(|state| *state).map_err(Self)
+    pub fn take<S: 'static>(mut self) -> Result<S, Self> {
+        match self.state.take().map(|state| state.downcast()) {
+            Some(Ok(state)) => Ok(*state),
+            Some(Err(state)) => Err(Self { state: Some(state) }),
+            None => Err(self),
+        }
+    }
+}
+
+impl Drop for BoxedState {
+    fn drop(&mut self) {
+        contained("the destructor of a dead actor's state", || drop(self.state.take()));
     }
 }
 

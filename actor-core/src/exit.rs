@@ -22,7 +22,8 @@ pub enum Exit {
     Failed(Arc<str>),
     /// A hook panicked; this is the text of the panic.
     Panicked(Arc<str>),
-    /// Its task was dropped from outside: the runtime shut down.
+    /// Its task was dropped from outside, as by a runtime that shuts down, or it
+    /// was given up while it started.
     Cancelled,
     /// Nobody knows: the session to the node it lives on was lost, or the node
     /// does not know the actor any more.

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use crate::address::{ActorCell, ActorRef};
-use crate::id::ActorId;
+use crate::id::{ActorId, Incarnation};
 use crate::lifecycle::{Flag, Status};
 use crate::registry::is_usable;
 use crate::sync::LockExt;
 
 /// The process groups of one system; see [`ActorSystem::groups`](crate::ActorSystem::groups).
-#[derive(Default)]
 pub struct Groups {
+    /// Whose actors may join: only they come to leave when they stop.
+    incarnation: Incarnation,
     members: Mutex<BTreeMap<Arc<str>, Members>>,
 }
 
@@ -25,8 +26,8 @@ pub enum JoinError {
     /// It stops or has stopped.
     #[error("the actor is stopping")]
     Stopping,
-    /// It lives in another process; groups of a cluster are the cluster's.
-    #[error("only actors of this process can join")]
+    /// It belongs to another system; groups of a cluster are the cluster's.
+    #[error("only actors of this system can join")]
     NotLocal,
     /// The group's name is empty, too long, or holds control characters.
     #[error("the group's name cannot be used")]
@@ -34,13 +35,18 @@ pub enum JoinError {
 }
 
 impl Groups {
+    pub(crate) fn new(incarnation: Incarnation) -> Self {
+        Self { incarnation, members: Mutex::default() }
+    }
+
     /// Adds an actor to a group. Joining twice is joining once.
     ///
     /// # Errors
     ///
     /// See [`JoinError`].
     pub fn join(&self, group: &str, actor: &ActorCell) -> Result<(), JoinError> {
-        let local = actor.as_local().ok_or(JoinError::NotLocal)?;
+        let is_ours = actor.id().incarnation() == self.incarnation;
+        let local = actor.as_local().filter(|_| is_ours).ok_or(JoinError::NotLocal)?;
         if !is_usable(group) {
             return Err(JoinError::Name);
         }

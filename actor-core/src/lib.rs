@@ -25,7 +25,7 @@
 //!     async fn handle(&self, _: &ActorRef<Message>, message: Message, n: &mut u64) -> Result<(), ActorError> {
 //!         match message {
 //!             Message::Add(by) => *n += by,
-//!             Message::Get(port) => drop(port.send(*n)),
+//!             Message::Get(port) => _ = port.send(*n),
 //!         }
 //!         Ok(())
 //!     }
@@ -56,6 +56,7 @@
 
 mod actor;
 mod address;
+mod contain;
 pub mod error;
 mod event;
 pub mod executor;

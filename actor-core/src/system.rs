@@ -50,7 +50,7 @@ impl ActorSystem {
             incarnation,
             serials: AtomicU64::new(1),
             registry: Registry::default(),
-            groups: Groups::default(),
+            groups: Groups::new(incarnation),
             mailbox,
         };
         Self { shared: Arc::new(shared) }

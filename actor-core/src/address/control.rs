@@ -13,6 +13,7 @@ use atomic_waker::AtomicWaker;
 use tokio::sync::oneshot;
 
 use super::cell::ActorCell;
+use crate::contain::contained;
 use crate::error::WaitError;
 use crate::event::SupervisionEvent;
 use crate::executor::Executor;
@@ -67,7 +68,8 @@ pub enum ControlRequest {
     Kill,
 }
 
-/// Hears of an actor's end, on the thread where it ends. It must not block.
+/// Hears of an actor's end, on the thread where it ends. It must not block; a
+/// panic is reported and goes no further.
 pub trait ExitListener: Send + Sync + 'static {
     /// Called once.
     fn on_exit(&self, actor: ActorId, exit: &Exit);
@@ -221,7 +223,7 @@ impl Control {
     /// called already.
     pub fn unwatch(&self, watch: WatchId) {
         match &self.kind {
-            Kind::Local(local) => local.side().watchers.retain(|(id, _)| *id != watch),
+            Kind::Local(local) => local.unwatch(watch),
             Kind::Foreign(foreign) => foreign.unwatch(watch),
         }
     }
@@ -374,7 +376,7 @@ impl LocalControl {
         // Dropped outside the lock: an event may hold the last address of an actor.
         drop(events);
         for (_, listener) in watchers {
-            listener.on_exit(id, exit);
+            contained("an exit listener", move || listener.on_exit(id, exit));
         }
     }
 
@@ -417,6 +419,15 @@ impl LocalControl {
             }
         }
         watch
+    }
+
+    fn unwatch(&self, watch: WatchId) {
+        let mut side = self.side();
+        let index = side.watchers.iter().position(|(id, _)| *id == watch);
+        let ended = index.map(|index| side.watchers.remove(index));
+        drop(side);
+        // Dropped outside the lock: its destructor may speak to this very actor.
+        drop(ended);
     }
 
     fn wait(&self, waiter: oneshot::Sender<Exit>) {

@@ -6,10 +6,12 @@
 //! it has been handled; closing is one step, after which no message gets in and
 //! everything that got in comes out.
 
+use std::future::poll_fn;
 use std::num::NonZeroUsize;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError, mpsc};
 
 use crate::error::SendError;
 use crate::limits::MAILBOX_CAPACITY_DEFAULT;
@@ -33,43 +35,46 @@ impl Default for Capacity {
 
 /// A mailbox's two ends.
 pub(crate) fn mailbox<M>(capacity: Capacity) -> (Sender<M>, Receiver<M>) {
-    match capacity {
-        Capacity::Bounded(capacity) => {
-            let (sender, receiver) = mpsc::channel(capacity.get());
-            (Sender::Bounded(sender), Receiver { queue: Queue::Bounded(receiver), is_closed: false })
-        }
-        Capacity::Unbounded => {
-            let (sender, receiver) = mpsc::unbounded_channel();
-            (Sender::Unbounded(sender), Receiver { queue: Queue::Unbounded(receiver), is_closed: false })
-        }
-    }
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let room = match capacity {
+        Capacity::Bounded(capacity) => Some(Arc::new(Semaphore::new(capacity.get()))),
+        Capacity::Unbounded => None,
+    };
+    (Sender { queue: sender, room: room.clone() }, Receiver { queue: receiver, room, is_closed: false })
 }
 
 /// The end that messages go into.
-pub(crate) enum Sender<M> {
-    Bounded(mpsc::Sender<M>),
-    Unbounded(mpsc::UnboundedSender<M>),
+///
+/// Room and queue are two things. A bounded channel counts whoever was given
+/// room as a message in the making, and its receiver would wait at the end for a
+/// sender that nobody polls. Here only a `send` in progress is waited for, which
+/// never awaits.
+pub(crate) struct Sender<M> {
+    queue: mpsc::UnboundedSender<M>,
+    /// A permit for each message that may still come in; none if unbounded.
+    room: Option<Arc<Semaphore>>,
 }
 
 impl<M> Sender<M> {
     /// Puts a message in if there is room now.
     pub(crate) fn try_send(&self, message: M) -> Result<(), SendError<M>> {
-        match self {
-            Self::Bounded(queue) => queue.try_send(message).map_err(|error| match error {
-                mpsc::error::TrySendError::Full(message) => SendError::Full(message),
-                mpsc::error::TrySendError::Closed(message) => SendError::Stopped(message),
-            }),
-            Self::Unbounded(queue) => queue.send(message).map_err(|error| SendError::Stopped(error.0)),
-        }
+        let room = match self.room.as_deref().map(Semaphore::try_acquire) {
+            None => None,
+            Some(Ok(room)) => Some(room),
+            Some(Err(TryAcquireError::NoPermits)) => return Err(SendError::Full(message)),
+            Some(Err(TryAcquireError::Closed)) => return Err(SendError::Stopped(message)),
+        };
+        Permit { queue: &self.queue, room }.send(message)
     }
 
     /// Waits for room, first come, first served. Cancel safe: room that was
     /// waited for and not used goes to the next who waits.
     pub(crate) async fn reserve(&self) -> Result<Permit<'_, M>, Closed> {
-        match self {
-            Self::Bounded(queue) => queue.reserve().await.map(Permit::Bounded).map_err(|_| Closed),
-            Self::Unbounded(queue) => Ok(Permit::Unbounded(queue)),
-        }
+        let room = match &self.room {
+            None => None,
+            Some(room) => Some(room.acquire().await.map_err(|_| Closed)?),
+        };
+        Ok(Permit { queue: &self.queue, room })
     }
 }
 
@@ -78,33 +83,28 @@ impl<M> Sender<M> {
 pub(crate) struct Closed;
 
 /// Room for one message.
-pub(crate) enum Permit<'a, M> {
-    Bounded(mpsc::Permit<'a, M>),
-    Unbounded(&'a mpsc::UnboundedSender<M>),
+pub(crate) struct Permit<'a, M> {
+    queue: &'a mpsc::UnboundedSender<M>,
+    room: Option<SemaphorePermit<'a>>,
 }
 
 impl<M> Permit<'_, M> {
-    /// Puts the message in.
+    /// Puts the message in, unless the mailbox was closed meanwhile.
     pub(crate) fn send(self, message: M) -> Result<(), SendError<M>> {
-        match self {
-            Self::Bounded(permit) => {
-                permit.send(message);
-                Ok(())
-            }
-            Self::Unbounded(queue) => queue.send(message).map_err(|error| SendError::Stopped(error.0)),
+        self.queue.send(message).map_err(|error| SendError::Stopped(error.0))?;
+        // The room is taken; it comes back when the message is taken out.
+        if let Some(room) = self.room {
+            room.forget();
         }
+        Ok(())
     }
 }
 
 /// The end that messages come out of.
 pub(crate) struct Receiver<M> {
-    queue: Queue<M>,
+    queue: mpsc::UnboundedReceiver<M>,
+    room: Option<Arc<Semaphore>>,
     is_closed: bool,
-}
-
-enum Queue<M> {
-    Bounded(mpsc::Receiver<M>),
-    Unbounded(mpsc::UnboundedReceiver<M>),
 }
 
 impl<M> Receiver<M> {
@@ -112,18 +112,28 @@ impl<M> Receiver<M> {
     pub(crate) fn close(&mut self) {
         if !self.is_closed {
             self.is_closed = true;
-            match &mut self.queue {
-                Queue::Bounded(queue) => queue.close(),
-                Queue::Unbounded(queue) => queue.close(),
+            self.queue.close();
+            if let Some(room) = &self.room {
+                room.close();
             }
         }
     }
 
     /// The next message; `None` when the mailbox is closed and empty.
     pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<M>> {
-        match &mut self.queue {
-            Queue::Bounded(queue) => queue.poll_recv(cx),
-            Queue::Unbounded(queue) => queue.poll_recv(cx),
+        let message = ready!(self.queue.poll_recv(cx));
+        if let (Some(_), Some(room)) = (&message, &self.room) {
+            room.add_permits(1);
         }
+        Poll::Ready(message)
+    }
+
+    /// Closes, and drops every message that got in. Simply dropping the receiver
+    /// would leave a message that is being put in at that moment where nobody
+    /// finds it, and its caller without an answer for as long as any address
+    /// lives.
+    pub(crate) async fn discard(mut self) {
+        self.close();
+        while poll_fn(|cx| self.poll_recv(cx)).await.is_some() {}
     }
 }

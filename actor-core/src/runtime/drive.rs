@@ -9,6 +9,7 @@
 //!   begin_stopping ─► post_stop (not after a kill or a failure) ─► exit.rs
 //! ```
 
+use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::task::{Context, Poll};
 
@@ -36,9 +37,10 @@ pub(super) struct Unstarted<A: LocalActor> {
 
 /// An actor whose `pre_start` has succeeded.
 pub(super) struct Started<A: LocalActor> {
-    unstarted: Unstarted<A>,
     state: A::State,
     keep: KeepState<A::State>,
+    /// Last, so that its guard is dropped last.
+    unstarted: Unstarted<A>,
 }
 
 /// Whether a dead actor's state can go to its supervisor: yes if it is `Send`.
@@ -57,20 +59,23 @@ pub(super) async fn start<A: LocalActor>(
     let Unstarted { guard, system, mailbox, myself, actor } = unstarted;
     let control = local(guard.cell());
     control.advance(Status::Starting);
-    let pre_start = Killable::new(control, actor.pre_start(&myself, arguments));
+    // Called within the boundary: a hook may panic before it gives a future.
+    let pre_start = async { Killable::new(control, actor.pre_start(&myself, arguments)).await };
     let exit = match Boundary::new(system.clone(), pre_start).await {
         Ok(Ok(Ok(state))) => {
             if supervisor.is_some_and(|supervisor| guard.cell().link(&supervisor).is_err()) {
+                // Should a destructor panic, the refusal is still all there is to say.
+                let _ = bury(system, mailbox, || drop((actor, state))).await;
                 return Err(SpawnError::SupervisorStopping);
             }
             let unstarted = Unstarted { guard, system, mailbox, myself, actor };
-            return Ok(Started { unstarted, state, keep });
+            return Ok(Started { state, keep, unstarted });
         }
         Ok(Ok(Err(error))) => Exit::failed(&error),
         Ok(Err(Killed)) => Exit::Killed,
         Err(payload) => Exit::panicked(&*payload),
     };
-    drop((mailbox, actor));
+    let _ = bury(system, mailbox, || drop(actor)).await;
     guard.finish(&exit, None);
     Err(SpawnError::Startup(exit))
 }
@@ -79,18 +84,43 @@ pub(super) async fn start<A: LocalActor>(
 pub(super) async fn drive<A: LocalActor>(started: Started<A>) {
     // The guard is bound first, so that it is dropped last.
     let Started { unstarted: Unstarted { guard, system, mailbox, myself, actor }, state, keep } = started;
-    let guarding = &guard;
-    let life = Boundary::new(system, async move {
-        // Whatever the user gave is owned in here, and gone before anybody is told.
-        let (actor, mut state, mut mailbox) = (actor, state, mailbox);
-        let hooks = Hooks { actor: &actor, myself: &myself, control: local(guarding.cell()) };
-        let exit = hooks.live(&mut state, &mut mailbox, guarding).await;
-        // A killed or failed actor's state may be torn.
-        let kept = if matches!(exit, Exit::Stopped(_) | Exit::Drained) { keep(state) } else { None };
-        (exit, kept)
+    let (mut state, mut mailbox) = (state, mailbox);
+    let life = Boundary::new(system.clone(), async {
+        let hooks = Hooks { actor: &actor, myself: &myself, control: local(guard.cell()) };
+        hooks.live(&mut state, &mut mailbox, &guard).await
     });
-    let (exit, kept) = life.await.unwrap_or_else(|payload| (Exit::panicked(&*payload), None));
+    let exit = life.await.unwrap_or_else(|payload| Exit::panicked(&*payload));
+    guard.begin_stopping();
+
+    // A killed or failed actor's state may be torn; without a supervisor nobody
+    // could look at it.
+    let is_whole = matches!(exit, Exit::Stopped(_) | Exit::Drained);
+    let keep = if is_whole && guard.cell().supervisor().is_some() { keep } else { |_| None };
+    let buried = bury(system, mailbox, || {
+        drop(actor);
+        keep(state)
+    });
+    let (exit, kept) = match buried.await {
+        Ok(kept) => (exit, kept),
+        Err(_) if exit.is_failure() => (exit, None),
+        Err(payload) => (Exit::panicked(&*payload), None),
+    };
     guard.finish(&exit, kept);
+}
+
+/// Drops what the user gave, before anybody is told of the end. That happens in
+/// a boundary of its own: a destructor that panicked while a hook's panic unwinds
+/// would abort the process.
+async fn bury<M, R>(
+    system: ActorSystem,
+    mailbox: Receiver<M>,
+    rest: impl FnOnce() -> R,
+) -> Result<R, Box<dyn Any + Send>> {
+    let funeral = async {
+        mailbox.discard().await;
+        rest()
+    };
+    Boundary::new(system, funeral).await
 }
 
 /// A running actor's hooks, each killable.

@@ -48,11 +48,11 @@ impl SpawnOptions {
         self
     }
 
-    fn check(&self) -> Result<(), SpawnError> {
+    fn check(&self, capacity: Capacity) -> Result<(), SpawnError> {
         if self.name.as_deref().is_some_and(|name| !is_usable(name)) {
             return Err(SpawnError::Options("the name is empty, too long, or holds control characters"));
         }
-        if matches!(self.mailbox, Some(Capacity::Bounded(n)) if n.get() > MAILBOX_CAPACITY_MAX) {
+        if matches!(capacity, Capacity::Bounded(n) if n.get() > MAILBOX_CAPACITY_MAX) {
             return Err(SpawnError::Options("the mailbox capacity is over the limit"));
         }
         Ok(())
@@ -64,8 +64,8 @@ impl SpawnOptions {
         system: ActorSystem,
         actor: A,
     ) -> Result<(Unstarted<A>, Option<ActorCell>), SpawnError> {
-        self.check()?;
         let capacity = self.mailbox.unwrap_or_else(|| system.default_mailbox());
+        self.check(capacity)?;
         let executor = system.executor().clone();
         let (myself, mailbox) = ActorRef::local(system.next_id(), self.name.clone(), executor, capacity);
         let cell = myself.cell();

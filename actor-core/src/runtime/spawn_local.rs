@@ -61,7 +61,7 @@ impl LocalSpawner {
             let outcome =
                 outcome.unwrap_or_else(|payload| Err(SpawnError::Startup(Exit::panicked(&*payload))));
             let (started, report_as) = match outcome {
-                Ok((started, myself)) => (Some(started), Ok(myself)),
+                Ok((started, myself)) => (Some(started), Ok(Unclaimed(Some(myself)))),
                 Err(error) => (None, Err(error)),
             };
             // If nobody waits any more, dropping the actor cancels it.
@@ -69,7 +69,25 @@ impl LocalSpawner {
                 drive(started).await;
             }
         });
-        started.await.unwrap_or(Err(SpawnError::ThreadGone))
+        started.await.unwrap_or(Err(SpawnError::ThreadGone)).map(Unclaimed::claim)
+    }
+}
+
+/// The address of a started actor on its way to whoever spawned it. If it is
+/// dropped on the way, because the spawn was, the actor ends.
+struct Unclaimed<M: Send + 'static>(Option<ActorRef<M>>);
+
+impl<M: Send + 'static> Unclaimed<M> {
+    fn claim(mut self) -> ActorRef<M> {
+        self.0.take().expect("an address is claimed once")
+    }
+}
+
+impl<M: Send + 'static> Drop for Unclaimed<M> {
+    fn drop(&mut self) {
+        if let Some(actor) = &self.0 {
+            actor.kill();
+        }
     }
 }
 

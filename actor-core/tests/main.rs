@@ -1,0 +1,17 @@
+//! What actor-core promises, test by test.
+//!
+//! ```text
+//!  suite/    the life of an actor, written once against the trait `Door` and
+//!            mounted for every door: `Actor` and `LocalActor`, each on tokio
+//!            and in a simulation
+//!  once/     what holds for one door only, and what takes two threads
+//!  support/  a recording actor, gates, the doors, the simulation
+//! ```
+//!
+//! No test waits for time to pass: what must have happened is awaited, and the
+//! few tests of timeouts run on a virtual clock. Tests named after a row of
+//! `docs/missions.md` hold that row.
+
+mod once;
+mod suite;
+mod support;

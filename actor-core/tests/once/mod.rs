@@ -1,0 +1,8 @@
+//! What holds for one door only, and what takes threads.
+
+mod deep;
+mod local;
+mod runtime_gone;
+mod seam;
+mod stress;
+mod systems;

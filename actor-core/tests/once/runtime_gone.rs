@@ -1,0 +1,102 @@
+//! The runtime goes away under its actors.
+
+use std::sync::{Arc, Mutex};
+
+use actor_core::{
+    Actor, ActorCell, ActorError, ActorRef, ActorSystem, Exit, SendError, SpawnOptions, Status,
+};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::support::{Door, Entry, Gate, LocalDoor, Log, Message, Order, Probe, SendDoor, Simulation};
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().build().unwrap()
+}
+
+#[test]
+fn a_runtime_that_shuts_down_cancels_its_actors() {
+    let door = SendDoor::new(ActorSystem::new());
+    let (log, held_log, gate) = (Log::default(), Log::default(), Gate::new());
+    let doomed = runtime();
+    let (parent, held) = doomed.block_on(async {
+        let options = SpawnOptions::new().name("idle");
+        let parent = door.start(Probe::new(&log), options).await.unwrap();
+        let held = door.spawn_under(&parent, Probe::new(&held_log)).await;
+        door.system().groups().join("group", &held.cell()).unwrap();
+        held.cast(Message::Do(gate.act())).unwrap();
+        held.cast(Message::Note(1)).unwrap();
+        gate.reached().await;
+        (parent, held)
+    });
+    drop(doomed);
+
+    for actor in [&parent, &held] {
+        assert_eq!(actor.status(), Status::Stopped);
+        assert_eq!(runtime().block_on(actor.wait(None)), Ok(Exit::Cancelled));
+        assert_eq!(actor.cast(Message::Note(2)), Err(SendError::Stopped(Message::Note(2))));
+        assert_eq!((actor.cell().supervisor(), actor.cell().children()), (None, vec![]));
+    }
+    assert_eq!(door.system().registered(), []);
+    assert_eq!(door.system().groups().names(), []);
+    let mut logs = [log.entries(), held_log.entries()];
+    // The parent heard of its child's start, unless it was dropped before.
+    logs[0].retain(|entry| !matches!(entry, Entry::Started(_)));
+    assert_eq!(logs, [const { [Entry::PreStart, Entry::PostStart, Entry::Dropped] }; 2]);
+}
+
+#[test]
+fn a_simulation_that_is_dropped_cancels_its_actors() {
+    let mut simulation = Simulation::new(Order::Fifo);
+    let system = simulation.system();
+    let (send, local) = (SendDoor::new(system.clone()), LocalDoor::new(system.clone()));
+    let log = Log::default();
+    let actors = simulation.block_on(async {
+        [
+            send.spawn(Probe::new(&log)).await,
+            local.start(Probe::new(&log), SpawnOptions::new().name("local")).await.unwrap(),
+        ]
+    });
+    drop(simulation);
+    for actor in actors {
+        assert_eq!(runtime().block_on(actor.wait(None)), Ok(Exit::Cancelled));
+    }
+    assert_eq!(system.registered(), []);
+}
+
+/// Whoever sees an actor stopped may rely on its state being gone, also if its
+/// task was dropped before it ran at all.
+#[test]
+fn a_cancelled_actors_state_is_gone_before_it_counts_as_stopped() {
+    struct LastLook {
+        cell: ActorCell,
+        seen: Arc<Mutex<Vec<Status>>>,
+    }
+    impl Drop for LastLook {
+        fn drop(&mut self) {
+            self.seen.lock().unwrap().push(self.cell.status());
+        }
+    }
+    struct Witness;
+    impl Actor for Witness {
+        type Msg = ();
+        type State = LastLook;
+        type Arguments = Arc<Mutex<Vec<Status>>>;
+
+        async fn pre_start(
+            &self,
+            myself: &ActorRef<()>,
+            seen: Self::Arguments,
+        ) -> Result<LastLook, ActorError> {
+            Ok(LastLook { cell: myself.cell(), seen })
+        }
+    }
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let doomed = runtime();
+    let system = ActorSystem::new();
+    // The spawn ends before the actor's task first runs.
+    let never_ran = doomed.block_on(system.spawn(Witness, seen.clone(), SpawnOptions::new())).unwrap();
+    assert_eq!(never_ran.status(), Status::Starting);
+    drop(doomed);
+    assert_eq!(*seen.lock().unwrap(), [Status::Starting]);
+    assert_eq!(runtime().block_on(never_ran.wait(None)), Ok(Exit::Cancelled));
+}

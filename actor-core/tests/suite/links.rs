@@ -1,0 +1,210 @@
+//! Supervision: who hears of whom, and who goes with whom.
+
+use std::sync::Arc;
+
+use actor_core::{Actor, ActorError, ActorRef, Control, Exit, LinkError, SpawnError, SpawnOptions, Status};
+
+use crate::support::{
+    Door, Ending, Entry, Gate, Hook, Log, Message, Probe, act, dead, fail, panics, settled, stopped,
+};
+
+/// An actor that handles nothing itself.
+pub(super) struct Heir;
+
+impl Actor for Heir {
+    type Msg = ();
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(&self, _: &ActorRef<()>, (): ()) -> Result<(), ActorError> {
+        Ok(())
+    }
+}
+
+pub(super) async fn a04_the_supervisor_hears_of_each_event_once(door: impl Door) {
+    let log = Log::default();
+    let parent = door.spawn(Probe::new(&log)).await;
+    assert_eq!(settled(&parent).await, 0);
+    assert_eq!(log.take(), [Entry::PreStart, Entry::PostStart]);
+
+    let ends: [(Ending, Exit); 5] = [
+        (|child| child.stop(Some("why")), stopped("why")),
+        (|child| child.drain(), Exit::Drained),
+        (|child| child.kill(), Exit::Killed),
+        (|child| child.cast(Message::Do(fail("ill"))).unwrap(), Exit::Failed("ill".into())),
+        (|child| child.cast(Message::Do(panics("fell"))).unwrap(), Exit::Panicked("fell".into())),
+    ];
+    for (end, exit) in ends {
+        let child = door.spawn_under(&parent, Probe::new(&Log::default())).await;
+        assert_eq!(child.cell().supervisor(), Some(parent.cell()));
+        child.cast(Message::Note(1)).unwrap();
+        settled(&child).await;
+        assert_eq!(parent.cell().children(), [child.cell()]);
+        end(&child);
+        assert_eq!(child.wait(None).await, Ok(exit.clone()));
+        settled(&parent).await;
+        assert_eq!(parent.cell().children(), []);
+        assert_eq!(child.cell().supervisor(), None);
+        let last = match &exit {
+            Exit::Failed(_) | Exit::Panicked(_) => Entry::Failed(child.id(), exit),
+            Exit::Killed => Entry::Terminated(child.id(), exit, None),
+            _ => Entry::Terminated(child.id(), exit, door.kept(1)),
+        };
+        assert_eq!(log.take(), [Entry::Started(child.id()), last]);
+    }
+    assert_eq!(parent.status(), Status::Running);
+}
+
+pub(super) async fn a_death_climbs_the_tree_unless_handled(door: impl Door) {
+    let ends: [fn(&Control); 2] = [|child| child.stop(None), Control::kill];
+    for end in ends {
+        let log = Log::default();
+        let root = door.spawn(Probe::new(&log)).await;
+        let options = SpawnOptions::new().supervisor(&root.cell());
+        let heir = door.spawn_with(Heir, (), options).await.unwrap();
+        let options = SpawnOptions::new().supervisor(&heir.cell());
+        let leaf = door.spawn_with(Heir, (), options).await.unwrap();
+        // A watch alone pulls nobody down.
+        root.cell().watch(&leaf.cell());
+        heir.cell().watch(&dead(&door).await);
+
+        end(&leaf);
+        let reason = stopped(&format!("child {} ended", leaf.id()));
+        assert_eq!(heir.wait(None).await, Ok(reason.clone()));
+        settled(&root).await;
+        assert_eq!(
+            log.entries(),
+            [
+                Entry::PreStart,
+                Entry::PostStart,
+                Entry::Started(heir.id()),
+                Entry::Down(leaf.id(), leaf.wait(None).await.unwrap()),
+                Entry::Terminated(heir.id(), reason, None)
+            ]
+        );
+        assert_eq!(root.status(), Status::Running);
+    }
+}
+
+pub(super) async fn a_stopping_parent_kills_its_children_after_post_stop(door: impl Door) {
+    let (log, child_log, gate) = (Log::default(), Log::default(), Gate::new());
+    let parent = door.spawn(Probe::new(&log).at(Hook::PostStop, gate.act())).await;
+    let children = [
+        door.spawn_under(&parent, Probe::new(&child_log)).await,
+        door.spawn_under(&parent, Probe::new(&child_log)).await,
+    ];
+    for child in &children {
+        settled(child).await;
+    }
+    child_log.take();
+
+    parent.stop(None);
+    gate.reached().await;
+    for child in &children {
+        assert_eq!(settled(child).await, 0);
+    }
+    gate.open();
+    assert_eq!(parent.wait(None).await, Ok(Exit::Stopped(None)));
+    for child in &children {
+        assert_eq!(child.wait(None).await, Ok(Exit::Killed));
+        assert_eq!(child.cell().supervisor(), None);
+    }
+    assert_eq!(child_log.entries(), [Entry::Dropped, Entry::Dropped]);
+    assert_eq!(parent.cell().children(), []);
+}
+
+pub(super) async fn relinking_moves_the_child(door: impl Door) {
+    let (old_log, new_log) = (Log::default(), Log::default());
+    let old = door.spawn(Probe::new(&old_log)).await;
+    let new = door.spawn(Probe::new(&new_log)).await;
+    let child = door.spawn_under(&old, Probe::new(&Log::default())).await;
+    settled(&child).await;
+    settled(&old).await;
+    assert_eq!(old_log.take(), [Entry::PreStart, Entry::PostStart, Entry::Started(child.id())]);
+
+    // Twice is once.
+    assert_eq!(child.cell().link(&new.cell()), Ok(()));
+    assert_eq!(child.cell().link(&new.cell()), Ok(()));
+    assert_eq!((old.cell().children(), new.cell().children()), (vec![], vec![child.cell()]));
+    assert_eq!(old.stop_and_wait(None, None).await, Ok(Exit::Stopped(None)));
+    assert_eq!(settled(&child).await, 0);
+
+    assert_eq!(child.stop_and_wait(None, None).await, Ok(Exit::Stopped(None)));
+    settled(&new).await;
+    let terminated = Entry::Terminated(child.id(), Exit::Stopped(None), door.kept(0));
+    assert_eq!(new_log.entries(), [Entry::PreStart, Entry::PostStart, terminated]);
+    assert_eq!(old_log.entries(), [Entry::PostStop, Entry::Dropped]);
+}
+
+pub(super) async fn unlinking_sets_the_child_free(door: impl Door) {
+    let (log, child_log) = (Log::default(), Log::default());
+    let parent = door.spawn(Probe::new(&log)).await;
+    let stranger = door.spawn(Probe::new(&Log::default())).await;
+    let child = door.spawn_under(&parent, Probe::new(&child_log)).await;
+    settled(&child).await;
+    settled(&parent).await;
+    log.take();
+
+    child.cell().unlink(&stranger.cell());
+    assert_eq!(child.cell().supervisor(), Some(parent.cell()));
+    child.cell().unlink(&parent.cell());
+    assert_eq!(child.cell().supervisor(), None);
+    assert_eq!(parent.cell().children(), []);
+
+    assert_eq!(parent.stop_and_wait(None, None).await, Ok(Exit::Stopped(None)));
+    assert_eq!(settled(&child).await, 0);
+    assert_eq!(child.stop_and_wait(None, None).await, Ok(Exit::Stopped(None)));
+    assert_eq!(log.entries(), [Entry::PostStop, Entry::Dropped]);
+}
+
+pub(super) async fn a_link_to_a_stopping_supervisor_keeps_the_former(door: impl Door) {
+    let gate = Gate::new();
+    let parent = door.spawn(Probe::new(&Log::default())).await;
+    let child = door.spawn_under(&parent, Probe::new(&Log::default())).await;
+    let stopping = door.spawn(Probe::new(&Log::default()).at(Hook::PostStop, gate.act())).await;
+    stopping.stop(None);
+    gate.reached().await;
+    assert_eq!(stopping.status(), Status::Stopping);
+
+    let gone = dead(&door).await;
+    for supervisor in [stopping.cell(), gone.clone()] {
+        assert_eq!(child.cell().link(&supervisor), Err(LinkError::SupervisorStopping));
+        assert_eq!(child.cell().supervisor(), Some(parent.cell()));
+        assert_eq!(parent.cell().children(), [child.cell()]);
+        assert_eq!(supervisor.children(), []);
+    }
+    // A child that is gone is not linked, and nobody minds.
+    assert_eq!(gone.link(&parent.cell()), Ok(()));
+    assert_eq!(gone.supervisor(), None);
+    assert_eq!(parent.cell().children(), [child.cell()]);
+    gate.open();
+    assert_eq!(stopping.wait(None).await, Ok(Exit::Stopped(None)));
+}
+
+pub(super) async fn a_child_that_never_started_is_not_the_supervisors_business(door: impl Door) {
+    let log = Log::default();
+    let parent = door.spawn(Probe::new(&log)).await;
+    let seen = Arc::new(parent.clone());
+    let children = act(move |myself| {
+        // The link is made once pre_start has succeeded, not before.
+        assert_eq!((seen.cell().children(), myself.cell().supervisor()), (vec![], None));
+        async { Ok(()) }
+    });
+    let probe = Probe::new(&Log::default()).at(Hook::PreStart, children).at(Hook::PreStart, fail("ill"));
+    let refused = door.start(probe, SpawnOptions::new().supervisor(&parent.cell())).await;
+    assert!(
+        matches!(&refused, Err(SpawnError::Startup(Exit::Failed(text))) if &**text == "ill"),
+        "{refused:?}"
+    );
+    settled(&parent).await;
+    assert_eq!(log.entries(), [Entry::PreStart, Entry::PostStart]);
+
+    // In post_start the supervisor is there.
+    let supervisor = parent.cell();
+    let linked = act(move |myself| {
+        assert_eq!(myself.cell().supervisor(), Some(supervisor.clone()));
+        async { Ok(()) }
+    });
+    let probe = Probe::new(&Log::default()).at(Hook::PostStart, linked);
+    assert_eq!(settled(&door.spawn_under(&parent, probe).await).await, 0);
+}

@@ -1,0 +1,166 @@
+//! The life of an actor: written once, mounted for every door.
+//!
+//! A test here is an `async fn` over a [`Door`](crate::support::Door). It may
+//! not spawn tokio tasks nor ask tokio for the time, since half of the doors
+//! stand in a simulation.
+
+mod groups;
+mod links;
+mod mailbox;
+mod names;
+mod start;
+mod stop;
+mod time;
+mod trouble;
+mod watch;
+
+macro_rules! mount {
+    ($($room:ident::$test:ident),* $(,)?) => {
+        mod actors_on_tokio {
+            use crate::support::SendDoor;
+            use actor_core::ActorSystem;
+            $(#[tokio::test]
+            async fn $test() {
+                super::$room::$test(SendDoor::new(ActorSystem::new())).await;
+            })*
+        }
+
+        mod local_actors_on_tokio {
+            use crate::support::LocalDoor;
+            use actor_core::ActorSystem;
+            $(#[tokio::test]
+            async fn $test() {
+                super::$room::$test(LocalDoor::new(ActorSystem::new())).await;
+            })*
+        }
+
+        mod simulated_actors {
+            use crate::support::{Order, SendDoor, Simulation};
+            $(#[test]
+            fn $test() {
+                let mut simulation = Simulation::new(Order::Fifo);
+                let door = SendDoor::new(simulation.system());
+                simulation.block_on(super::$room::$test(door));
+            })*
+        }
+
+        mod simulated_local_actors {
+            use crate::support::{LocalDoor, Order, Simulation};
+            $(#[test]
+            fn $test() {
+                let mut simulation = Simulation::new(Order::Seeded(7));
+                let door = LocalDoor::new(simulation.system());
+                simulation.block_on(super::$room::$test(door));
+            })*
+        }
+    };
+}
+
+mount! {
+    start::a01_pre_start_error_goes_to_the_spawner,
+    start::a01_pre_start_panic_goes_to_the_spawner,
+    start::a02_hooks_run_in_order,
+    start::messages_wait_for_the_start,
+    start::a_stop_before_the_start_waits_for_it,
+    start::a_drain_before_the_start_handles_what_had_come,
+    start::dropping_the_spawn_in_pre_start_leaves_nothing,
+    start::dropping_the_spawn_unpolled_leaves_nothing,
+    start::no_start_under_a_supervisor_that_drains_or_stopped,
+    start::the_system_of_a_hook_is_its_actors,
+    start::unusable_options_are_an_error,
+
+    stop::a05_stop_lets_the_hook_finish_and_runs_post_stop,
+    stop::a07_an_actor_lives_on_without_addresses,
+    stop::a08_status_only_moves_forward,
+    stop::a10_kill_then_stop_then_supervision_then_messages,
+    stop::a11_kill_does_not_wait_for_the_hook_and_stop_does,
+    stop::a26_drain_handles_what_was_accepted_and_accepts_no_more,
+    stop::a_stop_cuts_a_drain_short,
+    stop::only_the_first_stop_counts,
+    stop::stopping_a_dead_actor_tells_how_it_ended,
+    stop::any_number_may_wait_before_and_after_the_end,
+    stop::kill_interrupts_every_hook,
+
+    trouble::a12_panic_reaches_supervisor,
+    trouble::an_error_in_any_hook_is_a_failure,
+    trouble::an_error_tells_its_causes,
+    trouble::a_panic_before_the_first_await_is_caught_too,
+    trouble::the_state_goes_between_the_name_and_the_end,
+    trouble::a_state_that_panics_when_dropped,
+    trouble::a_state_that_panics_when_dropped_does_not_hurt_the_supervisor,
+    trouble::a_refused_state_that_panics_when_dropped,
+    trouble::a_state_that_panics_when_dropped_after_a_panic,
+    trouble::a_queued_message_that_panics_when_dropped,
+    trouble::a_listener_that_panics_does_not_keep_others_waiting,
+
+    links::a04_the_supervisor_hears_of_each_event_once,
+    links::a_death_climbs_the_tree_unless_handled,
+    links::a_stopping_parent_kills_its_children_after_post_stop,
+    links::relinking_moves_the_child,
+    links::unlinking_sets_the_child_free,
+    links::a_link_to_a_stopping_supervisor_keeps_the_former,
+    links::a_child_that_never_started_is_not_the_supervisors_business,
+
+    watch::a21_watch_tells_of_the_end_once_and_of_the_dead_at_once,
+    watch::each_watch_tells_once,
+    watch::an_ended_watch_is_silent,
+    watch::a_listener_may_speak_to_the_actor_while_it_is_dropped,
+
+    names::a15_a_name_has_one_holder_and_is_free_after_stop,
+    names::a_name_is_free_in_post_stop_and_stays_with_its_next_holder,
+
+    groups::a20_groups_hold_exactly_their_members,
+    groups::a_stopping_actor_leaves_its_groups_and_joins_none,
+
+    mailbox::a13_messages_of_one_sender_stay_in_order,
+    mailbox::c13_a_bounded_mailbox_holds_no_more_than_its_bound,
+    mailbox::c14_send_waits_for_room,
+    mailbox::c14_a_cancelled_send_takes_no_room,
+    mailbox::c16_cast_gives_the_message_back_when_full,
+    mailbox::a_full_mailbox_holds_up_no_control,
+    mailbox::a_send_that_nobody_polls_does_not_hold_up_the_end,
+    mailbox::a_waiting_send_fails_when_the_actor_drains_or_ends,
+}
+
+/// The same, with virtual time in the simulation and paused time on tokio. A
+/// `LocalSpawner`'s thread has a clock of its own there, which does not pause.
+macro_rules! mount_with_virtual_time {
+    ($($room:ident::$test:ident),* $(,)?) => {
+        mod actors_in_paused_time {
+            use crate::support::SendDoor;
+            use actor_core::ActorSystem;
+            $(#[tokio::test(start_paused = true)]
+            async fn $test() {
+                super::$room::$test(SendDoor::new(ActorSystem::new())).await;
+            })*
+        }
+
+        mod actors_in_virtual_time {
+            use crate::support::{Order, SendDoor, Simulation};
+            $(#[test]
+            fn $test() {
+                let mut simulation = Simulation::new(Order::Fifo);
+                let door = SendDoor::new(simulation.system());
+                simulation.block_on(super::$room::$test(door));
+            })*
+        }
+
+        mod local_actors_in_virtual_time {
+            use crate::support::{LocalDoor, Order, Simulation};
+            $(#[test]
+            fn $test() {
+                let mut simulation = Simulation::new(Order::Seeded(7));
+                let door = LocalDoor::new(simulation.system());
+                simulation.block_on(super::$room::$test(door));
+            })*
+        }
+    };
+}
+
+mount_with_virtual_time! {
+    time::a14_a_call_times_out_and_a_late_answer_is_harmless,
+    time::a14_a_call_that_finds_no_room_was_not_sent,
+    time::a14_a_call_is_answered_or_told_why_not,
+    time::a_wait_times_out_and_the_actor_goes_on,
+    time::a11_a_hook_that_sleeps_for_ever,
+}
