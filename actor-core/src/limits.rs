@@ -8,7 +8,7 @@ pub const MAILBOX_CAPACITY_DEFAULT: usize = 65_536;
 
 /// The largest capacity a bounded mailbox can be given; a larger one is an error
 /// when the actor is spawned.
-pub const MAILBOX_CAPACITY_MAX: usize = 1 << 32;
+pub const MAILBOX_CAPACITY_MAX: usize = 1 << 28;
 
 /// The longest actor or group name, in bytes; a longer one is an error when the
 /// actor is spawned or joins.

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use crate::address::{ActorCell, ExitListener, WatchId};
+use crate::address::{ActorCell, ExitListener, WatchId, WeakActorCell};
 use crate::event::SupervisionEvent;
 use crate::exit::Exit;
 use crate::id::ActorId;
@@ -81,7 +81,7 @@ impl ActorCell {
     /// Sends this actor [`SupervisionEvent::Down`] once, when `target` ends, or
     /// at once if it has ended. Neither actor's life depends on the other.
     pub fn watch(&self, target: &ActorCell) -> WatchId {
-        target.watch_with(Arc::new(Watcher { watcher: self.clone(), target: target.clone() }))
+        target.watch_with(Arc::new(Watcher { watcher: self.downgrade(), target: target.clone() }))
     }
 
     /// Kills the children and lets them go. No child is added afterwards.
@@ -135,12 +135,20 @@ impl ActorCell {
 
 /// An actor that watches another.
 struct Watcher {
-    watcher: ActorCell,
+    /// Weak, so that a long life does not keep everybody in memory who ever
+    /// watched it.
+    watcher: WeakActorCell,
     target: ActorCell,
 }
 
 impl ExitListener for Watcher {
     fn on_exit(&self, _: ActorId, exit: &Exit) {
-        self.watcher.post(SupervisionEvent::Down { actor: self.target.clone(), exit: exit.clone() });
+        if let Some(watcher) = self.watcher.upgrade() {
+            watcher.post(SupervisionEvent::Down { actor: self.target.clone(), exit: exit.clone() });
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        self.watcher.upgrade().is_none_or(|watcher| watcher.status() == Status::Stopped)
     }
 }

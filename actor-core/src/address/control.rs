@@ -73,6 +73,12 @@ pub enum ControlRequest {
 pub trait ExitListener: Send + Sync + 'static {
     /// Called once.
     fn on_exit(&self, actor: ActorId, exit: &Exit);
+
+    /// Whether nobody listens any more. Such a listener may be forgotten without
+    /// having been called.
+    fn is_gone(&self) -> bool {
+        false
+    }
 }
 
 /// Tells one watch on an actor from the others on it; see
@@ -301,6 +307,20 @@ pub(crate) struct Side {
     pub(crate) is_childless: bool,
 }
 
+impl Side {
+    /// Watchers that are gone must not pile up while the actor lives: looked for
+    /// whenever the list would have to grow.
+    fn take_gone_watchers(&mut self) -> Vec<(WatchId, Arc<dyn ExitListener>)> {
+        if self.watchers.len() < self.watchers.capacity() {
+            return Vec::new();
+        }
+        let watchers = std::mem::take(&mut self.watchers);
+        let (gone, here) = watchers.into_iter().partition(|(_, listener)| listener.is_gone());
+        self.watchers = here;
+        gone
+    }
+}
+
 impl LocalControl {
     fn new() -> Self {
         Self {
@@ -412,7 +432,13 @@ impl LocalControl {
         side.watches_made += 1;
         let watch = WatchId(side.watches_made);
         match side.exit.clone() {
-            None => side.watchers.push((watch, listener)),
+            None => {
+                let gone = side.take_gone_watchers();
+                side.watchers.push((watch, listener));
+                drop(side);
+                // Dropped outside the lock: a destructor may speak to this very actor.
+                drop(gone);
+            }
             Some(exit) => {
                 drop(side);
                 listener.on_exit(id, &exit);

@@ -1,5 +1,6 @@
 //! Tokio and the operating system: the only file that calls them.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -33,7 +34,10 @@ impl TokioRuntime {
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
         match &self.handle {
             Some(handle) => handle.spawn(task),
-            None => tokio::spawn(task),
+            None => HOME.with_borrow(|home| match home {
+                Some(home) => home.spawn(task),
+                None => tokio::spawn(task),
+            }),
         }
     }
 
@@ -55,12 +59,22 @@ pub(super) fn fill_random(buffer: &mut [u8]) {
     getrandom::fill(buffer).expect("the operating system gives random bytes");
 }
 
+thread_local! {
+    /// On a thread for local tasks: the runtime it was made on. What local tasks
+    /// spawn for all threads goes there, and outlives the thread.
+    static HOME: RefCell<Option<Handle>> = const { RefCell::new(None) };
+}
+
 /// A thread with a single-threaded tokio runtime and a set of local tasks.
 pub(super) fn local_thread(name: &str) -> io::Result<Arc<dyn LocalRuntime>> {
+    let home = HOME.with_borrow(Option::clone).or_else(|| Handle::try_current().ok());
     let runtime = Builder::new_current_thread().enable_all().build()?;
     // Unbounded: an entry is a spawn in progress, and whoever spawns waits for it.
     let (jobs, inbox) = mpsc::unbounded_channel();
-    thread::Builder::new().name(name.to_owned()).spawn(move || serve(&runtime, inbox))?;
+    thread::Builder::new().name(name.to_owned()).spawn(move || {
+        HOME.set(home);
+        serve(&runtime, inbox);
+    })?;
     Ok(Arc::new(TokioLocal { jobs }))
 }
 

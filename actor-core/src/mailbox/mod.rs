@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError, mpsc};
 
-use crate::error::SendError;
+use crate::error::{SendError, SpawnError};
 use crate::limits::MAILBOX_CAPACITY_DEFAULT;
 
 /// How much a mailbox holds.
@@ -30,6 +30,21 @@ impl Default for Capacity {
     fn default() -> Self {
         const DEFAULT: NonZeroUsize = NonZeroUsize::new(MAILBOX_CAPACITY_DEFAULT).unwrap();
         Self::Bounded(DEFAULT)
+    }
+}
+
+/// Shorthand for a bounded capacity.
+///
+/// # Errors
+///
+/// Zero cannot be a capacity.
+impl TryFrom<usize> for Capacity {
+    type Error = SpawnError;
+
+    fn try_from(messages: usize) -> Result<Self, SpawnError> {
+        let capacity =
+            NonZeroUsize::new(messages).ok_or(SpawnError::Options("a mailbox of capacity zero"))?;
+        Ok(Self::Bounded(capacity))
     }
 }
 

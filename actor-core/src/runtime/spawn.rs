@@ -1,7 +1,6 @@
 //! The door for actors that may move between threads.
 
 use std::future::Future;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::drive::{Unstarted, drive, start};
@@ -75,21 +74,6 @@ impl SpawnOptions {
         }
         let guard = ExitGuard::new(cell, system.clone());
         Ok((Unstarted { actor, myself, mailbox, system, guard }, self.supervisor))
-    }
-}
-
-/// Shorthand for a bounded capacity.
-///
-/// # Errors
-///
-/// Zero cannot be a capacity.
-impl TryFrom<usize> for Capacity {
-    type Error = SpawnError;
-
-    fn try_from(messages: usize) -> Result<Self, SpawnError> {
-        let capacity =
-            NonZeroUsize::new(messages).ok_or(SpawnError::Options("a mailbox of capacity zero"))?;
-        Ok(Self::Bounded(capacity))
     }
 }
 

@@ -7,12 +7,12 @@ use std::sync::mpsc;
 use std::thread::{self, ThreadId};
 
 use actor_core::{
-    ActorError, ActorRef, ActorSystem, Exit, LocalActor, LocalSpawner, ReplyPort, SpawnError, SpawnOptions,
-    call,
+    ActorError, ActorRef, ActorSystem, Exit, LocalActor, LocalSpawner, ReplyPort, Spawn, SpawnError,
+    SpawnOptions, call,
 };
 
 use crate::support::{
-    Door, Entry, Gate, Hook, LocalDoor, Log, Order, Probe, Simulation, held, poll_once, settled,
+    Door, Entry, Gate, Hook, LocalDoor, Log, Order, Probe, Simulation, act, held, poll_once, settled,
 };
 
 /// Holds an `Rc` for itself, and one for its state across an await.
@@ -206,4 +206,26 @@ async fn a_link_crosses_threads() {
             Entry::Terminated(child.id(), Exit::Stopped(None), None)
         ]
     );
+}
+
+/// What a local actor spawns for all threads is not its thread's.
+#[tokio::test]
+async fn an_actor_spawned_on_a_local_thread_outlives_it() {
+    let system = ActorSystem::new();
+    let (answer, spawned) = mpsc::channel();
+    let spawning = act(move |_| {
+        let answer = answer.clone();
+        async move {
+            answer.send(Probe::new(&Log::default()).spawn(()).await?)?;
+            Ok(())
+        }
+    });
+    let door = LocalDoor::new(system);
+    let parent = door.spawn(Probe::new(&Log::default()).at(Hook::PostStart, spawning)).await;
+    settled(&parent).await;
+    assert_eq!(parent.stop_and_wait(None, None).await, Ok(Exit::Stopped(None)));
+    drop(door);
+    let child = spawned.recv().unwrap();
+    assert_eq!(settled(&child).await, 0);
+    assert_eq!(child.stop_and_wait(None, None).await, Ok(Exit::Stopped(None)));
 }

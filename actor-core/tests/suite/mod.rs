@@ -104,6 +104,7 @@ mount! {
     watch::a21_watch_tells_of_the_end_once_and_of_the_dead_at_once,
     watch::each_watch_tells_once,
     watch::an_ended_watch_is_silent,
+    watch::watchers_that_are_gone_do_not_pile_up,
     watch::a_listener_may_speak_to_the_actor_while_it_is_dropped,
 
     names::a15_a_name_has_one_holder_and_is_free_after_stop,

@@ -86,3 +86,36 @@ pub(super) async fn a_listener_may_speak_to_the_actor_while_it_is_dropped(door: 
     target.unwatch(watch);
     assert_eq!(target.wait(None).await, Ok(Exit::Stopped(Some("goodbye".into()))));
 }
+
+pub(super) async fn watchers_that_are_gone_do_not_pile_up(door: impl Door) {
+    /// Its clones of the count say how many of its kind are kept.
+    struct Gone {
+        _count: Arc<()>,
+    }
+    impl ExitListener for Gone {
+        fn on_exit(&self, _: ActorId, _: &Exit) {}
+
+        fn is_gone(&self) -> bool {
+            true
+        }
+    }
+    let target = door.spawn(Probe::new(&Log::default())).await;
+    let kept = Arc::new(());
+    for _ in 0..1000 {
+        target.watch_with(Arc::new(Gone { _count: kept.clone() }));
+    }
+    assert!(Arc::strong_count(&kept) < 10, "{} are kept", Arc::strong_count(&kept));
+
+    // A watcher that lives is never forgotten, and a dead actor is gone as one.
+    let log = Log::default();
+    let watcher = door.spawn(Probe::new(&log)).await;
+    watcher.cell().watch(&target.cell());
+    for _ in 0..100 {
+        let mayfly = dead(&door).await;
+        mayfly.watch(&target.cell());
+    }
+    target.stop(None);
+    let exit = target.wait(None).await.unwrap();
+    settled(&watcher).await;
+    assert_eq!(log.entries(), [Entry::PreStart, Entry::PostStart, Entry::Down(target.id(), exit)]);
+}
