@@ -19,13 +19,13 @@
 //! over to another channel.
 
 use std::fmt;
-use std::num::NonZeroU64;
 
 use bytes::{Bytes, BytesMut};
 use hmac::{Hmac, KeyInit, Mac};
 use prost::Message;
 use sha2::{Digest, Sha256};
 
+pub(crate) use super::choice::{Decision, Live, SessionId, Sessions};
 use crate::id::{Incarnation, NodeId};
 use crate::limits::{BODY_BYTES_MAX_LEAST, NODE_NAME_BYTES_MAX, WINDOW_BYTES_LEAST};
 use crate::transport::{ChannelBinding, LaneSet, PeerIdentity};
@@ -72,24 +72,6 @@ pub(crate) struct Channel {
     pub(crate) binding: Option<ChannelBinding>,
 }
 
-/// Names one session between two incarnations: drawn at random by the node that
-/// dialled its first stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct SessionId(NonZeroU64);
-
-impl SessionId {
-    /// From random bits.
-    pub(crate) fn new(random: u64) -> Self {
-        Self(NonZeroU64::new(random).unwrap_or(NonZeroU64::MAX))
-    }
-}
-
-/// Which sessions this node has. The handshake asks once it knows the peer.
-pub(crate) trait Sessions {
-    /// The session with this incarnation of a node, if there is one.
-    fn live(&self, node: NodeId, incarnation: Incarnation) -> Option<SessionId>;
-}
-
 /// Who is at the other end, proven as far as the stream and the secret allow, and
 /// which session the stream is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,55 +87,6 @@ pub(crate) struct Peer {
     pub(crate) had: Option<SessionId>,
     /// Who dialled.
     pub(crate) dialler: NodeId,
-}
-
-/// What becomes of a stream whose handshake is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Decision {
-    /// It joins the session that is there.
-    Join,
-    /// It begins a session; one that is there is over.
-    Begin,
-    /// Another stream was faster. The dialler may try again.
-    Changed,
-}
-
-/// The session that is there when a stream's handshake is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Live {
-    pub(crate) session: SessionId,
-    /// Who dialled its first stream.
-    pub(crate) dialler: NodeId,
-    /// Whether the peer is known to have had it: it let us in, or has said something
-    /// in it. If not, our accept may still be on its way.
-    pub(crate) is_mutual: bool,
-}
-
-impl Live {
-    /// The session that a handshake has led to.
-    pub(crate) fn of(peer: &Peer, has_heard: bool) -> Self {
-        let is_mutual = has_heard || peer.dialler != peer.node;
-        Self { session: peer.session, dialler: peer.dialler, is_mutual }
-    }
-}
-
-impl Peer {
-    /// Decides, given the session that is there now. Both sides come to the same
-    /// end, in whichever order they learn of two streams.
-    pub(crate) fn decide(&self, live: Option<Live>) -> Decision {
-        match live {
-            Some(live) if live.session == self.session => Decision::Join,
-            // It was to join, and what it was to join is gone.
-            _ if self.had == Some(self.session) => Decision::Changed,
-            None => Decision::Begin,
-            // The peer had it, and says that it has not: it lost it.
-            Some(live) if self.had == Some(live.session) && live.is_mutual => Decision::Begin,
-            // Two sessions begun at once: of the smaller node's the one stays, of
-            // one node's the one with the smaller name.
-            Some(live) if (self.dialler, self.session) < (live.dialler, live.session) => Decision::Begin,
-            Some(_) => Decision::Changed,
-        }
-    }
 }
 
 /// Why a handshake came to nothing, sorted by who can do something about it.
@@ -291,10 +224,12 @@ impl Dialler {
                 let said = said.and(&answer.hello).and_session(answer.session);
                 said.check_proof(Role::Acceptor, &answer.proof)?;
                 let had = said.live(&hello, sessions)?;
-                let session = had.filter(|had| had.0.get() == answer.session).unwrap_or(session);
+                let theirs = SessionId::from_wire(answer.session);
+                let session = had.filter(|had| Some(*had) == theirs).unwrap_or(session);
                 let peer = said.peer(&hello, said.lanes, session, had, said.myself.node)?;
-                let said = said.and_session(session.0.get());
-                let confirm = Confirm { proof: said.proof(Role::Dialler), session: session.0.get() };
+                let wanted = SessionId::to_wire(Some(session));
+                let said = said.and_session(wanted);
+                let confirm = Confirm { proof: said.proof(Role::Dialler), session: wanted };
                 let next = Self::AwaitAccept { peer, cluster: hello.cluster };
                 Ok(Progress::Continue { send: encode(Step::Confirm(confirm)), next })
             }
@@ -337,7 +272,7 @@ impl Acceptor {
             (Self::AwaitHello { said, nonce }, Step::Hello(theirs)) => {
                 let hello = said.check_hello(&theirs)?;
                 let had = said.live(&hello, sessions)?;
-                let session = had.map_or(0, |had| had.0.get());
+                let session = SessionId::to_wire(had);
                 let ours = said.hello(nonce);
                 let said = said.and(&theirs).and(&ours).and_session(session);
                 let answer = Answer { hello: ours, proof: said.proof(Role::Acceptor), session };
@@ -347,7 +282,7 @@ impl Acceptor {
             (Self::AwaitConfirm { said, hello, had }, Step::Confirm(confirm)) => {
                 let said = said.and_session(confirm.session);
                 said.check_proof(Role::Dialler, &confirm.proof)?;
-                let session = NonZeroU64::new(confirm.session).map(SessionId);
+                let session = SessionId::from_wire(confirm.session);
                 let session = session.ok_or_else(|| violation("a session without a name"))?;
                 let lanes = u8::try_from(hello.lanes).ok().and_then(LaneSet::from_bits);
                 let lanes = lanes.filter(|lanes| *lanes != LaneSet::NONE);

@@ -17,6 +17,7 @@
 //! Before a stream belongs to a session it goes through [`handshake`].
 
 mod calls;
+mod choice;
 pub(crate) mod codes;
 mod flow;
 pub(crate) mod handshake;
