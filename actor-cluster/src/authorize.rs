@@ -25,7 +25,7 @@ pub enum Operation {
 }
 
 /// Decides what a peer may do. Asked for every inbound message and request, on the
-/// session's task: it must be quick and must not block.
+/// session's task: it must be quick and must not block. A panic denies.
 ///
 /// Only published actors are ever asked about; for anybody else there is no such
 /// actor.

@@ -37,9 +37,6 @@ pub enum ConnectError {
     /// The stream or the session ended before it was ready.
     #[error("the session ended before it was ready: {0}")]
     Ended(CloseReason),
-    /// This node shuts down.
-    #[error("this node is shutting down")]
-    ShuttingDown,
 }
 
 /// An actor was not published.

@@ -78,7 +78,12 @@
 //! A session ends when a stream that carried it is lost. Addresses of actors keep
 //! working once there is a session with the same life of their node again.
 
+// Tests in here derive messages, and derives name this crate from outside.
+#[cfg(test)]
+extern crate self as actor_cluster;
+
 mod authorize;
+mod contain;
 pub mod error;
 mod event;
 pub mod id;

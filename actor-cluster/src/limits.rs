@@ -52,6 +52,9 @@ pub const WINDOW_BYTES: u64 = 1024 * 1024;
 /// The smallest window that two nodes can talk under.
 pub const WINDOW_BYTES_LEAST: u64 = 4 * 1024;
 
+/// The largest window a node can be built with.
+pub const WINDOW_BYTES_MOST: u64 = 1 << 40;
+
 /// How many bytes of a lane are written before a more urgent lane on the same stream
 /// gets its turn; a longer frame is written whole.
 pub const SEGMENT_BYTES: usize = 64 * 1024;
@@ -103,7 +106,8 @@ pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a session that has ended may take to write its goodbye and see the peer's.
 pub const LINGER: Duration = Duration::from_secs(2);
 
-/// How many streams may be in their handshake at once. One more is refused.
+/// How many connections from others may be in their first handshake at once. One more
+/// is closed.
 pub const HANDSHAKES_MAX: usize = 256;
 
 /// How many peers a node can have sessions with. One more is refused.
@@ -112,11 +116,28 @@ pub const PEERS_MAX: usize = 1024;
 /// How many actors a node can publish, names and group memberships together.
 pub const PUBLICATIONS_MAX: usize = PUBLICATIONS_PER_PEER_MAX;
 
+/// How many bytes the publications of a node may take on the wire, about 32 for each
+/// and its label: a new session is told of all of them at once. One more is an error.
+pub const PUBLICATION_BYTES_MAX: usize = CONTROL_BACKLOG_BYTES_MAX / 4 * 3;
+
 /// How many bytes one read takes from a stream at most.
 pub const READ_BYTES: usize = 64 * 1024;
 
 /// How often a stream is read before the others, and other tasks, get their turn.
 pub const READS_PER_TURN: usize = 8;
 
-/// How often a dialler tries again when another stream to the same node was faster.
-pub const DIAL_ATTEMPTS_MAX: usize = 3;
+/// How many pieces are written to a stream, at most [`SEGMENT_BYTES`] each unless a
+/// frame is longer, before it is read, and others get their turn.
+pub const WRITES_PER_TURN: usize = 16;
+
+/// How many messages of one session are delivered before its streams, and other tasks,
+/// get their turn.
+pub const DELIVERIES_PER_TURN: usize = 256;
+
+/// How many streams one session can have. One more is taken and closed at once; the
+/// session goes on with those it has.
+pub const STREAMS_PER_SESSION_MAX: usize = 16;
+
+/// How long a dialler waits before it tries again because another stream to the same
+/// node was faster; twice as long each time, until its time is over.
+pub const REDIAL_PAUSE: Duration = Duration::from_millis(10);

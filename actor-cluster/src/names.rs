@@ -17,7 +17,7 @@ pub(crate) enum LabelKind {
 }
 
 impl LabelKind {
-    fn of(publication: &Publication) -> Self {
+    pub(crate) fn of(publication: &Publication) -> Self {
         if publication.kind == 0 { LabelKind::Name } else { LabelKind::Group }
     }
 

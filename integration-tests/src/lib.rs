@@ -1,1 +1,19 @@
-//! integration-tests.
+//! What the demo and the scenarios share: nodes that can prove who they are over
+//! real transports, and nodes that are processes of their own.
+//!
+//! ```text
+//!  keys ── Authority ─► NodeKeys ──┬─► RunningNode        in this process
+//!                                  └─► Invitation ── stdin ─► NodeProcess
+//! ```
+//!
+//! Must not live here: what nodes do once they run. The demo's work is in
+//! `bin/word-count/`, the tests' own actor in [`echo`].
+
+pub mod echo;
+pub mod invitation;
+pub mod keys;
+pub mod process;
+
+pub use invitation::Invitation;
+pub use keys::{Authority, NodeKeys, RunningNode, Way};
+pub use process::NodeProcess;

@@ -1,11 +1,17 @@
 //! The way in for other nodes: accept, shake hands, hand the streams to a session.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::BytesMut;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Node;
+use super::admit::{Admitted, Rejected};
 use super::handshaking::{self, Failure};
+use super::parting::{Held, Refusal};
 use super::peer::Link;
 use crate::error::{ConnectError, HandshakeError};
 use crate::event::NodeEvent;
@@ -17,7 +23,7 @@ use crate::transport::{CloseCode, CloseReason, ClusterBidiStream, Connection, Li
 pub(super) async fn listen(node: Arc<Node>, mut listener: Box<dyn Listener>) {
     loop {
         match listener.accept().await {
-            Ok(connection) => node.spawn_intake(serve(node.clone(), connection)),
+            Ok(connection) => welcome(&node, connection),
             Err(TransportError::Closed(reason)) => {
                 tracing::warn!(%reason, "a listener has ended");
                 return;
@@ -27,61 +33,69 @@ pub(super) async fn listen(node: Arc<Node>, mut listener: Box<dyn Listener>) {
     }
 }
 
-/// Takes the streams of one connection until it ends. One that opens none in time
-/// is closed.
-async fn serve(node: Arc<Node>, connection: Box<dyn Connection>) {
+/// Serves a connection if there is a place for it among those that have not proven
+/// anything yet.
+fn welcome(node: &Arc<Node>, connection: Box<dyn Connection>) {
     let label = connection.label();
     node.tell(NodeEvent::Opened { label: label.clone() });
-    let patience = node.handshake_timeout();
-    let Ok(first) = node.executor().timeout(patience, connection.accept()).await else {
-        connection.close(&CloseReason::from(CloseCode::Timeout));
-        let error = ConnectError::TimedOut(patience).to_string();
-        return node.tell(NodeEvent::Refused { label, error });
+    match node.handshakes.clone().try_acquire_owned() {
+        Ok(place) => node.spawn_intake(serve(node.clone(), connection, place)),
+        Err(_) => {
+            connection.close(&CloseReason::new(CloseCode::Refused, "too many handshakes at once"));
+            refused(node, label, &HandshakeError::Busy.into());
+        }
+    }
+}
+
+/// Takes the streams of one connection, one after the other, until its session is
+/// over. One that fails closes the connection: its dialler does the same.
+async fn serve(node: Arc<Node>, connection: Box<dyn Connection>, place: OwnedSemaphorePermit) {
+    let label = connection.label();
+    let first = node.executor().timeout(node.handshake_timeout(), connection.accept()).await;
+    let accepted = match first {
+        Ok(Ok(stream)) => accept(&node, stream).await,
+        Ok(Err(error)) => Err(Refusal::silent(error)),
+        Err(_) => Err(Refusal::silent(ConnectError::TimedOut(node.handshake_timeout()))),
     };
-    let mut accepted = first;
-    while let Ok(stream) = accepted {
-        let node_of_stream = node.clone();
-        node.spawn_intake(async move {
-            drop(accept(&node_of_stream, stream).await);
-        });
-        accepted = connection.accept().await;
+    let mut link = match accepted {
+        Ok(link) => link,
+        Err(refusal) => {
+            let held = Held::connection(connection).and_place(Some(place));
+            return refused(&node, label, &node.part(refusal, held));
+        }
+    };
+    drop(place);
+    // A session that stays without the streams it needs ends by itself.
+    while let Some(Ok(stream)) = unless_over(&link, connection.accept()).await {
+        link = match accept(&node, stream).await {
+            Ok(link) => link,
+            Err(refusal) => {
+                return refused(&node, label, &node.part(refusal, Held::connection(connection)));
+            }
+        };
     }
 }
 
 /// Shakes hands on a stream that a peer opened, and hands it to a session.
-pub(super) async fn accept(
-    node: &Arc<Node>,
-    mut stream: Box<dyn ClusterBidiStream>,
-) -> Result<Arc<Link>, ConnectError> {
-    let label = stream.label();
-    let patience = node.handshake_timeout();
-    let shaken = node.executor().timeout(patience, shake(node, &mut stream)).await;
-    let accepted = match shaken {
-        Ok(Ok(peer)) => match node.admit(peer, stream, handshake::accept(), BytesMut::new()) {
-            Ok(link) => Ok(link),
-            Err((error, mut stream)) => {
-                let refused = handshaking::refused(&mut *stream, error.clone());
-                drop(node.executor().timeout(patience, refused).await);
-                Err(error.into())
+async fn accept(node: &Arc<Node>, mut stream: Box<dyn ClusterBidiStream>) -> Result<Arc<Link>, Refusal> {
+    let (begun, patience) = (node.moments.next(), node.handshake_timeout());
+    let shaken = node.executor().timeout(patience, handshaking::accept(node, &mut *stream)).await;
+    match shaken {
+        Ok(Ok(peer)) => match node.admit(begun, peer, stream, handshake::accept(), BytesMut::new()) {
+            Ok(Admitted { link, spare }) => {
+                if let Some(stream) = spare {
+                    node.say_last(stream, handshake::accept(), Held::default());
+                }
+                Ok(link)
             }
+            Err(Rejected { error, stream }) => Err(Refusal::told(error, stream)),
         },
-        Ok(Err(Failure::Handshake(error))) => Err(error.into()),
-        Ok(Err(Failure::Stream(error))) => Err(error.into()),
+        Ok(Err(Failure::Handshake(error))) => Err(Refusal::told(error, stream)),
+        Ok(Err(Failure::Stream(error))) => Err(Refusal::silent(error)),
         Err(_) => {
             stream.close(&CloseReason::from(CloseCode::Timeout));
-            Err(ConnectError::TimedOut(patience))
+            Err(Refusal::silent(ConnectError::TimedOut(patience)))
         }
-    };
-    if let Err(error) = &accepted {
-        node.tell(NodeEvent::Refused { label, error: error.to_string() });
-    }
-    accepted
-}
-
-async fn shake(node: &Node, stream: &mut Box<dyn ClusterBidiStream>) -> Result<handshake::Peer, Failure> {
-    match node.handshakes().try_acquire() {
-        Ok(_permit) => handshaking::accept(node, &mut **stream).await,
-        Err(_) => Err(handshaking::refused(&mut **stream, HandshakeError::Busy).await),
     }
 }
 
@@ -90,7 +104,36 @@ pub(super) async fn attach(
     node: &Arc<Node>,
     stream: Box<dyn ClusterBidiStream>,
 ) -> Result<Arc<Link>, ConnectError> {
-    node.tell(NodeEvent::Opened { label: stream.label() });
-    let link = accept(node, stream).await?;
-    super::dial::ready(node, link).await
+    let label = stream.label();
+    node.tell(NodeEvent::Opened { label: label.clone() });
+    let place = node.handshakes.clone().try_acquire_owned().ok();
+    let accepted = match place {
+        Some(_) => accept(node, stream).await,
+        None => Err(Refusal::told(HandshakeError::Busy, stream)),
+    };
+    match accepted {
+        Ok(link) => {
+            drop(place);
+            super::dial::ready(node, link).await
+        }
+        Err(refusal) => {
+            let error = node.part(refusal, Held::default().and_place(place));
+            refused(node, label, &error);
+            Err(error)
+        }
+    }
+}
+
+fn refused(node: &Node, label: String, error: &ConnectError) {
+    node.tell(NodeEvent::Refused { label, error: error.to_string() });
+}
+
+/// Runs a future until it ends, or until the session is over.
+async fn unless_over<F: Future>(link: &Link, future: F) -> Option<F::Output> {
+    let (mut future, mut over) = (pin!(future), pin!(link.over()));
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => over.as_mut().poll(cx).map(|_| None),
+    })
+    .await
 }

@@ -12,7 +12,7 @@ use crate::error::StartError;
 use crate::id::NodeId;
 use crate::limits::{
     BODY_BYTES_MAX, BODY_BYTES_MAX_LEAST, HANDSHAKE_TIMEOUT, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT,
-    NODE_NAME_BYTES_MAX, PEERS_MAX, WINDOW_BYTES, WINDOW_BYTES_LEAST,
+    NODE_NAME_BYTES_MAX, PEERS_MAX, WINDOW_BYTES, WINDOW_BYTES_LEAST, WINDOW_BYTES_MOST,
 };
 use crate::session;
 use crate::session::handshake::{Myself, Secret};
@@ -39,7 +39,7 @@ pub struct NodeBuilder {
     name: String,
     cluster: String,
     system: Option<ActorSystem>,
-    secret: Option<Secret>,
+    secret: Option<Vec<u8>>,
     mode: Mode,
     transports: Vec<Arc<dyn Transport>>,
     authorize: Arc<dyn Authorize>,
@@ -94,7 +94,7 @@ impl NodeBuilder {
     /// transports prove. Streams that prove nothing need one. Draw it at random:
     /// whoever sees a handshake on an unencrypted stream can try guesses.
     pub fn secret(mut self, secret: impl AsRef<[u8]>) -> Self {
-        self.secret = Some(Secret::new(secret.as_ref()));
+        self.secret = Some(secret.as_ref().to_vec());
         self
     }
 
@@ -160,7 +160,7 @@ impl NodeBuilder {
     pub async fn start(self) -> Result<NodeServer, StartError> {
         self.check()?;
         let mut listeners = Vec::new();
-        for transport in &self.transports {
+        for transport in self.transports.iter().filter(|transport| transport.is_listening()) {
             listeners.push(transport.listen().await?);
         }
         let system = self.system.unwrap_or_else(ActorSystem::current);
@@ -179,7 +179,7 @@ impl NodeBuilder {
                 node: self.id,
                 incarnation: system.incarnation(),
                 name: self.name,
-                secret: self.secret,
+                secret: self.secret.as_deref().map(Secret::new),
                 body_bytes_max: u32::try_from(self.body_bytes_max).unwrap_or(u32::MAX),
                 window_bytes: self.window_bytes,
             },
@@ -194,15 +194,23 @@ impl NodeBuilder {
 
     fn check(&self) -> Result<(), StartError> {
         let unusable = |detail: &str| Err(StartError::Setting(detail.to_owned()));
-        if [&self.name, &self.cluster].iter().any(|name| name.is_empty() || name.len() > NODE_NAME_BYTES_MAX)
-        {
-            return unusable("a name must have 1 to 255 bytes");
+        let is_usable = |name: &String| {
+            (1..=NODE_NAME_BYTES_MAX).contains(&name.len()) && !name.contains(char::is_control)
+        };
+        if ![&self.name, &self.cluster].into_iter().all(is_usable) {
+            return unusable("a name must have 1 to 255 bytes, and no control characters");
+        }
+        if self.secret.as_ref().is_some_and(Vec::is_empty) {
+            return unusable("an empty secret is known to everybody");
         }
         if !(BODY_BYTES_MAX_LEAST..=BODY_BYTES_LIMIT).contains(&self.body_bytes_max) {
             return unusable("the limit on frames must be from 64 KiB to 16 MiB - 1");
         }
-        if self.window_bytes < WINDOW_BYTES_LEAST {
-            return unusable("the window must have at least 4 KiB");
+        if !(WINDOW_BYTES_LEAST..=WINDOW_BYTES_MOST).contains(&self.window_bytes) {
+            return unusable("the window must be from 4 KiB to 1 TiB");
+        }
+        if self.peers_max == 0 {
+            return unusable("a node needs room for a peer");
         }
         if self.pace.interval.is_zero() || self.pace.timeout <= self.pace.interval {
             return unusable("the heartbeat's timeout must be longer than its interval");

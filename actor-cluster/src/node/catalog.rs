@@ -1,18 +1,18 @@
 //! What this node publishes: the only actors that a peer can reach, each with the
 //! decoder of its messages.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use actor_core::{ActorCell, ActorRef, CallFailure, Rejection, SendError, Status};
+use actor_core::{ActorCell, ActorRef, CallFailure, Rejection, SendError, Status, WatchId};
 use bytes::Bytes;
 
+use crate::contain::contained;
 use crate::error::PublishError;
-use crate::limits::{LABEL_BYTES_MAX, PUBLICATIONS_MAX};
+use crate::limits::{LABEL_BYTES_MAX, PUBLICATION_BYTES_MAX, PUBLICATIONS_MAX};
 use crate::names::LabelKind;
 use crate::wire::control::Publication;
 use crate::wire::{Decoder, RemoteMessage, ReplyTo, TypeTag, VariantTag, WireContext};
@@ -22,8 +22,11 @@ pub(super) enum Delivery {
     /// It is in the mailbox, or it is settled that it never will be.
     Done,
     /// The mailbox is full; this completes when it is not, or the actor has ended.
-    Waiting(Pin<Box<dyn Future<Output = ()> + Send>>),
+    Waiting(Waiting),
 }
+
+/// A message that waits for room.
+pub(super) type Waiting = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// An actor that takes messages from the wire.
 pub(super) trait Target: Send + Sync {
@@ -50,14 +53,42 @@ pub(super) struct Catalog {
 #[derive(Default)]
 struct Inner {
     exports: HashMap<u64, Export>,
-    /// Who holds a name on this node.
-    names: BTreeMap<String, u64>,
+    /// Who is under a label, oldest first; one actor at most under a name.
+    labels: BTreeMap<(LabelKind, String), BTreeSet<u64>>,
     publications: usize,
+    /// What they take on the wire.
+    bytes: usize,
 }
 
 struct Export {
     target: Arc<dyn Target>,
     publications: Vec<Publication>,
+    /// What tells the node of the actor's end; none while it is being made.
+    watch: Option<WatchId>,
+}
+
+/// What is new after an actor was published.
+pub(super) struct Published {
+    pub(super) publication: Publication,
+    /// Whether it is the actor's first, and its end is to be watched from now on.
+    pub(super) is_first: bool,
+}
+
+/// What is gone after an actor was taken from under a label.
+pub(super) struct Unpublished {
+    pub(super) publication: Publication,
+    /// The export that went with its last label. Dropped outside of every lock: with
+    /// it may go the last address of the actor.
+    export: Option<Export>,
+}
+
+impl Unpublished {
+    /// Ends the watch that nobody needs any more.
+    pub(super) fn unwatch(self) {
+        if let Some(Export { target, watch: Some(watch), .. }) = self.export {
+            target.cell().unwatch(watch);
+        }
+    }
 }
 
 impl Catalog {
@@ -67,10 +98,7 @@ impl Catalog {
         kind: LabelKind,
         label: &str,
         actor: &ActorRef<M>,
-    ) -> Result<Option<Publication>, PublishError> {
-        if !actor.is_local() {
-            return Err(PublishError::NotLocal);
-        }
+    ) -> Result<Option<Published>, PublishError> {
         if label.is_empty() || label.len() > LABEL_BYTES_MAX || label.contains(char::is_control) {
             return Err(PublishError::Label);
         }
@@ -78,59 +106,73 @@ impl Catalog {
             return Err(PublishError::Stopping);
         }
         let serial = actor.id().serial();
-        let publication = Publication {
-            actor: serial,
-            message: M::TYPE.as_u64(),
-            kind: kind.code(),
-            label: label.to_owned(),
-        };
+        let key = (kind, label.to_owned());
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
-        if inner.exports.get(&serial).is_some_and(|export| export.target.message() != M::TYPE) {
+        let inner = &mut *inner;
+        let export = inner.exports.get(&serial);
+        if export.is_some_and(|export| export.target.message() != M::TYPE) {
             return Err(PublishError::WrongType);
         }
-        if kind == LabelKind::Name && inner.names.get(label).is_some_and(|holder| *holder != serial) {
-            return Err(PublishError::NameTaken);
+        if let Some(holders) = inner.labels.get(&key) {
+            if holders.contains(&serial) {
+                return Ok(None);
+            }
+            if kind == LabelKind::Name {
+                return Err(PublishError::NameTaken);
+            }
         }
-        let known =
-            inner.exports.get(&serial).is_some_and(|export| export.publications.contains(&publication));
-        if known {
-            return Ok(None);
-        }
-        if inner.publications >= PUBLICATIONS_MAX {
+        let bytes = inner.bytes + bytes_of(label);
+        if inner.publications >= PUBLICATIONS_MAX || bytes > PUBLICATION_BYTES_MAX {
             return Err(PublishError::TooMany);
         }
-        inner.publications += 1;
-        if kind == LabelKind::Name {
-            inner.names.insert(label.to_owned(), serial);
-        }
+        (inner.publications, inner.bytes) = (inner.publications + 1, bytes);
+        inner.labels.entry(key).or_default().insert(serial);
+        let is_first = export.is_none();
         let export = inner.exports.entry(serial).or_insert_with(|| Export {
             target: Arc::new(Typed { cell: actor.cell(), actor: actor.clone() }),
             publications: Vec::new(),
+            watch: None,
         });
+        let (message, label) = (M::TYPE.as_u64(), label.to_owned());
+        let publication = Publication { actor: serial, message, kind: kind.code(), label };
         export.publications.push(publication.clone());
-        Ok(Some(publication))
+        Ok(Some(Published { publication, is_first }))
+    }
+
+    /// Remembers the watch on a published actor. Whether it is needed: not if the
+    /// actor is published no more, or is watched already because it was again.
+    pub(super) fn note_watch(&self, actor: u64, watch: WatchId) -> bool {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        match inner.exports.get_mut(&actor) {
+            Some(export) if export.watch.is_none() => {
+                export.watch = Some(watch);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Removes an actor from under a label.
-    pub(super) fn unpublish(&self, kind: LabelKind, label: &str, actor: u64) -> Option<Publication> {
+    pub(super) fn unpublish(&self, kind: LabelKind, label: &str, actor: u64) -> Option<Unpublished> {
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         let export = inner.exports.get_mut(&actor)?;
         let is_it = |publication: &Publication| publication.kind == kind.code() && publication.label == label;
         let index = export.publications.iter().position(is_it)?;
         let publication = export.publications.swap_remove(index);
-        if export.publications.is_empty() {
-            inner.exports.remove(&actor);
-        }
+        let is_last = export.publications.is_empty();
+        let export = if is_last { inner.exports.remove(&actor) } else { None };
         inner.forget(&publication);
-        Some(publication)
+        Some(Unpublished { publication, export })
     }
 
     /// Removes an actor that has ended, and says from under what.
     pub(super) fn remove(&self, actor: u64) -> Vec<Publication> {
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
-        let publications = inner.exports.remove(&actor).map_or_else(Vec::new, |export| export.publications);
-        publications.iter().for_each(|publication| inner.forget(publication));
-        publications
+        let Some(export) = inner.exports.remove(&actor) else { return Vec::new() };
+        export.publications.iter().for_each(|publication| inner.forget(publication));
+        // Dropped outside the lock, see `Unpublished`.
+        drop(inner);
+        export.publications
     }
 
     pub(super) fn target(&self, actor: u64) -> Option<Arc<dyn Target>> {
@@ -146,24 +188,32 @@ impl Catalog {
         all
     }
 
-    /// The actors of this node under a label.
+    /// The actors of this node under a label, oldest first.
     pub(super) fn lookup(&self, kind: LabelKind, label: &str) -> Vec<Arc<dyn Target>> {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
-        let is_it = |publication: &Publication| publication.kind == kind.code() && publication.label == label;
-        let exports = inner.exports.values().filter(|export| export.publications.iter().any(is_it));
-        let mut targets: Vec<_> = exports.map(|export| export.target.clone()).collect();
-        targets.sort_by_key(|target| target.cell().id());
-        targets
+        let holders = inner.labels.get(&(kind, label.to_owned())).into_iter().flatten();
+        holders.filter_map(|actor| inner.exports.get(actor)).map(|export| export.target.clone()).collect()
     }
 }
 
 impl Inner {
     fn forget(&mut self, publication: &Publication) {
         self.publications -= 1;
-        if publication.kind == LabelKind::Name.code() {
-            self.names.remove(&publication.label);
+        self.bytes -= bytes_of(&publication.label);
+        let key = (LabelKind::of(publication), publication.label.clone());
+        if let Some(holders) = self.labels.get_mut(&key) {
+            holders.remove(&publication.actor);
+            if holders.is_empty() {
+                self.labels.remove(&key);
+            }
         }
     }
+}
+
+/// What a publication takes on the wire: its label, and less than 32 bytes for the
+/// actor, the type and the framing.
+fn bytes_of(label: &str) -> usize {
+    32 + label.len()
 }
 
 struct Typed<M> {
@@ -188,12 +238,12 @@ impl<M: RemoteMessage> Target for Typed<M> {
         mut reply: Option<ReplyTo>,
     ) -> Delivery {
         // A hand-written `Wire` may panic on bytes it does not expect; the session
-        // must outlive it. What the closure leaves behind is only ever dropped.
-        let decode = || M::decode(variant, Decoder::new(fields, context), &mut reply);
-        let decoded = match catch_unwind(AssertUnwindSafe(decode)) {
-            Ok(Ok(message)) => Ok(message),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("its decoder panicked".to_owned()),
+        // must outlive it.
+        let decoded =
+            contained("a decoder", || M::decode(variant, Decoder::new(fields, context), &mut reply));
+        let decoded = match decoded {
+            Some(decoded) => decoded.map_err(|error| error.to_string()),
+            None => Err("its decoder panicked".to_owned()),
         };
         match decoded {
             Err(text) => {

@@ -20,18 +20,20 @@ use actor_core::Instant;
 use actor_core::executor::Sleep;
 
 use super::Node;
-use super::catalog::Delivery;
+use super::catalog::{Delivery, Waiting};
 use super::inbound;
 use super::peer::Link;
 use super::stream::{StreamIo, Turn};
-use crate::limits::LINGER;
+use crate::contain::contained;
+use crate::limits::{DELIVERIES_PER_TURN, LINGER};
 use crate::session::{Event, Inbound};
 use crate::transport::{CloseCode, CloseReason};
 
 /// How often a session goes round before other tasks get their turn.
 const ROUNDS_PER_TURN: usize = 4;
 
-/// Runs a session until it has ended and its streams are closed.
+/// Runs a session until it has ended, its streams are closed, and what it had received
+/// is delivered.
 pub(super) struct SessionTask {
     node: Arc<Node>,
     link: Arc<Link>,
@@ -39,7 +41,7 @@ pub(super) struct SessionTask {
     /// Messages that wait for their actor, oldest first; credit bounds them.
     inbox: VecDeque<Inbound>,
     /// The message at the front whose actor has no room, and its bytes.
-    waiting: Option<(Pin<Box<dyn Future<Output = ()> + Send>>, usize)>,
+    waiting: Option<(Waiting, usize)>,
     timer: Option<(Instant, Pin<Box<Sleep>>)>,
     /// Set when the session has ended: when the streams are cut off.
     cut_off: Option<Instant>,
@@ -51,14 +53,14 @@ impl SessionTask {
         Self { node, link, streams, inbox, waiting: None, timer: None, cut_off: None }
     }
 
+    /// Whether any stream could go on.
     fn poll_streams(&mut self, cx: &mut Context<'_>) -> bool {
         let now = self.node.executor().now();
         for arrival in self.link.take_arrivals() {
             self.streams.push(StreamIo::new(arrival, self.node.body_bytes_max()));
         }
-        let is_closing = self.cut_off.is_some();
+        let (link, is_closing) = (&self.link, self.cut_off.is_some());
         let mut is_busy = false;
-        let link = &self.link;
         self.streams.retain_mut(|stream| match stream.poll(cx, link, now, is_closing) {
             Turn::Idle => true,
             Turn::Busy => {
@@ -66,7 +68,7 @@ impl SessionTask {
                 true
             }
             Turn::Over(reason) => {
-                link.run(|session| session.detach(stream.connection(), reason.clone()));
+                link.detach(stream.connection(), reason.clone());
                 stream.close(&reason);
                 false
             }
@@ -74,6 +76,7 @@ impl SessionTask {
         is_busy
     }
 
+    /// Whether there was any event.
     fn handle_events(&mut self) -> bool {
         let mut has_progressed = false;
         while let Some(event) = self.link.run(|session| session.poll_event()) {
@@ -81,12 +84,14 @@ impl SessionTask {
             match event {
                 Event::Message(message) => self.inbox.push_back(message),
                 Event::Ended(reason) => {
-                    self.inbox.clear();
-                    self.waiting = None;
+                    // What has arrived is delivered still, as far as that goes.
                     self.cut_off = Some(self.node.executor().now() + LINGER);
-                    self.node.on_ended(&self.link, &reason);
+                    contained("the end of a session", || self.node.on_ended(&self.link, &reason));
                 }
-                event => inbound::on_event(&self.node, &self.link, event),
+                event => {
+                    let (node, link) = (&self.node, &self.link);
+                    contained("a listener", || inbound::on_event(node, link, event));
+                }
             }
         }
         has_progressed
@@ -94,30 +99,33 @@ impl SessionTask {
 
     /// Whether any message left the session.
     fn poll_deliveries(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut has_progressed = false;
-        loop {
-            if let Some((delivery, bytes)) = &mut self.waiting {
-                if delivery.as_mut().poll(cx).is_pending() {
-                    return has_progressed;
+        for delivered in 0..DELIVERIES_PER_TURN {
+            let bytes = if let Some((delivery, bytes)) = &mut self.waiting {
+                let polled = contained("a message", || delivery.as_mut().poll(cx));
+                if polled.is_some_and(|polled| polled.is_pending()) {
+                    return delivered > 0;
                 }
                 let bytes = *bytes;
-                self.waiting = None;
-                self.link.run(|session| session.delivered(bytes));
-                has_progressed = true;
-            }
-            if self.inbox.is_empty() || !self.link.run(|session| session.wants_messages()) {
-                return has_progressed;
-            }
-            let Some(message) = self.inbox.pop_front() else { return has_progressed };
-            let bytes = message.bytes;
-            match inbound::deliver(&self.node, &self.link, message) {
-                Delivery::Waiting(delivery) => self.waiting = Some((delivery, bytes)),
-                Delivery::Done => {
-                    self.link.run(|session| session.delivered(bytes));
-                    has_progressed = true;
+                self.drop_waiting();
+                bytes
+            } else {
+                let is_welcome = self.cut_off.is_some() || self.link.run(|session| session.wants_messages());
+                let Some(message) = is_welcome.then(|| self.inbox.pop_front()).flatten() else {
+                    return delivered > 0;
+                };
+                let (node, link, bytes) = (&self.node, &self.link, message.bytes);
+                if let Some(Delivery::Waiting(delivery)) =
+                    contained("a message", || inbound::deliver(node, link, message))
+                {
+                    // Polled right below, or in the next turn: only then does it wake.
+                    self.waiting = Some((delivery, bytes));
+                    continue;
                 }
-            }
+                bytes
+            };
+            self.link.run(|session| session.delivered(bytes));
         }
+        true
     }
 
     /// Whether the time made a difference.
@@ -138,8 +146,7 @@ impl SessionTask {
             let now = self.node.executor().now();
             match self.cut_off {
                 Some(at) if now >= at => {
-                    let reason = CloseReason::from(CloseCode::Done);
-                    self.streams.drain(..).for_each(|mut stream| stream.close(&reason));
+                    self.give_up();
                     return has_fired;
                 }
                 Some(_) => {}
@@ -148,8 +155,28 @@ impl SessionTask {
         }
     }
 
+    /// The time to finish is over.
+    fn give_up(&mut self) {
+        let reason = CloseReason::from(CloseCode::Timeout);
+        self.streams.drain(..).for_each(|mut stream| stream.close(&reason));
+        let lost = self.inbox.len() + usize::from(self.waiting.is_some());
+        if lost > 0 {
+            tracing::warn!(peer = %self.link.info.name, lost, "messages found no room in time");
+        }
+        self.inbox.clear();
+        self.drop_waiting();
+    }
+
+    /// It may hold a message, and a message may panic when it is dropped.
+    fn drop_waiting(&mut self) {
+        let waiting = self.waiting.take();
+        contained("the destructor of a message", || drop(waiting));
+    }
+
     fn is_over(&self) -> bool {
-        self.cut_off.is_some() && self.streams.is_empty()
+        let is_idle = self.streams.is_empty() && self.inbox.is_empty() && self.waiting.is_none();
+        // A stream that came just before the end is told of it.
+        self.cut_off.is_some() && is_idle && !self.link.has_arrivals()
     }
 }
 
@@ -186,6 +213,8 @@ impl Drop for SessionTask {
         if self.cut_off.is_none() {
             self.link.close(&CloseReason::from(CloseCode::Shutdown));
             self.handle_events();
+            drop(self.link.take_arrivals());
         }
+        self.drop_waiting();
     }
 }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Node;
+use super::admit::{Admitted, Rejected};
 use super::handshaking::{self, Failure};
-use super::peer::{Link, LinkState};
+use super::parting::{Held, Refusal};
+use super::peer::{Link, LinkState, locked};
 use crate::error::{ConnectError, HandshakeError};
-use crate::event::NodeEvent;
+use crate::event::{NodeEvent, PeerInfo};
 use crate::id::NodeId;
-use crate::limits::DIAL_ATTEMPTS_MAX;
+use crate::limits::REDIAL_PAUSE;
 use crate::transport::{Address, CloseCode, CloseReason, ClusterBidiStream, Connection, LaneSet};
 
 /// Dials a node and waits until the session with it is ready.
@@ -21,16 +23,20 @@ pub(super) async fn connect(
 ) -> Result<Arc<Link>, ConnectError> {
     let patience = node.handshake_timeout();
     let attempts = async {
-        for _ in 1..DIAL_ATTEMPTS_MAX {
+        let mut pause = REDIAL_PAUSE;
+        loop {
             match dial(node, address, expected).await {
-                Err(ConnectError::Handshake(error)) if is_changed(&error) => {}
+                // The other stream's session is on its way, if it is not there yet.
+                Err((_, is_passing)) if is_passing => node.executor().sleep(pause).await,
                 done => return done,
             }
+            pause *= 2;
         }
-        dial(node, address, expected).await
     };
-    let dialled = node.executor().timeout(patience, attempts).await;
-    let link = dialled.unwrap_or(Err(ConnectError::TimedOut(patience)))?;
+    let link = match node.executor().timeout(patience, attempts).await {
+        Ok(dialled) => dialled.map_err(|(error, _)| error)?,
+        Err(_) => return Err(ConnectError::TimedOut(patience)),
+    };
     ready(node, link).await
 }
 
@@ -42,41 +48,50 @@ pub(super) async fn connect_external(
     node.tell(NodeEvent::Opened { label: stream.label() });
     let patience = node.handshake_timeout();
     let shaken = node.executor().timeout(patience, shake(node, stream, LaneSet::ALL, None)).await;
-    let link = shaken.unwrap_or(Err(ConnectError::TimedOut(patience)))?;
-    ready(node, link).await
-}
-
-/// Waits until a session is ready.
-pub(super) async fn ready(node: &Arc<Node>, link: Arc<Link>) -> Result<Arc<Link>, ConnectError> {
-    let patience = node.handshake_timeout();
-    let mut states = link.state.subscribe();
-    let settled = states.wait_for(|state| *state != LinkState::Opening);
-    let settled = node.executor().timeout(patience, settled).await;
-    let state = match settled {
-        Err(_) => return Err(ConnectError::TimedOut(patience)),
-        Ok(Err(_)) => return Err(ConnectError::ShuttingDown),
-        Ok(Ok(state)) => state.clone(),
-    };
-    match state {
-        LinkState::Ended(reason) => Err(ConnectError::Ended(reason)),
-        LinkState::Opening | LinkState::Ready => Ok(link),
+    match shaken {
+        Ok(Ok(link)) => ready(node, link).await,
+        Ok(Err(refusal)) => Err(node.part(refusal, Held::default())),
+        Err(_) => Err(ConnectError::TimedOut(patience)),
     }
 }
 
+/// Waits until a session is ready, or the one that took its place because both nodes
+/// dialled at once.
+pub(super) async fn ready(node: &Arc<Node>, link: Arc<Link>) -> Result<Arc<Link>, ConnectError> {
+    let patience = node.handshake_timeout();
+    let settled = async {
+        let mut link = link;
+        loop {
+            match link.settled().await {
+                LinkState::Ended(reason) => {
+                    let PeerInfo { node: peer, incarnation, .. } = link.info;
+                    let successor = locked(&node.peers).live(peer, incarnation);
+                    link = successor.ok_or(ConnectError::Ended(reason))?;
+                }
+                LinkState::Opening | LinkState::Ready => return Ok(link),
+            }
+        }
+    };
+    let settled = node.executor().timeout(patience, settled).await;
+    settled.unwrap_or(Err(ConnectError::TimedOut(patience)))
+}
+
+/// Dials once. An error comes with whether it is worth while to try again.
 async fn dial(
     node: &Arc<Node>,
     address: &Address,
     expected: Option<NodeId>,
-) -> Result<Arc<Link>, ConnectError> {
+) -> Result<Arc<Link>, (ConnectError, bool)> {
     let transport = node.transport(address.scheme());
-    let transport = transport.ok_or_else(|| ConnectError::NoTransport(address.scheme().to_owned()))?;
-    let connection = transport.dial(address).await?;
+    let transport =
+        transport.ok_or_else(|| (ConnectError::NoTransport(address.scheme().to_owned()), false))?;
+    let connection = transport.dial(address).await.map_err(|error| (error.into(), false))?;
     node.tell(NodeEvent::Opened { label: connection.label() });
     match open_streams(node, &*connection, transport.streams(), expected).await {
         Ok(link) => Ok(link),
-        Err(error) => {
-            connection.close(&CloseReason::from(CloseCode::Refused));
-            Err(error)
+        Err(refusal) => {
+            let is_passing = refusal.is_passing;
+            Err((node.part(refusal, Held::connection(connection)), is_passing))
         }
     }
 }
@@ -88,15 +103,28 @@ async fn open_streams(
     connection: &dyn Connection,
     streams: &[LaneSet],
     expected: Option<NodeId>,
-) -> Result<Arc<Link>, ConnectError> {
-    let mut link = None;
+) -> Result<Arc<Link>, Refusal> {
+    let mut session: Option<Arc<Link>> = None;
     for lanes in streams {
-        let stream = connection.open(*lanes).await?;
-        link = Some(shake(node, stream, *lanes, expected).await?);
+        let opened = connection.open(*lanes).await.map_err(Refusal::silent);
+        let shaken = match opened {
+            Ok(stream) => shake(node, stream, *lanes, expected).await,
+            Err(refusal) => Err(refusal),
+        };
+        let link = match (shaken, &session) {
+            (Ok(link), Some(session)) if !Arc::ptr_eq(session, &link) => {
+                // The first one's is over, and this one began another without the rest.
+                return Err(Refusal::silent(HandshakeError::Changed));
+            }
+            (Ok(link), _) => link,
+            // The peer closes a connection whose session was replaced.
+            (Err(refusal), Some(_)) => return Err(refusal.passing()),
+            (Err(refusal), None) => return Err(refusal),
+        };
+        session = Some(link);
     }
-    link.ok_or_else(|| {
-        ConnectError::Ended(CloseReason::new(CloseCode::Lost, "the transport opens no streams"))
-    })
+    let none = || CloseReason::new(CloseCode::Lost, "the transport opens no streams");
+    session.ok_or_else(|| Refusal::silent(ConnectError::Ended(none())))
 }
 
 async fn shake(
@@ -104,25 +132,21 @@ async fn shake(
     mut stream: Box<dyn ClusterBidiStream>,
     lanes: LaneSet,
     expected: Option<NodeId>,
-) -> Result<Arc<Link>, ConnectError> {
+) -> Result<Arc<Link>, Refusal> {
+    let begun = node.moments.next();
     let (peer, rest) = match handshaking::dial(node, &mut *stream, lanes, expected).await {
         Ok(shaken) => shaken,
-        Err(Failure::Handshake(error)) => return Err(error.into()),
-        Err(Failure::Stream(error)) => return Err(error.into()),
-    };
-    match node.admit(peer, stream, Bytes::new(), rest) {
-        Ok(link) => Ok(link),
-        Err((error, mut stream)) => {
-            stream.close(&CloseReason::from(CloseCode::Refused));
-            Err(error.into())
+        // Nothing was said yet, and nothing needs to be.
+        Err(Failure::Handshake(HandshakeError::NoSecret)) => {
+            return Err(Refusal::silent(HandshakeError::NoSecret));
         }
-    }
-}
-
-fn is_changed(error: &HandshakeError) -> bool {
-    match error {
-        HandshakeError::Changed => true,
-        HandshakeError::Refused(theirs) => **theirs == HandshakeError::Changed,
-        _ => false,
+        Err(Failure::Handshake(error)) => return Err(Refusal::told(error, stream)),
+        Err(Failure::Stream(error)) => return Err(Refusal::silent(error)),
+    };
+    match node.admit(begun, peer, stream, Bytes::new(), rest) {
+        // A spare is closed by being dropped.
+        Ok(Admitted { link, .. }) => Ok(link),
+        // The peer thinks that the session has begun: the end of the stream tells it.
+        Err(Rejected { error, .. }) => Err(Refusal::silent(error)),
     }
 }

@@ -1,6 +1,6 @@
-//! Runs the handshake machine over a stream.
+//! Runs the handshake machine over a stream. Who is told of a failure, and how, is
+//! `parting.rs`'s.
 
-use actor_core::Incarnation;
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -8,7 +8,7 @@ use super::Node;
 use crate::error::HandshakeError;
 use crate::id::NodeId;
 use crate::limits::HANDSHAKE_BODY_BYTES_MAX;
-use crate::session::handshake::{Acceptor, Channel, Dialler, Peer, Progress, SessionId, Sessions};
+use crate::session::handshake::{Acceptor, Channel, Dialler, Peer, Progress, SessionId};
 use crate::transport::{CloseCode, CloseReason, ClusterBidiStream, LaneSet, TransportError};
 use crate::wire::frame::{Frame, read_frame};
 
@@ -43,19 +43,16 @@ pub(super) async fn dial(
     let channel = channel(stream);
     let session = SessionId::new(node.executor().random_u64());
     let (mut state, hello) = Dialler::start(node.myself(), channel, lanes, nonce(node), session, expected)?;
-    stream.write_all(&hello).await?;
-    stream.flush().await?;
+    write(stream, &hello).await?;
     let mut buffer = BytesMut::new();
     loop {
         let frame = next_frame(stream, &mut buffer).await?;
-        match state.handle_frame(&frame, node) {
-            Ok(Progress::Done { peer }) => return Ok((peer, buffer)),
-            Ok(Progress::Continue { send, next }) => {
-                stream.write_all(&send).await?;
-                stream.flush().await?;
+        match state.handle_frame(&frame, node)? {
+            Progress::Done { peer } => return Ok((peer, buffer)),
+            Progress::Continue { send, next } => {
+                write(stream, &send).await?;
                 state = next;
             }
-            Err(error) => return Err(refused(stream, error).await),
         }
     }
 }
@@ -67,53 +64,30 @@ pub(super) async fn accept(node: &Node, stream: &mut dyn ClusterBidiStream) -> R
     let mut buffer = BytesMut::new();
     loop {
         let frame = next_frame(stream, &mut buffer).await?;
-        match state.handle_frame(&frame, node) {
-            Ok(Progress::Done { peer }) if buffer.is_empty() => return Ok(peer),
-            Ok(Progress::Done { .. }) => {
-                let error = HandshakeError::Violation("bytes before the stream was accepted".to_owned());
-                return Err(refused(stream, error).await);
+        match state.handle_frame(&frame, node)? {
+            Progress::Done { peer } if buffer.is_empty() => return Ok(peer),
+            Progress::Done { .. } => {
+                let detail = "bytes before the stream was accepted".to_owned();
+                return Err(HandshakeError::Violation(detail).into());
             }
-            Ok(Progress::Continue { send, next }) => {
-                stream.write_all(&send).await?;
-                stream.flush().await?;
+            Progress::Continue { send, next } => {
+                write(stream, &send).await?;
                 state = next;
             }
-            Err(error) => return Err(refused(stream, error).await),
         }
     }
 }
 
-/// Tells the peer why not, as far as that goes.
-pub(super) async fn refused(stream: &mut dyn ClusterBidiStream, error: HandshakeError) -> Failure {
-    // A peer that refused us knows.
-    if !matches!(error, HandshakeError::Refused(_)) {
-        let told = async {
-            stream.write_all(&error.refusal()).await?;
-            stream.flush().await?;
-            stream.shutdown().await?;
-            // Closing at once could overtake the refusal; the peer hangs up first.
-            let mut rest = [0; 64];
-            while stream.read(&mut rest).await? > 0 {}
-            std::io::Result::Ok(())
-        };
-        drop(told.await);
-    }
-    stream.close(&CloseReason::from(CloseCode::Refused));
-    error.into()
-}
-
-impl Sessions for Node {
-    fn live(&self, node: NodeId, incarnation: Incarnation) -> Option<SessionId> {
-        self.live_session(node, incarnation)
-    }
+async fn write(stream: &mut dyn ClusterBidiStream, bytes: &[u8]) -> std::io::Result<()> {
+    stream.write_all(bytes).await?;
+    stream.flush().await
 }
 
 async fn next_frame(stream: &mut dyn ClusterBidiStream, buffer: &mut BytesMut) -> Result<Frame, Failure> {
     loop {
-        match read_frame(buffer, HANDSHAKE_BODY_BYTES_MAX) {
-            Ok(Some(frame)) => return Ok(frame),
-            Ok(None) => {}
-            Err(error) => return Err(refused(stream, HandshakeError::Violation(error.to_string())).await),
+        let frame = read_frame(buffer, HANDSHAKE_BODY_BYTES_MAX);
+        if let Some(frame) = frame.map_err(|error| HandshakeError::Violation(error.to_string()))? {
+            return Ok(frame);
         }
         // Never more than one step of the handshake is under way, so what is read
         // in one go is at most that.

@@ -1,6 +1,7 @@
 //! The way in: what a session's events do to this node and its actors.
 
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::{Arc, Weak};
 
 use actor_core::{ActorCell, ActorId, CallFailure, ControlRequest, Exit, ExitListener, Rejection};
 
@@ -8,7 +9,7 @@ use super::Node;
 use super::catalog::{Delivery, Target, refuse};
 use super::peer::{Link, LinkState};
 use crate::authorize::Operation;
-use crate::event::NodeEvent;
+use crate::contain::contained;
 use crate::id::NodeId;
 use crate::session::{Event, Inbound};
 use crate::transport::Address;
@@ -31,12 +32,10 @@ pub(super) fn on_event(node: &Arc<Node>, link: &Arc<Link>, event: Event) {
         Event::Room => link.room.notify_waiters(),
         Event::Introduced(addresses) => node.on_introduced(link, parsed(addresses)),
         Event::Published(publications) => {
-            node.directory().insert(link.info.node, &publications);
-            node.tell(NodeEvent::Published(link.info.clone()));
+            node.update_directory(link, |directory| directory.insert(link.info.node, &publications));
         }
         Event::Unpublished(publications) => {
-            node.directory().remove(link.info.node, &publications);
-            node.tell(NodeEvent::Published(link.info.clone()));
+            node.update_directory(link, |directory| directory.remove(link.info.node, &publications));
         }
         Event::Members(members) => {
             for (member, addresses) in members {
@@ -61,8 +60,26 @@ pub(super) fn on_event(node: &Arc<Node>, link: &Arc<Link>, event: Event) {
     }
 }
 
-/// Hands a message to its actor, or tells its caller why not.
+/// Hands a message to its actor, or tells its caller why not. One whose caller stops
+/// waiting while it waits for room never runs.
 pub(super) fn deliver(node: &Node, link: &Arc<Link>, message: Inbound) -> Delivery {
+    let call = message.call;
+    let delivery = hand_over(node, link, message);
+    let Some((correlation, deadline)) = call.and_then(|call| Some((call.correlation, call.deadline?))) else {
+        return delivery;
+    };
+    let Delivery::Waiting(waiting) = delivery else { return Delivery::Done };
+    let (executor, link) = (node.executor().clone(), link.clone());
+    Delivery::Waiting(Box::pin(async move {
+        let mut in_time = pin!(executor.timeout_at(deadline, waiting));
+        if in_time.as_mut().await.is_err() {
+            // Before the message is dropped, whose port would say something else.
+            link.act(|session| session.answer(correlation, Err(CallFailure::Expired)));
+        }
+    }))
+}
+
+fn hand_over(node: &Node, link: &Arc<Link>, message: Inbound) -> Delivery {
     let Inbound { actor, shape, call, fields, .. } = message;
     let mut reply = call.map(|call| ReplyTo::new(link.clone(), call.correlation.as_u64(), call.deadline));
     let operation = if reply.is_some() { Operation::Call } else { Operation::Cast };
@@ -90,7 +107,10 @@ pub(super) fn deliver(node: &Node, link: &Arc<Link>, message: Inbound) -> Delive
 /// The one place where an operation of a peer's is allowed or not.
 fn allowed(node: &Node, link: &Link, operation: Operation, actor: u64) -> Result<Arc<dyn Target>, Rejection> {
     let target = node.catalog().target(actor).ok_or(Rejection::NoSuchActor)?;
-    if node.authorize().is_allowed(&link.info, operation, target.cell().id()) {
+    let actor_id = target.cell().id();
+    let answer =
+        contained("the authorize hook", || node.authorize().is_allowed(&link.info, operation, actor_id));
+    if answer == Some(true) {
         Ok(target)
     } else {
         tracing::warn!(peer = %link.info.name, ?operation, actor, "forbidden");
@@ -104,6 +124,9 @@ fn on_watch(node: &Node, link: &Arc<Link>, watch: u64, actor: u64) {
     };
     let actor: ActorCell = target.cell().clone();
     let watcher = Arc::new(RemoteWatcher { link: Arc::downgrade(link), watch });
+    // Announced first: the actor may end, and the peer be told, before the watch is
+    // noted.
+    link.begin_watched(watch);
     let local = actor.watch_with(watcher);
     link.note_watched(watch, actor, local);
 }
@@ -124,7 +147,7 @@ fn on_request(node: &Node, link: &Link, actor: u64, request: &ControlRequest) {
 
 /// A peer that watches an actor here.
 struct RemoteWatcher {
-    link: std::sync::Weak<Link>,
+    link: Weak<Link>,
     watch: u64,
 }
 

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actor_core::{
     ActorId, ActorRef, Control, ControlRequest, Deliver, Executor, Exit, ExitListener, ForeignControl,
@@ -20,7 +21,7 @@ pub(super) fn remote_ref<M: RemoteMessage>(
     name: Option<Arc<str>>,
     executor: Executor,
 ) -> ActorRef<M> {
-    let control = Box::new(RemoteControl { peer: peer.clone(), actor });
+    let control = Box::new(RemoteControl { peer: peer.clone(), actor, has_ended: Arc::default() });
     let control = Arc::new(Control::foreign(actor, name, executor, control));
     ActorRef::foreign(Arc::new(RemoteActor { peer, actor: actor.serial(), control, message: PhantomData }))
 }
@@ -56,6 +57,8 @@ impl<M: RemoteMessage> Deliver<M> for RemoteActor<M> {
 struct RemoteControl {
     peer: Arc<Peer>,
     actor: ActorId,
+    /// Set when a watch through this address has told of the actor's end.
+    has_ended: Arc<AtomicBool>,
 }
 
 impl ForeignControl for RemoteControl {
@@ -66,13 +69,15 @@ impl ForeignControl for RemoteControl {
     }
 
     fn status(&self) -> Status {
-        if self.peer.link().is_some() { Status::Running } else { Status::Stopped }
+        let has_ended = self.has_ended.load(Ordering::Acquire);
+        if !has_ended && self.peer.link().is_some() { Status::Running } else { Status::Stopped }
     }
 
     fn watch(&self, listener: Arc<dyn ExitListener>) -> WatchId {
         let watch = self.peer.next_watch();
+        let listener = Arc::new(Noting { listener, has_ended: self.has_ended.clone() });
         let refused = match self.peer.link() {
-            None => Some(listener),
+            None => Some(listener as Arc<dyn ExitListener>),
             Some(link) => link.watch(watch, self.actor, listener).err(),
         };
         if let Some(listener) = refused {
@@ -85,5 +90,22 @@ impl ForeignControl for RemoteControl {
         if let Some(link) = self.peer.link() {
             link.unwatch(watch);
         }
+    }
+}
+
+/// Notes an end before it tells of it, so that whoever is told sees the actor stopped.
+struct Noting {
+    listener: Arc<dyn ExitListener>,
+    has_ended: Arc<AtomicBool>,
+}
+
+impl ExitListener for Noting {
+    fn on_exit(&self, actor: ActorId, exit: &Exit) {
+        // One that cannot be reached now may be reached again.
+        if *exit != Exit::Unreachable {
+            // Release: pairs with the load in `status`.
+            self.has_ended.store(true, Ordering::Release);
+        }
+        self.listener.on_exit(actor, exit);
     }
 }

@@ -6,37 +6,41 @@
 //!                            └── wakes ───────────────────────┘
 //! ```
 //!
-//! No user's code runs, and nothing of a user's is dropped, under a lock here.
+//! No user's code runs, and nothing of a user's is dropped, under a lock here, except
+//! that a message is encoded under the lock of its session; see `mod.rs` for the
+//! order of locks.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use actor_core::{
-    ActorCell, ActorId, CallFailure, ControlRequest, Executor, Exit, ExitListener, SendError, WatchId,
+    ActorCell, ActorId, CallFailure, ControlRequest, Executor, Exit, ExitListener, Incarnation, SendError,
+    WatchId,
 };
 use atomic_waker::AtomicWaker;
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{Notify, watch};
 
 use crate::event::PeerInfo;
-use crate::id::NodeId;
-use crate::session::handshake::SessionId;
+use crate::limits::STREAMS_PER_SESSION_MAX;
+use crate::session::handshake::{Live, SessionId};
 use crate::session::lanes::ConnectionId;
 use crate::session::{Correlation, Session};
-use crate::transport::{CloseReason, ClusterBidiStream, LaneKind, LaneSet};
+use crate::transport::{CloseCode, CloseReason, ClusterBidiStream, LaneKind, LaneSet};
 use crate::wire::{EncodeReply, RemoteMessage, ReplySink, WireContext};
 
 /// One incarnation of another node. Addresses of its actors hold one of these and
 /// find in it whichever session there is.
 pub(super) struct Peer {
-    pub(super) info: PeerInfo,
+    pub(super) incarnation: Incarnation,
     link: Mutex<Option<Arc<Link>>>,
-    watches_made: Mutex<u64>,
+    watches_made: AtomicU64,
 }
 
 impl Peer {
-    pub(super) fn new(info: PeerInfo) -> Self {
-        Self { info, link: Mutex::new(None), watches_made: Mutex::new(0) }
+    pub(super) fn new(incarnation: Incarnation) -> Self {
+        Self { incarnation, link: Mutex::new(None), watches_made: AtomicU64::new(0) }
     }
 
     /// The session with it, if there is one.
@@ -49,15 +53,9 @@ impl Peer {
         std::mem::replace(&mut *locked(&self.link), link)
     }
 
-    /// Forgets a session that has ended, unless there is another already.
-    pub(super) fn forget(&self, link: &Arc<Link>) -> bool {
-        locked(&self.link).take_if(|current| Arc::ptr_eq(current, link)).is_some()
-    }
-
     pub(super) fn next_watch(&self) -> WatchId {
-        let mut made = locked(&self.watches_made);
-        *made += 1;
-        WatchId::new(*made)
+        // Relaxed: only uniqueness matters.
+        WatchId::new(self.watches_made.fetch_add(1, Ordering::Relaxed))
     }
 }
 
@@ -69,14 +67,30 @@ pub(super) enum LinkState {
     Ended(CloseReason),
 }
 
+/// Tells what happened on a node before what: handshakes that begin, sessions that the
+/// peer is known to have.
+#[derive(Clone, Default)]
+pub(super) struct Moments(Arc<AtomicU64>);
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Moment(u64);
+
+impl Moments {
+    /// Later than every one before.
+    pub(super) fn next(&self) -> Moment {
+        Moment(self.0.fetch_add(1, Ordering::AcqRel))
+    }
+}
+
 /// A session and what the node keeps beside it.
 pub(super) struct Link {
     pub(super) info: PeerInfo,
     pub(super) id: SessionId,
-    /// Who dialled its first stream.
-    pub(super) dialler: NodeId,
     pub(super) state: watch::Sender<LinkState>,
     pub(super) context: WireContext,
+    /// Since when the peer is known to have this session.
+    mutual_since: OnceLock<Moment>,
+    moments: Moments,
     /// Whoever waits for credit.
     pub(super) room: Notify,
     /// The session's task.
@@ -88,12 +102,24 @@ pub(super) struct Link {
 struct Inner {
     session: Session,
     connections_made: u64,
+    /// How many streams it has now.
+    streams: usize,
     /// Streams that the session's task has not taken yet.
     arrivals: Vec<Arrival>,
     /// Who watches actors of the peer's, by the session's number.
     listeners: BTreeMap<u64, Listener>,
-    /// Which actors of ours the peer watches, by its number.
-    watched: BTreeMap<u64, (ActorCell, WatchId)>,
+    /// Which actors of ours the peer watches, by its number; none while the watch is
+    /// being made.
+    watched: BTreeMap<u64, Option<(ActorCell, WatchId)>>,
+}
+
+/// What became of a stream that was handed to a session.
+pub(super) enum Attached {
+    Yes,
+    /// The session has all it can have.
+    Enough(Box<dyn ClusterBidiStream>),
+    /// The session is over.
+    Ended(Box<dyn ClusterBidiStream>),
 }
 
 /// A stream on its way to the session's task.
@@ -123,26 +149,46 @@ impl Link {
     pub(super) fn new(
         info: PeerInfo,
         id: SessionId,
-        dialler: NodeId,
+        moments: Moments,
         executor: Executor,
         session: Session,
     ) -> Self {
-        Self {
+        let link = Self {
             info,
             id,
-            dialler,
             state: watch::Sender::new(LinkState::Opening),
             context: session.context().clone(),
+            mutual_since: OnceLock::new(),
+            moments,
             room: Notify::new(),
             waker: AtomicWaker::new(),
             executor,
             inner: Mutex::new(Inner {
                 session,
                 connections_made: 0,
+                streams: 0,
                 arrivals: Vec::new(),
                 listeners: BTreeMap::new(),
                 watched: BTreeMap::new(),
             }),
+        };
+        link.note_mutual();
+        link
+    }
+
+    /// What a handshake that began at a moment wants to know of this session. That the
+    /// peer has it counts only if it was known by then: the handshake's other streams
+    /// may overtake it, and what the peer said in it be older than the session.
+    pub(super) fn live(&self, begun: Moment) -> Live {
+        let live = self.run(|session| session.live());
+        let is_mutual = self.mutual_since.get().is_some_and(|since| *since < begun);
+        Live { is_mutual: live.is_mutual && is_mutual, ..live }
+    }
+
+    /// Notes when the peer is first known to have this session.
+    pub(super) fn note_mutual(&self) {
+        if self.mutual_since.get().is_none() && self.run(|session| session.live().is_mutual) {
+            self.mutual_since.get_or_init(|| self.moments.next());
         }
     }
 
@@ -163,18 +209,61 @@ impl Link {
         stream: Box<dyn ClusterBidiStream>,
         preface: Bytes,
         rest: BytesMut,
-    ) {
-        self.act_inner(|inner| {
-            inner.connections_made += 1;
-            let connection = ConnectionId(inner.connections_made);
-            inner.session.attach(connection, lanes);
-            inner.arrivals.push(Arrival { connection, stream, preface, rest });
-        });
+    ) -> Attached {
+        let mut inner = self.inner();
+        // Under the lock: the task does not end before it has taken what came before.
+        if inner.session.ended().is_some() {
+            return Attached::Ended(stream);
+        }
+        if inner.streams >= STREAMS_PER_SESSION_MAX {
+            return Attached::Enough(stream);
+        }
+        inner.connections_made += 1;
+        inner.streams += 1;
+        let connection = ConnectionId(inner.connections_made);
+        inner.session.attach(connection, lanes);
+        inner.arrivals.push(Arrival { connection, stream, preface, rest });
+        drop(inner);
         self.waker.wake();
+        Attached::Yes
+    }
+
+    /// Tells the session that a stream has ended, from its own task.
+    pub(super) fn detach(&self, connection: ConnectionId, reason: CloseReason) {
+        let mut inner = self.inner();
+        inner.streams -= 1;
+        // The end of the last stream without a goodbye is no proper end.
+        let is_abrupt = inner.streams == 0 && reason.code == CloseCode::Done;
+        let reason = if is_abrupt { CloseReason::new(CloseCode::Lost, reason.detail()) } else { reason };
+        inner.session.detach(connection, reason);
     }
 
     pub(super) fn take_arrivals(&self) -> Vec<Arrival> {
         std::mem::take(&mut self.inner().arrivals)
+    }
+
+    pub(super) fn has_arrivals(&self) -> bool {
+        !self.inner().arrivals.is_empty()
+    }
+
+    /// Completes when the session is ready or over already.
+    pub(super) async fn settled(&self) -> LinkState {
+        self.reached(|state| *state != LinkState::Opening).await
+    }
+
+    /// Completes when the session is over: its calls have been answered, its watches
+    /// told, its peer forgotten.
+    pub(super) async fn over(&self) -> CloseReason {
+        match self.reached(|state| matches!(state, LinkState::Ended(_))).await {
+            LinkState::Ended(reason) => reason,
+            LinkState::Opening | LinkState::Ready => unreachable!("it was waited for"),
+        }
+    }
+
+    async fn reached(&self, is_it: impl FnMut(&LinkState) -> bool) -> LinkState {
+        let mut states = self.state.subscribe();
+        let state = states.wait_for(is_it).await;
+        state.expect("this link holds the sender").clone()
     }
 
     /// Sends a message to an actor of the peer's.
@@ -226,17 +315,25 @@ impl Link {
         self.inner().listeners.remove(&number)
     }
 
-    /// Remembers that the peer watches an actor here.
+    /// Announces a watch of the peer's that is being made.
+    pub(super) fn begin_watched(&self, number: u64) {
+        self.inner().watched.insert(number, None);
+    }
+
+    /// Remembers a watch of the peer's, unless the actor has ended meanwhile.
     pub(super) fn note_watched(&self, number: u64, actor: ActorCell, watch: WatchId) {
-        self.inner().watched.insert(number, (actor, watch));
+        let mut inner = self.inner();
+        if let Some(place) = inner.watched.get_mut(&number) {
+            *place = Some((actor, watch));
+        }
     }
 
     pub(super) fn take_watched(&self, number: u64) -> Option<(ActorCell, WatchId)> {
-        self.inner().watched.remove(&number)
+        self.inner().watched.remove(&number).flatten()
     }
 
-    pub(super) fn take_all_watched(&self) -> BTreeMap<u64, (ActorCell, WatchId)> {
-        std::mem::take(&mut self.inner().watched)
+    pub(super) fn take_all_watched(&self) -> Vec<(ActorCell, WatchId)> {
+        std::mem::take(&mut self.inner().watched).into_values().flatten().collect()
     }
 
     pub(super) fn close(&self, reason: &CloseReason) {
@@ -245,6 +342,21 @@ impl Link {
 
     pub(super) fn ended(&self) -> Option<CloseReason> {
         self.inner().session.ended().cloned()
+    }
+
+    #[cfg(test)]
+    pub(super) fn streams(&self) -> usize {
+        self.inner().streams
+    }
+
+    #[cfg(test)]
+    pub(super) fn watched(&self) -> usize {
+        self.inner().watched.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn listeners(&self) -> usize {
+        self.inner().listeners.len()
     }
 
     fn act_inner<R>(&self, act: impl FnOnce(&mut Inner) -> R) -> R {

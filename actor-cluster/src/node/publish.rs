@@ -6,9 +6,10 @@ use actor_core::{ActorId, ActorRef, Exit, ExitListener};
 
 use super::Node;
 use super::outbound::remote_ref;
-use super::peer::locked;
+use super::peer::{Link, Peer, locked};
 use crate::error::{FindError, PublishError};
-use crate::names::{Entry, LabelKind};
+use crate::event::NodeEvent;
+use crate::names::{Directory, Entry, LabelKind};
 use crate::wire::RemoteMessage;
 use crate::wire::control::Publication;
 
@@ -19,20 +20,35 @@ impl Node {
         label: &str,
         actor: &ActorRef<M>,
     ) -> Result<(), PublishError> {
+        // Another system's actors are another node's, though they live in this process.
+        if !actor.is_local() || actor.id().incarnation() != self.system.incarnation() {
+            return Err(PublishError::NotLocal);
+        }
         let publishing = locked(&self.publishing);
-        let Some(publication) = self.catalog().publish(kind, label, actor)? else { return Ok(()) };
+        let Some(published) = self.catalog().publish(kind, label, actor)? else { return Ok(()) };
         for link in self.links() {
-            link.act(|session| session.publish(std::slice::from_ref(&publication)));
+            link.act(|session| session.publish(std::slice::from_ref(&published.publication)));
         }
         drop(publishing);
-        // Once for each label, which is harmless; at once, if the actor has ended.
-        actor.watch_with(Arc::new(Withdraw { node: Arc::downgrade(self) }));
+        if published.is_first {
+            // Tells at once, if the actor has ended; so not under the lock.
+            let watch = actor.watch_with(Arc::new(Withdraw { node: Arc::downgrade(self) }));
+            if !self.catalog().note_watch(actor.id().serial(), watch) {
+                actor.unwatch(watch);
+            }
+        }
         Ok(())
     }
 
-    pub(super) fn unpublish(&self, kind: LabelKind, label: &str, actor: u64) {
-        let _publishing = locked(&self.publishing);
-        self.announce_gone(self.catalog().unpublish(kind, label, actor).as_slice());
+    pub(super) fn unpublish(&self, kind: LabelKind, label: &str, actor: ActorId) {
+        if actor.incarnation() != self.system.incarnation() {
+            return;
+        }
+        let publishing = locked(&self.publishing);
+        let Some(unpublished) = self.catalog().unpublish(kind, label, actor.serial()) else { return };
+        self.announce_gone(std::slice::from_ref(&unpublished.publication));
+        drop(publishing);
+        unpublished.unwatch();
     }
 
     /// The actors under a label: this node's first, then by node.
@@ -49,10 +65,11 @@ impl Node {
                 Err(_) => mismatch = Some(FindError::WrongType(self.id())),
             }
         }
-        let entries = self.directory().lookup(kind, label);
-        for entry in entries {
+        for (peer, entry) in self.entries(kind, label) {
             if entry.message == M::TYPE {
-                found.extend(self.remote(&entry, kind, label));
+                let actor = ActorId::new(peer.incarnation, entry.actor);
+                let name = (kind == LabelKind::Name).then(|| label.into());
+                found.push(remote_ref(peer, actor, name, self.executor().clone()));
             } else {
                 mismatch = Some(FindError::WrongType(entry.node));
             }
@@ -60,11 +77,23 @@ impl Node {
         (found, mismatch)
     }
 
-    fn remote<M: RemoteMessage>(&self, entry: &Entry, kind: LabelKind, label: &str) -> Option<ActorRef<M>> {
-        let peer = locked(&self.peers).present.get(&entry.node).cloned()?;
-        let actor = ActorId::new(peer.info.incarnation, entry.actor);
-        let name = (kind == LabelKind::Name).then(|| label.into());
-        Some(remote_ref(peer, actor, name, self.executor().clone()))
+    /// What peers publish under a label, each with the peer in the very life in which
+    /// it does so.
+    fn entries(&self, kind: LabelKind, label: &str) -> Vec<(Arc<Peer>, Entry)> {
+        let peers = locked(&self.peers);
+        let entries = peers.directory.lookup(kind, label).into_iter();
+        entries.filter_map(|entry| Some((peers.present.get(&entry.node)?.clone(), entry))).collect()
+    }
+
+    /// Changes what a peer is known to publish, if the session is still the one there
+    /// is with it.
+    pub(super) fn update_directory(&self, link: &Arc<Link>, update: impl FnOnce(&mut Directory)) {
+        let mut peers = locked(&self.peers);
+        if peers.is_current(link) {
+            update(&mut peers.directory);
+            drop(peers);
+            self.tell(NodeEvent::Published(link.info.clone()));
+        }
     }
 
     fn withdraw(&self, actor: ActorId) {

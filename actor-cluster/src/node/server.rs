@@ -49,7 +49,10 @@ impl NodeServer {
 
     /// Dials a node and waits until the session with it is ready: both sides know
     /// who the other is and what it publishes. If there is a session already, it
-    /// gets another stream. Dropping the future abandons the attempt.
+    /// gets another stream, up to
+    /// [`STREAMS_PER_SESSION_MAX`](crate::limits::STREAMS_PER_SESSION_MAX). Dropping
+    /// the future abandons the attempt; a session that has begun by then either
+    /// becomes ready or ends.
     ///
     /// # Errors
     ///
@@ -125,7 +128,7 @@ impl NodeServer {
 
     /// Takes an actor from under a name. Does nothing if it is not there.
     pub fn unpublish<M: RemoteMessage>(&self, name: &str, actor: &ActorRef<M>) {
-        self.node.unpublish(LabelKind::Name, name, actor.id().serial());
+        self.node.unpublish(LabelKind::Name, name, actor.id());
     }
 
     /// Adds an actor of this node to a group of the cluster, in which peers find and
@@ -140,7 +143,7 @@ impl NodeServer {
 
     /// Takes an actor of this node out of a group. Does nothing if it is not in it.
     pub fn leave_group<M: RemoteMessage>(&self, group: &str, actor: &ActorRef<M>) {
-        self.node.unpublish(LabelKind::Group, group, actor.id().serial());
+        self.node.unpublish(LabelKind::Group, group, actor.id());
     }
 
     /// The actor that is published under a name: this node's own, or else that of
@@ -178,12 +181,13 @@ impl NodeServer {
         self.node.intake.ended().await;
         let grace = LINGER + LINGER / 2;
         if self.node.executor().timeout(grace, self.node.sessions.ended()).await.is_err() {
-            self.node.sessions.abort();
+            self.node.sessions.close();
             self.node.sessions.ended().await;
         }
     }
 
-    /// How many tasks the node has: listeners, dials, handshakes, sessions.
+    /// How many tasks the node has: listeners, dials, connections that may still bring
+    /// streams, sessions.
     pub fn tasks(&self) -> usize {
         self.node.intake.count() + self.node.sessions.count()
     }
@@ -225,7 +229,7 @@ impl NodeSession {
 
     /// How long the last answered ping took; `None` before the first.
     pub fn round_trip(&self) -> Option<Duration> {
-        self.link.act(|session| session.round_trip())
+        self.link.run(|session| session.round_trip())
     }
 
     /// Says goodbye to the peer and ends the session.
@@ -235,12 +239,7 @@ impl NodeSession {
 
     /// Waits until the session is over, and says why.
     pub async fn closed(&self) -> CloseReason {
-        let mut states = self.link.state.subscribe();
-        let ended = states.wait_for(|state| matches!(state, LinkState::Ended(_))).await;
-        match ended.as_deref() {
-            Ok(LinkState::Ended(reason)) => reason.clone(),
-            _ => CloseReason::from(CloseCode::Lost),
-        }
+        self.link.over().await
     }
 }
 

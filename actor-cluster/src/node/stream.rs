@@ -6,10 +6,10 @@ use std::task::{Context, Poll};
 
 use actor_core::Instant;
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::io::AsyncReadExt;
 
 use super::peer::{Arrival, Link};
-use crate::limits::{READ_BYTES, READS_PER_TURN};
+use crate::limits::{READ_BYTES, READS_PER_TURN, WRITES_PER_TURN};
 use crate::session::lanes::ConnectionId;
 use crate::transport::{CloseCode, CloseReason, ClusterBidiStream};
 use crate::wire::frame::read_frame;
@@ -65,21 +65,30 @@ impl StreamIo {
     /// Writes and reads as much as goes now. `is_closing`: the session has ended;
     /// what is left is written, the write side shut, and the peer's end awaited.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, link: &Link, now: Instant, is_closing: bool) -> Turn {
-        match self.poll_write(cx, link, is_closing) {
+        let could_write_more = match self.poll_write(cx, link, is_closing) {
             Poll::Ready(Err(reason)) => return Turn::Over(reason),
-            Poll::Ready(Ok(())) | Poll::Pending => {}
+            Poll::Ready(Ok(is_done)) => !is_done,
+            // The stream wakes the task when it takes bytes again.
+            Poll::Pending => false,
+        };
+        match self.read_some(cx, link, now, is_closing) {
+            Turn::Idle if could_write_more => Turn::Busy,
+            turn => turn,
         }
-        self.read_some(cx, link, now, is_closing)
     }
 
-    /// Ready when everything is written and flushed.
+    /// Ready with whether everything is written and flushed.
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
         link: &Link,
         is_closing: bool,
-    ) -> Poll<Result<(), CloseReason>> {
-        loop {
+    ) -> Poll<Result<bool, CloseReason>> {
+        // A peer that reads as fast as others here write must not keep the task here.
+        for write in 0.. {
+            if write == WRITES_PER_TURN {
+                return Poll::Ready(Ok(false));
+            }
             if self.writing.is_empty() {
                 match link.run(|session| session.poll_transmit(self.connection)) {
                     Some(segment) => self.writing = segment,
@@ -112,19 +121,23 @@ impl StreamIo {
                 Poll::Ready(Ok(())) => self.is_shut = true,
             }
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(true))
     }
 
     fn read_some(&mut self, cx: &mut Context<'_>, link: &Link, now: Instant, is_closing: bool) -> Turn {
-        if std::mem::take(&mut self.has_unparsed) && !is_closing {
+        let had_unparsed = std::mem::take(&mut self.has_unparsed);
+        if had_unparsed && !is_closing {
             self.handle_frames(link, now);
         }
-        for _ in 0..READS_PER_TURN {
+        for read in 0..READS_PER_TURN {
             match self.poll_read(cx) {
+                // What was read may have left something to write.
+                Poll::Pending if had_unparsed || read > 0 => return Turn::Busy,
                 Poll::Pending => return Turn::Idle,
                 Poll::Ready(Err(error)) => return Turn::Over(lost(&error)),
                 Poll::Ready(Ok(0)) => {
-                    return Turn::Over(CloseReason::new(CloseCode::Lost, "the peer closed the stream"));
+                    // Properly ended: where there is a goodbye, it may be on another stream.
+                    return Turn::Over(CloseReason::new(CloseCode::Done, "the peer closed the stream"));
                 }
                 Poll::Ready(Ok(_)) if is_closing => self.read.clear(),
                 Poll::Ready(Ok(_)) => self.handle_frames(link, now),
@@ -152,6 +165,7 @@ impl StreamIo {
                 }
             }
         });
+        link.note_mutual();
     }
 }
 

@@ -2,46 +2,80 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 
 use actor_core::Executor;
 use actor_core::executor::TaskHandle;
 use tokio::sync::Notify;
 
-/// The running tasks of a node.
+use super::peer::locked;
+
+/// The tasks of a node: those that run, and those that are about to.
 pub(super) struct Tasks {
     executor: Executor,
-    live: Arc<Live>,
+    shared: Arc<Shared>,
 }
 
 #[derive(Default)]
-struct Live {
-    tasks: Mutex<BTreeMap<u64, TaskHandle>>,
+struct Shared {
+    state: Mutex<State>,
     ended: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// By their place's number; without a handle while it is being started.
+    tasks: BTreeMap<u64, Option<TaskHandle>>,
+    places_made: u64,
+    /// Set for good: what is started now is dropped instead.
+    is_closed: bool,
 }
 
 impl Tasks {
     pub(super) fn new(executor: Executor) -> Self {
-        Self { executor, live: Arc::default() }
+        Self { executor, shared: Arc::default() }
+    }
+
+    /// Counts a task that is about to be started.
+    pub(super) fn place(&self) -> Place {
+        let mut state = locked(&self.shared.state);
+        state.places_made += 1;
+        let number = state.places_made;
+        state.tasks.insert(number, None);
+        Place { shared: self.shared.clone(), number }
     }
 
     /// Starts a task that is known until it ends.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let mut tasks = self.live.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = tasks.last_key_value().map_or(0, |(last, _)| last + 1);
-        let entry = Entry { live: self.live.clone(), number };
-        // The task cannot take itself out before it is in: that needs the lock.
-        let handle = self.executor.spawn(async move {
-            let _entry = entry;
-            task.await;
-        });
-        tasks.insert(number, handle);
+        self.spawn_in(self.place(), task);
+    }
+
+    /// Starts a task that was counted before.
+    pub(super) fn spawn_in(&self, place: Place, task: impl Future<Output = ()> + Send + 'static) {
+        let number = place.number;
+        let task = Placed { task: Box::pin(task), _place: place };
+        if locked(&self.shared.state).is_closed {
+            return drop(task);
+        }
+        // Not under the lock: a runtime that shuts down drops the task right here, and
+        // it takes itself out.
+        let handle = self.executor.spawn(task);
+        let mut state = locked(&self.shared.state);
+        if state.is_closed {
+            drop(state);
+            return handle.abort();
+        }
+        if let Some(place) = state.tasks.get_mut(&number) {
+            *place = Some(handle);
+        }
     }
 
     /// Completes when no task is left.
     pub(super) async fn ended(&self) {
         loop {
-            let ended = self.live.ended.notified();
+            let ended = self.shared.ended.notified();
             if self.count() == 0 {
                 return;
             }
@@ -49,27 +83,45 @@ impl Tasks {
         }
     }
 
-    /// Drops every task at its next await point.
-    pub(super) fn abort(&self) {
-        let tasks = self.live.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks.values().for_each(TaskHandle::abort);
+    /// Drops every task at its next await point, and those that are started later
+    /// before they begin.
+    pub(super) fn close(&self) {
+        let mut state = locked(&self.shared.state);
+        state.is_closed = true;
+        let handles: Vec<_> = state.tasks.values_mut().filter_map(Option::take).collect();
+        drop(state);
+        handles.iter().for_each(TaskHandle::abort);
     }
 
     pub(super) fn count(&self) -> usize {
-        self.live.tasks.lock().unwrap_or_else(PoisonError::into_inner).len()
+        locked(&self.shared.state).tasks.len()
     }
 }
 
-/// Takes its task out when the task ends, however it ends.
-struct Entry {
-    live: Arc<Live>,
+/// One counted task. Dropped last of all that the task owns.
+pub(super) struct Place {
+    shared: Arc<Shared>,
     number: u64,
 }
 
-impl Drop for Entry {
+impl Drop for Place {
     fn drop(&mut self) {
-        let ended = self.live.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
-        drop(ended);
-        self.live.ended.notify_waiters();
+        let handle = locked(&self.shared.state).tasks.remove(&self.number);
+        drop(handle);
+        self.shared.ended.notify_waiters();
+    }
+}
+
+/// A task in its place. The fields are dropped in this order.
+struct Placed {
+    task: Pin<Box<dyn Future<Output = ()> + Send>>,
+    _place: Place,
+}
+
+impl Future for Placed {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.task.as_mut().poll(cx)
     }
 }

@@ -73,7 +73,9 @@ impl<T: Wire + Send + 'static> ErasedPort for ReplyPort<T> {
     fn answer(self: Box<Self>, bytes: &Bytes, context: &WireContext) -> Result<(), DecodeError> {
         // A hand-written `Wire` may panic on bytes it does not expect; the call ran.
         let decoded = contained("a decoder", || from_bytes::<T>(bytes, context));
-        match decoded.unwrap_or_else(|| Err(DecodeError::at(0, DecodeErrorKind::custom("its decoder panicked")))) {
+        match decoded
+            .unwrap_or_else(|| Err(DecodeError::at(0, DecodeErrorKind::custom("its decoder panicked"))))
+        {
             Ok(value) => {
                 // A caller that went away does not miss its answer.
                 drop(self.send(value));

@@ -7,7 +7,6 @@ mod messages;
 mod provided;
 mod replies;
 mod shapes;
-mod ui;
 
 use std::fmt::Debug;
 

@@ -1,0 +1,15 @@
+//! Panics of a user's code, stopped where it is called: hand-written wire forms,
+//! destructors, listeners, the hook that authorizes. No session must pay for them.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Runs a user's code. Its panic is reported, goes no further, and becomes `None`.
+/// `what` says in the report what panicked.
+pub(crate) fn contained<T>(what: &str, run: impl FnOnce() -> T) -> Option<T> {
+    // Unwind safe: whatever the code broke was the user's, or is dropped unseen.
+    let outcome = catch_unwind(AssertUnwindSafe(run));
+    if outcome.is_err() {
+        tracing::error!("{what} panicked");
+    }
+    outcome.ok()
+}

@@ -1,0 +1,232 @@
+//! Who is here: which session a stream is for, where sessions begin, and what is left
+//! of one that is over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Weak};
+
+use actor_core::Incarnation;
+use bytes::{Bytes, BytesMut};
+
+use super::Node;
+use super::connection::SessionTask;
+use super::peer::{Attached, Link, LinkState, Moment, Peer, locked};
+use super::tasks::Place;
+use crate::error::HandshakeError;
+use crate::event::{NodeEvent, PeerInfo};
+use crate::id::NodeId;
+use crate::names::Directory;
+use crate::session::Session;
+use crate::session::handshake::{self, Decision, SessionId, Sessions};
+use crate::transport::{Address, CloseCode, CloseReason, ClusterBidiStream};
+
+/// The other nodes, as far as this one knows them.
+#[derive(Default)]
+pub(super) struct Peers {
+    /// Those there is a session with.
+    pub(super) present: BTreeMap<NodeId, Arc<Peer>>,
+    /// Those that addresses of actors may still be held of: when such a peer comes
+    /// back in the same life, the addresses work again.
+    known: BTreeMap<(NodeId, Incarnation), Weak<Peer>>,
+    /// Where those who are present can be dialled, as they say.
+    pub(super) reachable: BTreeMap<NodeId, Vec<Address>>,
+    /// What those who are present publish.
+    pub(super) directory: Directory,
+    /// Those being dialled because another peer told of them.
+    pub(super) dialling: BTreeSet<NodeId>,
+    pub(super) is_closing: bool,
+}
+
+/// A stream found its session.
+pub(super) struct Admitted {
+    pub(super) link: Arc<Link>,
+    /// The stream, if the session has enough of them.
+    pub(super) spare: Option<Box<dyn ClusterBidiStream>>,
+}
+
+/// A stream is for no session.
+pub(super) struct Rejected {
+    pub(super) error: HandshakeError,
+    pub(super) stream: Box<dyn ClusterBidiStream>,
+}
+
+/// A session that has just begun, and has no task yet.
+struct New {
+    place: Place,
+    /// The session whose place it took.
+    former: Option<Arc<Link>>,
+}
+
+impl Peers {
+    pub(super) fn links(&self) -> Vec<Arc<Link>> {
+        self.present.values().filter_map(|peer| peer.link()).collect()
+    }
+
+    /// The session there is with one life of a node, unless it has ended.
+    pub(super) fn live(&self, node: NodeId, incarnation: Incarnation) -> Option<Arc<Link>> {
+        let peer = self.present.get(&node).filter(|peer| peer.incarnation == incarnation)?;
+        peer.link().filter(|link| link.ended().is_none())
+    }
+
+    /// Whether a session is the one there is with its peer. What one that was
+    /// replaced still reports is about the past.
+    pub(super) fn is_current(&self, link: &Arc<Link>) -> bool {
+        let current = self.present.get(&link.info.node).and_then(|peer| peer.link());
+        current.is_some_and(|current| Arc::ptr_eq(&current, link))
+    }
+
+    /// Lets no session begin any more. Those that there are.
+    pub(super) fn close(&mut self) -> Vec<Arc<Link>> {
+        self.is_closing = true;
+        self.links()
+    }
+
+    /// Puts a new session in place of the one there was with the node, if any.
+    fn replace(&mut self, info: PeerInfo, link: &Arc<Link>) -> Option<Arc<Link>> {
+        self.known.retain(|_, peer| peer.strong_count() > 0);
+        let known = self.known.get(&(info.node, info.incarnation)).and_then(Weak::upgrade);
+        let peer = known.unwrap_or_else(|| Arc::new(Peer::new(info.incarnation)));
+        self.known.insert((info.node, info.incarnation), Arc::downgrade(&peer));
+        self.directory.remove_node(info.node);
+        self.reachable.remove(&info.node);
+        let former = self.present.insert(info.node, peer.clone());
+        let former = former.filter(|former| !Arc::ptr_eq(former, &peer));
+        let of_former_life = former.and_then(|former| former.set_link(None));
+        peer.set_link(Some(link.clone())).or(of_former_life)
+    }
+
+    /// Forgets what the peer of a session that is over has said of itself.
+    fn forget_news(&mut self, link: &Arc<Link>) {
+        if self.is_current(link) {
+            self.reachable.remove(&link.info.node);
+            self.directory.remove_node(link.info.node);
+        }
+    }
+
+    /// Forgets a session that is over, unless another took its place.
+    fn remove(&mut self, link: &Arc<Link>) {
+        if self.is_current(link)
+            && let Some(peer) = self.present.remove(&link.info.node)
+        {
+            // The caller holds the link too, so nothing is dropped here.
+            drop(peer.set_link(None));
+        }
+    }
+}
+
+impl Node {
+    /// Gives a stream whose handshake is done to the session it is for, which
+    /// begins here unless it is there. Gives the stream back if it is for none, or if
+    /// the session has enough of them. `begun` is before the handshake's first word.
+    pub(super) fn admit(
+        self: &Arc<Self>,
+        begun: Moment,
+        shaken: handshake::Peer,
+        stream: Box<dyn ClusterBidiStream>,
+        preface: Bytes,
+        rest: BytesMut,
+    ) -> Result<Admitted, Rejected> {
+        let lanes = shaken.lanes;
+        let (link, new) = match self.session_for(begun, shaken) {
+            Err(error) => return Err(Rejected { error, stream }),
+            Ok(found) => found,
+        };
+        let attached = link.attach(lanes, stream, preface, rest);
+        if let Some(new) = new {
+            self.start(link.clone(), new);
+        }
+        match attached {
+            Attached::Yes => Ok(Admitted { link, spare: None }),
+            Attached::Enough(stream) => Ok(Admitted { link, spare: Some(stream) }),
+            Attached::Ended(stream) => Err(Rejected { error: HandshakeError::Changed, stream }),
+        }
+    }
+
+    fn session_for(
+        &self,
+        begun: Moment,
+        shaken: handshake::Peer,
+    ) -> Result<(Arc<Link>, Option<New>), HandshakeError> {
+        // Before the peers, see the order of locks.
+        let publishing = locked(&self.publishing);
+        let mut peers = locked(&self.peers);
+        if peers.is_closing {
+            return Err(HandshakeError::Busy);
+        }
+        let former = peers.present.get(&shaken.node);
+        if former.is_some_and(|peer| peer.incarnation > shaken.incarnation) {
+            return Err(HandshakeError::Stale);
+        }
+        let live = peers.live(shaken.node, shaken.incarnation);
+        match shaken.decide(live.as_ref().map(|link| link.live(begun))) {
+            Decision::Changed => Err(HandshakeError::Changed),
+            Decision::Join => live.map(|link| (link, None)).ok_or(HandshakeError::Changed),
+            Decision::Begin if former.is_none() && peers.present.len() >= self.settings.peers_max => {
+                Err(HandshakeError::Busy)
+            }
+            Decision::Begin => {
+                let link = Arc::new(self.new_link(shaken));
+                let former = peers.replace(link.info.clone(), &link);
+                // Counted before anybody can see that the node shuts down.
+                let new = New { place: self.sessions.place(), former };
+                drop(peers);
+                self.introduce(&link);
+                drop(publishing);
+                Ok((link, Some(new)))
+            }
+        }
+    }
+
+    fn new_link(&self, shaken: handshake::Peer) -> Link {
+        let id = shaken.session;
+        let info = PeerInfo { node: shaken.node, incarnation: shaken.incarnation, name: shaken.name.clone() };
+        let executor = self.executor().clone();
+        let session = Session::new(shaken, self.settings.session.clone(), executor.now());
+        Link::new(info, id, self.moments.clone(), executor, session)
+    }
+
+    /// Says on a new session what this node publishes. Whoever calls keeps that from
+    /// changing meanwhile.
+    fn introduce(&self, link: &Link) {
+        link.act(|session| {
+            session.introduce_addresses(self.addresses.iter().map(Address::to_string).collect());
+            session.publish(&self.catalog.publications());
+            session.synced();
+        });
+    }
+
+    /// Runs a new session, once the one whose place it took is over: so whoever
+    /// follows the events sees one session with a peer at a time.
+    fn start(self: &Arc<Self>, link: Arc<Link>, new: New) {
+        let New { place, former } = new;
+        if let Some(former) = &former {
+            former.close(&CloseReason::new(CloseCode::Lost, "another session took its place"));
+        }
+        let (node, info) = (self.clone(), link.info.clone());
+        let task = SessionTask::new(self.clone(), link);
+        self.sessions.spawn_in(place, async move {
+            if let Some(former) = former {
+                former.over().await;
+            }
+            node.tell(NodeEvent::Authenticated(info));
+            task.await;
+        });
+    }
+
+    /// A session is over; its calls and watches have their answers already.
+    pub(super) fn on_ended(&self, link: &Arc<Link>, reason: &CloseReason) {
+        for (actor, watch) in link.take_all_watched() {
+            actor.unwatch(watch);
+        }
+        locked(&self.peers).forget_news(link);
+        self.tell(NodeEvent::Disconnected { peer: link.info.clone(), reason: reason.clone() });
+        link.state.send_replace(LinkState::Ended(reason.clone()));
+        // Not before it has been told: a session that begins now still waits for this.
+        locked(&self.peers).remove(link);
+    }
+}
+
+impl Sessions for Node {
+    fn live(&self, node: NodeId, incarnation: Incarnation) -> Option<SessionId> {
+        locked(&self.peers).live(node, incarnation).map(|link| link.id)
+    }
+}

@@ -1,0 +1,81 @@
+//! How a node comes to know the peers of its peers: each tells the others of a
+//! newcomer and where it can be dialled; whoever does not know it dials, and lets in
+//! nobody else who may answer there.
+
+use std::sync::Arc;
+
+use super::peer::{Link, LinkState, locked};
+use super::{Mode, Node, dial};
+use crate::event::NodeEvent;
+use crate::id::NodeId;
+use crate::transport::Address;
+use crate::wire::control::Member;
+
+impl Node {
+    pub(super) fn on_introduced(&self, link: &Arc<Link>, addresses: Vec<Address>) {
+        let mut peers = locked(&self.peers);
+        if peers.is_current(link) {
+            peers.reachable.insert(link.info.node, addresses);
+        }
+    }
+
+    pub(super) fn on_ready(&self, link: &Arc<Link>) {
+        self.tell(NodeEvent::Ready(link.info.clone()));
+        if self.settings.mode == Mode::Transitive {
+            self.gossip(link);
+        }
+    }
+
+    /// Tells a new peer of the others, and the others of it.
+    fn gossip(&self, newcomer: &Arc<Link>) {
+        let peers = locked(&self.peers);
+        let (links, reachable) = (peers.links(), peers.reachable.clone());
+        drop(peers);
+        let member = |node: &NodeId| {
+            let addresses = reachable.get(node).filter(|addresses| !addresses.is_empty())?;
+            let addresses = addresses.iter().map(Address::to_string).collect();
+            Some(Member { node: node.as_bytes().to_vec(), addresses })
+        };
+        let others = links.into_iter().filter(|link| link.info.node != newcomer.info.node);
+        for other in others.filter(|link| *link.state.borrow() == LinkState::Ready) {
+            newcomer.act(|session| session.gossip(member(&other.info.node)));
+            other.act(|session| session.gossip(member(&newcomer.info.node)));
+        }
+    }
+
+    /// Dials a node that a peer told of, unless there is a session with it.
+    pub(super) fn on_member(self: &Arc<Self>, member: NodeId, addresses: Vec<Address>) {
+        let mut peers = locked(&self.peers);
+        let is_wanted = self.settings.mode == Mode::Transitive
+            && member != self.id()
+            && !peers.is_closing
+            && !peers.present.contains_key(&member)
+            && peers.present.len() + peers.dialling.len() < self.settings.peers_max;
+        if !is_wanted || !peers.dialling.insert(member) {
+            return;
+        }
+        drop(peers);
+        let dialling = Dialling { node: self.clone(), member };
+        self.spawn_intake(async move {
+            let Dialling { node, member } = &dialling;
+            for address in addresses.iter().filter(|address| node.transport(address.scheme()).is_some()) {
+                match dial::connect(node, address, Some(*member)).await {
+                    Ok(_) => break,
+                    Err(error) => tracing::info!(%member, %address, %error, "cannot reach a peer's peer"),
+                }
+            }
+        });
+    }
+}
+
+/// A node that is being dialled, until it is not, however that ends.
+struct Dialling {
+    node: Arc<Node>,
+    member: NodeId,
+}
+
+impl Drop for Dialling {
+    fn drop(&mut self) {
+        locked(&self.node.peers).dialling.remove(&self.member);
+    }
+}

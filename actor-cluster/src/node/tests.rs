@@ -1,0 +1,261 @@
+//! What no program can see or do from outside: guessed targets, what is kept, and a
+//! runtime that is gone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actor_cluster_derive::RemoteMessage;
+use actor_core::{
+    Actor, ActorError, ActorId, ActorRef, ActorSystem, CallFailure, Executor, Exit, ExitListener, Rejection,
+    ReplyPort, SpawnOptions, Status,
+};
+use bytes::{Bytes, BytesMut};
+
+use super::inbound;
+use super::outbound::remote_ref;
+use super::peer::{Attached, locked};
+use super::tasks::Tasks;
+use super::{Mode, NodeServer};
+use crate::id::NodeId;
+use crate::limits::STREAMS_PER_SESSION_MAX;
+use crate::names::LabelKind;
+use crate::session::Event;
+use crate::testing::pipe::{PipeNetwork, pipe};
+use crate::transport::{LaneSet, PeerIdentity};
+
+#[derive(Debug, RemoteMessage)]
+enum Ask {
+    #[rpc]
+    Anything(ReplyPort<u8>),
+}
+
+struct Answerer;
+
+impl Actor for Answerer {
+    type Msg = Ask;
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(&self, _: &ActorRef<Ask>, (): ()) -> Result<(), ActorError> {
+        Ok(())
+    }
+
+    async fn handle(
+        &self,
+        _: &ActorRef<Ask>,
+        Ask::Anything(port): Ask,
+        (): &mut (),
+    ) -> Result<(), ActorError> {
+        let _ = port.send(7);
+        Ok(())
+    }
+}
+
+async fn node(network: &PipeNetwork, number: u8) -> (ActorSystem, NodeServer) {
+    let id = NodeId::from_bytes([number; 32]);
+    let system = ActorSystem::on(Executor::tokio());
+    let transport = network.transport(format!("node-{number}")).with_identity(PeerIdentity::Node(id));
+    let builder = NodeServer::builder(id).system(system.clone()).mode(Mode::Isolated).transport(transport);
+    (system, builder.start().await.unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn w15_a_guessed_target_is_nobody() {
+    let network = PipeNetwork::new();
+    let ((here, a), (there, b)) = (node(&network, 1).await, node(&network, 2).await);
+    let actors = [(); 3].map(|()| there.spawn(Answerer, (), SpawnOptions::new()));
+    let [published, hidden, grouped] = actors;
+    let (published, hidden, grouped) =
+        (published.await.unwrap(), hidden.await.unwrap(), grouped.await.unwrap());
+    b.publish("answerer", &published).unwrap();
+    b.join_group("answerers", &grouped).unwrap();
+    a.connect(&b.addresses()[0]).await.unwrap();
+    let peer = locked(&a.node.peers).present[&b.id()].clone();
+    let guess = |serial| {
+        let target = ActorId::new(there.incarnation(), serial);
+        remote_ref::<Ask>(peer.clone(), target, None, here.executor().clone())
+    };
+    let outcome = async |actor: &ActorRef<Ask>| {
+        actor.call(Ask::Anything).await.map_err(|error| error.failure().cloned())
+    };
+    let nobody = Err(Some(CallFailure::Rejected(Rejection::NoSuchActor)));
+    for serial in (0..10).chain([u64::MAX]) {
+        let guessed = guess(serial);
+        let is_reachable = [&published, &grouped].iter().any(|actor| actor.id().serial() == serial);
+        assert_eq!(outcome(&guessed).await, if is_reachable { Ok(7) } else { nobody.clone() }, "{serial}");
+        if !is_reachable {
+            guessed.kill();
+            assert_eq!(guessed.wait(None).await, Ok(Exit::Unreachable));
+        }
+    }
+    assert_eq!(hidden.status(), Status::Running);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_is_watched_once_however_often_it_is_published() {
+    let network = PipeNetwork::new();
+    let (system, server) = node(&network, 1).await;
+    let actor = system.spawn(Answerer, (), SpawnOptions::new()).await.unwrap();
+    let before = Arc::weak_count(&server.node);
+    for round in 0..100 {
+        for label in ["one", "two"] {
+            server.publish(label, &actor).unwrap();
+            server.join_group(label, &actor).unwrap();
+        }
+        assert_eq!(Arc::weak_count(&server.node), before + 1, "one watcher, round {round}");
+        for label in ["one", "two"] {
+            server.unpublish(label, &actor);
+            server.leave_group(label, &actor);
+        }
+        assert_eq!(Arc::weak_count(&server.node), before);
+    }
+    server.publish("one", &actor).unwrap();
+    actor.kill_and_wait(None).await.unwrap();
+    assert_eq!(Arc::weak_count(&server.node), before);
+    assert!(server.node.catalog().publications().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_session_keeps_is_bounded() {
+    let network = PipeNetwork::new();
+    let ((_here, a), (there, b)) = (node(&network, 1).await, node(&network, 2).await);
+    a.connect(&b.addresses()[0]).await.unwrap();
+    for _ in 0..2 * STREAMS_PER_SESSION_MAX {
+        a.connect(&b.addresses()[0]).await.unwrap();
+    }
+    for server in [&a, &b] {
+        let links = server.node.links();
+        assert_eq!((links.len(), links[0].streams()), (1, STREAMS_PER_SESSION_MAX));
+    }
+    // Watches on actors that end, and that have ended before they are known to be watched.
+    for _ in 0..20 {
+        let actor = there.spawn(Answerer, (), SpawnOptions::new()).await.unwrap();
+        b.publish("answerer", &actor).unwrap();
+        tokio::time::advance(Duration::from_millis(1)).await;
+        while a.find::<Ask>("answerer").is_err() {
+            tokio::task::yield_now().await;
+        }
+        let remote = a.find::<Ask>("answerer").unwrap();
+        let (first, second) = tokio::join!(remote.wait(None), async {
+            actor.kill();
+            remote.wait(None).await
+        });
+        assert!([first, second].iter().all(Result::is_ok));
+        assert_eq!(b.node.links()[0].watched(), 0);
+        assert_eq!(a.node.links()[0].listeners(), 0);
+        while a.find::<Ask>("answerer").is_ok() {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_over_takes_no_stream_and_leaves_nothing() {
+    let network = PipeNetwork::new();
+    let ((_here, a), (there, b)) = (node(&network, 1).await, node(&network, 2).await);
+    let actor = there.spawn(Answerer, (), SpawnOptions::new()).await.unwrap();
+    b.publish("answerer", &actor).unwrap();
+    let session = a.connect(&b.addresses()[0]).await.unwrap();
+    let link = a.node.links().remove(0);
+    assert_eq!(locked(&a.node.peers).directory.lookup(LabelKind::Name, "answerer").len(), 1);
+    session.close("enough");
+    // Its task has not seen it yet.
+    let attach = || link.attach(LaneSet::ALL, pipe().0, Bytes::new(), BytesMut::new());
+    assert!(matches!(attach(), Attached::Ended(_)));
+    link.over().await;
+    assert!(matches!(attach(), Attached::Ended(_)));
+    let peers = locked(&a.node.peers);
+    assert!(peers.present.is_empty() && peers.reachable.is_empty() && !peers.is_current(&link));
+    assert!(peers.directory.lookup(LabelKind::Name, "answerer").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_is_over_is_kept_nowhere() {
+    let network = PipeNetwork::new();
+    let ((_here, a), (there, b)) = (node(&network, 1).await, node(&network, 2).await);
+    let actor = there.spawn(Answerer, (), SpawnOptions::new()).await.unwrap();
+    b.publish("answerer", &actor).unwrap();
+    a.connect(&b.addresses()[0]).await.unwrap();
+    let (remote, link) = (a.find::<Ask>("answerer").unwrap(), b.node.links().remove(0));
+    let before = Arc::weak_count(&link);
+    for _ in 0..10 {
+        let watch = remote.watch_with(Arc::new(Deaf));
+        tokio::time::sleep(Duration::from_millis(1)).await; // sleep: virtual time, which passes when all are idle
+        assert_eq!((link.watched(), Arc::weak_count(&link)), (1, before + 1));
+        remote.unwatch(watch);
+        tokio::time::sleep(Duration::from_millis(1)).await; // sleep: as above
+        assert_eq!((link.watched(), Arc::weak_count(&link)), (0, before));
+    }
+    // An actor that ends just when its watch begins: it is in the catalog still.
+    actor.kill_and_wait(None).await.unwrap();
+    let dead = there.spawn(Answerer, (), SpawnOptions::new()).await.unwrap();
+    assert!(b.node.catalog().publish(LabelKind::Name, "dead", &dead).unwrap().is_some());
+    dead.kill_and_wait(None).await.unwrap();
+    inbound::on_event(&b.node, &link, Event::Watch { watch: 77, actor: dead.id().serial() });
+    assert_eq!((link.watched(), Arc::weak_count(&link)), (0, before));
+}
+
+/// Hears and does nothing.
+struct Deaf;
+
+impl ExitListener for Deaf {
+    fn on_exit(&self, _: ActorId, _: &Exit) {}
+}
+
+/// Each takes both of the node's great locks, over and over, and at no await.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn publishing_and_new_sessions_do_not_lock_each_other_out() {
+    let network = PipeNetwork::new();
+    let ((here, a), (_there, b)) = (node(&network, 1).await, node(&network, 2).await);
+    let actor = here.spawn(Answerer, (), SpawnOptions::new()).await.unwrap();
+    let (a, is_over) = (Arc::new(a), Arc::new(AtomicBool::new(false)));
+    let publisher = std::thread::spawn({
+        let (a, is_over) = (a.clone(), is_over.clone());
+        move || {
+            while !is_over.load(Ordering::Relaxed) {
+                a.join_group("answerers", &actor).unwrap();
+                a.leave_group("answerers", &actor);
+            }
+        }
+    });
+    let connecting = async {
+        for _ in 0..300 {
+            b.connect(&a.addresses()[0]).await.unwrap().close("again");
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), connecting).await.expect("it is locked up");
+    is_over.store(true, Ordering::Relaxed);
+    publisher.join().unwrap();
+}
+
+#[test]
+fn a_runtime_that_is_gone_drops_tasks_where_they_are_started() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let tasks = Tasks::new(Executor::tokio_on(runtime.handle().clone()));
+    drop(runtime);
+    let kept = Arc::new(());
+    let held = kept.clone();
+    tasks.spawn(async move { drop(held) });
+    assert_eq!((tasks.count(), Arc::strong_count(&kept)), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_that_are_started_after_the_end_do_not_run() {
+    let tasks = Tasks::new(Executor::tokio());
+    let kept = Arc::new(());
+    let held = kept.clone();
+    tasks.spawn(async move {
+        let _held = held;
+        std::future::pending::<()>().await;
+    });
+    let place = tasks.place();
+    tasks.close();
+    let held = kept.clone();
+    tasks.spawn_in(place, async move {
+        let _held = held;
+        std::future::pending::<()>().await;
+    });
+    tasks.ended().await;
+    assert_eq!((tasks.count(), Arc::strong_count(&kept)), (0, 1));
+}

@@ -1,0 +1,188 @@
+//! Back-pressure: what waits where, and that nothing is lost or grows meanwhile.
+
+use std::time::Duration;
+
+use actor_core::{ActorRef, CallError, Exit, SendError};
+use tokio::time::Instant;
+
+use super::Network;
+use super::support::{
+    Count, Gate, SILENCE, Start, TestNode, id, node, node_with, on_every_shape, pass, settle,
+};
+
+on_every_shape! {
+    b16_a_full_mailbox_far_away_makes_senders_wait_and_loses_nothing
+    b16_what_waits_is_bounded_by_the_window
+    b16_a_full_mailbox_holds_up_no_control
+    b16_a_call_that_never_left_in_time_says_so
+    b16_a_peer_that_does_not_read_makes_senders_wait
+    b16_large_and_small_messages_share_a_lane
+    b16_a_long_queue_is_delivered_without_a_pause
+    b16_senders_that_wait_are_told_when_the_session_is_lost
+}
+
+const WINDOW: u64 = 4096;
+/// A cast of a number: header, target, number.
+const ADD_BYTES: u64 = 8 + 8 + 8;
+
+/// A node that takes little, an actor on it that takes nothing, and its address.
+async fn narrow(network: &Network) -> (TestNode, TestNode, Start, ActorRef<Count>) {
+    let a = node(network, 1).await;
+    let b = node_with(network, 2, |builder| builder.window_bytes(WINDOW)).await;
+    let start = Start { gate: Gate::shut(), mailbox: Some(1), ..Start::default() };
+    b.publish("slow", start.clone()).await;
+    b.publish("other", Start::default()).await;
+    a.connect(&b).await;
+    let remote = a.find("slow");
+    (a, b, start, remote)
+}
+
+/// Casts until there is no room, and says how many were taken.
+async fn fill(remote: &ActorRef<Count>) -> u64 {
+    let mut taken = 0;
+    loop {
+        match remote.cast(Count::Add(taken)) {
+            Ok(()) => taken += 1,
+            Err(SendError::Full(Count::Add(back))) => {
+                assert_eq!(back, taken);
+                return taken;
+            }
+            Err(other) => panic!("there should be no room, not {other:?}"),
+        }
+        settle().await;
+    }
+}
+
+async fn b16_a_full_mailbox_far_away_makes_senders_wait_and_loses_nothing(network: Network) {
+    let (_a, _b, start, remote) = narrow(&network).await;
+    let taken = fill(&remote).await;
+    let waiting = tokio::spawn({
+        let remote = remote.clone();
+        async move {
+            for number in taken..1000 {
+                remote.send(Count::Add(number)).await.unwrap();
+            }
+            remote.call(Count::Get).await
+        }
+    });
+    pass(3 * SILENCE).await;
+    assert!(!waiting.is_finished());
+    assert!(start.added().is_empty());
+    start.gate.open();
+    assert_eq!(waiting.await.unwrap(), Ok((0..1000).sum()));
+    assert_eq!(start.added(), (0..1000).collect::<Vec<_>>());
+}
+
+async fn b16_what_waits_is_bounded_by_the_window(network: Network) {
+    let (_a, _b, start, remote) = narrow(&network).await;
+    // The window, overdrawn by less than one frame; what is in the mailbox is too
+    // little to be worth a grant.
+    assert_eq!(fill(&remote).await, WINDOW.div_ceil(ADD_BYTES));
+    // A grant comes with every half of the window.
+    start.gate.let_through((WINDOW / 2 / ADD_BYTES) as usize - 2);
+    settle().await;
+    assert!(matches!(remote.cast(Count::Add(0)), Err(SendError::Full(_))));
+    start.gate.let_through(2);
+    settle().await;
+    assert_eq!(remote.cast(Count::AnswerAll), Ok(()));
+}
+
+async fn b16_a_full_mailbox_holds_up_no_control(network: Network) {
+    let (a, b, start, remote) = narrow(&network).await;
+    fill(&remote).await;
+    // Watches, stops and news of what is published go by, and so do heartbeats.
+    let other = a.find("other");
+    assert_eq!(other.stop_and_wait(None, Some(Duration::from_millis(1))).await, Ok(Exit::Stopped(None)));
+    b.publish("new", Start::default()).await;
+    settle().await;
+    let new = a.find("new");
+    pass(3 * SILENCE).await;
+    assert_eq!(a.peers(), [id(2)]);
+    // An answer goes by too: it is no message.
+    b.connect(&a).await;
+    let here = a.publish("here", Start { count: 5, ..Start::default() }).await;
+    settle().await;
+    assert_eq!(b.find("here").call(Count::Get).await, Ok(5));
+    assert_eq!(here.call(Count::Get).await, Ok(5));
+    // A message to another actor waits behind those that wait.
+    assert!(matches!(new.cast(Count::Add(1)), Err(SendError::Full(_))));
+    // The slow one can be killed from afar, and then there is room.
+    assert_eq!(remote.kill_and_wait(None).await, Ok(Exit::Killed));
+    settle().await;
+    assert_eq!(new.call(Count::Get).await, Ok(0));
+    assert!(start.added().is_empty());
+}
+
+async fn b16_a_call_that_never_left_in_time_says_so(network: Network) {
+    let (_a, _b, start, remote) = narrow(&network).await;
+    let taken = fill(&remote).await;
+    let begun = Instant::now();
+    let time = Duration::from_secs(2);
+    match remote.call_timeout(time, |port| Count::AddAndGet(5, port)).await {
+        Err(CallError::NotSent(SendError::Full(Count::AddAndGet(5, _)))) => {}
+        other => panic!("there was no room, not {other:?}"),
+    }
+    assert_eq!(begun.elapsed(), time);
+    start.gate.open();
+    assert_eq!(remote.call(Count::Get).await, Ok((0..taken).sum()));
+}
+
+async fn b16_a_peer_that_does_not_read_makes_senders_wait(network: Network) {
+    let (_a, _b, start, remote) = narrow(&network).await;
+    start.gate.open();
+    network.hold();
+    let taken = fill(&remote).await;
+    assert_eq!(taken, WINDOW.div_ceil(ADD_BYTES));
+    let sending = tokio::spawn({
+        let remote = remote.clone();
+        async move { remote.send(Count::Add(taken)).await }
+    });
+    settle().await;
+    assert!(!sending.is_finished());
+    network.resume();
+    assert_eq!(sending.await.unwrap(), Ok(()));
+    assert_eq!(remote.call(Count::Get).await, Ok((0..=taken).sum()));
+    assert_eq!(start.added(), (0..=taken).collect::<Vec<_>>());
+}
+
+async fn b16_large_and_small_messages_share_a_lane(network: Network) {
+    let (a, b) = super::support::two(&network).await;
+    let start = Start::default();
+    b.publish("counter", start.clone()).await;
+    settle().await;
+    let remote = a.find("counter");
+    for number in 0..200 {
+        remote.send(Count::Load(vec![0; 40_000])).await.unwrap();
+        remote.send(Count::Add(number)).await.unwrap();
+    }
+    assert_eq!(remote.call(Count::Get).await, Ok(200 * 40_000 + (0..200).sum::<u64>()));
+    assert_eq!(start.added(), (0..200).collect::<Vec<_>>());
+}
+
+async fn b16_a_long_queue_is_delivered_without_a_pause(network: Network) {
+    let (a, b) = super::support::two(&network).await;
+    let start = Start::default();
+    b.publish("counter", start.clone()).await;
+    settle().await;
+    let remote = a.find("counter");
+    // More than a session delivers in one turn, all of it there at once.
+    (0..5000).for_each(|number| remote.cast(Count::Add(number)).unwrap());
+    settle().await;
+    assert_eq!(start.added(), (0..5000).collect::<Vec<_>>());
+}
+
+async fn b16_senders_that_wait_are_told_when_the_session_is_lost(network: Network) {
+    let (_a, _b, _, remote) = narrow(&network).await;
+    fill(&remote).await;
+    let sending: Vec<_> = (0..10)
+        .map(|number| {
+            let remote = remote.clone();
+            tokio::spawn(async move { remote.send(Count::Add(number)).await })
+        })
+        .collect();
+    settle().await;
+    network.cut();
+    for (number, sending) in (0..).zip(sending) {
+        assert_eq!(sending.await.unwrap(), Err(SendError::NotConnected(Count::Add(number))));
+    }
+}

@@ -1,0 +1,18 @@
+//! Whole nodes in one process, over pipes: what a program sees of a cluster.
+
+mod calls;
+mod events;
+mod external;
+mod flow;
+mod loss;
+mod modes;
+mod names;
+mod sessions;
+mod settings;
+mod shutdown;
+mod stress;
+mod support;
+mod trust;
+mod watches;
+
+use self::support::Network;

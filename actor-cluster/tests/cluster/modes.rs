@@ -1,0 +1,126 @@
+//! Who comes to know whom.
+
+use actor_cluster::transport::PeerIdentity;
+use actor_cluster::{Mode, NodeServer};
+use actor_core::{ActorSystem, Executor};
+
+use super::Network;
+use super::support::{
+    Count, SILENCE, Start, TestNode, id, node, node_with, on_every_shape, pass, ready, refused, settle,
+};
+
+on_every_shape! {
+    b07_transitive_nodes_know_the_peers_of_their_peers
+    b07_isolated_nodes_know_whom_they_connected_to
+    b07_a_chain_of_transitive_nodes_becomes_a_mesh
+    b07_nobody_gets_in_under_an_address_that_was_said_to_be_anothers
+    b07_a_node_that_does_not_listen_is_told_of_to_nobody
+    b06_peers_max_bounds_what_gossip_dials
+}
+
+async fn in_mode(network: &Network, number: u8, mode: Mode) -> TestNode {
+    node_with(network, number, |builder| builder.mode(mode)).await
+}
+
+async fn b07_transitive_nodes_know_the_peers_of_their_peers(network: Network) {
+    let [a, b, c] = [1, 2, 3].map(|number| in_mode(&network, number, Mode::Transitive));
+    let (a, b, c) = (a.await, b.await, c.await);
+    c.publish("counter", Start { count: 8, ..Start::default() }).await;
+    a.connect(&b).await;
+    let mut events = a.server.subscribe();
+    c.connect(&b).await;
+    assert_eq!(ready(&mut events).await, id(3));
+    assert_eq!(a.find("counter").call(Count::Get).await, Ok(8));
+    settle().await;
+    assert_eq!((a.peers(), b.peers()), (vec![id(2), id(3)], vec![id(1), id(3)]));
+    assert_eq!(c.peers(), [id(1), id(2)]);
+    // B is not in between.
+    b.shutdown().await;
+    settle().await;
+    assert_eq!(a.find("counter").call(Count::Get).await, Ok(8));
+    assert_eq!((a.peers(), c.peers()), (vec![id(3)], vec![id(1)]));
+}
+
+async fn b07_isolated_nodes_know_whom_they_connected_to(network: Network) {
+    // One that does not tell, and one that does not listen.
+    for modes in [
+        [Mode::Isolated, Mode::Isolated, Mode::Isolated],
+        [Mode::Transitive, Mode::Isolated, Mode::Transitive],
+    ] {
+        let [a, b, c] =
+            [in_mode(&network, 1, modes[0]), in_mode(&network, 2, modes[1]), in_mode(&network, 3, modes[2])];
+        let (a, b, c) = (a.await, b.await, c.await);
+        a.connect(&b).await;
+        b.connect(&c).await;
+        pass(3 * SILENCE).await;
+        assert_eq!((a.peers(), b.peers(), c.peers()), (vec![id(2)], vec![id(1), id(3)], vec![id(2)]));
+        tokio::join!(a.shutdown(), b.shutdown(), c.shutdown());
+    }
+}
+
+async fn b07_a_chain_of_transitive_nodes_becomes_a_mesh(network: Network) {
+    let mut nodes = Vec::new();
+    for number in 1..=6 {
+        let node = in_mode(&network, number, Mode::Transitive).await;
+        if let Some(former) = nodes.last() {
+            node.connect(former).await;
+        }
+        nodes.push(node);
+    }
+    pass(SILENCE).await;
+    for node in &nodes {
+        let others: Vec<_> = (1..=6).map(id).filter(|id| *id != node.id()).collect();
+        assert_eq!(node.peers(), others);
+        assert_eq!(node.server.tasks(), 6);
+    }
+}
+
+async fn b07_nobody_gets_in_under_an_address_that_was_said_to_be_anothers(network: Network) {
+    let (a, b) = (in_mode(&network, 1, Mode::Transitive).await, in_mode(&network, 2, Mode::Transitive).await);
+    // A node that nobody has invited, and one that says to live there.
+    let outsider = node(&network, 4).await;
+    let transport = network.transport_at("hidden", PeerIdentity::Node(id(3)));
+    let transport = transport.advertising(outsider.address());
+    let system = ActorSystem::on(Executor::tokio());
+    let liar = NodeServer::builder(id(3)).mode(Mode::Isolated).system(system).transport(transport);
+    let liar = liar.start().await.unwrap();
+    a.connect(&b).await;
+    let mut dialled = outsider.server.subscribe();
+    liar.connect(&b.address()).await.unwrap();
+    // A dials, finds somebody else than was said, and leaves.
+    let error = refused(&mut dialled).await;
+    assert!(error.contains("refused by the peer"), "{error}");
+    pass(SILENCE).await;
+    assert_eq!((a.peers(), outsider.peers()), (vec![id(2)], vec![]));
+    assert_eq!(a.server.tasks(), 2);
+}
+
+async fn b07_a_node_that_does_not_listen_is_told_of_to_nobody(network: Network) {
+    let (a, b) = (in_mode(&network, 1, Mode::Transitive).await, in_mode(&network, 2, Mode::Transitive).await);
+    let (near, far) =
+        actor_cluster::testing::pipe::pipe_between(PeerIdentity::Node(id(3)), PeerIdentity::Node(id(2)));
+    let system = ActorSystem::on(Executor::tokio());
+    let c = NodeServer::builder(id(3)).system(system).start().await.unwrap();
+    a.connect(&b).await;
+    let both = tokio::join!(c.connect_external(near), b.server.attach_external_stream(far));
+    assert!(both.0.is_ok() && both.1.is_ok());
+    pass(SILENCE).await;
+    assert_eq!(b.peers(), [id(1), id(3)]);
+    assert_eq!((a.peers(), a.server.tasks()), (vec![id(2)], 2));
+    // It is told of A, and has no transport to dial with.
+    assert_eq!((c.sessions().len(), c.tasks()), (1, 1));
+}
+
+async fn b06_peers_max_bounds_what_gossip_dials(network: Network) {
+    let a = node_with(&network, 1, |builder| builder.mode(Mode::Transitive).peers_max(2)).await;
+    let hub = in_mode(&network, 2, Mode::Transitive).await;
+    a.connect(&hub).await;
+    let mut others = Vec::new();
+    for number in 3..=6 {
+        let other = node(&network, number).await;
+        hub.connect(&other).await;
+        others.push(other);
+    }
+    pass(SILENCE).await;
+    assert_eq!(a.peers(), [id(2), id(3)]);
+}

@@ -1,0 +1,37 @@
+//! A node of its own process for the tests: it joins whom its invitation names,
+//! with an echo to be called, and lives until the one who started it is gone.
+
+use std::error::Error;
+use std::future::pending;
+use std::io;
+use std::process::ExitCode;
+
+use actor_core::Spawn;
+use integration_tests::echo::{ECHOES, Echo};
+use integration_tests::{Invitation, process};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let ended = match Invitation::read(&mut io::stdin().lock()) {
+        Err(error) => Err(error.into()),
+        Ok(invitation) => tokio::select! {
+            failed = live(invitation) => failed,
+            () = process::parent_gone() => Ok(()),
+        },
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("echo-node: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn live(invitation: Invitation) -> Result<(), Box<dyn Error>> {
+    let node = invitation.keys.start(&invitation.peers, |builder| builder).await?;
+    let echo = Echo.spawn(()).await?;
+    node.server.join_group(ECHOES, &echo)?;
+    invitation.join(&node.server).await?;
+    pending().await
+}
