@@ -1,6 +1,7 @@
 //! One stream of a session: what is being written to it, what was read from it.
 
 use std::future::Future;
+use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
@@ -146,7 +147,7 @@ impl StreamIo {
         Turn::Busy
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.read.reserve(READ_BYTES);
         // The future holds no state: dropping it while it is pending loses nothing.
         pin!(self.stream.read_buf(&mut self.read)).poll(cx)
@@ -154,6 +155,7 @@ impl StreamIo {
 
     fn handle_frames(&mut self, link: &Link, now: Instant) {
         link.run(|session| {
+            session.handle_bytes(now);
             loop {
                 match read_frame(&mut self.read, self.body_bytes_max) {
                     Ok(None) => return,
@@ -169,6 +171,12 @@ impl StreamIo {
     }
 }
 
-fn lost(error: &std::io::Error) -> CloseReason {
-    CloseReason::new(CloseCode::Lost, error.to_string())
+fn lost(error: &io::Error) -> CloseReason {
+    match CloseReason::of(error) {
+        Some(reason) => reason.clone(),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            CloseReason::new(CloseCode::Lost, "the peer hung up")
+        }
+        None => CloseReason::new(CloseCode::Lost, error.to_string()),
+    }
 }

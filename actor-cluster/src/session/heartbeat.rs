@@ -28,6 +28,8 @@ pub(crate) enum Beat {
 pub(crate) struct Heartbeat {
     pace: Pace,
     heard: Instant,
+    /// The peer is not dead before this, however long it was silent.
+    grace_until: Instant,
     next_ping: Instant,
     pings: u64,
     last_ping: Option<(u64, Instant)>,
@@ -37,7 +39,7 @@ pub(crate) struct Heartbeat {
 impl Heartbeat {
     pub(crate) fn new(pace: Pace, now: Instant) -> Self {
         let next_ping = now + pace.interval;
-        Self { pace, heard: now, next_ping, pings: 0, last_ping: None, round_trip: None }
+        Self { pace, heard: now, grace_until: now, next_ping, pings: 0, last_ping: None, round_trip: None }
     }
 
     /// Something came from the peer.
@@ -58,7 +60,12 @@ impl Heartbeat {
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Beat {
-        if now >= self.heard + self.pace.timeout {
+        // Called so late, it was this process that was stopped, and nobody listened
+        // meanwhile. What the peer said is still to be read, if it was not stopped too.
+        if now >= self.next_timeout() + self.pace.interval {
+            self.grace_until = now + self.pace.interval;
+        }
+        if now >= self.dead_at() {
             return Beat::Dead;
         }
         if now < self.next_ping {
@@ -71,7 +78,11 @@ impl Heartbeat {
     }
 
     pub(crate) fn next_timeout(&self) -> Instant {
-        self.next_ping.min(self.heard + self.pace.timeout)
+        self.next_ping.min(self.dead_at())
+    }
+
+    fn dead_at(&self) -> Instant {
+        (self.heard + self.pace.timeout).max(self.grace_until)
     }
 
     /// How long the last answered ping took.
@@ -116,10 +127,29 @@ mod tests {
     }
 
     #[test]
+    fn a_process_that_was_stopped_does_not_blame_its_peer() {
+        let mut beat = Heartbeat::new(PACE, at(0));
+        assert_eq!(beat.handle_timeout(at(1000)), Beat::Ping(1));
+        assert_eq!(beat.handle_timeout(at(60_000)), Beat::Ping(2), "it was due at 2000");
+        assert_eq!(beat.next_timeout(), at(61_000));
+        assert_eq!(beat.handle_timeout(at(60_999)), Beat::Nothing);
+        assert_eq!(beat.handle_timeout(at(61_000)), Beat::Dead, "it had its interval");
+        let mut late = Heartbeat::new(PACE, at(0));
+        assert_eq!(late.handle_timeout(at(1000)), Beat::Ping(1));
+        assert_eq!(late.handle_timeout(at(2999)), Beat::Ping(2), "not late enough for grace");
+        assert_eq!(late.handle_timeout(at(3000)), Beat::Dead);
+    }
+
+    #[test]
     fn any_sound_keeps_it_alive() {
         let mut beat = Heartbeat::new(PACE, at(0));
+        assert_eq!(beat.handle_timeout(at(1000)), Beat::Ping(1));
+        assert_eq!(beat.handle_timeout(at(2000)), Beat::Ping(2));
         beat.on_heard(at(2999));
-        assert_eq!(beat.handle_timeout(at(5998)), Beat::Ping(1));
+        for ping in 3..=5 {
+            assert_eq!(beat.handle_timeout(at(ping * 1000)), Beat::Ping(ping));
+        }
+        assert_eq!(beat.handle_timeout(at(5998)), Beat::Nothing);
         assert_eq!(beat.handle_timeout(at(5999)), Beat::Dead);
     }
 }

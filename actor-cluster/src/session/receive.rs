@@ -25,6 +25,12 @@ use crate::wire::{PendingReply, TypeTag, VariantTag};
 type Judged = Result<(), String>;
 
 impl Session {
+    /// Takes note that bytes came, though perhaps no whole frame: a long one on a
+    /// slow stream is a sign of life too.
+    pub(crate) fn handle_bytes(&mut self, now: Instant) {
+        self.heartbeat.on_heard(now);
+    }
+
     /// Takes a frame that came on a stream of this session.
     pub(crate) fn handle_frame(&mut self, now: Instant, connection: ConnectionId, frame: Frame) {
         if self.ended().is_some() {
