@@ -47,13 +47,16 @@ pub enum PublishError {
     #[error("the name is taken on this node")]
     NameTaken,
     /// The label is empty, too long, or holds control characters.
-    #[error("the label cannot be used")]
+    #[error("a name or group must have 1 to 255 bytes and no control characters")]
     Label,
     /// The actor stops or has stopped.
     #[error("the actor is stopping")]
     Stopping,
-    /// The actor lives on another node, which has to publish it itself.
-    #[error("only actors of this node can be published here")]
+    /// The actor was not spawned in this node's actor system; another node, or
+    /// another system of this process, has to publish it.
+    #[error(
+        "the actor was not spawned in this node's actor system: spawn it there, or publish it on its own node"
+    )]
     NotLocal,
     /// The actor was published before with messages of another type.
     #[error("the actor is published with another type of messages")]

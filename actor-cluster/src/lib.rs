@@ -65,8 +65,10 @@
 //!
 //! * Messages from one sender to one actor arrive in the order they were sent,
 //!   each at most once, for as long as the session lives.
-//! * No call can hang: it ends with an answer or with a
-//!   [`CallError`](actor_core::CallError) that says whether it may have run.
+//! * A call ends at the latest with its actor or its session, with an answer or
+//!   with a [`CallError`](actor_core::CallError) that says when it never ran. For an
+//!   actor that lives and does not answer there is
+//!   [`call_timeout`](actor_core::ActorRef::call_timeout).
 //! * A watch fires exactly once, at the latest when the session is lost.
 //! * A peer that does not read makes senders wait, or gives their messages back;
 //!   nothing grows without a [bound](limits).

@@ -16,7 +16,9 @@ pub enum SendError<M> {
     Full(M),
     /// The actor drains, stops or has stopped. Look it up again.
     Stopped(M),
-    /// There is no session with the actor's node. Look it up again.
+    /// There is no session with the actor's node. Connect again: this address works
+    /// once there is a session with the same life of the node. If the node was
+    /// restarted, look the actor up again.
     NotConnected(M),
     /// The message cannot go to another node: its encoded form is over the
     /// limit, or it has none. Nothing about the actor is wrong.
@@ -62,7 +64,8 @@ impl<M> fmt::Debug for SendError<M> {
 
 impl<M> std::error::Error for SendError<M> {}
 
-/// A call got no answer. The variant says whether the call may have run.
+/// A call got no answer. [`never_ran`](Self::never_ran) says whether it is safe to
+/// repeat. There are these two kinds and will be no third: it left, or it did not.
 #[derive(Clone, PartialEq, Eq)]
 pub enum CallError<M> {
     /// It never left; the message comes back.
@@ -130,10 +133,10 @@ pub enum CallFailure {
     Expired,
     /// The actor dropped the reply port: it chose not to answer, failed, or
     /// stopped with the call in its queue.
-    #[error("the actor did not answer")]
+    #[error("the actor did not answer; the call may have run")]
     NoReply,
     /// No answer came within the caller's own time; it may have run, or may yet.
-    #[error("no answer within {0:?}")]
+    #[error("no answer within {0:?}; the call may have run, or may yet")]
     TimedOut(Duration),
     /// The session to the actor's node was lost after the call had left; it may
     /// have run.

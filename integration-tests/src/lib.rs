@@ -17,3 +17,8 @@ pub mod process;
 pub use invitation::Invitation;
 pub use keys::{Authority, NodeKeys, RunningNode, Way};
 pub use process::NodeProcess;
+
+/// The README's programs, which run as written.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

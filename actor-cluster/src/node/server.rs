@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actor_core::{ActorId, ActorRef, Incarnation};
+use actor_core::{ActorId, ActorRef, ActorSystem, Incarnation};
 
 use super::peer::{Link, LinkState};
 use super::{Node, NodeBuilder, accept, dial};
@@ -42,6 +42,11 @@ impl NodeServer {
         self.node.settings.myself.incarnation
     }
 
+    /// The actor system whose actors this node can publish.
+    pub fn system(&self) -> &ActorSystem {
+        &self.node.system
+    }
+
     /// Where the node listens.
     pub fn addresses(&self) -> &[Address] {
         &self.node.addresses
@@ -56,7 +61,7 @@ impl NodeServer {
     ///
     /// # Errors
     ///
-    /// See [`ConnectError`]; it says which side can do something about it.
+    /// See [`ConnectError`].
     pub async fn connect(&self, address: &Address) -> Result<NodeSession, ConnectError> {
         let link = dial::connect(&self.node, address, None).await?;
         Ok(NodeSession { link })

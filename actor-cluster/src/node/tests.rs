@@ -12,11 +12,10 @@ use actor_core::{
 };
 use bytes::{Bytes, BytesMut};
 
-use super::inbound;
 use super::outbound::remote_ref;
 use super::peer::{Attached, locked};
 use super::tasks::Tasks;
-use super::{Mode, NodeServer};
+use super::{Mode, NodeServer, dial, inbound};
 use crate::id::NodeId;
 use crate::limits::STREAMS_PER_SESSION_MAX;
 use crate::names::LabelKind;
@@ -165,6 +164,8 @@ async fn a_session_that_is_over_takes_no_stream_and_leaves_nothing() {
     assert!(matches!(attach(), Attached::Ended(_)));
     link.over().await;
     assert!(matches!(attach(), Attached::Ended(_)));
+    // Nor does what it still has to say count.
+    a.node.update_directory(&link, |_| panic!("it is over"));
     let peers = locked(&a.node.peers);
     assert!(peers.present.is_empty() && peers.reachable.is_empty() && !peers.is_current(&link));
     assert!(peers.directory.lookup(LabelKind::Name, "answerer").is_empty());
@@ -194,6 +195,17 @@ async fn a_watch_that_is_over_is_kept_nowhere() {
     dead.kill_and_wait(None).await.unwrap();
     inbound::on_event(&b.node, &link, Event::Watch { watch: 77, actor: dead.id().serial() });
     assert_eq!((link.watched(), Arc::weak_count(&link)), (0, before));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_shuts_down_begins_no_session() {
+    let network = PipeNetwork::new();
+    let ((_here, a), (_there, b)) = (node(&network, 1).await, node(&network, 2).await);
+    // As a task on another thread may, that has not seen yet that it is over.
+    a.node.begin_shutdown();
+    let error = dial::connect(&a.node, &b.addresses()[0], None).await.err().unwrap();
+    assert_eq!(error.to_string(), "handshake failed: the node takes no more sessions");
+    assert_eq!((a.node.links().len(), a.tasks()), (0, 0));
 }
 
 /// Hears and does nothing.

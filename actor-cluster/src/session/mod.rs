@@ -113,7 +113,7 @@ pub(crate) struct InboundCall {
     pub(crate) deadline: Option<Instant>,
 }
 
-/// See the module.
+/// One session with one incarnation of a peer, as the module draws it.
 #[derive(Debug)]
 pub(crate) struct Session {
     peer: Peer,
@@ -228,7 +228,11 @@ impl Session {
             Phase::Leaving { .. } | Phase::Ended(_) => {}
             Phase::Opening { .. } if lost == LaneSet::NONE && !is_over => {}
             Phase::Ready if lost == LaneSet::NONE && self.is_complete() => {}
-            _ if reason.code == CloseCode::Done && !is_over => self.leave(self.heartbeat.heard(), reason),
+            _ if reason.code == CloseCode::Done && !is_over => {
+                // Until the goodbye comes, for all that is known there is none.
+                let lost = CloseReason::new(CloseCode::Lost, reason.detail());
+                self.leave(self.heartbeat.heard(), lost);
+            }
             _ => self.end(reason),
         }
     }
@@ -264,7 +268,7 @@ impl Session {
                 return self.abort(CloseCode::Timeout, "the session was not ready in time");
             }
             Phase::Leaving { until, reason } if now >= *until => return self.end(reason.clone()),
-            // Whoever has said goodbye has stopped to ping.
+            // A peer that has said goodbye no longer pings, so its silence means nothing.
             Phase::Leaving { .. } => return,
             _ => {}
         }

@@ -118,8 +118,13 @@ async fn b12_a_cut_in_the_midst_of_a_call_ends_it_and_what_is_held_works_again(n
             async move { held.call(Count::Keep).await }
         });
         settle().await;
+        let mut events = [a.server.subscribe(), b.server.subscribe()];
         let cut_at = Instant::now();
         network.cut();
+        for events in &mut events {
+            // One sees an error, the other a stream that ends without a goodbye.
+            disconnected_by(events, CloseCode::Lost).await;
+        }
         assert_eq!(failure(call.await.unwrap()), CallFailure::Unknown);
         assert_eq!(cut_at.elapsed(), Duration::ZERO, "a cut is seen at once");
         assert!(matches!(held.cast(Count::AnswerAll), Err(SendError::NotConnected(Count::AnswerAll))));

@@ -6,7 +6,7 @@ use actor_core::{ActorSystem, Executor};
 
 use super::Network;
 use super::support::{
-    Count, SILENCE, Start, TestNode, id, node, node_with, on_every_shape, pass, ready, refused, settle,
+    Count, SILENCE, Start, TestNode, id, kind, node, node_with, on_every_shape, pass, ready, refused, settle,
 };
 
 on_every_shape! {
@@ -14,6 +14,7 @@ on_every_shape! {
     b07_isolated_nodes_know_whom_they_connected_to
     b07_a_chain_of_transitive_nodes_becomes_a_mesh
     b07_nobody_gets_in_under_an_address_that_was_said_to_be_anothers
+    b07_a_node_that_comes_back_is_dialled_again
     b07_a_node_that_does_not_listen_is_told_of_to_nobody
     b06_peers_max_bounds_what_gossip_dials
 }
@@ -95,6 +96,22 @@ async fn b07_nobody_gets_in_under_an_address_that_was_said_to_be_anothers(networ
     assert_eq!(a.server.tasks(), 2);
 }
 
+async fn b07_a_node_that_comes_back_is_dialled_again(network: Network) {
+    let (a, hub) =
+        (in_mode(&network, 1, Mode::Transitive).await, in_mode(&network, 2, Mode::Transitive).await);
+    a.connect(&hub).await;
+    for _ in 0..3 {
+        // It dials nobody by itself.
+        let c = in_mode(&network, 3, Mode::Isolated).await;
+        c.connect(&hub).await;
+        settle().await;
+        assert_eq!(a.peers(), [id(2), id(3)]);
+        c.shutdown().await;
+        settle().await;
+        assert_eq!(a.peers(), [id(2)]);
+    }
+}
+
 async fn b07_a_node_that_does_not_listen_is_told_of_to_nobody(network: Network) {
     let (a, b) = (in_mode(&network, 1, Mode::Transitive).await, in_mode(&network, 2, Mode::Transitive).await);
     let (near, far) =
@@ -115,6 +132,7 @@ async fn b06_peers_max_bounds_what_gossip_dials(network: Network) {
     let a = node_with(&network, 1, |builder| builder.mode(Mode::Transitive).peers_max(2)).await;
     let hub = in_mode(&network, 2, Mode::Transitive).await;
     a.connect(&hub).await;
+    let mut events = a.server.subscribe();
     let mut others = Vec::new();
     for number in 3..=6 {
         let other = node(&network, number).await;
@@ -123,4 +141,11 @@ async fn b06_peers_max_bounds_what_gossip_dials(network: Network) {
     }
     pass(SILENCE).await;
     assert_eq!(a.peers(), [id(2), id(3)]);
+    // Nor does it dial whom it has no room for.
+    drop(a);
+    let mut opened = 0;
+    while let Some(event) = events.next().await {
+        opened += usize::from(kind(&event) == "opened");
+    }
+    assert_eq!(opened, 1);
 }

@@ -189,6 +189,15 @@ async fn garbage_is_refused_and_nothing_is_left(network: Network) {
         settle().await;
         assert_eq!(a.server.tasks(), 1);
     }
+    // One that does not hang up when it is told to go.
+    let (_connection, mut stream) = raw(&network, &a).await;
+    stream.write_all(&[0; 64]).await.unwrap();
+    refused(&mut events).await;
+    settle().await;
+    assert_eq!(a.server.tasks(), 2);
+    pass(HANDSHAKE_TIMEOUT).await;
+    assert_eq!(a.server.tasks(), 1);
+    drop(stream);
     // One that hangs up halfway.
     let (_connection, mut stream) = raw(&network, &a).await;
     stream.write_all(&[9, 0]).await.unwrap();

@@ -60,10 +60,10 @@ pub(crate) fn mailbox<M>(capacity: Capacity) -> (Sender<M>, Receiver<M>) {
 
 /// The end that messages go into.
 ///
-/// Room and queue are two things. A bounded channel counts whoever was given
-/// room as a message in the making, and its receiver would wait at the end for a
-/// sender that nobody polls. Here only a `send` in progress is waited for, which
-/// never awaits.
+/// Room and queue are two things because a reserved permit of tokio's bounded
+/// channel keeps its receiver from ending: a sender that holds one and is never
+/// polled would keep a closed mailbox open for ever. A semaphore beside an
+/// unbounded queue has no such tie.
 pub(crate) struct Sender<M> {
     queue: mpsc::UnboundedSender<M>,
     /// A permit for each message that may still come in; none if unbounded.

@@ -65,7 +65,7 @@ pub(super) async fn start<A: LocalActor>(
         Ok(Ok(Ok(state))) => {
             if supervisor.is_some_and(|supervisor| guard.cell().link(&supervisor).is_err()) {
                 // Should a destructor panic, the refusal is still all there is to say.
-                let _ = bury(system, mailbox, || drop((actor, state))).await;
+                let _ = drop_contents(system, mailbox, || drop((actor, state))).await;
                 return Err(SpawnError::SupervisorStopping);
             }
             let unstarted = Unstarted { guard, system, mailbox, myself, actor };
@@ -75,7 +75,7 @@ pub(super) async fn start<A: LocalActor>(
         Ok(Err(Killed)) => Exit::Killed,
         Err(payload) => Exit::panicked(&*payload),
     };
-    let _ = bury(system, mailbox, || drop(actor)).await;
+    let _ = drop_contents(system, mailbox, || drop(actor)).await;
     guard.finish(&exit, None);
     Err(SpawnError::Startup(exit))
 }
@@ -96,11 +96,11 @@ pub(super) async fn drive<A: LocalActor>(started: Started<A>) {
     // could look at it.
     let is_whole = matches!(exit, Exit::Stopped(_) | Exit::Drained);
     let keep = if is_whole && guard.cell().supervisor().is_some() { keep } else { |_| None };
-    let buried = bury(system, mailbox, || {
+    let dropped = drop_contents(system, mailbox, || {
         drop(actor);
         keep(state)
     });
-    let (exit, kept) = match buried.await {
+    let (exit, kept) = match dropped.await {
         Ok(kept) => (exit, kept),
         Err(_) if exit.is_failure() => (exit, None),
         Err(payload) => (Exit::panicked(&*payload), None),
@@ -111,16 +111,16 @@ pub(super) async fn drive<A: LocalActor>(started: Started<A>) {
 /// Drops what the user gave, before anybody is told of the end. That happens in
 /// a boundary of its own: a destructor that panicked while a hook's panic unwinds
 /// would abort the process.
-async fn bury<M, R>(
+async fn drop_contents<M, R>(
     system: ActorSystem,
     mailbox: Receiver<M>,
     rest: impl FnOnce() -> R,
 ) -> Result<R, Box<dyn Any + Send>> {
-    let funeral = async {
+    let dropping = async {
         mailbox.discard().await;
         rest()
     };
-    Boundary::new(system, funeral).await
+    Boundary::new(system, dropping).await
 }
 
 /// A running actor's hooks, each killable.

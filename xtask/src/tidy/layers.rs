@@ -8,7 +8,8 @@
 //!                           actor-core ── actor-core-derive
 //! ```
 //!
-//! Dependencies for tests obey it too; only integration-tests may use everything.
+//! Crates that do not exist yet have their place already. Dependencies for tests obey
+//! the order too; only integration-tests may use everything.
 //! And a transport carries bytes: of actor-cluster it sees the transport's words.
 
 use super::Finding;

@@ -13,14 +13,17 @@ use crate::words::Tally;
 /// The group in which workers are found.
 pub(crate) const WORKERS: &str = "workers";
 
-/// The time between two pings, and the silence after which a node counts as dead. All
-/// nodes share one machine here, which may be busy or asleep for a while; that a
-/// process was killed, its sockets tell.
-const HEARTBEAT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(20));
+/// The time between two pings.
+const PING_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The silence after which a node counts as dead. All nodes share one machine here,
+/// which may be busy or asleep for a while; that a process was killed, its sockets
+/// tell.
+const SILENCE_MAX: Duration = Duration::from_secs(20);
 
 /// How the nodes of the demo differ from others.
 pub(crate) fn patient(builder: NodeBuilder) -> NodeBuilder {
-    builder.heartbeat(HEARTBEAT.0, HEARTBEAT.1)
+    builder.heartbeat(PING_INTERVAL, SILENCE_MAX)
 }
 
 /// What a worker understands.
