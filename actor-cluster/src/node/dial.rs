@@ -1,6 +1,7 @@
 //! The way to other nodes: dial, shake hands, hand the streams to a session.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, Weak};
 
 use bytes::Bytes;
 
@@ -15,6 +16,26 @@ use crate::id::NodeId;
 use crate::limits::REDIAL_PAUSE;
 use crate::transport::{Address, CloseCode, CloseReason, ClusterBidiStream, Connection, LaneSet};
 
+/// Dials to one address take turns: the second finds the session that the first began,
+/// instead of beginning one that takes its place.
+#[derive(Default)]
+pub(super) struct Dials {
+    turns: Mutex<BTreeMap<Address, Weak<Turns>>>,
+}
+
+type Turns = tokio::sync::Mutex<()>;
+
+impl Dials {
+    fn of(&self, address: &Address) -> Arc<Turns> {
+        let mut turns = locked(&self.turns);
+        turns.retain(|_, turns| turns.strong_count() > 0);
+        let known = turns.get(address).and_then(Weak::upgrade);
+        let ours = known.unwrap_or_default();
+        turns.insert(address.clone(), Arc::downgrade(&ours));
+        ours
+    }
+}
+
 /// Dials a node and waits until the session with it is ready.
 pub(super) async fn connect(
     node: &Arc<Node>,
@@ -22,7 +43,9 @@ pub(super) async fn connect(
     expected: Option<NodeId>,
 ) -> Result<Arc<Link>, ConnectError> {
     let patience = node.handshake_timeout();
+    let turns = node.dials.of(address);
     let attempts = async {
+        let _turn = turns.lock().await;
         let mut pause = REDIAL_PAUSE;
         loop {
             match dial(node, address, expected).await {

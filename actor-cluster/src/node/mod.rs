@@ -44,6 +44,7 @@ use tokio::sync::{Semaphore, broadcast};
 use self::admit::Peers;
 pub use self::builder::{Mode, NodeBuilder};
 use self::catalog::Catalog;
+use self::dial::Dials;
 use self::peer::{Link, Moments, locked};
 pub use self::server::{NodeServer, NodeSession};
 use self::tasks::Tasks;
@@ -82,6 +83,7 @@ pub(crate) struct Node {
     moments: Moments,
     /// A place for each connection that has not proven anything yet.
     handshakes: Arc<Semaphore>,
+    dials: Dials,
     /// Listening, dialling, shaking hands.
     intake: Tasks,
     /// One for each session.
@@ -109,6 +111,7 @@ impl Node {
             events: broadcast::Sender::new(EVENTS_KEPT),
             moments: Moments::default(),
             handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
+            dials: Dials::default(),
             intake: Tasks::new(executor.clone()),
             sessions: Tasks::new(executor),
         }

@@ -108,4 +108,8 @@ impl ExitListener for Noting {
         }
         self.listener.on_exit(actor, exit);
     }
+
+    fn is_gone(&self) -> bool {
+        self.listener.is_gone()
+    }
 }

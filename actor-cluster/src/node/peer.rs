@@ -108,10 +108,33 @@ struct Inner {
     arrivals: Vec<Arrival>,
     /// Who watches actors of the peer's, by the session's number.
     listeners: BTreeMap<u64, Listener>,
+    /// How many of these there may be before those that are gone are looked for.
+    listeners_kept: usize,
     /// Which actors of ours the peer watches, by its number; none while the watch is
     /// being made.
     watched: BTreeMap<u64, Option<(ActorCell, WatchId)>>,
 }
+
+impl Inner {
+    /// Ends the watches of those who are gone, so that they do not pile up while the
+    /// watched actors live: whenever there are twice as many as were left last time.
+    fn end_gone_watches(&mut self) -> BTreeMap<u64, Listener> {
+        if self.listeners.len() < self.listeners_kept {
+            return BTreeMap::new();
+        }
+        let listeners = std::mem::take(&mut self.listeners);
+        let (gone, here) = listeners.into_iter().partition(|(_, listener)| listener.listener.is_gone());
+        self.listeners = here;
+        self.listeners_kept = LISTENERS_KEPT_LEAST.max(2 * self.listeners.len());
+        for number in BTreeMap::keys(&gone) {
+            self.session.unwatch(*number);
+        }
+        gone
+    }
+}
+
+/// How many watches there may at least be before those of the gone are looked for.
+const LISTENERS_KEPT_LEAST: usize = 64;
 
 /// What became of a stream that was handed to a session.
 pub(super) enum Attached {
@@ -169,6 +192,7 @@ impl Link {
                 streams: 0,
                 arrivals: Vec::new(),
                 listeners: BTreeMap::new(),
+                listeners_kept: LISTENERS_KEPT_LEAST,
                 watched: BTreeMap::new(),
             }),
         };
@@ -292,13 +316,19 @@ impl Link {
         actor: ActorId,
         listener: Arc<dyn ExitListener>,
     ) -> Result<(), Arc<dyn ExitListener>> {
-        self.act_inner(|inner| match inner.session.watch(actor.serial()) {
-            None => Err(listener),
-            Some(number) => {
-                inner.listeners.insert(number, Listener { watch, actor, listener });
-                Ok(())
-            }
-        })
+        let (gone, made) = self.act_inner(|inner| {
+            let gone = inner.end_gone_watches();
+            let made = match inner.session.watch(actor.serial()) {
+                None => Err(listener),
+                Some(number) => {
+                    inner.listeners.insert(number, Listener { watch, actor, listener });
+                    Ok(())
+                }
+            };
+            (gone, made)
+        });
+        drop(gone);
+        made
     }
 
     pub(super) fn unwatch(&self, watch: WatchId) {

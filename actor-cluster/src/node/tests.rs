@@ -1,6 +1,7 @@
 //! What no program can see or do from outside: guessed targets, what is kept, and a
 //! runtime that is gone.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use actor_cluster_derive::RemoteMessage;
 use actor_core::{
     Actor, ActorError, ActorId, ActorRef, ActorSystem, CallFailure, Executor, Exit, ExitListener, Rejection,
-    ReplyPort, SpawnOptions, Status,
+    ReplyPort, SpawnOptions, Status, WaitError,
 };
 use bytes::{Bytes, BytesMut};
 
@@ -270,4 +271,58 @@ async fn tasks_that_are_started_after_the_end_do_not_run() {
     });
     tasks.ended().await;
     assert_eq!((tasks.count(), Arc::strong_count(&kept)), (0, 1));
+}
+
+/// A wait that is given up, and a watcher that is gone, leave nothing behind.
+#[tokio::test(start_paused = true)]
+async fn watches_of_those_who_gave_up_do_not_pile_up() {
+    let network = PipeNetwork::new();
+    let ((here, a), (there, b)) = (node(&network, 1).await, node(&network, 2).await);
+    let actor = there.spawn(Answerer, (), SpawnOptions::new()).await.unwrap();
+    b.publish("answerer", &actor).unwrap();
+    a.connect(&b.addresses()[0]).await.unwrap();
+    let remote = a.find::<Ask>("answerer").unwrap();
+    let link = a.node.links().remove(0);
+    for _ in 0..200 {
+        let wait = Duration::from_millis(1);
+        assert_eq!(remote.wait(Some(wait)).await, Err(WaitError::TimedOut(wait)));
+        assert_eq!(link.listeners(), 0);
+    }
+    for _ in 0..200 {
+        let mayfly = here.spawn(Answerer, (), SpawnOptions::new()).await.unwrap();
+        mayfly.cell().watch(&remote.cell());
+        mayfly.kill_and_wait(None).await.unwrap();
+    }
+    assert!(link.listeners() <= 64, "{} are kept", link.listeners());
+    // Whoever lives still hears of it. The call's answer says that the watch has arrived.
+    let mut wait = pin!(remote.wait(None));
+    tokio::select! {
+        biased;
+        exit = &mut wait => panic!("it lives, and yet: {exit:?}"),
+        answer = remote.call(Ask::Anything) => assert!(answer.is_ok()),
+    }
+    actor.kill();
+    assert_eq!(wait.await, Ok(Exit::Killed));
+}
+
+/// Dials to one address take turns, and end in one session that stays.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connecting_twice_at_once_leads_to_one_session() {
+    let network = PipeNetwork::new();
+    let ((_here, a), (_there, b)) = (node(&network, 1).await, node(&network, 2).await);
+    let address = b.addresses()[0].clone();
+    let a = Arc::new(a);
+    for _ in 0..200 {
+        let connect = || {
+            let (a, address) = (a.clone(), address.clone());
+            tokio::spawn(async move { a.connect(&address).await })
+        };
+        let (first, second) = tokio::join!(connect(), connect());
+        let (first, second) = (first.unwrap().unwrap(), second.unwrap().unwrap());
+        assert!(first.is_ready() && second.is_ready());
+        assert_eq!(a.node.links().len(), 1);
+        first.close("next");
+        first.closed().await;
+        second.closed().await;
+    }
 }

@@ -247,14 +247,30 @@ impl Control {
 
     async fn exited(&self) -> Exit {
         let (sender, receiver) = oneshot::channel();
-        match &self.kind {
-            Kind::Local(local) => local.wait(sender),
-            Kind::Foreign(foreign) => {
-                foreign.watch(Arc::new(Waiter(Mutex::new(Some(sender)))));
+        let _watching = match &self.kind {
+            Kind::Local(local) => {
+                local.wait(sender);
+                None
             }
-        }
+            Kind::Foreign(foreign) => {
+                let watch = foreign.watch(Arc::new(Waiter(Mutex::new(Some(sender)))));
+                Some(Watching { foreign: &**foreign, watch })
+            }
+        };
         // The sender goes unused only if the actor's whole runtime is being torn down.
         receiver.await.unwrap_or(Exit::Cancelled)
+    }
+}
+
+/// A watch that ends with the wait it was made for.
+struct Watching<'a> {
+    foreign: &'a dyn ForeignControl,
+    watch: WatchId,
+}
+
+impl Drop for Watching<'_> {
+    fn drop(&mut self) {
+        self.foreign.unwatch(self.watch);
     }
 }
 
