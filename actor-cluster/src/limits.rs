@@ -67,6 +67,10 @@ pub const CONTROL_BACKLOG_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// its messages are taken.
 pub const ANSWER_BACKLOG_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// How many bytes may wait in all for a peer that does not read, answers to calls it
+/// made before included. More end the session.
+pub const ANSWERS_UNREAD_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// How many calls to one peer may be unanswered. One more finds no room; from a peer
 /// it ends the session.
 pub const CALLS_MAX: usize = 65_536;

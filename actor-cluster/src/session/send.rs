@@ -8,7 +8,8 @@ use super::receive::usable_addresses;
 use super::types::{Index, Shape};
 use super::{Correlation, Event, Session};
 use crate::limits::{
-    ANSWER_BACKLOG_BYTES_MAX, CONTROL_BACKLOG_BYTES_MAX, CONTROL_BODY_BYTES_MAX, SEGMENT_BYTES, WATCHES_MAX,
+    ANSWER_BACKLOG_BYTES_MAX, ANSWERS_UNREAD_BYTES_MAX, CONTROL_BACKLOG_BYTES_MAX, CONTROL_BODY_BYTES_MAX,
+    SEGMENT_BYTES, WATCHES_MAX,
 };
 use crate::transport::{CloseCode, CloseReason};
 use crate::wire::control::{
@@ -87,6 +88,14 @@ impl Session {
         if !self.answering.remove(&call) {
             return;
         }
+        self.write_answer(call, answer);
+        self.data.seal();
+        if self.data.bytes() > ANSWERS_UNREAD_BYTES_MAX {
+            self.abort(CloseCode::Timeout, "the peer does not read");
+        }
+    }
+
+    fn write_answer(&mut self, call: Correlation, answer: Result<&dyn EncodeReply, CallFailure>) {
         let failure = match answer {
             Err(failure) => failure,
             Ok(value) => {
@@ -97,7 +106,6 @@ impl Session {
                 match EncodeError::contained::<dyn EncodeReply>(|| value.encode_reply(&mut encoder)) {
                     Ok(()) => {
                         frame.finish(buffer);
-                        self.data.seal();
                         return;
                     }
                     Err(error) => {
@@ -110,7 +118,6 @@ impl Session {
         let (code, text) = codes::of_failure(&failure);
         let text = codes::cut(text).as_bytes();
         write_frame(self.data.open(), Kind::Failure, code, &[&call.as_u64().to_le_bytes(), text]);
-        self.data.seal();
     }
 
     /// Whether the peer still waits for the answer to a call.

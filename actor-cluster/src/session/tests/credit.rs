@@ -6,7 +6,7 @@ use std::time::Duration;
 use actor_core::SendError;
 
 use super::{A, B, Letter, answer_all, frames, notes};
-use crate::limits::{CONTROL_BACKLOG_BYTES_MAX, SEGMENT_BYTES};
+use crate::limits::{ANSWERS_UNREAD_BYTES_MAX, CONTROL_BACKLOG_BYTES_MAX, SEGMENT_BYTES};
 use crate::testing::pair::{Node, Pair, Saw, Side, outcome};
 use crate::transport::{CloseCode, CloseReason, LaneSet};
 use crate::wire::control::{Body, Control, Publication};
@@ -114,6 +114,25 @@ fn w17_what_waits_for_a_peer_that_does_not_read_is_bounded() {
     }
     let under_way = pair.in_flight(0, A);
     assert!((WINDOW..WINDOW + NOTE + 64).contains(&under_way), "{under_way}");
+}
+
+#[test]
+fn w17_answers_that_nobody_reads_end_the_session() {
+    let mib = 1 << 20;
+    let node = |number| Node::new(number).limits(2 * mib, mib as u64);
+    let mut pair = Pair::ready_between(node(1), node(2), &[LaneSet::ALL]);
+    let calls = ANSWERS_UNREAD_BYTES_MAX / mib + 1;
+    let _replies: Vec<_> =
+        (0..calls).map(|_| pair.call(A, None, |port| Letter::Fetch(mib as u32, port))).collect();
+    pair.drive();
+    pair.stall(0, B, true);
+    let mut letters = pair.received(B);
+    let last = letters.split_off(calls - 2);
+    answer_all(letters);
+    assert_eq!(pair.session(B).ended(), None, "the limit is not met yet");
+    answer_all(last);
+    let end = CloseReason::new(CloseCode::Timeout, "the peer does not read");
+    assert_eq!(pair.session(B).ended(), Some(&end));
 }
 
 fn publication(number: u64) -> Publication {

@@ -180,6 +180,7 @@ fn the_limits_are_as_printed() {
         ("ADDRESS_BYTES_MAX", limits::ADDRESS_BYTES_MAX),
         ("ADDRESSES_PER_NODE_MAX", limits::ADDRESSES_PER_NODE_MAX),
         ("ANSWER_BACKLOG_BYTES_MAX", limits::ANSWER_BACKLOG_BYTES_MAX),
+        ("ANSWERS_UNREAD_BYTES_MAX", limits::ANSWERS_UNREAD_BYTES_MAX),
         ("BODY_BYTES_MAX", limits::BODY_BYTES_MAX),
         ("BODY_BYTES_MAX_LEAST", limits::BODY_BYTES_MAX_LEAST),
         ("CALLS_MAX", limits::CALLS_MAX),
