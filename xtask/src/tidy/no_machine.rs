@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn a_directory_of_one_machine_is_found() {
         let own: String = DIRECTORIES.iter().map(|name| format!("see \"/{name}/x\"\n")).collect();
-        let others = "a/home/b $HOME/work/ https://x.org/work/ /usr/ the/root/of ../work/ {dir}/home/x";
+        let others = "a/home/b $HOME/Users/ https://x.org/Users/ /usr/ the/root/of ../Users/ {dir}/home/x";
         let tree = Tree::of(&[("docs/a.md", &own), ("docs/b.md", others)]);
         assert_eq!(places(&check(&tree)), [1, 2, 3, 4].map(|line| format!("docs/a.md:{line}")));
     }
