@@ -76,6 +76,9 @@ pub trait ExitListener: Send + Sync + 'static {
 
     /// Whether nobody listens any more. Such a listener may be forgotten without
     /// having been called.
+    ///
+    /// Asked while the watched actor is locked: it may look at what is its own, and
+    /// must not speak to any actor.
     fn is_gone(&self) -> bool {
         false
     }
