@@ -1,6 +1,39 @@
-//! Locks that outlive a panic. Nothing else.
+//! What threads share: atomics, cells and locks, from the standard library or
+//! from whoever models it. The crate's only `cfg(actor_loom)` and
+//! `cfg(actor_shuttle)`; plain `cfg(loom)` would reach tokio too.
+//!
+//! Only the fenced rooms (`mailbox/queue/`, `reply/slot.rs`) take their atomics
+//! from here. Everything else is safe code and has nothing to model.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+#[cfg(actor_loom)]
+pub(crate) use loom::{
+    cell::UnsafeCell,
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering},
+    thread::yield_now,
+};
+#[cfg(actor_shuttle)]
+pub(crate) use shuttle::{
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering},
+    thread::yield_now,
+};
+#[cfg(not(any(actor_loom, actor_shuttle)))]
+pub(crate) use std::{
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering},
+    thread::yield_now,
+};
+
+#[cfg(not(actor_loom))]
+pub(crate) use self::cell::UnsafeCell;
+
+/// Waits a moment for another thread. A model runs the other thread instead.
+pub(crate) fn spin() {
+    #[cfg(any(actor_loom, actor_shuttle))]
+    yield_now();
+    #[cfg(not(any(actor_loom, actor_shuttle)))]
+    std::hint::spin_loop();
+}
 
 /// Locks, whatever happened to the last holder.
 ///
@@ -13,5 +46,28 @@ pub(crate) trait LockExt<T> {
 impl<T> LockExt<T> for Mutex<T> {
     fn locked(&self) -> MutexGuard<'_, T> {
         self.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(not(actor_loom))]
+mod cell {
+    /// The standard cell with loom's two doors, which tell a reader from a writer.
+    #[derive(Debug)]
+    pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            Self(std::cell::UnsafeCell::new(value))
+        }
+
+        /// Lends a pointer to read through.
+        pub(crate) fn with<R>(&self, read: impl FnOnce(*const T) -> R) -> R {
+            read(self.0.get())
+        }
+
+        /// Lends a pointer to write through.
+        pub(crate) fn with_mut<R>(&self, write: impl FnOnce(*mut T) -> R) -> R {
+            write(self.0.get())
+        }
     }
 }
