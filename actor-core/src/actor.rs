@@ -258,7 +258,7 @@ impl<A: Actor> LocalActor for A {
     }
 }
 
-fn stop_with_child<M: 'static>(myself: &ActorRef<M>, event: &SupervisionEvent) {
+fn stop_with_child<M: Send + 'static>(myself: &ActorRef<M>, event: &SupervisionEvent) {
     if let SupervisionEvent::Terminated { actor, .. } | SupervisionEvent::Failed { actor, .. } = event {
         myself.stop(Some(&format!("child {} ended", actor.id())));
     }

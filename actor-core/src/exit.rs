@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::lifecycle::Ending;
+
 /// What a hook may fail with: any error, boxed. `?` converts.
 pub type ActorError = Box<dyn Error + Send + Sync + 'static>;
 
@@ -36,6 +38,17 @@ impl Exit {
         matches!(self, Exit::Failed(_) | Exit::Panicked(_))
     }
 
+    /// The ending that says all there is to say about this exit, if one does.
+    pub(crate) fn plain(&self) -> Option<Ending> {
+        match self {
+            Exit::Stopped(None) => Some(Ending::Stopped),
+            Exit::Drained => Some(Ending::Drained),
+            Exit::Killed => Some(Ending::Killed),
+            Exit::Cancelled => Some(Ending::Cancelled),
+            _ => None,
+        }
+    }
+
     /// A failure that carries the text of an error and of its sources.
     pub fn failed(error: &ActorError) -> Self {
         let mut text = error.to_string();
@@ -56,6 +69,17 @@ impl Exit {
             .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
             .unwrap_or("a payload that is not text");
         Exit::Panicked(text.into())
+    }
+}
+
+impl From<Ending> for Exit {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Stopped => Exit::Stopped(None),
+            Ending::Drained => Exit::Drained,
+            Ending::Killed => Exit::Killed,
+            Ending::Cancelled => Exit::Cancelled,
+        }
     }
 }
 

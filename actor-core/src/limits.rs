@@ -10,6 +10,10 @@ pub const MAILBOX_CAPACITY_DEFAULT: usize = 65_536;
 /// when the actor is spawned.
 pub const MAILBOX_CAPACITY_MAX: usize = 1 << 28;
 
+/// How many messages an actor handles before it lets the other tasks of its thread
+/// run. More gains nothing measurable; fewer cost a turn of the scheduler each.
+pub const MESSAGES_PER_TURN: u32 = 64;
+
 /// The longest actor or group name, in bytes; a longer one is an error when the
 /// actor is spawned or joins.
 pub const NAME_BYTES_MAX: usize = 255;

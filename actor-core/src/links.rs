@@ -7,12 +7,11 @@
 
 use std::sync::Arc;
 
-use crate::address::{ActorCell, ExitListener, WatchId, WeakActorCell};
+use crate::address::{ActorCell, ExitListener, Local, WatchId, WeakActorCell};
 use crate::event::SupervisionEvent;
 use crate::exit::Exit;
 use crate::id::ActorId;
 use crate::lifecycle::Status;
-use crate::sync::LockExt;
 
 /// A link was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,7 +39,7 @@ impl ActorCell {
         let (Some(child), Some(parent)) = (self.as_local(), supervisor.as_local()) else {
             return Err(LinkError::NotLocal);
         };
-        let mut slot = child.supervisor.locked();
+        let mut slot = child.supervisor();
         if child.word().status() >= Status::Stopping {
             return Ok(());
         }
@@ -61,7 +60,7 @@ impl ActorCell {
     /// Takes this actor from a supervisor. Does nothing if it has another.
     pub fn unlink(&self, supervisor: &ActorCell) {
         let Some(child) = self.as_local() else { return };
-        let mut slot = child.supervisor.locked();
+        let mut slot = child.supervisor();
         if slot.as_ref() == Some(supervisor) {
             *slot = None;
             supervisor.forget_child(self);
@@ -70,12 +69,13 @@ impl ActorCell {
 
     /// The supervisor, if there is one.
     pub fn supervisor(&self) -> Option<ActorCell> {
-        self.as_local()?.supervisor.locked().clone()
+        self.as_local()?.known_supervisor()?.clone()
     }
 
     /// The actors this one supervises, oldest first.
     pub fn children(&self) -> Vec<ActorCell> {
-        self.as_local().map_or_else(Vec::new, |local| local.side().children.values().cloned().collect())
+        let side = self.as_local().and_then(Local::known_side);
+        side.map_or_else(Vec::new, |side| side.children.values().cloned().collect())
     }
 
     /// Sends this actor [`SupervisionEvent::Down`] once, when `target` ends, or
@@ -86,16 +86,16 @@ impl ActorCell {
 
     /// Kills the children and lets them go. No child is added afterwards.
     pub(crate) fn abandon_children(&self) {
-        let Some(local) = self.as_local() else { return };
+        // An actor that has begun to stop takes no child, so there is none to come.
         let children = {
-            let mut side = local.side();
+            let Some(mut side) = self.as_local().and_then(Local::known_side) else { return };
             side.is_childless = true;
             std::mem::take(&mut side.children)
         };
         for child in children.into_values() {
             child.kill();
             if let Some(local) = child.as_local() {
-                let mut slot = local.supervisor.locked();
+                let mut slot = local.supervisor();
                 if slot.as_ref() == Some(self) {
                     *slot = None;
                 }
@@ -113,9 +113,8 @@ impl ActorCell {
     /// Tells the supervisor the last thing about this actor and leaves it. The
     /// actor is stopping, so no other supervisor can take it meanwhile.
     pub(crate) fn leave_supervisor(&self, event: impl FnOnce(ActorCell) -> SupervisionEvent) {
-        let Some(supervisor) = self.as_local().and_then(|local| local.supervisor.locked().take()) else {
-            return;
-        };
+        let slot = self.as_local().and_then(Local::known_supervisor);
+        let Some(supervisor) = slot.and_then(|mut slot| slot.take()) else { return };
         supervisor.post(event(self.clone()));
         supervisor.forget_child(self);
     }

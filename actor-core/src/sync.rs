@@ -10,17 +10,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[cfg(actor_loom)]
 pub(crate) use loom::{
     cell::UnsafeCell,
-    sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering},
     thread::yield_now,
 };
 #[cfg(actor_shuttle)]
 pub(crate) use shuttle::{
-    sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering},
     thread::yield_now,
 };
 #[cfg(not(any(actor_loom, actor_shuttle)))]
 pub(crate) use std::{
-    sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering},
     thread::yield_now,
 };
 
@@ -33,6 +33,38 @@ pub(crate) fn spin() {
     yield_now();
     #[cfg(not(any(actor_loom, actor_shuttle)))]
     std::hint::spin_loop();
+}
+
+/// Waits for another thread that needs a few steps, unless it is preempted among
+/// them.
+#[derive(Default)]
+pub(crate) struct Backoff {
+    pauses: u32,
+}
+
+impl Backoff {
+    /// Pauses before others are let run. A few dozen cover the steps; a hundred cost
+    /// less than a switch of threads.
+    pub(crate) const SPINS_MAX: u32 = 100;
+
+    pub(crate) fn pause(&mut self) {
+        self.pauses += 1;
+        if self.pauses > Self::SPINS_MAX {
+            yield_now();
+        } else {
+            spin();
+        }
+    }
+
+    /// Pauses, unless it has been long enough for a task: then the task should let
+    /// others run.
+    pub(crate) fn try_pause(&mut self) -> bool {
+        self.pauses += 1;
+        if self.pauses <= Self::SPINS_MAX {
+            spin();
+        }
+        self.pauses <= Self::SPINS_MAX
+    }
 }
 
 /// Locks, whatever happened to the last holder.

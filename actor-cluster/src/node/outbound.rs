@@ -22,7 +22,7 @@ pub(super) fn remote_ref<M: RemoteMessage>(
     executor: Executor,
 ) -> ActorRef<M> {
     let control = Box::new(RemoteControl { peer: peer.clone(), actor, has_ended: Arc::default() });
-    let control = Arc::new(Control::foreign(actor, name, executor, control));
+    let control = Control::foreign(actor, name, executor, control);
     ActorRef::foreign(Arc::new(RemoteActor { peer, actor: actor.serial(), control, message: PhantomData }))
 }
 

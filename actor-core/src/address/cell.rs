@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::{Arc, Weak};
 
-use super::control::Control;
+use super::control::{Control, LocalCell};
 
 /// A strong, untyped address of an actor: everything but sending. Clones are
 /// equal. An actor lives on when all its addresses are dropped.
@@ -25,6 +25,16 @@ pub(super) enum CellRoute {
 pub(super) trait AnyCell: Send + Sync + 'static {
     fn control(&self) -> &Control;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+}
+
+impl<M: Send + 'static> AnyCell for LocalCell<M> {
+    fn control(&self) -> &Control {
+        self
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
 }
 
 impl ActorCell {
@@ -74,7 +84,7 @@ impl Hash for ActorCell {
 
 impl fmt::Debug for ActorCell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ActorCell({:?})", **self)
+        write!(f, "ActorCell({:?})", &**self)
     }
 }
 

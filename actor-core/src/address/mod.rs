@@ -8,8 +8,8 @@
 
 mod cell;
 mod control;
+mod local;
 
-use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::hash::{Hash, Hasher};
@@ -18,14 +18,15 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use self::cell::CellRoute;
 pub use self::cell::{ActorCell, WeakActorCell};
-use self::cell::{AnyCell, CellRoute};
-pub(crate) use self::control::LocalControl;
+pub(crate) use self::control::LocalCell;
 pub use self::control::{Control, ControlRequest, ExitListener, ForeignControl, WatchId};
+pub(crate) use self::local::Local;
 use crate::error::{CallError, CallFailure, SendError};
 use crate::executor::Executor;
 use crate::id::ActorId;
-use crate::mailbox::{self, Capacity};
+use crate::mailbox::{Capacity, Inbox, Owner};
 use crate::reply::ReplyPort;
 use crate::time::Instant;
 
@@ -41,12 +42,6 @@ pub struct ActorRef<M> {
 enum Route<M> {
     Local(Arc<LocalCell<M>>),
     Foreign(Arc<dyn Deliver<M>>),
-}
-
-/// All that addresses of a local actor share.
-struct LocalCell<M> {
-    control: Control,
-    mailbox: mailbox::Sender<M>,
 }
 
 /// The way to an actor in another process. A cluster implements this.
@@ -72,10 +67,10 @@ impl<M: Send + 'static> ActorRef<M> {
         name: Option<Arc<str>>,
         executor: Executor,
         capacity: Capacity,
-    ) -> (Self, mailbox::Receiver<M>) {
-        let (mailbox, receiver) = mailbox::mailbox(capacity);
-        let cell = LocalCell { control: Control::local(id, name, executor), mailbox };
-        (Self { route: Route::Local(Arc::new(cell)) }, receiver)
+    ) -> (Self, Inbox<M, LocalCell<M>>) {
+        let cell = Arc::new(LocalCell::local(id, name, executor, capacity));
+        let inbox = Inbox::new(cell.clone());
+        (Self { route: Route::Local(cell) }, inbox)
     }
 
     /// The address of an actor in another process.
@@ -127,8 +122,7 @@ impl<M: Send + 'static> ActorRef<M> {
     /// wrong on the way to another node.
     pub fn cast(&self, message: M) -> Result<(), SendError<M>> {
         match &self.route {
-            Route::Local(cell) if cell.admits() => cell.mailbox.try_send(message),
-            Route::Local(_) => Err(SendError::Stopped(message)),
+            Route::Local(cell) => cell.mailbox().try_send(message),
             Route::Foreign(deliver) => deliver.cast(message),
         }
     }
@@ -189,67 +183,43 @@ impl<M: Send + 'static> ActorRef<M> {
         }
     }
 
-    async fn send_before(&self, mut message: M, deadline: Instant) -> Result<(), SendError<M>> {
+    async fn send_before(&self, message: M, deadline: Instant) -> Result<(), SendError<M>> {
+        match &self.route {
+            Route::Local(cell) => {
+                let mut sending = cell.mailbox().send(message);
+                match self.executor().timeout_at(deadline, &mut sending).await {
+                    Ok(sent) => sent,
+                    Err(_) => Err(SendError::Full(sending.withdraw())),
+                }
+            }
+            Route::Foreign(deliver) => self.deliver_before(&**deliver, message, deadline).await,
+        }
+    }
+
+    async fn deliver_before(
+        &self,
+        deliver: &dyn Deliver<M>,
+        mut message: M,
+        deadline: Instant,
+    ) -> Result<(), SendError<M>> {
         loop {
-            message = match self.cast(message) {
+            message = match deliver.cast(message) {
                 Err(SendError::Full(message)) => message,
                 done => return done,
             };
-            match self.executor().timeout_at(deadline, self.room()).await {
-                Err(_) => return Err(SendError::Full(message)),
-                Ok(Room::Reserved(permit)) if self.admits() => return permit.send(message),
-                Ok(Room::Reserved(_)) => return Err(SendError::Stopped(message)),
-                // There was room, or there never will be: the cast tells.
-                Ok(Room::Unknown) => {}
+            if self.executor().timeout_at(deadline, deliver.room()).await.is_err() {
+                return Err(SendError::Full(message));
             }
         }
     }
-
-    async fn room(&self) -> Room<'_, M> {
-        match &self.route {
-            Route::Local(cell) => cell.mailbox.reserve().await.map_or(Room::Unknown, Room::Reserved),
-            Route::Foreign(deliver) => {
-                deliver.room().await;
-                Room::Unknown
-            }
-        }
-    }
-
-    fn admits(&self) -> bool {
-        match &self.route {
-            Route::Local(cell) => cell.admits(),
-            Route::Foreign(_) => true,
-        }
-    }
 }
 
-enum Room<'a, M> {
-    Reserved(mailbox::Permit<'a, M>),
-    Unknown,
-}
-
-impl<M> LocalCell<M> {
-    fn admits(&self) -> bool {
-        self.control.as_local().is_some_and(|local| local.word().admits())
-    }
-}
-
-impl<M: Send + 'static> AnyCell for LocalCell<M> {
-    fn control(&self) -> &Control {
-        &self.control
-    }
-
-    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
-        self
-    }
-}
-
-impl<M: 'static> Deref for ActorRef<M> {
+impl<M: Send + 'static> Deref for ActorRef<M> {
     type Target = Control;
 
     fn deref(&self) -> &Control {
         match &self.route {
-            Route::Local(cell) => &cell.control,
+            Route::Local(cell) => &**cell,
             Route::Foreign(deliver) => deliver.control(),
         }
     }
@@ -266,23 +236,23 @@ impl<M> Clone for ActorRef<M> {
     }
 }
 
-impl<M: 'static> PartialEq for ActorRef<M> {
+impl<M: Send + 'static> PartialEq for ActorRef<M> {
     fn eq(&self, other: &Self) -> bool {
         self.id() == other.id()
     }
 }
 
-impl<M: 'static> Eq for ActorRef<M> {}
+impl<M: Send + 'static> Eq for ActorRef<M> {}
 
-impl<M: 'static> Hash for ActorRef<M> {
+impl<M: Send + 'static> Hash for ActorRef<M> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.id().hash(state);
     }
 }
 
-impl<M: 'static> fmt::Debug for ActorRef<M> {
+impl<M: Send + 'static> fmt::Debug for ActorRef<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ActorRef({:?})", **self)
+        write!(f, "ActorRef({:?})", &**self)
     }
 }
 

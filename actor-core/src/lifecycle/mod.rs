@@ -70,6 +70,23 @@ pub(crate) enum Flag {
     Supervision = 1 << 6,
     /// It is, or was, a member of a group.
     Grouped = 1 << 7,
+    /// More is known of it than fits into the word: somebody waits, watches, or is
+    /// linked, and has to be told of the end.
+    Attended = 1 << 8,
+}
+
+/// How a life ended, where that is all there is to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Ending {
+    /// It was asked to stop, without a reason.
+    Stopped = 1 << 9,
+    /// It was asked to drain.
+    Drained = 2 << 9,
+    /// It was killed.
+    Killed = 3 << 9,
+    /// Its task was dropped.
+    Cancelled = 4 << 9,
 }
 
 /// Phase and flags of one actor in one word: whoever changes it knows exactly
@@ -79,6 +96,7 @@ pub(crate) struct Word(u32);
 
 impl Word {
     const PHASE_MASK: u32 = 0b111;
+    const ENDING_MASK: u32 = 0b111 << 9;
     pub(crate) const NEW: Word = Word(Status::Unstarted as u32);
 
     pub(crate) const fn from_bits(bits: u32) -> Self {
@@ -103,6 +121,21 @@ impl Word {
             2 | 3 => Status::Running,
             4 => Status::Stopping,
             _ => Status::Stopped,
+        }
+    }
+
+    /// How it ended, if that is known and no more is to be said about it.
+    pub(crate) const fn ending(self) -> Option<Ending> {
+        const STOPPED: u32 = Ending::Stopped as u32;
+        const DRAINED: u32 = Ending::Drained as u32;
+        const KILLED: u32 = Ending::Killed as u32;
+        const CANCELLED: u32 = Ending::Cancelled as u32;
+        match self.0 & Self::ENDING_MASK {
+            STOPPED => Some(Ending::Stopped),
+            DRAINED => Some(Ending::Drained),
+            KILLED => Some(Ending::Killed),
+            CANCELLED => Some(Ending::Cancelled),
+            _ => None,
         }
     }
 

@@ -1,18 +1,31 @@
 //! Where an actor's messages wait: a bounded or unbounded queue with many
 //! senders and one receiver.
 //!
-//! Promises, whatever queue lies below: first in, first out for each sender;
-//! the bound is exact, and room comes back when a message is taken out, not when
-//! it has been handled; closing is one step, after which no message gets in and
-//! everything that got in comes out.
+//! ```text
+//!  senders ─► Mailbox ──► queue (lock-free) ──► Inbox ─► the actor
+//!                └ waiting: senders without room ◄┘ hands places on
+//! ```
+//!
+//! Promises: first in, first out for each sender; the bound is exact, and room
+//! comes back when a message is taken out, not when it has been handled; senders
+//! that wait get room in the order they came; closing is one step, after which no
+//! message gets in and everything that got in comes out.
 
-use std::future::poll_fn;
+#[expect(unsafe_code, reason = "the lock-free queue, under models and sanitizers")]
+mod queue;
+mod waiting;
+
+use std::any::Any;
+use std::future::Future;
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker};
 
-use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError, mpsc};
-
+pub(crate) use self::queue::Park;
+use self::queue::{Published, Queue, Receiver, Refused, Setup, Taken};
+use self::waiting::{Standing, Ticket, Waiting};
 use crate::error::{SendError, SpawnError};
 use crate::limits::MAILBOX_CAPACITY_DEFAULT;
 
@@ -48,107 +61,272 @@ impl TryFrom<usize> for Capacity {
     }
 }
 
-/// A mailbox's two ends.
-pub(crate) fn mailbox<M>(capacity: Capacity) -> (Sender<M>, Receiver<M>) {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let room = match capacity {
-        Capacity::Bounded(capacity) => Some(Arc::new(Semaphore::new(capacity.get()))),
-        Capacity::Unbounded => None,
-    };
-    (Sender { queue: sender, room: room.clone() }, Receiver { queue: receiver, room, is_closed: false })
+/// The senders' side of a mailbox; it lies in the actor's cell.
+#[repr(C)]
+pub(crate) struct Mailbox<M> {
+    queue: Queue<M>,
+    // After the queue, whose last fields are the receiver's: it reads this with them.
+    waiting: Waiting,
+    is_bounded: bool,
 }
 
-/// The end that messages go into.
-///
-/// Room and queue are two things because a reserved permit of tokio's bounded
-/// channel keeps its receiver from ending: a sender that holds one and is never
-/// polled would keep a closed mailbox open for ever. A semaphore beside an
-/// unbounded queue has no such tie.
-pub(crate) struct Sender<M> {
-    queue: mpsc::UnboundedSender<M>,
-    /// A permit for each message that may still come in; none if unbounded.
-    room: Option<Arc<Semaphore>>,
-}
-
-impl<M> Sender<M> {
-    /// Puts a message in if there is room now.
-    pub(crate) fn try_send(&self, message: M) -> Result<(), SendError<M>> {
-        let room = match self.room.as_deref().map(Semaphore::try_acquire) {
-            None => None,
-            Some(Ok(room)) => Some(room),
-            Some(Err(TryAcquireError::NoPermits)) => return Err(SendError::Full(message)),
-            Some(Err(TryAcquireError::Closed)) => return Err(SendError::Stopped(message)),
+impl<M> Mailbox<M> {
+    pub(crate) fn new(capacity: Capacity) -> Self {
+        let bound = match capacity {
+            Capacity::Bounded(bound) => Some(bound.get()),
+            Capacity::Unbounded => None,
         };
-        Permit { queue: &self.queue, room }.send(message)
-    }
-
-    /// Waits for room, first come, first served. Cancel safe: room that was
-    /// waited for and not used goes to the next who waits.
-    pub(crate) async fn reserve(&self) -> Result<Permit<'_, M>, Closed> {
-        let room = match &self.room {
-            None => None,
-            Some(room) => Some(room.acquire().await.map_err(|_| Closed)?),
-        };
-        Ok(Permit { queue: &self.queue, room })
-    }
-}
-
-/// The mailbox takes no more messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Closed;
-
-/// Room for one message.
-pub(crate) struct Permit<'a, M> {
-    queue: &'a mpsc::UnboundedSender<M>,
-    room: Option<SemaphorePermit<'a>>,
-}
-
-impl<M> Permit<'_, M> {
-    /// Puts the message in, unless the mailbox was closed meanwhile.
-    pub(crate) fn send(self, message: M) -> Result<(), SendError<M>> {
-        self.queue.send(message).map_err(|error| SendError::Stopped(error.0))?;
-        // The room is taken; it comes back when the message is taken out.
-        if let Some(room) = self.room {
-            room.forget();
+        Self {
+            queue: Queue::new(Setup::bounded(bound)),
+            waiting: Waiting::default(),
+            is_bounded: bound.is_some(),
         }
-        Ok(())
+    }
+
+    /// Puts a message in if there is room now.
+    #[inline]
+    pub(crate) fn try_send(&self, message: M) -> Result<(), SendError<M>> {
+        self.queue.push(message).map_err(|(message, refused)| match refused {
+            Refused::Full => SendError::Full(message),
+            Refused::Closed => SendError::Stopped(message),
+        })
+    }
+
+    /// Waits for room, first come, first served, and puts a message in. Cancel safe:
+    /// if the future is dropped before it is ready, nothing was sent, and a place that
+    /// it was given goes to the next who waits.
+    pub(crate) fn send(&self, message: M) -> Sending<'_, M> {
+        Sending { mailbox: self, message: Some(message), ticket: None }
+    }
+
+    /// Lets no more messages in. What got in still comes out.
+    pub(crate) fn close(&self) {
+        self.queue.close();
+        // A sender that registers after this meets the tail word, and finds it closed.
+        if self.waiting.is_anybody() {
+            self.waiting.call_all();
+        }
+    }
+
+    /// Makes the receiver look again at whatever else it waits for.
+    pub(crate) fn wake(&self) {
+        self.queue.wake();
+    }
+
+    /// Gives a place away that is not needed.
+    fn pass_on(&self) {
+        if !self.waiting.serve() {
+            self.queue.return_place();
+            self.call_if_room();
+        }
+    }
+
+    /// Sees to it that nobody waits while there is room. Senders that register, and
+    /// the receiver before it sleeps, call this after they met at the tail word: one
+    /// of the two knows of the other.
+    fn call_if_room(&self) {
+        if self.waiting.is_anybody() && self.queue.has_room_now() {
+            self.waiting.call_first();
+        }
     }
 }
 
-/// The end that messages come out of.
-pub(crate) struct Receiver<M> {
-    queue: mpsc::UnboundedReceiver<M>,
-    room: Option<Arc<Semaphore>>,
-    is_closed: bool,
+/// A message that waits for room; see [`Mailbox::send`].
+pub(crate) struct Sending<'a, M> {
+    mailbox: &'a Mailbox<M>,
+    /// Taken when the future is ready.
+    message: Option<M>,
+    /// Held from the first time there was no room.
+    ticket: Option<Ticket>,
 }
 
-impl<M> Receiver<M> {
-    /// Lets no more messages in. What got in still comes out.
-    pub(crate) fn close(&mut self) {
-        if !self.is_closed {
-            self.is_closed = true;
-            self.queue.close();
-            if let Some(room) = &self.room {
-                room.close();
+// The message is moved, never pinned.
+impl<M> Unpin for Sending<'_, M> {}
+
+impl<M> Sending<'_, M> {
+    /// Gives up, and gives the message back.
+    ///
+    /// # Panics
+    ///
+    /// If the future was ready.
+    pub(crate) fn withdraw(mut self) -> M {
+        self.message.take().expect("a message that was sent cannot be withdrawn")
+    }
+
+    fn push(&mut self) -> Poll<Result<(), SendError<M>>> {
+        let Some(message) = self.message.take() else { unreachable!("polled again after it was ready") };
+        match self.mailbox.try_send(message) {
+            Err(SendError::Full(message)) => {
+                self.message = Some(message);
+                Poll::Pending
+            }
+            done => Poll::Ready(done),
+        }
+    }
+
+    fn push_into_place(&mut self) -> Result<(), SendError<M>> {
+        let Some(message) = self.message.take() else { unreachable!("polled again after it was ready") };
+        let pushed = self.mailbox.queue.push_into_place(message);
+        pushed.map_err(|(message, _)| SendError::Stopped(message))
+    }
+
+    /// Leaves the line, with its place if it has one.
+    fn leave(&mut self) -> bool {
+        self.ticket.take().is_some_and(|ticket| self.mailbox.waiting.leave(ticket))
+    }
+}
+
+impl<M> Future for Sending<'_, M> {
+    type Output = Result<(), SendError<M>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mailbox = self.mailbox;
+        let ticket = match self.ticket {
+            Some(ticket) => ticket,
+            None => {
+                if let Poll::Ready(done) = self.push() {
+                    return Poll::Ready(done);
+                }
+                let ticket = mailbox.waiting.register(cx.waker());
+                self.ticket = Some(ticket);
+                // Whoever made room, or closed, before this is seen below; whoever does
+                // it after this sees us.
+                mailbox.queue.meet();
+                ticket
+            }
+        };
+        match mailbox.waiting.standing(ticket, cx.waker()) {
+            Standing::Served => {
+                self.leave();
+                Poll::Ready(self.push_into_place())
+            }
+            Standing::First => {
+                let Poll::Ready(done) = self.push() else { return Poll::Pending };
+                // Meanwhile it may have been given a place, which it does not need now.
+                if self.leave() {
+                    mailbox.pass_on();
+                } else {
+                    // The next in the line may find room too.
+                    mailbox.call_if_room();
+                }
+                Poll::Ready(done)
+            }
+            Standing::Later if mailbox.queue.is_closed() => {
+                self.leave();
+                let Some(message) = self.message.take() else { unreachable!("it has not been sent") };
+                Poll::Ready(Err(SendError::Stopped(message)))
+            }
+            Standing::Later => Poll::Pending,
+        }
+    }
+}
+
+impl<M> Drop for Sending<'_, M> {
+    fn drop(&mut self) {
+        if self.ticket.is_some() {
+            if self.leave() {
+                self.mailbox.pass_on();
+            } else {
+                // It may have been called to look, and has not: another shall.
+                self.mailbox.call_if_room();
             }
         }
     }
+}
 
-    /// The next message; `None` when the mailbox is closed and empty.
-    pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<M>> {
-        let message = ready!(self.queue.poll_recv(cx));
-        if let (Some(_), Some(room)) = (&message, &self.room) {
-            room.add_permits(1);
-        }
-        Poll::Ready(message)
+/// What has a mailbox in it.
+pub(crate) trait Owner<M> {
+    fn mailbox(&self) -> &Mailbox<M>;
+}
+
+/// What came out of a mailbox.
+pub(crate) enum Received<M> {
+    /// The oldest message.
+    Message(M),
+    /// Nothing, and nothing will come.
+    Closed,
+    /// Nothing.
+    Empty,
+    /// Look again soon: a message is just being put in. It will wake nobody.
+    Busy,
+}
+
+/// The end that messages come out of. There is one; dropping it closes the mailbox
+/// and drops what is in it.
+pub(crate) struct Inbox<M, C: Owner<M>> {
+    receiver: Receiver<M, C>,
+}
+
+impl<M, C: Owner<M>> Inbox<M, C> {
+    pub(crate) fn new(owner: Arc<C>) -> Self {
+        Self { receiver: Receiver::new(owner, |owner| &owner.mailbox().queue) }
     }
 
-    /// Closes, and drops every message that got in. Simply dropping the receiver
-    /// would leave a message that is being put in at that moment where nobody
-    /// finds it, and its caller without an answer for as long as any address
-    /// lives.
-    pub(crate) async fn discard(mut self) {
+    /// What the mailbox lies in.
+    pub(crate) fn owner(&self) -> &Arc<C> {
+        self.receiver.owner()
+    }
+
+    /// The next message.
+    #[inline]
+    pub(crate) fn receive(&mut self) -> Received<M> {
+        match self.receiver.take() {
+            Taken::Message(message, _) => {
+                // A place is handed on before it becomes free.
+                let waiting = &self.receiver.owner().mailbox().waiting;
+                if !(waiting.is_anybody() && waiting.serve()) {
+                    self.receiver.release();
+                }
+                Received::Message(message)
+            }
+            Taken::Closed => Received::Closed,
+            Taken::Empty => Received::Empty,
+            Taken::Busy => Received::Busy,
+        }
+    }
+
+    /// Goes to sleep if there is nothing to receive; see [`Park`].
+    pub(crate) fn park(&mut self, waker: &Waker) -> Park {
+        let parked = self.receiver.park(waker);
+        if parked == Park::Parked {
+            self.mailbox().call_if_room();
+        }
+        parked
+    }
+
+    /// Makes sure that [`Mailbox::wake`] wakes this task while it waits for something
+    /// else than a message. `false` if that cannot be done just now: try again soon.
+    pub(crate) fn suspend(&mut self, waker: &Waker) -> bool {
+        let published = self.receiver.publish(waker);
+        let mailbox = self.mailbox();
+        if mailbox.is_bounded {
+            // It may be long until the next message is taken.
+            mailbox.queue.meet();
+            mailbox.call_if_room();
+        }
+        published != Published::Busy
+    }
+
+    /// Lets no more messages in. What got in still comes out.
+    pub(crate) fn close(&self) {
+        self.mailbox().close();
+    }
+
+    /// Closes, and drops every message that got in. Gives the panic of the first whose
+    /// destructor panicked; the others are dropped all the same.
+    pub(crate) fn discard(mut self) -> Result<(), Box<dyn Any + Send>> {
         self.close();
-        while poll_fn(|cx| self.poll_recv(cx)).await.is_some() {}
+        let mut outcome = Ok(());
+        // What is just being put in is left to the receiver's own drop, which waits.
+        while let Taken::Message(message, _) = self.receiver.take() {
+            // Unwind safe: nobody looks at the message again.
+            let dropped = catch_unwind(AssertUnwindSafe(|| drop(message)));
+            outcome = outcome.and(dropped);
+        }
+        outcome
+    }
+
+    fn mailbox(&self) -> &Mailbox<M> {
+        self.receiver.owner().mailbox()
     }
 }

@@ -64,6 +64,29 @@ impl<F: Future> Future for Boundary<F> {
     }
 }
 
+/// Runs a user's code that is no future; its panic becomes the error.
+pub(super) fn contain<R>(run: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
+    // Unwind safe: whatever the code broke was the user's, and nobody looks at it
+    // again.
+    catch_unwind(AssertUnwindSafe(run))
+}
+
+/// Makes a system the current one until the guard is dropped.
+pub(super) fn enter(system: &ActorSystem) -> Current {
+    Current { former: CURRENT.replace(Some(system.clone())) }
+}
+
+/// See [`enter`].
+pub(super) struct Current {
+    former: Option<ActorSystem>,
+}
+
+impl Drop for Current {
+    fn drop(&mut self) {
+        CURRENT.set(self.former.take());
+    }
+}
+
 /// Keeps a system current until it is dropped, then puts the former one back.
 struct Entered<'a> {
     home: &'a mut Option<ActorSystem>,

@@ -1,7 +1,7 @@
 //! The end of a life, in one order whatever ended it: names freed, children
 //! killed, watchers and supervisor told, stopped, waiters woken.
 
-use crate::address::{ActorCell, LocalControl};
+use crate::address::{ActorCell, ActorRef, Local};
 use crate::event::{BoxedState, SupervisionEvent};
 use crate::exit::Exit;
 use crate::lifecycle::{Flag, Status};
@@ -10,30 +10,46 @@ use crate::system::ActorSystem;
 /// Owns an actor's duties to the rest of the world. Dropped without
 /// [`finish`](Self::finish), because the task or the spawn was dropped, it
 /// fulfils them as a cancellation.
-pub(super) struct ExitGuard {
-    cell: ActorCell,
+pub(super) struct ExitGuard<M: Send + 'static> {
+    myself: ActorRef<M>,
     system: ActorSystem,
     is_finished: bool,
 }
 
-impl ExitGuard {
-    pub(super) fn new(cell: ActorCell, system: ActorSystem) -> Self {
-        Self { cell, system, is_finished: false }
+impl<M: Send + 'static> ExitGuard<M> {
+    pub(super) fn new(myself: ActorRef<M>, system: ActorSystem) -> Self {
+        Self { myself, system, is_finished: false }
     }
 
-    pub(super) fn cell(&self) -> &ActorCell {
-        &self.cell
+    pub(super) fn myself(&self) -> &ActorRef<M> {
+        &self.myself
+    }
+
+    pub(super) fn system(&self) -> &ActorSystem {
+        &self.system
+    }
+
+    pub(super) fn control(&self) -> Local<'_> {
+        self.myself.as_local().expect("an actor that runs in this process is local")
+    }
+
+    /// Tells the supervisor about this actor, if there is one.
+    pub(super) fn tell_supervisor(&self, event: impl FnOnce(ActorCell) -> SupervisionEvent) {
+        if self.control().word().has(Flag::Attended) {
+            self.myself.cell().tell_supervisor(event);
+        }
     }
 
     /// Enters the stopping phase: the mailbox accepts no more, name and groups
     /// are free. Only the first call does anything.
     pub(super) fn begin_stopping(&self) {
         let Some(former) = self.control().advance(Status::Stopping) else { return };
-        if let Some(name) = self.cell.name() {
-            self.system.registry().release(name, &self.cell);
+        self.control().close();
+        if let Some(name) = self.myself.name() {
+            self.system.registry().release(name, &self.myself.cell());
         }
         if former.has(Flag::Grouped) {
-            self.system.groups().leave_all(&self.cell);
+            self.system.groups().leave_all(&self.myself.cell());
         }
     }
 
@@ -45,12 +61,13 @@ impl ExitGuard {
     fn end(&mut self, exit: &Exit, state: Option<BoxedState>) {
         self.is_finished = true;
         self.begin_stopping();
-        self.cell.abandon_children();
+        let cell = self.myself.cell();
+        cell.abandon_children();
         if exit.is_failure() {
-            tracing::warn!(actor = %self.cell.id(), name = self.cell.name(), %exit, "actor failed");
+            tracing::warn!(actor = %cell.id(), name = cell.name(), %exit, "actor failed");
         }
-        self.control().publish_exit(self.cell.id(), exit);
-        self.cell.leave_supervisor(|actor| {
+        self.control().publish_exit(cell.id(), exit);
+        cell.leave_supervisor(|actor| {
             let exit = exit.clone();
             if exit.is_failure() {
                 SupervisionEvent::Failed { actor, exit }
@@ -60,21 +77,12 @@ impl ExitGuard {
         });
         self.control().publish_stopped();
     }
-
-    fn control(&self) -> &LocalControl {
-        local(&self.cell)
-    }
 }
 
-impl Drop for ExitGuard {
+impl<M: Send + 'static> Drop for ExitGuard<M> {
     fn drop(&mut self) {
         if !self.is_finished {
             self.end(&Exit::Cancelled, None);
         }
     }
-}
-
-/// The controls of an actor that runs here.
-pub(super) fn local(cell: &ActorCell) -> &LocalControl {
-    cell.as_local().expect("an actor that runs in this process is local")
 }

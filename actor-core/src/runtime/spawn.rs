@@ -66,14 +66,12 @@ impl SpawnOptions {
         let capacity = self.mailbox.unwrap_or_else(|| system.default_mailbox());
         self.check(capacity)?;
         let executor = system.executor().clone();
-        let (myself, mailbox) = ActorRef::local(system.next_id(), self.name.clone(), executor, capacity);
-        let cell = myself.cell();
+        let (myself, inbox) = ActorRef::local(system.next_id(), self.name.clone(), executor, capacity);
         if let Some(name) = self.name {
-            let claimed = system.registry().claim(name.clone(), cell.clone());
+            let claimed = system.registry().claim(name.clone(), myself.cell());
             claimed.map_err(|_| SpawnError::NameTaken(name))?;
         }
-        let guard = ExitGuard::new(cell, system.clone());
-        Ok((Unstarted { actor, myself, mailbox, system, guard }, self.supervisor))
+        Ok((Unstarted { actor, inbox, guard: ExitGuard::new(myself, system) }, self.supervisor))
     }
 }
 
@@ -98,7 +96,7 @@ impl ActorSystem {
         let system = self.clone();
         async move {
             let (unstarted, supervisor) = options.unstarted(system.clone(), actor)?;
-            let myself = unstarted.myself.clone();
+            let myself = unstarted.guard.myself().clone();
             let keep = |state: A::State| Some(BoxedState::new(state));
             let started = start(unstarted, arguments, supervisor, keep).await?;
             system.executor().spawn(drive(started)).detach();

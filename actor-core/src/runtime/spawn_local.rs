@@ -53,7 +53,7 @@ impl LocalSpawner {
         self.thread.spawn(move || async move {
             let start = Boundary::new(system.clone(), async move {
                 let (unstarted, supervisor) = options.unstarted(system, actor())?;
-                let myself = unstarted.myself.clone();
+                let myself = unstarted.guard.myself().clone();
                 start(unstarted, arguments, supervisor, |_| None).await.map(|started| (started, myself))
             });
             let Some(outcome) = unless_closed(&mut report, start).await else { return };

@@ -1,0 +1,299 @@
+//! What an actor in this process is asked and how it stands: one word that
+//! everybody may change, and beside it what does not fit, made when first needed.
+//! The life of an actor that nobody names, links, watches or waits for touches the
+//! word and nothing else.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+
+use tokio::sync::oneshot;
+
+use super::cell::ActorCell;
+use super::control::{ExitListener, WatchId, Way};
+use crate::contain::contained;
+use crate::event::SupervisionEvent;
+use crate::exit::Exit;
+use crate::id::ActorId;
+use crate::lifecycle::{Flag, Status, Word};
+use crate::sync::LockExt;
+
+/// The word, and what does not fit into it.
+pub(super) struct LocalState {
+    word: AtomicU32,
+    /// Whoever makes it raises [`Flag::Attended`] afterwards, and reads the word
+    /// again: either it sees what the actor has become, or the actor sees the flag.
+    attendance: OnceLock<Box<Attendance>>,
+}
+
+/// What is known of an actor that is not on its own.
+struct Attendance {
+    name: Option<Arc<str>>,
+    /// Whom this actor's events go to. Locked before any actor's `side`, never
+    /// while one is held; see `links.rs`.
+    supervisor: Mutex<Option<ActorCell>>,
+    side: Mutex<Side>,
+}
+
+/// Who is to be told of what.
+#[derive(Default)]
+pub(crate) struct Side {
+    stop_reason: Option<Arc<str>>,
+    events: VecDeque<SupervisionEvent>,
+    watchers: Vec<(WatchId, Arc<dyn ExitListener>)>,
+    watches_made: u64,
+    waiters: Vec<oneshot::Sender<Exit>>,
+    /// How it ended: set when the watchers are told, unless the word says it all.
+    exit: Option<Exit>,
+    /// Whom this actor supervises.
+    pub(crate) children: BTreeMap<ActorId, ActorCell>,
+    /// Set when the children were taken at exit; none is added after.
+    pub(crate) is_childless: bool,
+}
+
+impl Side {
+    /// Watchers that are gone must not pile up while the actor lives: looked for
+    /// whenever the list would have to grow.
+    fn take_gone_watchers(&mut self) -> Vec<(WatchId, Arc<dyn ExitListener>)> {
+        if self.watchers.len() < self.watchers.capacity() {
+            return Vec::new();
+        }
+        let watchers = std::mem::take(&mut self.watchers);
+        let (gone, here) = watchers.into_iter().partition(|(_, listener)| listener.is_gone());
+        self.watchers = here;
+        gone
+    }
+}
+
+impl LocalState {
+    pub(super) fn new(name: Option<Arc<str>>) -> Self {
+        let state = Self { word: AtomicU32::new(Word::NEW.bits()), attendance: OnceLock::new() };
+        if name.is_some() {
+            state.attendance.get_or_init(|| Attendance::new(name));
+            state.raise(Flag::Attended);
+        }
+        state
+    }
+
+    /// Acquire: whoever reads a flag also sees what was stored before it was set.
+    #[inline]
+    pub(super) fn word(&self) -> Word {
+        Word::from_bits(self.word.load(Ordering::Acquire))
+    }
+
+    pub(super) fn name(&self) -> Option<&str> {
+        self.attendance.get()?.name.as_deref()
+    }
+
+    /// Sets a flag and returns the word as it was.
+    fn raise(&self, flag: Flag) -> Word {
+        Word::from_bits(self.word.fetch_or(flag as u32, Ordering::AcqRel))
+    }
+
+    /// What does not fit into the word. The caller looks at the word after this.
+    fn attendance(&self) -> &Attendance {
+        let attendance = self.attendance.get_or_init(|| Attendance::new(None));
+        if !self.word().has(Flag::Attended) {
+            self.raise(Flag::Attended);
+        }
+        attendance
+    }
+}
+
+impl Attendance {
+    fn new(name: Option<Arc<str>>) -> Box<Self> {
+        Box::new(Self { name, supervisor: Mutex::default(), side: Mutex::default() })
+    }
+}
+
+/// The controls of an actor in this process.
+#[derive(Clone, Copy)]
+pub(crate) struct Local<'a> {
+    state: &'a LocalState,
+    way: &'a dyn Way,
+}
+
+impl<'a> Local<'a> {
+    pub(super) fn new(state: &'a LocalState, way: &'a dyn Way) -> Self {
+        Self { state, way }
+    }
+
+    pub(crate) fn word(self) -> Word {
+        self.state.word()
+    }
+
+    /// Sets a flag and returns the word as it was.
+    pub(crate) fn raise(self, flag: Flag) -> Word {
+        self.state.raise(flag)
+    }
+
+    /// Moves to a later phase. Returns the word as it was; `None` if the actor
+    /// was there already or beyond.
+    pub(crate) fn advance(self, status: Status) -> Option<Word> {
+        let step = |bits| Word::from_bits(bits).advanced_to(status).map(Word::bits);
+        let moved = self.state.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, step);
+        moved.ok().map(Word::from_bits)
+    }
+
+    /// The supervisor's place, made if there is none yet.
+    pub(crate) fn supervisor(self) -> MutexGuard<'a, Option<ActorCell>> {
+        self.state.attendance().supervisor.locked()
+    }
+
+    /// The supervisor's place; `None` if there never was a supervisor.
+    pub(crate) fn known_supervisor(self) -> Option<MutexGuard<'a, Option<ActorCell>>> {
+        self.state.attendance.get().map(|attendance| attendance.supervisor.locked())
+    }
+
+    /// Who is to be told of what; made if there is nothing yet.
+    pub(crate) fn side(self) -> MutexGuard<'a, Side> {
+        self.state.attendance().side.locked()
+    }
+
+    /// Who is to be told of what; `None` if there never was anything.
+    pub(crate) fn known_side(self) -> Option<MutexGuard<'a, Side>> {
+        self.state.attendance.get().map(|attendance| attendance.side.locked())
+    }
+
+    /// How it ended, under the lock of its side: `None` while nobody has been told.
+    fn exit(self, side: &Side) -> Option<Exit> {
+        side.exit.clone().or_else(|| self.word().ending().map(Exit::from))
+    }
+
+    /// Posts an event. It reaches a handler unless the actor ends first.
+    pub(crate) fn post(self, event: SupervisionEvent) {
+        let mut side = self.side();
+        if self.exit(&side).is_some() {
+            drop(side);
+            return;
+        }
+        side.events.push_back(event);
+        self.raise(Flag::Supervision);
+        drop(side);
+        self.way.wake();
+    }
+
+    /// The oldest event; clears the flag with the last one.
+    pub(crate) fn take_event(self) -> Option<SupervisionEvent> {
+        let mut side = self.side();
+        let event = side.events.pop_front();
+        if side.events.is_empty() {
+            // Under the lock, so that no event posted meanwhile loses its flag.
+            self.state.word.fetch_and(!(Flag::Supervision as u32), Ordering::AcqRel);
+        }
+        event
+    }
+
+    pub(crate) fn stop_reason(self) -> Option<Arc<str>> {
+        self.known_side()?.stop_reason.clone()
+    }
+
+    /// Tells the watchers how it ended. Those who come later are told at once.
+    pub(crate) fn publish_exit(self, id: ActorId, exit: &Exit) {
+        let word = match exit.plain() {
+            Some(ending) => Word::from_bits(self.state.word.fetch_or(ending as u32, Ordering::AcqRel)),
+            None => self.word(),
+        };
+        if !word.has(Flag::Attended) && exit.plain().is_some() {
+            return;
+        }
+        let mut side = self.side();
+        side.exit = Some(exit.clone());
+        let watchers = std::mem::take(&mut side.watchers);
+        let events = std::mem::take(&mut side.events);
+        drop(side);
+        // Dropped outside the lock: an event may hold the last address of an actor.
+        drop(events);
+        for (_, listener) in watchers {
+            contained("an exit listener", move || listener.on_exit(id, exit));
+        }
+    }
+
+    /// The last step of a life: the phase, then everybody who waits.
+    pub(crate) fn publish_stopped(self) {
+        let former = self.advance(Status::Stopped);
+        if !former.is_some_and(|word| word.has(Flag::Attended)) {
+            return;
+        }
+        let mut side = self.side();
+        let waiters = std::mem::take(&mut side.waiters);
+        let exit = self.exit(&side);
+        drop(side);
+        for waiter in waiters {
+            drop(waiter.send(exit.clone().unwrap_or(Exit::Cancelled)));
+        }
+    }
+
+    /// Lets no more messages in.
+    pub(crate) fn close(self) {
+        self.way.close();
+    }
+
+    pub(super) fn request(self, flag: Flag) {
+        self.raise(flag);
+        self.way.wake();
+    }
+
+    pub(super) fn drain(self) {
+        // The flag first: an actor that finds its mailbox closed knows why.
+        self.raise(Flag::Drain);
+        self.way.close();
+        self.way.wake();
+    }
+
+    pub(super) fn stop(self, reason: Option<Arc<str>>) {
+        match reason {
+            None => _ = self.raise(Flag::Stop),
+            Some(reason) => {
+                let mut side = self.side();
+                // Under the lock, which whoever asks for the reason takes too.
+                if !self.raise(Flag::Stop).has(Flag::Stop) {
+                    side.stop_reason = Some(reason);
+                }
+            }
+        }
+        self.way.wake();
+    }
+
+    pub(super) fn watch(self, id: ActorId, listener: Arc<dyn ExitListener>) -> WatchId {
+        let mut side = self.side();
+        side.watches_made += 1;
+        let watch = WatchId::new(side.watches_made);
+        match self.exit(&side) {
+            None => {
+                let gone = side.take_gone_watchers();
+                side.watchers.push((watch, listener));
+                drop(side);
+                // Dropped outside the lock: a destructor may speak to this very actor.
+                drop(gone);
+            }
+            Some(exit) => {
+                drop(side);
+                listener.on_exit(id, &exit);
+            }
+        }
+        watch
+    }
+
+    pub(super) fn unwatch(self, watch: WatchId) {
+        let Some(mut side) = self.known_side() else { return };
+        let index = side.watchers.iter().position(|(id, _)| *id == watch);
+        let ended = index.map(|index| side.watchers.remove(index));
+        drop(side);
+        // Dropped outside the lock: its destructor may speak to this very actor.
+        drop(ended);
+    }
+
+    pub(super) fn wait(self, waiter: oneshot::Sender<Exit>) {
+        let mut side = self.side();
+        if self.word().status() == Status::Stopped {
+            drop(waiter.send(self.exit(&side).unwrap_or(Exit::Cancelled)));
+            return;
+        }
+        // Waiters that gave up must not pile up while the actor lives.
+        if side.waiters.len() == side.waiters.capacity() {
+            side.waiters.retain(|waiter| !waiter.is_closed());
+        }
+        side.waiters.push(waiter);
+    }
+}

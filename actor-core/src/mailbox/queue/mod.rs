@@ -1,0 +1,442 @@
+//! The lock-free queue below every mailbox: many senders, one receiver, messages
+//! stored inline in blocks, and one word that decides everything.
+//!
+//! ```text
+//!  tail word │ position │ LOCKED │ BLOCKLESS │ CLOSED │ PARKED │
+//!
+//!  senders ── one compare-and-swap on the tail word ──► claims the slot at the
+//!             position; fails if closed; checks the bound; ends a park
+//!  receiver ─ reads full slots in order, frees blocks, parks by one compare-and-swap
+//! ```
+//!
+//! Promises: first in, first out for each sender; the bound is exact; `close` is
+//! one step, after which nothing gets in and everything that got in comes out; a
+//! parked receiver is woken by exactly the sender that ended its park.
+//!
+//! Blocks and their hand-over follow crossbeam's segmented queue: a sender reads the
+//! tail block before it claims, and uses it only if the claim succeeds, which is
+//! only while the tail word has not changed. So it owns an unread slot of that
+//! block, and the block cannot be freed. The sender that claims a block's last slot
+//! locks the tail word for the three stores that install the next block.
+//!
+//! A position counts messages, wraps around, and is kept in steps of [`ONE`], so
+//! that it and the flags share the word.
+
+mod block;
+mod receiver;
+#[cfg(test)]
+mod tests;
+mod waker;
+
+use std::ptr;
+
+pub(crate) use self::block::Tag;
+use self::block::{Block, BlockPtr, Lap};
+pub(crate) use self::receiver::{Park, Receiver, Taken};
+pub(crate) use self::waker::Published;
+use self::waker::WakerCell;
+use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Backoff, Ordering, UnsafeCell};
+
+/// The receiver sleeps. Whoever clears it, wakes it.
+const PARKED: u64 = 1;
+/// Nothing gets in any more.
+const CLOSED: u64 = 1 << 1;
+/// There is no block: the next sender brings one.
+const BLOCKLESS: u64 = 1 << 2;
+/// A sender is installing a block: a few stores, and it unlocks.
+const LOCKED: u64 = 1 << 3;
+/// One position.
+const ONE: u64 = 1 << 4;
+const FLAGS: u64 = ONE - 1;
+/// The largest bound: positions must be comparable across their wrap-around.
+const BOUND_MAX: u64 = 1 << 58;
+
+/// A message was not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// There is no room now.
+    Full,
+    /// Nothing gets in any more.
+    Closed,
+}
+
+/// See the module. Fields lie in the order of who writes them, in groups too far
+/// apart to share a cache line; alignment to a line would make every allocation
+/// slow instead.
+#[repr(C)]
+pub(crate) struct Queue<T> {
+    /// Position of the next message to get in, and the flags.
+    tail: AtomicU64,
+    /// The block that the tail position is in. Changes only while `LOCKED`.
+    tail_block: AtomicPtr<Block<T>>,
+    /// A position that surely has room below it: what a sender last found. Saves
+    /// senders from reading what the receiver writes until they reach it.
+    limit: AtomicU64,
+
+    waker: WakerCell,
+    /// The bound, in steps of `ONE`.
+    bound: u64,
+    /// An empty full block for whoever needs one next.
+    spare: AtomicPtr<Block<T>>,
+    is_tagged: bool,
+    /// Whether senders may take the oldest message out; then each taking is under
+    /// `is_taking`.
+    is_evicting: bool,
+    has_receiver: AtomicBool,
+    is_taking: AtomicBool,
+    /// How much room was given back by others than the receiver.
+    returned: AtomicU64,
+    _apart: u64,
+
+    /// Position of the next message to come out. The receiver's own, or under
+    /// `is_taking`.
+    head: UnsafeCell<u64>,
+    /// The block that the head position is in; null until a sender has brought the
+    /// first. Written by that sender, then by whoever takes.
+    head_block: AtomicPtr<Block<T>>,
+    /// How far room has been given back: the head position, or behind it while
+    /// messages that were taken out still count.
+    released: AtomicU64,
+}
+
+// SAFETY: the queue hands each message from one thread to one other, which is what
+// `Send` allows; it lends no message out, so it needs no `Sync` of them. Who may
+// touch a slot or the head is decided by the tail word, the slots' flags and the
+// uniqueness of the receiver.
+unsafe impl<T: Send> Send for Queue<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Queue<T> {}
+
+/// What a queue is made for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setup {
+    /// The most messages in it; none for as many as memory holds.
+    pub(crate) bound: Option<usize>,
+    /// Whether tags travel beside the messages.
+    pub(crate) is_tagged: bool,
+    /// Whether senders may take the oldest message out to make room.
+    pub(crate) is_evicting: bool,
+}
+
+impl Setup {
+    pub(crate) const fn bounded(bound: Option<usize>) -> Self {
+        Self { bound, is_tagged: false, is_evicting: false }
+    }
+}
+
+impl<T> Queue<T> {
+    pub(crate) fn new(setup: Setup) -> Self {
+        Self::starting_at(setup, 0)
+    }
+
+    /// A queue whose first message has a position soon after `start`, which is the
+    /// beginning of a block.
+    fn starting_at(setup: Setup, start: u64) -> Self {
+        let bound = setup.bound.map_or(BOUND_MAX, |bound| (bound as u64).min(BOUND_MAX)) * ONE;
+        // The first block is a small one.
+        let start = (start & !FLAGS).wrapping_add((Lap::<T>::SMALL_BASE as u64) * ONE);
+        Self {
+            tail: AtomicU64::new(start | BLOCKLESS),
+            tail_block: AtomicPtr::new(ptr::null_mut()),
+            limit: AtomicU64::new(start),
+            waker: WakerCell::new(),
+            bound,
+            spare: AtomicPtr::new(ptr::null_mut()),
+            is_tagged: setup.is_tagged,
+            is_evicting: setup.is_evicting,
+            has_receiver: AtomicBool::new(false),
+            is_taking: AtomicBool::new(false),
+            returned: AtomicU64::new(0),
+            _apart: 0,
+            head: UnsafeCell::new(start),
+            head_block: AtomicPtr::new(ptr::null_mut()),
+            released: AtomicU64::new(start),
+        }
+    }
+
+    /// Puts a message in, and wakes the receiver if it is parked.
+    #[inline]
+    pub(crate) fn push(&self, message: T) -> Result<(), (T, Refused)> {
+        self.push_tagged(message, Tag::NONE)
+    }
+
+    /// [`push`](Self::push) with a tag, which an untagged queue forgets.
+    #[inline]
+    pub(crate) fn push_tagged(&self, message: T, tag: Tag) -> Result<(), (T, Refused)> {
+        self.push_under(message, tag, |position| self.has_room(position))
+    }
+
+    /// [`push`](Self::push) into the place of a message that was taken out and not
+    /// released, because the place was handed on to the caller. Ends the place
+    /// whatever comes of it.
+    pub(crate) fn push_into_place(&self, message: T) -> Result<(), (T, Refused)> {
+        let pushed = self.push_under(message, Tag::NONE, |_| true);
+        // After the claim, so that nobody else finds room between the two.
+        self.return_place();
+        pushed
+    }
+
+    /// Gives a place back that was handed on and is not needed.
+    pub(crate) fn return_place(&self) {
+        // Release: as the receiver's own releasing.
+        self.returned.fetch_add(ONE, Ordering::Release);
+    }
+
+    /// Whether a [`push`](Self::push) would find room now.
+    pub(crate) fn has_room_now(&self) -> bool {
+        self.has_room_really(self.tail.load(Ordering::Acquire) & !FLAGS)
+    }
+
+    /// Orders what the caller did before against what the receiver, or a closer, does
+    /// at the tail word: one of the two sees the other.
+    pub(crate) fn meet(&self) {
+        self.tail.fetch_add(0, Ordering::AcqRel);
+    }
+
+    #[inline]
+    fn push_under(&self, message: T, tag: Tag, has_room: impl Fn(u64) -> bool) -> Result<(), (T, Refused)> {
+        let mut claim = Claim { queue: self, next: None };
+        let mut backoff = Backoff::default();
+        let mut tail = self.tail.load(Ordering::Acquire);
+        loop {
+            if tail & (CLOSED | LOCKED | BLOCKLESS) != 0 {
+                if tail & CLOSED != 0 {
+                    return Err((message, Refused::Closed));
+                }
+                if tail & LOCKED != 0 {
+                    tail = self.wait_unlocked(&mut backoff);
+                    continue;
+                }
+            }
+            if !has_room(tail & !FLAGS) {
+                return Err((message, Refused::Full));
+            }
+            // Acquire: pairs with the installer's store; the word seen above was
+            // unlocked after that store.
+            match claim.try_at(tail, self.tail_block.load(Ordering::Acquire)) {
+                Ok(block) => {
+                    // SAFETY: the slot at the claimed position is empty and ours; the
+                    // block is alive because that slot has not been read.
+                    unsafe {
+                        let offset = offset::<T>(tail);
+                        block.set_tag(offset, tag);
+                        block.slot(offset).fill(message);
+                    }
+                    if tail & PARKED != 0 {
+                        // SAFETY: our claim ended the park.
+                        unsafe { self.waker.run_errand() };
+                    }
+                    return Ok(());
+                }
+                Err(current) => tail = current,
+            }
+        }
+    }
+
+    /// Lets nothing in any more, in one step. Who was parked stays so: wake it.
+    pub(crate) fn close(&self) {
+        // AcqRel: the receiver that sees it sees what the closer did before.
+        self.tail.fetch_or(CLOSED, Ordering::AcqRel);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.tail.load(Ordering::Acquire) & CLOSED != 0
+    }
+
+    /// Makes the receiver look again. For whoever has told it something by other
+    /// means than a message.
+    pub(crate) fn wake(&self) {
+        self.waker.wake();
+    }
+
+    /// Takes the oldest message out on a sender's behalf, to make room; `None` if
+    /// there is none, or it is just being put in.
+    ///
+    /// # Panics
+    ///
+    /// Unless the queue was set up for it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the policy that drops the oldest is still to come"))]
+    pub(crate) fn evict(&self) -> Option<T> {
+        assert!(self.is_evicting, "only a queue that was set up for it may evict");
+        let _taking = self.begin_taking();
+        // SAFETY: under `is_taking` only we take.
+        let taken = unsafe { self.take() };
+        let Taken::Message(message, _) = taken else { return None };
+        // SAFETY: as above.
+        unsafe { self.release() };
+        Some(message)
+    }
+
+    #[inline]
+    fn has_room(&self, position: u64) -> bool {
+        // Relaxed: a stale limit is a lower one, and then the truth is read.
+        let limit = self.limit.load(Ordering::Relaxed);
+        is_before(position, limit) || self.has_room_really(position)
+    }
+
+    #[cold]
+    fn has_room_really(&self, position: u64) -> bool {
+        // Acquire: what the receiver did before it gave the room back is seen.
+        let released = self.released.load(Ordering::Acquire);
+        let returned = self.returned.load(Ordering::Acquire);
+        let limit = released.wrapping_add(returned).wrapping_add(self.bound);
+        self.limit.store(limit, Ordering::Relaxed);
+        is_before(position, limit)
+    }
+
+    /// Waits for a sender that installs a block: three stores, unless it is
+    /// preempted among them.
+    #[cold]
+    fn wait_unlocked(&self, backoff: &mut Backoff) -> u64 {
+        backoff.pause();
+        self.tail.load(Ordering::Acquire)
+    }
+
+    /// An empty full block.
+    fn fresh_block(&self) -> BlockPtr<T> {
+        // Acquire: pairs with the receiver's release; its last reads are done.
+        let spare = self.spare.swap(ptr::null_mut(), Ordering::Acquire);
+        // SAFETY: `spare` holds null or a block that its taker owns.
+        unsafe { BlockPtr::from_ptr(spare) }.unwrap_or_else(|| BlockPtr::allocate(0, self.is_tagged))
+    }
+
+    /// Keeps an empty full block for the next who needs one.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the block, it is full-sized, and its slots are empty.
+    unsafe fn keep_spare(&self, block: BlockPtr<T>) {
+        // SAFETY: the caller's: nobody else has it yet.
+        unsafe { block.set_next(None) };
+        // Release: pairs with `fresh_block`.
+        let former = self.spare.swap(block.as_ptr(), Ordering::AcqRel);
+        // SAFETY: we took it out, so it is ours.
+        if let Some(former) = unsafe { BlockPtr::from_ptr(former) } {
+            // SAFETY: as above.
+            unsafe { former.free() };
+        }
+    }
+}
+
+/// An attempt to claim a slot. Holds the next block ready, for the case that the
+/// claimed slot is a block's last.
+struct Claim<'a, T> {
+    queue: &'a Queue<T>,
+    next: Option<BlockPtr<T>>,
+}
+
+impl<T> Claim<'_, T> {
+    /// Claims the slot at the tail, if the tail is still as it was. Gives the block
+    /// that the slot is in, or the tail as it is now.
+    #[inline]
+    fn try_at(&mut self, tail: u64, tail_block: *mut Block<T>) -> Result<BlockPtr<T>, u64> {
+        let is_last = offset::<T>(tail) == Lap::<T>::LAP - 1;
+        if is_last || tail & BLOCKLESS != 0 {
+            return self.try_with_new_blocks(tail, tail_block, is_last);
+        }
+        self.swap(tail, (tail & !PARKED).wrapping_add(ONE))?;
+        // SAFETY: with a block installed and the tail unchanged, this is the tail's.
+        Ok(unsafe { BlockPtr::from_ptr(tail_block) }.unwrap_or_else(|| unreachable!("the tail has a block")))
+    }
+
+    #[cold]
+    fn try_with_new_blocks(
+        &mut self,
+        tail: u64,
+        tail_block: *mut Block<T>,
+        is_last: bool,
+    ) -> Result<BlockPtr<T>, u64> {
+        let queue = self.queue;
+        let is_first = tail & BLOCKLESS != 0;
+        let first = is_first.then(|| Owned(BlockPtr::allocate(offset::<T>(tail), queue.is_tagged)));
+        if is_last && self.next.is_none() {
+            self.next = Some(queue.fresh_block());
+        }
+        self.swap(tail, (tail & !(PARKED | BLOCKLESS)).wrapping_add(ONE) | LOCKED)?;
+
+        let next = if is_last { self.next.take() } else { None };
+        let block = match first {
+            Some(first) => {
+                let block = first.give();
+                // Release: pairs with the receiver's load; a block's contents are seen.
+                queue.head_block.store(block.as_ptr(), Ordering::Release);
+                block
+            }
+            // SAFETY: with a block installed and the tail unchanged, this is the tail's.
+            None => unsafe { BlockPtr::from_ptr(tail_block) }
+                .unwrap_or_else(|| unreachable!("the tail has a block")),
+        };
+        if let Some(next) = next {
+            // SAFETY: the block is alive: its last slot, which is ours, is unread.
+            unsafe { block.set_next(Some(next)) };
+        }
+        queue.tail_block.store(next.unwrap_or(block).as_ptr(), Ordering::Release);
+        // Others may have closed or parked nothing meanwhile, so only the lock goes.
+        queue.tail.fetch_and(!LOCKED, Ordering::Release);
+        Ok(block)
+    }
+
+    #[inline]
+    fn swap(&self, from: u64, to: u64) -> Result<(), u64> {
+        // AcqRel: the sender that ends a park sees the waker that was published before
+        // it; what a closer saw as accepted is ordered before its closing.
+        self.queue.tail.compare_exchange_weak(from, to, Ordering::AcqRel, Ordering::Acquire).map(drop)
+    }
+}
+
+impl<T> Drop for Claim<'_, T> {
+    fn drop(&mut self) {
+        if let Some(next) = self.next.take() {
+            // SAFETY: it was never installed, so it is ours, empty and full-sized.
+            unsafe { self.queue.keep_spare(next) };
+        }
+    }
+}
+
+/// A block that nobody else knows of yet.
+struct Owned<T>(BlockPtr<T>);
+
+impl<T> Owned<T> {
+    fn give(self) -> BlockPtr<T> {
+        let block = self.0;
+        std::mem::forget(self);
+        block
+    }
+}
+
+impl<T> Drop for Owned<T> {
+    fn drop(&mut self) {
+        // SAFETY: nobody else knows of it.
+        unsafe { self.0.free() };
+    }
+}
+
+impl<T> Drop for Queue<T> {
+    fn drop(&mut self) {
+        // SAFETY: nobody else has the queue, so no receiver takes; and no sender is
+        // under way, so every claimed slot is full.
+        while let Taken::Message(message, _) = unsafe { self.take() } {
+            drop(message);
+        }
+        let head = self.head_block.load(Ordering::Relaxed);
+        let spare = self.spare.load(Ordering::Relaxed);
+        for block in [head, spare] {
+            // SAFETY: both are null or ours. The head's block is the last: whatever lay
+            // before the tail has been taken.
+            if let Some(block) = unsafe { BlockPtr::from_ptr(block) } {
+                // SAFETY: as above.
+                unsafe { block.free() };
+            }
+        }
+    }
+}
+
+/// Where in its block a position lies.
+fn offset<T>(position: u64) -> usize {
+    ((position / ONE) % Lap::<T>::LAP as u64) as usize
+}
+
+/// Whether one position comes before another that is not half a world away.
+fn is_before(position: u64, other: u64) -> bool {
+    (position.wrapping_sub(other) as i64) < 0
+}

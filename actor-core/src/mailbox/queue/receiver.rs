@@ -1,0 +1,326 @@
+//! The receiving end: what only one thread at a time may do.
+
+use std::marker::PhantomData;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+use std::task::Waker;
+
+use super::block::{BlockPtr, Lap};
+use super::waker::Published;
+use super::{BLOCKLESS, CLOSED, FLAGS, ONE, PARKED, Queue, Tag, offset};
+use crate::contain::contained;
+use crate::sync::{Backoff, Ordering};
+
+/// What came out of a queue.
+pub(crate) enum Taken<T> {
+    /// The oldest message, and what travelled beside it.
+    Message(T, #[cfg_attr(not(test), expect(dead_code, reason = "no mailbox asks for tags yet"))] Tag),
+    /// Nothing, and nothing will come.
+    Closed,
+    /// Nothing.
+    Empty,
+    /// A sender has claimed the next slot and not filled it yet: look again soon. It
+    /// will wake nobody.
+    Busy,
+}
+
+/// What became of an attempt to park.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Park {
+    /// The next message, or whoever else calls, wakes the task. Look once more at
+    /// whatever else one waits for: its change may have come before the park.
+    Parked,
+    /// There is something to take, or the queue is closed.
+    Awake,
+    /// A sender is at work: look again soon.
+    Busy,
+}
+
+/// The one receiver of a queue that lies in an `Arc`.
+pub(crate) struct Receiver<T, C> {
+    /// Lies in `owner`, and so stays where it is.
+    queue: NonNull<Queue<T>>,
+    owner: Arc<C>,
+    /// Whether the last park has not been ended by this receiver yet.
+    is_parked: bool,
+    of: PhantomData<fn() -> T>,
+}
+
+// SAFETY: the receiver may move between threads: it takes messages, which are
+// `Send`, from a queue that is `Sync`, through an owner that others share.
+unsafe impl<T: Send, C: Send + Sync> Send for Receiver<T, C> {}
+
+impl<T, C> Receiver<T, C> {
+    /// The receiver of the queue in `owner`.
+    ///
+    /// # Panics
+    ///
+    /// If the queue does not lie in the owner, or has a receiver already, or has had
+    /// one.
+    pub(crate) fn new(owner: Arc<C>, queue: impl FnOnce(&C) -> &Queue<T>) -> Self {
+        let queue = queue(&owner);
+        let from = Arc::as_ptr(&owner).addr();
+        let within = from..=from + size_of::<C>() - size_of::<Queue<T>>();
+        assert!(within.contains(&ptr::from_ref(queue).addr()), "the queue lies in its owner");
+        // Relaxed: nothing else is told by it.
+        let has_one = queue.has_receiver.swap(true, Ordering::Relaxed);
+        assert!(!has_one, "a queue has one receiver");
+        Self { queue: NonNull::from(queue), owner, is_parked: false, of: PhantomData }
+    }
+
+    pub(crate) fn owner(&self) -> &Arc<C> {
+        &self.owner
+    }
+
+    /// The oldest message. Its room is not free before [`release`](Self::release).
+    #[inline]
+    pub(crate) fn take(&mut self) -> Taken<T> {
+        self.unpark();
+        let queue = self.queue();
+        let _taking = queue.is_evicting.then(|| queue.begin_taking());
+        // SAFETY: this is the one receiver, and if others may take, we have locked them
+        // out.
+        unsafe { queue.take() }
+    }
+
+    /// Gives back the room of one message that was taken out.
+    #[inline]
+    pub(crate) fn release(&mut self) {
+        let queue = self.queue();
+        let _taking = queue.is_evicting.then(|| queue.begin_taking());
+        // SAFETY: as in `take`.
+        unsafe { queue.release() };
+    }
+
+    /// Makes sure that whoever [wakes](Queue::wake) the receiver wakes this waker.
+    pub(crate) fn publish(&mut self, waker: &Waker) -> Published {
+        self.unpark();
+        // SAFETY: this is the one receiver, and it is not parked.
+        unsafe { self.queue().waker.publish(waker) }
+    }
+
+    /// Goes to sleep if there is nothing to take: the task of `waker` is woken by the
+    /// next message that gets in, and by whoever calls.
+    pub(crate) fn park(&mut self, waker: &Waker) -> Park {
+        self.unpark();
+        let queue = self.queue();
+        // SAFETY: this is the one receiver, and it is not parked.
+        let published = unsafe { queue.waker.publish(waker) };
+        if published == Published::Busy || !queue.waker.is_idle() {
+            return Park::Busy;
+        }
+        // Only the one receiver reads or writes the head; evicting senders do so under a
+        // lock that we take.
+        let head = {
+            let _taking = queue.is_evicting.then(|| queue.begin_taking());
+            // SAFETY: see above.
+            unsafe { queue.head() }
+        };
+        queue.waker.set_errand(true);
+        let mut tail = queue.tail.load(Ordering::Relaxed);
+        while tail & !FLAGS == head && tail & CLOSED == 0 {
+            // Release: whoever ends the park sees the waker and the errand. Acquire: what
+            // was done before an earlier change of the word is seen by the caller now.
+            let parked =
+                queue.tail.compare_exchange_weak(tail, tail | PARKED, Ordering::AcqRel, Ordering::Relaxed);
+            match parked {
+                Ok(_) => {
+                    self.is_parked = true;
+                    return Park::Parked;
+                }
+                Err(current) => tail = current,
+            }
+        }
+        queue.waker.set_errand(false);
+        Park::Awake
+    }
+
+    /// Lets nothing in any more. What got in still comes out.
+    pub(crate) fn close(&mut self) {
+        self.queue().close();
+    }
+
+    /// Gives the memory back that an empty queue holds. The next message brings new
+    /// memory. Does nothing if there is a message.
+    #[cfg_attr(not(test), expect(dead_code, reason = "idle actors that give their memory back are to come"))]
+    pub(crate) fn rest(&mut self) {
+        let queue = self.queue();
+        let _taking = queue.is_evicting.then(|| queue.begin_taking());
+        // SAFETY: this is the one receiver, others that take are locked out.
+        unsafe { queue.rest() };
+    }
+
+    /// Ends a park that nobody else has ended.
+    #[inline]
+    fn unpark(&mut self) {
+        if self.is_parked {
+            self.is_parked = false;
+            let queue = self.queue();
+            // A sender that ended the park has the errand; there is nothing to end then.
+            let is_ended = queue.tail.load(Ordering::Relaxed) & PARKED == 0;
+            if !is_ended && queue.tail.fetch_and(!PARKED, Ordering::AcqRel) & PARKED != 0 {
+                queue.waker.set_errand(false);
+            }
+        }
+    }
+
+    fn queue(&self) -> &Queue<T> {
+        // SAFETY: it lies in `owner`, which lives as long as `self` and is not moved or
+        // lent out exclusively while it is shared.
+        unsafe { self.queue.as_ref() }
+    }
+}
+
+/// Closes the queue and drops what is left in it; a message whose destructor panics
+/// does not keep the others.
+impl<T, C> Drop for Receiver<T, C> {
+    fn drop(&mut self) {
+        self.close();
+        let mut backoff = Backoff::default();
+        loop {
+            match self.take() {
+                Taken::Message(message, _) => contained("a message's destructor", || drop(message)),
+                Taken::Closed => break,
+                // A sender is between claiming and filling, where it runs nobody's code.
+                Taken::Busy | Taken::Empty => backoff.pause(),
+            }
+        }
+        // SAFETY: this is the one receiver, and `take` has ended the park.
+        unsafe { self.queue().waker.clear() };
+    }
+}
+
+impl<T> Queue<T> {
+    /// # Safety
+    ///
+    /// Nobody else takes meanwhile.
+    #[inline]
+    pub(super) unsafe fn take(&self) -> Taken<T> {
+        // SAFETY: the caller's.
+        let head = unsafe { self.head() };
+        // Acquire: pairs with the sender that brought a first block.
+        let block = self.head_block.load(Ordering::Acquire);
+        // SAFETY: null, or the block of the head position, which only we free.
+        let Some(block) = (unsafe { BlockPtr::from_ptr(block) }) else { return self.nothing_at(head) };
+        let offset = offset::<T>(head);
+        // SAFETY: the block is alive and covers the head position.
+        let slot = unsafe { block.slot(offset) };
+        if !slot.is_full() {
+            return self.nothing_at(head);
+        }
+        // SAFETY: the slot is full, and only we take.
+        let (tag, message) = unsafe { (block.tag(offset), slot.empty()) };
+        // SAFETY: only we take.
+        self.head.with_mut(|place| unsafe { *place = head.wrapping_add(ONE) });
+        if offset == Lap::<T>::LAP - 1 {
+            // SAFETY: that was the block's last message, and we are done with it.
+            unsafe { self.leave(block) };
+        }
+        Taken::Message(message, tag)
+    }
+
+    /// Goes on to the next block.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else takes; every slot of the head's block has been filled and emptied.
+    #[cold]
+    unsafe fn leave(&self, block: BlockPtr<T>) {
+        // SAFETY: the block is alive. Its next was set before its last slot was filled.
+        let next = unsafe { block.next() }.unwrap_or_else(|| unreachable!("a full block has a next"));
+        self.head_block.store(next.as_ptr(), Ordering::Relaxed);
+        // SAFETY: the senders that filled its slots are done with it, and a sender that
+        // still has its address cannot claim with it: the tail is past it.
+        unsafe {
+            if block.is_small() {
+                block.free();
+            } else {
+                self.keep_spare(block);
+            }
+        }
+    }
+
+    /// Why there is no message at the head.
+    #[cold]
+    fn nothing_at(&self, head: u64) -> Taken<T> {
+        // Acquire: after a drain's closing, what the closer did before is seen.
+        let tail = self.tail.load(Ordering::Acquire);
+        if tail & !FLAGS != head {
+            Taken::Busy
+        } else if tail & CLOSED != 0 {
+            Taken::Closed
+        } else {
+            Taken::Empty
+        }
+    }
+
+    /// # Safety
+    ///
+    /// Nobody else takes meanwhile.
+    #[inline]
+    pub(super) unsafe fn release(&self) {
+        // Only the taker writes it. Release: pairs with a sender that reads the truth.
+        let released = self.released.load(Ordering::Relaxed);
+        self.released.store(released.wrapping_add(ONE), Ordering::Release);
+    }
+
+    /// # Safety
+    ///
+    /// Nobody else takes meanwhile.
+    unsafe fn head(&self) -> u64 {
+        // SAFETY: the caller's.
+        self.head.with(|head| unsafe { *head })
+    }
+
+    /// # Safety
+    ///
+    /// Nobody else takes meanwhile.
+    unsafe fn rest(&self) {
+        // SAFETY: the caller's.
+        let head = unsafe { self.head() };
+        let block = self.head_block.load(Ordering::Relaxed);
+        // SAFETY: null, or the block of the head position, which only we free.
+        let Some(block) = (unsafe { BlockPtr::from_ptr(block) }) else { return };
+        let tail = self.tail.load(Ordering::Relaxed);
+        if tail & !FLAGS != head {
+            return;
+        }
+        // Before the word changes: from then on a sender may bring a new block.
+        self.head_block.store(ptr::null_mut(), Ordering::Relaxed);
+        let rested = self.tail.compare_exchange(tail, tail | BLOCKLESS, Ordering::AcqRel, Ordering::Relaxed);
+        if rested.is_err() {
+            self.head_block.store(block.as_ptr(), Ordering::Relaxed);
+            return;
+        }
+        // SAFETY: a sender that has the address cannot claim with it any more: the
+        // word has changed. So it is ours; and so is what was in `spare`.
+        unsafe {
+            block.free();
+            let spare = self.spare.swap(ptr::null_mut(), Ordering::Acquire);
+            if let Some(spare) = BlockPtr::from_ptr(spare) {
+                spare.free();
+            }
+        }
+    }
+
+    /// Locks out everybody else who takes.
+    pub(super) fn begin_taking(&self) -> Taking<'_, T> {
+        let mut backoff = Backoff::default();
+        // Acquire and release: takings come one after another.
+        let begin =
+            || self.is_taking.compare_exchange_weak(false, true, Ordering::Acquire, Ordering::Relaxed);
+        while begin().is_err() {
+            backoff.pause();
+        }
+        Taking(self)
+    }
+}
+
+/// The right to take from a queue whose senders may take too.
+pub(super) struct Taking<'a, T>(&'a Queue<T>);
+
+impl<T> Drop for Taking<'_, T> {
+    fn drop(&mut self) {
+        self.0.is_taking.store(false, Ordering::Release);
+    }
+}

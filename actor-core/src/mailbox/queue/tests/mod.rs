@@ -1,0 +1,43 @@
+//! The queue under one thread and real ones, under every schedule of small models
+//! (loom), and under many schedules of a larger one (shuttle).
+
+#[cfg(actor_loom)]
+mod every_schedule;
+#[cfg(actor_shuttle)]
+mod many_schedules;
+#[cfg(not(any(actor_loom, actor_shuttle)))]
+mod plain;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering as O};
+
+use super::*;
+
+type Inbox<T> = Receiver<T, Queue<T>>;
+
+const UNBOUNDED: Setup = Setup::bounded(None);
+
+fn queue<T>(setup: Setup) -> (Arc<Queue<T>>, Inbox<T>) {
+    queue_at(setup, 0)
+}
+
+fn queue_at<T>(setup: Setup, start: u64) -> (Arc<Queue<T>>, Inbox<T>) {
+    let queue = Arc::new(Queue::starting_at(setup, start));
+    let inbox = Receiver::new(queue.clone(), |queue| queue);
+    (queue, inbox)
+}
+
+fn next<T>(inbox: &mut Inbox<T>) -> Option<T> {
+    let Taken::Message(message, _) = inbox.take() else { return None };
+    inbox.release();
+    Some(message)
+}
+
+/// Counts how many of it are dropped.
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, O::SeqCst);
+    }
+}

@@ -1,0 +1,142 @@
+//! Senders that wait for room, first come, first served.
+//!
+//! ```text
+//!  register ─► waits ──┬─► is given a place (that of a message just taken out)
+//!                      └─► is called to look again (there was room all along)
+//! ```
+//!
+//! A place that is handed on never becomes free in between, so no other sender can
+//! barge in; and what waits is the sender, not its message, so a sender that gives
+//! up has sent nothing.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::task::Waker;
+
+use crate::sync::LockExt;
+
+/// The senders that wait at one mailbox.
+#[derive(Default)]
+pub(super) struct Waiting {
+    /// How many there are that have no place yet. Written under the lock; read by the
+    /// receiver at each message.
+    unserved: AtomicU32,
+    /// Made by the first that has to wait.
+    line: OnceLock<Box<Mutex<Line>>>,
+}
+
+#[derive(Default)]
+struct Line {
+    /// In the order they came, which is that of their tickets.
+    waiters: VecDeque<Waiter>,
+    tickets: u64,
+}
+
+struct Waiter {
+    ticket: Ticket,
+    waker: Waker,
+    has_place: bool,
+}
+
+/// Names one waiting sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Ticket(u64);
+
+/// How a waiting sender stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It has a place.
+    Served,
+    /// It is the first without one; if there is room, it may take it.
+    First,
+    /// Others come before it.
+    Later,
+}
+
+impl Waiting {
+    /// Whether anybody waits without a place. A glance: who must not miss anybody
+    /// meets the senders at the tail word first.
+    #[inline]
+    pub(super) fn is_anybody(&self) -> bool {
+        self.unserved.load(Ordering::Relaxed) != 0
+    }
+
+    pub(super) fn register(&self, waker: &Waker) -> Ticket {
+        let mut line = self.line.get_or_init(Box::default).locked();
+        line.tickets += 1;
+        let ticket = Ticket(line.tickets);
+        line.waiters.push_back(Waiter { ticket, waker: waker.clone(), has_place: false });
+        self.unserved.fetch_add(1, Ordering::Relaxed);
+        ticket
+    }
+
+    /// How a sender stands, whom `waker` wakes from now on.
+    pub(super) fn standing(&self, ticket: Ticket, waker: &Waker) -> Standing {
+        let Some(mut line) = self.line.get().map(|line| line.locked()) else { unreachable!("it registered") };
+        let first = line.waiters.iter().position(|waiter| !waiter.has_place);
+        let at = line.find(ticket);
+        let waiter = &mut line.waiters[at];
+        if !waiter.waker.will_wake(waker) {
+            waiter.waker.clone_from(waker);
+        }
+        match waiter.has_place {
+            true => Standing::Served,
+            false if first == Some(at) => Standing::First,
+            false => Standing::Later,
+        }
+    }
+
+    /// Ends a wait. Says whether the sender had been given a place, which is now the
+    /// caller's to use or to give away.
+    pub(super) fn leave(&self, ticket: Ticket) -> bool {
+        let Some(mut line) = self.line.get().map(|line| line.locked()) else { return false };
+        let at = line.find(ticket);
+        let left = line.waiters.remove(at).is_some_and(|waiter| waiter.has_place);
+        if !left {
+            self.unserved.fetch_sub(1, Ordering::Relaxed);
+        }
+        left
+    }
+
+    /// Gives a place to the first that has none. Says whether there was one.
+    pub(super) fn serve(&self) -> bool {
+        let Some(mut line) = self.line.get().map(|line| line.locked()) else { return false };
+        let Some(waiter) = line.waiters.iter_mut().find(|waiter| !waiter.has_place) else { return false };
+        waiter.has_place = true;
+        let waker = waiter.waker.clone();
+        self.unserved.fetch_sub(1, Ordering::Relaxed);
+        drop(line);
+        // Outside the lock: a waker may run anything.
+        waker.wake();
+        true
+    }
+
+    /// Calls the first that has no place to look again.
+    pub(super) fn call_first(&self) {
+        let waker = self.line.get().and_then(|line| {
+            let line = line.locked();
+            line.waiters.iter().find(|waiter| !waiter.has_place).map(|waiter| waiter.waker.clone())
+        });
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Calls everybody: nobody will get a place any more.
+    pub(super) fn call_all(&self) {
+        let wakers: Vec<Waker> = self.line.get().map_or_else(Vec::new, |line| {
+            line.locked().waiters.iter().map(|waiter| waiter.waker.clone()).collect()
+        });
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Line {
+    fn find(&self, ticket: Ticket) -> usize {
+        match self.waiters.binary_search_by_key(&ticket, |waiter| waiter.ticket) {
+            Ok(at) => at,
+            Err(_) => unreachable!("a sender leaves the line itself, and once"),
+        }
+    }
+}
