@@ -183,7 +183,7 @@ impl<M: Send + 'static> ActorRef<M> {
         let deadline = executor.now() + timeout;
         let (port, reply) = ReplyPort::new(Some(deadline));
         self.send_before(message(port), deadline).await?;
-        match executor.timeout_at(deadline, reply).await {
+        match executor.until(deadline, reply).await {
             Ok(answer) => Ok(answer?),
             Err(_) => Err(CallFailure::TimedOut(timeout).into()),
         }
@@ -195,7 +195,7 @@ impl<M: Send + 'static> ActorRef<M> {
                 Err(SendError::Full(message)) => message,
                 done => return done,
             };
-            match self.executor().timeout_at(deadline, self.room()).await {
+            match self.executor().until(deadline, self.room()).await {
                 Err(_) => return Err(SendError::Full(message)),
                 Ok(Room::Reserved(permit)) if self.admits() => return permit.send(message),
                 Ok(Room::Reserved(_)) => return Err(SendError::Stopped(message)),
