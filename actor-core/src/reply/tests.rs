@@ -5,8 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
+use std::time::Duration;
 
 use super::*;
+use crate::executor::Executor;
 use crate::sync::LockExt;
 
 fn poll<T>(reply: &mut ReplyFuture<T>) -> Poll<Result<T, CallFailure>> {
@@ -131,4 +133,31 @@ fn a_port_dropped_by_a_panic_is_no_reply() {
     };
     assert!(catch_unwind(AssertUnwindSafe(handler)).is_err());
     assert_eq!(poll(&mut reply), Poll::Ready(Err(CallFailure::NoReply)));
+}
+
+/// Before the timer is armed, while it runs, once the answer is there, and once it
+/// was taken.
+#[tokio::test(start_paused = true)]
+async fn a_caller_may_give_up_at_each_moment() {
+    let executor = Executor::tokio();
+    for moment in 0..4 {
+        let deadline = executor.now() + Duration::from_secs(5);
+        let (port, reply) = ReplyPort::new(Some(deadline));
+        let mut waiting = Box::pin(executor.until(deadline, reply));
+        let mut cx = Context::from_waker(Waker::noop());
+        if moment > 0 {
+            assert!(waiting.as_mut().poll(&mut cx).is_pending());
+        }
+        if moment < 2 {
+            drop(waiting);
+            assert!(port.is_closed());
+            assert_eq!(port.send(7), Err(7));
+            continue;
+        }
+        assert_eq!(port.send(7), Ok(()));
+        if moment == 3 {
+            assert_eq!(waiting.as_mut().poll(&mut cx), Poll::Ready(Ok(Ok(7))));
+        }
+        drop(waiting);
+    }
 }

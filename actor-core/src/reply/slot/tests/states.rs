@@ -296,6 +296,16 @@ fn memory_is_kept_and_used_again() {
 }
 
 #[test]
+fn what_fits_no_block_is_not_kept() {
+    #[repr(align(32))]
+    struct OverAligned;
+
+    assert!(size_of::<Slot<OverAligned>>() <= 128);
+    assert_eq!(pool::kept::<Slot<OverAligned>>(), None);
+    assert_eq!(pool::kept::<Slot<[u64; 100]>>(), None);
+}
+
+#[test]
 fn memory_kept_is_bounded() {
     let ends: Vec<_> = (0..REPLY_SLOTS_KEPT_MAX + 10).map(|_| slot::<u8>(None)).collect();
     drop(ends);
