@@ -17,3 +17,8 @@ pub const MESSAGES_PER_TURN: u32 = 64;
 /// The longest actor or group name, in bytes; a longer one is an error when the
 /// actor is spawned or joins.
 pub const NAME_BYTES_MAX: usize = 255;
+
+/// How many reply slots of each of a few sizes, 64 to 256 bytes, a thread keeps
+/// for later calls. More go back to the allocator, and so do all when the thread
+/// ends.
+pub const REPLY_SLOTS_KEPT_MAX: usize = 256;

@@ -1,31 +1,37 @@
 //! What threads share: atomics, cells and locks, from the standard library or
 //! from whoever models it. The crate's only `cfg(actor_loom)` and
-//! `cfg(actor_shuttle)`; plain `cfg(loom)` would reach tokio too.
+//! `cfg(actor_shuttle)`, but for tests; plain `cfg(loom)` would reach tokio too.
 //!
-//! Only the fenced rooms (`mailbox/queue/`, `reply/slot.rs`) take their atomics
+//! Only the fenced rooms (`mailbox/queue/`, `reply/slot/`) take their atomics
 //! from here. Everything else is safe code and has nothing to model.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 #[cfg(actor_loom)]
 pub(crate) use loom::{
+    alloc::{alloc, dealloc},
     cell::UnsafeCell,
-    sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering},
     thread::yield_now,
 };
 #[cfg(actor_shuttle)]
 pub(crate) use shuttle::{
-    sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering},
     thread::yield_now,
 };
+#[cfg(not(actor_loom))]
+pub(crate) use std::alloc::{alloc, dealloc};
 #[cfg(not(any(actor_loom, actor_shuttle)))]
 pub(crate) use std::{
-    sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering},
     thread::yield_now,
 };
 
 #[cfg(not(actor_loom))]
 pub(crate) use self::cell::UnsafeCell;
+
+/// Whether a model runs this, so that what is kept for speed must not be kept.
+pub(crate) const MODELLED: bool = cfg!(any(actor_loom, actor_shuttle));
 
 /// Waits a moment for another thread. A model runs the other thread instead.
 pub(crate) fn spin() {

@@ -120,7 +120,7 @@ impl ReplyTo {
     /// The port that a message carries to its handler.
     pub fn into_port<T: Wire + Send + 'static>(self) -> ReplyPort<T> {
         let deadline = self.deadline;
-        ReplyPort::foreign(Box::new(self), deadline)
+        ReplyPort::foreign(self, deadline)
     }
 
     /// Tells the caller what became of the call instead of an answer.
@@ -136,7 +136,7 @@ impl ReplyTo {
 }
 
 impl<T: Wire + Send + 'static> Answer<T> for ReplyTo {
-    fn answer(mut self: Box<Self>, result: Result<T, CallFailure>) {
+    fn answer(&mut self, result: Result<T, CallFailure>) {
         match result {
             Ok(value) => self.resolve(Ok(&value)),
             Err(failure) => self.resolve(Err(failure)),

@@ -177,7 +177,7 @@ impl<M: Send + 'static> ActorRef<M> {
         let deadline = executor.now() + timeout;
         let (port, reply) = ReplyPort::new(Some(deadline));
         self.send_before(message(port), deadline).await?;
-        match executor.timeout_at(deadline, reply).await {
+        match executor.until(deadline, reply).await {
             Ok(answer) => Ok(answer?),
             Err(_) => Err(CallFailure::TimedOut(timeout).into()),
         }
@@ -187,7 +187,7 @@ impl<M: Send + 'static> ActorRef<M> {
         match &self.route {
             Route::Local(cell) => {
                 let mut sending = cell.mailbox().send(message);
-                match self.executor().timeout_at(deadline, &mut sending).await {
+                match self.executor().until(deadline, &mut sending).await {
                     Ok(sent) => sent,
                     Err(_) => Err(SendError::Full(sending.withdraw())),
                 }
@@ -207,7 +207,7 @@ impl<M: Send + 'static> ActorRef<M> {
                 Err(SendError::Full(message)) => message,
                 done => return done,
             };
-            if self.executor().timeout_at(deadline, deliver.room()).await.is_err() {
+            if self.executor().until(deadline, deliver.room()).await.is_err() {
                 return Err(SendError::Full(message));
             }
         }

@@ -158,6 +158,12 @@ impl Executor {
         Timeout::new(self.clone(), deadline, future)
     }
 
+    /// [`timeout_at`](Self::timeout_at) for whoever holds on to the executor
+    /// meanwhile: it is borrowed, and not counted once more.
+    pub(crate) fn until<F: Future>(&self, deadline: Instant, future: F) -> Timeout<F, &Self> {
+        Timeout::new(self, deadline, future)
+    }
+
     /// [`timeout_at`](Self::timeout_at), `duration` from now.
     pub fn timeout<F: Future>(&self, duration: Duration, future: F) -> Timeout<F> {
         self.timeout_at(self.now() + duration, future)

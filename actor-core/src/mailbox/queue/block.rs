@@ -9,12 +9,12 @@
 //! the last few, its first being `base`. Nothing here knows who may touch a slot
 //! when; `mod.rs` does.
 
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::alloc::{Layout, handle_alloc_error};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
-use crate::sync::{AtomicBool, AtomicPtr, Ordering, UnsafeCell};
+use crate::sync::{AtomicBool, AtomicPtr, Ordering, UnsafeCell, alloc, dealloc};
 use crate::time::Instant;
 
 /// What can travel beside a message in a tagged mailbox.

@@ -1,0 +1,179 @@
+//! The one-shot answer to a call.
+//!
+//! ```text
+//!  caller ── ReplyFuture ◄── slot ◄── ReplyPort ── inside the message, moved by whoever
+//!                                         │        answers: a handler, a task, a session
+//!  caller elsewhere ◄── dyn Answer ◄──────┘
+//!
+//!  port:   waits to be answered ──send, fail, drop──► spent
+//!  future: polled ──answer──► ready        either one may be dropped at any time
+//! ```
+//!
+//! A local call's answer goes through a [`slot`], the only file here with unsafe
+//! code, whose memory is used again: a call costs no allocation.
+
+#[expect(unsafe_code, reason = "two parties share memory without a count; fenced, modelled and sanitized")]
+mod slot;
+
+use std::fmt;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use self::slot::{Caller, Replier};
+use crate::error::CallFailure;
+use crate::time::Instant;
+
+/// Where the answer to one call goes.
+///
+/// It is an ordinary value of two words: a handler may answer at once, keep it
+/// and answer later, or move it to another actor or task. Dropping it unanswered
+/// tells the caller [`CallFailure::NoReply`].
+pub struct ReplyPort<T> {
+    route: Route<T>,
+}
+
+enum Route<T> {
+    /// `None` if nobody waits: the port is spent, or never had a caller.
+    Local(Option<Replier<T>>),
+    Foreign(Box<Foreign<dyn Answer<T>>>),
+}
+
+/// A caller elsewhere, and how long it waits.
+struct Foreign<A: ?Sized> {
+    deadline: Option<Instant>,
+    answer: A,
+}
+
+/// A caller that is not in this process. A cluster implements this.
+pub trait Answer<T>: Send {
+    /// Delivers the answer, or what became of the call instead. It is asked once,
+    /// and dropped right after.
+    fn answer(&mut self, result: Result<T, CallFailure>);
+
+    /// Whether nobody waits for the answer any more.
+    fn is_closed(&self) -> bool;
+}
+
+impl<T: Send + 'static> ReplyPort<T> {
+    /// A port and the future that its answer completes. `deadline` is when the
+    /// caller stops waiting, for whoever handles the call to see.
+    pub fn new(deadline: Option<Instant>) -> (Self, ReplyFuture<T>) {
+        let (replier, caller) = slot::slot(deadline);
+        (Self { route: Route::Local(Some(replier)) }, ReplyFuture { caller })
+    }
+
+    /// A port whose caller is elsewhere.
+    pub fn foreign(answer: impl Answer<T> + 'static, deadline: Option<Instant>) -> Self {
+        Self { route: Route::Foreign(Box::new(Foreign { deadline, answer })) }
+    }
+}
+
+impl<T> ReplyPort<T> {
+    /// A port that nobody reads, to send a call's message without calling: it is
+    /// closed from the start, and costs nothing.
+    ///
+    /// ```
+    /// # use actor_core::ReplyPort;
+    /// let port = ReplyPort::nobody();
+    /// assert!(port.is_closed());
+    /// assert_eq!(port.send(7), Err(7));
+    /// ```
+    pub const fn nobody() -> Self {
+        Self { route: Route::Local(None) }
+    }
+
+    /// Answers the call.
+    ///
+    /// # Errors
+    ///
+    /// Gives the value back if the local caller has gone away. A caller on
+    /// another node may be gone without anybody here knowing.
+    pub fn send(mut self, value: T) -> Result<(), T> {
+        match self.take() {
+            Route::Local(Some(replier)) => replier.answer(Ok(value)).map_err(|unread| match unread {
+                Ok(value) => value,
+                Err(_) => unreachable!("an answer was sent, not a failure"),
+            }),
+            Route::Local(None) => Err(value),
+            Route::Foreign(mut foreign) => {
+                foreign.answer.answer(Ok(value));
+                Ok(())
+            }
+        }
+    }
+
+    /// Tells the caller what became of the call instead of an answer.
+    pub fn fail(mut self, failure: CallFailure) {
+        self.take().resolve(failure);
+    }
+
+    /// Whether nobody waits for the answer any more, as far as is known here.
+    pub fn is_closed(&self) -> bool {
+        match &self.route {
+            Route::Local(replier) => replier.as_ref().is_none_or(Replier::is_left),
+            Route::Foreign(foreign) => foreign.answer.is_closed(),
+        }
+    }
+
+    /// When the caller stops waiting, on this system's clock; `None` if it
+    /// waits for ever.
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.route {
+            Route::Local(replier) => replier.as_ref()?.deadline(),
+            Route::Foreign(foreign) => foreign.deadline,
+        }
+    }
+
+    /// Spends the port.
+    fn take(&mut self) -> Route<T> {
+        mem::replace(&mut self.route, Route::Local(None))
+    }
+}
+
+impl<T> Route<T> {
+    fn resolve(self, failure: CallFailure) {
+        match self {
+            Self::Local(Some(replier)) => drop(replier.answer(Err(failure))),
+            Self::Local(None) => {}
+            Self::Foreign(mut foreign) => foreign.answer.answer(Err(failure)),
+        }
+    }
+}
+
+impl<T> Drop for ReplyPort<T> {
+    fn drop(&mut self) {
+        self.take().resolve(CallFailure::NoReply);
+    }
+}
+
+impl<T> fmt::Debug for ReplyPort<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplyPort").field("deadline", &self.deadline()).finish_non_exhaustive()
+    }
+}
+
+/// The answer, when it comes. Dropping it tells the port that nobody waits. It
+/// must not be polled again after it was ready.
+#[must_use = "a reply does nothing unless it is awaited"]
+pub struct ReplyFuture<T> {
+    caller: Caller<T>,
+}
+
+impl<T> Future for ReplyFuture<T> {
+    type Output = Result<T, CallFailure>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.caller.poll(cx)
+    }
+}
+
+impl<T> fmt::Debug for ReplyFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReplyFuture")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+//! Ports and replies as their users see them: every route, every way to end.
+
+use std::mem::size_of;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::Waker;
+use std::time::Duration;
+
+use super::*;
+use crate::executor::Executor;
+use crate::sync::LockExt;
+
+fn poll<T>(reply: &mut ReplyFuture<T>) -> Poll<Result<T, CallFailure>> {
+    Pin::new(reply).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// A caller elsewhere that remembers what it was told.
+struct Elsewhere(Arc<Mutex<Vec<Result<u8, CallFailure>>>>);
+
+impl Answer<u8> for Elsewhere {
+    fn answer(&mut self, result: Result<u8, CallFailure>) {
+        self.0.locked().push(result);
+    }
+
+    fn is_closed(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+}
+
+fn told(end: impl FnOnce(ReplyPort<u8>)) -> Vec<Result<u8, CallFailure>> {
+    let told = Arc::default();
+    end(ReplyPort::foreign(Elsewhere(Arc::clone(&told)), None));
+    Arc::into_inner(told).expect("the answer was dropped").into_inner().unwrap()
+}
+
+#[test]
+fn an_answer_arrives() {
+    let (port, mut reply) = ReplyPort::new(None);
+    assert!(!port.is_closed());
+    assert_eq!(port.deadline(), None);
+    assert_eq!(poll(&mut reply), Poll::Pending);
+    assert_eq!(port.send(7), Ok(()));
+    assert_eq!(poll(&mut reply), Poll::Ready(Ok(7)));
+}
+
+#[test]
+fn a_dropped_port_is_no_reply() {
+    let (port, mut reply) = ReplyPort::<u8>::new(None);
+    drop(port);
+    assert_eq!(poll(&mut reply), Poll::Ready(Err(CallFailure::NoReply)));
+}
+
+#[test]
+fn a_caller_that_went_away_is_seen_and_the_value_comes_back() {
+    let (port, reply) = ReplyPort::new(Some(Instant::FAR));
+    drop(reply);
+    assert!(port.is_closed());
+    assert_eq!(port.deadline(), Some(Instant::FAR));
+    assert_eq!(port.send("late"), Err("late"));
+}
+
+#[test]
+fn a_failure_arrives() {
+    let (port, mut reply) = ReplyPort::<u8>::new(None);
+    port.fail(CallFailure::Expired);
+    assert_eq!(poll(&mut reply), Poll::Ready(Err(CallFailure::Expired)));
+    let (port, reply) = ReplyPort::<u8>::new(None);
+    drop(reply);
+    port.fail(CallFailure::Expired);
+}
+
+#[test]
+fn a_caller_elsewhere_is_told_once() {
+    assert_eq!(told(|port| assert_eq!(port.send(7), Ok(()))), [Ok(7)]);
+    assert_eq!(told(|port| port.fail(CallFailure::Expired)), [Err(CallFailure::Expired)]);
+    assert_eq!(told(drop), [Err(CallFailure::NoReply)]);
+}
+
+#[test]
+fn a_caller_elsewhere_is_asked() {
+    let told = Arc::default();
+    let port = ReplyPort::foreign(Elsewhere(Arc::clone(&told)), Some(Instant::FAR));
+    assert!(!port.is_closed());
+    assert_eq!(port.deadline(), Some(Instant::FAR));
+    drop(told);
+    assert!(port.is_closed());
+}
+
+#[test]
+fn nobody_waits_from_the_start() {
+    let port = ReplyPort::nobody();
+    assert!(port.is_closed());
+    assert_eq!(port.deadline(), None);
+    assert_eq!(port.send(7), Err(7));
+    ReplyPort::<u8>::nobody().fail(CallFailure::Expired);
+    drop(ReplyPort::<u8>::nobody());
+}
+
+#[test]
+fn a_port_is_two_words_and_a_reply_one() {
+    let word = size_of::<usize>();
+    assert_eq!(size_of::<ReplyPort<u8>>(), 2 * word);
+    assert_eq!(size_of::<ReplyPort<[u64; 100]>>(), 2 * word);
+    assert_eq!(size_of::<ReplyFuture<u8>>(), word);
+    assert_eq!(size_of::<Option<ReplyFuture<u8>>>(), 2 * word);
+}
+
+#[test]
+fn ends_go_where_their_value_may() {
+    fn goes<T: Send>() {}
+    fn stays<T: Sync + Unpin>() {}
+    goes::<ReplyPort<std::cell::Cell<u8>>>();
+    goes::<ReplyFuture<std::cell::Cell<u8>>>();
+    stays::<ReplyFuture<std::cell::Cell<u8>>>();
+}
+
+#[test]
+#[should_panic(expected = "not polled again")]
+fn a_reply_is_ready_once() {
+    let (port, mut reply) = ReplyPort::new(None);
+    port.send(7).unwrap();
+    assert!(poll(&mut reply).is_ready());
+    _ = poll(&mut reply);
+}
+
+#[test]
+fn a_port_dropped_by_a_panic_is_no_reply() {
+    let (port, mut reply) = ReplyPort::<u8>::new(None);
+    let handler = move || {
+        let _port = port;
+        panic!("on purpose");
+    };
+    assert!(catch_unwind(AssertUnwindSafe(handler)).is_err());
+    assert_eq!(poll(&mut reply), Poll::Ready(Err(CallFailure::NoReply)));
+}
+
+/// Before the timer is armed, while it runs, once the answer is there, and once it
+/// was taken.
+#[tokio::test(start_paused = true)]
+async fn a_caller_may_give_up_at_each_moment() {
+    let executor = Executor::tokio();
+    for moment in 0..4 {
+        let deadline = executor.now() + Duration::from_secs(5);
+        let (port, reply) = ReplyPort::new(Some(deadline));
+        let mut waiting = Box::pin(executor.until(deadline, reply));
+        let mut cx = Context::from_waker(Waker::noop());
+        if moment > 0 {
+            assert!(waiting.as_mut().poll(&mut cx).is_pending());
+        }
+        if moment < 2 {
+            drop(waiting);
+            assert!(port.is_closed());
+            assert_eq!(port.send(7), Err(7));
+            continue;
+        }
+        assert_eq!(port.send(7), Ok(()));
+        if moment == 3 {
+            assert_eq!(waiting.as_mut().poll(&mut cx), Poll::Ready(Ok(Ok(7))));
+        }
+        drop(waiting);
+    }
+}

@@ -1,0 +1,149 @@
+//! What a call allocates once it has been made before: nothing. A program of its
+//! own, because it counts what the global allocator is asked for.
+
+#![cfg(not(actor_no_pool))]
+
+use std::future::Future;
+use std::hint::black_box;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use actor_core::{Answer, CallFailure, Executor, Instant, ReplyFuture, ReplyPort};
+use allocation_counter::{AllocationInfo, measure};
+
+/// Twice, to count the second time.
+fn in_the_steady_state(mut run: impl FnMut()) -> AllocationInfo {
+    run();
+    measure(run)
+}
+
+#[track_caller]
+fn allocates_nothing(run: impl FnMut()) {
+    let counted = in_the_steady_state(run);
+    assert_eq!((counted.count_total, counted.bytes_current), (0, 0));
+}
+
+fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+fn answered_first<T: Send + 'static>(value: T) {
+    let (port, mut reply) = ReplyPort::new(None);
+    assert!(port.send(value).is_ok());
+    assert!(matches!(poll(&mut reply), Poll::Ready(Ok(_))));
+}
+
+fn waited_for<T: Send + 'static>(value: T) {
+    let (port, mut reply) = ReplyPort::new(None);
+    assert!(poll(&mut reply).is_pending());
+    assert!(port.send(value).is_ok());
+    assert!(matches!(poll(&mut reply), Poll::Ready(Ok(_))));
+}
+
+#[test]
+fn a_call_allocates_nothing() {
+    allocates_nothing(|| answered_first(7_u64));
+    allocates_nothing(|| waited_for(7_u64));
+    allocates_nothing(|| waited_for(()));
+    allocates_nothing(|| waited_for([7_u64; 6]));
+    allocates_nothing(|| waited_for([7_u64; 20]));
+}
+
+#[test]
+fn calls_that_end_otherwise_allocate_nothing() {
+    allocates_nothing(|| drop(ReplyPort::<u64>::new(None)));
+    allocates_nothing(|| {
+        let (port, mut reply) = ReplyPort::<u64>::new(None);
+        assert!(poll(&mut reply).is_pending());
+        drop(reply);
+        assert_eq!(port.send(7), Err(7));
+    });
+    allocates_nothing(|| drop(ReplyPort::<u64>::nobody()));
+}
+
+#[test]
+fn many_calls_at_once_allocate_nothing() {
+    let mut calls: Vec<(ReplyPort<u64>, ReplyFuture<u64>)> = Vec::with_capacity(200);
+    allocates_nothing(|| {
+        calls.extend((0..200).map(|_| ReplyPort::new(None)));
+        for (port, mut reply) in calls.drain(..) {
+            assert!(poll(&mut reply).is_pending());
+            assert!(port.send(7).is_ok());
+            assert_eq!(poll(&mut reply), Poll::Ready(Ok(7)));
+        }
+    });
+}
+
+#[test]
+fn a_large_answer_is_one_allocation() {
+    let counted = in_the_steady_state(|| waited_for([7_u64; 100]));
+    assert_eq!((counted.count_total, counted.bytes_current), (1, 0));
+}
+
+#[test]
+fn a_caller_elsewhere_is_one_allocation() {
+    struct Elsewhere([u64; 3]);
+
+    impl Answer<u64> for Elsewhere {
+        fn answer(&mut self, _: Result<u64, CallFailure>) {
+            black_box(self.0);
+        }
+
+        fn is_closed(&self) -> bool {
+            false
+        }
+    }
+
+    let counted = in_the_steady_state(|| {
+        let port = ReplyPort::foreign(Elsewhere([7; 3]), Some(Instant::FAR));
+        assert_eq!(port.send(7), Ok(()));
+    });
+    assert_eq!((counted.count_total, counted.bytes_current), (1, 0));
+}
+
+/// The clock stands still unless every task waits, so no time passes.
+#[test]
+fn a_call_with_a_timeout_allocates_nothing() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.expect("a runtime can be made");
+    let _entered = runtime.enter();
+    let executor = Executor::tokio();
+    let answered = || {
+        let deadline = executor.now() + Duration::from_secs(5);
+        let (port, reply) = ReplyPort::new(Some(deadline));
+        let mut waiting = pin!(executor.timeout_at(deadline, reply));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(waiting.as_mut().poll(&mut cx).is_pending(), "the timer is armed now");
+        assert!(port.send(7).is_ok());
+        assert_eq!(waiting.poll(&mut cx), Poll::Ready(Ok(Ok(7))));
+    };
+    allocates_nothing(|| (0..100).for_each(|_| answered()));
+}
+
+#[test]
+fn a_call_that_times_out_allocates_nothing() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.expect("a runtime can be made");
+    let executor = Executor::tokio();
+    runtime.block_on(async {
+        let late = || async {
+            let deadline = executor.now() + Duration::from_millis(5);
+            let (port, reply) = ReplyPort::new(Some(deadline));
+            assert!(executor.timeout_at(deadline, reply).await.is_err());
+            assert_eq!(port.send(7), Err(7));
+        };
+        late().await;
+        let mut second = pin!(late());
+        let waiting = measure(|| {
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(second.as_mut().poll(&mut cx).is_pending());
+        });
+        tokio::time::advance(Duration::from_millis(6)).await;
+        let over = measure(|| {
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(second.as_mut().poll(&mut cx).is_ready());
+        });
+        assert_eq!((waiting.count_total, over.count_total), (0, 0));
+    });
+}
