@@ -133,8 +133,18 @@ impl<M: Send + 'static> ActorRef<M> {
     /// # Errors
     ///
     /// As [`cast`](Self::cast), but never [`SendError::Full`].
-    pub async fn send(&self, message: M) -> Result<(), SendError<M>> {
-        self.send_before(message, Instant::FAR).await
+    pub fn send(&self, message: M) -> impl Future<Output = Result<(), SendError<M>>> + use<'_, M> {
+        // Not an `async fn`, here and below: that would keep its arguments twice.
+        let send = match &self.route {
+            Route::Local(cell) => Ok(cell.mailbox().send(message)),
+            Route::Foreign(_) => Err(message),
+        };
+        async move {
+            match send {
+                Ok(sending) => sending.await,
+                Err(message) => Box::pin(self.send_before(message, Instant::FAR)).await,
+            }
+        }
     }
 
     /// Sends a message with a reply port in it and waits for the answer, however
@@ -153,13 +163,22 @@ impl<M: Send + 'static> ActorRef<M> {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn call<T: Send + 'static>(
+    pub fn call<T: Send + 'static, F: FnOnce(ReplyPort<T>) -> M>(
         &self,
-        message: impl FnOnce(ReplyPort<T>) -> M,
-    ) -> Result<T, CallError<M>> {
-        let (port, reply) = ReplyPort::new(None);
-        self.send(message(port)).await?;
-        Ok(reply.await?)
+        message: F,
+    ) -> impl Future<Output = Result<T, CallError<M>>> + use<'_, M, T, F> {
+        async move {
+            let (port, reply) = ReplyPort::new(None);
+            match self.cast(message(port)) {
+                Ok(()) => {}
+                // Boxed, so that only a call that has to wait for room pays for it.
+                Err(SendError::Full(message)) => {
+                    Box::pin(self.send_before(message, Instant::FAR)).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+            Ok(reply.await?)
+        }
     }
 
     /// [`call`](Self::call) within a time, which covers the wait for room too.
@@ -168,18 +187,23 @@ impl<M: Send + 'static> ActorRef<M> {
     ///
     /// As [`call`](Self::call); [`CallFailure::TimedOut`] if the message left in
     /// time and the answer did not come, [`SendError::Full`] if it never left.
-    pub async fn call_timeout<T: Send + 'static>(
+    pub fn call_timeout<T: Send + 'static, F: FnOnce(ReplyPort<T>) -> M>(
         &self,
         timeout: Duration,
-        message: impl FnOnce(ReplyPort<T>) -> M,
-    ) -> Result<T, CallError<M>> {
-        let executor = self.executor();
-        let deadline = executor.now() + timeout;
-        let (port, reply) = ReplyPort::new(Some(deadline));
-        self.send_before(message(port), deadline).await?;
-        match executor.until(deadline, reply).await {
-            Ok(answer) => Ok(answer?),
-            Err(_) => Err(CallFailure::TimedOut(timeout).into()),
+        message: F,
+    ) -> impl Future<Output = Result<T, CallError<M>>> + use<'_, M, T, F> {
+        async move {
+            let deadline = self.executor().now() + timeout;
+            let (port, reply) = ReplyPort::new(Some(deadline));
+            match self.cast(message(port)) {
+                Ok(()) => {}
+                Err(SendError::Full(message)) => Box::pin(self.send_before(message, deadline)).await?,
+                Err(error) => return Err(error.into()),
+            }
+            match self.executor().until(deadline, reply).await {
+                Ok(answer) => Ok(answer?),
+                Err(_) => Err(CallFailure::TimedOut(timeout).into()),
+            }
         }
     }
 

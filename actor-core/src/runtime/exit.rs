@@ -40,6 +40,10 @@ impl<M: Send + 'static> ExitGuard<M> {
         }
     }
 
+    pub(super) fn has_supervisor(&self) -> bool {
+        self.control().word().has(Flag::Attended) && self.myself.cell().supervisor().is_some()
+    }
+
     /// Enters the stopping phase: the mailbox accepts no more, name and groups
     /// are free. Only the first call does anything.
     pub(super) fn begin_stopping(&self) {
