@@ -90,7 +90,7 @@ pub use lifecycle::Status;
 pub use links::LinkError;
 pub use mailbox::Capacity;
 pub use reply::{Answer, ReplyFuture, ReplyPort};
-pub use runtime::{LocalSpawner, Spawn, SpawnOptions};
+pub use runtime::{Colocation, LocalSpawner, Spawn, SpawnOptions};
 pub use system::ActorSystem;
 pub use time::Instant;
 

@@ -14,6 +14,10 @@ pub const MAILBOX_CAPACITY_MAX: usize = 1 << 28;
 /// run. More gains nothing measurable; fewer cost a turn of the scheduler each.
 pub const MESSAGES_PER_TURN: u32 = 64;
 
+/// How many actors of a [`Colocation`](crate::Colocation) are run, one after another,
+/// before it lets the other tasks of its thread run.
+pub const MEMBERS_PER_TURN: u32 = 256;
+
 /// The longest actor or group name, in bytes; a longer one is an error when the
 /// actor is spawned or joins.
 pub const NAME_BYTES_MAX: usize = 255;

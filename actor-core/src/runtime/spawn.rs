@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use super::colocation::Colocation;
 use super::drive::{Unstarted, drive, start};
 use super::exit::ExitGuard;
 use crate::actor::{Actor, LocalActor};
@@ -21,6 +22,7 @@ pub struct SpawnOptions {
     name: Option<Arc<str>>,
     supervisor: Option<ActorCell>,
     mailbox: Option<Capacity>,
+    place: Option<Colocation>,
 }
 
 impl SpawnOptions {
@@ -38,6 +40,13 @@ impl SpawnOptions {
     /// Links the actor to a supervisor once `pre_start` has succeeded.
     pub fn supervisor(mut self, supervisor: &ActorCell) -> Self {
         self.supervisor = Some(supervisor.clone());
+        self
+    }
+
+    /// Runs the actor in the same task as the others of a place. Has no effect on a
+    /// [`LocalActor`](crate::LocalActor), whose place is its thread.
+    pub fn colocate(mut self, place: &Colocation) -> Self {
+        self.place = Some(place.clone());
         self
     }
 
@@ -95,11 +104,15 @@ impl ActorSystem {
     ) -> impl Future<Output = Result<ActorRef<A::Msg>, SpawnError>> + Send + use<A> {
         let system = self.clone();
         async move {
+            let place = options.place.clone();
             let (unstarted, supervisor) = options.unstarted(system.clone(), actor)?;
             let myself = unstarted.guard.myself().clone();
             let keep = |state: A::State| Some(BoxedState::new(state));
             let started = start(unstarted, arguments, supervisor, keep).await?;
-            system.executor().spawn(drive(started)).detach();
+            match place {
+                None => system.executor().spawn(drive(started)).detach(),
+                Some(place) => place.spawn(drive(started)),
+            }
             Ok(myself)
         }
     }
