@@ -70,7 +70,7 @@ fn compare(plan: &Plan, row: &'static Row, workers: usize) -> Outcome {
     let mut outcome = Outcome::new(row, workers, rounds);
     let mut systems = Vec::new();
     for system in NAMES.iter().filter(|name| plan.systems.is_empty() || plan.systems.contains(name)) {
-        match left_out(system, row) {
+        match left_out(system, row).or_else(|| is_not_quick(plan, system)) {
             None => systems.push(*system),
             Some(_) if matches!(row.form, Form::Airs(_) | Form::Alive) => {}
             Some(why) => outcome.leave_out(system, why),
@@ -95,6 +95,14 @@ fn left_out(system: &str, row: &Row) -> Option<&'static str> {
         return Some("erl is not installed");
     }
     scenario::is_left_out(system, row)
+}
+
+/// A quick run has no time for systems that start slowly, or that nobody uses,
+/// unless they are named.
+fn is_not_quick(plan: &Plan, system: &str) -> Option<&'static str> {
+    let is_extra = ["bastion", "riker", "erlang"].contains(&system);
+    let is_left_out = plan.length == Length::Quick && plan.systems.is_empty() && is_extra;
+    is_left_out.then_some("not in a quick run unless named")
 }
 
 fn rows(plan: &Plan) -> Vec<&'static Row> {
