@@ -172,8 +172,12 @@ pub(crate) fn text(rows: &[Value]) -> String {
             let ratio = ratio(row, system).map(|ratio| format!("{ratio:>7.2} x")).unwrap_or_default();
             text.push_str(&format!("  {system:<15}{median:>10}  [{min} .. {max}]  {ratio}\n"));
         }
+        if let (Some(slow), Some(pairs)) =
+            (row["pairs_ours_slower_than_tokio"].as_u64(), row["pairs"].as_u64())
+        {
+            text.push_str(&format!("  ours slower than tokio in {slow} of {pairs} pairs\n"));
+        }
         for (field, says) in [
-            ("pairs_ours_slower_than_tokio", "ours slower than tokio in so many pairs"),
             ("bounce_ns", "ns of a cache line from core to core"),
             ("airssys_published_elsewhere", "ns published by airssys-rt, another machine"),
         ] {
