@@ -125,8 +125,8 @@ pub(crate) trait System: Sized + Send + Sync + 'static {
     fn stamp<const W: usize>(to: &Self::Ref<W>, at: u64);
 }
 
-/// What actors are told, in systems where one type holds all messages. 24 bytes
-/// with a payload of one word and a port of one word.
+/// What actors are told, in systems where one type holds all messages. With a
+/// payload and a port of one word each it takes three.
 pub(crate) enum Message<S: System, const W: usize> {
     Add([u64; W]),
     Get(u64, S::Port),
