@@ -130,7 +130,8 @@ fn rounds(plan: &Plan, row: &Row) -> usize {
 }
 
 /// How often, for this system: an answer from another thread takes actix a
-/// thousand times longer than one from its own.
+/// thousand times longer than one from its own, and riker starts an actor more
+/// slowly the more there are.
 fn count(length: Length, system: &str, row: &Row, workers: usize) -> u64 {
     let n = match length {
         Length::Full => row.n,
@@ -142,7 +143,9 @@ fn count(length: Length, system: &str, row: &Row, workers: usize) -> u64 {
         row.form,
         Form::Ask | Form::AskWithin | Form::AskMany(_) | Form::FirstMessage | Form::SpawnAsk
     );
-    if system == "actix" && workers > 1 && waits { n / 20 } else { n }
+    let starts = matches!(row.form, Form::Spawn | Form::Resident);
+    let is_slow = (system == "actix" && workers > 1 && waits) || (system == "riker" && starts);
+    if is_slow { n / 20 } else { n }
 }
 
 /// Enough to show that messages get through.
