@@ -1,22 +1,37 @@
 //! `cargo xtask bench`: the comparison with other actor systems, which lives in
-//! a workspace of its own so that nobody else compiles them.
+//! a workspace of its own so that nobody else compiles them. `ci` does not either:
+//! its tests are run by `bench core --smoke`, and by `cargo test` in its directory.
+
+use std::ffi::OsString;
+use std::process::Command;
 
 use crate::flags::{Length, Suite};
 use crate::shell::{self, Failure, Outcome};
 
-pub(crate) fn run(suite: Suite, length: Length) -> Outcome {
-    let manifest = shell::root().join(PEERS);
-    if !manifest.exists() {
-        return Err(Failure::usage(format!(
-            "bench {}: the comparison is not part of this version ({PEERS} does not exist); nothing was measured",
-            suite.name(),
-        )));
+pub(crate) fn run(suite: Suite, length: Length, more: &[OsString]) -> Outcome {
+    if suite != Suite::Core {
+        return Err(absent(suite, "only core is compared so far"));
     }
-    let mut command = shell::cargo(["run", "--release", "--manifest-path", PEERS, "--", suite.name()]);
+    if !shell::root().join(PEERS).exists() {
+        return Err(absent(suite, &format!("{PEERS} does not exist")));
+    }
+    // Both binaries: the one that counts is started by the one that measures.
+    shell::run(&mut peers("build"))?;
+    let mut command = peers("run");
+    command.args(["--", suite.name()]);
     if length == Length::Quick {
         command.arg("--quick");
     }
-    shell::run(&mut command)
+    shell::run(command.args(more))
+}
+
+fn peers(what: &str) -> Command {
+    shell::cargo([what, "--release", "--manifest-path", PEERS])
+}
+
+fn absent(suite: Suite, why: &str) -> Failure {
+    let name = suite.name();
+    Failure::usage(format!("bench {name}: not part of this version ({why}); nothing was measured"))
 }
 
 const PEERS: &str = "integration-tests/peers/Cargo.toml";

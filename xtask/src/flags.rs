@@ -31,6 +31,8 @@ pub(crate) enum Command {
         suite: Suite,
         /// How long it may take.
         length: Length,
+        /// What else the comparison is told; its own business.
+        more: Vec<OsString>,
     },
     /// Make certificates to develop with.
     Certs {
@@ -130,18 +132,25 @@ fn parse_test(mut args: lexopt::Parser) -> Result<Command, Failure> {
 }
 
 fn parse_bench(mut args: lexopt::Parser) -> Result<Command, Failure> {
-    let mut suite = None;
     let mut length = Length::Full;
-    while let Some(arg) = args.next().map_err(misuse)? {
-        match arg {
-            Long("quick") => length = Length::Quick,
-            Long("help") | Short('h') => return Ok(help_on("bench")),
-            Value(name) if suite.is_none() => suite = Some(parse_suite(&name)?),
-            other => return Err(misuse(other.unexpected())),
+    let suite = loop {
+        match args.next().map_err(misuse)? {
+            Some(Long("quick")) => length = Length::Quick,
+            Some(Long("help") | Short('h')) => return Ok(help_on("bench")),
+            Some(Value(name)) => break parse_suite(&name)?,
+            Some(other) => return Err(misuse(other.unexpected())),
+            None => return Err(misuse("bench wants to know what: core, remote or durable")),
         }
+    };
+    let mut more = all_that_follow(args)?;
+    if more.iter().any(|arg| arg == "--help" || arg == "-h") {
+        return Ok(help_on("bench"));
     }
-    let suite = suite.ok_or_else(|| misuse("bench wants to know what: core, remote or durable"))?;
-    Ok(Command::Bench { suite, length })
+    if more.iter().any(|arg| arg == "--quick") {
+        length = Length::Quick;
+        more.retain(|arg| arg != "--quick");
+    }
+    Ok(Command::Bench { suite, length, more })
 }
 
 fn parse_suite(name: &OsString) -> Result<Suite, Failure> {
@@ -230,8 +239,12 @@ const ENTRIES: &[Entry] = &[
     },
     Entry {
         name: "bench",
-        options: "core|remote|durable [--quick]",
-        about: &["Measure ours beside others, in one run on this machine."],
+        options: "core|remote|durable [--quick] [OPTION...]",
+        about: &[
+            "Measure ours beside others, in one run on this machine. --quick takes two minutes.",
+            "core: [--rows a,b] [--systems a,b] [--workers 1,2] [--rounds N] [--markdown], or",
+            "--smoke to see that every row still works; integration-tests/peers/README.md.",
+        ],
     },
     Entry {
         name: "certs",
@@ -292,9 +305,17 @@ mod tests {
 
     #[test]
     fn a_suite_is_full_unless_said() {
-        let quick = Command::Bench { suite: Suite::Remote, length: Length::Quick };
+        let quick = Command::Bench { suite: Suite::Remote, length: Length::Quick, more: vec![] };
         assert_eq!(parsed(&["bench", "remote", "--quick"]).unwrap(), quick);
-        let full = Command::Bench { suite: Suite::Core, length: Length::Full };
+        assert_eq!(parsed(&["bench", "--quick", "remote"]).unwrap(), quick);
+        let full = Command::Bench { suite: Suite::Core, length: Length::Full, more: vec![] };
         assert_eq!(parsed(&["bench", "core"]).unwrap(), full);
+    }
+
+    #[test]
+    fn the_comparison_gets_the_rest_of_its_arguments() {
+        let more = vec!["--rows".into(), "ask_seq".into()];
+        let plan = Command::Bench { suite: Suite::Core, length: Length::Quick, more };
+        assert_eq!(parsed(&["bench", "core", "--rows", "--quick", "ask_seq"]).unwrap(), plan);
     }
 }

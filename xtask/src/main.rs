@@ -40,7 +40,7 @@ fn carry_out(command: Command) -> Outcome {
         Command::Ci => ci::run(ci::Scope::Everything),
         Command::Check => ci::run(ci::Scope::AllButTests),
         Command::Tidy => tidy::run(),
-        Command::Bench { suite, length } => bench::run(suite, length),
+        Command::Bench { suite, length, more } => bench::run(suite, length, &more),
         Command::Certs { args } => certs::run(&args),
     }
 }

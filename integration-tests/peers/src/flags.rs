@@ -1,0 +1,148 @@
+//! The command line: words in, a checked [`Command`] out.
+
+use lexopt::prelude::*;
+
+use crate::scenario::rows::{ROWS, Row, named};
+use crate::system::NAMES;
+
+pub(crate) enum Command {
+    Help,
+    /// The rows, one line each.
+    List,
+    /// Compare.
+    Core(Plan),
+    /// The contended rows, ours and the floor, many times.
+    Modes(Plan),
+    /// Print the last comparison as Markdown.
+    Table,
+    /// One measurement, in this process.
+    Measure {
+        system: &'static str,
+        row: &'static Row,
+        workers: usize,
+        n: u64,
+    },
+}
+
+/// What a comparison runs.
+#[derive(Default)]
+pub(crate) struct Plan {
+    pub(crate) length: Length,
+    /// Empty for all.
+    pub(crate) rows: Vec<&'static Row>,
+    /// Empty for all.
+    pub(crate) systems: Vec<&'static str>,
+    /// Empty for those of the row.
+    pub(crate) workers: Vec<usize>,
+    pub(crate) rounds: Option<usize>,
+    pub(crate) format: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) enum Length {
+    #[default]
+    Full,
+    /// Under two minutes.
+    Quick,
+    /// Everything once, with next to nothing in it: does it still work?
+    Smoke,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) enum Format {
+    #[default]
+    Text,
+    Markdown,
+}
+
+pub(crate) const HELP: &str = "\
+peers: measures ours beside other actor systems; see README.md.
+
+  core [--quick | --smoke] [--rows a,b] [--systems a,b] [--workers 1,2] [--rounds N] [--markdown]
+      Compare, and write target/bench/core.json and core-readings.json of the checkout.
+      --smoke runs everything once with tiny counts and writes nothing.
+  modes [--rounds N] [--rows a,b] [--workers 1,2]
+      The contended rows, ours and tokio only, many times: a histogram of each.
+  table
+      The last core.json as a Markdown table.
+  list
+      The rows and what they are.
+  measure SYSTEM ROW WORKERS [N]
+      One reading in this process, as a line of JSON.
+";
+
+pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Command, String> {
+    let name = match args.next().map_err(misuse)? {
+        Some(Value(name)) => name,
+        Some(Long("help") | Short('h')) => return Ok(Command::Help),
+        _ => return Err(misuse("which suite?")),
+    };
+    match name.to_str().unwrap_or_default() {
+        "core" => Ok(Command::Core(plan(args)?)),
+        "modes" => Ok(Command::Modes(plan(args)?)),
+        "table" => Ok(Command::Table),
+        "list" => Ok(Command::List),
+        "measure" => measure(args),
+        "remote" | "durable" => {
+            Err(format!("bench {name:?}: not part of this version; nothing was measured"))
+        }
+        _ => Err(misuse(format!("there is no suite {name:?}"))),
+    }
+}
+
+fn plan(mut args: lexopt::Parser) -> Result<Plan, String> {
+    let mut plan = Plan::default();
+    while let Some(arg) = args.next().map_err(misuse)? {
+        match arg {
+            Long("quick") => plan.length = Length::Quick,
+            Long("smoke") => plan.length = Length::Smoke,
+            Long("markdown") => plan.format = Format::Markdown,
+            Long("rows") => plan.rows = each(&mut args, "row", named)?,
+            Long("systems") => plan.systems = each(&mut args, "system", system)?,
+            Long("workers") => plan.workers = each(&mut args, "number of workers", |text| text.parse().ok())?,
+            Long("rounds") => {
+                plan.rounds = Some(args.value().and_then(|value| value.parse()).map_err(misuse)?)
+            }
+            other => return Err(misuse(other.unexpected())),
+        }
+    }
+    Ok(plan)
+}
+
+fn measure(mut args: lexopt::Parser) -> Result<Command, String> {
+    let words: Vec<String> = args
+        .raw_args()
+        .map_err(misuse)?
+        .map(|word| word.into_string().map_err(|word| misuse(format!("{word:?}?"))))
+        .collect::<Result<_, _>>()?;
+    let number = |at: usize| words.get(at).and_then(|word| word.parse::<u64>().ok());
+    let system =
+        words.first().and_then(|word| system(word)).ok_or_else(|| misuse("measure which system?"))?;
+    let row = words.get(1).and_then(|word| named(word)).ok_or_else(|| misuse("measure which row?"))?;
+    let workers = usize::try_from(number(2).unwrap_or(1)).map_err(misuse)?;
+    Ok(Command::Measure { system, row, workers, n: number(3).unwrap_or(row.n) })
+}
+
+fn each<T>(
+    args: &mut lexopt::Parser,
+    what: &str,
+    find: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<T>, String> {
+    let list = args.value().and_then(|value| value.string()).map_err(misuse)?;
+    list.split(',')
+        .map(|name| find(name).ok_or_else(|| misuse(format!("there is no {what} {name:?}"))))
+        .collect()
+}
+
+fn system(name: &str) -> Option<&'static str> {
+    NAMES.iter().copied().find(|known| *known == name)
+}
+
+fn misuse(what: impl std::fmt::Display) -> String {
+    format!("error: {what}\n\n{HELP}")
+}
+
+/// The text of `list`.
+pub(crate) fn list() -> String {
+    ROWS.iter().map(|row| format!("{:<38} {:<11} {}\n", row.name, row.unit(), row.about)).collect()
+}

@@ -1,0 +1,310 @@
+//! What came out: as JSON, as text, as Markdown, as pictures.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::{Map, Value, json};
+
+use crate::scenario::Form;
+use crate::scenario::rows::Row;
+use crate::stats::{Bar, slower, summary};
+use crate::system::NAMES;
+
+/// All systems in one row with one number of workers.
+pub(crate) struct Outcome {
+    row: &'static Row,
+    workers: usize,
+    rounds: usize,
+    /// In the order taken, for each system.
+    readings: BTreeMap<&'static str, Vec<f64>>,
+    bounces: Vec<f64>,
+    notes: BTreeMap<String, String>,
+    failed: Vec<String>,
+}
+
+impl Outcome {
+    pub(crate) fn new(row: &'static Row, workers: usize, rounds: usize) -> Outcome {
+        let (readings, notes) = (BTreeMap::new(), BTreeMap::new());
+        Outcome { row, workers, rounds, readings, bounces: Vec::new(), notes, failed: Vec::new() }
+    }
+
+    pub(crate) fn take(&mut self, system: &'static str, reading: &Value) {
+        if let Some(value) = reading["value"].as_f64() {
+            self.readings.entry(system).or_default().push(value);
+        }
+        self.bounces.extend(reading["bounce_ns"].as_f64());
+        if let Some(note) = reading["note"].as_str() {
+            self.notes.insert(system.to_owned(), note.to_owned());
+        }
+    }
+
+    pub(crate) fn leave_out(&mut self, system: &str, why: &str) {
+        self.notes.insert(system.to_owned(), why.to_owned());
+    }
+
+    pub(crate) fn fail(&mut self, system: &str, why: &str) {
+        eprintln!("  {system}: {why}");
+        self.notes.insert(system.to_owned(), format!("failed: {why}"));
+        self.failed.push(system.to_owned());
+    }
+
+    pub(crate) fn has_failed(&self, system: &str) -> bool {
+        self.failed.iter().any(|failed| failed == system)
+    }
+
+    /// The flat object of the row: `ours` and each peer are medians.
+    pub(crate) fn row(&self) -> Value {
+        let mut flat = Map::new();
+        flat.insert("row".to_owned(), json!(self.row.name));
+        flat.insert("unit".to_owned(), json!(self.row.unit()));
+        flat.insert("workers".to_owned(), json!(self.workers));
+        for system in NAMES {
+            let Some(found) = self.readings.get(system).and_then(|readings| summary(readings)) else {
+                continue;
+            };
+            flat.insert((*system).to_owned(), json!(rounded(found.median)));
+            flat.insert(format!("{system}_min"), json!(rounded(found.min)));
+            flat.insert(format!("{system}_max"), json!(rounded(found.max)));
+        }
+        if let Form::Airs(a_loop) = self.row.form {
+            if let Some(published) = a_loop.published_ns() {
+                flat.insert("airssys_published_elsewhere".to_owned(), json!(published));
+            }
+        }
+        flat.insert("rounds".to_owned(), json!(self.rounds));
+        if let Some((ours, tokio)) = self.pair() {
+            flat.insert("pairs".to_owned(), json!(ours.len().min(tokio.len())));
+            flat.insert("pairs_ours_slower_than_tokio".to_owned(), json!(slower(ours, tokio)));
+        }
+        if let Some(bounce) = summary(&self.bounces) {
+            flat.insert("bounce_ns".to_owned(), json!(rounded(bounce.median)));
+            flat.insert("bounce_ns_max".to_owned(), json!(rounded(bounce.max)));
+        }
+        flat.insert("about".to_owned(), json!(self.row.about));
+        if !self.notes.is_empty() {
+            let notes: Vec<String> = self.notes.iter().map(|(who, note)| format!("{who}: {note}")).collect();
+            flat.insert("note".to_owned(), json!(notes.join("; ")));
+        }
+        Value::Object(flat)
+    }
+
+    /// Every single reading, in order.
+    fn every_reading(&self) -> Value {
+        json!({
+            "row": self.row.name,
+            "workers": self.workers,
+            "readings": self.readings,
+            "bounce_ns": self.bounces,
+        })
+    }
+
+    /// Ours and the floor, whose readings were taken side by side.
+    fn pair(&self) -> Option<(&[f64], &[f64])> {
+        Some((self.readings.get("ours")?, self.readings.get("tokio")?))
+    }
+}
+
+/// A whole run.
+pub(crate) struct Report {
+    outcomes: Vec<Outcome>,
+    name: &'static str,
+}
+
+impl Report {
+    /// One whose files have this name; a part of a comparison does not replace a whole one.
+    pub(crate) fn named(name: &'static str) -> Report {
+        Report { outcomes: Vec::new(), name }
+    }
+
+    pub(crate) fn add(&mut self, outcome: Outcome) {
+        self.outcomes.push(outcome);
+    }
+
+    pub(crate) fn rows(&self) -> Vec<Value> {
+        self.outcomes.iter().map(Outcome::row).collect()
+    }
+
+    pub(crate) fn failures(&self) -> usize {
+        self.outcomes.iter().map(|outcome| outcome.failed.len()).sum()
+    }
+
+    /// Writes what there is so far, so that an interrupted run leaves something.
+    pub(crate) fn write(&self) -> Result<(), String> {
+        let readings = self.outcomes.iter().map(Outcome::every_reading).collect();
+        write(&format!("{}.json", self.name), self.rows())?;
+        write(&format!("{}-readings.json", self.name), readings)
+    }
+}
+
+/// The rows of the last comparison.
+pub(crate) fn read() -> Result<Vec<Value>, String> {
+    let path = directory().join("core.json");
+    let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn write(name: &str, rows: Vec<Value>) -> Result<(), String> {
+    let lines: Vec<String> = rows.iter().map(|row| format!("  {row}")).collect();
+    let text = format!("[\n{}\n]\n", lines.join(",\n"));
+    let directory = directory();
+    let path = directory.join(name);
+    let done = fs::create_dir_all(&directory).and_then(|()| fs::write(&path, text));
+    done.map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// `target/bench` of the checkout, wherever cargo builds. A run on another
+/// allocator has a directory of its own.
+pub(crate) fn directory() -> PathBuf {
+    let bench = if cfg!(feature = "mimalloc") { "bench-mimalloc" } else { "bench" };
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target")).join(bench)
+}
+
+/// A table for a terminal: medians, spreads, and how many times ours the others take.
+pub(crate) fn text(rows: &[Value]) -> String {
+    let mut text = String::new();
+    for row in rows {
+        let (name, unit, workers) = (word(row, "row"), word(row, "unit"), &row["workers"]);
+        text.push_str(&format!("{name} ({unit}, {workers} workers)\n"));
+        for system in NAMES.iter().filter(|system| row[**system].is_number()) {
+            let [median, min, max] =
+                ["", "_min", "_max"].map(|end| figure(row[format!("{system}{end}")].as_f64()));
+            let ratio = ratio(row, system).map(|ratio| format!("{ratio:>7.2} x")).unwrap_or_default();
+            text.push_str(&format!("  {system:<15}{median:>10}  [{min} .. {max}]  {ratio}\n"));
+        }
+        if let (Some(slow), Some(pairs)) =
+            (row["pairs_ours_slower_than_tokio"].as_u64(), row["pairs"].as_u64())
+        {
+            text.push_str(&format!("  ours slower than tokio in {slow} of {pairs} pairs\n"));
+        }
+        for (field, says) in [
+            ("bounce_ns", "ns of a cache line from core to core"),
+            ("airssys_published_elsewhere", "ns published by airssys-rt, another machine"),
+        ] {
+            if let Some(value) = row[field].as_f64() {
+                text.push_str(&format!("  {} {says}\n", figure(Some(value))));
+            }
+        }
+        if let Some(note) = row["note"].as_str() {
+            text.push_str(&format!("  {note}\n"));
+        }
+    }
+    text
+}
+
+/// A table for a README.
+pub(crate) fn markdown(rows: &[Value]) -> String {
+    let systems: Vec<&str> =
+        NAMES.iter().copied().filter(|system| rows.iter().any(|row| row[*system].is_number())).collect();
+    let mut text = format!("| row | unit | workers | {} |\n", systems.join(" | "));
+    text.push_str(&format!("|---|---|---|{}\n", "---|".repeat(systems.len())));
+    for row in rows {
+        let cells: Vec<String> = systems.iter().map(|system| cell(row, system)).collect();
+        let (name, unit, workers) = (word(row, "row"), word(row, "unit"), &row["workers"]);
+        text.push_str(&format!("| `{name}` | {unit} | {workers} | {} |\n", cells.join(" | ")));
+    }
+    text
+}
+
+fn cell(row: &Value, system: &str) -> String {
+    let Some(value) = row[system].as_f64() else { return "–".to_owned() };
+    match ratio(row, system) {
+        Some(ratio) => format!("{} ({ratio:.2}×)", figure(Some(value))),
+        None => format!("**{}**", figure(Some(value))),
+    }
+}
+
+/// How many times ours this system takes; more than one is to our favour.
+fn ratio(row: &Value, system: &str) -> Option<f64> {
+    let (ours, other) = (row["ours"].as_f64()?, row[system].as_f64()?);
+    (system != "ours" && ours > 0.0).then(|| other / ours)
+}
+
+/// Where the readings of two systems lie, beside each other.
+pub(crate) fn modes(outcome: &Outcome, histogram: impl Fn(&[f64], &[f64]) -> Vec<Bar>) -> String {
+    let Some((ours, tokio)) = outcome.pair() else { return String::new() };
+    let all = [ours, tokio].concat();
+    let mut text =
+        format!("{} at {} workers, {} rounds\n", outcome.row.name, outcome.workers, outcome.rounds);
+    text.push_str(&format!("  {:>10} .. {:>8} {}   ours | tokio\n", "from", "to", outcome.row.unit()));
+    for (ours, tokio) in histogram(ours, &all).iter().zip(histogram(tokio, &all)) {
+        let (left, right) = ("#".repeat(ours.count), "o".repeat(tokio.count));
+        text.push_str(&format!("  {:>10.1} .. {:>8.1}    {left:>40} | {right}\n", ours.from, ours.to));
+    }
+    let slow = slower(ours, tokio);
+    text.push_str(&format!("  ours slower than tokio in {slow} of {} pairs", ours.len().min(tokio.len())));
+    if let Some(bounce) = summary(&outcome.bounces) {
+        let (median, min, max) = (bounce.median, bounce.min, bounce.max);
+        text.push_str(&format!("; a cache line took {median:.0} ns [{min:.0} .. {max:.0}]"));
+    }
+    text.push_str("\n\n");
+    text
+}
+
+fn word<'a>(row: &'a Value, field: &str) -> &'a str {
+    row[field].as_str().unwrap_or_default()
+}
+
+/// Four digits, where there are as many.
+fn figure(value: Option<f64>) -> String {
+    match value {
+        None => String::new(),
+        Some(value) if value.abs() >= 1000.0 => format!("{value:.0}"),
+        Some(value) if value.abs() >= 10.0 => format!("{value:.1}"),
+        Some(value) => format!("{value:.3}"),
+    }
+}
+
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::rows::named;
+
+    fn outcome() -> Outcome {
+        let mut outcome = Outcome::new(named("tell_8_1").unwrap(), 2, 3);
+        for (ours, tokio) in [(10.0, 20.0), (30.0, 25.0), (12.0, 21.0)] {
+            outcome.take("ours", &json!({ "value": ours, "bounce_ns": 40.0 }));
+            outcome.take("tokio", &json!({ "value": tokio }));
+        }
+        outcome.leave_out("erlang", "erl is not installed");
+        outcome
+    }
+
+    #[test]
+    fn a_row_is_flat_and_a_peer_that_was_not_run_is_absent() {
+        let row = outcome().row();
+        assert!(row.as_object().unwrap().values().all(|value| !value.is_object() && !value.is_array()));
+        for (field, expected) in [
+            ("row", json!("tell_8_1")),
+            ("unit", json!("ns")),
+            ("workers", json!(2)),
+            ("ours", json!(12.0)),
+            ("ours_min", json!(10.0)),
+            ("ours_max", json!(30.0)),
+            ("tokio", json!(21.0)),
+            ("pairs_ours_slower_than_tokio", json!(1)),
+            ("bounce_ns", json!(40.0)),
+            ("note", json!("erlang: erl is not installed")),
+        ] {
+            assert_eq!(row[field], expected, "{field}");
+        }
+        assert!(row.get("erlang").is_none() && row.get("ractor").is_none());
+    }
+
+    #[test]
+    fn a_ratio_is_how_many_times_ours_the_other_takes() {
+        let table = markdown(&[outcome().row()]);
+        assert!(table.contains("| `tell_8_1` | ns | 2 | **12.0** | 21.0 (1.75×) |"), "{table}");
+        assert!(text(&[outcome().row()]).contains("1.75 x"));
+    }
+
+    #[test]
+    fn a_picture_shows_both() {
+        let picture = modes(&outcome(), crate::stats::histogram);
+        assert!(picture.contains("ours slower than tokio in 1 of 3 pairs"), "{picture}");
+    }
+}
