@@ -120,6 +120,9 @@ impl<M: Send + 'static> ActorRef<M> {
     /// Gives the message back: [`SendError::Full`] if there is no room now,
     /// [`SendError::Stopped`] if the actor accepts no more, and what can go
     /// wrong on the way to another node.
+    // Inlined, so that the message is built where it will lie: copying one that was
+    // just written costs more than the queue does.
+    #[inline(always)]
     pub fn cast(&self, message: M) -> Result<(), SendError<M>> {
         match &self.route {
             Route::Local(cell) => cell.mailbox().try_send(message),

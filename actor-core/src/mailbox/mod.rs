@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 pub(crate) use self::queue::Park;
-use self::queue::{Published, Queue, Receiver, Refused, Setup, Taken};
+use self::queue::{Claimed, Published, Queue, Receiver, Refused, Setup, Taken};
 use self::waiting::{Standing, Ticket, Waiting};
 use crate::error::{SendError, SpawnError};
 use crate::limits::MAILBOX_CAPACITY_DEFAULT;
@@ -84,7 +84,7 @@ impl<M> Mailbox<M> {
     }
 
     /// Puts a message in if there is room now.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn try_send(&self, message: M) -> Result<(), SendError<M>> {
         self.queue.push(message).map_err(|(message, refused)| match refused {
             Refused::Full => SendError::Full(message),
@@ -239,16 +239,32 @@ pub(crate) trait Owner<M> {
     fn mailbox(&self) -> &Mailbox<M>;
 }
 
-/// What came out of a mailbox.
-pub(crate) enum Received<M> {
+/// What comes out of a mailbox.
+pub(crate) enum Received<'a, M> {
     /// The oldest message.
-    Message(M),
+    Message(Delivery<'a, M>),
     /// Nothing, and nothing will come.
     Closed,
     /// Nothing.
     Empty,
     /// Look again soon: a message is just being put in. It will wake nobody.
     Busy,
+}
+
+/// A message that is there to be taken.
+pub(crate) struct Delivery<'a, M> {
+    claimed: Claimed<'a, M>,
+    waiting: &'a Waiting,
+}
+
+impl<M> Delivery<'_, M> {
+    /// Takes the message out. Its place goes to a sender that waits, if there is one,
+    /// before anybody else could have it.
+    #[inline(always)]
+    pub(crate) fn take(self) -> M {
+        let waiting = self.waiting;
+        self.claimed.take_unless(|| waiting.is_anybody() && waiting.serve())
+    }
 }
 
 /// The end that messages come out of. There is one; dropping it closes the mailbox
@@ -268,21 +284,22 @@ impl<M, C: Owner<M>> Inbox<M, C> {
     }
 
     /// The next message.
-    #[inline]
-    pub(crate) fn receive(&mut self) -> Received<M> {
-        match self.receiver.take() {
-            Taken::Message(message, _) => {
-                // A place is handed on before it becomes free.
-                let waiting = &self.receiver.owner().mailbox().waiting;
-                if !(waiting.is_anybody() && waiting.serve()) {
-                    self.receiver.release();
-                }
-                Received::Message(message)
+    #[inline(always)]
+    pub(crate) fn receive(&mut self) -> Received<'_, M> {
+        let (taken, owner) = self.receiver.take_beside();
+        match taken {
+            Taken::Message(claimed) => {
+                Received::Message(Delivery { claimed, waiting: &owner.mailbox().waiting })
             }
             Taken::Closed => Received::Closed,
             Taken::Empty => Received::Empty,
             Taken::Busy => Received::Busy,
         }
+    }
+
+    /// Whether the next message is just being put in.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.receiver.is_busy()
     }
 
     /// Goes to sleep if there is nothing to receive; see [`Park`].
@@ -318,7 +335,8 @@ impl<M, C: Owner<M>> Inbox<M, C> {
         self.close();
         let mut outcome = Ok(());
         // What is just being put in is left to the receiver's own drop, which waits.
-        while let Taken::Message(message, _) = self.receiver.take() {
+        while let Taken::Message(claimed) = self.receiver.take() {
+            let message = claimed.take();
             // Unwind safe: nobody looks at the message again.
             let dropped = catch_unwind(AssertUnwindSafe(|| drop(message)));
             outcome = outcome.and(dropped);

@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,19 +12,20 @@ use std::task::{Context, Poll};
 use crate::system::ActorSystem;
 
 thread_local! {
-    static CURRENT: Cell<Option<ActorSystem>> = const { Cell::new(None) };
+    // Whoever sets it puts back what was there before, so that nothing is left in it
+    // when the thread ends. Without a destructor it is found faster, at each poll.
+    static CURRENT: Cell<ManuallyDrop<Option<ActorSystem>>> = const { Cell::new(ManuallyDrop::new(None)) };
+}
+
+fn replace_current(system: Option<ActorSystem>) -> Option<ActorSystem> {
+    ManuallyDrop::into_inner(CURRENT.replace(ManuallyDrop::new(system)))
 }
 
 /// The system of the actor that runs on this thread just now.
 pub(crate) fn current_system() -> Option<ActorSystem> {
-    CURRENT
-        .try_with(|current| {
-            let system = current.take();
-            current.set(system.clone());
-            system
-        })
-        .ok()
-        .flatten()
+    let system = replace_current(None);
+    drop(replace_current(system.clone()));
+    system
 }
 
 pin_project_lite::pin_project! {
@@ -73,7 +75,7 @@ pub(super) fn contain<R>(run: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Sen
 
 /// Makes a system the current one until the guard is dropped.
 pub(super) fn enter(system: &ActorSystem) -> Current {
-    Current { former: CURRENT.replace(Some(system.clone())) }
+    Current { former: replace_current(Some(system.clone())) }
 }
 
 /// See [`enter`].
@@ -83,7 +85,7 @@ pub(super) struct Current {
 
 impl Drop for Current {
     fn drop(&mut self) {
-        CURRENT.set(self.former.take());
+        drop(replace_current(self.former.take()));
     }
 }
 
@@ -94,14 +96,15 @@ struct Entered<'a> {
 }
 
 impl<'a> Entered<'a> {
+    #[inline]
     fn new(home: &'a mut Option<ActorSystem>) -> Self {
-        let former = CURRENT.replace(home.take());
+        let former = replace_current(home.take());
         Self { home, former }
     }
 }
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        *self.home = CURRENT.replace(self.former.take());
+        *self.home = replace_current(self.former.take());
     }
 }

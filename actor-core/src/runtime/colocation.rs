@@ -265,13 +265,17 @@ impl Host {
         backoff: &mut Backoff,
         cx: &mut Context<'_>,
     ) -> Outside {
-        match inbox.receive() {
-            Received::Message(Work::Ready(index)) => return Outside::Ready(index),
-            Received::Message(Work::Join(task)) => {
+        let work = match inbox.receive() {
+            Received::Message(delivery) => Some(delivery.take()),
+            Received::Busy if backoff.try_pause() => return Outside::Nothing,
+            Received::Busy | Received::Empty | Received::Closed => None,
+        };
+        match work {
+            Some(Work::Ready(index)) => return Outside::Ready(index),
+            Some(Work::Join(task)) => {
                 return Outside::Ready(Self::seat(inbox.owner(), members, vacant, task));
             }
-            Received::Busy if backoff.try_pause() => return Outside::Nothing,
-            Received::Busy | Received::Empty | Received::Closed => {}
+            None => {}
         }
         if let Some(index) = Running::pop() {
             return Outside::Ready(index);

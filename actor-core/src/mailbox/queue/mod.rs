@@ -32,7 +32,7 @@ use std::ptr;
 
 pub(crate) use self::block::Tag;
 use self::block::{Block, BlockPtr, Lap};
-pub(crate) use self::receiver::{Park, Receiver, Taken};
+pub(crate) use self::receiver::{Claimed, Park, Receiver, Taken};
 pub(crate) use self::waker::Published;
 use self::waker::WakerCell;
 use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Backoff, Ordering, UnsafeCell};
@@ -155,13 +155,13 @@ impl<T> Queue<T> {
     }
 
     /// Puts a message in, and wakes the receiver if it is parked.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&self, message: T) -> Result<(), (T, Refused)> {
         self.push_tagged(message, Tag::NONE)
     }
 
     /// [`push`](Self::push) with a tag, which an untagged queue forgets.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push_tagged(&self, message: T, tag: Tag) -> Result<(), (T, Refused)> {
         self.push_under(message, tag, |position| self.has_room(position))
     }
@@ -193,7 +193,7 @@ impl<T> Queue<T> {
         self.tail.fetch_add(0, Ordering::AcqRel);
     }
 
-    #[inline]
+    #[inline(always)]
     fn push_under(&self, message: T, tag: Tag, has_room: impl Fn(u64) -> bool) -> Result<(), (T, Refused)> {
         let mut claim = Claim { queue: self, next: None };
         let mut backoff = Backoff::default();
@@ -258,16 +258,13 @@ impl<T> Queue<T> {
     #[cfg_attr(not(test), expect(dead_code, reason = "the policy that drops the oldest is still to come"))]
     pub(crate) fn evict(&self) -> Option<T> {
         assert!(self.is_evicting, "only a queue that was set up for it may evict");
-        let _taking = self.begin_taking();
         // SAFETY: under `is_taking` only we take.
-        let taken = unsafe { self.take() };
-        let Taken::Message(message, _) = taken else { return None };
-        // SAFETY: as above.
-        unsafe { self.release() };
-        Some(message)
+        let taken = unsafe { self.claim(Some(self.begin_taking())) };
+        let Taken::Message(claimed) = taken else { return None };
+        Some(claimed.take_unless(|| false))
     }
 
-    #[inline]
+    #[inline(always)]
     fn has_room(&self, position: u64) -> bool {
         // Relaxed: a stale limit is a lower one, and then the truth is read.
         let limit = self.limit.load(Ordering::Relaxed);
@@ -328,7 +325,7 @@ struct Claim<'a, T> {
 impl<T> Claim<'_, T> {
     /// Claims the slot at the tail, if the tail is still as it was. Gives the block
     /// that the slot is in, or the tail as it is now.
-    #[inline]
+    #[inline(always)]
     fn try_at(&mut self, tail: u64, tail_block: *mut Block<T>) -> Result<BlockPtr<T>, u64> {
         let is_last = offset::<T>(tail) == Lap::<T>::LAP - 1;
         if is_last || tail & BLOCKLESS != 0 {
@@ -376,7 +373,7 @@ impl<T> Claim<'_, T> {
         Ok(block)
     }
 
-    #[inline]
+    #[inline(always)]
     fn swap(&self, from: u64, to: u64) -> Result<(), u64> {
         // AcqRel: the sender that ends a park sees the waker that was published before
         // it; what a closer saw as accepted is ordered before its closing.
@@ -415,8 +412,8 @@ impl<T> Drop for Queue<T> {
     fn drop(&mut self) {
         // SAFETY: nobody else has the queue, so no receiver takes; and no sender is
         // under way, so every claimed slot is full.
-        while let Taken::Message(message, _) = unsafe { self.take() } {
-            drop(message);
+        while let Taken::Message(claimed) = unsafe { self.claim(None) } {
+            drop(claimed.take());
         }
         let head = self.head_block.load(Ordering::Relaxed);
         let spare = self.spare.load(Ordering::Relaxed);

@@ -11,10 +11,10 @@ use super::{BLOCKLESS, CLOSED, FLAGS, ONE, PARKED, Queue, Tag, offset};
 use crate::contain::contained;
 use crate::sync::{Backoff, Ordering};
 
-/// What came out of a queue.
+/// What comes out of a queue.
 pub(crate) enum Taken<T> {
-    /// The oldest message, and what travelled beside it.
-    Message(T, #[cfg_attr(not(test), expect(dead_code, reason = "no mailbox asks for tags yet"))] Tag),
+    /// The oldest message.
+    Message(T),
     /// Nothing, and nothing will come.
     Closed,
     /// Nothing.
@@ -72,22 +72,41 @@ impl<T, C> Receiver<T, C> {
         &self.owner
     }
 
-    /// The oldest message. Its room is not free before [`release`](Self::release).
-    #[inline]
-    pub(crate) fn take(&mut self) -> Taken<T> {
+    /// The oldest message, still where it lies. Its room is not free before
+    /// [`release`](Self::release).
+    #[inline(always)]
+    pub(crate) fn take(&mut self) -> Taken<Claimed<'_, T>> {
+        self.take_beside().0
+    }
+
+    /// [`take`](Self::take), and the owner beside it.
+    #[inline(always)]
+    pub(crate) fn take_beside(&mut self) -> (Taken<Claimed<'_, T>>, &C) {
         self.unpark();
         let queue = self.queue();
+        let taking = queue.is_evicting.then(|| queue.begin_taking());
+        // SAFETY: this is the one receiver, which `Claimed` borrows; and if others may
+        // take, they are locked out for as long as `Claimed` holds `taking`.
+        (unsafe { queue.claim(taking) }, &self.owner)
+    }
+
+    /// Whether a sender has claimed the next slot and not filled it yet.
+    pub(crate) fn is_busy(&self) -> bool {
+        let queue = self.queue();
         let _taking = queue.is_evicting.then(|| queue.begin_taking());
-        // SAFETY: this is the one receiver, and if others may take, we have locked them
-        // out.
-        unsafe { queue.take() }
+        // SAFETY: this is the one receiver, and others that take are locked out.
+        unsafe { matches!(queue.claim(None), Taken::Busy) }
     }
 
     /// Gives back the room of one message that was taken out.
-    #[inline]
+    #[cfg_attr(not(test), expect(dead_code, reason = "lanes, which hold taken messages, are to come"))]
     pub(crate) fn release(&mut self) {
         let queue = self.queue();
-        let _taking = queue.is_evicting.then(|| queue.begin_taking());
+        if queue.is_evicting {
+            let _taking = queue.begin_taking();
+            // SAFETY: as in `take`.
+            return unsafe { queue.release() };
+        }
         // SAFETY: as in `take`.
         unsafe { queue.release() };
     }
@@ -104,11 +123,6 @@ impl<T, C> Receiver<T, C> {
     pub(crate) fn park(&mut self, waker: &Waker) -> Park {
         self.unpark();
         let queue = self.queue();
-        // SAFETY: this is the one receiver, and it is not parked.
-        let published = unsafe { queue.waker.publish(waker) };
-        if published == Published::Busy || !queue.waker.is_idle() {
-            return Park::Busy;
-        }
         // Only the one receiver reads or writes the head; evicting senders do so under a
         // lock that we take.
         let head = {
@@ -116,8 +130,16 @@ impl<T, C> Receiver<T, C> {
             // SAFETY: see above.
             unsafe { queue.head() }
         };
-        queue.waker.set_errand(true);
         let mut tail = queue.tail.load(Ordering::Relaxed);
+        if tail & !FLAGS != head || tail & CLOSED != 0 {
+            return Park::Awake;
+        }
+        // SAFETY: this is the one receiver, and it is not parked.
+        let published = unsafe { queue.waker.publish(waker) };
+        if published == Published::Busy || !queue.waker.is_idle() {
+            return Park::Busy;
+        }
+        queue.waker.set_errand(true);
         while tail & !FLAGS == head && tail & CLOSED == 0 {
             // Release: whoever ends the park sees the waker and the errand. Acquire: what
             // was done before an earlier change of the word is seen by the caller now.
@@ -151,7 +173,7 @@ impl<T, C> Receiver<T, C> {
     }
 
     /// Ends a park that nobody else has ended.
-    #[inline]
+    #[inline(always)]
     fn unpark(&mut self) {
         if self.is_parked {
             self.is_parked = false;
@@ -179,7 +201,10 @@ impl<T, C> Drop for Receiver<T, C> {
         let mut backoff = Backoff::default();
         loop {
             match self.take() {
-                Taken::Message(message, _) => contained("a message's destructor", || drop(message)),
+                Taken::Message(claimed) => {
+                    let message = claimed.take();
+                    contained("a message's destructor", || drop(message));
+                }
                 Taken::Closed => break,
                 // A sender is between claiming and filling, where it runs nobody's code.
                 Taken::Busy | Taken::Empty => backoff.pause(),
@@ -191,32 +216,25 @@ impl<T, C> Drop for Receiver<T, C> {
 }
 
 impl<T> Queue<T> {
+    /// Finds the oldest message.
+    ///
     /// # Safety
     ///
-    /// Nobody else takes meanwhile.
-    #[inline]
-    pub(super) unsafe fn take(&self) -> Taken<T> {
+    /// Nobody else takes before the result is dropped.
+    #[inline(always)]
+    pub(super) unsafe fn claim<'a>(&'a self, taking: Option<Taking<'a, T>>) -> Taken<Claimed<'a, T>> {
         // SAFETY: the caller's.
         let head = unsafe { self.head() };
         // Acquire: pairs with the sender that brought a first block.
         let block = self.head_block.load(Ordering::Acquire);
         // SAFETY: null, or the block of the head position, which only we free.
         let Some(block) = (unsafe { BlockPtr::from_ptr(block) }) else { return self.nothing_at(head) };
-        let offset = offset::<T>(head);
         // SAFETY: the block is alive and covers the head position.
-        let slot = unsafe { block.slot(offset) };
-        if !slot.is_full() {
-            return self.nothing_at(head);
+        if unsafe { block.slot(offset::<T>(head)) }.is_full() {
+            Taken::Message(Claimed { queue: self, head, block, _taking: taking })
+        } else {
+            self.nothing_at(head)
         }
-        // SAFETY: the slot is full, and only we take.
-        let (tag, message) = unsafe { (block.tag(offset), slot.empty()) };
-        // SAFETY: only we take.
-        self.head.with_mut(|place| unsafe { *place = head.wrapping_add(ONE) });
-        if offset == Lap::<T>::LAP - 1 {
-            // SAFETY: that was the block's last message, and we are done with it.
-            unsafe { self.leave(block) };
-        }
-        Taken::Message(message, tag)
     }
 
     /// Goes on to the next block.
@@ -242,7 +260,7 @@ impl<T> Queue<T> {
 
     /// Why there is no message at the head.
     #[cold]
-    fn nothing_at(&self, head: u64) -> Taken<T> {
+    fn nothing_at<R>(&self, head: u64) -> Taken<R> {
         // Acquire: after a drain's closing, what the closer did before is seen.
         let tail = self.tail.load(Ordering::Acquire);
         if tail & !FLAGS != head {
@@ -257,7 +275,7 @@ impl<T> Queue<T> {
     /// # Safety
     ///
     /// Nobody else takes meanwhile.
-    #[inline]
+    #[inline(always)]
     pub(super) unsafe fn release(&self) {
         // Only the taker writes it. Release: pairs with a sender that reads the truth.
         let released = self.released.load(Ordering::Relaxed);
@@ -313,6 +331,52 @@ impl<T> Queue<T> {
             backoff.pause();
         }
         Taking(self)
+    }
+}
+
+/// A message that is there to be taken. It is copied once, to where it is wanted:
+/// through several results and matches it would be copied at each.
+pub(crate) struct Claimed<'a, T> {
+    queue: &'a Queue<T>,
+    head: u64,
+    block: BlockPtr<T>,
+    /// Held until the message is out, where others may take too.
+    _taking: Option<Taking<'a, T>>,
+}
+
+impl<T> Claimed<'_, T> {
+    /// Takes the message out. Its room is not free before it is
+    /// [released](Receiver::release).
+    #[inline(always)]
+    pub(crate) fn take(self) -> T {
+        self.take_unless(|| true)
+    }
+
+    /// Takes the message out and gives its room back, unless that is handed on.
+    #[inline(always)]
+    pub(crate) fn take_unless(self, hand_on: impl FnOnce() -> bool) -> T {
+        let offset = offset::<T>(self.head);
+        // SAFETY: the slot was seen full, and nobody else has taken since: `claim`'s
+        // caller saw to that. There is one `Claimed` of a position, and this ends it.
+        let message = unsafe { self.block.slot(offset).empty() };
+        // SAFETY: only we take.
+        self.queue.head.with_mut(|head| unsafe { *head = self.head.wrapping_add(ONE) });
+        if offset == Lap::<T>::LAP - 1 {
+            // SAFETY: that was the block's last message, and we are done with it.
+            unsafe { self.queue.leave(self.block) };
+        }
+        if !hand_on() {
+            // SAFETY: only we take.
+            unsafe { self.queue.release() };
+        }
+        message
+    }
+
+    /// What travels beside the message.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no mailbox asks for tags yet"))]
+    pub(crate) fn tag(&self) -> Tag {
+        // SAFETY: as in `take`.
+        unsafe { self.block.tag(offset::<T>(self.head)) }
     }
 }
 

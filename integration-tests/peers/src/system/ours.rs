@@ -1,9 +1,10 @@
 //! Ours, through its public interface only.
 
 use std::marker::PhantomData;
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use actor_core::{Actor, ActorError, ActorRef, ActorSystem, Capacity, ReplyPort, SpawnOptions};
+use actor_core::{Actor, ActorError, ActorRef, ActorSystem, Capacity, Colocation, ReplyPort, SpawnOptions};
 use tokio::sync::oneshot;
 
 use super::{Message, Port, Room, State, System, serve};
@@ -31,15 +32,16 @@ impl Placement for Anywhere {
     }
 }
 
-/// All on one worker, so that they need not wake another. To be filled in once
-/// spawning has such an option: set `EXISTS` and ask for it in `place`.
+/// All in one task, so that they need not wake another.
 pub(crate) struct Colocated;
 
 impl Placement for Colocated {
-    const EXISTS: bool = false;
+    const EXISTS: bool = true;
 
     fn place(options: SpawnOptions) -> SpawnOptions {
-        options
+        static TOGETHER: OnceLock<Colocation> = OnceLock::new();
+        let together = TOGETHER.get_or_init(|| Colocation::new(&ActorSystem::process_default()));
+        options.colocate(together)
     }
 }
 

@@ -29,10 +29,7 @@ impl Wake for Task {
 fn receive<T>(inbox: &mut Inbox<T>, task: &Task, waker: &Waker) -> Option<T> {
     loop {
         match inbox.take() {
-            Taken::Message(message, _) => {
-                inbox.release();
-                return Some(message);
-            }
+            Taken::Message(claimed) => return Some(claimed.take_unless(|| false)),
             Taken::Closed => return None,
             Taken::Busy => thread::yield_now(),
             Taken::Empty => match inbox.park(waker) {
@@ -86,7 +83,7 @@ fn a_place_is_handed_on_under_the_exact_bound() {
         let (queue, mut inbox) = queue(Setup::bounded(Some(1)));
         queue.push(1).unwrap();
         // Taken and not released: whoever waits has the place, and no other.
-        assert!(matches!(inbox.take(), Taken::Message(1, _)));
+        assert!(take(&mut inbox) == Some(1));
         let barging = {
             let queue = queue.clone();
             thread::spawn(move || queue.push(3))
@@ -295,7 +292,7 @@ fn lanes_sort_what_was_taken_under_one_bound_and_one_close() {
         let mut handled = 0;
         loop {
             match inbox.take() {
-                Taken::Message(n, _) => lanes.push(n),
+                Taken::Message(claimed) => lanes.push(claimed.take()),
                 Taken::Closed if lanes.is_empty() => break,
                 Taken::Busy | Taken::Empty if lanes.is_empty() => thread::yield_now(),
                 _ => {

@@ -56,8 +56,8 @@ fn traffic(bound: Option<usize>, closes: bool) {
         let mut handled = 0;
         while handled < 120 {
             match inbox.take() {
-                Taken::Message((sender, i), _) => {
-                    inbox.release();
+                Taken::Message(claimed) => {
+                    let (sender, i): (u32, u32) = claimed.take_unless(|| false);
                     assert_eq!(i, seen[sender as usize]);
                     seen[sender as usize] += 1;
                     handled += 1;

@@ -28,9 +28,14 @@ fn queue_at<T>(setup: Setup, start: u64) -> (Arc<Queue<T>>, Inbox<T>) {
 }
 
 fn next<T>(inbox: &mut Inbox<T>) -> Option<T> {
-    let Taken::Message(message, _) = inbox.take() else { return None };
-    inbox.release();
-    Some(message)
+    let Taken::Message(claimed) = inbox.take() else { return None };
+    Some(claimed.take_unless(|| false))
+}
+
+/// Takes a message, whose room is not given back.
+fn take<T>(inbox: &mut Inbox<T>) -> Option<T> {
+    let Taken::Message(claimed) = inbox.take() else { return None };
+    Some(claimed.take())
 }
 
 /// Counts how many of it are dropped.
