@@ -66,16 +66,22 @@ pub mod id;
 mod lifecycle;
 pub mod limits;
 mod links;
+#[doc(hidden)]
+pub mod macro_support;
 mod macros;
 mod mailbox;
+mod plain;
+mod recipient;
 mod registry;
 mod reply;
+mod request;
 mod runtime;
 mod sync;
 mod system;
 mod time;
 
 pub use actor::{Actor, LocalActor};
+pub use actor_core_derive::actor;
 pub use address::{
     ActorCell, ActorRef, Control, ControlRequest, Deliver, ExitListener, ForeignControl, WatchId,
     WeakActorCell, WeakActorRef,
@@ -89,7 +95,10 @@ pub use id::{ActorId, Incarnation};
 pub use lifecycle::Status;
 pub use links::LinkError;
 pub use mailbox::Capacity;
+pub use plain::{Context, LocalSpawning, Spawning, Start, TypedRef};
+pub use recipient::{CallRecipient, Recipient, WeakCallRecipient, WeakRecipient};
 pub use reply::{Answer, ReplyFuture, ReplyPort};
+pub use request::{Accepts, Answers, Call, CallFuture, Cast, SendFuture};
 pub use runtime::{LocalSpawner, Spawn, SpawnOptions};
 pub use system::ActorSystem;
 pub use time::Instant;

@@ -55,6 +55,17 @@ impl<T: Send + 'static> ReplyPort<T> {
 }
 
 impl<T> ReplyPort<T> {
+    /// A port that nobody reads, for a call whose sender does not want the answer.
+    /// It costs nothing, and answering it does nothing.
+    pub fn nobody() -> Self {
+        Self { answer: None, deadline: None }
+    }
+
+    /// Whether it was made as [`nobody`](Self::nobody)'s: no caller ever waited.
+    pub fn is_nobody(&self) -> bool {
+        self.answer.is_none()
+    }
+
     /// Answers the call.
     ///
     /// # Errors
@@ -164,6 +175,17 @@ mod tests {
         assert!(port.is_closed());
         assert_eq!(port.deadline(), Some(Instant::FAR));
         assert_eq!(port.send("late"), Err("late"));
+    }
+
+    #[test]
+    fn a_port_of_nobody_gives_the_answer_back() {
+        let port = ReplyPort::nobody();
+        assert!(port.is_nobody() && port.is_closed());
+        assert_eq!(port.deadline(), None);
+        assert_eq!(port.send(7), Err(7));
+        let (port, reply) = ReplyPort::<u8>::new(None);
+        drop(reply);
+        assert!(port.is_closed() && !port.is_nobody(), "somebody waited once");
     }
 
     #[test]

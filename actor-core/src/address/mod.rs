@@ -189,7 +189,7 @@ impl<M: Send + 'static> ActorRef<M> {
         }
     }
 
-    async fn send_before(&self, mut message: M, deadline: Instant) -> Result<(), SendError<M>> {
+    pub(crate) async fn send_before(&self, mut message: M, deadline: Instant) -> Result<(), SendError<M>> {
         loop {
             message = match self.cast(message) {
                 Err(SendError::Full(message)) => message,
