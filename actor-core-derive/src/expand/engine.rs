@@ -39,7 +39,7 @@ pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
             #declared
 
             #[automatically_derived]
-            #[allow(deprecated)]
+            #[allow(deprecated, unused_variables)]
             impl #impl_generics #krate::#which for #engine #type_generics #where_clause {
                 type Msg = #message;
                 #state
@@ -75,9 +75,10 @@ fn start_arguments(surface: &Surface, names: &Names<'_>) -> TokenStream {
 }
 
 fn pre_start(surface: &Surface, names: &Names<'_>) -> TokenStream {
-    let Names { krate, myself, given, own, .. } = names;
+    let Names { krate, given, own, .. } = names;
     let message = names.message_type();
     let arguments = start_arguments(surface, names);
+    let myself = names.myself_for(surface.hooks.init.as_ref().map_or(&[], |init| &init.call));
     let (pattern, body) = match &surface.hooks.init {
         Some(init) => build(init, names),
         None => {
@@ -91,7 +92,6 @@ fn pre_start(surface: &Surface, names: &Names<'_>) -> TokenStream {
             #myself: &#krate::ActorRef<#message>,
             #pattern: #arguments,
         ) -> ::core::result::Result<#own, #krate::ActorError> {
-            let _ = #myself;
             #body
         }
     }
@@ -110,8 +110,9 @@ fn build(init: &Init, names: &Names<'_>) -> (TokenStream, TokenStream) {
 
 fn hook(hook: Option<&Hook>, function: &str, names: &Names<'_>) -> Option<TokenStream> {
     let hook = hook?;
-    let Names { krate, myself, state, own, .. } = names;
+    let Names { krate, state, own, .. } = names;
     let (message, function) = (names.message_type(), format_ident!("{function}"));
+    let myself = names.myself_for(&hook.call);
     let body = outcome(hook, names);
     Some(quote! {
         async fn #function(
@@ -119,7 +120,6 @@ fn hook(hook: Option<&Hook>, function: &str, names: &Names<'_>) -> Option<TokenS
             #myself: &#krate::ActorRef<#message>,
             #state: &mut #own,
         ) -> ::core::result::Result<(), #krate::ActorError> {
-            let _ = #myself;
             #body
         }
     })
@@ -127,8 +127,9 @@ fn hook(hook: Option<&Hook>, function: &str, names: &Names<'_>) -> Option<TokenS
 
 fn supervision(hook: Option<&Hook>, names: &Names<'_>) -> Option<TokenStream> {
     let hook = hook?;
-    let Names { krate, myself, state, own, event, .. } = names;
+    let Names { krate, state, own, event, .. } = names;
     let (message, body) = (names.message_type(), outcome(hook, names));
+    let myself = names.myself_for(&hook.call);
     Some(quote! {
         async fn handle_supervisor_evt(
             &self,
@@ -136,7 +137,6 @@ fn supervision(hook: Option<&Hook>, names: &Names<'_>) -> Option<TokenStream> {
             #event: #krate::SupervisionEvent,
             #state: &mut #own,
         ) -> ::core::result::Result<(), #krate::ActorError> {
-            let _ = #myself;
             #body
         }
     })
@@ -166,6 +166,11 @@ fn handle(surface: &Surface, names: &Names<'_>) -> TokenStream {
         let ident = &names.message;
         quote!(#ident::Nothing__(never, _) => match never {},)
     });
+    // Without a message there is nothing to do with either.
+    let (myself, state) = match surface.messages[..] {
+        [] => (quote!(_), quote!(_)),
+        _ => (quote!(#myself), quote!(#state)),
+    };
     quote! {
         async fn handle(
             &self,
@@ -173,7 +178,6 @@ fn handle(surface: &Surface, names: &Names<'_>) -> TokenStream {
             #given: #message,
             #state: &mut #own,
         ) -> ::core::result::Result<(), #krate::ActorError> {
-            let _ = (#myself, &#state);
             match #given {
                 #(#arms)*
                 #phantom

@@ -125,6 +125,12 @@ impl<'s> Names<'s> {
         quote!(#(#arguments),*)
     }
 
+    /// The name of the actor's own address, where a call needs it.
+    fn myself_for(&self, call: &[Argument]) -> TokenStream {
+        let takes_context = call.iter().any(|argument| matches!(argument, Argument::Context));
+        if takes_context { self.myself.to_token_stream() } else { quote!(_) }
+    }
+
     /// A block around a call that lends a context to it, if it takes one.
     fn with_context(&self, call: &[Argument], deadline: &TokenStream, inside: TokenStream) -> TokenStream {
         if !call.iter().any(|argument| matches!(argument, Argument::Context)) {
@@ -146,5 +152,6 @@ fn awaited(is_async: bool) -> Option<TokenStream> {
 
 /// A sentence for rustdoc.
 fn doc(text: &str) -> TokenStream {
+    let text = if text.is_empty() { String::new() } else { format!(" {text}") };
     quote!(#[doc = #text])
 }

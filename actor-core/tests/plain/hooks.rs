@@ -142,14 +142,62 @@ async fn c28_an_error_goes_to_the_caller_who_waits_for_it() {
     assert_eq!(strict.check(2).await.unwrap(), Ok(2), "it lives");
 }
 
+/// Keeps what is reported, each report as one text.
+#[derive(Clone, Default)]
+struct Reports(Log);
+
+impl Subscriber for Reports {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() == Level::WARN
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut text = Text::default();
+        event.record(&mut text);
+        self.0.say(text.0);
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+#[derive(Default)]
+struct Text(String);
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        if ["name", "method", "error"].contains(&field.name()) {
+            self.0.push_str(&format!("{}={value:?} ", field.name()));
+        }
+    }
+}
+
 #[tokio::test]
 async fn c28_an_unclaimed_error_is_reported_and_the_actor_goes_on() {
-    let lenient = Lenient.spawn().await.unwrap();
-    for _ in 0..3 {
-        lenient.note().await.unwrap();
-        lenient.check().send().await.unwrap();
-    }
-    assert!(matches!(lenient.check().await.unwrap(), Err(Opaque)));
+    let reports = Reports::default();
+    let _installed = tracing::subscriber::set_default(reports.clone());
+    let lenient = Lenient.spawn().name("lenient").await.unwrap();
+    assert!(matches!(lenient.check().await, Ok(Err(Opaque))), "this one is claimed");
+    lenient.note().await.unwrap();
+    lenient.check().send().await.unwrap();
+    lenient.speak().cast().unwrap();
+    lenient.by_hand().cast().unwrap();
+    assert!(matches!(lenient.check().await, Ok(Err(Opaque))), "it lives");
+    assert_eq!(
+        reports.0.said(),
+        [
+            r#"name="lenient" method="note" error=Jammed "#,
+            &format!(r#"name="lenient" method="check" error={} "#, std::any::type_name::<Opaque>()),
+            r#"name="lenient" method="speak" error=in words "#,
+            r#"name="lenient" method="by_hand" error=after all "#,
+        ]
+    );
 }
 
 #[tokio::test]
