@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Ident, LitStr, Meta, Path, Token, Visibility, parenthesized};
+use syn::{Attribute, Ident, LitStr, Meta, Path, Token, Visibility, parenthesized, token};
 
 use crate::ast::MessageAttrs;
 use crate::errors::Errors;
@@ -14,7 +14,7 @@ use crate::errors::Errors;
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) is_local: bool,
-    pub(crate) is_remote: bool,
+    pub(crate) remote: Option<Ident>,
     pub(crate) fails_on_err: bool,
     pub(crate) vis: Option<Visibility>,
     pub(crate) krate: Option<Path>,
@@ -31,8 +31,10 @@ impl Options {
     pub(crate) fn read(tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut read = Self::default();
         errors.absorb((|input: ParseStream<'_>| read.read_all(input)).parse2(tokens));
-        if read.is_remote && read.derives_remote {
-            errors.add(&read.message[0], "`remote` derives `RemoteMessage` already");
+        if let Some(remote) = read.remote.take_if(|_| read.derives_remote) {
+            errors.add(remote, "`RemoteMessage` is derived already: remove `remote`, or the derive");
+            read.message.clear();
+            read.derives_remote = false;
         }
         read
     }
@@ -70,19 +72,22 @@ impl Options {
         let word: Ident = input.parse().map_err(|error| syn::Error::new(error.span(), OPTIONS))?;
         match word.to_string().as_str() {
             "local" => once(&mut self.is_local, &word),
-            "remote" => once(&mut self.is_remote, &word),
+            "remote" => match self.remote.replace(word.clone()) {
+                None => Ok(()),
+                Some(_) => Err(twice(word)),
+            },
             "fail_on_err" => once(&mut self.fails_on_err, &word),
             "derive" => {
-                let inside = parenthesis(input)?;
+                let inside = parenthesis(&word, input)?;
                 self.add_message(quote!(#word(#inside)))
             }
             "message" => {
-                let inside = parenthesis(input)?;
+                let inside = parenthesis(&word, input)?;
                 let attributes = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(inside)?;
                 attributes.into_iter().try_for_each(|meta| self.add_message(meta.into_token_stream()))
             }
             "structs" => {
-                let inside = parenthesis(input)?;
+                let inside = parenthesis(&word, input)?;
                 let attributes = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(inside)?;
                 self.structs.extend(attributes.into_iter().map(ToTokens::into_token_stream));
                 Ok(())
@@ -105,7 +110,10 @@ impl Options {
     }
 }
 
-fn parenthesis(input: ParseStream<'_>) -> syn::Result<TokenStream> {
+fn parenthesis(word: &Ident, input: ParseStream<'_>) -> syn::Result<TokenStream> {
+    if !input.peek(token::Paren) {
+        return Err(syn::Error::new_spanned(word, format!("`{word}` takes a list: `{word}(..)`")));
+    }
     let inside;
     parenthesized!(inside in input);
     inside.parse()

@@ -414,7 +414,7 @@ impl Reader<'_> {
         if let Some(reply) = types::reply_port(&argument.ty).filter(|_| allowed == Allowed::Message) {
             match &read.port {
                 Some(_) => {
-                    self.errors.add(&argument.ty, "a call has one answer: this is a second `ReplyPort`")
+                    self.errors.add(&argument.ty, "a call has one answer: this is a second `ReplyPort`");
                 }
                 None => read.port = Some((argument, reply)),
             }

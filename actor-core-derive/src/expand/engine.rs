@@ -4,8 +4,8 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
-use syn::Type;
 use syn::spanned::Spanned;
+use syn::{ImplItem, Type};
 
 use super::{Names, awaited, doc};
 use crate::ast::{Field, Hook, Init, Kind, Message, Surface};
@@ -32,14 +32,23 @@ pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
         hook(surface.hooks.stopping.as_ref(), "post_stop", names),
     ];
     let state = quote_spanned!(own.span()=> type State = #own;);
-    let spawn = spawn(surface, names, &made);
     let vis = &surface.vis;
+    // A method that is called so has been reported; a second one would be again.
+    let spawn = (!has_method(surface, "spawn")).then(|| spawn(surface, names, &made));
+    let actor = (!has_method(surface, "actor")).then(|| {
+        quote! {
+            /// The actor whose state this struct is, for whoever takes an actor.
+            #vis fn actor() -> impl #krate::#which<Msg = #message, State = Self, Arguments = #arguments> {
+                #made
+            }
+        }
+    });
     quote! {
         const _: () = {
             #declared
 
             #[automatically_derived]
-            #[allow(deprecated, unused_variables)]
+            #[allow(deprecated, unused_braces, unused_variables)]
             impl #impl_generics #krate::#which for #engine #type_generics #where_clause {
                 type Msg = #message;
                 #state
@@ -52,13 +61,14 @@ pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
             impl #impl_generics #own #where_clause {
                 #spawn
 
-                /// The actor whose state this struct is, for whoever takes an actor.
-                #vis fn actor() -> impl #krate::#which<Msg = #message, State = Self, Arguments = #arguments> {
-                    #made
-                }
+                #actor
             }
         };
     }
+}
+
+fn has_method(surface: &Surface, name: &str) -> bool {
+    surface.item.items.iter().any(|item| matches!(item, ImplItem::Fn(method) if method.sig.ident == name))
 }
 
 /// What the actor starts from: the arguments of `#[init]`, or the struct itself.
@@ -104,7 +114,10 @@ fn build(init: &Init, names: &Names<'_>) -> (TokenStream, TokenStream) {
     let (arguments, await_) = (names.arguments(call), awaited(*is_async));
     let built = quote!(<#own>::#method(#arguments)#await_);
     let built = names.with_context(call, &quote!(::core::option::Option::None), built);
-    let into = quote_spanned!(output.span()=> #krate::macro_support::InitOutcome::<#own>::into_state);
+    // The block has the place of the type that the user wrote: if that is no outcome, the
+    // error is there.
+    let built = quote_spanned!(output.span()=> { #built });
+    let into = quote!(#krate::macro_support::InitOutcome::<#own>::into_state);
     (quote!((#(#idents,)*)), quote!(#into(#built)))
 }
 
@@ -152,8 +165,8 @@ fn outcome(hook: &Hook, names: &Names<'_>) -> TokenStream {
     match output {
         None => quote!(#called; ::core::result::Result::Ok(())),
         Some(output) => {
-            let into = quote_spanned!(output.span()=> #krate::macro_support::HookOutcome::into_result);
-            quote!(#into(#called))
+            let called = quote_spanned!(output.span()=> { #called });
+            quote!(#krate::macro_support::HookOutcome::into_result(#called))
         }
     }
 }

@@ -55,8 +55,8 @@ fn message_enum(surface: &Surface, names: &Names<'_>) -> TokenStream {
     let Names { krate, message: ident, needed, reference, .. } = names;
     let vis = &surface.vis;
     let (generics, (_, _, where_clause)) = (&needed.generics, needed.generics.split_for_impl());
-    let is_remote = surface.options.is_remote || surface.options.derives_remote;
-    let remote = surface.options.is_remote.then(|| quote!(#[derive(::actor_cluster::RemoteMessage)]));
+    let is_remote = surface.options.remote.is_some() || surface.options.derives_remote;
+    let remote = surface.options.remote.as_ref().map(|_| quote!(#[derive(::actor_cluster::RemoteMessage)]));
     let attributes = &surface.options.message;
     let variants = surface.messages.iter().map(|message| {
         let Message { variant, attrs, fields, kind, method, .. } = message;

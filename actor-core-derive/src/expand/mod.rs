@@ -29,7 +29,9 @@ pub(crate) fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
         Err(error) => fallback::item(&item, &error),
         Ok((implementation, name)) => {
             let surface = valid::surface(options, implementation, name, &mut errors);
-            let expansion = expand(&surface);
+            // A struct that borrows can have none of what is generated: it is all `'static`.
+            let is_borrowing = surface.item.generics.lifetimes().next().is_some();
+            let expansion = if is_borrowing { surface.item.to_token_stream() } else { expand(&surface) };
             match errors.finish() {
                 None => expansion,
                 Some(error) => fallback::actor(&expansion, &error),

@@ -1,4 +1,5 @@
 //! Arguments that cannot be fields of a message.
+#![allow(dead_code, unused_variables)]
 
 use actor_core::{Context, ReplyPort, actor};
 

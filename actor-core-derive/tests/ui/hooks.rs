@@ -1,4 +1,5 @@
 //! Hooks that are there twice, or take and give the wrong things.
+#![allow(dead_code, unused_variables)]
 
 use actor_core::{SupervisionEvent, actor};
 

@@ -1,4 +1,5 @@
 //! Names that are taken.
+#![allow(dead_code, unused_variables)]
 
 use actor_core::actor;
 

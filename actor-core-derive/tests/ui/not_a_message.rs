@@ -1,4 +1,5 @@
 //! A recipient takes what its actor takes.
+#![allow(dead_code, unused_variables)]
 
 use actor_core::{Recipient, actor};
 

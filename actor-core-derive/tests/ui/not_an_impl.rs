@@ -1,4 +1,5 @@
 //! `#[actor]` on everything that it cannot stand on.
+#![allow(dead_code, unused_variables)]
 
 use actor_core::actor;
 

@@ -1,4 +1,5 @@
 //! A mistake in one method is one message: what uses the actor does not complain too.
+#![allow(dead_code, unused_variables)]
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! Options that there are not, or that are there twice.
+#![allow(dead_code, unused_variables)]
 
 use actor_core::actor;
 

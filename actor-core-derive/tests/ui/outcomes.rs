@@ -1,4 +1,5 @@
 //! Hooks and messages whose types are wrong in ways that only the compiler sees.
+#![allow(dead_code, unused_variables)]
 
 use actor_core::actor;
 
@@ -21,15 +22,6 @@ impl Counter {
     #[stopping]
     fn stop(&mut self) -> Result<(), Odd> {
         Ok(())
-    }
-}
-
-struct Pinned(std::rc::Rc<u8>);
-
-#[actor]
-impl Pinned {
-    fn get(&self) -> u8 {
-        *self.0
     }
 }
 

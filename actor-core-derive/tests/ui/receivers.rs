@@ -1,4 +1,5 @@
 //! Methods that take the actor in a way that a message cannot.
+#![allow(dead_code, unused_variables)]
 
 use actor_core::actor;
 

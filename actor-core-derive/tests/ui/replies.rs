@@ -1,4 +1,5 @@
 //! Replies that cannot be sent to a caller.
+#![allow(dead_code, unused_variables)]
 
 use actor_core::{ReplyPort, actor};
 

@@ -1,4 +1,5 @@
 //! Functions of kinds that no message can be.
+#![allow(dead_code, unused_variables)]
 
 use actor_core::actor;
 

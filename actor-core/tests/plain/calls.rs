@@ -47,7 +47,7 @@ impl Counter {
     /// Never answers, and never ends.
     #[cast]
     async fn block(&mut self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -208,9 +208,9 @@ async fn c28_an_unclaimed_error_fails_the_actor_that_asks_for_it() {
     ] {
         let strict = Strict.spawn().await.unwrap();
         if fail {
-            strict.check(-1).cast().unwrap()
+            strict.check(-1).cast().unwrap();
         } else {
-            strict.note(-1).cast().unwrap()
+            strict.note(-1).cast().unwrap();
         }
         assert_eq!(strict.wait(None).await.unwrap(), Exit::Failed(text.into()));
     }
