@@ -66,7 +66,7 @@ impl Options {
                 .map_err(|_| syn::Error::new_spanned(&text, "this is no path such as `framework::core`"))?;
             return match self.krate.replace(path) {
                 None => Ok(()),
-                Some(_) => Err(twice(&word)),
+                Some(_) => Err(twice(word)),
             };
         }
         let word: Ident = input.parse().map_err(|error| syn::Error::new(error.span(), OPTIONS))?;

@@ -3,7 +3,7 @@
 //! needs no other crate.
 //!
 //! ```text
-//!  tokens ── valid (+ attr, types) ──► ast::Surface ── expand ──► the user's impl,
+//!  tokens ── item, valid (+ attr, types) ──► ast::Surface ── expand ──► the user's impl,
 //!                 │                         ▲                     messages, reference,
 //!                 │                         │ what is sound       actor
 //!                 └── errors ───────────────┴──► fallback: the errors, and stand-ins
@@ -18,6 +18,7 @@ mod attr;
 mod errors;
 mod expand;
 mod fallback;
+mod item;
 mod types;
 mod valid;
 
@@ -29,7 +30,7 @@ use proc_macro::TokenStream;
 /// Makes an actor of a plain struct. It stands on an inherent `impl`, and each method
 /// with `&self` or `&mut self` becomes a message.
 ///
-/// ```
+/// ```ignore
 /// use actor_core::actor;
 ///
 /// #[derive(Default)]
@@ -51,14 +52,10 @@ use proc_macro::TokenStream;
 ///     }
 /// }
 ///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let counter = Counter::default().spawn().await?;
 /// assert_eq!(counter.inc(3).await?, 3);
 /// counter.reset().cast()?;
 /// assert_eq!(counter.inc(1).await?, 1);
-/// # Ok(())
-/// # }
 /// ```
 ///
 /// # What is generated

@@ -4,12 +4,11 @@
 
 use std::collections::HashMap;
 
-use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens, format_ident};
-use syn::ext::IdentExt;
+use proc_macro2::Ident;
+use quote::format_ident;
 use syn::{
-    Attribute, Error, FnArg, ImplItem, ImplItemFn, Item, ItemImpl, Pat, PatType, Receiver, ReceiverKind,
-    ReturnType, Safety, Signature, Type, Visibility, parse_quote,
+    Attribute, FnArg, ImplItem, ImplItemFn, ItemImpl, Pat, PatType, Receiver, ReceiverKind, ReturnType,
+    Safety, Signature, Type, parse_quote,
 };
 
 use crate::ast::{
@@ -17,50 +16,8 @@ use crate::ast::{
 };
 use crate::attr::{self, Options, Role};
 use crate::errors::Errors;
+use crate::item::{camel, widest};
 use crate::types::{self, Place};
-
-/// The inherent impl that the attribute stands on, and the name of its struct.
-///
-/// # Errors
-///
-/// It stands on something else; there is nothing to expand.
-pub(crate) fn inherent_impl(item: TokenStream) -> Result<(ItemImpl, Ident), Error> {
-    let item = match syn::parse2(item)? {
-        Item::Impl(item) => item,
-        other => {
-            let what = "`#[actor]` stands on the `impl` with the actor's methods, not on the type: \
-                        `#[actor] impl Counter { .. }`";
-            return Err(Error::new_spanned(head(&other), what));
-        }
-    };
-    if let Some((path, _)) = &item.trait_ {
-        let what =
-            "`#[actor]` turns a struct's own methods into messages: put it on an `impl` without a trait";
-        return Err(Error::new_spanned(path, what));
-    }
-    match types::last_segment(&item.self_ty) {
-        Some(segment) => {
-            let name = segment.ident.clone();
-            Ok((item, name))
-        }
-        None => Err(Error::new_spanned(
-            &item.self_ty,
-            "an actor is a struct or an enum of yours, known by its name",
-        )),
-    }
-}
-
-/// What an error about a whole item points at.
-fn head(item: &Item) -> TokenStream {
-    match item {
-        Item::Struct(item) => item.ident.to_token_stream(),
-        Item::Enum(item) => item.ident.to_token_stream(),
-        Item::Trait(item) => item.ident.to_token_stream(),
-        Item::Mod(item) => item.ident.to_token_stream(),
-        Item::Fn(item) => item.sig.ident.to_token_stream(),
-        other => other.to_token_stream(),
-    }
-}
 
 /// Reads the impl.
 pub(crate) fn surface(options: Options, mut item: ItemImpl, name: Ident, errors: &mut Errors) -> Surface {
@@ -79,22 +36,6 @@ pub(crate) fn surface(options: Options, mut item: ItemImpl, name: Ident, errors:
     let Reader { name, hooks, messages, broken, .. } = reader;
     let vis = options.vis.clone().unwrap_or_else(|| widest(messages.iter().map(|message| &message.vis)));
     Surface { options, item, name, vis, messages, hooks, broken }
-}
-
-/// The widest of some visibilities. Two paths cannot be compared, so the first wins.
-fn widest<'v>(all: impl Iterator<Item = &'v Visibility>) -> Visibility {
-    let rank = |vis: &Visibility| match vis {
-        Visibility::Public(_) => 4,
-        Visibility::Restricted(restricted) if restricted.path.is_ident("crate") => 3,
-        Visibility::Restricted(restricted) if restricted.path.is_ident("self") => 0,
-        Visibility::Restricted(restricted) if restricted.path.is_ident("super") => 1,
-        Visibility::Restricted(_) => 2,
-        Visibility::Inherited => 0,
-    };
-    all.fold(
-        Visibility::Inherited,
-        |widest, vis| if rank(vis) > rank(&widest) { vis.clone() } else { widest },
-    )
 }
 
 struct Reader<'e> {
@@ -499,16 +440,4 @@ fn is_context(ty: &Type) -> bool {
         other => other,
     };
     types::last_segment(ty).is_some_and(|segment| segment.ident == "Context")
-}
-
-/// `add_item` as `AddItem`.
-fn camel(method: &Ident) -> String {
-    let plain = method.unraw().to_string();
-    let mut camel = String::with_capacity(plain.len());
-    for word in plain.split('_') {
-        let mut letters = word.chars();
-        camel.extend(letters.next().into_iter().flat_map(char::to_uppercase));
-        camel.push_str(letters.as_str());
-    }
-    camel
 }

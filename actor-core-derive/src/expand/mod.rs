@@ -19,14 +19,14 @@ use crate::ast::{Argument, Surface};
 use crate::attr::Options;
 use crate::errors::Errors;
 use crate::types::Needed;
-use crate::{fallback, valid};
+use crate::{fallback, item, valid};
 
 /// The expansion, or the mistakes and what can be had in spite of them.
-pub(crate) fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn actor(options: TokenStream, tokens: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let options = Options::read(options, &mut errors);
-    match valid::inherent_impl(item.clone()) {
-        Err(error) => fallback::item(&item, &error),
+    match item::inherent_impl(tokens.clone()) {
+        Err(error) => fallback::item(&tokens, &error),
         Ok((implementation, name)) => {
             let surface = valid::surface(options, implementation, name, &mut errors);
             // A struct that borrows can have none of what is generated: it is all `'static`.

@@ -199,12 +199,8 @@ async fn a31_a_recipient_boxes_no_message() {
     let recipient = recipient.unwrap();
     assert_eq!(made.count_total, 1);
     // Both ways twice over, so that neither pays for what the mailbox allocates anew.
-    let plain = || {
-        measure(|| {
-            (0..MESSAGES)
-                .for_each(|by| sink.cast(SinkMessage::Add(by)).unwrap_or_else(|error| panic!("{error}")))
-        })
-    };
+    let cast = |by| sink.cast(SinkMessage::Add(by)).unwrap_or_else(|error| panic!("{error}"));
+    let plain = || measure(|| (0..MESSAGES).for_each(cast));
     plain();
     sink.sum().await.unwrap();
     let direct = plain().count_total;

@@ -130,7 +130,7 @@ impl Odd {
 #[tokio::test]
 async fn names_of_all_kinds_are_kept_apart() {
     let odd = Odd::Even.spawn().await.unwrap();
-    assert_eq!(odd.r#type(true).await.unwrap(), true);
+    assert!(odd.r#type(true).await.unwrap());
     assert_eq!(odd.state(1, 2, 3, 4, 5).await.unwrap(), [1, 2, 3, 4, 5]);
     assert_eq!(odd.copy().await.unwrap(), Odd::Even);
     assert_eq!(odd.compare(Odd::Even, vec![]).await.unwrap(), Ok(Odd::Even));
