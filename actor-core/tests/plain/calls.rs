@@ -144,6 +144,12 @@ async fn a_full_mailbox_makes_a_call_wait_for_room() {
 
 #[tokio::test(start_paused = true)]
 async fn a_timeout_covers_the_wait_for_room_and_the_wait_for_the_answer() {
+    // Nothing else would end a wait that has lost its timeout.
+    let day = Duration::from_secs(86_400);
+    tokio::time::timeout(day, timeouts()).await.expect("a timeout was lost");
+}
+
+async fn timeouts() {
     let second = Duration::from_secs(1);
     let counter = Counter::default().spawn().mailbox(one()).await.unwrap();
     counter.block().cast().unwrap();
