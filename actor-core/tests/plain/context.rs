@@ -80,9 +80,13 @@ async fn a_child_of_a_plain_struct_is_supervised_by_it() {
     assert_eq!(system.where_is("link").map(|cell| cell.id()), Some(actor_core::Control::id(&child)));
     child.stop_and_wait(Some("done"), None).await.unwrap();
     let expected = vec![(actor_core::Control::id(&child), Exit::Stopped(Some("done".into())))];
-    while chain.heard().await.unwrap() != expected {
-        tokio::task::yield_now().await;
+    // The news may come a few turns later.
+    for _ in 0..1000 {
+        if chain.heard().await.unwrap() == expected {
+            return;
+        }
     }
+    panic!("the parent never heard of its child's end");
 }
 
 #[tokio::test(start_paused = true)]

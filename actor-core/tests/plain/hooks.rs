@@ -3,6 +3,7 @@
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use actor_core::{ActorError, Context, Exit, ReplyPort, SpawnError, Spawning, Start, actor};
 use tracing::field::{Field, Visit};
@@ -200,7 +201,7 @@ async fn c28_an_unclaimed_error_is_reported_and_the_actor_goes_on() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn c28_an_unclaimed_error_fails_the_actor_that_asks_for_it() {
     for (fail, text) in [
         (true, "`check` failed: -1 is negative".to_owned()),
@@ -212,7 +213,7 @@ async fn c28_an_unclaimed_error_fails_the_actor_that_asks_for_it() {
         } else {
             strict.note(-1).cast().unwrap();
         }
-        assert_eq!(strict.wait(None).await.unwrap(), Exit::Failed(text.into()));
+        assert_eq!(strict.wait(Some(Duration::from_secs(9))).await.unwrap(), Exit::Failed(text.into()));
     }
 }
 
