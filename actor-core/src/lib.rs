@@ -41,6 +41,30 @@
 //! # }
 //! ```
 //!
+//! Less to write: with [`#[actor]`](macro@actor) a plain struct is an actor, its
+//! methods are its messages, and its reference has a method for each.
+//!
+//! ```
+//! use actor_core::actor;
+//!
+//! struct Counter(u64);
+//!
+//! #[actor]
+//! impl Counter {
+//!     fn add(&mut self, by: u64) -> u64 {
+//!         self.0 += by;
+//!         self.0
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let counter = Counter(40).spawn().await?;
+//! assert_eq!(counter.add(2).await?, 42);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What holds
 //!
 //! * One hook of an actor runs at a time; messages of one sender arrive in order.
