@@ -2,7 +2,7 @@
 //! it is under test. `TRYBUILD=overwrite` writes it anew; read the difference before
 //! it is kept.
 //!
-//! Those of actor-core are here too, so that actor-core itself needs no crate that
+//! Those of actor-core, and of its `#[actor]`, are here too, so that actor-core itself needs no crate that
 //! serializes, not even for its tests.
 
 use trybuild::TestCases;
@@ -20,4 +20,9 @@ fn a09_an_address_takes_only_its_own_messages() {
 #[test]
 fn b04_mistakes_in_a_derive_are_explained_where_they_are() {
     TestCases::new().compile_fail("tests/ui/*.rs");
+}
+
+#[test]
+fn a29_mistakes_in_an_actor_are_explained_where_they_are() {
+    TestCases::new().compile_fail("tests/ui/actor/*.rs");
 }

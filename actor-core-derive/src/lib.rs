@@ -1,6 +1,116 @@
-//! Actors as plain structs: the place of `#[actor]`, which turns the methods of an
-//! inherent `impl` into messages.
+//! `#[actor]`: a plain struct is an actor, and its methods are its messages. Use it
+//! through actor-core, which re-exports it; what it emits names `::actor_core` and
+//! needs no other crate.
 //!
-//! It exports no macro in this version. The crate exists so that the order of the
-//! crates is settled: `actor-core` may depend on it, and it depends on nothing of
-//! ours. Write actors with the `Actor` trait of `actor-core` meanwhile.
+//! ```text
+//!  tokens ── item, valid (+ attr, types) ──► ast::Surface ── expand ──► the user's impl,
+//!                 │                         ▲                     messages, reference,
+//!                 │                         │ what is sound       actor
+//!                 └── errors ───────────────┴──► fallback: the errors, and stand-ins
+//!                                                that keep every other message away
+//! ```
+//!
+//! Lives here: the entry point. Reading collects every mistake it sees; what expansion
+//! gets, it can always expand.
+
+mod ast;
+mod attr;
+mod errors;
+mod expand;
+mod fallback;
+mod item;
+mod types;
+mod valid;
+
+#[cfg(test)]
+mod tests;
+
+use proc_macro::TokenStream;
+
+/// Makes an actor of a plain struct. It stands on an inherent `impl`, and each method
+/// with `&self` or `&mut self` becomes a message.
+///
+/// ```ignore
+/// use actor_core::actor;
+///
+/// #[derive(Default)]
+/// struct Counter {
+///     n: i64,
+/// }
+///
+/// #[actor]
+/// impl Counter {
+///     /// Adds and says the sum.
+///     fn inc(&mut self, by: i64) -> i64 {
+///         self.n += by;
+///         self.n
+///     }
+///
+///     #[cast]
+///     fn reset(&mut self) {
+///         self.n = 0;
+///     }
+/// }
+///
+/// let counter = Counter::default().spawn().await?;
+/// assert_eq!(counter.inc(3).await?, 3);
+/// counter.reset().cast()?;
+/// assert_eq!(counter.inc(1).await?, 1);
+/// ```
+///
+/// # What is generated
+///
+/// For `Counter` with the methods above:
+///
+/// | item | what it is |
+/// |---|---|
+/// | `CounterRef` | a typed reference: a method per message, with the docs of yours |
+/// | `CounterMessage` | the enum that the mailbox holds: `Inc(i64, ReplyPort<i64>)`, `Reset()` |
+/// | `CounterInc`, `CounterReset` | a struct per message, with the arguments as its fields |
+/// | `Counter::spawn` | starts the actor; see `actor_core::Spawning` |
+/// | `Counter::actor` | the `Actor` (or `LocalActor`) whose state the struct is |
+///
+/// The structs bear the actor's name so that two actors of one module can both have a
+/// `get`. The methods stay as they were written, so a unit test calls them directly.
+///
+/// A method's visibility is that of its struct and of the reference's method; the
+/// widest of them is that of `CounterRef`, `CounterMessage`, `spawn` and `actor`,
+/// unless `#[actor(pub)]`, `#[actor(pub(crate))]` or the like says otherwise.
+///
+/// # On a method
+///
+/// | attribute | effect |
+/// |---|---|
+/// | none | a call: its reply is what the method returns. With an argument of type `ReplyPort<T>` the method answers by hand, now or later, or forwards the port |
+/// | `#[cast]` | fire-and-forget: returns nothing or `Result<(), E>` |
+/// | `#[init]` | builds the struct from arguments; no `self`, returns `Self` or `Result<Self, E>` |
+/// | `#[started]` | runs once before the first message |
+/// | `#[stopping]` | runs after a stop or a drain |
+/// | `#[supervision]` | takes a `SupervisionEvent`; without it the end of a child stops the actor |
+/// | `#[wire(..)]`, `#[message(..)]` | goes to the message's variant of the enum |
+///
+/// Every method and hook may be `async` or not, and may take `&Context<'_, CounterRef>`
+/// as its first argument. A hook returns nothing or a `Result<(), E>` whose error ends
+/// the actor. An `async fn` with `&self` needs a struct that is `Sync`, as any future
+/// does that lends it; `&mut self` does not.
+///
+/// A `Result` that a call returns goes to the caller, error and all. An error that
+/// nobody waits for, since the message was sent without a caller, is reported through
+/// `tracing` and the actor goes on.
+///
+/// # On the impl
+///
+/// | option | effect |
+/// |---|---|
+/// | `local` | the struct need not be `Send`: a `LocalActor`, built on its thread |
+/// | `remote` | other nodes may send its messages: `derive(RemoteMessage)` of actor-cluster |
+/// | `fail_on_err` | an error that nobody waits for ends the actor |
+/// | `derive(..)` | derives for the message enum |
+/// | `message(..)` | attributes for the message enum |
+/// | `structs(..)` | attributes for the message structs, as `structs(derive(Debug))` |
+/// | `pub`, `pub(crate)`, .. | the visibility of what is generated |
+/// | `crate = "path"` | where actor-core is, if not at `::actor_core` |
+#[proc_macro_attribute]
+pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
+    expand::actor(options.into(), item.into()).into()
+}

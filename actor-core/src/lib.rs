@@ -41,6 +41,30 @@
 //! # }
 //! ```
 //!
+//! Less to write: with [`#[actor]`](macro@actor) a plain struct is an actor, its
+//! methods are its messages, and its reference has a method for each.
+//!
+//! ```
+//! use actor_core::actor;
+//!
+//! struct Counter(u64);
+//!
+//! #[actor]
+//! impl Counter {
+//!     fn add(&mut self, by: u64) -> u64 {
+//!         self.0 += by;
+//!         self.0
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let counter = Counter(40).spawn().await?;
+//! assert_eq!(counter.add(2).await?, 42);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What holds
 //!
 //! * One hook of an actor runs at a time; messages of one sender arrive in order.
@@ -66,16 +90,22 @@ pub mod id;
 mod lifecycle;
 pub mod limits;
 mod links;
+#[doc(hidden)]
+pub mod macro_support;
 mod macros;
 mod mailbox;
+mod plain;
+mod recipient;
 mod registry;
 mod reply;
+mod request;
 mod runtime;
 mod sync;
 mod system;
 mod time;
 
 pub use actor::{Actor, LocalActor};
+pub use actor_core_derive::actor;
 pub use address::{
     ActorCell, ActorRef, Control, ControlRequest, Deliver, ExitListener, ForeignControl, WatchId,
     WeakActorCell, WeakActorRef,
@@ -89,7 +119,10 @@ pub use id::{ActorId, Incarnation};
 pub use lifecycle::Status;
 pub use links::LinkError;
 pub use mailbox::Capacity;
+pub use plain::{Context, LocalSpawning, Spawning, Start, TypedRef};
+pub use recipient::{CallRecipient, Recipient, WeakCallRecipient, WeakRecipient};
 pub use reply::{Answer, ReplyFuture, ReplyPort};
+pub use request::{Accepts, Answers, Call, CallFuture, Cast, SendFuture};
 pub use runtime::{Colocation, LocalSpawner, Spawn, SpawnOptions};
 pub use system::ActorSystem;
 pub use time::Instant;

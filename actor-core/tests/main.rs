@@ -5,6 +5,7 @@
 //!            mounted for every door: `Actor` and `LocalActor`, each on tokio
 //!            and in a simulation
 //!  once/     what holds for one door only, and what takes two threads
+//!  plain/    plain structs as actors, and addresses of one message
 //!  support/  a recording actor, gates, the doors, the simulation
 //! ```
 //!
@@ -13,5 +14,6 @@
 //! `docs/missions.md` hold that row.
 
 mod once;
+mod plain;
 mod suite;
 mod support;

@@ -22,3 +22,8 @@ pub use process::NodeProcess;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The book's programs, which run as written.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/book/actors.md")]
+struct Actors;

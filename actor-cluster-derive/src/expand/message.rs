@@ -88,8 +88,8 @@ fn reply_function(variants: &[Variant<'_>], wire: &TokenStream) -> TokenStream {
             None => quote!(Self::#ident { .. } => ::core::option::Option::None,),
             Some(port) => {
                 let (member, bound) = (&port.member, binding(0));
-                let new = quote_spanned!(port.ty().span()=> #wire::PendingReply::new(#bound));
-                quote!(Self::#ident { #member: #bound, .. } => ::core::option::Option::Some(#new),)
+                let pending = quote_spanned!(port.ty().span()=> #wire::support::pending_reply(#bound));
+                quote!(Self::#ident { #member: #bound, .. } => #pending,)
             }
         }
     });
@@ -110,8 +110,7 @@ fn call_function(variants: &[Variant<'_>], wire: &TokenStream) -> TokenStream {
             Some(port) => {
                 let (member, bound) = (&port.member, binding(0));
                 quote! {
-                    Self::#ident { #member: ref #bound, .. } =>
-                        ::core::option::Option::Some(#wire::CallHeader::of(#bound)),
+                    Self::#ident { #member: ref #bound, .. } => #wire::support::call_header(#bound),
                 }
             }
         }

@@ -175,7 +175,8 @@ pub enum DecodeErrorKind {
         /// The variant's tag.
         variant: VariantTag,
     },
-    /// The variant is a call, but nobody waits for an answer.
+    /// The variant is a call that makes no sense without an answer, and nobody waits for
+    /// one. Derived code takes such a call; a hand-written one may refuse it.
     #[error("a call came without a caller")]
     NotACall,
     /// The variant is a cast, but somebody waits for an answer.

@@ -97,11 +97,12 @@ pub trait RemoteMessage: Sized + Send + 'static {
     /// Where a field is over a limit or has no form.
     fn encode_fields(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError>;
 
-    /// Whether this is a call, and until when its caller waits. `None` for a cast.
+    /// Whether this is a call, and until when its caller waits. `None` for a cast, and for
+    /// a call whose answer [nobody](ReplyPort::nobody) wants, which travels as one.
     fn call(&self) -> Option<CallHeader>;
 
     /// Takes the reply port out of a call, once its fields are on their way. `None`
-    /// for a cast.
+    /// where [`call`](Self::call) says `None`.
     fn into_reply(self) -> Option<PendingReply>;
 
     /// Reads the fields of a variant, to the payload's end, and puts the message
@@ -112,8 +113,8 @@ pub trait RemoteMessage: Sized + Send + 'static {
     ///
     /// # Errors
     ///
-    /// Where the variant is unknown, the bytes are not its fields, a call comes
-    /// without `reply` or a cast with one.
+    /// Where the variant is unknown, the bytes are not its fields, or a cast comes with
+    /// `reply`. A call may come without: then nobody wants its answer.
     fn decode(
         variant: VariantTag,
         dec: Decoder<'_>,

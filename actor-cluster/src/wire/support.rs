@@ -5,8 +5,8 @@ use actor_core::ReplyPort;
 use super::decoder::Decoder;
 use super::encoder::BLOCK_LENGTH_BYTES;
 use super::error::{DecodeError, DecodeErrorKind};
-use super::payload::Wire;
-use super::reply::ReplyTo;
+use super::payload::{CallHeader, Wire};
+use super::reply::{PendingReply, ReplyTo};
 
 /// The fewest bytes that a field in a foreign form takes.
 pub const BLOCK_BYTES_MIN: usize = BLOCK_LENGTH_BYTES;
@@ -37,13 +37,26 @@ pub fn finish_cast(dec: &Decoder<'_>, reply: &Option<ReplyTo>) -> Result<(), Dec
     Ok(())
 }
 
-/// Ends the payload of a call.
+/// Ends the payload of a call. One that came as a cast has a caller who does not want
+/// the answer.
 #[inline]
 pub fn finish_call<T: Wire + Send + 'static>(
     dec: &Decoder<'_>,
     reply: &mut Option<ReplyTo>,
 ) -> Result<ReplyPort<T>, DecodeError> {
     dec.finish()?;
-    let reply = reply.take().ok_or_else(|| dec.error(DecodeErrorKind::NotACall))?;
-    Ok(reply.into_port())
+    Ok(reply.take().map_or_else(ReplyPort::nobody, ReplyTo::into_port))
+}
+
+/// What the frame of a call says; `None` if nobody waits for the answer, so that it
+/// travels as a cast.
+#[inline]
+pub fn call_header<T>(port: &ReplyPort<T>) -> Option<CallHeader> {
+    (!port.is_nobody()).then(|| CallHeader::of(port))
+}
+
+/// The port of a call that goes to another node, if anybody waits at it.
+#[inline]
+pub fn pending_reply<T: Wire + Send + 'static>(port: ReplyPort<T>) -> Option<PendingReply> {
+    (!port.is_nobody()).then(|| PendingReply::new(port))
 }

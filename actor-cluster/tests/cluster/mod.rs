@@ -7,6 +7,7 @@ mod flow;
 mod loss;
 mod modes;
 mod names;
+mod plain;
 mod sessions;
 mod settings;
 mod shutdown;

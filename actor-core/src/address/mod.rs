@@ -210,7 +210,7 @@ impl<M: Send + 'static> ActorRef<M> {
         }
     }
 
-    async fn send_before(&self, message: M, deadline: Instant) -> Result<(), SendError<M>> {
+    pub(crate) async fn send_before(&self, message: M, deadline: Instant) -> Result<(), SendError<M>> {
         match &self.route {
             Route::Local(cell) => {
                 let mut sending = cell.mailbox().send(message);

@@ -84,6 +84,11 @@ impl<T> ReplyPort<T> {
         Self { route: Route::Local(None) }
     }
 
+    /// Whether it was made as [`nobody`](Self::nobody)'s: no caller ever waited.
+    pub fn is_nobody(&self) -> bool {
+        matches!(self.route, Route::Local(None))
+    }
+
     /// Answers the call.
     ///
     /// # Errors

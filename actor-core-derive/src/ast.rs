@@ -1,0 +1,129 @@
+//! What `#[actor]` knows of an impl once it has been read: nothing in here can be
+//! wrong any more.
+
+use proc_macro2::TokenStream;
+use syn::{Attribute, Ident, ItemImpl, Type, Visibility};
+
+use crate::attr::Options;
+
+/// An actor, as its impl describes it.
+pub(crate) struct Surface {
+    pub(crate) options: Options,
+    /// The impl without our attributes: emitted as it is.
+    pub(crate) item: ItemImpl,
+    /// The struct's own name.
+    pub(crate) name: Ident,
+    /// The visibility of what is generated.
+    pub(crate) vis: Visibility,
+    pub(crate) messages: Vec<Message>,
+    pub(crate) hooks: Hooks,
+    /// Methods with mistakes, of which only the outside is left.
+    pub(crate) broken: Vec<Broken>,
+}
+
+/// One message.
+pub(crate) struct Message {
+    /// The method.
+    pub(crate) method: Ident,
+    /// The variant of the enum, and the end of the struct's name.
+    pub(crate) variant: Ident,
+    /// The struct.
+    pub(crate) part: Ident,
+    pub(crate) vis: Visibility,
+    pub(crate) attrs: MessageAttrs,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) call: Arguments,
+    pub(crate) is_async: bool,
+    pub(crate) kind: Kind,
+}
+
+/// The attributes of a method, by where they go.
+#[derive(Default)]
+pub(crate) struct MessageAttrs {
+    /// To everything that documents the message.
+    pub(crate) docs: Vec<Attribute>,
+    /// To everything that is generated for it.
+    pub(crate) cfgs: Vec<Attribute>,
+    /// To the reference's method.
+    pub(crate) reference: Vec<Attribute>,
+    /// To the variant.
+    pub(crate) variant: Vec<TokenStream>,
+}
+
+/// What becomes of the sender.
+pub(crate) enum Kind {
+    /// It wants no answer.
+    Cast,
+    /// The method's result is its answer.
+    Call(Type),
+    /// The method gets the port.
+    Delegated(Type),
+}
+
+impl Kind {
+    /// What the answer is, if there is one.
+    pub(crate) fn reply(&self) -> Option<&Type> {
+        match self {
+            Kind::Cast => None,
+            Kind::Call(reply) | Kind::Delegated(reply) => Some(reply),
+        }
+    }
+}
+
+/// An argument that travels.
+pub(crate) struct Field {
+    pub(crate) ident: Ident,
+    /// With the struct's name for `Self`.
+    pub(crate) ty: Type,
+    pub(crate) docs: Vec<Attribute>,
+    /// Attributes for the field of the enum's variant.
+    pub(crate) attrs: Vec<Attribute>,
+}
+
+/// What a method is called with, in order.
+pub(crate) type Arguments = Vec<Argument>;
+
+/// One of them.
+pub(crate) enum Argument {
+    Context,
+    Field(Ident),
+    Port,
+    Event,
+}
+
+/// At most one of each.
+#[derive(Default)]
+pub(crate) struct Hooks {
+    pub(crate) init: Option<Init>,
+    /// The number of arguments of one that has a mistake in it.
+    pub(crate) broken_init: Option<usize>,
+    pub(crate) started: Option<Hook>,
+    pub(crate) stopping: Option<Hook>,
+    pub(crate) supervision: Option<Hook>,
+}
+
+/// What builds the struct.
+pub(crate) struct Init {
+    pub(crate) method: Ident,
+    pub(crate) docs: Vec<Attribute>,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) call: Arguments,
+    pub(crate) output: Type,
+    pub(crate) is_async: bool,
+}
+
+/// What runs at a turn of the actor's life.
+pub(crate) struct Hook {
+    pub(crate) method: Ident,
+    pub(crate) call: Arguments,
+    pub(crate) output: Option<Type>,
+    pub(crate) is_async: bool,
+}
+
+/// A method that cannot be a message.
+pub(crate) struct Broken {
+    pub(crate) method: Ident,
+    pub(crate) vis: Visibility,
+    pub(crate) arguments: usize,
+    pub(crate) reply: Type,
+}

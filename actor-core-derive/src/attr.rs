@@ -1,0 +1,207 @@
+//! The options of `#[actor(..)]` and the attributes on methods, as written. What they
+//! mean together is `valid.rs`'s business.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::parse::{ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Ident, LitStr, Meta, Path, Token, Visibility, parenthesized, token};
+
+use crate::ast::MessageAttrs;
+use crate::errors::Errors;
+
+/// What stands in `#[actor(..)]`.
+#[derive(Default)]
+pub(crate) struct Options {
+    pub(crate) is_local: bool,
+    pub(crate) remote: Option<Ident>,
+    pub(crate) fails_on_err: bool,
+    pub(crate) vis: Option<Visibility>,
+    pub(crate) krate: Option<Path>,
+    /// The insides of attributes for the enum.
+    pub(crate) message: Vec<TokenStream>,
+    /// The insides of attributes for the structs.
+    pub(crate) structs: Vec<TokenStream>,
+    /// Whether an attribute of the enum derives `RemoteMessage`.
+    pub(crate) derives_remote: bool,
+}
+
+impl Options {
+    /// Reads the options up to the first that is none.
+    pub(crate) fn read(tokens: TokenStream, errors: &mut Errors) -> Self {
+        let mut read = Self::default();
+        errors.absorb((|input: ParseStream<'_>| read.read_all(input)).parse2(tokens));
+        if let Some(remote) = read.remote.take_if(|_| read.derives_remote) {
+            errors.add(remote, "`RemoteMessage` is derived already: remove `remote`, or the derive");
+            read.message.clear();
+            read.derives_remote = false;
+        }
+        read
+    }
+
+    fn read_all(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        while !input.is_empty() {
+            self.read_one(input)?;
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_one(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        if input.peek(Token![pub]) {
+            let vis: Visibility = input.parse()?;
+            return match self.vis.replace(vis.clone()) {
+                None => Ok(()),
+                Some(_) => Err(twice(&vis)),
+            };
+        }
+        if input.peek(Token![crate]) {
+            let word: Token![crate] = input.parse()?;
+            input.parse::<Token![=]>()?;
+            let text: LitStr = input.parse()?;
+            let path = text
+                .parse_with(Path::parse_mod_style)
+                .map_err(|_| syn::Error::new_spanned(&text, "this is no path such as `framework::core`"))?;
+            return match self.krate.replace(path) {
+                None => Ok(()),
+                Some(_) => Err(twice(word)),
+            };
+        }
+        let word: Ident = input.parse().map_err(|error| syn::Error::new(error.span(), OPTIONS))?;
+        match word.to_string().as_str() {
+            "local" => once(&mut self.is_local, &word),
+            "remote" => match self.remote.replace(word.clone()) {
+                None => Ok(()),
+                Some(_) => Err(twice(word)),
+            },
+            "fail_on_err" => once(&mut self.fails_on_err, &word),
+            "derive" => {
+                let inside = parenthesis(&word, input)?;
+                self.add_message(quote!(#word(#inside)))
+            }
+            "message" => {
+                let inside = parenthesis(&word, input)?;
+                let attributes = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(inside)?;
+                attributes.into_iter().try_for_each(|meta| self.add_message(meta.into_token_stream()))
+            }
+            "structs" => {
+                let inside = parenthesis(&word, input)?;
+                let attributes = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(inside)?;
+                self.structs.extend(attributes.into_iter().map(ToTokens::into_token_stream));
+                Ok(())
+            }
+            _ => Err(syn::Error::new_spanned(&word, OPTIONS)),
+        }
+    }
+
+    fn add_message(&mut self, attribute: TokenStream) -> syn::Result<()> {
+        if let Meta::List(list) = syn::parse2(attribute.clone())?
+            && list.path.is_ident("derive")
+        {
+            let derives = list.parse_args_with(Punctuated::<Path, Token![,]>::parse_terminated)?;
+            let is_remote =
+                |path: &Path| path.segments.last().is_some_and(|last| last.ident == "RemoteMessage");
+            self.derives_remote |= derives.iter().any(is_remote);
+        }
+        self.message.push(attribute);
+        Ok(())
+    }
+}
+
+fn parenthesis(word: &Ident, input: ParseStream<'_>) -> syn::Result<TokenStream> {
+    if !input.peek(token::Paren) {
+        return Err(syn::Error::new_spanned(word, format!("`{word}` takes a list: `{word}(..)`")));
+    }
+    let inside;
+    parenthesized!(inside in input);
+    inside.parse()
+}
+
+fn once(flag: &mut bool, word: &Ident) -> syn::Result<()> {
+    if std::mem::replace(flag, true) { Err(twice(word)) } else { Ok(()) }
+}
+
+fn twice(tokens: impl ToTokens) -> syn::Error {
+    syn::Error::new_spanned(tokens, "this option is here twice")
+}
+
+const OPTIONS: &str = "the options are `local`, `remote`, `fail_on_err`, `derive(..)`, `message(..)`, `structs(..)`, a visibility \
+     such as `pub(crate)`, and `crate = \"path\"`";
+
+/// What our own attribute makes of a method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Cast,
+    Init,
+    Started,
+    Stopping,
+    Supervision,
+}
+
+impl Role {
+    const ALL: [(&'static str, Self); 5] = [
+        ("cast", Self::Cast),
+        ("init", Self::Init),
+        ("started", Self::Started),
+        ("stopping", Self::Stopping),
+        ("supervision", Self::Supervision),
+    ];
+
+    fn of(attr: &Attribute) -> Option<Self> {
+        Self::ALL.into_iter().find(|(name, _)| attr.path().is_ident(name)).map(|(_, role)| role)
+    }
+
+    /// As it is written.
+    pub(crate) fn name(self) -> &'static str {
+        Self::ALL.into_iter().find(|(_, role)| *role == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// Takes our attributes off a method, and copies those that what we generate needs.
+pub(crate) fn take(
+    attrs: &mut Vec<Attribute>,
+    errors: &mut Errors,
+) -> (Option<(Role, Attribute)>, MessageAttrs) {
+    let mut role: Option<(Role, Attribute)> = None;
+    let mut read = MessageAttrs::default();
+    let mut rest = Vec::new();
+    for attr in attrs.drain(..) {
+        if let Some(found) = Role::of(&attr) {
+            if !matches!(attr.meta, Meta::Path(_)) {
+                errors.add(&attr, format!("`#[{}]` takes no arguments", found.name()));
+            }
+            match &role {
+                Some((first, _)) => errors.add(
+                    &attr,
+                    format!("a method has one role, and this one is marked `#[{}]` already", first.name()),
+                ),
+                None => role = Some((found, attr)),
+            }
+            continue;
+        }
+        if attr.path().is_ident("wire") {
+            read.variant.push(attr.meta.into_token_stream());
+            continue;
+        }
+        if attr.path().is_ident("message") {
+            match attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated) {
+                Ok(metas) => read.variant.extend(metas.into_iter().map(ToTokens::into_token_stream)),
+                Err(error) => errors.push(error),
+            }
+            continue;
+        }
+        let path = attr.path();
+        if path.is_ident("doc") {
+            read.docs.push(attr.clone());
+        } else if path.is_ident("cfg") {
+            read.cfgs.push(attr.clone());
+        } else if path.is_ident("deprecated") || path.is_ident("allow") {
+            read.reference.push(attr.clone());
+        }
+        rest.push(attr);
+    }
+    *attrs = rest;
+    (role, read)
+}

@@ -1,0 +1,159 @@
+//! What `#[actor]` emits. Must not live here: checks; what arrives is valid.
+//!
+//! ```text
+//!  the user's impl, as it is
+//!  message.rs     CounterInc, CounterReset, CounterMessage, and the ways between them
+//!  reference.rs   CounterRef
+//!  engine.rs      the hidden actor, Counter::spawn, Counter::actor
+//! ```
+
+mod engine;
+mod message;
+mod reference;
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, format_ident, quote};
+use syn::{Ident, ImplGenerics, Path, Type, TypeGenerics, WhereClause, parse_quote};
+
+use crate::ast::{Argument, Surface};
+use crate::attr::Options;
+use crate::errors::Errors;
+use crate::types::Needed;
+use crate::{fallback, item, valid};
+
+/// The expansion, or the mistakes and what can be had in spite of them.
+pub(crate) fn actor(options: TokenStream, tokens: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let options = Options::read(options, &mut errors);
+    match item::inherent_impl(tokens.clone()) {
+        Err(error) => fallback::item(&tokens, &error),
+        Ok((implementation, name)) => {
+            let surface = valid::surface(options, implementation, name, &mut errors);
+            // A struct that borrows can have none of what is generated: it is all `'static`.
+            let is_borrowing = surface.item.generics.lifetimes().next().is_some();
+            let expansion = if is_borrowing { surface.item.to_token_stream() } else { expand(&surface) };
+            match errors.finish() {
+                None => expansion,
+                Some(error) => fallback::actor(&expansion, &error),
+            }
+        }
+    }
+}
+
+fn expand(surface: &Surface) -> TokenStream {
+    let names = Names::new(surface);
+    let item = &surface.item;
+    let message = message::expand(surface, &names);
+    let reference = reference::expand(surface, &names);
+    let engine = engine::expand(surface, &names);
+    quote!(#item #message #reference #engine)
+}
+
+/// The words that all parts share.
+struct Names<'s> {
+    /// Where actor-core is.
+    krate: Path,
+    /// The struct's type.
+    own: &'s Type,
+    reference: Ident,
+    message: Ident,
+    engine: Ident,
+    /// What the messages need of the impl's parameters.
+    needed: Needed,
+    surface: &'s Surface,
+    // Locals of the generated functions, in a place of their own: no argument of the
+    // user's can be mixed up with them.
+    state: Ident,
+    myself: Ident,
+    port: Ident,
+    event: Ident,
+    context: Ident,
+    given: Ident,
+}
+
+impl<'s> Names<'s> {
+    fn new(surface: &'s Surface) -> Self {
+        let name = &surface.name;
+        let local = |text| Ident::new(text, Span::mixed_site());
+        let types = surface
+            .messages
+            .iter()
+            .flat_map(|message| message.fields.iter().map(|field| &field.ty).chain(message.kind.reply()));
+        Self {
+            krate: surface.options.krate.clone().unwrap_or_else(|| parse_quote!(::actor_core)),
+            own: &surface.item.self_ty,
+            reference: format_ident!("{name}Ref"),
+            message: format_ident!("{name}Message"),
+            engine: format_ident!("{name}Actor"),
+            needed: Needed::by(&surface.item.generics, types),
+            surface,
+            state: local("state"),
+            myself: local("myself"),
+            port: local("port"),
+            event: local("event"),
+            context: local("context"),
+            given: local("given"),
+        }
+    }
+
+    /// The impl's own parameters.
+    fn generics(&self) -> (ImplGenerics<'_>, TypeGenerics<'_>, Option<&WhereClause>) {
+        self.surface.item.generics.split_for_impl()
+    }
+
+    /// The reference's type.
+    fn reference_type(&self) -> TokenStream {
+        let (reference, (_, generics, _)) = (&self.reference, self.generics());
+        quote!(#reference #generics)
+    }
+
+    /// The enum's type.
+    fn message_type(&self) -> TokenStream {
+        let (message, (_, generics, _)) = (&self.message, self.needed.generics.split_for_impl());
+        quote!(#message #generics)
+    }
+
+    /// What a method is called with, in its order.
+    fn arguments(&self, call: &[Argument]) -> TokenStream {
+        let arguments = call.iter().map(|argument| match argument {
+            Argument::Context => {
+                let context = &self.context;
+                quote!(&#context)
+            }
+            Argument::Field(ident) => quote!(#ident),
+            Argument::Port => self.port.to_token_stream(),
+            Argument::Event => self.event.to_token_stream(),
+        });
+        quote!(#(#arguments),*)
+    }
+
+    /// The name of the actor's own address, where a call needs it.
+    fn myself_for(&self, call: &[Argument]) -> TokenStream {
+        let takes_context = call.iter().any(|argument| matches!(argument, Argument::Context));
+        if takes_context { self.myself.to_token_stream() } else { quote!(_) }
+    }
+
+    /// A block around a call that lends a context to it, if it takes one.
+    fn with_context(&self, call: &[Argument], deadline: &TokenStream, inside: TokenStream) -> TokenStream {
+        if !call.iter().any(|argument| matches!(argument, Argument::Context)) {
+            return inside;
+        }
+        let Self { krate, context, myself, .. } = self;
+        let reference = self.reference_type();
+        quote!({
+            let #context = #krate::Context::<'_, #reference>::new(#myself, #deadline);
+            #inside
+        })
+    }
+}
+
+/// `.await`, where the method is `async`.
+fn awaited(is_async: bool) -> Option<TokenStream> {
+    is_async.then(|| quote!(.await))
+}
+
+/// A sentence for rustdoc.
+fn doc(text: &str) -> TokenStream {
+    let text = if text.is_empty() { String::new() } else { format!(" {text}") };
+    quote!(#[doc = #text])
+}

@@ -1,0 +1,150 @@
+//! `CounterRef`: the typed reference, with a method for each message.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+use super::{Names, doc};
+use crate::ast::{Broken, Field, Kind, Message, Surface};
+use crate::types::Needed;
+
+pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
+    let Names { krate, reference, .. } = names;
+    let vis = &surface.vis;
+    let generics = &surface.item.generics;
+    let (impl_generics, type_generics, where_clause) = names.generics();
+    let message = names.message_type();
+    let own = quote!(#reference #type_generics);
+    // Parameters that no message mentions.
+    let absent: Vec<_> = generics
+        .type_params()
+        .map(|param| &param.ident)
+        .filter(|ident| names.needed.generics.type_params().all(|param| param.ident != **ident))
+        .collect();
+    let marker =
+        (!absent.is_empty()).then(|| quote!(marker: ::core::marker::PhantomData<fn() -> (#(#absent,)*)>,));
+    let marked = (!absent.is_empty()).then(|| quote!(marker: ::core::marker::PhantomData,));
+    let methods = surface.messages.iter().map(|message| method(message, names));
+    let stubs = surface.broken.iter().map(|broken| stub(broken, names));
+    let headline = doc(&format!(
+        "A reference to a `{}`, wherever it lives, with a method for each of its messages.",
+        surface.name
+    ));
+    let name = reference.to_string();
+    quote! {
+        #headline
+        ///
+        /// It dereferences to the `ActorRef` that it stands on, and is made of one by
+        /// `From`. Clones are equal.
+        #vis struct #reference #generics #where_clause {
+            actor: #krate::ActorRef<#message>,
+            #marker
+        }
+
+        #[allow(dead_code, private_interfaces, clippy::too_many_arguments)]
+        impl #impl_generics #own #where_clause {
+            #(#methods)*
+            #(#stubs)*
+        }
+
+        #[automatically_derived]
+        impl #impl_generics #krate::TypedRef for #own #where_clause {
+            type Message = #message;
+        }
+
+        #[automatically_derived]
+        impl #impl_generics ::core::convert::From<#krate::ActorRef<#message>> for #own #where_clause {
+            fn from(actor: #krate::ActorRef<#message>) -> Self {
+                Self { actor, #marked }
+            }
+        }
+
+        #[automatically_derived]
+        impl #impl_generics ::core::convert::From<#own> for #krate::ActorRef<#message> #where_clause {
+            fn from(reference: #own) -> Self {
+                reference.actor
+            }
+        }
+
+        #[automatically_derived]
+        impl #impl_generics ::core::ops::Deref for #own #where_clause {
+            type Target = #krate::ActorRef<#message>;
+
+            fn deref(&self) -> &Self::Target {
+                &self.actor
+            }
+        }
+
+        #[automatically_derived]
+        impl #impl_generics ::core::clone::Clone for #own #where_clause {
+            fn clone(&self) -> Self {
+                Self { actor: ::core::clone::Clone::clone(&self.actor), #marked }
+            }
+        }
+
+        #[automatically_derived]
+        impl #impl_generics ::core::cmp::PartialEq for #own #where_clause {
+            fn eq(&self, other: &Self) -> bool {
+                self.actor == other.actor
+            }
+        }
+
+        #[automatically_derived]
+        impl #impl_generics ::core::cmp::Eq for #own #where_clause {}
+
+        #[automatically_derived]
+        impl #impl_generics ::core::hash::Hash for #own #where_clause {
+            fn hash<H__: ::core::hash::Hasher>(&self, state: &mut H__) {
+                ::core::hash::Hash::hash(&self.actor, state);
+            }
+        }
+
+        #[automatically_derived]
+        impl #impl_generics ::core::fmt::Debug for #own #where_clause {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.debug_tuple(#name).field(&self.actor).finish()
+            }
+        }
+    }
+}
+
+fn method(message: &Message, names: &Names<'_>) -> TokenStream {
+    let krate = &names.krate;
+    let Message { method, part, vis, attrs, fields, kind, .. } = message;
+    let Needed { generics, unmentioned } =
+        Needed::by(&names.surface.item.generics, fields.iter().map(|field| &field.ty));
+    let (_, part_generics, _) = generics.split_for_impl();
+    let (whole, part_type) = (names.message_type(), quote!(#part #part_generics));
+    let arguments = fields.iter().map(|Field { ident, ty, .. }| quote!(#ident: #ty));
+    let idents = fields.iter().map(|field| &field.ident);
+    let marker = (!unmentioned.is_empty()).then(|| quote!(marker: ::core::marker::PhantomData));
+    let made = quote!(#part { #(#idents,)* #marker });
+    let (kind, returned) = match kind {
+        Kind::Cast => (quote!(Cast), quote!(Cast<'_, #whole, #part_type>)),
+        Kind::Call(reply) | Kind::Delegated(reply) => {
+            (quote!(Call), quote!(Call<'_, #whole, #part_type, #reply>))
+        }
+    };
+    let (cfgs, docs, others) = (&attrs.cfgs, &attrs.docs, &attrs.reference);
+    let docs = if docs.is_empty() { doc(&format!("Sends [`{part}`].")) } else { quote!(#(#docs)*) };
+    quote! {
+        #(#cfgs)*
+        #docs
+        #(#others)*
+        #vis fn #method(&self, #(#arguments),*) -> #krate::#returned {
+            #krate::#kind::new(&self.actor, #made)
+        }
+    }
+}
+
+/// The outside of a method that has a mistake inside.
+fn stub(broken: &Broken, names: &Names<'_>) -> TokenStream {
+    let krate = &names.krate;
+    let Broken { method, vis, arguments, reply } = broken;
+    let types: Vec<_> = (0..*arguments).map(|index| format_ident!("A{index}")).collect();
+    quote! {
+        #[doc(hidden)]
+        #vis fn #method<#(#types),*>(&self, #(_: #types),*) -> #krate::macro_support::Broken<#reply> {
+            #krate::macro_support::Broken::new()
+        }
+    }
+}

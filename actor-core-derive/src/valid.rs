@@ -1,0 +1,443 @@
+//! Reads an impl and says what is wrong with it. What comes out can be expanded; a
+//! method with a mistake leaves its outside behind, so that its uses compile. Every
+//! error says what to do.
+
+use std::collections::HashMap;
+
+use proc_macro2::Ident;
+use quote::format_ident;
+use syn::{
+    Attribute, FnArg, ImplItem, ImplItemFn, ItemImpl, Pat, PatType, Receiver, ReceiverKind, ReturnType,
+    Safety, Signature, Type, parse_quote,
+};
+
+use crate::ast::{
+    Argument, Arguments, Broken, Field, Hook, Hooks, Init, Kind, Message, MessageAttrs, Surface,
+};
+use crate::attr::{self, Options, Role};
+use crate::errors::Errors;
+use crate::item::{camel, widest};
+use crate::types::{self, Place};
+
+/// Reads the impl.
+pub(crate) fn surface(options: Options, mut item: ItemImpl, name: Ident, errors: &mut Errors) -> Surface {
+    for lifetime in item.generics.lifetimes() {
+        errors.add(lifetime, "an actor owns its state: its struct cannot have a lifetime parameter");
+    }
+    let own = Type::clone(&item.self_ty);
+    let mut reader =
+        Reader { own, name, errors, hooks: Hooks::default(), messages: Vec::new(), broken: Vec::new() };
+    let mut first_of = HashMap::new();
+    for each in &mut item.items {
+        if let ImplItem::Fn(method) = each {
+            reader.method(method, &mut first_of);
+        }
+    }
+    let Reader { name, hooks, messages, broken, .. } = reader;
+    let vis = options.vis.clone().unwrap_or_else(|| widest(messages.iter().map(|message| &message.vis)));
+    Surface { options, item, name, vis, messages, hooks, broken }
+}
+
+struct Reader<'e> {
+    /// The struct's type.
+    own: Type,
+    name: Ident,
+    errors: &'e mut Errors,
+    hooks: Hooks,
+    messages: Vec<Message>,
+    broken: Vec<Broken>,
+}
+
+impl Reader<'_> {
+    fn method(&mut self, method: &mut ImplItemFn, first_of: &mut HashMap<String, Ident>) {
+        let before = self.errors.count();
+        let (role, attrs) = attr::take(&mut method.attrs, self.errors);
+        let fields = self.take_field_attrs(&mut method.sig);
+        let method = &*method;
+        self.shape(&method.sig);
+        let part = role.as_ref().map(|(role, _)| *role);
+        match role {
+            None => self.message(method, attrs, fields, false, first_of),
+            Some((Role::Cast, _)) => self.message(method, attrs, fields, true, first_of),
+            Some((Role::Init, mark)) => self.init(method, &mark, attrs, fields),
+            Some((role, mark)) => self.hook(method, role, &mark),
+        }
+        // Whatever was read of it is not sound.
+        if self.errors.count() > before {
+            self.forget(method, part);
+        }
+    }
+
+    /// Attributes of arguments belong to the message's fields: nothing but a macro may
+    /// put them there.
+    fn take_field_attrs(&mut self, signature: &mut Signature) -> Vec<Vec<Attribute>> {
+        let mut taken = Vec::new();
+        for input in &mut signature.inputs {
+            if let FnArg::Typed(argument) = input {
+                let attrs = std::mem::take(&mut argument.attrs);
+                for cfg in attrs.iter().filter(|attr| attr.path().is_ident("cfg")) {
+                    self.errors.add(cfg, "an argument is always there: put the `#[cfg]` on the method");
+                }
+                taken.push(attrs);
+            }
+        }
+        taken
+    }
+
+    /// What no method of an actor can be, whatever its role.
+    fn shape(&mut self, signature: &Signature) {
+        let Signature { constness, safety, abi, generics, variadic, .. } = signature;
+        if let Some(constness) = constness {
+            self.errors.add(constness, "a message is handled at run time: remove `const`");
+        }
+        if let Safety::Unsafe(unsafety) = safety {
+            self.errors.add(unsafety, "whoever sends a message cannot promise anything: remove `unsafe`");
+        }
+        if let Some(abi) = abi {
+            self.errors.add(abi, "a message is not called from other languages: remove `extern`");
+        }
+        if let Some(variadic) = variadic {
+            self.errors.add(variadic, "a message has a fixed number of arguments");
+        }
+        if let Some(param) = generics.params.first() {
+            self.errors.add(
+                param,
+                "a message is one type, so its method has no parameters of its own: put them on the `impl`, \
+                 or take a concrete type",
+            );
+        } else if let Some(clause) = &generics.where_clause {
+            self.errors.add(clause, "put the bounds on the `impl`: they hold for the whole actor");
+        }
+        if ["spawn", "actor"].iter().any(|taken| signature.ident == taken) {
+            let what =
+                format!("`{}::{}` is generated: give the method another name", self.name, signature.ident);
+            self.errors.add(&signature.ident, what);
+        }
+    }
+
+    fn message(
+        &mut self,
+        method: &ImplItemFn,
+        attrs: MessageAttrs,
+        field_attrs: Vec<Vec<Attribute>>,
+        is_cast: bool,
+        first_of: &mut HashMap<String, Ident>,
+    ) {
+        let signature = &method.sig;
+        match signature.receiver() {
+            Some(receiver) => self.receiver(receiver),
+            None => self.errors.add(
+                &signature.ident,
+                "a message is a method with `&self` or `&mut self`: add it, mark the function that builds the \
+                 actor `#[init]`, or move others to an `impl` without `#[actor]`",
+            ),
+        }
+        let mut arguments = self.arguments(signature, field_attrs, Allowed::Message);
+        let port = arguments.port.take();
+        let kind = self.kind(signature, port, is_cast);
+        let Some((variant, part)) = self.names(&signature.ident, first_of) else { return };
+        self.messages.push(Message {
+            method: signature.ident.clone(),
+            variant,
+            part,
+            vis: method.vis.clone(),
+            attrs,
+            fields: arguments.fields,
+            call: arguments.call,
+            is_async: signature.asyncness.is_some(),
+            kind,
+        });
+    }
+
+    fn receiver(&mut self, receiver: &Receiver) {
+        match &receiver.kind {
+            ReceiverKind::Reference(_, None, _) => {}
+            ReceiverKind::Reference(_, Some(lifetime), _) => {
+                self.errors.add(
+                    lifetime,
+                    "a message borrows the actor while it is handled: write `&self` or `&mut self`",
+                );
+            }
+            _ => self.errors.add(
+                receiver,
+                "the actor keeps its struct from message to message: take `&self` or `&mut self`",
+            ),
+        }
+    }
+
+    /// The message's names, unless they are taken.
+    fn names(&mut self, method: &Ident, first_of: &mut HashMap<String, Ident>) -> Option<(Ident, Ident)> {
+        let camel = camel(method);
+        if !camel.starts_with(|first: char| first.is_alphabetic()) {
+            self.errors.add(method, "the message's struct is named after the method: begin it with a letter");
+            return None;
+        }
+        if camel == "Ref" || camel == "Message" {
+            let what = format!(
+                "`{}{camel}` is generated for the actor itself: give the method another name",
+                self.name
+            );
+            self.errors.add(method, what);
+            return None;
+        }
+        if let Some(first) = first_of.insert(camel.clone(), method.clone()) {
+            let what = format!(
+                "this message would be called `{}{camel}`, as that of `{first}`: rename one",
+                self.name
+            );
+            self.errors.add(method, what);
+            return None;
+        }
+        let variant = if camel == "Self" { "Self_".to_owned() } else { camel.clone() };
+        Some((
+            Ident::new(&variant, method.span()),
+            format_ident!("{}{camel}", self.name, span = method.span()),
+        ))
+    }
+
+    fn kind(&mut self, signature: &Signature, port: Option<(&PatType, Type)>, is_cast: bool) -> Kind {
+        let output = match &signature.output {
+            ReturnType::Default => None,
+            ReturnType::Type(_, ty) if types::is_unit(ty) => None,
+            ReturnType::Type(_, ty) => Some(&**ty),
+        };
+        let returns_nothing = output.is_none_or(types::is_unit_result);
+        if let Some((argument, reply)) = port {
+            if is_cast {
+                self.errors.add(&argument.ty, "a `#[cast]` has no answer: remove the port, or `#[cast]`");
+            }
+            if let Some(output) = output.filter(|_| !returns_nothing) {
+                self.errors.add(
+                    output,
+                    "the answer goes through the `ReplyPort`: return nothing or `Result<(), E>`",
+                );
+            }
+            types::sendable(&reply, Place::Reply, self.errors);
+            return Kind::Delegated(types::without_self(&reply, &self.own));
+        }
+        if is_cast {
+            if let Some(output) = output.filter(|_| !returns_nothing) {
+                self.errors.add(
+                    output,
+                    "a `#[cast]` has no answer: return nothing or `Result<(), E>`, or remove `#[cast]`",
+                );
+            }
+            return Kind::Cast;
+        }
+        let reply = output.cloned().unwrap_or_else(|| parse_quote!(()));
+        types::sendable(&reply, Place::Reply, self.errors);
+        Kind::Call(types::without_self(&reply, &self.own))
+    }
+
+    fn init(
+        &mut self,
+        method: &ImplItemFn,
+        mark: &Attribute,
+        attrs: MessageAttrs,
+        field_attrs: Vec<Vec<Attribute>>,
+    ) {
+        let signature = &method.sig;
+        if let Some(receiver) = signature.receiver() {
+            self.errors.add(receiver, "`#[init]` builds the struct, so there is none yet: remove `self`");
+        }
+        if let Some(first) = &self.hooks.init {
+            self.errors
+                .add(mark, format!("`{}` is `#[init]` already: an actor is built in one way", first.method));
+            return;
+        }
+        let arguments = self.arguments(signature, field_attrs, Allowed::Init);
+        let output = match &signature.output {
+            ReturnType::Type(_, ty) => types::without_self(ty, &self.own),
+            ReturnType::Default => {
+                self.errors.add(&signature.ident, "`#[init]` returns `Self` or `Result<Self, E>`");
+                return;
+            }
+        };
+        self.hooks.init = Some(Init {
+            method: signature.ident.clone(),
+            docs: attrs.docs,
+            fields: arguments.fields,
+            call: arguments.call,
+            output,
+            is_async: signature.asyncness.is_some(),
+        });
+    }
+
+    fn hook(&mut self, method: &ImplItemFn, role: Role, mark: &Attribute) {
+        let signature = &method.sig;
+        let name = role.name();
+        match signature.receiver() {
+            Some(receiver) => self.receiver(receiver),
+            None => self
+                .errors
+                .add(&signature.ident, format!("`#[{name}]` runs in the actor: take `&mut self` or `&self`")),
+        }
+        let allowed = if role == Role::Supervision { Allowed::Supervision } else { Allowed::Hook };
+        let arguments = self.arguments(signature, Vec::new(), allowed);
+        let has_event = arguments.call.iter().any(|argument| matches!(argument, Argument::Event));
+        if role == Role::Supervision && !has_event {
+            self.errors
+                .add(&signature.ident, "`#[supervision]` takes the event: add `event: SupervisionEvent`");
+        }
+        let output = match &signature.output {
+            ReturnType::Default => None,
+            ReturnType::Type(_, ty) => Some(types::without_self(ty, &self.own)),
+        };
+        let hook = Hook {
+            method: signature.ident.clone(),
+            call: arguments.call,
+            output,
+            is_async: signature.asyncness.is_some(),
+        };
+        let slot = match role {
+            Role::Started => &mut self.hooks.started,
+            Role::Stopping => &mut self.hooks.stopping,
+            _ => &mut self.hooks.supervision,
+        };
+        match slot {
+            Some(first) => {
+                self.errors
+                    .add(mark, format!("`{}` is `#[{name}]` already: make them one method", first.method));
+            }
+            None => *slot = Some(hook),
+        }
+    }
+
+    fn arguments<'s>(
+        &mut self,
+        signature: &'s Signature,
+        attrs: Vec<Vec<Attribute>>,
+        allowed: Allowed,
+    ) -> Read<'s> {
+        let mut read = Read { fields: Vec::new(), call: Arguments::new(), port: None };
+        let typed = signature.inputs.iter().filter_map(|input| match input {
+            FnArg::Typed(argument) => Some(argument),
+            FnArg::Receiver(_) => None,
+        });
+        let mut attrs = attrs.into_iter();
+        for (index, argument) in typed.enumerate() {
+            let attrs = attrs.next().unwrap_or_default();
+            self.argument(argument, attrs, index, allowed, &mut read);
+        }
+        read
+    }
+
+    fn argument<'s>(
+        &mut self,
+        argument: &'s PatType,
+        attrs: Vec<Attribute>,
+        index: usize,
+        allowed: Allowed,
+        read: &mut Read<'s>,
+    ) {
+        if is_context(&argument.ty) {
+            match (&*argument.ty, index) {
+                (Type::Reference(reference), 0) if reference.mutability.is_none() => {}
+                (Type::Reference(_), 0) => {
+                    self.errors.add(&argument.ty, "the context is lent to look at: `&Context<'_, ..>`");
+                }
+                _ => self.errors.add(&argument.ty, "the context comes first, right behind `self`"),
+            }
+            return read.call.push(Argument::Context);
+        }
+        match allowed {
+            Allowed::Hook => {
+                return self.errors.add(argument, "this hook takes nothing but a `&Context<'_, ..>`");
+            }
+            Allowed::Supervision if read.call.iter().any(|argument| matches!(argument, Argument::Event)) => {
+                return self
+                    .errors
+                    .add(argument, "`#[supervision]` takes the event and, before it, the context");
+            }
+            Allowed::Supervision => return read.call.push(Argument::Event),
+            Allowed::Init | Allowed::Message => {}
+        }
+        if let Some(reply) = types::reply_port(&argument.ty).filter(|_| allowed == Allowed::Message) {
+            match &read.port {
+                Some(_) => {
+                    self.errors.add(&argument.ty, "a call has one answer: this is a second `ReplyPort`");
+                }
+                None => read.port = Some((argument, reply)),
+            }
+            return read.call.push(Argument::Port);
+        }
+        types::sendable(&argument.ty, Place::Argument, self.errors);
+        let Pat::Ident(pattern) = &*argument.pat else {
+            let what = "an argument becomes a field: give it a name, and take it apart inside the method";
+            return self.errors.add(&argument.pat, what);
+        };
+        if pattern.by_ref.is_some() || pattern.subpat.is_some() {
+            return self.errors.add(pattern, "an argument becomes a field: give it a plain name");
+        }
+        let (docs, attrs) = attrs.into_iter().partition(|attr| attr.path().is_ident("doc"));
+        let ty = types::without_self(&argument.ty, &self.own);
+        read.call.push(Argument::Field(pattern.ident.clone()));
+        read.fields.push(Field { ident: pattern.ident.clone(), ty, docs, attrs });
+    }
+
+    /// Keeps the outside of a method whose inside is wrong.
+    fn forget(&mut self, method: &ImplItemFn, role: Option<Role>) {
+        let signature = &method.sig;
+        let outside = signature.inputs.iter().filter(|input| match input {
+            FnArg::Typed(argument) => !is_context(&argument.ty) && types::reply_port(&argument.ty).is_none(),
+            FnArg::Receiver(_) => false,
+        });
+        let arguments = outside.count();
+        let is_this = |hook: &Hook| hook.method == signature.ident;
+        match role {
+            None | Some(Role::Cast) => {}
+            Some(Role::Init) => {
+                if self.hooks.init.as_ref().is_none_or(|init| init.method == signature.ident) {
+                    self.hooks.init = None;
+                    self.hooks.broken_init = Some(arguments);
+                }
+                return;
+            }
+            Some(Role::Started) => return drop(self.hooks.started.take_if(|hook| is_this(hook))),
+            Some(Role::Stopping) => return drop(self.hooks.stopping.take_if(|hook| is_this(hook))),
+            Some(Role::Supervision) => return drop(self.hooks.supervision.take_if(|hook| is_this(hook))),
+        }
+        self.messages.retain(|message| message.method != signature.ident);
+        let mut unsound = Errors::default();
+        let reply = match &signature.output {
+            ReturnType::Default => parse_quote!(()),
+            ReturnType::Type(_, ty) => {
+                types::sendable(ty, Place::Reply, &mut unsound);
+                types::without_self(ty, &self.own)
+            }
+        };
+        let is_sound = unsound.count() == 0 && signature.generics.params.is_empty();
+        if self.broken.iter().all(|broken| broken.method != signature.ident) {
+            self.broken.push(Broken {
+                method: signature.ident.clone(),
+                vis: method.vis.clone(),
+                arguments,
+                reply: if is_sound { reply } else { parse_quote!(()) },
+            });
+        }
+    }
+}
+
+/// Which arguments a role has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Allowed {
+    Message,
+    Init,
+    Hook,
+    Supervision,
+}
+
+struct Read<'s> {
+    fields: Vec<Field>,
+    call: Arguments,
+    port: Option<(&'s PatType, Type)>,
+}
+
+/// A macro sees tokens, so the context is known by its name.
+fn is_context(ty: &Type) -> bool {
+    let ty = match ty {
+        Type::Reference(reference) => &*reference.elem,
+        other => other,
+    };
+    types::last_segment(ty).is_some_and(|segment| segment.ident == "Context")
+}

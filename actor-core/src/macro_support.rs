@@ -1,0 +1,290 @@
+//! What `#[actor]` expands to calls these. Not for people: they may change without
+//! notice. Must not live here: anything that a user's own code would name.
+
+use std::any::type_name;
+use std::fmt::{Debug, Display};
+use std::future::{Ready, ready};
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use crate::actor::{Actor, LocalActor};
+use crate::address::ActorRef;
+use crate::error::{CallError, SendError};
+use crate::exit::ActorError;
+use crate::plain::{LocalSpawning, Spawning, Start};
+use crate::reply::ReplyPort;
+use crate::runtime::LocalSpawner;
+use crate::system::ActorSystem;
+
+pub use crate::{__actor_answer as answer, __actor_conclude as conclude};
+
+/// Starts an actor anywhere in a system.
+pub fn spawning<A: Actor, R: From<ActorRef<A::Msg>>>(
+    actor: A,
+    arguments: A::Arguments,
+) -> Spawning<impl Start<Ref = R, Future: Send>> {
+    Spawning::new(move |system: Option<ActorSystem>, options| {
+        let system = system.unwrap_or_else(ActorSystem::current);
+        let spawn = system.spawn(actor, arguments, options);
+        async move { spawn.await.map(R::from) }
+    })
+}
+
+/// Starts an actor on a thread of its own kind.
+pub fn local_spawning<A: LocalActor, R: From<ActorRef<A::Msg>>>(
+    spawner: &LocalSpawner,
+    build: impl FnOnce() -> A + Send + 'static,
+    arguments: A::Arguments,
+) -> LocalSpawning<impl Start<Ref = R, Future: Send>> {
+    let spawner = spawner.clone();
+    LocalSpawning::new(move |_: Option<ActorSystem>, options| async move {
+        spawner.spawn(build, arguments, options).await.map(R::from)
+    })
+}
+
+/// Builds a struct that cannot leave its thread, there.
+pub type Build<S> = Box<dyn FnOnce() -> S + Send>;
+
+/// What a hook returns: nothing, or a `Result` whose error ends the actor.
+#[diagnostic::on_unimplemented(
+    message = "a hook cannot return `{Self}`",
+    label = "return nothing or `Result<(), E>`",
+    note = "`E` must convert into `ActorError`: an `Error`, a `String` or a `&str` does"
+)]
+pub trait HookOutcome {
+    /// As the `Actor` trait says it.
+    fn into_result(self) -> Result<(), ActorError>;
+}
+
+impl HookOutcome for () {
+    fn into_result(self) -> Result<(), ActorError> {
+        Ok(())
+    }
+}
+
+impl<E: Into<ActorError>> HookOutcome for Result<(), E> {
+    fn into_result(self) -> Result<(), ActorError> {
+        self.map_err(Into::into)
+    }
+}
+
+/// What `#[init]` returns: the struct, or a `Result` of it.
+#[diagnostic::on_unimplemented(
+    message = "`#[init]` cannot return `{Self}`",
+    label = "return `Self` or `Result<Self, E>`",
+    note = "`E` must convert into `ActorError`: an `Error`, a `String` or a `&str` does"
+)]
+pub trait InitOutcome<S> {
+    /// As the `Actor` trait says it.
+    fn into_state(self) -> Result<S, ActorError>;
+}
+
+impl<S> InitOutcome<S> for S {
+    fn into_state(self) -> Result<S, ActorError> {
+        Ok(self)
+    }
+}
+
+impl<S, E: Into<ActorError>> InitOutcome<S> for Result<S, E> {
+    fn into_state(self) -> Result<S, ActorError> {
+        self.map_err(Into::into)
+    }
+}
+
+/// What becomes of an actor whose fire-and-forget message failed.
+#[derive(Clone, Copy, Debug)]
+pub enum Policy {
+    /// It is reported, and the actor goes on.
+    Report,
+    /// The actor fails with it.
+    Stop,
+}
+
+/// What a method returned and nobody waited for.
+pub struct Unclaimed<T>(pub T);
+
+/// Gives the value to whoever waits for it, or back if nobody ever did.
+#[inline]
+pub fn claim<T>(port: ReplyPort<T>, value: T) -> Option<Unclaimed<T>> {
+    if port.is_nobody() {
+        return Some(Unclaimed(value));
+    }
+    // A caller that went away meanwhile does not miss its answer.
+    drop(port.send(value));
+    None
+}
+
+/// Where a message came to nothing.
+pub struct Place<'a, M> {
+    policy: Policy,
+    actor: &'a ActorRef<M>,
+    method: &'static str,
+}
+
+impl<'a, M: Send + 'static> Place<'a, M> {
+    /// A method of an actor.
+    pub fn new(policy: Policy, actor: &'a ActorRef<M>, method: &'static str) -> Self {
+        Self { policy, actor, method }
+    }
+
+    #[cold]
+    fn failed(self, error: &dyn Display) -> Result<(), ActorError> {
+        match self.policy {
+            Policy::Report => {
+                let (id, name) = (self.actor.id(), self.actor.name().unwrap_or_default());
+                tracing::warn!(actor = ?id, name, method = self.method, %error, "a message failed; nobody waits for its outcome");
+                Ok(())
+            }
+            Policy::Stop => Err(format!("`{}` failed: {error}", self.method).into()),
+        }
+    }
+}
+
+/// Judges what nobody waited for. There are four of these traits, and a method call on
+/// `&&&&Unclaimed` takes the first that fits: an error that can be displayed, one that
+/// can be debugged, any other, and no `Result` at all.
+pub trait SettleDisplay<M> {
+    /// An error is reported, or fails the actor.
+    fn settle(&self, place: Place<'_, M>) -> Result<(), ActorError>;
+}
+
+/// See [`SettleDisplay`].
+pub trait SettleDebug<M> {
+    /// An error is reported, or fails the actor.
+    fn settle(&self, place: Place<'_, M>) -> Result<(), ActorError>;
+}
+
+/// See [`SettleDisplay`].
+pub trait SettleOpaque<M> {
+    /// An error is reported, or fails the actor.
+    fn settle(&self, place: Place<'_, M>) -> Result<(), ActorError>;
+}
+
+/// See [`SettleDisplay`].
+pub trait SettleValue<M> {
+    /// There is nothing to report.
+    fn settle(&self, place: Place<'_, M>) -> Result<(), ActorError>;
+}
+
+impl<M: Send + 'static, T, E: Display> SettleDisplay<M> for &&&Unclaimed<Result<T, E>> {
+    #[inline]
+    fn settle(&self, place: Place<'_, M>) -> Result<(), ActorError> {
+        self.0.as_ref().err().map_or(Ok(()), |error| place.failed(error))
+    }
+}
+
+impl<M: Send + 'static, T, E: Debug> SettleDebug<M> for &&Unclaimed<Result<T, E>> {
+    #[inline]
+    fn settle(&self, place: Place<'_, M>) -> Result<(), ActorError> {
+        self.0.as_ref().err().map_or(Ok(()), |error| place.failed(&format_args!("{error:?}")))
+    }
+}
+
+impl<M: Send + 'static, T, E> SettleOpaque<M> for &Unclaimed<Result<T, E>> {
+    #[inline]
+    fn settle(&self, place: Place<'_, M>) -> Result<(), ActorError> {
+        self.0.as_ref().err().map_or(Ok(()), |_| place.failed(&type_name::<E>()))
+    }
+}
+
+impl<M, T> SettleValue<M> for Unclaimed<T> {
+    #[inline]
+    fn settle(&self, _: Place<'_, M>) -> Result<(), ActorError> {
+        Ok(())
+    }
+}
+
+/// `answer!(policy, myself, "method", port, value)`: answers a call, or judges what
+/// nobody waited for.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __actor_answer {
+    ($policy:ident, $myself:expr, $method:literal, $port:expr, $value:expr) => {{
+        let value = $value;
+        match $crate::macro_support::claim($port, value) {
+            ::core::option::Option::None => ::core::result::Result::Ok(()),
+            ::core::option::Option::Some(value) => {
+                $crate::__actor_settle!($policy, $myself, $method, value)
+            }
+        }
+    }};
+}
+
+/// `conclude!(policy, myself, "method", value)`: judges the outcome of a message that
+/// has no answer.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __actor_conclude {
+    ($policy:ident, $myself:expr, $method:literal, $value:expr) => {{
+        let value = $crate::macro_support::Unclaimed($value);
+        $crate::__actor_settle!($policy, $myself, $method, value)
+    }};
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __actor_settle {
+    ($policy:ident, $myself:expr, $method:literal, $value:expr) => {{
+        #[allow(unused_imports, reason = "one of them is what the method call finds")]
+        use $crate::macro_support::{
+            SettleDebug as _, SettleDisplay as _, SettleOpaque as _, SettleValue as _,
+        };
+        let place =
+            $crate::macro_support::Place::new($crate::macro_support::Policy::$policy, $myself, $method);
+        (&&&&$value).settle(place)
+    }};
+}
+
+/// What a method with a mistake in it returns, so that its uses compile.
+#[must_use = "it stands for a call"]
+pub struct Broken<T>(PhantomData<fn() -> T>);
+
+impl<T> Broken<T> {
+    /// The method does not compile, so this never runs.
+    pub fn new() -> Self {
+        Self(PhantomData)
+    }
+
+    /// See [`crate::Call::timeout`].
+    pub fn timeout(self, _: Duration) -> Self {
+        self
+    }
+
+    /// See [`crate::Call::cast`].
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    pub fn cast(self) -> Result<(), SendError<()>> {
+        Ok(())
+    }
+
+    /// See [`crate::Call::send`].
+    pub fn send(self) -> Ready<Result<(), SendError<()>>> {
+        ready(Ok(()))
+    }
+
+    /// See [`crate::Call::forward_to`].
+    ///
+    /// # Errors
+    ///
+    /// Always.
+    pub fn forward_to(self, port: ReplyPort<T>) -> Result<(), SendError<((), ReplyPort<T>)>> {
+        Err(SendError::Stopped(((), port)))
+    }
+}
+
+impl<T> Default for Broken<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> IntoFuture for Broken<T> {
+    type Output = Result<T, CallError<()>>;
+    type IntoFuture = Ready<Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        ready(Err(SendError::Stopped(()).into()))
+    }
+}
