@@ -16,7 +16,7 @@ pub const MESSAGES_PER_TURN: u32 = 64;
 
 /// How many actors of a [`Colocation`](crate::Colocation) are run, one after another,
 /// before it lets the other tasks of its thread run.
-pub const MEMBERS_PER_TURN: u32 = 256;
+pub const MEMBERS_PER_TURN: u32 = 1024;
 
 /// The longest actor or group name, in bytes; a longer one is an error when the
 /// actor is spawned or joins.

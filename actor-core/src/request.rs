@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use crate::address::ActorRef;
 use crate::error::{CallError, CallFailure, SendError};
-use crate::executor::Timeout;
+use crate::executor::{Executor, Timeout};
 use crate::reply::{ReplyFuture, ReplyPort};
 use crate::time::Instant;
 
@@ -338,19 +338,19 @@ pin_project_lite::pin_project! {
         Start,
         Sending { sending: Sending<'a, N>, reply: Option<ReplyFuture<T>>, deadline: Option<Instant> },
         Waiting { #[pin] reply: ReplyFuture<T> },
-        WaitingUntil { #[pin] reply: Timeout<ReplyFuture<T>> },
+        WaitingUntil { #[pin] reply: Timeout<ReplyFuture<T>, &'a Executor> },
     }
 }
 
-impl<N, T> CallState<'_, N, T> {
+impl<'a, N, T> CallState<'a, N, T> {
     /// Once the message is in.
-    fn waiting(actor: &ActorRef<N>, reply: ReplyFuture<T>, deadline: Option<Instant>) -> Self
+    fn waiting(actor: &'a ActorRef<N>, reply: ReplyFuture<T>, deadline: Option<Instant>) -> Self
     where
         N: Send + 'static,
     {
         match deadline {
             None => Self::Waiting { reply },
-            Some(deadline) => Self::WaitingUntil { reply: actor.executor().timeout_at(deadline, reply) },
+            Some(deadline) => Self::WaitingUntil { reply: actor.executor().until(deadline, reply) },
         }
     }
 }
@@ -369,7 +369,7 @@ impl<N: Answers<M, T>, M, T: Send + 'static> Future for CallFuture<'_, N, M, T> 
                 CallProjected::Start => {
                     let message = this.message.take().expect("it is there until the first poll");
                     let deadline = this.timeout.map(|timeout| actor.executor().now() + timeout);
-                    let (port, reply) = ReplyPort::new(deadline);
+                    let (port, reply) = ReplyPort::awaited(deadline, cx.waker());
                     match begin(actor, N::wrap_call(message, port), deadline) {
                         Ok(None) => CallState::waiting(actor, reply, deadline),
                         Ok(Some(sending)) => CallState::Sending { sending, reply: Some(reply), deadline },

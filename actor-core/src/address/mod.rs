@@ -11,11 +11,12 @@ mod control;
 mod local;
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
+use std::task::Poll;
 use std::time::Duration;
 
 use self::cell::CellRoute;
@@ -171,7 +172,7 @@ impl<M: Send + 'static> ActorRef<M> {
         message: F,
     ) -> impl Future<Output = Result<T, CallError<M>>> + use<'_, M, T, F> {
         async move {
-            let (port, reply) = ReplyPort::new(None);
+            let (port, reply) = poll_fn(|cx| Poll::Ready(ReplyPort::awaited(None, cx.waker()))).await;
             match self.cast(message(port)) {
                 Ok(()) => {}
                 // Boxed, so that only a call that has to wait for room pays for it.
@@ -197,7 +198,8 @@ impl<M: Send + 'static> ActorRef<M> {
     ) -> impl Future<Output = Result<T, CallError<M>>> + use<'_, M, T, F> {
         async move {
             let deadline = self.executor().now() + timeout;
-            let (port, reply) = ReplyPort::new(Some(deadline));
+            let (port, reply) =
+                poll_fn(|cx| Poll::Ready(ReplyPort::awaited(Some(deadline), cx.waker()))).await;
             match self.cast(message(port)) {
                 Ok(()) => {}
                 Err(SendError::Full(message)) => Box::pin(self.send_before(message, deadline)).await?,

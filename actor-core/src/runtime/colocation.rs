@@ -78,7 +78,7 @@ impl Colocation {
             inbox: Inbox::new(shared.clone()),
             members: Vec::new(),
             vacant: Vec::new(),
-            ready: VecDeque::new(),
+            ready: Ready::default(),
         };
         system.executor().spawn(host).detach();
         Self { handle: Arc::new(Handle { host: shared }) }
@@ -121,7 +121,7 @@ impl Owner<Work> for Shared {
 /// What the host is told from outside its own run.
 enum Work {
     Join(BoxTask),
-    Ready(usize),
+    Call(usize),
 }
 
 /// The task.
@@ -131,7 +131,32 @@ struct Host {
     /// Places in `members` that are free.
     vacant: Vec<usize>,
     /// Members to be polled, while the host is not running; see [`RUNNING`].
-    ready: VecDeque<usize>,
+    ready: Ready,
+}
+
+/// Members to be polled, each once.
+#[derive(Default)]
+struct Ready {
+    queue: VecDeque<usize>,
+    /// By seat: whether it is in the queue.
+    is_queued: Vec<bool>,
+}
+
+impl Ready {
+    fn push(&mut self, index: usize) {
+        if self.is_queued.len() <= index {
+            self.is_queued.resize(index + 1, false);
+        }
+        if !std::mem::replace(&mut self.is_queued[index], true) {
+            self.queue.push_back(index);
+        }
+    }
+
+    fn pop(&mut self) -> Option<usize> {
+        let index = self.queue.pop_front()?;
+        self.is_queued[index] = false;
+        Some(index)
+    }
 }
 
 struct Member {
@@ -143,8 +168,8 @@ struct Member {
 /// What wakes a member.
 struct Seat {
     index: usize,
-    /// Whether it waits in a queue already.
-    is_ready: AtomicBool,
+    /// Whether the host has been told from outside and has not looked yet.
+    is_called: AtomicBool,
     host: Arc<Shared>,
 }
 
@@ -154,12 +179,12 @@ impl Wake for Seat {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // AcqRel: what the waker did before is seen by the poll that clears the flag.
-        if self.is_ready.swap(true, Ordering::AcqRel) || Running::push(&self.host, self.index) {
-            return;
+        // AcqRel: what the waker did before is seen by the poll that comes after the
+        // clearing of the flag.
+        if !Running::push(&self.host, self.index) && !self.is_called.swap(true, Ordering::AcqRel) {
+            // If the host is gone, so is the member.
+            drop(self.host.mailbox.try_send(Work::Call(self.index)));
         }
-        // If the host is gone, so is the member.
-        drop(self.host.mailbox.try_send(Work::Ready(self.index)));
     }
 }
 
@@ -167,7 +192,7 @@ impl Wake for Seat {
 struct Running {
     /// Which host: where its shared part lies.
     host: usize,
-    ready: VecDeque<usize>,
+    ready: Ready,
 }
 
 thread_local! {
@@ -179,7 +204,7 @@ impl Running {
     fn push(host: &Arc<Shared>, index: usize) -> bool {
         let pushed = RUNNING.try_with(|running| match &mut *running.borrow_mut() {
             Some(running) if running.host == Arc::as_ptr(host).addr() => {
-                running.ready.push_back(index);
+                running.ready.push(index);
                 true
             }
             _ => false,
@@ -188,18 +213,18 @@ impl Running {
     }
 
     fn pop() -> Option<usize> {
-        RUNNING.with_borrow_mut(|running| running.as_mut()?.ready.pop_front())
+        RUNNING.with_borrow_mut(|running| running.as_mut()?.ready.pop())
     }
 }
 
 /// Makes a host the one that runs on this thread, until it is dropped.
 struct Entered<'a> {
-    home: &'a mut VecDeque<usize>,
+    home: &'a mut Ready,
     former: Option<Running>,
 }
 
 impl<'a> Entered<'a> {
-    fn new(host: usize, home: &'a mut VecDeque<usize>) -> Self {
+    fn new(host: usize, home: &'a mut Ready) -> Self {
         let former = RUNNING.replace(Some(Running { host, ready: std::mem::take(home) }));
         Self { home, former }
     }
@@ -233,8 +258,6 @@ impl Future for Host {
                 },
             };
             let Some(member) = members[index].as_mut() else { continue };
-            // Cleared before the poll: a wake-up during it queues the member again.
-            member.seat.is_ready.swap(false, Ordering::AcqRel);
             if member.task.as_mut().poll(&mut Context::from_waker(&member.waker)).is_ready() {
                 members[index] = None;
                 vacant.push(index);
@@ -271,7 +294,13 @@ impl Host {
             Received::Busy | Received::Empty | Received::Closed => None,
         };
         match work {
-            Some(Work::Ready(index)) => return Outside::Ready(index),
+            Some(Work::Call(index)) => {
+                // Cleared before the poll: whoever calls during it calls again.
+                if let Some(member) = &members[index] {
+                    member.seat.is_called.swap(false, Ordering::AcqRel);
+                }
+                return Outside::Ready(index);
+            }
             Some(Work::Join(task)) => {
                 return Outside::Ready(Self::seat(inbox.owner(), members, vacant, task));
             }
@@ -301,7 +330,7 @@ impl Host {
             members.push(None);
             members.len() - 1
         });
-        let seat = Arc::new(Seat { index, is_ready: AtomicBool::new(true), host: host.clone() });
+        let seat = Arc::new(Seat { index, is_called: AtomicBool::new(false), host: host.clone() });
         let waker = Waker::from(seat.clone());
         members[index] = Some(Member { task, seat, waker });
         index

@@ -25,8 +25,8 @@
 //!
 //! \* Unless it was left from WAKING; then the replier still takes the waker out.
 //!
-//! In the usual call the caller parks with one CAS, the replier answers with one
-//! add and, because somebody waits, steps out with one swap; the caller then sees
+//! A slot may also begin in WAITING, with a waker. In the usual call it does, or
+//! the caller parks with one CAS; the replier answers with one add and, because somebody waits, steps out with one swap; the caller then sees
 //! ANSWERED with a load and frees. An answer that comes before the first poll
 //! costs the one add. No party ever waits for the other inside of these.
 //!
@@ -49,13 +49,14 @@ use crate::time::Instant;
 /// What a call comes to.
 pub(super) type Outcome<T> = Result<T, CallFailure>;
 
-/// Both ends of a new slot. `deadline` is for the replier to see.
-pub(super) fn slot<T>(deadline: Option<Instant>) -> (Replier<T>, Caller<T>) {
+/// Both ends of a new slot. `deadline` is for the replier to see. A caller that is
+/// going to wait in any case gives its waker, and begins as one that has parked.
+pub(super) fn slot<T>(deadline: Option<Instant>, waker: Option<Waker>) -> (Replier<T>, Caller<T>) {
     let slot = pool::allocate::<Slot<T>>();
     let new = Slot {
-        state: AtomicU8::new(EMPTY),
+        state: AtomicU8::new(if waker.is_some() { WAITING } else { EMPTY }),
         deadline,
-        waker: UnsafeCell::new(MaybeUninit::uninit()),
+        waker: UnsafeCell::new(waker.map_or(MaybeUninit::uninit(), MaybeUninit::new)),
         outcome: UnsafeCell::new(MaybeUninit::uninit()),
     };
     // SAFETY: the pool gave memory of this size and alignment to us alone.

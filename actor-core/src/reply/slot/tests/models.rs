@@ -53,7 +53,7 @@ impl Model {
         loom::model(move || {
             let model = Model::default();
             let task = task();
-            let (end, other) = slot(None);
+            let (end, other) = slot(None, None);
             let drops = model.drops.clone();
             let answering = thread::spawn(move || replier(end, &drops));
             caller(other, &task);
@@ -168,7 +168,7 @@ fn is_left_against_drop() {
 fn answer_against_a_caller_that_moves() {
     loom::model(|| {
         let drops = Drops::default();
-        let (replier, mut caller) = slot(None);
+        let (replier, mut caller) = slot(None, None);
         let ours = drops.clone();
         let answering = thread::spawn(move || answers(replier, &ours));
         // Kept to the end: a second task at the address of a freed first one would be

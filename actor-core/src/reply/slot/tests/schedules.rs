@@ -96,7 +96,7 @@ fn office() {
         .map(|which| {
             let end = ends[which % CLERKS].clone();
             thread::spawn(move || {
-                let (replier, caller) = slot(None);
+                let (replier, caller) = slot(None, None);
                 end.send(replier).expect("the office is open");
                 call(caller);
             })
