@@ -12,13 +12,13 @@ use crate::system::ActorSystem;
 /// fulfils them as a cancellation.
 pub(super) struct ExitGuard<M: Send + 'static> {
     myself: ActorRef<M>,
-    system: ActorSystem,
-    is_finished: bool,
+    /// Taken when the duties are fulfilled.
+    system: Option<ActorSystem>,
 }
 
 impl<M: Send + 'static> ExitGuard<M> {
     pub(super) fn new(myself: ActorRef<M>, system: ActorSystem) -> Self {
-        Self { myself, system, is_finished: false }
+        Self { myself, system: Some(system) }
     }
 
     pub(super) fn myself(&self) -> &ActorRef<M> {
@@ -26,7 +26,7 @@ impl<M: Send + 'static> ExitGuard<M> {
     }
 
     pub(super) fn system(&self) -> &ActorSystem {
-        &self.system
+        self.system.as_ref().expect("an actor that has not finished has a system")
     }
 
     pub(super) fn control(&self) -> Local<'_> {
@@ -50,10 +50,10 @@ impl<M: Send + 'static> ExitGuard<M> {
         let Some(former) = self.control().advance(Status::Stopping) else { return };
         self.control().close();
         if let Some(name) = self.myself.name() {
-            self.system.registry().release(name, &self.myself.cell());
+            self.system().registry().release(name, &self.myself.cell());
         }
         if former.has(Flag::Grouped) {
-            self.system.groups().leave_all(&self.myself.cell());
+            self.system().groups().leave_all(&self.myself.cell());
         }
     }
 
@@ -63,8 +63,8 @@ impl<M: Send + 'static> ExitGuard<M> {
     }
 
     fn end(&mut self, exit: &Exit, state: Option<BoxedState>) {
-        self.is_finished = true;
         self.begin_stopping();
+        self.system = None;
         let cell = self.myself.cell();
         cell.abandon_children();
         if exit.is_failure() {
@@ -85,7 +85,7 @@ impl<M: Send + 'static> ExitGuard<M> {
 
 impl<M: Send + 'static> Drop for ExitGuard<M> {
     fn drop(&mut self) {
-        if !self.is_finished {
+        if self.system.is_some() {
             self.end(&Exit::Cancelled, None);
         }
     }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::colocation::Colocation;
-use super::drive::{Unstarted, drive, start};
+use super::drive::{KeepState, Unstarted, drive, start};
 use super::exit::ExitGuard;
 use crate::actor::{Actor, LocalActor};
 use crate::address::{ActorCell, ActorRef};
@@ -107,14 +107,22 @@ impl ActorSystem {
             let place = options.place.clone();
             let (unstarted, supervisor) = options.unstarted(system.clone(), actor)?;
             let myself = unstarted.guard.myself().clone();
-            let keep = |state: A::State| Some(BoxedState::new(state));
-            let started = start(unstarted, arguments, supervisor, keep).await?;
+            let started = start::<A, Kept>(unstarted, arguments, supervisor).await?;
             match place {
                 None => system.executor().spawn(drive(started)).detach(),
                 Some(place) => place.spawn(drive(started)),
             }
             Ok(myself)
         }
+    }
+}
+
+/// A state that may go to another thread may go to the supervisor.
+struct Kept;
+
+impl<S: Send + 'static> KeepState<S> for Kept {
+    fn keep(state: S) -> Option<BoxedState> {
+        Some(BoxedState::new(state))
     }
 }
 

@@ -8,11 +8,12 @@ use std::task::Poll;
 use tokio::sync::oneshot;
 
 use super::boundary::Boundary;
-use super::drive::{drive, start};
+use super::drive::{KeepState, drive, start};
 use super::spawn::SpawnOptions;
 use crate::actor::LocalActor;
 use crate::address::ActorRef;
 use crate::error::SpawnError;
+use crate::event::BoxedState;
 use crate::executor::LocalThread;
 use crate::exit::Exit;
 use crate::system::ActorSystem;
@@ -54,7 +55,7 @@ impl LocalSpawner {
             let start = Boundary::new(system.clone(), async move {
                 let (unstarted, supervisor) = options.unstarted(system, actor())?;
                 let myself = unstarted.guard.myself().clone();
-                start(unstarted, arguments, supervisor, |_| None).await.map(|started| (started, myself))
+                start::<A, NotKept>(unstarted, arguments, supervisor).await.map(|started| (started, myself))
             });
             let Some(outcome) = unless_closed(&mut report, start).await else { return };
             // A panic here is one of the closure that builds the actor.
@@ -70,6 +71,16 @@ impl LocalSpawner {
             }
         });
         started.await.unwrap_or(Err(SpawnError::ThreadGone)).map(Unclaimed::claim)
+    }
+}
+
+/// A state that must not leave its thread is dropped there.
+struct NotKept;
+
+impl<S> KeepState<S> for NotKept {
+    fn keep(state: S) -> Option<BoxedState> {
+        drop(state);
+        None
     }
 }
 

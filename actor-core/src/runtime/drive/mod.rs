@@ -14,6 +14,7 @@ mod tests;
 
 use std::any::Any;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
@@ -43,25 +44,26 @@ pub(super) struct Unstarted<A: LocalActor> {
 }
 
 /// An actor whose `pre_start` has succeeded.
-pub(super) struct Started<A: LocalActor> {
+pub(super) struct Started<A: LocalActor, K> {
     state: A::State,
-    keep: KeepState<A::State>,
+    keep: PhantomData<K>,
     /// Last, so that its guard is dropped last.
     unstarted: Unstarted<A>,
 }
 
 /// Whether a dead actor's state can go to its supervisor: yes if it is `Send`.
 /// It is the one thing in which the two doors' actors differ.
-pub(super) type KeepState<S> = fn(S) -> Option<BoxedState>;
+pub(super) trait KeepState<S> {
+    fn keep(state: S) -> Option<BoxedState>;
+}
 
 /// Runs `pre_start` and links the actor. Whatever goes wrong, or if this future
 /// is dropped, nothing of the actor is left.
-pub(super) async fn start<A: LocalActor>(
+pub(super) async fn start<A: LocalActor, K>(
     unstarted: Unstarted<A>,
     arguments: A::Arguments,
     supervisor: Option<ActorCell>,
-    keep: KeepState<A::State>,
-) -> Result<Started<A>, SpawnError> {
+) -> Result<Started<A, K>, SpawnError> {
     // The guard is bound first, so that it is dropped last.
     let Unstarted { guard, inbox, actor } = unstarted;
     let mut inbox = inbox;
@@ -78,7 +80,7 @@ pub(super) async fn start<A: LocalActor>(
                 let _ = drop_contents(guard.system(), inbox, || drop((actor, state)));
                 return Err(SpawnError::SupervisorStopping);
             }
-            return Ok(Started { state, keep, unstarted: Unstarted { guard, inbox, actor } });
+            return Ok(Started { state, keep: PhantomData, unstarted: Unstarted { guard, inbox, actor } });
         }
         Ok(Ok(Err(error))) => Exit::failed(&error),
         Ok(Err(Killed)) => Exit::Killed,
@@ -92,7 +94,9 @@ pub(super) async fn start<A: LocalActor>(
 /// Runs a started actor to its end.
 ///
 /// Not an `async fn`, which would keep its argument in the task twice.
-pub(super) fn drive<A: LocalActor>(started: Started<A>) -> impl Future<Output = ()> + use<A> {
+pub(super) fn drive<A: LocalActor, K: KeepState<A::State>>(
+    started: Started<A, K>,
+) -> impl Future<Output = ()> + use<A, K> {
     let mut started = started;
     async move {
         let system = started.unstarted.guard.system().clone();
@@ -102,18 +106,18 @@ pub(super) fn drive<A: LocalActor>(started: Started<A>) -> impl Future<Output = 
 }
 
 /// Drops everything of an actor's and tells the world.
-fn finish<A: LocalActor>(started: Started<A>, exit: Exit) {
+fn finish<A: LocalActor, K: KeepState<A::State>>(started: Started<A, K>, exit: Exit) {
     // The guard is bound first, so that it is dropped last.
-    let Started { unstarted: Unstarted { guard, inbox, actor }, state, keep } = started;
+    let Started { unstarted: Unstarted { guard, inbox, actor }, state, .. } = started;
     guard.begin_stopping();
 
     // A killed or failed actor's state may be torn; without a supervisor nobody
     // could look at it.
     let is_whole = matches!(exit, Exit::Stopped(_) | Exit::Drained);
-    let keep = if is_whole && guard.has_supervisor() { keep } else { |_| None };
+    let is_wanted = is_whole && guard.has_supervisor();
     let dropped = drop_contents(guard.system(), inbox, || {
         drop(actor);
-        keep(state)
+        if is_wanted { K::keep(state) } else { None }
     });
     let (exit, kept) = match dropped {
         Ok(kept) => (exit, kept),
@@ -160,7 +164,7 @@ enum Due {
 /// Each hook's future is built where it is polled, since moving it costs more than
 /// most handlers do; what is borrowed is borrowed anew for each, and what is matched
 /// is moved out whole before the next await, so that the task keeps nothing else.
-fn live<A: LocalActor>(life: &mut Started<A>) -> impl Future<Output = Exit> + use<'_, A> {
+fn live<A: LocalActor, K>(life: &mut Started<A, K>) -> impl Future<Output = Exit> + use<'_, A, K> {
     async move {
         {
             let Unstarted { actor, inbox, guard } = &mut life.unstarted;
@@ -178,7 +182,7 @@ fn live<A: LocalActor>(life: &mut Started<A>) -> impl Future<Output = Exit> + us
 }
 
 /// The hook after the last.
-fn depart<A: LocalActor>(life: &mut Started<A>, exit: Exit) -> impl Future<Output = Exit> + use<'_, A> {
+fn depart<A: LocalActor, K>(life: &mut Started<A, K>, exit: Exit) -> impl Future<Output = Exit> + use<'_, A, K> {
     async move {
         life.unstarted.guard.begin_stopping();
         if !matches!(exit, Exit::Stopped(_) | Exit::Drained) {
@@ -192,7 +196,7 @@ fn depart<A: LocalActor>(life: &mut Started<A>, exit: Exit) -> impl Future<Outpu
 }
 
 /// The loop itself.
-fn serve<A: LocalActor>(life: &mut Started<A>) -> impl Future<Output = Exit> + use<'_, A> {
+fn serve<A: LocalActor, K>(life: &mut Started<A, K>) -> impl Future<Output = Exit> + use<'_, A, K> {
     async move {
         let mut turn = MESSAGES_PER_TURN;
         loop {
