@@ -28,65 +28,104 @@ pub(crate) fn current_system() -> Option<ActorSystem> {
     system
 }
 
+/// Where a system is kept while it is not a thread's current one.
+pub(super) trait Home {
+    fn place(&mut self) -> &mut Option<ActorSystem>;
+}
+
+impl Home for Option<ActorSystem> {
+    fn place(&mut self) -> &mut Option<ActorSystem> {
+        self
+    }
+}
+
+impl Home for &mut Option<ActorSystem> {
+    fn place(&mut self) -> &mut Option<ActorSystem> {
+        self
+    }
+}
+
 pin_project_lite::pin_project! {
-    /// Runs a future with a system as the current one. A panic becomes the error;
-    /// by then everything the future owned has been dropped.
-    pub(super) struct Boundary<F> {
+    /// Runs a future with a system as the current one, and drops it so too.
+    ///
+    /// The system is handed to the thread for each poll and taken back, so that an
+    /// actor's life counts one reference to it: the count is every actor's.
+    pub(super) struct Within<H: Home, F> {
         #[pin]
         future: Option<F>,
-        // Handed to the thread while the future is polled, and taken back.
-        system: Option<ActorSystem>,
+        home: H,
+    }
+
+    impl<H: Home, F> PinnedDrop for Within<H, F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let _entered = Entered::new(this.home.place());
+            this.future.set(None);
+        }
     }
 }
 
-impl<F> Boundary<F> {
-    pub(super) fn new(system: ActorSystem, future: F) -> Self {
-        Self { future: Some(future), system: Some(system) }
+impl<H: Home, F> Within<H, F> {
+    /// `home` holds the system.
+    pub(super) fn new(home: H, future: F) -> Self {
+        Self { future: Some(future), home }
     }
 }
 
-impl<F: Future> Future for Boundary<F> {
+impl<H: Home, F: Future> Future for Within<H, F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let mut this = self.project();
+        let _entered = Entered::new(this.home.place());
+        match this.future.as_mut().as_pin_mut() {
+            Some(future) => future.poll(cx),
+            None => unreachable!("it is dropped, not polled"),
+        }
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// Runs a future. A panic becomes the error; by then everything the future owned
+    /// has been dropped.
+    pub(super) struct Caught<F> {
+        #[pin]
+        future: Option<F>,
+    }
+}
+
+impl<F> Caught<F> {
+    pub(super) fn new(future: F) -> Self {
+        Self { future: Some(future) }
+    }
+}
+
+impl<F: Future> Future for Caught<F> {
     type Output = Result<F::Output, Box<dyn Any + Send>>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let _entered = Entered::new(this.system);
         let Some(future) = this.future.as_mut().as_pin_mut() else {
             unreachable!("polled again after it was ready");
         };
-        // Unwind safe: a future that panicked is dropped and never looked at again.
-        let polled = match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+        let polled = match contain(|| future.poll(cx)) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(output)) => Ok(output),
             Err(payload) => Err(payload),
         };
         // A destructor may panic too.
-        let dropped = catch_unwind(AssertUnwindSafe(|| this.future.set(None)));
+        let dropped = contain(|| this.future.set(None));
         Poll::Ready(dropped.and(polled))
     }
 }
 
-/// Runs a user's code that is no future; its panic becomes the error.
+/// Runs a user's code; its panic becomes the error.
 pub(super) fn contain<R>(run: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
     // Unwind safe: whatever the code broke was the user's, and nobody looks at it
     // again.
     catch_unwind(AssertUnwindSafe(run))
-}
-
-/// Makes a system the current one until the guard is dropped.
-pub(super) fn enter(system: &ActorSystem) -> Current {
-    Current { former: replace_current(Some(system.clone())) }
-}
-
-/// See [`enter`].
-pub(super) struct Current {
-    former: Option<ActorSystem>,
-}
-
-impl Drop for Current {
-    fn drop(&mut self) {
-        drop(replace_current(self.former.take()));
-    }
 }
 
 /// Keeps a system current until it is dropped, then puts the former one back.
@@ -104,6 +143,7 @@ impl<'a> Entered<'a> {
 }
 
 impl Drop for Entered<'_> {
+    #[inline]
     fn drop(&mut self) {
         *self.home = replace_current(self.former.take());
     }

@@ -1,77 +1,98 @@
 //! The end of a life, in one order whatever ended it: names freed, children
 //! killed, watchers and supervisor told, stopped, waiters woken.
 
+use super::boundary::current_system;
 use crate::address::{ActorCell, ActorRef, Local};
 use crate::event::{BoxedState, SupervisionEvent};
 use crate::exit::Exit;
 use crate::lifecycle::{Flag, Status};
-use crate::system::ActorSystem;
 
 /// Owns an actor's duties to the rest of the world. Dropped without
 /// [`finish`](Self::finish), because the task or the spawn was dropped, it
 /// fulfils them as a cancellation.
+///
+/// It lives and is dropped within its system, see `boundary.rs`: it has none of its
+/// own, so that an actor's life counts one reference to it.
 pub(super) struct ExitGuard<M: Send + 'static> {
-    myself: ActorRef<M>,
     /// Taken when the duties are fulfilled.
-    system: Option<ActorSystem>,
+    myself: Option<ActorRef<M>>,
 }
 
 impl<M: Send + 'static> ExitGuard<M> {
-    pub(super) fn new(myself: ActorRef<M>, system: ActorSystem) -> Self {
-        Self { myself, system: Some(system) }
+    pub(super) fn new(myself: ActorRef<M>) -> Self {
+        Self { myself: Some(myself) }
     }
 
+    #[inline]
     pub(super) fn myself(&self) -> &ActorRef<M> {
-        &self.myself
-    }
-
-    pub(super) fn system(&self) -> &ActorSystem {
-        self.system.as_ref().expect("an actor that has not finished has a system")
+        self.myself.as_ref().expect("the duties are not fulfilled yet")
     }
 
     pub(super) fn control(&self) -> Local<'_> {
-        self.myself.as_local().expect("an actor that runs in this process is local")
+        local(self.myself())
     }
 
     /// Tells the supervisor about this actor, if there is one.
     pub(super) fn tell_supervisor(&self, event: impl FnOnce(ActorCell) -> SupervisionEvent) {
         if self.control().word().has(Flag::Attended) {
-            self.myself.cell().tell_supervisor(event);
+            self.myself().cell().tell_supervisor(event);
         }
     }
 
     pub(super) fn has_supervisor(&self) -> bool {
-        self.control().word().has(Flag::Attended) && self.myself.cell().supervisor().is_some()
+        self.control().word().has(Flag::Attended) && self.myself().cell().supervisor().is_some()
     }
 
     /// Enters the stopping phase: the mailbox accepts no more, name and groups
     /// are free. Only the first call does anything.
     pub(super) fn begin_stopping(&self) {
-        let Some(former) = self.control().advance(Status::Stopping) else { return };
-        self.control().close();
-        if let Some(name) = self.myself.name() {
-            self.system().registry().release(name, &self.myself.cell());
-        }
-        if former.has(Flag::Grouped) {
-            self.system().groups().leave_all(&self.myself.cell());
-        }
+        begin_stopping(self.myself());
     }
 
     /// Tells everybody. The actor, its state and its mailbox are dropped by now.
     pub(super) fn finish(mut self, exit: &Exit, state: Option<BoxedState>) {
-        self.end(exit, state);
-    }
-
-    fn end(&mut self, exit: &Exit, state: Option<BoxedState>) {
-        self.begin_stopping();
-        self.system = None;
-        let cell = self.myself.cell();
-        cell.abandon_children();
-        if exit.is_failure() {
-            tracing::warn!(actor = %cell.id(), name = cell.name(), %exit, "actor failed");
+        if let Some(myself) = self.myself.take() {
+            end(&myself, exit, state);
         }
-        self.control().publish_exit(cell.id(), exit);
-        cell.leave_supervisor(|actor| {
+    }
+}
+
+impl<M: Send + 'static> Drop for ExitGuard<M> {
+    fn drop(&mut self) {
+        if let Some(myself) = self.myself.take() {
+            end(&myself, &Exit::Cancelled, None);
+        }
+    }
+}
+
+fn begin_stopping<M: Send + 'static>(myself: &ActorRef<M>) {
+    let Some(former) = local(myself).advance(Status::Stopping) else { return };
+    local(myself).close();
+    let name = myself.name();
+    if name.is_none() && !former.has(Flag::Grouped) {
+        return;
+    }
+    let system = current_system().expect("the guard lives within its system");
+    if let Some(name) = name {
+        system.registry().release(name, &myself.cell());
+    }
+    if former.has(Flag::Grouped) {
+        system.groups().leave_all(&myself.cell());
+    }
+}
+
+fn end<M: Send + 'static>(myself: &ActorRef<M>, exit: &Exit, state: Option<BoxedState>) {
+    begin_stopping(myself);
+    let is_attended = local(myself).word().has(Flag::Attended);
+    if is_attended {
+        myself.cell().abandon_children();
+    }
+    if exit.is_failure() {
+        tracing::warn!(actor = %myself.id(), name = myself.name(), %exit, "actor failed");
+    }
+    local(myself).publish_exit(myself.id(), exit);
+    if is_attended {
+        myself.cell().leave_supervisor(|actor| {
             let exit = exit.clone();
             if exit.is_failure() {
                 SupervisionEvent::Failed { actor, exit }
@@ -79,14 +100,10 @@ impl<M: Send + 'static> ExitGuard<M> {
                 SupervisionEvent::Terminated { actor, exit, state }
             }
         });
-        self.control().publish_stopped();
     }
+    local(myself).publish_stopped();
 }
 
-impl<M: Send + 'static> Drop for ExitGuard<M> {
-    fn drop(&mut self) {
-        if self.system.is_some() {
-            self.end(&Exit::Cancelled, None);
-        }
-    }
+fn local<M: Send + 'static>(myself: &ActorRef<M>) -> Local<'_> {
+    myself.as_local().expect("an actor that runs in this process is local")
 }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use super::boundary::Within;
 use super::colocation::Colocation;
 use super::drive::{KeepState, Unstarted, drive, start};
 use super::exit::ExitGuard;
@@ -69,7 +70,7 @@ impl SpawnOptions {
     /// Makes the actor's cell and claims its name.
     pub(super) fn unstarted<A: LocalActor>(
         self,
-        system: ActorSystem,
+        system: &ActorSystem,
         actor: A,
     ) -> Result<(Unstarted<A>, Option<ActorCell>), SpawnError> {
         let capacity = self.mailbox.unwrap_or_else(|| system.default_mailbox());
@@ -80,7 +81,7 @@ impl SpawnOptions {
             let claimed = system.registry().claim(name.clone(), myself.cell());
             claimed.map_err(|_| SpawnError::NameTaken(name))?;
         }
-        Ok((Unstarted { actor, inbox, guard: ExitGuard::new(myself, system) }, self.supervisor))
+        Ok((Unstarted { actor, inbox, guard: ExitGuard::new(myself) }, self.supervisor))
     }
 }
 
@@ -105,12 +106,17 @@ impl ActorSystem {
         let system = self.clone();
         async move {
             let place = options.place.clone();
-            let (unstarted, supervisor) = options.unstarted(system.clone(), actor)?;
+            let (unstarted, supervisor) = options.unstarted(&system, actor)?;
             let myself = unstarted.guard.myself().clone();
-            let started = start::<A, Kept>(unstarted, arguments, supervisor).await?;
+            let mut home = Some(system);
+            let started = Within::new(&mut home, start::<A, Kept>(unstarted, arguments, supervisor)).await?;
+            let system = home.expect("it is back when the future has ended");
             match place {
-                None => system.executor().spawn(drive(started)).detach(),
-                Some(place) => place.spawn(drive(started)),
+                None => {
+                    let executor = system.executor().clone();
+                    executor.spawn(drive(started, system)).detach();
+                }
+                Some(place) => place.spawn(drive(started, system)),
             }
             Ok(myself)
         }

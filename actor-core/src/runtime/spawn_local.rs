@@ -7,8 +7,8 @@ use std::task::Poll;
 
 use tokio::sync::oneshot;
 
-use super::boundary::Boundary;
-use super::drive::{KeepState, drive, start};
+use super::boundary::{Caught, Within};
+use super::drive::{KeepState, run, start};
 use super::spawn::SpawnOptions;
 use crate::actor::LocalActor;
 use crate::address::ActorRef;
@@ -51,24 +51,27 @@ impl LocalSpawner {
     ) -> Result<ActorRef<A::Msg>, SpawnError> {
         let system = self.system.clone();
         let (mut report, started) = oneshot::channel();
-        self.thread.spawn(move || async move {
-            let start = Boundary::new(system.clone(), async move {
-                let (unstarted, supervisor) = options.unstarted(system, actor())?;
-                let myself = unstarted.guard.myself().clone();
-                start::<A, NotKept>(unstarted, arguments, supervisor).await.map(|started| (started, myself))
-            });
-            let Some(outcome) = unless_closed(&mut report, start).await else { return };
-            // A panic here is one of the closure that builds the actor.
-            let outcome =
-                outcome.unwrap_or_else(|payload| Err(SpawnError::Startup(Exit::panicked(&*payload))));
-            let (started, report_as) = match outcome {
-                Ok((started, myself)) => (Some(started), Ok(Unclaimed(Some(myself)))),
-                Err(error) => (None, Err(error)),
-            };
-            // If nobody waits any more, dropping the actor cancels it.
-            if let (Ok(()), Some(started)) = (report.send(report_as), started) {
-                drive(started).await;
-            }
+        self.thread.spawn(move || {
+            Within::new(Some(system.clone()), async move {
+                let start = Caught::new(async move {
+                    let (unstarted, supervisor) = options.unstarted(&system, actor())?;
+                    let myself = unstarted.guard.myself().clone();
+                    let started = start::<A, NotKept>(unstarted, arguments, supervisor).await?;
+                    Ok((started, myself))
+                });
+                let Some(outcome) = unless_closed(&mut report, start).await else { return };
+                // A panic here is one of the closure that builds the actor.
+                let outcome =
+                    outcome.unwrap_or_else(|payload| Err(SpawnError::Startup(Exit::panicked(&*payload))));
+                let (started, report_as) = match outcome {
+                    Ok((started, myself)) => (Some(started), Ok(Unclaimed(Some(myself)))),
+                    Err(error) => (None, Err(error)),
+                };
+                // If nobody waits any more, dropping the actor cancels it.
+                if let (Ok(()), Some(started)) = (report.send(report_as), started) {
+                    run(started).await;
+                }
+            })
         });
         started.await.unwrap_or(Err(SpawnError::ThreadGone)).map(Unclaimed::claim)
     }

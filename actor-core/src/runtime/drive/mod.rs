@@ -18,7 +18,7 @@ use std::marker::PhantomData;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use super::boundary::{Boundary, contain, enter};
+use super::boundary::{Caught, Within, contain};
 use super::exit::ExitGuard;
 use super::killable::{Killable, Killed};
 use crate::actor::LocalActor;
@@ -58,7 +58,7 @@ pub(super) trait KeepState<S> {
 }
 
 /// Runs `pre_start` and links the actor. Whatever goes wrong, or if this future
-/// is dropped, nothing of the actor is left.
+/// is dropped, nothing of the actor is left. Runs [`Within`] the actor's system.
 pub(super) async fn start<A: LocalActor, K>(
     unstarted: Unstarted<A>,
     arguments: A::Arguments,
@@ -73,11 +73,11 @@ pub(super) async fn start<A: LocalActor, K>(
         let hook = pin!(actor.pre_start(guard.myself(), arguments));
         Killable::new(&mut inbox, hook).await
     };
-    let exit = match Boundary::new(guard.system().clone(), pre_start).await {
+    let exit = match Caught::new(pre_start).await {
         Ok(Ok(Ok(state))) => {
             if supervisor.is_some_and(|supervisor| guard.myself().cell().link(&supervisor).is_err()) {
                 // Should a destructor panic, the refusal is still all there is to say.
-                let _ = drop_contents(guard.system(), inbox, || drop((actor, state)));
+                let _ = drop_contents(inbox, || drop((actor, state)));
                 return Err(SpawnError::SupervisorStopping);
             }
             return Ok(Started { state, keep: PhantomData, unstarted: Unstarted { guard, inbox, actor } });
@@ -86,21 +86,28 @@ pub(super) async fn start<A: LocalActor, K>(
         Ok(Err(Killed)) => Exit::Killed,
         Err(payload) => Exit::panicked(&*payload),
     };
-    let _ = drop_contents(guard.system(), inbox, || drop(actor));
+    let _ = drop_contents(inbox, || drop(actor));
     guard.finish(&exit, None);
     Err(SpawnError::Startup(exit))
 }
 
-/// Runs a started actor to its end.
+/// Runs a started actor to its end, in a task of its own.
+pub(super) fn drive<A: LocalActor, K: KeepState<A::State>>(
+    started: Started<A, K>,
+    system: ActorSystem,
+) -> Within<Option<ActorSystem>, impl Future<Output = ()> + use<A, K>> {
+    Within::new(Some(system), run(started))
+}
+
+/// Runs a started actor to its end, [`Within`] its system.
 ///
 /// Not an `async fn`, which would keep its argument in the task twice.
-pub(super) fn drive<A: LocalActor, K: KeepState<A::State>>(
+pub(super) fn run<A: LocalActor, K: KeepState<A::State>>(
     started: Started<A, K>,
 ) -> impl Future<Output = ()> + use<A, K> {
     let mut started = started;
     async move {
-        let system = started.unstarted.guard.system().clone();
-        let exit = Boundary::new(system, live(&mut started)).await;
+        let exit = Caught::new(live(&mut started)).await;
         finish(started, exit.unwrap_or_else(|payload| Exit::panicked(&*payload)));
     }
 }
@@ -115,7 +122,7 @@ fn finish<A: LocalActor, K: KeepState<A::State>>(started: Started<A, K>, exit: E
     // could look at it.
     let is_whole = matches!(exit, Exit::Stopped(_) | Exit::Drained);
     let is_wanted = is_whole && guard.has_supervisor();
-    let dropped = drop_contents(guard.system(), inbox, || {
+    let dropped = drop_contents(inbox, || {
         drop(actor);
         if is_wanted { K::keep(state) } else { None }
     });
@@ -127,15 +134,13 @@ fn finish<A: LocalActor, K: KeepState<A::State>>(started: Started<A, K>, exit: E
     guard.finish(&exit, kept);
 }
 
-/// Drops what the user gave, before anybody is told of the end. That happens in
-/// a boundary of its own: a destructor that panicked while a hook's panic unwinds
-/// would abort the process.
+/// Drops what the user gave, before anybody is told of the end. Its panics are
+/// contained apart from the hooks': a destructor that panicked while a hook's panic
+/// unwinds would abort the process.
 fn drop_contents<M: Send + 'static, R>(
-    system: &ActorSystem,
     inbox: ActorInbox<M>,
     rest: impl FnOnce() -> R,
 ) -> Result<R, Box<dyn Any + Send>> {
-    let _entered = enter(system);
     let discarded = inbox.discard();
     let rest = contain(rest);
     discarded.and(rest)
@@ -182,7 +187,10 @@ fn live<A: LocalActor, K>(life: &mut Started<A, K>) -> impl Future<Output = Exit
 }
 
 /// The hook after the last.
-fn depart<A: LocalActor, K>(life: &mut Started<A, K>, exit: Exit) -> impl Future<Output = Exit> + use<'_, A, K> {
+fn depart<A: LocalActor, K>(
+    life: &mut Started<A, K>,
+    exit: Exit,
+) -> impl Future<Output = Exit> + use<'_, A, K> {
     async move {
         life.unstarted.guard.begin_stopping();
         if !matches!(exit, Exit::Stopped(_) | Exit::Drained) {

@@ -52,7 +52,7 @@ impl<S> KeepState<S> for Kept {
     }
 }
 
-fn size_of_task<F>(_: impl FnOnce(Started<Sized88, Kept>) -> F) -> usize {
+fn size_of_task<F>(_: impl FnOnce(Started<Sized88, Kept>, ActorSystem) -> F) -> usize {
     size_of::<F>()
 }
 
