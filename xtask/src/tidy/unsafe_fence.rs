@@ -1,4 +1,4 @@
-//! Unsafe code has three homes, all in actor-core, each under models and
+//! Unsafe code has two homes, both in actor-core, each under models and
 //! sanitizers. Everywhere else the word does not appear, and where it does, a
 //! comment says why it is sound.
 
@@ -56,8 +56,7 @@ fn is_safety(line: &str) -> bool {
     line.contains("// SAFETY:") || line.contains("/// # Safety")
 }
 
-const HOMES: &[&str] =
-    &["actor-core/src/mailbox/queue", "actor-core/src/reply/slot", "actor-core/src/runtime/waker"];
+const HOMES: &[&str] = &["actor-core/src/mailbox/queue", "actor-core/src/reply/slot"];
 
 #[cfg(test)]
 mod tests {

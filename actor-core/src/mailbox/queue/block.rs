@@ -57,8 +57,8 @@ impl<T> Lap<T> {
 /// Where one message lies.
 pub(super) struct Slot<T> {
     value: UnsafeCell<MaybeUninit<T>>,
-    /// Set by the sender when the message is in, cleared by the receiver when it
-    /// is out. Release and acquire: whoever sees it set sees the message.
+    /// Set by the sender when the message is in, and cleared when the block is used
+    /// again. Release and acquire: whoever sees it set sees the message.
     is_full: AtomicBool,
 }
 
@@ -81,15 +81,14 @@ impl<T> Slot<T> {
         self.is_full.store(true, Ordering::Release);
     }
 
+    /// Takes the message out. The slot says no more than before that it is full.
+    ///
     /// # Safety
     ///
-    /// The slot was seen full and only the caller may empty it.
+    /// The slot was seen full and only the caller may empty it, once.
     pub(super) unsafe fn empty(&self) -> T {
         // SAFETY: it is full, and no sender touches a full slot.
-        let value = self.value.with(|slot| unsafe { (*slot).assume_init_read() });
-        // Relaxed: the block reaches the next sender through `spare`, which pairs.
-        self.is_full.store(false, Ordering::Relaxed);
-        value
+        self.value.with(|slot| unsafe { (*slot).assume_init_read() })
     }
 }
 
@@ -139,6 +138,24 @@ impl<T> BlockPtr<T> {
             }
         }
         block
+    }
+
+    /// Makes every slot of a full block one that says it is empty.
+    ///
+    /// The sender that uses the block again does this for all of them at once, not the
+    /// receiver for each as it empties it: so the receiver only reads what senders
+    /// write, and the sender gets all lines of the block back from the receiver's
+    /// processor together, where it would wait for one after another.
+    ///
+    /// # Safety
+    ///
+    /// The block is the caller's alone, and its slots have been emptied.
+    pub(super) unsafe fn reset(self) {
+        for offset in 0..Lap::<T>::LAP {
+            // SAFETY: the caller's. Relaxed: the receiver comes to the block through its
+            // `next`, which pairs.
+            unsafe { self.slot(offset) }.is_full.store(false, Ordering::Relaxed);
+        }
     }
 
     /// # Safety

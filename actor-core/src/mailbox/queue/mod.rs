@@ -294,7 +294,12 @@ impl<T> Queue<T> {
         // Acquire: pairs with the receiver's release; its last reads are done.
         let spare = self.spare.swap(ptr::null_mut(), Ordering::Acquire);
         // SAFETY: `spare` holds null or a block that its taker owns.
-        unsafe { BlockPtr::from_ptr(spare) }.unwrap_or_else(|| BlockPtr::allocate(0, self.is_tagged))
+        let Some(spare) = (unsafe { BlockPtr::from_ptr(spare) }) else {
+            return BlockPtr::allocate(0, self.is_tagged);
+        };
+        // SAFETY: it is ours, and whoever left it had emptied it.
+        unsafe { spare.reset() };
+        spare
     }
 
     /// Keeps an empty full block for the next who needs one.
