@@ -34,12 +34,32 @@ macro_rules! mount {
             })*
         }
 
+        // On two threads: one for the actors, one for the test.
+        mod colocated_actors_on_tokio {
+            use crate::support::ColocatedDoor;
+            use actor_core::ActorSystem;
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+            async fn $test() {
+                super::$room::$test(ColocatedDoor::new(ActorSystem::new())).await;
+            })*
+        }
+
         mod simulated_actors {
             use crate::support::{Order, SendDoor, Simulation};
             $(#[test]
             fn $test() {
                 let mut simulation = Simulation::new(Order::Fifo);
                 let door = SendDoor::new(simulation.system());
+                simulation.block_on(super::$room::$test(door));
+            })*
+        }
+
+        mod simulated_colocated_actors {
+            use crate::support::{ColocatedDoor, Order, Simulation};
+            $(#[test]
+            fn $test() {
+                let mut simulation = Simulation::new(Order::Seeded(7));
+                let door = ColocatedDoor::new(simulation.system());
                 simulation.block_on(super::$room::$test(door));
             })*
         }
@@ -142,6 +162,25 @@ macro_rules! mount_with_virtual_time {
             fn $test() {
                 let mut simulation = Simulation::new(Order::Fifo);
                 let door = SendDoor::new(simulation.system());
+                simulation.block_on(super::$room::$test(door));
+            })*
+        }
+
+        mod colocated_actors_in_paused_time {
+            use crate::support::ColocatedDoor;
+            use actor_core::ActorSystem;
+            $(#[tokio::test(start_paused = true)]
+            async fn $test() {
+                super::$room::$test(ColocatedDoor::new(ActorSystem::new())).await;
+            })*
+        }
+
+        mod colocated_actors_in_virtual_time {
+            use crate::support::{ColocatedDoor, Order, Simulation};
+            $(#[test]
+            fn $test() {
+                let mut simulation = Simulation::new(Order::Fifo);
+                let door = ColocatedDoor::new(simulation.system());
                 simulation.block_on(super::$room::$test(door));
             })*
         }
