@@ -42,6 +42,17 @@ pub(super) struct Unstarted<A: LocalActor> {
     pub(super) guard: ExitGuard<A::Msg>,
 }
 
+/// An actor in its `pre_start`, which may be given up there.
+struct Beginning<A: LocalActor>(Option<Unstarted<A>>);
+
+impl<A: LocalActor> Drop for Beginning<A> {
+    fn drop(&mut self) {
+        let Some(Unstarted { guard, inbox, actor }) = self.0.take() else { return };
+        // Whatever the destructors do, it was cancelled.
+        let _ = drop_contents(guard.system(), inbox, actor, || {});
+    }
+}
+
 /// An actor whose `pre_start` has succeeded.
 pub(super) struct Started<A: LocalActor> {
     state: A::State,
@@ -62,20 +73,24 @@ pub(super) async fn start<A: LocalActor>(
     supervisor: Option<ActorCell>,
     keep: KeepState<A::State>,
 ) -> Result<Started<A>, SpawnError> {
-    // The guard is bound first, so that it is dropped last.
-    let Unstarted { guard, inbox, actor } = unstarted;
-    let mut inbox = inbox;
-    guard.control().advance(Status::Starting);
-    // Called within the boundary: a hook may panic before it gives a future.
-    let pre_start = async {
-        let hook = pin!(actor.pre_start(guard.myself(), arguments));
-        Killable::new(&mut inbox, hook).await
+    let mut beginning = Beginning(Some(unstarted));
+    let outcome = {
+        let Some(Unstarted { guard, inbox, actor }) = &mut beginning.0 else { unreachable!("it was just put in") };
+        guard.control().advance(Status::Starting);
+        // Called within the boundary: a hook may panic before it gives a future.
+        let pre_start = async {
+            let hook = pin!(actor.pre_start(guard.myself(), arguments));
+            Killable::new(inbox, hook).await
+        };
+        Boundary::new(guard.system().clone(), pre_start).await
     };
-    let exit = match Boundary::new(guard.system().clone(), pre_start).await {
+    // The guard is bound first, so that it is dropped last.
+    let Some(Unstarted { guard, inbox, actor }) = beginning.0.take() else { unreachable!("nobody took it") };
+    let exit = match outcome {
         Ok(Ok(Ok(state))) => {
             if supervisor.is_some_and(|supervisor| guard.myself().cell().link(&supervisor).is_err()) {
                 // Should a destructor panic, the refusal is still all there is to say.
-                let _ = drop_contents(guard.system(), inbox, || drop((actor, state)));
+                let _ = drop_contents(guard.system(), inbox, actor, || drop(state));
                 return Err(SpawnError::SupervisorStopping);
             }
             return Ok(Started { state, keep, unstarted: Unstarted { guard, inbox, actor } });
@@ -84,7 +99,7 @@ pub(super) async fn start<A: LocalActor>(
         Ok(Err(Killed)) => Exit::Killed,
         Err(payload) => Exit::panicked(&*payload),
     };
-    let _ = drop_contents(guard.system(), inbox, || drop(actor));
+    let _ = drop_contents(guard.system(), inbox, actor, || {});
     guard.finish(&exit, None);
     Err(SpawnError::Startup(exit))
 }
@@ -93,11 +108,27 @@ pub(super) async fn start<A: LocalActor>(
 ///
 /// Not an `async fn`, which would keep its argument in the task twice.
 pub(super) fn drive<A: LocalActor>(started: Started<A>) -> impl Future<Output = ()> + use<A> {
-    let mut started = started;
+    let mut life = Life(Some(started));
     async move {
+        let Some(started) = &mut life.0 else { unreachable!("it was just put in") };
         let system = started.unstarted.guard.system().clone();
-        let exit = Boundary::new(system, live(&mut started)).await;
-        finish(started, exit.unwrap_or_else(|payload| Exit::panicked(&*payload)));
+        let exit = Boundary::new(system, live(started)).await;
+        if let Some(started) = life.0.take() {
+            finish(started, exit.unwrap_or_else(|payload| Exit::panicked(&*payload)));
+        }
+    }
+}
+
+/// An actor that runs, until it is finished. If its task is dropped before that, as by
+/// a runtime that shuts down, it is cancelled, whatever the destructors do.
+struct Life<A: LocalActor>(Option<Started<A>>);
+
+impl<A: LocalActor> Drop for Life<A> {
+    fn drop(&mut self) {
+        let Some(Started { unstarted: Unstarted { guard, inbox, actor }, state, .. }) = self.0.take() else {
+            return;
+        };
+        let _ = drop_contents(guard.system(), inbox, actor, || drop(state));
     }
 }
 
@@ -111,10 +142,7 @@ fn finish<A: LocalActor>(started: Started<A>, exit: Exit) {
     // could look at it.
     let is_whole = matches!(exit, Exit::Stopped(_) | Exit::Drained);
     let keep = if is_whole && guard.has_supervisor() { keep } else { |_| None };
-    let dropped = drop_contents(guard.system(), inbox, || {
-        drop(actor);
-        keep(state)
-    });
+    let dropped = drop_contents(guard.system(), inbox, actor, || keep(state));
     let (exit, kept) = match dropped {
         Ok(kept) => (exit, kept),
         Err(_) if exit.is_failure() => (exit, None),
@@ -124,17 +152,19 @@ fn finish<A: LocalActor>(started: Started<A>, exit: Exit) {
 }
 
 /// Drops what the user gave, before anybody is told of the end. That happens in
-/// a boundary of its own: a destructor that panicked while a hook's panic unwinds
-/// would abort the process.
-fn drop_contents<M: Send + 'static, R>(
+/// boundaries of their own: a destructor that panicked while a hook's panic, or
+/// another destructor's, unwinds would abort the process.
+fn drop_contents<A: LocalActor, R>(
     system: &ActorSystem,
-    inbox: ActorInbox<M>,
-    rest: impl FnOnce() -> R,
+    inbox: ActorInbox<A::Msg>,
+    actor: A,
+    state: impl FnOnce() -> R,
 ) -> Result<R, Box<dyn Any + Send>> {
     let _entered = enter(system);
     let discarded = inbox.discard();
-    let rest = contain(rest);
-    discarded.and(rest)
+    let dropped = contain(|| drop(actor));
+    let state = contain(state);
+    discarded.and(dropped).and(state)
 }
 
 /// What comes next for a running actor.
