@@ -4,6 +4,7 @@
 //! not spawn tokio tasks nor ask tokio for the time, since half of the doors
 //! stand in a simulation.
 
+mod abandoned;
 mod groups;
 mod links;
 mod mailbox;
@@ -141,6 +142,19 @@ mount! {
     mailbox::a_full_mailbox_holds_up_no_control,
     mailbox::a_send_that_nobody_polls_does_not_hold_up_the_end,
     mailbox::a_waiting_send_fails_when_the_actor_drains_or_ends,
+    mailbox::all_who_wait_get_their_message_back,
+    mailbox::what_is_queued_is_handled_without_any_address_left,
+    mailbox::an_actor_that_floods_itself_meets_its_bound,
+    mailbox::messages_of_no_size_are_counted_too,
+
+    trouble::whatever_panics_when_dropped_the_actor_ends_in_order,
+    trouble::a_message_that_panics_when_its_handler_drops_it,
+
+    abandoned::a_send_dropped_before_it_is_polled_sends_nothing,
+    abandoned::a_send_dropped_after_it_was_given_a_place_gives_it_on,
+    abandoned::a_call_dropped_while_it_waits_for_room_was_not_sent,
+    abandoned::a_call_dropped_while_it_waits_for_its_answer_is_seen_by_its_port,
+    abandoned::a_port_that_is_dropped_with_what_held_it,
 }
 
 /// The same, with virtual time in the simulation and paused time on tokio. A
@@ -203,4 +217,5 @@ mount_with_virtual_time! {
     time::a14_a_call_is_answered_or_told_why_not,
     time::a_wait_times_out_and_the_actor_goes_on,
     time::a11_a_hook_that_sleeps_for_ever,
+    time::a14_a_port_that_is_kept_for_ever_times_out,
 }

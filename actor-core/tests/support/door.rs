@@ -81,6 +81,15 @@ impl ColocatedDoor {
         let place = Colocation::new(&system);
         Self { system, place }
     }
+
+    /// Into a place that there is.
+    pub(crate) fn of(system: &ActorSystem, place: &Colocation) -> Self {
+        Self { system: system.clone(), place: place.clone() }
+    }
+
+    pub(crate) fn place(&self) -> &Colocation {
+        &self.place
+    }
 }
 
 impl Door for ColocatedDoor {
