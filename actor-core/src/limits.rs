@@ -18,6 +18,11 @@ pub const MESSAGES_PER_TURN: u32 = 64;
 /// before it lets the other tasks of its thread run.
 pub const MEMBERS_PER_TURN: u32 = 1024;
 
+/// How many actors of a [`Colocation`](crate::Colocation) are run between two looks at
+/// what comes from outside: an actor that was spawned into it, or one that another
+/// thread has woken. Each look lets one in.
+pub const MEMBERS_PER_LOOK: u32 = 32;
+
 /// The longest actor or group name, in bytes; a longer one is an error when the
 /// actor is spawned or joins.
 pub const NAME_BYTES_MAX: usize = 255;

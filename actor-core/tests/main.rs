@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!  suite/    the life of an actor, written once against the trait `Door` and
-//!            mounted for every door: `Actor` and `LocalActor`, each on tokio
-//!            and in a simulation
+//!            mounted for every door: `Actor`, colocated and not, and `LocalActor`,
+//!            each on tokio and in a simulation
 //!  once/     what holds for one door only, and what takes two threads
 //!  plain/    plain structs as actors, and addresses of one message
 //!  support/  a recording actor, gates, the doors, the simulation

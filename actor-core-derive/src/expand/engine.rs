@@ -48,7 +48,7 @@ pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
             #declared
 
             #[automatically_derived]
-            #[allow(deprecated, unused_braces, unused_variables)]
+            #[allow(deprecated, unused_braces, unused_variables, clippy::manual_async_fn)]
             impl #impl_generics #krate::#which for #engine #type_generics #where_clause {
                 type Msg = #message;
                 #state
@@ -96,15 +96,8 @@ fn pre_start(surface: &Surface, names: &Names<'_>) -> TokenStream {
             (quote!(#given), quote!(::core::result::Result::Ok(#state)))
         }
     };
-    quote! {
-        async fn pre_start(
-            &self,
-            #myself: &#krate::ActorRef<#message>,
-            #pattern: #arguments,
-        ) -> ::core::result::Result<#own, #krate::ActorError> {
-            #body
-        }
-    }
+    let parameters = quote!(#myself: &#krate::ActorRef<#message>, #pattern: #arguments);
+    function("pre_start", &parameters, &quote!(#own), &body, names)
 }
 
 fn build(init: &Init, names: &Names<'_>) -> (TokenStream, TokenStream) {
@@ -121,38 +114,24 @@ fn build(init: &Init, names: &Names<'_>) -> (TokenStream, TokenStream) {
     (quote!((#(#idents,)*)), quote!(#into(#built)))
 }
 
-fn hook(hook: Option<&Hook>, function: &str, names: &Names<'_>) -> Option<TokenStream> {
+fn hook(hook: Option<&Hook>, name: &str, names: &Names<'_>) -> Option<TokenStream> {
     let hook = hook?;
     let Names { krate, state, own, .. } = names;
-    let (message, function) = (names.message_type(), format_ident!("{function}"));
-    let myself = names.myself_for(&hook.call);
-    let body = outcome(hook, names);
-    Some(quote! {
-        async fn #function(
-            &self,
-            #myself: &#krate::ActorRef<#message>,
-            #state: &mut #own,
-        ) -> ::core::result::Result<(), #krate::ActorError> {
-            #body
-        }
-    })
+    let (message, myself) = (names.message_type(), names.myself_for(&hook.call));
+    let parameters = quote!(#myself: &#krate::ActorRef<#message>, #state: &mut #own);
+    Some(function(name, &parameters, &quote!(()), &outcome(hook, names), names))
 }
 
 fn supervision(hook: Option<&Hook>, names: &Names<'_>) -> Option<TokenStream> {
     let hook = hook?;
     let Names { krate, state, own, event, .. } = names;
-    let (message, body) = (names.message_type(), outcome(hook, names));
-    let myself = names.myself_for(&hook.call);
-    Some(quote! {
-        async fn handle_supervisor_evt(
-            &self,
-            #myself: &#krate::ActorRef<#message>,
-            #event: #krate::SupervisionEvent,
-            #state: &mut #own,
-        ) -> ::core::result::Result<(), #krate::ActorError> {
-            #body
-        }
-    })
+    let (message, myself) = (names.message_type(), names.myself_for(&hook.call));
+    let parameters = quote! {
+        #myself: &#krate::ActorRef<#message>,
+        #event: #krate::SupervisionEvent,
+        #state: &mut #own
+    };
+    Some(function("handle_supervisor_evt", &parameters, &quote!(()), &outcome(hook, names), names))
 }
 
 /// A hook, and what it returned as the `Actor` trait says it.
@@ -184,17 +163,36 @@ fn handle(surface: &Surface, names: &Names<'_>) -> TokenStream {
         [] => (quote!(_), quote!(_)),
         _ => (quote!(#myself), quote!(#state)),
     };
+    let parameters = quote! {
+        #myself: &#krate::ActorRef<#message>,
+        #given: #message,
+        #state: &mut #own
+    };
+    let body = quote!(match #given { #(#arms)* #phantom });
+    function("handle", &parameters, &quote!(()), &body, names)
+}
+
+/// A function of the `Actor` trait.
+///
+/// Not an `async fn`, which keeps its arguments twice, once as they came and once as its
+/// locals: every message would be copied once more, and every actor's task be larger by it.
+fn function(
+    name: &str,
+    parameters: &TokenStream,
+    output: &TokenStream,
+    body: &TokenStream,
+    names: &Names<'_>,
+) -> TokenStream {
+    let (krate, name) = (&names.krate, format_ident!("{name}"));
+    let bound = (!names.surface.options.is_local).then(|| quote!(+ ::core::marker::Send));
     quote! {
-        async fn handle(
+        fn #name(
             &self,
-            #myself: &#krate::ActorRef<#message>,
-            #given: #message,
-            #state: &mut #own,
-        ) -> ::core::result::Result<(), #krate::ActorError> {
-            match #given {
-                #(#arms)*
-                #phantom
-            }
+            #parameters
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<#output, #krate::ActorError>
+        > #bound {
+            async move { #body }
         }
     }
 }

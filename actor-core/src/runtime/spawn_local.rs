@@ -63,13 +63,13 @@ impl LocalSpawner {
                 // A panic here is one of the closure that builds the actor.
                 let outcome =
                     outcome.unwrap_or_else(|payload| Err(SpawnError::Startup(Exit::panicked(&*payload))));
-                let (started, report_as) = match outcome {
-                    Ok((started, myself)) => (Some(started), Ok(Unclaimed(Some(myself)))),
+                let (life, report_as) = match outcome {
+                    Ok((started, myself)) => (Some(run(started)), Ok(Unclaimed(Some(myself)))),
                     Err(error) => (None, Err(error)),
                 };
-                // If nobody waits any more, dropping the actor cancels it.
-                if let (Ok(()), Some(started)) = (report.send(report_as), started) {
-                    run(started).await;
+                // If nobody waits any more, dropping the actor's life cancels it.
+                if let (Ok(()), Some(life)) = (report.send(report_as), life) {
+                    life.await;
                 }
             })
         });

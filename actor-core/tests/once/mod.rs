@@ -1,5 +1,6 @@
 //! What holds for one door only, and what takes threads.
 
+mod colocation;
 mod deep;
 mod local;
 mod runtime_gone;

@@ -1,13 +1,14 @@
 //! The runtime goes away under its actors.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use actor_core::{
-    Actor, ActorCell, ActorError, ActorRef, ActorSystem, Exit, SendError, SpawnOptions, Status,
+    Actor, ActorCell, ActorError, ActorRef, ActorSystem, Colocation, Exit, SendError, SpawnOptions, Status,
 };
 use tokio::runtime::{Builder, Runtime};
 
-use crate::support::{Door, Entry, Gate, LocalDoor, Log, Message, Order, Probe, SendDoor, Simulation};
+use crate::support::{Door, Entry, Gate, LocalDoor, Log, Message, Order, Probe, SendDoor, Simulation, held};
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().build().unwrap()
@@ -99,4 +100,79 @@ fn a_cancelled_actors_state_is_gone_before_it_counts_as_stopped() {
     drop(doomed);
     assert_eq!(*seen.lock().unwrap(), [Status::Starting]);
     assert_eq!(runtime().block_on(never_ran.wait(None)), Ok(Exit::Cancelled));
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("the bomb went off");
+    }
+}
+
+/// All that an actor has panics when it is dropped: itself, its state, its queue, and
+/// what its hook was at. Two panics that met would abort the process.
+struct Powder(#[allow(dead_code, reason = "it is there to be dropped")] Bomb);
+
+impl Actor for Powder {
+    type Msg = Bomb;
+    type State = Bomb;
+    type Arguments = Option<Gate>;
+
+    async fn pre_start(&self, myself: &ActorRef<Bomb>, gate: Option<Gate>) -> Result<Bomb, ActorError> {
+        myself.cast(Bomb).map_err(|_| "no room")?;
+        myself.cast(Bomb).map_err(|_| "no room")?;
+        if let Some(gate) = gate {
+            let _bomb = Bomb;
+            gate.pass().await;
+        }
+        Ok(Bomb)
+    }
+
+    async fn handle(&self, _: &ActorRef<Bomb>, bomb: Bomb, _: &mut Bomb) -> Result<(), ActorError> {
+        std::future::pending::<()>().await;
+        drop(bomb);
+        Ok(())
+    }
+}
+
+#[test]
+fn whatever_panics_when_dropped_a_cancelled_actor_ends_in_order() {
+    for is_colocated in [false, true] {
+        let system = ActorSystem::new();
+        let doomed = runtime();
+        let actors = doomed.block_on(async {
+            let mut options = SpawnOptions::new();
+            if is_colocated {
+                options = options.colocate(&Colocation::new(&system));
+            }
+            let actors = [
+                system.spawn(Powder(Bomb), None, options.clone()).await.unwrap(),
+                system.spawn(Powder(Bomb), None, options).await.unwrap(),
+            ];
+            tokio::task::yield_now().await;
+            actors
+        });
+        drop(doomed);
+        for actor in actors {
+            assert_eq!(runtime().block_on(actor.wait(None)), Ok(Exit::Cancelled));
+        }
+    }
+}
+
+#[test]
+fn whatever_panics_when_dropped_a_spawn_that_is_given_up_ends_in_order() {
+    let system = ActorSystem::new();
+    let gate = Gate::new();
+    runtime().block_on(async {
+        let options = SpawnOptions::new().name("early");
+        let mut spawning = Box::pin(system.spawn(Powder(Bomb), Some(gate.clone()), options));
+        held(spawning.as_mut(), gate.reached()).await;
+        let early = system.where_is("early").unwrap();
+        // Whoever drops it hears of none of it, or of one.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(spawning)));
+        assert_eq!(early.wait(None).await, Ok(Exit::Cancelled));
+        assert_eq!(system.registered(), []);
+    });
 }

@@ -8,6 +8,7 @@ mod local;
 mod names;
 mod recipients;
 mod shapes;
+mod sizes;
 
 use std::fmt::Debug;
 

@@ -2,16 +2,17 @@
 
 use std::pin::pin;
 
-use actor_core::{ActorRef, Capacity, Exit, SendError, SpawnOptions};
+use actor_core::{Actor, ActorError, ActorRef, Capacity, Exit, SendError, SpawnOptions};
 
 use crate::support::{
-    Door, Ending, Entry, Gate, Log, Message, Probe, act, dead, join_all, poll_once, settled, stopped,
+    Act, Door, Ending, Entry, Gate, Hook, Log, Message, Probe, act, dead, fail, join_all, panics, poll_once,
+    settled, stopped,
 };
 
-const CAPACITY: u32 = 3;
+pub(super) const CAPACITY: u32 = 3;
 
 /// An actor with room for [`CAPACITY`] messages.
-async fn bounded(door: &impl Door, log: &Log) -> ActorRef<Message> {
+pub(super) async fn bounded(door: &impl Door, log: &Log) -> ActorRef<Message> {
     let capacity = Capacity::try_from(CAPACITY as usize).unwrap();
     let actor = door.start(Probe::new(log), SpawnOptions::new().mailbox(capacity)).await.unwrap();
     settled(&actor).await;
@@ -20,13 +21,13 @@ async fn bounded(door: &impl Door, log: &Log) -> ActorRef<Message> {
 }
 
 /// Holds the actor in its handler; the message that does so is taken out.
-async fn hold(actor: &ActorRef<Message>, gate: &Gate) {
+pub(super) async fn hold(actor: &ActorRef<Message>, gate: &Gate) {
     actor.cast(Message::Do(gate.act())).unwrap();
     gate.reached().await;
 }
 
 /// Casts notes until there is no room; gives how many went in.
-fn fill(actor: &ActorRef<Message>) -> u32 {
+pub(super) fn fill(actor: &ActorRef<Message>) -> u32 {
     let is_accepted = |number: &u32| match actor.cast(Message::Note(*number)) {
         Ok(()) => true,
         Err(error) => {
@@ -229,4 +230,116 @@ pub(super) async fn a_waiting_send_fails_when_the_actor_drains_or_ends(door: imp
     gate.reached().await;
     gate.open();
     assert_eq!(actor.kill_and_wait(None).await, Ok(Exit::Killed));
+}
+
+/// However the actor ends, and however many wait.
+pub(super) async fn all_who_wait_get_their_message_back(door: impl Door) {
+    const WAITING: u32 = 20;
+    let ends: [(Option<Act>, Ending, Exit); 4] = [
+        (None, |actor| actor.stop(None), Exit::Stopped(None)),
+        (None, |actor| actor.kill(), Exit::Killed),
+        (Some(fail("ill")), |_| {}, Exit::Failed("ill".into())),
+        (Some(panics("fell")), |_| {}, Exit::Panicked("fell".into())),
+    ];
+    for (grief, end, exit) in ends {
+        let (log, gate) = (Log::default(), Gate::new());
+        let probe = grief.into_iter().fold(Probe::new(&log), |probe, grief| probe.at(Hook::Handle, grief));
+        let capacity = Capacity::try_from(CAPACITY as usize).unwrap();
+        let actor = door.start(probe, SpawnOptions::new().mailbox(capacity)).await.unwrap();
+        hold(&actor, &gate).await;
+        assert_eq!(fill(&actor), CAPACITY);
+        let numbers = 100..100 + WAITING;
+        let mut waiting = pin!(join_all(numbers.clone().map(|n| actor.send(Message::Note(n)))));
+        assert!(poll_once(waiting.as_mut()).await.is_pending());
+        end(&actor);
+        gate.open();
+        assert_eq!(actor.wait(None).await, Ok(exit.clone()));
+        let back: Vec<_> = numbers.map(|n| Err(SendError::Stopped(Message::Note(n)))).collect();
+        // Also of the first, who had been given the place of the message in hand, and was
+        // not there to use it.
+        assert_eq!(waiting.await, back, "{exit}");
+    }
+}
+
+pub(super) async fn what_is_queued_is_handled_without_any_address_left(door: impl Door) {
+    let (log, gate, end) = (Log::default(), Gate::new(), Gate::new());
+    let actor = bounded(&door, &log).await;
+    hold(&actor, &gate).await;
+    actor.cast(Message::Note(1)).unwrap();
+    actor.cast(Message::Note(2)).unwrap();
+    actor.cast(Message::Do(end.act())).unwrap();
+    let weak = actor.downgrade();
+    drop(actor);
+    gate.open();
+    end.reached().await;
+    assert_eq!(log.entries(), [Entry::Note(1), Entry::Note(2)]);
+    let actor = weak.upgrade().expect("it lives on");
+    end.open();
+    assert_eq!(actor.stop_and_wait(None, None).await, Ok(Exit::Stopped(None)));
+    drop(actor);
+    while weak.upgrade().is_some() {
+        dead(&door).await;
+    }
+}
+
+/// Each message brings two: the bound ends it, and all that got in is handled.
+pub(super) async fn an_actor_that_floods_itself_meets_its_bound(door: impl Door) {
+    const HANDLED: usize = 50;
+    let (log, refused) = (Log::default(), Log::default());
+    let seen = (log.clone(), refused.clone());
+    let breed = act(move |myself| {
+        let (log, refused) = seen.clone();
+        async move {
+            for number in [7, 8] {
+                match myself.cast(Message::Note(number)) {
+                    Ok(()) => {}
+                    Err(SendError::Full(Message::Note(number))) => refused.push(Entry::Note(number)),
+                    Err(error) => return Err(error.to_string().into()),
+                }
+            }
+            if log.entries().iter().filter(|entry| matches!(entry, Entry::Note(_))).count() == HANDLED {
+                myself.stop(None);
+            }
+            Ok(())
+        }
+    });
+    let capacity = Capacity::try_from(CAPACITY as usize).unwrap();
+    let probe = Probe::new(&log).at(Hook::Handle, breed);
+    let actor = door.start(probe, SpawnOptions::new().mailbox(capacity)).await.unwrap();
+    actor.cast(Message::Note(7)).unwrap();
+    assert_eq!(actor.wait(None).await, Ok(Exit::Stopped(None)));
+    // Of two it handles one at once: after the first ones, one of each two is refused.
+    let accepted = 1 + 2 * HANDLED - refused.entries().len();
+    assert_eq!(accepted, HANDLED + CAPACITY as usize);
+}
+
+pub(super) async fn messages_of_no_size_are_counted_too(door: impl Door) {
+    struct Count;
+    impl Actor for Count {
+        type Msg = ();
+        type State = (u64, Gate);
+        type Arguments = Gate;
+
+        async fn pre_start(&self, _: &ActorRef<()>, gate: Gate) -> Result<(u64, Gate), ActorError> {
+            Ok((0, gate))
+        }
+
+        async fn handle(&self, _: &ActorRef<()>, (): (), state: &mut (u64, Gate)) -> Result<(), ActorError> {
+            state.0 += 1;
+            if state.0 == 1 {
+                state.1.pass().await;
+            }
+            if state.0 == 1001 { Err("all of them".into()) } else { Ok(()) }
+        }
+    }
+    let gate = Gate::new();
+    let options = SpawnOptions::new().mailbox(Capacity::try_from(1000).unwrap());
+    let actor = door.spawn_with(Count, gate.clone(), options).await.unwrap();
+    actor.cast(()).unwrap();
+    gate.reached().await;
+    assert_eq!((0..2000).take_while(|_| actor.cast(()).is_ok()).count(), 1000);
+    assert_eq!(actor.cast(()), Err(SendError::Full(())));
+    gate.open();
+    assert_eq!(actor.wait(None).await, Ok(Exit::Failed("all of them".into())));
+    assert_eq!(actor.cast(()), Err(SendError::Stopped(())));
 }

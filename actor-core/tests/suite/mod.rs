@@ -4,6 +4,7 @@
 //! not spawn tokio tasks nor ask tokio for the time, since half of the doors
 //! stand in a simulation.
 
+mod abandoned;
 mod groups;
 mod links;
 mod mailbox;
@@ -34,12 +35,32 @@ macro_rules! mount {
             })*
         }
 
+        // On two threads: one for the actors, one for the test.
+        mod colocated_actors_on_tokio {
+            use crate::support::ColocatedDoor;
+            use actor_core::ActorSystem;
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+            async fn $test() {
+                super::$room::$test(ColocatedDoor::new(ActorSystem::new())).await;
+            })*
+        }
+
         mod simulated_actors {
             use crate::support::{Order, SendDoor, Simulation};
             $(#[test]
             fn $test() {
                 let mut simulation = Simulation::new(Order::Fifo);
                 let door = SendDoor::new(simulation.system());
+                simulation.block_on(super::$room::$test(door));
+            })*
+        }
+
+        mod simulated_colocated_actors {
+            use crate::support::{ColocatedDoor, Order, Simulation};
+            $(#[test]
+            fn $test() {
+                let mut simulation = Simulation::new(Order::Seeded(7));
+                let door = ColocatedDoor::new(simulation.system());
                 simulation.block_on(super::$room::$test(door));
             })*
         }
@@ -121,6 +142,19 @@ mount! {
     mailbox::a_full_mailbox_holds_up_no_control,
     mailbox::a_send_that_nobody_polls_does_not_hold_up_the_end,
     mailbox::a_waiting_send_fails_when_the_actor_drains_or_ends,
+    mailbox::all_who_wait_get_their_message_back,
+    mailbox::what_is_queued_is_handled_without_any_address_left,
+    mailbox::an_actor_that_floods_itself_meets_its_bound,
+    mailbox::messages_of_no_size_are_counted_too,
+
+    trouble::whatever_panics_when_dropped_the_actor_ends_in_order,
+    trouble::a_message_that_panics_when_its_handler_drops_it,
+
+    abandoned::a_send_dropped_before_it_is_polled_sends_nothing,
+    abandoned::a_send_dropped_after_it_was_given_a_place_gives_it_on,
+    abandoned::a_call_dropped_while_it_waits_for_room_was_not_sent,
+    abandoned::a_call_dropped_while_it_waits_for_its_answer_is_seen_by_its_port,
+    abandoned::a_port_that_is_dropped_with_what_held_it,
 }
 
 /// The same, with virtual time in the simulation and paused time on tokio. A
@@ -146,6 +180,25 @@ macro_rules! mount_with_virtual_time {
             })*
         }
 
+        mod colocated_actors_in_paused_time {
+            use crate::support::ColocatedDoor;
+            use actor_core::ActorSystem;
+            $(#[tokio::test(start_paused = true)]
+            async fn $test() {
+                super::$room::$test(ColocatedDoor::new(ActorSystem::new())).await;
+            })*
+        }
+
+        mod colocated_actors_in_virtual_time {
+            use crate::support::{ColocatedDoor, Order, Simulation};
+            $(#[test]
+            fn $test() {
+                let mut simulation = Simulation::new(Order::Fifo);
+                let door = ColocatedDoor::new(simulation.system());
+                simulation.block_on(super::$room::$test(door));
+            })*
+        }
+
         mod local_actors_in_virtual_time {
             use crate::support::{LocalDoor, Order, Simulation};
             $(#[test]
@@ -164,4 +217,5 @@ mount_with_virtual_time! {
     time::a14_a_call_is_answered_or_told_why_not,
     time::a_wait_times_out_and_the_actor_goes_on,
     time::a11_a_hook_that_sleeps_for_ever,
+    time::a14_a_port_that_is_kept_for_ever_times_out,
 }

@@ -63,7 +63,7 @@ pub(super) async fn a07_an_actor_lives_on_without_addresses(door: impl Door) {
     assert_eq!(log.entries(), [Entry::PreStart, Entry::PostStart, Entry::PostStop, Entry::Dropped]);
     drop(found);
     // The task may still be putting down the address it held.
-    door.spawn(Probe::new(&log)).await;
+    settled(&door.spawn(Probe::new(&log)).await).await;
     assert_eq!(weak.upgrade(), None);
     assert_eq!(weak_cell.upgrade(), None);
 }

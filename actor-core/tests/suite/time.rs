@@ -127,3 +127,13 @@ pub(super) async fn a11_a_hook_that_sleeps_for_ever(door: impl Door) {
     assert_eq!(clock.now() - began, day);
     assert_eq!(log.entries(), [Entry::PreStart, Entry::PostStart, Entry::Dropped]);
 }
+
+/// A port that nobody will ever drop, not even at its holder's end.
+pub(super) async fn a14_a_port_that_is_kept_for_ever_times_out(door: impl Door) {
+    let actor = door.spawn(Probe::new(&Log::default())).await;
+    let forget = |port: ReplyPort<()>| Message::Do(act_once(|| async { std::mem::forget(port) }));
+    let (unanswered, ()) = tokio::join!(actor.call_timeout(TIMEOUT, forget), async {
+        assert_eq!(actor.drain_and_wait(None).await, Ok(Exit::Drained));
+    });
+    assert_eq!(unanswered, Err(CallError::Failed(CallFailure::TimedOut(TIMEOUT))));
+}

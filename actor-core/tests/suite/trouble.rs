@@ -330,6 +330,64 @@ pub(super) async fn a_queued_message_that_panics_when_dropped(door: impl Door) {
     assert_eq!(door.system().registered(), []);
 }
 
+/// The actor, its state and all that is queued, all at once.
+pub(super) async fn whatever_panics_when_dropped_the_actor_ends_in_order(door: impl Door) {
+    struct Powder {
+        _bomb: Bomb,
+        fails_to_start: bool,
+    }
+    impl Actor for Powder {
+        type Msg = Fragment;
+        type State = Bomb;
+        type Arguments = Gate;
+
+        async fn pre_start(&self, myself: &ActorRef<Fragment>, gate: Gate) -> Result<Bomb, ActorError> {
+            for _ in 0..3 {
+                myself.cast(Fragment::Hold(gate.clone()))?;
+                myself.cast(Fragment::Bomb(Bomb))?;
+            }
+            if self.fails_to_start { Err("wet".into()) } else { Ok(Bomb) }
+        }
+
+        async fn handle(
+            &self,
+            _: &ActorRef<Fragment>,
+            message: Fragment,
+            _: &mut Bomb,
+        ) -> Result<(), ActorError> {
+            match message {
+                Fragment::Hold(gate) => gate.pass().await,
+                Fragment::Panic => panic!("the first panic"),
+                Fragment::Bomb(bomb) => drop(bomb),
+            }
+            Ok(())
+        }
+    }
+    let powder = |fails_to_start| Powder { _bomb: Bomb, fails_to_start };
+    let options = || SpawnOptions::new().name("powder");
+    let refused = door.spawn_with(powder(true), Gate::new(), options()).await;
+    let exit = Exit::Failed("wet".into());
+    assert!(matches!(&refused, Err(SpawnError::Startup(found)) if *found == exit), "{refused:?}");
+    assert_eq!(door.system().registered(), []);
+
+    let ends: [fn(&Control); 3] = [|actor| actor.stop(None), Control::drain, Control::kill];
+    for end in ends {
+        let gate = Gate::new();
+        let actor = door.spawn_with(powder(false), gate.clone(), options()).await.unwrap();
+        gate.reached().await;
+        end(&actor);
+        gate.open();
+        assert_eq!(actor.wait(None).await, Ok(went_off()));
+        assert_eq!(door.system().registered(), []);
+    }
+}
+
+pub(super) async fn a_message_that_panics_when_its_handler_drops_it(door: impl Door) {
+    let actor = door.spawn_with(Fragile, true, SpawnOptions::new()).await.unwrap();
+    actor.cast(Fragment::Bomb(Bomb)).unwrap();
+    assert_eq!(actor.wait(None).await, Ok(went_off()));
+}
+
 pub(super) async fn a_listener_that_panics_does_not_keep_others_waiting(door: impl Door) {
     struct Rude;
     impl ExitListener for Rude {

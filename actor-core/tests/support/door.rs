@@ -1,8 +1,8 @@
-//! The two ways to start an actor, as one trait.
+//! The ways to start an actor, as one trait.
 
 use std::future::Future;
 
-use actor_core::{Actor, ActorRef, ActorSystem, LocalSpawner, SpawnError, SpawnOptions};
+use actor_core::{Actor, ActorRef, ActorSystem, Colocation, LocalSpawner, SpawnError, SpawnOptions};
 
 use super::probe::{Message, Probe};
 
@@ -67,6 +67,45 @@ impl Door for SendDoor {
         options: SpawnOptions,
     ) -> impl Future<Output = Result<ActorRef<A::Msg>, SpawnError>> + Send {
         self.system.spawn(actor, arguments, options)
+    }
+}
+
+/// [`ActorSystem::spawn`] into a [`Colocation`].
+pub(crate) struct ColocatedDoor {
+    system: ActorSystem,
+    place: Colocation,
+}
+
+impl ColocatedDoor {
+    pub(crate) fn new(system: ActorSystem) -> Self {
+        let place = Colocation::new(&system);
+        Self { system, place }
+    }
+
+    /// Into a place that there is.
+    pub(crate) fn of(system: &ActorSystem, place: &Colocation) -> Self {
+        Self { system: system.clone(), place: place.clone() }
+    }
+
+    pub(crate) fn place(&self) -> &Colocation {
+        &self.place
+    }
+}
+
+impl Door for ColocatedDoor {
+    const KEEPS_STATE: bool = true;
+
+    fn system(&self) -> &ActorSystem {
+        &self.system
+    }
+
+    fn spawn_with<A: Actor>(
+        &self,
+        actor: A,
+        arguments: A::Arguments,
+        options: SpawnOptions,
+    ) -> impl Future<Output = Result<ActorRef<A::Msg>, SpawnError>> + Send {
+        self.system.spawn(actor, arguments, options.colocate(&self.place))
     }
 }
 

@@ -11,7 +11,7 @@ use std::task::Poll;
 
 use actor_core::{ActorCell, ActorRef, Exit};
 
-pub(crate) use self::door::{Door, LocalDoor, SendDoor};
+pub(crate) use self::door::{ColocatedDoor, Door, LocalDoor, SendDoor};
 pub(crate) use self::gate::Gate;
 pub(crate) use self::probe::{Act, Entry, Hook, Log, Message, Probe, act, act_once, fail, panics};
 pub(crate) use self::simulation::{Order, Simulation};

@@ -43,6 +43,18 @@ pub(super) struct Unstarted<A: LocalActor> {
     pub(super) guard: ExitGuard<A::Msg>,
 }
 
+/// An actor in its `pre_start`, which may be given up there.
+struct Beginning<A: LocalActor>(Option<Unstarted<A>>);
+
+impl<A: LocalActor> Drop for Beginning<A> {
+    fn drop(&mut self) {
+        // The guard is bound first, so that it is dropped last.
+        let Some(Unstarted { guard: _guard, inbox, actor }) = self.0.take() else { return };
+        // Whatever the destructors do, it was cancelled.
+        let _ = drop_contents(inbox, actor, || {});
+    }
+}
+
 /// An actor whose `pre_start` has succeeded.
 pub(super) struct Started<A: LocalActor, K> {
     state: A::State,
@@ -64,20 +76,26 @@ pub(super) async fn start<A: LocalActor, K>(
     arguments: A::Arguments,
     supervisor: Option<ActorCell>,
 ) -> Result<Started<A, K>, SpawnError> {
-    // The guard is bound first, so that it is dropped last.
-    let Unstarted { guard, inbox, actor } = unstarted;
-    let mut inbox = inbox;
-    guard.control().advance(Status::Starting);
-    // Called within the boundary: a hook may panic before it gives a future.
-    let pre_start = async {
-        let hook = pin!(actor.pre_start(guard.myself(), arguments));
-        Killable::new(&mut inbox, hook).await
+    let mut beginning = Beginning(Some(unstarted));
+    let outcome = {
+        let Some(Unstarted { guard, inbox, actor }) = &mut beginning.0 else {
+            unreachable!("it was just put in")
+        };
+        guard.control().advance(Status::Starting);
+        // Called within the boundary: a hook may panic before it gives a future.
+        let pre_start = async {
+            let hook = pin!(actor.pre_start(guard.myself(), arguments));
+            Killable::new(inbox, hook).await
+        };
+        Caught::new(pre_start).await
     };
-    let exit = match Caught::new(pre_start).await {
+    // The guard is bound first, so that it is dropped last.
+    let Some(Unstarted { guard, inbox, actor }) = beginning.0.take() else { unreachable!("nobody took it") };
+    let exit = match outcome {
         Ok(Ok(Ok(state))) => {
             if supervisor.is_some_and(|supervisor| guard.myself().cell().link(&supervisor).is_err()) {
                 // Should a destructor panic, the refusal is still all there is to say.
-                let _ = drop_contents(inbox, || drop((actor, state)));
+                let _ = drop_contents(inbox, actor, || drop(state));
                 return Err(SpawnError::SupervisorStopping);
             }
             return Ok(Started { state, keep: PhantomData, unstarted: Unstarted { guard, inbox, actor } });
@@ -86,7 +104,7 @@ pub(super) async fn start<A: LocalActor, K>(
         Ok(Err(Killed)) => Exit::Killed,
         Err(payload) => Exit::panicked(&*payload),
     };
-    let _ = drop_contents(inbox, || drop(actor));
+    let _ = drop_contents(inbox, actor, || {});
     guard.finish(&exit, None);
     Err(SpawnError::Startup(exit))
 }
@@ -105,10 +123,26 @@ pub(super) fn drive<A: LocalActor, K: KeepState<A::State>>(
 pub(super) fn run<A: LocalActor, K: KeepState<A::State>>(
     started: Started<A, K>,
 ) -> impl Future<Output = ()> + use<A, K> {
-    let mut started = started;
+    let mut life = Life(Some(started));
     async move {
-        let exit = Caught::new(live(&mut started)).await;
-        finish(started, exit.unwrap_or_else(|payload| Exit::panicked(&*payload)));
+        let Some(started) = &mut life.0 else { unreachable!("it was just put in") };
+        let exit = Caught::new(live(started)).await;
+        if let Some(started) = life.0.take() {
+            finish(started, exit.unwrap_or_else(|payload| Exit::panicked(&*payload)));
+        }
+    }
+}
+
+/// An actor that runs, until it is finished. If its task is dropped before that, as by
+/// a runtime that shuts down, it is cancelled, whatever the destructors do.
+struct Life<A: LocalActor, K>(Option<Started<A, K>>);
+
+impl<A: LocalActor, K> Drop for Life<A, K> {
+    fn drop(&mut self) {
+        let Some(Started { unstarted, state, .. }) = self.0.take() else { return };
+        // The guard is bound first, so that it is dropped last.
+        let Unstarted { guard: _guard, inbox, actor } = unstarted;
+        let _ = drop_contents(inbox, actor, || drop(state));
     }
 }
 
@@ -122,9 +156,12 @@ fn finish<A: LocalActor, K: KeepState<A::State>>(started: Started<A, K>, exit: E
     // could look at it.
     let is_whole = matches!(exit, Exit::Stopped(_) | Exit::Drained);
     let is_wanted = is_whole && guard.has_supervisor();
-    let dropped = drop_contents(inbox, || {
-        drop(actor);
-        if is_wanted { K::keep(state) } else { None }
+    let dropped = drop_contents(inbox, actor, || {
+        if is_wanted {
+            return K::keep(state);
+        }
+        drop(state);
+        None
     });
     let (exit, kept) = match dropped {
         Ok(kept) => (exit, kept),
@@ -134,16 +171,18 @@ fn finish<A: LocalActor, K: KeepState<A::State>>(started: Started<A, K>, exit: E
     guard.finish(&exit, kept);
 }
 
-/// Drops what the user gave, before anybody is told of the end. Its panics are
-/// contained apart from the hooks': a destructor that panicked while a hook's panic
-/// unwinds would abort the process.
-fn drop_contents<M: Send + 'static, R>(
-    inbox: ActorInbox<M>,
-    rest: impl FnOnce() -> R,
+/// Drops what the user gave, before anybody is told of the end. That happens in
+/// boundaries of their own: a destructor that panicked while a hook's panic, or
+/// another destructor's, unwinds would abort the process.
+fn drop_contents<A: LocalActor, R>(
+    inbox: ActorInbox<A::Msg>,
+    actor: A,
+    state: impl FnOnce() -> R,
 ) -> Result<R, Box<dyn Any + Send>> {
     let discarded = inbox.discard();
-    let rest = contain(rest);
-    discarded.and(rest)
+    let dropped = contain(|| drop(actor));
+    let state = contain(state);
+    discarded.and(dropped).and(state)
 }
 
 /// What comes next for a running actor.

@@ -10,6 +10,9 @@
 //! whatever it polls stays together. That gives up two things: members never run at
 //! the same time, and one that blocks its thread stalls the others.
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
@@ -19,8 +22,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use crate::contain::contained;
 use crate::executor::BoxTask;
-use crate::limits::MEMBERS_PER_TURN;
+use crate::limits::{MEMBERS_PER_LOOK, MEMBERS_PER_TURN};
 use crate::mailbox::{Capacity, Inbox, Mailbox, Owner, Park, Received};
 use crate::sync::Backoff;
 use crate::system::ActorSystem;
@@ -70,6 +74,12 @@ impl Colocation {
     ///
     /// If the system is on tokio and no runtime is current.
     pub fn new(system: &ActorSystem) -> Self {
+        let (place, host) = Self::with_host();
+        system.executor().spawn(host).detach();
+        place
+    }
+
+    fn with_host() -> (Self, Host) {
         let shared = Arc::new(Shared {
             mailbox: Mailbox::new(Capacity::Unbounded),
             is_abandoned: AtomicBool::new(false),
@@ -80,14 +90,14 @@ impl Colocation {
             vacant: Vec::new(),
             ready: Ready::default(),
         };
-        system.executor().spawn(host).detach();
-        Self { handle: Arc::new(Handle { host: shared }) }
+        (Self { handle: Arc::new(Handle { host: shared }) }, host)
     }
 
     /// Runs a task in this place. If the host is gone, because its runtime is, the
-    /// task is dropped.
+    /// task is dropped, as that runtime would have done.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        drop(self.handle.host.mailbox.try_send(Work::Join(Box::pin(task))));
+        let refused = self.handle.host.mailbox.try_send(Work::Join(Box::pin(task)));
+        contained("the destructor of a task without a host", || drop(refused));
     }
 }
 
@@ -247,7 +257,7 @@ impl Future for Host {
         let mut backoff = Backoff::default();
         for polled in 0..MEMBERS_PER_TURN {
             // Now and then, so that members who talk without end keep nobody out.
-            let ready = if polled % OUTSIDE_EVERY == 0 { None } else { Running::pop() };
+            let ready = if polled % MEMBERS_PER_LOOK == 0 { None } else { Running::pop() };
             let index = match ready {
                 Some(index) => index,
                 None => match Self::look_outside(inbox, members, vacant, &mut backoff, cx) {
@@ -258,13 +268,30 @@ impl Future for Host {
                 },
             };
             let Some(member) = members[index].as_mut() else { continue };
-            if member.task.as_mut().poll(&mut Context::from_waker(&member.waker)).is_ready() {
-                members[index] = None;
+            // What panics is over, as a task of a runtime is, and the others go on.
+            let mut is_over = true;
+            contained("an actor's task", || {
+                is_over = member.task.as_mut().poll(&mut Context::from_waker(&member.waker)).is_ready();
+            });
+            if is_over {
+                let member = members[index].take();
                 vacant.push(index);
+                contained("the destructor of an actor's task", || drop(member));
             }
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+}
+
+/// Its runtime is gone, or the place is given up. A member's destructor that panics
+/// does not keep the others from being dropped, nor does it meet a second one.
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.inbox.close();
+        for member in &mut self.members {
+            contained("the destructor of an actor's task", || drop(member.take()));
+        }
     }
 }
 
@@ -336,6 +363,3 @@ impl Host {
         index
     }
 }
-
-/// How many polls of members come between two looks at what comes from outside.
-const OUTSIDE_EVERY: u32 = 32;
