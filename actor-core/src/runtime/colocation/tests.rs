@@ -100,7 +100,10 @@ fn members_take_turns() {
     // The queue is kept from one turn to the next.
     let next = polled[polled.len() - 3];
     assert!(bench.turn().is_pending());
-    assert_eq!(bench.polled()[1..4], polled[polled.len() - 2..].iter().copied().chain([next]).collect::<Vec<_>>());
+    assert_eq!(
+        bench.polled()[1..4],
+        polled[polled.len() - 2..].iter().copied().chain([next]).collect::<Vec<_>>()
+    );
 }
 
 #[test]

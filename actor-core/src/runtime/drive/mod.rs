@@ -75,7 +75,9 @@ pub(super) async fn start<A: LocalActor>(
 ) -> Result<Started<A>, SpawnError> {
     let mut beginning = Beginning(Some(unstarted));
     let outcome = {
-        let Some(Unstarted { guard, inbox, actor }) = &mut beginning.0 else { unreachable!("it was just put in") };
+        let Some(Unstarted { guard, inbox, actor }) = &mut beginning.0 else {
+            unreachable!("it was just put in")
+        };
         guard.control().advance(Status::Starting);
         // Called within the boundary: a hook may panic before it gives a future.
         let pre_start = async {
