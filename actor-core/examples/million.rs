@@ -29,8 +29,8 @@ impl Link {
     fn pass(&self, before: usize, port: ReplyPort<usize>) {
         let count = before + 1;
         match &self.next {
-            Some(next) => drop(next.pass(count).forward_to(port)),
-            None => drop(port.send(count)),
+            Some(next) => _ = next.pass(count).forward_to(port),
+            None => _ = port.send(count),
         }
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::address::{ActorCell, ActorRef};
 use crate::error::SpawnError;
 use crate::mailbox::Capacity;
-use crate::runtime::SpawnOptions;
+use crate::runtime::{Colocation, SpawnOptions};
 use crate::system::ActorSystem;
 use crate::time::Instant;
 
@@ -167,6 +167,11 @@ impl<S: Start> Spawning<S> {
     /// Spawns in this system. Without it: in the [current](ActorSystem::current) one.
     pub fn on(self, system: &ActorSystem) -> Self {
         Self { system: Some(system.clone()), ..self }
+    }
+
+    /// Runs the actor in the same task as the others of a [`Colocation`].
+    pub fn colocate(self, place: &Colocation) -> Self {
+        Self { options: self.options.colocate(place), ..self }
     }
 }
 

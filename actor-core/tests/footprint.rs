@@ -54,7 +54,7 @@ impl Actor for Peer {
         async move {
             match message {
                 Message::Add(by) => state.sum += by,
-                Message::Get(port) => drop(port.send(state.sum)),
+                Message::Get(port) => _ = port.send(state.sum),
                 Message::Ask(port) => {
                     let Some(next) = &state.next else { return Ok(()) };
                     let answer = next.call(Message::Get).await.unwrap_or_default();

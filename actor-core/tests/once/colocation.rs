@@ -9,7 +9,7 @@ use std::thread;
 
 use actor_core::{
     Actor, ActorError, ActorRef, ActorSystem, Capacity, Colocation, Exit, ReplyPort, SendError, SpawnOptions,
-    Status, limits,
+    Status, actor, limits,
 };
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -53,7 +53,7 @@ impl Actor for Player {
                 // A ball that nobody takes is out.
                 drop(partner.as_ref().unwrap_or(myself).cast(Ball::Hit));
             }
-            Ball::Ask(port) => drop(port.send(self.0.load(Ordering::Relaxed))),
+            Ball::Ask(port) => _ = port.send(self.0.load(Ordering::Relaxed)),
         }
         Ok(())
     }
@@ -166,7 +166,7 @@ impl Actor for Sum {
     async fn handle(&self, _: &ActorRef<Tell>, tell: Tell, sum: &mut u64) -> Result<(), ActorError> {
         match tell {
             Tell::Add(number) => *sum += number,
-            Tell::Sum(port) => drop(port.send(*sum)),
+            Tell::Sum(port) => _ = port.send(*sum),
         }
         Ok(())
     }
@@ -368,4 +368,22 @@ fn one_that_blocks_its_thread_stalls_its_own_place_only() {
         go_on.send(()).unwrap();
         assert_eq!(answer.await, Ok(0));
     });
+}
+
+#[tokio::test]
+async fn a_plain_struct_may_be_colocated() {
+    struct Twice;
+
+    #[actor]
+    impl Twice {
+        fn of(&self, number: u32) -> u32 {
+            2 * number
+        }
+    }
+
+    let place = Colocation::new(&ActorSystem::current());
+    let tasks = Handle::current().metrics().num_alive_tasks();
+    let twice = Twice.spawn().colocate(&place).await.unwrap();
+    assert_eq!(twice.of(4).await.unwrap(), 8);
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), tasks);
 }

@@ -5,5 +5,6 @@ mod deep;
 mod local;
 mod runtime_gone;
 mod seam;
+mod sizes;
 mod stress;
 mod systems;

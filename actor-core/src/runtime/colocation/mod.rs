@@ -30,12 +30,14 @@ use crate::sync::Backoff;
 use crate::system::ActorSystem;
 
 /// A place where actors run together: they take turns in one task, so a message
-/// between two of them costs no turn of the executor's scheduler, about half of what
+/// between two of them costs no turn of the executor's scheduler, a good part of what
 /// it costs otherwise.
 ///
 /// Put actors together that mostly talk to each other and do little else. They never
 /// run at the same time, and one that blocks its thread stalls them all; all else
-/// holds as for any actor. Cloning gives another handle to the same place.
+/// holds as for any actor. An actor that is spawned into a place whose runtime is gone
+/// ends as [`Cancelled`](crate::Exit::Cancelled). Cloning gives another handle to the
+/// same place.
 ///
 /// ```
 /// # use actor_core::{Actor, ActorError, ActorRef, ActorSystem, Colocation, SpawnOptions};
