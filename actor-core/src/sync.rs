@@ -2,20 +2,23 @@
 //! from whoever models it. The crate's only `cfg(actor_loom)` and
 //! `cfg(actor_shuttle)`, but for tests; plain `cfg(loom)` would reach tokio too.
 //!
-//! Only the fenced rooms (`mailbox/queue/`, `reply/slot/`) take their atomics
-//! from here. Everything else is safe code and has nothing to model.
+//! Only the fenced rooms (`mailbox/queue/`, `reply/slot/`) and the line of waiting
+//! senders, which meets others at the queue's words, take from here what threads
+//! share. Everything else is safe code under locks and has nothing to model.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex as StdMutex, MutexGuard as StdMutexGuard, PoisonError};
 
 #[cfg(actor_loom)]
 pub(crate) use loom::{
     alloc::{alloc, dealloc},
     cell::UnsafeCell,
+    sync::Mutex,
     sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering},
     thread::yield_now,
 };
 #[cfg(actor_shuttle)]
 pub(crate) use shuttle::{
+    sync::Mutex,
     sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering},
     thread::yield_now,
 };
@@ -23,6 +26,7 @@ pub(crate) use shuttle::{
 pub(crate) use std::alloc::{alloc, dealloc};
 #[cfg(not(any(actor_loom, actor_shuttle)))]
 pub(crate) use std::{
+    sync::Mutex,
     sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering},
     thread::yield_now,
 };
@@ -77,12 +81,45 @@ impl Backoff {
 ///
 /// Every critical section of this crate leaves its data whole at each step, and
 /// a user's panic never unwinds through one, so poisoning carries no news.
-pub(crate) trait LockExt<T> {
-    fn locked(&self) -> MutexGuard<'_, T>;
+pub(crate) trait LockExt {
+    type Guard<'a>
+    where
+        Self: 'a;
+
+    fn locked(&self) -> Self::Guard<'_>;
 }
 
-impl<T> LockExt<T> for Mutex<T> {
-    fn locked(&self) -> MutexGuard<'_, T> {
+impl<T> LockExt for StdMutex<T> {
+    type Guard<'a>
+        = StdMutexGuard<'a, T>
+    where
+        T: 'a;
+
+    fn locked(&self) -> Self::Guard<'_> {
+        self.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(actor_loom)]
+impl<T> LockExt for Mutex<T> {
+    type Guard<'a>
+        = loom::sync::MutexGuard<'a, T>
+    where
+        T: 'a;
+
+    fn locked(&self) -> Self::Guard<'_> {
+        self.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(actor_shuttle)]
+impl<T> LockExt for Mutex<T> {
+    type Guard<'a>
+        = shuttle::sync::MutexGuard<'a, T>
+    where
+        T: 'a;
+
+    fn locked(&self) -> Self::Guard<'_> {
         self.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,16 +4,16 @@
 
 use std::time::{Duration, Instant};
 
-use crate::flags::TestPlan;
+use crate::flags::{Length, TestPlan};
 use crate::shell::{self, Failure, Outcome};
-use crate::{test, tidy};
+use crate::{models, test, tidy};
 
 /// How much of it to run.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Scope {
     /// All steps.
     Everything,
-    /// All steps but the tests.
+    /// All steps but the models and the tests.
     AllButTests,
 }
 
@@ -55,7 +55,7 @@ struct StepResult {
 fn steps(scope: Scope) -> &'static [Step] {
     match scope {
         Scope::Everything => STEPS,
-        Scope::AllButTests => &STEPS[..STEPS.len() - 1],
+        Scope::AllButTests => &STEPS[..STEPS.len() - 2],
     }
 }
 
@@ -82,11 +82,16 @@ fn docs() -> Outcome {
     shell::run(shell::cargo(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"))
 }
 
+fn models() -> Outcome {
+    models::run(Length::Quick)
+}
+
 fn tests() -> Outcome {
     test::run(&TestPlan::default())
 }
 
-/// Quick ones first; the tests last, because [`Scope::AllButTests`] cuts them off.
+/// Quick ones first; the models and the tests last, because [`Scope::AllButTests`] cuts
+/// them off.
 const STEPS: &[Step] = &[
     Step { name: "fmt", alone: "cargo fmt --all --check", action: fmt },
     Step { name: "tidy", alone: "cargo xtask tidy", action: tidy::run },
@@ -100,6 +105,7 @@ const STEPS: &[Step] = &[
         alone: "RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps",
         action: docs,
     },
+    Step { name: "models", alone: "cargo xtask models", action: models },
     Step { name: "test", alone: "cargo xtask test", action: tests },
 ];
 
@@ -108,9 +114,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_tests_are_left_out_of_check() {
+    fn only_models_and_tests_are_left_out_of_check() {
         let names = |scope| steps(scope).iter().map(|step| step.name).collect::<Vec<_>>();
-        assert_eq!(names(Scope::Everything), ["fmt", "tidy", "clippy", "docs", "test"]);
+        assert_eq!(names(Scope::Everything), ["fmt", "tidy", "clippy", "docs", "models", "test"]);
         assert_eq!(names(Scope::AllButTests), ["fmt", "tidy", "clippy", "docs"]);
     }
 

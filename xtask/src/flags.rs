@@ -23,6 +23,13 @@ pub(crate) enum Command {
     Ci,
     /// Everything a change must pass, but for the tests.
     Check,
+    /// Run the models of what is lock-free.
+    Models {
+        /// How many schedules.
+        length: Length,
+    },
+    /// Run the core's tests under sanitizers.
+    Sanitize,
     /// The checks of style and structure.
     Tidy,
     /// Compare with others, or with ourselves.
@@ -101,6 +108,8 @@ pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Command, Failure> {
         "test" => parse_test(args),
         "ci" => parse_bare(args, "ci", Command::Ci),
         "check" => parse_bare(args, "check", Command::Check),
+        "models" => parse_models(args),
+        "sanitize" => parse_bare(args, "sanitize", Command::Sanitize),
         "tidy" => parse_bare(args, "tidy", Command::Tidy),
         "bench" => parse_bench(args),
         "certs" => Ok(Command::Certs { args: all_that_follow(args)? }),
@@ -129,6 +138,19 @@ fn parse_test(mut args: lexopt::Parser) -> Result<Command, Failure> {
         }
     }
     Ok(Command::Test(plan))
+}
+
+fn parse_models(mut args: lexopt::Parser) -> Result<Command, Failure> {
+    let mut length = Length::Quick;
+    while let Some(arg) = args.next().map_err(misuse)? {
+        match arg {
+            Long("quick") => length = Length::Quick,
+            Long("full") => length = Length::Full,
+            Long("help") | Short('h') => return Ok(help_on("models")),
+            other => return Err(misuse(other.unexpected())),
+        }
+    }
+    Ok(Command::Models { length })
 }
 
 fn parse_bench(mut args: lexopt::Parser) -> Result<Command, Failure> {
@@ -222,12 +244,32 @@ const ENTRIES: &[Entry] = &[
     Entry {
         name: "ci",
         options: "",
-        about: &["Everything a change must pass: `check`, then `test`. Writes nothing but build output."],
+        about: &[
+            "Everything a change must pass: `check`, `models`, then `test`. Writes nothing but build",
+            "output.",
+        ],
     },
     Entry {
         name: "check",
         options: "",
-        about: &["Formatting, clippy, tidy and documentation; `ci` without the tests."],
+        about: &["Formatting, clippy, tidy and documentation; `ci` without models and tests."],
+    },
+    Entry {
+        name: "models",
+        options: "[--quick|--full]",
+        about: &[
+            "The core's lock-free parts under every schedule of small models (loom), then under",
+            "many of larger ones (shuttle). --quick, which is what `ci` runs, takes a minute once",
+            "it is built; --full has more preemptions and schedules, and takes an hour.",
+        ],
+    },
+    Entry {
+        name: "sanitize",
+        options: "",
+        about: &[
+            "The core's tests under the address sanitizer, which finds leaks too; once as they",
+            "are, once without the pool of reply slots. It needs a nightly toolchain.",
+        ],
     },
     Entry {
         name: "tidy",
@@ -301,6 +343,16 @@ mod tests {
         let plan = TestPlan { length: Length::Full, filters: vec!["a01".into(), "b09".into()] };
         assert_eq!(parsed(&["test", "a01", "--full", "b09"]).unwrap(), Command::Test(plan));
         assert_eq!(parsed(&["test"]).unwrap(), Command::Test(TestPlan::default()));
+    }
+
+    #[test]
+    fn models_are_quick_unless_said() {
+        assert_eq!(parsed(&["models"]).unwrap(), Command::Models { length: Length::Quick });
+        assert_eq!(parsed(&["models", "--quick"]).unwrap(), Command::Models { length: Length::Quick });
+        assert_eq!(parsed(&["models", "--full"]).unwrap(), Command::Models { length: Length::Full });
+        assert_eq!(parsed(&["models", "loom"]).unwrap_err().code, 2);
+        assert_eq!(parsed(&["sanitize"]).unwrap(), Command::Sanitize);
+        assert_eq!(parsed(&["sanitize", "--full"]).unwrap_err().code, 2);
     }
 
     #[test]

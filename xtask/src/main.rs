@@ -17,6 +17,8 @@ mod certs;
 mod ci;
 mod demo;
 mod flags;
+mod models;
+mod sanitize;
 mod shell;
 mod test;
 mod tidy;
@@ -39,6 +41,8 @@ fn carry_out(command: Command) -> Outcome {
         Command::Test(plan) => test::run(&plan),
         Command::Ci => ci::run(ci::Scope::Everything),
         Command::Check => ci::run(ci::Scope::AllButTests),
+        Command::Models { length } => models::run(length),
+        Command::Sanitize => sanitize::run(),
         Command::Tidy => tidy::run(),
         Command::Bench { suite, length, more } => bench::run(suite, length, &more),
         Command::Certs { args } => certs::run(&args),

@@ -61,6 +61,33 @@ where
     command
 }
 
+/// Another program, at the workspace's root. It chooses its own toolchain.
+pub(crate) fn program<I, S>(name: &str, args: I) -> Command
+where
+    I: IntoIterator<Item = S>,
+    S: AsRef<OsStr>,
+{
+    let mut command = Command::new(name);
+    command.args(args).current_dir(root());
+    for name in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
+        command.env_remove(name);
+    }
+    forget_our_package(&mut command);
+    command
+}
+
+/// Where cargo puts what it builds. Builds with other flags get a directory below it,
+/// so that they and the ordinary ones do not undo each other.
+pub(crate) fn target_directory() -> PathBuf {
+    let named = env::var_os("CARGO_TARGET_DIR").filter(|directory| !directory.is_empty());
+    root().join(named.unwrap_or_else(|| "target".into()))
+}
+
+/// These flags and no others, whatever the caller's environment says.
+pub(crate) fn set_rustflags(command: &mut Command, flags: &str) {
+    command.env("RUSTFLAGS", flags).env_remove("CARGO_ENCODED_RUSTFLAGS");
+}
+
 /// Runs it to its end; its output is the caller's to read.
 pub(crate) fn run(command: &mut Command) -> Outcome {
     let status = command.status().map_err(|error| not_started(command, &error))?;
@@ -111,6 +138,15 @@ mod tests {
     fn the_root_is_the_directory_of_the_workspace() {
         let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
         assert!(manifest.contains("[workspace]"));
+    }
+
+    #[test]
+    fn flags_of_ours_take_the_place_of_the_callers() {
+        let mut command = cargo(["test"]);
+        set_rustflags(&mut command, "--cfg x");
+        let envs: Vec<_> = command.get_envs().filter(|(name, _)| *name == "RUSTFLAGS").collect();
+        assert_eq!(envs, [("RUSTFLAGS".as_ref(), Some("--cfg x".as_ref()))]);
+        assert!(command.get_envs().any(|env| env == ("CARGO_ENCODED_RUSTFLAGS".as_ref(), None)));
     }
 
     #[test]

@@ -13,6 +13,8 @@
 
 #[expect(unsafe_code, reason = "the lock-free queue, under models and sanitizers")]
 mod queue;
+#[cfg(test)]
+mod tests;
 mod waiting;
 
 use std::any::Any;
@@ -117,13 +119,15 @@ impl<M> Mailbox<M> {
     fn pass_on(&self) {
         if !self.waiting.serve() {
             self.queue.return_place();
+            self.queue.meet();
             self.call_if_room();
         }
     }
 
-    /// Sees to it that nobody waits while there is room. Senders that register, and
-    /// the receiver before it sleeps, call this after they met at the tail word: one
-    /// of the two knows of the other.
+    /// Sees to it that nobody waits while there is room. Senders that register look
+    /// for room, and whoever made room looks for senders, after they met at the tail
+    /// word: one of the two knows of the other. The receiver does so before it sleeps;
+    /// who gives a place back, at once.
     fn call_if_room(&self) {
         if self.waiting.is_anybody() && self.queue.has_room_now() {
             self.waiting.call_first();
@@ -198,7 +202,12 @@ impl<M> Future for Sending<'_, M> {
         match mailbox.waiting.standing(ticket, cx.waker()) {
             Standing::Served => {
                 self.leave();
-                Poll::Ready(self.push_into_place())
+                let pushed = self.push_into_place();
+                // The place is given back after the claim: a sender that came between the
+                // two found no room, and the receiver may have looked before there was.
+                mailbox.queue.meet();
+                mailbox.call_if_room();
+                Poll::Ready(pushed)
             }
             Standing::First => {
                 let Poll::Ready(done) = self.push() else { return Poll::Pending };
@@ -346,5 +355,14 @@ impl<M, C: Owner<M>> Inbox<M, C> {
 
     fn mailbox(&self) -> &Mailbox<M> {
         self.receiver.owner().mailbox()
+    }
+}
+
+/// Senders that wait are told; the receiver's own drop knows of the queue alone.
+impl<M, C: Owner<M>> Drop for Inbox<M, C> {
+    fn drop(&mut self) {
+        if !self.mailbox().queue.is_closed() {
+            self.close();
+        }
     }
 }

@@ -10,14 +10,12 @@
 //! up has sent nothing.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 use std::task::Waker;
 
-use crate::sync::LockExt;
+use crate::sync::{AtomicU32, LockExt, Mutex, Ordering};
 
 /// The senders that wait at one mailbox.
-#[derive(Default)]
 pub(super) struct Waiting {
     /// How many there are that have no place yet. Written under the lock; read by the
     /// receiver at each message.
@@ -52,6 +50,12 @@ pub(super) enum Standing {
     First,
     /// Others come before it.
     Later,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self { unserved: AtomicU32::new(0), line: OnceLock::new() }
+    }
 }
 
 impl Waiting {

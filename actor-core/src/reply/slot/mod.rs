@@ -31,7 +31,7 @@
 //! costs the one add. No party ever waits for the other inside of these.
 //!
 //! The cells belong to the parties as the table says; the models in
-//! `tests/models.rs` check it, and that the memory is given back once.
+//! `tests/every_schedule.rs` check it, and that the memory is given back once.
 
 mod pool;
 #[cfg(test)]

@@ -17,7 +17,8 @@ impl Wake for Unpark {
 const SCHEDULES: usize = 3_000;
 
 fn check(run: impl Fn() + Sync + Send + 'static) {
-    shuttle::check_random(run, SCHEDULES);
+    let schedules = if std::env::var_os("ACTOR_TEST_FULL").is_some() { 50 * SCHEDULES } else { SCHEDULES };
+    shuttle::check_random(run, schedules);
 }
 
 /// Three senders of forty messages each: whole blocks, spares, parks, a bound that
@@ -55,9 +56,8 @@ fn traffic(bound: Option<usize>, closes: bool) {
         let mut seen = [0u32; 3];
         let mut handled = 0;
         while handled < 120 {
-            match inbox.take() {
-                Taken::Message(claimed) => {
-                    let (sender, i): (u32, u32) = claimed.take_unless(|| false);
+            match taken(&mut inbox) {
+                Taken::Message((sender, i)) => {
                     assert_eq!(i, seen[sender as usize]);
                     seen[sender as usize] += 1;
                     handled += 1;
@@ -81,7 +81,7 @@ fn traffic(bound: Option<usize>, closes: bool) {
 
 #[test]
 fn unbounded_traffic() {
-    traffic(None, false);
+    traffic(UNBOUNDED.bound, false);
 }
 
 #[test]
@@ -92,4 +92,94 @@ fn bounded_traffic() {
 #[test]
 fn traffic_that_is_closed() {
     traffic(Some(16), true);
+}
+
+/// Senders that take the oldest out where there is no room, beside a receiver that
+/// rests when it can.
+#[test]
+fn traffic_of_evicting_senders() {
+    check(|| {
+        let (queue, mut inbox) = queue(Setup { bound: Some(2), is_tagged: true, is_evicting: true });
+        let senders: Vec<_> = (0..3u64)
+            .map(|sender| {
+                let queue = queue.clone();
+                thread::spawn(move || {
+                    let mut evicted = 0;
+                    for i in 0..20 {
+                        let tag = Tag { deadline: crate::time::Instant::ZERO, trace: [sender, i, 0] };
+                        let mut message = (sender, i);
+                        while let Err((back, refused)) = queue.push_tagged(message, tag) {
+                            assert_eq!(refused, Refused::Full);
+                            message = back;
+                            evicted += usize::from(queue.evict().is_some());
+                            thread::yield_now();
+                        }
+                    }
+                    evicted
+                })
+            })
+            .collect();
+        let closer = {
+            let queue = queue.clone();
+            thread::spawn(move || {
+                let evicted: usize = senders.into_iter().map(|sender| sender.join().unwrap()).sum();
+                queue.close();
+                evicted
+            })
+        };
+        let mut next = [0u64; 3];
+        let mut handled = 0;
+        loop {
+            match inbox.take() {
+                Taken::Message(claimed) => {
+                    let tag = claimed.tag();
+                    let (sender, i) = claimed.take_unless(|| false);
+                    assert_eq!(tag.trace, [sender, i, 0]);
+                    assert!(i >= next[sender as usize], "in order, though some are missing");
+                    next[sender as usize] = i + 1;
+                    handled += 1;
+                }
+                Taken::Closed => break,
+                Taken::Empty | Taken::Busy => thread::yield_now(),
+            }
+            inbox.rest();
+        }
+        assert_eq!(handled + closer.join().unwrap(), 60);
+    });
+}
+
+/// A receiver with lanes takes all there is and gives room back later.
+#[test]
+fn traffic_through_lanes() {
+    check(|| {
+        let (queue, mut inbox) = queue(Setup::bounded(Some(3)));
+        let senders: Vec<_> = (0..3u32)
+            .map(|sender| {
+                let queue = queue.clone();
+                thread::spawn(move || {
+                    for i in 0..20u32 {
+                        while queue.push((i % 2, sender, i)).is_err() {
+                            thread::yield_now();
+                        }
+                    }
+                })
+            })
+            .collect();
+        let mut lanes = Vec::new();
+        let mut handled = 0;
+        while handled < 60 {
+            if let Some(message) = take(&mut inbox) {
+                lanes.push(message);
+                assert!(lanes.len() <= 3, "the bound covers the lanes too");
+                lanes.sort_unstable_by(|one, other| other.cmp(one));
+            } else if lanes.pop().is_some() {
+                inbox.release();
+                handled += 1;
+            } else {
+                thread::yield_now();
+            }
+        }
+        senders.into_iter().for_each(|sender| sender.join().unwrap());
+        assert!(matches!(taken(&mut inbox), Taken::Empty));
+    });
 }

@@ -9,6 +9,7 @@ mod many_schedules;
 mod plain;
 
 use std::sync::Arc;
+#[cfg(not(actor_shuttle))]
 use std::sync::atomic::{AtomicUsize, Ordering as O};
 
 use super::*;
@@ -27,9 +28,20 @@ fn queue_at<T>(setup: Setup, start: u64) -> (Arc<Queue<T>>, Inbox<T>) {
     (queue, inbox)
 }
 
+/// What there is to take, taken out and its room given back.
+fn taken<T>(inbox: &mut Inbox<T>) -> Taken<T> {
+    match inbox.take() {
+        Taken::Message(claimed) => Taken::Message(claimed.take_unless(|| false)),
+        Taken::Closed => Taken::Closed,
+        Taken::Empty => Taken::Empty,
+        Taken::Busy => Taken::Busy,
+    }
+}
+
+#[cfg(not(actor_shuttle))]
 fn next<T>(inbox: &mut Inbox<T>) -> Option<T> {
-    let Taken::Message(claimed) = inbox.take() else { return None };
-    Some(claimed.take_unless(|| false))
+    let Taken::Message(message) = taken(inbox) else { return None };
+    Some(message)
 }
 
 /// Takes a message, whose room is not given back.
@@ -39,8 +51,10 @@ fn take<T>(inbox: &mut Inbox<T>) -> Option<T> {
 }
 
 /// Counts how many of it are dropped.
+#[cfg(not(actor_shuttle))]
 struct Counted(Arc<AtomicUsize>);
 
+#[cfg(not(actor_shuttle))]
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.fetch_add(1, O::SeqCst);

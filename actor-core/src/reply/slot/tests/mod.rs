@@ -1,16 +1,16 @@
 //! The slot under test.
 //!
 //! ```text
-//!  states     every edge of the state machine, on one thread
-//!  stress     two real threads, for the sanitizers
-//!  models     every schedule of the smallest cases    --cfg actor_loom
-//!  schedules  many schedules of larger ones           --cfg actor_shuttle
+//!  states          every edge of the state machine, on one thread
+//!  stress          two real threads, for the sanitizers
+//!  every_schedule  of the smallest cases    --cfg actor_loom
+//!  many_schedules  of larger ones           --cfg actor_shuttle
 //! ```
 
 #[cfg(actor_loom)]
-mod models;
+mod every_schedule;
 #[cfg(actor_shuttle)]
-mod schedules;
+mod many_schedules;
 #[cfg(not(any(actor_loom, actor_shuttle)))]
 mod states;
 #[cfg(not(any(actor_loom, actor_shuttle)))]

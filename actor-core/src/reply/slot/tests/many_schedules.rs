@@ -21,6 +21,10 @@ const CALLERS: usize = 4;
 const CLERKS: usize = 3;
 const SCHEDULES: usize = 5_000;
 
+fn schedules() -> usize {
+    if std::env::var_os("ACTOR_TEST_FULL").is_some() { 50 * SCHEDULES } else { SCHEDULES }
+}
+
 /// Polls until there is an outcome, or as often as the caller's patience lasts.
 async fn within(mut caller: Caller<Counted>, polls_max: Option<usize>) -> Option<Outcome<Counted>> {
     let mut polls = 0;
@@ -115,10 +119,10 @@ fn office() {
 
 #[test]
 fn every_call_of_a_busy_office_ends() {
-    shuttle::check_random(office, SCHEDULES);
+    shuttle::check_random(office, schedules());
 }
 
 #[test]
 fn every_call_of_an_unfair_office_ends() {
-    shuttle::check_pct(office, SCHEDULES, 3);
+    shuttle::check_pct(office, schedules(), 3);
 }
