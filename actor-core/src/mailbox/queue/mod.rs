@@ -303,6 +303,8 @@ impl<T> Queue<T> {
     ///
     /// The caller owns the block, it is full-sized, and its slots are empty.
     unsafe fn keep_spare(&self, block: BlockPtr<T>) {
+        // Nobody follows it before it is set anew; without this a mistake there would be
+        // an address of long ago, and not a null.
         // SAFETY: the caller's: nobody else has it yet.
         unsafe { block.set_next(None) };
         // Release: pairs with `fresh_block`.

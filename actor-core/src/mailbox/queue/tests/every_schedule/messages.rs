@@ -144,8 +144,8 @@ fn the_bound_is_never_passed_and_released_room_is_found() {
     });
 }
 
-/// Room is published after the slot is empty: who finds it writes into no slot that
-/// is still being read, here into the same one after a lap.
+/// Laps under the smallest bound: blocks come back as spares, and who finds room that
+/// was released writes into no slot that is still being read.
 #[test]
 fn released_room_is_empty_room() {
     model(|| {
