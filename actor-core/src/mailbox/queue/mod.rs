@@ -212,7 +212,8 @@ impl<T> Queue<T> {
                 return Err((message, Refused::Full));
             }
             // Acquire: pairs with the installer's store; the word seen above was
-            // unlocked after that store.
+            // unlocked after that store, which alone would do: what is newer than the
+            // word is not used, because the claim fails.
             match claim.try_at(tail, self.tail_block.load(Ordering::Acquire)) {
                 Ok(block) => {
                     // SAFETY: the slot at the claimed position is empty and ours; the
@@ -273,7 +274,9 @@ impl<T> Queue<T> {
 
     #[cold]
     fn has_room_really(&self, position: u64) -> bool {
-        // Acquire: what the receiver did before it gave the room back is seen.
+        // Acquire: what the receiver did before it gave the room back is seen. Nothing here
+        // depends on it: the counts only grow, so an old one is a lower limit, and slots
+        // and blocks change hands by other words.
         let released = self.released.load(Ordering::Acquire);
         let returned = self.returned.load(Ordering::Acquire);
         let limit = released.wrapping_add(returned).wrapping_add(self.bound);

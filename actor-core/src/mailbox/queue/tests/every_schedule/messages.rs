@@ -105,6 +105,30 @@ fn what_is_accepted_before_the_close_comes_out_and_nothing_else() {
 }
 
 #[test]
+fn who_sees_the_close_sees_what_came_before_it() {
+    model(|| {
+        let (queue, mut inbox) = queue::<i32>(UNBOUNDED);
+        let said = Arc::new(AtomicBool::new(false));
+        let closer = {
+            let (queue, said) = (queue.clone(), said.clone());
+            thread::spawn(move || {
+                said.store(true, Ordering::Relaxed);
+                queue.close();
+            })
+        };
+        let looker = {
+            let (queue, said) = (queue.clone(), said.clone());
+            thread::spawn(move || assert!(!queue.is_closed() || said.load(Ordering::Relaxed)))
+        };
+        if matches!(taken(&mut inbox), Taken::Closed) {
+            assert!(said.load(Ordering::Relaxed));
+        }
+        closer.join().unwrap();
+        looker.join().unwrap();
+    });
+}
+
+#[test]
 fn claim_close_and_bound_agree_at_one_word() {
     model(|| {
         let (queue, mut inbox) = queue(Setup::bounded(Some(1)));
