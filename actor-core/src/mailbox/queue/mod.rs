@@ -312,6 +312,8 @@ impl<T> Queue<T> {
         unsafe { block.set_next(None) };
         // Release: pairs with `fresh_block`.
         let former = self.spare.swap(block.as_ptr(), Ordering::AcqRel);
+        // Acquire: with it, so that freeing comes after all that its keeper did. No model
+        // sees a free that comes too early by its ordering alone.
         // SAFETY: we took it out, so it is ours.
         if let Some(former) = unsafe { BlockPtr::from_ptr(former) } {
             // SAFETY: as above.
@@ -372,6 +374,7 @@ impl<T> Claim<'_, T> {
             // SAFETY: the block is alive: its last slot, which is ours, is unread.
             unsafe { block.set_next(Some(next)) };
         }
+        // Release: as below, where the unlocking alone would do.
         queue.tail_block.store(next.unwrap_or(block).as_ptr(), Ordering::Release);
         // Others may have closed or parked nothing meanwhile, so only the lock goes.
         queue.tail.fetch_and(!LOCKED, Ordering::Release);
@@ -381,7 +384,8 @@ impl<T> Claim<'_, T> {
     #[inline(always)]
     fn swap(&self, from: u64, to: u64) -> Result<(), u64> {
         // AcqRel: the sender that ends a park sees the waker that was published before
-        // it; what a closer saw as accepted is ordered before its closing.
+        // it; what a closer saw as accepted is ordered before its closing. The release is
+        // that promise's alone: a message reaches the receiver by its slot's flag.
         self.queue.tail.compare_exchange_weak(from, to, Ordering::AcqRel, Ordering::Acquire).map(drop)
     }
 }
