@@ -212,7 +212,8 @@ impl<T> Queue<T> {
                 return Err((message, Refused::Full));
             }
             // Acquire: pairs with the installer's store; the word seen above was
-            // unlocked after that store.
+            // unlocked after that store, which alone would do: what is newer than the
+            // word is not used, because the claim fails.
             match claim.try_at(tail, self.tail_block.load(Ordering::Acquire)) {
                 Ok(block) => {
                     // SAFETY: the slot at the claimed position is empty and ours; the
@@ -273,7 +274,9 @@ impl<T> Queue<T> {
 
     #[cold]
     fn has_room_really(&self, position: u64) -> bool {
-        // Acquire: what the receiver did before it gave the room back is seen.
+        // Acquire: what the receiver did before it gave the room back is seen. Nothing here
+        // depends on it: the counts only grow, so an old one is a lower limit, and slots
+        // and blocks change hands by other words.
         let released = self.released.load(Ordering::Acquire);
         let returned = self.returned.load(Ordering::Acquire);
         let limit = released.wrapping_add(returned).wrapping_add(self.bound);
@@ -308,10 +311,14 @@ impl<T> Queue<T> {
     ///
     /// The caller owns the block, it is full-sized, and its slots are empty.
     unsafe fn keep_spare(&self, block: BlockPtr<T>) {
+        // Nobody follows it before it is set anew; without this a mistake there would be
+        // an address of long ago, and not a null.
         // SAFETY: the caller's: nobody else has it yet.
         unsafe { block.set_next(None) };
         // Release: pairs with `fresh_block`.
         let former = self.spare.swap(block.as_ptr(), Ordering::AcqRel);
+        // Acquire: with it, so that freeing comes after all that its keeper did. No model
+        // sees a free that comes too early by its ordering alone.
         // SAFETY: we took it out, so it is ours.
         if let Some(former) = unsafe { BlockPtr::from_ptr(former) } {
             // SAFETY: as above.
@@ -372,6 +379,7 @@ impl<T> Claim<'_, T> {
             // SAFETY: the block is alive: its last slot, which is ours, is unread.
             unsafe { block.set_next(Some(next)) };
         }
+        // Release: as below, where the unlocking alone would do.
         queue.tail_block.store(next.unwrap_or(block).as_ptr(), Ordering::Release);
         // Others may have closed or parked nothing meanwhile, so only the lock goes.
         queue.tail.fetch_and(!LOCKED, Ordering::Release);
@@ -381,7 +389,8 @@ impl<T> Claim<'_, T> {
     #[inline(always)]
     fn swap(&self, from: u64, to: u64) -> Result<(), u64> {
         // AcqRel: the sender that ends a park sees the waker that was published before
-        // it; what a closer saw as accepted is ordered before its closing.
+        // it; what a closer saw as accepted is ordered before its closing. The release is
+        // that promise's alone: a message reaches the receiver by its slot's flag.
         self.queue.tail.compare_exchange_weak(from, to, Ordering::AcqRel, Ordering::Acquire).map(drop)
     }
 }

@@ -179,6 +179,8 @@ impl<T, C> Receiver<T, C> {
             self.is_parked = false;
             let queue = self.queue();
             // A sender that ended the park has the errand; there is nothing to end then.
+            // AcqRel, as all that changes the word; nothing here depends on it, because
+            // who uses a waker is told by the park before and by the errand.
             let is_ended = queue.tail.load(Ordering::Relaxed) & PARKED == 0;
             if !is_ended && queue.tail.fetch_and(!PARKED, Ordering::AcqRel) & PARKED != 0 {
                 queue.waker.set_errand(false);

@@ -84,10 +84,10 @@ fn a_sender_that_waits_and_dies_with_a_bomb_leaves_the_line_in_order() {
     assert!(Pin::new(&mut waits).poll(&mut Context::from_waker(Waker::noop())).is_pending());
     // It is served, and gives up with a panic: its place comes back all the same.
     let Got::Message(first) = receive(&mut inbox) else { panic!("there is a message") };
-    std::mem::forget(first);
+    catch_unwind(AssertUnwindSafe(|| drop(first))).unwrap_err();
     catch_unwind(AssertUnwindSafe(|| drop(waits))).unwrap_err();
-    assert_eq!(drops.load(Ordering::SeqCst), 1);
+    assert_eq!(drops.load(Ordering::SeqCst), 2);
     assert!(cell.mailbox.try_send(Bomb(drops.clone())).is_ok(), "the place is back");
     inbox.discard().unwrap_err();
-    assert_eq!(drops.load(Ordering::SeqCst), 2);
+    assert_eq!(drops.load(Ordering::SeqCst), 3);
 }

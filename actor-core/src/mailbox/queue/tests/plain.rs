@@ -152,6 +152,18 @@ fn a_waker_is_replaced_at_rest() {
 }
 
 #[test]
+fn a_receiver_that_is_asleep_may_publish_another_waker() {
+    let (queue, mut inbox) = queue(UNBOUNDED);
+    let (first, first_waker) = Woken::new();
+    let (second, second_waker) = Woken::new();
+    assert_eq!(inbox.park(&first_waker), Park::Parked);
+    assert_eq!(inbox.publish(&second_waker), Published::Now, "which ends its park");
+    queue.push(()).unwrap();
+    queue.wake();
+    assert_eq!((first.count(), second.count()), (0, 1), "the call alone, and the waker that is stored now");
+}
+
+#[test]
 fn what_is_left_is_dropped_once_wherever_it_is_left() {
     for left_in_queue in [false, true] {
         let drops = Arc::new(AtomicUsize::new(0));

@@ -26,11 +26,11 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    pub(super) fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
+    pub(super) fn below(&mut self, end: u32) -> u32 {
+        u32::try_from(self.next() % u64::from(end)).expect("it is less than its end")
     }
 
-    pub(super) fn one_in(&mut self, many: u64) -> bool {
+    pub(super) fn one_in(&mut self, many: u32) -> bool {
         self.below(many) == 0
     }
 }

@@ -57,9 +57,9 @@ enum End {
     /// When the senders are done.
     Drained,
     /// Closes after so many messages, and drains.
-    Closes(u64),
+    Closes(u32),
     /// Dies after so many; orderly, or just so.
-    Dies(u64, bool),
+    Dies(u32, bool),
 }
 
 /// Nobody waits as long as this, on whatever machine.
@@ -69,8 +69,8 @@ pub(super) async fn round<C: Channel>(bound: Option<usize>, seed: u64) -> Seen {
     let mut random = Random::from_seed(seed);
     let senders = 1 + random.below(6) as usize;
     let most = if random.one_in(8) { 2_000 } else { 120 };
-    let messages: Vec<u32> = (0..senders).map(|_| 1 + random.below(most) as u32).collect();
-    let total: u64 = messages.iter().map(|count| u64::from(*count)).sum();
+    let messages: Vec<u32> = (0..senders).map(|_| 1 + random.below(most)).collect();
+    let total: u32 = messages.iter().sum();
     let end = match random.below(4) {
         0 => End::Closes(random.below(total)),
         1 => End::Dies(random.below(total), random.one_in(2)),
@@ -217,7 +217,7 @@ impl<O: Outbox> Sender<O> {
         true
     }
 
-    async fn give_up_after(&mut self, parcel: Parcel, polls: u64) -> Option<Result<(), Refused>> {
+    async fn give_up_after(&mut self, parcel: Parcel, polls: u32) -> Option<Result<(), Refused>> {
         let outbox = self.outbox.clone();
         let mut sending = Box::pin(async move { outbox.send(parcel).await });
         let mut left = polls;
@@ -248,7 +248,7 @@ struct Receiver<I> {
     random: Random,
     end: End,
     handled: Vec<Vec<u32>>,
-    count: u64,
+    count: u32,
     seen: Seen,
 }
 
@@ -348,7 +348,11 @@ impl<I: Intake> Receiver<I> {
 
     /// Waits for something else for a while.
     async fn turn_away(&mut self) {
-        poll_fn(|cx| Poll::Ready(self.intake.turn_away(cx))).await;
+        poll_fn(|cx| {
+            self.intake.turn_away(cx);
+            Poll::Ready(())
+        })
+        .await;
         for _ in 0..self.random.below(8) {
             yield_now().await;
         }

@@ -105,6 +105,30 @@ fn what_is_accepted_before_the_close_comes_out_and_nothing_else() {
 }
 
 #[test]
+fn who_sees_the_close_sees_what_came_before_it() {
+    model(|| {
+        let (queue, mut inbox) = queue::<i32>(UNBOUNDED);
+        let said = Arc::new(AtomicBool::new(false));
+        let closer = {
+            let (queue, said) = (queue.clone(), said.clone());
+            thread::spawn(move || {
+                said.store(true, Ordering::Relaxed);
+                queue.close();
+            })
+        };
+        let looker = {
+            let (queue, said) = (queue.clone(), said.clone());
+            thread::spawn(move || assert!(!queue.is_closed() || said.load(Ordering::Relaxed)))
+        };
+        if matches!(taken(&mut inbox), Taken::Closed) {
+            assert!(said.load(Ordering::Relaxed));
+        }
+        closer.join().unwrap();
+        looker.join().unwrap();
+    });
+}
+
+#[test]
 fn claim_close_and_bound_agree_at_one_word() {
     model(|| {
         let (queue, mut inbox) = queue(Setup::bounded(Some(1)));
@@ -144,8 +168,8 @@ fn the_bound_is_never_passed_and_released_room_is_found() {
     });
 }
 
-/// Room is published after the slot is empty: who finds it writes into no slot that
-/// is still being read, here into the same one after a lap.
+/// Laps under the smallest bound: blocks come back as spares, and who finds room that
+/// was released writes into no slot that is still being read.
 #[test]
 fn released_room_is_empty_room() {
     model(|| {
