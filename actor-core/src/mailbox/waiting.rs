@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 use std::sync::OnceLock;
 use std::task::Waker;
 
+use crate::contain::contained;
 use crate::sync::{AtomicU32, LockExt, Mutex, Ordering};
 
 /// The senders that wait at one mailbox.
@@ -111,8 +112,7 @@ impl Waiting {
         let waker = waiter.waker.clone();
         self.unserved.fetch_sub(1, Ordering::Relaxed);
         drop(line);
-        // Outside the lock: a waker may run anything.
-        waker.wake();
+        call(waker);
         true
     }
 
@@ -123,7 +123,7 @@ impl Waiting {
             line.waiters.iter().find(|waiter| !waiter.has_place).map(|waiter| waiter.waker.clone())
         });
         if let Some(waker) = waker {
-            waker.wake();
+            call(waker);
         }
     }
 
@@ -132,8 +132,14 @@ impl Waiting {
         let wakers: Vec<Waker> = self.line.get().map_or_else(Vec::new, |line| {
             line.locked().waiters.iter().map(|waiter| waiter.waker.clone()).collect()
         });
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.into_iter().for_each(call);
     }
+}
+
+/// Outside the lock, since a waker may run anything; and whatever it does, those
+/// behind it are called too, and the actor goes on.
+fn call(waker: Waker) {
+    contained("a waiting sender's waker", || waker.wake());
 }
 
 impl Line {

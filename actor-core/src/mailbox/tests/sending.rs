@@ -289,6 +289,30 @@ fn a_close_answers_everybody() {
     assert!(matches!(receive(&mut inbox), Got::Closed));
 }
 
+/// A waker of a runtime that is broken.
+struct Broken;
+
+impl Wake for Broken {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker that panics");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_keeps_nobody_from_being_called() {
+    let (cell, mut inbox) = full(1);
+    let mut broken = cell.mailbox.send(7);
+    let waker = Waker::from(Arc::new(Broken));
+    assert!(Pin::new(&mut broken).poll(&mut Context::from_waker(&waker)).is_pending());
+    let mut behind = Sender::waiting(&cell, 8);
+
+    // Its place is handed on, and the receiver goes on.
+    assert!(next(&mut inbox).is_some());
+    cell.mailbox.close();
+    assert_eq!(behind.woken.count(), 1);
+    assert_eq!(behind.poll(), stopped(8));
+}
+
 #[test]
 fn a_receiver_that_dies_answers_everybody() {
     for discards in [true, false] {
