@@ -2,7 +2,7 @@
 //! stored inline in blocks, and one word that decides everything.
 //!
 //! ```text
-//!  tail word │ position │ LOCKED │ BLOCKLESS │ CLOSED │ PARKED │
+//!  tail word │ position │ errand │ LOCKED │ BLOCKLESS │ CLOSED │ PARKED │
 //!
 //!  senders ── one compare-and-swap on the tail word ──► claims the slot at the
 //!             position; fails if closed; checks the bound; ends a park
@@ -34,7 +34,7 @@ pub(crate) use self::block::Tag;
 use self::block::{Block, BlockPtr, Lap};
 pub(crate) use self::receiver::{Claimed, Park, Receiver, Taken};
 pub(crate) use self::waker::Published;
-use self::waker::WakerCell;
+use self::waker::{ERRANDS, WakerCell};
 use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Backoff, Ordering, UnsafeCell};
 
 /// The receiver sleeps. Whoever clears it, wakes it.
@@ -45,11 +45,14 @@ const CLOSED: u64 = 1 << 1;
 const BLOCKLESS: u64 = 1 << 2;
 /// A sender is installing a block: a few stores, and it unlocks.
 const LOCKED: u64 = 1 << 3;
+/// Which errand goes with the last park: see `waker.rs`.
+const ERRAND_AT: u32 = 4;
+const ERRAND: u64 = 0b111 << ERRAND_AT;
 /// One position.
-const ONE: u64 = 1 << 4;
+const ONE: u64 = 1 << 7;
 const FLAGS: u64 = ONE - 1;
 /// The largest bound: positions must be comparable across their wrap-around.
-const BOUND_MAX: u64 = 1 << 58;
+const BOUND_MAX: u64 = 1 << 54;
 
 /// A message was not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +89,6 @@ pub(crate) struct Queue<T> {
     is_taking: AtomicBool,
     /// How much room was given back by others than the receiver.
     returned: AtomicU64,
-    _apart: u64,
 
     /// Position of the next message to come out. The receiver's own, or under
     /// `is_taking`.
@@ -147,7 +149,6 @@ impl<T> Queue<T> {
             has_receiver: AtomicBool::new(false),
             is_taking: AtomicBool::new(false),
             returned: AtomicU64::new(0),
-            _apart: 0,
             head: UnsafeCell::new(start),
             head_block: AtomicPtr::new(ptr::null_mut()),
             released: AtomicU64::new(start),
@@ -225,7 +226,7 @@ impl<T> Queue<T> {
                     }
                     if tail & PARKED != 0 {
                         // SAFETY: our claim ended the park.
-                        unsafe { self.waker.run_errand() };
+                        unsafe { self.waker.run_errand(errand_of(tail)) };
                     }
                     return Ok(());
                 }
@@ -445,6 +446,15 @@ impl<T> Drop for Queue<T> {
 /// Where in its block a position lies.
 fn offset<T>(position: u64) -> usize {
     ((position / ONE) % Lap::<T>::LAP as u64) as usize
+}
+
+/// Which errand goes with the park that a tail word tells of.
+fn errand_of(tail: u64) -> usize {
+    ((tail & ERRAND) >> ERRAND_AT) as usize % ERRANDS
+}
+
+fn with_errand(tail: u64, errand: usize) -> u64 {
+    (tail & !ERRAND) | ((errand as u64) << ERRAND_AT)
 }
 
 /// Whether one position comes before another that is not half a world away.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::block::{BlockPtr, Lap};
-use super::waker::Published;
-use super::{BLOCKLESS, CLOSED, FLAGS, ONE, PARKED, Queue, Tag, offset};
+use super::waker::{ERRANDS, Published};
+use super::{BLOCKLESS, CLOSED, FLAGS, ONE, PARKED, Queue, Tag, offset, with_errand};
 use crate::contain::contained;
 use crate::sync::{Backoff, Ordering};
 
@@ -43,6 +43,8 @@ pub(crate) struct Receiver<T, C> {
     owner: Arc<C>,
     /// Whether the last park has not been ended by this receiver yet.
     is_parked: bool,
+    /// The errand of the last park.
+    errand: usize,
     of: PhantomData<fn() -> T>,
 }
 
@@ -65,7 +67,7 @@ impl<T, C> Receiver<T, C> {
         // Relaxed: nothing else is told by it.
         let has_one = queue.has_receiver.swap(true, Ordering::Relaxed);
         assert!(!has_one, "a queue has one receiver");
-        Self { queue: NonNull::from(queue), owner, is_parked: false, of: PhantomData }
+        Self { queue: NonNull::from(queue), owner, is_parked: false, errand: 0, of: PhantomData }
     }
 
     pub(crate) fn owner(&self) -> &Arc<C> {
@@ -136,24 +138,24 @@ impl<T, C> Receiver<T, C> {
         }
         // SAFETY: this is the one receiver, and it is not parked.
         let published = unsafe { queue.waker.publish(waker) };
-        if published == Published::Busy || !queue.waker.is_idle() {
+        let errand = (self.errand + 1) % ERRANDS;
+        if published == Published::Busy || !queue.waker.open_errand(errand) {
             return Park::Busy;
         }
-        queue.waker.set_errand(true);
         while tail & !FLAGS == head && tail & CLOSED == 0 {
-            // Release: whoever ends the park sees the waker and the errand. Acquire: what
-            // was done before an earlier change of the word is seen by the caller now.
-            let parked =
-                queue.tail.compare_exchange_weak(tail, tail | PARKED, Ordering::AcqRel, Ordering::Relaxed);
+            // Release: whoever ends the park sees the waker and the errand. Acquire: what was done before an earlier change of the word is seen by the caller now.
+            let parked = with_errand(tail, errand) | PARKED;
+            let parked = queue.tail.compare_exchange_weak(tail, parked, Ordering::AcqRel, Ordering::Relaxed);
             match parked {
                 Ok(_) => {
                     self.is_parked = true;
+                    self.errand = errand;
                     return Park::Parked;
                 }
                 Err(current) => tail = current,
             }
         }
-        queue.waker.set_errand(false);
+        queue.waker.drop_errand(errand);
         Park::Awake
     }
 
@@ -172,18 +174,18 @@ impl<T, C> Receiver<T, C> {
         unsafe { queue.rest() };
     }
 
-    /// Ends a park that nobody else has ended.
+    /// Ends a park, unless a sender has ended it, whose errand it is then.
     #[inline(always)]
     fn unpark(&mut self) {
         if self.is_parked {
             self.is_parked = false;
             let queue = self.queue();
-            // A sender that ended the park has the errand; there is nothing to end then.
             // AcqRel, as all that changes the word; nothing here depends on it, because
             // who uses a waker is told by the park before and by the errand.
-            let is_ended = queue.tail.load(Ordering::Relaxed) & PARKED == 0;
-            if !is_ended && queue.tail.fetch_and(!PARKED, Ordering::AcqRel) & PARKED != 0 {
-                queue.waker.set_errand(false);
+            let is_ours = queue.tail.load(Ordering::Relaxed) & PARKED != 0
+                && queue.tail.fetch_and(!PARKED, Ordering::AcqRel) & PARKED != 0;
+            if is_ours {
+                queue.waker.drop_errand(self.errand);
             }
         }
     }

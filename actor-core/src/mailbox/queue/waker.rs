@@ -1,15 +1,17 @@
 //! The receiver's waker: stored once, used by anybody, replaced only at rest.
 //!
 //! ```text
-//!  receiver   publish ───────────── park ──────────────── (awake) ──► may replace it
-//!  a sender          └ ends the park: holds the errand ─ wakes ─ done ┘ once done
-//!  others              call ─ counted ─ wakes ─ done ┘                  once none counted
+//!  receiver   publish ─ park ── (awake) ── park ── (awake) ──► may replace it
+//!  a sender               └ ends the park: an errand ─ wakes ─ run ┘ once all are run
+//!  others                call ─ counted ─ wakes ─ done ────────────┘ once none counted
 //! ```
 //!
 //! Storing a waker at each park, as an atomic waker does, costs two reference
-//! counts and three locked steps for each; here a park costs a plain store. The
+//! counts and three locked steps for each; here a park costs two plain stores. The
 //! price is the protocol that keeps a stored waker from being replaced under the
-//! hands of someone who is using it.
+//! hands of someone who is using it. It must not keep the receiver from parking:
+//! whoever wakes it may still be at it when the receiver has long slept again. So
+//! there are several errands, and the tail word says which one goes with a park.
 
 use std::task::Waker;
 
@@ -19,12 +21,21 @@ pub(super) struct WakerCell {
     /// [`PUBLISHED`], which only the receiver changes, and how many callers of
     /// [`wake`](Self::wake) are at it, in units of [`CALLER`].
     state: AtomicU32,
-    /// Set by the receiver before it parks, cleared by the sender that ended the
-    /// park when it has woken the receiver, or by the receiver if it ended the park
-    /// itself. While it is set a sender may be using the waker.
-    has_errand: AtomicBool,
+    /// The errands of the senders that end parks: to wake the receiver. One is opened
+    /// for each park, by turns, and closed by the sender that has run it, or by the
+    /// receiver if it ended the park itself. While one is open a sender may be using
+    /// the waker, and may be for long: waking may be a call of the system's.
+    is_open: [AtomicBool; ERRANDS],
     waker: UnsafeCell<Option<Waker>>,
 }
+
+/// How many senders may be at waking while the receiver sleeps again. A power of two
+/// that the tail word has bits for.
+#[cfg(not(actor_loom))]
+pub(super) const ERRANDS: usize = 8;
+/// Models stay small.
+#[cfg(actor_loom)]
+pub(super) const ERRANDS: usize = 2;
 
 const PUBLISHED: u32 = 1;
 const CALLER: u32 = 2;
@@ -43,7 +54,11 @@ pub(crate) enum Published {
 
 impl WakerCell {
     pub(super) fn new() -> Self {
-        Self { state: AtomicU32::new(0), has_errand: AtomicBool::new(false), waker: UnsafeCell::new(None) }
+        Self {
+            state: AtomicU32::new(0),
+            is_open: std::array::from_fn(|_| AtomicBool::new(false)),
+            waker: UnsafeCell::new(None),
+        }
     }
 
     /// Wakes the receiver if it has published a waker. For everybody.
@@ -63,13 +78,15 @@ impl WakerCell {
     ///
     /// # Safety
     ///
-    /// The caller has ended a park, and this is called once for it.
-    pub(super) unsafe fn run_errand(&self) {
+    /// The caller has ended the park that goes with this errand, and this is called
+    /// once for it.
+    pub(super) unsafe fn run_errand(&self, errand: usize) {
         // SAFETY: the receiver published before it parked, and while the errand is
         // open it replaces nothing.
         self.waker.with(|waker| wake_by_ref(unsafe { &*waker }));
-        // Release: pairs with the receiver's load in `is_idle`.
-        self.has_errand.store(false, Ordering::Release);
+        // Release: pairs with the receiver's loads before it uses the errand again, or
+        // replaces the waker.
+        self.is_open[errand].store(false, Ordering::Release);
     }
 
     /// Makes `waker` the stored one.
@@ -107,17 +124,26 @@ impl WakerCell {
         unsafe { self.replace(None) };
     }
 
-    /// Whether the last errand has been run.
-    pub(super) fn is_idle(&self) -> bool {
-        !self.has_errand.load(Ordering::Acquire)
+    /// Opens an errand for a park, unless a sender is still at it.
+    ///
+    /// Relaxed suffices for the opening: a sender comes to close it only after it has
+    /// ended the park, which was begun with a release after this.
+    pub(super) fn open_errand(&self, errand: usize) -> bool {
+        let is_free = !self.is_open[errand].load(Ordering::Acquire);
+        if is_free {
+            self.is_open[errand].store(true, Ordering::Relaxed);
+        }
+        is_free
     }
 
-    /// The receiver is about to park, or did not park after all.
-    ///
-    /// Relaxed suffices: a sender comes to look only after it has ended the park,
-    /// which was begun with a release after this.
-    pub(super) fn set_errand(&self, has_errand: bool) {
-        self.has_errand.store(has_errand, Ordering::Relaxed);
+    /// There was no park, or the receiver ended it itself: nobody has the errand.
+    pub(super) fn drop_errand(&self, errand: usize) {
+        self.is_open[errand].store(false, Ordering::Relaxed);
+    }
+
+    /// Whether all errands have been run.
+    fn is_idle(&self) -> bool {
+        self.is_open.iter().all(|is_open| !is_open.load(Ordering::Acquire))
     }
 
     /// Replaces the waker unless somebody may be using it; leaves none published.
