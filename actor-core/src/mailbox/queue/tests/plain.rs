@@ -1,5 +1,6 @@
 //! One thread step by step, and a few real ones at once.
 
+use std::sync::{Mutex, mpsc};
 use std::task::{Wake, Waker};
 use std::thread;
 
@@ -127,6 +128,46 @@ fn the_sender_that_ends_a_park_wakes_and_no_other() {
     assert!(matches!(inbox.take(), Taken::Empty), "polled for another reason");
     queue.push(3).unwrap();
     assert_eq!(woken.count(), 1, "it was not parked any more");
+}
+
+/// Says when it is being used, and takes until it is let go.
+struct Slow {
+    begun: mpsc::SyncSender<()>,
+    gate: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Wake for Slow {
+    fn wake(self: Arc<Self>) {
+        self.begun.send(()).unwrap();
+        drop(self.gate.lock().unwrap().recv());
+    }
+}
+
+#[test]
+fn a_receiver_sleeps_again_while_its_waker_is_still_being_used() {
+    let (queue, mut inbox) = queue(UNBOUNDED);
+    let (begun, is_begun) = mpsc::sync_channel(0);
+    let (let_go, gate) = mpsc::channel();
+    let slow = Waker::from(Arc::new(Slow { begun, gate: Mutex::new(gate) }));
+    let (_, other) = Woken::new();
+    thread::scope(|scope| {
+        let queue = &queue;
+        for sender in 0..ERRANDS {
+            assert_eq!(inbox.park(&slow), Park::Parked);
+            scope.spawn(move || queue.push(sender).unwrap());
+            is_begun.recv().unwrap();
+            assert_eq!(next(&mut inbox), Some(sender));
+            assert_eq!(inbox.publish(&other), Published::Busy, "it is being used");
+        }
+        assert_eq!(inbox.park(&slow), Park::Busy, "as many as can be told apart are at it");
+        drop(let_go);
+    });
+    assert_eq!(inbox.publish(&other), Published::Now);
+    for _ in 0..2 * ERRANDS {
+        assert_eq!(inbox.park(&other), Park::Parked);
+        queue.push(7).unwrap();
+        assert_eq!(next(&mut inbox), Some(7));
+    }
 }
 
 #[test]
