@@ -449,12 +449,12 @@ fn offset<T>(position: u64) -> usize {
 }
 
 /// Which errand goes with the park that a tail word tells of.
-fn errand_of(tail: u64) -> usize {
-    ((tail & ERRAND) >> ERRAND_AT) as usize % ERRANDS
+fn errand_of(tail: u64) -> u8 {
+    ((tail & ERRAND) >> ERRAND_AT) as u8 % ERRANDS
 }
 
-fn with_errand(tail: u64, errand: usize) -> u64 {
-    (tail & !ERRAND) | ((errand as u64) << ERRAND_AT)
+fn with_errand(tail: u64, errand: u8) -> u64 {
+    (tail & !ERRAND) | (u64::from(errand) << ERRAND_AT)
 }
 
 /// Whether one position comes before another that is not half a world away.

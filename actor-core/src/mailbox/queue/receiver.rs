@@ -44,7 +44,7 @@ pub(crate) struct Receiver<T, C> {
     /// Whether the last park has not been ended by this receiver yet.
     is_parked: bool,
     /// The errand of the last park.
-    errand: usize,
+    errand: u8,
     of: PhantomData<fn() -> T>,
 }
 

@@ -25,17 +25,17 @@ pub(super) struct WakerCell {
     /// for each park, by turns, and closed by the sender that has run it, or by the
     /// receiver if it ended the park itself. While one is open a sender may be using
     /// the waker, and may be for long: waking may be a call of the system's.
-    is_open: [AtomicBool; ERRANDS],
+    is_open: [AtomicBool; ERRANDS as usize],
     waker: UnsafeCell<Option<Waker>>,
 }
 
 /// How many senders may be at waking while the receiver sleeps again. A power of two
 /// that the tail word has bits for.
 #[cfg(not(actor_loom))]
-pub(super) const ERRANDS: usize = 8;
+pub(super) const ERRANDS: u8 = 8;
 /// Models stay small.
 #[cfg(actor_loom)]
-pub(super) const ERRANDS: usize = 2;
+pub(super) const ERRANDS: u8 = 2;
 
 const PUBLISHED: u32 = 1;
 const CALLER: u32 = 2;
@@ -80,13 +80,13 @@ impl WakerCell {
     ///
     /// The caller has ended the park that goes with this errand, and this is called
     /// once for it.
-    pub(super) unsafe fn run_errand(&self, errand: usize) {
+    pub(super) unsafe fn run_errand(&self, errand: u8) {
         // SAFETY: the receiver published before it parked, and while the errand is
         // open it replaces nothing.
         self.waker.with(|waker| wake_by_ref(unsafe { &*waker }));
         // Release: pairs with the receiver's loads before it uses the errand again, or
         // replaces the waker.
-        self.is_open[errand].store(false, Ordering::Release);
+        self.is_open[usize::from(errand)].store(false, Ordering::Release);
     }
 
     /// Makes `waker` the stored one.
@@ -128,17 +128,17 @@ impl WakerCell {
     ///
     /// Relaxed suffices for the opening: a sender comes to close it only after it has
     /// ended the park, which was begun with a release after this.
-    pub(super) fn open_errand(&self, errand: usize) -> bool {
-        let is_free = !self.is_open[errand].load(Ordering::Acquire);
+    pub(super) fn open_errand(&self, errand: u8) -> bool {
+        let is_free = !self.is_open[usize::from(errand)].load(Ordering::Acquire);
         if is_free {
-            self.is_open[errand].store(true, Ordering::Relaxed);
+            self.is_open[usize::from(errand)].store(true, Ordering::Relaxed);
         }
         is_free
     }
 
     /// There was no park, or the receiver ended it itself: nobody has the errand.
-    pub(super) fn drop_errand(&self, errand: usize) {
-        self.is_open[errand].store(false, Ordering::Relaxed);
+    pub(super) fn drop_errand(&self, errand: u8) {
+        self.is_open[usize::from(errand)].store(false, Ordering::Relaxed);
     }
 
     /// Whether all errands have been run.
