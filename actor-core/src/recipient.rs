@@ -226,7 +226,7 @@ impl<M: Send + 'static, T: Send + 'static> CallRecipient<M, T> {
         let deadline = executor.now() + timeout;
         let (port, reply) = ReplyPort::new(Some(deadline));
         self.send_call(message, port, deadline).await?;
-        match executor.timeout_at(deadline, reply).await {
+        match executor.until(deadline, reply).await {
             Ok(answer) => Ok(answer?),
             Err(_) => Err(CallFailure::TimedOut(timeout).into()),
         }

@@ -16,7 +16,7 @@ use crate::mailbox::Capacity;
 use crate::registry::is_usable;
 use crate::system::ActorSystem;
 
-/// How an actor is spawned: its name, its supervisor, its mailbox.
+/// How an actor is spawned: its name, its supervisor, its mailbox, its place.
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct SpawnOptions {
@@ -104,8 +104,9 @@ impl ActorSystem {
         options: SpawnOptions,
     ) -> impl Future<Output = Result<ActorRef<A::Msg>, SpawnError>> + Send + use<A> {
         let system = self.clone();
+        let mut options = options;
         async move {
-            let place = options.place.clone();
+            let place = options.place.take();
             let (unstarted, supervisor) = options.unstarted(&system, actor)?;
             let myself = unstarted.guard.myself().clone();
             let mut home = Some(system);
