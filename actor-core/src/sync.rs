@@ -13,13 +13,13 @@ pub(crate) use loom::{
     alloc::{alloc, dealloc},
     cell::UnsafeCell,
     sync::Mutex,
-    sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering},
     thread::yield_now,
 };
 #[cfg(actor_shuttle)]
 pub(crate) use shuttle::{
     sync::Mutex,
-    sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering},
     thread::yield_now,
 };
 #[cfg(not(actor_loom))]
@@ -27,7 +27,7 @@ pub(crate) use std::alloc::{alloc, dealloc};
 #[cfg(not(any(actor_loom, actor_shuttle)))]
 pub(crate) use std::{
     sync::Mutex,
-    sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering},
     thread::yield_now,
 };
 

@@ -34,10 +34,11 @@ impl TokioRuntime {
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
         match &self.handle {
             Some(handle) => handle.spawn(task),
-            None => HOME.with_borrow(|home| match home {
+            // The task goes into no closure, which would copy it once more.
+            None => match HOME.with_borrow(Option::clone) {
                 Some(home) => home.spawn(task),
                 None => tokio::spawn(task),
-            }),
+            },
         }
     }
 

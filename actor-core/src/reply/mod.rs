@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!  caller ── ReplyFuture ◄── slot ◄── ReplyPort ── inside the message, moved by whoever
-//!                                         │        answers: a handler, a task, a session
-//!  caller elsewhere ◄── dyn Answer ◄──────┘
+//!                             │                    answers: a handler, a task, a session
+//!  caller elsewhere ◄── dyn Answer
 //!
 //!  port:   waits to be answered ──send, fail, drop──► spent
 //!  future: polled ──answer──► ready        either one may be dropped at any time
@@ -17,7 +17,6 @@ mod slot;
 
 use std::fmt;
 use std::future::Future;
-use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -27,23 +26,12 @@ use crate::time::Instant;
 
 /// Where the answer to one call goes.
 ///
-/// It is an ordinary value of two words: a handler may answer at once, keep it
+/// It is an ordinary value of one word: a handler may answer at once, keep it
 /// and answer later, or move it to another actor or task. Dropping it unanswered
 /// tells the caller [`CallFailure::NoReply`].
 pub struct ReplyPort<T> {
-    route: Route<T>,
-}
-
-enum Route<T> {
-    /// `None` if nobody waits: the port is spent, or never had a caller.
-    Local(Option<Replier<T>>),
-    Foreign(Box<Foreign<dyn Answer<T>>>),
-}
-
-/// A caller elsewhere, and how long it waits.
-struct Foreign<A: ?Sized> {
-    deadline: Option<Instant>,
-    answer: A,
+    /// `None` if nobody ever waited.
+    replier: Option<Replier<T>>,
 }
 
 /// A caller that is not in this process. A cluster implements this.
@@ -71,12 +59,12 @@ impl<T: Send + 'static> ReplyPort<T> {
 
     fn with_waker(deadline: Option<Instant>, waker: Option<Waker>) -> (Self, ReplyFuture<T>) {
         let (replier, caller) = slot::slot(deadline, waker);
-        (Self { route: Route::Local(Some(replier)) }, ReplyFuture { caller })
+        (Self { replier: Some(replier) }, ReplyFuture { caller })
     }
 
     /// A port whose caller is elsewhere.
     pub fn foreign(answer: impl Answer<T> + 'static, deadline: Option<Instant>) -> Self {
-        Self { route: Route::Foreign(Box::new(Foreign { deadline, answer })) }
+        Self { replier: Some(Replier::foreign(Box::new(answer), deadline)) }
     }
 }
 
@@ -91,12 +79,12 @@ impl<T> ReplyPort<T> {
     /// assert_eq!(port.send(7), Err(7));
     /// ```
     pub const fn nobody() -> Self {
-        Self { route: Route::Local(None) }
+        Self { replier: None }
     }
 
     /// Whether it was made as [`nobody`](Self::nobody)'s: no caller ever waited.
     pub fn is_nobody(&self) -> bool {
-        matches!(self.route, Route::Local(None))
+        self.replier.is_none()
     }
 
     /// Answers the call.
@@ -105,61 +93,31 @@ impl<T> ReplyPort<T> {
     ///
     /// Gives the value back if the local caller has gone away. A caller on
     /// another node may be gone without anybody here knowing.
-    pub fn send(mut self, value: T) -> Result<(), T> {
-        match self.take() {
-            Route::Local(Some(replier)) => replier.answer(Ok(value)).map_err(|unread| match unread {
-                Ok(value) => value,
-                Err(_) => unreachable!("an answer was sent, not a failure"),
-            }),
-            Route::Local(None) => Err(value),
-            Route::Foreign(mut foreign) => {
-                foreign.answer.answer(Ok(value));
-                Ok(())
-            }
-        }
+    #[inline]
+    pub fn send(self, value: T) -> Result<(), T> {
+        let Some(replier) = self.replier else { return Err(value) };
+        replier.answer(Ok(value)).map_err(|unread| match unread {
+            Ok(value) => value,
+            Err(_) => unreachable!("an answer was sent, not a failure"),
+        })
     }
 
     /// Tells the caller what became of the call instead of an answer.
-    pub fn fail(mut self, failure: CallFailure) {
-        self.take().resolve(failure);
+    pub fn fail(self, failure: CallFailure) {
+        let Some(replier) = self.replier else { return };
+        // Who has left does not hear it.
+        _ = replier.answer(Err(failure));
     }
 
     /// Whether nobody waits for the answer any more, as far as is known here.
     pub fn is_closed(&self) -> bool {
-        match &self.route {
-            Route::Local(replier) => replier.as_ref().is_none_or(Replier::is_left),
-            Route::Foreign(foreign) => foreign.answer.is_closed(),
-        }
+        self.replier.as_ref().is_none_or(Replier::is_left)
     }
 
     /// When the caller stops waiting, on this system's clock; `None` if it
     /// waits for ever.
     pub fn deadline(&self) -> Option<Instant> {
-        match &self.route {
-            Route::Local(replier) => replier.as_ref()?.deadline(),
-            Route::Foreign(foreign) => foreign.deadline,
-        }
-    }
-
-    /// Spends the port.
-    fn take(&mut self) -> Route<T> {
-        mem::replace(&mut self.route, Route::Local(None))
-    }
-}
-
-impl<T> Route<T> {
-    fn resolve(self, failure: CallFailure) {
-        match self {
-            Self::Local(Some(replier)) => drop(replier.answer(Err(failure))),
-            Self::Local(None) => {}
-            Self::Foreign(mut foreign) => foreign.answer.answer(Err(failure)),
-        }
-    }
-}
-
-impl<T> Drop for ReplyPort<T> {
-    fn drop(&mut self) {
-        self.take().resolve(CallFailure::NoReply);
+        self.replier.as_ref()?.deadline()
     }
 }
 
@@ -179,6 +137,7 @@ pub struct ReplyFuture<T> {
 impl<T> Future for ReplyFuture<T> {
     type Output = Result<T, CallFailure>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.caller.poll(cx)
     }

@@ -98,10 +98,10 @@ fn nobody_waits_from_the_start() {
 }
 
 #[test]
-fn a_port_is_two_words_and_a_reply_one() {
+fn a_port_is_one_word_and_so_is_a_reply() {
     let word = size_of::<usize>();
-    assert_eq!(size_of::<ReplyPort<u8>>(), 2 * word);
-    assert_eq!(size_of::<ReplyPort<[u64; 100]>>(), 2 * word);
+    assert_eq!(size_of::<ReplyPort<u8>>(), word);
+    assert_eq!(size_of::<ReplyPort<[u64; 100]>>(), word);
     assert_eq!(size_of::<ReplyFuture<u8>>(), word);
     assert_eq!(size_of::<Option<ReplyFuture<u8>>>(), 2 * word);
 }

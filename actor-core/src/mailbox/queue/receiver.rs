@@ -359,20 +359,34 @@ impl<T> Claimed<'_, T> {
     /// Takes the message out and gives its room back, unless that is handed on.
     #[inline(always)]
     pub(crate) fn take_unless(self, hand_on: impl FnOnce() -> bool) -> T {
-        let offset = offset::<T>(self.head);
-        // SAFETY: the slot was seen full, and nobody else has taken since: `claim`'s
-        // caller saw to that. There is one `Claimed` of a position, and this ends it.
-        let message = unsafe { self.block.slot(offset).empty() };
-        // SAFETY: only we take.
-        self.queue.head.with_mut(|head| unsafe { *head = self.head.wrapping_add(ONE) });
-        if offset == Lap::<T>::LAP - 1 {
-            // SAFETY: that was the block's last message, and we are done with it.
-            unsafe { self.queue.leave(self.block) };
-        }
+        // All that is to be said of it is said before it is read, so that it goes to its
+        // place at once. A sender that has its room does not have its slot: the block is
+        // used again only after it has been left.
         if !hand_on() {
             // SAFETY: only we take.
             unsafe { self.queue.release() };
         }
+        // SAFETY: only we take.
+        self.queue.head.with_mut(|head| unsafe { *head = self.head.wrapping_add(ONE) });
+        if offset::<T>(self.head) == Lap::<T>::LAP - 1 {
+            return self.read_last();
+        }
+        self.read()
+    }
+
+    /// The message, whose position the head has passed.
+    #[inline(always)]
+    fn read(&self) -> T {
+        // SAFETY: the slot was seen full, and nobody else has taken since: `claim`'s
+        // caller saw to that. There is one `Claimed` of a position, and it reads once.
+        unsafe { self.block.slot(offset::<T>(self.head)).empty() }
+    }
+
+    #[cold]
+    fn read_last(self) -> T {
+        let message = self.read();
+        // SAFETY: that was the block's last message, and we are done with it.
+        unsafe { self.queue.leave(self.block) };
         message
     }
 

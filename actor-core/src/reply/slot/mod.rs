@@ -3,47 +3,46 @@
 //! once, by one step in `state`, and whoever leaves second gives the memory back.
 //!
 //! ```text
-//!           ┌──unpark── WAITING ──answer──► WAKING ──leave──► LEFT
-//!           ▼             ▲                   │                ╎ replier frees
-//!  new ─► EMPTY ───park───┘                  out
-//!           │ │                               ▼
-//!           │ └──────────answer──────────► ANSWERED
-//!         leave                               ╎ caller frees
-//!           ▼
-//!         LEFT ──answer──► the replier has its value back, and frees
+//!           ┌──unpark── WAITING ──┐
+//!           ▼             ▲       ├──answer──► ANSWERED   the caller frees
+//!  new ─► EMPTY ───park───┘───────┤
+//!                                 └───leave──► LEFT       the replier frees
 //!
-//!  caller:  park, unpark, leave      replier: answer, out
+//!  caller:  park, unpark, leave      replier: answer      alone: FOREIGN
 //! ```
 //!
-//! | state    | caller | replier       | waker cell        | outcome cell         |
-//! |----------|--------|---------------|-------------------|----------------------|
-//! | EMPTY    | in     | in            | empty, caller's   | empty, replier's     |
-//! | WAITING  | in     | in            | full, read only   | empty, replier's     |
-//! | WAKING   | in     | takes waker   | full, replier's   | full, caller's       |
-//! | ANSWERED | in     | out           | empty             | full, caller's       |
-//! | LEFT     | out    | in            | empty\*           | replier's            |
+//! | state    | caller | replier | waker's owner | content                          |
+//! |----------|--------|---------|---------------|----------------------------------|
+//! | EMPTY    | in     | in      | nobody        | nothing; the replier may write   |
+//! | WAITING  | in     | in      | the slot      | nothing; the replier may write   |
+//! | ANSWERED | in     | out     | nobody        | the outcome, the caller's        |
+//! | LEFT     | out    | in      | nobody        | the replier's                    |
+//! | FOREIGN  | -      | in      | nobody        | who is told instead of a caller  |
 //!
-//! \* Unless it was left from WAKING; then the replier still takes the waker out.
+//! Whoever leads the state out of WAITING owns the waker. It lies in two atomic
+//! words, and is read before that step: a replier that read the words of a park that
+//! has ended since finds another state, because each park has a number. So an answer
+//! is one step, after which the replier does not touch the slot.
 //!
 //! A slot may also begin in WAITING, with a waker. In the usual call it does, or
-//! the caller parks with one CAS; the replier answers with one add and, because somebody waits, steps out with one swap; the caller then sees
-//! ANSWERED with a load and frees. An answer that comes before the first poll
-//! costs the one add. No party ever waits for the other inside of these.
+//! the caller parks with one CAS; the replier answers with one; the caller then sees
+//! ANSWERED with a load and frees. No party ever waits for the other inside of these.
 //!
-//! The cells belong to the parties as the table says; the models in
-//! `tests/every_schedule.rs` check it, and that the memory is given back once.
+//! The models in `tests/every_schedule.rs` check that the content belongs to the
+//! parties as the table says, and that the memory is given back once.
 
 mod pool;
 #[cfg(test)]
 mod tests;
 
 use std::mem::{ManuallyDrop, MaybeUninit};
-use std::ptr::NonNull;
-use std::task::{Context, Poll, Waker};
+use std::ptr::{self, NonNull};
+use std::task::{Context, Poll, RawWakerVTable, Waker};
 
+use super::Answer;
 use crate::contain::contained;
 use crate::error::CallFailure;
-use crate::sync::{AtomicU8, Ordering, UnsafeCell};
+use crate::sync::{AtomicPtr, AtomicU64, Ordering, UnsafeCell};
 use crate::time::Instant;
 
 /// What a call comes to.
@@ -52,15 +51,8 @@ pub(super) type Outcome<T> = Result<T, CallFailure>;
 /// Both ends of a new slot. `deadline` is for the replier to see. A caller that is
 /// going to wait in any case gives its waker, and begins as one that has parked.
 pub(super) fn slot<T>(deadline: Option<Instant>, waker: Option<Waker>) -> (Replier<T>, Caller<T>) {
-    let slot = pool::allocate::<Slot<T>>();
-    let new = Slot {
-        state: AtomicU8::new(if waker.is_some() { WAITING } else { EMPTY }),
-        deadline,
-        waker: UnsafeCell::new(waker.map_or(MaybeUninit::uninit(), MaybeUninit::new)),
-        outcome: UnsafeCell::new(MaybeUninit::uninit()),
-    };
-    // SAFETY: the pool gave memory of this size and alignment to us alone.
-    unsafe { slot.write(new) };
+    let state = if waker.is_some() { WAITING } else { EMPTY };
+    let slot = Slot::allocate(state, deadline, Words::of(waker), MaybeUninit::uninit());
     (Replier { slot }, Caller { slot: Some(slot) })
 }
 
@@ -77,27 +69,41 @@ pub(super) struct Caller<T> {
 
 /// What the two parties share. Everything but `deadline` changes hands as the
 /// table above says.
+#[repr(C)]
 struct Slot<T> {
-    state: AtomicU8,
+    state: AtomicU64,
+    waker: Words,
+    content: UnsafeCell<MaybeUninit<Content<T>>>,
     /// Written before the slot is shared, and never again.
     deadline: Option<Instant>,
-    waker: UnsafeCell<MaybeUninit<Waker>>,
-    outcome: UnsafeCell<MaybeUninit<Outcome<T>>>,
 }
 
-const EMPTY: u8 = 0;
-const WAITING: u8 = 1;
-const ANSWERED: u8 = EMPTY + ANSWER;
-const WAKING: u8 = WAITING + ANSWER;
-const LEFT: u8 = 4;
+union Content<T> {
+    outcome: ManuallyDrop<Outcome<T>>,
+    foreign: ManuallyDrop<Box<dyn Answer<T>>>,
+}
 
-/// What an answer adds to the state: one step from EMPTY or from WAITING that
-/// cannot fail. On LEFT it makes a number that nobody reads.
-const ANSWER: u8 = 2;
+/// A waker in two words that may be read while they change. Who owns it, the slot's
+/// state says.
+struct Words {
+    data: AtomicPtr<()>,
+    vtable: AtomicPtr<RawWakerVTable>,
+}
+
+/// The state's kind; the number of parks lies above it.
+const EMPTY: u64 = 0;
+const WAITING: u64 = 1;
+const ANSWERED: u64 = 2;
+const LEFT: u64 = 3;
+const FOREIGN: u64 = 4;
+const KIND: u64 = 0b111;
+/// One park. The number does not come around while a replier takes a step.
+const PARK: u64 = KIND + 1;
 
 // SAFETY: the replier carries an outcome to the caller's thread, and back to its
-// own if the caller left; it drops the caller's waker, which is `Send`. What both
-// touch is atomic, or handed over by `state`.
+// own if the caller left; it wakes the caller's waker, which is `Send`, and so is
+// whoever is told instead of a caller. What both touch is atomic, or handed over
+// by `state`.
 unsafe impl<T: Send> Send for Replier<T> {}
 
 // SAFETY: as for the replier; the caller takes the outcome, or drops it.
@@ -107,23 +113,37 @@ unsafe impl<T: Send> Send for Caller<T> {}
 unsafe impl<T: Send> Sync for Caller<T> {}
 
 impl<T> Replier<T> {
-    /// Leaves the outcome for the caller and wakes it.
+    /// The one end of a slot whose caller is elsewhere.
+    pub(super) fn foreign(answer: Box<dyn Answer<T>>, deadline: Option<Instant>) -> Self {
+        let foreign = MaybeUninit::new(Content { foreign: ManuallyDrop::new(answer) });
+        Self { slot: Slot::allocate(FOREIGN, deadline, Words::of(None), foreign) }
+    }
+
+    /// Leaves the outcome for the caller and wakes it, or tells it elsewhere.
     ///
     /// # Errors
     ///
     /// Gives the outcome back if the caller has left.
+    #[inline]
     pub(super) fn answer(self, outcome: Outcome<T>) -> Result<(), Outcome<T>> {
         let this = ManuallyDrop::new(self);
         // SAFETY: this end is spent, and its destructor does not run.
         unsafe { answer(this.slot, outcome) }
     }
 
-    /// Whether the caller has left.
+    /// Whether the caller has left, as far as is known here.
     pub(super) fn is_left(&self) -> bool {
+        let slot = self.slot.as_ptr();
+        // Relaxed: it is news, and nothing of another's is read on the strength of it.
         // SAFETY: the replier is in, so the slot is there.
-        let state = unsafe { &(*self.slot.as_ptr()).state };
-        // Relaxed: it is news, and nothing is read on the strength of it.
-        state.load(Ordering::Relaxed) == LEFT
+        match unsafe { (*slot).state.load(Ordering::Relaxed) } & KIND {
+            LEFT => true,
+            // SAFETY: the replier is alone in such a slot, and put this there.
+            FOREIGN => unsafe {
+                (*slot).content.with(|content| (*content).assume_init_ref().foreign.is_closed())
+            },
+            _ => false,
+        }
     }
 
     /// What the slot was made with.
@@ -148,16 +168,20 @@ impl<T> Caller<T> {
     /// # Panics
     ///
     /// If the outcome is out.
+    #[inline]
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome<T>> {
         let slot = self.slot.expect("a reply is not polled again after its answer");
         // SAFETY: the caller is in, and this is its thread for now.
-        let Some(answered) = (unsafe { wait(slot, cx.waker()) }) else { return Poll::Pending };
+        if !unsafe { wait(slot, cx.waker()) } {
+            return Poll::Pending;
+        }
         self.slot = None;
-        // SAFETY: the state says that the outcome is there, and that it is ours.
-        let outcome = unsafe { (*slot.as_ptr()).outcome.with(|cell| (*cell).assume_init_read()) };
-        // SAFETY: the outcome is out, and so is this end, as of the line above it.
-        unsafe { leave(slot, answered) };
-        Poll::Ready(outcome)
+        // SAFETY: it is answered: the outcome is there, and ours, and we are alone.
+        unsafe {
+            let outcome = take_outcome(slot);
+            free(slot);
+            Poll::Ready(outcome)
+        }
     }
 }
 
@@ -165,137 +189,150 @@ impl<T> Drop for Caller<T> {
     fn drop(&mut self) {
         let Some(slot) = self.slot else { return };
         // SAFETY: the caller is in, and this is the last that it does.
-        let _parked = unsafe { give_up(slot) };
+        let _parked = unsafe { leave(slot) };
         // The waker goes last: what its destructor does, it does to nobody here.
     }
 }
 
-/// The replier's only step, or its only two.
+/// The replier's only step.
+///
+/// Inlined, so that the outcome is written once, to its place.
 ///
 /// # Safety
 ///
 /// The replier is in, and does nothing with the slot hereafter.
+#[inline(always)]
 unsafe fn answer<T>(slot: NonNull<Slot<T>>, outcome: Outcome<T>) -> Result<(), Outcome<T>> {
     let shared = slot.as_ptr();
-    // SAFETY: the replier is in, and the cell is its own until it answers.
-    unsafe { (*shared).outcome.with_mut(|cell| _ = (*cell).write(outcome)) };
-    // Release: the outcome, to the caller's Acquire in `wait` and `give_up`.
-    // Acquire: the waker, from the Release in `park`; and, where the caller has
-    // left, all it did before the Release in `give_up`, so that we may free.
+    // Acquire: the words of the waker, from the Release in `park`; and, where the
+    // caller has left, all it did before the Release in `leave`, so that we may free.
     // SAFETY: the replier is in.
-    match unsafe { (*shared).state.fetch_add(ANSWER, Ordering::AcqRel) } {
-        EMPTY => Ok(()),
-        WAITING => {
-            // SAFETY: WAKING makes the waker ours, and keeps the slot for us.
-            unsafe { wake(slot) };
-            Ok(())
-        }
-        _left => {
-            // SAFETY: the caller is out: the cell is ours still, and full.
-            let outcome = unsafe { (*shared).outcome.with(|cell| (*cell).assume_init_read()) };
-            // SAFETY: the caller is out, and we are done.
-            unsafe { free(slot) };
-            Err(outcome)
+    let mut state = unsafe { (*shared).state.load(Ordering::Acquire) };
+    if state == FOREIGN {
+        // SAFETY: the caller's; the state says who is told.
+        unsafe { tell(slot, outcome) };
+        return Ok(());
+    }
+    let content = MaybeUninit::new(Content { outcome: ManuallyDrop::new(outcome) });
+    // SAFETY: the replier is in, and the content is its own until it answers.
+    unsafe { (*shared).content.with_mut(|place| place.write(content)) };
+    while state & KIND != LEFT {
+        // SAFETY: the replier is in.
+        let waker = (state & KIND == WAITING).then(|| unsafe { (*shared).waker.read() });
+        // Release: the outcome, and that we have read the waker, to the Acquire in `wait`
+        // and `leave`. Acquire: as above.
+        // SAFETY: the replier is in until this step.
+        let answered = unsafe {
+            (*shared).state.compare_exchange(state, ANSWERED, Ordering::Release, Ordering::Acquire)
+        };
+        match answered {
+            // From here on the slot may be gone. A waker that panics does it to the
+            // replier, with everything in order.
+            Ok(_) => {
+                if let Some(waker) = waker {
+                    // SAFETY: the state was that of the park whose words were read, so they
+                    // are one waker's, and we led the state out of it.
+                    unsafe { waker.own() }.wake();
+                }
+                return Ok(());
+            }
+            Err(newer) => state = newer,
         }
     }
+    // SAFETY: the caller is out: the outcome is ours still.
+    Err(unsafe { take_back(slot) })
 }
 
-/// Takes the waker out of a slot in WAKING, steps out, and wakes.
+/// Tells the outcome to whoever is told instead of a caller.
 ///
 /// # Safety
 ///
-/// The replier is in, has answered a caller that waited, and does nothing with
-/// the slot hereafter.
-unsafe fn wake<T>(slot: NonNull<Slot<T>>) {
-    let shared = slot.as_ptr();
-    // It is only read: the caller may be comparing it with another one, see `wait`.
-    // SAFETY: in WAKING the cell is full and its waker is the replier's.
-    let waker = unsafe { (*shared).waker.with(|cell| (*cell).assume_init_read()) };
-    // Release: that we have read the waker, to the Acquire of a caller that frees.
-    // Acquire: that the caller has read the outcome, from the Release in `leave`.
-    // SAFETY: the replier is in until this step.
-    if unsafe { (*shared).state.swap(ANSWERED, Ordering::AcqRel) } == LEFT {
-        // SAFETY: the caller is out, and we are done.
-        unsafe { free(slot) };
-    } else {
-        // From here on the slot may be gone. A waker that panics does it to the
-        // replier, with everything in order.
-        waker.wake();
+/// The replier is in, does nothing with the slot hereafter, and the state is FOREIGN.
+#[cold]
+unsafe fn tell<T>(slot: NonNull<Slot<T>>, outcome: Outcome<T>) {
+    // SAFETY: the replier is alone, and put this there.
+    unsafe {
+        let content = &(*slot.as_ptr()).content;
+        let mut foreign =
+            content.with_mut(|content| ManuallyDrop::take(&mut (*content).assume_init_mut().foreign));
+        free(slot);
+        foreign.answer(outcome);
     }
 }
 
-/// The state once it is answered, or a waker left in the slot.
+/// The outcome that no caller wants.
+///
+/// # Safety
+///
+/// The replier is in, does nothing with the slot hereafter, and has put the outcome
+/// there after, or before, the caller left.
+#[cold]
+unsafe fn take_back<T>(slot: NonNull<Slot<T>>) -> Outcome<T> {
+    // SAFETY: the caller is out, so the outcome is ours, and we are alone.
+    unsafe {
+        let outcome = take_outcome(slot);
+        free(slot);
+        outcome
+    }
+}
+
+/// Whether it is answered. If not, the waker is left in the slot.
 ///
 /// # Safety
 ///
 /// The caller is in, and no other thread acts for it.
-unsafe fn wait<T>(slot: NonNull<Slot<T>>, waker: &Waker) -> Option<u8> {
+unsafe fn wait<T>(slot: NonNull<Slot<T>>, waker: &Waker) -> bool {
     let shared = slot.as_ptr();
-    // Acquire: the outcome, from the Release in `answer`; and where that says
-    // ANSWERED after WAKING, that the replier is out, from the Release in `wake`.
+    // Acquire: the outcome, from the Release in `answer`.
     // SAFETY: the caller is in.
-    match unsafe { (*shared).state.load(Ordering::Acquire) } {
-        EMPTY => {
-            // SAFETY: only the caller leaves EMPTY other than by an answer.
-            unsafe { park(slot, waker.clone()) }
-        }
-        WAITING => {
-            // SAFETY: the caller put a waker there, and until the caller leaves
-            // nobody writes to the cell: a replier that takes it now reads it, too.
-            // What is compared are two pointers, which are not followed.
-            if unsafe { (*shared).waker.with(|cell| (*cell).assume_init_ref().will_wake(waker)) } {
-                return None;
-            }
-            let fresh = waker.clone();
-            // SAFETY: the caller is in.
-            match unsafe { unpark(slot) } {
-                Ok(_stale) => {
-                    // SAFETY: `unpark` went to EMPTY.
-                    unsafe { park(slot, fresh) }
-                }
-                Err(answered) => Some(answered),
-            }
-        }
-        answered => Some(answered),
+    let state = unsafe { (*shared).state.load(Ordering::Acquire) };
+    if state & KIND == EMPTY {
+        // SAFETY: the caller is in, and has not parked.
+        return unsafe { park(slot, state, waker.clone()) };
     }
-}
-
-/// EMPTY to WAITING, or the state if an answer came first.
-///
-/// # Safety
-///
-/// The caller is in and saw, or made, the state EMPTY.
-unsafe fn park<T>(slot: NonNull<Slot<T>>, waker: Waker) -> Option<u8> {
-    let shared = slot.as_ptr();
-    // SAFETY: in EMPTY the cell is the caller's, and in ANSWERED nobody else's.
-    unsafe { (*shared).waker.with_mut(|cell| _ = (*cell).write(waker)) };
-    // Release: the waker, to the Acquire in `answer`. Acquire: as in `wait`.
-    // SAFETY: the caller is in.
-    let parked =
-        unsafe { (*shared).state.compare_exchange(EMPTY, WAITING, Ordering::Release, Ordering::Acquire) };
-    let answered = parked.err()?;
-    // SAFETY: it was written above, and a replier that answered in EMPTY does not
-    // look at it.
-    drop(unsafe { (*shared).waker.with(|cell| (*cell).assume_init_read()) });
-    Some(answered)
-}
-
-/// WAITING to EMPTY with the waker taken back, or the state if an answer came
-/// first.
-///
-/// # Safety
-///
-/// The caller is in and has parked.
-unsafe fn unpark<T>(slot: NonNull<Slot<T>>) -> Result<Waker, u8> {
-    let shared = slot.as_ptr();
+    if state & KIND != WAITING {
+        return true;
+    }
+    // SAFETY: the caller is in; only it writes the words.
+    let parked = unsafe { (*shared).waker.read() };
+    if parked.is(waker) {
+        return false;
+    }
+    let fresh = waker.clone();
+    let empty = state - WAITING + EMPTY;
     // Relaxed: the caller takes back what it wrote itself, and a replier that
-    // answers in EMPTY reads nothing. Acquire: as in `wait`.
+    // answers in EMPTY reads nothing. Acquire: as above.
     // SAFETY: the caller is in.
-    unsafe {
-        (*shared).state.compare_exchange(WAITING, EMPTY, Ordering::Relaxed, Ordering::Acquire)?;
+    let unparked =
+        unsafe { (*shared).state.compare_exchange(state, empty, Ordering::Relaxed, Ordering::Acquire) };
+    if unparked.is_err() {
+        return true;
     }
-    // SAFETY: EMPTY makes the cell the caller's, and `park` had filled it.
-    Ok(unsafe { (*shared).waker.with(|cell| (*cell).assume_init_read()) })
+    // SAFETY: they are of the park that we ended.
+    let _stale = unsafe { parked.own() };
+    // SAFETY: the caller is in, and has not parked.
+    unsafe { park(slot, empty, fresh) }
+}
+
+/// EMPTY to WAITING, unless an answer came first: then it says so.
+///
+/// # Safety
+///
+/// The caller is in, and saw or made this state, of the kind EMPTY.
+unsafe fn park<T>(slot: NonNull<Slot<T>>, empty: u64, waker: Waker) -> bool {
+    let shared = slot.as_ptr();
+    let waiting = empty.wrapping_add(PARK) - EMPTY + WAITING;
+    // Release: the words, to the Acquire in `answer`. Acquire: as in `wait`.
+    // SAFETY: the caller is in; in EMPTY nobody owns what the words say.
+    let parked = unsafe {
+        (*shared).waker.write(&waker);
+        (*shared).state.compare_exchange(empty, waiting, Ordering::Release, Ordering::Acquire)
+    };
+    if parked.is_ok() {
+        // It is the slot's now.
+        let _ = ManuallyDrop::new(waker);
+    }
+    parked.is_err()
 }
 
 /// Leaves without having taken an outcome, and drops it if there is one. Gives
@@ -304,70 +341,123 @@ unsafe fn unpark<T>(slot: NonNull<Slot<T>>) -> Result<Waker, u8> {
 /// # Safety
 ///
 /// The caller is in, and does nothing with the slot hereafter.
-unsafe fn give_up<T>(slot: NonNull<Slot<T>>) -> Option<Waker> {
+unsafe fn leave<T>(slot: NonNull<Slot<T>>) -> Option<Waker> {
     let shared = slot.as_ptr();
     // Acquire: as in `wait`.
     // SAFETY: the caller is in.
     let mut state = unsafe { (*shared).state.load(Ordering::Acquire) };
-    let mut parked = None;
-    if state == WAITING {
+    // Only a replier changes it meanwhile, and once.
+    while state & KIND != ANSWERED {
         // A replier may keep its end for long: it must not keep our task alive.
-        // SAFETY: the caller is in and has parked.
-        (state, parked) = match unsafe { unpark(slot) } {
-            Ok(waker) => (EMPTY, Some(waker)),
-            Err(answered) => (answered, None),
-        };
-    }
-    if state == EMPTY {
-        // Release: all we did to the slot, to the Acquire of a replier that frees.
-        // Acquire: the outcome, as in `wait`, if it came just now.
-        // SAFETY: the caller is in until this step; it still is if it was ANSWERED.
-        state = unsafe { (*shared).state.swap(LEFT, Ordering::AcqRel) };
-    }
-    if state != EMPTY {
-        contained("the destructor of an answer that nobody took", || {
-            // SAFETY: it is answered, so the outcome is there, and it is ours.
-            unsafe { (*shared).outcome.with_mut(|cell| (*cell).assume_init_drop()) };
-        });
-        // SAFETY: the outcome is gone, and the caller is done.
-        unsafe { leave(slot, state) };
-    }
-    parked
-}
-
-/// The caller's last step after an answer, from the state it last saw.
-///
-/// # Safety
-///
-/// The caller has emptied the outcome cell, and does nothing with the slot
-/// hereafter.
-unsafe fn leave<T>(slot: NonNull<Slot<T>>, state: u8) {
-    debug_assert!(state == ANSWERED || state == WAKING, "there was an outcome");
-    // In WAKING the replier is about to step out, and whoever is second frees.
-    // Release: that we have emptied the cell, to the Acquire in `wake`.
-    // Acquire: that the replier has read the waker, from the Release there.
-    let is_last = state == ANSWERED || {
+        // SAFETY: the caller is in; only it writes the words.
+        let parked = (state & KIND == WAITING).then(|| unsafe { (*shared).waker.read() });
+        // Release: all we did to the slot, to the Acquire of a replier that frees. No model
+        // sees a free that comes too early by its ordering alone. Acquire: as in `wait`.
         // SAFETY: the caller is in until this step.
-        let before = unsafe { (*slot.as_ptr()).state.swap(LEFT, Ordering::AcqRel) };
-        before == ANSWERED
-    };
-    if is_last {
-        // SAFETY: ANSWERED says that the replier is out, and we are done.
-        unsafe { free(slot) };
+        let left =
+            unsafe { (*shared).state.compare_exchange(state, LEFT, Ordering::Release, Ordering::Acquire) };
+        match left {
+            // SAFETY: we led the state out of the park whose words they are.
+            Ok(_) => return parked.map(|parked| unsafe { parked.own() }),
+            Err(newer) => state = newer,
+        }
+    }
+    contained("the destructor of an answer that nobody took", || {
+        // SAFETY: it is answered, so the outcome is there, and it is ours.
+        unsafe {
+            (*shared)
+                .content
+                .with_mut(|content| ManuallyDrop::drop(&mut (*content).assume_init_mut().outcome));
+        }
+    });
+    // SAFETY: the outcome is out, and we are alone.
+    unsafe { free(slot) };
+    None
+}
+
+/// # Safety
+///
+/// The outcome is there and the party's that calls, once.
+unsafe fn take_outcome<T>(slot: NonNull<Slot<T>>) -> Outcome<T> {
+    // SAFETY: the caller's: it is there, is an outcome, and is taken once.
+    unsafe {
+        let content = &(*slot.as_ptr()).content;
+        content.with_mut(|content| ManuallyDrop::take(&mut (*content).assume_init_mut().outcome))
+    }
+}
+
+impl<T> Slot<T> {
+    fn allocate(
+        state: u64,
+        deadline: Option<Instant>,
+        waker: Words,
+        content: MaybeUninit<Content<T>>,
+    ) -> NonNull<Self> {
+        let slot = pool::allocate::<Self>();
+        let new = Self { state: AtomicU64::new(state), waker, content: UnsafeCell::new(content), deadline };
+        // SAFETY: the pool gave memory of this size and alignment to us alone.
+        unsafe { slot.write(new) };
+        slot
     }
 }
 
 /// # Safety
 ///
-/// Both parties are out, and both cells are empty.
+/// Both parties are out, and the content is nobody's.
 unsafe fn free<T>(slot: NonNull<Slot<T>>) {
-    // SAFETY: nobody else is in. In a model the doors of the cells check just that;
+    // SAFETY: nobody else is in. In a model the door of the cell checks just that;
     // otherwise these lines are nothing.
     unsafe {
-        (*slot.as_ptr()).waker.with_mut(|_| {});
-        (*slot.as_ptr()).outcome.with_mut(|_| {});
+        (*slot.as_ptr()).content.with_mut(|_| {});
         slot.drop_in_place();
     }
     // SAFETY: it came from the pool as a `Slot<T>`, and this is its only end.
     unsafe { pool::give_back(slot) };
+}
+
+impl Words {
+    /// Takes a waker over.
+    fn of(waker: Option<Waker>) -> Self {
+        let Some(waker) = waker.map(ManuallyDrop::new) else {
+            return Self { data: AtomicPtr::new(ptr::null_mut()), vtable: AtomicPtr::new(ptr::null_mut()) };
+        };
+        let Read { data, vtable } = Read::of(&waker);
+        Self { data: AtomicPtr::new(data), vtable: AtomicPtr::new(vtable) }
+    }
+
+    // Relaxed, here and below: the state says which words belong together.
+    fn write(&self, waker: &Waker) {
+        let Read { data, vtable } = Read::of(waker);
+        self.data.store(data, Ordering::Relaxed);
+        self.vtable.store(vtable, Ordering::Relaxed);
+    }
+
+    fn read(&self) -> Read {
+        Read { data: self.data.load(Ordering::Relaxed), vtable: self.vtable.load(Ordering::Relaxed) }
+    }
+}
+
+/// What was read of a waker: perhaps of two.
+struct Read {
+    data: *mut (),
+    vtable: *mut RawWakerVTable,
+}
+
+impl Read {
+    fn of(waker: &Waker) -> Self {
+        Self { data: waker.data().cast_mut(), vtable: ptr::from_ref(waker.vtable()).cast_mut() }
+    }
+
+    /// Whether both are of the same task, as [`Waker::will_wake`] has it.
+    fn is(&self, waker: &Waker) -> bool {
+        ptr::eq(self.data, waker.data()) && ptr::eq(self.vtable, waker.vtable())
+    }
+
+    /// # Safety
+    ///
+    /// It is one waker's, which the slot owned; whoever calls this owns it now.
+    unsafe fn own(self) -> Waker {
+        // SAFETY: they are the parts of a waker, whose table is there for ever.
+        unsafe { Waker::new(self.data, &*self.vtable) }
+    }
 }

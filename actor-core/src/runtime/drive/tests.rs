@@ -15,7 +15,7 @@ struct State {
 #[expect(dead_code, reason = "never sent")]
 enum Message {
     Add(u64),
-    Ask(ReplyPort<u64>),
+    Ask(u64, ReplyPort<u64>),
 }
 
 impl crate::Actor for Sized88 {
@@ -35,8 +35,8 @@ impl crate::Actor for Sized88 {
     ) -> Result<(), ActorError> {
         match message {
             Message::Add(n) => state._fields[0] += n,
-            Message::Ask(port) => {
-                let n = myself.call(Message::Ask).await.unwrap_or(0);
+            Message::Ask(_, port) => {
+                let n = myself.call(|port| Message::Ask(0, port)).await.unwrap_or(0);
                 _ = port.send(n + state._fields[0]);
             }
         }

@@ -119,7 +119,7 @@ fn drop_against_poll_then_drop() {
 }
 
 /// Polled first as one task and then waited for as another: the answer finds one
-/// of the wakers, and if it is the first one's, the second poll sees the answer.
+/// of the wakers whole, and if it is the first one's, the second poll sees the answer.
 #[test]
 fn answer_against_poll_by_another_task() {
     let moves = |mut caller, second: &_| {
@@ -135,7 +135,7 @@ fn answer_against_poll_by_another_task() {
 }
 
 /// Two polls as the same task: the second compares the waker in the slot, which
-/// the replier may be taking out.
+/// the replier may be taking over.
 #[test]
 fn answer_against_two_polls_by_one_task() {
     let polls_twice = |mut caller, task: &_| {

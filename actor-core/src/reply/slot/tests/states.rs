@@ -1,5 +1,4 @@
-//! Every edge of the state machine on one thread, and hostile values. WAKING lies
-//! inside of one step of the replier; a test walks that step by hand.
+//! Every edge of the state machine on one thread, and hostile values.
 
 use std::mem::{align_of_val, size_of};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,19 +32,21 @@ fn poll<T>(caller: &mut Caller<T>, woken: &Arc<Woken>) -> Poll<Outcome<T>> {
     caller.poll(&mut Context::from_waker(&Waker::from(Arc::clone(woken))))
 }
 
-fn state<T>(caller: &Caller<T>) -> u8 {
+/// The kind of state, and how often the caller has parked.
+fn state<T>(caller: &Caller<T>) -> (u64, u64) {
     let slot = caller.slot.expect("the caller is in");
     // SAFETY: the caller is in.
-    unsafe { (*slot.as_ptr()).state.load(Ordering::Relaxed) }
+    let state = unsafe { (*slot.as_ptr()).state.load(Ordering::Relaxed) };
+    (state & KIND, state / PARK)
 }
 
 #[test]
 fn answered_before_the_first_poll() {
     let (drops, woken) = (Drops::default(), Arc::default());
     let (replier, mut caller) = slot(None, None);
-    assert_eq!(state(&caller), EMPTY);
+    assert_eq!(state(&caller), (EMPTY, 0));
     assert!(replier.answer(Ok(drops.value())).is_ok());
-    assert_eq!(state(&caller), ANSWERED);
+    assert_eq!(state(&caller).0, ANSWERED);
     let Poll::Ready(Ok(value)) = poll(&mut caller, &woken) else { panic!("it was answered") };
     assert_eq!(drops.count(), 0);
     drop((value, caller));
@@ -57,11 +58,11 @@ fn answered_while_the_caller_waits() {
     let (drops, woken) = (Drops::default(), Arc::default());
     let (replier, mut caller) = slot(None, None);
     assert!(poll(&mut caller, &woken).is_pending());
-    assert_eq!((state(&caller), Arc::strong_count(&woken)), (WAITING, 2));
+    assert_eq!((state(&caller), Arc::strong_count(&woken)), ((WAITING, 1), 2));
     assert!(poll(&mut caller, &woken).is_pending());
-    assert_eq!((state(&caller), Arc::strong_count(&woken)), (WAITING, 2));
+    assert_eq!((state(&caller), Arc::strong_count(&woken)), ((WAITING, 1), 2));
     assert!(replier.answer(Ok(drops.value())).is_ok());
-    assert_eq!((state(&caller), woken.count(), Arc::strong_count(&woken)), (ANSWERED, 1, 1));
+    assert_eq!((state(&caller).0, woken.count(), Arc::strong_count(&woken)), (ANSWERED, 1, 1));
     assert!(poll(&mut caller, &woken).is_ready());
     assert_eq!(drops.count(), 1);
 }
@@ -73,6 +74,7 @@ fn polled_by_another_task() {
     assert!(poll(&mut caller, &first).is_pending());
     assert!(poll(&mut caller, &second).is_pending());
     assert_eq!((Arc::strong_count(&first), Arc::strong_count(&second)), (1, 2));
+    assert_eq!(state(&caller), (WAITING, 2), "a replier that read the first one's words shall see it");
     assert!(replier.answer(Ok(())).is_ok());
     assert_eq!((first.count(), second.count()), (0, 1));
     assert!(poll(&mut caller, &first).is_ready());
@@ -117,48 +119,73 @@ fn left_without_taking_the_answer() {
     assert_eq!((drops.count(), woken.count()), (2, 1));
 }
 
-/// The replier's first half of an answer to a caller that waits.
-fn answer_halfway<T>(replier: Replier<T>, value: T) -> NonNull<Slot<T>> {
-    let slot = ManuallyDrop::new(replier).slot;
-    // SAFETY: as `answer` does it.
-    unsafe {
-        (*slot.as_ptr()).outcome.with_mut(|cell| _ = (*cell).write(Ok(value)));
-        assert_eq!((*slot.as_ptr()).state.fetch_add(ANSWER, Ordering::AcqRel), WAITING);
-    }
-    slot
-}
-
+/// Begins as one that waits, as a call that is sent and awaited in one poll does.
 #[test]
-fn taken_while_the_replier_is_about_to_wake() {
-    let (drops, woken) = (Drops::default(), Arc::default());
-    let (replier, mut caller) = slot(None, None);
+fn waits_from_the_start() {
+    let (drops, woken) = (Drops::default(), Arc::<Woken>::default());
+    let (replier, mut caller) = slot(None, Some(Waker::from(Arc::clone(&woken))));
+    assert_eq!((state(&caller), Arc::strong_count(&woken)), ((WAITING, 0), 2));
     assert!(poll(&mut caller, &woken).is_pending());
-    let inside = answer_halfway(replier, drops.value());
-    assert_eq!(state(&caller), WAKING);
-    let kept = pool::kept::<Slot<Counted>>();
-    let other = Arc::default();
-    assert!(matches!(poll(&mut caller, &other), Poll::Ready(Ok(_))));
-    assert_eq!((drops.count(), Arc::strong_count(&woken)), (1, 2));
-    assert_eq!(pool::kept::<Slot<Counted>>(), kept, "the replier is inside");
-    // SAFETY: the other half of `answer`.
-    unsafe { wake(inside) };
-    assert_eq!((woken.count(), Arc::strong_count(&woken)), (0, 1));
-    assert_eq!(pool::kept::<Slot<Counted>>(), kept.map(|kept| kept + 1));
-}
-
-#[test]
-fn left_while_the_replier_is_about_to_wake() {
-    let (drops, woken) = (Drops::default(), Arc::default());
-    let (replier, mut caller) = slot(None, None);
-    assert!(poll(&mut caller, &woken).is_pending());
-    let inside = answer_halfway(replier, drops.value());
-    let kept = pool::kept::<Slot<Counted>>();
+    assert_eq!((state(&caller), Arc::strong_count(&woken)), ((WAITING, 0), 2));
+    assert!(replier.answer(Ok(drops.value())).is_ok());
+    assert_eq!((woken.count(), Arc::strong_count(&woken)), (1, 1));
     drop(caller);
-    assert_eq!((drops.count(), Arc::strong_count(&woken)), (1, 2));
-    // SAFETY: the other half of `answer`.
-    unsafe { wake(inside) };
-    assert_eq!((woken.count(), Arc::strong_count(&woken)), (0, 1));
-    assert_eq!(pool::kept::<Slot<Counted>>(), kept.map(|kept| kept + 1));
+    assert_eq!(drops.count(), 1);
+    let (replier, caller) = slot::<Counted>(None, Some(Waker::from(Arc::clone(&woken))));
+    drop(caller);
+    assert_eq!((replier.is_left(), Arc::strong_count(&woken)), (true, 1));
+}
+
+/// Told instead of a caller; panics if it is told twice, or to.
+struct Elsewhere {
+    drops: Drops,
+    told: Arc<Mutex<Option<Outcome<Counted>>>>,
+    is_hostile: bool,
+}
+
+impl Answer<Counted> for Elsewhere {
+    fn answer(&mut self, result: Outcome<Counted>) {
+        assert!(self.told.locked().replace(result).is_none());
+        assert!(!self.is_hostile, "on purpose");
+    }
+
+    fn is_closed(&self) -> bool {
+        self.told.locked().is_some()
+    }
+}
+
+impl Drop for Elsewhere {
+    fn drop(&mut self) {
+        drop(self.drops.value());
+    }
+}
+
+#[test]
+fn a_caller_elsewhere_is_told_and_the_memory_kept() {
+    let (drops, kept) = (Drops::default(), pool::kept::<Slot<Counted>>());
+    let foreign = |is_hostile| {
+        let told = Arc::default();
+        let answer = Elsewhere { drops: drops.clone(), told: Arc::clone(&told), is_hostile };
+        (Replier::foreign(Box::new(answer), Some(Instant::FAR)), told)
+    };
+    let (replier, told) = foreign(false);
+    assert_eq!((replier.is_left(), replier.deadline()), (false, Some(Instant::FAR)));
+    *told.locked() = Some(Err(CallFailure::Expired));
+    assert!(replier.is_left());
+    *told.locked() = None;
+    assert!(replier.answer(Ok(drops.value())).is_ok());
+    assert!(matches!(told.locked().take(), Some(Ok(_))));
+    assert_eq!(drops.count(), 2, "the value, and who was told");
+
+    let (replier, told) = foreign(false);
+    drop(replier);
+    assert!(matches!(*told.locked(), Some(Err(CallFailure::NoReply))));
+
+    let (replier, told) = foreign(true);
+    assert!(catch_unwind(AssertUnwindSafe(|| replier.answer(Ok(drops.value())))).is_err());
+    assert!(matches!(told.locked().take(), Some(Ok(_))));
+    assert_eq!(drops.count(), 5);
+    assert_eq!(pool::kept::<Slot<Counted>>(), kept.map(|kept| kept + 1), "one, three times");
 }
 
 #[test]
@@ -266,8 +293,8 @@ fn values_of_every_shape_pass() {
 
     let (replier, _caller) = slot::<OverAligned>(None, None);
     // SAFETY: both ends are in.
-    let outcome = unsafe { (*replier.slot.as_ptr()).outcome.with(|cell| cell.cast::<OverAligned>()) };
-    assert_eq!(outcome.align_offset(align_of_val(&OverAligned(0))), 0);
+    let content = unsafe { (*replier.slot.as_ptr()).content.with(|content| content.cast::<OverAligned>()) };
+    assert_eq!(content.align_offset(align_of_val(&OverAligned(0))), 0);
 }
 
 #[test]
