@@ -21,6 +21,12 @@ fn replace_current(system: Option<ActorSystem>) -> Option<ActorSystem> {
     ManuallyDrop::into_inner(CURRENT.replace(ManuallyDrop::new(system)))
 }
 
+/// What is current goes to `place`, and what was there is current.
+#[inline]
+fn swap_current(place: &mut Option<ActorSystem>) {
+    *place = replace_current(place.take());
+}
+
 /// The system of the actor that runs on this thread just now.
 pub(crate) fn current_system() -> Option<ActorSystem> {
     let system = replace_current(None);
@@ -52,15 +58,14 @@ pin_project_lite::pin_project! {
     /// actor's life counts one reference to it: the count is every actor's.
     pub(super) struct Within<H: Home, F> {
         #[pin]
-        future: Option<F>,
-        home: H,
+        future: F,
+        // After the future, so that it ends after it what the destructor begins.
+        home: Leaving<H>,
     }
 
     impl<H: Home, F> PinnedDrop for Within<H, F> {
         fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            let _entered = Entered::new(this.home.place());
-            this.future.set(None);
+            swap_current(this.project().home.0.place());
         }
     }
 }
@@ -68,7 +73,7 @@ pin_project_lite::pin_project! {
 impl<H: Home, F> Within<H, F> {
     /// `home` holds the system.
     pub(super) fn new(home: H, future: F) -> Self {
-        Self { future: Some(future), home }
+        Self { future, home: Leaving(home) }
     }
 }
 
@@ -77,27 +82,33 @@ impl<H: Home, F: Future> Future for Within<H, F> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let mut this = self.project();
-        let _entered = Entered::new(this.home.place());
-        match this.future.as_mut().as_pin_mut() {
-            Some(future) => future.poll(cx),
-            None => unreachable!("it is dropped, not polled"),
-        }
+        let this = self.project();
+        let _entered = Entered::new(this.home.0.place());
+        this.future.poll(cx)
+    }
+}
+
+/// The home of a system that is current when this is dropped.
+struct Leaving<H: Home>(H);
+
+impl<H: Home> Drop for Leaving<H> {
+    fn drop(&mut self) {
+        swap_current(self.0.place());
     }
 }
 
 pin_project_lite::pin_project! {
-    /// Runs a future. A panic becomes the error; by then everything the future owned
-    /// has been dropped.
+    /// Runs an `async` block. A panic becomes the error. Once such a block has ended,
+    /// however it did, nothing is left in it; so this need not drop it.
     pub(super) struct Caught<F> {
         #[pin]
-        future: Option<F>,
+        block: F,
     }
 }
 
 impl<F> Caught<F> {
-    pub(super) fn new(future: F) -> Self {
-        Self { future: Some(future) }
+    pub(super) fn new(block: F) -> Self {
+        Self { block }
     }
 }
 
@@ -106,18 +117,12 @@ impl<F: Future> Future for Caught<F> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let Some(future) = this.future.as_mut().as_pin_mut() else {
-            unreachable!("polled again after it was ready");
-        };
-        let polled = match contain(|| future.poll(cx)) {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(output)) => Ok(output),
-            Err(payload) => Err(payload),
-        };
-        // A destructor may panic too.
-        let dropped = contain(|| this.future.set(None));
-        Poll::Ready(dropped.and(polled))
+        let block = self.project().block;
+        match contain(|| block.poll(cx)) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            Err(payload) => Poll::Ready(Err(payload)),
+        }
     }
 }
 
@@ -128,23 +133,21 @@ pub(super) fn contain<R>(run: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Sen
     catch_unwind(AssertUnwindSafe(run))
 }
 
-/// Keeps a system current until it is dropped, then puts the former one back.
-struct Entered<'a> {
-    home: &'a mut Option<ActorSystem>,
-    former: Option<ActorSystem>,
-}
+/// Keeps a system current until it is dropped, then puts the former one back, which
+/// is at the system's home meanwhile.
+struct Entered<'a>(&'a mut Option<ActorSystem>);
 
 impl<'a> Entered<'a> {
     #[inline]
     fn new(home: &'a mut Option<ActorSystem>) -> Self {
-        let former = replace_current(home.take());
-        Self { home, former }
+        swap_current(home);
+        Self(home)
     }
 }
 
 impl Drop for Entered<'_> {
     #[inline]
     fn drop(&mut self) {
-        *self.home = replace_current(self.former.take());
+        swap_current(self.0);
     }
 }

@@ -207,30 +207,54 @@ enum Due {
 ///
 /// Each hook's future is built where it is polled, since moving it costs more than
 /// most handlers do; what is borrowed is borrowed anew for each, and what is matched
-/// is moved out whole before the next await, so that the task keeps nothing else.
+/// is moved out whole before the next await, so that the task keeps nothing else. The
+/// loop is not an `async` block of its own, which would keep two words of its own.
 fn live<A: LocalActor, K>(life: &mut Started<A, K>) -> impl Future<Output = Exit> + use<'_, A, K> {
     async move {
         {
             let Unstarted { actor, inbox, guard } = &mut life.unstarted;
             let hook = pin!(actor.post_start(guard.myself(), &mut life.state));
-            let ran = Killable::new(inbox, hook).await;
-            if let Some(exit) = verdict(ran) {
+            if let Some(exit) = verdict(Killable::new(inbox, hook).await) {
                 return exit;
             }
         }
         life.unstarted.guard.control().advance(Status::Running);
         life.unstarted.guard.tell_supervisor(SupervisionEvent::Started);
-        let exit = serve(life).await;
-        depart(life, exit).await
-    }
-}
-
-/// The hook after the last.
-fn depart<A: LocalActor, K>(
-    life: &mut Started<A, K>,
-    exit: Exit,
-) -> impl Future<Output = Exit> + use<'_, A, K> {
-    async move {
+        let mut turn = MESSAGES_PER_TURN;
+        let exit = 'serve: loop {
+            let due = loop {
+                let Unstarted { actor, inbox, guard } = &mut life.unstarted;
+                let delivery = match next(inbox, &mut turn) {
+                    Next::Handle(delivery) => delivery,
+                    Next::Other(due) => break due,
+                };
+                let ran = {
+                    let hook = pin!(actor.handle(guard.myself(), delivery.take(), &mut life.state));
+                    Killable::new(inbox, hook).await
+                };
+                if let Some(exit) = verdict(ran) {
+                    break 'serve exit;
+                }
+            };
+            let Unstarted { actor, inbox, guard } = &mut life.unstarted;
+            match due {
+                Due::Wait => Wait { inbox, turn: &mut turn, is_over: false }.await,
+                Due::Busy => await_sender(inbox, &mut turn),
+                Due::Kill => break Exit::Killed,
+                Due::Stop => break Exit::Stopped(guard.control().stop_reason()),
+                Due::Drained => break Exit::Drained,
+                Due::Supervise => {
+                    let Some(event) = guard.control().take_event() else { continue };
+                    let ran = {
+                        let hook = pin!(actor.handle_supervisor_evt(guard.myself(), event, &mut life.state));
+                        Killable::new(inbox, hook).await
+                    };
+                    if let Some(exit) = verdict(ran) {
+                        break exit;
+                    }
+                }
+            }
+        };
         life.unstarted.guard.begin_stopping();
         if !matches!(exit, Exit::Stopped(_) | Exit::Drained) {
             return exit;
@@ -239,43 +263,6 @@ fn depart<A: LocalActor, K>(
         let hook = pin!(actor.post_stop(guard.myself(), &mut life.state));
         let ran = Killable::new(inbox, hook).await;
         verdict(ran).unwrap_or(exit)
-    }
-}
-
-/// The loop itself.
-fn serve<A: LocalActor, K>(life: &mut Started<A, K>) -> impl Future<Output = Exit> + use<'_, A, K> {
-    async move {
-        let mut turn = MESSAGES_PER_TURN;
-        loop {
-            let due = loop {
-                let Unstarted { actor, inbox, guard } = &mut life.unstarted;
-                let delivery = match next(inbox, &mut turn) {
-                    Next::Handle(delivery) => delivery,
-                    Next::Other(due) => break due,
-                };
-                let hook = pin!(actor.handle(guard.myself(), delivery.take(), &mut life.state));
-                let ran = Killable::new(inbox, hook).await;
-                if let Some(exit) = verdict(ran) {
-                    return exit;
-                }
-            };
-            let Unstarted { actor, inbox, guard } = &mut life.unstarted;
-            match due {
-                Due::Wait => Wait { inbox, turn: &mut turn, is_over: false }.await,
-                Due::Busy => await_sender(inbox, &mut turn),
-                Due::Kill => return Exit::Killed,
-                Due::Stop => return Exit::Stopped(guard.control().stop_reason()),
-                Due::Drained => return Exit::Drained,
-                Due::Supervise => {
-                    let Some(event) = guard.control().take_event() else { continue };
-                    let hook = pin!(actor.handle_supervisor_evt(guard.myself(), event, &mut life.state));
-                    let ran = Killable::new(inbox, hook).await;
-                    if let Some(exit) = verdict(ran) {
-                        return exit;
-                    }
-                }
-            }
-        }
     }
 }
 
