@@ -31,6 +31,7 @@ impl TokioRuntime {
         Self { handle: Some(handle), beginning: tokio::time::Instant::now() }
     }
 
+    #[inline(always)]
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
         match &self.handle {
             Some(handle) => handle.spawn(task),

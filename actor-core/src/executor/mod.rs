@@ -105,6 +105,7 @@ impl Executor {
     /// # Panics
     ///
     /// On [`tokio()`](Self::tokio), if no tokio runtime is current.
+    #[inline]
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> TaskHandle {
         match &self.kind {
             Kind::Tokio(tokio) => TaskHandle { task: Task::Tokio(tokio.spawn(task)) },

@@ -110,6 +110,7 @@ pub(super) async fn start<A: LocalActor, K>(
 }
 
 /// Runs a started actor to its end, in a task of its own.
+#[inline]
 pub(super) fn drive<A: LocalActor, K: KeepState<A::State>>(
     started: Started<A, K>,
     system: ActorSystem,
@@ -120,6 +121,7 @@ pub(super) fn drive<A: LocalActor, K: KeepState<A::State>>(
 /// Runs a started actor to its end, [`Within`] its system.
 ///
 /// Not an `async fn`, which would keep its argument in the task twice.
+#[inline]
 pub(super) fn run<A: LocalActor, K: KeepState<A::State>>(
     started: Started<A, K>,
 ) -> impl Future<Output = ()> + use<A, K> {
