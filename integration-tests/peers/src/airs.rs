@@ -116,7 +116,7 @@ impl Loop {
             Loop::Started(actors) => started(rounds, actors, false).await,
             Loop::StartedAndStopped(actors) => started(rounds, actors, true).await,
             Loop::CallHandler => call_handler(rounds).await,
-            Loop::Messages => messages(rounds, |value| Told::Add(value)).await,
+            Loop::Messages => messages(rounds, Told::Add).await,
             Loop::Formatted => messages(rounds, |value| Told::Text(format!("message {value}"))).await,
             Loop::ToOneself(messages) => to_oneself(rounds, messages).await,
             Loop::Question => question(rounds).await,
@@ -204,7 +204,7 @@ async fn plain(system: &ActorSystem) -> ActorRef<Told> {
 }
 
 async fn sum(of: &ActorRef<Told>) -> u64 {
-    of.call(Told::Get).await.ok().expect("an answer")
+    of.call(Told::Get).await.expect("an answer")
 }
 
 async fn started(rounds: u64, actors: usize, and_stopped: bool) -> f64 {
@@ -308,7 +308,7 @@ fn tell_group(system: &ActorSystem, value: u64) {
     let members = system.groups().members(GROUP);
     assert_eq!(members.len(), 10);
     for member in members {
-        let member = ActorRef::from_cell(member).ok().expect("they take these messages");
+        let member = ActorRef::from_cell(member).expect("they take these messages");
         assert!(member.cast(Told::Add(value)).is_ok());
     }
 }

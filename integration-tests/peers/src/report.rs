@@ -67,10 +67,10 @@ impl Outcome {
             flat.insert(format!("{system}_min"), json!(rounded(found.min)));
             flat.insert(format!("{system}_max"), json!(rounded(found.max)));
         }
-        if let Form::Airs(a_loop) = self.row.form {
-            if let Some(published) = a_loop.published_ns() {
-                flat.insert("airssys_published_elsewhere".to_owned(), json!(published));
-            }
+        if let Form::Airs(a_loop) = self.row.form
+            && let Some(published) = a_loop.published_ns()
+        {
+            flat.insert("airssys_published_elsewhere".to_owned(), json!(published));
         }
         flat.insert("rounds".to_owned(), json!(self.rounds));
         if let Some((ours, tokio)) = self.pair() {

@@ -1,5 +1,9 @@
 //! The forms that are about messages: tells, asks, rings, and paced ones.
 
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -195,6 +199,43 @@ pub(crate) async fn ring<S: System>(room: Room, actors: usize, n: u64) -> Readin
     let start = Instant::now();
     S::pass(&all[0], n);
     FINISHED.notified().await;
+    per(start, n)
+}
+
+/// A ring of tasks that pass no token, only wake each other: what a hop on tokio takes
+/// at least, whatever carries the message.
+pub(crate) async fn bare_wakes(tasks: usize, n: u64) -> Reading {
+    let ring: Arc<[OnceLock<Waker>]> = (0..tasks).map(|_| OnceLock::new()).collect();
+    let left = Arc::new(AtomicU64::new(0));
+    for at in 0..tasks {
+        let (ring, left) = (Arc::clone(&ring), Arc::clone(&left));
+        tokio::spawn(poll_fn(move |cx| {
+            let _ = ring[at].get_or_init(|| cx.waker().clone());
+            // Relaxed: whoever is woken sees what was done before the wake.
+            match left.load(Ordering::Relaxed) {
+                0 => {}
+                1 => {
+                    left.store(0, Ordering::Relaxed);
+                    FINISHED.notify_one();
+                }
+                more => {
+                    left.store(more - 1, Ordering::Relaxed);
+                    ring[(at + 1) % tasks].get().expect("all have begun").wake_by_ref();
+                }
+            }
+            Poll::<()>::Pending
+        }));
+    }
+    while ring.iter().any(|waker| waker.get().is_none()) {
+        yield_now().await;
+    }
+    let mut start = Instant::now();
+    for hops in [tasks as u64, n] {
+        start = Instant::now();
+        left.store(hops, Ordering::Relaxed);
+        ring[0].get().expect("all have begun").wake_by_ref();
+        FINISHED.notified().await;
+    }
     per(start, n)
 }
 

@@ -19,7 +19,7 @@ use crate::system::riker::Riker;
 use crate::system::tokio_bounded::TokioBounded;
 use crate::system::tokio_floor::Tokio;
 use crate::system::xactor::Xactor;
-use crate::system::{Room, System, erlang};
+use crate::system::{BARE_WAKES, Room, System, erlang};
 
 mod life;
 mod message;
@@ -121,6 +121,10 @@ pub(crate) fn is_left_out(system: &str, row: &Row) -> Option<&'static str> {
     match system {
         "ours" | "tokio" if !only_ours => None,
         "ours" => None,
+        BARE_WAKES => {
+            let is_hop = matches!(row.form, Form::Ring(_)) && row.room == Room::Unbounded;
+            (!is_hop).then_some("no messages are passed")
+        }
         "ours_colocated" if !Colocated::EXISTS => Some("not part of this version"),
         "ours_colocated" => {
             let between_actors = matches!(row.form, Form::AskActor | Form::Ring(_));
@@ -156,6 +160,10 @@ pub(crate) fn measure(system: &str, row: &Row, workers: usize, n: u64) -> Readin
         "actix" => measure_in::<Actix>(row, workers, n),
         "xactor" => measure_in::<Xactor>(row, workers, n),
         "bastion" => measure_in::<Bastioned>(row, workers, n),
+        BARE_WAKES => match row.form {
+            Form::Ring(tasks) => Tokio::run(workers, message::bare_wakes(tasks, n)),
+            _ => panic!("{system} are about hops"),
+        },
         "riker" => measure_in::<Riker>(row, workers, n),
         _ => panic!("there is no system {system}"),
     };

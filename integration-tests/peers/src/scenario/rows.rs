@@ -74,7 +74,7 @@ impl Row {
         self.room(MAILBOX_CAPACITY_DEFAULT)
     }
 
-    const fn as_by_default(self) -> Row {
+    const fn by_default(self) -> Row {
         Row { room: Room::Default, ..self }
     }
 }
@@ -153,7 +153,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("paced_p50", "10 000 messages a second from another thread; median delay", Form::Paced(500), 10_000, 1_000),
     row("paced_p99", "the same; the 99th percentile", Form::Paced(990), 10_000, 1_000),
     row("full_refused", "a full mailbox of 64 refuses one message more", Form::Refused, M, 0).room(64),
-    row("full_growth", "heap bytes for each of 100 000 messages to an actor that stands still, as by default", Form::Growth, 100_000, 100_000).as_by_default(),
+    row("full_growth", "heap bytes for each of 100 000 messages to an actor that stands still, as by default", Form::Growth, 100_000, 100_000).by_default(),
 
     // Counts.
     row("allocs_tell", "requests for memory, a message in a stream", Form::Allocations(Of::Tell), 100_000, 20_000),

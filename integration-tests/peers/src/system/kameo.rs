@@ -121,11 +121,11 @@ impl System for Kameo {
     }
 
     async fn ask<const W: usize>(to: &Self::Ref<W>, value: u64) -> u64 {
-        to.ask(Get(value)).send().await.ok().expect("an answer")
+        to.ask(Get(value)).send().await.expect("an answer")
     }
 
     async fn ask_within<const W: usize>(to: &Self::Ref<W>, value: u64, time: Duration) -> u64 {
-        to.ask(Get(value)).reply_timeout(time).send().await.ok().expect("an answer")
+        to.ask(Get(value)).reply_timeout(time).send().await.expect("an answer")
     }
 
     #[inline]
@@ -138,7 +138,7 @@ impl System for Kameo {
     }
 
     async fn relay<const W: usize>(to: &Self::Ref<W>, asks: u64) -> u64 {
-        to.ask(Relay(asks)).send().await.ok().expect("an answer")
+        to.ask(Relay(asks)).send().await.expect("an answer")
     }
 
     fn hold<const W: usize>(to: &Self::Ref<W>, gate: oneshot::Receiver<()>) {

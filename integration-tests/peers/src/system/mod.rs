@@ -30,8 +30,22 @@ pub(crate) mod xactor;
 
 /// The columns, in the order they are run: ours and the floor are neighbours in
 /// time, because their readings are compared in pairs.
-pub(crate) const NAMES: &[&str] =
-    &["ours", "tokio", "ours_colocated", "ractor", "kameo", "actix", "xactor", "bastion", "riker", "erlang"];
+pub(crate) const NAMES: &[&str] = &[
+    "ours",
+    "tokio",
+    "ours_colocated",
+    BARE_WAKES,
+    "ractor",
+    "kameo",
+    "actix",
+    "xactor",
+    "bastion",
+    "riker",
+    "erlang",
+];
+
+/// No system: tokio tasks that wake each other and pass nothing.
+pub(crate) const BARE_WAKES: &str = "bare_wakes";
 
 /// How much a mailbox holds.
 #[derive(Clone, Copy, Debug, PartialEq)]

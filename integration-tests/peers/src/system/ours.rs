@@ -120,11 +120,11 @@ impl<P: Placement> System for Ours<P> {
     }
 
     async fn ask<const W: usize>(to: &Self::Ref<W>, value: u64) -> u64 {
-        to.call(|port| Message::Get(value, port)).await.ok().expect("an answer")
+        to.call(|port| Message::Get(value, port)).await.expect("an answer")
     }
 
     async fn ask_within<const W: usize>(to: &Self::Ref<W>, value: u64, time: Duration) -> u64 {
-        to.call_timeout(time, |port| Message::Get(value, port)).await.ok().expect("an answer")
+        to.call_timeout(time, |port| Message::Get(value, port)).await.expect("an answer")
     }
 
     #[inline]
@@ -137,7 +137,7 @@ impl<P: Placement> System for Ours<P> {
     }
 
     async fn relay<const W: usize>(to: &Self::Ref<W>, asks: u64) -> u64 {
-        to.call(|port| Message::Relay(asks, port)).await.ok().expect("an answer")
+        to.call(|port| Message::Relay(asks, port)).await.expect("an answer")
     }
 
     fn hold<const W: usize>(to: &Self::Ref<W>, gate: oneshot::Receiver<()>) {
