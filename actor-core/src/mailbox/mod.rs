@@ -312,6 +312,7 @@ impl<M, C: Owner<M>> Inbox<M, C> {
     }
 
     /// Goes to sleep if there is nothing to receive; see [`Park`].
+    #[inline]
     pub(crate) fn park(&mut self, waker: &Waker) -> Park {
         let parked = self.receiver.park(waker);
         if parked == Park::Parked {

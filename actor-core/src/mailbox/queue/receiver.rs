@@ -122,6 +122,7 @@ impl<T, C> Receiver<T, C> {
 
     /// Goes to sleep if there is nothing to take: the task of `waker` is woken by the
     /// next message that gets in, and by whoever calls.
+    #[inline]
     pub(crate) fn park(&mut self, waker: &Waker) -> Park {
         self.unpark();
         let queue = self.queue();

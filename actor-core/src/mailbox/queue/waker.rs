@@ -80,6 +80,7 @@ impl WakerCell {
     ///
     /// The caller has ended the park that goes with this errand, and this is called
     /// once for it.
+    #[inline]
     pub(super) unsafe fn run_errand(&self, errand: u8) {
         // SAFETY: the receiver published before it parked, and while the errand is
         // open it replaces nothing.
@@ -94,6 +95,7 @@ impl WakerCell {
     /// # Safety
     ///
     /// Only the receiver calls it, and it is not parked.
+    #[inline]
     pub(super) unsafe fn publish(&self, waker: &Waker) -> Published {
         // SAFETY: only the receiver writes, and it is the caller.
         let is_same = self.waker.with(|stored| match unsafe { &*stored } {

@@ -317,6 +317,7 @@ struct Wait<'a, M> {
 impl<M> Future for Wait<'_, M> {
     type Output = ();
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Wait { inbox, turn, is_over } = &mut *self;
         if std::mem::replace(is_over, true) {
