@@ -82,12 +82,10 @@ impl WakerCell {
     /// once for it.
     #[inline]
     pub(super) unsafe fn run_errand(&self, errand: u8) {
+        let _open = Open(&self.is_open[usize::from(errand)]);
         // SAFETY: the receiver published before it parked, and while the errand is
         // open it replaces nothing.
         self.waker.with(|waker| wake_by_ref(unsafe { &*waker }));
-        // Release: pairs with the receiver's loads before it uses the errand again, or
-        // replaces the waker.
-        self.is_open[usize::from(errand)].store(false, Ordering::Release);
     }
 
     /// Makes `waker` the stored one.
@@ -171,6 +169,17 @@ impl WakerCell {
 fn wake_by_ref(waker: &Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake_by_ref();
+    }
+}
+
+/// Closes an errand, also if a foreign waker panics.
+struct Open<'a>(&'a AtomicBool);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        // Release: pairs with the receiver's loads before it uses the errand again, or
+        // replaces the waker.
+        self.0.store(false, Ordering::Release);
     }
 }
 

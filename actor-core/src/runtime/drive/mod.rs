@@ -49,9 +49,9 @@ struct Beginning<A: LocalActor>(Option<Unstarted<A>>);
 impl<A: LocalActor> Drop for Beginning<A> {
     fn drop(&mut self) {
         // The guard is bound first, so that it is dropped last.
-        let Some(Unstarted { guard: _guard, inbox, actor }) = self.0.take() else { return };
+        let Some(Unstarted { guard, inbox, actor }) = self.0.take() else { return };
         // Whatever the destructors do, it was cancelled.
-        let _ = drop_contents(inbox, actor, || {});
+        let _ = drop_contents(&guard, inbox, actor, || {});
     }
 }
 
@@ -95,7 +95,7 @@ pub(super) async fn start<A: LocalActor, K>(
         Ok(Ok(Ok(state))) => {
             if supervisor.is_some_and(|supervisor| guard.myself().cell().link(&supervisor).is_err()) {
                 // Should a destructor panic, the refusal is still all there is to say.
-                let _ = drop_contents(inbox, actor, || drop(state));
+                let _ = drop_contents(&guard, inbox, actor, || drop(state));
                 return Err(SpawnError::SupervisorStopping);
             }
             return Ok(Started { state, keep: PhantomData, unstarted: Unstarted { guard, inbox, actor } });
@@ -104,7 +104,7 @@ pub(super) async fn start<A: LocalActor, K>(
         Ok(Err(Killed)) => Exit::Killed,
         Err(payload) => Exit::panicked(&*payload),
     };
-    let _ = drop_contents(inbox, actor, || {});
+    let _ = drop_contents(&guard, inbox, actor, || {});
     guard.finish(&exit, None);
     Err(SpawnError::Startup(exit))
 }
@@ -143,8 +143,8 @@ impl<A: LocalActor, K> Drop for Life<A, K> {
     fn drop(&mut self) {
         let Some(Started { unstarted, state, .. }) = self.0.take() else { return };
         // The guard is bound first, so that it is dropped last.
-        let Unstarted { guard: _guard, inbox, actor } = unstarted;
-        let _ = drop_contents(inbox, actor, || drop(state));
+        let Unstarted { guard, inbox, actor } = unstarted;
+        let _ = drop_contents(&guard, inbox, actor, || drop(state));
     }
 }
 
@@ -152,13 +152,11 @@ impl<A: LocalActor, K> Drop for Life<A, K> {
 fn finish<A: LocalActor, K: KeepState<A::State>>(started: Started<A, K>, exit: Exit) {
     // The guard is bound first, so that it is dropped last.
     let Started { unstarted: Unstarted { guard, inbox, actor }, state, .. } = started;
-    guard.begin_stopping();
-
     // A killed or failed actor's state may be torn; without a supervisor nobody
     // could look at it.
     let is_whole = matches!(exit, Exit::Stopped(_) | Exit::Drained);
     let is_wanted = is_whole && guard.has_supervisor();
-    let dropped = drop_contents(inbox, actor, || {
+    let dropped = drop_contents(&guard, inbox, actor, || {
         if is_wanted {
             return K::keep(state);
         }
@@ -173,14 +171,16 @@ fn finish<A: LocalActor, K: KeepState<A::State>>(started: Started<A, K>, exit: E
     guard.finish(&exit, kept);
 }
 
-/// Drops what the user gave, before anybody is told of the end. That happens in
-/// boundaries of their own: a destructor that panicked while a hook's panic, or
+/// Drops what the user gave, after the names are free and before anybody is told of
+/// the end. That happens in boundaries of their own: a destructor that panicked while a hook's panic, or
 /// another destructor's, unwinds would abort the process.
 fn drop_contents<A: LocalActor, R>(
+    guard: &ExitGuard<A::Msg>,
     inbox: ActorInbox<A::Msg>,
     actor: A,
     state: impl FnOnce() -> R,
 ) -> Result<R, Box<dyn Any + Send>> {
+    guard.begin_stopping();
     let discarded = inbox.discard();
     let dropped = contain(|| drop(actor));
     let state = contain(state);
@@ -211,44 +211,45 @@ enum Due {
 /// most handlers do; what is borrowed is borrowed anew for each, and what is matched
 /// is moved out whole before the next await, so that the task keeps nothing else. The
 /// loop is not an `async` block of its own, which would keep two words of its own.
-fn live<A: LocalActor, K>(life: &mut Started<A, K>) -> impl Future<Output = Exit> + use<'_, A, K> {
+fn live<A: LocalActor, K>(started: &mut Started<A, K>) -> impl Future<Output = Exit> + use<'_, A, K> {
     async move {
         {
-            let Unstarted { actor, inbox, guard } = &mut life.unstarted;
-            let hook = pin!(actor.post_start(guard.myself(), &mut life.state));
+            let Unstarted { actor, inbox, guard } = &mut started.unstarted;
+            let hook = pin!(actor.post_start(guard.myself(), &mut started.state));
             if let Some(exit) = verdict(Killable::new(inbox, hook).await) {
                 return exit;
             }
         }
-        life.unstarted.guard.control().advance(Status::Running);
-        life.unstarted.guard.tell_supervisor(SupervisionEvent::Started);
-        let mut turn = MESSAGES_PER_TURN;
+        started.unstarted.guard.control().advance(Status::Running);
+        started.unstarted.guard.tell_supervisor(SupervisionEvent::Started);
+        let mut messages_left = MESSAGES_PER_TURN;
         let exit = 'serve: loop {
             let due = loop {
-                let Unstarted { actor, inbox, guard } = &mut life.unstarted;
-                let delivery = match next(inbox, &mut turn) {
+                let Unstarted { actor, inbox, guard } = &mut started.unstarted;
+                let delivery = match next(inbox, &mut messages_left) {
                     Next::Handle(delivery) => delivery,
                     Next::Other(due) => break due,
                 };
                 let ran = {
-                    let hook = pin!(actor.handle(guard.myself(), delivery.take(), &mut life.state));
+                    let hook = pin!(actor.handle(guard.myself(), delivery.take(), &mut started.state));
                     Killable::new(inbox, hook).await
                 };
                 if let Some(exit) = verdict(ran) {
                     break 'serve exit;
                 }
             };
-            let Unstarted { actor, inbox, guard } = &mut life.unstarted;
+            let Unstarted { actor, inbox, guard } = &mut started.unstarted;
             match due {
-                Due::Wait => Wait { inbox, turn: &mut turn, is_over: false }.await,
-                Due::Busy => await_sender(inbox, &mut turn),
+                Due::Wait => Wait { inbox, messages_left: &mut messages_left, is_over: false }.await,
+                Due::Busy => await_sender(inbox, &mut messages_left),
                 Due::Kill => break Exit::Killed,
                 Due::Stop => break Exit::Stopped(guard.control().stop_reason()),
                 Due::Drained => break Exit::Drained,
                 Due::Supervise => {
                     let Some(event) = guard.control().take_event() else { continue };
                     let ran = {
-                        let hook = pin!(actor.handle_supervisor_evt(guard.myself(), event, &mut life.state));
+                        let hook =
+                            pin!(actor.handle_supervisor_evt(guard.myself(), event, &mut started.state));
                         Killable::new(inbox, hook).await
                     };
                     if let Some(exit) = verdict(ran) {
@@ -257,28 +258,28 @@ fn live<A: LocalActor, K>(life: &mut Started<A, K>) -> impl Future<Output = Exit
                 }
             }
         };
-        life.unstarted.guard.begin_stopping();
+        started.unstarted.guard.begin_stopping();
         if !matches!(exit, Exit::Stopped(_) | Exit::Drained) {
             return exit;
         }
-        let Unstarted { actor, inbox, guard } = &mut life.unstarted;
-        let hook = pin!(actor.post_stop(guard.myself(), &mut life.state));
+        let Unstarted { actor, inbox, guard } = &mut started.unstarted;
+        let hook = pin!(actor.post_stop(guard.myself(), &mut started.state));
         let ran = Killable::new(inbox, hook).await;
         verdict(ran).unwrap_or(exit)
     }
 }
 
-/// What is due now, in the order kill, stop, supervision, message. `turn` counts
-/// down to where the others of this thread have theirs.
+/// What is due now, in the order kill, stop, supervision, message. `messages_left`
+/// counts down to when the other tasks of this thread get to run.
 ///
 /// Inlined, as all on the way of a message, so that it is not copied at each step.
 #[inline(always)]
-fn next<'a, M>(inbox: &'a mut ActorInbox<M>, turn: &mut u32) -> Next<'a, M> {
+fn next<'a, M>(inbox: &'a mut ActorInbox<M>, messages_left: &mut u32) -> Next<'a, M> {
     let due = match inbox.owner().word().next_turn() {
-        Turn::Receive if *turn == 0 => Due::Wait,
+        Turn::Receive if *messages_left == 0 => Due::Wait,
         Turn::Receive => match inbox.receive() {
             Received::Message(delivery) => {
-                *turn -= 1;
+                *messages_left -= 1;
                 return Next::Handle(delivery);
             }
             Received::Closed => Due::Drained,
@@ -295,11 +296,11 @@ fn next<'a, M>(inbox: &'a mut ActorInbox<M>, turn: &mut u32) -> Next<'a, M> {
 /// A message is just being put in, which takes a few steps, unless its sender was
 /// preempted among them: then others have their turn.
 #[cold]
-fn await_sender<M>(inbox: &ActorInbox<M>, turn: &mut u32) {
+fn await_sender<M>(inbox: &ActorInbox<M>, messages_left: &mut u32) {
     let mut backoff = Backoff::default();
     while inbox.is_busy() {
         if !backoff.try_pause() {
-            *turn = 0;
+            *messages_left = 0;
             return;
         }
     }
@@ -309,7 +310,7 @@ fn await_sender<M>(inbox: &ActorInbox<M>, turn: &mut u32) {
 /// others' turn if it is theirs, or when the task is woken.
 struct Wait<'a, M> {
     inbox: &'a mut ActorInbox<M>,
-    turn: &'a mut u32,
+    messages_left: &'a mut u32,
     /// Whether it has slept, or others had their turn.
     is_over: bool,
 }
@@ -319,12 +320,12 @@ impl<M> Future for Wait<'_, M> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Wait { inbox, turn, is_over } = &mut *self;
+        let Wait { inbox, messages_left, is_over } = &mut *self;
         if std::mem::replace(is_over, true) {
             return Poll::Ready(());
         }
         let mut backoff = Backoff::default();
-        let mut is_others_turn = std::mem::replace(*turn, MESSAGES_PER_TURN) == 0;
+        let mut is_others_turn = std::mem::replace(*messages_left, MESSAGES_PER_TURN) == 0;
         while !is_others_turn {
             match inbox.park(cx.waker()) {
                 // The word is read once more: a request is either seen there or wakes

@@ -1,5 +1,6 @@
 //! One thread step by step, and a few real ones at once.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, mpsc};
 use std::task::{Wake, Waker};
 use std::thread;
@@ -169,6 +170,30 @@ fn a_receiver_sleeps_again_while_its_waker_is_still_being_used() {
         queue.push(7).unwrap();
         assert_eq!(next(&mut inbox), Some(7));
     }
+}
+
+/// A waker of a runtime that is broken.
+struct Broken;
+
+impl Wake for Broken {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker that panics");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_does_it_to_the_sender_and_holds_nobody_up() {
+    let (queue, mut inbox) = queue(UNBOUNDED);
+    let broken = Waker::from(Arc::new(Broken));
+    for sent in 0..2 * ERRANDS {
+        assert_eq!(inbox.park(&broken), Park::Parked);
+        assert!(catch_unwind(AssertUnwindSafe(|| queue.push(sent))).is_err());
+        assert_eq!(next(&mut inbox), Some(sent), "it got in all the same");
+    }
+    let (woken, waker) = Woken::new();
+    assert_eq!(inbox.park(&waker), Park::Parked);
+    queue.push(0).unwrap();
+    assert_eq!(woken.count(), 1);
 }
 
 #[test]
