@@ -5,14 +5,9 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::Error;
 
-/// For an item that is no actor at all: the item as it was, and why.
-pub(crate) fn item(item: &TokenStream, error: &Error) -> TokenStream {
-    let errors = error.to_compile_error();
-    quote!(#errors #item)
-}
-
-/// For an actor with mistakes: what could be made of it, and why not the rest.
-pub(crate) fn actor(sound: &TokenStream, error: &Error) -> TokenStream {
+/// What is sound: of an item that is no actor at all, the item as it was; of an actor
+/// with mistakes, what could be made of it. And the mistakes.
+pub(crate) fn with_errors(sound: &TokenStream, error: &Error) -> TokenStream {
     let errors = error.to_compile_error();
     quote!(#errors #sound)
 }

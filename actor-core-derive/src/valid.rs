@@ -55,16 +55,15 @@ impl Reader<'_> {
         let fields = self.take_field_attrs(&mut method.sig);
         let method = &*method;
         self.shape(&method.sig);
-        let part = role.as_ref().map(|(role, _)| *role);
+        let known = role.as_ref().map(|(role, _)| *role);
         match role {
-            None => self.message(method, attrs, fields, false, first_of),
-            Some((Role::Cast, _)) => self.message(method, attrs, fields, true, first_of),
+            None | Some((Role::Cast, _)) => self.message(method, attrs, fields, known.is_some(), first_of),
             Some((Role::Init, mark)) => self.init(method, &mark, attrs, fields),
             Some((role, mark)) => self.hook(method, role, &mark),
         }
         // Whatever was read of it is not sound.
         if self.errors.count() > before {
-            self.forget(method, part);
+            self.forget(method, known);
         }
     }
 

@@ -30,7 +30,7 @@ pub fn spawning<A: Actor, R: From<ActorRef<A::Msg>>>(
     })
 }
 
-/// Starts an actor on a thread of its own kind.
+/// Starts an actor on the thread of a `LocalSpawner`.
 pub fn local_spawning<A: LocalActor, R: From<ActorRef<A::Msg>>>(
     spawner: &LocalSpawner,
     build: impl FnOnce() -> A + Send + 'static,
@@ -115,13 +115,13 @@ pub fn claim<T>(port: ReplyPort<T>, value: T) -> Option<Unclaimed<T>> {
 }
 
 /// Where a message came to nothing.
-pub struct Place<'a, M> {
+pub struct Origin<'a, M> {
     policy: Policy,
     actor: &'a ActorRef<M>,
     method: &'static str,
 }
 
-impl<'a, M: Send + 'static> Place<'a, M> {
+impl<'a, M: Send + 'static> Origin<'a, M> {
     /// A method of an actor.
     pub fn new(policy: Policy, actor: &'a ActorRef<M>, method: &'static str) -> Self {
         Self { policy, actor, method }
@@ -145,51 +145,51 @@ impl<'a, M: Send + 'static> Place<'a, M> {
 /// can be debugged, any other, and no `Result` at all.
 pub trait SettleDisplay<M> {
     /// An error is reported, or fails the actor.
-    fn settle(&self, place: Place<'_, M>) -> Result<(), ActorError>;
+    fn settle(&self, origin: Origin<'_, M>) -> Result<(), ActorError>;
 }
 
 /// See [`SettleDisplay`].
 pub trait SettleDebug<M> {
     /// An error is reported, or fails the actor.
-    fn settle(&self, place: Place<'_, M>) -> Result<(), ActorError>;
+    fn settle(&self, origin: Origin<'_, M>) -> Result<(), ActorError>;
 }
 
 /// See [`SettleDisplay`].
 pub trait SettleOpaque<M> {
     /// An error is reported, or fails the actor.
-    fn settle(&self, place: Place<'_, M>) -> Result<(), ActorError>;
+    fn settle(&self, origin: Origin<'_, M>) -> Result<(), ActorError>;
 }
 
 /// See [`SettleDisplay`].
 pub trait SettleValue<M> {
     /// There is nothing to report.
-    fn settle(&self, place: Place<'_, M>) -> Result<(), ActorError>;
+    fn settle(&self, origin: Origin<'_, M>) -> Result<(), ActorError>;
 }
 
 impl<M: Send + 'static, T, E: Display> SettleDisplay<M> for &&&Unclaimed<Result<T, E>> {
     #[inline]
-    fn settle(&self, place: Place<'_, M>) -> Result<(), ActorError> {
-        self.0.as_ref().err().map_or(Ok(()), |error| place.failed(error))
+    fn settle(&self, origin: Origin<'_, M>) -> Result<(), ActorError> {
+        self.0.as_ref().err().map_or(Ok(()), |error| origin.failed(error))
     }
 }
 
 impl<M: Send + 'static, T, E: Debug> SettleDebug<M> for &&Unclaimed<Result<T, E>> {
     #[inline]
-    fn settle(&self, place: Place<'_, M>) -> Result<(), ActorError> {
-        self.0.as_ref().err().map_or(Ok(()), |error| place.failed(&format_args!("{error:?}")))
+    fn settle(&self, origin: Origin<'_, M>) -> Result<(), ActorError> {
+        self.0.as_ref().err().map_or(Ok(()), |error| origin.failed(&format_args!("{error:?}")))
     }
 }
 
 impl<M: Send + 'static, T, E> SettleOpaque<M> for &Unclaimed<Result<T, E>> {
     #[inline]
-    fn settle(&self, place: Place<'_, M>) -> Result<(), ActorError> {
-        self.0.as_ref().err().map_or(Ok(()), |_| place.failed(&type_name::<E>()))
+    fn settle(&self, origin: Origin<'_, M>) -> Result<(), ActorError> {
+        self.0.as_ref().err().map_or(Ok(()), |_| origin.failed(&type_name::<E>()))
     }
 }
 
 impl<M, T> SettleValue<M> for Unclaimed<T> {
     #[inline]
-    fn settle(&self, _: Place<'_, M>) -> Result<(), ActorError> {
+    fn settle(&self, _: Origin<'_, M>) -> Result<(), ActorError> {
         Ok(())
     }
 }
@@ -229,9 +229,9 @@ macro_rules! __actor_settle {
         use $crate::macro_support::{
             SettleDebug as _, SettleDisplay as _, SettleOpaque as _, SettleValue as _,
         };
-        let place =
-            $crate::macro_support::Place::new($crate::macro_support::Policy::$policy, $myself, $method);
-        (&&&&$value).settle(place)
+        let origin =
+            $crate::macro_support::Origin::new($crate::macro_support::Policy::$policy, $myself, $method);
+        (&&&&$value).settle(origin)
     }};
 }
 

@@ -83,13 +83,14 @@ impl<'a, R: TypedRef> Context<'a, R> {
     }
 
     /// How long the caller will still wait: what a call that is made on its behalf
-    /// should have as its timeout.
+    /// should have as its timeout. `None` without a deadline, zero once it has passed.
     pub fn remaining(&self) -> Option<Duration> {
         let now = || self.myself.executor().now();
         self.deadline.map(|deadline| deadline.saturating_since(now()))
     }
 
-    /// The system that the actor lives in.
+    /// The system of the hook that runs on this thread, so the actor's own; outside a
+    /// hook, as in a test, the process's default.
     pub fn system(&self) -> ActorSystem {
         ActorSystem::current()
     }
@@ -151,7 +152,7 @@ where
 ///
 /// # Panics
 ///
-/// If the system is on tokio and no runtime is current.
+/// As [`ActorSystem::spawn`].
 #[must_use = "nothing is spawned unless this is awaited"]
 pub struct Spawning<S> {
     start: S,

@@ -10,34 +10,29 @@
 //! message; only a wait for room is boxed.
 
 use std::fmt;
-use std::future::Future;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::address::{ActorRef, Control, WeakActorRef};
 use crate::error::{CallError, CallFailure, SendError};
 use crate::reply::ReplyPort;
-use crate::request::{self, Accepts, Answers, returned, returned_call};
+use crate::request::{self, Accepts, Answers, RoomWait, returned, returned_call};
 use crate::time::Instant;
-
-/// A wait for room.
-type Sending<'a, M> = Pin<Box<dyn Future<Output = Result<(), SendError<M>>> + Send + 'a>>;
 
 /// What stands behind a [`Recipient`].
 trait Receive<M>: Send + Sync {
     fn control(&self) -> &Control;
     fn cast(&self, message: M) -> Result<(), SendError<M>>;
-    fn send(&self, message: M) -> Sending<'_, M>;
+    fn send(&self, message: M) -> RoomWait<'_, M>;
     fn downgrade(&self) -> Arc<dyn Upgrade<M>>;
 }
 
 /// What stands behind a [`CallRecipient`].
 trait ReceiveCall<M, T>: Receive<M> {
     fn forward(&self, message: M, port: ReplyPort<T>) -> Result<(), SendError<(M, ReplyPort<T>)>>;
-    fn send_call(&self, message: M, port: ReplyPort<T>, deadline: Instant) -> Sending<'_, M>;
+    fn send_call(&self, message: M, port: ReplyPort<T>, deadline: Instant) -> RoomWait<'_, M>;
     fn downgrade_call(&self) -> Arc<dyn UpgradeCall<M, T>>;
     fn without_calls(self: Arc<Self>) -> Arc<dyn Receive<M>>;
 }
@@ -61,7 +56,7 @@ impl<M: Send + 'static, N: Accepts<M>> Receive<M> for ActorRef<N> {
         request::cast(self, message)
     }
 
-    fn send(&self, message: M) -> Sending<'_, M> {
+    fn send(&self, message: M) -> RoomWait<'_, M> {
         Box::pin(
             async move { ActorRef::send(self, N::wrap(message)).await.map_err(|error| error.map(returned)) },
         )
@@ -77,7 +72,7 @@ impl<M: Send + 'static, T: Send + 'static, N: Answers<M, T>> ReceiveCall<M, T> f
         request::forward(self, message, port)
     }
 
-    fn send_call(&self, message: M, port: ReplyPort<T>, deadline: Instant) -> Sending<'_, M> {
+    fn send_call(&self, message: M, port: ReplyPort<T>, deadline: Instant) -> RoomWait<'_, M> {
         Box::pin(async move {
             let sent = self.send_before(N::wrap_call(message, port), deadline).await;
             sent.map_err(|error| error.map(|message| returned_call(message).0))
@@ -114,7 +109,7 @@ impl<N: Send + 'static> ActorRef<N> {
     /// # enum Message { Add(u64) }
     /// # impl Accepts<Add> for Message {
     /// #     fn wrap(Add(by): Add) -> Self { Message::Add(by) }
-    /// #     fn unwrap(self) -> Option<Add> { let Message::Add(by) = self; Some(Add(by)) }
+    /// #     fn take_back(self) -> Option<Add> { let Message::Add(by) = self; Some(Add(by)) }
     /// # }
     /// # fn example(counter: ActorRef<Message>) -> Result<(), Box<dyn std::error::Error>> {
     /// let adder: Recipient<Add> = counter.recipient();
@@ -204,8 +199,8 @@ impl<M: Send + 'static, T: Send + 'static> CallRecipient<M, T> {
     }
 
     /// Sends a message and waits for the answer, however long that takes. Nothing is
-    /// sent before the future is first polled; dropping it tells the actor that nobody
-    /// waits.
+    /// sent before the future is first polled. Dropping it does what it does in
+    /// [`ActorRef::call`].
     ///
     /// # Errors
     ///
@@ -219,6 +214,10 @@ impl<M: Send + 'static, T: Send + 'static> CallRecipient<M, T> {
     /// [`call`](Self::call) within a time, which covers the wait for room too.
     ///
     /// # Errors
+    ///
+    /// As [`ActorRef::call_timeout`].
+    ///
+    /// # Panics
     ///
     /// As [`ActorRef::call_timeout`].
     pub async fn call_timeout(&self, timeout: Duration, message: M) -> Result<T, CallError<M>> {

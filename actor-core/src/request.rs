@@ -7,7 +7,7 @@
 //!                  Answers::wrap_call       ├─ .await           … and for the answer
 //!                  with a ReplyPort<T>      └─ .forward_to(p)   the answer goes to p
 //!
-//!  SendError<M> ◄── Accepts::unwrap ── SendError<N>   a refused message comes back
+//!  SendError<M> ◄── Accepts::take_back ── SendError<N>   a refused message comes back
 //! ```
 //!
 //! [`Call`] and [`Cast`] are what the methods of a `CounterRef` return. Their futures
@@ -49,7 +49,7 @@ use crate::time::Instant;
 ///         Message::Add(by)
 ///     }
 ///
-///     fn unwrap(self) -> Option<Add> {
+///     fn take_back(self) -> Option<Add> {
 ///         match self {
 ///             Message::Add(by) => Some(Add(by)),
 ///             Message::Reset => None,
@@ -63,7 +63,7 @@ pub trait Accepts<M>: Sized + Send + 'static {
     fn wrap(message: M) -> Self;
 
     /// Takes back what [`wrap`](Self::wrap) made; `None` for any other message.
-    fn unwrap(self) -> Option<M>;
+    fn take_back(self) -> Option<M>;
 }
 
 impl<M: Send + 'static> Accepts<M> for M {
@@ -71,7 +71,7 @@ impl<M: Send + 'static> Accepts<M> for M {
         message
     }
 
-    fn unwrap(self) -> Option<M> {
+    fn take_back(self) -> Option<M> {
         Some(self)
     }
 }
@@ -83,7 +83,7 @@ pub trait Answers<M, T>: Accepts<M> {
 
     /// Takes back what [`wrap_call`](Self::wrap_call) made; `None` for any other
     /// message.
-    fn unwrap_call(self) -> Option<(M, ReplyPort<T>)>;
+    fn take_back_call(self) -> Option<(M, ReplyPort<T>)>;
 }
 
 /// A message that is to be called: await it for the answer, or say otherwise.
@@ -102,8 +102,7 @@ pub trait Answers<M, T>: Accepts<M> {
 ///
 /// # Panics
 ///
-/// With a [`timeout`](Self::timeout) on tokio: if no runtime with its timer enabled is
-/// current.
+/// With a [`timeout`](Self::timeout): as [`ActorRef::call_timeout`].
 #[must_use = "a call does nothing unless it is awaited, sent, cast or forwarded"]
 pub struct Call<'a, N, M, T> {
     actor: &'a ActorRef<N>,
@@ -118,7 +117,8 @@ impl<'a, N: Answers<M, T>, M, T> Call<'a, N, M, T> {
         Self { actor, message, timeout: None, reply: PhantomData }
     }
 
-    /// Waits no longer than this, for room and answer together. The call then ends as
+    /// Waits no longer than this from the first poll on, for room and answer together. The
+    /// call then ends as
     /// [`CallFailure::TimedOut`], or as [`SendError::Full`] if it never left.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout: Some(timeout), ..self }
@@ -134,7 +134,8 @@ impl<'a, N: Answers<M, T>, M, T> Call<'a, N, M, T> {
     }
 
     /// Waits for room, sends the message, and wants no answer. A
-    /// [`timeout`](Self::timeout) bounds the wait.
+    /// [`timeout`](Self::timeout) bounds the wait, from the first poll on; if there is no
+    /// room within it, [`SendError::Full`] gives the message back.
     pub fn send(self) -> SendFuture<'a, N, M> {
         SendFuture::new(self.actor, self.message, self.timeout)
     }
@@ -181,6 +182,10 @@ impl<N, M, T> fmt::Debug for Call<'_, N, M, T> {
 /// # Cancellation
 ///
 /// Dropping the future before it is ready sends nothing and takes no room.
+///
+/// # Panics
+///
+/// With a [`timeout`](Self::timeout): as [`ActorRef::call_timeout`].
 #[must_use = "a message is not sent unless it is awaited or cast"]
 pub struct Cast<'a, N, M> {
     actor: &'a ActorRef<N>,
@@ -194,7 +199,8 @@ impl<'a, N: Accepts<M>, M> Cast<'a, N, M> {
         Self { actor, message, timeout: None }
     }
 
-    /// Waits for room no longer than this.
+    /// Waits for room no longer than this, from the first poll on; then
+    /// [`SendError::Full`] gives the message back.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout: Some(timeout), ..self }
     }
@@ -248,22 +254,22 @@ pub(crate) fn forward<N: Answers<M, T>, M, T>(
 
 /// What a mailbox refused is what was put to it.
 pub(crate) fn returned<N: Accepts<M>, M>(message: N) -> M {
-    message.unwrap().expect("`unwrap` takes back what `wrap` made")
+    message.take_back().expect("`take_back` takes back what `wrap` made")
 }
 
 pub(crate) fn returned_call<N: Answers<M, T>, M, T>(message: N) -> (M, ReplyPort<T>) {
-    message.unwrap_call().expect("`unwrap_call` takes back what `wrap_call` made")
+    message.take_back_call().expect("`take_back_call` takes back what `wrap_call` made")
 }
 
 /// A wait for room, which is the exception: only it is boxed.
-type Sending<'a, N> = Pin<Box<dyn Future<Output = Result<(), SendError<N>>> + Send + 'a>>;
+pub(crate) type RoomWait<'a, N> = Pin<Box<dyn Future<Output = Result<(), SendError<N>>> + Send + 'a>>;
 
 /// Puts the message in, or begins to wait for room.
 fn begin<N: Send + 'static>(
     actor: &ActorRef<N>,
     message: N,
     deadline: Option<Instant>,
-) -> Result<Option<Sending<'_, N>>, SendError<N>> {
+) -> Result<Option<RoomWait<'_, N>>, SendError<N>> {
     match actor.cast(message) {
         Ok(()) => Ok(None),
         Err(SendError::Full(message)) => {
@@ -280,7 +286,7 @@ pub struct SendFuture<'a, N, M> {
     /// Until the first poll.
     message: Option<M>,
     timeout: Option<Duration>,
-    sending: Option<Sending<'a, N>>,
+    sending: Option<RoomWait<'a, N>>,
 }
 
 impl<'a, N, M> SendFuture<'a, N, M> {
@@ -336,7 +342,7 @@ pin_project_lite::pin_project! {
     #[project = CallProjected]
     enum CallState<'a, N, T> {
         Start,
-        Sending { sending: Sending<'a, N>, reply: Option<ReplyFuture<T>>, deadline: Option<Instant> },
+        Sending { sending: RoomWait<'a, N>, reply: Option<ReplyFuture<T>>, deadline: Option<Instant> },
         Waiting { #[pin] reply: ReplyFuture<T> },
         WaitingUntil { #[pin] reply: Timeout<ReplyFuture<T>, &'a Executor> },
     }

@@ -1,10 +1,13 @@
 //! What threads share: atomics, cells and locks, from the standard library or
 //! from whoever models it. The crate's only `cfg(actor_loom)` and
-//! `cfg(actor_shuttle)`, but for tests; plain `cfg(loom)` would reach tokio too.
+//! `cfg(actor_shuttle)`, but for tests and the sizes that models make smaller
+//! (`queue/block.rs`, `queue/waker.rs`); plain `cfg(loom)` would reach tokio too.
 //!
 //! Only the fenced rooms (`mailbox/queue/`, `reply/slot/`) and the line of waiting
 //! senders, which meets others at the queue's words, take from here what threads
-//! share. Everything else is safe code under locks and has nothing to model.
+//! share. The control word (`address/local.rs`) and the flags of a colocation are the
+//! standard library's atomics in safe code, and are not modelled. Everything else is
+//! under locks.
 
 use std::sync::{Mutex as StdMutex, MutexGuard as StdMutexGuard, PoisonError};
 

@@ -240,8 +240,10 @@ fn a_spawn_is_two_allocations_and_three_in_a_place() {
 #[test]
 fn a32_a_hundred_thousand_idle_actors_fit_in_little_memory() {
     const ACTORS: usize = 100_000;
-    /// With tokio's part of it. With tokio 1.54 it is 754, and 676 in a place.
+    /// With tokio's part of it. With tokio 1.54 it is 754.
     const BYTES_EACH: usize = 900;
+    /// All of it ours.
+    const BYTES_IN_A_PLACE: usize = 612;
     let runtime = runtime();
     let system = ActorSystem::new();
     let place = runtime.block_on(async { Colocation::new(&system) });
@@ -262,5 +264,5 @@ fn a32_a_hundred_thousand_idle_actors_fit_in_little_memory() {
         usize::try_from(counted.bytes_current).unwrap() / ACTORS
     });
     let [alone, together] = bytes_each;
-    assert!(alone <= BYTES_EACH && together < alone, "{alone}, and {together} in a place");
+    assert!(alone <= BYTES_EACH && together <= BYTES_IN_A_PLACE, "{alone}, and {together} in a place");
 }

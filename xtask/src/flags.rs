@@ -267,7 +267,7 @@ const ENTRIES: &[Entry] = &[
         name: "sanitize",
         options: "",
         about: &[
-            "The core's tests under the address sanitizer, which finds leaks too; once as they",
+            "The core's unit tests under the address sanitizer, which finds leaks too; once as they",
             "are, once without the pool of reply slots. It needs a nightly toolchain.",
         ],
     },

@@ -1,4 +1,4 @@
-//! `cargo xtask sanitize`: actor-core's own tests, its stress among them, under the
+//! `cargo xtask sanitize`: actor-core's unit tests, its stress among them, under the
 //! address sanitizer, which also counts what was never given back. Once as it is,
 //! and once without the pool of reply slots, which hides their memory's end.
 
@@ -12,7 +12,7 @@ pub(crate) fn run() -> Outcome {
     let host = host(&about)?;
     // Both run whatever the first says, so that one run shows all that is wrong.
     let pooled = shell::run(&mut command(&toolchain, host, Pool::Used));
-    let unpooled = shell::run(&mut command(&toolchain, host, Pool::Left));
+    let unpooled = shell::run(&mut command(&toolchain, host, Pool::Off));
     pooled.and(unpooled)
 }
 
@@ -20,13 +20,13 @@ pub(crate) fn run() -> Outcome {
 #[derive(Clone, Copy)]
 enum Pool {
     Used,
-    Left,
+    Off,
 }
 
 fn command(toolchain: &str, host: &str, pool: Pool) -> Command {
     let (flags, directory) = match pool {
         Pool::Used => ("-Zsanitizer=address", "pool"),
-        Pool::Left => ("-Zsanitizer=address --cfg actor_no_pool", "no-pool"),
+        Pool::Off => ("-Zsanitizer=address --cfg actor_no_pool", "no-pool"),
     };
     // With a target that is named, build scripts and macros are not sanitized.
     let words = ["run", toolchain, "cargo", "test", "--package", "actor-core", "--lib", "--target", host];
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn the_second_run_has_no_pool_and_both_look_for_leaks() {
         for (pool, flags) in
-            [(Pool::Used, "-Zsanitizer=address"), (Pool::Left, "-Zsanitizer=address --cfg actor_no_pool")]
+            [(Pool::Used, "-Zsanitizer=address"), (Pool::Off, "-Zsanitizer=address --cfg actor_no_pool")]
         {
             let command = command("nightly", "here", pool);
             let has = |name, value| command.get_envs().any(|env| env == (name, Some(value)));

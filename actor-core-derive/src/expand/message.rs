@@ -123,7 +123,7 @@ fn way(message: &Message, names: &Names<'_>) -> TokenStream {
             }
 
             #[allow(unreachable_patterns)]
-            fn unwrap(self) -> ::core::option::Option<#part_type> {
+            fn take_back(self) -> ::core::option::Option<#part_type> {
                 match self {
                     Self::#variant(#(#pattern),*) => ::core::option::Option::Some(#made),
                     _ => ::core::option::Option::None,
@@ -146,7 +146,7 @@ fn way(message: &Message, names: &Names<'_>) -> TokenStream {
             }
 
             #[allow(unreachable_patterns)]
-            fn unwrap_call(self) -> ::core::option::Option<(#part_type, #krate::ReplyPort<#reply>)> {
+            fn take_back_call(self) -> ::core::option::Option<(#part_type, #krate::ReplyPort<#reply>)> {
                 match self {
                     Self::#variant(#(#idents,)* #port) => ::core::option::Option::Some((#made, #port)),
                     _ => ::core::option::Option::None,

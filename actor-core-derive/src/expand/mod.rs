@@ -26,7 +26,7 @@ pub(crate) fn actor(options: TokenStream, tokens: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let options = Options::read(options, &mut errors);
     match item::inherent_impl(tokens.clone()) {
-        Err(error) => fallback::item(&tokens, &error),
+        Err(error) => fallback::with_errors(&tokens, &error),
         Ok((implementation, name)) => {
             let surface = valid::surface(options, implementation, name, &mut errors);
             // A struct that borrows can have none of what is generated: it is all `'static`.
@@ -34,7 +34,7 @@ pub(crate) fn actor(options: TokenStream, tokens: TokenStream) -> TokenStream {
             let expansion = if is_borrowing { surface.item.to_token_stream() } else { expand(&surface) };
             match errors.finish() {
                 None => expansion,
-                Some(error) => fallback::actor(&expansion, &error),
+                Some(error) => fallback::with_errors(&expansion, &error),
             }
         }
     }

@@ -60,9 +60,9 @@ impl<M: Send + 'static> Way for Mailbox<M> {
 }
 
 /// The way to another process.
-struct Abroad(Box<dyn ForeignControl>);
+struct Foreign(Box<dyn ForeignControl>);
 
-impl Way for Abroad {
+impl Way for Foreign {
     fn wake(&self) {}
 
     fn close(&self) {}
@@ -165,7 +165,7 @@ impl Control {
         executor: Executor,
         control: Box<dyn ForeignControl>,
     ) -> Arc<Self> {
-        Arc::new(Control { id, executor, state: LocalState::new(name), way: Abroad(control) })
+        Arc::new(Control { id, executor, state: LocalState::new(name), way: Foreign(control) })
     }
 
     /// The actor's id; the same on every node.
@@ -195,18 +195,18 @@ impl Control {
     /// are dropped, `post_stop` runs. Only the first stop's reason counts; a
     /// stopped actor ignores it.
     pub fn stop(&self, reason: Option<&str>) {
-        match self.reach() {
-            Reach::Local(local) => local.stop(reason.map(Arc::from)),
-            Reach::Foreign(foreign) => foreign.request(ControlRequest::Stop(reason.map(Arc::from))),
+        match self.route() {
+            Route::Local(local) => local.stop(reason.map(Arc::from)),
+            Route::Foreign(foreign) => foreign.request(ControlRequest::Stop(reason.map(Arc::from))),
         }
     }
 
     /// Ends the actor at its next await point. `post_stop` does not run. Code
     /// that never awaits cannot be interrupted.
     pub fn kill(&self) {
-        match self.reach() {
-            Reach::Local(local) => local.request(Flag::Kill),
-            Reach::Foreign(foreign) => foreign.request(ControlRequest::Kill),
+        match self.route() {
+            Route::Local(local) => local.request(Flag::Kill),
+            Route::Foreign(foreign) => foreign.request(ControlRequest::Kill),
         }
     }
 
@@ -214,9 +214,9 @@ impl Control {
     /// then stops it. Once this has returned, no later send to a local actor is
     /// accepted.
     pub fn drain(&self) {
-        match self.reach() {
-            Reach::Local(local) => local.drain(),
-            Reach::Foreign(foreign) => foreign.request(ControlRequest::Drain),
+        match self.route() {
+            Route::Local(local) => local.drain(),
+            Route::Foreign(foreign) => foreign.request(ControlRequest::Drain),
         }
     }
 
@@ -273,18 +273,18 @@ impl Control {
     /// Calls the listener exactly once when the actor ends; at once if it has
     /// ended already.
     pub fn watch_with(&self, listener: Arc<dyn ExitListener>) -> WatchId {
-        match self.reach() {
-            Reach::Local(local) => local.watch(self.id, listener),
-            Reach::Foreign(foreign) => foreign.watch(listener),
+        match self.route() {
+            Route::Local(local) => local.watch(self.id, listener),
+            Route::Foreign(foreign) => foreign.watch(listener),
         }
     }
 
     /// Ends a watch. The listener is not called any more, unless it is being
     /// called already.
     pub fn unwatch(&self, watch: WatchId) {
-        match self.reach() {
-            Reach::Local(local) => local.unwatch(watch),
-            Reach::Foreign(foreign) => foreign.unwatch(watch),
+        match self.route() {
+            Route::Local(local) => local.unwatch(watch),
+            Route::Foreign(foreign) => foreign.unwatch(watch),
         }
     }
 
@@ -293,27 +293,27 @@ impl Control {
     }
 
     pub(crate) fn as_local(&self) -> Option<Local<'_>> {
-        match self.reach() {
-            Reach::Local(local) => Some(local),
-            Reach::Foreign(_) => None,
+        match self.route() {
+            Route::Local(local) => Some(local),
+            Route::Foreign(_) => None,
         }
     }
 
-    fn reach(&self) -> Reach<'_> {
+    fn route(&self) -> Route<'_> {
         match self.way.foreign() {
-            None => Reach::Local(Local::new(&self.state, &self.way)),
-            Some(foreign) => Reach::Foreign(foreign),
+            None => Route::Local(Local::new(&self.state, &self.way)),
+            Some(foreign) => Route::Foreign(foreign),
         }
     }
 
     async fn exited(&self) -> Exit {
         let (sender, receiver) = oneshot::channel();
-        let _watching = match self.reach() {
-            Reach::Local(local) => {
+        let _watching = match self.route() {
+            Route::Local(local) => {
                 local.wait(sender);
                 None
             }
-            Reach::Foreign(foreign) => {
+            Route::Foreign(foreign) => {
                 let watch = foreign.watch(Arc::new(Waiter(Mutex::new(Some(sender)))));
                 Some(Watching { foreign, watch })
             }
@@ -324,7 +324,7 @@ impl Control {
 }
 
 /// Where an actor is to be reached.
-enum Reach<'a> {
+enum Route<'a> {
     Local(Local<'a>),
     Foreign(&'a dyn ForeignControl),
 }

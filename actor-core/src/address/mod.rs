@@ -152,8 +152,10 @@ impl<M: Send + 'static> ActorRef<M> {
     }
 
     /// Sends a message with a reply port in it and waits for the answer, however
-    /// long that takes. Nothing is sent before the future is first polled;
-    /// dropping it tells the actor that nobody waits.
+    /// long that takes. Nothing is sent before the future is first polled.
+    ///
+    /// Dropping it before the message was accepted sends nothing; afterwards the port is
+    /// [closed](ReplyPort::is_closed), and the call may still run.
     ///
     /// # Errors
     ///
@@ -191,6 +193,11 @@ impl<M: Send + 'static> ActorRef<M> {
     ///
     /// As [`call`](Self::call); [`CallFailure::TimedOut`] if the message left in
     /// time and the answer did not come, [`SendError::Full`] if it never left.
+    ///
+    /// # Panics
+    ///
+    /// On [`Executor::tokio`], if no runtime with its timer enabled is current; on
+    /// [`Executor::tokio_on`], if that runtime has no timer.
     pub fn call_timeout<T: Send + 'static, F: FnOnce(ReplyPort<T>) -> M>(
         &self,
         timeout: Duration,

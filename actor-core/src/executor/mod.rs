@@ -139,7 +139,8 @@ impl Executor {
     ///
     /// # Panics
     ///
-    /// On tokio, if no runtime with its timer enabled is current.
+    /// On [`tokio()`](Self::tokio), if no runtime with its timer enabled is current; on
+    /// [`tokio_on`](Self::tokio_on), if that runtime has no timer.
     pub fn sleep_until(&self, deadline: Instant) -> Sleep {
         match &self.kind {
             _ if deadline == Instant::FAR => Sleep::Never,

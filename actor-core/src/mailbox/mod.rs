@@ -20,14 +20,14 @@ mod waiting;
 use std::any::Any;
 use std::future::Future;
 use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-pub(crate) use self::queue::Park;
-use self::queue::{Claimed, Published, Queue, Receiver, Refused, Setup, Taken};
+use self::queue::{Oldest, Published, Queue, Receiver, Refused, Setup};
+pub(crate) use self::queue::{Park, Taken};
 use self::waiting::{Standing, Ticket, Waiting};
+use crate::contain::caught;
 use crate::error::{SendError, SpawnError};
 use crate::limits::MAILBOX_CAPACITY_DEFAULT;
 
@@ -248,21 +248,9 @@ pub(crate) trait Owner<M> {
     fn mailbox(&self) -> &Mailbox<M>;
 }
 
-/// What comes out of a mailbox.
-pub(crate) enum Received<'a, M> {
-    /// The oldest message.
-    Message(Delivery<'a, M>),
-    /// Nothing, and nothing will come.
-    Closed,
-    /// Nothing.
-    Empty,
-    /// Look again soon: a message is just being put in. It will wake nobody.
-    Busy,
-}
-
 /// A message that is there to be taken.
 pub(crate) struct Delivery<'a, M> {
-    claimed: Claimed<'a, M>,
+    oldest: Oldest<'a, M>,
     waiting: &'a Waiting,
 }
 
@@ -272,7 +260,7 @@ impl<M> Delivery<'_, M> {
     #[inline(always)]
     pub(crate) fn take(self) -> M {
         let waiting = self.waiting;
-        self.claimed.take_unless(|| waiting.is_anybody() && waiting.serve())
+        self.oldest.take_unless(|| waiting.is_anybody() && waiting.serve())
     }
 }
 
@@ -294,16 +282,9 @@ impl<M, C: Owner<M>> Inbox<M, C> {
 
     /// The next message.
     #[inline(always)]
-    pub(crate) fn receive(&mut self) -> Received<'_, M> {
+    pub(crate) fn receive(&mut self) -> Taken<Delivery<'_, M>> {
         let (taken, owner) = self.receiver.take_beside();
-        match taken {
-            Taken::Message(claimed) => {
-                Received::Message(Delivery { claimed, waiting: &owner.mailbox().waiting })
-            }
-            Taken::Closed => Received::Closed,
-            Taken::Empty => Received::Empty,
-            Taken::Busy => Received::Busy,
-        }
+        taken.map(|oldest| Delivery { oldest, waiting: &owner.mailbox().waiting })
     }
 
     /// Whether the next message is just being put in.
@@ -345,11 +326,9 @@ impl<M, C: Owner<M>> Inbox<M, C> {
         self.close();
         let mut outcome = Ok(());
         // What is just being put in is left to the receiver's own drop, which waits.
-        while let Taken::Message(claimed) = self.receiver.take() {
-            let message = claimed.take();
-            // Unwind safe: nobody looks at the message again.
-            let dropped = catch_unwind(AssertUnwindSafe(|| drop(message)));
-            outcome = outcome.and(dropped);
+        while let Taken::Message(oldest) = self.receiver.take() {
+            let message = oldest.take();
+            outcome = outcome.and(caught(|| drop(message)));
         }
         outcome
     }

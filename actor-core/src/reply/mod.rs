@@ -9,8 +9,9 @@
 //!  future: polled ──answer──► ready        either one may be dropped at any time
 //! ```
 //!
-//! A local call's answer goes through a [`slot`], the only file here with unsafe
-//! code, whose memory is used again: a call costs no allocation.
+//! Every answer goes through a [`slot`], the only room here with unsafe code. Its
+//! memory is used again, so a call in the steady state allocates nothing; answers
+//! over about 200 bytes, and callers elsewhere (one box), do.
 
 #[expect(unsafe_code, reason = "two parties share memory without a count; fenced, modelled and sanitized")]
 mod slot;
@@ -36,8 +37,8 @@ pub struct ReplyPort<T> {
 
 /// A caller that is not in this process. A cluster implements this.
 pub trait Answer<T>: Send {
-    /// Delivers the answer, or what became of the call instead. It is asked once,
-    /// and dropped right after.
+    /// Delivers the answer, or what became of the call instead. Called once; the value
+    /// is dropped right after.
     fn answer(&mut self, result: Result<T, CallFailure>);
 
     /// Whether nobody waits for the answer any more.
@@ -91,8 +92,13 @@ impl<T> ReplyPort<T> {
     ///
     /// # Errors
     ///
-    /// Gives the value back if the local caller has gone away. A caller on
-    /// another node may be gone without anybody here knowing.
+    /// Gives the value back if the local caller has gone away, or there never was one.
+    /// A caller on another node may be gone without anybody here knowing.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of the caller's waker, which runs here; the answer has arrived by
+    /// then.
     #[inline]
     pub fn send(self, value: T) -> Result<(), T> {
         let Some(replier) = self.replier else { return Err(value) };
@@ -102,7 +108,8 @@ impl<T> ReplyPort<T> {
         })
     }
 
-    /// Tells the caller what became of the call instead of an answer.
+    /// Tells the caller what became of the call instead of an answer. May panic as
+    /// [`send`](Self::send) does.
     pub fn fail(self, failure: CallFailure) {
         let Some(replier) = self.replier else { return };
         // Who has left does not hear it.
@@ -127,8 +134,11 @@ impl<T> fmt::Debug for ReplyPort<T> {
     }
 }
 
-/// The answer, when it comes. Dropping it tells the port that nobody waits. It
-/// must not be polled again after it was ready.
+/// The answer, when it comes. Dropping it tells the port that nobody waits.
+///
+/// # Panics
+///
+/// If it is polled again after it was ready.
 #[must_use = "a reply does nothing unless it is awaited"]
 pub struct ReplyFuture<T> {
     caller: Caller<T>,

@@ -5,10 +5,10 @@ use std::any::Any;
 use std::cell::Cell;
 use std::future::Future;
 use std::mem::ManuallyDrop;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use crate::contain::caught;
 use crate::system::ActorSystem;
 
 thread_local! {
@@ -36,17 +36,17 @@ pub(crate) fn current_system() -> Option<ActorSystem> {
 
 /// Where a system is kept while it is not a thread's current one.
 pub(super) trait Home {
-    fn place(&mut self) -> &mut Option<ActorSystem>;
+    fn system(&mut self) -> &mut Option<ActorSystem>;
 }
 
 impl Home for Option<ActorSystem> {
-    fn place(&mut self) -> &mut Option<ActorSystem> {
+    fn system(&mut self) -> &mut Option<ActorSystem> {
         self
     }
 }
 
 impl Home for &mut Option<ActorSystem> {
-    fn place(&mut self) -> &mut Option<ActorSystem> {
+    fn system(&mut self) -> &mut Option<ActorSystem> {
         self
     }
 }
@@ -55,17 +55,19 @@ pin_project_lite::pin_project! {
     /// Runs a future with a system as the current one, and drops it so too.
     ///
     /// The system is handed to the thread for each poll and taken back, so that an
-    /// actor's life counts one reference to it: the count is every actor's.
+    /// actor holds one reference to it: all actors share that count, and each further
+    /// reference is contention.
     pub(super) struct Within<H: Home, F> {
         #[pin]
         future: F,
-        // After the future, so that it ends after it what the destructor begins.
+        // Declared after the future, so dropped after it. The destructor makes the system
+        // current; this puts the former one back.
         home: Leaving<H>,
     }
 
     impl<H: Home, F> PinnedDrop for Within<H, F> {
         fn drop(this: Pin<&mut Self>) {
-            swap_current(this.project().home.0.place());
+            swap_current(this.project().home.0.system());
         }
     }
 }
@@ -83,23 +85,24 @@ impl<H: Home, F: Future> Future for Within<H, F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _entered = Entered::new(this.home.0.place());
+        let _entered = Entered::new(this.home.0.system());
         this.future.poll(cx)
     }
 }
 
-/// The home of a system that is current when this is dropped.
+/// Swaps the system home again when it is dropped.
 struct Leaving<H: Home>(H);
 
 impl<H: Home> Drop for Leaving<H> {
     fn drop(&mut self) {
-        swap_current(self.0.place());
+        swap_current(self.0.system());
     }
 }
 
 pin_project_lite::pin_project! {
-    /// Runs an `async` block. A panic becomes the error. Once such a block has ended,
-    /// however it did, nothing is left in it; so this need not drop it.
+    /// Runs an `async` block. A panic becomes the error. Only for `async` blocks: when
+    /// one has ended, by return or panic, it owns nothing. Any other future might, and
+    /// this does not drop it within the boundary.
     pub(super) struct Caught<F> {
         #[pin]
         block: F,
@@ -118,19 +121,12 @@ impl<F: Future> Future for Caught<F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let block = self.project().block;
-        match contain(|| block.poll(cx)) {
+        match caught(|| block.poll(cx)) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
             Err(payload) => Poll::Ready(Err(payload)),
         }
     }
-}
-
-/// Runs a user's code; its panic becomes the error.
-pub(super) fn contain<R>(run: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
-    // Unwind safe: whatever the code broke was the user's, and nobody looks at it
-    // again.
-    catch_unwind(AssertUnwindSafe(run))
 }
 
 /// Keeps a system current until it is dropped, then puts the former one back, which

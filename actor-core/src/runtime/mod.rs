@@ -5,7 +5,8 @@
 //!                      ├─► start ─► drive ────┤                               ├─► exit
 //!  spawn_local ────────┘   pre_start          └─ stopped, drained: post_stop ─┘
 //!
-//!  drive is a task of the executor, or a member of a colocation, which is one.
+//!  drive runs as a task of the executor, or as a member of a colocation, which is
+//!  such a task.
 //! ```
 
 mod boundary;

@@ -96,7 +96,8 @@ impl ActorSystem {
     ///
     /// # Panics
     ///
-    /// If the system is on tokio and no runtime is current.
+    /// On [`Executor::tokio`](crate::executor::Executor::tokio), if no runtime is current
+    /// and the actor is not [colocated](SpawnOptions::colocate).
     pub fn spawn<A: Actor>(
         &self,
         actor: A,

@@ -65,7 +65,7 @@ impl Accepts<SinkAdd> for Message {
         Self::Add(by)
     }
 
-    fn unwrap(self) -> Option<SinkAdd> {
+    fn take_back(self) -> Option<SinkAdd> {
         match self {
             Self::Add(by) => Some(SinkAdd { by }),
             Self::Twice(..) => None,
@@ -81,8 +81,8 @@ impl Accepts<Twice> for Message {
         Self::Twice(by, ReplyPort::nobody())
     }
 
-    fn unwrap(self) -> Option<Twice> {
-        self.unwrap_call().map(|(message, _)| message)
+    fn take_back(self) -> Option<Twice> {
+        self.take_back_call().map(|(message, _)| message)
     }
 }
 
@@ -91,7 +91,7 @@ impl Answers<Twice, u64> for Message {
         Self::Twice(by, port)
     }
 
-    fn unwrap_call(self) -> Option<(Twice, ReplyPort<u64>)> {
+    fn take_back_call(self) -> Option<(Twice, ReplyPort<u64>)> {
         match self {
             Self::Twice(by, port) => Some((Twice(by), port)),
             Self::Add(_) => None,

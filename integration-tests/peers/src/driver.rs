@@ -70,7 +70,7 @@ fn compare(plan: &Plan, row: &'static Row, workers: usize) -> Outcome {
     let mut outcome = Outcome::new(row, workers, rounds);
     let mut systems = Vec::new();
     for system in NAMES.iter().filter(|name| plan.systems.is_empty() || plan.systems.contains(name)) {
-        match left_out(system, row).or_else(|| is_not_quick(plan, system)) {
+        match why_left_out(system, row).or_else(|| why_not_quick(plan, system)) {
             None => systems.push(*system),
             Some(_) if matches!(row.form, Form::Airs(_) | Form::Alive) || *system == BARE_WAKES => {}
             Some(why) => outcome.leave_out(system, why),
@@ -90,19 +90,19 @@ fn compare(plan: &Plan, row: &'static Row, workers: usize) -> Outcome {
     outcome
 }
 
-fn left_out(system: &str, row: &Row) -> Option<&'static str> {
+fn why_left_out(system: &str, row: &Row) -> Option<&'static str> {
     if system == "erlang" && !erlang::is_installed() {
         return Some("erl is not installed");
     }
-    scenario::is_left_out(system, row)
+    scenario::why_left_out(system, row)
 }
 
 /// A quick run has no time for systems that start slowly, or that nobody uses,
 /// unless they are named.
-fn is_not_quick(plan: &Plan, system: &str) -> Option<&'static str> {
+fn why_not_quick(plan: &Plan, system: &str) -> Option<&'static str> {
     let is_extra = ["bastion", "riker", "erlang"].contains(&system);
-    let is_left_out = plan.length == Length::Quick && plan.systems.is_empty() && is_extra;
-    is_left_out.then_some("not in a quick run unless named")
+    let is_extra_in_quick = plan.length == Length::Quick && plan.systems.is_empty() && is_extra;
+    is_extra_in_quick.then_some("not in a quick run unless named")
 }
 
 fn rows(plan: &Plan) -> Vec<&'static Row> {
@@ -182,7 +182,7 @@ fn program(row: &Row) -> Result<PathBuf, String> {
 }
 
 fn measure_here(system: &'static str, row: &'static Row, workers: usize, n: u64) -> Result<Value, String> {
-    if let Some(why) = left_out(system, row) {
+    if let Some(why) = why_left_out(system, row) {
         return Err(format!("{system} does not run {}: {why}", row.name));
     }
     if system == "erlang" {

@@ -13,7 +13,7 @@ fn every_row_works_in_every_system() {
     for row in ROWS.iter().filter(|row| !row.is_counted()) {
         for &workers in row.workers() {
             let others = NAMES.iter().filter(|system| **system != "erlang");
-            for system in others.filter(|system| scenario::is_left_out(system, row).is_none()) {
+            for system in others.filter(|system| scenario::why_left_out(system, row).is_none()) {
                 // Actix keeps the thread of its actors for good.
                 let workers = if *system == "actix" { 1 } else { workers };
                 let reading = scenario::measure(system, row, workers, few(row));

@@ -158,10 +158,9 @@ impl<T> BlockPtr<T> {
         }
     }
 
-    /// # Safety
-    ///
-    /// The address came from [`as_ptr`](Self::as_ptr).
-    pub(super) unsafe fn from_ptr(block: *mut Block<T>) -> Option<Self> {
+    /// The block of this address; `None` for null. Whether it is one, and alive, is for
+    /// whoever uses it to know.
+    pub(super) fn from_ptr(block: *mut Block<T>) -> Option<Self> {
         NonNull::new(block).map(Self)
     }
 
@@ -214,7 +213,7 @@ impl<T> BlockPtr<T> {
     pub(super) unsafe fn next(self) -> Option<Self> {
         // Acquire: pairs with `set_next`, so that the block's contents are seen.
         // SAFETY: the caller's.
-        Self::checked(unsafe { (*self.as_ptr()).next.load(Ordering::Acquire) })
+        Self::from_ptr(unsafe { (*self.as_ptr()).next.load(Ordering::Acquire) })
     }
 
     /// # Safety
@@ -239,10 +238,6 @@ impl<T> BlockPtr<T> {
             let layout = Shape::<T>::of(fixed.base as usize, fixed.is_tagged).layout;
             dealloc(self.as_ptr().cast(), layout);
         }
-    }
-
-    fn checked(block: *mut Block<T>) -> Option<Self> {
-        NonNull::new(block).map(Self)
     }
 
     /// # Safety

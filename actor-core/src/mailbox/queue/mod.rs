@@ -32,7 +32,7 @@ use std::ptr;
 
 pub(crate) use self::block::Tag;
 use self::block::{Block, BlockPtr, Lap};
-pub(crate) use self::receiver::{Claimed, Park, Receiver, Taken};
+pub(crate) use self::receiver::{Oldest, Park, Receiver, Taken};
 pub(crate) use self::waker::Published;
 use self::waker::{ERRANDS, WakerCell};
 use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Backoff, Ordering, UnsafeCell};
@@ -96,8 +96,8 @@ pub(crate) struct Queue<T> {
     /// The block that the head position is in; null until a sender has brought the
     /// first. Written by that sender, then by whoever takes.
     head_block: AtomicPtr<Block<T>>,
-    /// How far room has been given back: the head position, or behind it while
-    /// messages that were taken out still count.
+    /// How far room has been given back: one ahead of the head while a message is being
+    /// taken out, and behind it by the places that were handed on or are held back.
     released: AtomicU64,
 }
 
@@ -200,7 +200,7 @@ impl<T> Queue<T> {
         let mut backoff = Backoff::default();
         let mut tail = self.tail.load(Ordering::Acquire);
         loop {
-            if tail & (CLOSED | LOCKED | BLOCKLESS) != 0 {
+            if tail & (CLOSED | LOCKED) != 0 {
                 if tail & CLOSED != 0 {
                     return Err((message, Refused::Closed));
                 }
@@ -261,9 +261,9 @@ impl<T> Queue<T> {
     pub(crate) fn evict(&self) -> Option<T> {
         assert!(self.is_evicting, "only a queue that was set up for it may evict");
         // SAFETY: under `is_taking` only we take.
-        let taken = unsafe { self.claim(Some(self.begin_taking())) };
-        let Taken::Message(claimed) = taken else { return None };
-        Some(claimed.take_unless(|| false))
+        let taken = unsafe { self.oldest(Some(self.begin_taking())) };
+        let Taken::Message(oldest) = taken else { return None };
+        Some(oldest.take_unless(|| false))
     }
 
     #[inline(always)]
@@ -297,11 +297,11 @@ impl<T> Queue<T> {
     fn fresh_block(&self) -> BlockPtr<T> {
         // Acquire: pairs with the receiver's release; its last reads are done.
         let spare = self.spare.swap(ptr::null_mut(), Ordering::Acquire);
-        // SAFETY: `spare` holds null or a block that its taker owns.
-        let Some(spare) = (unsafe { BlockPtr::from_ptr(spare) }) else {
+        let Some(spare) = BlockPtr::from_ptr(spare) else {
             return BlockPtr::allocate(0, self.is_tagged);
         };
-        // SAFETY: it is ours, and whoever left it had emptied it.
+        // SAFETY: who takes a block out of `spare` owns it, and whoever left it there had
+        // emptied it.
         unsafe { spare.reset() };
         spare
     }
@@ -320,9 +320,8 @@ impl<T> Queue<T> {
         let former = self.spare.swap(block.as_ptr(), Ordering::AcqRel);
         // Acquire: with it, so that freeing comes after all that its keeper did. No model
         // sees a free that comes too early by its ordering alone.
-        // SAFETY: we took it out, so it is ours.
-        if let Some(former) = unsafe { BlockPtr::from_ptr(former) } {
-            // SAFETY: as above.
+        if let Some(former) = BlockPtr::from_ptr(former) {
+            // SAFETY: we took it out, so it is ours.
             unsafe { former.free() };
         }
     }
@@ -345,8 +344,8 @@ impl<T> Claim<'_, T> {
             return self.try_with_new_blocks(tail, tail_block, is_last);
         }
         self.swap(tail, (tail & !PARKED).wrapping_add(ONE))?;
-        // SAFETY: with a block installed and the tail unchanged, this is the tail's.
-        Ok(unsafe { BlockPtr::from_ptr(tail_block) }.unwrap_or_else(|| unreachable!("the tail has a block")))
+        // With a block installed and the tail unchanged, this is the tail's.
+        Ok(BlockPtr::from_ptr(tail_block).unwrap_or_else(|| unreachable!("the tail has a block")))
     }
 
     #[cold]
@@ -372,9 +371,8 @@ impl<T> Claim<'_, T> {
                 queue.head_block.store(block.as_ptr(), Ordering::Release);
                 block
             }
-            // SAFETY: with a block installed and the tail unchanged, this is the tail's.
-            None => unsafe { BlockPtr::from_ptr(tail_block) }
-                .unwrap_or_else(|| unreachable!("the tail has a block")),
+            // With a block installed and the tail unchanged, this is the tail's.
+            None => BlockPtr::from_ptr(tail_block).unwrap_or_else(|| unreachable!("the tail has a block")),
         };
         if let Some(next) = next {
             // SAFETY: the block is alive: its last slot, which is ours, is unread.
@@ -427,16 +425,15 @@ impl<T> Drop for Queue<T> {
     fn drop(&mut self) {
         // SAFETY: nobody else has the queue, so no receiver takes; and no sender is
         // under way, so every claimed slot is full.
-        while let Taken::Message(claimed) = unsafe { self.claim(None) } {
-            drop(claimed.take());
+        while let Taken::Message(oldest) = unsafe { self.oldest(None) } {
+            drop(oldest.take());
         }
         let head = self.head_block.load(Ordering::Relaxed);
         let spare = self.spare.load(Ordering::Relaxed);
         for block in [head, spare] {
-            // SAFETY: both are null or ours. The head's block is the last: whatever lay
-            // before the tail has been taken.
-            if let Some(block) = unsafe { BlockPtr::from_ptr(block) } {
-                // SAFETY: as above.
+            if let Some(block) = BlockPtr::from_ptr(block) {
+                // SAFETY: both are ours. The head's block is the last: whatever lay before
+                // the tail has been taken.
                 unsafe { block.free() };
             }
         }

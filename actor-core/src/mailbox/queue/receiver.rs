@@ -24,6 +24,18 @@ pub(crate) enum Taken<T> {
     Busy,
 }
 
+impl<T> Taken<T> {
+    #[inline(always)]
+    pub(crate) fn map<R>(self, message: impl FnOnce(T) -> R) -> Taken<R> {
+        match self {
+            Self::Message(taken) => Taken::Message(message(taken)),
+            Self::Closed => Taken::Closed,
+            Self::Empty => Taken::Empty,
+            Self::Busy => Taken::Busy,
+        }
+    }
+}
+
 /// What became of an attempt to park.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Park {
@@ -77,19 +89,19 @@ impl<T, C> Receiver<T, C> {
     /// The oldest message, still where it lies. Its room is not free before
     /// [`release`](Self::release).
     #[inline(always)]
-    pub(crate) fn take(&mut self) -> Taken<Claimed<'_, T>> {
+    pub(crate) fn take(&mut self) -> Taken<Oldest<'_, T>> {
         self.take_beside().0
     }
 
     /// [`take`](Self::take), and the owner beside it.
     #[inline(always)]
-    pub(crate) fn take_beside(&mut self) -> (Taken<Claimed<'_, T>>, &C) {
+    pub(crate) fn take_beside(&mut self) -> (Taken<Oldest<'_, T>>, &C) {
         self.unpark();
         let queue = self.queue();
         let taking = queue.is_evicting.then(|| queue.begin_taking());
-        // SAFETY: this is the one receiver, which `Claimed` borrows; and if others may
-        // take, they are locked out for as long as `Claimed` holds `taking`.
-        (unsafe { queue.claim(taking) }, &self.owner)
+        // SAFETY: this is the one receiver, which `Oldest` borrows; and if others may
+        // take, they are locked out for as long as `Oldest` holds `taking`.
+        (unsafe { queue.oldest(taking) }, &self.owner)
     }
 
     /// Whether a sender has claimed the next slot and not filled it yet.
@@ -97,7 +109,7 @@ impl<T, C> Receiver<T, C> {
         let queue = self.queue();
         let _taking = queue.is_evicting.then(|| queue.begin_taking());
         // SAFETY: this is the one receiver, and others that take are locked out.
-        unsafe { matches!(queue.claim(None), Taken::Busy) }
+        unsafe { matches!(queue.oldest(None), Taken::Busy) }
     }
 
     /// Gives back the room of one message that was taken out.
@@ -144,7 +156,9 @@ impl<T, C> Receiver<T, C> {
             return Park::Busy;
         }
         while tail & !FLAGS == head && tail & CLOSED == 0 {
-            // Release: whoever ends the park sees the waker and the errand. Acquire: what was done before an earlier change of the word is seen by the caller now.
+            // Release: whoever ends the park sees the waker and the errand.
+            // Acquire: what was done before an earlier change of the word is seen by the
+            // caller now.
             let parked = with_errand(tail, errand) | PARKED;
             let parked = queue.tail.compare_exchange_weak(tail, parked, Ordering::AcqRel, Ordering::Relaxed);
             match parked {
@@ -206,8 +220,8 @@ impl<T, C> Drop for Receiver<T, C> {
         let mut backoff = Backoff::default();
         loop {
             match self.take() {
-                Taken::Message(claimed) => {
-                    let message = claimed.take();
+                Taken::Message(oldest) => {
+                    let message = oldest.take();
                     contained("a message's destructor", || drop(message));
                 }
                 Taken::Closed => break,
@@ -227,16 +241,15 @@ impl<T> Queue<T> {
     ///
     /// Nobody else takes before the result is dropped.
     #[inline(always)]
-    pub(super) unsafe fn claim<'a>(&'a self, taking: Option<Taking<'a, T>>) -> Taken<Claimed<'a, T>> {
+    pub(super) unsafe fn oldest<'a>(&'a self, taking: Option<Taking<'a, T>>) -> Taken<Oldest<'a, T>> {
         // SAFETY: the caller's.
         let head = unsafe { self.head() };
         // Acquire: pairs with the sender that brought a first block.
         let block = self.head_block.load(Ordering::Acquire);
-        // SAFETY: null, or the block of the head position, which only we free.
-        let Some(block) = (unsafe { BlockPtr::from_ptr(block) }) else { return self.nothing_at(head) };
-        // SAFETY: the block is alive and covers the head position.
+        let Some(block) = BlockPtr::from_ptr(block) else { return self.nothing_at(head) };
+        // SAFETY: this is the block of the head position, which only we free.
         if unsafe { block.slot(offset::<T>(head)) }.is_full() {
-            Taken::Message(Claimed { queue: self, head, block, _taking: taking })
+            Taken::Message(Oldest { queue: self, head, block, _taking: taking })
         } else {
             self.nothing_at(head)
         }
@@ -302,8 +315,7 @@ impl<T> Queue<T> {
         // SAFETY: the caller's.
         let head = unsafe { self.head() };
         let block = self.head_block.load(Ordering::Relaxed);
-        // SAFETY: null, or the block of the head position, which only we free.
-        let Some(block) = (unsafe { BlockPtr::from_ptr(block) }) else { return };
+        let Some(block) = BlockPtr::from_ptr(block) else { return };
         let tail = self.tail.load(Ordering::Relaxed);
         if tail & !FLAGS != head {
             return;
@@ -341,7 +353,7 @@ impl<T> Queue<T> {
 
 /// A message that is there to be taken. It is copied once, to where it is wanted:
 /// through several results and matches it would be copied at each.
-pub(crate) struct Claimed<'a, T> {
+pub(crate) struct Oldest<'a, T> {
     queue: &'a Queue<T>,
     head: u64,
     block: BlockPtr<T>,
@@ -349,7 +361,7 @@ pub(crate) struct Claimed<'a, T> {
     _taking: Option<Taking<'a, T>>,
 }
 
-impl<T> Claimed<'_, T> {
+impl<T> Oldest<'_, T> {
     /// Takes the message out. Its room is not free before it is
     /// [released](Receiver::release).
     #[inline(always)]
@@ -378,8 +390,8 @@ impl<T> Claimed<'_, T> {
     /// The message, whose position the head has passed.
     #[inline(always)]
     fn read(&self) -> T {
-        // SAFETY: the slot was seen full, and nobody else has taken since: `claim`'s
-        // caller saw to that. There is one `Claimed` of a position, and it reads once.
+        // SAFETY: the slot was seen full, and nobody else has taken since: `oldest`'s
+        // caller saw to that. There is one `Oldest` of a position, and it reads once.
         unsafe { self.block.slot(offset::<T>(self.head)).empty() }
     }
 

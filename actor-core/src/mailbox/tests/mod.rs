@@ -51,9 +51,9 @@ enum Got<M> {
 
 fn receive<M>(inbox: &mut Inbox<M, Cell<M>>) -> Got<M> {
     match inbox.receive() {
-        Received::Message(delivery) => Got::Message(delivery.take()),
-        Received::Closed => Got::Closed,
-        Received::Empty => Got::Empty,
-        Received::Busy => Got::Busy,
+        Taken::Message(delivery) => Got::Message(delivery.take()),
+        Taken::Closed => Got::Closed,
+        Taken::Empty => Got::Empty,
+        Taken::Busy => Got::Busy,
     }
 }

@@ -76,8 +76,8 @@ fn next(inbox: &mut Inbox<u32, Cell<u32>>) -> Option<u32> {
 /// Takes a message as a receiver does that looked for waiting senders a moment before
 /// they came: its room becomes free, and nobody is told.
 fn next_unseen(inbox: &mut Inbox<u32, Cell<u32>>) -> Option<u32> {
-    let Taken::Message(claimed) = inbox.receiver.take() else { return None };
-    Some(claimed.take_unless(|| false))
+    let Taken::Message(oldest) = inbox.receiver.take() else { return None };
+    Some(oldest.take_unless(|| false))
 }
 
 fn assert_full(cell: &Cell<u32>) {

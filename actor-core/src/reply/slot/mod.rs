@@ -15,18 +15,20 @@
 //! |----------|--------|---------|---------------|----------------------------------|
 //! | EMPTY    | in     | in      | nobody        | nothing; the replier may write   |
 //! | WAITING  | in     | in      | the slot      | nothing; the replier may write   |
-//! | ANSWERED | in     | out     | nobody        | the outcome, the caller's        |
-//! | LEFT     | out    | in      | nobody        | the replier's                    |
+//! | ANSWERED | in     | out     | the replier\* | the outcome, the caller's        |
+//! | LEFT     | out    | in      | the caller\*  | the replier's                    |
 //! | FOREIGN  | -      | in      | nobody        | who is told instead of a caller  |
+//!
+//! \* If there was one: outside of the slot, until it has woken, or is dropped.
 //!
 //! Whoever leads the state out of WAITING owns the waker. It lies in two atomic
 //! words, and is read before that step: a replier that read the words of a park that
 //! has ended since finds another state, because each park has a number. So an answer
 //! is one step, after which the replier does not touch the slot.
 //!
-//! A slot may also begin in WAITING, with a waker. In the usual call it does, or
-//! the caller parks with one CAS; the replier answers with one; the caller then sees
-//! ANSWERED with a load and frees. No party ever waits for the other inside of these.
+//! In the usual call the slot begins in WAITING, with a waker; otherwise the caller
+//! parks with one compare-and-swap. The replier answers with one. The caller then
+//! sees ANSWERED with a load, and frees. No step waits for the other party.
 //!
 //! The models in `tests/every_schedule.rs` check that the content belongs to the
 //! parties as the table says, and that the memory is given back once.
@@ -190,7 +192,8 @@ impl<T> Drop for Caller<T> {
         let Some(slot) = self.slot else { return };
         // SAFETY: the caller is in, and this is the last that it does.
         let _parked = unsafe { leave(slot) };
-        // The waker goes last: what its destructor does, it does to nobody here.
+        // The waker is dropped last: its destructor may run anything, and the slot is left
+        // by then.
     }
 }
 
@@ -230,8 +233,9 @@ unsafe fn answer<T>(slot: NonNull<Slot<T>>, outcome: Outcome<T>) -> Result<(), O
             // replier, with everything in order.
             Ok(_) => {
                 if let Some(waker) = waker {
-                    // SAFETY: the state was that of the park whose words were read, so they
-                    // are one waker's, and we led the state out of it.
+                    // SAFETY: the compare-and-swap found the very park, by its number, that
+                    // was seen before the words were read. They change only after a step out
+                    // of that park, and ours was that step. So they are one waker's, and ours.
                     unsafe { waker.own() }.wake();
                 }
                 return Ok(());
@@ -295,7 +299,7 @@ unsafe fn wait<T>(slot: NonNull<Slot<T>>, waker: &Waker) -> bool {
     }
     // SAFETY: the caller is in; only it writes the words.
     let parked = unsafe { (*shared).waker.read() };
-    if parked.is(waker) {
+    if parked.will_wake(waker) {
         return false;
     }
     let fresh = waker.clone();
@@ -406,7 +410,7 @@ impl<T> Slot<T> {
 /// Both parties are out, and the content is nobody's.
 unsafe fn free<T>(slot: NonNull<Slot<T>>) {
     // SAFETY: nobody else is in. In a model the door of the cell checks just that;
-    // otherwise these lines are nothing.
+    // outside one these lines do nothing.
     unsafe {
         (*slot.as_ptr()).content.with_mut(|_| {});
         slot.drop_in_place();
@@ -421,35 +425,35 @@ impl Words {
         let Some(waker) = waker.map(ManuallyDrop::new) else {
             return Self { data: AtomicPtr::new(ptr::null_mut()), vtable: AtomicPtr::new(ptr::null_mut()) };
         };
-        let Read { data, vtable } = Read::of(&waker);
+        let WakerParts { data, vtable } = WakerParts::of(&waker);
         Self { data: AtomicPtr::new(data), vtable: AtomicPtr::new(vtable) }
     }
 
     // Relaxed, here and below: the state says which words belong together.
     fn write(&self, waker: &Waker) {
-        let Read { data, vtable } = Read::of(waker);
+        let WakerParts { data, vtable } = WakerParts::of(waker);
         self.data.store(data, Ordering::Relaxed);
         self.vtable.store(vtable, Ordering::Relaxed);
     }
 
-    fn read(&self) -> Read {
-        Read { data: self.data.load(Ordering::Relaxed), vtable: self.vtable.load(Ordering::Relaxed) }
+    fn read(&self) -> WakerParts {
+        WakerParts { data: self.data.load(Ordering::Relaxed), vtable: self.vtable.load(Ordering::Relaxed) }
     }
 }
 
-/// What was read of a waker: perhaps of two.
-struct Read {
+/// The two words of a waker; if read while they change, perhaps of two wakers.
+struct WakerParts {
     data: *mut (),
     vtable: *mut RawWakerVTable,
 }
 
-impl Read {
+impl WakerParts {
     fn of(waker: &Waker) -> Self {
         Self { data: waker.data().cast_mut(), vtable: ptr::from_ref(waker.vtable()).cast_mut() }
     }
 
     /// Whether both are of the same task, as [`Waker::will_wake`] has it.
-    fn is(&self, waker: &Waker) -> bool {
+    fn will_wake(&self, waker: &Waker) -> bool {
         ptr::eq(self.data, waker.data()) && ptr::eq(self.vtable, waker.vtable())
     }
 

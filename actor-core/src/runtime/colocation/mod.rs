@@ -7,8 +7,9 @@
 //! ```
 //!
 //! The host is an ordinary task of the executor, which may move it between threads;
-//! whatever it polls stays together. That gives up two things: members never run at
-//! the same time, and one that blocks its thread stalls the others.
+//! whatever it polls stays together. That gives up three things: members never run at
+//! the same time, one that blocks its thread stalls the others, and a message from
+//! outside costs a little more.
 
 #[cfg(test)]
 mod tests;
@@ -25,7 +26,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use crate::contain::contained;
 use crate::executor::BoxTask;
 use crate::limits::{MEMBERS_PER_LOOK, MEMBERS_PER_TURN};
-use crate::mailbox::{Capacity, Inbox, Mailbox, Owner, Park, Received};
+use crate::mailbox::{Capacity, Inbox, Mailbox, Owner, Park, Taken};
 use crate::sync::Backoff;
 use crate::system::ActorSystem;
 
@@ -34,7 +35,8 @@ use crate::system::ActorSystem;
 /// it costs otherwise.
 ///
 /// Put actors together that mostly talk to each other and do little else. They never
-/// run at the same time, and one that blocks its thread stalls them all; all else
+/// run at the same time, and one that blocks its thread stalls them all. A message
+/// from another place or from outside costs a little more than between tasks. All else
 /// holds as for any actor. An actor that is spawned into a place whose runtime is gone
 /// ends as [`Cancelled`](crate::Exit::Cancelled). Cloning gives another handle to the
 /// same place.
@@ -74,7 +76,7 @@ impl Colocation {
     ///
     /// # Panics
     ///
-    /// If the system is on tokio and no runtime is current.
+    /// On [`Executor::tokio`](crate::executor::Executor::tokio), if no runtime is current.
     pub fn new(system: &ActorSystem) -> Self {
         let (place, host) = Self::with_host();
         system.executor().spawn(host).detach();
@@ -318,9 +320,9 @@ impl Host {
         cx: &mut Context<'_>,
     ) -> Outside {
         let work = match inbox.receive() {
-            Received::Message(delivery) => Some(delivery.take()),
-            Received::Busy if backoff.try_pause() => return Outside::Nothing,
-            Received::Busy | Received::Empty | Received::Closed => None,
+            Taken::Message(delivery) => Some(delivery.take()),
+            Taken::Busy if backoff.try_pause() => return Outside::Nothing,
+            Taken::Busy | Taken::Empty | Taken::Closed => None,
         };
         match work {
             Some(Work::Call(index)) => {

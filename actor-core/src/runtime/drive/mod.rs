@@ -18,17 +18,18 @@ use std::marker::PhantomData;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use super::boundary::{Caught, Within, contain};
+use super::boundary::{Caught, Within};
 use super::exit::ExitGuard;
 use super::killable::{Killable, Killed};
 use crate::actor::LocalActor;
 use crate::address::{ActorCell, LocalCell};
+use crate::contain::caught;
 use crate::error::SpawnError;
 use crate::event::{BoxedState, SupervisionEvent};
 use crate::exit::{ActorError, Exit};
 use crate::lifecycle::{Status, Turn};
 use crate::limits::MESSAGES_PER_TURN;
-use crate::mailbox::{Delivery, Inbox, Park, Received};
+use crate::mailbox::{Delivery, Inbox, Park, Taken};
 use crate::sync::Backoff;
 use crate::system::ActorSystem;
 
@@ -182,8 +183,8 @@ fn drop_contents<A: LocalActor, R>(
 ) -> Result<R, Box<dyn Any + Send>> {
     guard.begin_stopping();
     let discarded = inbox.discard();
-    let dropped = contain(|| drop(actor));
-    let state = contain(state);
+    let dropped = caught(|| drop(actor));
+    let state = caught(state);
     discarded.and(dropped).and(state)
 }
 
@@ -278,13 +279,13 @@ fn next<'a, M>(inbox: &'a mut ActorInbox<M>, messages_left: &mut u32) -> Next<'a
     let due = match inbox.owner().word().next_turn() {
         Turn::Receive if *messages_left == 0 => Due::Wait,
         Turn::Receive => match inbox.receive() {
-            Received::Message(delivery) => {
+            Taken::Message(delivery) => {
                 *messages_left -= 1;
                 return Next::Handle(delivery);
             }
-            Received::Closed => Due::Drained,
-            Received::Empty => Due::Wait,
-            Received::Busy => Due::Busy,
+            Taken::Closed => Due::Drained,
+            Taken::Empty => Due::Wait,
+            Taken::Busy => Due::Busy,
         },
         Turn::Supervise => Due::Supervise,
         Turn::Stop => Due::Stop,

@@ -4,8 +4,8 @@ use super::*;
 use crate::address::ActorRef;
 use crate::reply::ReplyPort;
 
-/// Never run: only its size counts. State of 88 bytes, and a handler that awaits a call: what the figures in
-/// `docs/` are about.
+/// Never run: only its size counts. State of 88 bytes, and a handler that awaits a
+/// call: what the figures in `docs/decisions/0002-the-cell.md` are about.
 struct Sized88;
 
 struct State {

@@ -13,7 +13,7 @@ use crate::paced;
 use crate::system::actix::Actix;
 use crate::system::bastion::Bastioned;
 use crate::system::kameo::Kameo;
-use crate::system::ours::{Anywhere, Colocated, Ours, Placement};
+use crate::system::ours::{Anywhere, Colocated, Ours};
 use crate::system::ractor::Ractor;
 use crate::system::riker::Riker;
 use crate::system::tokio_bounded::TokioBounded;
@@ -114,7 +114,7 @@ impl Reading {
 }
 
 /// Why a system has no figure in a row; `None` if it has one.
-pub(crate) fn is_left_out(system: &str, row: &Row) -> Option<&'static str> {
+pub(crate) fn why_left_out(system: &str, row: &Row) -> Option<&'static str> {
     let only_ours = matches!(row.form, Form::Airs(_) | Form::Alive);
     let no_bound = "its mailboxes have no bound that senders wait for";
     let waits = matches!(row.room, Room::Bounded(_)) && row.form != Form::Refused;
@@ -125,7 +125,6 @@ pub(crate) fn is_left_out(system: &str, row: &Row) -> Option<&'static str> {
             let is_hop = matches!(row.form, Form::Ring(_)) && row.room == Room::Unbounded;
             (!is_hop).then_some("no messages are passed")
         }
-        "ours_colocated" if !Colocated::EXISTS => Some("not part of this version"),
         "ours_colocated" => {
             let between_actors = matches!(row.form, Form::AskActor | Form::Ring(_));
             (!between_actors || row.room != Room::Unbounded).then_some("placement is about actors that talk")

@@ -14,9 +14,6 @@ pub(crate) struct Ours<P>(PhantomData<P>);
 
 /// Where actors run.
 pub(crate) trait Placement: Send + Sync + 'static {
-    /// Whether this version of actor-core can do it.
-    const EXISTS: bool;
-
     /// Asks for it.
     fn place(options: SpawnOptions) -> SpawnOptions;
 }
@@ -25,8 +22,6 @@ pub(crate) trait Placement: Send + Sync + 'static {
 pub(crate) struct Anywhere;
 
 impl Placement for Anywhere {
-    const EXISTS: bool = true;
-
     fn place(options: SpawnOptions) -> SpawnOptions {
         options
     }
@@ -36,8 +31,6 @@ impl Placement for Anywhere {
 pub(crate) struct Colocated;
 
 impl Placement for Colocated {
-    const EXISTS: bool = true;
-
     fn place(options: SpawnOptions) -> SpawnOptions {
         static TOGETHER: OnceLock<Colocation> = OnceLock::new();
         let together = TOGETHER.get_or_init(|| Colocation::new(&ActorSystem::process_default()));
@@ -90,10 +83,10 @@ impl<P: Placement> System for Ours<P> {
     type Port = ReplyPort<u64>;
 
     const WHEN_FULL: &'static str = "cast gives the message back, send waits";
-    const REFUSES: bool = P::EXISTS;
+    const REFUSES: bool = true;
 
     fn has(_: Room) -> bool {
-        P::EXISTS
+        true
     }
 
     async fn spawn<const W: usize>(room: Room) -> Self::Ref<W> {

@@ -131,9 +131,9 @@ fn traffic_of_evicting_senders() {
         let mut handled = 0;
         loop {
             match inbox.take() {
-                Taken::Message(claimed) => {
-                    let tag = claimed.tag();
-                    let (sender, i) = claimed.take_unless(|| false);
+                Taken::Message(oldest) => {
+                    let tag = oldest.tag();
+                    let (sender, i) = oldest.take_unless(|| false);
                     assert_eq!(tag.trace, [sender, i, 0]);
                     assert!(i >= next[sender as usize], "in order, though some are missing");
                     next[sender as usize] = i + 1;

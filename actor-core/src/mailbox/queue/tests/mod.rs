@@ -30,12 +30,7 @@ fn queue_at<T>(setup: Setup, start: u64) -> (Arc<Queue<T>>, Inbox<T>) {
 
 /// What there is to take, taken out and its room given back.
 fn taken<T>(inbox: &mut Inbox<T>) -> Taken<T> {
-    match inbox.take() {
-        Taken::Message(claimed) => Taken::Message(claimed.take_unless(|| false)),
-        Taken::Closed => Taken::Closed,
-        Taken::Empty => Taken::Empty,
-        Taken::Busy => Taken::Busy,
-    }
+    inbox.take().map(|oldest| oldest.take_unless(|| false))
 }
 
 #[cfg(not(actor_shuttle))]
@@ -46,8 +41,8 @@ fn next<T>(inbox: &mut Inbox<T>) -> Option<T> {
 
 /// Takes a message, whose room is not given back.
 fn take<T>(inbox: &mut Inbox<T>) -> Option<T> {
-    let Taken::Message(claimed) = inbox.take() else { return None };
-    Some(claimed.take())
+    let Taken::Message(oldest) = inbox.take() else { return None };
+    Some(oldest.take())
 }
 
 /// Counts how many of it are dropped.

@@ -323,9 +323,9 @@ fn senders_may_take_the_oldest() {
 }
 
 fn take_tagged<T>(inbox: &mut Inbox<T>) -> Option<(T, Tag)> {
-    let Taken::Message(claimed) = inbox.take() else { return None };
-    let tag = claimed.tag();
-    Some((claimed.take(), tag))
+    let Taken::Message(oldest) = inbox.take() else { return None };
+    let tag = oldest.tag();
+    Some((oldest.take(), tag))
 }
 
 #[test]

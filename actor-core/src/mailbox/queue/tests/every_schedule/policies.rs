@@ -5,7 +5,7 @@ use super::*;
 /// What there is to take, taken out; its room is not given back.
 fn held<T>(inbox: &mut Inbox<T>) -> Taken<T> {
     match inbox.take() {
-        Taken::Message(claimed) => Taken::Message(claimed.take()),
+        Taken::Message(oldest) => Taken::Message(oldest.take()),
         Taken::Closed => Taken::Closed,
         Taken::Empty => Taken::Empty,
         Taken::Busy => Taken::Busy,
@@ -146,9 +146,9 @@ fn a_tag_stays_with_its_message() {
 }
 
 fn takes_its_tag(inbox: &mut Inbox<u64>) -> bool {
-    let Taken::Message(claimed) = inbox.take() else { return false };
-    let trace = claimed.tag().trace;
-    let n = claimed.take_unless(|| false);
+    let Taken::Message(oldest) = inbox.take() else { return false };
+    let trace = oldest.tag().trace;
+    let n = oldest.take_unless(|| false);
     assert_eq!(trace, [n; 3]);
     true
 }
