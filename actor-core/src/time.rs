@@ -6,9 +6,9 @@ use std::time::Duration;
 
 /// A moment on an [`Executor`](crate::Executor)'s monotonic clock.
 ///
-/// It is plain data: the time since the executor's own beginning, in
-/// nanoseconds. There is no `now` here; ask the executor. Instants of different
-/// executors must not be compared.
+/// It is plain data: the time since the executor's beginning, in nanoseconds. There is
+/// no `now` here; ask the executor. All executors on tokio in one process have one
+/// beginning; instants of other executors must not be compared.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Instant(u64);
 

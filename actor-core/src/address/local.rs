@@ -59,7 +59,12 @@ impl Side {
             return Vec::new();
         }
         let watchers = std::mem::take(&mut self.watchers);
-        let (gone, here) = watchers.into_iter().partition(|(_, listener)| listener.is_gone());
+        // One that panics is still told of the end.
+        let (gone, here) = watchers.into_iter().partition(|(_, listener)| {
+            let mut is_gone = false;
+            contained("an exit listener", || is_gone = listener.is_gone());
+            is_gone
+        });
         self.watchers = here;
         gone
     }
@@ -269,7 +274,7 @@ impl<'a> Local<'a> {
             }
             Some(exit) => {
                 drop(side);
-                listener.on_exit(id, &exit);
+                contained("an exit listener", move || listener.on_exit(id, &exit));
             }
         }
         watch

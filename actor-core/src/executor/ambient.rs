@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -18,17 +18,28 @@ use crate::time::Instant;
 #[derive(Clone)]
 pub(super) struct TokioRuntime {
     handle: Option<Handle>,
-    /// Tokio's clock, so that `tokio::time::pause` holds for actors too.
     beginning: tokio::time::Instant,
+}
+
+/// When time began for every system on tokio in this process, so that a deadline means
+/// the same in all of them: a call may be forwarded from one to another. On tokio's
+/// clock, so that `tokio::time::pause` holds for actors too; and long enough ago that
+/// it comes before the beginning of any paused clock.
+fn beginning() -> tokio::time::Instant {
+    static BEGINNING: OnceLock<tokio::time::Instant> = OnceLock::new();
+    *BEGINNING.get_or_init(|| {
+        let now = tokio::time::Instant::now();
+        now.checked_sub(Duration::from_secs(3600)).unwrap_or(now)
+    })
 }
 
 impl TokioRuntime {
     pub(super) fn ambient() -> Self {
-        Self { handle: None, beginning: tokio::time::Instant::now() }
+        Self { handle: None, beginning: beginning() }
     }
 
     pub(super) fn on(handle: Handle) -> Self {
-        Self { handle: Some(handle), beginning: tokio::time::Instant::now() }
+        Self { handle: Some(handle), beginning: beginning() }
     }
 
     #[inline(always)]

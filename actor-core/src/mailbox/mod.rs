@@ -17,17 +17,17 @@ mod queue;
 mod tests;
 mod waiting;
 
-use std::any::Any;
 use std::future::Future;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::thread;
 
 use self::queue::{Oldest, Published, Queue, Receiver, Refused, Setup};
 pub(crate) use self::queue::{Park, Taken};
 use self::waiting::{Standing, Ticket, Waiting};
-use crate::contain::caught;
+use crate::contain::{caught, first_panic};
 use crate::error::{SendError, SpawnError};
 use crate::limits::MAILBOX_CAPACITY_DEFAULT;
 
@@ -322,13 +322,13 @@ impl<M, C: Owner<M>> Inbox<M, C> {
 
     /// Closes, and drops every message that got in. Gives the panic of the first whose
     /// destructor panicked; the others are dropped all the same.
-    pub(crate) fn discard(mut self) -> Result<(), Box<dyn Any + Send>> {
+    pub(crate) fn discard(mut self) -> thread::Result<()> {
         self.close();
         let mut outcome = Ok(());
         // What is just being put in is left to the receiver's own drop, which waits.
         while let Taken::Message(oldest) = self.receiver.take() {
             let message = oldest.take();
-            outcome = outcome.and(caught(|| drop(message)));
+            outcome = first_panic(outcome, caught(|| drop(message)));
         }
         outcome
     }

@@ -34,7 +34,8 @@ struct Line {
 
 struct Waiter {
     ticket: Ticket,
-    waker: Waker,
+    /// Taken when it is called. It comes back to look, and leaves another one.
+    waker: Option<Waker>,
     has_place: bool,
 }
 
@@ -68,28 +69,35 @@ impl Waiting {
     }
 
     pub(super) fn register(&self, waker: &Waker) -> Ticket {
+        // Wakers are cloned, called and dropped outside the lock: any of it may run
+        // anything, and may come back here.
+        let waker = Some(waker.clone());
         let mut line = self.line.get_or_init(Box::default).locked();
         line.tickets += 1;
         let ticket = Ticket(line.tickets);
-        line.waiters.push_back(Waiter { ticket, waker: waker.clone(), has_place: false });
+        line.waiters.push_back(Waiter { ticket, waker, has_place: false });
         self.unserved.fetch_add(1, Ordering::Relaxed);
         ticket
     }
 
     /// How a sender stands, whom `waker` wakes from now on.
     pub(super) fn standing(&self, ticket: Ticket, waker: &Waker) -> Standing {
+        let mut other = Some(waker.clone());
         let Some(mut line) = self.line.get().map(|line| line.locked()) else { unreachable!("it registered") };
         let first = line.waiters.iter().position(|waiter| !waiter.has_place);
         let at = line.find(ticket);
         let waiter = &mut line.waiters[at];
-        if !waiter.waker.will_wake(waker) {
-            waiter.waker.clone_from(waker);
+        if !waiter.waker.as_ref().is_some_and(|stored| stored.will_wake(waker)) {
+            std::mem::swap(&mut waiter.waker, &mut other);
         }
-        match waiter.has_place {
+        let standing = match waiter.has_place {
             true => Standing::Served,
             false if first == Some(at) => Standing::First,
             false => Standing::Later,
-        }
+        };
+        drop(line);
+        drop(other);
+        standing
     }
 
     /// Ends a wait. Says whether the sender had been given a place, which is now the
@@ -97,11 +105,14 @@ impl Waiting {
     pub(super) fn leave(&self, ticket: Ticket) -> bool {
         let Some(mut line) = self.line.get().map(|line| line.locked()) else { return false };
         let at = line.find(ticket);
-        let left = line.waiters.remove(at).is_some_and(|waiter| waiter.has_place);
-        if !left {
+        let Some(waiter) = line.waiters.remove(at) else { unreachable!("it was found") };
+        if !waiter.has_place {
             self.unserved.fetch_sub(1, Ordering::Relaxed);
         }
-        left
+        drop(line);
+        // Whatever its destructor does, the place is not lost.
+        contained("the destructor of a waiting sender's waker", || drop(waiter.waker));
+        waiter.has_place
     }
 
     /// Gives a place to the first that has none. Says whether there was one.
@@ -109,28 +120,26 @@ impl Waiting {
         let Some(mut line) = self.line.get().map(|line| line.locked()) else { return false };
         let Some(waiter) = line.waiters.iter_mut().find(|waiter| !waiter.has_place) else { return false };
         waiter.has_place = true;
-        let waker = waiter.waker.clone();
+        let waker = waiter.waker.take();
         self.unserved.fetch_sub(1, Ordering::Relaxed);
         drop(line);
-        call(waker);
+        waker.into_iter().for_each(call);
         true
     }
 
     /// Calls the first that has no place to look again.
     pub(super) fn call_first(&self) {
         let waker = self.line.get().and_then(|line| {
-            let line = line.locked();
-            line.waiters.iter().find(|waiter| !waiter.has_place).map(|waiter| waiter.waker.clone())
+            let mut line = line.locked();
+            line.waiters.iter_mut().find(|waiter| !waiter.has_place)?.waker.take()
         });
-        if let Some(waker) = waker {
-            call(waker);
-        }
+        waker.into_iter().for_each(call);
     }
 
     /// Calls everybody: nobody will get a place any more.
     pub(super) fn call_all(&self) {
         let wakers: Vec<Waker> = self.line.get().map_or_else(Vec::new, |line| {
-            line.locked().waiters.iter().map(|waiter| waiter.waker.clone()).collect()
+            line.locked().waiters.iter_mut().filter_map(|waiter| waiter.waker.take()).collect()
         });
         wakers.into_iter().for_each(call);
     }

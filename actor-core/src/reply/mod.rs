@@ -38,7 +38,7 @@ pub struct ReplyPort<T> {
 /// A caller that is not in this process. A cluster implements this.
 pub trait Answer<T>: Send {
     /// Delivers the answer, or what became of the call instead. Called once; the value
-    /// is dropped right after.
+    /// is dropped right after. A panic is reported and goes no further.
     fn answer(&mut self, result: Result<T, CallFailure>);
 
     /// Whether nobody waits for the answer any more.
@@ -94,11 +94,6 @@ impl<T> ReplyPort<T> {
     ///
     /// Gives the value back if the local caller has gone away, or there never was one.
     /// A caller on another node may be gone without anybody here knowing.
-    ///
-    /// # Panics
-    ///
-    /// With the panic of the caller's waker, which runs here; the answer has arrived by
-    /// then.
     #[inline]
     pub fn send(self, value: T) -> Result<(), T> {
         let Some(replier) = self.replier else { return Err(value) };
@@ -108,8 +103,7 @@ impl<T> ReplyPort<T> {
         })
     }
 
-    /// Tells the caller what became of the call instead of an answer. May panic as
-    /// [`send`](Self::send) does.
+    /// Tells the caller what became of the call instead of an answer.
     pub fn fail(self, failure: CallFailure) {
         let Some(replier) = self.replier else { return };
         // Who has left does not hear it.

@@ -8,7 +8,8 @@ use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::contain::caught;
+use crate::contain::{caught, discard};
+use crate::exit::Exit;
 use crate::system::ActorSystem;
 
 thread_local! {
@@ -127,6 +128,13 @@ impl<F: Future> Future for Caught<F> {
             Err(payload) => Poll::Ready(Err(payload)),
         }
     }
+}
+
+/// The exit of an actor whose hook panicked, or whose destructors did.
+pub(super) fn panicked(payload: Box<dyn Any + Send>) -> Exit {
+    let exit = Exit::panicked(&*payload);
+    discard(payload);
+    exit
 }
 
 /// Keeps a system current until it is dropped, then puts the former one back, which

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use tokio::sync::oneshot;
 
-use super::boundary::{Caught, Within};
+use super::boundary::{Caught, Within, panicked};
 use super::drive::{KeepState, run, start};
 use super::spawn::SpawnOptions;
 use crate::actor::LocalActor;
@@ -15,7 +15,6 @@ use crate::address::ActorRef;
 use crate::error::SpawnError;
 use crate::event::BoxedState;
 use crate::executor::LocalThread;
-use crate::exit::Exit;
 use crate::system::ActorSystem;
 
 /// A thread on which [`LocalActor`]s of one system run. The thread ends when
@@ -61,8 +60,7 @@ impl LocalSpawner {
                 });
                 let Some(outcome) = unless_closed(&mut report, start).await else { return };
                 // A panic here is one of the closure that builds the actor.
-                let outcome =
-                    outcome.unwrap_or_else(|payload| Err(SpawnError::Startup(Exit::panicked(&*payload))));
+                let outcome = outcome.unwrap_or_else(|payload| Err(SpawnError::Startup(panicked(payload))));
                 let (life, report_as) = match outcome {
                     Ok((started, myself)) => (Some(run(started)), Ok(Unclaimed(Some(myself)))),
                     Err(error) => (None, Err(error)),

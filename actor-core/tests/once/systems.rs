@@ -1,6 +1,7 @@
 //! Several systems in one process know nothing of each other.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use actor_core::{
     Actor, ActorError, ActorRef, ActorSystem, Capacity, Executor, Exit, Incarnation, JoinError, ReplyPort,
@@ -142,4 +143,16 @@ async fn a_systems_mailbox_is_its_actors_unless_they_bring_another() {
     let door = SendDoor::new(ActorSystem::with_mailbox(Executor::tokio(), huge));
     let refused = door.start(Probe::new(&Log::default()), SpawnOptions::new()).await;
     assert!(matches!(refused, Err(SpawnError::Options(_))), "{refused:?}");
+}
+
+/// A call may be forwarded from one system to another with its deadline.
+#[tokio::test(start_paused = true)]
+async fn a_deadline_means_the_same_in_every_system_on_tokio() {
+    let early = ActorSystem::new();
+    tokio::time::advance(Duration::from_secs(5)).await;
+    let late = ActorSystem::new();
+    assert_eq!(early.executor().now(), late.executor().now());
+    let deadline = early.executor().now() + Duration::from_secs(1);
+    late.executor().sleep_until(deadline).await;
+    assert_eq!(early.executor().now(), deadline);
 }

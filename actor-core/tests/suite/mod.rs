@@ -6,6 +6,7 @@
 
 mod abandoned;
 mod groups;
+mod hostile;
 mod links;
 mod mailbox;
 mod names;
@@ -149,6 +150,12 @@ mount! {
 
     trouble::whatever_panics_when_dropped_the_actor_ends_in_order,
     trouble::a_message_that_panics_when_its_handler_drops_it,
+
+    hostile::a_payload_that_panics_when_dropped_goes_no_further,
+    hostile::a_listener_that_panics_keeps_no_other_from_being_told,
+    hostile::an_error_that_panics_when_read_or_dropped_fails_the_start,
+    hostile::a_callers_waker_that_panics_does_not_harm_the_actor,
+    hostile::an_actor_that_is_flooded_by_events_lets_others_run,
 
     abandoned::a_send_dropped_before_it_is_polled_sends_nothing,
     abandoned::a_send_dropped_after_it_was_given_a_place_gives_it_on,

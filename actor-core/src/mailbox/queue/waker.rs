@@ -15,6 +15,7 @@
 
 use std::task::Waker;
 
+use crate::contain::contained;
 use crate::sync::{AtomicBool, AtomicU32, Ordering, UnsafeCell};
 
 pub(super) struct WakerCell {
@@ -66,12 +67,13 @@ impl WakerCell {
         // AcqRel: either the receiver's publishing comes before this and the waker is
         // seen, or it comes after and the receiver sees what the caller did before.
         let before = self.state.fetch_add(CALLER, Ordering::AcqRel);
-        let _done = Done(&self.state);
         if before & PUBLISHED != 0 {
             // SAFETY: the receiver replaces a waker only after it has taken `PUBLISHED`
             // back and then seen no caller; this one was counted while it was set.
             self.waker.with(|waker| wake_by_ref(unsafe { &*waker }));
         }
+        // Release: the receiver's acquiring read sees that the waker is no longer used.
+        self.state.fetch_sub(CALLER, Ordering::Release);
     }
 
     /// Wakes the receiver whose park the caller has ended.
@@ -82,10 +84,12 @@ impl WakerCell {
     /// once for it.
     #[inline]
     pub(super) unsafe fn run_errand(&self, errand: u8) {
-        let _open = Open(&self.is_open[usize::from(errand)]);
         // SAFETY: the receiver published before it parked, and while the errand is
         // open it replaces nothing.
         self.waker.with(|waker| wake_by_ref(unsafe { &*waker }));
+        // Release: pairs with the receiver's loads before it uses the errand again, or
+        // replaces the waker.
+        self.is_open[usize::from(errand)].store(false, Ordering::Release);
     }
 
     /// Makes `waker` the stored one.
@@ -166,29 +170,9 @@ impl WakerCell {
     }
 }
 
+/// Whatever the waker does, whoever sent a message has sent it.
 fn wake_by_ref(waker: &Option<Waker>) {
     if let Some(waker) = waker {
-        waker.wake_by_ref();
-    }
-}
-
-/// Closes an errand, also if a foreign waker panics.
-struct Open<'a>(&'a AtomicBool);
-
-impl Drop for Open<'_> {
-    fn drop(&mut self) {
-        // Release: pairs with the receiver's loads before it uses the errand again, or
-        // replaces the waker.
-        self.0.store(false, Ordering::Release);
-    }
-}
-
-/// Uncounts a caller, also if a foreign waker panics.
-struct Done<'a>(&'a AtomicU32);
-
-impl Drop for Done<'_> {
-    fn drop(&mut self) {
-        // Release: the receiver's acquiring read sees that the waker is no longer used.
-        self.0.fetch_sub(CALLER, Ordering::Release);
+        contained("an actor's waker", || waker.wake_by_ref());
     }
 }

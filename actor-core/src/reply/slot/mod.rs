@@ -229,14 +229,14 @@ unsafe fn answer<T>(slot: NonNull<Slot<T>>, outcome: Outcome<T>) -> Result<(), O
             (*shared).state.compare_exchange(state, ANSWERED, Ordering::Release, Ordering::Acquire)
         };
         match answered {
-            // From here on the slot may be gone. A waker that panics does it to the
-            // replier, with everything in order.
+            // From here on the slot may be gone.
             Ok(_) => {
                 if let Some(waker) = waker {
                     // SAFETY: the compare-and-swap found the very park, by its number, that
                     // was seen before the words were read. They change only after a step out
                     // of that park, and ours was that step. So they are one waker's, and ours.
-                    unsafe { waker.own() }.wake();
+                    let waker = unsafe { waker.own() };
+                    contained("a caller's waker", || waker.wake());
                 }
                 return Ok(());
             }
@@ -260,7 +260,7 @@ unsafe fn tell<T>(slot: NonNull<Slot<T>>, outcome: Outcome<T>) {
         let mut foreign =
             content.with_mut(|content| ManuallyDrop::take(&mut (*content).assume_init_mut().foreign));
         free(slot);
-        foreign.answer(outcome);
+        contained("whoever is told of an answer", move || foreign.answer(outcome));
     }
 }
 

@@ -340,7 +340,13 @@ impl Host {
         if let Some(index) = Running::pop() {
             return Outside::Ready(index);
         }
-        match inbox.park(cx.waker()) {
+        let parked = inbox.park(cx.waker());
+        // The waker that this one replaces was dropped there, which may have called a
+        // member.
+        if let Some(index) = Running::pop() {
+            return Outside::Ready(index);
+        }
+        match parked {
             Park::Parked if vacant.len() < members.len() => Outside::Asleep,
             // No member is left. Known after the park, so that whoever gives the place up
             // is either seen here or wakes the task.

@@ -77,6 +77,36 @@ impl Bench {
     }
 }
 
+/// A waker that calls a member when it is dropped.
+struct CallsWhenDropped(Arc<Mutex<Option<Waker>>>);
+
+impl Wake for CallsWhenDropped {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for CallsWhenDropped {
+    fn drop(&mut self) {
+        if let Some(member) = &*self.0.locked() {
+            member.wake_by_ref();
+        }
+    }
+}
+
+/// An executor may poll with another waker each time, and drop the old one inside.
+#[test]
+fn a_member_that_is_called_while_the_host_goes_to_sleep_is_polled() {
+    let (place, mut bench) = Bench::new();
+    let (member, waker) = bench.idle(1);
+    place.spawn(member);
+    let first = Waker::from(Arc::new(CallsWhenDropped(waker)));
+    assert_eq!(bench.host.as_mut().poll(&mut Context::from_waker(&first)), Poll::Pending);
+    assert_eq!(bench.polled(), [1]);
+    drop(first);
+    // The host keeps the first waker until it has another to sleep with.
+    assert_eq!(bench.turn(), Poll::Pending);
+    assert_eq!(bench.polled(), [1]);
+}
+
 #[test]
 fn members_take_turns() {
     let (place, mut bench) = Bench::new();

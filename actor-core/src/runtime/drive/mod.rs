@@ -12,18 +12,18 @@
 #[cfg(test)]
 mod tests;
 
-use std::any::Any;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::thread;
 
-use super::boundary::{Caught, Within};
+use super::boundary::{Caught, Within, panicked};
 use super::exit::ExitGuard;
 use super::killable::{Killable, Killed};
 use crate::actor::LocalActor;
 use crate::address::{ActorCell, LocalCell};
-use crate::contain::caught;
+use crate::contain::{caught, discard, first_panic};
 use crate::error::SpawnError;
 use crate::event::{BoxedState, SupervisionEvent};
 use crate::exit::{ActorError, Exit};
@@ -52,7 +52,7 @@ impl<A: LocalActor> Drop for Beginning<A> {
         // The guard is bound first, so that it is dropped last.
         let Some(Unstarted { guard, inbox, actor }) = self.0.take() else { return };
         // Whatever the destructors do, it was cancelled.
-        let _ = drop_contents(&guard, inbox, actor, || {});
+        abandon(&guard, inbox, actor, || {});
     }
 }
 
@@ -83,29 +83,33 @@ pub(super) async fn start<A: LocalActor, K>(
             unreachable!("it was just put in")
         };
         guard.control().advance(Status::Starting);
-        // Called within the boundary: a hook may panic before it gives a future.
+        // Called within the boundary: a hook may panic before it gives a future, and its
+        // error when it is read or dropped.
         let pre_start = async {
             let hook = pin!(actor.pre_start(guard.myself(), arguments));
-            Killable::new(inbox, hook).await
+            match Killable::new(inbox, hook).await {
+                Ok(Ok(state)) => Ok(state),
+                Ok(Err(error)) => Err(Exit::failed(&error)),
+                Err(Killed) => Err(Exit::Killed),
+            }
         };
         Caught::new(pre_start).await
     };
     // The guard is bound first, so that it is dropped last.
     let Some(Unstarted { guard, inbox, actor }) = beginning.0.take() else { unreachable!("nobody took it") };
     let exit = match outcome {
-        Ok(Ok(Ok(state))) => {
+        Ok(Ok(state)) => {
             if supervisor.is_some_and(|supervisor| guard.myself().cell().link(&supervisor).is_err()) {
                 // Should a destructor panic, the refusal is still all there is to say.
-                let _ = drop_contents(&guard, inbox, actor, || drop(state));
+                abandon(&guard, inbox, actor, || drop(state));
                 return Err(SpawnError::SupervisorStopping);
             }
             return Ok(Started { state, keep: PhantomData, unstarted: Unstarted { guard, inbox, actor } });
         }
-        Ok(Ok(Err(error))) => Exit::failed(&error),
-        Ok(Err(Killed)) => Exit::Killed,
-        Err(payload) => Exit::panicked(&*payload),
+        Ok(Err(exit)) => exit,
+        Err(payload) => panicked(payload),
     };
-    let _ = drop_contents(&guard, inbox, actor, || {});
+    abandon(&guard, inbox, actor, || {});
     guard.finish(&exit, None);
     Err(SpawnError::Startup(exit))
 }
@@ -131,7 +135,7 @@ pub(super) fn run<A: LocalActor, K: KeepState<A::State>>(
         let Some(started) = &mut life.0 else { unreachable!("it was just put in") };
         let exit = Caught::new(live(started)).await;
         if let Some(started) = life.0.take() {
-            finish(started, exit.unwrap_or_else(|payload| Exit::panicked(&*payload)));
+            finish(started, exit.unwrap_or_else(panicked));
         }
     }
 }
@@ -145,7 +149,7 @@ impl<A: LocalActor, K> Drop for Life<A, K> {
         let Some(Started { unstarted, state, .. }) = self.0.take() else { return };
         // The guard is bound first, so that it is dropped last.
         let Unstarted { guard, inbox, actor } = unstarted;
-        let _ = drop_contents(&guard, inbox, actor, || drop(state));
+        abandon(&guard, inbox, actor, || drop(state));
     }
 }
 
@@ -166,8 +170,10 @@ fn finish<A: LocalActor, K: KeepState<A::State>>(started: Started<A, K>, exit: E
     });
     let (exit, kept) = match dropped {
         Ok(kept) => (exit, kept),
-        Err(_) if exit.is_failure() => (exit, None),
-        Err(payload) => (Exit::panicked(&*payload), None),
+        Err(payload) => {
+            let panicked = panicked(payload);
+            (if exit.is_failure() { exit } else { panicked }, None)
+        }
     };
     guard.finish(&exit, kept);
 }
@@ -180,12 +186,24 @@ fn drop_contents<A: LocalActor, R>(
     inbox: ActorInbox<A::Msg>,
     actor: A,
     state: impl FnOnce() -> R,
-) -> Result<R, Box<dyn Any + Send>> {
+) -> thread::Result<R> {
     guard.begin_stopping();
     let discarded = inbox.discard();
     let dropped = caught(|| drop(actor));
     let state = caught(state);
-    discarded.and(dropped).and(state)
+    first_panic(first_panic(discarded, dropped), state)
+}
+
+/// [`drop_contents`], where a panic changes nothing any more.
+fn abandon<A: LocalActor>(
+    guard: &ExitGuard<A::Msg>,
+    inbox: ActorInbox<A::Msg>,
+    actor: A,
+    state: impl FnOnce(),
+) {
+    if let Err(payload) = drop_contents(guard, inbox, actor, state) {
+        discard(payload);
+    }
 }
 
 /// What comes next for a running actor.
@@ -270,14 +288,14 @@ fn live<A: LocalActor, K>(started: &mut Started<A, K>) -> impl Future<Output = E
     }
 }
 
-/// What is due now, in the order kill, stop, supervision, message. `messages_left`
-/// counts down to when the other tasks of this thread get to run.
+/// What is due now, in the order kill, stop, supervision, message. `messages_left`,
+/// which events count for too, says when the other tasks of this thread get to run.
 ///
 /// Inlined, as all on the way of a message, so that it is not copied at each step.
 #[inline(always)]
 fn next<'a, M>(inbox: &'a mut ActorInbox<M>, messages_left: &mut u32) -> Next<'a, M> {
     let due = match inbox.owner().word().next_turn() {
-        Turn::Receive if *messages_left == 0 => Due::Wait,
+        Turn::Receive | Turn::Supervise if *messages_left == 0 => Due::Wait,
         Turn::Receive => match inbox.receive() {
             Taken::Message(delivery) => {
                 *messages_left -= 1;
@@ -287,7 +305,10 @@ fn next<'a, M>(inbox: &'a mut ActorInbox<M>, messages_left: &mut u32) -> Next<'a
             Taken::Empty => Due::Wait,
             Taken::Busy => Due::Busy,
         },
-        Turn::Supervise => Due::Supervise,
+        Turn::Supervise => {
+            *messages_left -= 1;
+            Due::Supervise
+        }
         Turn::Stop => Due::Stop,
         Turn::Kill => Due::Kill,
     };

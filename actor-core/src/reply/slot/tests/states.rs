@@ -182,7 +182,7 @@ fn a_caller_elsewhere_is_told_and_the_memory_kept() {
     assert!(matches!(*told.locked(), Some(Err(CallFailure::NoReply))));
 
     let (replier, told) = foreign(true);
-    assert!(catch_unwind(AssertUnwindSafe(|| replier.answer(Ok(drops.value())))).is_err());
+    assert!(replier.answer(Ok(drops.value())).is_ok(), "whatever it does, it was told");
     assert!(matches!(told.locked().take(), Some(Ok(_))));
     assert_eq!(drops.count(), 5);
     assert_eq!(pool::kept::<Slot<Counted>>(), kept.map(|kept| kept + 1), "one, three times");
@@ -221,11 +221,11 @@ fn a_wake_may_end_the_call_from_within() {
 }
 
 #[test]
-fn a_waker_that_panics_does_it_to_the_replier_and_the_answer_stays() {
+fn a_waker_that_panics_harms_nobody_and_the_answer_stays() {
     let (replier, mut caller) = slot(None, None);
     let meddler = Arc::new(Meddler(Mutex::new(Some(Box::new(|| panic!("on purpose"))))));
     assert!(caller.poll(&mut Context::from_waker(&Waker::from(meddler))).is_pending());
-    assert!(catch_unwind(AssertUnwindSafe(|| replier.answer(Ok(7)))).is_err());
+    assert_eq!(replier.answer(Ok(7)), Ok(()));
     assert_eq!(poll(&mut caller, &Arc::default()), Poll::Ready(Ok(7)));
 }
 
