@@ -5,10 +5,10 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{ImplItem, Type};
+use syn::{Ident, ImplItem, Type};
 
 use super::{Names, awaited, doc};
-use crate::ast::{Field, Hook, Init, Kind, Message, Surface};
+use crate::ast::{Argument, Field, Hook, Init, Kind, Message, Surface};
 
 pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
     let Names { krate, engine, own, .. } = names;
@@ -136,10 +136,9 @@ fn supervision(hook: Option<&Hook>, names: &Names<'_>) -> Option<TokenStream> {
 
 /// A hook, and what it returned as the `Actor` trait says it.
 fn outcome(hook: &Hook, names: &Names<'_>) -> TokenStream {
-    let (krate, state) = (&names.krate, &names.state);
+    let krate = &names.krate;
     let Hook { method, call, output, is_async } = hook;
-    let (arguments, await_) = (names.arguments(call), awaited(*is_async));
-    let called = quote!(#state.#method(#arguments)#await_);
+    let called = on_state(method, call, *is_async, names);
     let called = names.with_context(call, &quote!(::core::option::Option::None), called);
     match output {
         None => quote!(#called; ::core::result::Result::Ok(())),
@@ -198,13 +197,12 @@ fn function(
 }
 
 fn arm(message: &Message, names: &Names<'_>) -> TokenStream {
-    let Names { krate, myself, state, port, message: whole, .. } = names;
+    let Names { krate, myself, port, message: whole, .. } = names;
     let Message { variant, fields, kind, method, call, is_async, attrs, .. } = message;
     let policy = if names.surface.options.fails_on_err { quote!(Stop) } else { quote!(Report) };
     let (text, cfgs) = (method.to_string(), &attrs.cfgs);
     let idents = fields.iter().map(|field| &field.ident);
-    let (arguments, await_) = (names.arguments(call), awaited(*is_async));
-    let called = quote!(#state.#method(#arguments)#await_);
+    let called = on_state(method, call, *is_async, names);
     let deadline = match kind {
         Kind::Cast => quote!(::core::option::Option::None),
         Kind::Call(_) | Kind::Delegated(_) => quote!(#krate::ReplyPort::deadline(&#port)),
@@ -221,6 +219,16 @@ fn arm(message: &Message, names: &Names<'_>) -> TokenStream {
         }
     };
     quote!(#(#cfgs)* #whole::#variant(#pattern) => #done,)
+}
+
+/// `<Counter>::inc(state, by)`
+///
+/// By its path: a method call on `&mut Counter` would rather take a trait's method of that
+/// name, if it takes the reference by value as all those of an iterator do.
+fn on_state(method: &Ident, call: &[Argument], is_async: bool, names: &Names<'_>) -> TokenStream {
+    let Names { own, state, .. } = names;
+    let (arguments, await_) = (names.arguments(call), awaited(is_async));
+    quote!(<#own>::#method(#state, #arguments)#await_)
 }
 
 /// `Counter::spawn`

@@ -27,9 +27,10 @@ fn part(message: &Message, names: &Names<'_>) -> TokenStream {
         quote!(#docs pub #ident: #ty)
     });
     let marker = (!unmentioned.is_empty()).then(|| {
+        let marker = &names.marker;
         quote! {
             #[doc(hidden)]
-            pub marker: ::core::marker::PhantomData<fn() -> (#(#unmentioned,)*)>
+            pub #marker: ::core::marker::PhantomData<fn() -> (#(#unmentioned,)*)>
         }
     });
     let fields = fields.chain(marker);
@@ -106,7 +107,10 @@ fn way(message: &Message, names: &Names<'_>) -> TokenStream {
     let part_type = quote!(#part #part_generics);
     let cfgs = &attrs.cfgs;
     let idents: Vec<_> = fields.iter().map(|field| &field.ident).collect();
-    let marker = (!own.unmentioned.is_empty()).then(|| quote!(marker: ::core::marker::PhantomData));
+    let marker = (!own.unmentioned.is_empty()).then(|| {
+        let marker = &names.marker;
+        quote!(#marker: ::core::marker::PhantomData)
+    });
     let made = quote!(#part { #(#idents,)* #marker });
     let taken = quote!(#part { #(#idents,)* .. });
     let taken = if marker.is_some() { taken } else { made.clone() };

@@ -57,7 +57,10 @@ struct Names<'s> {
     own: &'s Type,
     reference: Ident,
     message: Ident,
+    /// The hidden actor, by a name that nobody writes: the user's types are named beside it.
     engine: Ident,
+    /// The phantom field of a message, as no argument is called.
+    marker: Ident,
     /// What the messages need of the impl's parameters.
     needed: Needed,
     surface: &'s Surface,
@@ -84,7 +87,8 @@ impl<'s> Names<'s> {
             own: &surface.item.self_ty,
             reference: format_ident!("{name}Ref"),
             message: format_ident!("{name}Message"),
-            engine: format_ident!("{name}Actor"),
+            engine: format_ident!("{name}Actor__"),
+            marker: format_ident!("marker__"),
             needed: Needed::by(&surface.item.generics, types),
             surface,
             state: local("state"),

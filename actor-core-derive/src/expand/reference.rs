@@ -116,7 +116,10 @@ fn method(message: &Message, names: &Names<'_>) -> TokenStream {
     let (whole, part_type) = (names.message_type(), quote!(#part #part_generics));
     let arguments = fields.iter().map(|Field { ident, ty, .. }| quote!(#ident: #ty));
     let idents = fields.iter().map(|field| &field.ident);
-    let marker = (!unmentioned.is_empty()).then(|| quote!(marker: ::core::marker::PhantomData));
+    let marker = (!unmentioned.is_empty()).then(|| {
+        let marker = &names.marker;
+        quote!(#marker: ::core::marker::PhantomData)
+    });
     let made = quote!(#part { #(#idents,)* #marker });
     let (kind, returned) = match kind {
         Kind::Cast => (quote!(Cast), quote!(Cast<'_, #whole, #part_type>)),

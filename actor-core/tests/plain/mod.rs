@@ -2,6 +2,7 @@
 //! addresses that are known by one message.
 
 mod calls;
+mod collisions;
 mod context;
 mod hooks;
 mod local;
