@@ -1,14 +1,15 @@
 //! The hidden actor: an `Actor` (or `LocalActor`) without fields, whose state is the
-//! user's struct, and what starts it. It has no name outside, so that neither the
-//! struct's visibility nor the messages' can be at odds with it.
+//! user's struct. It has no name outside, so that neither the struct's visibility nor the
+//! messages' can be at odds with it.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Ident, ImplItem, Type};
+use syn::{Ident, ImplItem};
 
-use super::{Names, awaited, doc};
-use crate::ast::{Argument, Field, Hook, Init, Kind, Message, Surface};
+use super::start::{pre_start, spawn, start_arguments};
+use super::{Names, awaited};
+use crate::ast::{Argument, Hook, Kind, Message, Surface};
 
 pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
     let Names { krate, engine, own, .. } = names;
@@ -69,49 +70,6 @@ pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
 
 fn has_method(surface: &Surface, name: &str) -> bool {
     surface.item.items.iter().any(|item| matches!(item, ImplItem::Fn(method) if method.sig.ident == name))
-}
-
-/// What the actor starts from: the arguments of `#[init]`, or the struct itself.
-fn start_arguments(surface: &Surface, names: &Names<'_>) -> TokenStream {
-    let (krate, own) = (&names.krate, names.own);
-    match &surface.hooks.init {
-        Some(init) => {
-            let types = init.fields.iter().map(|field| &field.ty);
-            quote!((#(#types,)*))
-        }
-        None if surface.options.is_local => quote!(#krate::macro_support::Build<#own>),
-        None => quote!(#own),
-    }
-}
-
-fn pre_start(surface: &Surface, names: &Names<'_>) -> TokenStream {
-    let Names { krate, given, own, .. } = names;
-    let message = names.message_type();
-    let arguments = start_arguments(surface, names);
-    let myself = names.myself_for(surface.hooks.init.as_ref().map_or(&[], |init| &init.call));
-    let (pattern, body) = match &surface.hooks.init {
-        Some(init) => build(init, names),
-        None => {
-            let state = if surface.options.is_local { quote!(#given()) } else { quote!(#given) };
-            (quote!(#given), quote!(::core::result::Result::Ok(#state)))
-        }
-    };
-    let parameters = quote!(#myself: &#krate::ActorRef<#message>, #pattern: #arguments);
-    function("pre_start", &parameters, &quote!(#own), &body, names)
-}
-
-fn build(init: &Init, names: &Names<'_>) -> (TokenStream, TokenStream) {
-    let (krate, own) = (&names.krate, names.own);
-    let Init { method, fields, call, output, is_async, .. } = init;
-    let idents = fields.iter().map(|field| &field.ident);
-    let (arguments, await_) = (names.arguments(call), awaited(*is_async));
-    let built = quote!(<#own>::#method(#arguments)#await_);
-    let built = names.with_context(call, &quote!(::core::option::Option::None), built);
-    // The block has the place of the type that the user wrote: if that is no outcome, the
-    // error is there.
-    let built = quote_spanned!(output.span()=> { #built });
-    let into = quote!(#krate::macro_support::InitOutcome::<#own>::into_state);
-    (quote!((#(#idents,)*)), quote!(#into(#built)))
 }
 
 fn hook(hook: Option<&Hook>, name: &str, names: &Names<'_>) -> Option<TokenStream> {
@@ -175,7 +133,7 @@ fn handle(surface: &Surface, names: &Names<'_>) -> TokenStream {
 ///
 /// Not an `async fn`, which keeps its arguments twice, once as they came and once as its
 /// locals: every message would be copied once more, and every actor's task be larger by it.
-fn function(
+pub(super) fn function(
     name: &str,
     parameters: &TokenStream,
     output: &TokenStream,
@@ -229,74 +187,4 @@ fn on_state(method: &Ident, call: &[Argument], is_async: bool, names: &Names<'_>
     let Names { own, state, .. } = names;
     let (arguments, await_) = (names.arguments(call), awaited(is_async));
     quote!(<#own>::#method(#state, #arguments)#await_)
-}
-
-/// `Counter::spawn`
-fn spawn(surface: &Surface, names: &Names<'_>, made: &TokenStream) -> TokenStream {
-    let Names { krate, given, own, .. } = names;
-    let (vis, reference) = (&surface.vis, names.reference_type());
-    let spawner = format_ident!("spawner", span = given.span());
-    let mut docs = vec![doc("Starts the actor. Refine the spawn, then await it for the reference.")];
-    let (arguments, starts_from): (Vec<TokenStream>, TokenStream) = match &surface.hooks.init {
-        Some(Init { fields, docs: own_docs, .. }) => {
-            if !own_docs.is_empty() {
-                docs.push(doc(""));
-                docs.extend(own_docs.iter().map(|each| quote!(#each)));
-            }
-            let arguments = fields.iter().map(|Field { ident, ty, .. }| quote!(#ident: #ty));
-            let idents = fields.iter().map(|field| &field.ident);
-            (arguments.collect(), quote!((#(#idents,)*)))
-        }
-        None if surface.hooks.broken_init.is_some() => return broken_spawn(surface, names, made),
-        None if surface.options.is_local => {
-            docs.push(doc(""));
-            docs.push(doc("The struct is built on the spawner's thread, which it never leaves."));
-            let build: Type = syn::parse_quote!(impl FnOnce() -> #own + ::core::marker::Send + 'static);
-            (
-                vec![quote!(#given: #build)],
-                quote!(::std::boxed::Box::new(#given) as #krate::macro_support::Build<#own>),
-            )
-        }
-        None => (vec![quote!(self)], quote!(self)),
-    };
-    let start = quote!(impl #krate::Start<Ref = #reference, Future: ::core::marker::Send>);
-    if surface.options.is_local {
-        quote! {
-            #(#docs)*
-            #vis fn spawn(
-                #spawner: &#krate::LocalSpawner,
-                #(#arguments),*
-            ) -> #krate::LocalSpawning<#start> {
-                #krate::macro_support::local_spawning(#spawner, || #made, #starts_from)
-            }
-        }
-    } else {
-        quote! {
-            #(#docs)*
-            #vis fn spawn(#(#arguments),*) -> #krate::Spawning<#start> {
-                #krate::macro_support::spawning(#made, #starts_from)
-            }
-        }
-    }
-}
-
-/// What stands for `Counter::spawn` while its `#[init]` has a mistake in it.
-fn broken_spawn(surface: &Surface, names: &Names<'_>, made: &TokenStream) -> TokenStream {
-    let Names { krate, .. } = names;
-    let (vis, reference) = (&surface.vis, names.reference_type());
-    let place = surface.options.is_local.then(|| quote!(spawner: &#krate::LocalSpawner,));
-    let types: Vec<_> =
-        (0..surface.hooks.broken_init.unwrap_or_default()).map(|index| format_ident!("A{index}")).collect();
-    let start = quote!(impl #krate::Start<Ref = #reference, Future: ::core::marker::Send>);
-    let (kind, begin) = if surface.options.is_local {
-        (quote!(LocalSpawning), quote!(local_spawning(spawner, || #made, ::core::unreachable!())))
-    } else {
-        (quote!(Spawning), quote!(spawning(#made, ::core::unreachable!())))
-    };
-    quote! {
-        #[allow(unreachable_code, unused_variables)]
-        #vis fn spawn<#(#types),*>(#place #(_: #types),*) -> #krate::#kind<#start> {
-            #krate::macro_support::#begin
-        }
-    }
 }

@@ -4,12 +4,14 @@
 //!  the user's impl, as it is
 //!  message.rs     CounterInc, CounterReset, CounterMessage, and the ways between them
 //!  reference.rs   CounterRef
-//!  engine.rs      the hidden actor, Counter::spawn, Counter::actor
+//!  engine.rs      the hidden actor
+//!  start.rs       what it starts from, Counter::spawn
 //! ```
 
 mod engine;
 mod message;
 mod reference;
+mod start;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
