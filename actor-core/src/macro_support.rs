@@ -30,12 +30,13 @@ pub fn spawning<A: Actor, R: From<ActorRef<A::Msg>>>(
     })
 }
 
-/// Starts an actor on the thread of a `LocalSpawner`.
-pub fn local_spawning<A: LocalActor, R: From<ActorRef<A::Msg>>>(
+/// Starts an actor on the thread of a `LocalSpawner`, which is not borrowed for longer than
+/// the call.
+pub fn local_spawning<A: LocalActor, R: From<ActorRef<A::Msg>>, B: FnOnce() -> A + Send + 'static>(
     spawner: &LocalSpawner,
-    build: impl FnOnce() -> A + Send + 'static,
+    build: B,
     arguments: A::Arguments,
-) -> LocalSpawning<impl Start<Ref = R, Future: Send>> {
+) -> LocalSpawning<impl Start<Ref = R, Future: Send> + use<A, R, B>> {
     let spawner = spawner.clone();
     LocalSpawning::new(move |_: Option<ActorSystem>, options| async move {
         spawner.spawn(build, arguments, options).await.map(R::from)

@@ -143,7 +143,7 @@ fn method(message: &Message, names: &Names<'_>) -> TokenStream {
 fn stub(broken: &Broken, names: &Names<'_>) -> TokenStream {
     let krate = &names.krate;
     let Broken { method, vis, arguments, reply } = broken;
-    let types: Vec<_> = (0..*arguments).map(|index| format_ident!("A{index}")).collect();
+    let types: Vec<_> = (0..*arguments).map(|index| format_ident!("A{index}__")).collect();
     quote! {
         #[doc(hidden)]
         #vis fn #method<#(#types),*>(&self, #(_: #types),*) -> #krate::macro_support::Broken<#reply> {

@@ -3,8 +3,8 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
-use syn::Type;
 use syn::spanned::Spanned;
+use syn::{GenericParam, Ident};
 
 use super::engine::function;
 use super::{Names, awaited, doc};
@@ -59,6 +59,7 @@ pub(super) fn spawn(surface: &Surface, names: &Names<'_>, made: &TokenStream) ->
     let (vis, reference) = (&surface.vis, names.reference_type());
     let spawner = format_ident!("spawner", span = given.span());
     let mut docs = vec![doc("Starts the actor. Refine the spawn, then await it for the reference.")];
+    let mut parameters = Vec::new();
     let (arguments, starts_from): (Vec<TokenStream>, TokenStream) = match &surface.hooks.init {
         Some(Init { fields, docs: own_docs, .. }) => {
             if !own_docs.is_empty() {
@@ -73,9 +74,10 @@ pub(super) fn spawn(surface: &Surface, names: &Names<'_>, made: &TokenStream) ->
         None if surface.options.is_local => {
             docs.push(doc(""));
             docs.push(doc("The struct is built on the spawner's thread, which it never leaves."));
-            let build: Type = syn::parse_quote!(impl FnOnce() -> #own + ::core::marker::Send + 'static);
+            // Named, as what the result captures must be.
+            parameters.push(format_ident!("F__"));
             (
-                vec![quote!(#given: #build)],
+                vec![quote!(#given: F__)],
                 quote!(::std::boxed::Box::new(#given) as #krate::macro_support::Build<#own>),
             )
         }
@@ -83,12 +85,13 @@ pub(super) fn spawn(surface: &Surface, names: &Names<'_>, made: &TokenStream) ->
     };
     let start = quote!(impl #krate::Start<Ref = #reference, Future: ::core::marker::Send>);
     if surface.options.is_local {
+        let captured = captured(&parameters, names);
         quote! {
             #(#docs)*
-            #vis fn spawn(
+            #vis fn spawn<#(#parameters: FnOnce() -> #own + ::core::marker::Send + 'static)*>(
                 #spawner: &#krate::LocalSpawner,
                 #(#arguments),*
-            ) -> #krate::LocalSpawning<#start> {
+            ) -> #krate::LocalSpawning<#start + #captured> {
                 #krate::macro_support::local_spawning(#spawner, || #made, #starts_from)
             }
         }
@@ -102,14 +105,27 @@ pub(super) fn spawn(surface: &Surface, names: &Names<'_>, made: &TokenStream) ->
     }
 }
 
+/// `use<T, F__>`: the result keeps all types and borrows nothing, not even the spawner, which
+/// it would in edition 2024.
+fn captured(parameters: &[Ident], names: &Names<'_>) -> TokenStream {
+    let own = names.surface.item.generics.params.iter().filter_map(|param| match param {
+        GenericParam::Type(param) => Some(&param.ident),
+        GenericParam::Const(param) => Some(&param.ident),
+        GenericParam::Lifetime(_) => None,
+    });
+    let all = own.chain(parameters);
+    quote!(use<#(#all),*>)
+}
+
 /// What stands for `Counter::spawn` while its `#[init]` has a mistake in it.
 fn broken_spawn(surface: &Surface, names: &Names<'_>, made: &TokenStream) -> TokenStream {
     let Names { krate, .. } = names;
     let (vis, reference) = (&surface.vis, names.reference_type());
     let place = surface.options.is_local.then(|| quote!(spawner: &#krate::LocalSpawner,));
     let types: Vec<_> =
-        (0..surface.hooks.broken_init.unwrap_or_default()).map(|index| format_ident!("A{index}")).collect();
-    let start = quote!(impl #krate::Start<Ref = #reference, Future: ::core::marker::Send>);
+        (0..surface.hooks.broken_init.unwrap_or_default()).map(|index| format_ident!("A{index}__")).collect();
+    let captured = captured(&types, names);
+    let start = quote!(impl #krate::Start<Ref = #reference, Future: ::core::marker::Send> + #captured);
     let (kind, begin) = if surface.options.is_local {
         (quote!(LocalSpawning), quote!(local_spawning(spawner, || #made, ::core::unreachable!())))
     } else {

@@ -5,6 +5,7 @@ use std::fmt;
 use actor_core::{Context, SupervisionEvent, actor};
 
 /// A trait that everything has.
+#[allow(dead_code, reason = "nobody is to call these")]
 trait Describe {
     fn describe(&self) -> String;
     fn wake(self) -> u8;
