@@ -181,18 +181,22 @@ fn replace(tokens: TokenStream, own: &Type) -> TokenStream {
 pub(crate) struct Needed {
     /// With their bounds.
     pub(crate) generics: Generics,
-    /// The type parameters that only bounds mention, for a `PhantomData`.
+    /// The type parameters that only bounds mention, or a type that may not be there, for a
+    /// `PhantomData`.
     pub(crate) unmentioned: Vec<Type>,
 }
 
 impl Needed {
-    pub(crate) fn by<'t>(generics: &Generics, types: impl IntoIterator<Item = &'t Type>) -> Self {
-        let mut words = Vec::new();
-        for ty in types {
+    /// Each type comes with whether it is always there.
+    pub(crate) fn by<'t>(generics: &Generics, types: impl IntoIterator<Item = (&'t Type, bool)>) -> Self {
+        let (mut words, mut own) = (Vec::new(), Vec::new());
+        for (ty, is_always_there) in types {
             idents(ty.to_token_stream(), &mut words);
+            if is_always_there {
+                idents(ty.to_token_stream(), &mut own);
+            }
         }
         let is_mentioned = |words: &[String], name: &str| words.iter().any(|word| word == name);
-        let own = words.clone();
         loop {
             let before = words.len();
             for param in &generics.params {

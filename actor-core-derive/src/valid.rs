@@ -49,21 +49,28 @@ struct Reader<'e> {
 }
 
 impl Reader<'_> {
-    fn method(&mut self, method: &mut ImplItemFn, first_of: &mut HashMap<String, Ident>) {
+    fn method(&mut self, method: &mut ImplItemFn, first_of: &mut HashMap<String, First>) {
         let before = self.errors.count();
         let (role, attrs) = attr::take(&mut method.attrs, self.errors);
         let fields = self.take_field_attrs(&mut method.sig);
         let method = &*method;
         self.shape(&method.sig);
         let known = role.as_ref().map(|(role, _)| *role);
-        match role {
-            None | Some((Role::Cast, _)) => self.message(method, attrs, fields, known.is_some(), first_of),
-            Some((Role::Init, mark)) => self.init(method, &mark, attrs, fields),
-            Some((role, mark)) => self.hook(method, role, &mark),
-        }
-        // Whatever was read of it is not sound.
-        if self.errors.count() > before {
-            self.forget(method, known);
+        let cfgs = attrs.cfgs.clone();
+        let found = match role {
+            None | Some((Role::Cast, _)) => {
+                self.message(method, attrs, fields, known.is_some(), first_of).map(Found::Message)
+            }
+            Some((Role::Init, mark)) => self.init(method, &mark, attrs, fields).map(Found::Init),
+            Some((role, mark)) => self.hook(method, role, &mark, attrs).map(|hook| Found::Hook(role, hook)),
+        };
+        match found {
+            // Whatever was read of it is not sound.
+            _ if self.errors.count() > before => self.leave_outside(method, known, cfgs),
+            Some(Found::Message(message)) => self.messages.push(message),
+            Some(Found::Init(init)) => self.hooks.init.push(init),
+            Some(Found::Hook(role, hook)) => self.hooks.of(role).push(hook),
+            None => {}
         }
     }
 
@@ -120,8 +127,8 @@ impl Reader<'_> {
         attrs: MessageAttrs,
         field_attrs: Vec<Vec<Attribute>>,
         is_cast: bool,
-        first_of: &mut HashMap<String, Ident>,
-    ) {
+        first_of: &mut HashMap<String, First>,
+    ) -> Option<Message> {
         let signature = &method.sig;
         match signature.receiver() {
             Some(receiver) => self.receiver(receiver),
@@ -134,8 +141,9 @@ impl Reader<'_> {
         let mut arguments = self.arguments(signature, field_attrs, Allowed::Message);
         let port = arguments.port.take();
         let kind = self.kind(signature, port, is_cast);
-        let Some((variant, part)) = self.names(&signature.ident, first_of) else { return };
-        self.messages.push(Message {
+        let names = self.names(&signature.ident, !attrs.cfgs.is_empty(), first_of);
+        let (variant, part) = names?;
+        Some(Message {
             method: signature.ident.clone(),
             variant,
             part,
@@ -145,7 +153,7 @@ impl Reader<'_> {
             call: arguments.call,
             is_async: signature.asyncness.is_some(),
             kind,
-        });
+        })
     }
 
     fn receiver(&mut self, receiver: &Receiver) {
@@ -165,7 +173,12 @@ impl Reader<'_> {
     }
 
     /// The message's names, unless they are taken.
-    fn names(&mut self, method: &Ident, first_of: &mut HashMap<String, Ident>) -> Option<(Ident, Ident)> {
+    fn names(
+        &mut self,
+        method: &Ident,
+        has_condition: bool,
+        first_of: &mut HashMap<String, First>,
+    ) -> Option<(Ident, Ident)> {
         let camel = camel(method);
         if !camel.starts_with(|first: char| first.is_alphabetic()) {
             self.errors.add(method, "the message's struct is named after the method: begin it with a letter");
@@ -179,10 +192,14 @@ impl Reader<'_> {
             self.errors.add(method, what);
             return None;
         }
-        if let Some(first) = first_of.insert(camel.clone(), method.clone()) {
+        let this = First { method: method.clone(), has_condition };
+        // Of two that have conditions, the compiler sees one, or says so.
+        if let Some(first) = first_of.insert(camel.clone(), this)
+            && !(has_condition && first.has_condition)
+        {
             let what = format!(
-                "this message would be called `{}{camel}`, as that of `{first}`: rename one",
-                self.name
+                "this message would be called `{}{camel}`, as that of `{}`: rename one",
+                self.name, first.method
             );
             self.errors.add(method, what);
             return None;
@@ -234,35 +251,43 @@ impl Reader<'_> {
         mark: &Attribute,
         attrs: MessageAttrs,
         field_attrs: Vec<Vec<Attribute>>,
-    ) {
+    ) -> Option<Init> {
         let signature = &method.sig;
         if let Some(receiver) = signature.receiver() {
             self.errors.add(receiver, "`#[init]` builds the struct, so there is none yet: remove `self`");
         }
-        if let Some(first) = &self.hooks.init {
+        let has_condition = !attrs.cfgs.is_empty();
+        if let Some(first) = self.hooks.init.iter().find(|each| !has_condition || each.cfgs.is_empty()) {
             self.errors
                 .add(mark, format!("`{}` is `#[init]` already: an actor is built in one way", first.method));
-            return;
+            return None;
         }
         let arguments = self.arguments(signature, field_attrs, Allowed::Init);
         let output = match &signature.output {
             ReturnType::Type(_, ty) => types::without_self(ty, &self.own),
             ReturnType::Default => {
                 self.errors.add(&signature.ident, "`#[init]` returns `Self` or `Result<Self, E>`");
-                return;
+                return None;
             }
         };
-        self.hooks.init = Some(Init {
+        Some(Init {
             method: signature.ident.clone(),
             docs: attrs.docs,
+            cfgs: attrs.cfgs,
             fields: arguments.fields,
             call: arguments.call,
             output,
             is_async: signature.asyncness.is_some(),
-        });
+        })
     }
 
-    fn hook(&mut self, method: &ImplItemFn, role: Role, mark: &Attribute) {
+    fn hook(
+        &mut self,
+        method: &ImplItemFn,
+        role: Role,
+        mark: &Attribute,
+        attrs: MessageAttrs,
+    ) -> Option<Hook> {
         let signature = &method.sig;
         let name = role.name();
         match signature.receiver() {
@@ -282,24 +307,18 @@ impl Reader<'_> {
             ReturnType::Default => None,
             ReturnType::Type(_, ty) => Some(types::without_self(ty, &self.own)),
         };
-        let hook = Hook {
+        let has_condition = !attrs.cfgs.is_empty();
+        let others = self.hooks.of(role);
+        if let Some(first) = others.iter().find(|each| !has_condition || each.cfgs.is_empty()) {
+            self.errors.add(mark, format!("`{}` is `#[{name}]` already: make them one method", first.method));
+        }
+        Some(Hook {
             method: signature.ident.clone(),
+            cfgs: attrs.cfgs,
             call: arguments.call,
             output,
             is_async: signature.asyncness.is_some(),
-        };
-        let slot = match role {
-            Role::Started => &mut self.hooks.started,
-            Role::Stopping => &mut self.hooks.stopping,
-            _ => &mut self.hooks.supervision,
-        };
-        match slot {
-            Some(first) => {
-                self.errors
-                    .add(mark, format!("`{}` is `#[{name}]` already: make them one method", first.method));
-            }
-            None => *slot = Some(hook),
-        }
+        })
     }
 
     fn arguments<'s>(
@@ -375,28 +394,32 @@ impl Reader<'_> {
     }
 
     /// Keeps the outside of a method whose inside is wrong.
-    fn forget(&mut self, method: &ImplItemFn, role: Option<Role>) {
+    fn leave_outside(&mut self, method: &ImplItemFn, role: Option<Role>, cfgs: Vec<Attribute>) {
         let signature = &method.sig;
         let outside = signature.inputs.iter().filter(|input| match input {
             FnArg::Typed(argument) => !is_context(&argument.ty) && types::reply_port(&argument.ty).is_none(),
             FnArg::Receiver(_) => false,
         });
         let arguments = outside.count();
-        let is_this = |hook: &Hook| hook.method == signature.ident;
         match role {
             None | Some(Role::Cast) => {}
             Some(Role::Init) => {
-                if self.hooks.init.as_ref().is_none_or(|init| init.method == signature.ident) {
-                    self.hooks.init = None;
+                // A second one that should not be there takes nothing from the first.
+                if self.hooks.init.is_empty() || !cfgs.is_empty() {
                     self.hooks.broken_init = Some(arguments);
                 }
                 return;
             }
-            Some(Role::Started) => return drop(self.hooks.started.take_if(|hook| is_this(hook))),
-            Some(Role::Stopping) => return drop(self.hooks.stopping.take_if(|hook| is_this(hook))),
-            Some(Role::Supervision) => return drop(self.hooks.supervision.take_if(|hook| is_this(hook))),
+            Some(_) => return,
         }
-        self.messages.retain(|message| message.method != signature.ident);
+        let is_this = |other: &Ident, others: &[Attribute]| {
+            *other == signature.ident && (cfgs.is_empty() || others.is_empty())
+        };
+        if self.messages.iter().any(|each| is_this(&each.method, &each.attrs.cfgs))
+            || self.broken.iter().any(|each| is_this(&each.method, &each.cfgs))
+        {
+            return;
+        }
         let mut unsound = Errors::default();
         let reply = match &signature.output {
             ReturnType::Default => parse_quote!(()),
@@ -406,14 +429,13 @@ impl Reader<'_> {
             }
         };
         let is_sound = unsound.count() == 0 && signature.generics.params.is_empty();
-        if self.broken.iter().all(|broken| broken.method != signature.ident) {
-            self.broken.push(Broken {
-                method: signature.ident.clone(),
-                vis: method.vis.clone(),
-                arguments,
-                reply: if is_sound { reply } else { parse_quote!(()) },
-            });
-        }
+        self.broken.push(Broken {
+            method: signature.ident.clone(),
+            vis: method.vis.clone(),
+            cfgs,
+            arguments,
+            reply: if is_sound { reply } else { parse_quote!(()) },
+        });
     }
 }
 
@@ -424,6 +446,19 @@ enum Allowed {
     Init,
     Hook,
     Supervision,
+}
+
+/// What a method turned out to be.
+enum Found {
+    Message(Message),
+    Init(Init),
+    Hook(Role, Hook),
+}
+
+/// The method that took a name.
+struct First {
+    method: Ident,
+    has_condition: bool,
 }
 
 struct Read<'s> {

@@ -7,7 +7,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Ident, ImplItem};
 
-use super::start::{pre_start, spawn, start_arguments};
+use super::start::{Way, pre_start, spawn, start_arguments, ways};
 use super::{Names, awaited};
 use crate::ast::{Argument, Hook, Kind, Message, Surface};
 
@@ -17,7 +17,7 @@ pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
     let (impl_generics, type_generics, where_clause) = names.generics();
     let which = if surface.options.is_local { quote!(LocalActor) } else { quote!(Actor) };
     let message = names.message_type();
-    let arguments = start_arguments(surface, names);
+    let ways = ways(surface);
     let (declared, made) = match generics.type_params().next() {
         None => (quote!(struct #engine #generics #where_clause;), quote!(#engine)),
         Some(_) => (
@@ -25,24 +25,24 @@ pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
             quote!(#engine(::core::marker::PhantomData)),
         ),
     };
+    let arguments = ways.iter().map(|way| {
+        let (cfgs, arguments) = (&way.cfgs, start_arguments(way, names));
+        quote!(#cfgs type Arguments = #arguments;)
+    });
     let functions = [
-        Some(pre_start(surface, names)),
-        hook(surface.hooks.started.as_ref(), "post_start", names),
-        Some(handle(surface, names)),
-        supervision(surface.hooks.supervision.as_ref(), names),
-        hook(surface.hooks.stopping.as_ref(), "post_stop", names),
+        ways.iter().map(|way| pre_start(way, names)).collect(),
+        hooks(&surface.hooks.started, "post_start", names),
+        handle(surface, names),
+        supervision(&surface.hooks.supervision, names),
+        hooks(&surface.hooks.stopping, "post_stop", names),
     ];
     let state = quote_spanned!(own.span()=> type State = #own;);
-    let vis = &surface.vis;
     // A method that is called so has been reported; a second one would be again.
-    let spawn = (!has_method(surface, "spawn")).then(|| spawn(surface, names, &made));
-    let actor = (!has_method(surface, "actor")).then(|| {
-        quote! {
-            /// The actor whose state this struct is, for whoever takes an actor.
-            #vis fn actor() -> impl #krate::#which<Msg = #message, State = Self, Arguments = #arguments> {
-                #made
-            }
-        }
+    let (has_spawn, has_actor) = (has_method(surface, "spawn"), has_method(surface, "actor"));
+    let outside = ways.iter().map(|way| {
+        let spawn = (!has_spawn).then(|| spawn(way, names, &made));
+        let actor = (!has_actor).then(|| actor(way, &which, names, &made));
+        quote!(#spawn #actor)
     });
     quote! {
         const _: () = {
@@ -53,16 +53,14 @@ pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
             impl #impl_generics #krate::#which for #engine #type_generics #where_clause {
                 type Msg = #message;
                 #state
-                type Arguments = #arguments;
+                #(#arguments)*
 
                 #(#functions)*
             }
 
             #[allow(dead_code, private_interfaces, clippy::too_many_arguments)]
             impl #impl_generics #own #where_clause {
-                #spawn
-
-                #actor
+                #(#outside)*
             }
         };
     }
@@ -72,30 +70,57 @@ fn has_method(surface: &Surface, name: &str) -> bool {
     surface.item.items.iter().any(|item| matches!(item, ImplItem::Fn(method) if method.sig.ident == name))
 }
 
-fn hook(hook: Option<&Hook>, name: &str, names: &Names<'_>) -> Option<TokenStream> {
-    let hook = hook?;
-    let Names { krate, state, own, .. } = names;
-    let (message, myself) = (names.message_type(), names.myself_for(&hook.call));
-    let parameters = quote!(#myself: &#krate::ActorRef<#message>, #state: &mut #own);
-    Some(function(name, &parameters, &quote!(()), &outcome(hook, names), names))
+/// `Counter::actor`
+fn actor(way: &Way<'_>, which: &TokenStream, names: &Names<'_>, made: &TokenStream) -> TokenStream {
+    let (krate, message, arguments) = (&names.krate, names.message_type(), start_arguments(way, names));
+    let (vis, cfgs) = (&names.surface.vis, &way.cfgs);
+    quote! {
+        #cfgs
+        /// The actor whose state this struct is, for whoever takes an actor.
+        #vis fn actor() -> impl #krate::#which<Msg = #message, State = Self, Arguments = #arguments> {
+            #made
+        }
+    }
 }
 
-fn supervision(hook: Option<&Hook>, names: &Names<'_>) -> Option<TokenStream> {
-    let hook = hook?;
+fn hooks(hooks: &[Hook], name: &str, names: &Names<'_>) -> TokenStream {
+    let Names { krate, state, own, .. } = names;
+    let message = names.message_type();
+    let hooks = hooks.iter().map(|hook| {
+        let myself = names.myself_for(&hook.call);
+        let parameters = quote!(#myself: &#krate::ActorRef<#message>, #state: &mut #own);
+        hook_function(hook, name, &parameters, names)
+    });
+    hooks.collect()
+}
+
+fn supervision(hooks: &[Hook], names: &Names<'_>) -> TokenStream {
     let Names { krate, state, own, event, .. } = names;
-    let (message, myself) = (names.message_type(), names.myself_for(&hook.call));
-    let parameters = quote! {
-        #myself: &#krate::ActorRef<#message>,
-        #event: #krate::SupervisionEvent,
-        #state: &mut #own
-    };
-    Some(function("handle_supervisor_evt", &parameters, &quote!(()), &outcome(hook, names), names))
+    let message = names.message_type();
+    let hooks = hooks.iter().map(|hook| {
+        let myself = names.myself_for(&hook.call);
+        let parameters = quote! {
+            #myself: &#krate::ActorRef<#message>,
+            #event: #krate::SupervisionEvent,
+            #state: &mut #own
+        };
+        hook_function(hook, "handle_supervisor_evt", &parameters, names)
+    });
+    hooks.collect()
+}
+
+/// Bears the span of the user's method: of two that are there at once, the second is wrong.
+fn hook_function(hook: &Hook, name: &str, parameters: &TokenStream, names: &Names<'_>) -> TokenStream {
+    let name = Ident::new(name, hook.method.span());
+    let (cfgs, body) = (&hook.cfgs, outcome(hook, names));
+    let function = function(&name, parameters, &quote!(()), &body, names);
+    quote!(#(#cfgs)* #function)
 }
 
 /// A hook, and what it returned as the `Actor` trait says it.
 fn outcome(hook: &Hook, names: &Names<'_>) -> TokenStream {
     let krate = &names.krate;
-    let Hook { method, call, output, is_async } = hook;
+    let Hook { method, call, output, is_async, .. } = hook;
     let called = on_state(method, call, *is_async, names);
     let called = names.with_context(call, &quote!(::core::option::Option::None), called);
     match output {
@@ -126,7 +151,7 @@ fn handle(surface: &Surface, names: &Names<'_>) -> TokenStream {
         #state: &mut #own
     };
     let body = quote!(match #given { #(#arms)* #phantom });
-    function("handle", &parameters, &quote!(()), &body, names)
+    function(&format_ident!("handle"), &parameters, &quote!(()), &body, names)
 }
 
 /// A function of the `Actor` trait.
@@ -134,13 +159,13 @@ fn handle(surface: &Surface, names: &Names<'_>) -> TokenStream {
 /// Not an `async fn`, which keeps its arguments twice, once as they came and once as its
 /// locals: every message would be copied once more, and every actor's task be larger by it.
 pub(super) fn function(
-    name: &str,
+    name: &Ident,
     parameters: &TokenStream,
     output: &TokenStream,
     body: &TokenStream,
     names: &Names<'_>,
 ) -> TokenStream {
-    let (krate, name) = (&names.krate, format_ident!("{name}"));
+    let krate = &names.krate;
     let bound = (!names.surface.options.is_local).then(|| quote!(+ ::core::marker::Send));
     quote! {
         fn #name(

@@ -17,7 +17,7 @@ pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
 /// `pub struct CounterInc { pub by: i64 }`
 fn part(message: &Message, names: &Names<'_>) -> TokenStream {
     let Message { part, vis, fields, method, attrs, .. } = message;
-    let Needed { generics, unmentioned } = part_needs(message, names);
+    let Needed { generics, unmentioned } = names.part_needs(message);
     let (_, _, where_clause) = generics.split_for_impl();
     let headline = doc(&format!("The message that [`{}::{method}`] sends.", names.reference));
     let (cfgs, docs, through) = (&attrs.cfgs, &attrs.docs, &names.surface.options.structs);
@@ -45,10 +45,6 @@ fn part(message: &Message, names: &Names<'_>) -> TokenStream {
             #(#fields,)*
         }
     }
-}
-
-fn part_needs(message: &Message, names: &Names<'_>) -> Needed {
-    Needed::by(&names.surface.item.generics, message.fields.iter().map(|field| &field.ty))
 }
 
 /// `pub enum CounterMessage { Inc(i64, ReplyPort<i64>), Reset() }`
@@ -100,7 +96,7 @@ fn message_enum(surface: &Surface, names: &Names<'_>) -> TokenStream {
 fn way(message: &Message, names: &Names<'_>) -> TokenStream {
     let Names { krate, needed, port, .. } = names;
     let Message { part, variant, fields, kind, attrs, .. } = message;
-    let own = part_needs(message, names);
+    let own = names.part_needs(message);
     let (impl_generics, _, where_clause) = needed.generics.split_for_impl();
     let (_, part_generics, _) = own.generics.split_for_impl();
     let whole = names.message_type();

@@ -17,7 +17,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::{Ident, ImplGenerics, Path, Type, TypeGenerics, WhereClause, parse_quote};
 
-use crate::ast::{Argument, Surface};
+use crate::ast::{Argument, Message, Surface};
 use crate::attr::Options;
 use crate::errors::Errors;
 use crate::types::Needed;
@@ -80,10 +80,11 @@ impl<'s> Names<'s> {
     fn new(surface: &'s Surface) -> Self {
         let name = &surface.name;
         let local = |text| Ident::new(text, Span::mixed_site());
-        let types = surface
-            .messages
-            .iter()
-            .flat_map(|message| message.fields.iter().map(|field| &field.ty).chain(message.kind.reply()));
+        let types = surface.messages.iter().flat_map(|message| {
+            let is_always_there = message.attrs.cfgs.is_empty();
+            let types = message.fields.iter().map(|field| &field.ty).chain(message.kind.reply());
+            types.map(move |ty| (ty, is_always_there))
+        });
         Self {
             krate: surface.options.krate.clone().unwrap_or_else(|| parse_quote!(::actor_core)),
             own: &surface.item.self_ty,
@@ -100,6 +101,12 @@ impl<'s> Names<'s> {
             context: local("context"),
             given: local("given"),
         }
+    }
+
+    /// What a message's own struct needs of the impl's parameters.
+    fn part_needs(&self, message: &Message) -> Needed {
+        let types = message.fields.iter().map(|field| (&field.ty, true));
+        Needed::by(&self.surface.item.generics, types)
     }
 
     /// The impl's own parameters.

@@ -110,8 +110,7 @@ pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
 fn method(message: &Message, names: &Names<'_>) -> TokenStream {
     let krate = &names.krate;
     let Message { method, part, vis, attrs, fields, kind, .. } = message;
-    let Needed { generics, unmentioned } =
-        Needed::by(&names.surface.item.generics, fields.iter().map(|field| &field.ty));
+    let Needed { generics, unmentioned } = names.part_needs(message);
     let (_, part_generics, _) = generics.split_for_impl();
     let (whole, part_type) = (names.message_type(), quote!(#part #part_generics));
     let arguments = fields.iter().map(|Field { ident, ty, .. }| quote!(#ident: #ty));
@@ -142,9 +141,10 @@ fn method(message: &Message, names: &Names<'_>) -> TokenStream {
 /// The outside of a method that has a mistake inside.
 fn stub(broken: &Broken, names: &Names<'_>) -> TokenStream {
     let krate = &names.krate;
-    let Broken { method, vis, arguments, reply } = broken;
+    let Broken { method, vis, cfgs, arguments, reply } = broken;
     let types: Vec<_> = (0..*arguments).map(|index| format_ident!("A{index}__")).collect();
     quote! {
+        #(#cfgs)*
         #[doc(hidden)]
         #vis fn #method<#(#types),*>(&self, #(_: #types),*) -> #krate::macro_support::Broken<#reply> {
             #krate::macro_support::Broken::new()

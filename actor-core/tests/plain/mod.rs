@@ -3,6 +3,7 @@
 
 mod calls;
 mod collisions;
+mod conditions;
 mod context;
 mod hooks;
 mod local;
