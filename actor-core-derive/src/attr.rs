@@ -39,6 +39,11 @@ impl Options {
         read
     }
 
+    /// Whether the enum travels between nodes.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.remote.is_some() || self.derives_remote
+    }
+
     fn read_all(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
         while !input.is_empty() {
             self.read_one(input)?;

@@ -138,7 +138,10 @@ fn handle(surface: &Surface, names: &Names<'_>) -> TokenStream {
     let arms = surface.messages.iter().map(|message| arm(message, names));
     let phantom = (!names.needed.unmentioned.is_empty()).then(|| {
         let ident = &names.message;
-        quote!(#ident::Nothing__(never, _) => match never {},)
+        match surface.options.is_remote() {
+            true => quote!(#ident::Nothing__(_) => ::core::result::Result::Ok(()),),
+            false => quote!(#ident::Nothing__(never, _) => match never {},),
+        }
     });
     // Without a message there is nothing to do with either.
     let (myself, state) = match surface.messages[..] {

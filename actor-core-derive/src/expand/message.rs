@@ -52,7 +52,7 @@ fn message_enum(surface: &Surface, names: &Names<'_>) -> TokenStream {
     let Names { krate, message: ident, needed, reference, .. } = names;
     let vis = &surface.vis;
     let (generics, (_, _, where_clause)) = (&needed.generics, needed.generics.split_for_impl());
-    let is_remote = surface.options.remote.is_some() || surface.options.derives_remote;
+    let is_remote = surface.options.is_remote();
     let remote = surface.options.remote.as_ref().map(|_| quote!(#[derive(::actor_cluster::RemoteMessage)]));
     let attributes = &surface.options.message;
     let variants = surface.messages.iter().map(|message| {
@@ -73,9 +73,11 @@ fn message_enum(surface: &Surface, names: &Names<'_>) -> TokenStream {
     });
     let phantom = (!needed.unmentioned.is_empty()).then(|| {
         let unmentioned = &needed.unmentioned;
+        // What travels has a form, and `Infallible` has none.
+        let never = (!is_remote).then(|| quote!(::core::convert::Infallible,));
         quote! {
             #[doc(hidden)]
-            Nothing__(::core::convert::Infallible, ::core::marker::PhantomData<fn() -> (#(#unmentioned,)*)>)
+            Nothing__(#never ::core::marker::PhantomData<fn() -> (#(#unmentioned,)*)>)
         }
     });
     let variants = variants.chain(phantom);
