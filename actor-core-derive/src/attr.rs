@@ -171,7 +171,7 @@ pub(crate) fn take(
 ) -> (Option<(Role, Attribute)>, MessageAttrs) {
     let mut role: Option<(Role, Attribute)> = None;
     let mut read = MessageAttrs::default();
-    let mut rest = Vec::new();
+    let (mut rest, mut passed_on) = (Vec::new(), Vec::new());
     for attr in attrs.drain(..) {
         if let Some(found) = Role::of(&attr) {
             if !matches!(attr.meta, Meta::Path(_)) {
@@ -186,15 +186,8 @@ pub(crate) fn take(
             }
             continue;
         }
-        if attr.path().is_ident("wire") {
-            read.variant.push(attr.meta.into_token_stream());
-            continue;
-        }
-        if attr.path().is_ident("message") {
-            match attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated) {
-                Ok(metas) => read.variant.extend(metas.into_iter().map(ToTokens::into_token_stream)),
-                Err(error) => errors.push(error),
-            }
+        if attr.path().is_ident("wire") || attr.path().is_ident("message") {
+            passed_on.push(attr);
             continue;
         }
         let path = attr.path();
@@ -208,5 +201,56 @@ pub(crate) fn take(
         rest.push(attr);
     }
     *attrs = rest;
+    read.variant = match &role {
+        None | Some((Role::Cast, _)) => insides(passed_on, errors),
+        Some((role, _)) => {
+            for attr in passed_on {
+                let what = format!(
+                    "this goes to a message's variant, and `#[{}]` makes no message: remove it",
+                    role.name()
+                );
+                errors.add(attr, what);
+            }
+            Vec::new()
+        }
+    };
     (role, read)
+}
+
+/// What stands on the variant for `#[wire(..)]` and `#[message(..)]`.
+fn insides(passed_on: Vec<Attribute>, errors: &mut Errors) -> Vec<TokenStream> {
+    let mut insides = Vec::new();
+    for attr in passed_on {
+        if attr.path().is_ident("wire") {
+            insides.push(attr.meta.into_token_stream());
+            continue;
+        }
+        match attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated) {
+            Ok(metas) => insides.extend(metas.into_iter().map(ToTokens::into_token_stream)),
+            Err(error) => errors.push(error),
+        }
+    }
+    insides
+}
+
+/// Takes the attributes off an argument that nothing but a macro may put there: they belong
+/// to the message's field. What is said to the lints about the argument stays.
+pub(crate) fn take_field(attrs: &mut Vec<Attribute>, errors: &mut Errors) -> Vec<Attribute> {
+    let is_lint = |attr: &Attribute| {
+        ["allow", "expect", "warn", "deny", "forbid"].iter().any(|lint| attr.path().is_ident(lint))
+    };
+    let (kept, mut taken): (Vec<_>, Vec<_>) = attrs.drain(..).partition(is_lint);
+    *attrs = kept;
+    for cfg in taken.extract_if(.., |attr| attr.path().is_ident("cfg")) {
+        errors.add(cfg, "an argument is always there: put the `#[cfg]` on the method");
+    }
+    taken
+}
+
+/// Reports attributes of an argument that is no field.
+pub(crate) fn refuse_field(attrs: Vec<Attribute>, argument: &str, errors: &mut Errors) {
+    for attr in attrs {
+        let what = format!("this would go to a message's field, and {argument} is none: remove it");
+        errors.add(attr, what);
+    }
 }

@@ -52,7 +52,12 @@ impl Reader<'_> {
     fn method(&mut self, method: &mut ImplItemFn, first_of: &mut HashMap<String, First>) {
         let before = self.errors.count();
         let (role, attrs) = attr::take(&mut method.attrs, self.errors);
-        let fields = self.take_field_attrs(&mut method.sig);
+        let arguments = method.sig.inputs.iter_mut().filter_map(|input| match input {
+            FnArg::Typed(argument) => Some(argument),
+            FnArg::Receiver(_) => None,
+        });
+        let fields: Vec<_> =
+            arguments.map(|argument| attr::take_field(&mut argument.attrs, self.errors)).collect();
         let method = &*method;
         self.shape(&method.sig);
         let known = role.as_ref().map(|(role, _)| *role);
@@ -62,7 +67,9 @@ impl Reader<'_> {
                 self.message(method, attrs, fields, known.is_some(), first_of).map(Found::Message)
             }
             Some((Role::Init, mark)) => self.init(method, &mark, attrs, fields).map(Found::Init),
-            Some((role, mark)) => self.hook(method, role, &mark, attrs).map(|hook| Found::Hook(role, hook)),
+            Some((role, mark)) => {
+                self.hook(method, role, &mark, attrs, fields).map(|hook| Found::Hook(role, hook))
+            }
         };
         match found {
             // Whatever was read of it is not sound.
@@ -72,22 +79,6 @@ impl Reader<'_> {
             Some(Found::Hook(role, hook)) => self.hooks.of(role).push(hook),
             None => {}
         }
-    }
-
-    /// Attributes of arguments belong to the message's fields: nothing but a macro may
-    /// put them there.
-    fn take_field_attrs(&mut self, signature: &mut Signature) -> Vec<Vec<Attribute>> {
-        let mut taken = Vec::new();
-        for input in &mut signature.inputs {
-            if let FnArg::Typed(argument) = input {
-                let attrs = std::mem::take(&mut argument.attrs);
-                for cfg in attrs.iter().filter(|attr| attr.path().is_ident("cfg")) {
-                    self.errors.add(cfg, "an argument is always there: put the `#[cfg]` on the method");
-                }
-                taken.push(attrs);
-            }
-        }
-        taken
     }
 
     /// What no method of an actor can be, whatever its role.
@@ -287,6 +278,7 @@ impl Reader<'_> {
         role: Role,
         mark: &Attribute,
         attrs: MessageAttrs,
+        field_attrs: Vec<Vec<Attribute>>,
     ) -> Option<Hook> {
         let signature = &method.sig;
         let name = role.name();
@@ -297,7 +289,7 @@ impl Reader<'_> {
                 .add(&signature.ident, format!("`#[{name}]` runs in the actor: take `&mut self` or `&self`")),
         }
         let allowed = if role == Role::Supervision { Allowed::Supervision } else { Allowed::Hook };
-        let arguments = self.arguments(signature, Vec::new(), allowed);
+        let arguments = self.arguments(signature, field_attrs, allowed);
         let has_event = arguments.call.iter().any(|argument| matches!(argument, Argument::Event));
         if role == Role::Supervision && !has_event {
             self.errors
@@ -343,7 +335,7 @@ impl Reader<'_> {
     fn argument<'s>(
         &mut self,
         argument: &'s PatType,
-        attrs: Vec<Attribute>,
+        mut attrs: Vec<Attribute>,
         index: usize,
         allowed: Allowed,
         read: &mut Read<'s>,
@@ -356,6 +348,7 @@ impl Reader<'_> {
                 }
                 _ => self.errors.add(&argument.ty, "the context comes first, right behind `self`"),
             }
+            attr::refuse_field(attrs, "the context", self.errors);
             return read.call.push(Argument::Context);
         }
         match allowed {
@@ -367,7 +360,10 @@ impl Reader<'_> {
                     .errors
                     .add(argument, "`#[supervision]` takes the event and, before it, the context");
             }
-            Allowed::Supervision => return read.call.push(Argument::Event),
+            Allowed::Supervision => {
+                attr::refuse_field(attrs, "the event", self.errors);
+                return read.call.push(Argument::Event);
+            }
             Allowed::Init | Allowed::Message => {}
         }
         if let Some(reply) = types::reply_port(&argument.ty).filter(|_| allowed == Allowed::Message) {
@@ -377,6 +373,7 @@ impl Reader<'_> {
                 }
                 None => read.port = Some((argument, reply)),
             }
+            attr::refuse_field(attrs, "the port", self.errors);
             return read.call.push(Argument::Port);
         }
         types::sendable(&argument.ty, Place::Argument, self.errors);
@@ -386,6 +383,10 @@ impl Reader<'_> {
         };
         if pattern.by_ref.is_some() || pattern.subpat.is_some() {
             return self.errors.add(pattern, "an argument becomes a field: give it a plain name");
+        }
+        if allowed == Allowed::Init {
+            let attrs = std::mem::take(&mut attrs);
+            attr::refuse_field(attrs, "an argument of `#[init]`", self.errors);
         }
         let (docs, attrs) = attrs.into_iter().partition(|attr| attr.path().is_ident("doc"));
         let ty = types::without_self(&argument.ty, &self.own);
