@@ -2,7 +2,7 @@
 //! wrong any more.
 
 use proc_macro2::TokenStream;
-use syn::{Attribute, Ident, ItemImpl, Type, Visibility};
+use syn::{Attribute, Generics, Ident, ItemImpl, Type, Visibility};
 
 use crate::attr::{Options, Role};
 
@@ -11,6 +11,8 @@ pub(crate) struct Surface {
     pub(crate) options: Options,
     /// The impl without our attributes: emitted as it is.
     pub(crate) item: ItemImpl,
+    /// The impl's parameters, with the bounds that were found missing.
+    pub(crate) generics: Generics,
     /// The struct's own name.
     pub(crate) name: Ident,
     /// The visibility of what is generated.
@@ -85,10 +87,12 @@ pub(crate) type Arguments = Vec<Argument>;
 
 /// One of them.
 pub(crate) enum Argument {
-    Context,
+    /// With the type that the user gave it.
+    Context(Type),
     Field(Ident),
     Port,
-    Event,
+    /// With the type that the user gave it.
+    Event(Type),
 }
 
 /// One of each at most, or several of which each has a condition.

@@ -100,6 +100,14 @@ fn owned_arguments(segment: &PathSegment, place: Place, errors: &mut Errors) {
     }
 }
 
+/// What a reference refers to; any other type as it is.
+pub(crate) fn lent(ty: &Type) -> &Type {
+    match ty {
+        Type::Reference(reference) => &reference.elem,
+        other => other,
+    }
+}
+
 /// The last word of a type's path.
 pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
     match ty {
@@ -235,6 +243,15 @@ impl Needed {
             .collect();
         Self { generics: needed, unmentioned }
     }
+}
+
+/// The type parameters that nothing at all is known of.
+pub(crate) fn unbounded(generics: &Generics) -> Vec<&syn::TypeParam> {
+    let mut words = Vec::new();
+    idents(generics.where_clause.to_token_stream(), &mut words);
+    let is_unbounded =
+        |param: &&syn::TypeParam| param.bounds.is_empty() && words.iter().all(|word| param.ident != word);
+    generics.type_params().filter(is_unbounded).collect()
 }
 
 fn name_of(param: &syn::GenericParam) -> String {

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use proc_macro2::Ident;
 use quote::format_ident;
 use syn::{
-    Attribute, FnArg, ImplItem, ImplItemFn, ItemImpl, Pat, PatType, Receiver, ReceiverKind, ReturnType,
-    Safety, Signature, Type, parse_quote,
+    Attribute, FnArg, Generics, ImplItem, ImplItemFn, ItemImpl, Pat, PatType, Receiver, ReceiverKind,
+    ReturnType, Safety, Signature, Type, WherePredicate, parse_quote,
 };
 
 use crate::ast::{
@@ -24,6 +24,7 @@ pub(crate) fn surface(options: Options, mut item: ItemImpl, name: Ident, errors:
     for lifetime in item.generics.lifetimes() {
         errors.add(lifetime, "an actor owns its state: its struct cannot have a lifetime parameter");
     }
+    let generics = bounded(&item.generics, errors);
     let own = Type::clone(&item.self_ty);
     let mut reader =
         Reader { own, name, errors, hooks: Hooks::default(), messages: Vec::new(), broken: Vec::new() };
@@ -35,7 +36,23 @@ pub(crate) fn surface(options: Options, mut item: ItemImpl, name: Ident, errors:
     }
     let Reader { name, hooks, messages, broken, .. } = reader;
     let vis = options.vis.clone().unwrap_or_else(|| widest(messages.iter().map(|message| &message.vis)));
-    Surface { options, item, name, vis, messages, hooks, broken }
+    Surface { options, item, generics, name, vis, messages, hooks, broken }
+}
+
+/// The parameters, of which each that has no bound at all is reported and gets those it needs.
+/// Of any other only the compiler knows what its bounds imply.
+fn bounded(generics: &Generics, errors: &mut Errors) -> Generics {
+    let mut bounded = generics.clone();
+    for param in types::unbounded(generics) {
+        let ident = &param.ident;
+        errors.add(
+            ident,
+            format!("an actor owns what it holds and what it is sent: write `{ident}: Send + 'static`"),
+        );
+        let bounds: WherePredicate = parse_quote!(#ident: ::core::marker::Send + 'static);
+        bounded.make_where_clause().predicates.push(bounds);
+    }
+    bounded
 }
 
 struct Reader<'e> {
@@ -290,7 +307,7 @@ impl Reader<'_> {
         }
         let allowed = if role == Role::Supervision { Allowed::Supervision } else { Allowed::Hook };
         let arguments = self.arguments(signature, field_attrs, allowed);
-        let has_event = arguments.call.iter().any(|argument| matches!(argument, Argument::Event));
+        let has_event = arguments.call.iter().any(|argument| matches!(argument, Argument::Event(_)));
         if role == Role::Supervision && !has_event {
             self.errors
                 .add(&signature.ident, "`#[supervision]` takes the event: add `event: SupervisionEvent`");
@@ -349,20 +366,25 @@ impl Reader<'_> {
                 _ => self.errors.add(&argument.ty, "the context comes first, right behind `self`"),
             }
             attr::refuse_field(attrs, "the context", self.errors);
-            return read.call.push(Argument::Context);
+            return read.call.push(Argument::Context(Type::clone(&argument.ty)));
         }
         match allowed {
             Allowed::Hook => {
                 return self.errors.add(argument, "this hook takes nothing but a `&Context<'_, ..>`");
             }
-            Allowed::Supervision if read.call.iter().any(|argument| matches!(argument, Argument::Event)) => {
+            Allowed::Supervision
+                if read.call.iter().any(|argument| matches!(argument, Argument::Event(_))) =>
+            {
                 return self
                     .errors
                     .add(argument, "`#[supervision]` takes the event and, before it, the context");
             }
             Allowed::Supervision => {
                 attr::refuse_field(attrs, "the event", self.errors);
-                return read.call.push(Argument::Event);
+                if matches!(*argument.ty, Type::Reference(_)) {
+                    self.errors.add(&argument.ty, "the event is yours to keep: take a `SupervisionEvent`");
+                }
+                return read.call.push(Argument::Event(Type::clone(&argument.ty)));
             }
             Allowed::Init | Allowed::Message => {}
         }
@@ -470,9 +492,5 @@ struct Read<'s> {
 
 /// A macro sees tokens, so the context is known by its name.
 fn is_context(ty: &Type) -> bool {
-    let ty = match ty {
-        Type::Reference(reference) => &*reference.elem,
-        other => other,
-    };
-    types::last_segment(ty).is_some_and(|segment| segment.ident == "Context")
+    types::last_segment(types::lent(ty)).is_some_and(|segment| segment.ident == "Context")
 }

@@ -46,6 +46,15 @@ pub fn local_spawning<A: LocalActor, R: From<ActorRef<A::Msg>>, B: FnOnce() -> A
 /// Builds a struct that cannot leave its thread, there.
 pub type Build<S> = Box<dyn FnOnce() -> S + Send>;
 
+/// An argument is moved to its actor.
+pub struct SentArgument<T: Send>(PhantomData<T>);
+
+/// A reply is moved to the caller.
+pub struct SentReply<T: Send>(PhantomData<T>);
+
+/// What is sent borrows nothing.
+pub fn is_owned<T: 'static>() {}
+
 /// What a hook returns: nothing, or a `Result` whose error ends the actor.
 #[diagnostic::on_unimplemented(
     message = "a hook cannot return `{Self}`",
@@ -122,12 +131,14 @@ pub struct Origin<'a, M> {
     method: &'static str,
 }
 
-impl<'a, M: Send + 'static> Origin<'a, M> {
+impl<'a, M> Origin<'a, M> {
     /// A method of an actor.
     pub fn new(policy: Policy, actor: &'a ActorRef<M>, method: &'static str) -> Self {
         Self { policy, actor, method }
     }
+}
 
+impl<M: Send + 'static> Origin<'_, M> {
     #[cold]
     fn failed(self, error: &dyn Display) -> Result<(), ActorError> {
         match self.policy {

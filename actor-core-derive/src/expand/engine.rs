@@ -13,7 +13,7 @@ use crate::ast::{Argument, Hook, Kind, Message, Surface};
 
 pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
     let Names { krate, engine, own, .. } = names;
-    let generics = &surface.item.generics;
+    let generics = &surface.generics;
     let (impl_generics, type_generics, where_clause) = names.generics();
     let which = if surface.options.is_local { quote!(LocalActor) } else { quote!(Actor) };
     let message = names.message_type();

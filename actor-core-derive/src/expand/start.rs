@@ -147,7 +147,7 @@ pub(super) fn spawn(way: &Way<'_>, names: &Names<'_>, made: &TokenStream) -> Tok
 /// `use<T, F__>`: the result keeps all types and borrows nothing, not even the spawner, which
 /// it would in edition 2024.
 fn captured(parameters: &[Ident], names: &Names<'_>) -> TokenStream {
-    let own = names.surface.item.generics.params.iter().filter_map(|param| match param {
+    let own = names.surface.generics.params.iter().filter_map(|param| match param {
         GenericParam::Type(param) => Some(&param.ident),
         GenericParam::Const(param) => Some(&param.ident),
         GenericParam::Lifetime(_) => None,
