@@ -239,9 +239,10 @@ pub(crate) fn take_field(attrs: &mut Vec<Attribute>, errors: &mut Errors) -> Vec
     let is_lint = |attr: &Attribute| {
         ["allow", "expect", "warn", "deny", "forbid"].iter().any(|lint| attr.path().is_ident(lint))
     };
-    let (kept, mut taken): (Vec<_>, Vec<_>) = attrs.drain(..).partition(is_lint);
+    let (kept, taken): (Vec<_>, Vec<_>) = attrs.drain(..).partition(is_lint);
     *attrs = kept;
-    for cfg in taken.extract_if(.., |attr| attr.path().is_ident("cfg")) {
+    let (cfgs, taken): (Vec<_>, Vec<_>) = taken.into_iter().partition(|attr| attr.path().is_ident("cfg"));
+    for cfg in cfgs {
         errors.add(cfg, "an argument is always there: put the `#[cfg]` on the method");
     }
     taken

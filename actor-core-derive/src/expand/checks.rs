@@ -1,7 +1,7 @@
 //! What the compiler is to check where the user wrote it: each argument and each reply can
 //! be sent. The enum of all needs it too, but of that the user wrote nothing.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Type;
 use syn::spanned::Spanned;
@@ -16,11 +16,11 @@ pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
     let (impl_generics, _, where_clause) = names.generics();
     let parameters = surface.messages.iter().flat_map(|message| {
         let cfgs = &message.attrs.cfgs;
-        sent(message).map(move |(ty, what)| quote_spanned!(ty.span()=> #(#cfgs)* _: #what<#ty>))
+        sent(message).map(move |(ty, what)| quote_spanned!(place(ty)=> #(#cfgs)* _: #what<#ty>))
     });
     let calls = surface.messages.iter().flat_map(|message| {
         let cfgs = &message.attrs.cfgs;
-        sent(message).map(move |(ty, _)| quote_spanned!(ty.span()=> #(#cfgs)* is_owned__::<#ty>();))
+        sent(message).map(move |(ty, _)| quote_spanned!(place(ty)=> #(#cfgs)* is_owned__::<#ty>();))
     });
     quote! {
         const _: () = {
@@ -39,8 +39,13 @@ pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
 
 /// What a message moves to another thread, and how it is checked.
 fn sent(message: &Message) -> impl Iterator<Item = (&Type, TokenStream)> {
-    let argument = |ty: &Type| quote_spanned!(ty.span()=> SentArgument__);
-    let reply = |ty: &Type| quote_spanned!(ty.span()=> SentReply__);
+    let argument = |ty: &Type| quote_spanned!(place(ty)=> SentArgument__);
+    let reply = |ty: &Type| quote_spanned!(place(ty)=> SentReply__);
     let arguments = message.fields.iter().map(move |field| (&field.ty, argument(&field.ty)));
     arguments.chain(message.kind.reply().map(move |ty| (ty, reply(ty))))
+}
+
+/// Where the user wrote it, and still generated: lints have judged it there.
+fn place(ty: &Type) -> Span {
+    Span::call_site().located_at(ty.span())
 }
