@@ -1,7 +1,7 @@
 //! The options of `#[actor(..)]` and the attributes on methods, as written. What they
 //! mean together is `valid.rs`'s business.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
@@ -190,6 +190,17 @@ pub(crate) fn take(
             passed_on.push(attr);
             continue;
         }
+        if let Some(ours) = conditional(&attr) {
+            let advice = match ours {
+                "cfg" => "put the whole condition into a `#[cfg(..)]`".to_owned(),
+                _ => {
+                    format!("write `#[{ours}]` itself, on one of two methods with a `#[cfg(..)]` if need be")
+                }
+            };
+            let what = "`#[actor]` reads its attributes before the compiler decides on a `cfg_attr`";
+            errors.add(&attr, format!("{what}: {advice}"));
+            continue;
+        }
         let path = attr.path();
         if path.is_ident("doc") {
             read.docs.push(attr.clone());
@@ -215,6 +226,20 @@ pub(crate) fn take(
         }
     };
     (role, read)
+}
+
+/// What a `cfg_attr` holds that we would have to know of.
+fn conditional(attr: &Attribute) -> Option<&'static str> {
+    let list = attr.meta.require_list().ok().filter(|list| list.path.is_ident("cfg_attr"))?;
+    let is_comma = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',');
+    let held = list.tokens.clone().into_iter().skip_while(|token| !is_comma(token)).skip(1).collect();
+    let held = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(held).ok()?;
+    let ours = |path: &Path| {
+        let others = ["wire", "message", "cfg", "cfg_attr"].into_iter();
+        let mut names = Role::ALL.into_iter().map(|(name, _)| name).chain(others);
+        names.find(|name| path.is_ident(name))
+    };
+    held.iter().find_map(|meta| ours(meta.path()))
 }
 
 /// What stands on the variant for `#[wire(..)]` and `#[message(..)]`.

@@ -4,7 +4,8 @@
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{
-    AngleBracketedGenericArguments, GenericArgument, Generics, PathArguments, PathSegment, Type, parse_quote,
+    AngleBracketedGenericArguments, GenericArgument, Generics, Ident, PathArguments, PathSegment, Type,
+    parse_quote,
 };
 
 use crate::errors::Errors;
@@ -116,6 +117,16 @@ pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
         Type::Paren(paren) => last_segment(&paren.elem),
         _ => None,
     }
+}
+
+/// Whether a type's last word has a lifetime that ends, or a parameter of that name.
+pub(crate) fn lends_or_names(segment: &PathSegment, name: &Ident) -> bool {
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return false };
+    arguments.args.iter().any(|argument| match argument {
+        GenericArgument::Lifetime(lifetime) => lifetime.ident != "static",
+        GenericArgument::Type(ty) => last_segment(ty).is_some_and(|segment| segment.ident == *name),
+        _ => false,
+    })
 }
 
 /// The `T` of a `ReplyPort<T>`. A macro sees tokens, so a port is known by its name.

@@ -357,14 +357,8 @@ impl Reader<'_> {
         allowed: Allowed,
         read: &mut Read<'s>,
     ) {
-        if is_context(&argument.ty) {
-            match (&*argument.ty, index) {
-                (Type::Reference(reference), 0) if reference.mutability.is_none() => {}
-                (Type::Reference(_), 0) => {
-                    self.errors.add(&argument.ty, "the context is lent to look at: `&Context<'_, ..>`");
-                }
-                _ => self.errors.add(&argument.ty, "the context comes first, right behind `self`"),
-            }
+        if self.is_context(&argument.ty) {
+            self.context(&argument.ty, index);
             attr::refuse_field(attrs, "the context", self.errors);
             return read.call.push(Argument::Context(Type::clone(&argument.ty)));
         }
@@ -416,11 +410,47 @@ impl Reader<'_> {
         read.fields.push(Field { ident: pattern.ident.clone(), ty, docs, attrs });
     }
 
+    /// A macro sees tokens, so the context is known by its name. A type of the user's may have
+    /// that name too: by value it is the context only if it lends, or names the actor.
+    fn is_context(&self, ty: &Type) -> bool {
+        let is_lent = matches!(ty, Type::Reference(_));
+        let segment = types::last_segment(types::lent(ty)).filter(|segment| segment.ident == "Context");
+        segment.is_some_and(|segment| is_lent || types::lends_or_names(segment, &self.reference()))
+    }
+
+    fn reference(&self) -> Ident {
+        format_ident!("{}Ref", self.name)
+    }
+
+    fn context(&mut self, ty: &Type, index: usize) {
+        let reference = self.reference();
+        match (ty, index) {
+            (Type::Reference(reference), 0) if reference.mutability.is_none() => {}
+            (Type::Reference(_), 0) => {
+                self.errors.add(ty, "the context is lent to look at: `&Context<'_, ..>`");
+            }
+            (Type::Reference(_), _) => self.errors.add(
+                ty,
+                "the context comes first, right behind `self`; if this is another type of that name, a message \
+                 owns its arguments",
+            ),
+            (_, 0) => self
+                .errors
+                .add(ty, format!("the context is lent: take it by reference, `&Context<'_, {reference}>`")),
+            _ => self.errors.add(
+                ty,
+                format!("the context is lent, and comes first: `&Context<'_, {reference}>`, right behind `self`"),
+            ),
+        }
+    }
+
     /// Keeps the outside of a method whose inside is wrong.
     fn leave_outside(&mut self, method: &ImplItemFn, role: Option<Role>, cfgs: Vec<Attribute>) {
         let signature = &method.sig;
         let outside = signature.inputs.iter().filter(|input| match input {
-            FnArg::Typed(argument) => !is_context(&argument.ty) && types::reply_port(&argument.ty).is_none(),
+            FnArg::Typed(argument) => {
+                !self.is_context(&argument.ty) && types::reply_port(&argument.ty).is_none()
+            }
             FnArg::Receiver(_) => false,
         });
         let arguments = outside.count();
@@ -488,9 +518,4 @@ struct Read<'s> {
     fields: Vec<Field>,
     call: Arguments,
     port: Option<(&'s PatType, Type)>,
-}
-
-/// A macro sees tokens, so the context is known by its name.
-fn is_context(ty: &Type) -> bool {
-    types::last_segment(types::lent(ty)).is_some_and(|segment| segment.ident == "Context")
 }

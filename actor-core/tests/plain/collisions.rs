@@ -134,3 +134,33 @@ async fn an_argument_may_be_called_marker() {
     let marked = Marked::<u8, u16>(Vec::new()).spawn().await.unwrap();
     assert_eq!(marked.add(1, 2).await.unwrap(), 3);
 }
+
+mod own {
+    /// Called as what a method learns of its actor.
+    #[derive(Debug, PartialEq)]
+    pub(super) struct Context(pub(super) u8);
+
+    /// The same, with a parameter.
+    #[derive(Debug, PartialEq)]
+    pub(super) struct Wide<T>(pub(super) T);
+
+    pub(super) mod wide {
+        pub(in super::super) use super::Wide as Context;
+    }
+}
+
+struct Reader;
+
+#[actor]
+impl Reader {
+    fn read(&self, of: own::Context, and: own::wide::Context<u16>) -> (own::Context, own::Wide<u16>) {
+        (of, and)
+    }
+}
+
+#[tokio::test]
+async fn a_type_of_ones_own_may_be_called_context() {
+    let reader = Reader.spawn().await.unwrap();
+    let read = reader.read(own::Context(1), own::Wide(2)).await.unwrap();
+    assert_eq!(read, (own::Context(1), own::Wide(2)));
+}

@@ -34,6 +34,16 @@ impl Counter {
 
     #[message(= 1)]
     fn odd(&mut self) {}
+
+    #[cfg_attr(all(), cast)]
+    fn reset(&mut self) {}
+
+    #[cfg_attr(any(unix, windows), inline, cfg(unix))]
+    fn there(&mut self) {}
+
+    /// This may be.
+    #[cfg_attr(all(), inline, doc = "As may this.")]
+    fn fine(&mut self) {}
 }
 
 fn main() {}
