@@ -1,5 +1,5 @@
-//! What is there under a condition: messages, hooks, and what builds the struct. `all()` is
-//! always true and `any()` never.
+//! What is there under a condition: messages, hooks, and what builds the struct. `test` is
+//! always true here and `any()` never.
 
 use actor_core::{Exit, ReplyPort, actor};
 
@@ -52,19 +52,19 @@ impl Either {
 
     /// From a word.
     #[cfg(not(any()))]
-    #[cfg(all())]
+    #[cfg(test)]
     #[init]
     fn right(word: &'static str) -> Self {
         Self(vec![word])
     }
 
-    #[cfg(all())]
+    #[cfg(test)]
     #[started]
     fn start(&mut self) {
         self.0.push("started");
     }
 
-    #[cfg(not(all()))]
+    #[cfg(not(test))]
     #[started]
     fn start(&mut self) {
         self.0.push("wrong");
@@ -76,7 +76,7 @@ impl Either {
         Ok(())
     }
 
-    #[cfg(all())]
+    #[cfg(test)]
     #[stopping]
     async fn end(&mut self) -> Result<(), &'static str> {
         Err("right")
@@ -87,7 +87,7 @@ impl Either {
         0
     }
 
-    #[cfg(all())]
+    #[cfg(test)]
     fn said(&self) -> Vec<&'static str> {
         self.0.clone()
     }
@@ -137,7 +137,7 @@ impl<K: PartialEq + Send + 'static, V: Clone + Send + 'static> Shelf<K, V> {
         self.0.iter().filter(|(own, _)| *own == key).count()
     }
 
-    #[cfg(all())]
+    #[cfg(test)]
     fn values(&self) -> Vec<V> {
         self.0.iter().map(|(_, value)| value.clone()).collect()
     }
