@@ -2,15 +2,17 @@
 //! wrong any more.
 
 use proc_macro2::TokenStream;
-use syn::{Attribute, Ident, ItemImpl, Type, Visibility};
+use syn::{Attribute, Generics, Ident, ItemImpl, Type, Visibility};
 
-use crate::attr::Options;
+use crate::attr::{Options, Role};
 
 /// An actor, as its impl describes it.
 pub(crate) struct Surface {
     pub(crate) options: Options,
     /// The impl without our attributes: emitted as it is.
     pub(crate) item: ItemImpl,
+    /// The impl's parameters, with the bounds that were found missing.
+    pub(crate) generics: Generics,
     /// The struct's own name.
     pub(crate) name: Ident,
     /// The visibility of what is generated.
@@ -85,27 +87,41 @@ pub(crate) type Arguments = Vec<Argument>;
 
 /// One of them.
 pub(crate) enum Argument {
-    Context,
+    /// With the type that the user gave it.
+    Context(Type),
     Field(Ident),
     Port,
-    Event,
+    /// With the type that the user gave it.
+    Event(Type),
 }
 
-/// At most one of each.
+/// One of each at most, or several of which each has a condition.
 #[derive(Default)]
 pub(crate) struct Hooks {
-    pub(crate) init: Option<Init>,
+    pub(crate) init: Vec<Init>,
     /// The number of arguments of one that has a mistake in it.
     pub(crate) broken_init: Option<usize>,
-    pub(crate) started: Option<Hook>,
-    pub(crate) stopping: Option<Hook>,
-    pub(crate) supervision: Option<Hook>,
+    pub(crate) started: Vec<Hook>,
+    pub(crate) stopping: Vec<Hook>,
+    pub(crate) supervision: Vec<Hook>,
+}
+
+impl Hooks {
+    /// Those of a role. That of `#[init]` is none of them.
+    pub(crate) fn of(&mut self, role: Role) -> &mut Vec<Hook> {
+        match role {
+            Role::Started => &mut self.started,
+            Role::Stopping => &mut self.stopping,
+            Role::Supervision | Role::Cast | Role::Init => &mut self.supervision,
+        }
+    }
 }
 
 /// What builds the struct.
 pub(crate) struct Init {
     pub(crate) method: Ident,
     pub(crate) docs: Vec<Attribute>,
+    pub(crate) cfgs: Vec<Attribute>,
     pub(crate) fields: Vec<Field>,
     pub(crate) call: Arguments,
     pub(crate) output: Type,
@@ -115,6 +131,7 @@ pub(crate) struct Init {
 /// What runs at a turn of the actor's life.
 pub(crate) struct Hook {
     pub(crate) method: Ident,
+    pub(crate) cfgs: Vec<Attribute>,
     pub(crate) call: Arguments,
     pub(crate) output: Option<Type>,
     pub(crate) is_async: bool,
@@ -124,6 +141,7 @@ pub(crate) struct Hook {
 pub(crate) struct Broken {
     pub(crate) method: Ident,
     pub(crate) vis: Visibility,
+    pub(crate) cfgs: Vec<Attribute>,
     pub(crate) arguments: usize,
     pub(crate) reply: Type,
 }

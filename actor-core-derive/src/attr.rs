@@ -1,7 +1,7 @@
 //! The options of `#[actor(..)]` and the attributes on methods, as written. What they
 //! mean together is `valid.rs`'s business.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
@@ -37,6 +37,11 @@ impl Options {
             read.derives_remote = false;
         }
         read
+    }
+
+    /// Whether the enum travels between nodes.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.remote.is_some() || self.derives_remote
     }
 
     fn read_all(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
@@ -166,7 +171,7 @@ pub(crate) fn take(
 ) -> (Option<(Role, Attribute)>, MessageAttrs) {
     let mut role: Option<(Role, Attribute)> = None;
     let mut read = MessageAttrs::default();
-    let mut rest = Vec::new();
+    let (mut rest, mut passed_on) = (Vec::new(), Vec::new());
     for attr in attrs.drain(..) {
         if let Some(found) = Role::of(&attr) {
             if !matches!(attr.meta, Meta::Path(_)) {
@@ -181,15 +186,19 @@ pub(crate) fn take(
             }
             continue;
         }
-        if attr.path().is_ident("wire") {
-            read.variant.push(attr.meta.into_token_stream());
+        if attr.path().is_ident("wire") || attr.path().is_ident("message") {
+            passed_on.push(attr);
             continue;
         }
-        if attr.path().is_ident("message") {
-            match attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated) {
-                Ok(metas) => read.variant.extend(metas.into_iter().map(ToTokens::into_token_stream)),
-                Err(error) => errors.push(error),
-            }
+        if let Some(ours) = conditional(&attr) {
+            let advice = match ours {
+                "cfg" => "put the whole condition into a `#[cfg(..)]`".to_owned(),
+                _ => {
+                    format!("write `#[{ours}]` itself, on one of two methods with a `#[cfg(..)]` if need be")
+                }
+            };
+            let what = "`#[actor]` reads its attributes before the compiler decides on a `cfg_attr`";
+            errors.add(&attr, format!("{what}: {advice}"));
             continue;
         }
         let path = attr.path();
@@ -203,5 +212,71 @@ pub(crate) fn take(
         rest.push(attr);
     }
     *attrs = rest;
+    read.variant = match &role {
+        None | Some((Role::Cast, _)) => insides(passed_on, errors),
+        Some((role, _)) => {
+            for attr in passed_on {
+                let what = format!(
+                    "this goes to a message's variant, and `#[{}]` makes no message: remove it",
+                    role.name()
+                );
+                errors.add(attr, what);
+            }
+            Vec::new()
+        }
+    };
     (role, read)
+}
+
+/// What a `cfg_attr` holds that we would have to know of.
+fn conditional(attr: &Attribute) -> Option<&'static str> {
+    let list = attr.meta.require_list().ok().filter(|list| list.path.is_ident("cfg_attr"))?;
+    let is_comma = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',');
+    let held = list.tokens.clone().into_iter().skip_while(|token| !is_comma(token)).skip(1).collect();
+    let held = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(held).ok()?;
+    let ours = |path: &Path| {
+        let others = ["wire", "message", "cfg", "cfg_attr"].into_iter();
+        let mut names = Role::ALL.into_iter().map(|(name, _)| name).chain(others);
+        names.find(|name| path.is_ident(name))
+    };
+    held.iter().find_map(|meta| ours(meta.path()))
+}
+
+/// What stands on the variant for `#[wire(..)]` and `#[message(..)]`.
+fn insides(passed_on: Vec<Attribute>, errors: &mut Errors) -> Vec<TokenStream> {
+    let mut insides = Vec::new();
+    for attr in passed_on {
+        if attr.path().is_ident("wire") {
+            insides.push(attr.meta.into_token_stream());
+            continue;
+        }
+        match attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated) {
+            Ok(metas) => insides.extend(metas.into_iter().map(ToTokens::into_token_stream)),
+            Err(error) => errors.push(error),
+        }
+    }
+    insides
+}
+
+/// Takes the attributes off an argument that nothing but a macro may put there: they belong
+/// to the message's field. What is said to the lints about the argument stays.
+pub(crate) fn take_field(attrs: &mut Vec<Attribute>, errors: &mut Errors) -> Vec<Attribute> {
+    let is_lint = |attr: &Attribute| {
+        ["allow", "expect", "warn", "deny", "forbid"].iter().any(|lint| attr.path().is_ident(lint))
+    };
+    let (kept, taken): (Vec<_>, Vec<_>) = attrs.drain(..).partition(is_lint);
+    *attrs = kept;
+    let (cfgs, taken): (Vec<_>, Vec<_>) = taken.into_iter().partition(|attr| attr.path().is_ident("cfg"));
+    for cfg in cfgs {
+        errors.add(cfg, "an argument is always there: put the `#[cfg]` on the method");
+    }
+    taken
+}
+
+/// Reports attributes of an argument that is no field.
+pub(crate) fn refuse_field(attrs: Vec<Attribute>, argument: &str, errors: &mut Errors) {
+    for attr in attrs {
+        let what = format!("this would go to a message's field, and {argument} is none: remove it");
+        errors.add(attr, what);
+    }
 }

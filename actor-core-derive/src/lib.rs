@@ -89,6 +89,9 @@ use proc_macro::TokenStream;
 /// | `#[supervision]` | takes a `SupervisionEvent`; without it the end of a child stops the actor |
 /// | `#[wire(..)]`, `#[message(..)]` | goes to the message's variant of the enum |
 ///
+/// A `#[cfg(..)]` on any of them is obeyed, and two may share a role or a name if each has
+/// one; a `cfg_attr` cannot hold the attributes above, which are read before it is.
+///
 /// Every method and hook may be `async` or not, and may take `&Context<'_, CounterRef>`
 /// as its first argument. A hook returns nothing or a `Result<(), E>` whose error ends
 /// the actor. An `async fn` with `&self` needs a struct that is `Sync`, as any future

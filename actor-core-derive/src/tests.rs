@@ -61,6 +61,7 @@ macro_rules! snapshots {
 snapshots! {
     call
     cast
+    conditions
     context
     delegated
     fail_on_err

@@ -4,7 +4,8 @@
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{
-    AngleBracketedGenericArguments, GenericArgument, Generics, PathArguments, PathSegment, Type, parse_quote,
+    AngleBracketedGenericArguments, GenericArgument, Generics, Ident, PathArguments, PathSegment, Type,
+    parse_quote,
 };
 
 use crate::errors::Errors;
@@ -100,6 +101,14 @@ fn owned_arguments(segment: &PathSegment, place: Place, errors: &mut Errors) {
     }
 }
 
+/// What a reference refers to; any other type as it is.
+pub(crate) fn lent(ty: &Type) -> &Type {
+    match ty {
+        Type::Reference(reference) => &reference.elem,
+        other => other,
+    }
+}
+
 /// The last word of a type's path.
 pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
     match ty {
@@ -108,6 +117,16 @@ pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
         Type::Paren(paren) => last_segment(&paren.elem),
         _ => None,
     }
+}
+
+/// Whether a type's last word has a lifetime that ends, or a parameter of that name.
+pub(crate) fn lends_or_names(segment: &PathSegment, name: &Ident) -> bool {
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return false };
+    arguments.args.iter().any(|argument| match argument {
+        GenericArgument::Lifetime(lifetime) => lifetime.ident != "static",
+        GenericArgument::Type(ty) => last_segment(ty).is_some_and(|segment| segment.ident == *name),
+        _ => false,
+    })
 }
 
 /// The `T` of a `ReplyPort<T>`. A macro sees tokens, so a port is known by its name.
@@ -181,18 +200,22 @@ fn replace(tokens: TokenStream, own: &Type) -> TokenStream {
 pub(crate) struct Needed {
     /// With their bounds.
     pub(crate) generics: Generics,
-    /// The type parameters that only bounds mention, for a `PhantomData`.
+    /// The type parameters that only bounds mention, or a type that may not be there, for a
+    /// `PhantomData`.
     pub(crate) unmentioned: Vec<Type>,
 }
 
 impl Needed {
-    pub(crate) fn by<'t>(generics: &Generics, types: impl IntoIterator<Item = &'t Type>) -> Self {
-        let mut words = Vec::new();
-        for ty in types {
+    /// Each type comes with whether it is always there.
+    pub(crate) fn by<'t>(generics: &Generics, types: impl IntoIterator<Item = (&'t Type, bool)>) -> Self {
+        let (mut words, mut own) = (Vec::new(), Vec::new());
+        for (ty, is_always_there) in types {
             idents(ty.to_token_stream(), &mut words);
+            if is_always_there {
+                idents(ty.to_token_stream(), &mut own);
+            }
         }
         let is_mentioned = |words: &[String], name: &str| words.iter().any(|word| word == name);
-        let own = words.clone();
         loop {
             let before = words.len();
             for param in &generics.params {
@@ -231,6 +254,15 @@ impl Needed {
             .collect();
         Self { generics: needed, unmentioned }
     }
+}
+
+/// The type parameters that nothing at all is known of.
+pub(crate) fn unbounded(generics: &Generics) -> Vec<&syn::TypeParam> {
+    let mut words = Vec::new();
+    idents(generics.where_clause.to_token_stream(), &mut words);
+    let is_unbounded =
+        |param: &&syn::TypeParam| param.bounds.is_empty() && words.iter().all(|word| param.ident != word);
+    generics.type_params().filter(is_unbounded).collect()
 }
 
 fn name_of(param: &syn::GenericParam) -> String {

@@ -2,18 +2,19 @@
 //! method with a mistake leaves its outside behind, so that its uses compile. Every
 //! error says what to do.
 
+mod arguments;
+
 use std::collections::HashMap;
 
 use proc_macro2::Ident;
 use quote::format_ident;
 use syn::{
-    Attribute, FnArg, ImplItem, ImplItemFn, ItemImpl, Pat, PatType, Receiver, ReceiverKind, ReturnType,
-    Safety, Signature, Type, parse_quote,
+    Attribute, FnArg, Generics, ImplItem, ImplItemFn, ItemImpl, PatType, Receiver, ReceiverKind, ReturnType,
+    Safety, Signature, Type, WherePredicate, parse_quote,
 };
 
-use crate::ast::{
-    Argument, Arguments, Broken, Field, Hook, Hooks, Init, Kind, Message, MessageAttrs, Surface,
-};
+use self::arguments::Allowed;
+use crate::ast::{Argument, Broken, Hook, Hooks, Init, Kind, Message, MessageAttrs, Surface};
 use crate::attr::{self, Options, Role};
 use crate::errors::Errors;
 use crate::item::{camel, widest};
@@ -24,6 +25,7 @@ pub(crate) fn surface(options: Options, mut item: ItemImpl, name: Ident, errors:
     for lifetime in item.generics.lifetimes() {
         errors.add(lifetime, "an actor owns its state: its struct cannot have a lifetime parameter");
     }
+    let generics = bounded(&item.generics, errors);
     let own = Type::clone(&item.self_ty);
     let mut reader =
         Reader { own, name, errors, hooks: Hooks::default(), messages: Vec::new(), broken: Vec::new() };
@@ -35,7 +37,23 @@ pub(crate) fn surface(options: Options, mut item: ItemImpl, name: Ident, errors:
     }
     let Reader { name, hooks, messages, broken, .. } = reader;
     let vis = options.vis.clone().unwrap_or_else(|| widest(messages.iter().map(|message| &message.vis)));
-    Surface { options, item, name, vis, messages, hooks, broken }
+    Surface { options, item, generics, name, vis, messages, hooks, broken }
+}
+
+/// The parameters, of which each that has no bound at all is reported and gets those it needs.
+/// Of any other only the compiler knows what its bounds imply.
+fn bounded(generics: &Generics, errors: &mut Errors) -> Generics {
+    let mut bounded = generics.clone();
+    for param in types::unbounded(generics) {
+        let ident = &param.ident;
+        errors.add(
+            ident,
+            format!("an actor owns what it holds and what it is sent: write `{ident}: Send + 'static`"),
+        );
+        let bounds: WherePredicate = parse_quote!(#ident: ::core::marker::Send + 'static);
+        bounded.make_where_clause().predicates.push(bounds);
+    }
+    bounded
 }
 
 struct Reader<'e> {
@@ -49,38 +67,36 @@ struct Reader<'e> {
 }
 
 impl Reader<'_> {
-    fn method(&mut self, method: &mut ImplItemFn, first_of: &mut HashMap<String, Ident>) {
+    fn method(&mut self, method: &mut ImplItemFn, first_of: &mut HashMap<String, First>) {
         let before = self.errors.count();
         let (role, attrs) = attr::take(&mut method.attrs, self.errors);
-        let fields = self.take_field_attrs(&mut method.sig);
+        let arguments = method.sig.inputs.iter_mut().filter_map(|input| match input {
+            FnArg::Typed(argument) => Some(argument),
+            FnArg::Receiver(_) => None,
+        });
+        let fields: Vec<_> =
+            arguments.map(|argument| attr::take_field(&mut argument.attrs, self.errors)).collect();
         let method = &*method;
         self.shape(&method.sig);
         let known = role.as_ref().map(|(role, _)| *role);
-        match role {
-            None | Some((Role::Cast, _)) => self.message(method, attrs, fields, known.is_some(), first_of),
-            Some((Role::Init, mark)) => self.init(method, &mark, attrs, fields),
-            Some((role, mark)) => self.hook(method, role, &mark),
-        }
-        // Whatever was read of it is not sound.
-        if self.errors.count() > before {
-            self.forget(method, known);
-        }
-    }
-
-    /// Attributes of arguments belong to the message's fields: nothing but a macro may
-    /// put them there.
-    fn take_field_attrs(&mut self, signature: &mut Signature) -> Vec<Vec<Attribute>> {
-        let mut taken = Vec::new();
-        for input in &mut signature.inputs {
-            if let FnArg::Typed(argument) = input {
-                let attrs = std::mem::take(&mut argument.attrs);
-                for cfg in attrs.iter().filter(|attr| attr.path().is_ident("cfg")) {
-                    self.errors.add(cfg, "an argument is always there: put the `#[cfg]` on the method");
-                }
-                taken.push(attrs);
+        let cfgs = attrs.cfgs.clone();
+        let found = match role {
+            None | Some((Role::Cast, _)) => {
+                self.message(method, attrs, fields, known.is_some(), first_of).map(Found::Message)
             }
+            Some((Role::Init, mark)) => self.init(method, &mark, attrs, fields).map(Found::Init),
+            Some((role, mark)) => {
+                self.hook(method, role, &mark, attrs, fields).map(|hook| Found::Hook(role, hook))
+            }
+        };
+        match found {
+            // Whatever was read of it is not sound.
+            _ if self.errors.count() > before => self.leave_outside(method, known, cfgs),
+            Some(Found::Message(message)) => self.messages.push(message),
+            Some(Found::Init(init)) => self.hooks.init.push(init),
+            Some(Found::Hook(role, hook)) => self.hooks.of(role).push(hook),
+            None => {}
         }
-        taken
     }
 
     /// What no method of an actor can be, whatever its role.
@@ -120,8 +136,8 @@ impl Reader<'_> {
         attrs: MessageAttrs,
         field_attrs: Vec<Vec<Attribute>>,
         is_cast: bool,
-        first_of: &mut HashMap<String, Ident>,
-    ) {
+        first_of: &mut HashMap<String, First>,
+    ) -> Option<Message> {
         let signature = &method.sig;
         match signature.receiver() {
             Some(receiver) => self.receiver(receiver),
@@ -134,8 +150,9 @@ impl Reader<'_> {
         let mut arguments = self.arguments(signature, field_attrs, Allowed::Message);
         let port = arguments.port.take();
         let kind = self.kind(signature, port, is_cast);
-        let Some((variant, part)) = self.names(&signature.ident, first_of) else { return };
-        self.messages.push(Message {
+        let names = self.names(&signature.ident, !attrs.cfgs.is_empty(), first_of);
+        let (variant, part) = names?;
+        Some(Message {
             method: signature.ident.clone(),
             variant,
             part,
@@ -145,7 +162,7 @@ impl Reader<'_> {
             call: arguments.call,
             is_async: signature.asyncness.is_some(),
             kind,
-        });
+        })
     }
 
     fn receiver(&mut self, receiver: &Receiver) {
@@ -165,7 +182,12 @@ impl Reader<'_> {
     }
 
     /// The message's names, unless they are taken.
-    fn names(&mut self, method: &Ident, first_of: &mut HashMap<String, Ident>) -> Option<(Ident, Ident)> {
+    fn names(
+        &mut self,
+        method: &Ident,
+        has_condition: bool,
+        first_of: &mut HashMap<String, First>,
+    ) -> Option<(Ident, Ident)> {
         let camel = camel(method);
         if !camel.starts_with(|first: char| first.is_alphabetic()) {
             self.errors.add(method, "the message's struct is named after the method: begin it with a letter");
@@ -179,10 +201,14 @@ impl Reader<'_> {
             self.errors.add(method, what);
             return None;
         }
-        if let Some(first) = first_of.insert(camel.clone(), method.clone()) {
+        let this = First { method: method.clone(), has_condition };
+        // Of two that have conditions, the compiler sees one, or says so.
+        if let Some(first) = first_of.insert(camel.clone(), this)
+            && !(has_condition && first.has_condition)
+        {
             let what = format!(
-                "this message would be called `{}{camel}`, as that of `{first}`: rename one",
-                self.name
+                "this message would be called `{}{camel}`, as that of `{}`: rename one",
+                self.name, first.method
             );
             self.errors.add(method, what);
             return None;
@@ -234,35 +260,44 @@ impl Reader<'_> {
         mark: &Attribute,
         attrs: MessageAttrs,
         field_attrs: Vec<Vec<Attribute>>,
-    ) {
+    ) -> Option<Init> {
         let signature = &method.sig;
         if let Some(receiver) = signature.receiver() {
             self.errors.add(receiver, "`#[init]` builds the struct, so there is none yet: remove `self`");
         }
-        if let Some(first) = &self.hooks.init {
+        let has_condition = !attrs.cfgs.is_empty();
+        if let Some(first) = self.hooks.init.iter().find(|each| !has_condition || each.cfgs.is_empty()) {
             self.errors
                 .add(mark, format!("`{}` is `#[init]` already: an actor is built in one way", first.method));
-            return;
+            return None;
         }
         let arguments = self.arguments(signature, field_attrs, Allowed::Init);
         let output = match &signature.output {
             ReturnType::Type(_, ty) => types::without_self(ty, &self.own),
             ReturnType::Default => {
                 self.errors.add(&signature.ident, "`#[init]` returns `Self` or `Result<Self, E>`");
-                return;
+                return None;
             }
         };
-        self.hooks.init = Some(Init {
+        Some(Init {
             method: signature.ident.clone(),
             docs: attrs.docs,
+            cfgs: attrs.cfgs,
             fields: arguments.fields,
             call: arguments.call,
             output,
             is_async: signature.asyncness.is_some(),
-        });
+        })
     }
 
-    fn hook(&mut self, method: &ImplItemFn, role: Role, mark: &Attribute) {
+    fn hook(
+        &mut self,
+        method: &ImplItemFn,
+        role: Role,
+        mark: &Attribute,
+        attrs: MessageAttrs,
+        field_attrs: Vec<Vec<Attribute>>,
+    ) -> Option<Hook> {
         let signature = &method.sig;
         let name = role.name();
         match signature.receiver() {
@@ -272,8 +307,8 @@ impl Reader<'_> {
                 .add(&signature.ident, format!("`#[{name}]` runs in the actor: take `&mut self` or `&self`")),
         }
         let allowed = if role == Role::Supervision { Allowed::Supervision } else { Allowed::Hook };
-        let arguments = self.arguments(signature, Vec::new(), allowed);
-        let has_event = arguments.call.iter().any(|argument| matches!(argument, Argument::Event));
+        let arguments = self.arguments(signature, field_attrs, allowed);
+        let has_event = arguments.call.iter().any(|argument| matches!(argument, Argument::Event(_)));
         if role == Role::Supervision && !has_event {
             self.errors
                 .add(&signature.ident, "`#[supervision]` takes the event: add `event: SupervisionEvent`");
@@ -282,121 +317,49 @@ impl Reader<'_> {
             ReturnType::Default => None,
             ReturnType::Type(_, ty) => Some(types::without_self(ty, &self.own)),
         };
-        let hook = Hook {
+        let has_condition = !attrs.cfgs.is_empty();
+        let others = self.hooks.of(role);
+        if let Some(first) = others.iter().find(|each| !has_condition || each.cfgs.is_empty()) {
+            self.errors.add(mark, format!("`{}` is `#[{name}]` already: make them one method", first.method));
+        }
+        Some(Hook {
             method: signature.ident.clone(),
+            cfgs: attrs.cfgs,
             call: arguments.call,
             output,
             is_async: signature.asyncness.is_some(),
-        };
-        let slot = match role {
-            Role::Started => &mut self.hooks.started,
-            Role::Stopping => &mut self.hooks.stopping,
-            _ => &mut self.hooks.supervision,
-        };
-        match slot {
-            Some(first) => {
-                self.errors
-                    .add(mark, format!("`{}` is `#[{name}]` already: make them one method", first.method));
-            }
-            None => *slot = Some(hook),
-        }
-    }
-
-    fn arguments<'s>(
-        &mut self,
-        signature: &'s Signature,
-        attrs: Vec<Vec<Attribute>>,
-        allowed: Allowed,
-    ) -> Read<'s> {
-        let mut read = Read { fields: Vec::new(), call: Arguments::new(), port: None };
-        let typed = signature.inputs.iter().filter_map(|input| match input {
-            FnArg::Typed(argument) => Some(argument),
-            FnArg::Receiver(_) => None,
-        });
-        let mut attrs = attrs.into_iter();
-        for (index, argument) in typed.enumerate() {
-            let attrs = attrs.next().unwrap_or_default();
-            self.argument(argument, attrs, index, allowed, &mut read);
-        }
-        read
-    }
-
-    fn argument<'s>(
-        &mut self,
-        argument: &'s PatType,
-        attrs: Vec<Attribute>,
-        index: usize,
-        allowed: Allowed,
-        read: &mut Read<'s>,
-    ) {
-        if is_context(&argument.ty) {
-            match (&*argument.ty, index) {
-                (Type::Reference(reference), 0) if reference.mutability.is_none() => {}
-                (Type::Reference(_), 0) => {
-                    self.errors.add(&argument.ty, "the context is lent to look at: `&Context<'_, ..>`");
-                }
-                _ => self.errors.add(&argument.ty, "the context comes first, right behind `self`"),
-            }
-            return read.call.push(Argument::Context);
-        }
-        match allowed {
-            Allowed::Hook => {
-                return self.errors.add(argument, "this hook takes nothing but a `&Context<'_, ..>`");
-            }
-            Allowed::Supervision if read.call.iter().any(|argument| matches!(argument, Argument::Event)) => {
-                return self
-                    .errors
-                    .add(argument, "`#[supervision]` takes the event and, before it, the context");
-            }
-            Allowed::Supervision => return read.call.push(Argument::Event),
-            Allowed::Init | Allowed::Message => {}
-        }
-        if let Some(reply) = types::reply_port(&argument.ty).filter(|_| allowed == Allowed::Message) {
-            match &read.port {
-                Some(_) => {
-                    self.errors.add(&argument.ty, "a call has one answer: this is a second `ReplyPort`");
-                }
-                None => read.port = Some((argument, reply)),
-            }
-            return read.call.push(Argument::Port);
-        }
-        types::sendable(&argument.ty, Place::Argument, self.errors);
-        let Pat::Ident(pattern) = &*argument.pat else {
-            let what = "an argument becomes a field: give it a name, and take it apart inside the method";
-            return self.errors.add(&argument.pat, what);
-        };
-        if pattern.by_ref.is_some() || pattern.subpat.is_some() {
-            return self.errors.add(pattern, "an argument becomes a field: give it a plain name");
-        }
-        let (docs, attrs) = attrs.into_iter().partition(|attr| attr.path().is_ident("doc"));
-        let ty = types::without_self(&argument.ty, &self.own);
-        read.call.push(Argument::Field(pattern.ident.clone()));
-        read.fields.push(Field { ident: pattern.ident.clone(), ty, docs, attrs });
+        })
     }
 
     /// Keeps the outside of a method whose inside is wrong.
-    fn forget(&mut self, method: &ImplItemFn, role: Option<Role>) {
+    fn leave_outside(&mut self, method: &ImplItemFn, role: Option<Role>, cfgs: Vec<Attribute>) {
         let signature = &method.sig;
         let outside = signature.inputs.iter().filter(|input| match input {
-            FnArg::Typed(argument) => !is_context(&argument.ty) && types::reply_port(&argument.ty).is_none(),
+            FnArg::Typed(argument) => {
+                !self.is_context(&argument.ty) && types::reply_port(&argument.ty).is_none()
+            }
             FnArg::Receiver(_) => false,
         });
         let arguments = outside.count();
-        let is_this = |hook: &Hook| hook.method == signature.ident;
         match role {
             None | Some(Role::Cast) => {}
             Some(Role::Init) => {
-                if self.hooks.init.as_ref().is_none_or(|init| init.method == signature.ident) {
-                    self.hooks.init = None;
+                // A second one that should not be there takes nothing from the first.
+                if self.hooks.init.is_empty() || !cfgs.is_empty() {
                     self.hooks.broken_init = Some(arguments);
                 }
                 return;
             }
-            Some(Role::Started) => return drop(self.hooks.started.take_if(|hook| is_this(hook))),
-            Some(Role::Stopping) => return drop(self.hooks.stopping.take_if(|hook| is_this(hook))),
-            Some(Role::Supervision) => return drop(self.hooks.supervision.take_if(|hook| is_this(hook))),
+            Some(_) => return,
         }
-        self.messages.retain(|message| message.method != signature.ident);
+        let is_this = |other: &Ident, others: &[Attribute]| {
+            *other == signature.ident && (cfgs.is_empty() || others.is_empty())
+        };
+        if self.messages.iter().any(|each| is_this(&each.method, &each.attrs.cfgs))
+            || self.broken.iter().any(|each| is_this(&each.method, &each.cfgs))
+        {
+            return;
+        }
         let mut unsound = Errors::default();
         let reply = match &signature.output {
             ReturnType::Default => parse_quote!(()),
@@ -406,37 +369,25 @@ impl Reader<'_> {
             }
         };
         let is_sound = unsound.count() == 0 && signature.generics.params.is_empty();
-        if self.broken.iter().all(|broken| broken.method != signature.ident) {
-            self.broken.push(Broken {
-                method: signature.ident.clone(),
-                vis: method.vis.clone(),
-                arguments,
-                reply: if is_sound { reply } else { parse_quote!(()) },
-            });
-        }
+        self.broken.push(Broken {
+            method: signature.ident.clone(),
+            vis: method.vis.clone(),
+            cfgs,
+            arguments,
+            reply: if is_sound { reply } else { parse_quote!(()) },
+        });
     }
 }
 
-/// Which arguments a role has.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Allowed {
-    Message,
-    Init,
-    Hook,
-    Supervision,
+/// What a method turned out to be.
+enum Found {
+    Message(Message),
+    Init(Init),
+    Hook(Role, Hook),
 }
 
-struct Read<'s> {
-    fields: Vec<Field>,
-    call: Arguments,
-    port: Option<(&'s PatType, Type)>,
-}
-
-/// A macro sees tokens, so the context is known by its name.
-fn is_context(ty: &Type) -> bool {
-    let ty = match ty {
-        Type::Reference(reference) => &*reference.elem,
-        other => other,
-    };
-    types::last_segment(ty).is_some_and(|segment| segment.ident == "Context")
+/// The method that took a name.
+struct First {
+    method: Ident,
+    has_condition: bool,
 }

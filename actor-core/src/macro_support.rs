@@ -30,12 +30,13 @@ pub fn spawning<A: Actor, R: From<ActorRef<A::Msg>>>(
     })
 }
 
-/// Starts an actor on the thread of a `LocalSpawner`.
-pub fn local_spawning<A: LocalActor, R: From<ActorRef<A::Msg>>>(
+/// Starts an actor on the thread of a `LocalSpawner`, which is not borrowed for longer than
+/// the call.
+pub fn local_spawning<A: LocalActor, R: From<ActorRef<A::Msg>>, B: FnOnce() -> A + Send + 'static>(
     spawner: &LocalSpawner,
-    build: impl FnOnce() -> A + Send + 'static,
+    build: B,
     arguments: A::Arguments,
-) -> LocalSpawning<impl Start<Ref = R, Future: Send>> {
+) -> LocalSpawning<impl Start<Ref = R, Future: Send> + use<A, R, B>> {
     let spawner = spawner.clone();
     LocalSpawning::new(move |_: Option<ActorSystem>, options| async move {
         spawner.spawn(build, arguments, options).await.map(R::from)
@@ -44,6 +45,15 @@ pub fn local_spawning<A: LocalActor, R: From<ActorRef<A::Msg>>>(
 
 /// Builds a struct that cannot leave its thread, there.
 pub type Build<S> = Box<dyn FnOnce() -> S + Send>;
+
+/// An argument is moved to its actor.
+pub struct SentArgument<T: Send>(PhantomData<T>);
+
+/// A reply is moved to the caller.
+pub struct SentReply<T: Send>(PhantomData<T>);
+
+/// What is sent borrows nothing.
+pub fn is_owned<T: 'static>() {}
 
 /// What a hook returns: nothing, or a `Result` whose error ends the actor.
 #[diagnostic::on_unimplemented(
@@ -121,12 +131,14 @@ pub struct Origin<'a, M> {
     method: &'static str,
 }
 
-impl<'a, M: Send + 'static> Origin<'a, M> {
+impl<'a, M> Origin<'a, M> {
     /// A method of an actor.
     pub fn new(policy: Policy, actor: &'a ActorRef<M>, method: &'static str) -> Self {
         Self { policy, actor, method }
     }
+}
 
+impl<M: Send + 'static> Origin<'_, M> {
     #[cold]
     fn failed(self, error: &dyn Display) -> Result<(), ActorError> {
         match self.policy {

@@ -17,7 +17,7 @@ pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
 /// `pub struct CounterInc { pub by: i64 }`
 fn part(message: &Message, names: &Names<'_>) -> TokenStream {
     let Message { part, vis, fields, method, attrs, .. } = message;
-    let Needed { generics, unmentioned } = part_needs(message, names);
+    let Needed { generics, unmentioned } = names.part_needs(message);
     let (_, _, where_clause) = generics.split_for_impl();
     let headline = doc(&format!("The message that [`{}::{method}`] sends.", names.reference));
     let (cfgs, docs, through) = (&attrs.cfgs, &attrs.docs, &names.surface.options.structs);
@@ -27,9 +27,10 @@ fn part(message: &Message, names: &Names<'_>) -> TokenStream {
         quote!(#docs pub #ident: #ty)
     });
     let marker = (!unmentioned.is_empty()).then(|| {
+        let marker = &names.marker;
         quote! {
             #[doc(hidden)]
-            pub marker: ::core::marker::PhantomData<fn() -> (#(#unmentioned,)*)>
+            pub #marker: ::core::marker::PhantomData<fn() -> (#(#unmentioned,)*)>
         }
     });
     let fields = fields.chain(marker);
@@ -46,16 +47,12 @@ fn part(message: &Message, names: &Names<'_>) -> TokenStream {
     }
 }
 
-fn part_needs(message: &Message, names: &Names<'_>) -> Needed {
-    Needed::by(&names.surface.item.generics, message.fields.iter().map(|field| &field.ty))
-}
-
 /// `pub enum CounterMessage { Inc(i64, ReplyPort<i64>), Reset() }`
 fn message_enum(surface: &Surface, names: &Names<'_>) -> TokenStream {
     let Names { krate, message: ident, needed, reference, .. } = names;
     let vis = &surface.vis;
     let (generics, (_, _, where_clause)) = (&needed.generics, needed.generics.split_for_impl());
-    let is_remote = surface.options.remote.is_some() || surface.options.derives_remote;
+    let is_remote = surface.options.is_remote();
     let remote = surface.options.remote.as_ref().map(|_| quote!(#[derive(::actor_cluster::RemoteMessage)]));
     let attributes = &surface.options.message;
     let variants = surface.messages.iter().map(|message| {
@@ -76,9 +73,11 @@ fn message_enum(surface: &Surface, names: &Names<'_>) -> TokenStream {
     });
     let phantom = (!needed.unmentioned.is_empty()).then(|| {
         let unmentioned = &needed.unmentioned;
+        // What travels has a form, and `Infallible` has none.
+        let never = (!is_remote).then(|| quote!(::core::convert::Infallible,));
         quote! {
             #[doc(hidden)]
-            Nothing__(::core::convert::Infallible, ::core::marker::PhantomData<fn() -> (#(#unmentioned,)*)>)
+            Nothing__(#never ::core::marker::PhantomData<fn() -> (#(#unmentioned,)*)>)
         }
     });
     let variants = variants.chain(phantom);
@@ -99,14 +98,17 @@ fn message_enum(surface: &Surface, names: &Names<'_>) -> TokenStream {
 fn way(message: &Message, names: &Names<'_>) -> TokenStream {
     let Names { krate, needed, port, .. } = names;
     let Message { part, variant, fields, kind, attrs, .. } = message;
-    let own = part_needs(message, names);
+    let own = names.part_needs(message);
     let (impl_generics, _, where_clause) = needed.generics.split_for_impl();
     let (_, part_generics, _) = own.generics.split_for_impl();
     let whole = names.message_type();
     let part_type = quote!(#part #part_generics);
     let cfgs = &attrs.cfgs;
     let idents: Vec<_> = fields.iter().map(|field| &field.ident).collect();
-    let marker = (!own.unmentioned.is_empty()).then(|| quote!(marker: ::core::marker::PhantomData));
+    let marker = (!own.unmentioned.is_empty()).then(|| {
+        let marker = &names.marker;
+        quote!(#marker: ::core::marker::PhantomData)
+    });
     let made = quote!(#part { #(#idents,)* #marker });
     let taken = quote!(#part { #(#idents,)* .. });
     let taken = if marker.is_some() { taken } else { made.clone() };

@@ -2,24 +2,29 @@
 //!
 //! ```text
 //!  the user's impl, as it is
+//!  checks.rs      what the messages must be, asked where the user wrote it
 //!  message.rs     CounterInc, CounterReset, CounterMessage, and the ways between them
 //!  reference.rs   CounterRef
-//!  engine.rs      the hidden actor, Counter::spawn, Counter::actor
+//!  engine.rs      the hidden actor
+//!  start.rs       what it starts from, Counter::spawn
 //! ```
 
+mod checks;
 mod engine;
 mod message;
 mod reference;
+mod start;
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{Ident, ImplGenerics, Path, Type, TypeGenerics, WhereClause, parse_quote};
 
-use crate::ast::{Argument, Surface};
+use crate::ast::{Argument, Message, Surface};
 use crate::attr::Options;
 use crate::errors::Errors;
 use crate::types::Needed;
-use crate::{fallback, item, valid};
+use crate::{fallback, item, types, valid};
 
 /// The expansion, or the mistakes and what can be had in spite of them.
 pub(crate) fn actor(options: TokenStream, tokens: TokenStream) -> TokenStream {
@@ -30,7 +35,7 @@ pub(crate) fn actor(options: TokenStream, tokens: TokenStream) -> TokenStream {
         Ok((implementation, name)) => {
             let surface = valid::surface(options, implementation, name, &mut errors);
             // A struct that borrows can have none of what is generated: it is all `'static`.
-            let is_borrowing = surface.item.generics.lifetimes().next().is_some();
+            let is_borrowing = surface.generics.lifetimes().next().is_some();
             let expansion = if is_borrowing { surface.item.to_token_stream() } else { expand(&surface) };
             match errors.finish() {
                 None => expansion,
@@ -43,10 +48,11 @@ pub(crate) fn actor(options: TokenStream, tokens: TokenStream) -> TokenStream {
 fn expand(surface: &Surface) -> TokenStream {
     let names = Names::new(surface);
     let item = &surface.item;
+    let checks = checks::expand(surface, &names);
     let message = message::expand(surface, &names);
     let reference = reference::expand(surface, &names);
     let engine = engine::expand(surface, &names);
-    quote!(#item #message #reference #engine)
+    quote!(#item #checks #message #reference #engine)
 }
 
 /// The words that all parts share.
@@ -57,7 +63,10 @@ struct Names<'s> {
     own: &'s Type,
     reference: Ident,
     message: Ident,
+    /// The hidden actor, by a name that nobody writes: the user's types are named beside it.
     engine: Ident,
+    /// The phantom field of a message, as no argument is called.
+    marker: Ident,
     /// What the messages need of the impl's parameters.
     needed: Needed,
     surface: &'s Surface,
@@ -75,17 +84,19 @@ impl<'s> Names<'s> {
     fn new(surface: &'s Surface) -> Self {
         let name = &surface.name;
         let local = |text| Ident::new(text, Span::mixed_site());
-        let types = surface
-            .messages
-            .iter()
-            .flat_map(|message| message.fields.iter().map(|field| &field.ty).chain(message.kind.reply()));
+        let types = surface.messages.iter().flat_map(|message| {
+            let is_always_there = message.attrs.cfgs.is_empty();
+            let types = message.fields.iter().map(|field| &field.ty).chain(message.kind.reply());
+            types.map(move |ty| (ty, is_always_there))
+        });
         Self {
             krate: surface.options.krate.clone().unwrap_or_else(|| parse_quote!(::actor_core)),
             own: &surface.item.self_ty,
             reference: format_ident!("{name}Ref"),
             message: format_ident!("{name}Message"),
-            engine: format_ident!("{name}Actor"),
-            needed: Needed::by(&surface.item.generics, types),
+            engine: format_ident!("{name}Actor__"),
+            marker: format_ident!("marker__"),
+            needed: Needed::by(&surface.generics, types),
             surface,
             state: local("state"),
             myself: local("myself"),
@@ -96,9 +107,15 @@ impl<'s> Names<'s> {
         }
     }
 
+    /// What a message's own struct needs of the impl's parameters.
+    fn part_needs(&self, message: &Message) -> Needed {
+        let types = message.fields.iter().map(|field| (&field.ty, true));
+        Needed::by(&self.surface.generics, types)
+    }
+
     /// The impl's own parameters.
     fn generics(&self) -> (ImplGenerics<'_>, TypeGenerics<'_>, Option<&WhereClause>) {
-        self.surface.item.generics.split_for_impl()
+        self.surface.generics.split_for_impl()
     }
 
     /// The reference's type.
@@ -116,26 +133,26 @@ impl<'s> Names<'s> {
     /// What a method is called with, in its order.
     fn arguments(&self, call: &[Argument]) -> TokenStream {
         let arguments = call.iter().map(|argument| match argument {
-            Argument::Context => {
-                let context = &self.context;
-                quote!(&#context)
+            Argument::Context(ty) => {
+                let context = located(&self.context, ty);
+                quote_spanned!(context.span()=> &#context)
             }
             Argument::Field(ident) => quote!(#ident),
             Argument::Port => self.port.to_token_stream(),
-            Argument::Event => self.event.to_token_stream(),
+            Argument::Event(ty) => located(&self.event, ty).into_token_stream(),
         });
         quote!(#(#arguments),*)
     }
 
     /// The name of the actor's own address, where a call needs it.
     fn myself_for(&self, call: &[Argument]) -> TokenStream {
-        let takes_context = call.iter().any(|argument| matches!(argument, Argument::Context));
+        let takes_context = call.iter().any(|argument| matches!(argument, Argument::Context(_)));
         if takes_context { self.myself.to_token_stream() } else { quote!(_) }
     }
 
     /// A block around a call that lends a context to it, if it takes one.
     fn with_context(&self, call: &[Argument], deadline: &TokenStream, inside: TokenStream) -> TokenStream {
-        if !call.iter().any(|argument| matches!(argument, Argument::Context)) {
+        if !call.iter().any(|argument| matches!(argument, Argument::Context(_))) {
             return inside;
         }
         let Self { krate, context, myself, .. } = self;
@@ -145,6 +162,13 @@ impl<'s> Names<'s> {
             #inside
         })
     }
+}
+
+/// The same word in the place of the type that the user gave it: if that is another type, the
+/// error is there.
+fn located(ident: &Ident, ty: &Type) -> Ident {
+    let word = types::last_segment(types::lent(ty)).map_or_else(|| ty.span(), |segment| segment.ident.span());
+    Ident::new(&ident.to_string(), ident.span().located_at(word))
 }
 
 /// `.await`, where the method is `async`.

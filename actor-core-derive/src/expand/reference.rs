@@ -10,7 +10,7 @@ use crate::types::Needed;
 pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
     let Names { krate, reference, .. } = names;
     let vis = &surface.vis;
-    let generics = &surface.item.generics;
+    let generics = &surface.generics;
     let (impl_generics, type_generics, where_clause) = names.generics();
     let message = names.message_type();
     let own = quote!(#reference #type_generics);
@@ -29,7 +29,7 @@ pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
         "A reference to a `{}`, wherever it lives, with a method for each of its messages.",
         surface.name
     ));
-    let name = reference.to_string();
+    let passed_on = passed_on(&own, names);
     quote! {
         #headline
         ///
@@ -81,25 +81,42 @@ pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
             }
         }
 
+        #passed_on
+    }
+}
+
+/// What the `ActorRef` can do. It is a condition of each, so that a message that cannot be
+/// sent is an error where it is written and not here as well; `for` lets the compiler wait
+/// with its judgement.
+fn passed_on(own: &TokenStream, names: &Names<'_>) -> TokenStream {
+    let Names { krate, reference, .. } = names;
+    let (impl_generics, _, where_clause) = names.generics();
+    let (name, message) = (reference.to_string(), names.message_type());
+    let given = where_clause.map(|clause| &clause.predicates).into_iter().flatten();
+    let given = quote!(#(#given,)*);
+    let able = |what: TokenStream| quote!(where #given for<'x__> #krate::ActorRef<#message>: #what);
+    let (eq, hash, debug) =
+        (able(quote!(::core::cmp::Eq)), able(quote!(::core::hash::Hash)), able(quote!(::core::fmt::Debug)));
+    quote! {
         #[automatically_derived]
-        impl #impl_generics ::core::cmp::PartialEq for #own #where_clause {
+        impl #impl_generics ::core::cmp::PartialEq for #own #eq {
             fn eq(&self, other: &Self) -> bool {
                 self.actor == other.actor
             }
         }
 
         #[automatically_derived]
-        impl #impl_generics ::core::cmp::Eq for #own #where_clause {}
+        impl #impl_generics ::core::cmp::Eq for #own #eq {}
 
         #[automatically_derived]
-        impl #impl_generics ::core::hash::Hash for #own #where_clause {
+        impl #impl_generics ::core::hash::Hash for #own #hash {
             fn hash<H__: ::core::hash::Hasher>(&self, state: &mut H__) {
                 ::core::hash::Hash::hash(&self.actor, state);
             }
         }
 
         #[automatically_derived]
-        impl #impl_generics ::core::fmt::Debug for #own #where_clause {
+        impl #impl_generics ::core::fmt::Debug for #own #debug {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 f.debug_tuple(#name).field(&self.actor).finish()
             }
@@ -110,13 +127,15 @@ pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
 fn method(message: &Message, names: &Names<'_>) -> TokenStream {
     let krate = &names.krate;
     let Message { method, part, vis, attrs, fields, kind, .. } = message;
-    let Needed { generics, unmentioned } =
-        Needed::by(&names.surface.item.generics, fields.iter().map(|field| &field.ty));
+    let Needed { generics, unmentioned } = names.part_needs(message);
     let (_, part_generics, _) = generics.split_for_impl();
     let (whole, part_type) = (names.message_type(), quote!(#part #part_generics));
     let arguments = fields.iter().map(|Field { ident, ty, .. }| quote!(#ident: #ty));
     let idents = fields.iter().map(|field| &field.ident);
-    let marker = (!unmentioned.is_empty()).then(|| quote!(marker: ::core::marker::PhantomData));
+    let marker = (!unmentioned.is_empty()).then(|| {
+        let marker = &names.marker;
+        quote!(#marker: ::core::marker::PhantomData)
+    });
     let made = quote!(#part { #(#idents,)* #marker });
     let (kind, returned) = match kind {
         Kind::Cast => (quote!(Cast), quote!(Cast<'_, #whole, #part_type>)),
@@ -139,9 +158,10 @@ fn method(message: &Message, names: &Names<'_>) -> TokenStream {
 /// The outside of a method that has a mistake inside.
 fn stub(broken: &Broken, names: &Names<'_>) -> TokenStream {
     let krate = &names.krate;
-    let Broken { method, vis, arguments, reply } = broken;
-    let types: Vec<_> = (0..*arguments).map(|index| format_ident!("A{index}")).collect();
+    let Broken { method, vis, cfgs, arguments, reply } = broken;
+    let types: Vec<_> = (0..*arguments).map(|index| format_ident!("A{index}__")).collect();
     quote! {
+        #(#cfgs)*
         #[doc(hidden)]
         #vis fn #method<#(#types),*>(&self, #(_: #types),*) -> #krate::macro_support::Broken<#reply> {
             #krate::macro_support::Broken::new()

@@ -42,6 +42,30 @@ impl Built {
     }
 }
 
+struct Typed<T, const N: usize>(Rc<[T; N]>);
+
+#[actor(local)]
+impl<T: Copy + Send + 'static, const N: usize> Typed<T, N> {
+    fn first(&self) -> Option<T> {
+        self.0.first().copied()
+    }
+}
+
+#[tokio::test]
+async fn a_spawn_keeps_no_hold_of_its_spawner() {
+    let (tally, built, typed) = {
+        let spawner = LocalSpawner::new(&ActorSystem::new(), "gone").unwrap();
+        let tally = Tally::spawn(&spawner, || Tally { total: Rc::new(Cell::new(1)) });
+        let built = Built::spawn(&spawner, "here".to_owned());
+        (tally, built, Typed::spawn(&spawner, || Typed(Rc::new([7, 8]))))
+    };
+    // It may even move to another task.
+    let tally = tokio::spawn(tally.into_future()).await.unwrap().unwrap();
+    assert_eq!(tally.add(2).await.unwrap(), 3);
+    assert_eq!(built.await.unwrap().facts().await.unwrap().1, "here");
+    assert_eq!(typed.await.unwrap().first().await.unwrap(), Some(7));
+}
+
 #[tokio::test]
 async fn a16_a_plain_struct_may_stay_on_its_thread() {
     let spawner = LocalSpawner::new(&ActorSystem::new(), "tally").unwrap();

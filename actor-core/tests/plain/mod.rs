@@ -2,6 +2,8 @@
 //! addresses that are known by one message.
 
 mod calls;
+mod collisions;
+mod conditions;
 mod context;
 mod hooks;
 mod local;

@@ -77,7 +77,7 @@ async fn parameters_are_where_they_are_needed() {
     let pairs = Pairs::<u8, u16>(Vec::new()).spawn().await.unwrap();
     assert_eq!(pairs.add(1).await.unwrap(), 1);
     let adder: Recipient<PairsAdd<u8, u16>> = pairs.recipient();
-    adder.cast(PairsAdd { one: 2, marker: PhantomData }).unwrap();
+    adder.cast(PairsAdd { one: 2, marker__: PhantomData }).unwrap();
     assert_eq!(pairs.add(3).await.unwrap(), 3);
 }
 

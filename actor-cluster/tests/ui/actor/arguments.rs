@@ -35,6 +35,10 @@ impl Counter {
 
     fn kept(&mut self, ctx: Context<'_, CounterRef>) {}
 
+    fn kept_unsaid(&mut self, ctx: Context<CounterRef>) {}
+
+    fn kept_late(&mut self, name: String, ctx: Context<'_, CounterRef>) {}
+
     fn two_ports(&mut self, one: ReplyPort<u8>, two: ReplyPort<u8>) {}
 
     /// These may be.
