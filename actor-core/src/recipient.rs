@@ -15,10 +15,10 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::address::{ActorRef, Control, WeakActorRef};
+use crate::address::{ActorRef, Control, RoomWait, WeakActorRef};
 use crate::error::{CallError, CallFailure, SendError};
 use crate::reply::ReplyPort;
-use crate::request::{self, Accepts, Answers, RoomWait, returned, returned_call};
+use crate::request::{self, Accepts, Answers, returned, returned_call};
 use crate::time::Instant;
 
 /// What stands behind a [`Recipient`].

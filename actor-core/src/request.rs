@@ -21,7 +21,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use crate::address::ActorRef;
+use crate::address::{ActorRef, RoomWait};
 use crate::error::{CallError, CallFailure, SendError};
 use crate::executor::{Executor, Timeout};
 use crate::reply::{ReplyFuture, ReplyPort};
@@ -261,24 +261,6 @@ pub(crate) fn returned_call<N: Answers<M, T>, M, T>(message: N) -> (M, ReplyPort
     message.take_back_call().expect("`take_back_call` takes back what `wrap_call` made")
 }
 
-/// A wait for room, which is the exception: only it is boxed.
-pub(crate) type RoomWait<'a, N> = Pin<Box<dyn Future<Output = Result<(), SendError<N>>> + Send + 'a>>;
-
-/// Puts the message in, or begins to wait for room.
-fn begin<N: Send + 'static>(
-    actor: &ActorRef<N>,
-    message: N,
-    deadline: Option<Instant>,
-) -> Result<Option<RoomWait<'_, N>>, SendError<N>> {
-    match actor.cast(message) {
-        Ok(()) => Ok(None),
-        Err(SendError::Full(message)) => {
-            Ok(Some(Box::pin(actor.send_before(message, deadline.unwrap_or(Instant::FAR)))))
-        }
-        Err(error) => Err(error),
-    }
-}
-
 /// What awaiting a [`Cast`] runs.
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct SendFuture<'a, N, M> {
@@ -305,7 +287,7 @@ impl<N: Accepts<M>, M> Future for SendFuture<'_, N, M> {
         let this = &mut *self;
         if let Some(message) = this.message.take() {
             let deadline = this.timeout.map(|timeout| this.actor.executor().now() + timeout);
-            match begin(this.actor, N::wrap(message), deadline) {
+            match this.actor.begin(N::wrap(message), deadline.unwrap_or(Instant::FAR)) {
                 Ok(None) => return Poll::Ready(Ok(())),
                 Ok(sending) => this.sending = sending,
                 Err(error) => return Poll::Ready(Err(error.map(returned))),
@@ -376,7 +358,7 @@ impl<N: Answers<M, T>, M, T: Send + 'static> Future for CallFuture<'_, N, M, T> 
                     let message = this.message.take().expect("it is there until the first poll");
                     let deadline = this.timeout.map(|timeout| actor.executor().now() + timeout);
                     let (port, reply) = ReplyPort::awaited(deadline, cx.waker());
-                    match begin(actor, N::wrap_call(message, port), deadline) {
+                    match actor.begin(N::wrap_call(message, port), deadline.unwrap_or(Instant::FAR)) {
                         Ok(None) => CallState::waiting(actor, reply, deadline),
                         Ok(Some(sending)) => CallState::Sending { sending, reply: Some(reply), deadline },
                         Err(error) => return refused(error),

@@ -40,6 +40,9 @@ pub struct ActorRef<M> {
     route: Route<M>,
 }
 
+/// A wait for room, which is the exception: only it is boxed.
+pub(crate) type RoomWait<'a, M> = Pin<Box<dyn Future<Output = Result<(), SendError<M>>> + Send + 'a>>;
+
 enum Route<M> {
     Local(Arc<LocalCell<M>>),
     Foreign(Arc<dyn Deliver<M>>),
@@ -175,13 +178,9 @@ impl<M: Send + 'static> ActorRef<M> {
     ) -> impl Future<Output = Result<T, CallError<M>>> + use<'_, M, T, F> {
         async move {
             let (port, reply) = poll_fn(|cx| Poll::Ready(ReplyPort::awaited(None, cx.waker()))).await;
-            match self.cast(message(port)) {
-                Ok(()) => {}
-                // Boxed, so that only a call that has to wait for room pays for it.
-                Err(SendError::Full(message)) => {
-                    Box::pin(self.send_before(message, Instant::FAR)).await?;
-                }
-                Err(error) => return Err(error.into()),
+            let room = self.begin(message(port), Instant::FAR)?;
+            if let Some(room) = room {
+                room.await?;
             }
             Ok(reply.await?)
         }
@@ -207,15 +206,28 @@ impl<M: Send + 'static> ActorRef<M> {
             let deadline = self.executor().now() + timeout;
             let (port, reply) =
                 poll_fn(|cx| Poll::Ready(ReplyPort::awaited(Some(deadline), cx.waker()))).await;
-            match self.cast(message(port)) {
-                Ok(()) => {}
-                Err(SendError::Full(message)) => Box::pin(self.send_before(message, deadline)).await?,
-                Err(error) => return Err(error.into()),
+            let room = self.begin(message(port), deadline)?;
+            if let Some(room) = room {
+                room.await?;
             }
             match self.executor().until(deadline, reply).await {
                 Ok(answer) => Ok(answer?),
                 Err(_) => Err(CallFailure::TimedOut(timeout).into()),
             }
+        }
+    }
+
+    /// Puts the message in, or begins to wait for room.
+    #[inline]
+    pub(crate) fn begin(
+        &self,
+        message: M,
+        deadline: Instant,
+    ) -> Result<Option<RoomWait<'_, M>>, SendError<M>> {
+        match self.cast(message) {
+            Ok(()) => Ok(None),
+            Err(SendError::Full(message)) => Ok(Some(Box::pin(self.send_before(message, deadline)))),
+            Err(error) => Err(error),
         }
     }
 

@@ -204,18 +204,24 @@ pub(super) async fn a_callers_waker_that_panics_does_not_harm_the_actor(door: im
     let broken = Waker::from(Arc::new(Broken));
     let poll = |call: Pin<&mut dyn Future<Output = bool>>| call.poll(&mut Context::from_waker(&broken));
 
-    let actor = hostile(&door).await;
-    let mut call =
-        Box::pin(async { actor.call(Letter::Answer).await.map_err(drop).map(std::mem::forget).is_ok() });
+    // Held, so that the call waits in any case.
+    let (gate, actor) = (Gate::new(), hostile(&door).await);
+    assert!(actor.cast(Letter::Hold(gate.clone())).is_ok());
+    let answer = async { actor.call(Letter::Answer).await.map(std::mem::forget).is_ok() };
+    let mut call = Box::pin(answer);
     assert_eq!(poll(call.as_mut()), Poll::Pending);
+    gate.open();
     actor.drain();
     assert_eq!(actor.wait(None).await, Ok(Exit::Drained));
     assert_eq!(poll(call.as_mut()), Poll::Ready(true));
 
     // Its port is dropped while a panic unwinds: a second one would abort the process.
-    let actor = hostile(&door).await;
-    let mut call = Box::pin(async { actor.call(Letter::Ask).await.map(std::mem::forget).is_ok() });
+    let (gate, actor) = (Gate::new(), hostile(&door).await);
+    assert!(actor.cast(Letter::Hold(gate.clone())).is_ok());
+    let answer = async { actor.call(Letter::Ask).await.map(std::mem::forget).is_ok() };
+    let mut call = Box::pin(answer);
     assert_eq!(poll(call.as_mut()), Poll::Pending);
+    gate.open();
     assert_eq!(actor.wait(None).await, Ok(Exit::Panicked("with a port in hand".into())));
     assert_eq!(poll(call.as_mut()), Poll::Ready(false));
 }
