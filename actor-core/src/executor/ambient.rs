@@ -23,8 +23,9 @@ pub(super) struct TokioRuntime {
 
 /// When time began for every system on tokio in this process, so that a deadline means
 /// the same in all of them: a call may be forwarded from one to another. On tokio's
-/// clock, so that `tokio::time::pause` holds for actors too; and long enough ago that
-/// it comes before the beginning of any paused clock.
+/// clock, so that `tokio::time::pause` holds for actors too; and an hour ago, so that it
+/// comes before whatever a runtime's clock was paused at by then: time before the
+/// beginning would stand still.
 fn beginning() -> tokio::time::Instant {
     static BEGINNING: OnceLock<tokio::time::Instant> = OnceLock::new();
     *BEGINNING.get_or_init(|| {

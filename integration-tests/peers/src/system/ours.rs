@@ -1,10 +1,11 @@
 //! Ours, through its public interface only.
 
 use std::marker::PhantomData;
-use std::sync::OnceLock;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use actor_core::{Actor, ActorError, ActorRef, ActorSystem, Capacity, Colocation, ReplyPort, SpawnOptions};
+use tokio::runtime::{Handle, Id};
 use tokio::sync::oneshot;
 
 use super::{Message, Port, Room, State, System, serve};
@@ -32,8 +33,13 @@ pub(crate) struct Colocated;
 
 impl Placement for Colocated {
     fn place(options: SpawnOptions) -> SpawnOptions {
-        static TOGETHER: OnceLock<Colocation> = OnceLock::new();
-        let together = TOGETHER.get_or_init(|| Colocation::new(&ActorSystem::process_default()));
+        // One for each runtime: a place ends with its own.
+        static TOGETHER: Mutex<Option<(Id, Colocation)>> = Mutex::new(None);
+        let id = Handle::current().id();
+        let mut kept = TOGETHER.lock().expect("nobody panics with it");
+        let ours = kept.take().filter(|(of, _)| *of == id);
+        let fresh = || (id, Colocation::new(&ActorSystem::process_default()));
+        let (_, together) = kept.insert(ours.unwrap_or_else(fresh));
         options.colocate(together)
     }
 }
