@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 
 use crate::flags::{Length, TestPlan};
 use crate::shell::{self, Failure, Outcome};
-use crate::{models, test, tidy};
+use crate::{bench, models, test, tidy};
 
 /// How much of it to run.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Scope {
     /// All steps.
     Everything,
-    /// All steps but the models and the tests.
+    /// All steps but those that run something: the benchmarks' own tests, the models, the
+    /// tests.
     AllButTests,
 }
 
@@ -55,7 +56,7 @@ struct StepResult {
 fn steps(scope: Scope) -> &'static [Step] {
     match scope {
         Scope::Everything => STEPS,
-        Scope::AllButTests => &STEPS[..STEPS.len() - 2],
+        Scope::AllButTests => &STEPS[..STEPS.len() - 3],
     }
 }
 
@@ -90,7 +91,11 @@ fn tests() -> Outcome {
     test::run(&TestPlan::default())
 }
 
-/// Quick ones first; the models and the tests last, because [`Scope::AllButTests`] cuts
+fn peers() -> Outcome {
+    bench::test()
+}
+
+/// Quick ones first; those that run something last, because [`Scope::AllButTests`] cuts
 /// them off.
 const STEPS: &[Step] = &[
     Step { name: "fmt", alone: "cargo fmt --all --check", action: fmt },
@@ -105,6 +110,11 @@ const STEPS: &[Step] = &[
         alone: "RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps",
         action: docs,
     },
+    Step {
+        name: "peers",
+        alone: "cargo test --manifest-path integration-tests/peers/Cargo.toml",
+        action: peers,
+    },
     Step { name: "models", alone: "cargo xtask models", action: models },
     Step { name: "test", alone: "cargo xtask test", action: tests },
 ];
@@ -114,9 +124,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_models_and_tests_are_left_out_of_check() {
+    fn a28_one_command_runs_all_and_check_runs_nothing() {
         let names = |scope| steps(scope).iter().map(|step| step.name).collect::<Vec<_>>();
-        assert_eq!(names(Scope::Everything), ["fmt", "tidy", "clippy", "docs", "models", "test"]);
+        assert_eq!(names(Scope::Everything), ["fmt", "tidy", "clippy", "docs", "peers", "models", "test"]);
         assert_eq!(names(Scope::AllButTests), ["fmt", "tidy", "clippy", "docs"]);
     }
 

@@ -9,7 +9,7 @@ const FEW: u64 = 300;
 
 /// One after the other: rings and paced messages share what is static.
 #[test]
-fn every_row_works_in_every_system() {
+fn c26_every_row_works_in_every_system() {
     for row in ROWS.iter().filter(|row| !row.is_counted()) {
         for &workers in row.workers() {
             let others = NAMES.iter().filter(|system| **system != "erlang");
@@ -20,6 +20,33 @@ fn every_row_works_in_every_system() {
                 assert!(reading.value.is_finite(), "{system} {}: {reading:?}", row.name);
             }
         }
+    }
+}
+
+#[test]
+fn b23_a_message_is_measured_here_and_in_every_peer() {
+    for name in ["tell_1_1", "ask_seq"] {
+        let row = ROWS.iter().find(|row| row.name == name).unwrap();
+        let left_out = NAMES.iter().filter(|system| scenario::why_left_out(system, row).is_some());
+        assert_eq!(left_out.copied().collect::<Vec<&str>>(), ["ours_colocated", "bare_wakes"], "{name}");
+    }
+}
+
+/// Their loops as they wrote them, and beside each what its name promises.
+#[test]
+fn c25_a_loop_of_airs_stands_beside_an_honest_one() {
+    let names: Vec<&str> = ROWS.iter().map(|row| row.name).filter(|name| name.starts_with("airs_")).collect();
+    let theirs = names.iter().filter(|name| !name.ends_with("_honest"));
+    assert_eq!(theirs.clone().count(), 11, "{names:?}");
+    for name in theirs {
+        let honest = match *name {
+            "airs_supervisor_child_spawn" | "airs_supervision_tree_small" => {
+                "airs_supervision_honest".to_owned()
+            }
+            "airs_memory_per_actor_50" => "airs_memory_per_actor_honest".to_owned(),
+            name => format!("{name}_honest"),
+        };
+        assert!(names.contains(&&*honest), "{name} stands alone");
     }
 }
 
