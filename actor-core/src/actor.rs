@@ -259,7 +259,10 @@ impl<A: Actor> LocalActor for A {
 }
 
 fn stop_with_child<M: Send + 'static>(myself: &ActorRef<M>, event: &SupervisionEvent) {
-    if let SupervisionEvent::Terminated { actor, .. } | SupervisionEvent::Failed { actor, .. } = event {
+    if let SupervisionEvent::Suspended { actor, .. }
+    | SupervisionEvent::Terminated { actor, .. }
+    | SupervisionEvent::Failed { actor, .. } = event
+    {
         myself.stop(Some(&format!("child {} ended", actor.id())));
     }
 }

@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::address::ActorCell;
 use crate::contain::contained;
@@ -54,6 +55,17 @@ impl fmt::Debug for BoxedState {
 pub enum SupervisionEvent {
     /// A child has finished `post_start`.
     Started(ActorCell),
+    /// The life of a restartable child has ended, whatever the cause, and so have its
+    /// children. It keeps its address, names, groups and messages, and does nothing until
+    /// somebody [restarts](ActorCell::restart) or [releases](ActorCell::release) it.
+    Suspended {
+        /// The child.
+        actor: ActorCell,
+        /// How its life ended.
+        exit: Exit,
+        /// What the life left; see [`Terminated`](Self::Terminated).
+        state: Option<BoxedState>,
+    },
     /// A child ended without a fault of its own: it was stopped, drained, killed
     /// or cancelled.
     Terminated {
@@ -80,16 +92,45 @@ pub enum SupervisionEvent {
         /// How it ended; [`Exit::Unreachable`] if its node was lost.
         exit: Exit,
     },
+    /// Actors joined or left a group that is watched; see
+    /// [`Scope::watch`](crate::Scope::watch).
+    Group(GroupChange),
+}
+
+/// Actors joined or left a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GroupChange {
+    /// The group's scope; empty if it is in none.
+    pub scope: Arc<str>,
+    /// The group.
+    pub group: Arc<str>,
+    /// Whether they joined; otherwise they left.
+    pub has_joined: bool,
+    /// Those who were said to: some may have been members before, or not at all.
+    pub actors: Vec<ActorCell>,
+}
+
+impl GroupChange {
+    pub(crate) fn joined(scope: Arc<str>, group: Arc<str>, actors: Vec<ActorCell>) -> Self {
+        Self { scope, group, has_joined: true, actors }
+    }
+
+    pub(crate) fn left(scope: Arc<str>, group: Arc<str>, actors: Vec<ActorCell>) -> Self {
+        Self { scope, group, has_joined: false, actors }
+    }
 }
 
 impl SupervisionEvent {
-    /// Whom the event is about.
-    pub fn actor(&self) -> &ActorCell {
+    /// Whom the event is about, if it is about one actor.
+    pub fn actor(&self) -> Option<&ActorCell> {
         match self {
             Self::Started(actor)
+            | Self::Suspended { actor, .. }
             | Self::Terminated { actor, .. }
             | Self::Failed { actor, .. }
-            | Self::Down { actor, .. } => actor,
+            | Self::Down { actor, .. } => Some(actor),
+            Self::Group(_) => None,
         }
     }
 }

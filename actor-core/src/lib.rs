@@ -80,6 +80,8 @@
 
 mod actor;
 mod address;
+mod attach;
+mod attached;
 mod contain;
 pub mod error;
 mod event;
@@ -100,6 +102,8 @@ mod registry;
 mod reply;
 mod request;
 mod runtime;
+mod supervise;
+mod supervisor;
 mod sync;
 mod system;
 mod time;
@@ -108,13 +112,14 @@ pub use actor::{Actor, LocalActor};
 pub use actor_core_derive::actor;
 pub use address::{
     ActorCell, ActorRef, Control, ControlRequest, Deliver, ExitListener, ForeignControl, WatchId,
-    WeakActorCell, WeakActorRef,
+    WeakActorCell, WeakActorRef, multi_call,
 };
+pub use attach::{Attachment, MissedTicks};
 pub use error::{CallError, CallFailure, Rejection, SendError, SpawnError, WaitError};
-pub use event::{BoxedState, SupervisionEvent};
+pub use event::{BoxedState, GroupChange, SupervisionEvent};
 pub use executor::Executor;
 pub use exit::{ActorError, Exit};
-pub use groups::{Groups, JoinError};
+pub use groups::{Groups, JoinError, Scope};
 pub use id::{ActorId, Incarnation};
 pub use lifecycle::Status;
 pub use links::LinkError;
@@ -123,7 +128,12 @@ pub use plain::{Context, LocalSpawning, Spawning, Start, TypedRef};
 pub use recipient::{CallRecipient, Recipient, WeakCallRecipient, WeakRecipient};
 pub use reply::{Answer, ReplyFuture, ReplyPort};
 pub use request::{Accepts, Answers, Call, CallFuture, Cast, SendFuture};
-pub use runtime::{Colocation, LocalSpawner, Spawn, SpawnOptions};
+pub use runtime::{Colocation, LocalSpawner, Spawn, SpawnOptions, Starting};
+pub use supervise::{Backoff, Intensity, Restart, Shutdown, Strategy};
+pub use supervisor::{
+    ChildInfo, ChildSpec, ChildState, HealthCheck, SpecError, Supervisor, SupervisorBuilder, SupervisorError,
+    SupervisorMessage, SupervisorRef, SupervisorState,
+};
 pub use system::ActorSystem;
 pub use time::Instant;
 

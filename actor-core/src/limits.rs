@@ -1,6 +1,8 @@
 //! Every bound of this crate, named, with its default and what happens when it
 //! is met.
 
+use std::time::Duration;
+
 /// How many messages a mailbox holds unless its actor was given another
 /// capacity. Room is not allocated before it is used. A full mailbox makes
 /// [`send`](crate::ActorRef::send) wait and [`cast`](crate::ActorRef::cast) fail.
@@ -32,3 +34,14 @@ pub const NAME_BYTES_MAX: usize = 255;
 /// for later calls. More go back to the allocator, and so do all when the thread
 /// ends.
 pub const REPLY_SLOTS_KEPT_MAX: usize = 256;
+
+/// How long a supervisor gives a child to stop, unless the child's specification says
+/// otherwise; then it is killed.
+pub const CHILD_STOP_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
+
+/// The most restarts that an [`Intensity`](crate::Intensity) can allow: each is remembered
+/// while it counts, in 8 bytes. More is an error when the supervisor is started.
+pub const RESTARTS_MAX: u32 = 65_536;
+
+/// How many children a supervisor can have at once; one more is an error.
+pub const CHILDREN_MAX: usize = 1 << 20;

@@ -57,13 +57,16 @@ impl ActorCell {
         Ok(())
     }
 
-    /// Takes this actor from a supervisor. Does nothing if it has another.
+    /// Takes this actor from a supervisor, and [releases](Self::release) it: nobody would
+    /// restart it. Does nothing if it has another supervisor.
     pub fn unlink(&self, supervisor: &ActorCell) {
         let Some(child) = self.as_local() else { return };
         let mut slot = child.supervisor();
         if slot.as_ref() == Some(supervisor) {
             *slot = None;
             supervisor.forget_child(self);
+            drop(slot);
+            self.release();
         }
     }
 
@@ -78,21 +81,51 @@ impl ActorCell {
         side.map_or_else(Vec::new, |side| side.children.values().cloned().collect())
     }
 
+    /// The child that this supervisor calls so, or that holds this name.
+    pub fn child(&self, id: &str) -> Option<ActorCell> {
+        let side = self.as_local().and_then(Local::known_side)?;
+        let is_it = |child: &&ActorCell| {
+            child.as_local().and_then(Local::child_id) == Some(id) || child.name() == Some(id)
+        };
+        side.children.values().find(is_it).cloned()
+    }
+
     /// Sends this actor [`SupervisionEvent::Down`] once, when `target` ends, or
     /// at once if it has ended. Neither actor's life depends on the other.
     pub fn watch(&self, target: &ActorCell) -> WatchId {
-        target.watch_with(Arc::new(Watcher { watcher: self.downgrade(), target: target.clone() }))
+        let life = self.as_local().map_or(0, Local::life);
+        target.watch_with(Arc::new(Watcher { watcher: self.downgrade(), life, target: target.clone() }))
     }
 
-    /// Kills the children and lets them go. No child is added afterwards.
-    pub(crate) fn abandon_children(&self) {
+    /// Lets this actor live again after its life has ended and its supervisor was told
+    /// by [`SupervisionEvent::Suspended`]. Does nothing to an actor that is not suspended.
+    ///
+    /// It keeps its address, id, name, groups and the messages it has accepted.
+    pub fn restart(&self) {
+        if let Some(local) = self.as_local() {
+            local.restart();
+        }
+    }
+
+    /// Lets this actor end for good when its life ends, and at once if it is suspended.
+    /// Does nothing to an actor that could not be restarted anyway.
+    pub fn release(&self) {
+        if let Some(local) = self.as_local() {
+            local.release();
+        }
+    }
+
+    /// Kills the children, lets them go, and says who they were. No child is added
+    /// afterwards.
+    pub(crate) fn abandon_children(&self) -> Vec<ActorCell> {
         // An actor that has begun to stop takes no child, so there is none to come.
         let children = {
-            let Some(mut side) = self.as_local().and_then(Local::known_side) else { return };
+            let Some(mut side) = self.as_local().and_then(Local::known_side) else { return Vec::new() };
             side.is_childless = true;
             std::mem::take(&mut side.children)
         };
-        for child in children.into_values() {
+        for child in children.values() {
+            child.release();
             child.kill();
             if let Some(local) = child.as_local() {
                 let mut slot = local.supervisor();
@@ -101,13 +134,14 @@ impl ActorCell {
                 }
             }
         }
+        children.into_values().collect()
     }
 
-    /// Tells the supervisor about this actor.
-    pub(crate) fn tell_supervisor(&self, event: impl FnOnce(ActorCell) -> SupervisionEvent) {
-        if let Some(supervisor) = self.supervisor() {
-            supervisor.post(event(self.clone()));
-        }
+    /// Tells the supervisor about this actor; `false` if there is none.
+    pub(crate) fn tell_supervisor(&self, event: impl FnOnce(ActorCell) -> SupervisionEvent) -> bool {
+        let Some(supervisor) = self.supervisor() else { return false };
+        supervisor.post(event(self.clone()));
+        true
     }
 
     /// Tells the supervisor the last thing about this actor and leaves it. The
@@ -137,17 +171,27 @@ struct Watcher {
     /// Weak, so that a long life does not keep everybody in memory who ever
     /// watched it.
     watcher: WeakActorCell,
+    /// In which of its lives it began to watch. A later one knows nothing of it.
+    life: u64,
     target: ActorCell,
+}
+
+impl Watcher {
+    fn current(&self) -> Option<ActorCell> {
+        let watcher = self.watcher.upgrade()?;
+        let is_current = watcher.as_local().is_none_or(|local| local.life() == self.life);
+        (is_current && watcher.status() != Status::Stopped).then_some(watcher)
+    }
 }
 
 impl ExitListener for Watcher {
     fn on_exit(&self, _: ActorId, exit: &Exit) {
-        if let Some(watcher) = self.watcher.upgrade() {
+        if let Some(watcher) = self.current() {
             watcher.post(SupervisionEvent::Down { actor: self.target.clone(), exit: exit.clone() });
         }
     }
 
     fn is_gone(&self) -> bool {
-        self.watcher.upgrade().is_none_or(|watcher| watcher.status() == Status::Stopped)
+        self.current().is_none()
     }
 }

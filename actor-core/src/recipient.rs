@@ -100,7 +100,62 @@ impl<M: Send + 'static, T: Send + 'static, N: Answers<M, T>> UpgradeCall<M, T> f
     }
 }
 
+/// An actor whose message type is made of another one.
+struct Derived<N>(ActorRef<N>);
+
+/// A message that was made of an `M` gives it back.
+fn underived<M: TryFrom<N>, N>(message: N) -> M {
+    M::try_from(message).unwrap_or_else(|_| panic!("what was made of a message gives it back"))
+}
+
+impl<M, N> Receive<M> for Derived<N>
+where
+    M: TryFrom<N> + Send + 'static,
+    N: From<M> + Send + 'static,
+{
+    fn control(&self) -> &Control {
+        &self.0
+    }
+
+    fn cast(&self, message: M) -> Result<(), SendError<M>> {
+        self.0.cast(N::from(message)).map_err(|error| error.map(underived))
+    }
+
+    fn send(&self, message: M) -> RoomWait<'_, M> {
+        Box::pin(async move { self.0.send(N::from(message)).await.map_err(|error| error.map(underived)) })
+    }
+
+    fn downgrade(&self) -> Arc<dyn Upgrade<M>> {
+        Arc::new(WeakDerived(self.0.downgrade()))
+    }
+}
+
+struct WeakDerived<N>(WeakActorRef<N>);
+
+impl<M, N> Upgrade<M> for WeakDerived<N>
+where
+    M: TryFrom<N> + Send + 'static,
+    N: From<M> + Send + 'static,
+{
+    fn upgrade(&self) -> Option<Recipient<M>> {
+        Some(self.0.upgrade()?.derived())
+    }
+}
+
 impl<N: Send + 'static> ActorRef<N> {
+    /// This address, known by a message that the actor's are made of: a shorter way to
+    /// [`recipient`](Self::recipient) where the conversions exist anyway.
+    ///
+    /// # Panics
+    ///
+    /// Sending through it panics if a message that was refused does not convert back.
+    pub fn derived<M: TryFrom<N> + Send + 'static>(&self) -> Recipient<M>
+    where
+        N: From<M>,
+    {
+        Recipient { to: Arc::new(Derived(self.clone())) }
+    }
+
     /// This address, known by one message that the actor takes.
     ///
     /// ```

@@ -89,6 +89,14 @@ impl ActorSystem {
         ActorRef::from_cell(self.where_is(name)?).ok()
     }
 
+    /// The local actor at a path, as `/sup/worker-1`: the first part is a name, each
+    /// further one the id or the name of a child of the actor before.
+    pub fn resolve(&self, path: &str) -> Option<ActorCell> {
+        let mut parts = path.strip_prefix('/')?.split('/');
+        let root = self.where_is(parts.next()?)?;
+        parts.try_fold(root, |actor, part| actor.child(part))
+    }
+
     /// Every name that is held, sorted.
     pub fn registered(&self) -> Vec<Arc<str>> {
         self.shared.registry.names()

@@ -6,6 +6,7 @@
 //!            each on tokio and in a simulation
 //!  once/     what holds for one door only, and what takes two threads
 //!  plain/    plain structs as actors, and addresses of one message
+//!  supervisor/ supervisors and their children, in virtual time
 //!  support/  a recording actor, gates, the doors, the simulation
 //! ```
 //!
@@ -16,4 +17,5 @@
 mod once;
 mod plain;
 mod suite;
+mod supervisor;
 mod support;

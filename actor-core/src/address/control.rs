@@ -3,6 +3,7 @@
 //! [`ActorCell`](super::ActorCell) dereference to it.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -223,20 +224,17 @@ impl Control {
     /// Waits until the actor has ended and says how. Any number of callers may
     /// wait, before and after its end. Dropping the future only ends the wait.
     ///
+    /// Of a restartable actor it is the end of the life it is in, or of the next one if it
+    /// is suspended.
+    ///
     /// # Errors
     ///
     /// [`WaitError::TimedOut`]; the actor goes on.
     pub async fn wait(&self, timeout: Option<Duration>) -> Result<Exit, WaitError> {
-        let exit = self.exited();
-        match timeout {
-            None => Ok(exit.await),
-            Some(timeout) => {
-                self.executor.timeout(timeout, exit).await.map_err(|_| WaitError::TimedOut(timeout))
-            }
-        }
+        self.within(timeout, self.exited()).await
     }
 
-    /// [`stop`](Self::stop), then [`wait`](Self::wait).
+    /// [`stop`](Self::stop), and [`wait`](Self::wait), from before the request.
     ///
     /// # Errors
     ///
@@ -246,28 +244,31 @@ impl Control {
         reason: Option<&str>,
         timeout: Option<Duration>,
     ) -> Result<Exit, WaitError> {
+        let exit = self.exited();
         self.stop(reason);
-        self.wait(timeout).await
+        self.within(timeout, exit).await
     }
 
-    /// [`kill`](Self::kill), then [`wait`](Self::wait).
+    /// [`kill`](Self::kill), and [`wait`](Self::wait), from before the request.
     ///
     /// # Errors
     ///
     /// As [`wait`](Self::wait); the request stands.
     pub async fn kill_and_wait(&self, timeout: Option<Duration>) -> Result<Exit, WaitError> {
+        let exit = self.exited();
         self.kill();
-        self.wait(timeout).await
+        self.within(timeout, exit).await
     }
 
-    /// [`drain`](Self::drain), then [`wait`](Self::wait).
+    /// [`drain`](Self::drain), and [`wait`](Self::wait), from before the request.
     ///
     /// # Errors
     ///
     /// As [`wait`](Self::wait); the request stands.
     pub async fn drain_and_wait(&self, timeout: Option<Duration>) -> Result<Exit, WaitError> {
+        let exit = self.exited();
         self.drain();
-        self.wait(timeout).await
+        self.within(timeout, exit).await
     }
 
     /// Calls the listener exactly once when the actor ends; at once if it has
@@ -306,9 +307,24 @@ impl Control {
         }
     }
 
-    async fn exited(&self) -> Exit {
+    async fn within(
+        &self,
+        timeout: Option<Duration>,
+        exit: impl Future<Output = Exit>,
+    ) -> Result<Exit, WaitError> {
+        match timeout {
+            None => Ok(exit.await),
+            Some(timeout) => {
+                self.executor.timeout(timeout, exit).await.map_err(|_| WaitError::TimedOut(timeout))
+            }
+        }
+    }
+
+    /// Begins to wait at once, not when the future is first polled: the end of a life that
+    /// is asked for afterwards is not missed.
+    fn exited(&self) -> impl Future<Output = Exit> + use<'_> {
         let (sender, receiver) = oneshot::channel();
-        let _watching = match self.route() {
+        let watching = match self.route() {
             Route::Local(local) => {
                 local.wait(sender);
                 None
@@ -318,8 +334,11 @@ impl Control {
                 Some(Watching { foreign, watch })
             }
         };
-        // The sender goes unused only if the actor's whole runtime is being torn down.
-        receiver.await.unwrap_or(Exit::Cancelled)
+        async move {
+            let _watching = watching;
+            // The sender goes unused only if the actor's whole runtime is being torn down.
+            receiver.await.unwrap_or(Exit::Cancelled)
+        }
     }
 }
 

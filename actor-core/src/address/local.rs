@@ -4,15 +4,17 @@
 //! word and nothing else.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use tokio::sync::oneshot;
 
 use super::cell::ActorCell;
 use super::control::{ExitListener, WatchId, Way};
+use crate::attached::{Attached, AttachmentId};
 use crate::contain::contained;
 use crate::event::SupervisionEvent;
+use crate::executor::TaskHandle;
 use crate::exit::Exit;
 use crate::id::ActorId;
 use crate::lifecycle::{Flag, Status, Word};
@@ -29,10 +31,15 @@ pub(super) struct LocalState {
 /// What is known of an actor that is not on its own.
 struct Attendance {
     name: Option<Arc<str>>,
+    /// What its supervisor calls it; set before anybody else knows of it.
+    child_id: OnceLock<Arc<str>>,
     /// Whom this actor's events go to. Locked before any actor's `side`, never
     /// while one is held; see `links.rs`.
     supervisor: Mutex<Option<ActorCell>>,
     side: Mutex<Side>,
+    /// Which life this is, counted from zero. Changes under the lock of `side`, which
+    /// whoever only asks need not take.
+    life: AtomicU64,
 }
 
 /// Who is to be told of what.
@@ -43,11 +50,16 @@ pub(crate) struct Side {
     watchers: Vec<(WatchId, Arc<dyn ExitListener>)>,
     watches_made: u64,
     waiters: Vec<oneshot::Sender<Exit>>,
+    /// What lives as long as this life.
+    attached: Attached,
+    /// Why the life must end, if it does not know by itself.
+    failure: Option<Exit>,
     /// How it ended: set when the watchers are told, unless the word says it all.
     exit: Option<Exit>,
     /// Whom this actor supervises.
     pub(crate) children: BTreeMap<ActorId, ActorCell>,
-    /// Set when the children were taken at exit; none is added after.
+    /// Set when the children were taken at the end of a life; none is added before the
+    /// next one.
     pub(crate) is_childless: bool,
 }
 
@@ -107,7 +119,13 @@ impl LocalState {
 
 impl Attendance {
     fn new(name: Option<Arc<str>>) -> Box<Self> {
-        Box::new(Self { name, supervisor: Mutex::default(), side: Mutex::default() })
+        Box::new(Self {
+            name,
+            child_id: OnceLock::new(),
+            supervisor: Mutex::default(),
+            side: Mutex::default(),
+            life: AtomicU64::new(0),
+        })
     }
 }
 
@@ -165,8 +183,14 @@ impl<'a> Local<'a> {
         side.exit.clone().or_else(|| self.word().ending().map(Exit::from))
     }
 
-    /// Posts an event. It reaches a handler unless the actor ends first.
+    /// Posts an event. It reaches a handler unless the life ends first.
     pub(crate) fn post(self, event: SupervisionEvent) {
+        self.put(event);
+        self.wake();
+    }
+
+    /// Puts an event where it will be found once the actor is [woken](Self::wake).
+    pub(crate) fn put(self, event: SupervisionEvent) {
         let mut side = self.side();
         if self.exit(&side).is_some() {
             drop(side);
@@ -174,7 +198,10 @@ impl<'a> Local<'a> {
         }
         side.events.push_back(event);
         self.raise(Flag::Supervision);
-        drop(side);
+    }
+
+    /// Makes the actor look at what was asked of it.
+    pub(crate) fn wake(self) {
         self.way.wake();
     }
 
@@ -226,6 +253,120 @@ impl<'a> Local<'a> {
         drop(side);
         for waiter in waiters {
             drop(waiter.send(exit.clone().unwrap_or(Exit::Cancelled)));
+        }
+    }
+
+    /// Sets what its supervisor calls it, once.
+    pub(crate) fn set_child_id(self, id: Arc<str>) {
+        let _ = self.state.attendance().child_id.set(id);
+    }
+
+    /// What its supervisor calls it.
+    pub(crate) fn child_id(self) -> Option<&'a str> {
+        self.state.attendance.get()?.child_id.get().map(|id| &**id)
+    }
+
+    /// Makes a place for a task that shares this life; `None` if the life is over.
+    pub(crate) fn reserve_attachment(self) -> Option<AttachmentId> {
+        let mut side = self.side();
+        // The end takes all tasks under this lock after it has changed the word.
+        (self.word().status() < Status::Stopping).then(|| side.attached.reserve())
+    }
+
+    /// Gives the task back if its place is gone.
+    pub(crate) fn hold_attachment(self, id: AttachmentId, task: TaskHandle) -> Option<TaskHandle> {
+        self.side().attached.hold(id, task)
+    }
+
+    pub(crate) fn is_attached(self, id: AttachmentId) -> bool {
+        self.known_side().is_some_and(|side| side.attached.holds(id))
+    }
+
+    /// A task is over.
+    pub(crate) fn forget_attachment(self, id: AttachmentId) {
+        let forgotten = self.known_side().and_then(|mut side| side.attached.remove(id));
+        drop(forgotten);
+    }
+
+    /// Ends a task.
+    pub(crate) fn detach(self, id: AttachmentId) {
+        let ended = self.known_side().and_then(|mut side| side.attached.remove(id));
+        if let Some(task) = ended {
+            task.abort();
+        }
+    }
+
+    /// Ends all tasks that shared the life.
+    pub(crate) fn detach_all(self) {
+        let ended = self.known_side().map(|mut side| side.attached.take());
+        for task in ended.into_iter().flatten() {
+            task.abort();
+        }
+    }
+
+    /// Ends the actor at its next await point, as failed; the first failure counts.
+    pub(crate) fn fail(self, exit: Exit) {
+        let mut side = self.side();
+        if side.failure.is_none() {
+            side.failure = Some(exit);
+        }
+        drop(side);
+        self.request(Flag::Kill);
+    }
+
+    /// Why the life was ended, if it was by [`fail`](Self::fail).
+    pub(crate) fn take_failure(self) -> Option<Exit> {
+        self.known_side()?.failure.take()
+    }
+
+    /// Which life this is, counted from zero.
+    pub(crate) fn life(self) -> u64 {
+        // Acquire: with the store in `suspend`.
+        self.state.attendance.get().map_or(0, |attendance| attendance.life.load(Ordering::Acquire))
+    }
+
+    /// A life has ended and another may follow, unless this says `false`. Tells those who
+    /// wait for the end of a life; events and requests that were meant for it are dropped.
+    pub(crate) fn suspend(self, exit: &Exit) -> bool {
+        let attendance = self.state.attendance();
+        let mut side = attendance.side.locked();
+        // Under the lock, which whoever gives a reason or posts an event takes too.
+        let step = |bits| Word::from_bits(bits).suspended().map(Word::bits);
+        if self.state.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, step).is_err() {
+            return false;
+        }
+        self.state.word.fetch_and(!(Flag::Supervision as u32), Ordering::AcqRel);
+        attendance.life.fetch_add(1, Ordering::AcqRel);
+        let reason = side.stop_reason.take();
+        let events = std::mem::take(&mut side.events);
+        let waiters = std::mem::take(&mut side.waiters);
+        drop(side);
+        // Dropped outside the lock: an event may hold the last address of an actor.
+        drop((reason, events));
+        for waiter in waiters {
+            drop(waiter.send(exit.clone()));
+        }
+        true
+    }
+
+    /// Asks a suspended actor to live again.
+    pub(crate) fn restart(self) {
+        if self.word().status() == Status::Suspended {
+            self.request(Flag::Restart);
+        }
+    }
+
+    /// Lets no other life follow.
+    pub(crate) fn release(self) {
+        if self.word().may_live_again() {
+            self.request(Flag::Released);
+        }
+    }
+
+    /// A new life may have children.
+    pub(crate) fn admit_children(self) {
+        if let Some(mut side) = self.known_side() {
+            side.is_childless = false;
         }
     }
 

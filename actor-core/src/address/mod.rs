@@ -9,6 +9,7 @@
 mod cell;
 mod control;
 mod local;
+mod multi;
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -24,6 +25,7 @@ pub use self::cell::{ActorCell, WeakActorCell};
 pub(crate) use self::control::LocalCell;
 pub use self::control::{Control, ControlRequest, ExitListener, ForeignControl, WatchId};
 pub(crate) use self::local::Local;
+pub use self::multi::multi_call;
 use crate::error::{CallError, CallFailure, SendError};
 use crate::executor::Executor;
 use crate::id::ActorId;

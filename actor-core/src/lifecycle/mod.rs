@@ -3,27 +3,36 @@
 //!
 //! ```text
 //!  Unstarted ─► Starting ─► Running ──────────► Stopping ─► Stopped
-//!                  │           └─► Draining ─────►│
-//!                  └──── failed, killed ─────────►┘
+//!                │   ▲          └─► Draining ────►│
+//!                │   │ restart                    │
+//!                ├─► Suspended ──── released ────►│
+//!                └──── failed, killed ───────────►┘
 //! ```
+//!
+//! Only a restartable actor is ever suspended: from any phase before Stopping, when its
+//! life has ended.
 
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 
-/// Where an actor is in its life. It only ever moves forward, in this order.
+/// Where an actor is in its life. It only ever moves forward, in this order, but for
+/// one that is started again: that goes from wherever its life ended to `Suspended`, and
+/// forward from there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
     /// It exists; `pre_start` has not begun.
     Unstarted,
+    /// Its life has ended and its supervisor may start another. Messages queue.
+    Suspended,
     /// `pre_start` or `post_start` runs. Messages queue.
     Starting,
     /// It handles messages.
     Running,
     /// It handles what it had accepted, and accepts no more.
     Draining,
-    /// It has given its names back; `post_stop` runs.
+    /// It has given its names back and does not come again; `post_stop` may run.
     Stopping,
     /// It is gone, and so is its state.
     Stopped,
@@ -55,6 +64,15 @@ pub(crate) enum Turn {
     Receive,
 }
 
+/// What became of a suspended actor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It ends for good.
+    End,
+    /// It lives again.
+    Restart,
+}
+
 /// A thing that was asked of an actor, or holds for it. Once set, the requests
 /// stay set; `SUPERVISION` is cleared when no event is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +91,12 @@ pub(crate) enum Flag {
     /// More is known of it than fits into the word: somebody waits, watches, or is
     /// linked, and has to be told of the end.
     Attended = 1 << 8,
+    /// When its life has ended it may live again.
+    Restartable = 1 << 12,
+    /// It will not live again, whatever it is.
+    Released = 1 << 13,
+    /// Another life was asked for while it is suspended.
+    Restart = 1 << 14,
 }
 
 /// How a life ended, where that is all there is to say.
@@ -116,12 +140,18 @@ impl Word {
     pub(crate) const fn status(self) -> Status {
         match self.0 & Self::PHASE_MASK {
             0 => Status::Unstarted,
-            1 => Status::Starting,
-            2 if self.has(Flag::Drain) => Status::Draining,
-            2 | 3 => Status::Running,
-            4 => Status::Stopping,
+            1 => Status::Suspended,
+            2 => Status::Starting,
+            3 if self.has(Flag::Drain) => Status::Draining,
+            3 | 4 => Status::Running,
+            5 => Status::Stopping,
             _ => Status::Stopped,
         }
+    }
+
+    /// Whether one of these flags is set.
+    pub(crate) const fn has_any(self, flags: u32) -> bool {
+        self.0 & flags != 0
     }
 
     /// How it ended, if that is known and no more is to be said about it.
@@ -160,7 +190,35 @@ impl Word {
     /// The word in a later phase; `None` if it is there already or beyond.
     pub(crate) fn advanced_to(self, status: Status) -> Option<Word> {
         let phase = self.0 & Self::PHASE_MASK;
-        (phase < status as u32).then_some(Word((self.0 & !Self::PHASE_MASK) | status as u32))
+        (phase < status as u32).then_some(self.at(status))
+    }
+
+    /// Whether it lives again, if its supervisor wishes, when its life has ended.
+    pub(crate) const fn may_live_again(self) -> bool {
+        self.has(Flag::Restartable) && !self.has(Flag::Released)
+    }
+
+    /// The word when a life has ended and another may follow, `None` if none may. What was
+    /// asked of that life is done with; what is asked from now on is asked of the next.
+    pub(crate) fn suspended(self) -> Option<Word> {
+        const ASKED: u32 = Flag::Kill as u32 | Flag::Stop as u32 | Flag::Drain as u32 | Flag::Restart as u32;
+        let is_over = self.status() >= Status::Stopping;
+        (self.may_live_again() && !is_over).then_some(Word(self.at(Status::Suspended).0 & !ASKED))
+    }
+
+    /// What was decided about a suspended actor, if something was.
+    pub(crate) const fn verdict(self) -> Option<Verdict> {
+        if self.has(Flag::Released) {
+            Some(Verdict::End)
+        } else if self.has(Flag::Restart) {
+            Some(Verdict::Restart)
+        } else {
+            None
+        }
+    }
+
+    fn at(self, status: Status) -> Word {
+        Word((self.0 & !Self::PHASE_MASK) | status as u32)
     }
 }
 

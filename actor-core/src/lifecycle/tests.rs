@@ -1,9 +1,15 @@
 //! The phase machine as tables.
 
-use super::{Flag, Status, Turn, Word};
+use super::{Flag, Status, Turn, Verdict, Word};
 
-const PHASES: [Status; 5] =
-    [Status::Unstarted, Status::Starting, Status::Running, Status::Stopping, Status::Stopped];
+const PHASES: [Status; 6] = [
+    Status::Unstarted,
+    Status::Suspended,
+    Status::Starting,
+    Status::Running,
+    Status::Stopping,
+    Status::Stopped,
+];
 
 fn word(status: Status, flags: &[Flag]) -> Word {
     Word::from_bits(flags.iter().fold(status as u32, |bits, flag| bits | *flag as u32))
@@ -42,6 +48,7 @@ fn phases_only_move_forward_and_keep_their_flags() {
 fn draining_is_running_that_was_asked_to_drain() {
     let cases = [
         (Status::Unstarted, Status::Unstarted),
+        (Status::Suspended, Status::Suspended),
         (Status::Starting, Status::Starting),
         (Status::Running, Status::Draining),
         (Status::Stopping, Status::Stopping),
@@ -52,4 +59,35 @@ fn draining_is_running_that_was_asked_to_drain() {
         assert!(!word(phase, &[Flag::Drain]).admits(), "{phase}");
         assert_eq!(word(phase, &[]).admits(), phase <= Status::Running, "{phase}");
     }
+}
+
+#[test]
+fn only_who_is_restartable_and_not_released_is_suspended() {
+    for phase in PHASES {
+        for (flags, may) in [
+            (&[][..], false),
+            (&[Flag::Restartable], true),
+            (&[Flag::Released], false),
+            (&[Flag::Restartable, Flag::Released], false),
+        ] {
+            let suspended = word(phase, flags).suspended();
+            let expected = (may && phase < Status::Stopping).then(|| word(Status::Suspended, flags));
+            assert_eq!(suspended, expected, "{phase} {flags:?}");
+        }
+    }
+}
+
+#[test]
+fn what_was_asked_of_a_life_ends_with_it() {
+    let kept = [Flag::Restartable, Flag::Supervision, Flag::Grouped, Flag::Attended];
+    let asked = [Flag::Kill, Flag::Stop, Flag::Drain, Flag::Restart];
+    let flags: Vec<Flag> = kept.into_iter().chain(asked).collect();
+    assert_eq!(word(Status::Running, &flags).suspended(), Some(word(Status::Suspended, &kept)));
+}
+
+#[test]
+fn a_release_goes_before_a_restart() {
+    assert_eq!(word(Status::Suspended, &[Flag::Kill, Flag::Stop]).verdict(), None);
+    assert_eq!(word(Status::Suspended, &[Flag::Restart]).verdict(), Some(Verdict::Restart));
+    assert_eq!(word(Status::Suspended, &[Flag::Restart, Flag::Released]).verdict(), Some(Verdict::End));
 }

@@ -320,6 +320,13 @@ impl<M, C: Owner<M>> Inbox<M, C> {
         self.mailbox().close();
     }
 
+    /// Lets messages in again, if it was closed.
+    pub(crate) fn reopen(&self) {
+        if self.mailbox().queue.is_closed() {
+            self.mailbox().queue.reopen();
+        }
+    }
+
     /// Closes, and drops every message that got in. Gives the panic of the first whose
     /// destructor panicked; the others are dropped all the same.
     pub(crate) fn discard(mut self) -> thread::Result<()> {

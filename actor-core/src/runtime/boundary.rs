@@ -36,7 +36,7 @@ pub(crate) fn current_system() -> Option<ActorSystem> {
 }
 
 /// Where a system is kept while it is not a thread's current one.
-pub(super) trait Home {
+pub(crate) trait Home {
     fn system(&mut self) -> &mut Option<ActorSystem>;
 }
 
@@ -58,7 +58,7 @@ pin_project_lite::pin_project! {
     /// The system is handed to the thread for each poll and taken back, so that an
     /// actor holds one reference to it: all actors share that count, and each further
     /// reference is contention.
-    pub(super) struct Within<H: Home, F> {
+    pub(crate) struct Within<H: Home, F> {
         #[pin]
         future: F,
         // Declared after the future, so dropped after it. The destructor makes the system
@@ -75,7 +75,7 @@ pin_project_lite::pin_project! {
 
 impl<H: Home, F> Within<H, F> {
     /// `home` holds the system.
-    pub(super) fn new(home: H, future: F) -> Self {
+    pub(crate) fn new(home: H, future: F) -> Self {
         Self { future, home: Leaving(home) }
     }
 }
@@ -104,14 +104,14 @@ pin_project_lite::pin_project! {
     /// Runs an `async` block. A panic becomes the error. Only for `async` blocks: when
     /// one has ended, by return or panic, it owns nothing. Any other future might, and
     /// this does not drop it within the boundary.
-    pub(super) struct Caught<F> {
+    pub(crate) struct Caught<F> {
         #[pin]
         block: F,
     }
 }
 
 impl<F> Caught<F> {
-    pub(super) fn new(block: F) -> Self {
+    pub(crate) fn new(block: F) -> Self {
         Self { block }
     }
 }
@@ -131,7 +131,7 @@ impl<F: Future> Future for Caught<F> {
 }
 
 /// The exit of an actor whose hook panicked, or whose destructors did.
-pub(super) fn panicked(payload: Box<dyn Any + Send>) -> Exit {
+pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Exit {
     let exit = Exit::panicked(&*payload);
     discard(payload);
     exit

@@ -39,6 +39,13 @@ impl<M: Send + 'static> ExitGuard<M> {
         }
     }
 
+    /// Ends what shared the life: attached tasks, and children, of which it says who they
+    /// were.
+    pub(super) fn end_company(&self) -> Vec<ActorCell> {
+        self.control().detach_all();
+        self.myself().cell().abandon_children()
+    }
+
     pub(super) fn has_supervisor(&self) -> bool {
         self.control().word().has(Flag::Attended) && self.myself().cell().supervisor().is_some()
     }
@@ -47,6 +54,22 @@ impl<M: Send + 'static> ExitGuard<M> {
     /// are free. Only the first call does anything.
     pub(super) fn begin_stopping(&self) {
         begin_stopping(self.myself());
+    }
+
+    /// [`begin_stopping`](Self::begin_stopping), or what of it ends with the life if
+    /// another may follow.
+    pub(super) fn begin_ending(&self) {
+        if self.control().word().may_live_again() {
+            self.control().detach_all();
+        } else {
+            self.begin_stopping();
+        }
+    }
+
+    /// How a life ended that ended like this as far as its hooks know.
+    pub(super) fn explain(&self, exit: Exit) -> Exit {
+        let is_known = exit != Exit::Killed || !self.control().word().has(Flag::Attended);
+        if is_known { exit } else { self.control().take_failure().unwrap_or(exit) }
     }
 
     /// Tells everybody. The actor, its state and its mailbox are dropped by now.
@@ -68,6 +91,9 @@ impl<M: Send + 'static> Drop for ExitGuard<M> {
 fn begin_stopping<M: Send + 'static>(myself: &ActorRef<M>) {
     let Some(former) = local(myself).advance(Status::Stopping) else { return };
     local(myself).close();
+    if former.has(Flag::Attended) {
+        local(myself).detach_all();
+    }
     let name = myself.name();
     if name.is_none() && !former.has(Flag::Grouped) {
         return;
@@ -85,7 +111,7 @@ fn end<M: Send + 'static>(myself: &ActorRef<M>, exit: &Exit, state: Option<Boxed
     begin_stopping(myself);
     let is_attended = local(myself).word().has(Flag::Attended);
     if is_attended {
-        myself.cell().abandon_children();
+        drop(myself.cell().abandon_children());
     }
     if exit.is_failure() {
         tracing::warn!(actor = %myself.id(), name = myself.name(), %exit, "actor failed");

@@ -1,16 +1,23 @@
 //! The door for actors that may move between threads.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use super::boundary::Within;
+use tokio::sync::oneshot;
+
+use super::boundary::{Within, panicked};
 use super::colocation::Colocation;
-use super::drive::{KeepState, Unstarted, drive, start};
+use super::drive::{KeepState, Unstarted, drive, drive_restartable, run, start};
 use super::exit::ExitGuard;
 use crate::actor::{Actor, LocalActor};
 use crate::address::{ActorCell, ActorRef};
+use crate::contain::caught;
 use crate::error::SpawnError;
 use crate::event::BoxedState;
+use crate::exit::Exit;
+use crate::lifecycle::Flag;
 use crate::limits::MAILBOX_CAPACITY_MAX;
 use crate::mailbox::Capacity;
 use crate::registry::is_usable;
@@ -24,7 +31,11 @@ pub struct SpawnOptions {
     supervisor: Option<ActorCell>,
     mailbox: Option<Capacity>,
     place: Option<Colocation>,
+    child_id: Option<Arc<str>>,
 }
+
+/// An actor that is ready to be started, with what, and its supervisor.
+type Ready<A> = (Unstarted<A>, <A as LocalActor>::Arguments, Option<ActorCell>);
 
 impl SpawnOptions {
     /// No name, no supervisor, the system's default mailbox.
@@ -41,6 +52,12 @@ impl SpawnOptions {
     /// Links the actor to a supervisor once `pre_start` has succeeded.
     pub fn supervisor(mut self, supervisor: &ActorCell) -> Self {
         self.supervisor = Some(supervisor.clone());
+        self
+    }
+
+    /// What its supervisor calls it; part of its path.
+    pub(crate) fn child_id(mut self, id: Arc<str>) -> Self {
+        self.child_id = Some(id);
         self
     }
 
@@ -77,11 +94,30 @@ impl SpawnOptions {
         self.check(capacity)?;
         let executor = system.executor().clone();
         let (myself, inbox) = ActorRef::local(system.next_id(), self.name.clone(), executor, capacity);
+        if let (Some(id), Some(local)) = (self.child_id, myself.as_local()) {
+            local.set_child_id(id);
+        }
         if let Some(name) = self.name {
             let claimed = system.registry().claim(name.clone(), myself.cell());
             claimed.map_err(|_| SpawnError::NameTaken(name))?;
         }
         Ok((Unstarted { actor, inbox, guard: ExitGuard::new(myself) }, self.supervisor))
+    }
+
+    /// [`unstarted`](Self::unstarted) for an actor that lives again.
+    pub(super) fn restartable<A: LocalActor>(
+        self,
+        system: &ActorSystem,
+        make: &mut impl FnMut() -> (A, A::Arguments),
+    ) -> Result<Ready<A>, SpawnError> {
+        if self.supervisor.is_none() {
+            return Err(SpawnError::Options("only an actor with a supervisor can be restartable"));
+        }
+        let made = caught(make).map_err(|payload| SpawnError::Startup(panicked(payload)));
+        let (actor, arguments) = made?;
+        let (unstarted, supervisor) = self.unstarted(system, actor)?;
+        unstarted.guard.control().raise(Flag::Restartable);
+        Ok((unstarted, arguments, supervisor))
     }
 }
 
@@ -122,6 +158,132 @@ impl ActorSystem {
             }
             Ok(myself)
         }
+    }
+}
+
+impl ActorSystem {
+    /// Gives an actor's address at once and starts it in a task of its own: messages that
+    /// are sent meanwhile queue. What can be known at once is told at once, such as a name
+    /// that is taken; what becomes of the start, by the second value.
+    ///
+    /// # Errors
+    ///
+    /// See [`SpawnError`]; nothing of the actor is left.
+    ///
+    /// # Panics
+    ///
+    /// As [`spawn`](Self::spawn).
+    pub fn spawn_instant<A: Actor>(
+        &self,
+        actor: A,
+        arguments: A::Arguments,
+        options: SpawnOptions,
+    ) -> Result<(ActorRef<A::Msg>, Starting), SpawnError> {
+        let mut options = options;
+        let place = options.place.take();
+        let (unstarted, supervisor) = options.unstarted(self, actor)?;
+        let myself = unstarted.guard.myself().clone();
+        let (report, starting) = Starting::new();
+        let task = Within::new(Some(self.clone()), async move {
+            let started = start::<A, Kept>(unstarted, arguments, supervisor).await;
+            if let Some(started) = report.started(started) {
+                run(started).await;
+            }
+        });
+        match place {
+            None => self.executor().spawn(task).detach(),
+            Some(place) => place.spawn(task),
+        }
+        Ok((myself, starting))
+    }
+
+    /// Starts an actor that its supervisor can [restart](ActorCell::restart): each life
+    /// begins with what `make` gives, the first in the caller's task, as for
+    /// [`spawn`](Self::spawn).
+    ///
+    /// When a life ends, however that was, the supervisor is told by
+    /// [`SupervisionEvent::Suspended`](crate::SupervisionEvent::Suspended). Meanwhile the
+    /// actor keeps its address, id, name, groups and messages. What the life had of its own
+    /// goes: state, children, timers, watches, supervision events.
+    ///
+    /// # Errors
+    ///
+    /// See [`SpawnError`]; nothing of the actor is left. A panic in `make` is a
+    /// [`SpawnError::Startup`]; options without a supervisor are [`SpawnError::Options`].
+    ///
+    /// # Panics
+    ///
+    /// As [`spawn`](Self::spawn).
+    pub fn spawn_restartable<A: Actor, F>(
+        &self,
+        make: F,
+        options: SpawnOptions,
+    ) -> impl Future<Output = Result<ActorRef<A::Msg>, SpawnError>> + Send + use<A, F>
+    where
+        F: FnMut() -> (A, A::Arguments) + Send + 'static,
+    {
+        let system = self.clone();
+        let (mut make, mut options) = (make, options);
+        async move {
+            let place = options.place.take();
+            let (unstarted, arguments, supervisor) = options.restartable(&system, &mut make)?;
+            let myself = unstarted.guard.myself().clone();
+            let mut home = Some(system);
+            let started = Within::new(&mut home, start::<A, Kept>(unstarted, arguments, supervisor)).await?;
+            let system = home.expect("it is back when the future has ended");
+            match place {
+                None => {
+                    let executor = system.executor().clone();
+                    executor.spawn(drive_restartable(started, make, system)).detach();
+                }
+                Some(place) => place.spawn(drive_restartable(started, make, system)),
+            }
+            Ok(myself)
+        }
+    }
+}
+
+/// What becomes of a start that was not waited for; see [`ActorSystem::spawn_instant`].
+/// Dropping it changes nothing.
+///
+/// # Errors
+///
+/// See [`SpawnError`]; nothing of the actor is left.
+#[derive(Debug)]
+#[must_use = "a start that fails is told to nobody else"]
+pub struct Starting {
+    outcome: oneshot::Receiver<Result<(), SpawnError>>,
+}
+
+/// Tells what becomes of a start.
+pub(super) struct StartReport(oneshot::Sender<Result<(), SpawnError>>);
+
+impl Starting {
+    pub(super) fn new() -> (StartReport, Self) {
+        let (report, outcome) = oneshot::channel();
+        (StartReport(report), Self { outcome })
+    }
+}
+
+impl StartReport {
+    pub(super) fn started<S>(self, outcome: Result<S, SpawnError>) -> Option<S> {
+        let (report, started) = match outcome {
+            Ok(started) => (Ok(()), Some(started)),
+            Err(error) => (Err(error), None),
+        };
+        // Nobody may want to know.
+        drop(self.0.send(report));
+        started
+    }
+}
+
+impl Future for Starting {
+    type Output = Result<(), SpawnError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // Unsaid only if the task was dropped before it had started the actor.
+        let cancelled = |_| Err(SpawnError::Startup(Exit::Cancelled));
+        Pin::new(&mut self.outcome).poll(cx).map(|outcome| outcome.unwrap_or_else(cancelled))
     }
 }
 

@@ -8,10 +8,10 @@ use std::task::Poll;
 use tokio::sync::oneshot;
 
 use super::boundary::{Caught, Within, panicked};
-use super::drive::{KeepState, run, start};
+use super::drive::{KeepState, Started, Unstarted, run, run_restartable, start};
 use super::spawn::SpawnOptions;
 use crate::actor::LocalActor;
-use crate::address::ActorRef;
+use crate::address::{ActorCell, ActorRef};
 use crate::error::SpawnError;
 use crate::event::BoxedState;
 use crate::executor::LocalThread;
@@ -48,21 +48,51 @@ impl LocalSpawner {
         arguments: A::Arguments,
         options: SpawnOptions,
     ) -> Result<ActorRef<A::Msg>, SpawnError> {
+        let prepare = move |system: &ActorSystem| {
+            let (unstarted, supervisor) = options.unstarted(system, actor())?;
+            Ok((unstarted, arguments, supervisor, ()))
+        };
+        self.launch(prepare, |started, ()| run(started)).await
+    }
+
+    /// [`ActorSystem::spawn_restartable`] on this thread: `make` is called there.
+    ///
+    /// # Errors
+    ///
+    /// As there, and [`SpawnError::ThreadGone`].
+    pub async fn spawn_restartable<A: LocalActor>(
+        &self,
+        mut make: impl FnMut() -> (A, A::Arguments) + Send + 'static,
+        options: SpawnOptions,
+    ) -> Result<ActorRef<A::Msg>, SpawnError> {
+        let prepare = move |system: &ActorSystem| {
+            let (unstarted, arguments, supervisor) = options.restartable(system, &mut make)?;
+            Ok((unstarted, arguments, supervisor, make))
+        };
+        self.launch(prepare, run_restartable).await
+    }
+
+    /// Prepares an actor on the thread, starts it and runs it.
+    async fn launch<A: LocalActor, R: 'static, L: Future<Output = ()> + 'static>(
+        &self,
+        prepare: impl FnOnce(&ActorSystem) -> Result<Prepared<A, R>, SpawnError> + Send + 'static,
+        run: impl FnOnce(Started<A, NotKept>, R) -> L + Send + 'static,
+    ) -> Result<ActorRef<A::Msg>, SpawnError> {
         let system = self.system.clone();
         let (mut report, started) = oneshot::channel();
         self.thread.spawn(move || {
             Within::new(Some(system.clone()), async move {
                 let start = Caught::new(async move {
-                    let (unstarted, supervisor) = options.unstarted(&system, actor())?;
+                    let (unstarted, arguments, supervisor, rest) = prepare(&system)?;
                     let myself = unstarted.guard.myself().clone();
                     let started = start::<A, NotKept>(unstarted, arguments, supervisor).await?;
-                    Ok((started, myself))
+                    Ok((started, rest, myself))
                 });
                 let Some(outcome) = unless_closed(&mut report, start).await else { return };
                 // A panic here is one of the closure that builds the actor.
                 let outcome = outcome.unwrap_or_else(|payload| Err(SpawnError::Startup(panicked(payload))));
                 let (life, report_as) = match outcome {
-                    Ok((started, myself)) => (Some(run(started)), Ok(Unclaimed(Some(myself)))),
+                    Ok((started, rest, myself)) => (Some(run(started, rest)), Ok(Unclaimed(Some(myself)))),
                     Err(error) => (None, Err(error)),
                 };
                 // If nobody waits any more, dropping the actor's life cancels it.
@@ -74,6 +104,9 @@ impl LocalSpawner {
         started.await.unwrap_or(Err(SpawnError::ThreadGone)).map(Unclaimed::claim)
     }
 }
+
+/// An actor that is ready to be started, its supervisor, and what it needs to run.
+type Prepared<A, R> = (Unstarted<A>, <A as LocalActor>::Arguments, Option<ActorCell>, R);
 
 /// A state that must not leave its thread is dropped there.
 struct NotKept;

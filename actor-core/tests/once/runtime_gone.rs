@@ -8,7 +8,9 @@ use actor_core::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-use crate::support::{Door, Entry, Gate, LocalDoor, Log, Message, Order, Probe, SendDoor, Simulation, held};
+use crate::support::{
+    Door, Entry, Gate, LocalDoor, Log, Message, Order, Probe, SendDoor, Simulation, held, settled,
+};
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().build().unwrap()
@@ -62,6 +64,36 @@ fn a_simulation_that_is_dropped_cancels_its_actors() {
         assert_eq!(runtime().block_on(actor.wait(None)), Ok(Exit::Cancelled));
     }
     assert_eq!(system.registered(), []);
+}
+
+#[test]
+fn a_runtime_that_shuts_down_cancels_those_that_are_suspended() {
+    let door = SendDoor::new(ActorSystem::new());
+    let log = Log::default();
+    // The parent lives on elsewhere, and is told.
+    let lasting = runtime();
+    let parent = lasting.block_on(door.spawn(Probe::new(&log)));
+    lasting.block_on(settled(&parent));
+    let doomed = runtime();
+    let child = doomed.block_on(async {
+        let options = SpawnOptions::new().name("suspended");
+        let child = door.restartable(&parent, options, || Probe::new(&Log::default())).await;
+        child.cast(Message::Note(1)).unwrap();
+        child.kill_and_wait(None).await.unwrap();
+        child
+    });
+    assert_eq!(child.status(), Status::Suspended);
+    log.take();
+    lasting.block_on(settled(&parent));
+    drop(doomed);
+    assert_eq!((child.status(), door.system().registered()), (Status::Stopped, vec![]));
+    lasting.block_on(settled(&parent));
+    // It was killed before it was as much as started.
+    let heard = [
+        Entry::Suspended(child.id(), Exit::Killed, None),
+        Entry::Terminated(child.id(), Exit::Cancelled, None),
+    ];
+    assert_eq!(log.take(), heard);
 }
 
 /// Whoever sees an actor stopped may rely on its state being gone, and whoever drops

@@ -5,11 +5,13 @@
 //! stand in a simulation.
 
 mod abandoned;
+mod attached;
 mod groups;
 mod hostile;
 mod links;
 mod mailbox;
 mod names;
+mod restart;
 mod start;
 mod stop;
 mod time;
@@ -123,6 +125,19 @@ mount! {
     links::a_link_to_a_stopping_supervisor_keeps_the_former,
     links::a_child_that_never_started_is_not_the_supervisors_business,
 
+    restart::a_restarted_actor_keeps_all_but_the_message_in_hand,
+    restart::whatever_ended_the_life_it_can_begin_again,
+    restart::a_released_actor_ends_with_its_life,
+    restart::a_released_actor_ends_at_once_when_suspended,
+    restart::who_was_to_decide_is_gone,
+    restart::a_new_life_begins_when_the_children_of_the_former_are_gone,
+    restart::a_restart_that_fails_can_be_tried_again,
+    restart::what_is_asked_of_a_suspended_actor_is_asked_of_its_next_life,
+    restart::watches_are_of_actors_and_watching_is_of_lives,
+    restart::whatever_panics_when_dropped_the_life_ends_in_order,
+    restart::only_a_supervised_actor_is_restartable,
+    restart::asking_for_what_cannot_be_changes_nothing,
+
     watch::a21_watch_tells_of_the_end_once_and_of_the_dead_at_once,
     watch::each_watch_tells_once,
     watch::an_ended_watch_is_silent,
@@ -133,6 +148,9 @@ mount! {
     names::a_name_is_free_in_post_stop_and_stays_with_its_next_holder,
 
     groups::a20_groups_hold_exactly_their_members,
+    groups::a20_scopes_know_nothing_of_each_other,
+    groups::a20_those_who_watch_hear_of_each_change_once,
+    groups::watching_groups_ends_with_the_life,
     groups::a_stopping_actor_leaves_its_groups_and_joins_none,
 
     mailbox::a13_messages_of_one_sender_stay_in_order,
@@ -225,4 +243,13 @@ mount_with_virtual_time! {
     time::a_wait_times_out_and_the_actor_goes_on,
     time::a11_a_hook_that_sleeps_for_ever,
     time::a14_a_port_that_is_kept_for_ever_times_out,
+
+    attached::a_future_is_piped_to_its_actor,
+    attached::what_is_attached_ends_with_the_life,
+    attached::what_is_attached_can_be_cancelled,
+    attached::timers_do_what_they_say_when_they_say,
+    attached::an_interval_that_is_late_does_as_it_was_told,
+    attached::a_stream_waits_for_room,
+    attached::an_attached_future_that_panics_fails_its_actor,
+    attached::nothing_is_attached_to_the_dead,
 }

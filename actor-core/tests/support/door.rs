@@ -20,6 +20,23 @@ pub(crate) trait Door: Sync {
         options: SpawnOptions,
     ) -> impl Future<Output = Result<ActorRef<A::Msg>, SpawnError>> + Send;
 
+    fn spawn_restartable<A: Actor>(
+        &self,
+        make: impl FnMut() -> (A, A::Arguments) + Send + 'static,
+        options: SpawnOptions,
+    ) -> impl Future<Output = Result<ActorRef<A::Msg>, SpawnError>> + Send;
+
+    /// Starts a restartable probe under a supervisor.
+    async fn restartable(
+        &self,
+        supervisor: &ActorRef<Message>,
+        options: SpawnOptions,
+        mut make: impl FnMut() -> Probe + Send + 'static,
+    ) -> ActorRef<Message> {
+        let options = options.supervisor(&supervisor.cell());
+        self.spawn_restartable(move || (make(), ()), options).await.expect("the probe starts")
+    }
+
     /// Starts a probe.
     async fn start(&self, probe: Probe, options: SpawnOptions) -> Result<ActorRef<Message>, SpawnError> {
         self.spawn_with(probe, (), options).await
@@ -68,6 +85,14 @@ impl Door for SendDoor {
     ) -> impl Future<Output = Result<ActorRef<A::Msg>, SpawnError>> + Send {
         self.system.spawn(actor, arguments, options)
     }
+
+    fn spawn_restartable<A: Actor>(
+        &self,
+        make: impl FnMut() -> (A, A::Arguments) + Send + 'static,
+        options: SpawnOptions,
+    ) -> impl Future<Output = Result<ActorRef<A::Msg>, SpawnError>> + Send {
+        self.system.spawn_restartable(make, options)
+    }
 }
 
 /// [`ActorSystem::spawn`] into a [`Colocation`].
@@ -107,6 +132,14 @@ impl Door for ColocatedDoor {
     ) -> impl Future<Output = Result<ActorRef<A::Msg>, SpawnError>> + Send {
         self.system.spawn(actor, arguments, options.colocate(&self.place))
     }
+
+    fn spawn_restartable<A: Actor>(
+        &self,
+        make: impl FnMut() -> (A, A::Arguments) + Send + 'static,
+        options: SpawnOptions,
+    ) -> impl Future<Output = Result<ActorRef<A::Msg>, SpawnError>> + Send {
+        self.system.spawn_restartable(make, options.colocate(&self.place))
+    }
 }
 
 /// [`LocalSpawner::spawn`].
@@ -136,5 +169,13 @@ impl Door for LocalDoor {
         options: SpawnOptions,
     ) -> impl Future<Output = Result<ActorRef<A::Msg>, SpawnError>> + Send {
         self.spawner.spawn(move || actor, arguments, options)
+    }
+
+    fn spawn_restartable<A: Actor>(
+        &self,
+        make: impl FnMut() -> (A, A::Arguments) + Send + 'static,
+        options: SpawnOptions,
+    ) -> impl Future<Output = Result<ActorRef<A::Msg>, SpawnError>> + Send {
+        self.spawner.spawn_restartable(make, options)
     }
 }

@@ -8,8 +8,9 @@ mod simulation;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::Poll;
+use std::time::Duration;
 
-use actor_core::{ActorCell, ActorRef, Exit};
+use actor_core::{ActorCell, ActorRef, ActorSystem, Exit};
 
 pub(crate) use self::door::{ColocatedDoor, Door, LocalDoor, SendDoor};
 pub(crate) use self::gate::Gate;
@@ -27,6 +28,13 @@ pub(crate) async fn dead(door: &impl Door) -> ActorCell {
     let actor = door.spawn(Probe::new(&Log::default())).await;
     assert_eq!(actor.stop_and_wait(None, None).await, Ok(Exit::Stopped(None)));
     actor.cell()
+}
+
+/// Lets so much time pass on the actors' clock, which must be a virtual one: it moves
+/// only when everybody waits.
+pub(crate) async fn pass(system: &ActorSystem, time: Duration) {
+    // sleep: virtual time.
+    system.executor().sleep(time).await;
 }
 
 /// A way to bring an actor to its end.

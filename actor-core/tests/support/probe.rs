@@ -18,7 +18,11 @@ pub(crate) enum Entry {
     /// With the number of notes, if a probe's state was handed over.
     Terminated(ActorId, Exit, Option<u32>),
     Failed(ActorId, Exit),
+    /// As `Terminated`.
+    Suspended(ActorId, Exit, Option<u32>),
     Down(ActorId, Exit),
+    /// Scope and group, whether they joined, and who.
+    Group(String, bool, Vec<ActorId>),
     PostStop,
     /// The state was dropped.
     Dropped,
@@ -202,6 +206,14 @@ impl Actor for Probe {
             SupervisionEvent::Terminated { actor, exit, state } => {
                 let count = state.and_then(|state| Some(state.take::<Notes>().ok()?.count));
                 Entry::Terminated(actor.id(), exit, count)
+            }
+            SupervisionEvent::Group(change) => {
+                let group = format!("{}/{}", change.scope, change.group);
+                Entry::Group(group, change.has_joined, change.actors.iter().map(|actor| actor.id()).collect())
+            }
+            SupervisionEvent::Suspended { actor, exit, state } => {
+                let count = state.and_then(|state| Some(state.take::<Notes>().ok()?.count));
+                Entry::Suspended(actor.id(), exit, count)
             }
             SupervisionEvent::Failed { actor, exit } => Entry::Failed(actor.id(), exit),
             SupervisionEvent::Down { actor, exit } => Entry::Down(actor.id(), exit),

@@ -241,6 +241,14 @@ impl<T> Queue<T> {
         self.tail.fetch_or(CLOSED, Ordering::AcqRel);
     }
 
+    /// Lets messages in again. For a receiver that has taken all that got in before the
+    /// closing; a message of before would only come out together with those of after.
+    pub(crate) fn reopen(&self) {
+        // AcqRel: as all that changes the word. A sender that finds it open sees what the
+        // receiver did before.
+        self.tail.fetch_and(!CLOSED, Ordering::AcqRel);
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.tail.load(Ordering::Acquire) & CLOSED != 0
     }

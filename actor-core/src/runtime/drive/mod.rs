@@ -9,6 +9,7 @@
 //!   begin_stopping ─► post_stop (not after a kill or a failure) ─► exit.rs
 //! ```
 
+mod restart;
 #[cfg(test)]
 mod tests;
 
@@ -18,9 +19,10 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::thread;
 
+pub(super) use self::restart::{drive_restartable, run_restartable};
 use super::boundary::{Caught, Within, panicked};
 use super::exit::ExitGuard;
-use super::killable::{Killable, Killed};
+use super::killable::{Interrupted, Killable};
 use crate::actor::LocalActor;
 use crate::address::{ActorCell, LocalCell};
 use crate::contain::{caught, discard, first_panic};
@@ -64,6 +66,12 @@ pub(super) struct Started<A: LocalActor, K> {
     unstarted: Unstarted<A>,
 }
 
+impl<A: LocalActor, K> Started<A, K> {
+    fn new(unstarted: Unstarted<A>, state: A::State) -> Self {
+        Self { state, keep: PhantomData, unstarted }
+    }
+}
+
 /// Whether a dead actor's state can go to its supervisor: yes if it is `Send`.
 /// It is the one thing in which the two doors' actors differ.
 pub(super) trait KeepState<S> {
@@ -78,40 +86,47 @@ pub(super) async fn start<A: LocalActor, K>(
     supervisor: Option<ActorCell>,
 ) -> Result<Started<A, K>, SpawnError> {
     let mut beginning = Beginning(Some(unstarted));
-    let outcome = {
-        let Some(Unstarted { guard, inbox, actor }) = &mut beginning.0 else {
-            unreachable!("it was just put in")
-        };
-        guard.control().advance(Status::Starting);
-        // Called within the boundary: a hook may panic before it gives a future, and its
-        // error when it is read or dropped.
-        let pre_start = async {
-            let hook = pin!(actor.pre_start(guard.myself(), arguments));
-            match Killable::new(inbox, hook).await {
-                Ok(Ok(state)) => Ok(state),
-                Ok(Err(error)) => Err(Exit::failed(&error)),
-                Err(Killed) => Err(Exit::Killed),
-            }
-        };
-        Caught::new(pre_start).await
+    let begun = {
+        let Some(unstarted) = &mut beginning.0 else { unreachable!("it was just put in") };
+        begin(unstarted, arguments).await
     };
     // The guard is bound first, so that it is dropped last.
     let Some(Unstarted { guard, inbox, actor }) = beginning.0.take() else { unreachable!("nobody took it") };
-    let exit = match outcome {
+    let exit = match begun {
         Ok(Ok(state)) => {
             if supervisor.is_some_and(|supervisor| guard.myself().cell().link(&supervisor).is_err()) {
                 // Should a destructor panic, the refusal is still all there is to say.
                 abandon(&guard, inbox, actor, || drop(state));
                 return Err(SpawnError::SupervisorStopping);
             }
-            return Ok(Started { state, keep: PhantomData, unstarted: Unstarted { guard, inbox, actor } });
+            return Ok(Started::new(Unstarted { guard, inbox, actor }, state));
         }
         Ok(Err(exit)) => exit,
         Err(payload) => panicked(payload),
     };
+    let exit = guard.explain(exit);
     abandon(&guard, inbox, actor, || {});
     guard.finish(&exit, None);
     Err(SpawnError::Startup(exit))
+}
+
+/// Runs `pre_start`, which gives the state or says why there is none.
+fn begin<A: LocalActor>(
+    unstarted: &mut Unstarted<A>,
+    arguments: A::Arguments,
+) -> Caught<impl Future<Output = Result<A::State, Exit>> + use<'_, A>> {
+    let Unstarted { guard, inbox, actor } = unstarted;
+    guard.control().advance(Status::Starting);
+    // Called within the boundary: a hook may panic before it gives a future, and its
+    // error when it is read or dropped.
+    Caught::new(async move {
+        let hook = pin!(actor.pre_start(guard.myself(), arguments));
+        match Killable::new(inbox, hook).await {
+            Ok(Ok(state)) => Ok(state),
+            Ok(Err(error)) => Err(Exit::failed(&error)),
+            Err(Interrupted) => Err(Exit::Killed),
+        }
+    })
 }
 
 /// Runs a started actor to its end, in a task of its own.
@@ -135,7 +150,8 @@ pub(super) fn run<A: LocalActor, K: KeepState<A::State>>(
         let Some(started) = &mut life.0 else { unreachable!("it was just put in") };
         let exit = Caught::new(live(started)).await;
         if let Some(started) = life.0.take() {
-            finish(started, exit.unwrap_or_else(panicked));
+            let exit = started.unstarted.guard.explain(exit.unwrap_or_else(panicked));
+            finish(started, exit);
         }
     }
 }
@@ -157,25 +173,35 @@ impl<A: LocalActor, K> Drop for Life<A, K> {
 fn finish<A: LocalActor, K: KeepState<A::State>>(started: Started<A, K>, exit: Exit) {
     // The guard is bound first, so that it is dropped last.
     let Started { unstarted: Unstarted { guard, inbox, actor }, state, .. } = started;
-    // A killed or failed actor's state may be torn; without a supervisor nobody
-    // could look at it.
-    let is_whole = matches!(exit, Exit::Stopped(_) | Exit::Drained);
-    let is_wanted = is_whole && guard.has_supervisor();
-    let dropped = drop_contents(&guard, inbox, actor, || {
-        if is_wanted {
-            return K::keep(state);
-        }
-        drop(state);
-        None
-    });
-    let (exit, kept) = match dropped {
+    let is_wanted = is_state_wanted(&guard, &exit);
+    let dropped = drop_contents(&guard, inbox, actor, || keep_if::<A, K>(is_wanted, state));
+    let (exit, kept) = outcome(exit, dropped);
+    guard.finish(&exit, kept);
+}
+
+/// Whether a state is to be shown to the supervisor. A killed or failed actor's state may
+/// be torn; without a supervisor nobody could look at it.
+fn is_state_wanted<M: Send + 'static>(guard: &ExitGuard<M>, exit: &Exit) -> bool {
+    matches!(exit, Exit::Stopped(_) | Exit::Drained) && guard.has_supervisor()
+}
+
+fn keep_if<A: LocalActor, K: KeepState<A::State>>(is_wanted: bool, state: A::State) -> Option<BoxedState> {
+    if is_wanted {
+        return K::keep(state);
+    }
+    drop(state);
+    None
+}
+
+/// How a life ended whose contents were dropped like this, and what is left of it.
+fn outcome(exit: Exit, dropped: thread::Result<Option<BoxedState>>) -> (Exit, Option<BoxedState>) {
+    match dropped {
         Ok(kept) => (exit, kept),
         Err(payload) => {
             let panicked = panicked(payload);
             (if exit.is_failure() { exit } else { panicked }, None)
         }
-    };
-    guard.finish(&exit, kept);
+    }
 }
 
 /// Drops what the user gave, after the names are free and before anybody is told of
@@ -189,9 +215,14 @@ fn drop_contents<A: LocalActor, R>(
 ) -> thread::Result<R> {
     guard.begin_stopping();
     let discarded = inbox.discard();
+    first_panic(discarded, drop_life(actor, state))
+}
+
+/// Drops what one life had of its own; see [`drop_contents`].
+fn drop_life<A, R>(actor: A, state: impl FnOnce() -> R) -> thread::Result<R> {
     let dropped = caught(|| drop(actor));
     let state = caught(state);
-    first_panic(first_panic(discarded, dropped), state)
+    first_panic(dropped, state)
 }
 
 /// [`drop_contents`], where a panic changes nothing any more.
@@ -277,7 +308,7 @@ fn live<A: LocalActor, K>(started: &mut Started<A, K>) -> impl Future<Output = E
                 }
             }
         };
-        started.unstarted.guard.begin_stopping();
+        started.unstarted.guard.begin_ending();
         if !matches!(exit, Exit::Stopped(_) | Exit::Drained) {
             return exit;
         }
@@ -365,10 +396,10 @@ impl<M> Future for Wait<'_, M> {
 
 /// How the actor ends if a hook ran like this; `None` if it lives on.
 #[inline(always)]
-fn verdict(ran: Result<Result<(), ActorError>, Killed>) -> Option<Exit> {
+fn verdict(ran: Result<Result<(), ActorError>, Interrupted>) -> Option<Exit> {
     match ran {
         Ok(Ok(())) => None,
-        Err(Killed) => Some(Exit::Killed),
+        Err(Interrupted) => Some(Exit::Killed),
         Ok(Err(error)) => Some(Exit::failed(&error)),
     }
 }

@@ -5,7 +5,7 @@
 //! ```text
 //!  messages  claims, blocks, the bound and the close
 //!  waking    parks, errands, callers, and wakers that change
-//!  policies  what others build on: rest, evict, lanes, tags
+//!  policies  what others build on: rest, evict, lanes, tags, a close that is taken back
 //! ```
 
 mod messages;

@@ -1,4 +1,4 @@
-//! What others build on: rest, evict, lanes, tags.
+//! What others build on: rest, evict, lanes, tags, a close that is taken back.
 
 use super::*;
 
@@ -185,5 +185,27 @@ fn lanes_sort_what_was_taken_under_one_bound_and_one_close() {
             }
         }
         assert_eq!(handled, sender.join().unwrap());
+    });
+}
+
+#[test]
+fn a_queue_that_opens_again_loses_no_message() {
+    model(|| {
+        let (queue, mut inbox) = queue(UNBOUNDED);
+        let sender = pushes(&queue, [1, 2]);
+        let (task, waker) = Task::new();
+        queue.close();
+        let mut got = 0;
+        while receive(&mut inbox, &task, &waker).is_some() {
+            got += 1;
+        }
+        queue.reopen();
+        let accepted = sender.join().unwrap();
+        assert!(queue.push(3).is_ok());
+        queue.close();
+        while receive(&mut inbox, &task, &waker).is_some() {
+            got += 1;
+        }
+        assert_eq!(got, accepted + 1);
     });
 }

@@ -1,0 +1,129 @@
+//! One question to many actors.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::{ActorRef, RoomWait};
+use crate::error::{CallError, CallFailure};
+use crate::executor::{Executor, Timeout};
+use crate::reply::{ReplyFuture, ReplyPort};
+use crate::time::Instant;
+
+/// [Calls](ActorRef::call) several actors at once and waits for all of them. The results
+/// stand in the order of the actors, each for itself: one that is dead, full or silent
+/// keeps no other from being asked and heard.
+///
+/// `timeout` is for each of them, from now on, and covers the wait for room.
+///
+/// # Cancellation
+///
+/// As for [`ActorRef::call`], for each of them.
+///
+/// # Panics
+///
+/// As [`ActorRef::call_timeout`], if there is a timeout.
+///
+/// ```
+/// # use actor_core::{ActorRef, ReplyPort, multi_call};
+/// # enum Counter { Get(ReplyPort<u64>) }
+/// # async fn example(counters: &[ActorRef<Counter>]) -> u64 {
+/// let counts = multi_call(counters, None, Counter::Get).await;
+/// counts.into_iter().flatten().sum()
+/// # }
+/// ```
+pub async fn multi_call<M: Send + 'static, T: Send + 'static>(
+    actors: &[ActorRef<M>],
+    timeout: Option<Duration>,
+    mut message: impl FnMut(ReplyPort<T>) -> M,
+) -> Vec<Result<T, CallError<M>>> {
+    let mut calls: Vec<Call<'_, M, T>> =
+        actors.iter().map(|actor| Call::begin(actor, timeout, &mut message)).collect();
+    let mut first_open = 0;
+    poll_fn(|cx| {
+        // Who waits for room must look when it is his turn; who waits for an answer need
+        // not: answers lie where they are until they are fetched, one after another.
+        for call in &mut calls[first_open..] {
+            call.poll_room(cx);
+        }
+        while let Some(call) = calls.get_mut(first_open) {
+            if call.poll(cx, timeout).is_pending() {
+                return Poll::Pending;
+            }
+            first_open += 1;
+        }
+        Poll::Ready(())
+    })
+    .await;
+    calls.into_iter().map(Call::into_result).collect()
+}
+
+/// One of the calls.
+enum Call<'a, M, T> {
+    /// It waits for room.
+    Waiting(RoomWait<'a, M>, ReplyFuture<T>, Deadline<'a>),
+    /// It was sent.
+    Sent(ReplyFuture<T>, Deadline<'a>),
+    /// Its answer is waited for.
+    Awaited(Pin<Box<Timeout<ReplyFuture<T>>>>),
+    Done(Result<T, CallError<M>>),
+    /// Between two of these.
+    Changing,
+}
+
+type Deadline<'a> = (&'a Executor, Instant);
+
+impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
+    fn begin(
+        actor: &'a ActorRef<M>,
+        timeout: Option<Duration>,
+        message: &mut impl FnMut(ReplyPort<T>) -> M,
+    ) -> Self {
+        let executor = actor.executor();
+        let deadline = timeout.map(|timeout| executor.now() + timeout);
+        let (port, reply) = ReplyPort::new(deadline);
+        let deadline = deadline.unwrap_or(Instant::FAR);
+        match actor.begin(message(port), deadline) {
+            Ok(None) => Self::Sent(reply, (executor, deadline)),
+            Ok(Some(room)) => Self::Waiting(room, reply, (executor, deadline)),
+            Err(error) => Self::Done(Err(error.into())),
+        }
+    }
+
+    fn poll_room(&mut self, cx: &mut Context<'_>) {
+        let Self::Waiting(room, ..) = self else { return };
+        let Poll::Ready(sent) = room.as_mut().poll(cx) else { return };
+        let Self::Waiting(_, reply, deadline) = std::mem::replace(self, Self::Changing) else { return };
+        *self = match sent {
+            Ok(()) => Self::Sent(reply, deadline),
+            Err(error) => Self::Done(Err(error.into())),
+        };
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, timeout: Option<Duration>) -> Poll<()> {
+        if let Self::Sent(..) = self
+            && let Self::Sent(reply, (executor, deadline)) = std::mem::replace(self, Self::Changing)
+        {
+            *self = Self::Awaited(Box::pin(executor.timeout_at(deadline, reply)));
+        }
+        let answered = match self {
+            Self::Awaited(reply) => match reply.as_mut().poll(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(answered) => answered,
+            },
+            Self::Waiting(..) => return Poll::Pending,
+            _ => return Poll::Ready(()),
+        };
+        let answered = answered.unwrap_or(Err(CallFailure::TimedOut(timeout.unwrap_or_default())));
+        *self = Self::Done(answered.map_err(CallError::Failed));
+        Poll::Ready(())
+    }
+
+    fn into_result(self) -> Result<T, CallError<M>> {
+        match self {
+            Self::Done(result) => result,
+            _ => unreachable!("all were polled until they were done"),
+        }
+    }
+}

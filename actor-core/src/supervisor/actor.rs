@@ -1,0 +1,567 @@
+//! The actor behind a supervisor: it tells the roster what happened and does what the
+//! roster says.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::SpecError;
+use super::child::{Check, Erased, HealthCheck};
+use super::reference::{ChildInfo, ChildState, SupervisorError};
+use super::{Supervisor, SupervisorBuilder};
+use crate::actor::Actor;
+use crate::address::{ActorCell, ActorRef};
+use crate::attach::Attachment;
+use crate::contain::discard;
+use crate::error::SpawnError;
+use crate::event::SupervisionEvent;
+use crate::executor::Executor;
+use crate::exit::{ActorError, Exit};
+use crate::lifecycle::Status;
+use crate::limits::CHILDREN_MAX;
+use crate::reply::ReplyPort;
+use crate::runtime::Caught;
+use crate::supervise::{ChildKey, Order, Roster, Shutdown, Stage};
+use crate::system::ActorSystem;
+use crate::time::Instant;
+
+/// Why a supervisor makes a child stop.
+const HALTED: &str = "stopped by its supervisor";
+
+type Answer<T> = ReplyPort<Result<T, SupervisorError>>;
+
+/// What a supervisor is asked, by others and by itself. A
+/// [`SupervisorRef`](super::SupervisorRef) makes them.
+pub struct SupervisorMessage(pub(super) Request);
+
+pub(super) enum Request {
+    Start {
+        spec: Box<Erased>,
+        port: Answer<ActorCell>,
+    },
+    End {
+        id: Arc<str>,
+        port: Answer<Exit>,
+    },
+    Restart {
+        id: Arc<str>,
+        port: Answer<ActorCell>,
+    },
+    Remove {
+        id: Arc<str>,
+        port: Answer<()>,
+    },
+    Children {
+        port: ReplyPort<Vec<ChildInfo>>,
+    },
+    /// A child was launched, or not.
+    Launched {
+        key: ChildKey,
+        launched: Result<ActorCell, SpawnError>,
+    },
+    /// A health check is over.
+    Checked {
+        key: ChildKey,
+        is_healthy: bool,
+    },
+    /// The time has come for something.
+    Tick,
+}
+
+/// All that a supervisor knows.
+pub struct SupervisorState {
+    myself: ActorRef<SupervisorMessage>,
+    system: ActorSystem,
+    executor: Executor,
+    roster: Roster,
+    children: Vec<Child>,
+    /// What was heard of children whose launch is not known to be over.
+    early: Vec<SupervisionEvent>,
+    timer: Option<(Instant, Attachment)>,
+}
+
+struct Child {
+    key: ChildKey,
+    spec: Erased,
+    /// None while it is launched, and when it has ended for good.
+    cell: Option<ActorCell>,
+    last_exit: Option<Exit>,
+    /// A launch is under way; who waits for it.
+    launching: Option<Option<Answer<ActorCell>>>,
+    /// Who waits for its end.
+    ending: Vec<Answer<Exit>>,
+    checks: Option<Attachment>,
+}
+
+/// One failure too many.
+#[derive(Debug, thiserror::Error)]
+#[error("too many restarts; the last to fail was {id:?}: {exit}")]
+struct Escalated {
+    id: Arc<str>,
+    exit: Exit,
+}
+
+/// A child of a supervisor did not start with it.
+#[derive(Debug, thiserror::Error)]
+#[error("the child {id:?}")]
+struct ChildNotStarted {
+    id: Arc<str>,
+    source: SpawnError,
+}
+
+impl Actor for Supervisor {
+    type Msg = SupervisorMessage;
+    type State = SupervisorState;
+    type Arguments = SupervisorBuilder;
+
+    async fn pre_start(
+        &self,
+        myself: &ActorRef<SupervisorMessage>,
+        builder: SupervisorBuilder,
+    ) -> Result<SupervisorState, ActorError> {
+        builder.check()?;
+        let system = ActorSystem::current();
+        let mut state = SupervisorState {
+            myself: myself.clone(),
+            executor: system.executor().clone(),
+            system,
+            roster: Roster::new(builder.strategy, builder.intensity),
+            children: Vec::new(),
+            early: Vec::new(),
+            timer: None,
+        };
+        for spec in builder.children {
+            let launched = spec.launch(&state.system, &myself.cell()).await;
+            let id = spec.id.clone();
+            let key = state.add(spec);
+            match launched {
+                Ok(cell) => state.settle_in(key, cell),
+                Err(source) => {
+                    state.end_all().await;
+                    return Err(ChildNotStarted { id, source }.into());
+                }
+            }
+        }
+        Ok(state)
+    }
+
+    async fn handle(
+        &self,
+        _: &ActorRef<SupervisorMessage>,
+        SupervisorMessage(request): SupervisorMessage,
+        state: &mut SupervisorState,
+    ) -> Result<(), ActorError> {
+        state.serve(request);
+        state.carry_out().await
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        _: &ActorRef<SupervisorMessage>,
+        event: SupervisionEvent,
+        state: &mut SupervisorState,
+    ) -> Result<(), ActorError> {
+        state.hear(event);
+        state.carry_out().await
+    }
+
+    async fn post_stop(
+        &self,
+        _: &ActorRef<SupervisorMessage>,
+        state: &mut SupervisorState,
+    ) -> Result<(), ActorError> {
+        state.end_all().await;
+        Ok(())
+    }
+}
+
+impl SupervisorState {
+    fn now(&self) -> Instant {
+        self.executor.now()
+    }
+
+    fn index_of(&self, key: ChildKey) -> Option<usize> {
+        self.children.iter().position(|child| child.key == key)
+    }
+
+    fn child(&mut self, key: ChildKey) -> Option<&mut Child> {
+        self.children.iter_mut().find(|child| child.key == key)
+    }
+
+    fn key_of(&self, id: &str) -> Result<ChildKey, SupervisorError> {
+        let child = self.children.iter().find(|child| &*child.spec.id == id);
+        child.map(|child| child.key).ok_or_else(|| SupervisorError::NoSuchChild(id.into()))
+    }
+
+    /// Adds a child that is being started.
+    fn add(&mut self, spec: Erased) -> ChildKey {
+        let key = self.roster.add(spec.policy);
+        self.children.push(Child {
+            key,
+            spec,
+            cell: None,
+            last_exit: None,
+            launching: None,
+            ending: Vec::new(),
+            checks: None,
+        });
+        key
+    }
+
+    /// A child was launched: it has an address, and is looked after.
+    fn settle_in(&mut self, key: ChildKey, cell: ActorCell) {
+        let myself = self.myself.clone();
+        let Some(child) = self.child(key) else { return };
+        child.checks = child.spec.health.as_ref().map(|(health, check)| {
+            let checks = check_regularly(myself.clone(), key, cell.clone(), *health, check.clone());
+            myself.cell().attach(checks)
+        });
+        child.cell = Some(cell);
+    }
+
+    fn serve(&mut self, request: Request) {
+        match request {
+            Request::Start { spec, port } => self.serve_start(*spec, port),
+            Request::End { id, port } => self.serve_end(&id, port),
+            Request::Restart { id, port } => self.serve_restart(&id, port),
+            Request::Remove { id, port } => drop(port.send(self.remove(&id))),
+            Request::Children { port } => {
+                let children = self.children.iter().map(|child| child.info(&self.roster)).collect();
+                drop(port.send(children));
+            }
+            Request::Launched { key, launched } => self.serve_launched(key, launched),
+            Request::Checked { key, is_healthy } => self.roster.handle_check(key, is_healthy, self.now()),
+            Request::Tick => {
+                self.timer = None;
+                self.roster.handle_timeout(self.now());
+            }
+        }
+    }
+
+    fn serve_start(&mut self, spec: Erased, port: Answer<ActorCell>) {
+        let check = spec.check().and_then(|()| {
+            if self.children.iter().any(|child| child.spec.id == spec.id) {
+                return Err(SpecError::Taken(spec.id.clone()));
+            }
+            if self.children.len() >= CHILDREN_MAX {
+                return Err(SpecError::TooMany);
+            }
+            Ok(())
+        });
+        if let Err(error) = check {
+            return drop(port.send(Err(error.into())));
+        }
+        let key = self.add(spec);
+        self.launch(key, Some(port));
+    }
+
+    fn serve_end(&mut self, id: &str, port: Answer<Exit>) {
+        let key = match self.key_of(id) {
+            Ok(key) => key,
+            Err(error) => return drop(port.send(Err(error))),
+        };
+        let is_over = self.is_over(key);
+        let now = self.now();
+        let Some(child) = self.child(key) else { return };
+        match &child.last_exit {
+            Some(exit) if is_over => drop(port.send(Ok(exit.clone()))),
+            _ => {
+                child.ending.push(port);
+                self.roster.end(key, now);
+            }
+        }
+    }
+
+    fn serve_restart(&mut self, id: &str, port: Answer<ActorCell>) {
+        let key = match self.key_of(id) {
+            Ok(key) => key,
+            Err(error) => return drop(port.send(Err(error))),
+        };
+        if !self.is_over(key) || !self.roster.begin_again(key) {
+            return drop(port.send(Err(SupervisorError::NotEnded(id.into()))));
+        }
+        self.launch(key, Some(port));
+    }
+
+    fn remove(&mut self, id: &str) -> Result<(), SupervisorError> {
+        let key = self.key_of(id)?;
+        if !self.is_over(key) {
+            return Err(SupervisorError::NotEnded(id.into()));
+        }
+        self.forget(key);
+        Ok(())
+    }
+
+    /// Whether a child has ended for good.
+    fn is_over(&self, key: ChildKey) -> bool {
+        matches!(self.roster.look_up(key), Some((Stage::Over, _))) && self.cell(key).is_none()
+    }
+
+    fn forget(&mut self, key: ChildKey) {
+        self.roster.remove(key, self.now());
+        self.children.retain(|child| child.key != key);
+    }
+
+    /// Launches a child beside the supervisor's other work.
+    fn launch(&mut self, key: ChildKey, port: Option<Answer<ActorCell>>) {
+        let (myself, system) = (self.myself.clone(), self.system.clone());
+        let Some(child) = self.child(key) else { return };
+        child.launching = Some(port);
+        let launching = child.spec.launch(&system, &myself.cell());
+        myself.pipe(launching, move |launched| SupervisorMessage(Request::Launched { key, launched }));
+    }
+
+    fn serve_launched(&mut self, key: ChildKey, launched: Result<ActorCell, SpawnError>) {
+        let now = self.now();
+        let Some(child) = self.child(key) else { return };
+        let port = child.launching.take().flatten();
+        match launched {
+            Ok(cell) => {
+                if let Some(port) = port {
+                    drop(port.send(Ok(cell.clone())));
+                }
+                let is_halted = matches!(self.roster.look_up(key), Some((Stage::Halting(_), _)));
+                self.settle_in(key, cell.clone());
+                if is_halted {
+                    // It was told so before it could hear it.
+                    cell.stop(Some(HALTED));
+                }
+                self.hear_early(&cell);
+            }
+            Err(error) => {
+                let exit = match &error {
+                    SpawnError::Startup(exit) => exit.clone(),
+                    error => Exit::Failed(error.to_string().into()),
+                };
+                child.last_exit = Some(exit.clone());
+                match port {
+                    // Somebody asked for it, and is told that it is not there.
+                    Some(port) => {
+                        drop(port.send(Err(error.into())));
+                        self.forget_unstarted(key);
+                    }
+                    None => self.roster.handle_ended(key, &exit, now, self.executor.random_u64()),
+                }
+            }
+        }
+    }
+
+    /// A child that was asked for did not start.
+    fn forget_unstarted(&mut self, key: ChildKey) {
+        let Some(child) = self.child(key) else { return };
+        let (ending, exit) = (std::mem::take(&mut child.ending), child.last_exit.clone());
+        answer_all(ending, exit.as_ref());
+        self.forget(key);
+    }
+
+    /// News of a child may come before the news that it was launched.
+    fn hear_early(&mut self, cell: &ActorCell) {
+        let (of_it, of_others) =
+            std::mem::take(&mut self.early).into_iter().partition(|event| event.actor() == Some(cell));
+        self.early = of_others;
+        let of_it: Vec<SupervisionEvent> = of_it;
+        for event in of_it {
+            self.hear(event);
+        }
+    }
+
+    fn hear(&mut self, event: SupervisionEvent) {
+        let now = self.now();
+        let is_of = |child: &Child| child.cell.is_some() && child.cell.as_ref() == event.actor();
+        let Some(index) = self.children.iter().position(is_of) else {
+            if self.children.iter().any(|child| child.launching.is_some()) {
+                self.early.push(event);
+            } else {
+                self.early.clear();
+            }
+            return;
+        };
+        let child = &mut self.children[index];
+        let key = child.key;
+        match event {
+            SupervisionEvent::Started(_) => self.roster.handle_started(key, now),
+            SupervisionEvent::Suspended { exit, .. } => {
+                child.last_exit = Some(exit.clone());
+                self.roster.handle_ended(key, &exit, now, self.executor.random_u64());
+            }
+            SupervisionEvent::Terminated { exit, .. } | SupervisionEvent::Failed { exit, .. } => {
+                child.cell = None;
+                child.last_exit = Some(exit.clone());
+                if let Some(checks) = child.checks.take() {
+                    checks.cancel();
+                }
+                answer_all(std::mem::take(&mut child.ending), Some(&exit));
+                self.roster.handle_ended(key, &exit, now, self.executor.random_u64());
+                if self.roster.look_up(key).is_none() {
+                    self.children.retain(|child| child.key != key);
+                }
+            }
+            SupervisionEvent::Down { .. } | SupervisionEvent::Group(_) => {}
+        }
+    }
+
+    /// Does what the roster says, until it has nothing more to say for now.
+    async fn carry_out(&mut self) -> Result<(), ActorError> {
+        while let Some(order) = self.roster.poll_order() {
+            match order {
+                Order::Start(key) => self.start(key),
+                Order::Halt(key, shutdown) => {
+                    if let Some(cell) = self.cell(key) {
+                        halt(cell, shutdown);
+                    }
+                }
+                Order::Kill(key) => {
+                    if let Some(cell) = self.cell(key) {
+                        cell.kill();
+                    }
+                }
+                Order::Release(key) => self.release(key),
+                Order::Escalate(key, exit) => {
+                    let id = self.index_of(key).map(|index| self.children[index].spec.id.clone());
+                    self.end_all().await;
+                    return Err(Escalated { id: id.unwrap_or_default(), exit }.into());
+                }
+            }
+        }
+        self.set_timer();
+        Ok(())
+    }
+
+    fn cell(&self, key: ChildKey) -> Option<&ActorCell> {
+        self.children.iter().find(|child| child.key == key)?.cell.as_ref()
+    }
+
+    fn start(&mut self, key: ChildKey) {
+        match self.cell(key) {
+            Some(cell) => cell.restart(),
+            // Its task is gone, and its address with it.
+            None => self.launch(key, None),
+        }
+    }
+
+    fn release(&mut self, key: ChildKey) {
+        if let Some(cell) = self.cell(key) {
+            // What comes of it is heard as its end for good.
+            return cell.release();
+        }
+        if self.roster.look_up(key).is_none() {
+            self.children.retain(|child| child.key != key);
+        }
+    }
+
+    fn set_timer(&mut self) {
+        let next = self.roster.next_timeout();
+        if next == self.timer.as_ref().map(|(at, _)| *at) {
+            return;
+        }
+        if let Some((_, timer)) = self.timer.take() {
+            timer.cancel();
+        }
+        if let Some(at) = next {
+            let sleep = self.executor.sleep_until(at);
+            self.timer = Some((at, self.myself.pipe(sleep, |()| SupervisorMessage(Request::Tick))));
+        }
+    }
+
+    /// Ends all children, the last first, each within its time.
+    async fn end_all(&mut self) {
+        for (key, shutdown) in self.roster.last_to_first() {
+            let Some(index) = self.index_of(key) else { continue };
+            let Some(cell) = self.children[index].cell.clone() else { continue };
+            cell.release();
+            let within = halt(&cell, shutdown);
+            let ended = cell.wait(within).await;
+            if ended.is_err() {
+                drop(cell.kill_and_wait(None).await);
+            }
+            self.children[index].cell = None;
+        }
+    }
+}
+
+impl Child {
+    fn info(&self, roster: &Roster) -> ChildInfo {
+        let (stage, restarts) = roster.look_up(self.key).unwrap_or((Stage::Over, 0));
+        ChildInfo {
+            id: self.spec.id.clone(),
+            actor: self.cell.clone(),
+            state: match stage {
+                Stage::Starting => ChildState::Starting,
+                Stage::Up => ChildState::Running,
+                Stage::Halting(_) => ChildState::Stopping,
+                Stage::Down(_) => ChildState::Waiting,
+                Stage::Over => ChildState::Ended,
+            },
+            restarts,
+            last_exit: self.last_exit.clone(),
+        }
+    }
+}
+
+/// Tells a child to end, and says how long it may take.
+fn halt(cell: &ActorCell, shutdown: Shutdown) -> Option<std::time::Duration> {
+    match shutdown {
+        Shutdown::Kill => {
+            cell.kill();
+            None
+        }
+        Shutdown::Stop(within) => {
+            cell.stop(Some(HALTED));
+            Some(within)
+        }
+        Shutdown::Drain(within) => {
+            cell.drain();
+            Some(within)
+        }
+    }
+}
+
+fn answer_all(ports: Vec<Answer<Exit>>, exit: Option<&Exit>) {
+    for port in ports {
+        drop(port.send(exit.cloned().ok_or(SupervisorError::Stopping)));
+    }
+}
+
+/// Asks a child how it is, again and again.
+async fn check_regularly(
+    myself: ActorRef<SupervisorMessage>,
+    key: ChildKey,
+    child: ActorCell,
+    health: HealthCheck,
+    check: Check,
+) {
+    let executor = myself.executor().clone();
+    loop {
+        executor.sleep(health.interval).await;
+        if child.status() != Status::Running {
+            continue;
+        }
+        let checked = executor.timeout(health.timeout, contained_check(&check, child.clone())).await;
+        let is_healthy = checked.unwrap_or(false);
+        if myself.send(SupervisorMessage(Request::Checked { key, is_healthy })).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A check that panics has failed.
+async fn contained_check(check: &Check, child: ActorCell) -> bool {
+    match Caught::new(async move { check(child).await }).await {
+        Ok(is_healthy) => is_healthy,
+        Err(payload) => {
+            discard(payload);
+            false
+        }
+    }
+}
+
+impl fmt::Debug for SupervisorMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SupervisorMessage")
+    }
+}
+
+impl fmt::Debug for SupervisorState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SupervisorState").field("roster", &self.roster).finish_non_exhaustive()
+    }
+}

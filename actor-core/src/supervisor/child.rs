@@ -1,0 +1,181 @@
+//! What a supervisor knows of a child before it is started.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::SpecError;
+use crate::actor::{Actor, LocalActor};
+use crate::address::{ActorCell, ActorRef};
+use crate::error::SpawnError;
+use crate::registry::is_usable;
+use crate::runtime::{LocalSpawner, SpawnOptions};
+use crate::supervise::{Backoff, Policy, Restart, Shutdown};
+use crate::system::ActorSystem;
+
+type Launching = Pin<Box<dyn Future<Output = Result<ActorCell, SpawnError>> + Send>>;
+type Launch = Box<dyn Fn(&ActorSystem, SpawnOptions) -> Launching + Send + Sync>;
+type Checking = Pin<Box<dyn Future<Output = bool> + Send>>;
+pub(super) type Check = Arc<dyn Fn(ActorCell) -> Checking + Send + Sync>;
+
+/// How a child is started, and what becomes of it when it ends.
+///
+/// Unless told otherwise it is [`Permanent`](Restart::Permanent), starts again at once, and
+/// is given [`CHILD_STOP_TIMEOUT_DEFAULT`](crate::limits::CHILD_STOP_TIMEOUT_DEFAULT) to
+/// stop.
+#[must_use = "a specification does nothing by itself"]
+pub struct ChildSpec<M> {
+    erased: Erased,
+    of: PhantomData<fn(M)>,
+}
+
+/// When a child counts as unhealthy: `threshold` checks in a row fail. Then it is ended,
+/// as its [`Shutdown`] says, and started again unless it is
+/// [`Temporary`](Restart::Temporary).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// From the end of a check to the beginning of the next.
+    pub interval: Duration,
+    /// A check that takes longer has failed.
+    pub timeout: Duration,
+    /// How many.
+    pub threshold: u32,
+}
+
+/// A specification without the child's message type.
+pub(super) struct Erased {
+    pub(super) id: Arc<str>,
+    pub(super) policy: Policy,
+    pub(super) options: SpawnOptions,
+    pub(super) launch: Launch,
+    pub(super) health: Option<(HealthCheck, Check)>,
+}
+
+impl<M: Send + 'static> ChildSpec<M> {
+    /// A child that is known to its supervisor by `id`, and whose lives each begin with
+    /// what `make` gives.
+    pub fn new<A: Actor<Msg = M>>(
+        id: impl Into<Arc<str>>,
+        make: impl Fn() -> (A, A::Arguments) + Send + Sync + 'static,
+    ) -> Self {
+        let make = Arc::new(make);
+        Self::launched_by(id.into(), move |system, options| {
+            let make = make.clone();
+            let launching = system.spawn_restartable(move || make(), options);
+            Box::pin(async move { launching.await.map(|actor| actor.cell()) })
+        })
+    }
+
+    /// A child on a thread of its own kind; `make` is called there.
+    pub fn local<A: LocalActor<Msg = M>>(
+        id: impl Into<Arc<str>>,
+        thread: &LocalSpawner,
+        make: impl Fn() -> (A, A::Arguments) + Send + Sync + 'static,
+    ) -> Self {
+        let (make, thread) = (Arc::new(make), thread.clone());
+        Self::launched_by(id.into(), move |_, options| {
+            let (make, thread) = (make.clone(), thread.clone());
+            Box::pin(async move {
+                thread.spawn_restartable(move || make(), options).await.map(|actor| actor.cell())
+            })
+        })
+    }
+
+    fn launched_by(
+        id: Arc<str>,
+        launch: impl Fn(&ActorSystem, SpawnOptions) -> Launching + Send + Sync + 'static,
+    ) -> Self {
+        let erased = Erased {
+            id,
+            policy: Policy::default(),
+            options: SpawnOptions::new(),
+            launch: Box::new(launch),
+            health: None,
+        };
+        Self { erased, of: PhantomData }
+    }
+
+    /// When it is started again.
+    pub fn restart(mut self, restart: Restart) -> Self {
+        self.erased.policy.restart = restart;
+        self
+    }
+
+    /// How it is ended.
+    pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
+        self.erased.policy.shutdown = shutdown;
+        self
+    }
+
+    /// How long it waits before it is started again.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.erased.policy.backoff = backoff;
+        self
+    }
+
+    /// Its name, mailbox and place. The supervisor is always its supervisor.
+    pub fn options(mut self, options: SpawnOptions) -> Self {
+        self.erased.options = options;
+        self
+    }
+
+    /// Asks the child regularly whether it is well: it is not if `check` says `false`, is
+    /// not ready in time, or panics.
+    pub fn health<F: Future<Output = bool> + Send + 'static>(
+        mut self,
+        health: HealthCheck,
+        check: impl Fn(ActorRef<M>) -> F + Send + Sync + 'static,
+    ) -> Self {
+        self.erased.policy.unhealthy_after = Some(health.threshold);
+        let check: Check = Arc::new(move |cell| match ActorRef::from_cell(cell) {
+            Ok(actor) => Box::pin(check(actor)),
+            Err(_) => Box::pin(async { false }),
+        });
+        self.erased.health = Some((health, check));
+        self
+    }
+
+    pub(super) fn erased(self) -> Erased {
+        self.erased
+    }
+}
+
+impl Erased {
+    /// Whether all of it can be used.
+    pub(super) fn check(&self) -> Result<(), SpecError> {
+        let id = || self.id.clone();
+        if !is_usable(&self.id) || self.id.contains('/') {
+            return Err(SpecError::Id(id()));
+        }
+        if !self.policy.backoff.is_usable() {
+            return Err(SpecError::Backoff(id()));
+        }
+        let is_checkable = |health: &HealthCheck| {
+            health.threshold > 0 && !health.interval.is_zero() && !health.timeout.is_zero()
+        };
+        if self.health.as_ref().is_some_and(|(health, _)| !is_checkable(health)) {
+            return Err(SpecError::HealthCheck(id()));
+        }
+        Ok(())
+    }
+
+    /// Starts the child under its supervisor.
+    pub(super) fn launch(&self, system: &ActorSystem, supervisor: &ActorCell) -> Launching {
+        let options = self.options.clone().supervisor(supervisor).child_id(self.id.clone());
+        (self.launch)(system, options)
+    }
+}
+
+impl<M> fmt::Debug for ChildSpec<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChildSpec")
+            .field("id", &self.erased.id)
+            .field("policy", &self.erased.policy)
+            .field("options", &self.erased.options)
+            .field("health", &self.erased.health.as_ref().map(|(health, _)| health))
+            .finish()
+    }
+}

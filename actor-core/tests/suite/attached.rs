@@ -1,0 +1,220 @@
+//! Futures, streams and timers that share an actor's life.
+
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actor_core::{ActorRef, Attachment, Capacity, Exit, MissedTicks, SpawnOptions, Status};
+use futures_core::Stream;
+
+use crate::support::{Door, Ending, Entry, Gate, Log, Message, Probe, dead, pass, settled, stopped};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// Notes and nothing else.
+fn notes(log: &Log) -> Vec<u32> {
+    let number = |entry: &Entry| if let Entry::Note(number) = entry { Some(*number) } else { None };
+    log.entries().iter().filter_map(number).collect()
+}
+
+/// Says when it is dropped.
+struct Dropped(Arc<AtomicBool>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+pub(super) async fn a_future_is_piped_to_its_actor(door: impl Door) {
+    let log = Log::default();
+    let clock = door.system().executor().clone();
+    let actor = door.spawn(Probe::new(&log)).await;
+    // sleep: virtual time.
+    let sleep = clock.sleep(10 * MS);
+    let piped = actor.pipe(
+        async move {
+            sleep.await;
+            7
+        },
+        Message::Note,
+    );
+    pass(door.system(), 9 * MS).await;
+    assert_eq!((settled(&actor).await, piped.is_over()), (0, false));
+    pass(door.system(), 2 * MS).await;
+    assert_eq!((settled(&actor).await, piped.is_over()), (1, true));
+    assert_eq!(notes(&log), [7]);
+}
+
+pub(super) async fn what_is_attached_ends_with_the_life(door: impl Door) {
+    let ends: [(Ending, Exit); 4] = [
+        (|actor| actor.stop(Some("why")), stopped("why")),
+        (|actor| actor.drain(), Exit::Drained),
+        (|actor| actor.kill(), Exit::Killed),
+        (|actor| actor.cast(Message::Do(crate::support::fail("ill"))).unwrap(), Exit::Failed("ill".into())),
+    ];
+    for (end, exit) in ends {
+        let actor = door.spawn(Probe::new(&Log::default())).await;
+        let is_dropped = Arc::new(AtomicBool::new(false));
+        let held = Dropped(is_dropped.clone());
+        let attached = actor.cell().attach(async move {
+            let _held = held;
+            pending::<()>().await;
+        });
+        let timer = actor.send_interval(MS, MissedTicks::Skip, || Message::Note(1));
+        pass(door.system(), 5 * MS).await;
+        assert!(!attached.is_over() && !timer.is_over());
+        end(&actor);
+        assert_eq!(actor.wait(None).await, Ok(exit));
+        pass(door.system(), MS).await;
+        assert!(is_dropped.load(Ordering::SeqCst) && attached.is_over() && timer.is_over());
+    }
+    // Also with a life that another one follows.
+    let parent = door.spawn(Probe::new(&Log::default())).await;
+    let log = Log::default();
+    let make = {
+        let log = log.clone();
+        move || Probe::new(&log)
+    };
+    let child = door.restartable(&parent, SpawnOptions::new(), make).await;
+    let timer = child.send_interval(10 * MS, MissedTicks::Skip, || Message::Note(1));
+    pass(door.system(), 35 * MS).await;
+    child.kill();
+    pass(door.system(), MS).await;
+    child.cell().restart();
+    pass(door.system(), 100 * MS).await;
+    assert_eq!((settled(&child).await, timer.is_over(), notes(&log).len()), (0, true, 3));
+}
+
+pub(super) async fn what_is_attached_can_be_cancelled(door: impl Door) {
+    let log = Log::default();
+    let actor = door.spawn(Probe::new(&log)).await;
+    let timers: [Attachment; 4] = [
+        actor.send_after(5 * MS, Message::Note(1)),
+        actor.send_interval(5 * MS, MissedTicks::Burst, || Message::Note(2)),
+        actor.cell().stop_after(5 * MS, Some("late")),
+        actor.cell().kill_after(5 * MS),
+    ];
+    pass(door.system(), 4 * MS).await;
+    for timer in &timers {
+        assert!(!timer.is_over());
+        timer.cancel();
+        timer.cancel();
+        assert!(timer.is_over());
+    }
+    pass(door.system(), 50 * MS).await;
+    assert_eq!((settled(&actor).await, actor.status()), (0, Status::Running));
+}
+
+pub(super) async fn timers_do_what_they_say_when_they_say(door: impl Door) {
+    let log = Log::default();
+    let clock = door.system().executor().clone();
+    let begun = clock.now();
+    let actor = door.spawn(Probe::new(&log)).await;
+    actor.send_after(30 * MS, Message::Note(30));
+    actor.send_after(10 * MS, Message::Note(10));
+    let mut tick = 100;
+    actor.send_interval(20 * MS, MissedTicks::Skip, move || {
+        tick += 1;
+        Message::Note(tick)
+    });
+    actor.cell().stop_after(50 * MS, Some("enough"));
+    assert_eq!(actor.wait(None).await, Ok(stopped("enough")));
+    assert_eq!(clock.now() - begun, 50 * MS);
+    assert_eq!(notes(&log), [10, 101, 30, 102]);
+    let killed = door.spawn(Probe::new(&log)).await;
+    killed.cell().kill_after(7 * MS);
+    assert_eq!(killed.wait(None).await, Ok(Exit::Killed));
+}
+
+pub(super) async fn an_interval_that_is_late_does_as_it_was_told(door: impl Door) {
+    let table = [
+        // Held until 55 ms, with room for one: what came, by when.
+        (MissedTicks::Burst, 10),
+        (MissedTicks::Skip, 7),
+        (MissedTicks::Delay, 6),
+    ];
+    for (missed, expected) in table {
+        let (log, gate) = (Log::default(), Gate::new());
+        let options = SpawnOptions::new().mailbox(Capacity::try_from(1).unwrap());
+        let actor = door.start(Probe::new(&log), options).await.unwrap();
+        actor.cast(Message::Do(gate.act())).unwrap();
+        gate.reached().await;
+        let timer = actor.send_interval(10 * MS, missed, || Message::Note(1));
+        // One lies in the mailbox, the next waits for room.
+        pass(door.system(), 55 * MS).await;
+        gate.open();
+        pass(door.system(), 50 * MS).await;
+        timer.cancel();
+        assert_eq!(notes(&log).len(), expected, "{missed:?}");
+        actor.stop_and_wait(None, None).await.unwrap();
+    }
+}
+
+/// Gives numbers as long as it is asked.
+struct Numbers(std::ops::RangeInclusive<u32>);
+
+impl Stream for Numbers {
+    type Item = u32;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<u32>> {
+        Poll::Ready(self.0.next())
+    }
+}
+
+pub(super) async fn a_stream_waits_for_room(door: impl Door) {
+    let (log, gate) = (Log::default(), Gate::new());
+    let options = SpawnOptions::new().mailbox(Capacity::try_from(2).unwrap());
+    let actor = door.start(Probe::new(&log), options).await.unwrap();
+    actor.cast(Message::Do(gate.act())).unwrap();
+    gate.reached().await;
+    let taken = Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let stream = {
+        let taken = taken.clone();
+        actor.attach_stream(Numbers(1..=9), move |number| {
+            taken.fetch_add(1, Ordering::SeqCst);
+            Message::Note(number)
+        })
+    };
+    pass(door.system(), MS).await;
+    assert_eq!((taken.load(Ordering::SeqCst), stream.is_over()), (3, false));
+    gate.open();
+    pass(door.system(), MS).await;
+    assert_eq!((notes(&log), stream.is_over()), ((1..=9).collect(), true));
+}
+
+pub(super) async fn an_attached_future_that_panics_fails_its_actor(door: impl Door) {
+    let parts: [fn(&ActorRef<Message>) -> Attachment; 3] = [
+        |actor| actor.cell().attach(async { panic!("part") }),
+        |actor| actor.pipe(async {}, |()| panic!("part")),
+        |actor| actor.attach_stream(Numbers(1..=1), |_| panic!("part")),
+    ];
+    let above = Log::default();
+    let parent = door.spawn(Probe::new(&above)).await;
+    settled(&parent).await;
+    for attach in parts {
+        let actor = door.spawn_under(&parent, Probe::new(&Log::default())).await;
+        above.take();
+        attach(&actor);
+        let exit = Exit::Panicked("part".into());
+        assert_eq!(actor.wait(None).await, Ok(exit.clone()));
+        settled(&parent).await;
+        assert_eq!(above.take().last(), Some(&Entry::Failed(actor.id(), exit)));
+    }
+}
+
+pub(super) async fn nothing_is_attached_to_the_dead(door: impl Door) {
+    let actor = dead(&door).await;
+    let is_dropped = Arc::new(AtomicBool::new(false));
+    let held = Dropped(is_dropped.clone());
+    let attached = actor.attach(async move {
+        let _held = held;
+        pending::<()>().await;
+    });
+    assert!(attached.is_over() && is_dropped.load(Ordering::SeqCst));
+    attached.cancel();
+    assert!(actor.stop_after(MS, None).is_over());
+}

@@ -1,0 +1,80 @@
+//! Supervisors: each test is written against a [`Cradle`] and runs with children that may
+//! move and children that stay on their thread, on a clock that only moves when everybody
+//! waits.
+
+mod dynamic;
+mod family;
+mod health;
+mod limits;
+mod random;
+mod strategies;
+mod trees;
+
+macro_rules! mount {
+    ($($room:ident::$test:ident),* $(,)?) => {
+        mod children_in_paused_time {
+            use super::family::Movable;
+            use actor_core::ActorSystem;
+            $(#[tokio::test(start_paused = true)]
+            async fn $test() {
+                super::$room::$test(Movable::new(ActorSystem::new())).await;
+            })*
+        }
+
+        mod children_in_virtual_time {
+            use super::family::Movable;
+            use crate::support::{Order, Simulation};
+            $(#[test]
+            fn $test() {
+                for order in [Order::Fifo, Order::Seeded(3), Order::Seeded(11)] {
+                    let mut simulation = Simulation::new(order);
+                    let cradle = Movable::new(simulation.system());
+                    simulation.block_on(super::$room::$test(cradle));
+                }
+            })*
+        }
+
+        mod local_children_in_virtual_time {
+            use super::family::Bound;
+            use crate::support::{Order, Simulation};
+            $(#[test]
+            fn $test() {
+                for order in [Order::Fifo, Order::Seeded(5)] {
+                    let mut simulation = Simulation::new(order);
+                    let cradle = Bound::new(simulation.system());
+                    simulation.block_on(super::$room::$test(cradle));
+                }
+            })*
+        }
+    };
+}
+
+mount! {
+    strategies::c01_only_the_child_that_failed_starts_again,
+    strategies::c02_all_stop_in_reverse_order_and_start_in_order_once,
+    strategies::c03_those_after_it_start_again_and_those_before_do_not,
+    strategies::c04_c05_c06_who_starts_again_after_what,
+    strategies::c12_a_failure_is_noticed_by_itself,
+    strategies::what_waits_in_the_mailbox_outlives_a_siblings_failure,
+
+    limits::c07_one_restart_too_many_in_the_window_ends_it_all,
+    limits::c07_older_restarts_age_out,
+    limits::c08_delays_double_and_the_supervisor_answers_meanwhile,
+    limits::c08_a_stable_child_begins_anew,
+    limits::c10_what_the_builder_was_told_is_what_happens,
+
+    health::c09_checks_that_fail_in_a_row_are_one_restart,
+    health::c09_a_slow_check_and_one_that_panics_have_failed,
+
+    trees::a30_a_child_is_found_by_its_path,
+    trees::c11_a_supervisor_over_its_limit_fails_and_its_own_decides,
+    trees::a_supervisor_ends_its_children_from_the_last_to_the_first,
+    trees::a_child_that_does_not_stop_in_time_is_killed,
+    trees::a_supervisor_that_is_killed_takes_its_children_along,
+    trees::a_child_that_does_not_start_undoes_the_start,
+
+    dynamic::children_come_and_go,
+    dynamic::a_child_that_does_not_start_is_not_there,
+    dynamic::a_child_is_ended_while_it_starts,
+    dynamic::what_a_supervisor_does_not_know_it_says,
+}
