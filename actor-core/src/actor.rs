@@ -6,6 +6,7 @@ use std::future::Future;
 use crate::address::ActorRef;
 use crate::event::SupervisionEvent;
 use crate::exit::ActorError;
+use crate::mailbox::Sorting;
 
 /// An actor: hooks that run one at a time over a state of their own.
 ///
@@ -51,6 +52,9 @@ pub trait Actor: Sized + Send + Sync + 'static {
     type State: Send + 'static;
     /// What it starts from.
     type Arguments: Send + 'static;
+
+    /// In which order it takes its messages: first in, first out, unless said otherwise.
+    const SORTING: Sorting<Self::Msg> = Sorting::new();
 
     /// Builds the state. Whoever spawns the actor waits for this; messages sent
     /// meanwhile queue.
@@ -139,6 +143,9 @@ pub trait LocalActor: Sized + 'static {
     /// What it starts from.
     type Arguments: Send + 'static;
 
+    /// See [`Actor::SORTING`].
+    const SORTING: Sorting<Self::Msg> = Sorting::new();
+
     /// See [`Actor::pre_start`].
     ///
     /// # Errors
@@ -214,6 +221,8 @@ impl<A: Actor> LocalActor for A {
     type Msg = A::Msg;
     type State = A::State;
     type Arguments = A::Arguments;
+
+    const SORTING: Sorting<A::Msg> = A::SORTING;
 
     fn pre_start(
         &self,

@@ -123,7 +123,7 @@ pub use groups::{Groups, JoinError, Scope};
 pub use id::{ActorId, Incarnation};
 pub use lifecycle::Status;
 pub use links::LinkError;
-pub use mailbox::Capacity;
+pub use mailbox::{Capacity, MailboxStats, Overflow, Priority, Sorting};
 pub use plain::{Context, LocalSpawning, Spawning, Start, TypedRef};
 pub use recipient::{CallRecipient, Recipient, WeakCallRecipient, WeakRecipient};
 pub use reply::{Answer, ReplyFuture, ReplyPort};

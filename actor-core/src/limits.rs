@@ -1,6 +1,7 @@
 //! Every bound of this crate, named, with its default and what happens when it
 //! is met.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// How many messages a mailbox holds unless its actor was given another
@@ -11,6 +12,14 @@ pub const MAILBOX_CAPACITY_DEFAULT: usize = 65_536;
 /// The largest capacity a bounded mailbox can be given; a larger one is an error
 /// when the actor is spawned.
 pub const MAILBOX_CAPACITY_MAX: usize = 1 << 28;
+
+/// After how many messages of higher priorities one of a lower priority has its turn, unless
+/// the [`Sorting`](crate::Sorting) says otherwise.
+pub const PRIORITY_AGEING_DEFAULT: NonZeroU32 = NonZeroU32::new(16).unwrap();
+
+/// How many messages a sorted mailbox looks at before it gives the next one: among more
+/// than these, a later one of high priority may wait for as many to be handled.
+pub const SORTED_AT_ONCE_MAX: usize = 1024;
 
 /// How many messages and supervision events an actor handles before it lets the other
 /// tasks of its thread run. More gains nothing measurable; fewer cost a turn of the

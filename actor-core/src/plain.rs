@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::address::{ActorCell, ActorRef};
 use crate::error::SpawnError;
-use crate::mailbox::Capacity;
+use crate::mailbox::{Capacity, Overflow};
 use crate::runtime::{Colocation, SpawnOptions};
 use crate::system::ActorSystem;
 use crate::time::Instant;
@@ -206,6 +206,11 @@ macro_rules! refined {
             /// Bounds the mailbox; see [`Capacity`].
             pub fn mailbox(self, capacity: Capacity) -> Self {
                 Self { options: self.options.mailbox(capacity), ..self }
+            }
+
+            /// What becomes of a message for which there is no room; see [`Overflow`].
+            pub fn overflow(self, overflow: Overflow) -> Self {
+                Self { options: self.options.overflow(overflow), ..self }
             }
 
             /// Replaces all options that were given so far.

@@ -15,8 +15,9 @@ use crate::executor::Executor;
 use crate::exit::Exit;
 use crate::id::ActorId;
 use crate::lifecycle::{Flag, Status, Word};
-use crate::mailbox::{Capacity, Mailbox, Owner};
+use crate::mailbox::{Mailbox, MailboxStats, Owner};
 use crate::sync::LockExt;
+use crate::time::Instant;
 
 /// What can be asked of an actor without knowing its messages.
 ///
@@ -42,6 +43,9 @@ pub trait Way: Send + Sync + 'static {
     /// Lets no more messages in.
     fn close(&self);
 
+    /// What went through the mailbox of a local actor.
+    fn stats(&self) -> Option<MailboxStats>;
+
     /// The controls of an actor in another process; `None` if it is in this one.
     fn foreign(&self) -> Option<&dyn ForeignControl>;
 }
@@ -53,6 +57,10 @@ impl<M: Send + 'static> Way for Mailbox<M> {
 
     fn close(&self) {
         Mailbox::close(self);
+    }
+
+    fn stats(&self) -> Option<MailboxStats> {
+        Some(Mailbox::stats(self))
     }
 
     fn foreign(&self) -> Option<&dyn ForeignControl> {
@@ -67,6 +75,10 @@ impl Way for Foreign {
     fn wake(&self) {}
 
     fn close(&self) {}
+
+    fn stats(&self) -> Option<MailboxStats> {
+        None
+    }
 
     fn foreign(&self) -> Option<&dyn ForeignControl> {
         Some(&*self.0)
@@ -139,8 +151,13 @@ impl WatchId {
 }
 
 impl<M> LocalCell<M> {
-    pub(crate) fn local(id: ActorId, name: Option<Arc<str>>, executor: Executor, capacity: Capacity) -> Self {
-        Self { id, executor, state: LocalState::new(name), way: Mailbox::new(capacity) }
+    pub(crate) fn local(id: ActorId, name: Option<Arc<str>>, executor: Executor, way: Mailbox<M>) -> Self {
+        Self { id, executor, state: LocalState::new(name), way }
+    }
+
+    /// The time on the actor's clock.
+    pub(crate) fn now(&self) -> Instant {
+        self.executor.now()
     }
 
     /// What is asked of the actor and where it is in its life.
@@ -190,6 +207,11 @@ impl Control {
             None => self.state.word().status(),
             Some(foreign) => foreign.status(),
         }
+    }
+
+    /// What went through its mailbox; `None` if it lives in another process.
+    pub fn mailbox_stats(&self) -> Option<MailboxStats> {
+        self.way.stats()
     }
 
     /// Asks the actor to stop. The hook in hand finishes, messages still queued

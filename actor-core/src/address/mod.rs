@@ -29,7 +29,7 @@ pub use self::multi::multi_call;
 use crate::error::{CallError, CallFailure, SendError};
 use crate::executor::Executor;
 use crate::id::ActorId;
-use crate::mailbox::{Capacity, Inbox, Owner};
+use crate::mailbox::{Inbox, Mailbox, Owner};
 use crate::reply::ReplyPort;
 use crate::time::Instant;
 
@@ -72,9 +72,9 @@ impl<M: Send + 'static> ActorRef<M> {
         id: ActorId,
         name: Option<Arc<str>>,
         executor: Executor,
-        capacity: Capacity,
+        mailbox: Mailbox<M>,
     ) -> (Self, Inbox<M, LocalCell<M>>) {
-        let cell = Arc::new(LocalCell::local(id, name, executor, capacity));
+        let cell = Arc::new(LocalCell::local(id, name, executor, mailbox));
         let inbox = Inbox::new(cell.clone());
         (Self { route: Route::Local(cell) }, inbox)
     }

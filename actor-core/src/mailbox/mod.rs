@@ -6,92 +6,154 @@
 //!                └ waiting: senders without room ◄┘ hands places on
 //! ```
 //!
+//! A sorted inbox takes what there is into `lanes`, and gives room back when a message
+//! leaves its lane.
+//!
 //! Promises: first in, first out for each sender; the bound is exact, and room
 //! comes back when a message is taken out, not when it has been handled; senders
 //! that wait get room in the order they came; closing is one step, after which no
 //! message gets in and everything that got in comes out.
 
+mod lanes;
+mod policy;
 #[expect(unsafe_code, reason = "the lock-free queue, under models and sanitizers")]
 mod queue;
 #[cfg(test)]
 mod tests;
 mod waiting;
 
+use std::convert::Infallible;
 use std::future::Future;
-use std::num::NonZeroUsize;
+use std::num::NonZeroU32;
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
+use self::lanes::Lanes;
+pub use self::policy::{Capacity, MailboxStats, Overflow, Priority, Sorting};
 use self::queue::{Oldest, Published, Queue, Receiver, Refused, Setup};
 pub(crate) use self::queue::{Park, Taken};
 use self::waiting::{Standing, Ticket, Waiting};
-use crate::contain::{caught, first_panic};
-use crate::error::{SendError, SpawnError};
-use crate::limits::MAILBOX_CAPACITY_DEFAULT;
-
-/// How much a mailbox holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Capacity {
-    /// At most so many messages that were not yet taken out; no more than
-    /// [`MAILBOX_CAPACITY_MAX`](crate::limits::MAILBOX_CAPACITY_MAX).
-    Bounded(NonZeroUsize),
-    /// As many as memory holds. For actors whose senders are bounded otherwise.
-    Unbounded,
-}
-
-impl Default for Capacity {
-    fn default() -> Self {
-        const DEFAULT: NonZeroUsize = NonZeroUsize::new(MAILBOX_CAPACITY_DEFAULT).unwrap();
-        Self::Bounded(DEFAULT)
-    }
-}
-
-/// Shorthand for a bounded capacity.
-///
-/// # Errors
-///
-/// Zero cannot be a capacity.
-impl TryFrom<usize> for Capacity {
-    type Error = SpawnError;
-
-    fn try_from(messages: usize) -> Result<Self, SpawnError> {
-        let capacity =
-            NonZeroUsize::new(messages).ok_or(SpawnError::Options("a mailbox of capacity zero"))?;
-        Ok(Self::Bounded(capacity))
-    }
-}
+use crate::contain::{caught, contained, first_panic};
+use crate::error::SendError;
+use crate::limits::SORTED_AT_ONCE_MAX;
+use crate::sync::{AtomicU64, Backoff, LockExt, Mutex, Ordering};
+use crate::time::Instant;
 
 /// The senders' side of a mailbox; it lies in the actor's cell.
 #[repr(C)]
 pub(crate) struct Mailbox<M> {
     queue: Queue<M>,
     // After the queue, whose last fields are the receiver's: it reads this with them.
-    waiting: Waiting,
+    waiting: Waiting<More<M>>,
     is_bounded: bool,
+    overflow: Overflow,
+}
+
+/// What few mailboxes need.
+struct More<M> {
+    /// The receiver's own, if it sorts. It takes them out while it runs anybody's code.
+    lanes: Mutex<Lanes<M>>,
+    /// How many messages were dropped that never got in.
+    refused: AtomicU64,
+    /// How many messages were dropped for others.
+    evicted: AtomicU64,
+    expired: AtomicU64,
+}
+
+impl<M> Default for More<M> {
+    fn default() -> Self {
+        Self {
+            lanes: Mutex::default(),
+            refused: AtomicU64::new(0),
+            evicted: AtomicU64::new(0),
+            expired: AtomicU64::new(0),
+        }
+    }
 }
 
 impl<M> Mailbox<M> {
-    pub(crate) fn new(capacity: Capacity) -> Self {
+    pub(crate) fn new(capacity: Capacity, overflow: Overflow) -> Self {
         let bound = match capacity {
             Capacity::Bounded(bound) => Some(bound.get()),
             Capacity::Unbounded => None,
         };
+        let is_evicting = bound.is_some() && overflow == Overflow::DropOldest;
         Self {
-            queue: Queue::new(Setup::bounded(bound)),
+            queue: Queue::new(Setup { bound, is_tagged: false, is_evicting }),
             waiting: Waiting::default(),
             is_bounded: bound.is_some(),
+            overflow,
         }
     }
 
-    /// Puts a message in if there is room now.
+    /// Puts a message in if there is room now, or does what is done when there is none.
     #[inline(always)]
     pub(crate) fn try_send(&self, message: M) -> Result<(), SendError<M>> {
-        self.queue.push(message).map_err(|(message, refused)| match refused {
-            Refused::Full => SendError::Full(message),
-            Refused::Closed => SendError::Stopped(message),
-        })
+        match self.queue.push(message) {
+            Ok(()) => Ok(()),
+            Err((message, Refused::Full)) => self.overflow(message),
+            Err((message, Refused::Closed)) => Err(SendError::Stopped(message)),
+        }
+    }
+
+    /// There is no room.
+    #[cold]
+    fn overflow(&self, message: M) -> Result<(), SendError<M>> {
+        match self.overflow {
+            Overflow::Block | Overflow::Reject => Err(SendError::Full(message)),
+            Overflow::DropNewest => {
+                self.waiting.more().refused.fetch_add(1, Ordering::Relaxed);
+                contained("a dropped message's destructor", || drop(message));
+                Ok(())
+            }
+            Overflow::DropOldest => self.push_for_oldest(message),
+        }
+    }
+
+    /// Puts a message in, and drops the oldest ones until there is room.
+    fn push_for_oldest(&self, mut message: M) -> Result<(), SendError<M>> {
+        let mut backoff = Backoff::default();
+        loop {
+            match self.queue.evict() {
+                Some(oldest) => {
+                    self.waiting.more().evicted.fetch_add(1, Ordering::Relaxed);
+                    contained("a dropped message's destructor", || drop(oldest));
+                }
+                // The oldest is just being put in.
+                None => backoff.pause(),
+            }
+            message = match self.queue.push(message) {
+                Ok(()) => return Ok(()),
+                Err((message, Refused::Full)) => message,
+                Err((message, Refused::Closed)) => return Err(SendError::Stopped(message)),
+            };
+        }
+    }
+
+    /// What went through since it was made.
+    pub(crate) fn stats(&self) -> MailboxStats {
+        let more = self.waiting.known_more();
+        let count = |of: fn(&More<M>) -> &AtomicU64| more.map_or(0, |more| of(more).load(Ordering::Relaxed));
+        let (refused, evicted) = (count(|more| &more.refused), count(|more| &more.evicted));
+        let expired = count(|more| &more.expired);
+        // What left is counted first, so that it is never more than what came.
+        let (left, came) = self.queue.counts();
+        MailboxStats {
+            depth: came - left,
+            sent: came + refused,
+            received: left.saturating_sub(evicted + expired),
+            dropped: refused + evicted,
+            expired,
+        }
+    }
+
+    /// Whether nobody waits here: there is room, or what is to be done without is done at
+    /// once.
+    pub(crate) fn is_hasty(&self) -> bool {
+        self.overflow != Overflow::Block
     }
 
     /// Waits for room, first come, first served, and puts a message in. Cancel safe:
@@ -113,6 +175,12 @@ impl<M> Mailbox<M> {
     /// Makes the receiver look again at whatever else it waits for.
     pub(crate) fn wake(&self) {
         self.queue.wake();
+    }
+
+    /// Hands the place of a message that leaves on to a sender that waits.
+    #[inline(always)]
+    fn is_place_handed_on(&self) -> bool {
+        self.waiting.is_anybody() && self.waiting.serve()
     }
 
     /// Gives a place away that is not needed.
@@ -160,7 +228,7 @@ impl<M> Sending<'_, M> {
     fn push(&mut self) -> Poll<Result<(), SendError<M>>> {
         let Some(message) = self.message.take() else { unreachable!("polled again after it was ready") };
         match self.mailbox.try_send(message) {
-            Err(SendError::Full(message)) => {
+            Err(SendError::Full(message)) if !self.mailbox.is_hasty() => {
                 self.message = Some(message);
                 Poll::Pending
             }
@@ -249,9 +317,11 @@ pub(crate) trait Owner<M> {
 }
 
 /// A message that is there to be taken.
-pub(crate) struct Delivery<'a, M> {
-    oldest: Oldest<'a, M>,
-    waiting: &'a Waiting,
+pub(crate) enum Delivery<'a, M> {
+    /// It lies in the queue.
+    Queued(Oldest<'a, M>, &'a Mailbox<M>),
+    /// It was taken out, because the inbox sorts.
+    Sorted(M),
 }
 
 impl<M> Delivery<'_, M> {
@@ -259,8 +329,10 @@ impl<M> Delivery<'_, M> {
     /// before anybody else could have it.
     #[inline(always)]
     pub(crate) fn take(self) -> M {
-        let waiting = self.waiting;
-        self.oldest.take_unless(|| waiting.is_anybody() && waiting.serve())
+        match self {
+            Self::Queued(oldest, mailbox) => oldest.take_unless(|| mailbox.is_place_handed_on()),
+            Self::Sorted(message) => message,
+        }
     }
 }
 
@@ -284,7 +356,21 @@ impl<M, C: Owner<M>> Inbox<M, C> {
     #[inline(always)]
     pub(crate) fn receive(&mut self) -> Taken<Delivery<'_, M>> {
         let (taken, owner) = self.receiver.take_beside();
-        taken.map(|oldest| Delivery { oldest, waiting: &owner.mailbox().waiting })
+        taken.map(|oldest| Delivery::Queued(oldest, owner.mailbox()))
+    }
+
+    /// The next message in a sorting's order; those that have expired are dropped.
+    pub(crate) fn receive_sorted(
+        &mut self,
+        sorting: &Sorting<M>,
+        now: impl Fn(&C) -> Instant,
+    ) -> Taken<Delivery<'_, M>> {
+        let mut sorted = Sorted::begin(self);
+        let rest = sorted.take_in(sorting);
+        match sorted.next(sorting, now) {
+            Some(message) => Taken::Message(Delivery::Sorted(message)),
+            None => rest.map(|never| match never {}),
+        }
     }
 
     /// Whether the next message is just being put in.
@@ -332,16 +418,94 @@ impl<M, C: Owner<M>> Inbox<M, C> {
     pub(crate) fn discard(mut self) -> thread::Result<()> {
         self.close();
         let mut outcome = Ok(());
+        for message in self.take_sorted() {
+            outcome = first_panic(outcome, caught(|| drop(message)));
+        }
         // What is just being put in is left to the receiver's own drop, which waits.
         while let Taken::Message(oldest) = self.receiver.take() {
-            let message = oldest.take();
+            let message = oldest.take_unless(|| false);
             outcome = first_panic(outcome, caught(|| drop(message)));
         }
         outcome
     }
 
+    /// All that waits in lanes, with its room.
+    fn take_sorted(&mut self) -> Vec<M> {
+        let Some(more) = self.mailbox().waiting.known_more() else { return Vec::new() };
+        let mut lanes = std::mem::take(&mut *more.lanes.locked());
+        let messages: Vec<M> = std::iter::from_fn(|| lanes.pop(NonZeroU32::MIN)).collect();
+        messages.iter().for_each(|_| self.receiver.release());
+        messages
+    }
+
     fn mailbox(&self) -> &Mailbox<M> {
         self.receiver.owner().mailbox()
+    }
+}
+
+/// The lanes of an inbox while it works with them: outside their lock, since it runs the
+/// user's code; they are put back whatever that does.
+struct Sorted<'a, M, C: Owner<M>> {
+    inbox: &'a mut Inbox<M, C>,
+    lanes: Lanes<M>,
+}
+
+impl<'a, M, C: Owner<M>> Sorted<'a, M, C> {
+    fn begin(inbox: &'a mut Inbox<M, C>) -> Self {
+        let lanes = std::mem::take(&mut *inbox.mailbox().waiting.more().lanes.locked());
+        Self { inbox, lanes }
+    }
+
+    /// Takes in what there is, and says why that was all.
+    fn take_in(&mut self, sorting: &Sorting<M>) -> Taken<Infallible> {
+        for _ in 0..SORTED_AT_ONCE_MAX {
+            let message = match self.inbox.receiver.take() {
+                Taken::Message(oldest) => oldest.take(),
+                Taken::Closed => return Taken::Closed,
+                Taken::Empty => return Taken::Empty,
+                Taken::Busy => return Taken::Busy,
+            };
+            let asked = caught(|| sorting.priority.map_or(Priority::Normal, |priority| priority(&message)));
+            match asked {
+                Ok(priority) => self.lanes.push(priority, message),
+                Err(payload) => {
+                    self.leave();
+                    contained("a message's destructor", || drop(message));
+                    resume_unwind(payload);
+                }
+            }
+        }
+        Taken::Empty
+    }
+
+    /// The next message that has not expired.
+    fn next(&mut self, sorting: &Sorting<M>, now: impl Fn(&C) -> Instant) -> Option<M> {
+        loop {
+            let message = self.lanes.pop(sorting.ageing)?;
+            self.leave();
+            let Some(expires_at) = sorting.expires_at else { return Some(message) };
+            // Asked outside: whatever it does, the message's room has been given back.
+            if expires_at(&message).is_none_or(|at| now(self.inbox.owner()) < at) {
+                return Some(message);
+            }
+            self.inbox.mailbox().waiting.more().expired.fetch_add(1, Ordering::Relaxed);
+            contained("an expired message's destructor", || drop(message));
+        }
+    }
+
+    /// Gives the place of a message back, or on.
+    fn leave(&mut self) {
+        if !self.inbox.mailbox().is_place_handed_on() {
+            self.inbox.receiver.release();
+        }
+    }
+}
+
+impl<M, C: Owner<M>> Drop for Sorted<'_, M, C> {
+    fn drop(&mut self) {
+        let lanes = std::mem::take(&mut self.lanes);
+        let former = std::mem::replace(&mut *self.inbox.mailbox().waiting.more().lanes.locked(), lanes);
+        debug_assert!(former.is_empty(), "there is one receiver");
     }
 }
 
@@ -350,6 +514,9 @@ impl<M, C: Owner<M>> Drop for Inbox<M, C> {
     fn drop(&mut self) {
         if !self.mailbox().queue.is_closed() {
             self.close();
+        }
+        for message in self.take_sorted() {
+            contained("a message's destructor", || drop(message));
         }
     }
 }

@@ -16,13 +16,20 @@ use std::task::Waker;
 use crate::contain::contained;
 use crate::sync::{AtomicU32, LockExt, Mutex, Ordering};
 
-/// The senders that wait at one mailbox.
-pub(super) struct Waiting {
+/// The senders that wait at one mailbox, and beside their line whatever else few
+/// mailboxes need.
+pub(super) struct Waiting<X> {
     /// How many there are that have no place yet. Written under the lock; read by the
     /// receiver at each message.
     unserved: AtomicU32,
-    /// Made by the first that has to wait.
-    line: OnceLock<Box<Mutex<Line>>>,
+    /// Made when it is first needed, by a sender that has to wait for one.
+    aside: OnceLock<Box<Aside<X>>>,
+}
+
+#[derive(Default)]
+struct Aside<X> {
+    line: Mutex<Line>,
+    more: X,
 }
 
 #[derive(Default)]
@@ -54,13 +61,27 @@ pub(super) enum Standing {
     Later,
 }
 
-impl Default for Waiting {
+impl<X> Default for Waiting<X> {
     fn default() -> Self {
-        Self { unserved: AtomicU32::new(0), line: OnceLock::new() }
+        Self { unserved: AtomicU32::new(0), aside: OnceLock::new() }
     }
 }
 
-impl Waiting {
+impl<X: Default> Waiting<X> {
+    /// What is beside the line; made if there is nothing yet.
+    pub(super) fn more(&self) -> &X {
+        &self.aside.get_or_init(Box::default).more
+    }
+
+    /// What is beside the line, if it was ever needed.
+    pub(super) fn known_more(&self) -> Option<&X> {
+        self.aside.get().map(|aside| &aside.more)
+    }
+
+    fn line(&self) -> Option<&Mutex<Line>> {
+        self.aside.get().map(|aside| &aside.line)
+    }
+
     /// Whether anybody waits without a place. A glance: who must not miss anybody
     /// meets the senders at the tail word first.
     #[inline]
@@ -72,7 +93,7 @@ impl Waiting {
         // Wakers are cloned, called and dropped outside the lock: any of it may run
         // anything, and may come back here.
         let waker = Some(waker.clone());
-        let mut line = self.line.get_or_init(Box::default).locked();
+        let mut line = self.aside.get_or_init(Box::default).line.locked();
         line.tickets += 1;
         let ticket = Ticket(line.tickets);
         line.waiters.push_back(Waiter { ticket, waker, has_place: false });
@@ -83,7 +104,7 @@ impl Waiting {
     /// How a sender stands, whom `waker` wakes from now on.
     pub(super) fn standing(&self, ticket: Ticket, waker: &Waker) -> Standing {
         let mut other = Some(waker.clone());
-        let Some(mut line) = self.line.get().map(|line| line.locked()) else { unreachable!("it registered") };
+        let Some(mut line) = self.line().map(|line| line.locked()) else { unreachable!("it registered") };
         let first = line.waiters.iter().position(|waiter| !waiter.has_place);
         let at = line.find(ticket);
         let waiter = &mut line.waiters[at];
@@ -103,7 +124,7 @@ impl Waiting {
     /// Ends a wait. Says whether the sender had been given a place, which is now the
     /// caller's to use or to give away.
     pub(super) fn leave(&self, ticket: Ticket) -> bool {
-        let Some(mut line) = self.line.get().map(|line| line.locked()) else { return false };
+        let Some(mut line) = self.line().map(|line| line.locked()) else { return false };
         let at = line.find(ticket);
         let Some(waiter) = line.waiters.remove(at) else { unreachable!("it was found") };
         if !waiter.has_place {
@@ -117,7 +138,7 @@ impl Waiting {
 
     /// Gives a place to the first that has none. Says whether there was one.
     pub(super) fn serve(&self) -> bool {
-        let Some(mut line) = self.line.get().map(|line| line.locked()) else { return false };
+        let Some(mut line) = self.line().map(|line| line.locked()) else { return false };
         let Some(waiter) = line.waiters.iter_mut().find(|waiter| !waiter.has_place) else { return false };
         waiter.has_place = true;
         let waker = waiter.waker.take();
@@ -129,7 +150,7 @@ impl Waiting {
 
     /// Calls the first that has no place to look again.
     pub(super) fn call_first(&self) {
-        let waker = self.line.get().and_then(|line| {
+        let waker = self.line().and_then(|line| {
             let mut line = line.locked();
             line.waiters.iter_mut().find(|waiter| !waiter.has_place)?.waker.take()
         });
@@ -138,7 +159,7 @@ impl Waiting {
 
     /// Calls everybody: nobody will get a place any more.
     pub(super) fn call_all(&self) {
-        let wakers: Vec<Waker> = self.line.get().map_or_else(Vec::new, |line| {
+        let wakers: Vec<Waker> = self.line().map_or_else(Vec::new, |line| {
             line.locked().waiters.iter_mut().filter_map(|waiter| waiter.waker.take()).collect()
         });
         wakers.into_iter().for_each(call);

@@ -19,7 +19,7 @@ use crate::event::BoxedState;
 use crate::exit::Exit;
 use crate::lifecycle::Flag;
 use crate::limits::MAILBOX_CAPACITY_MAX;
-use crate::mailbox::Capacity;
+use crate::mailbox::{Capacity, Mailbox, Overflow};
 use crate::registry::is_usable;
 use crate::system::ActorSystem;
 
@@ -30,6 +30,7 @@ pub struct SpawnOptions {
     name: Option<Arc<str>>,
     supervisor: Option<ActorCell>,
     mailbox: Option<Capacity>,
+    overflow: Overflow,
     place: Option<Colocation>,
     child_id: Option<Arc<str>>,
 }
@@ -74,12 +75,21 @@ impl SpawnOptions {
         self
     }
 
-    fn check(&self, capacity: Capacity) -> Result<(), SpawnError> {
+    /// What becomes of a message for which there is no room; see [`Overflow`].
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+
+    fn check(&self, capacity: Capacity, is_sorted: bool) -> Result<(), SpawnError> {
         if self.name.as_deref().is_some_and(|name| !is_usable(name)) {
             return Err(SpawnError::Options("the name is empty, too long, or holds control characters"));
         }
         if matches!(capacity, Capacity::Bounded(n) if n.get() > MAILBOX_CAPACITY_MAX) {
             return Err(SpawnError::Options("the mailbox capacity is over the limit"));
+        }
+        if is_sorted && self.overflow == Overflow::DropOldest {
+            return Err(SpawnError::Options("a mailbox that sorts cannot drop its oldest message"));
         }
         Ok(())
     }
@@ -91,9 +101,10 @@ impl SpawnOptions {
         actor: A,
     ) -> Result<(Unstarted<A>, Option<ActorCell>), SpawnError> {
         let capacity = self.mailbox.unwrap_or_else(|| system.default_mailbox());
-        self.check(capacity)?;
+        self.check(capacity, A::SORTING.is_active())?;
         let executor = system.executor().clone();
-        let (myself, inbox) = ActorRef::local(system.next_id(), self.name.clone(), executor, capacity);
+        let mailbox = Mailbox::new(capacity, self.overflow);
+        let (myself, inbox) = ActorRef::local(system.next_id(), self.name.clone(), executor, mailbox);
         if let (Some(id), Some(local)) = (self.child_id, myself.as_local()) {
             local.set_child_id(id);
         }

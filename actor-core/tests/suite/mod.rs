@@ -11,6 +11,7 @@ mod hostile;
 mod links;
 mod mailbox;
 mod names;
+mod policies;
 mod restart;
 mod start;
 mod stop;
@@ -166,6 +167,15 @@ mount! {
     mailbox::an_actor_that_floods_itself_meets_its_bound,
     mailbox::messages_of_no_size_are_counted_too,
 
+    policies::c15_what_is_dropped_for_the_newest_is_counted,
+    policies::c15_what_is_dropped_for_the_oldest_is_counted,
+    policies::c16_nobody_waits_where_the_full_mailbox_rejects,
+    policies::c20_the_urgent_go_first_and_nobody_waits_for_ever,
+    policies::c20_priorities_share_the_bound_and_the_close,
+    policies::c23_the_depth_is_what_came_less_what_left,
+    policies::a_sorting_that_panics_fails_the_actor_and_takes_no_room,
+    policies::a_mailbox_that_sorts_cannot_drop_its_oldest,
+
     trouble::whatever_panics_when_dropped_the_actor_ends_in_order,
     trouble::a_message_that_panics_when_its_handler_drops_it,
 
@@ -243,6 +253,8 @@ mount_with_virtual_time! {
     time::a_wait_times_out_and_the_actor_goes_on,
     time::a11_a_hook_that_sleeps_for_ever,
     time::a14_a_port_that_is_kept_for_ever_times_out,
+
+    policies::c21_what_has_expired_is_skipped_and_counted,
 
     attached::a_future_is_piped_to_its_actor,
     attached::what_is_attached_ends_with_the_life,

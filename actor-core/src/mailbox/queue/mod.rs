@@ -121,6 +121,7 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
+    #[cfg(test)]
     pub(crate) const fn bounded(bound: Option<usize>) -> Self {
         Self { bound, is_tagged: false, is_evicting: false }
     }
@@ -259,13 +260,26 @@ impl<T> Queue<T> {
         self.waker.wake();
     }
 
+    /// How many messages have left, and how many have come, ever: the positions, counted
+    /// from where they began, in this order.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        // Acquire: what has left came before.
+        let released = self.released.load(Ordering::Acquire);
+        let returned = self.returned.load(Ordering::Acquire);
+        let tail = self.tail.load(Ordering::Acquire) & !FLAGS;
+        let start = (Lap::<T>::SMALL_BASE as u64) * ONE;
+        let left = released.wrapping_add(returned).wrapping_sub(start) / ONE;
+        let came = tail.wrapping_sub(start) / ONE;
+        // A place that is being handed on may have come back before it was taken.
+        (left.min(came), came)
+    }
+
     /// Takes the oldest message out on a sender's behalf, to make room; `None` if
     /// there is none, or it is just being put in.
     ///
     /// # Panics
     ///
     /// Unless the queue was set up for it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the policy that drops the oldest is still to come"))]
     pub(crate) fn evict(&self) -> Option<T> {
         assert!(self.is_evicting, "only a queue that was set up for it may evict");
         // SAFETY: under `is_taking` only we take.

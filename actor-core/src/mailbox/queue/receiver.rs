@@ -113,7 +113,6 @@ impl<T, C> Receiver<T, C> {
     }
 
     /// Gives back the room of one message that was taken out.
-    #[cfg_attr(not(test), expect(dead_code, reason = "lanes, which hold taken messages, are to come"))]
     pub(crate) fn release(&mut self) {
         let queue = self.queue();
         if queue.is_evicting {
@@ -221,7 +220,7 @@ impl<T, C> Drop for Receiver<T, C> {
         loop {
             match self.take() {
                 Taken::Message(oldest) => {
-                    let message = oldest.take();
+                    let message = oldest.take_unless(|| false);
                     contained("a message's destructor", || drop(message));
                 }
                 Taken::Closed => break,

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::*;
+use crate::error::SpawnError;
 
 #[test]
 fn a_capacity_of_zero_is_refused() {

@@ -36,8 +36,12 @@ impl<M> Owner<M> for Cell<M> {
 
 /// Both ends of a mailbox; no bound is `None`.
 fn mailbox<M>(bound: Option<usize>) -> (Arc<Cell<M>>, Inbox<M, Cell<M>>) {
+    mailbox_with(bound, Overflow::Block)
+}
+
+fn mailbox_with<M>(bound: Option<usize>, overflow: Overflow) -> (Arc<Cell<M>>, Inbox<M, Cell<M>>) {
     let capacity = bound.map_or(Capacity::Unbounded, |bound| Capacity::try_from(bound).unwrap());
-    let cell = Arc::new(Cell { mailbox: Mailbox::new(capacity) });
+    let cell = Arc::new(Cell { mailbox: Mailbox::new(capacity, overflow) });
     (cell.clone(), Inbox::new(cell))
 }
 

@@ -26,7 +26,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use crate::contain::contained;
 use crate::executor::BoxTask;
 use crate::limits::{MEMBERS_PER_LOOK, MEMBERS_PER_TURN};
-use crate::mailbox::{Capacity, Inbox, Mailbox, Owner, Park, Taken};
+use crate::mailbox::{Capacity, Inbox, Mailbox, Overflow, Owner, Park, Taken};
 use crate::sync::Backoff;
 use crate::system::ActorSystem;
 
@@ -85,7 +85,7 @@ impl Colocation {
 
     fn with_host() -> (Self, Host) {
         let shared = Arc::new(Shared {
-            mailbox: Mailbox::new(Capacity::Unbounded),
+            mailbox: Mailbox::new(Capacity::Unbounded, Overflow::Block),
             is_abandoned: AtomicBool::new(false),
         });
         let host = Host {

@@ -276,7 +276,7 @@ fn live<A: LocalActor, K>(started: &mut Started<A, K>) -> impl Future<Output = E
         let exit = 'serve: loop {
             let due = loop {
                 let Unstarted { actor, inbox, guard } = &mut started.unstarted;
-                let delivery = match next(inbox, &mut messages_left) {
+                let delivery = match next::<A>(inbox, &mut messages_left) {
                     Next::Handle(delivery) => delivery,
                     Next::Other(due) => break due,
                 };
@@ -324,10 +324,10 @@ fn live<A: LocalActor, K>(started: &mut Started<A, K>) -> impl Future<Output = E
 ///
 /// Inlined, as all on the way of a message, so that it is not copied at each step.
 #[inline(always)]
-fn next<'a, M>(inbox: &'a mut ActorInbox<M>, messages_left: &mut u32) -> Next<'a, M> {
+fn next<'a, A: LocalActor>(inbox: &'a mut ActorInbox<A::Msg>, messages_left: &mut u32) -> Next<'a, A::Msg> {
     let due = match inbox.owner().word().next_turn() {
         Turn::Receive | Turn::Supervise if *messages_left == 0 => Due::Wait,
-        Turn::Receive => match inbox.receive() {
+        Turn::Receive => match receive::<A>(inbox) {
             Taken::Message(delivery) => {
                 *messages_left -= 1;
                 return Next::Handle(delivery);
@@ -344,6 +344,16 @@ fn next<'a, M>(inbox: &'a mut ActorInbox<M>, messages_left: &mut u32) -> Next<'a
         Turn::Kill => Due::Kill,
     };
     Next::Other(due)
+}
+
+/// The next message, in the actor's order.
+#[inline(always)]
+fn receive<A: LocalActor>(inbox: &mut ActorInbox<A::Msg>) -> Taken<Delivery<'_, A::Msg>> {
+    if const { A::SORTING.is_active() } {
+        inbox.receive_sorted(&A::SORTING, |cell| cell.now())
+    } else {
+        inbox.receive()
+    }
 }
 
 /// A message is just being put in, which takes a few steps, unless its sender was
