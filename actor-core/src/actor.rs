@@ -5,7 +5,8 @@ use std::future::Future;
 
 use crate::address::ActorRef;
 use crate::event::SupervisionEvent;
-use crate::exit::ActorError;
+use crate::exit::{ActorError, ErrorAction, Exit};
+use crate::id::ActorId;
 use crate::mailbox::Sorting;
 
 /// An actor: hooks that run one at a time over a state of their own.
@@ -86,7 +87,7 @@ pub trait Actor: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Any error ends the actor.
+    /// Any error ends the actor, unless [`on_error`](Self::on_error) says otherwise.
     fn handle(
         &self,
         myself: &ActorRef<Self::Msg>,
@@ -97,12 +98,20 @@ pub trait Actor: Sized + Send + Sync + 'static {
         async { Ok(()) }
     }
 
+    /// Decides what an error of `handle` or `handle_supervisor_evt` does to the actor; a
+    /// panic is no error. Unless overridden, its life fails.
+    fn on_error(&self, error: &ActorError, state: &mut Self::State) -> ErrorAction {
+        let _ = (error, state);
+        ErrorAction::Restart
+    }
+
     /// Handles news of a child or of a watched actor. Unless overridden, the end
-    /// of a child stops this actor too, so deaths climb the tree.
+    /// of a child stops this actor too, and an error that a child
+    /// [escalates](ErrorAction::Escalate) fails it, so deaths climb the tree.
     ///
     /// # Errors
     ///
-    /// Any error ends the actor.
+    /// Any error ends the actor, unless [`on_error`](Self::on_error) says otherwise.
     fn handle_supervisor_evt(
         &self,
         myself: &ActorRef<Self::Msg>,
@@ -110,8 +119,8 @@ pub trait Actor: Sized + Send + Sync + 'static {
         state: &mut Self::State,
     ) -> impl Future<Output = Result<(), ActorError>> + Send {
         let _ = state;
-        stop_with_child(myself, &event);
-        async { Ok(()) }
+        let outcome = end_with_child(myself, event);
+        async { outcome }
     }
 
     /// Cleans up after a stop or a drain. The actor's name is free already. Does
@@ -186,6 +195,12 @@ pub trait LocalActor: Sized + 'static {
         async { Ok(()) }
     }
 
+    /// See [`Actor::on_error`].
+    fn on_error(&self, error: &ActorError, state: &mut Self::State) -> ErrorAction {
+        let _ = (error, state);
+        ErrorAction::Restart
+    }
+
     /// See [`Actor::handle_supervisor_evt`].
     ///
     /// # Errors
@@ -198,8 +213,8 @@ pub trait LocalActor: Sized + 'static {
         state: &mut Self::State,
     ) -> impl Future<Output = Result<(), ActorError>> {
         let _ = state;
-        stop_with_child(myself, &event);
-        async { Ok(()) }
+        let outcome = end_with_child(myself, event);
+        async { outcome }
     }
 
     /// See [`Actor::post_stop`].
@@ -249,6 +264,10 @@ impl<A: Actor> LocalActor for A {
         Actor::handle(self, myself, message, state)
     }
 
+    fn on_error(&self, error: &ActorError, state: &mut Self::State) -> ErrorAction {
+        Actor::on_error(self, error, state)
+    }
+
     fn handle_supervisor_evt(
         &self,
         myself: &ActorRef<Self::Msg>,
@@ -267,11 +286,26 @@ impl<A: Actor> LocalActor for A {
     }
 }
 
-fn stop_with_child<M: Send + 'static>(myself: &ActorRef<M>, event: &SupervisionEvent) {
-    if let SupervisionEvent::Suspended { actor, .. }
-    | SupervisionEvent::Terminated { actor, .. }
-    | SupervisionEvent::Failed { actor, .. } = event
-    {
-        myself.stop(Some(&format!("child {} ended", actor.id())));
+fn end_with_child<M: Send + 'static>(
+    myself: &ActorRef<M>,
+    event: SupervisionEvent,
+) -> Result<(), ActorError> {
+    match event {
+        SupervisionEvent::Suspended { actor, .. }
+        | SupervisionEvent::Terminated { actor, .. }
+        | SupervisionEvent::Failed { actor, .. } => {
+            myself.stop(Some(&format!("child {} ended", actor.id())));
+            Ok(())
+        }
+        SupervisionEvent::Escalated { actor, exit } => Err(Escalation { actor: actor.id(), exit }.into()),
+        _ => Ok(()),
     }
+}
+
+/// A child's failure that is its supervisor's too.
+#[derive(Debug, thiserror::Error)]
+#[error("child {actor} {exit}")]
+struct Escalation {
+    actor: ActorId,
+    exit: Exit,
 }

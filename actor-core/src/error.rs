@@ -14,7 +14,8 @@ pub enum SendError<M> {
     /// The mailbox, or the way to it, has no room. Wait with
     /// [`send`](crate::ActorRef::send), or shed load.
     Full(M),
-    /// The actor drains, stops or has stopped. Look it up again.
+    /// The actor drains, stops or has stopped: [`exit`](crate::Control::exit) says how, once
+    /// it has. Look it up again.
     Stopped(M),
     /// There is no session with the actor's node. Connect again: this address works
     /// once there is a session with the same life of the node. If the node was

@@ -84,6 +84,14 @@ pub enum SupervisionEvent {
         /// How it ended.
         exit: Exit,
     },
+    /// A hook of a child returned an error that is not for its supervisor to handle: the
+    /// child said so by [`ErrorAction::Escalate`](crate::ErrorAction::Escalate).
+    Escalated {
+        /// The child; it is gone, only its id and name still speak.
+        actor: ActorCell,
+        /// How it ended.
+        exit: Exit,
+    },
     /// A watched actor ended, or was gone already when the watch began. Comes
     /// exactly once for each watch.
     Down {
@@ -129,6 +137,7 @@ impl SupervisionEvent {
             | Self::Suspended { actor, .. }
             | Self::Terminated { actor, .. }
             | Self::Failed { actor, .. }
+            | Self::Escalated { actor, .. }
             | Self::Down { actor, .. } => Some(actor),
             Self::Group(_) => None,
         }

@@ -9,6 +9,25 @@ use crate::lifecycle::Ending;
 /// What a hook may fail with: any error, boxed. `?` converts.
 pub type ActorError = Box<dyn Error + Send + Sync + 'static>;
 
+/// What becomes of an actor whose `handle` or `handle_supervisor_evt` returned an error;
+/// see [`Actor::on_error`](crate::Actor::on_error).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ErrorAction {
+    /// It goes on with the next message, its state as the hook left it. The error is
+    /// reported.
+    Resume,
+    /// Its life fails. Whether another one follows is its supervisor's decision; an actor
+    /// that nobody can restart has ended.
+    #[default]
+    Restart,
+    /// It fails, and does not come again.
+    Stop,
+    /// It fails, does not come again, and its supervisor hears of it by
+    /// [`SupervisionEvent::Escalated`](crate::SupervisionEvent::Escalated), which makes it
+    /// fail too unless it overrides that.
+    Escalate,
+}
+
 /// How an actor's life ended. Everyone who waits, watches or supervises gets the
 /// same value.
 #[derive(Clone, Debug, PartialEq, Eq)]

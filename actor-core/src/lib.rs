@@ -118,7 +118,7 @@ pub use attach::{Attachment, MissedTicks};
 pub use error::{CallError, CallFailure, Rejection, SendError, SpawnError, WaitError};
 pub use event::{BoxedState, GroupChange, SupervisionEvent};
 pub use executor::Executor;
-pub use exit::{ActorError, Exit};
+pub use exit::{ActorError, ErrorAction, Exit};
 pub use groups::{Groups, JoinError, Scope};
 pub use id::{ActorId, Incarnation};
 pub use lifecycle::Status;

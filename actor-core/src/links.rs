@@ -6,12 +6,17 @@
 //! they link, can dead-lock.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::address::{ActorCell, ExitListener, Local, WatchId, WeakActorCell};
 use crate::event::SupervisionEvent;
 use crate::exit::Exit;
 use crate::id::ActorId;
 use crate::lifecycle::Status;
+use crate::supervise::Shutdown;
+
+/// The reason of a stop by [`ActorCell::shut_down`].
+pub(crate) const SHUT_DOWN: &str = "shut down";
 
 /// A link was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,6 +84,47 @@ impl ActorCell {
     pub fn children(&self) -> Vec<ActorCell> {
         let side = self.as_local().and_then(Local::known_side);
         side.map_or_else(Vec::new, |side| side.children.values().cloned().collect())
+    }
+
+    /// Ends the actor for good and says how its last life ended: by a stop or a drain, and
+    /// by a kill if that takes too long. Unlike a stop, it is not restarted.
+    ///
+    /// Dropping the future changes nothing that was asked already.
+    pub async fn shut_down(&self, shutdown: Shutdown) -> Exit {
+        self.release();
+        let within = self.ask_to_end(shutdown);
+        match self.wait(within).await {
+            Ok(exit) => exit,
+            // Without a limit there is no other error than being late.
+            Err(_) => self.kill_and_wait(None).await.unwrap_or(Exit::Killed),
+        }
+    }
+
+    /// Ends the children for good, one after another, the last one first, each as
+    /// [`shut_down`](Self::shut_down) does. For `post_stop`: without it they are killed
+    /// when it has ended.
+    pub async fn shut_down_children(&self, shutdown: Shutdown) {
+        for child in self.children().iter().rev() {
+            child.shut_down(shutdown).await;
+        }
+    }
+
+    /// Asks the actor to end, and says how long it may take.
+    pub(crate) fn ask_to_end(&self, shutdown: Shutdown) -> Option<Duration> {
+        match shutdown {
+            Shutdown::Kill => {
+                self.kill();
+                None
+            }
+            Shutdown::Stop(within) => {
+                self.stop(Some(SHUT_DOWN));
+                Some(within)
+            }
+            Shutdown::Drain(within) => {
+                self.drain();
+                Some(within)
+            }
+        }
     }
 
     /// The child that this supervisor calls so, or that holds this name.

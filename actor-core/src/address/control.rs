@@ -209,6 +209,11 @@ impl Control {
         }
     }
 
+    /// How it ended; `None` while it has not, and of an actor in another process.
+    pub fn exit(&self) -> Option<Exit> {
+        self.as_local()?.known_exit()
+    }
+
     /// What went through its mailbox; `None` if it lives in another process.
     pub fn mailbox_stats(&self) -> Option<MailboxStats> {
         self.way.stats()

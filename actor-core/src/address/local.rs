@@ -183,6 +183,14 @@ impl<'a> Local<'a> {
         side.exit.clone().or_else(|| self.word().ending().map(Exit::from))
     }
 
+    /// How it ended; `None` while nobody has been told.
+    pub(crate) fn known_exit(self) -> Option<Exit> {
+        match self.known_side() {
+            Some(side) => self.exit(&side),
+            None => self.word().ending().map(Exit::from),
+        }
+    }
+
     /// Posts an event. It reaches a handler unless the life ends first.
     pub(crate) fn post(self, event: SupervisionEvent) {
         self.put(event);

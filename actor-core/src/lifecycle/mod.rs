@@ -97,6 +97,8 @@ pub(crate) enum Flag {
     Released = 1 << 13,
     /// Another life was asked for while it is suspended.
     Restart = 1 << 14,
+    /// Its supervisor fails with it.
+    Escalated = 1 << 15,
 }
 
 /// How a life ended, where that is all there is to say.

@@ -120,7 +120,9 @@ fn end<M: Send + 'static>(myself: &ActorRef<M>, exit: &Exit, state: Option<Boxed
     if is_attended {
         myself.cell().leave_supervisor(|actor| {
             let exit = exit.clone();
-            if exit.is_failure() {
+            if local(myself).word().has(Flag::Escalated) {
+                SupervisionEvent::Escalated { actor, exit }
+            } else if exit.is_failure() {
                 SupervisionEvent::Failed { actor, exit }
             } else {
                 SupervisionEvent::Terminated { actor, exit, state }

@@ -58,6 +58,8 @@ pub(crate) enum Order {
     Release(ChildKey),
     /// That was one failure too many: end all children, then fail because of this.
     Escalate(ChildKey, Exit),
+    /// The child's error is the supervisor's too: end all others, then fail with it.
+    Follow(ChildKey, Exit),
 }
 
 #[derive(Debug)]
@@ -151,6 +153,9 @@ impl Roster {
 
     /// Does what has become due.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if self.has_escalated {
+            return;
+        }
         for child in &mut self.children {
             if let Stage::Halting(kill_at) = child.stage
                 && kill_at <= now
@@ -197,6 +202,14 @@ impl Roster {
             child.is_marked = false;
         }
         self.advance(now);
+    }
+
+    /// A child has ended for good, with an error that it would not have handled here.
+    pub(crate) fn handle_escalated(&mut self, key: ChildKey, exit: &Exit) {
+        if let Some(child) = self.child(key) {
+            child.stage = Stage::Over;
+            self.escalate(Order::Follow(key, exit.clone()));
+        }
     }
 
     /// A health check of a child was answered in time, or not.
@@ -252,10 +265,7 @@ impl Roster {
     /// A child ended and is wanted again.
     fn restart(&mut self, key: ChildKey, exit: &Exit, now: Instant, random: u64) {
         if !self.restarts.try_count(now) {
-            self.has_escalated = true;
-            self.orders.clear();
-            self.orders.push_back(Order::Escalate(key, exit.clone()));
-            return;
+            return self.escalate(Order::Escalate(key, exit.clone()));
         }
         let Some(index) = self.children.iter().position(|child| child.key == key) else { return };
         self.children[index].begin_delay(now, random);
@@ -269,6 +279,13 @@ impl Roster {
             // Who never is started again leaves with the others.
             child.is_leaving |= child.is_marked && child.policy.restart == Restart::Temporary;
         }
+    }
+
+    /// It is over: nothing but this is done any more.
+    fn escalate(&mut self, order: Order) {
+        self.has_escalated = true;
+        self.orders.clear();
+        self.orders.push_back(order);
     }
 
     /// A child is not started again.

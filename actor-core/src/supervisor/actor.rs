@@ -18,14 +18,12 @@ use crate::executor::Executor;
 use crate::exit::{ActorError, Exit};
 use crate::lifecycle::Status;
 use crate::limits::CHILDREN_MAX;
+use crate::links::SHUT_DOWN;
 use crate::reply::ReplyPort;
 use crate::runtime::Caught;
-use crate::supervise::{ChildKey, Order, Roster, Shutdown, Stage};
+use crate::supervise::{ChildKey, Order, Roster, Stage};
 use crate::system::ActorSystem;
 use crate::time::Instant;
-
-/// Why a supervisor makes a child stop.
-const HALTED: &str = "stopped by its supervisor";
 
 type Answer<T> = ReplyPort<Result<T, SupervisorError>>;
 
@@ -92,12 +90,13 @@ struct Child {
     checks: Option<Attachment>,
 }
 
-/// One failure too many.
+/// Why a supervisor fails.
 #[derive(Debug, thiserror::Error)]
-#[error("too many restarts; the last to fail was {id:?}: {exit}")]
-struct Escalated {
-    id: Arc<str>,
-    exit: Exit,
+enum Failure {
+    #[error("too many restarts; the last to fail was {0:?}: {1}")]
+    TooMany(Arc<str>, Exit),
+    #[error("escalated by {0:?}: {1}")]
+    Escalated(Arc<str>, Exit),
 }
 
 /// A child of a supervisor did not start with it.
@@ -322,8 +321,8 @@ impl SupervisorState {
                 let is_halted = matches!(self.roster.look_up(key), Some((Stage::Halting(_), _)));
                 self.settle_in(key, cell.clone());
                 if is_halted {
-                    // It was told so before it could hear it.
-                    cell.stop(Some(HALTED));
+                    // It was told so before it could hear it; the time it has runs already.
+                    cell.stop(Some(SHUT_DOWN));
                 }
                 self.hear_early(&cell);
             }
@@ -383,13 +382,12 @@ impl SupervisorState {
                 child.last_exit = Some(exit.clone());
                 self.roster.handle_ended(key, &exit, now, self.executor.random_u64());
             }
+            SupervisionEvent::Escalated { exit, .. } => {
+                child.has_gone(&exit);
+                self.roster.handle_escalated(key, &exit);
+            }
             SupervisionEvent::Terminated { exit, .. } | SupervisionEvent::Failed { exit, .. } => {
-                child.cell = None;
-                child.last_exit = Some(exit.clone());
-                if let Some(checks) = child.checks.take() {
-                    checks.cancel();
-                }
-                answer_all(std::mem::take(&mut child.ending), Some(&exit));
+                child.has_gone(&exit);
                 self.roster.handle_ended(key, &exit, now, self.executor.random_u64());
                 if self.roster.look_up(key).is_none() {
                     self.children.retain(|child| child.key != key);
@@ -406,7 +404,7 @@ impl SupervisorState {
                 Order::Start(key) => self.start(key),
                 Order::Halt(key, shutdown) => {
                     if let Some(cell) = self.cell(key) {
-                        halt(cell, shutdown);
+                        cell.ask_to_end(shutdown);
                     }
                 }
                 Order::Kill(key) => {
@@ -416,14 +414,21 @@ impl SupervisorState {
                 }
                 Order::Release(key) => self.release(key),
                 Order::Escalate(key, exit) => {
-                    let id = self.index_of(key).map(|index| self.children[index].spec.id.clone());
                     self.end_all().await;
-                    return Err(Escalated { id: id.unwrap_or_default(), exit }.into());
+                    return Err(Failure::TooMany(self.id_of(key), exit).into());
+                }
+                Order::Follow(key, exit) => {
+                    self.end_all().await;
+                    return Err(Failure::Escalated(self.id_of(key), exit).into());
                 }
             }
         }
         self.set_timer();
         Ok(())
+    }
+
+    fn id_of(&self, key: ChildKey) -> Arc<str> {
+        self.index_of(key).map(|index| self.children[index].spec.id.clone()).unwrap_or_default()
     }
 
     fn cell(&self, key: ChildKey) -> Option<&ActorCell> {
@@ -467,18 +472,23 @@ impl SupervisorState {
         for (key, shutdown) in self.roster.last_to_first() {
             let Some(index) = self.index_of(key) else { continue };
             let Some(cell) = self.children[index].cell.clone() else { continue };
-            cell.release();
-            let within = halt(&cell, shutdown);
-            let ended = cell.wait(within).await;
-            if ended.is_err() {
-                drop(cell.kill_and_wait(None).await);
-            }
+            cell.shut_down(shutdown).await;
             self.children[index].cell = None;
         }
     }
 }
 
 impl Child {
+    /// It has ended for good.
+    fn has_gone(&mut self, exit: &Exit) {
+        self.cell = None;
+        self.last_exit = Some(exit.clone());
+        if let Some(checks) = self.checks.take() {
+            checks.cancel();
+        }
+        answer_all(std::mem::take(&mut self.ending), Some(exit));
+    }
+
     fn info(&self, roster: &Roster) -> ChildInfo {
         let (stage, restarts) = roster.look_up(self.key).unwrap_or((Stage::Over, 0));
         ChildInfo {
@@ -493,24 +503,6 @@ impl Child {
             },
             restarts,
             last_exit: self.last_exit.clone(),
-        }
-    }
-}
-
-/// Tells a child to end, and says how long it may take.
-fn halt(cell: &ActorCell, shutdown: Shutdown) -> Option<std::time::Duration> {
-    match shutdown {
-        Shutdown::Kill => {
-            cell.kill();
-            None
-        }
-        Shutdown::Stop(within) => {
-            cell.stop(Some(HALTED));
-            Some(within)
-        }
-        Shutdown::Drain(within) => {
-            cell.drain();
-            Some(within)
         }
     }
 }

@@ -1,8 +1,11 @@
 //! Supervision: who hears of whom, and who goes with whom.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use actor_core::{Actor, ActorError, ActorRef, Control, Exit, LinkError, SpawnError, SpawnOptions, Status};
+use actor_core::{
+    Actor, ActorError, ActorRef, Control, Exit, LinkError, Shutdown, SpawnError, SpawnOptions, Status,
+};
 
 use crate::support::{
     Door, Ending, Entry, Gate, Hook, Log, Message, Probe, act, dead, fail, panics, settled, stopped,
@@ -207,4 +210,52 @@ pub(super) async fn a_child_that_never_started_is_not_the_supervisors_business(d
     });
     let probe = Probe::new(&Log::default()).at(Hook::PostStart, linked);
     assert_eq!(settled(&door.spawn_under(&parent, probe).await).await, 0);
+}
+
+pub(super) async fn children_are_shut_down_from_the_last_to_the_first(door: impl Door) {
+    let log = Log::default();
+    let end_children = act(|myself| async move {
+        myself.cell().shut_down_children(Shutdown::Drain(Duration::MAX)).await;
+        Ok(())
+    });
+    let parent = door.spawn(Probe::new(&Log::default()).at(Hook::PostStop, end_children)).await;
+    let mut children = Vec::new();
+    for said in ["first", "second", "third"] {
+        let log = log.clone();
+        let say = act(move |_| {
+            log.push(Entry::Said(said));
+            async { Ok(()) }
+        });
+        let child = door.spawn_under(&parent, Probe::new(&Log::default()).at(Hook::PostStop, say)).await;
+        child.cast(Message::Note(1)).unwrap();
+        children.push(child);
+    }
+    parent.stop_and_wait(None, None).await.unwrap();
+    assert_eq!(log.entries(), ["third", "second", "first"].map(Entry::Said));
+    for child in children {
+        assert_eq!((child.exit(), child.status()), (Some(Exit::Drained), Status::Stopped));
+    }
+}
+
+pub(super) async fn a_shut_down_actor_says_how_it_ended(door: impl Door) {
+    let parent = door.spawn(Probe::new(&Log::default())).await;
+    let table = [
+        (Shutdown::Kill, Exit::Killed),
+        (Shutdown::Stop(Duration::MAX), stopped("shut down")),
+        (Shutdown::Drain(Duration::MAX), Exit::Drained),
+    ];
+    for (shutdown, exit) in table {
+        let actor = door.spawn(Probe::new(&Log::default())).await;
+        assert_eq!(actor.exit(), None);
+        assert_eq!(actor.cell().shut_down(shutdown).await, exit);
+        assert_eq!(
+            (actor.exit(), actor.cell().shut_down(shutdown).await),
+            (Some(exit.clone()), exit.clone())
+        );
+        // One that could be restarted is not.
+        let make = || Probe::new(&Log::default());
+        let child = door.restartable(&parent, SpawnOptions::new(), make).await;
+        assert_eq!(child.cell().shut_down(shutdown).await, exit);
+        assert_eq!(child.status(), Status::Stopped);
+    }
 }

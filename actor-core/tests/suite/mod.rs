@@ -6,6 +6,7 @@
 
 mod abandoned;
 mod attached;
+mod errors;
 mod groups;
 mod hostile;
 mod links;
@@ -118,6 +119,15 @@ mount! {
     trouble::a_queued_message_that_panics_when_dropped,
     trouble::a_listener_that_panics_does_not_keep_others_waiting,
 
+    errors::c28_an_error_resumes,
+    errors::c28_an_error_restarts,
+    errors::c28_an_error_stops,
+    errors::c28_an_error_escalates,
+    errors::c28_an_error_about_a_child_is_an_error_too,
+    errors::an_error_policy_that_panics_is_a_panic,
+
+    links::children_are_shut_down_from_the_last_to_the_first,
+    links::a_shut_down_actor_says_how_it_ended,
     links::a04_the_supervisor_hears_of_each_event_once,
     links::a_death_climbs_the_tree_unless_handled,
     links::a_stopping_parent_kills_its_children_after_post_stop,

@@ -68,6 +68,7 @@ mount! {
 
     trees::a30_a_child_is_found_by_its_path,
     trees::c11_a_supervisor_over_its_limit_fails_and_its_own_decides,
+    trees::c28_an_error_that_is_escalated_ends_the_family_in_peace,
     trees::a_supervisor_ends_its_children_from_the_last_to_the_first,
     trees::a_child_that_does_not_stop_in_time_is_killed,
     trees::a_supervisor_that_is_killed_takes_its_children_along,

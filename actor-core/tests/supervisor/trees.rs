@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use actor_core::{
-    Actor, ActorError, ActorRef, ChildSpec, Exit, Intensity, Shutdown, SpawnError, SpawnOptions, Status,
-    Strategy, Supervisor, SupervisorMessage,
+    Actor, ActorError, ActorRef, ChildSpec, ErrorAction, Exit, Intensity, Shutdown, SpawnError, SpawnOptions,
+    Status, Strategy, Supervisor, SupervisorMessage,
 };
 
 use super::family::{Ask, Cradle, Diary, MS, child, count, states};
@@ -175,4 +175,40 @@ pub(super) async fn a_child_that_does_not_start_undoes_the_start(cradle: impl Cr
         );
     }
     assert_eq!(diary.take(), "");
+}
+
+/// It escalates whatever it is sent.
+struct Alarmed;
+
+impl Actor for Alarmed {
+    type Msg = ();
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(&self, _: &ActorRef<()>, (): ()) -> Result<(), ActorError> {
+        Ok(())
+    }
+
+    async fn handle(&self, _: &ActorRef<()>, (): (), (): &mut ()) -> Result<(), ActorError> {
+        Err("fire".into())
+    }
+
+    fn on_error(&self, _: &ActorError, (): &mut ()) -> ErrorAction {
+        ErrorAction::Escalate
+    }
+}
+
+pub(super) async fn c28_an_error_that_is_escalated_ends_the_family_in_peace(cradle: impl Cradle) {
+    let diary = Diary::default();
+    let builder = Supervisor::builder()
+        .child(cradle.kid("a", &diary))
+        .child(cradle.spec("b", || (Alarmed, ())))
+        .child(cradle.kid("c", &diary));
+    let supervisor = cradle.spawn(builder).await.unwrap();
+    let b = supervisor.find::<()>("b").await.unwrap();
+    diary.take();
+    b.cast(()).unwrap();
+    let exit = supervisor.wait(None).await;
+    assert_eq!(exit, Ok(Exit::Failed("escalated by \"b\": failed: fire".into())));
+    assert_eq!(diary.take(), "-c -a");
 }

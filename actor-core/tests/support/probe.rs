@@ -18,6 +18,7 @@ pub(crate) enum Entry {
     /// With the number of notes, if a probe's state was handed over.
     Terminated(ActorId, Exit, Option<u32>),
     Failed(ActorId, Exit),
+    Escalated(ActorId, Exit),
     /// As `Terminated`.
     Suspended(ActorId, Exit, Option<u32>),
     Down(ActorId, Exit),
@@ -215,6 +216,7 @@ impl Actor for Probe {
                 let count = state.and_then(|state| Some(state.take::<Notes>().ok()?.count));
                 Entry::Suspended(actor.id(), exit, count)
             }
+            SupervisionEvent::Escalated { actor, exit } => Entry::Escalated(actor.id(), exit),
             SupervisionEvent::Failed { actor, exit } => Entry::Failed(actor.id(), exit),
             SupervisionEvent::Down { actor, exit } => Entry::Down(actor.id(), exit),
             other => panic!("an event that this probe does not know: {other:?}"),

@@ -28,8 +28,8 @@ use crate::address::{ActorCell, LocalCell};
 use crate::contain::{caught, discard, first_panic};
 use crate::error::SpawnError;
 use crate::event::{BoxedState, SupervisionEvent};
-use crate::exit::{ActorError, Exit};
-use crate::lifecycle::{Status, Turn};
+use crate::exit::{ActorError, ErrorAction, Exit};
+use crate::lifecycle::{Flag, Status, Turn};
 use crate::limits::MESSAGES_PER_TURN;
 use crate::mailbox::{Delivery, Inbox, Park, Taken};
 use crate::sync::Backoff;
@@ -284,7 +284,7 @@ fn live<A: LocalActor, K>(started: &mut Started<A, K>) -> impl Future<Output = E
                     let hook = pin!(actor.handle(guard.myself(), delivery.take(), &mut started.state));
                     Killable::new(inbox, hook).await
                 };
-                if let Some(exit) = verdict(ran) {
+                if let Some(exit) = judge(started, ran) {
                     break 'serve exit;
                 }
             };
@@ -302,7 +302,7 @@ fn live<A: LocalActor, K>(started: &mut Started<A, K>) -> impl Future<Output = E
                             pin!(actor.handle_supervisor_evt(guard.myself(), event, &mut started.state));
                         Killable::new(inbox, hook).await
                     };
-                    if let Some(exit) = verdict(ran) {
+                    if let Some(exit) = judge(started, ran) {
                         break exit;
                     }
                 }
@@ -402,6 +402,39 @@ impl<M> Future for Wait<'_, M> {
         cx.waker().wake_by_ref();
         Poll::Pending
     }
+}
+
+/// How the actor ends if it handled something like this; `None` if it lives on.
+#[inline(always)]
+fn judge<A: LocalActor, K>(
+    started: &mut Started<A, K>,
+    ran: Result<Result<(), ActorError>, Interrupted>,
+) -> Option<Exit> {
+    match ran {
+        Ok(Ok(())) => None,
+        Err(Interrupted) => Some(Exit::Killed),
+        Ok(Err(error)) => act_on(started, &error),
+    }
+}
+
+/// Does with an actor what it wants to be done after an error.
+#[cold]
+fn act_on<A: LocalActor, K>(started: &mut Started<A, K>, error: &ActorError) -> Option<Exit> {
+    let Unstarted { actor, guard, .. } = &started.unstarted;
+    match actor.on_error(error, &mut started.state) {
+        ErrorAction::Resume => {
+            let myself = guard.myself();
+            tracing::warn!(actor = %myself.id(), name = myself.name(), %error, "actor resumed after an error");
+            return None;
+        }
+        ErrorAction::Restart => {}
+        ErrorAction::Stop => guard.control().release(),
+        ErrorAction::Escalate => {
+            guard.control().raise(Flag::Escalated);
+            guard.control().release();
+        }
+    }
+    Some(Exit::failed(error))
 }
 
 /// How the actor ends if a hook ran like this; `None` if it lives on.

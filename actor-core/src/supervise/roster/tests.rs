@@ -64,6 +64,7 @@ impl Play {
                 Order::Halt(key, Shutdown::Kill) | Order::Kill(key) => ("kill", key),
                 Order::Release(key) => ("release", key),
                 Order::Escalate(key, _) => ("escalate", key),
+                Order::Follow(key, _) => ("follow", key),
             };
             orders.push(format!("{what} {}", self.name(key)));
         }
@@ -205,6 +206,16 @@ fn c04_c05_c06_who_is_started_again() {
                 assert_eq!(play.stages(), [kept], "{restart:?} {exit}");
             }
         }
+    }
+}
+
+#[test]
+fn c06_a_temporary_child_is_forgotten() {
+    for exit in [crash(), Exit::Killed, Exit::Stopped(None)] {
+        let mut play = Play::of(OneForOne, &[Temporary, Permanent]);
+        assert_eq!(play.ends(0, &exit, 5), "release a");
+        assert_eq!(play.stages(), [None, Some(Stage::Up)]);
+        assert!(!play.roster.begin_again(play.keys[0]));
     }
 }
 
@@ -381,4 +392,17 @@ fn what_is_said_of_strangers_changes_nothing() {
     let before = format!("{:?}", play.roster);
     play.started(0, 4);
     assert_eq!(format!("{:?}", play.roster), before);
+}
+
+#[test]
+fn c28_an_error_that_is_escalated_is_the_supervisors() {
+    for strategy in [OneForOne, OneForAll, RestForOne] {
+        let mut play = Play::of(strategy, &[Permanent; 3]);
+        assert_ne!(play.crashes(0, 1), "");
+        play.roster.handle_escalated(play.keys[1], &crash());
+        assert_eq!(play.orders(), "follow b");
+        assert_eq!((play.crashes(2, 2), play.passes(99)), (String::new(), String::new()));
+        let left = play.roster.last_to_first();
+        assert_eq!(left, [(play.keys[2], STOP), (play.keys[0], STOP)]);
+    }
 }
