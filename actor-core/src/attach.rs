@@ -159,7 +159,7 @@ impl<M: Send + 'static> ActorRef<M> {
         let myself = self.clone();
         self.cell().attach(async move {
             let message = message(future.await);
-            drop(myself.send(message).await);
+            myself.post(message).await;
         })
     }
 
@@ -181,7 +181,7 @@ impl<M: Send + 'static> ActorRef<M> {
             while let Some(message) =
                 poll_fn(|cx| stream.as_mut().poll_next(cx).map(|item| item.map(&mut message))).await
             {
-                if myself.send(message).await.is_err() {
+                if !myself.post(message).await {
                     return;
                 }
             }
@@ -218,7 +218,7 @@ impl<M: Send + 'static> ActorRef<M> {
             let mut due = executor.now() + period;
             loop {
                 executor.sleep_until(due).await;
-                if myself.send(message()).await.is_err() {
+                if !myself.post(message()).await {
                     return;
                 }
                 due = missed.next(due, executor.now(), period);

@@ -96,6 +96,7 @@ mod links;
 pub mod macro_support;
 mod macros;
 mod mailbox;
+mod observe;
 mod plain;
 mod recipient;
 mod registry;
@@ -124,6 +125,10 @@ pub use id::{ActorId, Incarnation};
 pub use lifecycle::Status;
 pub use links::LinkError;
 pub use mailbox::{Capacity, MailboxStats, Overflow, Priority, Sorting};
+pub use observe::{
+    ActorChange, ActorEvent, DeadLetter, DeadReason, Event, MailboxEvent, MessageEvent, Observer, Pressure,
+    Recorder, SupervisorDecision, SupervisorEvent,
+};
 pub use plain::{Context, LocalSpawning, Spawning, Start, TypedRef};
 pub use recipient::{CallRecipient, Recipient, WeakCallRecipient, WeakRecipient};
 pub use reply::{Answer, ReplyFuture, ReplyPort};
@@ -134,7 +139,7 @@ pub use supervisor::{
     ChildInfo, ChildSpec, ChildState, HealthCheck, SpecError, Supervisor, SupervisorBuilder, SupervisorError,
     SupervisorMessage, SupervisorRef, SupervisorState,
 };
-pub use system::ActorSystem;
+pub use system::{ActorSystem, SystemBuilder};
 pub use time::Instant;
 
 /// The local actor of the [current](ActorSystem::current) system that holds a

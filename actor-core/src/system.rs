@@ -10,6 +10,7 @@ use crate::executor::Executor;
 use crate::groups::Groups;
 use crate::id::{ActorId, Incarnation};
 use crate::mailbox::Capacity;
+use crate::observe::{Observation, Observer};
 use crate::registry::Registry;
 
 /// An actor system: an executor, a name space, groups, and the ids of one
@@ -27,12 +28,71 @@ struct Shared {
     registry: Registry,
     groups: Groups,
     mailbox: Capacity,
+    observer: Option<Arc<dyn Observer>>,
+}
+
+/// What an [`ActorSystem`] is made with.
+#[must_use = "no system is made unless it is built"]
+pub struct SystemBuilder {
+    executor: Executor,
+    mailbox: Capacity,
+    observer: Option<Arc<dyn Observer>>,
+}
+
+impl SystemBuilder {
+    /// What it runs on; without it, on the tokio runtime that is current whenever it
+    /// spawns.
+    pub fn executor(self, executor: Executor) -> Self {
+        Self { executor, ..self }
+    }
+
+    /// The mailbox of actors that are spawned without one.
+    pub fn mailbox(self, mailbox: Capacity) -> Self {
+        Self { mailbox, ..self }
+    }
+
+    /// Has an observer told what happens in the system.
+    pub fn observer(self, observer: impl Observer) -> Self {
+        Self { observer: Some(Arc::new(observer)), ..self }
+    }
+
+    /// Makes the system.
+    pub fn build(self) -> ActorSystem {
+        let Self { executor, mailbox, observer } = self;
+        let unix_ms = u64::try_from(executor.unix_time().as_millis()).unwrap_or(u64::MAX);
+        let incarnation = Incarnation::new(unix_ms, executor.random_u64());
+        let shared = Shared {
+            executor,
+            incarnation,
+            serials: AtomicU64::new(1),
+            registry: Registry::default(),
+            groups: Groups::new(incarnation),
+            mailbox,
+            observer,
+        };
+        ActorSystem { shared: Arc::new(shared) }
+    }
+}
+
+impl fmt::Debug for SystemBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SystemBuilder")
+            .field("executor", &self.executor)
+            .field("mailbox", &self.mailbox)
+            .field("is_observed", &self.observer.is_some())
+            .finish()
+    }
 }
 
 impl ActorSystem {
     /// A system on the tokio runtime that is current whenever it spawns.
     pub fn new() -> Self {
         Self::on(Executor::tokio())
+    }
+
+    /// A system that is not as [`new`](Self::new) makes it.
+    pub fn builder() -> SystemBuilder {
+        SystemBuilder { executor: Executor::tokio(), mailbox: Capacity::default(), observer: None }
     }
 
     /// A system on an executor.
@@ -43,17 +103,7 @@ impl ActorSystem {
     /// A system on an executor, whose actors get this mailbox unless they are
     /// spawned with another.
     pub fn with_mailbox(executor: Executor, mailbox: Capacity) -> Self {
-        let unix_ms = u64::try_from(executor.unix_time().as_millis()).unwrap_or(u64::MAX);
-        let incarnation = Incarnation::new(unix_ms, executor.random_u64());
-        let shared = Shared {
-            executor,
-            incarnation,
-            serials: AtomicU64::new(1),
-            registry: Registry::default(),
-            groups: Groups::new(incarnation),
-            mailbox,
-        };
-        Self { shared: Arc::new(shared) }
+        Self::builder().executor(executor).mailbox(mailbox).build()
     }
 
     /// The system of the actor whose hook is running here, or else the
@@ -109,6 +159,16 @@ impl ActorSystem {
 
     pub(crate) fn registry(&self) -> &Registry {
         &self.shared.registry
+    }
+
+    pub(crate) fn observer(&self) -> Option<&dyn Observer> {
+        self.shared.observer.as_deref()
+    }
+
+    /// Who is told what happens to an actor of the system.
+    pub(crate) fn observation(&self, actor: ActorId, name: Option<&Arc<str>>) -> Option<Observation> {
+        let observer = self.shared.observer.clone()?;
+        Some(Observation::new(observer, self.executor().clone(), actor, name.cloned()))
     }
 
     pub(crate) fn default_mailbox(&self) -> Capacity {

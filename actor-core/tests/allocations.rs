@@ -9,7 +9,10 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use actor_core::{Answer, CallFailure, Executor, Instant, ReplyFuture, ReplyPort};
+use actor_core::{
+    Actor, ActorError, ActorRef, ActorSystem, Answer, CallFailure, Event, Executor, Instant, Observer,
+    ReplyFuture, ReplyPort, SpawnOptions,
+};
 use allocation_counter::{AllocationInfo, measure};
 
 /// Twice, to count the second time.
@@ -146,4 +149,54 @@ fn a_call_that_times_out_allocates_nothing() {
         });
         assert_eq!((waiting.count_total, over.count_total), (0, 0));
     });
+}
+
+/// It hears everything, and does nothing about it.
+struct Deaf;
+
+impl Observer for Deaf {
+    fn observe(&self, _: &Event) {}
+}
+
+struct Counter;
+
+impl Actor for Counter {
+    type Msg = ReplyPort<u64>;
+    type State = u64;
+    type Arguments = ();
+
+    async fn pre_start(&self, _: &ActorRef<ReplyPort<u64>>, (): ()) -> Result<u64, ActorError> {
+        Ok(0)
+    }
+
+    async fn handle(
+        &self,
+        _: &ActorRef<ReplyPort<u64>>,
+        port: ReplyPort<u64>,
+        count: &mut u64,
+    ) -> Result<(), ActorError> {
+        *count += 1;
+        let _ = port.send(*count);
+        Ok(())
+    }
+}
+
+/// What it allocates to send an actor a thousand messages and to have them handled, the
+/// second time.
+fn allocated_by_messages(system: &ActorSystem) -> u64 {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let actor = runtime.block_on(system.spawn(Counter, (), SpawnOptions::new())).unwrap();
+    let counted = in_the_steady_state(|| {
+        (0..1000).for_each(|_| actor.cast(ReplyPort::nobody()).unwrap());
+        runtime.block_on(actor.call(|port| port)).unwrap();
+    });
+    counted.count_total
+}
+
+#[test]
+fn c24_observing_nothing_costs_nothing() {
+    assert_eq!(size_of::<Deaf>(), 0);
+    let unobserved = allocated_by_messages(&ActorSystem::new());
+    let deaf = allocated_by_messages(&ActorSystem::builder().observer(Deaf).build());
+    assert_eq!(unobserved, deaf);
 }

@@ -26,10 +26,12 @@ pub(crate) use self::control::LocalCell;
 pub use self::control::{Control, ControlRequest, ExitListener, ForeignControl, WatchId};
 pub(crate) use self::local::Local;
 pub use self::multi::multi_call;
+use crate::contain::contained;
 use crate::error::{CallError, CallFailure, SendError};
 use crate::executor::Executor;
 use crate::id::ActorId;
 use crate::mailbox::{Inbox, Mailbox, Owner};
+use crate::observe::{DeadReason, Observation};
 use crate::reply::ReplyPort;
 use crate::time::Instant;
 
@@ -82,6 +84,25 @@ impl<M: Send + 'static> ActorRef<M> {
     /// The address of an actor in another process.
     pub fn foreign(deliver: Arc<dyn Deliver<M>>) -> Self {
         Self { route: Route::Foreign(deliver) }
+    }
+
+    /// Who is told what happens to a local actor.
+    pub(crate) fn observation(&self) -> Option<&Observation> {
+        match &self.route {
+            Route::Local(cell) => cell.mailbox().observation(),
+            Route::Foreign(_) => None,
+        }
+    }
+
+    /// [`send`](Self::send) on behalf of nobody who could take the message back: if the actor
+    /// has ended, it is a dead letter, and this says `false`.
+    pub(crate) async fn post(&self, message: M) -> bool {
+        let Err(error) = self.send(message).await else { return true };
+        if let Some(observation) = self.observation() {
+            observation.dead_letter::<M>(DeadReason::Stopped);
+        }
+        contained("a dead message's destructor", || drop(error));
+        false
     }
 
     /// The untyped form of this address.

@@ -99,6 +99,8 @@ pub(crate) enum Flag {
     Restart = 1 << 14,
     /// Its supervisor fails with it.
     Escalated = 1 << 15,
+    /// Somebody is told what happens to it.
+    Observed = 1 << 16,
 }
 
 /// How a life ended, where that is all there is to say.

@@ -27,7 +27,7 @@ use std::future::Future;
 use std::num::NonZeroU32;
 use std::panic::resume_unwind;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
@@ -39,6 +39,7 @@ use self::waiting::{Standing, Ticket, Waiting};
 use crate::contain::{caught, contained, first_panic};
 use crate::error::SendError;
 use crate::limits::SORTED_AT_ONCE_MAX;
+use crate::observe::{DeadReason, Observation, Pressure};
 use crate::sync::{AtomicU64, Backoff, LockExt, Mutex, Ordering};
 use crate::time::Instant;
 
@@ -61,6 +62,7 @@ struct More<M> {
     /// How many messages were dropped for others.
     evicted: AtomicU64,
     expired: AtomicU64,
+    observation: OnceLock<Observation>,
 }
 
 impl<M> Default for More<M> {
@@ -70,6 +72,7 @@ impl<M> Default for More<M> {
             refused: AtomicU64::new(0),
             evicted: AtomicU64::new(0),
             expired: AtomicU64::new(0),
+            observation: OnceLock::new(),
         }
     }
 }
@@ -103,10 +106,14 @@ impl<M> Mailbox<M> {
     #[cold]
     fn overflow(&self, message: M) -> Result<(), SendError<M>> {
         match self.overflow {
-            Overflow::Block | Overflow::Reject => Err(SendError::Full(message)),
+            Overflow::Block | Overflow::Reject => {
+                self.tell_pressure(Pressure::Refused);
+                Err(SendError::Full(message))
+            }
             Overflow::DropNewest => {
                 self.waiting.more().refused.fetch_add(1, Ordering::Relaxed);
-                contained("a dropped message's destructor", || drop(message));
+                self.tell_pressure(Pressure::DroppedNewest);
+                self.bury(message, DeadReason::Dropped);
                 Ok(())
             }
             Overflow::DropOldest => self.push_for_oldest(message),
@@ -120,7 +127,8 @@ impl<M> Mailbox<M> {
             match self.queue.evict() {
                 Some(oldest) => {
                     self.waiting.more().evicted.fetch_add(1, Ordering::Relaxed);
-                    contained("a dropped message's destructor", || drop(oldest));
+                    self.tell_pressure(Pressure::DroppedOldest);
+                    self.bury(oldest, DeadReason::Dropped);
                 }
                 // The oldest is just being put in.
                 None => backoff.pause(),
@@ -131,6 +139,36 @@ impl<M> Mailbox<M> {
                 Err((message, Refused::Closed)) => return Err(SendError::Stopped(message)),
             };
         }
+    }
+
+    /// Has somebody told what happens here.
+    pub(crate) fn observe(&self, observation: Observation) {
+        // Once, before anybody else knows of the mailbox.
+        _ = self.waiting.more().observation.set(observation);
+    }
+
+    /// Who is told what happens here.
+    pub(crate) fn observation(&self) -> Option<&Observation> {
+        self.waiting.known_more()?.observation.get()
+    }
+
+    fn tell_pressure(&self, pressure: Pressure) {
+        if let Some(observation) = self.observation() {
+            observation.pressure(pressure);
+        }
+    }
+
+    /// Says that a message has died.
+    fn tell_dead(&self, reason: DeadReason) {
+        if let Some(observation) = self.observation() {
+            observation.dead_letter::<M>(reason);
+        }
+    }
+
+    /// Drops a message that nobody will handle.
+    pub(crate) fn bury(&self, message: M, reason: DeadReason) {
+        self.tell_dead(reason);
+        contained("a dead message's destructor", || drop(message));
     }
 
     /// What went through since it was made.
@@ -148,12 +186,6 @@ impl<M> Mailbox<M> {
             dropped: refused + evicted,
             expired,
         }
-    }
-
-    /// Whether nobody waits here: there is room, or what is to be done without is done at
-    /// once.
-    pub(crate) fn is_hasty(&self) -> bool {
-        self.overflow != Overflow::Block
     }
 
     /// Waits for room, first come, first served, and puts a message in. Cancel safe:
@@ -227,12 +259,14 @@ impl<M> Sending<'_, M> {
 
     fn push(&mut self) -> Poll<Result<(), SendError<M>>> {
         let Some(message) = self.message.take() else { unreachable!("polled again after it was ready") };
-        match self.mailbox.try_send(message) {
-            Err(SendError::Full(message)) if !self.mailbox.is_hasty() => {
+        match self.mailbox.queue.push(message) {
+            Ok(()) => Poll::Ready(Ok(())),
+            Err((message, Refused::Full)) if self.mailbox.overflow == Overflow::Block => {
                 self.message = Some(message);
                 Poll::Pending
             }
-            done => Poll::Ready(done),
+            Err((message, Refused::Full)) => Poll::Ready(self.mailbox.overflow(message)),
+            Err((message, Refused::Closed)) => Poll::Ready(Err(SendError::Stopped(message))),
         }
     }
 
@@ -261,6 +295,7 @@ impl<M> Future for Sending<'_, M> {
                 }
                 let ticket = mailbox.waiting.register(cx.waker());
                 self.ticket = Some(ticket);
+                mailbox.tell_pressure(Pressure::Waits);
                 // Whoever made room, or closed, before this is seen below; whoever does
                 // it after this sees us.
                 mailbox.queue.meet();
@@ -321,17 +356,26 @@ pub(crate) enum Delivery<'a, M> {
     /// It lies in the queue.
     Queued(Oldest<'a, M>, &'a Mailbox<M>),
     /// It was taken out, because the inbox sorts.
-    Sorted(M),
+    Sorted(M, &'a Mailbox<M>),
 }
 
 impl<M> Delivery<'_, M> {
+    /// Notes for the observer that it is about to be handled.
+    #[cold]
+    pub(crate) fn observe(&self) {
+        let (Self::Queued(_, mailbox) | Self::Sorted(_, mailbox)) = self;
+        if let Some(observation) = mailbox.observation() {
+            observation.begin_message();
+        }
+    }
+
     /// Takes the message out. Its place goes to a sender that waits, if there is one,
     /// before anybody else could have it.
     #[inline(always)]
     pub(crate) fn take(self) -> M {
         match self {
             Self::Queued(oldest, mailbox) => oldest.take_unless(|| mailbox.is_place_handed_on()),
-            Self::Sorted(message) => message,
+            Self::Sorted(message, _) => message,
         }
     }
 }
@@ -367,8 +411,10 @@ impl<M, C: Owner<M>> Inbox<M, C> {
     ) -> Taken<Delivery<'_, M>> {
         let mut sorted = Sorted::begin(self);
         let rest = sorted.take_in(sorting);
-        match sorted.next(sorting, now) {
-            Some(message) => Taken::Message(Delivery::Sorted(message)),
+        let next = sorted.next(sorting, now);
+        drop(sorted);
+        match next {
+            Some(message) => Taken::Message(Delivery::Sorted(message, self.mailbox())),
             None => rest.map(|never| match never {}),
         }
     }
@@ -419,11 +465,12 @@ impl<M, C: Owner<M>> Inbox<M, C> {
         self.close();
         let mut outcome = Ok(());
         for message in self.take_sorted() {
+            self.mailbox().tell_dead(DeadReason::Stopped);
             outcome = first_panic(outcome, caught(|| drop(message)));
         }
         // What is just being put in is left to the receiver's own drop, which waits.
-        while let Taken::Message(oldest) = self.receiver.take() {
-            let message = oldest.take_unless(|| false);
+        while let Taken::Message(message) = self.receiver.take().map(|oldest| oldest.take_unless(|| false)) {
+            self.receiver.owner().mailbox().tell_dead(DeadReason::Stopped);
             outcome = first_panic(outcome, caught(|| drop(message)));
         }
         outcome
@@ -489,7 +536,7 @@ impl<'a, M, C: Owner<M>> Sorted<'a, M, C> {
                 return Some(message);
             }
             self.inbox.mailbox().waiting.more().expired.fetch_add(1, Ordering::Relaxed);
-            contained("an expired message's destructor", || drop(message));
+            self.inbox.mailbox().bury(message, DeadReason::Expired);
         }
     }
 

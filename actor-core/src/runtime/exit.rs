@@ -6,6 +6,7 @@ use crate::address::{ActorCell, ActorRef, Local};
 use crate::event::{BoxedState, SupervisionEvent};
 use crate::exit::Exit;
 use crate::lifecycle::{Flag, Status};
+use crate::observe::ActorChange;
 
 /// Owns an actor's duties to the rest of the world. Dropped without
 /// [`finish`](Self::finish), because the task or the spawn was dropped, it
@@ -66,8 +67,25 @@ impl<M: Send + 'static> ExitGuard<M> {
         }
     }
 
+    /// Tells the observer about this actor, if there is one.
+    pub(super) fn observe(&self, change: impl FnOnce() -> ActorChange) {
+        if self.control().word().has(Flag::Observed) {
+            observe(self.myself(), change);
+        }
+    }
+
+    /// The message in hand is done with; it matters only to the observer.
+    pub(super) fn end_message(&self, has_ended: bool) {
+        if self.control().word().has(Flag::Observed)
+            && let Some(observation) = self.myself().observation()
+        {
+            observation.end_message::<M>(has_ended);
+        }
+    }
+
     /// How a life ended that ended like this as far as its hooks know.
     pub(super) fn explain(&self, exit: Exit) -> Exit {
+        self.end_message(false);
         let is_known = exit != Exit::Killed || !self.control().word().has(Flag::Attended);
         if is_known { exit } else { self.control().take_failure().unwrap_or(exit) }
     }
@@ -116,6 +134,9 @@ fn end<M: Send + 'static>(myself: &ActorRef<M>, exit: &Exit, state: Option<Boxed
     if exit.is_failure() {
         tracing::warn!(actor = %myself.id(), name = myself.name(), %exit, "actor failed");
     }
+    if local(myself).word().has(Flag::Observed) {
+        observe(myself, || ActorChange::Ended(exit.clone()));
+    }
     local(myself).publish_exit(myself.id(), exit);
     if is_attended {
         myself.cell().leave_supervisor(|actor| {
@@ -130,6 +151,13 @@ fn end<M: Send + 'static>(myself: &ActorRef<M>, exit: &Exit, state: Option<Boxed
         });
     }
     local(myself).publish_stopped();
+}
+
+#[cold]
+fn observe<M: Send + 'static>(myself: &ActorRef<M>, change: impl FnOnce() -> ActorChange) {
+    if let Some(observation) = myself.observation() {
+        observation.actor(change());
+    }
 }
 
 fn local<M: Send + 'static>(myself: &ActorRef<M>) -> Local<'_> {

@@ -1,5 +1,6 @@
 //! The door for actors that may move between threads.
 
+use std::any::type_name;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::exit::Exit;
 use crate::lifecycle::Flag;
 use crate::limits::MAILBOX_CAPACITY_MAX;
 use crate::mailbox::{Capacity, Mailbox, Overflow};
+use crate::observe::ActorChange;
 use crate::registry::is_usable;
 use crate::system::ActorSystem;
 
@@ -104,7 +106,13 @@ impl SpawnOptions {
         self.check(capacity, A::SORTING.is_active())?;
         let executor = system.executor().clone();
         let mailbox = Mailbox::new(capacity, self.overflow);
-        let (myself, inbox) = ActorRef::local(system.next_id(), self.name.clone(), executor, mailbox);
+        let id = system.next_id();
+        let observation = system.observation(id, self.name.as_ref());
+        let is_observed = observation.is_some();
+        if let Some(observation) = observation {
+            mailbox.observe(observation);
+        }
+        let (myself, inbox) = ActorRef::local(id, self.name.clone(), executor, mailbox);
         if let (Some(id), Some(local)) = (self.child_id, myself.as_local()) {
             local.set_child_id(id);
         }
@@ -112,7 +120,12 @@ impl SpawnOptions {
             let claimed = system.registry().claim(name.clone(), myself.cell());
             claimed.map_err(|_| SpawnError::NameTaken(name))?;
         }
-        Ok((Unstarted { actor, inbox, guard: ExitGuard::new(myself) }, self.supervisor))
+        let guard = ExitGuard::new(myself);
+        if is_observed {
+            guard.control().raise(Flag::Observed);
+            guard.observe(|| ActorChange::Spawned(type_name::<A>()));
+        }
+        Ok((Unstarted { actor, inbox, guard }, self.supervisor))
     }
 
     /// [`unstarted`](Self::unstarted) for an actor that lives again.

@@ -19,6 +19,7 @@ use crate::exit::{ActorError, Exit};
 use crate::lifecycle::Status;
 use crate::limits::CHILDREN_MAX;
 use crate::links::SHUT_DOWN;
+use crate::observe::{self, Event, SupervisorDecision, SupervisorEvent};
 use crate::reply::ReplyPort;
 use crate::runtime::Caught;
 use crate::supervise::{ChildKey, Order, Roster, Stage};
@@ -400,6 +401,7 @@ impl SupervisorState {
     /// Does what the roster says, until it has nothing more to say for now.
     async fn carry_out(&mut self) -> Result<(), ActorError> {
         while let Some(order) = self.roster.poll_order() {
+            self.tell(&order);
             match order {
                 Order::Start(key) => self.start(key),
                 Order::Halt(key, shutdown) => {
@@ -425,6 +427,20 @@ impl SupervisorState {
         }
         self.set_timer();
         Ok(())
+    }
+
+    /// Tells the observer what was decided.
+    fn tell(&self, order: &Order) {
+        let Some(observer) = self.system.observer() else { return };
+        let (key, decision) = match order {
+            Order::Start(key) => (key, SupervisorDecision::Restart),
+            Order::Halt(key, _) => (key, SupervisorDecision::Halt),
+            Order::Kill(key) => (key, SupervisorDecision::Kill),
+            Order::Release(key) => (key, SupervisorDecision::Release),
+            Order::Escalate(key, _) | Order::Follow(key, _) => (key, SupervisorDecision::Escalate),
+        };
+        let (supervisor, child) = (self.myself.id(), self.id_of(*key));
+        observe::tell(observer, &Event::Supervisor(SupervisorEvent { supervisor, child, decision }));
     }
 
     fn id_of(&self, key: ChildKey) -> Arc<str> {

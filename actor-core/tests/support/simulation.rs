@@ -47,7 +47,12 @@ impl Simulation {
 
     /// A system that lives in here.
     pub(crate) fn system(&self) -> ActorSystem {
-        ActorSystem::on(Executor::custom(Arc::new(self.handle.clone())))
+        ActorSystem::on(self.executor())
+    }
+
+    /// What a system that lives in here runs on.
+    pub(crate) fn executor(&self) -> Executor {
+        Executor::custom(Arc::new(self.handle.clone()))
     }
 
     /// Runs a future and all tasks until the future ends.

@@ -31,7 +31,8 @@ use crate::event::{BoxedState, SupervisionEvent};
 use crate::exit::{ActorError, ErrorAction, Exit};
 use crate::lifecycle::{Flag, Status, Turn};
 use crate::limits::MESSAGES_PER_TURN;
-use crate::mailbox::{Delivery, Inbox, Park, Taken};
+use crate::mailbox::{Delivery, Inbox, Owner, Park, Taken};
+use crate::observe::ActorChange;
 use crate::sync::Backoff;
 use crate::system::ActorSystem;
 
@@ -271,6 +272,7 @@ fn live<A: LocalActor, K>(started: &mut Started<A, K>) -> impl Future<Output = E
             }
         }
         started.unstarted.guard.control().advance(Status::Running);
+        started.unstarted.guard.observe(|| ActorChange::Started);
         started.unstarted.guard.tell_supervisor(SupervisionEvent::Started);
         let mut messages_left = MESSAGES_PER_TURN;
         let exit = 'serve: loop {
@@ -325,11 +327,18 @@ fn live<A: LocalActor, K>(started: &mut Started<A, K>) -> impl Future<Output = E
 /// Inlined, as all on the way of a message, so that it is not copied at each step.
 #[inline(always)]
 fn next<'a, A: LocalActor>(inbox: &'a mut ActorInbox<A::Msg>, messages_left: &mut u32) -> Next<'a, A::Msg> {
-    let due = match inbox.owner().word().next_turn() {
+    let word = inbox.owner().word();
+    if word.has(Flag::Observed) {
+        end_message(inbox);
+    }
+    let due = match word.next_turn() {
         Turn::Receive | Turn::Supervise if *messages_left == 0 => Due::Wait,
         Turn::Receive => match receive::<A>(inbox) {
             Taken::Message(delivery) => {
                 *messages_left -= 1;
+                if word.has(Flag::Observed) {
+                    delivery.observe();
+                }
                 return Next::Handle(delivery);
             }
             Taken::Closed => Due::Drained,
@@ -344,6 +353,14 @@ fn next<'a, A: LocalActor>(inbox: &'a mut ActorInbox<A::Msg>, messages_left: &mu
         Turn::Kill => Due::Kill,
     };
     Next::Other(due)
+}
+
+/// The message in hand, if there is one, was handled.
+#[cold]
+fn end_message<M: Send + 'static>(inbox: &ActorInbox<M>) {
+    if let Some(observation) = inbox.owner().mailbox().observation() {
+        observation.end_message::<M>(true);
+    }
 }
 
 /// The next message, in the actor's order.
@@ -421,6 +438,7 @@ fn judge<A: LocalActor, K>(
 #[cold]
 fn act_on<A: LocalActor, K>(started: &mut Started<A, K>, error: &ActorError) -> Option<Exit> {
     let Unstarted { actor, guard, .. } = &started.unstarted;
+    guard.end_message(true);
     match actor.on_error(error, &mut started.state) {
         ErrorAction::Resume => {
             let myself = guard.myself();

@@ -24,6 +24,7 @@ use crate::contain::{caught, discard};
 use crate::event::{BoxedState, SupervisionEvent};
 use crate::exit::Exit;
 use crate::lifecycle::{Flag, Verdict};
+use crate::observe::ActorChange;
 use crate::runtime::boundary::{Caught, Within, panicked};
 use crate::runtime::drive::Beginning;
 use crate::runtime::exit::ExitGuard;
@@ -157,6 +158,7 @@ async fn suspend<M: Send + 'static>(
     if !guard.control().suspend(exit) {
         return Verdict::End;
     }
+    guard.observe(|| ActorChange::Suspended(exit.clone()));
     let told = guard.myself().cell().tell_supervisor(|actor| SupervisionEvent::Suspended {
         actor,
         exit: exit.clone(),
