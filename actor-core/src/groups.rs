@@ -6,14 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crate::address::{ActorCell, ActorRef, Local, WeakActorCell};
 use crate::event::{GroupChange, SupervisionEvent};
 use crate::id::{ActorId, Incarnation};
 use crate::lifecycle::{Flag, Status};
 use crate::registry::is_usable;
-use crate::sync::LockExt;
+use crate::sync::{LockExt, Mutex};
 
 /// The process groups of one system; see [`ActorSystem::groups`](crate::ActorSystem::groups).
 ///

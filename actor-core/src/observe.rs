@@ -5,15 +5,14 @@
 
 use std::any::type_name;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::contain::contained;
 use crate::executor::Executor;
 use crate::exit::Exit;
 use crate::id::ActorId;
-use crate::sync::LockExt;
+use crate::sync::{AtomicU64, LockExt, Mutex, Ordering};
 
 /// Hears what happens in a system, on the thread where it happens and before that thread
 /// goes on: it must not block. No lock of this crate's is held. A panic is reported and

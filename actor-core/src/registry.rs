@@ -2,11 +2,11 @@
 //! until it begins to stop.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crate::address::ActorCell;
 use crate::limits::NAME_BYTES_MAX;
-use crate::sync::LockExt;
+use crate::sync::{LockExt, Mutex};
 
 /// The names of one system.
 #[derive(Default)]

@@ -3,11 +3,9 @@
 //! `cfg(actor_shuttle)`, but for tests and the sizes that models make smaller
 //! (`queue/block.rs`, `queue/waker.rs`); plain `cfg(loom)` would reach tokio too.
 //!
-//! Only the fenced rooms (`mailbox/queue/`, `reply/slot/`) and the line of waiting
-//! senders, which meets others at the queue's words, take from here what threads
-//! share. The control word (`address/local.rs`) and the flags of a colocation are the
-//! standard library's atomics in safe code, and are not modelled. Everything else is
-//! under locks.
+//! Everybody takes from here what threads share, but for `OnceLock`, which is set once
+//! and not modelled. Loom runs the fenced rooms (`mailbox/queue/`, `reply/slot/`) and the
+//! line of waiting senders; shuttle these and whole actors.
 
 use std::sync::{Mutex as StdMutex, MutexGuard as StdMutexGuard, PoisonError};
 
@@ -15,27 +13,49 @@ use std::sync::{Mutex as StdMutex, MutexGuard as StdMutexGuard, PoisonError};
 pub(crate) use loom::{
     alloc::{alloc, dealloc},
     cell::UnsafeCell,
-    sync::Mutex,
     sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering},
+    sync::{Mutex, MutexGuard},
     thread::yield_now,
 };
 #[cfg(actor_shuttle)]
 pub(crate) use shuttle::{
-    sync::Mutex,
     sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering},
+    sync::{Mutex, MutexGuard},
     thread::yield_now,
 };
 #[cfg(not(actor_loom))]
 pub(crate) use std::alloc::{alloc, dealloc};
 #[cfg(not(any(actor_loom, actor_shuttle)))]
 pub(crate) use std::{
-    sync::Mutex,
     sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering},
+    sync::{Mutex, MutexGuard},
     thread::yield_now,
 };
 
 #[cfg(not(actor_loom))]
 pub(crate) use self::cell::UnsafeCell;
+
+/// A thread's own, made without running anything; of a model's thread, if a model runs
+/// this.
+#[cfg(not(actor_shuttle))]
+macro_rules! own {
+    ($(#[$about:meta])* static $name:ident: $of:ty = $made:expr) => {
+        std::thread_local! {
+            $(#[$about])*
+            static $name: $of = const { $made };
+        }
+    };
+}
+#[cfg(actor_shuttle)]
+macro_rules! own {
+    ($(#[$about:meta])* static $name:ident: $of:ty = $made:expr) => {
+        shuttle::thread_local! {
+            $(#[$about])*
+            static $name: $of = $made;
+        }
+    };
+}
+pub(crate) use own;
 
 /// Whether a model runs this, so that what is kept for speed must not be kept.
 pub(crate) const MODELLED: bool = cfg!(any(actor_loom, actor_shuttle));
@@ -106,7 +126,7 @@ impl<T> LockExt for StdMutex<T> {
 #[cfg(actor_loom)]
 impl<T> LockExt for Mutex<T> {
     type Guard<'a>
-        = loom::sync::MutexGuard<'a, T>
+        = MutexGuard<'a, T>
     where
         T: 'a;
 
@@ -118,7 +138,7 @@ impl<T> LockExt for Mutex<T> {
 #[cfg(actor_shuttle)]
 impl<T> LockExt for Mutex<T> {
     type Guard<'a>
-        = shuttle::sync::MutexGuard<'a, T>
+        = MutexGuard<'a, T>
     where
         T: 'a;
 

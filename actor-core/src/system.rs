@@ -2,7 +2,6 @@
 //! `runtime/`, which stands above.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::address::{ActorCell, ActorRef};
@@ -12,6 +11,7 @@ use crate::id::{ActorId, Incarnation};
 use crate::mailbox::Capacity;
 use crate::observe::{Observation, Observer};
 use crate::registry::Registry;
+use crate::sync::{AtomicU64, Ordering};
 
 /// An actor system: an executor, a name space, groups, and the ids of one
 /// incarnation. Cloning gives another handle to the same; any number of systems

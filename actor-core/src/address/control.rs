@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::id::ActorId;
 use crate::lifecycle::{Flag, Status, Word};
 use crate::mailbox::{Mailbox, MailboxStats, Owner};
-use crate::sync::LockExt;
+use crate::sync::{LockExt, Mutex};
 use crate::time::Instant;
 
 /// What can be asked of an actor without knowing its messages.

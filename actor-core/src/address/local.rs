@@ -4,8 +4,7 @@
 //! word and nothing else.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
 
@@ -18,7 +17,7 @@ use crate::executor::TaskHandle;
 use crate::exit::Exit;
 use crate::id::ActorId;
 use crate::lifecycle::{Flag, Status, Word};
-use crate::sync::LockExt;
+use crate::sync::{AtomicU32, AtomicU64, LockExt, Mutex, MutexGuard, Ordering};
 
 /// The word, and what does not fit into it.
 pub(super) struct LocalState {

@@ -10,16 +10,17 @@ use std::task::{Context, Poll};
 
 use crate::contain::{caught, discard};
 use crate::exit::Exit;
+use crate::sync::own;
 use crate::system::ActorSystem;
 
-thread_local! {
-    // Whoever sets it puts back what was there before, so that nothing is left in it
-    // when the thread ends. Without a destructor it is found faster, at each poll.
-    static CURRENT: Cell<ManuallyDrop<Option<ActorSystem>>> = const { Cell::new(ManuallyDrop::new(None)) };
+own! {
+    /// Whoever sets it puts back what was there before, so that nothing is left in it
+    /// when the thread ends. Without a destructor it is found faster, at each poll.
+    static CURRENT: Cell<ManuallyDrop<Option<ActorSystem>>> = Cell::new(ManuallyDrop::new(None))
 }
 
 fn replace_current(system: Option<ActorSystem>) -> Option<ActorSystem> {
-    ManuallyDrop::into_inner(CURRENT.replace(ManuallyDrop::new(system)))
+    ManuallyDrop::into_inner(CURRENT.with(|current| current.replace(ManuallyDrop::new(system))))
 }
 
 /// What is current goes to `place`, and what was there is current.

@@ -16,6 +16,8 @@ mod exit;
 mod killable;
 mod spawn;
 mod spawn_local;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::boundary::{Caught, Within, current_system, panicked};
 pub use self::colocation::Colocation;

@@ -20,14 +20,13 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use crate::contain::contained;
 use crate::executor::BoxTask;
 use crate::limits::{MEMBERS_PER_LOOK, MEMBERS_PER_TURN};
 use crate::mailbox::{Capacity, Inbox, Mailbox, Overflow, Owner, Park, Taken};
-use crate::sync::Backoff;
+use crate::sync::{AtomicBool, Backoff, Ordering};
 use crate::system::ActorSystem;
 
 /// A place where actors run together: they take turns in one task, so a message

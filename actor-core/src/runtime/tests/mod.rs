@@ -1,0 +1,4 @@
+//! Whole actors in models; what they do otherwise is in `tests/` of the crate.
+
+#[cfg(actor_shuttle)]
+mod many_schedules;
