@@ -27,3 +27,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/book/actors.md")]
 struct Actors;
+
+/// As [`Actors`].
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/book/supervision.md")]
+struct Supervision;
