@@ -11,7 +11,7 @@ use crate::address::{ActorCell, ExitListener, Local, WatchId, WeakActorCell};
 use crate::event::SupervisionEvent;
 use crate::exit::Exit;
 use crate::id::ActorId;
-use crate::lifecycle::Status;
+use crate::lifecycle::{Flag, Status};
 
 /// A link was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -112,6 +112,14 @@ impl ActorCell {
     pub fn release(&self) {
         if let Some(local) = self.as_local() {
             local.release();
+        }
+    }
+
+    /// Ends the life that this actor is in, if it is in one, by one of the requests. For
+    /// supervisors, who may not have heard yet that it has ended.
+    pub(crate) fn end_life(&self, request: Flag, reason: Option<&str>) {
+        if let Some(local) = self.as_local() {
+            local.end_life(request, reason);
         }
     }
 

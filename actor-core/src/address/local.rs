@@ -363,6 +363,26 @@ impl<'a> Local<'a> {
         }
     }
 
+    /// Asks the life that the actor is in to end, as a stop, a drain or a kill does, and
+    /// asks nothing between two lives: whoever means the one that has ended must not end
+    /// the next.
+    pub(crate) fn end_life(self, flag: Flag, reason: Option<&str>) {
+        let mut side = self.side();
+        // Under the lock, which the end of a life takes too.
+        if self.word().status() == Status::Suspended {
+            return;
+        }
+        let is_first = !self.raise(flag).has(flag);
+        if flag == Flag::Stop && is_first {
+            side.stop_reason = reason.map(Arc::from);
+        }
+        drop(side);
+        if flag == Flag::Drain {
+            self.way.close();
+        }
+        self.way.wake();
+    }
+
     /// A new life may have children.
     pub(crate) fn admit_children(self) {
         if let Some(mut side) = self.known_side() {

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::SpecError;
 use super::child::{Check, Erased, HealthCheck};
@@ -16,7 +17,7 @@ use crate::error::SpawnError;
 use crate::event::SupervisionEvent;
 use crate::executor::Executor;
 use crate::exit::{ActorError, Exit};
-use crate::lifecycle::Status;
+use crate::lifecycle::{Flag, Status};
 use crate::limits::CHILDREN_MAX;
 use crate::reply::ReplyPort;
 use crate::runtime::Caught;
@@ -411,7 +412,7 @@ impl SupervisorState {
                 }
                 Order::Kill(key) => {
                     if let Some(cell) = self.cell(key) {
-                        cell.kill();
+                        halt(cell, Shutdown::Kill);
                     }
                 }
                 Order::Release(key) => self.release(key),
@@ -497,22 +498,16 @@ impl Child {
     }
 }
 
-/// Tells a child to end, and says how long it may take.
-fn halt(cell: &ActorCell, shutdown: Shutdown) -> Option<std::time::Duration> {
-    match shutdown {
-        Shutdown::Kill => {
-            cell.kill();
-            None
-        }
-        Shutdown::Stop(within) => {
-            cell.stop(Some(HALTED));
-            Some(within)
-        }
-        Shutdown::Drain(within) => {
-            cell.drain();
-            Some(within)
-        }
-    }
+/// Tells a child to end its life, and says how long it may take. One whose life has ended
+/// meanwhile is told nothing: it would be the next that ends.
+fn halt(cell: &ActorCell, shutdown: Shutdown) -> Option<Duration> {
+    let (request, within) = match shutdown {
+        Shutdown::Kill => (Flag::Kill, None),
+        Shutdown::Stop(within) => (Flag::Stop, Some(within)),
+        Shutdown::Drain(within) => (Flag::Drain, Some(within)),
+    };
+    cell.end_life(request, Some(HALTED));
+    within
 }
 
 fn answer_all(ports: Vec<Answer<Exit>>, exit: Option<&Exit>) {

@@ -6,6 +6,7 @@ mod dynamic;
 mod family;
 mod health;
 mod limits;
+mod meddling;
 mod random;
 mod strategies;
 mod trees;
@@ -73,6 +74,8 @@ mount! {
     trees::a_supervisor_that_is_killed_takes_its_children_along,
     trees::a_child_that_does_not_start_undoes_the_start,
 
+
+    meddling::children_that_fall_together_start_again_once,
     dynamic::children_come_and_go,
     dynamic::a_child_that_does_not_start_is_not_there,
     dynamic::a_child_is_ended_while_it_starts,

@@ -1,0 +1,38 @@
+//! Others speak to the children of a supervisor, or children do at once what was thought
+//! of one by one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actor_core::{
+    Actor, ActorError, ActorRef, Backoff, Exit, Restart, Shutdown, Strategy, Supervisor, SupervisorError,
+};
+
+use super::family::{Ask, Cradle, Diary, MS, child, count, states};
+use crate::support::{Gate, held};
+
+/// Whoever had fallen by itself when it was told to stop must not be stopped once more.
+pub(super) async fn children_that_fall_together_start_again_once(cradle: impl Cradle) {
+    let ends: [fn(&ActorRef<Ask>); 3] =
+        [|kid| kid.cast(Ask::Fall).unwrap(), |kid| kid.stop(None), |kid| kid.kill()];
+    let shutdowns = [Shutdown::default(), Shutdown::Kill, Shutdown::Drain(MS)];
+    for end in ends {
+        for shutdown in shutdowns {
+            let diary = Diary::default();
+            let builder = ["a", "b", "c"].into_iter().fold(Supervisor::builder(), |builder, id| {
+                let spec = cradle.kid(id, &diary).restart(Restart::Permanent).shutdown(shutdown);
+                builder.child(spec)
+            });
+            let supervisor = cradle.spawn(builder.strategy(Strategy::OneForAll)).await.unwrap();
+            cradle.idle().await;
+            let mut kids = Vec::new();
+            for id in ["a", "b", "c"] {
+                kids.push(supervisor.find::<Ask>(id).await.unwrap());
+            }
+            kids.iter().for_each(end);
+            cradle.pass(10 * MS).await;
+            let expected = ["a", "b", "c"].map(|id| format!("{id}:Running:1"));
+            assert_eq!(states(&supervisor).await, expected, "{shutdown:?}: {}", diary.take());
+        }
+    }
+}
