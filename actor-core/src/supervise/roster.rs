@@ -162,10 +162,11 @@ impl Roster {
         self.advance(now);
     }
 
-    /// A child has started, and its `post_start` has ended.
+    /// A child has started, and its `post_start` has ended. Somebody else may have started
+    /// it before its time; it is up all the same.
     pub(crate) fn handle_started(&mut self, key: ChildKey, now: Instant) {
         if let Some(child) = self.child(key)
-            && child.stage == Stage::Starting
+            && matches!(child.stage, Stage::Starting | Stage::Down(_))
         {
             child.stage = Stage::Up;
             child.up_since = Some(now);

@@ -36,3 +36,27 @@ pub(super) async fn children_that_fall_together_start_again_once(cradle: impl Cr
         }
     }
 }
+
+/// One that somebody else starts before its time is as good as one that the supervisor
+/// started.
+pub(super) async fn a_child_that_a_stranger_starts_again_is_up(cradle: impl Cradle) {
+    let diary = Diary::default();
+    let late = Backoff::exponential(100 * MS, 100 * MS).jitter(0.0);
+    let builder = Supervisor::builder()
+        .strategy(Strategy::RestForOne)
+        .child(cradle.kid("a", &diary))
+        .child(cradle.kid("b", &diary).backoff(late));
+    let supervisor = cradle.spawn(builder).await.unwrap();
+    let (a, b) = (supervisor.find::<Ask>("a").await.unwrap(), supervisor.find::<Ask>("b").await.unwrap());
+    b.cast(Ask::Fall).unwrap();
+    cradle.idle().await;
+    assert_eq!(states(&supervisor).await, ["a:Running:0", "b:Waiting:0"]);
+    b.cell().restart();
+    assert_eq!(count(&b).await, 1);
+    cradle.pass(200 * MS).await;
+    assert_eq!(states(&supervisor).await, ["a:Running:0", "b:Running:0"]);
+    // It keeps nobody from being started.
+    a.cast(Ask::Fall).unwrap();
+    cradle.pass(200 * MS).await;
+    assert_eq!(states(&supervisor).await, ["a:Running:1", "b:Running:1"]);
+}
