@@ -441,8 +441,10 @@ impl SupervisorState {
 
     fn release(&mut self, key: ChildKey) {
         if let Some(cell) = self.cell(key) {
-            // What comes of it is heard as its end for good.
-            return cell.release();
+            // What comes of it is heard as its end for good. Somebody else may have started
+            // it again meanwhile.
+            cell.release();
+            return cell.end_life(Flag::Kill, None);
         }
         if self.roster.look_up(key).is_none() {
             self.children.retain(|child| child.key != key);

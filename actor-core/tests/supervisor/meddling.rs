@@ -60,3 +60,23 @@ pub(super) async fn a_child_that_a_stranger_starts_again_is_up(cradle: impl Crad
     cradle.pass(200 * MS).await;
     assert_eq!(states(&supervisor).await, ["a:Running:1", "b:Running:1"]);
 }
+
+pub(super) async fn a_child_that_a_stranger_starts_again_is_ended_all_the_same(cradle: impl Cradle) {
+    let diary = Diary::default();
+    let builder = Supervisor::builder()
+        .child(cradle.kid("a", &diary).backoff(Backoff::exponential(100 * MS, 100 * MS)))
+        .child(cradle.kid("b", &diary).restart(Restart::Transient));
+    let supervisor = cradle.spawn(builder).await.unwrap();
+    for id in ["a", "b"] {
+        let kid = supervisor.find::<Ask>(id).await.unwrap();
+        kid.stop(Some("enough"));
+        // Before its supervisor has heard that it ended.
+        let ended = kid.wait(None);
+        kid.cell().restart();
+        assert!(ended.await.is_ok());
+        kid.cell().restart();
+        let ended = supervisor.end_child(id);
+        assert!(matches!(ended.await, Ok(Exit::Stopped(_) | Exit::Killed)), "{id}");
+        assert_eq!(child(&supervisor, id).await.actor, None);
+    }
+}
