@@ -162,6 +162,14 @@ impl Roster {
         self.advance(now);
     }
 
+    /// A child can be reached from now on. If it was told to stop before, it could not hear
+    /// it: it is told again, and has its time from now.
+    pub(crate) fn handle_launched(&mut self, key: ChildKey, now: Instant) {
+        if self.child(key).is_some_and(|child| matches!(child.stage, Stage::Halting(_))) {
+            self.halt(key, now);
+        }
+    }
+
     /// A child has started, and its `post_start` has ended. Somebody else may have started
     /// it before its time; it is up all the same.
     pub(crate) fn handle_started(&mut self, key: ChildKey, now: Instant) {

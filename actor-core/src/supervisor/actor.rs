@@ -320,12 +320,8 @@ impl SupervisorState {
                 if let Some(port) = port {
                     drop(port.send(Ok(cell.clone())));
                 }
-                let is_halted = matches!(self.roster.look_up(key), Some((Stage::Halting(_), _)));
                 self.settle_in(key, cell.clone());
-                if is_halted {
-                    // It was told so before it could hear it.
-                    cell.stop(Some(HALTED));
-                }
+                self.roster.handle_launched(key, now);
                 self.hear_early(&cell);
             }
             Err(error) => {

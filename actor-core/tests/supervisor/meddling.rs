@@ -80,3 +80,46 @@ pub(super) async fn a_child_that_a_stranger_starts_again_is_ended_all_the_same(c
         assert_eq!(child(&supervisor, id).await.actor, None);
     }
 }
+
+/// It starts when its gate is opened, and then it hangs in `post_start`.
+struct Sluggish(Gate);
+
+impl Actor for Sluggish {
+    type Msg = ();
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(&self, _: &ActorRef<()>, (): ()) -> Result<(), ActorError> {
+        self.0.pass().await;
+        Ok(())
+    }
+
+    async fn post_start(&self, _: &ActorRef<()>, (): &mut ()) -> Result<(), ActorError> {
+        std::future::pending().await
+    }
+}
+
+pub(super) async fn a_child_that_is_ended_while_it_starts_has_its_time_and_no_more(cradle: impl Cradle) {
+    for (shutdown, takes) in [(Shutdown::Kill, 0), (Shutdown::Stop(30 * MS), 30), (Shutdown::Drain(20 * MS), 20)] {
+        let supervisor = cradle.spawn(Supervisor::builder()).await.unwrap();
+        let gate = Gate::new();
+        let slow = {
+            let gate = gate.clone();
+            cradle.spec("slow", move || (Sluggish(gate.clone()), ())).shutdown(shutdown)
+        };
+        let starting = supervisor.start_child(slow);
+        let mut starting = std::pin::pin!(starting);
+        held(starting.as_mut(), gate.reached()).await;
+        let ending = supervisor.end_child("slow");
+        let mut ending = std::pin::pin!(ending);
+        // Longer than it is given.
+        held(ending.as_mut(), cradle.pass(100 * MS)).await;
+        let clock = cradle.system().executor().clone();
+        let heard_at = clock.now();
+        gate.open();
+        assert!(starting.await.is_ok());
+        let ended = clock.timeout(10_000 * MS, ending).await.expect("it is killed in the end");
+        assert!(matches!(ended, Ok(Exit::Killed)), "{ended:?}");
+        assert_eq!(clock.now() - heard_at, takes * MS, "{shutdown:?}");
+    }
+}
