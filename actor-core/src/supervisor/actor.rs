@@ -442,6 +442,10 @@ impl SupervisorState {
             cell.release();
             return cell.end_life(Flag::Kill, None);
         }
+        // Nothing is left to end.
+        if let Some(child) = self.child(key) {
+            answer_all(std::mem::take(&mut child.ending), child.last_exit.as_ref());
+        }
         if self.roster.look_up(key).is_none() {
             self.children.retain(|child| child.key != key);
         }

@@ -123,3 +123,42 @@ pub(super) async fn a_child_that_is_ended_while_it_starts_has_its_time_and_no_mo
         assert_eq!(clock.now() - heard_at, takes * MS, "{shutdown:?}");
     }
 }
+
+/// It starts once, and later only if its gate is opened, and not even then.
+struct Once(Gate, Arc<AtomicBool>);
+
+impl Actor for Once {
+    type Msg = ();
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(&self, _: &ActorRef<()>, (): ()) -> Result<(), ActorError> {
+        if self.1.swap(true, Ordering::SeqCst) {
+            self.0.pass().await;
+            return Err("only once".into());
+        }
+        Ok(())
+    }
+}
+
+pub(super) async fn a_child_that_is_ended_while_it_fails_to_start_has_ended(cradle: impl Cradle) {
+    let (gate, has_started) = (Gate::new(), Arc::new(AtomicBool::new(false)));
+    let once = {
+        let gate = gate.clone();
+        cradle.spec("once", move || (Once(gate.clone(), has_started.clone()), ()))
+    };
+    let supervisor = cradle.spawn(Supervisor::builder().child(once)).await.unwrap();
+    // A new address is needed for its next life.
+    let once = supervisor.find::<()>("once").await.unwrap();
+    once.cell().release();
+    once.kill();
+    gate.reached().await;
+    let ending = supervisor.end_child("once");
+    let mut ending = std::pin::pin!(ending);
+    held(ending.as_mut(), cradle.idle()).await;
+    gate.open();
+    let clock = cradle.system().executor().clone();
+    let ended = clock.timeout(10_000 * MS, ending).await.expect("it is over");
+    assert!(matches!(&ended, Ok(Exit::Failed(why)) if **why == *"only once"), "{ended:?}");
+    assert_eq!(states(&supervisor).await, ["once:Ended:1"]);
+}
