@@ -216,7 +216,9 @@ impl SupervisorState {
             let checks = check_regularly(myself.clone(), key, cell.clone(), *health, check.clone());
             myself.cell().attach(checks)
         });
-        child.cell = Some(cell);
+        child.cell = Some(cell.clone());
+        // Of one that somebody takes away, that is all there is to be heard.
+        myself.cell().watch(&cell);
     }
 
     fn serve(&mut self, request: Request) {
@@ -380,7 +382,9 @@ impl SupervisorState {
                 child.last_exit = Some(exit.clone());
                 self.roster.handle_ended(key, &exit, now, self.executor.random_u64());
             }
-            SupervisionEvent::Terminated { exit, .. } | SupervisionEvent::Failed { exit, .. } => {
+            SupervisionEvent::Terminated { exit, .. }
+            | SupervisionEvent::Failed { exit, .. }
+            | SupervisionEvent::Down { exit, .. } => {
                 child.cell = None;
                 child.last_exit = Some(exit.clone());
                 if let Some(checks) = child.checks.take() {
@@ -392,13 +396,19 @@ impl SupervisorState {
                     self.children.retain(|child| child.key != key);
                 }
             }
-            SupervisionEvent::Down { .. } | SupervisionEvent::Group(_) => {}
+            SupervisionEvent::Group(_) => {}
         }
     }
 
     /// Does what the roster says, until it has nothing more to say for now.
     async fn carry_out(&mut self) -> Result<(), ActorError> {
         while let Some(order) = self.roster.poll_order() {
+            if let Order::Start(key) | Order::Halt(key, _) | Order::Kill(key) | Order::Release(key) = order
+                && self.is_taken(key)
+            {
+                self.lose(key);
+                continue;
+            }
             match order {
                 Order::Start(key) => self.start(key),
                 Order::Halt(key, shutdown) => {
@@ -425,6 +435,28 @@ impl SupervisorState {
 
     fn cell(&self, key: ChildKey) -> Option<&ActorCell> {
         self.children.iter().find(|child| child.key == key)?.cell.as_ref()
+    }
+
+    /// Whether somebody has unlinked a child, or put it under another supervisor: then
+    /// nothing of its lives is heard any more.
+    fn is_taken(&self, key: ChildKey) -> bool {
+        let taken = |cell: &ActorCell| {
+            cell.supervisor().as_ref() != Some(&self.myself.cell()) && cell.status() < Status::Stopping
+        };
+        self.cell(key).is_some_and(taken)
+    }
+
+    /// Forgets a child that was taken away.
+    fn lose(&mut self, key: ChildKey) {
+        let Some(child) = self.child(key) else { return };
+        if let Some(checks) = child.checks.take() {
+            checks.cancel();
+        }
+        for port in std::mem::take(&mut child.ending) {
+            let error = SupervisorError::NoSuchChild(child.spec.id.clone());
+            drop(port.send(Err(error)));
+        }
+        self.forget(key);
     }
 
     fn start(&mut self, key: ChildKey) {
@@ -470,6 +502,9 @@ impl SupervisorState {
         for (key, shutdown) in self.roster.last_to_first() {
             let Some(index) = self.index_of(key) else { continue };
             let Some(cell) = self.children[index].cell.clone() else { continue };
+            if self.is_taken(key) {
+                continue;
+            }
             cell.release();
             let within = halt(&cell, shutdown);
             let ended = cell.wait(within).await;

@@ -162,3 +162,45 @@ pub(super) async fn a_child_that_is_ended_while_it_fails_to_start_has_ended(crad
     assert!(matches!(&ended, Ok(Exit::Failed(why)) if **why == *"only once"), "{ended:?}");
     assert_eq!(states(&supervisor).await, ["once:Ended:1"]);
 }
+
+pub(super) async fn a_child_that_was_taken_away_is_not_waited_for(cradle: impl Cradle) {
+    for is_relinked in [false, true] {
+        let diary = Diary::default();
+        let builder = ["a", "b", "c"]
+            .into_iter()
+            .fold(Supervisor::builder(), |builder, id| builder.child(cradle.kid(id, &diary)));
+        let supervisor = cradle.spawn(builder.strategy(Strategy::OneForAll)).await.unwrap();
+        let other = cradle.spawn(Supervisor::builder()).await.unwrap();
+        let mut kids = Vec::new();
+        for id in ["a", "b", "c"] {
+            kids.push(supervisor.find::<Ask>(id).await.unwrap());
+        }
+        cradle.idle().await;
+        for kid in &kids[1..] {
+            match is_relinked {
+                true => kid.cell().link(&other.cell()).unwrap(),
+                false => kid.cell().unlink(&supervisor.cell()),
+            }
+        }
+        let ended = supervisor.end_child("c").await;
+        assert!(matches!(ended, Err(SupervisorError::NoSuchChild(_))), "{ended:?}");
+        kids[0].cast(Ask::Fall).unwrap();
+        cradle.pass(20_000 * MS).await;
+        assert_eq!(states(&supervisor).await, ["a:Running:1"]);
+        supervisor.stop_and_wait(None, None).await.unwrap();
+        // They are not its business any more.
+        assert_eq!((count(&kids[1]).await, count(&kids[2]).await), (1, 1));
+    }
+}
+
+/// A child that was taken away and ended is known to have ended.
+pub(super) async fn the_end_of_a_child_that_was_taken_away_is_heard_of(cradle: impl Cradle) {
+    let diary = Diary::default();
+    let supervisor = cradle.spawn(Supervisor::builder().child(cradle.kid("a", &diary))).await.unwrap();
+    let a = supervisor.find::<Ask>("a").await.unwrap();
+    a.cell().unlink(&supervisor.cell());
+    a.stop_and_wait(None, None).await.unwrap();
+    cradle.idle().await;
+    // It is permanent.
+    assert_eq!((states(&supervisor).await, diary.take()), (vec!["a:Running:1".into()], "+a -a +a".into()));
+}

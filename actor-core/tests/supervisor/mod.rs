@@ -80,6 +80,8 @@ mount! {
     meddling::a_child_that_a_stranger_starts_again_is_ended_all_the_same,
     meddling::a_child_that_is_ended_while_it_starts_has_its_time_and_no_more,
     meddling::a_child_that_is_ended_while_it_fails_to_start_has_ended,
+    meddling::a_child_that_was_taken_away_is_not_waited_for,
+    meddling::the_end_of_a_child_that_was_taken_away_is_heard_of,
     dynamic::children_come_and_go,
     dynamic::a_child_that_does_not_start_is_not_there,
     dynamic::a_child_is_ended_while_it_starts,
