@@ -363,13 +363,14 @@ impl<'a> Local<'a> {
         }
     }
 
-    /// Asks the life that the actor is in to end, as a stop, a drain or a kill does, and
-    /// asks nothing between two lives: whoever means the one that has ended must not end
-    /// the next.
+    /// Asks the life that the actor is in, or that was granted to it, to end, as a stop, a
+    /// drain or a kill does. Asks nothing while it is suspended: whoever means the life that
+    /// has ended must not end the next.
     pub(crate) fn end_life(self, flag: Flag, reason: Option<&str>) {
         let mut side = self.side();
         // Under the lock, which the end of a life takes too.
-        if self.word().status() == Status::Suspended {
+        let word = self.word();
+        if word.status() == Status::Suspended && word.verdict().is_none() {
             return;
         }
         let is_first = !self.raise(flag).has(flag);

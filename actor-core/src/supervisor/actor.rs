@@ -536,7 +536,7 @@ impl Child {
 }
 
 /// Tells a child to end its life, and says how long it may take. One whose life has ended
-/// meanwhile is told nothing: it would be the next that ends.
+/// already is told nothing: it would be the next that ends.
 fn halt(cell: &ActorCell, shutdown: Shutdown) -> Option<Duration> {
     let (request, within) = match shutdown {
         Shutdown::Kill => (Flag::Kill, None),

@@ -13,8 +13,7 @@ use crate::support::{Gate, held};
 
 /// Whoever had fallen by itself when it was told to stop must not be stopped once more.
 pub(super) async fn children_that_fall_together_start_again_once(cradle: impl Cradle) {
-    let ends: [fn(&ActorRef<Ask>); 3] =
-        [|kid| kid.cast(Ask::Fall).unwrap(), |kid| kid.stop(None), |kid| kid.kill()];
+    let ends: [fn(&ActorRef<Ask>); 2] = [|kid| kid.stop(None), |kid| kid.kill()];
     let shutdowns = [Shutdown::default(), Shutdown::Kill, Shutdown::Drain(MS)];
     for end in ends {
         for shutdown in shutdowns {
@@ -35,6 +34,23 @@ pub(super) async fn children_that_fall_together_start_again_once(cradle: impl Cr
             assert_eq!(states(&supervisor).await, expected, "{shutdown:?}: {}", diary.take());
         }
     }
+}
+
+/// What makes one fall may wait in its mailbox while it is stopped for a sibling's sake:
+/// then it falls in its next life, while the others are being started.
+pub(super) async fn a_child_that_is_about_to_start_is_halted_too(cradle: impl Cradle) {
+    let diary = Diary::default();
+    let builder = ["a", "b", "c"]
+        .into_iter()
+        .fold(Supervisor::builder(), |builder, id| builder.child(cradle.kid(id, &diary)));
+    let supervisor = cradle.spawn(builder.strategy(Strategy::OneForAll)).await.unwrap();
+    cradle.idle().await;
+    for id in ["a", "b", "c"] {
+        supervisor.find::<Ask>(id).await.unwrap().cast(Ask::Fall).unwrap();
+    }
+    cradle.pass(10 * MS).await;
+    let states = states(&supervisor).await;
+    assert!(states.iter().all(|state| state.contains(":Running:")), "{states:?}: {}", diary.take());
 }
 
 /// One that somebody else starts before its time is as good as one that the supervisor
@@ -79,6 +95,48 @@ pub(super) async fn a_child_that_a_stranger_starts_again_is_ended_all_the_same(c
         assert!(matches!(ended.await, Ok(Exit::Stopped(_) | Exit::Killed)), "{id}");
         assert_eq!(child(&supervisor, id).await.actor, None);
     }
+}
+
+pub(super) async fn a_child_that_was_taken_away_is_not_waited_for(cradle: impl Cradle) {
+    for is_relinked in [false, true] {
+        let diary = Diary::default();
+        let builder = ["a", "b", "c"]
+            .into_iter()
+            .fold(Supervisor::builder(), |builder, id| builder.child(cradle.kid(id, &diary)));
+        let supervisor = cradle.spawn(builder.strategy(Strategy::OneForAll)).await.unwrap();
+        let other = cradle.spawn(Supervisor::builder()).await.unwrap();
+        let mut kids = Vec::new();
+        for id in ["a", "b", "c"] {
+            kids.push(supervisor.find::<Ask>(id).await.unwrap());
+        }
+        cradle.idle().await;
+        for kid in &kids[1..] {
+            match is_relinked {
+                true => kid.cell().link(&other.cell()).unwrap(),
+                false => kid.cell().unlink(&supervisor.cell()),
+            }
+        }
+        let ended = supervisor.end_child("c").await;
+        assert!(matches!(ended, Err(SupervisorError::NoSuchChild(_))), "{ended:?}");
+        kids[0].cast(Ask::Fall).unwrap();
+        cradle.pass(20_000 * MS).await;
+        assert_eq!(states(&supervisor).await, ["a:Running:1"]);
+        supervisor.stop_and_wait(None, None).await.unwrap();
+        // They are not its business any more.
+        assert_eq!((count(&kids[1]).await, count(&kids[2]).await), (1, 1));
+    }
+}
+
+/// A child that was taken away and ended is known to have ended.
+pub(super) async fn the_end_of_a_child_that_was_taken_away_is_heard_of(cradle: impl Cradle) {
+    let diary = Diary::default();
+    let supervisor = cradle.spawn(Supervisor::builder().child(cradle.kid("a", &diary))).await.unwrap();
+    let a = supervisor.find::<Ask>("a").await.unwrap();
+    a.cell().unlink(&supervisor.cell());
+    a.stop_and_wait(None, None).await.unwrap();
+    cradle.idle().await;
+    // It is permanent.
+    assert_eq!((states(&supervisor).await, diary.take()), (vec!["a:Running:1".into()], "+a -a +a".into()));
 }
 
 /// It starts when its gate is opened, and then it hangs in `post_start`.
@@ -161,46 +219,4 @@ pub(super) async fn a_child_that_is_ended_while_it_fails_to_start_has_ended(crad
     let ended = clock.timeout(10_000 * MS, ending).await.expect("it is over");
     assert!(matches!(&ended, Ok(Exit::Failed(why)) if **why == *"only once"), "{ended:?}");
     assert_eq!(states(&supervisor).await, ["once:Ended:1"]);
-}
-
-pub(super) async fn a_child_that_was_taken_away_is_not_waited_for(cradle: impl Cradle) {
-    for is_relinked in [false, true] {
-        let diary = Diary::default();
-        let builder = ["a", "b", "c"]
-            .into_iter()
-            .fold(Supervisor::builder(), |builder, id| builder.child(cradle.kid(id, &diary)));
-        let supervisor = cradle.spawn(builder.strategy(Strategy::OneForAll)).await.unwrap();
-        let other = cradle.spawn(Supervisor::builder()).await.unwrap();
-        let mut kids = Vec::new();
-        for id in ["a", "b", "c"] {
-            kids.push(supervisor.find::<Ask>(id).await.unwrap());
-        }
-        cradle.idle().await;
-        for kid in &kids[1..] {
-            match is_relinked {
-                true => kid.cell().link(&other.cell()).unwrap(),
-                false => kid.cell().unlink(&supervisor.cell()),
-            }
-        }
-        let ended = supervisor.end_child("c").await;
-        assert!(matches!(ended, Err(SupervisorError::NoSuchChild(_))), "{ended:?}");
-        kids[0].cast(Ask::Fall).unwrap();
-        cradle.pass(20_000 * MS).await;
-        assert_eq!(states(&supervisor).await, ["a:Running:1"]);
-        supervisor.stop_and_wait(None, None).await.unwrap();
-        // They are not its business any more.
-        assert_eq!((count(&kids[1]).await, count(&kids[2]).await), (1, 1));
-    }
-}
-
-/// A child that was taken away and ended is known to have ended.
-pub(super) async fn the_end_of_a_child_that_was_taken_away_is_heard_of(cradle: impl Cradle) {
-    let diary = Diary::default();
-    let supervisor = cradle.spawn(Supervisor::builder().child(cradle.kid("a", &diary))).await.unwrap();
-    let a = supervisor.find::<Ask>("a").await.unwrap();
-    a.cell().unlink(&supervisor.cell());
-    a.stop_and_wait(None, None).await.unwrap();
-    cradle.idle().await;
-    // It is permanent.
-    assert_eq!((states(&supervisor).await, diary.take()), (vec!["a:Running:1".into()], "+a -a +a".into()));
 }

@@ -76,12 +76,13 @@ mount! {
 
 
     meddling::children_that_fall_together_start_again_once,
+    meddling::a_child_that_is_about_to_start_is_halted_too,
     meddling::a_child_that_a_stranger_starts_again_is_up,
     meddling::a_child_that_a_stranger_starts_again_is_ended_all_the_same,
-    meddling::a_child_that_is_ended_while_it_starts_has_its_time_and_no_more,
-    meddling::a_child_that_is_ended_while_it_fails_to_start_has_ended,
     meddling::a_child_that_was_taken_away_is_not_waited_for,
     meddling::the_end_of_a_child_that_was_taken_away_is_heard_of,
+    meddling::a_child_that_is_ended_while_it_starts_has_its_time_and_no_more,
+    meddling::a_child_that_is_ended_while_it_fails_to_start_has_ended,
     dynamic::children_come_and_go,
     dynamic::a_child_that_does_not_start_is_not_there,
     dynamic::a_child_is_ended_while_it_starts,
