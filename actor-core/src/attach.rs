@@ -106,7 +106,7 @@ impl ActorCell {
             if let Err(payload) = Caught::new(part).await
                 && let Some(local) = place.actor.upgrade().as_ref().and_then(|actor| actor.as_local())
             {
-                local.fail(panicked(payload));
+                local.fail(id, panicked(payload));
             }
         };
         let task = self.executor().spawn(Within::new(current_system(), task));

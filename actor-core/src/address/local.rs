@@ -304,14 +304,20 @@ impl<'a> Local<'a> {
         }
     }
 
-    /// Ends the actor at its next await point, as failed; the first failure counts.
-    pub(crate) fn fail(self, exit: Exit) {
+    /// Ends the actor at its next await point, as failed like this task; the first failure
+    /// counts. One that was cancelled, or whose life has ended, fails nobody.
+    pub(crate) fn fail(self, id: AttachmentId, exit: Exit) {
         let mut side = self.side();
+        if !side.attached.holds(id) {
+            return;
+        }
         if side.failure.is_none() {
             side.failure = Some(exit);
         }
+        // Under the lock, which the end of the life takes too.
+        self.raise(Flag::Kill);
         drop(side);
-        self.request(Flag::Kill);
+        self.wake();
     }
 
     /// Why the life was ended, if it was by [`fail`](Self::fail).
@@ -340,9 +346,15 @@ impl<'a> Local<'a> {
         let reason = side.stop_reason.take();
         let events = std::mem::take(&mut side.events);
         let waiters = std::mem::take(&mut side.waiters);
+        // What was attached, or failed, when the rest of the life was gone already.
+        let attached = side.attached.take();
+        side.failure = None;
         drop(side);
         // Dropped outside the lock: an event may hold the last address of an actor.
         drop((reason, events));
+        for task in attached {
+            task.abort();
+        }
         for waiter in waiters {
             drop(waiter.send(exit.clone()));
         }

@@ -2,12 +2,12 @@
 
 use std::future::pending;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actor_core::{ActorRef, Attachment, Capacity, Exit, MissedTicks, SpawnOptions, Status};
+use actor_core::{Actor, ActorError, ActorRef, Attachment, Capacity, Exit, MissedTicks, SpawnOptions, Status};
 use futures_core::Stream;
 
 use crate::support::{Door, Ending, Entry, Gate, Log, Message, Probe, dead, pass, settled, stopped};
@@ -217,4 +217,65 @@ pub(super) async fn nothing_is_attached_to_the_dead(door: impl Door) {
     assert!(attached.is_over() && is_dropped.load(Ordering::SeqCst));
     attached.cancel();
     assert!(actor.stop_after(MS, None).is_over());
+}
+
+/// A state that does something when it is dropped.
+struct LastWill(Option<Box<dyn FnOnce() + Send>>);
+
+impl Drop for LastWill {
+    fn drop(&mut self) {
+        if let Some(will) = self.0.take() {
+            will();
+        }
+    }
+}
+
+struct Heir;
+
+impl Actor for Heir {
+    type Msg = ();
+    type State = LastWill;
+    type Arguments = LastWill;
+
+    async fn pre_start(&self, _: &ActorRef<()>, will: LastWill) -> Result<LastWill, ActorError> {
+        Ok(will)
+    }
+}
+
+/// What is attached to a life that has ended, while its children are still being waited
+/// for, is of that life and not of the next.
+pub(super) async fn what_is_attached_too_late_is_not_of_the_next_life(door: impl Door) {
+    let above = Log::default();
+    let parent = door.spawn(Probe::new(&above)).await;
+    let child = door.restartable(&parent, SpawnOptions::new(), || Probe::new(&Log::default())).await;
+    let attached: Arc<Mutex<Vec<Attachment>>> = Arc::default();
+    let will = {
+        let (attached, child) = (attached.clone(), child.cell());
+        LastWill(Some(Box::new(move || {
+            let parts = [child.attach(pending()), child.attach(async { panic!("part") })];
+            attached.lock().unwrap().extend(parts);
+        })))
+    };
+    let options = SpawnOptions::new().supervisor(&child.cell());
+    door.spawn_with(Heir, will, options).await.unwrap();
+    child.stop(None);
+    let until = |is_so: fn(Status) -> bool| {
+        let (child, system) = (child.clone(), door.system().clone());
+        async move {
+            while !is_so(child.status()) {
+                pass(&system, MS).await;
+            }
+        }
+    };
+    until(|status| status == Status::Suspended).await;
+    pass(door.system(), MS).await;
+    let is_over = |part: &Attachment| part.is_over();
+    assert_eq!(attached.lock().unwrap().iter().map(is_over).collect::<Vec<_>>(), [true, true]);
+    child.cell().restart();
+    assert_eq!(settled(&child).await, 0);
+    pass(door.system(), MS).await;
+    above.take();
+    assert_eq!(child.kill_and_wait(None).await, Ok(Exit::Killed));
+    pass(door.system(), MS).await;
+    assert_eq!(above.take(), [Entry::Suspended(child.id(), Exit::Killed, None)]);
 }
