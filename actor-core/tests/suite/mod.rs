@@ -135,6 +135,7 @@ mount! {
     restart::what_is_asked_of_a_suspended_actor_is_asked_of_its_next_life,
     restart::watches_are_of_actors_and_watching_is_of_lives,
     restart::whatever_panics_when_dropped_the_life_ends_in_order,
+    restart::what_makes_an_actor_may_panic_when_it_is_dropped,
     restart::only_a_supervised_actor_is_restartable,
     restart::asking_for_what_cannot_be_changes_nothing,
 

@@ -381,6 +381,22 @@ pub(super) async fn whatever_panics_when_dropped_the_life_ends_in_order(door: im
     }
 }
 
+pub(super) async fn what_makes_an_actor_may_panic_when_it_is_dropped(door: impl Door) {
+    let above = Log::default();
+    let parent = door.spawn(Probe::new(&above)).await;
+    let shard = Shard("make");
+    let make = move || {
+        let _held = &shard;
+        Probe::new(&Log::default())
+    };
+    let child = door.restartable(&parent, SpawnOptions::new(), make).await;
+    child.cell().release();
+    assert_eq!(child.kill_and_wait(None).await, Ok(Exit::Killed));
+    // Once more after its task is over.
+    assert_eq!((settled(&parent).await, settled(&parent).await), (0, 0));
+    assert_eq!(child.status(), Status::Stopped);
+}
+
 pub(super) async fn only_a_supervised_actor_is_restartable(door: impl Door) {
     let spawned =
         door.spawn_restartable(|| (Probe::new(&Log::default()), ()), SpawnOptions::new().name("alone")).await;
