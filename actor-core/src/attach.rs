@@ -15,7 +15,7 @@ use futures_core::Stream;
 
 use crate::address::{ActorCell, ActorRef, WeakActorCell};
 use crate::attached::AttachmentId;
-use crate::runtime::{Caught, Within, current_system, panicked};
+use crate::runtime::{Caught, Droppable, Within, current_system, panicked};
 use crate::time::Instant;
 
 /// A task that shares an actor's life; see [`ActorCell::attach`]. Dropping this lets it
@@ -109,7 +109,7 @@ impl ActorCell {
                 local.fail(id, panicked(payload));
             }
         };
-        let task = self.executor().spawn(Within::new(current_system(), task));
+        let task = self.executor().spawn(Within::new(current_system(), Droppable::new(task)));
         if let Some(task) = local.hold_attachment(id, task) {
             task.abort();
         }

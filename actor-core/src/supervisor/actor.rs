@@ -20,7 +20,7 @@ use crate::exit::{ActorError, Exit};
 use crate::lifecycle::{Flag, Status};
 use crate::limits::CHILDREN_MAX;
 use crate::reply::ReplyPort;
-use crate::runtime::Caught;
+use crate::runtime::{Caught, Droppable};
 use crate::supervise::{ChildKey, Order, Roster, Shutdown, Stage};
 use crate::system::ActorSystem;
 use crate::time::Instant;
@@ -567,7 +567,8 @@ async fn check_regularly(
         if child.status() != Status::Running {
             continue;
         }
-        let checked = executor.timeout(health.timeout, contained_check(&check, child.clone())).await;
+        let checking = Droppable::new(contained_check(&check, child.clone()));
+        let checked = executor.timeout(health.timeout, checking).await;
         let is_healthy = checked.unwrap_or(false);
         if myself.send(SupervisorMessage(Request::Checked { key, is_healthy })).await.is_err() {
             return;

@@ -279,3 +279,34 @@ pub(super) async fn what_is_attached_too_late_is_not_of_the_next_life(door: impl
     pass(door.system(), MS).await;
     assert_eq!(above.take(), [Entry::Suspended(child.id(), Exit::Killed, None)]);
 }
+
+/// It panics when it is dropped.
+struct Shard;
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        panic!("shard");
+    }
+}
+
+pub(super) async fn an_attached_future_may_panic_when_it_is_dropped(door: impl Door) {
+    let actor = door.spawn(Probe::new(&Log::default())).await;
+    let attach = |actor: &ActorRef<Message>| {
+        let shard = Shard;
+        actor.cell().attach(async move {
+            let _held = shard;
+            pending::<()>().await;
+        })
+    };
+    let cancelled = attach(&actor);
+    pass(door.system(), MS).await;
+    cancelled.cancel();
+    pass(door.system(), MS).await;
+    // It was no part of the actor any more.
+    assert_eq!((settled(&actor).await, actor.status()), (0, Status::Running));
+    // Nor does it matter if it was never polled.
+    attach(&actor).cancel();
+    let _ = attach(&actor);
+    assert_eq!(actor.stop_and_wait(Some("enough"), None).await, Ok(stopped("enough")));
+    pass(door.system(), MS).await;
+}

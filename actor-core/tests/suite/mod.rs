@@ -253,5 +253,6 @@ mount_with_virtual_time! {
     attached::a_stream_waits_for_room,
     attached::an_attached_future_that_panics_fails_its_actor,
     attached::nothing_is_attached_to_the_dead,
+    attached::an_attached_future_may_panic_when_it_is_dropped,
     attached::what_is_attached_too_late_is_not_of_the_next_life,
 }

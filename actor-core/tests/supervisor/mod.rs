@@ -66,6 +66,7 @@ mount! {
 
     health::c09_checks_that_fail_in_a_row_are_one_restart,
     health::c09_a_slow_check_and_one_that_panics_have_failed,
+    health::a_check_may_panic_when_it_is_given_up,
 
     trees::a30_a_child_is_found_by_its_path,
     trees::c11_a_supervisor_over_its_limit_fails_and_its_own_decides,
