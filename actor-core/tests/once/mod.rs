@@ -2,6 +2,7 @@
 
 mod colocation;
 mod deep;
+mod instant;
 mod local;
 mod runtime_gone;
 mod seam;
