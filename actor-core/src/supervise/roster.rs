@@ -26,7 +26,7 @@ use super::spec::{Intensity, Policy, Restart, Shutdown, Strategy};
 use crate::exit::Exit;
 use crate::time::Instant;
 
-/// Which child. Not used again by the same supervisor.
+/// Which child. Not used again by the same supervisor, nor by its next life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ChildKey(u64);
 
@@ -104,6 +104,13 @@ impl Roster {
             orders: VecDeque::new(),
             has_escalated: false,
         }
+    }
+
+    /// Takes other keys than the roster of another life.
+    pub(crate) fn of_life(self, life: u64) -> Self {
+        // As many as no life adds.
+        const KEYS_PER_LIFE: u64 = 1 << 40;
+        Self { keys: life.saturating_mul(KEYS_PER_LIFE), ..self }
     }
 
     /// Adds a child that is being started.
@@ -239,6 +246,12 @@ impl Roster {
         child.is_leaving = false;
         child.streak = 0;
         true
+    }
+
+    /// A child that was to begin again did not start: it is over as before.
+    pub(crate) fn handle_not_begun(&mut self, key: ChildKey, now: Instant) {
+        self.let_go(key);
+        self.advance(now);
     }
 
     /// Every child that is not over, in the order in which a supervisor that ends has to

@@ -10,7 +10,7 @@ use super::child::{Check, Erased, HealthCheck};
 use super::reference::{ChildInfo, ChildState, SupervisorError};
 use super::{Supervisor, SupervisorBuilder};
 use crate::actor::Actor;
-use crate::address::{ActorCell, ActorRef};
+use crate::address::{ActorCell, ActorRef, Local};
 use crate::attach::Attachment;
 use crate::contain::discard;
 use crate::error::SpawnError;
@@ -86,11 +86,18 @@ struct Child {
     /// None while it is launched, and when it has ended for good.
     cell: Option<ActorCell>,
     last_exit: Option<Exit>,
-    /// A launch is under way; who waits for it.
-    launching: Option<Option<Answer<ActorCell>>>,
+    /// Whether a launch is under way.
+    launching: Option<Launch>,
     /// Who waits for its end.
     ending: Vec<Answer<Exit>>,
     checks: Option<Attachment>,
+}
+
+/// A launch that is under way.
+struct Launch {
+    task: Attachment,
+    /// Who waits for it.
+    port: Option<Answer<ActorCell>>,
 }
 
 /// One failure too many.
@@ -121,11 +128,12 @@ impl Actor for Supervisor {
     ) -> Result<SupervisorState, ActorError> {
         builder.check()?;
         let system = ActorSystem::current();
+        let life = myself.as_local().map_or(0, Local::life);
         let mut state = SupervisorState {
             myself: myself.clone(),
             executor: system.executor().clone(),
             system,
-            roster: Roster::new(builder.strategy, builder.intensity),
+            roster: Roster::new(builder.strategy, builder.intensity).of_life(life),
             children: Vec::new(),
             early: Vec::new(),
             timer: None,
@@ -213,7 +221,7 @@ impl SupervisorState {
         let myself = self.myself.clone();
         let Some(child) = self.child(key) else { return };
         child.checks = child.spec.health.as_ref().map(|(health, check)| {
-            let checks = check_regularly(myself.clone(), key, cell.clone(), *health, check.clone());
+            let checks = check_regularly(myself.clone(), key, cell.clone(), *health, Check::clone(check));
             myself.cell().attach(checks)
         });
         child.cell = Some(cell.clone());
@@ -234,8 +242,10 @@ impl SupervisorState {
             Request::Launched { key, launched } => self.serve_launched(key, launched),
             Request::Checked { key, is_healthy } => self.roster.handle_check(key, is_healthy, self.now()),
             Request::Tick => {
-                self.timer = None;
-                self.roster.handle_timeout(self.now());
+                let now = self.now();
+                // One that was cancelled too late may come before its successor.
+                self.timer.take_if(|(at, _)| *at <= now);
+                self.roster.handle_timeout(now);
             }
         }
     }
@@ -308,15 +318,19 @@ impl SupervisorState {
     fn launch(&mut self, key: ChildKey, port: Option<Answer<ActorCell>>) {
         let (myself, system) = (self.myself.clone(), self.system.clone());
         let Some(child) = self.child(key) else { return };
-        child.launching = Some(port);
         let launching = child.spec.launch(&system, &myself.cell());
-        myself.pipe(launching, move |launched| SupervisorMessage(Request::Launched { key, launched }));
+        let launched = move |launched| SupervisorMessage(Request::Launched { key, launched });
+        child.launching = Some(Launch { task: myself.pipe(launching, launched), port });
     }
 
     fn serve_launched(&mut self, key: ChildKey, launched: Result<ActorCell, SpawnError>) {
         let now = self.now();
         let Some(child) = self.child(key) else { return };
-        let port = child.launching.take().flatten();
+        let port = child.launching.take().and_then(|launch| launch.port);
+        if self.children.iter().all(|child| child.launching.is_none()) && launched.is_err() {
+            self.early.clear();
+        }
+        let Some(child) = self.child(key) else { return };
         match launched {
             Ok(cell) => {
                 if let Some(port) = port {
@@ -331,12 +345,16 @@ impl SupervisorState {
                     SpawnError::Startup(exit) => exit.clone(),
                     error => Exit::Failed(error.to_string().into()),
                 };
-                child.last_exit = Some(exit.clone());
+                let is_new = child.last_exit.replace(exit.clone()).is_none();
                 match port {
                     // Somebody asked for it, and is told that it is not there.
                     Some(port) => {
                         drop(port.send(Err(error.into())));
-                        self.forget_unstarted(key);
+                        if is_new {
+                            self.forget_unstarted(key);
+                        } else {
+                            self.roster.handle_not_begun(key, now);
+                        }
                     }
                     None => self.roster.handle_ended(key, &exit, now, self.executor.random_u64()),
                 }
@@ -366,14 +384,7 @@ impl SupervisorState {
     fn hear(&mut self, event: SupervisionEvent) {
         let now = self.now();
         let is_of = |child: &Child| child.cell.is_some() && child.cell.as_ref() == event.actor();
-        let Some(index) = self.children.iter().position(is_of) else {
-            if self.children.iter().any(|child| child.launching.is_some()) {
-                self.early.push(event);
-            } else {
-                self.early.clear();
-            }
-            return;
-        };
+        let Some(index) = self.children.iter().position(is_of) else { return self.hear_of_unknown(event) };
         let child = &mut self.children[index];
         let key = child.key;
         match event {
@@ -397,6 +408,19 @@ impl SupervisorState {
                 }
             }
             SupervisionEvent::Group(_) => {}
+        }
+    }
+
+    /// Keeps what may be news of a child that is being launched, and nothing else: anybody
+    /// can be put under this supervisor.
+    fn hear_of_unknown(&mut self, event: SupervisionEvent) {
+        let id = event.actor().and_then(|actor| actor.as_local()?.child_id());
+        let is_its = |child: &Child| child.launching.is_some() && Some(&*child.spec.id) == id;
+        if self.children.iter().any(is_its) {
+            self.early.push(event);
+        } else if let SupervisionEvent::Suspended { actor, .. } = event {
+            // Nobody would start it again.
+            actor.release();
         }
     }
 
@@ -499,20 +523,36 @@ impl SupervisorState {
 
     /// Ends all children, the last first, each within its time.
     async fn end_all(&mut self) {
-        for (key, shutdown) in self.roster.last_to_first() {
-            let Some(index) = self.index_of(key) else { continue };
-            let Some(cell) = self.children[index].cell.clone() else { continue };
-            if self.is_taken(key) {
-                continue;
+        for child in &self.children {
+            if let Some(launch) = &child.launching {
+                launch.task.cancel();
             }
+        }
+        // Some may have been launched, and the news of it not have come.
+        let linked = self.myself.cell().children();
+        for (key, shutdown) in self.roster.last_to_first() {
+            let Some(cell) = self.cell_to_end(key, &linked) else { continue };
             cell.release();
             let within = halt(&cell, shutdown);
             let ended = cell.wait(within).await;
             if ended.is_err() {
                 drop(cell.kill_and_wait(None).await);
             }
-            self.children[index].cell = None;
+            if let Some(child) = self.child(key) {
+                child.cell = None;
+            }
         }
+    }
+
+    /// The address of a child that is still this supervisor's, one of those that are linked
+    /// to it.
+    fn cell_to_end(&self, key: ChildKey, linked: &[ActorCell]) -> Option<ActorCell> {
+        let child = self.children.iter().find(|child| child.key == key)?;
+        let is_launched = |cell: &&ActorCell| {
+            child.launching.is_some() && cell.as_local().and_then(Local::child_id) == Some(&*child.spec.id)
+        };
+        let cell = child.cell.as_ref().or_else(|| linked.iter().find(is_launched));
+        cell.filter(|_| !self.is_taken(key)).cloned()
     }
 }
 

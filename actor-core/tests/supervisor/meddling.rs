@@ -2,13 +2,14 @@
 //! of one by one.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use actor_core::{
-    Actor, ActorError, ActorRef, Backoff, Exit, Restart, Shutdown, Strategy, Supervisor, SupervisorError,
+    Actor, ActorError, ActorRef, Backoff, Exit, HealthCheck, Intensity, Restart, Shutdown, SpawnOptions, Status,
+    Strategy, Supervisor, SupervisorError, SupervisorRef,
 };
 
-use super::family::{Ask, Cradle, Diary, MS, child, count, states};
+use super::family::{Ask, Cradle, Diary, Kid, MS, child, count, states};
 use crate::support::{Gate, held};
 
 /// Whoever had fallen by itself when it was told to stop must not be stopped once more.
@@ -219,4 +220,182 @@ pub(super) async fn a_child_that_is_ended_while_it_fails_to_start_has_ended(crad
     let ended = clock.timeout(10_000 * MS, ending).await.expect("it is over");
     assert!(matches!(&ended, Ok(Exit::Failed(why)) if **why == *"only once"), "{ended:?}");
     assert_eq!(states(&supervisor).await, ["once:Ended:1"]);
+}
+
+/// What was sent to a life of a supervisor by its own launches must not be taken for news
+/// of the next life's children.
+pub(super) async fn a_launch_of_a_former_life_is_not_news_of_the_next(cradle: impl Cradle) {
+    let diary = Diary::default();
+    let lives = Arc::new(AtomicU32::new(0));
+    let inner = {
+        let (cradle, diary) = (cradle.clone(), diary.clone());
+        move || match lives.fetch_add(1, Ordering::SeqCst) {
+            0 => (Supervisor, Supervisor::builder()),
+            _ => (Supervisor, Supervisor::builder().child(cradle.kid("a", &diary))),
+        }
+    };
+    let outer = cradle.spawn(Supervisor::builder().child(cradle.spec("inner", inner))).await.unwrap();
+    let inner = SupervisorRef::from_cell(child(&outer, "inner").await.actor.unwrap()).unwrap();
+    let gate = Gate::new();
+    let slow = {
+        let gate = gate.clone();
+        cradle.spec("slow", move || (Slow(gate.clone(), Diary::default()), ()))
+    };
+    let starting = inner.start_child(slow);
+    let mut starting = std::pin::pin!(starting);
+    held(starting.as_mut(), gate.reached()).await;
+    // The launch is over when the life ends, and nobody has looked.
+    gate.open();
+    inner.kill();
+    cradle.idle().await;
+    assert_eq!(states(&inner).await, ["a:Running:0"]);
+    assert_eq!(count(&inner.find::<Ask>("a").await.unwrap()).await, 1);
+    assert!(starting.await.is_err());
+}
+
+/// It starts when its gate is opened.
+struct Slow(Gate, Diary);
+
+impl Actor for Slow {
+    type Msg = ();
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(&self, _: &ActorRef<()>, (): ()) -> Result<(), ActorError> {
+        self.0.pass().await;
+        Ok(())
+    }
+
+    async fn post_start(&self, _: &ActorRef<()>, (): &mut ()) -> Result<(), ActorError> {
+        self.1.note('+', "slow");
+        Ok(())
+    }
+
+    async fn post_stop(&self, _: &ActorRef<()>, (): &mut ()) -> Result<(), ActorError> {
+        self.1.note('-', "slow");
+        Ok(())
+    }
+}
+
+pub(super) async fn a_child_that_was_launched_is_ended_with_the_others<C: Cradle>(cradle: C) {
+    for escalates in [false, true] {
+        let diary = Diary::default();
+        let builder = Supervisor::builder().intensity(Intensity { restarts: 0, window: MS });
+        let supervisor = cradle.spawn(builder.child(cradle.kid("a", &Diary::default()))).await.unwrap();
+        let a = supervisor.find::<Ask>("a").await.unwrap();
+        let gate = Gate::new();
+        let slow = {
+            let (gate, diary) = (gate.clone(), diary.clone());
+            cradle.spec("slow", move || (Slow(gate.clone(), diary.clone()), ()))
+        };
+        let starting = supervisor.start_child(slow);
+        let mut starting = std::pin::pin!(starting);
+        held(starting.as_mut(), gate.reached()).await;
+        if escalates {
+            a.cast(Ask::Fall).unwrap();
+        }
+        gate.open();
+        if !escalates {
+            supervisor.stop(None);
+        }
+        assert!(supervisor.wait(None).await.is_ok());
+        cradle.idle().await;
+        // Or it did not start at all.
+        let noted = diary.take();
+        let is_killed = noted == "+slow" && !C::IS_CLAIMED_AT_ONCE;
+        assert!(["+slow -slow", ""].contains(&&*noted) || is_killed, "{noted}");
+    }
+}
+
+pub(super) async fn a_stranger_under_the_supervisor_is_not_remembered(cradle: impl Cradle) {
+    let diary = Diary::default();
+    let supervisor = cradle.spawn(Supervisor::builder()).await.unwrap();
+    let gate = Gate::new();
+    let slow = {
+        let gate = gate.clone();
+        cradle.spec("slow", move || (Slow(gate.clone(), Diary::default()), ()))
+    };
+    let starting = supervisor.start_child(slow);
+    let mut starting = std::pin::pin!(starting);
+    held(starting.as_mut(), gate.reached()).await;
+    let (system, under) = (cradle.system(), SpawnOptions::new().supervisor(&supervisor.cell()));
+    let kid = || (Kid { id: "stranger", diary: diary.clone() }, ());
+    let plain = system.spawn(kid().0, (), under.clone()).await.unwrap();
+    plain.stop_and_wait(None, None).await.unwrap();
+    // Nobody would start it again.
+    let stranger = diary.clone();
+    let make = move || (Kid { id: "stranger", diary: stranger.clone() }, ());
+    let restartable = system.spawn_restartable(make, under).await.unwrap();
+    restartable.stop(None);
+    cradle.idle().await;
+    assert_eq!(restartable.status(), Status::Stopped);
+    for actor in [plain, restartable] {
+        let weak = actor.downgrade();
+        drop(actor);
+        assert!(weak.upgrade().is_none());
+    }
+    gate.open();
+    assert!(starting.await.is_ok());
+}
+
+pub(super) async fn a_child_that_does_not_begin_again_is_kept(cradle: impl Cradle) {
+    let (gate, has_started) = (Gate::new(), Arc::new(AtomicBool::new(false)));
+    let once = {
+        let gate = gate.clone();
+        cradle.spec("once", move || (Once(gate.clone(), has_started.clone()), ()))
+    };
+    let supervisor = cradle.spawn(Supervisor::builder().child(once)).await.unwrap();
+    assert!(supervisor.end_child("once").await.is_ok());
+    gate.open();
+    let again = supervisor.restart_child("once").await;
+    assert!(matches!(&again, Err(SupervisorError::Start(_))), "{again:?}");
+    assert_eq!(states(&supervisor).await, ["once:Ended:0"]);
+    supervisor.remove_child("once").await.unwrap();
+}
+
+/// It panics when it is dropped.
+struct Shard;
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        panic!("shard");
+    }
+}
+
+struct Brittle(#[expect(dead_code, reason = "dropped")] Option<Shard>);
+
+impl Actor for Brittle {
+    type Msg = ();
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(&self, _: &ActorRef<()>, (): ()) -> Result<(), ActorError> {
+        Ok(())
+    }
+}
+
+pub(super) async fn a_specification_that_panics_when_dropped_harms_nobody(cradle: impl Cradle) {
+    let diary = Diary::default();
+    let named = SpawnOptions::new().name("taken");
+    let a = cradle.kid("a", &diary).options(named.clone());
+    let supervisor = cradle.spawn(Supervisor::builder().child(a)).await.unwrap();
+    // What is made in vain.
+    let vain = cradle.spec("vain", || (Brittle(Some(Shard)), ())).options(named);
+    assert!(matches!(supervisor.start_child(vain).await, Err(SupervisorError::Start(_))));
+    // What makes, and what checks.
+    let (maker, checker) = (Shard, Shard);
+    let health = HealthCheck { interval: MS, timeout: MS, threshold: 1 };
+    let make = move || {
+        let _held = &maker;
+        (Brittle(None), ())
+    };
+    let check = move |_| {
+        let _held = &checker;
+        async { true }
+    };
+    supervisor.start_child(cradle.spec("b", make).health(health, check)).await.unwrap();
+    assert!(supervisor.end_child("b").await.is_ok());
+    supervisor.remove_child("b").await.unwrap();
+    cradle.idle().await;
+    assert_eq!(states(&supervisor).await, ["a:Running:0"]);
 }
