@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -171,7 +171,7 @@ pub(super) async fn a_stream_waits_for_room(door: impl Door) {
     let actor = door.start(Probe::new(&log), options).await.unwrap();
     actor.cast(Message::Do(gate.act())).unwrap();
     gate.reached().await;
-    let taken = Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let taken = Arc::new(AtomicU32::new(0));
     let stream = {
         let taken = taken.clone();
         actor.attach_stream(Numbers(1..=9), move |number| {
@@ -184,6 +184,39 @@ pub(super) async fn a_stream_waits_for_room(door: impl Door) {
     gate.open();
     pass(door.system(), MS).await;
     assert_eq!((notes(&log), stream.is_over()), ((1..=9).collect(), true));
+}
+
+pub(super) async fn what_never_waits_lets_others_run(door: impl Door) {
+    const MANY: u32 = 100_000;
+    let made = Arc::new(AtomicU32::new(0));
+    let attaches: [fn(&ActorRef<Message>, Arc<AtomicU32>) -> Attachment; 2] = [
+        |actor, made| {
+            actor.attach_stream(Numbers(1..=MANY), move |number| {
+                made.fetch_add(1, Ordering::SeqCst);
+                Message::Note(number)
+            })
+        },
+        // It never catches up.
+        |actor, made| {
+            actor.send_interval(Duration::ZERO, MissedTicks::Burst, move || {
+                assert!(made.fetch_add(1, Ordering::SeqCst) < MANY, "others never ran");
+                Message::Note(1)
+            })
+        },
+    ];
+    for attach in attaches {
+        made.store(0, Ordering::SeqCst);
+        let (log, gate) = (Log::default(), Gate::new());
+        let probe = Probe::new(&log).at(crate::support::Hook::Handle, gate.act());
+        let actor = door.start(probe, SpawnOptions::new().mailbox(Capacity::Unbounded)).await.unwrap();
+        assert_eq!(settled(&actor).await, 0);
+        let attached = attach(&actor, made.clone());
+        // sleep: virtual time. By then a burst has much to catch up with.
+        gate.reached().await;
+        attached.cancel();
+        assert!(made.load(Ordering::SeqCst) < MANY);
+        assert_eq!(actor.kill_and_wait(None).await, Ok(Exit::Killed));
+    }
 }
 
 pub(super) async fn an_attached_future_that_panics_fails_its_actor(door: impl Door) {

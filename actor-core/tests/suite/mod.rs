@@ -251,6 +251,7 @@ mount_with_virtual_time! {
     attached::timers_do_what_they_say_when_they_say,
     attached::an_interval_that_is_late_does_as_it_was_told,
     attached::a_stream_waits_for_room,
+    attached::what_never_waits_lets_others_run,
     attached::an_attached_future_that_panics_fails_its_actor,
     attached::nothing_is_attached_to_the_dead,
     attached::an_attached_future_may_panic_when_it_is_dropped,
