@@ -170,7 +170,9 @@ impl Erased {
         Box::pin(async move {
             // What panics on the way, such as a destructor of what was made in vain, is the
             // child's.
-            let launched = Caught::new(async move { launching.await }).await;
+            #[expect(clippy::redundant_async_block, reason = "of a block nothing is left after a panic")]
+            let launch = async move { launching.await };
+            let launched = Caught::new(launch).await;
             launched.unwrap_or_else(|payload| Err(SpawnError::Startup(panicked(payload))))
         })
     }

@@ -7,7 +7,9 @@ use actor_core::{
     Actor, ActorError, ActorRef, ActorSystem, Colocation, Exit, SpawnError, SpawnOptions, Starting, Status,
 };
 
-use crate::support::{Entry, Hook, Log, Message, Order, Probe, Simulation, fail, pass, settled, stopped};
+use crate::support::{
+    Ending, Entry, Hook, Log, Message, Order, Probe, Simulation, fail, pass, settled, stopped,
+};
 
 const MS: std::time::Duration = std::time::Duration::from_millis(1);
 
@@ -45,7 +47,7 @@ fn what_is_asked_before_the_start() {
     let mut simulation = Simulation::new(Order::Fifo);
     let system = simulation.system();
     simulation.block_on(async {
-        let asked: [(fn(&ActorRef<Message>), Exit, bool); 3] = [
+        let asked: [(Ending, Exit, bool); 3] = [
             (|actor| actor.stop(Some("early")), stopped("early"), true),
             (|actor| actor.drain(), Exit::Drained, true),
             (|actor| actor.kill(), Exit::Killed, false),
@@ -120,7 +122,8 @@ fn a_start_whose_runtime_goes_away_is_cancelled() {
                 false => SpawnOptions::new(),
             };
             let shard = |what: &str| Shard(what.into(), system.clone());
-            let spawned = system.spawn_instant(Brittle(shard("actor")), shard("arguments"), options.name("brittle"));
+            let spawned =
+                system.spawn_instant(Brittle(shard("actor")), shard("arguments"), options.name("brittle"));
             let (actor, starting) = spawned.unwrap();
             for _ in 0..3 {
                 actor.cast(shard("message")).unwrap();

@@ -2,12 +2,14 @@
 
 use std::future::pending;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actor_core::{Actor, ActorError, ActorRef, Attachment, Capacity, Exit, MissedTicks, SpawnOptions, Status};
+use actor_core::{
+    Actor, ActorError, ActorRef, Attachment, Capacity, Exit, MissedTicks, SpawnOptions, Status,
+};
 use futures_core::Stream;
 
 use crate::support::{Door, Ending, Entry, Gate, Log, Message, Probe, dead, pass, settled, stopped};
@@ -189,7 +191,8 @@ pub(super) async fn a_stream_waits_for_room(door: impl Door) {
 pub(super) async fn what_never_waits_lets_others_run(door: impl Door) {
     const MANY: u32 = 100_000;
     let made = Arc::new(AtomicU32::new(0));
-    let attaches: [fn(&ActorRef<Message>, Arc<AtomicU32>) -> Attachment; 2] = [
+    type Attach = fn(&ActorRef<Message>, Arc<AtomicU32>) -> Attachment;
+    let attaches: [Attach; 2] = [
         |actor, made| {
             actor.attach_stream(Numbers(1..=MANY), move |number| {
                 made.fetch_add(1, Ordering::SeqCst);

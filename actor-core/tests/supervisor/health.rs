@@ -85,7 +85,10 @@ pub(super) async fn a_check_may_panic_when_it_is_given_up(cradle: impl Cradle) {
     });
     let supervisor = cradle.spawn(Supervisor::builder().child(spec)).await.unwrap();
     cradle.pass(17 * MS).await;
-    assert_eq!((states(&supervisor).await, diary.take()), (vec!["a:Running:1".to_owned()], "+a -a +a".into()));
+    assert_eq!(
+        (states(&supervisor).await, diary.take()),
+        (vec!["a:Running:1".to_owned()], "+a -a +a".into())
+    );
     cradle.pass(12 * MS).await;
     // In the midst of a check.
     assert!(supervisor.end_child("a").await.is_ok());

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use actor_core::{
-    Actor, ActorError, ActorRef, Backoff, Exit, HealthCheck, Intensity, Restart, Shutdown, SpawnOptions, Status,
-    Strategy, Supervisor, SupervisorError, SupervisorRef,
+    Actor, ActorError, ActorRef, Backoff, Exit, HealthCheck, Intensity, Restart, Shutdown, SpawnOptions,
+    Status, Strategy, Supervisor, SupervisorError, SupervisorRef,
 };
 
 use super::family::{Ask, Cradle, Diary, Kid, MS, child, count, states};
@@ -159,7 +159,9 @@ impl Actor for Sluggish {
 }
 
 pub(super) async fn a_child_that_is_ended_while_it_starts_has_its_time_and_no_more(cradle: impl Cradle) {
-    for (shutdown, takes) in [(Shutdown::Kill, 0), (Shutdown::Stop(30 * MS), 30), (Shutdown::Drain(20 * MS), 20)] {
+    for (shutdown, takes) in
+        [(Shutdown::Kill, 0), (Shutdown::Stop(30 * MS), 30), (Shutdown::Drain(20 * MS), 20)]
+    {
         let supervisor = cradle.spawn(Supervisor::builder()).await.unwrap();
         let gate = Gate::new();
         let slow = {
