@@ -239,7 +239,13 @@ impl SupervisorState {
                 let children = self.children.iter().map(|child| child.info(&self.roster)).collect();
                 drop(port.send(children));
             }
-            Request::Launched { key, launched } => self.serve_launched(key, launched),
+            Request::Launched { key, launched } => {
+                self.serve_launched(key, launched);
+                // What is left is of those whose launch came to nothing, or of former ones.
+                if self.children.iter().all(|child| child.launching.is_none()) {
+                    self.early.clear();
+                }
+            }
             Request::Checked { key, is_healthy } => self.roster.handle_check(key, is_healthy, self.now()),
             Request::Tick => {
                 let now = self.now();
@@ -327,10 +333,6 @@ impl SupervisorState {
         let now = self.now();
         let Some(child) = self.child(key) else { return };
         let port = child.launching.take().and_then(|launch| launch.port);
-        if self.children.iter().all(|child| child.launching.is_none()) && launched.is_err() {
-            self.early.clear();
-        }
-        let Some(child) = self.child(key) else { return };
         match launched {
             Ok(cell) => {
                 if let Some(port) = port {
