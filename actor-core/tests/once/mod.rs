@@ -4,6 +4,7 @@ mod colocation;
 mod deep;
 mod instant;
 mod local;
+mod multi;
 mod runtime_gone;
 mod seam;
 mod sizes;

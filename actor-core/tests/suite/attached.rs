@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -240,6 +240,19 @@ pub(super) async fn an_attached_future_that_panics_fails_its_actor(door: impl Do
         settled(&parent).await;
         assert_eq!(above.take().last(), Some(&Entry::Failed(actor.id(), exit)));
     }
+}
+
+pub(super) async fn a_future_that_was_cancelled_fails_nobody(door: impl Door) {
+    let actor = door.spawn(Probe::new(&Log::default())).await;
+    let itself: Arc<OnceLock<Attachment>> = Arc::default();
+    let known = itself.clone();
+    let attached = actor.cell().attach(async move {
+        known.get().expect("it is known before it runs").cancel();
+        panic!("too late");
+    });
+    itself.set(attached).expect("it is set once");
+    pass(door.system(), MS).await;
+    assert_eq!((settled(&actor).await, actor.status()), (0, Status::Running));
 }
 
 pub(super) async fn nothing_is_attached_to_the_dead(door: impl Door) {

@@ -115,6 +115,16 @@ pub(super) async fn whatever_ended_the_life_it_can_begin_again(door: impl Door) 
     assert_eq!(settled(&child).await, 0);
 }
 
+pub(super) async fn the_reason_of_a_stop_ends_with_the_life(door: impl Door) {
+    let parent = door.spawn(Probe::new(&Log::default())).await;
+    let child = door.restartable(&parent, SpawnOptions::new(), || Probe::new(&Log::default())).await;
+    assert_eq!(child.stop_and_wait(Some("first"), None).await, Ok(stopped("first")));
+    suspended(&parent, &child).await;
+    child.cell().restart();
+    assert_eq!(settled(&child).await, 0);
+    assert_eq!(child.stop_and_wait(None, None).await, Ok(Exit::Stopped(None)));
+}
+
 pub(super) async fn a_released_actor_ends_with_its_life(door: impl Door) {
     let (above, log, gate) = (Log::default(), Log::default(), Gate::new());
     let parent = door.spawn(Probe::new(&above)).await;
