@@ -9,13 +9,15 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_core::Stream;
 
 use crate::address::{ActorCell, ActorRef, WeakActorCell};
 use crate::attached::AttachmentId;
-use crate::runtime::{Caught, Within, current_system, panicked};
+use crate::limits::MESSAGES_PER_TURN;
+use crate::runtime::{Caught, Droppable, Within, current_system, panicked};
 use crate::time::Instant;
 
 /// A task that shares an actor's life; see [`ActorCell::attach`]. Dropping this lets it
@@ -106,10 +108,10 @@ impl ActorCell {
             if let Err(payload) = Caught::new(part).await
                 && let Some(local) = place.actor.upgrade().as_ref().and_then(|actor| actor.as_local())
             {
-                local.fail(panicked(payload));
+                local.fail(id, panicked(payload));
             }
         };
-        let task = self.executor().spawn(Within::new(current_system(), task));
+        let task = self.executor().spawn(Within::new(current_system(), Droppable::new(task)));
         if let Some(task) = local.hold_attachment(id, task) {
             task.abort();
         }
@@ -177,6 +179,7 @@ impl<M: Send + 'static> ActorRef<M> {
         let myself = self.clone();
         self.cell().attach(async move {
             let mut stream = pin!(stream);
+            let mut messages_left = MESSAGES_PER_TURN;
             // Made a message at once: an item need not be `Send`.
             while let Some(message) =
                 poll_fn(|cx| stream.as_mut().poll_next(cx).map(|item| item.map(&mut message))).await
@@ -184,6 +187,7 @@ impl<M: Send + 'static> ActorRef<M> {
                 if !myself.post(message).await {
                     return;
                 }
+                rest(&mut messages_left).await;
             }
         })
     }
@@ -215,16 +219,37 @@ impl<M: Send + 'static> ActorRef<M> {
         let period = period.max(Duration::from_nanos(1));
         self.cell().attach(async move {
             let executor = myself.executor().clone();
+            let mut messages_left = MESSAGES_PER_TURN;
             let mut due = executor.now() + period;
             loop {
                 executor.sleep_until(due).await;
                 if !myself.post(message()).await {
                     return;
                 }
+                rest(&mut messages_left).await;
                 due = missed.next(due, executor.now(), period);
             }
         })
     }
+}
+
+/// Lets others run after so many messages: a stream that always has an item, and a mailbox
+/// that always has room, would keep them out.
+async fn rest(messages_left: &mut u32) {
+    *messages_left -= 1;
+    if *messages_left > 0 {
+        return;
+    }
+    *messages_left = MESSAGES_PER_TURN;
+    let mut has_rested = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_rested, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Says that a task is over when it is dropped.

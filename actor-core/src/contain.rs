@@ -4,6 +4,7 @@
 
 use std::any::Any;
 use std::mem;
+use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
@@ -30,6 +31,38 @@ fn report(what: &str, payload: Box<dyn Any + Send>) {
     // Whoever collects reports is a user as well.
     if let Err(payload) = caught(|| tracing::error!("{what} panicked")) {
         discard(payload);
+    }
+}
+
+/// A value of a user's. If its destructor panics, that is reported and goes no further.
+pub(crate) struct Contained<T> {
+    /// Taken by `drop`.
+    value: Option<T>,
+}
+
+impl<T> Contained<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self { value: Some(value) }
+    }
+}
+
+impl<T> Deref for Contained<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.value.as_ref().expect("it is taken when this is dropped")
+    }
+}
+
+impl<T> DerefMut for Contained<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.value.as_mut().expect("it is taken when this is dropped")
+    }
+}
+
+impl<T> Drop for Contained<T> {
+    fn drop(&mut self) {
+        contained("a destructor", || drop(self.value.take()));
     }
 }
 

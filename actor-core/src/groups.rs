@@ -31,6 +31,9 @@ struct Book {
     /// Only those with members.
     groups: BTreeMap<Key, Members>,
     watchers: BTreeMap<Watched, BTreeMap<ActorId, Watcher>>,
+    /// How many watched things there were when it was last seen to that somebody who lives
+    /// watches each.
+    watched_then: usize,
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -287,8 +290,15 @@ impl Book {
     fn watch(&mut self, watched: Watched, watcher: &ActorCell) {
         // Nobody is told in another process.
         let Some(local) = watcher.as_local() else { return };
+        // Those that are gone must not pile up, here or in what nobody else watches.
+        if self.watchers.len() > 2 * self.watched_then {
+            self.watchers.retain(|_, watchers| {
+                watchers.retain(|_, watcher| watcher.current().is_some());
+                !watchers.is_empty()
+            });
+            self.watched_then = self.watchers.len();
+        }
         let watchers = self.watchers.entry(watched).or_default();
-        // Those that are gone must not pile up.
         watchers.retain(|_, watcher| watcher.current().is_some());
         watchers.insert(watcher.id(), Watcher { actor: watcher.downgrade(), life: local.life() });
     }
@@ -327,5 +337,38 @@ fn wake(told: Vec<ActorCell>) {
 impl fmt::Debug for Groups {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.names()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Actor, ActorError, ActorRef, ActorSystem, SpawnOptions};
+
+    struct Idle;
+
+    impl Actor for Idle {
+        type Msg = ();
+        type State = ();
+        type Arguments = ();
+
+        async fn pre_start(&self, _: &ActorRef<()>, (): ()) -> Result<(), ActorError> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_dead_watched_does_not_pile_up() {
+        let system = ActorSystem::new();
+        let stays = system.spawn(Idle, (), SpawnOptions::new()).await.unwrap();
+        system.groups().scope("").watch("kept", &stays.cell());
+        for number in 0..100 {
+            let watcher = system.spawn(Idle, (), SpawnOptions::new()).await.unwrap();
+            system.groups().scope("").watch(&format!("once {number}"), &watcher.cell());
+            system.groups().scope(&format!("once {number}")).watch_all(&watcher.cell());
+            watcher.stop_and_wait(None, None).await.unwrap();
+        }
+        let book = super::LockExt::locked(&system.groups().book);
+        assert!(book.watchers.len() < 10, "{}", book.watchers.len());
+        assert!(book.watchers.values().flatten().any(|(id, _)| *id == stays.id()));
     }
 }

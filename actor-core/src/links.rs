@@ -12,11 +12,11 @@ use crate::address::{ActorCell, ExitListener, Local, WatchId, WeakActorCell};
 use crate::event::SupervisionEvent;
 use crate::exit::Exit;
 use crate::id::ActorId;
-use crate::lifecycle::Status;
+use crate::lifecycle::{Flag, Status};
 use crate::supervise::Shutdown;
 
 /// The reason of a stop by [`ActorCell::shut_down`].
-pub(crate) const SHUT_DOWN: &str = "shut down";
+const SHUT_DOWN: &str = "shut down";
 
 /// A link was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -109,22 +109,22 @@ impl ActorCell {
         }
     }
 
-    /// Asks the actor to end, and says how long it may take.
+    /// Asks the actor to end the life it is in, and says how long it may take. One whose
+    /// life has ended already is asked nothing, unless it is not to live again: it would be
+    /// the next that ends.
     pub(crate) fn ask_to_end(&self, shutdown: Shutdown) -> Option<Duration> {
-        match shutdown {
-            Shutdown::Kill => {
-                self.kill();
-                None
-            }
-            Shutdown::Stop(within) => {
-                self.stop(Some(SHUT_DOWN));
-                Some(within)
-            }
-            Shutdown::Drain(within) => {
-                self.drain();
-                Some(within)
-            }
+        let (request, within) = match shutdown {
+            Shutdown::Kill => (Flag::Kill, None),
+            Shutdown::Stop(within) => (Flag::Stop, Some(within)),
+            Shutdown::Drain(within) => (Flag::Drain, Some(within)),
+        };
+        match (self.as_local(), shutdown) {
+            (Some(local), _) => local.end_life(request, Some(SHUT_DOWN)),
+            (None, Shutdown::Kill) => self.kill(),
+            (None, Shutdown::Stop(_)) => self.stop(Some(SHUT_DOWN)),
+            (None, Shutdown::Drain(_)) => self.drain(),
         }
+        within
     }
 
     /// The child that this supervisor calls so, or that holds this name.

@@ -311,14 +311,20 @@ impl<'a> Local<'a> {
         }
     }
 
-    /// Ends the actor at its next await point, as failed; the first failure counts.
-    pub(crate) fn fail(self, exit: Exit) {
+    /// Ends the actor at its next await point, as failed like this task; the first failure
+    /// counts. One that was cancelled, or whose life has ended, fails nobody.
+    pub(crate) fn fail(self, id: AttachmentId, exit: Exit) {
         let mut side = self.side();
+        if !side.attached.holds(id) {
+            return;
+        }
         if side.failure.is_none() {
             side.failure = Some(exit);
         }
+        // Under the lock, which the end of the life takes too.
+        self.raise(Flag::Kill);
         drop(side);
-        self.request(Flag::Kill);
+        self.wake();
     }
 
     /// Why the life was ended, if it was by [`fail`](Self::fail).
@@ -347,9 +353,15 @@ impl<'a> Local<'a> {
         let reason = side.stop_reason.take();
         let events = std::mem::take(&mut side.events);
         let waiters = std::mem::take(&mut side.waiters);
+        // What was attached, or failed, when the rest of the life was gone already.
+        let attached = side.attached.take();
+        side.failure = None;
         drop(side);
         // Dropped outside the lock: an event may hold the last address of an actor.
         drop((reason, events));
+        for task in attached {
+            task.abort();
+        }
         for waiter in waiters {
             drop(waiter.send(exit.clone()));
         }
@@ -368,6 +380,27 @@ impl<'a> Local<'a> {
         if self.word().may_live_again() {
             self.request(Flag::Released);
         }
+    }
+
+    /// Asks the life that the actor is in, or that was granted to it, to end, as a stop, a
+    /// drain or a kill does. Asks nothing while it is suspended: whoever means the life that
+    /// has ended must not end the next.
+    pub(crate) fn end_life(self, flag: Flag, reason: Option<&str>) {
+        let mut side = self.side();
+        // Under the lock, which the end of a life takes too.
+        let word = self.word();
+        if word.status() == Status::Suspended && word.verdict().is_none() {
+            return;
+        }
+        let is_first = !self.raise(flag).has(flag);
+        if flag == Flag::Stop && is_first {
+            side.stop_reason = reason.map(Arc::from);
+        }
+        drop(side);
+        if flag == Flag::Drain {
+            self.way.close();
+        }
+        self.way.wake();
     }
 
     /// A new life may have children.

@@ -8,7 +8,7 @@ use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::contain::{caught, discard};
+use crate::contain::{caught, contained, discard};
 use crate::exit::Exit;
 use crate::sync::own;
 use crate::system::ActorSystem;
@@ -128,6 +128,37 @@ impl<F: Future> Future for Caught<F> {
             Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
             Err(payload) => Poll::Ready(Err(payload)),
         }
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// Runs a future that may be dropped where it waits. If a destructor panics then, that
+    /// is reported and goes no further.
+    pub(crate) struct Droppable<F> {
+        #[pin]
+        future: Option<F>,
+    }
+
+    impl<F> PinnedDrop for Droppable<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut future = this.project().future;
+            contained("the destructor of a task", || future.set(None));
+        }
+    }
+}
+
+impl<F> Droppable<F> {
+    pub(crate) fn new(future: F) -> Self {
+        Self { future: Some(future) }
+    }
+}
+
+impl<F: Future> Future for Droppable<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let future = self.project().future.as_pin_mut().expect("it is taken when this is dropped");
+        future.poll(cx)
     }
 }
 

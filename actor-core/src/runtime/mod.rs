@@ -19,7 +19,7 @@ mod spawn_local;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::boundary::{Caught, Within, current_system, panicked};
+pub(crate) use self::boundary::{Caught, Droppable, Within, current_system, panicked};
 pub use self::colocation::Colocation;
 pub use self::spawn::{Spawn, SpawnOptions, Starting};
 pub use self::spawn_local::LocalSpawner;

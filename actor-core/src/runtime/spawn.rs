@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
-use super::boundary::{Within, panicked};
+use super::boundary::{Droppable, Within, panicked};
 use super::colocation::Colocation;
 use super::drive::{KeepState, Unstarted, drive, drive_restartable, run, start};
 use super::exit::ExitGuard;
@@ -208,12 +208,13 @@ impl ActorSystem {
         let (unstarted, supervisor) = options.unstarted(self, actor)?;
         let myself = unstarted.guard.myself().clone();
         let (report, starting) = Starting::new();
-        let task = Within::new(Some(self.clone()), async move {
-            let started = start::<A, Kept>(unstarted, arguments, supervisor).await;
-            if let Some(started) = report.started(started) {
+        let starting_up = start::<A, Kept>(unstarted, arguments, supervisor);
+        let life = Droppable::new(async move {
+            if let Some(started) = report.started(starting_up.await) {
                 run(started).await;
             }
         });
+        let task = Within::new(Some(self.clone()), life);
         match place {
             None => self.executor().spawn(task).detach(),
             Some(place) => place.spawn(task),

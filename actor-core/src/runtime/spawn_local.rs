@@ -131,6 +131,8 @@ impl<M: Send + 'static> Unclaimed<M> {
 impl<M: Send + 'static> Drop for Unclaimed<M> {
     fn drop(&mut self) {
         if let Some(actor) = &self.0 {
+            // Nobody is to start it again.
+            actor.cell().release();
             actor.kill();
         }
     }

@@ -26,7 +26,7 @@ use super::spec::{Intensity, Policy, Restart, Shutdown, Strategy};
 use crate::exit::Exit;
 use crate::time::Instant;
 
-/// Which child. Not used again by the same supervisor.
+/// Which child. Not used again by the same supervisor, nor by its next life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ChildKey(u64);
 
@@ -108,6 +108,13 @@ impl Roster {
         }
     }
 
+    /// Takes other keys than the roster of another life.
+    pub(crate) fn of_life(self, life: u64) -> Self {
+        // As many as no life adds.
+        const KEYS_PER_LIFE: u64 = 1 << 40;
+        Self { keys: life.saturating_mul(KEYS_PER_LIFE), ..self }
+    }
+
     /// Adds a child that is being started.
     pub(crate) fn add(&mut self, policy: Policy) -> ChildKey {
         self.keys += 1;
@@ -167,10 +174,19 @@ impl Roster {
         self.advance(now);
     }
 
-    /// A child has started, and its `post_start` has ended.
+    /// A child can be reached from now on. If it was told to stop before, it could not hear
+    /// it: it is told again, and has its time from now.
+    pub(crate) fn handle_launched(&mut self, key: ChildKey, now: Instant) {
+        if self.child(key).is_some_and(|child| matches!(child.stage, Stage::Halting(_))) {
+            self.halt(key, now);
+        }
+    }
+
+    /// A child has started, and its `post_start` has ended. Somebody else may have started
+    /// it before its time; it is up all the same.
     pub(crate) fn handle_started(&mut self, key: ChildKey, now: Instant) {
         if let Some(child) = self.child(key)
-            && child.stage == Stage::Starting
+            && matches!(child.stage, Stage::Starting | Stage::Down(_))
         {
             child.stage = Stage::Up;
             child.up_since = Some(now);
@@ -243,6 +259,12 @@ impl Roster {
         child.is_leaving = false;
         child.streak = 0;
         true
+    }
+
+    /// A child that was to begin again did not start: it is over as before.
+    pub(crate) fn handle_not_begun(&mut self, key: ChildKey, now: Instant) {
+        self.let_go(key);
+        self.advance(now);
     }
 
     /// Every child that is not over, in the order in which a supervisor that ends has to

@@ -9,20 +9,19 @@ use super::child::{Check, Erased, HealthCheck};
 use super::reference::{ChildInfo, ChildState, SupervisorError};
 use super::{Supervisor, SupervisorBuilder};
 use crate::actor::Actor;
-use crate::address::{ActorCell, ActorRef};
+use crate::address::{ActorCell, ActorRef, Local};
 use crate::attach::Attachment;
 use crate::contain::discard;
 use crate::error::SpawnError;
 use crate::event::SupervisionEvent;
 use crate::executor::Executor;
 use crate::exit::{ActorError, Exit};
-use crate::lifecycle::Status;
+use crate::lifecycle::{Flag, Status};
 use crate::limits::CHILDREN_MAX;
-use crate::links::SHUT_DOWN;
 use crate::observe::{self, Event, SupervisorDecision, SupervisorEvent};
 use crate::reply::ReplyPort;
-use crate::runtime::Caught;
-use crate::supervise::{ChildKey, Order, Roster, Stage};
+use crate::runtime::{Caught, Droppable};
+use crate::supervise::{ChildKey, Order, Roster, Shutdown, Stage};
 use crate::system::ActorSystem;
 use crate::time::Instant;
 
@@ -84,11 +83,18 @@ struct Child {
     /// None while it is launched, and when it has ended for good.
     cell: Option<ActorCell>,
     last_exit: Option<Exit>,
-    /// A launch is under way; who waits for it.
-    launching: Option<Option<Answer<ActorCell>>>,
+    /// Whether a launch is under way.
+    launching: Option<Launch>,
     /// Who waits for its end.
     ending: Vec<Answer<Exit>>,
     checks: Option<Attachment>,
+}
+
+/// A launch that is under way.
+struct Launch {
+    task: Attachment,
+    /// Who waits for it.
+    port: Option<Answer<ActorCell>>,
 }
 
 /// Why a supervisor fails.
@@ -120,11 +126,12 @@ impl Actor for Supervisor {
     ) -> Result<SupervisorState, ActorError> {
         builder.check()?;
         let system = ActorSystem::current();
+        let life = myself.as_local().map_or(0, Local::life);
         let mut state = SupervisorState {
             myself: myself.clone(),
             executor: system.executor().clone(),
             system,
-            roster: Roster::new(builder.strategy, builder.intensity),
+            roster: Roster::new(builder.strategy, builder.intensity).of_life(life),
             children: Vec::new(),
             early: Vec::new(),
             timer: None,
@@ -212,10 +219,12 @@ impl SupervisorState {
         let myself = self.myself.clone();
         let Some(child) = self.child(key) else { return };
         child.checks = child.spec.health.as_ref().map(|(health, check)| {
-            let checks = check_regularly(myself.clone(), key, cell.clone(), *health, check.clone());
+            let checks = check_regularly(myself.clone(), key, cell.clone(), *health, Check::clone(check));
             myself.cell().attach(checks)
         });
-        child.cell = Some(cell);
+        child.cell = Some(cell.clone());
+        // Of one that somebody takes away, that is all there is to be heard.
+        myself.cell().watch(&cell);
     }
 
     fn serve(&mut self, request: Request) {
@@ -228,11 +237,19 @@ impl SupervisorState {
                 let children = self.children.iter().map(|child| child.info(&self.roster)).collect();
                 drop(port.send(children));
             }
-            Request::Launched { key, launched } => self.serve_launched(key, launched),
+            Request::Launched { key, launched } => {
+                self.serve_launched(key, launched);
+                // What is left is of those whose launch came to nothing, or of former ones.
+                if self.children.iter().all(|child| child.launching.is_none()) {
+                    self.early.clear();
+                }
+            }
             Request::Checked { key, is_healthy } => self.roster.handle_check(key, is_healthy, self.now()),
             Request::Tick => {
-                self.timer = None;
-                self.roster.handle_timeout(self.now());
+                let now = self.now();
+                // One that was cancelled too late may come before its successor.
+                self.timer.take_if(|(at, _)| *at <= now);
+                self.roster.handle_timeout(now);
             }
         }
     }
@@ -305,26 +322,22 @@ impl SupervisorState {
     fn launch(&mut self, key: ChildKey, port: Option<Answer<ActorCell>>) {
         let (myself, system) = (self.myself.clone(), self.system.clone());
         let Some(child) = self.child(key) else { return };
-        child.launching = Some(port);
         let launching = child.spec.launch(&system, &myself.cell());
-        myself.pipe(launching, move |launched| SupervisorMessage(Request::Launched { key, launched }));
+        let launched = move |launched| SupervisorMessage(Request::Launched { key, launched });
+        child.launching = Some(Launch { task: myself.pipe(launching, launched), port });
     }
 
     fn serve_launched(&mut self, key: ChildKey, launched: Result<ActorCell, SpawnError>) {
         let now = self.now();
         let Some(child) = self.child(key) else { return };
-        let port = child.launching.take().flatten();
+        let port = child.launching.take().and_then(|launch| launch.port);
         match launched {
             Ok(cell) => {
                 if let Some(port) = port {
                     drop(port.send(Ok(cell.clone())));
                 }
-                let is_halted = matches!(self.roster.look_up(key), Some((Stage::Halting(_), _)));
                 self.settle_in(key, cell.clone());
-                if is_halted {
-                    // It was told so before it could hear it; the time it has runs already.
-                    cell.stop(Some(SHUT_DOWN));
-                }
+                self.roster.handle_launched(key, now);
                 self.hear_early(&cell);
             }
             Err(error) => {
@@ -332,12 +345,16 @@ impl SupervisorState {
                     SpawnError::Startup(exit) => exit.clone(),
                     error => Exit::Failed(error.to_string().into()),
                 };
-                child.last_exit = Some(exit.clone());
+                let is_new = child.last_exit.replace(exit.clone()).is_none();
                 match port {
                     // Somebody asked for it, and is told that it is not there.
                     Some(port) => {
                         drop(port.send(Err(error.into())));
-                        self.forget_unstarted(key);
+                        if is_new {
+                            self.forget_unstarted(key);
+                        } else {
+                            self.roster.handle_not_begun(key, now);
+                        }
                     }
                     None => self.roster.handle_ended(key, &exit, now, self.executor.random_u64()),
                 }
@@ -367,14 +384,7 @@ impl SupervisorState {
     fn hear(&mut self, event: SupervisionEvent) {
         let now = self.now();
         let is_of = |child: &Child| child.cell.is_some() && child.cell.as_ref() == event.actor();
-        let Some(index) = self.children.iter().position(is_of) else {
-            if self.children.iter().any(|child| child.launching.is_some()) {
-                self.early.push(event);
-            } else {
-                self.early.clear();
-            }
-            return;
-        };
+        let Some(index) = self.children.iter().position(is_of) else { return self.hear_of_unknown(event) };
         let child = &mut self.children[index];
         let key = child.key;
         match event {
@@ -383,24 +393,46 @@ impl SupervisorState {
                 child.last_exit = Some(exit.clone());
                 self.roster.handle_ended(key, &exit, now, self.executor.random_u64());
             }
-            SupervisionEvent::Escalated { exit, .. } => {
+            // Whichever of the two comes first: one that was taken away sends the second alone.
+            SupervisionEvent::Terminated { actor, exit, .. }
+            | SupervisionEvent::Failed { actor, exit }
+            | SupervisionEvent::Escalated { actor, exit }
+            | SupervisionEvent::Down { actor, exit } => {
                 child.has_gone(&exit);
-                self.roster.handle_escalated(key, &exit);
-            }
-            SupervisionEvent::Terminated { exit, .. } | SupervisionEvent::Failed { exit, .. } => {
-                child.has_gone(&exit);
+                if actor.as_local().is_some_and(|local| local.word().has(Flag::Escalated)) {
+                    return self.roster.handle_escalated(key, &exit);
+                }
                 self.roster.handle_ended(key, &exit, now, self.executor.random_u64());
                 if self.roster.look_up(key).is_none() {
                     self.children.retain(|child| child.key != key);
                 }
             }
-            SupervisionEvent::Down { .. } | SupervisionEvent::Group(_) => {}
+            SupervisionEvent::Group(_) => {}
+        }
+    }
+
+    /// Keeps what may be news of a child that is being launched, and nothing else: anybody
+    /// can be put under this supervisor.
+    fn hear_of_unknown(&mut self, event: SupervisionEvent) {
+        let id = event.actor().and_then(|actor| actor.as_local()?.child_id());
+        let is_its = |child: &Child| child.launching.is_some() && Some(&*child.spec.id) == id;
+        if self.children.iter().any(is_its) {
+            self.early.push(event);
+        } else if let SupervisionEvent::Suspended { actor, .. } = event {
+            // Nobody would start it again.
+            actor.release();
         }
     }
 
     /// Does what the roster says, until it has nothing more to say for now.
     async fn carry_out(&mut self) -> Result<(), ActorError> {
         while let Some(order) = self.roster.poll_order() {
+            if let Order::Start(key) | Order::Halt(key, _) | Order::Kill(key) | Order::Release(key) = order
+                && self.is_taken(key)
+            {
+                self.lose(key);
+                continue;
+            }
             self.tell(&order);
             match order {
                 Order::Start(key) => self.start(key),
@@ -411,7 +443,7 @@ impl SupervisorState {
                 }
                 Order::Kill(key) => {
                     if let Some(cell) = self.cell(key) {
-                        cell.kill();
+                        cell.ask_to_end(Shutdown::Kill);
                     }
                 }
                 Order::Release(key) => self.release(key),
@@ -451,6 +483,28 @@ impl SupervisorState {
         self.children.iter().find(|child| child.key == key)?.cell.as_ref()
     }
 
+    /// Whether somebody has unlinked a child, or put it under another supervisor: then
+    /// nothing of its lives is heard any more.
+    fn is_taken(&self, key: ChildKey) -> bool {
+        let taken = |cell: &ActorCell| {
+            cell.supervisor().as_ref() != Some(&self.myself.cell()) && cell.status() < Status::Stopping
+        };
+        self.cell(key).is_some_and(taken)
+    }
+
+    /// Forgets a child that was taken away.
+    fn lose(&mut self, key: ChildKey) {
+        let Some(child) = self.child(key) else { return };
+        if let Some(checks) = child.checks.take() {
+            checks.cancel();
+        }
+        for port in std::mem::take(&mut child.ending) {
+            let error = SupervisorError::NoSuchChild(child.spec.id.clone());
+            drop(port.send(Err(error)));
+        }
+        self.forget(key);
+    }
+
     fn start(&mut self, key: ChildKey) {
         match self.cell(key) {
             Some(cell) => cell.restart(),
@@ -461,8 +515,15 @@ impl SupervisorState {
 
     fn release(&mut self, key: ChildKey) {
         if let Some(cell) = self.cell(key) {
-            // What comes of it is heard as its end for good.
-            return cell.release();
+            // What comes of it is heard as its end for good. Somebody else may have started
+            // it again meanwhile.
+            cell.release();
+            cell.ask_to_end(Shutdown::Kill);
+            return;
+        }
+        // Nothing is left to end.
+        if let Some(child) = self.child(key) {
+            answer_all(std::mem::take(&mut child.ending), child.last_exit.as_ref());
         }
         if self.roster.look_up(key).is_none() {
             self.children.retain(|child| child.key != key);
@@ -485,12 +546,31 @@ impl SupervisorState {
 
     /// Ends all children, the last first, each within its time.
     async fn end_all(&mut self) {
-        for (key, shutdown) in self.roster.last_to_first() {
-            let Some(index) = self.index_of(key) else { continue };
-            let Some(cell) = self.children[index].cell.clone() else { continue };
-            cell.shut_down(shutdown).await;
-            self.children[index].cell = None;
+        for child in &self.children {
+            if let Some(launch) = &child.launching {
+                launch.task.cancel();
+            }
         }
+        // Some may have been launched, and the news of it not have come.
+        let linked = self.myself.cell().children();
+        for (key, shutdown) in self.roster.last_to_first() {
+            let Some(cell) = self.cell_to_end(key, &linked) else { continue };
+            cell.shut_down(shutdown).await;
+            if let Some(child) = self.child(key) {
+                child.cell = None;
+            }
+        }
+    }
+
+    /// The address of a child that is still this supervisor's, one of those that are linked
+    /// to it.
+    fn cell_to_end(&self, key: ChildKey, linked: &[ActorCell]) -> Option<ActorCell> {
+        let child = self.children.iter().find(|child| child.key == key)?;
+        let is_launched = |cell: &&ActorCell| {
+            child.launching.is_some() && cell.as_local().and_then(Local::child_id) == Some(&*child.spec.id)
+        };
+        let cell = child.cell.as_ref().or_else(|| linked.iter().find(is_launched));
+        cell.filter(|_| !self.is_taken(key)).cloned()
     }
 }
 
@@ -543,7 +623,8 @@ async fn check_regularly(
         if child.status() != Status::Running {
             continue;
         }
-        let checked = executor.timeout(health.timeout, contained_check(&check, child.clone())).await;
+        let checking = Droppable::new(contained_check(&check, child.clone()));
+        let checked = executor.timeout(health.timeout, checking).await;
         let is_healthy = checked.unwrap_or(false);
         if myself.send(SupervisorMessage(Request::Checked { key, is_healthy })).await.is_err() {
             return;

@@ -10,9 +10,10 @@ use std::time::Duration;
 use super::SpecError;
 use crate::actor::{Actor, LocalActor};
 use crate::address::{ActorCell, ActorRef};
+use crate::contain::Contained;
 use crate::error::SpawnError;
 use crate::registry::is_usable;
-use crate::runtime::{LocalSpawner, SpawnOptions};
+use crate::runtime::{Caught, LocalSpawner, SpawnOptions, panicked};
 use crate::supervise::{Backoff, Policy, Restart, Shutdown};
 use crate::system::ActorSystem;
 
@@ -50,8 +51,8 @@ pub(super) struct Erased {
     pub(super) id: Arc<str>,
     pub(super) policy: Policy,
     pub(super) options: SpawnOptions,
-    pub(super) launch: Launch,
-    pub(super) health: Option<(HealthCheck, Check)>,
+    pub(super) launch: Contained<Launch>,
+    pub(super) health: Option<(HealthCheck, Contained<Check>)>,
 }
 
 impl<M: Send + 'static> ChildSpec<M> {
@@ -92,7 +93,7 @@ impl<M: Send + 'static> ChildSpec<M> {
             id,
             policy: Policy::default(),
             options: SpawnOptions::new(),
-            launch: Box::new(launch),
+            launch: Contained::new(Box::new(launch)),
             health: None,
         };
         Self { erased, of: PhantomData }
@@ -134,7 +135,7 @@ impl<M: Send + 'static> ChildSpec<M> {
             Ok(actor) => Box::pin(check(actor)),
             Err(_) => Box::pin(async { false }),
         });
-        self.erased.health = Some((health, check));
+        self.erased.health = Some((health, Contained::new(check)));
         self
     }
 
@@ -165,7 +166,15 @@ impl Erased {
     /// Starts the child under its supervisor.
     pub(super) fn launch(&self, system: &ActorSystem, supervisor: &ActorCell) -> Launching {
         let options = self.options.clone().supervisor(supervisor).child_id(self.id.clone());
-        (self.launch)(system, options)
+        let launching = (self.launch)(system, options);
+        Box::pin(async move {
+            // What panics on the way, such as a destructor of what was made in vain, is the
+            // child's.
+            #[expect(clippy::redundant_async_block, reason = "of a block nothing is left after a panic")]
+            let launch = async move { launching.await };
+            let launched = Caught::new(launch).await;
+            launched.unwrap_or_else(|payload| Err(SpawnError::Startup(panicked(payload))))
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use std::thread::{self, ThreadId};
 
 use actor_core::{
     ActorError, ActorRef, ActorSystem, Exit, LocalActor, LocalSpawner, ReplyPort, Spawn, SpawnError,
-    SpawnOptions, call,
+    SpawnOptions, Status, call,
 };
 
 use crate::support::{
@@ -228,4 +228,32 @@ async fn an_actor_spawned_on_a_local_thread_outlives_it() {
     let child = spawned.recv().unwrap();
     assert_eq!(settled(&child).await, 0);
     assert_eq!(child.stop_and_wait(None, None).await, Ok(Exit::Stopped(None)));
+}
+
+#[test]
+fn a_restartable_actor_whose_spawn_was_dropped_is_not_left_suspended() {
+    let mut simulation = Simulation::new(Order::Fifo);
+    let door = LocalDoor::new(simulation.system());
+    simulation.block_on(async {
+        let (above, log) = (Log::default(), Log::default());
+        let parent = door.spawn(Probe::new(&above)).await;
+        let options = SpawnOptions::new().supervisor(&parent.cell());
+        let make = {
+            let log = log.clone();
+            move || (Probe::new(&log), ())
+        };
+        {
+            let mut spawn = pin!(door.spawn_restartable(make, options));
+            assert!(poll_once(spawn.as_mut()).await.is_pending());
+            // It is started, and nobody has looked.
+            while parent.cell().children().is_empty() {
+                settled(&parent).await;
+            }
+        }
+        let child = parent.cell().children().remove(0);
+        assert_eq!(child.wait(None).await, Ok(Exit::Killed));
+        settled(&parent).await;
+        assert_eq!((child.status(), parent.cell().children()), (Status::Stopped, vec![]));
+        assert_eq!(above.take().last(), Some(&Entry::Terminated(child.id(), Exit::Killed, None)));
+    });
 }

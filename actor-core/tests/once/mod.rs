@@ -2,7 +2,9 @@
 
 mod colocation;
 mod deep;
+mod instant;
 mod local;
+mod multi;
 mod observe;
 mod runtime_gone;
 mod seam;

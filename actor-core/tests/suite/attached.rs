@@ -2,12 +2,14 @@
 
 use std::future::pending;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actor_core::{ActorRef, Attachment, Capacity, Exit, MissedTicks, SpawnOptions, Status};
+use actor_core::{
+    Actor, ActorError, ActorRef, Attachment, Capacity, Exit, MissedTicks, SpawnOptions, Status,
+};
 use futures_core::Stream;
 
 use crate::support::{Door, Ending, Entry, Gate, Log, Message, Probe, dead, pass, settled, stopped};
@@ -171,7 +173,7 @@ pub(super) async fn a_stream_waits_for_room(door: impl Door) {
     let actor = door.start(Probe::new(&log), options).await.unwrap();
     actor.cast(Message::Do(gate.act())).unwrap();
     gate.reached().await;
-    let taken = Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let taken = Arc::new(AtomicU32::new(0));
     let stream = {
         let taken = taken.clone();
         actor.attach_stream(Numbers(1..=9), move |number| {
@@ -184,6 +186,40 @@ pub(super) async fn a_stream_waits_for_room(door: impl Door) {
     gate.open();
     pass(door.system(), MS).await;
     assert_eq!((notes(&log), stream.is_over()), ((1..=9).collect(), true));
+}
+
+pub(super) async fn what_never_waits_lets_others_run(door: impl Door) {
+    const MANY: u32 = 100_000;
+    let made = Arc::new(AtomicU32::new(0));
+    type Attach = fn(&ActorRef<Message>, Arc<AtomicU32>) -> Attachment;
+    let attaches: [Attach; 2] = [
+        |actor, made| {
+            actor.attach_stream(Numbers(1..=MANY), move |number| {
+                made.fetch_add(1, Ordering::SeqCst);
+                Message::Note(number)
+            })
+        },
+        // It never catches up.
+        |actor, made| {
+            actor.send_interval(Duration::ZERO, MissedTicks::Burst, move || {
+                assert!(made.fetch_add(1, Ordering::SeqCst) < MANY, "others never ran");
+                Message::Note(1)
+            })
+        },
+    ];
+    for attach in attaches {
+        made.store(0, Ordering::SeqCst);
+        let (log, gate) = (Log::default(), Gate::new());
+        let probe = Probe::new(&log).at(crate::support::Hook::Handle, gate.act());
+        let actor = door.start(probe, SpawnOptions::new().mailbox(Capacity::Unbounded)).await.unwrap();
+        assert_eq!(settled(&actor).await, 0);
+        let attached = attach(&actor, made.clone());
+        // sleep: virtual time. By then a burst has much to catch up with.
+        gate.reached().await;
+        attached.cancel();
+        assert!(made.load(Ordering::SeqCst) < MANY);
+        assert_eq!(actor.kill_and_wait(None).await, Ok(Exit::Killed));
+    }
 }
 
 pub(super) async fn an_attached_future_that_panics_fails_its_actor(door: impl Door) {
@@ -206,6 +242,19 @@ pub(super) async fn an_attached_future_that_panics_fails_its_actor(door: impl Do
     }
 }
 
+pub(super) async fn a_future_that_was_cancelled_fails_nobody(door: impl Door) {
+    let actor = door.spawn(Probe::new(&Log::default())).await;
+    let itself: Arc<OnceLock<Attachment>> = Arc::default();
+    let known = itself.clone();
+    let attached = actor.cell().attach(async move {
+        known.get().expect("it is known before it runs").cancel();
+        panic!("too late");
+    });
+    itself.set(attached).expect("it is set once");
+    pass(door.system(), MS).await;
+    assert_eq!((settled(&actor).await, actor.status()), (0, Status::Running));
+}
+
 pub(super) async fn nothing_is_attached_to_the_dead(door: impl Door) {
     let actor = dead(&door).await;
     let is_dropped = Arc::new(AtomicBool::new(false));
@@ -217,4 +266,96 @@ pub(super) async fn nothing_is_attached_to_the_dead(door: impl Door) {
     assert!(attached.is_over() && is_dropped.load(Ordering::SeqCst));
     attached.cancel();
     assert!(actor.stop_after(MS, None).is_over());
+}
+
+/// A state that does something when it is dropped.
+struct LastWill(Option<Box<dyn FnOnce() + Send>>);
+
+impl Drop for LastWill {
+    fn drop(&mut self) {
+        if let Some(will) = self.0.take() {
+            will();
+        }
+    }
+}
+
+struct Heir;
+
+impl Actor for Heir {
+    type Msg = ();
+    type State = LastWill;
+    type Arguments = LastWill;
+
+    async fn pre_start(&self, _: &ActorRef<()>, will: LastWill) -> Result<LastWill, ActorError> {
+        Ok(will)
+    }
+}
+
+/// What is attached to a life that has ended, while its children are still being waited
+/// for, is of that life and not of the next.
+pub(super) async fn what_is_attached_too_late_is_not_of_the_next_life(door: impl Door) {
+    let above = Log::default();
+    let parent = door.spawn(Probe::new(&above)).await;
+    let child = door.restartable(&parent, SpawnOptions::new(), || Probe::new(&Log::default())).await;
+    let attached: Arc<Mutex<Vec<Attachment>>> = Arc::default();
+    let will = {
+        let (attached, child) = (attached.clone(), child.cell());
+        LastWill(Some(Box::new(move || {
+            let parts = [child.attach(pending()), child.attach(async { panic!("part") })];
+            attached.lock().unwrap().extend(parts);
+        })))
+    };
+    let options = SpawnOptions::new().supervisor(&child.cell());
+    door.spawn_with(Heir, will, options).await.unwrap();
+    child.stop(None);
+    let until = |is_so: fn(Status) -> bool| {
+        let (child, system) = (child.clone(), door.system().clone());
+        async move {
+            while !is_so(child.status()) {
+                pass(&system, MS).await;
+            }
+        }
+    };
+    until(|status| status == Status::Suspended).await;
+    pass(door.system(), MS).await;
+    let is_over = |part: &Attachment| part.is_over();
+    assert_eq!(attached.lock().unwrap().iter().map(is_over).collect::<Vec<_>>(), [true, true]);
+    child.cell().restart();
+    assert_eq!(settled(&child).await, 0);
+    pass(door.system(), MS).await;
+    above.take();
+    assert_eq!(child.kill_and_wait(None).await, Ok(Exit::Killed));
+    pass(door.system(), MS).await;
+    assert_eq!(above.take(), [Entry::Suspended(child.id(), Exit::Killed, None)]);
+}
+
+/// It panics when it is dropped.
+struct Shard;
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        panic!("shard");
+    }
+}
+
+pub(super) async fn an_attached_future_may_panic_when_it_is_dropped(door: impl Door) {
+    let actor = door.spawn(Probe::new(&Log::default())).await;
+    let attach = |actor: &ActorRef<Message>| {
+        let shard = Shard;
+        actor.cell().attach(async move {
+            let _held = shard;
+            pending::<()>().await;
+        })
+    };
+    let cancelled = attach(&actor);
+    pass(door.system(), MS).await;
+    cancelled.cancel();
+    pass(door.system(), MS).await;
+    // It was no part of the actor any more.
+    assert_eq!((settled(&actor).await, actor.status()), (0, Status::Running));
+    // Nor does it matter if it was never polled.
+    attach(&actor).cancel();
+    let _ = attach(&actor);
+    assert_eq!(actor.stop_and_wait(Some("enough"), None).await, Ok(stopped("enough")));
+    pass(door.system(), MS).await;
 }

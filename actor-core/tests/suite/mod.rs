@@ -138,6 +138,7 @@ mount! {
 
     restart::a_restarted_actor_keeps_all_but_the_message_in_hand,
     restart::whatever_ended_the_life_it_can_begin_again,
+    restart::the_reason_of_a_stop_ends_with_the_life,
     restart::a_released_actor_ends_with_its_life,
     restart::a_released_actor_ends_at_once_when_suspended,
     restart::who_was_to_decide_is_gone,
@@ -146,6 +147,7 @@ mount! {
     restart::what_is_asked_of_a_suspended_actor_is_asked_of_its_next_life,
     restart::watches_are_of_actors_and_watching_is_of_lives,
     restart::whatever_panics_when_dropped_the_life_ends_in_order,
+    restart::what_makes_an_actor_may_panic_when_it_is_dropped,
     restart::only_a_supervised_actor_is_restartable,
     restart::asking_for_what_cannot_be_changes_nothing,
 
@@ -272,6 +274,10 @@ mount_with_virtual_time! {
     attached::timers_do_what_they_say_when_they_say,
     attached::an_interval_that_is_late_does_as_it_was_told,
     attached::a_stream_waits_for_room,
+    attached::what_never_waits_lets_others_run,
     attached::an_attached_future_that_panics_fails_its_actor,
+    attached::a_future_that_was_cancelled_fails_nobody,
     attached::nothing_is_attached_to_the_dead,
+    attached::an_attached_future_may_panic_when_it_is_dropped,
+    attached::what_is_attached_too_late_is_not_of_the_next_life,
 }

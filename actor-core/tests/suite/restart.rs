@@ -115,6 +115,16 @@ pub(super) async fn whatever_ended_the_life_it_can_begin_again(door: impl Door) 
     assert_eq!(settled(&child).await, 0);
 }
 
+pub(super) async fn the_reason_of_a_stop_ends_with_the_life(door: impl Door) {
+    let parent = door.spawn(Probe::new(&Log::default())).await;
+    let child = door.restartable(&parent, SpawnOptions::new(), || Probe::new(&Log::default())).await;
+    assert_eq!(child.stop_and_wait(Some("first"), None).await, Ok(stopped("first")));
+    suspended(&parent, &child).await;
+    child.cell().restart();
+    assert_eq!(settled(&child).await, 0);
+    assert_eq!(child.stop_and_wait(None, None).await, Ok(Exit::Stopped(None)));
+}
+
 pub(super) async fn a_released_actor_ends_with_its_life(door: impl Door) {
     let (above, log, gate) = (Log::default(), Log::default(), Gate::new());
     let parent = door.spawn(Probe::new(&above)).await;
@@ -379,6 +389,22 @@ pub(super) async fn whatever_panics_when_dropped_the_life_ends_in_order(door: im
         child.cast(Brittle).unwrap();
         child.cell().restart();
     }
+}
+
+pub(super) async fn what_makes_an_actor_may_panic_when_it_is_dropped(door: impl Door) {
+    let above = Log::default();
+    let parent = door.spawn(Probe::new(&above)).await;
+    let shard = Shard("make");
+    let make = move || {
+        let _held = &shard;
+        Probe::new(&Log::default())
+    };
+    let child = door.restartable(&parent, SpawnOptions::new(), make).await;
+    child.cell().release();
+    assert_eq!(child.kill_and_wait(None).await, Ok(Exit::Killed));
+    // Once more after its task is over.
+    assert_eq!((settled(&parent).await, settled(&parent).await), (0, 0));
+    assert_eq!(child.status(), Status::Stopped);
 }
 
 pub(super) async fn only_a_supervised_actor_is_restartable(door: impl Door) {

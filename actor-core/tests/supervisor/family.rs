@@ -15,6 +15,10 @@ pub(super) const MS: Duration = Duration::from_millis(1);
 
 /// How children are started. The tests are written against it.
 pub(super) trait Cradle: Clone + Send + Sync + 'static {
+    /// Whether a child runs only when whoever launched it knows. One on a thread of its own
+    /// may run a little before, and is killed if its launch is given up then.
+    const IS_CLAIMED_AT_ONCE: bool;
+
     fn system(&self) -> &ActorSystem;
 
     fn spec<A: Actor>(
@@ -54,6 +58,8 @@ impl Movable {
 }
 
 impl Cradle for Movable {
+    const IS_CLAIMED_AT_ONCE: bool = true;
+
     fn system(&self) -> &ActorSystem {
         &self.0
     }
@@ -79,6 +85,8 @@ impl Bound {
 }
 
 impl Cradle for Bound {
+    const IS_CLAIMED_AT_ONCE: bool = false;
+
     fn system(&self) -> &ActorSystem {
         &self.0
     }

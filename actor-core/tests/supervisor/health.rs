@@ -63,3 +63,35 @@ pub(super) async fn c09_a_slow_check_and_one_that_panics_have_failed(cradle: imp
     cradle.pass(20 * MS).await;
     assert_eq!((states(&supervisor).await, diary.take()), (vec!["a:Running:1".to_owned()], "+a".to_owned()));
 }
+
+/// It panics when it is dropped.
+struct Shard;
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        panic!("shard");
+    }
+}
+
+pub(super) async fn a_check_may_panic_when_it_is_given_up(cradle: impl Cradle) {
+    let diary = Diary::default();
+    let once = HealthCheck { threshold: 1, ..EVERY };
+    let spec = cradle.kid("a", &diary).health(once, |_| {
+        let shard = Shard;
+        async move {
+            let _held = shard;
+            pending().await
+        }
+    });
+    let supervisor = cradle.spawn(Supervisor::builder().child(spec)).await.unwrap();
+    cradle.pass(17 * MS).await;
+    assert_eq!(
+        (states(&supervisor).await, diary.take()),
+        (vec!["a:Running:1".to_owned()], "+a -a +a".into())
+    );
+    cradle.pass(12 * MS).await;
+    // In the midst of a check.
+    assert!(supervisor.end_child("a").await.is_ok());
+    cradle.pass(100 * MS).await;
+    assert_eq!((states(&supervisor).await, diary.take()), (vec!["a:Ended:1".to_owned()], "-a".into()));
+}

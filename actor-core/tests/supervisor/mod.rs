@@ -6,6 +6,7 @@ mod dynamic;
 mod family;
 mod health;
 mod limits;
+mod meddling;
 mod random;
 mod strategies;
 mod trees;
@@ -65,6 +66,7 @@ mount! {
 
     health::c09_checks_that_fail_in_a_row_are_one_restart,
     health::c09_a_slow_check_and_one_that_panics_have_failed,
+    health::a_check_may_panic_when_it_is_given_up,
 
     trees::a30_a_child_is_found_by_its_path,
     trees::c11_a_supervisor_over_its_limit_fails_and_its_own_decides,
@@ -74,6 +76,20 @@ mount! {
     trees::a_supervisor_that_is_killed_takes_its_children_along,
     trees::a_child_that_does_not_start_undoes_the_start,
 
+
+    meddling::children_that_fall_together_start_again_once,
+    meddling::a_child_that_is_about_to_start_is_halted_too,
+    meddling::a_child_that_a_stranger_starts_again_is_up,
+    meddling::a_child_that_a_stranger_starts_again_is_ended_all_the_same,
+    meddling::a_child_that_was_taken_away_is_not_waited_for,
+    meddling::the_end_of_a_child_that_was_taken_away_is_heard_of,
+    meddling::a_child_that_is_ended_while_it_starts_has_its_time_and_no_more,
+    meddling::a_child_that_is_ended_while_it_fails_to_start_has_ended,
+    meddling::a_launch_of_a_former_life_is_not_news_of_the_next,
+    meddling::a_child_that_was_launched_is_ended_with_the_others,
+    meddling::a_stranger_under_the_supervisor_is_not_remembered,
+    meddling::a_child_that_does_not_begin_again_is_kept,
+    meddling::a_specification_that_panics_when_dropped_harms_nobody,
     dynamic::children_come_and_go,
     dynamic::a_child_that_does_not_start_is_not_there,
     dynamic::a_child_is_ended_while_it_starts,

@@ -80,13 +80,22 @@ pub(super) trait KeepState<S> {
 }
 
 /// Runs `pre_start` and links the actor. Whatever goes wrong, or if this future
-/// is dropped, nothing of the actor is left. Runs [`Within`] the actor's system.
-pub(super) async fn start<A: LocalActor, K>(
+/// is dropped, polled or not, nothing of the actor is left. Runs [`Within`] the actor's
+/// system.
+pub(super) fn start<A: LocalActor, K>(
     unstarted: Unstarted<A>,
     arguments: A::Arguments,
     supervisor: Option<ActorCell>,
+) -> impl Future<Output = Result<Started<A, K>, SpawnError>> + use<A, K> {
+    let beginning = Beginning(Some(unstarted));
+    try_start(beginning, arguments, supervisor)
+}
+
+async fn try_start<A: LocalActor, K>(
+    mut beginning: Beginning<A>,
+    arguments: A::Arguments,
+    supervisor: Option<ActorCell>,
 ) -> Result<Started<A, K>, SpawnError> {
-    let mut beginning = Beginning(Some(unstarted));
     let begun = {
         let Some(unstarted) = &mut beginning.0 else { unreachable!("it was just put in") };
         begin(unstarted, arguments).await

@@ -20,7 +20,7 @@ use super::{
     live, outcome,
 };
 use crate::actor::LocalActor;
-use crate::contain::{caught, discard};
+use crate::contain::{Contained, caught, discard};
 use crate::event::{BoxedState, SupervisionEvent};
 use crate::exit::Exit;
 use crate::lifecycle::{Flag, Verdict};
@@ -48,7 +48,7 @@ where
 /// [`run`](super::run) for an actor that is started again with what `make` gives.
 pub(in crate::runtime) fn run_restartable<A, K, F>(
     started: Started<A, K>,
-    mut make: F,
+    make: F,
 ) -> impl Future<Output = ()> + use<A, K, F>
 where
     A: LocalActor,
@@ -56,6 +56,8 @@ where
     F: FnMut() -> (A, A::Arguments),
 {
     let mut life = Life(Some(started));
+    // Dropped after the last life, where nobody else would stop a panic.
+    let mut make = Contained::new(make);
     async move {
         loop {
             let exit = {
@@ -72,7 +74,7 @@ where
                 if suspend(&mut vacant, &exit, state.take()).await == Verdict::End {
                     return vacant.end(&exit);
                 }
-                match revive(vacant, &mut make).await {
+                match revive(vacant, &mut *make).await {
                     Ok(started) => {
                         life.0 = Some(started);
                         break;
