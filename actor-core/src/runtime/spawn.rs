@@ -1,22 +1,17 @@
 //! The door for actors that may move between threads.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-
-use tokio::sync::oneshot;
 
 use super::boundary::{Within, panicked};
 use super::colocation::Colocation;
-use super::drive::{KeepState, Unstarted, drive, drive_restartable, run, start};
+use super::drive::{ActorInbox, KeepState, Unstarted, drive, drive_restartable, start};
 use super::exit::ExitGuard;
 use crate::actor::{Actor, LocalActor};
 use crate::address::{ActorCell, ActorRef};
 use crate::contain::caught;
 use crate::error::SpawnError;
 use crate::event::BoxedState;
-use crate::exit::Exit;
 use crate::lifecycle::Flag;
 use crate::limits::MAILBOX_CAPACITY_MAX;
 use crate::mailbox::Capacity;
@@ -30,7 +25,7 @@ pub struct SpawnOptions {
     name: Option<Arc<str>>,
     supervisor: Option<ActorCell>,
     mailbox: Option<Capacity>,
-    place: Option<Colocation>,
+    pub(super) place: Option<Colocation>,
     child_id: Option<Arc<str>>,
 }
 
@@ -84,12 +79,11 @@ impl SpawnOptions {
         Ok(())
     }
 
-    /// Makes the actor's cell and claims its name.
-    pub(super) fn unstarted<A: LocalActor>(
+    /// Makes an actor's cell and claims its name.
+    pub(super) fn reserve<M: Send + 'static>(
         self,
         system: &ActorSystem,
-        actor: A,
-    ) -> Result<(Unstarted<A>, Option<ActorCell>), SpawnError> {
+    ) -> Result<(ActorInbox<M>, ExitGuard<M>, Option<ActorCell>), SpawnError> {
         let capacity = self.mailbox.unwrap_or_else(|| system.default_mailbox());
         self.check(capacity)?;
         let executor = system.executor().clone();
@@ -101,7 +95,17 @@ impl SpawnOptions {
             let claimed = system.registry().claim(name.clone(), myself.cell());
             claimed.map_err(|_| SpawnError::NameTaken(name))?;
         }
-        Ok((Unstarted { actor, inbox, guard: ExitGuard::new(myself) }, self.supervisor))
+        Ok((inbox, ExitGuard::new(myself), self.supervisor))
+    }
+
+    /// [`reserve`](Self::reserve) for an actor that is built already.
+    pub(super) fn unstarted<A: LocalActor>(
+        self,
+        system: &ActorSystem,
+        actor: A,
+    ) -> Result<(Unstarted<A>, Option<ActorCell>), SpawnError> {
+        let (inbox, guard, supervisor) = self.reserve(system)?;
+        Ok((Unstarted { actor, inbox, guard }, supervisor))
     }
 
     /// [`unstarted`](Self::unstarted) for an actor that lives again.
@@ -162,41 +166,6 @@ impl ActorSystem {
 }
 
 impl ActorSystem {
-    /// Gives an actor's address at once and starts it in a task of its own: messages that
-    /// are sent meanwhile queue. What can be known at once is told at once, such as a name
-    /// that is taken; what becomes of the start, by the second value.
-    ///
-    /// # Errors
-    ///
-    /// See [`SpawnError`]; nothing of the actor is left.
-    ///
-    /// # Panics
-    ///
-    /// As [`spawn`](Self::spawn).
-    pub fn spawn_instant<A: Actor>(
-        &self,
-        actor: A,
-        arguments: A::Arguments,
-        options: SpawnOptions,
-    ) -> Result<(ActorRef<A::Msg>, Starting), SpawnError> {
-        let mut options = options;
-        let place = options.place.take();
-        let (unstarted, supervisor) = options.unstarted(self, actor)?;
-        let myself = unstarted.guard.myself().clone();
-        let (report, starting) = Starting::new();
-        let task = Within::new(Some(self.clone()), async move {
-            let started = start::<A, Kept>(unstarted, arguments, supervisor).await;
-            if let Some(started) = report.started(started) {
-                run(started).await;
-            }
-        });
-        match place {
-            None => self.executor().spawn(task).detach(),
-            Some(place) => place.spawn(task),
-        }
-        Ok((myself, starting))
-    }
-
     /// Starts an actor that its supervisor can [restart](ActorCell::restart): each life
     /// begins with what `make` gives, the first in the caller's task, as for
     /// [`spawn`](Self::spawn).
@@ -243,52 +212,8 @@ impl ActorSystem {
     }
 }
 
-/// What becomes of a start that was not waited for; see [`ActorSystem::spawn_instant`].
-/// Dropping it changes nothing.
-///
-/// # Errors
-///
-/// See [`SpawnError`]; nothing of the actor is left.
-#[derive(Debug)]
-#[must_use = "a start that fails is told to nobody else"]
-pub struct Starting {
-    outcome: oneshot::Receiver<Result<(), SpawnError>>,
-}
-
-/// Tells what becomes of a start.
-pub(super) struct StartReport(oneshot::Sender<Result<(), SpawnError>>);
-
-impl Starting {
-    pub(super) fn new() -> (StartReport, Self) {
-        let (report, outcome) = oneshot::channel();
-        (StartReport(report), Self { outcome })
-    }
-}
-
-impl StartReport {
-    pub(super) fn started<S>(self, outcome: Result<S, SpawnError>) -> Option<S> {
-        let (report, started) = match outcome {
-            Ok(started) => (Ok(()), Some(started)),
-            Err(error) => (Err(error), None),
-        };
-        // Nobody may want to know.
-        drop(self.0.send(report));
-        started
-    }
-}
-
-impl Future for Starting {
-    type Output = Result<(), SpawnError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // Unsaid only if the task was dropped before it had started the actor.
-        let cancelled = |_| Err(SpawnError::Startup(Exit::Cancelled));
-        Pin::new(&mut self.outcome).poll(cx).map(|outcome| outcome.unwrap_or_else(cancelled))
-    }
-}
-
 /// A state that may go to another thread may go to the supervisor.
-struct Kept;
+pub(super) struct Kept;
 
 impl<S: Send + 'static> KeepState<S> for Kept {
     fn keep(state: S) -> Option<BoxedState> {

@@ -8,6 +8,7 @@ mod abandoned;
 mod attached;
 mod groups;
 mod hostile;
+mod instant;
 mod links;
 mod mailbox;
 mod names;
@@ -92,6 +93,16 @@ mount! {
     start::no_start_under_a_supervisor_that_drains_or_stopped,
     start::the_system_of_a_hook_is_its_actors,
     start::unusable_options_are_an_error,
+
+    instant::messages_queue_before_an_instant_start,
+    instant::a_stop_before_an_instant_start_waits_for_it,
+    instant::a_drain_before_an_instant_start_handles_what_had_come,
+    instant::a11_a_kill_before_an_instant_start_ends_it,
+    instant::what_can_be_known_at_once_is_told_at_once,
+    instant::a01_an_instant_start_that_fails_is_told_to_nobody_else,
+    instant::an_instant_start_is_linked_after_pre_start,
+    instant::no_instant_start_under_a_supervisor_that_drains_or_stopped,
+    instant::an_instant_start_goes_on_when_nobody_asks_what_became_of_it,
 
     stop::a05_stop_lets_the_hook_finish_and_runs_post_stop,
     stop::a07_an_actor_lives_on_without_addresses,
