@@ -3,6 +3,7 @@
 mod colocation;
 mod deep;
 mod local;
+mod multi;
 mod runtime_gone;
 mod seam;
 mod sizes;

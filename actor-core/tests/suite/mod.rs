@@ -11,6 +11,7 @@ mod hostile;
 mod instant;
 mod links;
 mod mailbox;
+mod multi;
 mod names;
 mod restart;
 mod start;
@@ -254,6 +255,13 @@ mount_with_virtual_time! {
     time::a_wait_times_out_and_the_actor_goes_on,
     time::a11_a_hook_that_sleeps_for_ever,
     time::a14_a_port_that_is_kept_for_ever_times_out,
+
+    multi::a14_each_of_many_calls_ends_for_itself,
+    multi::a14_many_calls_within_no_time_and_all_time,
+    multi::c14_many_calls_wait_for_room,
+    multi::many_calls_that_are_given_up,
+    multi::nobody_is_called,
+    multi::a_thousand_are_called,
 
     attached::a_future_is_piped_to_its_actor,
     attached::what_is_attached_ends_with_the_life,
