@@ -88,6 +88,7 @@ mod event;
 pub mod executor;
 mod exit;
 mod groups;
+mod hook;
 pub mod id;
 mod lifecycle;
 pub mod limits;

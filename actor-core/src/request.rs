@@ -102,7 +102,8 @@ pub trait Answers<M, T>: Accepts<M> {
 ///
 /// # Panics
 ///
-/// With a [`timeout`](Self::timeout): as [`ActorRef::call_timeout`].
+/// When it is awaited: as [`ActorRef::call`], and as [`ActorRef::call_timeout`] with a
+/// [`timeout`](Self::timeout).
 #[must_use = "a call does nothing unless it is awaited, sent, cast or forwarded"]
 pub struct Call<'a, N, M, T> {
     actor: &'a ActorRef<N>,
@@ -355,6 +356,7 @@ impl<N: Answers<M, T>, M, T: Send + 'static> Future for CallFuture<'_, N, M, T> 
         loop {
             let next = match this.state.as_mut().project() {
                 CallProjected::Start => {
+                    actor.refuse_self_call();
                     let message = this.message.take().expect("it is there until the first poll");
                     let deadline = this.timeout.map(|timeout| actor.executor().now() + timeout);
                     let (port, reply) = ReplyPort::awaited(deadline, cx.waker());

@@ -30,7 +30,7 @@ use crate::time::Instant;
 ///
 /// # Panics
 ///
-/// As [`ActorRef::call_timeout`], if there is a timeout.
+/// As [`ActorRef::call`], and as [`ActorRef::call_timeout`] if there is a timeout.
 ///
 /// ```
 /// # use actor_core::{ActorRef, ReplyPort, multi_call};
@@ -88,6 +88,7 @@ impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
         timeout: Option<Duration>,
         message: &mut impl FnMut(ReplyPort<T>) -> M,
     ) -> Self {
+        actor.refuse_self_call();
         let executor = actor.executor();
         let deadline = timeout.map(|timeout| executor.now() + timeout);
         let (port, reply) = ReplyPort::new(deadline);

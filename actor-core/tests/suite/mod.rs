@@ -9,6 +9,7 @@ mod attached;
 mod groups;
 mod hostile;
 mod instant;
+mod itself;
 mod links;
 mod mailbox;
 mod multi;
@@ -136,6 +137,10 @@ mount! {
     links::unlinking_sets_the_child_free,
     links::a_link_to_a_stopping_supervisor_keeps_the_former,
     links::a_child_that_never_started_is_not_the_supervisors_business,
+
+    itself::a12_an_actor_that_calls_itself_fails,
+    itself::a12_whatever_way_it_calls_itself,
+    itself::what_runs_beside_its_hooks_may_call_an_actor,
 
     restart::a_restarted_actor_keeps_all_but_the_message_in_hand,
     restart::whatever_ended_the_life_it_can_begin_again,
