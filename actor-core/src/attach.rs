@@ -9,12 +9,14 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_core::Stream;
 
 use crate::address::{ActorCell, ActorRef, WeakActorCell};
 use crate::attached::AttachmentId;
+use crate::limits::MESSAGES_PER_TURN;
 use crate::runtime::{Caught, Within, current_system, panicked};
 use crate::time::Instant;
 
@@ -164,7 +166,8 @@ impl<M: Send + 'static> ActorRef<M> {
     }
 
     /// Sends the actor a message for each item of a stream, and takes the next item when
-    /// there was room for the last; see [`ActorCell::attach`].
+    /// there was room for the last; see [`ActorCell::attach`]. A stream that always has
+    /// another item lets others run after every [`MESSAGES_PER_TURN`].
     ///
     /// # Panics
     ///
@@ -177,6 +180,7 @@ impl<M: Send + 'static> ActorRef<M> {
         let myself = self.clone();
         self.cell().attach(async move {
             let mut stream = pin!(stream);
+            let mut turn = Turn::new();
             // Made a message at once: an item need not be `Send`.
             while let Some(message) =
                 poll_fn(|cx| stream.as_mut().poll_next(cx).map(|item| item.map(&mut message))).await
@@ -184,6 +188,7 @@ impl<M: Send + 'static> ActorRef<M> {
                 if myself.send(message).await.is_err() {
                     return;
                 }
+                turn.sent_one().await;
             }
         })
     }
@@ -216,14 +221,45 @@ impl<M: Send + 'static> ActorRef<M> {
         self.cell().attach(async move {
             let executor = myself.executor().clone();
             let mut due = executor.now() + period;
+            let mut turn = Turn::new();
             loop {
                 executor.sleep_until(due).await;
                 if myself.send(message()).await.is_err() {
                     return;
                 }
                 due = missed.next(due, executor.now(), period);
+                turn.sent_one().await;
             }
         })
+    }
+}
+
+/// How many messages a task may send before others have their turn: neither a stream that
+/// always has another item nor room for it need ever make it wait.
+struct Turn {
+    messages_left: u32,
+}
+
+impl Turn {
+    fn new() -> Self {
+        Self { messages_left: MESSAGES_PER_TURN }
+    }
+
+    async fn sent_one(&mut self) {
+        self.messages_left -= 1;
+        if self.messages_left > 0 {
+            return;
+        }
+        self.messages_left = MESSAGES_PER_TURN;
+        let mut is_over = false;
+        poll_fn(|cx| {
+            if std::mem::replace(&mut is_over, true) {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
     }
 }
 

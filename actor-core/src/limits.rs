@@ -13,7 +13,7 @@ pub const MAILBOX_CAPACITY_DEFAULT: usize = 65_536;
 pub const MAILBOX_CAPACITY_MAX: usize = 1 << 28;
 
 /// How many messages and supervision events an actor handles before it lets the other
-/// tasks of its thread run. More gains nothing measurable; fewer cost a turn of the
+/// tasks of its thread run, and how many an attached stream sends. More gains nothing measurable; fewer cost a turn of the
 /// scheduler each.
 pub const MESSAGES_PER_TURN: u32 = 64;
 

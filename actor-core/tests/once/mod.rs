@@ -2,6 +2,7 @@
 
 mod colocation;
 mod deep;
+mod fairness;
 mod local;
 mod multi;
 mod runtime_gone;
