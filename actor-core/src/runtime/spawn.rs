@@ -29,6 +29,9 @@ pub struct SpawnOptions {
     child_id: Option<Arc<str>>,
 }
 
+/// What an actor has before it is built, and its supervisor.
+type Place<M> = (ActorInbox<M>, ExitGuard<M>, Option<ActorCell>);
+
 /// An actor that is ready to be started, with what, and its supervisor.
 type Ready<A> = (Unstarted<A>, <A as LocalActor>::Arguments, Option<ActorCell>);
 
@@ -80,10 +83,7 @@ impl SpawnOptions {
     }
 
     /// Makes an actor's cell and claims its name.
-    pub(super) fn reserve<M: Send + 'static>(
-        self,
-        system: &ActorSystem,
-    ) -> Result<(ActorInbox<M>, ExitGuard<M>, Option<ActorCell>), SpawnError> {
+    pub(super) fn reserve<M: Send + 'static>(self, system: &ActorSystem) -> Result<Place<M>, SpawnError> {
         let capacity = self.mailbox.unwrap_or_else(|| system.default_mailbox());
         self.check(capacity)?;
         let executor = system.executor().clone();

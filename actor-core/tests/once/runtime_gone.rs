@@ -4,8 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use actor_core::{
-    Actor, ActorCell, ActorError, ActorRef, ActorSystem, Colocation, Exit, LocalSpawner, SendError,
-    SpawnError, SpawnOptions, Starting, Status,
+    Actor, ActorCell, ActorError, ActorRef, ActorSystem, Capacity, Colocation, Exit, LocalSpawner,
+    OutputPort, SendError, SpawnError, SpawnOptions, Starting, Status,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -210,6 +210,36 @@ fn whatever_panics_when_dropped_a_spawn_that_is_given_up_ends_in_order() {
         assert_eq!(early.wait(None).await, Ok(Exit::Cancelled));
         assert_eq!(system.registered(), []);
     });
+}
+
+/// What waited for a subscriber was lost with the task that was to hand it over, so the
+/// subscription is over rather than one with a gap.
+#[test]
+fn an_output_port_whose_runtime_is_gone_ends_its_subscription() {
+    let door = SendDoor::new(ActorSystem::new());
+    let gate = Gate::new();
+    let lasting = runtime();
+    let full = lasting.block_on(async {
+        let options = SpawnOptions::new().mailbox(Capacity::try_from(1).unwrap());
+        let full = door.start(Probe::new(&Log::default()), options).await.unwrap();
+        full.cast(Message::Do(gate.act())).unwrap();
+        gate.reached().await;
+        full
+    });
+    let mut port = OutputPort::new();
+    let subscription = port.subscribe(&full, |number| Some(Message::Note(number)));
+    let doomed = runtime();
+    doomed.block_on(async {
+        for number in 0..5 {
+            port.send(number).unwrap();
+        }
+        tokio::task::yield_now().await;
+    });
+    assert!(!subscription.is_over());
+    drop(doomed);
+    assert_eq!((subscription.is_over(), port.subscriptions()), (true, 0));
+    gate.open();
+    assert_eq!(lasting.block_on(settled(&full)), 1);
 }
 
 /// What became of a start whose runtime is gone.

@@ -6,6 +6,7 @@
 
 mod abandoned;
 mod attached;
+mod forward;
 mod groups;
 mod hostile;
 mod instant;
@@ -14,6 +15,7 @@ mod links;
 mod mailbox;
 mod multi;
 mod names;
+mod output;
 mod restart;
 mod start;
 mod stop;
@@ -267,6 +269,18 @@ mount_with_virtual_time! {
     multi::many_calls_that_are_given_up,
     multi::nobody_is_called,
     multi::a_thousand_are_called,
+
+    output::a24_each_subscriber_gets_what_is_for_it,
+    output::a24_a_full_subscriber_loses_nothing_and_delays_nobody,
+    output::a24_a_subscriber_that_restarts_loses_nothing,
+    output::a24_a_dead_subscriber_is_let_go,
+    output::a24_what_waits_is_dropped_when_it_is_cancelled,
+    output::a24_a_port_whose_subscriber_is_too_far_behind_gives_the_value_back,
+
+    forward::an_answer_is_forwarded,
+    forward::a14_only_an_answer_is_forwarded,
+    forward::c14_a_forward_waits_for_room_on_both_sides,
+    forward::a_forward_is_part_of_whoever_asked_for_it,
 
     attached::a_future_is_piped_to_its_actor,
     attached::what_is_attached_ends_with_the_life,
