@@ -96,9 +96,9 @@ pub(super) async fn a14_many_calls_within_no_time_and_all_time(door: impl Door) 
     assert!(clock.now() - began <= Duration::from_millis(1));
 
     let answer_in_an_hour = |port: ReplyPort<u32>| {
+        // sleep: virtual time.
         let sleep = clock.sleep(HOUR);
         Message::Do(act_once(|| async move {
-            // sleep: virtual time.
             sleep.await;
             let _ = port.send(7);
         }))
