@@ -1,5 +1,18 @@
 //! Every bound of this crate, named, with its default and what happens when it
 //! is met.
+//!
+//! # Time
+//!
+//! | what waits | how long |
+//! |---|---|
+//! | [`call_default_timeout`](crate::ActorRef::call_default_timeout), [`Call::default_timeout`](crate::Call::default_timeout), `call_t!(actor, Message::Get)` | [`CALL_TIMEOUT_DEFAULT`], or what the [system says](crate::ActorSystem::set_call_timeout) |
+//! | [`call_timeout`](crate::ActorRef::call_timeout), [`Call::timeout`](crate::Call::timeout), [`multi_call`](crate::multi_call), [`wait`](crate::Control::wait), `stop_and_wait` and its like | what the caller says, if it does |
+//! | a supervisor that stops a child | [`CHILD_STOP_TIMEOUT_DEFAULT`], or what the child's specification says |
+//! | [`call`](crate::ActorRef::call), [`send`](crate::ActorRef::send), the start of an actor | as long as it takes, until the future is dropped; an actor that ends, or a session that is lost, ends a wait for it |
+//!
+//! A plain `call` has no limit of its own, though gen_server's has: between actors of one
+//! process most calls are answered at once, and a timer for each would cost about as much as
+//! the call. Where nobody vouches for the callee, take the default.
 
 use std::time::Duration;
 
@@ -34,6 +47,12 @@ pub const NAME_BYTES_MAX: usize = 255;
 /// for later calls. More go back to the allocator, and so do all when the thread
 /// ends.
 pub const REPLY_SLOTS_KEPT_MAX: usize = 256;
+
+/// How long a call waits, for room and answer together, that was told to take the system's
+/// default, unless the system was given another. Then it ends as
+/// [`CallFailure::TimedOut`](crate::CallFailure::TimedOut), or as
+/// [`SendError::Full`](crate::SendError::Full) if it never left. As long as gen_server's.
+pub const CALL_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 
 /// How long a supervisor gives a child to stop, unless the child's specification says
 /// otherwise; then it is killed.

@@ -257,6 +257,7 @@ macro_rules! mount_with_virtual_time {
 
 mount_with_virtual_time! {
     time::a14_a_call_times_out_and_a_late_answer_is_harmless,
+    time::b17_a_call_may_take_the_default_timeout,
     time::a14_a_call_that_finds_no_room_was_not_sent,
     time::a14_a_call_is_answered_or_told_why_not,
     time::a_wait_times_out_and_the_actor_goes_on,

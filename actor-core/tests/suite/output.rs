@@ -49,7 +49,8 @@ pub(super) async fn a24_each_subscriber_gets_what_is_for_it(door: impl Door) {
     first.cancel();
     assert_eq!((first.is_over(), port.subscriptions()), (true, 2));
     port.send(7).unwrap();
-    (settled(&all).await, settled(&even).await);
+    settled(&all).await;
+    settled(&even).await;
     assert_eq!(notes(&all_log), [1, 2, 3, 4, 5, 6, 60, 70]);
     assert_eq!(notes(&even_log), [2, 4, 6]);
 }
