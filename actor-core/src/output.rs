@@ -66,7 +66,7 @@ impl<T: Clone + 'static> OutputPort<T> {
     pub fn subscribe<M: Send + 'static>(
         &mut self,
         actor: &ActorRef<M>,
-        convert: impl Fn(T) -> Option<M> + Send + 'static,
+        convert: impl Fn(T) -> Option<M> + Send + Sync + 'static,
     ) -> Subscription {
         // Here too, so that the dead do not pile up in a port that seldom sends.
         self.let_go();
@@ -184,8 +184,9 @@ impl<T> fmt::Debug for OutputFull<T> {
     }
 }
 
-/// A subscriber, without the type of its messages.
-trait Subscriber<T>: Send {
+/// A subscriber, without the type of its messages. `Sync`, so that an actor with a port may
+/// have hooks that only read its state and await something.
+trait Subscriber<T>: Send + Sync {
     fn accept(&self, value: T);
     fn line(&self) -> Arc<dyn AnyLine>;
 }
@@ -199,7 +200,7 @@ struct Lossless<M, C> {
 impl<T, M, C> Subscriber<T> for Lossless<M, C>
 where
     M: Send + 'static,
-    C: Fn(T) -> Option<M> + Send,
+    C: Fn(T) -> Option<M> + Send + Sync,
 {
     fn accept(&self, value: T) {
         let Some(message) = (self.convert)(value) else { return };
@@ -392,5 +393,18 @@ impl<M: Send + 'static> Drop for Serving<M> {
         if !self.is_done {
             self.line.end();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_may_lie_in_any_state() {
+        fn is_shared<S: Send + Sync>() {}
+        // Whatever it says.
+        is_shared::<OutputPort<std::cell::Cell<u8>>>();
+        is_shared::<Subscription>();
     }
 }
