@@ -110,6 +110,10 @@ pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a session that has ended may take to write its goodbye and see the peer's.
 pub const LINGER: Duration = Duration::from_secs(2);
 
+/// How long [`shutdown`](crate::NodeServer::shutdown) gives the sessions to say goodbye; then it
+/// drops them. More than [`LINGER`], which each of them takes at most.
+pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// How many connections from others may be in their first handshake at once. One more
 /// is closed.
 pub const HANDSHAKES_MAX: usize = 256;

@@ -9,14 +9,15 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use futures_core::Stream;
 
 use crate::address::{ActorCell, ActorRef, WeakActorCell};
 use crate::attached::AttachmentId;
-use crate::limits::MESSAGES_PER_TURN;
+use crate::error::SendError;
+use crate::pace::Pace;
+use crate::reply::ReplyPort;
 use crate::runtime::{Caught, Droppable, Within, current_system, panicked};
 use crate::time::Instant;
 
@@ -165,8 +166,70 @@ impl<M: Send + 'static> ActorRef<M> {
         })
     }
 
+    /// Calls one actor, and sends another what it answered, without waiting here. What is
+    /// under way is part of this actor, whoever the other two are: it ends with this
+    /// actor's life, see [`ActorCell::attach`].
+    ///
+    /// If there is room, the call has been sent when this returns, so before what this actor
+    /// sends next. Otherwise it waits for room, and so does what is sent to `target`.
+    /// `timeout` covers the wait for room and for the answer, as in
+    /// [`call_timeout`](Self::call_timeout).
+    ///
+    /// Only an answer is forwarded. To hear of a call that failed, [`pipe`](Self::pipe) one.
+    ///
+    /// # Errors
+    ///
+    /// Gives the message back if `callee` accepts no more; never [`SendError::Full`].
+    ///
+    /// # Panics
+    ///
+    /// As [`ActorCell::attach`], and with a timeout as [`ActorCell::stop_after`]. A panic in
+    /// `map` is one of this actor.
+    ///
+    /// ```
+    /// # use actor_core::{ActorRef, ReplyPort, SendError};
+    /// # enum Counter { Get(ReplyPort<u64>) }
+    /// # enum Display { Show(String) }
+    /// # fn example(myself: ActorRef<()>, counter: ActorRef<Counter>, display: ActorRef<Display>) -> Result<(), SendError<Counter>> {
+    /// myself.call_and_forward(&counter, None, Counter::Get, &display, |n| Display::Show(n.to_string()))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn call_and_forward<C: Send + 'static, T: Send + 'static, N: Send + 'static>(
+        &self,
+        callee: &ActorRef<C>,
+        timeout: Option<Duration>,
+        message: impl FnOnce(ReplyPort<T>) -> C,
+        target: &ActorRef<N>,
+        map: impl FnOnce(T) -> N + Send + 'static,
+    ) -> Result<Attachment, SendError<C>> {
+        let executor = callee.executor().clone();
+        let deadline = timeout.map(|timeout| executor.now() + timeout);
+        let (port, reply) = ReplyPort::new(deadline);
+        let deadline = deadline.unwrap_or(Instant::FAR);
+        let unsent = match callee.cast(message(port)) {
+            Ok(()) => None,
+            Err(SendError::Full(message)) => Some(message),
+            Err(error) => return Err(error),
+        };
+        let (callee, target) = (callee.clone(), target.clone());
+        Ok(self.cell().attach(async move {
+            if let Some(message) = unsent
+                && let Err(error) = callee.send_before(message, deadline).await
+            {
+                tracing::debug!(callee = %callee.id(), %error, "a call was not made, so nothing is forwarded");
+                return;
+            }
+            match executor.timeout_at(deadline, reply).await {
+                Ok(Ok(answer)) => drop(target.send(map(answer)).await),
+                _ => tracing::debug!(callee = %callee.id(), "a call was not answered, so nothing is forwarded"),
+            }
+        }))
+    }
+
     /// Sends the actor a message for each item of a stream, and takes the next item when
-    /// there was room for the last; see [`ActorCell::attach`].
+    /// there was room for the last; see [`ActorCell::attach`]. A stream that always has
+    /// another item lets others run after every [`MESSAGES_PER_TURN`](crate::limits::MESSAGES_PER_TURN).
     ///
     /// # Panics
     ///
@@ -179,7 +242,7 @@ impl<M: Send + 'static> ActorRef<M> {
         let myself = self.clone();
         self.cell().attach(async move {
             let mut stream = pin!(stream);
-            let mut messages_left = MESSAGES_PER_TURN;
+            let mut pace = Pace::new();
             // Made a message at once: an item need not be `Send`.
             while let Some(message) =
                 poll_fn(|cx| stream.as_mut().poll_next(cx).map(|item| item.map(&mut message))).await
@@ -187,7 +250,7 @@ impl<M: Send + 'static> ActorRef<M> {
                 if !myself.post(message).await {
                     return;
                 }
-                rest(&mut messages_left).await;
+                pace.sent_one().await;
             }
         })
     }
@@ -219,37 +282,18 @@ impl<M: Send + 'static> ActorRef<M> {
         let period = period.max(Duration::from_nanos(1));
         self.cell().attach(async move {
             let executor = myself.executor().clone();
-            let mut messages_left = MESSAGES_PER_TURN;
             let mut due = executor.now() + period;
+            let mut pace = Pace::new();
             loop {
                 executor.sleep_until(due).await;
                 if !myself.post(message()).await {
                     return;
                 }
-                rest(&mut messages_left).await;
                 due = missed.next(due, executor.now(), period);
+                pace.sent_one().await;
             }
         })
     }
-}
-
-/// Lets others run after so many messages: a stream that always has an item, and a mailbox
-/// that always has room, would keep them out.
-async fn rest(messages_left: &mut u32) {
-    *messages_left -= 1;
-    if *messages_left > 0 {
-        return;
-    }
-    *messages_left = MESSAGES_PER_TURN;
-    let mut has_rested = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut has_rested, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// Says that a task is over when it is dropped.

@@ -36,13 +36,17 @@ fn report(what: &str, payload: Box<dyn Any + Send>) {
 
 /// A value of a user's. If its destructor panics, that is reported and goes no further.
 pub(crate) struct Contained<T> {
-    /// Taken by `drop`.
+    /// Taken at the end.
     value: Option<T>,
 }
 
 impl<T> Contained<T> {
     pub(crate) fn new(value: T) -> Self {
         Self { value: Some(value) }
+    }
+
+    pub(crate) fn into_inner(mut self) -> T {
+        self.value.take().expect("it is taken once")
     }
 }
 

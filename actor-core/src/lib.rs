@@ -88,6 +88,7 @@ mod event;
 pub mod executor;
 mod exit;
 mod groups;
+mod hook;
 pub mod id;
 mod lifecycle;
 pub mod limits;
@@ -97,6 +98,8 @@ pub mod macro_support;
 mod macros;
 mod mailbox;
 mod observe;
+mod output;
+mod pace;
 mod plain;
 mod recipient;
 mod registry;
@@ -129,6 +132,7 @@ pub use observe::{
     ActorChange, ActorEvent, DeadLetter, DeadReason, Event, MailboxEvent, MessageEvent, Observer, Pressure,
     Recorder, SupervisorDecision, SupervisorEvent,
 };
+pub use output::{OutputFull, OutputPort, Subscription};
 pub use plain::{Context, LocalSpawning, Spawning, Start, TypedRef};
 pub use recipient::{CallRecipient, Recipient, WeakCallRecipient, WeakRecipient};
 pub use reply::{Answer, ReplyFuture, ReplyPort};

@@ -1,5 +1,18 @@
 //! Every bound of this crate, named, with its default and what happens when it
 //! is met.
+//!
+//! # Time
+//!
+//! | what waits | how long |
+//! |---|---|
+//! | [`call_default_timeout`](crate::ActorRef::call_default_timeout), [`Call::default_timeout`](crate::Call::default_timeout), `call_t!(actor, Message::Get)` | [`CALL_TIMEOUT_DEFAULT`], or what the [system says](crate::ActorSystem::set_call_timeout) |
+//! | [`call_timeout`](crate::ActorRef::call_timeout), [`Call::timeout`](crate::Call::timeout), [`multi_call`](crate::multi_call), [`wait`](crate::Control::wait), `stop_and_wait` and its like | what the caller says, if it does |
+//! | a supervisor that stops a child | [`CHILD_STOP_TIMEOUT_DEFAULT`], or what the child's specification says |
+//! | [`call`](crate::ActorRef::call), [`send`](crate::ActorRef::send), the start of an actor | as long as it takes, until the future is dropped; an actor that ends, or a session that is lost, ends a wait for it |
+//!
+//! A plain `call` has no limit of its own, though gen_server's has: between actors of one
+//! process most calls are answered at once, and a timer for each would cost about as much as
+//! the call. Where nobody vouches for the callee, take the default.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -22,7 +35,7 @@ pub const PRIORITY_AGEING_DEFAULT: NonZeroU32 = NonZeroU32::new(16).unwrap();
 pub const SORTED_AT_ONCE_MAX: usize = 1024;
 
 /// How many messages and supervision events an actor handles before it lets the other
-/// tasks of its thread run. More gains nothing measurable; fewer cost a turn of the
+/// tasks of its thread run, and how many an attached stream sends. More gains nothing measurable; fewer cost a turn of the
 /// scheduler each.
 pub const MESSAGES_PER_TURN: u32 = 64;
 
@@ -44,6 +57,12 @@ pub const NAME_BYTES_MAX: usize = 255;
 /// ends.
 pub const REPLY_SLOTS_KEPT_MAX: usize = 256;
 
+/// How long a call waits, for room and answer together, that was told to take the system's
+/// default, unless the system was given another. Then it ends as
+/// [`CallFailure::TimedOut`](crate::CallFailure::TimedOut), or as
+/// [`SendError::Full`](crate::SendError::Full) if it never left. As long as gen_server's.
+pub const CALL_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
+
 /// How long a supervisor gives a child to stop, unless the child's specification says
 /// otherwise; then it is killed.
 pub const CHILD_STOP_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
@@ -54,3 +73,9 @@ pub const RESTARTS_MAX: u32 = 65_536;
 
 /// How many children a supervisor can have at once; one more is an error.
 pub const CHILDREN_MAX: usize = 1 << 20;
+
+/// How many messages wait for one subscriber of an [`OutputPort`](crate::OutputPort) beside its
+/// mailbox, while that has no room or its actor drains. When it is met,
+/// [`send`](crate::OutputPort::send) gives the value back and says whose subscription it is:
+/// the sender decides whether to wait, to end that subscription, or to do without the value.
+pub const OUTPUT_BACKLOG_MAX: usize = 65_536;

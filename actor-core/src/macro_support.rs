@@ -3,30 +3,67 @@
 
 use std::any::type_name;
 use std::fmt::{Debug, Display};
-use std::future::{Ready, ready};
+use std::future::{Future, Ready, ready};
 use std::marker::PhantomData;
 use std::time::Duration;
 
 use crate::actor::{Actor, LocalActor};
 use crate::address::ActorRef;
-use crate::error::{CallError, SendError};
+use crate::error::{CallError, SendError, SpawnError};
 use crate::exit::ActorError;
 use crate::plain::{LocalSpawning, Spawning, Start};
 use crate::reply::ReplyPort;
-use crate::runtime::LocalSpawner;
+use crate::runtime::{LocalSpawner, SpawnOptions, Starting};
 use crate::system::ActorSystem;
 
 pub use crate::{__actor_answer as answer, __actor_conclude as conclude};
+
+/// An actor, and the two ways to start it.
+struct Startable<P, F, I> {
+    parts: P,
+    start: F,
+    start_instant: I,
+}
+
+impl<P, F, I, R, Fut> Start for Startable<P, F, I>
+where
+    F: FnOnce(P, Option<ActorSystem>, SpawnOptions) -> Fut,
+    Fut: Future<Output = Result<R, SpawnError>>,
+    I: FnOnce(P, Option<ActorSystem>, SpawnOptions) -> Result<(R, Starting), SpawnError>,
+{
+    type Ref = R;
+    type Future = Fut;
+
+    fn start(self, system: Option<ActorSystem>, options: SpawnOptions) -> Fut {
+        (self.start)(self.parts, system, options)
+    }
+
+    fn start_instant(
+        self,
+        system: Option<ActorSystem>,
+        options: SpawnOptions,
+    ) -> Result<(R, Starting), SpawnError> {
+        (self.start_instant)(self.parts, system, options)
+    }
+}
 
 /// Starts an actor anywhere in a system.
 pub fn spawning<A: Actor, R: From<ActorRef<A::Msg>>>(
     actor: A,
     arguments: A::Arguments,
 ) -> Spawning<impl Start<Ref = R, Future: Send>> {
-    Spawning::new(move |system: Option<ActorSystem>, options| {
-        let system = system.unwrap_or_else(ActorSystem::current);
-        let spawn = system.spawn(actor, arguments, options);
-        async move { spawn.await.map(R::from) }
+    Spawning::new(Startable {
+        parts: (actor, arguments),
+        start: |(actor, arguments), system: Option<ActorSystem>, options| {
+            let system = system.unwrap_or_else(ActorSystem::current);
+            let spawn = system.spawn(actor, arguments, options);
+            async move { spawn.await.map(R::from) }
+        },
+        start_instant: |(actor, arguments), system: Option<ActorSystem>, options| {
+            let system = system.unwrap_or_else(ActorSystem::current);
+            let (actor, starting) = system.spawn_instant(actor, arguments, options)?;
+            Ok((R::from(actor), starting))
+        },
     })
 }
 
@@ -37,9 +74,15 @@ pub fn local_spawning<A: LocalActor, R: From<ActorRef<A::Msg>>, B: FnOnce() -> A
     build: B,
     arguments: A::Arguments,
 ) -> LocalSpawning<impl Start<Ref = R, Future: Send> + use<A, R, B>> {
-    let spawner = spawner.clone();
-    LocalSpawning::new(move |_: Option<ActorSystem>, options| async move {
-        spawner.spawn(build, arguments, options).await.map(R::from)
+    LocalSpawning::new(Startable {
+        parts: (spawner.clone(), build, arguments),
+        start: |(spawner, build, arguments): (LocalSpawner, B, A::Arguments), _, options| async move {
+            spawner.spawn(build, arguments, options).await.map(R::from)
+        },
+        start_instant: |(spawner, build, arguments): (LocalSpawner, B, A::Arguments), _, options| {
+            let (actor, starting) = spawner.spawn_instant(build, arguments, options)?;
+            Ok((R::from(actor), starting))
+        },
     })
 }
 

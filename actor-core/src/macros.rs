@@ -22,12 +22,17 @@ macro_rules! call {
     };
 }
 
-/// Calls and waits for so many milliseconds: `call_t!(actor, Message::Get, 100)`.
+/// Calls and waits for so many milliseconds: `call_t!(actor, Message::Get, 100)`. Without a
+/// number, as long as the system's [default](crate::ActorSystem::call_timeout):
+/// `call_t!(actor, Message::Get)`.
 ///
 /// Evaluates to what [`ActorRef::call_timeout`](crate::ActorRef::call_timeout)
 /// returns; must stand in an async function.
 #[macro_export]
 macro_rules! call_t {
+    ($actor:expr, $variant:path $(,)?) => {
+        $actor.call_default_timeout($variant).await
+    };
     ($actor:expr, $variant:path, $milliseconds:expr $(, $argument:expr)* $(,)?) => {
         $actor
             .call_timeout(::std::time::Duration::from_millis($milliseconds), |port| {

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  Counter::default().spawn() ─► Spawning ── .name(..) .supervisor(..) .on(..) ── .await
-//!                                                                                   │
+//!                                                                    or .instant()  │
 //!  fn inc(&mut self, ctx: &Context<CounterRef>, ..) ◄── the actor ◄── CounterRef ◄──┘
 //! ```
 
@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::address::{ActorCell, ActorRef};
 use crate::error::SpawnError;
 use crate::mailbox::{Capacity, Overflow};
-use crate::runtime::{Colocation, SpawnOptions};
+use crate::runtime::{Colocation, SpawnOptions, Starting};
 use crate::system::ActorSystem;
 use crate::time::Instant;
 
@@ -115,29 +115,26 @@ impl<R: TypedRef> fmt::Debug for Context<'_, R> {
     }
 }
 
-/// An actor that is ready to be started. [`Spawning`] and [`LocalSpawning`] hold one;
-/// every closure that spawns is one.
+/// An actor that is ready to be started. [`Spawning`] and [`LocalSpawning`] hold one.
 pub trait Start {
     /// What the spawner gets.
     type Ref;
     /// The start itself.
     type Future: Future<Output = Result<Self::Ref, SpawnError>>;
 
-    /// Starts the actor.
+    /// Starts the actor and waits for that.
     fn start(self, system: Option<ActorSystem>, options: SpawnOptions) -> Self::Future;
-}
 
-impl<F, Fut, R> Start for F
-where
-    F: FnOnce(Option<ActorSystem>, SpawnOptions) -> Fut,
-    Fut: Future<Output = Result<R, SpawnError>>,
-{
-    type Ref = R;
-    type Future = Fut;
-
-    fn start(self, system: Option<ActorSystem>, options: SpawnOptions) -> Fut {
-        self(system, options)
-    }
+    /// Starts the actor and does not wait.
+    ///
+    /// # Errors
+    ///
+    /// As [`ActorSystem::spawn_instant`].
+    fn start_instant(
+        self,
+        system: Option<ActorSystem>,
+        options: SpawnOptions,
+    ) -> Result<(Self::Ref, Starting), SpawnError>;
 }
 
 /// A spawn that can be refined, and awaited for the actor's reference.
@@ -174,6 +171,20 @@ impl<S: Start> Spawning<S> {
     pub fn colocate(self, place: &Colocation) -> Self {
         Self { options: self.options.colocate(place), ..self }
     }
+
+    /// Gives the reference at once instead: messages that are sent meanwhile queue, and
+    /// [`Starting`] says what became of the start.
+    ///
+    /// # Errors
+    ///
+    /// As [`ActorSystem::spawn_instant`].
+    ///
+    /// # Panics
+    ///
+    /// As [`ActorSystem::spawn`].
+    pub fn instant(self) -> Result<(S::Ref, Starting), SpawnError> {
+        self.start.start_instant(self.system, self.options)
+    }
 }
 
 /// As [`Spawning`], on the thread of a [`LocalSpawner`](crate::LocalSpawner).
@@ -186,6 +197,15 @@ pub struct LocalSpawning<S> {
 impl<S: Start> LocalSpawning<S> {
     pub(crate) fn new(start: S) -> Self {
         Self { start, options: SpawnOptions::new() }
+    }
+
+    /// As [`Spawning::instant`]; the struct is built on the thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`LocalSpawner::spawn_instant`](crate::LocalSpawner::spawn_instant).
+    pub fn instant(self) -> Result<(S::Ref, Starting), SpawnError> {
+        self.start.start_instant(None, self.options)
     }
 }
 

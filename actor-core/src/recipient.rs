@@ -260,7 +260,12 @@ impl<M: Send + 'static, T: Send + 'static> CallRecipient<M, T> {
     /// # Errors
     ///
     /// See [`CallError`]; it says whether the call may have run.
+    ///
+    /// # Panics
+    ///
+    /// As [`ActorRef::call`].
     pub async fn call(&self, message: M) -> Result<T, CallError<M>> {
+        self.refuse_self_call();
         let (port, reply) = ReplyPort::new(None);
         self.send_call(message, port, Instant::FAR).await?;
         Ok(reply.await?)
@@ -276,6 +281,7 @@ impl<M: Send + 'static, T: Send + 'static> CallRecipient<M, T> {
     ///
     /// As [`ActorRef::call_timeout`].
     pub async fn call_timeout(&self, timeout: Duration, message: M) -> Result<T, CallError<M>> {
+        self.refuse_self_call();
         let executor = self.executor();
         let deadline = executor.now() + timeout;
         let (port, reply) = ReplyPort::new(Some(deadline));

@@ -25,7 +25,28 @@ use crate::address::{ActorRef, RoomWait};
 use crate::error::{CallError, CallFailure, SendError};
 use crate::executor::{Executor, Timeout};
 use crate::reply::{ReplyFuture, ReplyPort};
+use crate::system::ActorSystem;
 use crate::time::Instant;
+
+impl<M: Send + 'static> ActorRef<M> {
+    /// [`call_timeout`](Self::call_timeout) with the
+    /// [default](ActorSystem::call_timeout) of the [current](ActorSystem::current)
+    /// system, the caller's own in its hooks.
+    ///
+    /// # Errors
+    ///
+    /// As [`call_timeout`](Self::call_timeout).
+    ///
+    /// # Panics
+    ///
+    /// As [`call_timeout`](Self::call_timeout).
+    pub fn call_default_timeout<T: Send + 'static, F: FnOnce(ReplyPort<T>) -> M>(
+        &self,
+        message: F,
+    ) -> impl Future<Output = Result<T, CallError<M>>> + use<'_, M, T, F> {
+        self.call_timeout(ActorSystem::current().call_timeout(), message)
+    }
+}
 
 /// An actor's message type that an `M` can be made into, and got back from.
 ///
@@ -102,7 +123,8 @@ pub trait Answers<M, T>: Accepts<M> {
 ///
 /// # Panics
 ///
-/// With a [`timeout`](Self::timeout): as [`ActorRef::call_timeout`].
+/// When it is awaited: as [`ActorRef::call`], and as [`ActorRef::call_timeout`] with a
+/// [`timeout`](Self::timeout).
 #[must_use = "a call does nothing unless it is awaited, sent, cast or forwarded"]
 pub struct Call<'a, N, M, T> {
     actor: &'a ActorRef<N>,
@@ -122,6 +144,12 @@ impl<'a, N: Answers<M, T>, M, T> Call<'a, N, M, T> {
     /// [`CallFailure::TimedOut`], or as [`SendError::Full`] if it never left.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout: Some(timeout), ..self }
+    }
+
+    /// [`timeout`](Self::timeout) with the [default](ActorSystem::call_timeout) of the
+    /// [current](ActorSystem::current) system, the caller's own in its hooks.
+    pub fn default_timeout(self) -> Self {
+        self.timeout(ActorSystem::current().call_timeout())
     }
 
     /// Sends the message if there is room now, and wants no answer.
@@ -355,6 +383,7 @@ impl<N: Answers<M, T>, M, T: Send + 'static> Future for CallFuture<'_, N, M, T> 
         loop {
             let next = match this.state.as_mut().project() {
                 CallProjected::Start => {
+                    actor.refuse_self_call();
                     let message = this.message.take().expect("it is there until the first poll");
                     let deadline = this.timeout.map(|timeout| actor.executor().now() + timeout);
                     let (port, reply) = ReplyPort::awaited(deadline, cx.waker());

@@ -3,11 +3,13 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use crate::address::{ActorCell, ActorRef};
 use crate::executor::Executor;
 use crate::groups::Groups;
 use crate::id::{ActorId, Incarnation};
+use crate::limits::CALL_TIMEOUT_DEFAULT;
 use crate::mailbox::Capacity;
 use crate::observe::{Observation, Observer};
 use crate::registry::Registry;
@@ -28,6 +30,8 @@ struct Shared {
     registry: Registry,
     groups: Groups,
     mailbox: Capacity,
+    /// In nanoseconds. Relaxed: whoever sets it says when, if it matters.
+    call_timeout: AtomicU64,
     observer: Option<Arc<dyn Observer>>,
 }
 
@@ -69,6 +73,7 @@ impl SystemBuilder {
             groups: Groups::new(incarnation),
             mailbox,
             observer,
+            call_timeout: AtomicU64::new(nanos(CALL_TIMEOUT_DEFAULT)),
         };
         ActorSystem { shared: Arc::new(shared) }
     }
@@ -117,6 +122,18 @@ impl ActorSystem {
     pub fn process_default() -> Self {
         static DEFAULT: OnceLock<ActorSystem> = OnceLock::new();
         DEFAULT.get_or_init(Self::new).clone()
+    }
+
+    /// How long calls wait that take the system's default: at first
+    /// [`CALL_TIMEOUT_DEFAULT`](crate::limits::CALL_TIMEOUT_DEFAULT).
+    pub fn call_timeout(&self) -> Duration {
+        Duration::from_nanos(self.shared.call_timeout.load(Ordering::Relaxed))
+    }
+
+    /// Changes [`call_timeout`](Self::call_timeout) for calls that begin from now on. More
+    /// than 584 years count as that.
+    pub fn set_call_timeout(&self, timeout: Duration) {
+        self.shared.call_timeout.store(nanos(timeout), Ordering::Relaxed);
     }
 
     /// What the system runs on.
@@ -179,6 +196,10 @@ impl ActorSystem {
         // Relaxed: only uniqueness matters.
         ActorId::new(self.shared.incarnation, self.shared.serials.fetch_add(1, Ordering::Relaxed))
     }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Default for ActorSystem {

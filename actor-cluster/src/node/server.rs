@@ -11,7 +11,7 @@ use super::{Node, NodeBuilder, accept, dial};
 use crate::error::{ConnectError, FindError, PublishError};
 use crate::event::{Events, PeerInfo};
 use crate::id::NodeId;
-use crate::limits::LINGER;
+use crate::limits::SHUTDOWN_TIMEOUT;
 use crate::names::LabelKind;
 use crate::transport::{Address, CloseCode, CloseReason, ClusterBidiStream};
 use crate::wire::RemoteMessage;
@@ -178,14 +178,14 @@ impl NodeServer {
 
     /// Says goodbye to every peer, stops listening, and waits until no task of the
     /// node is left. What was sent before is written first, within
-    /// [`LINGER`]; calls that are not answered by then end as
+    /// [`LINGER`](crate::limits::LINGER), and a session that takes longer than
+    /// [`SHUTDOWN_TIMEOUT`] is dropped; calls that are not answered by then end as
     /// [`Unknown`](actor_core::CallFailure::Unknown). Dropping the future goes on
     /// with it in the background.
     pub async fn shutdown(self) {
         self.node.begin_shutdown();
         self.node.intake.ended().await;
-        let grace = LINGER + LINGER / 2;
-        if self.node.executor().timeout(grace, self.node.sessions.ended()).await.is_err() {
+        if self.node.executor().timeout(SHUTDOWN_TIMEOUT, self.node.sessions.ended()).await.is_err() {
             self.node.sessions.close();
             self.node.sessions.ended().await;
         }

@@ -13,6 +13,7 @@ use super::local::{Local, LocalState};
 use crate::error::WaitError;
 use crate::executor::Executor;
 use crate::exit::Exit;
+use crate::hook;
 use crate::id::ActorId;
 use crate::lifecycle::{Flag, Status, Word};
 use crate::mailbox::{Mailbox, MailboxStats, Owner};
@@ -151,6 +152,10 @@ impl WatchId {
 }
 
 impl<M> LocalCell<M> {
+    pub(crate) fn actor_id(&self) -> ActorId {
+        self.id
+    }
+
     pub(crate) fn local(id: ActorId, name: Option<Arc<str>>, executor: Executor, way: Mailbox<M>) -> Self {
         Self { id, executor, state: LocalState::new(name), way }
     }
@@ -175,6 +180,25 @@ impl<M> Owner<M> for LocalCell<M> {
 }
 
 impl Control {
+    /// Said by whoever is about to wait for this actor's answer. Panics in one of the
+    /// actor's own hooks, in builds with debug assertions: the answer could come only after
+    /// the hook. What an attached future or another task waits for holds up no hook.
+    #[inline(always)]
+    pub(crate) fn refuse_self_call(&self) {
+        if hook::is_polled(|| self.id) {
+            self.panic_for_self_call();
+        }
+    }
+
+    #[cold]
+    fn panic_for_self_call(&self) -> ! {
+        let (id, name) = (self.id, self.name().unwrap_or("without a name"));
+        panic!(
+            "actor {id} ({name}) calls itself and waits for the answer in its own hook, which has to end \
+             before the call can be handled; cast instead, or let `pipe` wait for the answer"
+        );
+    }
+
     /// The controls of an actor in another process. `executor` is the caller's:
     /// it tells the time that callers' timeouts run on.
     pub fn foreign(

@@ -187,6 +187,12 @@ impl<M: Send + 'static> ActorRef<M> {
     ///
     /// See [`CallError`]; it says whether the call may have run.
     ///
+    /// # Panics
+    ///
+    /// In builds with debug assertions, if one of the actor's own hooks awaits it: that
+    /// call could be answered only after the hook. Other builds wait, for ever or until the
+    /// timeout. What is [attached](ActorCell::attach) may call its actor.
+    ///
     /// ```
     /// # use actor_core::{ActorRef, CallError, ReplyPort};
     /// # enum Counter { Get(ReplyPort<u64>) }
@@ -200,6 +206,7 @@ impl<M: Send + 'static> ActorRef<M> {
         message: F,
     ) -> impl Future<Output = Result<T, CallError<M>>> + use<'_, M, T, F> {
         async move {
+            self.refuse_self_call();
             let (port, reply) = poll_fn(|cx| Poll::Ready(ReplyPort::awaited(None, cx.waker()))).await;
             let room = self.begin(message(port), Instant::FAR)?;
             if let Some(room) = room {
@@ -219,13 +226,14 @@ impl<M: Send + 'static> ActorRef<M> {
     /// # Panics
     ///
     /// On [`Executor::tokio`], if no runtime with its timer enabled is current; on
-    /// [`Executor::tokio_on`], if that runtime has no timer.
+    /// [`Executor::tokio_on`], if that runtime has no timer. And as [`call`](Self::call).
     pub fn call_timeout<T: Send + 'static, F: FnOnce(ReplyPort<T>) -> M>(
         &self,
         timeout: Duration,
         message: F,
     ) -> impl Future<Output = Result<T, CallError<M>>> + use<'_, M, T, F> {
         async move {
+            self.refuse_self_call();
             let deadline = self.executor().now() + timeout;
             let (port, reply) =
                 poll_fn(|cx| Poll::Ready(ReplyPort::awaited(Some(deadline), cx.waker()))).await;

@@ -1,13 +1,13 @@
 //! One question to many actors.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::{ActorRef, RoomWait};
 use crate::error::{CallError, CallFailure};
-use crate::executor::{Executor, Timeout};
+use crate::executor::{Executor, Sleep};
 use crate::reply::{ReplyFuture, ReplyPort};
 use crate::time::Instant;
 
@@ -15,15 +15,22 @@ use crate::time::Instant;
 /// stand in the order of the actors, each for itself: one that is dead, full or silent
 /// keeps no other from being asked and heard.
 ///
-/// `timeout` is for each of them, from now on, and covers the wait for room.
+/// `timeout` is for each of them, from the first poll on, and covers the wait for room. A
+/// timeout of zero hears those that answer at once; one that is longer than time lasts
+/// ([`Instant::FAR`]) never ends.
+///
+/// No task is spawned: the calls and their answers lie in one list, and a thousand actors
+/// cost what a thousand casts do and one wait. Beside that list only a wait for room, and
+/// the timer of an actor that is still waited for, are allocated.
 ///
 /// # Cancellation
 ///
-/// As for [`ActorRef::call`], for each of them.
+/// Nothing is sent before the future is first polled. Dropping it afterwards does what it
+/// does in [`ActorRef::call`], for each of them.
 ///
 /// # Panics
 ///
-/// As [`ActorRef::call_timeout`], if there is a timeout.
+/// As [`ActorRef::call`], and as [`ActorRef::call_timeout`] if there is a timeout.
 ///
 /// ```
 /// # use actor_core::{ActorRef, ReplyPort, multi_call};
@@ -41,6 +48,7 @@ pub async fn multi_call<M: Send + 'static, T: Send + 'static>(
     let mut calls: Vec<Call<'_, M, T>> =
         actors.iter().map(|actor| Call::begin(actor, timeout, &mut message)).collect();
     let mut first_open = 0;
+    let mut timer = None;
     poll_fn(|cx| {
         // Who waits for room must look when it is his turn; who waits for an answer need
         // not: answers lie where they are until they are fetched, one after another.
@@ -48,9 +56,8 @@ pub async fn multi_call<M: Send + 'static, T: Send + 'static>(
             call.poll_room(cx);
         }
         while let Some(call) = calls.get_mut(first_open) {
-            if call.poll(cx, timeout).is_pending() {
-                return Poll::Pending;
-            }
+            ready!(call.poll(cx, timeout, &mut timer));
+            timer = None;
             first_open += 1;
         }
         Poll::Ready(())
@@ -63,10 +70,8 @@ pub async fn multi_call<M: Send + 'static, T: Send + 'static>(
 enum Call<'a, M, T> {
     /// It waits for room.
     Waiting(RoomWait<'a, M>, ReplyFuture<T>, Deadline<'a>),
-    /// It was sent.
-    Sent(ReplyFuture<T>, Deadline<'a>),
     /// Its answer is waited for.
-    Awaited(Pin<Box<Timeout<ReplyFuture<T>>>>),
+    Sent(ReplyFuture<T>, Deadline<'a>),
     Done(Result<T, CallError<M>>),
     /// Between two of these.
     Changing,
@@ -74,12 +79,16 @@ enum Call<'a, M, T> {
 
 type Deadline<'a> = (&'a Executor, Instant);
 
+/// Of the first call that is open; the others' deadlines are no earlier.
+type Timer = Option<Pin<Box<Sleep>>>;
+
 impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
     fn begin(
         actor: &'a ActorRef<M>,
         timeout: Option<Duration>,
         message: &mut impl FnMut(ReplyPort<T>) -> M,
     ) -> Self {
+        actor.refuse_self_call();
         let executor = actor.executor();
         let deadline = timeout.map(|timeout| executor.now() + timeout);
         let (port, reply) = ReplyPort::new(deadline);
@@ -101,21 +110,21 @@ impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
         };
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>, timeout: Option<Duration>) -> Poll<()> {
-        if let Self::Sent(..) = self
-            && let Self::Sent(reply, (executor, deadline)) = std::mem::replace(self, Self::Changing)
-        {
-            *self = Self::Awaited(Box::pin(executor.timeout_at(deadline, reply)));
-        }
-        let answered = match self {
-            Self::Awaited(reply) => match reply.as_mut().poll(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(answered) => answered,
-            },
+    fn poll(&mut self, cx: &mut Context<'_>, timeout: Option<Duration>, timer: &mut Timer) -> Poll<()> {
+        let (reply, (executor, deadline)) = match self {
             Self::Waiting(..) => return Poll::Pending,
-            _ => return Poll::Ready(()),
+            Self::Sent(reply, deadline) => (reply, *deadline),
+            Self::Done(_) | Self::Changing => return Poll::Ready(()),
         };
-        let answered = answered.unwrap_or(Err(CallFailure::TimedOut(timeout.unwrap_or_default())));
+        let answered = match Pin::new(reply).poll(cx) {
+            Poll::Ready(answered) => answered,
+            Poll::Pending if deadline == Instant::FAR => return Poll::Pending,
+            Poll::Pending => {
+                let timer = timer.get_or_insert_with(|| Box::pin(executor.sleep_until(deadline)));
+                ready!(timer.as_mut().poll(cx));
+                Err(CallFailure::TimedOut(timeout.unwrap_or_default()))
+            }
+        };
         *self = Self::Done(answered.map_err(CallError::Failed));
         Poll::Ready(())
     }

@@ -92,6 +92,12 @@ impl<H: Home, F: Future> Future for Within<H, F> {
     }
 }
 
+/// Runs something with a system as the current one.
+pub(super) fn within<R>(home: &mut Option<ActorSystem>, run: impl FnOnce() -> R) -> R {
+    let _entered = Entered::new(home);
+    run()
+}
+
 /// Swaps the system home again when it is dropped.
 struct Leaving<H: Home>(H);
 

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::drive::ActorInbox;
+use crate::hook::Polled;
 use crate::lifecycle::Flag;
 
 /// Runs a hook until it ends or the actor is killed. The hook lies elsewhere, pinned:
@@ -36,7 +37,11 @@ impl<F: Future, M, const FLAGS: u32> Future for Interruptible<'_, F, M, FLAGS> {
         if inbox.owner().word().has_any(FLAGS) {
             return Poll::Ready(Err(Interrupted));
         }
-        if let Poll::Ready(output) = hook.as_mut().poll(cx) {
+        let polled = {
+            let _polled = Polled::new(|| inbox.owner().actor_id());
+            hook.as_mut().poll(cx)
+        };
+        if let Poll::Ready(output) = polled {
             return Poll::Ready(Ok(output));
         }
         if !inbox.suspend(cx.waker()) {

@@ -13,6 +13,7 @@ mod boundary;
 mod colocation;
 mod drive;
 mod exit;
+mod instant;
 mod killable;
 mod spawn;
 mod spawn_local;
@@ -21,5 +22,6 @@ mod tests;
 
 pub(crate) use self::boundary::{Caught, Droppable, Within, current_system, panicked};
 pub use self::colocation::Colocation;
-pub use self::spawn::{Spawn, SpawnOptions, Starting};
+pub use self::instant::Starting;
+pub use self::spawn::{Spawn, SpawnOptions};
 pub use self::spawn_local::LocalSpawner;

@@ -2,22 +2,17 @@
 
 use std::any::type_name;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use tokio::sync::oneshot;
-
-use super::boundary::{Droppable, Within, panicked};
+use super::boundary::{Within, panicked};
 use super::colocation::Colocation;
-use super::drive::{KeepState, Unstarted, drive, drive_restartable, run, start};
+use super::drive::{ActorInbox, KeepState, Unstarted, drive, drive_restartable, start};
 use super::exit::ExitGuard;
 use crate::actor::{Actor, LocalActor};
 use crate::address::{ActorCell, ActorRef};
 use crate::contain::caught;
 use crate::error::SpawnError;
 use crate::event::BoxedState;
-use crate::exit::Exit;
 use crate::lifecycle::Flag;
 use crate::limits::MAILBOX_CAPACITY_MAX;
 use crate::mailbox::{Capacity, Mailbox, Overflow};
@@ -33,9 +28,12 @@ pub struct SpawnOptions {
     supervisor: Option<ActorCell>,
     mailbox: Option<Capacity>,
     overflow: Overflow,
-    place: Option<Colocation>,
+    pub(super) place: Option<Colocation>,
     child_id: Option<Arc<str>>,
 }
+
+/// What an actor has before it is built, and its supervisor.
+type Place<M> = (ActorInbox<M>, ExitGuard<M>, Option<ActorCell>);
 
 /// An actor that is ready to be started, with what, and its supervisor.
 type Ready<A> = (Unstarted<A>, <A as LocalActor>::Arguments, Option<ActorCell>);
@@ -96,12 +94,8 @@ impl SpawnOptions {
         Ok(())
     }
 
-    /// Makes the actor's cell and claims its name.
-    pub(super) fn unstarted<A: LocalActor>(
-        self,
-        system: &ActorSystem,
-        actor: A,
-    ) -> Result<(Unstarted<A>, Option<ActorCell>), SpawnError> {
+    /// Makes an actor's cell and claims its name.
+    pub(super) fn reserve<A: LocalActor>(self, system: &ActorSystem) -> Result<Place<A::Msg>, SpawnError> {
         let capacity = self.mailbox.unwrap_or_else(|| system.default_mailbox());
         self.check(capacity, A::SORTING.is_active())?;
         let executor = system.executor().clone();
@@ -125,7 +119,17 @@ impl SpawnOptions {
             guard.control().raise(Flag::Observed);
             guard.observe(|| ActorChange::Spawned(type_name::<A>()));
         }
-        Ok((Unstarted { actor, inbox, guard }, self.supervisor))
+        Ok((inbox, guard, self.supervisor))
+    }
+
+    /// [`reserve`](Self::reserve) for an actor that is built already.
+    pub(super) fn unstarted<A: LocalActor>(
+        self,
+        system: &ActorSystem,
+        actor: A,
+    ) -> Result<(Unstarted<A>, Option<ActorCell>), SpawnError> {
+        let (inbox, guard, supervisor) = self.reserve::<A>(system)?;
+        Ok((Unstarted { actor, inbox, guard }, supervisor))
     }
 
     /// [`unstarted`](Self::unstarted) for an actor that lives again.
@@ -186,42 +190,6 @@ impl ActorSystem {
 }
 
 impl ActorSystem {
-    /// Gives an actor's address at once and starts it in a task of its own: messages that
-    /// are sent meanwhile queue. What can be known at once is told at once, such as a name
-    /// that is taken; what becomes of the start, by the second value.
-    ///
-    /// # Errors
-    ///
-    /// See [`SpawnError`]; nothing of the actor is left.
-    ///
-    /// # Panics
-    ///
-    /// As [`spawn`](Self::spawn).
-    pub fn spawn_instant<A: Actor>(
-        &self,
-        actor: A,
-        arguments: A::Arguments,
-        options: SpawnOptions,
-    ) -> Result<(ActorRef<A::Msg>, Starting), SpawnError> {
-        let mut options = options;
-        let place = options.place.take();
-        let (unstarted, supervisor) = options.unstarted(self, actor)?;
-        let myself = unstarted.guard.myself().clone();
-        let (report, starting) = Starting::new();
-        let starting_up = start::<A, Kept>(unstarted, arguments, supervisor);
-        let life = Droppable::new(async move {
-            if let Some(started) = report.started(starting_up.await) {
-                run(started).await;
-            }
-        });
-        let task = Within::new(Some(self.clone()), life);
-        match place {
-            None => self.executor().spawn(task).detach(),
-            Some(place) => place.spawn(task),
-        }
-        Ok((myself, starting))
-    }
-
     /// Starts an actor that its supervisor can [restart](ActorCell::restart): each life
     /// begins with what `make` gives, the first in the caller's task, as for
     /// [`spawn`](Self::spawn).
@@ -268,52 +236,8 @@ impl ActorSystem {
     }
 }
 
-/// What becomes of a start that was not waited for; see [`ActorSystem::spawn_instant`].
-/// Dropping it changes nothing.
-///
-/// # Errors
-///
-/// See [`SpawnError`]; nothing of the actor is left.
-#[derive(Debug)]
-#[must_use = "a start that fails is told to nobody else"]
-pub struct Starting {
-    outcome: oneshot::Receiver<Result<(), SpawnError>>,
-}
-
-/// Tells what becomes of a start.
-pub(super) struct StartReport(oneshot::Sender<Result<(), SpawnError>>);
-
-impl Starting {
-    pub(super) fn new() -> (StartReport, Self) {
-        let (report, outcome) = oneshot::channel();
-        (StartReport(report), Self { outcome })
-    }
-}
-
-impl StartReport {
-    pub(super) fn started<S>(self, outcome: Result<S, SpawnError>) -> Option<S> {
-        let (report, started) = match outcome {
-            Ok(started) => (Ok(()), Some(started)),
-            Err(error) => (Err(error), None),
-        };
-        // Nobody may want to know.
-        drop(self.0.send(report));
-        started
-    }
-}
-
-impl Future for Starting {
-    type Output = Result<(), SpawnError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // Unsaid only if the task was dropped before it had started the actor.
-        let cancelled = |_| Err(SpawnError::Startup(Exit::Cancelled));
-        Pin::new(&mut self.outcome).poll(cx).map(|outcome| outcome.unwrap_or_else(cancelled))
-    }
-}
-
 /// A state that may go to another thread may go to the supervisor.
-struct Kept;
+pub(super) struct Kept;
 
 impl<S: Send + 'static> KeepState<S> for Kept {
     fn keep(state: S) -> Option<BoxedState> {

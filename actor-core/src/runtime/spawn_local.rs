@@ -35,6 +35,14 @@ impl LocalSpawner {
         Ok(Self { system: system.clone(), thread: system.executor().local_thread(name)? })
     }
 
+    pub(super) fn system(&self) -> &ActorSystem {
+        &self.system
+    }
+
+    pub(super) fn thread(&self) -> &LocalThread {
+        &self.thread
+    }
+
     /// Builds an actor on the thread, starts it there, and waits until its
     /// `pre_start` has succeeded. Only the messages and the arguments cross
     /// threads. Dropping the future before it is ready leaves nothing behind.
@@ -109,7 +117,7 @@ impl LocalSpawner {
 type Prepared<A, R> = (Unstarted<A>, <A as LocalActor>::Arguments, Option<ActorCell>, R);
 
 /// A state that must not leave its thread is dropped there.
-struct NotKept;
+pub(super) struct NotKept;
 
 impl<S> KeepState<S> for NotKept {
     fn keep(state: S) -> Option<BoxedState> {

@@ -93,8 +93,13 @@ struct Shard(Arc<str>, ActorSystem);
 
 impl Drop for Shard {
     fn drop(&mut self) {
-        // What has ended is not found any more when its things are dropped.
-        assert_eq!(self.1.where_is("brittle"), None, "{}", self.0);
+        // What has ended is not found any more when its things are dropped; the arguments
+        // may be the hook's that is dropped first.
+        let is_found = self.1.where_is("brittle").is_some();
+        if is_found && &*self.0 != "arguments" {
+            eprintln!("{} is dropped while the name is held", self.0);
+            std::process::abort();
+        }
         panic!("{}", self.0);
     }
 }

@@ -182,6 +182,28 @@ async fn a_panic_while_the_actor_is_built_goes_to_the_spawner() {
     assert_eq!(call!(tally, Message::Add, 1).unwrap(), 2);
 }
 
+#[tokio::test]
+async fn an_instant_start_builds_the_actor_on_its_thread() {
+    let system = ActorSystem::new();
+    let spawner = LocalSpawner::new(&system, "instant").unwrap();
+    let options = SpawnOptions::new().name("tally");
+    let (tally, starting) = spawner.spawn_instant(Tally::new, 1, options).unwrap();
+    // Nothing of it is here but its address: it may be called before it is built.
+    let answered = call!(tally, Message::Add, 1).unwrap();
+    starting.await.unwrap();
+    assert_eq!((answered, call!(tally, Message::Add, 1).unwrap()), (2, 3));
+    let seen = call!(tally, Message::Where).unwrap();
+    assert_eq!((seen.len(), seen.contains(&thread::current().id())), (5, false));
+    tally.stop_and_wait(None, None).await.unwrap();
+
+    let build = || -> Tally { panic!("no parts") };
+    let (broken, starting) = spawner.spawn_instant(build, 0, SpawnOptions::new().name("tally")).unwrap();
+    let refused = starting.await;
+    let exit = Exit::Panicked("no parts".into());
+    assert!(matches!(&refused, Err(SpawnError::Startup(failed)) if *failed == exit), "{refused:?}");
+    assert_eq!((broken.wait(None).await, system.registered()), (Ok(exit), vec![]));
+}
+
 /// A supervisor on one thread, its child on another.
 #[tokio::test]
 async fn a_link_crosses_threads() {

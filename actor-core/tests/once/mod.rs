@@ -2,6 +2,7 @@
 
 mod colocation;
 mod deep;
+mod fairness;
 mod instant;
 mod local;
 mod multi;

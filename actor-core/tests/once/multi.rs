@@ -2,9 +2,15 @@
 
 use std::time::Duration;
 
-use actor_core::{ActorRef, CallError, CallFailure, Capacity, SendError, SpawnOptions, multi_call};
+use actor_core::{
+    ActorRef, ActorSystem, CallError, CallFailure, Capacity, SendError, SpawnOptions, multi_call,
+};
 
-use crate::support::{Door, Gate, Log, Message, Order, Probe, SendDoor, Simulation, held, pass, settled};
+use tokio::runtime::Handle;
+
+use crate::support::{
+    Door, Gate, Log, Message, Order, Probe, SendDoor, Simulation, held, pass, poll_once, settled,
+};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -86,4 +92,19 @@ fn a_place_that_comes_free_is_taken_while_another_is_waited_for() {
         }
         assert_eq!(settled(&full).await, 2);
     });
+}
+
+#[tokio::test]
+async fn many_calls_need_no_tasks() {
+    let door = SendDoor::new(ActorSystem::new());
+    let mut actors = Vec::new();
+    for _ in 0..100 {
+        actors.push(door.spawn(Probe::new(&Log::default())).await);
+    }
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    let mut calling = Box::pin(multi_call(&actors, None, Message::Ask));
+    assert!(poll_once(calling.as_mut()).await.is_pending());
+    assert_eq!(tasks(), before);
+    assert!(calling.await.iter().all(|result| *result == Ok(0)));
 }

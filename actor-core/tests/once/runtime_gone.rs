@@ -4,7 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use actor_core::{
-    Actor, ActorCell, ActorError, ActorRef, ActorSystem, Colocation, Exit, SendError, SpawnOptions, Status,
+    Actor, ActorCell, ActorError, ActorRef, ActorSystem, Capacity, Colocation, Exit, LocalSpawner,
+    OutputPort, SendError, SpawnError, SpawnOptions, Starting, Status,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -209,4 +210,117 @@ fn whatever_panics_when_dropped_a_spawn_that_is_given_up_ends_in_order() {
         assert_eq!(early.wait(None).await, Ok(Exit::Cancelled));
         assert_eq!(system.registered(), []);
     });
+}
+
+/// What waited for a subscriber was lost with the task that was to hand it over, so the
+/// subscription is over rather than one with a gap.
+#[test]
+fn an_output_port_whose_runtime_is_gone_ends_its_subscription() {
+    let door = SendDoor::new(ActorSystem::new());
+    let gate = Gate::new();
+    let lasting = runtime();
+    let full = lasting.block_on(async {
+        let options = SpawnOptions::new().mailbox(Capacity::try_from(1).unwrap());
+        let full = door.start(Probe::new(&Log::default()), options).await.unwrap();
+        full.cast(Message::Do(gate.act())).unwrap();
+        gate.reached().await;
+        full
+    });
+    let mut port = OutputPort::new();
+    let subscription = port.subscribe(&full, |number| Some(Message::Note(number)));
+    let doomed = runtime();
+    doomed.block_on(async {
+        for number in 0..5 {
+            port.send(number).unwrap();
+        }
+        tokio::task::yield_now().await;
+    });
+    assert!(!subscription.is_over());
+    drop(doomed);
+    assert_eq!((subscription.is_over(), port.subscriptions()), (true, 0));
+    gate.open();
+    assert_eq!(lasting.block_on(settled(&full)), 1);
+}
+
+/// What became of a start whose runtime is gone.
+fn cancelled(starting: Starting, actor: &ActorRef<Bomb>) {
+    let outcome = runtime().block_on(starting);
+    assert!(matches!(outcome, Err(SpawnError::Startup(Exit::Cancelled))), "{outcome:?}");
+    assert_eq!(
+        (actor.status(), runtime().block_on(actor.wait(None))),
+        (Status::Stopped, Ok(Exit::Cancelled))
+    );
+}
+
+#[test]
+fn an_instant_start_ends_with_its_runtime() {
+    for is_colocated in [false, true] {
+        let system = ActorSystem::new();
+        let gate = Gate::new();
+        let doomed = runtime();
+        let (begun, unbegun) = doomed.block_on(async {
+            let mut options = SpawnOptions::new().name("begun");
+            let mut place = None;
+            if is_colocated {
+                place = Some(Colocation::new(&system));
+            }
+            if let Some(place) = &place {
+                options = options.colocate(place);
+            }
+            let begun = system.spawn_instant(Powder(Bomb), Some(gate.clone()), options.clone()).unwrap();
+            gate.reached().await;
+            // Its task never runs.
+            let unbegun = system.spawn_instant(Powder(Bomb), None, options.name("unbegun")).unwrap();
+            unbegun.0.cast(Bomb).unwrap();
+            unbegun.0.cast(Bomb).unwrap();
+            (begun, unbegun)
+        });
+        assert_eq!(system.registered(), ["begun".into(), "unbegun".into()]);
+        drop(doomed);
+        assert_eq!(system.registered(), []);
+        cancelled(begun.1, &begun.0);
+        cancelled(unbegun.1, &unbegun.0);
+    }
+}
+
+/// A job that never ran lies in a queue, within nobody's system.
+#[test]
+fn an_instant_start_ends_with_its_thread() {
+    for is_begun in [false, true] {
+        let mut simulation = Simulation::new(Order::Fifo);
+        let system = simulation.system();
+        let spawner = LocalSpawner::new(&system, "doomed").unwrap();
+        let gate = Gate::new();
+        let (actor, starting) = simulation.block_on(async {
+            let options = SpawnOptions::new().name("doomed");
+            let spawned = spawner.spawn_instant(|| Powder(Bomb), Some(gate.clone()), options).unwrap();
+            if is_begun {
+                gate.reached().await;
+            }
+            spawned.0.cast(Bomb).unwrap();
+            spawned.0.cast(Bomb).unwrap();
+            system.groups().join("group", &spawned.0.cell()).unwrap();
+            spawned
+        });
+        // Whoever drops it hears of none of it, or of one.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(simulation)));
+        assert_eq!((system.registered(), system.groups().names()), (vec![], vec![]));
+        cancelled(starting, &actor);
+    }
+}
+
+#[test]
+fn an_instant_start_without_a_runtime_leaves_nothing() {
+    let system = ActorSystem::new();
+    let doomed = runtime();
+    let place = doomed.block_on(async { Colocation::new(&system) });
+    drop(doomed);
+    let options = SpawnOptions::new().name("nowhere");
+    let (actor, starting) =
+        system.spawn_instant(Powder(Bomb), None, options.clone().colocate(&place)).unwrap();
+    assert_eq!(system.registered(), []);
+    cancelled(starting, &actor);
+    let spawned = catch_unwind(AssertUnwindSafe(|| system.spawn_instant(Powder(Bomb), None, options)));
+    assert!(spawned.is_err(), "there is no runtime");
+    assert_eq!(system.registered(), []);
 }

@@ -149,6 +149,17 @@ async fn a_timeout_covers_the_wait_for_room_and_the_wait_for_the_answer() {
     tokio::time::timeout(day, timeouts()).await.expect("a timeout was lost");
 }
 
+#[tokio::test(start_paused = true)]
+async fn b17_a_plain_call_may_take_the_default_timeout() {
+    let counter = Counter::default().spawn().await.unwrap();
+    counter.block().cast().unwrap();
+    let began = tokio::time::Instant::now();
+    let failed = counter.inc(1).default_timeout().await;
+    let timeout = actor_core::limits::CALL_TIMEOUT_DEFAULT;
+    assert!(matches!(failed, Err(CallError::Failed(CallFailure::TimedOut(after))) if after == timeout));
+    assert_eq!(began.elapsed(), timeout);
+}
+
 async fn timeouts() {
     let second = Duration::from_secs(1);
     let counter = Counter::default().spawn().mailbox(one()).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actor_core::{ActorError, ActorId, ActorSystem, Context, Exit, SupervisionEvent, actor};
+use actor_core::{ActorError, ActorId, ActorSystem, CallFailure, Context, Exit, SupervisionEvent, actor};
 
 #[derive(Default)]
 struct Chain {
@@ -95,4 +95,41 @@ async fn a_method_knows_how_long_its_caller_waits() {
     assert_eq!(chain.patience().await.unwrap(), None);
     let second = Duration::from_secs(1);
     assert_eq!(chain.patience().timeout(second).await.unwrap(), Some(second));
+}
+
+struct Selfish;
+
+#[actor]
+impl Selfish {
+    fn one(&self) -> u32 {
+        1
+    }
+
+    async fn two(&self, ctx: &Context<'_, SelfishRef>, timeout: Option<Duration>) -> u32 {
+        let myself = ctx.myself();
+        let one = myself.one();
+        let one = if let Some(timeout) = timeout { one.timeout(timeout) } else { one };
+        one.await.map_or(0, |one| 2 * one)
+    }
+
+    async fn three(&self, ctx: &Context<'_, SelfishRef>) -> u32 {
+        let one = ctx.call_recipient::<SelfishOne, u32>();
+        one.call(SelfishOne {}).await.map_or(0, |one| 3 * one)
+    }
+}
+
+#[tokio::test]
+#[cfg_attr(not(debug_assertions), ignore = "it would wait for ever")]
+async fn a12_a_plain_struct_that_calls_itself_fails() {
+    for way in 0..3 {
+        let selfish = Selfish.spawn().on(&ActorSystem::new()).await.unwrap();
+        let unanswered = match way {
+            0 => selfish.two(None).await.map_err(|error| error.failure().cloned()),
+            1 => selfish.two(Some(Duration::MAX)).await.map_err(|error| error.failure().cloned()),
+            _ => selfish.three().await.map_err(|error| error.failure().cloned()),
+        };
+        assert_eq!(unanswered, Err(Some(CallFailure::NoReply)));
+        let exit = selfish.wait(None).await.unwrap();
+        assert!(matches!(&exit, Exit::Panicked(text) if text.contains("calls itself")), "{exit:?}");
+    }
 }

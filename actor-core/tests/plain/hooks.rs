@@ -233,3 +233,19 @@ async fn a_spawn_is_refined_before_it_is_awaited() {
     let by_hand = system.spawn(actor, Strict, options).await.map(StrictRef::from).unwrap();
     assert_eq!(by_hand.check(1).await.unwrap(), Ok(1));
 }
+
+#[tokio::test]
+async fn a_spawn_may_give_the_reference_at_once() {
+    let system = actor_core::ActorSystem::new();
+    let (strict, starting) = named(Strict.spawn().on(&system)).instant().unwrap();
+    let refused = named(Strict.spawn().on(&system)).instant();
+    assert!(matches!(refused, Err(SpawnError::NameTaken(_))));
+    // Before it has started, in this task.
+    assert_eq!(strict.check(1).await.unwrap(), Ok(1));
+    starting.await.unwrap();
+
+    let (door, starting) = Door::spawn(Log::default(), String::new()).on(&system).instant().unwrap();
+    let exit = Exit::Failed("a door has a name".into());
+    assert!(matches!(starting.await, Err(SpawnError::Startup(failed)) if failed == exit));
+    assert_eq!(door.wait(None).await.unwrap(), exit);
+}

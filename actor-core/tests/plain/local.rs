@@ -76,6 +76,9 @@ async fn a16_a_plain_struct_may_stay_on_its_thread() {
     assert_ne!(home, thread::current().id());
     let built = Built::spawn(&spawner, "here".to_owned()).await.unwrap();
     assert_eq!(built.facts().await.unwrap(), (home, "here".to_owned()));
+    let (at_once, starting) = Built::spawn(&spawner, "there".to_owned()).name("built").instant().unwrap();
+    assert_eq!(at_once.facts().await.unwrap(), (home, "there".to_owned()));
+    starting.await.unwrap();
     let elsewhere = tokio::spawn(async move {
         built.stop(None);
         tally.add(1).await

@@ -5,6 +5,7 @@ mod calls;
 mod collisions;
 mod conditions;
 mod context;
+mod derived;
 mod hooks;
 mod local;
 mod names;

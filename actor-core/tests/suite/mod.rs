@@ -7,11 +7,16 @@
 mod abandoned;
 mod attached;
 mod errors;
+mod forward;
 mod groups;
 mod hostile;
+mod instant;
+mod itself;
 mod links;
 mod mailbox;
+mod multi;
 mod names;
+mod output;
 mod policies;
 mod restart;
 mod start;
@@ -95,6 +100,16 @@ mount! {
     start::the_system_of_a_hook_is_its_actors,
     start::unusable_options_are_an_error,
 
+    instant::messages_queue_before_an_instant_start,
+    instant::a_stop_before_an_instant_start_waits_for_it,
+    instant::a_drain_before_an_instant_start_handles_what_had_come,
+    instant::a11_a_kill_before_an_instant_start_ends_it,
+    instant::what_can_be_known_at_once_is_told_at_once,
+    instant::a01_an_instant_start_that_fails_is_told_to_nobody_else,
+    instant::an_instant_start_is_linked_after_pre_start,
+    instant::no_instant_start_under_a_supervisor_that_drains_or_stopped,
+    instant::an_instant_start_goes_on_when_nobody_asks_what_became_of_it,
+
     stop::a05_stop_lets_the_hook_finish_and_runs_post_stop,
     stop::a07_an_actor_lives_on_without_addresses,
     stop::a08_status_only_moves_forward,
@@ -135,6 +150,10 @@ mount! {
     links::unlinking_sets_the_child_free,
     links::a_link_to_a_stopping_supervisor_keeps_the_former,
     links::a_child_that_never_started_is_not_the_supervisors_business,
+
+    itself::a12_an_actor_that_calls_itself_fails,
+    itself::a12_whatever_way_it_calls_itself,
+    itself::what_runs_beside_its_hooks_may_call_an_actor,
 
     restart::a_restarted_actor_keeps_all_but_the_message_in_hand,
     restart::whatever_ended_the_life_it_can_begin_again,
@@ -260,6 +279,7 @@ macro_rules! mount_with_virtual_time {
 
 mount_with_virtual_time! {
     time::a14_a_call_times_out_and_a_late_answer_is_harmless,
+    time::b17_a_call_may_take_the_default_timeout,
     time::a14_a_call_that_finds_no_room_was_not_sent,
     time::a14_a_call_is_answered_or_told_why_not,
     time::a_wait_times_out_and_the_actor_goes_on,
@@ -267,6 +287,24 @@ mount_with_virtual_time! {
     time::a14_a_port_that_is_kept_for_ever_times_out,
 
     policies::c21_what_has_expired_is_skipped_and_counted,
+    multi::a14_each_of_many_calls_ends_for_itself,
+    multi::a14_many_calls_within_no_time_and_all_time,
+    multi::c14_many_calls_wait_for_room,
+    multi::many_calls_that_are_given_up,
+    multi::nobody_is_called,
+    multi::a_thousand_are_called,
+
+    output::a24_each_subscriber_gets_what_is_for_it,
+    output::a24_a_full_subscriber_loses_nothing_and_delays_nobody,
+    output::a24_a_subscriber_that_restarts_loses_nothing,
+    output::a24_a_dead_subscriber_is_let_go,
+    output::a24_what_waits_is_dropped_when_it_is_cancelled,
+    output::a24_a_port_whose_subscriber_is_too_far_behind_gives_the_value_back,
+
+    forward::an_answer_is_forwarded,
+    forward::a14_only_an_answer_is_forwarded,
+    forward::c14_a_forward_waits_for_room_on_both_sides,
+    forward::a_forward_is_part_of_whoever_asked_for_it,
 
     attached::a_future_is_piped_to_its_actor,
     attached::what_is_attached_ends_with_the_life,

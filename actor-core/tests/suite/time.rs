@@ -8,6 +8,8 @@ use actor_core::{
     call_t, cast,
 };
 
+use actor_core::limits::CALL_TIMEOUT_DEFAULT;
+
 use crate::support::{Door, Entry, Gate, Log, Message, Probe, act_once, dead, settled};
 
 const TIMEOUT: Duration = Duration::from_millis(100);
@@ -30,6 +32,39 @@ pub(super) async fn a14_a_call_times_out_and_a_late_answer_is_harmless(door: imp
     assert!(late.is_closed());
     assert_eq!(late.send("late"), Err("late"));
     assert_eq!(settled(&actor).await, 0);
+}
+
+pub(super) async fn b17_a_call_may_take_the_default_timeout(door: impl Door) {
+    let system = door.system().clone();
+    assert_eq!(system.call_timeout(), CALL_TIMEOUT_DEFAULT);
+    let actor = door.spawn(Probe::new(&Log::default())).await;
+    let silent = |port: ReplyPort<()>| Message::Do(act_once(|| async { std::mem::forget(port) }));
+    // In a hook it is the actor's own system that says how long.
+    let caller = door.spawn(Probe::new(&Log::default())).await;
+    for (timeout, expected) in [
+        (None, CALL_TIMEOUT_DEFAULT),
+        (Some(2 * TIMEOUT), 2 * TIMEOUT),
+        (Some(Duration::ZERO), Duration::ZERO),
+    ] {
+        if let Some(timeout) = timeout {
+            system.set_call_timeout(timeout);
+        }
+        let callee = actor.clone();
+        let (said, hears) = tokio::sync::oneshot::channel();
+        let call = act_once(move || async move {
+            let _ = said.send(callee.call_default_timeout(silent).await);
+        });
+        caller.cast(Message::Do(call)).unwrap();
+        assert_eq!(hears.await.unwrap(), Err(CallError::Failed(CallFailure::TimedOut(expected))));
+    }
+    system.set_call_timeout(Duration::MAX);
+    assert!(system.call_timeout() > Duration::from_secs(60 * 60 * 24 * 365 * 500));
+    // Outside it is the process's default system, which nobody has changed here.
+    let began = system.executor().now();
+    let failed = actor.call_default_timeout(silent).await;
+    assert_eq!(failed, Err(CallError::Failed(CallFailure::TimedOut(CALL_TIMEOUT_DEFAULT))));
+    assert_eq!(system.executor().now() - began, CALL_TIMEOUT_DEFAULT);
+    assert_eq!(call_t!(actor, Message::Ask), Ok(0));
 }
 
 pub(super) async fn a14_a_call_that_finds_no_room_was_not_sent(door: impl Door) {

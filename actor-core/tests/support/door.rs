@@ -2,7 +2,9 @@
 
 use std::future::Future;
 
-use actor_core::{Actor, ActorRef, ActorSystem, Colocation, LocalSpawner, SpawnError, SpawnOptions};
+use actor_core::{
+    Actor, ActorRef, ActorSystem, Colocation, LocalSpawner, SpawnError, SpawnOptions, Starting,
+};
 
 use super::probe::{Message, Probe};
 
@@ -25,6 +27,22 @@ pub(crate) trait Door: Sync {
         make: impl FnMut() -> (A, A::Arguments) + Send + 'static,
         options: SpawnOptions,
     ) -> impl Future<Output = Result<ActorRef<A::Msg>, SpawnError>> + Send;
+
+    fn spawn_instant<A: Actor>(
+        &self,
+        actor: A,
+        arguments: A::Arguments,
+        options: SpawnOptions,
+    ) -> Result<(ActorRef<A::Msg>, Starting), SpawnError>;
+
+    /// Starts a probe and does not wait.
+    fn instant(
+        &self,
+        probe: Probe,
+        options: SpawnOptions,
+    ) -> Result<(ActorRef<Message>, Starting), SpawnError> {
+        self.spawn_instant(probe, (), options)
+    }
 
     /// Starts a restartable probe under a supervisor.
     async fn restartable(
@@ -93,6 +111,15 @@ impl Door for SendDoor {
     ) -> impl Future<Output = Result<ActorRef<A::Msg>, SpawnError>> + Send {
         self.system.spawn_restartable(make, options)
     }
+
+    fn spawn_instant<A: Actor>(
+        &self,
+        actor: A,
+        arguments: A::Arguments,
+        options: SpawnOptions,
+    ) -> Result<(ActorRef<A::Msg>, Starting), SpawnError> {
+        self.system.spawn_instant(actor, arguments, options)
+    }
 }
 
 /// [`ActorSystem::spawn`] into a [`Colocation`].
@@ -140,6 +167,15 @@ impl Door for ColocatedDoor {
     ) -> impl Future<Output = Result<ActorRef<A::Msg>, SpawnError>> + Send {
         self.system.spawn_restartable(make, options.colocate(&self.place))
     }
+
+    fn spawn_instant<A: Actor>(
+        &self,
+        actor: A,
+        arguments: A::Arguments,
+        options: SpawnOptions,
+    ) -> Result<(ActorRef<A::Msg>, Starting), SpawnError> {
+        self.system.spawn_instant(actor, arguments, options.colocate(&self.place))
+    }
 }
 
 /// [`LocalSpawner::spawn`].
@@ -177,5 +213,14 @@ impl Door for LocalDoor {
         options: SpawnOptions,
     ) -> impl Future<Output = Result<ActorRef<A::Msg>, SpawnError>> + Send {
         self.spawner.spawn_restartable(make, options)
+    }
+
+    fn spawn_instant<A: Actor>(
+        &self,
+        actor: A,
+        arguments: A::Arguments,
+        options: SpawnOptions,
+    ) -> Result<(ActorRef<A::Msg>, Starting), SpawnError> {
+        self.spawner.spawn_instant(move || actor, arguments, options)
     }
 }

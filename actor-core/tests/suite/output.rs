@@ -1,0 +1,218 @@
+//! What an actor says to whoever subscribes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use actor_core::limits::OUTPUT_BACKLOG_MAX;
+use actor_core::{ActorRef, Capacity, OutputPort, SpawnOptions, Status};
+
+use crate::support::{Door, Entry, Gate, Log, Message, Probe, dead, pass, poll_once, settled};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// The numbers that were noted.
+fn notes(log: &Log) -> Vec<u32> {
+    let number = |entry: &Entry| if let Entry::Note(number) = entry { Some(*number) } else { None };
+    log.entries().iter().filter_map(number).collect()
+}
+
+fn note(number: u32) -> Option<Message> {
+    Some(Message::Note(number))
+}
+
+/// An actor in a hook until the gate is opened, with room for one message.
+async fn busy(door: &impl Door, log: &Log, gate: &Gate) -> ActorRef<Message> {
+    let options = SpawnOptions::new().mailbox(Capacity::try_from(1).unwrap());
+    let actor = door.start(Probe::new(log), options).await.unwrap();
+    actor.cast(Message::Do(gate.act())).unwrap();
+    gate.reached().await;
+    actor
+}
+
+pub(super) async fn a24_each_subscriber_gets_what_is_for_it(door: impl Door) {
+    let (all_log, even_log) = (Log::default(), Log::default());
+    let (all, even) = (door.spawn(Probe::new(&all_log)).await, door.spawn(Probe::new(&even_log)).await);
+    let mut port = OutputPort::new();
+    port.send(0).unwrap();
+    let first = port.subscribe(&all, note);
+    port.send(1).unwrap();
+    let _even = port.subscribe(&even, |number| (number % 2 == 0).then_some(Message::Note(number)));
+    for number in 2..=5 {
+        port.send(number).unwrap();
+    }
+    // Twice from here on.
+    let _second = port.subscribe(&all, |number| note(10 * number));
+    assert_eq!(port.subscriptions(), 3);
+    port.send(6).unwrap();
+    first.cancel();
+    first.cancel();
+    assert_eq!((first.is_over(), port.subscriptions()), (true, 2));
+    port.send(7).unwrap();
+    settled(&all).await;
+    settled(&even).await;
+    assert_eq!(notes(&all_log), [1, 2, 3, 4, 5, 6, 60, 70]);
+    assert_eq!(notes(&even_log), [2, 4, 6]);
+}
+
+pub(super) async fn a24_a_full_subscriber_loses_nothing_and_delays_nobody(door: impl Door) {
+    let (full_log, free_log, gate) = (Log::default(), Log::default(), Gate::new());
+    let (full, free) = (busy(&door, &full_log, &gate).await, door.spawn(Probe::new(&free_log)).await);
+    let mut port = OutputPort::default();
+    let subscription = port.subscribe(&full, note);
+    port.subscribe(&free, note);
+    let all: Vec<u32> = (0..300).collect();
+    for number in &all {
+        port.send(*number).unwrap();
+    }
+    settled(&free).await;
+    assert_eq!((notes(&free_log), notes(&full_log)), (all.clone(), vec![]));
+    gate.open();
+    pass(door.system(), MS).await;
+    assert_eq!(notes(&full_log), all);
+    // Nothing waits any more, and what waits again stays in order.
+    full.cast(Message::Do(gate.act())).unwrap();
+    gate.reached().await;
+    for number in 300..310 {
+        port.send(number).unwrap();
+    }
+    // What was sent arrives, though the port is gone.
+    drop(port);
+    gate.open();
+    pass(door.system(), MS).await;
+    assert_eq!((notes(&full_log), subscription.is_over()), ((0..310).collect(), false));
+}
+
+pub(super) async fn a24_a_subscriber_that_restarts_loses_nothing(door: impl Door) {
+    let parent = door.spawn(Probe::new(&Log::default())).await;
+    let log = Log::default();
+    let make = {
+        let log = log.clone();
+        move || Probe::new(&log)
+    };
+    let options = SpawnOptions::new().mailbox(Capacity::try_from(2).unwrap());
+    let child = door.restartable(&parent, options, make).await;
+    settled(&child).await;
+    let mut port = OutputPort::new();
+    let subscription = port.subscribe(&child, note);
+    let mut number = 0..;
+    let ends: [fn(&ActorRef<Message>); 3] =
+        [|actor| actor.kill(), |actor| actor.stop(None), |actor| actor.drain()];
+    for end in ends {
+        // In its last hook, suspended, and in its new life.
+        let gate = Gate::new();
+        child.cast(Message::Do(gate.act())).unwrap();
+        gate.reached().await;
+        number.by_ref().take(5).for_each(|number| port.send(number).unwrap());
+        end(&child);
+        number.by_ref().take(5).for_each(|number| port.send(number).unwrap());
+        gate.open();
+        child.wait(None).await.unwrap();
+        pass(door.system(), MS).await;
+        assert_eq!(child.status(), Status::Suspended);
+        number.by_ref().take(5).for_each(|number| port.send(number).unwrap());
+        child.cell().restart();
+        pass(door.system(), MS).await;
+        number.by_ref().take(5).for_each(|number| port.send(number).unwrap());
+        pass(door.system(), MS).await;
+    }
+    assert_eq!((notes(&log), subscription.is_over()), ((0..60).collect(), false));
+}
+
+pub(super) async fn a24_a_dead_subscriber_is_let_go(door: impl Door) {
+    let gate = Gate::new();
+    let doomed = busy(&door, &Log::default(), &gate).await;
+    let held = Arc::new(());
+    let mut port = OutputPort::new();
+    let converter = |held: &Arc<()>| {
+        let held = held.clone();
+        move |number| {
+            let _held = &held;
+            note(number)
+        }
+    };
+    let subscription = port.subscribe(&doomed, converter(&held));
+    for number in 0..10 {
+        port.send(number).unwrap();
+    }
+    assert_eq!((port.subscriptions(), subscription.is_over()), (1, false));
+    let mut room = Box::pin(subscription.room());
+    assert!(poll_once(room.as_mut()).await.is_ready());
+    doomed.kill_and_wait(None).await.unwrap();
+    assert_eq!((port.subscriptions(), subscription.is_over()), (0, true));
+    port.send(10).unwrap();
+    assert_eq!(Arc::strong_count(&held), 1);
+    // Nor do the dead pile up in a port that is never sent to.
+    for _ in 0..100 {
+        let gone = dead(&door).await;
+        let gone = ActorRef::<Message>::from_cell(gone).unwrap();
+        assert!(port.subscribe(&gone, converter(&held)).is_over());
+    }
+    assert!(Arc::strong_count(&held) <= 2);
+    subscription.cancel();
+}
+
+pub(super) async fn a24_what_waits_is_dropped_when_it_is_cancelled(door: impl Door) {
+    let (log, gate) = (Log::default(), Gate::new());
+    let full = busy(&door, &log, &gate).await;
+    let mut port = OutputPort::new();
+    let subscription = port.subscribe(&full, note);
+    for number in 0..10 {
+        port.send(number).unwrap();
+    }
+    pass(door.system(), MS).await;
+    subscription.cancel();
+    pass(door.system(), MS).await;
+    port.send(10).unwrap();
+    gate.open();
+    pass(door.system(), MS).await;
+    // One had found room.
+    assert_eq!((settled(&full).await, notes(&log)), (1, vec![0]));
+}
+
+pub(super) async fn a24_a_port_whose_subscriber_is_too_far_behind_gives_the_value_back(door: impl Door) {
+    let (log, gate) = (Log::default(), Gate::new());
+    let stuck = busy(&door, &log, &gate).await;
+    let heard = Arc::new(AtomicU32::new(0));
+    let other = door.spawn(Probe::new(&Log::default())).await;
+    let mut port = OutputPort::new();
+    port.subscribe(&stuck, note);
+    let count = {
+        let heard = heard.clone();
+        move |_| {
+            heard.fetch_add(1, Ordering::SeqCst);
+            None
+        }
+    };
+    port.subscribe(&other, count);
+    // One in the mailbox, one on its way there, and the rest.
+    let mut sent = 0;
+    let error = loop {
+        match port.send(sent) {
+            Ok(()) => sent += 1,
+            Err(error) => break error,
+        }
+        if sent == 2 {
+            pass(door.system(), MS).await;
+        }
+    };
+    let most = u32::try_from(OUTPUT_BACKLOG_MAX).unwrap() + 2;
+    assert_eq!((sent, error.value, heard.load(Ordering::SeqCst)), (most, most, most));
+    assert_eq!(error.to_string(), format!("not sent: {OUTPUT_BACKLOG_MAX} messages wait for a subscriber"));
+    // Who waits for room finds it, and nothing was lost.
+    {
+        let mut room = Box::pin(error.subscription.room());
+        assert!(poll_once(room.as_mut()).await.is_pending());
+        gate.open();
+        room.await;
+    }
+    port.send(error.value).unwrap();
+    pass(door.system(), MS).await;
+    assert_eq!(settled(&stuck).await, most + 1);
+    assert!(notes(&log).into_iter().eq(0..=most));
+    // Or it goes on without it.
+    error.subscription.cancel();
+    error.subscription.room().await;
+    port.send(0).unwrap();
+    assert_eq!((port.subscriptions(), settled(&stuck).await), (1, most + 1));
+}
