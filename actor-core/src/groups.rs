@@ -317,10 +317,10 @@ impl Book {
         let watched = [Watched::Group(key.clone()), Watched::Scope(key.scope.clone()), Watched::All];
         let watchers = watched.iter().filter_map(|watched| self.watchers.get(watched)).flatten();
         let current: BTreeMap<_, _> =
-            watchers.filter_map(|(id, watcher)| Some((*id, watcher.current()?))).collect();
-        for watcher in current.into_values() {
+            watchers.filter_map(|(id, watcher)| Some((*id, (watcher.current()?, watcher.life)))).collect();
+        for (watcher, life) in current.into_values() {
             if let Some(local) = watcher.as_local() {
-                local.put(SupervisionEvent::Group(change(key.scope.clone(), key.group.clone())));
+                local.put(life, SupervisionEvent::Group(change(key.scope.clone(), key.group.clone())));
             }
             told.push(watcher);
         }

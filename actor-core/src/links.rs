@@ -232,8 +232,10 @@ impl Watcher {
 
 impl ExitListener for Watcher {
     fn on_exit(&self, _: ActorId, exit: &Exit) {
-        if let Some(watcher) = self.current() {
-            watcher.post(SupervisionEvent::Down { actor: self.target.clone(), exit: exit.clone() });
+        let watcher = self.current();
+        if let Some(local) = watcher.as_ref().and_then(|watcher| watcher.as_local()) {
+            local.put(self.life, SupervisionEvent::Down { actor: self.target.clone(), exit: exit.clone() });
+            local.wake();
         }
     }
 

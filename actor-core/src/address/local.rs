@@ -192,13 +192,25 @@ impl<'a> Local<'a> {
 
     /// Posts an event. It reaches a handler unless the life ends first.
     pub(crate) fn post(self, event: SupervisionEvent) {
-        self.put(event);
+        let side = self.side();
+        self.put_before(side, event);
         self.wake();
     }
 
-    /// Puts an event where it will be found once the actor is [woken](Self::wake).
-    pub(crate) fn put(self, event: SupervisionEvent) {
-        let mut side = self.side();
+    /// Puts an event where it will be found once the actor is [woken](Self::wake), if it is
+    /// still in this life.
+    pub(crate) fn put(self, life: u64, event: SupervisionEvent) {
+        let side = self.side();
+        // Under the lock, which the end of a life takes too.
+        if self.life() == life {
+            self.put_before(side, event);
+        } else {
+            // The event, which may hold the last address of an actor, is dropped after it.
+            drop(side);
+        }
+    }
+
+    fn put_before(self, mut side: MutexGuard<'_, Side>, event: SupervisionEvent) {
         if self.exit(&side).is_some() {
             drop(side);
             return;
