@@ -356,26 +356,17 @@ pub(crate) enum Delivery<'a, M> {
     /// It lies in the queue.
     Queued(Oldest<'a, M>, &'a Mailbox<M>),
     /// It was taken out, because the inbox sorts.
-    Sorted(M, &'a Mailbox<M>),
+    Sorted(M),
 }
 
 impl<M> Delivery<'_, M> {
-    /// Notes for the observer that it is about to be handled.
-    #[cold]
-    pub(crate) fn observe(&self) {
-        let (Self::Queued(_, mailbox) | Self::Sorted(_, mailbox)) = self;
-        if let Some(observation) = mailbox.observation() {
-            observation.begin_message();
-        }
-    }
-
     /// Takes the message out. Its place goes to a sender that waits, if there is one,
     /// before anybody else could have it.
     #[inline(always)]
     pub(crate) fn take(self) -> M {
         match self {
             Self::Queued(oldest, mailbox) => oldest.take_unless(|| mailbox.is_place_handed_on()),
-            Self::Sorted(message, _) => message,
+            Self::Sorted(message) => message,
         }
     }
 }
@@ -414,7 +405,7 @@ impl<M, C: Owner<M>> Inbox<M, C> {
         let next = sorted.next(sorting, now);
         drop(sorted);
         match next {
-            Some(message) => Taken::Message(Delivery::Sorted(message, self.mailbox())),
+            Some(message) => Taken::Message(Delivery::Sorted(message)),
             None => rest.map(|never| match never {}),
         }
     }

@@ -74,6 +74,14 @@ impl<M: Send + 'static> ExitGuard<M> {
         }
     }
 
+    /// A message is about to be handled. For who has seen that the actor is observed.
+    #[cold]
+    pub(super) fn begin_message(&self) {
+        if let Some(observation) = self.myself().observation() {
+            observation.begin_message();
+        }
+    }
+
     /// The message in hand is done with; it matters only to the observer.
     pub(super) fn end_message(&self, has_ended: bool) {
         if self.control().word().has(Flag::Observed)

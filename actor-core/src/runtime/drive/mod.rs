@@ -29,7 +29,7 @@ use crate::contain::{caught, discard, first_panic};
 use crate::error::SpawnError;
 use crate::event::{BoxedState, SupervisionEvent};
 use crate::exit::{ActorError, ErrorAction, Exit};
-use crate::lifecycle::{Flag, Status, Turn};
+use crate::lifecycle::{Flag, Status, Turn, Word};
 use crate::limits::MESSAGES_PER_TURN;
 use crate::mailbox::{Delivery, Inbox, Owner, Park, Taken};
 use crate::observe::ActorChange;
@@ -249,7 +249,9 @@ fn abandon<A: LocalActor>(
 
 /// What comes next for a running actor.
 enum Next<'a, M> {
-    Handle(Delivery<'a, M>),
+    /// With the word as it was: what is asked of the delivery itself makes it be written
+    /// to memory, at each message.
+    Handle(Delivery<'a, M>, Word),
     Other(Due),
 }
 
@@ -288,7 +290,12 @@ fn live<A: LocalActor, K>(started: &mut Started<A, K>) -> impl Future<Output = E
             let due = loop {
                 let Unstarted { actor, inbox, guard } = &mut started.unstarted;
                 let delivery = match next::<A>(inbox, &mut messages_left) {
-                    Next::Handle(delivery) => delivery,
+                    Next::Handle(delivery, word) => {
+                        if word.has(Flag::Observed) {
+                            guard.begin_message();
+                        }
+                        delivery
+                    }
                     Next::Other(due) => break due,
                 };
                 let ran = {
@@ -345,10 +352,7 @@ fn next<'a, A: LocalActor>(inbox: &'a mut ActorInbox<A::Msg>, messages_left: &mu
         Turn::Receive => match receive::<A>(inbox) {
             Taken::Message(delivery) => {
                 *messages_left -= 1;
-                if word.has(Flag::Observed) {
-                    delivery.observe();
-                }
-                return Next::Handle(delivery);
+                return Next::Handle(delivery, word);
             }
             Taken::Closed => Due::Drained,
             Taken::Empty => Due::Wait,
