@@ -13,9 +13,10 @@ use std::time::Duration;
 
 use futures_core::Stream;
 
-use crate::address::{ActorCell, ActorRef, WeakActorCell};
+use crate::address::{ActorCell, ActorRef, Local, WeakActorCell};
 use crate::attached::AttachmentId;
 use crate::error::SendError;
+use crate::lifecycle::Flag;
 use crate::pace::Pace;
 use crate::reply::ReplyPort;
 use crate::runtime::{Caught, Droppable, Within, current_system, panicked};
@@ -74,11 +75,11 @@ impl MissedTicks {
             Self::Burst => due + period,
             Self::Delay => now + period,
             Self::Skip => {
-                let late = now.saturating_since(due).as_nanos();
                 // Zero is no period: the caller has seen to that.
-                let missed = late / period.as_nanos().max(1);
-                let missed = u32::try_from(missed).unwrap_or(u32::MAX);
-                due + period.saturating_mul(missed.saturating_add(1))
+                let period = period.as_nanos().max(1);
+                let missed = now.saturating_since(due).as_nanos() / period;
+                let ahead = (missed + 1).saturating_mul(period);
+                due + Duration::from_nanos(u64::try_from(ahead).unwrap_or(u64::MAX))
             }
         }
     }
@@ -125,12 +126,8 @@ impl ActorCell {
     ///
     /// As [`attach`](Self::attach), and if that runtime has no timer.
     pub fn stop_after(&self, delay: Duration, reason: Option<&str>) -> Attachment {
-        let (sleep, actor) = (self.executor().sleep(delay), self.clone());
         let reason = reason.map(str::to_owned);
-        self.attach(async move {
-            sleep.await;
-            actor.stop(reason.as_deref());
-        })
+        self.end_after(delay, Flag::Stop, reason)
     }
 
     /// [Kills](crate::Control::kill) the actor after a time, unless its life ends before.
@@ -139,10 +136,19 @@ impl ActorCell {
     ///
     /// As [`stop_after`](Self::stop_after).
     pub fn kill_after(&self, delay: Duration) -> Attachment {
+        self.end_after(delay, Flag::Kill, None)
+    }
+
+    /// Asks the life that the actor is in to end, after a time. No later one: it may fire on
+    /// another thread while that life ends.
+    fn end_after(&self, delay: Duration, request: Flag, reason: Option<String>) -> Attachment {
         let (sleep, actor) = (self.executor().sleep(delay), self.clone());
+        let life = self.as_local().map_or(0, Local::life);
         self.attach(async move {
             sleep.await;
-            actor.kill();
+            if let Some(local) = actor.as_local() {
+                local.end_this_life(life, request, reason.as_deref());
+            }
         })
     }
 }
@@ -221,7 +227,7 @@ impl<M: Send + 'static> ActorRef<M> {
                 return;
             }
             match executor.timeout_at(deadline, reply).await {
-                Ok(Ok(answer)) => drop(target.send(map(answer)).await),
+                Ok(Ok(answer)) => drop(target.post(map(answer)).await),
                 _ => tracing::debug!(callee = %callee.id(), "a call was not answered, so nothing is forwarded"),
             }
         }))
@@ -336,8 +342,10 @@ mod tests {
             let next = policies.map(|policy| policy.next(at(due), at(now), 10 * MS));
             assert_eq!(next, expected.map(at), "due {due}, now {now}");
         }
-        let far = MissedTicks::Skip.next(Instant::ZERO, Instant::FAR, Duration::from_nanos(1));
-        assert!(far > Instant::ZERO);
+        let tiny = Duration::from_nanos(1);
+        let hour = Instant::ZERO + Duration::from_secs(3_600);
+        assert_eq!(MissedTicks::Skip.next(Instant::ZERO, hour, tiny), hour + tiny);
+        assert_eq!(MissedTicks::Skip.next(Instant::ZERO, Instant::FAR, tiny), Instant::FAR);
         assert_eq!(MissedTicks::Skip.next(at(1), at(2), Duration::MAX), Instant::FAR);
     }
 }

@@ -71,7 +71,8 @@ pub const CHILD_STOP_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 /// while it counts, in 8 bytes. More is an error when the supervisor is started.
 pub const RESTARTS_MAX: u32 = 65_536;
 
-/// How many children a supervisor can have at once; one more is an error.
+/// How many children a supervisor can have at once; one more is an error. What it does for
+/// one of them takes time in proportion to how many there are: for very many, use several.
 pub const CHILDREN_MAX: usize = 1 << 20;
 
 /// How many messages wait for one subscriber of an [`OutputPort`](crate::OutputPort) beside its

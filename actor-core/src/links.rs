@@ -127,13 +127,14 @@ impl ActorCell {
         within
     }
 
-    /// The child that this supervisor calls so, or that holds this name.
+    /// The child that this supervisor calls so; if there is none, the one that holds this
+    /// name.
     pub fn child(&self, id: &str) -> Option<ActorCell> {
         let side = self.as_local().and_then(Local::known_side)?;
-        let is_it = |child: &&ActorCell| {
-            child.as_local().and_then(Local::child_id) == Some(id) || child.name() == Some(id)
-        };
-        side.children.values().find(is_it).cloned()
+        let is_called = |child: &&ActorCell| child.as_local().and_then(Local::child_id) == Some(id);
+        let is_named = |child: &&ActorCell| child.name() == Some(id);
+        let found = side.children.values().find(is_called).or_else(|| side.children.values().find(is_named));
+        found.cloned()
     }
 
     /// Sends this actor [`SupervisionEvent::Down`] once, when `target` ends, or

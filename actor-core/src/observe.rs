@@ -146,7 +146,8 @@ pub struct DeadLetter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DeadReason {
-    /// Its actor ended before its turn came, or had ended before a timer sent it.
+    /// Its actor ended before its turn came, or before what was to send it could: a timer, a
+    /// pipe, a stream, a forwarded answer, an output port.
     Stopped,
     /// The mailbox had no room: see [`Overflow`](crate::Overflow).
     Dropped,

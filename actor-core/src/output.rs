@@ -12,7 +12,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use tokio::sync::Notify;
 
@@ -24,7 +24,7 @@ use crate::lifecycle::Status;
 use crate::limits::OUTPUT_BACKLOG_MAX;
 use crate::pace::Pace;
 use crate::runtime::{Within, current_system};
-use crate::sync::LockExt;
+use crate::sync::{LockExt, Mutex};
 use crate::system::ActorSystem;
 
 /// Sends each value to every subscriber, in order, and loses none.
@@ -243,7 +243,7 @@ fn handed_over<M: Send + 'static>(actor: &ActorRef<M>, sent: Result<(), SendErro
             if let SendError::Unsendable(_, why) = &error {
                 tracing::warn!(actor = %actor.id(), %why, "a subscriber is let go: a message cannot be sent to it");
             }
-            contained("the destructor of a message", || drop(error));
+            actor.bury(error);
             Handed::Never
         }
     }
@@ -289,8 +289,13 @@ impl<M: Send + 'static> AnyLine for Line<M> {
         drop(state);
         // Dropped outside the lock, one by one: a destructor may speak to this very line, or
         // panic.
+        let is_gone = is_gone(&self.actor);
         for message in backlog {
-            contained("the destructor of a message", || drop(message));
+            if is_gone {
+                self.actor.bury(message);
+            } else {
+                contained("the destructor of a message", || drop(message));
+            }
         }
         if let Some(task) = task {
             task.abort();

@@ -79,6 +79,17 @@ impl Side {
         self.watchers = here;
         gone
     }
+
+    /// As [`take_gone_watchers`](Self::take_gone_watchers), of those who wait.
+    fn take_gone_waiters(&mut self) -> Vec<oneshot::Sender<Exit>> {
+        if self.waiters.len() < self.waiters.capacity() {
+            return Vec::new();
+        }
+        let waiters = std::mem::take(&mut self.waiters);
+        let (gone, here) = waiters.into_iter().partition(oneshot::Sender::is_closed);
+        self.waiters = here;
+        gone
+    }
 }
 
 impl LocalState {
@@ -398,12 +409,24 @@ impl<'a> Local<'a> {
     /// drain or a kill does. Asks nothing while it is suspended: whoever means the life that
     /// has ended must not end the next.
     pub(crate) fn end_life(self, flag: Flag, reason: Option<&str>) {
-        let mut side = self.side();
+        let side = self.side();
         // Under the lock, which the end of a life takes too.
         let word = self.word();
-        if word.status() == Status::Suspended && word.verdict().is_none() {
-            return;
+        if word.status() != Status::Suspended || word.verdict().is_some() {
+            self.ask_to_end(side, flag, reason);
         }
+    }
+
+    /// Asks this life to end, as a stop, a drain or a kill does, and no later one.
+    pub(crate) fn end_this_life(self, life: u64, flag: Flag, reason: Option<&str>) {
+        let side = self.side();
+        // Under the lock, which the end of a life takes too.
+        if self.life() == life {
+            self.ask_to_end(side, flag, reason);
+        }
+    }
+
+    fn ask_to_end(self, mut side: MutexGuard<'_, Side>, flag: Flag, reason: Option<&str>) {
         let is_first = !self.raise(flag).has(flag);
         if flag == Flag::Stop && is_first {
             side.stop_reason = reason.map(Arc::from);
@@ -489,10 +512,11 @@ impl<'a> Local<'a> {
             return;
         }
         // Waiters that gave up must not pile up while the actor lives.
-        if side.waiters.len() == side.waiters.capacity() {
-            side.waiters.retain(|waiter| !waiter.is_closed());
-        }
+        let gone = side.take_gone_waiters();
         side.waiters.push(waiter);
+        drop(side);
+        // Dropped outside the lock: each holds a waker, whose destructor may come back here.
+        drop(gone);
     }
 }
 
@@ -501,6 +525,7 @@ mod tests {
     use std::future::poll_fn;
     use std::task::Poll;
 
+    use super::Flag;
     use crate::mailbox::Capacity;
     use crate::{
         Actor, ActorError, ActorRef, ActorSystem, Colocation, Exit, LinkError, ReplyPort, SpawnOptions,
@@ -532,7 +557,7 @@ mod tests {
 
     fn is_attended<M: Send + 'static>(actor: &ActorRef<M>) -> bool {
         let state = actor.as_local().expect("it is local").state;
-        assert_eq!(state.attendance.get().is_some(), state.word().has(super::Flag::Attended));
+        assert_eq!(state.attendance.get().is_some(), state.word().has(Flag::Attended));
         state.attendance.get().is_some()
     }
 
@@ -578,6 +603,19 @@ mod tests {
                 ));
             }
         }
+    }
+
+    /// As a timer may, that fires on another thread while the life it was made in ends.
+    #[tokio::test]
+    async fn what_was_meant_for_another_life_is_not_asked() {
+        let actor = ActorSystem::new().spawn(Plain, 0, SpawnOptions::new()).await.unwrap();
+        let local = actor.as_local().expect("it is local");
+        for request in [Flag::Stop, Flag::Kill] {
+            local.end_this_life(local.life() + 1, request, Some("late"));
+        }
+        assert_eq!(actor.call(|port| port).await.unwrap(), 1);
+        local.end_this_life(local.life(), Flag::Stop, Some("due"));
+        assert_eq!(actor.wait(None).await, Ok(Exit::Stopped(Some("due".into()))));
     }
 
     #[tokio::test]

@@ -98,11 +98,16 @@ impl<M: Send + 'static> ActorRef<M> {
     /// has ended, it is a dead letter, and this says `false`.
     pub(crate) async fn post(&self, message: M) -> bool {
         let Err(error) = self.send(message).await else { return true };
+        self.bury(error);
+        false
+    }
+
+    /// Drops what was not sent, and nobody is there to take back.
+    pub(crate) fn bury<D>(&self, unsent: D) {
         if let Some(observation) = self.observation() {
             observation.dead_letter::<M>(DeadReason::Stopped);
         }
-        contained("a dead message's destructor", || drop(error));
-        false
+        contained("a dead message's destructor", || drop(unsent));
     }
 
     /// The untyped form of this address.

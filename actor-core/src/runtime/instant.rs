@@ -15,13 +15,13 @@ use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 
 use super::boundary::{Droppable, Within, panicked, within};
-use super::drive::{ActorInbox, Started, Unstarted, run, start};
+use super::drive::{ActorInbox, Started, Unstarted, give_up, run, start};
 use super::exit::ExitGuard;
 use super::spawn::{Kept, SpawnOptions};
 use super::spawn_local::{LocalSpawner, NotKept};
 use crate::actor::{Actor, LocalActor};
 use crate::address::{ActorCell, ActorRef};
-use crate::contain::{Contained, caught, contained, discard};
+use crate::contain::{Contained, caught, contained};
 use crate::error::SpawnError;
 use crate::exit::Exit;
 use crate::system::ActorSystem;
@@ -138,14 +138,6 @@ impl<M: Send + 'static, B> Drop for Reserved<M, B> {
             contained("the destructor of an actor that never started", || drop(build));
             drop(guard);
         });
-    }
-}
-
-/// Frees the names and drops the queue, whatever the destructors of messages do.
-fn give_up<M: Send + 'static>(inbox: ActorInbox<M>, guard: &ExitGuard<M>) {
-    guard.begin_stopping();
-    if let Err(payload) = inbox.discard() {
-        discard(payload);
     }
 }
 

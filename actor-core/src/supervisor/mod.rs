@@ -84,9 +84,9 @@ impl Supervisor {
 /// What a [`Supervisor`] starts with.
 #[must_use = "nothing is started unless this is spawned"]
 pub struct SupervisorBuilder {
-    pub(self) strategy: Strategy,
-    pub(self) intensity: Intensity,
-    pub(self) children: Vec<Erased>,
+    strategy: Strategy,
+    intensity: Intensity,
+    children: Vec<Erased>,
 }
 
 impl SupervisorBuilder {
@@ -166,21 +166,23 @@ impl fmt::Debug for SupervisorBuilder {
 #[non_exhaustive]
 pub enum SpecError {
     /// A child's id is empty, too long, or holds control characters or a slash.
-    #[error("the id {0:?} cannot be used")]
+    #[error("the id {0:?} cannot be used: it is empty, too long, or holds a slash or a control character")]
     Id(Arc<str>),
     /// Another child of the supervisor has the id.
     #[error("the id {0:?} is taken")]
     Taken(Arc<str>),
     /// The supervisor has [`CHILDREN_MAX`](crate::limits::CHILDREN_MAX) children.
-    #[error("the supervisor has as many children as it may have")]
+    #[error("the supervisor has {CHILDREN_MAX} children already; remove some, or start another supervisor")]
     TooMany,
     /// The intensity allows more than [`RESTARTS_MAX`](crate::limits::RESTARTS_MAX).
-    #[error("the intensity allows too many restarts")]
+    #[error("the intensity allows more than {RESTARTS_MAX} restarts")]
     Intensity,
     /// A backoff's first delay is longer than its cap, or its jitter is not between 0 and 1.
-    #[error("the backoff of {0:?} cannot be used")]
+    #[error(
+        "the backoff of {0:?} cannot be used: its first delay is over its cap, or its jitter is not from 0 to 1"
+    )]
     Backoff(Arc<str>),
     /// A health check's interval, timeout or threshold is zero.
-    #[error("the health check of {0:?} cannot be used")]
+    #[error("the health check of {0:?} cannot be used: its interval, timeout or threshold is zero")]
     HealthCheck(Arc<str>),
 }

@@ -65,7 +65,7 @@ pub enum SupervisorError {
     #[error("the child {0:?} cannot be reached by such messages")]
     NotReachable(Arc<str>),
     /// The child runs, or is about to. End it first.
-    #[error("the child {0:?} has not ended")]
+    #[error("the child {0:?} has not ended: end it first")]
     NotEnded(Arc<str>),
     /// The specification cannot be used.
     #[error(transparent)]

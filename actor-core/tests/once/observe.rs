@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use actor_core::{
     ActorChange, ActorId, ActorSystem, Capacity, ChildSpec, DeadReason, Event, Exit, MissedTicks, Observer,
-    Overflow, Pressure, Recorder, Restart, SpawnOptions, Strategy, Supervisor, SupervisorDecision,
+    OutputPort, Overflow, Pressure, Recorder, Restart, SpawnOptions, Strategy, Supervisor,
+    SupervisorDecision,
 };
 
 use crate::support::{
@@ -224,6 +225,36 @@ fn c22_every_message_that_dies_is_told_with_its_reason() {
         pass(door.system(), MS).await;
         assert!(ticks.is_over());
         assert_eq!(shorten(recorder.take()), [Short::Dead(id, DeadReason::Stopped)]);
+    });
+}
+
+#[test]
+fn c22_what_is_sent_for_others_dies_with_a_letter_too() {
+    recorded(|door, recorder| async move {
+        let target = door.spawn(Probe::new(&Log::default())).await;
+        let callee = door.spawn(Probe::new(&Log::default())).await;
+        let asker = door.spawn(Probe::new(&Log::default())).await;
+        let (id, gate) = (target.id(), Gate::new());
+        // A port's backlog, behind a full mailbox.
+        let options = SpawnOptions::new().mailbox(Capacity::try_from(1).unwrap());
+        let behind = door.start(Probe::new(&Log::default()), options).await.unwrap();
+        behind.cast(Message::Do(gate.act())).unwrap();
+        gate.reached().await;
+        let mut port: OutputPort<u32> = OutputPort::new();
+        port.subscribe(&behind, |number| Some(Message::Note(number)));
+        (1..=3).for_each(|number| port.send(number).unwrap());
+        pass(door.system(), MS).await;
+        target.kill_and_wait(None).await.unwrap();
+        recorder.take();
+        asker.call_and_forward(&callee, None, Message::Ask, &target, Message::Note).unwrap();
+        pass(door.system(), MS).await;
+        let is_dead = |short: &Short| matches!(short, Short::Dead(..));
+        let dead = |events| shorten(events).into_iter().filter(is_dead).collect::<Vec<_>>();
+        assert_eq!(dead(recorder.take()), [Short::Dead(id, DeadReason::Stopped)]);
+        behind.kill_and_wait(None).await.unwrap();
+        pass(door.system(), MS).await;
+        // One lay in the mailbox, one waited for its room, one stood behind that.
+        assert_eq!(dead(recorder.take()), [1, 2, 3].map(|_| Short::Dead(behind.id(), DeadReason::Stopped)));
     });
 }
 

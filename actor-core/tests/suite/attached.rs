@@ -12,7 +12,7 @@ use actor_core::{
 };
 use futures_core::Stream;
 
-use crate::support::{Door, Ending, Entry, Gate, Log, Message, Probe, dead, pass, settled, stopped};
+use crate::support::{Door, Ending, Entry, Gate, Hook, Log, Message, Probe, dead, pass, settled, stopped};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -89,6 +89,25 @@ pub(super) async fn what_is_attached_ends_with_the_life(door: impl Door) {
     child.cell().restart();
     pass(door.system(), 100 * MS).await;
     assert_eq!((settled(&child).await, timer.is_over(), notes(&log).len()), (0, true, 3));
+}
+
+pub(super) async fn what_is_attached_ends_before_post_stop(door: impl Door) {
+    let gate = Gate::new();
+    let parent = door.spawn(Probe::new(&Log::default())).await;
+    let make = {
+        let gate = gate.clone();
+        move || Probe::new(&Log::default()).at(Hook::PostStop, gate.act())
+    };
+    let restartable = door.restartable(&parent, SpawnOptions::new(), make.clone()).await;
+    let plain = door.spawn(make()).await;
+    for actor in [restartable, plain] {
+        let timer = actor.send_interval(MS, MissedTicks::Skip, || Message::Note(1));
+        actor.stop(None);
+        gate.reached().await;
+        assert!(timer.is_over());
+        gate.open();
+        assert_eq!(actor.wait(None).await, Ok(Exit::Stopped(None)));
+    }
 }
 
 pub(super) async fn what_is_attached_can_be_cancelled(door: impl Door) {
@@ -210,7 +229,7 @@ pub(super) async fn what_never_waits_lets_others_run(door: impl Door) {
     for attach in attaches {
         made.store(0, Ordering::SeqCst);
         let (log, gate) = (Log::default(), Gate::new());
-        let probe = Probe::new(&log).at(crate::support::Hook::Handle, gate.act());
+        let probe = Probe::new(&log).at(Hook::Handle, gate.act());
         let actor = door.start(probe, SpawnOptions::new().mailbox(Capacity::Unbounded)).await.unwrap();
         assert_eq!(settled(&actor).await, 0);
         let attached = attach(&actor, made.clone());

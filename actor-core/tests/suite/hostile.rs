@@ -226,6 +226,32 @@ pub(super) async fn a_callers_waker_that_panics_does_not_harm_the_actor(door: im
     assert_eq!(poll(call.as_mut()), Poll::Ready(false));
 }
 
+/// A waker that comes back to its actor when it is dropped.
+struct Returning(ActorCell);
+
+impl Wake for Returning {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Returning {
+    fn drop(&mut self) {
+        // Each takes what a wait takes.
+        assert_eq!((self.0.children(), self.0.exit()), (vec![], None));
+    }
+}
+
+pub(super) async fn a_waiters_waker_may_come_back_when_it_is_dropped(door: impl Door) {
+    let actor = hostile(&door).await.cell();
+    // So many that those who gave up are swept out more than once.
+    for _ in 0..100 {
+        let waker = Waker::from(Arc::new(Returning(actor.clone())));
+        let mut wait = Box::pin(actor.wait(None));
+        assert!(wait.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    actor.stop(None);
+    assert!(actor.wait(None).await.is_ok());
+}
+
 /// Whenever it hears of an end, it watches the ended actor again, and so hears of it
 /// again.
 struct Flooded(ActorCell);

@@ -259,3 +259,17 @@ pub(super) async fn a_shut_down_actor_says_how_it_ended(door: impl Door) {
         assert_eq!(child.status(), Status::Stopped);
     }
 }
+
+pub(super) async fn a_child_that_drains_goes_with_its_parent(door: impl Door) {
+    let gate = Gate::new();
+    let parent = door.spawn(Probe::new(&Log::default())).await;
+    let child = door.spawn_under(&parent, Probe::new(&Log::default())).await;
+    child.cast(Message::Do(gate.act())).unwrap();
+    child.cast(Message::Note(1)).unwrap();
+    gate.reached().await;
+    child.drain();
+    assert_eq!(child.status(), Status::Draining);
+    parent.stop_and_wait(None, None).await.unwrap();
+    // It has still something to do, and nobody who would care.
+    assert_eq!(child.wait(None).await, Ok(Exit::Killed));
+}

@@ -146,6 +146,7 @@ mount! {
     links::a04_the_supervisor_hears_of_each_event_once,
     links::a_death_climbs_the_tree_unless_handled,
     links::a_stopping_parent_kills_its_children_after_post_stop,
+    links::a_child_that_drains_goes_with_its_parent,
     links::relinking_moves_the_child,
     links::unlinking_sets_the_child_free,
     links::a_link_to_a_stopping_supervisor_keeps_the_former,
@@ -214,6 +215,7 @@ mount! {
     hostile::a_listener_that_panics_keeps_no_other_from_being_told,
     hostile::an_error_that_panics_when_read_or_dropped_fails_the_start,
     hostile::a_callers_waker_that_panics_does_not_harm_the_actor,
+    hostile::a_waiters_waker_may_come_back_when_it_is_dropped,
     hostile::an_actor_that_is_flooded_by_events_lets_others_run,
 
     abandoned::a_send_dropped_before_it_is_polled_sends_nothing,
@@ -308,6 +310,7 @@ mount_with_virtual_time! {
 
     attached::a_future_is_piped_to_its_actor,
     attached::what_is_attached_ends_with_the_life,
+    attached::what_is_attached_ends_before_post_stop,
     attached::what_is_attached_can_be_cancelled,
     attached::timers_do_what_they_say_when_they_say,
     attached::an_interval_that_is_late_does_as_it_was_told,

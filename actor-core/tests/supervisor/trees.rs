@@ -43,6 +43,11 @@ pub(super) async fn a30_a_child_is_found_by_its_path(cradle: impl Cradle) {
     for nothing in nothing {
         assert_eq!(system.resolve(nothing), None, "{nothing:?}");
     }
+    // What its supervisor calls a child goes before what another calls itself.
+    let named = cradle.kid("other", &diary).options(SpawnOptions::new().name("third"));
+    supervisor.start_child(named).await.unwrap();
+    let third = supervisor.start_child(cradle.kid("third", &diary)).await.unwrap();
+    assert_eq!(system.resolve("/sup/third"), Some(third.cell()));
     supervisor.stop_and_wait(None, None).await.unwrap();
     assert_eq!(system.resolve("/sup/worker-1"), None);
 }
@@ -165,8 +170,11 @@ pub(super) async fn a_child_that_does_not_start_undoes_the_start(cradle: impl Cr
     let twice = Supervisor::builder().child(cradle.kid("a", &diary)).child(cradle.kid("a", &diary));
     let slash = Supervisor::builder().child(cradle.kid("a", &diary)).child(cradle.kid("b/c", &diary));
     let storm = Supervisor::builder().intensity(Intensity { restarts: u32::MAX, window: MS });
-    let reasons =
-        ["the id \"a\" is taken", "the id \"b/c\" cannot be used", "the intensity allows too many restarts"];
+    let reasons = [
+        "the id \"a\" is taken",
+        "the id \"b/c\" cannot be used: it is empty, too long, or holds a slash or a control character",
+        "the intensity allows more than 65536 restarts",
+    ];
     for (builder, reason) in [twice, slash, storm].into_iter().zip(reasons) {
         let started = cradle.spawn(builder).await;
         assert!(

@@ -6,11 +6,8 @@
 //! | A12 | A panic is caught … | done |        #[tokio::test]
 //!    └─────────── the table ─────────┘         async fn a12_panic_reaches_supervisor()
 //! ```
-//!
-//! A function counts as a test if it has a test attribute, or if a macro names
-//! it: a suite that is written once and mounted by each implementation.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::Finding;
 use super::tree::Tree;
@@ -134,14 +131,10 @@ fn read_row(line: &str) -> Option<Result<(RowId, State), String>> {
 
 /// Where the tests of each row are.
 fn tests(tree: &Tree) -> Tests {
-    let mounted: BTreeSet<&str> = tree.rust().flat_map(|(_, source)| source.names_in_macros()).collect();
     let mut tests = Tests::new();
-    for (file, source) in tree.rust() {
-        for function in source.functions() {
-            let is_test = function.has_test_attribute || mounted.contains(function.name);
-            if let Some(id) = RowId::parse_test(function.name).filter(|_| is_test) {
-                tests.entry(id).or_default().push(Place { path: file.path.clone(), line: function.line });
-            }
+    for (file, function) in tree.tests() {
+        if let Some(id) = RowId::parse_test(function.name) {
+            tests.entry(id).or_default().push(Place { path: file.path.clone(), line: function.line });
         }
     }
     tests

@@ -17,6 +17,7 @@ mod core_deps;
 mod executor_seam;
 mod file_size;
 mod first_actor;
+mod guarantees;
 mod layers;
 mod machines_pure;
 mod manifest;
@@ -111,6 +112,7 @@ const CHECKS: &[Check] = &[
     Check { name: "no_sleep", run: no_sleep::check },
     Check { name: "no_machine", run: no_machine::check },
     Check { name: "missions", run: missions::check },
+    Check { name: "guarantees", run: guarantees::check },
 ];
 
 /// What a check said, as `path:line`, for the tests of the checks.

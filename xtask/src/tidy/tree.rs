@@ -1,13 +1,14 @@
 //! The files that checks look at: those git tracks or would track, so that
 //! build output is never read and a new file is judged before it is added.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, str};
 
 use crate::shell::{self, Failure};
 
-use super::source::Source;
+use super::source::{Function, Source};
 
 /// A set of text files, each with its path from the workspace's root.
 pub(super) struct Tree {
@@ -52,6 +53,15 @@ impl Tree {
     /// The Rust files, with their code.
     pub(super) fn rust(&self) -> impl Iterator<Item = (&File, &Source)> {
         self.files.iter().filter_map(|file| file.rust.as_ref().map(|source| (file, source)))
+    }
+
+    /// Every test, with its file: a function that has a test attribute, or that a macro
+    /// names, as of a suite that is written once and mounted by each implementation.
+    pub(super) fn tests(&self) -> impl Iterator<Item = (&File, Function<'_>)> {
+        let mounted: BTreeSet<&str> = self.rust().flat_map(|(_, source)| source.names_in_macros()).collect();
+        let functions =
+            self.rust().flat_map(|(file, source)| source.functions().into_iter().map(move |f| (file, f)));
+        functions.filter(move |(_, function)| function.has_test_attribute || mounted.contains(function.name))
     }
 
     /// The file at exactly this path.

@@ -228,6 +228,15 @@ fn drop_contents<A: LocalActor, R>(
     first_panic(discarded, drop_life(actor, state))
 }
 
+/// Frees the names and drops the queue of an actor that has nothing else, whatever the
+/// destructors of messages do.
+pub(super) fn give_up<M: Send + 'static>(inbox: ActorInbox<M>, guard: &ExitGuard<M>) {
+    guard.begin_stopping();
+    if let Err(payload) = inbox.discard() {
+        discard(payload);
+    }
+}
+
 /// Drops what one life had of its own; see [`drop_contents`].
 fn drop_life<A, R>(actor: A, state: impl FnOnce() -> R) -> thread::Result<R> {
     let dropped = caught(|| drop(actor));

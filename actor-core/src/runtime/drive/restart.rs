@@ -16,11 +16,11 @@ use std::pin::pin;
 use std::task::Poll;
 
 use super::{
-    ActorInbox, KeepState, Life, Started, Unstarted, begin, drop_life, finish, is_state_wanted, keep_if,
-    live, outcome,
+    ActorInbox, KeepState, Life, Started, Unstarted, begin, drop_life, finish, give_up, is_state_wanted,
+    keep_if, live, outcome,
 };
 use crate::actor::LocalActor;
-use crate::contain::{Contained, caught, discard};
+use crate::contain::{Contained, caught};
 use crate::event::{BoxedState, SupervisionEvent};
 use crate::exit::Exit;
 use crate::lifecycle::{Flag, Verdict};
@@ -109,13 +109,6 @@ impl<M: Send + 'static> Drop for Vacant<M> {
         if let Some((inbox, guard)) = self.0.take() {
             give_up(inbox, &guard);
         }
-    }
-}
-
-fn give_up<M: Send + 'static>(inbox: ActorInbox<M>, guard: &ExitGuard<M>) {
-    guard.begin_stopping();
-    if let Err(payload) = inbox.discard() {
-        discard(payload);
     }
 }
 
