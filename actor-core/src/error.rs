@@ -190,6 +190,13 @@ pub enum SpawnError {
     /// The supervisor is draining, stopping or stopped.
     #[error("the supervisor is shutting down")]
     SupervisorStopping,
+    /// The system's owner has begun to end it: see [`OwnedSystem`](crate::OwnedSystem).
+    #[error("the system is shutting down")]
+    SystemStopping,
+    /// As many actors live in the system as its builder was told. Try again when one has
+    /// ended.
+    #[error("{0} actors live in the system, and no more may")]
+    TooManyActors(usize),
     /// The thread that a local actor was to run on is gone.
     #[error("the actor's thread is gone")]
     ThreadGone,

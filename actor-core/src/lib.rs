@@ -82,6 +82,7 @@ mod actor;
 mod address;
 mod attach;
 mod attached;
+mod census;
 mod contain;
 pub mod error;
 mod event;
@@ -99,6 +100,7 @@ mod macros;
 mod mailbox;
 mod observe;
 mod output;
+mod owned;
 mod pace;
 mod plain;
 mod recipient;
@@ -133,6 +135,7 @@ pub use observe::{
     Recorder, SupervisorDecision, SupervisorEvent,
 };
 pub use output::{OutputFull, OutputPort, Subscription};
+pub use owned::{OwnedSystem, ShutdownReport};
 pub use plain::{Context, LocalSpawning, Spawning, Start, TypedRef};
 pub use recipient::{CallRecipient, Recipient, WeakCallRecipient, WeakRecipient};
 pub use reply::{Answer, ReplyFuture, ReplyPort};

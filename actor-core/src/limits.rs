@@ -67,6 +67,10 @@ pub const CALL_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 /// otherwise; then it is killed.
 pub const CHILD_STOP_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 
+/// How long the actors of an [`OwnedSystem`](crate::OwnedSystem) that is dropped are given to
+/// stop, all together; see [`shut_down`](crate::OwnedSystem::shut_down).
+pub const SYSTEM_STOP_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
+
 /// The most restarts that an [`Intensity`](crate::Intensity) can allow: each is remembered
 /// while it counts, in 8 bytes. More is an error when the supervisor is started.
 pub const RESTARTS_MAX: u32 = 65_536;

@@ -6,6 +6,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::address::{ActorCell, ActorRef};
+use crate::census::Census;
+use crate::error::SpawnError;
 use crate::executor::Executor;
 use crate::groups::Groups;
 use crate::id::{ActorId, Incarnation};
@@ -18,6 +20,9 @@ use crate::sync::{AtomicU64, Ordering};
 /// An actor system: an executor, a name space, groups, and the ids of one
 /// incarnation. Cloning gives another handle to the same; any number of systems
 /// can live in one process and know nothing of each other.
+///
+/// Its actors live on when all handles are dropped. A system that ends with its owner is an
+/// [`OwnedSystem`](crate::OwnedSystem).
 #[derive(Clone)]
 pub struct ActorSystem {
     shared: Arc<Shared>,
@@ -33,6 +38,7 @@ struct Shared {
     /// In nanoseconds. Relaxed: whoever sets it says when, if it matters.
     call_timeout: AtomicU64,
     observer: Option<Arc<dyn Observer>>,
+    census: Option<Census>,
 }
 
 /// What an [`ActorSystem`] is made with.
@@ -40,6 +46,8 @@ struct Shared {
 pub struct SystemBuilder {
     executor: Executor,
     mailbox: Capacity,
+    call_timeout: Duration,
+    actors_max: Option<usize>,
     observer: Option<Arc<dyn Observer>>,
 }
 
@@ -60,9 +68,36 @@ impl SystemBuilder {
         Self { observer: Some(Arc::new(observer)), ..self }
     }
 
+    /// How long calls wait that take the system's default; see
+    /// [`ActorSystem::set_call_timeout`].
+    pub fn call_timeout(self, timeout: Duration) -> Self {
+        Self { call_timeout: timeout, ..self }
+    }
+
+    /// How many actors may live in the system at once; without it, as many as there is
+    /// memory for. One more is [`SpawnError::TooManyActors`]. One counts from before its
+    /// `pre_start` until it has ended.
+    ///
+    /// The system then knows its actors, which costs each spawn and each end one short
+    /// lock, shared with one in sixteen of the others.
+    pub fn actors_max(self, actors_max: usize) -> Self {
+        Self { actors_max: Some(actors_max), ..self }
+    }
+
     /// Makes the system.
     pub fn build(self) -> ActorSystem {
-        let Self { executor, mailbox, observer } = self;
+        let census = self.actors_max.map(Census::new);
+        self.build_with(census)
+    }
+
+    /// The bound on how many actors may live in it.
+    pub(crate) fn bound(&self) -> Option<usize> {
+        self.actors_max
+    }
+
+    /// Makes a system that knows its actors, if there is a census.
+    pub(crate) fn build_with(self, census: Option<Census>) -> ActorSystem {
+        let Self { executor, mailbox, call_timeout, actors_max: _, observer } = self;
         let unix_ms = u64::try_from(executor.unix_time().as_millis()).unwrap_or(u64::MAX);
         let incarnation = Incarnation::new(unix_ms, executor.random_u64());
         let shared = Shared {
@@ -73,7 +108,8 @@ impl SystemBuilder {
             groups: Groups::new(incarnation),
             mailbox,
             observer,
-            call_timeout: AtomicU64::new(nanos(CALL_TIMEOUT_DEFAULT)),
+            call_timeout: AtomicU64::new(nanos(call_timeout)),
+            census,
         };
         ActorSystem { shared: Arc::new(shared) }
     }
@@ -84,6 +120,8 @@ impl fmt::Debug for SystemBuilder {
         f.debug_struct("SystemBuilder")
             .field("executor", &self.executor)
             .field("mailbox", &self.mailbox)
+            .field("call_timeout", &self.call_timeout)
+            .field("actors_max", &self.actors_max)
             .field("is_observed", &self.observer.is_some())
             .finish()
     }
@@ -97,7 +135,13 @@ impl ActorSystem {
 
     /// A system that is not as [`new`](Self::new) makes it.
     pub fn builder() -> SystemBuilder {
-        SystemBuilder { executor: Executor::tokio(), mailbox: Capacity::default(), observer: None }
+        SystemBuilder {
+            executor: Executor::tokio(),
+            mailbox: Capacity::default(),
+            call_timeout: CALL_TIMEOUT_DEFAULT,
+            actors_max: None,
+            observer: None,
+        }
     }
 
     /// A system on an executor.
@@ -186,6 +230,26 @@ impl ActorSystem {
     pub(crate) fn observation(&self, actor: ActorId, name: Option<&Arc<str>>) -> Option<Observation> {
         let observer = self.shared.observer.clone()?;
         Some(Observation::new(observer, self.executor().clone(), actor, name.cloned()))
+    }
+
+    /// Who lives here, if it has to know.
+    pub(crate) fn census(&self) -> Option<&Census> {
+        self.shared.census.as_ref()
+    }
+
+    /// Lets an actor in and says whether it is counted: then it is to be
+    /// [dismissed](Self::dismiss).
+    #[inline]
+    pub(crate) fn admit<M: Send + 'static>(&self, actor: &ActorRef<M>) -> Result<bool, SpawnError> {
+        let Some(census) = self.census() else { return Ok(false) };
+        census.admit(actor.cell()).map(|()| true)
+    }
+
+    /// A counted actor has ended.
+    pub(crate) fn dismiss(&self, actor: ActorId) {
+        if let Some(census) = self.census() {
+            census.dismiss(actor);
+        }
     }
 
     pub(crate) fn default_mailbox(&self) -> Capacity {

@@ -32,3 +32,8 @@ struct Actors;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/book/supervision.md")]
 struct Supervision;
+
+/// As [`Actors`].
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/book/systems.md")]
+struct Systems;

@@ -55,6 +55,12 @@ impl TokioRuntime {
         }
     }
 
+    /// Whether there is a runtime to spawn on; no, where the thread itself is ending.
+    pub(super) fn can_spawn(&self) -> bool {
+        let has_home = || HOME.try_with(|home| home.borrow().is_some()).unwrap_or(false);
+        self.handle.is_some() || has_home() || Handle::try_current().is_ok()
+    }
+
     pub(super) fn now(&self) -> Instant {
         Instant::from_elapsed(self.beginning.elapsed())
     }

@@ -113,6 +113,14 @@ impl Executor {
         }
     }
 
+    /// Whether a task can be spawned here and now.
+    pub(crate) fn can_spawn(&self) -> bool {
+        match &self.kind {
+            Kind::Tokio(tokio) => tokio.can_spawn(),
+            Kind::Custom(_) => true,
+        }
+    }
+
     /// Makes a thread of its own on which `!Send` tasks run.
     ///
     /// # Errors

@@ -101,6 +101,8 @@ pub(crate) enum Flag {
     Escalated = 1 << 15,
     /// Somebody is told what happens to it.
     Observed = 1 << 16,
+    /// Its system knows of it, and must be told that it is gone.
+    Counted = 1 << 17,
 }
 
 /// How a life ended, where that is all there is to say.

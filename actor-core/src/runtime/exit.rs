@@ -158,6 +158,9 @@ fn end<M: Send + 'static>(myself: &ActorRef<M>, exit: &Exit, state: Option<Boxed
             }
         });
     }
+    if local(myself).word().has(Flag::Counted) {
+        current_system().expect("the guard lives within its system").dismiss(myself.id());
+    }
     local(myself).publish_stopped();
 }
 

@@ -110,11 +110,19 @@ impl SpawnOptions {
         if let (Some(id), Some(local)) = (self.child_id, myself.as_local()) {
             local.set_child_id(id);
         }
-        if let Some(name) = self.name {
-            let claimed = system.registry().claim(name.clone(), myself.cell());
-            claimed.map_err(|_| SpawnError::NameTaken(name))?;
+        let is_counted = system.admit(&myself)?;
+        if let Some(name) = self.name
+            && system.registry().claim(name.clone(), myself.cell()).is_err()
+        {
+            if is_counted {
+                system.dismiss(id);
+            }
+            return Err(SpawnError::NameTaken(name));
         }
         let guard = ExitGuard::new(myself);
+        if is_counted {
+            guard.control().raise(Flag::Counted);
+        }
         if is_observed {
             guard.control().raise(Flag::Observed);
             guard.observe(|| ActorChange::Spawned(type_name::<A>()));

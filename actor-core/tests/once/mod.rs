@@ -7,6 +7,7 @@ mod instant;
 mod local;
 mod multi;
 mod observe;
+mod owned;
 mod runtime_gone;
 mod seam;
 mod sizes;
