@@ -48,12 +48,14 @@ pub async fn multi_call<M: Send + 'static, T: Send + 'static>(
     let mut calls: Vec<Call<'_, M, T>> =
         actors.iter().map(|actor| Call::begin(actor, timeout, &mut message)).collect();
     let mut first_open = 0;
+    let mut are_waiting = calls.iter().any(Call::is_waiting);
     let mut timer = None;
     poll_fn(|cx| {
         // Who waits for room must look when it is his turn; who waits for an answer need
         // not: answers lie where they are until they are fetched, one after another.
-        for call in &mut calls[first_open..] {
-            call.poll_room(cx);
+        if are_waiting {
+            calls[first_open..].iter_mut().for_each(|call| call.poll_room(cx));
+            are_waiting = calls[first_open..].iter().any(Call::is_waiting);
         }
         while let Some(call) = calls.get_mut(first_open) {
             ready!(call.poll(cx, timeout, &mut timer));
@@ -98,6 +100,10 @@ impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
             Ok(Some(room)) => Self::Waiting(room, reply, (executor, deadline)),
             Err(error) => Self::Done(Err(error.into())),
         }
+    }
+
+    fn is_waiting(&self) -> bool {
+        matches!(self, Self::Waiting(..))
     }
 
     fn poll_room(&mut self, cx: &mut Context<'_>) {

@@ -19,7 +19,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::intensity::Restarts;
 use super::spec::{Intensity, Policy, Restart, Shutdown, Strategy};
@@ -64,11 +64,8 @@ pub(crate) enum Order {
 
 #[derive(Debug)]
 struct Child {
-    key: ChildKey,
     policy: Policy,
     stage: Stage,
-    /// A sibling's failure concerns it, and it has not been halted yet.
-    is_marked: bool,
     /// Whether it is over when it has ended.
     is_leaving: bool,
     /// It failed its checks and is halted for that.
@@ -89,11 +86,44 @@ pub(crate) struct Roster {
     strategy: Strategy,
     restarts: Restarts,
     /// In the order they were added.
-    children: Vec<Child>,
+    children: BTreeMap<ChildKey, Child>,
+    places: Places,
     keys: u64,
     orders: VecDeque<Order>,
     /// After an escalation nothing is decided any more.
     has_escalated: bool,
+}
+
+/// Which children are at some of the stages, so that not all have to be asked.
+#[derive(Debug, Default)]
+struct Places {
+    starting: usize,
+    /// When each is killed.
+    halting: BTreeSet<(Instant, ChildKey)>,
+    /// When each may be started.
+    down: BTreeSet<(Instant, ChildKey)>,
+    /// Whom a sibling's failure concerns, and who has not been halted for it yet.
+    marked: BTreeSet<ChildKey>,
+}
+
+impl Places {
+    fn enter(&mut self, key: ChildKey, stage: Stage) {
+        match stage {
+            Stage::Starting => self.starting += 1,
+            Stage::Halting(kill_at) => drop(self.halting.insert((kill_at, key))),
+            Stage::Down(start_at) => drop(self.down.insert((start_at, key))),
+            Stage::Up | Stage::Over => {}
+        }
+    }
+
+    fn leave(&mut self, key: ChildKey, stage: Stage) {
+        match stage {
+            Stage::Starting => self.starting -= 1,
+            Stage::Halting(kill_at) => drop(self.halting.remove(&(kill_at, key))),
+            Stage::Down(start_at) => drop(self.down.remove(&(start_at, key))),
+            Stage::Up | Stage::Over => {}
+        }
+    }
 }
 
 impl Roster {
@@ -101,7 +131,8 @@ impl Roster {
         Self {
             strategy,
             restarts: Restarts::new(intensity),
-            children: Vec::new(),
+            children: BTreeMap::new(),
+            places: Places::default(),
             keys: 0,
             orders: VecDeque::new(),
             has_escalated: false,
@@ -119,24 +150,24 @@ impl Roster {
     pub(crate) fn add(&mut self, policy: Policy) -> ChildKey {
         self.keys += 1;
         let key = ChildKey(self.keys);
-        self.children.push(Child {
-            key,
+        let child = Child {
             policy,
             stage: Stage::Starting,
-            is_marked: false,
             is_leaving: false,
             is_unhealthy: false,
             checks_failed: 0,
             up_since: None,
             streak: 0,
             restarts: 0,
-        });
+        };
+        self.places.enter(key, child.stage);
+        self.children.insert(key, child);
         key
     }
 
     /// Forgets a child that is over, or that never started.
     pub(crate) fn remove(&mut self, key: ChildKey, now: Instant) {
-        self.children.retain(|child| child.key != key);
+        self.forget(key);
         self.advance(now);
     }
 
@@ -147,15 +178,15 @@ impl Roster {
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        let kills = self.children.iter().filter_map(|child| match child.stage {
-            Stage::Halting(kill_at) if kill_at < Instant::FAR => Some(kill_at),
-            _ => None,
-        });
-        let starts = self.children.iter().filter_map(|child| match child.stage {
-            Stage::Down(start_at) if self.strategy == Strategy::OneForOne => Some(start_at),
-            _ => None,
-        });
-        kills.chain(starts).chain(self.group_start()).min().filter(|_| !self.has_escalated)
+        if self.has_escalated {
+            return None;
+        }
+        let kill = self.places.halting.first().map(|(kill_at, _)| *kill_at);
+        let start = match self.strategy {
+            Strategy::OneForOne => self.places.down.first().map(|(start_at, _)| *start_at),
+            Strategy::OneForAll | Strategy::RestForOne => self.group_start(),
+        };
+        kill.filter(|kill_at| *kill_at < Instant::FAR).into_iter().chain(start).min()
     }
 
     /// Does what has become due.
@@ -163,13 +194,11 @@ impl Roster {
         if self.has_escalated {
             return;
         }
-        for child in &mut self.children {
-            if let Stage::Halting(kill_at) = child.stage
-                && kill_at <= now
-            {
-                child.stage = Stage::Halting(Instant::FAR);
-                self.orders.push_back(Order::Kill(child.key));
-            }
+        while let Some((kill_at, key)) = self.places.halting.first().copied()
+            && kill_at <= now
+        {
+            self.place(key, Stage::Halting(Instant::FAR));
+            self.orders.push_back(Order::Kill(key));
         }
         self.advance(now);
     }
@@ -188,9 +217,9 @@ impl Roster {
         if let Some(child) = self.child(key)
             && matches!(child.stage, Stage::Starting | Stage::Down(_))
         {
-            child.stage = Stage::Up;
             child.up_since = Some(now);
             child.checks_failed = 0;
+            self.place(key, Stage::Up);
         }
         self.advance(now);
     }
@@ -200,6 +229,7 @@ impl Roster {
         if self.has_escalated {
             return;
         }
+        let is_marked = self.places.marked.contains(&key);
         let Some(child) = self.child(key) else { return };
         let is_unhealthy = std::mem::take(&mut child.is_unhealthy);
         let is_halting = matches!(child.stage, Stage::Halting(_)) && !is_unhealthy;
@@ -207,23 +237,21 @@ impl Roster {
             Stage::Down(_) | Stage::Over => return,
             _ if child.is_leaving => self.let_go(key),
             // One that fails while a sibling's failure ends it has not failed once more.
-            _ if is_halting || child.is_marked => child.stage = Stage::Down(now),
+            _ if is_halting || is_marked => self.place(key, Stage::Down(now)),
             _ if child.policy.restart.wants(exit) => self.restart(key, exit, now, random),
             _ if is_unhealthy && child.policy.restart == Restart::Transient => {
                 self.restart(key, exit, now, random);
             }
             _ => self.let_go(key),
         }
-        if let Some(child) = self.child(key) {
-            child.is_marked = false;
-        }
+        self.places.marked.remove(&key);
         self.advance(now);
     }
 
     /// A child has ended for good, with an error that it would not have handled here.
     pub(crate) fn handle_escalated(&mut self, key: ChildKey, exit: &Exit) {
-        if let Some(child) = self.child(key) {
-            child.stage = Stage::Over;
+        if self.children.contains_key(&key) {
+            self.place(key, Stage::Over);
             self.escalate(Order::Follow(key, exit.clone()));
         }
     }
@@ -243,21 +271,21 @@ impl Roster {
     pub(crate) fn end(&mut self, key: ChildKey, now: Instant) {
         let Some(child) = self.child(key) else { return };
         child.is_leaving = true;
-        child.is_marked = false;
         match child.stage {
             Stage::Starting | Stage::Up => self.halt(key, now),
             Stage::Down(_) => self.let_go(key),
             Stage::Halting(_) | Stage::Over => {}
         }
+        self.places.marked.remove(&key);
         self.advance(now);
     }
 
     /// Starts a child again that is over. `false` if it is not.
     pub(crate) fn begin_again(&mut self, key: ChildKey) -> bool {
         let Some(child) = self.child(key).filter(|child| child.stage == Stage::Over) else { return false };
-        child.stage = Stage::Starting;
         child.is_leaving = false;
         child.streak = 0;
+        self.place(key, Stage::Starting);
         true
     }
 
@@ -270,18 +298,31 @@ impl Roster {
     /// Every child that is not over, in the order in which a supervisor that ends has to
     /// end them: the last first.
     pub(crate) fn last_to_first(&self) -> Vec<(ChildKey, Shutdown)> {
-        let living = self.children.iter().rev().filter(|child| child.stage != Stage::Over);
-        living.map(|child| (child.key, child.policy.shutdown)).collect()
+        let living = self.children.iter().rev().filter(|(_, child)| child.stage != Stage::Over);
+        living.map(|(key, child)| (*key, child.policy.shutdown)).collect()
     }
 
     /// Where a child is, and how often it was started again.
     pub(crate) fn look_up(&self, key: ChildKey) -> Option<(Stage, u64)> {
-        let child = self.children.iter().find(|child| child.key == key)?;
+        let child = self.children.get(&key)?;
         Some((child.stage, child.restarts))
     }
 
     fn child(&mut self, key: ChildKey) -> Option<&mut Child> {
-        self.children.iter_mut().find(|child| child.key == key)
+        self.children.get_mut(&key)
+    }
+
+    /// Moves a child to another stage.
+    fn place(&mut self, key: ChildKey, stage: Stage) {
+        let Some(child) = self.children.get_mut(&key) else { return };
+        self.places.leave(key, std::mem::replace(&mut child.stage, stage));
+        self.places.enter(key, stage);
+    }
+
+    fn forget(&mut self, key: ChildKey) {
+        let Some(child) = self.children.remove(&key) else { return };
+        self.places.leave(key, child.stage);
+        self.places.marked.remove(&key);
     }
 
     /// A child ended and is wanted again.
@@ -289,17 +330,21 @@ impl Roster {
         if !self.restarts.try_count(now) {
             return self.escalate(Order::Escalate(key, exit.clone()));
         }
-        let Some(index) = self.children.iter().position(|child| child.key == key) else { return };
-        self.children[index].begin_delay(now, random);
+        let Some(child) = self.child(key) else { return };
+        let start_at = child.begin_delay(now, random);
+        self.place(key, Stage::Down(start_at));
         let concerned = match self.strategy {
             Strategy::OneForOne => return,
-            Strategy::OneForAll => 0..self.children.len(),
-            Strategy::RestForOne => index..self.children.len(),
+            Strategy::OneForAll => self.children.range_mut(..),
+            Strategy::RestForOne => self.children.range_mut(key..),
         };
-        for child in &mut self.children[concerned] {
-            child.is_marked |= matches!(child.stage, Stage::Starting | Stage::Up);
+        for (key, child) in concerned {
+            if matches!(child.stage, Stage::Starting | Stage::Up) {
+                self.places.marked.insert(*key);
+            }
             // Who never is started again leaves with the others.
-            child.is_leaving |= child.is_marked && child.policy.restart == Restart::Temporary;
+            child.is_leaving |=
+                child.policy.restart == Restart::Temporary && self.places.marked.contains(key);
         }
     }
 
@@ -314,20 +359,22 @@ impl Roster {
     fn let_go(&mut self, key: ChildKey) {
         self.orders.push_back(Order::Release(key));
         let Some(child) = self.child(key) else { return };
-        child.stage = Stage::Over;
         if child.policy.restart == Restart::Temporary {
-            self.children.retain(|child| child.key != key);
+            self.forget(key);
+        } else {
+            self.place(key, Stage::Over);
         }
     }
 
     fn halt(&mut self, key: ChildKey, now: Instant) {
         let Some(child) = self.child(key) else { return };
         let shutdown = child.policy.shutdown;
-        child.is_marked = false;
-        child.stage = Stage::Halting(match shutdown {
+        let kill_at = match shutdown {
             Shutdown::Kill => Instant::FAR,
             Shutdown::Stop(within) | Shutdown::Drain(within) => now + within,
-        });
+        };
+        self.places.marked.remove(&key);
+        self.place(key, Stage::Halting(kill_at));
         self.orders.push_back(Order::Halt(key, shutdown));
     }
 
@@ -337,17 +384,20 @@ impl Roster {
             return;
         }
         if self.strategy == Strategy::OneForOne {
-            self.start_due(now, usize::MAX);
+            while let Some((start_at, key)) = self.places.down.first().copied()
+                && start_at <= now
+            {
+                self.start(key);
+            }
             return;
         }
-        let is_halting = self.children.iter().any(|child| matches!(child.stage, Stage::Halting(_)));
-        let last_marked = self.children.iter().rfind(|child| child.is_marked).map(|child| child.key);
-        match last_marked {
-            Some(key) if !is_halting => self.halt(key, now),
+        match self.places.marked.last().copied() {
+            Some(key) if self.places.halting.is_empty() => self.halt(key, now),
             Some(_) => {}
             // All that are down have waited for the longest delay among them.
             None if self.group_start().is_some_and(|start_at| start_at <= now) => {
-                self.start_due(Instant::FAR, 1);
+                let first = self.places.down.iter().map(|(_, key)| *key).min();
+                first.into_iter().for_each(|key| self.start(key));
             }
             None => {}
         }
@@ -356,41 +406,28 @@ impl Roster {
     /// When the first of a group may be started: `None` while one is still to be halted
     /// or is starting, and if none is down.
     fn group_start(&self) -> Option<Instant> {
-        if self.strategy == Strategy::OneForOne {
-            return None;
-        }
-        let is_busy =
-            |child: &Child| child.is_marked || matches!(child.stage, Stage::Starting | Stage::Halting(_));
-        if self.children.iter().any(is_busy) {
-            return None;
-        }
+        let Places { starting, halting, down, marked } = &self.places;
+        let is_busy = *starting > 0 || !halting.is_empty() || !marked.is_empty();
         // The delay of one that failed is the delay of all that wait for it.
-        let delays = self.children.iter().filter_map(|child| match child.stage {
-            Stage::Down(start_at) => Some(start_at),
-            _ => None,
-        });
-        delays.max()
+        down.last().map(|(start_at, _)| *start_at).filter(|_| !is_busy)
     }
 
-    /// Starts those that are down and due, at most so many.
-    fn start_due(&mut self, now: Instant, at_most: usize) {
-        let is_due = |child: &&mut Child| matches!(child.stage, Stage::Down(start_at) if start_at <= now);
-        for child in self.children.iter_mut().filter(is_due).take(at_most) {
-            child.stage = Stage::Starting;
-            child.restarts += 1;
-            self.orders.push_back(Order::Start(child.key));
-        }
+    fn start(&mut self, key: ChildKey) {
+        let Some(child) = self.child(key) else { return };
+        child.restarts += 1;
+        self.place(key, Stage::Starting);
+        self.orders.push_back(Order::Start(key));
     }
 }
 
 impl Child {
-    /// Its life has ended and another is to begin.
-    fn begin_delay(&mut self, now: Instant, random: u64) {
+    /// Its life has ended and another is to begin: from when on.
+    fn begin_delay(&mut self, now: Instant, random: u64) -> Instant {
         let backoff = &self.policy.backoff;
         if self.up_since.take().is_some_and(|since| now.saturating_since(since) >= backoff.reset_after) {
             self.streak = 0;
         }
         self.streak = self.streak.saturating_add(1);
-        self.stage = Stage::Down(now + backoff.delay(self.streak, random));
+        now + backoff.delay(self.streak, random)
     }
 }
