@@ -14,9 +14,9 @@ pub enum SendError<M> {
     /// The mailbox, or the way to it, has no room. Wait with
     /// [`send`](crate::ActorRef::send), or shed load.
     Full(M),
-    /// The actor drains, stops or has stopped: [`exit`](crate::Control::exit) says how, once
-    /// it has. Look it up again.
-    Stopped(M),
+    /// The actor drains, stops or has stopped; with how it ended, if it has, and if that is
+    /// known here. Look it up again.
+    Stopped(M, Option<Exit>),
     /// There is no session with the actor's node. Connect again: this address works
     /// once there is a session with the same life of the node. If the node was
     /// restarted, look the actor up again.
@@ -30,7 +30,7 @@ impl<M> SendError<M> {
     /// The message.
     pub fn into_message(self) -> M {
         match self {
-            Self::Full(m) | Self::Stopped(m) | Self::NotConnected(m) | Self::Unsendable(m, _) => m,
+            Self::Full(m) | Self::Stopped(m, _) | Self::NotConnected(m) | Self::Unsendable(m, _) => m,
         }
     }
 
@@ -38,7 +38,7 @@ impl<M> SendError<M> {
     pub fn map<N>(self, f: impl FnOnce(M) -> N) -> SendError<N> {
         match self {
             Self::Full(m) => SendError::Full(f(m)),
-            Self::Stopped(m) => SendError::Stopped(f(m)),
+            Self::Stopped(m, exit) => SendError::Stopped(f(m), exit),
             Self::NotConnected(m) => SendError::NotConnected(f(m)),
             Self::Unsendable(m, why) => SendError::Unsendable(f(m), why),
         }
@@ -49,7 +49,8 @@ impl<M> fmt::Display for SendError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Full(_) => f.write_str("not sent: there is no room"),
-            Self::Stopped(_) => f.write_str("not sent: the actor takes no more messages"),
+            Self::Stopped(_, None) => f.write_str("not sent: the actor takes no more messages"),
+            Self::Stopped(_, Some(exit)) => write!(f, "not sent: the actor is no more: {exit}"),
             Self::NotConnected(_) => f.write_str("not sent: there is no session with the actor's node"),
             Self::Unsendable(_, why) => write!(f, "not sent: {why}"),
         }

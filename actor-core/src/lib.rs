@@ -118,7 +118,7 @@ pub use actor::{Actor, LocalActor};
 pub use actor_core_derive::actor;
 pub use address::{
     ActorCell, ActorRef, Control, ControlRequest, Deliver, ExitListener, ForeignControl, WatchId,
-    WeakActorCell, WeakActorRef, multi_call,
+    WeakActorCell, WeakActorRef, WrongType, multi_call,
 };
 pub use attach::{Attachment, MissedTicks};
 pub use error::{CallError, CallFailure, Rejection, SendError, SpawnError, WaitError};

@@ -325,7 +325,7 @@ impl<T> Broken<T> {
     ///
     /// Always.
     pub fn forward_to(self, port: ReplyPort<T>) -> Result<(), SendError<((), ReplyPort<T>)>> {
-        Err(SendError::Stopped(((), port)))
+        Err(SendError::Stopped(((), port), None))
     }
 }
 
@@ -340,6 +340,6 @@ impl<T> IntoFuture for Broken<T> {
     type IntoFuture = Ready<Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        ready(Err(SendError::Stopped(()).into()))
+        ready(Err(SendError::Stopped((), None).into()))
     }
 }

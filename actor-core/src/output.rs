@@ -238,7 +238,7 @@ fn handed_over<M: Send + 'static>(actor: &ActorRef<M>, sent: Result<(), SendErro
         Ok(()) => Handed::Over,
         Err(SendError::Full(message)) => Handed::Back(message),
         // It drains, and may live again.
-        Err(SendError::Stopped(message)) if !is_gone(actor) => Handed::Back(message),
+        Err(SendError::Stopped(message, _)) if !is_gone(actor) => Handed::Back(message),
         Err(error) => {
             if let SendError::Unsendable(_, why) = &error {
                 tracing::warn!(actor = %actor.id(), %why, "a subscriber is let go: a message cannot be sent to it");

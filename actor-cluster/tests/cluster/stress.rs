@@ -109,7 +109,7 @@ async fn call_whoever_is_there(node: Arc<TestNode>) {
         for counter in node.server.group::<Count>("counters").into_iter().take(5) {
             match counter.call(|port| Count::AddAndGet(1, port)).await {
                 Ok(_) => {}
-                Err(CallError::NotSent(SendError::NotConnected(_) | SendError::Stopped(_))) => {}
+                Err(CallError::NotSent(SendError::NotConnected(_) | SendError::Stopped(_, _))) => {}
                 Err(CallError::Failed(failure)) => assert!(
                     matches!(failure, CallFailure::Unknown | CallFailure::NoReply | CallFailure::Rejected(_)),
                     "{failure}"

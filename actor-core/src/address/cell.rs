@@ -1,6 +1,7 @@
 //! [`ActorCell`]: an address that has forgotten its message type.
 
-use std::any::Any;
+use std::any::{Any, type_name};
+use std::error::Error;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
@@ -25,6 +26,8 @@ pub(super) enum CellRoute {
 pub(super) trait AnyCell: Send + Sync + 'static {
     fn control(&self) -> &Control;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+    /// The name of the type of its messages.
+    fn message_type(&self) -> &'static str;
 }
 
 impl<M: Send + 'static> AnyCell for LocalCell<M> {
@@ -35,6 +38,10 @@ impl<M: Send + 'static> AnyCell for LocalCell<M> {
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
         self
     }
+
+    fn message_type(&self) -> &'static str {
+        type_name::<M>()
+    }
 }
 
 impl ActorCell {
@@ -44,6 +51,15 @@ impl ActorCell {
 
     pub(super) fn of_foreign(control: Arc<Control>) -> Self {
         Self { route: CellRoute::Foreign(control) }
+    }
+
+    /// The name of the Rust type of the messages it takes; `None` if it lives in another
+    /// process.
+    pub fn message_type(&self) -> Option<&'static str> {
+        match &self.route {
+            CellRoute::Local(cell) => Some(cell.message_type()),
+            CellRoute::Foreign(_) => None,
+        }
     }
 
     /// An address that does not keep the actor's memory alive.
@@ -87,6 +103,47 @@ impl fmt::Debug for ActorCell {
         write!(f, "ActorCell({:?})", &**self)
     }
 }
+
+/// An actor takes other messages than those it was to be sent. Nothing is wrong with it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WrongType {
+    cell: ActorCell,
+    expected: &'static str,
+}
+
+impl WrongType {
+    pub(super) fn of<M>(cell: ActorCell) -> Self {
+        Self { cell, expected: type_name::<M>() }
+    }
+
+    /// The actor's address.
+    pub fn into_cell(self) -> ActorCell {
+        self.cell
+    }
+}
+
+impl fmt::Display for WrongType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (id, expected) = (self.cell.id(), self.expected);
+        match self.cell.message_type() {
+            Some(actual) => write!(f, "actor {id} takes {actual}, not {expected}"),
+            None => {
+                write!(
+                    f,
+                    "actor {id} lives in another process: only looking it up there gives its typed address"
+                )
+            }
+        }
+    }
+}
+
+impl fmt::Debug for WrongType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WrongType({self})")
+    }
+}
+
+impl Error for WrongType {}
 
 /// An address that does not keep the actor's memory alive.
 #[derive(Clone)]

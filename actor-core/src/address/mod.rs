@@ -21,7 +21,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use self::cell::CellRoute;
-pub use self::cell::{ActorCell, WeakActorCell};
+pub use self::cell::{ActorCell, WeakActorCell, WrongType};
 pub(crate) use self::control::LocalCell;
 pub use self::control::{Control, ControlRequest, ExitListener, ForeignControl, WatchId};
 pub(crate) use self::local::Local;
@@ -124,14 +124,13 @@ impl<M: Send + 'static> ActorRef<M> {
     ///
     /// Gives the cell back if the actor takes other messages than `M`, or lives
     /// in another process.
-    pub fn from_cell(cell: ActorCell) -> Result<Self, ActorCell> {
-        match cell.route {
-            CellRoute::Local(any) => match any.clone().into_any().downcast() {
-                Ok(typed) => Ok(Self { route: Route::Local(typed) }),
-                Err(_) => Err(ActorCell::of_local(any)),
-            },
-            CellRoute::Foreign(control) => Err(ActorCell::of_foreign(control)),
+    pub fn from_cell(cell: ActorCell) -> Result<Self, WrongType> {
+        if let CellRoute::Local(any) = &cell.route
+            && let Ok(typed) = any.clone().into_any().downcast()
+        {
+            return Ok(Self { route: Route::Local(typed) });
         }
+        Err(WrongType::of::<M>(cell))
     }
 
     /// An address that does not keep the actor's memory alive.
@@ -157,8 +156,17 @@ impl<M: Send + 'static> ActorRef<M> {
     #[inline(always)]
     pub fn cast(&self, message: M) -> Result<(), SendError<M>> {
         match &self.route {
-            Route::Local(cell) => cell.mailbox().try_send(message),
+            Route::Local(cell) => cell.mailbox().try_send(message).map_err(|error| self.explain(error)),
             Route::Foreign(deliver) => deliver.cast(message),
+        }
+    }
+
+    /// Adds how the actor ended, which its mailbox does not know.
+    #[cold]
+    fn explain(&self, error: SendError<M>) -> SendError<M> {
+        match error {
+            SendError::Stopped(message, _) => SendError::Stopped(message, self.exit()),
+            other => other,
         }
     }
 
@@ -176,7 +184,7 @@ impl<M: Send + 'static> ActorRef<M> {
         };
         async move {
             match send {
-                Ok(sending) => sending.await,
+                Ok(sending) => sending.await.map_err(|error| self.explain(error)),
                 Err(message) => Box::pin(self.send_before(message, Instant::FAR)).await,
             }
         }
@@ -272,7 +280,7 @@ impl<M: Send + 'static> ActorRef<M> {
             Route::Local(cell) => {
                 let mut sending = cell.mailbox().send(message);
                 match self.executor().until(deadline, &mut sending).await {
-                    Ok(sent) => sent,
+                    Ok(sent) => sent.map_err(|error| self.explain(error)),
                     Err(_) => Err(SendError::Full(sending.withdraw())),
                 }
             }

@@ -98,7 +98,7 @@ impl<M> Mailbox<M> {
         match self.queue.push(message) {
             Ok(()) => Ok(()),
             Err((message, Refused::Full)) => self.overflow(message),
-            Err((message, Refused::Closed)) => Err(SendError::Stopped(message)),
+            Err((message, Refused::Closed)) => Err(SendError::Stopped(message, None)),
         }
     }
 
@@ -136,7 +136,7 @@ impl<M> Mailbox<M> {
             message = match self.queue.push(message) {
                 Ok(()) => return Ok(()),
                 Err((message, Refused::Full)) => message,
-                Err((message, Refused::Closed)) => return Err(SendError::Stopped(message)),
+                Err((message, Refused::Closed)) => return Err(SendError::Stopped(message, None)),
             };
         }
     }
@@ -266,14 +266,14 @@ impl<M> Sending<'_, M> {
                 Poll::Pending
             }
             Err((message, Refused::Full)) => Poll::Ready(self.mailbox.overflow(message)),
-            Err((message, Refused::Closed)) => Poll::Ready(Err(SendError::Stopped(message))),
+            Err((message, Refused::Closed)) => Poll::Ready(Err(SendError::Stopped(message, None))),
         }
     }
 
     fn push_into_place(&mut self) -> Result<(), SendError<M>> {
         let Some(message) = self.message.take() else { unreachable!("polled again after it was ready") };
         let pushed = self.mailbox.queue.push_into_place(message);
-        pushed.map_err(|(message, _)| SendError::Stopped(message))
+        pushed.map_err(|(message, _)| SendError::Stopped(message, None))
     }
 
     /// Leaves the line, with its place if it has one.
@@ -326,7 +326,7 @@ impl<M> Future for Sending<'_, M> {
             Standing::Later if mailbox.queue.is_closed() => {
                 self.leave();
                 let Some(message) = self.message.take() else { unreachable!("it has not been sent") };
-                Poll::Ready(Err(SendError::Stopped(message)))
+                Poll::Ready(Err(SendError::Stopped(message, None)))
             }
             Standing::Later => Poll::Pending,
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::SpecError;
 use super::actor::{Request, SupervisorMessage};
 use super::child::ChildSpec;
-use crate::address::{ActorCell, ActorRef, Control};
+use crate::address::{ActorCell, ActorRef, Control, WrongType};
 use crate::error::SpawnError;
 use crate::exit::Exit;
 use crate::reply::ReplyPort;
@@ -85,7 +85,7 @@ impl SupervisorRef {
     /// # Errors
     ///
     /// Gives the cell back if the actor is no supervisor, or lives in another process.
-    pub fn from_cell(cell: ActorCell) -> Result<Self, ActorCell> {
+    pub fn from_cell(cell: ActorCell) -> Result<Self, WrongType> {
         ActorRef::from_cell(cell).map(Self::new)
     }
 

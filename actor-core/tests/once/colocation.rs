@@ -245,7 +245,8 @@ fn a_runtime_that_shuts_down_cancels_the_members() {
     for actor in &actors {
         assert_eq!(actor.status(), Status::Stopped);
         assert_eq!(runtime().block_on(actor.wait(None)), Ok(Exit::Cancelled));
-        assert_eq!(actor.cast(Message::Note(2)), Err(SendError::Stopped(Message::Note(2))));
+        let refused = SendError::Stopped(Message::Note(2), Some(Exit::Cancelled));
+        assert_eq!(actor.cast(Message::Note(2)), Err(refused));
     }
     assert_eq!(system.registered(), []);
     let mut entries = log.take();
@@ -302,7 +303,7 @@ async fn a_waker_that_panics_at_a_close_harms_nobody() {
     victim.stop(None);
     gate.open();
     assert_eq!(victim.wait(None).await, Ok(Exit::Stopped(None)));
-    assert_eq!(waiting.await, Err(SendError::Stopped(Message::Note(2))));
+    assert_eq!(waiting.await, Err(SendError::Stopped(Message::Note(2), Some(Exit::Stopped(None)))));
     assert_eq!(settled(&other).await, 0);
     assert_eq!(door.spawn(Probe::new(&log)).await.status(), Status::Starting);
 }

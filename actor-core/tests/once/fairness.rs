@@ -34,7 +34,7 @@ struct Flood {
 impl Flood {
     fn step(&self) {
         let steps = self.steps.fetch_add(1, Ordering::SeqCst) + 1;
-        if steps % STEPS_PER_MARK == 0 {
+        if steps.is_multiple_of(STEPS_PER_MARK) {
             self.neighbour.cast(Mark::At(steps)).unwrap();
         }
     }

@@ -49,7 +49,7 @@ fn a_call_of_many_is_a_call_of_each() {
                 [
                     Err(CallError::Failed(CallFailure::TimedOut(_))),
                     Err(CallError::NotSent(SendError::Full(_))),
-                    Err(CallError::NotSent(SendError::Stopped(_))),
+                    Err(CallError::NotSent(SendError::Stopped(_, _))),
                     Ok(1),
                     Ok(1),
                 ]

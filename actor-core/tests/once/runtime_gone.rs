@@ -37,7 +37,8 @@ fn a_runtime_that_shuts_down_cancels_its_actors() {
     for actor in [&parent, &held] {
         assert_eq!(actor.status(), Status::Stopped);
         assert_eq!(runtime().block_on(actor.wait(None)), Ok(Exit::Cancelled));
-        assert_eq!(actor.cast(Message::Note(2)), Err(SendError::Stopped(Message::Note(2))));
+        let refused = SendError::Stopped(Message::Note(2), Some(Exit::Cancelled));
+        assert_eq!(actor.cast(Message::Note(2)), Err(refused));
         assert_eq!((actor.cell().supervisor(), actor.cell().children()), (None, vec![]));
     }
     assert_eq!(door.system().registered(), []);

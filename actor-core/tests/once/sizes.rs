@@ -72,7 +72,7 @@ fn parcels<const N: usize>() {
                 // What is queued at the end is dropped, and what comes later comes back whole.
                 actor.cast(parcel(1)).unwrap_or_else(|error| panic!("{error}"));
                 assert_eq!(actor.kill_and_wait(None).await, Ok(Exit::Killed));
-                let Err(SendError::Stopped(back)) = actor.cast(parcel(9)) else { panic!("it is dead") };
+                let Err(SendError::Stopped(back, _)) = actor.cast(parcel(9)) else { panic!("it is dead") };
                 assert_eq!(back.bytes, parcel(9).bytes);
             }
         });
@@ -156,7 +156,7 @@ async fn a_kill_during_a_burst_leaves_nothing() {
                     loop {
                         match sink.send(Counted::new(&count)).await {
                             Ok(()) => {}
-                            Err(SendError::Stopped(_)) => return,
+                            Err(SendError::Stopped(_, _)) => return,
                             Err(error) => panic!("{error}"),
                         }
                     }

@@ -113,7 +113,7 @@ async fn a26_a_drain_among_senders_handles_exactly_what_was_accepted() {
                         };
                         match refused {
                             None => tokio::task::yield_now().await,
-                            Some(SendError::Stopped(page)) => {
+                            Some(SendError::Stopped(page, _)) => {
                                 assert_eq!((page.sender, page.number), (sender, number));
                                 return number;
                             }
@@ -244,7 +244,7 @@ async fn no_message_outlives_its_actor() {
             tokio::task::spawn_blocking(move || {
                 sink.cast(token.clone()).unwrap();
                 began.send(()).unwrap();
-                while !matches!(sink.cast(token.clone()), Err(SendError::Stopped(_))) {}
+                while !matches!(sink.cast(token.clone()), Err(SendError::Stopped(_, _))) {}
             })
         };
         begun.await.unwrap();

@@ -60,7 +60,7 @@ struct Front {
 impl Front {
     fn inc(&mut self, by: i64, port: ReplyPort<i64>) {
         let forwarded = self.back.inc(by).forward_to(port);
-        if let Err(SendError::Stopped((message, port))) = forwarded {
+        if let Err(SendError::Stopped((message, port), _)) = forwarded {
             // The message and the port are here again.
             let _ = port.send(-message.by);
         }
@@ -119,11 +119,11 @@ async fn what_is_refused_comes_back_as_it_was_said() {
     assert_eq!(reply.await.unwrap(), 60);
     counter.kill_and_wait(None).await.unwrap();
     match counter.inc(7).await {
-        Err(CallError::NotSent(SendError::Stopped(CounterInc { by: 7 }))) => {}
+        Err(CallError::NotSent(SendError::Stopped(CounterInc { by: 7 }, _))) => {}
         other => panic!("it should have come back, not {other:?}"),
     }
-    assert!(matches!(refused(counter.inc(8).send().await), SendError::Stopped(CounterInc { by: 8 })));
-    assert!(matches!(refused(counter.reset().await), SendError::Stopped(CounterReset {})));
+    assert!(matches!(refused(counter.inc(8).send().await), SendError::Stopped(CounterInc { by: 8 }, _)));
+    assert!(matches!(refused(counter.reset().await), SendError::Stopped(CounterReset {}, _)));
 }
 
 /// A mailbox of one, with a message in it and none in hand: there is no other task to

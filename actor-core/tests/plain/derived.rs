@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 
 use actor_core::{
-    Actor, ActorError, ActorRef, ActorSystem, Capacity, Recipient, ReplyPort, SendError, SpawnOptions,
+    Actor, ActorError, ActorRef, ActorSystem, Capacity, Exit, Recipient, ReplyPort, SendError, SpawnOptions,
 };
 
 use crate::support::poll_once;
@@ -92,7 +92,7 @@ async fn a_derived_address_sends_what_the_actor_takes() {
     // It is an address like any other: it can stop the actor.
     adder.stop_and_wait(None, None).await.unwrap();
     for error in [refused(adder.cast(Add(5))), refused(adder.send(Add(5)).await)] {
-        assert_eq!(error, SendError::Stopped(Add(5)));
+        assert_eq!(error, SendError::Stopped(Add(5), Some(Exit::Stopped(None))));
     }
 }
 
@@ -111,7 +111,7 @@ async fn c16_a_derived_address_gives_back_what_was_sent() {
     let mut waiting = pin!(adder.send(Add(4)));
     assert!(poll_once(waiting.as_mut()).await.is_pending());
     actor.kill();
-    assert_eq!(refused(waiting.await), SendError::Stopped(Add(4)));
+    assert!(matches!(refused(waiting.await), SendError::Stopped(Add(4), _)));
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn a_derived_address_may_be_weak() {
     drop(actor);
     assert_eq!(
         refused(weak.upgrade().expect("there is a strong one").cast(Add(1))),
-        SendError::Stopped(Add(1))
+        SendError::Stopped(Add(1), Some(Exit::Killed))
     );
     drop(adder);
     // Its task holds it until it has said that it is done.

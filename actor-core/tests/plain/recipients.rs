@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use actor_core::{
-    Accepts, Actor, ActorError, ActorRef, Answers, CallError, CallFailure, CallRecipient, Recipient,
+    Accepts, Actor, ActorError, ActorRef, Answers, CallError, CallFailure, CallRecipient, Exit, Recipient,
     ReplyPort, SendError, Spawn, actor,
 };
 use allocation_counter::measure;
@@ -156,15 +156,16 @@ async fn what_a_recipient_cannot_send_comes_back() {
     let by_hand = ByHand.spawn(()).await.unwrap();
     by_hand.stop_and_wait(None, None).await.unwrap();
     let add: Recipient<SinkAdd> = by_hand.recipient();
-    assert!(matches!(refused(add.cast(SinkAdd { by: 1 })), SendError::Stopped(SinkAdd { by: 1 })));
-    assert!(matches!(refused(add.send(SinkAdd { by: 2 }).await), SendError::Stopped(SinkAdd { by: 2 })));
+    assert!(matches!(refused(add.cast(SinkAdd { by: 1 })), SendError::Stopped(SinkAdd { by: 1 }, _)));
+    assert!(matches!(refused(add.send(SinkAdd { by: 2 }).await), SendError::Stopped(SinkAdd { by: 2 }, _)));
     let twice: CallRecipient<Twice, u64> = by_hand.call_recipient();
-    assert_eq!(twice.cast(Twice(1)), Err(SendError::Stopped(Twice(1))));
-    assert_eq!(twice.send(Twice(2)).await, Err(SendError::Stopped(Twice(2))));
-    assert_eq!(twice.call(Twice(3)).await, Err(CallError::NotSent(SendError::Stopped(Twice(3)))));
+    let stopped = |n| SendError::Stopped(Twice(n), Some(Exit::Stopped(None)));
+    assert_eq!(twice.cast(Twice(1)), Err(stopped(1)));
+    assert_eq!(twice.send(Twice(2)).await, Err(stopped(2)));
+    assert_eq!(twice.call(Twice(3)).await, Err(CallError::NotSent(stopped(3))));
     let (port, reply) = ReplyPort::new(None);
     match refused(twice.forward(Twice(4), port)) {
-        SendError::Stopped((Twice(4), port)) => port.send(8).unwrap(),
+        SendError::Stopped((Twice(4), port), _) => port.send(8).unwrap(),
         other => panic!("it should have come back, not {other:?}"),
     }
     assert_eq!(reply.await, Ok(8));

@@ -69,7 +69,7 @@ pub(super) async fn a14_only_an_answer_is_forwarded(door: impl Door) {
     // One that accepts no more, and says so at once.
     callee.stop_and_wait(None, None).await.unwrap();
     let refused = caller.call_and_forward(&callee, None, Message::Ask, &target, never);
-    assert!(matches!(refused, Err(SendError::Stopped(Message::Ask(_)))));
+    assert!(matches!(refused, Err(SendError::Stopped(Message::Ask(_), _))));
     assert_eq!((settled(&caller).await, settled(&target).await, notes(&log)), (0, 0, vec![]));
 }
 

@@ -43,7 +43,7 @@ pub(super) async fn a_drain_before_an_instant_start_handles_what_had_come(door: 
     actor.cast(Message::Note(1)).unwrap();
     actor.cast(Message::Note(2)).unwrap();
     actor.drain();
-    assert_eq!(actor.cast(Message::Note(3)), Err(SendError::Stopped(Message::Note(3))));
+    assert_eq!(actor.cast(Message::Note(3)), Err(SendError::Stopped(Message::Note(3), None)));
     gate.open();
     starting.await.unwrap();
     assert_eq!(actor.wait(None).await, Ok(Exit::Drained));
@@ -115,8 +115,8 @@ pub(super) async fn a01_an_instant_start_that_fails_is_told_to_nobody_else(door:
         let weak = actor.downgrade();
         assert_eq!(startup(starting.await), exit);
         // Who has the address is told as of any actor's end.
-        assert_eq!((actor.status(), actor.wait(None).await), (Status::Stopped, Ok(exit)));
-        assert_eq!(actor.cast(Message::Note(1)), Err(SendError::Stopped(Message::Note(1))));
+        assert_eq!((actor.status(), actor.wait(None).await), (Status::Stopped, Ok(exit.clone())));
+        assert_eq!(actor.cast(Message::Note(1)), Err(SendError::Stopped(Message::Note(1), Some(exit))));
         drop(actor);
         assert!(weak.upgrade().is_none(), "something still holds the actor");
         assert_eq!((log.entries(), door.system().registered()), (vec![Entry::PreStart], vec![]));

@@ -68,7 +68,7 @@ pub(super) async fn a14_each_of_many_calls_ends_for_itself(door: impl Door) {
     let results = multi_call(&actors, Some(TIMEOUT), ask).await;
 
     assert_eq!((results.len(), asked, clock.now() - began), (6, 6, TIMEOUT));
-    assert!(matches!(results[0], Err(CallError::NotSent(SendError::Stopped(Message::Ask(_))))));
+    assert!(matches!(results[0], Err(CallError::NotSent(SendError::Stopped(Message::Ask(_), _)))));
     assert_eq!(results[1], Ok(0));
     assert_eq!(results[2], Err(timed_out(TIMEOUT)));
     assert!(is_full(&results[3]), "{:?}", results[3]);

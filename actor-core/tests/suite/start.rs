@@ -112,7 +112,7 @@ pub(super) async fn a_drain_before_the_start_handles_what_had_come(door: impl Do
     early.cast(Message::Note(1)).unwrap();
     early.cast(Message::Note(2)).unwrap();
     early.drain();
-    assert_eq!(early.cast(Message::Note(3)), Err(SendError::Stopped(Message::Note(3))));
+    assert_eq!(early.cast(Message::Note(3)), Err(SendError::Stopped(Message::Note(3), None)));
     gate.open();
 
     let actor = spawning.await.expect("pre_start succeeded");

@@ -51,7 +51,10 @@ pub(super) async fn a07_an_actor_lives_on_without_addresses(door: impl Door) {
     assert_eq!(actor.clone(), actor);
     assert_eq!(actor.cell(), actor.cell().clone());
     assert_eq!(ActorRef::<Message>::from_cell(actor.cell()), Ok(actor.clone()));
-    assert_eq!(ActorRef::<u8>::from_cell(actor.cell()), Err(actor.cell()));
+    let wrong = ActorRef::<u8>::from_cell(actor.cell()).unwrap_err();
+    let message = actor.cell().message_type().expect("it is local");
+    assert_eq!(wrong.to_string(), format!("actor {} takes {message}, not u8", actor.id()));
+    assert_eq!(wrong.into_cell(), actor.cell());
     let id = actor.id();
     drop(actor);
 
@@ -185,8 +188,8 @@ pub(super) async fn a26_drain_handles_what_was_accepted_and_accepts_no_more(door
     }
     actor.drain();
     actor.drain();
-    assert_eq!(actor.cast(Message::Note(100)), Err(SendError::Stopped(Message::Note(100))));
-    assert_eq!(actor.send(Message::Note(101)).await, Err(SendError::Stopped(Message::Note(101))));
+    assert_eq!(actor.cast(Message::Note(100)), Err(SendError::Stopped(Message::Note(100), None)));
+    assert_eq!(actor.send(Message::Note(101)).await, Err(SendError::Stopped(Message::Note(101), None)));
     gate.open();
 
     assert_eq!(actor.drain_and_wait(None).await, Ok(Exit::Drained));
@@ -234,8 +237,13 @@ pub(super) async fn stopping_a_dead_actor_tells_how_it_ended(door: impl Door) {
     assert_eq!(actor.stop_and_wait(Some("again"), None).await, Ok(stopped("done")));
     assert_eq!(actor.drain_and_wait(None).await, Ok(stopped("done")));
     assert_eq!(actor.kill_and_wait(None).await, Ok(stopped("done")));
-    assert_eq!(actor.cast(Message::Note(1)), Err(SendError::Stopped(Message::Note(1))));
-    assert_eq!(actor.send(Message::Note(2)).await, Err(SendError::Stopped(Message::Note(2))));
+    assert_eq!(
+        actor.cast(Message::Note(1)),
+        Err(SendError::Stopped(Message::Note(1), Some(stopped("done"))))
+    );
+    let refused = actor.send(Message::Note(2)).await.unwrap_err();
+    assert_eq!(refused.to_string(), "not sent: the actor is no more: stopped: done");
+    assert_eq!(refused, SendError::Stopped(Message::Note(2), Some(stopped("done"))));
     assert_eq!(log.entries(), lived);
 }
 

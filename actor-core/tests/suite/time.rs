@@ -114,7 +114,10 @@ pub(super) async fn a14_a_call_is_answered_or_told_why_not(door: impl Door) {
     let (cut_off, ()) = tokio::join!(actor.call(Message::Ask), stop);
     assert_eq!(cut_off, Err(CallError::Failed(CallFailure::NoReply)));
     let not_sent = actor.call(Message::Ask).await;
-    assert!(matches!(not_sent, Err(CallError::NotSent(SendError::Stopped(Message::Ask(_))))), "{not_sent:?}");
+    assert!(
+        matches!(not_sent, Err(CallError::NotSent(SendError::Stopped(Message::Ask(_), _)))),
+        "{not_sent:?}"
+    );
     assert!(not_sent.unwrap_err().never_ran());
 }
 

@@ -239,7 +239,7 @@ fn a_close_reaches_a_sender_that_waits() {
         let (cell, mut inbox) = full();
         let sender = sends(&cell, 1);
         cell.mailbox.close();
-        assert_eq!(sender.join().unwrap(), Err(SendError::Stopped(1)));
+        assert_eq!(sender.join().unwrap(), Err(SendError::Stopped(1, None)));
         assert!(matches!(receive(&mut inbox), Got::Message(0)));
         assert!(matches!(receive(&mut inbox), Got::Closed));
     });
@@ -252,7 +252,7 @@ fn two_senders_that_wait_hear_of_the_close() {
         let senders = [1, 2].map(|n| sends(&cell, n));
         inbox.close();
         senders.into_iter().zip(1..).for_each(|(sender, n)| {
-            assert_eq!(sender.join().unwrap(), Err(SendError::Stopped(n)));
+            assert_eq!(sender.join().unwrap(), Err(SendError::Stopped(n, None)));
         });
         assert!(matches!(receive(&mut inbox), Got::Message(0)));
         assert!(matches!(receive(&mut inbox), Got::Closed));
@@ -277,7 +277,7 @@ fn a_place_and_a_close_at_once() {
         assert_eq!(next(&mut inbox, &task, &waker), Some(0));
         let answer = match next(&mut inbox, &task, &waker) {
             Some(1) => Ok(()),
-            None => Err(SendError::Stopped(1)),
+            None => Err(SendError::Stopped(1, None)),
             Some(other) => panic!("nobody sent {other}"),
         };
         assert_eq!(sender.join().unwrap(), answer);

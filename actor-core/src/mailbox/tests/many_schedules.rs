@@ -53,7 +53,7 @@ fn sender(cell: &Cell<Message>, which: usize) -> Vec<u32> {
         match send(cell, (which, n)) {
             Ok(()) => accepted.push(n),
             Err(SendError::Full(message)) => assert_eq!(message, (which, n)),
-            Err(SendError::Stopped(message)) => {
+            Err(SendError::Stopped(message, _)) => {
                 assert_eq!(message, (which, n));
                 break;
             }

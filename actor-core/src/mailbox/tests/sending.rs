@@ -58,7 +58,7 @@ impl<'a> Sender<'a> {
 const SENT: Answer = Poll::Ready(Ok(()));
 
 fn stopped(message: u32) -> Answer {
-    Poll::Ready(Err(SendError::Stopped(message)))
+    Poll::Ready(Err(SendError::Stopped(message, None)))
 }
 
 fn full(capacity: u32) -> (Arc<Cell<u32>>, Inbox<u32, Cell<u32>>) {

@@ -60,7 +60,7 @@ impl From<crate::SendError<Parcel>> for Refused {
     fn from(error: crate::SendError<Parcel>) -> Self {
         match error {
             crate::SendError::Full(parcel) => Refused::Full(parcel),
-            crate::SendError::Stopped(parcel) => Refused::Closed(parcel),
+            crate::SendError::Stopped(parcel, _) => Refused::Closed(parcel),
             _ => unreachable!("a mailbox in this process"),
         }
     }
