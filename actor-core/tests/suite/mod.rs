@@ -6,6 +6,7 @@
 
 mod abandoned;
 mod attached;
+mod ends;
 mod errors;
 mod forward;
 mod groups;
@@ -121,6 +122,14 @@ mount! {
     stop::stopping_a_dead_actor_tells_how_it_ended,
     stop::any_number_may_wait_before_and_after_the_end,
     stop::kill_interrupts_every_hook,
+
+    ends::a11_a_kill_ends_any_hook_at_any_await_point,
+    ends::a05_a_stop_or_a_drain_in_any_hook_lets_it_finish,
+    ends::an_end_has_one_order,
+    ends::a15_a_supervisor_may_use_the_name_again_at_once,
+    ends::a_child_in_its_post_stop_goes_with_its_parent,
+    ends::a_circle_of_links_ends_together,
+    ends::what_each_phase_says_to_a_sender,
 
     trouble::a12_panic_reaches_supervisor,
     trouble::an_error_in_any_hook_is_a_failure,

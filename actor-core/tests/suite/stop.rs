@@ -289,7 +289,7 @@ pub(super) async fn kill_interrupts_every_hook(door: impl Door) {
     }
 }
 
-fn says(log: &Log, words: &'static str) -> Act {
+pub(super) fn says(log: &Log, words: &'static str) -> Act {
     let log = log.clone();
     act(move |_| {
         log.push(Entry::Said(words));
