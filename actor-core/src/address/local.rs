@@ -363,7 +363,9 @@ impl<'a> Local<'a> {
 
     /// A life has ended and another may follow, unless this says `false`. Tells those who
     /// wait for the end of a life; events and requests that were meant for it are dropped.
-    pub(crate) fn suspend(self, exit: &Exit) -> bool {
+    ///
+    /// `reopen` lets messages in again, if the life was drained.
+    pub(crate) fn suspend(self, exit: &Exit, reopen: impl FnOnce()) -> bool {
         let attendance = self.state.attendance();
         let mut side = attendance.side.locked();
         // Under the lock, which whoever gives a reason or posts an event takes too.
@@ -372,6 +374,9 @@ impl<'a> Local<'a> {
             return false;
         }
         self.state.word.fetch_and(!(Flag::Supervision as u32), Ordering::AcqRel);
+        // Under the lock, which whoever drains takes too: the flag and the closed mailbox are
+        // of one life.
+        reopen();
         attendance.life.fetch_add(1, Ordering::AcqRel);
         let reason = side.stop_reason.take();
         let events = std::mem::take(&mut side.events);
@@ -431,9 +436,12 @@ impl<'a> Local<'a> {
         if flag == Flag::Stop && is_first {
             side.stop_reason = reason.map(Arc::from);
         }
+        if flag == Flag::Drain {
+            self.way.shut();
+        }
         drop(side);
         if flag == Flag::Drain {
-            self.way.close();
+            self.way.send_away();
         }
         self.way.wake();
     }
@@ -447,7 +455,8 @@ impl<'a> Local<'a> {
 
     /// Lets no more messages in.
     pub(crate) fn close(self) {
-        self.way.close();
+        self.way.shut();
+        self.way.send_away();
     }
 
     pub(super) fn request(self, flag: Flag) {
@@ -456,9 +465,14 @@ impl<'a> Local<'a> {
     }
 
     pub(super) fn drain(self) {
+        // The end of a life takes this lock too: both steps are of one life. An actor that has
+        // only one needs none.
+        let side = self.word().may_live_again().then(|| self.side());
         // The flag first: an actor that finds its mailbox closed knows why.
         self.raise(Flag::Drain);
-        self.way.close();
+        self.way.shut();
+        drop(side);
+        self.way.send_away();
         self.way.wake();
     }
 
