@@ -330,41 +330,41 @@ impl Actor for Peaceful {
 /// A life that ends by itself while it is drained takes the drain with it.
 #[test]
 fn a_drain_of_a_life_that_ends_is_not_the_next_ones() {
-    check_fair(10_000, || {
-        block_on(async {
-            let system = system();
-            let chief = system.spawn(Chief(9), (), SpawnOptions::new()).await.expect("it starts");
-            let unasked = Arc::new(AtomicUsize::new(0));
-            let make = {
-                let unasked = unasked.clone();
-                move || (Peaceful(unasked.clone()), ())
-            };
-            let options = SpawnOptions::new().supervisor(&chief.cell());
-            let actor = system.spawn_restartable(make, options).await.expect("it starts");
-            let by_its_supervisor = thread_rng().r#gen();
-            let drains = {
-                let actor = actor.clone();
-                thread::spawn(move || match by_its_supervisor {
-                    true => _ = actor.cell().ask_to_end(Shutdown::Drain(Duration::MAX)),
-                    false => actor.drain(),
-                })
-            };
-            actor.kill();
-            drains.join().expect("it ends");
-            // All that was asked is done: it lives, and takes messages.
-            while !matches!(actor.status(), Status::Starting | Status::Running) {
-                future::yield_now().await;
-            }
-            for _ in 0..3 {
-                future::yield_now().await;
-            }
-            chief.kill();
-            while actor.status() != Status::Stopped {
-                actor.wait(None).await.expect("it ends");
-            }
-            assert_eq!(unasked.load(O::SeqCst), 0, "a life ended that nobody had asked to");
-        });
-    });
+    let drains: [fn(&ActorRef<()>); 2] =
+        [|actor| actor.drain(), |actor| _ = actor.cell().ask_to_end(Shutdown::Drain(Duration::MAX))];
+    for drain in drains {
+        check_fair(20_000, move || block_on(drain_a_life_that_ends(drain)));
+    }
+}
+
+async fn drain_a_life_that_ends(drain: fn(&ActorRef<()>)) {
+    let system = system();
+    let chief = system.spawn(Chief(9), (), SpawnOptions::new()).await.expect("it starts");
+    let unasked = Arc::new(AtomicUsize::new(0));
+    let make = {
+        let unasked = unasked.clone();
+        move || (Peaceful(unasked.clone()), ())
+    };
+    let options = SpawnOptions::new().supervisor(&chief.cell());
+    let actor = system.spawn_restartable(make, options).await.expect("it starts");
+    let drains = {
+        let actor = actor.clone();
+        thread::spawn(move || drain(&actor))
+    };
+    actor.kill();
+    drains.join().expect("it ends");
+    // All that was asked is done: it lives, and takes messages.
+    while !matches!(actor.status(), Status::Starting | Status::Running) {
+        future::yield_now().await;
+    }
+    for _ in 0..3 {
+        future::yield_now().await;
+    }
+    chief.kill();
+    while actor.status() != Status::Stopped {
+        actor.wait(None).await.expect("it ends");
+    }
+    assert_eq!(unasked.load(O::SeqCst), 0, "a life ended that nobody had asked to");
 }
 
 #[test]
