@@ -53,6 +53,8 @@ pub(crate) struct Side {
     attached: Attached,
     /// Why the life must end, if it does not know by itself.
     failure: Option<Exit>,
+    /// How the last life ended, once the supervisor was told that it may decide.
+    suspension: Option<Exit>,
     /// How it ended: set when the watchers are told, unless the word says it all.
     exit: Option<Exit>,
     /// Whom this actor supervises.
@@ -384,6 +386,7 @@ impl<'a> Local<'a> {
         // What was attached, or failed, when the rest of the life was gone already.
         let attached = side.attached.take();
         side.failure = None;
+        side.suspension = None;
         drop(side);
         // Dropped outside the lock: an event may hold the last address of an actor.
         drop((reason, events));
@@ -394,6 +397,19 @@ impl<'a> Local<'a> {
             drop(waiter.send(exit.clone()));
         }
         true
+    }
+
+    /// The supervisor is being told how a life ended. Said while its place is locked.
+    pub(crate) fn begin_deciding(self, exit: Exit) {
+        self.side().suspension = Some(exit);
+    }
+
+    /// How the last life ended, if a supervisor was told and has not decided yet.
+    pub(crate) fn undecided(self) -> Option<Exit> {
+        let side = self.known_side()?;
+        let word = self.word();
+        let is_open = word.status() == Status::Suspended && word.verdict().is_none();
+        side.suspension.clone().filter(|_| is_open)
     }
 
     /// Asks a suspended actor to live again.

@@ -212,6 +212,51 @@ pub(super) async fn a_child_that_never_started_is_not_the_supervisors_business(d
     assert_eq!(settled(&door.spawn_under(&parent, probe).await).await, 0);
 }
 
+/// Whoever gets a child between two of its lives decides about it: nobody else would.
+pub(super) async fn a_suspended_child_is_its_next_supervisors_to_decide(door: impl Door) {
+    let (old_log, new_log) = (Log::default(), Log::default());
+    let old = door.spawn(Probe::new(&old_log)).await;
+    let new = door.spawn(Probe::new(&new_log)).await;
+    settled(&new).await;
+    new_log.take();
+    let child = door.restartable(&old, SpawnOptions::new(), || Probe::new(&Log::default())).await;
+    let ill = Exit::Failed("ill".into());
+    let suspension = Entry::Suspended(child.id(), ill.clone(), None);
+    let end = async || {
+        child.cast(Message::Do(fail("ill"))).unwrap();
+        while child.status() != Status::Suspended {
+            settled(&old).await;
+        }
+        settled(&old).await;
+        settled(&new).await;
+    };
+    settled(&child).await;
+    end().await;
+    assert_eq!(old_log.take()[2..], [Entry::Started(child.id()), suspension.clone()]);
+    // To the one it has: nothing new.
+    child.cell().link(&old.cell()).unwrap();
+    child.cell().link(&new.cell()).unwrap();
+    child.cell().link(&new.cell()).unwrap();
+    settled(&new).await;
+    assert_eq!((new_log.take(), old_log.take()), (vec![suspension.clone()], vec![]));
+    child.cell().restart();
+    assert_eq!(settled(&child).await, 0);
+    settled(&new).await;
+    assert_eq!(new_log.take(), [Entry::Started(child.id())]);
+    // One that lives is no news, nor is one about which it is decided.
+    child.cell().link(&old.cell()).unwrap();
+    end().await;
+    assert_eq!((new_log.take(), old_log.take()), (vec![], vec![suspension]));
+    child.cell().release();
+    child.cell().link(&new.cell()).unwrap();
+    assert_eq!(child.wait(None).await, Ok(ill.clone()));
+    settled(&new).await;
+    settled(&old).await;
+    let failed = Entry::Failed(child.id(), ill);
+    let heard: Vec<Entry> = new_log.take().into_iter().chain(old_log.take()).collect();
+    assert_eq!(heard, [failed]);
+}
+
 pub(super) async fn children_are_shut_down_from_the_last_to_the_first(door: impl Door) {
     let log = Log::default();
     let end_children = act(|myself| async move {

@@ -157,6 +157,7 @@ mount! {
     links::a_stopping_parent_kills_its_children_after_post_stop,
     links::a_child_that_drains_goes_with_its_parent,
     links::relinking_moves_the_child,
+    links::a_suspended_child_is_its_next_supervisors_to_decide,
     links::unlinking_sets_the_child_free,
     links::a_link_to_a_stopping_supervisor_keeps_the_former,
     links::a_child_that_never_started_is_not_the_supervisors_business,
