@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actor_core::{
-    Actor, ActorError, ActorRef, Control, Exit, LinkError, Shutdown, SpawnError, SpawnOptions, Status,
-};
+use actor_core::{Actor, ActorError, ActorRef, Exit, LinkError, Shutdown, SpawnError, SpawnOptions, Status};
 
 use crate::support::{
     Door, Ending, Entry, Gate, Hook, Log, Message, Probe, act, dead, fail, panics, settled, stopped,
@@ -59,32 +57,54 @@ pub(super) async fn a04_the_supervisor_hears_of_each_event_once(door: impl Door)
 }
 
 pub(super) async fn a_death_climbs_the_tree_unless_handled(door: impl Door) {
-    let ends: [fn(&Control); 2] = [|child| child.stop(None), Control::kill];
-    for end in ends {
+    let ends: [Ending; 5] = [
+        |leaf| leaf.stop(None),
+        |leaf| leaf.drain(),
+        |leaf| leaf.kill(),
+        |leaf| leaf.cast(Message::Do(fail("ill"))).unwrap(),
+        |leaf| leaf.cast(Message::Do(panics("fell"))).unwrap(),
+    ];
+    // A leaf that could live again is let go with whoever does not know how.
+    for (end, is_restartable) in ends.into_iter().flat_map(|end| [(end, false), (end, true)]) {
         let log = Log::default();
         let root = door.spawn(Probe::new(&log)).await;
         let options = SpawnOptions::new().supervisor(&root.cell());
         let heir = door.spawn_with(Heir, (), options).await.unwrap();
         let options = SpawnOptions::new().supervisor(&heir.cell());
-        let leaf = door.spawn_with(Heir, (), options).await.unwrap();
-        // A watch alone pulls nobody down.
+        let make = || (Probe::new(&Log::default()), ());
+        let leaf = match is_restartable {
+            true => door.spawn_restartable(make, options).await.unwrap(),
+            false => door.spawn_with(make().0, (), options).await.unwrap(),
+        };
+        // A watch alone pulls nobody down, nor does a group's change.
         root.cell().watch(&leaf.cell());
         heir.cell().watch(&dead(&door).await);
+        let groups = door.system().groups();
+        groups.watch_all(&heir.cell());
+        groups.join("leaves", &leaf.cell()).unwrap();
+        settled(&leaf).await;
+        assert_eq!(heir.status(), Status::Running);
 
         end(&leaf);
         let reason = stopped(&format!("child {} ended", leaf.id()));
         assert_eq!(heir.wait(None).await, Ok(reason.clone()));
+        while leaf.status() != Status::Stopped {
+            leaf.wait(None).await.unwrap();
+        }
         settled(&root).await;
-        assert_eq!(
-            log.entries(),
-            [
-                Entry::PreStart,
-                Entry::PostStart,
-                Entry::Started(heir.id()),
-                Entry::Down(leaf.id(), leaf.wait(None).await.unwrap()),
-                Entry::Terminated(heir.id(), reason, None)
-            ]
-        );
+        let expected = [
+            Entry::PreStart,
+            Entry::PostStart,
+            Entry::Started(heir.id()),
+            Entry::Down(leaf.id(), leaf.wait(None).await.unwrap()),
+            Entry::Terminated(heir.id(), reason, None),
+        ];
+        let mut seen = log.entries();
+        if is_restartable && seen[3] == expected[4] {
+            // It was let go, and ended for good, beside its supervisor.
+            seen.swap(3, 4);
+        }
+        assert_eq!(seen, expected);
         assert_eq!(root.status(), Status::Running);
     }
 }

@@ -91,6 +91,7 @@ macro_rules! mount {
 mount! {
     start::a01_pre_start_error_goes_to_the_spawner,
     start::a01_pre_start_panic_goes_to_the_spawner,
+    start::a01_what_pre_start_had_made_goes_when_it_fails,
     start::a02_hooks_run_in_order,
     start::messages_wait_for_the_start,
     start::a_stop_before_the_start_waits_for_it,
@@ -109,6 +110,7 @@ mount! {
     instant::a01_an_instant_start_that_fails_is_told_to_nobody_else,
     instant::an_instant_start_is_linked_after_pre_start,
     instant::no_instant_start_under_a_supervisor_that_drains_or_stopped,
+    instant::a_supervisor_may_stop_before_an_instant_start,
     instant::an_instant_start_goes_on_when_nobody_asks_what_became_of_it,
 
     stop::a05_stop_lets_the_hook_finish_and_runs_post_stop,
@@ -302,6 +304,7 @@ mount_with_virtual_time! {
     multi::a14_each_of_many_calls_ends_for_itself,
     multi::a14_many_calls_within_no_time_and_all_time,
     multi::c14_many_calls_wait_for_room,
+    multi::c14_a_place_that_comes_free_is_taken_while_another_is_waited_for,
     multi::many_calls_that_are_given_up,
     multi::nobody_is_called,
     multi::a_thousand_are_called,
@@ -323,6 +326,8 @@ mount_with_virtual_time! {
     attached::what_is_attached_ends_before_post_stop,
     attached::what_is_attached_can_be_cancelled,
     attached::timers_do_what_they_say_when_they_say,
+    attached::timers_may_be_set_before_the_start,
+    attached::an_interval_is_over_when_its_actor_takes_no_more,
     attached::an_interval_that_is_late_does_as_it_was_told,
     attached::a_stream_waits_for_room,
     attached::what_never_waits_lets_others_run,

@@ -1,5 +1,6 @@
 //! How an actor ends when somebody asks it to.
 
+use std::collections::HashSet;
 use std::pin::pin;
 
 use actor_core::{ActorRef, Control, Exit, SendError, SpawnError, SpawnOptions, Status};
@@ -53,6 +54,9 @@ pub(super) async fn a07_an_actor_lives_on_without_addresses(door: impl Door) {
     assert_eq!(ActorRef::<Message>::from_cell(actor.cell()), Ok(actor.clone()));
     assert_eq!(ActorRef::<u8>::from_cell(actor.cell()), Err(actor.cell()));
     let id = actor.id();
+    // Whoever keeps addresses in a set keeps one of each actor.
+    assert_eq!(HashSet::from([actor.clone(), actor.clone()]).len(), 1);
+    assert_eq!(HashSet::from([actor.cell(), actor.clone().cell()]).len(), 1);
     drop(actor);
 
     let found = door.system().where_is_typed::<Message>("alone").expect("it lives on");
