@@ -136,6 +136,7 @@ mount! {
     trouble::a12_panic_reaches_supervisor,
     trouble::an_error_in_any_hook_is_a_failure,
     trouble::an_error_tells_its_causes,
+    trouble::a_hook_may_fail_with_what_it_could_not_send,
     trouble::a_panic_before_the_first_await_is_caught_too,
     trouble::the_state_goes_between_the_name_and_the_end,
     trouble::a_state_that_panics_when_dropped,
