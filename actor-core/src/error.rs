@@ -34,7 +34,8 @@ impl<M> SendError<M> {
         }
     }
 
-    /// The same failure about another form of the message.
+    /// The same failure about another form of the message. `map(drop)` leaves the message
+    /// out, where an error must be `Sync` and the message is not.
     pub fn map<N>(self, f: impl FnOnce(M) -> N) -> SendError<N> {
         match self {
             Self::Full(m) => SendError::Full(f(m)),
@@ -82,6 +83,23 @@ impl<M> CallError<M> {
         match self {
             Self::NotSent(_) => true,
             Self::Failed(failure) => failure.never_ran(),
+        }
+    }
+
+    /// The message, if it never left.
+    pub fn into_message(self) -> Option<M> {
+        match self {
+            Self::NotSent(error) => Some(error.into_message()),
+            Self::Failed(_) => None,
+        }
+    }
+
+    /// The same failure about another form of the message. `map(drop)` leaves the message
+    /// out, where an error must be `Sync` and the message is not.
+    pub fn map<N>(self, f: impl FnOnce(M) -> N) -> CallError<N> {
+        match self {
+            Self::NotSent(error) => CallError::NotSent(error.map(f)),
+            Self::Failed(failure) => CallError::Failed(failure),
         }
     }
 
@@ -213,4 +231,42 @@ pub enum WaitError {
     /// The actor had not stopped within the time given; it goes on.
     #[error("the actor had not stopped within {0:?}")]
     TimedOut(Duration),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_comes_back_from_whatever_kept_it() {
+        let unsent = [
+            SendError::Full(7),
+            SendError::Stopped(7, Some(Exit::Killed)),
+            SendError::NotConnected(7),
+            SendError::Unsendable(7, "no".into()),
+        ];
+        for error in unsent {
+            let called = CallError::from(error.clone());
+            // It is the same failure, with or without the message.
+            assert_eq!(error.clone().map(|n| n + 1).map(|n| n - 1), error);
+            assert_eq!(called.clone().map(|n| n + 1).map(|n| n - 1), called);
+            assert_eq!(called.clone().map(drop).to_string(), error.clone().map(drop).to_string());
+            assert_eq!((called.never_ran(), called.failure()), (true, None));
+            assert_eq!((error.into_message(), called.into_message()), (7, Some(7)));
+        }
+        let left = [
+            (CallFailure::Rejected(Rejection::Full), true),
+            (CallFailure::Expired, true),
+            (CallFailure::NoReply, false),
+            (CallFailure::TimedOut(Duration::ZERO), false),
+            (CallFailure::Unknown, false),
+            (CallFailure::BadReply("no".into()), false),
+        ];
+        for (failure, never_ran) in left {
+            let called = CallError::<u8>::from(failure.clone());
+            assert_eq!((called.never_ran(), called.failure()), (never_ran, Some(&failure)));
+            assert_eq!(called.clone().map(drop), CallError::Failed(failure));
+            assert_eq!(called.into_message(), None);
+        }
+    }
 }

@@ -34,7 +34,9 @@ impl ActorCell {
     /// Puts this actor under a supervisor, and takes it from the one it had. The
     /// supervisor hears of its end; when the supervisor ends, it is killed.
     ///
-    /// An actor that has ended is not linked, and that is not an error.
+    /// An actor that has ended is not linked, and that is not an error. One that is
+    /// suspended is the new supervisor's to decide about, which is told so by
+    /// [`SupervisionEvent::Suspended`] without a state: that went to the former one.
     ///
     /// # Errors
     ///
@@ -55,9 +57,16 @@ impl ActorCell {
             }
             side.children.insert(self.id(), self.clone());
         }
-        let former = slot.replace(supervisor.clone());
-        if let Some(former) = former.filter(|former| former != supervisor) {
+        let former = slot.replace(supervisor.clone()).filter(|former| former != supervisor);
+        // Asked under the lock of the slot, as whoever tells the supervisor says it there: so
+        // each of the two is told once.
+        let undecided = former.as_ref().and_then(|_| child.undecided());
+        if let Some(former) = former {
             former.forget_child(self);
+        }
+        drop(slot);
+        if let Some(exit) = undecided {
+            supervisor.post(SupervisionEvent::Suspended { actor: self.clone(), exit, state: None });
         }
         Ok(())
     }
@@ -186,8 +195,15 @@ impl ActorCell {
 
     /// Tells the supervisor about this actor; `false` if there is none.
     pub(crate) fn tell_supervisor(&self, event: impl FnOnce(ActorCell) -> SupervisionEvent) -> bool {
-        let Some(supervisor) = self.supervisor() else { return false };
-        supervisor.post(event(self.clone()));
+        let slot = self.as_local().and_then(|local| Some((local, local.known_supervisor()?)));
+        let Some((local, slot)) = slot else { return false };
+        let Some(supervisor) = slot.clone() else { return false };
+        let event = event(self.clone());
+        if let SupervisionEvent::Suspended { exit, .. } = &event {
+            local.begin_deciding(exit.clone());
+        }
+        drop(slot);
+        supervisor.post(event);
         true
     }
 

@@ -41,8 +41,11 @@ pub trait Way: Send + Sync + 'static {
     /// Makes a local actor look at what was asked of it.
     fn wake(&self);
 
-    /// Lets no more messages in.
-    fn close(&self);
+    /// Lets no more messages in. Runs nobody's code, so it may be called under a lock.
+    fn shut(&self);
+
+    /// Tells those who wait for room that there will be none.
+    fn send_away(&self);
 
     /// What went through the mailbox of a local actor.
     fn stats(&self) -> Option<MailboxStats>;
@@ -56,8 +59,12 @@ impl<M: Send + 'static> Way for Mailbox<M> {
         Mailbox::wake(self);
     }
 
-    fn close(&self) {
-        Mailbox::close(self);
+    fn shut(&self) {
+        Mailbox::shut(self);
+    }
+
+    fn send_away(&self) {
+        Mailbox::send_away(self);
     }
 
     fn stats(&self) -> Option<MailboxStats> {
@@ -75,7 +82,9 @@ struct Foreign(Box<dyn ForeignControl>);
 impl Way for Foreign {
     fn wake(&self) {}
 
-    fn close(&self) {}
+    fn shut(&self) {}
+
+    fn send_away(&self) {}
 
     fn stats(&self) -> Option<MailboxStats> {
         None

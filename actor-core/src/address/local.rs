@@ -53,6 +53,8 @@ pub(crate) struct Side {
     attached: Attached,
     /// Why the life must end, if it does not know by itself.
     failure: Option<Exit>,
+    /// How the last life ended, once the supervisor was told that it may decide.
+    suspension: Option<Exit>,
     /// How it ended: set when the watchers are told, unless the word says it all.
     exit: Option<Exit>,
     /// Whom this actor supervises.
@@ -363,7 +365,9 @@ impl<'a> Local<'a> {
 
     /// A life has ended and another may follow, unless this says `false`. Tells those who
     /// wait for the end of a life; events and requests that were meant for it are dropped.
-    pub(crate) fn suspend(self, exit: &Exit) -> bool {
+    ///
+    /// `reopen` lets messages in again, if the life was drained.
+    pub(crate) fn suspend(self, exit: &Exit, reopen: impl FnOnce()) -> bool {
         let attendance = self.state.attendance();
         let mut side = attendance.side.locked();
         // Under the lock, which whoever gives a reason or posts an event takes too.
@@ -372,6 +376,9 @@ impl<'a> Local<'a> {
             return false;
         }
         self.state.word.fetch_and(!(Flag::Supervision as u32), Ordering::AcqRel);
+        // Under the lock, which whoever drains takes too: the flag and the closed mailbox are
+        // of one life.
+        reopen();
         attendance.life.fetch_add(1, Ordering::AcqRel);
         let reason = side.stop_reason.take();
         let events = std::mem::take(&mut side.events);
@@ -379,6 +386,7 @@ impl<'a> Local<'a> {
         // What was attached, or failed, when the rest of the life was gone already.
         let attached = side.attached.take();
         side.failure = None;
+        side.suspension = None;
         drop(side);
         // Dropped outside the lock: an event may hold the last address of an actor.
         drop((reason, events));
@@ -389,6 +397,19 @@ impl<'a> Local<'a> {
             drop(waiter.send(exit.clone()));
         }
         true
+    }
+
+    /// The supervisor is being told how a life ended. Said while its place is locked.
+    pub(crate) fn begin_deciding(self, exit: Exit) {
+        self.side().suspension = Some(exit);
+    }
+
+    /// How the last life ended, if a supervisor was told and has not decided yet.
+    pub(crate) fn undecided(self) -> Option<Exit> {
+        let side = self.known_side()?;
+        let word = self.word();
+        let is_open = word.status() == Status::Suspended && word.verdict().is_none();
+        side.suspension.clone().filter(|_| is_open)
     }
 
     /// Asks a suspended actor to live again.
@@ -431,9 +452,12 @@ impl<'a> Local<'a> {
         if flag == Flag::Stop && is_first {
             side.stop_reason = reason.map(Arc::from);
         }
+        if flag == Flag::Drain {
+            self.way.shut();
+        }
         drop(side);
         if flag == Flag::Drain {
-            self.way.close();
+            self.way.send_away();
         }
         self.way.wake();
     }
@@ -447,7 +471,8 @@ impl<'a> Local<'a> {
 
     /// Lets no more messages in.
     pub(crate) fn close(self) {
-        self.way.close();
+        self.way.shut();
+        self.way.send_away();
     }
 
     pub(super) fn request(self, flag: Flag) {
@@ -456,9 +481,14 @@ impl<'a> Local<'a> {
     }
 
     pub(super) fn drain(self) {
+        // The end of a life takes this lock too: both steps are of one life. An actor that has
+        // only one needs none.
+        let side = self.word().may_live_again().then(|| self.side());
         // The flag first: an actor that finds its mailbox closed knows why.
         self.raise(Flag::Drain);
-        self.way.close();
+        self.way.shut();
+        drop(side);
+        self.way.send_away();
         self.way.wake();
     }
 

@@ -197,8 +197,19 @@ impl<M> Mailbox<M> {
 
     /// Lets no more messages in. What got in still comes out.
     pub(crate) fn close(&self) {
+        self.shut();
+        self.send_away();
+    }
+
+    /// The first half of [`close`](Self::close), which runs nobody's code: for whoever
+    /// holds a lock.
+    pub(crate) fn shut(&self) {
         self.queue.close();
-        // A sender that registers after this meets the tail word, and finds it closed.
+    }
+
+    /// The second half: those who wait for room are told that there will be none.
+    pub(crate) fn send_away(&self) {
+        // A sender that registers after it was shut meets the tail word, and finds it closed.
         if self.waiting.is_anybody() {
             self.waiting.call_all();
         }

@@ -27,6 +27,9 @@ use crate::time::Instant;
 
 /// Where the answer to one call goes.
 ///
+/// It is `Send` and `Sync` if the answer is `Send`, so that a message with a port in it can be
+/// part of an [`ActorError`](crate::ActorError): `other.cast(message)?` in a hook.
+///
 /// It is an ordinary value of one word: a handler may answer at once, keep it
 /// and answer later, or move it to another actor or task. Dropping it unanswered
 /// tells the caller [`CallFailure::NoReply`].
@@ -36,7 +39,7 @@ pub struct ReplyPort<T> {
 }
 
 /// A caller that is not in this process. A cluster implements this.
-pub trait Answer<T>: Send {
+pub trait Answer<T>: Send + Sync {
     /// Delivers the answer, or what became of the call instead. Called once; the value
     /// is dropped right after. A panic is reported and goes no further.
     fn answer(&mut self, result: Result<T, CallFailure>);

@@ -59,6 +59,8 @@ pub(super) enum Request {
     /// A health check is over.
     Checked {
         key: ChildKey,
+        /// Which of the child's lives it began in.
+        life: u64,
         is_healthy: bool,
     },
     /// The time has come for something.
@@ -244,7 +246,12 @@ impl SupervisorState {
                     self.early.clear();
                 }
             }
-            Request::Checked { key, is_healthy } => self.roster.handle_check(key, is_healthy, self.now()),
+            Request::Checked { key, life, is_healthy } => {
+                // What is said of a life that has ended is not held against the next.
+                if self.cell(key).map(life_of) == Some(life) {
+                    self.roster.handle_check(key, is_healthy, self.now());
+                }
+            }
             Request::Tick => {
                 let now = self.now();
                 // One that was cancelled too late may come before its successor.
@@ -609,6 +616,11 @@ fn answer_all(ports: Vec<Answer<Exit>>, exit: Option<&Exit>) {
     }
 }
 
+/// Which life a child is in.
+fn life_of(child: &ActorCell) -> u64 {
+    child.as_local().map_or(0, Local::life)
+}
+
 /// Asks a child how it is, again and again.
 async fn check_regularly(
     myself: ActorRef<SupervisorMessage>,
@@ -623,10 +635,11 @@ async fn check_regularly(
         if child.status() != Status::Running {
             continue;
         }
+        let life = life_of(&child);
         let checking = Droppable::new(contained_check(&check, child.clone()));
         let checked = executor.timeout(health.timeout, checking).await;
         let is_healthy = checked.unwrap_or(false);
-        if myself.send(SupervisorMessage(Request::Checked { key, is_healthy })).await.is_err() {
+        if myself.send(SupervisorMessage(Request::Checked { key, life, is_healthy })).await.is_err() {
             return;
         }
     }

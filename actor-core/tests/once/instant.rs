@@ -1,92 +1,16 @@
-//! `spawn_instant`: an address before there is an actor.
+//! `spawn_instant`: what becomes of a start whose runtime goes away, and of what it holds.
+//! Its other promises are in `suite/`.
 
 use std::future::pending;
 use std::sync::Arc;
 
 use actor_core::{
-    Actor, ActorError, ActorRef, ActorSystem, Colocation, Exit, SpawnError, SpawnOptions, Starting, Status,
+    Actor, ActorError, ActorRef, ActorSystem, Colocation, Exit, SpawnError, SpawnOptions, Status,
 };
 
-use crate::support::{
-    Ending, Entry, Hook, Log, Message, Order, Probe, Simulation, fail, pass, settled, stopped,
-};
+use crate::support::{Order, Simulation, pass};
 
 const MS: std::time::Duration = std::time::Duration::from_millis(1);
-
-fn places(system: &ActorSystem) -> [SpawnOptions; 2] {
-    [SpawnOptions::new(), SpawnOptions::new().colocate(&Colocation::new(system))]
-}
-
-fn instant(system: &ActorSystem, probe: Probe, options: SpawnOptions) -> (ActorRef<Message>, Starting) {
-    system.spawn_instant(probe, (), options).expect("the options are fine")
-}
-
-#[test]
-fn what_is_sent_before_the_start_is_handled_after_it() {
-    let mut simulation = Simulation::new(Order::Fifo);
-    let system = simulation.system();
-    simulation.block_on(async {
-        for options in places(&system) {
-            let log = Log::default();
-            let (actor, starting) = instant(&system, Probe::new(&log), options.name("early"));
-            assert_eq!((actor.status(), system.where_is("early")), (Status::Unstarted, Some(actor.cell())));
-            let taken = system.spawn_instant(Probe::new(&log), (), SpawnOptions::new().name("early"));
-            assert!(matches!(taken, Err(SpawnError::NameTaken(name)) if *name == *"early"));
-            actor.cast(Message::Note(1)).unwrap();
-            assert_eq!(log.entries(), []);
-            starting.await.unwrap();
-            assert_eq!(settled(&actor).await, 1);
-            assert_eq!(log.entries(), [Entry::PreStart, Entry::PostStart, Entry::Note(1)]);
-            actor.stop_and_wait(None, None).await.unwrap();
-        }
-    });
-}
-
-#[test]
-fn what_is_asked_before_the_start() {
-    let mut simulation = Simulation::new(Order::Fifo);
-    let system = simulation.system();
-    simulation.block_on(async {
-        let asked: [(Ending, Exit, bool); 3] = [
-            (|actor| actor.stop(Some("early")), stopped("early"), true),
-            (|actor| actor.drain(), Exit::Drained, true),
-            (|actor| actor.kill(), Exit::Killed, false),
-        ];
-        for options in places(&system) {
-            for (ask, exit, starts) in &asked {
-                let log = Log::default();
-                let (actor, starting) = instant(&system, Probe::new(&log), options.clone().name("early"));
-                ask(&actor);
-                let waited = actor.wait(None);
-                let started = starting.await;
-                if *starts {
-                    assert!(started.is_ok(), "{started:?}");
-                } else {
-                    assert!(matches!(started, Err(SpawnError::Startup(Exit::Killed))), "{started:?}");
-                }
-                assert_eq!(waited.await, Ok(exit.clone()));
-                assert_eq!((actor.status(), system.where_is("early")), (Status::Stopped, None));
-            }
-            // Not waiting for it changes nothing, and a start that fails is told.
-            let (actor, starting) = instant(&system, Probe::new(&Log::default()), options.clone());
-            drop(starting);
-            assert_eq!(settled(&actor).await, 0);
-            let probe = Probe::new(&Log::default()).at(Hook::PreStart, fail("no"));
-            let (_, starting) = instant(&system, probe, options.clone());
-            assert!(matches!(starting.await, Err(SpawnError::Startup(Exit::Failed(why))) if *why == *"no"));
-            // A supervisor that stops meanwhile.
-            let parent = system.spawn(Probe::new(&Log::default()), (), SpawnOptions::new()).await.unwrap();
-            let under = options.supervisor(&parent.cell());
-            let (actor, starting) = instant(&system, Probe::new(&Log::default()), under);
-            parent.stop(None);
-            parent.wait(None).await.unwrap();
-            let started = starting.await;
-            // It was linked and killed, or not linked any more.
-            assert!(matches!(started, Ok(()) | Err(SpawnError::SupervisorStopping)), "{started:?}");
-            assert!(matches!(actor.wait(None).await, Ok(Exit::Killed | Exit::Cancelled)));
-        }
-    });
-}
 
 /// All of it panics when it is dropped, also while something else panics.
 struct Shard(Arc<str>, ActorSystem);

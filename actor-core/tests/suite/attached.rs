@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actor_core::{
-    Actor, ActorError, ActorRef, Attachment, Capacity, Exit, MissedTicks, SpawnOptions, Status,
+    Actor, ActorError, ActorRef, Attachment, Capacity, Exit, MissedTicks, SpawnError, SpawnOptions, Status,
 };
 use futures_core::Stream;
 
@@ -149,6 +149,69 @@ pub(super) async fn timers_do_what_they_say_when_they_say(door: impl Door) {
     let killed = door.spawn(Probe::new(&log)).await;
     killed.cell().kill_after(7 * MS);
     assert_eq!(killed.wait(None).await, Ok(Exit::Killed));
+}
+
+pub(super) async fn timers_may_be_set_before_the_start(door: impl Door) {
+    let (log, gate) = (Log::default(), Gate::new());
+    let begin = || {
+        let probe = Probe::new(&log).at(Hook::PreStart, gate.act());
+        door.instant(probe, SpawnOptions::new()).unwrap()
+    };
+    // What comes meanwhile waits, and an interval goes on.
+    let (actor, starting) = begin();
+    actor.send_after(MS, Message::Note(1));
+    let mut tick = 100;
+    actor.send_interval(20 * MS, MissedTicks::Skip, move || {
+        tick += 1;
+        Message::Note(tick)
+    });
+    pass(door.system(), 50 * MS).await;
+    assert_eq!((actor.status(), notes(&log)), (Status::Starting, vec![]));
+    gate.reached().await;
+    gate.open();
+    starting.await.unwrap();
+    pass(door.system(), 15 * MS).await;
+    assert_eq!(notes(&log), [1, 101, 102, 103]);
+    actor.kill_and_wait(None).await.unwrap();
+    // A stop waits for the start, a kill does not.
+    for is_killed in [false, true] {
+        log.take();
+        let (actor, starting) = begin();
+        match is_killed {
+            true => actor.cell().kill_after(5 * MS),
+            false => actor.cell().stop_after(5 * MS, Some("late")),
+        };
+        gate.reached().await;
+        pass(door.system(), 10 * MS).await;
+        if is_killed {
+            assert!(matches!(starting.await, Err(SpawnError::Startup(Exit::Killed))));
+            assert_eq!(log.take(), [Entry::PreStart]);
+        } else {
+            gate.open();
+            starting.await.unwrap();
+            assert_eq!(actor.wait(None).await, Ok(stopped("late")));
+            let hooks = [Entry::PreStart, Entry::PostStart, Entry::PostStop, Entry::Dropped];
+            assert_eq!(log.take(), hooks);
+        }
+    }
+}
+
+pub(super) async fn an_interval_is_over_when_its_actor_takes_no_more(door: impl Door) {
+    let (log, gate) = (Log::default(), Gate::new());
+    let actor = door.spawn(Probe::new(&log)).await;
+    let timers = [
+        actor.send_interval(10 * MS, MissedTicks::Skip, || Message::Note(1)),
+        actor.send_after(25 * MS, Message::Note(2)),
+    ];
+    actor.cast(Message::Do(gate.act())).unwrap();
+    gate.reached().await;
+    pass(door.system(), 15 * MS).await;
+    actor.drain();
+    pass(door.system(), 15 * MS).await;
+    assert_eq!((actor.status(), timers.map(|timer| timer.is_over())), (Status::Draining, [true; 2]));
+    gate.open();
+    assert_eq!(actor.wait(None).await, Ok(Exit::Drained));
+    assert_eq!(notes(&log), [1]);
 }
 
 pub(super) async fn an_interval_that_is_late_does_as_it_was_told(door: impl Door) {

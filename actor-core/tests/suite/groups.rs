@@ -144,6 +144,11 @@ pub(super) async fn a20_those_who_watch_hear_of_each_change_once(door: impl Door
     north.leave_all("choir", &twice[..1]);
     north.leave_all("choir", &twice[..1]);
     north.leave("band", &cells[0]);
+    // Of nobody there is nothing to tell, nor of those who could not join.
+    north.join_all("choir", &[]).unwrap();
+    north.leave_all("choir", &[]);
+    let gone = dead(&door).await;
+    assert_eq!(north.join_all("choir", &[cells[0].clone(), gone]), Err(JoinError::Stopping));
     let expected = [
         joined("north/choir", &[1, 0, 1]),
         joined("north/choir", &[0]),

@@ -12,6 +12,8 @@ pub(super) async fn messages_queue_before_an_instant_start(door: impl Door) {
     let (log, gate) = (Log::default(), Gate::new());
     let probe = Probe::new(&log).at(Hook::PreStart, gate.act());
     let (actor, starting) = door.instant(probe, SpawnOptions::new().name("early")).unwrap();
+    // Where others run beside this one, it may have begun by now.
+    assert!(matches!(actor.status(), Status::Unstarted | Status::Starting));
     assert_eq!(door.system().where_is("early"), Some(actor.cell()));
     actor.cast(Message::Note(1)).unwrap();
     gate.reached().await;
@@ -173,6 +175,27 @@ pub(super) async fn no_instant_start_under_a_supervisor_that_drains_or_stopped(d
     }
     gate.open();
     assert_eq!(draining.wait(None).await, Ok(Exit::Drained));
+}
+
+pub(super) async fn a_supervisor_may_stop_before_an_instant_start(door: impl Door) {
+    for is_begun in [false, true] {
+        let (log, gate) = (Log::default(), Gate::new());
+        let parent = door.spawn(Probe::new(&Log::default())).await;
+        let probe = Probe::new(&log).at(Hook::PreStart, gate.act());
+        let (child, starting) = door.instant(probe, SpawnOptions::new().supervisor(&parent.cell())).unwrap();
+        if is_begun {
+            gate.reached().await;
+        }
+        parent.stop_and_wait(None, None).await.unwrap();
+        gate.open();
+        let refused = starting.await;
+        assert!(matches!(refused, Err(SpawnError::SupervisorStopping)), "{refused:?}");
+        assert_eq!(child.wait(None).await, Ok(Exit::Cancelled));
+        assert_eq!(
+            (log.entries(), parent.cell().children()),
+            (vec![Entry::PreStart, Entry::Dropped], vec![])
+        );
+    }
 }
 
 pub(super) async fn an_instant_start_goes_on_when_nobody_asks_what_became_of_it(door: impl Door) {

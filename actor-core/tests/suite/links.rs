@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actor_core::{
-    Actor, ActorError, ActorRef, Control, Exit, LinkError, Shutdown, SpawnError, SpawnOptions, Status,
-};
+use actor_core::{Actor, ActorError, ActorRef, Exit, LinkError, Shutdown, SpawnError, SpawnOptions, Status};
 
 use crate::support::{
     Door, Ending, Entry, Gate, Hook, Log, Message, Probe, act, dead, fail, panics, settled, stopped,
@@ -59,32 +57,54 @@ pub(super) async fn a04_the_supervisor_hears_of_each_event_once(door: impl Door)
 }
 
 pub(super) async fn a_death_climbs_the_tree_unless_handled(door: impl Door) {
-    let ends: [fn(&Control); 2] = [|child| child.stop(None), Control::kill];
-    for end in ends {
+    let ends: [Ending; 5] = [
+        |leaf| leaf.stop(None),
+        |leaf| leaf.drain(),
+        |leaf| leaf.kill(),
+        |leaf| leaf.cast(Message::Do(fail("ill"))).unwrap(),
+        |leaf| leaf.cast(Message::Do(panics("fell"))).unwrap(),
+    ];
+    // A leaf that could live again is let go with whoever does not know how.
+    for (end, is_restartable) in ends.into_iter().flat_map(|end| [(end, false), (end, true)]) {
         let log = Log::default();
         let root = door.spawn(Probe::new(&log)).await;
         let options = SpawnOptions::new().supervisor(&root.cell());
         let heir = door.spawn_with(Heir, (), options).await.unwrap();
         let options = SpawnOptions::new().supervisor(&heir.cell());
-        let leaf = door.spawn_with(Heir, (), options).await.unwrap();
-        // A watch alone pulls nobody down.
+        let make = || (Probe::new(&Log::default()), ());
+        let leaf = match is_restartable {
+            true => door.spawn_restartable(make, options).await.unwrap(),
+            false => door.spawn_with(make().0, (), options).await.unwrap(),
+        };
+        // A watch alone pulls nobody down, nor does a group's change.
         root.cell().watch(&leaf.cell());
         heir.cell().watch(&dead(&door).await);
+        let groups = door.system().groups();
+        groups.watch_all(&heir.cell());
+        groups.join("leaves", &leaf.cell()).unwrap();
+        settled(&leaf).await;
+        assert_eq!(heir.status(), Status::Running);
 
         end(&leaf);
         let reason = stopped(&format!("child {} ended", leaf.id()));
         assert_eq!(heir.wait(None).await, Ok(reason.clone()));
+        while leaf.status() != Status::Stopped {
+            leaf.wait(None).await.unwrap();
+        }
         settled(&root).await;
-        assert_eq!(
-            log.entries(),
-            [
-                Entry::PreStart,
-                Entry::PostStart,
-                Entry::Started(heir.id()),
-                Entry::Down(leaf.id(), leaf.wait(None).await.unwrap()),
-                Entry::Terminated(heir.id(), reason, None)
-            ]
-        );
+        let expected = [
+            Entry::PreStart,
+            Entry::PostStart,
+            Entry::Started(heir.id()),
+            Entry::Down(leaf.id(), leaf.wait(None).await.unwrap()),
+            Entry::Terminated(heir.id(), reason, None),
+        ];
+        let mut seen = log.entries();
+        if is_restartable && seen[3] == expected[4] {
+            // It was let go, and ended for good, beside its supervisor.
+            seen.swap(3, 4);
+        }
+        assert_eq!(seen, expected);
         assert_eq!(root.status(), Status::Running);
     }
 }
@@ -210,6 +230,51 @@ pub(super) async fn a_child_that_never_started_is_not_the_supervisors_business(d
     });
     let probe = Probe::new(&Log::default()).at(Hook::PostStart, linked);
     assert_eq!(settled(&door.spawn_under(&parent, probe).await).await, 0);
+}
+
+/// Whoever gets a child between two of its lives decides about it: nobody else would.
+pub(super) async fn a_suspended_child_is_its_next_supervisors_to_decide(door: impl Door) {
+    let (old_log, new_log) = (Log::default(), Log::default());
+    let old = door.spawn(Probe::new(&old_log)).await;
+    let new = door.spawn(Probe::new(&new_log)).await;
+    settled(&new).await;
+    new_log.take();
+    let child = door.restartable(&old, SpawnOptions::new(), || Probe::new(&Log::default())).await;
+    let ill = Exit::Failed("ill".into());
+    let suspension = Entry::Suspended(child.id(), ill.clone(), None);
+    let end = async || {
+        child.cast(Message::Do(fail("ill"))).unwrap();
+        while child.status() != Status::Suspended {
+            settled(&old).await;
+        }
+        settled(&old).await;
+        settled(&new).await;
+    };
+    settled(&child).await;
+    end().await;
+    assert_eq!(old_log.take()[2..], [Entry::Started(child.id()), suspension.clone()]);
+    // To the one it has: nothing new.
+    child.cell().link(&old.cell()).unwrap();
+    child.cell().link(&new.cell()).unwrap();
+    child.cell().link(&new.cell()).unwrap();
+    settled(&new).await;
+    assert_eq!((new_log.take(), old_log.take()), (vec![suspension.clone()], vec![]));
+    child.cell().restart();
+    assert_eq!(settled(&child).await, 0);
+    settled(&new).await;
+    assert_eq!(new_log.take(), [Entry::Started(child.id())]);
+    // One that lives is no news, nor is one about which it is decided.
+    child.cell().link(&old.cell()).unwrap();
+    end().await;
+    assert_eq!((new_log.take(), old_log.take()), (vec![], vec![suspension]));
+    child.cell().release();
+    child.cell().link(&new.cell()).unwrap();
+    assert_eq!(child.wait(None).await, Ok(ill.clone()));
+    settled(&new).await;
+    settled(&old).await;
+    let failed = Entry::Failed(child.id(), ill);
+    let heard: Vec<Entry> = new_log.take().into_iter().chain(old_log.take()).collect();
+    assert_eq!(heard, [failed]);
 }
 
 pub(super) async fn children_are_shut_down_from_the_last_to_the_first(door: impl Door) {

@@ -6,6 +6,7 @@
 
 mod abandoned;
 mod attached;
+mod ends;
 mod errors;
 mod forward;
 mod groups;
@@ -90,6 +91,7 @@ macro_rules! mount {
 mount! {
     start::a01_pre_start_error_goes_to_the_spawner,
     start::a01_pre_start_panic_goes_to_the_spawner,
+    start::a01_what_pre_start_had_made_goes_when_it_fails,
     start::a02_hooks_run_in_order,
     start::messages_wait_for_the_start,
     start::a_stop_before_the_start_waits_for_it,
@@ -108,6 +110,7 @@ mount! {
     instant::a01_an_instant_start_that_fails_is_told_to_nobody_else,
     instant::an_instant_start_is_linked_after_pre_start,
     instant::no_instant_start_under_a_supervisor_that_drains_or_stopped,
+    instant::a_supervisor_may_stop_before_an_instant_start,
     instant::an_instant_start_goes_on_when_nobody_asks_what_became_of_it,
 
     stop::a05_stop_lets_the_hook_finish_and_runs_post_stop,
@@ -122,9 +125,18 @@ mount! {
     stop::any_number_may_wait_before_and_after_the_end,
     stop::kill_interrupts_every_hook,
 
+    ends::a11_a_kill_ends_any_hook_at_any_await_point,
+    ends::a05_a_stop_or_a_drain_in_any_hook_lets_it_finish,
+    ends::an_end_has_one_order,
+    ends::a15_a_supervisor_may_use_the_name_again_at_once,
+    ends::a_child_in_its_post_stop_goes_with_its_parent,
+    ends::a_circle_of_links_ends_together,
+    ends::what_each_phase_says_to_a_sender,
+
     trouble::a12_panic_reaches_supervisor,
     trouble::an_error_in_any_hook_is_a_failure,
     trouble::an_error_tells_its_causes,
+    trouble::a_hook_may_fail_with_what_it_could_not_send,
     trouble::a_panic_before_the_first_await_is_caught_too,
     trouble::the_state_goes_between_the_name_and_the_end,
     trouble::a_state_that_panics_when_dropped,
@@ -148,6 +160,7 @@ mount! {
     links::a_stopping_parent_kills_its_children_after_post_stop,
     links::a_child_that_drains_goes_with_its_parent,
     links::relinking_moves_the_child,
+    links::a_suspended_child_is_its_next_supervisors_to_decide,
     links::unlinking_sets_the_child_free,
     links::a_link_to_a_stopping_supervisor_keeps_the_former,
     links::a_child_that_never_started_is_not_the_supervisors_business,
@@ -292,6 +305,7 @@ mount_with_virtual_time! {
     multi::a14_each_of_many_calls_ends_for_itself,
     multi::a14_many_calls_within_no_time_and_all_time,
     multi::c14_many_calls_wait_for_room,
+    multi::c14_a_place_that_comes_free_is_taken_while_another_is_waited_for,
     multi::many_calls_that_are_given_up,
     multi::nobody_is_called,
     multi::a_thousand_are_called,
@@ -313,6 +327,8 @@ mount_with_virtual_time! {
     attached::what_is_attached_ends_before_post_stop,
     attached::what_is_attached_can_be_cancelled,
     attached::timers_do_what_they_say_when_they_say,
+    attached::timers_may_be_set_before_the_start,
+    attached::an_interval_is_over_when_its_actor_takes_no_more,
     attached::an_interval_that_is_late_does_as_it_was_told,
     attached::a_stream_waits_for_room,
     attached::what_never_waits_lets_others_run,

@@ -1,5 +1,6 @@
 //! One question to many actors.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -7,7 +8,9 @@ use actor_core::{
     ActorRef, CallError, CallFailure, Capacity, ReplyPort, SendError, SpawnOptions, multi_call,
 };
 
-use crate::support::{Door, Entry, Gate, Log, Message, Probe, act_once, panics, poll_once, settled};
+use crate::support::{
+    Door, Entry, Gate, Log, Message, Probe, act_once, held, panics, pass, poll_once, settled,
+};
 
 const TIMEOUT: Duration = Duration::from_millis(100);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -131,6 +134,28 @@ pub(super) async fn c14_many_calls_wait_for_room(door: impl Door) {
         log.entries(),
         [Entry::PreStart, Entry::PostStart].into_iter().chain(notes).collect::<Vec<_>>()
     );
+}
+
+/// Who waits for room is served when it is his turn, whoever stands before him.
+pub(super) async fn c14_a_place_that_comes_free_is_taken_while_another_is_waited_for(door: impl Door) {
+    let (first, second) = (Gate::new(), Gate::new());
+    let silent = full(&door, &Log::default(), &first).await;
+    let full = full(&door, &Log::default(), &second).await;
+    // The same one thrice: it has room for one at a time.
+    let actors = [silent, full.clone(), full.clone(), full.clone()];
+    {
+        let mut asked = pin!(multi_call(&actors, None, Message::Ask));
+        held(asked.as_mut(), async {
+            second.open();
+            pass(door.system(), Duration::from_millis(1)).await;
+            // All three were put in and handled: there is room for another.
+            assert!(full.cast(Message::Note(2)).is_ok());
+            first.open();
+        })
+        .await;
+        assert_eq!(asked.await, [Ok(1), Ok(1), Ok(1), Ok(1)]);
+    }
+    assert_eq!(settled(&full).await, 2);
 }
 
 pub(super) async fn many_calls_that_are_given_up(door: impl Door) {

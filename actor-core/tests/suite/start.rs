@@ -4,7 +4,8 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
 use actor_core::{
-    ActorSystem, Capacity, Exit, SendError, SpawnError, SpawnOptions, Status, WeakActorRef, limits,
+    ActorSystem, Attachment, Capacity, Exit, SendError, SpawnError, SpawnOptions, Status, WeakActorRef,
+    limits,
 };
 
 use crate::support::{
@@ -44,6 +45,62 @@ async fn startup_failure(door: &impl Door, failure: Act) -> Exit {
     match refused {
         Err(SpawnError::Startup(exit)) => exit,
         other => panic!("{other:?}"),
+    }
+}
+
+/// However a start comes to nothing, what `pre_start` had made goes with it.
+pub(super) async fn a01_what_pre_start_had_made_goes_when_it_fails(door: impl Door) {
+    for way in 0..4 {
+        let (log, gate) = (Log::default(), Gate::new());
+        let other = door.spawn(Probe::new(&Log::default())).await;
+        let (watched, ticks) = (other.cell(), Arc::new(Mutex::new(None::<Attachment>)));
+        let held_timer = ticks.clone();
+        let make = act(move |myself| {
+            let (watched, held_timer) = (watched.clone(), held_timer.clone());
+            async move {
+                let (system, me) = (ActorSystem::current(), myself.cell());
+                system.groups().join("early", &me)?;
+                me.watch(&watched);
+                *held_timer.lock().unwrap() = Some(me.attach(std::future::pending()));
+                let options = SpawnOptions::new().name("kid").supervisor(&me);
+                system.spawn(Probe::new(&Log::default()), (), options).await?;
+                Ok(())
+            }
+        });
+        let probe = Probe::new(&log).at(Hook::PreStart, make).at(Hook::PreStart, gate.act());
+        let probe = match way {
+            0 => probe.at(Hook::PreStart, fail("no")),
+            1 => probe.at(Hook::PreStart, panics("oh no")),
+            _ => probe,
+        };
+        let mut spawning = Box::pin(door.start(probe, SpawnOptions::new().name("early")));
+        held(spawning.as_mut(), gate.reached()).await;
+        let find = |name| door.system().where_is(name).expect("the name is held");
+        let (cell, kid) = (find("early"), find("kid"));
+        assert_eq!((cell.children(), kid.status() < Status::Stopping), (vec![kid.clone()], true));
+        let exit = match way {
+            0 | 1 => {
+                gate.open();
+                assert!(spawning.await.is_err());
+                [Exit::Failed("no".into()), Exit::Panicked("oh no".into())][way].clone()
+            }
+            2 => {
+                cell.kill();
+                assert!(spawning.await.is_err());
+                Exit::Killed
+            }
+            _ => {
+                drop(spawning);
+                Exit::Cancelled
+            }
+        };
+        assert_eq!(cell.wait(None).await, Ok(exit.clone()));
+        assert_eq!(kid.wait(None).await, Ok(Exit::Killed), "{exit}");
+        assert_eq!((door.system().registered(), door.system().groups().names()), (vec![], vec![]));
+        assert!(ticks.lock().unwrap().take().expect("pre_start ran").is_over());
+        // There was no state yet, and there is nobody to be told.
+        other.stop_and_wait(None, None).await.unwrap();
+        assert_eq!(log.entries(), [Entry::PreStart]);
     }
 }
 
@@ -162,7 +219,18 @@ pub(super) async fn no_start_under_a_supervisor_that_drains_or_stopped(door: imp
     draining.drain();
     assert_eq!(draining.status(), Status::Draining);
 
-    for supervisor in [draining.cell(), dead(&door).await] {
+    // One in its `post_stop`, and one between two lives.
+    let ending = Gate::new();
+    let stopping = door.spawn(Probe::new(&Log::default()).at(Hook::PostStop, ending.act())).await;
+    stopping.stop(None);
+    ending.reached().await;
+    let above = door.spawn(Probe::new(&Log::default())).await;
+    let make = || Probe::new(&Log::default());
+    let suspended = door.restartable(&above, SpawnOptions::new(), make).await;
+    suspended.kill_and_wait(None).await.unwrap();
+    assert_eq!(suspended.status(), Status::Suspended);
+
+    for supervisor in [draining.cell(), stopping.cell(), suspended.cell(), dead(&door).await] {
         let options = SpawnOptions::new().name("orphan").supervisor(&supervisor);
         let refused = door.start(Probe::new(&log), options).await;
         assert!(matches!(refused, Err(SpawnError::SupervisorStopping)), "{refused:?}");
@@ -172,6 +240,8 @@ pub(super) async fn no_start_under_a_supervisor_that_drains_or_stopped(door: imp
     }
     gate.open();
     assert_eq!(draining.wait(None).await, Ok(Exit::Drained));
+    ending.open();
+    assert_eq!(stopping.wait(None).await, Ok(Exit::Stopped(None)));
 }
 
 pub(super) async fn the_system_of_a_hook_is_its_actors(door: impl Door) {

@@ -1,5 +1,6 @@
 //! How an actor ends when somebody asks it to.
 
+use std::collections::HashSet;
 use std::pin::pin;
 
 use actor_core::{ActorRef, Control, Exit, SendError, SpawnError, SpawnOptions, Status};
@@ -56,6 +57,9 @@ pub(super) async fn a07_an_actor_lives_on_without_addresses(door: impl Door) {
     assert_eq!(wrong.to_string(), format!("actor {} takes {message}, not u8", actor.id()));
     assert_eq!(wrong.into_cell(), actor.cell());
     let id = actor.id();
+    // Whoever keeps addresses in a set keeps one of each actor.
+    assert_eq!(HashSet::from([actor.clone(), actor.clone()]).len(), 1);
+    assert_eq!(HashSet::from([actor.cell(), actor.clone().cell()]).len(), 1);
     drop(actor);
 
     let found = door.system().where_is_typed::<Message>("alone").expect("it lives on");
@@ -297,7 +301,7 @@ pub(super) async fn kill_interrupts_every_hook(door: impl Door) {
     }
 }
 
-fn says(log: &Log, words: &'static str) -> Act {
+pub(super) fn says(log: &Log, words: &'static str) -> Act {
     let log = log.clone();
     act(move |_| {
         log.push(Entry::Said(words));

@@ -88,6 +88,12 @@ pub(super) async fn a14_a_call_that_finds_no_room_was_not_sent(door: impl Door) 
     assert_eq!(settled(&actor).await, 1);
     let answered = call_t!(actor, Message::Ask, 100);
     assert_eq!(answered, Ok(1));
+    // What else a message holds stands after the time, and before the port.
+    let add = |a: u32, b: u32, port: ReplyPort<u32>| {
+        Message::Do(act_once(move || async move { _ = port.send(a + b) }))
+    };
+    assert_eq!((call_t!(actor, add, 100, 3, 4), call!(actor, add, 5, 6)), (Ok(7), Ok(11)));
+    assert_eq!(call_t!(actor, Message::Ask, 100,), Ok(1));
     assert_eq!(log.entries(), [Entry::PreStart, Entry::PostStart, Entry::Note(1)]);
 }
 

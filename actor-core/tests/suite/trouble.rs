@@ -1,12 +1,13 @@
 //! Errors and panics: in hooks, in destructors, in listeners.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::panic::panic_any;
 use std::sync::Arc;
 
 use actor_core::{
-    Actor, ActorError, ActorId, ActorRef, ActorSystem, Control, Exit, ExitListener, SpawnError, SpawnOptions,
-    Status, SupervisionEvent,
+    Actor, ActorError, ActorId, ActorRef, ActorSystem, Control, Exit, ExitListener, ReplyPort, SpawnError,
+    SpawnOptions, Status, SupervisionEvent,
 };
 
 use super::links::Heir;
@@ -53,6 +54,42 @@ pub(super) async fn an_error_tells_its_causes(door: impl Door) {
     let act = act(|_| async { Ok("x".parse::<u16>().map(drop).map_err(Outer)?) });
     let exit = Exit::Failed("no port: invalid digit found in string".into());
     assert_eq!(end_by(&door, Hook::Handle, act).await, exit);
+}
+
+/// What was not sent may be why a hook fails, though it holds a port.
+pub(super) async fn a_hook_may_fail_with_what_it_could_not_send(door: impl Door) {
+    let gone = door.spawn_with(Silent, (), SpawnOptions::new()).await.unwrap();
+    gone.stop_and_wait(None, None).await.unwrap();
+    for is_called in [false, true] {
+        let gone = gone.clone();
+        let act = act(move |_| {
+            let gone = gone.clone();
+            async move {
+                if is_called {
+                    gone.call(Port).await?;
+                }
+                gone.cast(Port(ReplyPort::nobody()))?;
+                Ok(())
+            }
+        });
+        let exit = Exit::Failed("not sent: the actor is no more: stopped".into());
+        assert_eq!(end_by(&door, Hook::Handle, act).await, exit);
+    }
+}
+
+/// A message that is hardly more than a port, of an answer that is not `Sync`.
+struct Port(#[expect(dead_code, reason = "dropped")] ReplyPort<Cell<u32>>);
+
+struct Silent;
+
+impl Actor for Silent {
+    type Msg = Port;
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(&self, _: &ActorRef<Port>, (): ()) -> Result<(), ActorError> {
+        Ok(())
+    }
 }
 
 /// Lets a supervised actor come to grief in a hook. Checks what it and its

@@ -64,6 +64,43 @@ pub(super) async fn c09_a_slow_check_and_one_that_panics_have_failed(cradle: imp
     assert_eq!((states(&supervisor).await, diary.take()), (vec!["a:Running:1".to_owned()], "+a".to_owned()));
 }
 
+/// What is said of a life that has ended is not held against the next one.
+pub(super) async fn c09_a_check_of_a_former_life_does_not_count(cradle: impl Cradle) {
+    for falls in [true, false] {
+        let diary = Diary::default();
+        let once = HealthCheck { threshold: 1, ..EVERY };
+        let (clock, checks) = (cradle.system().executor().clone(), Arc::new(AtomicU32::new(0)));
+        let check = {
+            let (clock, checks) = (clock.clone(), checks.clone());
+            move |_| {
+                let is_first = checks.fetch_add(1, Ordering::SeqCst) == 0;
+                // sleep: virtual time.
+                let sleep = clock.sleep(4 * MS);
+                async move {
+                    sleep.await;
+                    !is_first
+                }
+            }
+        };
+        let supervisor = cradle
+            .spawn(Supervisor::builder().child(cradle.kid("a", &diary).health(once, check)))
+            .await
+            .unwrap();
+        cradle.pass(12 * MS).await;
+        assert_eq!(checks.load(Ordering::SeqCst), 1, "the check has begun");
+        if falls {
+            supervisor.find::<Ask>("a").await.unwrap().cast(Ask::Fall).unwrap();
+        } else {
+            supervisor.end_child("a").await.unwrap();
+            supervisor.restart_child("a").await.unwrap();
+        }
+        cradle.pass(20 * MS).await;
+        let restarts = u32::from(falls);
+        assert_eq!(states(&supervisor).await, [format!("a:Running:{restarts}")]);
+        assert!(checks.load(Ordering::SeqCst) > 1);
+    }
+}
+
 /// It panics when it is dropped.
 struct Shard;
 

@@ -94,6 +94,55 @@ pub(super) async fn c08_a_stable_child_begins_anew(cradle: impl Cradle) {
     }
 }
 
+/// A delay is over for nobody who was removed, or started by hand, before.
+pub(super) async fn c08_a_delay_is_over_only_for_who_waits_for_it(cradle: impl Cradle) {
+    let diary = Diary::default();
+    let backoff = Backoff::exponential(20 * MS, 20 * MS).jitter(0.0);
+    let builder = Supervisor::builder().intensity(Intensity { restarts: 99, window: 1_000 * MS });
+    let builder = ["a", "b", "c"]
+        .into_iter()
+        .fold(builder, |builder, id| builder.child(cradle.kid(id, &diary).backoff(backoff)));
+    let supervisor = cradle.spawn(builder).await.unwrap();
+    for id in ["a", "b", "c"] {
+        supervisor.find::<Ask>(id).await.unwrap().cast(Ask::Fall).unwrap();
+    }
+    cradle.pass(10 * MS).await;
+    assert_eq!(states(&supervisor).await, ["a:Waiting:0", "b:Waiting:0", "c:Waiting:0"]);
+    diary.take();
+    // It is as it fell that it ends.
+    assert_eq!(supervisor.end_child("a").await.unwrap(), Exit::Panicked("fell".into()));
+    supervisor.remove_child("a").await.unwrap();
+    assert_eq!(supervisor.end_child("b").await.unwrap(), Exit::Panicked("fell".into()));
+    supervisor.restart_child("b").await.unwrap();
+    cradle.pass(5 * MS).await;
+    assert_eq!(
+        (states(&supervisor).await, diary.take()),
+        (vec!["b:Running:0".into(), "c:Waiting:0".into()], "+b".into())
+    );
+    let b = supervisor.find::<Ask>("b").await.unwrap();
+    assert_eq!(count(&b).await, 1);
+    cradle.pass(100 * MS).await;
+    assert_eq!(
+        (states(&supervisor).await, diary.take()),
+        (vec!["b:Running:0".into(), "c:Running:1".into()], "+c".into())
+    );
+    // It is still in the life that was begun by hand.
+    assert_eq!(count(&b).await, 2);
+}
+
+/// The time that a child is given to stop is over for no child that has stopped.
+pub(super) async fn c08_a_time_to_stop_is_over_only_for_who_has_not(cradle: impl Cradle) {
+    let diary = Diary::default();
+    let a = cradle.kid("a", &diary).shutdown(Shutdown::Stop(20 * MS));
+    let supervisor = cradle.spawn(Supervisor::builder().child(a)).await.unwrap();
+    assert!(supervisor.end_child("a").await.is_ok());
+    supervisor.restart_child("a").await.unwrap();
+    let a = supervisor.find::<Ask>("a").await.unwrap();
+    assert_eq!(count(&a).await, 1);
+    cradle.pass(100 * MS).await;
+    assert_eq!((count(&a).await, diary.take()), (2, "+a -a +a".into()));
+}
+
 /// Each knob set to something else than its default, and its effect.
 pub(super) async fn c10_what_the_builder_was_told_is_what_happens(cradle: impl Cradle) {
     let diary = Diary::default();

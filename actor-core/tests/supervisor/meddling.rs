@@ -128,6 +128,27 @@ pub(super) async fn a_child_that_was_taken_away_is_not_waited_for(cradle: impl C
     }
 }
 
+/// Between two of its lives a child may be taken away too. Whoever gets it does not know how
+/// to look after it, and lets it go.
+pub(super) async fn a_child_that_was_taken_away_while_it_waits_is_let_go(cradle: impl Cradle) {
+    let diary = Diary::default();
+    let late = Backoff::exponential(50 * MS, 50 * MS).jitter(0.0);
+    let supervisor =
+        cradle.spawn(Supervisor::builder().child(cradle.kid("a", &diary).backoff(late))).await.unwrap();
+    let other = cradle.spawn(Supervisor::builder()).await.unwrap();
+    let a = supervisor.find::<Ask>("a").await.unwrap();
+    a.cast(Ask::Fall).unwrap();
+    cradle.idle().await;
+    assert_eq!((a.status(), states(&supervisor).await), (Status::Suspended, vec!["a:Waiting:0".into()]));
+    a.cell().link(&other.cell()).unwrap();
+    cradle.idle().await;
+    assert_eq!((a.status(), a.exit()), (Status::Stopped, Some(Exit::Panicked("fell".into()))));
+    assert_eq!((other.children().await.unwrap().len(), other.cell().children()), (0, vec![]));
+    // Its supervisor finds it gone when it wants it, and starts another.
+    cradle.pass(100 * MS).await;
+    assert_eq!((states(&supervisor).await, diary.take()), (vec!["a:Running:1".into()], "+a !a +a".into()));
+}
+
 /// A child that was taken away and ended is known to have ended.
 pub(super) async fn the_end_of_a_child_that_was_taken_away_is_heard_of(cradle: impl Cradle) {
     let diary = Diary::default();

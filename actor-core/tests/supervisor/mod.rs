@@ -62,9 +62,12 @@ mount! {
     limits::c07_older_restarts_age_out,
     limits::c08_delays_double_and_the_supervisor_answers_meanwhile,
     limits::c08_a_stable_child_begins_anew,
+    limits::c08_a_delay_is_over_only_for_who_waits_for_it,
+    limits::c08_a_time_to_stop_is_over_only_for_who_has_not,
     limits::c10_what_the_builder_was_told_is_what_happens,
 
     health::c09_checks_that_fail_in_a_row_are_one_restart,
+    health::c09_a_check_of_a_former_life_does_not_count,
     health::c09_a_slow_check_and_one_that_panics_have_failed,
     health::a_check_may_panic_when_it_is_given_up,
 
@@ -76,12 +79,12 @@ mount! {
     trees::a_supervisor_that_is_killed_takes_its_children_along,
     trees::a_child_that_does_not_start_undoes_the_start,
 
-
     meddling::children_that_fall_together_start_again_once,
     meddling::a_child_that_is_about_to_start_is_halted_too,
     meddling::a_child_that_a_stranger_starts_again_is_up,
     meddling::a_child_that_a_stranger_starts_again_is_ended_all_the_same,
     meddling::a_child_that_was_taken_away_is_not_waited_for,
+    meddling::a_child_that_was_taken_away_while_it_waits_is_let_go,
     meddling::the_end_of_a_child_that_was_taken_away_is_heard_of,
     meddling::a_child_that_is_ended_while_it_starts_has_its_time_and_no_more,
     meddling::a_child_that_is_ended_while_it_fails_to_start_has_ended,

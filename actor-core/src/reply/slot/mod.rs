@@ -108,6 +108,11 @@ const PARK: u64 = KIND + 1;
 // by `state`.
 unsafe impl<T: Send> Send for Replier<T> {}
 
+// SAFETY: a shared replier can only look: at the state, which is atomic, at the deadline,
+// which nobody writes, and at whoever is told instead of a caller, who is `Sync`. The
+// outcome, and so a `T`, is reached by the one that owns it alone.
+unsafe impl<T: Send> Sync for Replier<T> {}
+
 // SAFETY: as for the replier; the caller takes the outcome, or drops it.
 unsafe impl<T: Send> Send for Caller<T> {}
 

@@ -147,10 +147,7 @@ async fn suspend<M: Send + 'static>(
     if Interruptible::<_, _, RELEASED>::new(inbox, gone).await.is_err() {
         return Verdict::End;
     }
-    // Before the word says so: a drain that comes between the two closes it again, and
-    // the next life is drained.
-    inbox.reopen();
-    if !guard.control().suspend(exit) {
+    if !guard.control().suspend(exit, || inbox.reopen()) {
         return Verdict::End;
     }
     guard.observe(|| ActorChange::Suspended(exit.clone()));

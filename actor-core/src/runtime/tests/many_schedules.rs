@@ -14,9 +14,10 @@ use shuttle::rand::{Rng, RngCore, thread_rng};
 use shuttle::thread;
 
 use crate::executor::{BoxTask, LocalRuntime, Runtime, RuntimeTask};
+use crate::lifecycle::Flag;
 use crate::{
-    Actor, ActorError, ActorRef, ActorSystem, Capacity, Executor, Exit, Instant, SpawnError, SpawnOptions,
-    Status, SupervisionEvent,
+    Actor, ActorError, ActorRef, ActorSystem, Capacity, Executor, Exit, Instant, Shutdown, SpawnError,
+    SpawnOptions, Status, SupervisionEvent,
 };
 
 fn check(schedules: usize, run: impl Fn() + Sync + Send + Clone + 'static) {
@@ -303,6 +304,67 @@ fn whoever_waits_for_a_life_hears_of_its_end() {
             assert_eq!((system.where_is("kept"), actor.cell().supervisor()), (None, None));
         });
     });
+}
+
+/// Says if one of its lives ended in peace that nobody had asked to.
+struct Peaceful(Arc<AtomicUsize>);
+
+impl Actor for Peaceful {
+    type Msg = ();
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(&self, _: &ActorRef<()>, (): ()) -> Result<(), ActorError> {
+        Ok(())
+    }
+
+    async fn post_stop(&self, myself: &ActorRef<()>, (): &mut ()) -> Result<(), ActorError> {
+        let word = myself.as_local().expect("it is local").word();
+        if !(word.has(Flag::Stop) || word.has(Flag::Drain)) {
+            self.0.fetch_add(1, O::SeqCst);
+        }
+        Ok(())
+    }
+}
+
+/// A life that ends by itself while it is drained takes the drain with it.
+#[test]
+fn a_drain_of_a_life_that_ends_is_not_the_next_ones() {
+    let drains: [fn(&ActorRef<()>); 2] =
+        [|actor| actor.drain(), |actor| _ = actor.cell().ask_to_end(Shutdown::Drain(Duration::MAX))];
+    for drain in drains {
+        check_fair(20_000, move || block_on(drain_a_life_that_ends(drain)));
+    }
+}
+
+async fn drain_a_life_that_ends(drain: fn(&ActorRef<()>)) {
+    let system = system();
+    let chief = system.spawn(Chief(9), (), SpawnOptions::new()).await.expect("it starts");
+    let unasked = Arc::new(AtomicUsize::new(0));
+    let make = {
+        let unasked = unasked.clone();
+        move || (Peaceful(unasked.clone()), ())
+    };
+    let options = SpawnOptions::new().supervisor(&chief.cell());
+    let actor = system.spawn_restartable(make, options).await.expect("it starts");
+    let drains = {
+        let actor = actor.clone();
+        thread::spawn(move || drain(&actor))
+    };
+    actor.kill();
+    drains.join().expect("it ends");
+    // All that was asked is done: it lives, and takes messages.
+    while !matches!(actor.status(), Status::Starting | Status::Running) {
+        future::yield_now().await;
+    }
+    for _ in 0..3 {
+        future::yield_now().await;
+    }
+    chief.kill();
+    while actor.status() != Status::Stopped {
+        actor.wait(None).await.expect("it ends");
+    }
+    assert_eq!(unasked.load(O::SeqCst), 0, "a life ended that nobody had asked to");
 }
 
 #[test]
