@@ -5,13 +5,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::SpecError;
-use super::child::{Check, Erased, HealthCheck};
-use super::reference::{ChildInfo, ChildState, SupervisorError};
+use super::checks::{check_regularly, life_of};
+use super::child::{Check, Erased};
+use super::family::{Child, Launch, answer_all};
+use super::reference::{ChildInfo, SupervisorError};
 use super::{Supervisor, SupervisorBuilder};
 use crate::actor::Actor;
 use crate::address::{ActorCell, ActorRef, Local};
 use crate::attach::Attachment;
-use crate::contain::discard;
 use crate::error::SpawnError;
 use crate::event::SupervisionEvent;
 use crate::executor::Executor;
@@ -20,12 +21,11 @@ use crate::lifecycle::{Flag, Status};
 use crate::limits::CHILDREN_MAX;
 use crate::observe::{self, Event, SupervisorDecision, SupervisorEvent};
 use crate::reply::ReplyPort;
-use crate::runtime::{Caught, Droppable};
 use crate::supervise::{ChildKey, Order, Roster, Shutdown, Stage};
 use crate::system::ActorSystem;
 use crate::time::Instant;
 
-type Answer<T> = ReplyPort<Result<T, SupervisorError>>;
+pub(super) type Answer<T> = ReplyPort<Result<T, SupervisorError>>;
 
 /// What a supervisor is asked, by others and by itself. A
 /// [`SupervisorRef`](super::SupervisorRef) makes them.
@@ -77,26 +77,6 @@ pub struct SupervisorState {
     /// What was heard of children whose launch is not known to be over.
     early: Vec<SupervisionEvent>,
     timer: Option<(Instant, Attachment)>,
-}
-
-struct Child {
-    key: ChildKey,
-    spec: Erased,
-    /// None while it is launched, and when it has ended for good.
-    cell: Option<ActorCell>,
-    last_exit: Option<Exit>,
-    /// Whether a launch is under way.
-    launching: Option<Launch>,
-    /// Who waits for its end.
-    ending: Vec<Answer<Exit>>,
-    checks: Option<Attachment>,
-}
-
-/// A launch that is under way.
-struct Launch {
-    task: Attachment,
-    /// Who waits for it.
-    port: Option<Answer<ActorCell>>,
 }
 
 /// Why a supervisor fails.
@@ -578,81 +558,6 @@ impl SupervisorState {
         };
         let cell = child.cell.as_ref().or_else(|| linked.iter().find(is_launched));
         cell.filter(|_| !self.is_taken(key)).cloned()
-    }
-}
-
-impl Child {
-    /// It has ended for good.
-    fn has_gone(&mut self, exit: &Exit) {
-        self.cell = None;
-        self.last_exit = Some(exit.clone());
-        if let Some(checks) = self.checks.take() {
-            checks.cancel();
-        }
-        answer_all(std::mem::take(&mut self.ending), Some(exit));
-    }
-
-    fn info(&self, roster: &Roster) -> ChildInfo {
-        let (stage, restarts) = roster.look_up(self.key).unwrap_or((Stage::Over, 0));
-        ChildInfo {
-            id: self.spec.id.clone(),
-            actor: self.cell.clone(),
-            state: match stage {
-                Stage::Starting => ChildState::Starting,
-                Stage::Up => ChildState::Running,
-                Stage::Halting(_) => ChildState::Stopping,
-                Stage::Down(_) => ChildState::Waiting,
-                Stage::Over => ChildState::Ended,
-            },
-            restarts,
-            last_exit: self.last_exit.clone(),
-        }
-    }
-}
-
-fn answer_all(ports: Vec<Answer<Exit>>, exit: Option<&Exit>) {
-    for port in ports {
-        drop(port.send(exit.cloned().ok_or(SupervisorError::Stopping)));
-    }
-}
-
-/// Which life a child is in.
-fn life_of(child: &ActorCell) -> u64 {
-    child.as_local().map_or(0, Local::life)
-}
-
-/// Asks a child how it is, again and again.
-async fn check_regularly(
-    myself: ActorRef<SupervisorMessage>,
-    key: ChildKey,
-    child: ActorCell,
-    health: HealthCheck,
-    check: Check,
-) {
-    let executor = myself.executor().clone();
-    loop {
-        executor.sleep(health.interval).await;
-        if child.status() != Status::Running {
-            continue;
-        }
-        let life = life_of(&child);
-        let checking = Droppable::new(contained_check(&check, child.clone()));
-        let checked = executor.timeout(health.timeout, checking).await;
-        let is_healthy = checked.unwrap_or(false);
-        if myself.send(SupervisorMessage(Request::Checked { key, life, is_healthy })).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// A check that panics has failed.
-async fn contained_check(check: &Check, child: ActorCell) -> bool {
-    match Caught::new(async move { check(child).await }).await {
-        Ok(is_healthy) => is_healthy,
-        Err(payload) => {
-            discard(payload);
-            false
-        }
     }
 }
 

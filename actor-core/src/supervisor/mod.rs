@@ -9,7 +9,9 @@
 //! ```
 
 mod actor;
+mod checks;
 mod child;
+mod family;
 mod reference;
 
 use std::fmt;
