@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::SpecError;
 use super::checks::{check_regularly, life_of};
 use super::child::{Check, Erased};
-use super::family::{Child, Launch, answer_all};
+use super::family::{Child, Family, Launch, answer_all};
 use super::reference::{ChildInfo, SupervisorError};
 use super::{Supervisor, SupervisorBuilder};
 use crate::actor::Actor;
@@ -73,7 +73,7 @@ pub struct SupervisorState {
     system: ActorSystem,
     executor: Executor,
     roster: Roster,
-    children: Vec<Child>,
+    family: Family,
     /// What was heard of children whose launch is not known to be over.
     early: Vec<SupervisionEvent>,
     timer: Option<(Instant, Attachment)>,
@@ -114,7 +114,7 @@ impl Actor for Supervisor {
             executor: system.executor().clone(),
             system,
             roster: Roster::new(builder.strategy, builder.intensity).of_life(life),
-            children: Vec::new(),
+            family: Family::default(),
             early: Vec::new(),
             timer: None,
         };
@@ -168,31 +168,18 @@ impl SupervisorState {
         self.executor.now()
     }
 
-    fn index_of(&self, key: ChildKey) -> Option<usize> {
-        self.children.iter().position(|child| child.key == key)
-    }
-
     fn child(&mut self, key: ChildKey) -> Option<&mut Child> {
-        self.children.iter_mut().find(|child| child.key == key)
+        self.family.get_mut(key)
     }
 
     fn key_of(&self, id: &str) -> Result<ChildKey, SupervisorError> {
-        let child = self.children.iter().find(|child| &*child.spec.id == id);
-        child.map(|child| child.key).ok_or_else(|| SupervisorError::NoSuchChild(id.into()))
+        self.family.key_of(id).ok_or_else(|| SupervisorError::NoSuchChild(id.into()))
     }
 
     /// Adds a child that is being started.
     fn add(&mut self, spec: Erased) -> ChildKey {
         let key = self.roster.add(spec.policy);
-        self.children.push(Child {
-            key,
-            spec,
-            cell: None,
-            last_exit: None,
-            launching: None,
-            ending: Vec::new(),
-            checks: None,
-        });
+        self.family.add(key, spec);
         key
     }
 
@@ -204,7 +191,7 @@ impl SupervisorState {
             let checks = check_regularly(myself.clone(), key, cell.clone(), *health, Check::clone(check));
             myself.cell().attach(checks)
         });
-        child.cell = Some(cell.clone());
+        self.family.set_cell(key, cell.clone());
         // Of one that somebody takes away, that is all there is to be heard.
         myself.cell().watch(&cell);
     }
@@ -215,14 +202,11 @@ impl SupervisorState {
             Request::End { id, port } => self.serve_end(&id, port),
             Request::Restart { id, port } => self.serve_restart(&id, port),
             Request::Remove { id, port } => drop(port.send(self.remove(&id))),
-            Request::Children { port } => {
-                let children = self.children.iter().map(|child| child.info(&self.roster)).collect();
-                drop(port.send(children));
-            }
+            Request::Children { port } => drop(port.send(self.family.infos(&self.roster))),
             Request::Launched { key, launched } => {
                 self.serve_launched(key, launched);
                 // What is left is of those whose launch came to nothing, or of former ones.
-                if self.children.iter().all(|child| child.launching.is_none()) {
+                if !self.family.is_any_launching() {
                     self.early.clear();
                 }
             }
@@ -243,10 +227,10 @@ impl SupervisorState {
 
     fn serve_start(&mut self, spec: Erased, port: Answer<ActorCell>) {
         let check = spec.check().and_then(|()| {
-            if self.children.iter().any(|child| child.spec.id == spec.id) {
+            if self.family.key_of(&spec.id).is_some() {
                 return Err(SpecError::Taken(spec.id.clone()));
             }
-            if self.children.len() >= CHILDREN_MAX {
+            if self.family.len() >= CHILDREN_MAX {
                 return Err(SpecError::TooMany);
             }
             Ok(())
@@ -302,7 +286,7 @@ impl SupervisorState {
 
     fn forget(&mut self, key: ChildKey) {
         self.roster.remove(key, self.now());
-        self.children.retain(|child| child.key != key);
+        self.family.remove(key);
     }
 
     /// Launches a child beside the supervisor's other work.
@@ -311,13 +295,13 @@ impl SupervisorState {
         let Some(child) = self.child(key) else { return };
         let launching = child.spec.launch(&system, &myself.cell());
         let launched = move |launched| SupervisorMessage(Request::Launched { key, launched });
-        child.launching = Some(Launch { task: myself.pipe(launching, launched), port });
+        self.family.begin_launch(key, Launch { task: myself.pipe(launching, launched), port });
     }
 
     fn serve_launched(&mut self, key: ChildKey, launched: Result<ActorCell, SpawnError>) {
         let now = self.now();
+        let port = self.family.end_launch(key).and_then(|launch| launch.port);
         let Some(child) = self.child(key) else { return };
-        let port = child.launching.take().and_then(|launch| launch.port);
         match launched {
             Ok(cell) => {
                 if let Some(port) = port {
@@ -370,14 +354,14 @@ impl SupervisorState {
 
     fn hear(&mut self, event: SupervisionEvent) {
         let now = self.now();
-        let is_of = |child: &Child| child.cell.is_some() && child.cell.as_ref() == event.actor();
-        let Some(index) = self.children.iter().position(is_of) else { return self.hear_of_unknown(event) };
-        let child = &mut self.children[index];
-        let key = child.key;
+        let known = event.actor().and_then(|actor| self.family.key_of_actor(actor));
+        let Some(key) = known else { return self.hear_of_unknown(event) };
         match event {
             SupervisionEvent::Started(_) => self.roster.handle_started(key, now),
             SupervisionEvent::Suspended { exit, .. } => {
-                child.last_exit = Some(exit.clone());
+                if let Some(child) = self.child(key) {
+                    child.last_exit = Some(exit.clone());
+                }
                 self.roster.handle_ended(key, &exit, now, self.executor.random_u64());
             }
             // Whichever of the two comes first: one that was taken away sends the second alone.
@@ -385,13 +369,13 @@ impl SupervisorState {
             | SupervisionEvent::Failed { actor, exit }
             | SupervisionEvent::Escalated { actor, exit }
             | SupervisionEvent::Down { actor, exit } => {
-                child.has_gone(&exit);
+                self.family.has_gone(key, &exit);
                 if actor.as_local().is_some_and(|local| local.word().has(Flag::Escalated)) {
                     return self.roster.handle_escalated(key, &exit);
                 }
                 self.roster.handle_ended(key, &exit, now, self.executor.random_u64());
                 if self.roster.look_up(key).is_none() {
-                    self.children.retain(|child| child.key != key);
+                    self.family.remove(key);
                 }
             }
             SupervisionEvent::Group(_) => {}
@@ -402,8 +386,7 @@ impl SupervisorState {
     /// can be put under this supervisor.
     fn hear_of_unknown(&mut self, event: SupervisionEvent) {
         let id = event.actor().and_then(|actor| actor.as_local()?.child_id());
-        let is_its = |child: &Child| child.launching.is_some() && Some(&*child.spec.id) == id;
-        if self.children.iter().any(is_its) {
+        if id.and_then(|id| self.family.key_of(id)).is_some_and(|key| self.family.is_launching(key)) {
             self.early.push(event);
         } else if let SupervisionEvent::Suspended { actor, .. } = event {
             // Nobody would start it again.
@@ -463,11 +446,11 @@ impl SupervisorState {
     }
 
     fn id_of(&self, key: ChildKey) -> Arc<str> {
-        self.index_of(key).map(|index| self.children[index].spec.id.clone()).unwrap_or_default()
+        self.family.get(key).map(|child| child.spec.id.clone()).unwrap_or_default()
     }
 
     fn cell(&self, key: ChildKey) -> Option<&ActorCell> {
-        self.children.iter().find(|child| child.key == key)?.cell.as_ref()
+        self.family.cell(key)
     }
 
     /// Whether somebody has unlinked a child, or put it under another supervisor: then
@@ -513,7 +496,7 @@ impl SupervisorState {
             answer_all(std::mem::take(&mut child.ending), child.last_exit.as_ref());
         }
         if self.roster.look_up(key).is_none() {
-            self.children.retain(|child| child.key != key);
+            self.family.remove(key);
         }
     }
 
@@ -533,30 +516,24 @@ impl SupervisorState {
 
     /// Ends all children, the last first, each within its time.
     async fn end_all(&mut self) {
-        for child in &self.children {
-            if let Some(launch) = &child.launching {
-                launch.task.cancel();
-            }
-        }
+        self.family.cancel_launches();
         // Some may have been launched, and the news of it not have come.
         let linked = self.myself.cell().children();
         for (key, shutdown) in self.roster.last_to_first() {
             let Some(cell) = self.cell_to_end(key, &linked) else { continue };
             cell.shut_down(shutdown).await;
-            if let Some(child) = self.child(key) {
-                child.cell = None;
-            }
+            self.family.take_cell(key);
         }
     }
 
     /// The address of a child that is still this supervisor's, one of those that are linked
     /// to it.
     fn cell_to_end(&self, key: ChildKey, linked: &[ActorCell]) -> Option<ActorCell> {
-        let child = self.children.iter().find(|child| child.key == key)?;
+        let id = &*self.family.get(key)?.spec.id;
         let is_launched = |cell: &&ActorCell| {
-            child.launching.is_some() && cell.as_local().and_then(Local::child_id) == Some(&*child.spec.id)
+            self.family.is_launching(key) && cell.as_local().and_then(Local::child_id) == Some(id)
         };
-        let cell = child.cell.as_ref().or_else(|| linked.iter().find(is_launched));
+        let cell = self.family.cell(key).or_else(|| linked.iter().find(is_launched));
         cell.filter(|_| !self.is_taken(key)).cloned()
     }
 }
