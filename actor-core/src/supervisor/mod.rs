@@ -12,6 +12,7 @@ mod actor;
 mod checks;
 mod child;
 mod family;
+mod orders;
 mod reference;
 
 use std::fmt;
