@@ -75,8 +75,10 @@ pub const SYSTEM_STOP_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 /// while it counts, in 8 bytes. More is an error when the supervisor is started.
 pub const RESTARTS_MAX: u32 = 65_536;
 
-/// How many children a supervisor can have at once; one more is an error. What it does for
-/// one of them takes time in proportion to how many there are: for very many, use several.
+/// How many children a supervisor can have at once; one more is an error. Under
+/// [`OneForOne`](crate::Strategy::OneForOne) what it does for one of them takes no longer
+/// because there are many; a failure under another strategy is the business of all whom it
+/// concerns.
 pub const CHILDREN_MAX: usize = 1 << 20;
 
 /// How many messages wait for one subscriber of an [`OutputPort`](crate::OutputPort) beside its
