@@ -15,7 +15,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::address::{ActorRef, Control, RoomWait, WeakActorRef};
+use crate::address::{ActorCell, ActorRef, Control, RoomWait, WeakActorRef};
 use crate::error::{CallError, CallFailure, SendError};
 use crate::reply::ReplyPort;
 use crate::request::{self, Accepts, Answers, returned, returned_call};
@@ -24,6 +24,7 @@ use crate::time::Instant;
 /// What stands behind a [`Recipient`].
 trait Receive<M>: Send + Sync {
     fn control(&self) -> &Control;
+    fn cell(&self) -> ActorCell;
     fn cast(&self, message: M) -> Result<(), SendError<M>>;
     fn send(&self, message: M) -> RoomWait<'_, M>;
     fn downgrade(&self) -> Arc<dyn Upgrade<M>>;
@@ -50,6 +51,10 @@ trait UpgradeCall<M, T>: Send + Sync {
 impl<M: Send + 'static, N: Accepts<M>> Receive<M> for ActorRef<N> {
     fn control(&self) -> &Control {
         self
+    }
+
+    fn cell(&self) -> ActorCell {
+        ActorRef::cell(self)
     }
 
     fn cast(&self, message: M) -> Result<(), SendError<M>> {
@@ -115,6 +120,10 @@ where
 {
     fn control(&self) -> &Control {
         &self.0
+    }
+
+    fn cell(&self) -> ActorCell {
+        self.0.cell()
     }
 
     fn cast(&self, message: M) -> Result<(), SendError<M>> {
@@ -219,6 +228,12 @@ impl<M: Send + 'static> Recipient<M> {
         }
     }
 
+    /// The address without the message: to watch the actor, to link it, to let something
+    /// share its life.
+    pub fn cell(&self) -> ActorCell {
+        self.to.cell()
+    }
+
     /// An address that does not keep the actor's memory alive.
     pub fn downgrade(&self) -> WeakRecipient<M> {
         WeakRecipient { to: self.to.downgrade() }
@@ -305,6 +320,12 @@ impl<M: Send + 'static, T: Send + 'static> CallRecipient<M, T> {
     /// The same address, for whoever wants no answers.
     pub fn recipient(&self) -> Recipient<M> {
         Recipient { to: self.to.clone().without_calls() }
+    }
+
+    /// The address without the message: to watch the actor, to link it, to let something
+    /// share its life.
+    pub fn cell(&self) -> ActorCell {
+        self.to.cell()
     }
 
     /// An address that does not keep the actor's memory alive.

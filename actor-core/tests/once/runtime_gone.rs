@@ -10,7 +10,7 @@ use actor_core::{
 use tokio::runtime::{Builder, Runtime};
 
 use crate::support::{
-    Door, Entry, Gate, LocalDoor, Log, Message, Order, Probe, SendDoor, Simulation, held, settled,
+    Door, Entry, Gate, LocalDoor, Log, Message, Order, Probe, SendDoor, Simulation, held, poll_once, settled,
 };
 
 fn runtime() -> Runtime {
@@ -96,6 +96,49 @@ fn a_runtime_that_shuts_down_cancels_those_that_are_suspended() {
         Entry::Terminated(child.id(), Exit::Cancelled, None),
     ];
     assert_eq!(log.take(), heard);
+}
+
+/// Its task is dropped in the middle of a hook, and those elsewhere are told as of any end.
+#[test]
+fn whoever_lives_on_hears_of_those_who_were_cancelled() {
+    let system = ActorSystem::new();
+    let door = SendDoor::new(system.clone());
+    let lasting = runtime();
+    for is_colocated in [false, true] {
+        let (above, aside, gate) = (Log::default(), Log::default(), Gate::new());
+        let parent = lasting.block_on(door.spawn(Probe::new(&above)));
+        let watcher = lasting.block_on(door.spawn(Probe::new(&aside)));
+        let doomed = runtime();
+        let child = doomed.block_on(async {
+            let options = SpawnOptions::new().supervisor(&parent.cell()).name("doomed");
+            let options = if is_colocated { options.colocate(&Colocation::new(&system)) } else { options };
+            let child = door.start(Probe::new(&Log::default()), options).await.unwrap();
+            child.cast(Message::Do(gate.act())).unwrap();
+            gate.reached().await;
+            child
+        });
+        watcher.cell().watch(&child.cell());
+        drop(doomed);
+        assert_eq!((child.exit(), system.registered()), (Some(Exit::Cancelled), vec![]));
+        lasting.block_on(async { assert_eq!((settled(&parent).await, settled(&watcher).await), (0, 0)) });
+        let heard = [Entry::Started(child.id()), Entry::Terminated(child.id(), Exit::Cancelled, None)];
+        assert_eq!(above.entries()[2..], heard);
+        assert_eq!(aside.entries()[2..], [Entry::Down(child.id(), Exit::Cancelled)]);
+    }
+}
+
+#[test]
+fn nothing_is_spawned_on_a_thread_that_is_gone() {
+    let simulation = Simulation::new(Order::Fifo);
+    let system = simulation.system();
+    let door = LocalDoor::new(system.clone());
+    let runtime = runtime();
+    let mut spawning = Box::pin(door.start(Probe::new(&Log::default()), SpawnOptions::new().name("late")));
+    assert!(runtime.block_on(poll_once(spawning.as_mut())).is_pending());
+    drop(simulation);
+    let refused = runtime.block_on(spawning);
+    assert!(matches!(refused, Err(SpawnError::ThreadGone)), "{refused:?}");
+    assert_eq!(system.registered(), []);
 }
 
 /// Whoever sees an actor stopped may rely on its state being gone, and whoever drops

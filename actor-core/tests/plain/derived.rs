@@ -6,7 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 
 use actor_core::{
-    Actor, ActorError, ActorRef, ActorSystem, Capacity, Exit, Recipient, ReplyPort, SendError, SpawnOptions,
+    Actor, ActorError, ActorRef, ActorSystem, CallFailure, Capacity, Exit, Recipient, ReplyPort, SendError,
+    SpawnOptions,
 };
 
 use crate::support::poll_once;
@@ -114,6 +115,20 @@ async fn c16_a_derived_address_gives_back_what_was_sent() {
     assert!(matches!(refused(waiting.await), SendError::Stopped(Add(4), _)));
 }
 
+/// A message that holds a port is called by hand: the port is made, sent and awaited.
+#[tokio::test]
+async fn a14_a_derived_address_sends_a_port_that_is_awaited() {
+    let actor = sum(SpawnOptions::new()).await;
+    let asker: Recipient<Message> = actor.derived();
+    let (port, reply) = ReplyPort::new(None);
+    asker.cast(Message::Sum(port)).unwrap();
+    assert_eq!(reply.await, Ok(0));
+    let (port, reply) = ReplyPort::new(None);
+    actor.stop_and_wait(None, None).await.unwrap();
+    assert!(asker.cast(Message::Sum(port)).is_err());
+    assert_eq!(reply.await, Err(CallFailure::NoReply));
+}
+
 #[tokio::test]
 async fn a_derived_address_may_be_weak() {
     let actor = sum(SpawnOptions::new()).await;
@@ -145,6 +160,10 @@ async fn a_derived_address_is_equal_to_every_address_of_its_actor() {
     assert_eq!(adder.id(), actor.id());
     let addresses: HashSet<_> = [adder.clone(), actor.derived(), other.derived()].into_iter().collect();
     assert_eq!(addresses.len(), 2);
+    // What needs no message is done through it as through any other.
+    assert_eq!(adder.cell(), actor.cell());
+    adder.cell().link(&other.cell()).unwrap();
+    assert_eq!(other.cell().children(), [actor.cell()]);
     // However it was made.
     let itself: Recipient<Message> = actor.recipient();
     assert_eq!(itself, actor.derived::<Message>());

@@ -130,6 +130,7 @@ async fn a_recipient_is_an_address() {
     let sum: CallRecipient<SinkSum, u64> = CallRecipient::from(&*sink);
     assert_eq!(sum, sum.clone());
     assert_eq!(sum.recipient(), sink.recipient());
+    assert_eq!((add.cell(), sum.cell()), (sink.cell(), sink.cell()));
     assert!(format!("{add:?} {sum:?}").contains(") CallRecipient("), "{add:?} {sum:?}");
 }
 

@@ -367,6 +367,78 @@ async fn drain_a_life_that_ends(drain: fn(&ActorRef<()>)) {
     assert_eq!(unasked.load(O::SeqCst), 0, "a life ended that nobody had asked to");
 }
 
+/// Counts the suspensions that it hears of. Restarts, or leaves it to another.
+struct Keeper(Arc<AtomicUsize>, bool);
+
+impl Actor for Keeper {
+    type Msg = ();
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(&self, _: &ActorRef<()>, (): ()) -> Result<(), ActorError> {
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        _: &ActorRef<()>,
+        event: SupervisionEvent,
+        (): &mut (),
+    ) -> Result<(), ActorError> {
+        if let SupervisionEvent::Suspended { actor, .. } = event {
+            self.0.fetch_add(1, O::SeqCst);
+            if self.1 {
+                actor.restart();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the link or the end of the life comes first, the next supervisor is told once.
+#[test]
+fn a_child_that_is_linked_anew_while_its_life_ends_is_told_of_once() {
+    check_fair(10_000, || {
+        block_on(async {
+            let system = system();
+            let heard = Arc::new(AtomicUsize::new(0));
+            let former = system.spawn(Keeper(Arc::default(), false), (), SpawnOptions::new()).await;
+            let next = system.spawn(Keeper(heard.clone(), true), (), SpawnOptions::new()).await;
+            let (former, next) = (former.expect("it starts"), next.expect("it starts"));
+            let counts = Arc::new(Counts::default());
+            let make = {
+                let counts = counts.clone();
+                move || (Clerk(counts.clone()), ())
+            };
+            let options = SpawnOptions::new().supervisor(&former.cell());
+            let actor = system.spawn_restartable(make, options).await.expect("it starts");
+            // Twice, since a suspension must leave nothing to the next.
+            for lives in [2, 3] {
+                let links = {
+                    let (actor, next) = (actor.cell(), next.cell());
+                    thread::spawn(move || actor.link(&next).is_ok())
+                };
+                actor.kill();
+                assert!(links.join().expect("it ends"));
+                while counts.lives.load(O::SeqCst) < lives || actor.status() != Status::Running {
+                    future::yield_now().await;
+                }
+                assert_eq!(heard.load(O::SeqCst), lives - 1);
+                if lives == 2 {
+                    actor.cell().link(&former.cell()).expect("it lives");
+                }
+            }
+            for chief in [former, next] {
+                chief.kill();
+                chief.wait(None).await.expect("it ends");
+            }
+            while actor.status() != Status::Stopped {
+                actor.wait(None).await.expect("it ends");
+            }
+        });
+    });
+}
+
 #[test]
 fn a_name_has_one_holder_among_ends_and_spawns() {
     check(5_000, || {
