@@ -19,6 +19,7 @@ mod errors;
 mod expand;
 mod fallback;
 mod item;
+mod sorting;
 mod types;
 mod valid;
 

@@ -6,6 +6,7 @@
 //!  message.rs     CounterInc, CounterReset, CounterMessage, and the ways between them
 //!  reference.rs   CounterRef
 //!  engine.rs      the hidden actor
+//!  sorting.rs     in which order it takes its messages
 //!  start.rs       what it starts from, Counter::spawn
 //! ```
 
@@ -13,6 +14,7 @@ mod checks;
 mod engine;
 mod message;
 mod reference;
+mod sorting;
 mod start;
 
 use proc_macro2::{Span, TokenStream};
@@ -76,6 +78,7 @@ struct Names<'s> {
     myself: Ident,
     port: Ident,
     event: Ident,
+    error: Ident,
     context: Ident,
     given: Ident,
 }
@@ -102,6 +105,7 @@ impl<'s> Names<'s> {
             myself: local("myself"),
             port: local("port"),
             event: local("event"),
+            error: local("error"),
             context: local("context"),
             given: local("given"),
         }
@@ -140,6 +144,10 @@ impl<'s> Names<'s> {
             Argument::Field(ident) => quote!(#ident),
             Argument::Port => self.port.to_token_stream(),
             Argument::Event(ty) => located(&self.event, ty).into_token_stream(),
+            Argument::Error(ty) => {
+                let (krate, error) = (&self.krate, &self.error);
+                quote_spanned!(ty.span()=> #krate::macro_support::cause(#error))
+            }
         });
         quote!(#(#arguments),*)
     }
