@@ -149,38 +149,35 @@ pub(super) fn spawn(way: &Way<'_>, names: &Names<'_>, made: &TokenStream) -> Tok
 pub(super) fn child(way: &Way<'_>, names: &Names<'_>, made: &TokenStream) -> TokenStream {
     let Names { krate, given, own, surface, .. } = names;
     let (vis, message, cfgs) = (&surface.vis, names.message_type(), &way.cfgs);
-    let (spawner, id) =
-        (format_ident!("spawner", span = given.span()), format_ident!("id", span = given.span()));
+    let [spawner, id, make] = ["spawner", "id", "make"].map(|text| Ident::new(text, given.span()));
     let is_local = surface.options.is_local;
-    // What `given` gives, and what the actor starts from.
+    // What `make` gives, and what the actor starts from.
     let (makes, starts_from) = match way.init {
         _ if surface.hooks.broken_init.is_some() => return broken_child(names),
-        None => (Some(quote!(#own)), quote!(#given())),
+        None => (Some(quote!(#own)), quote!(#make())),
         Some(Init { fields, .. }) => match &fields[..] {
             [] => (None, quote!(())),
             [one] => {
                 let ty = &one.ty;
-                (Some(quote!(#ty)), quote!((#given(),)))
+                (Some(quote!(#ty)), quote!((#make(),)))
             }
             many => {
                 let types = many.iter().map(|field| &field.ty);
-                (Some(quote!((#(#types),*))), quote!(#given()))
+                (Some(quote!((#(#types),*))), quote!(#make()))
             }
         },
     };
-    let make = makes.map(|makes| {
+    let mut docs = vec![doc("How a supervisor starts the actor as its child `id`, and starts it again.")];
+    if makes.is_some() {
+        docs.extend([doc(""), doc("Each of its lives begins with what `make` gives.")]);
+    }
+    let parameter = makes.map(|makes| {
         let bounds = quote!(::core::marker::Send + ::core::marker::Sync + 'static);
-        quote!(#given: impl ::core::ops::Fn() -> #makes + #bounds)
+        quote!(#make: impl ::core::ops::Fn() -> #makes + #bounds)
     });
-    let docs = [
-        doc(
-            "How a supervisor starts the actor, which it knows by `id`, and starts it again. Refine it, then",
-        ),
-        doc("give it to a `Supervisor`."),
-    ];
     let place = is_local.then(|| quote!(#spawner: &#krate::LocalSpawner,));
     let made = match (is_local, way.init) {
-        (true, None) => quote!(#krate::macro_support::local_child(#id, #spawner, || #made, #given)),
+        (true, None) => quote!(#krate::macro_support::local_child(#id, #spawner, || #made, #make)),
         (true, Some(_)) => quote!(#krate::ChildSpec::local(#id, #spawner, move || (#made, #starts_from))),
         (false, _) => quote!(#krate::ChildSpec::new(#id, move || (#made, #starts_from))),
     };
@@ -190,7 +187,7 @@ pub(super) fn child(way: &Way<'_>, names: &Names<'_>, made: &TokenStream) -> Tok
         #vis fn child(
             #place
             #id: impl ::core::convert::Into<::std::sync::Arc<str>>,
-            #make
+            #parameter
         ) -> #krate::ChildSpec<#message> {
             #made
         }
