@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::actor::{Actor, LocalActor};
 use crate::address::ActorRef;
 use crate::error::{CallError, SendError, SpawnError};
-use crate::exit::ActorError;
+use crate::exit::{ActorError, ErrorAction};
 use crate::mailbox::Priority;
 use crate::plain::{LocalSpawning, Spawning, Start};
 use crate::reply::ReplyPort;
@@ -93,6 +93,14 @@ pub fn local_spawning<A: LocalActor, R: From<ActorRef<A::Msg>>, B: FnOnce() -> A
 
 /// Builds a struct that cannot leave its thread, there.
 pub type Build<S> = Box<dyn FnOnce() -> S + Send>;
+
+/// A child whose lives begin with what `make` gives.
+pub fn child<A: Actor>(
+    id: impl Into<Arc<str>>,
+    make: impl Fn() -> (A, A::Arguments) + Send + Sync + 'static,
+) -> ChildSpec<A::Msg> {
+    ChildSpec::new(id, make)
+}
 
 /// A child whose struct cannot leave its thread: `make` gives one for each life, there.
 pub fn local_child<S: 'static, A: LocalActor<Arguments = Build<S>>>(
@@ -176,6 +184,23 @@ impl HookOutcome for () {
 impl<E: Into<ActorError>> HookOutcome for Result<(), E> {
     fn into_result(self) -> Result<(), ActorError> {
         self.map_err(Into::into)
+    }
+}
+
+/// What `#[on_error]` returns.
+#[diagnostic::on_unimplemented(
+    message = "`#[on_error]` cannot return `{Self}`",
+    label = "return an `ErrorAction`",
+    note = "it says what becomes of the actor: `Resume`, `Restart`, `Stop` or `Escalate`"
+)]
+pub trait Decision {
+    /// As the `Actor` trait says it.
+    fn into_action(self) -> ErrorAction;
+}
+
+impl Decision for ErrorAction {
+    fn into_action(self) -> ErrorAction {
+        self
     }
 }
 

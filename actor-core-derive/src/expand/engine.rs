@@ -133,7 +133,10 @@ fn on_error(hooks: &[Hook], names: &Names<'_>) -> TokenStream {
         let called = quote_spanned!(output.span()=> { #called });
         quote! {
             #(#cfgs)*
-            fn #name(&self, #error: &#krate::ActorError, #state: &mut #own) -> #krate::ErrorAction #called
+            fn #name(&self, #error: &#krate::ActorError, #state: &mut #own) -> #krate::ErrorAction {
+                let #error = #krate::macro_support::cause(#error);
+                #krate::macro_support::Decision::into_action(#called)
+            }
         }
     });
     hooks.collect()

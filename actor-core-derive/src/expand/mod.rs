@@ -144,10 +144,7 @@ impl<'s> Names<'s> {
             Argument::Field(ident) => quote!(#ident),
             Argument::Port => self.port.to_token_stream(),
             Argument::Event(ty) => located(&self.event, ty).into_token_stream(),
-            Argument::Error(ty) => {
-                let (krate, error) = (&self.krate, &self.error);
-                quote_spanned!(ty.span()=> #krate::macro_support::cause(#error))
-            }
+            Argument::Error(ty) => located(&self.error, ty).into_token_stream(),
         });
         quote!(#(#arguments),*)
     }

@@ -2,11 +2,10 @@
 //! priority or an end.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote, quote_spanned};
-use syn::spanned::Spanned;
+use quote::{ToTokens, quote};
 use syn::{Ident, Type};
 
-use super::Names;
+use super::{Names, located};
 use crate::ast::{Message, Surface};
 use crate::sorting::{Expiry, Urgency};
 
@@ -73,11 +72,8 @@ fn variant(message: &Message, names: &Names<'_>) -> TokenStream {
 
 /// What a field says. If it is of another type, the error is where the user wrote that.
 fn ask(ident: &Ident, ty: &Type, question: &TokenStream, names: &Names<'_>) -> TokenStream {
-    let support = {
-        let krate = &names.krate;
-        quote!(#krate::macro_support)
-    };
-    quote_spanned!(ty.span()=> #support::#question(#ident))
+    let (krate, said) = (&names.krate, located(ident, ty));
+    quote!(#krate::macro_support::#question(#said))
 }
 
 /// A `_` for each field before this one.
