@@ -1,11 +1,20 @@
-//! The few lines of a crate's manifest that the crate order needs: its name and
-//! what it depends on. It reads the manifests cargo accepts, and checks nothing.
+//! The few lines of a crate's manifest that checks need: its name, what it depends
+//! on, and its features. It reads the manifests cargo accepts, and checks nothing.
 
 /// A crate's manifest.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Manifest {
     pub(super) name: String,
     pub(super) dependencies: Vec<Dependency>,
+    /// Those it declares, and those that its optional dependencies are.
+    pub(super) features: Vec<Feature>,
+}
+
+/// A Cargo feature.
+#[derive(Debug, PartialEq)]
+pub(super) struct Feature {
+    pub(super) name: String,
+    pub(super) line: usize,
 }
 
 /// One line of a table of dependencies, of whichever kind.
@@ -33,7 +42,17 @@ impl Manifest {
                 None => manifest.entry(&table, line, index + 1),
             }
         }
+        manifest.forget_named(text);
         manifest
+    }
+
+    /// An optional dependency is a feature of its name, unless a feature names it `dep:name`.
+    fn forget_named(&mut self, text: &str) {
+        let is_named = |name: &str| {
+            let dep = format!("\"dep:{name}\"");
+            text.lines().any(|line| without_comment(line).contains(&dep))
+        };
+        self.features.retain(|feature| !is_named(&feature.name));
     }
 
     fn enter(&mut self, header: &str, line: usize) -> Table {
@@ -45,22 +64,35 @@ impl Manifest {
             [kind] if is_dependencies(kind) => Table::Dependencies,
             [kind, name] if is_dependencies(kind) => {
                 self.dependencies.push(Dependency { name: (*name).to_owned(), line });
-                Table::OneDependency
+                Table::OneDependency((*name).to_owned())
             }
+            ["features"] => Table::Features,
             _ => Table::Other,
         }
     }
 
     fn entry(&mut self, table: &Table, line: &str, number: usize) {
         let Some((key, value)) = line.split_once('=') else { return };
-        let key = key_parts(key.trim()).into_iter().next().unwrap_or_default();
+        let mut keys = key_parts(key.trim()).into_iter();
+        let (key, rest) = (keys.next().unwrap_or_default(), keys.next());
+        let is_optional = match table {
+            Table::Dependencies if rest.as_deref() == Some("optional") => value.trim() == "true",
+            Table::Dependencies => is_optional(value),
+            Table::OneDependency(_) => key == "optional" && value.trim() == "true",
+            _ => false,
+        };
+        if is_optional {
+            let name = if let Table::OneDependency(name) = table { name.clone() } else { key.clone() };
+            self.features.push(Feature { name, line: number });
+        }
         match table {
             Table::Package if key == "name" => self.name = unquoted(value).to_owned(),
             Table::Dependencies => {
                 let name = renamed_from(value).map_or(key, str::to_owned);
                 self.dependencies.push(Dependency { name, line: number });
             }
-            Table::OneDependency if key == "package" => {
+            Table::Features => self.features.push(Feature { name: key, line: number }),
+            Table::OneDependency(_) if key == "package" => {
                 if let Some(last) = self.dependencies.last_mut() {
                     last.name = unquoted(value).to_owned();
                 }
@@ -74,7 +106,8 @@ enum Table {
     Package,
     Dependencies,
     /// `[dependencies.name]`
-    OneDependency,
+    OneDependency(String),
+    Features,
     Other,
 }
 
@@ -102,6 +135,12 @@ fn renamed_from(value: &str) -> Option<&str> {
     let (_, after) = value.split_once("package")?;
     let after = after.trim_start().strip_prefix('=')?.trim_start().strip_prefix('"')?;
     after.split_once('"').map(|(name, _)| name)
+}
+
+/// `{ optional = true, … }`
+fn is_optional(value: &str) -> bool {
+    let words: String = value.chars().filter(|letter| !letter.is_whitespace()).collect();
+    words.starts_with('{') && words.split(['{', ',', '}']).any(|word| word == "optional=true")
 }
 
 fn unquoted(value: &str) -> &str {
@@ -160,9 +199,33 @@ workspace = true
         let manifest = Manifest::new(text);
         let names: Vec<_> = manifest.dependencies.iter().map(|d| (d.name.as_str(), d.line)).collect();
         assert_eq!(manifest.name, "me");
+        assert_eq!(manifest.features.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["h"]);
         assert_eq!(
             names,
             [("a", 5), ("b", 6), ("c", 7), ("real-d", 10), ("e", 11), ("real-f", 13), ("g", 16)]
         );
+    }
+
+    #[test]
+    fn every_way_to_have_a_feature_is_read() {
+        let text = r#"
+[features]
+default = ["a"]
+a = [
+  "dep:b", # not "dep:c"
+]
+[dependencies]
+b = { version = "1", optional = true }
+c = { optional=true, version = "1" }
+d.optional = true
+e = { version = "1", features = ["optional = true"] }
+[build-dependencies.f]
+optional = true
+[dependencies.g]
+optional = false
+"#;
+        let features = Manifest::new(text).features;
+        let found: Vec<_> = features.iter().map(|feature| (feature.name.as_str(), feature.line)).collect();
+        assert_eq!(found, [("default", 3), ("a", 4), ("c", 9), ("d", 10), ("f", 13)]);
     }
 }
