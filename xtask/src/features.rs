@@ -30,7 +30,7 @@ pub(crate) const MATRIX: &[Crate] = &[
     Crate {
         manifest: "integration-tests/peers/Cargo.toml",
         command: &["run", "--quiet"],
-        arguments: &["--", "core", "--smoke", "--systems", "ours"],
+        arguments: &["--", "core", "--smoke", "--systems", "ours", "--rows", "ask_seq"],
         features: &[Feature { name: "mimalloc", brings: &["mimalloc"], tests: &[] }],
     },
 ];

@@ -1,5 +1,5 @@
-//! Every Cargo feature of every manifest is in the matrix of `cargo xtask features`, and
-//! something tries it.
+//! Every Cargo feature of every manifest is in the matrix of `cargo xtask features`,
+//! something tries it, and the book names it; and what became of ractor's.
 
 use crate::features::{Crate, MATRIX};
 
@@ -8,7 +8,16 @@ use super::manifest::Manifest;
 use super::tree::Tree;
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    judge(tree, MATRIX)
+    judge(tree, MATRIX).into_iter().chain(unnamed(tree, MATRIX)).collect()
+}
+
+/// What the book does not name, and should.
+fn unnamed(tree: &Tree, matrix: &[Crate]) -> Vec<Finding> {
+    let Some(page) = tree.file(PAGE) else { return vec![Finding::error(PAGE, 0, "the page is missing")] };
+    let ours = matrix.iter().flat_map(|krate| krate.features).map(|feature| feature.name);
+    let rows = |name: &&str| page.text.lines().any(|line| line.starts_with(&format!("| `{name}` ")));
+    let missing = ours.chain(RACTORS.iter().copied()).filter(|name| !rows(name));
+    missing.map(|name| Finding::error(PAGE, 0, format!("the feature `{name}` has no row"))).collect()
 }
 
 fn judge(tree: &Tree, matrix: &[Crate]) -> Vec<Finding> {
@@ -50,6 +59,21 @@ fn judge(tree: &Tree, matrix: &[Crate]) -> Vec<Finding> {
 }
 
 const MATRIX_PATH: &str = "xtask/src/features.rs";
+const PAGE: &str = "docs/book/from-ractor.md";
+
+/// The features of ractor 0.16.5, also those that its optional dependencies are, where they
+/// mean something to its users.
+const RACTORS: &[&str] = &[
+    "actor-macros",
+    "async-std",
+    "async-trait",
+    "blanket_serde",
+    "cluster",
+    "message_span_propogation",
+    "monitors",
+    "output-port-v2",
+    "tokio_runtime",
+];
 
 #[cfg(test)]
 mod tests {
@@ -57,17 +81,18 @@ mod tests {
     use crate::tidy::places;
 
     const TCP: &str = "[package]\nname = \"tcp\"\n[features]\ndev-ca = [\"dep:a\"]\n";
-    const PEERS: &str = "[package]\nname = \"peers\"\n[features]\nmimalloc = []\n";
+    const PEERS: &str = "[package]\nname = \"peers\"\n[features]\nmimalloc = [\"dep:mimalloc\"]\n";
     const TESTS: &str = "#[test]\nfn nodes_load_what_the_program_wrote() {}\n\
         #[test]\nfn files_are_replaced_only_on_demand() {}\n";
 
     fn found(tcp: &str, tests: &str) -> Vec<String> {
-        places(&check(&Tree::of(&[
+        let matrix = |files: &[(&str, &str)]| judge(&Tree::of(files), MATRIX);
+        places(&matrix(&[
             ("transport-tcp/Cargo.toml", tcp),
             ("integration-tests/peers/Cargo.toml", PEERS),
             ("transport-tcp/tests/a.rs", tests),
             ("a/Cargo.toml", "[package]\nname = \"a\"\n[dependencies]\nb = \"1\"\n"),
-        ])))
+        ]))
     }
 
     #[test]
@@ -80,5 +105,20 @@ mod tests {
         // One that is no more, and a test that is not there.
         assert_eq!(found("[package]\nname = \"tcp\"\n", TESTS), ["transport-tcp/Cargo.toml:0"]);
         assert_eq!(found(TCP, ""), ["transport-tcp/Cargo.toml:0", "transport-tcp/Cargo.toml:0"]);
+    }
+
+    #[test]
+    fn a23_what_we_have_and_what_we_leave_out_is_named() {
+        let rows =
+            |names: &[&str]| names.iter().map(|name| format!("| `{name}` | x |\n")).collect::<String>();
+        let found = |page: &str| -> Vec<String> {
+            let findings = unnamed(&Tree::of(&[(PAGE, page)]), MATRIX);
+            findings.into_iter().map(|finding| finding.message).collect()
+        };
+        let all = [&["dev-ca", "mimalloc"], RACTORS].concat();
+        assert!(found(&rows(&all)).is_empty());
+        assert_eq!(found(&rows(&all[1..])), ["the feature `dev-ca` has no row"]);
+        assert_eq!(found(&rows(&all[..10])), ["the feature `tokio_runtime` has no row"]);
+        assert_eq!(unnamed(&Tree::of(&[]), MATRIX).len(), 1);
     }
 }

@@ -29,6 +29,7 @@ impl Manifest {
     pub(super) fn new(text: &str) -> Manifest {
         let mut manifest = Manifest::default();
         let mut table = Table::Other;
+        let mut optional = Vec::new();
         let mut depth = 0;
         for (index, line) in text.lines().enumerate() {
             let line = without_comment(line).trim();
@@ -39,20 +40,19 @@ impl Manifest {
             }
             match line.strip_prefix('[') {
                 Some(header) => table = manifest.enter(header.trim_end_matches(']'), index + 1),
-                None => manifest.entry(&table, line, index + 1),
+                None => {
+                    optional.extend(optional_dependency(&table, line, index + 1));
+                    manifest.entry(&table, line, index + 1);
+                }
             }
         }
-        manifest.forget_named(text);
-        manifest
-    }
-
-    /// An optional dependency is a feature of its name, unless a feature names it `dep:name`.
-    fn forget_named(&mut self, text: &str) {
+        // Such a one is a feature of its name, unless a feature names it `dep:name`.
         let is_named = |name: &str| {
             let dep = format!("\"dep:{name}\"");
             text.lines().any(|line| without_comment(line).contains(&dep))
         };
-        self.features.retain(|feature| !is_named(&feature.name));
+        manifest.features.extend(optional.into_iter().filter(|feature| !is_named(&feature.name)));
+        manifest
     }
 
     fn enter(&mut self, header: &str, line: usize) -> Table {
@@ -73,18 +73,7 @@ impl Manifest {
 
     fn entry(&mut self, table: &Table, line: &str, number: usize) {
         let Some((key, value)) = line.split_once('=') else { return };
-        let mut keys = key_parts(key.trim()).into_iter();
-        let (key, rest) = (keys.next().unwrap_or_default(), keys.next());
-        let is_optional = match table {
-            Table::Dependencies if rest.as_deref() == Some("optional") => value.trim() == "true",
-            Table::Dependencies => is_optional(value),
-            Table::OneDependency(_) => key == "optional" && value.trim() == "true",
-            _ => false,
-        };
-        if is_optional {
-            let name = if let Table::OneDependency(name) = table { name.clone() } else { key.clone() };
-            self.features.push(Feature { name, line: number });
-        }
+        let key = key_parts(key.trim()).into_iter().next().unwrap_or_default();
         match table {
             Table::Package if key == "name" => self.name = unquoted(value).to_owned(),
             Table::Dependencies => {
@@ -135,6 +124,22 @@ fn renamed_from(value: &str) -> Option<&str> {
     let (_, after) = value.split_once("package")?;
     let after = after.trim_start().strip_prefix('=')?.trim_start().strip_prefix('"')?;
     after.split_once('"').map(|(name, _)| name)
+}
+
+/// A line that makes a dependency optional.
+fn optional_dependency(table: &Table, line: &str, number: usize) -> Option<Feature> {
+    let (key, value) = line.split_once('=')?;
+    let mut keys = key_parts(key.trim()).into_iter();
+    let (name, rest) = (keys.next()?, keys.next());
+    let (name, is_optional) = match table {
+        Table::Dependencies if rest.as_deref() == Some("optional") => (name, value.trim() == "true"),
+        Table::Dependencies => (name, is_optional(value)),
+        Table::OneDependency(dependency) if name == "optional" => {
+            (dependency.clone(), value.trim() == "true")
+        }
+        _ => return None,
+    };
+    is_optional.then_some(Feature { name, line: number })
 }
 
 /// `{ optional = true, … }`
@@ -210,8 +215,8 @@ workspace = true
     fn every_way_to_have_a_feature_is_read() {
         let text = r#"
 [features]
-default = ["a"]
-a = [
+default = ["b"]
+b = [
   "dep:b", # not "dep:c"
 ]
 [dependencies]
@@ -226,6 +231,6 @@ optional = false
 "#;
         let features = Manifest::new(text).features;
         let found: Vec<_> = features.iter().map(|feature| (feature.name.as_str(), feature.line)).collect();
-        assert_eq!(found, [("default", 3), ("a", 4), ("c", 9), ("d", 10), ("f", 13)]);
+        assert_eq!(found, [("default", 3), ("b", 4), ("c", 9), ("d", 10), ("f", 13)]);
     }
 }
