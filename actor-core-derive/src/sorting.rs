@@ -19,7 +19,7 @@ pub(crate) enum Urgency {
     /// Always as this variant of `Priority` says, in the place of the user's word.
     Always(Ident),
     /// As this field says, whose type the user gave.
-    Field(Ident, Type),
+    Field(Ident, Box<Type>),
 }
 
 /// Until when a message is wanted.
@@ -27,7 +27,7 @@ pub(crate) enum Expiry {
     /// As long as its caller waits.
     WithCaller,
     /// As this field says, whose type the user gave.
-    Field(Ident, Type),
+    Field(Ident, Box<Type>),
 }
 
 /// Our attributes of one method or one argument, as written.
@@ -73,7 +73,7 @@ impl Marks {
 pub(crate) struct Marked {
     pub(crate) ident: Ident,
     /// As the user wrote it.
-    pub(crate) ty: Type,
+    pub(crate) ty: Box<Type>,
     pub(crate) marks: Marks,
 }
 

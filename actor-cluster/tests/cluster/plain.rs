@@ -28,6 +28,8 @@ impl Tally {
     }
 
     #[wire(name = "split")]
+    #[priority(high)]
+    #[expires]
     fn divide(&mut self, by: i64) -> Result<i64, String> {
         self.n.checked_div(by).ok_or_else(|| {
             self.failed += 1;

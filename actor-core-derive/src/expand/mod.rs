@@ -173,7 +173,9 @@ impl<'s> Names<'s> {
 /// error is there.
 fn located(ident: &Ident, ty: &Type) -> Ident {
     let word = types::last_segment(types::lent(ty)).map_or_else(|| ty.span(), |segment| segment.ident.span());
-    Ident::new(&ident.to_string(), ident.span().located_at(word))
+    let mut located = ident.clone();
+    located.set_span(ident.span().located_at(word));
+    located
 }
 
 /// `.await`, where the method is `async`.

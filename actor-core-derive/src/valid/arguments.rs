@@ -109,7 +109,7 @@ impl Reader<'_> {
             attr::refuse_field(attrs, "an argument of `#[init]`", self.errors);
         }
         let marks = Marks::take(&mut attrs, self.errors);
-        read.marked.push(Marked { ident: pattern.ident.clone(), ty: Type::clone(&argument.ty), marks });
+        read.marked.push(Marked { ident: pattern.ident.clone(), ty: argument.ty.clone(), marks });
         let (docs, attrs) = attrs.into_iter().partition(|attr| attr.path().is_ident("doc"));
         let ty = types::without_self(&argument.ty, &self.own);
         read.call.push(Argument::Field(pattern.ident.clone()));

@@ -182,7 +182,7 @@ impl Strict {
         ErrorAction::Resume
     }
 
-    #[cfg(all())]
+    #[cfg(any(unix, not(unix)))]
     #[on_error]
     fn always(&mut self, _: &ActorError) -> ErrorAction {
         ErrorAction::Stop

@@ -154,6 +154,40 @@ impl Done {
 desk!(movable, []);
 desk!(local, [local,]);
 
+/// Parameters are no hindrance, nor is a variant that is not there.
+struct Typed<T>(T);
+
+#[actor]
+impl<T: Clone + Send + 'static> Typed<T> {
+    #[priority(high)]
+    fn get(&self) -> T {
+        self.0.clone()
+    }
+
+    #[cfg(any())]
+    #[priority(low)]
+    #[expires]
+    fn never(&self) -> T {
+        self.0.clone()
+    }
+
+    #[cast]
+    fn put(&mut self, value: T, #[expires] r#final: Option<Instant>) {
+        let _ = r#final;
+        self.0 = value;
+    }
+}
+
+#[tokio::test]
+async fn a_generic_struct_sorts_too() {
+    let typed = Typed(1).spawn().await.unwrap();
+    typed.put(2, None).cast().unwrap();
+    typed.put(3, Some(Instant::ZERO)).cast().unwrap();
+    assert_eq!(typed.get().await.unwrap(), 1, "it goes first");
+    assert_eq!(typed.get().await.unwrap(), 2);
+    assert_eq!(stats(&typed).expired, 1);
+}
+
 fn stats<M: Send + 'static>(actor: &ActorRef<M>) -> MailboxStats {
     actor.mailbox_stats().expect("it is local")
 }
