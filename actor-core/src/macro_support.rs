@@ -155,6 +155,12 @@ impl Expiring for Option<Instant> {
     }
 }
 
+/// Until when a call is wanted that expires with its caller: it is over for one who has gone.
+/// Of a call that nobody ever waited for, somebody wants what it does.
+pub fn with_caller<T>(port: &ReplyPort<T>) -> Option<Instant> {
+    if port.is_closed() && !port.is_nobody() { Some(Instant::ZERO) } else { port.deadline() }
+}
+
 /// An argument is moved to its actor.
 pub struct SentArgument<T: Send>(PhantomData<T>);
 

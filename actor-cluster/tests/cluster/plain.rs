@@ -28,7 +28,6 @@ impl Tally {
     }
 
     #[wire(name = "split")]
-    #[priority(high)]
     #[expires]
     fn divide(&mut self, by: i64) -> Result<i64, String> {
         self.n.checked_div(by).ok_or_else(|| {
@@ -37,6 +36,7 @@ impl Tally {
         })
     }
 
+    #[priority(low)]
     fn failed(&self) -> u32 {
         self.failed
     }

@@ -55,7 +55,7 @@ fn expiry(message: &Message, names: &Names<'_>) -> Option<TokenStream> {
     Some(match message.expiry.as_ref()? {
         Expiry::WithCaller => {
             let port = &names.port;
-            quote!(#(#cfgs)* #variant(.., #port) => #krate::ReplyPort::deadline(#port),)
+            quote!(#(#cfgs)* #variant(.., #port) => #krate::macro_support::with_caller(#port),)
         }
         Expiry::Field(ident, ty) => {
             let said = ask(ident, ty, &quote!(Expiring::expires_at), names);

@@ -14,7 +14,7 @@ use crate::contain::Contained;
 use crate::error::SpawnError;
 use crate::mailbox::{Capacity, Overflow};
 use crate::registry::is_usable;
-use crate::runtime::{Caught, LocalSpawner, SpawnOptions, panicked};
+use crate::runtime::{Caught, Colocation, LocalSpawner, SpawnOptions, panicked};
 use crate::supervise::{Backoff, Policy, Restart, Shutdown};
 use crate::system::ActorSystem;
 
@@ -131,6 +131,11 @@ impl<M: Send + 'static> ChildSpec<M> {
     /// What becomes of a message for which there is no room; see [`Overflow`].
     pub fn overflow(self, overflow: Overflow) -> Self {
         self.refined(|options| options.overflow(overflow))
+    }
+
+    /// Runs it in the same task as the others of a [`Colocation`].
+    pub fn colocate(self, place: &Colocation) -> Self {
+        self.refined(|options| options.colocate(place))
     }
 
     fn refined(mut self, refine: impl FnOnce(SpawnOptions) -> SpawnOptions) -> Self {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use actor_core::{
-    ActorError, ActorSystem, CallError, Capacity, ChildSpec, ErrorAction, LocalSpawner, Overflow, Restart,
-    SendError, SpawnOptions, Supervisor, SupervisorRef, actor,
+    ActorError, ActorSystem, CallError, Capacity, ChildSpec, Colocation, ErrorAction, LocalSpawner, Overflow,
+    Restart, SendError, SpawnOptions, Supervisor, SupervisorRef, actor,
 };
 
 use crate::support::{Order, Simulation};
@@ -171,7 +171,8 @@ async fn a_childs_mailbox_is_as_its_specification_says() {
     let system = ActorSystem::new();
     let one = Capacity::try_from(1).unwrap();
     let child = Plain::child("plain", || Plain { life: 0 });
-    let child = child.name("by name").mailbox(one).overflow(Overflow::Reject);
+    let place = Colocation::new(&system);
+    let child = child.name("by name").mailbox(one).overflow(Overflow::Reject).colocate(&place);
     let supervisor = supervised(&system, child).await;
     let plain = PlainRef::from(supervisor.find("plain").await.unwrap());
     assert_eq!(plain.name(), Some("by name"));

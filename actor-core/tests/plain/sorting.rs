@@ -1,6 +1,8 @@
 //! Priorities and ends of the messages of plain structs: on their methods, on their
 //! arguments, and for both doors.
 
+use std::future::IntoFuture;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use actor_core::{
     Priority, ReplyPort, SpawnError, actor,
 };
 
-use crate::support::{Gate, Order, Simulation};
+use crate::support::{Gate, Order, Simulation, poll_once};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -123,6 +125,11 @@ macro_rules! desk {
                     let gone = desk.by_hand(8).timeout(5 * MS).await;
                     assert!(matches!(gone, Err(CallError::Failed(CallFailure::TimedOut(_)))));
                 };
+                {
+                    // It gives up, though it had no limit.
+                    let quote = pin!(desk.quote(12).into_future());
+                    assert!(poll_once(quote).await.is_pending());
+                }
                 // Its caller would have waited longer than it is wanted.
                 let (patient, ()) = tokio::join!(desk.perhaps(9, Some(now + 10 * MS)), async {
                     waiting.await;
@@ -131,7 +138,7 @@ macro_rules! desk {
                 assert!(matches!(patient, Err(CallError::Failed(CallFailure::NoReply))), "{patient:?}");
                 assert_eq!(desk.quote(10).timeout(5 * MS).await.unwrap(), 10);
                 assert_eq!(desk.by_hand(11).await.unwrap(), 11);
-                assert_eq!(stats(&desk).expired, 6);
+                assert_eq!(stats(&desk).expired, 7);
             }
         }
     };
