@@ -61,6 +61,9 @@
 //! # }
 //! ```
 //!
+//! A type that only serde knows can be a message too, without a derive:
+//! [`Serde`](wire::serde::Serde) and [`SerdeCall`](wire::serde::SerdeCall).
+//!
 //! # What holds
 //!
 //! * Messages from one sender to one actor arrive in the order they were sent,

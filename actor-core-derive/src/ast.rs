@@ -5,6 +5,7 @@ use proc_macro2::TokenStream;
 use syn::{Attribute, Generics, Ident, ItemImpl, Type, Visibility};
 
 use crate::attr::{Options, Role};
+use crate::sorting::{Expiry, Urgency};
 
 /// An actor, as its impl describes it.
 pub(crate) struct Surface {
@@ -37,6 +38,8 @@ pub(crate) struct Message {
     pub(crate) call: Arguments,
     pub(crate) is_async: bool,
     pub(crate) kind: Kind,
+    pub(crate) urgency: Option<Urgency>,
+    pub(crate) expiry: Option<Expiry>,
 }
 
 /// The attributes of a method, by where they go.
@@ -93,6 +96,8 @@ pub(crate) enum Argument {
     Port,
     /// With the type that the user gave it.
     Event(Type),
+    /// With the type that the user gave it.
+    Error(Type),
 }
 
 /// One of each at most, or several of which each has a condition.
@@ -104,6 +109,7 @@ pub(crate) struct Hooks {
     pub(crate) started: Vec<Hook>,
     pub(crate) stopping: Vec<Hook>,
     pub(crate) supervision: Vec<Hook>,
+    pub(crate) on_error: Vec<Hook>,
 }
 
 impl Hooks {
@@ -112,6 +118,7 @@ impl Hooks {
         match role {
             Role::Started => &mut self.started,
             Role::Stopping => &mut self.stopping,
+            Role::OnError => &mut self.on_error,
             Role::Supervision | Role::Cast | Role::Init => &mut self.supervision,
         }
     }

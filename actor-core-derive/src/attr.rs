@@ -5,7 +5,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Ident, LitStr, Meta, Path, Token, Visibility, parenthesized, token};
+use syn::{Attribute, Ident, LitInt, LitStr, Meta, Path, Token, Visibility, parenthesized, token};
 
 use crate::ast::MessageAttrs;
 use crate::errors::Errors;
@@ -15,7 +15,9 @@ use crate::errors::Errors;
 pub(crate) struct Options {
     pub(crate) is_local: bool,
     pub(crate) remote: Option<Ident>,
-    pub(crate) fails_on_err: bool,
+    pub(crate) fail_on_err: Option<Ident>,
+    /// As it is written, and more than zero.
+    pub(crate) ageing: Option<LitInt>,
     pub(crate) vis: Option<Visibility>,
     pub(crate) krate: Option<Path>,
     /// The insides of attributes for the enum.
@@ -57,10 +59,7 @@ impl Options {
     fn read_one(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
         if input.peek(Token![pub]) {
             let vis: Visibility = input.parse()?;
-            return match self.vis.replace(vis.clone()) {
-                None => Ok(()),
-                Some(_) => Err(twice(&vis)),
-            };
+            return once_at(&mut self.vis, &vis, vis.clone());
         }
         if input.peek(Token![crate]) {
             let word: Token![crate] = input.parse()?;
@@ -69,19 +68,17 @@ impl Options {
             let path = text
                 .parse_with(Path::parse_mod_style)
                 .map_err(|_| syn::Error::new_spanned(&text, "this is no path such as `framework::core`"))?;
-            return match self.krate.replace(path) {
-                None => Ok(()),
-                Some(_) => Err(twice(word)),
-            };
+            return once_at(&mut self.krate, &word, path);
         }
         let word: Ident = input.parse().map_err(|error| syn::Error::new(error.span(), OPTIONS))?;
         match word.to_string().as_str() {
             "local" => once(&mut self.is_local, &word),
-            "remote" => match self.remote.replace(word.clone()) {
-                None => Ok(()),
-                Some(_) => Err(twice(word)),
-            },
-            "fail_on_err" => once(&mut self.fails_on_err, &word),
+            "remote" => once_at(&mut self.remote, &word, word.clone()),
+            "fail_on_err" => once_at(&mut self.fail_on_err, &word, word.clone()),
+            "ageing" => {
+                let number = ageing(&word, input)?;
+                once_at(&mut self.ageing, &word, number)
+            }
             "derive" => {
                 let inside = parenthesis(&word, input)?;
                 self.add_message(quote!(#word(#inside)))
@@ -128,12 +125,35 @@ fn once(flag: &mut bool, word: &Ident) -> syn::Result<()> {
     if std::mem::replace(flag, true) { Err(twice(word)) } else { Ok(()) }
 }
 
+/// Keeps what an option says. `place` is where it stands.
+fn once_at<T>(slot: &mut Option<T>, place: &impl ToTokens, value: T) -> syn::Result<()> {
+    match slot.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(twice(place)),
+    }
+}
+
+/// The number of `ageing = 4`.
+fn ageing(word: &Ident, input: ParseStream<'_>) -> syn::Result<LitInt> {
+    let advice =
+        "`ageing` is after how many more urgent messages a less urgent one has its turn: `ageing = 4`";
+    if !input.peek(Token![=]) {
+        return Err(syn::Error::new_spanned(word, advice));
+    }
+    input.parse::<Token![=]>()?;
+    let number: LitInt = input.parse().map_err(|error| syn::Error::new(error.span(), advice))?;
+    match number.base10_parse::<u32>() {
+        Ok(1..) if matches!(number.suffix(), "" | "u32") => Ok(number),
+        _ => Err(syn::Error::new_spanned(&number, format!("{advice}; at least 1, and a `u32`"))),
+    }
+}
+
 fn twice(tokens: impl ToTokens) -> syn::Error {
     syn::Error::new_spanned(tokens, "this option is here twice")
 }
 
-const OPTIONS: &str = "the options are `local`, `remote`, `fail_on_err`, `derive(..)`, `message(..)`, `structs(..)`, a visibility \
-     such as `pub(crate)`, and `crate = \"path\"`";
+const OPTIONS: &str = "the options are `local`, `remote`, `fail_on_err`, `ageing = 4`, `derive(..)`, `message(..)`, `structs(..)`, a \
+     visibility such as `pub(crate)`, and `crate = \"path\"`";
 
 /// What our own attribute makes of a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,15 +163,17 @@ pub(crate) enum Role {
     Started,
     Stopping,
     Supervision,
+    OnError,
 }
 
 impl Role {
-    const ALL: [(&'static str, Self); 5] = [
+    const ALL: [(&'static str, Self); 6] = [
         ("cast", Self::Cast),
         ("init", Self::Init),
         ("started", Self::Started),
         ("stopping", Self::Stopping),
         ("supervision", Self::Supervision),
+        ("on_error", Self::OnError),
     ];
 
     fn of(attr: &Attribute) -> Option<Self> {
@@ -235,7 +257,7 @@ fn conditional(attr: &Attribute) -> Option<&'static str> {
     let held = list.tokens.clone().into_iter().skip_while(|token| !is_comma(token)).skip(1).collect();
     let held = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(held).ok()?;
     let ours = |path: &Path| {
-        let others = ["wire", "message", "cfg", "cfg_attr"].into_iter();
+        let others = ["priority", "expires", "wire", "message", "cfg", "cfg_attr"].into_iter();
         let mut names = Role::ALL.into_iter().map(|(name, _)| name).chain(others);
         names.find(|name| path.is_ident(name))
     };

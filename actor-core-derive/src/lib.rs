@@ -3,7 +3,7 @@
 //! needs no other crate.
 //!
 //! ```text
-//!  tokens ── item, valid (+ attr, types) ──► ast::Surface ── expand ──► the user's impl,
+//!  tokens ── item, valid (+ attr, sorting, types) ──► ast::Surface ── expand ──► the user's impl,
 //!                 │                         ▲                     messages, reference,
 //!                 │                         │ what is sound       actor
 //!                 └── errors ───────────────┴──► fallback: the errors, and stand-ins
@@ -19,6 +19,7 @@ mod errors;
 mod expand;
 mod fallback;
 mod item;
+mod sorting;
 mod types;
 mod valid;
 
@@ -68,13 +69,14 @@ use proc_macro::TokenStream;
 /// | `CounterMessage` | the enum that the mailbox holds: `Inc(i64, ReplyPort<i64>)`, `Reset()` |
 /// | `CounterInc`, `CounterReset` | a struct per message, with the arguments as its fields |
 /// | `Counter::spawn` | starts the actor; see `actor_core::Spawning` |
+/// | `Counter::child` | how a supervisor starts it, and starts it again: an `actor_core::ChildSpec` |
 /// | `Counter::actor` | the `Actor` (or `LocalActor`) whose state the struct is |
 ///
 /// The structs bear the actor's name so that two actors of one module can both have a
 /// `get`. The methods stay as they were written, so a unit test calls them directly.
 ///
 /// A method's visibility is that of its struct and of the reference's method; the
-/// widest of them is that of `CounterRef`, `CounterMessage`, `spawn` and `actor`,
+/// widest of them is that of `CounterRef`, `CounterMessage`, `spawn`, `child` and `actor`,
 /// unless `#[actor(pub)]`, `#[actor(pub(crate))]` or the like says otherwise.
 ///
 /// # On a method
@@ -87,19 +89,22 @@ use proc_macro::TokenStream;
 /// | `#[started]` | runs once before the first message |
 /// | `#[stopping]` | runs after a stop or a drain |
 /// | `#[supervision]` | takes a `SupervisionEvent`; without it the end of a child stops the actor |
+/// | `#[on_error]` | takes an `&ActorError` that nobody waits for, or that `#[supervision]` returned, and returns an `ErrorAction` |
+/// | `#[priority(high)]`, `normal`, `low` | the message goes before, or after, others that wait; on an argument, `#[priority]` takes it from that `Priority` |
+/// | `#[expires]` | a call that nobody waits for any more when its turn comes is dropped; on an argument, the message is wanted until that `Instant` |
 /// | `#[wire(..)]`, `#[message(..)]` | goes to the message's variant of the enum |
 ///
 /// A `#[cfg(..)]` on any of them is obeyed, and two may share a role or a name if each has
 /// one; a `cfg_attr` cannot hold the attributes above, which are read before it is.
 ///
 /// Every method and hook may be `async` or not, and may take `&Context<'_, CounterRef>`
-/// as its first argument. A hook returns nothing or a `Result<(), E>` whose error ends
+/// as its first argument, but for `#[on_error]`, which decides at once. A hook returns nothing or a `Result<(), E>` whose error ends
 /// the actor. An `async fn` with `&self` needs a struct that is `Sync`, as any future
 /// does that lends it; `&mut self` does not.
 ///
 /// A `Result` that a call returns goes to the caller, error and all. An error that
 /// nobody waits for, since the message was sent without a caller, is reported through
-/// `tracing` and the actor goes on.
+/// `tracing` and the actor goes on, unless `fail_on_err` or `#[on_error]` says otherwise.
 ///
 /// # On the impl
 ///
@@ -108,6 +113,7 @@ use proc_macro::TokenStream;
 /// | `local` | the struct need not be `Send`: a `LocalActor`, built on its thread |
 /// | `remote` | other nodes may send its messages: `derive(RemoteMessage)` of actor-cluster |
 /// | `fail_on_err` | an error that nobody waits for ends the actor |
+/// | `ageing = 4` | after so many messages of higher priorities one of a lower priority has its turn |
 /// | `derive(..)` | derives for the message enum |
 /// | `message(..)` | attributes for the message enum |
 /// | `structs(..)` | attributes for the message structs, as `structs(derive(Debug))` |

@@ -61,6 +61,7 @@ macro_rules! snapshots {
 snapshots! {
     call
     cast
+    child
     conditions
     context
     delegated
@@ -71,7 +72,9 @@ snapshots! {
     local
     message
     mistake
+    on_error
     passed_on
     remote
+    sorting
     visibility
 }

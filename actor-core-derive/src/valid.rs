@@ -18,6 +18,7 @@ use crate::ast::{Argument, Broken, Hook, Hooks, Init, Kind, Message, MessageAttr
 use crate::attr::{self, Options, Role};
 use crate::errors::Errors;
 use crate::item::{camel, widest};
+use crate::sorting::{self, Marks};
 use crate::types::{self, Place};
 
 /// Reads the impl.
@@ -35,6 +36,7 @@ pub(crate) fn surface(options: Options, mut item: ItemImpl, name: Ident, errors:
             reader.method(method, &mut first_of);
         }
     }
+    reader.options(&options);
     let Reader { name, hooks, messages, broken, .. } = reader;
     let vis = options.vis.clone().unwrap_or_else(|| widest(messages.iter().map(|message| &message.vis)));
     Surface { options, item, generics, name, vis, messages, hooks, broken }
@@ -69,6 +71,7 @@ struct Reader<'e> {
 impl Reader<'_> {
     fn method(&mut self, method: &mut ImplItemFn, first_of: &mut HashMap<String, First>) {
         let before = self.errors.count();
+        let marks = Marks::take(&mut method.attrs, self.errors);
         let (role, attrs) = attr::take(&mut method.attrs, self.errors);
         let arguments = method.sig.inputs.iter_mut().filter_map(|input| match input {
             FnArg::Typed(argument) => Some(argument),
@@ -82,11 +85,14 @@ impl Reader<'_> {
         let cfgs = attrs.cfgs.clone();
         let found = match role {
             None | Some((Role::Cast, _)) => {
-                self.message(method, attrs, fields, known.is_some(), first_of).map(Found::Message)
+                self.message(method, attrs, &marks, fields, known.is_some(), first_of).map(Found::Message)
             }
-            Some((Role::Init, mark)) => self.init(method, &mark, attrs, fields).map(Found::Init),
             Some((role, mark)) => {
-                self.hook(method, role, &mark, attrs, fields).map(|hook| Found::Hook(role, hook))
+                marks.refuse(role.name(), self.errors);
+                match role {
+                    Role::Init => self.init(method, &mark, attrs, fields).map(Found::Init),
+                    _ => self.hook(method, role, &mark, attrs, fields).map(|hook| Found::Hook(role, hook)),
+                }
             }
         };
         match found {
@@ -96,6 +102,20 @@ impl Reader<'_> {
             Some(Found::Init(init)) => self.hooks.init.push(init),
             Some(Found::Hook(role, hook)) => self.hooks.of(role).push(hook),
             None => {}
+        }
+    }
+
+    /// What options ask for that no method does, and the other way round.
+    fn options(&mut self, options: &Options) {
+        let sorts = self.messages.iter().any(|message| message.urgency.is_some());
+        if let Some(ageing) = options.ageing.as_ref().filter(|_| !sorts && self.broken.is_empty()) {
+            let what =
+                "`ageing` is for messages that others go before, and none here has a `#[priority(..)]`";
+            self.errors.add(ageing, what);
+        }
+        let decides = self.hooks.on_error.iter().any(|hook| hook.cfgs.is_empty());
+        if let Some(word) = options.fail_on_err.as_ref().filter(|_| decides) {
+            self.errors.add(word, "`#[on_error]` decides what becomes of an error: remove `fail_on_err`");
         }
     }
 
@@ -123,7 +143,7 @@ impl Reader<'_> {
         } else if let Some(clause) = &generics.where_clause {
             self.errors.add(clause, "put the bounds on the `impl`: they hold for the whole actor");
         }
-        if ["spawn", "actor"].iter().any(|taken| signature.ident == taken) {
+        if ["spawn", "actor", "child"].iter().any(|taken| signature.ident == taken) {
             let what =
                 format!("`{}::{}` is generated: give the method another name", self.name, signature.ident);
             self.errors.add(&signature.ident, what);
@@ -134,6 +154,7 @@ impl Reader<'_> {
         &mut self,
         method: &ImplItemFn,
         attrs: MessageAttrs,
+        marks: &Marks,
         field_attrs: Vec<Vec<Attribute>>,
         is_cast: bool,
         first_of: &mut HashMap<String, First>,
@@ -150,6 +171,8 @@ impl Reader<'_> {
         let mut arguments = self.arguments(signature, field_attrs, Allowed::Message);
         let port = arguments.port.take();
         let kind = self.kind(signature, port, is_cast);
+        let urgency = sorting::urgency(marks, &arguments.marked, self.errors);
+        let expiry = sorting::expiry(marks, &arguments.marked, &kind, self.errors);
         let names = self.names(&signature.ident, !attrs.cfgs.is_empty(), first_of);
         let (variant, part) = names?;
         Some(Message {
@@ -162,6 +185,8 @@ impl Reader<'_> {
             call: arguments.call,
             is_async: signature.asyncness.is_some(),
             kind,
+            urgency,
+            expiry,
         })
     }
 
@@ -306,7 +331,11 @@ impl Reader<'_> {
                 .errors
                 .add(&signature.ident, format!("`#[{name}]` runs in the actor: take `&mut self` or `&self`")),
         }
-        let allowed = if role == Role::Supervision { Allowed::Supervision } else { Allowed::Hook };
+        let allowed = match role {
+            Role::Supervision => Allowed::Supervision,
+            Role::OnError => Allowed::Error,
+            _ => Allowed::Hook,
+        };
         let arguments = self.arguments(signature, field_attrs, allowed);
         let has_event = arguments.call.iter().any(|argument| matches!(argument, Argument::Event(_)));
         if role == Role::Supervision && !has_event {
@@ -317,6 +346,9 @@ impl Reader<'_> {
             ReturnType::Default => None,
             ReturnType::Type(_, ty) => Some(types::without_self(ty, &self.own)),
         };
+        if role == Role::OnError {
+            self.decision(signature, &arguments.call);
+        }
         let has_condition = !attrs.cfgs.is_empty();
         let others = self.hooks.of(role);
         if let Some(first) = others.iter().find(|each| !has_condition || each.cfgs.is_empty()) {
@@ -329,6 +361,22 @@ impl Reader<'_> {
             output,
             is_async: signature.asyncness.is_some(),
         })
+    }
+
+    /// What is asked of `#[on_error]` alone: it decides, at once.
+    fn decision(&mut self, signature: &Signature, call: &[Argument]) {
+        if !call.iter().any(|argument| matches!(argument, Argument::Error(_))) {
+            self.errors.add(&signature.ident, "`#[on_error]` takes the error: add `error: &ActorError`");
+        }
+        if let Some(asyncness) = &signature.asyncness {
+            self.errors.add(asyncness, "`#[on_error]` decides at once: remove `async`");
+        }
+        if matches!(signature.output, ReturnType::Default) {
+            self.errors.add(
+                &signature.ident,
+                "`#[on_error]` says what becomes of the actor: return an `ErrorAction`",
+            );
+        }
     }
 
     /// Keeps the outside of a method whose inside is wrong.

@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use crate::flags::{Length, TestPlan};
 use crate::shell::{self, Failure, Outcome};
-use crate::{bench, models, test, tidy};
+use crate::{bench, features, models, test, tidy};
 
 /// How much of it to run.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Scope {
     /// All steps.
     Everything,
-    /// All steps but those that run something: the benchmarks' own tests, the models, the
-    /// tests.
+    /// All steps but those that run something: the benchmarks and their own tests, the
+    /// models, the tests.
     AllButTests,
 }
 
@@ -56,7 +56,7 @@ struct StepResult {
 fn steps(scope: Scope) -> &'static [Step] {
     match scope {
         Scope::Everything => STEPS,
-        Scope::AllButTests => &STEPS[..STEPS.len() - 3],
+        Scope::AllButTests => &STEPS[..STEPS.len() - 4],
     }
 }
 
@@ -66,7 +66,7 @@ fn summary(results: &[StepResult]) -> String {
         let minutes = result.took.as_secs_f64() / 60.0;
         let verdict =
             if result.failed { format!("FAILED, alone: {}", result.alone) } else { "ok".to_owned() };
-        text.push_str(&format!("{:<7}{minutes:>6.1} min  {verdict}\n", result.name));
+        text.push_str(&format!("{:<9}{minutes:>6.1} min  {verdict}\n", result.name));
     }
     text
 }
@@ -115,6 +115,8 @@ const STEPS: &[Step] = &[
         alone: "cargo test --manifest-path integration-tests/peers/Cargo.toml",
         action: peers,
     },
+    // After the benchmarks' tests, which build most of what it needs.
+    Step { name: "features", alone: "cargo xtask features", action: features::run },
     Step { name: "models", alone: "cargo xtask models", action: models },
     Step { name: "test", alone: "cargo xtask test", action: tests },
 ];
@@ -126,7 +128,10 @@ mod tests {
     #[test]
     fn a28_one_command_runs_all_and_check_runs_nothing() {
         let names = |scope| steps(scope).iter().map(|step| step.name).collect::<Vec<_>>();
-        assert_eq!(names(Scope::Everything), ["fmt", "tidy", "clippy", "docs", "peers", "models", "test"]);
+        assert_eq!(
+            names(Scope::Everything),
+            ["fmt", "tidy", "clippy", "docs", "peers", "features", "models", "test"]
+        );
         assert_eq!(names(Scope::AllButTests), ["fmt", "tidy", "clippy", "docs"]);
     }
 
@@ -136,6 +141,6 @@ mod tests {
         let good = StepResult { name: "fmt", alone: "cargo fmt", took, failed: false };
         let bad = StepResult { name: "clippy", alone: "cargo clippy", took, failed: true };
         let text = summary(&[good, bad]);
-        assert_eq!(text, "fmt       1.5 min  ok\nclippy    1.5 min  FAILED, alone: cargo clippy\n");
+        assert_eq!(text, "fmt         1.5 min  ok\nclippy      1.5 min  FAILED, alone: cargo clippy\n");
     }
 }

@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Sanitize,
     /// The checks of style and structure.
     Tidy,
+    /// Build and try every Cargo feature, with and without.
+    Features,
     /// Compare with others, or with ourselves.
     Bench {
         /// Which part of the project.
@@ -111,6 +113,7 @@ pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Command, Failure> {
         "models" => parse_models(args),
         "sanitize" => parse_bare(args, "sanitize", Command::Sanitize),
         "tidy" => parse_bare(args, "tidy", Command::Tidy),
+        "features" => parse_bare(args, "features", Command::Features),
         "bench" => parse_bench(args),
         "certs" => Ok(Command::Certs { args: all_that_follow(args)? }),
         _ => Err(misuse(format!("there is no command {name:?}"))),
@@ -245,14 +248,14 @@ const ENTRIES: &[Entry] = &[
         name: "ci",
         options: "",
         about: &[
-            "Everything a change must pass: `check`, `models`, then `test`. Writes nothing but build",
-            "output.",
+            "Everything a change must pass: `check`, `features`, `models`, then `test`. Writes nothing",
+            "but build output.",
         ],
     },
     Entry {
         name: "check",
         options: "",
-        about: &["Formatting, clippy, tidy and documentation; `ci` without models and tests."],
+        about: &["Formatting, clippy, tidy and documentation: what of `ci` runs none of ours."],
     },
     Entry {
         name: "models",
@@ -277,6 +280,14 @@ const ENTRIES: &[Entry] = &[
         about: &[
             "The order of the crates, the unsafe fence, module docs, pure machines, the executor",
             "seam, and which promises of docs/missions.md have a test.",
+        ],
+    },
+    Entry {
+        name: "features",
+        options: "",
+        about: &[
+            "Build and try every crate that has Cargo features without them, with each, and with",
+            "all; and see that each brings the crates it says, and nothing else does.",
         ],
     },
     Entry {

@@ -16,6 +16,7 @@ mod bench;
 mod certs;
 mod ci;
 mod demo;
+mod features;
 mod flags;
 mod models;
 mod sanitize;
@@ -44,6 +45,7 @@ fn carry_out(command: Command) -> Outcome {
         Command::Models { length } => models::run(length),
         Command::Sanitize => sanitize::run(),
         Command::Tidy => tidy::run(),
+        Command::Features => features::run(),
         Command::Bench { suite, length, more } => bench::run(suite, length, &more),
         Command::Certs { args } => certs::run(&args),
     }

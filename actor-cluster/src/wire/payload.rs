@@ -80,7 +80,8 @@ pub trait Wire: Sized {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot go to another node",
     label = "not a remote message",
-    note = "add `#[derive(RemoteMessage)]` to the enum `{Self}`"
+    note = "add `#[derive(RemoteMessage)]` to the enum `{Self}`",
+    note = "a type that only serde knows goes as a `wire::serde::Serde`"
 )]
 pub trait RemoteMessage: Sized + Send + 'static {
     /// Names the type.

@@ -117,6 +117,11 @@ impl ReplyTo {
         Self { sink: Some(sink), call, deadline }
     }
 
+    /// When the caller stops waiting, on this node's clock.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
     /// The port that a message carries to its handler.
     pub fn into_port<T: Wire + Send + 'static>(self) -> ReplyPort<T> {
         let deadline = self.deadline;

@@ -28,6 +28,7 @@ impl Tally {
     }
 
     #[wire(name = "split")]
+    #[expires]
     fn divide(&mut self, by: i64) -> Result<i64, String> {
         self.n.checked_div(by).ok_or_else(|| {
             self.failed += 1;
@@ -35,6 +36,7 @@ impl Tally {
         })
     }
 
+    #[priority(low)]
     fn failed(&self) -> u32 {
         self.failed
     }

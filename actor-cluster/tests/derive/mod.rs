@@ -6,6 +6,7 @@ mod hostile;
 mod messages;
 mod provided;
 mod replies;
+mod serde;
 mod shapes;
 
 use std::fmt::Debug;

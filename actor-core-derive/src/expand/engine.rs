@@ -7,7 +7,8 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Ident, ImplItem};
 
-use super::start::{Way, pre_start, spawn, start_arguments, ways};
+use super::sorting::sorting;
+use super::start::{Way, child, none_of, pre_start, spawn, start_arguments, ways};
 use super::{Names, awaited};
 use crate::ast::{Argument, Hook, Kind, Message, Surface};
 
@@ -29,24 +30,29 @@ pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
         let (cfgs, arguments) = (&way.cfgs, start_arguments(way, names));
         quote!(#cfgs type Arguments = #arguments;)
     });
+    let sorting = sorting(surface, names);
+    let policy = conditional_policy(surface, names);
     let functions = [
         ways.iter().map(|way| pre_start(way, names)).collect(),
         hooks(&surface.hooks.started, "post_start", names),
         handle(surface, names),
         supervision(&surface.hooks.supervision, names),
+        on_error(&surface.hooks.on_error, names),
         hooks(&surface.hooks.stopping, "post_stop", names),
     ];
     let state = quote_spanned!(own.span()=> type State = #own;);
     // A method that is called so has been reported; a second one would be again.
-    let (has_spawn, has_actor) = (has_method(surface, "spawn"), has_method(surface, "actor"));
+    let [has_spawn, has_actor, has_child] = ["spawn", "actor", "child"].map(|name| has_method(surface, name));
     let outside = ways.iter().map(|way| {
         let spawn = (!has_spawn).then(|| spawn(way, names, &made));
         let actor = (!has_actor).then(|| actor(way, &which, names, &made));
-        quote!(#spawn #actor)
+        let child = (!has_child).then(|| child(way, names, &made));
+        quote!(#spawn #actor #child)
     });
     quote! {
         const _: () = {
             #declared
+            #policy
 
             #[automatically_derived]
             #[allow(deprecated, unused_braces, unused_variables, clippy::manual_async_fn)]
@@ -54,6 +60,7 @@ pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
                 type Msg = #message;
                 #state
                 #(#arguments)*
+                #sorting
 
                 #(#functions)*
             }
@@ -115,6 +122,24 @@ fn hook_function(hook: &Hook, name: &str, parameters: &TokenStream, names: &Name
     let (cfgs, body) = (&hook.cfgs, outcome(hook, names));
     let function = function(&name, parameters, &quote!(()), &body, names);
     quote!(#(#cfgs)* #function)
+}
+
+fn on_error(hooks: &[Hook], names: &Names<'_>) -> TokenStream {
+    let Names { krate, state, own, error, .. } = names;
+    let hooks = hooks.iter().map(|hook| {
+        let Hook { method, cfgs, call, output, .. } = hook;
+        let name = Ident::new("on_error", method.span());
+        let called = on_state(method, call, false, names);
+        let called = quote_spanned!(output.span()=> { #called });
+        quote! {
+            #(#cfgs)*
+            fn #name(&self, #error: &#krate::ActorError, #state: &mut #own) -> #krate::ErrorAction {
+                let #error = #krate::macro_support::cause(#error);
+                #krate::macro_support::Decision::into_action(#called)
+            }
+        }
+    });
+    hooks.collect()
 }
 
 /// A hook, and what it returned as the `Actor` trait says it.
@@ -185,7 +210,7 @@ pub(super) fn function(
 fn arm(message: &Message, names: &Names<'_>) -> TokenStream {
     let Names { krate, myself, port, message: whole, .. } = names;
     let Message { variant, fields, kind, method, call, is_async, attrs, .. } = message;
-    let policy = if names.surface.options.fails_on_err { quote!(Stop) } else { quote!(Report) };
+    let policy = policy(names);
     let (text, cfgs) = (method.to_string(), &attrs.cfgs);
     let idents = fields.iter().map(|field| &field.ident);
     let called = on_state(method, call, *is_async, names);
@@ -205,6 +230,37 @@ fn arm(message: &Message, names: &Names<'_>) -> TokenStream {
         }
     };
     quote!(#(#cfgs)* #whole::#variant(#pattern) => #done,)
+}
+
+/// What becomes of an error that nobody waits for.
+fn policy(names: &Names<'_>) -> TokenStream {
+    let (krate, surface) = (&names.krate, names.surface);
+    let on_error = &surface.hooks.on_error;
+    let fails = surface.options.fail_on_err.is_some() || on_error.iter().any(|hook| hook.cfgs.is_empty());
+    match on_error[..] {
+        _ if fails => quote!(#krate::macro_support::Policy::Fail),
+        [] => quote!(#krate::macro_support::Policy::Report),
+        _ => quote!(POLICY__),
+    }
+}
+
+/// The policy where only a condition says if there is an `#[on_error]`.
+fn conditional_policy(surface: &Surface, names: &Names<'_>) -> Option<TokenStream> {
+    let on_error = &surface.hooks.on_error;
+    let is_open = surface.options.fail_on_err.is_none() && !on_error.is_empty();
+    (is_open && on_error.iter().all(|hook| !hook.cfgs.is_empty())).then(|| {
+        let krate = &names.krate;
+        let none = none_of(on_error.iter().map(|hook| &hook.cfgs[..]));
+        let any = on_error.iter().map(|hook| {
+            let cfgs = &hook.cfgs;
+            quote!(#(#cfgs)* const POLICY__: #krate::macro_support::Policy = #krate::macro_support::Policy::Fail;)
+        });
+        quote! {
+            #(#any)*
+            #none
+            const POLICY__: #krate::macro_support::Policy = #krate::macro_support::Policy::Report;
+        }
+    })
 }
 
 /// `<Counter>::inc(state, by)`

@@ -6,6 +6,7 @@
 //!  message.rs     CounterInc, CounterReset, CounterMessage, and the ways between them
 //!  reference.rs   CounterRef
 //!  engine.rs      the hidden actor
+//!  sorting.rs     in which order it takes its messages
 //!  start.rs       what it starts from, Counter::spawn
 //! ```
 
@@ -13,6 +14,7 @@ mod checks;
 mod engine;
 mod message;
 mod reference;
+mod sorting;
 mod start;
 
 use proc_macro2::{Span, TokenStream};
@@ -76,6 +78,7 @@ struct Names<'s> {
     myself: Ident,
     port: Ident,
     event: Ident,
+    error: Ident,
     context: Ident,
     given: Ident,
 }
@@ -102,6 +105,7 @@ impl<'s> Names<'s> {
             myself: local("myself"),
             port: local("port"),
             event: local("event"),
+            error: local("error"),
             context: local("context"),
             given: local("given"),
         }
@@ -140,6 +144,7 @@ impl<'s> Names<'s> {
             Argument::Field(ident) => quote!(#ident),
             Argument::Port => self.port.to_token_stream(),
             Argument::Event(ty) => located(&self.event, ty).into_token_stream(),
+            Argument::Error(ty) => located(&self.error, ty).into_token_stream(),
         });
         quote!(#(#arguments),*)
     }
@@ -168,7 +173,9 @@ impl<'s> Names<'s> {
 /// error is there.
 fn located(ident: &Ident, ty: &Type) -> Ident {
     let word = types::last_segment(types::lent(ty)).map_or_else(|| ty.span(), |segment| segment.ident.span());
-    Ident::new(&ident.to_string(), ident.span().located_at(word))
+    let mut located = ident.clone();
+    located.set_span(ident.span().located_at(word));
+    located
 }
 
 /// `.await`, where the method is `async`.

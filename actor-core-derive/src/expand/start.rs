@@ -1,5 +1,5 @@
 //! What an actor starts from, the arguments of its `#[init]` or the struct itself, and what
-//! starts it: `Counter::spawn` and `Counter::actor`.
+//! starts it: `Counter::spawn`, and `Counter::child` for a supervisor.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
@@ -24,7 +24,8 @@ pub(super) fn ways(surface: &Surface) -> Vec<Way<'_>> {
     let inits = if is_broken { &[] } else { &surface.hooks.init[..] };
     let mut ways: Vec<_> = inits.iter().map(|init| Way { cfgs: all(&init.cfgs), init: Some(init) }).collect();
     if inits.iter().all(|init| !init.cfgs.is_empty()) {
-        ways.push(Way { cfgs: none_of(inits), init: None });
+        let cfgs = none_of(inits.iter().map(|init| &init.cfgs[..]));
+        ways.push(Way { cfgs, init: None });
     }
     ways
 }
@@ -33,13 +34,13 @@ fn all(cfgs: &[Attribute]) -> TokenStream {
     quote!(#(#cfgs)*)
 }
 
-/// The condition under which all inits are absent.
-fn none_of(inits: &[Init]) -> TokenStream {
-    if inits.is_empty() {
+/// The condition under which all of these are absent; none if there are none.
+pub(super) fn none_of<'a>(all: impl ExactSizeIterator<Item = &'a [Attribute]>) -> TokenStream {
+    if all.len() == 0 {
         return TokenStream::new();
     }
-    let conditions = inits.iter().map(|init| {
-        let conditions = init.cfgs.iter().filter_map(|cfg| Some(&cfg.meta.require_list().ok()?.tokens));
+    let conditions = all.map(|cfgs| {
+        let conditions = cfgs.iter().filter_map(|cfg| Some(&cfg.meta.require_list().ok()?.tokens));
         quote!(all(#(#conditions),*))
     });
     quote!(#[cfg(not(any(#(#conditions),*)))])
@@ -140,6 +141,72 @@ pub(super) fn spawn(way: &Way<'_>, names: &Names<'_>, made: &TokenStream) -> Tok
             #vis fn spawn(#(#arguments),*) -> #krate::Spawning<#start> {
                 #krate::macro_support::spawning(#made, #starts_from)
             }
+        }
+    }
+}
+
+/// `Counter::child`
+pub(super) fn child(way: &Way<'_>, names: &Names<'_>, made: &TokenStream) -> TokenStream {
+    let Names { krate, given, own, surface, .. } = names;
+    let (vis, message, cfgs) = (&surface.vis, names.message_type(), &way.cfgs);
+    let [spawner, id, make] = ["spawner", "id", "make"].map(|text| Ident::new(text, given.span()));
+    let is_local = surface.options.is_local;
+    // What `make` gives, and what the actor starts from.
+    let (makes, starts_from) = match way.init {
+        _ if surface.hooks.broken_init.is_some() => return broken_child(names),
+        None => (Some(quote!(#own)), quote!(#make())),
+        Some(Init { fields, .. }) => match &fields[..] {
+            [] => (None, quote!(())),
+            [one] => {
+                let ty = &one.ty;
+                (Some(quote!(#ty)), quote!((#make(),)))
+            }
+            many => {
+                let types = many.iter().map(|field| &field.ty);
+                (Some(quote!((#(#types),*))), quote!(#make()))
+            }
+        },
+    };
+    let mut docs = vec![doc("How a supervisor starts the actor as its child `id`, and starts it again.")];
+    if makes.is_some() {
+        docs.extend([doc(""), doc("Each of its lives begins with what `make` gives.")]);
+    }
+    let parameter = makes.map(|makes| {
+        let bounds = quote!(::core::marker::Send + ::core::marker::Sync + 'static);
+        quote!(#make: impl ::core::ops::Fn() -> #makes + #bounds)
+    });
+    let place = is_local.then(|| quote!(#spawner: &#krate::LocalSpawner,));
+    let made = match (is_local, way.init) {
+        (true, None) => quote!(#krate::macro_support::local_child(#id, #spawner, || #made, #make)),
+        (true, Some(_)) => quote!(#krate::ChildSpec::local(#id, #spawner, move || (#made, #starts_from))),
+        (false, _) => quote!(#krate::macro_support::child(#id, move || (#made, #starts_from))),
+    };
+    quote! {
+        #cfgs
+        #(#docs)*
+        #vis fn child(
+            #place
+            #id: impl ::core::convert::Into<::std::sync::Arc<str>>,
+            #parameter
+        ) -> #krate::ChildSpec<#message> {
+            #made
+        }
+    }
+}
+
+/// What stands for `Counter::child` while its `#[init]` has a mistake in it.
+fn broken_child(names: &Names<'_>) -> TokenStream {
+    let Names { krate, surface, .. } = names;
+    let (vis, message) = (&surface.vis, names.message_type());
+    let place = surface.options.is_local.then(|| quote!(_: &#krate::LocalSpawner,));
+    let has_arguments = surface.hooks.broken_init.is_some_and(|count| count > 0);
+    let (parameter, make) = match has_arguments {
+        true => (Some(quote!(F__)), Some(quote!(_: F__))),
+        false => (None, None),
+    };
+    quote! {
+        #vis fn child<I__, #parameter>(#place _: I__, #make) -> #krate::ChildSpec<#message> {
+            ::core::unreachable!()
         }
     }
 }

@@ -7,6 +7,7 @@ use syn::{Attribute, FnArg, Pat, PatType, Signature, Type};
 use super::Reader;
 use crate::ast::{Argument, Arguments, Field};
 use crate::attr;
+use crate::sorting::{Marked, Marks};
 use crate::types::{self, Place};
 
 /// Which arguments a role has.
@@ -16,11 +17,14 @@ pub(super) enum Allowed {
     Init,
     Hook,
     Supervision,
+    Error,
 }
 
 pub(super) struct Read<'s> {
     pub(super) fields: Vec<Field>,
     pub(super) call: Arguments,
+    /// The fields, with what is said of them.
+    pub(super) marked: Vec<Marked>,
     pub(super) port: Option<(&'s PatType, Type)>,
 }
 
@@ -31,7 +35,7 @@ impl Reader<'_> {
         attrs: Vec<Vec<Attribute>>,
         allowed: Allowed,
     ) -> Read<'s> {
-        let mut read = Read { fields: Vec::new(), call: Arguments::new(), port: None };
+        let mut read = Read { fields: Vec::new(), call: Arguments::new(), marked: Vec::new(), port: None };
         let typed = signature.inputs.iter().filter_map(|input| match input {
             FnArg::Typed(argument) => Some(argument),
             FnArg::Receiver(_) => None,
@@ -53,6 +57,10 @@ impl Reader<'_> {
         read: &mut Read<'s>,
     ) {
         if self.is_context(&argument.ty) {
+            if allowed == Allowed::Error {
+                let what = "`#[on_error]` decides from the error and the struct: it has no context";
+                return self.errors.add(&argument.ty, what);
+            }
             self.context(&argument.ty, index);
             attr::refuse_field(attrs, "the context", self.errors);
             return read.call.push(Argument::Context(Type::clone(&argument.ty)));
@@ -75,6 +83,7 @@ impl Reader<'_> {
                 }
                 return read.call.push(Argument::Event(Type::clone(&argument.ty)));
             }
+            Allowed::Error => return self.error(argument, attrs, read),
             Allowed::Init | Allowed::Message => {}
         }
         if let Some(reply) = types::reply_port(&argument.ty).filter(|_| allowed == Allowed::Message) {
@@ -99,10 +108,28 @@ impl Reader<'_> {
             let attrs = std::mem::take(&mut attrs);
             attr::refuse_field(attrs, "an argument of `#[init]`", self.errors);
         }
+        let marks = Marks::take(&mut attrs, self.errors);
+        read.marked.push(Marked { ident: pattern.ident.clone(), ty: argument.ty.clone(), marks });
         let (docs, attrs) = attrs.into_iter().partition(|attr| attr.path().is_ident("doc"));
         let ty = types::without_self(&argument.ty, &self.own);
         read.call.push(Argument::Field(pattern.ident.clone()));
         read.fields.push(Field { ident: pattern.ident.clone(), ty, docs, attrs });
+    }
+
+    /// The one argument of `#[on_error]`.
+    fn error(&mut self, argument: &PatType, attrs: Vec<Attribute>, read: &mut Read<'_>) {
+        if !read.call.is_empty() {
+            return self.errors.add(argument, "`#[on_error]` takes the error and nothing else");
+        }
+        attr::refuse_field(attrs, "the error", self.errors);
+        match &*argument.ty {
+            Type::Reference(reference) if reference.mutability.is_none() => {}
+            _ => {
+                let what = "the error is lent, and goes on to the supervisor: take a `&ActorError`";
+                self.errors.add(&argument.ty, what);
+            }
+        }
+        read.call.push(Argument::Error(Type::clone(&argument.ty)));
     }
 
     /// A macro sees tokens, so the context is known by its name. A type of the user's may have

@@ -12,8 +12,9 @@ use crate::actor::{Actor, LocalActor};
 use crate::address::{ActorCell, ActorRef};
 use crate::contain::Contained;
 use crate::error::SpawnError;
+use crate::mailbox::{Capacity, Overflow};
 use crate::registry::is_usable;
-use crate::runtime::{Caught, LocalSpawner, SpawnOptions, panicked};
+use crate::runtime::{Caught, Colocation, LocalSpawner, SpawnOptions, panicked};
 use crate::supervise::{Backoff, Policy, Restart, Shutdown};
 use crate::system::ActorSystem;
 
@@ -117,7 +118,33 @@ impl<M: Send + 'static> ChildSpec<M> {
         self
     }
 
-    /// Its name, mailbox and place. The supervisor is always its supervisor.
+    /// Gives it a name, which no other actor of the system may hold.
+    pub fn name(self, name: impl Into<Arc<str>>) -> Self {
+        self.refined(|options| options.name(name))
+    }
+
+    /// Bounds its mailbox; see [`Capacity`].
+    pub fn mailbox(self, capacity: Capacity) -> Self {
+        self.refined(|options| options.mailbox(capacity))
+    }
+
+    /// What becomes of a message for which there is no room; see [`Overflow`].
+    pub fn overflow(self, overflow: Overflow) -> Self {
+        self.refined(|options| options.overflow(overflow))
+    }
+
+    /// Runs it in the same task as the others of a [`Colocation`].
+    pub fn colocate(self, place: &Colocation) -> Self {
+        self.refined(|options| options.colocate(place))
+    }
+
+    fn refined(mut self, refine: impl FnOnce(SpawnOptions) -> SpawnOptions) -> Self {
+        self.erased.options = refine(std::mem::take(&mut self.erased.options));
+        self
+    }
+
+    /// Its name, mailbox and place, instead of what was said of them so far. The supervisor
+    /// is always its supervisor.
     pub fn options(mut self, options: SpawnOptions) -> Self {
         self.erased.options = options;
         self

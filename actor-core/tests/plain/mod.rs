@@ -2,6 +2,7 @@
 //! addresses that are known by one message.
 
 mod calls;
+mod children;
 mod collisions;
 mod conditions;
 mod context;
@@ -9,9 +10,11 @@ mod derived;
 mod hooks;
 mod local;
 mod names;
+mod on_error;
 mod recipients;
 mod shapes;
 mod sizes;
+mod sorting;
 
 use std::fmt::Debug;
 

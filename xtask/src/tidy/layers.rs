@@ -25,7 +25,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
 }
 
 fn arrows(file: &File) -> Vec<Finding> {
-    let Manifest { name, dependencies } = Manifest::new(&file.text);
+    let Manifest { name, dependencies, .. } = Manifest::new(&file.text);
     let Some((_, below)) = ORDER.iter().find(|(ours, _)| *ours == name) else {
         let message = format!("{name} has no place in the order of the crates; give it one in {}", file!());
         return vec![Finding::error(&file.path, 0, message)];

@@ -1,11 +1,20 @@
-//! The few lines of a crate's manifest that the crate order needs: its name and
-//! what it depends on. It reads the manifests cargo accepts, and checks nothing.
+//! The few lines of a crate's manifest that checks need: its name, what it depends
+//! on, and its features. It reads the manifests cargo accepts, and checks nothing.
 
 /// A crate's manifest.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Manifest {
     pub(super) name: String,
     pub(super) dependencies: Vec<Dependency>,
+    /// Those it declares, and those that its optional dependencies are.
+    pub(super) features: Vec<Feature>,
+}
+
+/// A Cargo feature.
+#[derive(Debug, PartialEq)]
+pub(super) struct Feature {
+    pub(super) name: String,
+    pub(super) line: usize,
 }
 
 /// One line of a table of dependencies, of whichever kind.
@@ -20,6 +29,7 @@ impl Manifest {
     pub(super) fn new(text: &str) -> Manifest {
         let mut manifest = Manifest::default();
         let mut table = Table::Other;
+        let mut optional = Vec::new();
         let mut depth = 0;
         for (index, line) in text.lines().enumerate() {
             let line = without_comment(line).trim();
@@ -30,9 +40,18 @@ impl Manifest {
             }
             match line.strip_prefix('[') {
                 Some(header) => table = manifest.enter(header.trim_end_matches(']'), index + 1),
-                None => manifest.entry(&table, line, index + 1),
+                None => {
+                    optional.extend(optional_dependency(&table, line, index + 1));
+                    manifest.entry(&table, line, index + 1);
+                }
             }
         }
+        // Such a one is a feature of its name, unless a feature names it `dep:name`.
+        let is_named = |name: &str| {
+            let dep = format!("\"dep:{name}\"");
+            text.lines().any(|line| without_comment(line).contains(&dep))
+        };
+        manifest.features.extend(optional.into_iter().filter(|feature| !is_named(&feature.name)));
         manifest
     }
 
@@ -45,8 +64,9 @@ impl Manifest {
             [kind] if is_dependencies(kind) => Table::Dependencies,
             [kind, name] if is_dependencies(kind) => {
                 self.dependencies.push(Dependency { name: (*name).to_owned(), line });
-                Table::OneDependency
+                Table::OneDependency((*name).to_owned())
             }
+            ["features"] => Table::Features,
             _ => Table::Other,
         }
     }
@@ -60,7 +80,8 @@ impl Manifest {
                 let name = renamed_from(value).map_or(key, str::to_owned);
                 self.dependencies.push(Dependency { name, line: number });
             }
-            Table::OneDependency if key == "package" => {
+            Table::Features => self.features.push(Feature { name: key, line: number }),
+            Table::OneDependency(_) if key == "package" => {
                 if let Some(last) = self.dependencies.last_mut() {
                     last.name = unquoted(value).to_owned();
                 }
@@ -74,7 +95,8 @@ enum Table {
     Package,
     Dependencies,
     /// `[dependencies.name]`
-    OneDependency,
+    OneDependency(String),
+    Features,
     Other,
 }
 
@@ -102,6 +124,28 @@ fn renamed_from(value: &str) -> Option<&str> {
     let (_, after) = value.split_once("package")?;
     let after = after.trim_start().strip_prefix('=')?.trim_start().strip_prefix('"')?;
     after.split_once('"').map(|(name, _)| name)
+}
+
+/// A line that makes a dependency optional.
+fn optional_dependency(table: &Table, line: &str, number: usize) -> Option<Feature> {
+    let (key, value) = line.split_once('=')?;
+    let mut keys = key_parts(key.trim()).into_iter();
+    let (name, rest) = (keys.next()?, keys.next());
+    let (name, is_optional) = match table {
+        Table::Dependencies if rest.as_deref() == Some("optional") => (name, value.trim() == "true"),
+        Table::Dependencies => (name, is_optional(value)),
+        Table::OneDependency(dependency) if name == "optional" => {
+            (dependency.clone(), value.trim() == "true")
+        }
+        _ => return None,
+    };
+    is_optional.then_some(Feature { name, line: number })
+}
+
+/// `{ optional = true, … }`
+fn is_optional(value: &str) -> bool {
+    let words: String = value.chars().filter(|letter| !letter.is_whitespace()).collect();
+    words.starts_with('{') && words.split(['{', ',', '}']).any(|word| word == "optional=true")
 }
 
 fn unquoted(value: &str) -> &str {
@@ -160,9 +204,33 @@ workspace = true
         let manifest = Manifest::new(text);
         let names: Vec<_> = manifest.dependencies.iter().map(|d| (d.name.as_str(), d.line)).collect();
         assert_eq!(manifest.name, "me");
+        assert_eq!(manifest.features.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["h"]);
         assert_eq!(
             names,
             [("a", 5), ("b", 6), ("c", 7), ("real-d", 10), ("e", 11), ("real-f", 13), ("g", 16)]
         );
+    }
+
+    #[test]
+    fn every_way_to_have_a_feature_is_read() {
+        let text = r#"
+[features]
+default = ["b"]
+b = [
+  "dep:b", # not "dep:c"
+]
+[dependencies]
+b = { version = "1", optional = true }
+c = { optional=true, version = "1" }
+d.optional = true
+e = { version = "1", features = ["optional = true"] }
+[build-dependencies.f]
+optional = true
+[dependencies.g]
+optional = false
+"#;
+        let features = Manifest::new(text).features;
+        let found: Vec<_> = features.iter().map(|feature| (feature.name.as_str(), feature.line)).collect();
+        assert_eq!(found, [("default", 3), ("b", 4), ("c", 9), ("d", 10), ("f", 13)]);
     }
 }

@@ -15,6 +15,7 @@ use tree::Tree;
 
 mod core_deps;
 mod executor_seam;
+mod features;
 mod file_size;
 mod first_actor;
 mod guarantees;
@@ -103,6 +104,7 @@ impl Check {
 const CHECKS: &[Check] = &[
     Check { name: "layers", run: layers::check },
     Check { name: "core_deps", run: core_deps::check },
+    Check { name: "features", run: features::check },
     Check { name: "first_actor", run: first_actor::check },
     Check { name: "unsafe_fence", run: unsafe_fence::check },
     Check { name: "module_docs", run: module_docs::check },

@@ -1,14 +1,17 @@
 //! The codec of `#[wire(serde)]` fields: a block that holds the value's postcard
-//! form. Lives here: the way in and out. Must not live here: how a hostile block is
+//! form. And [`Serde`] and [`SerdeCall`], messages that are serde types as a whole.
+//! Lives here: the way in and out. Must not live here: how a hostile block is
 //! kept harmless (`bounded.rs`).
 
 mod bounded;
+mod message;
 
 use ::serde::Serialize;
 use ::serde::de::DeserializeOwned;
 use postcard::ser_flavors::Flavor;
 
 use self::bounded::{Bounded, Meter};
+pub use self::message::{Serde, SerdeCall, named};
 use super::{DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder};
 
 /// Appends the value.
