@@ -123,7 +123,6 @@ mount! {
     stop::only_the_first_stop_counts,
     stop::stopping_a_dead_actor_tells_how_it_ended,
     stop::any_number_may_wait_before_and_after_the_end,
-    stop::kill_interrupts_every_hook,
 
     ends::a11_a_kill_ends_any_hook_at_any_await_point,
     ends::a05_a_stop_or_a_drain_in_any_hook_lets_it_finish,

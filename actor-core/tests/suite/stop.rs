@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::pin::pin;
 
-use actor_core::{ActorRef, Control, Exit, SendError, SpawnError, SpawnOptions, Status};
+use actor_core::{ActorRef, Control, Exit, SendError, SpawnOptions, Status};
 
 use crate::support::{
-    Act, Door, Entry, Gate, Hook, Log, Message, Probe, act, dead, held, join_all, poll_once, settled, stopped,
+    Act, Door, Entry, Gate, Hook, Log, Message, Probe, act, dead, join_all, poll_once, settled, stopped,
 };
 
 pub(super) async fn a05_stop_lets_the_hook_finish_and_runs_post_stop(door: impl Door) {
@@ -262,43 +262,6 @@ pub(super) async fn any_number_may_wait_before_and_after_the_end(door: impl Door
     actor.stop(Some("all of you"));
     assert_eq!(early.await, vec![Ok(stopped("all of you")); 20]);
     assert_eq!(join_all(waiting()).await, vec![Ok(stopped("all of you")); 20]);
-}
-
-pub(super) async fn kill_interrupts_every_hook(door: impl Door) {
-    let gone = dead(&door).await;
-    let down = Entry::Down(gone.id(), Exit::Stopped(None));
-    for hook in Hook::ALL {
-        let (log, gate) = (Log::default(), Gate::new());
-        let probe = Probe::new(&log).at(hook, gate.act());
-        let mut spawning = pin!(door.start(probe, SpawnOptions::new().name("victim")));
-        if hook == Hook::PreStart {
-            held(spawning.as_mut(), gate.reached()).await;
-            let cell = door.system().where_is("victim").expect("the name is held");
-            cell.kill();
-            let refused = spawning.await;
-            assert!(matches!(refused, Err(SpawnError::Startup(Exit::Killed))), "{refused:?}");
-            assert_eq!(cell.wait(None).await, Ok(Exit::Killed));
-        } else {
-            let actor = spawning.await.expect("it starts");
-            match hook {
-                Hook::PreStart | Hook::PostStart => {}
-                Hook::Handle => actor.cast(Message::Note(1)).unwrap(),
-                Hook::Supervise => _ = actor.cell().watch(&gone),
-                Hook::PostStop => actor.stop(None),
-            }
-            gate.reached().await;
-            assert_eq!(actor.kill_and_wait(None).await, Ok(Exit::Killed));
-        }
-        assert_eq!(door.system().registered(), []);
-        let seen: &[Entry] = match hook {
-            Hook::PreStart => &[Entry::PreStart],
-            Hook::PostStart => &[Entry::PreStart, Entry::PostStart, Entry::Dropped],
-            Hook::Handle => &[Entry::PreStart, Entry::PostStart, Entry::Note(1), Entry::Dropped],
-            Hook::Supervise => &[Entry::PreStart, Entry::PostStart, down.clone(), Entry::Dropped],
-            Hook::PostStop => &[Entry::PreStart, Entry::PostStart, Entry::PostStop, Entry::Dropped],
-        };
-        assert_eq!(log.entries(), seen, "killed in {hook:?}");
-    }
 }
 
 pub(super) fn says(log: &Log, words: &'static str) -> Act {

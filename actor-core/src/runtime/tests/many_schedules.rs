@@ -416,7 +416,14 @@ fn a_child_that_is_linked_anew_while_its_life_ends_is_told_of_once() {
             for lives in [2, 3] {
                 let links = {
                     let (actor, next) = (actor.cell(), next.cell());
-                    thread::spawn(move || actor.link(&next).is_ok())
+                    let is_late = thread_rng().r#gen();
+                    thread::spawn(move || {
+                        // Nobody else would restart it.
+                        while is_late && actor.status() != Status::Suspended {
+                            thread::yield_now();
+                        }
+                        actor.link(&next).is_ok()
+                    })
                 };
                 actor.kill();
                 assert!(links.join().expect("it ends"));
