@@ -1,8 +1,9 @@
 //! Waits for room, one poll after another: every standing, and every way to leave it.
 
+use std::pin::Pin;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Wake;
+use std::task::{Context, Poll, Wake};
 
 use super::*;
 use crate::sync::LockExt;
