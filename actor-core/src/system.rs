@@ -30,6 +30,7 @@ struct Shared {
     registry: Registry,
     groups: Groups,
     mailbox: Capacity,
+    is_traced: bool,
     /// In nanoseconds. Relaxed: whoever sets it says when, if it matters.
     call_timeout: AtomicU64,
     observer: Option<Arc<dyn Observer>>,
@@ -41,6 +42,7 @@ pub struct SystemBuilder {
     executor: Executor,
     mailbox: Capacity,
     observer: Option<Arc<dyn Observer>>,
+    is_traced: bool,
 }
 
 impl SystemBuilder {
@@ -60,9 +62,15 @@ impl SystemBuilder {
         Self { observer: Some(Arc::new(observer)), ..self }
     }
 
+    /// Has each message of each actor handled inside the `tracing` span that it was sent
+    /// in, as [`SpawnOptions::traced`](crate::SpawnOptions::traced) does for one actor.
+    pub fn traced(self) -> Self {
+        Self { is_traced: true, ..self }
+    }
+
     /// Makes the system.
     pub fn build(self) -> ActorSystem {
-        let Self { executor, mailbox, observer } = self;
+        let Self { executor, mailbox, observer, is_traced } = self;
         let unix_ms = u64::try_from(executor.unix_time().as_millis()).unwrap_or(u64::MAX);
         let incarnation = Incarnation::new(unix_ms, executor.random_u64());
         let shared = Shared {
@@ -72,6 +80,7 @@ impl SystemBuilder {
             registry: Registry::default(),
             groups: Groups::new(incarnation),
             mailbox,
+            is_traced,
             observer,
             call_timeout: AtomicU64::new(nanos(CALL_TIMEOUT_DEFAULT)),
         };
@@ -85,6 +94,7 @@ impl fmt::Debug for SystemBuilder {
             .field("executor", &self.executor)
             .field("mailbox", &self.mailbox)
             .field("is_observed", &self.observer.is_some())
+            .field("is_traced", &self.is_traced)
             .finish()
     }
 }
@@ -97,7 +107,12 @@ impl ActorSystem {
 
     /// A system that is not as [`new`](Self::new) makes it.
     pub fn builder() -> SystemBuilder {
-        SystemBuilder { executor: Executor::tokio(), mailbox: Capacity::default(), observer: None }
+        SystemBuilder {
+            executor: Executor::tokio(),
+            mailbox: Capacity::default(),
+            observer: None,
+            is_traced: false,
+        }
     }
 
     /// A system on an executor.
@@ -190,6 +205,10 @@ impl ActorSystem {
 
     pub(crate) fn default_mailbox(&self) -> Capacity {
         self.shared.mailbox
+    }
+
+    pub(crate) fn is_traced(&self) -> bool {
+        self.shared.is_traced
     }
 
     pub(crate) fn next_id(&self) -> ActorId {

@@ -101,6 +101,13 @@ pub(crate) enum Flag {
     Escalated = 1 << 15,
     /// Somebody is told what happens to it.
     Observed = 1 << 16,
+    /// Its messages carry the span that they were sent in.
+    Traced = 1 << 17,
+}
+
+impl Flag {
+    /// There is more to do about each message than to handle it.
+    pub(crate) const FOLLOWED: u32 = Flag::Observed as u32 | Flag::Traced as u32;
 }
 
 /// How a life ended, where that is all there is to say.

@@ -42,6 +42,7 @@ use crate::limits::SORTED_AT_ONCE_MAX;
 use crate::observe::{DeadReason, Observation, Pressure};
 use crate::sync::{AtomicU64, Backoff, LockExt, Mutex, Ordering};
 use crate::time::Instant;
+use crate::trace::{InHand, Tag};
 
 /// The senders' side of a mailbox; it lies in the actor's cell.
 #[repr(C)]
@@ -63,6 +64,8 @@ struct More<M> {
     evicted: AtomicU64,
     expired: AtomicU64,
     observation: OnceLock<Observation>,
+    /// The receiver's own, in a tagged mailbox.
+    in_hand: InHand,
 }
 
 impl<M> Default for More<M> {
@@ -73,21 +76,35 @@ impl<M> Default for More<M> {
             evicted: AtomicU64::new(0),
             expired: AtomicU64::new(0),
             observation: OnceLock::new(),
+            in_hand: InHand::default(),
         }
     }
 }
 
 impl<M> Mailbox<M> {
     pub(crate) fn new(capacity: Capacity, overflow: Overflow) -> Self {
+        Self::of(Self::setup(capacity, overflow), overflow)
+    }
+
+    /// A mailbox whose messages carry the span that they were sent in.
+    pub(crate) fn tagged(capacity: Capacity, overflow: Overflow) -> Self {
+        Self::of(Setup { is_tagged: true, ..Self::setup(capacity, overflow) }, overflow)
+    }
+
+    fn setup(capacity: Capacity, overflow: Overflow) -> Setup {
         let bound = match capacity {
             Capacity::Bounded(bound) => Some(bound.get()),
             Capacity::Unbounded => None,
         };
         let is_evicting = bound.is_some() && overflow == Overflow::DropOldest;
+        Setup { is_evicting, ..Setup::bounded(bound) }
+    }
+
+    fn of(setup: Setup, overflow: Overflow) -> Self {
         Self {
-            queue: Queue::new(Setup { bound, is_tagged: false, is_evicting }),
+            queue: Queue::new(setup),
             waiting: Waiting::default(),
-            is_bounded: bound.is_some(),
+            is_bounded: setup.bound.is_some(),
             overflow,
         }
     }
@@ -97,14 +114,45 @@ impl<M> Mailbox<M> {
     pub(crate) fn try_send(&self, message: M) -> Result<(), SendError<M>> {
         match self.queue.push(message) {
             Ok(()) => Ok(()),
-            Err((message, Refused::Full)) => self.overflow(message),
+            Err((message, Refused::Full)) => self.overflow(message, None),
             Err((message, Refused::Closed)) => Err(SendError::Stopped(message)),
+            Err((message, Refused::Untagged)) => self.try_send_tagged(message),
         }
     }
 
-    /// There is no room.
     #[cold]
-    fn overflow(&self, message: M) -> Result<(), SendError<M>> {
+    fn try_send_tagged(&self, message: M) -> Result<(), SendError<M>> {
+        let mut tag = None;
+        match self.push_tagged(message, &mut tag) {
+            Ok(()) => Ok(()),
+            Err((message, Refused::Full)) => self.overflow(message, tag),
+            Err((message, Refused::Closed | Refused::Untagged)) => Err(SendError::Stopped(message)),
+        }
+    }
+
+    /// Puts a message in if there is room; into a tagged mailbox with the span of whoever
+    /// calls. If there is none, `tag` keeps it for the next attempt.
+    #[inline(always)]
+    fn push(&self, message: M, tag: &mut Option<Tag>) -> Result<(), (M, Refused)> {
+        match self.queue.push(message) {
+            Err((message, Refused::Untagged)) => self.push_tagged(message, tag),
+            done => done,
+        }
+    }
+
+    #[cold]
+    fn push_tagged(&self, message: M, tag: &mut Option<Tag>) -> Result<(), (M, Refused)> {
+        // Before a slot is claimed: it may run anything, and take as long as it likes.
+        let captured = tag.take().unwrap_or_else(Tag::capture);
+        self.queue.push_tagged(message, captured).map_err(|(message, back, refused)| {
+            *tag = Some(back);
+            (message, refused)
+        })
+    }
+
+    /// There is no room. A message that goes in after all does so with the tag.
+    #[cold]
+    fn overflow(&self, message: M, tag: Option<Tag>) -> Result<(), SendError<M>> {
         match self.overflow {
             Overflow::Block | Overflow::Reject => {
                 self.tell_pressure(Pressure::Refused);
@@ -116,16 +164,16 @@ impl<M> Mailbox<M> {
                 self.bury(message, DeadReason::Dropped);
                 Ok(())
             }
-            Overflow::DropOldest => self.push_for_oldest(message),
+            Overflow::DropOldest => self.push_for_oldest(message, tag),
         }
     }
 
     /// Puts a message in, and drops the oldest ones until there is room.
-    fn push_for_oldest(&self, mut message: M) -> Result<(), SendError<M>> {
+    fn push_for_oldest(&self, mut message: M, mut tag: Option<Tag>) -> Result<(), SendError<M>> {
         let mut backoff = Backoff::default();
         loop {
             match self.queue.evict() {
-                Some(oldest) => {
+                Some((oldest, _tag)) => {
                     self.waiting.more().evicted.fetch_add(1, Ordering::Relaxed);
                     self.tell_pressure(Pressure::DroppedOldest);
                     self.bury(oldest, DeadReason::Dropped);
@@ -133,10 +181,12 @@ impl<M> Mailbox<M> {
                 // The oldest is just being put in.
                 None => backoff.pause(),
             }
-            message = match self.queue.push(message) {
+            message = match self.push(message, &mut tag) {
                 Ok(()) => return Ok(()),
                 Err((message, Refused::Full)) => message,
-                Err((message, Refused::Closed)) => return Err(SendError::Stopped(message)),
+                Err((message, Refused::Closed | Refused::Untagged)) => {
+                    return Err(SendError::Stopped(message));
+                }
             };
         }
     }
@@ -150,6 +200,18 @@ impl<M> Mailbox<M> {
     /// Who is told what happens here.
     pub(crate) fn observation(&self) -> Option<&Observation> {
         self.waiting.known_more()?.observation.get()
+    }
+
+    /// The span of the message in hand; `None` if there never was one.
+    pub(crate) fn in_hand(&self) -> Option<&InHand> {
+        Some(&self.waiting.known_more()?.in_hand)
+    }
+
+    /// Takes a message in hand that was sent like this.
+    fn hold(&self, tag: Option<Tag>) {
+        if let Some(tag) = tag {
+            self.waiting.more().in_hand.hold(tag);
+        }
     }
 
     fn tell_pressure(&self, pressure: Pressure) {
@@ -249,6 +311,16 @@ pub(crate) enum Delivery<'a, M> {
 }
 
 impl<M> Delivery<'_, M> {
+    /// Makes the span that the message was sent in the one [in hand](Mailbox::in_hand), as
+    /// is done before it is taken out of a tagged mailbox. Calls no subscriber, since others
+    /// may be locked out.
+    #[inline(always)]
+    pub(crate) fn hold_tag(&self) {
+        if let Self::Queued(oldest, mailbox) = self {
+            mailbox.hold(oldest.take_tag());
+        }
+    }
+
     /// Takes the message out. Its place goes to a sender that waits, if there is one,
     /// before anybody else could have it.
     #[inline(always)]
@@ -283,7 +355,8 @@ impl<M, C: Owner<M>> Inbox<M, C> {
         taken.map(|oldest| Delivery::Queued(oldest, owner.mailbox()))
     }
 
-    /// The next message in a sorting's order; those that have expired are dropped.
+    /// The next message in a sorting's order; those that have expired are dropped. Of a tagged
+    /// mailbox its span is in hand.
     pub(crate) fn receive_sorted(
         &mut self,
         sorting: &Sorting<M>,
@@ -294,7 +367,10 @@ impl<M, C: Owner<M>> Inbox<M, C> {
         let next = sorted.next(sorting, now);
         drop(sorted);
         match next {
-            Some(message) => Taken::Message(Delivery::Sorted(message)),
+            Some((message, tag)) => {
+                self.mailbox().hold(tag);
+                Taken::Message(Delivery::Sorted(message))
+            }
             None => rest.map(|never| match never {}),
         }
     }
@@ -344,12 +420,12 @@ impl<M, C: Owner<M>> Inbox<M, C> {
     pub(crate) fn discard(mut self) -> thread::Result<()> {
         self.close();
         let mut outcome = Ok(());
-        for message in self.take_sorted() {
+        for (message, _tag) in self.take_sorted() {
             self.mailbox().tell_dead(DeadReason::Stopped);
             outcome = first_panic(outcome, caught(|| drop(message)));
         }
         // What is just being put in is left to the receiver's own drop, which waits.
-        while let Taken::Message(message) = self.receiver.take().map(|oldest| oldest.take_unless(|| false)) {
+        while let Taken::Message((message, _tag)) = self.receiver.take().map(Oldest::take_whole) {
             self.receiver.owner().mailbox().tell_dead(DeadReason::Stopped);
             outcome = first_panic(outcome, caught(|| drop(message)));
         }
@@ -357,10 +433,10 @@ impl<M, C: Owner<M>> Inbox<M, C> {
     }
 
     /// All that waits in lanes, with its room.
-    fn take_sorted(&mut self) -> Vec<M> {
+    fn take_sorted(&mut self) -> Vec<(M, Option<Tag>)> {
         let Some(more) = self.mailbox().waiting.known_more() else { return Vec::new() };
         let mut lanes = std::mem::take(&mut *more.lanes.locked());
-        let messages: Vec<M> = std::iter::from_fn(|| lanes.pop(NonZeroU32::MIN)).collect();
+        let messages: Vec<_> = std::iter::from_fn(|| lanes.pop(NonZeroU32::MIN)).collect();
         messages.iter().for_each(|_| self.receiver.release());
         messages
     }
@@ -386,15 +462,18 @@ impl<'a, M, C: Owner<M>> Sorted<'a, M, C> {
     /// Takes in what there is, and says why that was all.
     fn take_in(&mut self, sorting: &Sorting<M>) -> Taken<Infallible> {
         for _ in 0..SORTED_AT_ONCE_MAX {
-            let message = match self.inbox.receiver.take() {
-                Taken::Message(oldest) => oldest.take(),
+            let (message, tag) = match self.inbox.receiver.take() {
+                Taken::Message(oldest) => {
+                    let tag = oldest.take_tag();
+                    (oldest.take(), tag)
+                }
                 Taken::Closed => return Taken::Closed,
                 Taken::Empty => return Taken::Empty,
                 Taken::Busy => return Taken::Busy,
             };
             let asked = caught(|| sorting.priority.map_or(Priority::Normal, |priority| priority(&message)));
             match asked {
-                Ok(priority) => self.lanes.push(priority, message),
+                Ok(priority) => self.lanes.push(priority, message, tag),
                 Err(payload) => {
                     self.leave();
                     contained("a message's destructor", || drop(message));
@@ -406,14 +485,14 @@ impl<'a, M, C: Owner<M>> Sorted<'a, M, C> {
     }
 
     /// The next message that has not expired.
-    fn next(&mut self, sorting: &Sorting<M>, now: impl Fn(&C) -> Instant) -> Option<M> {
+    fn next(&mut self, sorting: &Sorting<M>, now: impl Fn(&C) -> Instant) -> Option<(M, Option<Tag>)> {
         loop {
-            let message = self.lanes.pop(sorting.ageing)?;
+            let (message, tag) = self.lanes.pop(sorting.ageing)?;
             self.leave();
-            let Some(expires_at) = sorting.expires_at else { return Some(message) };
+            let Some(expires_at) = sorting.expires_at else { return Some((message, tag)) };
             // Asked outside: whatever it does, the message's room has been given back.
             if expires_at(&message).is_none_or(|at| now(self.inbox.owner()) < at) {
-                return Some(message);
+                return Some((message, tag));
             }
             self.inbox.mailbox().waiting.more().expired.fetch_add(1, Ordering::Relaxed);
             self.inbox.mailbox().bury(message, DeadReason::Expired);
@@ -442,7 +521,7 @@ impl<M, C: Owner<M>> Drop for Inbox<M, C> {
         if !self.mailbox().queue.is_closed() {
             self.close();
         }
-        for message in self.take_sorted() {
+        for (message, _tag) in self.take_sorted() {
             contained("a message's destructor", || drop(message));
         }
     }

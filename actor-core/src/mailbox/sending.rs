@@ -7,9 +7,10 @@ use std::task::{Context, Poll};
 use super::Mailbox;
 use super::policy::Overflow;
 use super::queue::Refused;
-use super::waiting::{Standing, Ticket};
+use super::waiting::{Left, Standing, Ticket};
 use crate::error::SendError;
 use crate::observe::Pressure;
+use crate::trace::Tag;
 
 /// A message that waits for room; see [`Mailbox::send`].
 pub(crate) struct Sending<'a, M> {
@@ -37,28 +38,46 @@ impl<'a, M> Sending<'a, M> {
         self.message.take().expect("a message that was sent cannot be withdrawn")
     }
 
-    pub(super) fn push(&mut self) -> Poll<Result<(), SendError<M>>> {
+    /// Puts the message in if there is room. `tag` keeps what goes with it if there is none.
+    #[inline]
+    pub(super) fn push(&mut self, tag: &mut Option<Tag>) -> Poll<Result<(), SendError<M>>> {
         let Some(message) = self.message.take() else { unreachable!("polled again after it was ready") };
-        match self.mailbox.queue.push(message) {
+        match self.mailbox.push(message, tag) {
             Ok(()) => Poll::Ready(Ok(())),
             Err((message, Refused::Full)) if self.mailbox.overflow == Overflow::Block => {
                 self.message = Some(message);
                 Poll::Pending
             }
-            Err((message, Refused::Full)) => Poll::Ready(self.mailbox.overflow(message)),
-            Err((message, Refused::Closed)) => Poll::Ready(Err(SendError::Stopped(message))),
+            Err((message, Refused::Full)) => Poll::Ready(self.mailbox.overflow(message, tag.take())),
+            Err((message, Refused::Closed | Refused::Untagged)) => {
+                Poll::Ready(Err(SendError::Stopped(message)))
+            }
         }
     }
 
-    fn push_into_place(&mut self) -> Result<(), SendError<M>> {
+    /// [`push`](Self::push) for one that waits, with the tag that it waits with.
+    fn push_again(&mut self, ticket: Ticket) -> Poll<Result<(), SendError<M>>> {
+        let waiting = &self.mailbox.waiting;
+        if !self.mailbox.queue.is_tagged() {
+            return self.push(&mut None);
+        }
+        let mut tag = waiting.take_tag(ticket);
+        let pushed = self.push(&mut tag);
+        if pushed.is_pending() {
+            waiting.keep_tag(ticket, tag);
+        }
+        pushed
+    }
+
+    fn push_into_place(&mut self, tag: Option<Tag>) -> Result<(), SendError<M>> {
         let Some(message) = self.message.take() else { unreachable!("polled again after it was ready") };
-        let pushed = self.mailbox.queue.push_into_place(message);
+        let pushed = self.mailbox.queue.push_into_place(message, tag);
         pushed.map_err(|(message, _)| SendError::Stopped(message))
     }
 
     /// Leaves the line, with its place if it has one.
-    pub(super) fn leave(&mut self) -> bool {
-        self.ticket.take().is_some_and(|ticket| self.mailbox.waiting.leave(ticket))
+    pub(super) fn leave(&mut self) -> Left {
+        self.ticket.take().map_or_else(Left::default, |ticket| self.mailbox.waiting.leave(ticket))
     }
 }
 
@@ -70,10 +89,11 @@ impl<M> Future for Sending<'_, M> {
         let ticket = match self.ticket {
             Some(ticket) => ticket,
             None => {
-                if let Poll::Ready(done) = self.push() {
+                let mut tag = None;
+                if let Poll::Ready(done) = self.push(&mut tag) {
                     return Poll::Ready(done);
                 }
-                let ticket = mailbox.waiting.register(cx.waker());
+                let ticket = mailbox.waiting.register(cx.waker(), tag);
                 self.ticket = Some(ticket);
                 mailbox.tell_pressure(Pressure::Waits);
                 // Whoever made room, or closed, before this is seen below; whoever does
@@ -84,8 +104,8 @@ impl<M> Future for Sending<'_, M> {
         };
         match mailbox.waiting.standing(ticket, cx.waker()) {
             Standing::Served => {
-                self.leave();
-                let pushed = self.push_into_place();
+                let tag = self.leave().tag;
+                let pushed = self.push_into_place(tag);
                 // The place is given back after the claim: a sender that came between the
                 // two found no room, and the receiver may have looked before there was.
                 mailbox.queue.meet();
@@ -93,9 +113,9 @@ impl<M> Future for Sending<'_, M> {
                 Poll::Ready(pushed)
             }
             Standing::First => {
-                let Poll::Ready(done) = self.push() else { return Poll::Pending };
+                let Poll::Ready(done) = self.push_again(ticket) else { return Poll::Pending };
                 // Meanwhile it may have been given a place, which it does not need now.
-                if self.leave() {
+                if self.leave().has_place {
                     mailbox.pass_on();
                 } else {
                     // The next in the line may find room too.
@@ -116,7 +136,7 @@ impl<M> Future for Sending<'_, M> {
 impl<M> Drop for Sending<'_, M> {
     fn drop(&mut self) {
         if self.ticket.is_some() {
-            if self.leave() {
+            if self.leave().has_place {
                 self.mailbox.pass_on();
             } else {
                 // It may have been called to look, and has not: another shall.

@@ -60,6 +60,7 @@ impl<M: Send + 'static> ExitGuard<M> {
     /// [`begin_stopping`](Self::begin_stopping), or what of it ends with the life if
     /// another may follow.
     pub(super) fn begin_ending(&self) {
+        self.leave_message();
         if self.control().word().may_live_again() {
             self.control().detach_all();
         } else {
@@ -74,7 +75,7 @@ impl<M: Send + 'static> ExitGuard<M> {
         }
     }
 
-    /// A message is about to be handled. For who has seen that the actor is observed.
+    /// A message is about to be handled. For who has seen that the actor is followed.
     #[cold]
     pub(super) fn begin_message(&self) {
         if let Some(observation) = self.myself().observation() {
@@ -91,9 +92,20 @@ impl<M: Send + 'static> ExitGuard<M> {
         }
     }
 
+    /// What comes now has nothing to do with the message in hand, if there is one: its span
+    /// is left.
+    pub(super) fn leave_message(&self) {
+        if self.control().word().has(Flag::Traced)
+            && let Some(in_hand) = self.myself().in_hand()
+        {
+            in_hand.end();
+        }
+    }
+
     /// How a life ended that ended like this as far as its hooks know.
     pub(super) fn explain(&self, exit: Exit) -> Exit {
         self.end_message(false);
+        self.leave_message();
         let is_known = exit != Exit::Killed || !self.control().word().has(Flag::Attended);
         if is_known { exit } else { self.control().take_failure().unwrap_or(exit) }
     }

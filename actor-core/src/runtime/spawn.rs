@@ -28,6 +28,7 @@ pub struct SpawnOptions {
     supervisor: Option<ActorCell>,
     mailbox: Option<Capacity>,
     overflow: Overflow,
+    is_traced: bool,
     pub(super) place: Option<Colocation>,
     child_id: Option<Arc<str>>,
 }
@@ -81,6 +82,24 @@ impl SpawnOptions {
         self
     }
 
+    /// Has each message handled inside the `tracing` span that it was sent in: that of
+    /// whoever casts, sends or calls, when the message is put in, or when a sender begins to
+    /// wait for room. So does
+    /// [`SystemBuilder::traced`](crate::SystemBuilder::traced) for all actors of a system.
+    ///
+    /// The handler's future is polled and dropped inside the span, and so is
+    /// [`on_error`](crate::Actor::on_error) called; the other hooks have no span. What is
+    /// [attached](ActorCell::attach) to the actor runs inside the span that was current when
+    /// it was. A message that was sent in no span, or from another node, is handled in none.
+    ///
+    /// A span is open for as long as its message waits and is handled, and what it began
+    /// runs. Each message of a traced actor has 40 bytes more in the mailbox. If the
+    /// subscriber panics, that is reported, and the message goes its way.
+    pub fn traced(mut self) -> Self {
+        self.is_traced = true;
+        self
+    }
+
     fn check(&self, capacity: Capacity, is_sorted: bool) -> Result<(), SpawnError> {
         if self.name.as_deref().is_some_and(|name| !is_usable(name)) {
             return Err(SpawnError::Options("the name is empty, too long, or holds control characters"));
@@ -99,7 +118,12 @@ impl SpawnOptions {
         let capacity = self.mailbox.unwrap_or_else(|| system.default_mailbox());
         self.check(capacity, A::SORTING.is_active())?;
         let executor = system.executor().clone();
-        let mailbox = Mailbox::new(capacity, self.overflow);
+        let is_traced = self.is_traced || system.is_traced();
+        let mailbox = if is_traced {
+            Mailbox::tagged(capacity, self.overflow)
+        } else {
+            Mailbox::new(capacity, self.overflow)
+        };
         let id = system.next_id();
         let observation = system.observation(id, self.name.as_ref());
         let is_observed = observation.is_some();
@@ -115,6 +139,9 @@ impl SpawnOptions {
             claimed.map_err(|_| SpawnError::NameTaken(name))?;
         }
         let guard = ExitGuard::new(myself);
+        if is_traced {
+            guard.control().raise(Flag::Traced);
+        }
         if is_observed {
             guard.control().raise(Flag::Observed);
             guard.observe(|| ActorChange::Spawned(type_name::<A>()));

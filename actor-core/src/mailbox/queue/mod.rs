@@ -2,7 +2,7 @@
 //! stored inline in blocks, and one word that decides everything.
 //!
 //! ```text
-//!  tail word │ position │ errand │ LOCKED │ BLOCKLESS │ CLOSED │ PARKED │
+//!  tail word │ position │ TAGGED │ errand │ LOCKED │ BLOCKLESS │ CLOSED │ PARKED │
 //!
 //!  senders ── one compare-and-swap on the tail word ──► claims the slot at the
 //!             position; fails if closed; checks the bound; ends a park
@@ -30,12 +30,12 @@ mod waker;
 
 use std::ptr;
 
-pub(crate) use self::block::Tag;
 use self::block::{Block, BlockPtr, Lap};
 pub(crate) use self::receiver::{Oldest, Park, Receiver, Taken};
 pub(crate) use self::waker::Published;
 use self::waker::{ERRANDS, WakerCell};
 use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Backoff, Ordering, UnsafeCell};
+use crate::trace::Tag;
 
 /// The receiver sleeps. Whoever clears it, wakes it.
 const PARKED: u64 = 1;
@@ -48,11 +48,14 @@ const LOCKED: u64 = 1 << 3;
 /// Which errand goes with the last park: see `waker.rs`.
 const ERRAND_AT: u32 = 4;
 const ERRAND: u64 = 0b111 << ERRAND_AT;
+/// Tags travel beside the messages. Never changes; it lies here because senders read this
+/// word anyway.
+const TAGGED: u64 = 1 << 7;
 /// One position.
-const ONE: u64 = 1 << 7;
+const ONE: u64 = 1 << 8;
 const FLAGS: u64 = ONE - 1;
 /// The largest bound: positions must be comparable across their wrap-around.
-const BOUND_MAX: u64 = 1 << 54;
+const BOUND_MAX: u64 = 1 << 53;
 
 /// A message was not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +64,8 @@ pub(crate) enum Refused {
     Full,
     /// Nothing gets in any more.
     Closed,
+    /// It was put in without a tag, and the queue is tagged.
+    Untagged,
 }
 
 /// See the module. Fields lie in the order of who writes them, in groups too far
@@ -81,7 +86,6 @@ pub(crate) struct Queue<T> {
     bound: u64,
     /// An empty full block for whoever needs one next.
     spare: AtomicPtr<Block<T>>,
-    is_tagged: bool,
     /// Whether senders may take the oldest message out; then each taking is under
     /// `is_taking`.
     is_evicting: bool,
@@ -121,7 +125,7 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    #[cfg(test)]
+    /// No tags, and nobody evicts.
     pub(crate) const fn bounded(bound: Option<usize>) -> Self {
         Self { bound, is_tagged: false, is_evicting: false }
     }
@@ -139,13 +143,12 @@ impl<T> Queue<T> {
         // The first block is a small one.
         let start = (start & !FLAGS).wrapping_add((Lap::<T>::SMALL_BASE as u64) * ONE);
         Self {
-            tail: AtomicU64::new(start | BLOCKLESS),
+            tail: AtomicU64::new(start | BLOCKLESS | if setup.is_tagged { TAGGED } else { 0 }),
             tail_block: AtomicPtr::new(ptr::null_mut()),
             limit: AtomicU64::new(start),
             waker: WakerCell::new(),
             bound,
             spare: AtomicPtr::new(ptr::null_mut()),
-            is_tagged: setup.is_tagged,
             is_evicting: setup.is_evicting,
             has_receiver: AtomicBool::new(false),
             is_taking: AtomicBool::new(false),
@@ -156,26 +159,44 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Puts a message in, and wakes the receiver if it is parked.
+    /// Puts a message in, and wakes the receiver if it is parked. A tagged queue takes it
+    /// only [with a tag](Self::push_tagged).
     #[inline(always)]
     pub(crate) fn push(&self, message: T) -> Result<(), (T, Refused)> {
-        self.push_tagged(message, Tag::NONE)
+        let pushed = self.push_under(message, (), |position| self.has_room(position));
+        pushed.map_err(|(message, (), refused)| (message, refused))
     }
 
-    /// [`push`](Self::push) with a tag, which an untagged queue forgets.
-    #[inline(always)]
-    pub(crate) fn push_tagged(&self, message: T, tag: Tag) -> Result<(), (T, Refused)> {
+    /// [`push`](Self::push) into a tagged queue.
+    ///
+    /// # Panics
+    ///
+    /// If it is not tagged.
+    pub(crate) fn push_tagged(&self, message: T, tag: Tag) -> Result<(), (T, Tag, Refused)> {
+        assert!(self.is_tagged(), "only a tagged queue takes tags");
         self.push_under(message, tag, |position| self.has_room(position))
     }
 
-    /// [`push`](Self::push) into the place of a message that was taken out and not
-    /// released, because the place was handed on to the caller. Ends the place
-    /// whatever comes of it.
-    pub(crate) fn push_into_place(&self, message: T) -> Result<(), (T, Refused)> {
-        let pushed = self.push_under(message, Tag::NONE, |_| true);
+    /// Puts a message in, with a tag if there is one, into the place of a message that was
+    /// taken out and not released, because the place was handed on to the caller. Ends the
+    /// place whatever comes of it.
+    pub(crate) fn push_into_place(&self, message: T, tag: Option<Tag>) -> Result<(), (T, Refused)> {
+        let pushed = match tag {
+            None => self.push_under(message, (), |_| true).map_err(|(message, (), why)| (message, why)),
+            Some(tag) => {
+                assert!(self.is_tagged(), "only a tagged queue takes tags");
+                self.push_under(message, tag, |_| true).map_err(|(message, _, why)| (message, why))
+            }
+        };
         // After the claim, so that nobody else finds room between the two.
         self.return_place();
         pushed
+    }
+
+    /// Whether a message goes in with a tag.
+    pub(crate) fn is_tagged(&self) -> bool {
+        // Relaxed: the bit never changes.
+        self.tail.load(Ordering::Relaxed) & TAGGED != 0
     }
 
     /// Gives a place back that was handed on and is not needed.
@@ -196,14 +217,22 @@ impl<T> Queue<T> {
     }
 
     #[inline(always)]
-    fn push_under(&self, message: T, tag: Tag, has_room: impl Fn(u64) -> bool) -> Result<(), (T, Refused)> {
+    fn push_under<B: Beside>(
+        &self,
+        message: T,
+        beside: B,
+        has_room: impl Fn(u64) -> bool,
+    ) -> Result<(), (T, B, Refused)> {
         let mut claim = Claim { queue: self, next: None };
         let mut backoff = Backoff::default();
         let mut tail = self.tail.load(Ordering::Acquire);
         loop {
-            if tail & (CLOSED | LOCKED) != 0 {
+            if tail & (CLOSED | LOCKED | B::UNWANTED) != 0 {
                 if tail & CLOSED != 0 {
-                    return Err((message, Refused::Closed));
+                    return Err((message, beside, Refused::Closed));
+                }
+                if tail & B::UNWANTED != 0 {
+                    return Err((message, beside, Refused::Untagged));
                 }
                 if tail & LOCKED != 0 {
                     tail = self.wait_unlocked(&mut backoff);
@@ -211,7 +240,7 @@ impl<T> Queue<T> {
                 }
             }
             if !has_room(tail & !FLAGS) {
-                return Err((message, Refused::Full));
+                return Err((message, beside, Refused::Full));
             }
             // Acquire: pairs with the installer's store; the word seen above was
             // unlocked after that store, which alone would do: what is newer than the
@@ -222,7 +251,7 @@ impl<T> Queue<T> {
                     // block is alive because that slot has not been read.
                     unsafe {
                         let offset = offset::<T>(tail);
-                        block.set_tag(offset, tag);
+                        beside.lay(block, offset);
                         block.slot(offset).fill(message);
                     }
                     if tail & PARKED != 0 {
@@ -280,12 +309,12 @@ impl<T> Queue<T> {
     /// # Panics
     ///
     /// Unless the queue was set up for it.
-    pub(crate) fn evict(&self) -> Option<T> {
+    pub(crate) fn evict(&self) -> Option<(T, Option<Tag>)> {
         assert!(self.is_evicting, "only a queue that was set up for it may evict");
         // SAFETY: under `is_taking` only we take.
         let taken = unsafe { self.oldest(Some(self.begin_taking())) };
         let Taken::Message(oldest) = taken else { return None };
-        Some(oldest.take_unless(|| false))
+        Some(oldest.take_whole())
     }
 
     #[inline(always)]
@@ -320,7 +349,7 @@ impl<T> Queue<T> {
         // Acquire: pairs with the receiver's release; its last reads are done.
         let spare = self.spare.swap(ptr::null_mut(), Ordering::Acquire);
         let Some(spare) = BlockPtr::from_ptr(spare) else {
-            return BlockPtr::allocate(0, self.is_tagged);
+            return BlockPtr::allocate(0, self.is_tagged());
         };
         // SAFETY: who takes a block out of `spare` owns it, and whoever left it there had
         // emptied it.
@@ -346,6 +375,35 @@ impl<T> Queue<T> {
             // SAFETY: we took it out, so it is ours.
             unsafe { former.free() };
         }
+    }
+}
+
+/// What a message goes in with: a tag, or nothing.
+trait Beside: Sized {
+    /// What in the tail word says that the queue wants something else.
+    const UNWANTED: u64;
+
+    /// # Safety
+    ///
+    /// The block is alive and was made for a queue that wants this; the slot is empty and
+    /// only the caller may fill it.
+    unsafe fn lay<T>(self, block: BlockPtr<T>, offset: usize);
+}
+
+impl Beside for () {
+    const UNWANTED: u64 = TAGGED;
+
+    #[inline(always)]
+    unsafe fn lay<T>(self, _: BlockPtr<T>, _: usize) {}
+}
+
+/// Whoever puts it in has seen that the queue is tagged.
+impl Beside for Tag {
+    const UNWANTED: u64 = 0;
+
+    unsafe fn lay<T>(self, block: BlockPtr<T>, offset: usize) {
+        // SAFETY: the caller's.
+        unsafe { block.set_tag(offset, self) };
     }
 }
 
@@ -379,7 +437,7 @@ impl<T> Claim<'_, T> {
     ) -> Result<BlockPtr<T>, u64> {
         let queue = self.queue;
         let is_first = tail & BLOCKLESS != 0;
-        let first = is_first.then(|| Owned(BlockPtr::allocate(offset::<T>(tail), queue.is_tagged)));
+        let first = is_first.then(|| Owned(BlockPtr::allocate(offset::<T>(tail), tail & TAGGED != 0)));
         if is_last && self.next.is_none() {
             self.next = Some(queue.fresh_block());
         }
@@ -448,7 +506,7 @@ impl<T> Drop for Queue<T> {
         // SAFETY: nobody else has the queue, so no receiver takes; and no sender is
         // under way, so every claimed slot is full.
         while let Taken::Message(oldest) = unsafe { self.oldest(None) } {
-            drop(oldest.take());
+            drop(oldest.take_whole());
         }
         let head = self.head_block.load(Ordering::Relaxed);
         let spare = self.spare.load(Ordering::Relaxed);
