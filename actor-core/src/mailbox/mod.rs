@@ -54,6 +54,13 @@ pub(crate) struct Mailbox<M> {
     overflow: Overflow,
 }
 
+/// Whether messages carry the span that they were sent in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tags {
+    None,
+    Carried,
+}
+
 /// What few mailboxes need.
 struct More<M> {
     /// The receiver's own, if it sorts. It takes them out while it runs anybody's code.
@@ -82,29 +89,16 @@ impl<M> Default for More<M> {
 }
 
 impl<M> Mailbox<M> {
-    pub(crate) fn new(capacity: Capacity, overflow: Overflow) -> Self {
-        Self::of(Self::setup(capacity, overflow), overflow)
-    }
-
-    /// A mailbox whose messages carry the span that they were sent in.
-    pub(crate) fn tagged(capacity: Capacity, overflow: Overflow) -> Self {
-        Self::of(Setup { is_tagged: true, ..Self::setup(capacity, overflow) }, overflow)
-    }
-
-    fn setup(capacity: Capacity, overflow: Overflow) -> Setup {
+    pub(crate) fn new(capacity: Capacity, overflow: Overflow, tags: Tags) -> Self {
         let bound = match capacity {
             Capacity::Bounded(bound) => Some(bound.get()),
             Capacity::Unbounded => None,
         };
         let is_evicting = bound.is_some() && overflow == Overflow::DropOldest;
-        Setup { is_evicting, ..Setup::bounded(bound) }
-    }
-
-    fn of(setup: Setup, overflow: Overflow) -> Self {
         Self {
-            queue: Queue::new(setup),
+            queue: Queue::new(Setup { bound, is_tagged: tags == Tags::Carried, is_evicting }),
             waiting: Waiting::default(),
-            is_bounded: setup.bound.is_some(),
+            is_bounded: bound.is_some(),
             overflow,
         }
     }
@@ -114,19 +108,24 @@ impl<M> Mailbox<M> {
     pub(crate) fn try_send(&self, message: M) -> Result<(), SendError<M>> {
         match self.queue.push(message) {
             Ok(()) => Ok(()),
-            Err((message, Refused::Full)) => self.overflow(message, None),
-            Err((message, Refused::Closed)) => Err(SendError::Stopped(message)),
-            Err((message, Refused::Untagged)) => self.try_send_tagged(message),
+            Err((message, refused)) => self.refused(message, refused),
         }
     }
 
+    /// It did not simply go in.
     #[cold]
-    fn try_send_tagged(&self, message: M) -> Result<(), SendError<M>> {
+    fn refused(&self, message: M, refused: Refused) -> Result<(), SendError<M>> {
         let mut tag = None;
-        match self.push_tagged(message, &mut tag) {
-            Ok(()) => Ok(()),
-            Err((message, Refused::Full)) => self.overflow(message, tag),
-            Err((message, Refused::Closed | Refused::Untagged)) => Err(SendError::Stopped(message)),
+        let (message, refused) = match refused {
+            Refused::Untagged => match self.push_tagged(message, &mut tag) {
+                Ok(()) => return Ok(()),
+                Err(refused) => refused,
+            },
+            refused => (message, refused),
+        };
+        match refused {
+            Refused::Full => self.overflow(message, tag),
+            Refused::Closed | Refused::Untagged => Err(SendError::Stopped(message)),
         }
     }
 
@@ -143,11 +142,8 @@ impl<M> Mailbox<M> {
     #[cold]
     fn push_tagged(&self, message: M, tag: &mut Option<Tag>) -> Result<(), (M, Refused)> {
         // Before a slot is claimed: it may run anything, and take as long as it likes.
-        let captured = tag.take().unwrap_or_else(Tag::capture);
-        self.queue.push_tagged(message, captured).map_err(|(message, back, refused)| {
-            *tag = Some(back);
-            (message, refused)
-        })
+        let tag = tag.get_or_insert_with(Tag::capture);
+        self.queue.push_tagged(message, tag)
     }
 
     /// There is no room. A message that goes in after all does so with the tag.

@@ -15,7 +15,7 @@ use crate::error::SpawnError;
 use crate::event::BoxedState;
 use crate::lifecycle::Flag;
 use crate::limits::MAILBOX_CAPACITY_MAX;
-use crate::mailbox::{Capacity, Mailbox, Overflow};
+use crate::mailbox::{Capacity, Mailbox, Overflow, Tags};
 use crate::observe::ActorChange;
 use crate::registry::is_usable;
 use crate::system::ActorSystem;
@@ -119,11 +119,8 @@ impl SpawnOptions {
         self.check(capacity, A::SORTING.is_active())?;
         let executor = system.executor().clone();
         let is_traced = self.is_traced || system.is_traced();
-        let mailbox = if is_traced {
-            Mailbox::tagged(capacity, self.overflow)
-        } else {
-            Mailbox::new(capacity, self.overflow)
-        };
+        let tags = if is_traced { Tags::Carried } else { Tags::None };
+        let mailbox = Mailbox::new(capacity, self.overflow, tags);
         let id = system.next_id();
         let observation = system.observation(id, self.name.as_ref());
         let is_observed = observation.is_some();

@@ -28,6 +28,7 @@ mod receiver;
 mod tests;
 mod waker;
 
+use std::mem;
 use std::ptr;
 
 use self::block::{Block, BlockPtr, Lap};
@@ -125,7 +126,7 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// No tags, and nobody evicts.
+    #[cfg(test)]
     pub(crate) const fn bounded(bound: Option<usize>) -> Self {
         Self { bound, is_tagged: false, is_evicting: false }
     }
@@ -163,16 +164,16 @@ impl<T> Queue<T> {
     /// only [with a tag](Self::push_tagged).
     #[inline(always)]
     pub(crate) fn push(&self, message: T) -> Result<(), (T, Refused)> {
-        let pushed = self.push_under(message, (), |position| self.has_room(position));
-        pushed.map_err(|(message, (), refused)| (message, refused))
+        self.push_under(message, &mut (), |position| self.has_room(position))
     }
 
-    /// [`push`](Self::push) into a tagged queue.
+    /// [`push`](Self::push) into a tagged queue. If the message gets in, so does the tag,
+    /// and none is left in its place.
     ///
     /// # Panics
     ///
     /// If it is not tagged.
-    pub(crate) fn push_tagged(&self, message: T, tag: Tag) -> Result<(), (T, Tag, Refused)> {
+    pub(crate) fn push_tagged(&self, message: T, tag: &mut Tag) -> Result<(), (T, Refused)> {
         assert!(self.is_tagged(), "only a tagged queue takes tags");
         self.push_under(message, tag, |position| self.has_room(position))
     }
@@ -182,10 +183,10 @@ impl<T> Queue<T> {
     /// place whatever comes of it.
     pub(crate) fn push_into_place(&self, message: T, tag: Option<Tag>) -> Result<(), (T, Refused)> {
         let pushed = match tag {
-            None => self.push_under(message, (), |_| true).map_err(|(message, (), why)| (message, why)),
-            Some(tag) => {
+            None => self.push_under(message, &mut (), |_| true),
+            Some(mut tag) => {
                 assert!(self.is_tagged(), "only a tagged queue takes tags");
-                self.push_under(message, tag, |_| true).map_err(|(message, _, why)| (message, why))
+                self.push_under(message, &mut tag, |_| true)
             }
         };
         // After the claim, so that nobody else finds room between the two.
@@ -220,19 +221,19 @@ impl<T> Queue<T> {
     fn push_under<B: Beside>(
         &self,
         message: T,
-        beside: B,
+        beside: &mut B,
         has_room: impl Fn(u64) -> bool,
-    ) -> Result<(), (T, B, Refused)> {
+    ) -> Result<(), (T, Refused)> {
         let mut claim = Claim { queue: self, next: None };
         let mut backoff = Backoff::default();
         let mut tail = self.tail.load(Ordering::Acquire);
         loop {
             if tail & (CLOSED | LOCKED | B::UNWANTED) != 0 {
                 if tail & CLOSED != 0 {
-                    return Err((message, beside, Refused::Closed));
+                    return Err((message, Refused::Closed));
                 }
                 if tail & B::UNWANTED != 0 {
-                    return Err((message, beside, Refused::Untagged));
+                    return Err((message, Refused::Untagged));
                 }
                 if tail & LOCKED != 0 {
                     tail = self.wait_unlocked(&mut backoff);
@@ -240,7 +241,7 @@ impl<T> Queue<T> {
                 }
             }
             if !has_room(tail & !FLAGS) {
-                return Err((message, beside, Refused::Full));
+                return Err((message, Refused::Full));
             }
             // Acquire: pairs with the installer's store; the word seen above was
             // unlocked after that store, which alone would do: what is newer than the
@@ -379,31 +380,33 @@ impl<T> Queue<T> {
 }
 
 /// What a message goes in with: a tag, or nothing.
-trait Beside: Sized {
+trait Beside {
     /// What in the tail word says that the queue wants something else.
     const UNWANTED: u64;
 
+    /// Lays it there, and leaves nothing of it here.
+    ///
     /// # Safety
     ///
     /// The block is alive and was made for a queue that wants this; the slot is empty and
     /// only the caller may fill it.
-    unsafe fn lay<T>(self, block: BlockPtr<T>, offset: usize);
+    unsafe fn lay<T>(&mut self, block: BlockPtr<T>, offset: usize);
 }
 
 impl Beside for () {
     const UNWANTED: u64 = TAGGED;
 
     #[inline(always)]
-    unsafe fn lay<T>(self, _: BlockPtr<T>, _: usize) {}
+    unsafe fn lay<T>(&mut self, _: BlockPtr<T>, _: usize) {}
 }
 
 /// Whoever puts it in has seen that the queue is tagged.
 impl Beside for Tag {
     const UNWANTED: u64 = 0;
 
-    unsafe fn lay<T>(self, block: BlockPtr<T>, offset: usize) {
+    unsafe fn lay<T>(&mut self, block: BlockPtr<T>, offset: usize) {
         // SAFETY: the caller's.
-        unsafe { block.set_tag(offset, self) };
+        unsafe { block.set_tag(offset, mem::replace(self, Tag::none())) };
     }
 }
 
@@ -489,7 +492,7 @@ struct Owned<T>(BlockPtr<T>);
 impl<T> Owned<T> {
     fn give(self) -> BlockPtr<T> {
         let block = self.0;
-        std::mem::forget(self);
+        mem::forget(self);
         block
     }
 }

@@ -109,9 +109,9 @@ fn traffic_of_evicting_senders() {
                     for i in 0..20 {
                         let mut tag = ledger.tag(number(sender, i));
                         let mut message = (sender, i);
-                        while let Err((back, its, refused)) = queue.push_tagged(message, tag) {
+                        while let Err((back, refused)) = queue.push_tagged(message, &mut tag) {
                             assert_eq!(refused, Refused::Full);
-                            (message, tag) = (back, its);
+                            message = back;
                             if let Some(((sender, i), tag)) = queue.evict() {
                                 assert_eq!(tag.unwrap().number(), Some(number(sender, i)));
                                 evicted += 1;

@@ -240,7 +240,7 @@ fn what_is_left_is_dropped_once_wherever_it_is_left() {
         }
         drop(next(&mut inbox));
         if left_in_queue {
-            std::mem::forget(inbox);
+            mem::forget(inbox);
             // SAFETY: the forgotten receiver's share of the queue.
             unsafe { Arc::decrement_strong_count(Arc::as_ptr(&queue)) };
             assert_eq!(drops.load(O::SeqCst), 1);
@@ -327,8 +327,8 @@ fn a22_tags_travel_beside_their_messages() {
     let ledger = Ledger::default();
     let (queue, mut inbox) = queue(Setup { bound: Some(3), is_tagged: true, is_evicting: false });
     for n in 1..100 {
-        queue.push_tagged(n, ledger.tag(n)).unwrap_or_else(|_| panic!("there is room"));
-        queue.push_tagged(n, Tag::none()).unwrap_or_else(|_| panic!("there is room"));
+        queue.push_tagged(n, &mut ledger.tag(n)).unwrap();
+        queue.push_tagged(n, &mut Tag::none()).unwrap();
         assert_eq!(queue.push(n), Err((n, Refused::Untagged)));
         assert_eq!(ledger.open(), 1);
         assert_eq!(take_tagged(&mut inbox), Some((n, Some(n))));
@@ -336,11 +336,12 @@ fn a22_tags_travel_beside_their_messages() {
         assert_eq!(ledger.open(), 0);
     }
     // What is refused comes back with its tag, and what is left goes with the queue.
-    (1..=3).for_each(|n| assert!(queue.push_tagged(n, ledger.tag(n)).is_ok()));
-    let Err((4, tag, Refused::Full)) = queue.push_tagged(4, ledger.tag(4)) else { panic!("it is full") };
+    (1..=3).for_each(|n| assert!(queue.push_tagged(n, &mut ledger.tag(n)).is_ok()));
+    let mut tag = ledger.tag(4);
+    assert_eq!(queue.push_tagged(4, &mut tag), Err((4, Refused::Full)));
     assert_eq!((tag.number(), ledger.open()), (Some(4), 4));
     queue.close();
-    let Err((4, tag, Refused::Closed)) = queue.push_tagged(4, tag) else { panic!("it is closed") };
+    assert_eq!(queue.push_tagged(4, &mut tag), Err((4, Refused::Closed)));
     assert_eq!(queue.push(4), Err((4, Refused::Closed)));
     drop((tag, inbox));
     assert_eq!(ledger.open(), 0);
@@ -350,7 +351,7 @@ fn a22_tags_travel_beside_their_messages() {
 fn a22_a_place_that_was_waited_for_is_taken_with_a_tag() {
     let ledger = Ledger::default();
     let (queue, mut inbox) = queue(Setup { bound: Some(1), is_tagged: true, is_evicting: false });
-    assert!(queue.push_tagged(1, ledger.tag(1)).is_ok());
+    assert!(queue.push_tagged(1, &mut ledger.tag(1)).is_ok());
     let Taken::Message(oldest) = inbox.take() else { panic!("there is one") };
     assert_eq!(oldest.take_tag().unwrap().number(), Some(1));
     assert_eq!(oldest.take_unless(|| true), 1);
@@ -363,7 +364,7 @@ fn a22_a_place_that_was_waited_for_is_taken_with_a_tag() {
 #[should_panic(expected = "only a tagged queue takes tags")]
 fn a_tag_needs_a_tagged_queue() {
     let (queue, _inbox) = queue(UNBOUNDED);
-    let _ = queue.push_tagged(1, Tag::none());
+    let _ = queue.push_tagged(1, &mut Tag::none());
 }
 
 #[test]

@@ -53,17 +53,17 @@ fn an_evicting_sender_and_the_receiver_share_the_messages() {
         let ledger = Ledger::default();
         let (queue, mut inbox) = queue(Setup { bound: Some(2), is_tagged: true, is_evicting: true });
         for n in 1..=2 {
-            assert!(queue.push_tagged(n, ledger.tag(n)).is_ok());
+            assert!(queue.push_tagged(n, &mut ledger.tag(n)).is_ok());
         }
         let sender = {
             let (queue, ledger) = (queue.clone(), ledger.clone());
-            thread::spawn(move || match queue.push_tagged(3, ledger.tag(3)) {
-                Ok(()) => None,
-                Err((message, tag, _)) => {
-                    let evicted = queue.evict().map(|(n, tag)| (n, tag.unwrap().number()));
-                    assert!(queue.push_tagged(message, tag).is_ok());
-                    evicted
-                }
+            thread::spawn(move || {
+                let mut tag = ledger.tag(3);
+                let Err((message, _)) = queue.push_tagged(3, &mut tag) else { return None };
+
+                let evicted = queue.evict().map(|(n, tag)| (n, tag.unwrap().number()));
+                assert!(queue.push_tagged(message, &mut tag).is_ok());
+                evicted
             })
         };
         let mut got: Vec<_> = take_tagged(&mut inbox).into_iter().collect();
@@ -134,8 +134,8 @@ fn a_tag_stays_with_its_message() {
         let ledger = Ledger::default();
         let (queue, mut inbox) = queue(Setup { bound: None, is_tagged: true, is_evicting: false });
         let senders = [1, 2].map(|n: u64| {
-            let (queue, tag) = (queue.clone(), ledger.tag(n));
-            thread::spawn(move || assert!(queue.push_tagged(n, tag).is_ok()))
+            let (queue, mut tag) = (queue.clone(), ledger.tag(n));
+            thread::spawn(move || assert!(queue.push_tagged(n, &mut tag).is_ok()))
         });
         // One while they put in, if it comes to that, and then what is left.
         let mut got: Vec<_> = take_tagged(&mut inbox).into_iter().collect();
@@ -154,8 +154,8 @@ fn a_tag_that_nobody_takes_is_dropped_once() {
         let ledger = Ledger::default();
         let (queue, inbox) = queue(Setup { bound: None, is_tagged: true, is_evicting: false });
         let senders = [1, 2].map(|n: u64| {
-            let (queue, tag) = (queue.clone(), ledger.tag(n));
-            thread::spawn(move || drop(queue.push_tagged(n, tag)))
+            let (queue, mut tag) = (queue.clone(), ledger.tag(n));
+            thread::spawn(move || drop(queue.push_tagged(n, &mut tag)))
         });
         drop(inbox);
         senders.into_iter().for_each(|sender| sender.join().unwrap());
