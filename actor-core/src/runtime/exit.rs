@@ -60,8 +60,11 @@ impl<M: Send + 'static> ExitGuard<M> {
     /// [`begin_stopping`](Self::begin_stopping), or what of it ends with the life if
     /// another may follow.
     pub(super) fn begin_ending(&self) {
-        self.leave_message();
-        if self.control().word().may_live_again() {
+        let word = self.control().word();
+        if word.has(Flag::Traced) {
+            self.leave_message();
+        }
+        if word.may_live_again() {
             self.control().detach_all();
         } else {
             self.begin_stopping();
@@ -84,28 +87,28 @@ impl<M: Send + 'static> ExitGuard<M> {
     }
 
     /// The message in hand is done with; it matters only to the observer.
+    #[cold]
     pub(super) fn end_message(&self, has_ended: bool) {
-        if self.control().word().has(Flag::Observed)
-            && let Some(observation) = self.myself().observation()
-        {
+        if let Some(observation) = self.myself().observation() {
             observation.end_message::<M>(has_ended);
         }
     }
 
     /// What comes now has nothing to do with the message in hand, if there is one: its span
     /// is left.
+    #[cold]
     pub(super) fn leave_message(&self) {
-        if self.control().word().has(Flag::Traced)
-            && let Some(in_hand) = self.myself().in_hand()
-        {
+        if let Some(in_hand) = self.myself().in_hand() {
             in_hand.end();
         }
     }
 
     /// How a life ended that ended like this as far as its hooks know.
     pub(super) fn explain(&self, exit: Exit) -> Exit {
-        self.end_message(false);
-        self.leave_message();
+        if self.control().word().has_any(Flag::FOLLOWED) {
+            self.end_message(false);
+            self.leave_message();
+        }
         let is_known = exit != Exit::Killed || !self.control().word().has(Flag::Attended);
         if is_known { exit } else { self.control().take_failure().unwrap_or(exit) }
     }

@@ -12,3 +12,4 @@ mod seam;
 mod sizes;
 mod stress;
 mod systems;
+mod traced;
