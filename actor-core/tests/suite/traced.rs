@@ -2,6 +2,7 @@
 //! else does. A span that is seen as `None` is no span.
 
 use std::pin::pin;
+use std::slice::from_ref;
 use std::time::Duration;
 
 use actor_core::{
@@ -69,7 +70,7 @@ pub(super) async fn a22_whatever_way_a_message_is_sent(door: impl Door) {
     assert_eq!(spans.seen(), expected);
     assert_eq!(spans.run(&span, actor.call(answers)).await.unwrap(), 7);
     assert_eq!(
-        spans.run(&span, multi_call(&[actor.clone()], None, answers)).await[0].as_ref().ok(),
+        spans.run(&span, multi_call(from_ref(&actor), None, answers)).await[0].as_ref().ok(),
         Some(&7)
     );
     settled(&actor).await;
@@ -452,7 +453,7 @@ pub(super) async fn a22_what_is_attached_runs_in_the_span_it_was_attached_in(doo
     let at_drop = spans.at_drop();
     let waits = async move {
         let _at_drop = at_drop;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     let waiting = spans.inside(&span, || actor.cell().attach(waits));
     pass(door.system(), MS).await;
