@@ -78,6 +78,9 @@ impl<T: Clone + 'static> OutputPort<T> {
 
     /// Sends a value to all who are subscribed, and does not wait.
     ///
+    /// A [traced](crate::SpawnOptions::traced) subscriber handles it in the span that this is
+    /// called in, however long it waits.
+    ///
     /// A subscriber that has ended is let go. So is one on another node if there is no
     /// session with it, or if a message cannot be encoded, which is reported.
     ///

@@ -87,14 +87,15 @@ impl SpawnOptions {
     /// wait for room. So does
     /// [`SystemBuilder::traced`](crate::SystemBuilder::traced) for all actors of a system.
     ///
-    /// The handler's future is polled and dropped inside the span, and so is
-    /// [`on_error`](crate::Actor::on_error) called; the other hooks have no span. What is
-    /// [attached](ActorCell::attach) to the actor runs inside the span that was current when
-    /// it was. A message that was sent in no span, or from another node, is handled in none.
+    /// The handler's future is polled and dropped inside the span, and
+    /// [`on_error`](crate::Actor::on_error) is called there; the other hooks have no span.
+    /// What is [attached](ActorCell::attach) to the actor runs inside the span that was
+    /// current when it was. A message that was sent in no span is handled in none, and so is
+    /// one from another node, for now.
     ///
-    /// A span is open for as long as its message waits and is handled, and what it began
-    /// runs. Each message of a traced actor has 40 bytes more in the mailbox. If the
-    /// subscriber panics, that is reported, and the message goes its way.
+    /// A span stays open while its message waits, while that is handled, and while what the
+    /// handler attached runs. Each place in a traced mailbox takes 40 bytes more. If the
+    /// subscriber panics in any of this, that is reported and the message goes its way.
     pub fn traced(mut self) -> Self {
         self.is_traced = true;
         self

@@ -47,6 +47,7 @@ fn take<T>(inbox: &mut Inbox<T>) -> Option<T> {
 }
 
 /// What there is to take, with the number of its tag.
+#[cfg(not(actor_shuttle))]
 fn take_tagged<T>(inbox: &mut Inbox<T>) -> Option<(T, Option<u64>)> {
     let Taken::Message(oldest) = inbox.take() else { return None };
     let (message, tag) = oldest.take_whole();
@@ -54,6 +55,7 @@ fn take_tagged<T>(inbox: &mut Inbox<T>) -> Option<(T, Option<u64>)> {
 }
 
 /// The oldest message, taken out by a sender.
+#[cfg(not(actor_shuttle))]
 fn evicted<T>(queue: &Queue<T>) -> Option<T> {
     queue.evict().map(|(message, _)| message)
 }

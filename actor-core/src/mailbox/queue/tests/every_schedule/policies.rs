@@ -155,7 +155,7 @@ fn a_tag_that_nobody_takes_is_dropped_once() {
         let (queue, inbox) = queue(Setup { bound: None, is_tagged: true, is_evicting: false });
         let senders = [1, 2].map(|n: u64| {
             let (queue, mut tag) = (queue.clone(), ledger.tag(n));
-            thread::spawn(move || drop(queue.push_tagged(n, &mut tag)))
+            thread::spawn(move || _ = queue.push_tagged(n, &mut tag))
         });
         drop(inbox);
         senders.into_iter().for_each(|sender| sender.join().unwrap());
