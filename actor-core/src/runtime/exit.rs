@@ -60,11 +60,7 @@ impl<M: Send + 'static> ExitGuard<M> {
     /// [`begin_stopping`](Self::begin_stopping), or what of it ends with the life if
     /// another may follow.
     pub(super) fn begin_ending(&self) {
-        let word = self.control().word();
-        if word.has(Flag::Traced) {
-            self.leave_message();
-        }
-        if word.may_live_again() {
+        if self.control().word().may_live_again() {
             self.control().detach_all();
         } else {
             self.begin_stopping();
