@@ -19,13 +19,12 @@ mod policy;
 #[expect(unsafe_code, reason = "the lock-free queue, under models and sanitizers")]
 mod queue;
 mod sending;
+mod sorted;
 #[cfg(test)]
 mod tests;
 mod waiting;
 
-use std::convert::Infallible;
 use std::num::NonZeroU32;
-use std::panic::resume_unwind;
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::thread;
@@ -35,10 +34,10 @@ pub use self::policy::{Capacity, MailboxStats, Overflow, Priority, Sorting};
 use self::queue::{Oldest, Published, Queue, Receiver, Refused, Setup};
 pub(crate) use self::queue::{Park, Taken};
 use self::sending::Sending;
+use self::sorted::Sorted;
 use self::waiting::Waiting;
 use crate::contain::{caught, contained, first_panic};
 use crate::error::SendError;
-use crate::limits::SORTED_AT_ONCE_MAX;
 use crate::observe::{DeadReason, Observation, Pressure};
 use crate::sync::{AtomicU64, Backoff, LockExt, Mutex, Ordering};
 use crate::time::Instant;
@@ -439,75 +438,6 @@ impl<M, C: Owner<M>> Inbox<M, C> {
 
     fn mailbox(&self) -> &Mailbox<M> {
         self.receiver.owner().mailbox()
-    }
-}
-
-/// The lanes of an inbox while it works with them: outside their lock, since it runs the
-/// user's code; they are put back whatever that does.
-struct Sorted<'a, M, C: Owner<M>> {
-    inbox: &'a mut Inbox<M, C>,
-    lanes: Lanes<M>,
-}
-
-impl<'a, M, C: Owner<M>> Sorted<'a, M, C> {
-    fn begin(inbox: &'a mut Inbox<M, C>) -> Self {
-        let lanes = std::mem::take(&mut *inbox.mailbox().waiting.more().lanes.locked());
-        Self { inbox, lanes }
-    }
-
-    /// Takes in what there is, and says why that was all.
-    fn take_in(&mut self, sorting: &Sorting<M>) -> Taken<Infallible> {
-        for _ in 0..SORTED_AT_ONCE_MAX {
-            let (message, tag) = match self.inbox.receiver.take() {
-                Taken::Message(oldest) => {
-                    let tag = oldest.take_tag();
-                    (oldest.take(), tag)
-                }
-                Taken::Closed => return Taken::Closed,
-                Taken::Empty => return Taken::Empty,
-                Taken::Busy => return Taken::Busy,
-            };
-            let asked = caught(|| sorting.priority.map_or(Priority::Normal, |priority| priority(&message)));
-            match asked {
-                Ok(priority) => self.lanes.push(priority, message, tag),
-                Err(payload) => {
-                    self.leave();
-                    contained("a message's destructor", || drop(message));
-                    resume_unwind(payload);
-                }
-            }
-        }
-        Taken::Empty
-    }
-
-    /// The next message that has not expired.
-    fn next(&mut self, sorting: &Sorting<M>, now: impl Fn(&C) -> Instant) -> Option<(M, Option<Tag>)> {
-        loop {
-            let (message, tag) = self.lanes.pop(sorting.ageing)?;
-            self.leave();
-            let Some(expires_at) = sorting.expires_at else { return Some((message, tag)) };
-            // Asked outside: whatever it does, the message's room has been given back.
-            if expires_at(&message).is_none_or(|at| now(self.inbox.owner()) < at) {
-                return Some((message, tag));
-            }
-            self.inbox.mailbox().waiting.more().expired.fetch_add(1, Ordering::Relaxed);
-            self.inbox.mailbox().bury(message, DeadReason::Expired);
-        }
-    }
-
-    /// Gives the place of a message back, or on.
-    fn leave(&mut self) {
-        if !self.inbox.mailbox().is_place_handed_on() {
-            self.inbox.receiver.release();
-        }
-    }
-}
-
-impl<M, C: Owner<M>> Drop for Sorted<'_, M, C> {
-    fn drop(&mut self) {
-        let lanes = std::mem::take(&mut self.lanes);
-        let former = std::mem::replace(&mut *self.inbox.mailbox().waiting.more().lanes.locked(), lanes);
-        debug_assert!(former.is_empty(), "there is one receiver");
     }
 }
 

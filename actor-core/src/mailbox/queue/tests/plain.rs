@@ -240,7 +240,7 @@ fn what_is_left_is_dropped_once_wherever_it_is_left() {
         }
         drop(next(&mut inbox));
         if left_in_queue {
-            mem::forget(inbox);
+            std::mem::forget(inbox);
             // SAFETY: the forgotten receiver's share of the queue.
             unsafe { Arc::decrement_strong_count(Arc::as_ptr(&queue)) };
             assert_eq!(drops.load(O::SeqCst), 1);
