@@ -23,7 +23,7 @@ use tracing::Span;
 #[cfg(test)]
 pub(crate) use self::ledger::Ledger;
 use crate::contain::contained;
-use crate::sync::{LockExt, Mutex};
+use crate::sync::{AtomicBool, LockExt, Mutex, Ordering};
 
 /// The span that something was sent or attached in, or none. Owning it keeps the span
 /// open.
@@ -77,8 +77,10 @@ const SUBSCRIBER: &str = "a tracing subscriber";
 
 /// The span of the message that an actor handles just now. The actor's own; locked for no
 /// longer than it takes to take it out or to put it back.
-#[derive(Default)]
 pub(crate) struct InHand {
+    /// Whether there is one. Relaxed: only the actor reads it, so where there is none nothing
+    /// is locked.
+    is_held: AtomicBool,
     held: Mutex<Option<Held>>,
 }
 
@@ -88,12 +90,19 @@ struct Held {
     is_entered: bool,
 }
 
+impl Default for InHand {
+    fn default() -> Self {
+        Self { is_held: AtomicBool::new(false), held: Mutex::default() }
+    }
+}
+
 impl InHand {
     /// A message is taken in hand. Calls no subscriber.
     pub(crate) fn hold(&self, tag: Tag) {
         if !tag.is_none() {
             let former = self.held.locked().replace(Held { tag, is_entered: false });
             debug_assert!(former.is_none(), "one message is in hand at a time");
+            self.is_held.store(true, Ordering::Relaxed);
         }
     }
 
@@ -113,15 +122,18 @@ impl InHand {
 
     /// The message is done with.
     pub(crate) fn end(&self) {
-        let held = self.held.locked().take();
-        if let Some(mut held) = held {
+        if let Some(mut held) = self.take() {
+            self.is_held.store(false, Ordering::Relaxed);
             held.leave();
         }
     }
 
+    fn take(&self) -> Option<Held> {
+        if self.is_held.load(Ordering::Relaxed) { self.held.locked().take() } else { None }
+    }
+
     fn change(&self, change: impl FnOnce(&mut Held)) {
-        let held = self.held.locked().take();
-        if let Some(mut held) = held {
+        if let Some(mut held) = self.take() {
             change(&mut held);
             *self.held.locked() = Some(held);
         }

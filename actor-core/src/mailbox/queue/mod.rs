@@ -182,15 +182,20 @@ impl<T> Queue<T> {
     /// Puts a message in, with a tag if there is one, into the place of a message that was
     /// taken out and not released, because the place was handed on to the caller. Ends the
     /// place whatever comes of it.
-    pub(crate) fn push_into_place(&self, message: T, tag: Option<Tag>) -> Result<(), (T, Refused)> {
-        let pushed = match tag {
+    ///
+    /// # Panics
+    ///
+    /// If there is a tag and the queue is not tagged.
+    pub(crate) fn push_into_place(&self, message: T, mut tag: Option<Tag>) -> Result<(), (T, Refused)> {
+        let pushed = match &mut tag {
             None => self.push_under(message, &mut (), |_| true),
-            Some(mut tag) => {
+            Some(tag) => {
                 assert!(self.is_tagged(), "only a tagged queue takes tags");
-                self.push_under(message, &mut tag, |_| true)
+                self.push_under(message, tag, |_| true)
             }
         };
-        // After the claim, so that nobody else finds room between the two.
+        // After the claim, so that nobody else finds room between the two; and before a tag
+        // that is left is dropped, which may take as long as it likes.
         self.return_place();
         pushed
     }
