@@ -21,6 +21,7 @@ use crate::pace::Pace;
 use crate::reply::ReplyPort;
 use crate::runtime::{Caught, Droppable, Within, current_system, panicked};
 use crate::time::Instant;
+use crate::trace::{InSpan, Tag};
 
 /// A task that shares an actor's life; see [`ActorCell::attach`]. Dropping this lets it
 /// run on.
@@ -88,7 +89,9 @@ impl MissedTicks {
 impl ActorCell {
     /// Runs a future beside the actor, until it ends or the actor's life does, also one
     /// that is followed by another. It runs in a task of its own, on the system of whoever
-    /// calls. It is part of the actor: if it panics, the actor fails.
+    /// calls. It is part of the actor: if it panics, the actor fails. Of a
+    /// [traced](crate::SpawnOptions::traced) actor it runs in the span that is current when
+    /// this is called, and keeps that span open.
     ///
     /// Of an actor that has ended, or lives in another process, nothing is attached: the
     /// future is dropped.
@@ -99,10 +102,12 @@ impl ActorCell {
     pub fn attach(&self, future: impl Future<Output = ()> + Send + 'static) -> Attachment {
         let actor = self.downgrade();
         let Some(local) = self.as_local() else { return Attachment { actor, id: None } };
+        let tag = if local.word().has(Flag::Traced) { Tag::capture_boxed() } else { None };
         let Some(id) = local.reserve_attachment() else { return Attachment { actor, id: None } };
         // Declared first, so that what is dropped with the task is dropped before it says
         // that it is over.
         let place = Place { actor: actor.clone(), id };
+        let future = InSpan::new(tag, future);
         let task = async move {
             let place = place;
             #[expect(clippy::redundant_async_block, reason = "of a block nothing is left after a panic")]

@@ -113,6 +113,7 @@ mod supervisor;
 mod sync;
 mod system;
 mod time;
+mod trace;
 
 pub use actor::{Actor, LocalActor};
 pub use actor_core_derive::actor;

@@ -26,6 +26,7 @@ use crate::pace::Pace;
 use crate::runtime::{Within, current_system};
 use crate::sync::{LockExt, Mutex};
 use crate::system::ActorSystem;
+use crate::trace::{InSpan, Tag};
 
 /// Sends each value to every subscriber, in order, and loses none.
 ///
@@ -76,6 +77,9 @@ impl<T: Clone + 'static> OutputPort<T> {
     }
 
     /// Sends a value to all who are subscribed, and does not wait.
+    ///
+    /// A [traced](crate::SpawnOptions::traced) subscriber handles it in the span that this is
+    /// called in, however long it waits.
     ///
     /// A subscriber that has ended is let go. So is one on another node if there is no
     /// session with it, or if a message cannot be encoded, which is reported.
@@ -258,11 +262,17 @@ struct Line<M> {
 }
 
 struct LineState<M> {
-    backlog: VecDeque<M>,
+    backlog: VecDeque<Behind<M>>,
     /// Whether a task hands the backlog over.
     is_served: bool,
     task: Option<TaskHandle>,
     is_over: bool,
+}
+
+/// A message that waits, and the span that it was sent in, if a traced actor is to handle it.
+struct Behind<M> {
+    message: M,
+    tag: Option<Box<Tag>>,
 }
 
 /// A line, without the type of its messages.
@@ -290,7 +300,7 @@ impl<M: Send + 'static> AnyLine for Line<M> {
         // Dropped outside the lock, one by one: a destructor may speak to this very line, or
         // panic.
         let is_gone = is_gone(&self.actor);
-        for message in backlog {
+        for Behind { message, tag: _tag } in backlog {
             if is_gone {
                 self.actor.bury(message);
             } else {
@@ -317,9 +327,11 @@ impl<M: Send + 'static> Line<M> {
     /// Puts a message behind those that wait; gives it back if none does. Of a line that is
     /// over it is dropped.
     fn put_behind(&self, message: M) -> Option<M> {
+        // Outside the lock, though it may not be needed: it calls a subscriber.
+        let tag = self.actor.capture();
         let mut state = self.state.locked();
         if state.is_served && !state.is_over {
-            state.backlog.push_back(message);
+            state.backlog.push_back(Behind { message, tag });
             return None;
         }
         let is_over = state.is_over;
@@ -330,12 +342,13 @@ impl<M: Send + 'static> Line<M> {
 
     /// Lets a message wait, the first, and begins to hand it and all that follow over.
     fn begin(self: &Arc<Self>, message: M) {
+        let tag = self.actor.capture();
         let mut state = self.state.locked();
         if state.is_over {
             drop(state);
             return drop(message);
         }
-        state.backlog.push_back(message);
+        state.backlog.push_back(Behind { message, tag });
         state.is_served = true;
         drop(state);
         // The task is the sender's: it must not end with the subscriber's life.
@@ -354,14 +367,28 @@ impl<M: Send + 'static> Line<M> {
         }
     }
 
+    /// Sends a message, however long that takes; `false` if it cannot arrive any more.
+    async fn hand_over(&self, mut message: M) -> bool {
+        loop {
+            match handed_over(&self.actor, self.actor.send(message).await) {
+                Handed::Over => return true,
+                Handed::Back(refused) => message = refused,
+                Handed::Never => return false,
+            }
+            // It drains: its mailbox is open again when that life has ended, if another may
+            // follow.
+            drop(self.actor.wait(None).await);
+        }
+    }
+
     /// The first that waits. If there is none, the line is not served any more.
-    fn take(&self) -> Option<M> {
+    fn take(&self) -> Option<Behind<M>> {
         let mut state = self.state.locked();
-        let message = state.backlog.pop_front();
-        state.is_served = message.is_some();
+        let first = state.backlog.pop_front();
+        state.is_served = first.is_some();
         drop(state);
         self.changed.notify_waiters();
-        message
+        first
     }
 }
 
@@ -375,17 +402,9 @@ struct Serving<M: Send + 'static> {
 impl<M: Send + 'static> Serving<M> {
     async fn run(mut self) {
         let mut pace = Pace::new();
-        while let Some(mut message) = self.line.take() {
-            let actor = &self.line.actor;
-            loop {
-                match handed_over(actor, actor.send(message).await) {
-                    Handed::Over => break,
-                    Handed::Back(refused) => message = refused,
-                    Handed::Never => return,
-                }
-                // It drains: its mailbox is open again when that life has ended, if another
-                // may follow.
-                drop(actor.wait(None).await);
+        while let Some(Behind { message, tag }) = self.line.take() {
+            if !InSpan::new(tag, self.line.hand_over(message)).await {
+                return;
             }
             pace.sent_one().await;
         }

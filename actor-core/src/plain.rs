@@ -233,6 +233,12 @@ macro_rules! refined {
                 Self { options: self.options.overflow(overflow), ..self }
             }
 
+            /// Has each message handled inside the span that it was sent in; see
+            /// [`SpawnOptions::traced`].
+            pub fn traced(self) -> Self {
+                Self { options: self.options.traced(), ..self }
+            }
+
             /// Replaces all options that were given so far.
             pub fn options(self, options: SpawnOptions) -> Self {
                 Self { options, ..self }

@@ -35,6 +35,7 @@ struct Shared {
     registry: Registry,
     groups: Groups,
     mailbox: Capacity,
+    is_traced: bool,
     /// In nanoseconds. Relaxed: whoever sets it says when, if it matters.
     call_timeout: AtomicU64,
     observer: Option<Arc<dyn Observer>>,
@@ -49,6 +50,7 @@ pub struct SystemBuilder {
     call_timeout: Duration,
     actors_max: Option<usize>,
     observer: Option<Arc<dyn Observer>>,
+    is_traced: bool,
 }
 
 impl SystemBuilder {
@@ -66,6 +68,12 @@ impl SystemBuilder {
     /// Has an observer told what happens in the system.
     pub fn observer(self, observer: impl Observer) -> Self {
         Self { observer: Some(Arc::new(observer)), ..self }
+    }
+
+    /// Has each message of each actor handled inside the `tracing` span that it was sent
+    /// in, as [`SpawnOptions::traced`](crate::SpawnOptions::traced) does for one actor.
+    pub fn traced(self) -> Self {
+        Self { is_traced: true, ..self }
     }
 
     /// How long calls wait that take the system's default; see
@@ -97,7 +105,7 @@ impl SystemBuilder {
 
     /// Makes a system that knows its actors, if there is a census.
     pub(crate) fn build_with(self, census: Option<Census>) -> ActorSystem {
-        let Self { executor, mailbox, call_timeout, actors_max: _, observer } = self;
+        let Self { executor, mailbox, call_timeout, actors_max: _, observer, is_traced } = self;
         let unix_ms = u64::try_from(executor.unix_time().as_millis()).unwrap_or(u64::MAX);
         let incarnation = Incarnation::new(unix_ms, executor.random_u64());
         let shared = Shared {
@@ -107,6 +115,7 @@ impl SystemBuilder {
             registry: Registry::default(),
             groups: Groups::new(incarnation),
             mailbox,
+            is_traced,
             observer,
             call_timeout: AtomicU64::new(nanos(call_timeout)),
             census,
@@ -123,6 +132,7 @@ impl fmt::Debug for SystemBuilder {
             .field("call_timeout", &self.call_timeout)
             .field("actors_max", &self.actors_max)
             .field("is_observed", &self.observer.is_some())
+            .field("is_traced", &self.is_traced)
             .finish()
     }
 }
@@ -141,6 +151,7 @@ impl ActorSystem {
             call_timeout: CALL_TIMEOUT_DEFAULT,
             actors_max: None,
             observer: None,
+            is_traced: false,
         }
     }
 
@@ -254,6 +265,10 @@ impl ActorSystem {
 
     pub(crate) fn default_mailbox(&self) -> Capacity {
         self.shared.mailbox
+    }
+
+    pub(crate) fn is_traced(&self) -> bool {
+        self.shared.is_traced
     }
 
     pub(crate) fn next_id(&self) -> ActorId {

@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::hint::black_box;
 use std::pin::{Pin, pin};
+use std::sync::OnceLock;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -14,6 +15,9 @@ use actor_core::{
     ReplyFuture, ReplyPort, SpawnOptions,
 };
 use allocation_counter::{AllocationInfo, measure};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Metadata, Subscriber};
+use tracing_core::span::Current;
 
 /// Twice, to count the second time.
 fn in_the_steady_state(mut run: impl FnMut()) -> AllocationInfo {
@@ -191,6 +195,42 @@ fn allocated_by_messages(system: &ActorSystem) -> u64 {
         runtime.block_on(actor.call(|port| port)).unwrap();
     });
     counted.count_total
+}
+
+/// There is one span, and once it is made everybody is always in it.
+#[derive(Default)]
+struct OneSpan(OnceLock<&'static Metadata<'static>>);
+
+impl Subscriber for OneSpan {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, attributes: &Attributes<'_>) -> Id {
+        self.0.get_or_init(|| attributes.metadata());
+        Id::from_u64(1)
+    }
+
+    fn current_span(&self) -> Current {
+        self.0.get().map_or_else(Current::none, |metadata| Current::new(Id::from_u64(1), metadata))
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn event(&self, _: &tracing::Event<'_>) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+#[test]
+fn a22_a_traced_message_allocates_nothing() {
+    let untraced = allocated_by_messages(&ActorSystem::new());
+    let traced = || allocated_by_messages(&ActorSystem::builder().traced().build());
+    assert_eq!(traced(), untraced, "in no span");
+    let _installed = tracing::subscriber::set_default(OneSpan::default());
+    let span = tracing::error_span!("the one");
+    assert_eq!(tracing::Span::current(), span);
+    assert_eq!(traced(), untraced, "in a span");
 }
 
 #[test]

@@ -30,10 +30,12 @@ use crate::contain::contained;
 use crate::error::{CallError, CallFailure, SendError};
 use crate::executor::Executor;
 use crate::id::ActorId;
+use crate::lifecycle::Flag;
 use crate::mailbox::{Inbox, Mailbox, Owner};
 use crate::observe::{DeadReason, Observation};
 use crate::reply::ReplyPort;
 use crate::time::Instant;
+use crate::trace::{InHand, Tag};
 
 /// A strong, typed address of an actor, wherever it lives. Only messages of type
 /// `M` can be sent to it. Clones are equal; an actor lives on when all its
@@ -91,6 +93,22 @@ impl<M: Send + 'static> ActorRef<M> {
         match &self.route {
             Route::Local(cell) => cell.mailbox().observation(),
             Route::Foreign(_) => None,
+        }
+    }
+
+    /// The span of the message that a local actor has in hand.
+    pub(crate) fn in_hand(&self) -> Option<&InHand> {
+        match &self.route {
+            Route::Local(cell) => cell.mailbox().in_hand(),
+            Route::Foreign(_) => None,
+        }
+    }
+
+    /// The span that this thread is in, if the actor wants to know and there is one.
+    pub(crate) fn capture(&self) -> Option<Box<Tag>> {
+        match &self.route {
+            Route::Local(cell) if cell.word().has(Flag::Traced) => Tag::capture_boxed(),
+            _ => None,
         }
     }
 

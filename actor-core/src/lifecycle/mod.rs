@@ -103,6 +103,13 @@ pub(crate) enum Flag {
     Observed = 1 << 16,
     /// Its system knows of it, and must be told that it is gone.
     Counted = 1 << 17,
+    /// Its messages carry the span that they were sent in.
+    Traced = 1 << 18,
+}
+
+impl Flag {
+    /// There is more to do about each message than to handle it.
+    pub(crate) const FOLLOWED: u32 = Flag::Observed as u32 | Flag::Traced as u32;
 }
 
 /// How a life ended, where that is all there is to say.

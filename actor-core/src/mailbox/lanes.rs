@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::num::NonZeroU32;
 
 use super::policy::Priority;
+use crate::trace::Tag;
 
 /// See the module.
 pub(super) struct Lanes<M> {
@@ -19,13 +20,15 @@ pub(super) struct Lanes<M> {
 
 struct Lane<M> {
     messages: VecDeque<M>,
+    /// What lies beside each of them, in a tagged mailbox; else this stays empty.
+    tags: VecDeque<Tag>,
     /// How often a message of a higher lane went first while this one had one.
     passed_over: u32,
 }
 
 impl<M> Default for Lane<M> {
     fn default() -> Self {
-        Self { messages: VecDeque::new(), passed_over: 0 }
+        Self { messages: VecDeque::new(), tags: VecDeque::new(), passed_over: 0 }
     }
 }
 
@@ -36,12 +39,15 @@ impl<M> Default for Lanes<M> {
 }
 
 impl<M> Lanes<M> {
-    pub(super) fn push(&mut self, priority: Priority, message: M) {
-        self.lanes[priority as usize].messages.push_back(message);
+    /// All messages come with a tag, or none does.
+    pub(super) fn push(&mut self, priority: Priority, message: M, tag: Option<Tag>) {
+        let lane = &mut self.lanes[priority as usize];
+        lane.messages.push_back(message);
+        lane.tags.extend(tag);
     }
 
-    /// The next message.
-    pub(super) fn pop(&mut self, ageing: NonZeroU32) -> Option<M> {
+    /// The next message, with its tag.
+    pub(super) fn pop(&mut self, ageing: NonZeroU32) -> Option<(M, Option<Tag>)> {
         let highest = self.lanes.iter().position(|lane| !lane.messages.is_empty())?;
         let is_aged = |lane: &Lane<M>| !lane.messages.is_empty() && lane.passed_over >= ageing.get();
         // The lowest of those that have waited long enough.
@@ -53,7 +59,8 @@ impl<M> Lanes<M> {
         }
         let lane = &mut self.lanes[chosen];
         lane.passed_over = 0;
-        lane.messages.pop_front()
+        let message = lane.messages.pop_front()?;
+        Some((message, lane.tags.pop_front()))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -64,6 +71,7 @@ impl<M> Lanes<M> {
 #[cfg(all(test, not(any(actor_loom, actor_shuttle))))]
 mod tests {
     use super::*;
+    use crate::trace::Ledger;
 
     const HIGH: Priority = Priority::High;
     const NORMAL: Priority = Priority::Normal;
@@ -71,13 +79,13 @@ mod tests {
 
     fn filled(messages: &[(Priority, u32)]) -> Lanes<u32> {
         let mut lanes = Lanes::default();
-        messages.iter().for_each(|&(priority, message)| lanes.push(priority, message));
+        messages.iter().for_each(|&(priority, message)| lanes.push(priority, message, None));
         lanes
     }
 
     fn drained(mut lanes: Lanes<u32>, ageing: u32) -> Vec<u32> {
         let ageing = NonZeroU32::new(ageing).unwrap();
-        std::iter::from_fn(|| lanes.pop(ageing)).collect()
+        std::iter::from_fn(|| lanes.pop(ageing)).map(|(message, _)| message).collect()
     }
 
     #[test]
@@ -101,9 +109,29 @@ mod tests {
     fn c20_an_empty_lane_does_not_age() {
         let mut lanes = filled(&[(HIGH, 1), (HIGH, 2), (HIGH, 3)]);
         let ageing = NonZeroU32::new(2).unwrap();
-        assert_eq!([lanes.pop(ageing), lanes.pop(ageing)], [Some(1), Some(2)]);
-        lanes.push(LOW, 100);
-        lanes.push(HIGH, 4);
+        let mut pop = || lanes.pop(ageing).map(|(message, _)| message);
+        assert_eq!([pop(), pop()], [Some(1), Some(2)]);
+        lanes.push(LOW, 100, None);
+        lanes.push(HIGH, 4, None);
         assert_eq!(drained(lanes, 2), [3, 4, 100]);
+    }
+
+    #[test]
+    fn a22_tags_stay_with_their_messages() {
+        let ledger = Ledger::default();
+        let mut lanes = Lanes::default();
+        for (number, priority) in (1..).zip([LOW, HIGH, NORMAL, HIGH, LOW]) {
+            lanes.push(priority, number, Some(ledger.tag(number)));
+        }
+        let ageing = NonZeroU32::new(2).unwrap();
+        let mut popped = Vec::new();
+        while let Some((number, tag)) = lanes.pop(ageing) {
+            assert_eq!(tag.and_then(|tag| tag.number()), Some(number));
+            popped.push(number);
+        }
+        assert_eq!(popped, [2, 4, 1, 3, 5]);
+        lanes.push(HIGH, 6, Some(ledger.tag(6)));
+        drop(lanes);
+        assert_eq!(ledger.open(), 0);
     }
 }

@@ -18,30 +18,30 @@ mod lanes;
 mod policy;
 #[expect(unsafe_code, reason = "the lock-free queue, under models and sanitizers")]
 mod queue;
+mod sending;
+mod sorted;
 #[cfg(test)]
 mod tests;
 mod waiting;
 
-use std::convert::Infallible;
-use std::future::Future;
 use std::num::NonZeroU32;
-use std::panic::resume_unwind;
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::thread;
 
 use self::lanes::Lanes;
 pub use self::policy::{Capacity, MailboxStats, Overflow, Priority, Sorting};
 use self::queue::{Oldest, Published, Queue, Receiver, Refused, Setup};
 pub(crate) use self::queue::{Park, Taken};
-use self::waiting::{Standing, Ticket, Waiting};
+use self::sending::Sending;
+use self::sorted::Sorted;
+use self::waiting::Waiting;
 use crate::contain::{caught, contained, first_panic};
 use crate::error::SendError;
-use crate::limits::SORTED_AT_ONCE_MAX;
 use crate::observe::{DeadReason, Observation, Pressure};
 use crate::sync::{AtomicU64, Backoff, LockExt, Mutex, Ordering};
 use crate::time::Instant;
+use crate::trace::{InHand, Tag};
 
 /// The senders' side of a mailbox; it lies in the actor's cell.
 #[repr(C)]
@@ -51,6 +51,13 @@ pub(crate) struct Mailbox<M> {
     waiting: Waiting<More<M>>,
     is_bounded: bool,
     overflow: Overflow,
+}
+
+/// Whether messages carry the span that they were sent in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tags {
+    None,
+    Carried,
 }
 
 /// What few mailboxes need.
@@ -63,6 +70,8 @@ struct More<M> {
     evicted: AtomicU64,
     expired: AtomicU64,
     observation: OnceLock<Observation>,
+    /// The receiver's own, in a tagged mailbox.
+    in_hand: InHand,
 }
 
 impl<M> Default for More<M> {
@@ -73,19 +82,20 @@ impl<M> Default for More<M> {
             evicted: AtomicU64::new(0),
             expired: AtomicU64::new(0),
             observation: OnceLock::new(),
+            in_hand: InHand::default(),
         }
     }
 }
 
 impl<M> Mailbox<M> {
-    pub(crate) fn new(capacity: Capacity, overflow: Overflow) -> Self {
+    pub(crate) fn new(capacity: Capacity, overflow: Overflow, tags: Tags) -> Self {
         let bound = match capacity {
             Capacity::Bounded(bound) => Some(bound.get()),
             Capacity::Unbounded => None,
         };
         let is_evicting = bound.is_some() && overflow == Overflow::DropOldest;
         Self {
-            queue: Queue::new(Setup { bound, is_tagged: false, is_evicting }),
+            queue: Queue::new(Setup { bound, is_tagged: tags == Tags::Carried, is_evicting }),
             waiting: Waiting::default(),
             is_bounded: bound.is_some(),
             overflow,
@@ -97,14 +107,47 @@ impl<M> Mailbox<M> {
     pub(crate) fn try_send(&self, message: M) -> Result<(), SendError<M>> {
         match self.queue.push(message) {
             Ok(()) => Ok(()),
-            Err((message, Refused::Full)) => self.overflow(message),
-            Err((message, Refused::Closed)) => Err(SendError::Stopped(message, None)),
+            Err((message, refused)) => self.refused(message, refused),
         }
     }
 
-    /// There is no room.
+    /// It did not simply go in.
     #[cold]
-    fn overflow(&self, message: M) -> Result<(), SendError<M>> {
+    fn refused(&self, message: M, refused: Refused) -> Result<(), SendError<M>> {
+        let mut tag = None;
+        let (message, refused) = match refused {
+            Refused::Untagged => match self.push_tagged(message, &mut tag) {
+                Ok(()) => return Ok(()),
+                Err(refused) => refused,
+            },
+            refused => (message, refused),
+        };
+        match refused {
+            Refused::Full => self.overflow(message, tag),
+            Refused::Closed | Refused::Untagged => Err(SendError::Stopped(message, None)),
+        }
+    }
+
+    /// Puts a message in if there is room; into a tagged mailbox with the span of whoever
+    /// calls. If there is none, `tag` keeps it for the next attempt.
+    #[inline(always)]
+    fn push(&self, message: M, tag: &mut Option<Tag>) -> Result<(), (M, Refused)> {
+        match self.queue.push(message) {
+            Err((message, Refused::Untagged)) => self.push_tagged(message, tag),
+            done => done,
+        }
+    }
+
+    #[cold]
+    fn push_tagged(&self, message: M, tag: &mut Option<Tag>) -> Result<(), (M, Refused)> {
+        // Before a slot is claimed: it may run anything, and take as long as it likes.
+        let tag = tag.get_or_insert_with(Tag::capture);
+        self.queue.push_tagged(message, tag)
+    }
+
+    /// There is no room. A message that goes in after all does so with the tag.
+    #[cold]
+    fn overflow(&self, message: M, tag: Option<Tag>) -> Result<(), SendError<M>> {
         match self.overflow {
             Overflow::Block | Overflow::Reject => {
                 self.tell_pressure(Pressure::Refused);
@@ -116,16 +159,16 @@ impl<M> Mailbox<M> {
                 self.bury(message, DeadReason::Dropped);
                 Ok(())
             }
-            Overflow::DropOldest => self.push_for_oldest(message),
+            Overflow::DropOldest => self.push_for_oldest(message, tag),
         }
     }
 
     /// Puts a message in, and drops the oldest ones until there is room.
-    fn push_for_oldest(&self, mut message: M) -> Result<(), SendError<M>> {
+    fn push_for_oldest(&self, mut message: M, mut tag: Option<Tag>) -> Result<(), SendError<M>> {
         let mut backoff = Backoff::default();
         loop {
             match self.queue.evict() {
-                Some(oldest) => {
+                Some((oldest, _tag)) => {
                     self.waiting.more().evicted.fetch_add(1, Ordering::Relaxed);
                     self.tell_pressure(Pressure::DroppedOldest);
                     self.bury(oldest, DeadReason::Dropped);
@@ -133,10 +176,12 @@ impl<M> Mailbox<M> {
                 // The oldest is just being put in.
                 None => backoff.pause(),
             }
-            message = match self.queue.push(message) {
+            message = match self.push(message, &mut tag) {
                 Ok(()) => return Ok(()),
                 Err((message, Refused::Full)) => message,
-                Err((message, Refused::Closed)) => return Err(SendError::Stopped(message, None)),
+                Err((message, Refused::Closed | Refused::Untagged)) => {
+                    return Err(SendError::Stopped(message, None));
+                }
             };
         }
     }
@@ -150,6 +195,18 @@ impl<M> Mailbox<M> {
     /// Who is told what happens here.
     pub(crate) fn observation(&self) -> Option<&Observation> {
         self.waiting.known_more()?.observation.get()
+    }
+
+    /// The span of the message in hand; `None` if there never was one.
+    pub(crate) fn in_hand(&self) -> Option<&InHand> {
+        Some(&self.waiting.known_more()?.in_hand)
+    }
+
+    /// Takes a message in hand that was sent like this.
+    fn hold(&self, tag: Option<Tag>) {
+        if let Some(tag) = tag {
+            self.waiting.more().in_hand.hold(tag);
+        }
     }
 
     fn tell_pressure(&self, pressure: Pressure) {
@@ -192,7 +249,7 @@ impl<M> Mailbox<M> {
     /// if the future is dropped before it is ready, nothing was sent, and a place that
     /// it was given goes to the next who waits.
     pub(crate) fn send(&self, message: M) -> Sending<'_, M> {
-        Sending { mailbox: self, message: Some(message), ticket: None }
+        Sending::new(self, message)
     }
 
     /// Lets no more messages in. What got in still comes out.
@@ -246,117 +303,6 @@ impl<M> Mailbox<M> {
     }
 }
 
-/// A message that waits for room; see [`Mailbox::send`].
-pub(crate) struct Sending<'a, M> {
-    mailbox: &'a Mailbox<M>,
-    /// Taken when the future is ready.
-    message: Option<M>,
-    /// Held from the first time there was no room.
-    ticket: Option<Ticket>,
-}
-
-// The message is moved, never pinned.
-impl<M> Unpin for Sending<'_, M> {}
-
-impl<M> Sending<'_, M> {
-    /// Gives up, and gives the message back.
-    ///
-    /// # Panics
-    ///
-    /// If the future was ready.
-    pub(crate) fn withdraw(mut self) -> M {
-        self.message.take().expect("a message that was sent cannot be withdrawn")
-    }
-
-    fn push(&mut self) -> Poll<Result<(), SendError<M>>> {
-        let Some(message) = self.message.take() else { unreachable!("polled again after it was ready") };
-        match self.mailbox.queue.push(message) {
-            Ok(()) => Poll::Ready(Ok(())),
-            Err((message, Refused::Full)) if self.mailbox.overflow == Overflow::Block => {
-                self.message = Some(message);
-                Poll::Pending
-            }
-            Err((message, Refused::Full)) => Poll::Ready(self.mailbox.overflow(message)),
-            Err((message, Refused::Closed)) => Poll::Ready(Err(SendError::Stopped(message, None))),
-        }
-    }
-
-    fn push_into_place(&mut self) -> Result<(), SendError<M>> {
-        let Some(message) = self.message.take() else { unreachable!("polled again after it was ready") };
-        let pushed = self.mailbox.queue.push_into_place(message);
-        pushed.map_err(|(message, _)| SendError::Stopped(message, None))
-    }
-
-    /// Leaves the line, with its place if it has one.
-    fn leave(&mut self) -> bool {
-        self.ticket.take().is_some_and(|ticket| self.mailbox.waiting.leave(ticket))
-    }
-}
-
-impl<M> Future for Sending<'_, M> {
-    type Output = Result<(), SendError<M>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mailbox = self.mailbox;
-        let ticket = match self.ticket {
-            Some(ticket) => ticket,
-            None => {
-                if let Poll::Ready(done) = self.push() {
-                    return Poll::Ready(done);
-                }
-                let ticket = mailbox.waiting.register(cx.waker());
-                self.ticket = Some(ticket);
-                mailbox.tell_pressure(Pressure::Waits);
-                // Whoever made room, or closed, before this is seen below; whoever does
-                // it after this sees us.
-                mailbox.queue.meet();
-                ticket
-            }
-        };
-        match mailbox.waiting.standing(ticket, cx.waker()) {
-            Standing::Served => {
-                self.leave();
-                let pushed = self.push_into_place();
-                // The place is given back after the claim: a sender that came between the
-                // two found no room, and the receiver may have looked before there was.
-                mailbox.queue.meet();
-                mailbox.call_if_room();
-                Poll::Ready(pushed)
-            }
-            Standing::First => {
-                let Poll::Ready(done) = self.push() else { return Poll::Pending };
-                // Meanwhile it may have been given a place, which it does not need now.
-                if self.leave() {
-                    mailbox.pass_on();
-                } else {
-                    // The next in the line may find room too.
-                    mailbox.call_if_room();
-                }
-                Poll::Ready(done)
-            }
-            Standing::Later if mailbox.queue.is_closed() => {
-                self.leave();
-                let Some(message) = self.message.take() else { unreachable!("it has not been sent") };
-                Poll::Ready(Err(SendError::Stopped(message, None)))
-            }
-            Standing::Later => Poll::Pending,
-        }
-    }
-}
-
-impl<M> Drop for Sending<'_, M> {
-    fn drop(&mut self) {
-        if self.ticket.is_some() {
-            if self.leave() {
-                self.mailbox.pass_on();
-            } else {
-                // It may have been called to look, and has not: another shall.
-                self.mailbox.call_if_room();
-            }
-        }
-    }
-}
-
 /// What has a mailbox in it.
 pub(crate) trait Owner<M> {
     fn mailbox(&self) -> &Mailbox<M>;
@@ -371,6 +317,16 @@ pub(crate) enum Delivery<'a, M> {
 }
 
 impl<M> Delivery<'_, M> {
+    /// Makes the span that the message was sent in the one [in hand](Mailbox::in_hand), as
+    /// is done before it is taken out of a tagged mailbox. Calls no subscriber, since others
+    /// may be locked out.
+    #[inline(always)]
+    pub(crate) fn hold_tag(&self) {
+        if let Self::Queued(oldest, mailbox) = self {
+            mailbox.hold(oldest.take_tag());
+        }
+    }
+
     /// Takes the message out. Its place goes to a sender that waits, if there is one,
     /// before anybody else could have it.
     #[inline(always)]
@@ -405,7 +361,8 @@ impl<M, C: Owner<M>> Inbox<M, C> {
         taken.map(|oldest| Delivery::Queued(oldest, owner.mailbox()))
     }
 
-    /// The next message in a sorting's order; those that have expired are dropped.
+    /// The next message in a sorting's order; those that have expired are dropped. Of a tagged
+    /// mailbox its span is in hand.
     pub(crate) fn receive_sorted(
         &mut self,
         sorting: &Sorting<M>,
@@ -416,7 +373,10 @@ impl<M, C: Owner<M>> Inbox<M, C> {
         let next = sorted.next(sorting, now);
         drop(sorted);
         match next {
-            Some(message) => Taken::Message(Delivery::Sorted(message)),
+            Some((message, tag)) => {
+                self.mailbox().hold(tag);
+                Taken::Message(Delivery::Sorted(message))
+            }
             None => rest.map(|never| match never {}),
         }
     }
@@ -466,12 +426,12 @@ impl<M, C: Owner<M>> Inbox<M, C> {
     pub(crate) fn discard(mut self) -> thread::Result<()> {
         self.close();
         let mut outcome = Ok(());
-        for message in self.take_sorted() {
+        for (message, _tag) in self.take_sorted() {
             self.mailbox().tell_dead(DeadReason::Stopped);
             outcome = first_panic(outcome, caught(|| drop(message)));
         }
         // What is just being put in is left to the receiver's own drop, which waits.
-        while let Taken::Message(message) = self.receiver.take().map(|oldest| oldest.take_unless(|| false)) {
+        while let Taken::Message((message, _tag)) = self.receiver.take().map(Oldest::take_whole) {
             self.receiver.owner().mailbox().tell_dead(DeadReason::Stopped);
             outcome = first_panic(outcome, caught(|| drop(message)));
         }
@@ -479,10 +439,10 @@ impl<M, C: Owner<M>> Inbox<M, C> {
     }
 
     /// All that waits in lanes, with its room.
-    fn take_sorted(&mut self) -> Vec<M> {
+    fn take_sorted(&mut self) -> Vec<(M, Option<Tag>)> {
         let Some(more) = self.mailbox().waiting.known_more() else { return Vec::new() };
         let mut lanes = std::mem::take(&mut *more.lanes.locked());
-        let messages: Vec<M> = std::iter::from_fn(|| lanes.pop(NonZeroU32::MIN)).collect();
+        let messages: Vec<_> = std::iter::from_fn(|| lanes.pop(NonZeroU32::MIN)).collect();
         messages.iter().for_each(|_| self.receiver.release());
         messages
     }
@@ -492,79 +452,13 @@ impl<M, C: Owner<M>> Inbox<M, C> {
     }
 }
 
-/// The lanes of an inbox while it works with them: outside their lock, since it runs the
-/// user's code; they are put back whatever that does.
-struct Sorted<'a, M, C: Owner<M>> {
-    inbox: &'a mut Inbox<M, C>,
-    lanes: Lanes<M>,
-}
-
-impl<'a, M, C: Owner<M>> Sorted<'a, M, C> {
-    fn begin(inbox: &'a mut Inbox<M, C>) -> Self {
-        let lanes = std::mem::take(&mut *inbox.mailbox().waiting.more().lanes.locked());
-        Self { inbox, lanes }
-    }
-
-    /// Takes in what there is, and says why that was all.
-    fn take_in(&mut self, sorting: &Sorting<M>) -> Taken<Infallible> {
-        for _ in 0..SORTED_AT_ONCE_MAX {
-            let message = match self.inbox.receiver.take() {
-                Taken::Message(oldest) => oldest.take(),
-                Taken::Closed => return Taken::Closed,
-                Taken::Empty => return Taken::Empty,
-                Taken::Busy => return Taken::Busy,
-            };
-            let asked = caught(|| sorting.priority.map_or(Priority::Normal, |priority| priority(&message)));
-            match asked {
-                Ok(priority) => self.lanes.push(priority, message),
-                Err(payload) => {
-                    self.leave();
-                    contained("a message's destructor", || drop(message));
-                    resume_unwind(payload);
-                }
-            }
-        }
-        Taken::Empty
-    }
-
-    /// The next message that has not expired.
-    fn next(&mut self, sorting: &Sorting<M>, now: impl Fn(&C) -> Instant) -> Option<M> {
-        loop {
-            let message = self.lanes.pop(sorting.ageing)?;
-            self.leave();
-            let Some(expires_at) = sorting.expires_at else { return Some(message) };
-            // Asked outside: whatever it does, the message's room has been given back.
-            if expires_at(&message).is_none_or(|at| now(self.inbox.owner()) < at) {
-                return Some(message);
-            }
-            self.inbox.mailbox().waiting.more().expired.fetch_add(1, Ordering::Relaxed);
-            self.inbox.mailbox().bury(message, DeadReason::Expired);
-        }
-    }
-
-    /// Gives the place of a message back, or on.
-    fn leave(&mut self) {
-        if !self.inbox.mailbox().is_place_handed_on() {
-            self.inbox.receiver.release();
-        }
-    }
-}
-
-impl<M, C: Owner<M>> Drop for Sorted<'_, M, C> {
-    fn drop(&mut self) {
-        let lanes = std::mem::take(&mut self.lanes);
-        let former = std::mem::replace(&mut *self.inbox.mailbox().waiting.more().lanes.locked(), lanes);
-        debug_assert!(former.is_empty(), "there is one receiver");
-    }
-}
-
 /// Senders that wait are told; the receiver's own drop knows of the queue alone.
 impl<M, C: Owner<M>> Drop for Inbox<M, C> {
     fn drop(&mut self) {
         if !self.mailbox().queue.is_closed() {
             self.close();
         }
-        for message in self.take_sorted() {
+        for (message, _tag) in self.take_sorted() {
             contained("a message's destructor", || drop(message));
         }
     }

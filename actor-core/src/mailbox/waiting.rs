@@ -15,6 +15,7 @@ use std::task::Waker;
 
 use crate::contain::contained;
 use crate::sync::{AtomicU32, LockExt, Mutex, Ordering};
+use crate::trace::Tag;
 
 /// The senders that wait at one mailbox, and beside their line whatever else few
 /// mailboxes need.
@@ -44,6 +45,17 @@ struct Waiter {
     /// Taken when it is called. It comes back to look, and leaves another one.
     waker: Option<Waker>,
     has_place: bool,
+    /// What its message goes in with, in a tagged mailbox: from when it began to wait.
+    tag: Option<Tag>,
+}
+
+/// What a sender leaves the line with.
+#[derive(Default)]
+pub(super) struct Left {
+    /// Whether it had been given a place, which is now the caller's to use or to give away.
+    pub(super) has_place: bool,
+    /// As it was registered.
+    pub(super) tag: Option<Tag>,
 }
 
 /// Names one waiting sender.
@@ -89,14 +101,14 @@ impl<X: Default> Waiting<X> {
         self.unserved.load(Ordering::Relaxed) != 0
     }
 
-    pub(super) fn register(&self, waker: &Waker) -> Ticket {
+    pub(super) fn register(&self, waker: &Waker, tag: Option<Tag>) -> Ticket {
         // Wakers are cloned, called and dropped outside the lock: any of it may run
         // anything, and may come back here.
         let waker = Some(waker.clone());
         let mut line = self.aside.get_or_init(Box::default).line.locked();
         line.tickets += 1;
         let ticket = Ticket(line.tickets);
-        line.waiters.push_back(Waiter { ticket, waker, has_place: false });
+        line.waiters.push_back(Waiter { ticket, waker, has_place: false, tag });
         self.unserved.fetch_add(1, Ordering::Relaxed);
         ticket
     }
@@ -121,10 +133,23 @@ impl<X: Default> Waiting<X> {
         standing
     }
 
-    /// Ends a wait. Says whether the sender had been given a place, which is now the
-    /// caller's to use or to give away.
-    pub(super) fn leave(&self, ticket: Ticket) -> bool {
-        let Some(mut line) = self.line().map(|line| line.locked()) else { return false };
+    /// Lends a sender its tag, to look whether there is room; it comes back by
+    /// [`keep_tag`](Self::keep_tag) if there is none.
+    pub(super) fn take_tag(&self, ticket: Ticket) -> Option<Tag> {
+        let mut line = self.line()?.locked();
+        let at = line.find(ticket);
+        line.waiters[at].tag.take()
+    }
+
+    pub(super) fn keep_tag(&self, ticket: Ticket, tag: Option<Tag>) {
+        let Some(mut line) = self.line().map(|line| line.locked()) else { unreachable!("it registered") };
+        let at = line.find(ticket);
+        line.waiters[at].tag = tag;
+    }
+
+    /// Ends a wait.
+    pub(super) fn leave(&self, ticket: Ticket) -> Left {
+        let Some(mut line) = self.line().map(|line| line.locked()) else { return Left::default() };
         let at = line.find(ticket);
         let Some(waiter) = line.waiters.remove(at) else { unreachable!("it was found") };
         if !waiter.has_place {
@@ -133,7 +158,7 @@ impl<X: Default> Waiting<X> {
         drop(line);
         // Whatever its destructor does, the place is not lost.
         contained("the destructor of a waiting sender's waker", || drop(waiter.waker));
-        waiter.has_place
+        Left { has_place: waiter.has_place, tag: waiter.tag }
     }
 
     /// Gives a place to the first that has none. Says whether there was one.

@@ -74,7 +74,7 @@ impl<M: Send + 'static> ExitGuard<M> {
         }
     }
 
-    /// A message is about to be handled. For who has seen that the actor is observed.
+    /// A message is about to be handled. For who has seen that the actor is followed.
     #[cold]
     pub(super) fn begin_message(&self) {
         if let Some(observation) = self.myself().observation() {
@@ -83,17 +83,28 @@ impl<M: Send + 'static> ExitGuard<M> {
     }
 
     /// The message in hand is done with; it matters only to the observer.
+    #[cold]
     pub(super) fn end_message(&self, has_ended: bool) {
-        if self.control().word().has(Flag::Observed)
-            && let Some(observation) = self.myself().observation()
-        {
+        if let Some(observation) = self.myself().observation() {
             observation.end_message::<M>(has_ended);
+        }
+    }
+
+    /// What comes now has nothing to do with the message in hand, if there is one: its span
+    /// is left.
+    #[cold]
+    pub(super) fn leave_message(&self) {
+        if let Some(in_hand) = self.myself().in_hand() {
+            in_hand.end();
         }
     }
 
     /// How a life ended that ended like this as far as its hooks know.
     pub(super) fn explain(&self, exit: Exit) -> Exit {
-        self.end_message(false);
+        if self.control().word().has_any(Flag::FOLLOWED) {
+            self.end_message(false);
+            self.leave_message();
+        }
         let is_known = exit != Exit::Killed || !self.control().word().has(Flag::Attended);
         if is_known { exit } else { self.control().take_failure().unwrap_or(exit) }
     }

@@ -15,7 +15,7 @@ use crate::error::SpawnError;
 use crate::event::BoxedState;
 use crate::lifecycle::Flag;
 use crate::limits::MAILBOX_CAPACITY_MAX;
-use crate::mailbox::{Capacity, Mailbox, Overflow};
+use crate::mailbox::{Capacity, Mailbox, Overflow, Tags};
 use crate::observe::ActorChange;
 use crate::registry::is_usable;
 use crate::system::ActorSystem;
@@ -28,6 +28,7 @@ pub struct SpawnOptions {
     supervisor: Option<ActorCell>,
     mailbox: Option<Capacity>,
     overflow: Overflow,
+    is_traced: bool,
     pub(super) place: Option<Colocation>,
     child_id: Option<Arc<str>>,
 }
@@ -81,6 +82,25 @@ impl SpawnOptions {
         self
     }
 
+    /// Has each message handled inside the `tracing` span that it was sent in: that of
+    /// whoever casts, sends or calls, when the message is put in, or when a sender begins to
+    /// wait for room. So does
+    /// [`SystemBuilder::traced`](crate::SystemBuilder::traced) for all actors of a system.
+    ///
+    /// The handler's future is polled and dropped inside the span, and
+    /// [`on_error`](crate::Actor::on_error) is called there; the other hooks have no span.
+    /// What is [attached](ActorCell::attach) to the actor runs inside the span that was
+    /// current when it was. A message that was sent in no span is handled in none, and so is
+    /// one from another node, for now.
+    ///
+    /// A span stays open while its message waits, while that is handled, and while what the
+    /// handler attached runs. Each place in a traced mailbox takes 40 bytes more. If the
+    /// subscriber panics in any of this, that is reported and the message goes its way.
+    pub fn traced(mut self) -> Self {
+        self.is_traced = true;
+        self
+    }
+
     fn check(&self, capacity: Capacity, is_sorted: bool) -> Result<(), SpawnError> {
         if self.name.as_deref().is_some_and(|name| !is_usable(name)) {
             return Err(SpawnError::Options("the name is empty, too long, or holds control characters"));
@@ -99,7 +119,9 @@ impl SpawnOptions {
         let capacity = self.mailbox.unwrap_or_else(|| system.default_mailbox());
         self.check(capacity, A::SORTING.is_active())?;
         let executor = system.executor().clone();
-        let mailbox = Mailbox::new(capacity, self.overflow);
+        let is_traced = self.is_traced || system.is_traced();
+        let tags = if is_traced { Tags::Carried } else { Tags::None };
+        let mailbox = Mailbox::new(capacity, self.overflow, tags);
         let id = system.next_id();
         let observation = system.observation(id, self.name.as_ref());
         let is_observed = observation.is_some();
@@ -122,6 +144,9 @@ impl SpawnOptions {
         let guard = ExitGuard::new(myself);
         if is_counted {
             guard.control().raise(Flag::Counted);
+        }
+        if is_traced {
+            guard.control().raise(Flag::Traced);
         }
         if is_observed {
             guard.control().raise(Flag::Observed);

@@ -13,3 +13,4 @@ mod seam;
 mod sizes;
 mod stress;
 mod systems;
+mod traced;

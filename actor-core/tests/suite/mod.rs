@@ -23,6 +23,7 @@ mod restart;
 mod start;
 mod stop;
 mod time;
+mod traced;
 mod trouble;
 mod watch;
 
@@ -230,6 +231,17 @@ mount! {
     hostile::a_waiters_waker_may_come_back_when_it_is_dropped,
     hostile::an_actor_that_is_flooded_by_events_lets_others_run,
 
+    traced::a22_a_handler_runs_in_the_span_of_its_sender,
+    traced::a22_whatever_way_a_message_is_sent,
+    traced::a22_an_actor_that_is_not_traced_captures_nothing,
+    traced::a22_who_waits_for_room_sends_in_the_span_of_its_first_poll,
+    traced::a22_spans_go_with_messages_that_are_dropped,
+    traced::a22_spans_stay_with_messages_that_are_sorted,
+    traced::a22_queued_messages_keep_their_spans_from_life_to_life,
+    traced::a22_a_handler_is_dropped_inside_its_span_however_it_ends,
+    traced::a22_hooks_that_handle_no_message_have_no_span,
+    traced::a22_a_subscriber_that_panics_loses_no_message,
+
     abandoned::a_send_dropped_before_it_is_polled_sends_nothing,
     abandoned::a_send_dropped_after_it_was_given_a_place_gives_it_on,
     abandoned::a_call_dropped_while_it_waits_for_room_was_not_sent,
@@ -320,6 +332,10 @@ mount_with_virtual_time! {
     forward::a14_only_an_answer_is_forwarded,
     forward::c14_a_forward_waits_for_room_on_both_sides,
     forward::a_forward_is_part_of_whoever_asked_for_it,
+
+    traced::a22_a_trace_goes_on_through_what_a_handler_sends,
+    traced::a22_what_is_attached_runs_in_the_span_it_was_attached_in,
+    traced::a22_what_waits_in_a_port_keeps_its_span,
 
     attached::a_future_is_piped_to_its_actor,
     attached::what_is_attached_ends_with_the_life,

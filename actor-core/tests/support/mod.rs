@@ -4,6 +4,7 @@ mod door;
 mod gate;
 mod probe;
 mod simulation;
+mod spans;
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -16,6 +17,7 @@ pub(crate) use self::door::{ColocatedDoor, Door, LocalDoor, SendDoor};
 pub(crate) use self::gate::Gate;
 pub(crate) use self::probe::{Act, Entry, Hook, Log, Message, Probe, act, act_once, fail, panics};
 pub(crate) use self::simulation::{Order, Simulation};
+pub(crate) use self::spans::{Call, Spans, number};
 
 /// Returns once the actor has handled everything that came before this. Gives
 /// the number of notes it has handled.
@@ -48,6 +50,19 @@ pub(crate) fn stopped(reason: &str) -> Exit {
 /// Polls a future a single time.
 pub(crate) async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
     poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
+}
+
+/// Lets others run, once.
+pub(crate) async fn yield_once() {
+    let mut has_yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Runs until `until` is ready; `future` is polled beside it and must not be.

@@ -11,24 +11,11 @@
 
 use std::alloc::{Layout, handle_alloc_error};
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
 use std::ptr::{self, NonNull};
 
 use crate::sync::{AtomicBool, AtomicPtr, Ordering, UnsafeCell, alloc, dealloc};
-use crate::time::Instant;
-
-/// What can travel beside a message in a tagged mailbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Tag {
-    /// After this nobody wants the message handled any more.
-    pub(crate) deadline: Instant,
-    /// Trace and span of whoever sent it; zeros for none.
-    pub(crate) trace: [u64; 3],
-}
-
-impl Tag {
-    pub(crate) const NONE: Tag = Tag { deadline: Instant::FAR, trace: [0; 3] };
-}
+use crate::trace::Tag;
 
 /// How many slots the blocks of a message type have.
 pub(super) struct Lap<T>(PhantomData<T>);
@@ -133,7 +120,7 @@ impl<T> BlockPtr<T> {
             unsafe {
                 block.slot_at(offset).write(Slot::new());
                 if is_tagged {
-                    block.tag_at(offset).write(UnsafeCell::new(Tag::NONE));
+                    block.tag_at(offset).write(UnsafeCell::new(Tag::none()));
                 }
             }
         }
@@ -184,26 +171,32 @@ impl<T> BlockPtr<T> {
         unsafe { &*self.slot_at(offset) }
     }
 
+    /// Lays a tag beside an empty slot of a tagged block. Runs nobody's code: there is none
+    /// yet.
+    ///
     /// # Safety
     ///
-    /// As [`slot`](Self::slot); the slot is empty and only the caller may fill it.
+    /// As [`slot`](Self::slot); the block is tagged, the slot is empty and only the caller
+    /// may fill it.
     pub(super) unsafe fn set_tag(self, offset: usize, tag: Tag) {
         // SAFETY: a tag is touched under the same rule as its slot's value.
-        unsafe {
-            if (*self.as_ptr()).is_tagged {
-                (*self.tag_at(offset)).with_mut(|place| *place = tag);
-            }
-        }
+        let former = unsafe { (*self.tag_at(offset)).with_mut(|place| mem::replace(&mut *place, tag)) };
+        debug_assert!(former.is_none(), "an empty slot has no tag");
+        mem::forget(former);
     }
 
+    /// Takes the tag out; `None` if the block has no tags.
+    ///
     /// # Safety
     ///
     /// As [`slot`](Self::slot); the slot was seen full and only the caller may
     /// empty it.
-    pub(super) unsafe fn tag(self, offset: usize) -> Tag {
+    pub(super) unsafe fn take_tag(self, offset: usize) -> Option<Tag> {
         // SAFETY: a tag is touched under the same rule as its slot's value.
         unsafe {
-            if (*self.as_ptr()).is_tagged { (*self.tag_at(offset)).with(|place| *place) } else { Tag::NONE }
+            (*self.as_ptr())
+                .is_tagged
+                .then(|| (*self.tag_at(offset)).with_mut(|place| mem::replace(&mut *place, Tag::none())))
         }
     }
 
@@ -225,7 +218,7 @@ impl<T> BlockPtr<T> {
         unsafe { (*self.as_ptr()).next.store(next, Ordering::Release) };
     }
 
-    /// Gives the memory back. Values still in the slots are not dropped.
+    /// Gives the memory back. Values still in the slots, and tags, are not dropped.
     ///
     /// # Safety
     ///
@@ -307,6 +300,7 @@ const BLOCK_BYTES: usize = 8 * 1024;
 #[cfg(all(test, not(actor_loom)))]
 mod tests {
     use super::*;
+    use crate::trace::Ledger;
 
     #[test]
     fn large_messages_get_blocks_of_few_slots() {
@@ -330,20 +324,21 @@ mod tests {
     fn tags_lie_beside_their_slots_whatever_the_alignment() {
         #[repr(align(64))]
         struct Aligned(usize);
+        let ledger = Ledger::default();
         let block = BlockPtr::<Aligned>::allocate(Lap::<Aligned>::SMALL_BASE, true);
         for offset in Lap::<Aligned>::SMALL_BASE..Lap::<Aligned>::LAP {
-            let tag = Tag { deadline: Instant::ZERO, trace: [offset as u64; 3] };
-            // SAFETY: the block is alive and nobody else's; the slot is empty.
+            // SAFETY: the block is alive, tagged and nobody else's; the slot is empty.
             unsafe {
-                block.set_tag(offset, tag);
+                block.set_tag(offset, ledger.tag(1 + offset as u64));
                 block.slot(offset).fill(Aligned(offset));
             }
         }
         for offset in Lap::<Aligned>::SMALL_BASE..Lap::<Aligned>::LAP {
             // SAFETY: as above; the slot is full.
-            let (tag, value) = unsafe { (block.tag(offset), block.slot(offset).empty()) };
-            assert_eq!((tag.trace[0], value.0), (offset as u64, offset));
+            let (tag, value) = unsafe { (block.take_tag(offset).unwrap(), block.slot(offset).empty()) };
+            assert_eq!((tag.number(), value.0), (Some(1 + offset as u64), offset));
         }
+        assert_eq!(ledger.open(), 0);
         // SAFETY: nobody uses the block any more.
         unsafe { block.free() };
     }

@@ -2,7 +2,7 @@
 //! stored inline in blocks, and one word that decides everything.
 //!
 //! ```text
-//!  tail word │ position │ errand │ LOCKED │ BLOCKLESS │ CLOSED │ PARKED │
+//!  tail word │ position │ TAGGED │ errand │ LOCKED │ BLOCKLESS │ CLOSED │ PARKED │
 //!
 //!  senders ── one compare-and-swap on the tail word ──► claims the slot at the
 //!             position; fails if closed; checks the bound; ends a park
@@ -23,6 +23,7 @@
 //! that it and the flags share the word.
 
 mod block;
+mod claim;
 mod receiver;
 #[cfg(test)]
 mod tests;
@@ -30,12 +31,13 @@ mod waker;
 
 use std::ptr;
 
-pub(crate) use self::block::Tag;
 use self::block::{Block, BlockPtr, Lap};
+use self::claim::{Beside, Claim};
 pub(crate) use self::receiver::{Oldest, Park, Receiver, Taken};
 pub(crate) use self::waker::Published;
 use self::waker::{ERRANDS, WakerCell};
 use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Backoff, Ordering, UnsafeCell};
+use crate::trace::Tag;
 
 /// The receiver sleeps. Whoever clears it, wakes it.
 const PARKED: u64 = 1;
@@ -48,11 +50,14 @@ const LOCKED: u64 = 1 << 3;
 /// Which errand goes with the last park: see `waker.rs`.
 const ERRAND_AT: u32 = 4;
 const ERRAND: u64 = 0b111 << ERRAND_AT;
+/// Tags travel beside the messages. Never changes; it lies here because senders read this
+/// word anyway.
+const TAGGED: u64 = 1 << 7;
 /// One position.
-const ONE: u64 = 1 << 7;
+const ONE: u64 = 1 << 8;
 const FLAGS: u64 = ONE - 1;
 /// The largest bound: positions must be comparable across their wrap-around.
-const BOUND_MAX: u64 = 1 << 54;
+const BOUND_MAX: u64 = 1 << 53;
 
 /// A message was not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +66,8 @@ pub(crate) enum Refused {
     Full,
     /// Nothing gets in any more.
     Closed,
+    /// It was put in without a tag, and the queue is tagged.
+    Untagged,
 }
 
 /// See the module. Fields lie in the order of who writes them, in groups too far
@@ -81,7 +88,6 @@ pub(crate) struct Queue<T> {
     bound: u64,
     /// An empty full block for whoever needs one next.
     spare: AtomicPtr<Block<T>>,
-    is_tagged: bool,
     /// Whether senders may take the oldest message out; then each taking is under
     /// `is_taking`.
     is_evicting: bool,
@@ -139,13 +145,12 @@ impl<T> Queue<T> {
         // The first block is a small one.
         let start = (start & !FLAGS).wrapping_add((Lap::<T>::SMALL_BASE as u64) * ONE);
         Self {
-            tail: AtomicU64::new(start | BLOCKLESS),
+            tail: AtomicU64::new(start | BLOCKLESS | if setup.is_tagged { TAGGED } else { 0 }),
             tail_block: AtomicPtr::new(ptr::null_mut()),
             limit: AtomicU64::new(start),
             waker: WakerCell::new(),
             bound,
             spare: AtomicPtr::new(ptr::null_mut()),
-            is_tagged: setup.is_tagged,
             is_evicting: setup.is_evicting,
             has_receiver: AtomicBool::new(false),
             is_taking: AtomicBool::new(false),
@@ -156,26 +161,49 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Puts a message in, and wakes the receiver if it is parked.
+    /// Puts a message in, and wakes the receiver if it is parked. A tagged queue takes it
+    /// only [with a tag](Self::push_tagged).
     #[inline(always)]
     pub(crate) fn push(&self, message: T) -> Result<(), (T, Refused)> {
-        self.push_tagged(message, Tag::NONE)
+        self.push_under(message, &mut (), |position| self.has_room(position))
     }
 
-    /// [`push`](Self::push) with a tag, which an untagged queue forgets.
-    #[inline(always)]
-    pub(crate) fn push_tagged(&self, message: T, tag: Tag) -> Result<(), (T, Refused)> {
+    /// [`push`](Self::push) into a tagged queue. If the message gets in, so does the tag,
+    /// and none is left in its place.
+    ///
+    /// # Panics
+    ///
+    /// If it is not tagged.
+    pub(crate) fn push_tagged(&self, message: T, tag: &mut Tag) -> Result<(), (T, Refused)> {
+        assert!(self.is_tagged(), "only a tagged queue takes tags");
         self.push_under(message, tag, |position| self.has_room(position))
     }
 
-    /// [`push`](Self::push) into the place of a message that was taken out and not
-    /// released, because the place was handed on to the caller. Ends the place
-    /// whatever comes of it.
-    pub(crate) fn push_into_place(&self, message: T) -> Result<(), (T, Refused)> {
-        let pushed = self.push_under(message, Tag::NONE, |_| true);
-        // After the claim, so that nobody else finds room between the two.
+    /// Puts a message in, with a tag if there is one, into the place of a message that was
+    /// taken out and not released, because the place was handed on to the caller. Ends the
+    /// place whatever comes of it.
+    ///
+    /// # Panics
+    ///
+    /// If there is a tag and the queue is not tagged.
+    pub(crate) fn push_into_place(&self, message: T, mut tag: Option<Tag>) -> Result<(), (T, Refused)> {
+        let pushed = match &mut tag {
+            None => self.push_under(message, &mut (), |_| true),
+            Some(tag) => {
+                assert!(self.is_tagged(), "only a tagged queue takes tags");
+                self.push_under(message, tag, |_| true)
+            }
+        };
+        // After the claim, so that nobody else finds room between the two; and before a tag
+        // that is left is dropped, which may take as long as it likes.
         self.return_place();
         pushed
+    }
+
+    /// Whether a message goes in with a tag.
+    pub(crate) fn is_tagged(&self) -> bool {
+        // Relaxed: the bit never changes.
+        self.tail.load(Ordering::Relaxed) & TAGGED != 0
     }
 
     /// Gives a place back that was handed on and is not needed.
@@ -196,14 +224,22 @@ impl<T> Queue<T> {
     }
 
     #[inline(always)]
-    fn push_under(&self, message: T, tag: Tag, has_room: impl Fn(u64) -> bool) -> Result<(), (T, Refused)> {
-        let mut claim = Claim { queue: self, next: None };
+    fn push_under<B: Beside>(
+        &self,
+        message: T,
+        beside: &mut B,
+        has_room: impl Fn(u64) -> bool,
+    ) -> Result<(), (T, Refused)> {
+        let mut claim = Claim::new(self);
         let mut backoff = Backoff::default();
         let mut tail = self.tail.load(Ordering::Acquire);
         loop {
-            if tail & (CLOSED | LOCKED) != 0 {
+            if tail & (CLOSED | LOCKED | B::UNWANTED) != 0 {
                 if tail & CLOSED != 0 {
                     return Err((message, Refused::Closed));
+                }
+                if tail & B::UNWANTED != 0 {
+                    return Err((message, Refused::Untagged));
                 }
                 if tail & LOCKED != 0 {
                     tail = self.wait_unlocked(&mut backoff);
@@ -222,7 +258,7 @@ impl<T> Queue<T> {
                     // block is alive because that slot has not been read.
                     unsafe {
                         let offset = offset::<T>(tail);
-                        block.set_tag(offset, tag);
+                        beside.lay(block, offset);
                         block.slot(offset).fill(message);
                     }
                     if tail & PARKED != 0 {
@@ -280,12 +316,12 @@ impl<T> Queue<T> {
     /// # Panics
     ///
     /// Unless the queue was set up for it.
-    pub(crate) fn evict(&self) -> Option<T> {
+    pub(crate) fn evict(&self) -> Option<(T, Option<Tag>)> {
         assert!(self.is_evicting, "only a queue that was set up for it may evict");
         // SAFETY: under `is_taking` only we take.
         let taken = unsafe { self.oldest(Some(self.begin_taking())) };
         let Taken::Message(oldest) = taken else { return None };
-        Some(oldest.take_unless(|| false))
+        Some(oldest.take_whole())
     }
 
     #[inline(always)]
@@ -320,7 +356,7 @@ impl<T> Queue<T> {
         // Acquire: pairs with the receiver's release; its last reads are done.
         let spare = self.spare.swap(ptr::null_mut(), Ordering::Acquire);
         let Some(spare) = BlockPtr::from_ptr(spare) else {
-            return BlockPtr::allocate(0, self.is_tagged);
+            return BlockPtr::allocate(0, self.is_tagged());
         };
         // SAFETY: who takes a block out of `spare` owns it, and whoever left it there had
         // emptied it.
@@ -349,106 +385,12 @@ impl<T> Queue<T> {
     }
 }
 
-/// An attempt to claim a slot. Holds the next block ready, for the case that the
-/// claimed slot is a block's last.
-struct Claim<'a, T> {
-    queue: &'a Queue<T>,
-    next: Option<BlockPtr<T>>,
-}
-
-impl<T> Claim<'_, T> {
-    /// Claims the slot at the tail, if the tail is still as it was. Gives the block
-    /// that the slot is in, or the tail as it is now.
-    #[inline(always)]
-    fn try_at(&mut self, tail: u64, tail_block: *mut Block<T>) -> Result<BlockPtr<T>, u64> {
-        let is_last = offset::<T>(tail) == Lap::<T>::LAP - 1;
-        if is_last || tail & BLOCKLESS != 0 {
-            return self.try_with_new_blocks(tail, tail_block, is_last);
-        }
-        self.swap(tail, (tail & !PARKED).wrapping_add(ONE))?;
-        // With a block installed and the tail unchanged, this is the tail's.
-        Ok(BlockPtr::from_ptr(tail_block).unwrap_or_else(|| unreachable!("the tail has a block")))
-    }
-
-    #[cold]
-    fn try_with_new_blocks(
-        &mut self,
-        tail: u64,
-        tail_block: *mut Block<T>,
-        is_last: bool,
-    ) -> Result<BlockPtr<T>, u64> {
-        let queue = self.queue;
-        let is_first = tail & BLOCKLESS != 0;
-        let first = is_first.then(|| Owned(BlockPtr::allocate(offset::<T>(tail), queue.is_tagged)));
-        if is_last && self.next.is_none() {
-            self.next = Some(queue.fresh_block());
-        }
-        self.swap(tail, (tail & !(PARKED | BLOCKLESS)).wrapping_add(ONE) | LOCKED)?;
-
-        let next = if is_last { self.next.take() } else { None };
-        let block = match first {
-            Some(first) => {
-                let block = first.give();
-                // Release: pairs with the receiver's load; a block's contents are seen.
-                queue.head_block.store(block.as_ptr(), Ordering::Release);
-                block
-            }
-            // With a block installed and the tail unchanged, this is the tail's.
-            None => BlockPtr::from_ptr(tail_block).unwrap_or_else(|| unreachable!("the tail has a block")),
-        };
-        if let Some(next) = next {
-            // SAFETY: the block is alive: its last slot, which is ours, is unread.
-            unsafe { block.set_next(Some(next)) };
-        }
-        // Release: as below, where the unlocking alone would do.
-        queue.tail_block.store(next.unwrap_or(block).as_ptr(), Ordering::Release);
-        // Others may have closed or parked nothing meanwhile, so only the lock goes.
-        queue.tail.fetch_and(!LOCKED, Ordering::Release);
-        Ok(block)
-    }
-
-    #[inline(always)]
-    fn swap(&self, from: u64, to: u64) -> Result<(), u64> {
-        // AcqRel: the sender that ends a park sees the waker that was published before
-        // it; what a closer saw as accepted is ordered before its closing. The release is
-        // that promise's alone: a message reaches the receiver by its slot's flag.
-        self.queue.tail.compare_exchange_weak(from, to, Ordering::AcqRel, Ordering::Acquire).map(drop)
-    }
-}
-
-impl<T> Drop for Claim<'_, T> {
-    fn drop(&mut self) {
-        if let Some(next) = self.next.take() {
-            // SAFETY: it was never installed, so it is ours, empty and full-sized.
-            unsafe { self.queue.keep_spare(next) };
-        }
-    }
-}
-
-/// A block that nobody else knows of yet.
-struct Owned<T>(BlockPtr<T>);
-
-impl<T> Owned<T> {
-    fn give(self) -> BlockPtr<T> {
-        let block = self.0;
-        std::mem::forget(self);
-        block
-    }
-}
-
-impl<T> Drop for Owned<T> {
-    fn drop(&mut self) {
-        // SAFETY: nobody else knows of it.
-        unsafe { self.0.free() };
-    }
-}
-
 impl<T> Drop for Queue<T> {
     fn drop(&mut self) {
         // SAFETY: nobody else has the queue, so no receiver takes; and no sender is
         // under way, so every claimed slot is full.
         while let Taken::Message(oldest) = unsafe { self.oldest(None) } {
-            drop(oldest.take());
+            drop(oldest.take_whole());
         }
         let head = self.head_block.load(Ordering::Relaxed);
         let spare = self.spare.load(Ordering::Relaxed);

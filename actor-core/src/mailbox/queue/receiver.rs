@@ -7,9 +7,10 @@ use std::task::Waker;
 
 use super::block::{BlockPtr, Lap};
 use super::waker::{ERRANDS, Published};
-use super::{BLOCKLESS, CLOSED, FLAGS, ONE, PARKED, Queue, Tag, offset, with_errand};
+use super::{BLOCKLESS, CLOSED, FLAGS, ONE, PARKED, Queue, offset, with_errand};
 use crate::contain::contained;
 use crate::sync::{Backoff, Ordering};
+use crate::trace::Tag;
 
 /// What comes out of a queue.
 pub(crate) enum Taken<T> {
@@ -220,7 +221,7 @@ impl<T, C> Drop for Receiver<T, C> {
         loop {
             match self.take() {
                 Taken::Message(oldest) => {
-                    let message = oldest.take_unless(|| false);
+                    let (message, _tag) = oldest.take_whole();
                     contained("a message's destructor", || drop(message));
                 }
                 Taken::Closed => break,
@@ -368,6 +369,24 @@ impl<T> Oldest<'_, T> {
         self.take_unless(|| true)
     }
 
+    /// Takes the message out with what lies beside it, and gives its room back. Both go to
+    /// the caller, to be dropped when others may take again.
+    pub(crate) fn take_whole(self) -> (T, Option<Tag>) {
+        let tag = self.take_tag();
+        (self.take_unless(|| false), tag)
+    }
+
+    /// Takes what lies beside the message; `None` if the queue has no tags. Whoever takes
+    /// the message of a tagged queue has done this before.
+    ///
+    /// Inlined, with what it does behind a call that is told where to look: a message's
+    /// whereabouts stay in registers.
+    #[inline(always)]
+    pub(crate) fn take_tag(&self) -> Option<Tag> {
+        // SAFETY: the slot was seen full, and nobody else has taken since; as in `read`.
+        unsafe { take_tag(self.block, self.head) }
+    }
+
     /// Takes the message out and gives its room back, unless that is handed on.
     #[inline(always)]
     pub(crate) fn take_unless(self, hand_on: impl FnOnce() -> bool) -> T {
@@ -401,13 +420,16 @@ impl<T> Oldest<'_, T> {
         unsafe { self.queue.leave(self.block) };
         message
     }
+}
 
-    /// What travels beside the message.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no mailbox asks for tags yet"))]
-    pub(crate) fn tag(&self) -> Tag {
-        // SAFETY: as in `take`.
-        unsafe { self.block.tag(offset::<T>(self.head)) }
-    }
+/// # Safety
+///
+/// The slot at the position is full, and only the caller may empty it.
+#[cold]
+#[inline(never)]
+unsafe fn take_tag<T>(block: BlockPtr<T>, position: u64) -> Option<Tag> {
+    // SAFETY: the caller's.
+    unsafe { block.take_tag(offset::<T>(position)) }
 }
 
 /// The right to take from a queue whose senders may take too.

@@ -1,7 +1,10 @@
 //! Capacities, messages and ends that nobody should ask for, and somebody will.
 
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Context;
 use std::thread;
 
 use super::*;

@@ -2,7 +2,9 @@
 //! is room is a deadlock, which loom reports; and after each model an empty mailbox
 //! holds its capacity exactly, so that no place was lost or made twice.
 
-use std::task::Wake;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Wake};
 
 use loom::sync::Notify;
 use loom::thread::{self, JoinHandle};

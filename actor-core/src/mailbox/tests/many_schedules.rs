@@ -1,7 +1,9 @@
 //! Larger schedules than can be explored in full: senders that wait, give up, barge
 //! in, and a receiver that is busy elsewhere, dies, or moves.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
 
 use shuttle::future::block_on;
 use shuttle::rand::{Rng, thread_rng};

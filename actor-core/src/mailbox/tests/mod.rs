@@ -41,7 +41,7 @@ fn mailbox<M>(bound: Option<usize>) -> (Arc<Cell<M>>, Inbox<M, Cell<M>>) {
 
 fn mailbox_with<M>(bound: Option<usize>, overflow: Overflow) -> (Arc<Cell<M>>, Inbox<M, Cell<M>>) {
     let capacity = bound.map_or(Capacity::Unbounded, |bound| Capacity::try_from(bound).unwrap());
-    let cell = Arc::new(Cell { mailbox: Mailbox::new(capacity, overflow) });
+    let cell = Arc::new(Cell { mailbox: Mailbox::new(capacity, overflow, Tags::None) });
     (cell.clone(), Inbox::new(cell))
 }
 

@@ -1,8 +1,9 @@
 //! Waits for room, one poll after another: every standing, and every way to leave it.
 
+use std::pin::Pin;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Wake;
+use std::task::{Context, Poll, Wake};
 
 use super::*;
 use crate::sync::LockExt;
@@ -180,9 +181,9 @@ fn who_finds_room_and_is_served_meanwhile_gives_one_place_away() {
         let mut second: Vec<_> = (0..others).map(|_| Sender::waiting(&cell, 11)).collect();
         assert_eq!(next_unseen(&mut inbox), Some(0));
         // What `poll` does in the standing of the first, with a take in its midst.
-        assert!(matches!(first.sending.push(), Poll::Ready(Ok(()))));
+        assert!(matches!(first.sending.push(&mut None), Poll::Ready(Ok(()))));
         assert_eq!(next(&mut inbox), Some(1));
-        assert!(first.sending.leave(), "it had been served");
+        assert!(first.sending.leave().has_place, "it had been served");
         cell.mailbox.pass_on();
         for sender in &mut second {
             assert_eq!(sender.woken.count(), 1);

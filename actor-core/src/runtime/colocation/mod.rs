@@ -25,7 +25,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use crate::contain::contained;
 use crate::executor::BoxTask;
 use crate::limits::{MEMBERS_PER_LOOK, MEMBERS_PER_TURN};
-use crate::mailbox::{Capacity, Inbox, Mailbox, Overflow, Owner, Park, Taken};
+use crate::mailbox::{Capacity, Inbox, Mailbox, Overflow, Owner, Park, Tags, Taken};
 use crate::sync::{AtomicBool, Backoff, Ordering};
 use crate::system::ActorSystem;
 
@@ -84,7 +84,7 @@ impl Colocation {
 
     fn with_host() -> (Self, Host) {
         let shared = Arc::new(Shared {
-            mailbox: Mailbox::new(Capacity::Unbounded, Overflow::Block),
+            mailbox: Mailbox::new(Capacity::Unbounded, Overflow::Block, Tags::None),
             is_abandoned: AtomicBool::new(false),
         });
         let host = Host {

@@ -175,6 +175,7 @@ impl<A: LocalActor, K> Drop for Life<A, K> {
         let Some(Started { unstarted, state, .. }) = self.0.take() else { return };
         // The guard is bound first, so that it is dropped last.
         let Unstarted { guard, inbox, actor } = unstarted;
+        guard.leave_message();
         abandon(&guard, inbox, actor, || drop(state));
     }
 }
@@ -300,7 +301,8 @@ fn live<A: LocalActor, K>(started: &mut Started<A, K>) -> impl Future<Output = E
                 let Unstarted { actor, inbox, guard } = &mut started.unstarted;
                 let delivery = match next::<A>(inbox, &mut messages_left) {
                     Next::Handle(delivery, word) => {
-                        if word.has(Flag::Observed) {
+                        if word.has_any(Flag::FOLLOWED) {
+                            delivery.hold_tag();
                             guard.begin_message();
                         }
                         delivery
@@ -353,7 +355,7 @@ fn live<A: LocalActor, K>(started: &mut Started<A, K>) -> impl Future<Output = E
 #[inline(always)]
 fn next<'a, A: LocalActor>(inbox: &'a mut ActorInbox<A::Msg>, messages_left: &mut u32) -> Next<'a, A::Msg> {
     let word = inbox.owner().word();
-    if word.has(Flag::Observed) {
+    if word.has_any(Flag::FOLLOWED) {
         end_message(inbox);
     }
     let due = match word.next_turn() {
@@ -380,8 +382,12 @@ fn next<'a, A: LocalActor>(inbox: &'a mut ActorInbox<A::Msg>, messages_left: &mu
 /// The message in hand, if there is one, was handled.
 #[cold]
 fn end_message<M: Send + 'static>(inbox: &ActorInbox<M>) {
-    if let Some(observation) = inbox.owner().mailbox().observation() {
+    let mailbox = inbox.owner().mailbox();
+    if let Some(observation) = mailbox.observation() {
         observation.end_message::<M>(true);
+    }
+    if let Some(in_hand) = mailbox.in_hand() {
+        in_hand.end();
     }
 }
 

@@ -36,7 +36,7 @@ fn traffic(bound: Option<usize>, closes: bool) {
                             match queue.push((sender, i)) {
                                 Ok(()) => break accepted += 1,
                                 Err((_, Refused::Full)) => thread::yield_now(),
-                                Err((_, Refused::Closed)) => return accepted,
+                                Err(_) => return accepted,
                             }
                         }
                     }
@@ -99,19 +99,23 @@ fn traffic_that_is_closed() {
 #[test]
 fn traffic_of_evicting_senders() {
     check(|| {
+        let ledger = Ledger::default();
         let (queue, mut inbox) = queue(Setup { bound: Some(2), is_tagged: true, is_evicting: true });
         let senders: Vec<_> = (0..3u64)
             .map(|sender| {
-                let queue = queue.clone();
+                let (queue, ledger) = (queue.clone(), ledger.clone());
                 thread::spawn(move || {
                     let mut evicted = 0;
                     for i in 0..20 {
-                        let tag = Tag { deadline: crate::time::Instant::ZERO, trace: [sender, i, 0] };
+                        let mut tag = ledger.tag(number(sender, i));
                         let mut message = (sender, i);
-                        while let Err((back, refused)) = queue.push_tagged(message, tag) {
+                        while let Err((back, refused)) = queue.push_tagged(message, &mut tag) {
                             assert_eq!(refused, Refused::Full);
                             message = back;
-                            evicted += usize::from(queue.evict().is_some());
+                            if let Some(((sender, i), tag)) = queue.evict() {
+                                assert_eq!(tag.unwrap().number(), Some(number(sender, i)));
+                                evicted += 1;
+                            }
                             thread::yield_now();
                         }
                     }
@@ -132,9 +136,8 @@ fn traffic_of_evicting_senders() {
         loop {
             match inbox.take() {
                 Taken::Message(oldest) => {
-                    let tag = oldest.tag();
-                    let (sender, i) = oldest.take_unless(|| false);
-                    assert_eq!(tag.trace, [sender, i, 0]);
+                    let ((sender, i), tag) = oldest.take_whole();
+                    assert_eq!(tag.unwrap().number(), Some(number(sender, i)));
                     assert!(i >= next[sender as usize], "in order, though some are missing");
                     next[sender as usize] = i + 1;
                     handled += 1;
@@ -145,7 +148,12 @@ fn traffic_of_evicting_senders() {
             inbox.rest();
         }
         assert_eq!(handled + closer.join().unwrap(), 60);
+        assert_eq!(ledger.open(), 0, "each tag went with its message");
     });
+}
+
+fn number(sender: u64, i: u64) -> u64 {
+    1 + 100 * sender + i
 }
 
 /// A receiver with lanes takes all there is and gives room back later.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering as O};
 
 use super::*;
+use crate::trace::Ledger;
 
 type Inbox<T> = Receiver<T, Queue<T>>;
 
@@ -43,6 +44,20 @@ fn next<T>(inbox: &mut Inbox<T>) -> Option<T> {
 fn take<T>(inbox: &mut Inbox<T>) -> Option<T> {
     let Taken::Message(oldest) = inbox.take() else { return None };
     Some(oldest.take())
+}
+
+/// What there is to take, with the number of its tag.
+#[cfg(not(actor_shuttle))]
+fn take_tagged<T>(inbox: &mut Inbox<T>) -> Option<(T, Option<u64>)> {
+    let Taken::Message(oldest) = inbox.take() else { return None };
+    let (message, tag) = oldest.take_whole();
+    Some((message, tag.and_then(|tag| tag.number())))
+}
+
+/// The oldest message, taken out by a sender.
+#[cfg(not(actor_shuttle))]
+fn evicted<T>(queue: &Queue<T>) -> Option<T> {
+    queue.evict().map(|(message, _)| message)
 }
 
 /// Counts how many of it are dropped.

@@ -83,7 +83,7 @@ fn a_place_is_handed_on_without_becoming_free() {
     queue.push("first").unwrap();
     assert!(take(&mut inbox) == Some("first"));
     assert_eq!(queue.push("barging"), Err(("barging", Refused::Full)));
-    queue.push_into_place("waited").unwrap();
+    queue.push_into_place("waited", None).unwrap();
     assert_eq!(queue.push("barging"), Err(("barging", Refused::Full)));
     assert_eq!(next(&mut inbox), Some("waited"));
     queue.push("later").unwrap();
@@ -316,31 +316,55 @@ fn senders_may_take_the_oldest() {
     let (queue, mut inbox) = queue(setup);
     (0..3).for_each(|i| queue.push(i).unwrap());
     assert_eq!(queue.push(3), Err((3, Refused::Full)));
-    assert_eq!(queue.evict(), Some(0));
+    assert_eq!(evicted(&queue), Some(0));
     queue.push(3).unwrap();
     (1..4).for_each(|i| assert_eq!(next(&mut inbox), Some(i)));
-    assert_eq!(queue.evict(), None);
-}
-
-fn take_tagged<T>(inbox: &mut Inbox<T>) -> Option<(T, Tag)> {
-    let Taken::Message(oldest) = inbox.take() else { return None };
-    let tag = oldest.tag();
-    Some((oldest.take(), tag))
+    assert_eq!(evicted(&queue), None);
 }
 
 #[test]
-fn tags_travel_beside_their_messages_where_they_are_asked_for() {
-    let tag = Tag { deadline: crate::time::Instant::ZERO, trace: [1, 2, 3] };
-    for is_tagged in [true, false] {
-        let (queue, mut inbox) = queue(Setup { bound: None, is_tagged, is_evicting: false });
-        for i in 0..100 {
-            queue.push_tagged(2 * i, tag).unwrap();
-            queue.push(2 * i + 1).unwrap();
-            let expected = if is_tagged { tag } else { Tag::NONE };
-            assert!(take_tagged(&mut inbox) == Some((2 * i, expected)));
-            assert!(take_tagged(&mut inbox) == Some((2 * i + 1, Tag::NONE)));
-        }
+fn a22_tags_travel_beside_their_messages() {
+    let ledger = Ledger::default();
+    let (queue, mut inbox) = queue(Setup { bound: Some(3), is_tagged: true, is_evicting: false });
+    for n in 1..100 {
+        queue.push_tagged(n, &mut ledger.tag(n)).unwrap();
+        queue.push_tagged(n, &mut Tag::none()).unwrap();
+        assert_eq!(queue.push(n), Err((n, Refused::Untagged)));
+        assert_eq!(ledger.open(), 1);
+        assert_eq!(take_tagged(&mut inbox), Some((n, Some(n))));
+        assert_eq!(take_tagged(&mut inbox), Some((n, None)));
+        assert_eq!(ledger.open(), 0);
     }
+    // What is refused comes back with its tag, and what is left goes with the queue.
+    (1..=3).for_each(|n| assert!(queue.push_tagged(n, &mut ledger.tag(n)).is_ok()));
+    let mut tag = ledger.tag(4);
+    assert_eq!(queue.push_tagged(4, &mut tag), Err((4, Refused::Full)));
+    assert_eq!((tag.number(), ledger.open()), (Some(4), 4));
+    queue.close();
+    assert_eq!(queue.push_tagged(4, &mut tag), Err((4, Refused::Closed)));
+    assert_eq!(queue.push(4), Err((4, Refused::Closed)));
+    drop((tag, inbox));
+    assert_eq!(ledger.open(), 0);
+}
+
+#[test]
+fn a22_a_place_that_was_waited_for_is_taken_with_a_tag() {
+    let ledger = Ledger::default();
+    let (queue, mut inbox) = queue(Setup { bound: Some(1), is_tagged: true, is_evicting: false });
+    assert!(queue.push_tagged(1, &mut ledger.tag(1)).is_ok());
+    let Taken::Message(oldest) = inbox.take() else { panic!("there is one") };
+    assert_eq!(oldest.take_tag().unwrap().number(), Some(1));
+    assert_eq!(oldest.take_unless(|| true), 1);
+    queue.push_into_place(2, Some(ledger.tag(2))).unwrap();
+    assert_eq!(take_tagged(&mut inbox), Some((2, Some(2))));
+    assert_eq!(ledger.open(), 0);
+}
+
+#[test]
+#[should_panic(expected = "only a tagged queue takes tags")]
+fn a_tag_needs_a_tagged_queue() {
+    let (queue, _inbox) = queue(UNBOUNDED);
+    let _ = queue.push_tagged(1, &mut Tag::none());
 }
 
 #[test]

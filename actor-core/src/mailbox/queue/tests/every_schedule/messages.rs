@@ -73,7 +73,7 @@ fn a_place_is_handed_on_under_the_exact_bound() {
             let queue = queue.clone();
             thread::spawn(move || queue.push(3))
         };
-        queue.push_into_place(2).unwrap();
+        queue.push_into_place(2, None).unwrap();
         assert_eq!(barging.join().unwrap(), Err((3, Refused::Full)));
         assert_eq!(next(&mut inbox), Some(2));
         assert_eq!(queue.push(4), Ok(()));

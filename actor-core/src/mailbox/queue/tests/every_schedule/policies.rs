@@ -50,30 +50,32 @@ fn a_rest_beside_two_senders_loses_no_message() {
 #[test]
 fn an_evicting_sender_and_the_receiver_share_the_messages() {
     model(|| {
-        let setup = Setup { bound: Some(2), is_tagged: true, is_evicting: true };
-        let (queue, mut inbox) = queue(setup);
-        queue.push(1).unwrap();
-        queue.push(2).unwrap();
+        let ledger = Ledger::default();
+        let (queue, mut inbox) = queue(Setup { bound: Some(2), is_tagged: true, is_evicting: true });
+        for n in 1..=2 {
+            assert!(queue.push_tagged(n, &mut ledger.tag(n)).is_ok());
+        }
         let sender = {
-            let queue = queue.clone();
-            thread::spawn(move || match queue.push(3) {
-                Ok(()) => None,
-                Err((message, _)) => {
-                    let evicted = queue.evict();
-                    queue.push(message).unwrap();
-                    evicted
-                }
+            let (queue, ledger) = (queue.clone(), ledger.clone());
+            thread::spawn(move || {
+                let mut tag = ledger.tag(3);
+                let Err((message, _)) = queue.push_tagged(3, &mut tag) else { return None };
+
+                let evicted = queue.evict().map(|(n, tag)| (n, tag.unwrap().number()));
+                assert!(queue.push_tagged(message, &mut tag).is_ok());
+                evicted
             })
         };
-        let mut got: Vec<i32> = next(&mut inbox).into_iter().collect();
+        let mut got: Vec<_> = take_tagged(&mut inbox).into_iter().collect();
         let evicted = sender.join().unwrap();
-        while let Some(message) = next(&mut inbox) {
+        while let Some(message) = take_tagged(&mut inbox) {
             got.push(message);
         }
         assert!(got.is_sorted(), "{got:?}");
         got.extend(evicted);
         got.sort_unstable();
-        assert_eq!(got, [1, 2, 3]);
+        assert_eq!(got, [1, 2, 3].map(|n| (n, Some(n))));
+        assert_eq!(ledger.open(), 0);
     });
 }
 
@@ -85,7 +87,7 @@ fn two_evicting_senders_keep_the_bound() {
         let senders = [2, 3].map(|n| {
             let queue = queue.clone();
             thread::spawn(move || {
-                let evicted = queue.evict();
+                let evicted = evicted(&queue);
                 let accepted = queue.push(n).is_ok();
                 (evicted, accepted)
             })
@@ -110,7 +112,7 @@ fn an_evicting_sender_ends_a_park_once() {
             let queue = queue.clone();
             thread::spawn(move || {
                 queue.push(1).unwrap();
-                let evicted = queue.evict();
+                let evicted = evicted(&queue);
                 queue.push(2).map(|()| evicted)
             })
         };
@@ -129,28 +131,36 @@ fn an_evicting_sender_ends_a_park_once() {
 #[test]
 fn a_tag_stays_with_its_message() {
     model(|| {
+        let ledger = Ledger::default();
         let (queue, mut inbox) = queue(Setup { bound: None, is_tagged: true, is_evicting: false });
         let senders = [1, 2].map(|n: u64| {
-            let queue = queue.clone();
-            let tag = Tag { deadline: crate::time::Instant::ZERO, trace: [n; 3] };
-            thread::spawn(move || queue.push_tagged(n, tag).unwrap())
+            let (queue, mut tag) = (queue.clone(), ledger.tag(n));
+            thread::spawn(move || assert!(queue.push_tagged(n, &mut tag).is_ok()))
         });
         // One while they put in, if it comes to that, and then what is left.
-        let mut got = usize::from(takes_its_tag(&mut inbox));
+        let mut got: Vec<_> = take_tagged(&mut inbox).into_iter().collect();
         senders.into_iter().for_each(|sender| sender.join().unwrap());
-        while takes_its_tag(&mut inbox) {
-            got += 1;
-        }
-        assert_eq!(got, 2);
+        got.extend(std::iter::from_fn(|| take_tagged(&mut inbox)));
+        got.sort_unstable();
+        assert_eq!(got, [1, 2].map(|n| (n, Some(n))));
+        assert_eq!(ledger.open(), 0);
     });
 }
 
-fn takes_its_tag(inbox: &mut Inbox<u64>) -> bool {
-    let Taken::Message(oldest) = inbox.take() else { return false };
-    let trace = oldest.tag().trace;
-    let n = oldest.take_unless(|| false);
-    assert_eq!(trace, [n; 3]);
-    true
+/// A receiver that dies while a tagged message is just being put in: the tag goes with it.
+#[test]
+fn a_tag_that_nobody_takes_is_dropped_once() {
+    model(|| {
+        let ledger = Ledger::default();
+        let (queue, inbox) = queue(Setup { bound: None, is_tagged: true, is_evicting: false });
+        let senders = [1, 2].map(|n: u64| {
+            let (queue, mut tag) = (queue.clone(), ledger.tag(n));
+            thread::spawn(move || _ = queue.push_tagged(n, &mut tag))
+        });
+        drop(inbox);
+        senders.into_iter().for_each(|sender| sender.join().unwrap());
+        assert_eq!(ledger.open(), 0);
+    });
 }
 
 #[test]
