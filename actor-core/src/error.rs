@@ -145,14 +145,14 @@ impl<M> From<CallFailure> for CallError<M> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallFailure {
-    /// The other side refused it; it never ran.
+    /// The other side refused it, or ended with it in the queue; it never ran.
     #[error("rejected: {0}")]
     Rejected(Rejection),
     /// Its deadline had passed when its turn came; it never ran.
     #[error("expired before it ran")]
     Expired,
-    /// The actor dropped the reply port: it chose not to answer, failed, or
-    /// stopped with the call in its queue.
+    /// The reply port was dropped: the actor chose not to answer, or its life ended with the
+    /// call in hand.
     #[error("the actor did not answer; the call may have run")]
     NoReply,
     /// No answer came within the caller's own time; it may have run, or may yet.

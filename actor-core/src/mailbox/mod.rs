@@ -39,6 +39,7 @@ use self::waiting::Waiting;
 use crate::contain::{caught, contained, first_panic};
 use crate::error::SendError;
 use crate::observe::{DeadReason, Observation, Pressure};
+use crate::reply::{Unhandled, drop_unhandled};
 use crate::sync::{AtomicU64, Backoff, LockExt, Mutex, Ordering};
 use crate::time::Instant;
 use crate::trace::{InHand, Tag};
@@ -225,7 +226,12 @@ impl<M> Mailbox<M> {
     /// Drops a message that nobody will handle.
     pub(crate) fn bury(&self, message: M, reason: DeadReason) {
         self.tell_dead(reason);
-        contained("a dead message's destructor", || drop(message));
+        let why = match reason {
+            DeadReason::Stopped => Unhandled::Stopped,
+            DeadReason::Dropped => Unhandled::Full,
+            DeadReason::Expired => Unhandled::Expired,
+        };
+        contained("a dead message's destructor", || drop_unhandled(message, why));
     }
 
     /// What went through since it was made.
@@ -428,12 +434,12 @@ impl<M, C: Owner<M>> Inbox<M, C> {
         let mut outcome = Ok(());
         for (message, _tag) in self.take_sorted() {
             self.mailbox().tell_dead(DeadReason::Stopped);
-            outcome = first_panic(outcome, caught(|| drop(message)));
+            outcome = first_panic(outcome, caught(|| drop_unhandled(message, Unhandled::Stopped)));
         }
         // What is just being put in is left to the receiver's own drop, which waits.
         while let Taken::Message((message, _tag)) = self.receiver.take().map(Oldest::take_whole) {
             self.receiver.owner().mailbox().tell_dead(DeadReason::Stopped);
-            outcome = first_panic(outcome, caught(|| drop(message)));
+            outcome = first_panic(outcome, caught(|| drop_unhandled(message, Unhandled::Stopped)));
         }
         outcome
     }
@@ -459,7 +465,7 @@ impl<M, C: Owner<M>> Drop for Inbox<M, C> {
             self.close();
         }
         for (message, _tag) in self.take_sorted() {
-            contained("a message's destructor", || drop(message));
+            contained("a message's destructor", || drop_unhandled(message, Unhandled::Stopped));
         }
     }
 }

@@ -43,7 +43,7 @@ impl TryFrom<usize> for Capacity {
 /// What becomes of a message for which a bounded mailbox has no room.
 ///
 /// What is dropped is counted in [`MailboxStats::dropped`]; a call that is dropped ends as
-/// [`NoReply`](crate::CallFailure::NoReply).
+/// [`Rejected`](crate::CallFailure::Rejected), for there was no room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Overflow {
     /// [`send`](crate::ActorRef::send) and calls wait for room, first come, first served;

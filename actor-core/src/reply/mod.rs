@@ -15,6 +15,7 @@
 
 #[expect(unsafe_code, reason = "two parties share memory without a count; fenced, modelled and sanitized")]
 mod slot;
+mod unhandled;
 
 use std::fmt;
 use std::future::Future;
@@ -22,6 +23,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use self::slot::{Caller, Replier};
+pub(crate) use self::unhandled::{Unhandled, drop_unhandled};
 use crate::error::CallFailure;
 use crate::time::Instant;
 
@@ -32,7 +34,9 @@ use crate::time::Instant;
 ///
 /// It is an ordinary value of one word: a handler may answer at once, keep it
 /// and answer later, or move it to another actor or task. Dropping it unanswered
-/// tells the caller [`CallFailure::NoReply`].
+/// tells the caller [`CallFailure::NoReply`]; if it is dropped with its message, which no
+/// handler has seen, the caller is told that: [`CallFailure::Rejected`] or
+/// [`CallFailure::Expired`].
 pub struct ReplyPort<T> {
     /// `None` if nobody ever waited.
     replier: Option<Replier<T>>,

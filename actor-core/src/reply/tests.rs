@@ -8,6 +8,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::*;
+use crate::error::Rejection;
 use crate::executor::Executor;
 use crate::sync::LockExt;
 
@@ -160,4 +161,69 @@ async fn a_caller_may_give_up_at_each_moment() {
         }
         drop(waiting);
     }
+}
+
+/// A message with a port in it, and one that hangs on it.
+struct Parcel {
+    own: ReplyPort<u8>,
+    far: Box<ReplyPort<u8>>,
+    then: Option<Box<dyn FnOnce()>>,
+}
+
+impl Parcel {
+    fn new(then: Option<Box<dyn FnOnce()>>) -> (Self, [ReplyFuture<u8>; 2]) {
+        let (own, own_reply) = ReplyPort::new(None);
+        let (far, far_reply) = ReplyPort::new(None);
+        (Self { own, far: Box::new(far), then }, [own_reply, far_reply])
+    }
+}
+
+impl Drop for Parcel {
+    fn drop(&mut self) {
+        assert!(!self.own.is_closed() && !self.far.is_closed());
+        if let Some(then) = self.then.take() {
+            then();
+        }
+    }
+}
+
+fn failures(replies: [ReplyFuture<u8>; 2]) -> [CallFailure; 2] {
+    replies.map(|mut reply| match poll(&mut reply) {
+        Poll::Ready(Err(failure)) => failure,
+        other => panic!("{other:?}"),
+    })
+}
+
+#[test]
+fn a_port_in_a_message_that_nobody_handled_says_why() {
+    let table = [
+        (Unhandled::Full, CallFailure::Rejected(Rejection::Full)),
+        (Unhandled::Stopped, CallFailure::Rejected(Rejection::Stopped)),
+        (Unhandled::Expired, CallFailure::Expired),
+    ];
+    for (why, failure) in table {
+        let (parcel, replies) = Parcel::new(None);
+        drop_unhandled(parcel, why);
+        // The other one may have been anywhere before.
+        assert_eq!(failures(replies), [failure, CallFailure::NoReply]);
+    }
+    let (parcel, replies) = Parcel::new(None);
+    drop(parcel);
+    assert_eq!(failures(replies), [CallFailure::NoReply, CallFailure::NoReply]);
+}
+
+#[test]
+fn each_message_that_dies_speaks_for_itself() {
+    let (last, of_last) = Parcel::new(None);
+    let (inner, of_inner) = Parcel::new(Some(Box::new(|| panic!("so be it"))));
+    let (outer, of_outer) = Parcel::new(Some(Box::new(move || {
+        drop(last);
+        let caught = catch_unwind(AssertUnwindSafe(|| drop_unhandled(inner, Unhandled::Expired)));
+        assert!(caught.is_err());
+    })));
+    drop_unhandled(outer, Unhandled::Full);
+    assert_eq!(failures(of_last), [CallFailure::NoReply, CallFailure::NoReply]);
+    assert_eq!(failures(of_inner), [CallFailure::Expired, CallFailure::NoReply]);
+    // What was true before the other one died is true again.
+    assert_eq!(failures(of_outer), [CallFailure::Rejected(Rejection::Full), CallFailure::NoReply]);
 }

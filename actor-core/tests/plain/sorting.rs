@@ -135,7 +135,7 @@ macro_rules! desk {
                     waiting.await;
                     gate.open();
                 });
-                assert!(matches!(patient, Err(CallError::Failed(CallFailure::NoReply))), "{patient:?}");
+                assert!(matches!(patient, Err(CallError::Failed(CallFailure::Expired))), "{patient:?}");
                 assert_eq!(desk.quote(10).timeout(5 * MS).await.unwrap(), 10);
                 assert_eq!(desk.by_hand(11).await.unwrap(), 11);
                 assert_eq!(stats(&desk).expired, 7);

@@ -2,11 +2,14 @@
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
-use actor_core::{CallError, CallFailure, Exit, ReplyPort, SendError};
+use actor_core::{
+    CallError, CallFailure, Capacity, Exit, Overflow, Rejection, ReplyPort, SendError, SpawnOptions,
+};
 
 use super::mailbox::{CAPACITY, bounded, fill, hold};
-use crate::support::{Door, Entry, Gate, Log, Message, act_once, poll_once, settled};
+use crate::support::{Door, Entry, Gate, Log, Message, Probe, act_once, poll_once, settled};
 
 type Kept<T> = Arc<Mutex<Option<ReplyPort<T>>>>;
 
@@ -133,5 +136,46 @@ pub(super) async fn a_port_that_is_dropped_with_what_held_it(door: impl Door) {
     let mut queued = pin!(actor.call(Message::Ask));
     assert!(poll_once(queued.as_mut()).await.is_pending());
     assert_eq!(actor.kill_and_wait(None).await, Ok(Exit::Killed));
-    assert_eq!(queued.await, no_reply);
+    // No handler has seen it.
+    let rejected = CallFailure::Rejected(Rejection::Stopped);
+    assert!(rejected.never_ran());
+    assert_eq!(queued.await, Err(CallError::Failed(rejected)));
+}
+
+/// What a mailbox drops has not run, whyever it drops it, and whoever called may do so again.
+pub(super) async fn a14_a_call_that_no_handler_has_seen_is_told_so(door: impl Door) {
+    for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
+        let gate = Gate::new();
+        let options = SpawnOptions::new().mailbox(Capacity::try_from(1).unwrap()).overflow(overflow);
+        let actor = door.start(Probe::new(&Log::default()), options).await.unwrap();
+        hold(&actor, &gate).await;
+        let mut first = pin!(actor.call(Message::Ask));
+        assert!(poll_once(first.as_mut()).await.is_pending());
+        let mut second = pin!(actor.call(Message::Ask));
+        let second_at_once = poll_once(second.as_mut()).await;
+        let full = CallError::Failed(CallFailure::Rejected(Rejection::Full));
+        assert!(full.never_ran());
+        let left = if overflow == Overflow::DropNewest {
+            assert_eq!(second_at_once, Poll::Ready(Err(full)));
+            first
+        } else {
+            assert!(second_at_once.is_pending());
+            assert_eq!(first.await, Err(full));
+            second
+        };
+        // The one that waits is lost with its actor, whatever ends that.
+        actor.stop(None);
+        gate.open();
+        assert_eq!(left.await, Err(CallError::Failed(CallFailure::Rejected(Rejection::Stopped))));
+        assert_eq!(actor.wait(None).await, Ok(Exit::Stopped(None)));
+    }
+    // Of a port that only hangs on the message nothing is known for certain.
+    let actor = bounded(&door, &Log::default()).await;
+    let gate = Gate::new();
+    hold(&actor, &gate).await;
+    let behind = |port: ReplyPort<u32>| Message::Do(act_once(|| async move { drop(port) }));
+    let mut unsure = pin!(actor.call(behind));
+    assert!(poll_once(unsure.as_mut()).await.is_pending());
+    actor.kill();
+    assert_eq!(unsure.await, Err(CallError::Failed(CallFailure::NoReply)));
 }

@@ -247,6 +247,7 @@ mount! {
     abandoned::a_call_dropped_while_it_waits_for_room_was_not_sent,
     abandoned::a_call_dropped_while_it_waits_for_its_answer_is_seen_by_its_port,
     abandoned::a_port_that_is_dropped_with_what_held_it,
+    abandoned::a14_a_call_that_no_handler_has_seen_is_told_so,
 }
 
 /// The same, with virtual time in the simulation and paused time on tokio. A

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actor_core::{
-    ActorRef, CallError, CallFailure, Capacity, ReplyPort, SendError, SpawnOptions, multi_call,
+    ActorRef, CallError, CallFailure, Capacity, Rejection, ReplyPort, SendError, SpawnOptions, multi_call,
 };
 
 use crate::support::{
@@ -203,7 +203,7 @@ pub(super) async fn a_thousand_are_called(door: impl Door) {
     // The first fails all the while the others answer.
     actors[0].cast(Message::Do(panics("never mind"))).unwrap();
     let results = multi_call(&actors, Some(HOUR), Message::Ask).await;
-    assert_eq!(results[0], Err(CallError::Failed(CallFailure::NoReply)));
+    assert_eq!(results[0], Err(CallError::Failed(CallFailure::Rejected(Rejection::Stopped))));
     let numbers: Vec<u32> = results.into_iter().skip(1).map(|result| result.unwrap()).collect();
     assert_eq!(numbers, (1..1000).map(|number| number % 4).collect::<Vec<_>>());
 }

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actor_core::{
-    CallError, CallFailure, Capacity, Exit, ReplyPort, SendError, SpawnOptions, Status, WaitError, call,
-    call_t, cast,
+    CallError, CallFailure, Capacity, Exit, Rejection, ReplyPort, SendError, SpawnOptions, Status, WaitError,
+    call, call_t, cast,
 };
 
 use actor_core::limits::CALL_TIMEOUT_DEFAULT;
@@ -118,7 +118,7 @@ pub(super) async fn a14_a_call_is_answered_or_told_why_not(door: impl Door) {
         gate.open();
     };
     let (cut_off, ()) = tokio::join!(actor.call(Message::Ask), stop);
-    assert_eq!(cut_off, Err(CallError::Failed(CallFailure::NoReply)));
+    assert_eq!(cut_off, Err(CallError::Failed(CallFailure::Rejected(Rejection::Stopped))));
     let not_sent = actor.call(Message::Ask).await;
     assert!(
         matches!(not_sent, Err(CallError::NotSent(SendError::Stopped(Message::Ask(_), _)))),

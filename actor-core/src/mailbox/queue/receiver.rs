@@ -9,6 +9,7 @@ use super::block::{BlockPtr, Lap};
 use super::waker::{ERRANDS, Published};
 use super::{BLOCKLESS, CLOSED, FLAGS, ONE, PARKED, Queue, offset, with_errand};
 use crate::contain::contained;
+use crate::reply::{Unhandled, drop_unhandled};
 use crate::sync::{Backoff, Ordering};
 use crate::trace::Tag;
 
@@ -222,7 +223,7 @@ impl<T, C> Drop for Receiver<T, C> {
             match self.take() {
                 Taken::Message(oldest) => {
                     let (message, _tag) = oldest.take_whole();
-                    contained("a message's destructor", || drop(message));
+                    contained("a message's destructor", || drop_unhandled(message, Unhandled::Stopped));
                 }
                 Taken::Closed => break,
                 // A sender is between claiming and filling, where it runs nobody's code.

@@ -42,6 +42,7 @@ use std::ptr::{self, NonNull};
 use std::task::{Context, Poll, RawWakerVTable, Waker};
 
 use super::Answer;
+use super::unhandled::failure_of_port_at;
 use crate::contain::contained;
 use crate::error::CallFailure;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, UnsafeCell};
@@ -58,7 +59,8 @@ pub(super) fn slot<T>(deadline: Option<Instant>, waker: Option<Waker>) -> (Repli
     (Replier { slot }, Caller { slot: Some(slot) })
 }
 
-/// The end that answers, once. Dropped, it answers [`CallFailure::NoReply`].
+/// The end that answers, once. Dropped, it answers [`CallFailure::NoReply`], or what became
+/// of the message that it is in.
 pub(super) struct Replier<T> {
     slot: NonNull<Slot<T>>,
 }
@@ -162,8 +164,9 @@ impl<T> Replier<T> {
 
 impl<T> Drop for Replier<T> {
     fn drop(&mut self) {
+        let failure = failure_of_port_at(ptr::from_mut(self).addr());
         // SAFETY: this end is being dropped and was not spent: `answer` forgets it.
-        let unread = unsafe { answer(self.slot, Err(CallFailure::NoReply)) };
+        let unread = unsafe { answer(self.slot, Err(failure)) };
         // What comes back is our own, with no user's destructor in it.
         drop(unread);
     }
