@@ -78,73 +78,60 @@ const SUBSCRIBER: &str = "a tracing subscriber";
 /// The span of the message that an actor handles just now. The actor's own; locked for no
 /// longer than it takes to take it out or to put it back.
 pub(crate) struct InHand {
-    /// Whether there is one. Relaxed: only the actor reads it, so where there is none nothing
-    /// is locked.
+    tag: Mutex<Option<Tag>>,
+    // Relaxed, both: only the actor reads them, so that where there is nothing to do nothing
+    // is locked.
     is_held: AtomicBool,
-    held: Mutex<Option<Held>>,
-}
-
-struct Held {
-    tag: Tag,
     /// Whether this thread is in it. Never while the handler waits.
-    is_entered: bool,
+    is_entered: AtomicBool,
 }
 
 impl Default for InHand {
     fn default() -> Self {
-        Self { is_held: AtomicBool::new(false), held: Mutex::default() }
+        Self { tag: Mutex::default(), is_held: AtomicBool::new(false), is_entered: AtomicBool::new(false) }
     }
 }
 
 impl InHand {
     /// A message is taken in hand. Calls no subscriber.
     pub(crate) fn hold(&self, tag: Tag) {
-        if !tag.is_none() {
-            let former = self.held.locked().replace(Held { tag, is_entered: false });
-            debug_assert!(former.is_none(), "one message is in hand at a time");
-            self.is_held.store(true, Ordering::Relaxed);
-        }
+        let former = self.tag.locked().replace(tag);
+        debug_assert!(former.is_none(), "one message is in hand at a time");
+        self.is_held.store(true, Ordering::Relaxed);
     }
 
     /// Enters the span, unless this thread is in it.
     pub(crate) fn enter(&self) {
-        self.change(|held| {
-            if !mem::replace(&mut held.is_entered, true) {
-                held.tag.enter();
-            }
-        });
+        if self.is_held.load(Ordering::Relaxed) && !self.is_entered.load(Ordering::Relaxed) {
+            self.is_entered.store(true, Ordering::Relaxed);
+            self.with_tag(Tag::enter);
+        }
     }
 
     /// Leaves the span, if this thread is in it.
     pub(crate) fn leave(&self) {
-        self.change(Held::leave);
+        if self.is_entered.load(Ordering::Relaxed) {
+            self.is_entered.store(false, Ordering::Relaxed);
+            self.with_tag(Tag::exit);
+        }
     }
 
     /// The message is done with.
     pub(crate) fn end(&self) {
-        if let Some(mut held) = self.take() {
+        if self.is_held.load(Ordering::Relaxed) {
+            self.leave();
             self.is_held.store(false, Ordering::Relaxed);
-            held.leave();
+            let tag = self.tag.locked().take();
+            drop(tag);
         }
     }
 
-    fn take(&self) -> Option<Held> {
-        if self.is_held.load(Ordering::Relaxed) { self.held.locked().take() } else { None }
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Held)) {
-        if let Some(mut held) = self.take() {
-            change(&mut held);
-            *self.held.locked() = Some(held);
+    fn with_tag(&self, call: impl FnOnce(&Tag)) {
+        let tag = self.tag.locked().take();
+        if let Some(tag) = &tag {
+            call(tag);
         }
-    }
-}
-
-impl Held {
-    fn leave(&mut self) {
-        if mem::replace(&mut self.is_entered, false) {
-            self.tag.exit();
-        }
+        *self.tag.locked() = tag;
     }
 }
 

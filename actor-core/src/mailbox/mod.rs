@@ -205,7 +205,7 @@ impl<M> Mailbox<M> {
 
     /// Takes a message in hand that was sent like this.
     fn hold(&self, tag: Option<Tag>) {
-        if let Some(tag) = tag {
+        if let Some(tag) = tag.filter(|tag| !tag.is_none()) {
             self.waiting.more().in_hand.hold(tag);
         }
     }

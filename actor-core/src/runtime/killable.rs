@@ -21,8 +21,7 @@ pub(super) type Killable<'a, F, M> = Interruptible<'a, F, M, { Flag::Kill as u32
 /// Whoever ends the message leaves the span.
 pub(super) struct Interruptible<'a, F, M, const FLAGS: u32> {
     inbox: &'a mut ActorInbox<M>,
-    /// Until it is done.
-    hook: Option<Pin<&'a mut F>>,
+    hook: Pin<&'a mut F>,
 }
 
 /// The flag was set before the future was done.
@@ -31,7 +30,7 @@ pub(super) struct Interrupted;
 
 impl<'a, F, M, const FLAGS: u32> Interruptible<'a, F, M, FLAGS> {
     pub(super) fn new(inbox: &'a mut ActorInbox<M>, hook: Pin<&'a mut F>) -> Self {
-        Self { inbox, hook: Some(hook) }
+        Self { inbox, hook }
     }
 }
 
@@ -41,14 +40,13 @@ impl<F: Future, M, const FLAGS: u32> Future for Interruptible<'_, F, M, FLAGS> {
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let Some(hook) = &mut this.hook else { unreachable!("polled again after it was ready") };
+        let hook = &mut this.hook;
         let word = this.inbox.owner().word();
         if word.has_any(FLAGS | TRACED) {
             if word.has_any(TRACED) {
                 enter(this.inbox);
             }
             if word.has_any(FLAGS) {
-                this.hook = None;
                 return Poll::Ready(Err(Interrupted));
             }
         }
@@ -57,7 +55,6 @@ impl<F: Future, M, const FLAGS: u32> Future for Interruptible<'_, F, M, FLAGS> {
             hook.as_mut().poll(cx)
         };
         if let Poll::Ready(output) = polled {
-            this.hook = None;
             return Poll::Ready(Ok(output));
         }
         let inbox = &mut *this.inbox;
@@ -69,7 +66,6 @@ impl<F: Future, M, const FLAGS: u32> Future for Interruptible<'_, F, M, FLAGS> {
         let word = inbox.owner().word();
         if word.has_any(FLAGS | TRACED) {
             if word.has_any(FLAGS) {
-                this.hook = None;
                 return Poll::Ready(Err(Interrupted));
             }
             leave(inbox);
@@ -81,8 +77,8 @@ impl<F: Future, M, const FLAGS: u32> Future for Interruptible<'_, F, M, FLAGS> {
 impl<F, M, const FLAGS: u32> Drop for Interruptible<'_, F, M, FLAGS> {
     #[inline(always)]
     fn drop(&mut self) {
-        // The hook is dropped after this.
-        if self.hook.is_some() && self.inbox.owner().word().has_any(TRACED) {
+        // The hook is dropped after this; also one that is done may still hold something.
+        if self.inbox.owner().word().has_any(TRACED) {
             enter(self.inbox);
         }
     }
