@@ -8,6 +8,7 @@
 //! | [`call_default_timeout`](crate::ActorRef::call_default_timeout), [`Call::default_timeout`](crate::Call::default_timeout), `call_t!(actor, Message::Get)` | [`CALL_TIMEOUT_DEFAULT`], or what the [system says](crate::ActorSystem::set_call_timeout) |
 //! | [`call_timeout`](crate::ActorRef::call_timeout), [`Call::timeout`](crate::Call::timeout), [`multi_call`](crate::multi_call), [`wait`](crate::Control::wait), `stop_and_wait` and its like | what the caller says, if it does |
 //! | a supervisor that stops a child | [`CHILD_STOP_TIMEOUT_DEFAULT`], or what the child's specification says |
+//! | an [`OwnedSystem`](crate::OwnedSystem) that is dropped | [`SYSTEM_STOP_TIMEOUT_DEFAULT`]; one that is [shut down](crate::OwnedSystem::shut_down), what the caller says |
 //! | [`call`](crate::ActorRef::call), [`send`](crate::ActorRef::send), the start of an actor | as long as it takes, until the future is dropped; an actor that ends, or a session that is lost, ends a wait for it |
 //!
 //! A plain `call` has no limit of its own, though gen_server's has: between actors of one

@@ -25,11 +25,19 @@ use crate::system::ActorSystem;
 #[must_use]
 pub struct SpawnOptions {
     name: Option<Arc<str>>,
-    supervisor: Option<ActorCell>,
+    /// Boxed: most are under nobody, and options are copied on their way.
+    parent: Option<Box<Parent>>,
     mailbox: Option<Capacity>,
     overflow: Overflow,
     is_traced: bool,
     pub(super) place: Option<Colocation>,
+}
+
+/// Whom an actor is under.
+#[derive(Clone, Debug)]
+struct Parent {
+    supervisor: ActorCell,
+    /// What it calls the actor.
     child_id: Option<Arc<str>>,
 }
 
@@ -53,13 +61,13 @@ impl SpawnOptions {
 
     /// Links the actor to a supervisor once `pre_start` has succeeded.
     pub fn supervisor(mut self, supervisor: &ActorCell) -> Self {
-        self.supervisor = Some(supervisor.clone());
+        self.parent = Some(Box::new(Parent { supervisor: supervisor.clone(), child_id: None }));
         self
     }
 
-    /// What its supervisor calls it; part of its path.
-    pub(crate) fn child_id(mut self, id: Arc<str>) -> Self {
-        self.child_id = Some(id);
+    /// [`supervisor`](Self::supervisor), with what that calls the actor; part of its path.
+    pub(crate) fn child_of(mut self, supervisor: &ActorCell, id: Arc<str>) -> Self {
+        self.parent = Some(Box::new(Parent { supervisor: supervisor.clone(), child_id: Some(id) }));
         self
     }
 
@@ -129,9 +137,7 @@ impl SpawnOptions {
             mailbox.observe(observation);
         }
         let (myself, inbox) = ActorRef::local(id, self.name.clone(), executor, mailbox);
-        if let (Some(id), Some(local)) = (self.child_id, myself.as_local()) {
-            local.set_child_id(id);
-        }
+        let supervisor = self.parent.map(|parent| parent.told_to(&myself));
         let is_counted = system.admit(&myself)?;
         if let Some(name) = self.name
             && system.registry().claim(name.clone(), myself.cell()).is_err()
@@ -152,7 +158,7 @@ impl SpawnOptions {
             guard.control().raise(Flag::Observed);
             guard.observe(|| ActorChange::Spawned(type_name::<A>()));
         }
-        Ok((inbox, guard, self.supervisor))
+        Ok((inbox, guard, supervisor))
     }
 
     /// [`reserve`](Self::reserve) for an actor that is built already.
@@ -171,7 +177,7 @@ impl SpawnOptions {
         system: &ActorSystem,
         make: &mut impl FnMut() -> (A, A::Arguments),
     ) -> Result<Ready<A>, SpawnError> {
-        if self.supervisor.is_none() {
+        if self.parent.is_none() {
             return Err(SpawnError::Options("only an actor with a supervisor can be restartable"));
         }
         let made = caught(make).map_err(|payload| SpawnError::Startup(panicked(payload)));
@@ -179,6 +185,16 @@ impl SpawnOptions {
         let (unstarted, supervisor) = self.unstarted(system, actor)?;
         unstarted.guard.control().raise(Flag::Restartable);
         Ok((unstarted, arguments, supervisor))
+    }
+}
+
+impl Parent {
+    /// The supervisor, when the actor knows what that calls it.
+    fn told_to<M: Send + 'static>(self, actor: &ActorRef<M>) -> ActorCell {
+        if let (Some(id), Some(local)) = (self.child_id, actor.as_local()) {
+            local.set_child_id(id);
+        }
+        self.supervisor
     }
 }
 

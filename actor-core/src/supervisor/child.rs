@@ -192,7 +192,7 @@ impl Erased {
 
     /// Starts the child under its supervisor.
     pub(super) fn launch(&self, system: &ActorSystem, supervisor: &ActorCell) -> Launching {
-        let options = self.options.clone().supervisor(supervisor).child_id(self.id.clone());
+        let options = self.options.clone().child_of(supervisor, self.id.clone());
         let launching = (self.launch)(system, options);
         Box::pin(async move {
             // What panics on the way, such as a destructor of what was made in vain, is the
