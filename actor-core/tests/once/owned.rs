@@ -213,8 +213,12 @@ fn a_supervisor_in_another_system_does_not_keep_a_child_alive() {
         let make = || (Probe::new(&Log::default()), ());
         let child = owned.spawn_restartable(make, options).await.unwrap();
         let local = door(owned.clone()).spawn_under(&supervisor, Probe::new(&Log::default())).await;
+        let other = door(owned.clone()).spawn(Probe::new(&Log::default())).await;
         assert!(owned.shut_down(SECOND).await.is_clean());
-        assert_eq!([child.status(), local.status()], [Status::Stopped; 2]);
+        assert_eq!(
+            [&child, &local, &other].map(|actor| actor.exit()),
+            [(); 3].map(|()| Some(by_the_system()))
+        );
         // Their supervisor's system has no part in it.
         settled(&supervisor).await;
         let terminated: Vec<_> = log.entries().into_iter().skip(4).collect();
@@ -243,8 +247,9 @@ fn actors_that_supervise_each_other_in_a_ring_end_too() {
             actor.link(next).unwrap();
         }
         assert!(owned.shut_down(SECOND).await.is_clean());
-        let is_stopped = |actor: &ActorCell| actor.status() == Status::Stopped;
-        assert!(ring.iter().all(is_stopped), "{ring:?}");
+        // The youngest is asked, and takes the others with it, each its own child.
+        let exits: Vec<_> = ring.iter().map(|actor| actor.exit()).collect();
+        assert_eq!(exits, [Some(Exit::Killed), Some(Exit::Killed), Some(by_the_system())]);
     });
 }
 
