@@ -248,6 +248,7 @@ mount! {
     abandoned::a_call_dropped_while_it_waits_for_its_answer_is_seen_by_its_port,
     abandoned::a_port_that_is_dropped_with_what_held_it,
     abandoned::a14_a_call_that_no_handler_has_seen_is_told_so,
+    abandoned::a14_a_call_that_a_handler_sent_on_may_have_run,
 }
 
 /// The same, with virtual time in the simulation and paused time on tokio. A
