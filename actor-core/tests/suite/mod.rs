@@ -167,6 +167,8 @@ mount! {
 
     itself::a12_an_actor_that_calls_itself_fails,
     itself::a12_whatever_way_it_calls_itself,
+    itself::a12_an_actor_that_waits_for_its_own_end_fails,
+    itself::an_actor_may_be_killed_by_its_own_hook,
     itself::what_runs_beside_its_hooks_may_call_an_actor,
 
     restart::a_restarted_actor_keeps_all_but_the_message_in_hand,
