@@ -35,7 +35,8 @@ impl<'a, M, C: Owner<M>> Sorted<'a, M, C> {
                 Taken::Empty => return Taken::Empty,
                 Taken::Busy => return Taken::Busy,
             };
-            let asked = caught(|| sorting.priority.map_or(Priority::Normal, |priority| priority(&taken.message)));
+            let asked =
+                caught(|| sorting.priority.map_or(Priority::Normal, |priority| priority(&taken.message)));
             match asked {
                 Ok(priority) => self.lanes.push(priority, taken),
                 Err(payload) => {
@@ -49,11 +50,7 @@ impl<'a, M, C: Owner<M>> Sorted<'a, M, C> {
     }
 
     /// The next message that has not expired.
-    pub(super) fn next(
-        &mut self,
-        sorting: &Sorting<M>,
-        now: impl Fn(&C) -> Instant,
-    ) -> Option<Whole<M>> {
+    pub(super) fn next(&mut self, sorting: &Sorting<M>, now: impl Fn(&C) -> Instant) -> Option<Whole<M>> {
         loop {
             let next = self.lanes.pop(sorting.ageing)?;
             self.leave();

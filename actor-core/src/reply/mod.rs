@@ -70,11 +70,7 @@ impl<T: Send + 'static> ReplyPort<T> {
         Self::with_waker(bound, deadline, Some(waker.clone()))
     }
 
-    fn with_waker(
-        bound: Bound,
-        deadline: Option<Instant>,
-        waker: Option<Waker>,
-    ) -> (Self, ReplyFuture<T>) {
+    fn with_waker(bound: Bound, deadline: Option<Instant>, waker: Option<Waker>) -> (Self, ReplyFuture<T>) {
         let (replier, caller) = slot::slot(bound, deadline, waker);
         (Self { replier: Some(replier) }, ReplyFuture { caller })
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use actor_core::limits::SYSTEM_STOP_TIMEOUT_DEFAULT;
 use actor_core::{
-    ActorCell, ActorId, ActorRef, ActorSystem, Exit, ExitListener, OwnedSystem, SpawnError, SpawnOptions, Status,
+    ActorCell, ActorId, ActorRef, ActorSystem, Exit, ExitListener, OwnedSystem, SpawnError, SpawnOptions,
+    Status,
 };
 
 use crate::support::{

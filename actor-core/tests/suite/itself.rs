@@ -108,8 +108,16 @@ pub(super) async fn a12_an_actor_that_waits_for_its_own_end_fails(door: impl Doo
     let ways: [fn() -> Act; 4] = [
         || act(|myself| async move { myself.wait(None).await.map(drop).map_err(Into::into) }),
         || act(|myself| async move { myself.wait(Some(HOUR)).await.map(drop).map_err(Into::into) }),
-        || act(|myself| async move { myself.stop_and_wait(None, Some(HOUR)).await.map(drop).map_err(Into::into) }),
-        || act(|myself| async move { myself.cell().drain_and_wait(None).await.map(drop).map_err(Into::into) }),
+        || {
+            act(
+                |myself| async move { myself.stop_and_wait(None, Some(HOUR)).await.map(drop).map_err(Into::into) },
+            )
+        },
+        || {
+            act(
+                |myself| async move { myself.cell().drain_and_wait(None).await.map(drop).map_err(Into::into) },
+            )
+        },
     ];
     for way in ways {
         for hook in [Hook::PostStart, Hook::Handle, Hook::Supervise, Hook::PostStop] {

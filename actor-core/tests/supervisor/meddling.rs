@@ -134,7 +134,8 @@ pub(super) async fn a_child_that_was_away_and_is_back_has_fallen_once(cradle: im
             let diary = Diary::default();
             let once = Intensity { restarts: 1, window: 1000 * MS };
             let backoff = Backoff::exponential(delay, delay).jitter(0.0);
-            let builder = Supervisor::builder().intensity(once).child(cradle.kid("a", &diary).backoff(backoff));
+            let builder =
+                Supervisor::builder().intensity(once).child(cradle.kid("a", &diary).backoff(backoff));
             let supervisor = cradle.spawn(builder).await.unwrap();
             let a = supervisor.find::<Ask>("a").await.unwrap();
             let fell = a.wait(None);
@@ -261,7 +262,7 @@ pub(super) async fn a_child_that_is_ended_while_it_starts_has_its_time_and_no_mo
 }
 
 /// It starts once, and later only if its gate is opened, and not even then.
-struct Once(Gate, Arc<AtomicBool>);
+pub(super) struct Once(pub(super) Gate, pub(super) Arc<AtomicBool>);
 
 impl Actor for Once {
     type Msg = ();

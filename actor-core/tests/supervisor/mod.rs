@@ -97,5 +97,6 @@ mount! {
     dynamic::children_come_and_go,
     dynamic::a_child_that_does_not_start_is_not_there,
     dynamic::a_child_is_ended_while_it_starts,
+    dynamic::a_child_that_does_not_begin_again_holds_up_nobody,
     dynamic::what_a_supervisor_does_not_know_it_says,
 }

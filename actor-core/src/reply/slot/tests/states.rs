@@ -334,7 +334,8 @@ fn what_fits_no_block_is_not_kept() {
 
 #[test]
 fn memory_kept_is_bounded() {
-    let ends: Vec<_> = (0..REPLY_SLOTS_KEPT_MAX + 10).map(|_| slot::<u8>(Bound::NOWHERE, None, None)).collect();
+    let ends: Vec<_> =
+        (0..REPLY_SLOTS_KEPT_MAX + 10).map(|_| slot::<u8>(Bound::NOWHERE, None, None)).collect();
     drop(ends);
     assert!(pool::kept::<Slot<u8>>().is_none_or(|kept| kept == REPLY_SLOTS_KEPT_MAX));
 }
