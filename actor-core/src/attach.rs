@@ -216,7 +216,7 @@ impl<M: Send + 'static> ActorRef<M> {
     ) -> Result<Attachment, SendError<C>> {
         let executor = callee.executor().clone();
         let deadline = timeout.map(|timeout| executor.now() + timeout);
-        let (port, reply) = ReplyPort::new(deadline);
+        let (port, reply) = ReplyPort::bound(callee.bound(), deadline);
         let deadline = deadline.unwrap_or(Instant::FAR);
         let unsent = match callee.cast(message(port)) {
             Ok(()) => None,

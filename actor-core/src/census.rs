@@ -41,19 +41,23 @@ impl Census {
         let mut shard = self.shard(actor.id()).locked();
         if shard.is_closed {
             drop(shard);
-            self.living.fetch_sub(1, Ordering::Relaxed);
+            self.vacate();
             return Err(SpawnError::SystemStopping);
         }
         shard.residents.insert(actor.id(), actor);
         Ok(())
     }
 
-    /// Forgets an actor that was let in.
+    /// Makes room for another, before whoever may spawn one in its place hears of the end.
+    pub(crate) fn vacate(&self) {
+        self.living.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Forgets an actor that was let in and has made room.
     pub(crate) fn dismiss(&self, actor: ActorId) {
         // Dropped when the lock is free again: it may be the last of its addresses.
         let gone = self.shard(actor).locked().residents.remove(&actor);
         debug_assert!(gone.is_some(), "it was let in once and leaves once");
-        self.living.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Lets nobody in any more. Whoever was let in before is among the

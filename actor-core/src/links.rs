@@ -64,9 +64,16 @@ impl ActorCell {
         if let Some(former) = former {
             former.forget_child(self);
         }
-        drop(slot);
+        let is_told = undecided.is_some();
         if let Some(exit) = undecided {
-            supervisor.post(SupervisionEvent::Suspended { actor: self.clone(), exit, state: None });
+            // Before the lock is free, which whoever tells of the next life takes too: news of
+            // that comes later.
+            let suspended = SupervisionEvent::Suspended { actor: self.clone(), exit, state: None };
+            parent.put(parent.life(), suspended);
+        }
+        drop(slot);
+        if is_told {
+            parent.wake();
         }
         Ok(())
     }
@@ -98,11 +105,12 @@ impl ActorCell {
     /// Ends the actor for good and says how its last life ended: by a stop or a drain, and
     /// by a kill if that takes too long. Unlike a stop, it is not restarted.
     ///
-    /// Dropping the future changes nothing that was asked already.
+    /// Dropping the future changes nothing that was asked already. One of the actor's own hooks
+    /// that awaits it ends there, by the kill.
     pub async fn shut_down(&self, shutdown: Shutdown) -> Exit {
         self.release();
         let within = self.ask_to_end(shutdown);
-        match self.wait(within).await {
+        match self.wait_anywhere(within).await {
             Ok(exit) => exit,
             // Without a limit there is no other error than being late.
             Err(_) => self.kill_and_wait(None).await.unwrap_or(Exit::Killed),

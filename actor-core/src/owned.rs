@@ -93,7 +93,9 @@ impl OwnedSystem {
     ///
     /// # Panics
     ///
-    /// If an actor does not stop at once and the runtime has no timer.
+    /// If an actor does not stop at once and the runtime has no timer. In builds with debug
+    /// assertions, if a hook of one of its actors awaits it, as [`wait`](crate::Control::wait)
+    /// does.
     pub async fn shut_down(mut self, within: Duration) -> ShutdownReport {
         let report = Ending::new(&self.system).run(within).await;
         self.has_ended = true;

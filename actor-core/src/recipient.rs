@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::address::{ActorCell, ActorRef, Control, RoomWait, WeakActorRef};
 use crate::error::{CallError, CallFailure, SendError};
-use crate::reply::ReplyPort;
+use crate::reply::{Bound, ReplyPort};
 use crate::request::{self, Accepts, Answers, returned, returned_call};
 use crate::time::Instant;
 
@@ -32,6 +32,7 @@ trait Receive<M>: Send + Sync {
 
 /// What stands behind a [`CallRecipient`].
 trait ReceiveCall<M, T>: Receive<M> {
+    fn bound(&self) -> Bound;
     fn forward(&self, message: M, port: ReplyPort<T>) -> Result<(), SendError<(M, ReplyPort<T>)>>;
     fn send_call(&self, message: M, port: ReplyPort<T>, deadline: Instant) -> RoomWait<'_, M>;
     fn downgrade_call(&self) -> Arc<dyn UpgradeCall<M, T>>;
@@ -73,6 +74,10 @@ impl<M: Send + 'static, N: Accepts<M>> Receive<M> for ActorRef<N> {
 }
 
 impl<M: Send + 'static, T: Send + 'static, N: Answers<M, T>> ReceiveCall<M, T> for ActorRef<N> {
+    fn bound(&self) -> Bound {
+        ActorRef::bound(self)
+    }
+
     fn forward(&self, message: M, port: ReplyPort<T>) -> Result<(), SendError<(M, ReplyPort<T>)>> {
         request::forward(self, message, port)
     }
@@ -281,7 +286,7 @@ impl<M: Send + 'static, T: Send + 'static> CallRecipient<M, T> {
     /// As [`ActorRef::call`].
     pub async fn call(&self, message: M) -> Result<T, CallError<M>> {
         self.refuse_self_call();
-        let (port, reply) = ReplyPort::new(None);
+        let (port, reply) = ReplyPort::bound(self.to.bound(), None);
         self.send_call(message, port, Instant::FAR).await?;
         Ok(reply.await?)
     }
@@ -299,7 +304,7 @@ impl<M: Send + 'static, T: Send + 'static> CallRecipient<M, T> {
         self.refuse_self_call();
         let executor = self.executor();
         let deadline = executor.now() + timeout;
-        let (port, reply) = ReplyPort::new(Some(deadline));
+        let (port, reply) = ReplyPort::bound(self.to.bound(), Some(deadline));
         self.send_call(message, port, deadline).await?;
         match executor.until(deadline, reply).await {
             Ok(answer) => Ok(answer?),

@@ -386,7 +386,7 @@ impl<N: Answers<M, T>, M, T: Send + 'static> Future for CallFuture<'_, N, M, T> 
                     actor.refuse_self_call();
                     let message = this.message.take().expect("it is there until the first poll");
                     let deadline = this.timeout.map(|timeout| actor.executor().now() + timeout);
-                    let (port, reply) = ReplyPort::awaited(deadline, cx.waker());
+                    let (port, reply) = ReplyPort::awaited(actor.bound(), deadline, cx.waker());
                     match actor.begin(N::wrap_call(message, port), deadline.unwrap_or(Instant::FAR)) {
                         Ok(None) => CallState::waiting(actor, reply, deadline),
                         Ok(Some(sending)) => CallState::Sending { sending, reply: Some(reply), deadline },

@@ -84,7 +84,7 @@ impl SystemBuilder {
 
     /// How many actors may live in the system at once; without it, as many as there is
     /// memory for. One more is [`SpawnError::TooManyActors`]. One counts from before its
-    /// `pre_start` until it has ended.
+    /// `pre_start` until it has ended: whoever hears of that may spawn in its place.
     ///
     /// The system then knows its actors, which costs each spawn and each end one short
     /// lock, shared with one in sixteen of the others.
@@ -254,6 +254,13 @@ impl ActorSystem {
     pub(crate) fn admit<M: Send + 'static>(&self, actor: &ActorRef<M>) -> Result<bool, SpawnError> {
         let Some(census) = self.census() else { return Ok(false) };
         census.admit(actor.cell()).map(|()| true)
+    }
+
+    /// A counted actor ends: another may be let in.
+    pub(crate) fn vacate(&self) {
+        if let Some(census) = self.census() {
+            census.vacate();
+        }
     }
 
     /// A counted actor has ended.

@@ -208,6 +208,23 @@ impl Control {
         );
     }
 
+    /// Said by whoever is about to wait for this actor's end, as
+    /// [`refuse_self_call`](Self::refuse_self_call) is: the end could come only after the hook.
+    fn refuse_self_wait(&self) {
+        if hook::is_polled(|| self.id) {
+            self.panic_for_self_wait();
+        }
+    }
+
+    #[cold]
+    fn panic_for_self_wait(&self) -> ! {
+        let (id, name) = (self.id, self.name().unwrap_or("without a name"));
+        panic!(
+            "actor {id} ({name}) waits for its own end in its own hook, which has to end before; stop \
+             or drain without waiting, or wait in a task of its own"
+        );
+    }
+
     /// The controls of an actor in another process. `executor` is the caller's:
     /// it tells the time that callers' timeouts run on.
     pub fn foreign(
@@ -290,7 +307,20 @@ impl Control {
     /// # Errors
     ///
     /// [`WaitError::TimedOut`]; the actor goes on.
+    ///
+    /// # Panics
+    ///
+    /// In builds with debug assertions, if one of the actor's own hooks awaits it, with a
+    /// timeout or without: the end could come only after the hook. Other builds wait, for ever
+    /// or until the timeout. What is [attached](crate::ActorCell::attach) may wait, until it
+    /// ends with the life.
     pub async fn wait(&self, timeout: Option<Duration>) -> Result<Exit, WaitError> {
+        self.refuse_self_wait();
+        self.wait_anywhere(timeout).await
+    }
+
+    /// [`wait`](Self::wait) for whoever sees to it that the wait is not for ever.
+    pub(crate) async fn wait_anywhere(&self, timeout: Option<Duration>) -> Result<Exit, WaitError> {
         self.within(timeout, self.exited()).await
     }
 
@@ -299,17 +329,23 @@ impl Control {
     /// # Errors
     ///
     /// As [`wait`](Self::wait); the request stands.
+    ///
+    /// # Panics
+    ///
+    /// As [`wait`](Self::wait), and then nothing was asked.
     pub async fn stop_and_wait(
         &self,
         reason: Option<&str>,
         timeout: Option<Duration>,
     ) -> Result<Exit, WaitError> {
+        self.refuse_self_wait();
         let exit = self.exited();
         self.stop(reason);
         self.within(timeout, exit).await
     }
 
-    /// [`kill`](Self::kill), and [`wait`](Self::wait), from before the request.
+    /// [`kill`](Self::kill), and [`wait`](Self::wait), from before the request. In one of the
+    /// actor's own hooks it does not panic: there the hook ends.
     ///
     /// # Errors
     ///
@@ -325,7 +361,12 @@ impl Control {
     /// # Errors
     ///
     /// As [`wait`](Self::wait); the request stands.
+    ///
+    /// # Panics
+    ///
+    /// As [`stop_and_wait`](Self::stop_and_wait).
     pub async fn drain_and_wait(&self, timeout: Option<Duration>) -> Result<Exit, WaitError> {
+        self.refuse_self_wait();
         let exit = self.exited();
         self.drain();
         self.within(timeout, exit).await

@@ -33,7 +33,7 @@ use crate::id::ActorId;
 use crate::lifecycle::Flag;
 use crate::mailbox::{Inbox, Mailbox, Owner};
 use crate::observe::{DeadReason, Observation};
-use crate::reply::ReplyPort;
+use crate::reply::{Bound, ReplyPort};
 use crate::time::Instant;
 use crate::trace::{InHand, Tag};
 
@@ -101,6 +101,16 @@ impl<M: Send + 'static> ActorRef<M> {
         match &self.route {
             Route::Local(cell) => cell.mailbox().in_hand(),
             Route::Foreign(_) => None,
+        }
+    }
+
+    /// Where a call that begins now will have its message: in the mailbox, after what is
+    /// there; of another process nothing is known.
+    #[inline(always)]
+    pub(crate) fn bound(&self) -> Bound {
+        match &self.route {
+            Route::Local(cell) => cell.mailbox().bound(),
+            Route::Foreign(_) => Bound::NOWHERE,
         }
     }
 
@@ -238,7 +248,8 @@ impl<M: Send + 'static> ActorRef<M> {
     ) -> impl Future<Output = Result<T, CallError<M>>> + use<'_, M, T, F> {
         async move {
             self.refuse_self_call();
-            let (port, reply) = poll_fn(|cx| Poll::Ready(ReplyPort::awaited(None, cx.waker()))).await;
+            let bound = self.bound();
+            let (port, reply) = poll_fn(|cx| Poll::Ready(ReplyPort::awaited(bound, None, cx.waker()))).await;
             let room = self.begin(message(port), Instant::FAR)?;
             if let Some(room) = room {
                 room.await?;
@@ -266,8 +277,9 @@ impl<M: Send + 'static> ActorRef<M> {
         async move {
             self.refuse_self_call();
             let deadline = self.executor().now() + timeout;
+            let bound = self.bound();
             let (port, reply) =
-                poll_fn(|cx| Poll::Ready(ReplyPort::awaited(Some(deadline), cx.waker()))).await;
+                poll_fn(|cx| Poll::Ready(ReplyPort::awaited(bound, Some(deadline), cx.waker()))).await;
             let room = self.begin(message(port), deadline)?;
             if let Some(room) = room {
                 room.await?;

@@ -93,7 +93,7 @@ impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
         actor.refuse_self_call();
         let executor = actor.executor();
         let deadline = timeout.map(|timeout| executor.now() + timeout);
-        let (port, reply) = ReplyPort::new(deadline);
+        let (port, reply) = ReplyPort::bound(actor.bound(), deadline);
         let deadline = deadline.unwrap_or(Instant::FAR);
         match actor.begin(message(port), deadline) {
             Ok(None) => Self::Sent(reply, (executor, deadline)),

@@ -11,6 +11,8 @@ use std::collections::VecDeque;
 use std::num::NonZeroU32;
 
 use super::policy::Priority;
+use super::queue::Whole;
+use crate::reply::Bound;
 use crate::trace::Tag;
 
 /// See the module.
@@ -20,6 +22,8 @@ pub(super) struct Lanes<M> {
 
 struct Lane<M> {
     messages: VecDeque<M>,
+    /// What each of them was known by in the queue.
+    bounds: VecDeque<Bound>,
     /// What lies beside each of them, in a tagged mailbox; else this stays empty.
     tags: VecDeque<Tag>,
     /// How often a message of a higher lane went first while this one had one.
@@ -28,7 +32,7 @@ struct Lane<M> {
 
 impl<M> Default for Lane<M> {
     fn default() -> Self {
-        Self { messages: VecDeque::new(), tags: VecDeque::new(), passed_over: 0 }
+        Self { messages: VecDeque::new(), bounds: VecDeque::new(), tags: VecDeque::new(), passed_over: 0 }
     }
 }
 
@@ -40,14 +44,15 @@ impl<M> Default for Lanes<M> {
 
 impl<M> Lanes<M> {
     /// All messages come with a tag, or none does.
-    pub(super) fn push(&mut self, priority: Priority, message: M, tag: Option<Tag>) {
+    pub(super) fn push(&mut self, priority: Priority, Whole { message, tag, unseen }: Whole<M>) {
         let lane = &mut self.lanes[priority as usize];
         lane.messages.push_back(message);
+        lane.bounds.push_back(unseen);
         lane.tags.extend(tag);
     }
 
-    /// The next message, with its tag.
-    pub(super) fn pop(&mut self, ageing: NonZeroU32) -> Option<(M, Option<Tag>)> {
+    /// The next message.
+    pub(super) fn pop(&mut self, ageing: NonZeroU32) -> Option<Whole<M>> {
         let highest = self.lanes.iter().position(|lane| !lane.messages.is_empty())?;
         let is_aged = |lane: &Lane<M>| !lane.messages.is_empty() && lane.passed_over >= ageing.get();
         // The lowest of those that have waited long enough.
@@ -60,7 +65,7 @@ impl<M> Lanes<M> {
         let lane = &mut self.lanes[chosen];
         lane.passed_over = 0;
         let message = lane.messages.pop_front()?;
-        Some((message, lane.tags.pop_front()))
+        Some(Whole { message, tag: lane.tags.pop_front(), unseen: lane.bounds.pop_front()? })
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -77,15 +82,19 @@ mod tests {
     const NORMAL: Priority = Priority::Normal;
     const LOW: Priority = Priority::Low;
 
+    fn untold<M>(message: M, tag: Option<Tag>) -> Whole<M> {
+        Whole { message, tag, unseen: Bound::NOWHERE }
+    }
+
     fn filled(messages: &[(Priority, u32)]) -> Lanes<u32> {
         let mut lanes = Lanes::default();
-        messages.iter().for_each(|&(priority, message)| lanes.push(priority, message, None));
+        messages.iter().for_each(|&(priority, message)| lanes.push(priority, untold(message, None)));
         lanes
     }
 
     fn drained(mut lanes: Lanes<u32>, ageing: u32) -> Vec<u32> {
         let ageing = NonZeroU32::new(ageing).unwrap();
-        std::iter::from_fn(|| lanes.pop(ageing)).map(|(message, _)| message).collect()
+        std::iter::from_fn(|| lanes.pop(ageing)).map(|next| next.message).collect()
     }
 
     #[test]
@@ -109,10 +118,10 @@ mod tests {
     fn c20_an_empty_lane_does_not_age() {
         let mut lanes = filled(&[(HIGH, 1), (HIGH, 2), (HIGH, 3)]);
         let ageing = NonZeroU32::new(2).unwrap();
-        let mut pop = || lanes.pop(ageing).map(|(message, _)| message);
+        let mut pop = || lanes.pop(ageing).map(|next| next.message);
         assert_eq!([pop(), pop()], [Some(1), Some(2)]);
-        lanes.push(LOW, 100, None);
-        lanes.push(HIGH, 4, None);
+        lanes.push(LOW, untold(100, None));
+        lanes.push(HIGH, untold(4, None));
         assert_eq!(drained(lanes, 2), [3, 4, 100]);
     }
 
@@ -121,16 +130,16 @@ mod tests {
         let ledger = Ledger::default();
         let mut lanes = Lanes::default();
         for (number, priority) in (1..).zip([LOW, HIGH, NORMAL, HIGH, LOW]) {
-            lanes.push(priority, number, Some(ledger.tag(number)));
+            lanes.push(priority, untold(number, Some(ledger.tag(number))));
         }
         let ageing = NonZeroU32::new(2).unwrap();
         let mut popped = Vec::new();
-        while let Some((number, tag)) = lanes.pop(ageing) {
+        while let Some(Whole { message: number, tag, .. }) = lanes.pop(ageing) {
             assert_eq!(tag.and_then(|tag| tag.number()), Some(number));
             popped.push(number);
         }
         assert_eq!(popped, [2, 4, 1, 3, 5]);
-        lanes.push(HIGH, 6, Some(ledger.tag(6)));
+        lanes.push(HIGH, untold(6, Some(ledger.tag(6))));
         drop(lanes);
         assert_eq!(ledger.open(), 0);
     }

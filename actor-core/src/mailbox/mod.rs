@@ -31,7 +31,7 @@ use std::thread;
 
 use self::lanes::Lanes;
 pub use self::policy::{Capacity, MailboxStats, Overflow, Priority, Sorting};
-use self::queue::{Oldest, Published, Queue, Receiver, Refused, Setup};
+use self::queue::{Oldest, Published, Queue, Receiver, Refused, Setup, Whole};
 pub(crate) use self::queue::{Park, Taken};
 use self::sending::Sending;
 use self::sorted::Sorted;
@@ -39,7 +39,7 @@ use self::waiting::Waiting;
 use crate::contain::{caught, contained, first_panic};
 use crate::error::SendError;
 use crate::observe::{DeadReason, Observation, Pressure};
-use crate::reply::{Unhandled, drop_unhandled};
+use crate::reply::{Bound, Unhandled, drop_unhandled};
 use crate::sync::{AtomicU64, Backoff, LockExt, Mutex, Ordering};
 use crate::time::Instant;
 use crate::trace::{InHand, Tag};
@@ -157,7 +157,7 @@ impl<M> Mailbox<M> {
             Overflow::DropNewest => {
                 self.waiting.more().refused.fetch_add(1, Ordering::Relaxed);
                 self.tell_pressure(Pressure::DroppedNewest);
-                self.bury(message, DeadReason::Dropped);
+                self.bury(message, DeadReason::Dropped, self.bound());
                 Ok(())
             }
             Overflow::DropOldest => self.push_for_oldest(message, tag),
@@ -169,10 +169,10 @@ impl<M> Mailbox<M> {
         let mut backoff = Backoff::default();
         loop {
             match self.queue.evict() {
-                Some((oldest, _tag)) => {
+                Some(Whole { message: oldest, tag: _tag, unseen }) => {
                     self.waiting.more().evicted.fetch_add(1, Ordering::Relaxed);
                     self.tell_pressure(Pressure::DroppedOldest);
-                    self.bury(oldest, DeadReason::Dropped);
+                    self.bury(oldest, DeadReason::Dropped, unseen);
                 }
                 // The oldest is just being put in.
                 None => backoff.pause(),
@@ -223,15 +223,21 @@ impl<M> Mailbox<M> {
         }
     }
 
-    /// Drops a message that nobody will handle.
-    pub(crate) fn bury(&self, message: M, reason: DeadReason) {
+    /// All that comes from now on.
+    #[inline(always)]
+    pub(crate) fn bound(&self) -> Bound {
+        self.queue.bound()
+    }
+
+    /// Drops a message that nobody will handle, nor has handled any of those.
+    pub(crate) fn bury(&self, message: M, reason: DeadReason, unseen: Bound) {
         self.tell_dead(reason);
         let why = match reason {
             DeadReason::Stopped => Unhandled::Stopped,
             DeadReason::Dropped => Unhandled::Full,
             DeadReason::Expired => Unhandled::Expired,
         };
-        contained("a dead message's destructor", || drop_unhandled(message, why));
+        contained("a dead message's destructor", || drop_unhandled(message, why, unseen));
     }
 
     /// What went through since it was made.
@@ -379,7 +385,7 @@ impl<M, C: Owner<M>> Inbox<M, C> {
         let next = sorted.next(sorting, now);
         drop(sorted);
         match next {
-            Some((message, tag)) => {
+            Some(Whole { message, tag, .. }) => {
                 self.mailbox().hold(tag);
                 Taken::Message(Delivery::Sorted(message))
             }
@@ -432,20 +438,26 @@ impl<M, C: Owner<M>> Inbox<M, C> {
     pub(crate) fn discard(mut self) -> thread::Result<()> {
         self.close();
         let mut outcome = Ok(());
-        for (message, _tag) in self.take_sorted() {
-            self.mailbox().tell_dead(DeadReason::Stopped);
-            outcome = first_panic(outcome, caught(|| drop_unhandled(message, Unhandled::Stopped)));
+        let mut bury = |Whole { message, tag: _tag, unseen }, mailbox: &Mailbox<M>| {
+            mailbox.tell_dead(DeadReason::Stopped);
+            let dropped = caught(|| drop_unhandled(message, Unhandled::Stopped, unseen));
+            outcome = first_panic(std::mem::replace(&mut outcome, Ok(())), dropped);
+        };
+        for sorted in self.take_sorted() {
+            bury(sorted, self.mailbox());
         }
+        // Nobody has handled any of what is left, whoever came first among them.
+        let mut unseen = None;
         // What is just being put in is left to the receiver's own drop, which waits.
-        while let Taken::Message((message, _tag)) = self.receiver.take().map(Oldest::take_whole) {
-            self.receiver.owner().mailbox().tell_dead(DeadReason::Stopped);
-            outcome = first_panic(outcome, caught(|| drop_unhandled(message, Unhandled::Stopped)));
+        while let Taken::Message(queued) = self.receiver.take().map(Oldest::take_whole) {
+            let unseen = *unseen.get_or_insert(queued.unseen);
+            bury(Whole { unseen, ..queued }, self.receiver.owner().mailbox());
         }
         outcome
     }
 
     /// All that waits in lanes, with its room.
-    fn take_sorted(&mut self) -> Vec<(M, Option<Tag>)> {
+    fn take_sorted(&mut self) -> Vec<Whole<M>> {
         let Some(more) = self.mailbox().waiting.known_more() else { return Vec::new() };
         let mut lanes = std::mem::take(&mut *more.lanes.locked());
         let messages: Vec<_> = std::iter::from_fn(|| lanes.pop(NonZeroU32::MIN)).collect();
@@ -464,8 +476,8 @@ impl<M, C: Owner<M>> Drop for Inbox<M, C> {
         if !self.mailbox().queue.is_closed() {
             self.close();
         }
-        for (message, _tag) in self.take_sorted() {
-            contained("a message's destructor", || drop_unhandled(message, Unhandled::Stopped));
+        for Whole { message, tag: _tag, unseen } in self.take_sorted() {
+            contained("a message's destructor", || drop_unhandled(message, Unhandled::Stopped, unseen));
         }
     }
 }

@@ -5,14 +5,13 @@ use std::panic::resume_unwind;
 
 use super::lanes::Lanes;
 use super::policy::{Priority, Sorting};
-use super::queue::Taken;
+use super::queue::{Taken, Whole};
 use super::{Inbox, Owner};
 use crate::contain::{caught, contained};
 use crate::limits::SORTED_AT_ONCE_MAX;
 use crate::observe::DeadReason;
 use crate::sync::{LockExt, Ordering};
 use crate::time::Instant;
-use crate::trace::Tag;
 
 /// The lanes of an inbox while it works with them: outside their lock, since it runs the
 /// user's code; they are put back whatever that does.
@@ -30,21 +29,19 @@ impl<'a, M, C: Owner<M>> Sorted<'a, M, C> {
     /// Takes in what there is, and says why that was all.
     pub(super) fn take_in(&mut self, sorting: &Sorting<M>) -> Taken<Infallible> {
         for _ in 0..SORTED_AT_ONCE_MAX {
-            let (message, tag) = match self.inbox.receiver.take() {
-                Taken::Message(oldest) => {
-                    let tag = oldest.take_tag();
-                    (oldest.take(), tag)
-                }
+            let taken = match self.inbox.receiver.take() {
+                Taken::Message(oldest) => oldest.take_whole_held(),
                 Taken::Closed => return Taken::Closed,
                 Taken::Empty => return Taken::Empty,
                 Taken::Busy => return Taken::Busy,
             };
-            let asked = caught(|| sorting.priority.map_or(Priority::Normal, |priority| priority(&message)));
+            let asked =
+                caught(|| sorting.priority.map_or(Priority::Normal, |priority| priority(&taken.message)));
             match asked {
-                Ok(priority) => self.lanes.push(priority, message, tag),
+                Ok(priority) => self.lanes.push(priority, taken),
                 Err(payload) => {
                     self.leave();
-                    contained("a message's destructor", || drop(message));
+                    contained("a message's destructor", || drop(taken));
                     resume_unwind(payload);
                 }
             }
@@ -53,21 +50,18 @@ impl<'a, M, C: Owner<M>> Sorted<'a, M, C> {
     }
 
     /// The next message that has not expired.
-    pub(super) fn next(
-        &mut self,
-        sorting: &Sorting<M>,
-        now: impl Fn(&C) -> Instant,
-    ) -> Option<(M, Option<Tag>)> {
+    pub(super) fn next(&mut self, sorting: &Sorting<M>, now: impl Fn(&C) -> Instant) -> Option<Whole<M>> {
         loop {
-            let (message, tag) = self.lanes.pop(sorting.ageing)?;
+            let next = self.lanes.pop(sorting.ageing)?;
             self.leave();
-            let Some(expires_at) = sorting.expires_at else { return Some((message, tag)) };
+            let Some(expires_at) = sorting.expires_at else { return Some(next) };
             // Asked outside: whatever it does, the message's room has been given back.
-            if expires_at(&message).is_none_or(|at| now(self.inbox.owner()) < at) {
-                return Some((message, tag));
+            if expires_at(&next.message).is_none_or(|at| now(self.inbox.owner()) < at) {
+                return Some(next);
             }
+            let Whole { message, tag: _tag, unseen } = next;
             self.inbox.mailbox().waiting.more().expired.fetch_add(1, Ordering::Relaxed);
-            self.inbox.mailbox().bury(message, DeadReason::Expired);
+            self.inbox.mailbox().bury(message, DeadReason::Expired, unseen);
         }
     }
 

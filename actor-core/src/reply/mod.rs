@@ -23,7 +23,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use self::slot::{Caller, Replier};
-pub(crate) use self::unhandled::{Unhandled, drop_unhandled};
+pub(crate) use self::unhandled::{Bound, Unhandled, drop_unhandled};
 use crate::error::CallFailure;
 use crate::time::Instant;
 
@@ -34,9 +34,9 @@ use crate::time::Instant;
 ///
 /// It is an ordinary value of one word: a handler may answer at once, keep it
 /// and answer later, or move it to another actor or task. Dropping it unanswered
-/// tells the caller [`CallFailure::NoReply`]; if it is dropped with its message, which no
-/// handler has seen, the caller is told that: [`CallFailure::Rejected`] or
-/// [`CallFailure::Expired`].
+/// tells the caller [`CallFailure::NoReply`]. If it is dropped with the message that a call
+/// of this crate put it in, and certainly no handler has seen it, the caller is told that:
+/// [`CallFailure::Rejected`] or [`CallFailure::Expired`].
 pub struct ReplyPort<T> {
     /// `None` if nobody ever waited.
     replier: Option<Replier<T>>,
@@ -56,17 +56,22 @@ impl<T: Send + 'static> ReplyPort<T> {
     /// A port and the future that its answer completes. `deadline` is when the
     /// caller stops waiting, for whoever handles the call to see.
     pub fn new(deadline: Option<Instant>) -> (Self, ReplyFuture<T>) {
-        Self::with_waker(deadline, None)
+        Self::bound(Bound::NOWHERE, deadline)
     }
 
-    /// [`new`](Self::new) for a caller that sends the port and then waits, all in one
+    /// [`new`](Self::new) for a call whose message is going there.
+    pub(crate) fn bound(bound: Bound, deadline: Option<Instant>) -> (Self, ReplyFuture<T>) {
+        Self::with_waker(bound, deadline, None)
+    }
+
+    /// [`bound`](Self::bound) for a caller that sends the port and then waits, all in one
     /// poll: it says at once whom to wake, which saves a step later.
-    pub(crate) fn awaited(deadline: Option<Instant>, waker: &Waker) -> (Self, ReplyFuture<T>) {
-        Self::with_waker(deadline, Some(waker.clone()))
+    pub(crate) fn awaited(bound: Bound, deadline: Option<Instant>, waker: &Waker) -> (Self, ReplyFuture<T>) {
+        Self::with_waker(bound, deadline, Some(waker.clone()))
     }
 
-    fn with_waker(deadline: Option<Instant>, waker: Option<Waker>) -> (Self, ReplyFuture<T>) {
-        let (replier, caller) = slot::slot(deadline, waker);
+    fn with_waker(bound: Bound, deadline: Option<Instant>, waker: Option<Waker>) -> (Self, ReplyFuture<T>) {
+        let (replier, caller) = slot::slot(bound, deadline, waker);
         (Self { replier: Some(replier) }, ReplyFuture { caller })
     }
 

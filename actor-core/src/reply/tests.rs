@@ -172,8 +172,12 @@ struct Parcel {
 
 impl Parcel {
     fn new(then: Option<Box<dyn FnOnce()>>) -> (Self, [ReplyFuture<u8>; 2]) {
-        let (own, own_reply) = ReplyPort::new(None);
-        let (far, far_reply) = ReplyPort::new(None);
+        Self::bound(queued(0), then)
+    }
+
+    fn bound(bound: Bound, then: Option<Box<dyn FnOnce()>>) -> (Self, [ReplyFuture<u8>; 2]) {
+        let (own, own_reply) = ReplyPort::bound(bound, None);
+        let (far, far_reply) = ReplyPort::bound(bound, None);
         (Self { own, far: Box::new(far), then }, [own_reply, far_reply])
     }
 }
@@ -203,7 +207,7 @@ fn a_port_in_a_message_that_nobody_handled_says_why() {
     ];
     for (why, failure) in table {
         let (parcel, replies) = Parcel::new(None);
-        drop_unhandled(parcel, why);
+        drop_unhandled(parcel, why, queued(0));
         // The other one may have been anywhere before.
         assert_eq!(failures(replies), [failure, CallFailure::NoReply]);
     }
@@ -212,16 +216,55 @@ fn a_port_in_a_message_that_nobody_handled_says_why() {
     assert_eq!(failures(replies), [CallFailure::NoReply, CallFailure::NoReply]);
 }
 
+/// Stand for queues: their addresses do.
+static QUEUE: u8 = 0;
+static OTHER: u8 = 0;
+
+fn at(queue: &'static u8, position: u64) -> Bound {
+    Bound::new(queue, position)
+}
+
+fn queued(position: u64) -> Bound {
+    at(&QUEUE, position)
+}
+
+/// A handler may have had the port in hand and have put it into another message.
+#[test]
+fn a_port_that_was_not_put_there_by_its_call_says_nothing() {
+    let mark = at(&QUEUE, u64::MAX - 1);
+    let (full, unknown) = (CallFailure::Rejected(Rejection::Full), CallFailure::NoReply);
+    let table = [
+        // Where the call was going: what is known when its message dies.
+        (mark, full.clone()),
+        // It came after the first that nobody handled, also where positions come around.
+        (at(&QUEUE, u64::MAX), full.clone()),
+        (at(&QUEUE, 1), full),
+        // It may have been handled.
+        (at(&QUEUE, u64::MAX - 2), unknown.clone()),
+        // That was another queue.
+        (at(&OTHER, u64::MAX), unknown.clone()),
+        (Bound::NOWHERE, unknown.clone()),
+    ];
+    for (bound, failure) in table {
+        let (parcel, replies) = Parcel::bound(bound, None);
+        drop_unhandled(parcel, Unhandled::Full, mark);
+        assert_eq!(failures(replies), [failure, unknown.clone()], "{bound:?}");
+    }
+    let (parcel, replies) = Parcel::bound(Bound::NOWHERE, None);
+    drop_unhandled(parcel, Unhandled::Full, Bound::NOWHERE);
+    assert_eq!(failures(replies), [unknown.clone(), unknown]);
+}
+
 #[test]
 fn each_message_that_dies_speaks_for_itself() {
     let (last, of_last) = Parcel::new(None);
     let (inner, of_inner) = Parcel::new(Some(Box::new(|| panic!("so be it"))));
     let (outer, of_outer) = Parcel::new(Some(Box::new(move || {
         drop(last);
-        let caught = catch_unwind(AssertUnwindSafe(|| drop_unhandled(inner, Unhandled::Expired)));
+        let caught = catch_unwind(AssertUnwindSafe(|| drop_unhandled(inner, Unhandled::Expired, queued(0))));
         assert!(caught.is_err());
     })));
-    drop_unhandled(outer, Unhandled::Full);
+    drop_unhandled(outer, Unhandled::Full, queued(0));
     assert_eq!(failures(of_last), [CallFailure::NoReply, CallFailure::NoReply]);
     assert_eq!(failures(of_inner), [CallFailure::Expired, CallFailure::NoReply]);
     // What was true before the other one died is true again.

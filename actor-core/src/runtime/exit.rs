@@ -7,6 +7,7 @@ use crate::event::{BoxedState, SupervisionEvent};
 use crate::exit::Exit;
 use crate::lifecycle::{Flag, Status};
 use crate::observe::ActorChange;
+use crate::system::ActorSystem;
 
 /// Owns an actor's duties to the rest of the world. Dropped without
 /// [`finish`](Self::finish), because the task or the spawn was dropped, it
@@ -135,7 +136,7 @@ fn begin_stopping<M: Send + 'static>(myself: &ActorRef<M>) {
     if name.is_none() && !former.has(Flag::Grouped) {
         return;
     }
-    let system = current_system().expect("the guard lives within its system");
+    let system = home();
     if let Some(name) = name {
         system.registry().release(name, &myself.cell());
     }
@@ -156,6 +157,10 @@ fn end<M: Send + 'static>(myself: &ActorRef<M>, exit: &Exit, state: Option<Boxed
     if local(myself).word().has(Flag::Observed) {
         observe(myself, || ActorChange::Ended(exit.clone()));
     }
+    let system = local(myself).word().has(Flag::Counted).then(home);
+    if let Some(system) = &system {
+        system.vacate();
+    }
     local(myself).publish_exit(myself.id(), exit);
     if is_attended {
         myself.cell().leave_supervisor(|actor| {
@@ -169,10 +174,15 @@ fn end<M: Send + 'static>(myself: &ActorRef<M>, exit: &Exit, state: Option<Boxed
             }
         });
     }
-    if local(myself).word().has(Flag::Counted) {
-        current_system().expect("the guard lives within its system").dismiss(myself.id());
+    if let Some(system) = system {
+        system.dismiss(myself.id());
     }
     local(myself).publish_stopped();
+}
+
+/// The system of the actor whose end this is.
+fn home() -> ActorSystem {
+    current_system().expect("the guard lives within its system")
 }
 
 #[cold]

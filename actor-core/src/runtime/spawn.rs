@@ -143,6 +143,7 @@ impl SpawnOptions {
             && system.registry().claim(name.clone(), myself.cell()).is_err()
         {
             if is_counted {
+                system.vacate();
                 system.dismiss(id);
             }
             return Err(SpawnError::NameTaken(name));

@@ -17,6 +17,8 @@
 //! again. Under `OneForOne` each child goes its own way.
 
 #[cfg(test)]
+mod random;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -357,6 +359,7 @@ impl Roster {
 
     /// A child is not started again.
     fn let_go(&mut self, key: ChildKey) {
+        self.places.marked.remove(&key);
         self.orders.push_back(Order::Release(key));
         let Some(child) = self.child(key) else { return };
         if child.policy.restart == Restart::Temporary {

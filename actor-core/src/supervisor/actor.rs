@@ -347,11 +347,20 @@ impl SupervisorState {
         let known = event.actor().and_then(|actor| self.family.key_of_actor(actor));
         let Some(key) = known else { return self.hear_of_unknown(event) };
         match event {
-            SupervisionEvent::Started(_) => self.roster.handle_started(key, now),
-            SupervisionEvent::Suspended { exit, .. } => {
+            SupervisionEvent::Started(_) => {
                 if let Some(child) = self.child(key) {
-                    child.last_exit = Some(exit.clone());
+                    child.suspended_in = None;
                 }
+                self.roster.handle_started(key, now);
+            }
+            SupervisionEvent::Suspended { actor, exit, .. } => {
+                let Some(child) = self.child(key) else { return };
+                // One that was away since it fell, and is back, tells of it again.
+                let life = Some(life_of(&actor));
+                if std::mem::replace(&mut child.suspended_in, life) == life {
+                    return;
+                }
+                child.last_exit = Some(exit.clone());
                 self.roster.handle_ended(key, &exit, now, self.executor.random_u64());
             }
             // Whichever of the two comes first: one that was taken away sends the second alone.
@@ -378,8 +387,10 @@ impl SupervisorState {
         let id = event.actor().and_then(|actor| actor.as_local()?.child_id());
         if id.and_then(|id| self.family.key_of(id)).is_some_and(|key| self.family.is_launching(key)) {
             self.early.push(event);
-        } else if let SupervisionEvent::Suspended { actor, .. } = event {
-            // Nobody would start it again.
+        } else if let SupervisionEvent::Suspended { actor, .. } = event
+            && actor.supervisor().as_ref() == Some(&self.myself.cell())
+        {
+            // Nobody would start it again. One that is another's by now is that one's to decide.
             actor.release();
         }
     }

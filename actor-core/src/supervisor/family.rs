@@ -31,6 +31,9 @@ pub(super) struct Child {
     /// None while it is launched, and when it has ended for good.
     cell: Option<ActorCell>,
     pub(super) last_exit: Option<Exit>,
+    /// In which of its lives it was suspended when that was heard last, and not yet that it
+    /// started again.
+    pub(super) suspended_in: Option<u64>,
     /// Whether a launch is under way.
     launching: Option<Launch>,
     /// Who waits for its end.
@@ -49,8 +52,15 @@ impl Family {
     /// Adds a child that has no address yet. No other is called as it is.
     pub(super) fn add(&mut self, key: ChildKey, spec: Erased) {
         self.by_id.insert(spec.id.clone(), key);
-        let child =
-            Child { spec, cell: None, last_exit: None, launching: None, ending: Vec::new(), checks: None };
+        let child = Child {
+            spec,
+            cell: None,
+            last_exit: None,
+            suspended_in: None,
+            launching: None,
+            ending: Vec::new(),
+            checks: None,
+        };
         self.children.insert(key, child);
     }
 

@@ -1,11 +1,13 @@
 //! Systems that end with their owner, and the bound on how many actors live in one.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use actor_core::limits::SYSTEM_STOP_TIMEOUT_DEFAULT;
-use actor_core::{ActorCell, ActorRef, ActorSystem, Exit, OwnedSystem, SpawnError, SpawnOptions, Status};
+use actor_core::{
+    ActorId, ActorRef, ActorSystem, Exit, ExitListener, OwnedSystem, SpawnError, SpawnOptions, Status,
+};
 
 use crate::support::{
     ColocatedDoor, Door, Entry, Gate, Hook, LocalDoor, Log, Message, Order, Probe, SendDoor, Simulation, act,
@@ -289,6 +291,36 @@ fn a_bound_on_actors_is_exact() {
         for actor in [second, third] {
             assert_eq!(actor.drain_and_wait(None).await, Ok(Exit::Drained));
         }
+    });
+}
+
+/// Spawns in the place of whoever ends, on the thread and at the moment of its end.
+struct Successor(ActorSystem, Log);
+
+impl ExitListener for Successor {
+    fn on_exit(&self, _: ActorId, _: &Exit) {
+        let Self(system, log) = self;
+        match system.spawn_instant(Probe::new(&Log::default()), (), SpawnOptions::new()) {
+            Ok(_) => log.push(Entry::Said("let in")),
+            Err(error) => panic!("{error}"),
+        }
+        let error = system.spawn_instant(Probe::new(&Log::default()), (), SpawnOptions::new());
+        assert!(matches!(error, Err(SpawnError::TooManyActors(1))), "{error:?}");
+    }
+}
+
+/// Whoever hears of an end may have the place at once, as it may have the name.
+#[test]
+fn the_place_of_who_has_ended_is_free_for_who_hears_of_it() {
+    let mut simulation = Simulation::new(Order::Fifo);
+    let system = ActorSystem::builder().executor(simulation.executor()).actors_max(1).build();
+    simulation.block_on(async {
+        let door = LocalDoor::new(system.clone());
+        let actor = door.spawn(Probe::new(&Log::default())).await;
+        let log = Log::default();
+        actor.watch_with(Arc::new(Successor(system.clone(), log.clone())));
+        assert_eq!(actor.kill_and_wait(None).await, Ok(Exit::Killed));
+        assert_eq!(log.entries(), [Entry::Said("let in")]);
     });
 }
 

@@ -179,3 +179,45 @@ pub(super) async fn a14_a_call_that_no_handler_has_seen_is_told_so(door: impl Do
     actor.kill();
     assert_eq!(unsure.await, Err(CallError::Failed(CallFailure::NoReply)));
 }
+
+/// A handler may send the port of a call on in a message of its own: whatever becomes of that
+/// one, the call has run.
+pub(super) async fn a14_a_call_that_a_handler_sent_on_may_have_run(door: impl Door) {
+    let unsure = || Err(CallError::Failed(CallFailure::NoReply));
+    for is_to_itself in [true, false] {
+        for overflow in [Overflow::DropNewest, Overflow::DropOldest, Overflow::Block] {
+            let gate = Gate::new();
+            let options = || SpawnOptions::new().mailbox(Capacity::try_from(1).unwrap()).overflow(overflow);
+            let actor = door.start(Probe::new(&Log::default()), options()).await.unwrap();
+            let other = door.start(Probe::new(&Log::default()), options()).await.unwrap();
+            let target = if is_to_itself { actor.clone() } else { other.clone() };
+            if !is_to_itself {
+                hold(&other, &gate).await;
+            }
+            let forward = |port: ReplyPort<u32>| {
+                let target = target.clone();
+                Message::Do(act_once(move || async move {
+                    if overflow == Overflow::DropNewest {
+                        target.cast(Message::Note(1)).unwrap();
+                    }
+                    target.cast(Message::Ask(port)).unwrap();
+                    if overflow == Overflow::DropOldest {
+                        target.cast(Message::Note(1)).unwrap();
+                    }
+                    target.stop(None);
+                }))
+            };
+            let sent_on = async {
+                while target.mailbox_stats().unwrap().sent < 2 {
+                    crate::support::dead(&door).await;
+                }
+                gate.open();
+            };
+            let (answer, ()) = tokio::join!(actor.call(forward), sent_on);
+            assert_eq!(answer, unsure(), "to itself: {is_to_itself}, {overflow:?}");
+            for actor in [&actor, &other] {
+                assert!(actor.kill_and_wait(None).await.is_ok());
+            }
+        }
+    }
+}

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use actor_core::{ActorRef, Exit, Recipient, SpawnError, SpawnOptions, multi_call};
+use actor_core::{ActorRef, Exit, Recipient, Shutdown, SpawnError, SpawnOptions, multi_call};
 
 use crate::support::{
     Act, Door, Entry, Gate, Hook, Log, Message, Probe, act, act_once, dead, held, poll_once, settled,
@@ -93,6 +93,77 @@ pub(super) async fn a12_whatever_way_it_calls_itself(door: impl Door) {
         let exit = actor.wait(None).await.unwrap();
         assert!(is_told(&exit, &actor), "{exit:?}");
     }
+}
+
+/// What is said to an actor that waits for its own end.
+fn is_told_of_its_end(exit: &Exit, actor: &ActorRef<Message>) -> bool {
+    let told = format!("actor {} (without a name) waits for its own end in its own hook", actor.id());
+    matches!(exit, Exit::Panicked(text) if text.starts_with(&told))
+}
+
+pub(super) async fn a12_an_actor_that_waits_for_its_own_end_fails(door: impl Door) {
+    if !cfg!(debug_assertions) {
+        return;
+    }
+    let ways: [fn() -> Act; 4] = [
+        || act(|myself| async move { myself.wait(None).await.map(drop).map_err(Into::into) }),
+        || act(|myself| async move { myself.wait(Some(HOUR)).await.map(drop).map_err(Into::into) }),
+        || {
+            act(
+                |myself| async move { myself.stop_and_wait(None, Some(HOUR)).await.map(drop).map_err(Into::into) },
+            )
+        },
+        || {
+            act(
+                |myself| async move { myself.cell().drain_and_wait(None).await.map(drop).map_err(Into::into) },
+            )
+        },
+    ];
+    for way in ways {
+        for hook in [Hook::PostStart, Hook::Handle, Hook::Supervise, Hook::PostStop] {
+            let actor = door.spawn(Probe::new(&Log::default()).at(hook, way())).await;
+            match hook {
+                Hook::Handle => actor.cast(Message::Note(1)).unwrap(),
+                Hook::Supervise => _ = actor.cell().watch(&dead(&door).await),
+                Hook::PostStop => actor.stop(None),
+                _ => {}
+            }
+            let exit = actor.wait(None).await.unwrap();
+            assert!(is_told_of_its_end(&exit, &actor), "{hook:?}: {exit:?}");
+        }
+    }
+}
+
+/// A hook that has its actor killed ends there, and so may say it like this.
+pub(super) async fn an_actor_may_be_killed_by_its_own_hook(door: impl Door) {
+    let ways: [Act; 3] = [
+        act(|myself| async move { myself.kill_and_wait(None).await.map(drop).map_err(Into::into) }),
+        act(|myself| async move {
+            myself.cell().shut_down(Shutdown::Kill).await;
+            Err("it went on".into())
+        }),
+        act(|myself| async move {
+            myself.cell().shut_down(Shutdown::Stop(Duration::ZERO)).await;
+            Err("it went on".into())
+        }),
+    ];
+    for way in ways {
+        let actor = door.spawn(Probe::new(&Log::default())).await;
+        actor.cast(Message::Do(way)).unwrap();
+        assert_eq!(actor.wait(None).await, Ok(Exit::Killed));
+    }
+    // What it attached may wait for it, and another task hear of it.
+    let actor = door.spawn(Probe::new(&Log::default())).await;
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let (one, other) = (actor.clone(), actor.clone());
+    let executor = door.system().executor().clone();
+    let wait = act_once(|| async move {
+        let attached = one.clone();
+        one.cell().attach(async move { drop(attached.wait(None).await) });
+        executor.spawn(async move { drop(tell.send(other.stop_and_wait(None, None).await)) }).detach();
+    });
+    actor.cast(Message::Do(wait)).unwrap();
+    assert_eq!(told.await, Ok(Ok(Exit::Stopped(None))));
 }
 
 pub(super) async fn what_runs_beside_its_hooks_may_call_an_actor(door: impl Door) {

@@ -167,6 +167,8 @@ mount! {
 
     itself::a12_an_actor_that_calls_itself_fails,
     itself::a12_whatever_way_it_calls_itself,
+    itself::a12_an_actor_that_waits_for_its_own_end_fails,
+    itself::an_actor_may_be_killed_by_its_own_hook,
     itself::what_runs_beside_its_hooks_may_call_an_actor,
 
     restart::a_restarted_actor_keeps_all_but_the_message_in_hand,
@@ -248,6 +250,7 @@ mount! {
     abandoned::a_call_dropped_while_it_waits_for_its_answer_is_seen_by_its_port,
     abandoned::a_port_that_is_dropped_with_what_held_it,
     abandoned::a14_a_call_that_no_handler_has_seen_is_told_so,
+    abandoned::a14_a_call_that_a_handler_sent_on_may_have_run,
 }
 
 /// The same, with virtual time in the simulation and paused time on tokio. A

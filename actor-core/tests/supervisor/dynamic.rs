@@ -1,5 +1,7 @@
 //! Children that come and go while their supervisor runs.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actor_core::{
@@ -8,7 +10,8 @@ use actor_core::{
 };
 
 use super::family::{Ask, Cradle, Diary, MS, states};
-use crate::support::Gate;
+use super::meddling::Once;
+use crate::support::{Gate, held};
 
 pub(super) async fn children_come_and_go(cradle: impl Cradle) {
     let diary = Diary::default();
@@ -77,7 +80,7 @@ pub(super) async fn a_child_that_does_not_start_is_not_there(cradle: impl Cradle
     };
     let starting = supervisor.start_child(slow);
     let mut starting = std::pin::pin!(starting);
-    crate::support::held(starting.as_mut(), gate.reached()).await;
+    held(starting.as_mut(), gate.reached()).await;
     // The supervisor does other things meanwhile.
     assert_eq!(states(&supervisor).await, ["a:Running:0", "slow:Starting:0"]);
     supervisor.find::<Ask>("a").await.unwrap().cast(Ask::Fall).unwrap();
@@ -101,10 +104,10 @@ pub(super) async fn a_child_is_ended_while_it_starts(cradle: impl Cradle) {
     };
     let starting = supervisor.start_child(slow);
     let mut starting = std::pin::pin!(starting);
-    crate::support::held(starting.as_mut(), gate.reached()).await;
+    held(starting.as_mut(), gate.reached()).await;
     let ending = supervisor.end_child("slow");
     let mut ending = std::pin::pin!(ending);
-    crate::support::held(ending.as_mut(), cradle.idle()).await;
+    held(ending.as_mut(), cradle.idle()).await;
     assert_eq!(states(&supervisor).await, ["slow:Stopping:0"]);
     gate.open();
     assert!(starting.await.is_ok());
@@ -149,4 +152,28 @@ pub(super) async fn what_a_supervisor_does_not_know_it_says(cradle: impl Cradle)
     assert!(matches!(supervisor.children().await, Err(SupervisorError::Stopping)));
     let late = supervisor.start_child(cradle.kid("b", &diary).shutdown(Shutdown::Kill)).await;
     assert!(matches!(late, Err(SupervisorError::Stopping)), "{late:?}");
+}
+
+/// Whoever falls meanwhile does not wait for it to be halted: it is not there.
+pub(super) async fn a_child_that_does_not_begin_again_holds_up_nobody(cradle: impl Cradle) {
+    let (diary, gate, has_started) = (Diary::default(), Gate::new(), Arc::new(AtomicBool::new(false)));
+    let once = {
+        let gate = gate.clone();
+        cradle.spec("once", move || (Once(gate.clone(), has_started.clone()), ()))
+    };
+    let builder =
+        Supervisor::builder().strategy(Strategy::OneForAll).child(cradle.kid("a", &diary)).child(once);
+    let supervisor = cradle.spawn(builder).await.unwrap();
+    assert!(supervisor.end_child("once").await.is_ok());
+    let mut again = std::pin::pin!(supervisor.restart_child("once"));
+    held(again.as_mut(), gate.reached()).await;
+    let a = supervisor.find::<Ask>("a").await.unwrap();
+    let fell = a.wait(None);
+    a.cast(Ask::Fall).unwrap();
+    assert!(fell.await.unwrap().is_failure());
+    cradle.idle().await;
+    gate.open();
+    assert!(matches!(again.await, Err(SupervisorError::Start(_))));
+    cradle.idle().await;
+    assert_eq!(states(&supervisor).await, ["a:Running:1", "once:Ended:0"]);
 }

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use actor_core::{
     Actor, ActorError, ActorRef, Backoff, Exit, HealthCheck, Intensity, Restart, Shutdown, SpawnOptions,
-    Status, Strategy, Supervisor, SupervisorError, SupervisorRef,
+    Status, Strategy, SupervisionEvent, Supervisor, SupervisorError, SupervisorRef,
 };
 
 use super::family::{Ask, Cradle, Diary, Kid, MS, child, count, states};
@@ -95,6 +96,60 @@ pub(super) async fn a_child_that_a_stranger_starts_again_is_ended_all_the_same(c
         let ended = supervisor.end_child(id);
         assert!(matches!(ended.await, Ok(Exit::Stopped(_) | Exit::Killed)), "{id}");
         assert_eq!(child(&supervisor, id).await.actor, None);
+    }
+}
+
+/// Whoever only looks on.
+struct Onlooker;
+
+impl Actor for Onlooker {
+    type Msg = ();
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(&self, _: &ActorRef<()>, (): ()) -> Result<(), ActorError> {
+        Ok(())
+    }
+
+    async fn handle(&self, _: &ActorRef<()>, (): (), (): &mut ()) -> Result<(), ActorError> {
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        _: &ActorRef<()>,
+        _: SupervisionEvent,
+        (): &mut (),
+    ) -> Result<(), ActorError> {
+        Ok(())
+    }
+}
+
+/// It is told of twice, and of one fall.
+pub(super) async fn a_child_that_was_away_and_is_back_has_fallen_once(cradle: impl Cradle) {
+    let onlooker = cradle.system().spawn(Onlooker, (), SpawnOptions::new()).await.unwrap();
+    let another = cradle.spawn(Supervisor::builder()).await.unwrap();
+    for away in [onlooker.cell(), another.cell()] {
+        for delay in [Duration::ZERO, 100 * MS] {
+            let diary = Diary::default();
+            let once = Intensity { restarts: 1, window: 1000 * MS };
+            let backoff = Backoff::exponential(delay, delay).jitter(0.0);
+            let builder =
+                Supervisor::builder().intensity(once).child(cradle.kid("a", &diary).backoff(backoff));
+            let supervisor = cradle.spawn(builder).await.unwrap();
+            let a = supervisor.find::<Ask>("a").await.unwrap();
+            let fell = a.wait(None);
+            a.cast(Ask::Fall).unwrap();
+            assert!(fell.await.unwrap().is_failure());
+            a.cell().link(&away).unwrap();
+            a.cell().link(&supervisor.cell()).unwrap();
+            cradle.pass(200 * MS).await;
+            assert_eq!(states(&supervisor).await, ["a:Running:1"], "{away:?}: {}", diary.take());
+            assert_eq!(count(&a).await, 1);
+            // The next time it falls it does so once more.
+            a.cast(Ask::Fall).unwrap();
+            assert!(matches!(supervisor.wait(None).await, Ok(Exit::Failed(_))));
+        }
     }
 }
 
@@ -207,7 +262,7 @@ pub(super) async fn a_child_that_is_ended_while_it_starts_has_its_time_and_no_mo
 }
 
 /// It starts once, and later only if its gate is opened, and not even then.
-struct Once(Gate, Arc<AtomicBool>);
+pub(super) struct Once(pub(super) Gate, pub(super) Arc<AtomicBool>);
 
 impl Actor for Once {
     type Msg = ();

@@ -83,6 +83,7 @@ mount! {
     meddling::a_child_that_is_about_to_start_is_halted_too,
     meddling::a_child_that_a_stranger_starts_again_is_up,
     meddling::a_child_that_a_stranger_starts_again_is_ended_all_the_same,
+    meddling::a_child_that_was_away_and_is_back_has_fallen_once,
     meddling::a_child_that_was_taken_away_is_not_waited_for,
     meddling::a_child_that_was_taken_away_while_it_waits_is_let_go,
     meddling::the_end_of_a_child_that_was_taken_away_is_heard_of,
@@ -96,5 +97,6 @@ mount! {
     dynamic::children_come_and_go,
     dynamic::a_child_that_does_not_start_is_not_there,
     dynamic::a_child_is_ended_while_it_starts,
+    dynamic::a_child_that_does_not_begin_again_holds_up_nobody,
     dynamic::what_a_supervisor_does_not_know_it_says,
 }

@@ -33,9 +33,10 @@ use std::ptr;
 
 use self::block::{Block, BlockPtr, Lap};
 use self::claim::{Beside, Claim};
-pub(crate) use self::receiver::{Oldest, Park, Receiver, Taken};
+pub(crate) use self::receiver::{Oldest, Park, Receiver, Taken, Whole};
 pub(crate) use self::waker::Published;
 use self::waker::{ERRANDS, WakerCell};
+use crate::reply::Bound;
 use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Backoff, Ordering, UnsafeCell};
 use crate::trace::Tag;
 
@@ -272,6 +273,13 @@ impl<T> Queue<T> {
         }
     }
 
+    /// All that comes from now on.
+    #[inline(always)]
+    pub(crate) fn bound(&self) -> Bound {
+        // Relaxed: whoever calls puts a message in by the same word, and finds no older one.
+        Bound::new(self, self.tail.load(Ordering::Relaxed) & !FLAGS)
+    }
+
     /// Lets nothing in any more, in one step. Who was parked stays so: wake it.
     pub(crate) fn close(&self) {
         // AcqRel: the receiver that sees it sees what the closer did before.
@@ -316,7 +324,7 @@ impl<T> Queue<T> {
     /// # Panics
     ///
     /// Unless the queue was set up for it.
-    pub(crate) fn evict(&self) -> Option<(T, Option<Tag>)> {
+    pub(crate) fn evict(&self) -> Option<Whole<T>> {
         assert!(self.is_evicting, "only a queue that was set up for it may evict");
         // SAFETY: under `is_taking` only we take.
         let taken = unsafe { self.oldest(Some(self.begin_taking())) };

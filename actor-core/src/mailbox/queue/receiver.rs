@@ -9,7 +9,7 @@ use super::block::{BlockPtr, Lap};
 use super::waker::{ERRANDS, Published};
 use super::{BLOCKLESS, CLOSED, FLAGS, ONE, PARKED, Queue, offset, with_errand};
 use crate::contain::contained;
-use crate::reply::{Unhandled, drop_unhandled};
+use crate::reply::{Bound, Unhandled, drop_unhandled};
 use crate::sync::{Backoff, Ordering};
 use crate::trace::Tag;
 
@@ -36,6 +36,15 @@ impl<T> Taken<T> {
             Self::Busy => Taken::Busy,
         }
     }
+}
+
+/// A message that was taken out, and what is known of it.
+pub(crate) struct Whole<T> {
+    pub(crate) message: T,
+    /// What lay beside it, if the queue is tagged.
+    pub(crate) tag: Option<Tag>,
+    /// It and all that came after it.
+    pub(crate) unseen: Bound,
 }
 
 /// What became of an attempt to park.
@@ -219,11 +228,15 @@ impl<T, C> Drop for Receiver<T, C> {
     fn drop(&mut self) {
         self.close();
         let mut backoff = Backoff::default();
+        let mut unseen = None;
         loop {
             match self.take() {
                 Taken::Message(oldest) => {
-                    let (message, _tag) = oldest.take_whole();
-                    contained("a message's destructor", || drop_unhandled(message, Unhandled::Stopped));
+                    let Whole { message, tag: _tag, unseen: bound } = oldest.take_whole();
+                    let unseen = *unseen.get_or_insert(bound);
+                    contained("a message's destructor", || {
+                        drop_unhandled(message, Unhandled::Stopped, unseen);
+                    });
                 }
                 Taken::Closed => break,
                 // A sender is between claiming and filling, where it runs nobody's code.
@@ -365,16 +378,26 @@ pub(crate) struct Oldest<'a, T> {
 impl<T> Oldest<'_, T> {
     /// Takes the message out. Its room is not free before it is
     /// [released](Receiver::release).
-    #[inline(always)]
+    #[cfg(test)]
     pub(crate) fn take(self) -> T {
         self.take_unless(|| true)
     }
 
-    /// Takes the message out with what lies beside it, and gives its room back. Both go to
-    /// the caller, to be dropped when others may take again.
-    pub(crate) fn take_whole(self) -> (T, Option<Tag>) {
-        let tag = self.take_tag();
-        (self.take_unless(|| false), tag)
+    /// Takes the message out with all that is known of it, and gives its room back. It goes
+    /// to the caller, to be dropped when others may take again.
+    pub(crate) fn take_whole(self) -> Whole<T> {
+        self.take_whole_unless(|| false)
+    }
+
+    /// [`take_whole`](Self::take_whole), but its room is not free before it is
+    /// [released](Receiver::release).
+    pub(crate) fn take_whole_held(self) -> Whole<T> {
+        self.take_whole_unless(|| true)
+    }
+
+    fn take_whole_unless(self, hand_on: impl FnOnce() -> bool) -> Whole<T> {
+        let (tag, unseen) = (self.take_tag(), Bound::new(self.queue, self.head));
+        Whole { message: self.take_unless(hand_on), tag, unseen }
     }
 
     /// Takes what lies beside the message; `None` if the queue has no tags. Whoever takes

@@ -13,8 +13,8 @@
 //!
 //! | state    | caller | replier | waker's owner | content                          |
 //! |----------|--------|---------|---------------|----------------------------------|
-//! | EMPTY    | in     | in      | nobody        | nothing; the replier may write   |
-//! | WAITING  | in     | in      | the slot      | nothing; the replier may write   |
+//! | EMPTY    | in     | in      | nobody        | a bound, the replier's           |
+//! | WAITING  | in     | in      | the slot      | a bound, the replier's           |
 //! | ANSWERED | in     | out     | the replier\* | the outcome, the caller's        |
 //! | LEFT     | out    | in      | the caller\*  | the replier's                    |
 //! | FOREIGN  | -      | in      | nobody        | who is told instead of a caller  |
@@ -42,7 +42,7 @@ use std::ptr::{self, NonNull};
 use std::task::{Context, Poll, RawWakerVTable, Waker};
 
 use super::Answer;
-use super::unhandled::failure_of_port_at;
+use super::unhandled::{Bound, failure_of_port_at};
 use crate::contain::contained;
 use crate::error::CallFailure;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, UnsafeCell};
@@ -51,11 +51,17 @@ use crate::time::Instant;
 /// What a call comes to.
 pub(super) type Outcome<T> = Result<T, CallFailure>;
 
-/// Both ends of a new slot. `deadline` is for the replier to see. A caller that is
-/// going to wait in any case gives its waker, and begins as one that has parked.
-pub(super) fn slot<T>(deadline: Option<Instant>, waker: Option<Waker>) -> (Replier<T>, Caller<T>) {
+/// Both ends of a new slot, of a call whose message is going there. `deadline` is for the
+/// replier to see. A caller that is going to wait in any case gives its waker, and begins as
+/// one that has parked.
+pub(super) fn slot<T>(
+    bound: Bound,
+    deadline: Option<Instant>,
+    waker: Option<Waker>,
+) -> (Replier<T>, Caller<T>) {
     let state = if waker.is_some() { WAITING } else { EMPTY };
-    let slot = Slot::allocate(state, deadline, Words::of(waker), MaybeUninit::uninit());
+    let content = MaybeUninit::new(Content { bound });
+    let slot = Slot::allocate(state, deadline, Words::of(waker), content);
     (Replier { slot }, Caller { slot: Some(slot) })
 }
 
@@ -83,6 +89,8 @@ struct Slot<T> {
 }
 
 union Content<T> {
+    /// Where the call's message is going; until the replier answers.
+    bound: Bound,
     outcome: ManuallyDrop<Outcome<T>>,
     foreign: ManuallyDrop<Box<dyn Answer<T>>>,
 }
@@ -160,11 +168,23 @@ impl<T> Replier<T> {
         // SAFETY: the replier is in, so the slot is there; nobody writes this field.
         unsafe { (*self.slot.as_ptr()).deadline }
     }
+
+    /// Where the message of its call was going.
+    fn bound(&self) -> Bound {
+        let slot = self.slot.as_ptr();
+        // Relaxed: a slot begins in this state and stays in it, or never comes to it.
+        // SAFETY: the replier is in, so the slot is there.
+        if unsafe { (*slot).state.load(Ordering::Relaxed) } == FOREIGN {
+            return Bound::NOWHERE;
+        }
+        // SAFETY: the content is the replier's until it answers, and was made like this.
+        unsafe { (*slot).content.with(|content| (*content).assume_init_ref().bound) }
+    }
 }
 
 impl<T> Drop for Replier<T> {
     fn drop(&mut self) {
-        let failure = failure_of_port_at(ptr::from_mut(self).addr());
+        let failure = failure_of_port_at(ptr::from_mut(self).addr(), || self.bound());
         // SAFETY: this end is being dropped and was not spent: `answer` forgets it.
         let unread = unsafe { answer(self.slot, Err(failure)) };
         // What comes back is our own, with no user's destructor in it.

@@ -112,7 +112,7 @@ fn traffic_of_evicting_senders() {
                         while let Err((back, refused)) = queue.push_tagged(message, &mut tag) {
                             assert_eq!(refused, Refused::Full);
                             message = back;
-                            if let Some(((sender, i), tag)) = queue.evict() {
+                            if let Some(Whole { message: (sender, i), tag, .. }) = queue.evict() {
                                 assert_eq!(tag.unwrap().number(), Some(number(sender, i)));
                                 evicted += 1;
                             }
@@ -136,7 +136,7 @@ fn traffic_of_evicting_senders() {
         loop {
             match inbox.take() {
                 Taken::Message(oldest) => {
-                    let ((sender, i), tag) = oldest.take_whole();
+                    let Whole { message: (sender, i), tag, .. } = oldest.take_whole();
                     assert_eq!(tag.unwrap().number(), Some(number(sender, i)));
                     assert!(i >= next[sender as usize], "in order, though some are missing");
                     next[sender as usize] = i + 1;

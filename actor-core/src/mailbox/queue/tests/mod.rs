@@ -50,14 +50,14 @@ fn take<T>(inbox: &mut Inbox<T>) -> Option<T> {
 #[cfg(not(actor_shuttle))]
 fn take_tagged<T>(inbox: &mut Inbox<T>) -> Option<(T, Option<u64>)> {
     let Taken::Message(oldest) = inbox.take() else { return None };
-    let (message, tag) = oldest.take_whole();
+    let Whole { message, tag, .. } = oldest.take_whole();
     Some((message, tag.and_then(|tag| tag.number())))
 }
 
 /// The oldest message, taken out by a sender.
 #[cfg(not(actor_shuttle))]
 fn evicted<T>(queue: &Queue<T>) -> Option<T> {
-    queue.evict().map(|(message, _)| message)
+    queue.evict().map(|taken| taken.message)
 }
 
 /// Counts how many of it are dropped.

@@ -53,7 +53,7 @@ impl Model {
         every_schedule(move || {
             let model = Model::default();
             let task = task();
-            let (end, other) = slot(None, None);
+            let (end, other) = slot(Bound::NOWHERE, None, None);
             let drops = model.drops.clone();
             let answering = thread::spawn(move || replier(end, &drops));
             caller(other, &task);
@@ -176,7 +176,7 @@ fn is_left_against_drop() {
 fn answer_against_a_caller_that_moves() {
     every_schedule(|| {
         let drops = Drops::default();
-        let (replier, mut caller) = slot(None, None);
+        let (replier, mut caller) = slot(Bound::NOWHERE, None, None);
         let ours = drops.clone();
         let answering = thread::spawn(move || answers(replier, &ours));
         // Kept to the end: a second task at the address of a freed first one would be

@@ -100,7 +100,7 @@ fn office() {
         .map(|which| {
             let end = ends[which % CLERKS].clone();
             thread::spawn(move || {
-                let (replier, caller) = slot(None, None);
+                let (replier, caller) = slot(Bound::NOWHERE, None, None);
                 end.send(replier).expect("the office is open");
                 call(caller);
             })

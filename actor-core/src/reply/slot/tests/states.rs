@@ -43,7 +43,7 @@ fn state<T>(caller: &Caller<T>) -> (u64, u64) {
 #[test]
 fn answered_before_the_first_poll() {
     let (drops, woken) = (Drops::default(), Arc::default());
-    let (replier, mut caller) = slot(None, None);
+    let (replier, mut caller) = slot(Bound::NOWHERE, None, None);
     assert_eq!(state(&caller), (EMPTY, 0));
     assert!(replier.answer(Ok(drops.value())).is_ok());
     assert_eq!(state(&caller).0, ANSWERED);
@@ -56,7 +56,7 @@ fn answered_before_the_first_poll() {
 #[test]
 fn answered_while_the_caller_waits() {
     let (drops, woken) = (Drops::default(), Arc::default());
-    let (replier, mut caller) = slot(None, None);
+    let (replier, mut caller) = slot(Bound::NOWHERE, None, None);
     assert!(poll(&mut caller, &woken).is_pending());
     assert_eq!((state(&caller), Arc::strong_count(&woken)), ((WAITING, 1), 2));
     assert!(poll(&mut caller, &woken).is_pending());
@@ -70,7 +70,7 @@ fn answered_while_the_caller_waits() {
 #[test]
 fn polled_by_another_task() {
     let (first, second) = (Arc::default(), Arc::default());
-    let (replier, mut caller) = slot(None, None);
+    let (replier, mut caller) = slot(Bound::NOWHERE, None, None);
     assert!(poll(&mut caller, &first).is_pending());
     assert!(poll(&mut caller, &second).is_pending());
     assert_eq!((Arc::strong_count(&first), Arc::strong_count(&second)), (1, 2));
@@ -83,7 +83,7 @@ fn polled_by_another_task() {
 #[test]
 fn left_before_the_first_poll() {
     let drops = Drops::default();
-    let (replier, caller) = slot(None, None);
+    let (replier, caller) = slot(Bound::NOWHERE, None, None);
     assert!(!replier.is_left());
     drop(caller);
     assert!(replier.is_left());
@@ -96,7 +96,7 @@ fn left_before_the_first_poll() {
 #[test]
 fn left_while_waiting_the_task_is_let_go_at_once() {
     let woken = Arc::default();
-    let (replier, mut caller) = slot::<()>(None, None);
+    let (replier, mut caller) = slot::<()>(Bound::NOWHERE, None, None);
     assert!(poll(&mut caller, &woken).is_pending());
     drop(caller);
     assert_eq!(Arc::strong_count(&woken), 1);
@@ -108,11 +108,11 @@ fn left_while_waiting_the_task_is_let_go_at_once() {
 #[test]
 fn left_without_taking_the_answer() {
     let (drops, woken) = (Drops::default(), Arc::default());
-    let (replier, caller) = slot(None, None);
+    let (replier, caller) = slot(Bound::NOWHERE, None, None);
     assert!(replier.answer(Ok(drops.value())).is_ok());
     drop(caller);
     assert_eq!(drops.count(), 1);
-    let (replier, mut caller) = slot(None, None);
+    let (replier, mut caller) = slot(Bound::NOWHERE, None, None);
     assert!(poll(&mut caller, &woken).is_pending());
     assert!(replier.answer(Ok(drops.value())).is_ok());
     drop(caller);
@@ -123,7 +123,7 @@ fn left_without_taking_the_answer() {
 #[test]
 fn waits_from_the_start() {
     let (drops, woken) = (Drops::default(), Arc::<Woken>::default());
-    let (replier, mut caller) = slot(None, Some(Waker::from(Arc::clone(&woken))));
+    let (replier, mut caller) = slot(Bound::NOWHERE, None, Some(Waker::from(Arc::clone(&woken))));
     assert_eq!((state(&caller), Arc::strong_count(&woken)), ((WAITING, 0), 2));
     assert!(poll(&mut caller, &woken).is_pending());
     assert_eq!((state(&caller), Arc::strong_count(&woken)), ((WAITING, 0), 2));
@@ -131,7 +131,7 @@ fn waits_from_the_start() {
     assert_eq!((woken.count(), Arc::strong_count(&woken)), (1, 1));
     drop(caller);
     assert_eq!(drops.count(), 1);
-    let (replier, caller) = slot::<Counted>(None, Some(Waker::from(Arc::clone(&woken))));
+    let (replier, caller) = slot::<Counted>(Bound::NOWHERE, None, Some(Waker::from(Arc::clone(&woken))));
     drop(caller);
     assert_eq!((replier.is_left(), Arc::strong_count(&woken)), (true, 1));
 }
@@ -191,7 +191,7 @@ fn a_caller_elsewhere_is_told_and_the_memory_kept() {
 #[test]
 fn a_dropped_replier_did_not_answer() {
     let woken = Arc::default();
-    let (replier, mut caller) = slot::<Counted>(None, None);
+    let (replier, mut caller) = slot::<Counted>(Bound::NOWHERE, None, None);
     assert!(poll(&mut caller, &woken).is_pending());
     drop(replier);
     assert_eq!(woken.count(), 1);
@@ -210,7 +210,7 @@ impl Wake for Meddler {
 
 #[test]
 fn a_wake_may_end_the_call_from_within() {
-    let (replier, mut caller) = slot::<u32>(None, None);
+    let (replier, mut caller) = slot::<u32>(Bound::NOWHERE, None, None);
     let meddler = Arc::new(Meddler(Mutex::default()));
     assert!(caller.poll(&mut Context::from_waker(&Waker::from(Arc::clone(&meddler)))).is_pending());
     *meddler.0.locked() = Some(Box::new(move || {
@@ -222,7 +222,7 @@ fn a_wake_may_end_the_call_from_within() {
 
 #[test]
 fn a_waker_that_panics_harms_nobody_and_the_answer_stays() {
-    let (replier, mut caller) = slot(None, None);
+    let (replier, mut caller) = slot(Bound::NOWHERE, None, None);
     let meddler = Arc::new(Meddler(Mutex::new(Some(Box::new(|| panic!("on purpose"))))));
     assert!(caller.poll(&mut Context::from_waker(&Waker::from(meddler))).is_pending());
     assert_eq!(replier.answer(Ok(7)), Ok(()));
@@ -242,7 +242,7 @@ impl Drop for Grenade {
 #[test]
 fn a_destructor_that_panics_spreads_no_further_and_leaks_nothing() {
     let drops = Drops::default();
-    let (replier, caller) = slot(None, None);
+    let (replier, caller) = slot(Bound::NOWHERE, None, None);
     let kept = pool::kept::<Slot<Grenade>>();
     assert!(replier.answer(Ok(Grenade(drops.clone()))).is_ok());
     drop(caller);
@@ -253,7 +253,7 @@ fn a_destructor_that_panics_spreads_no_further_and_leaks_nothing() {
 #[test]
 fn a_destructor_that_panics_while_another_panic_unwinds_is_contained() {
     let drops = Drops::default();
-    let (replier, caller) = slot(None, None);
+    let (replier, caller) = slot(Bound::NOWHERE, None, None);
     assert!(replier.answer(Ok(Grenade(drops.clone()))).is_ok());
     let unwinding = catch_unwind(AssertUnwindSafe(move || {
         let _caller = caller;
@@ -271,12 +271,12 @@ fn values_of_every_shape_pass() {
 
     #[track_caller]
     fn passes<T: PartialEq + Clone + std::fmt::Debug>(value: T) {
-        let (replier, mut caller) = slot(None, None);
+        let (replier, mut caller) = slot(Bound::NOWHERE, None, None);
         assert!(poll(&mut caller, &Arc::default()).is_pending());
         assert_eq!(replier.answer(Ok(value.clone())), Ok(()));
         let Poll::Ready(Ok(got)) = poll(&mut caller, &Arc::default()) else { panic!("it was answered") };
         assert_eq!(got, value);
-        let (replier, caller) = slot(None, None);
+        let (replier, caller) = slot(Bound::NOWHERE, None, None);
         drop(caller);
         assert_eq!(replier.answer(Ok(value.clone())), Err(Ok(value)));
     }
@@ -291,7 +291,7 @@ fn values_of_every_shape_pass() {
     passes(OverAligned(5));
     thread::Builder::new().stack_size(64 << 20).spawn(|| passes([6_u8; 1 << 20])).unwrap().join().unwrap();
 
-    let (replier, _caller) = slot::<OverAligned>(None, None);
+    let (replier, _caller) = slot::<OverAligned>(Bound::NOWHERE, None, None);
     // SAFETY: both ends are in.
     let content = unsafe { (*replier.slot.as_ptr()).content.with(|content| content.cast::<OverAligned>()) };
     assert_eq!(content.align_offset(align_of_val(&OverAligned(0))), 0);
@@ -310,12 +310,12 @@ fn memory_is_kept_and_used_again() {
     if pool::kept::<Slot<u8>>().is_none() {
         return;
     }
-    let (replier, caller) = slot::<u8>(None, None);
+    let (replier, caller) = slot::<u8>(Bound::NOWHERE, None, None);
     let first = replier.slot.addr();
     assert_eq!(pool::kept::<Slot<u8>>(), Some(0));
     drop((caller, replier));
     assert_eq!(pool::kept::<Slot<u8>>(), Some(1));
-    let (replier, caller) = slot::<[u8; 16]>(None, None);
+    let (replier, caller) = slot::<[u8; 16]>(Bound::NOWHERE, None, None);
     assert_eq!(replier.slot.addr(), first, "another type of the same class takes it");
     assert_eq!(pool::kept::<Slot<u8>>(), Some(0));
     drop((replier, caller));
@@ -334,14 +334,15 @@ fn what_fits_no_block_is_not_kept() {
 
 #[test]
 fn memory_kept_is_bounded() {
-    let ends: Vec<_> = (0..REPLY_SLOTS_KEPT_MAX + 10).map(|_| slot::<u8>(None, None)).collect();
+    let ends: Vec<_> =
+        (0..REPLY_SLOTS_KEPT_MAX + 10).map(|_| slot::<u8>(Bound::NOWHERE, None, None)).collect();
     drop(ends);
     assert!(pool::kept::<Slot<u8>>().is_none_or(|kept| kept == REPLY_SLOTS_KEPT_MAX));
 }
 
 #[test]
 fn memory_stays_where_it_was_given_back() {
-    let (replier, caller) = slot::<u8>(None, None);
+    let (replier, caller) = slot::<u8>(Bound::NOWHERE, None, None);
     let there = thread::spawn(move || {
         drop((caller, replier));
         pool::kept::<Slot<u8>>()
@@ -362,7 +363,7 @@ fn a_thread_that_ends_may_still_call() {
             assert!(replier.answer(Ok(drops.value())).is_ok());
             assert!(poll(&mut caller, &Arc::default()).is_ready());
             drop(caller);
-            let (replier, mut caller) = slot(None, None);
+            let (replier, mut caller) = slot(Bound::NOWHERE, None, None);
             assert!(replier.answer(Ok(drops.value())).is_ok());
             assert!(poll(&mut caller, &Arc::default()).is_ready());
         }
@@ -377,9 +378,9 @@ fn a_thread_that_ends_may_still_call() {
     let ours = drops.clone();
     let ended = thread::spawn(move || {
         FIRST.with(|_| {});
-        drop(slot::<u8>(None, None));
+        drop(slot::<u8>(Bound::NOWHERE, None, None));
         let late = |drops: &Drops| {
-            let (replier, caller) = slot(None, None);
+            let (replier, caller) = slot(Bound::NOWHERE, None, None);
             Late(Some((replier, caller, drops.clone())))
         };
         LAST.set(late(&drops));

@@ -64,7 +64,7 @@ fn two_threads_race_and_every_value_is_dropped_once() {
     let replier = thread::spawn(move || replies(&repliers, &ours));
     let mut taken = 0;
     for round in 0..ROUNDS {
-        let (replier, caller) = slot(None, None);
+        let (replier, caller) = slot(Bound::NOWHERE, None, None);
         to_replier.send(replier).expect("the replier's thread lives");
         taken += usize::from(call(round, caller));
     }
@@ -87,7 +87,7 @@ fn memory_wanders_between_threads() {
         callers.iter().enumerate().map(|(round, caller)| call(round, caller)).filter(|taken| *taken).count()
     });
     for _ in 0..ROUNDS {
-        let (replier, caller) = slot(None, None);
+        let (replier, caller) = slot(Bound::NOWHERE, None, None);
         to_caller.send(caller).expect("the callers' thread lives");
         to_replier.send(replier).expect("the replier's thread lives");
     }

@@ -61,7 +61,7 @@ fn an_evicting_sender_and_the_receiver_share_the_messages() {
                 let mut tag = ledger.tag(3);
                 let Err((message, _)) = queue.push_tagged(3, &mut tag) else { return None };
 
-                let evicted = queue.evict().map(|(n, tag)| (n, tag.unwrap().number()));
+                let evicted = queue.evict().map(|taken| (taken.message, taken.tag.unwrap().number()));
                 assert!(queue.push_tagged(message, &mut tag).is_ok());
                 evicted
             })
