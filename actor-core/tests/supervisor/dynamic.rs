@@ -80,7 +80,7 @@ pub(super) async fn a_child_that_does_not_start_is_not_there(cradle: impl Cradle
     };
     let starting = supervisor.start_child(slow);
     let mut starting = std::pin::pin!(starting);
-    crate::support::held(starting.as_mut(), gate.reached()).await;
+    held(starting.as_mut(), gate.reached()).await;
     // The supervisor does other things meanwhile.
     assert_eq!(states(&supervisor).await, ["a:Running:0", "slow:Starting:0"]);
     supervisor.find::<Ask>("a").await.unwrap().cast(Ask::Fall).unwrap();
@@ -104,10 +104,10 @@ pub(super) async fn a_child_is_ended_while_it_starts(cradle: impl Cradle) {
     };
     let starting = supervisor.start_child(slow);
     let mut starting = std::pin::pin!(starting);
-    crate::support::held(starting.as_mut(), gate.reached()).await;
+    held(starting.as_mut(), gate.reached()).await;
     let ending = supervisor.end_child("slow");
     let mut ending = std::pin::pin!(ending);
-    crate::support::held(ending.as_mut(), cradle.idle()).await;
+    held(ending.as_mut(), cradle.idle()).await;
     assert_eq!(states(&supervisor).await, ["slow:Stopping:0"]);
     gate.open();
     assert!(starting.await.is_ok());
