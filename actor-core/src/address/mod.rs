@@ -248,8 +248,8 @@ impl<M: Send + 'static> ActorRef<M> {
     ) -> impl Future<Output = Result<T, CallError<M>>> + use<'_, M, T, F> {
         async move {
             self.refuse_self_call();
-            let bound = self.bound();
-            let (port, reply) = poll_fn(|cx| Poll::Ready(ReplyPort::awaited(bound, None, cx.waker()))).await;
+            let (port, reply) =
+                poll_fn(|cx| Poll::Ready(ReplyPort::awaited(self.bound(), None, cx.waker()))).await;
             let room = self.begin(message(port), Instant::FAR)?;
             if let Some(room) = room {
                 room.await?;
@@ -277,9 +277,8 @@ impl<M: Send + 'static> ActorRef<M> {
         async move {
             self.refuse_self_call();
             let deadline = self.executor().now() + timeout;
-            let bound = self.bound();
             let (port, reply) =
-                poll_fn(|cx| Poll::Ready(ReplyPort::awaited(bound, Some(deadline), cx.waker()))).await;
+                poll_fn(|cx| Poll::Ready(ReplyPort::awaited(self.bound(), Some(deadline), cx.waker()))).await;
             let room = self.begin(message(port), deadline)?;
             if let Some(room) = room {
                 room.await?;

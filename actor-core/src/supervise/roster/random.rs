@@ -40,11 +40,6 @@ struct Day {
 }
 
 impl Day {
-    /// A place among so many.
-    fn pick(&mut self, among: usize) -> usize {
-        usize::try_from(self.random(among as u64)).expect("it is below a usize")
-    }
-
     fn random(&mut self, below: u64) -> u64 {
         // Splitmix.
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -54,19 +49,23 @@ impl Day {
         (z ^ (z >> 31)) % below
     }
 
+    fn index(&mut self, below: usize) -> usize {
+        usize::try_from(self.random(below as u64)).expect("below a usize")
+    }
+
     fn later(&mut self) -> Instant {
         let steps = u32::try_from(self.random(40)).expect("a small number");
         self.now + steps * MS
     }
 
     fn add(&mut self) {
-        let restart = [Restart::Permanent, Restart::Transient, Restart::Temporary][self.pick(3)];
+        let restart = [Restart::Permanent, Restart::Transient, Restart::Temporary][self.index(3)];
         let shutdown = [Shutdown::Stop(20 * MS), Shutdown::Drain(20 * MS), Shutdown::Kill];
         let backoff = [Backoff::NONE, Backoff::exponential(5 * MS, 30 * MS)];
         let policy = Policy {
             restart,
-            shutdown: shutdown[self.pick(3)],
-            backoff: backoff[self.pick(2)],
+            shutdown: shutdown[self.index(3)],
+            backoff: backoff[self.index(2)],
             unhealthy_after: (self.random(2) == 0).then_some(2),
         };
         let (key, real) = (self.roster.add(policy), Real::Starting(self.later()));
@@ -185,7 +184,7 @@ impl Day {
         if self.kids.is_empty() || self.random(12) == 0 {
             return self.add();
         }
-        let index = self.pick(self.kids.len());
+        let index = self.index(self.kids.len());
         let Kid { key, real, .. } = self.kids[index];
         match self.random(9) {
             0..=2 if real == Real::Up => self.ends(index, &Exit::Panicked("fell".into())),
@@ -255,7 +254,7 @@ fn c11_random_days_end_with_everybody_in_their_place() {
     let strategies = [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne];
     let mut escalations = 0;
     for seed in 0..1_000 {
-        let strategy = strategies[usize::try_from(seed % 3).expect("it is below 3")];
+        let strategy = strategies[usize::try_from(seed % 3).expect("a small number")];
         let restarts = if seed % 7 == 0 { 8 } else { u32::MAX };
         let roster = Roster::new(strategy, Intensity { restarts, window: 100 * MS });
         let mut day = Day { roster, kids: Vec::new(), now: Instant::ZERO, state: seed, has_escalated: false };
