@@ -216,8 +216,8 @@ fn outcome(exit: Exit, dropped: thread::Result<Option<BoxedState>>) -> (Exit, Op
 }
 
 /// Drops what the user gave, after the names are free and before anybody is told of
-/// the end. That happens in boundaries of their own: a destructor that panicked while a hook's panic, or
-/// another destructor's, unwinds would abort the process.
+/// the end. Each is dropped within a boundary of its own: a destructor that panicked while a
+/// hook's panic, or another destructor's, unwinds would abort the process.
 fn drop_contents<A: LocalActor, R>(
     guard: &ExitGuard<A::Msg>,
     inbox: ActorInbox<A::Msg>,
