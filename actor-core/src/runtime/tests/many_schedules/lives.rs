@@ -10,12 +10,8 @@ fn a_restart_among_senders_loses_the_message_in_hand_and_no_other() {
             let system = system();
             let chief = system.spawn(Chief(2), (), SpawnOptions::new()).await.expect("it starts");
             let counts = Arc::new(Counts::default());
-            let make = {
-                let counts = counts.clone();
-                move || (Clerk(counts.clone()), ())
-            };
             let options = SpawnOptions::new().supervisor(&chief.cell());
-            let actor = system.spawn_restartable(make, options).await.expect("it starts");
+            let actor = system.spawn_restartable(clerks(&counts), options).await.expect("it starts");
             let senders = [sends(&actor, &counts, 3), sends(&actor, &counts, 2)];
             for _ in 0..2 {
                 let fatal = Parcel { counts: counts.clone(), is_fatal: true };
@@ -46,12 +42,8 @@ fn whoever_waits_for_a_life_hears_of_its_end() {
             let system = system();
             let chief = system.spawn(Chief(3), (), SpawnOptions::new()).await.expect("it starts");
             let counts = Arc::new(Counts::default());
-            let make = {
-                let counts = counts.clone();
-                move || (Clerk(counts.clone()), ())
-            };
             let options = SpawnOptions::new().supervisor(&chief.cell()).name("kept");
-            let actor = system.spawn_restartable(make, options).await.expect("it starts");
+            let actor = system.spawn_restartable(clerks(&counts), options).await.expect("it starts");
             let waits = [0, 1].map(|which| {
                 let actor = actor.clone();
                 future::spawn(async move {
@@ -177,12 +169,8 @@ fn a_child_that_is_linked_anew_while_its_life_ends_is_told_of_once() {
             let next = system.spawn(Keeper(heard.clone(), true), (), SpawnOptions::new()).await;
             let (former, next) = (former.expect("it starts"), next.expect("it starts"));
             let counts = Arc::new(Counts::default());
-            let make = {
-                let counts = counts.clone();
-                move || (Clerk(counts.clone()), ())
-            };
             let options = SpawnOptions::new().supervisor(&former.cell());
-            let actor = system.spawn_restartable(make, options).await.expect("it starts");
+            let actor = system.spawn_restartable(clerks(&counts), options).await.expect("it starts");
             // Twice, since a suspension must leave nothing to the next.
             for lives in [2, 3] {
                 let links = {

@@ -173,6 +173,12 @@ async fn clerk(system: &ActorSystem, options: SpawnOptions) -> (ActorRef<Parcel>
     (actor, counts)
 }
 
+/// A clerk for each life; they count together.
+fn clerks(counts: &Arc<Counts>) -> impl FnMut() -> (Clerk, ()) + use<> {
+    let counts = counts.clone();
+    move || (Clerk(counts.clone()), ())
+}
+
 /// Casts some parcels and says how many were accepted.
 fn sends(actor: &ActorRef<Parcel>, counts: &Arc<Counts>, parcels: usize) -> thread::JoinHandle<usize> {
     let (actor, counts) = (actor.clone(), counts.clone());
