@@ -6,8 +6,11 @@
 //!          ▼                                                                 │
 //!   Kill │ Stop │ Drained            Supervise(event) │ Receive(message) ── hook
 //!          ▼
-//!   begin_stopping ─► post_stop (not after a kill or a failure) ─► exit.rs
+//!   begin_stopping ─► post_stop (not after a kill or a failure) ─► finish.rs ─► exit.rs
 //! ```
+//!
+//! `start.rs` is what comes before the loop, `finish.rs` drops what the life had, and
+//! `restart.rs` runs life after life.
 
 mod finish;
 mod restart;
