@@ -14,6 +14,7 @@ use crate::address::ActorRef;
 use crate::error::{CallError, SendError, SpawnError};
 use crate::exit::{ActorError, ErrorAction};
 use crate::mailbox::Priority;
+use crate::plain::sealed::Sealed;
 use crate::plain::{LocalSpawning, Spawning, Start};
 use crate::reply::ReplyPort;
 use crate::runtime::{LocalSpawner, SpawnOptions, Starting};
@@ -29,6 +30,8 @@ struct Startable<P, F, I> {
     start: F,
     start_instant: I,
 }
+
+impl<P, F, I> Sealed for Startable<P, F, I> {}
 
 impl<P, F, I, R, Fut> Start for Startable<P, F, I>
 where
