@@ -97,14 +97,6 @@ pub fn local_spawning<A: LocalActor, R: From<ActorRef<A::Msg>>, B: FnOnce() -> A
 /// Builds a struct that cannot leave its thread, there.
 pub type Build<S> = Box<dyn FnOnce() -> S + Send>;
 
-/// A child whose lives begin with what `make` gives.
-pub fn child<A: Actor>(
-    id: impl Into<Arc<str>>,
-    make: impl Fn() -> (A, A::Arguments) + Send + Sync + 'static,
-) -> ChildSpec<A::Msg> {
-    ChildSpec::new(id, make)
-}
-
 /// A child whose struct cannot leave its thread: `make` gives one for each life, there.
 pub fn local_child<S: 'static, A: LocalActor<Arguments = Build<S>>>(
     id: impl Into<Arc<str>>,

@@ -34,9 +34,10 @@ use crate::time::Instant;
 ///
 /// It is an ordinary value of one word: a handler may answer at once, keep it
 /// and answer later, or move it to another actor or task. Dropping it unanswered
-/// tells the caller [`CallFailure::NoReply`]; if it is dropped with its message, which no
-/// handler has seen, the caller is told that: [`CallFailure::Rejected`] or
-/// [`CallFailure::Expired`].
+/// tells the caller [`CallFailure::NoReply`]. If it is dropped with its message before a
+/// handler has seen that, the caller is told so: [`CallFailure::Rejected`] or
+/// [`CallFailure::Expired`]. It has to lie in the message itself for that: behind a `Box` it is
+/// not known, and counts as dropped unanswered.
 pub struct ReplyPort<T> {
     /// `None` if nobody ever waited.
     replier: Option<Replier<T>>,
