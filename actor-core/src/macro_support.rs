@@ -97,6 +97,17 @@ pub fn local_spawning<A: LocalActor, R: From<ActorRef<A::Msg>>, B: FnOnce() -> A
 /// Builds a struct that cannot leave its thread, there.
 pub type Build<S> = Box<dyn FnOnce() -> S + Send>;
 
+/// A child whose lives begin with what `make` gives.
+///
+/// `ChildSpec::new` with no bound on the message but the actor's own: where a message is not
+/// `Send`, it would add an error of its own to those that say so.
+pub fn child<A: Actor>(
+    id: impl Into<Arc<str>>,
+    make: impl Fn() -> (A, A::Arguments) + Send + Sync + 'static,
+) -> ChildSpec<A::Msg> {
+    ChildSpec::new(id, make)
+}
+
 /// A child whose struct cannot leave its thread: `make` gives one for each life, there.
 pub fn local_child<S: 'static, A: LocalActor<Arguments = Build<S>>>(
     id: impl Into<Arc<str>>,

@@ -179,7 +179,7 @@ pub(super) fn child(way: &Way<'_>, names: &Names<'_>, made: &TokenStream) -> Tok
     let made = match (is_local, way.init) {
         (true, None) => quote!(#krate::macro_support::local_child(#id, #spawner, || #made, #make)),
         (true, Some(_)) => quote!(#krate::ChildSpec::local(#id, #spawner, move || (#made, #starts_from))),
-        (false, _) => quote!(#krate::ChildSpec::new(#id, move || (#made, #starts_from))),
+        (false, _) => quote!(#krate::macro_support::child(#id, move || (#made, #starts_from))),
     };
     quote! {
         #cfgs
