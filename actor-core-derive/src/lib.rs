@@ -98,9 +98,9 @@ use proc_macro::TokenStream;
 /// one; a `cfg_attr` cannot hold the attributes above, which are read before it is.
 ///
 /// Every method and hook may be `async` or not, and may take `&Context<'_, CounterRef>`
-/// as its first argument, but for `#[on_error]`, which decides at once. A hook returns nothing or a `Result<(), E>` whose error ends
-/// the actor. An `async fn` with `&self` needs a struct that is `Sync`, as any future
-/// does that lends it; `&mut self` does not.
+/// as its first argument, but for `#[on_error]`, which decides at once. A hook returns
+/// nothing or a `Result<(), E>` whose error ends the actor. An `async fn` with `&self` needs a
+/// struct that is `Sync`, as any future does that lends it; `&mut self` does not.
 ///
 /// A `Result` that a call returns goes to the caller, error and all. An error that
 /// nobody waits for, since the message was sent without a caller, is reported through

@@ -79,17 +79,47 @@ pub(crate) struct Marked {
 
 /// What a method's attribute and those of its arguments say of its priority.
 pub(crate) fn urgency(method: &Marks, arguments: &[Marked], errors: &mut Errors) -> Option<Urgency> {
-    let mut found = method.priority.as_ref().and_then(|attr| always(attr, errors));
-    let mut is_said = method.priority.is_some();
+    let is_said = method.priority.is_some();
+    let found = method.priority.as_ref().and_then(|attr| always(attr, errors));
+    let marked = marked(arguments, |marks| marks.priority.as_ref(), is_said, &PRIORITY_MISTAKES, errors);
+    found.or(marked.map(|(ident, ty)| Urgency::Field(ident, ty)))
+}
+
+/// What is wrong with a mark on an argument.
+struct Mistakes {
+    /// It has arguments of its own.
+    not_alone: &'static str,
+    /// The method, or another argument, has it too.
+    again: &'static str,
+}
+
+const PRIORITY_MISTAKES: Mistakes = Mistakes {
+    not_alone: "on an argument it is `#[priority]` alone: the argument's value says how urgent the message is",
+    again: "a message has one priority, and something else says it already",
+};
+
+const EXPIRY_MISTAKES: Mistakes = Mistakes {
+    not_alone: "on an argument it is `#[expires]` alone: the argument holds until when the message is wanted",
+    again: "a message expires in one way, and something else says it already",
+};
+
+/// The one argument that has a mark, if nothing before it says the same.
+fn marked(
+    arguments: &[Marked],
+    mark: impl Fn(&Marks) -> Option<&Attribute>,
+    mut is_said: bool,
+    mistakes: &Mistakes,
+    errors: &mut Errors,
+) -> Option<(Ident, Box<Type>)> {
+    let mut found = None;
     for Marked { ident, ty, marks } in arguments {
-        let Some(attr) = &marks.priority else { continue };
+        let Some(attr) = mark(marks) else { continue };
         if !matches!(attr.meta, Meta::Path(_)) {
-            let what = "on an argument it is `#[priority]` alone: the argument's value says how urgent the message is";
-            errors.add(attr, what);
+            errors.add(attr, mistakes.not_alone);
         } else if is_said {
-            errors.add(attr, "a message has one priority, and something else says it already");
+            errors.add(attr, mistakes.again);
         } else {
-            found = Some(Urgency::Field(ident.clone(), ty.clone()));
+            found = Some((ident.clone(), ty.clone()));
         }
         is_said = true;
     }
@@ -128,21 +158,10 @@ pub(crate) fn expiry(
     kind: &Kind,
     errors: &mut Errors,
 ) -> Option<Expiry> {
-    let mut found = method.expires.as_ref().and_then(|attr| with_caller(attr, kind, errors));
-    let mut is_said = method.expires.is_some();
-    for Marked { ident, ty, marks } in arguments {
-        let Some(attr) = &marks.expires else { continue };
-        if !matches!(attr.meta, Meta::Path(_)) {
-            let what = "on an argument it is `#[expires]` alone: the argument holds until when the message is wanted";
-            errors.add(attr, what);
-        } else if is_said {
-            errors.add(attr, "a message expires in one way, and something else says it already");
-        } else {
-            found = Some(Expiry::Field(ident.clone(), ty.clone()));
-        }
-        is_said = true;
-    }
-    found
+    let is_said = method.expires.is_some();
+    let found = method.expires.as_ref().and_then(|attr| with_caller(attr, kind, errors));
+    let marked = marked(arguments, |marks| marks.expires.as_ref(), is_said, &EXPIRY_MISTAKES, errors);
+    found.or(marked.map(|(ident, ty)| Expiry::Field(ident, ty)))
 }
 
 /// `#[expires]`

@@ -12,8 +12,8 @@ use crate::mailbox::Sorting;
 /// An actor: hooks that run one at a time over a state of their own.
 ///
 /// `&self` is configuration and never changes; `&mut State` is what messages
-/// change. Write the hooks as plain `async fn`s. An error or a panic in any hook
-/// ends the actor and is told to its supervisor.
+/// change. Write the hooks as plain `async fn`s. A panic in a hook ends the actor, and so
+/// does an error, unless [`on_error`](Self::on_error) says otherwise; its supervisor is told.
 ///
 /// The order is `pre_start`, `post_start`, then `handle` and
 /// `handle_supervisor_evt` as things come, then `post_stop`.
@@ -62,7 +62,8 @@ pub trait Actor: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Any error goes to the spawner and nobody else; the actor never was.
+    /// Any error goes to the spawner and nobody else; the actor never was. In a later life of
+    /// a [restartable](crate::ActorSystem::spawn_restartable) actor it ends that life.
     fn pre_start(
         &self,
         myself: &ActorRef<Self::Msg>,
@@ -184,7 +185,7 @@ pub trait LocalActor: Sized + 'static {
     ///
     /// # Errors
     ///
-    /// Any error ends the actor.
+    /// Any error ends the actor, unless [`on_error`](Self::on_error) says otherwise.
     fn handle(
         &self,
         myself: &ActorRef<Self::Msg>,
@@ -205,7 +206,7 @@ pub trait LocalActor: Sized + 'static {
     ///
     /// # Errors
     ///
-    /// Any error ends the actor.
+    /// Any error ends the actor, unless [`on_error`](Self::on_error) says otherwise.
     fn handle_supervisor_evt(
         &self,
         myself: &ActorRef<Self::Msg>,

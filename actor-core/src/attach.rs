@@ -88,10 +88,12 @@ impl MissedTicks {
 
 impl ActorCell {
     /// Runs a future beside the actor, until it ends or the actor's life does, also one
-    /// that is followed by another. It runs in a task of its own, on the system of whoever
-    /// calls. It is part of the actor: if it panics, the actor fails. Of a
-    /// [traced](crate::SpawnOptions::traced) actor it runs in the span that is current when
-    /// this is called, and keeps that span open.
+    /// that is followed by another. It is part of the actor: if it panics, the actor fails.
+    ///
+    /// It runs in a task of its own on the actor's executor, with the
+    /// [current](crate::ActorSystem::current) system of whoever calls. If the actor is
+    /// [traced](crate::SpawnOptions::traced), it runs in the span that is current when this is
+    /// called, and keeps that span open.
     ///
     /// Of an actor that has ended, or lives in another process, nothing is attached: the
     /// future is dropped.
@@ -240,7 +242,8 @@ impl<M: Send + 'static> ActorRef<M> {
 
     /// Sends the actor a message for each item of a stream, and takes the next item when
     /// there was room for the last; see [`ActorCell::attach`]. A stream that always has
-    /// another item lets others run after every [`MESSAGES_PER_TURN`](crate::limits::MESSAGES_PER_TURN).
+    /// another item lets others run after every
+    /// [`MESSAGES_PER_TURN`](crate::limits::MESSAGES_PER_TURN).
     ///
     /// # Panics
     ///

@@ -36,8 +36,8 @@ pub const PRIORITY_AGEING_DEFAULT: NonZeroU32 = NonZeroU32::new(16).unwrap();
 pub const SORTED_AT_ONCE_MAX: usize = 1024;
 
 /// How many messages and supervision events an actor handles before it lets the other
-/// tasks of its thread run, and how many an attached stream sends. More gains nothing measurable; fewer cost a turn of the
-/// scheduler each.
+/// tasks of its thread run, and how many messages an attached stream, an interval or an
+/// output port sends. More gains nothing measurable; fewer cost a turn of the scheduler each.
 pub const MESSAGES_PER_TURN: u32 = 64;
 
 /// How many actors of a [`Colocation`](crate::Colocation) are run, one after another,

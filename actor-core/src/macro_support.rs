@@ -14,6 +14,7 @@ use crate::address::ActorRef;
 use crate::error::{CallError, SendError, SpawnError};
 use crate::exit::{ActorError, ErrorAction};
 use crate::mailbox::Priority;
+use crate::plain::sealed::Sealed;
 use crate::plain::{LocalSpawning, Spawning, Start};
 use crate::reply::ReplyPort;
 use crate::runtime::{LocalSpawner, SpawnOptions, Starting};
@@ -29,6 +30,8 @@ struct Startable<P, F, I> {
     start: F,
     start_instant: I,
 }
+
+impl<P, F, I> Sealed for Startable<P, F, I> {}
 
 impl<P, F, I, R, Fut> Start for Startable<P, F, I>
 where
@@ -95,6 +98,9 @@ pub fn local_spawning<A: LocalActor, R: From<ActorRef<A::Msg>>, B: FnOnce() -> A
 pub type Build<S> = Box<dyn FnOnce() -> S + Send>;
 
 /// A child whose lives begin with what `make` gives.
+///
+/// `ChildSpec::new` with no bound on the message but the actor's own: where a message is not
+/// `Send`, it would add an error of its own to those that say so.
 pub fn child<A: Actor>(
     id: impl Into<Arc<str>>,
     make: impl Fn() -> (A, A::Arguments) + Send + Sync + 'static,

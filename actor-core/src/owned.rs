@@ -83,11 +83,10 @@ impl OwnedSystem {
 
     /// Stops all actors in order, and says who did not stop by themselves.
     ///
-    /// It is ready as soon as all have ended, and not later than `within` from now. One that
-    /// has not stopped when half of the time is over that was left when it was asked is
-    /// killed, so that there is time for the others. What code that never awaits does to an
-    /// actor nobody can end: such an actor is [left](ShutdownReport::left), and ends when it
-    /// next awaits.
+    /// It is ready as soon as all have ended, and not later than `within` from now. Each may
+    /// take half of the time that is left when it is asked. Then it is killed, so that there is
+    /// time for the others. An actor whose code does not await cannot be killed either: it is
+    /// [left](ShutdownReport::left), and ends when it next awaits.
     ///
     /// Dropping the future has the rest done in the background, as dropping the owner does.
     ///
@@ -167,8 +166,8 @@ impl Drop for Abandoned {
 pub struct ShutdownReport {
     /// Who had to be killed, in this order, each with all that it supervised.
     pub killed: Vec<ActorId>,
-    /// Who had been killed and had not ended when the time was over, in the order of their
-    /// beginning.
+    /// Who was killed and had not ended when the time was over, in the order in which they
+    /// were spawned.
     pub left: Vec<ActorId>,
 }
 

@@ -116,7 +116,10 @@ impl<R: TypedRef> fmt::Debug for Context<'_, R> {
 }
 
 /// An actor that is ready to be started. [`Spawning`] and [`LocalSpawning`] hold one.
-pub trait Start {
+///
+/// Made by `#[actor]`, and not to be implemented: it is there to be named, where a function
+/// takes any `Spawning<impl Start>`.
+pub trait Start: sealed::Sealed {
     /// What the spawner gets.
     type Ref;
     /// The start itself.
@@ -135,6 +138,10 @@ pub trait Start {
         system: Option<ActorSystem>,
         options: SpawnOptions,
     ) -> Result<(Self::Ref, Starting), SpawnError>;
+}
+
+pub(crate) mod sealed {
+    pub trait Sealed {}
 }
 
 /// A spawn that can be refined, and awaited for the actor's reference.

@@ -157,13 +157,7 @@ impl ActorSystem {
 
     /// A system on an executor.
     pub fn on(executor: Executor) -> Self {
-        Self::with_mailbox(executor, Capacity::default())
-    }
-
-    /// A system on an executor, whose actors get this mailbox unless they are
-    /// spawned with another.
-    pub fn with_mailbox(executor: Executor, mailbox: Capacity) -> Self {
-        Self::builder().executor(executor).mailbox(mailbox).build()
+        Self::builder().executor(executor).build()
     }
 
     /// The system of the actor whose hook is running here, or else the

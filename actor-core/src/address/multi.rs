@@ -51,8 +51,8 @@ pub async fn multi_call<M: Send + 'static, T: Send + 'static>(
     let mut are_waiting = calls.iter().any(Call::is_waiting);
     let mut timer = None;
     poll_fn(|cx| {
-        // Who waits for room must look when it is his turn; who waits for an answer need
-        // not: answers lie where they are until they are fetched, one after another.
+        // A call that waits for room must look when its turn comes; one that waits for an answer
+        // need not: answers lie where they are until they are fetched, one after another.
         if are_waiting {
             calls[first_open..].iter_mut().for_each(|call| call.poll_room(cx));
             are_waiting = calls[first_open..].iter().any(Call::is_waiting);

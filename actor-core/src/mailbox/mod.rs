@@ -66,9 +66,9 @@ struct More<M> {
     /// The receiver's own, if it sorts. It takes them out while it runs anybody's code.
     lanes: Mutex<Lanes<M>>,
     /// How many messages were dropped that never got in.
-    refused: AtomicU64,
-    /// How many messages were dropped for others.
-    evicted: AtomicU64,
+    dropped_newest: AtomicU64,
+    /// How many messages were dropped for newer ones.
+    dropped_oldest: AtomicU64,
     expired: AtomicU64,
     observation: OnceLock<Observation>,
     /// The receiver's own, in a tagged mailbox.
@@ -79,8 +79,8 @@ impl<M> Default for More<M> {
     fn default() -> Self {
         Self {
             lanes: Mutex::default(),
-            refused: AtomicU64::new(0),
-            evicted: AtomicU64::new(0),
+            dropped_newest: AtomicU64::new(0),
+            dropped_oldest: AtomicU64::new(0),
             expired: AtomicU64::new(0),
             observation: OnceLock::new(),
             in_hand: InHand::default(),
@@ -108,13 +108,13 @@ impl<M> Mailbox<M> {
     pub(crate) fn try_send(&self, message: M) -> Result<(), SendError<M>> {
         match self.queue.push(message) {
             Ok(()) => Ok(()),
-            Err((message, refused)) => self.refused(message, refused),
+            Err((message, refused)) => self.send_refused(message, refused),
         }
     }
 
-    /// It did not simply go in.
+    /// Does what is done with a message that did not simply go in.
     #[cold]
-    fn refused(&self, message: M, refused: Refused) -> Result<(), SendError<M>> {
+    fn send_refused(&self, message: M, refused: Refused) -> Result<(), SendError<M>> {
         let mut tag = None;
         let (message, refused) = match refused {
             Refused::Untagged => match self.push_tagged(message, &mut tag) {
@@ -124,7 +124,7 @@ impl<M> Mailbox<M> {
             refused => (message, refused),
         };
         match refused {
-            Refused::Full => self.overflow(message, tag),
+            Refused::Full => self.overflowed(message, tag),
             Refused::Closed | Refused::Untagged => Err(SendError::Stopped(message, None)),
         }
     }
@@ -148,29 +148,29 @@ impl<M> Mailbox<M> {
 
     /// There is no room. A message that goes in after all does so with the tag.
     #[cold]
-    fn overflow(&self, message: M, tag: Option<Tag>) -> Result<(), SendError<M>> {
+    fn overflowed(&self, message: M, tag: Option<Tag>) -> Result<(), SendError<M>> {
         match self.overflow {
             Overflow::Block | Overflow::Reject => {
                 self.tell_pressure(Pressure::Refused);
                 Err(SendError::Full(message))
             }
             Overflow::DropNewest => {
-                self.waiting.more().refused.fetch_add(1, Ordering::Relaxed);
+                self.waiting.more().dropped_newest.fetch_add(1, Ordering::Relaxed);
                 self.tell_pressure(Pressure::DroppedNewest);
                 self.bury(message, DeadReason::Dropped, self.bound());
                 Ok(())
             }
-            Overflow::DropOldest => self.push_for_oldest(message, tag),
+            Overflow::DropOldest => self.push_for_the_oldest(message, tag),
         }
     }
 
     /// Puts a message in, and drops the oldest ones until there is room.
-    fn push_for_oldest(&self, mut message: M, mut tag: Option<Tag>) -> Result<(), SendError<M>> {
+    fn push_for_the_oldest(&self, mut message: M, mut tag: Option<Tag>) -> Result<(), SendError<M>> {
         let mut backoff = Backoff::default();
         loop {
             match self.queue.evict() {
                 Some(Whole { message: oldest, tag: _tag, unseen }) => {
-                    self.waiting.more().evicted.fetch_add(1, Ordering::Relaxed);
+                    self.waiting.more().dropped_oldest.fetch_add(1, Ordering::Relaxed);
                     self.tell_pressure(Pressure::DroppedOldest);
                     self.bury(oldest, DeadReason::Dropped, unseen);
                 }
@@ -244,15 +244,16 @@ impl<M> Mailbox<M> {
     pub(crate) fn stats(&self) -> MailboxStats {
         let more = self.waiting.known_more();
         let count = |of: fn(&More<M>) -> &AtomicU64| more.map_or(0, |more| of(more).load(Ordering::Relaxed));
-        let (refused, evicted) = (count(|more| &more.refused), count(|more| &more.evicted));
+        let dropped_newest = count(|more| &more.dropped_newest);
+        let dropped_oldest = count(|more| &more.dropped_oldest);
         let expired = count(|more| &more.expired);
         // What left is counted first, so that it is never more than what came.
         let (left, came) = self.queue.counts();
         MailboxStats {
             depth: came - left,
-            sent: came + refused,
-            received: left.saturating_sub(evicted + expired),
-            dropped: refused + evicted,
+            sent: came + dropped_newest,
+            received: left.saturating_sub(dropped_oldest + expired),
+            dropped: dropped_newest + dropped_oldest,
             expired,
         }
     }

@@ -101,6 +101,7 @@ impl Priority {
 ///         Message::Quote { valid_until } => Some(*valid_until),
 ///     });
 /// ```
+#[must_use = "it sorts nothing unless it is an actor's `SORTING`"]
 pub struct Sorting<M> {
     pub(super) priority: Option<fn(&M) -> Priority>,
     pub(super) expires_at: Option<fn(&M) -> Option<Instant>>,
@@ -158,6 +159,7 @@ impl<M> fmt::Debug for Sorting<M> {
 /// What went through a mailbox since its actor was spawned, over all its lives. While
 /// nobody sends or receives, `depth` is `sent - received - dropped - expired`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MailboxStats {
     /// Messages that wait now.
     pub depth: u64,

@@ -48,7 +48,7 @@ impl<'a, M> Sending<'a, M> {
                 self.message = Some(message);
                 Poll::Pending
             }
-            Err((message, Refused::Full)) => Poll::Ready(self.mailbox.overflow(message, tag.take())),
+            Err((message, Refused::Full)) => Poll::Ready(self.mailbox.overflowed(message, tag.take())),
             Err((message, Refused::Closed | Refused::Untagged)) => {
                 Poll::Ready(Err(SendError::Stopped(message, None)))
             }

@@ -36,7 +36,8 @@ use crate::time::Instant;
 /// and answer later, or move it to another actor or task. Dropping it unanswered
 /// tells the caller [`CallFailure::NoReply`]. If it is dropped with the message that a call
 /// of this crate put it in, and certainly no handler has seen it, the caller is told that:
-/// [`CallFailure::Rejected`] or [`CallFailure::Expired`].
+/// [`CallFailure::Rejected`] or [`CallFailure::Expired`]. It has to lie in the message itself
+/// for that, not behind a `Box`.
 pub struct ReplyPort<T> {
     /// `None` if nobody ever waited.
     replier: Option<Replier<T>>,

@@ -75,7 +75,8 @@ impl<M: Send + 'static> ExitGuard<M> {
         }
     }
 
-    /// A message is about to be handled. For who has seen that the actor is followed.
+    /// A message is about to be handled. Only the observer cares, so the caller asks for
+    /// [`Flag::FOLLOWED`] first.
     #[cold]
     pub(super) fn begin_message(&self) {
         if let Some(observation) = self.myself().observation() {

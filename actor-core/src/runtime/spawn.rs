@@ -20,9 +20,10 @@ use crate::observe::ActorChange;
 use crate::registry::is_usable;
 use crate::system::ActorSystem;
 
-/// How an actor is spawned: its name, its supervisor, its mailbox, its place.
+/// How an actor is spawned: its name, its supervisor, its mailbox, its place, and whether it is
+/// traced.
 #[derive(Clone, Debug, Default)]
-#[must_use]
+#[must_use = "options do nothing unless an actor is spawned with them"]
 pub struct SpawnOptions {
     name: Option<Arc<str>>,
     /// Boxed: most are under nobody, and options are copied on their way.
@@ -90,10 +91,10 @@ impl SpawnOptions {
         self
     }
 
-    /// Has each message handled inside the `tracing` span that it was sent in: that of
-    /// whoever casts, sends or calls, when the message is put in, or when a sender begins to
-    /// wait for room. So does
-    /// [`SystemBuilder::traced`](crate::SystemBuilder::traced) for all actors of a system.
+    /// Has each message handled inside the `tracing` span that it was sent in: the span that
+    /// its sender was in when the message was put in, or when the sender began to wait for
+    /// room. [`SystemBuilder::traced`](crate::SystemBuilder::traced) does the same for all
+    /// actors of a system.
     ///
     /// The handler's future is polled and dropped inside the span, and
     /// [`on_error`](crate::Actor::on_error) is called there; the other hooks have no span.

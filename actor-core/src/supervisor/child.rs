@@ -43,7 +43,7 @@ pub struct HealthCheck {
     pub interval: Duration,
     /// A check that takes longer has failed.
     pub timeout: Duration,
-    /// How many.
+    /// How many checks in a row have to fail.
     pub threshold: u32,
 }
 
@@ -71,7 +71,7 @@ impl<M: Send + 'static> ChildSpec<M> {
         })
     }
 
-    /// A child on a thread of its own kind; `make` is called there.
+    /// A child on the thread of a [`LocalSpawner`]; `make` is called there.
     pub fn local<A: LocalActor<Msg = M>>(
         id: impl Into<Arc<str>>,
         thread: &LocalSpawner,
@@ -138,13 +138,19 @@ impl<M: Send + 'static> ChildSpec<M> {
         self.refined(|options| options.colocate(place))
     }
 
+    /// Has each message handled inside the span that it was sent in; see
+    /// [`SpawnOptions::traced`].
+    pub fn traced(self) -> Self {
+        self.refined(SpawnOptions::traced)
+    }
+
     fn refined(mut self, refine: impl FnOnce(SpawnOptions) -> SpawnOptions) -> Self {
         self.erased.options = refine(std::mem::take(&mut self.erased.options));
         self
     }
 
-    /// Its name, mailbox and place, instead of what was said of them so far. The supervisor
-    /// is always its supervisor.
+    /// Replaces its name, mailbox, place and tracing, whatever was said of them so far. A
+    /// supervisor in the options counts for nothing: it is the one that starts the child.
     pub fn options(mut self, options: SpawnOptions) -> Self {
         self.erased.options = options;
         self

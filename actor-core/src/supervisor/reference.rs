@@ -21,6 +21,7 @@ pub struct SupervisorRef {
 
 /// A child, as its supervisor sees it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ChildInfo {
     /// Its id under this supervisor.
     pub id: Arc<str>,

@@ -4,8 +4,8 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use actor_core::{
-    Actor, ActorError, ActorRef, ActorSystem, Capacity, Executor, Exit, Incarnation, JoinError, ReplyPort,
-    Spawn, SpawnError, SpawnOptions, call, where_is,
+    Actor, ActorError, ActorRef, ActorSystem, Capacity, Exit, Incarnation, JoinError, ReplyPort, Spawn,
+    SpawnError, SpawnOptions, call, where_is,
 };
 
 use crate::support::{Door, Entry, Log, Message, Probe, SendDoor, settled};
@@ -129,7 +129,7 @@ async fn a_watch_and_a_link_cross_systems() {
 #[tokio::test]
 async fn a_systems_mailbox_is_its_actors_unless_they_bring_another() {
     let two = Capacity::try_from(2).unwrap();
-    let door = SendDoor::new(ActorSystem::with_mailbox(Executor::tokio(), two));
+    let door = SendDoor::new(ActorSystem::builder().mailbox(two).build());
     let small = door.spawn(Probe::new(&Log::default())).await;
     let large = SpawnOptions::new().mailbox(Capacity::Unbounded);
     let large = door.start(Probe::new(&Log::default()), large).await.unwrap();
@@ -140,7 +140,7 @@ async fn a_systems_mailbox_is_its_actors_unless_they_bring_another() {
 
     // A bad default is an error at the spawn, as a bad option is.
     let huge = Capacity::Bounded(NonZeroUsize::MAX);
-    let door = SendDoor::new(ActorSystem::with_mailbox(Executor::tokio(), huge));
+    let door = SendDoor::new(ActorSystem::builder().mailbox(huge).build());
     let refused = door.start(Probe::new(&Log::default()), SpawnOptions::new()).await;
     assert!(matches!(refused, Err(SpawnError::Options(_))), "{refused:?}");
 }

@@ -68,7 +68,8 @@ impl<T> Slot<T> {
         self.is_full.store(true, Ordering::Release);
     }
 
-    /// Takes the message out. The slot says no more than before that it is full.
+    /// Takes the message out. The slot goes on saying that it is full, until its block is
+    /// [reset](BlockPtr::reset).
     ///
     /// # Safety
     ///

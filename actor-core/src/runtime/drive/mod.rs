@@ -6,10 +6,15 @@
 //!          ▼                                                                 │
 //!   Kill │ Stop │ Drained            Supervise(event) │ Receive(message) ── hook
 //!          ▼
-//!   begin_stopping ─► post_stop (not after a kill or a failure) ─► exit.rs
+//!   begin_stopping ─► post_stop (not after a kill or a failure) ─► finish.rs ─► exit.rs
 //! ```
+//!
+//! `start.rs` is what comes before the loop, `finish.rs` drops what the life had, and
+//! `restart.rs` runs life after life.
 
+mod finish;
 mod restart;
+mod start;
 #[cfg(test)]
 mod tests;
 
@@ -17,16 +22,16 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
-use std::thread;
 
+pub(super) use self::finish::give_up;
+use self::finish::{abandon, finish};
 pub(super) use self::restart::{drive_restartable, run_restartable};
+pub(super) use self::start::start;
 use super::boundary::{Caught, Within, panicked};
 use super::exit::ExitGuard;
 use super::killable::{Interrupted, Killable};
 use crate::actor::LocalActor;
-use crate::address::{ActorCell, LocalCell};
-use crate::contain::{caught, discard, first_panic};
-use crate::error::SpawnError;
+use crate::address::LocalCell;
 use crate::event::{BoxedState, SupervisionEvent};
 use crate::exit::{ActorError, ErrorAction, Exit};
 use crate::lifecycle::{Flag, Status, Turn, Word};
@@ -47,18 +52,6 @@ pub(super) struct Unstarted<A: LocalActor> {
     pub(super) guard: ExitGuard<A::Msg>,
 }
 
-/// An actor in its `pre_start`, which may be given up there.
-struct Beginning<A: LocalActor>(Option<Unstarted<A>>);
-
-impl<A: LocalActor> Drop for Beginning<A> {
-    fn drop(&mut self) {
-        // The guard is bound first, so that it is dropped last.
-        let Some(Unstarted { guard, inbox, actor }) = self.0.take() else { return };
-        // Whatever the destructors do, it was cancelled.
-        abandon(&guard, inbox, actor, || {});
-    }
-}
-
 /// An actor whose `pre_start` has succeeded.
 pub(super) struct Started<A: LocalActor, K> {
     state: A::State,
@@ -77,66 +70,6 @@ impl<A: LocalActor, K> Started<A, K> {
 /// It is the one thing in which the two doors' actors differ.
 pub(super) trait KeepState<S> {
     fn keep(state: S) -> Option<BoxedState>;
-}
-
-/// Runs `pre_start` and links the actor. Whatever goes wrong, or if this future
-/// is dropped, polled or not, nothing of the actor is left. Runs [`Within`] the actor's
-/// system.
-pub(super) fn start<A: LocalActor, K>(
-    unstarted: Unstarted<A>,
-    arguments: A::Arguments,
-    supervisor: Option<ActorCell>,
-) -> impl Future<Output = Result<Started<A, K>, SpawnError>> + use<A, K> {
-    let beginning = Beginning(Some(unstarted));
-    try_start(beginning, arguments, supervisor)
-}
-
-async fn try_start<A: LocalActor, K>(
-    mut beginning: Beginning<A>,
-    arguments: A::Arguments,
-    supervisor: Option<ActorCell>,
-) -> Result<Started<A, K>, SpawnError> {
-    let begun = {
-        let Some(unstarted) = &mut beginning.0 else { unreachable!("it was just put in") };
-        begin(unstarted, arguments).await
-    };
-    // The guard is bound first, so that it is dropped last.
-    let Some(Unstarted { guard, inbox, actor }) = beginning.0.take() else { unreachable!("nobody took it") };
-    let exit = match begun {
-        Ok(Ok(state)) => {
-            if supervisor.is_some_and(|supervisor| guard.myself().cell().link(&supervisor).is_err()) {
-                // Should a destructor panic, the refusal is still all there is to say.
-                abandon(&guard, inbox, actor, || drop(state));
-                return Err(SpawnError::SupervisorStopping);
-            }
-            return Ok(Started::new(Unstarted { guard, inbox, actor }, state));
-        }
-        Ok(Err(exit)) => exit,
-        Err(payload) => panicked(payload),
-    };
-    let exit = guard.explain(exit);
-    abandon(&guard, inbox, actor, || {});
-    guard.finish(&exit, None);
-    Err(SpawnError::Startup(exit))
-}
-
-/// Runs `pre_start`, which gives the state or says why there is none.
-fn begin<A: LocalActor>(
-    unstarted: &mut Unstarted<A>,
-    arguments: A::Arguments,
-) -> Caught<impl Future<Output = Result<A::State, Exit>> + use<'_, A>> {
-    let Unstarted { guard, inbox, actor } = unstarted;
-    guard.control().advance(Status::Starting);
-    // Called within the boundary: a hook may panic before it gives a future, and its
-    // error when it is read or dropped.
-    Caught::new(async move {
-        let hook = pin!(actor.pre_start(guard.myself(), arguments));
-        match Killable::new(inbox, hook).await {
-            Ok(Ok(state)) => Ok(state),
-            Ok(Err(error)) => Err(Exit::failed(&error)),
-            Err(Interrupted) => Err(Exit::Killed),
-        }
-    })
 }
 
 /// Runs a started actor to its end, in a task of its own.
@@ -177,83 +110,6 @@ impl<A: LocalActor, K> Drop for Life<A, K> {
         let Unstarted { guard, inbox, actor } = unstarted;
         guard.leave_message();
         abandon(&guard, inbox, actor, || drop(state));
-    }
-}
-
-/// Drops everything of an actor's and tells the world.
-fn finish<A: LocalActor, K: KeepState<A::State>>(started: Started<A, K>, exit: Exit) {
-    // The guard is bound first, so that it is dropped last.
-    let Started { unstarted: Unstarted { guard, inbox, actor }, state, .. } = started;
-    let is_wanted = is_state_wanted(&guard, &exit);
-    let dropped = drop_contents(&guard, inbox, actor, || keep_if::<A, K>(is_wanted, state));
-    let (exit, kept) = outcome(exit, dropped);
-    guard.finish(&exit, kept);
-}
-
-/// Whether a state is to be shown to the supervisor. A killed or failed actor's state may
-/// be torn; without a supervisor nobody could look at it.
-fn is_state_wanted<M: Send + 'static>(guard: &ExitGuard<M>, exit: &Exit) -> bool {
-    matches!(exit, Exit::Stopped(_) | Exit::Drained) && guard.has_supervisor()
-}
-
-fn keep_if<A: LocalActor, K: KeepState<A::State>>(is_wanted: bool, state: A::State) -> Option<BoxedState> {
-    if is_wanted {
-        return K::keep(state);
-    }
-    drop(state);
-    None
-}
-
-/// How a life ended whose contents were dropped like this, and what is left of it.
-fn outcome(exit: Exit, dropped: thread::Result<Option<BoxedState>>) -> (Exit, Option<BoxedState>) {
-    match dropped {
-        Ok(kept) => (exit, kept),
-        Err(payload) => {
-            let panicked = panicked(payload);
-            (if exit.is_failure() { exit } else { panicked }, None)
-        }
-    }
-}
-
-/// Drops what the user gave, after the names are free and before anybody is told of
-/// the end. That happens in boundaries of their own: a destructor that panicked while a hook's panic, or
-/// another destructor's, unwinds would abort the process.
-fn drop_contents<A: LocalActor, R>(
-    guard: &ExitGuard<A::Msg>,
-    inbox: ActorInbox<A::Msg>,
-    actor: A,
-    state: impl FnOnce() -> R,
-) -> thread::Result<R> {
-    guard.begin_stopping();
-    let discarded = inbox.discard();
-    first_panic(discarded, drop_life(actor, state))
-}
-
-/// Frees the names and drops the queue of an actor that has nothing else, whatever the
-/// destructors of messages do.
-pub(super) fn give_up<M: Send + 'static>(inbox: ActorInbox<M>, guard: &ExitGuard<M>) {
-    guard.begin_stopping();
-    if let Err(payload) = inbox.discard() {
-        discard(payload);
-    }
-}
-
-/// Drops what one life had of its own; see [`drop_contents`].
-fn drop_life<A, R>(actor: A, state: impl FnOnce() -> R) -> thread::Result<R> {
-    let dropped = caught(|| drop(actor));
-    let state = caught(state);
-    first_panic(dropped, state)
-}
-
-/// [`drop_contents`], where a panic changes nothing any more.
-fn abandon<A: LocalActor>(
-    guard: &ExitGuard<A::Msg>,
-    inbox: ActorInbox<A::Msg>,
-    actor: A,
-    state: impl FnOnce(),
-) {
-    if let Err(payload) = drop_contents(guard, inbox, actor, state) {
-        discard(payload);
     }
 }
 

@@ -15,10 +15,9 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-use super::{
-    ActorInbox, KeepState, Life, Started, Unstarted, begin, drop_life, finish, give_up, is_state_wanted,
-    keep_if, live, outcome,
-};
+use super::finish::{drop_life, finish, give_up, is_state_wanted, keep_if, outcome};
+use super::start::{Beginning, begin};
+use super::{ActorInbox, KeepState, Life, Started, Unstarted, live};
 use crate::actor::LocalActor;
 use crate::contain::{Contained, caught};
 use crate::event::{BoxedState, SupervisionEvent};
@@ -26,7 +25,6 @@ use crate::exit::Exit;
 use crate::lifecycle::{Flag, Verdict};
 use crate::observe::ActorChange;
 use crate::runtime::boundary::{Caught, Within, panicked};
-use crate::runtime::drive::Beginning;
 use crate::runtime::exit::ExitGuard;
 use crate::runtime::killable::Interruptible;
 use crate::system::ActorSystem;

@@ -1,4 +1,8 @@
-//! Waits for room, one poll after another: every standing, and every way to leave it.
+//! Waits for room, one poll after another: every standing that a sender can have. Every way
+//! to leave the line is in `leaving`, what a waker can do to it in `wakers`.
+
+mod leaving;
+mod wakers;
 
 use std::pin::Pin;
 use std::sync::Mutex;
@@ -290,92 +294,6 @@ fn a_close_answers_everybody() {
     assert!(matches!(receive(&mut inbox), Got::Closed));
 }
 
-/// A waker of a runtime that is broken.
-struct Broken;
-
-impl Wake for Broken {
-    fn wake(self: Arc<Self>) {
-        panic!("a waker that panics");
-    }
-}
-
-#[test]
-fn a_waker_that_panics_keeps_nobody_from_being_called() {
-    let (cell, mut inbox) = full(1);
-    let mut broken = cell.mailbox.send(7);
-    let waker = Waker::from(Arc::new(Broken));
-    assert!(Pin::new(&mut broken).poll(&mut Context::from_waker(&waker)).is_pending());
-    let mut behind = Sender::waiting(&cell, 8);
-
-    // Its place is handed on, and the receiver goes on.
-    assert!(next(&mut inbox).is_some());
-    cell.mailbox.close();
-    assert_eq!(behind.woken.count(), 1);
-    assert_eq!(behind.poll(), stopped(8));
-}
-
-/// Runs something when it is dropped.
-struct OnDrop(Mutex<Option<Box<dyn FnOnce() + Send>>>);
-
-impl Wake for OnDrop {
-    fn wake(self: Arc<Self>) {}
-}
-
-impl Drop for OnDrop {
-    fn drop(&mut self) {
-        let run = self.0.locked().take().expect("it is dropped once");
-        run();
-    }
-}
-
-fn on_drop(run: impl FnOnce() + Send + 'static) -> Waker {
-    Waker::from(Arc::new(OnDrop(Mutex::new(Some(Box::new(run))))))
-}
-
-/// If this hangs, a waker was dropped under the lock of the line.
-#[test]
-fn the_destructor_of_a_waker_may_come_to_wait_at_the_same_mailbox() {
-    for leaves in [true, false] {
-        let (cell, mut inbox) = full(1);
-        let there = cell.clone();
-        let waker = on_drop(move || {
-            let mut sending = there.mailbox.send(8);
-            assert!(Pin::new(&mut sending).poll(&mut Context::from_waker(Waker::noop())).is_pending());
-        });
-        let mut sending = cell.mailbox.send(7);
-        assert!(Pin::new(&mut sending).poll(&mut Context::from_waker(&waker)).is_pending());
-        drop(waker);
-        if leaves {
-            drop(sending);
-        } else {
-            assert!(Pin::new(&mut sending).poll(&mut Context::from_waker(Waker::noop())).is_pending());
-            drop(sending);
-        }
-        assert_eq!(next(&mut inbox), Some(0));
-        assert_whole(&cell, &mut inbox, 1);
-    }
-}
-
-#[test]
-fn a_waker_that_panics_when_dropped_loses_no_place() {
-    for is_served in [true, false] {
-        let (cell, mut inbox) = full(1);
-        let waker = on_drop(|| panic!("a destructor that panics"));
-        let mut sending = cell.mailbox.send(7);
-        assert!(Pin::new(&mut sending).poll(&mut Context::from_waker(&waker)).is_pending());
-        drop(waker);
-        if is_served {
-            // Dropped after it was called, and the sender has its place then.
-            assert_eq!(next(&mut inbox), Some(0));
-        }
-        drop(sending);
-        if !is_served {
-            assert_eq!(next(&mut inbox), Some(0));
-        }
-        assert_whole(&cell, &mut inbox, 1);
-    }
-}
-
 #[test]
 fn a_receiver_that_dies_answers_everybody() {
     for discards in [true, false] {
@@ -392,94 +310,6 @@ fn a_receiver_that_dies_answers_everybody() {
         assert_eq!((first.poll(), later.poll()), (stopped(10), stopped(11)));
         assert!(!cell.mailbox.waiting.is_anybody());
     }
-}
-
-#[test]
-fn who_is_dropped_before_the_first_poll_was_never_there() {
-    let (cell, mut inbox) = full(1);
-    drop(Sender::new(&cell, 7));
-    assert_eq!(next(&mut inbox), Some(0));
-    assert_whole(&cell, &mut inbox, 1);
-}
-
-#[test]
-fn who_is_dropped_while_waiting_leaves_the_line_as_it_was() {
-    let (cell, mut inbox) = full(1);
-    let first = Sender::waiting(&cell, 10);
-    let later = Sender::waiting(&cell, 11);
-    let mut last = Sender::waiting(&cell, 12);
-    drop(later);
-    drop(first);
-    assert_eq!(last.woken.count(), 0, "there is no room");
-    assert_eq!(next(&mut inbox), Some(0));
-    assert_eq!(last.woken.count(), 1);
-    assert_eq!(last.poll(), SENT);
-    assert_eq!(next(&mut inbox), Some(12));
-    assert_whole(&cell, &mut inbox, 1);
-}
-
-#[test]
-fn who_is_dropped_when_served_passes_its_place_on() {
-    let (cell, mut inbox) = full(1);
-    let first = Sender::waiting(&cell, 10);
-    let mut second = Sender::waiting(&cell, 11);
-    assert_eq!(next(&mut inbox), Some(0));
-    drop(first);
-    assert_eq!(second.woken.count(), 1);
-    assert_full(&cell);
-    assert_eq!(second.poll(), SENT);
-    assert_eq!(next(&mut inbox), Some(11));
-    assert_whole(&cell, &mut inbox, 1);
-}
-
-#[test]
-fn who_is_dropped_when_served_and_is_the_last_gives_its_place_back() {
-    let (cell, mut inbox) = full(1);
-    let sender = Sender::waiting(&cell, 10);
-    assert_eq!(next(&mut inbox), Some(0));
-    assert_full(&cell);
-    drop(sender);
-    assert_whole(&cell, &mut inbox, 1);
-}
-
-#[test]
-fn who_is_dropped_when_called_has_the_next_called() {
-    let (cell, mut inbox) = full(1);
-    let first = Sender::waiting(&cell, 10);
-    let mut second = Sender::waiting(&cell, 11);
-    assert_eq!(next_unseen(&mut inbox), Some(0));
-    assert_eq!(inbox.park(Waker::noop()), Park::Parked);
-    assert_eq!((first.woken.count(), second.woken.count()), (1, 0));
-    drop(first);
-    assert_eq!(second.woken.count(), 1);
-    assert_eq!(second.poll(), SENT);
-    assert_eq!(next(&mut inbox), Some(11));
-    assert_whole(&cell, &mut inbox, 1);
-}
-
-#[test]
-fn who_withdraws_has_its_message_back_and_its_place_passed_on() {
-    let (cell, mut inbox) = full(1);
-    assert_eq!(Sender::new(&cell, 9).sending.withdraw(), 9);
-    let first = Sender::waiting(&cell, 10);
-    let mut second = Sender::waiting(&cell, 11);
-    let third = Sender::waiting(&cell, 12);
-    assert_eq!(next(&mut inbox), Some(0));
-    assert_eq!(first.sending.withdraw(), 10);
-    assert_eq!(second.woken.count(), 1);
-    assert_eq!(second.poll(), SENT);
-    assert_eq!(third.sending.withdraw(), 12);
-    assert_eq!(next(&mut inbox), Some(11));
-    assert_whole(&cell, &mut inbox, 1);
-}
-
-#[test]
-#[should_panic(expected = "a message that was sent cannot be withdrawn")]
-fn what_was_sent_cannot_be_withdrawn() {
-    let (cell, _inbox) = mailbox(None);
-    let mut sender = Sender::new(&cell, 1);
-    assert_eq!(sender.poll(), SENT);
-    _ = sender.sending.withdraw();
 }
 
 #[test]
