@@ -209,7 +209,8 @@ pub enum SpawnError {
     /// The supervisor is draining, stopping or stopped.
     #[error("the supervisor is shutting down")]
     SupervisorStopping,
-    /// The system's owner has begun to end it: see [`OwnedSystem`](crate::OwnedSystem).
+    /// The system's owner has begun to end it: see [`OwnedSystem`](crate::OwnedSystem). It will
+    /// not take anybody in again; another system may.
     #[error("the system is shutting down")]
     SystemStopping,
     /// As many actors live in the system as its builder was told. Try again when one has

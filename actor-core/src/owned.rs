@@ -83,7 +83,8 @@ impl OwnedSystem {
 
     /// Stops all actors in order, and says who did not stop by themselves.
     ///
-    /// It is ready as soon as all have ended, and not later than `within` from now. Each may
+    /// It is ready as soon as all have ended, and not later than `within` after it is first
+    /// polled; nothing happens before. Each may
     /// take half of the time that is left when it is asked. Then it is killed, so that there is
     /// time for the others. An actor whose code does not await cannot be killed either: it is
     /// [left](ShutdownReport::left), and ends when it next awaits.

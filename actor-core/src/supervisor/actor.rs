@@ -368,7 +368,7 @@ impl SupervisorState {
             | SupervisionEvent::Failed { actor, exit }
             | SupervisionEvent::Escalated { actor, exit }
             | SupervisionEvent::Down { actor, exit } => {
-                self.family.has_gone(key, &exit);
+                self.family.mark_ended(key, &exit);
                 if actor.as_local().is_some_and(|local| local.word().has(Flag::Escalated)) {
                     return self.roster.handle_escalated(key, &exit);
                 }

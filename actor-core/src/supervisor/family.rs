@@ -141,7 +141,7 @@ impl Family {
     }
 
     /// A child has ended for good: whoever waited for that is told.
-    pub(super) fn has_gone(&mut self, key: ChildKey, exit: &Exit) {
+    pub(super) fn mark_ended(&mut self, key: ChildKey, exit: &Exit) {
         self.take_cell(key);
         let Some(child) = self.get_mut(key) else { return };
         child.last_exit = Some(exit.clone());

@@ -11,7 +11,7 @@ use actor_core::{
 
 use crate::support::{
     ColocatedDoor, Door, Entry, Gate, Hook, LocalDoor, Log, Message, Order, Probe, SendDoor, Simulation, act,
-    fail, poll_once, settled, stopped,
+    act_once, fail, poll_once, settled, stopped,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -334,7 +334,7 @@ async fn who_cannot_be_ended_is_left() {
     let below = SendDoor::new(below).spawn_under(&actor, Probe::new(&Log::default())).await;
     let (free, blocked) = mpsc::channel::<()>();
     let (entered, inside) = tokio::sync::oneshot::channel();
-    let block = crate::support::act_once(move || async move {
+    let block = act_once(move || async move {
         let _ = entered.send(());
         let _ = blocked.recv();
     });
@@ -437,4 +437,26 @@ async fn time_is_the_systems_clock() {
     let began = tokio::time::Instant::now();
     let report = owned.shut_down(4 * SECOND).await;
     assert_eq!((report.killed, began.elapsed()), (vec![actor.id()], 2 * SECOND));
+}
+
+/// It would wait for the hook it stands in. The owner is dropped with that, and the rest of
+/// the system ends in the background.
+#[test]
+fn a_hook_that_ends_its_own_system_is_told_of_its_mistake() {
+    if !cfg!(debug_assertions) {
+        return;
+    }
+    for_each_door(async |owned, door| {
+        let door = door(owned.clone());
+        let other = door.spawn(Probe::new(&Log::default())).await;
+        let actor = door.spawn(Probe::new(&Log::default())).await;
+        let end = act_once(move || async move { drop(owned.shut_down(SECOND).await) });
+        actor.cast(Message::Do(end)).unwrap();
+        let exit = actor.wait(None).await;
+        assert!(
+            matches!(&exit, Ok(Exit::Panicked(text)) if text.contains("waits for its own end")),
+            "{exit:?}"
+        );
+        assert_eq!(other.wait(None).await, Ok(by_the_system()));
+    });
 }
