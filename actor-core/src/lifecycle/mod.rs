@@ -189,14 +189,16 @@ impl Word {
 
     /// Kill before stop, stop before supervision, supervision before messages.
     pub(crate) const fn next_turn(self) -> Turn {
-        if self.has(Flag::Kill) {
+        const NOT_MESSAGES: u32 = Flag::Kill as u32 | Flag::Stop as u32 | Flag::Supervision as u32;
+        if !self.has_any(NOT_MESSAGES) {
+            // Almost always: one look tells.
+            Turn::Receive
+        } else if self.has(Flag::Kill) {
             Turn::Kill
         } else if self.has(Flag::Stop) {
             Turn::Stop
-        } else if self.has(Flag::Supervision) {
-            Turn::Supervise
         } else {
-            Turn::Receive
+            Turn::Supervise
         }
     }
 

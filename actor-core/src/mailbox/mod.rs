@@ -203,10 +203,15 @@ impl<M> Mailbox<M> {
         Some(&self.waiting.known_more()?.in_hand)
     }
 
-    /// Takes a message in hand that was sent like this.
-    fn hold(&self, tag: Option<Tag>) {
+    /// A message is taken in hand that was sent like this. Calls no subscriber, since others
+    /// may be locked out.
+    #[cold]
+    fn begin_message(&self, tag: Option<Tag>) {
         if let Some(tag) = tag.filter(|tag| !tag.is_none()) {
             self.waiting.more().in_hand.hold(tag);
+        }
+        if let Some(observation) = self.observation() {
+            observation.begin_message();
         }
     }
 
@@ -330,16 +335,6 @@ pub(crate) enum Delivery<'a, M> {
 }
 
 impl<M> Delivery<'_, M> {
-    /// Makes the span that the message was sent in the one [in hand](Mailbox::in_hand), as
-    /// is done before it is taken out of a tagged mailbox. Calls no subscriber, since others
-    /// may be locked out.
-    #[inline(always)]
-    pub(crate) fn hold_tag(&self) {
-        if let Self::Queued(oldest, mailbox) = self {
-            mailbox.hold(oldest.take_tag());
-        }
-    }
-
     /// Takes the message out. Its place goes to a sender that waits, if there is one,
     /// before anybody else could have it.
     #[inline(always)]
@@ -367,17 +362,24 @@ impl<M, C: Owner<M>> Inbox<M, C> {
         self.receiver.owner()
     }
 
-    /// The next message.
+    /// The next message. If the actor's messages are followed, it is now in hand: the
+    /// [span](Mailbox::in_hand) that it was sent in, and its time.
     #[inline(always)]
-    pub(crate) fn receive(&mut self) -> Taken<Delivery<'_, M>> {
+    pub(crate) fn receive(&mut self, is_followed: bool) -> Taken<Delivery<'_, M>> {
         let (taken, owner) = self.receiver.take_beside();
-        taken.map(|oldest| Delivery::Queued(oldest, owner.mailbox()))
+        taken.map(|oldest| {
+            let mailbox = owner.mailbox();
+            if is_followed {
+                mailbox.begin_message(oldest.take_tag());
+            }
+            Delivery::Queued(oldest, mailbox)
+        })
     }
 
-    /// The next message in a sorting's order; those that have expired are dropped. Of a tagged
-    /// mailbox its span is in hand.
+    /// [`receive`](Self::receive), in a sorting's order; those that have expired are dropped.
     pub(crate) fn receive_sorted(
         &mut self,
+        is_followed: bool,
         sorting: &Sorting<M>,
         now: impl Fn(&C) -> Instant,
     ) -> Taken<Delivery<'_, M>> {
@@ -387,7 +389,9 @@ impl<M, C: Owner<M>> Inbox<M, C> {
         drop(sorted);
         match next {
             Some(Whole { message, tag, .. }) => {
-                self.mailbox().hold(tag);
+                if is_followed {
+                    self.mailbox().begin_message(tag);
+                }
                 Taken::Message(Delivery::Sorted(message))
             }
             None => rest.map(|never| match never {}),

@@ -75,15 +75,6 @@ impl<M: Send + 'static> ExitGuard<M> {
         }
     }
 
-    /// A message is about to be handled. Only the observer cares, so the caller asks for
-    /// [`Flag::FOLLOWED`] first.
-    #[cold]
-    pub(super) fn begin_message(&self) {
-        if let Some(observation) = self.myself().observation() {
-            observation.begin_message();
-        }
-    }
-
     /// The message in hand is done with; it matters only to the observer.
     #[cold]
     pub(super) fn end_message(&self, has_ended: bool) {

@@ -20,7 +20,8 @@ pub(super) type Killable<'a, F, M> = Interruptible<'a, F, M, { Flag::Kill as u32
 /// hand: what becomes of the hook, its destructor above all, still belongs to the message.
 /// Whoever ends the message leaves the span.
 pub(super) struct Interruptible<'a, F, M, const FLAGS: u32> {
-    inbox: &'a mut ActorInbox<M>,
+    /// `None` when it is done.
+    inbox: Option<&'a mut ActorInbox<M>>,
     hook: Pin<&'a mut F>,
 }
 
@@ -30,7 +31,7 @@ pub(super) struct Interrupted;
 
 impl<'a, F, M, const FLAGS: u32> Interruptible<'a, F, M, FLAGS> {
     pub(super) fn new(inbox: &'a mut ActorInbox<M>, hook: Pin<&'a mut F>) -> Self {
-        Self { inbox, hook }
+        Self { inbox: Some(inbox), hook }
     }
 }
 
@@ -39,25 +40,25 @@ impl<F: Future, M, const FLAGS: u32> Future for Interruptible<'_, F, M, FLAGS> {
 
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let hook = &mut this.hook;
-        let word = this.inbox.owner().word();
+        let Self { inbox: place, hook } = &mut *self;
+        let Some(inbox) = place else { panic!("polled after it was done") };
+        let word = inbox.owner().word();
         if word.has_any(FLAGS | TRACED) {
             if word.has_any(TRACED) {
-                enter(this.inbox);
+                enter(inbox);
             }
             if word.has_any(FLAGS) {
                 return Poll::Ready(Err(Interrupted));
             }
         }
         let polled = {
-            let _polled = Polled::new(|| this.inbox.owner().actor_id());
+            let _polled = Polled::new(|| inbox.owner().actor_id());
             hook.as_mut().poll(cx)
         };
         if let Poll::Ready(output) = polled {
+            *place = None;
             return Poll::Ready(Ok(output));
         }
-        let inbox = &mut *this.inbox;
         if !inbox.suspend(cx.waker()) {
             cx.waker().wake_by_ref();
         }
@@ -77,9 +78,11 @@ impl<F: Future, M, const FLAGS: u32> Future for Interruptible<'_, F, M, FLAGS> {
 impl<F, M, const FLAGS: u32> Drop for Interruptible<'_, F, M, FLAGS> {
     #[inline(always)]
     fn drop(&mut self) {
-        // The hook is dropped after this; also one that is done may still hold something.
-        if self.inbox.owner().word().has_any(TRACED) {
-            enter(self.inbox);
+        // The hook is dropped after this. If it is done, the span has not been left since.
+        if let Some(inbox) = &self.inbox
+            && inbox.owner().word().has_any(TRACED)
+        {
+            enter(inbox);
         }
     }
 }

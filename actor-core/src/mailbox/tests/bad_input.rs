@@ -66,7 +66,7 @@ fn destructors_that_panic_run_once_and_the_first_panic_is_given_back() {
     for _ in 0..40 {
         assert!(cell.mailbox.try_send(Bomb(drops.clone())).is_ok());
     }
-    let Taken::Message(delivery) = inbox.receive() else { panic!("there are messages") };
+    let Taken::Message(delivery) = inbox.receive(false) else { panic!("there are messages") };
     let message = delivery.take();
     catch_unwind(AssertUnwindSafe(|| drop(message))).unwrap_err();
     assert_eq!(drops.load(Ordering::SeqCst), 1);

@@ -54,7 +54,7 @@ enum Got<M> {
 }
 
 fn receive<M>(inbox: &mut Inbox<M, Cell<M>>) -> Got<M> {
-    match inbox.receive() {
+    match inbox.receive(false) {
         Taken::Message(delivery) => Got::Message(delivery.take()),
         Taken::Closed => Got::Closed,
         Taken::Empty => Got::Empty,

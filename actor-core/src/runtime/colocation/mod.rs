@@ -318,7 +318,7 @@ impl Host {
         backoff: &mut Backoff,
         cx: &mut Context<'_>,
     ) -> Outside {
-        let work = match inbox.receive() {
+        let work = match inbox.receive(false) {
             Taken::Message(delivery) => Some(delivery.take()),
             Taken::Busy if backoff.try_pause() => return Outside::Nothing,
             Taken::Busy | Taken::Empty | Taken::Closed => None,

@@ -115,9 +115,7 @@ impl<A: LocalActor, K> Drop for Life<A, K> {
 
 /// What comes next for a running actor.
 enum Next<'a, M> {
-    /// With the word as it was: what is asked of the delivery itself makes it be written
-    /// to memory, at each message.
-    Handle(Delivery<'a, M>, Word),
+    Handle(Delivery<'a, M>),
     Other(Due),
 }
 
@@ -139,6 +137,8 @@ enum Due {
 /// most handlers do; what is borrowed is borrowed anew for each, and what is matched
 /// is moved out whole before the next await, so that the task keeps nothing else. The
 /// loop is not an `async` block of its own, which would keep two words of its own.
+/// A message is taken in one step, with nothing after it that may panic but the hook:
+/// otherwise where it lies is written to memory, to be known if something unwinds.
 fn live<A: LocalActor, K>(started: &mut Started<A, K>) -> impl Future<Output = Exit> + use<'_, A, K> {
     async move {
         {
@@ -155,18 +155,13 @@ fn live<A: LocalActor, K>(started: &mut Started<A, K>) -> impl Future<Output = E
         let exit = 'serve: loop {
             let due = loop {
                 let Unstarted { actor, inbox, guard } = &mut started.unstarted;
-                let delivery = match next::<A>(inbox, &mut messages_left) {
-                    Next::Handle(delivery, word) => {
-                        if word.has_any(Flag::FOLLOWED) {
-                            delivery.hold_tag();
-                            guard.begin_message();
-                        }
-                        delivery
-                    }
-                    Next::Other(due) => break due,
-                };
+                let myself = guard.myself();
                 let ran = {
-                    let hook = pin!(actor.handle(guard.myself(), delivery.take(), &mut started.state));
+                    let message = match next::<A>(inbox, &mut messages_left) {
+                        Next::Handle(delivery) => delivery.take(),
+                        Next::Other(due) => break due,
+                    };
+                    let hook = pin!(actor.handle(myself, message, &mut started.state));
                     Killable::new(inbox, hook).await
                 };
                 if let Some(exit) = judge(started, ran) {
@@ -216,10 +211,10 @@ fn next<'a, A: LocalActor>(inbox: &'a mut ActorInbox<A::Msg>, messages_left: &mu
     }
     let due = match word.next_turn() {
         Turn::Receive | Turn::Supervise if *messages_left == 0 => Due::Wait,
-        Turn::Receive => match receive::<A>(inbox) {
+        Turn::Receive => match receive::<A>(inbox, word) {
             Taken::Message(delivery) => {
                 *messages_left -= 1;
-                return Next::Handle(delivery, word);
+                return Next::Handle(delivery);
             }
             Taken::Closed => Due::Drained,
             Taken::Empty => Due::Wait,
@@ -249,11 +244,12 @@ fn end_message<M: Send + 'static>(inbox: &ActorInbox<M>) {
 
 /// The next message, in the actor's order.
 #[inline(always)]
-fn receive<A: LocalActor>(inbox: &mut ActorInbox<A::Msg>) -> Taken<Delivery<'_, A::Msg>> {
+fn receive<A: LocalActor>(inbox: &mut ActorInbox<A::Msg>, word: Word) -> Taken<Delivery<'_, A::Msg>> {
+    let is_followed = word.has_any(Flag::FOLLOWED);
     if const { A::SORTING.is_active() } {
-        inbox.receive_sorted(&A::SORTING, |cell| cell.now())
+        inbox.receive_sorted(is_followed, &A::SORTING, |cell| cell.now())
     } else {
-        inbox.receive()
+        inbox.receive(is_followed)
     }
 }
 
