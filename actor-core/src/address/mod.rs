@@ -184,18 +184,25 @@ impl<M: Send + 'static> ActorRef<M> {
     #[inline(always)]
     pub fn cast(&self, message: M) -> Result<(), SendError<M>> {
         match &self.route {
-            Route::Local(cell) => cell.mailbox().try_send(message).map_err(|error| self.explain(error)),
+            Route::Local(cell) => match cell.mailbox().try_send(message) {
+                Err(SendError::Stopped(message, _)) => Err(self.refuse(message)),
+                tried => tried,
+            },
             Route::Foreign(deliver) => deliver.cast(message),
         }
     }
 
     /// Adds how the actor ended, which its mailbox does not know.
-    #[cold]
     fn explain(&self, error: SendError<M>) -> SendError<M> {
         match error {
-            SendError::Stopped(message, _) => SendError::Stopped(message, self.exit()),
+            SendError::Stopped(message, _) => self.refuse(message),
             other => other,
         }
+    }
+
+    #[cold]
+    fn refuse(&self, message: M) -> SendError<M> {
+        SendError::Stopped(message, self.exit())
     }
 
     /// Waits for room, then does as [`cast`](Self::cast). Dropping the future

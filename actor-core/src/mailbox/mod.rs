@@ -108,8 +108,15 @@ impl<M> Mailbox<M> {
     pub(crate) fn try_send(&self, message: M) -> Result<(), SendError<M>> {
         match self.queue.push(message) {
             Ok(()) => Ok(()),
+            // Under a flood this is what most sends come to.
+            Err((message, Refused::Full)) if self.only_refuses() => Err(SendError::Full(message)),
             Err((message, refused)) => self.send_refused(message, refused),
         }
+    }
+
+    /// Whether what finds no room is refused, and nobody is told.
+    fn only_refuses(&self) -> bool {
+        matches!(self.overflow, Overflow::Block | Overflow::Reject) && self.waiting.known_more().is_none()
     }
 
     /// Does what is done with a message that did not simply go in.
