@@ -185,8 +185,9 @@ impl<M: Send + 'static> ActorRef<M> {
     pub fn cast(&self, message: M) -> Result<(), SendError<M>> {
         match &self.route {
             Route::Local(cell) => match cell.mailbox().try_send(message) {
+                Ok(()) => Ok(()),
                 Err(SendError::Stopped(message, _)) => Err(self.refuse(message)),
-                tried => tried,
+                Err(refused) => Err(refused),
             },
             Route::Foreign(deliver) => deliver.cast(message),
         }
