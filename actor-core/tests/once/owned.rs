@@ -106,6 +106,21 @@ fn actors_stop_one_after_another_the_youngest_first() {
 }
 
 #[test]
+fn many_actors_are_known_in_the_order_of_their_beginning() {
+    for_each_door(async |owned, door| {
+        let door = door(owned.clone());
+        let mut actors = Vec::new();
+        for _ in 0..100 {
+            actors.push(door.spawn(Probe::new(&Log::default())).await.cell());
+        }
+        for gone in [80, 41, 3] {
+            actors.remove(gone).stop_and_wait(None, None).await.unwrap();
+        }
+        assert_eq!(owned.actors(), actors);
+    });
+}
+
+#[test]
 fn whoever_does_not_stop_leaves_time_for_the_others() {
     for_each_door(async |owned, door| {
         let door = door(owned.clone());
