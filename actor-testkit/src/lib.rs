@@ -1,0 +1,6 @@
+//! What users test their own actors with: a runtime of one thread in virtual time, whose
+//! order a seed chooses.
+
+mod simulation;
+
+pub use self::simulation::{Order, Simulation};

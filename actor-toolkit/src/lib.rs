@@ -1,0 +1,1 @@
+//! What is built around actors, on actor-core's public interface and nothing else.
