@@ -278,7 +278,6 @@ impl Roster {
             Stage::Down(_) => self.let_go(key),
             Stage::Halting(_) | Stage::Over => {}
         }
-        self.places.marked.remove(&key);
         self.advance(now);
     }
 
