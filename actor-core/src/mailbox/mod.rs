@@ -259,7 +259,7 @@ impl<M> Mailbox<M> {
         let dropped_newest = count(|more| &more.dropped_newest);
         let dropped_oldest = count(|more| &more.dropped_oldest);
         let expired = count(|more| &more.expired);
-        // What left is counted first, so that it is never more than what came.
+        // What was dropped is counted first, so that it is never more than what left.
         let (left, came) = self.queue.counts();
         MailboxStats {
             depth: came - left,

@@ -161,7 +161,7 @@ impl<M> fmt::Debug for Sorting<M> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MailboxStats {
-    /// Messages that wait now.
+    /// Messages that wait now; never more than have room.
     pub depth: u64,
     /// Messages that were accepted, and those that were dropped instead.
     pub sent: u64,

@@ -121,6 +121,18 @@ fn many_actors_are_known_in_the_order_of_their_beginning() {
 }
 
 #[test]
+fn who_is_refused_a_name_is_not_known() {
+    for_each_door(async |owned, door| {
+        let door = door(owned.clone());
+        let named = || SpawnOptions::new().name("one");
+        let first = door.start(Probe::new(&Log::default()), named()).await.unwrap();
+        let second = door.start(Probe::new(&Log::default()), named()).await;
+        assert!(matches!(second, Err(SpawnError::NameTaken(_))), "{second:?}");
+        assert_eq!(owned.actors(), [first.cell()]);
+    });
+}
+
+#[test]
 fn whoever_does_not_stop_leaves_time_for_the_others() {
     for_each_door(async |owned, door| {
         let door = door(owned.clone());
@@ -148,6 +160,20 @@ fn without_time_everybody_is_killed() {
         let report = owned.shut_down(Duration::ZERO).await;
         assert_eq!(report.killed, [actor.id()]);
         assert_eq!(actor.wait(None).await, Ok(Exit::Killed));
+    });
+}
+
+#[test]
+fn a_bounded_system_that_has_ended_says_so_and_not_that_it_is_full() {
+    for_each_door(async |owned, door| {
+        let owned = ActorSystem::builder().executor(owned.executor().clone()).actors_max(2).build_owned();
+        let door = door(owned.clone());
+        door.spawn(Probe::new(&Log::default())).await;
+        assert!(owned.shut_down(SECOND).await.is_clean());
+        for _ in 0..5 {
+            let late = door.start(Probe::new(&Log::default()), SpawnOptions::new()).await;
+            assert!(matches!(late, Err(SpawnError::SystemStopping)), "{late:?}");
+        }
     });
 }
 

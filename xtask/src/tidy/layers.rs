@@ -92,6 +92,7 @@ const ORDER: &[(&str, &[&str])] = &[
     ("transport-iroh", &["actor-cluster"]),
     ("transport-quic", &["actor-cluster"]),
     ("store-postgres", &["actor-durable"]),
+    ("examples", &[EVERYTHING]),
     ("integration-tests", &[EVERYTHING]),
     ("xtask", &[]),
 ];

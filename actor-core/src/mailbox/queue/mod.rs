@@ -305,17 +305,27 @@ impl<T> Queue<T> {
     }
 
     /// How many messages have left, and how many have come, ever: the positions, counted
-    /// from where they began, in this order.
+    /// from where they began. As at one moment, if nobody comes while it is read; else
+    /// some of those who left may have left later. Never more seem to wait than have room.
     pub(crate) fn counts(&self) -> (u64, u64) {
-        // Acquire: what has left came before.
-        let released = self.released.load(Ordering::Acquire);
-        let returned = self.returned.load(Ordering::Acquire);
-        let tail = self.tail.load(Ordering::Acquire) & !FLAGS;
+        const ATTEMPTS: u32 = 4;
+        // Acquire, each: they are read in this order.
+        let came = || self.tail.load(Ordering::Acquire) & !FLAGS;
+        let left =
+            || self.released.load(Ordering::Acquire).wrapping_add(self.returned.load(Ordering::Acquire));
+        let mut counts = (came(), left());
+        for _ in 1..ATTEMPTS {
+            let now = came();
+            if now == counts.0 {
+                break;
+            }
+            counts = (now, left());
+        }
         let start = (Lap::<T>::SMALL_BASE as u64) * ONE;
-        let left = released.wrapping_add(returned).wrapping_sub(start) / ONE;
-        let came = tail.wrapping_sub(start) / ONE;
-        // A place that is being handed on may have come back before it was taken.
-        (left.min(came), came)
+        let (came, left) = (counts.0.wrapping_sub(start), counts.1.wrapping_sub(start));
+        // Who has got a place that was handed on came before that was given back; and who
+        // left later may have come later.
+        (left.max(came.saturating_sub(self.bound)).min(came) / ONE, came / ONE)
     }
 
     /// Takes the oldest message out on a sender's behalf, to make room; `None` if
