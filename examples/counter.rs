@@ -51,6 +51,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
 async fn it_counts() {
     let mut out = Vec::new();
     run(&mut out).await.unwrap();
-    let expected = "add 40: 40\nadd 2: 42\nreset, then add 1: 1\n";
+    let expected = "\
+add 40: 40
+add 2: 42
+reset, then add 1: 1
+stopped
+add 1: not sent: the actor is no more: stopped
+";
     assert_eq!(String::from_utf8(out).unwrap(), expected);
 }
