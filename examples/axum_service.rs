@@ -12,6 +12,7 @@
 
 use std::error::Error;
 use std::future::Future;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use actor_core::{CallError, CallFailure, Capacity, SendError, actor};
@@ -111,10 +112,10 @@ async fn spawn() -> Result<StockRef, Box<dyn Error>> {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:3000").await?;
-    println!("http://{}/stock", listener.local_addr()?);
+    writeln!(io::stdout(), "http://{}/stock", listener.local_addr()?)?;
     let end = async { tokio::signal::ctrl_c().await.expect("signals can be heard") };
     serve(listener, spawn().await?, end).await.map_err(|error| error as Box<dyn Error>)?;
-    println!("closed");
+    writeln!(io::stdout(), "closed")?;
     Ok(())
 }
 
