@@ -24,8 +24,7 @@
 //!     #[cast]
 //!     fn touch(&mut self, ctx: &Context<'_, AlarmRef>) {
 //!         self.touched += 1;
-//!         let which = self.touched;
-//!         ctx.send_after(Duration::from_secs(60), move || AlarmMessage::Ring(which));
+//!         ctx.send_after(Duration::from_secs(60), AlarmMessage::Ring(self.touched));
 //!     }
 //!
 //!     #[cast]

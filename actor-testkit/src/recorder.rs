@@ -109,7 +109,7 @@ impl EventRecorder {
     }
 
     /// The first event in the record that fits, once there is one: also one from before this was
-    /// called, unless it was [taken](Self::take).
+    /// called. One that is [taken](Self::take) before the future is polled again is not seen.
     ///
     /// Dropping the future changes nothing.
     ///

@@ -28,7 +28,7 @@ use self::stand::Inbox;
 /// handed over like any other, and the test answers.
 ///
 /// ```
-/// use actor_core::{ReplyPort, call};
+/// use actor_core::ReplyPort;
 /// use actor_testkit::{Probe, Simulation};
 ///
 /// #[derive(Debug)]
@@ -42,12 +42,13 @@ use self::stand::Inbox;
 ///     let mut prices = Probe::<Price>::new(&system);
 ///     // This would be in the actor under test, which got the address of its neighbour.
 ///     let neighbour = prices.actor_ref();
-///     let (asked, answered) = tokio::join!(call!(neighbour, Price::Of, "tea".to_owned()), async {
+///     let call = neighbour.call(|port| Price::Of("tea".to_owned(), port));
+///     let (price, what) = tokio::join!(call, async {
 ///         let Price::Of(what, port) = prices.expect_next().await;
 ///         port.send(3).unwrap();
 ///         what
 ///     });
-///     assert_eq!((asked.unwrap(), answered.as_str()), (3, "tea"));
+///     assert_eq!((price.unwrap(), what.as_str()), (3, "tea"));
 /// });
 /// ```
 ///

@@ -93,8 +93,11 @@ pub struct Simulation {
     handle: Handle,
     order: Order,
     steps_max: u64,
-    tasks: BTreeMap<u64, Pin<Box<dyn Future<Output = ()>>>>,
+    tasks: BTreeMap<u64, LocalTask>,
 }
+
+/// A task that runs here. It need not be able to leave the thread.
+type LocalTask = Pin<Box<dyn Future<Output = ()>>>;
 
 impl Simulation {
     /// A world at time zero with nobody in it.
@@ -188,13 +191,12 @@ impl Simulation {
         let root = self.handle.admit(None);
         let mut steps = 0;
         loop {
-            let Some(task) = self.next() else {
+            let Some(task) = self.next(&mut steps) else {
                 if !self.go_to_next_timer() {
                     self.panic_for_dead_lock();
                 }
                 continue;
             };
-            self.count(&mut steps);
             if task.number != root.number {
                 self.run(&task);
             } else if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&task.into())) {
@@ -257,26 +259,27 @@ impl Simulation {
 
     #[track_caller]
     fn run_all(&mut self, steps: &mut u64) {
-        while let Some(task) = self.next() {
-            self.count(steps);
+        while let Some(task) = self.next(steps) {
             self.run(&task);
         }
     }
 
+    /// Whose turn it is, if it is anybody's. That is one step.
     #[track_caller]
-    fn count(&self, steps: &mut u64) {
+    fn next(&self, steps: &mut u64) -> Option<Arc<Task>> {
+        let mut world = self.handle.world();
+        let ready = world.ready.len();
+        if ready == 0 {
+            return None;
+        }
         if *steps >= self.steps_max {
+            drop(world);
             self.panic_for_live_lock();
         }
         *steps += 1;
-    }
-
-    fn next(&self) -> Option<Arc<Task>> {
-        let mut world = self.handle.world();
         let index = match self.order {
             Order::Fifo => 0,
-            Order::Seeded(_) if world.ready.is_empty() => 0,
-            Order::Seeded(_) => usize::try_from(world.draw() % world.ready.len() as u64).unwrap_or(0),
+            Order::Seeded(_) => usize::try_from(world.draw() % ready as u64).unwrap_or(0),
         };
         let task = world.ready.remove(index)?;
         drop(world);
@@ -289,16 +292,19 @@ impl Simulation {
             let mut state = task.state();
             (state.origin.take(), state.is_aborted)
         };
-        match origin {
-            Some(Origin::Task(future)) => drop(self.tasks.insert(task.number, future)),
-            Some(Origin::Job(job)) => drop(self.tasks.insert(task.number, job())),
-            None => {}
-        }
-        let Some(future) = self.tasks.get_mut(&task.number) else { return };
+        // While it runs it is not with the others: if it panics, it is gone.
+        let future = match origin {
+            Some(Origin::Task(future)) => Some(future as LocalTask),
+            Some(Origin::Job(job)) => Some(job()),
+            None => self.tasks.remove(&task.number),
+        };
+        let Some(mut future) = future else { return };
         let waker = Waker::from(task.clone());
         if is_aborted || future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
-            drop(self.tasks.remove(&task.number));
+            drop(future);
             task.finish();
+        } else {
+            self.tasks.insert(task.number, future);
         }
     }
 
@@ -321,8 +327,8 @@ impl Simulation {
     fn panic_for_dead_lock(&self) -> ! {
         panic!(
             "a dead lock at {:?}, with Order::{:?}: the future waits, so do all {} tasks, and no timer is set. \
-             What it waits for must happen in this simulation, and not in another thread or runtime; a \
-             neighbour that nobody plays can be a probe",
+             Either it waits for another thread or runtime, which cannot wake a simulation, or for an answer \
+             that nobody in here gives: a probe can",
             self.now(),
             self.order,
             self.tasks.len(),
