@@ -68,10 +68,11 @@ impl Actor for Clerk {
             Task::Resign => myself.stop(Some("resigned")),
             Task::Forever => myself.cast(Task::Forever)?,
             Task::Keep(port) => {
-                _ = myself.cell().attach(async move {
+                let keep = async move {
                     std::future::pending::<()>().await;
                     drop(port);
-                })
+                };
+                _ = myself.cell().attach(keep);
             }
             Task::Drop(port) => drop(port),
             Task::Count(port) => _ = port.send(notes.len()),

@@ -68,11 +68,11 @@ fn a_message_that_is_not_the_expected_one_is_shown() {
         }),
         panic_of(|| {
             let (mut simulation, _, mut probe) = told([Number(1)]);
-            simulation.block_on(probe.expect_some(|_| None::<()>))
+            simulation.block_on(probe.expect_some(|_| None::<()>));
         }),
         panic_of(|| {
             let (mut simulation, _, mut probe) = told([Number(1)]);
-            simulation.block_on(probe.expect_none_within(SECOND))
+            simulation.block_on(probe.expect_none_within(SECOND));
         }),
     ];
     let place = |text: &str| text.contains("at actor-testkit/tests/probe.rs:");

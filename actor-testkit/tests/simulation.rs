@@ -2,7 +2,7 @@
 //! tests show.
 
 use std::cell::Cell;
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::process::Command;
 use std::rc::Rc;
@@ -148,16 +148,17 @@ fn a_panic_is_the_tests_unless_it_is_an_actors() {
         counter.wait(None).await
     });
     assert!(matches!(exit, Ok(Exit::Panicked(text)) if text.contains("thirteen")));
-    simulation
-        .executor()
-        .spawn(async {
-            yield_once().await;
+    let task = simulation.executor().spawn(async {
+        poll_fn(|cx| {
+            cx.waker().wake_by_ref();
             panic!("a task's")
         })
-        .detach();
+        .await
+    });
     assert_eq!(panic_of(|| simulation.run_until_idle()), "a task's");
-    // It is gone, and the others go on.
-    assert_eq!(simulation.run_until_idle(), 0);
+    // It was woken, and is gone: who waits for it is told.
+    assert_eq!(simulation.run_until_idle(), 1);
+    simulation.block_on(task);
 }
 
 #[test]
@@ -176,24 +177,24 @@ fn whatever_lives_in_a_simulation_ends_with_it() {
     let (mut simulation, dropped) = (Simulation::fifo(), Arc::new(()));
     let (system, executor) = (simulation.system(), simulation.executor());
     let counter = simulation.block_on(counter(&system));
-    let (begun, queued, late) = (dropped.clone(), dropped.clone(), dropped.clone());
-    executor
-        .spawn(async move {
-            pending::<()>().await;
-            drop(begun)
-        })
-        .detach();
+    let [begun, queued, late] = [(); 3].map(|()| dropped.clone());
+    let begun = executor.spawn(async move {
+        pending::<()>().await;
+        drop(begun);
+    });
     simulation.run_until_idle();
-    executor.spawn(async move { drop(queued) }).detach();
+    let queued = executor.spawn(async move { drop(queued) });
     assert_eq!(Arc::strong_count(&dropped), 4);
     drop(simulation);
     assert_eq!((Arc::strong_count(&dropped), counter.exit()), (2, Some(Exit::Cancelled)));
 
-    // What comes later is dropped at once, and whoever waits for that is told.
-    let task = executor.spawn(async move { drop(late) });
+    // What comes later is dropped at once. Whoever waits for any of them is told.
+    let late = executor.spawn(async move { drop(late) });
     assert_eq!(Arc::strong_count(&dropped), 1);
     let mut other = Simulation::fifo();
-    other.block_on(task);
+    for task in [begun, queued, late] {
+        other.block_on(task);
+    }
     let (late, starting) = Counter(0).spawn().on(&system).instant().unwrap();
     assert!(other.block_on(starting).is_err());
     assert_eq!(late.exit(), Some(Exit::Cancelled));
@@ -250,7 +251,7 @@ fn no_waker_is_dropped_under_a_lock() {
 #[ignore = "it fails on purpose"]
 fn a_test_that_fails() {
     let mut simulation = Simulation::seeded(4711);
-    simulation.block_on(async { panic!("it fails on purpose") })
+    simulation.block_on(async { panic!("it fails on purpose") });
 }
 
 #[test]

@@ -66,7 +66,7 @@ pub enum Order {
 ///
 /// # What is the same each time
 ///
-/// With one [`Order`], and as long as everything that is waited for happens in here: which task
+/// All that happens in here, with one [`Order`] and as long as nothing else is waited for: which task
 /// runs when, the time on the clock, what [`Executor::fill_random`] gives, and so the ids of
 /// actors and which child a supervisor's jitter delays. `Order::Fifo` is one order of very many,
 /// and a friendly one; a test that is to find races runs with many seeds.
@@ -81,6 +81,8 @@ pub enum Order {
 /// A task that panics, and is no actor's, ends the call that ran it with that panic: the test
 /// fails. An actor's panic is its own affair, as everywhere.
 ///
+/// A task that loops without an await point hangs the test, as it would hang a thread of tokio's.
+///
 /// If the test panics while a simulation with a seed is there, that says its seed to the error
 /// output when it is dropped.
 ///
@@ -93,11 +95,8 @@ pub struct Simulation {
     handle: Handle,
     order: Order,
     steps_max: u64,
-    tasks: BTreeMap<u64, LocalTask>,
+    tasks: BTreeMap<u64, Living>,
 }
-
-/// A task that runs here. It need not be able to leave the thread.
-type LocalTask = Pin<Box<dyn Future<Output = ()>>>;
 
 impl Simulation {
     /// A world at time zero with nobody in it.
@@ -292,19 +291,17 @@ impl Simulation {
             let mut state = task.state();
             (state.origin.take(), state.is_aborted)
         };
-        // While it runs it is not with the others: if it panics, it is gone.
-        let future = match origin {
-            Some(Origin::Task(future)) => Some(future as LocalTask),
-            Some(Origin::Job(job)) => Some(job()),
+        let living = match origin {
+            Some(Origin::Task(future)) => Some(Living::new(future, task)),
+            Some(Origin::Job(job)) => Some(Living::new(job(), task)),
             None => self.tasks.remove(&task.number),
         };
-        let Some(mut future) = future else { return };
+        // While it runs it is not with the others: if it panics, it is gone.
+        let Some(mut living) = living else { return };
         let waker = Waker::from(task.clone());
-        if is_aborted || future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
-            drop(future);
-            task.finish();
-        } else {
-            self.tasks.insert(task.number, future);
+        let is_over = is_aborted || living.future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
+        if !is_over {
+            self.tasks.insert(task.number, living);
         }
     }
 
@@ -357,7 +354,9 @@ impl Drop for Simulation {
         let queued = self.handle.world().end();
         let tasks = std::mem::take(&mut self.tasks);
         drop(tasks);
-        drop(queued);
+        for task in queued {
+            task.give_up();
+        }
     }
 }
 
@@ -368,5 +367,27 @@ impl fmt::Debug for Simulation {
             .field("now", &self.now())
             .field("tasks", &self.tasks.len())
             .finish_non_exhaustive()
+    }
+}
+
+/// A task that has begun. It need not be able to leave the thread.
+struct Living {
+    future: Pin<Box<dyn Future<Output = ()>>>,
+    /// Dropped after the future, however that comes about.
+    _ending: Ending,
+}
+
+/// Whoever waits for the end of a task is told when this is dropped.
+struct Ending(Arc<Task>);
+
+impl Living {
+    fn new(future: Pin<Box<dyn Future<Output = ()>>>, task: &Arc<Task>) -> Self {
+        Self { future, _ending: Ending(task.clone()) }
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.finish();
     }
 }

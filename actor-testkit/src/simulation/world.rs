@@ -86,10 +86,8 @@ impl Handle {
         let task = Arc::new(Task { number, handle: self.clone(), state: Mutex::new(state) });
         task.wake_by_ref();
         if self.world().is_over {
-            // As on a runtime that has shut down: it is dropped at once.
-            let origin = task.state().origin.take();
-            drop(origin);
-            task.finish();
+            // As on a runtime that has shut down.
+            task.give_up();
         }
         task
     }
@@ -156,6 +154,15 @@ pub(super) enum Origin {
 impl Task {
     pub(super) fn state(&self) -> MutexGuard<'_, TaskState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Drops it, if it has not begun, and tells who waits for that.
+    pub(super) fn give_up(&self) {
+        let origin = self.state().origin.take();
+        if let Some(origin) = origin {
+            drop(origin);
+            self.finish();
+        }
     }
 
     /// Its future is no more: tells who waits for that.
