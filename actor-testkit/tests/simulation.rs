@@ -153,7 +153,7 @@ fn a_panic_is_the_tests_unless_it_is_an_actors() {
             cx.waker().wake_by_ref();
             panic!("a task's")
         })
-        .await
+        .await;
     });
     assert_eq!(panic_of(|| simulation.run_until_idle()), "a task's");
     // It was woken, and is gone: who waits for it is told.
