@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::process::Command;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use actor_core::{ActorEvent, ActorId, ActorSystem, Event, Executor, Exit, Instant, SpawnError};
 use actor_testkit::{Order, Simulation};
@@ -149,7 +149,7 @@ fn a_panic_is_the_tests_unless_it_is_an_actors() {
     });
     assert!(matches!(exit, Ok(Exit::Panicked(text)) if text.contains("thirteen")));
     let task = simulation.executor().spawn(async {
-        poll_fn(|cx| {
+        poll_fn(|cx| -> Poll<()> {
             cx.waker().wake_by_ref();
             panic!("a task's")
         })
