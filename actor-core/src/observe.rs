@@ -155,7 +155,8 @@ pub enum DeadReason {
     Expired,
 }
 
-/// Keeps what it hears, for tests. Clones share the record, which grows without bound.
+/// Keeps what it hears, for tests. Clones share the record, which grows without bound. The
+/// `EventRecorder` of actor-testkit can be waited for as well.
 #[derive(Clone, Default)]
 pub struct Recorder {
     events: Arc<Mutex<Vec<Event>>>,

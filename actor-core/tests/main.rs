@@ -7,7 +7,7 @@
 //!  once/     what holds for one door only, and what takes two threads
 //!  plain/    plain structs as actors, and addresses of one message
 //!  supervisor/ supervisors and their children, in virtual time
-//!  support/  a recording actor, gates, the doors, the simulation
+//!  support/  a recording actor, gates, the doors; the simulation is actor-testkit's
 //! ```
 //!
 //! No test waits for time to pass: what must have happened is awaited, and the

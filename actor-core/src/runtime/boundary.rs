@@ -36,6 +36,31 @@ pub(crate) fn current_system() -> Option<ActorSystem> {
     system
 }
 
+impl ActorSystem {
+    /// Runs a future as this system's hooks are run: while it is polled or dropped, this is the
+    /// [current](Self::current) system. For what runs in no hook and is not to name its system
+    /// each time, such as a test.
+    ///
+    /// ```
+    /// # use actor_core::{ActorSystem, actor};
+    /// # struct Counter(u64);
+    /// # #[actor]
+    /// # impl Counter {}
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let system = ActorSystem::new();
+    /// let counter = system.scope(async { Counter(0).spawn().name("counter").await }).await.unwrap();
+    /// assert_eq!(system.where_is("counter"), Some(counter.cell()));
+    /// # }
+    /// ```
+    ///
+    /// Nothing runs unless it is awaited, and what the future spawns as a task of its own is no
+    /// part of it.
+    pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        Within::new(Some(self.clone()), future)
+    }
+}
+
 /// Where a system is kept while it is not a thread's current one.
 pub(crate) trait Home {
     fn system(&mut self) -> &mut Option<ActorSystem>;

@@ -11,11 +11,11 @@ use actor_core::{
     Actor, ActorError, ActorRef, ActorSystem, Capacity, Colocation, Exit, ReplyPort, SendError, SpawnOptions,
     Status, actor, limits,
 };
+use actor_testkit::{Order, Simulation};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::support::{
-    ColocatedDoor, Door, Entry, Gate, Hook, Log, Message, Order, Probe, Simulation, act, act_once, panics,
-    poll_once, settled,
+    ColocatedDoor, Door, Entry, Gate, Hook, Log, Message, Probe, act, act_once, panics, poll_once, settled,
 };
 
 fn runtime() -> Runtime {

@@ -3,10 +3,9 @@
 use std::thread;
 
 use actor_core::{Actor, ActorError, ActorRef, Exit, SpawnOptions};
+use actor_testkit::{Order, Simulation};
 
-use crate::support::{
-    ColocatedDoor, Door, Ending, LocalDoor, Log, Order, Probe, SendDoor, Simulation, join_all, settled,
-};
+use crate::support::{ColocatedDoor, Door, Ending, LocalDoor, Log, Probe, SendDoor, join_all, settled};
 
 const DEPTH: usize = 2048;
 /// Far too little for a step of recursion per level.

@@ -10,9 +10,10 @@ use actor_core::limits::{MEMBERS_PER_LOOK, MESSAGES_PER_TURN};
 use actor_core::{
     Actor, ActorCell, ActorError, ActorRef, ActorSystem, Capacity, ReplyPort, SpawnOptions, SupervisionEvent,
 };
+use actor_testkit::{Order, Simulation};
 use futures_core::Stream;
 
-use crate::support::{ColocatedDoor, Door, LocalDoor, Order, SendDoor, Simulation, dead};
+use crate::support::{ColocatedDoor, Door, LocalDoor, SendDoor, dead};
 
 /// How many of the flood's steps go by between two marks. Not a multiple of a turn, so that
 /// marks are made all over it.

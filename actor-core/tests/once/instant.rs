@@ -7,8 +7,9 @@ use std::sync::Arc;
 use actor_core::{
     Actor, ActorError, ActorRef, ActorSystem, Colocation, Exit, SpawnError, SpawnOptions, Status,
 };
+use actor_testkit::{Order, Simulation};
 
-use crate::support::{Order, Simulation, pass};
+use crate::support::pass;
 
 const MS: std::time::Duration = std::time::Duration::from_millis(1);
 

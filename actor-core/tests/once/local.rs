@@ -10,10 +10,9 @@ use actor_core::{
     ActorError, ActorRef, ActorSystem, Exit, LocalActor, LocalSpawner, ReplyPort, Spawn, SpawnError,
     SpawnOptions, Status, call,
 };
+use actor_testkit::{Order, Simulation};
 
-use crate::support::{
-    Door, Entry, Gate, Hook, LocalDoor, Log, Order, Probe, Simulation, act, held, poll_once, settled,
-};
+use crate::support::{Door, Entry, Gate, Hook, LocalDoor, Log, Probe, act, held, poll_once, settled};
 
 /// Holds an `Rc` for itself, and one for its state across an await.
 struct Tally {

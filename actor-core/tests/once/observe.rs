@@ -8,10 +8,10 @@ use actor_core::{
     OutputPort, Overflow, Pressure, Recorder, Restart, SpawnOptions, Strategy, Supervisor,
     SupervisorDecision,
 };
+use actor_testkit::{Order, Simulation};
 
 use crate::support::{
-    Door, Gate, Hook, Log, Message, Order, Probe, SendDoor, Simulation, act, act_once, fail, panics, pass,
-    settled,
+    Door, Gate, Hook, Log, Message, Probe, SendDoor, act, act_once, fail, panics, pass, settled,
 };
 
 const MS: Duration = Duration::from_millis(1);

@@ -8,10 +8,11 @@ use actor_core::limits::SYSTEM_STOP_TIMEOUT_DEFAULT;
 use actor_core::{
     ActorId, ActorRef, ActorSystem, Exit, ExitListener, OwnedSystem, SpawnError, SpawnOptions, Status,
 };
+use actor_testkit::{Order, Simulation};
 
 use crate::support::{
-    ColocatedDoor, Door, Entry, Gate, Hook, LocalDoor, Log, Message, Order, Probe, SendDoor, Simulation, act,
-    act_once, fail, poll_once, settled, stopped,
+    ColocatedDoor, Door, Entry, Gate, Hook, LocalDoor, Log, Message, Probe, SendDoor, act, act_once, fail,
+    poll_once, settled, stopped,
 };
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -7,11 +7,10 @@ use actor_core::{
     Actor, ActorCell, ActorError, ActorRef, ActorSystem, Capacity, Colocation, Exit, LocalSpawner,
     OutputPort, SendError, SpawnError, SpawnOptions, Starting, Status,
 };
+use actor_testkit::{Order, Simulation};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::support::{
-    Door, Entry, Gate, LocalDoor, Log, Message, Order, Probe, SendDoor, Simulation, held, poll_once, settled,
-};
+use crate::support::{Door, Entry, Gate, LocalDoor, Log, Message, Probe, SendDoor, held, poll_once, settled};
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().build().unwrap()

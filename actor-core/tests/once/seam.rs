@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use actor_core::{ActorSystem, CallError, CallFailure, Exit, Incarnation, Instant, ReplyPort};
+use actor_testkit::{Order, Simulation};
 
 use crate::support::{
-    Door, Entry, LocalDoor, Log, Message, Order, Probe, SendDoor, Simulation, act_once, join_all, poll_once,
-    settled,
+    Door, Entry, LocalDoor, Log, Message, Probe, SendDoor, act_once, join_all, poll_once, settled,
 };
 
 const HOUR: Duration = Duration::from_secs(60 * 60);

@@ -85,6 +85,35 @@ async fn the_short_forms_mean_the_actors_own_system() {
     assert_eq!(outside.stop_and_wait(None, None).await, Ok(Exit::Stopped(None)));
 }
 
+/// Also while the future is dropped, and one inside another.
+#[tokio::test]
+async fn a_scope_has_its_system_current() {
+    struct LastLook(Log);
+    impl Drop for LastLook {
+        fn drop(&mut self) {
+            self.0.push(Entry::System(ActorSystem::current().incarnation()));
+        }
+    }
+    let (here, there) = (ActorSystem::new(), ActorSystem::new());
+    let (mine, theirs) = (here.incarnation(), there.incarnation());
+    let outside = || ActorSystem::current().incarnation();
+    let default = ActorSystem::process_default().incarnation();
+    let inner = there.scope(async { (outside(), Scout.spawn(()).await.unwrap()) });
+    let (before, (inside, spawned), after) = here.scope(async { (outside(), inner.await, outside()) }).await;
+    assert_eq!((before, inside, after, outside()), (mine, theirs, mine, default));
+    assert_eq!(spawned.id().incarnation(), theirs);
+
+    let log = Log::default();
+    let last = LastLook(log.clone());
+    let mut waiting = Box::pin(here.scope(async move {
+        std::future::pending::<()>().await;
+        drop(last);
+    }));
+    assert!(crate::support::poll_once(waiting.as_mut()).await.is_pending());
+    drop(waiting);
+    assert_eq!((log.entries(), outside()), (vec![Entry::System(mine)], default));
+}
+
 #[tokio::test]
 async fn names_and_groups_do_not_mix() {
     let (here, there) = (SendDoor::new(ActorSystem::new()), SendDoor::new(ActorSystem::new()));

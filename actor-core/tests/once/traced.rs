@@ -10,10 +10,9 @@ use actor_core::{
     Actor, ActorError, ActorRef, ActorSystem, ChildSpec, Context, ErrorAction, Event, Exit, Observer,
     Recorder, SpawnOptions, Supervisor, actor,
 };
+use actor_testkit::{Order, Simulation};
 
-use crate::support::{
-    Door, Gate, Log, Message, Order, Probe, SendDoor, Simulation, Spans, act, fail, number, pass, settled,
-};
+use crate::support::{Door, Gate, Log, Message, Probe, SendDoor, Spans, act, fail, number, pass, settled};
 
 const MS: Duration = Duration::from_millis(1);
 

@@ -8,8 +8,7 @@ use actor_core::{
     ActorError, ActorSystem, CallError, Capacity, ChildSpec, Colocation, ErrorAction, LocalSpawner, Overflow,
     Restart, SendError, SpawnOptions, Supervisor, SupervisorRef, actor,
 };
-
-use crate::support::{Order, Simulation};
+use actor_testkit::{Order, Simulation};
 
 /// How many lives have begun.
 #[derive(Clone, Default)]

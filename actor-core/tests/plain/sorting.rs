@@ -10,8 +10,9 @@ use actor_core::{
     ActorRef, ActorSystem, CallError, CallFailure, Capacity, Instant, LocalSpawner, MailboxStats, Overflow,
     Priority, ReplyPort, SpawnError, actor,
 };
+use actor_testkit::{Order, Simulation};
 
-use crate::support::{Gate, Order, Simulation, poll_once};
+use crate::support::{Gate, poll_once};
 
 const MS: Duration = Duration::from_millis(1);
 

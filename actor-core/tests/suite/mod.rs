@@ -58,7 +58,9 @@ macro_rules! mount {
         }
 
         mod simulated_actors {
-            use crate::support::{Order, SendDoor, Simulation};
+            use actor_testkit::{Order, Simulation};
+
+            use crate::support::SendDoor;
             $(#[test]
             fn $test() {
                 let mut simulation = Simulation::new(Order::Fifo);
@@ -68,7 +70,9 @@ macro_rules! mount {
         }
 
         mod simulated_colocated_actors {
-            use crate::support::{ColocatedDoor, Order, Simulation};
+            use actor_testkit::{Order, Simulation};
+
+            use crate::support::ColocatedDoor;
             $(#[test]
             fn $test() {
                 let mut simulation = Simulation::new(Order::Seeded(7));
@@ -78,7 +82,9 @@ macro_rules! mount {
         }
 
         mod simulated_local_actors {
-            use crate::support::{LocalDoor, Order, Simulation};
+            use actor_testkit::{Order, Simulation};
+
+            use crate::support::LocalDoor;
             $(#[test]
             fn $test() {
                 let mut simulation = Simulation::new(Order::Seeded(7));
@@ -267,7 +273,9 @@ macro_rules! mount_with_virtual_time {
         }
 
         mod actors_in_virtual_time {
-            use crate::support::{Order, SendDoor, Simulation};
+            use actor_testkit::{Order, Simulation};
+
+            use crate::support::SendDoor;
             $(#[test]
             fn $test() {
                 let mut simulation = Simulation::new(Order::Fifo);
@@ -286,7 +294,9 @@ macro_rules! mount_with_virtual_time {
         }
 
         mod colocated_actors_in_virtual_time {
-            use crate::support::{ColocatedDoor, Order, Simulation};
+            use actor_testkit::{Order, Simulation};
+
+            use crate::support::ColocatedDoor;
             $(#[test]
             fn $test() {
                 let mut simulation = Simulation::new(Order::Fifo);
@@ -296,7 +306,9 @@ macro_rules! mount_with_virtual_time {
         }
 
         mod local_actors_in_virtual_time {
-            use crate::support::{LocalDoor, Order, Simulation};
+            use actor_testkit::{Order, Simulation};
+
+            use crate::support::LocalDoor;
             $(#[test]
             fn $test() {
                 let mut simulation = Simulation::new(Order::Seeded(7));

@@ -24,7 +24,7 @@ macro_rules! mount {
 
         mod children_in_virtual_time {
             use super::family::Movable;
-            use crate::support::{Order, Simulation};
+            use actor_testkit::{Order, Simulation};
             $(#[test]
             fn $test() {
                 for order in [Order::Fifo, Order::Seeded(3), Order::Seeded(11)] {
@@ -37,7 +37,7 @@ macro_rules! mount {
 
         mod local_children_in_virtual_time {
             use super::family::Bound;
-            use crate::support::{Order, Simulation};
+            use actor_testkit::{Order, Simulation};
             $(#[test]
             fn $test() {
                 for order in [Order::Fifo, Order::Seeded(5)] {

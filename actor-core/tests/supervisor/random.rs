@@ -8,9 +8,9 @@ use actor_core::{
     ActorCell, ActorRef, ChildSpec, ChildState, Exit, Instant, Intensity, Restart, Strategy, Supervisor,
     SupervisorBuilder, SupervisorMessage, SupervisorRef,
 };
+use actor_testkit::{Order, Simulation};
 
 use super::family::{Ask, Cradle, Diary, MS, Movable};
-use crate::support::{Order, Simulation};
 
 const IDS: [&str; 4] = ["0", "1", "2", "3"];
 const DEPTH_MAX: u32 = 3;

@@ -3,7 +3,6 @@
 mod door;
 mod gate;
 mod probe;
-mod simulation;
 mod spans;
 
 use std::future::{Future, poll_fn};
@@ -16,7 +15,6 @@ use actor_core::{ActorCell, ActorRef, ActorSystem, Exit};
 pub(crate) use self::door::{ColocatedDoor, Door, LocalDoor, SendDoor};
 pub(crate) use self::gate::Gate;
 pub(crate) use self::probe::{Act, Entry, Hook, Log, Message, Probe, act, act_once, fail, panics};
-pub(crate) use self::simulation::{Order, Simulation};
 pub(crate) use self::spans::{Call, Spans, number};
 
 /// Returns once the actor has handled everything that came before this. Gives

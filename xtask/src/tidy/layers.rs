@@ -9,11 +9,12 @@
 //! ```
 //!
 //! Crates that do not exist yet have their place already. Dependencies for tests obey
-//! the order too; only integration-tests may use everything.
+//! the order too, but for actor-testkit: the tests of every crate that has actors may use it,
+//! actor-core's among them, and nothing else may. Only integration-tests may use everything.
 //! And a transport carries bytes: of actor-cluster it sees the transport's words.
 
 use super::Finding;
-use super::manifest::{Dependency, Manifest};
+use super::manifest::{Dependency, Kind, Manifest};
 use super::source::{Named, Source};
 use super::tree::{File, Tree};
 
@@ -32,8 +33,16 @@ fn arrows(file: &File) -> Vec<Finding> {
     };
     // A crate's tests may depend on the crate itself, to have one more of its features.
     let is_below = |other: &str| other == name || below.contains(&other) || below.contains(&EVERYTHING);
-    let wrong = dependencies.iter().filter(|other| is_ours(&other.name) && !is_below(&other.name));
+    // What has nothing of ours below it has no actors to test.
+    let is_in_tests =
+        |other: &Dependency| other.name == TESTS_ONLY && other.kind == Kind::Dev && !below.is_empty();
+    let wrong = dependencies
+        .iter()
+        .filter(|other| is_ours(&other.name) && !is_below(&other.name) && !is_in_tests(other));
     let finding = |other: &Dependency| {
+        if other.name == TESTS_ONLY && !below.is_empty() {
+            return Finding::error(&file.path, other.line, format!("{name} {TESTS_ONLY_ADVICE}"));
+        }
         let what = format!("{name} depends on {}, which is not below it (that is: {below:?})", other.name);
         Finding::error(&file.path, other.line, format!("{what}; {ARROW_ADVICE}"))
     };
@@ -79,6 +88,12 @@ const ARROW_ADVICE: &str =
 
 const EVERYTHING: &str = "everything";
 
+/// What only tests are built with.
+const TESTS_ONLY: &str = "actor-testkit";
+
+const TESTS_ONLY_ADVICE: &str =
+    "is built with actor-testkit, which is for tests; depend on it in [dev-dependencies]";
+
 /// Each crate with those below it.
 const ORDER: &[(&str, &[&str])] = &[
     ("actor-core-derive", &[]),
@@ -86,7 +101,7 @@ const ORDER: &[(&str, &[&str])] = &[
     ("actor-cluster-derive", &[]),
     ("actor-cluster", &["actor-core", "actor-cluster-derive"]),
     ("actor-durable", &["actor-core"]),
-    ("actor-toolkit", &["actor-core", "actor-testkit"]),
+    ("actor-toolkit", &["actor-core"]),
     ("actor-testkit", &["actor-core"]),
     ("transport-tcp", &["actor-cluster"]),
     ("transport-iroh", &["actor-cluster"]),
@@ -120,6 +135,33 @@ mod tests {
             ("integration-tests/peers/Cargo.toml", "[package]\nname = \"peers\""),
         ]);
         assert_eq!(places(&check(&tree)), ["actor-core/Cargo.toml:5", "transport-tcp/Cargo.toml:4"]);
+    }
+
+    #[test]
+    fn the_test_kit_is_for_tests() {
+        let depends = "[dependencies]\nactor-testkit = \"1\"\n[build-dependencies]\nactor-testkit = \"1\"\n";
+        let tests_do = "[dev-dependencies]\nactor-testkit = \"1\"\n";
+        let manifests =
+            ["actor-core", "actor-toolkit", "transport-tcp", "actor-core-derive", "integration-tests"]
+                .map(|name| (format!("{name}/Cargo.toml"), manifest(name, &format!("{depends}{tests_do}"))));
+        let files: Vec<(&str, &str)> =
+            manifests.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        let findings = check(&Tree::of(&files));
+        let expected = [
+            "actor-core/Cargo.toml:4",
+            "actor-core/Cargo.toml:6",
+            "actor-toolkit/Cargo.toml:4",
+            "actor-toolkit/Cargo.toml:6",
+            "transport-tcp/Cargo.toml:4",
+            "transport-tcp/Cargo.toml:6",
+            // A macro has no actors.
+            "actor-core-derive/Cargo.toml:4",
+            "actor-core-derive/Cargo.toml:6",
+            "actor-core-derive/Cargo.toml:8",
+        ];
+        assert_eq!(places(&findings), expected);
+        assert!(findings[0].message.ends_with("depend on it in [dev-dependencies]"));
+        assert!(findings[8].message.contains("is not below it"));
     }
 
     #[test]

@@ -22,7 +22,31 @@ pub(super) struct Feature {
 pub(super) struct Dependency {
     /// The package's own name, also where the manifest renames it.
     pub(super) name: String,
+    pub(super) kind: Kind,
     pub(super) line: usize,
+}
+
+/// Who is built with a dependency.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Kind {
+    /// The crate.
+    Normal,
+    /// Its tests, examples and benchmarks.
+    Dev,
+    /// Its build script.
+    Build,
+}
+
+impl Kind {
+    /// Of the table with this name, if it is one of dependencies.
+    fn of(table: &str) -> Option<Kind> {
+        match table {
+            "dependencies" => Some(Kind::Normal),
+            "dev-dependencies" => Some(Kind::Dev),
+            "build-dependencies" => Some(Kind::Build),
+            _ => None,
+        }
+    }
 }
 
 impl Manifest {
@@ -61,12 +85,15 @@ impl Manifest {
         let parts = if parts.first() == Some(&"target") { &parts[2.min(parts.len())..] } else { &parts[..] };
         match parts {
             ["package"] => Table::Package,
-            [kind] if is_dependencies(kind) => Table::Dependencies,
-            [kind, name] if is_dependencies(kind) => {
-                self.dependencies.push(Dependency { name: (*name).to_owned(), line });
-                Table::OneDependency((*name).to_owned())
-            }
             ["features"] => Table::Features,
+            [table] => Kind::of(table).map_or(Table::Other, Table::Dependencies),
+            [table, name] => match Kind::of(table) {
+                Some(kind) => {
+                    self.dependencies.push(Dependency { name: (*name).to_owned(), kind, line });
+                    Table::OneDependency((*name).to_owned())
+                }
+                None => Table::Other,
+            },
             _ => Table::Other,
         }
     }
@@ -76,9 +103,9 @@ impl Manifest {
         let key = key_parts(key.trim()).into_iter().next().unwrap_or_default();
         match table {
             Table::Package if key == "name" => self.name = unquoted(value).to_owned(),
-            Table::Dependencies => {
+            Table::Dependencies(kind) => {
                 let name = renamed_from(value).map_or(key, str::to_owned);
-                self.dependencies.push(Dependency { name, line: number });
+                self.dependencies.push(Dependency { name, kind: *kind, line: number });
             }
             Table::Features => self.features.push(Feature { name: key, line: number }),
             Table::OneDependency(_) if key == "package" => {
@@ -93,15 +120,11 @@ impl Manifest {
 
 enum Table {
     Package,
-    Dependencies,
+    Dependencies(Kind),
     /// `[dependencies.name]`
     OneDependency(String),
     Features,
     Other,
-}
-
-fn is_dependencies(kind: &str) -> bool {
-    matches!(kind, "dependencies" | "dev-dependencies" | "build-dependencies")
 }
 
 /// `target.'cfg(a.b)'.dependencies` has three parts.
@@ -132,8 +155,8 @@ fn optional_dependency(table: &Table, line: &str, number: usize) -> Option<Featu
     let mut keys = key_parts(key.trim()).into_iter();
     let (name, rest) = (keys.next()?, keys.next());
     let (name, is_optional) = match table {
-        Table::Dependencies if rest.as_deref() == Some("optional") => (name, value.trim() == "true"),
-        Table::Dependencies => (name, is_optional(value)),
+        Table::Dependencies(_) if rest.as_deref() == Some("optional") => (name, value.trim() == "true"),
+        Table::Dependencies(_) => (name, is_optional(value)),
         Table::OneDependency(dependency) if name == "optional" => {
             (dependency.clone(), value.trim() == "true")
         }
@@ -203,6 +226,9 @@ workspace = true
 "#;
         let manifest = Manifest::new(text);
         let names: Vec<_> = manifest.dependencies.iter().map(|d| (d.name.as_str(), d.line)).collect();
+        let kinds: Vec<_> = manifest.dependencies.iter().map(|d| d.kind).collect();
+        let [n, d, b] = [Kind::Normal, Kind::Dev, Kind::Build];
+        assert_eq!(kinds, [n, n, n, n, d, n, b]);
         assert_eq!(manifest.name, "me");
         assert_eq!(manifest.features.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["h"]);
         assert_eq!(

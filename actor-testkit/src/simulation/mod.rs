@@ -1,0 +1,393 @@
+//! A runtime for tests: one thread, virtual time, an order that a seed chooses. It shares
+//! nothing with tokio's scheduler, so what runs on both needs only the executor's seam.
+//!
+//! ```text
+//!  any thread ── Handle ──► ready queue, timers, random bytes        (world)
+//!                               │
+//!  one thread ── Simulation ────┴─► polls the futures, which never leave it;
+//!                                   when all wait, time jumps to the next timer
+//! ```
+
+mod world;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::Duration;
+
+use actor_core::{ActorSystem, Executor, Instant, SystemBuilder};
+
+use self::world::{Handle, Origin, Task, World};
+use crate::limits::SIMULATION_STEPS_MAX_DEFAULT;
+use crate::recorder::EventRecorder;
+
+/// Which of the tasks that can run runs next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// The one that was woken first.
+    Fifo,
+    /// Any, by the seed.
+    Seeded(u64),
+}
+
+/// A world in which a test's actors live: tasks of one thread, a clock that stands still while
+/// anybody can run, and random bytes from a seed.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use actor_core::actor;
+/// use actor_testkit::Simulation;
+///
+/// struct Counter(u64);
+///
+/// #[actor]
+/// impl Counter {
+///     fn add(&mut self, by: u64) -> u64 {
+///         self.0 += by;
+///         self.0
+///     }
+/// }
+///
+/// let mut simulation = Simulation::seeded(7);
+/// let system = simulation.system();
+/// simulation.block_on(async {
+///     let counter = Counter(40).spawn().on(&system).await.unwrap();
+///     // An hour takes no time.
+///     system.executor().sleep(Duration::from_secs(3600)).await;
+///     assert_eq!(counter.add(2).await.unwrap(), 42);
+/// });
+/// assert_eq!(simulation.now().elapsed(), Duration::from_secs(3600));
+/// ```
+///
+/// # What is the same each time
+///
+/// All that happens in here, with one [`Order`] and as long as nothing else is waited for: which task
+/// runs when, the time on the clock, what [`Executor::fill_random`] gives, and so the ids of
+/// actors and which child a supervisor's jitter delays. `Order::Fifo` is one order of very many,
+/// and a friendly one; a test that is to find races runs with many seeds.
+///
+/// Not the same: what a test takes from elsewhere, as other threads, tokio's timers and input,
+/// `std::time::Instant::now`, addresses in memory, and the order in which a `HashMap` of the
+/// standard library gives its entries. A task is never interrupted between two await points, so
+/// what goes wrong only there, as with atomics, no simulation finds.
+///
+/// # Panics
+///
+/// A task that panics, and is no actor's, ends the call that ran it with that panic: the test
+/// fails. An actor's panic is its own affair, as everywhere.
+///
+/// A task that loops without an await point hangs the test, as it would hang a thread of tokio's.
+///
+/// If the test panics while a simulation with a seed is there, that says its seed to the error
+/// output when it is dropped.
+///
+/// # End
+///
+/// Dropping it drops all its tasks: actors end as [`Exit::Cancelled`](actor_core::Exit::Cancelled).
+/// What is spawned on its executor afterwards is dropped at once.
+#[must_use = "nothing runs in a simulation by itself"]
+pub struct Simulation {
+    handle: Handle,
+    order: Order,
+    steps_max: u64,
+    tasks: BTreeMap<u64, Living>,
+}
+
+impl Simulation {
+    /// A world at time zero with nobody in it.
+    pub fn new(order: Order) -> Self {
+        let seed = match order {
+            Order::Fifo => 0,
+            Order::Seeded(seed) => seed,
+        };
+        let handle = Handle::new(World::new(seed));
+        Self { handle, order, steps_max: SIMULATION_STEPS_MAX_DEFAULT, tasks: BTreeMap::new() }
+    }
+
+    /// A world whose order and random bytes come from a seed.
+    ///
+    /// A race is found by many of them; the one that fails is named in the test's output:
+    ///
+    /// ```
+    /// # use actor_testkit::Simulation;
+    /// for seed in 0..100 {
+    ///     let mut simulation = Simulation::seeded(seed);
+    ///     simulation.block_on(async { /* the test */ });
+    /// }
+    /// ```
+    pub fn seeded(seed: u64) -> Self {
+        Self::new(Order::Seeded(seed))
+    }
+
+    /// A world in which tasks run in the order they were woken.
+    pub fn fifo() -> Self {
+        Self::new(Order::Fifo)
+    }
+
+    /// How many steps, which are polls of a task, one call of [`block_on`](Self::block_on),
+    /// [`run_until_idle`](Self::run_until_idle) or [`advance`](Self::advance) may take before it
+    /// panics. Without this: [`SIMULATION_STEPS_MAX_DEFAULT`].
+    pub fn steps_max(self, steps_max: u64) -> Self {
+        let mut simulation = self;
+        simulation.steps_max = steps_max;
+        simulation
+    }
+
+    /// Another system that lives in here. For one that is not as
+    /// [`ActorSystem::new`] makes it, see [`builder`](Self::builder).
+    pub fn system(&self) -> ActorSystem {
+        self.builder().build()
+    }
+
+    /// A builder of a system that lives in here.
+    ///
+    /// ```
+    /// # use actor_testkit::Simulation;
+    /// let simulation = Simulation::fifo();
+    /// let bounded = simulation.builder().actors_max(2).build();
+    /// let owned = simulation.builder().build_owned();
+    /// ```
+    pub fn builder(&self) -> SystemBuilder {
+        ActorSystem::builder().executor(self.executor())
+    }
+
+    /// A system that lives in here, and the record of what happens in it.
+    pub fn recorded(&self) -> (ActorSystem, EventRecorder) {
+        let recorder = EventRecorder::new(self.executor());
+        (self.builder().observer(recorder.clone()).build(), recorder)
+    }
+
+    /// What a system that lives in here runs on. It may be used from any thread.
+    pub fn executor(&self) -> Executor {
+        Executor::custom(Arc::new(self.handle.clone()))
+    }
+
+    /// The time. It begins at zero.
+    pub fn now(&self) -> Instant {
+        self.handle.world().now
+    }
+
+    /// Runs a future and all tasks until the future ends. While all wait, time goes to the next
+    /// timer, whoever's it is. The other tasks stay where they are then, for the next call.
+    ///
+    /// The future runs on this thread and may borrow. In it, the short forms that mean the
+    /// [current](ActorSystem::current) system mean the process's default one, which does not live
+    /// in here: name the system, or have it in [scope](ActorSystem::scope).
+    ///
+    /// # Panics
+    ///
+    /// If the future, and with it everybody, waits and no timer is set; and after
+    /// [`steps_max`](Self::steps_max) steps. Both say the order. With a panic of the future or of
+    /// a task that is no actor's.
+    #[track_caller]
+    pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        let root = self.handle.admit(None);
+        let mut steps = 0;
+        loop {
+            let Some(task) = self.next(&mut steps) else {
+                if !self.go_to_next_timer() {
+                    self.panic_for_dead_lock();
+                }
+                continue;
+            };
+            if task.number != root.number {
+                self.run(&task);
+            } else if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&task.into())) {
+                return output;
+            }
+        }
+    }
+
+    /// Runs the tasks until all of them wait, and says how many steps that took. Time does not
+    /// move.
+    ///
+    /// ```
+    /// # use actor_core::actor;
+    /// # use actor_testkit::Simulation;
+    /// # struct Counter(u64);
+    /// # #[actor]
+    /// # impl Counter {
+    /// #     fn add(&mut self, by: u64) -> u64 {
+    /// #         self.0 += by;
+    /// #         self.0
+    /// #     }
+    /// # }
+    /// let mut simulation = Simulation::fifo();
+    /// let system = simulation.system();
+    /// let counter = simulation.block_on(async { Counter(40).spawn().on(&system).await }).unwrap();
+    /// counter.add(2).cast().unwrap();
+    /// simulation.run_until_idle();
+    /// assert_eq!(counter.mailbox_stats().unwrap().received, 1);
+    /// assert_eq!(simulation.run_until_idle(), 0);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// After [`steps_max`](Self::steps_max) steps: some tasks wake each other without end. With a
+    /// panic of a task that is no actor's.
+    #[track_caller]
+    pub fn run_until_idle(&mut self) -> u64 {
+        let mut steps = 0;
+        self.run_all(&mut steps);
+        steps
+    }
+
+    /// Lets time pass: runs the tasks until all wait, goes to the next timer that is due in this
+    /// time and runs them again, and so on; then it is so much later, and all wait.
+    ///
+    /// # Panics
+    ///
+    /// As [`run_until_idle`](Self::run_until_idle).
+    #[track_caller]
+    pub fn advance(&mut self, time: Duration) {
+        let until = self.now() + time;
+        let mut steps = 0;
+        self.run_all(&mut steps);
+        while self.next_due().is_some_and(|due| due <= until) {
+            self.go_to_next_timer();
+            self.run_all(&mut steps);
+        }
+        self.handle.world().now = until;
+    }
+
+    #[track_caller]
+    fn run_all(&mut self, steps: &mut u64) {
+        while let Some(task) = self.next(steps) {
+            self.run(&task);
+        }
+    }
+
+    /// Whose turn it is, if it is anybody's. That is one step.
+    #[track_caller]
+    fn next(&self, steps: &mut u64) -> Option<Arc<Task>> {
+        let mut world = self.handle.world();
+        let ready = world.ready.len();
+        if ready == 0 {
+            return None;
+        }
+        if *steps >= self.steps_max {
+            drop(world);
+            self.panic_for_live_lock();
+        }
+        *steps += 1;
+        let index = match self.order {
+            Order::Fifo => 0,
+            Order::Seeded(_) => usize::try_from(world.draw() % ready as u64).unwrap_or(0),
+        };
+        let task = world.ready.remove(index)?;
+        drop(world);
+        task.state().is_queued = false;
+        Some(task)
+    }
+
+    fn run(&mut self, task: &Arc<Task>) {
+        let (origin, is_aborted) = {
+            let mut state = task.state();
+            (state.origin.take(), state.is_aborted)
+        };
+        let living = match origin {
+            Some(Origin::Task(future)) => Some(Living::new(future, task)),
+            Some(Origin::Job(job)) => Some(Living::new(job(), task)),
+            None => self.tasks.remove(&task.number),
+        };
+        // While it runs it is not with the others: if it panics, it is gone.
+        let Some(mut living) = living else { return };
+        let waker = Waker::from(task.clone());
+        let is_over = is_aborted || living.future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
+        if !is_over {
+            self.tasks.insert(task.number, living);
+        }
+    }
+
+    fn next_due(&self) -> Option<Instant> {
+        self.handle.world().next_due()
+    }
+
+    /// Goes to the moment when something can happen, if there is one.
+    fn go_to_next_timer(&self) -> bool {
+        let waker = self.handle.world().go_to_next_timer();
+        match waker {
+            Some(waker) => waker.wake(),
+            None => return false,
+        }
+        true
+    }
+
+    #[cold]
+    #[track_caller]
+    fn panic_for_dead_lock(&self) -> ! {
+        panic!(
+            "a dead lock at {:?}, with Order::{:?}: the future waits, so do all {} tasks, and no timer is set. \
+             Either it waits for another thread or runtime, which cannot wake a simulation, or for an answer \
+             that nobody in here gives: a probe can",
+            self.now(),
+            self.order,
+            self.tasks.len(),
+        );
+    }
+
+    #[cold]
+    #[track_caller]
+    fn panic_for_live_lock(&self) -> ! {
+        panic!(
+            "no end after {} steps at {:?}, with Order::{:?}: some tasks wake each other, or timers follow each \
+             other, for ever. A test that needs more steps says so by `Simulation::steps_max`",
+            self.steps_max,
+            self.now(),
+            self.order,
+        );
+    }
+}
+
+impl Drop for Simulation {
+    fn drop(&mut self) {
+        if let (true, Order::Seeded(seed)) = (thread::panicking(), self.order) {
+            eprintln!("the simulation's seed was {seed}: Simulation::seeded({seed}) does the same again");
+        }
+        // Tasks may wake and spawn others while they are dropped, which is then to no effect.
+        let queued = self.handle.world().end();
+        let tasks = std::mem::take(&mut self.tasks);
+        drop(tasks);
+        for task in queued {
+            task.give_up();
+        }
+    }
+}
+
+impl fmt::Debug for Simulation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Simulation")
+            .field("order", &self.order)
+            .field("now", &self.now())
+            .field("tasks", &self.tasks.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A task that has begun. It need not be able to leave the thread.
+struct Living {
+    future: Pin<Box<dyn Future<Output = ()>>>,
+    /// Dropped after the future, however that comes about.
+    _ending: Ending,
+}
+
+/// Whoever waits for the end of a task is told when this is dropped.
+struct Ending(Arc<Task>);
+
+impl Living {
+    fn new(future: Pin<Box<dyn Future<Output = ()>>>, task: &Arc<Task>) -> Self {
+        Self { future, _ending: Ending(task.clone()) }
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.finish();
+    }
+}

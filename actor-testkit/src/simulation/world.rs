@@ -1,0 +1,243 @@
+//! What a simulated world holds besides the futures, and the ways into it from any thread: the
+//! executor's handle, tasks as wakers, timers. Who runs the futures is next door.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use actor_core::Instant;
+use actor_core::executor::{BoxTask, LocalJob, LocalRuntime, Runtime, RuntimeTask};
+
+/// The wall-clock time at which every simulation begins, since 1970.
+const UNIX_BEGINNING: Duration = Duration::from_secs(1_700_000_000);
+
+/// The queue, the clock, the timers, the random bytes. Nothing of a user's is called or dropped
+/// while it is locked.
+#[derive(Default)]
+pub(super) struct World {
+    pub(super) now: Instant,
+    pub(super) ready: VecDeque<Arc<Task>>,
+    timers: BTreeMap<(Instant, u64), Waker>,
+    numbers: u64,
+    random: u64,
+    /// The driver is gone: nothing runs any more, and nothing is queued.
+    is_over: bool,
+}
+
+impl World {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { random: seed, ..Self::default() }
+    }
+
+    fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    /// SplitMix64.
+    pub(super) fn draw(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// When the next timer is due, if one is set.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.timers.first_key_value().map(|((due, _), _)| *due)
+    }
+
+    /// Goes to the next timer, and gives whom to wake.
+    pub(super) fn go_to_next_timer(&mut self) -> Option<Waker> {
+        let ((due, _), waker) = self.timers.pop_first()?;
+        self.now = self.now.max(due);
+        Some(waker)
+    }
+
+    /// Ends it, and gives what was queued.
+    pub(super) fn end(&mut self) -> VecDeque<Arc<Task>> {
+        self.is_over = true;
+        std::mem::take(&mut self.ready)
+    }
+}
+
+/// The way into a world.
+#[derive(Clone)]
+pub(super) struct Handle(Arc<Mutex<World>>);
+
+impl Handle {
+    pub(super) fn new(world: World) -> Self {
+        Self(Arc::new(Mutex::new(world)))
+    }
+
+    pub(super) fn world(&self) -> MutexGuard<'_, World> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues a new task. Without an origin it is somebody's who polls a future of his own.
+    pub(super) fn admit(&self, origin: Option<Origin>) -> Arc<Task> {
+        let number = self.world().number();
+        let state = TaskState { origin, ..TaskState::default() };
+        let task = Arc::new(Task { number, handle: self.clone(), state: Mutex::new(state) });
+        task.wake_by_ref();
+        if self.world().is_over {
+            // As on a runtime that has shut down.
+            task.give_up();
+        }
+        task
+    }
+}
+
+impl Runtime for Handle {
+    fn spawn(&self, task: BoxTask) -> Box<dyn RuntimeTask> {
+        Box::new(Joiner(self.admit(Some(Origin::Task(task)))))
+    }
+
+    fn local(&self, _: &str) -> io::Result<Arc<dyn LocalRuntime>> {
+        Ok(Arc::new(self.clone()))
+    }
+
+    fn now(&self) -> Instant {
+        self.world().now
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> BoxTask {
+        let key = (deadline, self.world().number());
+        Box::pin(Timer { handle: self.clone(), key })
+    }
+
+    fn unix_time(&self) -> Duration {
+        UNIX_BEGINNING + self.now().elapsed()
+    }
+
+    fn fill_random(&self, buffer: &mut [u8]) {
+        for chunk in buffer.chunks_mut(8) {
+            chunk.copy_from_slice(&self.world().draw().to_le_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+impl LocalRuntime for Handle {
+    fn spawn(&self, job: LocalJob) {
+        self.admit(Some(Origin::Job(job)));
+    }
+}
+
+/// A task's name in the ready queue; the driver holds its future.
+pub(super) struct Task {
+    pub(super) number: u64,
+    handle: Handle,
+    state: Mutex<TaskState>,
+}
+
+#[derive(Default)]
+pub(super) struct TaskState {
+    /// Until the driver first runs the task.
+    pub(super) origin: Option<Origin>,
+    pub(super) is_queued: bool,
+    pub(super) is_aborted: bool,
+    is_finished: bool,
+    joiner: Option<Waker>,
+}
+
+/// What a task is made of when it first runs.
+pub(super) enum Origin {
+    Task(BoxTask),
+    Job(LocalJob),
+}
+
+impl Task {
+    pub(super) fn state(&self) -> MutexGuard<'_, TaskState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Drops it, if it has not begun, and tells who waits for that.
+    pub(super) fn give_up(&self) {
+        let origin = self.state().origin.take();
+        if let Some(origin) = origin {
+            drop(origin);
+            self.finish();
+        }
+    }
+
+    /// Its future is no more: tells who waits for that.
+    pub(super) fn finish(&self) {
+        let mut state = self.state();
+        state.is_finished = true;
+        let joiner = state.joiner.take();
+        drop(state);
+        if let Some(joiner) = joiner {
+            joiner.wake();
+        }
+    }
+}
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {
+        let was_queued = std::mem::replace(&mut self.state().is_queued, true);
+        if was_queued {
+            return;
+        }
+        // What is not queued is dropped after the lock.
+        let handle = self.handle.clone();
+        let mut world = handle.world();
+        if !world.is_over {
+            world.ready.push_back(self);
+        }
+    }
+}
+
+struct Joiner(Arc<Task>);
+
+impl RuntimeTask for Joiner {
+    fn abort(&self) {
+        self.0.state().is_aborted = true;
+        self.0.wake_by_ref();
+    }
+
+    fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.0.state();
+        if state.is_finished {
+            return Poll::Ready(());
+        }
+        let former = state.joiner.replace(cx.waker().clone());
+        drop(state);
+        drop(former);
+        Poll::Pending
+    }
+}
+
+struct Timer {
+    handle: Handle,
+    key: (Instant, u64),
+}
+
+impl Future for Timer {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let waker = cx.waker().clone();
+        let mut world = self.handle.world();
+        if world.now >= self.key.0 {
+            drop(world);
+            return Poll::Ready(());
+        }
+        let former = world.timers.insert(self.key, waker);
+        drop(world);
+        drop(former);
+        Poll::Pending
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        // A timer that nobody waits for must not move time.
+        let timer = self.handle.world().timers.remove(&self.key);
+        drop(timer);
+    }
+}
