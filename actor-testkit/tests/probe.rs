@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use actor_core::{ActorSystem, Exit, ReplyPort, SendError, SpawnOptions, SupervisionEvent, call};
+use actor_core::{ActorSystem, Exit, Instant, ReplyPort, SendError, SpawnOptions, SupervisionEvent, call};
 use actor_testkit::{Probe, Simulation};
 
 use crate::{Counter, CounterMessage, CounterRef, SECOND, counter, panic_of, poll_once};
@@ -180,6 +180,8 @@ fn a_call_is_answered_by_the_test() {
         });
         assert_eq!(answer.unwrap(), 7);
     });
+    // What comes wakes who waits for it.
+    assert_eq!(simulation.now(), Instant::ZERO);
 }
 
 #[test]

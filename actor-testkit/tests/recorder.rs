@@ -1,9 +1,9 @@
 //! What a record holds, and who waits for it.
 
-use actor_core::{ActorChange, ActorEvent, ActorId, ActorSystem, DeadReason, Event, Executor, Exit};
+use actor_core::{ActorChange, ActorEvent, ActorId, ActorSystem, DeadReason, Event, Executor, Exit, Instant};
 use actor_testkit::{EventRecorder, Simulation};
 
-use crate::{SECOND, counter, panic_of};
+use crate::{SECOND, counter, panic_of, poll_once};
 
 fn has_ended(id: ActorId) -> impl Fn(&Event) -> bool {
     move |event| matches!(event, Event::Actor(ActorEvent { actor, change: ActorChange::Ended(_), .. }) if *actor == id)
@@ -41,19 +41,19 @@ fn an_event_is_waited_for_and_found_afterwards() {
 fn whoever_waits_sees_each_event() {
     let mut simulation = Simulation::seeded(7);
     let (system, recorder) = simulation.recorded();
-    simulation.block_on(async {
-        let (first, second) = (counter(&system).await, counter(&system).await);
-        let both = async {
-            first.kill_and_wait(None).await.unwrap();
-            // sleep: virtual time.
-            system.executor().sleep(SECOND).await;
-            assert!(!recorder.take().is_empty());
-            second.kill_and_wait(None).await.unwrap();
-        };
-        let [one, other, again] =
-            [first.id(), second.id(), second.id()].map(|id| recorder.wait_for(has_ended(id)));
-        tokio::join!(one, other, again, both);
-    });
+    let counter = simulation.block_on(counter(&system));
+    simulation.run_until_idle();
+    let mut waiting = [(); 2].map(|()| Box::pin(recorder.wait_for(has_ended(counter.id()))));
+    for waiting in &mut waiting {
+        assert!(simulation.block_on(poll_once(waiting.as_mut())).is_pending());
+    }
+    assert_eq!(recorder.take().len(), 2);
+    counter.kill();
+    simulation.run_until_idle();
+    for waiting in waiting {
+        simulation.block_on(waiting);
+    }
+    assert_eq!((recorder.events().len(), simulation.now()), (1, Instant::ZERO));
 }
 
 #[test]

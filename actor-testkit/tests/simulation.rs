@@ -6,7 +6,7 @@ use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::process::Command;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 
 use actor_core::{ActorEvent, ActorId, ActorSystem, Event, Executor, Exit, Instant, SpawnError};
@@ -222,23 +222,34 @@ fn systems_are_built_on_it() {
 /// A waker, or what it holds, may do anything when it is dropped: no lock is held then.
 #[test]
 fn no_waker_is_dropped_under_a_lock() {
-    struct Asking(Executor);
+    struct Asking {
+        executor: Executor,
+        task: Waker,
+    }
     impl Wake for Asking {
         fn wake(self: Arc<Self>) {}
     }
     impl Drop for Asking {
         fn drop(&mut self) {
-            self.0.now();
+            self.executor.now();
+            self.task.wake_by_ref();
         }
     }
-    let simulation = Simulation::fifo();
-    let executor = simulation.executor();
+    let mut simulation = Simulation::fifo();
+    let (executor, own) = (simulation.executor(), Arc::new(OnceLock::new()));
+    let told = own.clone();
+    let mut task = executor.spawn(poll_fn(move |cx| {
+        told.get_or_init(|| cx.waker().clone());
+        Poll::Pending
+    }));
+    simulation.run_until_idle();
     let poll = |future: &mut (dyn Future<Output = ()> + Unpin)| {
-        let waker = Waker::from(Arc::new(Asking(executor.clone())));
+        let asking = Asking { executor: executor.clone(), task: own.get().unwrap().clone() };
+        let waker = Waker::from(Arc::new(asking));
         assert!(Pin::new(future).poll(&mut Context::from_waker(&waker)).is_pending());
     };
     // sleep: virtual time, which does not move.
-    let (mut sleep, mut task) = (Box::pin(executor.sleep(SECOND)), executor.spawn(pending()));
+    let mut sleep = Box::pin(executor.sleep(SECOND));
     for _ in 0..2 {
         poll(&mut sleep);
         poll(&mut task);
