@@ -133,7 +133,7 @@ pub use links::LinkError;
 pub use mailbox::{Capacity, MailboxStats, Overflow, Priority, Sorting};
 pub use observe::{
     ActorChange, ActorEvent, DeadLetter, DeadReason, Event, MailboxEvent, MessageEvent, Observer, Pressure,
-    Recorder, SupervisorDecision, SupervisorEvent,
+    Recorder, SupervisorDecision, SupervisorEvent, Unrouted, UnroutedReason,
 };
 pub use output::{Backlog, BacklogError, OutputFull, OutputPort, Subscription, WhenFull};
 pub use owned::{OwnedSystem, ShutdownReport};
