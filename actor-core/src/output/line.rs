@@ -17,6 +17,7 @@ use crate::contain::contained;
 use crate::error::SendError;
 use crate::executor::TaskHandle;
 use crate::lifecycle::Status;
+use crate::limits::OUTPUT_RETRY;
 use crate::observe::DeadReason;
 use crate::pace::Pace;
 use crate::runtime::{Within, current_system};
@@ -32,8 +33,10 @@ fn is_gone<M: Send + 'static>(actor: &ActorRef<M>) -> bool {
 /// What became of a message.
 enum Handed<M> {
     Over,
-    /// It can be sent later.
-    Back(M),
+    /// There is no room now.
+    NoRoom(M),
+    /// It drains, and takes more in its next life, if there is one.
+    Draining(M),
     /// Neither this one nor any other will arrive.
     Never,
 }
@@ -41,9 +44,8 @@ enum Handed<M> {
 fn handed_over<M: Send + 'static>(actor: &ActorRef<M>, sent: Result<(), SendError<M>>) -> Handed<M> {
     match sent {
         Ok(()) => Handed::Over,
-        Err(SendError::Full(message)) => Handed::Back(message),
-        // It drains, and may live again.
-        Err(SendError::Stopped(message, _)) if !is_gone(actor) => Handed::Back(message),
+        Err(SendError::Full(message)) => Handed::NoRoom(message),
+        Err(SendError::Stopped(message, _)) if !is_gone(actor) => Handed::Draining(message),
         Err(error) => {
             if let SendError::Unsendable(_, why) = &error {
                 tracing::warn!(actor = %actor.id(), %why, "a subscriber is let go: a message cannot be sent to it");
@@ -167,7 +169,7 @@ impl<M: Send + 'static> Line<M> {
         let Some(message) = self.put_behind(message) else { return };
         match handed_over(&self.actor, self.actor.cast(message)) {
             Handed::Over => {}
-            Handed::Back(message) => self.begin(message),
+            Handed::NoRoom(message) | Handed::Draining(message) => self.begin(message),
             Handed::Never => self.end(),
         }
     }
@@ -256,12 +258,18 @@ impl<M: Send + 'static> Line<M> {
         loop {
             match handed_over(&self.actor, self.actor.send(message).await) {
                 Handed::Over => return true,
-                Handed::Back(refused) => message = refused,
                 Handed::Never => return false,
+                // Its mailbox lets nobody wait: `Overflow::Reject`.
+                Handed::NoRoom(refused) => {
+                    message = refused;
+                    self.actor.executor().sleep(OUTPUT_RETRY).await;
+                }
+                // Its mailbox is open again when that life has ended.
+                Handed::Draining(refused) => {
+                    message = refused;
+                    drop(self.actor.wait(None).await);
+                }
             }
-            // It drains: its mailbox is open again when that life has ended, if another may
-            // follow.
-            drop(self.actor.wait(None).await);
         }
     }
 

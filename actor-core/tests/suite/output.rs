@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use actor_core::limits::OUTPUT_BACKLOG_MAX;
-use actor_core::{ActorRef, Backlog, Capacity, OutputPort, SpawnOptions, Status, WhenFull};
+use actor_core::{ActorRef, Backlog, Capacity, OutputPort, Overflow, SpawnOptions, Status, WhenFull};
 
 use crate::support::{Door, Entry, Gate, Log, Message, Probe, dead, pass, poll_once, settled};
 
@@ -297,4 +297,21 @@ pub(super) async fn a24_a_burst_past_one_that_stands_still_reaches_all_others(do
     pass(door.system(), MS).await;
     assert_eq!((settled(&stuck).await, waiting.waiting()), (BURST, 0));
     assert!(notes(&log).into_iter().eq(0..BURST));
+}
+
+pub(super) async fn a24_a_subscriber_whose_mailbox_lets_nobody_wait_loses_nothing(door: impl Door) {
+    let (log, gate) = (Log::default(), Gate::new());
+    let options = SpawnOptions::new().mailbox(Capacity::try_from(1).unwrap()).overflow(Overflow::Reject);
+    let actor = door.start(Probe::new(&log), options).await.unwrap();
+    actor.cast(Message::Do(gate.act())).unwrap();
+    gate.reached().await;
+    let mut port = OutputPort::new();
+    let subscription = port.subscribe(&actor, note);
+    for number in 0..5 {
+        port.send(number).unwrap();
+    }
+    pass(door.system(), MS).await;
+    gate.open();
+    pass(door.system(), 20 * MS).await;
+    assert_eq!((notes(&log), subscription.waiting()), ((0..5).collect(), 0));
 }

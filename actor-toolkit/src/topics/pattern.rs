@@ -108,20 +108,16 @@ impl Pattern {
         matched[0] = true;
         pass_many(&words, &mut matched);
         for word in topic.words() {
-            for at in (0..words.len()).rev() {
-                let is_read = match words[at] {
-                    Word::This(this) => this == word,
-                    Word::One | Word::Many => true,
-                };
-                // What matched stays matched only where any number of words may follow.
-                let stays = at > 0 && matched[at] && words[at - 1] == Word::Many;
-                matched[at + 1] = matched[at] && is_read
-                    || matched[at + 1] && words[at] == Word::Many;
-                if !stays {
-                    matched[at] = false;
-                }
-            }
-            pass_many(&words, &mut matched);
+            let reads = |at: usize| match words[at] {
+                Word::This(this) => matched[at] && this == word,
+                Word::One => matched[at],
+                // It has read some already, or this is its first.
+                Word::Many => matched[at] || matched[at + 1],
+            };
+            let mut next: Vec<bool> = (0..words.len()).map(reads).collect();
+            next.insert(0, false);
+            pass_many(&words, &mut next);
+            matched = next;
         }
         matched[words.len()]
     }

@@ -1,0 +1,4 @@
+//! What is promised of the toolkit. A test's name begins with its row in docs/missions.md.
+
+mod support;
+mod topics;
