@@ -3,7 +3,9 @@
 //! Each module stands alone, so that it can be lifted out:
 //!
 //! * [`topics`]: publish and subscribe, by topics with wildcards.
+//! * [`broker`]: messages to names; requests and their answers, by correlation id.
 
+pub mod broker;
 mod contain;
 mod pace;
 pub mod topics;

@@ -1,4 +1,5 @@
 //! What is promised of the toolkit. A test's name begins with its row in docs/missions.md.
 
+mod broker;
 mod support;
 mod topics;

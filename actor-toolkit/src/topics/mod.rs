@@ -95,7 +95,7 @@ pub enum SubscribeError {
     TooMany,
 }
 
-impl<M: Clone + Send + 'static> Topics<M> {
+impl<M: Send + 'static> Topics<M> {
     /// Topics without subscriptions. What waits for a subscriber is handed over by tasks of the
     /// system's executor.
     pub fn new(system: &ActorSystem) -> Self {
@@ -142,6 +142,13 @@ impl<M: Clone + Send + 'static> Topics<M> {
         Ok(Subscription::new(entry))
     }
 
+    /// How many subscriptions there are.
+    pub fn subscriptions(&self) -> usize {
+        self.shared.read().subscriptions
+    }
+}
+
+impl<M: Clone + Send + 'static> Topics<M> {
     /// Publishes a message about a topic, and does not wait: every subscription whose pattern
     /// is for the topic gets it. It is cloned for all but the last of them.
     ///
@@ -171,11 +178,6 @@ impl<M: Clone + Send + 'static> Topics<M> {
     /// over what waits.
     pub fn publish_to(&self, topic: &Topic, message: M) -> Receipt<M> {
         self.deliver(topic.words(), message)
-    }
-
-    /// How many subscriptions there are.
-    pub fn subscriptions(&self) -> usize {
-        self.shared.read().subscriptions
     }
 
     fn deliver<'t>(&self, words: impl Iterator<Item = &'t str>, message: M) -> Receipt<M> {

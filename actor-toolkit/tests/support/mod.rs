@@ -86,7 +86,12 @@ impl Actor for Listener {
         Ok(Vec::new())
     }
 
-    async fn handle(&self, _: &ActorRef<Message>, message: Message, heard: &mut Vec<u32>) -> Result<(), ActorError> {
+    async fn handle(
+        &self,
+        _: &ActorRef<Message>,
+        message: Message,
+        heard: &mut Vec<u32>,
+    ) -> Result<(), ActorError> {
         match message {
             Message::Note(Note(number)) => heard.push(number),
             Message::Hold(gate) => {

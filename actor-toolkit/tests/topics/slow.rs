@@ -1,6 +1,6 @@
 //! What a slow subscriber costs: itself what its policy says, and the others nothing.
 
-use actor_core::{Backlog, SpawnOptions, WhenFull, Capacity, Overflow};
+use actor_core::{Backlog, Capacity, Overflow, SpawnOptions, WhenFull};
 use actor_toolkit::topics::{SubscriptionEnd, Topics};
 
 use crate::support::{Gate, Listener, MS, Message, Note, heard, held, listener, pass, simulated};
@@ -78,7 +78,10 @@ fn c18_a_subscription_that_may_not_lose_fails_alone() {
         }
         assert_eq!((strict.waiting(), strict.end(), topics.subscriptions()), (3, None, 2));
         assert_eq!(topics.publish("a", Note(5)).unwrap().subscriptions(), 1);
-        assert_eq!((strict.waiting(), strict.end(), topics.subscriptions()), (0, Some(SubscriptionEnd::Failed), 1));
+        assert_eq!(
+            (strict.waiting(), strict.end(), topics.subscriptions()),
+            (0, Some(SubscriptionEnd::Failed), 1)
+        );
         assert_eq!(strict.ended().await, SubscriptionEnd::Failed);
         topics.publish("a", Note(6)).unwrap();
         gate.open();

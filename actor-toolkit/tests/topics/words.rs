@@ -27,7 +27,11 @@ fn c18_subscribers_get_what_is_for_them_alone() {
         ];
         for (number, (topic, subscriptions)) in published.into_iter().enumerate() {
             let receipt = topics.publish(topic, Note(number.try_into().unwrap())).unwrap();
-            assert_eq!((receipt.subscriptions(), receipt.delivered()), (subscriptions, subscriptions), "{topic}");
+            assert_eq!(
+                (receipt.subscriptions(), receipt.delivered()),
+                (subscriptions, subscriptions),
+                "{topic}"
+            );
         }
         let expected: [&[u32]; 6] =
             [&[0], &[0, 1], &[0, 1, 2, 3], &[0, 1, 3, 5, 6], &[4], &[0, 1, 2, 3, 4, 5, 6]];
