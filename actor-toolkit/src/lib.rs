@@ -4,8 +4,10 @@
 //!
 //! * [`topics`]: publish and subscribe, by topics with wildcards.
 //! * [`broker`]: messages to names; requests and their answers, by correlation id.
+//! * [`scheduler`]: messages later, again and again, or by the wall clock.
 
 pub mod broker;
 mod contain;
 mod pace;
+pub mod scheduler;
 pub mod topics;

@@ -1,5 +1,6 @@
 //! What is promised of the toolkit. A test's name begins with its row in docs/missions.md.
 
 mod broker;
+mod scheduler;
 mod support;
 mod topics;

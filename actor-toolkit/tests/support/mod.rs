@@ -1,5 +1,7 @@
 //! What the tests share. No test lives here.
 
+pub(crate) mod clock;
+
 use std::sync::Arc;
 use std::time::Duration;
 
