@@ -2,5 +2,8 @@
 
 mod broker;
 mod scheduler;
+#[cfg(feature = "tower")]
+mod service;
+mod streams;
 mod support;
 mod topics;

@@ -70,6 +70,12 @@ impl Gate {
         self.0.0.notified().await;
     }
 
+    /// What the handler does.
+    pub(crate) async fn hold(&self) {
+        self.0.0.notify_one();
+        self.0.1.notified().await;
+    }
+
     pub(crate) fn open(&self) {
         self.0.1.notify_one();
     }
@@ -96,10 +102,7 @@ impl Actor for Listener {
     ) -> Result<(), ActorError> {
         match message {
             Message::Note(Note(number)) => heard.push(number),
-            Message::Hold(gate) => {
-                gate.0.0.notify_one();
-                gate.0.1.notified().await;
-            }
+            Message::Hold(gate) => gate.hold().await,
             Message::Heard(port) => _ = port.send(heard.clone()),
             Message::Fail => return Err("as asked".into()),
         }
