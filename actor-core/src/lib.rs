@@ -133,9 +133,9 @@ pub use links::LinkError;
 pub use mailbox::{Capacity, MailboxStats, Overflow, Priority, Sorting};
 pub use observe::{
     ActorChange, ActorEvent, DeadLetter, DeadReason, Event, MailboxEvent, MessageEvent, Observer, Pressure,
-    Recorder, SupervisorDecision, SupervisorEvent,
+    Recorder, SupervisorDecision, SupervisorEvent, Unrouted, UnroutedReason,
 };
-pub use output::{OutputFull, OutputPort, Subscription};
+pub use output::{Backlog, BacklogError, OutputFull, OutputPort, Subscription, WhenFull};
 pub use owned::{OwnedSystem, ShutdownReport};
 pub use plain::{Context, LocalSpawning, Spawning, Start, TypedRef};
 pub use recipient::{CallRecipient, Recipient, WeakCallRecipient, WeakRecipient};

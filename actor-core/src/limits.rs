@@ -83,7 +83,14 @@ pub const RESTARTS_MAX: u32 = 65_536;
 pub const CHILDREN_MAX: usize = 1 << 20;
 
 /// How many messages wait for one subscriber of an [`OutputPort`](crate::OutputPort) beside its
-/// mailbox, while that has no room or its actor drains. When it is met,
+/// mailbox, while that has no room or its actor drains, unless its
+/// [`Backlog`](crate::Backlog) holds fewer; none holds more. When it is met,
 /// [`send`](crate::OutputPort::send) gives the value back and says whose subscription it is:
 /// the sender decides whether to wait, to end that subscription, or to do without the value.
+/// Or it does what [`WhenFull`](crate::WhenFull) says otherwise.
 pub const OUTPUT_BACKLOG_MAX: usize = 65_536;
+
+/// After what time an [`OutputPort`](crate::OutputPort) sends again what a subscriber gave back
+/// whose mailbox lets nobody wait for room: [`Overflow::Reject`](crate::Overflow::Reject). It
+/// takes the runtime's timer.
+pub const OUTPUT_RETRY: Duration = Duration::from_millis(1);

@@ -36,6 +36,8 @@ pub enum Event {
     Mailbox(MailboxEvent),
     /// A message died.
     DeadLetter(DeadLetter),
+    /// A message was sent to an address that leads to nobody.
+    Unrouted(Unrouted),
 }
 
 /// Something happened to an actor's life.
@@ -153,6 +155,36 @@ pub enum DeadReason {
     Dropped,
     /// It had [expired](crate::Sorting::expires_at) when its turn came.
     Expired,
+}
+
+/// A message was sent to an address that leads to nobody. What routes by address tells of it
+/// through [`ActorSystem::tell`](crate::ActorSystem::tell).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Unrouted {
+    /// The address.
+    pub address: Arc<str>,
+    /// The name of the Rust type of the messages that are routed there.
+    pub message: &'static str,
+    /// Why it leads to nobody.
+    pub reason: UnroutedReason,
+}
+
+impl Unrouted {
+    /// A message of type `M` that was sent there.
+    pub fn of<M>(address: &str, reason: UnroutedReason) -> Self {
+        Self { address: address.into(), message: type_name::<M>(), reason }
+    }
+}
+
+/// Why an address leads to nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UnroutedReason {
+    /// Nobody has it.
+    Unknown,
+    /// The actor that has it takes no more messages.
+    Stopped,
 }
 
 /// Keeps what it hears, for tests. Clones share the record, which grows without bound. The

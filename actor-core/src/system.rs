@@ -13,7 +13,7 @@ use crate::groups::Groups;
 use crate::id::{ActorId, Incarnation};
 use crate::limits::CALL_TIMEOUT_DEFAULT;
 use crate::mailbox::Capacity;
-use crate::observe::{Observation, Observer};
+use crate::observe::{self, Event, Observation, Observer};
 use crate::registry::Registry;
 use crate::sync::{AtomicU64, Ordering};
 
@@ -225,6 +225,14 @@ impl ActorSystem {
 
     pub(crate) fn registry(&self) -> &Registry {
         &self.shared.registry
+    }
+
+    /// Tells the system's observer what a library above this crate saw. Without an observer
+    /// nothing is made and nothing happens.
+    pub fn tell(&self, event: impl FnOnce() -> Event) {
+        if let Some(observer) = self.observer() {
+            observe::tell(observer, &event());
+        }
     }
 
     pub(crate) fn observer(&self) -> Option<&dyn Observer> {

@@ -4,9 +4,9 @@ use std::any::type_name;
 use std::time::Duration;
 
 use actor_core::{
-    ActorChange, ActorId, ActorSystem, Capacity, ChildSpec, DeadReason, Event, Exit, MissedTicks, Observer,
-    OutputPort, Overflow, Pressure, Recorder, Restart, SpawnOptions, Strategy, Supervisor,
-    SupervisorDecision,
+    ActorChange, ActorId, ActorSystem, Backlog, Capacity, ChildSpec, DeadReason, Event, Exit, MissedTicks,
+    Observer, OutputPort, Overflow, Pressure, Recorder, Restart, SpawnOptions, Strategy, Supervisor,
+    SupervisorDecision, Unrouted, UnroutedReason, WhenFull,
 };
 use actor_testkit::{Order, Simulation};
 
@@ -274,5 +274,54 @@ fn an_observer_that_panics_harms_nobody() {
         actor.cast(Message::Note(1)).unwrap();
         assert_eq!(settled(&actor).await, 1);
         assert_eq!(actor.drain_and_wait(None).await, Ok(Exit::Drained));
+    });
+}
+
+#[test]
+fn c22_what_an_output_port_loses_is_told() {
+    recorded(|door, recorder| async move {
+        let gate = Gate::new();
+        let options = || SpawnOptions::new().mailbox(Capacity::try_from(1).unwrap());
+        let full = door.start(Probe::new(&Log::default()), options()).await.unwrap();
+        full.cast(Message::Do(gate.act())).unwrap();
+        gate.reached().await;
+        let dead = |events: Vec<Event>| {
+            let is_dead = |event: &Event| matches!(event, Event::DeadLetter(_));
+            shorten(events.into_iter().filter(is_dead).collect())
+        };
+        let lost = Short::Dead(full.id(), DeadReason::Dropped);
+        for (when_full, told) in [(WhenFull::DropOldest, 1), (WhenFull::Fail, 4)] {
+            let mut port = OutputPort::new();
+            let note = |number| Some(Message::Note(number));
+            let subscription = port.subscribe_with(Backlog::new(2, when_full).unwrap(), &full, note);
+            // One that its task has in hand, two that wait, and one too many. The first of all
+            // finds room.
+            if when_full == WhenFull::DropOldest {
+                port.send(0).unwrap();
+            }
+            port.send(1).unwrap();
+            pass(door.system(), MS).await;
+            recorder.take();
+            for number in 2..=4 {
+                port.send(number).unwrap();
+            }
+            pass(door.system(), MS).await;
+            let events = dead(recorder.take());
+            assert!(events.iter().all(|event| *event == lost), "{events:?}");
+            assert_eq!((events.len(), subscription.dropped()), (told, told as u64));
+        }
+        gate.open();
+    });
+}
+
+#[test]
+fn c22_what_a_library_saw_is_told() {
+    recorded(|door, recorder| async move {
+        let event = || Event::Unrouted(Unrouted::of::<Message>("nowhere", UnroutedReason::Unknown));
+        door.system().tell(event);
+        assert_eq!(recorder.take(), [event()]);
+        // Nobody is asked what to tell where nobody listens.
+        ActorSystem::on(door.system().executor().clone()).tell(|| panic!("nobody listens"));
+        assert_eq!(recorder.take(), []);
     });
 }

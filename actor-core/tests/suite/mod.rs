@@ -343,6 +343,10 @@ mount_with_virtual_time! {
     output::a24_a_dead_subscriber_is_let_go,
     output::a24_what_waits_is_dropped_when_it_is_cancelled,
     output::a24_a_port_whose_subscriber_is_too_far_behind_gives_the_value_back,
+    output::a24_a_subscriber_that_may_lose_loses_the_oldest_and_they_are_counted,
+    output::a24_a_subscription_that_may_not_lose_fails_alone,
+    output::a24_a_subscriber_whose_mailbox_lets_nobody_wait_loses_nothing,
+    output::a24_a_burst_past_one_that_stands_still_reaches_all_others,
 
     forward::an_answer_is_forwarded,
     forward::a14_only_an_answer_is_forwarded,

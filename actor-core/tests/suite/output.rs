@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use actor_core::limits::OUTPUT_BACKLOG_MAX;
-use actor_core::{ActorRef, Capacity, OutputPort, SpawnOptions, Status};
+use actor_core::{ActorRef, Backlog, Capacity, OutputPort, Overflow, SpawnOptions, Status, WhenFull};
 
 use crate::support::{Door, Entry, Gate, Log, Message, Probe, dead, pass, poll_once, settled};
 
@@ -215,4 +215,103 @@ pub(super) async fn a24_a_port_whose_subscriber_is_too_far_behind_gives_the_valu
     error.subscription.room().await;
     port.send(0).unwrap();
     assert_eq!((port.subscriptions(), settled(&stuck).await), (1, most + 1));
+}
+
+pub(super) async fn a24_a_subscriber_that_may_lose_loses_the_oldest_and_they_are_counted(door: impl Door) {
+    let (log, free_log, gate) = (Log::default(), Log::default(), Gate::new());
+    let (stuck, free) = (busy(&door, &log, &gate).await, door.spawn(Probe::new(&free_log)).await);
+    let mut port = OutputPort::new();
+    let lossy = port.subscribe_with(Backlog::new(3, WhenFull::DropOldest).unwrap(), &stuck, note);
+    port.subscribe(&free, note);
+    // One in the mailbox, one on its way there, three that wait.
+    port.send(0).unwrap();
+    port.send(1).unwrap();
+    pass(door.system(), MS).await;
+    for number in 2..20 {
+        port.send(number).unwrap();
+    }
+    assert_eq!((lossy.waiting(), lossy.dropped(), lossy.is_over()), (3, 15, false));
+    // It lets nobody wait.
+    lossy.room().await;
+    gate.open();
+    pass(door.system(), MS).await;
+    port.send(20).unwrap();
+    settled(&stuck).await;
+    settled(&free).await;
+    assert_eq!(notes(&log), [0, 1, 17, 18, 19, 20]);
+    assert_eq!((notes(&free_log), lossy.waiting(), lossy.dropped()), ((0..=20).collect(), 0, 15));
+}
+
+pub(super) async fn a24_a_subscription_that_may_not_lose_fails_alone(door: impl Door) {
+    let (log, free_log, gate) = (Log::default(), Log::default(), Gate::new());
+    let (stuck, free) = (busy(&door, &log, &gate).await, door.spawn(Probe::new(&free_log)).await);
+    let mut port = OutputPort::new();
+    let strict = port.subscribe_with(Backlog::new(3, WhenFull::Fail).unwrap(), &stuck, note);
+    port.subscribe(&free, note);
+    port.send(0).unwrap();
+    port.send(1).unwrap();
+    pass(door.system(), MS).await;
+    for number in 2..5 {
+        port.send(number).unwrap();
+    }
+    assert_eq!((strict.waiting(), strict.has_failed()), (3, false));
+    port.send(5).unwrap();
+    assert_eq!((strict.waiting(), strict.has_failed(), strict.is_over()), (0, true, true));
+    port.send(6).unwrap();
+    assert_eq!(port.subscriptions(), 1);
+    gate.open();
+    pass(door.system(), MS).await;
+    // What the mailbox had is handled; the one on its way counts as lost, as all others do.
+    assert_eq!((settled(&stuck).await, notes(&log), strict.dropped()), (1, vec![0], 5));
+    settled(&free).await;
+    assert_eq!(notes(&free_log), (0..=6).collect::<Vec<_>>());
+    strict.cancel();
+    assert!(strict.has_failed());
+}
+
+pub(super) async fn a24_a_burst_past_one_that_stands_still_reaches_all_others(door: impl Door) {
+    const BURST: u32 = 10_000;
+    let (log, gate) = (Log::default(), Gate::new());
+    let stuck = busy(&door, &log, &gate).await;
+    let mut others = Vec::new();
+    let mut port = OutputPort::new();
+    let waiting = port.subscribe(&stuck, note);
+    for _ in 1..50 {
+        let log = Log::default();
+        let options = SpawnOptions::new().mailbox(Capacity::try_from(100).unwrap());
+        let actor = door.start(Probe::new(&log), options).await.unwrap();
+        port.subscribe(&actor, note);
+        others.push((actor, log));
+    }
+    for number in 0..BURST {
+        port.send(number).unwrap();
+    }
+    pass(door.system(), MS).await;
+    for (actor, log) in &others {
+        assert_eq!(settled(actor).await, BURST);
+        assert!(notes(log).into_iter().eq(0..BURST));
+    }
+    // Nor does it, once it moves again.
+    assert!(waiting.waiting() > 9_000);
+    gate.open();
+    pass(door.system(), MS).await;
+    assert_eq!((settled(&stuck).await, waiting.waiting()), (BURST, 0));
+    assert!(notes(&log).into_iter().eq(0..BURST));
+}
+
+pub(super) async fn a24_a_subscriber_whose_mailbox_lets_nobody_wait_loses_nothing(door: impl Door) {
+    let (log, gate) = (Log::default(), Gate::new());
+    let options = SpawnOptions::new().mailbox(Capacity::try_from(1).unwrap()).overflow(Overflow::Reject);
+    let actor = door.start(Probe::new(&log), options).await.unwrap();
+    actor.cast(Message::Do(gate.act())).unwrap();
+    gate.reached().await;
+    let mut port = OutputPort::new();
+    let subscription = port.subscribe(&actor, note);
+    for number in 0..5 {
+        port.send(number).unwrap();
+    }
+    pass(door.system(), MS).await;
+    gate.open();
+    pass(door.system(), 20 * MS).await;
+    assert_eq!((notes(&log), subscription.waiting()), ((0..5).collect(), 0));
 }

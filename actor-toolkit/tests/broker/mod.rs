@@ -1,0 +1,4 @@
+//! The broker: where messages go, and how answers find back.
+
+mod requests;
+mod routes;
