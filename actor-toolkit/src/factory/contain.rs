@@ -1,0 +1,26 @@
+//! A user's code that panics, stopped where it is called.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Runs a user's code. A panic is reported and goes no further; `what` says whose it was.
+pub(super) fn contained<R>(what: &str, run: impl FnOnce() -> R) -> Option<R> {
+    // Unwind safe: whatever the code broke was the user's own.
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(value) => Some(value),
+        Err(payload) => {
+            // The payload's destructor is the user's, and so is whoever collects reports.
+            drop_quietly(payload);
+            if let Err(payload) = catch_unwind(|| tracing::error!("{what} panicked")) {
+                drop_quietly(payload);
+            }
+            None
+        }
+    }
+}
+
+fn drop_quietly(payload: Box<dyn std::any::Any + Send>) {
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        // There is no end to it otherwise.
+        std::mem::forget(another);
+    }
+}
