@@ -61,7 +61,6 @@ impl<J> Pool<J> {
             self.go_on_with(hand.pick, worker as usize, now);
         }
         self.feed(worker as usize, now);
-        self.end_if_drained();
         Some(hand)
     }
 
@@ -94,7 +93,6 @@ impl<J> Pool<J> {
             self.feed_idle(now);
         }
         self.feed(worker as usize, now);
-        self.end_if_drained();
         Ok(())
     }
 
@@ -115,16 +113,17 @@ impl<J> Pool<J> {
             return self.place_by_group(job, tags, now);
         }
         let Some(worker) = self.route(&tags) else { return self.wait(Line::Shared, job, tags) };
+        // First, so that a job that is shed for this one does not unpin the key.
+        self.pin(tags.pick, worker);
         if self.workers[worker].is_idle {
-            self.pin(tags.pick, worker);
             self.assign(worker, job, tags, now);
             return Ok(());
         }
         let placed = self.wait(Line::Own(worker), job, tags);
-        if placed.is_ok() {
-            self.pin(tags.pick, worker);
-            self.weigh(worker);
+        if placed.is_err() {
+            self.unpin(tags.pick);
         }
+        self.weigh(worker);
         placed
     }
 

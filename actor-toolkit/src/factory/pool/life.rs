@@ -25,7 +25,6 @@ impl<J> Pool<J> {
             self.leave_if_over(worker);
         }
         self.flush(now);
-        self.end_if_drained();
     }
 
     /// A worker was launched, or was not.
@@ -120,13 +119,11 @@ impl<J> Pool<J> {
     /// Lets no more jobs in; says when none is left.
     pub(in crate::factory) fn drain(&mut self) {
         self.is_draining = true;
-        self.end_if_drained();
     }
 
+    /// Says that it is drained, if it is.
+    #[cold]
     pub(super) fn end_if_drained(&mut self) {
-        if !self.is_draining || self.is_drained {
-            return;
-        }
         if self.target == 0 && self.counts.in_hand == 0 {
             // Nobody is there to run them, nor will be.
             while let Some((job, tags)) = self.shared.pop() {

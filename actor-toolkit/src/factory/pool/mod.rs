@@ -246,6 +246,9 @@ impl<J> Pool<J> {
     /// The next thing to do; `None` when there is nothing for now.
     #[inline]
     pub(super) fn poll_order(&mut self) -> Option<Order<J>> {
+        if self.orders.is_empty() && self.is_draining && !self.is_drained {
+            self.end_if_drained();
+        }
         self.orders.pop_front()
     }
 

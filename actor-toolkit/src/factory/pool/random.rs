@@ -350,7 +350,8 @@ impl Model {
                 self.obey();
             }
             self.check();
-            if self.pool.counts().waiting == 0 && self.in_hand().is_empty() && self.at(&[Life::Down]).is_empty() {
+            let is_done = self.pool.counts().waiting == 0 && self.in_hand().is_empty();
+            if is_done && self.lives.values().all(|life| *life == Life::Up) {
                 break;
             }
         }
@@ -368,7 +369,7 @@ impl Model {
 
 #[test]
 fn a17_random_days_lose_no_job_and_run_none_twice() {
-    for seed in 0..4_000 {
+    for seed in 0..1_000 {
         let _seed = Seed(seed);
         let mut model = Model::new(seed);
         model.pool.resize(usize::try_from(seed % 5).unwrap(), Instant::ZERO);
