@@ -1,0 +1,3 @@
+//! What actor-toolkit promises, test by test, in virtual time.
+
+mod factory;
