@@ -20,8 +20,7 @@ use super::settings::{
 use super::worker::{ClosureWorker, Place, Worker, WorkerActor};
 
 /// Makes the actor of a worker, and what it starts from.
-pub(super) type Make<K, M, A> =
-    Arc<dyn Fn(Place<K, M>) -> (A, <A as Actor>::Arguments) + Send + Sync>;
+pub(super) type Make<K, M, A> = Arc<dyn Fn(Place<K, M>) -> (A, <A as Actor>::Arguments) + Send + Sync>;
 
 /// What a factory is made with: who works, and how jobs get there.
 ///

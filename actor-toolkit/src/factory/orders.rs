@@ -3,9 +3,7 @@
 use std::hash::Hash;
 use std::time::Duration;
 
-use actor_core::{
-    Actor, ActorCell, ActorError, ActorRef, Capacity, Instant, SpawnError, SpawnOptions,
-};
+use actor_core::{Actor, ActorCell, ActorError, ActorRef, Capacity, Instant, SpawnError, SpawnOptions};
 
 use super::WORKERS_MAX;
 use super::actor::{FactoryState, Regular, reason};
@@ -15,7 +13,9 @@ use super::message::{FactoryMessage, Request};
 use super::parcel::Assignment;
 use super::pool::Order;
 use super::reference::FactoryUpdate;
-use super::settings::{CapacityController, Controller, DeadMan, Discard, RateLimit, SettingsError, check_backoff, check_workers};
+use super::settings::{
+    CapacityController, Controller, DeadMan, Discard, RateLimit, SettingsError, check_backoff, check_workers,
+};
 use super::worker::Place;
 
 impl Regular {

@@ -282,9 +282,11 @@ impl<K: Send + 'static, M: Send + 'static> Assignment<K, M> {
             return None;
         }
         let may_retry = |retry: &super::Retry| retry.allows(held.retries);
-        let copy = held.options.retry.filter(|(retry, _)| may_retry(retry)).and_then(|(_, clone)| {
-            held.message.as_ref().map(clone)
-        });
+        let copy = held
+            .options
+            .retry
+            .filter(|(retry, _)| may_retry(retry))
+            .and_then(|(_, clone)| held.message.as_ref().map(clone));
         self.is_begun = true;
         std::mem::replace(&mut held.message, copy)
     }

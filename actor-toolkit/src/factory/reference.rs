@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actor_core::{
-    ActorCell, ActorRef, Backoff, CallError, CallFailure, Control, Exit, Instant, ReplyPort, SendError, WaitError,
+    ActorCell, ActorRef, Backoff, CallError, CallFailure, Control, Exit, Instant, ReplyPort, SendError,
+    WaitError,
 };
 
 use super::hooks::{FactoryHooks, FactoryObserver};

@@ -245,10 +245,7 @@ impl Discard {
 
 impl CapacityController {
     /// Asks a closure at each interval.
-    pub fn new(
-        interval: Duration,
-        workers: impl FnMut(&FactoryStats) -> usize + Send + 'static,
-    ) -> Self {
+    pub fn new(interval: Duration, workers: impl FnMut(&FactoryStats) -> usize + Send + 'static) -> Self {
         Self { interval, workers: Box::new(workers) }
     }
 

@@ -190,7 +190,12 @@ where
         Ok(())
     }
 
-    fn handle(&self, key: &K, message: M, (): &mut ()) -> impl Future<Output = Result<(), ActorError>> + Send {
+    fn handle(
+        &self,
+        key: &K,
+        message: M,
+        (): &mut (),
+    ) -> impl Future<Output = Result<(), ActorError>> + Send {
         (self.work)(key.clone(), message)
     }
 }

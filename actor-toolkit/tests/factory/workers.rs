@@ -326,7 +326,8 @@ fn a17_the_dead_mans_switch_may_be_set_while_a_job_hangs() {
     simulate(async |system| {
         let log = Log::default();
         let dead_man = |ms: u32, is_killing| Some(DeadMan { timeout: ms * MS, is_killing });
-        let factory = hands(1, &log).dead_man(dead_man(10_000, true).unwrap()).spawn_in(&system).await.unwrap();
+        let factory =
+            hands(1, &log).dead_man(dead_man(10_000, true).unwrap()).spawn_in(&system).await.unwrap();
         dispatch(&factory, 0, Task::Hang);
         pass(&system, 100 * MS).await;
         factory.update(FactoryUpdate::new().dead_man(dead_man(150, false))).await.unwrap();

@@ -216,7 +216,8 @@ impl<J> Pool<J> {
             Line::Shared => None,
         };
         let is_first = behind_its_key.is_none() && !matches!(line, Line::Own(_));
-        let Some((job, tags)) = behind_its_key.or_else(|| if is_first { self.shared.shed() } else { None }) else {
+        let Some((job, tags)) = behind_its_key.or_else(|| if is_first { self.shared.shed() } else { None })
+        else {
             return false;
         };
         self.give_up(job, tags, Refusal::Shed);
@@ -333,8 +334,7 @@ impl<J> Pool<J> {
         self.tickets += 1;
         let ticket = self.tickets;
         let number = worker as u32;
-        self.workers[worker].hand =
-            Some(InHand { ticket, pick: tags.pick, since: now, is_orphan: false });
+        self.workers[worker].hand = Some(InHand { ticket, pick: tags.pick, since: now, is_orphan: false });
         self.counts.in_hand += 1;
         if self.rules.dead_man.is_some() {
             self.busy.put(number, 0);

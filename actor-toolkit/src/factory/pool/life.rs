@@ -51,13 +51,7 @@ impl<J> Pool<J> {
     }
 
     /// A life of a worker has ended. `is_gone` if no other can follow under the same address.
-    pub(in crate::factory) fn handle_ended(
-        &mut self,
-        worker: u32,
-        is_gone: bool,
-        now: Instant,
-        random: u64,
-    ) {
+    pub(in crate::factory) fn handle_ended(&mut self, worker: u32, is_gone: bool, now: Instant, random: u64) {
         let Some(it) = self.workers.get_mut(worker as usize) else { return };
         if is_gone {
             it.has_actor = false;

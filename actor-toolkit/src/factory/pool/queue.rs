@@ -204,7 +204,8 @@ impl<J> Queue<J> {
             Self::Ranked(ranked) => (Vec::new(), Some(ranked)),
         };
         let in_lanes = lanes.into_iter().flat_map(|lane| lane.loose.iter().chain(&lane.fixed));
-        let in_ranks = ranked.into_iter().flat_map(|ranked| ranked.loose.values().chain(ranked.fixed.values()));
+        let in_ranks =
+            ranked.into_iter().flat_map(|ranked| ranked.loose.values().chain(ranked.fixed.values()));
         in_lanes.chain(in_ranks).map(|(_, tags)| tags.pick)
     }
 }

@@ -103,7 +103,8 @@ impl Model {
         ];
         let route = random.pick(&routes).unwrap();
         let arrangement = random.pick(&arrangements).unwrap();
-        let limits = [None, Some((0, ShedMode::Newest)), Some((3, ShedMode::Newest)), Some((3, ShedMode::Oldest))];
+        let limits =
+            [None, Some((0, ShedMode::Newest)), Some((3, ShedMode::Newest)), Some((3, ShedMode::Oldest))];
         let rate = RateLimit { max: 9, refill: 3, interval: 5 * MS, initial: 4 };
         let backoffs = [Backoff::NONE, Backoff::exponential(2 * MS, 9 * MS)];
         let rules = Rules {
@@ -143,7 +144,8 @@ impl Model {
             }
             17 if self.random.one_in(3) => self.pool.resize(self.random.below(6) as usize, self.now),
             18 if self.random.one_in(9) => {
-                let dead_man = self.random.one_in(2).then_some(DeadMan { timeout: 3 * MS, is_killing: false });
+                let dead_man =
+                    self.random.one_in(2).then_some(DeadMan { timeout: 3 * MS, is_killing: false });
                 self.pool.set_dead_man(dead_man, self.now);
             }
             _ => self.finish(),
@@ -154,7 +156,8 @@ impl Model {
 
     fn submit(&mut self) {
         let random = &mut self.random;
-        let expires_at = if random.one_in(5) { self.now + MS * (random.below(6) as u32) } else { Instant::FAR };
+        let expires_at =
+            if random.one_in(5) { self.now + MS * (random.below(6) as u32) } else { Instant::FAR };
         let tags = Tags {
             number: 0,
             pick: random.below(7).wrapping_mul(0x9e37_79b9_7f4a_7c15),
@@ -267,7 +270,8 @@ impl Model {
         }
         // Of one that never got an actor nothing is said when it goes.
         let target = self.pool.target() as u32;
-        self.lives.retain(|worker, life| *life != Life::Down || *worker < target || !self.pool.is_vacant(*worker));
+        self.lives
+            .retain(|worker, life| *life != Life::Down || *worker < target || !self.pool.is_vacant(*worker));
     }
 
     fn obey_assign(&mut self, worker: u32, ticket: u64, job: usize, tags: Tags) {
@@ -314,7 +318,8 @@ impl Model {
         assert_eq!(counts.idle, idle, "{:?}", self.lives);
         if matches!(self.route, Route::Idle | Route::Least) && idle > 0 {
             // Those that are down may have jobs of their own.
-            let own: usize = (0..8).filter(|worker| !is_idle(*worker)).map(|worker| self.pool.load(worker as usize)).sum();
+            let own: usize =
+                (0..8).filter(|worker| !is_idle(*worker)).map(|worker| self.pool.load(worker as usize)).sum();
             assert!(counts.waiting + in_hand.len() <= own || counts.waiting == 0, "{counts:?} {own}");
         }
     }
