@@ -2,6 +2,7 @@
 //!
 //! Each module stands alone, so that it can be lifted out:
 //!
+//! * [`factory`]: jobs for a pool of workers, and one place that decides which runs where.
 //! * [`topics`]: publish and subscribe, by topics with wildcards.
 //! * [`broker`]: messages to names; requests and their answers, by correlation id.
 //! * [`scheduler`]: messages later, again and again, or by the wall clock.
@@ -10,6 +11,7 @@
 
 pub mod broker;
 mod contain;
+pub mod factory;
 mod pace;
 pub mod scheduler;
 #[cfg(feature = "tower")]

@@ -1,0 +1,1 @@
+//! What a pool says to what it is told, job by job.

@@ -1,0 +1,294 @@
+//! However a factory ends, it says of each job that did not run that it did not.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use actor_core::{ActorError, ActorSystem, Exit, Shutdown};
+use actor_testkit::{Order, Simulation};
+use actor_toolkit::factory::{
+    DiscardReason, FactoryEvent, FactoryHooks, FactoryRef, FactoryUpdate, Queueing, Routing,
+};
+
+use super::support::{HandsRef, Log, MS, Message, Task, dispatch, dispatch_notes, hands, pass, simulate};
+
+fn routing(number: u32) -> Routing<u32, Message> {
+    match number {
+        0 => Routing::Queuer,
+        1 => Routing::StickyQueuer,
+        2 => Routing::KeyPersistent,
+        3 => Routing::RoundRobin,
+        _ => Routing::LeastLoaded,
+    }
+}
+
+#[test]
+fn a17_a_drain_finishes_what_was_taken() {
+    simulate(async |system| {
+        for number in 0..5 {
+            let log = Log::default();
+            let factory = hands(7, &log).routing(routing(number)).spawn_in(&system).await.unwrap();
+            for number in 0..999 {
+                dispatch(&factory, number % 50, Task::Take(number, MS));
+            }
+            factory.drain().await.unwrap();
+            dispatch(&factory, 0, Task::Note(1_000));
+            assert_eq!(factory.wait(None).await, Ok(Exit::Drained));
+            assert_eq!(log.numbers().len(), 999, "{number}");
+            assert_eq!(log.get().discarded, [(0, Some(Task::Note(1_000)), DiscardReason::Draining)]);
+            // As often as one likes.
+            assert_eq!(factory.drain_and_wait(None).await, Ok(Exit::Drained));
+        }
+    });
+}
+
+#[test]
+fn a17_a_drain_is_over_when_nothing_is_left() {
+    simulate(async |system| {
+        let log = Log::default();
+        let factory = hands(2, &log).spawn_in(&system).await.unwrap();
+        assert_eq!(factory.drain_and_wait(Some(MS)).await, Ok(Exit::Drained), "at once");
+        let factory = hands(2, &log).spawn_in(&system).await.unwrap();
+        dispatch(&factory, 0, Task::Take(0, 10 * MS));
+        dispatch(&factory, 1, Task::Panic);
+        let now = || system.executor().now();
+        let begin = now();
+        factory.drain_and_wait(None).await.unwrap();
+        assert_eq!(now() - begin, 10 * MS, "as soon as the last job is done");
+        // Nobody will ever run these.
+        let factory = hands(0, &log).spawn_in(&system).await.unwrap();
+        dispatch_notes(&factory, 0..5);
+        assert_eq!(factory.drain_and_wait(Some(MS)).await, Ok(Exit::Drained));
+        assert_eq!(log.discarded(DiscardReason::Draining), 5);
+    });
+}
+
+/// Gives a factory jobs that run, wait, and lie in its mailbox, and says how many.
+async fn fill(factory: &HandsRef, system: &ActorSystem) -> u32 {
+    for key in 0..3 {
+        dispatch(factory, key, Task::Hang);
+    }
+    for number in 10..30 {
+        dispatch(factory, number, Task::Note(number));
+    }
+    pass(system, MS).await;
+    for number in 30..40 {
+        dispatch(factory, number, Task::Note(number));
+    }
+    33
+}
+
+#[test]
+fn a17_every_job_that_did_not_run_is_reported_whatever_the_end() {
+    type End = fn(&HandsRef);
+    let ends: [(&str, End); 4] = [
+        ("stop", |factory| factory.stop(None)),
+        ("kill", |factory| factory.kill()),
+        ("mailbox drained", |factory| factory.cell().drain()),
+        ("fails", |factory| {
+            let update = FactoryUpdate::new().hooks(Fails { at: "draining" });
+            let factory = factory.clone();
+            factory.clone().cell().attach(async move {
+                factory.update(update).await.unwrap();
+                factory.drain().await.unwrap();
+            });
+        }),
+    ];
+    simulate(async |system| {
+        for (name, end) in ends {
+            for number in 0..5 {
+                let log = Log::default();
+                let queueing = if number % 2 == 0 { Queueing::Fifo } else { Queueing::priority() };
+                let builder = hands(3, &log).routing(routing(number)).queueing(queueing).stop_timeout(5 * MS);
+                let factory = builder.spawn_in(&system).await.unwrap();
+                let sent = fill(&factory, &system).await;
+                end(&factory);
+                let exit = factory.wait(None).await.unwrap();
+                pass(&system, MS).await;
+                let mut heard = BTreeMap::<u32, u32>::new();
+                log.get().discarded.iter().for_each(|(key, ..)| *heard.entry(*key).or_default() += 1);
+                assert!(heard.values().all(|times| *times == 1), "{name} {number} {exit}: {heard:?}");
+                let done = log.numbers().len();
+                assert_eq!(heard.len() + done, sent as usize, "{name} {number} {exit}: {heard:?}");
+                let running = if matches!(number, 0 | 1) { 3 } else { log.discarded(DiscardReason::Lost) };
+                assert_eq!(log.discarded(DiscardReason::Lost), running, "{name} {number}");
+                let with_message = log.get().discarded.iter().filter(|(_, task, _)| task.is_some()).count();
+                assert_eq!(with_message, log.discarded(DiscardReason::Ended), "{name} {number}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a17_a_system_that_ends_has_its_factories_report() {
+    for order in [Order::Fifo, Order::Seeded(7)] {
+        let mut simulation = Simulation::new(order);
+        let executor = simulation.executor();
+        simulation.block_on(async {
+            let system = ActorSystem::builder().executor(executor).build_owned();
+            let log = Log::default();
+            let builder = hands(3, &log).routing(Routing::KeyPersistent).stop_timeout(5 * MS);
+            let factory = builder.spawn_in(&system).await.unwrap();
+            let sent = fill(&factory, &system).await;
+            let report = system.shut_down(1_000 * MS).await;
+            assert!(report.is_clean(), "{report:?}");
+            assert_eq!(log.get().discarded.len() + log.numbers().len(), sent as usize);
+        });
+    }
+}
+
+#[test]
+fn a17_a_runtime_that_goes_away_has_its_factories_report() {
+    let log = Log::default();
+    let mut simulation = Simulation::new(Order::Fifo);
+    let system = simulation.system();
+    let sent = simulation.block_on(async {
+        let factory = hands(3, &log).spawn_in(&system).await.unwrap();
+        fill(&factory, &system).await
+    });
+    drop(simulation);
+    assert_eq!(log.get().discarded.len() + log.numbers().len(), sent as usize);
+}
+
+#[test]
+fn a17_a_factory_that_stops_lets_its_workers_finish() {
+    simulate(async |system| {
+        let log = Log::default();
+        let factory = hands(2, &log).stop_timeout(50 * MS).spawn_in(&system).await.unwrap();
+        dispatch(&factory, 0, Task::Take(0, 40 * MS));
+        dispatch(&factory, 1, Task::Take(1, 60 * MS));
+        dispatch(&factory, 2, Task::Note(2));
+        pass(&system, MS).await;
+        assert_eq!(factory.stop_and_wait(None, None).await, Ok(Exit::Stopped(None)));
+        pass(&system, 100 * MS).await;
+        assert_eq!(log.numbers(), [0]);
+        assert_eq!(log.get().stops, 1);
+        let mut discarded = log.get().discarded.clone();
+        discarded.sort_by_key(|(key, ..)| *key);
+        assert_eq!(
+            discarded,
+            [(1, None, DiscardReason::Lost), (2, Some(Task::Note(2)), DiscardReason::Ended)]
+        );
+    });
+}
+
+/// Hooks that write down when they are called.
+#[derive(Clone, Default)]
+struct Says(Arc<Mutex<Vec<&'static str>>>);
+
+impl FactoryHooks<u32, Message> for Says {
+    fn started(&self, factory: &HandsRef) -> Result<(), ActorError> {
+        self.0.lock().unwrap().push("started");
+        // Taken in after the hook.
+        dispatch(factory, 0, Task::Note(0));
+        Ok(())
+    }
+
+    fn draining(&self, _: &HandsRef) -> Result<(), ActorError> {
+        self.0.lock().unwrap().push("draining");
+        Ok(())
+    }
+
+    fn stopped(&self, _: &HandsRef) -> Result<(), ActorError> {
+        self.0.lock().unwrap().push("stopped");
+        Ok(())
+    }
+}
+
+/// Hooks of which one fails, or panics.
+struct Fails {
+    at: &'static str,
+}
+
+impl Fails {
+    fn hook(&self, name: &str) -> Result<(), ActorError> {
+        match self.at.strip_prefix("panic ") {
+            Some(at) => assert_ne!(at, name, "a hook that panics"),
+            None if self.at == name => return Err(format!("not {name}").into()),
+            None => {}
+        }
+        Ok(())
+    }
+}
+
+impl FactoryHooks<u32, Message> for Fails {
+    fn started(&self, _: &FactoryRef<u32, Message>) -> Result<(), ActorError> {
+        self.hook("started")
+    }
+
+    fn draining(&self, _: &FactoryRef<u32, Message>) -> Result<(), ActorError> {
+        self.hook("draining")
+    }
+
+    fn stopped(&self, _: &FactoryRef<u32, Message>) -> Result<(), ActorError> {
+        self.hook("stopped")
+    }
+}
+
+#[test]
+fn a17_hooks_are_called_in_order_and_may_fail_the_factory() {
+    simulate(async |system| {
+        let (log, says) = (Log::default(), Says::default());
+        let factory = hands(1, &log).hooks(says.clone()).spawn_in(&system).await.unwrap();
+        dispatch(&factory, 1, Task::Take(1, MS));
+        pass(&system, MS / 2).await;
+        assert_eq!(*says.0.lock().unwrap(), ["started"]);
+        factory.drain_and_wait(None).await.unwrap();
+        assert_eq!(*says.0.lock().unwrap(), ["started", "draining", "stopped"]);
+        let mut numbers = log.numbers();
+        numbers.sort_unstable();
+        assert_eq!(numbers, [0, 1]);
+
+        for at in ["started", "draining", "stopped"] {
+            let factory = hands(1, &log).hooks(Fails { at }).spawn_in(&system).await;
+            let exit = match factory {
+                Ok(factory) => factory.drain_and_wait(None).await.unwrap(),
+                // It may have failed before its address was known.
+                Err(_) => Exit::Failed("not started".into()),
+            };
+            assert_eq!(exit, Exit::Failed(format!("not {at}").into()));
+        }
+        for at in ["panic started", "panic draining", "panic stopped"] {
+            let factory = hands(1, &log).hooks(Fails { at }).spawn_in(&system).await.unwrap();
+            assert_eq!(factory.drain_and_wait(None).await, Ok(Exit::Drained), "{at}");
+        }
+    });
+}
+
+#[test]
+fn a17_a_discard_handler_that_panics_harms_nobody() {
+    simulate(async |system| {
+        let log = Log::default();
+        let calls = Log::default();
+        let of = calls.clone();
+        let builder =
+            hands(2, &log).on_discard(move |job: actor_toolkit::factory::Discarded<u32, Message>| {
+                of.get().begun.push(job.key);
+                panic!("a handler that panics");
+            });
+        let observer = |_: &FactoryEvent| panic!("an observer that panics");
+        let factory = builder.observer(observer).spawn_in(&system).await.unwrap();
+        dispatch(&factory, 1, Task::Panic);
+        dispatch(&factory, 2, Task::Note(2));
+        pass(&system, MS).await;
+        dispatch(&factory, 3, Task::Hang);
+        pass(&system, MS).await;
+        assert_eq!(calls.get().begun, [1]);
+        factory.kill_and_wait(None).await.unwrap();
+        pass(&system, MS).await;
+        assert_eq!((log.numbers(), calls.get().begun.clone()), (vec![2], vec![1, 3]));
+    });
+}
+
+#[test]
+fn a17_a_drain_by_a_supervisor_reports_what_waits() {
+    simulate(async |system| {
+        let log = Log::default();
+        let factory = hands(1, &log).spawn_in(&system).await.unwrap();
+        dispatch(&factory, 0, Task::Take(0, 10 * MS));
+        dispatch_notes(&factory, 1..4);
+        pass(&system, MS).await;
+        let exit = factory.cell().shut_down(Shutdown::Drain(100 * MS)).await;
+        assert_eq!(exit, Exit::Drained);
+        assert_eq!((log.numbers().len(), log.discarded(DiscardReason::Ended)), (1, 3));
+    });
+}

@@ -1,0 +1,10 @@
+//! Factories: each test is a script whose time only moves when everybody waits.
+
+mod ends;
+mod limits;
+mod queues;
+mod retries;
+mod routing;
+mod settings;
+mod support;
+mod workers;
