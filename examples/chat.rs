@@ -1,0 +1,224 @@
+//! cargo run --example chat
+//!
+//! A chat room over TCP: `nc localhost 4000` is the client. The first line is one's name.
+//! A guest who reads too slowly is shown out, and delays nobody; one whose connection is
+//! lost has left.
+//!
+//! ```text
+//!  nc ── lines ──► Guest ── say ──► Room ── show ──► every other Guest ── lines ──► nc
+//!                    └────── watched ──┘
+//! ```
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use actor_core::{ActorError, ActorId, Context, SupervisionEvent, actor};
+use actor_toolkit::streams::{Told, feed_results, lines};
+use tokio::io::AsyncWriteExt;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::net::{TcpListener, TcpStream};
+
+const LINE_BYTES_MAX: usize = 1024;
+
+/// Who is here, and who hears what.
+#[derive(Default)]
+struct Room {
+    guests: BTreeMap<ActorId, (Arc<str>, GuestRef)>,
+}
+
+#[actor]
+impl Room {
+    fn join(&mut self, ctx: &Context<'_, RoomRef>, name: Arc<str>, guest: GuestRef) -> Result<(), String> {
+        if self.guests.values().any(|(taken, _)| *taken == name) {
+            return Err(format!("{name} is here already"));
+        }
+        self.tell_all(&format!("* {name} has come"));
+        // However it ends, the room hears of it.
+        ctx.myself().cell().watch(&guest.cell());
+        self.guests.insert(guest.id(), (name, guest));
+        Ok(())
+    }
+
+    #[cast]
+    fn say(&mut self, from: ActorId, line: String) {
+        let Some((name, _)) = self.guests.get(&from) else { return };
+        let line: Arc<str> = format!("{name}: {line}").into();
+        self.tell(&line, Some(from));
+    }
+
+    /// A call, and a message like those of the guest that came before it: it overtakes none.
+    fn leave(&mut self, guest: ActorId) {
+        self.remove(guest);
+    }
+
+    /// Comes before all messages that wait: for guests who did not take their leave.
+    #[supervision]
+    fn on_event(&mut self, event: SupervisionEvent) {
+        if let SupervisionEvent::Down { actor, .. } = event {
+            self.remove(actor.id());
+        }
+    }
+}
+
+impl Room {
+    fn remove(&mut self, guest: ActorId) {
+        if let Some((name, _)) = self.guests.remove(&guest) {
+            self.tell_all(&format!("* {name} has gone"));
+        }
+    }
+
+    fn tell_all(&self, line: &str) {
+        self.tell(&line.into(), None);
+    }
+
+    fn tell(&self, line: &Arc<str>, except: Option<ActorId>) {
+        for (id, (_, guest)) in &self.guests {
+            // One whose mailbox is full does not read. Its end comes as an event.
+            if Some(*id) != except && guest.show(line.clone()).cast().is_err() {
+                guest.kill();
+            }
+        }
+    }
+}
+
+/// One connection.
+struct Guest {
+    room: RoomRef,
+    name: Option<Arc<str>>,
+    socket: OwnedWriteHalf,
+}
+
+#[actor]
+impl Guest {
+    /// What is read comes as messages, no faster than they are handled.
+    #[init]
+    async fn enter(
+        ctx: &Context<'_, GuestRef>,
+        stream: TcpStream,
+        room: RoomRef,
+    ) -> Result<Self, ActorError> {
+        let (read, mut socket) = stream.into_split();
+        socket.write_all(b"who are you?\n").await?;
+        feed_results(&ctx.myself(), lines(read, LINE_BYTES_MAX)?, |told| match told {
+            Told::Item(line) => GuestMessage::Heard(line),
+            // A line too long, or a lost connection: gone, one way or the other.
+            Told::Ended | Told::Failed(_) => GuestMessage::Leave(),
+        });
+        Ok(Self { room, name: None, socket })
+    }
+
+    #[cast]
+    async fn heard(&mut self, ctx: &Context<'_, GuestRef>, line: String) -> Result<(), ActorError> {
+        if self.name.is_some() {
+            self.room.say(ctx.myself().id(), line).await?;
+            return Ok(());
+        }
+        let name: Arc<str> = line.trim().into();
+        match self.room.join(name.clone(), ctx.myself()).await? {
+            Ok(()) => self.name = Some(name),
+            Err(why) => self.write(&format!("{why}; who are you?")).await?,
+        }
+        Ok(())
+    }
+
+    #[cast]
+    async fn show(&mut self, line: Arc<str>) -> Result<(), ActorError> {
+        self.write(&line).await
+    }
+
+    #[cast]
+    async fn leave(&self, ctx: &Context<'_, GuestRef>) -> Result<(), ActorError> {
+        self.room.leave(ctx.myself().id()).await?;
+        ctx.myself().stop(None);
+        Ok(())
+    }
+}
+
+impl Guest {
+    async fn write(&mut self, line: &str) -> Result<(), ActorError> {
+        self.socket.write_all(format!("{line}\n").as_bytes()).await?;
+        Ok(())
+    }
+}
+
+/// Lets guests in until the listener fails.
+async fn serve(listener: TcpListener) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let room = Room::default().spawn().await?;
+    loop {
+        let (stream, _) = listener.accept().await?;
+        // Started beside this loop: a guest who does not take our question delays nobody.
+        drop(Guest::spawn(stream, room.clone()).mailbox(64.try_into()?).instant()?);
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let listener = TcpListener::bind("127.0.0.1:4000").await?;
+    writeln!(io::stdout(), "nc localhost {}", listener.local_addr()?.port())?;
+    serve(listener).await.map_err(|error| error as Box<dyn Error>)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use tokio::io::{AsyncBufReadExt, BufReader};
+
+    use super::*;
+
+    /// What `nc` is to a person.
+    struct Client(BufReader<TcpStream>);
+
+    impl Client {
+        async fn connect(address: SocketAddr) -> Self {
+            let mut client = Self(BufReader::new(TcpStream::connect(address).await.unwrap()));
+            assert_eq!(client.read().await, "who are you?");
+            client
+        }
+
+        async fn type_in(&mut self, line: &str) {
+            self.0.get_mut().write_all(format!("{line}\n").as_bytes()).await.unwrap();
+        }
+
+        async fn read(&mut self) -> String {
+            let mut line = String::new();
+            self.0.read_line(&mut line).await.unwrap();
+            line.trim_end().to_owned()
+        }
+    }
+
+    #[tokio::test]
+    async fn everybody_hears_the_others() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(serve(listener));
+
+        let mut ada = Client::connect(address).await;
+        ada.type_in("Ada").await;
+        let mut bob = Client::connect(address).await;
+        bob.type_in("Ada").await;
+        assert_eq!(bob.read().await, "Ada is here already; who are you?");
+        bob.type_in("Bob").await;
+        assert_eq!(ada.read().await, "* Bob has come");
+
+        ada.type_in("good evening").await;
+        assert_eq!(bob.read().await, "Ada: good evening");
+        bob.type_in("evening").await;
+        bob.type_in("I have to go").await;
+        drop(bob);
+        for heard in ["Bob: evening", "Bob: I have to go", "* Bob has gone"] {
+            assert_eq!(ada.read().await, heard);
+        }
+
+        // A line that is too long ends the connection, and nothing of it is said.
+        let mut eve = Client::connect(address).await;
+        eve.type_in("Eve").await;
+        assert_eq!(ada.read().await, "* Eve has come");
+        eve.type_in(&"x".repeat(LINE_BYTES_MAX + 1)).await;
+        assert_eq!(ada.read().await, "* Eve has gone");
+        assert!(!server.is_finished());
+        server.abort();
+    }
+}
