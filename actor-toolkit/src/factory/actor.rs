@@ -13,7 +13,6 @@ use actor_core::{
 };
 
 use super::builder::{FactoryBuilder, Make};
-use crate::contain::contained;
 use super::hooks::{FactoryEvent, FactoryHooks, FactoryObserver};
 use super::job::DiscardReason;
 use super::message::{FactoryMessage, Request};
@@ -21,6 +20,7 @@ use super::parcel::{Assignment, Parcel, Shared};
 use super::pool::{Arrangement, Outcome, Pool, Refusal, Route, Rules, Tags};
 use super::reference::{FactoryRef, FactoryStats};
 use super::settings::{Controller, LookAtWorkers, Queueing, Router, Routing, Workers};
+use crate::contain::contained;
 
 /// A factory, as an actor: for a [`ChildSpec`](actor_core::ChildSpec), see
 /// [`FactoryBuilder::into_child`]. To start one by itself, use [`FactoryBuilder::spawn`].

@@ -230,8 +230,11 @@ where
     ///
     /// See [`SpawnError`]. [`SpawnError::Startup`] if a setting cannot be used, or a worker did
     /// not start: then none is left.
-    pub async fn spawn(self) -> Result<FactoryRef<K, M>, SpawnError> {
-        self.spawn_in(&ActorSystem::current()).await
+    pub fn spawn(self) -> impl Future<Output = Result<FactoryRef<K, M>, SpawnError>> + Send + use<K, M, A> {
+        // Not an `async fn`, here and below: that it is `Send` is shown here once, and not where
+        // it is awaited, where the compiler does not see it of a closure that gives a future.
+        let system = ActorSystem::current();
+        async move { self.spawn_in(&system).await }
     }
 
     /// Starts the factory and its workers in a system.
@@ -239,10 +242,15 @@ where
     /// # Errors
     ///
     /// As [`spawn`](Self::spawn).
-    pub async fn spawn_in(mut self, system: &ActorSystem) -> Result<FactoryRef<K, M>, SpawnError> {
+    pub fn spawn_in(
+        mut self,
+        system: &ActorSystem,
+    ) -> impl Future<Output = Result<FactoryRef<K, M>, SpawnError>> + Send + use<'_, K, M, A> {
         let options = std::mem::take(&mut self.options);
-        let actor = system.spawn(Factory::new(), self, options).await?;
-        FactoryRef::connect(actor).await.map_err(|_| SpawnError::Startup(actor_core::Exit::Cancelled))
+        async move {
+            let actor = system.spawn(Factory::new(), self, options).await?;
+            FactoryRef::connect(actor).await.map_err(|_| SpawnError::Startup(actor_core::Exit::Cancelled))
+        }
     }
 }
 

@@ -2,9 +2,9 @@
 
 use actor_core::{Actor, ActorError, ActorRef, ActorSystem, SpawnError, SpawnOptions};
 
-use crate::contain::contained;
 use super::job::Job;
 use super::reference::FactoryRef;
+use crate::contain::contained;
 
 impl<K: Send + Sync + 'static, M: Send + 'static> FactoryRef<K, M> {
     /// Starts an actor that takes messages of a type of your own, makes each a job, and sends it

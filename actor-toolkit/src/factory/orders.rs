@@ -7,7 +7,6 @@ use actor_core::{Actor, ActorCell, ActorError, ActorRef, Capacity, Instant, Spaw
 
 use super::WORKERS_MAX;
 use super::actor::{FactoryState, Regular, reason};
-use crate::contain::contained;
 use super::hooks::FactoryEvent;
 use super::message::{FactoryMessage, Request};
 use super::parcel::Assignment;
@@ -17,6 +16,7 @@ use super::settings::{
     CapacityController, Controller, DeadMan, Discard, RateLimit, SettingsError, check_backoff, check_workers,
 };
 use super::worker::Place;
+use crate::contain::contained;
 
 impl Regular {
     pub(super) fn new(interval: Duration, ask: Controller, now: Instant) -> Self {

@@ -12,10 +12,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use actor_core::{ActorRef, Executor, Instant, ReplyPort, SendError};
 
-use crate::contain::contained;
 use super::job::{DiscardReason, Discarded, Handler, Job, JobOptions};
 use super::message::{FactoryMessage, Request};
 use super::pool::{Outcome, Tags};
+use crate::contain::contained;
 
 /// Where whoever offered a job hears if it was taken.
 pub(super) type Accepted<K, M> = ReplyPort<Result<(), (Job<K, M>, DiscardReason)>>;

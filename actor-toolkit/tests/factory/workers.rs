@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use actor_core::{Actor, ActorError, ActorRef, ActorSystem, Backoff, Exit, SpawnError};
+use actor_core::{Actor, ActorError, ActorRef, ActorSystem, Backoff, Exit, ReplyPort, SpawnError};
 use actor_toolkit::factory::{
     Assignment, DeadMan, DiscardReason, FactoryBuilder, FactoryEvent, FactoryUpdate, Place, Routing,
     SettingsError, UpdateError, WORKERS_MAX, Worker,
@@ -409,5 +409,24 @@ fn a17_a_factory_under_a_supervisor_comes_again() {
         assert_eq!(discarded, expected);
         assert_eq!(factory.available_capacity().await.unwrap(), 2);
         supervisor.stop_and_wait(None, None).await.unwrap();
+    });
+}
+
+/// Whoever spawns one may have to be `Send`: the compiler is asked here.
+#[test]
+fn a17_a_task_may_spawn_a_factory_of_closures() {
+    fn sent<T: Send>(task: T) -> T {
+        task
+    }
+    simulate(async |system| {
+        let task = sent(async move {
+            let work = |_: u32, port: ReplyPort<u32>| async move {
+                _ = port.send(42);
+                Ok::<(), ActorError>(())
+            };
+            let factory = FactoryBuilder::closure(work).spawn_in(&system).await.unwrap();
+            factory.call(7, |port| port).await.unwrap()
+        });
+        assert_eq!(task.await, 42);
     });
 }
