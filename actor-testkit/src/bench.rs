@@ -80,6 +80,8 @@ use crate::simulation::Simulation;
 /// assert_eq!(counter.state().0, 42);
 /// ```
 ///
+/// One that is `#[actor(local)]` is started with a `Box` of what builds it.
+///
 /// # What is real
 ///
 /// Each hook runs to its end while the test waits. What it awaits may take virtual time. In it the

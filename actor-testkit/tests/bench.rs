@@ -257,6 +257,21 @@ fn local_actors_have_a_bench_too() {
     let mut local = Bench::start(Local, ()).unwrap();
     local.handle(7).unwrap();
     assert_eq!(*local.stop().unwrap().borrow(), [7]);
+
+    // A plain one is built by what it is started with, as on its thread.
+    let mut notes = Bench::start(Notebook::actor(), Box::new(|| Notebook(Rc::default()))).unwrap();
+    assert_eq!(notes.call(|port| NotebookMessage::Note(7, port)), 1);
+    assert_eq!(*notes.state().0.borrow(), [7]);
+}
+
+struct Notebook(Rc<RefCell<Vec<u32>>>);
+
+#[actor(local)]
+impl Notebook {
+    fn note(&mut self, number: u32) -> usize {
+        self.0.borrow_mut().push(number);
+        self.0.borrow().len()
+    }
 }
 
 struct Chain {

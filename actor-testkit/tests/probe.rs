@@ -294,6 +294,12 @@ async fn a_probe_works_on_tokio() {
     let system = ActorSystem::new();
     let mut probe = Probe::new(&system);
     let actor = probe.actor_ref();
+    // An expectation may wait in a task that moves between threads.
+    let mut other = Probe::<ReplyPort<u32>>::new(&system);
+    let other_ref = other.actor_ref();
+    let answering = tokio::spawn(async move { other.expect_next().await.send(7).unwrap() });
+    assert_eq!(other_ref.call(|port| port).await.unwrap(), 7);
+    answering.await.unwrap();
     tokio::spawn(async move {
         // sleep: tokio's time is paused.
         tokio::time::sleep(SECOND).await;
