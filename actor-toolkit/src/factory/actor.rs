@@ -134,7 +134,7 @@ where
     fn new(myself: &ActorRef<FactoryMessage<K, M>>, mut builder: FactoryBuilder<K, M, A>) -> Self {
         let system = ActorSystem::current();
         let executor = system.executor().clone();
-        let shared = Arc::new(builder.share());
+        let shared = builder.shared.take().unwrap_or_else(|| Arc::new(builder.share()));
         shared.set_factory(myself, &executor);
         let (route, router) = match builder.routing {
             Routing::KeyPersistent => (Route::Key, None),
@@ -219,8 +219,8 @@ where
         match request {
             Request::Dispatch(parcel) => self.take_in(parcel),
             Request::Finished { worker, ticket, outcome } => self.serve_finished(worker, ticket, outcome),
-            Request::Returned { worker, ticket, outcome, parcel, tags } => {
-                self.serve_returned(worker, ticket, outcome, (parcel, tags));
+            Request::Returned { worker, ticket, outcome, job } => {
+                self.serve_returned(worker, ticket, outcome, *job);
             }
             Request::Poke => {}
             Request::Launched { worker, launched } => self.serve_launched(worker, launched),
@@ -257,10 +257,8 @@ where
         let accepted = parcel.take_accepted();
         match self.pool.submit(parcel, tags, now) {
             Ok(()) => {
-                if let Some(accepted) = accepted {
-                    // Who offered it may have left.
-                    _ = accepted.send(Ok(()));
-                }
+                // Who offered it may have left, and most are offered by nobody.
+                _ = accepted.send(Ok(()));
                 self.tell(|| FactoryEvent::Accepted);
             }
             Err((mut parcel, refusal)) => {
@@ -308,7 +306,7 @@ where
     }
 
     fn serve_returned(&mut self, worker: u32, ticket: u64, outcome: Outcome, job: (Parcel<K, M>, Tags)) {
-        let now = self.now_if_timed(false);
+        let now = self.now_if_timed(job.1.expires_at != Instant::FAR);
         match self.pool.handle_returned(worker, ticket, job, outcome, now) {
             Ok(()) => self.tell(|| FactoryEvent::Returned { worker: worker as usize }),
             // Of a worker of a former life: to this one it is new.
@@ -316,10 +314,11 @@ where
         }
     }
 
-    fn serve_launched(&mut self, number: u32, launched: Result<ActorCell, SpawnError>) {
+    fn serve_launched(&mut self, number: u32, launched: Result<ActorCell, Box<SpawnError>>) {
         let (now, random) = (self.executor.now(), self.executor.random_u64());
         let actor = launched.and_then(|cell| {
-            ActorRef::from_cell(cell).map_err(|_| SpawnError::Options("the worker is another actor"))
+            ActorRef::from_cell(cell)
+                .map_err(|_| Box::new(SpawnError::Options("the worker is another actor")))
         });
         match actor {
             Ok(actor) => {

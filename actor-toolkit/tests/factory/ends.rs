@@ -241,12 +241,8 @@ fn a17_hooks_are_called_in_order_and_may_fail_the_factory() {
         assert_eq!(numbers, [0, 1]);
 
         for at in ["started", "draining", "stopped"] {
-            let factory = hands(1, &log).hooks(Fails { at }).spawn_in(&system).await;
-            let exit = match factory {
-                Ok(factory) => factory.drain_and_wait(None).await.unwrap(),
-                // It may have failed before its address was known.
-                Err(_) => Exit::Failed("not started".into()),
-            };
+            let factory = hands(1, &log).hooks(Fails { at }).spawn_in(&system).await.unwrap();
+            let exit = factory.drain_and_wait(None).await.unwrap();
             assert_eq!(exit, Exit::Failed(format!("not {at}").into()));
         }
         for at in ["panic started", "panic draining", "panic stopped"] {
