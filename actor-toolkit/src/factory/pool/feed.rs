@@ -358,6 +358,10 @@ impl<J> Pool<J> {
     /// Somebody who is idle, who is not idle any more for the stack.
     fn take_idle(&mut self) -> Option<usize> {
         while let Some(worker) = self.stack.pop() {
+            #[cfg(test)]
+            {
+                self.looks += 1;
+            }
             let it = &mut self.workers[worker as usize];
             it.is_stacked = false;
             if it.is_idle {

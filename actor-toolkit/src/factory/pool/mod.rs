@@ -175,6 +175,9 @@ pub(super) struct Pool<J> {
     is_drained: bool,
     counts: Counts,
     orders: VecDeque<Order<J>>,
+    /// How many workers were looked at, to find some.
+    #[cfg(test)]
+    looks: u64,
 }
 
 struct Worker<J> {
@@ -240,6 +243,8 @@ impl<J> Pool<J> {
             is_drained: false,
             counts: Counts::default(),
             orders: VecDeque::new(),
+            #[cfg(test)]
+            looks: 0,
         }
     }
 
