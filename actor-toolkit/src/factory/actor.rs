@@ -48,6 +48,8 @@ pub struct FactoryState<K: Send + 'static, M: Send + 'static, A: Actor> {
     pub(super) capacity: Option<Regular>,
     pub(super) timer: Option<(Instant, Attachment)>,
     pub(super) stop_timeout: Duration,
+    /// What is being taken from beside the mailbox.
+    late: Vec<FactoryMessage<K, M>>,
 }
 
 /// What is asked at intervals.
@@ -178,6 +180,7 @@ where
             capacity: builder.capacity.map(|it| Regular::new(it.interval, it.workers, now)),
             timer: None,
             stop_timeout: builder.stop_timeout,
+            late: Vec::new(),
             executor,
         }
     }
@@ -209,10 +212,19 @@ where
 
     fn serve_all(&mut self, message: FactoryMessage<K, M>) -> Result<(), ActorError> {
         self.serve(message.0)?;
-        for late in self.shared.take_late() {
-            self.serve(late.0)?;
+        self.shared.take_late(&mut self.late);
+        if !self.late.is_empty() {
+            self.serve_late()?;
         }
         self.carry_out()
+    }
+
+    fn serve_late(&mut self) -> Result<(), ActorError> {
+        let mut late = std::mem::take(&mut self.late);
+        let served = late.drain(..).try_for_each(|message| self.serve(message.0));
+        // The list is used again.
+        self.late = late;
+        served
     }
 
     fn serve(&mut self, request: Request<K, M>) -> Result<(), ActorError> {

@@ -86,24 +86,27 @@ impl<K: Send + 'static, M: Send + 'static> Shared<K, M> {
                 return drop(message);
             }
             late.messages.push(message);
+            if late.messages.len() > 1 {
+                // Whoever was first here sees to it that the factory looks.
+                return;
+            }
+            // Release pairs with the acquire of whoever looks, who then takes the lock.
+            self.has_late.store(true, Ordering::Release);
         }
-        // Release: whoever sees it finds the message behind the lock anyway.
-        self.has_late.store(true, Ordering::Release);
         // Full once more means that there is a message which is handled after this.
         if let Err(SendError::Stopped(..)) = factory.cast(FactoryMessage(Request::Poke)) {
             drop(self.end());
         }
     }
 
-    /// What came while the mailbox was full.
+    /// Takes what came while the mailbox was full, in exchange for an empty list.
     #[inline]
-    pub(super) fn take_late(&self) -> Vec<FactoryMessage<K, M>> {
-        if !self.has_late.load(Ordering::Acquire) {
-            return Vec::new();
+    pub(super) fn take_late(&self, list: &mut Vec<FactoryMessage<K, M>>) {
+        if self.has_late.load(Ordering::Acquire) {
+            let mut late = locked(&self.late);
+            self.has_late.store(false, Ordering::Relaxed);
+            std::mem::swap(list, &mut late.messages);
         }
-        let mut late = locked(&self.late);
-        self.has_late.store(false, Ordering::Relaxed);
-        std::mem::take(&mut late.messages)
     }
 
     /// Nobody will look here any more.
