@@ -20,7 +20,7 @@ use super::message::{FactoryMessage, Request};
 use super::parcel::{Assignment, Parcel, Shared};
 use super::pool::{Arrangement, Outcome, Pool, Refusal, Route, Rules, Tags};
 use super::reference::{FactoryRef, FactoryStats};
-use super::settings::{Controller, LookAtWorkers, Queueing, Router, Routing, Workers};
+use super::settings::{Controller, LookAtWorkers, Queueing, Rank, Router, Routing, Workers};
 
 /// A factory, as an actor: for a [`ChildSpec`](actor_core::ChildSpec), see
 /// [`FactoryBuilder::into_child`]. To start one by itself, use [`FactoryBuilder::spawn`].
@@ -41,7 +41,7 @@ pub struct FactoryState<K: Send + 'static, M: Send + 'static, A: Actor> {
     pub(super) numbers: HashMap<ActorId, u32>,
     route: Route,
     router: Option<Box<dyn Router<K, M>>>,
-    rank: Option<Box<dyn FnMut(&K, &M) -> i64 + Send>>,
+    rank: Option<Rank<K, M>>,
     pub(super) hooks: Option<Arc<dyn FactoryHooks<K, M>>>,
     pub(super) observer: Option<Arc<dyn FactoryObserver>>,
     pub(super) limit_update: Option<Regular>,
@@ -187,7 +187,7 @@ where
 
     /// Starts the workers that the factory begins with.
     async fn launch_first(&mut self) -> Result<(), ActorError> {
-        for number in 0..self.pool.target() as u32 {
+        for number in (0..).take(self.pool.target()) {
             let launched = self.launching(number).await;
             let now = self.executor.now();
             // Each was ordered when the pool was made.

@@ -273,6 +273,7 @@ impl<K: Send + 'static, M: Send + 'static> Assignment<K, M> {
     }
 
     /// The job's key.
+    #[expect(clippy::missing_panics_doc, reason = "only `done` and `drop` take it out")]
     pub fn key(&self) -> &K {
         &self.held.as_ref().expect("it is there until it is done").key
     }

@@ -217,7 +217,12 @@ pub(super) struct InHand {
     is_orphan: bool,
 }
 
-/// The pool sends nothing that is older than this: see [`Pool::is_timed`].
+/// A worker's number, as lists and orders have it.
+fn number(worker: usize) -> u32 {
+    u32::try_from(worker).expect("a pool has no more workers than WORKERS_MAX")
+}
+
+/// What a job that has no worker has begun at.
 const UNTIMED: Instant = Instant::ZERO;
 
 impl<J> Pool<J> {

@@ -26,7 +26,7 @@ fn tags(pick: u64) -> Tags {
 fn pool(rules: Rules, workers: usize) -> Pool<u32> {
     let mut pool = Pool::new(rules, 0, Instant::ZERO);
     pool.resize(workers, Instant::ZERO);
-    for worker in 0..workers as u32 {
+    for worker in (0..).take(workers) {
         assert_eq!(pool.poll_order(), Some(Order::Launch(worker)));
         pool.handle_launched(worker, true, Instant::ZERO, 0);
     }
