@@ -19,7 +19,7 @@ fn a17_what_is_counted_is_exact() {
             let log = Log::default();
             let discard = Discard::Static { limit: 3, mode: ShedMode::Newest };
             let factory = hands(1, &log).routing(routing).discard(discard).spawn_in(&system).await.unwrap();
-            dispatch(&factory, 0, Task::Take(0, 1Duration::ZERO));
+            dispatch(&factory, 0, Task::Take(0, 10 * MS));
             dispatch(&factory, 0, Task::Panic);
             dispatch_notes(&factory, 1..3);
             dispatch_notes(&factory, 3..7);
@@ -29,7 +29,7 @@ fn a17_what_is_counted_is_exact() {
             assert_eq!(factory.available_capacity().await.unwrap(), 0);
             let job = Job::new(0, Message::Do(Task::Panic)).retry(Retry::Times(1)).keep();
             factory.dispatch_job(job).unwrap();
-            pass(&system, 2Duration::ZERO).await;
+            pass(&system, 20 * MS).await;
             let stats = factory.stats().await.unwrap();
             let mut expected = FactoryStats::default();
             expected.workers = 1;
@@ -55,10 +55,10 @@ fn a17_an_observer_is_told_of_each_thing_once() {
         let observer = move |event: &FactoryEvent| of.lock().unwrap().push(event.clone());
         let discard = Discard::Static { limit: 1, mode: ShedMode::Oldest };
         let factory = hands(1, &log).discard(discard).observer(observer).spawn_in(&system).await.unwrap();
-        dispatch(&factory, 0, Task::Take(0, 1Duration::ZERO));
+        dispatch(&factory, 0, Task::Take(0, 10 * MS));
         pass(&system, 4 * MS).await;
         dispatch_notes(&factory, 1..3);
-        pass(&system, 1Duration::ZERO).await;
+        pass(&system, 10 * MS).await;
         dispatch(&factory, 0, Task::Panic);
         pass(&system, MS).await;
         factory.resize(2).await.unwrap();
@@ -127,9 +127,9 @@ fn a17_everything_may_be_set_anew() {
         pass(&system, MS).await;
         assert_eq!(factory.available_capacity().await.unwrap(), 2);
         for number in 0..5 {
-            dispatch(&factory, number, Task::Take(number, 1Duration::ZERO));
+            dispatch(&factory, number, Task::Take(number, 10 * MS));
         }
-        pass(&system, 3Duration::ZERO).await;
+        pass(&system, 30 * MS).await;
         assert_eq!(new.discarded(DiscardReason::Shed), 2);
         let mut numbers = log.numbers();
         numbers.sort_unstable();
