@@ -42,3 +42,8 @@ struct Systems;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/book/testing.md")]
 struct Testing;
+
+/// As [`Actors`].
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/book/factory.md")]
+struct Factory;

@@ -4,5 +4,6 @@ mod bad_input;
 mod calls;
 mod capture;
 mod demo;
+mod factory;
 mod killed;
 mod support;

@@ -19,7 +19,7 @@ use super::message::{FactoryMessage, Request};
 use super::parcel::{Assignment, Parcel, Shared};
 use super::pool::{Arrangement, Outcome, Pool, Refusal, Route, Rules, Tags};
 use super::reference::{FactoryRef, FactoryStats};
-use super::settings::{Controller, LookAtWorkers, Queueing, Router, Routing, Workers};
+use super::settings::{Controller, LookAtWorkers, Queueing, Rank, Router, Routing, Workers};
 use crate::contain::contained;
 
 /// A factory, as an actor: for a [`ChildSpec`](actor_core::ChildSpec), see
@@ -41,13 +41,15 @@ pub struct FactoryState<K: Send + 'static, M: Send + 'static, A: Actor> {
     pub(super) numbers: HashMap<ActorId, u32>,
     route: Route,
     router: Option<Box<dyn Router<K, M>>>,
-    rank: Option<Box<dyn FnMut(&K, &M) -> i64 + Send>>,
+    rank: Option<Rank<K, M>>,
     pub(super) hooks: Option<Arc<dyn FactoryHooks<K, M>>>,
     pub(super) observer: Option<Arc<dyn FactoryObserver>>,
     pub(super) limit_update: Option<Regular>,
     pub(super) capacity: Option<Regular>,
     pub(super) timer: Option<(Instant, Attachment)>,
     pub(super) stop_timeout: Duration,
+    /// What is being taken from beside the mailbox.
+    late: Vec<FactoryMessage<K, M>>,
 }
 
 /// What is asked at intervals.
@@ -134,7 +136,7 @@ where
     fn new(myself: &ActorRef<FactoryMessage<K, M>>, mut builder: FactoryBuilder<K, M, A>) -> Self {
         let system = ActorSystem::current();
         let executor = system.executor().clone();
-        let shared = Arc::new(builder.share());
+        let shared = builder.shared.take().unwrap_or_else(|| Arc::new(builder.share()));
         shared.set_factory(myself, &executor);
         let (route, router) = match builder.routing {
             Routing::KeyPersistent => (Route::Key, None),
@@ -178,13 +180,14 @@ where
             capacity: builder.capacity.map(|it| Regular::new(it.interval, it.workers, now)),
             timer: None,
             stop_timeout: builder.stop_timeout,
+            late: Vec::new(),
             executor,
         }
     }
 
     /// Starts the workers that the factory begins with.
     async fn launch_first(&mut self) -> Result<(), ActorError> {
-        for number in 0..self.pool.target() as u32 {
+        for number in (0..).take(self.pool.target()) {
             let launched = self.launching(number).await;
             let now = self.executor.now();
             // Each was ordered when the pool was made.
@@ -209,18 +212,27 @@ where
 
     fn serve_all(&mut self, message: FactoryMessage<K, M>) -> Result<(), ActorError> {
         self.serve(message.0)?;
-        for late in self.shared.take_late() {
-            self.serve(late.0)?;
+        self.shared.take_late(&mut self.late);
+        if !self.late.is_empty() {
+            self.serve_late()?;
         }
         self.carry_out()
+    }
+
+    fn serve_late(&mut self) -> Result<(), ActorError> {
+        let mut late = std::mem::take(&mut self.late);
+        let served = late.drain(..).try_for_each(|message| self.serve(message.0));
+        // The list is used again.
+        self.late = late;
+        served
     }
 
     fn serve(&mut self, request: Request<K, M>) -> Result<(), ActorError> {
         match request {
             Request::Dispatch(parcel) => self.take_in(parcel),
             Request::Finished { worker, ticket, outcome } => self.serve_finished(worker, ticket, outcome),
-            Request::Returned { worker, ticket, outcome, parcel, tags } => {
-                self.serve_returned(worker, ticket, outcome, (parcel, tags));
+            Request::Returned { worker, ticket, outcome, job } => {
+                self.serve_returned(worker, ticket, outcome, *job);
             }
             Request::Poke => {}
             Request::Launched { worker, launched } => self.serve_launched(worker, launched),
@@ -257,10 +269,8 @@ where
         let accepted = parcel.take_accepted();
         match self.pool.submit(parcel, tags, now) {
             Ok(()) => {
-                if let Some(accepted) = accepted {
-                    // Who offered it may have left.
-                    _ = accepted.send(Ok(()));
-                }
+                // Who offered it may have left, and most are offered by nobody.
+                _ = accepted.send(Ok(()));
                 self.tell(|| FactoryEvent::Accepted);
             }
             Err((mut parcel, refusal)) => {
@@ -308,7 +318,7 @@ where
     }
 
     fn serve_returned(&mut self, worker: u32, ticket: u64, outcome: Outcome, job: (Parcel<K, M>, Tags)) {
-        let now = self.now_if_timed(false);
+        let now = self.now_if_timed(job.1.expires_at != Instant::FAR);
         match self.pool.handle_returned(worker, ticket, job, outcome, now) {
             Ok(()) => self.tell(|| FactoryEvent::Returned { worker: worker as usize }),
             // Of a worker of a former life: to this one it is new.
@@ -316,10 +326,11 @@ where
         }
     }
 
-    fn serve_launched(&mut self, number: u32, launched: Result<ActorCell, SpawnError>) {
+    fn serve_launched(&mut self, number: u32, launched: Result<ActorCell, Box<SpawnError>>) {
         let (now, random) = (self.executor.now(), self.executor.random_u64());
         let actor = launched.and_then(|cell| {
-            ActorRef::from_cell(cell).map_err(|_| SpawnError::Options("the worker is another actor"))
+            ActorRef::from_cell(cell)
+                .map_err(|_| Box::new(SpawnError::Options("the worker is another actor")))
         });
         match actor {
             Ok(actor) => {

@@ -61,6 +61,8 @@ pub struct FactoryBuilder<K: Send + 'static, M: Send + 'static, A: Actor> {
     pub(super) observer: Option<Arc<dyn FactoryObserver>>,
     pub(super) stop_timeout: Duration,
     options: SpawnOptions,
+    /// What the address has already that is given when the factory is there.
+    pub(super) shared: Option<Arc<Shared<K, M>>>,
 }
 
 impl<W: Worker> FactoryBuilder<W::Key, W::Message, WorkerActor<W>> {
@@ -90,7 +92,8 @@ where
     A::Msg: From<Assignment<K, M>>,
 {
     /// A factory whose workers are actors of any kind that take an [`Assignment`] among their
-    /// messages. The closure makes one for each life.
+    /// messages. The closure makes one for each life. An error that one of them
+    /// [escalates](actor_core::ErrorAction::Escalate) fails the factory.
     ///
     /// The factory starts them and starts them again. Their mailboxes are unbounded: of the
     /// factory they hold one job at most, what others send them is theirs to bound.
@@ -110,6 +113,7 @@ where
             observer: None,
             stop_timeout: limits::CHILD_STOP_TIMEOUT_DEFAULT,
             options: SpawnOptions::new(),
+            shared: None,
         }
     }
 }
@@ -247,9 +251,11 @@ where
         system: &ActorSystem,
     ) -> impl Future<Output = Result<FactoryRef<K, M>, SpawnError>> + Send + use<'_, K, M, A> {
         let options = std::mem::take(&mut self.options);
+        let shared = Arc::new(self.share());
+        self.shared = Some(shared.clone());
         async move {
             let actor = system.spawn(Factory::new(), self, options).await?;
-            FactoryRef::connect(actor).await.map_err(|_| SpawnError::Startup(actor_core::Exit::Cancelled))
+            Ok(FactoryRef::new(actor, shared))
         }
     }
 }

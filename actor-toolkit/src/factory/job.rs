@@ -33,8 +33,11 @@ pub(super) struct JobOptions<M> {
     pub(super) priority: Option<u8>,
     pub(super) ttl: Option<Duration>,
     pub(super) must_stay: bool,
-    pub(super) retry: Option<(Retry, fn(&M) -> M)>,
+    pub(super) retry: Option<Retries<M>>,
 }
+
+/// How often, and how the message is cloned for it.
+type Retries<M> = (Retry, fn(&M) -> M);
 
 /// How often a job begins again whose worker died with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

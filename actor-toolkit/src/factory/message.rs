@@ -26,15 +26,15 @@ pub(super) enum Request<K: Send + 'static, M: Send + 'static> {
         worker: u32,
         ticket: u64,
         outcome: Outcome,
-        parcel: Parcel<K, M>,
-        tags: Tags,
+        /// Boxed: it is rare, and every message takes as much room as the largest.
+        job: Box<(Parcel<K, M>, Tags)>,
     },
     /// Something came while the mailbox was full.
     Poke,
     /// A worker was launched, or was not.
     Launched {
         worker: u32,
-        launched: Result<ActorCell, SpawnError>,
+        launched: Result<ActorCell, Box<SpawnError>>,
     },
     /// The time has come for something.
     Tick,

@@ -35,8 +35,8 @@ pub use self::message::FactoryMessage;
 pub use self::parcel::Assignment;
 pub use self::reference::{FactoryRef, FactoryStats, FactoryUpdate, UpdateError};
 pub use self::settings::{
-    CapacityController, Controller, DeadMan, Discard, Queueing, RateLimit, Router, Routing, SettingsError,
-    ShedMode, Workers,
+    CapacityController, Controller, DeadMan, Discard, Queueing, Rank, RateLimit, Router, Routing,
+    SettingsError, ShedMode, Workers,
 };
 pub use self::worker::{ClosureWorker, Place, Worker, WorkerActor};
 

@@ -114,7 +114,7 @@ where
     fn launch(&mut self, worker: u32) {
         let launching = self.launching(worker);
         self.myself.pipe(launching, move |launched| {
-            let launched = launched.map(|actor: ActorRef<A::Msg>| actor.cell());
+            let launched = launched.map(|actor: ActorRef<A::Msg>| actor.cell()).map_err(Box::new);
             FactoryMessage(Request::Launched { worker, launched })
         });
     }

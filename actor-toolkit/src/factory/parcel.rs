@@ -86,24 +86,27 @@ impl<K: Send + 'static, M: Send + 'static> Shared<K, M> {
                 return drop(message);
             }
             late.messages.push(message);
+            if late.messages.len() > 1 {
+                // Whoever was first here sees to it that the factory looks.
+                return;
+            }
+            // Release pairs with the acquire of whoever looks, who then takes the lock.
+            self.has_late.store(true, Ordering::Release);
         }
-        // Release: whoever sees it finds the message behind the lock anyway.
-        self.has_late.store(true, Ordering::Release);
         // Full once more means that there is a message which is handled after this.
         if let Err(SendError::Stopped(..)) = factory.cast(FactoryMessage(Request::Poke)) {
             drop(self.end());
         }
     }
 
-    /// What came while the mailbox was full.
+    /// Takes what came while the mailbox was full, in exchange for an empty list.
     #[inline]
-    pub(super) fn take_late(&self) -> Vec<FactoryMessage<K, M>> {
-        if !self.has_late.load(Ordering::Acquire) {
-            return Vec::new();
+    pub(super) fn take_late(&self, list: &mut Vec<FactoryMessage<K, M>>) {
+        if self.has_late.load(Ordering::Acquire) {
+            let mut late = locked(&self.late);
+            self.has_late.store(false, Ordering::Relaxed);
+            std::mem::swap(list, &mut late.messages);
         }
-        let mut late = locked(&self.late);
-        self.has_late.store(false, Ordering::Relaxed);
-        std::mem::take(&mut late.messages)
     }
 
     /// Nobody will look here any more.
@@ -132,7 +135,8 @@ pub(super) struct Held<K: Send + 'static, M: Send + 'static> {
     pub(super) shared: Arc<Shared<K, M>>,
     expires_at: Instant,
     retries: u32,
-    accepted: Option<Accepted<K, M>>,
+    /// Nobody's, if it was not offered.
+    accepted: Accepted<K, M>,
     /// When the factory took it in, if somebody wants to know.
     pub(super) since: Instant,
 }
@@ -143,7 +147,7 @@ impl<K: Send + 'static, M: Send + 'static> Parcel<K, M> {
         job: Job<K, M>,
         shared: Arc<Shared<K, M>>,
         expires_at: Instant,
-        accepted: Option<Accepted<K, M>>,
+        accepted: Accepted<K, M>,
     ) -> Self {
         let Job { key, message, options } = job;
         let (message, since) = (Some(message), Instant::ZERO);
@@ -184,11 +188,11 @@ impl<K: Send + 'static, M: Send + 'static> Parcel<K, M> {
         self.held().since
     }
 
-    pub(super) fn take_accepted(&mut self) -> Option<Accepted<K, M>> {
-        self.held_mut().accepted.take()
+    pub(super) fn take_accepted(&mut self) -> Accepted<K, M> {
+        std::mem::replace(&mut self.held_mut().accepted, ReplyPort::nobody())
     }
 
-    pub(super) fn put_accepted(&mut self, accepted: Option<Accepted<K, M>>) {
+    pub(super) fn put_accepted(&mut self, accepted: Accepted<K, M>) {
         self.held_mut().accepted = accepted;
     }
 
@@ -215,7 +219,10 @@ impl<K: Send + 'static, M: Send + 'static> Held<K, M> {
 
     fn discard(mut self, reason: DiscardReason) {
         let shared = self.shared.clone();
-        let Some(accepted) = self.accepted.take() else { return shared.discard(self.discarded(reason)) };
+        let accepted = std::mem::replace(&mut self.accepted, ReplyPort::nobody());
+        if accepted.is_nobody() {
+            return shared.discard(self.discarded(reason));
+        }
         let retries = self.retries;
         match self.into_job() {
             Ok(job) => {
@@ -266,6 +273,7 @@ impl<K: Send + 'static, M: Send + 'static> Assignment<K, M> {
     }
 
     /// The job's key.
+    #[expect(clippy::missing_panics_doc, reason = "only `done` and `drop` take it out")]
     pub fn key(&self) -> &K {
         &self.held.as_ref().expect("it is there until it is done").key
     }
@@ -281,13 +289,11 @@ impl<K: Send + 'static, M: Send + 'static> Assignment<K, M> {
         if self.is_begun {
             return None;
         }
-        let may_retry = |retry: &super::Retry| retry.allows(held.retries);
-        let copy = held
-            .options
-            .retry
-            .filter(|(retry, _)| may_retry(retry))
-            .and_then(|(_, clone)| held.message.as_ref().map(clone));
+        // Before the clone, which is a user's: one that panics is a try.
         self.is_begun = true;
+        let retries = held.retries;
+        let retry = held.options.retry.filter(|(retry, _)| retry.allows(retries));
+        let copy = retry.and_then(|(_, clone)| held.message.as_ref().map(clone));
         std::mem::replace(&mut held.message, copy)
     }
 
@@ -313,8 +319,8 @@ impl<K: Send + 'static, M: Send + 'static> Drop for Assignment<K, M> {
         let (shared, worker, ticket) = (held.shared.clone(), self.worker, self.ticket);
         if held.message.is_some() {
             held.retries += u32::from(self.is_begun);
-            let (parcel, tags) = (Parcel { held: Some(held) }, self.tags);
-            return shared.tell(FactoryMessage(Request::Returned { worker, ticket, outcome, parcel, tags }));
+            let job = Box::new((Parcel { held: Some(held) }, self.tags));
+            return shared.tell(FactoryMessage(Request::Returned { worker, ticket, outcome, job }));
         }
         held.discard(DiscardReason::Lost);
         shared.tell(FactoryMessage(Request::Finished { worker, ticket, outcome }));

@@ -111,7 +111,7 @@ impl<K: Send + 'static, M: Send + 'static> FactoryRef<K, M> {
     /// As there, and [`JobError::NoSuchPriority`].
     #[inline]
     pub fn dispatch_job(&self, job: Job<K, M>) -> Result<(), JobError<K, M>> {
-        let parcel = self.parcel(job, None)?;
+        let parcel = self.parcel(job, ReplyPort::nobody())?;
         self.actor.cast(FactoryMessage(Request::Dispatch(parcel))).map_err(unsent)
     }
 
@@ -122,7 +122,7 @@ impl<K: Send + 'static, M: Send + 'static> FactoryRef<K, M> {
     ///
     /// As there, but never [`SendError::Full`].
     pub async fn send(&self, job: Job<K, M>) -> Result<(), JobError<K, M>> {
-        let parcel = self.parcel(job, None)?;
+        let parcel = self.parcel(job, ReplyPort::nobody())?;
         match self.actor.cast(FactoryMessage(Request::Dispatch(parcel))) {
             Err(SendError::Full(message)) => self.actor.send(message).await.map_err(unsent),
             done => done.map_err(unsent),
@@ -143,7 +143,7 @@ impl<K: Send + 'static, M: Send + 'static> FactoryRef<K, M> {
     /// Dropping the future leaves a job that was sent where it is.
     pub async fn offer(&self, job: Job<K, M>) -> Result<(), JobError<K, M>> {
         let (port, accepted) = ReplyPort::new(None);
-        let parcel = self.parcel(job, Some(port))?;
+        let parcel = self.parcel(job, port)?;
         self.actor.send(FactoryMessage(Request::Dispatch(parcel))).await.map_err(unsent)?;
         match accepted.await {
             Ok(Ok(())) => Ok(()),
@@ -276,11 +276,7 @@ impl<K: Send + 'static, M: Send + 'static> FactoryRef<K, M> {
     }
 
     #[inline]
-    fn parcel(
-        &self,
-        job: Job<K, M>,
-        accepted: Option<Accepted<K, M>>,
-    ) -> Result<Parcel<K, M>, JobError<K, M>> {
+    fn parcel(&self, job: Job<K, M>, accepted: Accepted<K, M>) -> Result<Parcel<K, M>, JobError<K, M>> {
         if let (Some(level), Some(levels)) = (job.options.priority, self.shared.priorities)
             && level >= levels
         {

@@ -95,8 +95,11 @@ pub enum Queueing<K, M> {
     },
     /// By a number that a closure gives to each job when it comes: the lowest first. If it
     /// panics, that is reported and counts as [`i64::MAX`].
-    Ranked(Box<dyn FnMut(&K, &M) -> i64 + Send>),
+    Ranked(Rank<K, M>),
 }
+
+/// Gives a job its rank.
+pub type Rank<K, M> = Box<dyn FnMut(&K, &M) -> i64 + Send>;
 
 impl<K, M> Queueing<K, M> {
     /// Five priorities, and the ageing of actor-core's mailboxes.

@@ -124,21 +124,21 @@ impl<W: Worker> Actor for WorkerActor<W> {
     type State = W::State;
     type Arguments = Place<W::Key, W::Message>;
 
-    fn pre_start(
+    async fn pre_start(
         &self,
         _: &ActorRef<Self::Msg>,
         place: Self::Arguments,
-    ) -> impl Future<Output = Result<W::State, ActorError>> + Send {
-        async move { self.0.pre_start(&place).await }
+    ) -> Result<W::State, ActorError> {
+        self.0.pre_start(&place).await
     }
 
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` would keep its arguments twice")]
     fn handle(
         &self,
         _: &ActorRef<Self::Msg>,
         assignment: Self::Msg,
         state: &mut W::State,
     ) -> impl Future<Output = Result<(), ActorError>> + Send {
-        // Not an `async fn`, which would keep its arguments twice.
         async move {
             let mut assignment = assignment.or_die();
             let Some(message) = assignment.take() else { return Ok(()) };

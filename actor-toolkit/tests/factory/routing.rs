@@ -126,7 +126,7 @@ fn a18_round_robin_is_even() {
         dispatch_notes(&factory, 0..100);
         factory.drain_and_wait(None).await.unwrap();
         for (worker, _, number) in &log.get().done {
-            assert_eq!(*worker as u32, number % 4);
+            assert_eq!(*worker, *number as usize % 4);
         }
         assert_eq!(log.numbers().len(), 100);
     });

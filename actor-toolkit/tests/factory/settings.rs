@@ -1,6 +1,7 @@
 //! What is told of a factory, and what may be changed while it runs.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use actor_core::ActorError;
 use actor_toolkit::factory::{
@@ -64,7 +65,7 @@ fn a17_an_observer_is_told_of_each_thing_once() {
         pass(&system, MS).await;
         factory.drain_and_wait(None).await.unwrap();
         let events = std::mem::take(&mut *events.lock().unwrap());
-        let (worker, zero) = (0, 0 * MS);
+        let (worker, zero) = (0, Duration::ZERO);
         let expected = [
             FactoryEvent::Accepted,
             FactoryEvent::Assigned { worker, waited: zero },

@@ -299,7 +299,7 @@ fn a17_a_stuck_worker_is_found_when_its_setting_says_and_replaced() {
         let observer = move |event: &FactoryEvent| {
             if let FactoryEvent::WorkerStuck { worker, since } = event {
                 assert_eq!(*since, 50 * MS);
-                let now = (clock.now() - begin).as_millis() as u32;
+                let now = u32::try_from((clock.now() - begin).as_millis()).unwrap();
                 of.get().done.push((*worker, 0, now));
             }
         };

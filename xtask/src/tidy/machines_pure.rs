@@ -38,6 +38,7 @@ const MACHINES: &[&str] = &[
     "actor-cluster/src/wire",
     "actor-core/src/lifecycle",
     "actor-core/src/supervise",
+    "actor-toolkit/src/factory/pool",
 ];
 
 const SHELL: &str = "return an effect and let the shell around the machine carry it out";

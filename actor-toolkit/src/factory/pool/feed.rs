@@ -2,7 +2,7 @@
 
 use actor_core::Instant;
 
-use super::{InHand, Life, Order, Outcome, Pool, Queue, Refusal, Route, Tags};
+use super::{InHand, Life, Order, Outcome, Pool, Queue, Refusal, Route, Tags, number};
 use crate::factory::settings::ShedMode;
 
 /// Which queue a job is to wait in.
@@ -333,7 +333,7 @@ impl<J> Pool<J> {
         // Another one each time: the same job may come back to the same worker.
         self.tickets += 1;
         let ticket = self.tickets;
-        let number = worker as u32;
+        let number = number(worker);
         self.workers[worker].hand = Some(InHand { ticket, pick: tags.pick, since: now, is_orphan: false });
         self.counts.in_hand += 1;
         if self.rules.dead_man.is_some() {
@@ -358,6 +358,10 @@ impl<J> Pool<J> {
     /// Somebody who is idle, who is not idle any more for the stack.
     fn take_idle(&mut self) -> Option<usize> {
         while let Some(worker) = self.stack.pop() {
+            #[cfg(test)]
+            {
+                self.looks += 1;
+            }
             let it = &mut self.workers[worker as usize];
             it.is_stacked = false;
             if it.is_idle {
@@ -376,7 +380,7 @@ impl<J> Pool<J> {
         let is_wanted = matches!(self.rules.route, Route::Idle | Route::Sticky);
         if is_idle && is_wanted && !it.is_stacked {
             it.is_stacked = true;
-            self.stack.push(worker as u32);
+            self.stack.push(number(worker));
         }
     }
 
@@ -391,9 +395,9 @@ impl<J> Pool<J> {
         }
         let it = &self.workers[worker];
         if it.life == Life::Up && !it.is_leaving {
-            self.loads.set(worker as u32, it.load());
+            self.loads.set(number(worker), it.load());
         } else {
-            self.loads.remove(worker as u32);
+            self.loads.remove(number(worker));
         }
     }
 

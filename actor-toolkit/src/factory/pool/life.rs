@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actor_core::{Backoff, Instant};
 
-use super::{Life, Order, Pool, Queue, Refusal, Route, UNTIMED, Worker};
+use super::{Life, Order, Pool, Queue, Refusal, Route, UNTIMED, Worker, number};
 use crate::factory::settings::DeadMan;
 
 impl<J> Pool<J> {
@@ -99,13 +99,13 @@ impl<J> Pool<J> {
         if former.is_some() == dead_man.is_some() {
             return;
         }
-        for (number, worker) in self.workers.iter_mut().enumerate() {
-            let Some(hand) = &mut worker.hand else { continue };
+        for (worker, it) in self.workers.iter_mut().enumerate() {
+            let Some(hand) = &mut it.hand else { continue };
             if dead_man.is_some() {
                 hand.since = now;
-                self.busy.put(number as u32, 0);
+                self.busy.put(number(worker), 0);
             } else {
-                self.busy.take(number as u32);
+                self.busy.take(number(worker));
             }
         }
     }
@@ -146,7 +146,7 @@ impl<J> Pool<J> {
     }
 
     pub(super) fn retire(&mut self, worker: usize) {
-        let number = worker as u32;
+        let number = number(worker);
         self.set_idle(worker, false);
         let it = &mut self.workers[worker];
         if let Life::Down(at) = std::mem::replace(&mut it.life, Life::Vacant) {
@@ -170,7 +170,7 @@ impl<J> Pool<J> {
         it.is_leaving = false;
         if it.life == Life::Vacant {
             it.life = Life::Starting;
-            self.orders.push_back(Order::Launch(worker as u32));
+            self.orders.push_back(Order::Launch(number(worker)));
         }
         self.weigh(worker);
     }
@@ -191,7 +191,7 @@ impl<J> Pool<J> {
         if let Some(hand) = &mut it.hand {
             hand.is_orphan = true;
         }
-        self.downs.insert((at, worker as u32));
+        self.downs.insert((at, number(worker)));
         self.weigh(worker);
         self.leave_if_over(worker);
         // Without a delay it is up again at once.
@@ -211,10 +211,10 @@ impl<J> Pool<J> {
     /// Notes where each key's jobs are, before keys go elsewhere.
     fn pin_all(&mut self) {
         self.pinned = Default::default();
-        for (number, worker) in self.workers.iter().enumerate() {
-            let in_hand = worker.hand.iter().map(|hand| hand.pick);
-            for pick in in_hand.chain(worker.queue.picks()) {
-                self.pinned.find_or(pick, || (number as u32, 0)).1 += 1;
+        for (worker, it) in self.workers.iter().enumerate() {
+            let in_hand = it.hand.iter().map(|hand| hand.pick);
+            for pick in in_hand.chain(it.queue.picks()) {
+                self.pinned.find_or(pick, || (number(worker), 0)).1 += 1;
             }
         }
     }

@@ -81,6 +81,9 @@ pub(super) struct Loads {
     /// No list below this one holds anybody.
     least: u32,
     members: usize,
+    /// How many lists were looked at.
+    #[cfg(test)]
+    pub(super) looks: u64,
 }
 
 impl Loads {
@@ -112,6 +115,10 @@ impl Loads {
         // a job that was given.
         while self.least < LOAD_MAX && self.links.first(self.least).is_none() {
             self.least += 1;
+            #[cfg(test)]
+            {
+                self.looks += 1;
+            }
         }
         self.links.first(self.least)
     }

@@ -175,6 +175,9 @@ pub(super) struct Pool<J> {
     is_drained: bool,
     counts: Counts,
     orders: VecDeque<Order<J>>,
+    /// How many workers were looked at, to find some.
+    #[cfg(test)]
+    looks: u64,
 }
 
 struct Worker<J> {
@@ -214,7 +217,12 @@ pub(super) struct InHand {
     is_orphan: bool,
 }
 
-/// The pool sends nothing that is older than this: see [`Pool::is_timed`].
+/// A worker's number, as lists and orders have it.
+fn number(worker: usize) -> u32 {
+    u32::try_from(worker).expect("a pool has no more workers than WORKERS_MAX")
+}
+
+/// What a job that has no worker has begun at.
 const UNTIMED: Instant = Instant::ZERO;
 
 impl<J> Pool<J> {
@@ -240,6 +248,8 @@ impl<J> Pool<J> {
             is_drained: false,
             counts: Counts::default(),
             orders: VecDeque::new(),
+            #[cfg(test)]
+            looks: 0,
         }
     }
 
