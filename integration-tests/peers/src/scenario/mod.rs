@@ -3,6 +3,7 @@
 //! ```text
 //!  rows: name ─► Form, Room, n ─┬─ message: tells, asks, rings ─┐
 //!                               ├─ life: spawns, memory, fullness├─► Reading
+//!                               ├─ factory: jobs for any worker ┤
 //!                               └─ airs: somebody else's loops ──┘
 //! ```
 //!
@@ -21,6 +22,7 @@ use crate::system::tokio_floor::Tokio;
 use crate::system::xactor::Xactor;
 use crate::system::{BARE_WAKES, Room, System, erlang};
 
+mod factory;
 mod life;
 mod message;
 pub(crate) mod rows;
@@ -70,6 +72,8 @@ pub(crate) enum Form {
     Growth,
     /// Requests for memory.
     Allocations(Of),
+    /// A task sends jobs that any free one of so many workers may do.
+    Jobs(usize),
     /// A loop that airssys-rt published, or the honest form of it.
     Airs(airs::Loop),
 }
@@ -118,6 +122,9 @@ pub(crate) fn why_left_out(system: &str, row: &Row) -> Option<&'static str> {
     let only_ours = matches!(row.form, Form::Airs(_) | Form::Alive);
     let no_bound = "its mailboxes have no bound that senders wait for";
     let waits = matches!(row.room, Room::Bounded(_)) && row.form != Form::Refused;
+    if matches!(row.form, Form::Jobs(_)) {
+        return (!["ours", "tokio", "ractor"].contains(&system)).then_some("it has no factory");
+    }
     match system {
         "ours" | "tokio" if !only_ours => None,
         "ours" => None,
@@ -148,6 +155,14 @@ fn is_basic(row: &Row) -> bool {
 
 /// Measures here and now.
 pub(crate) fn measure(system: &str, row: &Row, workers: usize, n: u64) -> Reading {
+    if let Form::Jobs(of) = row.form {
+        return match system {
+            "ours" => Tokio::run(workers, factory::ours(of, n)),
+            "ractor" => Tokio::run(workers, factory::ractor(of, n)),
+            "tokio" => Tokio::run(workers, factory::tokio(of, n)),
+            _ => panic!("{system} has no factory"),
+        };
+    }
     let bounce_ns = row.is_contended.then(paced::bounce_ns).flatten();
     let reading = match system {
         "ours" => measure_in::<Ours<Anywhere>>(row, workers, n),
@@ -195,6 +210,7 @@ fn measure_in<S: System>(row: &Row, workers: usize, n: u64) -> Reading {
         Form::Refused => S::run(workers, life::refused::<S>(room, n)),
         Form::Growth => S::run(workers, life::growth::<S>(room, n)),
         Form::Allocations(of) => S::run(workers, life::allocations::<S>(room, of, n)),
+        Form::Jobs(_) => unreachable!("each system has its own"),
         Form::Airs(a_loop) => a_loop.measure(workers, n),
     }
 }

@@ -155,6 +155,10 @@ pub(crate) const ROWS: &[Row] = &[
     row("full_refused", "a full mailbox of 64 refuses one message more", Form::Refused, M, 0).room(64),
     row("full_growth", "heap bytes for each of 100 000 messages to an actor that stands still, as by default", Form::Growth, 100_000, 100_000).by_default(),
 
+    // Jobs.
+    row("factory_100", "a task gives jobs to a factory, for any of 100 workers", Form::Jobs(100), 200_000, 20_000),
+    row("factory_1000", "a task gives jobs to a factory, for any of 1 000 workers", Form::Jobs(1000), 200_000, 0),
+
     // Counts.
     row("allocs_tell", "requests for memory, a message in a stream", Form::Allocations(Of::Tell), 100_000, 20_000),
     row("allocs_ask", "requests for memory, a question", Form::Allocations(Of::Ask), 20_000, 5_000),
