@@ -37,3 +37,8 @@ struct Supervision;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/book/systems.md")]
 struct Systems;
+
+/// As [`Actors`].
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/book/messaging.md")]
+struct Messaging;

@@ -54,10 +54,13 @@ fn in_pieces(bytes: &[u8]) -> impl Iterator<Item = Pieces> {
     pieces.map(|piece| Pieces { bytes: bytes.to_vec(), piece, error: None }).into_iter()
 }
 
+/// What is read, and its lines.
+type Case = (&'static [u8], &'static [Result<&'static str, &'static str>]);
+
 #[test]
 fn c32_lines_are_cut_however_they_arrive() {
     let long = "longer than the eight bytes that it may have";
-    let table: [(&[u8], &[Result<&str, &str>]); 9] = [
+    let table: [Case; 9] = [
         (b"", &[]),
         (b"one", &[Ok("one")]),
         (b"one\n", &[Ok("one")]),
