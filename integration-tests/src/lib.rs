@@ -47,3 +47,8 @@ struct Testing;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/book/factory.md")]
 struct Factory;
+
+/// As [`Actors`].
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/book/messaging.md")]
+struct Messaging;

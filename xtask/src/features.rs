@@ -28,6 +28,22 @@ pub(crate) const MATRIX: &[Crate] = &[
         }],
     },
     Crate {
+        manifest: "actor-toolkit/Cargo.toml",
+        command: &["check", "--quiet"],
+        arguments: &[],
+        features: &[
+            Feature {
+                name: "cron",
+                brings: &["chrono", "croner"],
+                tests: &[
+                    "c31_a_cron_schedule_ticks_and_is_cancelled",
+                    "c31_a_wrong_expression_is_an_error_at_the_call",
+                ],
+            },
+            Feature { name: "tower", brings: &["tower-service"], tests: &["c33_a_call_is_a_service"] },
+        ],
+    },
+    Crate {
         manifest: "integration-tests/peers/Cargo.toml",
         command: &["run", "--quiet"],
         arguments: &["--", "core", "--smoke", "--systems", "ours", "--rows", "ask_seq"],

@@ -147,22 +147,31 @@ fn checked(text: &str) -> Result<(), TopicError> {
     if text.len() > TOPIC_BYTES_MAX {
         return Err(TopicError::TooLong(text.len()));
     }
-    if text.chars().any(char::is_control) {
+    let has_control = match text.is_ascii() {
+        true => text.bytes().any(|byte| byte.is_ascii_control()),
+        false => text.chars().any(char::is_control),
+    };
+    if has_control {
         return Err(TopicError::ControlCharacter);
     }
-    if words(text).any(str::is_empty) {
-        return Err(TopicError::EmptyWord);
+    let mut words_read = 0;
+    for word in words(text) {
+        if word.is_empty() {
+            return Err(TopicError::EmptyWord);
+        }
+        words_read += 1;
     }
-    match words(text).count() {
-        count if count > TOPIC_WORDS_MAX => Err(TopicError::TooManyWords(count)),
-        _ => Ok(()),
-    }
+    if words_read > TOPIC_WORDS_MAX { Err(TopicError::TooManyWords(words_read)) } else { Ok(()) }
 }
 
 /// Without wildcards.
 pub(super) fn checked_topic(text: &str) -> Result<(), TopicError> {
     checked(text)?;
-    if text.contains(['*', '#']) { Err(TopicError::WildcardInTopic) } else { Ok(()) }
+    if text.bytes().any(|byte| matches!(byte, b'*' | b'#')) {
+        Err(TopicError::WildcardInTopic)
+    } else {
+        Ok(())
+    }
 }
 
 impl FromStr for Topic {

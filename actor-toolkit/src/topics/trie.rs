@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn many_wildcards_do_not_multiply() {
         let mut trie = Trie::new();
-        let word = |at: usize| if at % 2 == 0 { "#" } else { "a" };
+        let word = |at: usize| if at.is_multiple_of(2) { "#" } else { "a" };
         let pattern = (0..31).map(word).collect::<Vec<_>>().join(".");
         trie.insert(&pattern.parse().unwrap(), ());
         let topic: Topic = ["a"; 32].join(".").parse().unwrap();

@@ -211,3 +211,23 @@ fn c31_what_falls_due_while_there_is_no_room_is_left_out() {
         assert_eq!(heard(&actor).await, [1, 1, 1]);
     });
 }
+
+#[test]
+fn c31_a_clock_that_is_set_back_while_there_is_no_room_brings_no_moment_again() {
+    with_wall_clock(|system, clock| async move {
+        clock.set(MIDNIGHT);
+        let (scheduler, gate) = (Scheduler::new(&system), Gate::default());
+        let actor = held(&system, 1, &gate).await;
+        let schedule = scheduler.cron(&actor, "0 * * * *", || Note(1)).unwrap();
+        // One's is in the mailbox, two's waits for room, and it is ten past midnight again.
+        pass(&system, 130 * MINUTE).await;
+        clock.step(-2 * 3_600);
+        gate.open();
+        pass(&system, MINUTE).await;
+        assert_eq!(schedule.sent(), 2);
+        pass(&system, 168 * MINUTE).await;
+        assert_eq!(schedule.sent(), 2);
+        pass(&system, 2 * MINUTE).await;
+        assert_eq!(heard(&actor).await, [1, 1, 1]);
+    });
+}
