@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use actor_core::{ActorError, ActorSystem, Exit, Shutdown};
+use actor_core::{ActorError, ActorSystem, Capacity, Exit, Shutdown};
 use actor_testkit::{Order, Simulation};
 use actor_toolkit::factory::{
-    DiscardReason, FactoryEvent, FactoryHooks, FactoryRef, FactoryUpdate, Queueing, Routing,
+    DiscardReason, FactoryEvent, FactoryHooks, FactoryRef, FactoryUpdate, Job, Queueing, Retry, Routing,
 };
 
-use super::support::{HandsRef, Log, MS, Message, Task, dispatch, dispatch_notes, hands, pass, simulate};
+use super::support::{
+    HandsRef, Log, MS, Message, Task, dispatch, dispatch_notes, hands, pass, simulate, yield_once,
+};
 
 fn routing(number: u32) -> Routing<u32, Message> {
     match number {
@@ -149,6 +151,30 @@ fn a17_a_runtime_that_goes_away_has_its_factories_report() {
     drop(simulation);
     let heard = log.get().discarded.len();
     assert_eq!(heard + log.numbers().len(), sent as usize);
+}
+
+#[test]
+fn a17_what_came_beside_a_full_mailbox_is_reported_too() {
+    let mut simulation = Simulation::new(Order::Fifo);
+    let system = simulation.system();
+    simulation.block_on(async {
+        let log = Log::default();
+        let builder = hands(1, &log).mailbox(Capacity::try_from(1).unwrap());
+        let factory = builder.spawn_in(&system).await.unwrap();
+        pass(&system, MS).await;
+        let job = Job::new(1, Message::Do(Task::Panic)).retry(Retry::Always);
+        factory.dispatch_job(job).unwrap();
+        // The factory hands it on, and the worker has its turn before the factory's next one.
+        yield_once().await;
+        dispatch(&factory, 2, Task::Note(2));
+        factory.kill();
+        factory.wait(None).await.unwrap();
+        pass(&system, MS).await;
+        let mut discarded = log.get().discarded.clone();
+        discarded.sort_by_key(|(key, ..)| *key);
+        let ended = |key, task| (key, Some(task), DiscardReason::Ended);
+        assert_eq!(discarded, [ended(1, Task::Panic), ended(2, Task::Note(2))]);
+    });
 }
 
 #[test]

@@ -26,6 +26,19 @@ pub(crate) async fn pass(system: &ActorSystem, time: Duration) {
     system.executor().sleep(time).await;
 }
 
+/// Lets others run, once.
+pub(crate) async fn yield_once() {
+    let mut has_yielded = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut has_yielded, true) {
+            return std::task::Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
+}
+
 /// What a job does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Task {

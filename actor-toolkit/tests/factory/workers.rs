@@ -408,7 +408,17 @@ fn a17_a_factory_under_a_supervisor_comes_again() {
         ];
         assert_eq!(discarded, expected);
         assert_eq!(factory.available_capacity().await.unwrap(), 2);
-        supervisor.stop_and_wait(None, None).await.unwrap();
+        // An address of the former life reaches this one, and its settings.
+        let new = Log::default();
+        let again = FactoryRef::connect(factory.actor().clone()).await.unwrap();
+        again.update(FactoryUpdate::new().on_discard(new.handler())).await.unwrap();
+        for key in 5..8 {
+            dispatch(&factory, key, Task::Hang);
+        }
+        pass(&system, MS).await;
+        supervisor.kill_and_wait(None).await.unwrap();
+        pass(&system, MS).await;
+        assert_eq!((new.get().discarded.len(), log.get().discarded.len()), (3, 3));
     });
 }
 
