@@ -83,7 +83,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 #[tokio::test]
-async fn every_word_is_counted_and_no_stage_overflows() {
+async fn c27_every_word_is_counted_and_no_stage_overflows() {
     let mut out = Vec::new();
     run(&mut out).await.unwrap();
     let expected = "\
