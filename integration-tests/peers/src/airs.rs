@@ -2,8 +2,8 @@
 //!
 //! Its benchmarks time the building of structs and direct calls of methods, where
 //! their names speak of spawning and messages. Here is what the same loop costs
-//! with ours, as near as a runtime that has no broker and gives out no mailbox
-//! without an actor can come, and what the name promises. Ours alone runs them:
+//! with ours, as near as a runtime that gives out no mailbox without an actor can
+//! come, and what the name promises. Ours alone runs them:
 //! airssys-rt is on no registry, and its figures are from another machine.
 
 use std::hint::black_box;
@@ -15,6 +15,8 @@ use actor_core::{
 };
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+mod toolkit;
 
 use crate::memory::Count;
 use crate::scenario::Reading;
@@ -43,6 +45,14 @@ pub(crate) enum Loop {
     Broadcast,
     /// A group, told, and done.
     BroadcastHandled,
+    /// A new broker, and a hundred messages with text in them to one name.
+    Routed,
+    /// The same of a broker that knows a thousand names, handled.
+    RoutedHandled,
+    /// New topics, ten subscribers, and a message to all of them.
+    Published,
+    /// The same among a thousand patterns, handled.
+    PublishedHandled,
     /// Messages that nobody takes out.
     OnlyIn,
     /// Messages that are taken out.
@@ -69,7 +79,8 @@ impl Loop {
             Loop::CallHandler => Some(3_150.0),
             Loop::ToOneself(1) => Some(737.0),
             Loop::ToOneself(_) => Some(21_190.0),
-            Loop::Broadcast => Some(3_950.0),
+            Loop::Broadcast | Loop::Published => Some(3_950.0),
+            Loop::Routed => Some(21_190.0),
             Loop::OnlyIn => Some(18_160.0),
             Loop::Children(1) => Some(1_280.0),
             Loop::Children(_) => Some(3_000.0),
@@ -86,6 +97,8 @@ impl Loop {
             Loop::OnlyIn
             | Loop::Mailboxes
             | Loop::Broadcast
+            | Loop::Routed
+            | Loop::Published
             | Loop::Children(_)
             | Loop::BytesEmpty
             | Loop::BytesFull => alone().block_on(self.run(rounds)),
@@ -122,6 +135,10 @@ impl Loop {
             Loop::Question => question(rounds).await,
             Loop::Broadcast => broadcast(rounds).await,
             Loop::BroadcastHandled => broadcast_handled(rounds).await,
+            Loop::Routed => toolkit::routed(rounds).await,
+            Loop::RoutedHandled => toolkit::routed_handled(rounds).await,
+            Loop::Published => toolkit::published(rounds).await,
+            Loop::PublishedHandled => toolkit::published_handled(rounds).await,
             Loop::OnlyIn => only_in(rounds).await,
             Loop::InAndOut => in_and_out(rounds).await,
             Loop::Children(children) => self::children(rounds, children).await,
