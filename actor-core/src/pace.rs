@@ -6,18 +6,39 @@ use std::task::Poll;
 
 use crate::limits::MESSAGES_PER_TURN;
 
-/// See the module.
-pub(crate) struct Pace {
+/// Lets others run now and then, on whatever runtime it is: after
+/// [`MESSAGES_PER_TURN`] messages, as an actor does.
+///
+/// For a task that sends as long as there is something to send. On a runtime of cooperating tasks
+/// it could otherwise keep its thread for ever.
+///
+/// ```
+/// use actor_core::ActorRef;
+/// use actor_core::executor::Pace;
+///
+/// async fn count(to: &ActorRef<u64>) {
+///     let mut pace = Pace::new();
+///     for n in 0.. {
+///         if to.send(n).await.is_err() {
+///             break;
+///         }
+///         pace.sent_one().await;
+///     }
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Pace {
     messages_left: u32,
 }
 
 impl Pace {
-    pub(crate) fn new() -> Self {
+    /// At the beginning of a turn.
+    pub fn new() -> Self {
         Self { messages_left: MESSAGES_PER_TURN }
     }
 
-    /// To be awaited after each message.
-    pub(crate) async fn sent_one(&mut self) {
+    /// To be awaited after each message. Dropping it loses nothing.
+    pub async fn sent_one(&mut self) {
         self.messages_left -= 1;
         if self.messages_left > 0 {
             return;
@@ -32,5 +53,34 @@ impl Pace {
             Poll::Pending
         })
         .await;
+    }
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    #[test]
+    fn others_have_their_turn_after_so_many_messages() {
+        let mut pace = Pace::new();
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..3 {
+            for sent in 1..=MESSAGES_PER_TURN {
+                let mut turn = pin!(pace.sent_one());
+                let is_ready = turn.as_mut().poll(&mut cx).is_ready();
+                assert_eq!(is_ready, sent < MESSAGES_PER_TURN, "{sent}");
+                assert!(is_ready || turn.poll(&mut cx).is_ready(), "one turn of theirs, not two");
+            }
+        }
     }
 }

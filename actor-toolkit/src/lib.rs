@@ -12,7 +12,6 @@
 pub mod broker;
 mod contain;
 pub mod factory;
-mod pace;
 pub mod scheduler;
 #[cfg(feature = "tower")]
 pub mod service;

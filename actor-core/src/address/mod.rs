@@ -186,7 +186,7 @@ impl<M: Send + 'static> ActorRef<M> {
         match &self.route {
             Route::Local(cell) => match cell.mailbox().try_send(message) {
                 Ok(()) => Ok(()),
-                Err(SendError::Stopped(message, _)) => Err(self.refuse(message)),
+                Err(SendError::Stopped(message, _)) => Err(self.stopped(message)),
                 Err(refused) => Err(refused),
             },
             Route::Foreign(deliver) => deliver.cast(message),
@@ -196,13 +196,13 @@ impl<M: Send + 'static> ActorRef<M> {
     /// Adds how the actor ended, which its mailbox does not know.
     fn explain(&self, error: SendError<M>) -> SendError<M> {
         match error {
-            SendError::Stopped(message, _) => self.refuse(message),
+            SendError::Stopped(message, _) => self.stopped(message),
             other => other,
         }
     }
 
     #[cold]
-    fn refuse(&self, message: M) -> SendError<M> {
+    fn stopped(&self, message: M) -> SendError<M> {
         SendError::Stopped(message, self.exit())
     }
 

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use self::ambient::TokioRuntime;
 pub use self::timeout::{Elapsed, Timeout};
+pub use crate::pace::Pace;
 use crate::time::Instant;
 
 /// A boxed task for a [`Runtime`].

@@ -54,6 +54,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use actor_core::executor::Pace;
 use actor_core::{ActorSystem, Attachment, Executor, Exit, MissedTicks, Recipient, SendError, Status};
 
 #[cfg(feature = "cron")]
@@ -62,7 +63,6 @@ pub use self::cron::{Cron, CronError};
 use self::wall::Look;
 use self::wall::sleep_towards;
 use crate::contain::contained;
-use crate::pace::Pace;
 
 /// Sends messages when they are due. Clones are the same; dropping them ends no schedule.
 ///

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
+use actor_core::executor::Pace;
 use actor_core::limits::OUTPUT_RETRY;
 use actor_core::{Backlog, Executor, Recipient, SendError, Status, WhenFull};
 use tokio::sync::Notify;
@@ -23,7 +24,6 @@ use tracing::{Instrument, Span};
 
 use super::SubscriptionEnd;
 use crate::contain::contained;
-use crate::pace::Pace;
 
 pub(super) struct Line<M> {
     recipient: Recipient<M>,

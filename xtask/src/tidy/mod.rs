@@ -14,6 +14,7 @@ use crate::shell::{self, Failure, Outcome};
 use tree::Tree;
 
 mod core_deps;
+mod examples;
 mod executor_seam;
 mod features;
 mod file_size;
@@ -106,6 +107,7 @@ const CHECKS: &[Check] = &[
     Check { name: "core_deps", run: core_deps::check },
     Check { name: "features", run: features::check },
     Check { name: "first_actor", run: first_actor::check },
+    Check { name: "examples", run: examples::check },
     Check { name: "unsafe_fence", run: unsafe_fence::check },
     Check { name: "module_docs", run: module_docs::check },
     Check { name: "file_size", run: file_size::check },
