@@ -99,7 +99,7 @@ pub mod macro_support;
 mod macros;
 mod mailbox;
 mod observe;
-mod output;
+pub mod output;
 mod owned;
 mod pace;
 mod plain;
@@ -135,7 +135,7 @@ pub use observe::{
     ActorChange, ActorEvent, DeadLetter, DeadReason, Event, MailboxEvent, MessageEvent, Observer, Pressure,
     Recorder, SupervisorDecision, SupervisorEvent, Unrouted, UnroutedReason,
 };
-pub use output::{Backlog, BacklogError, OutputFull, OutputPort, Subscription, WhenFull};
+pub use output::{Backlog, BacklogError, OutputFull, OutputPort, Subscription, SubscriptionEnd, WhenFull};
 pub use owned::{OwnedSystem, ShutdownReport};
 pub use plain::{Context, LocalSpawning, Spawning, Start, TypedRef};
 pub use recipient::{CallRecipient, Recipient, WeakCallRecipient, WeakRecipient};

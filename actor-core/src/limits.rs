@@ -89,8 +89,3 @@ pub const CHILDREN_MAX: usize = 1 << 20;
 /// the sender decides whether to wait, to end that subscription, or to do without the value.
 /// Or it does what [`WhenFull`](crate::WhenFull) says otherwise.
 pub const OUTPUT_BACKLOG_MAX: usize = 65_536;
-
-/// After what time an [`OutputPort`](crate::OutputPort) sends again what a subscriber gave back
-/// whose mailbox lets nobody wait for room: [`Overflow::Reject`](crate::Overflow::Reject). It
-/// takes the runtime's timer.
-pub const OUTPUT_RETRY: Duration = Duration::from_millis(1);

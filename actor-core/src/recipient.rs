@@ -17,9 +17,11 @@ use std::time::Duration;
 
 use crate::address::{ActorCell, ActorRef, Control, RoomWait, WeakActorRef};
 use crate::error::{CallError, CallFailure, SendError};
+use crate::observe::Observation;
 use crate::reply::{Bound, ReplyPort};
 use crate::request::{self, Accepts, Answers, returned, returned_call};
 use crate::time::Instant;
+use crate::trace::Tag;
 
 /// What stands behind a [`Recipient`].
 trait Receive<M>: Send + Sync {
@@ -27,6 +29,12 @@ trait Receive<M>: Send + Sync {
     fn cell(&self) -> ActorCell;
     fn cast(&self, message: M) -> Result<(), SendError<M>>;
     fn send(&self, message: M) -> RoomWait<'_, M>;
+    /// Waits also where others are refused.
+    fn send_patiently(&self, message: M) -> RoomWait<'_, M>;
+    /// The span that this thread is in, if the actor wants to know and there is one.
+    fn capture(&self) -> Option<Box<Tag>>;
+    /// Who is told what happens to a local actor.
+    fn observation(&self) -> Option<&Observation>;
     fn downgrade(&self) -> Arc<dyn Upgrade<M>>;
 }
 
@@ -66,6 +74,19 @@ impl<M: Send + 'static, N: Accepts<M>> Receive<M> for ActorRef<N> {
         Box::pin(
             async move { ActorRef::send(self, N::wrap(message)).await.map_err(|error| error.map(returned)) },
         )
+    }
+
+    fn send_patiently(&self, message: M) -> RoomWait<'_, M> {
+        let sending = ActorRef::send_patiently(self, N::wrap(message));
+        Box::pin(async move { sending.await.map_err(|error| error.map(returned)) })
+    }
+
+    fn capture(&self) -> Option<Box<Tag>> {
+        ActorRef::capture(self)
+    }
+
+    fn observation(&self) -> Option<&Observation> {
+        ActorRef::observation(self)
     }
 
     fn downgrade(&self) -> Arc<dyn Upgrade<M>> {
@@ -137,6 +158,19 @@ where
 
     fn send(&self, message: M) -> RoomWait<'_, M> {
         Box::pin(async move { self.0.send(N::from(message)).await.map_err(|error| error.map(underived)) })
+    }
+
+    fn send_patiently(&self, message: M) -> RoomWait<'_, M> {
+        let sending = self.0.send_patiently(N::from(message));
+        Box::pin(async move { sending.await.map_err(|error| error.map(underived)) })
+    }
+
+    fn capture(&self) -> Option<Box<Tag>> {
+        self.0.capture()
+    }
+
+    fn observation(&self) -> Option<&Observation> {
+        self.0.observation()
     }
 
     fn downgrade(&self) -> Arc<dyn Upgrade<M>> {
@@ -231,6 +265,21 @@ impl<M: Send + 'static> Recipient<M> {
             Err(SendError::Full(message)) => self.to.send(message).await,
             done => done,
         }
+    }
+
+    /// [`send`](Self::send), which waits also where others are refused.
+    pub(crate) fn send_patiently(&self, message: M) -> RoomWait<'_, M> {
+        self.to.send_patiently(message)
+    }
+
+    /// The span that this thread is in, if the actor wants to know and there is one.
+    pub(crate) fn capture(&self) -> Option<Box<Tag>> {
+        self.to.capture()
+    }
+
+    /// Who is told what happens to a local actor.
+    pub(crate) fn observation(&self) -> Option<&Observation> {
+        self.to.observation()
     }
 
     /// The address without the message: to watch the actor, to link it, to let something

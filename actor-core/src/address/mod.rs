@@ -226,6 +226,18 @@ impl<M: Send + 'static> ActorRef<M> {
         }
     }
 
+    /// [`send`](Self::send), which waits also where others are refused: see
+    /// [`Overflow::Reject`](crate::Overflow::Reject).
+    pub(crate) fn send_patiently(&self, message: M) -> RoomWait<'_, M> {
+        match &self.route {
+            Route::Local(cell) => {
+                let sending = cell.mailbox().send(message).patient();
+                Box::pin(async move { sending.await.map_err(|error| self.explain(error)) })
+            }
+            Route::Foreign(_) => Box::pin(self.send_before(message, Instant::FAR)),
+        }
+    }
+
     /// Sends a message with a reply port in it and waits for the answer, however
     /// long that takes. Nothing is sent before the future is first polled.
     ///

@@ -19,6 +19,9 @@ pub(crate) struct Sending<'a, M> {
     message: Option<M>,
     /// Held from the first time there was no room.
     ticket: Option<Ticket>,
+    /// Whether it waits although others are not let wait: whoever sends has nobody to give the
+    /// message back to.
+    is_patient: bool,
 }
 
 // The message is moved, never pinned.
@@ -26,7 +29,21 @@ impl<M> Unpin for Sending<'_, M> {}
 
 impl<'a, M> Sending<'a, M> {
     pub(super) fn new(mailbox: &'a Mailbox<M>, message: M) -> Self {
-        Self { mailbox, message: Some(message), ticket: None }
+        Self { mailbox, message: Some(message), ticket: None, is_patient: false }
+    }
+
+    /// Waits for room where [`Overflow::Reject`] says that nobody does.
+    pub(crate) fn patient(mut self) -> Self {
+        self.is_patient = true;
+        self
+    }
+
+    fn may_wait(&self) -> bool {
+        match self.mailbox.overflow {
+            Overflow::Block => true,
+            Overflow::Reject => self.is_patient,
+            Overflow::DropNewest | Overflow::DropOldest => false,
+        }
     }
 
     /// Gives up, and gives the message back.
@@ -44,7 +61,7 @@ impl<'a, M> Sending<'a, M> {
         let Some(message) = self.message.take() else { unreachable!("polled again after it was ready") };
         match self.mailbox.push(message, tag) {
             Ok(()) => Poll::Ready(Ok(())),
-            Err((message, Refused::Full)) if self.mailbox.overflow == Overflow::Block => {
+            Err((message, Refused::Full)) if self.may_wait() => {
                 self.message = Some(message);
                 Poll::Pending
             }

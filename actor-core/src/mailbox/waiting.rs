@@ -10,6 +10,7 @@
 //! up has sent nothing.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU64;
 use std::sync::OnceLock;
 use std::task::Waker;
 
@@ -60,7 +61,7 @@ pub(super) struct Left {
 
 /// Names one waiting sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Ticket(u64);
+pub(super) struct Ticket(NonZeroU64);
 
 /// How a waiting sender stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +108,9 @@ impl<X: Default> Waiting<X> {
         let waker = Some(waker.clone());
         let mut line = self.aside.get_or_init(Box::default).line.locked();
         line.tickets += 1;
-        let ticket = Ticket(line.tickets);
+        let Some(ticket) = NonZeroU64::new(line.tickets).map(Ticket) else {
+            unreachable!("it counts from one")
+        };
         line.waiters.push_back(Waiter { ticket, waker, has_place: false, tag });
         self.unserved.fetch_add(1, Ordering::Relaxed);
         ticket

@@ -1,23 +1,29 @@
-//! [`OutputPort`]: what an actor says to whoever subscribes.
+//! From one to many: [`OutputPort`] is what an actor says to whoever subscribes, [`Line`] the way
+//! to one of them.
 //!
 //! ```text
 //!  port.send(T) ──► per subscription: convert(T) ──► M ──┬─ room, and nobody waits ─► mailbox
 //!                                                        └─ else ─► backlog ─► a task ──┘
 //! ```
 //!
-//! Each subscription has a [`line`] of its own, so none delays another. Its task lives as
+//! Each subscription has a line of its own, so none delays another. Its task lives as
 //! long as something waits there. What becomes of what is too much is its [`Backlog`]'s.
 
 mod backlog;
 mod line;
+mod serving;
+mod shared;
 
 use std::fmt;
-use std::pin::pin;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 pub use self::backlog::{Backlog, BacklogError, WhenFull};
-use self::line::{AnyLine, Line};
-use crate::address::ActorRef;
+pub use self::line::{Line, Put, SubscriptionEnd};
+use self::shared::Shared;
+use crate::id::ActorId;
+use crate::recipient::Recipient;
 
 /// Sends each value to every subscriber, in order, and loses none but where a subscription
 /// says so.
@@ -56,28 +62,29 @@ impl<T: Clone + 'static> OutputPort<T> {
         Self { subscribers: Vec::new() }
     }
 
-    /// Sends the actor what `convert` makes of each value from now on. It may be subscribed
-    /// more than once.
+    /// Sends an actor what `convert` makes of each value from now on: a message of its own, or
+    /// [one of many](Recipient) that it takes. It may be subscribed more than once.
     pub fn subscribe<M: Send + 'static>(
         &mut self,
-        actor: &ActorRef<M>,
+        to: impl Into<Recipient<M>>,
         convert: impl Fn(T) -> Option<M> + Send + Sync + 'static,
     ) -> Subscription {
-        self.subscribe_with(Backlog::default(), actor, convert)
+        self.subscribe_with(Backlog::default(), to, convert)
     }
 
     /// [`subscribe`](Self::subscribe) with another backlog than the largest.
     pub fn subscribe_with<M: Send + 'static>(
         &mut self,
         backlog: Backlog,
-        actor: &ActorRef<M>,
+        to: impl Into<Recipient<M>>,
         convert: impl Fn(T) -> Option<M> + Send + Sync + 'static,
     ) -> Subscription {
         // Here too, so that the dead do not pile up in a port that seldom sends.
         self.let_go();
-        let line = Arc::new(Line::to(actor, backlog));
-        self.subscribers.push(Box::new(Converting { convert, line: line.clone() }));
-        Subscription { line }
+        let subscriber = Converting { convert, line: Line::new(to, backlog) };
+        let subscription = subscriber.subscription();
+        self.subscribers.push(Box::new(subscriber));
+        subscription
     }
 
     /// Sends a value to all who are subscribed, and does not wait.
@@ -102,7 +109,7 @@ impl<T: Clone + 'static> OutputPort<T> {
     pub fn send(&mut self, value: T) -> Result<(), OutputFull<T>> {
         self.let_go();
         if let Some(full) = self.subscribers.iter().find(|subscriber| !subscriber.line().has_room()) {
-            return Err(OutputFull { value, subscription: Subscription { line: full.line() } });
+            return Err(OutputFull { value, subscription: full.subscription() });
         }
         if let Some((last, others)) = self.subscribers.split_last() {
             for subscriber in others {
@@ -115,11 +122,11 @@ impl<T: Clone + 'static> OutputPort<T> {
 
     /// How many are subscribed and not known to have ended.
     pub fn subscriptions(&self) -> usize {
-        self.subscribers.iter().filter(|subscriber| !subscriber.line().is_over()).count()
+        self.subscribers.iter().filter(|subscriber| subscriber.line().end().is_none()).count()
     }
 
     fn let_go(&mut self) {
-        self.subscribers.retain(|subscriber| !subscriber.line().is_over());
+        self.subscribers.retain(|subscriber| subscriber.line().end().is_none());
     }
 }
 
@@ -144,48 +151,47 @@ pub struct Subscription {
 impl Subscription {
     /// Ends the subscription: what the actor's mailbox has not accepted yet is dropped.
     pub fn cancel(&self) {
-        self.line.end();
+        self.line.cancel();
     }
 
-    /// Whether it was cancelled, its actor is known to have ended, or it has
-    /// [failed](Self::has_failed).
-    pub fn is_over(&self) -> bool {
-        self.line.is_over()
+    /// How it ended; `None` while it has not.
+    pub fn end(&self) -> Option<SubscriptionEnd> {
+        self.line.end()
     }
 
-    /// Whether it ended because its backlog was full; see [`WhenFull::Fail`].
-    pub fn has_failed(&self) -> bool {
-        self.line.has_failed()
+    /// Whose it is.
+    pub fn actor(&self) -> ActorId {
+        self.line.actor()
     }
 
-    /// How many messages wait beside the actor's mailbox.
+    /// How many messages the actor's mailbox has accepted.
+    pub fn delivered(&self) -> u64 {
+        self.line.delivered()
+    }
+
+    /// How many messages wait in the backlog.
     pub fn waiting(&self) -> usize {
         self.line.waiting()
     }
 
-    /// How many messages were dropped because the backlog was full.
+    /// How many messages were dropped for want of room.
     pub fn dropped(&self) -> u64 {
         self.line.dropped()
     }
 
-    /// Completes when a sender need not wait for this subscription: when its backlog has room,
-    /// never lets anybody wait, or the subscription is over. Dropping it changes nothing.
-    pub async fn room(&self) {
-        loop {
-            let mut changed = pin!(self.line.changed());
-            // Before the look, so that what changes after it is heard.
-            changed.as_mut().enable();
-            if self.line.is_over() || self.line.has_room() {
-                return;
-            }
-            changed.await;
-        }
+    /// Completes when a sender need not wait for this subscription: when its backlog has room or
+    /// never lets anybody wait; with the end, if it is over. Dropping the future changes nothing.
+    pub async fn room(&self) -> Option<SubscriptionEnd> {
+        self.line.room().await
     }
 }
 
 impl fmt::Debug for Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subscription").field("is_over", &self.is_over()).finish_non_exhaustive()
+        f.debug_struct("Subscription")
+            .field("actor", &self.actor())
+            .field("end", &self.end())
+            .finish_non_exhaustive()
     }
 }
 
@@ -212,13 +218,14 @@ impl<T> fmt::Debug for OutputFull<T> {
 /// have hooks that only read its state and await something.
 trait Subscriber<T>: Send + Sync {
     fn accept(&self, value: T);
-    fn line(&self) -> Arc<dyn AnyLine>;
+    fn line(&self) -> &dyn AnyLine;
+    fn subscription(&self) -> Subscription;
 }
 
 /// A subscriber with what makes its messages.
 struct Converting<M, C> {
     convert: C,
-    line: Arc<Line<M>>,
+    line: Line<M>,
 }
 
 impl<T, M, C> Subscriber<T> for Converting<M, C>
@@ -227,13 +234,70 @@ where
     C: Fn(T) -> Option<M> + Send + Sync,
 {
     fn accept(&self, value: T) {
-        if let Some(message) = (self.convert)(value) {
-            self.line.put(message);
+        let Some(message) = (self.convert)(value) else { return };
+        if let Put::Refused(message) = self.line.put(message) {
+            debug_assert!(false, "the port is borrowed, and has looked for room");
+            self.line.lose(message);
         }
     }
 
-    fn line(&self) -> Arc<dyn AnyLine> {
-        self.line.clone()
+    fn line(&self) -> &dyn AnyLine {
+        &**self.line.shared()
+    }
+
+    fn subscription(&self) -> Subscription {
+        Subscription { line: self.line.shared().clone() }
+    }
+}
+
+/// A line, without the type of its messages.
+trait AnyLine: Send + Sync {
+    fn cancel(&self);
+    fn end(&self) -> Option<SubscriptionEnd>;
+    fn actor(&self) -> ActorId;
+    fn delivered(&self) -> u64;
+    fn waiting(&self) -> usize;
+    fn dropped(&self) -> u64;
+    fn messages_max(&self) -> usize;
+    fn has_room(&self) -> bool;
+    fn room(&self) -> Pin<Box<dyn Future<Output = Option<SubscriptionEnd>> + Send + '_>>;
+}
+
+impl<M: Send + 'static> AnyLine for Shared<M> {
+    fn cancel(&self) {
+        self.close(self.end().unwrap_or(SubscriptionEnd::Cancelled));
+    }
+
+    fn end(&self) -> Option<SubscriptionEnd> {
+        Shared::end(self)
+    }
+
+    fn actor(&self) -> ActorId {
+        self.recipient().id()
+    }
+
+    fn delivered(&self) -> u64 {
+        Shared::delivered(self)
+    }
+
+    fn waiting(&self) -> usize {
+        Shared::waiting(self)
+    }
+
+    fn dropped(&self) -> u64 {
+        Shared::dropped(self)
+    }
+
+    fn messages_max(&self) -> usize {
+        Shared::messages_max(self)
+    }
+
+    fn has_room(&self) -> bool {
+        Shared::has_room(self)
+    }
+
+    fn room(&self) -> Pin<Box<dyn Future<Output = Option<SubscriptionEnd>> + Send + '_>> {
+        Box::pin(Shared::room(self))
     }
 }
 

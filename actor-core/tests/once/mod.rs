@@ -4,6 +4,7 @@ mod colocation;
 mod deep;
 mod fairness;
 mod instant;
+mod line;
 mod local;
 mod multi;
 mod observe;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use actor_core::{
     Actor, ActorCell, ActorError, ActorRef, ActorSystem, Capacity, Colocation, Exit, LocalSpawner,
-    OutputPort, SendError, SpawnError, SpawnOptions, Starting, Status,
+    OutputPort, SendError, SpawnError, SpawnOptions, Starting, Status, SubscriptionEnd,
 };
 use actor_testkit::{Order, Simulation};
 use tokio::runtime::{Builder, Runtime};
@@ -278,9 +278,9 @@ fn an_output_port_whose_runtime_is_gone_ends_its_subscription() {
         }
         tokio::task::yield_now().await;
     });
-    assert!(!subscription.is_over());
+    assert_eq!(subscription.end(), None);
     drop(doomed);
-    assert_eq!((subscription.is_over(), port.subscriptions()), (true, 0));
+    assert_eq!((subscription.end(), port.subscriptions()), (Some(SubscriptionEnd::Cancelled), 0));
     gate.open();
     assert_eq!(lasting.block_on(settled(&full)), 1);
 }

@@ -35,7 +35,6 @@
 //! ```
 
 pub mod limits;
-mod line;
 mod pattern;
 mod receipt;
 mod subscription;
@@ -44,14 +43,15 @@ mod trie;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+pub use actor_core::SubscriptionEnd;
+use actor_core::output::Line;
 use actor_core::{ActorSystem, Backlog, Executor, Recipient};
 
 use self::limits::SUBSCRIPTIONS_MAX;
-use self::line::{Line, Put};
 pub use self::pattern::{Pattern, Topic, TopicError};
 pub use self::receipt::{Receipt, Refused};
 use self::subscription::Entry;
-pub use self::subscription::{Subscription, SubscriptionEnd};
+pub use self::subscription::Subscription;
 use self::trie::Trie;
 
 /// Topics on which messages of one type are published. Clones are the same topics.
@@ -128,7 +128,7 @@ impl<M: Send + 'static> Topics<M> {
         pattern: &str,
         to: impl Into<Recipient<M>>,
     ) -> Result<Subscription, SubscribeError> {
-        let line = Line::new(to.into(), self.shared.executor.clone(), backlog);
+        let line = Line::on(&self.shared.executor, to, backlog);
         let entry = Arc::new(Entry::new(line, pattern.parse()?, Arc::downgrade(&self.shared)));
         let mut book = self.shared.write();
         if book.subscriptions >= SUBSCRIPTIONS_MAX {

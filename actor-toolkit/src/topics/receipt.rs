@@ -5,7 +5,8 @@ use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
 
-use super::Put;
+use actor_core::output::Put;
+
 use super::subscription::{Entry, Subscription};
 
 /// What became of a message that was published.
@@ -35,7 +36,7 @@ impl<M: Send + 'static> Receipt<M> {
             Put::Delivered => self.delivered += 1,
             Put::Waits => self.waiting += 1,
             Put::Refused(message) => self.refused.push(Refused { entry, message: Some(message) }),
-            Put::Over => entry.forget(),
+            Put::Over(_) => entry.forget(),
         }
     }
 
@@ -105,7 +106,7 @@ impl<M: Send + 'static> Refused<M> {
             }
             match self.entry.line().put(message) {
                 Put::Refused(message) => self.message = Some(message),
-                Put::Delivered | Put::Waits | Put::Over => return Ok(()),
+                Put::Delivered | Put::Waits | Put::Over(_) => return Ok(()),
             }
         }
     }
@@ -119,8 +120,8 @@ impl<M: Send + 'static> Refused<M> {
 
 impl<M: Send + 'static> Drop for Refused<M> {
     fn drop(&mut self) {
-        if self.message.is_some() {
-            self.entry.line().count_dropped(1);
+        if let Some(message) = self.message.take() {
+            self.entry.line().lose(message);
         }
     }
 }

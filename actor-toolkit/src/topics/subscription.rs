@@ -5,31 +5,16 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
 
-use actor_core::{ActorId, Exit, ExitListener, WatchId};
+use actor_core::output::Line;
+use actor_core::{ActorId, Exit, ExitListener, SubscriptionEnd, WatchId};
 
 use super::Shared;
-use super::line::Line;
 use super::pattern::Pattern;
 
 /// One subscription. Clones are the same; dropping it lets the subscription be.
 #[derive(Clone)]
 pub struct Subscription {
     entry: Arc<dyn AnyEntry>,
-}
-
-/// How a subscription ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum SubscriptionEnd {
-    /// It was cancelled, or the runtime is gone that handed over what waited.
-    Cancelled,
-    /// Its actor has ended.
-    Stopped,
-    /// Its backlog was full: [`WhenFull::Fail`](actor_core::WhenFull::Fail).
-    Failed,
-    /// Its actor lives on another node, and there is no session with it, or a message cannot be
-    /// encoded.
-    Unreachable,
 }
 
 impl Subscription {
@@ -90,7 +75,7 @@ impl fmt::Debug for Subscription {
 
 /// What the topics hold of a subscription.
 pub(super) struct Entry<M> {
-    line: Arc<Line<M>>,
+    line: Line<M>,
     pattern: Pattern,
     topics: Weak<Shared<M>>,
     /// Set once it is known.
@@ -99,10 +84,10 @@ pub(super) struct Entry<M> {
 
 impl<M: Send + 'static> Entry<M> {
     pub(super) fn new(line: Line<M>, pattern: Pattern, topics: Weak<Shared<M>>) -> Self {
-        Self { line: Arc::new(line), pattern, topics, watch: OnceLock::new() }
+        Self { line, pattern, topics, watch: OnceLock::new() }
     }
 
-    pub(super) fn line(&self) -> &Arc<Line<M>> {
+    pub(super) fn line(&self) -> &Line<M> {
         &self.line
     }
 
@@ -110,7 +95,7 @@ impl<M: Send + 'static> Entry<M> {
     pub(super) fn end_with_its_actor(self: &Arc<Self>) {
         let watch = self.line.recipient().watch_with(Arc::new(Ending(Arc::downgrade(self))));
         // Whoever ended it meanwhile did not know the watch.
-        if self.watch.set(watch).is_ok() && self.line.end_of().is_some() {
+        if self.watch.set(watch).is_ok() && self.line.end().is_some() {
             self.line.recipient().unwatch(watch);
         }
     }
@@ -138,7 +123,7 @@ struct Ending<M>(Weak<Entry<M>>);
 impl<M: Send + 'static> ExitListener for Ending<M> {
     fn on_exit(&self, _: ActorId, _: &Exit) {
         if let Some(entry) = self.0.upgrade() {
-            entry.line.end(SubscriptionEnd::Stopped);
+            entry.line.close(SubscriptionEnd::Stopped);
             entry.forget();
         }
     }
@@ -162,13 +147,13 @@ trait AnyEntry: Send + Sync {
 
 impl<M: Send + 'static> AnyEntry for Entry<M> {
     fn cancel(&self) {
-        if self.line.end(SubscriptionEnd::Cancelled) {
+        if self.line.close(SubscriptionEnd::Cancelled) {
             self.forget();
         }
     }
 
     fn end(&self) -> Option<SubscriptionEnd> {
-        self.line.end_of()
+        self.line.end()
     }
 
     fn ended(&self) -> Pin<Box<dyn Future<Output = SubscriptionEnd> + Send + '_>> {

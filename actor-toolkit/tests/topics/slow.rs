@@ -1,9 +1,9 @@
 //! What a slow subscriber costs: itself what its policy says, and the others nothing.
 
-use actor_core::{Backlog, Capacity, Overflow, SpawnOptions, WhenFull};
+use actor_core::{Backlog, Capacity, DeadReason, Event, Overflow, SpawnOptions, WhenFull};
 use actor_toolkit::topics::{SubscriptionEnd, Topics};
 
-use crate::support::{Gate, Listener, MS, Message, Note, heard, held, listener, pass, simulated};
+use crate::support::{Gate, Listener, MS, Message, Note, heard, held, listener, pass, recorded, simulated};
 
 #[test]
 fn c18_a_burst_past_one_that_stands_still_reaches_all_others() {
@@ -148,7 +148,7 @@ fn c18_a_publisher_may_wait_for_those_who_may_miss_nothing() {
 }
 
 #[test]
-fn c18_a_mailbox_that_lets_nobody_wait_is_tried_again() {
+fn c18_a_subscriber_whose_mailbox_lets_nobody_wait_loses_nothing() {
     simulated(|system| async move {
         let topics: Topics<Note> = Topics::new(&system);
         let gate = Gate::default();
@@ -162,8 +162,39 @@ fn c18_a_mailbox_that_lets_nobody_wait_is_tried_again() {
         }
         pass(&system, MS).await;
         gate.open();
-        pass(&system, 20 * MS).await;
+        pass(&system, MS).await;
         assert_eq!((heard(&actor).await, subscription.waiting()), ((0..5).collect(), 0));
+    });
+}
+
+#[test]
+fn c18_what_a_subscription_loses_is_told() {
+    recorded(|system, recorder| async move {
+        let topics: Topics<Note> = Topics::new(&system);
+        let gate = Gate::default();
+        let stuck = held(&system, 1, &gate).await;
+        let lossy = Backlog::new(1, WhenFull::DropOldest).unwrap();
+        let lossy = topics.subscribe_with(lossy, "a", &stuck).unwrap();
+        let patient = Backlog::new(1, WhenFull::Wait).unwrap();
+        let patient = topics.subscribe_with(patient, "b", &stuck).unwrap();
+        // One in the mailbox, one in hand, one that waits, one that it is dropped for; of the
+        // other, one in hand, one that waits, one that is refused.
+        for topic in ["a", "a", "a", "b", "b", "b"] {
+            drop(topics.publish(topic, Note(1)).unwrap());
+            pass(&system, MS).await;
+        }
+        drop(topics.publish("a", Note(1)).unwrap());
+        assert_eq!((lossy.dropped(), patient.dropped()), (1, 1));
+        let lost = |reason| {
+            let is_so = |event: &Event| matches!(event, Event::DeadLetter(dead) if dead.reason == reason);
+            recorder.take().into_iter().filter(is_so).count()
+        };
+        assert_eq!(lost(DeadReason::Dropped), 2);
+        // What waits dies with the actor, beside what lies in its mailbox.
+        stuck.kill_and_wait(None).await.unwrap();
+        pass(&system, MS).await;
+        assert_eq!(lost(DeadReason::Stopped), 1 + 2 + 2);
+        gate.open();
     });
 }
 

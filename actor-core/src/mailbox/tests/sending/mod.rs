@@ -325,6 +325,31 @@ fn who_moves_to_another_task_is_woken_there() {
 }
 
 #[test]
+fn where_nobody_is_let_wait_the_patient_do() {
+    for overflow in [Overflow::Block, Overflow::Reject, Overflow::DropNewest, Overflow::DropOldest] {
+        let (cell, mut inbox) = mailbox_with(Some(1), overflow);
+        cell.mailbox.try_send(0).unwrap();
+        let mut hasty = Sender::new(&cell, 1);
+        let mut patient = Sender { sending: cell.mailbox.send(2).patient(), woken: Arc::default() };
+        match overflow {
+            Overflow::Block => assert!(hasty.is_waiting() && patient.is_waiting()),
+            Overflow::Reject => {
+                assert_eq!(hasty.poll(), Poll::Ready(Err(SendError::Full(1))));
+                assert!(patient.is_waiting());
+                assert_eq!((next(&mut inbox), patient.woken.count()), (Some(0), 1));
+                // The place is its own.
+                assert_full(&cell);
+                assert_eq!((patient.poll(), next(&mut inbox)), (SENT, Some(2)));
+                assert_whole(&cell, &mut inbox, 1);
+            }
+            // There it is the mailbox that loses, and nobody need wait.
+            Overflow::DropNewest => assert_eq!((patient.poll(), next(&mut inbox)), (SENT, Some(0))),
+            Overflow::DropOldest => assert_eq!((patient.poll(), next(&mut inbox)), (SENT, Some(2))),
+        }
+    }
+}
+
+#[test]
 fn nobody_waits_at_an_unbounded_mailbox() {
     let (cell, mut inbox) = mailbox(None);
     for n in 0..1000 {
