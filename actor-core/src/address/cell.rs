@@ -62,6 +62,30 @@ impl ActorCell {
         }
     }
 
+    /// From now on, for as long as this life lasts, [`drain`](Control::drain) calls `hook`
+    /// instead of closing the mailbox. For an actor that has work beside its mailbox, and says
+    /// this of itself when it starts: the hook sends it a message, it finishes what it has, and
+    /// then calls [`drain_mailbox`](Self::drain_mailbox). What a supervisor drains has its time
+    /// for it: see [`Shutdown::Drain`](crate::Shutdown::Drain).
+    ///
+    /// Each drain calls it, on the thread of whoever asks. It must not block, and what it holds
+    /// it holds until the life ends: of the actor itself, a [weak address](Self::downgrade). A
+    /// panic is reported and goes no further. The last one that was given counts. Of an actor
+    /// that has ended, or lives in another process, it is dropped.
+    pub fn on_drain(&self, hook: impl Fn() + Send + Sync + 'static) {
+        if let Some(local) = self.as_local() {
+            local.on_drain(Arc::new(hook));
+        }
+    }
+
+    /// What [`drain`](Control::drain) does unless something was said [otherwise](Self::on_drain).
+    pub fn drain_mailbox(&self) {
+        match self.as_local() {
+            Some(local) => local.drain_mailbox(),
+            None => self.drain(),
+        }
+    }
+
     /// An address that does not keep the actor's memory alive.
     pub fn downgrade(&self) -> WeakActorCell {
         WeakActorCell {

@@ -290,7 +290,8 @@ impl Control {
 
     /// Lets the actor handle every message it has accepted, accepts no more, and
     /// then stops it. Once this has returned, no later send to a local actor is
-    /// accepted.
+    /// accepted; one that has work beside its mailbox may
+    /// [finish that first](crate::ActorCell::on_drain).
     pub fn drain(&self) {
         match self.route() {
             Route::Local(local) => local.drain(),

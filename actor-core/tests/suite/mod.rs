@@ -6,6 +6,7 @@
 
 mod abandoned;
 mod attached;
+mod drain;
 mod ends;
 mod errors;
 mod forward;
@@ -158,6 +159,11 @@ mount! {
     errors::c28_an_error_escalates,
     errors::c28_an_error_about_a_child_is_an_error_too,
     errors::an_error_policy_that_panics_is_a_panic,
+
+    drain::a26_an_actor_that_says_so_finishes_its_work_before_it_drains,
+    drain::a26_a_supervisor_drains_it_so_within_the_time_for_it,
+    drain::a26_what_a_drain_calls_is_of_one_life,
+    drain::what_a_drain_calls_goes_with_its_actor,
 
     links::children_are_shut_down_from_the_last_to_the_first,
     links::a_shut_down_actor_says_how_it_ended,

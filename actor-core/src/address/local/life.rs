@@ -96,11 +96,12 @@ impl Local<'_> {
         let waiters = std::mem::take(&mut side.waiters);
         // What was attached, or failed, when the rest of the life was gone already.
         let attached = side.attached.take();
+        let on_drain = side.on_drain.take();
         side.failure = None;
         side.suspension = None;
         drop(side);
         // Dropped outside the lock: an event may hold the last address of an actor.
-        drop((reason, events));
+        drop((reason, events, on_drain));
         for task in attached {
             task.abort();
         }

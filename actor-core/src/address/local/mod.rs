@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use super::cell::ActorCell;
 use super::control::{ExitListener, WatchId, Way};
 use crate::attached::Attached;
+use crate::contain::contained;
 use crate::event::SupervisionEvent;
 use crate::exit::Exit;
 use crate::id::ActorId;
@@ -56,6 +57,8 @@ pub(crate) struct Side {
     attached: Attached,
     /// Why the life must end, if it does not know by itself.
     failure: Option<Exit>,
+    /// What a drain of this life calls instead of closing the mailbox.
+    on_drain: Option<DrainHook>,
     /// How the last life ended, once the supervisor was told that it may decide.
     suspension: Option<Exit>,
     /// How it ended: set when the watchers are told, unless the word says it all.
@@ -66,6 +69,9 @@ pub(crate) struct Side {
     /// next one.
     pub(crate) is_childless: bool,
 }
+
+/// What an actor wants called when it is to drain.
+pub(crate) type DrainHook = Arc<dyn Fn() + Send + Sync>;
 
 impl LocalState {
     pub(super) fn new(name: Option<Arc<str>>) -> Self {
@@ -196,6 +202,12 @@ impl<'a> Local<'a> {
     }
 
     fn ask_to_end(self, mut side: MutexGuard<'_, Side>, flag: Flag, reason: Option<&str>) {
+        if flag == Flag::Drain
+            && let Some(hook) = side.on_drain.clone()
+        {
+            drop(side);
+            return call_drain_hook(&*hook);
+        }
         let is_first = !self.raise(flag).has(flag);
         if flag == Flag::Stop && is_first {
             side.stop_reason = reason.map(Arc::from);
@@ -222,6 +234,25 @@ impl<'a> Local<'a> {
     }
 
     pub(super) fn drain(self) {
+        let hook = self.known_side().and_then(|side| side.on_drain.clone());
+        match hook {
+            Some(hook) => call_drain_hook(&*hook),
+            None => self.drain_mailbox(),
+        }
+    }
+
+    /// Has this life's drains call something instead; of a life that is over nothing is called.
+    pub(super) fn on_drain(self, hook: DrainHook) {
+        let mut side = self.side();
+        // The end of a life takes it away under this lock, after it has changed the word.
+        let is_alive = self.word().status() < Status::Stopping;
+        let former = if is_alive { side.on_drain.replace(hook) } else { Some(hook) };
+        drop(side);
+        // A user's, and dropped outside the lock.
+        drop(former);
+    }
+
+    pub(super) fn drain_mailbox(self) {
         // The end of a life takes this lock too: both steps are of one life. An actor that has
         // only one needs none.
         let side = self.word().may_live_again().then(|| self.side());
@@ -246,4 +277,9 @@ impl<'a> Local<'a> {
         }
         self.way.wake();
     }
+}
+
+/// Outside any lock: it is a user's.
+fn call_drain_hook(hook: &dyn Fn()) {
+    contained("what an actor does to drain", hook);
 }

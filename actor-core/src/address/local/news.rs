@@ -97,9 +97,10 @@ impl Local<'_> {
         side.exit = Some(exit.clone());
         let watchers = std::mem::take(&mut side.watchers);
         let events = std::mem::take(&mut side.events);
+        let on_drain = side.on_drain.take();
         drop(side);
         // Dropped outside the lock: an event may hold the last address of an actor.
-        drop(events);
+        drop((events, on_drain));
         for (_, listener) in watchers {
             contained("an exit listener", move || listener.on_exit(id, exit));
         }
