@@ -122,10 +122,15 @@ impl<M: Send + 'static> ActorRef<M> {
         }
     }
 
-    /// [`send`](Self::send) on behalf of nobody who could take the message back: if the actor
-    /// has ended, it is a dead letter, and this says `false`.
+    /// [`send`](Self::send) on behalf of nobody who could take the message back: it waits also
+    /// where others are [refused](Self::send_patiently). If the actor has ended, it is a dead
+    /// letter, and this says `false`.
     pub(crate) async fn post(&self, message: M) -> bool {
-        let Err(error) = self.send(message).await else { return true };
+        let sent = match self.cast(message) {
+            Err(SendError::Full(message)) => self.send_patiently(message).await,
+            done => done,
+        };
+        let Err(error) = sent else { return true };
         self.bury(error);
         false
     }

@@ -51,7 +51,8 @@ pub enum Overflow {
     /// [`Full`](crate::SendError::Full).
     #[default]
     Block,
-    /// Nobody waits: all of them give the message back.
+    /// Nobody waits: all of them give the message back. What has nobody to give it back to waits
+    /// all the same: timers and streams, piped answers, subscriptions.
     Reject,
     /// The message is dropped, and that is `Ok`.
     DropNewest,

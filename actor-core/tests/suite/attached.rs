@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actor_core::{
-    Actor, ActorError, ActorRef, Attachment, Capacity, Exit, MissedTicks, SpawnError, SpawnOptions, Status,
+    Actor, ActorError, ActorRef, Attachment, Capacity, Exit, MissedTicks, Overflow, SpawnError, SpawnOptions,
+    Status,
 };
 use futures_core::Stream;
 
@@ -250,24 +251,45 @@ impl Stream for Numbers {
 }
 
 pub(super) async fn a_stream_waits_for_room(door: impl Door) {
+    // Also where those are refused who could do something else.
+    for overflow in [Overflow::Block, Overflow::Reject] {
+        let (log, gate) = (Log::default(), Gate::new());
+        let options = SpawnOptions::new().mailbox(Capacity::try_from(2).unwrap()).overflow(overflow);
+        let actor = door.start(Probe::new(&log), options).await.unwrap();
+        actor.cast(Message::Do(gate.act())).unwrap();
+        gate.reached().await;
+        let taken = Arc::new(AtomicU32::new(0));
+        let stream = {
+            let taken = taken.clone();
+            actor.attach_stream(Numbers(1..=9), move |number| {
+                taken.fetch_add(1, Ordering::SeqCst);
+                Message::Note(number)
+            })
+        };
+        pass(door.system(), MS).await;
+        assert_eq!((taken.load(Ordering::SeqCst), stream.is_over()), (3, false));
+        gate.open();
+        pass(door.system(), MS).await;
+        assert_eq!((notes(&log), stream.is_over()), ((1..=9).collect(), true));
+    }
+}
+
+pub(super) async fn a_timer_waits_for_room_where_nobody_else_may(door: impl Door) {
     let (log, gate) = (Log::default(), Gate::new());
-    let options = SpawnOptions::new().mailbox(Capacity::try_from(2).unwrap());
+    let options = SpawnOptions::new().mailbox(Capacity::try_from(1).unwrap()).overflow(Overflow::Reject);
     let actor = door.start(Probe::new(&log), options).await.unwrap();
     actor.cast(Message::Do(gate.act())).unwrap();
     gate.reached().await;
-    let taken = Arc::new(AtomicU32::new(0));
-    let stream = {
-        let taken = taken.clone();
-        actor.attach_stream(Numbers(1..=9), move |number| {
-            taken.fetch_add(1, Ordering::SeqCst);
-            Message::Note(number)
-        })
-    };
-    pass(door.system(), MS).await;
-    assert_eq!((taken.load(Ordering::SeqCst), stream.is_over()), (3, false));
+    actor.cast(Message::Note(0)).unwrap();
+    let once = actor.send_after(10 * MS, Message::Note(1));
+    let piped = actor.pipe(door.system().executor().sleep(15 * MS), |()| Message::Note(2));
+    let interval = actor.send_interval(20 * MS, MissedTicks::Skip, || Message::Note(3));
+    pass(door.system(), 25 * MS).await;
+    assert_eq!([&once, &piped, &interval].map(|timer| timer.is_over()), [false; 3]);
     gate.open();
-    pass(door.system(), MS).await;
-    assert_eq!((notes(&log), stream.is_over()), ((1..=9).collect(), true));
+    pass(door.system(), 20 * MS).await;
+    assert_eq!(notes(&log), [0, 1, 2, 3, 3]);
+    interval.cancel();
 }
 
 pub(super) async fn what_never_waits_lets_others_run(door: impl Door) {

@@ -372,6 +372,7 @@ mount_with_virtual_time! {
     attached::an_interval_is_over_when_its_actor_takes_no_more,
     attached::an_interval_that_is_late_does_as_it_was_told,
     attached::a_stream_waits_for_room,
+    attached::a_timer_waits_for_room_where_nobody_else_may,
     attached::what_never_waits_lets_others_run,
     attached::an_attached_future_that_panics_fails_its_actor,
     attached::a_future_that_was_cancelled_fails_nobody,

@@ -50,6 +50,8 @@ pub struct FactoryState<K: Send + 'static, M: Send + 'static, A: Actor> {
     pub(super) stop_timeout: Duration,
     /// What is being taken from beside the mailbox.
     late: Vec<FactoryMessage<K, M>>,
+    /// It is to drain when so many messages have left the mailbox.
+    pub(super) drain_behind: Option<u64>,
 }
 
 /// What is asked at intervals.
@@ -91,6 +93,12 @@ where
     ) -> Result<Self::State, ActorError> {
         builder.check()?;
         let mut state = FactoryState::new(myself, builder);
+        let shared = Arc::downgrade(&state.shared);
+        myself.cell().on_drain(move || {
+            if let Some(shared) = shared.upgrade() {
+                shared.ask_to_drain();
+            }
+        });
         state.launch_first().await?;
         Ok(state)
     }
@@ -181,6 +189,7 @@ where
             timer: None,
             stop_timeout: builder.stop_timeout,
             late: Vec::new(),
+            drain_behind: None,
             executor,
         }
     }
@@ -216,6 +225,7 @@ where
         if !self.late.is_empty() {
             self.serve_late()?;
         }
+        self.drain_if_due()?;
         self.carry_out()
     }
 
@@ -240,7 +250,7 @@ where
             Request::Stats(port) => drop(port.send(self.stats())),
             Request::Resize(workers, port) => drop(port.send(self.resize(workers))),
             Request::Update(update, port) => drop(port.send(self.update(*update))),
-            Request::Drain => self.serve_drain()?,
+            Request::Drain { behind } => self.drain_behind = Some(behind),
             Request::Connect(port) => drop(port.send(self.shared.clone())),
         }
         Ok(())

@@ -41,7 +41,10 @@ pub(super) enum Request<K: Send + 'static, M: Send + 'static> {
     Stats(ReplyPort<FactoryStats>),
     Resize(usize, ReplyPort<Result<(), SettingsError>>),
     Update(Box<FactoryUpdate<K, M>>, ReplyPort<Result<(), SettingsError>>),
-    Drain,
+    /// The factory is to drain when so many messages have come to its mailbox and left it.
+    Drain {
+        behind: u64,
+    },
     Connect(ReplyPort<Arc<Shared<K, M>>>),
 }
 

@@ -3,7 +3,9 @@
 use std::hash::Hash;
 use std::time::Duration;
 
-use actor_core::{Actor, ActorCell, ActorError, ActorRef, Capacity, Instant, SpawnError, SpawnOptions};
+use actor_core::{
+    Actor, ActorCell, ActorError, ActorRef, Capacity, Instant, MailboxStats, SpawnError, SpawnOptions,
+};
 
 use super::WORKERS_MAX;
 use super::actor::{FactoryState, Regular, reason};
@@ -65,7 +67,7 @@ where
                 Order::Retire(worker) => self.let_go(worker),
                 Order::Drained => {
                     self.tell(|| FactoryEvent::Drained);
-                    self.myself.drain();
+                    self.myself.cell().drain_mailbox();
                 }
             }
         }
@@ -151,8 +153,11 @@ where
         _ = self.executor.timeout(self.stop_timeout, ended).await;
     }
 
-    pub(super) fn serve_drain(&mut self) -> Result<(), ActorError> {
-        if self.pool.is_draining() {
+    /// Begins to drain, if that was asked and what was there before has been taken in.
+    pub(super) fn drain_if_due(&mut self) -> Result<(), ActorError> {
+        let Some(behind) = self.drain_behind else { return Ok(()) };
+        let left = |stats: MailboxStats| stats.received + stats.dropped + stats.expired;
+        if self.pool.is_draining() || self.myself.mailbox_stats().is_some_and(|stats| left(stats) < behind) {
             return Ok(());
         }
         self.tell(|| FactoryEvent::Draining);

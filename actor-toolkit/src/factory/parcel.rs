@@ -99,6 +99,13 @@ impl<K: Send + 'static, M: Send + 'static> Shared<K, M> {
         }
     }
 
+    /// Asks the factory to drain, when it has taken in what its mailbox has now.
+    pub(super) fn ask_to_drain(&self) {
+        let Some((factory, _)) = self.factory.get() else { return };
+        let behind = factory.mailbox_stats().map_or(0, |stats| stats.sent);
+        self.tell(FactoryMessage(Request::Drain { behind }));
+    }
+
     /// Takes what came while the mailbox was full, in exchange for an empty list.
     #[inline]
     pub(super) fn take_late(&self, list: &mut Vec<FactoryMessage<K, M>>) {

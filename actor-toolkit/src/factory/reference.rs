@@ -3,11 +3,9 @@
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actor_core::{
-    ActorCell, ActorRef, Backoff, CallError, CallFailure, Control, Exit, Instant, ReplyPort, SendError,
-    WaitError,
+    ActorCell, ActorRef, Backoff, CallError, CallFailure, Control, Instant, ReplyPort, SendError,
 };
 
 use super::hooks::{FactoryHooks, FactoryObserver};
@@ -16,7 +14,11 @@ use super::message::{FactoryMessage, Request};
 use super::parcel::{Accepted, Parcel, Shared};
 use super::settings::{CapacityController, DeadMan, Discard, RateLimit, SettingsError};
 
-/// The address of a factory. It dereferences to [`Control`]: stop, kill, wait.
+/// The address of a factory. It dereferences to [`Control`]: stop, kill, drain, wait.
+///
+/// A [drain](Control::drain) lets it run what it has taken in, and what is in its mailbox; what
+/// comes later is [refused](super::DiscardReason::Draining). It ends as
+/// [`Exit::Drained`](actor_core::Exit::Drained) as soon as nothing is left.
 ///
 /// What it sends waits in the factory's mailbox, which is bounded: [`dispatch`](Self::dispatch)
 /// gives the job back if it is full, [`send`](Self::send) waits for room. How many jobs wait
@@ -237,32 +239,6 @@ impl<K: Send + 'static, M: Send + 'static> FactoryRef<K, M> {
     /// [`UpdateError`]; nothing was changed.
     pub async fn update(&self, update: FactoryUpdate<K, M>) -> Result<(), UpdateError> {
         Ok(ask(&self.actor, |port| Request::Update(Box::new(update), port)).await??)
-    }
-
-    /// Takes no more jobs, runs those that were taken, and then ends as [`Exit::Drained`]. What
-    /// comes meanwhile is [refused](super::DiscardReason::Draining).
-    ///
-    /// This is not [`Control::drain`], which closes the mailbox that workers report to: of a
-    /// factory that is drained so, by a supervisor perhaps, jobs that wait are
-    /// [discarded](super::DiscardReason::Ended).
-    ///
-    /// # Errors
-    ///
-    /// Never [`SendError::Full`]: it waits for room. [`SendError::Stopped`] if the factory
-    /// drains or has ended already.
-    pub async fn drain(&self) -> Result<(), SendError<()>> {
-        self.actor.send(FactoryMessage(Request::Drain)).await.map_err(|error| error.map(drop))
-    }
-
-    /// [Drains](Self::drain) the factory, and waits for its end.
-    ///
-    /// # Errors
-    ///
-    /// [`WaitError::TimedOut`]; it drains on.
-    pub async fn drain_and_wait(&self, timeout: Option<Duration>) -> Result<Exit, WaitError> {
-        // Whoever has ended is not to be drained.
-        _ = self.drain().await;
-        self.wait(timeout).await
     }
 
     /// The factory's untyped address.

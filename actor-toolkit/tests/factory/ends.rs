@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use actor_core::{ActorError, ActorSystem, Capacity, Exit, Shutdown};
+use actor_core::{ActorError, ActorSystem, Capacity, Exit, Overflow, Shutdown, SpawnOptions};
 use actor_testkit::{Order, Simulation};
 use actor_toolkit::factory::{
     DiscardReason, FactoryEvent, FactoryHooks, FactoryRef, FactoryUpdate, Job, Queueing, Retry, Routing,
@@ -32,7 +32,7 @@ fn a17_a_drain_finishes_what_was_taken() {
             for number in 0..999 {
                 dispatch(&factory, number % 50, Task::Take(number, MS));
             }
-            factory.drain().await.unwrap();
+            factory.drain();
             dispatch(&factory, 0, Task::Note(1_000));
             assert_eq!(factory.wait(None).await, Ok(Exit::Drained));
             assert_eq!(log.numbers().len(), 999, "{number}");
@@ -85,13 +85,13 @@ fn a17_every_job_that_did_not_run_is_reported_whatever_the_end() {
     let ends: [(&str, End); 4] = [
         ("stop", |factory| factory.stop(None)),
         ("kill", |factory| factory.kill()),
-        ("mailbox drained", |factory| factory.cell().drain()),
+        ("mailbox drained", |factory| factory.cell().drain_mailbox()),
         ("fails", |factory| {
             let update = FactoryUpdate::new().hooks(Fails { at: "draining" });
             let factory = factory.clone();
             factory.clone().cell().attach(async move {
                 factory.update(update).await.unwrap();
-                factory.drain().await.unwrap();
+                factory.drain();
             });
         }),
     ];
@@ -304,15 +304,45 @@ fn a17_a_discard_handler_that_panics_harms_nobody() {
 }
 
 #[test]
-fn a17_a_drain_by_a_supervisor_reports_what_waits() {
+fn a17_a_drain_by_a_supervisor_finishes_what_was_taken() {
     simulate(async |system| {
-        let log = Log::default();
-        let factory = hands(1, &log).spawn_in(&system).await.unwrap();
-        dispatch(&factory, 0, Task::Take(0, 10 * MS));
-        dispatch_notes(&factory, 1..4);
-        pass(&system, MS).await;
-        let exit = factory.cell().shut_down(Shutdown::Drain(100 * MS)).await;
-        assert_eq!(exit, Exit::Drained);
-        assert_eq!((log.numbers().len(), log.discarded(DiscardReason::Ended)), (1, 3));
+        for (within, done, ended, exit) in [(100, 4, 0, Exit::Drained), (5, 0, 4, Exit::Killed)] {
+            let log = Log::default();
+            let factory = hands(1, &log).spawn_in(&system).await.unwrap();
+            dispatch(&factory, 0, Task::Take(0, 10 * MS));
+            dispatch_notes(&factory, 1..4);
+            let ending = factory.cell();
+            let (ended_as, ()) = tokio::join!(ending.shut_down(Shutdown::Drain(within * MS)), async {
+                pass(&system, MS).await;
+                dispatch(&factory, 4, Task::Note(4));
+            });
+            assert_eq!(ended_as, exit);
+            pass(&system, MS).await;
+            assert_eq!((log.numbers().len(), log.discarded(DiscardReason::Draining)), (done, 1));
+            let lost = log.discarded(DiscardReason::Ended) + log.discarded(DiscardReason::Lost);
+            assert_eq!(lost, ended);
+        }
     });
+}
+
+/// What its mailbox has was accepted, though it is full and nobody may wait there.
+#[test]
+fn a17_a_drain_takes_in_what_a_full_mailbox_has() {
+    for overflow in [Overflow::Block, Overflow::Reject] {
+        simulate(async |system| {
+            let log = Log::default();
+            let (factory, builder) = hands(1, &log).into_child();
+            let options = SpawnOptions::new().mailbox(Capacity::try_from(8).unwrap()).overflow(overflow);
+            let actor = system.spawn(factory, builder, options).await.unwrap();
+            let factory = FactoryRef::connect(actor).await.unwrap();
+            for number in 0..8 {
+                dispatch(&factory, 0, Task::Note(number));
+            }
+            assert!(factory.dispatch(0, Task::Note(8).into()).is_err(), "it is full");
+            factory.drain();
+            factory.drain();
+            assert_eq!(factory.wait(None).await, Ok(Exit::Drained));
+            assert_eq!((log.numbers(), log.get().discarded.len()), ((0..8).collect(), 0));
+        });
+    }
 }
