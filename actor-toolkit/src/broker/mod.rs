@@ -110,7 +110,8 @@ impl<M: Send + 'static, R: Send + 'static> Broker<M, R> {
     }
 
     /// Gives an actor an address, until it has ended or the [`Binding`] is
-    /// [released](Binding::release).
+    /// [released](Binding::release). An actor that has it may bind it again, as in the `pre_start`
+    /// of each of its lives: messages go to this recipient then, and either binding is good.
     ///
     /// # Errors
     ///

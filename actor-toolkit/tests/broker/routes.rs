@@ -3,9 +3,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use actor_core::{ActorSystem, Event, SendError, Unrouted, UnroutedReason};
+use actor_core::{
+    Actor, ActorError, ActorRef, ActorSystem, ChildSpec, Event, SendError, SpawnOptions, Supervisor, Unrouted,
+    UnroutedReason,
+};
 use actor_toolkit::broker::limits::ADDRESS_BYTES_MAX;
-use actor_toolkit::broker::{BindError, Broker, RouteError};
+use actor_toolkit::broker::{BindError, Binding, Broker, RouteError};
 
 use crate::support::{Gate, MS, Message, Note, heard, held, is_lost, listener, pass, recorded, simulated};
 
@@ -114,6 +117,56 @@ fn c17_an_address_ends_with_its_actor() {
         binding.release();
         broker.cast("here", Note(1)).unwrap();
         assert_eq!(heard(&next).await, [1]);
+    });
+}
+
+/// Binds in `pre_start`, as each of its lives does.
+struct Bound {
+    broker: Broker<Note>,
+    bindings: Arc<Mutex<Vec<Binding>>>,
+}
+
+impl Actor for Bound {
+    type Msg = Note;
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(&self, myself: &ActorRef<Note>, (): ()) -> Result<(), ActorError> {
+        let binding = self.broker.bind("here", myself)?;
+        self.bindings.lock().unwrap().push(binding);
+        Ok(())
+    }
+
+    async fn handle(&self, _: &ActorRef<Note>, _: Note, (): &mut ()) -> Result<(), ActorError> {
+        Err("as asked".into())
+    }
+}
+
+#[test]
+fn c17_an_actor_that_lives_again_binds_its_address_again() {
+    simulated(|system| async move {
+        let (broker, bindings) = (Broker::<Note>::new(&system), Arc::new(Mutex::new(Vec::new())));
+        let (of_child, kept) = (broker.clone(), bindings.clone());
+        let child = ChildSpec::new("bound", move || {
+            (Bound { broker: of_child.clone(), bindings: kept.clone() }, ())
+        });
+        let supervisor =
+            Supervisor::builder().child(child).spawn_with(&system, SpawnOptions::new()).await.unwrap();
+        for lives in 1..=3 {
+            assert_eq!((bindings.lock().unwrap().len(), broker.addresses()), (lives, 1));
+            broker.cast("here", Note(1)).unwrap();
+            pass(&system, 1_000 * MS).await;
+        }
+        // However often it was bound, it is one address: another's bind is refused, and any of
+        // its bindings releases it.
+        let other = listener(&system).await;
+        assert_eq!(broker.bind("here", &other).unwrap_err(), BindError::Taken);
+        assert!(bindings.lock().unwrap().iter().all(Binding::is_bound));
+        bindings.lock().unwrap()[0].release();
+        assert!(!bindings.lock().unwrap().iter().any(Binding::is_bound));
+        broker.bind("here", &other).unwrap();
+        supervisor.stop_and_wait(None, None).await.unwrap();
+        assert_eq!((broker.addresses(), broker.is_bound("here")), (1, true));
     });
 }
 
