@@ -203,9 +203,11 @@ impl Scheduler {
                     return;
                 }
                 // What fell due while there was no room is left out; what has been, if the clock
-                // was set back meanwhile, does not come again.
-                look = Look::at(&executor);
-                let Some(next) = cron.next_after(look.unix.max(due)) else { return };
+                // was set back meanwhile, does not come again, unless it had been wrong.
+                let now = Look::at(&executor);
+                let after = if now.is_set_back_since(look) { now.unix } else { now.unix.max(due) };
+                look = now;
+                let Some(next) = cron.next_after(after) else { return };
                 due = next;
             }
         }))
