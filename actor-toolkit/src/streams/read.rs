@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 use tokio::io::{AsyncRead, ReadBuf};
 
-use super::limits::{CHUNK_BYTES, READ_BYTES_MAX};
+use super::limits::{CHUNK_BYTES, READ_BYTES_MAX, READS_PER_TURN};
 
 /// A line or frame of at most so many bytes cannot be asked for: at least one, and at most
 /// [`READ_BYTES_MAX`].
@@ -116,12 +116,17 @@ impl<R: AsyncRead + Unpin> Source<R> {
         cx: &mut Context<'_>,
         mut cut: impl FnMut(&mut Self) -> Result<Option<T>, ReadError>,
     ) -> Poll<Option<Result<T, ReadError>>> {
+        let mut reads = 0;
         while self.state != State::Over {
             match cut(self) {
                 Ok(Some(item)) => return Poll::Ready(Some(Ok(item))),
                 Ok(None) if self.state == State::Ended => self.state = State::Over,
+                Ok(None) if reads == READS_PER_TURN => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 Ok(None) => match ready!(self.poll_more(cx)) {
-                    Ok(()) => {}
+                    Ok(()) => reads += 1,
                     Err(error) => return self.fail(error.into()),
                 },
                 Err(error) => return self.fail(error),
