@@ -2,6 +2,7 @@
 //! tests show.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::process::Command;
@@ -90,6 +91,35 @@ fn time_advances_through_every_timer_that_is_due() {
     // What is due at the very end has happened.
     simulation.advance(SECOND);
     assert_eq!((take(), simulation.now().elapsed()), (vec![SECOND * 40], SECOND * 40));
+}
+
+/// Two timers of one moment, in the order in which they were set; gives the order in which those
+/// who wait for them ran.
+fn of_one_moment(order: Order) -> Vec<u32> {
+    let mut simulation = Simulation::new(order);
+    let (executor, ran) = (simulation.executor(), Arc::new(Mutex::new(Vec::new())));
+    for task in 0..2 {
+        // sleep: virtual time.
+        let (sleep, ran) = (executor.sleep(SECOND), ran.clone());
+        let run = async move {
+            sleep.await;
+            ran.lock().unwrap().push(task);
+            yield_once().await;
+            ran.lock().unwrap().push(task);
+        };
+        executor.spawn(run).detach();
+    }
+    simulation.advance(SECOND);
+    std::mem::take(&mut *ran.lock().unwrap())
+}
+
+#[test]
+fn those_who_wait_for_one_moment_race_by_the_seed() {
+    let found: BTreeSet<Vec<u32>> = (0..100).map(|seed| of_one_moment(Order::Seeded(seed))).collect();
+    let all = [[0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 1, 0], [1, 0, 0, 1], [1, 0, 1, 0], [1, 1, 0, 0]];
+    assert_eq!(found, all.map(Vec::from).into());
+    assert_eq!(of_one_moment(Order::Seeded(7)), of_one_moment(Order::Seeded(7)));
+    assert_eq!(of_one_moment(Order::Fifo), [0, 0, 1, 1]);
 }
 
 #[test]

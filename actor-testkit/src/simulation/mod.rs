@@ -28,9 +28,10 @@ use crate::recorder::EventRecorder;
 /// Which of the tasks that can run runs next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Order {
-    /// The one that was woken first.
+    /// The one that was woken first. Timers that are due at one moment go off one after another,
+    /// in the order in which they were set.
     Fifo,
-    /// Any, by the seed.
+    /// Any, by the seed. Timers that are due at one moment go off together.
     Seeded(u64),
 }
 
@@ -309,14 +310,19 @@ impl Simulation {
         self.handle.world().next_due()
     }
 
-    /// Goes to the moment when something can happen, if there is one.
+    /// Goes to the moment when something can happen, if there is one. By a seed all can run then
+    /// who wait for that moment, so that any of them may be the first.
     fn go_to_next_timer(&self) -> bool {
-        let waker = self.handle.world().go_to_next_timer();
-        match waker {
-            Some(waker) => waker.wake(),
-            None => return false,
+        let mut next = self.handle.world().go_to_next_timer();
+        let is_any = next.is_some();
+        while let Some(waker) = next {
+            waker.wake();
+            next = match self.order {
+                Order::Fifo => None,
+                Order::Seeded(_) => self.handle.world().next_timer_of_this_moment(),
+            };
         }
-        true
+        is_any
     }
 
     #[cold]

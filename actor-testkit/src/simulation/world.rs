@@ -59,6 +59,12 @@ impl World {
         Some(waker)
     }
 
+    /// Whom else to wake at this moment.
+    pub(super) fn next_timer_of_this_moment(&mut self) -> Option<Waker> {
+        self.next_due().filter(|due| *due <= self.now)?;
+        self.go_to_next_timer()
+    }
+
     /// Ends it, and gives what was queued.
     pub(super) fn end(&mut self) -> VecDeque<Arc<Task>> {
         self.is_over = true;
