@@ -230,6 +230,52 @@ fn whatever_lives_in_a_simulation_ends_with_it() {
     assert_eq!(late.exit(), Some(Exit::Cancelled));
 }
 
+/// A task's own, which panics at its end.
+struct Bad;
+
+impl Drop for Bad {
+    fn drop(&mut self) {
+        panic!("in a destructor");
+    }
+}
+
+#[test]
+fn a_destructor_that_panics_keeps_no_other_task_from_its_end() {
+    let mut simulation = Simulation::fifo();
+    let executor = simulation.executor();
+    let waiting = |bad: Option<Bad>| {
+        executor.spawn(async move {
+            pending::<()>().await;
+            drop(bad);
+        })
+    };
+    let begun = [waiting(Some(Bad)), waiting(Some(Bad)), waiting(None)];
+    simulation.run_until_idle();
+    let queued = [waiting(Some(Bad)), waiting(None)];
+    assert_eq!(panic_of(|| drop(simulation)), "in a destructor");
+    let mut other = Simulation::fifo();
+    for task in begun.into_iter().chain(queued) {
+        other.block_on(task);
+    }
+}
+
+/// Otherwise the process is aborted, and nobody hears of any test.
+#[test]
+fn a_test_that_has_failed_is_not_aborted_by_a_destructor() {
+    let text = panic_of(|| {
+        let mut simulation = Simulation::fifo();
+        let bad = Bad;
+        let waiting = async move {
+            pending::<()>().await;
+            drop(bad);
+        };
+        simulation.executor().spawn(waiting).detach();
+        simulation.run_until_idle();
+        panic!("the test's own");
+    });
+    assert_eq!(text, "the test's own");
+}
+
 #[test]
 fn systems_are_built_on_it() {
     let mut simulation = Simulation::fifo();

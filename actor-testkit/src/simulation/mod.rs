@@ -13,6 +13,7 @@ mod world;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -90,7 +91,8 @@ pub enum Order {
 /// # End
 ///
 /// Dropping it drops all its tasks: actors end as [`Exit::Cancelled`](actor_core::Exit::Cancelled).
-/// What is spawned on its executor afterwards is dropped at once.
+/// What is spawned on its executor afterwards is dropped at once. If a task's destructor panics,
+/// that is the test's panic when all tasks are gone, unless it panics already.
 #[must_use = "nothing runs in a simulation by itself"]
 pub struct Simulation {
     handle: Handle,
@@ -358,10 +360,16 @@ impl Drop for Simulation {
         }
         // Tasks may wake and spawn others while they are dropped, which is then to no effect.
         let queued = self.handle.world().end();
-        let tasks = std::mem::take(&mut self.tasks);
-        drop(tasks);
-        for task in queued {
-            task.give_up();
+        let begun = std::mem::take(&mut self.tasks).into_values();
+        // A destructor that panics keeps no other task from its end, and the test from saying
+        // what it has failed by before.
+        let begun = begun.map(|task| catch_unwind(AssertUnwindSafe(|| drop(task))));
+        let queued = queued.into_iter().map(|task| catch_unwind(AssertUnwindSafe(|| task.give_up())));
+        let panics: Vec<_> = begun.chain(queued).filter_map(Result::err).collect();
+        if let Some(first) = panics.into_iter().next()
+            && !thread::panicking()
+        {
+            resume_unwind(first);
         }
     }
 }
