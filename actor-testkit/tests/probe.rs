@@ -159,6 +159,13 @@ fn within_a_time_all_expectations_share_it() {
     let script = probe.within(SECOND, async |_| executor.sleep(SECOND * 5).await); // sleep: virtual time.
     let text = panic_of(|| simulation.block_on(script));
     assert!(text.starts_with("all was expected to be done within 1s at "), "{text}");
+    let script = probe.within(SECOND, async |probe| {
+        executor.sleep(SECOND / 4).await; // sleep: virtual time.
+        probe.within(SECOND * 5, async |_| executor.sleep(SECOND * 5).await).await; // sleep: virtual time.
+    });
+    let text = panic_of(|| simulation.block_on(script));
+    let left = "all was expected to be done within 750ms, which is what another `within` had left, at ";
+    assert!(text.starts_with(left), "{text}");
     simulation.block_on(async {
         let mut script = Box::pin(probe.within(SECOND, async |probe| probe.expect_next().await));
         assert!(poll_once(script.as_mut()).await.is_pending());

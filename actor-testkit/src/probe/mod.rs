@@ -267,13 +267,15 @@ impl<M: Send + 'static> Probe<M> {
     ) -> impl Future<Output = R> {
         let place = self.place();
         async move {
-            let until = self.executor.now() + time;
-            let until = self.until.map_or(until, |outer| outer.min(until));
+            let now = self.executor.now();
+            let until = self.until.map_or(now + time, |outer| outer.min(now + time));
             let executor = self.executor.clone();
             let bounded = Bounded { former: self.until.replace(until), probe: self };
             let done = executor.timeout_at(until, script(bounded.probe)).await;
             done.unwrap_or_else(|_| {
-                panic!("all was expected to be done within {time:?} {place}, and was not")
+                let left = until - now;
+                let of = if left < time { ", which is what another `within` had left," } else { "" };
+                panic!("all was expected to be done within {left:?}{of} {place}, and was not")
             })
         }
     }
