@@ -137,6 +137,16 @@ fn a_dead_lock_says_where_and_in_which_order() {
     assert_eq!(simulation.block_on(async { executor.now() }), Instant::ZERO + SECOND);
 }
 
+/// What yields to tokio is woken by the task that waits for it, if it is a task of tokio's.
+#[tokio::test]
+async fn a_dead_lock_that_tokio_made_says_how_to_undo_it() {
+    let mut simulation = Simulation::fifo();
+    let text = panic_of(|| simulation.block_on(tokio::task::yield_now()));
+    assert!(text.contains("a task of tokio's") && text.ends_with("use a plain `#[test]`"), "{text}");
+    let plain = std::thread::spawn(|| Simulation::fifo().block_on(tokio::task::yield_now()));
+    plain.join().unwrap();
+}
+
 #[test]
 fn a_live_lock_is_ended_by_name() {
     let mut simulation = Simulation::seeded(7).steps_max(1000);

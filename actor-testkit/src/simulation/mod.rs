@@ -74,8 +74,9 @@ pub enum Order {
 /// and a friendly one; a test that is to find races runs with many seeds.
 ///
 /// Not the same: what a test takes from elsewhere, as other threads, tokio's timers and input,
-/// `std::time::Instant::now`, addresses in memory, and the order in which a `HashMap` of the
-/// standard library gives its entries. A task is never interrupted between two await points, so
+/// `std::time::Instant::now`, addresses in memory, the order in which a `HashMap` of the standard
+/// library gives its entries, and which branch `tokio::select!` looks at first, unless it is told
+/// to be `biased`. A task is never interrupted between two await points, so
 /// what goes wrong only there, as with atomics, no simulation finds.
 ///
 /// # Panics
@@ -84,6 +85,11 @@ pub enum Order {
 /// fails. An actor's panic is its own affair, as everywhere.
 ///
 /// A task that loops without an await point hangs the test, as it would hang a thread of tokio's.
+///
+/// Use it outside of tokio's tasks, so in a plain `#[test]`. In one, as in a `#[tokio::test]`, tokio
+/// keeps the wakers of what yields to it until the task itself waits, which it does not: of its
+/// `yield_now`, and of its channels and locks after a hundred uses or so. That is taken for a dead
+/// lock.
 ///
 /// If the test panics while a simulation with a seed is there, that says its seed to the error
 /// output when it is dropped.
@@ -333,7 +339,8 @@ impl Simulation {
         panic!(
             "a dead lock at {:?}, with Order::{:?}: the future waits, so do all {} tasks, and no timer is set. \
              Either it waits for another thread or runtime, which cannot wake a simulation, or for an answer \
-             that nobody in here gives: a probe can",
+             that nobody in here gives: a probe can. In a task of tokio's, as a `#[tokio::test]` is, tokio keeps \
+             the wakers of what yields to it: use a plain `#[test]`",
             self.now(),
             self.order,
             self.tasks.len(),
