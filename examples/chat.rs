@@ -46,7 +46,8 @@ impl Room {
         Ok(())
     }
 
-    #[cast]
+    /// A call: the next line of a guest is heard when all have been sent this one. Otherwise
+    /// whoever types fast would fill the others' mailboxes, who would be shown out for it.
     fn say(&mut self, from: ActorId, line: String) {
         let Some((name, _)) = self.guests.get(&from) else { return };
         let line: Arc<str> = format!("{name}: {line}").into();
@@ -257,6 +258,29 @@ mod tests {
         assert_eq!(ada.read().await, "* [2JEve has come");
         eve.type_in("\x07ring").await;
         assert_eq!(ada.read().await, "[2JEve: ring");
+        server.abort();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn one_who_types_fast_shows_nobody_out() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(serve(listener));
+        let mut ada = Client::connect(address).await;
+        ada.type_in("Ada").await;
+        let mut eve = Client::connect(address).await;
+        eve.type_in("Eve").await;
+        assert_eq!(ada.read().await, "* Eve has come");
+        let lines = 60 * LINES_MAX;
+        let typing = tokio::spawn(async move {
+            let text: Vec<String> = (0..lines).map(|number| number.to_string()).collect();
+            eve.type_in(&text.join("\n")).await;
+            eve
+        });
+        for number in 0..lines {
+            assert_eq!(ada.read().await, format!("Eve: {number}"));
+        }
+        drop(typing.await.unwrap());
         server.abort();
     }
 
