@@ -29,6 +29,7 @@ impl WallClock {
     }
 
     /// Sets it by so many seconds.
+    #[cfg(feature = "cron")]
     pub(crate) fn step(&self, seconds: i64) {
         self.offset.fetch_add(seconds * 1_000, Ordering::SeqCst);
     }
