@@ -2,7 +2,8 @@
 //!
 //! A web service whose state is an actor. What the actor cannot take becomes what HTTP
 //! has for it: 503 when its mailbox is full, 504 when the answer does not come in time.
-//! Ctrl-C lets requests finish, then the actor.
+//! Ctrl-C lets requests finish, then the actor; a client that does not finish its request
+//! is not waited for.
 //!
 //! ```text
 //!  curl -X POST localhost:3000/stock/3     3
@@ -26,6 +27,8 @@ use tokio::sync::oneshot;
 
 /// How long a request waits for room and for its answer together.
 const PATIENCE: Duration = Duration::from_millis(200);
+/// How long requests may take yet when it is to end. One that is there is answered by then.
+const GRACE: Duration = Duration::from_secs(1);
 /// How many requests wait for the actor before the next is turned away.
 const ROOM: usize = 2;
 
@@ -100,7 +103,20 @@ async fn serve(
     end: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
     let routes = Router::new().route("/stock", get(count)).route("/stock/{pieces}", post(add));
-    axum::serve(listener, routes.with_state(stock.clone())).with_graceful_shutdown(end).await?;
+    let (ending, has_ended) = oneshot::channel::<()>();
+    let end = async {
+        end.await;
+        // Whoever waits for it hears of its being dropped as well.
+        drop(ending);
+    };
+    let late = async {
+        _ = has_ended.await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        served = axum::serve(listener, routes.with_state(stock.clone())).with_graceful_shutdown(end) => served?,
+        () = late => {}
+    }
     stock.drain_and_wait(None).await?;
     Ok(())
 }
@@ -177,5 +193,23 @@ mod tests {
         server.await.unwrap().unwrap();
         assert_eq!(stock.exit(), Some(Exit::Drained));
         assert_eq!(depth(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_finish_its_request_is_not_waited_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stock = spawn().await.unwrap();
+        let (end, ends) = oneshot::channel::<()>();
+        let server = tokio::spawn(serve(listener, stock.clone(), async { ends.await.unwrap_or(()) }));
+
+        let mut slow = TcpStream::connect(address).await.unwrap();
+        slow.write_all(b"GET /stock HTTP/1.1\r\nHost: ").await.unwrap();
+        // It has been accepted, for whoever came after it has.
+        assert_eq!(ask(address, "GET", "/stock").await, (200, "0".to_owned()));
+        end.send(()).unwrap();
+        server.await.unwrap().unwrap();
+        assert_eq!(stock.exit(), Some(Exit::Drained));
+        drop(slow);
     }
 }

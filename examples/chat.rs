@@ -2,7 +2,7 @@
 //!
 //! A chat room over TCP: `nc localhost 4000` is the client. The first line is one's name.
 //! A guest who reads too slowly is shown out, and delays nobody; one whose connection is
-//! lost has left.
+//! lost has left. Who comes when no more can be served is turned away.
 //!
 //! ```text
 //!  nc ── lines ──► Guest ── say ──► Room ── show ──► every other Guest ── lines ──► nc
@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actor_core::{ActorError, ActorId, Context, SupervisionEvent, actor};
 use actor_toolkit::streams::{Told, feed_results, lines};
@@ -21,6 +22,10 @@ use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
 
 const LINE_BYTES_MAX: usize = 1024;
+/// How many lines wait for one guest to read them.
+const LINES_MAX: usize = 1024;
+/// How long nobody is let in after somebody could not be: as long as it takes others to leave.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Who is here, and who hears what.
 #[derive(Default)]
@@ -41,7 +46,8 @@ impl Room {
         Ok(())
     }
 
-    #[cast]
+    /// A call: the next line of a guest is heard when all have been sent this one. Otherwise
+    /// whoever types fast would fill the others' mailboxes, who would be shown out for it.
     fn say(&mut self, from: ActorId, line: String) {
         let Some((name, _)) = self.guests.get(&from) else { return };
         let line: Arc<str> = format!("{name}: {line}").into();
@@ -111,11 +117,16 @@ impl Guest {
 
     #[cast]
     async fn heard(&mut self, ctx: &Context<'_, GuestRef>, line: String) -> Result<(), ActorError> {
+        // A terminal would obey some of them.
+        let line = line.replace(char::is_control, "");
         if self.name.is_some() {
             self.room.say(ctx.myself().id(), line).await?;
             return Ok(());
         }
         let name: Arc<str> = line.trim().into();
+        if name.is_empty() {
+            return self.write("who are you?").await;
+        }
         match self.room.join(name.clone(), ctx.myself()).await? {
             Ok(()) => self.name = Some(name),
             Err(why) => self.write(&format!("{why}; who are you?")).await?,
@@ -143,14 +154,22 @@ impl Guest {
     }
 }
 
-/// Lets guests in until the listener fails.
+/// Lets guests in. If one cannot be, as when there are no more sockets, the others stay.
 async fn serve(listener: TcpListener) -> Result<(), Box<dyn Error + Send + Sync>> {
     let room = Room::default().spawn().await?;
     loop {
-        let (stream, _) = listener.accept().await?;
-        // Started beside this loop: a guest who does not take our question delays nobody.
-        drop(Guest::spawn(stream, room.clone()).mailbox(64.try_into()?).instant()?);
+        if let Err(error) = let_in(&listener, &room).await {
+            writeln!(io::stderr(), "nobody was let in: {error}")?;
+            tokio::time::sleep(PAUSE).await;
+        }
     }
+}
+
+async fn let_in(listener: &TcpListener, room: &RoomRef) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let (stream, _) = listener.accept().await?;
+    // Started beside this loop: a guest who does not take our question delays nobody.
+    drop(Guest::spawn(stream, room.clone()).mailbox(LINES_MAX.try_into()?).instant()?);
+    Ok(())
 }
 
 #[tokio::main]
@@ -164,6 +183,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 mod tests {
     use std::net::SocketAddr;
 
+    use actor_core::ActorSystem;
     use tokio::io::{AsyncBufReadExt, BufReader};
 
     use super::*;
@@ -218,6 +238,70 @@ mod tests {
         assert_eq!(ada.read().await, "* Eve has come");
         eve.type_in(&"x".repeat(LINE_BYTES_MAX + 1)).await;
         assert_eq!(ada.read().await, "* Eve has gone");
+        assert!(!server.is_finished());
+        server.abort();
+    }
+
+    #[tokio::test]
+    async fn a_name_is_text_that_a_terminal_only_shows() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(serve(listener));
+        let mut ada = Client::connect(address).await;
+        ada.type_in("Ada").await;
+        let mut eve = Client::connect(address).await;
+        for nothing in ["", " \t ", "\x1b\x07"] {
+            eve.type_in(nothing).await;
+            assert_eq!(eve.read().await, "who are you?");
+        }
+        eve.type_in("\x1b[2JEve").await;
+        assert_eq!(ada.read().await, "* [2JEve has come");
+        eve.type_in("\x07ring").await;
+        assert_eq!(ada.read().await, "[2JEve: ring");
+        server.abort();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn one_who_types_fast_shows_nobody_out() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(serve(listener));
+        let mut ada = Client::connect(address).await;
+        ada.type_in("Ada").await;
+        let mut eve = Client::connect(address).await;
+        eve.type_in("Eve").await;
+        assert_eq!(ada.read().await, "* Eve has come");
+        let lines = 60 * LINES_MAX;
+        let typing = tokio::spawn(async move {
+            let text: Vec<String> = (0..lines).map(|number| number.to_string()).collect();
+            eve.type_in(&text.join("\n")).await;
+            eve
+        });
+        for number in 0..lines {
+            assert_eq!(ada.read().await, format!("Eve: {number}"));
+        }
+        drop(typing.await.unwrap());
+        server.abort();
+    }
+
+    #[tokio::test]
+    async fn when_one_cannot_be_let_in_the_others_stay() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        // The room and two guests.
+        let small = ActorSystem::builder().actors_max(3).build();
+        let server = tokio::spawn(async move { small.scope(serve(listener)).await });
+        let mut ada = Client::connect(address).await;
+        ada.type_in("Ada").await;
+        let mut bob = Client::connect(address).await;
+        bob.type_in("Bob").await;
+        assert_eq!(ada.read().await, "* Bob has come");
+        let mut turned_away = Client(BufReader::new(TcpStream::connect(address).await.unwrap()));
+        assert_eq!(turned_away.read().await, "");
+        bob.type_in("still here").await;
+        assert_eq!(ada.read().await, "Bob: still here");
+        drop(bob);
+        assert_eq!(ada.read().await, "* Bob has gone");
         assert!(!server.is_finished());
         server.abort();
     }

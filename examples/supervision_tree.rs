@@ -91,7 +91,8 @@ async fn run(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
         writeln!(out, "{name} has handled {}", part.work(1).await?)?;
     }
     for (name, times) in starts.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-        writeln!(out, "{name} has begun {times} times")?;
+        let times = if *times == 1 { "once".to_owned() } else { format!("{times} times") };
+        writeln!(out, "{name} has begun {times}")?;
     }
     app.stop_and_wait(None, None).await?;
     writeln!(out, "the tree is down, {} actors are left", system.actors().len())?;
@@ -117,7 +118,7 @@ news has handled 2
 cache has begun 2 times
 home has begun 2 times
 index has begun 2 times
-news has begun 1 times
+news has begun once
 the tree is down, 0 actors are left
 ";
     assert_eq!(String::from_utf8(out).unwrap(), expected);

@@ -122,7 +122,7 @@ impl EventRecorder {
         async move {
             let mut seen = 0;
             let found = poll_fn(|cx| {
-                let events = self.unseen(&mut seen, cx.waker().clone());
+                let events = self.unseen(&mut seen, cx.waker());
                 let found = events.into_iter().find(|event| fits(event));
                 found.map_or(Poll::Pending, Poll::Ready)
             });
@@ -134,14 +134,15 @@ impl EventRecorder {
     }
 
     /// The events after those that were seen, and has the task woken by the next one.
-    fn unseen(&self, seen: &mut usize, waker: Waker) -> Vec<Event> {
+    fn unseen(&self, seen: &mut usize, waker: &Waker) -> Vec<Event> {
         let mut record = self.record();
         let skipped = seen.saturating_sub(record.taken).min(record.events.len());
         let events = record.events[skipped..].to_vec();
         *seen = record.taken + record.events.len();
-        // Each event wakes all and forgets them, so a task is in here as often as it was polled
-        // in between.
-        record.waiting.push(waker);
+        // Each event wakes all and forgets them; a task that is polled meanwhile is in here once.
+        if !record.waiting.iter().any(|other| other.will_wake(waker)) {
+            record.waiting.push(waker.clone());
+        }
         events
     }
 

@@ -1,6 +1,7 @@
 //! What a probe hears, how long it waits, and what its panics say.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use actor_core::{ActorSystem, Exit, Instant, ReplyPort, SendError, SpawnOptions, SupervisionEvent, call};
 use actor_testkit::{Probe, Simulation};
@@ -53,6 +54,18 @@ fn without_waiting_there_is_what_has_come() {
     assert_eq!(probe.try_next(), Some(Number(1)));
     assert_eq!(probe.received(), [Number(2), Number(3)]);
     assert_eq!(probe.received(), []);
+}
+
+#[test]
+fn what_has_been_sent_is_seen_in_no_time_whatever_the_order() {
+    for seed in 0..20 {
+        let mut simulation = Simulation::seeded(seed);
+        let mut probe = Probe::new(&simulation.system());
+        simulation.block_on(probe.expect_none_within(Duration::ZERO));
+        probe.actor_ref().cast(Number(1)).unwrap();
+        let text = panic_of(|| simulation.block_on(probe.expect_none_within(Duration::ZERO)));
+        assert!(text.starts_with("no message was expected for 0ns"), "{text}");
+    }
 }
 
 #[test]
@@ -146,6 +159,13 @@ fn within_a_time_all_expectations_share_it() {
     let script = probe.within(SECOND, async |_| executor.sleep(SECOND * 5).await); // sleep: virtual time.
     let text = panic_of(|| simulation.block_on(script));
     assert!(text.starts_with("all was expected to be done within 1s at "), "{text}");
+    let script = probe.within(SECOND, async |probe| {
+        executor.sleep(SECOND / 4).await; // sleep: virtual time.
+        probe.within(SECOND * 5, async |_| executor.sleep(SECOND * 5).await).await; // sleep: virtual time.
+    });
+    let text = panic_of(|| simulation.block_on(script));
+    let left = "all was expected to be done within 750ms, which is what another `within` had left, at ";
+    assert!(text.starts_with(left), "{text}");
     simulation.block_on(async {
         let mut script = Box::pin(probe.within(SECOND, async |probe| probe.expect_next().await));
         assert!(poll_once(script.as_mut()).await.is_pending());

@@ -1,5 +1,9 @@
 //! What a record holds, and who waits for it.
 
+use std::future::Future;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+
 use actor_core::{ActorChange, ActorEvent, ActorId, ActorSystem, DeadReason, Event, Executor, Exit, Instant};
 use actor_testkit::{EventRecorder, Simulation};
 
@@ -54,6 +58,27 @@ fn whoever_waits_sees_each_event() {
         simulation.block_on(waiting);
     }
     assert_eq!((recorder.events().len(), simulation.now()), (1, Instant::ZERO));
+}
+
+/// A task that waits for more than this is polled often.
+#[test]
+fn a_task_that_waits_is_remembered_once_however_often_it_is_polled() {
+    struct Task;
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {}
+    }
+    let mut simulation = Simulation::fifo();
+    let (system, recorder) = simulation.recorded();
+    let (task, mut waiting) = (Arc::new(Task), Box::pin(recorder.wait_for(|_| true)));
+    let waker = Waker::from(task.clone());
+    for _ in 0..100 {
+        assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    // By the test, the waker, the recorder and its timer.
+    assert_eq!(Arc::strong_count(&task), 4);
+    simulation.block_on(counter(&system));
+    assert_eq!(Arc::strong_count(&task), 3);
+    simulation.block_on(waiting);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! tests show.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::process::Command;
@@ -92,6 +93,35 @@ fn time_advances_through_every_timer_that_is_due() {
     assert_eq!((take(), simulation.now().elapsed()), (vec![SECOND * 40], SECOND * 40));
 }
 
+/// Two timers of one moment, in the order in which they were set; gives the order in which those
+/// who wait for them ran.
+fn of_one_moment(order: Order) -> Vec<u32> {
+    let mut simulation = Simulation::new(order);
+    let (executor, ran) = (simulation.executor(), Arc::new(Mutex::new(Vec::new())));
+    for task in 0..2 {
+        // sleep: virtual time.
+        let (sleep, ran) = (executor.sleep(SECOND), ran.clone());
+        let run = async move {
+            sleep.await;
+            ran.lock().unwrap().push(task);
+            yield_once().await;
+            ran.lock().unwrap().push(task);
+        };
+        executor.spawn(run).detach();
+    }
+    simulation.advance(SECOND);
+    std::mem::take(&mut *ran.lock().unwrap())
+}
+
+#[test]
+fn those_who_wait_for_one_moment_race_by_the_seed() {
+    let found: BTreeSet<Vec<u32>> = (0..100).map(|seed| of_one_moment(Order::Seeded(seed))).collect();
+    let all = [[0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 1, 0], [1, 0, 0, 1], [1, 0, 1, 0], [1, 1, 0, 0]];
+    assert_eq!(found, all.map(Vec::from).into());
+    assert_eq!(of_one_moment(Order::Seeded(7)), of_one_moment(Order::Seeded(7)));
+    assert_eq!(of_one_moment(Order::Fifo), [0, 0, 1, 1]);
+}
+
 #[test]
 fn a_dead_lock_says_where_and_in_which_order() {
     let mut simulation = Simulation::seeded(7);
@@ -105,6 +135,16 @@ fn a_dead_lock_says_where_and_in_which_order() {
     // The simulation is as it was.
     let executor = simulation.executor();
     assert_eq!(simulation.block_on(async { executor.now() }), Instant::ZERO + SECOND);
+}
+
+/// What yields to tokio is woken by the task that waits for it, if it is a task of tokio's.
+#[tokio::test]
+async fn a_dead_lock_that_tokio_made_says_how_to_undo_it() {
+    let mut simulation = Simulation::fifo();
+    let text = panic_of(|| simulation.block_on(tokio::task::yield_now()));
+    assert!(text.contains("a task of tokio's") && text.ends_with("use a plain `#[test]`"), "{text}");
+    let plain = std::thread::spawn(|| Simulation::fifo().block_on(tokio::task::yield_now()));
+    plain.join().unwrap();
 }
 
 #[test]
@@ -198,6 +238,52 @@ fn whatever_lives_in_a_simulation_ends_with_it() {
     let (late, starting) = Counter(0).spawn().on(&system).instant().unwrap();
     assert!(other.block_on(starting).is_err());
     assert_eq!(late.exit(), Some(Exit::Cancelled));
+}
+
+/// A task's own, which panics at its end.
+struct Bad;
+
+impl Drop for Bad {
+    fn drop(&mut self) {
+        panic!("in a destructor");
+    }
+}
+
+#[test]
+fn a_destructor_that_panics_keeps_no_other_task_from_its_end() {
+    let mut simulation = Simulation::fifo();
+    let executor = simulation.executor();
+    let waiting = |bad: Option<Bad>| {
+        executor.spawn(async move {
+            pending::<()>().await;
+            drop(bad);
+        })
+    };
+    let begun = [waiting(Some(Bad)), waiting(Some(Bad)), waiting(None)];
+    simulation.run_until_idle();
+    let queued = [waiting(Some(Bad)), waiting(None)];
+    assert_eq!(panic_of(|| drop(simulation)), "in a destructor");
+    let mut other = Simulation::fifo();
+    for task in begun.into_iter().chain(queued) {
+        other.block_on(task);
+    }
+}
+
+/// Otherwise the process is aborted, and nobody hears of any test.
+#[test]
+fn a_test_that_has_failed_is_not_aborted_by_a_destructor() {
+    let text = panic_of(|| {
+        let mut simulation = Simulation::fifo();
+        let bad = Bad;
+        let waiting = async move {
+            pending::<()>().await;
+            drop(bad);
+        };
+        simulation.executor().spawn(waiting).detach();
+        simulation.run_until_idle();
+        panic!("the test's own");
+    });
+    assert_eq!(text, "the test's own");
 }
 
 #[test]

@@ -282,6 +282,7 @@ pub(super) async fn a_timer_waits_for_room_where_nobody_else_may(door: impl Door
     gate.reached().await;
     actor.cast(Message::Note(0)).unwrap();
     let once = actor.send_after(10 * MS, Message::Note(1));
+    // sleep: on the system's clock.
     let piped = actor.pipe(door.system().executor().sleep(15 * MS), |()| Message::Note(2));
     let interval = actor.send_interval(20 * MS, MissedTicks::Skip, || Message::Note(3));
     pass(door.system(), 25 * MS).await;

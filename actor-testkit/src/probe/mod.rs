@@ -222,7 +222,8 @@ impl<M: Send + 'static> Probe<M> {
         }
     }
 
-    /// That no message comes for so long.
+    /// That no message comes for so long. If that is no time at all, those who can run now do: what
+    /// has been sent has come then.
     ///
     /// # Panics
     ///
@@ -231,7 +232,7 @@ impl<M: Send + 'static> Probe<M> {
     pub fn expect_none_within(&mut self, time: Duration) -> impl Future<Output = ()> {
         let place = self.place();
         async move {
-            let until = self.executor.now() + time;
+            let until = self.executor.now() + time.max(SHORTEST);
             if let Some(message) = self.message_until(until).await {
                 let came = (self.describe)(&message);
                 panic!("no message was expected for {time:?} {place}; {came} came");
@@ -266,13 +267,15 @@ impl<M: Send + 'static> Probe<M> {
     ) -> impl Future<Output = R> {
         let place = self.place();
         async move {
-            let until = self.executor.now() + time;
-            let until = self.until.map_or(until, |outer| outer.min(until));
+            let now = self.executor.now();
+            let until = self.until.map_or(now + time, |outer| outer.min(now + time));
             let executor = self.executor.clone();
             let bounded = Bounded { former: self.until.replace(until), probe: self };
             let done = executor.timeout_at(until, script(bounded.probe)).await;
             done.unwrap_or_else(|_| {
-                panic!("all was expected to be done within {time:?} {place}, and was not")
+                let left = until - now;
+                let of = if left < time { ", which is what another `within` had left," } else { "" };
+                panic!("all was expected to be done within {left:?}{of} {place}, and was not")
             })
         }
     }
@@ -444,6 +447,9 @@ impl<M: Send + 'static> Drop for Bounded<'_, M> {
         self.probe.until = self.former;
     }
 }
+
+/// A time that passes: while it does, others run.
+const SHORTEST: Duration = Duration::from_nanos(1);
 
 /// A line of a test.
 #[derive(Clone, Copy)]

@@ -13,6 +13,7 @@ mod world;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -28,9 +29,10 @@ use crate::recorder::EventRecorder;
 /// Which of the tasks that can run runs next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Order {
-    /// The one that was woken first.
+    /// The one that was woken first. Timers that are due at one moment go off one after another,
+    /// in the order in which they were set.
     Fifo,
-    /// Any, by the seed.
+    /// Any, by the seed. Timers that are due at one moment go off together.
     Seeded(u64),
 }
 
@@ -72,8 +74,9 @@ pub enum Order {
 /// and a friendly one; a test that is to find races runs with many seeds.
 ///
 /// Not the same: what a test takes from elsewhere, as other threads, tokio's timers and input,
-/// `std::time::Instant::now`, addresses in memory, and the order in which a `HashMap` of the
-/// standard library gives its entries. A task is never interrupted between two await points, so
+/// `std::time::Instant::now`, addresses in memory, the order in which a `HashMap` of the standard
+/// library gives its entries, and which branch `tokio::select!` looks at first, unless it is told
+/// to be `biased`. A task is never interrupted between two await points, so
 /// what goes wrong only there, as with atomics, no simulation finds.
 ///
 /// # Panics
@@ -83,13 +86,19 @@ pub enum Order {
 ///
 /// A task that loops without an await point hangs the test, as it would hang a thread of tokio's.
 ///
+/// Use it outside of tokio's tasks, so in a plain `#[test]`. In one, as in a `#[tokio::test]`, tokio
+/// keeps the wakers of what yields to it until the task itself waits, which it does not: of its
+/// `yield_now`, and of its channels and locks after a hundred uses or so. That is taken for a dead
+/// lock.
+///
 /// If the test panics while a simulation with a seed is there, that says its seed to the error
 /// output when it is dropped.
 ///
 /// # End
 ///
 /// Dropping it drops all its tasks: actors end as [`Exit::Cancelled`](actor_core::Exit::Cancelled).
-/// What is spawned on its executor afterwards is dropped at once.
+/// What is spawned on its executor afterwards is dropped at once. If a task's destructor panics,
+/// that is the test's panic when all tasks are gone, unless it panics already.
 #[must_use = "nothing runs in a simulation by itself"]
 pub struct Simulation {
     handle: Handle,
@@ -309,14 +318,19 @@ impl Simulation {
         self.handle.world().next_due()
     }
 
-    /// Goes to the moment when something can happen, if there is one.
+    /// Goes to the moment when something can happen, if there is one. By a seed all can run then
+    /// who wait for that moment, so that any of them may be the first.
     fn go_to_next_timer(&self) -> bool {
-        let waker = self.handle.world().go_to_next_timer();
-        match waker {
-            Some(waker) => waker.wake(),
-            None => return false,
+        let mut next = self.handle.world().go_to_next_timer();
+        let is_any = next.is_some();
+        while let Some(waker) = next {
+            waker.wake();
+            next = match self.order {
+                Order::Fifo => None,
+                Order::Seeded(_) => self.handle.world().next_timer_of_this_moment(),
+            };
         }
-        true
+        is_any
     }
 
     #[cold]
@@ -325,7 +339,8 @@ impl Simulation {
         panic!(
             "a dead lock at {:?}, with Order::{:?}: the future waits, so do all {} tasks, and no timer is set. \
              Either it waits for another thread or runtime, which cannot wake a simulation, or for an answer \
-             that nobody in here gives: a probe can",
+             that nobody in here gives: a probe can. In a task of tokio's, as a `#[tokio::test]` is, tokio keeps \
+             the wakers of what yields to it: use a plain `#[test]`",
             self.now(),
             self.order,
             self.tasks.len(),
@@ -352,10 +367,16 @@ impl Drop for Simulation {
         }
         // Tasks may wake and spawn others while they are dropped, which is then to no effect.
         let queued = self.handle.world().end();
-        let tasks = std::mem::take(&mut self.tasks);
-        drop(tasks);
-        for task in queued {
-            task.give_up();
+        let begun = std::mem::take(&mut self.tasks).into_values();
+        // A destructor that panics keeps no other task from its end, and the test from saying
+        // what it has failed by before.
+        let begun = begun.map(|task| catch_unwind(AssertUnwindSafe(|| drop(task))));
+        let queued = queued.into_iter().map(|task| catch_unwind(AssertUnwindSafe(|| task.give_up())));
+        let panics: Vec<_> = begun.chain(queued).filter_map(Result::err).collect();
+        if let Some(first) = panics.into_iter().next()
+            && !thread::panicking()
+        {
+            resume_unwind(first);
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -57,6 +58,12 @@ impl World {
         let ((due, _), waker) = self.timers.pop_first()?;
         self.now = self.now.max(due);
         Some(waker)
+    }
+
+    /// Whom else to wake at this moment.
+    pub(super) fn next_timer_of_this_moment(&mut self) -> Option<Waker> {
+        self.next_due().filter(|due| *due <= self.now)?;
+        self.go_to_next_timer()
     }
 
     /// Ends it, and gives what was queued.
@@ -160,8 +167,9 @@ impl Task {
     pub(super) fn give_up(&self) {
         let origin = self.state().origin.take();
         if let Some(origin) = origin {
-            drop(origin);
+            let dropped = catch_unwind(AssertUnwindSafe(|| drop(origin)));
             self.finish();
+            dropped.unwrap_or_else(|panic| resume_unwind(panic));
         }
     }
 

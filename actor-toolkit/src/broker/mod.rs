@@ -38,6 +38,7 @@ mod hashed;
 pub mod limits;
 mod requests;
 mod routes;
+mod telling;
 
 use std::fmt;
 use std::sync::Arc;
@@ -49,6 +50,7 @@ pub use self::error::{BindError, RequestError, RouteError};
 pub use self::requests::{CorrelationId, Request, Requests, TooManyRequests};
 pub use self::routes::Binding;
 use self::routes::Routes;
+use self::telling::unless_within;
 use crate::contain::contained;
 use crate::topics::{PublishError, Receipt, Topics};
 
@@ -90,7 +92,8 @@ impl<M: Send + 'static, R: Send + 'static> Broker<M, R> {
 
     /// [`new`](Self::new), with a handler that is told of messages that reach nobody, too, on the
     /// thread that sends, before the sender is told. It must not block; a panic is reported and
-    /// goes no further.
+    /// goes no further. It may send: if that reaches nobody through this broker either, it has it
+    /// back in the error, and is not called again for it.
     pub fn with_dead_letters(
         system: &ActorSystem,
         handler: impl Fn(&DeadLetter<'_, M>) + Send + Sync + 'static,
@@ -110,7 +113,8 @@ impl<M: Send + 'static, R: Send + 'static> Broker<M, R> {
     }
 
     /// Gives an actor an address, until it has ended or the [`Binding`] is
-    /// [released](Binding::release).
+    /// [released](Binding::release). An actor that has it may bind it again, as in the `pre_start`
+    /// of each of its lives: messages go to this recipient then, and either binding is good.
     ///
     /// # Errors
     ///
@@ -238,9 +242,11 @@ impl<M: Send + 'static, R: Send + 'static> Broker<M, R> {
     }
 
     fn tell(&self, address: &str, message: &M, reason: UnroutedReason) {
-        self.shared.system.tell(|| Event::Unrouted(Unrouted::of::<M>(address, reason)));
-        if let Some(handler) = &self.shared.handler {
-            contained("a handler of dead letters", || handler(&DeadLetter { address, message, reason }));
+        let Shared { system, handler, .. } = &*self.shared;
+        unless_within(system, || system.tell(|| Event::Unrouted(Unrouted::of::<M>(address, reason))));
+        if let Some(handler) = handler {
+            let tell = || handler(&DeadLetter { address, message, reason });
+            unless_within(handler, || _ = contained("a handler of dead letters", tell));
         }
     }
 }

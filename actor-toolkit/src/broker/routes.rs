@@ -63,19 +63,12 @@ impl<M: Send + 'static> Routes<M> {
             table: Arc::downgrade(&self.table),
             watch: OnceLock::new(),
         });
-        let mut routes = self.table.write(hash);
-        if routes.get(&hash).is_some_and(|there| there.iter().any(|other| other.address == route.address)) {
-            return Err(BindError::Taken);
-        }
-        // Relaxed: only the number matters.
-        if self.table.len.fetch_add(1, Ordering::Relaxed) >= ADDRESSES_MAX {
-            self.table.len.fetch_sub(1, Ordering::Relaxed);
-            return Err(BindError::TooMany);
-        }
-        routes.entry(hash).or_default().push(route.clone());
-        drop(routes);
+        let former = self.table.put(&route)?;
         // Not under the lock: if the actor has ended already, it is told at once.
         route.end_with_its_actor();
+        if let Some(former) = former {
+            former.unwatch();
+        }
         Ok(Binding { route })
     }
 }
@@ -89,7 +82,25 @@ fn checked(address: &str) -> Result<(), BindError> {
     }
 }
 
-impl<M> Table<M> {
+impl<M: Send + 'static> Table<M> {
+    /// Puts a route in, and gives the one that its actor has had to this address.
+    fn put(&self, route: &Arc<Route<M>>) -> Result<Option<Arc<Route<M>>>, BindError> {
+        let mut routes = self.write(route.hash);
+        let there = routes.get_mut(&route.hash);
+        match there.and_then(|there| there.iter_mut().find(|other| other.address == route.address)) {
+            Some(other) if other.is_as(route) => return Ok(Some(std::mem::replace(other, route.clone()))),
+            Some(_) => return Err(BindError::Taken),
+            None => {}
+        }
+        // Relaxed: only the number matters.
+        if self.len.fetch_add(1, Ordering::Relaxed) >= ADDRESSES_MAX {
+            self.len.fetch_sub(1, Ordering::Relaxed);
+            return Err(BindError::TooMany);
+        }
+        routes.entry(route.hash).or_default().push(route.clone());
+        Ok(None)
+    }
+
     fn read(&self, hash: u64) -> RwLockReadGuard<'_, Shard<M>> {
         // No user's code runs under it, so poisoning carries no news.
         self.shards[shard(hash)].read().unwrap_or_else(PoisonError::into_inner)
@@ -100,13 +111,18 @@ impl<M> Table<M> {
     }
 }
 
-impl<M> Route<M> {
-    /// Frees the address, if this route has it.
+impl<M: Send + 'static> Route<M> {
+    /// Whether the other takes the same address to the same actor.
+    fn is_as(&self, other: &Self) -> bool {
+        self.address == other.address && self.recipient.id() == other.recipient.id()
+    }
+
+    /// Frees the address, if its actor has it.
     fn remove(&self) -> bool {
         let Some(table) = self.table.upgrade() else { return false };
         let mut routes = table.write(self.hash);
         let Some(there) = routes.get_mut(&self.hash) else { return false };
-        let Some(place) = there.iter().position(|route| std::ptr::eq(&**route, self)) else { return false };
+        let Some(place) = there.iter().position(|route| route.is_as(self)) else { return false };
         let removed = there.swap_remove(place);
         if there.is_empty() {
             routes.remove(&self.hash);
@@ -117,14 +133,18 @@ impl<M> Route<M> {
         drop(removed);
         true
     }
-}
 
-impl<M: Send + 'static> Route<M> {
     fn end_with_its_actor(self: &Arc<Self>) {
         let watch = self.recipient.watch_with(Arc::new(Ending(Arc::downgrade(self))));
         // One that is over already is watched no more.
         if self.watch.set(watch).is_ok() && !self.is_bound() {
             self.recipient.unwatch(watch);
+        }
+    }
+
+    fn unwatch(&self) {
+        if let Some(watch) = self.watch.get() {
+            self.recipient.unwatch(*watch);
         }
     }
 }
@@ -185,17 +205,15 @@ trait AnyRoute: Send + Sync {
 
 impl<M: Send + 'static> AnyRoute for Route<M> {
     fn release(&self) {
-        if self.remove()
-            && let Some(watch) = self.watch.get()
-        {
-            self.recipient.unwatch(*watch);
+        if self.remove() {
+            self.unwatch();
         }
     }
 
     fn is_bound(&self) -> bool {
         let Some(table) = self.table.upgrade() else { return false };
         let routes = table.read(self.hash);
-        routes.get(&self.hash).is_some_and(|there| there.iter().any(|route| std::ptr::eq(&**route, self)))
+        routes.get(&self.hash).is_some_and(|there| there.iter().any(|route| route.is_as(self)))
     }
 
     fn address(&self) -> &str {

@@ -152,6 +152,7 @@ impl Scheduler {
         }
         is_here(&to)?;
         let executor = self.executor.clone();
+        needs_timer(&executor);
         let counts = Arc::new(Counts::default());
         let due = executor.now() + period;
         Ok(Schedule::beside(&to.clone(), counts.clone(), async move {
@@ -187,6 +188,7 @@ impl Scheduler {
         let cron: Cron = expression.parse()?;
         is_here(&to)?;
         let executor = self.executor.clone();
+        needs_timer(&executor);
         let mut look = Look::at(&executor);
         let mut due = cron.next_after(look.unix).ok_or(ScheduleError::Never)?;
         let counts = Arc::new(Counts::default());
@@ -203,9 +205,11 @@ impl Scheduler {
                     return;
                 }
                 // What fell due while there was no room is left out; what has been, if the clock
-                // was set back meanwhile, does not come again.
-                look = Look::at(&executor);
-                let Some(next) = cron.next_after(look.unix.max(due)) else { return };
+                // was set back meanwhile, does not come again, unless it had been wrong.
+                let now = Look::at(&executor);
+                let after = if now.is_set_back_since(look) { now.unix } else { now.unix.max(due) };
+                look = now;
+                let Some(next) = cron.next_after(after) else { return };
                 due = next;
             }
         }))
@@ -223,6 +227,7 @@ impl Scheduler {
             Err(elsewhere) => return Err(SendError::Unsendable(message, elsewhere.to_string().into())),
         }
         let counts = Arc::new(Counts::default());
+        needs_timer(&self.executor);
         let wait = wait(self.executor.clone());
         Ok(Schedule::beside(&to.clone(), counts.clone(), async move {
             wait.await;
@@ -237,6 +242,12 @@ fn is_here<M: Send + 'static>(to: &Recipient<M>) -> Result<(), ScheduleError> {
         return Err(ScheduleError::Elsewhere);
     }
     if to.status() >= Status::Stopping { Err(ScheduleError::Stopped(to.exit())) } else { Ok(()) }
+}
+
+/// Panics where there is no timer: here, as whoever schedules is to know, and not beside the actor,
+/// which would fail of it.
+fn needs_timer(executor: &Executor) {
+    drop(executor.sleep(Duration::ZERO));
 }
 
 /// One schedule. Clones are the same; dropping it lets the schedule be.
@@ -281,7 +292,8 @@ impl Schedule {
         Self { attachment: to.cell().attach(task), counts }
     }
 
-    /// Ends the schedule: nothing more is sent, not even what waits for room.
+    /// Ends the schedule: nothing more is sent, not even what waits for room. What another thread
+    /// is putting into the mailbox at this moment may be there yet.
     pub fn cancel(&self) {
         self.attachment.cancel();
     }

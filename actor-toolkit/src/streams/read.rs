@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 use tokio::io::{AsyncRead, ReadBuf};
 
-use super::limits::{CHUNK_BYTES, READ_BYTES_MAX};
+use super::limits::{CHUNK_BYTES, READ_BYTES_MAX, READS_PER_TURN};
 
 /// A line or frame of at most so many bytes cannot be asked for: at least one, and at most
 /// [`READ_BYTES_MAX`].
@@ -103,9 +103,32 @@ impl<R> Source<R> {
 
     /// Takes out what comes first, and leaves out what comes then.
     fn take(&mut self, bytes: usize, left_out: usize) -> Vec<u8> {
-        let taken = self.unread()[..bytes].to_vec();
-        self.given += bytes + left_out;
+        let end = self.given + bytes;
+        if bytes <= CHUNK_BYTES {
+            let taken = self.unread()[..bytes].to_vec();
+            self.given = end + left_out;
+            return taken;
+        }
+        // A long one goes with the memory in which it lies: who has sent one such is not given
+        // as much for ever.
+        let rest = self.bytes[end + left_out..].to_vec();
+        let mut taken = std::mem::replace(&mut self.bytes, rest);
+        taken.truncate(end);
+        taken.drain(..std::mem::take(&mut self.given));
+        taken.shrink_to_fit();
         taken
+    }
+
+    /// Puts what was read behind what is there. There is never room for more than may be there.
+    fn put(&mut self, chunk: &[u8]) {
+        self.bytes.drain(..std::mem::take(&mut self.given));
+        let needed = self.bytes.len() + chunk.len();
+        if needed > self.bytes.capacity() {
+            let most = self.bytes_max + LENGTH_BYTES + CHUNK_BYTES;
+            let room = (2 * self.bytes.capacity()).min(most).max(needed);
+            self.bytes.reserve_exact(room - self.bytes.len());
+        }
+        self.bytes.extend_from_slice(chunk);
     }
 }
 
@@ -116,12 +139,17 @@ impl<R: AsyncRead + Unpin> Source<R> {
         cx: &mut Context<'_>,
         mut cut: impl FnMut(&mut Self) -> Result<Option<T>, ReadError>,
     ) -> Poll<Option<Result<T, ReadError>>> {
+        let mut reads = 0;
         while self.state != State::Over {
             match cut(self) {
                 Ok(Some(item)) => return Poll::Ready(Some(Ok(item))),
                 Ok(None) if self.state == State::Ended => self.state = State::Over,
+                Ok(None) if reads == READS_PER_TURN => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 Ok(None) => match ready!(self.poll_more(cx)) {
-                    Ok(()) => {}
+                    Ok(()) => reads += 1,
                     Err(error) => return self.fail(error.into()),
                 },
                 Err(error) => return self.fail(error),
@@ -143,8 +171,7 @@ impl<R: AsyncRead + Unpin> Source<R> {
         if chunk.filled().is_empty() {
             self.state = State::Ended;
         }
-        self.bytes.drain(..std::mem::take(&mut self.given));
-        self.bytes.extend_from_slice(chunk.filled());
+        self.put(chunk.filled());
         Poll::Ready(Ok(()))
     }
 }
@@ -221,5 +248,44 @@ impl<R> fmt::Debug for Lines<R> {
 impl<R> fmt::Debug for Frames<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Frames").field("frame_bytes_max", &self.source.bytes_max).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Many long frames and a short one, and how much memory was held for them at most.
+    #[test]
+    fn c32_what_is_held_is_what_was_allowed_and_none_of_it_when_it_is_gone() {
+        const LONG: usize = 100_000;
+        let frame =
+            |length: usize| [&u32::try_from(length).unwrap().to_be_bytes()[..], &vec![7; length]].concat();
+        let bytes = [frame(LONG), frame(CHUNK_BYTES), frame(LONG), frame(LONG - 1), frame(3)].concat();
+        let mut source = frames(&bytes[..], LONG).unwrap();
+        let (mut read, mut held_max) = (Vec::new(), 0);
+        loop {
+            let polled = Pin::new(&mut source).poll_next(&mut Context::from_waker(Waker::noop()));
+            held_max = held_max.max(source.source.bytes.capacity());
+            match polled {
+                Poll::Ready(Some(frame)) => read.push(frame.unwrap()),
+                Poll::Ready(None) => break,
+                Poll::Pending => {}
+            }
+            if let Some(last) = read.last() {
+                assert_eq!(last.capacity(), last.len());
+            }
+        }
+        assert!(read.iter().flatten().all(|byte| *byte == 7));
+        let lengths: Vec<_> = read.iter().map(Vec::len).collect();
+        assert_eq!(lengths, [LONG, CHUNK_BYTES, LONG, LONG - 1, 3]);
+        assert!(held_max <= LONG + LENGTH_BYTES + CHUNK_BYTES, "{held_max} bytes");
+        assert!(
+            source.source.bytes.capacity() <= 2 * CHUNK_BYTES,
+            "{} bytes",
+            source.source.bytes.capacity()
+        );
     }
 }

@@ -1,11 +1,15 @@
 //! Addresses: who gets what, and what becomes of messages to nobody.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use actor_core::{ActorSystem, Event, SendError, Unrouted, UnroutedReason};
+use actor_core::{
+    Actor, ActorError, ActorRef, ActorSystem, ChildSpec, Event, Observer, SendError, SpawnOptions,
+    Supervisor, Unrouted, UnroutedReason,
+};
+use actor_testkit::Simulation;
 use actor_toolkit::broker::limits::ADDRESS_BYTES_MAX;
-use actor_toolkit::broker::{BindError, Broker, RouteError};
+use actor_toolkit::broker::{BindError, Binding, Broker, RouteError};
 
 use crate::support::{Gate, MS, Message, Note, heard, held, is_lost, listener, pass, recorded, simulated};
 
@@ -98,6 +102,58 @@ fn c17_a_handler_of_dead_letters_that_panics_harms_nobody() {
     });
 }
 
+/// Has what is told of brokers send through all of them, to nobody.
+#[derive(Default)]
+struct Sending {
+    brokers: OnceLock<[Broker<Note>; 2]>,
+    told: Mutex<Vec<(&'static str, u32)>>,
+}
+
+impl Sending {
+    fn note(&self, who: &'static str, number: u32) {
+        self.told.lock().unwrap().push((who, number));
+        for broker in self.brokers.get().unwrap() {
+            // A message that reaches nobody comes back, whoever sends it.
+            assert_eq!(broker.cast("audit", Note(number + 1)), Err(RouteError::Unknown(Note(number + 1))));
+        }
+    }
+}
+
+struct Observing(Arc<Sending>);
+
+impl Observer for Observing {
+    fn observe(&self, event: &Event) {
+        if matches!(event, Event::Unrouted(_)) {
+            self.0.note("observer", 0);
+        }
+    }
+}
+
+#[test]
+fn c17_what_a_handler_of_dead_letters_sends_to_nobody_is_not_told_to_it_again() {
+    let sending = Arc::new(Sending::default());
+    let simulation = Simulation::fifo();
+    let broker = |system: &ActorSystem, who: &'static str| {
+        let sending = sending.clone();
+        Broker::<Note>::with_dead_letters(system, move |letter| sending.note(who, letter.message.0))
+    };
+    let brokers = [broker(&simulation.system(), "first"), broker(&simulation.system(), "second")];
+    sending.brokers.set(brokers.clone()).unwrap();
+    brokers[0].cast("nowhere", Note(1)).unwrap_err();
+    // Each hears of what the other sends, and not of what came of its own.
+    let told = || std::mem::take(&mut *sending.told.lock().unwrap());
+    assert_eq!(told(), [("first", 1), ("second", 2)]);
+    brokers[1].cast("nowhere", Note(1)).unwrap_err();
+    assert_eq!(told(), [("second", 1), ("first", 2)]);
+
+    // An observer that sends through the broker it hears of is as good.
+    let sending = Arc::new(Sending::default());
+    let observed = simulation.builder().observer(Observing(sending.clone())).build();
+    sending.brokers.set([Broker::new(&observed), Broker::new(&observed)]).unwrap();
+    sending.brokers.get().unwrap()[0].cast("nowhere", Note(1)).unwrap_err();
+    assert_eq!(sending.told.lock().unwrap()[..], [("observer", 0); 2]);
+}
+
 #[test]
 fn c17_an_address_ends_with_its_actor() {
     simulated(|system| async move {
@@ -114,6 +170,55 @@ fn c17_an_address_ends_with_its_actor() {
         binding.release();
         broker.cast("here", Note(1)).unwrap();
         assert_eq!(heard(&next).await, [1]);
+    });
+}
+
+/// Binds in `pre_start`, as each of its lives does.
+struct Bound {
+    broker: Broker<Note>,
+    bindings: Arc<Mutex<Vec<Binding>>>,
+}
+
+impl Actor for Bound {
+    type Msg = Note;
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(&self, myself: &ActorRef<Note>, (): ()) -> Result<(), ActorError> {
+        let binding = self.broker.bind("here", myself)?;
+        self.bindings.lock().unwrap().push(binding);
+        Ok(())
+    }
+
+    async fn handle(&self, _: &ActorRef<Note>, _: Note, (): &mut ()) -> Result<(), ActorError> {
+        Err("as asked".into())
+    }
+}
+
+#[test]
+fn c17_an_actor_that_lives_again_binds_its_address_again() {
+    simulated(|system| async move {
+        let (broker, bindings) = (Broker::<Note>::new(&system), Arc::new(Mutex::new(Vec::new())));
+        let (of_child, kept) = (broker.clone(), bindings.clone());
+        let child =
+            ChildSpec::new("bound", move || (Bound { broker: of_child.clone(), bindings: kept.clone() }, ()));
+        let supervisor =
+            Supervisor::builder().child(child).spawn_with(&system, SpawnOptions::new()).await.unwrap();
+        for lives in 1..=3 {
+            assert_eq!((bindings.lock().unwrap().len(), broker.addresses()), (lives, 1));
+            broker.cast("here", Note(1)).unwrap();
+            pass(&system, 1_000 * MS).await;
+        }
+        // However often it was bound, it is one address: another's bind is refused, and any of
+        // its bindings releases it.
+        let other = listener(&system).await;
+        assert_eq!(broker.bind("here", &other).unwrap_err(), BindError::Taken);
+        assert!(bindings.lock().unwrap().iter().all(Binding::is_bound));
+        bindings.lock().unwrap()[0].release();
+        assert!(!bindings.lock().unwrap().iter().any(Binding::is_bound));
+        broker.bind("here", &other).unwrap();
+        supervisor.stop_and_wait(None, None).await.unwrap();
+        assert_eq!((broker.addresses(), broker.is_bound("here")), (1, true));
     });
 }
 

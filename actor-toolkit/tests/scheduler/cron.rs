@@ -231,3 +231,23 @@ fn c31_a_clock_that_is_set_back_while_there_is_no_room_brings_no_moment_again() 
         assert_eq!(heard(&actor).await, [1, 1, 1]);
     });
 }
+
+#[test]
+fn c31_a_clock_that_was_wrong_is_believed_when_it_is_set_back_while_there_is_no_room() {
+    with_wall_clock(|system, clock| async move {
+        // Years ahead of what it is, while one's is in the mailbox and two's waits for room.
+        clock.set(MIDNIGHT + 100_000_000 / 3_600 * 3_600);
+        let (scheduler, gate) = (Scheduler::new(&system), Gate::default());
+        let actor = held(&system, 1, &gate).await;
+        let schedule = scheduler.cron(&actor, "0 * * * *", || Note(1)).unwrap();
+        pass(&system, 130 * MINUTE).await;
+        clock.set(MIDNIGHT + 60);
+        gate.open();
+        pass(&system, MINUTE).await;
+        assert_eq!(schedule.sent(), 2);
+        pass(&system, 57 * MINUTE).await;
+        assert_eq!(schedule.sent(), 2);
+        pass(&system, 2 * MINUTE).await;
+        assert_eq!(heard(&actor).await, [1, 1, 1]);
+    });
+}

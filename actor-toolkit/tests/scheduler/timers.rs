@@ -1,8 +1,9 @@
 //! Once and again and again, by the executor's clock.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use actor_core::{Capacity, Exit, MissedTicks, Overflow, SendError, SpawnOptions};
+use actor_core::{ActorSystem, Capacity, Exit, MissedTicks, Overflow, SendError, SpawnOptions};
 use actor_toolkit::scheduler::{ScheduleError, Scheduler};
 
 use crate::support::{Gate, Listener, MS, Message, Note, heard, held, listener, pass, simulated};
@@ -132,5 +133,26 @@ fn c31_what_panics_in_a_schedule_fails_its_actor_alone() {
         assert!(matches!(actor.wait(None).await.unwrap(), Exit::Panicked(_)));
         pass(&system, 25 * MS).await;
         assert_eq!((ticking.is_over(), fine.sent(), heard(&other).await), (true, 3, vec![1, 1, 1]));
+    });
+}
+
+#[test]
+fn c31_without_a_timer_it_is_the_caller_who_panics() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let system = ActorSystem::new();
+        let (scheduler, actor) = (Scheduler::new(&system), listener(&system).await);
+        let ways: &[&dyn Fn()] = &[
+            &|| _ = scheduler.once(&actor, MS, Note(1)),
+            &|| _ = scheduler.once_at(&actor, Duration::MAX, Note(1)),
+            &|| _ = scheduler.every(&actor, Duration::MAX, MissedTicks::Skip, || Note(1)),
+            #[cfg(feature = "cron")]
+            &|| _ = scheduler.cron(&actor, "* * * * *", || Note(1)),
+        ];
+        for schedule in ways {
+            assert!(catch_unwind(AssertUnwindSafe(schedule)).is_err());
+        }
+        // Which has harmed nobody.
+        assert_eq!((heard(&actor).await, actor.exit()), (vec![], None));
     });
 }

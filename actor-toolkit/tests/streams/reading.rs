@@ -5,7 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use actor_toolkit::streams::limits::{LINE_BYTES_DEFAULT, READ_BYTES_MAX};
+use actor_toolkit::streams::limits::{LINE_BYTES_DEFAULT, READ_BYTES_MAX, READS_PER_TURN};
 use actor_toolkit::streams::{LimitError, ReadError, Told, feed_results, frames, lines};
 use futures_core::Stream;
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf, duplex};
@@ -111,6 +111,22 @@ fn c32_an_error_of_the_reader_is_the_end() {
     let read = all(lines(torn(), 8).unwrap());
     assert_eq!(read, [Ok("one".to_owned()), Err("connection reset".to_owned())]);
     assert_eq!(all(frames(torn(), 8).unwrap()).len(), 1);
+}
+
+/// A reader that always has one more byte, and never the end of a line.
+#[test]
+fn c32_a_line_that_does_not_end_lets_others_run() {
+    simulated(|_| async {
+        let mut endless = lines(Pieces { bytes: vec![b'x'; 10_000], piece: 1, error: None }, 9_000).unwrap();
+        let mut turns = 0;
+        let read = poll_fn(|cx| {
+            turns += 1;
+            Pin::new(&mut endless).poll_next(cx)
+        });
+        assert!(matches!(read.await, Some(Err(ReadError::TooLong(9_000)))));
+        // So many bytes are one more than a line and its `\r`.
+        assert_eq!(turns, 1 + 9_002 / READS_PER_TURN);
+    });
 }
 
 #[test]
