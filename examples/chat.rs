@@ -1,11 +1,11 @@
 //! cargo run --example chat
 //!
 //! A chat room over TCP: `nc localhost 4000` is the client. The first line is one's name.
-//! A guest who reads too slowly is shown out, and delays nobody; one whose connection is
+//! A guest who is too many lines behind is shown out, and delays nobody; one whose connection is
 //! lost has left. Who comes when no more can be served is turned away.
 //!
 //! ```text
-//!  nc ── lines ──► Guest ── say ──► Room ── show ──► every other Guest ── lines ──► nc
+//!  nc ── lines ──► Guest ── say ──► Room ── port ──► every other Guest ── lines ──► nc
 //!                    └────── watched ──┘
 //! ```
 
@@ -15,7 +15,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actor_core::{ActorError, ActorId, Context, SupervisionEvent, actor};
+use actor_core::{ActorError, ActorId, Backlog, Context, OutputPort, SupervisionEvent, WhenFull, actor};
 use actor_toolkit::streams::{Told, feed_results, lines};
 use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::OwnedWriteHalf;
@@ -23,7 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 const LINE_BYTES_MAX: usize = 1024;
 /// How many lines wait for one guest to read them.
-const LINES_MAX: usize = 1024;
+const LINES_MAX: usize = 4096;
 /// How long nobody is let in after somebody could not be: as long as it takes others to leave.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -31,6 +31,14 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Default)]
 struct Room {
     guests: BTreeMap<ActorId, (Arc<str>, GuestRef)>,
+    heard: OutputPort<Said>,
+}
+
+#[derive(Clone)]
+struct Said {
+    line: Arc<str>,
+    /// Who does not hear it.
+    by: Option<ActorId>,
 }
 
 #[actor]
@@ -42,16 +50,20 @@ impl Room {
         self.tell_all(&format!("* {name} has come"));
         // However it ends, the room hears of it.
         ctx.myself().cell().watch(&guest.cell());
-        self.guests.insert(guest.id(), (name, guest));
+        let id = guest.id();
+        let shown = move |said: Said| (said.by != Some(id)).then(|| GuestMessage::Show(said.line));
+        let behind = Backlog::new(LINES_MAX, WhenFull::Wait).map_err(|error| error.to_string())?;
+        self.heard.subscribe_with(behind, &*guest, shown);
+        self.guests.insert(id, (name, guest));
         Ok(())
     }
 
-    /// A call: the next line of a guest is heard when all have been sent this one. Otherwise
-    /// whoever types fast would fill the others' mailboxes, who would be shown out for it.
+    /// A call: the next line of a guest is heard when all have been sent this one, so that whoever
+    /// types fast does not fill the room's mailbox.
     fn say(&mut self, from: ActorId, line: String) {
         let Some((name, _)) = self.guests.get(&from) else { return };
-        let line: Arc<str> = format!("{name}: {line}").into();
-        self.tell(&line, Some(from));
+        let line = format!("{name}: {line}").into();
+        self.tell(Said { line, by: Some(from) });
     }
 
     /// A call, and a message like those of the guest that came before it: it overtakes none.
@@ -75,16 +87,18 @@ impl Room {
         }
     }
 
-    fn tell_all(&self, line: &str) {
-        self.tell(&line.into(), None);
+    fn tell_all(&mut self, line: &str) {
+        self.tell(Said { line: line.into(), by: None });
     }
 
-    fn tell(&self, line: &Arc<str>, except: Option<ActorId>) {
-        for (id, (_, guest)) in &self.guests {
-            // One whose mailbox is full does not read. Its end comes as an event.
-            if Some(*id) != except && guest.show(line.clone()).cast().is_err() {
+    fn tell(&mut self, mut said: Said) {
+        while let Err(full) = self.heard.send(said) {
+            // One so far behind does not read. Its end comes as an event.
+            full.subscription.cancel();
+            if let Some((_, guest)) = self.guests.get(&full.subscription.actor()) {
                 guest.kill();
             }
+            said = full.value;
         }
     }
 }
@@ -168,7 +182,7 @@ async fn serve(listener: TcpListener) -> Result<(), Box<dyn Error + Send + Sync>
 async fn let_in(listener: &TcpListener, room: &RoomRef) -> Result<(), Box<dyn Error + Send + Sync>> {
     let (stream, _) = listener.accept().await?;
     // Started beside this loop: a guest who does not take our question delays nobody.
-    drop(Guest::spawn(stream, room.clone()).mailbox(LINES_MAX.try_into()?).instant()?);
+    drop(Guest::spawn(stream, room.clone()).instant()?);
     Ok(())
 }
 
@@ -262,7 +276,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn one_who_types_fast_shows_nobody_out() {
+    async fn a_flood_of_lines_shows_nobody_out_who_reads() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(serve(listener));
@@ -271,7 +285,7 @@ mod tests {
         let mut eve = Client::connect(address).await;
         eve.type_in("Eve").await;
         assert_eq!(ada.read().await, "* Eve has come");
-        let lines = 60 * LINES_MAX;
+        let lines = LINES_MAX;
         let typing = tokio::spawn(async move {
             let text: Vec<String> = (0..lines).map(|number| number.to_string()).collect();
             eve.type_in(&text.join("\n")).await;
@@ -281,6 +295,33 @@ mod tests {
             assert_eq!(ada.read().await, format!("Eve: {number}"));
         }
         drop(typing.await.unwrap());
+        server.abort();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn one_who_does_not_read_is_shown_out_and_delays_nobody() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(serve(listener));
+        let mut ada = Client::connect(address).await;
+        ada.type_in("Ada").await;
+        let mut deaf = Client::connect(address).await;
+        deaf.type_in("Deaf").await;
+        assert_eq!(ada.read().await, "* Deaf has come");
+        let mut eve = Client::connect(address).await;
+        eve.type_in("Eve").await;
+        assert_eq!(ada.read().await, "* Eve has come");
+        // Ada reads, and so is never far behind.
+        let lines = vec!["x".repeat(LINE_BYTES_MAX); 100].join("\n");
+        let mut has_gone = false;
+        while !has_gone {
+            eve.type_in(&lines).await;
+            for _ in 0..100 {
+                let line = ada.read().await;
+                assert_ne!(line, "", "she has not been shown out");
+                has_gone |= line == "* Deaf has gone";
+            }
+        }
         server.abort();
     }
 
