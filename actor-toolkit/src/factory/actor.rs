@@ -196,6 +196,7 @@ where
                 Ok(actor) => {
                     self.settle(number, actor);
                     self.pool.handle_launched(number, true, now, 0);
+                    self.tell(|| FactoryEvent::WorkerStarted { worker: number as usize });
                 }
                 Err(source) => {
                     self.end_workers().await;
@@ -336,8 +337,9 @@ where
             Ok(actor) => {
                 let status = actor.status();
                 self.settle(number, actor);
-                self.pool.handle_launched(number, true, now, random);
-                self.tell(|| FactoryEvent::WorkerStarted { worker: number as usize });
+                if self.pool.handle_launched(number, true, now, random) {
+                    self.tell(|| FactoryEvent::WorkerStarted { worker: number as usize });
+                }
                 // News of its end may have come when nobody knew whose it was.
                 if matches!(status, Status::Suspended | Status::Stopping | Status::Stopped) {
                     self.pool.handle_ended(number, status != Status::Suspended, now, random);
@@ -374,8 +376,9 @@ where
         let now = self.executor.now();
         match event {
             SupervisionEvent::Started(_) => {
-                self.pool.handle_started(number, now);
-                self.tell(|| FactoryEvent::WorkerStarted { worker: number as usize });
+                if self.pool.handle_started(number, now) {
+                    self.tell(|| FactoryEvent::WorkerStarted { worker: number as usize });
+                }
             }
             SupervisionEvent::Suspended { exit, .. } => self.serve_ended(number, false, exit, now),
             SupervisionEvent::Terminated { exit, .. } | SupervisionEvent::Failed { exit, .. } => {

@@ -101,6 +101,40 @@ fn a17_an_observer_is_told_of_each_thing_once() {
     });
 }
 
+#[test]
+fn a17_an_observer_is_told_of_each_life_once() {
+    simulate(async |system| {
+        let log = Log::default();
+        let lives = Arc::new(Mutex::new(Vec::new()));
+        let of = lives.clone();
+        let observer = move |event: &FactoryEvent| match event {
+            FactoryEvent::WorkerStarted { worker } => of.lock().unwrap().push((*worker, "started")),
+            FactoryEvent::WorkerEnded { worker, .. } => of.lock().unwrap().push((*worker, "ended")),
+            _ => {}
+        };
+        let factory = hands(2, &log).observer(observer).spawn_in(&system).await.unwrap();
+        assert_eq!(*lives.lock().unwrap(), [(0, "started"), (1, "started")]);
+        factory.resize(5).await.unwrap();
+        pass(&system, MS).await;
+        for _ in 0..3 {
+            dispatch(&factory, 0, Task::Panic);
+            pass(&system, MS).await;
+        }
+        let mut heard = std::mem::take(&mut *lives.lock().unwrap());
+        let ended = heard.iter().filter(|(_, what)| *what == "ended").count();
+        assert_eq!((ended, heard.len()), (3, 5 + 2 * 3), "{heard:?}");
+        // Of each worker in turn.
+        heard.sort_by_key(|(worker, _)| *worker);
+        for lives in heard.chunk_by(|one, next| one.0 == next.0) {
+            let is_in_turn = lives
+                .iter()
+                .map(|life| life.1)
+                .eq(["started", "ended"].into_iter().cycle().take(lives.len()));
+            assert!(is_in_turn, "{lives:?}");
+        }
+    });
+}
+
 struct Says(Log);
 
 impl FactoryHooks<u32, Message> for Says {

@@ -27,27 +27,34 @@ impl<J> Pool<J> {
         self.flush(now);
     }
 
-    /// A worker was launched, or was not.
+    /// A worker was launched, or was not. Says whether a life has begun by it.
     pub(in crate::factory) fn handle_launched(
         &mut self,
         worker: u32,
         has_started: bool,
         now: Instant,
         random: u64,
-    ) {
-        let Some(it) = self.workers.get_mut(worker as usize) else { return };
+    ) -> bool {
+        let Some(it) = self.workers.get_mut(worker as usize) else { return false };
         it.has_actor = has_started;
-        if has_started { self.handle_started(worker, now) } else { self.fall(worker as usize, now, random) }
+        if has_started {
+            return self.handle_started(worker, now);
+        }
+        self.fall(worker as usize, now, random);
+        false
     }
 
-    /// A life of a worker has begun.
-    pub(in crate::factory) fn handle_started(&mut self, worker: u32, now: Instant) {
-        let Some(it) = self.workers.get_mut(worker as usize) else { return };
-        if it.life == Life::Starting {
+    /// A life of a worker has begun. Says whether that is news: of one that was launched it is
+    /// heard twice, from whoever launched it and from the worker.
+    pub(in crate::factory) fn handle_started(&mut self, worker: u32, now: Instant) -> bool {
+        let Some(it) = self.workers.get_mut(worker as usize) else { return false };
+        let is_news = it.life == Life::Starting;
+        if is_news {
             it.life = Life::Up;
             it.up_since = now;
             self.feed(worker as usize, now);
         }
+        is_news
     }
 
     /// A life of a worker has ended. `is_gone` if no other can follow under the same address.
