@@ -44,6 +44,8 @@ pub struct FactoryState<K: Send + 'static, M: Send + 'static, A: Actor> {
     rank: Option<Rank<K, M>>,
     pub(super) hooks: Option<Arc<dyn FactoryHooks<K, M>>>,
     pub(super) observer: Option<Arc<dyn FactoryObserver>>,
+    /// Since when there is one. What happened before has no time.
+    pub(super) observed_since: Instant,
     pub(super) limit_update: Option<Regular>,
     pub(super) capacity: Option<Regular>,
     pub(super) timer: Option<(Instant, Attachment)>,
@@ -176,6 +178,7 @@ where
             rank,
             hooks: builder.hooks,
             observer: builder.observer,
+            observed_since: now,
             limit_update: Regular::of_discard(builder.discard, now),
             capacity: builder.capacity.map(|it| Regular::new(it.interval, it.workers, now)),
             timer: None,
@@ -310,7 +313,7 @@ where
         let now = self.now_if_timed(false);
         let Some(hand) = self.pool.handle_finished(worker, ticket, outcome, now) else { return };
         self.tell(|| {
-            let (worker, took) = (worker as usize, now.saturating_since(hand.since));
+            let (worker, took) = (worker as usize, now.saturating_since(self.seen(hand.since)));
             match outcome {
                 Outcome::Done => FactoryEvent::Completed { worker, took },
                 Outcome::Lost | Outcome::Fatal => FactoryEvent::Lost { worker, took },
@@ -426,6 +429,11 @@ where
         if let Some(observer) = &self.observer {
             contained("a factory's observer", || observer.on(&event()));
         }
+    }
+
+    /// When something began, as far as the observer can know.
+    pub(super) fn seen(&self, since: Instant) -> Instant {
+        since.max(self.observed_since)
     }
 
     pub(super) fn call_hook(

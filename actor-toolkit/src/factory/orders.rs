@@ -45,7 +45,7 @@ where
             match order {
                 Order::Assign { worker, ticket, job, tags } => {
                     self.tell(|| {
-                        let waited = self.executor.now().saturating_since(job.since());
+                        let waited = self.executor.now().saturating_since(self.seen(job.since()));
                         FactoryEvent::Assigned { worker: worker as usize, waited }
                     });
                     self.assign(worker, Assignment::new(job, tags, worker, ticket));
@@ -189,6 +189,9 @@ where
             self.hooks = hooks;
         }
         if let Some(observer) = update.observer {
+            if self.observer.is_none() {
+                self.observed_since = now;
+            }
             self.observer = observer;
         }
         if let Some(discard) = update.discard {

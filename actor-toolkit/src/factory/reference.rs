@@ -383,7 +383,8 @@ impl<K: Send + 'static, M: Send + 'static> FactoryUpdate<K, M> {
         Self { hooks: Some(Some(Arc::new(hooks))), ..self }
     }
 
-    /// Who is told what happens.
+    /// Who is told what happens. If there was nobody before, the times it is told are counted
+    /// from now.
     pub fn observer(self, observer: impl FactoryObserver) -> Self {
         Self { observer: Some(Some(Arc::new(observer))), ..self }
     }

@@ -135,6 +135,30 @@ fn a17_an_observer_is_told_of_each_life_once() {
     });
 }
 
+#[test]
+fn a17_an_observer_that_comes_later_is_told_times_from_then_on() {
+    simulate(async |system| {
+        let log = Log::default();
+        pass(&system, 1_000 * MS).await;
+        let factory = hands(1, &log).spawn_in(&system).await.unwrap();
+        dispatch(&factory, 0, Task::Take(0, 10 * MS));
+        dispatch(&factory, 1, Task::Take(1, 10 * MS));
+        pass(&system, 4 * MS).await;
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let of = events.clone();
+        let observer = move |event: &FactoryEvent| of.lock().unwrap().push(event.clone());
+        factory.update(FactoryUpdate::new().observer(observer)).await.unwrap();
+        pass(&system, 20 * MS).await;
+        let worker = 0;
+        let expected = [
+            FactoryEvent::Completed { worker, took: 6 * MS },
+            FactoryEvent::Assigned { worker, waited: 6 * MS },
+            FactoryEvent::Completed { worker, took: 10 * MS },
+        ];
+        assert_eq!(*events.lock().unwrap(), expected);
+    });
+}
+
 struct Says(Log);
 
 impl FactoryHooks<u32, Message> for Says {
