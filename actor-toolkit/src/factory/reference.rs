@@ -363,7 +363,7 @@ impl<K: Send + 'static, M: Send + 'static> FactoryUpdate<K, M> {
     }
 
     /// When a worker is stuck. Jobs in hand are judged by it, from when they began; if there was
-    /// none before, from now.
+    /// none before, from now. A worker that was found stuck by another one is found again.
     pub fn dead_man(self, dead_man: Option<DeadMan>) -> Self {
         Self { dead_man: Some(dead_man), ..self }
     }

@@ -103,16 +103,23 @@ impl<J> Pool<J> {
     /// none, as if they began now.
     pub(in crate::factory) fn set_dead_man(&mut self, dead_man: Option<DeadMan>, now: Instant) {
         let former = std::mem::replace(&mut self.rules.dead_man, dead_man);
-        if former.is_some() == dead_man.is_some() {
+        if former == dead_man {
             return;
         }
+        let mut in_hand = Vec::new();
         for (worker, it) in self.workers.iter_mut().enumerate() {
             let Some(hand) = &mut it.hand else { continue };
-            if dead_man.is_some() {
+            if former.is_none() {
                 hand.since = now;
-                self.busy.put(number(worker), 0);
-            } else {
-                self.busy.take(number(worker));
+            }
+            in_hand.push((hand.since, hand.ticket, number(worker)));
+        }
+        // By when they began, as the list is. Those that were told as stuck are there again.
+        in_hand.sort_unstable();
+        for (_, _, worker) in in_hand {
+            self.busy.take(worker);
+            if dead_man.is_some() {
+                self.busy.put(worker, 0);
             }
         }
     }

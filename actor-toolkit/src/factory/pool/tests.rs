@@ -125,10 +125,14 @@ fn a17_who_has_been_busy_for_longest_is_stuck_first() {
     assert_eq!(pool.next_timeout(), Some(at(12)));
     let shorter = Some(DeadMan { timeout: 4 * MS, is_killing: false });
     pool.set_dead_man(shorter, at(11));
-    assert_eq!(pool.next_timeout(), Some(at(6)), "long ago");
+    assert_eq!(pool.next_timeout(), Some(at(5)), "long ago");
     pool.handle_timeout(at(11));
+    // The one that was found before is found by this one too.
+    assert_eq!(pool.poll_order(), Some(Order::Stuck(1, 10 * MS)));
     assert_eq!(pool.poll_order(), Some(Order::Stuck(2, 9 * MS)));
     assert_eq!((pool.poll_order(), pool.next_timeout()), (None, None));
+    pool.set_dead_man(shorter, at(11));
+    assert_eq!(pool.next_timeout(), None, "it is the same");
 }
 
 #[test]
