@@ -186,17 +186,17 @@ where
             self.shared.set_handler(handler);
         }
         if let Some(hooks) = update.hooks {
-            self.hooks = hooks;
+            replace(&mut self.hooks, hooks);
         }
         if let Some(observer) = update.observer {
             if self.observer.is_none() {
                 self.observed_since = now;
             }
-            self.observer = observer;
+            replace(&mut self.observer, observer);
         }
         if let Some(discard) = update.discard {
             self.pool.set_limit(discard.limit());
-            self.limit_update = Regular::of_discard(discard, now);
+            replace(&mut self.limit_update, Regular::of_discard(discard, now));
         }
         if let Some(rate) = update.rate {
             self.pool.set_rate(rate, now);
@@ -208,7 +208,7 @@ where
             self.pool.set_backoff(backoff);
         }
         if let Some(capacity) = update.capacity {
-            self.capacity = capacity.map(|it| Regular::new(it.interval, it.workers, now));
+            replace(&mut self.capacity, capacity.map(|it| Regular::new(it.interval, it.workers, now)));
         }
         if let Some(workers) = update.workers {
             self.resize_to(workers);
@@ -247,6 +247,12 @@ where
         let sleep = self.executor.sleep_until(next);
         self.timer = Some((next, self.myself.pipe(sleep, |()| FactoryMessage(Request::Tick))));
     }
+}
+
+/// Sets anew what holds a user's code, whose destructor may panic.
+fn replace<T>(setting: &mut T, new: T) {
+    let former = std::mem::replace(setting, new);
+    contained("the destructor of a factory's former setting", || drop(former));
 }
 
 fn check_size(workers: usize) -> Result<(), SettingsError> {

@@ -210,3 +210,54 @@ fn a17_everything_may_be_set_anew() {
         assert!(log.get().discarded.is_empty(), "the former handler is told nothing");
     });
 }
+
+/// Part of a setting, whose destructor panics.
+struct Brittle;
+
+impl Brittle {
+    fn hold(&self) {}
+}
+
+impl Drop for Brittle {
+    fn drop(&mut self) {
+        panic!("a setting's destructor");
+    }
+}
+
+impl FactoryHooks<u32, Message> for Brittle {}
+
+#[test]
+fn a17_a_setting_whose_destructor_panics_is_replaced_all_the_same() {
+    simulate(async |system| {
+        let log = Log::default();
+        let brittle = || {
+            let (of_limit, of_capacity, of_observer) = (Brittle, Brittle, Brittle);
+            let limit = move |_: &FactoryStats| {
+                of_limit.hold();
+                7
+            };
+            let workers = move |stats: &FactoryStats| {
+                of_capacity.hold();
+                stats.workers
+            };
+            let discard =
+                Discard::Dynamic { limit: 7, mode: ShedMode::Newest, interval: MS, update: Box::new(limit) };
+            FactoryUpdate::new()
+                .discard(discard)
+                .capacity(Some(CapacityController::new(MS, workers)))
+                .hooks(Brittle)
+                .observer(move |_: &FactoryEvent| of_observer.hold())
+        };
+        let factory = hands(1, &log).spawn_in(&system).await.unwrap();
+        factory.update(brittle()).await.unwrap();
+        let update = FactoryUpdate::new()
+            .discard(Discard::Never)
+            .capacity(None)
+            .hooks(Says(log.clone()))
+            .observer(|_: &FactoryEvent| {});
+        factory.update(update).await.unwrap();
+        dispatch_notes(&factory, 0..20);
+        factory.drain_and_wait(None).await.unwrap();
+        assert_eq!((log.numbers().len(), log.get().stops), (20, 101));
+    });
+}
