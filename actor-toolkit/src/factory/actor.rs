@@ -16,6 +16,7 @@ use super::builder::{FactoryBuilder, Make};
 use super::hooks::{FactoryEvent, FactoryHooks, FactoryObserver};
 use super::job::DiscardReason;
 use super::message::{FactoryMessage, Request};
+use super::orders::replace;
 use super::parcel::{Assignment, Parcel, Shared};
 use super::pool::{Arrangement, Outcome, Pool, Refusal, Route, Rules, Tags};
 use super::reference::{FactoryRef, FactoryStats};
@@ -473,6 +474,14 @@ impl<J> LookAtWorkers for Pool<J> {
 impl<K: Send + 'static, M: Send + 'static, A: Actor> Drop for FactoryState<K, M, A> {
     fn drop(&mut self) {
         drop(self.shared.end());
+        // One by one: two destructors that panic as the fields of one value are dropped would
+        // abort the process.
+        replace(&mut self.hooks, None);
+        replace(&mut self.observer, None);
+        replace(&mut self.limit_update, None);
+        replace(&mut self.capacity, None);
+        replace(&mut self.router, None);
+        replace(&mut self.rank, None);
     }
 }
 

@@ -250,7 +250,7 @@ where
 }
 
 /// Sets anew what holds a user's code, whose destructor may panic.
-fn replace<T>(setting: &mut T, new: T) {
+pub(super) fn replace<T>(setting: &mut T, new: T) {
     let former = std::mem::replace(setting, new);
     contained("the destructor of a factory's former setting", || drop(former));
 }

@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use actor_core::ActorError;
+use actor_core::{ActorError, Exit};
 use actor_toolkit::factory::{
     CapacityController, Discard, DiscardReason, FactoryEvent, FactoryHooks, FactoryStats, FactoryUpdate,
-    RateLimit, Retry, ShedMode,
+    RateLimit, Retry, ShedMode, Workers,
 };
 use actor_toolkit::factory::{Job, Routing};
 
@@ -259,5 +259,15 @@ fn a17_a_setting_whose_destructor_panics_is_replaced_all_the_same() {
         dispatch_notes(&factory, 0..20);
         factory.drain_and_wait(None).await.unwrap();
         assert_eq!((log.numbers().len(), log.get().stops), (20, 101));
+        // Nor does it abort the process if several panic when the factory ends.
+        let router_part = Brittle;
+        let router = move |_: &u32, _: &Message, _: &Workers<'_>| {
+            router_part.hold();
+            0
+        };
+        let builder = hands(1, &log).routing(Routing::Custom(Box::new(router)));
+        let factory = builder.spawn_in(&system).await.unwrap();
+        factory.update(brittle()).await.unwrap();
+        assert_eq!(factory.stop_and_wait(None, None).await, Ok(Exit::Stopped(None)));
     });
 }
