@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use actor_core::{
     Actor, ActorCell, ActorError, ActorId, ActorRef, ActorSystem, Attachment, Executor, Instant, SpawnError,
-    Status, SupervisionEvent,
+    Status, SupervisionEvent, limits,
 };
 
 use super::builder::{FactoryBuilder, Make};
@@ -156,6 +156,7 @@ where
         };
         let rules = Rules {
             route,
+            in_a_row_max: limits::PRIORITY_AGEING_DEFAULT.get(),
             arrangement,
             limit: builder.discard.limit(),
             rate: builder.rate,

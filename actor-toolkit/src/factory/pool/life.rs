@@ -206,6 +206,7 @@ impl<J> Pool<J> {
             hand.is_orphan = true;
         }
         self.downs.insert((at, number(worker)));
+        self.pass_on(worker, now);
         self.weigh(worker);
         self.leave_if_over(worker);
         // Without a delay it is up again at once.

@@ -100,6 +100,7 @@ impl Model {
         let backoffs = [Backoff::NONE, Backoff::exponential(2 * MS, 9 * MS)];
         let rules = Rules {
             route,
+            in_a_row_max: 1 + random.below(3) as u32,
             arrangement,
             limit: random.pick(&limits).unwrap(),
             rate: random.one_in(4).then_some(rate),
