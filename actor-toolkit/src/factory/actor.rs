@@ -342,12 +342,14 @@ where
             Ok(actor) => {
                 let status = actor.status();
                 self.settle(number, actor);
-                if self.pool.handle_launched(number, true, now, random) {
-                    self.tell(|| FactoryEvent::WorkerStarted { worker: number as usize });
-                }
-                // News of its end may have come when nobody knew whose it was.
-                if matches!(status, Status::Suspended | Status::Stopping | Status::Stopped) {
-                    self.pool.handle_ended(number, status != Status::Suspended, now, random);
+                let has_begun = self.pool.handle_launched(number, true, now, random);
+                // News of its end may have come when nobody knew whose it was. Of one that still
+                // ends, they are to come.
+                match status {
+                    Status::Suspended => drop(self.pool.handle_ended(number, false, now, random)),
+                    Status::Stopped => self.lose(number),
+                    _ if has_begun => self.tell(|| FactoryEvent::WorkerStarted { worker: number as usize }),
+                    _ => {}
                 }
             }
             Err(error) => {
@@ -396,12 +398,6 @@ where
             _ => {}
         }
         Ok(())
-    }
-
-    fn serve_ended(&mut self, number: u32, is_gone: bool, exit: actor_core::Exit, now: Instant) {
-        let random = self.executor.random_u64();
-        self.pool.handle_ended(number, is_gone, now, random);
-        self.tell(|| FactoryEvent::WorkerEnded { worker: number as usize, exit });
     }
 
     pub(super) fn stats(&self) -> FactoryStats {

@@ -3,7 +3,7 @@
 use std::hash::Hash;
 use std::time::Duration;
 
-use actor_core::{Actor, ActorCell, ActorError, ActorRef, Capacity, Instant, SpawnError, SpawnOptions};
+use actor_core::{Actor, ActorCell, ActorError, ActorRef, Capacity, Exit, Instant, SpawnError, SpawnOptions};
 
 use super::WORKERS_MAX;
 use super::actor::{FactoryState, Regular, reason};
@@ -84,10 +84,17 @@ where
 
     /// A worker takes nothing any more, and will not live again: its place gets another one.
     #[cold]
-    fn lose(&mut self, worker: u32) {
-        self.forget(worker);
-        let (now, random) = (self.executor.now(), self.executor.random_u64());
-        self.pool.handle_ended(worker, true, now, random);
+    pub(super) fn lose(&mut self, worker: u32) {
+        let exit = self.forget(worker).and_then(|actor| actor.exit());
+        self.serve_ended(worker, true, exit.unwrap_or(Exit::Stopped(None)), self.executor.now());
+    }
+
+    pub(super) fn serve_ended(&mut self, number: u32, is_gone: bool, exit: Exit, now: Instant) {
+        let random = self.executor.random_u64();
+        // A life that did not begin is no life.
+        if self.pool.handle_ended(number, is_gone, now, random) {
+            self.tell(|| FactoryEvent::WorkerEnded { worker: number as usize, exit });
+        }
     }
 
     /// Nothing more is heard of a worker.

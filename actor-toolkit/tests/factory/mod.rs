@@ -2,6 +2,7 @@
 
 mod ends;
 mod limits;
+mod lives;
 mod queues;
 mod retries;
 mod routing;

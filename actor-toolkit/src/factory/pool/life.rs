@@ -57,15 +57,24 @@ impl<J> Pool<J> {
         is_news
     }
 
-    /// A life of a worker has ended. `is_gone` if no other can follow under the same address.
-    pub(in crate::factory) fn handle_ended(&mut self, worker: u32, is_gone: bool, now: Instant, random: u64) {
-        let Some(it) = self.workers.get_mut(worker as usize) else { return };
+    /// A life of a worker has ended, or did not begin. `is_gone` if no other can follow under
+    /// the same address. Says whether it had begun, and was not known to have ended.
+    pub(in crate::factory) fn handle_ended(
+        &mut self,
+        worker: u32,
+        is_gone: bool,
+        now: Instant,
+        random: u64,
+    ) -> bool {
+        let Some(it) = self.workers.get_mut(worker as usize) else { return false };
         if is_gone {
             it.has_actor = false;
         }
+        let had_begun = matches!(it.life, Life::Up | Life::Dying);
         if !matches!(it.life, Life::Vacant | Life::Down(_)) {
             self.fall(worker as usize, now, random);
         }
+        had_begun
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.
