@@ -4,6 +4,7 @@ mod ends;
 mod limits;
 mod lives;
 mod queues;
+mod random;
 mod retries;
 mod routing;
 mod settings;

@@ -359,6 +359,7 @@ impl Model {
         }
         let counts = self.pool.counts();
         assert_eq!((counts.waiting, counts.in_hand), (0, 0), "{:?}", self.route);
+        assert!(self.pool.groups.is_empty() && self.pool.pinned.is_empty(), "a key without jobs is kept");
         assert_eq!(counts.idle, self.pool.target());
         assert_eq!(self.lives.len(), self.pool.target(), "{:?}", self.lives);
         if !self.pool.is_draining() {
