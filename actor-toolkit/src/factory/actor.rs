@@ -383,7 +383,8 @@ where
         let now = self.executor.now();
         match event {
             SupervisionEvent::Started(_) => {
-                if self.pool.handle_started(number, now) {
+                let is_news = self.pool.handle_started(number, now);
+                if is_news {
                     self.tell(|| FactoryEvent::WorkerStarted { worker: number as usize });
                 }
             }

@@ -231,9 +231,9 @@ fn a17_random_days_of_a_factory_end_every_job_once() {
                 pass(&system, 300 * MS).await;
             }
             if random.one_in(2) {
-                factory.kill()
+                factory.kill();
             } else {
-                factory.stop(None)
+                factory.stop(None);
             }
             factory.wait(None).await.unwrap();
             pass(&system, 20 * MS).await;
