@@ -312,11 +312,11 @@ mod tests {
         eve.type_in("Eve").await;
         assert_eq!(ada.read().await, "* Eve has come");
         // Ada reads, and so is never far behind.
-        let lines = vec!["x".repeat(LINE_BYTES_MAX); 100].join("\n");
+        let lines = vec!["x".repeat(LINE_BYTES_MAX); LINES_MAX / 2].join("\n");
         let mut has_gone = false;
         while !has_gone {
             eve.type_in(&lines).await;
-            for _ in 0..100 {
+            for _ in 0..LINES_MAX / 2 {
                 let line = ada.read().await;
                 assert_ne!(line, "", "she has not been shown out");
                 has_gone |= line == "* Deaf has gone";

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use actor_core::{
     Actor, ActorCell, ActorError, ActorId, ActorRef, ActorSystem, Attachment, Executor, Instant, SpawnError,
-    Status, SupervisionEvent,
+    Status, SupervisionEvent, limits,
 };
 
 use super::builder::{FactoryBuilder, Make};
 use super::hooks::{FactoryEvent, FactoryHooks, FactoryObserver};
 use super::job::DiscardReason;
 use super::message::{FactoryMessage, Request};
+use super::orders::replace;
 use super::parcel::{Assignment, Parcel, Shared};
 use super::pool::{Arrangement, Outcome, Pool, Refusal, Route, Rules, Tags};
 use super::reference::{FactoryRef, FactoryStats};
@@ -44,6 +45,8 @@ pub struct FactoryState<K: Send + 'static, M: Send + 'static, A: Actor> {
     rank: Option<Rank<K, M>>,
     pub(super) hooks: Option<Arc<dyn FactoryHooks<K, M>>>,
     pub(super) observer: Option<Arc<dyn FactoryObserver>>,
+    /// Since when there is one. What happened before has no time.
+    pub(super) observed_since: Instant,
     pub(super) limit_update: Option<Regular>,
     pub(super) capacity: Option<Regular>,
     pub(super) timer: Option<(Instant, Attachment)>,
@@ -161,6 +164,7 @@ where
         };
         let rules = Rules {
             route,
+            in_a_row_max: limits::PRIORITY_AGEING_DEFAULT.get(),
             arrangement,
             limit: builder.discard.limit(),
             rate: builder.rate,
@@ -184,6 +188,7 @@ where
             rank,
             hooks: builder.hooks,
             observer: builder.observer,
+            observed_since: now,
             limit_update: Regular::of_discard(builder.discard, now),
             capacity: builder.capacity.map(|it| Regular::new(it.interval, it.workers, now)),
             timer: None,
@@ -205,6 +210,7 @@ where
                 Ok(actor) => {
                     self.settle(number, actor);
                     self.pool.handle_launched(number, true, now, 0);
+                    self.tell(|| FactoryEvent::WorkerStarted { worker: number as usize });
                 }
                 Err(source) => {
                     self.end_workers().await;
@@ -319,7 +325,7 @@ where
         let now = self.now_if_timed(false);
         let Some(hand) = self.pool.handle_finished(worker, ticket, outcome, now) else { return };
         self.tell(|| {
-            let (worker, took) = (worker as usize, now.saturating_since(hand.since));
+            let (worker, took) = (worker as usize, now.saturating_since(self.seen(hand.since)));
             match outcome {
                 Outcome::Done => FactoryEvent::Completed { worker, took },
                 Outcome::Lost | Outcome::Fatal => FactoryEvent::Lost { worker, took },
@@ -346,11 +352,14 @@ where
             Ok(actor) => {
                 let status = actor.status();
                 self.settle(number, actor);
-                self.pool.handle_launched(number, true, now, random);
-                self.tell(|| FactoryEvent::WorkerStarted { worker: number as usize });
-                // News of its end may have come when nobody knew whose it was.
-                if matches!(status, Status::Suspended | Status::Stopping | Status::Stopped) {
-                    self.pool.handle_ended(number, status != Status::Suspended, now, random);
+                let has_begun = self.pool.handle_launched(number, true, now, random);
+                // News of its end may have come when nobody knew whose it was. Of one that still
+                // ends, they are to come.
+                match status {
+                    Status::Suspended => drop(self.pool.handle_ended(number, false, now, random)),
+                    Status::Stopped => self.lose(number),
+                    _ if has_begun => self.tell(|| FactoryEvent::WorkerStarted { worker: number as usize }),
+                    _ => {}
                 }
             }
             Err(error) => {
@@ -384,8 +393,10 @@ where
         let now = self.executor.now();
         match event {
             SupervisionEvent::Started(_) => {
-                self.pool.handle_started(number, now);
-                self.tell(|| FactoryEvent::WorkerStarted { worker: number as usize });
+                let is_news = self.pool.handle_started(number, now);
+                if is_news {
+                    self.tell(|| FactoryEvent::WorkerStarted { worker: number as usize });
+                }
             }
             SupervisionEvent::Suspended { exit, .. } => self.serve_ended(number, false, exit, now),
             SupervisionEvent::Terminated { exit, .. } | SupervisionEvent::Failed { exit, .. } => {
@@ -398,12 +409,6 @@ where
             _ => {}
         }
         Ok(())
-    }
-
-    fn serve_ended(&mut self, number: u32, is_gone: bool, exit: actor_core::Exit, now: Instant) {
-        let random = self.executor.random_u64();
-        self.pool.handle_ended(number, is_gone, now, random);
-        self.tell(|| FactoryEvent::WorkerEnded { worker: number as usize, exit });
     }
 
     pub(super) fn stats(&self) -> FactoryStats {
@@ -433,6 +438,11 @@ where
         if let Some(observer) = &self.observer {
             contained("a factory's observer", || observer.on(&event()));
         }
+    }
+
+    /// When something began, as far as the observer can know.
+    pub(super) fn seen(&self, since: Instant) -> Instant {
+        since.max(self.observed_since)
     }
 
     pub(super) fn call_hook(
@@ -472,6 +482,14 @@ impl<J> LookAtWorkers for Pool<J> {
 impl<K: Send + 'static, M: Send + 'static, A: Actor> Drop for FactoryState<K, M, A> {
     fn drop(&mut self) {
         drop(self.shared.end());
+        // One by one: two destructors that panic as the fields of one value are dropped would
+        // abort the process.
+        replace(&mut self.hooks, None);
+        replace(&mut self.observer, None);
+        replace(&mut self.limit_update, None);
+        replace(&mut self.capacity, None);
+        replace(&mut self.router, None);
+        replace(&mut self.rank, None);
     }
 }
 

@@ -97,7 +97,7 @@ pub enum FactoryEvent {
         /// Which worker.
         worker: usize,
     },
-    /// A life of a worker has ended.
+    /// A life of a worker has ended that had begun.
     WorkerEnded {
         /// Which worker.
         worker: usize,

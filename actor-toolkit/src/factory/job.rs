@@ -123,7 +123,8 @@ pub enum DiscardReason {
     RateLimited,
     /// The factory drains, so it takes no more.
     Draining,
-    /// The factory ended before the job began.
+    /// The factory ended before the job began, or whoever sent it did not wait until the
+    /// factory had room for it.
     Ended,
     /// The job had begun, and its worker died with it, or let go of it. It may have run in part.
     Lost,
@@ -136,7 +137,7 @@ impl fmt::Display for DiscardReason {
             Self::Shed => "the queue was full",
             Self::RateLimited => "more jobs came than the rate allows",
             Self::Draining => "the factory drains",
-            Self::Ended => "the factory ended before it began",
+            Self::Ended => "the factory ended before it began, or it was never sent",
             Self::Lost => "its worker ended with it in hand",
         })
     }
@@ -166,7 +167,7 @@ impl<K: fmt::Debug, M> fmt::Debug for Discarded<K, M> {
 }
 
 /// Is told of each job that will not run, once, but for those that went back to whoever
-/// [offered](super::FactoryRef::offer) them. Every closure of the right form is one.
+/// [offered](super::FactoryRef::offer) them and waited for it. Every closure of the right form is one.
 ///
 /// It is called wherever that becomes known: by the factory, by a worker that dies, or by
 /// whoever ends them. It must not block. A panic is reported and goes no further.

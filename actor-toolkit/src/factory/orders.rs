@@ -4,7 +4,7 @@ use std::hash::Hash;
 use std::time::Duration;
 
 use actor_core::{
-    Actor, ActorCell, ActorError, ActorRef, Capacity, Instant, MailboxStats, SpawnError, SpawnOptions,
+    Actor, ActorCell, ActorError, ActorRef, Capacity, Exit, Instant, MailboxStats, SpawnError, SpawnOptions,
 };
 
 use super::WORKERS_MAX;
@@ -47,7 +47,7 @@ where
             match order {
                 Order::Assign { worker, ticket, job, tags } => {
                     self.tell(|| {
-                        let waited = self.executor.now().saturating_since(job.since());
+                        let waited = self.executor.now().saturating_since(self.seen(job.since()));
                         FactoryEvent::Assigned { worker: worker as usize, waited }
                     });
                     self.assign(worker, Assignment::new(job, tags, worker, ticket));
@@ -86,10 +86,17 @@ where
 
     /// A worker takes nothing any more, and will not live again: its place gets another one.
     #[cold]
-    fn lose(&mut self, worker: u32) {
-        self.forget(worker);
-        let (now, random) = (self.executor.now(), self.executor.random_u64());
-        self.pool.handle_ended(worker, true, now, random);
+    pub(super) fn lose(&mut self, worker: u32) {
+        let exit = self.forget(worker).and_then(|actor| actor.exit());
+        self.serve_ended(worker, true, exit.unwrap_or(Exit::Stopped(None)), self.executor.now());
+    }
+
+    pub(super) fn serve_ended(&mut self, number: u32, is_gone: bool, exit: Exit, now: Instant) {
+        let random = self.executor.random_u64();
+        // A life that did not begin is no life.
+        if self.pool.handle_ended(number, is_gone, now, random) {
+            self.tell(|| FactoryEvent::WorkerEnded { worker: number as usize, exit });
+        }
     }
 
     /// Nothing more is heard of a worker.
@@ -191,14 +198,17 @@ where
             self.shared.set_handler(handler);
         }
         if let Some(hooks) = update.hooks {
-            self.hooks = hooks;
+            replace(&mut self.hooks, hooks);
         }
         if let Some(observer) = update.observer {
-            self.observer = observer;
+            if self.observer.is_none() {
+                self.observed_since = now;
+            }
+            replace(&mut self.observer, observer);
         }
         if let Some(discard) = update.discard {
             self.pool.set_limit(discard.limit());
-            self.limit_update = Regular::of_discard(discard, now);
+            replace(&mut self.limit_update, Regular::of_discard(discard, now));
         }
         if let Some(rate) = update.rate {
             self.pool.set_rate(rate, now);
@@ -210,7 +220,7 @@ where
             self.pool.set_backoff(backoff);
         }
         if let Some(capacity) = update.capacity {
-            self.capacity = capacity.map(|it| Regular::new(it.interval, it.workers, now));
+            replace(&mut self.capacity, capacity.map(|it| Regular::new(it.interval, it.workers, now)));
         }
         if let Some(workers) = update.workers {
             self.resize_to(workers);
@@ -249,6 +259,12 @@ where
         let sleep = self.executor.sleep_until(next);
         self.timer = Some((next, self.myself.pipe(sleep, |()| FactoryMessage(Request::Tick))));
     }
+}
+
+/// Sets anew what holds a user's code, whose destructor may panic.
+pub(super) fn replace<T>(setting: &mut T, new: T) {
+    let former = std::mem::replace(setting, new);
+    contained("the destructor of a factory's former setting", || drop(former));
 }
 
 fn check_size(workers: usize) -> Result<(), SettingsError> {

@@ -18,7 +18,7 @@ use super::pool::{Outcome, Tags};
 use crate::contain::contained;
 
 /// Where whoever offered a job hears if it was taken.
-pub(super) type Accepted<K, M> = ReplyPort<Result<(), (Job<K, M>, DiscardReason)>>;
+pub(super) type Accepted<K, M> = ReplyPort<Result<(), Refused<K, M>>>;
 
 /// What one life of a factory shares with its addresses, its jobs and its workers.
 pub(super) struct Shared<K: Send + 'static, M: Send + 'static> {
@@ -224,22 +224,19 @@ impl<K: Send + 'static, M: Send + 'static> Held<K, M> {
         }
     }
 
+    /// Back to whoever offered it, or reported.
     fn discard(mut self, reason: DiscardReason) {
-        let shared = self.shared.clone();
         let accepted = std::mem::replace(&mut self.accepted, ReplyPort::nobody());
-        if accepted.is_nobody() {
-            return shared.discard(self.discarded(reason));
+        if accepted.is_nobody() || self.message.is_none() {
+            return self.report(reason);
         }
-        let retries = self.retries;
-        match self.into_job() {
-            Ok(job) => {
-                // Who offered it may have left.
-                if let Err(Err((Job { key, message, .. }, reason))) = accepted.send(Err((job, reason))) {
-                    shared.discard(Discarded { key, message: Some(message), reason, retries });
-                }
-            }
-            Err(held) => shared.discard(held.discarded(reason)),
-        }
+        // Who offered it may have left: then it is dropped here, or where it lies for them.
+        _ = accepted.send(Err(Refused { held: Some(self), reason }));
+    }
+
+    fn report(self, reason: DiscardReason) {
+        let shared = self.shared.clone();
+        shared.discard(self.discarded(reason));
     }
 
     fn discarded(self, reason: DiscardReason) -> Discarded<K, M> {
@@ -251,6 +248,28 @@ impl<K: Send + 'static, M: Send + 'static> Drop for Parcel<K, M> {
     fn drop(&mut self) {
         if let Some(held) = self.held.take() {
             held.discard(DiscardReason::Ended);
+        }
+    }
+}
+
+/// A job on its way back to whoever offered it. If they do not take it, it is reported.
+pub(super) struct Refused<K: Send + 'static, M: Send + 'static> {
+    held: Option<Held<K, M>>,
+    reason: DiscardReason,
+}
+
+impl<K: Send + 'static, M: Send + 'static> Refused<K, M> {
+    /// The job, for whoever offered it, and why it was not taken.
+    pub(super) fn into_job(mut self) -> (Job<K, M>, DiscardReason) {
+        let job = self.held.take().and_then(|held| held.into_job().ok());
+        (job.expect("nobody has begun it"), self.reason)
+    }
+}
+
+impl<K: Send + 'static, M: Send + 'static> Drop for Refused<K, M> {
+    fn drop(&mut self) {
+        if let Some(held) = self.held.take() {
+            held.report(self.reason);
         }
     }
 }

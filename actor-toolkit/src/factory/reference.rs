@@ -117,12 +117,16 @@ impl<K: Send + 'static, M: Send + 'static> FactoryRef<K, M> {
         self.actor.cast(FactoryMessage(Request::Dispatch(parcel))).map_err(unsent)
     }
 
-    /// As [`dispatch_job`](Self::dispatch_job), and waits for room. Dropping the future before
-    /// it is ready sends nothing.
+    /// As [`dispatch_job`](Self::dispatch_job), and waits for room.
     ///
     /// # Errors
     ///
     /// As there, but never [`SendError::Full`].
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future while it waits for room sends nothing: the [`DiscardHandler`] is told
+    /// that the job [ended](super::DiscardReason::Ended).
     pub async fn send(&self, job: Job<K, M>) -> Result<(), JobError<K, M>> {
         let parcel = self.parcel(job, ReplyPort::nobody())?;
         match self.actor.cast(FactoryMessage(Request::Dispatch(parcel))) {
@@ -142,14 +146,18 @@ impl<K: Send + 'static, M: Send + 'static> FactoryRef<K, M> {
     ///
     /// # Cancellation
     ///
-    /// Dropping the future leaves a job that was sent where it is.
+    /// Dropping the future leaves a job that was sent where it is, and if that is refused, the
+    /// [`DiscardHandler`] is told. While it waits for room, it is as with [`send`](Self::send).
     pub async fn offer(&self, job: Job<K, M>) -> Result<(), JobError<K, M>> {
         let (port, accepted) = ReplyPort::new(None);
         let parcel = self.parcel(job, port)?;
         self.actor.send(FactoryMessage(Request::Dispatch(parcel))).await.map_err(unsent)?;
         match accepted.await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err((job, reason))) => Err(JobError::Refused(job, reason)),
+            Ok(Err(refused)) => {
+                let (job, reason) = refused.into_job();
+                Err(JobError::Refused(job, reason))
+            }
             Err(failure) => Err(JobError::Failed(failure)),
         }
     }
@@ -331,7 +339,7 @@ impl<K: Send + 'static, M: Send + 'static> FactoryUpdate<K, M> {
     }
 
     /// When a worker is stuck. Jobs in hand are judged by it, from when they began; if there was
-    /// none before, from now.
+    /// none before, from now. A worker that was found stuck by another one is found again.
     pub fn dead_man(self, dead_man: Option<DeadMan>) -> Self {
         Self { dead_man: Some(dead_man), ..self }
     }
@@ -351,7 +359,8 @@ impl<K: Send + 'static, M: Send + 'static> FactoryUpdate<K, M> {
         Self { hooks: Some(Some(Arc::new(hooks))), ..self }
     }
 
-    /// Who is told what happens.
+    /// Who is told what happens. If there was nobody before, the times it is told are counted
+    /// from now.
     pub fn observer(self, observer: impl FactoryObserver) -> Self {
         Self { observer: Some(Some(Arc::new(observer))), ..self }
     }

@@ -17,7 +17,9 @@ pub enum Routing<K, M> {
     /// Whoever is idle; the others wait in one queue.
     Queuer,
     /// As [`Queuer`](Self::Queuer), but no two jobs of one key run at the same time: while one
-    /// is under way, the next ones wait for its worker, in order.
+    /// is under way, the next ones wait for its worker, in order. After
+    /// [so many](limits::PRIORITY_AGEING_DEFAULT) of them in a row the worker has one that waits
+    /// for anybody, so that a key that always has another job holds up no other for ever.
     StickyQueuer,
     /// One worker after another, busy or not. Each has a queue of its own.
     RoundRobin,

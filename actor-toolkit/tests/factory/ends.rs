@@ -1,12 +1,16 @@
 //! However a factory ends, it says of each job that did not run that it did not.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
 use actor_core::{ActorError, ActorSystem, Capacity, Exit, Overflow, Shutdown, SpawnOptions};
 use actor_testkit::{Order, Simulation};
 use actor_toolkit::factory::{
-    DiscardReason, FactoryEvent, FactoryHooks, FactoryRef, FactoryUpdate, Job, Queueing, Retry, Routing,
+    Discard, DiscardReason, FactoryEvent, FactoryHooks, FactoryRef, FactoryUpdate, Job, JobError, Queueing,
+    Retry, Routing, ShedMode,
 };
 
 use super::support::{
@@ -174,6 +178,50 @@ fn a17_what_came_beside_a_full_mailbox_is_reported_too() {
         discarded.sort_by_key(|(key, ..)| *key);
         let ended = |key, task| (key, Some(task), DiscardReason::Ended);
         assert_eq!(discarded, [ended(1, Task::Panic), ended(2, Task::Note(2))]);
+    });
+}
+
+/// Begins a future, which has to wait.
+async fn begin<F: Future>(future: F) -> Pin<Box<F>> {
+    let mut future = Box::pin(future);
+    let is_ready = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_ready())).await;
+    assert!(!is_ready, "it waits");
+    future
+}
+
+#[test]
+fn a17_a_job_that_goes_back_to_somebody_who_left_is_reported() {
+    simulate(async |system| {
+        let log = Log::default();
+        let builder = hands(1, &log).discard(Discard::Static { limit: 0, mode: ShedMode::Newest });
+        let factory = builder.spawn_in(&system).await.unwrap();
+        dispatch(&factory, 0, Task::Hang);
+        pass(&system, MS).await;
+        let job = |number| Job::new(number, Message::Do(Task::Note(number)));
+        let (stays, leaves) = (begin(factory.offer(job(1))).await, begin(factory.offer(job(2))).await);
+        pass(&system, MS).await;
+        // The refusal is there, and nobody looks at it.
+        drop(leaves);
+        assert_eq!(log.get().discarded, [(2, Some(Task::Note(2)), DiscardReason::Shed)]);
+        assert!(matches!(stays.await, Err(JobError::Refused(job, DiscardReason::Shed)) if job.key == 1));
+        assert_eq!(log.get().discarded.len(), 1, "who has it back knows");
+    });
+}
+
+#[test]
+fn a17_a_job_that_nobody_waits_to_send_is_reported() {
+    simulate(async |system| {
+        let log = Log::default();
+        let builder = hands(1, &log).mailbox(Capacity::try_from(1).unwrap());
+        let factory = builder.spawn_in(&system).await.unwrap();
+        dispatch(&factory, 0, Task::Note(0));
+        let job = |number| Job::new(number, Message::Do(Task::Note(number)));
+        let (send, offer) = (begin(factory.send(job(1))).await, begin(factory.offer(job(2))).await);
+        drop((send, offer));
+        let ended = |number| (number, Some(Task::Note(number)), DiscardReason::Ended);
+        assert_eq!(log.get().discarded, [ended(1), ended(2)]);
+        pass(&system, MS).await;
+        assert_eq!(log.numbers(), [0]);
     });
 }
 

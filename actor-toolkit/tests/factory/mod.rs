@@ -2,7 +2,9 @@
 
 mod ends;
 mod limits;
+mod lives;
 mod queues;
+mod random;
 mod retries;
 mod routing;
 mod settings;

@@ -120,6 +120,31 @@ fn a18_a_key_that_is_under_way_stays_with_its_worker() {
 }
 
 #[test]
+fn a18_a_key_that_always_has_jobs_holds_up_no_other() {
+    simulate(async |system| {
+        let log = Log::default();
+        let factory = hands(2, &log).routing(Routing::StickyQueuer).spawn_in(&system).await.unwrap();
+        // Each worker has a key that never runs out of jobs.
+        for number in 0..100 {
+            dispatch(&factory, 1, Task::Take(number, MS));
+            dispatch(&factory, 2, Task::Take(number, MS));
+        }
+        for number in 0..3 {
+            dispatch(&factory, 3, Task::Note(1_000 + number));
+        }
+        pass(&system, 60 * MS).await;
+        let others = log.numbers().iter().filter(|number| **number >= 1_000).count();
+        assert_eq!(others, 3);
+        factory.drain_and_wait(None).await.unwrap();
+        for (key, (workers, numbers)) in by_key(&log) {
+            assert!(numbers.is_sorted(), "{key}");
+            assert!(key == 3 || workers.iter().all(|worker| *worker == workers[0]), "{key} stays");
+        }
+        assert_eq!(log.numbers().len(), 203);
+    });
+}
+
+#[test]
 fn a18_round_robin_is_even() {
     simulate(async |system| {
         let log = Log::default();

@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use actor_core::ActorError;
+use actor_core::{ActorError, Exit};
 use actor_toolkit::factory::{
     CapacityController, Discard, DiscardReason, FactoryEvent, FactoryHooks, FactoryStats, FactoryUpdate,
-    RateLimit, Retry, ShedMode,
+    RateLimit, Retry, ShedMode, Workers,
 };
 use actor_toolkit::factory::{Job, Routing};
 
@@ -101,6 +101,64 @@ fn a17_an_observer_is_told_of_each_thing_once() {
     });
 }
 
+#[test]
+fn a17_an_observer_is_told_of_each_life_once() {
+    simulate(async |system| {
+        let log = Log::default();
+        let lives = Arc::new(Mutex::new(Vec::new()));
+        let of = lives.clone();
+        let observer = move |event: &FactoryEvent| match event {
+            FactoryEvent::WorkerStarted { worker } => of.lock().unwrap().push((*worker, "started")),
+            FactoryEvent::WorkerEnded { worker, .. } => of.lock().unwrap().push((*worker, "ended")),
+            _ => {}
+        };
+        let factory = hands(2, &log).observer(observer).spawn_in(&system).await.unwrap();
+        assert_eq!(*lives.lock().unwrap(), [(0, "started"), (1, "started")]);
+        factory.resize(5).await.unwrap();
+        pass(&system, MS).await;
+        for _ in 0..3 {
+            dispatch(&factory, 0, Task::Panic);
+            pass(&system, MS).await;
+        }
+        let mut heard = std::mem::take(&mut *lives.lock().unwrap());
+        let ended = heard.iter().filter(|(_, what)| *what == "ended").count();
+        assert_eq!((ended, heard.len()), (3, 5 + 2 * 3), "{heard:?}");
+        // Of each worker in turn.
+        heard.sort_by_key(|(worker, _)| *worker);
+        for lives in heard.chunk_by(|one, next| one.0 == next.0) {
+            let is_in_turn = lives
+                .iter()
+                .map(|life| life.1)
+                .eq(["started", "ended"].into_iter().cycle().take(lives.len()));
+            assert!(is_in_turn, "{lives:?}");
+        }
+    });
+}
+
+#[test]
+fn a17_an_observer_that_comes_later_is_told_times_from_then_on() {
+    simulate(async |system| {
+        let log = Log::default();
+        pass(&system, 1_000 * MS).await;
+        let factory = hands(1, &log).spawn_in(&system).await.unwrap();
+        dispatch(&factory, 0, Task::Take(0, 10 * MS));
+        dispatch(&factory, 1, Task::Take(1, 10 * MS));
+        pass(&system, 4 * MS).await;
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let of = events.clone();
+        let observer = move |event: &FactoryEvent| of.lock().unwrap().push(event.clone());
+        factory.update(FactoryUpdate::new().observer(observer)).await.unwrap();
+        pass(&system, 20 * MS).await;
+        let worker = 0;
+        let expected = [
+            FactoryEvent::Completed { worker, took: 6 * MS },
+            FactoryEvent::Assigned { worker, waited: 6 * MS },
+            FactoryEvent::Completed { worker, took: 10 * MS },
+        ];
+        assert_eq!(*events.lock().unwrap(), expected);
+    });
+}
+
 struct Says(Log);
 
 impl FactoryHooks<u32, Message> for Says {
@@ -150,5 +208,66 @@ fn a17_everything_may_be_set_anew() {
         assert_eq!(new.get().stops, 100);
         assert!(events.get().stops > 10);
         assert!(log.get().discarded.is_empty(), "the former handler is told nothing");
+    });
+}
+
+/// Part of a setting, whose destructor panics.
+struct Brittle;
+
+impl Brittle {
+    fn hold(&self) {}
+}
+
+impl Drop for Brittle {
+    fn drop(&mut self) {
+        panic!("a setting's destructor");
+    }
+}
+
+impl FactoryHooks<u32, Message> for Brittle {}
+
+#[test]
+fn a17_a_setting_whose_destructor_panics_is_replaced_all_the_same() {
+    simulate(async |system| {
+        let log = Log::default();
+        let brittle = || {
+            let (of_limit, of_capacity, of_observer) = (Brittle, Brittle, Brittle);
+            let limit = move |_: &FactoryStats| {
+                of_limit.hold();
+                7
+            };
+            let workers = move |stats: &FactoryStats| {
+                of_capacity.hold();
+                stats.workers
+            };
+            let discard =
+                Discard::Dynamic { limit: 7, mode: ShedMode::Newest, interval: MS, update: Box::new(limit) };
+            FactoryUpdate::new()
+                .discard(discard)
+                .capacity(Some(CapacityController::new(MS, workers)))
+                .hooks(Brittle)
+                .observer(move |_: &FactoryEvent| of_observer.hold())
+        };
+        let factory = hands(1, &log).spawn_in(&system).await.unwrap();
+        factory.update(brittle()).await.unwrap();
+        let update = FactoryUpdate::new()
+            .discard(Discard::Never)
+            .capacity(None)
+            .hooks(Says(log.clone()))
+            .observer(|_: &FactoryEvent| {});
+        factory.update(update).await.unwrap();
+        dispatch_notes(&factory, 0..20);
+        factory.drain_and_wait(None).await.unwrap();
+        assert_eq!((log.numbers().len(), log.get().stops), (20, 101));
+        // Nor does it abort the process if several panic when the factory ends.
+        let router_part = Brittle;
+        let router = move |_: &u32, _: &Message, _: &Workers<'_>| {
+            router_part.hold();
+            0
+        };
+        let builder = hands(1, &log).routing(Routing::Custom(Box::new(router)));
+        let factory = builder.spawn_in(&system).await.unwrap();
+        factory.update(brittle()).await.unwrap();
+        assert_eq!(factory.stop_and_wait(None, None).await, Ok(Exit::Stopped(None)));
     });
 }

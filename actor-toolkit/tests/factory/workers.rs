@@ -346,6 +346,27 @@ fn a17_the_dead_mans_switch_may_be_set_while_a_job_hangs() {
 }
 
 #[test]
+fn a17_a_worker_that_was_told_as_stuck_is_killed_once_that_is_set() {
+    simulate(async |system| {
+        let log = Log::default();
+        let dead_man = |is_killing| DeadMan { timeout: 10 * MS, is_killing };
+        let factory = hands(2, &log).dead_man(dead_man(false)).spawn_in(&system).await.unwrap();
+        dispatch(&factory, 0, Task::Hang);
+        pass(&system, 20 * MS).await;
+        dispatch(&factory, 1, Task::Take(1, 9 * MS));
+        factory.update(FactoryUpdate::new().dead_man(Some(dead_man(false)))).await.unwrap();
+        let stats = factory.stats().await.unwrap();
+        assert_eq!((stats.stuck, stats.restarts), (1, 0), "nothing was changed");
+        factory.update(FactoryUpdate::new().dead_man(Some(dead_man(true)))).await.unwrap();
+        pass(&system, 20 * MS).await;
+        let stats = factory.stats().await.unwrap();
+        assert_eq!((stats.stuck, stats.restarts, stats.idle), (2, 1, 2));
+        assert_eq!(log.numbers(), [1], "it was in time");
+        assert_eq!(log.get().discarded, [(0, None, DiscardReason::Lost)]);
+    });
+}
+
+#[test]
 fn a17_a_worker_that_somebody_ends_is_replaced() {
     simulate(async |system| {
         let log = Log::default();

@@ -299,20 +299,42 @@ impl<J> Pool<J> {
     /// What is first for a worker, and whether it waited for that worker alone.
     fn pop_for(&mut self, worker: usize) -> Option<(J, Tags, bool)> {
         let it = &mut self.workers[worker];
-        let shared = match self.rules.route {
+        let is_for_anybody = match self.rules.route {
             // What waited for anybody to be there waits longest.
-            Route::Least if !it.is_leaving => self.shared.pop(),
-            _ => None,
+            Route::Least => true,
+            // Or a key that always has another job would keep all others from running.
+            Route::Sticky => it.in_a_row >= self.rules.in_a_row_max,
+            _ => false,
         };
-        if let Some((job, tags)) = shared {
+        if is_for_anybody
+            && !it.is_leaving
+            && let Some((job, tags)) = self.shared.pop()
+        {
+            it.in_a_row = 0;
             return Some((job, tags, false));
         }
         if let Some((job, tags)) = it.queue.pop() {
+            it.in_a_row = it.in_a_row.saturating_add(1);
             return Some((job, tags, true));
         }
+        it.in_a_row = 0;
         let is_shared = matches!(self.rules.route, Route::Idle | Route::Sticky) && !it.is_leaving;
         let (job, tags) = if is_shared { self.shared.pop()? } else { return None };
         Some((job, tags, false))
+    }
+
+    /// Under [`Route::Sticky`], whoever else is idle has what waited for a worker that is down.
+    pub(super) fn pass_on(&mut self, worker: usize, now: Instant) {
+        if self.rules.route != Route::Sticky {
+            return;
+        }
+        let mut passed = Vec::new();
+        passed.extend(std::iter::from_fn(|| self.workers[worker].queue.pop()));
+        // They waited longer than what is there: the first of them is the first again.
+        for (job, tags) in passed.into_iter().rev() {
+            self.shared.push_front(job, tags);
+            self.feed_idle(now);
+        }
     }
 
     /// Has the jobs that waited for somebody to be there go where they belong.

@@ -27,38 +27,54 @@ impl<J> Pool<J> {
         self.flush(now);
     }
 
-    /// A worker was launched, or was not.
+    /// A worker was launched, or was not. Says whether a life has begun by it.
     pub(in crate::factory) fn handle_launched(
         &mut self,
         worker: u32,
         has_started: bool,
         now: Instant,
         random: u64,
-    ) {
-        let Some(it) = self.workers.get_mut(worker as usize) else { return };
+    ) -> bool {
+        let Some(it) = self.workers.get_mut(worker as usize) else { return false };
         it.has_actor = has_started;
-        if has_started { self.handle_started(worker, now) } else { self.fall(worker as usize, now, random) }
+        if has_started {
+            return self.handle_started(worker, now);
+        }
+        self.fall(worker as usize, now, random);
+        false
     }
 
-    /// A life of a worker has begun.
-    pub(in crate::factory) fn handle_started(&mut self, worker: u32, now: Instant) {
-        let Some(it) = self.workers.get_mut(worker as usize) else { return };
-        if it.life == Life::Starting {
+    /// A life of a worker has begun. Says whether that is news: of one that was launched it is
+    /// heard twice, from whoever launched it and from the worker.
+    pub(in crate::factory) fn handle_started(&mut self, worker: u32, now: Instant) -> bool {
+        let Some(it) = self.workers.get_mut(worker as usize) else { return false };
+        let is_news = it.life == Life::Starting;
+        if is_news {
             it.life = Life::Up;
             it.up_since = now;
             self.feed(worker as usize, now);
         }
+        is_news
     }
 
-    /// A life of a worker has ended. `is_gone` if no other can follow under the same address.
-    pub(in crate::factory) fn handle_ended(&mut self, worker: u32, is_gone: bool, now: Instant, random: u64) {
-        let Some(it) = self.workers.get_mut(worker as usize) else { return };
+    /// A life of a worker has ended, or did not begin. `is_gone` if no other can follow under
+    /// the same address. Says whether it had begun, and was not known to have ended.
+    pub(in crate::factory) fn handle_ended(
+        &mut self,
+        worker: u32,
+        is_gone: bool,
+        now: Instant,
+        random: u64,
+    ) -> bool {
+        let Some(it) = self.workers.get_mut(worker as usize) else { return false };
         if is_gone {
             it.has_actor = false;
         }
+        let had_begun = matches!(it.life, Life::Up | Life::Dying);
         if !matches!(it.life, Life::Vacant | Life::Down(_)) {
             self.fall(worker as usize, now, random);
         }
+        had_begun
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.
@@ -96,16 +112,23 @@ impl<J> Pool<J> {
     /// none, as if they began now.
     pub(in crate::factory) fn set_dead_man(&mut self, dead_man: Option<DeadMan>, now: Instant) {
         let former = std::mem::replace(&mut self.rules.dead_man, dead_man);
-        if former.is_some() == dead_man.is_some() {
+        if former == dead_man {
             return;
         }
+        let mut in_hand = Vec::new();
         for (worker, it) in self.workers.iter_mut().enumerate() {
             let Some(hand) = &mut it.hand else { continue };
-            if dead_man.is_some() {
+            if former.is_none() {
                 hand.since = now;
-                self.busy.put(number(worker), 0);
-            } else {
-                self.busy.take(number(worker));
+            }
+            in_hand.push((hand.since, hand.ticket, number(worker)));
+        }
+        // By when they began, as the list is. Those that were told as stuck are there again.
+        in_hand.sort_unstable();
+        for (_, _, worker) in in_hand {
+            self.busy.take(worker);
+            if dead_man.is_some() {
+                self.busy.put(worker, 0);
             }
         }
     }
@@ -192,6 +215,7 @@ impl<J> Pool<J> {
             hand.is_orphan = true;
         }
         self.downs.insert((at, number(worker)));
+        self.pass_on(worker, now);
         self.weigh(worker);
         self.leave_if_over(worker);
         // Without a delay it is up again at once.

@@ -137,6 +137,9 @@ pub(super) struct Counts {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
     pub(super) route: Route,
+    /// Under [`Route::Sticky`], after how many jobs that waited for it alone a worker has one
+    /// that waits for anybody.
+    pub(super) in_a_row_max: u32,
     pub(super) arrangement: Arrangement,
     pub(super) limit: Option<(usize, ShedMode)>,
     pub(super) rate: Option<RateLimit>,
@@ -190,6 +193,8 @@ struct Worker<J> {
     /// Whether it lies on the stack.
     is_stacked: bool,
     hand: Option<InHand>,
+    /// How many jobs it had in a row that waited for it alone.
+    in_a_row: u32,
     queue: Queue<J>,
     up_since: Instant,
     /// Lives in a row that were short.
@@ -325,6 +330,7 @@ impl<J> Worker<J> {
             is_idle: false,
             is_stacked: false,
             hand: None,
+            in_a_row: 0,
             queue: Queue::new(arrangement),
             up_since: Instant::ZERO,
             streak: 0,

@@ -100,6 +100,7 @@ impl Model {
         let backoffs = [Backoff::NONE, Backoff::exponential(2 * MS, 9 * MS)];
         let rules = Rules {
             route,
+            in_a_row_max: 1 + random.below(3) as u32,
             arrangement,
             limit: random.pick(&limits).unwrap(),
             rate: random.one_in(4).then_some(rate),
@@ -215,11 +216,16 @@ impl Model {
         if !has_started {
             self.orphans.extend(self.in_hand().iter().filter(|(_, busy, _)| *busy == worker).map(|it| it.2));
         }
-        match (former, has_started) {
+        let has_begun = match (former, has_started) {
             (Some(Life::Launching), _) => self.pool.handle_launched(worker, has_started, self.now, random),
             (_, true) => self.pool.handle_started(worker, self.now),
-            (_, false) => self.pool.handle_ended(worker, self.random.one_in(2), self.now, random),
-        }
+            (_, false) => {
+                self.pool.handle_ended(worker, self.random.one_in(2), self.now, random);
+                false
+            }
+        };
+        assert_eq!(has_begun, has_started);
+        assert!(!has_started || !self.pool.handle_started(worker, self.now), "it is no news");
     }
 
     fn end_somebody(&mut self) {
@@ -334,10 +340,10 @@ impl Model {
             self.obey();
             for worker in self.at(&[Life::Launching, Life::Starting]) {
                 let former = self.lives.insert(worker, Life::Up);
-                match former {
+                _ = match former {
                     Some(Life::Launching) => self.pool.handle_launched(worker, true, self.now, random),
                     _ => self.pool.handle_started(worker, self.now),
-                }
+                };
                 self.obey();
             }
             for (job, worker, ticket) in self.in_hand() {
@@ -353,6 +359,7 @@ impl Model {
         }
         let counts = self.pool.counts();
         assert_eq!((counts.waiting, counts.in_hand), (0, 0), "{:?}", self.route);
+        assert!(self.pool.groups.is_empty() && self.pool.pinned.is_empty(), "a key without jobs is kept");
         assert_eq!(counts.idle, self.pool.target());
         assert_eq!(self.lives.len(), self.pool.target(), "{:?}", self.lives);
         if !self.pool.is_draining() {

@@ -15,7 +15,8 @@ fn at(ms: u32) -> Instant {
 
 fn rules(route: Route) -> Rules {
     let backoff = Backoff::exponential(10 * MS, 40 * MS).jitter(0.0);
-    Rules { route, arrangement: Arrangement::Fifo, limit: None, rate: None, dead_man: None, backoff }
+    let (arrangement, in_a_row_max) = (Arrangement::Fifo, 2);
+    Rules { route, in_a_row_max, arrangement, limit: None, rate: None, dead_man: None, backoff }
 }
 
 fn tags(pick: u64) -> Tags {
@@ -125,10 +126,14 @@ fn a17_who_has_been_busy_for_longest_is_stuck_first() {
     assert_eq!(pool.next_timeout(), Some(at(12)));
     let shorter = Some(DeadMan { timeout: 4 * MS, is_killing: false });
     pool.set_dead_man(shorter, at(11));
-    assert_eq!(pool.next_timeout(), Some(at(6)), "long ago");
+    assert_eq!(pool.next_timeout(), Some(at(5)), "long ago");
     pool.handle_timeout(at(11));
+    // The one that was found before is found by this one too.
+    assert_eq!(pool.poll_order(), Some(Order::Stuck(1, 10 * MS)));
     assert_eq!(pool.poll_order(), Some(Order::Stuck(2, 9 * MS)));
     assert_eq!((pool.poll_order(), pool.next_timeout()), (None, None));
+    pool.set_dead_man(shorter, at(11));
+    assert_eq!(pool.next_timeout(), None, "it is the same");
 }
 
 #[test]
@@ -149,6 +154,27 @@ fn a17_the_line_of_a_key_goes_on_when_its_first_is_shed() {
         assert_eq!((worker, job), (0, expected));
         ticket = next;
     }
+}
+
+#[test]
+fn a18_what_waits_behind_another_job_goes_on_when_its_worker_is_down() {
+    let mut pool = pool(rules(Route::Sticky), 2);
+    for (job, pick) in [(0, 5), (1, 6), (2, 5), (3, 5), (4, 5), (5, 7)] {
+        pool.submit(job, tags(pick), at(0)).unwrap();
+    }
+    assert_eq!(assigned(&mut pool), Some((1, 0, 1)));
+    assert_eq!(assigned(&mut pool), Some((0, 1, 2)));
+    // After two more of its key, worker 1 has the one of another.
+    for (ticket, job, next) in [(1, 2, 3), (3, 3, 4), (4, 5, 5)] {
+        pool.handle_finished(1, ticket, Outcome::Done, at(0)).unwrap();
+        assert_eq!(assigned(&mut pool), Some((1, job, next)));
+    }
+    pool.handle_finished(0, 2, Outcome::Done, at(0)).unwrap();
+    assert_eq!(assigned(&mut pool), None, "the last of key 5 waits for worker 1");
+    pool.handle_finished(1, 5, Outcome::Fatal, at(0)).unwrap();
+    pool.handle_ended(1, false, at(0), 0);
+    assert_eq!(assigned(&mut pool), Some((0, 4, 6)));
+    assert_eq!((assigned(&mut pool), pool.counts().waiting), (None, 0));
 }
 
 #[test]
