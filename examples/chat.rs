@@ -95,7 +95,7 @@ impl Room {
         while let Err(full) = self.heard.send(said) {
             // One so far behind does not read. Its end comes as an event.
             full.subscription.cancel();
-            if let Some((_, guest)) = self.guests.get(&full.subscription.actor()) {
+            if let Some((_, guest)) = self.guests.get(&full.subscription.actor_id()) {
                 guest.kill();
             }
             said = full.value;

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use actor_core::{ActorError, actor};
-use actor_toolkit::factory::{Discarded, FactoryBuilder, Job};
+use actor_toolkit::factory::{Discard, Discarded, FactoryBuilder, Job};
 
 const WORKERS: usize = 4;
 
@@ -90,6 +90,8 @@ async fn run(directory: &Path, out: &mut impl Write) -> Result<(), Box<dyn Error
         }
     })
     .workers(WORKERS)
+    // The list of files is in memory anyway.
+    .discard(Discard::Never)
     .on_discard(move |lost: Discarded<PathBuf, ()>| {
         _ = died.failed(format!("{}: {}", lost.key.display(), lost.reason)).cast();
     })
@@ -102,7 +104,7 @@ async fn run(directory: &Path, out: &mut impl Write) -> Result<(), Box<dyn Error
         sum.failed(why).await?;
     }
     for file in files {
-        // Waits while too many wait already.
+        // Waits for room in the factory's mailbox.
         factory.send(Job::new(file, ())).await?;
     }
     // All that was accepted is done; then the pool is gone.

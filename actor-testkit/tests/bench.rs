@@ -232,7 +232,7 @@ fn neighbours_are_probes_of_the_same_simulation() {
     // Nobody answers this one, which is told and not waited for.
     let mut silent = Probe::new(&system);
     let text = panic_of(|| clerk.handle(Task::Ask(silent.actor_ref())));
-    assert!(text.starts_with("a dead lock at 0ns, with Order::Seeded(7)"), "{text}");
+    assert!(text.starts_with("a deadlock at 0ns, with Order::Seeded(7)"), "{text}");
     clerk.block_on(silent.expect_next());
 }
 

@@ -123,13 +123,13 @@ fn those_who_wait_for_one_moment_race_by_the_seed() {
 }
 
 #[test]
-fn a_dead_lock_says_where_and_in_which_order() {
+fn a_deadlock_says_where_and_in_which_order() {
     let mut simulation = Simulation::seeded(7);
     simulation.advance(SECOND);
     simulation.executor().spawn(pending()).detach();
     let text = panic_of(|| simulation.block_on(pending::<()>()));
     assert!(
-        text.starts_with("a dead lock at 1s, with Order::Seeded(7): the future waits, so do all 1 tasks"),
+        text.starts_with("a deadlock at 1s, with Order::Seeded(7): the future waits, so do all 1 tasks"),
         "{text}"
     );
     // The simulation is as it was.
@@ -139,7 +139,7 @@ fn a_dead_lock_says_where_and_in_which_order() {
 
 /// What yields to tokio is woken by the task that waits for it, if it is a task of tokio's.
 #[tokio::test]
-async fn a_dead_lock_that_tokio_made_says_how_to_undo_it() {
+async fn a_deadlock_that_tokio_made_says_how_to_undo_it() {
     let mut simulation = Simulation::fifo();
     let text = panic_of(|| simulation.block_on(tokio::task::yield_now()));
     assert!(text.contains("a task of tokio's") && text.ends_with("use a plain `#[test]`"), "{text}");
@@ -148,7 +148,7 @@ async fn a_dead_lock_that_tokio_made_says_how_to_undo_it() {
 }
 
 #[test]
-fn a_live_lock_is_ended_by_name() {
+fn a_livelock_is_ended_by_name() {
     let mut simulation = Simulation::seeded(7).steps_max(1000);
     let busy = simulation.executor().spawn(async {
         loop {

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// Runs a user's code. A panic is reported and goes no further; `what` says in the report whose
 /// it was.
 pub(crate) fn contained<R>(what: &str, run: impl FnOnce() -> R) -> Option<R> {
-    // Unwind safe: whatever the code broke was the user's, and nobody looks at it again.
+    // Unwind safe: what the code broke is its own, and who is called again must live with it.
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(value) => Some(value),
         Err(payload) => {

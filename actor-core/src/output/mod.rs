@@ -142,7 +142,7 @@ impl<T> fmt::Debug for OutputPort<T> {
     }
 }
 
-/// One subscription to an [`OutputPort`]. Dropping it lets the subscription be.
+/// One subscription to an [`OutputPort`]. Dropping it does not end it.
 #[derive(Clone)]
 pub struct Subscription {
     line: Arc<dyn AnyLine>,
@@ -160,8 +160,8 @@ impl Subscription {
     }
 
     /// Whose it is.
-    pub fn actor(&self) -> ActorId {
-        self.line.actor()
+    pub fn actor_id(&self) -> ActorId {
+        self.line.actor_id()
     }
 
     /// How many messages the actor's mailbox has accepted.
@@ -189,7 +189,7 @@ impl Subscription {
 impl fmt::Debug for Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription")
-            .field("actor", &self.actor())
+            .field("actor", &self.actor_id())
             .field("end", &self.end())
             .finish_non_exhaustive()
     }
@@ -254,7 +254,7 @@ where
 trait AnyLine: Send + Sync {
     fn cancel(&self);
     fn end(&self) -> Option<SubscriptionEnd>;
-    fn actor(&self) -> ActorId;
+    fn actor_id(&self) -> ActorId;
     fn delivered(&self) -> u64;
     fn waiting(&self) -> usize;
     fn dropped(&self) -> u64;
@@ -272,7 +272,7 @@ impl<M: Send + 'static> AnyLine for Shared<M> {
         Shared::end(self)
     }
 
-    fn actor(&self) -> ActorId {
+    fn actor_id(&self) -> ActorId {
         self.recipient().id()
     }
 

@@ -137,7 +137,7 @@ fn a24_an_actor_is_subscribed_by_one_message_of_many() {
         let recipient: Recipient<Message> = actor.recipient();
         let mut port = OutputPort::new();
         let subscription = port.subscribe(recipient, |number| Some(Message::Note(number)));
-        assert_eq!(subscription.actor(), actor.id());
+        assert_eq!(subscription.actor_id(), actor.id());
         (0..3).for_each(|number| port.send(number).unwrap());
         assert_eq!((settled(&actor).await, notes(&log)), (3, vec![0, 1, 2]));
         assert_eq!(subscription.delivered(), 3);

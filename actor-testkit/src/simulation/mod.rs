@@ -201,7 +201,7 @@ impl Simulation {
         loop {
             let Some(task) = self.next(&mut steps) else {
                 if !self.go_to_next_timer() {
-                    self.panic_for_dead_lock();
+                    self.panic_for_deadlock();
                 }
                 continue;
             };
@@ -282,7 +282,7 @@ impl Simulation {
         }
         if *steps >= self.steps_max {
             drop(world);
-            self.panic_for_live_lock();
+            self.panic_for_livelock();
         }
         *steps += 1;
         let index = match self.order {
@@ -335,9 +335,9 @@ impl Simulation {
 
     #[cold]
     #[track_caller]
-    fn panic_for_dead_lock(&self) -> ! {
+    fn panic_for_deadlock(&self) -> ! {
         panic!(
-            "a dead lock at {:?}, with Order::{:?}: the future waits, so do all {} tasks, and no timer is set. \
+            "a deadlock at {:?}, with Order::{:?}: the future waits, so do all {} tasks, and no timer is set. \
              Either it waits for another thread or runtime, which cannot wake a simulation, or for an answer \
              that nobody in here gives: a probe can. In a task of tokio's, as a `#[tokio::test]` is, tokio keeps \
              the wakers of what yields to it: use a plain `#[test]`",
@@ -349,7 +349,7 @@ impl Simulation {
 
     #[cold]
     #[track_caller]
-    fn panic_for_live_lock(&self) -> ! {
+    fn panic_for_livelock(&self) -> ! {
         panic!(
             "no end after {} steps at {:?}, with Order::{:?}: some tasks wake each other, or timers follow each \
              other, for ever. A test that needs more steps says so by `Simulation::steps_max`",

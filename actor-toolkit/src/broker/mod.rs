@@ -85,7 +85,8 @@ pub struct DeadLetter<'a, M> {
 }
 
 impl<M: Send + 'static, R: Send + 'static> Broker<M, R> {
-    /// A broker without addresses. The system's observer is told of messages that reach nobody.
+    /// A broker without addresses. The system's observer is told of messages to an address that
+    /// nobody has, or whose actor has ended.
     pub fn new(system: &ActorSystem) -> Self {
         Self::made(system, None)
     }

@@ -164,7 +164,7 @@ impl<M: Send + 'static> ExitListener for Ending<M> {
     }
 }
 
-/// An actor's address at a broker. Dropping it lets the actor have it.
+/// An actor's address at a broker. Dropping it does not release the address.
 #[derive(Clone)]
 pub struct Binding {
     route: Arc<dyn AnyRoute>,

@@ -40,6 +40,8 @@ pub struct FactoryState<K: Send + 'static, M: Send + 'static, A: Actor> {
     /// By number.
     pub(super) crew: Vec<Option<ActorRef<A::Msg>>>,
     pub(super) numbers: HashMap<ActorId, u32>,
+    /// Of the hashes of keys.
+    seed: u64,
     route: Route,
     router: Option<Box<dyn Router<K, M>>>,
     rank: Option<Rank<K, M>>,
@@ -107,7 +109,7 @@ where
     }
 
     async fn post_start(&self, _: &ActorRef<Self::Msg>, state: &mut Self::State) -> Result<(), ActorError> {
-        state.call_hook("started", |hooks, factory| hooks.started(factory))?;
+        state.call_hook("a factory's hook `started`", |hooks, factory| hooks.started(factory))?;
         state.carry_out()
     }
 
@@ -133,7 +135,7 @@ where
 
     async fn post_stop(&self, _: &ActorRef<Self::Msg>, state: &mut Self::State) -> Result<(), ActorError> {
         state.end_workers().await;
-        state.call_hook("stopped", |hooks, factory| hooks.stopped(factory))
+        state.call_hook("a factory's hook `stopped`", |hooks, factory| hooks.stopped(factory))
     }
 }
 
@@ -183,6 +185,7 @@ where
             make: builder.make,
             crew: Vec::new(),
             numbers: HashMap::new(),
+            seed: executor.random_u64(),
             route,
             router,
             rank,
@@ -303,6 +306,8 @@ where
         match self.route {
             Route::Key | Route::Sticky => {
                 let mut hasher = DefaultHasher::new();
+                // Unknown to whoever chooses keys, so that nobody can have them all meet.
+                hasher.write_u64(self.seed);
                 let hashed = contained("the hash of a key", || parcel.key().hash(&mut hasher));
                 tags.pick = if hashed.is_some() { hasher.finish() } else { 0 };
             }
@@ -422,6 +427,7 @@ where
             refused: counts.refused,
             completed: counts.completed,
             lost: counts.lost,
+            discarded: counts.discarded,
             returned: counts.returned,
             expired: counts.expired,
             shed: counts.shed,
@@ -436,7 +442,7 @@ where
     #[inline]
     pub(super) fn tell(&self, event: impl FnOnce() -> FactoryEvent) {
         if let Some(observer) = &self.observer {
-            contained("a factory's observer", || observer.on(&event()));
+            contained("a factory's observer", || observer.observe(&event()));
         }
     }
 

@@ -60,6 +60,7 @@ pub struct FactoryBuilder<K: Send + 'static, M: Send + 'static, A: Actor> {
     pub(super) hooks: Option<Arc<dyn FactoryHooks<K, M>>>,
     pub(super) observer: Option<Arc<dyn FactoryObserver>>,
     pub(super) stop_timeout: Duration,
+    is_traced: bool,
     options: SpawnOptions,
     /// What the address has already that is given when the factory is there.
     pub(super) shared: Option<Arc<Shared<K, M>>>,
@@ -103,7 +104,7 @@ where
             workers: 1,
             routing: Routing::Queuer,
             queueing: Queueing::Fifo,
-            discard: Discard::Never,
+            discard: Discard::default(),
             handler: None,
             rate: None,
             dead_man: None,
@@ -112,6 +113,7 @@ where
             hooks: None,
             observer: None,
             stop_timeout: limits::CHILD_STOP_TIMEOUT_DEFAULT,
+            is_traced: false,
             options: SpawnOptions::new(),
             shared: None,
         }
@@ -119,7 +121,8 @@ where
 }
 
 impl<K: Send + 'static, M: Send + 'static, A: Actor> FactoryBuilder<K, M, A> {
-    /// How many workers there are, one unless said otherwise. With none, jobs wait until the
+    /// How many workers there are, one unless said otherwise. They start one after another, and the
+    /// factory has started when the last has. With none, jobs wait until the
     /// pool is [resized](FactoryRef::resize). At most [`WORKERS_MAX`](super::WORKERS_MAX).
     pub fn workers(self, workers: usize) -> Self {
         Self { workers, ..self }
@@ -135,7 +138,8 @@ impl<K: Send + 'static, M: Send + 'static, A: Actor> FactoryBuilder<K, M, A> {
         Self { queueing, ..self }
     }
 
-    /// How many jobs may wait; as many as memory holds, unless said otherwise.
+    /// How many jobs may wait; [`QUEUE_JOBS_DEFAULT`](super::QUEUE_JOBS_DEFAULT) in each queue,
+    /// unless said otherwise.
     pub fn discard(self, discard: Discard) -> Self {
         Self { discard, ..self }
     }
@@ -183,6 +187,12 @@ impl<K: Send + 'static, M: Send + 'static, A: Actor> FactoryBuilder<K, M, A> {
         Self { stop_timeout: timeout, ..self }
     }
 
+    /// Has each job run inside the `tracing` span that it was sent in, however long it waits and
+    /// however often it begins again; see [`SpawnOptions::traced`]. It costs a box for each job.
+    pub fn traced(self) -> Self {
+        Self { is_traced: true, ..self }
+    }
+
     /// Gives the factory a name, as [`SpawnOptions::name`] does.
     pub fn name(self, name: impl Into<Arc<str>>) -> Self {
         Self { options: self.options.name(name), ..self }
@@ -217,7 +227,7 @@ impl<K: Send + 'static, M: Send + 'static, A: Actor> FactoryBuilder<K, M, A> {
             Queueing::Priority { levels, .. } => Some(levels),
             Queueing::Fifo | Queueing::Ranked(_) => None,
         };
-        Shared::new(self.handler.take(), priorities)
+        Shared::new(self.handler.take(), priorities, self.is_traced)
     }
 }
 

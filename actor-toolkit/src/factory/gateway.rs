@@ -12,7 +12,8 @@ impl<K: Send + Sync + 'static, M: Send + 'static> FactoryRef<K, M> {
     /// the factory.
     ///
     /// It waits for room in the factory's mailbox, and whoever sends to it waits for room in
-    /// its own. If the closure panics, that is reported, and the message is gone. A job that the
+    /// its own. Neither is a wait for workers: how many jobs may wait for those is what
+    /// [`Discard`](super::Discard) bounds. If the closure panics, that is reported, and the message is gone. A job that the
     /// factory cannot take, because it has no such priority or because it ends, is reported too.
     ///
     /// # Errors

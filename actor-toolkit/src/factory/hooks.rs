@@ -43,15 +43,16 @@ pub trait FactoryHooks<K: Send + 'static, M: Send + 'static>: Send + Sync + 'sta
 }
 
 /// Is told what happens in a factory, for whoever counts and measures. It is called by the
-/// factory, for each job, and must not block. A panic is reported and goes no further. Every
+/// factory, for each job but those that go with it, of which the
+/// [`DiscardHandler`](super::DiscardHandler) hears. It must not block. A panic is reported and goes no further. Every
 /// closure of the right form is one.
 pub trait FactoryObserver: Send + Sync + 'static {
     /// Something happened.
-    fn on(&self, event: &FactoryEvent);
+    fn observe(&self, event: &FactoryEvent);
 }
 
 impl<F: Fn(&FactoryEvent) + Send + Sync + 'static> FactoryObserver for F {
-    fn on(&self, event: &FactoryEvent) {
+    fn observe(&self, event: &FactoryEvent) {
         self(event);
     }
 }
@@ -109,7 +110,7 @@ pub enum FactoryEvent {
         /// Which worker.
         worker: usize,
         /// How long.
-        since: Duration,
+        busy_for: Duration,
     },
     /// There shall be another number of workers.
     Resized {

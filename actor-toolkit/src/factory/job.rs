@@ -62,7 +62,7 @@ impl Retry {
 }
 
 impl<K, M> Job<K, M> {
-    /// A job of the middle priority that does not expire, may be shed, and is not retried.
+    /// A job of the middle priority, half of [how many](super::Queueing::Priority) there are, that does not expire, may be shed, and is not retried.
     pub fn new(key: K, message: M) -> Self {
         let options = JobOptions { priority: None, ttl: None, must_stay: false, retry: None };
         Self { key, message, options }
@@ -111,7 +111,8 @@ impl<K: fmt::Debug, M> fmt::Debug for Job<K, M> {
     }
 }
 
-/// Why a job did not run, or not to its end.
+/// Why a job did not run, or not to its end. One that had begun [again](Discarded::retries) may have
+/// run in part, whatever the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DiscardReason {
@@ -123,9 +124,10 @@ pub enum DiscardReason {
     RateLimited,
     /// The factory drains, so it takes no more.
     Draining,
-    /// The factory ended before the job began, or whoever sent it did not wait until the
-    /// factory had room for it.
+    /// The factory ended before the job began, or began again.
     Ended,
+    /// It never reached the factory: whoever sent it did not wait until there was room.
+    Unsent,
     /// The job had begun, and its worker died with it, or let go of it. It may have run in part.
     Lost,
 }
@@ -137,7 +139,8 @@ impl fmt::Display for DiscardReason {
             Self::Shed => "the queue was full",
             Self::RateLimited => "more jobs came than the rate allows",
             Self::Draining => "the factory drains",
-            Self::Ended => "the factory ended before it began, or it was never sent",
+            Self::Ended => "the factory ended before it was its turn",
+            Self::Unsent => "whoever sent it did not wait for room",
             Self::Lost => "its worker ended with it in hand",
         })
     }

@@ -43,5 +43,14 @@ pub use self::worker::{ClosureWorker, Place, Worker, WorkerActor};
 /// How many workers a factory may have; more are an error.
 pub const WORKERS_MAX: usize = 1_000_000;
 
+/// How many jobs wait in each queue of a factory, unless its [`Discard`] says otherwise; those
+/// that are too many are [shed](DiscardReason::Shed).
+pub const QUEUE_JOBS_DEFAULT: usize = 65_536;
+
+/// How many things a factory does before its next message: gives jobs to workers, reports jobs,
+/// starts workers. If there are more, it sends itself the next message, so that others have their
+/// turn after [`MESSAGES_PER_TURN`](actor_core::limits::MESSAGES_PER_TURN) of these, as with any actor.
+pub const ORDERS_PER_MESSAGE: usize = 64;
+
 /// How many priorities a factory may have; more are an error.
 pub const PRIORITIES_MAX: u8 = 32;

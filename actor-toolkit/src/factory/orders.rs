@@ -4,10 +4,10 @@ use std::hash::Hash;
 use std::time::Duration;
 
 use actor_core::{
-    Actor, ActorCell, ActorError, ActorRef, Capacity, Exit, Instant, MailboxStats, SpawnError, SpawnOptions,
+    Actor, ActorCell, ActorError, ActorRef, Capacity, Exit, Instant, MailboxStats, SendError, SpawnError,
+    SpawnOptions,
 };
 
-use super::WORKERS_MAX;
 use super::actor::{FactoryState, Regular, reason};
 use super::hooks::FactoryEvent;
 use super::message::{FactoryMessage, Request};
@@ -18,6 +18,7 @@ use super::settings::{
     CapacityController, Controller, DeadMan, Discard, RateLimit, SettingsError, check_backoff, check_workers,
 };
 use super::worker::Place;
+use super::{ORDERS_PER_MESSAGE, WORKERS_MAX};
 use crate::contain::contained;
 
 impl Regular {
@@ -41,9 +42,12 @@ where
     A: Actor,
     A::Msg: From<Assignment<K, M>>,
 {
-    /// Does what the pool says, until it has nothing more to say for now.
+    /// Does what the pool says, until it has nothing more to say for now. After
+    /// [`ORDERS_PER_MESSAGE`] the rest waits for the next message, if there will be one.
     pub(super) fn carry_out(&mut self) -> Result<(), ActorError> {
+        let mut orders = 0;
         while let Some(order) = self.pool.poll_order() {
+            orders += 1;
             match order {
                 Order::Assign { worker, ticket, job, tags } => {
                     self.tell(|| {
@@ -59,9 +63,9 @@ where
                 }
                 Order::Launch(worker) => self.launch(worker),
                 Order::Restart(worker) => self.with_worker(worker, |actor| actor.restart()),
-                Order::Stuck(worker, since) => {
-                    tracing::warn!(factory = %self.myself.id(), worker, ?since, "a worker is stuck");
-                    self.tell(|| FactoryEvent::WorkerStuck { worker: worker as usize, since });
+                Order::Stuck(worker, busy_for) => {
+                    tracing::warn!(factory = %self.myself.id(), worker, ?busy_for, "a worker is stuck");
+                    self.tell(|| FactoryEvent::WorkerStuck { worker: worker as usize, busy_for });
                 }
                 Order::Kill(worker) => self.with_worker(worker, |actor| actor.kill()),
                 Order::Retire(worker) => self.let_go(worker),
@@ -70,16 +74,30 @@ where
                     self.myself.cell().drain_mailbox();
                 }
             }
+            if orders % ORDERS_PER_MESSAGE == 0 && self.comes_again() {
+                break;
+            }
         }
         self.set_timer();
         Ok(())
     }
 
+    /// Whether another message will be handled, now that this says so.
+    #[cold]
+    fn comes_again(&self) -> bool {
+        // A mailbox that is full has one.
+        !matches!(self.myself.cast(FactoryMessage(Request::Poke)), Err(SendError::Stopped(..)))
+    }
+
     #[inline]
     fn assign(&mut self, worker: u32, assignment: Assignment<K, M>) {
         let Some(Some(actor)) = self.crew.get(worker as usize) else { return };
+        let sent = match assignment.span() {
+            None => actor.cast(assignment.into()),
+            Some(span) => span.in_scope(|| actor.cast(assignment.into())),
+        };
         // What a worker does not take comes back by itself.
-        if actor.cast(assignment.into()).is_err() {
+        if sent.is_err() {
             self.lose(worker);
         }
     }
@@ -134,6 +152,7 @@ where
     ) -> impl Future<Output = Result<ActorRef<A::Msg>, SpawnError>> + Send + use<K, M, A> {
         let (make, place) = (self.make.clone(), Place::new(worker, self.address()));
         let options = SpawnOptions::new().supervisor(&self.myself.cell()).mailbox(Capacity::Unbounded);
+        let options = if self.shared.is_traced { options.traced() } else { options };
         self.system.spawn_restartable(move || make(place.clone()), options)
     }
 
@@ -168,7 +187,7 @@ where
             return Ok(());
         }
         self.tell(|| FactoryEvent::Draining);
-        let hooked = self.call_hook("draining", |hooks, factory| hooks.draining(factory));
+        let hooked = self.call_hook("a factory's hook `draining`", |hooks, factory| hooks.draining(factory));
         self.pool.drain();
         hooked
     }
@@ -230,8 +249,10 @@ where
 
     pub(super) fn serve_tick(&mut self) {
         let now = self.executor.now();
-        // One that was cancelled too late may come before its successor.
-        self.timer.take_if(|(at, _)| *at <= now);
+        // Whichever it was: one that is too early, by the clock of its runtime, is set again.
+        if let Some((_, timer)) = self.timer.take() {
+            timer.cancel();
+        }
         self.pool.handle_timeout(now);
         let stats = self.stats();
         if let Some(limit) = ask_if_due(&mut self.limit_update, now, |ask| ask(&stats)) {

@@ -3,14 +3,15 @@
 //!
 //! ```text
 //!  Job ─► Parcel ─► the factory's mailbox ─► the pool ─► Assignment ─► done
-//!           └── dropped: Ended ─┴── or why ───┘              ├── not begun: returned
-//!                                                            └── begun: retried, or Lost
+//!           └── dropped: Unsent ┴─ Ended, or why ┘    ├── not begun: returned
+//!                                                   └── begun: retried, or Lost
 //! ```
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use actor_core::{ActorRef, Executor, Instant, ReplyPort, SendError};
+use actor_core::{ActorRef, Executor, Instant, ReplyPort, SendError, Status};
+use tracing::Span;
 
 use super::job::{DiscardReason, Discarded, Handler, Job, JobOptions};
 use super::message::{FactoryMessage, Request};
@@ -27,6 +28,8 @@ pub(super) struct Shared<K: Send + 'static, M: Send + 'static> {
     handler: Mutex<Handler<K, M>>,
     /// How many priorities there are; none if they do not matter.
     pub(super) priorities: Option<u8>,
+    /// Whether jobs run in the span that they were sent in.
+    pub(super) is_traced: bool,
     late: Mutex<Late<K, M>>,
     has_late: AtomicBool,
 }
@@ -39,11 +42,12 @@ struct Late<K: Send + 'static, M: Send + 'static> {
 }
 
 impl<K: Send + 'static, M: Send + 'static> Shared<K, M> {
-    pub(super) fn new(handler: Handler<K, M>, priorities: Option<u8>) -> Self {
+    pub(super) fn new(handler: Handler<K, M>, priorities: Option<u8>, is_traced: bool) -> Self {
         Self {
             factory: OnceLock::new(),
             handler: Mutex::new(handler),
             priorities,
+            is_traced,
             late: Mutex::new(Late { messages: Vec::new(), is_over: false }),
             has_late: AtomicBool::new(false),
         }
@@ -99,6 +103,13 @@ impl<K: Send + 'static, M: Send + 'static> Shared<K, M> {
         }
     }
 
+    /// Why a job is dropped that nobody has refused: with the factory, or before it got there.
+    fn reason_of_a_loss(&self) -> DiscardReason {
+        let lives = |status| matches!(status, Status::Starting | Status::Running | Status::Draining);
+        let is_there = self.factory.get().is_some_and(|(factory, _)| lives(factory.status()));
+        if is_there && !locked(&self.late).is_over { DiscardReason::Unsent } else { DiscardReason::Ended }
+    }
+
     /// Asks the factory to drain, when it has taken in what its mailbox has now.
     pub(super) fn ask_to_drain(&self) {
         let Some((factory, _)) = self.factory.get() else { return };
@@ -146,6 +157,8 @@ pub(super) struct Held<K: Send + 'static, M: Send + 'static> {
     accepted: Accepted<K, M>,
     /// When the factory took it in, if somebody wants to know.
     pub(super) since: Instant,
+    /// Where it was sent, if it is to run there.
+    span: Option<Box<Span>>,
 }
 
 impl<K: Send + 'static, M: Send + 'static> Parcel<K, M> {
@@ -157,8 +170,10 @@ impl<K: Send + 'static, M: Send + 'static> Parcel<K, M> {
         accepted: Accepted<K, M>,
     ) -> Self {
         let Job { key, message, options } = job;
+        let span = shared.is_traced.then(|| Box::new(Span::current()));
         let (message, since) = (Some(message), Instant::ZERO);
-        Self { held: Some(Held { key, message, options, shared, expires_at, retries: 0, accepted, since }) }
+        let held = Held { key, message, options, shared, expires_at, retries: 0, accepted, since, span };
+        Self { held: Some(held) }
     }
 
     fn held(&self) -> &Held<K, M> {
@@ -247,7 +262,8 @@ impl<K: Send + 'static, M: Send + 'static> Held<K, M> {
 impl<K: Send + 'static, M: Send + 'static> Drop for Parcel<K, M> {
     fn drop(&mut self) {
         if let Some(held) = self.held.take() {
-            held.discard(DiscardReason::Ended);
+            let reason = held.shared.reason_of_a_loss();
+            held.discard(reason);
         }
     }
 }
@@ -302,6 +318,11 @@ impl<K: Send + 'static, M: Send + 'static> Assignment<K, M> {
     #[expect(clippy::missing_panics_doc, reason = "only `done` and `drop` take it out")]
     pub fn key(&self) -> &K {
         &self.held.as_ref().expect("it is there until it is done").key
+    }
+
+    /// Where the job was sent, if it is to run there.
+    pub(super) fn span(&self) -> Option<Span> {
+        self.held.as_ref()?.span.as_deref().cloned()
     }
 
     /// How often the job was begun again.

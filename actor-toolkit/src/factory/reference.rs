@@ -4,9 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use actor_core::{
-    ActorCell, ActorRef, Backoff, CallError, CallFailure, Control, Instant, ReplyPort, SendError,
-};
+use actor_core::{ActorCell, ActorRef, Backoff, CallError, Control, Instant, ReplyPort, SendError};
 
 use super::hooks::{FactoryHooks, FactoryObserver};
 use super::job::{DiscardHandler, Handler, Job, JobError};
@@ -28,8 +26,9 @@ pub struct FactoryRef<K: Send + 'static, M: Send + 'static> {
     shared: Arc<Shared<K, M>>,
 }
 
-/// What a factory has done, and is doing. `accepted` is `completed`, `lost`, `expired` and `shed`
-/// of those that had been accepted, `waiting` and `in_hand`, at any moment.
+/// What a factory has done, and is doing. `accepted` is `completed`, `lost`, `discarded`, `waiting`
+/// and `in_hand` together, at any moment. `expired`, `shed` and `rate_limited` say why jobs were
+/// refused or discarded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FactoryStats {
@@ -51,6 +50,8 @@ pub struct FactoryStats {
     pub lost: u64,
     /// How often a job was put back, to be begun again or at all.
     pub returned: u64,
+    /// Jobs that had been taken in, and will not run.
+    pub discarded: u64,
     /// Jobs whose time to live passed.
     pub expired: u64,
     /// Jobs for which there was no room, or that were shed for another.
@@ -67,6 +68,7 @@ pub struct FactoryStats {
 
 /// New settings for a factory that runs; what is not said stays. See
 /// [`FactoryRef::update`].
+#[must_use = "nothing changes unless a factory is updated with it"]
 pub struct FactoryUpdate<K: Send + 'static, M: Send + 'static> {
     pub(super) workers: Option<usize>,
     pub(super) discard: Option<Discard>,
@@ -89,8 +91,8 @@ impl<K: Send + 'static, M: Send + 'static> FactoryRef<K, M> {
     ///
     /// # Errors
     ///
-    /// The factory did not answer; see [`CallFailure`].
-    pub async fn connect(actor: ActorRef<FactoryMessage<K, M>>) -> Result<Self, CallFailure> {
+    /// The factory did not answer; see [`CallError`].
+    pub async fn connect(actor: ActorRef<FactoryMessage<K, M>>) -> Result<Self, CallError<()>> {
         let shared = ask(&actor, Request::Connect).await?;
         Ok(Self { actor, shared })
     }
@@ -125,8 +127,8 @@ impl<K: Send + 'static, M: Send + 'static> FactoryRef<K, M> {
     ///
     /// # Cancellation
     ///
-    /// Dropping the future while it waits for room sends nothing: the [`DiscardHandler`] is told
-    /// that the job [ended](super::DiscardReason::Ended).
+    /// Dropping the future while it waits for room sends nothing: the [`DiscardHandler`] is told of
+    /// the job as [unsent](super::DiscardReason::Unsent).
     pub async fn send(&self, job: Job<K, M>) -> Result<(), JobError<K, M>> {
         let parcel = self.parcel(job, ReplyPort::nobody())?;
         match self.actor.cast(FactoryMessage(Request::Dispatch(parcel))) {
@@ -141,8 +143,8 @@ impl<K: Send + 'static, M: Send + 'static> FactoryRef<K, M> {
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), and [`JobError::Refused`]. [`JobError::Failed`] if the factory
-    /// ended meanwhile.
+    /// As [`send`](Self::send), and [`JobError::Refused`], also as
+    /// [`Ended`](super::DiscardReason::Ended) if the factory ends before it takes the job.
     ///
     /// # Cancellation
     ///
@@ -162,11 +164,14 @@ impl<K: Send + 'static, M: Send + 'static> FactoryRef<K, M> {
         }
     }
 
-    /// [Offers](Self::offer) a job with a reply port in its message, and waits for the answer.
+    /// [Offers](Self::offer) a job with a reply port in its message, and waits for the answer, as
+    /// long as that takes: [`Executor::timeout`](actor_core::Executor::timeout) bounds it. A job
+    /// whose caller has gone still runs, unless its [time to live](Job::ttl) passes before.
     ///
     /// # Errors
     ///
-    /// As [`offer`](Self::offer); and [`JobError::Failed`] with [`CallFailure::NoReply`] if the
+    /// As [`offer`](Self::offer); and [`JobError::Failed`] with
+    /// [`NoReply`](actor_core::CallFailure::NoReply) if the
     /// port was dropped: by the worker, or with a job that did not run after all.
     ///
     /// # Cancellation
@@ -199,7 +204,7 @@ impl<K: Send + 'static, M: Send + 'static> FactoryRef<K, M> {
     /// # Errors
     ///
     /// The factory has ended, or ends before it answers.
-    pub async fn queue_depth(&self) -> Result<usize, CallFailure> {
+    pub async fn queue_depth(&self) -> Result<usize, CallError<()>> {
         Ok(self.stats().await?.waiting)
     }
 
@@ -208,7 +213,7 @@ impl<K: Send + 'static, M: Send + 'static> FactoryRef<K, M> {
     /// # Errors
     ///
     /// As [`queue_depth`](Self::queue_depth).
-    pub async fn available_capacity(&self) -> Result<usize, CallFailure> {
+    pub async fn available_capacity(&self) -> Result<usize, CallError<()>> {
         Ok(self.stats().await?.idle)
     }
 
@@ -217,7 +222,7 @@ impl<K: Send + 'static, M: Send + 'static> FactoryRef<K, M> {
     /// # Errors
     ///
     /// As [`queue_depth`](Self::queue_depth).
-    pub async fn active_workers(&self) -> Result<usize, CallFailure> {
+    pub async fn active_workers(&self) -> Result<usize, CallError<()>> {
         Ok(self.stats().await?.in_hand)
     }
 
@@ -226,7 +231,7 @@ impl<K: Send + 'static, M: Send + 'static> FactoryRef<K, M> {
     /// # Errors
     ///
     /// As [`queue_depth`](Self::queue_depth).
-    pub async fn stats(&self) -> Result<FactoryStats, CallFailure> {
+    pub async fn stats(&self) -> Result<FactoryStats, CallError<()>> {
         ask(&self.actor, Request::Stats).await
     }
 
@@ -240,7 +245,8 @@ impl<K: Send + 'static, M: Send + 'static> FactoryRef<K, M> {
         Ok(ask(&self.actor, |port| Request::Resize(workers, port)).await??)
     }
 
-    /// Changes settings while the factory runs. They hold when this returns.
+    /// Changes settings while the factory runs. They hold when this returns, for this life: a
+    /// supervisor's next one begins with those of the builder.
     ///
     /// # Errors
     ///
@@ -274,11 +280,8 @@ impl<K: Send + 'static, M: Send + 'static> FactoryRef<K, M> {
 async fn ask<K: Send + 'static, M: Send + 'static, T: Send + 'static>(
     actor: &ActorRef<FactoryMessage<K, M>>,
     request: impl FnOnce(ReplyPort<T>) -> Request<K, M>,
-) -> Result<T, CallFailure> {
-    actor.call(|port| FactoryMessage(request(port))).await.map_err(|error| match error {
-        CallError::NotSent(_) => CallFailure::Rejected(actor_core::Rejection::Stopped),
-        CallError::Failed(failure) => failure,
-    })
+) -> Result<T, CallError<()>> {
+    actor.call(|port| FactoryMessage(request(port))).await.map_err(|error| error.map(drop))
 }
 
 /// The job of a message that was not sent.
@@ -299,7 +302,7 @@ pub enum UpdateError {
     Settings(#[from] SettingsError),
     /// The factory has ended, or ended before it answered.
     #[error(transparent)]
-    Failed(#[from] CallFailure),
+    Failed(#[from] CallError<()>),
 }
 
 impl<K: Send + 'static, M: Send + 'static> FactoryUpdate<K, M> {
@@ -354,15 +357,30 @@ impl<K: Send + 'static, M: Send + 'static> FactoryUpdate<K, M> {
         Self { backoff: Some(backoff), ..self }
     }
 
+    /// Nobody is told of jobs that do not run.
+    pub fn without_discard_handler(self) -> Self {
+        Self { handler: Some(None), ..self }
+    }
+
     /// What is called at the turns of the factory's life.
     pub fn hooks(self, hooks: impl FactoryHooks<K, M>) -> Self {
         Self { hooks: Some(Some(Arc::new(hooks))), ..self }
+    }
+
+    /// Nothing is called.
+    pub fn without_hooks(self) -> Self {
+        Self { hooks: Some(None), ..self }
     }
 
     /// Who is told what happens. If there was nobody before, the times it is told are counted
     /// from now.
     pub fn observer(self, observer: impl FactoryObserver) -> Self {
         Self { observer: Some(Some(Arc::new(observer))), ..self }
+    }
+
+    /// Nobody is told what happens.
+    pub fn without_observer(self) -> Self {
+        Self { observer: Some(None), ..self }
     }
 }
 

@@ -7,11 +7,13 @@ use std::time::Duration;
 use actor_core::{Backoff, limits};
 
 use super::reference::FactoryStats;
-use super::{PRIORITIES_MAX, WORKERS_MAX};
+use super::{PRIORITIES_MAX, QUEUE_JOBS_DEFAULT, WORKERS_MAX};
 
 /// How the worker for a job is found. Every one takes the same time for however many workers.
+#[non_exhaustive]
 pub enum Routing<K, M> {
-    /// Jobs of one key go to one worker, in order. A key with jobs under way stays with its
+    /// Jobs of one key go to one worker, one at a time, in the order of its [queue](Queueing). A key
+    /// with jobs under way stays with its
     /// worker while the pool grows or shrinks. Each worker has a queue of its own.
     KeyPersistent,
     /// Whoever is idle; the others wait in one queue.
@@ -84,6 +86,7 @@ impl fmt::Debug for Workers<'_> {
 }
 
 /// In which order waiting jobs run, in each queue.
+#[non_exhaustive]
 pub enum Queueing<K, M> {
     /// First in, first out.
     Fifo,
@@ -116,22 +119,24 @@ impl<K, M> Queueing<K, M> {
 }
 
 /// Who goes when a queue is full.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ShedMode {
     /// The job that comes.
     #[default]
     Newest,
-    /// The job that has waited longest, of those with the lowest priority.
+    /// The job that has waited longest, of those with the lowest priority. With
+    /// [`Routing::StickyQueuer`], of those that wait behind the key of the job that comes, and
+    /// then of those that are the first of their keys; if there is none, the job that comes.
     Oldest,
 }
 
 /// How many jobs may wait, beside those that run. The limit is one of each queue: of the
 /// factory's one, or of every worker's where each has its own. A job that
 /// [must stay](super::Job::keep) is not shed by either mode; it comes in above the limit.
-#[derive(Default)]
+#[non_exhaustive]
 pub enum Discard {
-    /// As many as memory holds.
-    #[default]
+    /// As many as memory holds: for factories whose senders are bounded otherwise.
     Never,
     /// So many.
     Static {
@@ -146,7 +151,7 @@ pub enum Discard {
         limit: usize,
         /// Who goes.
         mode: ShedMode,
-        /// How often it is asked.
+        /// How often it is asked, first after so long.
         interval: Duration,
         /// Says what the limit is now. It must not block. If it panics, that is reported and
         /// the limit stays.
@@ -154,28 +159,36 @@ pub enum Discard {
     },
 }
 
+/// At most [`QUEUE_JOBS_DEFAULT`]; the job that comes goes.
+impl Default for Discard {
+    fn default() -> Self {
+        Self::Static { limit: QUEUE_JOBS_DEFAULT, mode: ShedMode::Newest }
+    }
+}
+
 /// Looks at the factory and says a number: of workers, or of jobs that may wait.
 pub type Controller = Box<dyn FnMut(&FactoryStats) -> usize + Send>;
 
 /// Says again and again how many workers there shall be.
 pub struct CapacityController {
-    /// How often it is asked.
+    /// How often it is asked, first after so long.
     pub interval: Duration,
     /// It must not block. Zero is not listened to; more than [`WORKERS_MAX`] are that many. If
     /// it panics, that is reported and the pool stays as it is.
     pub workers: Controller,
 }
 
-/// A leaky bucket: at most `max` jobs at once, and `refill` more in each interval.
+/// A bucket of tokens, of which each job takes one: `refill` come in each interval, up to `max`.
+/// Who finds none is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
-    /// How many jobs the bucket holds.
+    /// How many the bucket holds: as many jobs may come at once. Not zero.
     pub max: u32,
-    /// How many come in each interval, up to `max`.
+    /// How many come in each interval; with zero, `initial` jobs come and then none.
     pub refill: u32,
     /// How long an interval is.
     pub interval: Duration,
-    /// How many the bucket holds at first.
+    /// How many are in it at first, up to `max`.
     pub initial: u32,
 }
 
@@ -194,17 +207,17 @@ pub struct DeadMan {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
-    /// A pool that runs cannot be told to have no workers.
+    /// A pool that runs cannot be told to have no workers, which would have its jobs wait for ever.
     #[error("a pool that runs cannot be resized to no workers; drain it, or resize it to one")]
     NoWorkers,
     /// More workers than [`WORKERS_MAX`].
     #[error("{0} workers are more than {WORKERS_MAX}")]
     TooManyWorkers(usize),
     /// No priorities, or more than [`PRIORITIES_MAX`].
-    #[error("{0} priorities are none, or more than {PRIORITIES_MAX}")]
+    #[error("a factory has from 1 to {PRIORITIES_MAX} priorities, not {0}")]
     Priorities(u8),
-    /// A time that must not be zero is zero.
-    #[error("{0} is zero")]
+    /// What must not be zero is zero.
+    #[error("{0} must not be zero")]
     Zero(&'static str),
     /// A backoff's first delay is longer than its cap, or its jitter is not between 0 and 1.
     #[error("the backoff cannot be used: its first delay is over its cap, or its jitter is not from 0 to 1")]
@@ -261,7 +274,8 @@ impl CapacityController {
 
 impl RateLimit {
     pub(super) fn check(&self) -> Result<(), SettingsError> {
-        check_time("the interval of a rate", self.interval)
+        check_time("the interval of a rate", self.interval)?;
+        if self.max == 0 { Err(SettingsError::Zero("what a rate's bucket holds")) } else { Ok(()) }
     }
 }
 

@@ -250,7 +250,7 @@ fn needs_timer(executor: &Executor) {
     drop(executor.sleep(Duration::ZERO));
 }
 
-/// One schedule. Clones are the same; dropping it lets the schedule be.
+/// One schedule. Clones are the same; dropping it does not end it.
 #[derive(Clone)]
 pub struct Schedule {
     attachment: Attachment,

@@ -1,11 +1,5 @@
 //! Every bound of what is read, named.
 
-/// How long a line may be where nothing else is known, in bytes.
-pub const LINE_BYTES_DEFAULT: usize = 64 * 1024;
-
-/// How long a frame may be where nothing else is known, in bytes.
-pub const FRAME_BYTES_DEFAULT: usize = 1024 * 1024;
-
 /// The longest line or frame that may be asked for, in bytes; more is an error at the call.
 pub const READ_BYTES_MAX: usize = 256 * 1024 * 1024;
 

@@ -11,7 +11,8 @@
 //!   for lies in the subscription's own [`Backlog`], and what becomes of more is what that says.
 //! * Messages of one publisher reach a subscription in order. Each subscription gets a message
 //!   once; an actor that subscribed twice gets it twice.
-//! * A subscription ends with its actor, not with a life that is followed by another.
+//! * A subscription ends with its actor, not with a life that is followed by another: subscribe where
+//!   the actor is made, not in its `pre_start`.
 //!
 //! ```
 //! use actor_core::{ActorRef, ActorSystem, Backlog, WhenFull};
@@ -104,7 +105,11 @@ impl<M: Send + 'static> Topics<M> {
     }
 
     /// Sends an actor each message that is published from now on about a topic that the
-    /// [`Pattern`] is for, and loses none: see [`WhenFull::Wait`](actor_core::WhenFull::Wait).
+    /// [`Pattern`] is for, and drops none by itself: what there is no room for comes back to its
+    /// publisher in the [`Receipt`], as [`WhenFull::Wait`](actor_core::WhenFull::Wait) says.
+    ///
+    /// A subscription outlives a life of its actor that another one follows. Subscribe where the
+    /// actor is made: in its `pre_start`, each life would add one.
     ///
     /// # Errors
     ///

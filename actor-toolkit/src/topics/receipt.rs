@@ -12,6 +12,7 @@ use super::subscription::{Entry, Subscription};
 /// What became of a message that was published.
 ///
 /// Dropping it drops the messages for which there was no room; their subscriptions count them.
+#[must_use = "messages for which there was no room are in it: `settled` waits for room"]
 pub struct Receipt<M: Send + 'static> {
     delivered: usize,
     waiting: usize,
@@ -20,6 +21,7 @@ pub struct Receipt<M: Send + 'static> {
 
 /// The message of a subscription that is to [wait](actor_core::WhenFull::Wait), and has no room.
 /// Dropping it drops the message; the subscription counts it.
+#[must_use = "the message is in it: `send` waits for room"]
 pub struct Refused<M: Send + 'static> {
     entry: Arc<Entry<M>>,
     /// Until it is sent or taken.

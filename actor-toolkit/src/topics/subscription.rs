@@ -11,7 +11,7 @@ use actor_core::{ActorId, Exit, ExitListener, SubscriptionEnd, WatchId};
 use super::Shared;
 use super::pattern::Pattern;
 
-/// One subscription. Clones are the same; dropping it lets the subscription be.
+/// One subscription. Clones are the same; dropping it does not end it.
 #[derive(Clone)]
 pub struct Subscription {
     entry: Arc<dyn AnyEntry>,
@@ -43,8 +43,8 @@ impl Subscription {
     }
 
     /// Whose it is.
-    pub fn actor(&self) -> ActorId {
-        self.entry.actor()
+    pub fn actor_id(&self) -> ActorId {
+        self.entry.actor_id()
     }
 
     /// How many messages the actor's mailbox has accepted.
@@ -67,7 +67,7 @@ impl fmt::Debug for Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription")
             .field("pattern", self.pattern())
-            .field("actor", &self.actor())
+            .field("actor", &self.actor_id())
             .field("end", &self.end())
             .finish_non_exhaustive()
     }
@@ -139,7 +139,7 @@ trait AnyEntry: Send + Sync {
     fn end(&self) -> Option<SubscriptionEnd>;
     fn ended(&self) -> Pin<Box<dyn Future<Output = SubscriptionEnd> + Send + '_>>;
     fn pattern(&self) -> &Pattern;
-    fn actor(&self) -> ActorId;
+    fn actor_id(&self) -> ActorId;
     fn delivered(&self) -> u64;
     fn waiting(&self) -> usize;
     fn dropped(&self) -> u64;
@@ -164,7 +164,7 @@ impl<M: Send + 'static> AnyEntry for Entry<M> {
         &self.pattern
     }
 
-    fn actor(&self) -> ActorId {
+    fn actor_id(&self) -> ActorId {
         self.line.recipient().id()
     }
 

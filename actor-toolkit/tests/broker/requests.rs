@@ -98,13 +98,8 @@ async fn c19_answers_find_who_asked_on_many_threads() {
         .map(|number| {
             let broker = broker.clone();
             tokio::spawn(async move {
-                // One is answered by the actor, and all others before they have left.
-                let asked = broker.request("shuffling", Duration::from_secs(60), |id| {
-                    if number > 0 {
-                        assert_eq!(broker.answer(id, 2 * number), Ok(()));
-                    }
-                    Question { number, id }
-                });
+                let asked =
+                    broker.request("shuffling", Duration::from_secs(60), |id| Question { number, id });
                 assert_eq!(asked.await, Ok(2 * number));
             })
         })

@@ -115,8 +115,10 @@ fn a17_every_job_that_did_not_run_is_reported_whatever_the_end() {
                 assert!(heard.values().all(|times| *times == 1), "{name} {number} {exit}: {heard:?}");
                 let done = log.numbers().len();
                 assert_eq!(heard.len() + done, sent as usize, "{name} {number} {exit}: {heard:?}");
-                let running = if matches!(number, 0 | 1) { 3 } else { log.discarded(DiscardReason::Lost) };
-                assert_eq!(log.discarded(DiscardReason::Lost), running, "{name} {number}");
+                // By key, two of them may have met at one worker.
+                if number != 2 {
+                    assert_eq!(log.discarded(DiscardReason::Lost), 3, "{name} {number}");
+                }
                 let with_message = log.get().discarded.iter().filter(|(_, task, _)| task.is_some()).count();
                 assert_eq!(with_message, log.discarded(DiscardReason::Ended), "{name} {number}");
             }
@@ -218,8 +220,8 @@ fn a17_a_job_that_nobody_waits_to_send_is_reported() {
         let job = |number| Job::new(number, Message::Do(Task::Note(number)));
         let (send, offer) = (begin(factory.send(job(1))).await, begin(factory.offer(job(2))).await);
         drop((send, offer));
-        let ended = |number| (number, Some(Task::Note(number)), DiscardReason::Ended);
-        assert_eq!(log.get().discarded, [ended(1), ended(2)]);
+        let unsent = |number| (number, Some(Task::Note(number)), DiscardReason::Unsent);
+        assert_eq!(log.get().discarded, [unsent(1), unsent(2)]);
         pass(&system, MS).await;
         assert_eq!(log.numbers(), [0]);
     });

@@ -1,14 +1,20 @@
 //! How many jobs may wait, for how long, and how many may come.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use actor_core::SpawnError;
+use actor_core::limits::MESSAGES_PER_TURN;
+use actor_core::{Capacity, SpawnError};
 use actor_toolkit::factory::{
-    CapacityController, DeadMan, Discard, DiscardReason, FactoryStats, FactoryUpdate, Job, JobError,
-    Queueing, RateLimit, Routing, ShedMode, WORKERS_MAX,
+    CapacityController, DeadMan, Discard, DiscardReason, FactoryBuilder, FactoryStats, FactoryUpdate, Job,
+    JobError, ORDERS_PER_MESSAGE, QUEUE_JOBS_DEFAULT, Queueing, RateLimit, Routing, ShedMode, WORKERS_MAX,
 };
 
-use super::support::{HandsRef, Log, MS, Message, Task, dispatch, dispatch_notes, hands, pass, simulate};
+use tokio::sync::Notify;
+
+use super::support::{
+    HandsRef, Log, MS, Message, Task, dispatch, dispatch_notes, hands, pass, simulate, yield_once,
+};
 
 fn routings() -> [Routing<u32, Message>; 6] {
     [
@@ -47,23 +53,51 @@ fn a17_what_is_over_the_limit_is_shed_exactly() {
     });
 }
 
+/// A factory that has much to do at once does not keep its thread for it.
+#[test]
+fn a17_much_at_once_lets_others_run() {
+    const JOBS: u32 = 20_000;
+    simulate(async |system| {
+        let (log, gate) = (Log::default(), Arc::new(Notify::new()));
+        let opened = gate.clone();
+        let work = move |_: u32, _: Message| {
+            let opened = opened.clone();
+            async move {
+                opened.notified().await;
+                Ok(())
+            }
+        };
+        let builder = FactoryBuilder::closure(work).on_discard(log.handler()).mailbox(Capacity::Unbounded);
+        let factory = builder.spawn_in(&system).await.unwrap();
+        let job = |number| Job::new(number, Message::Do(Task::Note(number)));
+        factory.dispatch_job(job(0)).unwrap();
+        for number in 1..=JOBS {
+            factory.dispatch_job(job(number).ttl(5 * MS)).unwrap();
+        }
+        pass(&system, 9 * MS).await;
+        // All of them have expired when the first is done. Whoever runs meanwhile sees some.
+        gate.notify_one();
+        let mut seen = vec![0];
+        while *seen.last().unwrap() < JOBS as usize {
+            yield_once().await;
+            seen.push(log.discarded(DiscardReason::Expired));
+        }
+        let turn = MESSAGES_PER_TURN as usize * ORDERS_PER_MESSAGE;
+        // By a seed the factory may be next a few times.
+        let is_partway = |seen: &usize| *seen > 0 && *seen < JOBS as usize && *seen % turn == 0;
+        assert!(seen.iter().any(is_partway), "{seen:?}");
+    });
+}
+
 #[test]
 fn a17_a_limit_of_zero_leaves_the_job_in_hand() {
     simulate(async |system| {
-        for routing in routings() {
-            for mode in [ShedMode::Newest, ShedMode::Oldest] {
+        for mode in [ShedMode::Newest, ShedMode::Oldest] {
+            for routing in routings() {
                 let log = Log::default();
-                let (name, system) = (format!("{routing:?} {mode:?}"), &system);
-                let routing = match &routing {
-                    Routing::Custom(_) => Routing::RoundRobin,
-                    Routing::Queuer => Routing::Queuer,
-                    Routing::StickyQueuer => Routing::StickyQueuer,
-                    Routing::KeyPersistent => Routing::KeyPersistent,
-                    Routing::RoundRobin => Routing::RoundRobin,
-                    Routing::LeastLoaded => Routing::LeastLoaded,
-                };
+                let name = format!("{routing:?} {mode:?}");
                 let builder = hands(1, &log).routing(routing).discard(Discard::Static { limit: 0, mode });
-                let factory = builder.spawn_in(system).await.unwrap();
+                let factory = builder.spawn_in(&system).await.unwrap();
                 for number in 0..4 {
                     dispatch(&factory, 1, Task::Take(number, MS));
                 }
@@ -72,6 +106,21 @@ fn a17_a_limit_of_zero_leaves_the_job_in_hand() {
                 assert_eq!(log.discarded(DiscardReason::Shed), 3, "{name}");
             }
         }
+    });
+}
+
+#[test]
+fn a17_a_queue_has_a_limit_though_nobody_gave_it_one() {
+    simulate(async |system| {
+        let log = Log::default();
+        let factory = hands(1, &log).mailbox(Capacity::Unbounded).spawn_in(&system).await.unwrap();
+        dispatch(&factory, 0, Task::Hang);
+        let jobs = u32::try_from(QUEUE_JOBS_DEFAULT).unwrap() + 9;
+        dispatch_notes(&factory, 0..jobs);
+        pass(&system, MS).await;
+        let stats = factory.stats().await.unwrap();
+        assert_eq!((stats.waiting, stats.shed), (QUEUE_JOBS_DEFAULT, 9));
+        factory.kill();
     });
 }
 
@@ -252,6 +301,7 @@ fn a17_settings_that_cannot_be_used_are_errors_of_who_sets_them() {
         let log = Log::default();
         let zero = Duration::ZERO;
         let rate = RateLimit { max: 1, refill: 1, interval: zero, initial: 1 };
+        let empty = RateLimit { max: 0, interval: MS, ..rate };
         let dead_man = DeadMan { timeout: zero, is_killing: true };
         let dynamic =
             || Discard::Dynamic { limit: 1, mode: ShedMode::Newest, interval: zero, update: Box::new(|_| 1) };
@@ -259,10 +309,11 @@ fn a17_settings_that_cannot_be_used_are_errors_of_who_sets_them() {
         let controller = || CapacityController::new(zero, |_| 1);
         let builders = [
             (hands(WORKERS_MAX + 1, &log), "1000001 workers are more than 1000000"),
-            (hands(1, &log).rate_limit(rate), "the interval of a rate is zero"),
-            (hands(1, &log).dead_man(dead_man), "the timeout of a dead man's switch is zero"),
-            (hands(1, &log).discard(dynamic()), "the interval of a limit is zero"),
-            (hands(1, &log).capacity(controller()), "the interval of a capacity controller is zero"),
+            (hands(1, &log).rate_limit(rate), "the interval of a rate must not be zero"),
+            (hands(1, &log).rate_limit(empty), "what a rate's bucket holds must not be zero"),
+            (hands(1, &log).dead_man(dead_man), "the timeout of a dead man's switch must not be zero"),
+            (hands(1, &log).discard(dynamic()), "the interval of a limit must not be zero"),
+            (hands(1, &log).capacity(controller()), "the interval of a capacity controller must not be zero"),
             (hands(1, &log).backoff(backoff), "the backoff cannot be used"),
         ];
         for (builder, expected) in builders {

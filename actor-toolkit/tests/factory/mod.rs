@@ -8,5 +8,6 @@ mod random;
 mod retries;
 mod routing;
 mod settings;
+mod spans;
 mod support;
 mod workers;

@@ -91,7 +91,7 @@ fn a19_a_priority_that_is_not_there_is_an_error_of_who_asks() {
             let queueing = Queueing::Priority { levels, ageing: None };
             let error = hands(1, &log).queueing(queueing).spawn_in(&system).await.unwrap_err();
             assert!(matches!(error, SpawnError::Startup(_)));
-            let expected = format!("{levels} priorities are none, or more than {PRIORITIES_MAX}");
+            let expected = format!("a factory has from 1 to {PRIORITIES_MAX} priorities, not {levels}");
             assert!(error.to_string().contains(&expected), "{error}");
         }
     });

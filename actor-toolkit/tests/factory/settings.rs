@@ -96,8 +96,10 @@ fn a17_an_observer_is_told_of_each_thing_once() {
             }
         }
         assert_eq!(next, None, "{events:#?}");
-        let ends = events.iter().filter(|event| matches!(event, FactoryEvent::WorkerEnded { .. })).count();
-        assert_eq!(ends, 1);
+        let count = |wanted: fn(&FactoryEvent) -> bool| events.iter().filter(|event| wanted(event)).count();
+        let begun = count(|event| matches!(event, FactoryEvent::WorkerStarted { .. }));
+        let ended = count(|event| matches!(event, FactoryEvent::WorkerEnded { .. }));
+        assert_eq!((begun, ended), (3, 1));
     });
 }
 

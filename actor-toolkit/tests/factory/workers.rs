@@ -50,7 +50,6 @@ fn a17_a_worker_comes_again_after_its_backoff_and_its_jobs_wait_for_it() {
             dispatch(&factory, 0, Task::Panic);
             dispatch(&factory, 0, Task::Note(delay));
             pass(&system, (delay - 1) * MS).await;
-            assert!(!log.numbers().contains(&delay) || delay == 40 && log.numbers().len() > 2);
             let before = log.numbers().len();
             pass(&system, 2 * MS).await;
             assert_eq!(log.numbers().len(), before + 1, "after {delay} ms");
@@ -297,8 +296,8 @@ fn a17_a_stuck_worker_is_found_when_its_setting_says_and_replaced() {
         let (of, clock) = (stuck.clone(), system.executor().clone());
         let begin = clock.now();
         let observer = move |event: &FactoryEvent| {
-            if let FactoryEvent::WorkerStuck { worker, since } = event {
-                assert_eq!(*since, 50 * MS);
+            if let FactoryEvent::WorkerStuck { worker, busy_for } = event {
+                assert_eq!(*busy_for, 50 * MS);
                 let now = u32::try_from((clock.now() - begin).as_millis()).unwrap();
                 of.get().done.push((*worker, 0, now));
             }
@@ -315,7 +314,9 @@ fn a17_a_stuck_worker_is_found_when_its_setting_says_and_replaced() {
         dispatch(&factory, 2, Task::Note(2));
         pass(&system, 100 * MS).await;
         assert_eq!(stuck.numbers(), [550], "exactly when it is due");
-        assert_eq!(log.numbers(), [1, 2].map(|n| if log.numbers()[0] == 2 { 3 - n } else { n }));
+        let mut done = log.numbers();
+        done.sort_unstable();
+        assert_eq!(done, [1, 2]);
         assert_eq!(log.get().discarded, [(0, None, DiscardReason::Lost)]);
         assert_eq!(factory.available_capacity().await.unwrap(), 2);
     });

@@ -210,22 +210,22 @@ impl<J> Pool<J> {
 
     /// Gives up the oldest that may be; `false` if there is none.
     fn shed(&mut self, line: Line) -> bool {
-        let behind_its_key = match line {
-            Line::Own(worker) => self.workers[worker].queue.shed(),
-            Line::Group(pick) => self.groups.find(pick).and_then(Queue::shed),
-            Line::Shared => None,
-        };
-        let is_first = behind_its_key.is_none() && !matches!(line, Line::Own(_));
-        let Some((job, tags)) = behind_its_key.or_else(|| if is_first { self.shared.shed() } else { None })
-        else {
-            return false;
-        };
-        self.give_up(job, tags, Refusal::Shed);
         if let Line::Own(worker) = line {
+            let Some((job, tags)) = self.workers[worker].queue.shed() else { return false };
+            self.give_up(job, tags, Refusal::Shed);
             self.unpin(tags.pick);
             self.weigh(worker);
+            return true;
         }
-        if is_first && self.rules.route == Route::Sticky {
+        if let Line::Group(pick) = line
+            && let Some((job, tags)) = self.groups.find(pick).and_then(Queue::shed)
+        {
+            self.give_up(job, tags, Refusal::Shed);
+            return true;
+        }
+        let Some((job, tags)) = self.shared.shed() else { return false };
+        self.give_up(job, tags, Refusal::Shed);
+        if self.rules.route == Route::Sticky {
             self.promote(tags.pick);
         }
         true
@@ -459,6 +459,7 @@ impl<J> Pool<J> {
     /// A job that waited will not run.
     pub(super) fn give_up(&mut self, job: J, tags: Tags, refusal: Refusal) {
         self.end_wait(&tags);
+        self.counts.discarded += 1;
         self.count(refusal);
         self.orders.push_back(Order::Discard { job, refusal });
     }

@@ -120,6 +120,8 @@ pub(super) struct Counts {
     pub(super) completed: u64,
     pub(super) lost: u64,
     pub(super) returned: u64,
+    /// Jobs that were accepted, and given up.
+    pub(super) discarded: u64,
     pub(super) expired: u64,
     pub(super) shed: u64,
     pub(super) rate_limited: u64,
@@ -227,7 +229,7 @@ fn number(worker: usize) -> u32 {
     u32::try_from(worker).expect("a pool has no more workers than WORKERS_MAX")
 }
 
-/// What a job that has no worker has begun at.
+/// The start of a job that nobody timed.
 const UNTIMED: Instant = Instant::ZERO;
 
 impl<J> Pool<J> {

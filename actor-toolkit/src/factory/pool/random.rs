@@ -75,7 +75,6 @@ struct Model {
     orphans: BTreeSet<u64>,
     refused: u64,
     returned: u64,
-    has_returned: bool,
     drained: u32,
 }
 
@@ -119,7 +118,6 @@ impl Model {
             orphans: BTreeSet::new(),
             refused: 0,
             returned: 0,
-            has_returned: false,
             drained: 0,
         }
     }
@@ -193,7 +191,6 @@ impl Model {
         if outcome != Outcome::Done && self.random.one_in(2) {
             self.jobs[job].place = Place::Waiting;
             let tags = self.jobs[job].tags;
-            self.has_returned = true;
             self.returned += 1;
             assert_eq!(self.pool.handle_returned(worker, ticket, (job, tags), outcome, self.now), Ok(()));
         } else {
@@ -281,7 +278,7 @@ impl Model {
         if matches!(self.route, Route::Key | Route::Sticky) {
             let of_key = |other: usize| self.jobs[other].tags.pick == tags.pick;
             assert!(in_hand.iter().all(|(other, ..)| !of_key(*other)), "two of one key");
-            if self.arrangement == Arrangement::Fifo && !(self.route == Route::Sticky && self.has_returned) {
+            if self.arrangement == Arrangement::Fifo {
                 let is_passed = |other: usize| of_key(other) && self.jobs[other].place == Place::Waiting;
                 assert!((0..job).all(|other| !is_passed(other)), "an older job of the key waits");
             }
@@ -292,11 +289,13 @@ impl Model {
     fn check(&self) {
         let count = |wanted: fn(&Place) -> bool| self.jobs.iter().filter(|job| wanted(&job.place)).count();
         let counts = self.pool.counts();
+        let done = counts.completed + counts.lost + counts.discarded;
         let places = [
             (counts.waiting, count(|place| *place == Place::Waiting)),
             (counts.in_hand, count(|place| matches!(place, Place::InHand { .. }))),
             (counts.completed as usize, count(|place| *place == Place::Done)),
             (counts.lost as usize, count(|place| *place == Place::Lost)),
+            (counts.waiting + counts.in_hand + done as usize, counts.accepted as usize),
             (counts.shed as usize, count(|place| *place == Place::Discarded(Refusal::Shed))),
             (counts.expired as usize, count(|place| *place == Place::Discarded(Refusal::Expired))),
             (counts.rate_limited as usize, count(|place| *place == Place::Discarded(Refusal::RateLimited))),

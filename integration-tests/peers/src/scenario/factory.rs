@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use actor_core::{ActorError, Capacity};
-use actor_toolkit::factory::{FactoryBuilder, FactoryRef};
+use actor_toolkit::factory::{Discard, FactoryBuilder, FactoryRef};
 use ractor::factory::queues::DefaultQueue;
 use ractor::factory::routing::QueuerRouting;
 use ractor::factory::{
@@ -75,6 +75,7 @@ pub(super) async fn ours(workers: usize, n: u64) -> Reading {
     let factory: FactoryRef<u64, ()> = FactoryBuilder::closure(work)
         .workers(workers)
         .mailbox(Capacity::Unbounded)
+        .discard(Discard::Never)
         .spawn()
         .await
         .expect("it starts");
