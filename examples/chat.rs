@@ -51,9 +51,9 @@ impl Room {
         // However it ends, the room hears of it.
         ctx.myself().cell().watch(&guest.cell());
         let id = guest.id();
-        let shown = move |said: Said| (said.by != Some(id)).then(|| GuestMessage::Show(said.line));
+        let shown = move |said: Said| (said.by != Some(id)).then_some(GuestMessage::Show(said.line));
         let behind = Backlog::new(LINES_MAX, WhenFull::Wait).map_err(|error| error.to_string())?;
-        self.heard.subscribe_with(behind, &*guest, shown);
+        self.heard.subscribe_with(behind, &guest, shown);
         self.guests.insert(id, (name, guest));
         Ok(())
     }

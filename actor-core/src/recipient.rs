@@ -6,6 +6,9 @@
 //!      cast(M)          one virtual call      cast(N::wrap(M))
 //! ```
 //!
+//! Whoever asks for an `impl Into<Recipient<M>>` takes a `&ActorRef<N>` and the typed
+//! reference of an `#[actor]` alike.
+//!
 //! Making one allocates once. Sending through it allocates nothing and boxes no
 //! message; only a wait for room is boxed.
 
@@ -18,6 +21,7 @@ use std::time::Duration;
 use crate::address::{ActorCell, ActorRef, Control, RoomWait, WeakActorRef};
 use crate::error::{CallError, CallFailure, SendError};
 use crate::observe::Observation;
+use crate::plain::TypedRef;
 use crate::reply::{Bound, ReplyPort};
 use crate::request::{self, Accepts, Answers, returned, returned_call};
 use crate::time::Instant;
@@ -481,6 +485,20 @@ impl<M: Send + 'static, N: Accepts<M>> From<&ActorRef<N>> for Recipient<M> {
 
 impl<M: Send + 'static, T: Send + 'static, N: Answers<M, T>> From<&ActorRef<N>> for CallRecipient<M, T> {
     fn from(actor: &ActorRef<N>) -> Self {
+        actor.call_recipient()
+    }
+}
+
+impl<M: Send + 'static, R: TypedRef<Message: Accepts<M>>> From<&R> for Recipient<M> {
+    fn from(actor: &R) -> Self {
+        actor.recipient()
+    }
+}
+
+impl<M: Send + 'static, T: Send + 'static, R: TypedRef<Message: Answers<M, T>>> From<&R>
+    for CallRecipient<M, T>
+{
+    fn from(actor: &R) -> Self {
         actor.call_recipient()
     }
 }

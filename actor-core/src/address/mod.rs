@@ -31,7 +31,7 @@ use crate::error::{CallError, CallFailure, SendError};
 use crate::executor::Executor;
 use crate::id::ActorId;
 use crate::lifecycle::Flag;
-use crate::mailbox::{Inbox, Mailbox, Owner};
+use crate::mailbox::{Inbox, Mailbox, Owner, Sending};
 use crate::observe::{DeadReason, Observation};
 use crate::reply::{Bound, ReplyPort};
 use crate::time::Instant;
@@ -126,11 +126,7 @@ impl<M: Send + 'static> ActorRef<M> {
     /// where others are [refused](Self::send_patiently). If the actor has ended, it is a dead
     /// letter, and this says `false`.
     pub(crate) async fn post(&self, message: M) -> bool {
-        let sent = match self.cast(message) {
-            Err(SendError::Full(message)) => self.send_patiently(message).await,
-            done => done,
-        };
-        let Err(error) = sent else { return true };
+        let Err(error) = self.send_patiently(message).await else { return true };
         self.bury(error);
         false
     }
@@ -223,23 +219,32 @@ impl<M: Send + 'static> ActorRef<M> {
             Route::Local(cell) => Ok(cell.mailbox().send(message)),
             Route::Foreign(_) => Err(message),
         };
+        self.sent(send)
+    }
+
+    /// [`send`](Self::send), which waits also where others are refused: see
+    /// [`Overflow::Reject`](crate::Overflow::Reject).
+    pub(crate) fn send_patiently(
+        &self,
+        message: M,
+    ) -> impl Future<Output = Result<(), SendError<M>>> + use<'_, M> {
+        let send = match &self.route {
+            Route::Local(cell) => Ok(cell.mailbox().send(message).patient()),
+            Route::Foreign(_) => Err(message),
+        };
+        self.sent(send)
+    }
+
+    /// What comes of a send, local or not.
+    fn sent<'a>(
+        &'a self,
+        send: Result<Sending<'a, M>, M>,
+    ) -> impl Future<Output = Result<(), SendError<M>>> + use<'a, M> {
         async move {
             match send {
                 Ok(sending) => sending.await.map_err(|error| self.explain(error)),
                 Err(message) => Box::pin(self.send_before(message, Instant::FAR)).await,
             }
-        }
-    }
-
-    /// [`send`](Self::send), which waits also where others are refused: see
-    /// [`Overflow::Reject`](crate::Overflow::Reject).
-    pub(crate) fn send_patiently(&self, message: M) -> RoomWait<'_, M> {
-        match &self.route {
-            Route::Local(cell) => {
-                let sending = cell.mailbox().send(message).patient();
-                Box::pin(async move { sending.await.map_err(|error| self.explain(error)) })
-            }
-            Route::Foreign(_) => Box::pin(self.send_before(message, Instant::FAR)),
         }
     }
 

@@ -33,7 +33,7 @@ use self::lanes::Lanes;
 pub use self::policy::{Capacity, MailboxStats, Overflow, Priority, Sorting};
 use self::queue::{Oldest, Published, Queue, Receiver, Refused, Setup, Whole};
 pub(crate) use self::queue::{Park, Taken};
-use self::sending::Sending;
+pub(crate) use self::sending::Sending;
 use self::sorted::Sorted;
 use self::waiting::Waiting;
 use crate::contain::{caught, contained, first_panic};

@@ -103,7 +103,7 @@ impl Answers<Twice, u64> for Message {
 async fn actors_of_different_kinds_are_recipients_of_one_message() {
     let sink = Sink::default().spawn().await.unwrap();
     let by_hand = ByHand.spawn(()).await.unwrap();
-    let adders: [Recipient<SinkAdd>; 2] = [sink.recipient(), Recipient::from(&by_hand)];
+    let adders: [Recipient<SinkAdd>; 2] = [Recipient::from(&sink), Recipient::from(&by_hand)];
     for adder in &adders {
         adder.cast(SinkAdd { by: 3 }).unwrap();
         is_send(adder.send(SinkAdd { by: 4 })).await.unwrap();
@@ -127,7 +127,7 @@ async fn a_recipient_is_an_address() {
     assert_eq!(add, again);
     assert_ne!(add, other);
     assert_eq!(HashSet::from([add.clone(), again, other]).len(), 2);
-    let sum: CallRecipient<SinkSum, u64> = CallRecipient::from(&*sink);
+    let sum: CallRecipient<SinkSum, u64> = CallRecipient::from(&sink);
     assert_eq!(sum, sum.clone());
     assert_eq!(sum.recipient(), sink.recipient());
     assert_eq!((add.cell(), sum.cell()), (sink.cell(), sink.cell()));

@@ -84,7 +84,7 @@ fn a17_much_at_once_lets_others_run() {
         }
         let turn = MESSAGES_PER_TURN as usize * ORDERS_PER_MESSAGE;
         // By a seed the factory may be next a few times.
-        let is_partway = |seen: &usize| *seen > 0 && *seen < JOBS as usize && *seen % turn == 0;
+        let is_partway = |seen: &usize| (1..JOBS as usize).contains(seen) && seen.is_multiple_of(turn);
         assert!(seen.iter().any(is_partway), "{seen:?}");
     });
 }
