@@ -35,7 +35,8 @@ pub(super) async fn a26_an_actor_that_says_so_finishes_its_work_before_it_drains
     // It goes on until it says that it is done.
     actor.cast(Message::Note(1)).unwrap();
     actor.cell().drain_mailbox();
-    assert_eq!(actor.cast(Message::Note(2)), Err(SendError::Stopped(Message::Note(2), None)));
+    // Whether it has ended meanwhile is for the threads to decide.
+    assert!(matches!(actor.cast(Message::Note(2)), Err(SendError::Stopped(Message::Note(2), _))));
     assert_eq!(actor.wait(None).await, Ok(Exit::Drained));
     let entries = log.entries();
     assert_eq!(entries[entries.len() - 3..], [Entry::Note(1), Entry::PostStop, Entry::Dropped]);
