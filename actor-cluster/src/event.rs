@@ -26,17 +26,53 @@ pub enum NodeEvent {
     Authenticated(PeerInfo),
     /// The session carries messages, and what the peer publishes is known.
     Ready(PeerInfo),
-    /// The session is over. Calls have been answered and watches told.
+    /// The session has lost its streams, or some of them, and looks for others. Messages wait
+    /// meanwhile, and nothing is lost.
+    Interrupted {
+        /// Who it is with.
+        peer: PeerInfo,
+        /// Why the streams were lost.
+        reason: CloseReason,
+    },
+    /// The session has streams again, and goes on where it was.
+    Resumed(PeerInfo),
+    /// The session is over, as one of the two nodes said. Calls have been answered and watches
+    /// told.
     Disconnected {
         /// Who it was with.
         peer: PeerInfo,
         /// Why it ended.
         reason: CloseReason,
     },
+    /// The session is over, and nobody knows what has become of all that was sent: its streams
+    /// were lost for too long, the peer has begun a new life, or broke the protocol. Calls have
+    /// been answered and watches told.
+    SessionLost {
+        /// Who it was with.
+        peer: PeerInfo,
+        /// Why it ended.
+        reason: CloseReason,
+        /// How many messages were sent that the peer has not said to have received. They may
+        /// have arrived.
+        unacked: u64,
+    },
     /// What a peer publishes has changed.
     Published(PeerInfo),
     /// So many events were not taken in time and are lost to this subscriber.
     Missed(u64),
+}
+
+impl NodeEvent {
+    /// Whose session is over, and why, whichever way it ended: [`Disconnected`](Self::Disconnected)
+    /// or [`SessionLost`](Self::SessionLost).
+    pub fn session_end(&self) -> Option<(&PeerInfo, &CloseReason)> {
+        match self {
+            Self::Disconnected { peer, reason } | Self::SessionLost { peer, reason, .. } => {
+                Some((peer, reason))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// One life of another node.

@@ -66,8 +66,10 @@
 //!
 //! # What holds
 //!
-//! * Messages from one sender to one actor arrive in the order they were sent,
-//!   each at most once, for as long as the session lives.
+//! * Messages from one sender to one actor arrive in the order they were sent, each once, for
+//!   as long as the session lives. It outlives its connections: when they are cut, messages
+//!   wait until there are others, and [nothing is lost](NodeBuilder::resume_timeout), repeated or
+//!   overtaken.
 //! * A call ends at the latest with its actor or its session, with an answer or
 //!   with a [`CallError`](actor_core::CallError) that says when it never ran. For an
 //!   actor that lives and does not answer there is
@@ -80,7 +82,8 @@
 //! * User data never delays heartbeats and watches by more than one segment on a
 //!   shared stream.
 //!
-//! A session ends when a stream that carried it is lost. Addresses of actors keep
+//! A session ends when one of its nodes closes it, or begins another life, or when its
+//! connections are lost for too long: [`NodeEvent::SessionLost`]. Addresses of actors keep
 //! working once there is a session with the same life of their node again.
 
 // Tests in here derive messages, and derives name this crate from outside.

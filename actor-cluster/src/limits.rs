@@ -59,7 +59,7 @@ pub const WINDOW_BYTES_MOST: u64 = 1 << 40;
 /// gets its turn; a longer frame is written whole.
 pub const SEGMENT_BYTES: usize = 64 * 1024;
 
-/// How many bytes of control frames may wait for a peer that does not read. More end
+/// How many bytes of control frames may be kept until a peer has acknowledged them. More end
 /// the session.
 pub const CONTROL_BACKLOG_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -67,8 +67,8 @@ pub const CONTROL_BACKLOG_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// its messages are taken.
 pub const ANSWER_BACKLOG_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// How many bytes may wait in all for a peer that does not read, answers to calls it
-/// made before included. More end the session.
+/// How many bytes may be kept, beyond the window, until a peer has acknowledged them: answers to
+/// its calls. More end the session.
 pub const ANSWERS_UNREAD_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// How many calls to one peer may be unanswered. One more finds no room; from a peer
@@ -101,11 +101,26 @@ pub const EVENTS_KEPT: usize = 1024;
 /// node is built with another limit.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The time between two pings of a session.
+/// The time between two pings on a stream.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The silence after which a peer counts as dead, and its session ends.
+/// The silence after which a stream counts as lost.
 pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a session lives that has lost its streams and gets no other, unless the node is
+/// built with another limit. Then it is over, and what was under way is lost.
+pub const RESUME_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long nobody is told of a stream that has ended properly while others have not: a
+/// goodbye may be on its way on one of them.
+pub const GOODBYE_PATIENCE: Duration = Duration::from_millis(500);
+
+/// How many bytes arrive in a lane before its writer is told, who keeps them until then.
+pub const ACK_BYTES: u64 = 128 * 1024;
+
+/// How many bytes about a stream itself, answers to pings and the like, may wait for a peer
+/// that does not read. More end the session.
+pub const URGENT_BACKLOG_BYTES_MAX: usize = 64 * 1024;
 
 /// How long a session that has ended may take to write its goodbye and see the peer's.
 pub const LINGER: Duration = Duration::from_secs(2);
@@ -147,5 +162,9 @@ pub const DELIVERIES_PER_TURN: usize = 256;
 pub const STREAMS_PER_SESSION_MAX: usize = 16;
 
 /// How long a dialler waits before it tries again because another stream to the same
-/// node was faster; twice as long each time, until its time is over.
+/// node was faster, or because a session has lost its streams; twice as long each time, until
+/// its time is over.
 pub const REDIAL_PAUSE: Duration = Duration::from_millis(10);
+
+/// The longest pause between two attempts to find a session new streams.
+pub const REDIAL_PAUSE_MAX: Duration = Duration::from_secs(1);

@@ -436,6 +436,16 @@ impl CloseCode {
     pub const fn as_u32(self) -> u32 {
         self as u32
     }
+
+    /// Whether it is about the stream alone: the session may go on with another.
+    pub(crate) const fn is_passing(self) -> bool {
+        matches!(self, CloseCode::Done | CloseCode::Timeout | CloseCode::Lost)
+    }
+
+    /// Whether a session that ends so was ended by one of its nodes, for no fault of the other.
+    pub(crate) const fn is_orderly(self) -> bool {
+        matches!(self, CloseCode::Done | CloseCode::Shutdown)
+    }
 }
 
 impl fmt::Display for CloseCode {

@@ -1,5 +1,7 @@
 //! The actor of the tests: it answers what it is asked, or does not, as told.
 
+use std::collections::BTreeMap;
+
 use actor_cluster::RemoteMessage;
 use actor_core::{Actor, ActorError, ActorRef, ReplyPort};
 
@@ -18,27 +20,60 @@ pub enum Say {
     /// Answers how many ports it keeps.
     #[rpc]
     HowMany(ReplyPort<u64>),
+    /// The next number of a sender's, who counts from 0.
+    Next(u32, u64),
+    /// The same, and answered with the number.
+    #[rpc]
+    AskNext(u32, u64, ReplyPort<u64>),
+    /// Answers how many numbers came, and how many of them were not their sender's next.
+    #[rpc]
+    Tally(ReplyPort<(u64, u64)>),
 }
 
 /// Answers with what it is told.
 #[derive(Debug)]
 pub struct Echo;
 
+/// What an echo remembers.
+#[derive(Debug, Default)]
+pub struct Memory {
+    kept: Vec<ReplyPort<()>>,
+    /// What each sender's next number is.
+    next: BTreeMap<u32, u64>,
+    numbers: u64,
+    out_of_order: u64,
+}
+
+impl Memory {
+    fn note(&mut self, sender: u32, number: u64) {
+        let next = self.next.entry(sender).or_default();
+        self.numbers += 1;
+        self.out_of_order += u64::from(*next != number);
+        *next = number + 1;
+    }
+}
+
 impl Actor for Echo {
     type Msg = Say;
-    type State = Vec<ReplyPort<()>>;
+    type State = Memory;
     type Arguments = ();
 
     async fn pre_start(&self, _: &ActorRef<Say>, (): ()) -> Result<Self::State, ActorError> {
-        Ok(Vec::new())
+        Ok(Memory::default())
     }
 
-    async fn handle(&self, _: &ActorRef<Say>, say: Say, kept: &mut Self::State) -> Result<(), ActorError> {
+    async fn handle(&self, _: &ActorRef<Say>, say: Say, memory: &mut Memory) -> Result<(), ActorError> {
         // A caller that has gone away does not hear the answer, which harms nobody.
         match say {
             Say::This(text, port) => drop(port.send(text)),
-            Say::Nothing(port) => kept.push(port),
-            Say::HowMany(port) => drop(port.send(kept.len() as u64)),
+            Say::Nothing(port) => memory.kept.push(port),
+            Say::HowMany(port) => drop(port.send(memory.kept.len() as u64)),
+            Say::Next(sender, number) => memory.note(sender, number),
+            Say::AskNext(sender, number, port) => {
+                memory.note(sender, number);
+                _ = port.send(number);
+            }
+            Say::Tally(port) => drop(port.send((memory.numbers, memory.out_of_order))),
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use actor_cluster::transport::{CloseCode, CloseReason};
-use actor_cluster::{NodeBuilder, NodeEvent, PeerInfo};
+use actor_cluster::{NodeBuilder, PeerInfo};
 use actor_core::{CallError, CallFailure, ReplyPort, SendError};
 use integration_tests::echo::Say;
 use integration_tests::{Authority, Invitation, NodeKeys, NodeProcess, Way};
@@ -18,9 +18,12 @@ use crate::support::{Member, guarded};
 const HEARTBEAT: Duration = Duration::from_millis(250);
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// When a silent peer must have been noticed: its timeout, and twice that for a
+/// How long a session waits for its streams to come again.
+const RESUME_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// When a silent peer must have been noticed: its timeouts, and twice that for a
 /// machine that is busy. Iroh itself takes 15 s to give up a connection.
-const NOTICED_WITHIN: Duration = Duration::from_secs(6);
+const NOTICED_WITHIN: Duration = Duration::from_secs(8);
 
 #[tokio::test]
 async fn b11_a_node_killed_on_tcp_is_reported_and_can_rejoin() {
@@ -111,7 +114,9 @@ impl Scene {
         let authority = Authority::new().unwrap();
         let host = authority.keys("host", &[way]).unwrap();
         let guest = authority.keys("guest", &[way]).unwrap();
-        let watchful = |builder: NodeBuilder| builder.heartbeat(HEARTBEAT, HEARTBEAT_TIMEOUT);
+        let watchful = |builder: NodeBuilder| {
+            builder.heartbeat(HEARTBEAT, HEARTBEAT_TIMEOUT).resume_timeout(RESUME_TIMEOUT)
+        };
         Self { host: Member::start_with(&host, &[guest.node], watchful).await, guest, way }
     }
 
@@ -136,10 +141,10 @@ impl Scene {
     async fn departure(&mut self, of: &PeerInfo) -> CloseReason {
         let reported = async {
             loop {
-                match self.host.events.next().await.expect("the node lives") {
-                    NodeEvent::Disconnected { peer, reason } if peer == *of => return reason,
-                    NodeEvent::Disconnected { peer, .. } => panic!("{peer:?} is another"),
-                    _ => {}
+                let event = self.host.events.next().await.expect("the node lives");
+                if let Some((peer, reason)) = event.session_end() {
+                    assert_eq!(peer, of, "it is another's");
+                    return reason.clone();
                 }
             }
         };

@@ -3,6 +3,7 @@
 mod bad_input;
 mod calls;
 mod capture;
+mod cut;
 mod demo;
 mod factory;
 mod killed;

@@ -14,7 +14,12 @@ const HANG: Duration = Duration::from_secs(60);
 
 /// Fails a test that hangs.
 pub(crate) async fn guarded<F: Future>(test: F) -> F::Output {
-    tokio::time::timeout(HANG, test).await.expect("the test hangs")
+    guarded_for(HANG, test).await
+}
+
+/// The same for a test that takes long in its long form.
+pub(crate) async fn guarded_for<F: Future>(hang: Duration, test: F) -> F::Output {
+    tokio::time::timeout(hang, test).await.expect("the test hangs")
 }
 
 /// A node of this process, as if it were alone in it.

@@ -213,12 +213,17 @@ impl Node {
     }
 
     /// A session is over; its calls and watches have their answers already.
-    pub(super) fn on_ended(&self, link: &Arc<Link>, reason: &CloseReason) {
+    pub(super) fn on_ended(&self, link: &Arc<Link>, reason: &CloseReason, unacked: u64) {
         for (actor, watch) in link.take_all_watched() {
             actor.unwatch(watch);
         }
         locked(&self.peers).forget_news(link);
-        self.tell(NodeEvent::Disconnected { peer: link.info.clone(), reason: reason.clone() });
+        let (peer, why) = (link.info.clone(), reason.clone());
+        self.tell(if reason.code.is_orderly() {
+            NodeEvent::Disconnected { peer, reason: why }
+        } else {
+            NodeEvent::SessionLost { peer, reason: why, unacked }
+        });
         link.state.send_replace(LinkState::Ended(reason.clone()));
         // Not before it has been told: a session that begins now still waits for this.
         locked(&self.peers).remove(link);

@@ -12,7 +12,7 @@ use crate::error::StartError;
 use crate::id::NodeId;
 use crate::limits::{
     BODY_BYTES_MAX, BODY_BYTES_MAX_LEAST, HANDSHAKE_TIMEOUT, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT,
-    NODE_NAME_BYTES_MAX, PEERS_MAX, WINDOW_BYTES, WINDOW_BYTES_LEAST, WINDOW_BYTES_MOST,
+    NODE_NAME_BYTES_MAX, PEERS_MAX, RESUME_TIMEOUT, WINDOW_BYTES, WINDOW_BYTES_LEAST, WINDOW_BYTES_MOST,
 };
 use crate::session;
 use crate::session::handshake::{Myself, Secret};
@@ -45,6 +45,7 @@ pub struct NodeBuilder {
     authorize: Arc<dyn Authorize>,
     pace: Pace,
     handshake_timeout: Duration,
+    resume_timeout: Duration,
     body_bytes_max: usize,
     window_bytes: u64,
     peers_max: usize,
@@ -63,6 +64,7 @@ impl NodeBuilder {
             authorize: Arc::new(AllowPublished),
             pace: Pace { interval: HEARTBEAT_INTERVAL, timeout: HEARTBEAT_TIMEOUT },
             handshake_timeout: HANDSHAKE_TIMEOUT,
+            resume_timeout: RESUME_TIMEOUT,
             body_bytes_max: BODY_BYTES_MAX,
             window_bytes: WINDOW_BYTES,
             peers_max: PEERS_MAX,
@@ -117,7 +119,7 @@ impl NodeBuilder {
         self
     }
 
-    /// The time between pings, and the silence after which a peer counts as dead.
+    /// The time between pings, and the silence after which a stream counts as lost.
     pub fn heartbeat(mut self, interval: Duration, timeout: Duration) -> Self {
         self.pace = Pace { interval, timeout };
         self
@@ -126,6 +128,14 @@ impl NodeBuilder {
     /// How long dialling, the handshake and the first exchange may take, each.
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;
+        self
+    }
+
+    /// How long a session lives that has lost its streams. As long as it lives, nothing is lost
+    /// with them: messages wait, and the node that dialled tries to reach the other again.
+    /// Zero ends a session with its streams.
+    pub fn resume_timeout(mut self, timeout: Duration) -> Self {
+        self.resume_timeout = timeout;
         self
     }
 
@@ -171,6 +181,7 @@ impl NodeBuilder {
             session: session::Config {
                 pace: self.pace,
                 patience: self.handshake_timeout,
+                resume_timeout: self.resume_timeout,
                 body_bytes_max: self.body_bytes_max,
                 window_bytes: self.window_bytes,
             },

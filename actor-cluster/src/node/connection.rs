@@ -26,6 +26,7 @@ use super::peer::Link;
 use super::stream::{StreamIo, Turn};
 use crate::contain::contained;
 use crate::limits::{DELIVERIES_PER_TURN, LINGER};
+use crate::session::streams::ConnectionId;
 use crate::session::{Event, Inbound};
 use crate::transport::{CloseCode, CloseReason};
 
@@ -83,10 +84,11 @@ impl SessionTask {
             has_progressed = true;
             match event {
                 Event::Message(message) => self.inbox.push_back(message),
-                Event::Ended(reason) => {
+                Event::Cut { connection, reason } => self.cut(connection, &reason),
+                Event::Ended { reason, unacked } => {
                     // What has arrived is delivered still, as far as that goes.
                     self.cut_off = Some(self.node.executor().now() + LINGER);
-                    contained("the end of a session", || self.node.on_ended(&self.link, &reason));
+                    contained("the end of a session", || self.node.on_ended(&self.link, &reason, unacked));
                 }
                 event => {
                     let (node, link) = (&self.node, &self.link);
@@ -95,6 +97,18 @@ impl SessionTask {
             }
         }
         has_progressed
+    }
+
+    /// Closes a stream that the session has given up.
+    fn cut(&mut self, connection: ConnectionId, reason: &CloseReason) {
+        self.streams.retain_mut(|stream| {
+            let is_kept = stream.connection() != connection;
+            if !is_kept {
+                stream.close(reason);
+                self.link.cut();
+            }
+            is_kept
+        });
     }
 
     /// Whether any message left the session.

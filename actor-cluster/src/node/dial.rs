@@ -63,6 +63,20 @@ pub(super) async fn connect(
     ready(node, link).await
 }
 
+/// Dials a peer whose session here has lost its streams.
+pub(super) async fn rejoin(node: &Arc<Node>, address: &Address, link: &Link) -> Result<(), ConnectError> {
+    let patience = node.handshake_timeout();
+    let turns = node.dials.of(address);
+    let attempt = async {
+        let _turn = turns.lock().await;
+        if link.is_whole() {
+            return Ok(());
+        }
+        dial(node, address, Some(link.info.node)).await.map(drop).map_err(|(error, _)| error)
+    };
+    node.executor().timeout(patience, attempt).await.unwrap_or(Err(ConnectError::TimedOut(patience)))
+}
+
 /// Begins a session, or joins one, over a stream that somebody else has dialled.
 pub(super) async fn connect_external(
     node: &Arc<Node>,
@@ -111,7 +125,10 @@ async fn dial(
     let connection = transport.dial(address).await.map_err(|error| (error.into(), false))?;
     node.tell(NodeEvent::Opened { label: connection.label() });
     match open_streams(node, &*connection, transport.streams(), expected).await {
-        Ok(link) => Ok(link),
+        Ok(link) => {
+            link.note_dialled(address);
+            Ok(link)
+        }
         Err(refusal) => {
             let is_passing = refusal.is_passing;
             Err((node.part(refusal, Held::connection(connection)), is_passing))

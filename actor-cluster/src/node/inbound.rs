@@ -10,6 +10,7 @@ use super::catalog::{Delivery, Target, refuse};
 use super::peer::{Link, LinkState};
 use crate::authorize::Operation;
 use crate::contain::contained;
+use crate::event::NodeEvent;
 use crate::id::NodeId;
 use crate::session::{Event, Inbound};
 use crate::transport::Address;
@@ -56,7 +57,11 @@ pub(super) fn on_event(node: &Arc<Node>, link: &Arc<Link>, event: Event) {
             }
         }
         Event::Request { actor, request } => on_request(node, link, actor, &request),
-        Event::Message(_) | Event::Ended(_) => unreachable!("the session's task keeps these"),
+        Event::Interrupted(reason) => node.on_interrupted(link, reason),
+        Event::Resumed => node.tell(NodeEvent::Resumed(link.info.clone())),
+        Event::Message(_) | Event::Cut { .. } | Event::Ended { .. } => {
+            unreachable!("the session's task keeps these")
+        }
     }
 }
 

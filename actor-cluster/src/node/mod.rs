@@ -28,6 +28,7 @@ mod outbound;
 mod parting;
 mod peer;
 mod publish;
+mod resume;
 mod server;
 mod stream;
 mod tasks;

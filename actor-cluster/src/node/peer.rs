@@ -25,9 +25,9 @@ use tokio::sync::{Notify, watch};
 use crate::event::PeerInfo;
 use crate::limits::STREAMS_PER_SESSION_MAX;
 use crate::session::handshake::{Live, SessionId};
-use crate::session::lanes::ConnectionId;
+use crate::session::streams::ConnectionId;
 use crate::session::{Correlation, Session};
-use crate::transport::{CloseCode, CloseReason, ClusterBidiStream, LaneKind, LaneSet};
+use crate::transport::{Address, CloseReason, ClusterBidiStream, LaneSet};
 use crate::wire::{EncodeReply, RemoteMessage, ReplySink, WireContext};
 
 /// One incarnation of another node. Addresses of its actors hold one of these and
@@ -88,6 +88,10 @@ pub(super) struct Link {
     pub(super) id: SessionId,
     pub(super) state: watch::Sender<LinkState>,
     pub(super) context: WireContext,
+    /// Where its streams were dialled, if from here.
+    dialled: Mutex<Option<Address>>,
+    /// How often it has lost its streams.
+    interruptions: AtomicU64,
     /// Since when the peer is known to have this session.
     mutual_since: OnceLock<Moment>,
     moments: Moments,
@@ -181,6 +185,8 @@ impl Link {
             id,
             state: watch::Sender::new(LinkState::Opening),
             context: session.context().clone(),
+            dialled: Mutex::default(),
+            interruptions: AtomicU64::new(0),
             mutual_since: OnceLock::new(),
             moments,
             room: Notify::new(),
@@ -245,7 +251,7 @@ impl Link {
         inner.connections_made += 1;
         inner.streams += 1;
         let connection = ConnectionId(inner.connections_made);
-        inner.session.attach(connection, lanes);
+        inner.session.attach(self.executor.now(), connection, lanes);
         inner.arrivals.push(Arrival { connection, stream, preface, rest });
         drop(inner);
         self.waker.wake();
@@ -254,12 +260,41 @@ impl Link {
 
     /// Tells the session that a stream has ended, from its own task.
     pub(super) fn detach(&self, connection: ConnectionId, reason: CloseReason) {
+        let now = self.executor.now();
         let mut inner = self.inner();
         inner.streams -= 1;
-        // The end of the last stream without a goodbye is no proper end.
-        let is_abrupt = inner.streams == 0 && reason.code == CloseCode::Done;
-        let reason = if is_abrupt { CloseReason::new(CloseCode::Lost, reason.detail()) } else { reason };
-        inner.session.detach(connection, reason);
+        inner.session.detach(now, connection, reason);
+    }
+
+    /// Takes note that the session has given a stream up.
+    pub(super) fn cut(&self) {
+        self.inner().streams -= 1;
+    }
+
+    /// Counts another time that the session has lost its streams.
+    pub(super) fn begin_interruption(&self) -> u64 {
+        // Relaxed: whoever counts is the session's task, and only equality matters.
+        self.interruptions.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Whether the session has found no streams since that time.
+    pub(super) fn is_interrupted(&self, interruption: u64) -> bool {
+        self.interruptions.load(Ordering::Relaxed) == interruption && !self.is_whole()
+    }
+
+    /// Whether every lane has a stream, or never will.
+    pub(super) fn is_whole(&self) -> bool {
+        let inner = self.inner();
+        inner.session.is_complete() || inner.session.ended().is_some()
+    }
+
+    /// Where it was dialled.
+    pub(super) fn note_dialled(&self, address: &Address) {
+        locked(&self.dialled).get_or_insert_with(|| address.clone());
+    }
+
+    pub(super) fn dialled(&self) -> Option<Address> {
+        locked(&self.dialled).clone()
     }
 
     pub(super) fn take_arrivals(&self) -> Vec<Arrival> {
@@ -393,8 +428,7 @@ impl Link {
         let mut inner = self.inner();
         let result = act(&mut inner);
         let session = &inner.session;
-        let has_work =
-            session.has_events() || LaneKind::ALL.iter().any(|lane| session.wants_write(*lane).is_some());
+        let has_work = session.has_events() || session.wants_write();
         drop(inner);
         if has_work {
             self.waker.wake();

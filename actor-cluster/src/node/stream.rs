@@ -11,7 +11,7 @@ use tokio::io::AsyncReadExt;
 
 use super::peer::{Arrival, Link};
 use crate::limits::{READ_BYTES, READS_PER_TURN, WRITES_PER_TURN};
-use crate::session::lanes::ConnectionId;
+use crate::session::streams::ConnectionId;
 use crate::transport::{CloseCode, CloseReason, ClusterBidiStream};
 use crate::wire::frame::read_frame;
 
@@ -85,6 +85,10 @@ impl StreamIo {
         link: &Link,
         is_closing: bool,
     ) -> Poll<Result<bool, CloseReason>> {
+        // A session that has ended may still say something; it is too late for that here.
+        if self.is_shut {
+            return Poll::Ready(Ok(true));
+        }
         // A peer that reads as fast as others here write must not keep the task here.
         for write in 0.. {
             if write == WRITES_PER_TURN {
@@ -155,7 +159,7 @@ impl StreamIo {
 
     fn handle_frames(&mut self, link: &Link, now: Instant) {
         link.run(|session| {
-            session.handle_bytes(now);
+            session.handle_bytes(now, self.connection);
             loop {
                 match read_frame(&mut self.read, self.body_bytes_max) {
                     Ok(None) => return,

@@ -1,4 +1,4 @@
-//! Whether the peer is alive: pings on the control lane, and anything heard there.
+//! Whether a stream is alive: pings, and anything heard.
 
 use std::time::Duration;
 
@@ -45,11 +45,6 @@ impl Heartbeat {
     /// Something came from the peer.
     pub(crate) fn on_heard(&mut self, now: Instant) {
         self.heard = now;
-    }
-
-    /// When something came last.
-    pub(crate) fn heard(&self) -> Instant {
-        self.heard
     }
 
     /// The answer to a ping.

@@ -10,9 +10,10 @@
 //!                      └───────────────────────────┘
 //! ```
 //!
-//! Whoever drives it drains both outputs after every input. A session owns a set
-//! of streams and may get and lose spare ones; it ends when one that carried
-//! frames is lost, by a goodbye, by silence, or by a violation.
+//! Whoever drives it drains both outputs after every input. A session owns a set of
+//! streams and outlives them: when one is lost its lanes go on with another, or wait for one,
+//! and nothing is lost with it. A session ends by a goodbye, by a violation, or when it has
+//! waited for too long.
 //!
 //! Before a stream belongs to a session it goes through [`handshake`].
 
@@ -22,9 +23,11 @@ pub(crate) mod codes;
 mod flow;
 pub(crate) mod handshake;
 pub(crate) mod heartbeat;
-pub(crate) mod lanes;
+mod lane;
+mod parting;
 mod receive;
 mod send;
+pub(crate) mod streams;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -39,12 +42,15 @@ use self::calls::Calls;
 pub(crate) use self::calls::Correlation;
 use self::flow::{ReceiveWindow, SendWindow};
 use self::handshake::{Live, Peer};
-use self::heartbeat::{Beat, Heartbeat, Pace};
-use self::lanes::{ConnectionId, Connections, Outbox};
+use self::heartbeat::{Beat, Pace};
+use self::lane::{Lane, Segment};
+use self::parting::Broken;
+use self::streams::{ConnectionId, Streams};
 pub(crate) use self::types::Shape;
 use self::types::{ReceivedTypes, SentTypes};
-use crate::transport::{CloseCode, CloseReason, LaneKind, LaneSet};
+use crate::transport::{CloseCode, CloseReason, LaneKind};
 use crate::wire::control::Publication;
+use crate::wire::frame::Kind;
 use crate::wire::{PendingReply, WireContext};
 
 /// What a session is told about this node's limits.
@@ -54,6 +60,8 @@ pub(crate) struct Config {
     /// How long a new session may take until it is ready, and a leaving peer until
     /// its streams have ended.
     pub(crate) patience: Duration,
+    /// How long a session lives that has lost its streams.
+    pub(crate) resume_timeout: Duration,
     pub(crate) body_bytes_max: usize,
     pub(crate) window_bytes: u64,
 }
@@ -90,8 +98,14 @@ pub(crate) enum Event {
     Down { watch: u64, exit: Exit },
     /// The peer asks an actor here to stop, drain or die.
     Request { actor: u64, request: ControlRequest },
+    /// The stream is no more of the session's: nothing comes from it.
+    Cut { connection: ConnectionId, reason: CloseReason },
+    /// A lane has lost its stream, and waits for another.
+    Interrupted(CloseReason),
+    /// Every lane has a stream again.
+    Resumed,
     /// The session is over. Comes once, after the events that it causes.
-    Ended(CloseReason),
+    Ended { reason: CloseReason, unacked: u64 },
 }
 
 /// A message from the peer.
@@ -120,9 +134,15 @@ pub(crate) struct Session {
     config: Config,
     context: WireContext,
     phase: Phase,
-    connections: Connections,
-    control: Outbox,
-    data: Outbox,
+    streams: Streams,
+    control: Lane,
+    data: Lane,
+    /// Whether the peer is to be told what has arrived, and what it may send.
+    owes_ack: bool,
+    /// Set while a lane waits for a stream.
+    broken: Option<Broken>,
+    /// Whether any stream was ever lost: then the peer is told which one takes its place.
+    has_lost: bool,
     sent_types: SentTypes,
     received_types: ReceivedTypes,
     calls: Calls,
@@ -130,7 +150,6 @@ pub(crate) struct Session {
     answering: BTreeSet<Correlation>,
     send_window: SendWindow,
     receive_window: ReceiveWindow,
-    heartbeat: Heartbeat,
     /// Whether the peer has said anything in this session.
     has_heard: bool,
     watches: Watches,
@@ -173,14 +192,16 @@ impl Session {
             phase: Phase::Opening { until: now + config.patience, is_synced: false },
             send_window: SendWindow::new(peer.window_bytes),
             receive_window: ReceiveWindow::new(config.window_bytes, config.body_bytes_max),
-            heartbeat: Heartbeat::new(config.pace, now),
+            streams: Streams::new(config.pace),
             has_heard: false,
             context,
             peer,
             config,
-            connections: Connections::default(),
-            control: Outbox::default(),
-            data: Outbox::default(),
+            control: Lane::default(),
+            data: Lane::default(),
+            owes_ack: false,
+            broken: None,
+            has_lost: false,
             sent_types: SentTypes::default(),
             received_types: ReceivedTypes::default(),
             calls: Calls::default(),
@@ -203,43 +224,6 @@ impl Session {
 
     pub(crate) fn context(&self) -> &WireContext {
         &self.context
-    }
-
-    /// Gives the session another stream.
-    pub(crate) fn attach(&mut self, connection: ConnectionId, lanes: LaneSet) {
-        self.connections.attach(connection, lanes);
-        self.check_ready();
-    }
-
-    /// Tells the session that a stream has ended, and why. It ends too, unless
-    /// the stream had carried nothing and others carry its lanes; or unless the peer
-    /// ended it properly, [`CloseCode::Done`], and leaves others: its goodbye is on
-    /// one of them.
-    pub(crate) fn detach(&mut self, connection: ConnectionId, reason: CloseReason) {
-        if !self.connections.contains(connection) {
-            return;
-        }
-        let lost = self.connections.detach(connection);
-        // Behind a gap nothing may be written, though another stream could carry it.
-        lost.iter().for_each(|lane| self.outbox(lane).clear());
-        let is_over = self.connections.is_empty();
-        match &self.phase {
-            Phase::Leaving { reason, .. } if is_over => self.end(reason.clone()),
-            Phase::Leaving { .. } | Phase::Ended(_) => {}
-            Phase::Opening { .. } if lost == LaneSet::NONE && !is_over => {}
-            Phase::Ready if lost == LaneSet::NONE && self.is_complete() => {}
-            _ if reason.code == CloseCode::Done && !is_over => {
-                // Until the goodbye comes, for all that is known there is none.
-                let lost = CloseReason::new(CloseCode::Lost, reason.detail());
-                self.leave(self.heartbeat.heard(), lost);
-            }
-            _ => self.end(reason),
-        }
-    }
-
-    /// Whether every lane already has a stream: another would only stand by.
-    pub(crate) fn is_complete(&self) -> bool {
-        self.connections.are_complete()
     }
 
     #[cfg(test)]
@@ -272,19 +256,27 @@ impl Session {
             Phase::Leaving { .. } => return,
             _ => {}
         }
-        match self.heartbeat.handle_timeout(now) {
-            Beat::Nothing => {}
-            Beat::Dead => self.abort(CloseCode::Timeout, "the peer is silent"),
-            Beat::Ping(number) => {
-                self.send_ping(number);
-                self.abandon_calls();
+        for (connection, beat) in self.streams.handle_timeout(now) {
+            match beat {
+                Beat::Nothing => {}
+                Beat::Dead => {
+                    let silent = CloseReason::new(CloseCode::Timeout, "the peer is silent");
+                    self.cut(now, connection, &silent);
+                }
+                Beat::Ping(number) => {
+                    self.write(connection, Kind::Ping, 0, &[&number.to_le_bytes()]);
+                    self.owes_ack |= self.control.incoming.untold() + self.data.incoming.untold() > 0;
+                    self.abandon_calls();
+                }
             }
         }
+        self.check_broken(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
     pub(crate) fn next_timeout(&self) -> Instant {
-        let beat = self.heartbeat.next_timeout();
+        let broken = self.broken.as_ref().map_or(Instant::FAR, Broken::next_timeout);
+        let beat = self.streams.next_timeout().min(broken);
         match &self.phase {
             Phase::Opening { until, .. } => beat.min(*until),
             Phase::Leaving { until, .. } => *until,
@@ -293,28 +285,41 @@ impl Session {
         }
     }
 
-    /// The next bytes to write to a stream: whole frames, the more urgent lane's
-    /// first. After a goodbye the goodbye comes last.
+    /// The next bytes to write to a stream: whole frames, those of no lane first, then the more
+    /// urgent lane's. After a goodbye the goodbye comes last.
     pub(crate) fn poll_transmit(&mut self, connection: ConnectionId) -> Option<Bytes> {
+        if self.owes_ack && self.ack_stream() == Some(connection) {
+            self.write_ack(connection);
+        }
+        let stream = self.streams.get(connection)?;
+        if let Some(bytes) = stream.pop() {
+            return Some(bytes);
+        }
         let mut order = LaneKind::ALL;
         if self.ended().is_some() {
             order.reverse();
         }
-        for lane in order {
-            if self.connections.of_lane(lane) == Some(connection)
-                && let Some(segment) = self.outbox(lane).pop()
-            {
-                self.connections.mark_used(connection);
-                return Some(segment);
+        for kind in order {
+            let lane = self.lane(kind);
+            if lane.stream() != Some(connection) {
+                continue;
+            }
+            if let Some(Segment { begin, bytes }) = lane.out.pop() {
+                let stream = self.streams.get(connection)?;
+                stream.is_used = true;
+                let Some(offset) = begin else { return Some(bytes) };
+                stream.announce(kind, offset, bytes);
+                return stream.pop();
             }
         }
         None
     }
 
-    /// The stream that has something to write in a lane, if any.
-    pub(crate) fn wants_write(&self, lane: LaneKind) -> Option<ConnectionId> {
-        let outbox = if lane == LaneKind::Control { &self.control } else { &self.data };
-        self.connections.of_lane(lane).filter(|_| outbox.bytes() > 0)
+    /// Whether there is something to write.
+    pub(crate) fn wants_write(&self) -> bool {
+        (self.owes_ack && self.ack_stream().is_some())
+            || self.streams.have_more()
+            || self.lanes().iter().any(|lane| lane.stream().is_some() && lane.out.has_more())
     }
 
     /// Whether there is something to report.
@@ -327,9 +332,9 @@ impl Session {
         self.events.pop_front()
     }
 
-    /// How long the last answered ping took.
+    /// How long the last answered ping took, on the stream of the control lane.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
-        self.heartbeat.round_trip()
+        self.streams.round_trip(self.control.stream()?)
     }
 
     /// Says goodbye after everything that waits to be written, and ends.
@@ -347,8 +352,8 @@ impl Session {
 
     /// Drops what waits to be written, says goodbye, and ends.
     fn abort(&mut self, code: CloseCode, detail: &str) {
-        self.data.clear();
         self.close(&CloseReason::new(code, detail));
+        self.data.out.drop_unsent();
     }
 
     /// The peer will send no more than what is under way. Its last word is the
@@ -359,6 +364,7 @@ impl Session {
             _ => now + self.config.patience,
         };
         self.phase = Phase::Leaving { until, reason };
+        self.broken = None;
         self.events.push_back(Event::Room);
     }
 
@@ -367,7 +373,9 @@ impl Session {
         if self.ended().is_some() {
             return;
         }
+        let unacked = self.unacked();
         self.phase = Phase::Ended(reason.clone());
+        self.broken = None;
         self.answering.clear();
         for reply in self.calls.drain() {
             self.events.push_back(Event::Failed { reply, failure: CallFailure::Unknown });
@@ -376,18 +384,22 @@ impl Session {
             self.events.push_back(Event::Down { watch, exit: Exit::Unreachable });
         }
         self.events.push_back(Event::Room);
-        self.events.push_back(Event::Ended(reason));
+        self.events.push_back(Event::Ended { reason, unacked });
     }
 
     fn check_ready(&mut self) {
-        if matches!(self.phase, Phase::Opening { is_synced: true, .. }) && self.connections.are_complete() {
+        if matches!(self.phase, Phase::Opening { is_synced: true, .. }) && self.is_complete() {
             self.phase = Phase::Ready;
             self.events.push_back(Event::Ready);
         }
     }
 
-    fn outbox(&mut self, lane: LaneKind) -> &mut Outbox {
-        match lane {
+    fn lanes(&self) -> [&Lane; 2] {
+        [&self.control, &self.data]
+    }
+
+    fn lane(&mut self, kind: LaneKind) -> &mut Lane {
+        match kind {
             LaneKind::Control => &mut self.control,
             LaneKind::Data => &mut self.data,
         }

@@ -8,18 +8,22 @@ use bytes::{Buf, Bytes};
 use prost::Message;
 
 use super::codes;
-use super::lanes::ConnectionId;
+use super::lane::{FromTheFuture, Gap};
 use super::send::NO_DEADLINE;
+use super::streams::ConnectionId;
 use super::types::Shape;
 use super::{Correlation, Event, Inbound, InboundCall, Phase, Session};
 use crate::limits::{
-    ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, CALLS_MAX, CONTROL_BODY_BYTES_MAX, GOSSIP_MEMBERS_MAX,
-    LABEL_BYTES_MAX, PUBLICATIONS_PER_PEER_MAX, WATCHES_MAX,
+    ACK_BYTES, ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, CALLS_MAX, CONTROL_BODY_BYTES_MAX,
+    GOSSIP_MEMBERS_MAX, LABEL_BYTES_MAX, PUBLICATIONS_PER_PEER_MAX, WATCHES_MAX,
 };
-use crate::transport::{CloseCode, CloseReason};
+use crate::transport::{CloseCode, CloseReason, LaneKind, LaneSet};
 use crate::wire::control::{Body, Control, Member, Publication, Request};
 use crate::wire::frame::{Frame, Kind};
 use crate::wire::{PendingReply, TypeTag, VariantTag};
+
+const ASTRAY: &str = "a frame on a stream that does not carry its lane";
+const TOO_SHORT: &str = "a frame that is too short";
 
 /// The peer broke the protocol; the session ends.
 type Judged = Result<(), String>;
@@ -27,8 +31,10 @@ type Judged = Result<(), String>;
 impl Session {
     /// Takes note that bytes came, though perhaps no whole frame: a long one on a
     /// slow stream is a sign of life too.
-    pub(crate) fn handle_bytes(&mut self, now: Instant) {
-        self.heartbeat.on_heard(now);
+    pub(crate) fn handle_bytes(&mut self, now: Instant, connection: ConnectionId) {
+        if let Some(stream) = self.streams.get(connection) {
+            stream.on_heard(now);
+        }
     }
 
     /// Takes a frame that came on a stream of this session.
@@ -36,23 +42,126 @@ impl Session {
         if self.ended().is_some() {
             return;
         }
-        self.connections.mark_used(connection);
-        self.heartbeat.on_heard(now);
+        let Some(stream) = self.streams.get(connection) else { return };
+        stream.is_used = true;
+        stream.on_heard(now);
         self.has_heard = true;
-        let is_astray = !self.connections.carries(connection, frame.kind.lane());
-        let judged = match frame.kind {
-            _ if is_astray => Err("a frame on a stream that does not carry its lane".to_owned()),
-            Kind::Handshake => Err("a handshake step inside a session".to_owned()),
+        let judged = match frame.kind.lane() {
+            Some(lane) => self.on_lane_frame(now, connection, lane, frame),
+            None => self.on_stream_frame(now, connection, &frame),
+        };
+        if let Err(detail) = judged {
+            self.abort(CloseCode::Violation, &detail);
+        }
+    }
+
+    /// A frame of a lane, which counts if it was not there before.
+    fn on_lane_frame(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        kind: LaneKind,
+        frame: Frame,
+    ) -> Judged {
+        let Some(stream) = self.streams.get(connection) else { return Ok(()) };
+        if !stream.lanes.contains(kind) {
+            return Err(ASTRAY.to_owned());
+        }
+        let lane = match kind {
+            LaneKind::Control => &mut self.control,
+            LaneKind::Data => &mut self.data,
+        };
+        let is_news = lane.incoming.take(stream.position(kind), frame.bytes());
+        if !is_news.map_err(|Gap| "a lane that goes on behind a gap")? {
+            return Ok(());
+        }
+        self.owes_ack |= lane.incoming.untold() >= ACK_BYTES;
+        match frame.kind {
             Kind::Control => self.on_control(now, &frame.body),
             Kind::Cast | Kind::Call => self.on_message(now, frame),
             Kind::Reply => self.on_reply(frame.body),
             Kind::Failure => self.on_failure(frame.index, frame.body),
             Kind::Define => self.on_define(frame.index, frame.body),
             Kind::Cancel => self.on_cancel(frame.body),
-        };
-        if let Err(detail) = judged {
-            self.abort(CloseCode::Violation, &detail);
+            Kind::Handshake | Kind::Begin | Kind::Take | Kind::Ack | Kind::Ping | Kind::Pong => {
+                unreachable!("it is of no lane")
+            }
         }
+    }
+
+    /// A frame about the stream on which it came.
+    fn on_stream_frame(&mut self, now: Instant, connection: ConnectionId, frame: &Frame) -> Judged {
+        match frame.kind {
+            Kind::Begin => self.on_begin(connection, frame),
+            Kind::Take => self.on_take(connection, frame),
+            Kind::Ack => self.on_ack(frame.body.clone()),
+            Kind::Ping => {
+                let mut body = frame.body.clone();
+                let number = take_u64(&mut body)?;
+                end_of(&body)?;
+                self.write(connection, Kind::Pong, 0, &[&number.to_le_bytes()]);
+                Ok(())
+            }
+            Kind::Pong => {
+                let mut body = frame.body.clone();
+                let number = take_u64(&mut body)?;
+                end_of(&body)?;
+                if let Some(stream) = self.streams.get(connection) {
+                    stream.on_pong(number, now);
+                }
+                Ok(())
+            }
+            _ => Err("a handshake step inside a session".to_owned()),
+        }
+    }
+
+    fn on_begin(&mut self, connection: ConnectionId, frame: &Frame) -> Judged {
+        let kind = LaneKind::ALL.into_iter().find(|lane| *lane as u32 == frame.index);
+        let kind = kind.ok_or("the beginning of an unknown lane")?;
+        let mut body = frame.body.clone();
+        let offset = take_u64(&mut body)?;
+        end_of(&body)?;
+        let Some(stream) = self.streams.get(connection) else { return Ok(()) };
+        if !stream.lanes.contains(kind) {
+            return Err(ASTRAY.to_owned());
+        }
+        let lane = match kind {
+            LaneKind::Control => &self.control,
+            LaneKind::Data => &self.data,
+        };
+        let begun = lane.incoming.begin(stream.position(kind), offset);
+        begun.map_err(|Gap| "a lane that begins behind a gap".to_owned())
+    }
+
+    fn on_take(&mut self, connection: ConnectionId, frame: &Frame) -> Judged {
+        let lanes = u8::try_from(frame.index).ok().and_then(LaneSet::from_bits);
+        let lanes = lanes.ok_or("a set of unknown lanes")?;
+        end_of(&frame.body)?;
+        let Some(stream) = self.streams.get(connection) else { return Ok(()) };
+        if lanes.iter().any(|lane| !stream.lanes.contains(lane)) {
+            return Err(ASTRAY.to_owned());
+        }
+        lanes.iter().for_each(|lane| self.lane(lane).write_to(Some(connection)));
+        Ok(())
+    }
+
+    fn on_ack(&mut self, mut body: Bytes) -> Judged {
+        while !body.is_empty() {
+            let kind = body.try_get_u8().map_err(|_| TOO_SHORT)?;
+            let (received, limit) = (take_u64(&mut body)?, take_u64(&mut body)?);
+            // A later version may have more lanes; they are not used with this one.
+            let Some(kind) = LaneKind::ALL.into_iter().find(|lane| *lane as u8 == kind) else { continue };
+            let acked = self.lane(kind).out.acknowledged(received);
+            acked.map_err(|FromTheFuture| "an acknowledgement of what was never sent")?;
+            if kind == LaneKind::Data {
+                let was_open = self.send_window.is_open();
+                self.send_window.granted(limit).map_err(|_| "more credit than was ever lent")?;
+                if !was_open && self.send_window.is_open() {
+                    self.events.push_back(Event::Room);
+                }
+            }
+        }
+        Ok(())
     }
 
     fn on_message(&mut self, now: Instant, frame: Frame) -> Judged {
@@ -130,9 +239,6 @@ impl Session {
         // Something that a later version says and this one does not know.
         let Some(body) = control.body else { return Ok(()) };
         match body {
-            Body::Ping(number) => self.send_control(Body::Pong(number)),
-            Body::Pong(number) => self.heartbeat.on_pong(number, now),
-            Body::Credit(bytes) => return self.on_credit(bytes),
             Body::Introduce(introduce) => {
                 self.events.push_back(Event::Introduced(usable_addresses(introduce.addresses)));
             }
@@ -162,15 +268,6 @@ impl Session {
                 let code = CloseCode::from_u32(goodbye.code).unwrap_or(CloseCode::Lost);
                 self.leave(now, CloseReason::new(code, goodbye.detail));
             }
-        }
-        Ok(())
-    }
-
-    fn on_credit(&mut self, bytes: u64) -> Judged {
-        let was_open = self.send_window.is_open();
-        self.send_window.granted(bytes).map_err(|_| "more credit than was ever lent")?;
-        if !was_open && self.send_window.is_open() {
-            self.events.push_back(Event::Room);
         }
         Ok(())
     }
@@ -234,7 +331,7 @@ pub(super) fn usable_addresses(addresses: Vec<String>) -> Vec<String> {
 }
 
 fn take_u64(body: &mut Bytes) -> Result<u64, String> {
-    body.try_get_u64_le().map_err(|_| "a frame that is too short".to_owned())
+    body.try_get_u64_le().map_err(|_| TOO_SHORT.to_owned())
 }
 
 fn end_of(body: &Bytes) -> Judged {

@@ -5,13 +5,14 @@ use prost::Message;
 
 use super::codes;
 use super::receive::usable_addresses;
+use super::streams::ConnectionId;
 use super::types::{Index, Shape};
 use super::{Correlation, Event, Session};
 use crate::limits::{
     ANSWER_BACKLOG_BYTES_MAX, ANSWERS_UNREAD_BYTES_MAX, CONTROL_BACKLOG_BYTES_MAX, CONTROL_BODY_BYTES_MAX,
     SEGMENT_BYTES, WATCHES_MAX,
 };
-use crate::transport::{CloseCode, CloseReason};
+use crate::transport::{CloseCode, CloseReason, LaneKind};
 use crate::wire::control::{
     Addresses, Body, Control, Down, Empty, Goodbye, Member, Members, Publication, Publications, Request,
     Watch,
@@ -22,6 +23,11 @@ use crate::wire::{EncodeError, EncodeReply, Encoder, RemoteMessage};
 /// The most bytes that stand between a header and an encoded value: the target,
 /// the correlation and the deadline of a call.
 pub(super) const PREFIX_BYTES_MAX: usize = 24;
+
+/// What an acknowledgement says of one lane.
+const ACK_ENTRY_BYTES: usize = 17;
+
+const UNREAD: &str = "the peer does not read";
 
 /// A call without a deadline.
 pub(super) const NO_DEADLINE: u64 = 0;
@@ -54,7 +60,7 @@ impl Session {
             ));
         };
         let correlation = self.calls.next();
-        let buffer = self.data.open();
+        let buffer = self.data.out.open();
         let kind = if call.is_some() { Kind::Call } else { Kind::Cast };
         let frame = OpenFrame::begin(buffer, kind, index);
         buffer.extend_from_slice(&actor.to_le_bytes());
@@ -69,7 +75,7 @@ impl Session {
             return Err(SendError::Unsendable(message, error.to_string().into()));
         }
         self.send_window.sent(frame.finish(buffer));
-        self.data.seal();
+        self.data.out.seal();
         if let Some(reply) = message.into_reply() {
             self.calls.insert(reply);
         }
@@ -89,9 +95,11 @@ impl Session {
             return;
         }
         self.write_answer(call, answer);
-        self.data.seal();
-        if self.data.bytes() > ANSWERS_UNREAD_BYTES_MAX {
-            self.abort(CloseCode::Timeout, "the peer does not read");
+        self.data.out.seal();
+        // What was sent on credit is kept as well.
+        let most = self.peer.window_bytes.saturating_add(ANSWERS_UNREAD_BYTES_MAX as u64);
+        if self.data.out.kept_bytes() > most {
+            self.abort(CloseCode::Timeout, UNREAD);
         }
     }
 
@@ -99,7 +107,7 @@ impl Session {
         let failure = match answer {
             Err(failure) => failure,
             Ok(value) => {
-                let buffer = self.data.open();
+                let buffer = self.data.out.open();
                 let frame = OpenFrame::begin(buffer, Kind::Reply, 0);
                 buffer.extend_from_slice(&call.as_u64().to_le_bytes());
                 let mut encoder = Encoder::new(buffer, &self.context);
@@ -117,7 +125,7 @@ impl Session {
         };
         let (code, text) = codes::of_failure(&failure);
         let text = codes::cut(text).as_bytes();
-        write_frame(self.data.open(), Kind::Failure, code, &[&call.as_u64().to_le_bytes(), text]);
+        write_frame(self.data.out.open(), Kind::Failure, code, &[&call.as_u64().to_le_bytes(), text]);
     }
 
     /// Whether the peer still waits for the answer to a call.
@@ -128,14 +136,12 @@ impl Session {
     /// Whether more of the peer's messages should be taken: not while it leaves
     /// the answers to the former ones unread.
     pub(crate) fn wants_messages(&self) -> bool {
-        self.data.bytes() < ANSWER_BACKLOG_BYTES_MAX
+        self.data.out.unsent_bytes() < ANSWER_BACKLOG_BYTES_MAX
     }
 
     /// Tells the session that a message, so many bytes of credit, has left it.
     pub(crate) fn delivered(&mut self, bytes: usize) {
-        if let Some(grant) = self.receive_window.delivered(bytes) {
-            self.send_control(Body::Credit(grant));
-        }
+        self.owes_ack |= self.receive_window.delivered(bytes);
     }
 
     /// Tells the peer where this node can be dialled.
@@ -214,8 +220,32 @@ impl Session {
         self.send_control(Body::Request(Request { actor, request, reason }));
     }
 
-    pub(super) fn send_ping(&mut self, number: u64) {
-        self.send_control(Body::Ping(number));
+    /// The stream that acknowledgements go to.
+    pub(super) fn ack_stream(&self) -> Option<ConnectionId> {
+        self.control.stream().or_else(|| self.streams.first())
+    }
+
+    /// Tells the peer what has arrived, and what it may send.
+    pub(super) fn write_ack(&mut self, connection: ConnectionId) {
+        self.owes_ack = false;
+        let mut body = Vec::with_capacity(ACK_ENTRY_BYTES * LaneKind::ALL.len());
+        for kind in LaneKind::ALL {
+            let received = self.lane(kind).incoming.tell();
+            let limit = if kind == LaneKind::Data { self.receive_window.tell() } else { 0 };
+            body.push(kind as u8);
+            body.extend_from_slice(&received.to_le_bytes());
+            body.extend_from_slice(&limit.to_le_bytes());
+        }
+        self.write(connection, Kind::Ack, 0, &[&body]);
+    }
+
+    /// Writes a frame about a stream.
+    pub(super) fn write(&mut self, connection: ConnectionId, kind: Kind, index: u32, body: &[&[u8]]) {
+        if let Some(stream) = self.streams.get(connection)
+            && !stream.write(kind, index, body)
+        {
+            self.abort(CloseCode::Timeout, UNREAD);
+        }
     }
 
     pub(super) fn send_goodbye(&mut self, reason: &CloseReason) {
@@ -229,11 +259,11 @@ impl Session {
         }
         let body = Control { body: Some(body) }.encode_to_vec();
         debug_assert!(body.len() <= CONTROL_BODY_BYTES_MAX, "a control frame that the peer takes");
-        write_frame(self.control.open(), Kind::Control, 0, &[&body]);
-        self.control.seal();
-        if self.control.bytes() > CONTROL_BACKLOG_BYTES_MAX {
-            self.control.clear();
-            self.abort(CloseCode::Timeout, "the peer does not read");
+        write_frame(self.control.out.open(), Kind::Control, 0, &[&body]);
+        self.control.out.seal();
+        if self.control.out.kept_bytes() > CONTROL_BACKLOG_BYTES_MAX as u64 {
+            self.control.out.drop_unsent();
+            self.abort(CloseCode::Timeout, UNREAD);
         }
     }
 
@@ -245,8 +275,8 @@ impl Session {
             self.events.push_back(Event::Room);
         }
         for (call, reply) in abandoned {
-            write_frame(self.data.open(), Kind::Cancel, 0, &[&call.as_u64().to_le_bytes()]);
-            self.data.seal();
+            write_frame(self.data.out.open(), Kind::Cancel, 0, &[&call.as_u64().to_le_bytes()]);
+            self.data.out.seal();
             self.events.push_back(Event::Abandoned { reply });
         }
     }
@@ -258,7 +288,7 @@ impl Session {
             Index::New(index) => {
                 let message = shape.message.as_u64().to_le_bytes();
                 let variant = shape.variant.as_u64().to_le_bytes();
-                write_frame(self.data.open(), Kind::Define, index, &[&message, &variant]);
+                write_frame(self.data.out.open(), Kind::Define, index, &[&message, &variant]);
                 Some(index)
             }
         }

@@ -88,6 +88,19 @@ fn control(body: Body) -> Vec<u8> {
     frame(Kind::Control, 0, &Control { body: Some(body) }.encode_to_vec())
 }
 
+/// Where the next frame of a lane stands in it.
+fn begin(lane: u32, offset: u64) -> Vec<u8> {
+    frame(Kind::Begin, lane, &offset.to_le_bytes())
+}
+
+/// What has arrived, and how much may be sent, of each lane.
+fn ack(entries: &[(u8, u64, u64)]) -> Vec<u8> {
+    let entry = |(lane, received, limit): &(u8, u64, u64)| {
+        [&[*lane][..], &received.to_le_bytes(), &limit.to_le_bytes()].concat()
+    };
+    frame(Kind::Ack, 0, &entries.iter().flat_map(entry).collect::<Vec<u8>>())
+}
+
 /// Everything is a frame to this limit.
 fn frames(bytes: &[u8]) -> Vec<Frame> {
     let mut buffer = BytesMut::from(bytes);

@@ -27,7 +27,7 @@ pub(crate) use self::host::{Saw, outcome};
 use crate::limits::HANDSHAKE_BODY_BYTES_MAX;
 use crate::session::Session;
 use crate::session::handshake::HandshakeError;
-use crate::session::lanes::ConnectionId;
+use crate::session::streams::ConnectionId;
 use crate::transport::{CloseCode, CloseReason, LaneSet};
 use crate::wire::RemoteMessage;
 use crate::wire::frame::{Frame, read_frame};
@@ -198,6 +198,11 @@ impl Pair {
         self.host_mut(side).saw()
     }
 
+    /// How many messages a session that is over says are lost, perhaps.
+    pub(crate) fn unacked(&self, side: Side) -> u64 {
+        self.host(side).unacked()
+    }
+
     /// Takes the messages that came in and pays their credit back.
     ///
     /// # Panics
@@ -287,10 +292,22 @@ impl Pair {
         self.close_end(stream, side, &CloseReason::from(code));
     }
 
-    /// Puts bytes on a stream as if this side's session had written them.
+    /// Puts bytes on a stream as if this side's session had written them: whole frames of a lane
+    /// that is written there have their place in it.
     pub(crate) fn inject(&mut self, stream: usize, from: Side, bytes: &[u8]) {
+        let mut rest = BytesMut::from(bytes);
+        if let End::Open(connection) = self.streams[stream].ends[from.index()] {
+            let mut session = self.session(from);
+            while let Some((frame, behind)) = first_frame(&rest)
+                && session.inject(connection, frame)
+            {
+                rest = behind;
+            }
+            drop(session);
+            self.write(stream, from);
+        }
         let now = self.now;
-        self.way(stream, from).push(now, Bytes::copy_from_slice(bytes));
+        self.way(stream, from).push(now, rest.freeze());
     }
 
     /// Everything a side has written to a stream since this was asked last.
@@ -311,8 +328,14 @@ impl Pair {
                 has_moved |= self.read(stream, side);
             }
         }
-        for host in self.hosts.iter_mut().flatten() {
-            has_moved |= host.drain();
+        for side in Side::BOTH {
+            has_moved |= self.hosts[side.index()].as_mut().is_some_and(Host::drain);
+            let cuts = self.hosts[side.index()].as_mut().map(Host::take_cuts).unwrap_or_default();
+            for connection in cuts {
+                let stream = usize::try_from(connection.0).expect("a small number");
+                self.streams[stream].ends[side.index()] = End::Gone;
+                self.way(stream, side).is_shut = true;
+            }
         }
         has_moved
     }
@@ -379,7 +402,7 @@ impl Pair {
                 let config = self.nodes[side.index()].config();
                 *host = Some(Host::new(peer, config, self.now));
             }
-            host.as_ref().expect("it is there now").session().attach(id, *lanes);
+            host.as_ref().expect("it is there now").session().attach(self.now, id, *lanes);
             *end = End::Open(id);
         }
     }
@@ -396,7 +419,7 @@ impl Pair {
     fn close_end(&mut self, stream: usize, side: Side, reason: &CloseReason) {
         let end = std::mem::replace(&mut self.streams[stream].ends[side.index()], End::Gone);
         if let (End::Open(id), Some(host)) = (end, &self.hosts[side.index()]) {
-            host.session().detach(id, reason.clone());
+            host.session().detach(self.now, id, reason.clone());
         }
         self.way(stream, side).is_shut = true;
         if let Some(host) = &mut self.hosts[side.index()] {
@@ -422,4 +445,11 @@ impl Pair {
     fn way(&mut self, stream: usize, from: Side) -> &mut Way {
         &mut self.streams[stream].ways[from.index()]
     }
+}
+
+/// A whole frame, and what comes behind it.
+fn first_frame(bytes: &BytesMut) -> Option<(Bytes, BytesMut)> {
+    let mut behind = bytes.clone();
+    let frame = read_frame(&mut behind, usize::MAX).ok()??;
+    Some((bytes.clone().split_to(frame.bytes()).freeze(), behind))
 }

@@ -7,49 +7,41 @@ use prost::Message;
 /// One control frame's body.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Control {
-    #[prost(oneof = "Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13")]
+    #[prost(oneof = "Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
     pub(crate) body: Option<Body>,
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]
 pub(crate) enum Body {
-    /// Answer this with a pong of the same number.
-    #[prost(uint64, tag = "1")]
-    Ping(u64),
-    #[prost(uint64, tag = "2")]
-    Pong(u64),
-    /// So many more bytes of data may be sent.
-    #[prost(uint64, tag = "3")]
-    Credit(u64),
     /// Where the sender can be dialled.
-    #[prost(message, tag = "4")]
+    #[prost(message, tag = "1")]
     Introduce(Addresses),
     /// Actors that the sender publishes from now on.
-    #[prost(message, tag = "5")]
+    #[prost(message, tag = "2")]
     Publish(Publications),
     /// Actors that the sender publishes no more.
-    #[prost(message, tag = "6")]
+    #[prost(message, tag = "3")]
     Unpublish(Publications),
     /// Everything the sender published before the session began has been said.
-    #[prost(message, tag = "7")]
+    #[prost(message, tag = "4")]
     Synced(Empty),
     /// Other nodes that the sender has sessions with.
-    #[prost(message, tag = "8")]
+    #[prost(message, tag = "5")]
     Members(Members),
     /// Tell me when this actor ends.
-    #[prost(message, tag = "9")]
+    #[prost(message, tag = "6")]
     Watch(Watch),
     /// Do not tell me any more.
-    #[prost(uint64, tag = "10")]
+    #[prost(uint64, tag = "7")]
     Unwatch(u64),
     /// A watched actor has ended.
-    #[prost(message, tag = "11")]
+    #[prost(message, tag = "8")]
     Down(Down),
     /// Stop, drain or kill an actor.
-    #[prost(message, tag = "12")]
+    #[prost(message, tag = "9")]
     Request(Request),
     /// The sender ends the session after this.
-    #[prost(message, tag = "13")]
+    #[prost(message, tag = "10")]
     Goodbye(Goodbye),
 }
 

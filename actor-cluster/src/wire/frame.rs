@@ -15,11 +15,14 @@ pub(crate) const BODY_BYTES_LIMIT: usize = (1 << 24) - 1;
 /// The largest number that the header's index field can say.
 pub(crate) const INDEX_MAX: u32 = (1 << 24) - 1;
 
+/// The lane of frames that belong to none: they are about the stream they come on.
+const NO_LANE: u8 = 0xff;
+
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Kind {
-    /// A step of the handshake: prost.
+    /// A step of the handshake: prost. Of no lane.
     Handshake = 1,
     /// A control message: prost.
     Control = 2,
@@ -35,6 +38,16 @@ pub(crate) enum Kind {
     Define = 7,
     /// The caller of a call has gone away: correlation.
     Cancel = 8,
+    /// Where the next frame of a lane on this stream stands in it: offset. Of no lane.
+    Begin = 9,
+    /// The lanes that the reader should write to this stream. Of no lane.
+    Take = 10,
+    /// What has arrived in each lane, and how much may be sent. Of no lane.
+    Ack = 11,
+    /// Answer this with a pong of the same number, on the same stream. Of no lane.
+    Ping = 12,
+    /// The answer to a ping. Of no lane.
+    Pong = 13,
 }
 
 impl Kind {
@@ -48,22 +61,34 @@ impl Kind {
             6 => Kind::Failure,
             7 => Kind::Define,
             8 => Kind::Cancel,
+            9 => Kind::Begin,
+            10 => Kind::Take,
+            11 => Kind::Ack,
+            12 => Kind::Ping,
+            13 => Kind::Pong,
             _ => return None,
         })
     }
 
-    /// The lane whose frames these are.
-    pub(crate) fn lane(self) -> LaneKind {
+    /// The lane whose frames these are; `None` of those that are about their stream.
+    pub(crate) fn lane(self) -> Option<LaneKind> {
         match self {
-            Kind::Handshake | Kind::Control => LaneKind::Control,
-            _ => LaneKind::Data,
+            Kind::Handshake | Kind::Begin | Kind::Take | Kind::Ack | Kind::Ping | Kind::Pong => None,
+            Kind::Control => Some(LaneKind::Control),
+            Kind::Cast | Kind::Call | Kind::Reply | Kind::Failure | Kind::Define | Kind::Cancel => {
+                Some(LaneKind::Data)
+            }
         }
+    }
+
+    fn lane_code(self) -> u8 {
+        self.lane().map_or(NO_LANE, |lane| lane as u8)
     }
 
     /// Whether the header's index says something; elsewhere it is zero, so that a
     /// later version can give it a meaning.
     fn has_index(self) -> bool {
-        matches!(self, Kind::Cast | Kind::Call | Kind::Failure | Kind::Define)
+        matches!(self, Kind::Cast | Kind::Call | Kind::Failure | Kind::Define | Kind::Begin | Kind::Take)
     }
 }
 
@@ -71,7 +96,7 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) kind: Kind,
-    /// A type's index, a failure's code, or zero.
+    /// A type's index, a failure's code, a lane, a set of lanes, or zero.
     pub(crate) index: u32,
     pub(crate) body: Bytes,
 }
@@ -105,7 +130,7 @@ pub(crate) fn read_frame(buffer: &mut BytesMut, body_bytes_max: usize) -> Result
     let length = u32::from_le_bytes([l0, l1, l2, 0]) as usize;
     let index = u32::from_le_bytes([i0, i1, i2, 0]);
     let kind = Kind::from_u8(kind).ok_or(FrameError::Kind(kind))?;
-    if lane != kind.lane() as u8 {
+    if lane != kind.lane_code() {
         return Err(FrameError::Lane { lane });
     }
     if index != 0 && !kind.has_index() {
@@ -122,6 +147,25 @@ pub(crate) fn read_frame(buffer: &mut BytesMut, body_bytes_max: usize) -> Result
     Ok(Some(Frame { kind, index, body: buffer.split_to(length).freeze() }))
 }
 
+/// How many messages there are in a piece of whole frames.
+pub(crate) fn count_messages(mut frames: &[u8]) -> u64 {
+    let mut messages = 0;
+    while let Some(([l0, l1, l2, kind, ..], rest)) = frames.split_first_chunk::<HEADER_BYTES>() {
+        let length = u32::from_le_bytes([*l0, *l1, *l2, 0]) as usize;
+        let is_message = matches!(Kind::from_u8(*kind), Some(Kind::Cast | Kind::Call));
+        messages += u64::from(is_message);
+        frames = rest.get(length..).unwrap_or_default();
+    }
+    messages
+}
+
+/// The lane of a whole frame, if its header is right about it.
+#[cfg(test)]
+pub(crate) fn lane_of(frame: &[u8]) -> Option<LaneKind> {
+    let lane = Kind::from_u8(frame[3])?.lane()?;
+    (frame[7] == lane as u8).then_some(lane)
+}
+
 /// A frame that is being written; its length is filled in at the end.
 #[derive(Debug)]
 pub(crate) struct OpenFrame {
@@ -136,7 +180,7 @@ impl OpenFrame {
         buffer.put_uint_le(0, 3);
         buffer.put_u8(kind as u8);
         buffer.put_uint_le(u64::from(index), 3);
-        buffer.put_u8(kind.lane() as u8);
+        buffer.put_u8(kind.lane_code());
         Self { start }
     }
 
@@ -219,10 +263,10 @@ mod tests {
 
     #[test]
     fn an_index_where_there_is_none_is_refused() {
-        for kind in (1..=8).filter_map(Kind::from_u8) {
+        for kind in (1..=13).filter_map(Kind::from_u8) {
             let read = read_frame(&mut written(kind, 7, b""), MAX);
             let expected = match kind {
-                Kind::Cast | Kind::Call | Kind::Failure | Kind::Define => {
+                Kind::Cast | Kind::Call | Kind::Failure | Kind::Define | Kind::Begin | Kind::Take => {
                     Ok(Some(Frame { kind, index: 7, body: Bytes::new() }))
                 }
                 _ => Err(FrameError::Index { kind: kind as u8, index: 7 }),

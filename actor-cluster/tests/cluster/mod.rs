@@ -8,6 +8,7 @@ mod loss;
 mod modes;
 mod names;
 mod plain;
+mod resume;
 mod serde;
 mod sessions;
 mod settings;

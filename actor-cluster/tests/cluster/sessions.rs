@@ -156,6 +156,7 @@ async fn a_connection_is_let_go_with_its_session(network: Network) {
 async fn second_life(network: &Network, system: &ActorSystem) -> TestNode {
     let transport = network.transport_at("second", PeerIdentity::Node(id(2)));
     let builder = actor_cluster::NodeServer::builder(id(2)).mode(Mode::Isolated).transport(transport);
+    let builder = builder.resume_timeout(Duration::ZERO);
     TestNode { system: system.clone(), server: builder.system(system.clone()).start().await.unwrap() }
 }
 
@@ -177,8 +178,7 @@ async fn a_restarted_peer_takes_the_place_of_its_former_life(network: Network) {
         let event = next(&mut events).await;
         let info = match &event {
             NodeEvent::Authenticated(info) | NodeEvent::Ready(info) => Some(info.incarnation),
-            NodeEvent::Disconnected { peer, .. } => Some(peer.incarnation),
-            _ => None,
+            event => event.session_end().map(|(peer, _)| peer.incarnation),
         };
         told.push((kind(&event), info));
     }

@@ -166,12 +166,12 @@ async fn raw(network: &Network, node: &TestNode) -> (Box<dyn Connection>, Box<dy
 async fn garbage_is_refused_and_nothing_is_left(network: Network) {
     let a = node(&network, 1).await;
     let mut events = a.server.subscribe();
-    let too_long = [0xff, 0xff, 0xff, 1, 0, 0, 0, 0];
+    let too_long = [0xff, 0xff, 0xff, 1, 0, 0, 0, 0xff];
     let garbage: [(&[u8], &str); 5] = [
         (b"GET / HTTP/1.1\r\n\r\n", "a frame of unknown kind 32"),
         (&[0; 64], "a frame of unknown kind 0"),
         (&too_long, "a frame of 16777215 bytes, where 4096 is the limit"),
-        (&[3, 0, 0, 1, 0, 0, 0, 0, 0xff, 0xff, 0xff], "failed to decode"),
+        (&[3, 0, 0, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff], "failed to decode"),
         (&[0, 0, 0, 2, 0, 0, 0, 0], "a handshake step out of order"),
     ];
     for (bytes, expected) in garbage {

@@ -169,7 +169,8 @@ fn w19_data_never_delays_control_by_more_than_a_segment() {
     let written = pair.written(0, A);
     let control = control_frames(&written);
     assert_eq!(control.len(), 1);
-    assert!(control[0].0 <= SEGMENT_BYTES + NOTE, "after {} bytes", control[0].0);
+    // In front of it all the reader is told where the data begins.
+    assert!(control[0].0 <= 16 + SEGMENT_BYTES + NOTE + 24, "after {} bytes", control[0].0);
     assert!(written.len() > 1 << 20, "a megabyte was waiting");
 }
 
@@ -181,10 +182,11 @@ fn a_segment_ends_with_the_frame_that_fills_it() {
     for _ in 0..3 {
         pair.send(A, 1, Letter::of_bytes(long)).unwrap();
     }
-    pair.room(0, A, 1);
+    // The reader is told where the lane begins, then there is one segment.
+    pair.room(0, A, 17);
     pair.stall(0, A, true);
     pair.drive();
-    assert_eq!(pair.in_flight(0, A), long + 24, "a long frame is written whole, and alone");
+    assert_eq!(pair.in_flight(0, A), 16 + long + 24, "a long frame is written whole, and alone");
 }
 
 #[test]

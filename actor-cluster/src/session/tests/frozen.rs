@@ -44,9 +44,6 @@ fn name(frame: &Frame) -> &'static str {
             Step::Refuse(_) => "Refuse",
         },
         Kind::Control => match Control::decode(&frame.body[..]).unwrap().body.unwrap() {
-            Body::Ping(_) => "Ping",
-            Body::Pong(_) => "Pong",
-            Body::Credit(_) => "Credit",
             Body::Introduce(_) => "Introduce",
             Body::Publish(_) => "Publish",
             Body::Unpublish(_) => "Unpublish",
@@ -64,6 +61,11 @@ fn name(frame: &Frame) -> &'static str {
         Kind::Failure => "Failure",
         Kind::Define => "Define",
         Kind::Cancel => "Cancel",
+        Kind::Begin => "Begin",
+        Kind::Take => "Take",
+        Kind::Ack => "Ack",
+        Kind::Ping => "Ping",
+        Kind::Pong => "Pong",
     }
 }
 
@@ -169,7 +171,7 @@ fn control_is_frozen() {
     let mut names: Vec<&str> = lines.iter().filter_map(|line| line.split(' ').nth(1)).collect();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), 13, "every message of the control lane is there: {names:?}");
+    assert_eq!(names.len(), 14, "every message of the control lane is there: {names:?}");
     assert_block("control", &lines);
 }
 
@@ -177,6 +179,7 @@ fn control_is_frozen() {
 #[test]
 fn the_limits_are_as_printed() {
     let limits: &[(&str, usize)] = &[
+        ("ACK_BYTES", limits::ACK_BYTES as usize),
         ("ADDRESS_BYTES_MAX", limits::ADDRESS_BYTES_MAX),
         ("ADDRESSES_PER_NODE_MAX", limits::ADDRESSES_PER_NODE_MAX),
         ("ANSWER_BACKLOG_BYTES_MAX", limits::ANSWER_BACKLOG_BYTES_MAX),

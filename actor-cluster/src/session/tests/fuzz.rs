@@ -8,10 +8,10 @@ use bytes::BytesMut;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::{A, B, Letter, frames};
+use super::{A, B, Letter, begin, frames};
 use crate::limits::{CONTROL_BACKLOG_BYTES_MAX, HANDSHAKE_BODY_BYTES_MAX, SEGMENT_BYTES};
 use crate::session::heartbeat::Pace;
-use crate::session::lanes::ConnectionId;
+use crate::session::streams::ConnectionId;
 use crate::session::{Config, Event, Session};
 use crate::testing::pair::{Hand, Node, Outcome, Pair, shake, shake_through};
 use crate::transport::{CloseReason, LaneSet};
@@ -70,11 +70,12 @@ fn busy_session(now: Instant) -> Session {
     let config = Config {
         pace: Pace { interval: Duration::from_secs(1), timeout: Duration::from_secs(5) },
         patience: Duration::from_secs(10),
+        resume_timeout: Duration::from_secs(5),
         body_bytes_max: BODY_BYTES_MAX,
         window_bytes: 1 << 20,
     };
     let mut session = Session::new(peer, config, now);
-    session.attach(ConnectionId(1), LaneSet::ALL);
+    session.attach(now, ConnectionId(1), LaneSet::ALL);
     session.synced();
     session.send(now, 1, Letter::of_bytes(4000)).unwrap();
     for number in 0..4 {
@@ -83,6 +84,7 @@ fn busy_session(now: Instant) -> Session {
         drop(reply);
         session.watch(u64::from(number)).unwrap();
     }
+    while session.poll_transmit(ConnectionId(1)).is_some() {}
     session
 }
 
@@ -119,7 +121,7 @@ fn good_bytes() -> Vec<u8> {
     drop(replies);
     pair.session(A).close(&CloseReason::new(crate::transport::CloseCode::Shutdown, "maintenance"));
     pair.drive();
-    pair.written(0, A)
+    [begin(0, 0), begin(1, 0), pair.written(0, A)].concat()
 }
 
 /// Feeds a session pieces of bytes as its shell would, and checks its bounds.
@@ -154,7 +156,7 @@ fn feed(session: &mut Session, bytes: &[u8], piece: usize) {
     }
     session.close(&CloseReason::from(crate::transport::CloseCode::Done));
     let events: Vec<Event> = std::iter::from_fn(|| session.poll_event()).collect();
-    let ends = events.iter().filter(|event| matches!(event, Event::Ended(_))).count();
+    let ends = events.iter().filter(|event| matches!(event, Event::Ended { .. })).count();
     assert!(ends <= 1 && session.ended().is_some());
 }
 
@@ -163,7 +165,11 @@ fn the_good_bytes_are_good() {
     let mut session = busy_session(Instant::ZERO);
     let bytes = good_bytes();
     let kinds: std::collections::BTreeSet<u8> = frames(&bytes).iter().map(|frame| frame.kind as u8).collect();
-    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), [2, 3, 4, 5, 6, 7, 8], "every kind is there");
+    assert_eq!(
+        kinds.into_iter().collect::<Vec<_>>(),
+        [2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13],
+        "every kind is there, but Take"
+    );
     let mut buffer = BytesMut::from(&bytes[..]);
     while let Some(frame) = read_frame(&mut buffer, BODY_BYTES_MAX).unwrap() {
         session.handle_frame(Instant::ZERO, ConnectionId(1), frame);

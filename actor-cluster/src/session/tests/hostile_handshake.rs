@@ -176,7 +176,7 @@ fn garbage_and_giants_are_refused_by_their_first_bytes() {
         let garbage = with_frame(number, b"GET / HTTP/1.1\r\n\r\n");
         assert!(matches!(garbage, Outcome::Failed(Error::Violation(_))), "{garbage:?}");
         let length = HANDSHAKE_BODY_BYTES_MAX + 1;
-        let header = [length as u8, (length >> 8) as u8, 0, 1, 0, 0, 0, 0];
+        let header = [length as u8, (length >> 8) as u8, 0, 1, 0, 0, 0, 255];
         let giant = with_frame(number, &header);
         assert_eq!(
             giant,

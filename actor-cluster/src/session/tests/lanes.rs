@@ -1,12 +1,25 @@
-//! Streams come and go: which one a lane is written to, and which loss is harmless.
+//! Streams come and go: which one a lane is written to, and that nothing is lost with one.
 
-use actor_core::SendError;
+use std::time::Duration;
 
-use super::{A, B, Letter, frames, notes};
-use crate::session::lanes::ConnectionId;
-use crate::testing::pair::{Node, Pair, Saw};
-use crate::transport::{CloseCode, LaneKind, LaneSet};
+use actor_core::{Exit, SendError};
+
+use super::{A, B, Letter, answer_all, frames, notes};
+use crate::session::streams::ConnectionId;
+use crate::testing::pair::{Node, Pair, Saw, Side, outcome};
+use crate::transport::{CloseCode, CloseReason, LaneSet};
 use crate::wire::frame::Kind;
+
+const SECOND: Duration = Duration::from_secs(1);
+const NANO: Duration = Duration::from_nanos(1);
+
+fn kinds(pair: &mut Pair, stream: usize, from: Side) -> Vec<Kind> {
+    frames(&pair.written(stream, from)).iter().map(|frame| frame.kind).collect()
+}
+
+fn lost() -> CloseReason {
+    CloseCode::Lost.into()
+}
 
 #[test]
 fn each_frame_goes_to_the_stream_of_its_lane() {
@@ -16,17 +29,15 @@ fn each_frame_goes_to_the_stream_of_its_lane() {
     }
     pair.send(A, 1, Letter::Note(1)).unwrap();
     pair.session(A).watch(1).unwrap();
-    assert_eq!(pair.session(A).wants_write(LaneKind::Control), Some(ConnectionId(0)));
-    assert_eq!(pair.session(A).wants_write(LaneKind::Data), Some(ConnectionId(1)));
+    assert!(pair.session(A).wants_write());
     pair.drive();
-    let kinds = |bytes: Vec<u8>| frames(&bytes).iter().map(|frame| frame.kind).collect::<Vec<_>>();
-    let written = [0, 1, 2].map(|stream| kinds(pair.written(stream, A)));
-    assert_eq!(written, [vec![Kind::Control], vec![Kind::Define, Kind::Cast], vec![]]);
-    assert_eq!(pair.session(A).wants_write(LaneKind::Data), None);
+    let written = [0, 1, 2].map(|stream| kinds(&mut pair, stream, A));
+    assert_eq!(written, [vec![Kind::Control], vec![Kind::Begin, Kind::Define, Kind::Cast], vec![]]);
+    assert!(!pair.session(A).wants_write());
 }
 
 #[test]
-fn a_spare_stream_is_lost_without_harm() {
+fn a_spare_stream_is_lost_without_a_word() {
     let mut pair = Pair::ready(&[LaneSet::ALL, LaneSet::ALL, LaneSet::DATA]);
     pair.send(A, 1, Letter::Note(1)).unwrap();
     pair.drive();
@@ -36,91 +47,182 @@ fn a_spare_stream_is_lost_without_harm() {
     pair.drive();
     assert_eq!(pair.saw(A), []);
     assert_eq!(notes(pair.received(B)), [1, 2]);
-    let end = Saw::Ended(CloseCode::Lost.into());
-    pair.cut(0);
-    assert_eq!(pair.saw(A), [Saw::Room, end], "the stream that carried it all is another matter");
 }
 
 #[test]
-fn a_stream_that_carried_a_frame_takes_the_session_with_it() {
+fn a_lane_goes_on_with_a_spare_stream() {
     for stream in [0, 1] {
         let mut pair = Pair::ready(&[LaneSet::CONTROL, LaneSet::DATA, LaneSet::ALL]);
-        pair.send(A, 1, Letter::Note(1)).unwrap();
-        pair.drive();
+        (0..9).for_each(|number| pair.send(A, 1, Letter::Note(number)).unwrap());
+        let watch = pair.session(B).watch(7).unwrap();
         pair.cut(stream);
-        let end = Saw::Ended(CloseCode::Lost.into());
-        assert_eq!(pair.saw(A), [Saw::Room, end.clone()]);
-        assert_eq!(pair.saw(B), [Saw::Message, Saw::Room, end]);
+        pair.drive();
+        (9..20).for_each(|number| pair.send(A, 1, Letter::Note(number)).unwrap());
+        pair.session(A).down(watch, &Exit::Drained);
+        pair.drive();
+        assert_eq!(notes(pair.received(B)), (0..20).collect::<Vec<_>>());
+        assert_eq!(pair.saw(A), [Saw::Watch { watch, actor: 7 }], "nobody has to know");
+        assert!(pair.saw(B).contains(&Saw::Down { watch, exit: Exit::Drained }));
     }
 }
 
-/// The loss of a segment must not be papered over by sending what follows it on
-/// another stream.
+/// What was on its way when the stream was lost is written again, whichever side knows first,
+/// and what had arrived does not arrive again.
 #[test]
-fn nothing_is_written_behind_a_gap() {
-    let mut pair = Pair::ready(&[LaneSet::CONTROL, LaneSet::DATA, LaneSet::ALL]);
-    pair.room(1, A, 1);
-    pair.stall(1, A, true);
-    let sent = (0..1_000_000).take_while(|number| pair.send(A, 1, Letter::Note(*number)).is_ok()).count();
-    assert!(sent < 1_000_000, "there is no end to the window");
-    pair.drive();
-    let lost = pair.in_flight(1, A);
-    assert!(lost > 0 && pair.session(A).wants_write(LaneKind::Data).is_some(), "the rest still waits");
-    pair.written(2, A);
-    pair.lose(1, A, CloseCode::Lost);
-    pair.drive();
-    assert!(pair.written(2, A).is_empty());
-    assert!(notes(pair.received(B)).is_empty());
+fn w04_a_session_goes_on_with_another_stream() {
+    for first in [A, B] {
+        let mut pair = Pair::ready(&[LaneSet::ALL]);
+        let mut reply = pair.call(A, None, |port| Letter::Ask(0, port));
+        (1..5).for_each(|number| pair.send(A, 1, Letter::Note(number)).unwrap());
+        pair.drive();
+        pair.stall(0, A, true);
+        pair.stall(0, B, true);
+        (5..9).for_each(|number| pair.send(A, 1, Letter::Note(number)).unwrap());
+        let watch = pair.session(B).watch(7).unwrap();
+        pair.drive();
+        pair.lose(0, first, CloseCode::Lost);
+        (9..12).for_each(|number| pair.send(A, 1, Letter::Note(number)).unwrap());
+        pair.open(LaneSet::ALL);
+        pair.drive();
+        pair.lose(0, first.other(), CloseCode::Lost);
+        pair.session(A).down(watch, &Exit::Drained);
+        pair.drive();
+        let received = pair.received(B);
+        answer_all(received);
+        pair.drive();
+        assert_eq!(outcome(&mut reply), Some(Ok(1)));
+        let saws = Side::BOTH.map(|side| pair.saw(side));
+        let at_b = |wanted: fn(&Saw) -> bool| saws[B as usize].iter().filter(|saw| wanted(saw)).count();
+        assert_eq!(at_b(|saw| *saw == Saw::Message), 12);
+        assert_eq!(at_b(|saw| *saw == Saw::Down { watch: 1, exit: Exit::Drained }), 1);
+        let told = saws.map(|saws| {
+            let is_about_streams =
+                |saw: &Saw| matches!(saw, Saw::Interrupted(_) | Saw::Resumed | Saw::Ended(_));
+            saws.into_iter().filter(is_about_streams).collect::<Vec<_>>()
+        });
+        assert_eq!(told[first as usize], [Saw::Interrupted(lost()), Saw::Resumed]);
+        assert_eq!(told[first.other() as usize], [], "it had another by then");
+    }
 }
 
-/// The same while saying goodbye.
 #[test]
-fn nothing_is_written_behind_a_gap_after_a_goodbye_either() {
-    let mut pair = Pair::ready(&[LaneSet::CONTROL, LaneSet::DATA, LaneSet::ALL]);
-    pair.room(1, A, 1);
-    pair.stall(1, A, true);
-    let sent = (0..1000).take_while(|_| pair.send(A, 1, Letter::of_bytes(20_000)).is_ok()).count();
-    assert!(sent < 1000, "there is no end to the window");
-    pair.room(2, A, 0);
+fn w04_messages_wait_for_a_stream_as_far_as_there_is_credit() {
+    let window = 4096;
+    let [one, two] = [1, 2].map(|number| Node::new(number).limits(64 * 1024, window));
+    let mut pair = Pair::ready_between(one, two, &[LaneSet::ALL]);
+    pair.cut(0);
+    let send = |pair: &Pair, number| pair.send(A, 1, Letter::Note(number));
+    let taken = (0..10_000).take_while(|number| send(&pair, *number).is_ok()).count();
+    assert!((100..300).contains(&taken), "{taken}");
+    assert!(matches!(send(&pair, 0), Err(SendError::Full(_))));
+    pair.open(LaneSet::ALL);
     pair.drive();
-    pair.session(A).close(&CloseCode::Shutdown.into());
-    pair.lose(1, A, CloseCode::Lost);
-    pair.written(2, A);
-    pair.room(2, A, usize::MAX);
+    assert_eq!(notes(pair.received(B)), (0..taken as u32).collect::<Vec<_>>());
+    pair.advance(NANO);
+    assert_eq!(pair.saw(A).last(), Some(&Saw::Room));
+    assert!(send(&pair, 0).is_ok());
+}
+
+#[test]
+fn w04_a_session_without_streams_ends_at_the_exact_moment() {
+    let mut pair = Pair::ready(&[LaneSet::ALL]);
+    let mut reply = pair.call(A, None, |port| Letter::Ask(0, port));
     pair.drive();
-    assert!(pair.written(2, A).is_empty());
-    pair.stall(1, A, false);
+    (0..7).for_each(|number| pair.send(A, 1, Letter::Note(number)).unwrap());
+    let watch = pair.session(A).watch(7).unwrap();
+    pair.cut(0);
+    assert_eq!(pair.saw(A), [Saw::Interrupted(lost())]);
+    pair.advance(5 * SECOND - NANO);
+    assert_eq!((pair.saw(A), outcome(&mut reply)), (vec![], None));
+    pair.advance(NANO);
+    let unknown = actor_core::CallFailure::Unknown;
+    let expected = [
+        Saw::Failed(unknown.clone()),
+        Saw::Down { watch, exit: Exit::Unreachable },
+        Saw::Room,
+        Saw::Ended(lost()),
+    ];
+    assert_eq!(pair.saw(A), expected);
+    assert_eq!(outcome(&mut reply), Some(Err(unknown)));
+    assert_eq!(pair.unacked(A), 8, "seven notes never left, and nobody has said that the call arrived");
+    assert_eq!(pair.unacked(B), 0);
+}
+
+#[test]
+fn what_was_acknowledged_is_not_counted_as_lost() {
+    let mut pair = Pair::ready(&[LaneSet::ALL]);
+    (0..7).for_each(|number| pair.send(A, 1, Letter::Note(number)).unwrap());
+    // B's ping comes with the acknowledgement.
+    pair.advance(SECOND);
+    pair.send(A, 1, Letter::Note(7)).unwrap();
+    pair.cut(0);
+    pair.advance(5 * SECOND);
+    assert_eq!(pair.saw(A).last(), Some(&Saw::Ended(lost())));
+    assert_eq!(pair.unacked(A), 1);
+}
+
+#[test]
+fn with_no_time_to_resume_a_session_ends_with_its_streams() {
+    let [one, two] = [1, 2].map(Node::new).map(|node| Node { resume_timeout: Duration::ZERO, ..node });
+    let mut pair = Pair::ready_between(one, two, &[LaneSet::CONTROL, LaneSet::DATA]);
+    pair.cut(1);
+    assert_eq!(pair.saw(A), [Saw::Room, Saw::Ended(lost())]);
+    assert!(matches!(pair.send(A, 1, Letter::Note(1)), Err(SendError::NotConnected(_))));
+}
+
+/// Only what is about the stream alone is worth another one.
+#[test]
+fn a_peer_that_wants_no_more_is_taken_at_its_word() {
+    for code in [CloseCode::Refused, CloseCode::Violation, CloseCode::Shutdown] {
+        let mut pair = Pair::ready(&[LaneSet::ALL]);
+        pair.lose(0, A, code);
+        assert_eq!(pair.saw(A), [Saw::Room, Saw::Ended(code.into())]);
+    }
+}
+
+/// A peer that says goodbye ends its streams in any order, and nobody is alarmed.
+#[test]
+fn a_stream_that_ends_properly_may_be_a_goodbye() {
+    let quiet = crate::limits::GOODBYE_PATIENCE;
+    let mut pair = Pair::ready(&[LaneSet::CONTROL, LaneSet::DATA]);
+    pair.lose(1, A, CloseCode::Done);
+    pair.advance(quiet - NANO);
+    assert_eq!(pair.saw(A), []);
+    pair.advance(NANO);
+    assert_eq!(pair.saw(A), [Saw::Interrupted(lost())], "it was none");
+    pair.open(LaneSet::DATA);
     pair.drive();
-    assert_eq!(pair.saw(B).last(), Some(&Saw::Ended(CloseCode::Shutdown.into())), "the goodbye has arrived");
+    assert_eq!(pair.saw(A), [Saw::Resumed]);
+    let told = [Saw::Interrupted(lost()), Saw::Resumed];
+    assert_eq!(pair.saw(B), told, "it saw the end of the same stream");
+}
+
+#[test]
+fn a_silent_stream_is_given_up_and_its_lanes_go_on() {
+    let mut pair = Pair::ready(&[LaneSet::ALL, LaneSet::ALL]);
+    pair.stall(0, A, true);
+    pair.stall(0, B, true);
+    pair.send(A, 1, Letter::Note(1)).unwrap();
+    pair.advance(6 * SECOND);
+    assert_eq!(notes(pair.received(B)), [1], "it came on the second stream");
+    assert_eq!(pair.saw(A), []);
 }
 
 #[test]
 fn a_lane_keeps_its_stream_when_another_comes_whatever_its_number() {
-    let pair = Pair::ready(&[LaneSet::ALL]);
-    pair.session(A).detach(ConnectionId(0), CloseCode::Done.into());
-    assert!(pair.session(A).ended().is_some(), "it was the only one");
-
     let (one, two) = (Node::new(1), Node::new(2));
     let mut pair = Pair::new(one, two);
     pair.open(LaneSet::ALL);
     pair.drive();
+    let now = pair.now();
     let mut session = pair.session(A);
     let [first, second] = [ConnectionId(8), ConnectionId(7)];
-    session.attach(first, LaneSet::ALL);
-    session.detach(ConnectionId(0), CloseCode::Lost.into());
-    session.attach(second, LaneSet::ALL);
-    session.send(pair.now(), 1, Letter::Note(1)).unwrap();
-    assert_eq!(session.wants_write(LaneKind::Data), Some(first), "streams may get ready in any order");
-}
-
-#[test]
-fn a_lane_without_a_stream_does_not_hang_its_callers() {
-    // Not one frame of data yet: losing the stream loses nothing, but nothing can be
-    // sent any more.
-    let mut pair = Pair::ready(&[LaneSet::CONTROL, LaneSet::DATA]);
-    pair.cut(1);
-    assert_eq!(pair.saw(A), [Saw::Room, Saw::Ended(CloseCode::Lost.into())]);
-    assert!(matches!(pair.send(A, 1, Letter::Note(1)), Err(SendError::NotConnected(_))));
+    session.attach(now, first, LaneSet::ALL);
+    session.detach(now, ConnectionId(0), lost());
+    session.attach(now, second, LaneSet::ALL);
+    session.send(now, 1, Letter::Note(1)).unwrap();
+    assert!(session.poll_transmit(first).is_some(), "streams may get ready in any order");
+    assert_eq!(session.poll_transmit(second), None);
 }
 
 #[test]
@@ -144,6 +246,7 @@ fn while_it_opens_a_lost_stream_may_come_again() {
 #[test]
 fn an_unknown_stream_is_lost_without_harm() {
     let pair = Pair::ready(&[LaneSet::ALL]);
-    pair.session(A).detach(ConnectionId(99), CloseCode::Lost.into());
+    let now = pair.now();
+    pair.session(A).detach(now, ConnectionId(99), lost());
     assert_eq!(pair.session(A).ended(), None);
 }

@@ -81,10 +81,20 @@ fn w05_a_silent_peer_is_dead_at_the_exact_moment() {
     pair.advance(4 * SECOND + 500 * Duration::from_millis(1) - NANO);
     assert_eq!((pair.saw(A), outcome(&mut reply)), (vec![], None));
     pair.advance(NANO);
-    let end = Saw::Ended(reason(CloseCode::Timeout, "the peer is silent"));
-    assert_eq!(pair.saw(A), [Saw::Failed(CallFailure::Unknown), Saw::Room, end.clone()]);
+    let silent = reason(CloseCode::Timeout, "the peer is silent");
+    assert_eq!(pair.saw(A), [Saw::Interrupted(silent.clone())]);
+    assert_eq!(
+        pair.saw(B),
+        [Saw::Interrupted(CloseCode::Lost.into())],
+        "it hears of it if it can still hear"
+    );
+    // Its stream is lost; it itself is when it does not come on another.
+    pair.advance(5 * SECOND - NANO);
+    assert_eq!((pair.saw(A), outcome(&mut reply)), (vec![], None));
+    pair.advance(NANO);
+    assert_eq!(pair.saw(A), [Saw::Failed(CallFailure::Unknown), Saw::Room, Saw::Ended(silent)]);
     assert_eq!(outcome(&mut reply), Some(Err(CallFailure::Unknown)));
-    assert_eq!(pair.saw(B), [Saw::Room, Saw::Room, end], "it hears of it if it can still hear");
+    assert_eq!(pair.saw(B), [Saw::Room, Saw::Ended(CloseCode::Lost.into())]);
 }
 
 #[test]
@@ -95,9 +105,12 @@ fn w05_an_idle_session_lives_and_knows_its_round_trip() {
     }
     pair.advance(3600 * SECOND);
     assert_eq!((pair.saw(A), pair.saw(B)), (vec![], vec![]));
-    assert_eq!(pair.session(A).round_trip(), Some(60 * Duration::from_millis(1)));
-    let bytes = pair.written(0, A).len();
-    assert!(bytes < 3700 * 2 * 13, "an hour of pings and pongs took {bytes} bytes");
+    let round_trip = pair.session(A).round_trip();
+    assert_eq!(round_trip, Some(60 * Duration::from_millis(1)), "of the stream that control is written to");
+    for stream in [0, 1] {
+        let bytes = pair.written(stream, A).len();
+        assert!(bytes < 3610 * 2 * 16, "an hour of pings and pongs took {bytes} bytes");
+    }
 }
 
 #[test]
@@ -144,7 +157,7 @@ fn the_goodbye_is_written_last_and_after_a_violation_without_the_data() {
         pair.drive();
         let expected = match is_violated {
             true => &[Kind::Control, Kind::Control][..],
-            false => &[Kind::Define, Kind::Cast, Kind::Control, Kind::Control],
+            false => &[Kind::Begin, Kind::Define, Kind::Cast, Kind::Control, Kind::Control],
         };
         assert_eq!(last_written(&mut pair, 9), expected);
         assert_eq!(pair.saw(B).contains(&Saw::Message), !is_violated);

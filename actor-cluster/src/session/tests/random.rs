@@ -1,10 +1,11 @@
 //! Random schedules against an oracle that is too simple to be wrong: what was
-//! taken for sending, in order, for each target; and one outcome for each call.
+//! taken for sending, in order, for each target; one outcome for each call; one end for each
+//! watch. Streams stall, fall silent, are lost at one end or at both, and come again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use actor_core::{CallFailure, ReplyFuture, ReplyPort, SendError};
+use actor_core::{CallFailure, Exit, ReplyFuture, ReplyPort, SendError};
 use proptest::prelude::*;
 
 use super::{A, B, Letter};
@@ -14,6 +15,10 @@ use crate::transport::{CloseCode, LaneSet};
 
 const WINDOW: usize = 4096;
 const PADDING_MAX: usize = 3000;
+/// More than the time that passes in a schedule, so that a session ends only if it is told to.
+const RESUME_TIMEOUT: Duration = Duration::from_secs(120);
+/// How many streams a schedule opens at most.
+const STREAMS_MAX: usize = 16;
 /// The longest frame of these tests.
 const FRAME_MAX: usize = PADDING_MAX + 32;
 
@@ -36,6 +41,25 @@ enum Op {
         at: Side,
         which: usize,
         how: Fate,
+    },
+    Watch {
+        from: Side,
+    },
+    /// A watched actor ends.
+    Exit {
+        at: Side,
+        which: usize,
+    },
+    /// A stream is lost at one end; the other end may see it only by its silence.
+    Lose {
+        stream: usize,
+        at: Side,
+    },
+    Cut {
+        stream: usize,
+    },
+    Open {
+        lanes: LaneSet,
     },
     /// A caller goes away.
     Forget {
@@ -87,7 +111,8 @@ fn side() -> impl Strategy<Value = Side> {
 
 fn op() -> impl Strategy<Value = Op> {
     let fate = prop_oneof![3 => Just(Fate::Answered), 1 => Just(Fate::Refused), 1 => Just(Fate::Dropped)];
-    let (target, stream) = (0..3_u64, 0..3_usize);
+    let (target, stream) = (0..3_u64, 0..STREAMS_MAX);
+    let lanes = prop_oneof![3 => Just(LaneSet::ALL), 1 => Just(LaneSet::CONTROL), 1 => Just(LaneSet::DATA)];
     prop_oneof![
         8 => (side(), target.clone(), 0..PADDING_MAX)
             .prop_map(|(from, target, padding)| Op::Cast { from, target, padding }),
@@ -95,6 +120,11 @@ fn op() -> impl Strategy<Value = Op> {
         6 => (side(), 0..20_usize).prop_map(|(at, most)| Op::Receive { at, most }),
         6 => (side(), any::<usize>(), fate).prop_map(|(at, which, how)| Op::Answer { at, which, how }),
         2 => (side(), any::<usize>()).prop_map(|(from, which)| Op::Forget { from, which }),
+        2 => side().prop_map(|from| Op::Watch { from }),
+        1 => (side(), any::<usize>()).prop_map(|(at, which)| Op::Exit { at, which }),
+        2 => (stream.clone(), side()).prop_map(|(stream, at)| Op::Lose { stream, at }),
+        1 => stream.clone().prop_map(|stream| Op::Cut { stream }),
+        3 => lanes.prop_map(|lanes| Op::Open { lanes }),
         4 => (0..400_u64).prop_map(Op::Advance),
         2 => (stream.clone(), side(), any::<bool>())
             .prop_map(|(stream, from, is_stalled)| Op::Stall { stream, from, is_stalled }),
@@ -132,11 +162,22 @@ struct World {
     /// Calls that each side has received and not answered.
     ports: [Vec<(u32, ReplyPort<u32>)>; 2],
     fates: BTreeMap<u32, Fate>,
+    /// What each side watches and was not told of, and what it was told.
+    watches: [BTreeSet<u64>; 2],
+    /// Whether any stream was ever lost.
+    has_lost: bool,
+    /// Whether the session was told to end: another would only confuse the accounts.
+    is_ending: bool,
+    /// Which watches of the other side's each side knows.
+    watched: [Vec<u64>; 2],
 }
 
 impl World {
     fn new(streams: &[LaneSet]) -> Self {
-        let node = |number| Node::new(number).limits(SEGMENT_BYTES, WINDOW as u64);
+        let node = |number| Node {
+            resume_timeout: RESUME_TIMEOUT,
+            ..Node::new(number).limits(SEGMENT_BYTES, WINDOW as u64)
+        };
         Self {
             pair: Pair::ready_between(node(1), node(2), streams),
             streams: streams.len(),
@@ -149,6 +190,10 @@ impl World {
             outcomes: [0; 2],
             ports: Default::default(),
             fates: BTreeMap::new(),
+            watches: Default::default(),
+            has_lost: false,
+            is_ending: false,
+            watched: Default::default(),
         }
     }
 
@@ -158,6 +203,26 @@ impl World {
             Op::Call { from, target } => self.call(from, target),
             Op::Receive { at, most } => self.receive(at, most),
             Op::Answer { at, which, how } => self.answer(at, which, how),
+            Op::Watch { from } => {
+                let watch = self.pair.session(from).watch(1);
+                self.watches[from as usize].extend(watch);
+            }
+            Op::Exit { at, which } => {
+                let watched = &mut self.watched[at as usize];
+                if !watched.is_empty() {
+                    let watch = watched.swap_remove(which % watched.len());
+                    self.pair.session(at).down(watch, &Exit::Drained);
+                }
+            }
+            Op::Lose { stream, at } => {
+                self.has_lost = true;
+                self.pair.lose(stream % self.streams, at, CloseCode::Lost);
+            }
+            Op::Cut { stream } => {
+                self.has_lost = true;
+                self.pair.cut(stream % self.streams);
+            }
+            Op::Open { lanes } => self.open(lanes),
             Op::Forget { from, which } => {
                 let callers = &mut self.callers[from as usize];
                 if !callers.is_empty() {
@@ -175,6 +240,13 @@ impl World {
             Op::Room { stream, from, bytes } => self.pair.room(stream % self.streams, from, bytes),
         }
         self.observe();
+    }
+
+    fn open(&mut self, lanes: LaneSet) {
+        if self.streams < STREAMS_MAX && !self.is_ending && !self.is_over() {
+            self.pair.open(lanes);
+            self.streams += 1;
+        }
     }
 
     fn cast(&mut self, from: Side, target: u64, padding: usize) {
@@ -289,7 +361,12 @@ impl World {
             for saw in self.pair.saw(side) {
                 match saw {
                     Saw::Answered | Saw::Failed(_) | Saw::Abandoned => self.outcomes[side as usize] += 1,
-                    Saw::Message | Saw::Room | Saw::Ended(_) => {}
+                    Saw::Watch { watch, .. } => self.watched[side as usize].push(watch),
+                    Saw::Down { watch, exit } => {
+                        assert!(self.watches[side as usize].remove(&watch), "told twice");
+                        assert!(exit == Exit::Drained || is_over, "{exit:?}");
+                    }
+                    Saw::Message | Saw::Room | Saw::Interrupted(_) | Saw::Resumed | Saw::Ended(_) => {}
                     other => panic!("{other:?} out of nowhere"),
                 }
             }
@@ -302,6 +379,10 @@ impl World {
 
     /// Everything flows again, and everything that was sent arrives and is answered.
     fn settle(&mut self) {
+        if !self.is_ending && !self.is_over() {
+            self.pair.open(LaneSet::ALL);
+            self.streams += 1;
+        }
         for stream in 0..self.streams {
             for side in Side::BOTH {
                 self.pair.stall(stream, side, false);
@@ -309,7 +390,8 @@ impl World {
                 self.pair.delay(stream, side, Duration::ZERO);
             }
         }
-        self.pair.advance(Duration::from_millis(400));
+        // Streams that only one end has lost fall silent, and are given up by the other.
+        self.pair.advance(Duration::from_secs(7));
         self.observe();
         let was_over = self.is_over();
         for _ in 0..2 {
@@ -321,7 +403,7 @@ impl World {
             }
             self.observe();
         }
-        if !was_over {
+        if !was_over && !self.is_ending {
             self.assert_all_arrived();
             assert!(self.callers.iter().all(Vec::is_empty), "an answer is missing");
             assert!(!self.is_over());
@@ -341,15 +423,16 @@ impl World {
         match finish {
             Finish::Cut => (0..self.streams).for_each(|stream| self.pair.cut(stream)),
             Finish::Close(side) => self.pair.session(side).close(&CloseCode::Shutdown.into()),
-            Finish::Garbage => self.pair.inject(0, A, &[0; 8]),
+            Finish::Garbage => self.pair.inject(self.streams - 1, A, &[0; 8]),
         }
-        self.pair.advance(Duration::from_secs(60));
+        self.pair.advance(2 * RESUME_TIMEOUT);
         self.observe();
         for side in Side::BOTH {
             assert!(self.pair.session(side).ended().is_some());
             self.receive(side, usize::MAX);
         }
         assert_eq!(self.outcomes, self.calls_made, "each call has one outcome");
+        assert_eq!(self.watches, [BTreeSet::new(), BTreeSet::new()], "each watch has one end");
     }
 }
 
@@ -384,10 +467,11 @@ proptest! {
         }
         let closes = matches!(finish, Finish::Close(_)) && !world.is_over();
         match finish {
-            Finish::Cut => (0..streams.len()).for_each(|stream| world.pair.cut(stream)),
+            Finish::Cut => (0..world.streams).for_each(|stream| world.pair.cut(stream)),
             Finish::Close(side) => world.pair.session(side).close(&CloseCode::Shutdown.into()),
             Finish::Garbage => world.pair.inject(0, B, &[0; 8]),
         }
+        world.is_ending = finish != Finish::Cut;
         for op in after {
             world.run(op);
         }
@@ -400,10 +484,11 @@ proptest! {
 }
 
 impl World {
-    /// What was sent before a goodbye arrives, unless the reader lost patience.
+    /// What was sent before a goodbye arrives, unless the reader lost patience, or there was no
+    /// stream to write it to.
     fn assert_arrived_from(&self, side: Side) {
         let reason = self.pair.session(side.other()).ended().cloned();
-        if reason == Some(CloseCode::Shutdown.into()) {
+        if reason == Some(CloseCode::Shutdown.into()) && !self.has_lost {
             let sent = self.sent[side as usize].each_ref().map(Vec::len);
             assert_eq!(self.arrived[side as usize], sent);
         }

@@ -5,7 +5,7 @@ use actor_core::CallFailure;
 use proptest::prelude::*;
 use prost::Message;
 
-use super::{A, B, Letter, control, frame, frames, reason};
+use super::{A, B, Letter, ack, begin, control, frame, frames, reason};
 use crate::limits::{
     ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, CALLS_MAX, CONTROL_BODY_BYTES_MAX, GOSSIP_MEMBERS_MAX,
     LABEL_BYTES_MAX, PUBLICATIONS_PER_PEER_MAX, SEGMENT_BYTES, TYPES_MAX, WATCHES_MAX,
@@ -62,6 +62,7 @@ fn frames_that_are_no_frames() {
     assert_violation(&[0, 0, 0, 0, 0, 0, 0, 0], "a frame of unknown kind 0");
     assert_violation(&[0, 0, 0, 2, 0, 0, 0, 1], "a frame on lane 1, where its kind does not belong");
     assert_violation(&[0, 0, 0, 3, 0, 0, 0, 0], "a frame on lane 0, where its kind does not belong");
+    assert_violation(&[0, 0, 0, 12, 0, 0, 0, 0], "a frame on lane 0, where its kind does not belong");
     assert_violation(&[0, 0, 0, 2, 1, 0, 0, 0], "a frame of kind 2 with index 1, where its kind has none");
     let giant = [1, 0, 0x40, 3, 0, 0, 0, 1];
     assert_violation(&giant, "a frame of 4194305 bytes, where 4194304 is the limit");
@@ -70,12 +71,13 @@ fn frames_that_are_no_frames() {
 #[test]
 fn frames_out_of_place() {
     assert_violation(&frame(Kind::Handshake, 0, b""), "a handshake step inside a session");
-    let mut pair = Pair::ready(&[LaneSet::CONTROL, LaneSet::DATA]);
-    let ping = control(Body::Ping(1));
-    pair.inject(1, A, &ping);
-    pair.drive();
-    let expected = reason(CloseCode::Violation, "a frame on a stream that does not carry its lane");
-    assert_eq!(pair.session(B).ended(), Some(&expected));
+    for astray in [control(Body::Unwatch(1)), begin(0, 0), frame(Kind::Take, 1, b"")] {
+        let mut pair = Pair::ready(&[LaneSet::CONTROL, LaneSet::DATA]);
+        pair.inject(1, A, &astray);
+        pair.drive();
+        let expected = reason(CloseCode::Violation, "a frame on a stream that does not carry its lane");
+        assert_eq!(pair.session(B).ended(), Some(&expected));
+    }
 }
 
 #[test]
@@ -87,6 +89,14 @@ fn frames_of_the_wrong_length() {
     }
     assert_violation(&frame(Kind::Define, 0, &[0; 17]), "a frame that is too long");
     assert_violation(&frame(Kind::Cancel, 0, &[0; 9]), "a frame that is too long");
+    for kind in [Kind::Begin, Kind::Ping, Kind::Pong] {
+        assert_violation(&frame(kind, 0, &[0; 7]), "a frame that is too short");
+        assert_violation(&frame(kind, 0, &[0; 9]), "a frame that is too long");
+    }
+    assert_violation(&frame(Kind::Take, 1, b"x"), "a frame that is too long");
+    for length in (1..40).filter(|length| length % 17 != 0) {
+        assert_violation(&frame(Kind::Ack, 0, &vec![0; length]), "a frame that is too short");
+    }
     for (kind, least) in [(Kind::Cast, 8), (Kind::Call, 24)] {
         for length in 0..least {
             let bytes = [define(0), frame(kind, 0, &vec![0; length])].concat();
@@ -132,9 +142,13 @@ fn b16_more_calls_than_a_session_takes() {
 /// Answers, cancellations, exits and the like may cross with whatever made them moot.
 #[test]
 fn what_may_have_crossed_is_harmless() {
-    for body in [Body::Unwatch(99), Body::Pong(99), Body::Credit(0), Body::Synced(Default::default())] {
+    for body in [Body::Unwatch(99), Body::Synced(Default::default())] {
         assert_harmless(&control(body), &[]);
     }
+    for bytes in [frame(Kind::Pong, 0, &[9; 8]), ack(&[]), ack(&[(0, 0, 0), (1, 0, 0), (77, 1, 1)])] {
+        assert_harmless(&bytes, &[]);
+    }
+    assert_harmless(&[begin(1, 0), begin(1, 0), frame(Kind::Take, 3, b"")].concat(), &[]);
     let down = Body::Down(crate::wire::control::Down { watch: 9, exit: 1, text: None });
     assert_harmless(&control(down), &[]);
     for kind in [Kind::Reply, Kind::Failure, Kind::Cancel] {
@@ -148,9 +162,9 @@ fn words_of_a_later_version_are_ignored() {
     let unknown = [0x9a, 0x06, 0x02, b'h', b'i'];
     assert_harmless(&frame(Kind::Control, 0, &unknown), &[]);
     assert_harmless(&frame(Kind::Control, 0, &[]), &[]);
-    let mut ping = Control { body: Some(Body::Ping(7)) }.encode_to_vec();
-    ping.extend(unknown);
-    assert_harmless(&frame(Kind::Control, 0, &ping), &[]);
+    let mut unwatch = Control { body: Some(Body::Unwatch(7)) }.encode_to_vec();
+    unwatch.extend(unknown);
+    assert_harmless(&frame(Kind::Control, 0, &unwatch), &[]);
     // A failure and an exit of a later version.
     let mut pair = Pair::ready(&[LaneSet::ALL]);
     let mut reply = pair.call(A, None, |port| Letter::Ask(1, port));
@@ -177,8 +191,26 @@ fn control_frames_that_cannot_be_read() {
 
 #[test]
 fn credit_out_of_nowhere() {
-    for bytes in [u64::MAX, 1 << 63, 1 << 20, 100] {
-        assert_violation(&control(Body::Credit(bytes)), "more credit than was ever lent");
+    for more in [u64::MAX - (1 << 20), 1 << 63, 1 << 20, 100] {
+        assert_violation(&ack(&[(1, 0, more + (1 << 20))]), "more credit than was ever lent");
+    }
+}
+
+#[test]
+fn lanes_with_a_gap() {
+    assert_violation(&begin(1, 1), "a lane that begins behind a gap");
+    assert_violation(&begin(0, u64::MAX), "a lane that begins behind a gap");
+    assert_violation(&begin(2, 0), "the beginning of an unknown lane");
+    assert_violation(&frame(Kind::Take, 4, b""), "a set of unknown lanes");
+    // Frames that begin elsewhere than the first time.
+    let cut = [define(0), begin(1, 8), define(0)].concat();
+    assert_violation(&cut, "a lane that goes on behind a gap");
+}
+
+#[test]
+fn acknowledgements_of_the_future() {
+    for lane in [0, 1] {
+        assert_violation(&ack(&[(lane, u64::MAX, 0)]), "an acknowledgement of what was never sent");
     }
 }
 

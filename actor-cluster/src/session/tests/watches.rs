@@ -61,9 +61,9 @@ fn a_lost_session_answers_every_watch() {
     pair.session(B).down(answered, &Exit::Drained);
     pair.drive();
     pair.saw(A);
-    pair.cut(0);
+    pair.lose(0, A, CloseCode::Shutdown);
     let down = |watch| Saw::Down { watch, exit: Exit::Unreachable };
-    assert_eq!(pair.saw(A), [down(first), down(second), Saw::Room, Saw::Ended(CloseCode::Lost.into())]);
+    assert_eq!(pair.saw(A), [down(first), down(second), Saw::Room, Saw::Ended(CloseCode::Shutdown.into())]);
     assert_eq!(pair.session(A).watch(7), None, "there is nobody to ask");
     pair.session(B).down(first, &Exit::Drained);
     pair.drive();

@@ -34,6 +34,7 @@ pub(crate) struct Node {
     pub(crate) refusal: Option<HandshakeError>,
     pub(crate) pace: Pace,
     pub(crate) patience: Duration,
+    pub(crate) resume_timeout: Duration,
 }
 
 impl Node {
@@ -60,6 +61,7 @@ impl Node {
             refusal: None,
             pace: Pace { interval: Duration::from_secs(1), timeout: Duration::from_secs(5) },
             patience: Duration::from_secs(10),
+            resume_timeout: Duration::from_secs(5),
         }
     }
 
@@ -89,6 +91,7 @@ impl Node {
         Config {
             pace: self.pace,
             patience: self.patience,
+            resume_timeout: self.resume_timeout,
             body_bytes_max: self.myself.body_bytes_max as usize,
             window_bytes: self.myself.window_bytes,
         }

@@ -11,7 +11,7 @@ use actor_core::{CallFailure, ControlRequest, Exit, Instant, ReplyFuture};
 
 use super::hand::Present;
 use crate::session::handshake::Peer;
-use crate::session::lanes::ConnectionId;
+use crate::session::streams::ConnectionId;
 use crate::session::{Config, Correlation, Event, Inbound, Session};
 use crate::transport::CloseReason;
 use crate::wire::control::Publication;
@@ -49,6 +49,8 @@ pub(crate) enum Saw {
         actor: u64,
         request: ControlRequest,
     },
+    Interrupted(CloseReason),
+    Resumed,
     Ended(CloseReason),
 }
 
@@ -64,13 +66,23 @@ pub(crate) fn outcome<T>(reply: &mut ReplyFuture<T>) -> Option<Result<T, CallFai
 pub(super) struct Host {
     session: Arc<Answering>,
     saw: Vec<Saw>,
+    /// Streams that the session has given up.
+    cuts: Vec<ConnectionId>,
+    /// How many messages it says are lost, perhaps.
+    unacked: u64,
     inbox: VecDeque<Inbound>,
 }
 
 impl Host {
     pub(super) fn new(peer: &Peer, config: Config, now: Instant) -> Self {
         let session = Mutex::new(Session::new(peer.clone(), config, now));
-        Self { session: Arc::new(Answering(session)), saw: Vec::new(), inbox: VecDeque::new() }
+        Self {
+            session: Arc::new(Answering(session)),
+            saw: Vec::new(),
+            cuts: Vec::new(),
+            unacked: 0,
+            inbox: VecDeque::new(),
+        }
     }
 
     pub(super) fn session(&self) -> MutexGuard<'_, Session> {
@@ -100,6 +112,14 @@ impl Host {
         std::mem::take(&mut self.saw)
     }
 
+    pub(super) fn take_cuts(&mut self) -> Vec<ConnectionId> {
+        std::mem::take(&mut self.cuts)
+    }
+
+    pub(super) fn unacked(&self) -> u64 {
+        self.unacked
+    }
+
     /// Takes events out, one at a time and without the lock, as ports may take it.
     pub(super) fn drain(&mut self) -> bool {
         let mut has_moved = false;
@@ -108,6 +128,10 @@ impl Host {
             let Some(event) = event else { return has_moved };
             has_moved = true;
             assert!(!matches!(self.saw.last(), Some(Saw::Ended(_))), "{event:?} after the end");
+            if let Event::Cut { connection, .. } = event {
+                self.cuts.push(connection);
+                continue;
+            }
             let saw = self.react(event);
             self.saw.push(saw);
         }
@@ -141,7 +165,13 @@ impl Host {
             Event::Unwatch { watch } => Saw::Unwatch { watch },
             Event::Down { watch, exit } => Saw::Down { watch, exit },
             Event::Request { actor, request } => Saw::Request { actor, request },
-            Event::Ended(reason) => Saw::Ended(reason),
+            Event::Interrupted(reason) => Saw::Interrupted(reason),
+            Event::Resumed => Saw::Resumed,
+            Event::Ended { reason, unacked } => {
+                self.unacked = unacked;
+                Saw::Ended(reason)
+            }
+            Event::Cut { .. } => unreachable!("it was kept before"),
         }
     }
 

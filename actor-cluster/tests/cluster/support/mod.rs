@@ -124,12 +124,13 @@ pub(crate) fn system_after(former: &ActorSystem) -> ActorSystem {
     systems.into_iter().find(|system| system.incarnation() > former.incarnation()).unwrap()
 }
 
-/// A node's builder, set up as most tests want it.
+/// A node's builder, set up as most tests want it: a session ends with its streams.
 pub(crate) fn builder(network: &Network, number: u8, system: &ActorSystem) -> NodeBuilder {
     NodeServer::builder(id(number))
         .name(format!("node-{number}"))
         .system(system.clone())
         .mode(Mode::Isolated)
+        .resume_timeout(Duration::ZERO)
         .transport(network.transport(number))
 }
 
@@ -178,7 +179,9 @@ pub(crate) fn kind(event: &NodeEvent) -> &'static str {
         NodeEvent::Refused { .. } => "refused",
         NodeEvent::Authenticated(_) => "authenticated",
         NodeEvent::Ready(_) => "ready",
-        NodeEvent::Disconnected { .. } => "disconnected",
+        NodeEvent::Disconnected { .. } | NodeEvent::SessionLost { .. } => "disconnected",
+        NodeEvent::Interrupted { .. } => "interrupted",
+        NodeEvent::Resumed(_) => "resumed",
         NodeEvent::Published(_) => "published",
         _ => "other",
     }
@@ -187,8 +190,8 @@ pub(crate) fn kind(event: &NodeEvent) -> &'static str {
 /// Waits for the end of a session and says why it ended.
 pub(crate) async fn disconnected(events: &mut Events) -> CloseReason {
     loop {
-        if let NodeEvent::Disconnected { reason, .. } = next(events).await {
-            return reason;
+        if let Some((_, reason)) = next(events).await.session_end() {
+            return reason.clone();
         }
     }
 }

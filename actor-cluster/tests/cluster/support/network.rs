@@ -24,6 +24,8 @@ pub(crate) struct Network {
     pipes: PipeNetwork,
     streams: Vec<LaneSet>,
     cables: Arc<Mutex<Vec<Arc<Cable>>>>,
+    /// Where nobody answers any more.
+    shut: Arc<Mutex<Vec<String>>>,
     /// Whether connections stay when there are no more streams to come.
     is_lasting: bool,
     /// Draws who goes on when, if anybody is to be slowed down.
@@ -44,6 +46,7 @@ impl Network {
             pipes: PipeNetwork::new(),
             streams: streams.into(),
             cables: Arc::default(),
+            shut: Arc::default(),
             is_lasting: false,
             dice: None,
         }
@@ -84,6 +87,16 @@ impl Network {
     /// nothing about it.
     pub(crate) fn silence(&self) {
         self.cables.lock().unwrap().iter().for_each(|cable| cable.set(Fate::Silent));
+    }
+
+    /// Nobody can be dialled any more.
+    pub(crate) fn close_doors(&self) {
+        (1..=9).for_each(|number| self.close_door_of(number));
+    }
+
+    /// A node can be dialled no more.
+    pub(crate) fn close_door_of(&self, number: u8) {
+        self.shut.lock().unwrap().push(format!("node-{number}"));
     }
 
     /// What is written is not read until [`resume`](Self::resume).
@@ -193,6 +206,10 @@ impl Transport for CableTransport {
     }
 
     async fn dial(&self, address: &Address) -> Result<Box<dyn Connection>, TransportError> {
+        if self.network.shut.lock().unwrap().iter().any(|name| name == address.rest()) {
+            let source = io::Error::from(io::ErrorKind::ConnectionRefused);
+            return Err(TransportError::Unreachable { address: address.to_string(), source });
+        }
         let connection = self.pipes.dial(address).await?;
         let state = Mutex::new((Fate::Whole, Vec::new()));
         let cable = Arc::new(Cable { state, dice: self.network.dice.clone() });

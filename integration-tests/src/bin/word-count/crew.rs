@@ -186,11 +186,11 @@ impl Crew {
     }
 
     fn on_event(&mut self, event: NodeEvent) {
-        let NodeEvent::Disconnected { peer, reason } = event else { return };
+        let Some((peer, reason)) = event.session_end() else { return };
         // One of its lives: they differ in their incarnation, not in their node.
         let is_its = |actor: &ActorRef<Work>| actor.id().incarnation() == peer.incarnation;
         let worker = self.workers.iter().position(|worker| worker.actor.as_ref().is_some_and(is_its));
-        self.departures.extend(worker.map(|worker| Departure { worker, reason }));
+        self.departures.extend(worker.map(|worker| Departure { worker, reason: reason.clone() }));
     }
 
     /// Finds out which worker each counter in the group belongs to.

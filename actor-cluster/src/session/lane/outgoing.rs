@@ -1,0 +1,256 @@
+//! The writing half of a lane: what waits to be written, and what was written and may have to
+//! be written again.
+//!
+//! ```text
+//!      acked          next               sent
+//!  ──────┬─────────────┬──────────────────┬──────────┬────────┐
+//!        │ written,    │ to be written    │ sealed   │ open   │◄── frames
+//!        │ not there?  │ once more        │ segments │        │
+//!        └──────────── log ───────────────┘          └────────┘
+//! ```
+//!
+//! Every byte of a lane has an offset, counted from the session's beginning. Without a loss
+//! `next` is `sent`. When the lane's stream is lost, `next` goes back to `acked`, and the lane
+//! goes on with another stream; the reader skips what it has already.
+
+use std::collections::VecDeque;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use crate::limits::SEGMENT_BYTES;
+
+/// Frames of one lane, cut into segments so that a more urgent lane on the same
+/// stream waits for one segment at most.
+#[derive(Debug, Default)]
+pub(crate) struct Outgoing {
+    open: BytesMut,
+    sealed: VecDeque<Bytes>,
+    sealed_bytes: usize,
+    /// What was handed out and is not acknowledged, oldest first.
+    log: VecDeque<Bytes>,
+    /// How many segments of the log lie before `next`.
+    log_at: usize,
+    acked: u64,
+    next: u64,
+    sent: u64,
+    /// The offset that the reader of the lane's stream gives to the next byte there.
+    read_at: Option<u64>,
+}
+
+/// What is to be written next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Segment {
+    /// The offset of the first byte, if the stream's reader has to be told.
+    pub(crate) begin: Option<u64>,
+    /// Whole frames.
+    pub(crate) bytes: Bytes,
+}
+
+/// The peer acknowledges what it was never sent.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct FromTheFuture;
+
+impl Outgoing {
+    /// Where the next frame is appended. Call [`seal`](Self::seal) after it.
+    pub(crate) fn open(&mut self) -> &mut BytesMut {
+        &mut self.open
+    }
+
+    /// Ends the open segment if it is long enough.
+    pub(crate) fn seal(&mut self) {
+        if self.open.len() >= SEGMENT_BYTES {
+            let segment = self.open.split().freeze();
+            self.sealed_bytes += segment.len();
+            self.sealed.push_back(segment);
+        }
+    }
+
+    /// Takes the next segment out, to be written to the lane's stream.
+    pub(crate) fn pop(&mut self) -> Option<Segment> {
+        let bytes = match self.log.get(self.log_at) {
+            Some(again) => again.clone(),
+            None => self.take_unsent()?,
+        };
+        let begin = (self.read_at != Some(self.next)).then_some(self.next);
+        self.log_at += 1;
+        self.next += bytes.len() as u64;
+        self.read_at = Some(self.next);
+        Some(Segment { begin, bytes })
+    }
+
+    fn take_unsent(&mut self) -> Option<Bytes> {
+        let segment = match self.sealed.pop_front() {
+            Some(segment) => {
+                self.sealed_bytes -= segment.len();
+                segment
+            }
+            None if self.open.is_empty() => return None,
+            None => self.open.split().freeze(),
+        };
+        self.sent += segment.len() as u64;
+        self.log.push_back(segment.clone());
+        Some(segment)
+    }
+
+    /// The lane is written to another stream from now on: what is not acknowledged is written
+    /// again, since it may be lost.
+    pub(crate) fn restart(&mut self) {
+        self.log_at = 0;
+        self.next = self.acked;
+        self.read_at = None;
+    }
+
+    /// The peer has everything before this offset.
+    pub(crate) fn acknowledged(&mut self, offset: u64) -> Result<(), FromTheFuture> {
+        if offset > self.sent {
+            return Err(FromTheFuture);
+        }
+        // What is said on several streams may come out of order.
+        while self.acked < offset
+            && let Some(oldest) = self.log.front_mut()
+        {
+            let news = usize::try_from(offset - self.acked).unwrap_or(usize::MAX);
+            let bytes = news.min(oldest.len());
+            self.acked += bytes as u64;
+            oldest.advance(bytes);
+            if oldest.is_empty() {
+                self.log.pop_front();
+                self.log_at = self.log_at.saturating_sub(1);
+            }
+        }
+        // It need not be written again either.
+        self.next = self.next.max(self.acked);
+        Ok(())
+    }
+
+    /// What waits to be written for the first time.
+    pub(crate) fn unsent_bytes(&self) -> usize {
+        self.sealed_bytes + self.open.len()
+    }
+
+    /// What is kept: all that has not arrived for certain.
+    pub(crate) fn kept_bytes(&self) -> u64 {
+        self.sent - self.acked + self.unsent_bytes() as u64
+    }
+
+    /// Whether there is something to write.
+    pub(crate) fn has_more(&self) -> bool {
+        self.log_at < self.log.len() || self.unsent_bytes() > 0
+    }
+
+    /// What is kept, oldest first, in pieces of whole frames.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = &[u8]> {
+        let unsent = self.sealed.iter().map(|segment| &segment[..]);
+        self.log.iter().map(|segment| &segment[..]).chain(unsent).chain([&self.open[..]])
+    }
+
+    /// Drops what was not handed out yet.
+    pub(crate) fn drop_unsent(&mut self) {
+        self.open.clear();
+        self.sealed.clear();
+        self.sealed_bytes = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: usize = SEGMENT_BYTES;
+
+    fn lane(frames: &[usize]) -> Outgoing {
+        let mut lane = Outgoing::default();
+        for (number, bytes) in (0..).zip(frames) {
+            put(&mut lane, number, *bytes);
+        }
+        lane
+    }
+
+    fn put(lane: &mut Outgoing, byte: u8, bytes: usize) {
+        let filled = lane.open.len();
+        lane.open().resize(filled + bytes, byte);
+        lane.seal();
+    }
+
+    fn popped(lane: &mut Outgoing) -> Vec<(Option<u64>, Vec<u8>)> {
+        std::iter::from_fn(|| lane.pop()).map(|segment| (segment.begin, segment.bytes.to_vec())).collect()
+    }
+
+    #[test]
+    fn segments_come_out_in_order_and_are_counted() {
+        let mut lane = lane(&[LONG / 2; 5]);
+        assert_eq!(lane.unsent_bytes(), LONG / 2 * 5);
+        let segments = popped(&mut lane);
+        assert_eq!(segments.iter().map(|(_, bytes)| bytes.len()).collect::<Vec<_>>(), [LONG, LONG, LONG / 2]);
+        let begins: Vec<_> = segments.iter().map(|(begin, _)| *begin).collect();
+        assert_eq!(begins, [Some(0), None, None], "said once, as the reader counts on");
+        let written: Vec<u8> = segments.into_iter().flat_map(|(_, bytes)| bytes).collect();
+        let expected: Vec<u8> = (0..5).flat_map(|byte| vec![byte; LONG / 2]).collect();
+        assert_eq!(written, expected);
+        assert_eq!((lane.unsent_bytes(), lane.kept_bytes()), (0, expected.len() as u64));
+    }
+
+    #[test]
+    fn what_is_not_acknowledged_is_written_again_on_another_stream() {
+        let mut lane = lane(&[3]);
+        assert_eq!(popped(&mut lane), [(Some(0), vec![0; 3])]);
+        put(&mut lane, 1, 2);
+        assert_eq!(popped(&mut lane), [(None, vec![1; 2])]);
+        lane.acknowledged(3).unwrap();
+        put(&mut lane, 2, 4);
+        assert!(lane.has_more());
+        lane.restart();
+        assert_eq!(popped(&mut lane), [(Some(3), vec![1; 2]), (None, vec![2; 4])]);
+        assert!(!lane.has_more());
+        lane.acknowledged(9).unwrap();
+        assert_eq!(lane.kept_bytes(), 0);
+        lane.restart();
+        put(&mut lane, 3, 1);
+        assert_eq!(popped(&mut lane), [(Some(9), vec![3])], "nothing is left of the rest");
+    }
+
+    #[test]
+    fn an_acknowledgement_may_end_within_a_segment_and_come_late() {
+        let mut lane = lane(&[4, 4]);
+        popped(&mut lane);
+        put(&mut lane, 2, 2);
+        popped(&mut lane);
+        lane.acknowledged(4).unwrap();
+        lane.acknowledged(1).unwrap();
+        assert_eq!(lane.kept_bytes(), 6);
+        lane.restart();
+        assert_eq!(popped(&mut lane), [(Some(4), vec![1; 4]), (None, vec![2; 2])]);
+        assert_eq!(lane.acknowledged(11), Err(FromTheFuture));
+        assert_eq!(lane.kept_bytes(), 6, "nothing came of it");
+    }
+
+    /// The acknowledgement was on its way when the stream was lost.
+    #[test]
+    fn what_is_acknowledged_meanwhile_is_not_written_again() {
+        let mut lane = lane(&[2]);
+        popped(&mut lane);
+        for byte in 1..4 {
+            put(&mut lane, byte, 2);
+            popped(&mut lane);
+        }
+        lane.restart();
+        assert_eq!(lane.pop(), Some(Segment { begin: Some(0), bytes: vec![0; 2].into() }));
+        lane.acknowledged(5).unwrap();
+        // The reader on the new stream is at 2; it must hear that this is 5.
+        assert_eq!(popped(&mut lane), [(Some(5), vec![2; 1]), (None, vec![3; 2])]);
+        lane.acknowledged(8).unwrap();
+        assert_eq!((lane.kept_bytes(), lane.kept().map(<[u8]>::len).sum()), (0, 0_usize));
+    }
+
+    #[test]
+    fn what_was_not_handed_out_can_be_dropped_and_the_rest_is_kept() {
+        let mut lane = lane(&[3]);
+        popped(&mut lane);
+        put(&mut lane, 1, LONG);
+        put(&mut lane, 2, 1);
+        lane.drop_unsent();
+        assert_eq!(lane.kept().map(<[u8]>::len).sum::<usize>(), 3);
+        put(&mut lane, 3, 1);
+        assert_eq!(popped(&mut lane), [(None, vec![3])], "the offsets have no gap");
+    }
+}
