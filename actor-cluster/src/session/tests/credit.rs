@@ -6,7 +6,9 @@ use std::time::Duration;
 use actor_core::SendError;
 
 use super::{A, B, Letter, answer_all, frames, notes};
-use crate::limits::{ANSWERS_UNREAD_BYTES_MAX, CONTROL_BACKLOG_BYTES_MAX, SEGMENT_BYTES};
+use crate::limits::{
+    ACK_BYTES, ANSWERS_UNREAD_BYTES_MAX, CONTROL_BACKLOG_BYTES_MAX, SEGMENT_BYTES, URGENT_BACKLOG_BYTES_MAX,
+};
 use crate::testing::pair::{Node, Pair, Saw, Side, outcome};
 use crate::transport::{CloseCode, CloseReason, LaneSet};
 use crate::wire::control::{Body, Control, Publication};
@@ -229,4 +231,36 @@ fn credit_flows_while_data_stands_still() {
     assert_eq!(pair.received::<Letter>(B).len() as u32, sent);
     pair.advance(Duration::from_millis(1));
     assert_eq!(pair.saw(A), [Saw::Room], "the grant came on the control stream");
+}
+
+#[test]
+fn what_has_arrived_is_acknowledged_before_it_is_much() {
+    let mut pair = Pair::ready(&[LaneSet::ALL]);
+    let acks = |pair: &mut Pair| {
+        pair.drive();
+        frames(&pair.written(0, B)).iter().filter(|frame| frame.kind == Kind::Ack).count()
+    };
+    acks(&mut pair);
+    let half = ACK_BYTES as usize / 2;
+    pair.send(A, 1, Letter::of_bytes(half)).unwrap();
+    assert_eq!(acks(&mut pair), 0);
+    pair.send(A, 1, Letter::of_bytes(half)).unwrap();
+    assert_eq!(acks(&mut pair), 1, "though nothing is in a mailbox yet, so that there is no credit to give");
+    pair.send(A, 1, Letter::of_bytes(half)).unwrap();
+    assert_eq!(acks(&mut pair), 0);
+}
+
+#[test]
+fn w17_pings_whose_answers_nobody_reads_end_the_session() {
+    let mut pair = pair();
+    pair.room(0, B, 0);
+    let ping = super::frame(Kind::Ping, 0, &[7; 8]);
+    let most = URGENT_BACKLOG_BYTES_MAX / ping.len();
+    pair.inject(0, A, &ping.repeat(most));
+    pair.drive();
+    assert_eq!(pair.session(B).ended(), None, "the limit is not met yet");
+    pair.inject(0, A, &ping);
+    pair.drive();
+    let end = CloseReason::new(CloseCode::Timeout, "the peer does not read");
+    assert_eq!(pair.session(B).ended(), Some(&end));
 }
