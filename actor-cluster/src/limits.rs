@@ -49,6 +49,13 @@ pub const HANDSHAKE_BODY_BYTES_MAX: usize = 4 * 1024;
 /// mailboxes. A sender without credit waits, or is told that there is no room.
 pub const WINDOW_BYTES: u64 = 1024 * 1024;
 
+/// How many windows of messages may wait for actors without room, of all that a peer sends to.
+/// More wait in the lane, where they keep everybody else's waiting too.
+pub const STALLED_WINDOWS_MAX: u64 = 8;
+
+/// For how many of its actors a peer may ask to be spared for now. One more ends the session.
+pub const HELD_MAX: usize = 65_536;
+
 /// The smallest window that two nodes can talk under.
 pub const WINDOW_BYTES_LEAST: u64 = 4 * 1024;
 

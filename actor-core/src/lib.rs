@@ -139,7 +139,7 @@ pub use output::{Backlog, BacklogError, OutputFull, OutputPort, Subscription, Su
 pub use owned::{OwnedSystem, ShutdownReport};
 pub use plain::{Context, LocalSpawning, Spawning, Start, TypedRef};
 pub use recipient::{CallRecipient, Recipient, WeakCallRecipient, WeakRecipient};
-pub use reply::{Answer, ReplyFuture, ReplyPort};
+pub use reply::{Answer, Destination, ReplyFuture, ReplyPort};
 pub use request::{Accepts, Answers, Call, CallFuture, Cast, SendFuture};
 pub use runtime::{Colocation, LocalSpawner, Spawn, SpawnOptions, Starting};
 pub use supervise::{Backoff, Intensity, Restart, Shutdown, Strategy};

@@ -11,8 +11,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use actor_core::{
-    Actor, ActorError, ActorRef, ActorSystem, Answer, CallFailure, Event, Executor, Instant, Observer,
-    ReplyFuture, ReplyPort, SpawnOptions,
+    Actor, ActorError, ActorRef, ActorSystem, Answer, CallFailure, Destination, Event, Executor, Instant,
+    Observer, ReplyFuture, ReplyPort, SpawnOptions,
 };
 use allocation_counter::{AllocationInfo, measure};
 use tracing::span::{Attributes, Id, Record};
@@ -103,7 +103,7 @@ fn a_caller_elsewhere_is_one_allocation() {
     }
 
     let counted = in_the_steady_state(|| {
-        let port = ReplyPort::foreign(Elsewhere([7; 3]), Some(Instant::FAR));
+        let port = ReplyPort::foreign(Elsewhere([7; 3]), Some(Instant::FAR), Destination::default());
         assert_eq!(port.send(7), Ok(()));
     });
     assert_eq!((counted.count_total, counted.bytes_current), (1, 0));

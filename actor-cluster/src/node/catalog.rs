@@ -235,8 +235,9 @@ impl<M: RemoteMessage> Target for Typed<M> {
         variant: VariantTag,
         fields: &Bytes,
         context: &WireContext,
-        mut reply: Option<ReplyTo>,
+        reply: Option<ReplyTo>,
     ) -> Delivery {
+        let mut reply = reply.map(|reply| reply.meant_for(self.actor.destination()));
         // A hand-written `Wire` may panic on bytes it does not expect; the session
         // must outlive it.
         let decoded =
@@ -275,11 +276,16 @@ impl<M: RemoteMessage> Typed<M> {
     }
 }
 
-/// Tells the caller of a message that the actor does not take any more.
+/// Tells the caller of a message that the actor does not take it.
 fn bounce<M: RemoteMessage>(error: SendError<M>, actor: &ActorCell) {
+    let rejection = match error {
+        // Its mailbox lets nobody wait.
+        SendError::Full(_) => Rejection::Full,
+        _ => Rejection::Stopped,
+    };
     match error.into_message().into_reply() {
-        Some(reply) => reply.fail(CallFailure::Rejected(Rejection::Stopped)),
-        None => tracing::debug!(?actor, "a remote cast came too late"),
+        Some(reply) => reply.fail(CallFailure::Rejected(rejection)),
+        None => tracing::debug!(?actor, %rejection, "a remote cast was not taken"),
     }
 }
 

@@ -10,7 +10,6 @@
 //! Reading and writing share a task on purpose: after a read it stands in the run
 //! queue behind the actors it woke, so their answers leave in one write.
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,14 +19,14 @@ use actor_core::Instant;
 use actor_core::executor::Sleep;
 
 use super::Node;
-use super::catalog::{Delivery, Waiting};
+use super::delivering::Deliveries;
 use super::inbound;
 use super::peer::Link;
 use super::stream::{StreamIo, Turn};
 use crate::contain::contained;
-use crate::limits::{DELIVERIES_PER_TURN, LINGER};
+use crate::limits::LINGER;
+use crate::session::Event;
 use crate::session::streams::ConnectionId;
-use crate::session::{Event, Inbound};
 use crate::transport::{CloseCode, CloseReason};
 
 /// How often a session goes round before other tasks get their turn.
@@ -39,10 +38,7 @@ pub(super) struct SessionTask {
     node: Arc<Node>,
     link: Arc<Link>,
     streams: Vec<StreamIo>,
-    /// Messages that wait for their actor, oldest first; credit bounds them.
-    inbox: VecDeque<Inbound>,
-    /// The message at the front whose actor has no room, and its bytes.
-    waiting: Option<(Waiting, usize)>,
+    deliveries: Deliveries,
     timer: Option<(Instant, Pin<Box<Sleep>>)>,
     /// Set when the session has ended: when the streams are cut off.
     cut_off: Option<Instant>,
@@ -50,8 +46,8 @@ pub(super) struct SessionTask {
 
 impl SessionTask {
     pub(super) fn new(node: Arc<Node>, link: Arc<Link>) -> Self {
-        let (streams, inbox) = (Vec::new(), VecDeque::new());
-        Self { node, link, streams, inbox, waiting: None, timer: None, cut_off: None }
+        let (streams, deliveries) = (Vec::new(), Deliveries::default());
+        Self { node, link, streams, deliveries, timer: None, cut_off: None }
     }
 
     /// Whether any stream could go on.
@@ -83,7 +79,7 @@ impl SessionTask {
         while let Some(event) = self.link.run(|session| session.poll_event()) {
             has_progressed = true;
             match event {
-                Event::Message(message) => self.inbox.push_back(message),
+                Event::Message(message) => self.deliveries.push(message),
                 Event::Cut { connection, reason } => self.cut(connection, &reason),
                 Event::Ended { reason, unacked } => {
                     // What has arrived is delivered still, as far as that goes.
@@ -109,37 +105,6 @@ impl SessionTask {
             }
             is_kept
         });
-    }
-
-    /// Whether any message left the session.
-    fn poll_deliveries(&mut self, cx: &mut Context<'_>) -> bool {
-        for delivered in 0..DELIVERIES_PER_TURN {
-            let bytes = if let Some((delivery, bytes)) = &mut self.waiting {
-                let polled = contained("a message", || delivery.as_mut().poll(cx));
-                if polled.is_some_and(|polled| polled.is_pending()) {
-                    return delivered > 0;
-                }
-                let bytes = *bytes;
-                self.drop_waiting();
-                bytes
-            } else {
-                let is_welcome = self.cut_off.is_some() || self.link.run(|session| session.wants_messages());
-                let Some(message) = is_welcome.then(|| self.inbox.pop_front()).flatten() else {
-                    return delivered > 0;
-                };
-                let (node, link, bytes) = (&self.node, &self.link, message.bytes);
-                if let Some(Delivery::Waiting(delivery)) =
-                    contained("a message", || inbound::deliver(node, link, message))
-                {
-                    // Polled right below, or in the next turn: only then does it wake.
-                    self.waiting = Some((delivery, bytes));
-                    continue;
-                }
-                bytes
-            };
-            self.link.run(|session| session.delivered(bytes));
-        }
-        true
     }
 
     /// Whether the time made a difference.
@@ -173,22 +138,14 @@ impl SessionTask {
     fn give_up(&mut self) {
         let reason = CloseReason::from(CloseCode::Timeout);
         self.streams.drain(..).for_each(|mut stream| stream.close(&reason));
-        let lost = self.inbox.len() + usize::from(self.waiting.is_some());
+        let lost = self.deliveries.clear();
         if lost > 0 {
             tracing::warn!(peer = %self.link.info.name, lost, "messages found no room in time");
         }
-        self.inbox.clear();
-        self.drop_waiting();
-    }
-
-    /// It may hold a message, and a message may panic when it is dropped.
-    fn drop_waiting(&mut self) {
-        let waiting = self.waiting.take();
-        contained("the destructor of a message", || drop(waiting));
     }
 
     fn is_over(&self) -> bool {
-        let is_idle = self.streams.is_empty() && self.inbox.is_empty() && self.waiting.is_none();
+        let is_idle = self.streams.is_empty() && self.deliveries.is_empty();
         // A stream that came just before the end is told of it.
         self.cut_off.is_some() && is_idle && !self.link.has_arrivals()
     }
@@ -205,7 +162,8 @@ impl Future for SessionTask {
             let is_busy = this.poll_streams(cx);
             let has_fired = this.poll_timer(cx);
             let has_events = this.handle_events();
-            let has_delivered = this.poll_deliveries(cx);
+            let is_last = this.cut_off.is_some();
+            let has_delivered = this.deliveries.poll(cx, &this.node, &this.link, is_last);
             if this.is_over() {
                 return Poll::Ready(());
             }
@@ -229,6 +187,5 @@ impl Drop for SessionTask {
             self.handle_events();
             drop(self.link.take_arrivals());
         }
-        self.drop_waiting();
     }
 }

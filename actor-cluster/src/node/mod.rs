@@ -20,6 +20,7 @@ mod admit;
 mod builder;
 mod catalog;
 mod connection;
+mod delivering;
 mod dial;
 mod gossip;
 mod handshaking;
@@ -136,6 +137,10 @@ impl Node {
 
     fn body_bytes_max(&self) -> usize {
         self.settings.session.body_bytes_max
+    }
+
+    fn window_bytes(&self) -> u64 {
+        self.settings.session.window_bytes
     }
 
     fn catalog(&self) -> &Catalog {

@@ -331,10 +331,10 @@ impl Link {
         self.act(|session| session.send(now, actor, message))
     }
 
-    /// Completes when there may be room, or never will be.
-    pub(super) async fn wait_for_room(&self) {
+    /// Completes when there may be room for a message to an actor, or never will be.
+    pub(super) async fn wait_for_room(&self, actor: u64) {
         let room = self.room.notified();
-        if self.inner().session.has_room() {
+        if self.inner().session.has_room(actor) {
             return;
         }
         room.await;

@@ -150,6 +150,8 @@ pub(crate) struct Session {
     answering: BTreeSet<Correlation>,
     send_window: SendWindow,
     receive_window: ReceiveWindow,
+    /// Actors of the peer's that have no room.
+    held: BTreeSet<u64>,
     /// Whether the peer has said anything in this session.
     has_heard: bool,
     watches: Watches,
@@ -193,6 +195,7 @@ impl Session {
             send_window: SendWindow::new(peer.window_bytes),
             receive_window: ReceiveWindow::new(config.window_bytes, config.body_bytes_max),
             streams: Streams::new(config.pace),
+            held: BTreeSet::new(),
             has_heard: false,
             context,
             peer,

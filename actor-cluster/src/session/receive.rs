@@ -15,7 +15,7 @@ use super::types::Shape;
 use super::{Correlation, Event, Inbound, InboundCall, Phase, Session};
 use crate::limits::{
     ACK_BYTES, ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, CALLS_MAX, CONTROL_BODY_BYTES_MAX,
-    GOSSIP_MEMBERS_MAX, LABEL_BYTES_MAX, PUBLICATIONS_PER_PEER_MAX, WATCHES_MAX,
+    GOSSIP_MEMBERS_MAX, HELD_MAX, LABEL_BYTES_MAX, PUBLICATIONS_PER_PEER_MAX, WATCHES_MAX,
 };
 use crate::transport::{CloseCode, CloseReason, LaneKind, LaneSet};
 use crate::wire::control::{Body, Control, Member, Publication, Request};
@@ -264,6 +264,17 @@ impl Session {
                 }
             }
             Body::Request(request) => return self.on_request(request),
+            Body::Hold(actor) => {
+                self.held.insert(actor);
+                if self.held.len() > HELD_MAX {
+                    return Err("too many actors without room".to_owned());
+                }
+            }
+            Body::Release(actor) => {
+                if self.held.remove(&actor) {
+                    self.events.push_back(Event::Room);
+                }
+            }
             Body::Goodbye(goodbye) => {
                 let code = CloseCode::from_u32(goodbye.code).unwrap_or(CloseCode::Lost);
                 self.leave(now, CloseReason::new(code, goodbye.detail));

@@ -49,7 +49,7 @@ impl Session {
             return Err(SendError::NotConnected(message));
         }
         let call = message.call();
-        if !self.send_window.is_open() || (call.is_some() && self.calls.is_full()) {
+        if self.is_full(actor) || (call.is_some() && self.calls.is_full()) {
             return Err(SendError::Full(message));
         }
         let shape = Shape { message: M::TYPE, variant: message.variant() };
@@ -82,10 +82,15 @@ impl Session {
         Ok(())
     }
 
-    /// Whether a message would be taken now, or be refused for another reason than
-    /// a lack of room.
-    pub(crate) fn has_room(&self) -> bool {
-        !self.is_open() || (self.send_window.is_open() && !self.calls.is_full())
+    /// Whether a message to an actor would be taken now, or be refused for another reason than a
+    /// lack of room.
+    pub(crate) fn has_room(&self, actor: u64) -> bool {
+        !self.is_open() || !(self.is_full(actor) || self.calls.is_full())
+    }
+
+    fn is_full(&self, actor: u64) -> bool {
+        // Usually there is none, and nothing to look up.
+        !self.send_window.is_open() || (!self.held.is_empty() && self.held.contains(&actor))
     }
 
     /// Answers a call of the peer's. An answer to a call that is not open, because
@@ -142,6 +147,16 @@ impl Session {
     /// Tells the session that a message, so many bytes of credit, has left it.
     pub(crate) fn delivered(&mut self, bytes: usize) {
         self.owes_ack |= self.receive_window.delivered(bytes);
+    }
+
+    /// Asks the peer to send an actor here no messages for now.
+    pub(crate) fn hold(&mut self, actor: u64) {
+        self.send_control(Body::Hold(actor));
+    }
+
+    /// Takes that back.
+    pub(crate) fn release(&mut self, actor: u64) {
+        self.send_control(Body::Release(actor));
     }
 
     /// Tells the peer where this node can be dialled.

@@ -7,7 +7,7 @@ use prost::Message;
 /// One control frame's body.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Control {
-    #[prost(oneof = "Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
+    #[prost(oneof = "Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
     pub(crate) body: Option<Body>,
 }
 
@@ -43,6 +43,12 @@ pub(crate) enum Body {
     /// The sender ends the session after this.
     #[prost(message, tag = "10")]
     Goodbye(Goodbye),
+    /// Send no messages to this actor for now.
+    #[prost(uint64, tag = "11")]
+    Hold(u64),
+    /// Messages may be sent to it again.
+    #[prost(uint64, tag = "12")]
+    Release(u64),
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -10,7 +10,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use actor_core::{Answer, CallFailure, Instant, ReplyPort};
+use actor_core::{Answer, CallFailure, Destination, Instant, ReplyPort};
 use bytes::Bytes;
 
 use super::context::WireContext;
@@ -108,13 +108,27 @@ pub struct ReplyTo {
     sink: Option<Arc<dyn ReplySink>>,
     call: u64,
     deadline: Option<Instant>,
+    destination: Destination,
 }
 
 impl ReplyTo {
     /// The answer to the call that `sink` knows as `call`. `deadline` is when the
     /// caller stops waiting, on this node's clock.
     pub fn new(sink: Arc<dyn ReplySink>, call: u64, deadline: Option<Instant>) -> Self {
-        Self { sink: Some(sink), call, deadline }
+        Self { sink: Some(sink), call, deadline, destination: Destination::default() }
+    }
+
+    /// Says where the call's message is going, so that its caller can be told if it dies there
+    /// before a handler has seen it.
+    #[must_use]
+    pub fn meant_for(mut self, destination: Destination) -> Self {
+        self.destination = destination;
+        self
+    }
+
+    /// Where the call's message is going, as far as it was said.
+    pub fn destination(&self) -> Destination {
+        self.destination
     }
 
     /// When the caller stops waiting, on this node's clock.
@@ -125,7 +139,8 @@ impl ReplyTo {
     /// The port that a message carries to its handler.
     pub fn into_port<T: Wire + Send + 'static>(self) -> ReplyPort<T> {
         let deadline = self.deadline;
-        ReplyPort::foreign(self, deadline)
+        let destination = self.destination;
+        ReplyPort::foreign(self, deadline, destination)
     }
 
     /// Tells the caller what became of the call instead of an answer.

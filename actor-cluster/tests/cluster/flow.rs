@@ -2,15 +2,20 @@
 
 use std::time::Duration;
 
-use actor_core::{ActorRef, CallError, Exit, SendError};
+use actor_core::{ActorRef, CallError, CallFailure, Exit, Overflow, Rejection, SendError, SpawnOptions};
 use tokio::time::Instant;
 
 use super::Network;
 use super::support::{
-    Count, Gate, SILENCE, Start, TestNode, id, node, node_with, on_every_shape, pass, settle,
+    Count, Counter, Gate, SILENCE, Start, TestNode, failure, id, node, node_with, on_every_shape, pass,
+    settle,
 };
 
 on_every_shape! {
+    w17_an_actor_that_stalls_keeps_nobody_elses_messages_waiting
+    w17_many_that_stall_one_after_the_other_are_bounded_together
+    w17_what_waits_for_an_actor_that_dies_is_answered
+    w17_a_mailbox_that_lets_nobody_wait_says_so
     b16_a_full_mailbox_far_away_makes_senders_wait_and_loses_nothing
     b16_what_waits_is_bounded_by_the_window
     b16_a_full_mailbox_holds_up_no_control
@@ -75,16 +80,111 @@ async fn b16_a_full_mailbox_far_away_makes_senders_wait_and_loses_nothing(networ
 
 async fn b16_what_waits_is_bounded_by_the_window(network: Network) {
     let (_a, _b, start, remote) = narrow(&network).await;
-    // The window, overdrawn by less than one frame; what is in the mailbox is too
-    // little to be worth a grant.
-    assert_eq!(fill(&remote).await, WINDOW.div_ceil(ADD_BYTES));
-    // A grant comes with every half of the window.
-    start.gate.let_through((WINDOW / 2 / ADD_BYTES) as usize - 2);
+    // Before anybody says that the actor has no room: the window, overdrawn by less than one
+    // frame.
+    let fits = WINDOW.div_ceil(ADD_BYTES);
+    let taken = (0..).take_while(|number| remote.cast(Count::Add(*number)).is_ok()).count() as u64;
+    assert_eq!(taken, fits);
+    // All of it has left the lane, and there is credit again; but the actor has no room.
     settle().await;
-    assert!(matches!(remote.cast(Count::Add(0)), Err(SendError::Full(_))));
-    start.gate.let_through(2);
+    assert_eq!(fill(&remote).await, 0);
+    // Nor while anything waits in its line.
+    start.gate.let_through(usize::try_from(fits).unwrap() - 3);
+    settle().await;
+    assert_eq!(fill(&remote).await, 0);
+    start.gate.let_through(1);
     settle().await;
     assert_eq!(remote.cast(Count::AnswerAll), Ok(()));
+    start.gate.open();
+    assert_eq!(remote.call(Count::Get).await, Ok((0..fits).sum()));
+    assert_eq!(start.added(), (0..fits).collect::<Vec<_>>());
+}
+
+async fn w17_an_actor_that_stalls_keeps_nobody_elses_messages_waiting(network: Network) {
+    let (a, _b, start, remote) = narrow(&network).await;
+    // One in hand, one in the mailbox, one in the line.
+    assert_eq!(fill(&remote).await, 3);
+    let other = a.find("other");
+    let begun = Instant::now();
+    for number in 1..=1000 {
+        other.send(Count::Add(number)).await.unwrap();
+        assert_eq!(other.call(Count::Get).await, Ok((1..=number).sum()));
+    }
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert!(matches!(remote.cast(Count::Add(3)), Err(SendError::Full(_))));
+    start.gate.open();
+    settle().await;
+    assert_eq!(remote.call(|port| Count::AddAndGet(3, port)).await, Ok(6));
+    assert_eq!(start.added(), [0, 1, 2, 3]);
+}
+
+async fn w17_many_that_stall_one_after_the_other_are_bounded_together(network: Network) {
+    let (a, b, _, _) = narrow(&network).await;
+    let mut starts = Vec::new();
+    let mut taken = Vec::new();
+    for number in 0..20 {
+        let start = Start { gate: Gate::shut(), mailbox: Some(1), ..Start::default() };
+        b.publish(&format!("slow-{number}"), start.clone()).await;
+        settle().await;
+        let slow = a.find(&format!("slow-{number}"));
+        // All at once, before it can be said that it has no room.
+        let fits = (0..).take_while(|number| slow.cast(Count::Add(*number)).is_ok()).count() as u64;
+        settle().await;
+        starts.push(start);
+        taken.push(fits);
+    }
+    let bytes = taken.iter().sum::<u64>() * ADD_BYTES;
+    let most = WINDOW * (1 + actor_cluster::limits::STALLED_WINDOWS_MAX);
+    // Of each, one is in hand and one in the mailbox.
+    assert!((most - WINDOW..most + 20 * 2 * ADD_BYTES + WINDOW).contains(&bytes), "{bytes} bytes");
+    assert_eq!(taken.last(), Some(&0), "nothing more is taken");
+    for start in &starts {
+        start.gate.open();
+    }
+    settle().await;
+    for (start, taken) in starts.iter().zip(taken) {
+        assert_eq!(start.added(), (0..taken).collect::<Vec<_>>());
+    }
+    assert_eq!(a.find("other").call(Count::Get).await, Ok(0), "the lane goes on");
+}
+
+async fn w17_what_waits_for_an_actor_that_dies_is_answered(network: Network) {
+    let (_a, _b, _, remote) = narrow(&network).await;
+    let calls: Vec<_> = (0..5)
+        .map(|number| {
+            let remote = remote.clone();
+            tokio::spawn(async move { remote.call(|port| Count::AddAndGet(number, port)).await })
+        })
+        .collect();
+    settle().await;
+    assert_eq!(remote.kill_and_wait(None).await, Ok(Exit::Killed));
+    for (number, call) in calls.into_iter().enumerate() {
+        let failure = failure(call.await.unwrap());
+        // In its hand, in its mailbox, in front of its line, and behind that.
+        let expected = match number {
+            0 => CallFailure::NoReply,
+            1 | 2 => CallFailure::Rejected(Rejection::Stopped),
+            _ => CallFailure::Rejected(Rejection::NoSuchActor),
+        };
+        assert_eq!(failure, expected, "call {number}");
+    }
+}
+
+async fn w17_a_mailbox_that_lets_nobody_wait_says_so(network: Network) {
+    let (a, b) = super::support::two(&network).await;
+    let start = Start { gate: Gate::shut(), ..Start::default() };
+    let options = SpawnOptions::new().mailbox(1.try_into().unwrap()).overflow(Overflow::Reject);
+    let curt = b.system.spawn(Counter, start.clone(), options).await.unwrap();
+    b.server.publish("curt", &curt).unwrap();
+    settle().await;
+    let remote = a.find("curt");
+    remote.cast(Count::Add(1)).unwrap();
+    settle().await;
+    remote.cast(Count::Add(2)).unwrap();
+    let refused = failure(remote.call(Count::Get).await);
+    assert_eq!(refused, CallFailure::Rejected(Rejection::Full));
+    start.gate.open();
+    assert_eq!(remote.call(Count::Get).await, Ok(3));
 }
 
 async fn b16_a_full_mailbox_holds_up_no_control(network: Network) {
@@ -104,12 +204,10 @@ async fn b16_a_full_mailbox_holds_up_no_control(network: Network) {
     settle().await;
     assert_eq!(b.find("here").call(Count::Get).await, Ok(5));
     assert_eq!(here.call(Count::Get).await, Ok(5));
-    // A message to another actor waits behind those that wait.
-    assert!(matches!(new.cast(Count::Add(1)), Err(SendError::Full(_))));
-    // The slow one can be killed from afar, and then there is room.
-    assert_eq!(remote.kill_and_wait(None).await, Ok(Exit::Killed));
-    settle().await;
+    // A message to another actor goes past those that wait.
     assert_eq!(new.call(Count::Get).await, Ok(0));
+    // The slow one can be killed from afar.
+    assert_eq!(remote.kill_and_wait(None).await, Ok(Exit::Killed));
     assert!(start.added().is_empty());
 }
 

@@ -33,7 +33,7 @@ use crate::id::ActorId;
 use crate::lifecycle::Flag;
 use crate::mailbox::{Inbox, Mailbox, Owner, Sending};
 use crate::observe::{DeadReason, Observation};
-use crate::reply::{Bound, ReplyPort};
+use crate::reply::{Bound, Destination, ReplyPort};
 use crate::time::Instant;
 use crate::trace::{InHand, Tag};
 
@@ -112,6 +112,12 @@ impl<M: Send + 'static> ActorRef<M> {
             Route::Local(cell) => cell.mailbox().bound(),
             Route::Foreign(_) => Bound::NOWHERE,
         }
+    }
+
+    /// Where a message that is sent to this actor from now on will be, for the ports of callers
+    /// [elsewhere](ReplyPort::foreign); nowhere, if it is not here.
+    pub fn destination(&self) -> Destination {
+        Destination(self.bound())
     }
 
     /// The span that this thread is in, if the actor wants to know and there is one.

@@ -22,7 +22,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use self::slot::{Caller, Replier};
+use self::slot::{Caller, Elsewhere, Replier};
 pub(crate) use self::unhandled::{Bound, Unhandled, drop_unhandled};
 use crate::error::CallFailure;
 use crate::time::Instant;
@@ -41,6 +41,18 @@ use crate::time::Instant;
 pub struct ReplyPort<T> {
     /// `None` if nobody ever waited.
     replier: Option<Replier<T>>,
+}
+
+/// Where the message of a call is going: the mailbox of an actor here, behind what is in it by
+/// now. [`ActorRef::destination`](crate::ActorRef::destination) gives it; the default is
+/// nowhere that anybody knows of.
+#[derive(Clone, Copy, Debug)]
+pub struct Destination(pub(crate) Bound);
+
+impl Default for Destination {
+    fn default() -> Self {
+        Self(Bound::NOWHERE)
+    }
 }
 
 /// A caller that is not in this process. A cluster implements this.
@@ -76,9 +88,16 @@ impl<T: Send + 'static> ReplyPort<T> {
         (Self { replier: Some(replier) }, ReplyFuture { caller })
     }
 
-    /// A port whose caller is elsewhere.
-    pub fn foreign(answer: impl Answer<T> + 'static, deadline: Option<Instant>) -> Self {
-        Self { replier: Some(Replier::foreign(Box::new(answer), deadline)) }
+    /// A port whose caller is elsewhere. `destination` is the actor that its message is for:
+    /// if the message dies there before a handler has seen it, the caller is told so, as one
+    /// here would be.
+    pub fn foreign(
+        answer: impl Answer<T> + 'static,
+        deadline: Option<Instant>,
+        destination: Destination,
+    ) -> Self {
+        let caller = Box::new(Elsewhere { bound: destination.0, answer });
+        Self { replier: Some(Replier::foreign(caller, deadline)) }
     }
 }
 

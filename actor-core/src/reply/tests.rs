@@ -31,7 +31,7 @@ impl Answer<u8> for Elsewhere {
 
 fn told(end: impl FnOnce(ReplyPort<u8>)) -> Vec<Result<u8, CallFailure>> {
     let told = Arc::default();
-    end(ReplyPort::foreign(Elsewhere(Arc::clone(&told)), None));
+    end(ReplyPort::foreign(Elsewhere(Arc::clone(&told)), None, Destination::default()));
     Arc::into_inner(told).expect("the answer was dropped").into_inner().unwrap()
 }
 
@@ -81,7 +81,7 @@ fn a_caller_elsewhere_is_told_once() {
 #[test]
 fn a_caller_elsewhere_is_asked() {
     let told = Arc::default();
-    let port = ReplyPort::foreign(Elsewhere(Arc::clone(&told)), Some(Instant::FAR));
+    let port = ReplyPort::foreign(Elsewhere(Arc::clone(&told)), Some(Instant::FAR), Destination::default());
     assert!(!port.is_closed());
     assert_eq!(port.deadline(), Some(Instant::FAR));
     drop(told);

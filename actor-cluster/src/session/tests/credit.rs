@@ -51,7 +51,7 @@ fn w17_a_sender_stops_at_the_window_and_goes_on_when_there_is_room() {
     got.extend(notes(pair.receive(B, 1)));
     pair.drive();
     assert_eq!(pair.saw(A), [Saw::Room]);
-    assert!(pair.session(A).has_room());
+    assert!(pair.session(A).has_room(1));
     let more = fill(&pair, A, fits);
     assert!((half as u32 - 1..=half as u32).contains(&more), "{more}");
     pair.drive();
@@ -231,6 +231,39 @@ fn credit_flows_while_data_stands_still() {
     assert_eq!(pair.received::<Letter>(B).len() as u32, sent);
     pair.advance(Duration::from_millis(1));
     assert_eq!(pair.saw(A), [Saw::Room], "the grant came on the control stream");
+}
+
+#[test]
+fn w17_an_actor_is_spared_alone_and_for_as_long_as_the_peer_asks() {
+    let mut pair = pair();
+    pair.session(B).hold(1);
+    pair.session(B).hold(1);
+    pair.drive();
+    assert!(matches!(pair.send(A, 1, Letter::Note(0)), Err(SendError::Full(Letter::Note(0)))));
+    assert!(!pair.session(A).has_room(1) && pair.session(A).has_room(2));
+    pair.send(A, 2, Letter::Note(1)).unwrap();
+    pair.session(B).release(3);
+    pair.drive();
+    assert_eq!(pair.saw(A), [], "it was another's");
+    pair.session(B).release(1);
+    pair.drive();
+    assert_eq!(pair.saw(A), [Saw::Room]);
+    pair.send(A, 1, Letter::Note(2)).unwrap();
+    pair.drive();
+    assert_eq!(notes(pair.received(B)), [1, 2]);
+}
+
+/// What was asked for survives the stream it was asked on.
+#[test]
+fn w17_an_actor_that_is_spared_is_so_on_the_next_stream() {
+    let mut pair = pair();
+    pair.stall(0, B, true);
+    pair.session(B).hold(1);
+    pair.drive();
+    pair.cut(0);
+    pair.open(LaneSet::ALL);
+    pair.drive();
+    assert!(!pair.session(A).has_room(1));
 }
 
 #[test]

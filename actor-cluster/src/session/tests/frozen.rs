@@ -54,6 +54,8 @@ fn name(frame: &Frame) -> &'static str {
             Body::Down(_) => "Down",
             Body::Request(_) => "Request",
             Body::Goodbye(_) => "Goodbye",
+            Body::Hold(_) => "Hold",
+            Body::Release(_) => "Release",
         },
         Kind::Cast => "Cast",
         Kind::Call => "Call",
@@ -160,6 +162,8 @@ fn control_is_frozen() {
         session.gossip([Member { node: vec![3; 32], addresses: vec!["iroh://key".into()] }]);
         session.request(42, &ControlRequest::Stop(Some("enough".into())));
         session.request(42, &ControlRequest::Kill);
+        session.hold(42);
+        session.release(42);
     }
     pair.advance(std::time::Duration::from_secs(1));
     pair.send(B, 42, Letter::of_bytes(3000)).unwrap();
@@ -171,7 +175,7 @@ fn control_is_frozen() {
     let mut names: Vec<&str> = lines.iter().filter_map(|line| line.split(' ').nth(1)).collect();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), 14, "every message of the control lane is there: {names:?}");
+    assert_eq!(names.len(), 16, "every message of the control lane is there: {names:?}");
     assert_block("control", &lines);
 }
 
@@ -192,6 +196,7 @@ fn the_limits_are_as_printed() {
         ("CONTROL_BODY_BYTES_MAX", limits::CONTROL_BODY_BYTES_MAX),
         ("GOSSIP_MEMBERS_MAX", limits::GOSSIP_MEMBERS_MAX),
         ("HANDSHAKE_BODY_BYTES_MAX", limits::HANDSHAKE_BODY_BYTES_MAX),
+        ("HELD_MAX", limits::HELD_MAX),
         ("LABEL_BYTES_MAX", limits::LABEL_BYTES_MAX),
         ("NODE_NAME_BYTES_MAX", limits::NODE_NAME_BYTES_MAX),
         ("PUBLICATIONS_PER_PEER_MAX", limits::PUBLICATIONS_PER_PEER_MAX),

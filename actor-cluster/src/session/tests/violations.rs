@@ -8,7 +8,7 @@ use prost::Message;
 use super::{A, B, Letter, ack, begin, control, frame, frames, reason};
 use crate::limits::{
     ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, CALLS_MAX, CONTROL_BODY_BYTES_MAX, GOSSIP_MEMBERS_MAX,
-    LABEL_BYTES_MAX, PUBLICATIONS_PER_PEER_MAX, SEGMENT_BYTES, TYPES_MAX, WATCHES_MAX,
+    HELD_MAX, LABEL_BYTES_MAX, PUBLICATIONS_PER_PEER_MAX, SEGMENT_BYTES, TYPES_MAX, WATCHES_MAX,
 };
 use crate::testing::pair::{Node, Pair, Saw, outcome};
 use crate::transport::{CloseCode, LaneSet};
@@ -205,6 +205,15 @@ fn lanes_with_a_gap() {
     // Frames that begin elsewhere than the first time.
     let cut = [define(0), begin(1, 8), define(0)].concat();
     assert_violation(&cut, "a lane that goes on behind a gap");
+}
+
+#[test]
+fn w15_a_peer_cannot_make_us_remember_actors_without_end() {
+    let holds = |actors: std::ops::Range<u64>| actors.flat_map(|actor| control(Body::Hold(actor)));
+    let most = HELD_MAX as u64;
+    let fits: Vec<u8> = holds(0..most).chain(control(Body::Release(5))).chain(holds(7..8)).collect();
+    assert_harmless(&fits, &[Saw::Room]);
+    assert_violation(&holds(0..most + 1).collect::<Vec<_>>(), "too many actors without room");
 }
 
 #[test]

@@ -10,7 +10,7 @@
 
 use ::serde::Serialize;
 use ::serde::de::DeserializeOwned;
-use actor_core::{Accepts, Answer, Answers, CallFailure, ReplyPort};
+use actor_core::{Accepts, Answer, Answers, CallFailure, Destination, ReplyPort};
 
 use super::{decode, encode};
 use crate::wire::support::{BLOCK_BYTES_MIN, call_header, field_with, finish_cast};
@@ -226,7 +226,7 @@ where
     fn into_reply(self) -> Option<PendingReply> {
         let deadline = self.call()?.deadline;
         let port = Unwrapping(Some(self.port));
-        Some(PendingReply::new::<Serde<A, TAG>>(ReplyPort::foreign(port, deadline)))
+        Some(PendingReply::new::<Serde<A, TAG>>(ReplyPort::foreign(port, deadline, Destination::default())))
     }
 
     fn decode(
@@ -238,8 +238,8 @@ where
         let request = field_with(&mut dec, "SerdeCall.request", decode::<Q>)?;
         dec.finish().map_err(|error| error.within::<Self>("SerdeCall"))?;
         let port = reply.take().map_or_else(ReplyPort::nobody, |to| {
-            let deadline = to.deadline();
-            ReplyPort::foreign(Wrapping::<TAG>(to), deadline)
+            let (deadline, destination) = (to.deadline(), to.destination());
+            ReplyPort::foreign(Wrapping::<TAG>(to), deadline, destination)
         });
         Ok(Self { request, port })
     }

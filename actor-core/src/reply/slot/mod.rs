@@ -92,7 +92,14 @@ union Content<T> {
     /// Where the call's message is going; until the replier answers.
     bound: Bound,
     outcome: ManuallyDrop<Outcome<T>>,
-    foreign: ManuallyDrop<Box<dyn Answer<T>>>,
+    foreign: ManuallyDrop<Box<Elsewhere<dyn Answer<T>>>>,
+}
+
+/// A caller that is not here.
+pub(super) struct Elsewhere<A: ?Sized> {
+    /// Where the call's message is going, now that it is here.
+    pub(super) bound: Bound,
+    pub(super) answer: A,
 }
 
 /// A waker in two words that may be read while they change. Who owns it, the slot's
@@ -131,8 +138,8 @@ unsafe impl<T: Send> Sync for Caller<T> {}
 
 impl<T> Replier<T> {
     /// The one end of a slot whose caller is elsewhere.
-    pub(super) fn foreign(answer: Box<dyn Answer<T>>, deadline: Option<Instant>) -> Self {
-        let foreign = MaybeUninit::new(Content { foreign: ManuallyDrop::new(answer) });
+    pub(super) fn foreign(caller: Box<Elsewhere<dyn Answer<T>>>, deadline: Option<Instant>) -> Self {
+        let foreign = MaybeUninit::new(Content { foreign: ManuallyDrop::new(caller) });
         Self { slot: Slot::allocate(FOREIGN, deadline, Words::of(None), foreign) }
     }
 
@@ -157,7 +164,7 @@ impl<T> Replier<T> {
             LEFT => true,
             // SAFETY: the replier is alone in such a slot, and put this there.
             FOREIGN => unsafe {
-                (*slot).content.with(|content| (*content).assume_init_ref().foreign.is_closed())
+                (*slot).content.with(|content| (*content).assume_init_ref().foreign.answer.is_closed())
             },
             _ => false,
         }
@@ -175,7 +182,8 @@ impl<T> Replier<T> {
         // Relaxed: a slot begins in this state and stays in it, or never comes to it.
         // SAFETY: the replier is in, so the slot is there.
         if unsafe { (*slot).state.load(Ordering::Relaxed) } == FOREIGN {
-            return Bound::NOWHERE;
+            // SAFETY: the replier is alone in such a slot, and put this there.
+            return unsafe { (*slot).content.with(|content| (*content).assume_init_ref().foreign.bound) };
         }
         // SAFETY: the content is the replier's until it answers, and was made like this.
         unsafe { (*slot).content.with(|content| (*content).assume_init_ref().bound) }
@@ -288,7 +296,7 @@ unsafe fn tell<T>(slot: NonNull<Slot<T>>, outcome: Outcome<T>) {
         let mut foreign =
             content.with_mut(|content| ManuallyDrop::take(&mut (*content).assume_init_mut().foreign));
         free(slot);
-        contained("whoever is told of an answer", move || foreign.answer(outcome));
+        contained("whoever is told of an answer", move || foreign.answer.answer(outcome));
     }
 }
 

@@ -137,13 +137,13 @@ fn waits_from_the_start() {
 }
 
 /// Told instead of a caller; panics if it is told twice, or to.
-struct Elsewhere {
+struct Told {
     drops: Drops,
     told: Arc<Mutex<Option<Outcome<Counted>>>>,
     is_hostile: bool,
 }
 
-impl Answer<Counted> for Elsewhere {
+impl Answer<Counted> for Told {
     fn answer(&mut self, result: Outcome<Counted>) {
         assert!(self.told.locked().replace(result).is_none());
         assert!(!self.is_hostile, "on purpose");
@@ -154,7 +154,7 @@ impl Answer<Counted> for Elsewhere {
     }
 }
 
-impl Drop for Elsewhere {
+impl Drop for Told {
     fn drop(&mut self) {
         drop(self.drops.value());
     }
@@ -165,8 +165,8 @@ fn a_caller_elsewhere_is_told_and_the_memory_kept() {
     let (drops, kept) = (Drops::default(), pool::kept::<Slot<Counted>>());
     let foreign = |is_hostile| {
         let told = Arc::default();
-        let answer = Elsewhere { drops: drops.clone(), told: Arc::clone(&told), is_hostile };
-        (Replier::foreign(Box::new(answer), Some(Instant::FAR)), told)
+        let answer = Told { drops: drops.clone(), told: Arc::clone(&told), is_hostile };
+        (Replier::foreign(Box::new(Elsewhere { bound: Bound::NOWHERE, answer }), Some(Instant::FAR)), told)
     };
     let (replier, told) = foreign(false);
     assert_eq!((replier.is_left(), replier.deadline()), (false, Some(Instant::FAR)));

@@ -1,0 +1,164 @@
+//! Messages on their way from a session to the mailboxes here.
+//!
+//! ```text
+//!  session ──► inbox ──┬── its actor has room ──────────────► mailbox
+//!                      └── it has none, or others wait ──► its own line ──► mailbox
+//!                              hold ◄── to the peer ──► release, when the line is empty
+//! ```
+//!
+//! An actor without room keeps nobody else's messages waiting: they go past its line. The peer
+//! is told to hold what is for it, so the line has at most what was under way by then, a window
+//! in all; a line costs memory only while there is one. Should many actors stall one after the
+//! other, the lane waits when their lines have [`STALLED_WINDOWS_MAX`] windows together.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::{Future, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+
+use super::Node;
+use super::catalog::{Delivery, Waiting};
+use super::inbound;
+use super::peer::Link;
+use crate::contain::contained;
+use crate::limits::{DELIVERIES_PER_TURN, STALLED_WINDOWS_MAX};
+use crate::session::Inbound;
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Deliveries {
+    /// Oldest first; credit bounds them.
+    inbox: VecDeque<Inbound>,
+    /// Behind the message that is being delivered to it, what else is for an actor without room.
+    lines: BTreeMap<u64, VecDeque<Inbound>>,
+    /// The message in front of each line.
+    fronts: FuturesUnordered<Pin<Box<dyn Future<Output = Front> + Send>>>,
+    /// How many bytes are in lines, fronts included.
+    stalled_bytes: u64,
+}
+
+/// The front of a line has left it.
+struct Front {
+    actor: u64,
+    bytes: usize,
+}
+
+impl Deliveries {
+    pub(super) fn push(&mut self, message: Inbound) {
+        self.inbox.push_back(message);
+    }
+
+    /// Delivers what can be delivered; whether anything was. `is_last`: no more will come, and
+    /// nothing is kept back.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        node: &Node,
+        link: &Arc<Link>,
+        is_last: bool,
+    ) -> bool {
+        for delivered in 0..DELIVERIES_PER_TURN {
+            if !self.poll_lines(cx, node, link) && !self.take_next(node, link, is_last) {
+                return delivered > 0;
+            }
+        }
+        true
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.inbox.is_empty() && self.lines.is_empty()
+    }
+
+    /// Drops everything; how many messages.
+    pub(super) fn clear(&mut self) -> usize {
+        let lost = self.inbox.len() + self.lines.values().map(|line| 1 + line.len()).sum::<usize>();
+        *self = Self::default();
+        lost
+    }
+
+    /// Lets a line move on, if one can.
+    fn poll_lines(&mut self, cx: &mut Context<'_>, node: &Node, link: &Arc<Link>) -> bool {
+        let Poll::Ready(Some(Front { actor, bytes })) = self.fronts.poll_next_unpin(cx) else { return false };
+        self.stalled_bytes -= bytes as u64;
+        match self.lines.get_mut(&actor).and_then(VecDeque::pop_front) {
+            Some(next) => {
+                let bytes = next.bytes;
+                let front = match deliver(node, link, next) {
+                    Delivery::Done => Box::pin(ready(Front { actor, bytes })) as Pin<Box<_>>,
+                    Delivery::Waiting(waiting) => in_front(actor, bytes, waiting),
+                };
+                self.fronts.push(front);
+            }
+            None => {
+                self.lines.remove(&actor);
+                link.run(|session| session.release(actor));
+            }
+        }
+        true
+    }
+
+    /// Takes a message out of the lane, if it may come.
+    fn take_next(&mut self, node: &Node, link: &Arc<Link>, is_last: bool) -> bool {
+        let Some(message) = self.inbox.front() else { return false };
+        let (actor, bytes) = (message.actor, message.bytes);
+        if !is_last && !link.run(|session| session.wants_messages()) {
+            return false;
+        }
+        let most = node.window_bytes().saturating_mul(STALLED_WINDOWS_MAX);
+        let has_line = self.lines.contains_key(&actor);
+        if has_line && !is_last && self.stalled_bytes + bytes as u64 > most {
+            return false;
+        }
+        let Some(message) = self.inbox.pop_front() else { return false };
+        if let Some(line) = self.lines.get_mut(&actor) {
+            line.push_back(message);
+            self.stalled_bytes += bytes as u64;
+        } else if let Delivery::Waiting(waiting) = deliver(node, link, message) {
+            self.lines.insert(actor, VecDeque::new());
+            self.fronts.push(in_front(actor, bytes, waiting));
+            self.stalled_bytes += bytes as u64;
+            link.run(|session| session.hold(actor));
+        }
+        // It has left the lane, wherever it is.
+        link.run(|session| session.delivered(bytes));
+        true
+    }
+}
+
+fn deliver(node: &Node, link: &Arc<Link>, message: Inbound) -> Delivery {
+    contained("a message", || inbound::deliver(node, link, message)).unwrap_or(Delivery::Done)
+}
+
+/// Waits until a message has found room, or never will.
+fn in_front(actor: u64, bytes: usize, waiting: Waiting) -> Pin<Box<dyn Future<Output = Front> + Send>> {
+    let mut waiting = Contained(Some(waiting));
+    Box::pin(std::future::poll_fn(move |cx| waiting.poll(cx).map(|()| Front { actor, bytes })))
+}
+
+/// A delivery, in which a user's message may panic when it is handed over or dropped.
+struct Contained(Option<Waiting>);
+
+impl Contained {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(waiting) = &mut self.0 else { return Poll::Ready(()) };
+        if contained("a message", || waiting.as_mut().poll(cx)) == Some(Poll::Pending) {
+            return Poll::Pending;
+        }
+        self.let_go();
+        Poll::Ready(())
+    }
+
+    fn let_go(&mut self) {
+        let waiting = self.0.take();
+        contained("the destructor of a message", || drop(waiting));
+    }
+}
+
+impl Drop for Contained {
+    fn drop(&mut self) {
+        self.let_go();
+    }
+}
