@@ -1,8 +1,12 @@
 //! Back-pressure: what waits where, and that nothing is lost or grows meanwhile.
 
+use std::cell::Cell;
 use std::time::Duration;
 
-use actor_core::{ActorRef, CallError, CallFailure, Exit, Overflow, Rejection, SendError, SpawnOptions};
+use actor_cluster::{RemoteMessage, Wire};
+use actor_core::{
+    Actor, ActorError, ActorRef, CallError, CallFailure, Exit, Overflow, Rejection, SendError, SpawnOptions,
+};
 use tokio::time::Instant;
 
 use super::Network;
@@ -16,6 +20,7 @@ on_every_shape! {
     w17_many_that_stall_one_after_the_other_are_bounded_together
     w17_what_waits_for_an_actor_that_dies_is_answered
     w17_a_mailbox_that_lets_nobody_wait_says_so
+    a_message_that_panics_while_it_waits_harms_nobody_else
     b16_a_full_mailbox_far_away_makes_senders_wait_and_loses_nothing
     b16_what_waits_is_bounded_by_the_window
     b16_a_full_mailbox_holds_up_no_control
@@ -120,13 +125,23 @@ async fn w17_an_actor_that_stalls_keeps_nobody_elses_messages_waiting(network: N
 
 async fn w17_many_that_stall_one_after_the_other_are_bounded_together(network: Network) {
     let (a, b, _, _) = narrow(&network).await;
+    // What has moved on makes room for as much.
+    for round in 0..3 {
+        many_that_stall(&a, &b, round).await;
+    }
+}
+
+async fn many_that_stall(a: &TestNode, b: &TestNode, round: u8) {
     let mut starts = Vec::new();
     let mut taken = Vec::new();
     for number in 0..20 {
-        let start = Start { gate: Gate::shut(), mailbox: Some(1), ..Start::default() };
-        b.publish(&format!("slow-{number}"), start.clone()).await;
+        let (start, name) = (
+            Start { gate: Gate::shut(), mailbox: Some(1), ..Start::default() },
+            format!("slow-{round}-{number}"),
+        );
+        b.publish(&name, start.clone()).await;
         settle().await;
-        let slow = a.find(&format!("slow-{number}"));
+        let slow = a.find(&name);
         // All at once, before it can be said that it has no room.
         let fits = (0..).take_while(|number| slow.cast(Count::Add(*number)).is_ok()).count() as u64;
         settle().await;
@@ -283,4 +298,63 @@ async fn b16_senders_that_wait_are_told_when_the_session_is_lost(network: Networ
     for (number, sending) in (0..).zip(sending) {
         assert_eq!(sending.await.unwrap(), Err(SendError::NotConnected(Count::Add(number))));
     }
+}
+
+thread_local! {
+    /// Whether grenades explode; these tests have one thread each.
+    static IS_ARMED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Panics when it is dropped, once that is wanted.
+#[derive(Debug, Wire)]
+struct Grenade(u8);
+
+impl Drop for Grenade {
+    fn drop(&mut self) {
+        assert!(!IS_ARMED.get() || std::thread::panicking(), "on purpose");
+    }
+}
+
+#[derive(Debug, RemoteMessage)]
+enum Toss {
+    Grenade(Grenade),
+}
+
+/// Never gets done with the first one.
+struct Juggler;
+
+impl Actor for Juggler {
+    type Msg = Toss;
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(&self, _: &ActorRef<Toss>, (): ()) -> Result<(), ActorError> {
+        Ok(())
+    }
+
+    async fn handle(&self, _: &ActorRef<Toss>, _toss: Toss, (): &mut ()) -> Result<(), ActorError> {
+        std::future::pending().await
+    }
+}
+
+async fn a_message_that_panics_while_it_waits_harms_nobody_else(network: Network) {
+    let (a, b) = super::support::two(&network).await;
+    let options = SpawnOptions::new().mailbox(1.try_into().unwrap());
+    let juggler = b.system.spawn(Juggler, (), options).await.unwrap();
+    b.server.publish("juggler", &juggler).unwrap();
+    b.publish("other", Start::default()).await;
+    settle().await;
+    let remote = a.server.find::<Toss>("juggler").unwrap();
+    // In its hand, in its mailbox, in front of its line, and behind that.
+    for number in 0..4 {
+        remote.cast(Toss::Grenade(Grenade(number))).unwrap();
+    }
+    settle().await;
+    IS_ARMED.set(true);
+    // The one in its hand goes with it, and is its own.
+    assert_eq!(juggler.kill_and_wait(None).await, Ok(Exit::Panicked("on purpose".into())));
+    settle().await;
+    IS_ARMED.set(false);
+    assert_eq!(a.find("other").call(Count::Get).await, Ok(0));
+    assert_eq!(a.peers(), [id(2)]);
 }

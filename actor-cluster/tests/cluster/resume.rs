@@ -22,6 +22,7 @@ on_every_shape! {
     b12_a_session_that_finds_no_streams_is_lost_once
     b12_a_peer_that_has_ended_the_session_does_not_resume_it
     b12_whoever_was_dialled_dials_when_the_other_cannot
+    b12_an_interruption_that_is_over_is_nobodys_business
     b12_many_cuts_under_load_lose_repeat_and_reorder_nothing
     a_goodbye_is_no_interruption
     shutdown_does_not_wait_for_streams_to_come_again
@@ -152,6 +153,25 @@ async fn b12_whoever_was_dialled_dials_when_the_other_cannot(network: Network) {
     network.cut();
     assert_eq!(held.call(|port| Count::AddAndGet(1, port)).await, Ok(1));
     settle().await;
+    assert_eq!((a.peers(), b.peers()), (vec![b.id()], vec![a.id()]));
+}
+
+/// Whoever was dialled gives the other time, anew each time.
+async fn b12_an_interruption_that_is_over_is_nobodys_business(network: Network) {
+    let (a, b) = two(&network).await;
+    let mut events = b.server.subscribe();
+    let cuts = 100;
+    for cut in 0..cuts as u64 {
+        network.cut();
+        // A quarter of its time after one of them, this is in the midst of another.
+        pass(Duration::from_millis(20 + cut % 11)).await;
+    }
+    let mut told = Vec::new();
+    while told.iter().filter(|kind| **kind == "resumed").count() < cuts {
+        told.push(kind(&next(&mut events).await));
+    }
+    let opened = told.iter().filter(|kind| **kind == "opened").count();
+    assert_eq!(opened % cuts, 0, "somebody else dialled: {opened} streams");
     assert_eq!((a.peers(), b.peers()), (vec![b.id()], vec![a.id()]));
 }
 
