@@ -142,7 +142,10 @@ impl Guest {
             return self.write("who are you?").await;
         }
         match self.room.join(name.clone(), ctx.myself()).await? {
-            Ok(()) => self.name = Some(name),
+            Ok(()) => {
+                self.write(&format!("* you are {name}")).await?;
+                self.name = Some(name);
+            }
             Err(why) => self.write(&format!("{why}; who are you?")).await?,
         }
         Ok(())
@@ -212,6 +215,14 @@ mod tests {
             client
         }
 
+        /// A client who is in the room.
+        async fn join(address: SocketAddr, name: &str) -> Self {
+            let mut client = Self::connect(address).await;
+            client.type_in(name).await;
+            assert_eq!(client.read().await, format!("* you are {name}"));
+            client
+        }
+
         async fn type_in(&mut self, line: &str) {
             self.0.get_mut().write_all(format!("{line}\n").as_bytes()).await.unwrap();
         }
@@ -229,12 +240,12 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(serve(listener));
 
-        let mut ada = Client::connect(address).await;
-        ada.type_in("Ada").await;
+        let mut ada = Client::join(address, "Ada").await;
         let mut bob = Client::connect(address).await;
         bob.type_in("Ada").await;
         assert_eq!(bob.read().await, "Ada is here already; who are you?");
         bob.type_in("Bob").await;
+        assert_eq!(bob.read().await, "* you are Bob");
         assert_eq!(ada.read().await, "* Bob has come");
 
         ada.type_in("good evening").await;
@@ -247,8 +258,7 @@ mod tests {
         }
 
         // A line that is too long ends the connection, and nothing of it is said.
-        let mut eve = Client::connect(address).await;
-        eve.type_in("Eve").await;
+        let mut eve = Client::join(address, "Eve").await;
         assert_eq!(ada.read().await, "* Eve has come");
         eve.type_in(&"x".repeat(LINE_BYTES_MAX + 1)).await;
         assert_eq!(ada.read().await, "* Eve has gone");
@@ -261,14 +271,14 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(serve(listener));
-        let mut ada = Client::connect(address).await;
-        ada.type_in("Ada").await;
+        let mut ada = Client::join(address, "Ada").await;
         let mut eve = Client::connect(address).await;
         for nothing in ["", " \t ", "\x1b\x07"] {
             eve.type_in(nothing).await;
             assert_eq!(eve.read().await, "who are you?");
         }
         eve.type_in("\x1b[2JEve").await;
+        assert_eq!(eve.read().await, "* you are [2JEve");
         assert_eq!(ada.read().await, "* [2JEve has come");
         eve.type_in("\x07ring").await;
         assert_eq!(ada.read().await, "[2JEve: ring");
@@ -280,10 +290,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(serve(listener));
-        let mut ada = Client::connect(address).await;
-        ada.type_in("Ada").await;
-        let mut eve = Client::connect(address).await;
-        eve.type_in("Eve").await;
+        let mut ada = Client::join(address, "Ada").await;
+        let mut eve = Client::join(address, "Eve").await;
         assert_eq!(ada.read().await, "* Eve has come");
         let lines = LINES_MAX;
         let typing = tokio::spawn(async move {
@@ -303,13 +311,10 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(serve(listener));
-        let mut ada = Client::connect(address).await;
-        ada.type_in("Ada").await;
-        let mut deaf = Client::connect(address).await;
-        deaf.type_in("Deaf").await;
+        let mut ada = Client::join(address, "Ada").await;
+        let _deaf = Client::join(address, "Deaf").await;
         assert_eq!(ada.read().await, "* Deaf has come");
-        let mut eve = Client::connect(address).await;
-        eve.type_in("Eve").await;
+        let mut eve = Client::join(address, "Eve").await;
         assert_eq!(ada.read().await, "* Eve has come");
         // Ada reads, and so is never far behind.
         let lines = vec!["x".repeat(LINE_BYTES_MAX); LINES_MAX / 2].join("\n");
@@ -332,10 +337,8 @@ mod tests {
         // The room and two guests.
         let small = ActorSystem::builder().actors_max(3).build();
         let server = tokio::spawn(async move { small.scope(serve(listener)).await });
-        let mut ada = Client::connect(address).await;
-        ada.type_in("Ada").await;
-        let mut bob = Client::connect(address).await;
-        bob.type_in("Bob").await;
+        let mut ada = Client::join(address, "Ada").await;
+        let mut bob = Client::join(address, "Bob").await;
         assert_eq!(ada.read().await, "* Bob has come");
         let mut turned_away = Client(BufReader::new(TcpStream::connect(address).await.unwrap()));
         assert_eq!(turned_away.read().await, "");
