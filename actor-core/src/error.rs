@@ -158,6 +158,9 @@ pub enum CallFailure {
     /// No answer came within the caller's own time; it may have run, or may yet.
     #[error("no answer within {0:?}; the call may have run, or may yet")]
     TimedOut(Duration),
+    /// The session to the actor's node was lost before the call had left; it never ran.
+    #[error("the session was lost before the call had left")]
+    NeverLeft,
     /// The session to the actor's node was lost after the call had left; it may
     /// have run.
     #[error("the session was lost; the call may have run")]
@@ -170,7 +173,7 @@ pub enum CallFailure {
 impl CallFailure {
     /// Whether it is certain that no handler saw the call.
     pub fn never_ran(&self) -> bool {
-        matches!(self, Self::Rejected(_) | Self::Expired)
+        matches!(self, Self::Rejected(_) | Self::Expired | Self::NeverLeft)
     }
 }
 
@@ -257,6 +260,7 @@ mod tests {
         }
         let left = [
             (CallFailure::Rejected(Rejection::Full), true),
+            (CallFailure::NeverLeft, true),
             (CallFailure::Expired, true),
             (CallFailure::NoReply, false),
             (CallFailure::TimedOut(Duration::ZERO), false),

@@ -25,6 +25,8 @@ pub enum Say {
     /// The same, and answered with the number.
     #[rpc]
     AskNext(u32, u64, ReplyPort<u64>),
+    /// Bytes, and nothing else.
+    Load(Vec<u8>),
     /// Answers how many numbers came, and how many of them were not their sender's next.
     #[rpc]
     Tally(ReplyPort<(u64, u64)>),
@@ -73,6 +75,7 @@ impl Actor for Echo {
                 memory.note(sender, number);
                 _ = port.send(number);
             }
+            Say::Load(_) => {}
             Say::Tally(port) => drop(port.send((memory.numbers, memory.out_of_order))),
         }
         Ok(())

@@ -10,6 +10,7 @@
 //! `bin/word-count/`, the tests' own actor in [`echo`].
 
 pub mod echo;
+pub mod flood;
 pub mod invitation;
 pub mod keys;
 pub mod process;

@@ -7,4 +7,5 @@ mod cut;
 mod demo;
 mod factory;
 mod killed;
+mod stalled;
 mod support;

@@ -232,6 +232,12 @@ impl NodeSession {
         *self.link.state.borrow() == LinkState::Ready
     }
 
+    /// Whether it has lost its streams, or some of them, and looks for others. What is sent
+    /// meanwhile waits for them.
+    pub fn is_interrupted(&self) -> bool {
+        self.is_ready() && !self.link.is_whole()
+    }
+
     /// How long the last answered ping took; `None` before the first.
     pub fn round_trip(&self) -> Option<Duration> {
         self.link.run(|session| session.round_trip())

@@ -84,8 +84,9 @@ impl Calls {
     }
 
     /// Takes everything out.
-    pub(crate) fn drain(&mut self) -> Vec<PendingReply> {
-        self.slots.drain().map(|call| call.reply).collect()
+    pub(crate) fn drain(&mut self) -> Vec<(Correlation, PendingReply)> {
+        let calls = std::mem::take(&mut self.slots).into_iter();
+        calls.map(|(slot, call)| (Correlation::new(slot, call.generation), call.reply)).collect()
     }
 }
 

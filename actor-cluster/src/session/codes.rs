@@ -16,6 +16,7 @@ pub(crate) fn of_failure(failure: &CallFailure) -> (u32, &str) {
         CallFailure::Expired => (6, ""),
         CallFailure::NoReply => (7, ""),
         CallFailure::BadReply(text) => (8, text),
+        CallFailure::NeverLeft => (9, ""),
         // What a port that was passed on to a third node was told.
         _ => (0, ""),
     }
@@ -32,6 +33,7 @@ pub(crate) fn to_failure(code: u32, text: &[u8]) -> CallFailure {
         6 => CallFailure::Expired,
         7 => CallFailure::NoReply,
         8 => CallFailure::BadReply(lossy(text).into()),
+        9 => CallFailure::NeverLeft,
         _ => CallFailure::Unknown,
     }
 }

@@ -355,6 +355,7 @@ impl Session {
 
     /// Drops what waits to be written, says goodbye, and ends.
     fn abort(&mut self, code: CloseCode, detail: &str) {
+        self.data.write_to(None);
         self.close(&CloseReason::new(code, detail));
         self.data.out.drop_unsent();
     }
@@ -376,12 +377,14 @@ impl Session {
         if self.ended().is_some() {
             return;
         }
-        let unacked = self.unacked();
+        let (unacked, never_left) = (self.unacked(), self.never_left());
         self.phase = Phase::Ended(reason.clone());
         self.broken = None;
         self.answering.clear();
-        for reply in self.calls.drain() {
-            self.events.push_back(Event::Failed { reply, failure: CallFailure::Unknown });
+        for (call, reply) in self.calls.drain() {
+            let is_certain = never_left.contains(&call);
+            let failure = if is_certain { CallFailure::NeverLeft } else { CallFailure::Unknown };
+            self.events.push_back(Event::Failed { reply, failure });
         }
         for watch in std::mem::take(&mut self.watches.ours) {
             self.events.push_back(Event::Down { watch, exit: Exit::Unreachable });

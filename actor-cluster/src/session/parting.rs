@@ -1,12 +1,14 @@
 //! A session and its streams: they come, and they are lost, and it goes on.
 
+use std::collections::BTreeSet;
+
 use actor_core::Instant;
 
 use super::streams::ConnectionId;
-use super::{Event, Phase, Session};
+use super::{Correlation, Event, Phase, Session};
 use crate::limits::GOODBYE_PATIENCE;
 use crate::transport::{CloseCode, CloseReason, LaneKind, LaneSet};
-use crate::wire::frame::{Kind, count_messages};
+use crate::wire::frame::{Kind, correlations, count_messages};
 
 /// A lane waits for a stream.
 #[derive(Debug)]
@@ -129,6 +131,14 @@ impl Session {
             lane.out.open().extend_from_slice(&bytes);
         }
         is_its
+    }
+
+    /// Calls of which no byte was given to a stream, nor ever will be.
+    pub(super) fn never_left(&self) -> BTreeSet<Correlation> {
+        if self.data.stream().is_some() {
+            return BTreeSet::new();
+        }
+        self.data.out.unsent().flat_map(correlations).map(Correlation::from_u64).collect()
     }
 
     /// How many messages were sent, and perhaps have never arrived.

@@ -148,15 +148,25 @@ pub(crate) fn read_frame(buffer: &mut BytesMut, body_bytes_max: usize) -> Result
 }
 
 /// How many messages there are in a piece of whole frames.
-pub(crate) fn count_messages(mut frames: &[u8]) -> u64 {
-    let mut messages = 0;
-    while let Some(([l0, l1, l2, kind, ..], rest)) = frames.split_first_chunk::<HEADER_BYTES>() {
+pub(crate) fn count_messages(frames: &[u8]) -> u64 {
+    whole_frames(frames).filter(|(kind, _)| matches!(kind, Kind::Cast | Kind::Call)).count() as u64
+}
+
+/// The calls in a piece of whole frames.
+pub(crate) fn correlations(frames: &[u8]) -> impl Iterator<Item = u64> {
+    let calls = whole_frames(frames).filter(|(kind, _)| *kind == Kind::Call);
+    // Behind the target.
+    calls.filter_map(|(_, body)| Some(u64::from_le_bytes(*body.get(8..)?.first_chunk()?)))
+}
+
+fn whole_frames(mut frames: &[u8]) -> impl Iterator<Item = (Kind, &[u8])> {
+    std::iter::from_fn(move || {
+        let ([l0, l1, l2, kind, ..], rest) = frames.split_first_chunk::<HEADER_BYTES>()?;
         let length = u32::from_le_bytes([*l0, *l1, *l2, 0]) as usize;
-        let is_message = matches!(Kind::from_u8(*kind), Some(Kind::Cast | Kind::Call));
-        messages += u64::from(is_message);
-        frames = rest.get(length..).unwrap_or_default();
-    }
-    messages
+        let (body, behind) = rest.split_at_checked(length)?;
+        frames = behind;
+        Some((Kind::from_u8(*kind)?, body))
+    })
 }
 
 /// The lane of a whole frame, if its header is right about it.

@@ -68,8 +68,13 @@ async fn b12_a_cut_loses_nothing_and_nobody_notices(network: Network) {
 async fn b12_either_side_sees_that_it_is_interrupted_and_resumed(network: Network) {
     let (a, b) = two(&network).await;
     let mut events = [a.server.subscribe(), b.server.subscribe()];
+    let are_interrupted = || [&a, &b].map(|node| node.server.sessions()[0].is_interrupted());
+    assert_eq!(are_interrupted(), [false, false]);
     network.cut();
+    settle().await;
+    assert_eq!(are_interrupted(), [true, true]);
     pass(Duration::from_secs(1)).await;
+    assert_eq!(are_interrupted(), [false, false]);
     for events in &mut events {
         let mut told = Vec::new();
         while told.last() != Some(&"resumed") {
@@ -118,7 +123,8 @@ async fn b12_a_session_that_finds_no_streams_is_lost_once(network: Network) {
     }
     assert_eq!(ends, [(b.id(), CloseCode::Lost, 4)]);
     assert_eq!(since.elapsed().as_secs(), RESUME_TIMEOUT.as_secs());
-    assert_eq!(failure(call.await.unwrap()), CallFailure::Unknown);
+    let failure = failure(call.await.unwrap());
+    assert_eq!((&failure, failure.never_ran()), (&CallFailure::NeverLeft, true));
     assert_eq!(exits.seen(), [Exit::Unreachable]);
     assert!(matches!(held.cast(Count::Add(1)), Err(SendError::NotConnected(Count::Add(1)))));
     pass(2 * RESUME_TIMEOUT).await;

@@ -1,5 +1,5 @@
 //! A node of its own process for the tests: it joins whom its invitation names,
-//! with an echo to be called, and lives until the one who started it is gone.
+//! with an echo to be called, floods whom it finds there for that, and lives until the one who started it is gone.
 
 use std::error::Error;
 use std::future::pending;
@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use actor_core::Spawn;
 use integration_tests::echo::{ECHOES, Echo};
+use integration_tests::flood::{Flood, GAUGES};
 use integration_tests::{Invitation, process};
 
 #[tokio::main]
@@ -33,5 +34,8 @@ async fn live(invitation: Invitation) -> Result<(), Box<dyn Error>> {
     let echo = Echo.spawn(()).await?;
     node.server.join_group(ECHOES, &echo)?;
     invitation.join(&node.server).await?;
+    if let Some(flood) = Flood::of(&node.server) {
+        node.server.join_group(GAUGES, &flood.spawn(()).await?)?;
+    }
     pending().await
 }

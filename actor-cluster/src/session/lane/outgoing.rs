@@ -140,8 +140,12 @@ impl Outgoing {
 
     /// What is kept, oldest first, in pieces of whole frames.
     pub(crate) fn kept(&self) -> impl Iterator<Item = &[u8]> {
-        let unsent = self.sealed.iter().map(|segment| &segment[..]);
-        self.log.iter().map(|segment| &segment[..]).chain(unsent).chain([&self.open[..]])
+        self.log.iter().map(|segment| &segment[..]).chain(self.unsent())
+    }
+
+    /// What was never handed out, likewise.
+    pub(crate) fn unsent(&self) -> impl Iterator<Item = &[u8]> {
+        self.sealed.iter().map(|segment| &segment[..]).chain([&self.open[..]])
     }
 
     /// Drops what was not handed out yet.

@@ -131,20 +131,24 @@ fn w04_a_session_without_streams_ends_at_the_exact_moment() {
     (0..7).for_each(|number| pair.send(A, 1, Letter::Note(number)).unwrap());
     let watch = pair.session(A).watch(7).unwrap();
     pair.cut(0);
+    let mut too_late = pair.call(A, None, |port| Letter::Ask(1, port));
     assert_eq!(pair.saw(A), [Saw::Interrupted(lost())]);
     pair.advance(5 * SECOND - NANO);
     assert_eq!((pair.saw(A), outcome(&mut reply)), (vec![], None));
     pair.advance(NANO);
     let unknown = actor_core::CallFailure::Unknown;
+    let never_left = actor_core::CallFailure::NeverLeft;
     let expected = [
         Saw::Failed(unknown.clone()),
+        Saw::Failed(never_left.clone()),
         Saw::Down { watch, exit: Exit::Unreachable },
         Saw::Room,
         Saw::Ended(lost()),
     ];
     assert_eq!(pair.saw(A), expected);
     assert_eq!(outcome(&mut reply), Some(Err(unknown)));
-    assert_eq!(pair.unacked(A), 8, "seven notes never left, and nobody has said that the call arrived");
+    assert_eq!(outcome(&mut too_late), Some(Err(never_left)));
+    assert_eq!(pair.unacked(A), 9, "eight never left, and nobody has said that the first call arrived");
     assert_eq!(pair.unacked(B), 0);
 }
 

@@ -162,6 +162,8 @@ struct World {
     /// Calls that each side has received and not answered.
     ports: [Vec<(u32, ReplyPort<u32>)>; 2],
     fates: BTreeMap<u32, Fate>,
+    /// Calls that have arrived.
+    seen: BTreeSet<u32>,
     /// What each side watches and was not told of, and what it was told.
     watches: [BTreeSet<u64>; 2],
     /// Whether any stream was ever lost.
@@ -190,6 +192,7 @@ impl World {
             outcomes: [0; 2],
             ports: Default::default(),
             fates: BTreeMap::new(),
+            seen: BTreeSet::new(),
             watches: Default::default(),
             has_lost: false,
             is_ending: false,
@@ -319,6 +322,7 @@ impl World {
             assert_eq!(Some(&number), expected, "lost, doubled or overtaken");
             self.arrived[from][target] += 1;
             if let Letter::Ask(number, port) = letter {
+                self.seen.insert(number);
                 self.ports[at as usize].push((number, port));
             }
         }
@@ -343,7 +347,7 @@ impl World {
         self.pair.drive();
         for side in Side::BOTH {
             let is_over = self.pair.session(side).ended().is_some();
-            let fates = &self.fates;
+            let (fates, seen) = (&self.fates, &self.seen);
             self.callers[side as usize].retain_mut(|(number, reply)| {
                 let Some(outcome) = outcome(reply) else {
                     assert!(!is_over, "call {number} hangs");
@@ -354,6 +358,7 @@ impl World {
                     (Err(CallFailure::Expired), Some(Fate::Refused)) => {}
                     (Err(CallFailure::NoReply), Some(Fate::Dropped)) => {}
                     (Err(CallFailure::Unknown), _) => assert!(is_over),
+                    (Err(CallFailure::NeverLeft), None) => assert!(is_over && !seen.contains(number)),
                     other => panic!("call {number}: {other:?}"),
                 }
                 false
