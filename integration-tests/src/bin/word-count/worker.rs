@@ -21,9 +21,13 @@ const PING_INTERVAL: Duration = Duration::from_secs(1);
 /// tell.
 const SILENCE_MAX: Duration = Duration::from_secs(20);
 
+/// How long a worker whose streams are gone may take to come back. They all run on this machine, so
+/// one that does not come back at once has died, and its chunks are counted by others.
+const RESUME_TIMEOUT: Duration = Duration::from_millis(100);
+
 /// How the nodes of the demo differ from others.
 pub(crate) fn patient(builder: NodeBuilder) -> NodeBuilder {
-    builder.heartbeat(PING_INTERVAL, SILENCE_MAX)
+    builder.heartbeat(PING_INTERVAL, SILENCE_MAX).resume_timeout(RESUME_TIMEOUT)
 }
 
 /// What a worker understands.
