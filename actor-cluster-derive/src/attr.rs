@@ -13,6 +13,8 @@ pub(crate) struct ContainerAttrs {
     pub(crate) name: Option<LitStr>,
     /// `#[wire(crate = "...")]`
     pub(crate) krate: Option<Path>,
+    /// `#[wire(bulk)]`
+    pub(crate) bulk: Option<Path>,
 }
 
 impl ContainerAttrs {
@@ -24,8 +26,10 @@ impl ContainerAttrs {
                 set_once(&mut read.name, &meta, name)
             } else if meta.path.is_ident("crate") {
                 set_once(&mut read.krate, &meta, path)
+            } else if meta.path.is_ident("bulk") {
+                set_once(&mut read.bulk, &meta, |meta| Ok(meta.path.clone()))
             } else {
-                Err(meta.error("a type knows `name = \"...\"` and `crate = \"...\"`"))
+                Err(meta.error("a type knows `name = \"...\"`, `bulk` and `crate = \"...\"`"))
             }
         });
         read

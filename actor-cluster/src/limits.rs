@@ -10,8 +10,8 @@ pub const ADDRESS_BYTES_MAX: usize = 1024;
 /// The longest detail of a close reason, in bytes. A longer one is cut.
 pub const CLOSE_DETAIL_BYTES_MAX: usize = 256;
 
-/// The longest payload of one message or answer, in bytes. A longer one is not sent:
-/// its sender gets it back.
+/// The longest payload of one message or answer outside of a session, in bytes; within one the
+/// peer's limit counts.
 pub const PAYLOAD_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// How many derived types may be nested in each other in one payload. A deeper one is
@@ -30,13 +30,32 @@ pub const NODE_NAME_BYTES_MAX: usize = 255;
 /// and a protocol violation from a peer.
 pub const LABEL_BYTES_MAX: usize = 255;
 
-/// The longest frame body that a node takes unless it is built with another limit. A
-/// longer message is given back to its sender; a longer frame ends the session.
-pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// The longest message or answer that a node takes unless it is built with another limit, in
+/// bytes. A longer one is given back to its sender; from a peer it ends the session.
+pub const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// The smallest limit on frame bodies that two nodes can talk under. It has room for
-/// every control frame.
-pub const BODY_BYTES_MAX_LEAST: usize = CONTROL_BODY_BYTES_MAX;
+/// The smallest limit on messages that two nodes can talk under.
+pub const MESSAGE_BYTES_MAX_LEAST: usize = 64 * 1024;
+
+/// The largest limit on messages that a node can be built with.
+pub const MESSAGE_BYTES_MAX_MOST: usize = 1024 * 1024 * 1024;
+
+/// The longest body of a frame, in bytes. What is longer goes in parts, between which others get
+/// their turn; a longer frame ends the session.
+pub const FRAME_BODY_BYTES_MAX: usize = 128 * 1024;
+
+/// How many bytes of a message go in one part; the last has the rest.
+pub const PART_BYTES: usize = 64 * 1024;
+
+/// How many messages to one peer may be under way in parts at once, in each lane. Others wait
+/// until these are whole; one more from a peer ends the session.
+pub const LARGE_OPEN_MAX: usize = 16;
+
+/// How many lanes for data a session can have, beside the one for bulk.
+pub const DATA_LANES_MAX: u8 = 8;
+
+/// How many segments of data go before one of bulk, where both wait.
+pub const BULK_TURN: u32 = 8;
 
 /// The longest body of a control frame. Longer lists are sent in several.
 pub const CONTROL_BODY_BYTES_MAX: usize = 64 * 1024;
@@ -156,8 +175,11 @@ pub const READ_BYTES: usize = 64 * 1024;
 /// How often a stream is read before the others, and other tasks, get their turn.
 pub const READS_PER_TURN: usize = 8;
 
-/// How many pieces are written to a stream, at most [`SEGMENT_BYTES`] each unless a
-/// frame is longer, before it is read, and others get their turn.
+/// How many pieces go to a stream in one write.
+pub const PIECES_PER_WRITE: usize = 16;
+
+/// How often a stream is written to, about [`SEGMENT_BYTES`] at a time, before it is read, and
+/// others get their turn.
 pub const WRITES_PER_TURN: usize = 16;
 
 /// How many messages of one session are delivered before its streams, and other tasks,

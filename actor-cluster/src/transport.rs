@@ -28,9 +28,11 @@ pub trait Transport: Send + Sync + 'static {
     /// The scheme of the addresses this transport dials, such as `tcp+tls`.
     fn scheme(&self) -> &str;
 
-    /// The streams a dialler opens on each connection, in this order, and the
-    /// lanes each of them carries. Together they must carry every lane. One stream with
-    /// [`LaneSet::ALL`] is right where streams share a fate anyway.
+    /// The streams a dialler opens on each connection, in this order, and the kinds of
+    /// lanes each of them carries. Together they must carry control and data; without a stream
+    /// for bulk those for data carry it. A session has as many data lanes as there are streams
+    /// for data, so where streams are lost apart, several are right; one with [`LaneSet::ALL`] is,
+    /// where they share a fate anyway.
     fn streams(&self) -> &[LaneSet] {
         &[LaneSet::ALL]
     }
@@ -184,18 +186,21 @@ impl fmt::Debug for ChannelBinding {
     }
 }
 
-/// A lane of a session: an ordered way for frames, apart from the others.
+/// What a lane of a session is for. A lane is an ordered way for frames, apart from the others;
+/// a session has one for control, one for bulk, and one or several for data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LaneKind {
     /// Heartbeats, credit, names, watches. User data never delays it.
     Control,
     /// Users' messages and replies.
     Data,
+    /// Messages of types that are declared bulk: they may take their time.
+    Bulk,
 }
 
 impl LaneKind {
     /// Every kind, most urgent first.
-    pub const ALL: [LaneKind; 2] = [LaneKind::Control, LaneKind::Data];
+    pub const ALL: [LaneKind; 3] = [LaneKind::Control, LaneKind::Data, LaneKind::Bulk];
 
     /// How urgent the lane is for transports that schedule streams; more is
     /// sooner.
@@ -203,58 +208,52 @@ impl LaneKind {
         match self {
             LaneKind::Control => 10,
             LaneKind::Data => 0,
+            LaneKind::Bulk => -10,
         }
     }
 }
 
-/// A set of lanes: what one stream carries.
+/// Kinds of lanes: what one stream carries.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LaneSet(u8);
 
 impl LaneSet {
-    /// No lane.
+    /// No kind.
     pub const NONE: LaneSet = LaneSet(0);
     /// The control lane alone.
     pub const CONTROL: LaneSet = LaneSet::of(LaneKind::Control);
-    /// The data lanes alone.
+    /// Data lanes alone.
     pub const DATA: LaneSet = LaneSet::of(LaneKind::Data);
-    /// Every lane.
-    pub const ALL: LaneSet = LaneSet(LaneSet::CONTROL.0 | LaneSet::DATA.0);
+    /// The bulk lane alone.
+    pub const BULK: LaneSet = LaneSet::of(LaneKind::Bulk);
+    /// Every kind.
+    pub const ALL: LaneSet = LaneSet(LaneSet::CONTROL.0 | LaneSet::DATA.0 | LaneSet::BULK.0);
 
-    /// The set of one lane.
+    /// The set of one kind.
     pub const fn of(lane: LaneKind) -> Self {
         match lane {
             LaneKind::Control => LaneSet(1),
             LaneKind::Data => LaneSet(2),
+            LaneKind::Bulk => LaneSet(4),
         }
     }
 
-    /// Reads a set from its wire form; `None` if it names unknown lanes.
-    pub const fn from_bits(bits: u8) -> Option<Self> {
-        if bits & !LaneSet::ALL.0 == 0 { Some(LaneSet(bits)) } else { None }
-    }
-
-    /// The wire form.
-    pub const fn bits(self) -> u8 {
-        self.0
-    }
-
-    /// Whether the lane is in the set.
+    /// Whether the kind is in the set.
     pub const fn contains(self, lane: LaneKind) -> bool {
         self.0 & LaneSet::of(lane).0 != 0
     }
 
-    /// Lanes of either set.
+    /// The kinds of either set.
     pub const fn union(self, other: LaneSet) -> Self {
         LaneSet(self.0 | other.0)
     }
 
-    /// The urgency of the most urgent lane in the set.
+    /// The urgency of the most urgent kind in the set.
     pub fn priority(self) -> i32 {
         self.iter().map(LaneKind::priority).max().unwrap_or(0)
     }
 
-    /// The lanes of the set, most urgent first.
+    /// The kinds of the set, most urgent first.
     pub fn iter(self) -> impl Iterator<Item = LaneKind> {
         LaneKind::ALL.into_iter().filter(move |lane| self.contains(*lane))
     }
@@ -536,9 +535,7 @@ mod tests {
 
     #[test]
     fn lane_sets_know_their_lanes() {
-        assert_eq!(LaneSet::CONTROL.union(LaneSet::DATA), LaneSet::ALL);
-        assert_eq!(LaneSet::from_bits(3), Some(LaneSet::ALL));
-        assert_eq!(LaneSet::from_bits(4), None);
+        assert_eq!(LaneSet::CONTROL.union(LaneSet::DATA).union(LaneSet::BULK), LaneSet::ALL);
         assert_eq!(LaneSet::ALL.iter().collect::<Vec<_>>(), LaneKind::ALL);
         assert_eq!((LaneSet::ALL.priority(), LaneSet::DATA.priority()), (10, 0));
     }

@@ -24,7 +24,7 @@ use crate::registry::GaugeGuard;
 use crate::stream::IrohStream;
 
 /// The streams of a connection, in the order in which a dialler opens them.
-pub(crate) const STREAMS: [LaneSet; STREAMS_MAX as usize] = [LaneSet::CONTROL, LaneSet::DATA];
+pub(crate) const STREAMS: [LaneSet; STREAMS_MAX as usize] = [LaneSet::CONTROL, LaneSet::DATA, LaneSet::BULK];
 
 /// What keeps a connection alive: its handle and each of its streams have a
 /// share. The last one to go closes it.

@@ -24,7 +24,7 @@ pub const HANDSHAKES_MAX: usize = 64;
 pub const CONNECTIONS_MAX: usize = 1024;
 
 /// How many streams a dialler may open on a connection. One more is not granted.
-pub const STREAMS_MAX: u8 = 2;
+pub const STREAMS_MAX: u8 = 3;
 
 /// After how much silence a packet is sent to keep a connection alive.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(5);

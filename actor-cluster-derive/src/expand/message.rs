@@ -36,8 +36,10 @@ fn expand(input: &Input<'_>) -> TokenStream {
         reply_function(variants, &wire),
         decode_function(variants, &tag::plain(input.ident), &wire),
     ];
+    let is_bulk = input.attrs.bulk.is_some();
     let body = quote! {
         const TYPE: #wire::TypeTag = #type_tag;
+        const IS_BULK: bool = #is_bulk;
         #(#functions)*
     };
     let tags = variant_tags(variants, &wire);

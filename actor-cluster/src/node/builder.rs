@@ -11,14 +11,14 @@ use crate::authorize::{AllowPublished, Authorize};
 use crate::error::StartError;
 use crate::id::NodeId;
 use crate::limits::{
-    BODY_BYTES_MAX, BODY_BYTES_MAX_LEAST, HANDSHAKE_TIMEOUT, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT,
-    NODE_NAME_BYTES_MAX, PEERS_MAX, RESUME_TIMEOUT, WINDOW_BYTES, WINDOW_BYTES_LEAST, WINDOW_BYTES_MOST,
+    HANDSHAKE_TIMEOUT, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX_LEAST,
+    MESSAGE_BYTES_MAX_MOST, NODE_NAME_BYTES_MAX, PEERS_MAX, RESUME_TIMEOUT, WINDOW_BYTES, WINDOW_BYTES_LEAST,
+    WINDOW_BYTES_MOST,
 };
 use crate::session;
 use crate::session::handshake::{Myself, Secret};
 use crate::session::heartbeat::Pace;
 use crate::transport::Transport;
-use crate::wire::frame::BODY_BYTES_LIMIT;
 
 /// Whether a node looks for the peers of its peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -46,7 +46,7 @@ pub struct NodeBuilder {
     pace: Pace,
     handshake_timeout: Duration,
     resume_timeout: Duration,
-    body_bytes_max: usize,
+    message_bytes_max: usize,
     window_bytes: u64,
     peers_max: usize,
 }
@@ -65,7 +65,7 @@ impl NodeBuilder {
             pace: Pace { interval: HEARTBEAT_INTERVAL, timeout: HEARTBEAT_TIMEOUT },
             handshake_timeout: HANDSHAKE_TIMEOUT,
             resume_timeout: RESUME_TIMEOUT,
-            body_bytes_max: BODY_BYTES_MAX,
+            message_bytes_max: MESSAGE_BYTES_MAX,
             window_bytes: WINDOW_BYTES,
             peers_max: PEERS_MAX,
         }
@@ -139,9 +139,10 @@ impl NodeBuilder {
         self
     }
 
-    /// The longest frame body the node takes from peers, in bytes.
-    pub fn frame_bytes_max(mut self, bytes: usize) -> Self {
-        self.body_bytes_max = bytes;
+    /// The longest message or answer the node takes from peers, in bytes. A longer one is given
+    /// back to its sender.
+    pub fn message_bytes_max(mut self, bytes: usize) -> Self {
+        self.message_bytes_max = bytes;
         self
     }
 
@@ -182,7 +183,7 @@ impl NodeBuilder {
                 pace: self.pace,
                 patience: self.handshake_timeout,
                 resume_timeout: self.resume_timeout,
-                body_bytes_max: self.body_bytes_max,
+                message_bytes_max: self.message_bytes_max,
                 window_bytes: self.window_bytes,
             },
             myself: Myself {
@@ -191,7 +192,7 @@ impl NodeBuilder {
                 incarnation: system.incarnation(),
                 name: self.name,
                 secret: self.secret.as_deref().map(Secret::new),
-                body_bytes_max: u32::try_from(self.body_bytes_max).unwrap_or(u32::MAX),
+                message_bytes_max: u32::try_from(self.message_bytes_max).unwrap_or(u32::MAX),
                 window_bytes: self.window_bytes,
             },
         };
@@ -214,8 +215,8 @@ impl NodeBuilder {
         if self.secret.as_ref().is_some_and(Vec::is_empty) {
             return unusable("an empty secret is known to everybody");
         }
-        if !(BODY_BYTES_MAX_LEAST..=BODY_BYTES_LIMIT).contains(&self.body_bytes_max) {
-            return unusable("the limit on frames must be from 64 KiB to 16 MiB - 1");
+        if !(MESSAGE_BYTES_MAX_LEAST..=MESSAGE_BYTES_MAX_MOST).contains(&self.message_bytes_max) {
+            return unusable("the limit on messages must be from 64 KiB to 1 GiB");
         }
         if !(WINDOW_BYTES_LEAST..=WINDOW_BYTES_MOST).contains(&self.window_bytes) {
             return unusable("the window must be from 4 KiB to 1 TiB");

@@ -54,7 +54,7 @@ impl SessionTask {
     fn poll_streams(&mut self, cx: &mut Context<'_>) -> bool {
         let now = self.node.executor().now();
         for arrival in self.link.take_arrivals() {
-            self.streams.push(StreamIo::new(arrival, self.node.body_bytes_max()));
+            self.streams.push(StreamIo::new(arrival));
         }
         let (link, is_closing) = (&self.link, self.cut_off.is_some());
         let mut is_busy = false;

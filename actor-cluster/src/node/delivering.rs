@@ -103,7 +103,7 @@ impl Deliveries {
     /// Takes a message out of the lane, if it may come.
     fn take_next(&mut self, node: &Node, link: &Arc<Link>, is_last: bool) -> bool {
         let Some(message) = self.inbox.front() else { return false };
-        let (actor, bytes) = (message.actor, message.bytes);
+        let (lane, actor, bytes) = (message.lane, message.actor, message.bytes);
         if !is_last && !link.run(|session| session.wants_messages()) {
             return false;
         }
@@ -123,7 +123,7 @@ impl Deliveries {
             link.run(|session| session.hold(actor));
         }
         // It has left the lane, wherever it is.
-        link.run(|session| session.delivered(bytes));
+        link.run(|session| session.delivered(lane, bytes));
         true
     }
 }

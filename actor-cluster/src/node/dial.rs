@@ -14,7 +14,9 @@ use crate::error::{ConnectError, HandshakeError};
 use crate::event::{NodeEvent, PeerInfo};
 use crate::id::NodeId;
 use crate::limits::REDIAL_PAUSE;
+use crate::session::handshake::Carried;
 use crate::transport::{Address, CloseCode, CloseReason, ClusterBidiStream, Connection, LaneSet};
+use crate::wire::lanes::LaneIds;
 
 /// Dials to one address take turns: the second finds the session that the first began,
 /// instead of beginning one that takes its place.
@@ -48,7 +50,7 @@ pub(super) async fn connect(
         let _turn = turns.lock().await;
         let mut pause = REDIAL_PAUSE;
         loop {
-            match dial(node, address, expected).await {
+            match dial(node, address, expected, None).await {
                 // The other stream's session is on its way, if it is not there yet.
                 Err((_, is_passing)) if is_passing => node.executor().sleep(pause).await,
                 done => return done,
@@ -72,7 +74,8 @@ pub(super) async fn rejoin(node: &Arc<Node>, address: &Address, link: &Link) -> 
         if link.is_whole() {
             return Ok(());
         }
-        dial(node, address, Some(link.info.node)).await.map(drop).map_err(|(error, _)| error)
+        let dialled = dial(node, address, Some(link.info.node), Some(link.data_lanes)).await;
+        dialled.map(drop).map_err(|(error, _)| error)
     };
     node.executor().timeout(patience, attempt).await.unwrap_or(Err(ConnectError::TimedOut(patience)))
 }
@@ -84,7 +87,9 @@ pub(super) async fn connect_external(
 ) -> Result<Arc<Link>, ConnectError> {
     node.tell(NodeEvent::Opened { label: stream.label() });
     let patience = node.handshake_timeout();
-    let shaken = node.executor().timeout(patience, shake(node, stream, LaneSet::ALL, None)).await;
+    let carried =
+        streams_of(&[LaneSet::ALL], None).next().map_or_else(Carried::default, |(_, carried)| carried);
+    let shaken = node.executor().timeout(patience, shake(node, stream, carried, None)).await;
     match shaken {
         Ok(Ok(link)) => ready(node, link).await,
         Ok(Err(refusal)) => Err(node.part(refusal, Held::default())),
@@ -113,18 +118,31 @@ pub(super) async fn ready(node: &Arc<Node>, link: Arc<Link>) -> Result<Arc<Link>
     settled.unwrap_or(Err(ConnectError::TimedOut(patience)))
 }
 
+/// The streams of a transport that carry anything, and what each carries in a session with so
+/// many data lanes, or with as many as suit the transport.
+fn streams_of(streams: &[LaneSet], data_lanes: Option<u8>) -> impl Iterator<Item = (LaneSet, Carried)> {
+    let (data_lanes, lanes) = match data_lanes {
+        Some(data_lanes) => (data_lanes, LaneIds::spread_over(streams, data_lanes)),
+        None => LaneIds::spread(streams),
+    };
+    let carried = lanes.into_iter().map(move |lanes| Carried { lanes, data_lanes });
+    streams.iter().copied().zip(carried).filter(|(_, carried)| !carried.lanes.is_empty())
+}
+
 /// Dials once. An error comes with whether it is worth while to try again.
 async fn dial(
     node: &Arc<Node>,
     address: &Address,
     expected: Option<NodeId>,
+    data_lanes: Option<u8>,
 ) -> Result<Arc<Link>, (ConnectError, bool)> {
     let transport = node.transport(address.scheme());
     let transport =
         transport.ok_or_else(|| (ConnectError::NoTransport(address.scheme().to_owned()), false))?;
     let connection = transport.dial(address).await.map_err(|error| (error.into(), false))?;
     node.tell(NodeEvent::Opened { label: connection.label() });
-    match open_streams(node, &*connection, transport.streams(), expected).await {
+    let streams = streams_of(transport.streams(), data_lanes);
+    match open_streams(node, &*connection, streams, expected).await {
         Ok(link) => {
             link.note_dialled(address);
             Ok(link)
@@ -141,14 +159,14 @@ async fn dial(
 async fn open_streams(
     node: &Arc<Node>,
     connection: &dyn Connection,
-    streams: &[LaneSet],
+    streams: impl Iterator<Item = (LaneSet, Carried)>,
     expected: Option<NodeId>,
 ) -> Result<Arc<Link>, Refusal> {
     let mut session: Option<Arc<Link>> = None;
-    for lanes in streams {
-        let opened = connection.open(*lanes).await.map_err(Refusal::silent);
+    for (kinds, carried) in streams {
+        let opened = connection.open(kinds).await.map_err(Refusal::silent);
         let shaken = match opened {
-            Ok(stream) => shake(node, stream, *lanes, expected).await,
+            Ok(stream) => shake(node, stream, carried, expected).await,
             Err(refusal) => Err(refusal),
         };
         let link = match (shaken, &session) {
@@ -170,11 +188,11 @@ async fn open_streams(
 async fn shake(
     node: &Arc<Node>,
     mut stream: Box<dyn ClusterBidiStream>,
-    lanes: LaneSet,
+    carried: Carried,
     expected: Option<NodeId>,
 ) -> Result<Arc<Link>, Refusal> {
     let begun = node.moments.next();
-    let (peer, rest) = match handshaking::dial(node, &mut *stream, lanes, expected).await {
+    let (peer, rest) = match handshaking::dial(node, &mut *stream, carried, expected).await {
         Ok(shaken) => shaken,
         // Nothing was said yet, and nothing needs to be.
         Err(Failure::Handshake(HandshakeError::NoSecret)) => {

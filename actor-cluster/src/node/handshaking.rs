@@ -8,8 +8,8 @@ use super::Node;
 use crate::error::HandshakeError;
 use crate::id::NodeId;
 use crate::limits::HANDSHAKE_BODY_BYTES_MAX;
-use crate::session::handshake::{Acceptor, Channel, Dialler, Peer, Progress, SessionId};
-use crate::transport::{CloseCode, CloseReason, ClusterBidiStream, LaneSet, TransportError};
+use crate::session::handshake::{Acceptor, Carried, Channel, Dialler, Peer, Progress, SessionId};
+use crate::transport::{CloseCode, CloseReason, ClusterBidiStream, TransportError};
 use crate::wire::frame::{Frame, read_frame};
 
 /// A handshake came to nothing.
@@ -37,12 +37,12 @@ impl From<std::io::Error> for Failure {
 pub(super) async fn dial(
     node: &Node,
     stream: &mut dyn ClusterBidiStream,
-    lanes: LaneSet,
+    carried: Carried,
     expected: Option<NodeId>,
 ) -> Result<(Peer, BytesMut), Failure> {
     let channel = channel(stream);
     let session = SessionId::new(node.executor().random_u64());
-    let (mut state, hello) = Dialler::start(node.myself(), channel, lanes, nonce(node), session, expected)?;
+    let (mut state, hello) = Dialler::start(node.myself(), channel, carried, nonce(node), session, expected)?;
     write(stream, &hello).await?;
     let mut buffer = BytesMut::new();
     loop {

@@ -135,10 +135,6 @@ impl Node {
         self.settings.handshake_timeout
     }
 
-    fn body_bytes_max(&self) -> usize {
-        self.settings.session.body_bytes_max
-    }
-
     fn window_bytes(&self) -> u64 {
         self.settings.session.window_bytes
     }

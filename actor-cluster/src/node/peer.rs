@@ -27,7 +27,8 @@ use crate::limits::STREAMS_PER_SESSION_MAX;
 use crate::session::handshake::{Live, SessionId};
 use crate::session::streams::ConnectionId;
 use crate::session::{Correlation, Session};
-use crate::transport::{Address, CloseReason, ClusterBidiStream, LaneSet};
+use crate::transport::{Address, CloseReason, ClusterBidiStream};
+use crate::wire::lanes::LaneIds;
 use crate::wire::{EncodeReply, RemoteMessage, ReplySink, WireContext};
 
 /// One incarnation of another node. Addresses of its actors hold one of these and
@@ -88,6 +89,7 @@ pub(super) struct Link {
     pub(super) id: SessionId,
     pub(super) state: watch::Sender<LinkState>,
     pub(super) context: WireContext,
+    pub(super) data_lanes: u8,
     /// Where its streams were dialled, if from here.
     dialled: Mutex<Option<Address>>,
     /// How often it has lost its streams.
@@ -185,6 +187,7 @@ impl Link {
             id,
             state: watch::Sender::new(LinkState::Opening),
             context: session.context().clone(),
+            data_lanes: session.data_lanes(),
             dialled: Mutex::default(),
             interruptions: AtomicU64::new(0),
             mutual_since: OnceLock::new(),
@@ -235,7 +238,7 @@ impl Link {
     /// Hands a stream over to the session's task.
     pub(super) fn attach(
         &self,
-        lanes: LaneSet,
+        lanes: LaneIds,
         stream: Box<dyn ClusterBidiStream>,
         preface: Bytes,
         rest: BytesMut,
@@ -332,9 +335,9 @@ impl Link {
     }
 
     /// Completes when there may be room for a message to an actor, or never will be.
-    pub(super) async fn wait_for_room(&self, actor: u64) {
+    pub(super) async fn wait_for_room(&self, actor: u64, is_bulk: bool) {
         let room = self.room.notified();
-        if self.inner().session.has_room(actor) {
+        if self.inner().session.has_room(actor, is_bulk) {
             return;
         }
         room.await;

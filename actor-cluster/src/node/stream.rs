@@ -1,7 +1,8 @@
 //! One stream of a session: what is being written to it, what was read from it.
 
+use std::collections::VecDeque;
 use std::future::Future;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
@@ -10,7 +11,9 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 
 use super::peer::{Arrival, Link};
-use crate::limits::{READ_BYTES, READS_PER_TURN, WRITES_PER_TURN};
+use crate::limits::{
+    FRAME_BODY_BYTES_MAX, PIECES_PER_WRITE, READ_BYTES, READS_PER_TURN, SEGMENT_BYTES, WRITES_PER_TURN,
+};
 use crate::session::streams::ConnectionId;
 use crate::transport::{CloseCode, CloseReason, ClusterBidiStream};
 use crate::wire::frame::read_frame;
@@ -29,8 +32,8 @@ pub(super) enum Turn {
 pub(super) struct StreamIo {
     connection: ConnectionId,
     stream: Box<dyn ClusterBidiStream>,
-    body_bytes_max: usize,
-    writing: Bytes,
+    /// What is being written, in pieces.
+    writing: VecDeque<Bytes>,
     read: BytesMut,
     /// Whether bytes came with the stream that were not looked at yet.
     has_unparsed: bool,
@@ -41,13 +44,12 @@ pub(super) struct StreamIo {
 }
 
 impl StreamIo {
-    pub(super) fn new(arrival: Arrival, body_bytes_max: usize) -> Self {
+    pub(super) fn new(arrival: Arrival) -> Self {
         let Arrival { connection, stream, preface, rest } = arrival;
         Self {
             connection,
             stream,
-            body_bytes_max,
-            writing: preface,
+            writing: Some(preface).filter(|preface| !preface.is_empty()).into_iter().collect(),
             has_unparsed: !rest.is_empty(),
             read: rest,
             is_dirty: false,
@@ -95,19 +97,19 @@ impl StreamIo {
                 return Poll::Ready(Ok(false));
             }
             if self.writing.is_empty() {
-                match link.run(|session| session.poll_transmit(self.connection)) {
-                    Some(segment) => self.writing = segment,
-                    None => break,
-                }
+                self.take_pieces(link);
             }
-            match Pin::new(&mut *self.stream).poll_write(cx, &self.writing) {
+            if self.writing.is_empty() {
+                break;
+            }
+            match self.write_pieces(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(lost(&error))),
                 Poll::Ready(Ok(0)) => {
                     return Poll::Ready(Err(CloseReason::new(CloseCode::Lost, "the stream takes no bytes")));
                 }
                 Poll::Ready(Ok(written)) => {
-                    self.writing.advance(written);
+                    self.forget(written);
                     self.is_dirty = true;
                 }
             }
@@ -127,6 +129,49 @@ impl StreamIo {
             }
         }
         Poll::Ready(Ok(true))
+    }
+
+    /// Takes what the session has to write: a segment, in whatever pieces, so that what becomes
+    /// urgent meanwhile waits for no more.
+    fn take_pieces(&mut self, link: &Link) {
+        let (writing, connection) = (&mut self.writing, self.connection);
+        link.run(|session| {
+            let mut bytes = 0;
+            while bytes < SEGMENT_BYTES
+                && writing.len() < PIECES_PER_WRITE
+                && let Some(piece) = session.poll_transmit(connection)
+            {
+                bytes += piece.len();
+                writing.push_back(piece);
+            }
+        });
+    }
+
+    fn write_pieces(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut stream = Pin::new(&mut *self.stream);
+        if self.writing.len() == 1 || !stream.is_write_vectored() {
+            let first = self.writing.front().map_or(&[][..], |piece| piece);
+            return stream.as_mut().poll_write(cx, first);
+        }
+        let mut slices = [IoSlice::new(&[]); PIECES_PER_WRITE];
+        for (slice, piece) in slices.iter_mut().zip(&self.writing) {
+            *slice = IoSlice::new(piece);
+        }
+        let pieces = self.writing.len().min(PIECES_PER_WRITE);
+        stream.as_mut().poll_write_vectored(cx, &slices[..pieces])
+    }
+
+    /// These bytes are written.
+    fn forget(&mut self, mut written: usize) {
+        while let Some(piece) = self.writing.front_mut() {
+            let bytes = piece.len().min(written);
+            piece.advance(bytes);
+            written -= bytes;
+            if !piece.is_empty() {
+                return;
+            }
+            self.writing.pop_front();
+        }
     }
 
     fn read_some(&mut self, cx: &mut Context<'_>, link: &Link, now: Instant, is_closing: bool) -> Turn {
@@ -161,7 +206,7 @@ impl StreamIo {
         link.run(|session| {
             session.handle_bytes(now, self.connection);
             loop {
-                match read_frame(&mut self.read, self.body_bytes_max) {
+                match read_frame(&mut self.read, FRAME_BODY_BYTES_MAX) {
                     Ok(None) => return,
                     Ok(Some(frame)) => session.handle_frame(now, self.connection, frame),
                     Err(error) => {

@@ -23,6 +23,7 @@ use crate::names::LabelKind;
 use crate::session::Event;
 use crate::testing::pipe::{PipeNetwork, pipe};
 use crate::transport::{LaneSet, PeerIdentity};
+use crate::wire::lanes::LaneIds;
 
 #[derive(Debug, RemoteMessage)]
 enum Ask {
@@ -161,7 +162,7 @@ async fn a_session_that_is_over_takes_no_stream_and_leaves_nothing() {
     assert_eq!(locked(&a.node.peers).directory.lookup(LabelKind::Name, "answerer").len(), 1);
     session.close("enough");
     // Its task has not seen it yet.
-    let attach = || link.attach(LaneSet::ALL, pipe().0, Bytes::new(), BytesMut::new());
+    let attach = || link.attach(LaneIds::of_kinds(LaneSet::ALL, 1), pipe().0, Bytes::new(), BytesMut::new());
     assert!(matches!(attach(), Attached::Ended(_)));
     link.over().await;
     assert!(matches!(attach(), Attached::Ended(_)));

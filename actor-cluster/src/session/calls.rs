@@ -4,6 +4,7 @@ use slab::Slab;
 
 use crate::limits::CALLS_MAX;
 use crate::wire::PendingReply;
+use crate::wire::lanes::LaneId;
 
 /// Names one call on the wire: a slot and how often the slot was used, so that a
 /// late answer to a former call cannot answer a new one.
@@ -43,7 +44,16 @@ pub(crate) struct Calls {
 #[derive(Debug)]
 struct Call {
     generation: u32,
-    reply: PendingReply,
+    pending: Pending,
+}
+
+/// A call that waits for its answer.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) reply: PendingReply,
+    /// Where it went: the lane, and the actor's serial.
+    pub(crate) lane: LaneId,
+    pub(crate) actor: u64,
 }
 
 impl Calls {
@@ -56,37 +66,37 @@ impl Calls {
         Correlation::new(self.slots.vacant_key(), self.calls_made)
     }
 
-    pub(crate) fn insert(&mut self, reply: PendingReply) -> Correlation {
+    pub(crate) fn insert(&mut self, pending: Pending) -> Correlation {
         let generation = self.calls_made;
         self.calls_made = self.calls_made.wrapping_add(1);
-        Correlation::new(self.slots.insert(Call { generation, reply }), generation)
+        Correlation::new(self.slots.insert(Call { generation, pending }), generation)
     }
 
     /// Takes a call out; `None` if it is not pending any more.
-    pub(crate) fn take(&mut self, correlation: Correlation) -> Option<PendingReply> {
+    pub(crate) fn take(&mut self, correlation: Correlation) -> Option<Pending> {
         let slot = correlation.slot()?;
         let is_current = self.slots.get(slot)?.generation == correlation.generation();
-        is_current.then(|| self.slots.remove(slot).reply)
+        is_current.then(|| self.slots.remove(slot).pending)
     }
 
     /// Takes out the calls whose caller has gone away. A caller that is still there
     /// when its deadline passes watches the clock itself, and knows better than
     /// [`CallFailure::NoReply`](actor_core::CallFailure::NoReply), which dropping
     /// its port would tell it.
-    pub(crate) fn take_abandoned(&mut self) -> Vec<(Correlation, PendingReply)> {
+    pub(crate) fn take_abandoned(&mut self) -> Vec<(Correlation, Pending)> {
         let abandoned: Vec<Correlation> = self
             .slots
             .iter()
-            .filter(|(_, call)| call.reply.is_closed())
+            .filter(|(_, call)| call.pending.reply.is_closed())
             .map(|(slot, call)| Correlation::new(slot, call.generation))
             .collect();
         abandoned.into_iter().filter_map(|call| Some((call, self.take(call)?))).collect()
     }
 
     /// Takes everything out.
-    pub(crate) fn drain(&mut self) -> Vec<(Correlation, PendingReply)> {
+    pub(crate) fn drain(&mut self) -> Vec<(Correlation, Pending)> {
         let calls = std::mem::take(&mut self.slots).into_iter();
-        calls.map(|(slot, call)| (Correlation::new(slot, call.generation), call.reply)).collect()
+        calls.map(|(slot, call)| (Correlation::new(slot, call.generation), call.pending)).collect()
     }
 }
 
@@ -96,9 +106,9 @@ mod tests {
 
     use super::*;
 
-    fn pending(deadline: Option<Instant>) -> (PendingReply, actor_core::ReplyFuture<u8>) {
+    fn pending(deadline: Option<Instant>) -> (Pending, actor_core::ReplyFuture<u8>) {
         let (port, reply) = ReplyPort::new(deadline);
-        (PendingReply::new(port), reply)
+        (Pending { reply: PendingReply::new(port), lane: LaneId::data(0), actor: 1 }, reply)
     }
 
     #[test]

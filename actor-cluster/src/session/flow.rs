@@ -47,7 +47,7 @@ impl SendWindow {
 #[derive(Debug)]
 pub(crate) struct ReceiveWindow {
     window: u64,
-    body_bytes_max: u64,
+    message_bytes_max: u64,
     received: u64,
     /// Of these, in their mailboxes.
     delivered: u64,
@@ -60,13 +60,13 @@ pub(crate) struct ReceiveWindow {
 pub(crate) struct Overdrawn;
 
 impl ReceiveWindow {
-    pub(crate) fn new(window: u64, body_bytes_max: usize) -> Self {
-        Self { window, body_bytes_max: body_bytes_max as u64, received: 0, delivered: 0, told: 0 }
+    pub(crate) fn new(window: u64, message_bytes_max: usize) -> Self {
+        Self { window, message_bytes_max: message_bytes_max as u64, received: 0, delivered: 0, told: 0 }
     }
 
     pub(crate) fn received(&mut self, bytes: usize) -> Result<(), Overdrawn> {
         self.received += bytes as u64;
-        let most = self.told + self.window + self.body_bytes_max + HEADER_BYTES as u64;
+        let most = self.told + self.window + self.message_bytes_max + HEADER_BYTES as u64;
         if self.received < most { Ok(()) } else { Err(Overdrawn) }
     }
 

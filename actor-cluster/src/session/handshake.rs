@@ -27,10 +27,13 @@ use sha2::{Digest, Sha256};
 
 pub(crate) use super::choice::{Decision, Live, SessionId, Sessions};
 use crate::id::{Incarnation, NodeId};
-use crate::limits::{BODY_BYTES_MAX_LEAST, NODE_NAME_BYTES_MAX, WINDOW_BYTES_LEAST};
-use crate::transport::{ChannelBinding, LaneSet, PeerIdentity};
-use crate::wire::frame::{BODY_BYTES_LIMIT, Frame, Kind, write_frame};
+use crate::limits::{
+    DATA_LANES_MAX, MESSAGE_BYTES_MAX_LEAST, MESSAGE_BYTES_MAX_MOST, NODE_NAME_BYTES_MAX, WINDOW_BYTES_LEAST,
+};
+use crate::transport::{ChannelBinding, PeerIdentity};
+use crate::wire::frame::{Frame, Kind, write_frame};
 use crate::wire::hello::{Accept, Answer, Confirm, Handshake, Hello, Refuse, Step};
+use crate::wire::lanes::{LaneId, LaneIds};
 
 /// The protocol versions this node speaks.
 pub(crate) const VERSIONS: std::ops::RangeInclusive<u32> = 1..=1;
@@ -61,8 +64,26 @@ pub(crate) struct Myself {
     pub(crate) incarnation: Incarnation,
     pub(crate) name: String,
     pub(crate) secret: Option<Secret>,
-    pub(crate) body_bytes_max: u32,
+    pub(crate) message_bytes_max: u32,
     pub(crate) window_bytes: u64,
+}
+
+/// What a stream carries. The default is nothing, which is what an acceptor says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Carried {
+    pub(crate) lanes: LaneIds,
+    /// How many data lanes a session has that begins with the stream.
+    pub(crate) data_lanes: u8,
+}
+
+impl Carried {
+    fn from_wire(lanes: u32, data_lanes: u32) -> Option<Self> {
+        let data_lanes =
+            u8::try_from(data_lanes).ok().filter(|lanes| (1..=DATA_LANES_MAX).contains(lanes))?;
+        let lanes = LaneIds::from_bits(lanes)?;
+        let is_one_of = |lane: LaneId| LaneId::all(data_lanes).any(|known| known == lane);
+        lanes.iter().all(is_one_of).then_some(Self { lanes, data_lanes })
+    }
 }
 
 /// What the transport knows about the stream.
@@ -79,8 +100,10 @@ pub(crate) struct Peer {
     pub(crate) node: NodeId,
     pub(crate) incarnation: Incarnation,
     pub(crate) name: String,
-    pub(crate) lanes: LaneSet,
-    pub(crate) body_bytes_max: usize,
+    pub(crate) lanes: LaneIds,
+    /// How many data lanes a session has that begins with the stream.
+    pub(crate) data_lanes: u8,
+    pub(crate) message_bytes_max: usize,
     pub(crate) window_bytes: u64,
     pub(crate) session: SessionId,
     /// The session that this side had when the two agreed.
@@ -201,7 +224,7 @@ impl Dialler {
     pub(crate) fn start(
         myself: Myself,
         channel: Channel,
-        lanes: LaneSet,
+        lanes: Carried,
         nonce: [u8; NONCE_BYTES],
         session: SessionId,
         expected: Option<NodeId>,
@@ -226,7 +249,8 @@ impl Dialler {
                 let had = said.live(&hello, sessions)?;
                 let theirs = SessionId::from_wire(answer.session);
                 let session = had.filter(|had| Some(*had) == theirs).unwrap_or(session);
-                let peer = said.peer(&hello, said.lanes, session, had, said.myself.node)?;
+                let carried = said.lanes;
+                let peer = said.peer(&hello, carried, session, had, said.myself.node)?;
                 let wanted = SessionId::to_wire(Some(session));
                 let said = said.and_session(wanted);
                 let confirm = Confirm { proof: said.proof(Role::Dialler), session: wanted };
@@ -258,7 +282,7 @@ impl Acceptor {
         channel: Channel,
         nonce: [u8; NONCE_BYTES],
     ) -> Result<Self, HandshakeError> {
-        Ok(Self::AwaitHello { said: Said::new(myself, channel, LaneSet::NONE, None)?, nonce })
+        Ok(Self::AwaitHello { said: Said::new(myself, channel, Carried::default(), None)?, nonce })
     }
 
     /// Takes the peer's next frame. After `Done` the caller either sends
@@ -284,8 +308,7 @@ impl Acceptor {
                 said.check_proof(Role::Dialler, &confirm.proof)?;
                 let session = SessionId::from_wire(confirm.session);
                 let session = session.ok_or_else(|| violation("a session without a name"))?;
-                let lanes = u8::try_from(hello.lanes).ok().and_then(LaneSet::from_bits);
-                let lanes = lanes.filter(|lanes| *lanes != LaneSet::NONE);
+                let lanes = Carried::from_wire(hello.lanes, hello.data_lanes);
                 let lanes = lanes.ok_or_else(|| violation("a stream that carries no known lane"))?;
                 let peer = said.peer(&hello, lanes, session, had, node_of(&hello)?)?;
                 Ok(Progress::Done { peer })
@@ -324,7 +347,7 @@ impl Role {
 pub(crate) struct Said {
     myself: Myself,
     channel: Channel,
-    lanes: LaneSet,
+    lanes: Carried,
     expected: Option<NodeId>,
     transcript: Sha256,
 }
@@ -333,7 +356,7 @@ impl Said {
     fn new(
         myself: Myself,
         channel: Channel,
-        lanes: LaneSet,
+        lanes: Carried,
         expected: Option<NodeId>,
     ) -> Result<Self, HandshakeError> {
         if channel.identity == PeerIdentity::Anonymous && myself.secret.is_none() {
@@ -352,8 +375,9 @@ impl Said {
             incarnation: self.myself.incarnation.as_u64(),
             name: self.myself.name.clone(),
             nonce: nonce.to_vec(),
-            lanes: u32::from(self.lanes.bits()),
-            body_bytes_max: self.myself.body_bytes_max,
+            lanes: self.lanes.lanes.bits(),
+            data_lanes: u32::from(self.lanes.data_lanes),
+            message_bytes_max: self.myself.message_bytes_max,
             window_bytes: self.myself.window_bytes,
         }
         .encode_to_vec()
@@ -440,13 +464,13 @@ impl Said {
     fn peer(
         &self,
         hello: &Hello,
-        lanes: LaneSet,
+        Carried { lanes, data_lanes }: Carried,
         session: SessionId,
         had: Option<SessionId>,
         dialler: NodeId,
     ) -> Result<Peer, HandshakeError> {
-        let body_bytes_max = hello.body_bytes_max as usize;
-        if body_bytes_max < BODY_BYTES_MAX_LEAST || hello.window_bytes < WINDOW_BYTES_LEAST {
+        let message_bytes_max = hello.message_bytes_max as usize;
+        if message_bytes_max < MESSAGE_BYTES_MAX_LEAST || hello.window_bytes < WINDOW_BYTES_LEAST {
             return Err(violation("limits too small to talk"));
         }
         Ok(Peer {
@@ -454,7 +478,8 @@ impl Said {
             incarnation: Incarnation::from_u64(hello.incarnation),
             name: hello.name.clone(),
             lanes,
-            body_bytes_max: body_bytes_max.min(BODY_BYTES_LIMIT),
+            data_lanes,
+            message_bytes_max: message_bytes_max.min(MESSAGE_BYTES_MAX_MOST),
             window_bytes: hello.window_bytes,
             session,
             had,
@@ -478,7 +503,7 @@ fn out_of_order() -> HandshakeError {
 fn encode(step: Step) -> Bytes {
     let body = Handshake { step: Some(step) }.encode_to_vec();
     let mut buffer = BytesMut::with_capacity(body.len() + 8);
-    write_frame(&mut buffer, Kind::Handshake, 0, &[&body]);
+    write_frame(&mut buffer, Kind::Handshake, LaneId::NONE, 0, &[&body]);
     buffer.freeze()
 }
 

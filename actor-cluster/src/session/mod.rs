@@ -32,25 +32,26 @@ pub(crate) mod streams;
 mod tests;
 mod types;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use actor_core::{CallFailure, ControlRequest, Exit, Instant};
 use bytes::Bytes;
 
-use self::calls::Calls;
 pub(crate) use self::calls::Correlation;
+use self::calls::{Calls, Pending};
 use self::flow::{ReceiveWindow, SendWindow};
 use self::handshake::{Live, Peer};
 use self::heartbeat::{Beat, Pace};
-use self::lane::{Lane, Segment};
+use self::lane::{Lane, MessageLane};
 use self::parting::Broken;
 use self::streams::{ConnectionId, Streams};
 pub(crate) use self::types::Shape;
-use self::types::{ReceivedTypes, SentTypes};
-use crate::transport::{CloseCode, CloseReason, LaneKind};
+use crate::limits::{BULK_TURN, PAYLOAD_HEAP_BYTES_MAX};
+use crate::transport::{CloseCode, CloseReason};
 use crate::wire::control::Publication;
 use crate::wire::frame::Kind;
+use crate::wire::lanes::LaneId;
 use crate::wire::{PendingReply, WireContext};
 
 /// What a session is told about this node's limits.
@@ -62,7 +63,7 @@ pub(crate) struct Config {
     pub(crate) patience: Duration,
     /// How long a session lives that has lost its streams.
     pub(crate) resume_timeout: Duration,
-    pub(crate) body_bytes_max: usize,
+    pub(crate) message_bytes_max: usize,
     pub(crate) window_bytes: u64,
 }
 
@@ -111,6 +112,8 @@ pub(crate) enum Event {
 /// A message from the peer.
 #[derive(Debug)]
 pub(crate) struct Inbound {
+    /// The lane that it came in.
+    pub(crate) lane: LaneId,
     /// The serial of an actor here.
     pub(crate) actor: u64,
     pub(crate) shape: Shape,
@@ -136,20 +139,21 @@ pub(crate) struct Session {
     phase: Phase,
     streams: Streams,
     control: Lane,
-    data: Lane,
+    /// The bulk lane, then those for data.
+    messages: Vec<MessageLane>,
+    /// Which of them is the next to be written.
+    turn: usize,
+    /// How many segments of data were written since one of bulk.
+    turns_without_bulk: u32,
     /// Whether the peer is to be told what has arrived, and what it may send.
     owes_ack: bool,
     /// Set while a lane waits for a stream.
     broken: Option<Broken>,
     /// Whether any stream was ever lost: then the peer is told which one takes its place.
     has_lost: bool,
-    sent_types: SentTypes,
-    received_types: ReceivedTypes,
     calls: Calls,
-    /// Calls of the peer's that are not answered yet.
-    answering: BTreeSet<Correlation>,
-    send_window: SendWindow,
-    receive_window: ReceiveWindow,
+    /// Calls of the peer's that are not answered yet, and the lanes that they came in.
+    answering: BTreeMap<Correlation, LaneId>,
     /// Actors of the peer's that have no room.
     held: BTreeSet<u64>,
     /// Whether the peer has said anything in this session.
@@ -188,27 +192,35 @@ struct Watches {
 impl Session {
     /// A session with a peer whose handshake is done, without streams yet.
     pub(crate) fn new(peer: Peer, config: Config, now: Instant) -> Self {
-        let payload_bytes_max = peer.body_bytes_max - send::PREFIX_BYTES_MAX;
-        let context = WireContext { payload_bytes_max, ..WireContext::default() };
+        let payload_bytes_max = peer.message_bytes_max - send::PREFIX_BYTES_MAX;
+        let longest = peer.message_bytes_max.max(config.message_bytes_max);
+        let heap_bytes_max = PAYLOAD_HEAP_BYTES_MAX.max(longest.saturating_mul(2));
+        let context = WireContext { payload_bytes_max, heap_bytes_max, ..WireContext::default() };
+        let lanes = LaneId::all(peer.data_lanes).filter(|lane| *lane != LaneId::CONTROL);
+        let mut messages: Vec<MessageLane> = lanes
+            .map(|lane| {
+                let receive_window = ReceiveWindow::new(config.window_bytes, config.message_bytes_max);
+                MessageLane::new(lane, SendWindow::new(peer.window_bytes), receive_window)
+            })
+            .collect();
+        messages.sort_by_key(|lane| lane.lane.id);
         Self {
             phase: Phase::Opening { until: now + config.patience, is_synced: false },
-            send_window: SendWindow::new(peer.window_bytes),
-            receive_window: ReceiveWindow::new(config.window_bytes, config.body_bytes_max),
             streams: Streams::new(config.pace),
             held: BTreeSet::new(),
             has_heard: false,
             context,
             peer,
             config,
-            control: Lane::default(),
-            data: Lane::default(),
+            control: Lane::new(LaneId::CONTROL),
+            messages,
+            turn: 0,
+            turns_without_bulk: 0,
             owes_ack: false,
             broken: None,
             has_lost: false,
-            sent_types: SentTypes::default(),
-            received_types: ReceivedTypes::default(),
             calls: Calls::default(),
-            answering: BTreeSet::new(),
+            answering: BTreeMap::new(),
             watches: Watches::default(),
             publications: BTreeSet::new(),
             events: VecDeque::new(),
@@ -227,6 +239,11 @@ impl Session {
 
     pub(crate) fn context(&self) -> &WireContext {
         &self.context
+    }
+
+    /// How many lanes for data it has.
+    pub(crate) fn data_lanes(&self) -> u8 {
+        self.peer.data_lanes
     }
 
     #[cfg(test)]
@@ -268,7 +285,8 @@ impl Session {
                 }
                 Beat::Ping(number) => {
                     self.write(connection, Kind::Ping, 0, &[&number.to_le_bytes()]);
-                    self.owes_ack |= self.control.incoming.untold() + self.data.incoming.untold() > 0;
+                    let is_untold = self.lanes().any(|lane| lane.incoming.untold() > 0);
+                    self.owes_ack |= is_untold;
                     self.abandon_calls();
                 }
             }
@@ -294,35 +312,45 @@ impl Session {
         if self.owes_ack && self.ack_stream() == Some(connection) {
             self.write_ack(connection);
         }
-        let stream = self.streams.get(connection)?;
-        if let Some(bytes) = stream.pop() {
+        if let Some(bytes) = self.streams.get(connection)?.pop() {
             return Some(bytes);
         }
-        let mut order = LaneKind::ALL;
+        let lane = self.next_lane(connection)?;
+        let segment = self.lane(lane)?.pop_for(connection)?;
+        self.streams.get(connection)?.write_segment(lane, segment)
+    }
+
+    /// Which lane has something to write to a stream, and its turn.
+    fn next_lane(&mut self, connection: ConnectionId) -> Option<LaneId> {
+        let wants = |lane: &Lane| lane.stream() == Some(connection) && lane.out.has_more();
+        let control = wants(&self.control).then_some(LaneId::CONTROL);
         if self.ended().is_some() {
-            order.reverse();
+            // The goodbye is the last word.
+            let messages = self.messages.iter().map(|lane| &lane.lane);
+            return messages.filter(|lane| wants(lane)).map(|lane| lane.id).next().or(control);
         }
-        for kind in order {
-            let lane = self.lane(kind);
-            if lane.stream() != Some(connection) {
-                continue;
-            }
-            if let Some(Segment { begin, bytes }) = lane.out.pop() {
-                let stream = self.streams.get(connection)?;
-                stream.is_used = true;
-                let Some(offset) = begin else { return Some(bytes) };
-                stream.announce(kind, offset, bytes);
-                return stream.pop();
-            }
+        if control.is_some() {
+            return control;
         }
-        None
+        let lanes = self.messages.len();
+        let in_turn = (0..lanes).map(|step| (self.turn + step) % lanes).filter(|lane| *lane != BULK);
+        let data = in_turn.into_iter().find(|lane| wants(&self.messages[*lane].lane));
+        let wants_bulk = wants(&self.messages[BULK].lane);
+        if wants_bulk && (data.is_none() || self.turns_without_bulk >= BULK_TURN) {
+            self.turns_without_bulk = 0;
+            return Some(LaneId::BULK);
+        }
+        let data = data?;
+        self.turn = data + 1;
+        self.turns_without_bulk += u32::from(wants_bulk);
+        Some(self.messages[data].lane.id)
     }
 
     /// Whether there is something to write.
     pub(crate) fn wants_write(&self) -> bool {
         (self.owes_ack && self.ack_stream().is_some())
             || self.streams.have_more()
-            || self.lanes().iter().any(|lane| lane.stream().is_some() && lane.out.has_more())
+            || self.lanes().any(Lane::wants_write)
     }
 
     /// Whether there is something to report.
@@ -355,9 +383,9 @@ impl Session {
 
     /// Drops what waits to be written, says goodbye, and ends.
     fn abort(&mut self, code: CloseCode, detail: &str) {
-        self.data.write_to(None);
+        self.messages.iter_mut().for_each(|lane| lane.lane.write_to(None));
         self.close(&CloseReason::new(code, detail));
-        self.data.out.drop_unsent();
+        self.messages.iter_mut().for_each(|lane| lane.lane.out.drop_unsent());
     }
 
     /// The peer will send no more than what is under way. Its last word is the
@@ -381,7 +409,7 @@ impl Session {
         self.phase = Phase::Ended(reason.clone());
         self.broken = None;
         self.answering.clear();
-        for (call, reply) in self.calls.drain() {
+        for (call, Pending { reply, .. }) in self.calls.drain() {
             let is_certain = never_left.contains(&call);
             let failure = if is_certain { CallFailure::NeverLeft } else { CallFailure::Unknown };
             self.events.push_back(Event::Failed { reply, failure });
@@ -400,14 +428,22 @@ impl Session {
         }
     }
 
-    fn lanes(&self) -> [&Lane; 2] {
-        [&self.control, &self.data]
+    fn lanes(&self) -> impl Iterator<Item = &Lane> {
+        std::iter::once(&self.control).chain(self.messages.iter().map(|lane| &lane.lane))
     }
 
-    fn lane(&mut self, kind: LaneKind) -> &mut Lane {
-        match kind {
-            LaneKind::Control => &mut self.control,
-            LaneKind::Data => &mut self.data,
+    /// A lane, if the session has it.
+    fn lane(&mut self, id: LaneId) -> Option<&mut Lane> {
+        match id {
+            LaneId::CONTROL => Some(&mut self.control),
+            id => self.message_lane(id).map(|lane| &mut lane.lane),
         }
     }
+
+    fn message_lane(&mut self, id: LaneId) -> Option<&mut MessageLane> {
+        self.messages.get_mut(id.message_lane()?)
+    }
 }
+
+/// The bulk lane's place among those that carry messages.
+const BULK: usize = 0;

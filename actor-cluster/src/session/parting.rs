@@ -7,8 +7,9 @@ use actor_core::Instant;
 use super::streams::ConnectionId;
 use super::{Correlation, Event, Phase, Session};
 use crate::limits::GOODBYE_PATIENCE;
-use crate::transport::{CloseCode, CloseReason, LaneKind, LaneSet};
-use crate::wire::frame::{Kind, correlations, count_messages};
+use crate::transport::{CloseCode, CloseReason};
+use crate::wire::frame::Kind;
+use crate::wire::lanes::{LaneId, LaneIds};
 
 /// A lane waits for a stream.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ impl Broken {
 
 impl Session {
     /// Gives the session another stream.
-    pub(crate) fn attach(&mut self, now: Instant, connection: ConnectionId, lanes: LaneSet) {
+    pub(crate) fn attach(&mut self, now: Instant, connection: ConnectionId, lanes: LaneIds) {
         self.streams.attach(now, connection, lanes);
         self.assign_lanes();
         self.check_ready();
@@ -95,16 +96,18 @@ impl Session {
 
     /// Gives every lane without a stream one that carries it, if there is one.
     fn assign_lanes(&mut self) {
-        for kind in LaneKind::ALL {
-            let is_there = self.lane(kind).stream().is_some_and(|stream| self.streams.get(stream).is_some());
-            if is_there {
+        for id in LaneId::all(self.peer.data_lanes) {
+            let stream = self.lane(id).and_then(|lane| lane.stream());
+            if stream.is_some_and(|stream| self.streams.get(stream).is_some()) {
                 continue;
             }
-            let stream = self.streams.of_lane(kind);
-            self.lane(kind).write_to(stream);
+            let stream = self.streams.of_lane(id);
+            if let Some(lane) = self.lane(id) {
+                lane.write_to(stream);
+            }
             if let Some(stream) = stream.filter(|_| self.has_lost) {
                 // The peer may not know yet that the stream is lost that it writes to.
-                self.write(stream, Kind::Take, u32::from(LaneSet::of(kind).bits()), &[]);
+                self.write(stream, Kind::Take, LaneIds::of(id).bits(), &[]);
                 self.owes_ack = true;
             }
         }
@@ -118,31 +121,28 @@ impl Session {
 
     /// Whether every lane has a stream: another would only stand by.
     pub(crate) fn is_complete(&self) -> bool {
-        self.lanes().iter().all(|lane| lane.stream().is_some())
+        self.lanes().all(|lane| lane.stream().is_some())
     }
 
     /// Writes a whole frame of a lane that this stream has; whether it is one.
     #[cfg(test)]
     pub(crate) fn inject(&mut self, connection: ConnectionId, bytes: bytes::Bytes) -> bool {
-        let Some(kind) = crate::wire::frame::lane_of(&bytes) else { return false };
-        let lane = self.lane(kind);
-        let is_its = lane.stream() == Some(connection);
-        if is_its {
+        let lane = crate::wire::frame::lane_of(&bytes).and_then(|id| self.lane(id));
+        let lane = lane.filter(|lane| lane.stream() == Some(connection));
+        lane.is_some_and(|lane| {
             lane.out.open().extend_from_slice(&bytes);
-        }
-        is_its
+            true
+        })
     }
 
     /// Calls of which no byte was given to a stream, nor ever will be.
     pub(super) fn never_left(&self) -> BTreeSet<Correlation> {
-        if self.data.stream().is_some() {
-            return BTreeSet::new();
-        }
-        self.data.out.unsent().flat_map(correlations).map(Correlation::from_u64).collect()
+        let waiting = self.lanes().filter(|lane| lane.stream().is_none());
+        waiting.flat_map(|lane| lane.out.unsent_calls()).map(Correlation::from_u64).collect()
     }
 
     /// How many messages were sent, and perhaps have never arrived.
     pub(super) fn unacked(&self) -> u64 {
-        self.data.out.kept().map(count_messages).sum()
+        self.lanes().map(|lane| lane.out.kept_messages()).sum()
     }
 }

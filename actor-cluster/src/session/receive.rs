@@ -7,8 +7,9 @@ use actor_core::{ControlRequest, Instant};
 use bytes::{Buf, Bytes};
 use prost::Message;
 
+use super::calls::Pending;
 use super::codes;
-use super::lane::{FromTheFuture, Gap};
+use super::lane::{BadPart, FromTheFuture, Gap, Position};
 use super::send::NO_DEADLINE;
 use super::streams::ConnectionId;
 use super::types::Shape;
@@ -17,12 +18,14 @@ use crate::limits::{
     ACK_BYTES, ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, CALLS_MAX, CONTROL_BODY_BYTES_MAX,
     GOSSIP_MEMBERS_MAX, HELD_MAX, LABEL_BYTES_MAX, PUBLICATIONS_PER_PEER_MAX, WATCHES_MAX,
 };
-use crate::transport::{CloseCode, CloseReason, LaneKind, LaneSet};
+use crate::transport::{CloseCode, CloseReason};
 use crate::wire::control::{Body, Control, Member, Publication, Request};
-use crate::wire::frame::{Frame, Kind};
+use crate::wire::frame::{Frame, HEADER_BYTES, Head, Kind};
+use crate::wire::lanes::{LaneId, LaneIds};
 use crate::wire::{PendingReply, TypeTag, VariantTag};
 
 const ASTRAY: &str = "a frame on a stream that does not carry its lane";
+const BAD_PARTS: &str = "a message in parts that are not cut as they must be";
 const TOO_SHORT: &str = "a frame that is too short";
 
 /// The peer broke the protocol; the session ends.
@@ -46,9 +49,9 @@ impl Session {
         stream.is_used = true;
         stream.on_heard(now);
         self.has_heard = true;
-        let judged = match frame.kind.lane() {
-            Some(lane) => self.on_lane_frame(now, connection, lane, frame),
-            None => self.on_stream_frame(now, connection, &frame),
+        let judged = match frame.lane {
+            LaneId::NONE => self.on_stream_frame(now, connection, &frame),
+            _ => self.on_lane_frame(now, connection, frame),
         };
         if let Err(detail) = judged {
             self.abort(CloseCode::Violation, &detail);
@@ -56,33 +59,28 @@ impl Session {
     }
 
     /// A frame of a lane, which counts if it was not there before.
-    fn on_lane_frame(
-        &mut self,
-        now: Instant,
-        connection: ConnectionId,
-        kind: LaneKind,
-        frame: Frame,
-    ) -> Judged {
-        let Some(stream) = self.streams.get(connection) else { return Ok(()) };
-        if !stream.lanes.contains(kind) {
-            return Err(ASTRAY.to_owned());
+    fn on_lane_frame(&mut self, now: Instant, connection: ConnectionId, frame: Frame) -> Judged {
+        let id = frame.lane;
+        let mut place = self.streams.get(connection).and_then(|stream| stream.position(id).copied());
+        let (Some(position), Some(lane)) = (&mut place, self.lane(id)) else { return Err(ASTRAY.to_owned()) };
+        let is_news = lane.incoming.take(position, frame.bytes());
+        let is_news = is_news.map_err(|Gap| "a lane that goes on behind a gap")?;
+        let owes_ack = lane.incoming.untold() >= ACK_BYTES;
+        if let (Some(kept), Some(position)) = (self.position(connection, id), place) {
+            *kept = position;
         }
-        let lane = match kind {
-            LaneKind::Control => &mut self.control,
-            LaneKind::Data => &mut self.data,
-        };
-        let is_news = lane.incoming.take(stream.position(kind), frame.bytes());
-        if !is_news.map_err(|Gap| "a lane that goes on behind a gap")? {
+        if !is_news {
             return Ok(());
         }
-        self.owes_ack |= lane.incoming.untold() >= ACK_BYTES;
+        self.owes_ack |= owes_ack;
         match frame.kind {
             Kind::Control => self.on_control(now, &frame.body),
-            Kind::Cast | Kind::Call => self.on_message(now, frame),
-            Kind::Reply => self.on_reply(frame.body),
+            Kind::Cast | Kind::Call | Kind::Reply => self.on_whole(now, frame),
             Kind::Failure => self.on_failure(frame.index, frame.body),
-            Kind::Define => self.on_define(frame.index, frame.body),
+            Kind::Define => self.on_define(id, frame.index, frame.body),
             Kind::Cancel => self.on_cancel(frame.body),
+            Kind::Large => self.on_large(&frame),
+            Kind::Part => self.on_part(now, &frame),
             Kind::Handshake | Kind::Begin | Kind::Take | Kind::Ack | Kind::Ping | Kind::Pong => {
                 unreachable!("it is of no lane")
             }
@@ -115,48 +113,45 @@ impl Session {
         }
     }
 
+    /// Where the reader of a stream is in a lane that the stream carries.
+    fn position(&mut self, connection: ConnectionId, lane: LaneId) -> Option<&mut Position> {
+        self.streams.get(connection)?.position(lane)
+    }
+
     fn on_begin(&mut self, connection: ConnectionId, frame: &Frame) -> Judged {
-        let kind = LaneKind::ALL.into_iter().find(|lane| *lane as u32 == frame.index);
-        let kind = kind.ok_or("the beginning of an unknown lane")?;
+        let id = u8::try_from(frame.index).map(LaneId::from_u8).map_err(|_| "the beginning of no lane")?;
         let mut body = frame.body.clone();
         let offset = take_u64(&mut body)?;
         end_of(&body)?;
-        let Some(stream) = self.streams.get(connection) else { return Ok(()) };
-        if !stream.lanes.contains(kind) {
-            return Err(ASTRAY.to_owned());
-        }
-        let lane = match kind {
-            LaneKind::Control => &self.control,
-            LaneKind::Data => &self.data,
-        };
-        let begun = lane.incoming.begin(stream.position(kind), offset);
-        begun.map_err(|Gap| "a lane that begins behind a gap".to_owned())
+        let lane = self.lane(id).ok_or("the beginning of an unknown lane")?;
+        let mut begun = None;
+        lane.incoming.begin(&mut begun, offset).map_err(|Gap| "a lane that begins behind a gap")?;
+        *self.position(connection, id).ok_or(ASTRAY)? = begun;
+        Ok(())
     }
 
     fn on_take(&mut self, connection: ConnectionId, frame: &Frame) -> Judged {
-        let lanes = u8::try_from(frame.index).ok().and_then(LaneSet::from_bits);
-        let lanes = lanes.ok_or("a set of unknown lanes")?;
+        let lanes = LaneIds::from_bits(frame.index).ok_or("a set of unknown lanes")?;
         end_of(&frame.body)?;
-        let Some(stream) = self.streams.get(connection) else { return Ok(()) };
-        if lanes.iter().any(|lane| !stream.lanes.contains(lane)) {
-            return Err(ASTRAY.to_owned());
+        for id in lanes.iter() {
+            self.position(connection, id).ok_or(ASTRAY)?;
+            self.lane(id).ok_or(ASTRAY)?.write_to(Some(connection));
         }
-        lanes.iter().for_each(|lane| self.lane(lane).write_to(Some(connection)));
         Ok(())
     }
 
     fn on_ack(&mut self, mut body: Bytes) -> Judged {
         while !body.is_empty() {
-            let kind = body.try_get_u8().map_err(|_| TOO_SHORT)?;
+            let id = body.try_get_u8().map(LaneId::from_u8).map_err(|_| TOO_SHORT)?;
             let (received, limit) = (take_u64(&mut body)?, take_u64(&mut body)?);
             // A later version may have more lanes; they are not used with this one.
-            let Some(kind) = LaneKind::ALL.into_iter().find(|lane| *lane as u8 == kind) else { continue };
-            let acked = self.lane(kind).out.acknowledged(received);
+            let Some(lane) = self.lane(id) else { continue };
+            let acked = lane.out.acknowledged(received);
             acked.map_err(|FromTheFuture| "an acknowledgement of what was never sent")?;
-            if kind == LaneKind::Data {
-                let was_open = self.send_window.is_open();
-                self.send_window.granted(limit).map_err(|_| "more credit than was ever lent")?;
-                if !was_open && self.send_window.is_open() {
+            if let Some(lane) = self.message_lane(id) {
+                let was_open = lane.send_window.is_open();
+                lane.send_window.granted(limit).map_err(|_| "more credit than was ever lent")?;
+                if !was_open && lane.send_window.is_open() {
                     self.events.push_back(Event::Room);
                 }
             }
@@ -164,18 +159,58 @@ impl Session {
         Ok(())
     }
 
+    /// A message or an answer, whether it came in parts or not.
+    fn on_whole(&mut self, now: Instant, frame: Frame) -> Judged {
+        match frame.kind {
+            Kind::Reply => self.on_reply(frame.body),
+            _ => {
+                self.charge(frame.lane, frame.bytes())?;
+                self.on_message(now, frame)
+            }
+        }
+    }
+
+    /// A message costs credit when its first byte comes.
+    fn charge(&mut self, lane: LaneId, bytes: usize) -> Judged {
+        let lane = self.message_lane(lane).ok_or(ASTRAY)?;
+        lane.receive_window.received(bytes).map_err(|_| "more data than there was credit for".to_owned())
+    }
+
+    fn on_large(&mut self, frame: &Frame) -> Judged {
+        let head = Head::from_bytes(&frame.body).ok_or("a large frame of nothing that can be large")?;
+        let most = self.config.message_bytes_max;
+        let lane = self.message_lane(frame.lane).ok_or(ASTRAY)?;
+        lane.assemblies.begin(frame.index, head, most).map_err(|BadPart| BAD_PARTS)?;
+        match head.kind {
+            Kind::Reply => Ok(()),
+            _ => self.charge(frame.lane, HEADER_BYTES + head.length as usize),
+        }
+    }
+
+    fn on_part(&mut self, now: Instant, frame: &Frame) -> Judged {
+        let lane = self.message_lane(frame.lane).ok_or(ASTRAY)?;
+        let whole = lane.assemblies.part(frame.index, &frame.body).map_err(|BadPart| BAD_PARTS)?;
+        let Some((Head { kind, index, .. }, body)) = whole else { return Ok(()) };
+        let whole = Frame { kind, lane: frame.lane, index, body };
+        match kind {
+            Kind::Reply => self.on_reply(whole.body),
+            _ => self.on_message(now, whole),
+        }
+    }
+
     fn on_message(&mut self, now: Instant, frame: Frame) -> Judged {
-        let bytes = frame.bytes();
-        self.receive_window.received(bytes).map_err(|_| "more data than there was credit for")?;
-        let shape = self.received_types.shape(frame.index).ok_or("a message of an undefined type")?;
+        let (lane, bytes) = (frame.lane, frame.bytes());
+        let types = self.message_lane(lane).map(|lane| &lane.received_types);
+        let shape =
+            types.and_then(|types| types.shape(frame.index)).ok_or("a message of an undefined type")?;
         let mut body = frame.body;
         let actor = take_u64(&mut body)?;
-        let call = if frame.kind == Kind::Call { Some(self.open_call(now, &mut body)?) } else { None };
-        self.events.push_back(Event::Message(Inbound { actor, shape, call, fields: body, bytes }));
+        let call = if frame.kind == Kind::Call { Some(self.open_call(now, lane, &mut body)?) } else { None };
+        self.events.push_back(Event::Message(Inbound { lane, actor, shape, call, fields: body, bytes }));
         Ok(())
     }
 
-    fn open_call(&mut self, now: Instant, body: &mut Bytes) -> Result<InboundCall, String> {
+    fn open_call(&mut self, now: Instant, lane: LaneId, body: &mut Bytes) -> Result<InboundCall, String> {
         let correlation = Correlation::from_u64(take_u64(body)?);
         let deadline = match take_u64(body)? {
             NO_DEADLINE => None,
@@ -184,7 +219,7 @@ impl Session {
         if self.answering.len() >= CALLS_MAX {
             return Err("too many calls at once".to_owned());
         }
-        if !self.answering.insert(correlation) {
+        if self.answering.insert(correlation, lane).is_some() {
             return Err("two calls of the same correlation".to_owned());
         }
         Ok(InboundCall { correlation, deadline })
@@ -209,18 +244,19 @@ impl Session {
     /// Takes a call out, and tells whoever waits for room for one.
     fn take_call(&mut self, call: Correlation) -> Option<PendingReply> {
         let was_full = self.calls.is_full();
-        let reply = self.calls.take(call)?;
+        let Pending { reply, .. } = self.calls.take(call)?;
         if was_full {
             self.events.push_back(Event::Room);
         }
         Some(reply)
     }
 
-    fn on_define(&mut self, index: u32, mut body: Bytes) -> Judged {
+    fn on_define(&mut self, lane: LaneId, index: u32, mut body: Bytes) -> Judged {
         let message = TypeTag::from_u64(take_u64(&mut body)?);
         let variant = VariantTag::from_u64(take_u64(&mut body)?);
         end_of(&body)?;
-        let defined = self.received_types.define(index, Shape { message, variant });
+        let lane = self.message_lane(lane).ok_or(ASTRAY)?;
+        let defined = lane.received_types.define(index, Shape { message, variant });
         defined.map_err(|_| "a type defined out of order".to_owned())
     }
 

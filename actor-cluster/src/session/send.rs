@@ -3,21 +3,23 @@
 use actor_core::{CallFailure, ControlRequest, Exit, Instant, SendError};
 use prost::Message;
 
+use super::calls::Pending;
 use super::codes;
+use super::lane::{Lane, MessageLane, Recipient, TooManyTypes};
 use super::receive::usable_addresses;
 use super::streams::ConnectionId;
-use super::types::{Index, Shape};
+use super::types::Shape;
 use super::{Correlation, Event, Session};
 use crate::limits::{
-    ANSWER_BACKLOG_BYTES_MAX, ANSWERS_UNREAD_BYTES_MAX, CONTROL_BACKLOG_BYTES_MAX, CONTROL_BODY_BYTES_MAX,
-    SEGMENT_BYTES, WATCHES_MAX,
+    ANSWERS_UNREAD_BYTES_MAX, CONTROL_BACKLOG_BYTES_MAX, CONTROL_BODY_BYTES_MAX, SEGMENT_BYTES, WATCHES_MAX,
 };
-use crate::transport::{CloseCode, CloseReason, LaneKind};
+use crate::transport::{CloseCode, CloseReason};
 use crate::wire::control::{
     Addresses, Body, Control, Down, Empty, Goodbye, Member, Members, Publication, Publications, Request,
     Watch,
 };
 use crate::wire::frame::{HEADER_BYTES, Kind, OpenFrame, write_frame};
+use crate::wire::lanes::LaneId;
 use crate::wire::{EncodeError, EncodeReply, Encoder, RemoteMessage};
 
 /// The most bytes that stand between a header and an encoded value: the target,
@@ -49,20 +51,21 @@ impl Session {
             return Err(SendError::NotConnected(message));
         }
         let call = message.call();
-        if self.is_full(actor) || (call.is_some() && self.calls.is_full()) {
+        let id = self.lane_of(actor, M::IS_BULK);
+        if self.is_full(id, actor) || (call.is_some() && self.calls.is_full()) {
             return Err(SendError::Full(message));
         }
-        let shape = Shape { message: M::TYPE, variant: message.variant() };
-        let Some(index) = self.introduce(shape) else {
-            return Err(SendError::Unsendable(
-                message,
-                "the session knows too many types of messages".into(),
-            ));
-        };
         let correlation = self.calls.next();
-        let buffer = self.data.out.open();
+        let Some(lane) = self.messages.get_mut(place_of(id)) else {
+            return Err(SendError::NotConnected(message));
+        };
+        let shape = Shape { message: M::TYPE, variant: message.variant() };
+        let Ok(index) = lane.introduce(shape) else {
+            return Err(SendError::Unsendable(message, TooManyTypes.to_string().into()));
+        };
+        let buffer = lane.lane.out.open();
         let kind = if call.is_some() { Kind::Call } else { Kind::Cast };
-        let frame = OpenFrame::begin(buffer, kind, index);
+        let frame = OpenFrame::begin(buffer, kind, id, index);
         buffer.extend_from_slice(&actor.to_le_bytes());
         if let Some(call) = call {
             let time_left = call.deadline.map_or(NO_DEADLINE, |deadline| micros_left(now, deadline));
@@ -74,51 +77,58 @@ impl Session {
             frame.abandon(buffer);
             return Err(SendError::Unsendable(message, error.to_string().into()));
         }
-        self.send_window.sent(frame.finish(buffer));
-        self.data.out.seal();
+        let bytes = lane.lane.out.finish(frame, kind, index, Recipient::Actor(actor));
+        lane.send_window.sent(bytes);
         if let Some(reply) = message.into_reply() {
-            self.calls.insert(reply);
+            self.calls.insert(Pending { reply, lane: id, actor });
         }
         Ok(())
     }
 
     /// Whether a message to an actor would be taken now, or be refused for another reason than a
     /// lack of room.
-    pub(crate) fn has_room(&self, actor: u64) -> bool {
-        !self.is_open() || !(self.is_full(actor) || self.calls.is_full())
+    pub(crate) fn has_room(&self, actor: u64, is_bulk: bool) -> bool {
+        let lane = self.lane_of(actor, is_bulk);
+        !self.is_open() || !(self.is_full(lane, actor) || self.calls.is_full())
     }
 
-    fn is_full(&self, actor: u64) -> bool {
-        // Usually there is none, and nothing to look up.
-        !self.send_window.is_open() || (!self.held.is_empty() && self.held.contains(&actor))
+    /// The lane in which all messages of a type go to an actor.
+    fn lane_of(&self, actor: u64, is_bulk: bool) -> LaneId {
+        if is_bulk { LaneId::BULK } else { LaneId::of_recipient(actor, self.peer.data_lanes) }
+    }
+
+    fn is_full(&self, lane: LaneId, actor: u64) -> bool {
+        let is_open = self.messages.get(place_of(lane)).is_none_or(|lane| lane.send_window.is_open());
+        // Usually nobody is held, and there is nothing to look up.
+        !is_open || (!self.held.is_empty() && self.held.contains(&actor))
     }
 
     /// Answers a call of the peer's. An answer to a call that is not open, because
     /// it was cancelled or answered, goes nowhere.
     pub(crate) fn answer(&mut self, call: Correlation, answer: Result<&dyn EncodeReply, CallFailure>) {
-        if !self.answering.remove(&call) {
-            return;
-        }
-        self.write_answer(call, answer);
-        self.data.out.seal();
+        let Some(lane) = self.answering.remove(&call) else { return };
+        self.write_answer(lane, call, answer);
         // What was sent on credit is kept as well.
-        let most = self.peer.window_bytes.saturating_add(ANSWERS_UNREAD_BYTES_MAX as u64);
-        if self.data.out.kept_bytes() > most {
+        let windows = self.peer.window_bytes.saturating_mul(self.messages.len() as u64);
+        let most = windows.saturating_add(ANSWERS_UNREAD_BYTES_MAX as u64);
+        if self.messages.iter().map(|lane| lane.lane.out.kept_bytes()).sum::<u64>() > most {
             self.abort(CloseCode::Timeout, UNREAD);
         }
     }
 
-    fn write_answer(&mut self, call: Correlation, answer: Result<&dyn EncodeReply, CallFailure>) {
+    fn write_answer(&mut self, id: LaneId, call: Correlation, answer: Result<&dyn EncodeReply, CallFailure>) {
+        let Some(lane) = self.messages.get_mut(place_of(id)) else { return };
+        let recipient = Recipient::Caller(call.as_u64());
         let failure = match answer {
             Err(failure) => failure,
             Ok(value) => {
-                let buffer = self.data.out.open();
-                let frame = OpenFrame::begin(buffer, Kind::Reply, 0);
+                let buffer = lane.lane.out.open();
+                let frame = OpenFrame::begin(buffer, Kind::Reply, id, 0);
                 buffer.extend_from_slice(&call.as_u64().to_le_bytes());
                 let mut encoder = Encoder::new(buffer, &self.context);
                 match EncodeError::contained::<dyn EncodeReply>(|| value.encode_reply(&mut encoder)) {
                     Ok(()) => {
-                        frame.finish(buffer);
+                        lane.lane.out.finish(frame, Kind::Reply, 0, recipient);
                         return;
                     }
                     Err(error) => {
@@ -130,23 +140,25 @@ impl Session {
         };
         let (code, text) = codes::of_failure(&failure);
         let text = codes::cut(text).as_bytes();
-        write_frame(self.data.out.open(), Kind::Failure, code, &[&call.as_u64().to_le_bytes(), text]);
+        lane.write(Kind::Failure, code, recipient, &[&call.as_u64().to_le_bytes(), text]);
     }
 
     /// Whether the peer still waits for the answer to a call.
     pub(crate) fn is_answering(&self, call: Correlation) -> bool {
-        self.answering.contains(&call)
+        self.answering.contains_key(&call)
     }
 
     /// Whether more of the peer's messages should be taken: not while it leaves
     /// the answers to the former ones unread.
     pub(crate) fn wants_messages(&self) -> bool {
-        self.data.out.unsent_bytes() < ANSWER_BACKLOG_BYTES_MAX
+        self.messages.iter().all(MessageLane::is_read)
     }
 
-    /// Tells the session that a message, so many bytes of credit, has left it.
-    pub(crate) fn delivered(&mut self, bytes: usize) {
-        self.owes_ack |= self.receive_window.delivered(bytes);
+    /// Tells the session that a message, so many bytes of credit, has left a lane.
+    pub(crate) fn delivered(&mut self, lane: LaneId, bytes: usize) {
+        let lane = self.message_lane(lane);
+        let is_worth_telling = lane.is_some_and(|lane| lane.receive_window.delivered(bytes));
+        self.owes_ack |= is_worth_telling;
     }
 
     /// Asks the peer to send an actor here no messages for now.
@@ -243,13 +255,15 @@ impl Session {
     /// Tells the peer what has arrived, and what it may send.
     pub(super) fn write_ack(&mut self, connection: ConnectionId) {
         self.owes_ack = false;
-        let mut body = Vec::with_capacity(ACK_ENTRY_BYTES * LaneKind::ALL.len());
-        for kind in LaneKind::ALL {
-            let received = self.lane(kind).incoming.tell();
-            let limit = if kind == LaneKind::Data { self.receive_window.tell() } else { 0 };
-            body.push(kind as u8);
-            body.extend_from_slice(&received.to_le_bytes());
+        let mut body = Vec::with_capacity(ACK_ENTRY_BYTES * (1 + self.messages.len()));
+        let mut entry = |lane: &mut Lane, limit: u64| {
+            body.push(lane.id.as_u8());
+            body.extend_from_slice(&lane.incoming.tell().to_le_bytes());
             body.extend_from_slice(&limit.to_le_bytes());
+        };
+        entry(&mut self.control, 0);
+        for MessageLane { lane, receive_window, .. } in &mut self.messages {
+            entry(lane, receive_window.tell());
         }
         self.write(connection, Kind::Ack, 0, &[&body]);
     }
@@ -274,7 +288,7 @@ impl Session {
         }
         let body = Control { body: Some(body) }.encode_to_vec();
         debug_assert!(body.len() <= CONTROL_BODY_BYTES_MAX, "a control frame that the peer takes");
-        write_frame(self.control.out.open(), Kind::Control, 0, &[&body]);
+        write_frame(self.control.out.open(), Kind::Control, LaneId::CONTROL, 0, &[&body]);
         self.control.out.seal();
         if self.control.out.kept_bytes() > CONTROL_BACKLOG_BYTES_MAX as u64 {
             self.control.out.drop_unsent();
@@ -289,23 +303,12 @@ impl Session {
         if was_full && !abandoned.is_empty() {
             self.events.push_back(Event::Room);
         }
-        for (call, reply) in abandoned {
-            write_frame(self.data.out.open(), Kind::Cancel, 0, &[&call.as_u64().to_le_bytes()]);
-            self.data.out.seal();
-            self.events.push_back(Event::Abandoned { reply });
-        }
-    }
-
-    /// The shape's number; a new one is defined in the lane, ahead of its first use.
-    fn introduce(&mut self, shape: Shape) -> Option<u32> {
-        match self.sent_types.index(shape)? {
-            Index::Known(index) => Some(index),
-            Index::New(index) => {
-                let message = shape.message.as_u64().to_le_bytes();
-                let variant = shape.variant.as_u64().to_le_bytes();
-                write_frame(self.data.out.open(), Kind::Define, index, &[&message, &variant]);
-                Some(index)
+        for (call, Pending { reply, lane, actor }) in abandoned {
+            if let Some(lane) = self.message_lane(lane) {
+                let correlation = call.as_u64().to_le_bytes();
+                lane.write(Kind::Cancel, 0, Recipient::Actor(actor), &[&correlation]);
             }
+            self.events.push_back(Event::Abandoned { reply });
         }
     }
 }
@@ -318,3 +321,8 @@ fn micros_left(now: Instant, deadline: Instant) -> u64 {
 
 // A segment is cut between frames, so the header must fit in front of any.
 const _: () = assert!(HEADER_BYTES + PREFIX_BYTES_MAX < SEGMENT_BYTES);
+
+/// A lane's place among those that carry messages.
+fn place_of(lane: LaneId) -> usize {
+    lane.message_lane().unwrap_or(usize::MAX)
+}

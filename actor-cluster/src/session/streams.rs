@@ -1,16 +1,17 @@
 //! The streams of a session: which lanes each carries, whether it is alive, and what is
 //! written to it before anything of a lane.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use actor_core::Instant;
 use bytes::{Bytes, BytesMut};
 
 use super::heartbeat::{Beat, Heartbeat, Pace};
-use super::lane::Position;
+use super::lane::{Position, Segment};
 use crate::limits::URGENT_BACKLOG_BYTES_MAX;
-use crate::transport::{LaneKind, LaneSet};
 use crate::wire::frame::{Kind, write_frame};
+use crate::wire::lanes::{LANES_MAX, LaneId, LaneIds};
 
 /// Tells one stream of a session from the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,16 +28,16 @@ pub(crate) struct Streams {
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub(crate) id: ConnectionId,
-    pub(crate) lanes: LaneSet,
+    pub(crate) lanes: LaneIds,
     /// Whether anything was written to it or read from it.
     pub(crate) is_used: bool,
     heartbeat: Heartbeat,
     /// Where its reader is in each lane.
-    positions: [Position; LaneKind::ALL.len()],
+    positions: [Position; LANES_MAX],
     /// Frames of no lane.
     urgent: BytesMut,
-    /// What its reader was told the place of, and that comes right behind.
-    announced: Option<Bytes>,
+    /// The rest of what has been begun: nothing comes in between.
+    begun: VecDeque<Bytes>,
 }
 
 impl Streams {
@@ -44,7 +45,7 @@ impl Streams {
         Self { pace, list: Vec::new() }
     }
 
-    pub(crate) fn attach(&mut self, now: Instant, id: ConnectionId, lanes: LaneSet) {
+    pub(crate) fn attach(&mut self, now: Instant, id: ConnectionId, lanes: LaneIds) {
         debug_assert!(self.get(id).is_none(), "every stream has a number of its own");
         self.list.push(Stream {
             id,
@@ -53,7 +54,7 @@ impl Streams {
             heartbeat: Heartbeat::new(self.pace, now),
             positions: Default::default(),
             urgent: BytesMut::new(),
-            announced: None,
+            begun: VecDeque::new(),
         });
     }
 
@@ -68,7 +69,7 @@ impl Streams {
 
     /// The oldest stream that carries a lane: younger ones stand by, so that a lane keeps its
     /// stream for as long as that lives.
-    pub(crate) fn of_lane(&self, lane: LaneKind) -> Option<ConnectionId> {
+    pub(crate) fn of_lane(&self, lane: LaneId) -> Option<ConnectionId> {
         self.list.iter().find(|stream| stream.lanes.contains(lane)).map(|stream| stream.id)
     }
 
@@ -83,7 +84,7 @@ impl Streams {
 
     /// Whether there is something to write that is of no lane.
     pub(crate) fn have_more(&self) -> bool {
-        self.list.iter().any(|stream| !stream.urgent.is_empty() || stream.announced.is_some())
+        self.list.iter().any(|stream| !stream.urgent.is_empty() || !stream.begun.is_empty())
     }
 
     /// Which streams have a timer that is due, and what it asks for.
@@ -113,28 +114,35 @@ impl Stream {
         self.heartbeat.on_pong(number, now);
     }
 
-    pub(crate) fn position(&mut self, lane: LaneKind) -> &mut Position {
-        &mut self.positions[lane as usize]
+    /// Where its reader is in a lane that it carries.
+    pub(crate) fn position(&mut self, lane: LaneId) -> Option<&mut Position> {
+        if self.lanes.contains(lane) { self.positions.get_mut(usize::from(lane.as_u8())) } else { None }
     }
 
     /// Writes a frame of no lane, before anything of a lane. Whether the peer reads such
     /// frames as fast as they are written.
     pub(crate) fn write(&mut self, kind: Kind, index: u32, body: &[&[u8]]) -> bool {
-        write_frame(&mut self.urgent, kind, index, body);
+        write_frame(&mut self.urgent, kind, LaneId::NONE, index, body);
         self.urgent.len() <= URGENT_BACKLOG_BYTES_MAX
     }
 
-    /// What comes before anything else.
+    /// What comes before anything of a lane.
     pub(crate) fn pop(&mut self) -> Option<Bytes> {
-        if !self.urgent.is_empty() {
-            return Some(self.urgent.split().freeze());
+        if let Some(bytes) = self.begun.pop_front() {
+            return Some(bytes);
         }
-        self.announced.take()
+        if self.urgent.is_empty() { None } else { Some(self.urgent.split().freeze()) }
     }
 
-    /// Says where the next segment of a lane begins, and writes it right after.
-    pub(crate) fn announce(&mut self, lane: LaneKind, offset: u64, segment: Bytes) {
-        self.write(Kind::Begin, lane as u32, &[&offset.to_le_bytes()]);
-        self.announced = Some(segment);
+    /// Writes a segment of a lane, and where it begins if that must be said; the first piece of
+    /// it, behind which the others come.
+    pub(crate) fn write_segment(&mut self, lane: LaneId, segment: Segment) -> Option<Bytes> {
+        self.is_used = true;
+        if let Some(offset) = segment.begin {
+            self.write(Kind::Begin, u32::from(lane.as_u8()), &[&offset.to_le_bytes()]);
+            self.begun.push_back(self.urgent.split().freeze());
+        }
+        self.begun.extend([segment.frames, segment.slice].into_iter().filter(|piece| !piece.is_empty()));
+        self.pop()
     }
 }

@@ -11,6 +11,7 @@ mod handshake;
 mod hostile_handshake;
 mod lanes;
 mod lifecycle;
+mod parts;
 mod random;
 mod simultaneous;
 mod violations;
@@ -22,9 +23,10 @@ use bytes::{Bytes, BytesMut};
 use prost::Message;
 
 use crate::testing::pair::Side;
-use crate::transport::{CloseCode, CloseReason};
+use crate::transport::{CloseCode, CloseReason, LaneSet};
 use crate::wire::control::{Body, Control};
 use crate::wire::frame::{Frame, Kind, read_frame, write_frame};
+use crate::wire::lanes::LaneIds;
 
 const A: Side = Side::Dialler;
 const B: Side = Side::Acceptor;
@@ -80,7 +82,7 @@ fn answer_all(received: Vec<(u64, Letter)>) {
 
 fn frame(kind: Kind, index: u32, body: &[u8]) -> Vec<u8> {
     let mut buffer = BytesMut::new();
-    write_frame(&mut buffer, kind, index, &[body]);
+    write_frame(&mut buffer, kind, kind.usual_lane(), index, &[body]);
     buffer.to_vec()
 }
 
@@ -107,6 +109,11 @@ fn frames(bytes: &[u8]) -> Vec<Frame> {
     let frames = std::iter::from_fn(|| read_frame(&mut buffer, usize::MAX).expect("whole frames")).collect();
     assert!(buffer.is_empty(), "half a frame is left");
     frames
+}
+
+/// What one stream carries in a session with one data lane.
+fn every_lane() -> LaneIds {
+    LaneIds::of_kinds(LaneSet::ALL, 1)
 }
 
 fn reason(code: CloseCode, detail: &str) -> CloseReason {

@@ -24,13 +24,14 @@ use bytes::{Buf, Bytes, BytesMut};
 pub(crate) use self::hand::{Hand, Node, Outcome, Present, Shaken, shake, shake_through};
 use self::host::Host;
 pub(crate) use self::host::{Saw, outcome};
-use crate::limits::HANDSHAKE_BODY_BYTES_MAX;
+use crate::limits::{FRAME_BODY_BYTES_MAX, HANDSHAKE_BODY_BYTES_MAX};
 use crate::session::Session;
 use crate::session::handshake::HandshakeError;
 use crate::session::streams::ConnectionId;
 use crate::transport::{CloseCode, CloseReason, LaneSet};
 use crate::wire::RemoteMessage;
 use crate::wire::frame::{Frame, read_frame};
+use crate::wire::lanes::LaneIds;
 
 /// One of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +64,7 @@ pub(crate) struct Pair {
 }
 
 struct Stream {
-    lanes: LaneSet,
+    lanes: LaneIds,
     ends: [End; 2],
     /// What each side writes.
     ways: [Way; 2],
@@ -178,6 +179,7 @@ impl Pair {
         let mut ways = [Way::default(), Way::default()];
         hello.into_iter().for_each(|hello| ways[0].push(self.now, hello));
         let ends = [hand, Hand::accept(acceptor)].map(|hand| End::Hand(Box::new(hand)));
+        let lanes = dialler.carried(lanes).lanes;
         self.streams.push(Stream { lanes, ends, ways });
         self.streams.len() - 1
     }
@@ -366,7 +368,7 @@ impl Pair {
         loop {
             let body_bytes_max = match self.streams[stream].ends[side.index()] {
                 End::Hand(_) => HANDSHAKE_BODY_BYTES_MAX,
-                End::Open(_) => self.nodes[side.index()].myself.body_bytes_max as usize,
+                End::Open(_) => FRAME_BODY_BYTES_MAX,
                 End::Gone => return has_moved,
             };
             match read_frame(&mut self.way(stream, side.other()).inbox, body_bytes_max) {

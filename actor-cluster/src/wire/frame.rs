@@ -4,19 +4,14 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use crate::transport::LaneKind;
+use super::lanes::{LANES_MAX, LaneId};
+use crate::limits::FRAME_BODY_BYTES_MAX;
 
 /// The bytes in front of every frame's body.
 pub(crate) const HEADER_BYTES: usize = 8;
 
-/// The longest body that the header's 24 bits can say.
-pub(crate) const BODY_BYTES_LIMIT: usize = (1 << 24) - 1;
-
 /// The largest number that the header's index field can say.
 pub(crate) const INDEX_MAX: u32 = (1 << 24) - 1;
-
-/// The lane of frames that belong to none: they are about the stream they come on.
-const NO_LANE: u8 = 0xff;
 
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +43,20 @@ pub(crate) enum Kind {
     Ping = 12,
     /// The answer to a ping. Of no lane.
     Pong = 13,
+    /// A message or an answer that comes in parts: kind, index and length of what they make up.
+    Large = 14,
+    /// A part of one.
+    Part = 15,
+}
+
+/// Where frames of a kind belong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Home {
+    /// They are about the stream they come on.
+    Stream,
+    Control,
+    /// Any lane that carries messages.
+    Messages,
 }
 
 impl Kind {
@@ -66,29 +75,64 @@ impl Kind {
             11 => Kind::Ack,
             12 => Kind::Ping,
             13 => Kind::Pong,
+            14 => Kind::Large,
+            15 => Kind::Part,
             _ => return None,
         })
     }
 
-    /// The lane whose frames these are; `None` of those that are about their stream.
-    pub(crate) fn lane(self) -> Option<LaneKind> {
+    fn home(self) -> Home {
         match self {
-            Kind::Handshake | Kind::Begin | Kind::Take | Kind::Ack | Kind::Ping | Kind::Pong => None,
-            Kind::Control => Some(LaneKind::Control),
-            Kind::Cast | Kind::Call | Kind::Reply | Kind::Failure | Kind::Define | Kind::Cancel => {
-                Some(LaneKind::Data)
-            }
+            Kind::Handshake | Kind::Begin | Kind::Take | Kind::Ack | Kind::Ping | Kind::Pong => Home::Stream,
+            Kind::Control => Home::Control,
+            Kind::Cast
+            | Kind::Call
+            | Kind::Reply
+            | Kind::Failure
+            | Kind::Define
+            | Kind::Cancel
+            | Kind::Large
+            | Kind::Part => Home::Messages,
         }
     }
 
-    fn lane_code(self) -> u8 {
-        self.lane().map_or(NO_LANE, |lane| lane as u8)
+    fn belongs_to(self, lane: LaneId) -> bool {
+        match self.home() {
+            Home::Stream => lane == LaneId::NONE,
+            Home::Control => lane == LaneId::CONTROL,
+            Home::Messages => lane.message_lane().is_some() && usize::from(lane.as_u8()) < LANES_MAX,
+        }
     }
 
     /// Whether the header's index says something; elsewhere it is zero, so that a
     /// later version can give it a meaning.
     fn has_index(self) -> bool {
-        matches!(self, Kind::Cast | Kind::Call | Kind::Failure | Kind::Define | Kind::Begin | Kind::Take)
+        matches!(
+            self,
+            Kind::Cast
+                | Kind::Call
+                | Kind::Failure
+                | Kind::Define
+                | Kind::Begin
+                | Kind::Take
+                | Kind::Large
+                | Kind::Part
+        )
+    }
+
+    /// The lane in which tests write it.
+    #[cfg(test)]
+    pub(crate) fn usual_lane(self) -> LaneId {
+        match self.home() {
+            Home::Stream => LaneId::NONE,
+            Home::Control => LaneId::CONTROL,
+            Home::Messages => LaneId::data(0),
+        }
+    }
+
+    /// Whether it is a message or an answer, which may come in parts.
+    fn may_be_large(self) -> bool {
+        matches!(self, Kind::Cast | Kind::Call | Kind::Reply)
     }
 }
 
@@ -96,7 +140,9 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) kind: Kind,
-    /// A type's index, a failure's code, a lane, a set of lanes, or zero.
+    pub(crate) lane: LaneId,
+    /// A type's index, a failure's code, a lane, a set of lanes, the number of a large frame, or
+    /// zero.
     pub(crate) index: u32,
     pub(crate) body: Bytes,
 }
@@ -130,8 +176,9 @@ pub(crate) fn read_frame(buffer: &mut BytesMut, body_bytes_max: usize) -> Result
     let length = u32::from_le_bytes([l0, l1, l2, 0]) as usize;
     let index = u32::from_le_bytes([i0, i1, i2, 0]);
     let kind = Kind::from_u8(kind).ok_or(FrameError::Kind(kind))?;
-    if lane != kind.lane_code() {
-        return Err(FrameError::Lane { lane });
+    let lane = LaneId::from_u8(lane);
+    if !kind.belongs_to(lane) {
+        return Err(FrameError::Lane { lane: lane.as_u8() });
     }
     if index != 0 && !kind.has_index() {
         return Err(FrameError::Index { kind: kind as u8, index });
@@ -144,7 +191,7 @@ pub(crate) fn read_frame(buffer: &mut BytesMut, body_bytes_max: usize) -> Result
         return Ok(None);
     }
     buffer.advance(HEADER_BYTES);
-    Ok(Some(Frame { kind, index, body: buffer.split_to(length).freeze() }))
+    Ok(Some(Frame { kind, lane, index, body: buffer.split_to(length).freeze() }))
 }
 
 /// How many messages there are in a piece of whole frames.
@@ -155,8 +202,12 @@ pub(crate) fn count_messages(frames: &[u8]) -> u64 {
 /// The calls in a piece of whole frames.
 pub(crate) fn correlations(frames: &[u8]) -> impl Iterator<Item = u64> {
     let calls = whole_frames(frames).filter(|(kind, _)| *kind == Kind::Call);
-    // Behind the target.
-    calls.filter_map(|(_, body)| Some(u64::from_le_bytes(*body.get(8..)?.first_chunk()?)))
+    calls.filter_map(|(_, body)| correlation_of(body))
+}
+
+/// The correlation in the body of a call: it stands behind the target.
+pub(crate) fn correlation_of(body: &[u8]) -> Option<u64> {
+    Some(u64::from_le_bytes(*body.get(8..)?.first_chunk()?))
 }
 
 fn whole_frames(mut frames: &[u8]) -> impl Iterator<Item = (Kind, &[u8])> {
@@ -169,11 +220,12 @@ fn whole_frames(mut frames: &[u8]) -> impl Iterator<Item = (Kind, &[u8])> {
     })
 }
 
-/// The lane of a whole frame, if its header is right about it.
+/// The lane of a whole frame, if its header is right about it and it is one's.
 #[cfg(test)]
-pub(crate) fn lane_of(frame: &[u8]) -> Option<LaneKind> {
-    let lane = Kind::from_u8(frame[3])?.lane()?;
-    (frame[7] == lane as u8).then_some(lane)
+pub(crate) fn lane_of(frame: &[u8]) -> Option<LaneId> {
+    let lane = LaneId::from_u8(frame[7]);
+    let is_right = Kind::from_u8(frame[3])?.belongs_to(lane);
+    (is_right && lane != LaneId::NONE).then_some(lane)
 }
 
 /// A frame that is being written; its length is filled in at the end.
@@ -184,24 +236,47 @@ pub(crate) struct OpenFrame {
 
 impl OpenFrame {
     /// Appends a header without a length.
-    pub(crate) fn begin(buffer: &mut BytesMut, kind: Kind, index: u32) -> Self {
+    pub(crate) fn begin(buffer: &mut BytesMut, kind: Kind, lane: LaneId, index: u32) -> Self {
         debug_assert!(index <= INDEX_MAX, "an index of at most 24 bits");
+        debug_assert!(kind.belongs_to(lane), "a lane of its kind");
         let start = buffer.len();
         buffer.put_uint_le(0, 3);
         buffer.put_u8(kind as u8);
         buffer.put_uint_le(u64::from(index), 3);
-        buffer.put_u8(kind.lane_code());
+        buffer.put_u8(lane.as_u8());
         Self { start }
+    }
+
+    /// What it takes on the wire so far.
+    pub(crate) fn bytes(&self, buffer: &BytesMut) -> usize {
+        buffer.len() - self.start
     }
 
     /// Fills in the length and says what the frame takes on the wire.
     pub(crate) fn finish(self, buffer: &mut BytesMut) -> usize {
-        let bytes = buffer.len() - self.start;
-        let body = bytes - HEADER_BYTES;
-        debug_assert!(body <= BODY_BYTES_LIMIT, "the encoder's limit is below the header's");
-        let length = u32::try_from(body).unwrap_or(u32::MAX).to_le_bytes();
-        buffer[self.start..self.start + 3].copy_from_slice(&length[..3]);
+        let bytes = self.bytes(buffer);
+        self.fill_in(buffer, bytes - HEADER_BYTES);
         bytes
+    }
+
+    fn fill_in(self, buffer: &mut BytesMut, length: usize) {
+        debug_assert!(length <= FRAME_BODY_BYTES_MAX, "what is longer goes in parts");
+        let length = u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
+        buffer[self.start..self.start + 3].copy_from_slice(&length[..3]);
+    }
+
+    /// Fills in the length and takes the frame out of the buffer, to be written later.
+    pub(crate) fn take_out(self, buffer: &mut BytesMut) -> BytesMut {
+        let start = self.start;
+        self.finish(buffer);
+        buffer.split_off(start)
+    }
+
+    /// Takes the body out of the buffer, and the header away.
+    pub(crate) fn take_body(self, buffer: &mut BytesMut) -> Bytes {
+        let mut frame = buffer.split_off(self.start);
+        frame.advance(HEADER_BYTES);
+        frame.freeze()
     }
 
     /// Takes the frame back.
@@ -210,9 +285,50 @@ impl OpenFrame {
     }
 }
 
+/// Writes the header of a frame whose body comes from elsewhere.
+pub(crate) fn write_header(buffer: &mut BytesMut, kind: Kind, lane: LaneId, index: u32, length: usize) {
+    OpenFrame::begin(buffer, kind, lane, index).fill_in(buffer, length);
+}
+
+/// What a [`Kind::Large`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// What the parts make up.
+    pub(crate) kind: Kind,
+    pub(crate) index: u32,
+    /// The length of its body.
+    pub(crate) length: u32,
+}
+
+impl Head {
+    /// Its bytes in the frame: those of a header, with the length behind.
+    const BYTES: usize = 8;
+
+    pub(crate) fn to_bytes(self) -> [u8; Self::BYTES] {
+        let [i0, i1, i2, _] = self.index.to_le_bytes();
+        let [l0, l1, l2, l3] = self.length.to_le_bytes();
+        [self.kind as u8, i0, i1, i2, l0, l1, l2, l3]
+    }
+
+    /// `None` if the bytes are no head, or one of what never comes in parts.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let [kind, i0, i1, i2, l0, l1, l2, l3] = *<&[u8; Self::BYTES]>::try_from(bytes).ok()?;
+        let kind = Kind::from_u8(kind).filter(|kind| kind.may_be_large())?;
+        let index = u32::from_le_bytes([i0, i1, i2, 0]);
+        let is_fit = index == 0 || kind.has_index();
+        is_fit.then_some(Self { kind, index, length: u32::from_le_bytes([l0, l1, l2, l3]) })
+    }
+}
+
 /// Writes a frame whose body is at hand.
-pub(crate) fn write_frame(buffer: &mut BytesMut, kind: Kind, index: u32, body: &[&[u8]]) -> usize {
-    let frame = OpenFrame::begin(buffer, kind, index);
+pub(crate) fn write_frame(
+    buffer: &mut BytesMut,
+    kind: Kind,
+    lane: LaneId,
+    index: u32,
+    body: &[&[u8]],
+) -> usize {
+    let frame = OpenFrame::begin(buffer, kind, lane, index);
     body.iter().for_each(|part| buffer.extend_from_slice(part));
     frame.finish(buffer)
 }
@@ -225,14 +341,18 @@ mod tests {
 
     fn written(kind: Kind, index: u32, body: &[u8]) -> BytesMut {
         let mut buffer = BytesMut::new();
-        write_frame(&mut buffer, kind, index, &[body]);
+        write_frame(&mut buffer, kind, kind.usual_lane(), index, &[body]);
         buffer
+    }
+
+    fn frame(kind: Kind, index: u32, body: &'static [u8]) -> Frame {
+        Frame { kind, lane: kind.usual_lane(), index, body: Bytes::from_static(body) }
     }
 
     #[test]
     fn the_layout_is_frozen() {
         let bytes = written(Kind::Cast, 0x01_0203, b"ab");
-        assert_eq!(&bytes[..], [2, 0, 0, 3, 0x03, 0x02, 0x01, 1, b'a', b'b']);
+        assert_eq!(&bytes[..], [2, 0, 0, 3, 0x03, 0x02, 0x01, 2, b'a', b'b']);
     }
 
     #[test]
@@ -245,10 +365,7 @@ mod tests {
             buffer.put_u8(byte);
             frames.extend(read_frame(&mut buffer, MAX).unwrap());
         }
-        let expected = [
-            Frame { kind: Kind::Control, index: 0, body: Bytes::from_static(b"one") },
-            Frame { kind: Kind::Call, index: 7, body: Bytes::new() },
-        ];
+        let expected = [frame(Kind::Control, 0, b"one"), frame(Kind::Call, 7, b"")];
         assert_eq!(frames, expected);
         assert!(buffer.is_empty());
     }
@@ -266,19 +383,33 @@ mod tests {
     fn unknown_kinds_and_wrong_lanes_are_refused() {
         let mut garbage = BytesMut::from(&b"GET / HTTP/1.1\r\n"[..]);
         assert_eq!(read_frame(&mut garbage, MAX), Err(FrameError::Kind(b' ')));
-        let mut stray = written(Kind::Cast, 0, b"");
-        stray[7] = 0;
-        assert_eq!(read_frame(&mut stray, MAX), Err(FrameError::Lane { lane: 0 }));
+        for (kind, lane) in
+            [(Kind::Cast, 0), (Kind::Cast, 255), (Kind::Cast, 10), (Kind::Control, 1), (Kind::Ping, 0)]
+        {
+            let mut stray = written(kind, 0, b"");
+            stray[7] = lane;
+            assert_eq!(read_frame(&mut stray, MAX), Err(FrameError::Lane { lane }));
+        }
+        for lane in 1..10 {
+            let mut cast = written(Kind::Cast, 0, b"");
+            cast[7] = lane;
+            assert_eq!(read_frame(&mut cast, MAX).unwrap().unwrap().lane, LaneId::from_u8(lane));
+        }
     }
 
     #[test]
     fn an_index_where_there_is_none_is_refused() {
-        for kind in (1..=13).filter_map(Kind::from_u8) {
+        for kind in (1..=15).filter_map(Kind::from_u8) {
             let read = read_frame(&mut written(kind, 7, b""), MAX);
             let expected = match kind {
-                Kind::Cast | Kind::Call | Kind::Failure | Kind::Define | Kind::Begin | Kind::Take => {
-                    Ok(Some(Frame { kind, index: 7, body: Bytes::new() }))
-                }
+                Kind::Cast
+                | Kind::Call
+                | Kind::Failure
+                | Kind::Define
+                | Kind::Begin
+                | Kind::Take
+                | Kind::Large
+                | Kind::Part => Ok(Some(frame(kind, 7, b""))),
                 _ => Err(FrameError::Index { kind: kind as u8, index: 7 }),
             };
             assert_eq!(read, expected);
@@ -289,9 +420,41 @@ mod tests {
     fn an_abandoned_frame_leaves_no_byte() {
         let mut buffer = written(Kind::Cast, 0, b"kept");
         let before = buffer.clone();
-        let frame = OpenFrame::begin(&mut buffer, Kind::Cast, 1);
+        let frame = OpenFrame::begin(&mut buffer, Kind::Cast, LaneId::BULK, 1);
         buffer.extend_from_slice(b"gone");
         frame.abandon(&mut buffer);
+        assert_eq!(buffer, before);
+    }
+
+    #[test]
+    fn a_head_says_what_its_parts_make_up() {
+        let head = Head { kind: Kind::Call, index: 0x01_0203, length: 0x0405_0607 };
+        let bytes = head.to_bytes();
+        assert_eq!(bytes, [4, 0x03, 0x02, 0x01, 0x07, 0x06, 0x05, 0x04]);
+        assert_eq!(Head::from_bytes(&bytes), Some(head));
+        assert_eq!(Head::from_bytes(&bytes[1..]), None, "too short");
+        assert_eq!(Head::from_bytes(&[&bytes[..], &[0]].concat()), None, "too long");
+        for kind in (0..=20).filter(|kind| ![3, 4, 5].contains(kind)) {
+            assert_eq!(
+                Head::from_bytes(&[kind, 0, 0, 0, 1, 0, 0, 0]),
+                None,
+                "kind {kind} never comes in parts"
+            );
+        }
+        assert_eq!(Head::from_bytes(&[5, 1, 0, 0, 1, 0, 0, 0]), None, "an answer has no index");
+    }
+
+    #[test]
+    fn what_is_written_later_is_taken_out_whole() {
+        let mut buffer = written(Kind::Cast, 0, b"kept");
+        let before = buffer.clone();
+        let frame = OpenFrame::begin(&mut buffer, Kind::Cast, LaneId::data(0), 1);
+        buffer.extend_from_slice(b"later");
+        assert_eq!(frame.bytes(&buffer), HEADER_BYTES + 5);
+        assert_eq!(frame.take_out(&mut buffer), written(Kind::Cast, 1, b"later"));
+        let frame = OpenFrame::begin(&mut buffer, Kind::Cast, LaneId::data(0), 1);
+        buffer.extend_from_slice(b"in parts");
+        assert_eq!(frame.take_body(&mut buffer), &b"in parts"[..]);
         assert_eq!(buffer, before);
     }
 }

@@ -26,15 +26,18 @@ pub(crate) struct Hello {
     /// 32 bytes that nobody could foresee.
     #[prost(bytes = "vec", tag = "7")]
     pub(crate) nonce: Vec<u8>,
-    /// The lanes the stream will carry, as `LaneSet::bits`; the dialler says.
+    /// The lanes the stream will carry, as `LaneIds::bits`; the dialler says.
     #[prost(uint32, tag = "8")]
     pub(crate) lanes: u32,
-    /// The longest frame body it takes.
+    /// The longest message it takes.
     #[prost(uint32, tag = "9")]
-    pub(crate) body_bytes_max: u32,
+    pub(crate) message_bytes_max: u32,
     /// The bytes of data it takes before it grants more.
     #[prost(uint64, tag = "10")]
     pub(crate) window_bytes: u64,
+    /// How many data lanes a session has that begins with the stream; the dialler says.
+    #[prost(uint32, tag = "11")]
+    pub(crate) data_lanes: u32,
 }
 
 /// One step of the handshake.

@@ -46,6 +46,7 @@ mod error;
 pub(crate) mod frame;
 pub(crate) mod hello;
 mod impls;
+pub(crate) mod lanes;
 mod payload;
 mod reply;
 mod tag;

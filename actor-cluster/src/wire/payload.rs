@@ -87,6 +87,10 @@ pub trait RemoteMessage: Sized + Send + 'static {
     /// Names the type.
     const TYPE: TypeTag;
 
+    /// Whether its messages may take their time: they go in a lane of their own, behind other
+    /// types' messages to the same node. For what is large and not urgent.
+    const IS_BULK: bool = false;
+
     /// Names the variant of this value.
     fn variant(&self) -> VariantTag;
 

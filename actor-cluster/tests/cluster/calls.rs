@@ -80,7 +80,7 @@ const AROUND: usize = 24 + 3;
 
 async fn b16_a_message_of_exactly_the_limit_passes_and_one_more_comes_back(network: Network) {
     let a = node(&network, 1).await;
-    let b = node_with(&network, 2, |builder| builder.frame_bytes_max(FRAME)).await;
+    let b = node_with(&network, 2, |builder| builder.message_bytes_max(FRAME)).await;
     b.publish("counter", Start::default()).await;
     a.connect(&b).await;
     let remote = a.find("counter");
@@ -100,7 +100,7 @@ async fn b16_a_message_of_exactly_the_limit_passes_and_one_more_comes_back(netwo
 }
 
 async fn b16_an_answer_over_the_callers_limit_is_a_bad_reply(network: Network) {
-    let a = node_with(&network, 1, |builder| builder.frame_bytes_max(FRAME)).await;
+    let a = node_with(&network, 1, |builder| builder.message_bytes_max(FRAME)).await;
     let b = node(&network, 2).await;
     b.publish("counter", Start::default()).await;
     a.connect(&b).await;

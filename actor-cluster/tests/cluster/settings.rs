@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use actor_cluster::limits::{
-    BODY_BYTES_MAX_LEAST, NODE_NAME_BYTES_MAX, WINDOW_BYTES_LEAST, WINDOW_BYTES_MOST,
+    MESSAGE_BYTES_MAX_LEAST, MESSAGE_BYTES_MAX_MOST, NODE_NAME_BYTES_MAX, WINDOW_BYTES_LEAST,
+    WINDOW_BYTES_MOST,
 };
 use actor_cluster::transport::{CloseCode, PeerIdentity, Transport};
 use actor_cluster::{ConnectError, HandshakeError, NodeBuilder, NodeServer, StartError};
@@ -78,7 +79,8 @@ async fn b06_frame_window_and_peers_bound_what_takes_room() {
     guarded(async {
         let network = Network::one_stream();
         let a = node(&network, 1).await;
-        let small = node_with(&network, 2, |builder| builder.frame_bytes_max(BODY_BYTES_MAX_LEAST)).await;
+        let small =
+            node_with(&network, 2, |builder| builder.message_bytes_max(MESSAGE_BYTES_MAX_LEAST)).await;
         let narrow = node_with(&network, 3, |builder| builder.window_bytes(WINDOW as u64)).await;
         for node in [&small, &narrow] {
             let start = Start { gate: Gate::shut(), mailbox: Some(1), ..Start::default() };
@@ -87,11 +89,11 @@ async fn b06_frame_window_and_peers_bound_what_takes_room() {
         }
         let [small, narrow] = [2, 3].map(|number| a.find(&format!("{:?}", id(number))));
         let frame = |bytes| Count::Load(vec![0; bytes]);
-        assert!(matches!(small.cast(frame(BODY_BYTES_MAX_LEAST)), Err(SendError::Unsendable(..))));
+        assert!(matches!(small.cast(frame(MESSAGE_BYTES_MAX_LEAST)), Err(SendError::Unsendable(..))));
         for _ in 0..10 {
             assert_eq!(small.cast(frame(WINDOW)), Ok(()));
         }
-        assert_eq!(narrow.cast(frame(BODY_BYTES_MAX_LEAST)), Ok(()));
+        assert_eq!(narrow.cast(frame(MESSAGE_BYTES_MAX_LEAST)), Ok(()));
         settle().await;
         assert_eq!(narrow.cast(frame(1)), Ok(()), "the first was taken at once");
         assert_eq!(narrow.cast(frame(WINDOW)), Ok(()));
@@ -134,8 +136,8 @@ async fn b06_every_bad_setting_is_an_error_and_leaves_nothing() {
         ("the heartbeat", Box::new(move |builder| builder.heartbeat(Duration::ZERO, second))),
         ("the heartbeat", Box::new(move |builder| builder.heartbeat(second, second))),
         ("the handshake", Box::new(|builder| builder.handshake_timeout(Duration::ZERO))),
-        ("the limit on frames", Box::new(|builder| builder.frame_bytes_max(BODY_BYTES_MAX_LEAST - 1))),
-        ("the limit on frames", Box::new(|builder| builder.frame_bytes_max(1 << 24))),
+        ("the limit on messages", Box::new(|builder| builder.message_bytes_max(MESSAGE_BYTES_MAX_LEAST - 1))),
+        ("the limit on messages", Box::new(|builder| builder.message_bytes_max(MESSAGE_BYTES_MAX_MOST + 1))),
         ("the window", Box::new(|builder| builder.window_bytes(WINDOW_BYTES_LEAST - 1))),
         ("the window", Box::new(|builder| builder.window_bytes(WINDOW_BYTES_MOST + 1))),
         ("a node needs room", Box::new(|builder| builder.peers_max(0))),
@@ -150,7 +152,7 @@ async fn b06_every_bad_setting_is_an_error_and_leaves_nothing() {
     assert!(matches!(twice, Err(StartError::Setting(text)) if text == "two transports of the same scheme"));
     let exact = builder(&network, 1, &system)
         .name("x".repeat(NODE_NAME_BYTES_MAX))
-        .frame_bytes_max((1 << 24) - 1)
+        .message_bytes_max(MESSAGE_BYTES_MAX_MOST)
         .window_bytes(WINDOW_BYTES_MOST);
     let server = exact.start().await.expect("nothing was left listening");
     let taken = builder(&network, 1, &system).start().await;
@@ -163,13 +165,14 @@ async fn b06_every_bad_setting_is_an_error_and_leaves_nothing() {
 async fn b06_the_widest_window_and_frames_carry_messages() {
     guarded(async {
         let network = Network::one_stream();
-        let widest =
-            |builder: NodeBuilder| builder.window_bytes(WINDOW_BYTES_MOST).frame_bytes_max((1 << 24) - 1);
+        let widest = |builder: NodeBuilder| {
+            builder.window_bytes(WINDOW_BYTES_MOST).message_bytes_max(MESSAGE_BYTES_MAX_MOST)
+        };
         let (a, b) = (node_with(&network, 1, widest).await, node_with(&network, 2, widest).await);
         b.publish("counter", Start::default()).await;
         a.connect(&b).await;
         let remote = a.find("counter");
-        assert_eq!(remote.call(|port| Count::Weigh(vec![0; 16_000_000], port)).await, Ok(16_000_000));
+        assert_eq!(remote.call(|port| Count::Weigh(vec![0; 40_000_000], port)).await, Ok(40_000_000));
     })
     .await;
 }

@@ -17,7 +17,10 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use crate::limits::SEGMENT_BYTES;
+use super::parts::{Part, Parts, Recipient};
+use crate::limits::{FRAME_BODY_BYTES_MAX, SEGMENT_BYTES};
+use crate::wire::frame::{self, HEADER_BYTES, Head, Kind, OpenFrame};
+use crate::wire::lanes::LaneId;
 
 /// Frames of one lane, cut into segments so that a more urgent lane on the same
 /// stream waits for one segment at most.
@@ -26,8 +29,12 @@ pub(crate) struct Outgoing {
     open: BytesMut,
     sealed: VecDeque<Bytes>,
     sealed_bytes: usize,
+    /// Messages too long for one frame.
+    parts: Parts,
+    /// Whether the next segment is a part, if there is one.
+    is_turn_of_parts: bool,
     /// What was handed out and is not acknowledged, oldest first.
-    log: VecDeque<Bytes>,
+    log: VecDeque<Written>,
     /// How many segments of the log lie before `next`.
     log_at: usize,
     acked: u64,
@@ -37,13 +44,40 @@ pub(crate) struct Outgoing {
     read_at: Option<u64>,
 }
 
-/// What is to be written next.
+/// What is to be written next, without anything in between.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Segment {
     /// The offset of the first byte, if the stream's reader has to be told.
     pub(crate) begin: Option<u64>,
-    /// Whole frames.
-    pub(crate) bytes: Bytes,
+    /// Whole frames, but that the last one may go on in `slice`.
+    pub(crate) frames: Bytes,
+    /// The rest of the last frame.
+    pub(crate) slice: Bytes,
+}
+
+/// A segment that was handed out.
+#[derive(Clone, Debug)]
+struct Written {
+    frames: Bytes,
+    slice: Bytes,
+    /// Whether it is the last part of a message.
+    ends_message: bool,
+}
+
+impl Written {
+    fn len(&self) -> usize {
+        self.frames.len() + self.slice.len()
+    }
+
+    fn advance(&mut self, bytes: usize) {
+        let of_frames = bytes.min(self.frames.len());
+        self.frames.advance(of_frames);
+        self.slice.advance(bytes - of_frames);
+    }
+
+    fn messages(&self) -> u64 {
+        frame::count_messages(&self.frames) + u64::from(self.ends_message)
+    }
 }
 
 /// The peer acknowledges what it was never sent.
@@ -56,6 +90,25 @@ impl Outgoing {
         &mut self.open
     }
 
+    /// Ends a frame that was begun in [`open`](Self::open) for a recipient: what is too long for
+    /// one frame goes in parts, and what is behind such a one waits for it. What it takes on the
+    /// wire, but for what parts add.
+    pub(crate) fn finish(&mut self, frame: OpenFrame, kind: Kind, index: u32, recipient: Recipient) -> usize {
+        let bytes = frame.bytes(&self.open);
+        if bytes - HEADER_BYTES > FRAME_BODY_BYTES_MAX {
+            let body = frame.take_body(&mut self.open);
+            let length = u32::try_from(body.len()).expect("MESSAGE_BYTES_MAX_MOST is less");
+            self.parts.push_large(recipient, Head { kind, index, length }, body);
+        } else if self.parts.has_line(recipient) {
+            let frame = frame.take_out(&mut self.open);
+            self.parts.push_frame(recipient, frame);
+        } else {
+            frame.finish(&mut self.open);
+            self.seal();
+        }
+        bytes
+    }
+
     /// Ends the open segment if it is long enough.
     pub(crate) fn seal(&mut self) {
         if self.open.len() >= SEGMENT_BYTES {
@@ -66,20 +119,32 @@ impl Outgoing {
     }
 
     /// Takes the next segment out, to be written to the lane's stream.
-    pub(crate) fn pop(&mut self) -> Option<Segment> {
-        let bytes = match self.log.get(self.log_at) {
+    pub(crate) fn pop(&mut self, lane: LaneId) -> Option<Segment> {
+        let written = match self.log.get(self.log_at) {
             Some(again) => again.clone(),
-            None => self.take_unsent()?,
+            None => self.take_unsent(lane)?,
         };
         let begin = (self.read_at != Some(self.next)).then_some(self.next);
         self.log_at += 1;
-        self.next += bytes.len() as u64;
+        self.next += written.len() as u64;
         self.read_at = Some(self.next);
-        Some(Segment { begin, bytes })
+        let Written { frames, slice, .. } = written;
+        Some(Segment { begin, frames, slice })
     }
 
-    fn take_unsent(&mut self) -> Option<Bytes> {
-        let segment = match self.sealed.pop_front() {
+    /// Whole frames and parts take turns.
+    fn take_unsent(&mut self, lane: LaneId) -> Option<Written> {
+        let has_frames = self.sealed_bytes + self.open.len() > 0;
+        let written = if self.is_turn_of_parts || !has_frames { self.take_part(lane) } else { None };
+        self.is_turn_of_parts = written.is_none();
+        let written = written.or_else(|| self.take_frames())?;
+        self.sent += written.len() as u64;
+        self.log.push_back(written.clone());
+        Some(written)
+    }
+
+    fn take_frames(&mut self) -> Option<Written> {
+        let frames = match self.sealed.pop_front() {
             Some(segment) => {
                 self.sealed_bytes -= segment.len();
                 segment
@@ -87,9 +152,17 @@ impl Outgoing {
             None if self.open.is_empty() => return None,
             None => self.open.split().freeze(),
         };
-        self.sent += segment.len() as u64;
-        self.log.push_back(segment.clone());
-        Some(segment)
+        Some(Written { frames, slice: Bytes::new(), ends_message: false })
+    }
+
+    fn take_part(&mut self, lane: LaneId) -> Option<Written> {
+        let Part { frames, slice, ends_message, released } = self.parts.pop(lane)?;
+        if let Some(released) = released {
+            // Behind all that is sealed, and before all that is for the same recipient.
+            self.open.extend_from_slice(&released);
+            self.seal();
+        }
+        Some(Written { frames, slice, ends_message })
     }
 
     /// The lane is written to another stream from now on: what is not acknowledged is written
@@ -113,7 +186,7 @@ impl Outgoing {
             let bytes = news.min(oldest.len());
             self.acked += bytes as u64;
             oldest.advance(bytes);
-            if oldest.is_empty() {
+            if oldest.len() == 0 {
                 self.log.pop_front();
                 self.log_at = self.log_at.saturating_sub(1);
             }
@@ -125,7 +198,7 @@ impl Outgoing {
 
     /// What waits to be written for the first time.
     pub(crate) fn unsent_bytes(&self) -> usize {
-        self.sealed_bytes + self.open.len()
+        self.sealed_bytes + self.open.len() + self.parts.bytes()
     }
 
     /// What is kept: all that has not arrived for certain.
@@ -138,18 +211,24 @@ impl Outgoing {
         self.log_at < self.log.len() || self.unsent_bytes() > 0
     }
 
-    /// What is kept, oldest first, in pieces of whole frames.
-    pub(crate) fn kept(&self) -> impl Iterator<Item = &[u8]> {
-        self.log.iter().map(|segment| &segment[..]).chain(self.unsent())
+    /// How many messages are kept, answers aside.
+    pub(crate) fn kept_messages(&self) -> u64 {
+        let written: u64 = self.log.iter().map(Written::messages).sum();
+        written + self.unsent().map(frame::count_messages).sum::<u64>() + self.parts.messages()
     }
 
-    /// What was never handed out, likewise.
-    pub(crate) fn unsent(&self) -> impl Iterator<Item = &[u8]> {
+    /// The calls of which no byte was handed out.
+    pub(crate) fn unsent_calls(&self) -> impl Iterator<Item = u64> {
+        self.unsent().flat_map(frame::correlations).chain(self.parts.unsent_calls())
+    }
+
+    fn unsent(&self) -> impl Iterator<Item = &[u8]> {
         self.sealed.iter().map(|segment| &segment[..]).chain([&self.open[..]])
     }
 
-    /// Drops what was not handed out yet.
+    /// Drops what was not handed out yet. Nothing may be written to the lane after.
     pub(crate) fn drop_unsent(&mut self) {
+        self.parts = Parts::default();
         self.open.clear();
         self.sealed.clear();
         self.sealed_bytes = 0;
@@ -160,6 +239,7 @@ impl Outgoing {
 mod tests {
     use super::*;
 
+    const LANE: LaneId = LaneId::data(0);
     const LONG: usize = SEGMENT_BYTES;
 
     fn lane(frames: &[usize]) -> Outgoing {
@@ -177,7 +257,9 @@ mod tests {
     }
 
     fn popped(lane: &mut Outgoing) -> Vec<(Option<u64>, Vec<u8>)> {
-        std::iter::from_fn(|| lane.pop()).map(|segment| (segment.begin, segment.bytes.to_vec())).collect()
+        std::iter::from_fn(|| lane.pop(LANE))
+            .map(|segment| (segment.begin, segment.frames.to_vec()))
+            .collect()
     }
 
     #[test]
@@ -238,12 +320,13 @@ mod tests {
             popped(&mut lane);
         }
         lane.restart();
-        assert_eq!(lane.pop(), Some(Segment { begin: Some(0), bytes: vec![0; 2].into() }));
+        let again = Segment { begin: Some(0), frames: vec![0; 2].into(), slice: Bytes::new() };
+        assert_eq!(lane.pop(LANE), Some(again));
         lane.acknowledged(5).unwrap();
         // The reader on the new stream is at 2; it must hear that this is 5.
         assert_eq!(popped(&mut lane), [(Some(5), vec![2; 1]), (None, vec![3; 2])]);
         lane.acknowledged(8).unwrap();
-        assert_eq!((lane.kept_bytes(), lane.kept().map(<[u8]>::len).sum()), (0, 0_usize));
+        assert_eq!((lane.kept_bytes(), lane.log.len()), (0, 0));
     }
 
     #[test]
@@ -253,7 +336,7 @@ mod tests {
         put(&mut lane, 1, LONG);
         put(&mut lane, 2, 1);
         lane.drop_unsent();
-        assert_eq!(lane.kept().map(<[u8]>::len).sum::<usize>(), 3);
+        assert_eq!((lane.kept_bytes(), lane.log.len()), (3, 1));
         put(&mut lane, 3, 1);
         assert_eq!(popped(&mut lane), [(None, vec![3])], "the offsets have no gap");
     }

@@ -288,7 +288,7 @@ fn w22_a_type_is_introduced_once_and_named_never_again() {
     let kinds: Vec<_> =
         frames(&pair.written(0, A)).iter().map(|frame| (frame.kind, frame.index, frame.bytes())).collect();
     let expected = [
-        (Kind::Begin, 1, 16),
+        (Kind::Begin, 2, 16),
         (Kind::Define, 0, 24),
         (Kind::Cast, 0, 20),
         (Kind::Define, 1, 24),

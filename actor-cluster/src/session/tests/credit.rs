@@ -51,7 +51,7 @@ fn w17_a_sender_stops_at_the_window_and_goes_on_when_there_is_room() {
     got.extend(notes(pair.receive(B, 1)));
     pair.drive();
     assert_eq!(pair.saw(A), [Saw::Room]);
-    assert!(pair.session(A).has_room(1));
+    assert!(pair.session(A).has_room(1, false));
     let more = fill(&pair, A, fits);
     assert!((half as u32 - 1..=half as u32).contains(&more), "{more}");
     pair.drive();
@@ -123,7 +123,8 @@ fn w17_answers_that_nobody_reads_end_the_session() {
     let mib = 1 << 20;
     let node = |number| Node::new(number).limits(2 * mib, mib as u64);
     let mut pair = Pair::ready_between(node(1), node(2), &[LaneSet::ALL]);
-    let calls = ANSWERS_UNREAD_BYTES_MAX / mib + 1;
+    // Two windows, of the bulk lane as well, may be unread beside.
+    let calls = ANSWERS_UNREAD_BYTES_MAX / mib + 2;
     let _replies: Vec<_> =
         (0..calls).map(|_| pair.call(A, None, |port| Letter::Fetch(mib as u32, port))).collect();
     pair.drive();
@@ -180,7 +181,7 @@ fn w19_data_never_delays_control_by_more_than_a_segment() {
 fn a_segment_ends_with_the_frame_that_fills_it() {
     let node = |number| Node::new(number).limits(1 << 20, 8 << 20);
     let mut pair = Pair::ready_between(node(1), node(2), &[LaneSet::ALL]);
-    let long = 300_000;
+    let long = 100_000;
     for _ in 0..3 {
         pair.send(A, 1, Letter::of_bytes(long)).unwrap();
     }
@@ -240,7 +241,7 @@ fn w17_an_actor_is_spared_alone_and_for_as_long_as_the_peer_asks() {
     pair.session(B).hold(1);
     pair.drive();
     assert!(matches!(pair.send(A, 1, Letter::Note(0)), Err(SendError::Full(Letter::Note(0)))));
-    assert!(!pair.session(A).has_room(1) && pair.session(A).has_room(2));
+    assert!(!pair.session(A).has_room(1, false) && pair.session(A).has_room(2, false));
     pair.send(A, 2, Letter::Note(1)).unwrap();
     pair.session(B).release(3);
     pair.drive();
@@ -263,7 +264,7 @@ fn w17_an_actor_that_is_spared_is_so_on_the_next_stream() {
     pair.cut(0);
     pair.open(LaneSet::ALL);
     pair.drive();
-    assert!(!pair.session(A).has_room(1));
+    assert!(!pair.session(A).has_room(1, false));
 }
 
 #[test]

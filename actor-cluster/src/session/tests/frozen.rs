@@ -68,6 +68,8 @@ fn name(frame: &Frame) -> &'static str {
         Kind::Ack => "Ack",
         Kind::Ping => "Ping",
         Kind::Pong => "Pong",
+        Kind::Large => "Large",
+        Kind::Part => "Part",
     }
 }
 
@@ -188,8 +190,7 @@ fn the_limits_are_as_printed() {
         ("ADDRESSES_PER_NODE_MAX", limits::ADDRESSES_PER_NODE_MAX),
         ("ANSWER_BACKLOG_BYTES_MAX", limits::ANSWER_BACKLOG_BYTES_MAX),
         ("ANSWERS_UNREAD_BYTES_MAX", limits::ANSWERS_UNREAD_BYTES_MAX),
-        ("BODY_BYTES_MAX", limits::BODY_BYTES_MAX),
-        ("BODY_BYTES_MAX_LEAST", limits::BODY_BYTES_MAX_LEAST),
+        ("BULK_TURN", limits::BULK_TURN as usize),
         ("CALLS_MAX", limits::CALLS_MAX),
         ("CLOSE_DETAIL_BYTES_MAX", limits::CLOSE_DETAIL_BYTES_MAX),
         ("CONTROL_BACKLOG_BYTES_MAX", limits::CONTROL_BACKLOG_BYTES_MAX),
@@ -198,7 +199,13 @@ fn the_limits_are_as_printed() {
         ("HANDSHAKE_BODY_BYTES_MAX", limits::HANDSHAKE_BODY_BYTES_MAX),
         ("HELD_MAX", limits::HELD_MAX),
         ("LABEL_BYTES_MAX", limits::LABEL_BYTES_MAX),
+        ("DATA_LANES_MAX", usize::from(limits::DATA_LANES_MAX)),
+        ("FRAME_BODY_BYTES_MAX", limits::FRAME_BODY_BYTES_MAX),
+        ("LARGE_OPEN_MAX", limits::LARGE_OPEN_MAX),
+        ("MESSAGE_BYTES_MAX", limits::MESSAGE_BYTES_MAX),
+        ("MESSAGE_BYTES_MAX_LEAST", limits::MESSAGE_BYTES_MAX_LEAST),
         ("NODE_NAME_BYTES_MAX", limits::NODE_NAME_BYTES_MAX),
+        ("PART_BYTES", limits::PART_BYTES),
         ("PUBLICATIONS_PER_PEER_MAX", limits::PUBLICATIONS_PER_PEER_MAX),
         ("SEGMENT_BYTES", limits::SEGMENT_BYTES),
         ("TYPES_MAX", limits::TYPES_MAX),

@@ -9,7 +9,9 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::{A, B, Letter, begin, frames};
-use crate::limits::{CONTROL_BACKLOG_BYTES_MAX, HANDSHAKE_BODY_BYTES_MAX, SEGMENT_BYTES};
+use crate::limits::{
+    CONTROL_BACKLOG_BYTES_MAX, FRAME_BODY_BYTES_MAX, HANDSHAKE_BODY_BYTES_MAX, SEGMENT_BYTES,
+};
 use crate::session::heartbeat::Pace;
 use crate::session::streams::ConnectionId;
 use crate::session::{Config, Event, Session};
@@ -18,7 +20,7 @@ use crate::transport::{CloseReason, LaneSet};
 use crate::wire::control::{Member, Publication};
 use crate::wire::frame::{HEADER_BYTES, read_frame};
 
-const BODY_BYTES_MAX: usize = SEGMENT_BYTES;
+const MESSAGE_BYTES_MAX: usize = SEGMENT_BYTES;
 
 /// A damage to a stream of bytes.
 #[derive(Clone, Debug)]
@@ -66,16 +68,16 @@ fn damaged(mut bytes: Vec<u8>, damages: &[Damage]) -> Vec<u8> {
 
 /// A session of B's in the middle of things: calls, watches, publications of its own.
 fn busy_session(now: Instant) -> Session {
-    let peer = shake(&Node::new(1), &Node::new(2).limits(BODY_BYTES_MAX, 4096)).acceptor.peer();
+    let peer = shake(&Node::new(1), &Node::new(2).limits(MESSAGE_BYTES_MAX, 4096)).acceptor.peer();
     let config = Config {
         pace: Pace { interval: Duration::from_secs(1), timeout: Duration::from_secs(5) },
         patience: Duration::from_secs(10),
         resume_timeout: Duration::from_secs(5),
-        body_bytes_max: BODY_BYTES_MAX,
+        message_bytes_max: MESSAGE_BYTES_MAX,
         window_bytes: 1 << 20,
     };
     let mut session = Session::new(peer, config, now);
-    session.attach(now, ConnectionId(1), LaneSet::ALL);
+    session.attach(now, ConnectionId(1), super::every_lane());
     session.synced();
     session.send(now, 1, Letter::of_bytes(4000)).unwrap();
     for number in 0..4 {
@@ -91,8 +93,8 @@ fn busy_session(now: Instant) -> Session {
 /// Everything that a busy peer says, of every kind.
 fn good_bytes() -> Vec<u8> {
     let mut pair = Pair::ready_between(
-        Node::new(1).limits(BODY_BYTES_MAX, 4096),
-        Node::new(2).limits(BODY_BYTES_MAX, 1 << 20),
+        Node::new(1).limits(MESSAGE_BYTES_MAX, 4096),
+        Node::new(2).limits(MESSAGE_BYTES_MAX, 1 << 20),
         &[LaneSet::ALL],
     );
     let replies = [0, 1, 2].map(|number| pair.call(B, None, |port| Letter::Ask(number, port)));
@@ -121,7 +123,7 @@ fn good_bytes() -> Vec<u8> {
     drop(replies);
     pair.session(A).close(&CloseReason::new(crate::transport::CloseCode::Shutdown, "maintenance"));
     pair.drive();
-    [begin(0, 0), begin(1, 0), pair.written(0, A)].concat()
+    [begin(0, 0), begin(2, 0), pair.written(0, A)].concat()
 }
 
 /// Feeds a session pieces of bytes as its shell would, and checks its bounds.
@@ -131,7 +133,7 @@ fn feed(session: &mut Session, bytes: &[u8], piece: usize) {
     'stream: for piece in bytes.chunks(piece) {
         buffer.extend_from_slice(piece);
         loop {
-            match read_frame(&mut buffer, BODY_BYTES_MAX) {
+            match read_frame(&mut buffer, FRAME_BODY_BYTES_MAX) {
                 Ok(Some(frame)) => session.handle_frame(now, ConnectionId(1), frame),
                 Ok(None) => break,
                 Err(error) => {
@@ -140,7 +142,7 @@ fn feed(session: &mut Session, bytes: &[u8], piece: usize) {
                 }
             }
         }
-        let most = HEADER_BYTES + BODY_BYTES_MAX + 2 * bytes.len() + 64;
+        let most = HEADER_BYTES + FRAME_BODY_BYTES_MAX + 2 * bytes.len() + 64;
         assert!(buffer.capacity() <= most, "{} bytes reserved", buffer.capacity());
         now = now + Duration::from_millis(7);
         session.handle_timeout(now);
@@ -150,7 +152,7 @@ fn feed(session: &mut Session, bytes: &[u8], piece: usize) {
         assert!(written.len() <= CONTROL_BACKLOG_BYTES_MAX + (1 << 21));
         while let Some(event) = session.poll_event() {
             if let Event::Message(message) = event {
-                session.delivered(message.bytes);
+                session.delivered(message.lane, message.bytes);
             }
         }
     }
@@ -171,7 +173,7 @@ fn the_good_bytes_are_good() {
         "every kind is there, but Take"
     );
     let mut buffer = BytesMut::from(&bytes[..]);
-    while let Some(frame) = read_frame(&mut buffer, BODY_BYTES_MAX).unwrap() {
+    while let Some(frame) = read_frame(&mut buffer, FRAME_BODY_BYTES_MAX).unwrap() {
         session.handle_frame(Instant::ZERO, ConnectionId(1), frame);
         assert_eq!(session.ended(), None);
     }
@@ -234,7 +236,7 @@ proptest! {
         let (mut dialler, _) = Hand::dial(&Node::new(1), LaneSet::ALL);
         let mut acceptor = Hand::accept(&Node::new(2));
         let mut buffer = BytesMut::new();
-        super::write_frame(&mut buffer, crate::wire::frame::Kind::Handshake, 0, &[&bytes]);
+        buffer.extend_from_slice(&super::frame(crate::wire::frame::Kind::Handshake, 0, &bytes));
         let frame = read_frame(&mut buffer, HANDSHAKE_BODY_BYTES_MAX).unwrap().unwrap();
         dialler.handle_frame(&frame, None);
         acceptor.handle_frame(&frame, None);

@@ -4,11 +4,10 @@ use prost::Message;
 
 use super::{A, B};
 use crate::id::NodeId;
-use crate::limits::{BODY_BYTES_MAX_LEAST, NODE_NAME_BYTES_MAX, WINDOW_BYTES_LEAST};
+use crate::limits::{MESSAGE_BYTES_MAX_LEAST, NODE_NAME_BYTES_MAX, WINDOW_BYTES_LEAST};
 use crate::session::handshake::HandshakeError as Error;
 use crate::session::handshake::{Decision, SessionId};
 use crate::testing::pair::{Node, Outcome, Present, Shaken, shake, shake_through};
-use crate::transport::LaneSet;
 use crate::wire::frame::{HEADER_BYTES, Kind};
 use crate::wire::hello::{Handshake, Hello, Step};
 
@@ -35,7 +34,7 @@ fn assert_done(shaken: Shaken) {
     assert_eq!((of_dialler.node, of_dialler.incarnation.as_u64()), (id(2), 2));
     assert_eq!((of_acceptor.node, of_acceptor.incarnation.as_u64()), (id(1), 1));
     assert_eq!((&*of_dialler.name, &*of_acceptor.name), ("node-2", "node-1"));
-    assert_eq!((of_dialler.lanes, of_acceptor.lanes), (LaneSet::ALL, LaneSet::ALL));
+    assert_eq!((of_dialler.lanes, of_acceptor.lanes), (super::every_lane(), super::every_lane()));
     assert_eq!(of_dialler.session, of_acceptor.session);
     assert_eq!((of_dialler.dialler, of_acceptor.dialler), (id(1), id(1)));
 }
@@ -128,7 +127,7 @@ fn a_refusal_after_the_proofs_reaches_the_dialler() {
 fn limits_that_no_message_fits_in_are_refused() {
     let two = || Node::new(2);
     let small = violation("limits too small to talk");
-    let least = (BODY_BYTES_MAX_LEAST, WINDOW_BYTES_LEAST);
+    let least = (MESSAGE_BYTES_MAX_LEAST, WINDOW_BYTES_LEAST);
     assert_done(shake(&Node::new(1).limits(least.0, least.1), &two().limits(least.0, least.1)));
     for (body, window) in [(least.0 - 1, least.1), (least.0, least.1 - 1)] {
         let modest = Node::new(1).limits(body, window);
@@ -202,11 +201,17 @@ fn a_hello_is_judged_word_by_word() {
     expect(&|hello| hello.nonce.push(0), "a nonce of another length");
     let no_id = "a node identity is 32 bytes, written as 64 hexadecimal digits";
     expect(&|hello| hello.node.truncate(31), no_id);
-    for lanes in [0, 4, 7, 256, 257] {
+    for lanes in [0, 8, 15, 256, 1 << 10, 1 << 31] {
         let [by_acceptor, by_dialler] = judged(|hello| hello.lanes = lanes);
         assert_eq!(by_acceptor, Some(violation("a stream that carries no known lane")), "{lanes}");
         assert_eq!(by_dialler, None, "the acceptor's lanes mean nothing");
     }
+    for data_lanes in [0, 9, 257] {
+        let [by_acceptor, by_dialler] = judged(|hello| hello.data_lanes = data_lanes);
+        assert_eq!(by_acceptor, Some(violation("a stream that carries no known lane")), "{data_lanes}");
+        assert_eq!(by_dialler, None, "the acceptor's lanes mean nothing");
+    }
+    assert_eq!(judged(|hello| (hello.data_lanes, hello.lanes) = (8, 1 << 9)), [None, None]);
 }
 
 /// A stream that joins: both sides have the session, and say so.

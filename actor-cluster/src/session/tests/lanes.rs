@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actor_core::{Exit, SendError};
 
-use super::{A, B, Letter, answer_all, frames, notes};
+use super::{A, B, Letter, answer_all, every_lane, frames, notes};
 use crate::session::streams::ConnectionId;
 use crate::testing::pair::{Node, Pair, Saw, Side, outcome};
 use crate::transport::{CloseCode, CloseReason, LaneSet};
@@ -221,9 +221,9 @@ fn a_lane_keeps_its_stream_when_another_comes_whatever_its_number() {
     let now = pair.now();
     let mut session = pair.session(A);
     let [first, second] = [ConnectionId(8), ConnectionId(7)];
-    session.attach(now, first, LaneSet::ALL);
+    session.attach(now, first, every_lane());
     session.detach(now, ConnectionId(0), lost());
-    session.attach(now, second, LaneSet::ALL);
+    session.attach(now, second, every_lane());
     session.send(now, 1, Letter::Note(1)).unwrap();
     assert!(session.poll_transmit(first).is_some(), "streams may get ready in any order");
     assert_eq!(session.poll_transmit(second), None);

@@ -9,18 +9,20 @@ use actor_core::{CallFailure, Exit, ReplyFuture, ReplyPort, SendError};
 use proptest::prelude::*;
 
 use super::{A, B, Letter};
-use crate::limits::SEGMENT_BYTES;
 use crate::testing::pair::{Node, Pair, Saw, Side, outcome};
 use crate::transport::{CloseCode, LaneSet};
+use crate::wire::lanes::LaneId;
 
 const WINDOW: usize = 4096;
 const PADDING_MAX: usize = 3000;
+/// What goes in parts.
+const LARGE: std::ops::Range<usize> = 130_000..300_000;
 /// More than the time that passes in a schedule, so that a session ends only if it is told to.
 const RESUME_TIMEOUT: Duration = Duration::from_secs(120);
 /// How many streams a schedule opens at most.
 const STREAMS_MAX: usize = 16;
-/// The longest frame of these tests.
-const FRAME_MAX: usize = PADDING_MAX + 32;
+/// The longest message of these tests.
+const MESSAGE_MAX: usize = LARGE.end + 32;
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -97,6 +99,12 @@ enum Fate {
     Dropped,
 }
 
+/// What a parcel costs.
+fn parcel_bytes(text: usize) -> usize {
+    let length = [128, 128 * 128].iter().filter(|least| text >= **least).count() + 1;
+    16 + length + text
+}
+
 /// How it all ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Finish {
@@ -114,7 +122,7 @@ fn op() -> impl Strategy<Value = Op> {
     let (target, stream) = (0..3_u64, 0..STREAMS_MAX);
     let lanes = prop_oneof![3 => Just(LaneSet::ALL), 1 => Just(LaneSet::CONTROL), 1 => Just(LaneSet::DATA)];
     prop_oneof![
-        8 => (side(), target.clone(), 0..PADDING_MAX)
+        8 => (side(), target.clone(), prop_oneof![8 => 0..PADDING_MAX, 1 => LARGE])
             .prop_map(|(from, target, padding)| Op::Cast { from, target, padding }),
         8 => (side(), target).prop_map(|(from, target)| Op::Call { from, target }),
         6 => (side(), 0..20_usize).prop_map(|(at, most)| Op::Receive { at, most }),
@@ -149,13 +157,14 @@ fn streams() -> impl Strategy<Value = Vec<LaneSet>> {
 
 struct World {
     pair: Pair,
+    data_lanes: u8,
     streams: usize,
     numbers: u32,
     /// For each sender and target: what was taken, and how much of it has arrived.
     sent: [[Vec<u32>; 3]; 2],
     arrived: [[usize; 3]; 2],
-    /// Bytes taken from each sender and not received.
-    under_way: [usize; 2],
+    /// Bytes taken from each sender and not received, in each lane.
+    under_way: [BTreeMap<LaneId, usize>; 2],
     callers: [Vec<(u32, ReplyFuture<u32>)>; 2],
     calls_made: [usize; 2],
     outcomes: [usize; 2],
@@ -175,18 +184,20 @@ struct World {
 }
 
 impl World {
-    fn new(streams: &[LaneSet]) -> Self {
+    fn new(streams: &[LaneSet], data_lanes: u8) -> Self {
         let node = |number| Node {
             resume_timeout: RESUME_TIMEOUT,
-            ..Node::new(number).limits(SEGMENT_BYTES, WINDOW as u64)
+            data_lanes,
+            ..Node::new(number).limits(MESSAGE_MAX, WINDOW as u64)
         };
         Self {
+            data_lanes,
             pair: Pair::ready_between(node(1), node(2), streams),
             streams: streams.len(),
             numbers: 0,
             sent: Default::default(),
             arrived: Default::default(),
-            under_way: [0; 2],
+            under_way: Default::default(),
             callers: Default::default(),
             calls_made: [0; 2],
             outcomes: [0; 2],
@@ -256,7 +267,7 @@ impl World {
         let number = self.next_number();
         let mut text = number.to_le_bytes().to_vec();
         text.resize(4 + padding, 0);
-        let bytes = 16 + 4 + padding + if padding + 4 < 128 { 1 } else { 2 };
+        let bytes = parcel_bytes(text.len());
         let sent = self.pair.send(from, target, Letter::Parcel(text.into()));
         self.note_sent(from, target, number, bytes, sent);
     }
@@ -289,11 +300,10 @@ impl World {
             Ok(()) => {
                 assert!(!is_over);
                 self.sent[from as usize][target as usize].push(number);
-                self.under_way[from as usize] += bytes;
-                assert!(
-                    self.under_way[from as usize] < WINDOW + FRAME_MAX,
-                    "more than the window is under way"
-                );
+                let lane = LaneId::of_recipient(target, self.data_lanes);
+                let under_way = self.under_way[from as usize].entry(lane).or_default();
+                *under_way += bytes;
+                assert!(*under_way < WINDOW + MESSAGE_MAX, "more than the window is under way");
                 true
             }
             Err(SendError::Full(_)) => {
@@ -310,13 +320,13 @@ impl World {
         for (target, letter) in self.pair.receive::<Letter>(at, most) {
             let (number, bytes) = match &letter {
                 Letter::Parcel(text) => {
-                    let length = if text.len() < 128 { 1 } else { 2 };
-                    (u32::from_le_bytes(*text.first_chunk().unwrap()), 16 + length + text.len())
+                    (u32::from_le_bytes(*text.first_chunk().unwrap()), parcel_bytes(text.len()))
                 }
                 Letter::Ask(number, _) => (*number, 36),
                 other => panic!("{other:?} was not sent"),
             };
-            self.under_way[from] -= bytes;
+            let lane = LaneId::of_recipient(target, self.data_lanes);
+            *self.under_way[from].get_mut(&lane).unwrap() -= bytes;
             let target = target as usize;
             let expected = self.sent[from][target].get(self.arrived[from][target]);
             assert_eq!(Some(&number), expected, "lost, doubled or overtaken");
@@ -447,10 +457,11 @@ proptest! {
     #[test]
     fn any_schedule_loses_doubles_and_forgets_nothing(
         streams in streams(),
+        data_lanes in 1..4_u8,
         ops in prop::collection::vec(op(), 0..120),
         finish in finish(),
     ) {
-        let mut world = World::new(&streams);
+        let mut world = World::new(&streams, data_lanes);
         for op in ops {
             world.run(op);
         }
@@ -462,11 +473,12 @@ proptest! {
     #[test]
     fn any_schedule_can_be_cut_off_anywhere(
         streams in streams(),
+        data_lanes in 1..4_u8,
         before in prop::collection::vec(op(), 0..60),
         finish in finish(),
         after in prop::collection::vec(op(), 0..30),
     ) {
-        let mut world = World::new(&streams);
+        let mut world = World::new(&streams, data_lanes);
         for op in before {
             world.run(op);
         }

@@ -7,15 +7,16 @@ use prost::Message;
 
 use super::{A, B, Letter, ack, begin, control, frame, frames, reason};
 use crate::limits::{
-    ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, CALLS_MAX, CONTROL_BODY_BYTES_MAX, GOSSIP_MEMBERS_MAX,
-    HELD_MAX, LABEL_BYTES_MAX, PUBLICATIONS_PER_PEER_MAX, SEGMENT_BYTES, TYPES_MAX, WATCHES_MAX,
+    ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, CALLS_MAX, CONTROL_BODY_BYTES_MAX, FRAME_BODY_BYTES_MAX,
+    GOSSIP_MEMBERS_MAX, HELD_MAX, LABEL_BYTES_MAX, MESSAGE_BYTES_MAX, PART_BYTES, PUBLICATIONS_PER_PEER_MAX,
+    SEGMENT_BYTES, TYPES_MAX, WATCHES_MAX,
 };
 use crate::testing::pair::{Node, Pair, Saw, outcome};
 use crate::transport::{CloseCode, LaneSet};
 use crate::wire::control::{
     Addresses, Body, Control, Member, Members, Publication, Publications, Request, Watch,
 };
-use crate::wire::frame::Kind;
+use crate::wire::frame::{Head, Kind};
 
 /// A session of B's, with a call of its own pending, that is sent these bytes.
 fn struck_by(bytes: &[u8]) -> (Pair, Vec<Saw>) {
@@ -60,12 +61,13 @@ fn call(correlation: u64) -> Vec<u8> {
 fn frames_that_are_no_frames() {
     assert_violation(b"GET / HTTP/1.1\r\n", "a frame of unknown kind 32");
     assert_violation(&[0, 0, 0, 0, 0, 0, 0, 0], "a frame of unknown kind 0");
+    assert_violation(&[0, 0, 0, 3, 0, 0, 0, 10], "a frame on lane 10, where its kind does not belong");
     assert_violation(&[0, 0, 0, 2, 0, 0, 0, 1], "a frame on lane 1, where its kind does not belong");
     assert_violation(&[0, 0, 0, 3, 0, 0, 0, 0], "a frame on lane 0, where its kind does not belong");
     assert_violation(&[0, 0, 0, 12, 0, 0, 0, 0], "a frame on lane 0, where its kind does not belong");
     assert_violation(&[0, 0, 0, 2, 1, 0, 0, 0], "a frame of kind 2 with index 1, where its kind has none");
-    let giant = [1, 0, 0x40, 3, 0, 0, 0, 1];
-    assert_violation(&giant, "a frame of 4194305 bytes, where 4194304 is the limit");
+    let giant = [1, 0, 2, 3, 0, 0, 0, 2];
+    assert_violation(&giant, "a frame of 131073 bytes, where 131072 is the limit");
 }
 
 #[test]
@@ -145,10 +147,12 @@ fn what_may_have_crossed_is_harmless() {
     for body in [Body::Unwatch(99), Body::Synced(Default::default())] {
         assert_harmless(&control(body), &[]);
     }
-    for bytes in [frame(Kind::Pong, 0, &[9; 8]), ack(&[]), ack(&[(0, 0, 0), (1, 0, 0), (77, 1, 1)])] {
+    for bytes in
+        [frame(Kind::Pong, 0, &[9; 8]), ack(&[]), ack(&[(0, 0, 0), (1, 0, 0), (2, 0, 0), (77, 1, 1)])]
+    {
         assert_harmless(&bytes, &[]);
     }
-    assert_harmless(&[begin(1, 0), begin(1, 0), frame(Kind::Take, 3, b"")].concat(), &[]);
+    assert_harmless(&[begin(2, 0), begin(2, 0), frame(Kind::Take, 0b111, b"")].concat(), &[]);
     let down = Body::Down(crate::wire::control::Down { watch: 9, exit: 1, text: None });
     assert_harmless(&control(down), &[]);
     for kind in [Kind::Reply, Kind::Failure, Kind::Cancel] {
@@ -198,12 +202,20 @@ fn credit_out_of_nowhere() {
 
 #[test]
 fn lanes_with_a_gap() {
-    assert_violation(&begin(1, 1), "a lane that begins behind a gap");
+    assert_violation(&begin(2, 1), "a lane that begins behind a gap");
     assert_violation(&begin(0, u64::MAX), "a lane that begins behind a gap");
-    assert_violation(&begin(2, 0), "the beginning of an unknown lane");
-    assert_violation(&frame(Kind::Take, 4, b""), "a set of unknown lanes");
+    for lane in [3, 10, 254] {
+        assert_violation(&begin(lane, 0), "the beginning of an unknown lane");
+    }
+    assert_violation(&begin(256, 0), "the beginning of no lane");
+    assert_violation(&frame(Kind::Take, 1 << 10, b""), "a set of unknown lanes");
+    let astray = "a frame on a stream that does not carry its lane";
+    assert_violation(&frame(Kind::Take, 0b1000, b""), astray);
+    let mut of_another = define(0);
+    of_another[7] = 3;
+    assert_violation(&of_another, astray);
     // Frames that begin elsewhere than the first time.
-    let cut = [define(0), begin(1, 8), define(0)].concat();
+    let cut = [define(0), begin(2, 8), define(0)].concat();
     assert_violation(&cut, "a lane that goes on behind a gap");
 }
 
@@ -218,7 +230,7 @@ fn w15_a_peer_cannot_make_us_remember_actors_without_end() {
 
 #[test]
 fn acknowledgements_of_the_future() {
-    for lane in [0, 1] {
+    for lane in [0, 1, 2] {
         assert_violation(&ack(&[(lane, u64::MAX, 0)]), "an acknowledgement of what was never sent");
     }
 }
@@ -350,4 +362,61 @@ proptest! {
         prop_assert!(pair.session(B).ended().is_some());
         prop_assert_eq!(super::notes(pair.received(B)), notes);
     }
+}
+
+/// The same where the bytes answer the call, which is the first.
+fn struck_by_answer(bytes: &[u8]) -> (Pair, Vec<Saw>) {
+    let mut pair = Pair::ready(&[LaneSet::ALL]);
+    let reply = pair.call(B, None, |port| Letter::Ask(1, port));
+    pair.drive();
+    pair.inject(0, A, bytes);
+    pair.drive();
+    let saw = pair.saw(B);
+    drop(reply);
+    (pair, saw)
+}
+
+fn large(number: u32, kind: Kind, length: u32) -> Vec<u8> {
+    frame(Kind::Large, number, &Head { kind, index: 0, length }.to_bytes())
+}
+
+fn part(number: u32, bytes: usize) -> Vec<u8> {
+    frame(Kind::Part, number, &vec![0; bytes])
+}
+
+#[test]
+fn w07_parts_that_are_not_cut_as_they_must_be() {
+    const LENGTH: u32 = FRAME_BODY_BYTES_MAX as u32 + 1;
+    let bad = "a message in parts that are not cut as they must be";
+    let begun = [define(0), large(0, Kind::Cast, LENGTH)].concat();
+    assert_harmless(&begun, &[]);
+    assert_violation(&large(0, Kind::Cast, LENGTH - 1), bad);
+    assert_violation(&large(0, Kind::Cast, MESSAGE_BYTES_MAX as u32 + 1), bad);
+    assert_violation(&large(0, Kind::Cast, u32::MAX), bad);
+    assert_violation(&large(16, Kind::Cast, LENGTH), bad);
+    assert_violation(&[begun.clone(), large(0, Kind::Cast, LENGTH)].concat(), bad);
+    assert_violation(&part(0, PART_BYTES), bad);
+    assert_violation(&[begun.clone(), part(0, PART_BYTES - 1)].concat(), bad);
+    assert_violation(&[begun.clone(), part(0, PART_BYTES + 1)].concat(), bad);
+    assert_violation(&[begun.clone(), part(1, PART_BYTES)].concat(), bad);
+    let whole = [begun, part(0, PART_BYTES), part(0, PART_BYTES), part(0, 1)].concat();
+    assert_harmless(&whole, &[Saw::Message]);
+    let other = "a large frame of nothing that can be large";
+    assert_violation(&frame(Kind::Large, 0, &[0; 7]), other);
+    assert_violation(&large(0, Kind::Define, LENGTH), other);
+    // Of an undefined type, which is seen when it is whole.
+    let parts = [large(0, Kind::Cast, LENGTH), part(0, PART_BYTES), part(0, PART_BYTES), part(0, 1)];
+    assert_violation(&parts.concat(), "a message of an undefined type");
+    let answer = [large(0, Kind::Reply, LENGTH), part(0, PART_BYTES), part(0, PART_BYTES), part(0, 1)];
+    let (_, saw) = struck_by_answer(&answer.concat());
+    assert_eq!(saw, [Saw::Misanswered], "it is no number");
+}
+
+#[test]
+fn w17_a_message_in_parts_costs_credit_when_it_is_announced() {
+    let length = MESSAGE_BYTES_MAX as u32;
+    let twice = [large(0, Kind::Cast, length), large(1, Kind::Cast, length)].concat();
+    assert_violation(&twice, "more data than there was credit for");
+    let answers = [large(0, Kind::Reply, length), large(1, Kind::Reply, length)].concat();
+    assert_harmless(&answers, &[]);
 }

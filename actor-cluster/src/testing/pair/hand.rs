@@ -7,15 +7,16 @@ use bytes::{Bytes, BytesMut};
 
 use super::Side;
 use crate::id::{Incarnation, NodeId};
-use crate::limits::{BODY_BYTES_MAX, HANDSHAKE_BODY_BYTES_MAX, WINDOW_BYTES};
+use crate::limits::{HANDSHAKE_BODY_BYTES_MAX, MESSAGE_BYTES_MAX, WINDOW_BYTES};
 use crate::session::Config;
 use crate::session::handshake::{
-    Acceptor, Channel, Decision, Dialler, HandshakeError, Live, Myself, Peer, Progress, Secret, SessionId,
-    Sessions, accept,
+    Acceptor, Carried, Channel, Decision, Dialler, HandshakeError, Live, Myself, Peer, Progress, Secret,
+    SessionId, Sessions, accept,
 };
 use crate::session::heartbeat::Pace;
 use crate::transport::{ChannelBinding, LaneSet, PeerIdentity};
 use crate::wire::frame::{Frame, read_frame};
+use crate::wire::lanes::LaneIds;
 
 /// How one of the two nodes is set up.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub(crate) struct Node {
     pub(crate) pace: Pace,
     pub(crate) patience: Duration,
     pub(crate) resume_timeout: Duration,
+    /// How many data lanes the sessions have that it dials.
+    pub(crate) data_lanes: u8,
 }
 
 impl Node {
@@ -47,7 +50,7 @@ impl Node {
                 incarnation: Incarnation::from_u64(u64::from(number)),
                 name: format!("node-{number}"),
                 secret: Some(Secret::new(b"a shared secret")),
-                body_bytes_max: u32::try_from(BODY_BYTES_MAX).expect("it is below 24 bits"),
+                message_bytes_max: u32::try_from(MESSAGE_BYTES_MAX).expect("it is below 24 bits"),
                 window_bytes: WINDOW_BYTES,
             },
             channel: Channel {
@@ -62,7 +65,15 @@ impl Node {
             pace: Pace { interval: Duration::from_secs(1), timeout: Duration::from_secs(5) },
             patience: Duration::from_secs(10),
             resume_timeout: Duration::from_secs(5),
+            data_lanes: 1,
         }
+    }
+
+    /// What a stream of these kinds of lanes carries that it dials. With data goes bulk.
+    pub(crate) fn carried(&self, kinds: LaneSet) -> Carried {
+        let data_lanes = self.data_lanes;
+        let [lanes] = LaneIds::spread_over(&[kinds], data_lanes)[..] else { unreachable!("one stream") };
+        Carried { lanes, data_lanes }
     }
 
     pub(crate) fn secret(mut self, secret: Option<&str>) -> Self {
@@ -81,8 +92,8 @@ impl Node {
         self
     }
 
-    pub(crate) fn limits(mut self, body_bytes_max: usize, window_bytes: u64) -> Self {
-        self.myself.body_bytes_max = u32::try_from(body_bytes_max).expect("a limit of 32 bits");
+    pub(crate) fn limits(mut self, message_bytes_max: usize, window_bytes: u64) -> Self {
+        self.myself.message_bytes_max = u32::try_from(message_bytes_max).expect("a limit of 32 bits");
         self.myself.window_bytes = window_bytes;
         self
     }
@@ -92,7 +103,7 @@ impl Node {
             pace: self.pace,
             patience: self.patience,
             resume_timeout: self.resume_timeout,
-            body_bytes_max: self.myself.body_bytes_max as usize,
+            message_bytes_max: self.myself.message_bytes_max as usize,
             window_bytes: self.myself.window_bytes,
         }
     }
@@ -147,7 +158,7 @@ impl Hand {
     /// The dialling end, and its hello.
     pub(crate) fn dial(node: &Node, lanes: LaneSet) -> (Self, Option<Bytes>) {
         let Node { myself, channel, nonce, session, expected, .. } = node.clone();
-        let started = Dialler::start(myself, channel, lanes, nonce, session, expected);
+        let started = Dialler::start(myself, channel, node.carried(lanes), nonce, session, expected);
         let (step, hello) = match started {
             Ok((dialler, hello)) => (Ok(Step::Dialler(dialler)), Some(hello)),
             Err(error) => (Err(error), None),

@@ -181,7 +181,7 @@ impl Host {
     }
 
     fn decode<M: RemoteMessage>(&self, inbound: Inbound) -> (u64, M) {
-        let Inbound { actor, shape, call, fields, bytes } = inbound;
+        let Inbound { lane, actor, shape, call, fields, bytes } = inbound;
         assert_eq!(shape.message, M::TYPE, "a message of another type");
         let context = self.session().context().clone();
         let mut reply = call.map(|call| {
@@ -189,7 +189,7 @@ impl Host {
             ReplyTo::new(sink, call.correlation.as_u64(), call.deadline)
         });
         let message = M::decode(shape.variant, Decoder::new(&fields, &context), &mut reply);
-        self.session().delivered(bytes);
+        self.session().delivered(lane, bytes);
         (actor, message.expect("the other side encoded it"))
     }
 }

@@ -79,16 +79,21 @@ async fn connect(dialler: &Node, listener: &mut Box<dyn Listener>, address: &Add
 async fn open(near: &dyn Connection, far: &dyn Connection, lanes: LaneSet) -> Ends {
     let opening = async {
         let mut stream = near.open(lanes).await.expect("open");
-        send(&mut stream, &[lanes.bits()]).await;
+        send(&mut stream, &name_of(lanes)).await;
         stream
     };
     let accepting = async {
         let mut stream = far.accept().await.expect("accept");
-        assert_eq!(receive(&mut stream, 1).await, [lanes.bits()], "not the stream that was opened");
+        let name = name_of(lanes);
+        assert_eq!(receive(&mut stream, name.len()).await, name, "not the stream that was opened");
         stream
     };
     let (near, far) = both(opening, accepting).await;
     Ends { near, far }
+}
+
+fn name_of(lanes: LaneSet) -> Vec<u8> {
+    format!("{lanes:?}").into_bytes()
 }
 
 /// Waits for the next that gets in; whoever does not is not this case's matter.

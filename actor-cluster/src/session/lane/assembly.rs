@@ -1,0 +1,109 @@
+//! Messages that come in parts, put together again.
+
+use bytes::{Bytes, BytesMut};
+
+use crate::limits::{FRAME_BODY_BYTES_MAX, LARGE_OPEN_MAX, PART_BYTES};
+use crate::wire::frame::Head;
+
+/// What has arrived of them so far, by their numbers.
+#[derive(Debug, Default)]
+pub(crate) struct Assemblies {
+    open: [Option<Assembly>; LARGE_OPEN_MAX],
+}
+
+#[derive(Debug)]
+struct Assembly {
+    head: Head,
+    body: BytesMut,
+}
+
+/// The peer cuts otherwise than it must.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct BadPart;
+
+impl Assemblies {
+    /// A message begins, which is at most `length_max` long.
+    pub(crate) fn begin(&mut self, number: u32, head: Head, length_max: usize) -> Result<(), BadPart> {
+        let length = head.length as usize;
+        if length <= FRAME_BODY_BYTES_MAX || length > length_max {
+            return Err(BadPart);
+        }
+        match self.slot(number)? {
+            Some(_) => Err(BadPart),
+            // No memory before there are bytes to put there.
+            slot => {
+                *slot = Some(Assembly { head, body: BytesMut::new() });
+                Ok(())
+            }
+        }
+    }
+
+    /// A part of one; what has become whole with it.
+    pub(crate) fn part(&mut self, number: u32, part: &[u8]) -> Result<Option<(Head, Bytes)>, BadPart> {
+        let slot = self.slot(number)?;
+        let Some(Assembly { head, body }) = slot else { return Err(BadPart) };
+        let length = head.length as usize;
+        // Parts of another length could cost more than they hold.
+        if part.len() != PART_BYTES.min(length - body.len()) {
+            return Err(BadPart);
+        }
+        if body.is_empty() {
+            body.reserve(length);
+        }
+        body.extend_from_slice(part);
+        if body.len() < length {
+            return Ok(None);
+        }
+        Ok(slot.take().map(|whole| (whole.head, whole.body.freeze())))
+    }
+
+    fn slot(&mut self, number: u32) -> Result<&mut Option<Assembly>, BadPart> {
+        usize::try_from(number).ok().and_then(|number| self.open.get_mut(number)).ok_or(BadPart)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::frame::Kind;
+
+    const MAX: usize = 4 * PART_BYTES;
+
+    fn head(length: usize) -> Head {
+        Head { kind: Kind::Cast, index: 7, length: u32::try_from(length).unwrap() }
+    }
+
+    #[test]
+    fn parts_of_several_messages_may_come_in_turns() {
+        let mut assemblies = Assemblies::default();
+        let length = 2 * PART_BYTES + 1;
+        assemblies.begin(0, head(length), MAX).unwrap();
+        assemblies.begin(15, head(MAX), MAX).unwrap();
+        for _ in 0..2 {
+            assert_eq!(assemblies.part(0, &[1; PART_BYTES]), Ok(None));
+            assert_eq!(assemblies.part(15, &[2; PART_BYTES]), Ok(None));
+        }
+        let whole: Vec<u8> = vec![1; length];
+        assert_eq!(assemblies.part(0, &[1]), Ok(Some((head(length), whole.into()))));
+        assert_eq!(assemblies.part(0, &[1]), Err(BadPart), "it is whole");
+        assert_eq!(assemblies.begin(0, head(length), MAX), Ok(()), "the number is free");
+    }
+
+    #[test]
+    fn other_cuts_are_refused() {
+        let mut assemblies = Assemblies::default();
+        assert_eq!(assemblies.begin(0, head(FRAME_BODY_BYTES_MAX), MAX), Err(BadPart), "it needs no parts");
+        assert_eq!(assemblies.begin(0, head(MAX + 1), MAX), Err(BadPart), "it is too long");
+        assert_eq!(assemblies.begin(16, head(MAX), MAX), Err(BadPart), "no such number");
+        assert_eq!(assemblies.part(0, &[0; PART_BYTES]), Err(BadPart), "nothing has begun");
+        assemblies.begin(0, head(FRAME_BODY_BYTES_MAX + 1), MAX).unwrap();
+        assert_eq!(assemblies.begin(0, head(MAX), MAX), Err(BadPart), "the number is taken");
+        for length in [0, 1, PART_BYTES - 1, PART_BYTES + 1] {
+            assert_eq!(assemblies.part(0, &vec![0; length]), Err(BadPart), "{length} bytes");
+        }
+        assert_eq!(assemblies.part(0, &[0; PART_BYTES]), Ok(None));
+        assert_eq!(assemblies.part(0, &[0; PART_BYTES]), Ok(None));
+        assert_eq!(assemblies.part(0, &[0; 2]), Err(BadPart), "more than was announced");
+        assert!(matches!(assemblies.part(0, &[0]), Ok(Some(_))));
+    }
+}

@@ -1,0 +1,67 @@
+//! A lane that carries messages: what it has beside any other. Its types have numbers of their
+//! own, since nothing is ordered between lanes; so has its credit, so that one lane's load keeps
+//! no other's waiting.
+
+use super::Lane;
+use super::assembly::Assemblies;
+use super::parts::Recipient;
+use crate::limits::ANSWER_BACKLOG_BYTES_MAX;
+use crate::session::flow::{ReceiveWindow, SendWindow};
+use crate::session::types::{Index, ReceivedTypes, SentTypes, Shape};
+use crate::wire::frame::{Kind, OpenFrame, write_frame};
+use crate::wire::lanes::LaneId;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct MessageLane {
+    pub(crate) lane: Lane,
+    pub(crate) send_window: SendWindow,
+    pub(crate) receive_window: ReceiveWindow,
+    pub(crate) received_types: ReceivedTypes,
+    pub(crate) assemblies: Assemblies,
+    sent_types: SentTypes,
+}
+
+/// The lane has as many types as it may.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the session knows too many types of messages")]
+pub(crate) struct TooManyTypes;
+
+impl MessageLane {
+    pub(crate) fn new(id: LaneId, send_window: SendWindow, receive_window: ReceiveWindow) -> Self {
+        Self {
+            lane: Lane::new(id),
+            send_window,
+            receive_window,
+            received_types: ReceivedTypes::default(),
+            assemblies: Assemblies::default(),
+            sent_types: SentTypes::default(),
+        }
+    }
+
+    /// The shape's number; a new one is defined in the lane, ahead of its first use.
+    pub(crate) fn introduce(&mut self, shape: Shape) -> Result<u32, TooManyTypes> {
+        match self.sent_types.index(shape).ok_or(TooManyTypes)? {
+            Index::Known(index) => Ok(index),
+            Index::New(index) => {
+                let message = shape.message.as_u64().to_le_bytes();
+                let variant = shape.variant.as_u64().to_le_bytes();
+                write_frame(self.lane.out.open(), Kind::Define, self.lane.id, index, &[&message, &variant]);
+                Ok(index)
+            }
+        }
+    }
+
+    /// Writes a short frame for a recipient, behind what is for the same one.
+    pub(crate) fn write(&mut self, kind: Kind, index: u32, recipient: Recipient, body: &[&[u8]]) {
+        let open = self.lane.out.open();
+        let frame = OpenFrame::begin(open, kind, self.lane.id, index);
+        body.iter().for_each(|part| open.extend_from_slice(part));
+        self.lane.out.finish(frame, kind, index, recipient);
+    }
+
+    /// Whether the peer reads the answers that are written here.
+    pub(crate) fn is_read(&self) -> bool {
+        self.lane.out.unsent_bytes() < ANSWER_BACKLOG_BYTES_MAX
+    }
+}

@@ -1,0 +1,198 @@
+//! Messages too long for one frame, on their way out: they go part by part, in turn with each
+//! other and with whole frames, and nothing overtakes them that is for the same recipient.
+//!
+//! ```text
+//!              ┌ recipient ┐  ┌ recipient ┐  ┌ recipient ┐
+//!   in turn ──►│ large     │  │ large     │  │ large     │   ◄── waiting: at most
+//!              │ frames    │  │           │  │ frames    │       LARGE_OPEN_MAX are open
+//!              │ large     │  └───────────┘  └───────────┘
+//!              └───────────┘
+//! ```
+//!
+//! A recipient has a line only while a message for it goes in parts. What comes for it meanwhile
+//! waits in the line; credit bounds it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::{Bytes, BytesMut};
+
+use crate::limits::{LARGE_OPEN_MAX, PART_BYTES};
+use crate::wire::frame::{self, HEADER_BYTES, Head, Kind, write_frame};
+use crate::wire::lanes::LaneId;
+
+/// For whom messages stay in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Recipient {
+    /// An actor of the peer's.
+    Actor(u64),
+    /// The caller of a call, by its correlation.
+    Caller(u64),
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    lines: BTreeMap<Recipient, Line>,
+    /// Those that have begun, the next one first.
+    open: VecDeque<Recipient>,
+    waiting: VecDeque<Recipient>,
+    /// The numbers in use, as bits.
+    numbers: u32,
+    /// What waits in lines.
+    bytes: usize,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    /// The first is a large one.
+    items: VecDeque<Item>,
+    /// Whether a part of that has been taken out.
+    has_begun: bool,
+    /// What the large one is known as while it is under way.
+    number: u32,
+}
+
+#[derive(Debug)]
+enum Item {
+    Large(Head, Bytes),
+    Frames(BytesMut),
+}
+
+/// What is to be written next, without anything in between.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// The header of a part, and what has to come before it.
+    pub(crate) frames: Bytes,
+    /// What the part holds.
+    pub(crate) slice: Bytes,
+    /// Whether it is the last one of a message; an answer is none.
+    pub(crate) ends_message: bool,
+    /// Whole frames that waited behind it.
+    pub(crate) released: Option<BytesMut>,
+}
+
+impl Parts {
+    /// Whether what is for a recipient has to wait here.
+    pub(crate) fn has_line(&self, recipient: Recipient) -> bool {
+        !self.lines.is_empty() && self.lines.contains_key(&recipient)
+    }
+
+    /// How many bytes wait here.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// A message that is too long for one frame.
+    pub(crate) fn push_large(&mut self, recipient: Recipient, head: Head, body: Bytes) {
+        self.bytes += body.len();
+        let line = self.lines.entry(recipient).or_insert_with(|| {
+            self.waiting.push_back(recipient);
+            Line::default()
+        });
+        line.items.push_back(Item::Large(head, body));
+    }
+
+    /// A whole frame for somebody who [has a line](Self::has_line).
+    pub(crate) fn push_frame(&mut self, recipient: Recipient, frame: BytesMut) {
+        self.bytes += frame.len();
+        let Some(line) = self.lines.get_mut(&recipient) else {
+            debug_assert!(false, "there is a line");
+            return;
+        };
+        match line.items.back_mut() {
+            Some(Item::Frames(frames)) => frames.unsplit(frame),
+            _ => line.items.push_back(Item::Frames(frame)),
+        }
+    }
+
+    /// Takes the next part out.
+    pub(crate) fn pop(&mut self, lane: LaneId) -> Option<Part> {
+        self.open_more();
+        let recipient = self.open.pop_front()?;
+        let line = self.lines.get_mut(&recipient)?;
+        let (frames, slice, ended) = line.next_part(lane)?;
+        let released = if ended.is_some() { line.take_frames() } else { None };
+        self.bytes -= slice.len() + released.as_ref().map_or(0, BytesMut::len);
+        if line.items.is_empty() {
+            self.numbers &= !(1 << line.number);
+            self.lines.remove(&recipient);
+        } else {
+            self.open.push_back(recipient);
+        }
+        let ends_message = ended.is_some_and(|kind| kind != Kind::Reply);
+        Some(Part { frames, slice, ends_message, released })
+    }
+
+    /// Lets those begin that waited, as far as there are numbers.
+    fn open_more(&mut self) {
+        while self.open.len() < LARGE_OPEN_MAX
+            && let Some(recipient) = self.waiting.pop_front()
+        {
+            let number = self.numbers.trailing_ones();
+            self.numbers |= 1 << number;
+            if let Some(line) = self.lines.get_mut(&recipient) {
+                line.number = number;
+            }
+            self.open.push_back(recipient);
+        }
+    }
+
+    /// How many messages wait here, those included that have begun.
+    pub(crate) fn messages(&self) -> u64 {
+        let items = self.lines.values().flat_map(|line| &line.items);
+        let messages = items.map(|item| match item {
+            Item::Large(head, _) => u64::from(head.kind != Kind::Reply),
+            Item::Frames(frames) => frame::count_messages(frames),
+        });
+        messages.sum()
+    }
+
+    /// The calls of which no part has been taken out.
+    pub(crate) fn unsent_calls(&self) -> impl Iterator<Item = u64> {
+        self.lines.values().flat_map(Line::unsent_calls)
+    }
+}
+
+impl Line {
+    /// The next part of the large one in front, and what that is, if it is the last part.
+    fn next_part(&mut self, lane: LaneId) -> Option<(Bytes, Bytes, Option<Kind>)> {
+        let Some(Item::Large(head, body)) = self.items.front_mut() else { return None };
+        let kind = head.kind;
+        let mut frames = BytesMut::with_capacity(3 * HEADER_BYTES);
+        if !self.has_begun {
+            write_frame(&mut frames, Kind::Large, lane, self.number, &[&head.to_bytes()]);
+        }
+        let slice = body.split_to(body.len().min(PART_BYTES));
+        frame::write_header(&mut frames, Kind::Part, lane, self.number, slice.len());
+        self.has_begun = !body.is_empty();
+        let ended = body.is_empty().then_some(kind);
+        if ended.is_some() {
+            self.items.pop_front();
+        }
+        Some((frames.freeze(), slice, ended))
+    }
+
+    /// What waits for no other.
+    fn take_frames(&mut self) -> Option<BytesMut> {
+        match self.items.pop_front() {
+            Some(Item::Frames(frames)) => Some(frames),
+            Some(large) => {
+                self.items.push_front(large);
+                None
+            }
+            None => None,
+        }
+    }
+
+    fn unsent_calls(&self) -> impl Iterator<Item = u64> {
+        let unsent = self.items.iter().skip(usize::from(self.has_begun));
+        unsent.flat_map(|item| {
+            let (large, frames) = match item {
+                Item::Large(head, body) if head.kind == Kind::Call => (frame::correlation_of(body), &[][..]),
+                Item::Large(..) => (None, &[][..]),
+                Item::Frames(frames) => (None, &frames[..]),
+            };
+            large.into_iter().chain(frame::correlations(frames))
+        })
+    }
+}
