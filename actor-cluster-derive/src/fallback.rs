@@ -61,7 +61,10 @@ fn message(wire: &TokenStream) -> TokenStream {
             ::core::unimplemented!()
         }
 
-        fn into_reply(self) -> ::core::option::Option<#wire::PendingReply> {
+        fn into_reply(
+            self,
+            _: &mut #wire::PendingReplies,
+        ) -> ::core::option::Option<#wire::PendingReply> {
             ::core::unimplemented!()
         }
 

@@ -130,6 +130,10 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The time between two pings on a stream.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How often a session looks which callers have gone away, while there are calls: their callees
+/// are told so late at most.
+pub const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
+
 /// The silence after which a stream counts as lost.
 pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
 

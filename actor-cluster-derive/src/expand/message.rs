@@ -84,19 +84,23 @@ fn encode_function(variants: &[Variant<'_>], wire: &TokenStream) -> TokenStream 
 }
 
 fn reply_function(variants: &[Variant<'_>], wire: &TokenStream) -> TokenStream {
+    let pending = name("pending");
     let arms = variants.iter().map(|variant| {
         let ident = variant.ident;
         match variant.ports().next() {
             None => quote!(Self::#ident { .. } => ::core::option::Option::None,),
             Some(port) => {
                 let (member, bound) = (&port.member, binding(0));
-                let pending = quote_spanned!(port.ty().span()=> #wire::support::pending_reply(#bound));
-                quote!(Self::#ident { #member: #bound, .. } => #pending,)
+                let kept = quote_spanned!(port.ty().span()=> #wire::support::pending_reply(#bound, #pending));
+                quote!(Self::#ident { #member: #bound, .. } => #kept,)
             }
         }
     });
     quote! {
-        fn into_reply(self) -> ::core::option::Option<#wire::PendingReply> {
+        fn into_reply(
+            self,
+            #pending: &mut #wire::PendingReplies,
+        ) -> ::core::option::Option<#wire::PendingReply> {
             match self {
                 #(#arms)*
             }

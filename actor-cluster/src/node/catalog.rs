@@ -15,7 +15,7 @@ use crate::error::PublishError;
 use crate::limits::{LABEL_BYTES_MAX, PUBLICATION_BYTES_MAX, PUBLICATIONS_MAX};
 use crate::names::LabelKind;
 use crate::wire::control::Publication;
-use crate::wire::{Decoder, RemoteMessage, ReplyTo, TypeTag, VariantTag, WireContext};
+use crate::wire::{Decoder, PendingReplies, RemoteMessage, ReplyTo, TypeTag, VariantTag, WireContext};
 
 /// What became of a message at its actor's door.
 pub(super) enum Delivery {
@@ -283,7 +283,7 @@ fn bounce<M: RemoteMessage>(error: SendError<M>, actor: &ActorCell) {
         SendError::Full(_) => Rejection::Full,
         _ => Rejection::Stopped,
     };
-    match error.into_message().into_reply() {
+    match error.into_message().into_reply(&mut PendingReplies::default()) {
         Some(reply) => reply.fail(CallFailure::Rejected(rejection)),
         None => tracing::debug!(?actor, %rejection, "a remote cast was not taken"),
     }

@@ -61,6 +61,10 @@ impl Calls {
         self.slots.len() >= CALLS_MAX
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
     /// What the next call will be known as, if it is inserted before any other.
     pub(crate) fn next(&self) -> Correlation {
         Correlation::new(self.slots.vacant_key(), self.calls_made)

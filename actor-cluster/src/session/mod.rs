@@ -47,12 +47,12 @@ use self::lane::{Lane, MessageLane};
 use self::parting::Broken;
 use self::streams::{ConnectionId, Streams};
 pub(crate) use self::types::Shape;
-use crate::limits::{BULK_TURN, PAYLOAD_HEAP_BYTES_MAX};
+use crate::limits::{BULK_TURN, PAYLOAD_HEAP_BYTES_MAX, SWEEP_INTERVAL};
 use crate::transport::{CloseCode, CloseReason};
 use crate::wire::control::Publication;
 use crate::wire::frame::Kind;
 use crate::wire::lanes::LaneId;
-use crate::wire::{PendingReply, WireContext};
+use crate::wire::{PendingReplies, PendingReply, WireContext};
 
 /// What a session is told about this node's limits.
 #[derive(Clone, Debug)]
@@ -152,6 +152,9 @@ pub(crate) struct Session {
     /// Whether any stream was ever lost: then the peer is told which one takes its place.
     has_lost: bool,
     calls: Calls,
+    pending_replies: PendingReplies,
+    /// When it is to be seen which callers have gone away; `None` while nobody calls.
+    sweep_at: Option<Instant>,
     /// Calls of the peer's that are not answered yet, and the lanes that they came in.
     answering: BTreeMap<Correlation, LaneId>,
     /// Actors of the peer's that have no room.
@@ -220,6 +223,8 @@ impl Session {
             broken: None,
             has_lost: false,
             calls: Calls::default(),
+            pending_replies: PendingReplies::default(),
+            sweep_at: None,
             answering: BTreeMap::new(),
             watches: Watches::default(),
             publications: BTreeSet::new(),
@@ -287,9 +292,12 @@ impl Session {
                     self.write(connection, Kind::Ping, 0, &[&number.to_le_bytes()]);
                     let is_untold = self.lanes().any(|lane| lane.incoming.untold() > 0);
                     self.owes_ack |= is_untold;
-                    self.abandon_calls();
                 }
             }
+        }
+        if self.sweep_at.is_some_and(|sweep| now >= sweep) {
+            self.abandon_calls();
+            self.sweep_at = (!self.calls.is_empty()).then(|| now + SWEEP_INTERVAL);
         }
         self.check_broken(now);
     }
@@ -297,7 +305,8 @@ impl Session {
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
     pub(crate) fn next_timeout(&self) -> Instant {
         let broken = self.broken.as_ref().map_or(Instant::FAR, Broken::next_timeout);
-        let beat = self.streams.next_timeout().min(broken);
+        let sweep = self.sweep_at.unwrap_or(Instant::FAR);
+        let beat = self.streams.next_timeout().min(broken).min(sweep);
         match &self.phase {
             Phase::Opening { until, .. } => beat.min(*until),
             Phase::Leaving { until, .. } => *until,

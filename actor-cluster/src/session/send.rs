@@ -11,7 +11,8 @@ use super::streams::ConnectionId;
 use super::types::Shape;
 use super::{Correlation, Event, Session};
 use crate::limits::{
-    ANSWERS_UNREAD_BYTES_MAX, CONTROL_BACKLOG_BYTES_MAX, CONTROL_BODY_BYTES_MAX, SEGMENT_BYTES, WATCHES_MAX,
+    ANSWERS_UNREAD_BYTES_MAX, CONTROL_BACKLOG_BYTES_MAX, CONTROL_BODY_BYTES_MAX, SEGMENT_BYTES,
+    SWEEP_INTERVAL, WATCHES_MAX,
 };
 use crate::transport::{CloseCode, CloseReason};
 use crate::wire::control::{
@@ -79,8 +80,9 @@ impl Session {
         }
         let bytes = lane.lane.out.finish(frame, kind, index, Recipient::Actor(actor));
         lane.send_window.sent(bytes);
-        if let Some(reply) = message.into_reply() {
+        if let Some(reply) = message.into_reply(&mut self.pending_replies) {
             self.calls.insert(Pending { reply, lane: id, actor });
+            self.sweep_at.get_or_insert(now + SWEEP_INTERVAL);
         }
         Ok(())
     }

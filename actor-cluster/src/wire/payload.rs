@@ -8,7 +8,8 @@ use super::context::WireContext;
 use super::decoder::Decoder;
 use super::encoder::Encoder;
 use super::error::{DecodeError, EncodeError};
-use super::reply::{PendingReply, ReplyTo};
+use super::pending::{PendingReplies, PendingReply};
+use super::reply::ReplyTo;
 use super::tag::{TypeTag, VariantTag};
 
 /// A value with a binary form: what messages and answers are made of.
@@ -106,9 +107,9 @@ pub trait RemoteMessage: Sized + Send + 'static {
     /// a call whose answer [nobody](ReplyPort::nobody) wants, which travels as one.
     fn call(&self) -> Option<CallHeader>;
 
-    /// Takes the reply port out of a call, once its fields are on their way. `None`
-    /// where [`call`](Self::call) says `None`.
-    fn into_reply(self) -> Option<PendingReply>;
+    /// Takes the reply port out of a call, once its fields are on their way, and keeps it among
+    /// those that are pending. `None` where [`call`](Self::call) says `None`.
+    fn into_reply(self, pending: &mut PendingReplies) -> Option<PendingReply>;
 
     /// Reads the fields of a variant, to the payload's end, and puts the message
     /// together.

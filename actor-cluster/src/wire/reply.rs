@@ -1,4 +1,5 @@
-//! Answers across nodes: both ends of a call, without the session between them.
+//! Answers across nodes: the actor's end of a call. The caller's is `pending.rs`, and the session is
+//! between them.
 //!
 //! ```text
 //!  caller's node                                        actor's node
@@ -11,95 +12,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use actor_core::{Answer, CallFailure, Destination, Instant, ReplyPort};
-use bytes::Bytes;
 
-use super::context::WireContext;
 use super::encoder::Encoder;
-use super::error::{DecodeError, DecodeErrorKind, EncodeError};
-use super::payload::{Wire, from_bytes};
-use crate::contain::contained;
-
-/// The caller's end of a call that went to another node: a reply port that takes
-/// bytes. Dropping it tells the caller [`CallFailure::NoReply`].
-pub struct PendingReply(Box<dyn ErasedPort>);
-
-impl PendingReply {
-    /// Wraps the port of a call.
-    pub fn new<T: Wire + Send + 'static>(port: ReplyPort<T>) -> Self {
-        Self(Box::new(port))
-    }
-
-    /// Answers the call with an encoded value.
-    ///
-    /// # Errors
-    ///
-    /// Where the bytes are no such value. The caller has then been told
-    /// [`CallFailure::BadReply`].
-    pub fn answer(self, bytes: &Bytes, context: &WireContext) -> Result<(), DecodeError> {
-        self.0.answer(bytes, context)
-    }
-
-    /// Tells the caller what became of the call instead of an answer.
-    pub fn fail(self, failure: CallFailure) {
-        self.0.fail(failure);
-    }
-
-    /// Whether nobody waits for the answer any more.
-    pub fn is_closed(&self) -> bool {
-        self.0.is_closed()
-    }
-
-    /// When the caller stops waiting.
-    pub fn deadline(&self) -> Option<Instant> {
-        self.0.deadline()
-    }
-}
-
-impl fmt::Debug for PendingReply {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PendingReply").field("deadline", &self.deadline()).finish_non_exhaustive()
-    }
-}
-
-/// A `ReplyPort<T>` without its `T`.
-trait ErasedPort: Send {
-    fn answer(self: Box<Self>, bytes: &Bytes, context: &WireContext) -> Result<(), DecodeError>;
-    fn fail(self: Box<Self>, failure: CallFailure);
-    fn is_closed(&self) -> bool;
-    fn deadline(&self) -> Option<Instant>;
-}
-
-impl<T: Wire + Send + 'static> ErasedPort for ReplyPort<T> {
-    fn answer(self: Box<Self>, bytes: &Bytes, context: &WireContext) -> Result<(), DecodeError> {
-        // A hand-written `Wire` may panic on bytes it does not expect; the call ran.
-        let decoded = contained("a decoder", || from_bytes::<T>(bytes, context));
-        match decoded
-            .unwrap_or_else(|| Err(DecodeError::at(0, DecodeErrorKind::custom("its decoder panicked"))))
-        {
-            Ok(value) => {
-                // A caller that went away does not miss its answer.
-                drop(self.send(value));
-                Ok(())
-            }
-            Err(error) => {
-                ReplyPort::fail(*self, CallFailure::BadReply(error.to_string().into()));
-                Err(error)
-            }
-        }
-    }
-
-    fn fail(self: Box<Self>, failure: CallFailure) {
-        ReplyPort::fail(*self, failure);
-    }
-
-    fn is_closed(&self) -> bool {
-        ReplyPort::is_closed(self)
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        ReplyPort::deadline(self)
-    }
-}
+use super::error::EncodeError;
+use super::payload::Wire;
 
 /// The actor's end of a call that came from another node: where its one answer goes.
 /// Dropping it tells the caller [`CallFailure::NoReply`].

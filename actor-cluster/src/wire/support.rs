@@ -6,7 +6,8 @@ use super::decoder::Decoder;
 use super::encoder::BLOCK_LENGTH_BYTES;
 use super::error::{DecodeError, DecodeErrorKind};
 use super::payload::{CallHeader, Wire};
-use super::reply::{PendingReply, ReplyTo};
+use super::pending::{PendingReplies, PendingReply};
+use super::reply::ReplyTo;
 
 /// The fewest bytes that a field in a foreign form takes.
 pub const BLOCK_BYTES_MIN: usize = BLOCK_LENGTH_BYTES;
@@ -57,6 +58,9 @@ pub fn call_header<T>(port: &ReplyPort<T>) -> Option<CallHeader> {
 
 /// The port of a call that goes to another node, if anybody waits at it.
 #[inline]
-pub fn pending_reply<T: Wire + Send + 'static>(port: ReplyPort<T>) -> Option<PendingReply> {
-    (!port.is_nobody()).then(|| PendingReply::new(port))
+pub fn pending_reply<T: Wire + Send + 'static>(
+    port: ReplyPort<T>,
+    pending: &mut PendingReplies,
+) -> Option<PendingReply> {
+    (!port.is_nobody()).then(|| pending.insert(port))
 }

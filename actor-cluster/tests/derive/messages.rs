@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 
 use actor_cluster::wire::{
-    DecodeError, DecodeErrorKind, Decoder, Encoder, PendingReply, ReplyTo, TypeTag, VariantTag, WireContext,
+    DecodeError, DecodeErrorKind, Decoder, Encoder, PendingReplies, PendingReply, ReplyTo, TypeTag,
+    VariantTag, WireContext,
 };
 use actor_cluster::{RemoteMessage, Wire};
 use actor_core::{CallFailure, ReplyPort};
@@ -86,7 +87,7 @@ fn carry<M: RemoteMessage + Debug>(message: M) -> (M, Option<PendingReply>, Sink
     let (variant, bytes) = (message.variant(), encode(&message));
     let sink = Sink::default();
     let call = message.call();
-    let pending = message.into_reply();
+    let pending = message.into_reply(&mut PendingReplies::default());
     assert_eq!(call.map(|call| call.deadline), pending.as_ref().map(PendingReply::deadline));
     let mut reply = pending.is_some().then(|| sink.reply_to(1));
     for end in 0..bytes.len() {
@@ -177,7 +178,7 @@ fn b04_unknown_variant_is_an_error() {
 fn a_call_without_a_caller_is_one_whose_answer_nobody_wants() {
     let message = Message::Only(ReplyPort::nobody());
     assert_eq!(message.call(), None, "it travels as a cast");
-    assert!(message.into_reply().is_none());
+    assert!(message.into_reply(&mut PendingReplies::default()).is_none());
     let decoded = decode::<Message>(VariantTag::named("Only"), &Bytes::new(), &mut None).unwrap();
     assert!(matches!(decoded, Message::Only(port) if port.is_nobody()));
 }

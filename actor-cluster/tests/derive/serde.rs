@@ -5,7 +5,8 @@ use std::ops::{Bound, Range};
 
 use actor_cluster::wire::serde::{Serde, SerdeCall, named};
 use actor_cluster::wire::{
-    DecodeErrorKind, Decoder, EncodeError, Encoder, TypeTag, VariantTag, WireContext, from_bytes,
+    DecodeErrorKind, Decoder, EncodeError, Encoder, PendingReplies, TypeTag, VariantTag, WireContext,
+    from_bytes,
 };
 use actor_cluster::{RemoteMessage, Wire};
 use actor_core::{Accepts, Answers, CallFailure, Instant, ReplyPort};
@@ -152,7 +153,7 @@ fn the_answer_to_a_serde_call_finds_its_way_back() {
     let printed = Printed::wrap_call(1..9, port);
     assert_eq!(printed.call().map(|call| call.deadline), Some(Some(Instant::FAR)));
     let bytes = encode(&printed).unwrap();
-    let pending = printed.into_reply().unwrap();
+    let pending = printed.into_reply(&mut PendingReplies::default()).unwrap();
     assert_eq!((pending.deadline(), pending.is_closed()), (Some(Instant::FAR), false));
 
     let there = Printed::decode(CALL, Decoder::new(&bytes, &context), &mut Some(sink.reply_to(1))).unwrap();
@@ -170,7 +171,7 @@ fn a_serde_call_that_comes_to_nothing_says_so() {
     let context = WireContext::default();
     let call = || {
         let (port, answer) = ReplyPort::new(None);
-        (Printed::wrap_call(1..9, port).into_reply().unwrap(), answer)
+        (Printed::wrap_call(1..9, port).into_reply(&mut PendingReplies::default()).unwrap(), answer)
     };
     let (pending, answer) = call();
     drop(pending);

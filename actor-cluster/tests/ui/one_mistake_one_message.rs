@@ -1,6 +1,6 @@
 //! A type with a mistake is still used as if it had none: only the mistake shows.
 
-use actor_cluster::wire::{PendingReply, WireContext, to_bytes};
+use actor_cluster::wire::{PendingReplies, PendingReply, WireContext, to_bytes};
 use actor_cluster::{RemoteMessage, Wire};
 
 #[derive(Wire)]
@@ -16,7 +16,7 @@ fn use_value(value: &Value) {
 }
 
 fn use_message(message: Message<Value>) -> Option<PendingReply> {
-    message.into_reply()
+    message.into_reply(&mut PendingReplies::default())
 }
 
 fn main() {}

@@ -11,7 +11,7 @@
 //!
 //! Every answer goes through a [`slot`], the only room here with unsafe code. Its
 //! memory is used again, so a call in the steady state allocates nothing; answers
-//! over about 200 bytes, and callers elsewhere (one box), do.
+//! over about 200 bytes do.
 
 #[expect(unsafe_code, reason = "two parties share memory without a count; fenced, modelled and sanitized")]
 mod slot;
@@ -96,7 +96,7 @@ impl<T: Send + 'static> ReplyPort<T> {
         deadline: Option<Instant>,
         destination: Destination,
     ) -> Self {
-        let caller = Box::new(Elsewhere { bound: destination.0, answer });
+        let caller = Elsewhere { bound: destination.0, answer };
         Self { replier: Some(Replier::foreign(caller, deadline)) }
     }
 }

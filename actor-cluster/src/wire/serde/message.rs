@@ -15,8 +15,8 @@ use actor_core::{Accepts, Answer, Answers, CallFailure, Destination, ReplyPort};
 use super::{decode, encode};
 use crate::wire::support::{BLOCK_BYTES_MIN, call_header, field_with, finish_cast};
 use crate::wire::{
-    CallHeader, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, PendingReply, RemoteMessage,
-    ReplyTo, TypeTag, VariantTag, Wire,
+    CallHeader, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, PendingReplies, PendingReply,
+    RemoteMessage, ReplyTo, TypeTag, VariantTag, Wire,
 };
 
 /// The number that a name has on the wire: `named("shop/order")`. It is that of
@@ -141,7 +141,7 @@ impl<T: Serialize + DeserializeOwned + Send + 'static, const TAG: u64> RemoteMes
         None
     }
 
-    fn into_reply(self) -> Option<PendingReply> {
+    fn into_reply(self, _: &mut PendingReplies) -> Option<PendingReply> {
         None
     }
 
@@ -223,10 +223,11 @@ where
         call_header(&self.port)
     }
 
-    fn into_reply(self) -> Option<PendingReply> {
+    fn into_reply(self, pending: &mut PendingReplies) -> Option<PendingReply> {
         let deadline = self.call()?.deadline;
         let port = Unwrapping(Some(self.port));
-        Some(PendingReply::new::<Serde<A, TAG>>(ReplyPort::foreign(port, deadline, Destination::default())))
+        let port = ReplyPort::<Serde<A, TAG>>::foreign(port, deadline, Destination::default());
+        Some(pending.insert(port))
     }
 
     fn decode(

@@ -41,6 +41,7 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::{self, NonNull};
 use std::task::{Context, Poll, RawWakerVTable, Waker};
 
+use self::pool::Pooled;
 use super::Answer;
 use super::unhandled::{Bound, failure_of_port_at};
 use crate::contain::contained;
@@ -92,7 +93,7 @@ union Content<T> {
     /// Where the call's message is going; until the replier answers.
     bound: Bound,
     outcome: ManuallyDrop<Outcome<T>>,
-    foreign: ManuallyDrop<Box<Elsewhere<dyn Answer<T>>>>,
+    foreign: ManuallyDrop<Pooled<Elsewhere<dyn Answer<T>>>>,
 }
 
 /// A caller that is not here.
@@ -138,7 +139,10 @@ unsafe impl<T: Send> Sync for Caller<T> {}
 
 impl<T> Replier<T> {
     /// The one end of a slot whose caller is elsewhere.
-    pub(super) fn foreign(caller: Box<Elsewhere<dyn Answer<T>>>, deadline: Option<Instant>) -> Self {
+    pub(super) fn foreign<A: Answer<T> + 'static>(caller: Elsewhere<A>, deadline: Option<Instant>) -> Self {
+        let caller: NonNull<Elsewhere<dyn Answer<T>>> = Pooled::new(caller).forget();
+        // SAFETY: it was just given up, and nobody else has it.
+        let caller = unsafe { Pooled::known(caller) };
         let foreign = MaybeUninit::new(Content { foreign: ManuallyDrop::new(caller) });
         Self { slot: Slot::allocate(FOREIGN, deadline, Words::of(None), foreign) }
     }

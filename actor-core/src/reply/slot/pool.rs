@@ -16,6 +16,8 @@
 
 use std::alloc::{Layout, handle_alloc_error};
 use std::cell::Cell;
+use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
 use crate::limits::REPLY_SLOTS_KEPT_MAX;
@@ -43,6 +45,86 @@ pub(super) unsafe fn give_back<S>(memory: NonNull<S>) {
         Some(class) => unsafe { class.give_back(memory) },
         // SAFETY: `allocate` asked the allocator for it with this layout.
         None => unsafe { dealloc(memory.as_ptr(), Layout::new::<S>()) },
+    }
+}
+
+/// A value in pooled memory, whose type may be forgotten: a `Box` that is used again.
+pub(super) struct Pooled<S: ?Sized> {
+    memory: NonNull<S>,
+}
+
+// SAFETY: it owns the value, as a `Box` does.
+unsafe impl<S: ?Sized + Send> Send for Pooled<S> {}
+
+// SAFETY: shared, it gives shared access alone.
+unsafe impl<S: ?Sized + Sync> Sync for Pooled<S> {}
+
+impl<S> Pooled<S> {
+    /// Moves the value there.
+    pub(super) fn new(value: S) -> Self {
+        let memory = allocate::<S>();
+        // SAFETY: the pool gave memory of this size and alignment to us alone.
+        unsafe { memory.write(value) };
+        Self { memory }
+    }
+
+    /// Gives the value up: it is to be [known](Pooled::known) by another type.
+    pub(super) fn forget(self) -> NonNull<S> {
+        ManuallyDrop::new(self).memory
+    }
+}
+
+impl<S: ?Sized> Pooled<S> {
+    /// Takes a value over.
+    ///
+    /// # Safety
+    ///
+    /// It comes from [`forget`](Self::forget), perhaps with another type, and has no other owner.
+    pub(super) unsafe fn known(memory: NonNull<S>) -> Self {
+        Self { memory }
+    }
+}
+
+impl<S: ?Sized> Deref for Pooled<S> {
+    type Target = S;
+
+    fn deref(&self) -> &S {
+        // SAFETY: the value was written by `new`, and is there until the destructor.
+        unsafe { self.memory.as_ref() }
+    }
+}
+
+impl<S: ?Sized> DerefMut for Pooled<S> {
+    fn deref_mut(&mut self) -> &mut S {
+        // SAFETY: as above, and nobody else has it.
+        unsafe { self.memory.as_mut() }
+    }
+}
+
+impl<S: ?Sized> Drop for Pooled<S> {
+    fn drop(&mut self) {
+        let layout = Layout::for_value(&**self);
+        // Also if the value's destructor panics.
+        let _memory = Memory { memory: self.memory.cast(), layout };
+        // SAFETY: the value is there, and nobody looks at it hereafter.
+        unsafe { self.memory.drop_in_place() };
+    }
+}
+
+/// Gives memory back when it is dropped.
+struct Memory {
+    memory: NonNull<u8>,
+    layout: Layout,
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        match Class::of(self.layout) {
+            // SAFETY: `allocate` took it from the class of the same layout, and it is nobody's.
+            Some(class) => unsafe { class.give_back(self.memory) },
+            // SAFETY: `allocate` asked the allocator for it with this layout.
+            None => unsafe { dealloc(self.memory.as_ptr(), self.layout) },
+        }
     }
 }
 
