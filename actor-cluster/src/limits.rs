@@ -176,6 +176,21 @@ pub const PUBLICATION_BYTES_MAX: usize = CONTROL_BACKLOG_BYTES_MAX / 4 * 3;
 /// How many bytes one read takes from a stream at most.
 pub const READ_BYTES: usize = 64 * 1024;
 
+/// How much of a read buffer must be free for it to be read into again: what one record of TLS
+/// holds.
+pub const READ_BYTES_LEAST: usize = 16 * 1024;
+
+/// How many frames are taken from a stream before the actors that they are for have their turn,
+/// while no calls are under way.
+pub const FRAMES_PER_TURN: usize = 256;
+
+/// The same while calls are under way: an eighth of them, and this at least. All at once, both
+/// nodes would wait for each other in turn; one by one, each would cost a write of its own.
+pub const CALLS_PER_TURN_LEAST: usize = 8;
+
+/// The same, at most.
+pub const CALLS_PER_TURN_MOST: usize = 64;
+
 /// How often a stream is read before the others, and other tasks, get their turn.
 pub const READS_PER_TURN: usize = 8;
 

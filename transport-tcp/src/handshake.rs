@@ -5,13 +5,13 @@ use std::io;
 
 use actor_cluster::transport::{ChannelBinding, PeerIdentity, TransportError};
 use rustls_pki_types::ServerName;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
 use crate::connection::Io;
 use crate::error::handshake_failed;
-use crate::limits::REFUSED_BYTES_MAX;
+use crate::limits::{READ_BUFFER_BYTES, REFUSED_BYTES_MAX};
 use crate::plaintext;
 use crate::tls::{self, Proof, Tls};
 
@@ -49,8 +49,8 @@ impl Security {
         let refuse = |error: io::Error, socket| Refusal { error: handshake_failed(peer, &error), socket };
         match self {
             Security::Tls(tls) => {
-                let accepted = tls.acceptor.accept(socket).into_fallible().await;
-                let stream = accepted.map_err(|(error, socket)| refuse(error, Some(socket)))?;
+                let accepted = tls.acceptor.accept(buffered(socket)).into_fallible().await;
+                let stream = accepted.map_err(|(error, socket)| refuse(error, Some(socket.into_inner())))?;
                 let proof = tls::prove(stream.get_ref().1).map_err(|error| refuse(error, None))?;
                 Ok(Secured::proven(stream.into(), proof))
             }
@@ -71,7 +71,7 @@ impl Security {
         let failed = |error: io::Error| handshake_failed(peer, &error);
         match self {
             Security::Tls(tls) => {
-                let stream = tls.connector.connect(name, socket).await.map_err(failed)?;
+                let stream = tls.connector.connect(name, buffered(socket)).await.map_err(failed)?;
                 let proof = tls::prove(stream.get_ref().1).map_err(failed)?;
                 Ok(Secured::proven(stream.into(), proof))
             }
@@ -83,8 +83,13 @@ impl Security {
     }
 }
 
+/// TLS reads a few kilobytes at a time: each would be a system call.
+fn buffered(socket: TcpStream) -> BufReader<TcpStream> {
+    BufReader::with_capacity(READ_BUFFER_BYTES, socket)
+}
+
 impl Secured {
-    fn proven(stream: TlsStream<TcpStream>, proof: Proof) -> Self {
+    fn proven(stream: TlsStream<BufReader<TcpStream>>, proof: Proof) -> Self {
         let identity = PeerIdentity::Node(proof.node);
         Self { io: Box::new(stream), identity, binding: Some(proof.binding) }
     }

@@ -58,3 +58,6 @@ impl Default for TcpLimits {
         }
     }
 }
+
+/// How much a connection reads from its socket at a time, ahead of TLS.
+pub const READ_BUFFER_BYTES: usize = 128 * 1024;

@@ -10,6 +10,7 @@
 //! Reading and writing share a task on purpose: after a read it stands in the run
 //! queue behind the actors it woke, so their answers leave in one write.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub(super) struct SessionTask {
     link: Arc<Link>,
     streams: Vec<StreamIo>,
     deliveries: Deliveries,
+    /// Empty between two looks: it keeps its room.
+    events: VecDeque<Event>,
     timer: Option<(Instant, Pin<Box<Sleep>>)>,
     /// Set when the session has ended: when the streams are cut off.
     cut_off: Option<Instant>,
@@ -47,21 +50,26 @@ pub(super) struct SessionTask {
 impl SessionTask {
     pub(super) fn new(node: Arc<Node>, link: Arc<Link>) -> Self {
         let (streams, deliveries) = (Vec::new(), Deliveries::default());
-        Self { node, link, streams, deliveries, timer: None, cut_off: None }
+        let events = VecDeque::new();
+        Self { node, link, streams, deliveries, events, timer: None, cut_off: None }
     }
 
-    /// Whether any stream could go on.
-    fn poll_streams(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Whether any stream could go on, and whether others are to have their turn first.
+    fn poll_streams(&mut self, cx: &mut Context<'_>) -> (bool, bool) {
         let now = self.node.executor().now();
         for arrival in self.link.take_arrivals() {
             self.streams.push(StreamIo::new(arrival));
         }
         let (link, is_closing) = (&self.link, self.cut_off.is_some());
-        let mut is_busy = false;
+        let (mut is_busy, mut is_sated) = (false, false);
         self.streams.retain_mut(|stream| match stream.poll(cx, link, now, is_closing) {
             Turn::Idle => true,
             Turn::Busy => {
                 is_busy = true;
+                true
+            }
+            Turn::Sated => {
+                (is_busy, is_sated) = (true, true);
                 true
             }
             Turn::Over(reason) => {
@@ -70,29 +78,39 @@ impl SessionTask {
                 false
             }
         });
-        is_busy
+        (is_busy, is_sated)
     }
 
     /// Whether there was any event.
     fn handle_events(&mut self) -> bool {
         let mut has_progressed = false;
-        while let Some(event) = self.link.run(|session| session.poll_event()) {
-            has_progressed = true;
-            match event {
-                Event::Message(message) => self.deliveries.push(message),
-                Event::Cut { connection, reason } => self.cut(connection, &reason),
-                Event::Ended { reason, unacked } => {
-                    // What has arrived is delivered still, as far as that goes.
-                    self.cut_off = Some(self.node.executor().now() + LINGER);
-                    contained("the end of a session", || self.node.on_ended(&self.link, &reason, unacked));
-                }
-                event => {
-                    let (node, link) = (&self.node, &self.link);
-                    contained("a listener", || inbound::on_event(node, link, event));
-                }
+        loop {
+            let mut events = std::mem::take(&mut self.events);
+            self.link.run(|session| session.swap_events(&mut events));
+            let is_last = events.is_empty();
+            has_progressed |= !is_last;
+            events.drain(..).for_each(|event| self.handle_event(event));
+            self.events = events;
+            if is_last {
+                return has_progressed;
             }
         }
-        has_progressed
+    }
+
+    fn handle_event(&mut self, event: Event) {
+        match event {
+            Event::Message(message) => self.deliveries.push(message),
+            Event::Cut { connection, reason } => self.cut(connection, &reason),
+            Event::Ended { reason, unacked } => {
+                // What has arrived is delivered still, as far as that goes.
+                self.cut_off = Some(self.node.executor().now() + LINGER);
+                contained("the end of a session", || self.node.on_ended(&self.link, &reason, unacked));
+            }
+            event => {
+                let (node, link) = (&self.node, &self.link);
+                contained("a listener", || inbound::on_event(node, link, event));
+            }
+        }
     }
 
     /// Closes a stream that the session has given up.
@@ -158,8 +176,9 @@ impl Future for SessionTask {
         let this = self.get_mut();
         // Registered first: whatever is asked of the session from here on wakes it.
         this.link.waker.register(cx.waker());
+        this.link.begin_turn();
         for _ in 0..ROUNDS_PER_TURN {
-            let is_busy = this.poll_streams(cx);
+            let (is_busy, is_sated) = this.poll_streams(cx);
             let has_fired = this.poll_timer(cx);
             let has_events = this.handle_events();
             let is_last = this.cut_off.is_some();
@@ -168,7 +187,10 @@ impl Future for SessionTask {
                 return Poll::Ready(());
             }
             // What was done may have left something to write.
-            if !(is_busy || has_fired || has_events || has_delivered) {
+            if is_sated {
+                break;
+            }
+            if !(is_busy || has_fired || has_events || has_delivered) && this.link.may_rest() {
                 return Poll::Pending;
             }
         }

@@ -26,6 +26,7 @@ use super::peer::Link;
 use crate::contain::contained;
 use crate::limits::{DELIVERIES_PER_TURN, STALLED_WINDOWS_MAX};
 use crate::session::Inbound;
+use crate::wire::lanes::{LANES_MAX, LaneId};
 
 /// See the module.
 #[derive(Default)]
@@ -60,12 +61,16 @@ impl Deliveries {
         link: &Arc<Link>,
         is_last: bool,
     ) -> bool {
-        for delivered in 0..DELIVERIES_PER_TURN {
-            if !self.poll_lines(cx, node, link) && !self.take_next(node, link, is_last) {
-                return delivered > 0;
-            }
+        // What the peer leaves unread does not change while messages are handed over.
+        let takes_more = is_last || self.inbox.is_empty() || link.run(|session| session.wants_messages());
+        let mut turn = Turn { is_last, ..Turn::default() };
+        while turn.delivered < DELIVERIES_PER_TURN
+            && (self.poll_lines(cx, node, link) || (takes_more && self.take_next(&mut turn, node, link)))
+        {
+            turn.delivered += 1;
         }
-        true
+        turn.tell(link);
+        turn.delivered > 0
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -101,15 +106,12 @@ impl Deliveries {
     }
 
     /// Takes a message out of the lane, if it may come.
-    fn take_next(&mut self, node: &Node, link: &Arc<Link>, is_last: bool) -> bool {
+    fn take_next(&mut self, turn: &mut Turn, node: &Node, link: &Arc<Link>) -> bool {
         let Some(message) = self.inbox.front() else { return false };
         let (lane, actor, bytes) = (message.lane, message.actor, message.bytes);
-        if !is_last && !link.run(|session| session.wants_messages()) {
-            return false;
-        }
         let most = node.window_bytes().saturating_mul(STALLED_WINDOWS_MAX);
         let has_line = self.lines.contains_key(&actor);
-        if has_line && !is_last && self.stalled_bytes + bytes as u64 > most {
+        if has_line && !turn.is_last && self.stalled_bytes + bytes as u64 > most {
             return false;
         }
         let Some(message) = self.inbox.pop_front() else { return false };
@@ -123,8 +125,30 @@ impl Deliveries {
             link.run(|session| session.hold(actor));
         }
         // It has left the lane, wherever it is.
-        link.run(|session| session.delivered(lane, bytes));
+        turn.note(lane, bytes);
         true
+    }
+}
+
+/// What was delivered in one turn, for the session to be told once.
+#[derive(Default)]
+struct Turn {
+    is_last: bool,
+    delivered: usize,
+    /// By the lanes' numbers.
+    bytes: [usize; LANES_MAX],
+}
+
+impl Turn {
+    fn note(&mut self, lane: LaneId, bytes: usize) {
+        if let Some(of_lane) = self.bytes.get_mut(usize::from(lane.as_u8())) {
+            *of_lane += bytes;
+        }
+    }
+
+    fn tell(&self, link: &Link) {
+        let lanes = (0..).map(LaneId::from_u8).zip(self.bytes).filter(|(_, bytes)| *bytes > 0);
+        link.run(|session| lanes.for_each(|(lane, bytes)| session.delivered(lane, bytes)));
     }
 }
 

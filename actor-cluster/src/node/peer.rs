@@ -107,6 +107,10 @@ pub(super) struct Link {
 
 struct Inner {
     session: Session,
+    /// Whether there is something to do that the task has not looked for yet.
+    has_news: bool,
+    /// Whether the task waits to be woken.
+    is_resting: bool,
     connections_made: u64,
     /// How many streams it has now.
     streams: usize,
@@ -197,6 +201,8 @@ impl Link {
             executor,
             inner: Mutex::new(Inner {
                 session,
+                has_news: false,
+                is_resting: false,
                 connections_made: 0,
                 streams: 0,
                 arrivals: Vec::new(),
@@ -430,13 +436,28 @@ impl Link {
     fn act_inner<R>(&self, act: impl FnOnce(&mut Inner) -> R) -> R {
         let mut inner = self.inner();
         let result = act(&mut inner);
-        let session = &inner.session;
-        let has_work = session.has_events() || session.wants_write();
+        // Looked for once, however often something is asked before the task comes.
+        let is_first = !inner.has_news && (inner.session.has_events() || inner.session.wants_write());
+        inner.has_news |= is_first;
+        let must_wake = is_first && std::mem::take(&mut inner.is_resting);
         drop(inner);
-        if has_work {
+        if must_wake {
             self.waker.wake();
         }
         result
+    }
+
+    /// The task looks for everything that there is to do from here on.
+    pub(super) fn begin_turn(&self) {
+        let mut inner = self.inner();
+        (inner.has_news, inner.is_resting) = (false, false);
+    }
+
+    /// Whether the task may wait to be woken: nothing was asked since its turn began.
+    pub(super) fn may_rest(&self) -> bool {
+        let mut inner = self.inner();
+        inner.is_resting = !inner.has_news;
+        inner.is_resting
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

@@ -12,7 +12,8 @@ use tokio::io::AsyncReadExt;
 
 use super::peer::{Arrival, Link};
 use crate::limits::{
-    FRAME_BODY_BYTES_MAX, PIECES_PER_WRITE, READ_BYTES, READS_PER_TURN, SEGMENT_BYTES, WRITES_PER_TURN,
+    FRAME_BODY_BYTES_MAX, PIECES_PER_WRITE, READ_BYTES, READ_BYTES_LEAST, READS_PER_TURN, SEGMENT_BYTES,
+    WRITES_PER_TURN,
 };
 use crate::session::streams::ConnectionId;
 use crate::transport::{CloseCode, CloseReason, ClusterBidiStream};
@@ -24,6 +25,8 @@ pub(super) enum Turn {
     Idle,
     /// It could go on, and lets others first.
     Busy,
+    /// It could go on, and lets those first for whom it has something.
+    Sated,
     /// It has ended, and why.
     Over(CloseReason),
 }
@@ -175,14 +178,17 @@ impl StreamIo {
     }
 
     fn read_some(&mut self, cx: &mut Context<'_>, link: &Link, now: Instant, is_closing: bool) -> Turn {
-        let had_unparsed = std::mem::take(&mut self.has_unparsed);
-        if had_unparsed && !is_closing {
-            self.handle_frames(link, now);
-        }
-        for read in 0..READS_PER_TURN {
-            match self.poll_read(cx) {
+        let mut has_read = self.has_unparsed;
+        for _ in 0..READS_PER_TURN {
+            let is_done =
+                is_closing || !std::mem::take(&mut self.has_unparsed) || self.handle_frames(link, now);
+            if !is_done {
+                self.has_unparsed = true;
+                return Turn::Sated;
+            }
+            match self.poll_fill(cx) {
                 // What was read may have left something to write.
-                Poll::Pending if had_unparsed || read > 0 => return Turn::Busy,
+                Poll::Pending if has_read => return Turn::Busy,
                 Poll::Pending => return Turn::Idle,
                 Poll::Ready(Err(error)) => return Turn::Over(lost(&error)),
                 Poll::Ready(Ok(0)) => {
@@ -190,33 +196,54 @@ impl StreamIo {
                     return Turn::Over(CloseReason::new(CloseCode::Done, "the peer closed the stream"));
                 }
                 Poll::Ready(Ok(_)) if is_closing => self.read.clear(),
-                Poll::Ready(Ok(_)) => self.handle_frames(link, now),
+                Poll::Ready(Ok(_)) => (has_read, self.has_unparsed) = (true, true),
             }
         }
         Turn::Busy
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.read.reserve(READ_BYTES);
-        // The future holds no state: dropping it while it is pending loses nothing.
-        pin!(self.stream.read_buf(&mut self.read)).poll(cx)
+    /// Reads as much as there is, and as fits into one buffer. Streams such as TLS's give little at
+    /// a time.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut filled = 0;
+        while filled < READ_BYTES {
+            // Frames that are still in use hold the buffer's beginning: a new one is had only when
+            // little is left of it.
+            if self.read.capacity() - self.read.len() < READ_BYTES_LEAST {
+                self.read.reserve(READ_BYTES);
+            }
+            // The future holds no state: dropping it while it is pending loses nothing.
+            match pin!(self.stream.read_buf(&mut self.read)).poll(cx) {
+                Poll::Pending if filled == 0 => return Poll::Pending,
+                Poll::Ready(Err(error)) if filled == 0 => return Poll::Ready(Err(error)),
+                Poll::Ready(Ok(bytes)) if bytes > 0 => filled += bytes,
+                // It is read again, and then says so again.
+                Poll::Pending | Poll::Ready(_) => break,
+            }
+        }
+        Poll::Ready(Ok(filled))
     }
 
-    fn handle_frames(&mut self, link: &Link, now: Instant) {
-        link.run(|session| {
+    /// Whether all that was read is handled, but for half a frame. A session that answers many
+    /// calls takes only a few at a time.
+    fn handle_frames(&mut self, link: &Link, now: Instant) -> bool {
+        let is_done = link.run(|session| {
             session.handle_bytes(now, self.connection);
-            loop {
+            for _ in 0..session.frames_per_turn() {
                 match read_frame(&mut self.read, FRAME_BODY_BYTES_MAX) {
-                    Ok(None) => return,
+                    Ok(None) => return true,
                     Ok(Some(frame)) => session.handle_frame(now, self.connection, frame),
                     Err(error) => {
                         self.read.clear();
-                        return session.violated(&error.to_string());
+                        session.violated(&error.to_string());
+                        return true;
                     }
                 }
             }
+            false
         });
         link.note_mutual();
+        is_done
     }
 }
 

@@ -61,6 +61,10 @@ impl Calls {
         self.slots.len() >= CALLS_MAX
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }

@@ -47,7 +47,10 @@ use self::lane::{Lane, MessageLane};
 use self::parting::Broken;
 use self::streams::{ConnectionId, Streams};
 pub(crate) use self::types::Shape;
-use crate::limits::{BULK_TURN, PAYLOAD_HEAP_BYTES_MAX, SWEEP_INTERVAL};
+use crate::limits::{
+    BULK_TURN, CALLS_PER_TURN_LEAST, CALLS_PER_TURN_MOST, FRAMES_PER_TURN, PAYLOAD_HEAP_BYTES_MAX,
+    SWEEP_INTERVAL,
+};
 use crate::transport::{CloseCode, CloseReason};
 use crate::wire::control::Publication;
 use crate::wire::frame::Kind;
@@ -152,6 +155,8 @@ pub(crate) struct Session {
     /// Whether any stream was ever lost: then the peer is told which one takes its place.
     has_lost: bool,
     calls: Calls,
+    /// About how many calls the peer had under way when it made the last one.
+    peer_calls: usize,
     pending_replies: PendingReplies,
     /// When it is to be seen which callers have gone away; `None` while nobody calls.
     sweep_at: Option<Instant>,
@@ -223,6 +228,7 @@ impl Session {
             broken: None,
             has_lost: false,
             calls: Calls::default(),
+            peer_calls: 0,
             pending_replies: PendingReplies::default(),
             sweep_at: None,
             answering: BTreeMap::new(),
@@ -362,14 +368,31 @@ impl Session {
             || self.lanes().any(Lane::wants_write)
     }
 
+    /// How many frames should be taken before those have their turn for whom they are.
+    pub(crate) fn frames_per_turn(&self) -> usize {
+        let of_peer = if self.answering.is_empty() { 0 } else { self.peer_calls.max(1) };
+        let calls = self.calls.len().max(of_peer);
+        match calls {
+            0 => FRAMES_PER_TURN,
+            calls => (calls / 8).clamp(CALLS_PER_TURN_LEAST, CALLS_PER_TURN_MOST),
+        }
+    }
+
     /// Whether there is something to report.
     pub(crate) fn has_events(&self) -> bool {
         !self.events.is_empty()
     }
 
     /// The next thing to report.
+    #[cfg(test)]
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    /// Takes all that there is to report, in order, for an empty queue that is used from now on.
+    pub(crate) fn swap_events(&mut self, empty: &mut VecDeque<Event>) {
+        debug_assert!(empty.is_empty(), "nothing is lost");
+        std::mem::swap(&mut self.events, empty);
     }
 
     /// How long the last answered ping took, on the stream of the control lane.

@@ -20,7 +20,7 @@ use crate::limits::{
 };
 use crate::transport::{CloseCode, CloseReason};
 use crate::wire::control::{Body, Control, Member, Publication, Request};
-use crate::wire::frame::{Frame, HEADER_BYTES, Head, Kind};
+use crate::wire::frame::{self, Frame, HEADER_BYTES, Head, Kind};
 use crate::wire::lanes::{LaneId, LaneIds};
 use crate::wire::{PendingReply, TypeTag, VariantTag};
 
@@ -201,8 +201,14 @@ impl Session {
     fn on_message(&mut self, now: Instant, frame: Frame) -> Judged {
         let (lane, bytes) = (frame.lane, frame.bytes());
         let types = self.message_lane(lane).map(|lane| &lane.received_types);
-        let shape =
-            types.and_then(|types| types.shape(frame.index)).ok_or("a message of an undefined type")?;
+        let (index, calls) = match frame.kind {
+            Kind::Call => frame::split_call_index(frame.index),
+            _ => (frame.index, 0),
+        };
+        let shape = types.and_then(|types| types.shape(index)).ok_or("a message of an undefined type")?;
+        if frame.kind == Kind::Call {
+            self.peer_calls = calls;
+        }
         let mut body = frame.body;
         let actor = take_u64(&mut body)?;
         let call = if frame.kind == Kind::Call { Some(self.open_call(now, lane, &mut body)?) } else { None };

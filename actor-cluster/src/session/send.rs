@@ -19,7 +19,7 @@ use crate::wire::control::{
     Addresses, Body, Control, Down, Empty, Goodbye, Member, Members, Publication, Publications, Request,
     Watch,
 };
-use crate::wire::frame::{HEADER_BYTES, Kind, OpenFrame, write_frame};
+use crate::wire::frame::{self, HEADER_BYTES, Kind, OpenFrame, write_frame};
 use crate::wire::lanes::LaneId;
 use crate::wire::{EncodeError, EncodeReply, Encoder, RemoteMessage};
 
@@ -65,7 +65,10 @@ impl Session {
             return Err(SendError::Unsendable(message, TooManyTypes.to_string().into()));
         };
         let buffer = lane.lane.out.open();
-        let kind = if call.is_some() { Kind::Call } else { Kind::Cast };
+        let (kind, index) = match call {
+            Some(_) => (Kind::Call, frame::call_index(index, self.calls.len())),
+            None => (Kind::Cast, index),
+        };
         let frame = OpenFrame::begin(buffer, kind, id, index);
         buffer.extend_from_slice(&actor.to_le_bytes());
         if let Some(call) = call {

@@ -5,7 +5,7 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::lanes::{LANES_MAX, LaneId};
-use crate::limits::FRAME_BODY_BYTES_MAX;
+use crate::limits::{CALLS_MAX, FRAME_BODY_BYTES_MAX, TYPES_MAX};
 
 /// The bytes in front of every frame's body.
 pub(crate) const HEADER_BYTES: usize = 8;
@@ -193,6 +193,23 @@ pub(crate) fn read_frame(buffer: &mut BytesMut, body_bytes_max: usize) -> Result
     buffer.advance(HEADER_BYTES);
     Ok(Some(Frame { kind, lane, index, body: buffer.split_to(length).freeze() }))
 }
+
+/// The index of a call: that of its type, and above it how many calls its sender has under way,
+/// in bits, so that the reader knows how many to take at a time.
+pub(crate) fn call_index(index: u32, under_way: usize) -> u32 {
+    index | (usize::BITS - under_way.leading_zeros()) << CALL_INDEX_BITS
+}
+
+/// Takes it apart: the type's index, and about how many calls are under way.
+pub(crate) fn split_call_index(index: u32) -> (u32, usize) {
+    let bits = (index >> CALL_INDEX_BITS).min(CALLS_MAX.ilog2() + 1);
+    (index & ((1 << CALL_INDEX_BITS) - 1), (1 << bits) - 1)
+}
+
+/// Types' indices are below this many bits.
+const CALL_INDEX_BITS: u32 = 16;
+
+const _: () = assert!(TYPES_MAX <= 1 << CALL_INDEX_BITS, "the rest of an index is free");
 
 /// How many messages there are in a piece of whole frames.
 pub(crate) fn count_messages(frames: &[u8]) -> u64 {
@@ -456,5 +473,13 @@ mod tests {
         buffer.extend_from_slice(b"in parts");
         assert_eq!(frame.take_body(&mut buffer), &b"in parts"[..]);
         assert_eq!(buffer, before);
+    }
+
+    #[test]
+    fn a_calls_index_says_how_many_are_under_way() {
+        for (calls, about) in [(0, 0), (1, 1), (2, 3), (64, 127), (CALLS_MAX, 2 * CALLS_MAX - 1)] {
+            assert_eq!(split_call_index(call_index(0xffff, calls)), (0xffff, about));
+        }
+        assert_eq!(split_call_index(INDEX_MAX), (0xffff, 2 * CALLS_MAX - 1), "whatever the peer says");
     }
 }

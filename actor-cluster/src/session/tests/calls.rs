@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::{A, B, Letter, answer_all, frames, notes, reason};
 use crate::limits::{CALLS_MAX, SEGMENT_BYTES, SWEEP_INTERVAL};
 use crate::session::Correlation;
-use crate::testing::pair::{Node, Pair, Saw, outcome};
+use crate::testing::pair::{Node, Pair, Saw, Side, outcome};
 use crate::transport::{CloseCode, LaneSet};
 use crate::wire::frame::Kind;
 
@@ -335,4 +335,23 @@ fn an_ended_session_takes_nothing_and_says_why() {
     assert!(matches!(refused, Err(SendError::NotConnected(Letter::Note(2)))));
     assert_eq!(pair.session(B).watch(1), None);
     assert_eq!(pair.session(B).ended(), Some(&reason(CloseCode::Shutdown, "maintenance")));
+}
+
+/// Convoys: both nodes waiting for each other in turn.
+#[test]
+fn the_more_calls_are_under_way_the_more_are_taken_at_a_time() {
+    for (calls, expected) in [(0, 256), (1, 8), (63, 8), (64, 8), (256, 32), (1000, 64)] {
+        let mut pair = pair();
+        let replies: Vec<_> =
+            (0..calls).map(|number| pair.call(A, None, |port| Letter::Ask(number, port))).collect();
+        assert_eq!(pair.session(A).frames_per_turn(), expected, "{calls}");
+        pair.drive();
+        // The callee is told the number of bits.
+        let of_callee = pair.session(B).frames_per_turn();
+        assert!((expected.div_ceil(2)..=expected * 2).contains(&of_callee), "{calls}: {of_callee}");
+        answer_all(pair.received(B));
+        pair.drive();
+        drop(replies);
+        assert_eq!(Side::BOTH.map(|side| pair.session(side).frames_per_turn()), [256, 256]);
+    }
 }
