@@ -8,6 +8,9 @@ use actor_core::{Actor, ActorError, ActorRef, ReplyPort};
 /// The group that every node's echo is a member of.
 pub const ECHOES: &str = "echoes";
 
+/// What the nodes know that talk over a child's standard input and output: the pipes prove nothing.
+pub const STDIO_SECRET: &str = "between a parent and its child";
+
 /// What an echo understands.
 #[derive(Debug, RemoteMessage)]
 pub enum Say {

@@ -8,4 +8,5 @@ mod demo;
 mod factory;
 mod killed;
 mod stalled;
+mod stdio;
 mod support;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use actor_cluster::testing::pipe::pipe_between;
 use actor_cluster::transport::{ChannelBinding, CloseCode, CloseReason, ClusterBidiStream, PeerIdentity};
-use actor_cluster::{ConnectError, HandshakeError, Mode, NodeBuilder, NodeServer};
+use actor_cluster::{ConnectError, ExternalStream, HandshakeError, Mode, NodeBuilder, NodeServer};
 use actor_core::{ActorSystem, CallFailure, Executor, Exit};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
 
@@ -237,4 +237,39 @@ async fn a_stream_that_panics_ends_its_session_and_leaves_nobody_waiting() {
         assert_eq!((a.peers(), a.server.tasks(), b.peers(), b.server.tasks()), (vec![], 0, vec![], 0));
     })
     .await;
+}
+
+/// A socket of another kind, and both halves of two pipes.
+#[tokio::test]
+async fn b09_any_stream_of_bytes_will_do() {
+    guarded(async {
+        let (near, far) = tokio::net::UnixStream::pair().unwrap();
+        let sockets = [near, far].map(|end| external(end, "unix"));
+        let (to_near, from_far) = tokio::io::simplex(512);
+        let (to_far, from_near) = tokio::io::simplex(512);
+        let pipes = [
+            external(tokio::io::join(to_near, from_near), "pipes"),
+            external(tokio::io::join(to_far, from_far), "pipes"),
+        ];
+        for [near, far] in [sockets, pipes] {
+            let (a, b) =
+                (bare(1, |with| with.secret("same")).await, bare(2, |with| with.secret("same")).await);
+            b.publish("counter", Start::default()).await;
+            let mut events = b.server.subscribe();
+            let both = tokio::join!(a.server.connect_external(near), b.server.attach_external_stream(far));
+            assert!(both.0.is_ok() && both.1.is_ok());
+            let remote = a.find("counter");
+            assert_eq!(remote.call(|port| Count::Weigh(vec![7; 300_000], port)).await, Ok(300_000));
+            a.shutdown().await;
+            disconnected_by(&mut events, CloseCode::Shutdown).await;
+        }
+    })
+    .await;
+}
+
+fn external<S>(stream: S, label: &str) -> Box<dyn ClusterBidiStream>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    Box::new(ExternalStream::new(stream, label))
 }
