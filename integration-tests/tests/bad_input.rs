@@ -217,7 +217,7 @@ async fn a_silent_stranger_is_dropped_at_the_deadline() {
 /// It is one of the cluster's nodes, as far as the transport can tell, and says
 /// nothing after that: not a byte, or less than a frame.
 #[tokio::test]
-async fn a_peer_that_never_says_hello_is_dropped_at_the_deadline() {
+async fn w12_a_peer_that_never_says_hello_is_dropped_at_the_deadline() {
     for (way, words) in Way::ALL.into_iter().flat_map(|way| [(way, &b""[..]), (way, b"\x01")]) {
         guarded(async {
             let (mut host, transport) = host_and_bare_transport(way).await;

@@ -7,6 +7,7 @@ mod cut;
 mod demo;
 mod factory;
 mod killed;
+mod logs;
 mod stalled;
 mod stdio;
 mod support;

@@ -106,7 +106,7 @@ macro_rules! transport_suite {
             unusable_addresses_are_refused,
             every_address_of_a_listener_can_be_dialled,
             dropping_a_listener_frees_its_address,
-            a_silent_peer_delays_nobody,
+            w13_a_silent_peer_delays_nobody,
             a_bad_peer_does_not_end_the_listener,
         }
     };
@@ -430,7 +430,7 @@ pub async fn dropping_a_listener_frees_its_address<H: Harness>() {
 }
 
 /// Somebody who connects and says nothing does not keep others out.
-pub async fn a_silent_peer_delays_nobody<H: Harness>() {
+pub async fn w13_a_silent_peer_delays_nobody<H: Harness>() {
     let mut world = H::new().await;
     let (dialler, host) = (world.node().await, world.node().await);
     let listener = host.transport.listen().await.expect("listen");

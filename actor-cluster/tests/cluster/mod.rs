@@ -1,6 +1,7 @@
 //! Whole nodes in one process, over pipes: what a program sees of a cluster.
 
 mod calls;
+mod economy;
 mod events;
 mod external;
 mod flow;

@@ -3,6 +3,7 @@
 use actor_cluster::transport::PeerIdentity;
 use actor_cluster::{Mode, NodeServer};
 use actor_core::{ActorSystem, Executor};
+use futures_util::FutureExt;
 
 use super::Network;
 use super::support::{
@@ -17,6 +18,7 @@ on_every_shape! {
     b07_a_node_that_comes_back_is_dialled_again
     b07_a_node_that_does_not_listen_is_told_of_to_nobody
     b06_peers_max_bounds_what_gossip_dials
+    w14_nobody_is_dialled_by_a_transport_that_the_node_does_not_have
 }
 
 async fn in_mode(network: &Network, number: u8, mode: Mode) -> TestNode {
@@ -148,4 +150,23 @@ async fn b06_peers_max_bounds_what_gossip_dials(network: Network) {
         opened += usize::from(kind(&event) == "opened");
     }
     assert_eq!(opened, 1);
+}
+
+/// A peer can tell of any address; only a node's own transports dial.
+async fn w14_nobody_is_dialled_by_a_transport_that_the_node_does_not_have(network: Network) {
+    let a = in_mode(&network, 1, Mode::Transitive).await;
+    let b = in_mode(&network, 2, Mode::Transitive).await;
+    let system = ActorSystem::on(Executor::tokio());
+    let elsewhere = "tcp+plaintext://10.0.0.1:1".parse().unwrap();
+    let transport = network.transport(3).advertising(elsewhere);
+    let builder = NodeServer::builder(id(3)).system(system.clone()).mode(Mode::Isolated);
+    let c = TestNode { system, server: builder.transport(transport).start().await.unwrap() };
+    a.connect(&b).await;
+    let mut events = a.server.subscribe();
+    c.connect(&b).await;
+    pass(3 * SILENCE).await;
+    assert_eq!((a.peers(), b.peers()), (vec![id(2)], vec![id(1), id(3)]));
+    while let Some(event) = events.next().now_or_never().flatten() {
+        assert!(!["opened", "refused"].contains(&kind(&event)), "{event:?}");
+    }
 }

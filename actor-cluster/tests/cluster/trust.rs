@@ -24,7 +24,7 @@ on_every_shape! {
     nobody_can_claim_anothers_identity
     garbage_is_refused_and_nothing_is_left
     a_silent_peer_is_dropped_at_the_deadline
-    handshakes_are_capped
+    w12_handshakes_are_capped
     what_authorize_denies_does_not_happen
     a_panicking_authorize_denies
     w15_only_what_is_published_can_be_reached
@@ -228,7 +228,7 @@ async fn a_silent_peer_is_dropped_at_the_deadline(network: Network) {
     }
 }
 
-async fn handshakes_are_capped(network: Network) {
+async fn w12_handshakes_are_capped(network: Network) {
     let a = node(&network, 1).await;
     let b = node(&network, 2).await;
     let mut events = a.server.subscribe();
