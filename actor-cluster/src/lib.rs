@@ -96,6 +96,8 @@ pub mod error;
 mod event;
 pub mod id;
 pub mod limits;
+#[doc(hidden)]
+pub mod lock;
 mod names;
 mod node;
 mod session;

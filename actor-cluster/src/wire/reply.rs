@@ -17,16 +17,27 @@ use super::context::WireContext;
 use super::encoder::Encoder;
 use super::error::{DecodeError, DecodeErrorKind, EncodeError};
 use super::payload::{Wire, from_bytes};
+use super::schema::Dialect;
 use crate::contain::contained;
 
 /// The caller's end of a call that went to another node: a reply port that takes
 /// bytes. Dropping it tells the caller [`CallFailure::NoReply`].
-pub struct PendingReply(Box<dyn ErasedPort>);
+pub struct PendingReply {
+    port: Box<dyn ErasedPort>,
+    /// What the peer's build does not know of the call's types.
+    dialect: Option<Arc<Dialect>>,
+}
 
 impl PendingReply {
     /// Wraps the port of a call.
     pub fn new<T: Wire + Send + 'static>(port: ReplyPort<T>) -> Self {
-        Self(Box::new(port))
+        Self { port: Box::new(port), dialect: None }
+    }
+
+    /// Says what the peer's build does not know of the types of the call.
+    #[must_use]
+    pub fn speaking(self, dialect: Option<Arc<Dialect>>) -> Self {
+        Self { dialect, ..self }
     }
 
     /// Answers the call with an encoded value.
@@ -36,22 +47,25 @@ impl PendingReply {
     /// Where the bytes are no such value. The caller has then been told
     /// [`CallFailure::BadReply`].
     pub fn answer(self, bytes: &Bytes, context: &WireContext) -> Result<(), DecodeError> {
-        self.0.answer(bytes, context)
+        match self.dialect {
+            None => self.port.answer(bytes, context),
+            Some(dialect) => self.port.answer(bytes, &context.speaking(dialect)),
+        }
     }
 
     /// Tells the caller what became of the call instead of an answer.
     pub fn fail(self, failure: CallFailure) {
-        self.0.fail(failure);
+        self.port.fail(failure);
     }
 
     /// Whether nobody waits for the answer any more.
     pub fn is_closed(&self) -> bool {
-        self.0.is_closed()
+        self.port.is_closed()
     }
 
     /// When the caller stops waiting.
     pub fn deadline(&self) -> Option<Instant> {
-        self.0.deadline()
+        self.port.deadline()
     }
 }
 
@@ -109,13 +123,22 @@ pub struct ReplyTo {
     call: u64,
     deadline: Option<Instant>,
     destination: Destination,
+    /// What the peer's build does not know of the call's types.
+    dialect: Option<Arc<Dialect>>,
 }
 
 impl ReplyTo {
     /// The answer to the call that `sink` knows as `call`. `deadline` is when the
     /// caller stops waiting, on this node's clock.
     pub fn new(sink: Arc<dyn ReplySink>, call: u64, deadline: Option<Instant>) -> Self {
-        Self { sink: Some(sink), call, deadline, destination: Destination::default() }
+        Self { sink: Some(sink), call, deadline, destination: Destination::default(), dialect: None }
+    }
+
+    /// Says what the peer's build does not know of the types of the call.
+    #[must_use]
+    pub fn speaking(mut self, dialect: Arc<Dialect>) -> Self {
+        self.dialect = Some(dialect);
+        self
     }
 
     /// Says where the call's message is going, so that its caller can be told if it dies there
@@ -158,7 +181,10 @@ impl ReplyTo {
 impl<T: Wire + Send + 'static> Answer<T> for ReplyTo {
     fn answer(&mut self, result: Result<T, CallFailure>) {
         match result {
-            Ok(value) => self.resolve(Ok(&value)),
+            Ok(value) => match self.dialect.take() {
+                None => self.resolve(Ok(&value)),
+                Some(dialect) => self.resolve(Ok(&Spoken { value, dialect })),
+            },
             Err(failure) => self.resolve(Err(failure)),
         }
     }
@@ -209,5 +235,17 @@ pub trait EncodeReply {
 impl<T: Wire> EncodeReply for T {
     fn encode_reply(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         self.encode(enc)
+    }
+}
+
+/// An answer to a peer that was built with another version of its types.
+struct Spoken<T> {
+    value: T,
+    dialect: Arc<Dialect>,
+}
+
+impl<T: Wire> EncodeReply for Spoken<T> {
+    fn encode_reply(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        enc.speaking(&self.dialect, |enc| self.value.encode(enc))
     }
 }
