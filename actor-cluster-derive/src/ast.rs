@@ -2,7 +2,7 @@
 
 use syn::{Data, DeriveInput, Field as SynField, Fields, Generics, Ident, Member, PathSegment, Type};
 
-use crate::attr::{Codec, ContainerAttrs, VariantAttrs, codec};
+use crate::attr::{ContainerAttrs, FieldAttrs, VariantAttrs};
 use crate::errors::Errors;
 
 /// The type that stands under a derive.
@@ -31,7 +31,7 @@ pub(crate) struct Variant<'a> {
 pub(crate) struct Field<'a> {
     pub(crate) syn: &'a SynField,
     pub(crate) member: Member,
-    pub(crate) codec: Codec,
+    pub(crate) attrs: FieldAttrs,
     /// Whether it is the `ReplyPort<T>` of a call.
     pub(crate) is_port: bool,
 }
@@ -77,8 +77,8 @@ fn read_fields<'a>(fields: &'a Fields, errors: &mut Errors) -> Vec<Field<'a>> {
         .iter()
         .zip(fields.members())
         .map(|(syn, member)| {
-            let codec = codec(&syn.attrs, errors);
-            Field { syn, member, codec, is_port: is_reply_port(&syn.ty) }
+            let attrs = FieldAttrs::read(&syn.attrs, errors);
+            Field { syn, member, attrs, is_port: is_reply_port(&syn.ty) }
         })
         .collect()
 }

@@ -2,7 +2,7 @@
 //! is `valid.rs`'s business.
 
 use syn::meta::ParseNestedMeta;
-use syn::{Attribute, LitStr, Meta, Path};
+use syn::{Attribute, Expr, LitStr, Meta, Path, Token};
 
 use crate::errors::Errors;
 
@@ -81,22 +81,52 @@ pub(crate) enum Codec {
     With(Path),
 }
 
-/// What stands on a field: at most one codec.
-pub(crate) fn codec(attrs: &[Attribute], errors: &mut Errors) -> Codec {
-    let mut codec = None;
-    refuse_rpc(attrs, "`#[rpc]` stands on a variant, not on its `ReplyPort`", errors);
-    each_wire(attrs, errors, |meta| {
-        if meta.path.is_ident("serde") {
-            set_once(&mut codec, &meta, |_| Ok(Codec::Serde))
-        } else if meta.path.is_ident("prost") {
-            set_once(&mut codec, &meta, |_| Ok(Codec::Prost))
-        } else if meta.path.is_ident("with") {
-            set_once(&mut codec, &meta, |meta| path(meta).map(Codec::With))
-        } else {
-            Err(meta.error("a field knows `serde`, `prost` and `with = \"module\"`"))
-        }
-    });
-    codec.unwrap_or_default()
+/// What a field is where the peer does not know it.
+pub(crate) enum Fallback {
+    /// `#[wire(default)]`: its type's own.
+    Default,
+    /// `#[wire(default = ...)]`
+    Value(Box<Expr>),
+}
+
+/// What stands on a field: one codec at most.
+#[derive(Default)]
+pub(crate) struct FieldAttrs {
+    pub(crate) codec: Codec,
+    /// `#[wire(name = "...")]`
+    pub(crate) name: Option<LitStr>,
+    /// `#[wire(default)]`, `#[wire(default = ...)]`
+    pub(crate) fallback: Option<Fallback>,
+}
+
+impl FieldAttrs {
+    pub(crate) fn read(attrs: &[Attribute], errors: &mut Errors) -> Self {
+        let (mut codec, mut name_read, mut fallback) = (None, None, None);
+        refuse_rpc(attrs, "`#[rpc]` stands on a variant, not on its `ReplyPort`", errors);
+        each_wire(attrs, errors, |meta| {
+            if meta.path.is_ident("serde") {
+                set_once(&mut codec, &meta, |_| Ok(Codec::Serde))
+            } else if meta.path.is_ident("prost") {
+                set_once(&mut codec, &meta, |_| Ok(Codec::Prost))
+            } else if meta.path.is_ident("with") {
+                set_once(&mut codec, &meta, |meta| path(meta).map(Codec::With))
+            } else if meta.path.is_ident("name") {
+                set_once(&mut name_read, &meta, name)
+            } else if meta.path.is_ident("default") {
+                set_once(&mut fallback, &meta, default)
+            } else {
+                Err(meta.error(
+                    "a field knows `serde`, `prost`, `with = \"module\"`, `name = \"...\"` and `default`",
+                ))
+            }
+        });
+        Self { codec: codec.unwrap_or_default(), name: name_read, fallback }
+    }
+
+    /// Whether nothing is said.
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self.codec, Codec::Wire) && self.name.is_none() && self.fallback.is_none()
+    }
 }
 
 fn each_wire(
@@ -133,6 +163,14 @@ fn name(meta: &ParseNestedMeta<'_>) -> syn::Result<LitStr> {
         return Err(syn::Error::new_spanned(&name, "a name cannot be empty"));
     }
     Ok(name)
+}
+
+fn default(meta: &ParseNestedMeta<'_>) -> syn::Result<Fallback> {
+    if meta.input.peek(Token![=]) {
+        meta.value()?.parse().map(|value| Fallback::Value(Box::new(value)))
+    } else {
+        Ok(Fallback::Default)
+    }
 }
 
 fn path(meta: &ParseNestedMeta<'_>) -> syn::Result<Path> {

@@ -27,7 +27,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// answers can be made of.
 ///
 /// Fields travel in the order of their declaration, so changing it breaks the format.
-/// Variants are known by their names, so their order is free.
+/// Variants are known by their names, so their order is free. A field can be added at the end
+/// if it has a default, and a variant anywhere: builds with and without it talk to each other.
 ///
 /// | attribute | on | effect |
 /// |---|---|---|
@@ -36,6 +37,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `#[wire(serde)]` | a field | encodes it through serde, with postcard |
 /// | `#[wire(prost)]` | a field | encodes it as a protobuf message |
 /// | `#[wire(with = "module")]` | a field | uses `module::encode(&T, &mut Encoder<'_>)` and `module::decode(&mut Decoder<'_>)` |
+/// | `#[wire(default)]`, `#[wire(default = expression)]` | the last fields | what they are in messages from builds that do not know them, to whom they are not sent |
+/// | `#[wire(name = "count")]` | a field | its name in the schema; by default its identifier or number |
 /// | `#[wire(crate = "path")]` | the type | where actor-cluster is, if not at `::actor_cluster` |
 ///
 /// Every type parameter must be `Wire`: its tag is part of the type's own. Other

@@ -35,6 +35,7 @@ pub(crate) fn message(input: &Input<'_>, errors: &mut Errors) {
             distinct_variants(variants, errors);
             for variant in variants {
                 reply_ports(variant, errors);
+                defaults_last(&variant.fields, errors);
                 variant.fields.iter().for_each(|field| owned(field, errors));
             }
         }
@@ -56,6 +57,7 @@ fn container(input: &Input<'_>, errors: &mut Errors) {
 }
 
 fn value_fields(fields: &[Field<'_>], errors: &mut Errors) {
+    defaults_last(fields, errors);
     for field in fields {
         owned(field, errors);
         if field.is_port {
@@ -74,13 +76,24 @@ fn reply_ports(variant: &Variant<'_>, errors: &mut Errors) {
         (None, Some(port)) => {
             errors.add(port.ty(), "a variant with a `ReplyPort` is a call: mark the variant `#[rpc]`");
         }
-        (Some(_), Some(port)) if !matches!(port.codec, Codec::Wire) => {
+        (Some(_), Some(port)) if !port.attrs.is_empty() => {
             errors.add(port.ty(), "a `ReplyPort` is not encoded: it takes no `#[wire(...)]`");
         }
         _ => {}
     }
     for second in ports {
         errors.add(second.ty(), "a call has one answer: this is a second `ReplyPort`");
+    }
+}
+
+/// Fields are known by their places, so only the last ones can be left out.
+fn defaults_last(fields: &[Field<'_>], errors: &mut Errors) {
+    let travelling = fields.iter().filter(|field| !field.is_port);
+    let behind = travelling.skip_while(|field| field.attrs.fallback.is_none());
+    for field in behind.filter(|field| field.attrs.fallback.is_none()) {
+        let message = "this stands behind a field with `#[wire(default)]`: give it a default as well, \
+                       or move the other behind it if it was never sent";
+        errors.add(&field.member, message);
     }
 }
 
@@ -103,7 +116,7 @@ fn distinct_variants(variants: &[Variant<'_>], errors: &mut Errors) {
 
 /// Nothing that is decoded can borrow. A foreign codec may see to it itself.
 fn owned(field: &Field<'_>, errors: &mut Errors) {
-    if !matches!(field.codec, Codec::Wire) {
+    if !matches!(field.attrs.codec, Codec::Wire) {
         return;
     }
     if let Some(reference) = first_reference(field.ty()) {

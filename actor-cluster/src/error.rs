@@ -1,10 +1,12 @@
 //! What can go wrong for whoever runs a node, sorted by what they can do about it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::id::NodeId;
 pub use crate::session::handshake::HandshakeError;
 use crate::transport::{CloseReason, TransportError};
+use crate::wire::schema::Mismatch;
 
 /// A node was not started. Nothing of it is left.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +69,7 @@ pub enum PublishError {
 }
 
 /// A name does not lead to an actor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FindError {
     /// No node that there is a session with publishes the name.
@@ -76,4 +78,13 @@ pub enum FindError {
     /// The actor takes messages of another type.
     #[error("the actor on node {0} takes messages of another type")]
     WrongType(NodeId),
+    /// The actor's node was built with another version of the message type, and the two do not
+    /// understand each other.
+    #[error("the actor on node {node} was built with another version: {mismatch}")]
+    Incompatible {
+        /// The actor's node.
+        node: NodeId,
+        /// The first field that differs.
+        mismatch: Arc<Mismatch>,
+    },
 }

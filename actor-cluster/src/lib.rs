@@ -97,6 +97,8 @@ mod event;
 mod external;
 pub mod id;
 pub mod limits;
+#[doc(hidden)]
+pub mod lock;
 mod names;
 mod node;
 mod session;

@@ -109,6 +109,22 @@ pub const WATCHES_MAX: usize = 65_536;
 /// peer it ends the session.
 pub const TYPES_MAX: usize = 65_536;
 
+/// The longest schema of a message type, in bytes of its text. Of a longer one only the fingerprint
+/// is told, so that builds which differ in it do not talk; from a peer it ends the session.
+pub const SCHEMA_BYTES_MAX: usize = 32 * 1024;
+
+/// How deeply forms may be nested in each other in a schema. One that is nested more deeply cannot be
+/// read, so that builds which differ in it do not talk.
+pub const SCHEMA_DEPTH_MAX: usize = 64;
+
+/// How many message types a node tells a peer the schemas of. Of more it says nothing; more from a
+/// peer end the session.
+pub const SCHEMAS_MAX: usize = 4096;
+
+/// How many bytes of schemas a node tells a peer. Of further types it tells the fingerprints; more
+/// from a peer end the session.
+pub const SCHEMAS_BYTES_MAX: usize = 1024 * 1024;
+
 /// How many names and group memberships one peer can publish. One more ends the
 /// session.
 pub const PUBLICATIONS_PER_PEER_MAX: usize = 65_536;

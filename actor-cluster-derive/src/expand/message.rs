@@ -5,13 +5,14 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{DeriveInput, Ident};
 
+use super::schema::describe_function;
 use super::{
-    Trait, binding, crate_path, decode_field, encode_fields, implement, lend, tag_constant, travelling,
-    type_tag, variant_tags,
+    Owner, Trait, binding, crate_path, decode_fields, encode_fields, implement, lend, tag_constant, type_tag,
+    variant_tags,
 };
 use crate::ast::{Field, Input, Shape, Variant};
 use crate::errors::Errors;
-use crate::{fallback, tag, valid};
+use crate::{fallback, valid};
 
 /// The impl, or the mistakes.
 pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
@@ -31,10 +32,11 @@ fn expand(input: &Input<'_>) -> TokenStream {
     let type_tag = type_tag(input, &wire);
     let functions = [
         variant_function(variants, &wire),
-        encode_function(variants, &wire),
+        encode_function(input.ident, variants, &wire),
         call_function(variants, &wire),
         reply_function(variants, &wire),
-        decode_function(variants, &tag::plain(input.ident), &wire),
+        decode_function(input.ident, variants, &wire),
+        describe_function(input, Trait::RemoteMessage, &wire),
     ];
     let is_bulk = input.attrs.bulk.is_some();
     let body = quote! {
@@ -64,11 +66,12 @@ fn variant_function(variants: &[Variant<'_>], wire: &TokenStream) -> TokenStream
     }
 }
 
-fn encode_function(variants: &[Variant<'_>], wire: &TokenStream) -> TokenStream {
+fn encode_function(ident: &Ident, variants: &[Variant<'_>], wire: &TokenStream) -> TokenStream {
     let enc = name("enc");
-    let arms = variants.iter().map(|variant| {
+    let arms = variants.iter().enumerate().map(|(index, variant)| {
+        let owner = Owner::of_variant(ident, index, variant, Trait::RemoteMessage, wire);
         let (ident, fields) = (variant.ident, &variant.fields);
-        let (lent, encode) = (lend(fields), encode_fields(fields, wire, &enc));
+        let (lent, encode) = (lend(fields), encode_fields(fields, &owner, &enc));
         quote!(Self::#ident { #lent } => { #encode ::core::result::Result::Ok(()) })
     });
     quote! {
@@ -130,11 +133,12 @@ fn call_function(variants: &[Variant<'_>], wire: &TokenStream) -> TokenStream {
     }
 }
 
-fn decode_function(variants: &[Variant<'_>], owner: &str, wire: &TokenStream) -> TokenStream {
+fn decode_function(ident: &Ident, variants: &[Variant<'_>], wire: &TokenStream) -> TokenStream {
     let (dec, reply) = (name("dec"), name("reply"));
     let arms = variants.iter().enumerate().map(|(index, variant)| {
         let tag = tag_constant(index);
-        let value = decode_variant(variant, owner, wire, &dec, &reply);
+        let owner = Owner::of_variant(ident, index, variant, Trait::RemoteMessage, wire);
+        let value = decode_variant(variant, &owner, &dec, &reply);
         quote!(#tag => { #value })
     });
     quote! {
@@ -155,18 +159,12 @@ fn decode_function(variants: &[Variant<'_>], owner: &str, wire: &TokenStream) ->
 
 /// The fields in their order, then the end of the payload, then the port: until
 /// nothing can fail any more, the caller can still be told that the call never ran.
-fn decode_variant(
-    variant: &Variant<'_>,
-    owner: &str,
-    wire: &TokenStream,
-    dec: &Ident,
-    reply: &Ident,
-) -> TokenStream {
+fn decode_variant(variant: &Variant<'_>, owner: &Owner<'_>, dec: &Ident, reply: &Ident) -> TokenStream {
     let (ident, fields) = (variant.ident, &variant.fields);
-    let owner = format!("{owner}::{}", tag::plain(ident));
+    let Owner { wire, name: called, .. } = owner;
     let decoder = quote!(&mut #dec);
-    let decode = travelling(fields).map(|(index, field)| {
-        let (bound, value) = (binding(index), decode_field(field, &owner, wire, &decoder));
+    let decode = decode_fields(fields, owner, &decoder).map(|(index, value)| {
+        let bound = binding(index);
         quote!(let #bound = #value;)
     });
     let finish = match variant.ports().next() {
@@ -181,7 +179,7 @@ fn decode_variant(
     let values = fields.iter().enumerate().map(|(index, field)| value(index, field));
     quote! {
         #(#decode)*
-        #finish.map_err(|error| error.within::<Self>(#owner))?;
+        #finish.map_err(|error| error.within::<Self>(#called))?;
         ::core::result::Result::Ok(Self::#ident { #(#members: #values),* })
     }
 }

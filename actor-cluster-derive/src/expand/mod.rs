@@ -1,6 +1,7 @@
 //! What both derives emit alike. Must not live here: checks; what arrives is valid.
 
 pub(crate) mod message;
+mod schema;
 pub(crate) mod wire;
 
 use proc_macro2::{Span, TokenStream};
@@ -9,7 +10,7 @@ use syn::spanned::Spanned;
 use syn::{Generics, Ident, Path, parse_quote};
 
 use crate::ast::{Field, Input, Variant};
-use crate::attr::{Codec, ContainerAttrs};
+use crate::attr::{Codec, ContainerAttrs, Fallback};
 use crate::tag;
 
 /// The trait that is derived.
@@ -17,6 +18,15 @@ use crate::tag;
 pub(crate) enum Trait {
     Wire,
     RemoteMessage,
+}
+
+impl Trait {
+    fn name(self) -> Ident {
+        match self {
+            Trait::Wire => format_ident!("Wire"),
+            Trait::RemoteMessage => format_ident!("RemoteMessage"),
+        }
+    }
 }
 
 /// Where actor-cluster is.
@@ -43,12 +53,11 @@ pub(crate) fn implement(
     }
     let (impl_generics, _, where_clause) = bounded.split_for_impl();
     let (_, type_generics, _) = generics.split_for_impl();
-    let name = match which {
-        Trait::Wire => quote!(Wire),
-        Trait::RemoteMessage => quote!(RemoteMessage),
-    };
+    let name = which.name();
     quote! {
         #[automatically_derived]
+        // Types stand here as they were written, which may be longer than they need to be.
+        #[allow(unused_qualifications)]
         impl #impl_generics #krate::wire::#name for #ident #type_generics #where_clause {
             #body
         }
@@ -99,37 +108,96 @@ fn travelling<'f, 'a>(fields: &'f [Field<'a>]) -> impl Iterator<Item = (usize, &
     fields.iter().enumerate().filter(|(_, field)| !field.is_port)
 }
 
+/// What fields belong to: a struct or a variant.
+struct Owner<'w> {
+    wire: &'w TokenStream,
+    /// What errors call it.
+    name: String,
+    /// The tags of the type and of the variant: what a dialect knows it by.
+    type_tag: TokenStream,
+    variant_tag: TokenStream,
+}
+
+impl<'w> Owner<'w> {
+    fn of_struct(ident: &Ident, wire: &'w TokenStream) -> Self {
+        Self {
+            wire,
+            name: tag::plain(ident),
+            type_tag: quote!(<Self as #wire::Wire>::TYPE),
+            variant_tag: quote!(#wire::support::Dialect::STRUCT),
+        }
+    }
+
+    fn of_variant(
+        ident: &Ident,
+        index: usize,
+        variant: &Variant<'_>,
+        which: Trait,
+        wire: &'w TokenStream,
+    ) -> Self {
+        let name = which.name();
+        Self {
+            wire,
+            name: format!("{}::{}", tag::plain(ident), tag::plain(variant.ident)),
+            type_tag: quote!(<Self as #wire::#name>::TYPE),
+            variant_tag: tag_constant(index).into_token_stream(),
+        }
+    }
+}
+
 /// Statements that encode the lent fields.
-fn encode_fields(fields: &[Field<'_>], wire: &TokenStream, enc: &Ident) -> TokenStream {
-    let parts = travelling(fields).map(|(index, field)| {
+fn encode_fields(fields: &[Field<'_>], owner: &Owner<'_>, enc: &Ident) -> TokenStream {
+    let Owner { wire, type_tag, variant_tag, .. } = owner;
+    let parts = travelling(fields).enumerate().map(|(place, (index, field))| {
         let binding = binding(index);
         let encode = match codec_path(field, wire) {
             None => quote_spanned!(field.ty().span()=> #wire::Wire::encode),
             Some(codec) => quote_spanned!(field.ty().span()=> #codec::encode),
         };
-        quote!(#encode(#binding, #enc)?;)
+        let encode = quote!(#encode(#binding, #enc)?;);
+        match field.attrs.fallback {
+            None => encode,
+            Some(_) => quote!(if #wire::support::writes(#enc, #type_tag, #variant_tag, #place) { #encode }),
+        }
     });
     quote!(#(#parts)*)
 }
 
-/// The expression that decodes a field; `place` is what errors call it.
-fn decode_field(field: &Field<'_>, owner: &str, wire: &TokenStream, dec: &TokenStream) -> TokenStream {
-    let place = match &field.member {
-        syn::Member::Named(ident) => format!("{owner}.{}", tag::plain(ident)),
-        syn::Member::Unnamed(index) => format!("{owner}.{}", index.index),
+/// Expressions that decode the fields that travel, with their positions.
+fn decode_fields<'f>(
+    fields: &'f [Field<'_>],
+    owner: &'f Owner<'_>,
+    dec: &'f TokenStream,
+) -> impl Iterator<Item = (usize, TokenStream)> + 'f {
+    travelling(fields)
+        .enumerate()
+        .map(move |(place, (index, field))| (index, decode_field(field, place, owner, dec)))
+}
+
+fn decode_field(field: &Field<'_>, place: usize, owner: &Owner<'_>, dec: &TokenStream) -> TokenStream {
+    let Owner { wire, name, type_tag, variant_tag } = owner;
+    let called = match &field.member {
+        syn::Member::Named(ident) => format!("{name}.{}", tag::plain(ident)),
+        syn::Member::Unnamed(index) => format!("{name}.{}", index.index),
     };
     let ty = field.ty();
-    match codec_path(field, wire) {
-        None => quote_spanned!(ty.span()=> #wire::support::field::<#ty>(#dec, #place)?),
+    let decode = match codec_path(field, wire) {
+        None => quote_spanned!(ty.span()=> #wire::support::field::<#ty>(#dec, #called)?),
         Some(codec) => {
-            quote_spanned!(ty.span()=> #wire::support::field_with::<#ty>(#dec, #place, #codec::decode)?)
+            quote_spanned!(ty.span()=> #wire::support::field_with::<#ty>(#dec, #called, #codec::decode)?)
         }
-    }
+    };
+    let fallback = match &field.attrs.fallback {
+        None => return decode,
+        Some(Fallback::Default) => quote_spanned!(ty.span()=> <#ty as ::core::default::Default>::default()),
+        Some(Fallback::Value(value)) => value.to_token_stream(),
+    };
+    quote!(if #wire::support::reads(#dec, #type_tag, #variant_tag, #place) { #decode } else { #fallback })
 }
 
 /// The module that encodes a field which does not encode itself.
 fn codec_path(field: &Field<'_>, wire: &TokenStream) -> Option<TokenStream> {
-    match &field.codec {
+    match &field.attrs.codec {
         Codec::Wire => None,
         Codec::Serde => Some(quote!(#wire::serde)),
         Codec::Prost => Some(quote!(#wire::prost)),

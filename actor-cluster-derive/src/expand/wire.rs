@@ -1,12 +1,14 @@
 //! `#[derive(Wire)]`.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{DeriveInput, Ident};
 
+use super::schema::describe_function;
 use super::{
-    Trait, crate_path, decode_field, encode_fields, implement, lend, tag_constant, type_tag, variant_tags,
+    Owner, Trait, crate_path, decode_fields, encode_fields, implement, lend, tag_constant, type_tag,
+    variant_tags,
 };
 use crate::ast::{Field, Input, Shape, Variant};
 use crate::attr::Codec;
@@ -36,13 +38,13 @@ fn expand(input: &Input<'_>) -> TokenStream {
     let krate = crate_path(&input.attrs);
     let wire = quote!(#krate::wire);
     let names = Names::new(&wire);
-    let owner = tag::plain(input.ident);
     let Parts { tags, bytes_min, encode, decode } = match &input.shape {
-        Shape::Struct(fields) => expand_struct(fields, &owner, &names),
-        Shape::Enum(variants) => expand_enum(variants, &owner, &names),
+        Shape::Struct(fields) => expand_struct(input.ident, fields, &names),
+        Shape::Enum(variants) => expand_enum(input.ident, variants, &names),
         Shape::Union => return TokenStream::new(),
     };
     let type_tag = type_tag(input, &wire);
+    let describe = describe_function(input, Trait::Wire, &wire);
     let Names { enc, dec, .. } = &names;
     let body = quote! {
         const TYPE: #wire::TypeTag = #type_tag;
@@ -58,6 +60,8 @@ fn expand(input: &Input<'_>) -> TokenStream {
         fn decode(#dec: &mut #wire::Decoder<'_>) -> ::core::result::Result<Self, #wire::DecodeError> {
             #dec.nested(|#dec| { #decode })
         }
+
+        #describe
     };
     let implementation = implement(input.ident, input.generics, &krate, Trait::Wire, &body);
     quote! {
@@ -82,11 +86,12 @@ impl<'a> Names<'a> {
     }
 }
 
-fn expand_struct(fields: &[Field<'_>], owner: &str, names: &Names<'_>) -> Parts {
+fn expand_struct(ident: &Ident, fields: &[Field<'_>], names: &Names<'_>) -> Parts {
     let Names { wire, enc, .. } = names;
+    let owner = Owner::of_struct(ident, wire);
     let bytes_min = fields.iter().map(|field| field_bytes_min(field, wire));
-    let (lent, encode) = (lend(fields), encode_fields(fields, wire, enc));
-    let value = value(fields, owner, names);
+    let (lent, encode) = (lend(fields), encode_fields(fields, &owner, enc));
+    let value = value(fields, &owner, names);
     Parts {
         tags: TokenStream::new(),
         bytes_min: quote!(0_usize #(.saturating_add(#bytes_min))*),
@@ -95,12 +100,16 @@ fn expand_struct(fields: &[Field<'_>], owner: &str, names: &Names<'_>) -> Parts 
     }
 }
 
-fn expand_enum(variants: &[Variant<'_>], owner: &str, names: &Names<'_>) -> Parts {
+fn expand_enum(ident: &Ident, variants: &[Variant<'_>], names: &Names<'_>) -> Parts {
     let Names { wire, dec, .. } = names;
-    let encode = variants.iter().enumerate().map(|(index, variant)| encode_variant(index, variant, names));
+    let of = |index, variant| Owner::of_variant(ident, index, variant, Trait::Wire, wire);
+    let encode = variants
+        .iter()
+        .enumerate()
+        .map(|(index, variant)| encode_variant(index, variant, &of(index, variant), names));
     let decode = variants.iter().enumerate().map(|(index, variant)| {
         let (tag, ident) = (tag_constant(index), variant.ident);
-        let value = value(&variant.fields, &format!("{owner}::{}", tag::plain(ident)), names);
+        let value = value(&variant.fields, &of(index, variant), names);
         quote!(#tag => ::core::result::Result::Ok(Self::#ident #value),)
     });
     Parts {
@@ -120,13 +129,13 @@ fn expand_enum(variants: &[Variant<'_>], owner: &str, names: &Names<'_>) -> Part
     }
 }
 
-fn encode_variant(index: usize, variant: &Variant<'_>, names: &Names<'_>) -> TokenStream {
+fn encode_variant(index: usize, variant: &Variant<'_>, owner: &Owner<'_>, names: &Names<'_>) -> TokenStream {
     let Names { wire, enc, .. } = names;
-    let (tag, ident) = (tag_constant(index), variant.ident);
-    let (lent, encode) = (lend(&variant.fields), encode_fields(&variant.fields, wire, enc));
+    let (tag, ident, name) = (tag_constant(index), variant.ident, tag::variant_name(variant));
+    let (lent, encode) = (lend(&variant.fields), encode_fields(&variant.fields, owner, enc));
     quote! {
         Self::#ident { #lent } => {
-            #enc.put_variant(#tag)?;
+            #wire::support::put_variant::<Self>(#enc, #tag, #name)?;
             #encode
             ::core::result::Result::Ok(())
         }
@@ -134,17 +143,18 @@ fn encode_variant(index: usize, variant: &Variant<'_>, names: &Names<'_>) -> Tok
 }
 
 /// `{ member: decoded, … }`: right behind the name of a struct or variant of any kind.
-fn value(fields: &[Field<'_>], owner: &str, names: &Names<'_>) -> TokenStream {
-    let Names { wire, dec, .. } = names;
-    let dec = quote!(#dec);
+fn value(fields: &[Field<'_>], owner: &Owner<'_>, names: &Names<'_>) -> TokenStream {
+    let dec = names.dec.to_token_stream();
     let members = fields.iter().map(|field| &field.member);
-    let values = fields.iter().map(|field| decode_field(field, owner, wire, &dec));
+    let values = decode_fields(fields, owner, &dec).map(|(_, value)| value);
     quote!({ #(#members: #values),* })
 }
 
 fn field_bytes_min(field: &Field<'_>, wire: &TokenStream) -> TokenStream {
     let ty = field.ty();
-    match field.codec {
+    match field.attrs.codec {
+        // It may be left out.
+        _ if field.attrs.fallback.is_some() => quote!(0),
         Codec::Wire => quote_spanned!(ty.span()=> <#ty as #wire::Wire>::ENCODED_BYTES_MIN),
         Codec::Serde | Codec::Prost => quote!(#wire::support::BLOCK_BYTES_MIN),
         Codec::With(_) => quote!(0),

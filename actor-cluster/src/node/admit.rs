@@ -189,6 +189,9 @@ impl Node {
     fn introduce(&self, link: &Link) {
         link.act(|session| {
             session.introduce_addresses(self.addresses.iter().map(Address::to_string).collect());
+            for (message, schema) in self.catalog.schemas() {
+                session.say_schema(message, &schema);
+            }
             session.publish(&self.catalog.publications());
             session.synced();
         });

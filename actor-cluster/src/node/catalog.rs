@@ -1,6 +1,7 @@
 //! What this node publishes: the only actors that a peer can reach, each with the
 //! decoder of its messages.
 
+use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::future::Future;
@@ -15,6 +16,7 @@ use crate::error::PublishError;
 use crate::limits::{LABEL_BYTES_MAX, PUBLICATION_BYTES_MAX, PUBLICATIONS_MAX};
 use crate::names::LabelKind;
 use crate::wire::control::Publication;
+use crate::wire::schema::Schema;
 use crate::wire::{Decoder, PendingReplies, RemoteMessage, ReplyTo, TypeTag, VariantTag, WireContext};
 
 /// What became of a message at its actor's door.
@@ -33,6 +35,9 @@ pub(super) trait Target: Send + Sync {
     fn cell(&self) -> &ActorCell;
 
     fn message(&self) -> TypeTag;
+
+    /// What its messages look like.
+    fn schema(&self) -> &Arc<Schema>;
 
     /// Reads a message and hands it over, or tells its caller why not.
     fn deliver(
@@ -58,6 +63,8 @@ struct Inner {
     publications: usize,
     /// What they take on the wire.
     bytes: usize,
+    /// Of the types that are published or looked up. There are as many as the program has.
+    schemas: HashMap<TypeId, Arc<Schema>>,
 }
 
 struct Export {
@@ -70,6 +77,7 @@ struct Export {
 /// What is new after an actor was published.
 pub(super) struct Published {
     pub(super) publication: Publication,
+    pub(super) schema: Arc<Schema>,
     /// Whether it is the actor's first, and its end is to be watched from now on.
     pub(super) is_first: bool,
 }
@@ -105,6 +113,7 @@ impl Catalog {
         if actor.status() >= Status::Stopping {
             return Err(PublishError::Stopping);
         }
+        let schema = self.schema::<M>();
         let serial = actor.id().serial();
         let key = (kind, label.to_owned());
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
@@ -129,14 +138,14 @@ impl Catalog {
         inner.labels.entry(key).or_default().insert(serial);
         let is_first = export.is_none();
         let export = inner.exports.entry(serial).or_insert_with(|| Export {
-            target: Arc::new(Typed { cell: actor.cell(), actor: actor.clone() }),
+            target: Arc::new(Typed { cell: actor.cell(), actor: actor.clone(), schema: schema.clone() }),
             publications: Vec::new(),
             watch: None,
         });
         let (message, label) = (M::TYPE.as_u64(), label.to_owned());
         let publication = Publication { actor: serial, message, kind: kind.code(), label };
         export.publications.push(publication.clone());
-        Ok(Some(Published { publication, is_first }))
+        Ok(Some(Published { publication, schema, is_first }))
     }
 
     /// Remembers the watch on a published actor. Whether it is needed: not if the
@@ -188,6 +197,27 @@ impl Catalog {
         all
     }
 
+    /// The schema of a message type.
+    pub(super) fn schema<M: RemoteMessage>(&self) -> Arc<Schema> {
+        let id = TypeId::of::<M>();
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(schema) = inner.schemas.get(&id) {
+            return schema.clone();
+        }
+        drop(inner);
+        // Hand-written descriptions are a user's code, which does not run under a lock.
+        let schema = Arc::new(Schema::of::<M>());
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        inner.schemas.entry(id).or_insert(schema).clone()
+    }
+
+    /// The message types of what is published, and their schemas.
+    pub(super) fn schemas(&self) -> BTreeMap<TypeTag, Arc<Schema>> {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let targets = inner.exports.values().map(|export| &export.target);
+        targets.map(|target| (target.message(), target.schema().clone())).collect()
+    }
+
     /// The actors of this node under a label, oldest first.
     pub(super) fn lookup(&self, kind: LabelKind, label: &str) -> Vec<Arc<dyn Target>> {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
@@ -219,6 +249,7 @@ fn bytes_of(label: &str) -> usize {
 struct Typed<M> {
     cell: ActorCell,
     actor: ActorRef<M>,
+    schema: Arc<Schema>,
 }
 
 impl<M: RemoteMessage> Target for Typed<M> {
@@ -228,6 +259,10 @@ impl<M: RemoteMessage> Target for Typed<M> {
 
     fn message(&self) -> TypeTag {
         M::TYPE
+    }
+
+    fn schema(&self) -> &Arc<Schema> {
+        &self.schema
     }
 
     fn deliver(

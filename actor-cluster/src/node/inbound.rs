@@ -12,9 +12,10 @@ use crate::authorize::Operation;
 use crate::contain::contained;
 use crate::event::NodeEvent;
 use crate::id::NodeId;
-use crate::session::{Event, Inbound};
+use crate::session::{Event, Inbound, Spoken, Verdict};
 use crate::transport::Address;
 use crate::wire::ReplyTo;
+use crate::wire::schema::Dialect;
 
 /// Acts on an event that is neither a message nor the session's end.
 pub(super) fn on_event(node: &Arc<Node>, link: &Arc<Link>, event: Event) {
@@ -85,7 +86,7 @@ pub(super) fn deliver(node: &Node, link: &Arc<Link>, message: Inbound) -> Delive
 }
 
 fn hand_over(node: &Node, link: &Arc<Link>, message: Inbound) -> Delivery {
-    let Inbound { actor, shape, call, fields, .. } = message;
+    let Inbound { actor, shape, spoken, call, fields, .. } = message;
     let mut reply = call.map(|call| ReplyTo::new(link.clone(), call.correlation.as_u64(), call.deadline));
     let operation = if reply.is_some() { Operation::Call } else { Operation::Cast };
     let target = match allowed(node, link, operation, actor) {
@@ -100,13 +101,43 @@ fn hand_over(node: &Node, link: &Arc<Link>, message: Inbound) -> Delivery {
         refuse(reply, &link.info, Rejection::Undecodable(text));
         return Delivery::Done;
     }
+    let dialect = match understood(link, &*target, spoken) {
+        Ok(dialect) => dialect,
+        Err(text) => {
+            refuse(reply, &link.info, Rejection::Undecodable(text.into()));
+            return Delivery::Done;
+        }
+    };
     let is_late =
         call.and_then(|call| call.deadline).is_some_and(|deadline| deadline <= node.executor().now());
     if is_late && let Some(reply) = reply.take() {
         reply.fail(CallFailure::Expired);
         return Delivery::Done;
     }
-    target.deliver(shape.variant, &fields, &link.context, reply)
+    match dialect {
+        None => target.deliver(shape.variant, &fields, &link.context, reply),
+        Some(dialect) => {
+            let context = link.context.speaking(dialect.clone());
+            let reply = reply.map(|reply| reply.speaking(dialect));
+            target.deliver(shape.variant, &fields, &context, reply)
+        }
+    }
+}
+
+/// What a message leaves out whose sender was built with another version of its type. An error
+/// where it cannot be known.
+fn understood(link: &Link, target: &dyn Target, spoken: Spoken) -> Result<Option<Arc<Dialect>>, String> {
+    let ours = target.schema();
+    match spoken {
+        Spoken::Unsaid => Ok(None),
+        Spoken::Own(fingerprint) if fingerprint == ours.fingerprint() => Ok(None),
+        Spoken::Own(_) => Err(format!("the sender was built with another version of {}", ours.name())),
+        Spoken::Common => match link.run(|session| session.agree(target.message(), ours)) {
+            Verdict::Incompatible(mismatch) => Err(mismatch.to_string()),
+            Verdict::Common(dialect) => Ok(dialect),
+            Verdict::Unsaid | Verdict::Same => Ok(None),
+        },
+    }
 }
 
 /// The one place where an operation of a peer's is allowed or not.

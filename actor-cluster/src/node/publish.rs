@@ -10,6 +10,7 @@ use super::peer::{Link, Peer, locked};
 use crate::error::{FindError, PublishError};
 use crate::event::NodeEvent;
 use crate::names::{Directory, Entry, LabelKind};
+use crate::session::Verdict;
 use crate::wire::RemoteMessage;
 use crate::wire::control::Publication;
 
@@ -27,7 +28,10 @@ impl Node {
         let publishing = locked(&self.publishing);
         let Some(published) = self.catalog().publish(kind, label, actor)? else { return Ok(()) };
         for link in self.links() {
-            link.act(|session| session.publish(std::slice::from_ref(&published.publication)));
+            link.act(|session| {
+                session.say_schema(M::TYPE, &published.schema);
+                session.publish(std::slice::from_ref(&published.publication));
+            });
         }
         drop(publishing);
         if published.is_first {
@@ -66,15 +70,30 @@ impl Node {
             }
         }
         for (peer, entry) in self.entries(kind, label) {
-            if entry.message == M::TYPE {
-                let actor = ActorId::new(peer.incarnation, entry.actor);
-                let name = (kind == LabelKind::Name).then(|| label.into());
-                found.push(remote_ref(peer, actor, name, self.executor().clone()));
-            } else {
-                mismatch = Some(FindError::WrongType(entry.node));
+            match self.check::<M>(&peer, &entry) {
+                Ok(()) => {
+                    let actor = ActorId::new(peer.incarnation, entry.actor);
+                    let name = (kind == LabelKind::Name).then(|| label.into());
+                    found.push(remote_ref(peer, actor, name, self.executor().clone()));
+                }
+                Err(error) => mismatch = Some(error),
             }
         }
         (found, mismatch)
+    }
+
+    /// Whether messages of this program's reach an actor of a peer's.
+    fn check<M: RemoteMessage>(&self, peer: &Peer, entry: &Entry) -> Result<(), FindError> {
+        if entry.message != M::TYPE {
+            return Err(FindError::WrongType(entry.node));
+        }
+        // Without a session nothing is sent before there is one again, which compares anew.
+        let Some(link) = peer.link() else { return Ok(()) };
+        let schema = self.catalog().schema::<M>();
+        match link.run(|session| session.agree(M::TYPE, &schema)) {
+            Verdict::Incompatible(mismatch) => Err(FindError::Incompatible { node: entry.node, mismatch }),
+            Verdict::Unsaid | Verdict::Same | Verdict::Common(_) => Ok(()),
+        }
     }
 
     /// What peers publish under a label, each with the peer in the very life in which

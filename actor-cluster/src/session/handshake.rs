@@ -25,6 +25,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use prost::Message;
 use sha2::{Digest, Sha256};
 
+use super::capabilities::Capabilities;
 pub(crate) use super::choice::{Decision, Live, SessionId, Sessions};
 use crate::id::{Incarnation, NodeId};
 use crate::limits::{
@@ -105,6 +106,7 @@ pub(crate) struct Peer {
     pub(crate) data_lanes: u8,
     pub(crate) message_bytes_max: usize,
     pub(crate) window_bytes: u64,
+    pub(crate) capabilities: Capabilities,
     pub(crate) session: SessionId,
     /// The session that this side had when the two agreed.
     pub(crate) had: Option<SessionId>,
@@ -379,6 +381,7 @@ impl Said {
             data_lanes: u32::from(self.lanes.data_lanes),
             message_bytes_max: self.myself.message_bytes_max,
             window_bytes: self.myself.window_bytes,
+            capabilities: Capabilities::OURS.bits(),
         }
         .encode_to_vec()
     }
@@ -481,6 +484,7 @@ impl Said {
             data_lanes,
             message_bytes_max: message_bytes_max.min(MESSAGE_BYTES_MAX_MOST),
             window_bytes: hello.window_bytes,
+            capabilities: Capabilities::shared_with(hello.capabilities),
             session,
             had,
             dialler,

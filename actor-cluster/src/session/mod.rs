@@ -18,6 +18,7 @@
 //! Before a stream belongs to a session it goes through [`handshake`].
 
 mod calls;
+mod capabilities;
 mod choice;
 pub(crate) mod codes;
 mod flow;
@@ -26,6 +27,7 @@ pub(crate) mod heartbeat;
 mod lane;
 mod parting;
 mod receive;
+mod schemas;
 mod send;
 pub(crate) mod streams;
 #[cfg(test)]
@@ -45,8 +47,10 @@ use self::handshake::{Live, Peer};
 use self::heartbeat::{Beat, Pace};
 use self::lane::{Lane, MessageLane};
 use self::parting::Broken;
+use self::schemas::Schemas;
+pub(crate) use self::schemas::Verdict;
 use self::streams::{ConnectionId, Streams};
-pub(crate) use self::types::Shape;
+pub(crate) use self::types::{Shape, Spoken};
 use crate::limits::{
     BULK_TURN, CALLS_PER_TURN_LEAST, CALLS_PER_TURN_MOST, FRAMES_PER_TURN, PAYLOAD_HEAP_BYTES_MAX,
     SWEEP_INTERVAL,
@@ -120,6 +124,7 @@ pub(crate) struct Inbound {
     /// The serial of an actor here.
     pub(crate) actor: u64,
     pub(crate) shape: Shape,
+    pub(crate) spoken: Spoken,
     pub(crate) call: Option<InboundCall>,
     pub(crate) fields: Bytes,
     /// What it costs in credit.
@@ -154,6 +159,7 @@ pub(crate) struct Session {
     broken: Option<Broken>,
     /// Whether any stream was ever lost: then the peer is told which one takes its place.
     has_lost: bool,
+    schemas: Schemas,
     calls: Calls,
     /// About how many calls the peer had under way when it made the last one.
     peer_calls: usize,
@@ -227,6 +233,7 @@ impl Session {
             owes_ack: false,
             broken: None,
             has_lost: false,
+            schemas: Schemas::default(),
             calls: Calls::default(),
             peer_calls: 0,
             pending_replies: PendingReplies::default(),

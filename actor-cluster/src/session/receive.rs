@@ -12,20 +12,22 @@ use super::codes;
 use super::lane::{BadPart, FromTheFuture, Gap, Position};
 use super::send::NO_DEADLINE;
 use super::streams::ConnectionId;
-use super::types::Shape;
+use super::types::{Defined, Shape, Spoken};
 use super::{Correlation, Event, Inbound, InboundCall, Phase, Session};
 use crate::limits::{
     ACK_BYTES, ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, CALLS_MAX, CONTROL_BODY_BYTES_MAX,
     GOSSIP_MEMBERS_MAX, HELD_MAX, LABEL_BYTES_MAX, PUBLICATIONS_PER_PEER_MAX, WATCHES_MAX,
 };
 use crate::transport::{CloseCode, CloseReason};
-use crate::wire::control::{Body, Control, Member, Publication, Request};
+use crate::wire::control::{Body, Control, Member, Publication, Request, SchemaSaid};
 use crate::wire::frame::{self, Frame, HEADER_BYTES, Head, Kind};
 use crate::wire::lanes::{LaneId, LaneIds};
+use crate::wire::schema::Fingerprint;
 use crate::wire::{PendingReply, TypeTag, VariantTag};
 
 const ASTRAY: &str = "a frame on a stream that does not carry its lane";
 const BAD_PARTS: &str = "a message in parts that are not cut as they must be";
+const TOO_MANY_SCHEMAS: &str = "more schemas than it may say";
 const TOO_SHORT: &str = "a frame that is too short";
 
 /// The peer broke the protocol; the session ends.
@@ -205,14 +207,16 @@ impl Session {
             Kind::Call => frame::split_call_index(frame.index),
             _ => (frame.index, 0),
         };
-        let shape = types.and_then(|types| types.shape(index)).ok_or("a message of an undefined type")?;
+        let defined = types.and_then(|types| types.defined(index));
+        let Defined { shape, spoken } = defined.ok_or("a message of an undefined type")?;
         if frame.kind == Kind::Call {
             self.peer_calls = calls;
         }
         let mut body = frame.body;
         let actor = take_u64(&mut body)?;
         let call = if frame.kind == Kind::Call { Some(self.open_call(now, lane, &mut body)?) } else { None };
-        self.events.push_back(Event::Message(Inbound { lane, actor, shape, call, fields: body, bytes }));
+        let message = Inbound { lane, actor, shape, spoken, call, fields: body, bytes };
+        self.events.push_back(Event::Message(message));
         Ok(())
     }
 
@@ -260,10 +264,31 @@ impl Session {
     fn on_define(&mut self, lane: LaneId, index: u32, mut body: Bytes) -> Judged {
         let message = TypeTag::from_u64(take_u64(&mut body)?);
         let variant = VariantTag::from_u64(take_u64(&mut body)?);
-        end_of(&body)?;
+        let spoken = self.on_version(message, body)?;
         let lane = self.message_lane(lane).ok_or(ASTRAY)?;
-        let defined = lane.received_types.define(index, Shape { message, variant });
+        let defined =
+            lane.received_types.define(index, Defined { shape: Shape { message, variant }, spoken });
         defined.map_err(|_| "a type defined out of order".to_owned())
+    }
+
+    /// The rest of a Define: a fingerprint, and the schema where the two sides' differ.
+    fn on_version(&mut self, message: TypeTag, mut body: Bytes) -> Result<Spoken, String> {
+        if body.is_empty() {
+            return Ok(Spoken::Unsaid);
+        }
+        let fingerprint = Fingerprint::from_u64(take_u64(&mut body)?);
+        if body.is_empty() {
+            return Ok(Spoken::Own(fingerprint));
+        }
+        let text = std::str::from_utf8(&body).map_err(|_| "a schema that is no text")?;
+        self.schemas.hear(message, fingerprint, text).map_err(|_| TOO_MANY_SCHEMAS)?;
+        Ok(Spoken::Common)
+    }
+
+    fn on_schema(&mut self, said: &SchemaSaid) -> Judged {
+        let (message, fingerprint) =
+            (TypeTag::from_u64(said.message), Fingerprint::from_u64(said.fingerprint));
+        self.schemas.hear(message, fingerprint, &said.text).map_err(|_| TOO_MANY_SCHEMAS.to_owned())
     }
 
     fn on_cancel(&mut self, mut body: Bytes) -> Judged {
@@ -317,6 +342,7 @@ impl Session {
                     self.events.push_back(Event::Room);
                 }
             }
+            Body::Schema(said) => return self.on_schema(&said),
             Body::Goodbye(goodbye) => {
                 let code = CloseCode::from_u32(goodbye.code).unwrap_or(CloseCode::Lost);
                 self.leave(now, CloseReason::new(code, goodbye.detail));

@@ -1,15 +1,18 @@
 //! The sending half of a [`Session`]: what a node asks of it.
 
+use std::sync::Arc;
+
 use actor_core::{CallFailure, ControlRequest, Exit, Instant, SendError};
 use prost::Message;
 
 use super::calls::Pending;
+use super::capabilities::Capabilities;
 use super::codes;
-use super::lane::{Lane, MessageLane, Recipient, TooManyTypes};
+use super::lane::{Lane, MessageLane, Recipient};
 use super::receive::usable_addresses;
 use super::streams::ConnectionId;
 use super::types::Shape;
-use super::{Correlation, Event, Session};
+use super::{Correlation, Event, Session, Verdict};
 use crate::limits::{
     ANSWERS_UNREAD_BYTES_MAX, CONTROL_BACKLOG_BYTES_MAX, CONTROL_BODY_BYTES_MAX, SEGMENT_BYTES,
     SWEEP_INTERVAL, WATCHES_MAX,
@@ -21,7 +24,8 @@ use crate::wire::control::{
 };
 use crate::wire::frame::{self, HEADER_BYTES, Kind, OpenFrame, write_frame};
 use crate::wire::lanes::LaneId;
-use crate::wire::{EncodeError, EncodeReply, Encoder, RemoteMessage};
+use crate::wire::schema::Schema;
+use crate::wire::{EncodeError, EncodeReply, Encoder, RemoteMessage, TypeTag, VariantTag};
 
 /// The most bytes that stand between a header and an encoded value: the target,
 /// the correlation and the deadline of a call.
@@ -57,12 +61,15 @@ impl Session {
             return Err(SendError::Full(message));
         }
         let correlation = self.calls.next();
+        let shape = Shape { message: M::TYPE, variant: message.variant() };
+        let index = match self.introduce::<M>(id, shape) {
+            Ok(index) => index,
+            Err(why) => return Err(SendError::Unsendable(message, why)),
+        };
+        let dialect = self.schemas.dialect(M::TYPE);
+        let spoken = dialect.clone().map(|dialect| self.context.speaking(dialect));
         let Some(lane) = self.messages.get_mut(place_of(id)) else {
             return Err(SendError::NotConnected(message));
-        };
-        let shape = Shape { message: M::TYPE, variant: message.variant() };
-        let Ok(index) = lane.introduce(shape) else {
-            return Err(SendError::Unsendable(message, TooManyTypes.to_string().into()));
         };
         let buffer = lane.lane.out.open();
         let (kind, index) = match call {
@@ -76,7 +83,7 @@ impl Session {
             buffer.extend_from_slice(&correlation.as_u64().to_le_bytes());
             buffer.extend_from_slice(&time_left.to_le_bytes());
         }
-        let mut encoder = Encoder::new(buffer, &self.context);
+        let mut encoder = Encoder::new(buffer, spoken.as_ref().unwrap_or(&self.context));
         if let Err(error) = EncodeError::contained::<M>(|| message.encode_fields(&mut encoder)) {
             frame.abandon(buffer);
             return Err(SendError::Unsendable(message, error.to_string().into()));
@@ -84,7 +91,7 @@ impl Session {
         let bytes = lane.lane.out.finish(frame, kind, index, Recipient::Actor(actor));
         lane.send_window.sent(bytes);
         if let Some(reply) = message.into_reply(&mut self.pending_replies) {
-            self.calls.insert(Pending { reply, lane: id, actor });
+            self.calls.insert(Pending { reply: reply.speaking(dialect), lane: id, actor });
             self.sweep_at.get_or_insert(now + SWEEP_INTERVAL);
         }
         Ok(())
@@ -180,6 +187,20 @@ impl Session {
     pub(crate) fn introduce_addresses(&mut self, addresses: Vec<String>) {
         let addresses = usable_addresses(addresses);
         self.send_control(Body::Introduce(Addresses { addresses }));
+    }
+
+    /// Tells the peer what a message type here looks like, once: ahead of the actors that take it.
+    pub(crate) fn say_schema(&mut self, message: TypeTag, schema: &Schema) {
+        if self.peer.capabilities.has(Capabilities::SCHEMAS)
+            && let Some(said) = self.schemas.say(message, schema)
+        {
+            self.send_control(Body::Schema(said));
+        }
+    }
+
+    /// What this side's version of a message type and the peer's have in common.
+    pub(crate) fn agree(&mut self, message: TypeTag, ours: &Schema) -> Verdict {
+        self.schemas.agree(message, ours)
     }
 
     /// Tells the peer of actors that it may reach from now on.
@@ -315,6 +336,45 @@ impl Session {
             }
             self.events.push_back(Event::Abandoned { reply });
         }
+    }
+
+    /// The shape's number in a lane; a new one is defined there, ahead of its first use, unless the
+    /// peer's build does not know it.
+    fn introduce<M: RemoteMessage>(&mut self, id: LaneId, shape: Shape) -> Result<u32, Arc<str>> {
+        let known = self.messages.get(place_of(id)).and_then(|lane| lane.index_of(shape));
+        if let Some(index) = known {
+            return Ok(index);
+        }
+        let version = if self.peer.capabilities.has(Capabilities::SCHEMAS) {
+            self.version::<M>(shape.variant)?
+        } else {
+            Vec::new()
+        };
+        let lane = self.messages.get_mut(place_of(id)).ok_or("there is no such lane")?;
+        lane.define(shape, &version).map_err(|error| error.to_string().into())
+    }
+
+    /// What the peer is told of this side's version of a type.
+    fn version<M: RemoteMessage>(&mut self, variant: VariantTag) -> Result<Vec<u8>, Arc<str>> {
+        let ours = Schema::of::<M>();
+        let mut version = ours.fingerprint().as_u64().to_le_bytes().to_vec();
+        match self.schemas.agree(M::TYPE, &ours) {
+            Verdict::Unsaid | Verdict::Same => {}
+            Verdict::Incompatible(mismatch) => return Err(mismatch.to_string().into()),
+            Verdict::Common(dialect) => {
+                if dialect.is_some_and(|dialect| !dialect.knows(M::TYPE, variant)) {
+                    let name = ours.variant(variant).unwrap_or("of this kind");
+                    return Err(
+                        format!("the peer's version of {} has no variant `{name}`", ours.name()).into()
+                    );
+                }
+                if !self.schemas.spell(M::TYPE, &ours) {
+                    return Err(format!("the schema of {} is too long to be told", ours.name()).into());
+                }
+                version.extend_from_slice(ours.as_str().as_bytes());
+            }
+        }
+        Ok(version)
     }
 }
 

@@ -13,6 +13,7 @@ mod lanes;
 mod lifecycle;
 mod parts;
 mod random;
+mod schemas;
 mod simultaneous;
 mod violations;
 mod watches;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::limits::TYPES_MAX;
+use crate::wire::schema::Fingerprint;
 use crate::wire::{TypeTag, VariantTag};
 
 /// A variant of a message type.
@@ -11,6 +12,24 @@ use crate::wire::{TypeTag, VariantTag};
 pub(crate) struct Shape {
     pub(crate) message: TypeTag,
     pub(crate) variant: VariantTag,
+}
+
+/// What the sender of a message has said of its version of the type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spoken {
+    /// Nothing: the two builds are taken to be alike.
+    Unsaid,
+    /// The message has all fields of this version.
+    Own(Fingerprint),
+    /// The message has the fields that both versions know.
+    Common,
+}
+
+/// A shape that a peer sends, and in which version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Defined {
+    pub(crate) shape: Shape,
+    pub(crate) spoken: Spoken,
 }
 
 /// The numbers this side has given out.
@@ -27,6 +46,11 @@ pub(crate) enum Index {
 }
 
 impl SentTypes {
+    /// The shape's number, if it has one.
+    pub(crate) fn known(&self, shape: Shape) -> Option<u32> {
+        self.indices.get(&shape).copied()
+    }
+
     /// The shape's number; `None` if there are as many as there may be.
     pub(crate) fn index(&mut self, shape: Shape) -> Option<Index> {
         if let Some(index) = self.indices.get(&shape) {
@@ -41,7 +65,7 @@ impl SentTypes {
 /// The numbers the peer has given out.
 #[derive(Debug, Default)]
 pub(crate) struct ReceivedTypes {
-    shapes: Vec<Shape>,
+    defined: Vec<Defined>,
 }
 
 /// The peer numbered out of order or too much.
@@ -49,16 +73,16 @@ pub(crate) struct ReceivedTypes {
 pub(crate) struct BadIndex;
 
 impl ReceivedTypes {
-    pub(crate) fn define(&mut self, index: u32, shape: Shape) -> Result<(), BadIndex> {
-        if index as usize != self.shapes.len() || self.shapes.len() >= TYPES_MAX {
+    pub(crate) fn define(&mut self, index: u32, defined: Defined) -> Result<(), BadIndex> {
+        if index as usize != self.defined.len() || self.defined.len() >= TYPES_MAX {
             return Err(BadIndex);
         }
-        self.shapes.push(shape);
+        self.defined.push(defined);
         Ok(())
     }
 
-    pub(crate) fn shape(&self, index: u32) -> Option<Shape> {
-        self.shapes.get(index as usize).copied()
+    pub(crate) fn defined(&self, index: u32) -> Option<Defined> {
+        self.defined.get(index as usize).copied()
     }
 }
 
@@ -70,18 +94,22 @@ mod tests {
         Shape { message: TypeTag::from_u64(n), variant: VariantTag::from_u64(n) }
     }
 
+    fn defined(n: u64) -> Defined {
+        Defined { shape: shape(n), spoken: Spoken::Unsaid }
+    }
+
     #[test]
     fn both_sides_agree() {
         let (mut sent, mut received) = (SentTypes::default(), ReceivedTypes::default());
         for n in [3, 1, 3, 2] {
             if let Some(Index::New(index)) = sent.index(shape(n)) {
-                assert_eq!(received.define(index, shape(n)), Ok(()));
+                assert_eq!(received.define(index, defined(n)), Ok(()));
             }
             let Some(Index::Known(index)) = sent.index(shape(n)) else { panic!("it was just defined") };
-            assert_eq!(received.shape(index), Some(shape(n)));
+            assert_eq!(received.defined(index), Some(defined(n)));
         }
-        assert_eq!(received.shape(3), None);
-        assert_eq!(received.define(7, shape(9)), Err(BadIndex));
+        assert_eq!(received.defined(3), None);
+        assert_eq!(received.define(7, defined(9)), Err(BadIndex));
     }
 
     #[test]
@@ -91,9 +119,9 @@ mod tests {
         let end = u32::try_from(TYPES_MAX).unwrap();
         for n in 0..end {
             assert_eq!(sent.index(shape(n.into())), Some(Index::New(n)));
-            assert_eq!(received.define(n, shape(n.into())), Ok(()));
+            assert_eq!(received.define(n, defined(n.into())), Ok(()));
         }
         assert_eq!(sent.index(shape(u64::MAX)), None);
-        assert_eq!(received.define(end, shape(u64::MAX)), Err(BadIndex));
+        assert_eq!(received.define(end, defined(u64::MAX)), Err(BadIndex));
     }
 }

@@ -1,7 +1,11 @@
-//! What a session lends to the codec. Lives here: the bounds on payloads, and room
-//! for what refs inside messages will need. Must not live here: per-message state
+//! What a session lends to the codec. Lives here: the bounds on payloads, what the peer's build
+//! does not know, and room for what refs inside messages will need. Must not live here: per-message state
 //! (`encoder.rs`, `decoder.rs`).
 
+use std::sync::Arc;
+
+use super::schema::Dialect;
+use super::tag::{TypeTag, VariantTag};
 use crate::limits::{PAYLOAD_BYTES_MAX, PAYLOAD_DEPTH_MAX, PAYLOAD_HEAP_BYTES_MAX};
 
 /// What a session lends to every [`Encoder`](super::Encoder) and
@@ -22,6 +26,28 @@ pub struct WireContext {
     /// that are a byte on the wire and a kilobyte in memory. Checked on both sides,
     /// but for fields in serde's form, which are counted where they are decoded.
     pub heap_bytes_max: usize,
+    /// What the peer's build does not know of this one's types. Usually there is nothing.
+    pub(crate) dialect: Option<Arc<Dialect>>,
+}
+
+impl WireContext {
+    /// This context, for a peer that was built with another version of a message type.
+    #[must_use]
+    pub fn speaking(&self, dialect: Arc<Dialect>) -> Self {
+        Self { dialect: Some(dialect), ..self.clone() }
+    }
+
+    /// Whether the peer knows a variant.
+    #[inline]
+    pub(super) fn knows(&self, message: TypeTag, variant: VariantTag) -> bool {
+        self.dialect.as_ref().is_none_or(|dialect| dialect.knows(message, variant))
+    }
+
+    /// Whether a field, counted from 0, is written and read.
+    #[inline]
+    pub(super) fn carries(&self, message: TypeTag, variant: VariantTag, field: usize) -> bool {
+        self.dialect.as_ref().is_none_or(|dialect| dialect.carries(message, variant, field))
+    }
 }
 
 impl Default for WireContext {
@@ -30,6 +56,7 @@ impl Default for WireContext {
             payload_bytes_max: PAYLOAD_BYTES_MAX,
             depth_max: PAYLOAD_DEPTH_MAX,
             heap_bytes_max: PAYLOAD_HEAP_BYTES_MAX,
+            dialect: None,
         }
     }
 }

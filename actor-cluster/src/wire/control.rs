@@ -7,7 +7,7 @@ use prost::Message;
 /// One control frame's body.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Control {
-    #[prost(oneof = "Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
+    #[prost(oneof = "Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13")]
     pub(crate) body: Option<Body>,
 }
 
@@ -49,6 +49,9 @@ pub(crate) enum Body {
     /// Messages may be sent to it again.
     #[prost(uint64, tag = "12")]
     Release(u64),
+    /// What a message type of the sender's looks like.
+    #[prost(message, tag = "13")]
+    Schema(SchemaSaid),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -138,4 +141,18 @@ pub(crate) struct Goodbye {
     pub(crate) code: u32,
     #[prost(string, tag = "2")]
     pub(crate) detail: String,
+}
+
+/// A message type as the sender was built with it.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct SchemaSaid {
+    /// Its `TypeTag`.
+    #[prost(fixed64, tag = "1")]
+    pub(crate) message: u64,
+    /// The hash of the schema's text.
+    #[prost(fixed64, tag = "2")]
+    pub(crate) fingerprint: u64,
+    /// Empty if it is too long.
+    #[prost(string, tag = "3")]
+    pub(crate) text: String,
 }

@@ -1,12 +1,15 @@
 //! Values to bytes. Lives here: the appending side and its bounds. Must not live
 //! here: the forms of types (`impls/`).
 
+use std::sync::Arc;
+
 use bytes::BytesMut;
 
 use super::budget::{Breach, Budget};
 use super::context::WireContext;
 use super::error::EncodeError;
 use super::payload::Wire;
+use super::schema::Dialect;
 use super::tag::VariantTag;
 use super::varint;
 
@@ -147,6 +150,17 @@ impl<'a> Encoder<'a> {
     #[inline]
     pub fn charge<T>(&mut self, count: usize) -> Result<(), EncodeError> {
         self.budget.charge::<T>(count).map_err(|breach| self.breached(breach))
+    }
+
+    /// Runs `write` for a peer that was built with another version of the types.
+    pub(super) fn speaking(
+        &mut self,
+        dialect: &Arc<Dialect>,
+        write: impl FnOnce(&mut Encoder<'_>) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        let context = self.context.speaking(dialect.clone());
+        let start = self.start;
+        write(&mut Encoder { buffer: self.buffer, start, budget: Budget::new(&context), context: &context })
     }
 
     /// Lets a foreign codec append `length` bytes to the buffer itself.

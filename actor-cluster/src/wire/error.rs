@@ -31,6 +31,14 @@ pub enum EncodeError {
         /// The limit.
         limit: usize,
     },
+    /// The peer was built with another version of the type, which does not have the variant.
+    #[error("the peer's version of {type_name} has no variant `{variant}`")]
+    UnknownVariant {
+        /// The type.
+        type_name: &'static str,
+        /// The variant, as it is called on the wire.
+        variant: &'static str,
+    },
     /// A hand-written or foreign codec refused it.
     #[error("{type_name} cannot be encoded: {detail}")]
     Custom {

@@ -38,6 +38,9 @@ pub(crate) struct Hello {
     /// How many data lanes a session has that begins with the stream; the dialler says.
     #[prost(uint32, tag = "11")]
     pub(crate) data_lanes: u32,
+    /// What it can do beyond its version, as bits.
+    #[prost(uint64, tag = "12")]
+    pub(crate) capabilities: u64,
 }
 
 /// One step of the handshake.

@@ -23,19 +23,22 @@
 //! | `#[wire(serde)]`, `#[wire(prost)]` | the byte length as `u32`, then that many bytes |
 //!
 //! A count is a LEB128 number of at most 32 bits in its shortest form. Nothing is
-//! self-describing: both sides must agree on the types, and [`TypeTag`] is how they
-//! find out whether they do.
+//! self-describing: both sides must agree on the types, and their [schemas](schema) are how
+//! they find out whether they do.
 //!
 //! # What a change to a type does
 //!
 //! * Moving a type to another module, or reordering the variants of an enum: nothing.
-//! * Adding a variant: old nodes refuse it with an error; everything else goes on.
-//! * Renaming a variant or a type: it becomes another one, unless
+//! * Adding a variant: where the peer does not know it, it is refused at its sender.
+//! * Adding fields at the end with `#[wire(default)]`: peers that do not know them are not sent
+//!   them, and what they send has the defaults.
+//! * Renaming a variant, a field or a type: it becomes another one, unless
 //!   `#[wire(name = "...")]` keeps the old name. The default name of a type is
 //!   `package::Ident`, so two types of one package that share an identifier need
 //!   `#[wire(name = "...")]` too.
-//! * Adding, removing or reordering fields: **breaks the format**, as fields are
-//!   known by their position. Add a variant instead.
+//! * Adding other fields, removing, reordering or retyping them: **breaks the format**, as fields are
+//!   known by their position. Nodes compare their types before they talk, and
+//!   [`schema_lock!`](crate::schema_lock) before they are built.
 
 mod budget;
 mod context;
@@ -54,6 +57,7 @@ mod tag;
 mod varint;
 
 pub mod prost;
+pub mod schema;
 pub mod serde;
 #[doc(hidden)]
 pub mod support;

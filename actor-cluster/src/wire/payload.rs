@@ -10,6 +10,7 @@ use super::encoder::Encoder;
 use super::error::{DecodeError, EncodeError};
 use super::pending::{PendingReplies, PendingReply};
 use super::reply::ReplyTo;
+use super::schema::{Form, Types};
 use super::tag::{TypeTag, VariantTag};
 
 /// A value with a binary form: what messages and answers are made of.
@@ -46,6 +47,15 @@ pub trait Wire: Sized {
     ///
     /// Where the bytes are no such value.
     fn decode(dec: &mut Decoder<'_>) -> Result<Self, DecodeError>;
+
+    /// Describes the form, so that two builds of a program can compare theirs.
+    ///
+    /// Unless a hand-written form says more it is known by its [`TYPE`](Self::TYPE) alone: give it another
+    /// one whenever its bytes change, or describe it by a form of other types, `<(u32, u32)>::describe(types)`.
+    fn describe(types: &mut Types) -> Form {
+        let _ = types;
+        Form::opaque(Self::TYPE)
+    }
 
     /// Appends many values; for types with a faster way than one by one.
     #[doc(hidden)]
@@ -126,6 +136,12 @@ pub trait RemoteMessage: Sized + Send + 'static {
         dec: Decoder<'_>,
         reply: &mut Option<ReplyTo>,
     ) -> Result<Self, DecodeError>;
+
+    /// Describes the message, as [`Wire::describe`] does a value.
+    fn describe(types: &mut Types) -> Form {
+        let _ = types;
+        Form::opaque(Self::TYPE)
+    }
 }
 
 /// What a frame's header says of a call.

@@ -19,6 +19,7 @@ use slab::Slab;
 use super::context::WireContext;
 use super::error::{DecodeError, DecodeErrorKind};
 use super::payload::{Wire, from_bytes};
+use super::schema::Dialect;
 use crate::contain::contained;
 
 /// The ports of calls that went to another node. A session has one.
@@ -42,7 +43,7 @@ impl PendingReplies {
             Ports { typed: ports.clone(), erased: ports }
         });
         let typed = ports.typed.downcast_ref::<PortsOf<T>>().expect("its key is its type");
-        PendingReply { key: Some(typed.slots().insert(port)), ports: ports.erased.clone() }
+        PendingReply { key: Some(typed.slots().insert(port)), ports: ports.erased.clone(), dialect: None }
     }
 }
 
@@ -58,12 +59,21 @@ pub struct PendingReply {
     ports: Arc<dyn ErasedPorts>,
     /// `None` once it was answered.
     key: Option<usize>,
+    /// What the peer's build does not know of the call's types.
+    dialect: Option<Arc<Dialect>>,
 }
 
 impl PendingReply {
     /// Wraps the port of a single call.
     pub fn new<T: Wire + Send + 'static>(port: ReplyPort<T>) -> Self {
         PendingReplies::default().insert(port)
+    }
+
+    /// Says what the peer's build does not know of the types of the call.
+    #[must_use]
+    pub fn speaking(mut self, dialect: Option<Arc<Dialect>>) -> Self {
+        self.dialect = dialect;
+        self
     }
 
     /// Answers the call with an encoded value.
@@ -73,7 +83,11 @@ impl PendingReply {
     /// Where the bytes are no such value. The caller has then been told
     /// [`CallFailure::BadReply`].
     pub fn answer(mut self, bytes: &Bytes, context: &WireContext) -> Result<(), DecodeError> {
-        self.key.take().map_or(Ok(()), |key| self.ports.answer(key, bytes, context))
+        let Some(key) = self.key.take() else { return Ok(()) };
+        match self.dialect.take() {
+            None => self.ports.answer(key, bytes, context),
+            Some(dialect) => self.ports.answer(key, bytes, &context.speaking(dialect)),
+        }
     }
 
     /// Tells the caller what became of the call instead of an answer.

@@ -16,6 +16,7 @@ use actor_core::{Answer, CallFailure, Destination, Instant, ReplyPort};
 use super::encoder::Encoder;
 use super::error::EncodeError;
 use super::payload::Wire;
+use super::schema::Dialect;
 
 /// The actor's end of a call that came from another node: where its one answer goes.
 /// Dropping it tells the caller [`CallFailure::NoReply`].
@@ -25,13 +26,22 @@ pub struct ReplyTo {
     call: u64,
     deadline: Option<Instant>,
     destination: Destination,
+    /// What the peer's build does not know of the call's types.
+    dialect: Option<Arc<Dialect>>,
 }
 
 impl ReplyTo {
     /// The answer to the call that `sink` knows as `call`. `deadline` is when the
     /// caller stops waiting, on this node's clock.
     pub fn new(sink: Arc<dyn ReplySink>, call: u64, deadline: Option<Instant>) -> Self {
-        Self { sink: Some(sink), call, deadline, destination: Destination::default() }
+        Self { sink: Some(sink), call, deadline, destination: Destination::default(), dialect: None }
+    }
+
+    /// Says what the peer's build does not know of the types of the call.
+    #[must_use]
+    pub fn speaking(mut self, dialect: Arc<Dialect>) -> Self {
+        self.dialect = Some(dialect);
+        self
     }
 
     /// Says where the call's message is going, so that its caller can be told if it dies there
@@ -74,7 +84,10 @@ impl ReplyTo {
 impl<T: Wire + Send + 'static> Answer<T> for ReplyTo {
     fn answer(&mut self, result: Result<T, CallFailure>) {
         match result {
-            Ok(value) => self.resolve(Ok(&value)),
+            Ok(value) => match self.dialect.take() {
+                None => self.resolve(Ok(&value)),
+                Some(dialect) => self.resolve(Ok(&Spoken { value, dialect })),
+            },
             Err(failure) => self.resolve(Err(failure)),
         }
     }
@@ -125,5 +138,17 @@ pub trait EncodeReply {
 impl<T: Wire> EncodeReply for T {
     fn encode_reply(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         self.encode(enc)
+    }
+}
+
+/// An answer to a peer that was built with another version of its types.
+struct Spoken<T> {
+    value: T,
+    dialect: Arc<Dialect>,
+}
+
+impl<T: Wire> EncodeReply for Spoken<T> {
+    fn encode_reply(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        enc.speaking(&self.dialect, |enc| self.value.encode(enc))
     }
 }

@@ -106,6 +106,11 @@ const fn fnv1a(mut hash: u64, bytes: &[u8]) -> u64 {
     hash
 }
 
+/// The hash of other bytes than a name's.
+pub(super) const fn fnv1a_of(bytes: &[u8]) -> u64 {
+    fnv1a(FNV_OFFSET, bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

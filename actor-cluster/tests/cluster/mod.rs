@@ -17,6 +17,7 @@ mod shutdown;
 mod stress;
 mod support;
 mod trust;
+mod versions;
 mod watches;
 
 use self::support::Network;

@@ -8,6 +8,7 @@ mod provided;
 mod replies;
 mod serde;
 mod shapes;
+mod versions;
 
 use std::fmt::Debug;
 

@@ -39,14 +39,20 @@ impl MessageLane {
         }
     }
 
-    /// The shape's number; a new one is defined in the lane, ahead of its first use.
-    pub(crate) fn introduce(&mut self, shape: Shape) -> Result<u32, TooManyTypes> {
+    /// The shape's number, if it has one.
+    pub(crate) fn index_of(&self, shape: Shape) -> Option<u32> {
+        self.sent_types.known(shape)
+    }
+
+    /// Gives a shape a number, and defines it in the lane with the sender's version of its type.
+    pub(crate) fn define(&mut self, shape: Shape, version: &[u8]) -> Result<u32, TooManyTypes> {
         match self.sent_types.index(shape).ok_or(TooManyTypes)? {
             Index::Known(index) => Ok(index),
             Index::New(index) => {
                 let message = shape.message.as_u64().to_le_bytes();
                 let variant = shape.variant.as_u64().to_le_bytes();
-                write_frame(self.lane.out.open(), Kind::Define, self.lane.id, index, &[&message, &variant]);
+                let body = [&message[..], &variant, version];
+                write_frame(self.lane.out.open(), Kind::Define, self.lane.id, index, &body);
                 Ok(index)
             }
         }

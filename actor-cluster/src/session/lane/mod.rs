@@ -13,7 +13,7 @@ mod parts;
 
 pub(crate) use self::assembly::BadPart;
 pub(crate) use self::incoming::{Gap, Incoming, Position};
-pub(crate) use self::message::{MessageLane, TooManyTypes};
+pub(crate) use self::message::MessageLane;
 pub(crate) use self::outgoing::{FromTheFuture, Outgoing, Segment};
 pub(crate) use self::parts::Recipient;
 use super::streams::ConnectionId;

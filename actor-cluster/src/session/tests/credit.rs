@@ -173,7 +173,7 @@ fn w19_data_never_delays_control_by_more_than_a_segment() {
     let control = control_frames(&written);
     assert_eq!(control.len(), 1);
     // In front of it all the reader is told where the data begins.
-    assert!(control[0].0 <= 16 + SEGMENT_BYTES + NOTE + 24, "after {} bytes", control[0].0);
+    assert!(control[0].0 <= 16 + SEGMENT_BYTES + NOTE + 32, "after {} bytes", control[0].0);
     assert!(written.len() > 1 << 20, "a megabyte was waiting");
 }
 
@@ -189,7 +189,7 @@ fn a_segment_ends_with_the_frame_that_fills_it() {
     pair.room(0, A, 17);
     pair.stall(0, A, true);
     pair.drive();
-    assert_eq!(pair.in_flight(0, A), 16 + long + 24, "a long frame is written whole, and alone");
+    assert_eq!(pair.in_flight(0, A), 16 + long + 32, "a long frame is written whole, and alone");
 }
 
 #[test]

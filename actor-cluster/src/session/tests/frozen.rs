@@ -9,9 +9,11 @@ use super::{A, B, Letter, frames};
 use crate::limits;
 use crate::testing::pair::{Node, Pair, Side};
 use crate::transport::{CloseCode, CloseReason, LaneSet};
+use crate::wire::RemoteMessage;
 use crate::wire::control::{Body, Control, Member, Publication};
 use crate::wire::frame::{Frame, HEADER_BYTES, Kind};
 use crate::wire::hello::{Handshake, Step};
+use crate::wire::schema::{Schema, parse};
 
 const PAGE: &str = include_str!("../../../../docs/PROTOCOL.md");
 
@@ -56,6 +58,7 @@ fn name(frame: &Frame) -> &'static str {
             Body::Goodbye(_) => "Goodbye",
             Body::Hold(_) => "Hold",
             Body::Release(_) => "Release",
+            Body::Schema(_) => "Schema",
         },
         Kind::Cast => "Cast",
         Kind::Call => "Call",
@@ -140,6 +143,23 @@ fn messages_are_frozen() {
     assert_block("messages", &all);
 }
 
+/// B was built with a later version, and says so.
+#[test]
+fn versions_are_frozen() {
+    let mut pair = ready();
+    pair.drive();
+    lines(&mut pair, A);
+    lines(&mut pair, B);
+    let later = parse("message test/letter\n  Note\n    0: u32\n    1: text = default\n").unwrap();
+    pair.session(B).say_schema(<Letter as RemoteMessage>::TYPE, &later);
+    pair.drive();
+    let mut all = lines(&mut pair, B);
+    pair.send(A, 42, Letter::Note(7)).unwrap();
+    pair.drive();
+    all.extend(lines(&mut pair, A));
+    assert_block("versions", &all);
+}
+
 #[test]
 fn control_is_frozen() {
     let mut pair = ready();
@@ -160,6 +180,7 @@ fn control_is_frozen() {
         session.introduce_addresses(vec!["tcp+tls://host:1".into()]);
         session.publish(std::slice::from_ref(&publication));
         session.unpublish(&[Publication { kind: 1, ..publication }]);
+        session.say_schema(<Letter as RemoteMessage>::TYPE, &Schema::of::<Letter>());
         session.synced();
         session.gossip([Member { node: vec![3; 32], addresses: vec!["iroh://key".into()] }]);
         session.request(42, &ControlRequest::Stop(Some("enough".into())));
@@ -177,7 +198,7 @@ fn control_is_frozen() {
     let mut names: Vec<&str> = lines.iter().filter_map(|line| line.split(' ').nth(1)).collect();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), 16, "every message of the control lane is there: {names:?}");
+    assert_eq!(names.len(), 17, "every message of the control lane is there: {names:?}");
     assert_block("control", &lines);
 }
 
@@ -207,6 +228,10 @@ fn the_limits_are_as_printed() {
         ("NODE_NAME_BYTES_MAX", limits::NODE_NAME_BYTES_MAX),
         ("PART_BYTES", limits::PART_BYTES),
         ("PUBLICATIONS_PER_PEER_MAX", limits::PUBLICATIONS_PER_PEER_MAX),
+        ("SCHEMA_BYTES_MAX", limits::SCHEMA_BYTES_MAX),
+        ("SCHEMA_DEPTH_MAX", limits::SCHEMA_DEPTH_MAX),
+        ("SCHEMAS_BYTES_MAX", limits::SCHEMAS_BYTES_MAX),
+        ("SCHEMAS_MAX", limits::SCHEMAS_MAX),
         ("SEGMENT_BYTES", limits::SEGMENT_BYTES),
         ("TYPES_MAX", limits::TYPES_MAX),
         ("WATCHES_MAX", limits::WATCHES_MAX),

@@ -181,7 +181,7 @@ impl Host {
     }
 
     fn decode<M: RemoteMessage>(&self, inbound: Inbound) -> (u64, M) {
-        let Inbound { lane, actor, shape, call, fields, bytes } = inbound;
+        let Inbound { lane, actor, shape, call, fields, bytes, .. } = inbound;
         assert_eq!(shape.message, M::TYPE, "a message of another type");
         let context = self.session().context().clone();
         let mut reply = call.map(|call| {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash};
 
+use crate::wire::schema::{Form, Types};
 use crate::wire::{DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, TypeTag, Wire};
 
 const LIST: TypeTag = TypeTag::named("list");
@@ -13,6 +14,10 @@ const MAP: TypeTag = TypeTag::named("map");
 impl<T: Wire> Wire for Vec<T> {
     const TYPE: TypeTag = LIST.with(T::TYPE);
     const ENCODED_BYTES_MIN: usize = 1;
+
+    fn describe(types: &mut Types) -> Form {
+        Form::named("list").with(T::describe(types))
+    }
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         enc.put_count::<T>(self.len())?;
@@ -29,6 +34,10 @@ impl<T: Wire> Wire for Box<[T]> {
     const TYPE: TypeTag = LIST.with(T::TYPE);
     const ENCODED_BYTES_MIN: usize = 1;
 
+    fn describe(types: &mut Types) -> Form {
+        Form::named("list").with(T::describe(types))
+    }
+
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         enc.put_count::<T>(self.len())?;
         T::encode_slice(self, enc)
@@ -42,6 +51,10 @@ impl<T: Wire> Wire for Box<[T]> {
 impl<T: Wire> Wire for VecDeque<T> {
     const TYPE: TypeTag = LIST.with(T::TYPE);
     const ENCODED_BYTES_MIN: usize = 1;
+
+    fn describe(types: &mut Types) -> Form {
+        Form::named("list").with(T::describe(types))
+    }
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         enc.put_count::<T>(self.len())?;
@@ -64,6 +77,10 @@ where
     const TYPE: TypeTag = SET.with(T::TYPE);
     const ENCODED_BYTES_MIN: usize = 1;
 
+    fn describe(types: &mut Types) -> Form {
+        Form::named("set").with(T::describe(types))
+    }
+
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         enc.put_count::<T>(self.len())?;
         self.iter().try_for_each(|value| value.encode(enc))
@@ -83,6 +100,10 @@ where
 impl<T: Wire + Ord> Wire for BTreeSet<T> {
     const TYPE: TypeTag = SET.with(T::TYPE);
     const ENCODED_BYTES_MIN: usize = 1;
+
+    fn describe(types: &mut Types) -> Form {
+        Form::named("set").with(T::describe(types))
+    }
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         enc.put_count::<T>(self.len())?;
@@ -110,6 +131,10 @@ where
     const TYPE: TypeTag = MAP.with(K::TYPE).with(V::TYPE);
     const ENCODED_BYTES_MIN: usize = 1;
 
+    fn describe(types: &mut Types) -> Form {
+        Form::named("map").with(K::describe(types)).with(V::describe(types))
+    }
+
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         enc.put_count::<(K, V)>(self.len())?;
         self.iter().try_for_each(|(key, value)| key.encode(enc).and_then(|()| value.encode(enc)))
@@ -130,6 +155,10 @@ where
 impl<K: Wire + Ord, V: Wire> Wire for BTreeMap<K, V> {
     const TYPE: TypeTag = MAP.with(K::TYPE).with(V::TYPE);
     const ENCODED_BYTES_MIN: usize = 1;
+
+    fn describe(types: &mut Types) -> Form {
+        Form::named("map").with(K::describe(types)).with(V::describe(types))
+    }
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         enc.put_count::<(K, V)>(self.len())?;

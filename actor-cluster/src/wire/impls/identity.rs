@@ -3,12 +3,17 @@
 use actor_core::{ActorId, Incarnation};
 
 use crate::id::NodeId;
+use crate::wire::schema::{Form, Types};
 use crate::wire::{DecodeError, Decoder, EncodeError, Encoder, TypeTag, Wire};
 
 /// The public key as it is.
 impl Wire for NodeId {
     const TYPE: TypeTag = TypeTag::named("node-id");
     const ENCODED_BYTES_MIN: usize = NodeId::BYTES;
+
+    fn describe(_: &mut Types) -> Form {
+        Form::named("node-id")
+    }
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         enc.put(self.as_bytes())
@@ -24,6 +29,10 @@ impl Wire for Incarnation {
     const TYPE: TypeTag = TypeTag::named("incarnation");
     const ENCODED_BYTES_MIN: usize = u64::ENCODED_BYTES_MIN;
 
+    fn describe(_: &mut Types) -> Form {
+        Form::named("incarnation")
+    }
+
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         self.as_u64().encode(enc)
     }
@@ -37,6 +46,10 @@ impl Wire for Incarnation {
 impl Wire for ActorId {
     const TYPE: TypeTag = TypeTag::named("actor-id");
     const ENCODED_BYTES_MIN: usize = <(Incarnation, u64)>::ENCODED_BYTES_MIN;
+
+    fn describe(_: &mut Types) -> Form {
+        Form::named("actor-id")
+    }
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         (self.incarnation(), self.serial()).encode(enc)

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
+use crate::wire::schema::{Form, Types};
 use crate::wire::{DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, TypeTag, Wire};
 
 const V4: u8 = 4;
@@ -11,6 +12,10 @@ const V6: u8 = 6;
 impl Wire for Ipv4Addr {
     const TYPE: TypeTag = TypeTag::named("ipv4");
     const ENCODED_BYTES_MIN: usize = 4;
+
+    fn describe(_: &mut Types) -> Form {
+        Form::named("ipv4")
+    }
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         enc.put(&self.octets())
@@ -25,6 +30,10 @@ impl Wire for Ipv6Addr {
     const TYPE: TypeTag = TypeTag::named("ipv6");
     const ENCODED_BYTES_MIN: usize = 16;
 
+    fn describe(_: &mut Types) -> Form {
+        Form::named("ipv6")
+    }
+
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         enc.put(&self.octets())
     }
@@ -37,6 +46,10 @@ impl Wire for Ipv6Addr {
 impl Wire for IpAddr {
     const TYPE: TypeTag = TypeTag::named("ip");
     const ENCODED_BYTES_MIN: usize = 1;
+
+    fn describe(_: &mut Types) -> Form {
+        Form::named("ip")
+    }
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         match self {
@@ -59,6 +72,10 @@ impl Wire for IpAddr {
 impl Wire for SocketAddr {
     const TYPE: TypeTag = TypeTag::named("socket");
     const ENCODED_BYTES_MIN: usize = 1;
+
+    fn describe(_: &mut Types) -> Form {
+        Form::named("socket")
+    }
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         match self {

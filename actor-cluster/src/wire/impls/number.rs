@@ -2,12 +2,17 @@
 
 use std::num::NonZero;
 
+use crate::wire::schema::{Form, Types};
 use crate::wire::{DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, TypeTag, Wire};
 
 /// Bytes are moved in bulk, which is what makes `Vec<u8>` and `[u8; N]` fast.
 impl Wire for u8 {
     const TYPE: TypeTag = TypeTag::named("u8");
     const ENCODED_BYTES_MIN: usize = 1;
+
+    fn describe(_: &mut Types) -> Form {
+        Form::named("u8")
+    }
 
     #[inline]
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
@@ -41,6 +46,10 @@ macro_rules! fixed_size {
             const TYPE: TypeTag = TypeTag::named(stringify!($number));
             const ENCODED_BYTES_MIN: usize = size_of::<$number>();
 
+            fn describe(_: &mut Types) -> Form {
+                Form::named(stringify!($number))
+            }
+
             #[inline]
             fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
                 enc.put(&self.to_le_bytes())
@@ -71,6 +80,10 @@ macro_rules! pointer_size {
             const TYPE: TypeTag = $wire::TYPE;
             const ENCODED_BYTES_MIN: usize = $wire::ENCODED_BYTES_MIN;
 
+            fn describe(types: &mut Types) -> Form {
+                $wire::describe(types)
+            }
+
             #[inline]
             fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
                 (*self as $wire).encode(enc)
@@ -93,6 +106,10 @@ macro_rules! non_zero {
             const TYPE: TypeTag = $number::TYPE;
             const ENCODED_BYTES_MIN: usize = $number::ENCODED_BYTES_MIN;
 
+            fn describe(types: &mut Types) -> Form {
+                $number::describe(types)
+            }
+
             #[inline]
             fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
                 self.get().encode(enc)
@@ -112,6 +129,10 @@ impl Wire for bool {
     const TYPE: TypeTag = TypeTag::named("bool");
     const ENCODED_BYTES_MIN: usize = 1;
 
+    fn describe(_: &mut Types) -> Form {
+        Form::named("bool")
+    }
+
     #[inline]
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         u8::from(*self).encode(enc)
@@ -130,6 +151,10 @@ impl Wire for bool {
 impl Wire for char {
     const TYPE: TypeTag = TypeTag::named("char");
     const ENCODED_BYTES_MIN: usize = size_of::<u32>();
+
+    fn describe(_: &mut Types) -> Form {
+        Form::named("char")
+    }
 
     #[inline]
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {

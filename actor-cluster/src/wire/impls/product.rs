@@ -3,11 +3,16 @@
 
 use std::marker::PhantomData;
 
+use crate::wire::schema::{Form, Types};
 use crate::wire::{DecodeError, Decoder, EncodeError, Encoder, TypeTag, Wire};
 
 impl Wire for () {
     const TYPE: TypeTag = TypeTag::named("tuple");
     const ENCODED_BYTES_MIN: usize = 0;
+
+    fn describe(_: &mut Types) -> Form {
+        Form::named("tuple")
+    }
 
     #[inline]
     fn encode(&self, _: &mut Encoder<'_>) -> Result<(), EncodeError> {
@@ -25,6 +30,10 @@ macro_rules! tuple {
         impl<$($part: Wire),+> Wire for ($($part,)+) {
             const TYPE: TypeTag = <()>::TYPE$(.with($part::TYPE))+;
             const ENCODED_BYTES_MIN: usize = 0_usize$(.saturating_add($part::ENCODED_BYTES_MIN))+;
+
+            fn describe(types: &mut Types) -> Form {
+                Form::named("tuple")$(.with($part::describe(types)))+
+            }
 
             #[inline]
             fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
@@ -53,6 +62,10 @@ impl<T: Wire, const N: usize> Wire for [T; N] {
     const TYPE: TypeTag = TypeTag::named("array").with(T::TYPE).with_const(N as u128);
     const ENCODED_BYTES_MIN: usize = T::ENCODED_BYTES_MIN.saturating_mul(N);
 
+    fn describe(types: &mut Types) -> Form {
+        Form::named("array").with(T::describe(types)).with(Form::named(N.to_string()))
+    }
+
     #[inline]
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         T::encode_slice(self, enc)
@@ -69,6 +82,10 @@ impl<T: Wire> Wire for Box<T> {
     const TYPE: TypeTag = T::TYPE;
     const ENCODED_BYTES_MIN: usize = T::ENCODED_BYTES_MIN;
 
+    fn describe(types: &mut Types) -> Form {
+        T::describe(types)
+    }
+
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         enc.charge::<T>(1)?;
         T::encode(self, enc)
@@ -84,6 +101,10 @@ impl<T: Wire> Wire for Box<T> {
 impl<T: ?Sized> Wire for PhantomData<T> {
     const TYPE: TypeTag = <()>::TYPE;
     const ENCODED_BYTES_MIN: usize = 0;
+
+    fn describe(types: &mut Types) -> Form {
+        <()>::describe(types)
+    }
 
     #[inline]
     fn encode(&self, _: &mut Encoder<'_>) -> Result<(), EncodeError> {

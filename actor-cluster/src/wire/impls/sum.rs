@@ -3,12 +3,17 @@
 //! Their least size counts that byte alone. Asking the parts would make the size of
 //! a type that contains itself, as in `Option<Box<Self>>`, depend on itself.
 
+use crate::wire::schema::{Form, Types};
 use crate::wire::{DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, TypeTag, Wire};
 
 /// 0 is `None`, 1 is `Some`.
 impl<T: Wire> Wire for Option<T> {
     const TYPE: TypeTag = TypeTag::named("option").with(T::TYPE);
     const ENCODED_BYTES_MIN: usize = 1;
+
+    fn describe(types: &mut Types) -> Form {
+        Form::named("option").with(T::describe(types))
+    }
 
     #[inline]
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
@@ -35,6 +40,10 @@ impl<T: Wire> Wire for Option<T> {
 impl<T: Wire, E: Wire> Wire for Result<T, E> {
     const TYPE: TypeTag = TypeTag::named("result").with(T::TYPE).with(E::TYPE);
     const ENCODED_BYTES_MIN: usize = 1;
+
+    fn describe(types: &mut Types) -> Form {
+        Form::named("result").with(T::describe(types)).with(E::describe(types))
+    }
 
     #[inline]
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::wire::schema::{Form, Types};
 use crate::wire::{DecodeError, Decoder, EncodeError, Encoder, TypeTag, Wire};
 
 macro_rules! text {
@@ -11,6 +12,10 @@ macro_rules! text {
         impl Wire for $text {
             const TYPE: TypeTag = TypeTag::named("text");
             const ENCODED_BYTES_MIN: usize = 1;
+
+            fn describe(_: &mut Types) -> Form {
+                Form::named("text")
+            }
 
             fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
                 enc.put_text(self)
@@ -30,6 +35,10 @@ text!(String Box<str> Arc<str>);
 impl Wire for Bytes {
     const TYPE: TypeTag = Vec::<u8>::TYPE;
     const ENCODED_BYTES_MIN: usize = 1;
+
+    fn describe(types: &mut Types) -> Form {
+        Vec::<u8>::describe(types)
+    }
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         enc.put_length(self.len())?;

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::wire::schema::{Form, Types};
 use crate::wire::{DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, TypeTag, Wire};
 
 const NANOS_PER_SECOND: u32 = 1_000_000_000;
@@ -11,6 +12,10 @@ const NANOS_PER_SECOND: u32 = 1_000_000_000;
 impl Wire for Duration {
     const TYPE: TypeTag = TypeTag::named("duration");
     const ENCODED_BYTES_MIN: usize = <(u64, u32)>::ENCODED_BYTES_MIN;
+
+    fn describe(_: &mut Types) -> Form {
+        Form::named("duration")
+    }
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         (self.as_secs(), self.subsec_nanos()).encode(enc)
@@ -31,6 +36,10 @@ impl Wire for Duration {
 impl Wire for SystemTime {
     const TYPE: TypeTag = TypeTag::named("system-time");
     const ENCODED_BYTES_MIN: usize = <(bool, Duration)>::ENCODED_BYTES_MIN;
+
+    fn describe(_: &mut Types) -> Form {
+        Form::named("system-time")
+    }
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         match self.duration_since(UNIX_EPOCH) {

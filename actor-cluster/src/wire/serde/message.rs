@@ -13,6 +13,7 @@ use ::serde::de::DeserializeOwned;
 use actor_core::{Accepts, Answer, Answers, CallFailure, Destination, ReplyPort};
 
 use super::{decode, encode};
+use crate::wire::schema::{Form, Kind, Types};
 use crate::wire::support::{BLOCK_BYTES_MIN, call_header, field_with, finish_cast};
 use crate::wire::{
     CallHeader, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, PendingReplies, PendingReply,
@@ -114,6 +115,10 @@ impl<T: Serialize + DeserializeOwned, const TAG: u64> Wire for Serde<T, TAG> {
     const TYPE: TypeTag = TypeTag::named("serde").with(TypeTag::from_u64(TAG));
     const ENCODED_BYTES_MIN: usize = BLOCK_BYTES_MIN;
 
+    fn describe(_: &mut Types) -> Form {
+        form("serde", TAG)
+    }
+
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         encode(&self.0, enc)
     }
@@ -128,6 +133,14 @@ const CALL: VariantTag = VariantTag::named("call");
 
 impl<T: Serialize + DeserializeOwned + Send + 'static, const TAG: u64> RemoteMessage for Serde<T, TAG> {
     const TYPE: TypeTag = TypeTag::named("serde/cast").with(TypeTag::from_u64(TAG));
+
+    fn describe(types: &mut Types) -> Form {
+        let message = form("serde/cast", TAG);
+        types.define::<Self>(<Self as RemoteMessage>::TYPE, Kind::Message, message, |_, described| {
+            described.variant("cast");
+            described.field("0", form("serde", TAG));
+        })
+    }
 
     fn variant(&self) -> VariantTag {
         CAST
@@ -211,6 +224,15 @@ where
 {
     const TYPE: TypeTag = TypeTag::named("serde/call").with(TypeTag::from_u64(TAG));
 
+    fn describe(types: &mut Types) -> Form {
+        let message = form("serde/call", TAG);
+        types.define::<Self>(Self::TYPE, Kind::Message, message, |_, described| {
+            described.variant("call");
+            described.answer(form("serde", TAG));
+            described.field("request", form("serde", TAG));
+        })
+    }
+
     fn variant(&self) -> VariantTag {
         CALL
     }
@@ -244,6 +266,11 @@ where
         });
         Ok(Self { request, port })
     }
+}
+
+/// What is known of these types: what they are called.
+fn form(name: &'static str, tag: u64) -> Form {
+    Form::named(name).with(Form::named(TypeTag::from_u64(tag).to_string()))
 }
 
 /// Each of these messages has one variant.
