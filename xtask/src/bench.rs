@@ -1,6 +1,6 @@
-//! `cargo xtask bench`: the comparison with other actor systems, which lives in
-//! a workspace of its own so that nobody else compiles them. `ci` runs its tests, where
-//! every row runs in every system with next to nothing in it; it measures nothing.
+//! `cargo xtask bench`: the comparisons with other actor systems, within a process and between
+//! two. Each lives in a workspace of its own so that nobody else compiles them. `ci` runs their
+//! tests, where every row runs in every system with next to nothing in it; it measures nothing.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -9,15 +9,15 @@ use crate::flags::{Length, Suite};
 use crate::shell::{self, Failure, Outcome};
 
 pub(crate) fn run(suite: Suite, length: Length, more: &[OsString]) -> Outcome {
-    if suite != Suite::Core {
-        return Err(absent(suite, "only core is compared so far"));
-    }
-    if !shell::root().join(PEERS).exists() {
-        return Err(absent(suite, &format!("{PEERS} does not exist")));
+    let Some(manifest) = manifest(suite) else {
+        return Err(absent(suite, "only core and remote are compared so far"));
+    };
+    if !shell::root().join(manifest).exists() {
+        return Err(absent(suite, &format!("{manifest} does not exist")));
     }
     // Both binaries: the one that counts is started by the one that measures.
-    shell::run(&mut peers("build"))?;
-    let mut command = peers("run");
+    shell::run(&mut released("build", manifest))?;
+    let mut command = released("run", manifest);
     command.args(["--", suite.name()]);
     if length == Length::Quick {
         command.arg("--quick");
@@ -25,13 +25,30 @@ pub(crate) fn run(suite: Suite, length: Length, more: &[OsString]) -> Outcome {
     shell::run(command.args(more))
 }
 
-/// Whether everything that can be measured works.
+/// Whether everything works that can be measured within a process.
 pub(crate) fn test() -> Outcome {
-    shell::run(&mut shell::cargo(["test", "--quiet", "--manifest-path", PEERS]))
+    tested(PEERS)
 }
 
-fn peers(what: &str) -> Command {
-    shell::cargo([what, "--release", "--manifest-path", PEERS])
+/// The same between two processes.
+pub(crate) fn test_remote() -> Outcome {
+    tested(PEERS_REMOTE)
+}
+
+fn manifest(suite: Suite) -> Option<&'static str> {
+    match suite {
+        Suite::Core => Some(PEERS),
+        Suite::Remote => Some(PEERS_REMOTE),
+        Suite::Durable => None,
+    }
+}
+
+fn tested(manifest: &str) -> Outcome {
+    shell::run(&mut shell::cargo(["test", "--quiet", "--manifest-path", manifest]))
+}
+
+fn released(what: &str, manifest: &str) -> Command {
+    shell::cargo([what, "--release", "--manifest-path", manifest])
 }
 
 fn absent(suite: Suite, why: &str) -> Failure {
@@ -40,3 +57,16 @@ fn absent(suite: Suite, why: &str) -> Failure {
 }
 
 const PEERS: &str = "integration-tests/peers/Cargo.toml";
+const PEERS_REMOTE: &str = "integration-tests/peers-remote/Cargo.toml";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_compared_yet_is_said_and_not_measured() {
+        let failure = run(Suite::Durable, Length::Quick, &[]).unwrap_err();
+        assert_eq!(failure.code, 2);
+        assert!(failure.words.unwrap().contains("nothing was measured"));
+    }
+}

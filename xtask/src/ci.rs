@@ -95,6 +95,10 @@ fn peers() -> Outcome {
     bench::test()
 }
 
+fn remote() -> Outcome {
+    bench::test_remote()
+}
+
 /// Quick ones first; those that run something last, because [`Scope::AllButTests`] cuts
 /// them off.
 const STEPS: &[Step] = &[
@@ -115,6 +119,11 @@ const STEPS: &[Step] = &[
         alone: "cargo test --manifest-path integration-tests/peers/Cargo.toml",
         action: peers,
     },
+    Step {
+        name: "remote",
+        alone: "cargo test --manifest-path integration-tests/peers-remote/Cargo.toml",
+        action: remote,
+    },
     // After the benchmarks' tests, which build most of what it needs.
     Step { name: "features", alone: "cargo xtask features", action: features::run },
     Step { name: "models", alone: "cargo xtask models", action: models },
@@ -130,7 +139,7 @@ mod tests {
         let names = |scope| steps(scope).iter().map(|step| step.name).collect::<Vec<_>>();
         assert_eq!(
             names(Scope::Everything),
-            ["fmt", "tidy", "clippy", "docs", "peers", "features", "models", "test"]
+            ["fmt", "tidy", "clippy", "docs", "peers", "remote", "features", "models", "test"]
         );
         assert_eq!(names(Scope::AllButTests), ["fmt", "tidy", "clippy", "docs"]);
     }
