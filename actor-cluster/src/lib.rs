@@ -87,7 +87,7 @@
 //! working once there is a session with the same life of their node again.
 
 // Tests in here derive messages, and derives name this crate from outside.
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 extern crate self as actor_cluster;
 
 mod authorize;
@@ -95,6 +95,9 @@ mod contain;
 pub mod error;
 mod event;
 mod external;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod id;
 pub mod limits;
 #[doc(hidden)]

@@ -18,6 +18,20 @@ use crate::shell::{self, Failure, Outcome};
 /// Every crate that has features. Whoever adds a feature adds it here.
 pub(crate) const MATRIX: &[Crate] = &[
     Crate {
+        manifest: "actor-cluster/Cargo.toml",
+        command: &["check", "--quiet"],
+        arguments: &[],
+        features: &[Feature {
+            name: "fuzzing",
+            brings: &["arbitrary"],
+            tests: &[
+                "promises_hold_whatever_comes",
+                "promises_hold_whatever_is_done",
+                "texts_are_what_they_say",
+            ],
+        }],
+    },
+    Crate {
         manifest: "transport-tcp/Cargo.toml",
         command: &["check", "--quiet"],
         arguments: &[],

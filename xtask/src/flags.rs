@@ -30,6 +30,13 @@ pub(crate) enum Command {
     },
     /// Run the core's tests under sanitizers.
     Sanitize,
+    /// Feed what eats a peer's bytes.
+    Fuzz {
+        /// How long each target runs.
+        minutes: u64,
+        /// Which; all if there are none.
+        targets: Vec<OsString>,
+    },
     /// The checks of style and structure.
     Tidy,
     /// Build and try every Cargo feature, with and without.
@@ -112,6 +119,7 @@ pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Command, Failure> {
         "check" => parse_bare(args, "check", Command::Check),
         "models" => parse_models(args),
         "sanitize" => parse_bare(args, "sanitize", Command::Sanitize),
+        "fuzz" => parse_fuzz(args),
         "tidy" => parse_bare(args, "tidy", Command::Tidy),
         "features" => parse_bare(args, "features", Command::Features),
         "bench" => parse_bench(args),
@@ -155,6 +163,22 @@ fn parse_models(mut args: lexopt::Parser) -> Result<Command, Failure> {
     }
     Ok(Command::Models { length })
 }
+
+fn parse_fuzz(mut args: lexopt::Parser) -> Result<Command, Failure> {
+    let (mut minutes, mut targets) = (FUZZ_MINUTES, Vec::new());
+    while let Some(arg) = args.next().map_err(misuse)? {
+        match arg {
+            Long("minutes") => minutes = args.value().and_then(|value| value.parse()).map_err(misuse)?,
+            Long("help") | Short('h') => return Ok(help_on("fuzz")),
+            Value(target) => targets.push(target),
+            other => return Err(misuse(other.unexpected())),
+        }
+    }
+    Ok(Command::Fuzz { minutes, targets })
+}
+
+/// For each target, unless said.
+const FUZZ_MINUTES: u64 = 10;
 
 fn parse_bench(mut args: lexopt::Parser) -> Result<Command, Failure> {
     let mut length = Length::Full;
@@ -275,6 +299,14 @@ const ENTRIES: &[Entry] = &[
         ],
     },
     Entry {
+        name: "fuzz",
+        options: "[--minutes N] [TARGET...]",
+        about: &[
+            "Feed frames, handshakes, sessions, payloads and texts to what reads them, for ten minutes",
+            "each unless said. It needs a nightly toolchain and cargo-fuzz.",
+        ],
+    },
+    Entry {
         name: "tidy",
         options: "",
         about: &[
@@ -365,6 +397,20 @@ mod tests {
         assert_eq!(parsed(&["models", "loom"]).unwrap_err().code, 2);
         assert_eq!(parsed(&["sanitize"]).unwrap(), Command::Sanitize);
         assert_eq!(parsed(&["sanitize", "--full"]).unwrap_err().code, 2);
+    }
+
+    #[test]
+    fn fuzzing_takes_minutes_and_targets_in_any_order() {
+        let plan = |minutes, targets: &[&str]| Command::Fuzz {
+            minutes,
+            targets: targets.iter().map(Into::into).collect(),
+        };
+        assert_eq!(parsed(&["fuzz"]).unwrap(), plan(FUZZ_MINUTES, &[]));
+        assert_eq!(
+            parsed(&["fuzz", "frames", "--minutes", "2", "names"]).unwrap(),
+            plan(2, &["frames", "names"])
+        );
+        assert_eq!(parsed(&["fuzz", "--minutes", "many"]).unwrap_err().code, 2);
     }
 
     #[test]

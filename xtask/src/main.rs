@@ -18,6 +18,7 @@ mod ci;
 mod demo;
 mod features;
 mod flags;
+mod fuzz;
 mod models;
 mod sanitize;
 mod shell;
@@ -44,6 +45,7 @@ fn carry_out(command: Command) -> Outcome {
         Command::Check => ci::run(ci::Scope::AllButTests),
         Command::Models { length } => models::run(length),
         Command::Sanitize => sanitize::run(),
+        Command::Fuzz { minutes, targets } => fuzz::run(minutes, &targets),
         Command::Tidy => tidy::run(),
         Command::Features => features::run(),
         Command::Bench { suite, length, more } => bench::run(suite, length, &more),

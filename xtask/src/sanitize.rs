@@ -38,11 +38,11 @@ fn command(toolchain: &str, host: &str, pool: Pool) -> Command {
 }
 
 /// The first nightly of the list.
-fn nightly(toolchains: &str) -> Result<String, Failure> {
+pub(crate) fn nightly(toolchains: &str) -> Result<String, Failure> {
     let names = toolchains.lines().filter_map(|line| line.split_whitespace().next());
     names.into_iter().find(|name| name.starts_with("nightly")).map(str::to_owned).ok_or_else(|| {
         Failure::failed(
-            "sanitizers need a nightly toolchain, and none is installed: `rustup toolchain install nightly`",
+            "this needs a nightly toolchain, and none is installed: `rustup toolchain install nightly`",
         )
     })
 }

@@ -126,7 +126,7 @@ fn rounds(plan: &Plan, form: &Form) -> usize {
 fn millis(plan: &Plan) -> u64 {
     match plan.length {
         Length::Full => 1000,
-        Length::Quick => 250,
+        Length::Quick => 500,
         Length::Smoke => 20,
     }
 }

@@ -109,6 +109,8 @@ const ORDER: &[(&str, &[&str])] = &[
     ("store-postgres", &["actor-durable"]),
     ("examples", &[EVERYTHING]),
     ("integration-tests", &[EVERYTHING]),
+    // A workspace of its own.
+    ("fuzz", &["actor-cluster", "transport-tcp"]),
     ("xtask", &[]),
 ];
 

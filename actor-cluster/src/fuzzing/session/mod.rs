@@ -1,0 +1,474 @@
+//! A session whose peer does what it likes, on streams that come and go, while its own node uses
+//! it: it may end, and every promise holds until then and at its end.
+//!
+//! ```text
+//!  input ─► steps ──┬─ the peer: frames in their place, out of it, again, or no frames at all
+//!                   ├─ the way:  streams that come and are lost, time
+//!                   └─ the node: messages, calls, watches, answers
+//!                                        │
+//!                     Session ◄──────────┘
+//!                        ├─► what it writes: checked against `Written`, a lane as one text
+//!                        └─► what it reports: checked against `Promised`, plain counts
+//! ```
+
+mod steps;
+mod written;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use actor_core::{ControlRequest, Exit, Instant, ReplyFuture, ReplyPort};
+use arbitrary::{Arbitrary, Unstructured};
+use bytes::{Bytes, BytesMut};
+
+use self::steps::{About, Content, Say, Step};
+use self::written::Written;
+use crate::RemoteMessage;
+use crate::id::{Incarnation, NodeId};
+use crate::limits::BODY_BYTES_MAX_LEAST;
+use crate::session::handshake::{Peer, SessionId};
+use crate::session::heartbeat::Pace;
+use crate::session::streams::ConnectionId;
+use crate::session::{Config, Correlation, Event, Session};
+use crate::transport::{CloseCode, CloseReason, LaneKind, LaneSet};
+use crate::wire::control::{Member, Publication};
+use crate::wire::frame::{Kind, read_frame, write_frame};
+
+const BODY_BYTES_MAX: usize = BODY_BYTES_MAX_LEAST;
+const WINDOW_BYTES: u64 = 1 << 14;
+/// Enough to reach everything, and not so many that an input takes long.
+const STEPS_MAX: usize = 256;
+const STREAMS_MAX: usize = 4;
+
+#[derive(Debug, RemoteMessage)]
+#[wire(name = "fuzzing/letter")]
+enum Letter {
+    Parcel(Bytes),
+    #[rpc]
+    Ask(u32, ReplyPort<u32>),
+}
+
+/// Bytes of a peer, as they come; or, behind an odd first byte, steps.
+///
+/// # Panics
+///
+/// If a promise is broken.
+pub fn session(data: &[u8]) {
+    let Some((first, data)) = data.split_first() else { return };
+    let mut fuzzed = Fuzzed::new();
+    if first % 2 == 0 {
+        fuzzed.goes_wild();
+        fuzzed.attach(LaneSet::ALL);
+        for piece in data.chunks(usize::from(*first).max(1)) {
+            fuzzed.receive(0, piece);
+            fuzzed.wait(Duration::from_millis(7));
+        }
+        return fuzzed.end();
+    }
+    let mut input = Unstructured::new(data);
+    for _ in 0..STEPS_MAX {
+        if input.is_empty() {
+            break;
+        }
+        let Ok(step) = Step::arbitrary(&mut input) else { break };
+        fuzzed.take(step);
+        fuzzed.drain();
+    }
+    fuzzed.end();
+}
+
+/// One control message in the middle of a session.
+pub(super) fn on_control(body: &[u8]) {
+    if body.len() > BODY_BYTES_MAX {
+        return;
+    }
+    let mut fuzzed = Fuzzed::new();
+    fuzzed.attach(LaneSet::ALL);
+    fuzzed.take(Step::Watch { actor: 1 });
+    fuzzed.put(0, Kind::Control, 0, body);
+    fuzzed.drain();
+    fuzzed.end();
+}
+
+struct Fuzzed {
+    session: Session,
+    now: Instant,
+    streams: Vec<Stream>,
+    streams_made: u64,
+    /// What the peer has sent in each lane, in its place.
+    sent: BTreeMap<u8, Sent>,
+    defined: u8,
+    last_ping: u64,
+    written: Written,
+    promised: Promised,
+    callers: Vec<ReplyFuture<u32>>,
+    asked: Vec<Correlation>,
+    undelivered: Vec<usize>,
+}
+
+#[derive(Clone, Default)]
+struct Sent {
+    /// Where the next frame stands.
+    end: u64,
+    /// Where each stands, and its bytes.
+    frames: Vec<(u64, Vec<u8>)>,
+}
+
+struct Stream {
+    id: ConnectionId,
+    lanes: LaneSet,
+    /// Where the session's reader of this stream thinks that the next frame stands.
+    said: BTreeMap<u8, u64>,
+    inbox: BytesMut,
+}
+
+/// What the node was promised.
+#[derive(Default)]
+struct Promised {
+    calls: usize,
+    calls_ended: usize,
+    watches: BTreeSet<u64>,
+    messages_due: usize,
+    /// The peer has said things that nobody keeps account of here.
+    is_wild: bool,
+    has_ended: bool,
+}
+
+impl Fuzzed {
+    fn new() -> Self {
+        let of = |number: u8| NodeId::from_bytes([number; 32]);
+        let peer = Peer {
+            node: of(2),
+            incarnation: Incarnation::from_u64(2),
+            name: "peer".to_owned(),
+            lanes: LaneSet::ALL,
+            body_bytes_max: BODY_BYTES_MAX,
+            window_bytes: WINDOW_BYTES,
+            session: SessionId::new(7),
+            had: None,
+            dialler: of(2),
+        };
+        let config = Config {
+            pace: Pace { interval: Duration::from_secs(1), timeout: Duration::from_secs(5) },
+            patience: Duration::from_secs(10),
+            resume_timeout: Duration::from_secs(5),
+            body_bytes_max: BODY_BYTES_MAX,
+            window_bytes: WINDOW_BYTES,
+        };
+        Self {
+            session: Session::new(peer, config, Instant::ZERO),
+            now: Instant::ZERO,
+            streams: Vec::new(),
+            streams_made: 0,
+            sent: BTreeMap::new(),
+            defined: 0,
+            last_ping: 0,
+            written: Written::default(),
+            promised: Promised::default(),
+            callers: Vec::new(),
+            asked: Vec::new(),
+            undelivered: Vec::new(),
+        }
+    }
+
+    /// The peer says what nobody keeps account of here: it may send messages and acknowledge.
+    fn goes_wild(&mut self) {
+        self.promised.is_wild = true;
+        self.written.acknowledged(0, u64::MAX);
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Frame { stream, frame } => self.on_frame(stream, frame),
+            Step::Again { stream, lane, frames } => self.again(stream, lane_of(lane), frames),
+            Step::About { stream, about } => self.about(stream, about),
+            Step::Garbage { stream, bytes } => {
+                let Some(at) = self.pick(stream) else { return };
+                self.goes_wild();
+                self.receive(at, &bytes);
+            }
+            Step::Attach { lanes } => {
+                let lanes = LaneSet::from_bits(lanes % 4).filter(|lanes| *lanes != LaneSet::NONE);
+                self.attach(lanes.unwrap_or(LaneSet::ALL));
+            }
+            Step::Detach { stream, code } => {
+                let Some(at) = self.pick(stream) else { return };
+                let code = CloseCode::from_u32(u32::from(code % 6)).unwrap_or(CloseCode::Lost);
+                let id = self.streams.remove(at).id;
+                self.session.detach(self.now, id, code.into());
+            }
+            Step::Wait { millis } => self.wait(Duration::from_millis(u64::from(millis))),
+            Step::Send { actor, bytes } => {
+                let parcel = Letter::Parcel(vec![7; usize::from(bytes)].into());
+                _ = self.session.send(self.now, u64::from(actor), parcel);
+            }
+            Step::Call { actor, millis } => {
+                let deadline = millis.map(|millis| self.now + Duration::from_millis(u64::from(millis)));
+                let (port, reply) = ReplyPort::new(deadline);
+                if self.session.send(self.now, u64::from(actor), Letter::Ask(1, port)).is_ok() {
+                    self.promised.calls += 1;
+                    self.callers.push(reply);
+                }
+            }
+            Step::HangUp if self.callers.is_empty() => {}
+            Step::HangUp => drop(self.callers.remove(0)),
+            Step::Watch { actor } => self.promised.watches.extend(self.session.watch(u64::from(actor))),
+            Step::Unwatch { watch } => {
+                self.session.unwatch(u64::from(watch));
+                self.promised.watches.remove(&u64::from(watch));
+            }
+            Step::Answer { call } if self.asked.is_empty() => _ = call,
+            Step::Answer { call } => {
+                let call = self.asked.swap_remove(usize::from(call) % self.asked.len());
+                self.session.answer(call, Ok(&5_u32));
+            }
+            Step::Deliver => self.deliver(),
+            Step::Say(say) => self.say(say),
+            Step::Close => self.session.close(&CloseReason::from(CloseCode::Shutdown)),
+        }
+    }
+
+    fn say(&mut self, say: Say) {
+        let publication =
+            |actor: u8| Publication { actor: actor.into(), message: 1, kind: 0, label: "name".into() };
+        match say {
+            Say::Synced => self.session.synced(),
+            Say::Publish(actor) => self.session.publish(&[publication(actor)]),
+            Say::Unpublish(actor) => self.session.unpublish(&[publication(actor)]),
+            Say::Down { watch } => self.session.down(u64::from(watch), &Exit::Killed),
+            Say::Stop { actor } => self.session.request(u64::from(actor), &ControlRequest::Stop(None)),
+            Say::Hold(actor) => self.session.hold(u64::from(actor)),
+            Say::Release(actor) => self.session.release(u64::from(actor)),
+            Say::Introduce => self.session.introduce_addresses(vec!["tcp+tls://host:1".to_owned()]),
+            Say::Gossip => self.session.gossip([Member { node: vec![9; 32], addresses: Vec::new() }]),
+        }
+    }
+
+    fn pick(&self, stream: u8) -> Option<usize> {
+        (!self.streams.is_empty()).then(|| usize::from(stream) % self.streams.len())
+    }
+
+    fn attach(&mut self, lanes: LaneSet) {
+        if self.streams.len() < STREAMS_MAX && self.session.ended().is_none() {
+            self.streams_made += 1;
+            let id = ConnectionId(self.streams_made);
+            self.session.attach(self.now, id, lanes);
+            self.streams.push(Stream { id, lanes, said: BTreeMap::new(), inbox: BytesMut::new() });
+        }
+    }
+
+    fn wait(&mut self, span: Duration) {
+        self.now = self.now + span;
+        self.session.handle_timeout(self.now);
+        assert!(self.session.next_timeout() > self.now, "a timer that has rung is set anew");
+        self.drain();
+    }
+
+    fn deliver(&mut self) {
+        if let Some(bytes) = self.undelivered.pop() {
+            self.session.delivered(bytes);
+        }
+    }
+
+    fn on_frame(&mut self, stream: u8, frame: Content) {
+        let Some(at) = self.pick(stream) else { return };
+        let call = |call: Option<u8>| match call {
+            Some(call) => self.written.call(call).unwrap_or(u64::MAX),
+            None => u64::MAX,
+        };
+        let (kind, index, body) = match frame {
+            Content::Define { index, is_letter } => {
+                let index = index.unwrap_or(self.defined);
+                self.defined = self.defined.wrapping_add(1);
+                let message = if is_letter { Letter::TYPE.as_u64() } else { 1 };
+                (Kind::Define, index.into(), [message.to_le_bytes(), 2_u64.to_le_bytes()].concat())
+            }
+            Content::Cast { index, actor, fields } => {
+                (Kind::Cast, index.into(), [&u64::from(actor).to_le_bytes()[..], &fields].concat())
+            }
+            Content::Call { index, correlation, micros, fields } => {
+                let head = [1_u64, correlation.into(), micros].map(u64::to_le_bytes).concat();
+                (Kind::Call, index.into(), [head, fields].concat())
+            }
+            Content::Reply { call: to, value } => {
+                (Kind::Reply, 0, [&call(to).to_le_bytes()[..], &value].concat())
+            }
+            Content::Failure { call: to, code, text } => {
+                (Kind::Failure, code.into(), [&call(to).to_le_bytes()[..], &text].concat())
+            }
+            Content::Cancel { correlation } => {
+                (Kind::Cancel, 0, u64::from(correlation).to_le_bytes().to_vec())
+            }
+            Content::Control(words) => (Kind::Control, 0, words.encode()),
+            Content::Raw { kind, index, body } => {
+                self.goes_wild();
+                let [low, high] = index.to_le_bytes();
+                let lane = if kind % 14 == 2 { 0 } else { 1 };
+                let [l0, l1, l2, ..] = body.len().to_le_bytes();
+                let header = [l0, l1, l2, kind % 14, low, high, 0, lane];
+                return self.receive(at, &[&header[..], &body].concat());
+            }
+        };
+        self.put(at, kind, index, &body);
+    }
+
+    /// Puts a frame where it belongs in its lane, and checks that it arrives once.
+    fn put(&mut self, at: usize, kind: Kind, index: u32, body: &[u8]) {
+        let Some(lane) = kind.lane().filter(|lane| self.streams[at].lanes.contains(*lane)) else { return };
+        if body.len() > BODY_BYTES_MAX {
+            return;
+        }
+        let mut frame = BytesMut::new();
+        write_frame(&mut frame, kind, index, &[body]);
+        let sent = self.sent.entry(lane as u8).or_default();
+        let offset = sent.end;
+        sent.end += frame.len() as u64;
+        sent.frames.push((offset, frame.to_vec()));
+        let is_open = self.session.ended().is_none();
+        self.begin(at, lane, offset);
+        self.drain();
+        self.receive(at, &frame);
+        let is_message = matches!(kind, Kind::Cast | Kind::Call);
+        self.promised.messages_due += usize::from(is_open && is_message && self.session.ended().is_none());
+        if let Some(stream) = self.streams.get_mut(at) {
+            stream.said.insert(lane as u8, offset + frame.len() as u64);
+        }
+    }
+
+    /// Says where the next frame of a lane stands, unless the reader knows.
+    fn begin(&mut self, at: usize, lane: LaneKind, offset: u64) {
+        if self.streams[at].said.get(&(lane as u8)) != Some(&offset) {
+            let mut begin = BytesMut::new();
+            write_frame(&mut begin, Kind::Begin, lane as u32, &[&offset.to_le_bytes()]);
+            self.receive(at, &begin);
+        }
+    }
+
+    /// Frames that came before: none of them counts.
+    fn again(&mut self, stream: u8, lane: LaneKind, frames: u8) {
+        let Some(at) = self.pick(stream).filter(|at| self.streams[*at].lanes.contains(lane)) else { return };
+        let Some(Sent { end, frames: sent }) = self.sent.get(&(lane as u8)).cloned() else { return };
+        let from = sent.len().saturating_sub(usize::from(frames));
+        let Some((offset, _)) = sent.get(from) else { return };
+        self.begin(at, lane, *offset);
+        for (_, frame) in &sent[from..] {
+            self.receive(at, frame);
+        }
+        if let Some(stream) = self.streams.get_mut(at) {
+            stream.said.insert(lane as u8, end);
+        }
+    }
+
+    fn about(&mut self, stream: u8, about: About) {
+        let Some(at) = self.pick(stream) else { return };
+        let (kind, index, body) = match about {
+            About::Begin { lane, offset } => {
+                (Kind::Begin, lane_of(lane) as u32, offset.to_le_bytes().to_vec())
+            }
+            About::Take { lanes } => (Kind::Take, u32::from(lanes % 5), Vec::new()),
+            About::Ack { lane, part } => {
+                let lane = lane_of(lane);
+                let received = self.written.end(lane, part);
+                let limit = if lane == LaneKind::Data { WINDOW_BYTES + received / 2 } else { 0 };
+                (Kind::Ack, 0, ack(lane as u8, received, limit))
+            }
+            About::WildAck { lane, received, limit } => {
+                self.written.acknowledged(lane, received);
+                (Kind::Ack, 0, ack(lane, received, limit))
+            }
+            About::Ping(number) => (Kind::Ping, 0, number.to_le_bytes().to_vec()),
+            About::Pong(number) => (Kind::Pong, 0, number.unwrap_or(self.last_ping).to_le_bytes().to_vec()),
+        };
+        let mut frame = BytesMut::new();
+        write_frame(&mut frame, kind, index, &[&body]);
+        if kind == Kind::Begin {
+            self.streams[at].said.clear();
+            self.promised.is_wild = true;
+        }
+        self.receive(at, &frame);
+    }
+
+    /// Bytes of the peer's on a stream.
+    fn receive(&mut self, at: usize, bytes: &[u8]) {
+        let Some(stream) = self.streams.get_mut(at) else { return };
+        let id = stream.id;
+        stream.inbox.extend_from_slice(bytes);
+        self.session.handle_bytes(self.now, id);
+        loop {
+            let Some(stream) = self.streams.get_mut(at).filter(|stream| stream.id == id) else { return };
+            match read_frame(&mut stream.inbox, BODY_BYTES_MAX) {
+                Ok(Some(frame)) => self.session.handle_frame(self.now, id, frame),
+                Ok(None) => return,
+                Err(error) => {
+                    stream.inbox.clear();
+                    return self.session.violated(&error.to_string());
+                }
+            }
+        }
+    }
+
+    /// What the session writes and reports.
+    fn drain(&mut self) {
+        for stream in &self.streams {
+            while let Some(bytes) = self.session.poll_transmit(stream.id) {
+                self.last_ping = self.written.take(stream.id, &bytes).unwrap_or(self.last_ping);
+            }
+        }
+        while let Some(event) = self.session.poll_event() {
+            assert!(!self.promised.has_ended, "{event:?} after the end");
+            self.on_event(event);
+        }
+        let missing = self.promised.messages_due;
+        assert!(
+            self.promised.is_wild || self.promised.has_ended || missing == 0,
+            "{missing} messages are lost"
+        );
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Message(message) => {
+                self.undelivered.push(message.bytes);
+                self.asked.extend(message.call.map(|call| call.correlation));
+                let is_due = self.promised.messages_due > 0;
+                assert!(is_due || self.promised.is_wild, "a message that was not sent, or twice");
+                self.promised.messages_due = self.promised.messages_due.saturating_sub(1);
+            }
+            Event::Answered { reply, value } => {
+                self.promised.calls_ended += 1;
+                // It may be no answer to this question.
+                _ = reply.answer(&value, self.session.context());
+            }
+            Event::Failed { reply, failure } => {
+                self.promised.calls_ended += 1;
+                reply.fail(failure);
+            }
+            Event::Abandoned { reply } => {
+                self.promised.calls_ended += 1;
+                drop(reply);
+            }
+            Event::Down { watch, .. } => assert!(self.promised.watches.remove(&watch), "an end is told once"),
+            Event::Cut { connection, .. } => self.streams.retain(|stream| stream.id != connection),
+            Event::Ended { .. } => self.promised.has_ended = true,
+            _ => {}
+        }
+        assert!(self.promised.calls_ended <= self.promised.calls, "a call ends once");
+    }
+
+    fn end(mut self) {
+        self.session.close(&CloseReason::from(CloseCode::Done));
+        self.drain();
+        assert!(self.promised.has_ended && self.session.ended().is_some());
+        assert_eq!(self.promised.calls_ended, self.promised.calls, "every call ends");
+        assert!(self.promised.watches.is_empty(), "every watch is told of its end");
+        assert_eq!(self.session.next_timeout(), Instant::FAR, "nothing is left to do");
+    }
+}
+
+fn lane_of(is_control: bool) -> LaneKind {
+    if is_control { LaneKind::Control } else { LaneKind::Data }
+}
+
+fn ack(lane: u8, received: u64, limit: u64) -> Vec<u8> {
+    [&[lane][..], &received.to_le_bytes(), &limit.to_le_bytes()].concat()
+}

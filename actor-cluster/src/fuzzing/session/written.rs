@@ -1,0 +1,93 @@
+//! What the session writes, as its peer must be able to read it: each lane is one text, whichever
+//! stream a part of it is on, and however often.
+
+use std::collections::BTreeMap;
+
+use bytes::{Buf, BytesMut};
+
+use super::BODY_BYTES_MAX;
+use crate::session::streams::ConnectionId;
+use crate::transport::LaneKind;
+use crate::wire::frame::{Frame, Kind, read_frame, write_frame};
+
+#[derive(Default)]
+pub(super) struct Written {
+    lanes: BTreeMap<u8, Vec<u8>>,
+    /// Where the next frame stands, by stream and lane.
+    at: BTreeMap<(ConnectionId, u8), usize>,
+    /// Where its frames end, by lane.
+    ends: BTreeMap<u8, Vec<u64>>,
+    /// Calls that have left, oldest first.
+    calls: Vec<u64>,
+    /// Who says to have received half a frame may be sent the other half.
+    is_lied_to: bool,
+}
+
+impl Written {
+    /// Takes what was written to a stream; the number of the last ping in it.
+    ///
+    /// # Panics
+    ///
+    /// If the peer could not read it, or would read something else than before.
+    pub(super) fn take(&mut self, stream: ConnectionId, bytes: &[u8]) -> Option<u64> {
+        if self.is_lied_to {
+            return None;
+        }
+        let mut rest = BytesMut::from(bytes);
+        let mut ping = None;
+        while let Some(frame) = read_frame(&mut rest, BODY_BYTES_MAX).expect("frames that the peer takes") {
+            match frame.kind.lane() {
+                Some(lane) => self.on_lane_frame(stream, lane, &frame),
+                None if frame.kind == Kind::Begin => {
+                    let place = usize::try_from(number(&frame)).expect("a place in what was written");
+                    let lane = u8::try_from(frame.index).expect("a lane");
+                    self.at.insert((stream, lane), place);
+                }
+                None if frame.kind == Kind::Ping => ping = Some(number(&frame)),
+                None => {}
+            }
+        }
+        assert!(rest.is_empty(), "half a frame is written");
+        ping
+    }
+
+    fn on_lane_frame(&mut self, stream: ConnectionId, lane: LaneKind, frame: &Frame) {
+        let text = self.lanes.entry(lane as u8).or_default();
+        let at = self.at.get_mut(&(stream, lane as u8)).expect("a place is said before the first frame");
+        let mut bytes = BytesMut::new();
+        write_frame(&mut bytes, frame.kind, frame.index, &[&frame.body]);
+        let is_news = *at == text.len();
+        if is_news {
+            text.extend_from_slice(&bytes);
+            self.ends.entry(lane as u8).or_default().push(text.len() as u64);
+        }
+        assert_eq!(text.get(*at..*at + bytes.len()), Some(&bytes[..]), "another text than before, or a gap");
+        *at += bytes.len();
+        if is_news && frame.kind == Kind::Call {
+            // Behind the target.
+            self.calls.push((&frame.body[8..]).get_u64_le());
+        }
+    }
+
+    /// The end of one of a lane's frames: so many parts in 255 of all.
+    pub(super) fn end(&self, lane: LaneKind, part: u8) -> u64 {
+        let ends = self.ends.get(&(lane as u8)).map_or(&[][..], |ends| ends);
+        let count = ends.len() * usize::from(part) / 255;
+        count.checked_sub(1).map_or(0, |last| ends[last])
+    }
+
+    /// The peer acknowledges this of a lane.
+    pub(super) fn acknowledged(&mut self, lane: u8, received: u64) {
+        let ends = self.ends.get(&lane).map_or(&[][..], |ends| ends);
+        self.is_lied_to |= received != 0 && !ends.contains(&received);
+    }
+
+    /// One of the calls that have left.
+    pub(super) fn call(&self, number: u8) -> Option<u64> {
+        self.calls.get(usize::from(number).checked_rem(self.calls.len())?).copied()
+    }
+}
+
+fn number(frame: &Frame) -> u64 {
+    (&frame.body[..]).get_u64_le()
+}
