@@ -82,10 +82,14 @@ mod tests {
 
     const TCP: &str = "[package]\nname = \"tcp\"\n[features]\ndev-ca = [\"dep:a\"]\n";
     const PEERS: &str = "[package]\nname = \"peers\"\n[features]\nmimalloc = [\"dep:mimalloc\"]\n";
+    const CLUSTER: &str = "[package]\nname = \"cluster\"\n[features]\nfuzzing = [\"dep:a\"]\n";
     const TOOLKIT: &str =
         "[package]\nname = \"toolkit\"\n[features]\ncron = [\"dep:c\"]\ntower = [\"dep:t\"]\n";
     const TESTS: &str = "#[test]\nfn nodes_load_what_the_program_wrote() {}\n\
         #[test]\nfn files_are_replaced_only_on_demand() {}\n";
+    const CLUSTER_TESTS: &str = "#[test]\nfn promises_hold_whatever_comes() {}\n\
+        #[test]\nfn promises_hold_whatever_is_done() {}\n\
+        #[test]\nfn texts_are_what_they_say() {}\n";
     const TOOLKIT_TESTS: &str = "#[test]\nfn c31_a_cron_schedule_ticks_and_is_cancelled() {}\n\
         #[test]\nfn c31_a_wrong_expression_is_an_error_at_the_call() {}\n\
         #[test]\nfn c33_a_call_is_a_service() {}\n";
@@ -94,6 +98,8 @@ mod tests {
         let matrix = |files: &[(&str, &str)]| judge(&Tree::of(files), MATRIX);
         places(&matrix(&[
             ("transport-tcp/Cargo.toml", tcp),
+            ("actor-cluster/Cargo.toml", CLUSTER),
+            ("actor-cluster/src/tests.rs", CLUSTER_TESTS),
             ("integration-tests/peers/Cargo.toml", PEERS),
             ("actor-toolkit/Cargo.toml", TOOLKIT),
             ("actor-toolkit/tests/a.rs", TOOLKIT_TESTS),
@@ -122,7 +128,7 @@ mod tests {
             let findings = unnamed(&Tree::of(&[(PAGE, page)]), MATRIX);
             findings.into_iter().map(|finding| finding.message).collect()
         };
-        let all = [&["dev-ca", "cron", "tower", "mimalloc"], RACTORS].concat();
+        let all = [&["dev-ca", "cron", "tower", "fuzzing", "mimalloc"], RACTORS].concat();
         assert!(found(&rows(&all)).is_empty());
         assert_eq!(found(&rows(&all[1..])), ["the feature `dev-ca` has no row"]);
         assert_eq!(found(&rows(&all[..all.len() - 1])), ["the feature `tokio_runtime` has no row"]);
