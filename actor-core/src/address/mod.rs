@@ -249,7 +249,11 @@ impl<M: Send + 'static> ActorRef<M> {
         async move {
             match send {
                 Ok(sending) => sending.await.map_err(|error| self.explain(error)),
-                Err(message) => Box::pin(self.send_before(message, Instant::FAR)).await,
+                // Far away: boxed only where there is no room, so that whoever sends stays small.
+                Err(message) => match self.begin(message, Instant::FAR)? {
+                    None => Ok(()),
+                    Some(room) => room.await,
+                },
             }
         }
     }
