@@ -6,13 +6,14 @@
 use std::future::Future;
 use std::hint::black_box;
 use std::pin::{Pin, pin};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use actor_core::{
-    Actor, ActorError, ActorRef, ActorSystem, Answer, CallFailure, Destination, Event, Executor, Instant,
-    Observer, ReplyFuture, ReplyPort, SpawnOptions,
+    Actor, ActorError, ActorId, ActorRef, ActorSystem, Answer, CallFailure, Control, ControlRequest, Deliver,
+    Destination, Event, Executor, ExitListener, ForeignControl, Incarnation, Instant, Observer, ReplyFuture,
+    ReplyPort, SendError, SpawnOptions, Status, WatchId,
 };
 use allocation_counter::{AllocationInfo, measure};
 use tracing::span::{Attributes, Id, Record};
@@ -106,6 +107,48 @@ fn a_caller_elsewhere_allocates_nothing() {
         let port = ReplyPort::foreign(Elsewhere([7; 3]), Some(Instant::FAR), Destination::default());
         assert_eq!(port.send(7), Ok(()));
     });
+}
+
+/// An actor far away, as a cluster has it, that always has room.
+struct FarAway(Arc<Control>);
+
+impl Deliver<u64> for FarAway {
+    fn control(&self) -> &Arc<Control> {
+        &self.0
+    }
+
+    fn cast(&self, message: u64) -> Result<(), SendError<u64>> {
+        black_box(message);
+        Ok(())
+    }
+
+    fn room(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        unreachable!("nobody waits for it")
+    }
+}
+
+struct NoControl;
+
+impl ForeignControl for NoControl {
+    fn request(&self, _: ControlRequest) {}
+
+    fn status(&self) -> Status {
+        Status::Running
+    }
+
+    fn watch(&self, _: Arc<dyn ExitListener>) -> WatchId {
+        unreachable!("nobody watches it")
+    }
+
+    fn unwatch(&self, _: WatchId) {}
+}
+
+#[test]
+fn a_message_that_goes_far_away_and_has_room_allocates_nothing() {
+    let id = ActorId::new(Incarnation::from_u64(1), 1);
+    let control = Control::foreign(id, None, Executor::tokio(), Box::new(NoControl));
+    let actor = ActorRef::foreign(Arc::new(FarAway(control)));
+    allocates_nothing(|| assert!(matches!(poll(&mut pin!(actor.send(7))), Poll::Ready(Ok(())))));
 }
 
 /// The clock stands still unless every task waits, so no time passes.
