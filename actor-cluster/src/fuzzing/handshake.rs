@@ -67,7 +67,7 @@ pub fn handshake(data: &[u8]) {
             // Nobody has sworn to more than that.
             (Secrets::None, Some(Ok(peer)), Some(Ok(promised))) => assert_eq!(peer.node, promised.node),
             (Secrets::Same | Secrets::None, _, honest) => {
-                assert!(matches!(honest, Some(Ok(_))), "{honest:?}")
+                assert!(matches!(honest, Some(Ok(_))), "{honest:?}");
             }
             (Secrets::Different, ..) => {}
         }
