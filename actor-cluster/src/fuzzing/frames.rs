@@ -3,8 +3,9 @@
 use bytes::BytesMut;
 use prost::Message;
 
+use crate::limits::FRAME_BODY_BYTES_MAX;
 use crate::wire::control::Control;
-use crate::wire::frame::{BODY_BYTES_LIMIT, HEADER_BYTES, read_frame, write_frame};
+use crate::wire::frame::{HEADER_BYTES, read_frame, write_frame};
 
 /// Cuts bytes into frames as they arrive, in pieces; two bytes in front say how long a body may
 /// be and how long the pieces are. A frame says what its bytes say, no more is set aside than the
@@ -15,7 +16,7 @@ use crate::wire::frame::{BODY_BYTES_LIMIT, HEADER_BYTES, read_frame, write_frame
 /// If that does not hold.
 pub fn frames(data: &[u8]) {
     let Some(([limit, piece], bytes)) = data.split_first_chunk() else { return };
-    let body_bytes_max = BODY_BYTES_LIMIT.min(1 << (limit % 25));
+    let body_bytes_max = FRAME_BODY_BYTES_MAX.min(1 << (limit % 18));
     let mut buffer = BytesMut::new();
     let mut taken = 0;
     for piece in bytes.chunks(usize::from(*piece).max(1)) {
@@ -25,7 +26,7 @@ pub fn frames(data: &[u8]) {
                 Ok(Some(frame)) => {
                     assert!(frame.body.len() <= body_bytes_max);
                     let mut again = BytesMut::new();
-                    write_frame(&mut again, frame.kind, frame.index, &[&frame.body]);
+                    write_frame(&mut again, frame.kind, frame.lane, frame.index, &[&frame.body]);
                     assert_eq!(again, bytes[taken..taken + frame.bytes()]);
                     taken += frame.bytes();
                 }

@@ -5,12 +5,14 @@ use arbitrary::{Arbitrary, Unstructured};
 use bytes::{Bytes, BytesMut};
 
 use crate::id::{Incarnation, NodeId};
-use crate::limits::{BODY_BYTES_MAX_LEAST, HANDSHAKE_BODY_BYTES_MAX, WINDOW_BYTES};
+use crate::limits::{HANDSHAKE_BODY_BYTES_MAX, MESSAGE_BYTES_MAX_LEAST, WINDOW_BYTES};
 use crate::session::handshake::{
-    Acceptor, Channel, Dialler, HandshakeError, Myself, Peer, Progress, Secret, SessionId, Sessions, accept,
+    Acceptor, Carried, Channel, Dialler, HandshakeError, Myself, Peer, Progress, Secret, SessionId, Sessions,
+    accept,
 };
 use crate::transport::{ChannelBinding, LaneSet, PeerIdentity};
 use crate::wire::frame::{Frame, Kind, read_frame, write_frame};
+use crate::wire::lanes::{LaneId, LaneIds};
 
 /// What becomes of an honest handshake.
 #[derive(Debug, Arbitrary)]
@@ -88,7 +90,7 @@ impl Change {
             Change::Replace(new) => bytes.clone_from(new),
             Change::Body(body) if body.len() <= HANDSHAKE_BODY_BYTES_MAX => {
                 let mut buffer = BytesMut::new();
-                write_frame(&mut buffer, Kind::Handshake, 0, &[body]);
+                write_frame(&mut buffer, Kind::Handshake, LaneId::NONE, 0, &[body]);
                 bytes = buffer.to_vec();
             }
             Change::Body(_) => {}
@@ -111,7 +113,8 @@ enum Machine {
 fn shake(secrets: Secrets, carry: impl Fn(usize, &Bytes) -> Vec<u8>) -> [End; 2] {
     let [(dialler, seen_by_dialler), (acceptor, seen_by_acceptor)] =
         [1, 2].map(|number| node(number, secrets));
-    let begun = Dialler::start(dialler, seen_by_dialler, LaneSet::ALL, [1; 32], SessionId::new(7), None);
+    let carried = Carried { lanes: LaneIds::of_kinds(LaneSet::ALL, 2), data_lanes: 2 };
+    let begun = Dialler::start(dialler, seen_by_dialler, carried, [1; 32], SessionId::new(7), None);
     let (dialler, hello) = begun.expect("a node may dial");
     let acceptor = Acceptor::start(acceptor, seen_by_acceptor, [2; 32]).expect("a node may be dialled");
     let mut machines = [Machine::Dialler(dialler), Machine::Acceptor(acceptor)];
@@ -191,7 +194,7 @@ fn node(number: u8, secrets: Secrets) -> (Myself, Channel) {
         incarnation: Incarnation::from_u64(u64::from(number)),
         name: format!("node-{number}"),
         secret: secret.map(Secret::new),
-        body_bytes_max: u32::try_from(BODY_BYTES_MAX_LEAST).unwrap_or(u32::MAX),
+        message_bytes_max: u32::try_from(MESSAGE_BYTES_MAX_LEAST).unwrap_or(u32::MAX),
         window_bytes: WINDOW_BYTES,
     };
     (myself, Channel { identity, binding: Some(ChannelBinding::new([0xc4; 32])) })

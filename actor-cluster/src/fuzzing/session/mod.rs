@@ -16,7 +16,7 @@ mod steps;
 mod tests;
 mod written;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use actor_core::{ControlRequest, Exit, Instant, ReplyFuture, ReplyPort};
@@ -27,16 +27,22 @@ use self::steps::{About, Content, Say, Step};
 use self::written::Written;
 use crate::RemoteMessage;
 use crate::id::{Incarnation, NodeId};
-use crate::limits::BODY_BYTES_MAX_LEAST;
+use crate::limits::{FRAME_BODY_BYTES_MAX, MESSAGE_BYTES_MAX_LEAST, PART_BYTES};
 use crate::session::handshake::{Peer, SessionId};
 use crate::session::heartbeat::Pace;
 use crate::session::streams::ConnectionId;
 use crate::session::{Config, Correlation, Event, Session};
-use crate::transport::{CloseCode, CloseReason, LaneKind, LaneSet};
+use crate::transport::{CloseCode, CloseReason, LaneSet};
 use crate::wire::control::{Member, Publication};
 use crate::wire::frame::{Kind, read_frame, write_frame};
+use crate::wire::lanes::{LaneId, LaneIds};
 
-const BODY_BYTES_MAX: usize = BODY_BYTES_MAX_LEAST;
+/// More than goes in one frame.
+const MESSAGE_BYTES_MAX: usize = 3 * MESSAGE_BYTES_MAX_LEAST;
+const DATA_LANES: u8 = 2;
+/// As long as a frame's body may be, and a message longer than that must go in parts.
+const LONG: u32 = 1 << 17;
+const _: () = assert!(LONG as usize == FRAME_BODY_BYTES_MAX);
 const WINDOW_BYTES: u64 = 1 << 14;
 /// Enough to reach everything, and not so many that an input takes long.
 const STEPS_MAX: usize = 256;
@@ -60,7 +66,7 @@ pub fn session(data: &[u8]) {
     let mut fuzzed = Fuzzed::new();
     if first % 2 == 0 {
         fuzzed.goes_wild();
-        fuzzed.attach(LaneSet::ALL);
+        fuzzed.attach(every_lane());
         for piece in data.chunks(usize::from(*first).max(1)) {
             fuzzed.receive(0, piece);
             fuzzed.wait(Duration::from_millis(7));
@@ -82,13 +88,13 @@ pub fn session(data: &[u8]) {
 
 /// One control message in the middle of a session.
 pub(super) fn on_control(body: &[u8]) {
-    if body.len() > BODY_BYTES_MAX {
+    if body.len() > FRAME_BODY_BYTES_MAX {
         return;
     }
     let mut fuzzed = Fuzzed::new();
-    fuzzed.attach(LaneSet::ALL);
+    fuzzed.attach(every_lane());
     fuzzed.take(Step::Watch { actor: 1 });
-    fuzzed.put(0, Kind::Control, 0, body);
+    fuzzed.put(0, Kind::Control, LaneId::CONTROL, 0, body);
     fuzzed.drain();
     fuzzed.end();
 }
@@ -100,13 +106,13 @@ struct Fuzzed {
     streams_made: u64,
     /// What the peer has sent in each lane, in its place.
     sent: BTreeMap<u8, Sent>,
-    defined: u8,
+    defined: BTreeMap<LaneId, u8>,
     last_ping: u64,
     written: Written,
     promised: Promised,
     callers: Vec<ReplyFuture<u32>>,
     asked: Vec<Correlation>,
-    undelivered: Vec<usize>,
+    undelivered: Vec<(LaneId, usize)>,
 }
 
 #[derive(Clone, Default)]
@@ -119,7 +125,7 @@ struct Sent {
 
 struct Stream {
     id: ConnectionId,
-    lanes: LaneSet,
+    lanes: LaneIds,
     /// Where the session's reader of this stream thinks that the next frame stands.
     said: BTreeMap<u8, u64>,
     inbox: BytesMut,
@@ -144,8 +150,9 @@ impl Fuzzed {
             node: of(2),
             incarnation: Incarnation::from_u64(2),
             name: "peer".to_owned(),
-            lanes: LaneSet::ALL,
-            body_bytes_max: BODY_BYTES_MAX,
+            lanes: every_lane(),
+            data_lanes: DATA_LANES,
+            message_bytes_max: MESSAGE_BYTES_MAX,
             window_bytes: WINDOW_BYTES,
             session: SessionId::new(7),
             had: None,
@@ -155,7 +162,7 @@ impl Fuzzed {
             pace: Pace { interval: Duration::from_secs(1), timeout: Duration::from_secs(5) },
             patience: Duration::from_secs(10),
             resume_timeout: Duration::from_secs(5),
-            body_bytes_max: BODY_BYTES_MAX,
+            message_bytes_max: MESSAGE_BYTES_MAX,
             window_bytes: WINDOW_BYTES,
         };
         Self {
@@ -164,7 +171,7 @@ impl Fuzzed {
             streams: Vec::new(),
             streams_made: 0,
             sent: BTreeMap::new(),
-            defined: 0,
+            defined: BTreeMap::new(),
             last_ping: 0,
             written: Written::default(),
             promised: Promised::default(),
@@ -176,9 +183,13 @@ impl Fuzzed {
 
     /// A stream, and the types of a cast and of a call: what every input would have to find first.
     fn begin_well(&mut self) {
-        self.attach(LaneSet::ALL);
-        for _ in 0..2 {
-            self.take(Step::Frame { stream: 0, frame: Content::Define { index: None, is_letter: true } });
+        self.attach(every_lane());
+        for lane in [2, 2, 3, 3] {
+            self.take(Step::Frame {
+                stream: 0,
+                lane,
+                frame: Content::Define { index: None, is_letter: true },
+            });
         }
         self.drain();
     }
@@ -191,7 +202,7 @@ impl Fuzzed {
 
     fn take(&mut self, step: Step) {
         match step {
-            Step::Frame { stream, frame } => self.on_frame(stream, frame),
+            Step::Frame { stream, lane, frame } => self.on_frame(stream, lane_of(lane), frame),
             Step::Again { stream, lane, frames } => self.again(stream, lane_of(lane), frames),
             Step::About { stream, about } => self.about(stream, about),
             Step::Garbage { stream, bytes } => {
@@ -200,8 +211,8 @@ impl Fuzzed {
                 self.receive(at, &bytes);
             }
             Step::Attach { lanes } => {
-                let lanes = LaneSet::from_bits(lanes % 4).filter(|lanes| *lanes != LaneSet::NONE);
-                self.attach(lanes.unwrap_or(LaneSet::ALL));
+                let lanes = LaneIds::from_bits(u32::from(lanes % 16));
+                self.attach(lanes.unwrap_or(every_lane()));
             }
             Step::Detach { stream, code } => {
                 let Some(at) = self.pick(stream) else { return };
@@ -260,7 +271,7 @@ impl Fuzzed {
         (!self.streams.is_empty()).then(|| usize::from(stream) % self.streams.len())
     }
 
-    fn attach(&mut self, lanes: LaneSet) {
+    fn attach(&mut self, lanes: LaneIds) {
         if self.streams.len() < STREAMS_MAX && self.session.ended().is_none() {
             self.streams_made += 1;
             let id = ConnectionId(self.streams_made);
@@ -277,12 +288,12 @@ impl Fuzzed {
     }
 
     fn deliver(&mut self) {
-        if let Some(bytes) = self.undelivered.pop() {
-            self.session.delivered(bytes);
+        if let Some((lane, bytes)) = self.undelivered.pop() {
+            self.session.delivered(lane, bytes);
         }
     }
 
-    fn on_frame(&mut self, stream: u8, frame: Content) {
+    fn on_frame(&mut self, stream: u8, lane: LaneId, frame: Content) {
         let Some(at) = self.pick(stream) else { return };
         let call = |call: Option<u8>| match call {
             Some(call) => self.written.call(call).unwrap_or(u64::MAX),
@@ -290,8 +301,9 @@ impl Fuzzed {
         };
         let (kind, index, body) = match frame {
             Content::Define { index, is_letter } => {
-                let index = index.unwrap_or(self.defined);
-                self.defined = self.defined.wrapping_add(1);
+                let next = self.defined.entry(lane).or_default();
+                let index = index.unwrap_or(*next);
+                *next = next.wrapping_add(1);
                 let message = if is_letter { Letter::TYPE.as_u64() } else { 1 };
                 (Kind::Define, index.into(), [message.to_le_bytes(), 2_u64.to_le_bytes()].concat())
             }
@@ -312,27 +324,42 @@ impl Fuzzed {
                 (Kind::Cancel, 0, u64::from(correlation).to_le_bytes().to_vec())
             }
             Content::Control(words) => (Kind::Control, 0, words.encode()),
+            Content::Large { number, kind, length } => {
+                let kind = [Kind::Cast, Kind::Call, Kind::Reply, Kind::Failure][usize::from(kind % 4)];
+                // Most lengths are no length of anything.
+                let length = LONG + length % LONG;
+                let body = [&[kind as u8, 0, 0, 0][..], &length.to_le_bytes()].concat();
+                self.promised.is_wild = true;
+                (Kind::Large, u32::from(number % 17), body)
+            }
+            Content::Part { number, bytes } => {
+                (Kind::Part, u32::from(number % 17), vec![7; (bytes as usize).min(PART_BYTES)])
+            }
             Content::Raw { kind, index, body } => {
                 self.goes_wild();
                 let [low, high] = index.to_le_bytes();
-                let lane = if kind % 14 == 2 { 0 } else { 1 };
+                let lane = if kind % 16 == 2 { LaneId::CONTROL } else { lane };
                 let [l0, l1, l2, ..] = body.len().to_le_bytes();
-                let header = [l0, l1, l2, kind % 14, low, high, 0, lane];
+                let header = [l0, l1, l2, kind % 16, low, high, 0, lane.as_u8()];
                 return self.receive(at, &[&header[..], &body].concat());
             }
         };
-        self.put(at, kind, index, &body);
+        self.put(at, kind, lane, index, &body);
     }
 
     /// Puts a frame where it belongs in its lane, and checks that it arrives once.
-    fn put(&mut self, at: usize, kind: Kind, index: u32, body: &[u8]) {
-        let Some(lane) = kind.lane().filter(|lane| self.streams[at].lanes.contains(*lane)) else { return };
-        if body.len() > BODY_BYTES_MAX {
+    fn put(&mut self, at: usize, kind: Kind, lane: LaneId, index: u32, body: &[u8]) {
+        let lane = if kind == Kind::Control { LaneId::CONTROL } else { lane };
+        let is_its = kind == Kind::Control || lane != LaneId::CONTROL;
+        if !is_its || !self.streams[at].lanes.contains(lane) {
+            return;
+        }
+        if body.len() > FRAME_BODY_BYTES_MAX {
             return;
         }
         let mut frame = BytesMut::new();
-        write_frame(&mut frame, kind, index, &[body]);
-        let sent = self.sent.entry(lane as u8).or_default();
+        write_frame(&mut frame, kind, lane, index, &[body]);
+        let sent = self.sent.entry(lane.as_u8()).or_default();
         let offset = sent.end;
         sent.end += frame.len() as u64;
         sent.frames.push((offset, frame.to_vec()));
@@ -343,23 +370,23 @@ impl Fuzzed {
         let is_message = matches!(kind, Kind::Cast | Kind::Call);
         self.promised.messages_due += usize::from(is_open && is_message && self.session.ended().is_none());
         if let Some(stream) = self.streams.get_mut(at) {
-            stream.said.insert(lane as u8, offset + frame.len() as u64);
+            stream.said.insert(lane.as_u8(), offset + frame.len() as u64);
         }
     }
 
     /// Says where the next frame of a lane stands, unless the reader knows.
-    fn begin(&mut self, at: usize, lane: LaneKind, offset: u64) {
-        if self.streams[at].said.get(&(lane as u8)) != Some(&offset) {
+    fn begin(&mut self, at: usize, lane: LaneId, offset: u64) {
+        if self.streams[at].said.get(&(lane.as_u8())) != Some(&offset) {
             let mut begin = BytesMut::new();
-            write_frame(&mut begin, Kind::Begin, lane as u32, &[&offset.to_le_bytes()]);
+            write_frame(&mut begin, Kind::Begin, LaneId::NONE, lane.as_u8().into(), &[&offset.to_le_bytes()]);
             self.receive(at, &begin);
         }
     }
 
     /// Frames that came before: none of them counts.
-    fn again(&mut self, stream: u8, lane: LaneKind, frames: u8) {
+    fn again(&mut self, stream: u8, lane: LaneId, frames: u8) {
         let Some(at) = self.pick(stream).filter(|at| self.streams[*at].lanes.contains(lane)) else { return };
-        let Some(Sent { end, frames: sent }) = self.sent.get(&(lane as u8)).cloned() else { return };
+        let Some(Sent { end, frames: sent }) = self.sent.get(&(lane.as_u8())).cloned() else { return };
         let from = sent.len().saturating_sub(usize::from(frames));
         let Some((offset, _)) = sent.get(from) else { return };
         self.begin(at, lane, *offset);
@@ -367,7 +394,7 @@ impl Fuzzed {
             self.receive(at, frame);
         }
         if let Some(stream) = self.streams.get_mut(at) {
-            stream.said.insert(lane as u8, end);
+            stream.said.insert(lane.as_u8(), end);
         }
     }
 
@@ -375,14 +402,14 @@ impl Fuzzed {
         let Some(at) = self.pick(stream) else { return };
         let (kind, index, body) = match about {
             About::Begin { lane, offset } => {
-                (Kind::Begin, lane_of(lane) as u32, offset.to_le_bytes().to_vec())
+                (Kind::Begin, u32::from(lane_of(lane).as_u8()), offset.to_le_bytes().to_vec())
             }
-            About::Take { lanes } => (Kind::Take, u32::from(lanes % 5), Vec::new()),
+            About::Take { lanes } => (Kind::Take, u32::from(lanes % 32), Vec::new()),
             About::Ack { lane, part } => {
                 let lane = lane_of(lane);
                 let received = self.written.end(lane, part);
-                let limit = if lane == LaneKind::Data { WINDOW_BYTES + received / 2 } else { 0 };
-                (Kind::Ack, 0, ack(lane as u8, received, limit))
+                let limit = if lane == LaneId::CONTROL { 0 } else { WINDOW_BYTES + received / 2 };
+                (Kind::Ack, 0, ack(lane.as_u8(), received, limit))
             }
             About::WildAck { lane, received, limit } => {
                 self.written.acknowledged(lane, received);
@@ -392,7 +419,7 @@ impl Fuzzed {
             About::Pong(number) => (Kind::Pong, 0, number.unwrap_or(self.last_ping).to_le_bytes().to_vec()),
         };
         let mut frame = BytesMut::new();
-        write_frame(&mut frame, kind, index, &[&body]);
+        write_frame(&mut frame, kind, LaneId::NONE, index, &[&body]);
         if kind == Kind::Begin {
             self.streams[at].said.clear();
             self.promised.is_wild = true;
@@ -408,7 +435,7 @@ impl Fuzzed {
         self.session.handle_bytes(self.now, id);
         loop {
             let Some(stream) = self.streams.get_mut(at).filter(|stream| stream.id == id) else { return };
-            match read_frame(&mut stream.inbox, BODY_BYTES_MAX) {
+            match read_frame(&mut stream.inbox, FRAME_BODY_BYTES_MAX) {
                 Ok(Some(frame)) => self.session.handle_frame(self.now, id, frame),
                 Ok(None) => return,
                 Err(error) => {
@@ -426,7 +453,9 @@ impl Fuzzed {
                 self.last_ping = self.written.take(stream.id, &bytes).unwrap_or(self.last_ping);
             }
         }
-        while let Some(event) = self.session.poll_event() {
+        let mut events = VecDeque::new();
+        self.session.swap_events(&mut events);
+        for event in events {
             assert!(!self.promised.has_ended, "{event:?} after the end");
             self.on_event(event);
         }
@@ -440,7 +469,7 @@ impl Fuzzed {
     fn on_event(&mut self, event: Event) {
         match event {
             Event::Message(message) => {
-                self.undelivered.push(message.bytes);
+                self.undelivered.push((message.lane, message.bytes));
                 self.asked.extend(message.call.map(|call| call.correlation));
                 let is_due = self.promised.messages_due > 0;
                 assert!(is_due || self.promised.is_wild, "a message that was not sent, or twice");
@@ -477,8 +506,13 @@ impl Fuzzed {
     }
 }
 
-fn lane_of(is_control: bool) -> LaneKind {
-    if is_control { LaneKind::Control } else { LaneKind::Data }
+/// One of the session's lanes.
+fn lane_of(number: u8) -> LaneId {
+    LaneId::from_u8(number % (2 + DATA_LANES))
+}
+
+fn every_lane() -> LaneIds {
+    LaneIds::of_kinds(LaneSet::ALL, DATA_LANES)
 }
 
 fn ack(lane: u8, received: u64, limit: u64) -> Vec<u8> {

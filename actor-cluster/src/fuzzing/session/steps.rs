@@ -13,12 +13,13 @@ pub(super) enum Step {
     /// The peer's next frame of a lane, in its place.
     Frame {
         stream: u8,
+        lane: u8,
         frame: Content,
     },
     /// Frames that came before, once more: the last so many of a lane.
     Again {
         stream: u8,
-        lane: bool,
+        lane: u8,
         frames: u8,
     },
     /// A frame about a stream.
@@ -98,6 +99,16 @@ pub(super) enum Content {
         correlation: u8,
     },
     Control(Words),
+    /// The beginning of a message in parts, and parts of it.
+    Large {
+        number: u8,
+        kind: u8,
+        length: u32,
+    },
+    Part {
+        number: u8,
+        bytes: u32,
+    },
     Raw {
         kind: u8,
         index: u16,
@@ -126,7 +137,7 @@ pub(super) enum Words {
 #[derive(Debug, Arbitrary)]
 pub(super) enum About {
     Begin {
-        lane: bool,
+        lane: u8,
         offset: u64,
     },
     Take {
@@ -134,7 +145,7 @@ pub(super) enum About {
     },
     /// Of what was written, so many parts in 255; and as much credit as may be.
     Ack {
-        lane: bool,
+        lane: u8,
         part: u8,
     },
     WildAck {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use bytes::{Buf, BytesMut};
 
-use super::BODY_BYTES_MAX;
+use crate::limits::FRAME_BODY_BYTES_MAX;
 use crate::session::streams::ConnectionId;
-use crate::transport::LaneKind;
 use crate::wire::frame::{Frame, Kind, read_frame, write_frame};
+use crate::wire::lanes::LaneId;
 
 #[derive(Default)]
 pub(super) struct Written {
@@ -35,31 +35,34 @@ impl Written {
         }
         let mut rest = BytesMut::from(bytes);
         let mut ping = None;
-        while let Some(frame) = read_frame(&mut rest, BODY_BYTES_MAX).expect("frames that the peer takes") {
-            match frame.kind.lane() {
-                Some(lane) => self.on_lane_frame(stream, lane, &frame),
-                None if frame.kind == Kind::Begin => {
+        while let Some(frame) =
+            read_frame(&mut rest, FRAME_BODY_BYTES_MAX).expect("frames that the peer takes")
+        {
+            match frame.kind {
+                _ if frame.lane != LaneId::NONE => self.on_lane_frame(stream, &frame),
+                Kind::Begin => {
                     let place = usize::try_from(number(&frame)).expect("a place in what was written");
                     let lane = u8::try_from(frame.index).expect("a lane");
                     self.at.insert((stream, lane), place);
                 }
-                None if frame.kind == Kind::Ping => ping = Some(number(&frame)),
-                None => {}
+                Kind::Ping => ping = Some(number(&frame)),
+                _ => {}
             }
         }
         assert!(rest.is_empty(), "half a frame is written");
         ping
     }
 
-    fn on_lane_frame(&mut self, stream: ConnectionId, lane: LaneKind, frame: &Frame) {
-        let text = self.lanes.entry(lane as u8).or_default();
-        let at = self.at.get_mut(&(stream, lane as u8)).expect("a place is said before the first frame");
+    fn on_lane_frame(&mut self, stream: ConnectionId, frame: &Frame) {
+        let lane = frame.lane.as_u8();
+        let text = self.lanes.entry(lane).or_default();
+        let at = self.at.get_mut(&(stream, lane)).expect("a place is said before the first frame");
         let mut bytes = BytesMut::new();
-        write_frame(&mut bytes, frame.kind, frame.index, &[&frame.body]);
+        write_frame(&mut bytes, frame.kind, frame.lane, frame.index, &[&frame.body]);
         let is_news = *at == text.len();
         if is_news {
             text.extend_from_slice(&bytes);
-            self.ends.entry(lane as u8).or_default().push(text.len() as u64);
+            self.ends.entry(lane).or_default().push(text.len() as u64);
         }
         assert_eq!(text.get(*at..*at + bytes.len()), Some(&bytes[..]), "another text than before, or a gap");
         *at += bytes.len();
@@ -70,8 +73,8 @@ impl Written {
     }
 
     /// The end of one of a lane's frames: so many parts in 255 of all.
-    pub(super) fn end(&self, lane: LaneKind, part: u8) -> u64 {
-        let ends = self.ends.get(&(lane as u8)).map_or(&[][..], |ends| ends);
+    pub(super) fn end(&self, lane: LaneId, part: u8) -> u64 {
+        let ends = self.ends.get(&lane.as_u8()).map_or(&[][..], |ends| ends);
         let count = ends.len() * usize::from(part) / 255;
         count.checked_sub(1).map_or(0, |last| ends[last])
     }
