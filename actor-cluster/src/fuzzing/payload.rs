@@ -44,7 +44,12 @@ struct ByForeign(#[wire(serde)] Foreign);
 
 /// Bounds that a short input can reach.
 fn context() -> WireContext {
-    WireContext { payload_bytes_max: 1 << 16, depth_max: 32, heap_bytes_max: 1 << 16 }
+    WireContext {
+        payload_bytes_max: 1 << 16,
+        depth_max: 32,
+        heap_bytes_max: 1 << 16,
+        ..WireContext::default()
+    }
 }
 
 /// # Panics

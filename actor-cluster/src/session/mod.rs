@@ -18,7 +18,7 @@
 //! Before a stream belongs to a session it goes through [`handshake`].
 
 mod calls;
-mod capabilities;
+pub(crate) mod capabilities;
 mod choice;
 pub(crate) mod codes;
 mod flow;

@@ -28,6 +28,7 @@ use self::written::Written;
 use crate::RemoteMessage;
 use crate::id::{Incarnation, NodeId};
 use crate::limits::{FRAME_BODY_BYTES_MAX, MESSAGE_BYTES_MAX_LEAST, PART_BYTES};
+use crate::session::capabilities::Capabilities;
 use crate::session::handshake::{Peer, SessionId};
 use crate::session::heartbeat::Pace;
 use crate::session::streams::ConnectionId;
@@ -154,6 +155,7 @@ impl Fuzzed {
             data_lanes: DATA_LANES,
             message_bytes_max: MESSAGE_BYTES_MAX,
             window_bytes: WINDOW_BYTES,
+            capabilities: Capabilities::OURS,
             session: SessionId::new(7),
             had: None,
             dialler: of(2),
