@@ -14,6 +14,7 @@ pub mod flood;
 pub mod invitation;
 pub mod keys;
 pub mod process;
+pub mod shop;
 
 pub use invitation::Invitation;
 pub use keys::{Authority, NodeKeys, RunningNode, Way};

@@ -11,3 +11,4 @@ mod logs;
 mod stalled;
 mod stdio;
 mod support;
+mod versions;
