@@ -118,7 +118,7 @@ mod trace;
 pub use actor::{Actor, LocalActor};
 pub use actor_core_derive::actor;
 pub use address::{
-    ActorCell, ActorRef, Control, ControlRequest, Deliver, ExitListener, ForeignControl, WatchId,
+    ActorCell, ActorRef, Control, ControlRequest, Deliver, ExitListener, ForeignControl, Unlink, WatchId,
     WeakActorCell, WeakActorRef, WrongType, multi_call,
 };
 pub use attach::{Attachment, MissedTicks};

@@ -64,6 +64,10 @@ pub const REPLY_SLOTS_KEPT_MAX: usize = 256;
 /// [`SendError::Full`](crate::SendError::Full) if it never left. As long as gen_server's.
 pub const CALL_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 
+/// How long whoever has killed an actor in another process waits to hear of its end; then it
+/// counts as unreachable.
+pub const FOREIGN_KILL_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// How long a supervisor gives a child to stop, unless the child's specification says
 /// otherwise; then it is killed.
 pub const CHILD_STOP_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);

@@ -8,11 +8,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::address::{ActorCell, ExitListener, Local, WatchId, WeakActorCell};
+use crate::address::{ActorCell, ExitListener, Local, Unlink, WatchId, WeakActorCell};
 use crate::event::SupervisionEvent;
 use crate::exit::Exit;
 use crate::id::ActorId;
 use crate::lifecycle::{Flag, Status};
+use crate::limits::FOREIGN_KILL_TIMEOUT;
 use crate::supervise::Shutdown;
 
 /// The reason of a stop by [`ActorCell::shut_down`].
@@ -25,8 +26,8 @@ pub enum LinkError {
     /// The supervisor drains, stops or has stopped.
     #[error("the supervisor is shutting down")]
     SupervisorStopping,
-    /// The supervisor, or the child, lives in another process.
-    #[error("only actors of one process can be linked")]
+    /// The supervisor lives in another process, or the way to the child cannot link.
+    #[error("the supervisor does not live in this process")]
     NotLocal,
 }
 
@@ -38,13 +39,21 @@ impl ActorCell {
     /// suspended is the new supervisor's to decide about, which is told so by
     /// [`SupervisionEvent::Suspended`] without a state: that went to the former one.
     ///
+    /// An actor in another process is asked, and this does not wait for it. The supervisor hears
+    /// of its end once, as of any child's: also if it has ended before, if it may not be linked,
+    /// or if it cannot be reached any more, which is an end by [`Exit::Unreachable`] and kills
+    /// it where it lives. Such a child has one life: it is [released](Self::release).
+    ///
     /// # Errors
     ///
     /// [`LinkError::SupervisorStopping`], [`LinkError::NotLocal`]; the actor
     /// keeps the supervisor it had.
     pub fn link(&self, supervisor: &ActorCell) -> Result<(), LinkError> {
-        let (Some(child), Some(parent)) = (self.as_local(), supervisor.as_local()) else {
-            return Err(LinkError::NotLocal);
+        let (child, parent) = match (self.as_local(), supervisor.as_local()) {
+            (Some(child), Some(parent)) => (child, parent),
+            (None, Some(parent)) => return self.link_from_afar(supervisor, parent),
+            (Some(child), None) => return self.be_adopted(child, supervisor),
+            (None, None) => return Err(LinkError::NotLocal),
         };
         let mut slot = child.supervisor();
         if child.word().status() >= Status::Stopping {
@@ -61,9 +70,7 @@ impl ActorCell {
         // Asked under the lock of the slot, as whoever tells the supervisor says it there: so
         // each of the two is told once.
         let undecided = former.as_ref().and_then(|_| child.undecided());
-        if let Some(former) = former {
-            former.forget_child(self);
-        }
+        let former = self.leave_local(former);
         let is_told = undecided.is_some();
         if let Some(exit) = undecided {
             // Before the lock is free, which whoever tells of the next life takes too: news of
@@ -72,26 +79,94 @@ impl ActorCell {
             parent.put(parent.life(), suspended);
         }
         drop(slot);
+        if let Some(former) = former {
+            former.forget_child(self);
+        }
         if is_told {
             parent.wake();
         }
         Ok(())
     }
 
+    /// Leaves a former supervisor that lives in this process, while the place of the supervisor
+    /// is locked. One in another process is given back, to be left when it is free.
+    fn leave_local(&self, former: Option<ActorCell>) -> Option<ActorCell> {
+        let former = former?;
+        if !former.is_local() {
+            return Some(former);
+        }
+        former.forget_child(self);
+        None
+    }
+
+    /// Puts this actor, which lives in another process, under a supervisor in this one.
+    fn link_from_afar(&self, supervisor: &ActorCell, parent: Local<'_>) -> Result<(), LinkError> {
+        let Some(foreign) = self.as_foreign() else { return Err(LinkError::NotLocal) };
+        let life = {
+            let mut side = parent.side();
+            if side.is_childless || !parent.word().admits() {
+                return Err(LinkError::SupervisorStopping);
+            }
+            if side.children.contains_key(&self.id()) {
+                return Ok(());
+            }
+            side.children.insert(self.id(), self.clone());
+            // Under the lock, which the end of a life takes too.
+            parent.life()
+        };
+        let linked = Linked { supervisor: supervisor.downgrade(), life };
+        if foreign.link(supervisor.id(), Arc::new(linked)) {
+            return Ok(());
+        }
+        supervisor.forget_child(self);
+        Err(LinkError::NotLocal)
+    }
+
+    /// Puts this actor under a supervisor in another process, if that has it.
+    fn be_adopted(&self, child: Local<'_>, supervisor: &ActorCell) -> Result<(), LinkError> {
+        if !supervisor.as_foreign().is_some_and(|foreign| foreign.adopt(self)) {
+            return Err(LinkError::NotLocal);
+        }
+        let mut slot = child.supervisor();
+        if child.word().status() >= Status::Stopping {
+            return Ok(());
+        }
+        let former = slot.replace(supervisor.clone()).filter(|former| former != supervisor);
+        let former = self.leave_local(former);
+        drop(slot);
+        if let Some(former) = former {
+            former.forget_child(self);
+        }
+        // Nobody over there could start it again.
+        self.release();
+        Ok(())
+    }
+
     /// Takes this actor from a supervisor, and [releases](Self::release) it: nobody would
     /// restart it. Does nothing if it has another supervisor.
     pub fn unlink(&self, supervisor: &ActorCell) {
-        let Some(child) = self.as_local() else { return };
+        let Some(child) = self.as_local() else { return self.unlink_from_afar(supervisor) };
         let mut slot = child.supervisor();
         if slot.as_ref() == Some(supervisor) {
-            *slot = None;
-            supervisor.forget_child(self);
+            let former = slot.take();
+            let former = self.leave_local(former);
             drop(slot);
+            if let Some(former) = former {
+                former.forget_child(self);
+            }
             self.release();
         }
     }
 
-    /// The supervisor, if there is one.
+    fn unlink_from_afar(&self, supervisor: &ActorCell) {
+        let Some(parent) = supervisor.as_local() else { return };
+        let child = parent.side().children.remove(&self.id());
+        if let Some(foreign) = child.as_ref().and_then(|child| child.as_foreign()) {
+            foreign.unlink(supervisor.id(), Unlink::Released);
+        }
+    }
+
+    /// The supervisor, if there is one. What is over one in another process is not known here.
     pub fn supervisor(&self) -> Option<ActorCell> {
         self.as_local()?.known_supervisor()?.clone()
     }
@@ -105,11 +180,22 @@ impl ActorCell {
     /// Ends the actor for good and says how its last life ended: by a stop or a drain, and
     /// by a kill if that takes too long. Unlike a stop, it is not restarted.
     ///
+    /// Of an actor in another process it gives up waiting
+    /// [in time](crate::limits::FOREIGN_KILL_TIMEOUT), and says [`Exit::Unreachable`].
+    ///
     /// Dropping the future changes nothing that was asked already. One of the actor's own hooks
     /// that awaits it ends there, by the kill.
     pub async fn shut_down(&self, shutdown: Shutdown) -> Exit {
         self.release();
         let within = self.ask_to_end(shutdown);
+        if !self.is_local() {
+            // Whoever is asked over there may not do it, and say nothing.
+            let within = within.unwrap_or(FOREIGN_KILL_TIMEOUT);
+            return match self.wait_anywhere(Some(within)).await {
+                Ok(exit) => exit,
+                Err(_) => self.kill_and_wait(Some(FOREIGN_KILL_TIMEOUT)).await.unwrap_or(Exit::Unreachable),
+            };
+        }
         match self.wait_anywhere(within).await {
             Ok(exit) => exit,
             // Without a limit there is no other error than being late.
@@ -189,6 +275,10 @@ impl ActorCell {
             std::mem::take(&mut side.children)
         };
         for child in children.values() {
+            if let Some(foreign) = child.as_foreign() {
+                foreign.unlink(self.id(), Unlink::SupervisorEnded);
+                continue;
+            }
             child.release();
             child.kill();
             if let Some(local) = child.as_local() {
@@ -225,15 +315,71 @@ impl ActorCell {
     }
 
     fn forget_child(&self, child: &ActorCell) {
-        if let Some(local) = self.as_local() {
-            local.side().children.remove(&child.id());
+        match self.as_foreign() {
+            None => self.drop_child(child.id()),
+            Some(foreign) => foreign.disown(child.id()),
         }
+    }
+
+    /// What is forgotten is dropped outside the lock.
+    fn drop_child(&self, child: ActorId) {
+        let Some(local) = self.as_local() else { return };
+        let forgotten = local.side().children.remove(&child);
+        drop(forgotten);
+    }
+
+    /// Whether an actor is among the children, or was to its end, of which this one has not heard
+    /// yet.
+    pub(crate) fn has_child(&self, child: &ActorCell) -> bool {
+        let Some(side) = self.as_local().and_then(Local::known_side) else { return false };
+        side.children.contains_key(&child.id()) || side.has_news_of(child)
     }
 
     fn post(&self, event: SupervisionEvent) {
         if let Some(local) = self.as_local() {
             local.post(event);
         }
+    }
+}
+
+/// A supervisor of an actor in another process.
+struct Linked {
+    supervisor: WeakActorCell,
+    /// In which of its lives it was linked. That life's end ends the child.
+    life: u64,
+}
+
+impl Linked {
+    /// Takes the child from its supervisor, if it is still there.
+    fn part(&self, actor: ActorId) -> Option<(ActorCell, ActorCell)> {
+        let supervisor = self.supervisor.upgrade()?;
+        let child = {
+            let local = supervisor.as_local()?;
+            let mut side = local.known_side()?;
+            // Under the lock, which the end of a life takes too.
+            if local.life() == self.life { side.children.remove(&actor)? } else { return None }
+        };
+        Some((supervisor, child))
+    }
+}
+
+impl ExitListener for Linked {
+    fn on_exit(&self, actor: ActorId, exit: &Exit) {
+        let Some((supervisor, actor)) = self.part(actor) else { return };
+        let exit = exit.clone();
+        let event = if exit.is_failure() {
+            SupervisionEvent::Failed { actor, exit }
+        } else {
+            SupervisionEvent::Terminated { actor, exit, state: None }
+        };
+        if let Some(local) = supervisor.as_local() {
+            local.put(self.life, event);
+            local.wake();
+        }
+    }
+
+    fn on_unlinked(&self, actor: ActorId) {
+        drop(self.part(actor));
     }
 }
 

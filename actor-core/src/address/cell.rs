@@ -19,8 +19,11 @@ pub struct ActorCell {
 #[derive(Clone)]
 pub(super) enum CellRoute {
     Local(Arc<dyn AnyCell>),
-    Foreign(Arc<Control>),
+    Foreign(Arc<Control>, Option<TypedForeign>),
 }
+
+/// The `ActorRef` that an untyped address was made of, in another process.
+pub(super) type TypedForeign = Arc<dyn Any + Send + Sync>;
 
 /// A local cell whose message type is known only at run time.
 pub(super) trait AnyCell: Send + Sync + 'static {
@@ -49,8 +52,18 @@ impl ActorCell {
         Self { route: CellRoute::Local(cell) }
     }
 
-    pub(super) fn of_foreign(control: Arc<Control>) -> Self {
-        Self { route: CellRoute::Foreign(control) }
+    pub(super) fn of_foreign(control: Arc<Control>, typed: TypedForeign) -> Self {
+        Self { route: CellRoute::Foreign(control, Some(typed)) }
+    }
+
+    /// The address of an actor in another process, whose messages are not known.
+    ///
+    /// # Panics
+    ///
+    /// If the actor is [local](Control::is_local).
+    pub fn foreign(control: Arc<Control>) -> Self {
+        assert!(!control.is_local(), "a local actor has an address");
+        Self { route: CellRoute::Foreign(control, None) }
     }
 
     /// The name of the Rust type of the messages it takes; `None` if it lives in another
@@ -58,7 +71,7 @@ impl ActorCell {
     pub fn message_type(&self) -> Option<&'static str> {
         match &self.route {
             CellRoute::Local(cell) => Some(cell.message_type()),
-            CellRoute::Foreign(_) => None,
+            CellRoute::Foreign(..) => None,
         }
     }
 
@@ -91,7 +104,7 @@ impl ActorCell {
         WeakActorCell {
             route: match &self.route {
                 CellRoute::Local(cell) => WeakRoute::Local(Arc::downgrade(cell)),
-                CellRoute::Foreign(control) => WeakRoute::Foreign(Arc::downgrade(control)),
+                CellRoute::Foreign(control, _) => WeakRoute::Foreign(Arc::downgrade(control)),
             },
         }
     }
@@ -103,7 +116,7 @@ impl Deref for ActorCell {
     fn deref(&self) -> &Control {
         match &self.route {
             CellRoute::Local(cell) => cell.control(),
-            CellRoute::Foreign(control) => control,
+            CellRoute::Foreign(control, _) => control,
         }
     }
 }
@@ -154,7 +167,7 @@ impl fmt::Display for WrongType {
             None => {
                 write!(
                     f,
-                    "actor {id} lives in another process: only looking it up there gives its typed address"
+                    "actor {id} lives in another process, and what it takes is not known to be {expected}"
                 )
             }
         }
@@ -187,7 +200,7 @@ impl WeakActorCell {
     pub fn upgrade(&self) -> Option<ActorCell> {
         let route = match &self.route {
             WeakRoute::Local(cell) => CellRoute::Local(cell.upgrade()?),
-            WeakRoute::Foreign(control) => CellRoute::Foreign(control.upgrade()?),
+            WeakRoute::Foreign(control) => CellRoute::Foreign(control.upgrade()?, None),
         };
         Some(ActorCell { route })
     }

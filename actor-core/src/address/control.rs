@@ -2,6 +2,7 @@
 //! requests that need no message type. Both [`ActorRef`](super::ActorRef) and
 //! [`ActorCell`](super::ActorCell) dereference to it.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::cell::ActorCell;
 use super::local::{Local, LocalState};
 use crate::error::WaitError;
 use crate::executor::Executor;
@@ -99,7 +101,7 @@ impl Way for Foreign {
 ///
 /// The requests are sent and forgotten, as they are locally: where there is no
 /// session any more the actor counts as unreachable, which a watch reports.
-pub trait ForeignControl: Send + Sync + 'static {
+pub trait ForeignControl: Any + Send + Sync {
     /// Asks the actor to stop, drain or die.
     fn request(&self, request: ControlRequest);
 
@@ -114,6 +116,44 @@ pub trait ForeignControl: Send + Sync + 'static {
     /// Ends a watch. The listener is not called any more, unless it is being
     /// called already.
     fn unwatch(&self, watch: WatchId);
+
+    /// Puts the actor under a supervisor in this process. The listener is called exactly once,
+    /// as that of a [`watch`](Self::watch), unless the link is over before; and the actor is
+    /// killed where it lives if it cannot be reached from here any more.
+    ///
+    /// `false` if such actors cannot be linked; then the listener is dropped.
+    fn link(&self, supervisor: ActorId, listener: Arc<dyn ExitListener>) -> bool {
+        let _ = (supervisor, listener);
+        false
+    }
+
+    /// Ends the link to a supervisor, if there is one. Its listener is not called any more,
+    /// unless it is being called already.
+    fn unlink(&self, supervisor: ActorId, why: Unlink) {
+        let _ = (supervisor, why);
+    }
+
+    /// Takes an actor of this process under this one, which is its supervisor from now on;
+    /// `false` if it cannot be one.
+    fn adopt(&self, child: &ActorCell) -> bool {
+        let _ = child;
+        false
+    }
+
+    /// An actor of this process has another supervisor now, or none. Also called of one that has
+    /// ended.
+    fn disown(&self, child: ActorId) {
+        let _ = child;
+    }
+}
+
+/// Why an actor in another process is linked no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unlink {
+    /// It goes on without.
+    Released,
+    /// Its supervisor has ended, and it ends too.
+    SupervisorEnded,
 }
 
 /// A request to an actor in another process.
@@ -132,6 +172,12 @@ pub enum ControlRequest {
 pub trait ExitListener: Send + Sync + 'static {
     /// Called once.
     fn on_exit(&self, actor: ActorId, exit: &Exit);
+
+    /// Called instead, of a [link](ForeignControl::link), if the actor is put under another
+    /// supervisor where it lives.
+    fn on_unlinked(&self, actor: ActorId) {
+        let _ = actor;
+    }
 
     /// Whether nobody listens any more. Such a listener may be forgotten without
     /// having been called.
@@ -249,6 +295,13 @@ impl Control {
     /// Whether it lives in this process.
     pub fn is_local(&self) -> bool {
         self.way.foreign().is_none()
+    }
+
+    /// What a cluster made the address of an actor in another process [with](Self::foreign), if
+    /// it is of this type.
+    pub fn foreign_control<C: ForeignControl>(&self) -> Option<&C> {
+        let control: &dyn Any = self.way.foreign()?;
+        control.downcast_ref()
     }
 
     /// Where it is in its life.
@@ -393,6 +446,10 @@ impl Control {
 
     pub(crate) fn executor(&self) -> &Executor {
         &self.executor
+    }
+
+    pub(crate) fn as_foreign(&self) -> Option<&dyn ForeignControl> {
+        self.way.foreign()
     }
 
     pub(crate) fn as_local(&self) -> Option<Local<'_>> {

@@ -23,7 +23,7 @@ use std::time::Duration;
 use self::cell::CellRoute;
 pub use self::cell::{ActorCell, WeakActorCell, WrongType};
 pub(crate) use self::control::LocalCell;
-pub use self::control::{Control, ControlRequest, ExitListener, ForeignControl, WatchId};
+pub use self::control::{Control, ControlRequest, ExitListener, ForeignControl, Unlink, WatchId};
 pub(crate) use self::local::Local;
 pub use self::multi::multi_call;
 use crate::contain::contained;
@@ -149,21 +149,29 @@ impl<M: Send + 'static> ActorRef<M> {
     pub fn cell(&self) -> ActorCell {
         match &self.route {
             Route::Local(cell) => ActorCell::of_local(cell.clone()),
-            Route::Foreign(deliver) => ActorCell::of_foreign(deliver.control().clone()),
+            Route::Foreign(deliver) => {
+                ActorCell::of_foreign(deliver.control().clone(), Arc::new(self.clone()))
+            }
         }
     }
 
-    /// The typed form of a local actor's untyped address.
+    /// The typed form of an untyped address.
     ///
     /// # Errors
     ///
     /// Gives the cell back if the actor takes other messages than `M`, or lives
-    /// in another process.
+    /// in another process and the address was not made of an `ActorRef<M>`, or was
+    /// [weak](ActorCell::downgrade) in between.
     pub fn from_cell(cell: ActorCell) -> Result<Self, WrongType> {
         if let CellRoute::Local(any) = &cell.route
             && let Ok(typed) = any.clone().into_any().downcast()
         {
             return Ok(Self { route: Route::Local(typed) });
+        }
+        if let CellRoute::Foreign(_, Some(typed)) = &cell.route
+            && let Some(typed) = typed.downcast_ref::<Self>()
+        {
+            return Ok(typed.clone());
         }
         Err(WrongType::of::<M>(cell))
     }

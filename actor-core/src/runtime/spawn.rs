@@ -66,6 +66,11 @@ impl SpawnOptions {
         self
     }
 
+    /// The supervisor, if it has one.
+    pub(crate) fn known_supervisor(&self) -> Option<ActorCell> {
+        self.parent.as_ref().map(|parent| parent.supervisor.clone())
+    }
+
     /// [`supervisor`](Self::supervisor), with what that calls the actor; part of its path.
     pub(crate) fn child_of(mut self, supervisor: &ActorCell, id: Arc<str>) -> Self {
         self.parent = Some(Box::new(Parent { supervisor: supervisor.clone(), child_id: Some(id) }));

@@ -184,6 +184,10 @@ impl SupervisorState {
         self.family.set_cell(key, cell.clone());
         // Of one that somebody takes away, that is all there is to be heard.
         myself.cell().watch(&cell);
+        if !cell.is_local() {
+            // It had started before its address came here.
+            self.roster.handle_started(key, self.now());
+        }
     }
 
     fn serve(&mut self, request: Request) {
@@ -385,7 +389,16 @@ impl SupervisorState {
     /// can be put under this supervisor.
     fn hear_of_unknown(&mut self, event: SupervisionEvent) {
         let id = event.actor().and_then(|actor| actor.as_local()?.child_id());
-        if id.and_then(|id| self.family.key_of(id)).is_some_and(|key| self.family.is_launching(key)) {
+        // What a child is called in another process is not known here.
+        let is_foreign = event.actor().is_some_and(|actor| !actor.is_local());
+        let is_of_launched = match is_foreign {
+            true => self.family.is_any_launching(),
+            false => {
+                let key = id.and_then(|id| self.family.key_of(id));
+                key.is_some_and(|key| self.family.is_launching(key))
+            }
+        };
+        if is_of_launched {
             self.early.push(event);
         } else if let SupervisionEvent::Suspended { actor, .. } = event
             && actor.supervisor().as_ref() == Some(&self.myself.cell())

@@ -86,6 +86,28 @@ impl<M: Send + 'static> ChildSpec<M> {
         })
     }
 
+    /// A child that `launch` starts somewhere else, and puts under the supervisor whose address it
+    /// is given: for whoever knows of other processes, such as a cluster.
+    ///
+    /// It has one life there, and is launched anew when that has ended, at a new address. Nothing
+    /// of its name, mailbox, place or tracing is known here: what is said of them counts for
+    /// nothing.
+    pub fn elsewhere<F>(
+        id: impl Into<Arc<str>>,
+        launch: impl Fn(ActorCell) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<ActorRef<M>, SpawnError>> + Send + 'static,
+    {
+        Self::launched_by(id.into(), move |_, options| {
+            let launching = options.known_supervisor().map(&launch);
+            Box::pin(async move {
+                let Some(launching) = launching else { return Err(SpawnError::SupervisorStopping) };
+                launching.await.map(|actor| actor.cell())
+            })
+        })
+    }
+
     fn launched_by(
         id: Arc<str>,
         launch: impl Fn(&ActorSystem, SpawnOptions) -> Launching + Send + Sync + 'static,

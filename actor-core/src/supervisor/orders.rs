@@ -84,7 +84,11 @@ impl SupervisorState {
     /// nothing of its lives is heard any more.
     fn is_taken(&self, key: ChildKey) -> bool {
         let taken = |cell: &ActorCell| {
-            cell.supervisor().as_ref() != Some(&self.myself.cell()) && cell.status() < Status::Stopping
+            let myself = self.myself.cell();
+            if !cell.is_local() {
+                return !myself.has_child(cell);
+            }
+            cell.supervisor().as_ref() != Some(&myself) && cell.status() < Status::Stopping
         };
         self.cell(key).is_some_and(taken)
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::{Local, Side};
+use crate::address::ActorCell;
 use crate::address::control::{ExitListener, WatchId};
 use crate::contain::contained;
 use crate::event::SupervisionEvent;
@@ -14,6 +15,11 @@ use crate::lifecycle::{Flag, Status, Word};
 use crate::sync::{MutexGuard, Ordering};
 
 impl Side {
+    /// Whether an event about an actor waits to be heard.
+    pub(crate) fn has_news_of(&self, actor: &ActorCell) -> bool {
+        self.events.iter().any(|event| event.actor() == Some(actor))
+    }
+
     /// Watchers that are gone must not pile up while the actor lives: looked for
     /// whenever the list would have to grow.
     fn take_gone_watchers(&mut self) -> Vec<(WatchId, Arc<dyn ExitListener>)> {

@@ -23,6 +23,7 @@ use crate::contain::{Contained, caught};
 use crate::event::{BoxedState, SupervisionEvent};
 use crate::exit::Exit;
 use crate::lifecycle::{Flag, Verdict};
+use crate::limits::FOREIGN_KILL_TIMEOUT;
 use crate::observe::ActorChange;
 use crate::runtime::boundary::{Caught, Within, panicked};
 use crate::runtime::exit::ExitGuard;
@@ -139,7 +140,9 @@ async fn suspend<M: Send + 'static>(
     let children = guard.end_company();
     let gone = pin!(async {
         for child in children {
-            drop(child.wait(None).await);
+            // One in another process may not be heard of.
+            let within = (!child.is_local()).then_some(FOREIGN_KILL_TIMEOUT);
+            drop(child.wait(within).await);
         }
     });
     if Interruptible::<_, _, RELEASED>::new(inbox, gone).await.is_err() {
