@@ -1,12 +1,13 @@
 //! The one hook that every inbound operation passes.
 
 use std::fmt;
+use std::sync::Arc;
 
 use actor_core::ActorId;
 
 use crate::event::PeerInfo;
 
-/// What a peer wants to do to an actor of this node.
+/// What a peer wants to do on this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {
@@ -22,35 +23,49 @@ pub enum Operation {
     Drain,
     /// End it at once.
     Kill,
+    /// Be its supervisor: hear of its end, and end it with the supervisor or the session.
+    Link,
+    /// Start an actor of a [registered kind](crate::NodeBuilder::spawnable).
+    Spawn,
+}
+
+/// What it is to be done to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Subject {
+    /// An actor of this node.
+    Actor(ActorId),
+    /// What there is to be started: only by [`Operation::Spawn`].
+    Kind(Arc<str>),
 }
 
 /// Decides what a peer may do. Asked for every inbound message and request, on the
 /// session's task: it must be quick and must not block. A panic denies.
 ///
-/// Only published actors are ever asked about; for anybody else there is no such
-/// actor.
+/// Only actors that are published, or whose address somebody was given, are ever asked about, and
+/// kinds that are registered; else there is no such actor, and no such kind.
 pub trait Authorize: Send + Sync + 'static {
-    /// Whether the peer may do this to the actor.
-    fn is_allowed(&self, peer: &PeerInfo, operation: Operation, actor: ActorId) -> bool;
+    /// Whether the peer may do this.
+    fn is_allowed(&self, peer: &PeerInfo, operation: Operation, on: Subject) -> bool;
 }
 
-/// Everything is allowed on what is published: what a small cluster of nodes that
-/// trust each other needs.
+/// Everything is allowed on what is published, given or registered: what a small cluster of nodes
+/// that trust each other needs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AllowPublished;
 
 impl Authorize for AllowPublished {
-    fn is_allowed(&self, _: &PeerInfo, _: Operation, _: ActorId) -> bool {
+    fn is_allowed(&self, _: &PeerInfo, _: Operation, _: Subject) -> bool {
         true
     }
 }
 
 impl<F> Authorize for F
 where
-    F: Fn(&PeerInfo, Operation, ActorId) -> bool + Send + Sync + 'static,
+    F: Fn(&PeerInfo, Operation, Subject) -> bool + Send + Sync + 'static,
 {
-    fn is_allowed(&self, peer: &PeerInfo, operation: Operation, actor: ActorId) -> bool {
-        self(peer, operation, actor)
+    fn is_allowed(&self, peer: &PeerInfo, operation: Operation, on: Subject) -> bool {
+        self(peer, operation, on)
     }
 }
 

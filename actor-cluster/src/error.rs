@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actor_core::{Exit, SpawnError};
+
 use crate::id::NodeId;
 pub use crate::session::handshake::HandshakeError;
 use crate::transport::{CloseReason, TransportError};
@@ -66,6 +68,55 @@ pub enum PublishError {
     /// The node publishes as many actors as it may.
     #[error("too many published actors")]
     TooMany,
+}
+
+/// An actor was not started on another node. Unless it is [`Unknown`](Self::Unknown), nothing of it
+/// is there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpawnOnError {
+    /// There is no session with the node, or it ended before the request had left.
+    #[error("there is no session with the node")]
+    NotConnected,
+    /// The arguments cannot be sent; the text says why.
+    #[error("the arguments cannot be sent: {0}")]
+    Unsendable(Arc<str>),
+    /// The node starts no actors of this kind for others.
+    #[error("the node registers no such kind of actors")]
+    NoSuchKind,
+    /// Actors of this kind take other messages, or start with other arguments.
+    #[error("actors of this kind take other messages or other arguments")]
+    WrongType,
+    /// The node's [`Authorize`](crate::Authorize) says no.
+    #[error("the node does not let this one start such actors")]
+    Forbidden,
+    /// The node starts too many actors for this one, or has given as many away as it may.
+    #[error("the node takes no more requests to start actors for now")]
+    Busy,
+    /// The node cannot read the arguments; the text says why.
+    #[error("the node cannot read the arguments: {0}")]
+    Undecodable(Arc<str>),
+    /// `pre_start` failed.
+    #[error("the actor did not start: {0}")]
+    Startup(Exit),
+    /// The node did not start it for another reason: its system is full, or shuts down.
+    #[error("the node did not start the actor: {0}")]
+    Refused(Arc<str>),
+    /// The session ended before there was an answer. If the actor was started, it has been killed,
+    /// or will be as soon as its node notices.
+    #[error("the session ended before there was an answer")]
+    Unknown,
+}
+
+/// For a supervisor: a node that cannot be reached is an end by [`Exit::Unreachable`].
+impl From<SpawnOnError> for SpawnError {
+    fn from(error: SpawnOnError) -> Self {
+        Self::Startup(match error {
+            SpawnOnError::Startup(exit) => exit,
+            SpawnOnError::NotConnected | SpawnOnError::Unknown => Exit::Unreachable,
+            other => Exit::Failed(other.to_string().into()),
+        })
+    }
 }
 
 /// A name does not lead to an actor.

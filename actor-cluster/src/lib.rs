@@ -77,8 +77,11 @@
 //! * A watch fires exactly once, at the latest when the session is lost.
 //! * A peer that does not read makes senders wait, or gives their messages back;
 //!   nothing grows without a [bound](limits).
-//! * A peer reaches the actors that are published, and each of its operations
-//!   passes [`Authorize`].
+//! * A peer reaches the actors that are published, and those whose address it was given, in a
+//!   message or an answer; and each of its operations passes [`Authorize`].
+//! * A supervisor hears of the end of an actor on another node that is linked to it once, and
+//!   that one does not outlive it. [`spawn_on`](NodeServer::spawn_on) starts an actor once at
+//!   most, and leaves nobody behind if there is no answer.
 //! * User data never delays heartbeats and watches by more than one segment on a
 //!   shared stream.
 //!
@@ -109,8 +112,8 @@ pub mod testing;
 pub mod transport;
 pub mod wire;
 
-pub use authorize::{AllowPublished, Authorize, Operation};
-pub use error::{ConnectError, FindError, HandshakeError, PublishError, StartError};
+pub use authorize::{AllowPublished, Authorize, Operation, Subject};
+pub use error::{ConnectError, FindError, HandshakeError, PublishError, SpawnOnError, StartError};
 pub use event::{Events, NodeEvent, PeerInfo};
 pub use external::ExternalStream;
 pub use id::{Incarnation, NodeId};

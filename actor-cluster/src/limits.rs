@@ -185,6 +185,15 @@ pub const PEERS_MAX: usize = 1024;
 /// How many actors a node can publish, names and group memberships together.
 pub const PUBLICATIONS_MAX: usize = PUBLICATIONS_PER_PEER_MAX;
 
+/// How many actors a node can have given to other nodes by their addresses, in messages or
+/// because it was asked to start them. They count until they end. A message with one more is given
+/// back to its sender.
+pub const EXPORTS_MAX: usize = 262_144;
+
+/// How many actors one peer may have asked to be started and not claimed yet. One more is
+/// refused.
+pub const NEWBORNS_MAX: usize = 1024;
+
 /// How many bytes the publications of a node may take on the wire, about 32 for each
 /// and its label: a new session is told of all of them at once. One more is an error.
 pub const PUBLICATION_BYTES_MAX: usize = CONTROL_BACKLOG_BYTES_MAX / 4 * 3;

@@ -9,7 +9,9 @@ use bytes::{Bytes, BytesMut};
 
 use super::Node;
 use super::connection::SessionTask;
+use super::linking::Leash;
 use super::peer::{Attached, Link, LinkState, Moment, Peer, locked};
+use super::references;
 use super::tasks::Place;
 use crate::error::HandshakeError;
 use crate::event::{NodeEvent, PeerInfo};
@@ -27,6 +29,8 @@ pub(super) struct Peers {
     /// Those that addresses of actors may still be held of: when such a peer comes
     /// back in the same life, the addresses work again.
     known: BTreeMap<(NodeId, Incarnation), Weak<Peer>>,
+    /// How many of these there may be before those that nobody holds are looked for.
+    known_kept: usize,
     /// Where those who are present can be dialled, as they say.
     pub(super) reachable: BTreeMap<NodeId, Vec<Address>>,
     /// What those who are present publish.
@@ -35,6 +39,9 @@ pub(super) struct Peers {
     pub(super) dialling: BTreeSet<NodeId>,
     pub(super) is_closing: bool,
 }
+
+/// How many lives of nodes may at least be known before those that nobody holds are looked for.
+const KNOWN_KEPT_LEAST: usize = 64;
 
 /// A stream found its session.
 pub(super) struct Admitted {
@@ -74,6 +81,25 @@ impl Peers {
         current.is_some_and(|current| Arc::ptr_eq(&current, link))
     }
 
+    /// One life of a node, whether there is a session with it or not.
+    fn known(&mut self, node: NodeId, incarnation: Incarnation) -> Arc<Peer> {
+        if let Some(known) = self.known.get(&(node, incarnation)).and_then(Weak::upgrade) {
+            return known;
+        }
+        if self.known.len() >= self.known_kept {
+            self.known.retain(|_, peer| peer.strong_count() > 0);
+            self.known_kept = KNOWN_KEPT_LEAST.max(2 * self.known.len());
+        }
+        let peer = Arc::new(Peer::new(node, incarnation));
+        self.known.insert((node, incarnation), Arc::downgrade(&peer));
+        peer
+    }
+
+    #[cfg(test)]
+    pub(super) fn known_count(&self) -> usize {
+        self.known.len()
+    }
+
     /// Lets no session begin any more. Those that there are.
     pub(super) fn close(&mut self) -> Vec<Arc<Link>> {
         self.is_closing = true;
@@ -82,10 +108,7 @@ impl Peers {
 
     /// Puts a new session in place of the one there was with the node, if any.
     fn replace(&mut self, info: PeerInfo, link: &Arc<Link>) -> Option<Arc<Link>> {
-        self.known.retain(|_, peer| peer.strong_count() > 0);
-        let known = self.known.get(&(info.node, info.incarnation)).and_then(Weak::upgrade);
-        let peer = known.unwrap_or_else(|| Arc::new(Peer::new(info.incarnation)));
-        self.known.insert((info.node, info.incarnation), Arc::downgrade(&peer));
+        let peer = self.known(info.node, info.incarnation);
         self.directory.remove_node(info.node);
         self.reachable.remove(&info.node);
         let former = self.present.insert(info.node, peer.clone());
@@ -142,7 +165,7 @@ impl Node {
     }
 
     fn session_for(
-        &self,
+        self: &Arc<Self>,
         begun: Moment,
         shaken: handshake::Peer,
     ) -> Result<(Arc<Link>, Option<New>), HandshakeError> {
@@ -176,11 +199,17 @@ impl Node {
         }
     }
 
-    fn new_link(&self, shaken: handshake::Peer) -> Link {
+    /// One life of a node, whether there is a session with it or not.
+    pub(super) fn known_peer(&self, node: NodeId, incarnation: Incarnation) -> Arc<Peer> {
+        locked(&self.peers).known(node, incarnation)
+    }
+
+    fn new_link(self: &Arc<Self>, shaken: handshake::Peer) -> Link {
         let id = shaken.session;
         let info = PeerInfo { node: shaken.node, incarnation: shaken.incarnation, name: shaken.name.clone() };
         let executor = self.executor().clone();
-        let session = Session::new(shaken, self.settings.session.clone(), executor.now());
+        let mut session = Session::new(shaken, self.settings.session.clone(), executor.now());
+        session.lend(references::switchboard(self, info.node, info.incarnation));
         Link::new(info, id, self.moments.clone(), executor, session)
     }
 
@@ -220,6 +249,8 @@ impl Node {
         for (actor, watch) in link.take_all_watched() {
             actor.unwatch(watch);
         }
+        link.take_all_leashes().into_iter().for_each(Leash::pull);
+        link.take_newborns().iter().for_each(|actor| actor.kill());
         locked(&self.peers).forget_news(link);
         let (peer, why) = (link.info.clone(), reason.clone());
         self.tell(if reason.code.is_orderly() {

@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actor_core::ActorSystem;
+use actor_core::{Actor, ActorSystem};
 
+use super::kinds::Kinds;
 use super::{Node, NodeServer, Settings};
 use crate::authorize::{AllowPublished, Authorize};
 use crate::error::StartError;
@@ -19,6 +20,7 @@ use crate::session;
 use crate::session::handshake::{Myself, Secret};
 use crate::session::heartbeat::Pace;
 use crate::transport::Transport;
+use crate::wire::{RemoteMessage, Wire};
 
 /// Whether a node looks for the peers of its peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -43,6 +45,7 @@ pub struct NodeBuilder {
     mode: Mode,
     transports: Vec<Arc<dyn Transport>>,
     authorize: Arc<dyn Authorize>,
+    kinds: Kinds,
     pace: Pace,
     handshake_timeout: Duration,
     resume_timeout: Duration,
@@ -62,6 +65,7 @@ impl NodeBuilder {
             mode: Mode::default(),
             transports: Vec::new(),
             authorize: Arc::new(AllowPublished),
+            kinds: Kinds::default(),
             pace: Pace { interval: HEARTBEAT_INTERVAL, timeout: HEARTBEAT_TIMEOUT },
             handshake_timeout: HANDSHAKE_TIMEOUT,
             resume_timeout: RESUME_TIMEOUT,
@@ -116,6 +120,21 @@ impl NodeBuilder {
     /// Decides what peers may do to published actors; everything unless set.
     pub fn authorize(mut self, authorize: impl Authorize) -> Self {
         self.authorize = Arc::new(authorize);
+        self
+    }
+
+    /// Lets peers start actors of a kind here, by its name: [`NodeServer::spawn_on`]. `make` gives
+    /// the actor; what it starts with comes from the peer. It is asked for on the task of the
+    /// session, and must be quick. A kind that is registered twice is the later one.
+    pub fn spawnable<A>(
+        mut self,
+        kind: impl Into<Arc<str>>,
+        make: impl Fn() -> A + Send + Sync + 'static,
+    ) -> Self
+    where
+        A: Actor<Msg: RemoteMessage, Arguments: Wire>,
+    {
+        self.kinds.register(kind.into(), make);
         self
     }
 
@@ -197,7 +216,8 @@ impl NodeBuilder {
             },
         };
         let addresses = listeners.iter().flat_map(|listener| listener.addresses()).collect();
-        let node = Arc::new(Node::new(system, settings, self.transports, addresses, self.authorize));
+        let node = Node::new(system, settings, self.transports, addresses, self.authorize, self.kinds);
+        let node = Arc::new(node);
         for listener in listeners {
             node.spawn_intake(super::accept::listen(node.clone(), listener));
         }
@@ -211,6 +231,9 @@ impl NodeBuilder {
         };
         if ![&self.name, &self.cluster].into_iter().all(is_usable) {
             return unusable("a name must have 1 to 255 bytes, and no control characters");
+        }
+        if !self.kinds.are_usable() {
+            return unusable("the name of a kind must have 1 to 255 bytes");
         }
         if self.secret.as_ref().is_some_and(Vec::is_empty) {
             return unusable("an empty secret is known to everybody");

@@ -138,7 +138,7 @@ impl Catalog {
         inner.labels.entry(key).or_default().insert(serial);
         let is_first = export.is_none();
         let export = inner.exports.entry(serial).or_insert_with(|| Export {
-            target: Arc::new(Typed { cell: actor.cell(), actor: actor.clone(), schema: schema.clone() }),
+            target: Arc::new(Typed::new(actor, schema.clone())),
             publications: Vec::new(),
             watch: None,
         });
@@ -246,7 +246,8 @@ fn bytes_of(label: &str) -> usize {
     32 + label.len()
 }
 
-struct Typed<M> {
+/// An actor and the decoder of its messages.
+pub(super) struct Typed<M> {
     cell: ActorCell,
     actor: ActorRef<M>,
     schema: Arc<Schema>,
@@ -292,6 +293,10 @@ impl<M: RemoteMessage> Target for Typed<M> {
 }
 
 impl<M: RemoteMessage> Typed<M> {
+    pub(super) fn new(actor: &ActorRef<M>, schema: Arc<Schema>) -> Self {
+        Self { cell: actor.cell(), actor: actor.clone(), schema }
+    }
+
     fn hand_over(&self, message: M) -> Delivery {
         match self.actor.cast(message) {
             Ok(()) => Delivery::Done,

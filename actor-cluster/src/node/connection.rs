@@ -177,6 +177,8 @@ impl Future for SessionTask {
         // Registered first: whatever is asked of the session from here on wakes it.
         this.link.waker.register(cx.waker());
         this.link.begin_turn();
+        // What was exported is in what waits to be written now.
+        this.node.exports.watch_fresh();
         for _ in 0..ROUNDS_PER_TURN {
             let (is_busy, is_sated) = this.poll_streams(cx);
             let has_fired = this.poll_timer(cx);

@@ -57,7 +57,7 @@ impl Deliveries {
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        node: &Node,
+        node: &Arc<Node>,
         link: &Arc<Link>,
         is_last: bool,
     ) -> bool {
@@ -85,7 +85,7 @@ impl Deliveries {
     }
 
     /// Lets a line move on, if one can.
-    fn poll_lines(&mut self, cx: &mut Context<'_>, node: &Node, link: &Arc<Link>) -> bool {
+    fn poll_lines(&mut self, cx: &mut Context<'_>, node: &Arc<Node>, link: &Arc<Link>) -> bool {
         let Poll::Ready(Some(Front { actor, bytes })) = self.fronts.poll_next_unpin(cx) else { return false };
         self.stalled_bytes -= bytes as u64;
         match self.lines.get_mut(&actor).and_then(VecDeque::pop_front) {
@@ -106,7 +106,7 @@ impl Deliveries {
     }
 
     /// Takes a message out of the lane, if it may come.
-    fn take_next(&mut self, turn: &mut Turn, node: &Node, link: &Arc<Link>) -> bool {
+    fn take_next(&mut self, turn: &mut Turn, node: &Arc<Node>, link: &Arc<Link>) -> bool {
         let Some(message) = self.inbox.front() else { return false };
         let (lane, actor, bytes) = (message.lane, message.actor, message.bytes);
         let most = node.window_bytes().saturating_mul(STALLED_WINDOWS_MAX);
@@ -152,7 +152,7 @@ impl Turn {
     }
 }
 
-fn deliver(node: &Node, link: &Arc<Link>, message: Inbound) -> Delivery {
+fn deliver(node: &Arc<Node>, link: &Arc<Link>, message: Inbound) -> Delivery {
     contained("a message", || inbound::deliver(node, link, message)).unwrap_or(Delivery::Done)
 }
 

@@ -7,14 +7,18 @@ use actor_core::{ActorCell, ActorId, CallFailure, ControlRequest, Exit, ExitList
 
 use super::Node;
 use super::catalog::{Delivery, Target, refuse};
+use super::kinds;
+use super::linking;
 use super::peer::{Link, LinkState};
-use crate::authorize::Operation;
+use super::spawning::{Asked, SPAWNER};
+use crate::authorize::{Operation, Subject};
 use crate::contain::contained;
 use crate::event::NodeEvent;
 use crate::id::NodeId;
 use crate::session::{Event, Inbound, Spoken, Verdict};
 use crate::transport::Address;
 use crate::wire::ReplyTo;
+use crate::wire::reference::Token;
 use crate::wire::schema::Dialect;
 
 /// Acts on an event that is neither a message nor the session's end.
@@ -46,7 +50,11 @@ pub(super) fn on_event(node: &Arc<Node>, link: &Arc<Link>, event: Event) {
                 }
             }
         }
-        Event::Watch { watch, actor } => on_watch(node, link, watch, actor),
+        Event::Presented { actor, token } => node.on_presented(link, actor, &token),
+        Event::Watch { watch, actor, token } => {
+            present(node, link, actor, token.as_ref());
+            on_watch(node, link, watch, actor);
+        }
         Event::Unwatch { watch } => {
             if let Some((actor, watch)) = link.take_watched(watch) {
                 actor.unwatch(watch);
@@ -57,7 +65,26 @@ pub(super) fn on_event(node: &Arc<Node>, link: &Arc<Link>, event: Event) {
                 listener.tell(&exit);
             }
         }
-        Event::Request { actor, request } => on_request(node, link, actor, &request),
+        Event::Request { actor, request, token } => {
+            present(node, link, actor, token.as_ref());
+            on_request(node, link, actor, &request);
+        }
+        Event::Link { link: number, actor, supervisor, token } => {
+            present(node, link, actor, token.as_ref());
+            linking::on_link(node, link, number, actor, supervisor);
+        }
+        Event::Unlink { link: number, has_ended } => linking::on_unlink(link, number, has_ended),
+        Event::Unlinked { link: number } => {
+            if let Some(listener) = link.take_listener(number) {
+                listener.tell_unlinked();
+            }
+        }
+        Event::Claim { actor, is_unwanted } => {
+            let newborn = link.claim_newborn(actor);
+            if let Some(actor) = newborn.filter(|_| is_unwanted) {
+                actor.kill();
+            }
+        }
         Event::Interrupted(reason) => node.on_interrupted(link, reason),
         Event::Resumed => node.tell(NodeEvent::Resumed(link.info.clone())),
         Event::Message(_) | Event::Cut { .. } | Event::Ended { .. } => {
@@ -68,7 +95,7 @@ pub(super) fn on_event(node: &Arc<Node>, link: &Arc<Link>, event: Event) {
 
 /// Hands a message to its actor, or tells its caller why not. One whose caller stops
 /// waiting while it waits for room never runs.
-pub(super) fn deliver(node: &Node, link: &Arc<Link>, message: Inbound) -> Delivery {
+pub(super) fn deliver(node: &Arc<Node>, link: &Arc<Link>, message: Inbound) -> Delivery {
     let call = message.call;
     let delivery = hand_over(node, link, message);
     let Some((correlation, deadline)) = call.and_then(|call| Some((call.correlation, call.deadline?))) else {
@@ -85,7 +112,11 @@ pub(super) fn deliver(node: &Node, link: &Arc<Link>, message: Inbound) -> Delive
     }))
 }
 
-fn hand_over(node: &Node, link: &Arc<Link>, message: Inbound) -> Delivery {
+fn hand_over(node: &Arc<Node>, link: &Arc<Link>, message: Inbound) -> Delivery {
+    if message.actor == SPAWNER && message.shape == Asked::SHAPE {
+        kinds::on_request(node, link, message);
+        return Delivery::Done;
+    }
     let Inbound { actor, shape, spoken, call, fields, .. } = message;
     let mut reply = call.map(|call| ReplyTo::new(link.clone(), call.correlation.as_u64(), call.deadline));
     let operation = if reply.is_some() { Operation::Call } else { Operation::Cast };
@@ -141,16 +172,31 @@ fn understood(link: &Link, target: &dyn Target, spoken: Spoken) -> Result<Option
 }
 
 /// The one place where an operation of a peer's is allowed or not.
-fn allowed(node: &Node, link: &Link, operation: Operation, actor: u64) -> Result<Arc<dyn Target>, Rejection> {
-    let target = node.catalog().target(actor).ok_or(Rejection::NoSuchActor)?;
-    let actor_id = target.cell().id();
+pub(super) fn allowed(
+    node: &Node,
+    link: &Link,
+    operation: Operation,
+    actor: u64,
+) -> Result<Arc<dyn Target>, Rejection> {
+    let target = node.reached(link, actor).ok_or(Rejection::NoSuchActor)?;
+    ask(node, link, operation, Subject::Actor(target.cell().id())).map(|()| target)
+}
+
+/// Asks the one hook.
+pub(super) fn ask(node: &Node, link: &Link, operation: Operation, on: Subject) -> Result<(), Rejection> {
     let answer =
-        contained("the authorize hook", || node.authorize().is_allowed(&link.info, operation, actor_id));
+        contained("the authorize hook", || node.authorize().is_allowed(&link.info, operation, on.clone()));
     if answer == Some(true) {
-        Ok(target)
-    } else {
-        tracing::warn!(peer = %link.info.name, ?operation, actor, "forbidden");
-        Err(Rejection::Forbidden)
+        return Ok(());
+    }
+    tracing::warn!(peer = %link.info.name, ?operation, ?on, "forbidden");
+    Err(Rejection::Forbidden)
+}
+
+/// An operation may bring the right to reach its actor along.
+fn present(node: &Node, link: &Link, actor: u64, token: Option<&Token>) {
+    if let Some(token) = token {
+        node.on_presented(link, actor, token);
     }
 }
 
@@ -159,7 +205,7 @@ fn on_watch(node: &Node, link: &Arc<Link>, watch: u64, actor: u64) {
         return link.act(|session| session.down(watch, &Exit::Unreachable));
     };
     let actor: ActorCell = target.cell().clone();
-    let watcher = Arc::new(RemoteWatcher { link: Arc::downgrade(link), watch });
+    let watcher = Arc::new(RemoteWatcher::new(link, watch));
     // Announced first: the actor may end, and the peer be told, before the watch is
     // noted.
     link.begin_watched(watch);
@@ -182,15 +228,21 @@ fn on_request(node: &Node, link: &Link, actor: u64, request: &ControlRequest) {
 }
 
 /// A peer that watches an actor here.
-struct RemoteWatcher {
+pub(super) struct RemoteWatcher {
     link: Weak<Link>,
     watch: u64,
+}
+
+impl RemoteWatcher {
+    pub(super) fn new(link: &Arc<Link>, watch: u64) -> Self {
+        Self { link: Arc::downgrade(link), watch }
+    }
 }
 
 impl ExitListener for RemoteWatcher {
     fn on_exit(&self, _: ActorId, exit: &Exit) {
         if let Some(link) = self.link.upgrade() {
-            link.take_watched(self.watch);
+            drop((link.take_watched(self.watch), link.take_leash(self.watch)));
             link.act(|session| session.down(self.watch, exit));
         }
     }

@@ -11,7 +11,7 @@
 //!
 //! Locks are taken in this order, and none is held across an await:
 //! `Node::publishing`, `Node::peers`, then any one of `Peer::link`, `Link::inner`, the
-//! catalog's and the tasks'. A user's code does not run under them and a user's value
+//! catalog's and the tasks', then that of the exports or `Link::given`. A user's code does not run under them and a user's value
 //! is not dropped, but for the encoding of a message under its session's, which
 //! writes straight into what is sent.
 
@@ -22,15 +22,20 @@ mod catalog;
 mod connection;
 mod delivering;
 mod dial;
+mod exports;
 mod gossip;
 mod handshaking;
 mod inbound;
+mod kinds;
+mod linking;
 mod outbound;
 mod parting;
 mod peer;
 mod publish;
+mod references;
 mod resume;
 mod server;
+mod spawning;
 mod stream;
 mod tasks;
 #[cfg(test)]
@@ -47,6 +52,8 @@ use self::admit::Peers;
 pub use self::builder::{Mode, NodeBuilder};
 use self::catalog::Catalog;
 use self::dial::Dials;
+use self::exports::Exports;
+use self::kinds::Kinds;
 use self::peer::{Link, Moments, locked};
 pub use self::server::{NodeServer, NodeSession};
 use self::tasks::Tasks;
@@ -75,9 +82,12 @@ pub(crate) struct Node {
     /// Where this node listens.
     addresses: Vec<Address>,
     authorize: Arc<dyn Authorize>,
+    /// What peers may have started here.
+    kinds: Kinds,
     /// Who is here, and what they publish.
     peers: Mutex<Peers>,
     catalog: Catalog,
+    exports: Arc<Exports>,
     /// Held while what is published changes and peers are told, so that all are
     /// told everything in the same order.
     publishing: Mutex<()>,
@@ -99,14 +109,17 @@ impl Node {
         transports: Vec<Arc<dyn Transport>>,
         addresses: Vec<Address>,
         authorize: Arc<dyn Authorize>,
+        kinds: Kinds,
     ) -> Self {
         let executor = system.executor().clone();
         Self {
+            exports: Arc::new(Exports::new(&executor, system.incarnation())),
             system,
             settings,
             transports,
             addresses,
             authorize,
+            kinds,
             peers: Mutex::default(),
             catalog: Catalog::default(),
             publishing: Mutex::default(),

@@ -4,33 +4,68 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use actor_core::{
     ActorId, ActorRef, Control, ControlRequest, Deliver, Executor, Exit, ExitListener, ForeignControl,
-    SendError, Status, WatchId,
+    SendError, Status, Unlink, WatchId,
 };
 
 use super::peer::Peer;
+use crate::session::handshake::SessionId;
 use crate::wire::RemoteMessage;
+use crate::wire::reference::Token;
 
 /// The address of an actor of a peer's.
 pub(super) fn remote_ref<M: RemoteMessage>(
     peer: Arc<Peer>,
     actor: ActorId,
     name: Option<Arc<str>>,
+    token: Option<Token>,
     executor: Executor,
 ) -> ActorRef<M> {
-    let control = Box::new(RemoteControl { peer: peer.clone(), actor, has_ended: Arc::default() });
+    let control = Box::new(RemoteControl::new(peer.clone(), actor, token));
     let control = Control::foreign(actor, name, executor, control);
-    ActorRef::foreign(Arc::new(RemoteActor { peer, actor: actor.serial(), control, message: PhantomData }))
+    let given = token.map(Given::new);
+    ActorRef::foreign(Arc::new(RemoteActor {
+        peer,
+        actor: actor.serial(),
+        given,
+        control,
+        message: PhantomData,
+    }))
 }
 
 struct RemoteActor<M> {
     peer: Arc<Peer>,
     actor: u64,
+    /// None if the actor is published.
+    given: Option<Given>,
     control: Arc<Control>,
     message: PhantomData<fn(M)>,
+}
+
+/// The right to send to an actor that is not published.
+pub(super) struct Given {
+    pub(super) token: Token,
+    /// The session in which the actor's node was told of it by this address.
+    presented_in: AtomicU64,
+}
+
+impl Given {
+    fn new(token: Token) -> Self {
+        Self { token, presented_in: AtomicU64::new(0) }
+    }
+
+    // Relaxed, both: whoever looks has the session locked, and to tell twice does no harm.
+
+    pub(super) fn is_presented_in(&self, session: SessionId) -> bool {
+        self.presented_in.load(Ordering::Relaxed) == session.as_u64()
+    }
+
+    pub(super) fn note_presented_in(&self, session: SessionId) {
+        self.presented_in.store(session.as_u64(), Ordering::Relaxed);
+    }
 }
 
 impl<M: RemoteMessage> Deliver<M> for RemoteActor<M> {
@@ -41,7 +76,7 @@ impl<M: RemoteMessage> Deliver<M> for RemoteActor<M> {
     fn cast(&self, message: M) -> Result<(), SendError<M>> {
         match self.peer.link() {
             None => Err(SendError::NotConnected(message)),
-            Some(link) => link.send(self.actor, message),
+            Some(link) => link.send(self.actor, self.given.as_ref(), message),
         }
     }
 
@@ -54,17 +89,24 @@ impl<M: RemoteMessage> Deliver<M> for RemoteActor<M> {
     }
 }
 
-struct RemoteControl {
-    peer: Arc<Peer>,
+pub(super) struct RemoteControl {
+    pub(super) peer: Arc<Peer>,
     actor: ActorId,
+    pub(super) token: Option<Token>,
     /// Set when a watch through this address has told of the actor's end.
     has_ended: Arc<AtomicBool>,
+}
+
+impl RemoteControl {
+    pub(super) fn new(peer: Arc<Peer>, actor: ActorId, token: Option<Token>) -> Self {
+        Self { peer, actor, token, has_ended: Arc::default() }
+    }
 }
 
 impl ForeignControl for RemoteControl {
     fn request(&self, request: ControlRequest) {
         if let Some(link) = self.peer.link() {
-            link.request(self.actor.serial(), &request);
+            link.request(self.actor.serial(), &request, self.token.as_ref());
         }
     }
 
@@ -78,7 +120,7 @@ impl ForeignControl for RemoteControl {
         let listener = Arc::new(Noting { listener, has_ended: self.has_ended.clone() });
         let refused = match self.peer.link() {
             None => Some(listener as Arc<dyn ExitListener>),
-            Some(link) => link.watch(watch, self.actor, listener).err(),
+            Some(link) => link.watch(watch, self.actor, self.token.as_ref(), listener).err(),
         };
         if let Some(listener) = refused {
             listener.on_exit(self.actor, &Exit::Unreachable);
@@ -89,6 +131,24 @@ impl ForeignControl for RemoteControl {
     fn unwatch(&self, watch: WatchId) {
         if let Some(link) = self.peer.link() {
             link.unwatch(watch);
+        }
+    }
+
+    fn link(&self, supervisor: ActorId, listener: Arc<dyn ExitListener>) -> bool {
+        let listener = Arc::new(Noting { listener, has_ended: self.has_ended.clone() });
+        let refused = match self.peer.link() {
+            None => Some(listener as Arc<dyn ExitListener>),
+            Some(link) => link.link(supervisor, self.actor, self.token.as_ref(), listener).err(),
+        };
+        if let Some(listener) = refused {
+            listener.on_exit(self.actor, &Exit::Unreachable);
+        }
+        true
+    }
+
+    fn unlink(&self, supervisor: ActorId, why: Unlink) {
+        if let Some(link) = self.peer.link() {
+            link.unlink(supervisor, self.actor, why == Unlink::SupervisorEnded);
         }
     }
 }
@@ -107,6 +167,10 @@ impl ExitListener for Noting {
             self.has_ended.store(true, Ordering::Release);
         }
         self.listener.on_exit(actor, exit);
+    }
+
+    fn on_unlinked(&self, actor: ActorId) {
+        self.listener.on_unlinked(actor);
     }
 
     fn is_gone(&self) -> bool {

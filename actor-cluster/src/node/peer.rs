@@ -10,7 +10,7 @@
 //! that a message is encoded under the lock of its session; see `mod.rs` for the
 //! order of locks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -22,26 +22,32 @@ use atomic_waker::AtomicWaker;
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{Notify, watch};
 
+use super::exports::Exports;
+use super::linking::Leash;
+use super::outbound::Given;
 use crate::event::PeerInfo;
-use crate::limits::STREAMS_PER_SESSION_MAX;
+use crate::id::NodeId;
+use crate::limits::{NEWBORNS_MAX, STREAMS_PER_SESSION_MAX};
 use crate::session::handshake::{Live, SessionId};
 use crate::session::streams::ConnectionId;
 use crate::session::{Correlation, Session};
 use crate::transport::{Address, CloseReason, ClusterBidiStream};
 use crate::wire::lanes::LaneIds;
+use crate::wire::reference::Token;
 use crate::wire::{EncodeReply, RemoteMessage, ReplySink, WireContext};
 
 /// One incarnation of another node. Addresses of its actors hold one of these and
 /// find in it whichever session there is.
 pub(super) struct Peer {
+    pub(super) node: NodeId,
     pub(super) incarnation: Incarnation,
     link: Mutex<Option<Arc<Link>>>,
     watches_made: AtomicU64,
 }
 
 impl Peer {
-    pub(super) fn new(incarnation: Incarnation) -> Self {
-        Self { incarnation, link: Mutex::new(None), watches_made: AtomicU64::new(0) }
+    pub(super) fn new(node: NodeId, incarnation: Incarnation) -> Self {
+        Self { node, incarnation, link: Mutex::new(None), watches_made: AtomicU64::new(0) }
     }
 
     /// The session with it, if there is one.
@@ -103,6 +109,14 @@ pub(super) struct Link {
     pub(super) waker: AtomicWaker,
     executor: Executor,
     inner: Mutex<Inner>,
+    given: Mutex<GivenActors>,
+}
+
+/// The actors of ours that the peer has shown to have been given. Locked after any other.
+struct GivenActors {
+    actors: HashSet<u64>,
+    /// How many there may be before those that have ended are looked for.
+    kept: usize,
 }
 
 struct Inner {
@@ -123,6 +137,18 @@ struct Inner {
     /// Which actors of ours the peer watches, by its number; none while the watch is
     /// being made.
     watched: BTreeMap<u64, Option<(ActorCell, WatchId)>>,
+    /// Which of those are under a supervisor of the peer's.
+    leashes: BTreeMap<u64, Leash>,
+    newborns: Newborns,
+}
+
+/// Actors that were started here for the peer, until it says what is to become of them.
+#[derive(Default)]
+struct Newborns {
+    /// How many are being started.
+    coming: usize,
+    /// By their serials.
+    unclaimed: BTreeMap<u64, ActorCell>,
 }
 
 impl Inner {
@@ -146,6 +172,9 @@ impl Inner {
 /// How many watches there may at least be before those of the gone are looked for.
 const LISTENERS_KEPT_LEAST: usize = 64;
 
+/// How many actors may at least be noted before those that have ended are looked for.
+const GIVEN_KEPT_LEAST: usize = 64;
+
 /// What became of a stream that was handed to a session.
 pub(super) enum Attached {
     Yes,
@@ -165,9 +194,17 @@ pub(super) struct Arrival {
     pub(super) rest: BytesMut,
 }
 
-/// Someone here who watches an actor there.
+/// Why somebody hears of an actor's end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Watch(WatchId),
+    /// The supervisor.
+    Link(ActorId),
+}
+
+/// Someone here who watches an actor there, or supervises it.
 pub(super) struct Listener {
-    watch: WatchId,
+    purpose: Purpose,
     actor: ActorId,
     listener: Arc<dyn ExitListener>,
 }
@@ -175,6 +212,10 @@ pub(super) struct Listener {
 impl Listener {
     pub(super) fn tell(&self, exit: &Exit) {
         self.listener.on_exit(self.actor, exit);
+    }
+
+    pub(super) fn tell_unlinked(&self) {
+        self.listener.on_unlinked(self.actor);
     }
 }
 
@@ -209,7 +250,10 @@ impl Link {
                 listeners: BTreeMap::new(),
                 listeners_kept: LISTENERS_KEPT_LEAST,
                 watched: BTreeMap::new(),
+                leashes: BTreeMap::new(),
+                newborns: Newborns::default(),
             }),
+            given: Mutex::new(GivenActors { actors: HashSet::new(), kept: GIVEN_KEPT_LEAST }),
         };
         link.note_mutual();
         link
@@ -334,10 +378,43 @@ impl Link {
         state.expect("this link holds the sender").clone()
     }
 
-    /// Sends a message to an actor of the peer's.
-    pub(super) fn send<M: RemoteMessage>(&self, actor: u64, message: M) -> Result<(), SendError<M>> {
+    /// Sends a message to an actor of the peer's; one that was given is presented first.
+    pub(super) fn send<M: RemoteMessage>(
+        &self,
+        actor: u64,
+        given: Option<&Given>,
+        message: M,
+    ) -> Result<(), SendError<M>> {
         let now = self.executor.now();
-        self.act(|session| session.send(now, actor, message))
+        self.act(|session| {
+            if let Some(given) = given
+                && !given.is_presented_in(self.id)
+                && session.present(actor, M::IS_BULK, &given.token)
+            {
+                given.note_presented_in(self.id);
+            }
+            session.send(now, actor, message)
+        })
+    }
+
+    /// Notes that the peer was given an actor that lives. Those that have ended are forgotten in
+    /// time, so there are at most twice as many as were [exported](Exports).
+    pub(super) fn note_given(&self, actor: u64, exports: &Exports) {
+        let mut given = locked(&self.given);
+        if given.actors.len() >= given.kept {
+            given.actors.retain(|actor| exports.has(*actor));
+            given.kept = GIVEN_KEPT_LEAST.max(2 * given.actors.len());
+        }
+        given.actors.insert(actor);
+    }
+
+    pub(super) fn is_given(&self, actor: u64) -> bool {
+        locked(&self.given).actors.contains(&actor)
+    }
+
+    #[cfg(test)]
+    pub(super) fn given(&self) -> usize {
+        locked(&self.given).actors.len()
     }
 
     /// Completes when there may be room for a message to an actor, or never will be.
@@ -349,8 +426,8 @@ impl Link {
         room.await;
     }
 
-    pub(super) fn request(&self, actor: u64, request: &ControlRequest) {
-        self.act(|session| session.request(actor, request));
+    pub(super) fn request(&self, actor: u64, request: &ControlRequest, token: Option<&Token>) {
+        self.act(|session| session.request(actor, request, token));
     }
 
     /// Watches an actor of the peer's. Gives the listener back if it cannot be.
@@ -358,14 +435,47 @@ impl Link {
         &self,
         watch: WatchId,
         actor: ActorId,
+        token: Option<&Token>,
         listener: Arc<dyn ExitListener>,
+    ) -> Result<(), Arc<dyn ExitListener>> {
+        let listener = Listener { purpose: Purpose::Watch(watch), actor, listener };
+        self.listen(listener, |session| session.watch(actor.serial(), token))
+    }
+
+    pub(super) fn unwatch(&self, watch: WatchId) {
+        let is_it = |listener: &Listener| listener.purpose == Purpose::Watch(watch);
+        self.end_listening(is_it, Session::unwatch);
+    }
+
+    /// Puts an actor of the peer's under one of ours. Gives the listener back if it cannot be.
+    pub(super) fn link(
+        &self,
+        supervisor: ActorId,
+        actor: ActorId,
+        token: Option<&Token>,
+        listener: Arc<dyn ExitListener>,
+    ) -> Result<(), Arc<dyn ExitListener>> {
+        let listener = Listener { purpose: Purpose::Link(supervisor), actor, listener };
+        self.listen(listener, |session| session.link(actor.serial(), supervisor.serial(), token))
+    }
+
+    pub(super) fn unlink(&self, supervisor: ActorId, actor: ActorId, has_ended: bool) {
+        let is_it =
+            |listener: &Listener| listener.purpose == Purpose::Link(supervisor) && listener.actor == actor;
+        self.end_listening(is_it, |session, number| session.unlink(number, has_ended));
+    }
+
+    fn listen(
+        &self,
+        listener: Listener,
+        ask: impl FnOnce(&mut Session) -> Option<u64>,
     ) -> Result<(), Arc<dyn ExitListener>> {
         let (gone, made) = self.act_inner(|inner| {
             let gone = inner.end_gone_watches();
-            let made = match inner.session.watch(actor.serial()) {
-                None => Err(listener),
+            let made = match ask(&mut inner.session) {
+                None => Err(listener.listener),
                 Some(number) => {
-                    inner.listeners.insert(number, Listener { watch, actor, listener });
+                    inner.listeners.insert(number, listener);
                     Ok(())
                 }
             };
@@ -375,11 +485,11 @@ impl Link {
         made
     }
 
-    pub(super) fn unwatch(&self, watch: WatchId) {
+    fn end_listening(&self, is_it: impl Fn(&Listener) -> bool, end: impl FnOnce(&mut Session, u64)) {
         let listener = self.act_inner(|inner| {
-            let found = inner.listeners.iter().find(|(_, listener)| listener.watch == watch);
+            let found = inner.listeners.iter().find(|(_, listener)| is_it(listener));
             let number = found.map(|(number, _)| *number)?;
-            inner.session.unwatch(number);
+            end(&mut inner.session, number);
             inner.listeners.remove(&number)
         });
         drop(listener);
@@ -404,6 +514,57 @@ impl Link {
 
     pub(super) fn take_watched(&self, number: u64) -> Option<(ActorCell, WatchId)> {
         self.inner().watched.remove(&number).flatten()
+    }
+
+    pub(super) fn note_leash(&self, number: u64, leash: Leash) {
+        self.inner().leashes.insert(number, leash);
+    }
+
+    pub(super) fn has_leash(&self, number: u64, actor: &ActorCell) -> bool {
+        self.inner().leashes.get(&number).is_some_and(|leash| leash.is_of(actor))
+    }
+
+    pub(super) fn take_leash(&self, number: u64) -> Option<Leash> {
+        self.inner().leashes.remove(&number)
+    }
+
+    pub(super) fn take_all_leashes(&self) -> Vec<Leash> {
+        std::mem::take(&mut self.inner().leashes).into_values().collect()
+    }
+
+    /// Takes a place for an actor that is to be started for the peer; `false` if there is none.
+    pub(super) fn begin_newborn(&self) -> bool {
+        let newborns = &mut self.inner().newborns;
+        let has_place = newborns.coming + newborns.unclaimed.len() < NEWBORNS_MAX;
+        newborns.coming += usize::from(has_place);
+        has_place
+    }
+
+    /// Answers the call that an actor was started by. Whether the answer went, and the peer has
+    /// to claim the actor.
+    pub(super) fn end_newborn(
+        &self,
+        call: Correlation,
+        started: Result<(&ActorCell, &dyn EncodeReply), &dyn EncodeReply>,
+    ) -> bool {
+        self.act_inner(|inner| {
+            inner.newborns.coming -= 1;
+            let answer = started.map_or_else(|refusal| refusal, |(_, answer)| answer);
+            let has_gone = inner.session.answer(call, Ok(answer));
+            if let (true, Ok((actor, _))) = (has_gone, started) {
+                inner.newborns.unclaimed.insert(actor.id().serial(), actor.clone());
+            }
+            has_gone
+        })
+    }
+
+    /// Takes an actor out that the peer has decided about.
+    pub(super) fn claim_newborn(&self, actor: u64) -> Option<ActorCell> {
+        self.inner().newborns.unclaimed.remove(&actor)
+    }
+
+    pub(super) fn take_newborns(&self) -> Vec<ActorCell> {
+        std::mem::take(&mut self.inner().newborns.unclaimed).into_values().collect()
     }
 
     pub(super) fn take_all_watched(&self) -> Vec<(ActorCell, WatchId)> {

@@ -74,7 +74,7 @@ impl Node {
                 Ok(()) => {
                     let actor = ActorId::new(peer.incarnation, entry.actor);
                     let name = (kind == LabelKind::Name).then(|| label.into());
-                    found.push(remote_ref(peer, actor, name, self.executor().clone()));
+                    found.push(remote_ref(peer, actor, name, None, self.executor().clone()));
                 }
                 Err(error) => mismatch = Some(error),
             }

@@ -4,17 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actor_core::{ActorId, ActorRef, ActorSystem, Incarnation};
+use actor_core::{ActorId, ActorRef, ActorSystem, ChildSpec, Incarnation, SpawnError};
 
 use super::peer::{Link, LinkState};
+use super::spawning::{self, Newborn};
 use super::{Node, NodeBuilder, accept, dial};
-use crate::error::{ConnectError, FindError, PublishError};
+use crate::error::{ConnectError, FindError, PublishError, SpawnOnError};
 use crate::event::{Events, PeerInfo};
 use crate::id::NodeId;
 use crate::limits::SHUTDOWN_TIMEOUT;
 use crate::names::LabelKind;
 use crate::transport::{Address, CloseCode, CloseReason, ClusterBidiStream};
-use crate::wire::RemoteMessage;
+use crate::wire::{RemoteMessage, Wire};
 
 /// A node of a cluster: it listens, dials, holds sessions, and publishes actors of
 /// its [`ActorSystem`](actor_core::ActorSystem) to its peers.
@@ -167,6 +168,56 @@ impl NodeServer {
     /// then by node. Looks at what this node knows.
     pub fn group<M: RemoteMessage>(&self, group: &str) -> Vec<ActorRef<M>> {
         self.node.lookup(LabelKind::Group, group).0
+    }
+
+    /// Starts an actor on another node, of a [kind](NodeBuilder::spawnable) that is registered
+    /// there, and waits until it has started. It lives until it is stopped, whatever becomes of
+    /// this node; [link](actor_core::ActorCell::link) it to a supervisor here for more than that,
+    /// or have a supervisor start it: [`child_on`](Self::child_on).
+    ///
+    /// Dropping the future gives the actor up: it is killed as soon as it has started. One for
+    /// which there is no answer, because the session has ended, is killed as well. It is never
+    /// started twice.
+    ///
+    /// # Errors
+    ///
+    /// See [`SpawnOnError`].
+    pub async fn spawn_on<M: RemoteMessage, T: Wire + Send + 'static>(
+        &self,
+        node: NodeId,
+        kind: &str,
+        arguments: T,
+    ) -> Result<ActorRef<M>, SpawnOnError> {
+        spawning::spawn_on(&self.node, node, kind.into(), arguments).await.map(Newborn::claim)
+    }
+
+    /// A child of a supervisor in this node's system that lives on another node, of a
+    /// [kind](NodeBuilder::spawnable) that is registered there; each of its lives begins with what
+    /// `arguments` gives, and has an address of its own.
+    ///
+    /// When it ends there, or its node cannot be reached, it is started again as the
+    /// specification says; a node that is not there is an end by
+    /// [`Exit::Unreachable`](actor_core::Exit::Unreachable), and each further attempt a
+    /// restart, so a [backoff](ChildSpec::backoff) is in place. When the supervisor ends, or its
+    /// node is lost, the child is stopped or killed.
+    pub fn child_on<M: RemoteMessage, T: Wire + Send + 'static>(
+        &self,
+        id: impl Into<Arc<str>>,
+        node: NodeId,
+        kind: impl Into<Arc<str>>,
+        arguments: impl Fn() -> T + Send + Sync + 'static,
+    ) -> ChildSpec<M> {
+        let (here, kind) = (Arc::downgrade(&self.node), kind.into());
+        ChildSpec::elsewhere(id, move |supervisor| {
+            let (here, kind, arguments) = (here.clone(), kind.clone(), arguments());
+            async move {
+                let here = here.upgrade().ok_or(SpawnOnError::NotConnected)?;
+                let newborn = spawning::spawn_on(&here, node, kind, arguments).await?;
+                // Before it is claimed, so that it is always somebody's.
+                newborn.cell().link(&supervisor).map_err(|_| SpawnError::SupervisorStopping)?;
+                Ok(newborn.claim())
+            }
+        })
     }
 
     /// The node that an actor lives on, while there is a session with it. `None` for

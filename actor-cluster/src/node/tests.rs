@@ -75,7 +75,7 @@ async fn w15_a_guessed_target_is_nobody() {
     let peer = locked(&a.node.peers).present[&b.id()].clone();
     let guess = |serial| {
         let target = ActorId::new(there.incarnation(), serial);
-        remote_ref::<Ask>(peer.clone(), target, None, here.executor().clone())
+        remote_ref::<Ask>(peer.clone(), target, None, None, here.executor().clone())
     };
     let outcome = async |actor: &ActorRef<Ask>| {
         actor.call(Ask::Anything).await.map_err(|error| error.failure().cloned())
@@ -195,7 +195,8 @@ async fn a_watch_that_is_over_is_kept_nowhere() {
     let dead = there.spawn(Answerer, (), SpawnOptions::new()).await.unwrap();
     assert!(b.node.catalog().publish(LabelKind::Name, "dead", &dead).unwrap().is_some());
     dead.kill_and_wait(None).await.unwrap();
-    inbound::on_event(&b.node, &link, Event::Watch { watch: 77, actor: dead.id().serial() });
+    let late = Event::Watch { watch: 77, actor: dead.id().serial(), token: None };
+    inbound::on_event(&b.node, &link, late);
     assert_eq!((link.watched(), Arc::weak_count(&link)), (0, before));
 }
 

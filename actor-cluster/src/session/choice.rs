@@ -17,6 +17,11 @@ impl SessionId {
         Self(NonZeroU64::new(random).unwrap_or(NonZeroU64::MAX))
     }
 
+    /// Never zero.
+    pub(crate) fn as_u64(self) -> u64 {
+        self.0.get()
+    }
+
     /// Reads a name from the wire, where zero is none.
     pub(super) fn from_wire(bits: u64) -> Option<Self> {
         NonZeroU64::new(bits).map(Self)

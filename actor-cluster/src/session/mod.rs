@@ -56,9 +56,11 @@ use crate::limits::{
     SWEEP_INTERVAL,
 };
 use crate::transport::{CloseCode, CloseReason};
+use crate::wire::context::Switchboard;
 use crate::wire::control::Publication;
 use crate::wire::frame::Kind;
 use crate::wire::lanes::LaneId;
+use crate::wire::reference::Token;
 use crate::wire::{PendingReplies, PendingReply, WireContext};
 
 /// What a session is told about this node's limits.
@@ -98,14 +100,25 @@ pub(crate) enum Event {
     Unpublished(Vec<Publication>),
     /// The peer has sessions with these nodes.
     Members(Vec<(Vec<u8>, Vec<String>)>),
+    /// The peer says that it was given an actor's address.
+    Presented { actor: u64, token: Token },
     /// The peer wants to know of an actor's end; answer with [`Session::down`].
-    Watch { watch: u64, actor: u64 },
+    Watch { watch: u64, actor: u64, token: Option<Token> },
     /// The peer does not want to know any more.
     Unwatch { watch: u64 },
     /// An actor that was watched from here has ended.
     Down { watch: u64, exit: Exit },
     /// The peer asks an actor here to stop, drain or die.
-    Request { actor: u64, request: ControlRequest },
+    Request { actor: u64, request: ControlRequest, token: Option<Token> },
+    /// The peer puts an actor here under one of its own; answer its end with
+    /// [`Session::down`].
+    Link { link: u64, actor: u64, supervisor: u64, token: Option<Token> },
+    /// The link is over, and with it the actor if its supervisor has ended.
+    Unlink { link: u64, has_ended: bool },
+    /// An actor that was linked from here has another supervisor now.
+    Unlinked { link: u64 },
+    /// What is to become of an actor that was started for the peer.
+    Claim { actor: u64, is_unwanted: bool },
     /// The stream is no more of the session's: nothing comes from it.
     Cut { connection: ConnectionId, reason: CloseReason },
     /// A lane has lost its stream, and waits for another.
@@ -195,7 +208,7 @@ enum Phase {
     Ended(CloseReason),
 }
 
-/// Open watches, by the watcher's number.
+/// Open watches and links, by the number of whoever asked for them.
 #[derive(Debug, Default)]
 struct Watches {
     made: u64,
@@ -257,6 +270,11 @@ impl Session {
 
     pub(crate) fn context(&self) -> &WireContext {
         &self.context
+    }
+
+    /// Lends its codec what addresses in payloads are put to.
+    pub(crate) fn lend(&mut self, switchboard: Switchboard) {
+        self.context.switchboard = Some(switchboard);
     }
 
     /// How many lanes for data it has.

@@ -19,9 +19,12 @@ use crate::limits::{
     GOSSIP_MEMBERS_MAX, HELD_MAX, LABEL_BYTES_MAX, PUBLICATIONS_PER_PEER_MAX, WATCHES_MAX,
 };
 use crate::transport::{CloseCode, CloseReason};
-use crate::wire::control::{Body, Control, Member, Publication, Request, SchemaSaid};
+use crate::wire::control::{
+    Body, Claim, Control, Link, Member, Publication, Request, SchemaSaid, Unlink, Watch,
+};
 use crate::wire::frame::{self, Frame, HEADER_BYTES, Head, Kind};
 use crate::wire::lanes::{LaneId, LaneIds};
+use crate::wire::reference::Token;
 use crate::wire::schema::Fingerprint;
 use crate::wire::{PendingReply, TypeTag, VariantTag};
 
@@ -83,6 +86,7 @@ impl Session {
             Kind::Cancel => self.on_cancel(frame.body),
             Kind::Large => self.on_large(&frame),
             Kind::Part => self.on_part(now, &frame),
+            Kind::Present => self.on_present(frame.body),
             Kind::Handshake | Kind::Begin | Kind::Take | Kind::Ack | Kind::Ping | Kind::Pong => {
                 unreachable!("it is of no lane")
             }
@@ -291,6 +295,13 @@ impl Session {
         self.schemas.hear(message, fingerprint, &said.text).map_err(|_| TOO_MANY_SCHEMAS.to_owned())
     }
 
+    fn on_present(&mut self, mut body: Bytes) -> Judged {
+        let actor = take_u64(&mut body)?;
+        let token = token_of(&body)?;
+        self.events.push_back(Event::Presented { actor, token });
+        Ok(())
+    }
+
     fn on_cancel(&mut self, mut body: Bytes) -> Judged {
         let call = Correlation::from_u64(take_u64(&mut body)?);
         end_of(&body)?;
@@ -318,7 +329,29 @@ impl Session {
                 self.check_ready();
             }
             Body::Members(members) => self.on_members(members.members),
-            Body::Watch(watch) => return self.on_watch(watch.watch, watch.actor),
+            Body::Watch(Watch { watch, actor, token }) => {
+                let token = token.as_deref().map(token_of).transpose()?;
+                self.open_watch(watch)?;
+                self.events.push_back(Event::Watch { watch, actor, token });
+            }
+            Body::Link(Link { link, actor, supervisor, token }) => {
+                let token = token.as_deref().map(token_of).transpose()?;
+                self.open_watch(link)?;
+                self.events.push_back(Event::Link { link, actor, supervisor, token });
+            }
+            Body::Unlink(Unlink { link, has_ended }) => {
+                if self.watches.theirs.remove(&link) {
+                    self.events.push_back(Event::Unlink { link, has_ended });
+                }
+            }
+            Body::Unlinked(link) => {
+                if self.watches.ours.remove(&link) {
+                    self.events.push_back(Event::Unlinked { link });
+                }
+            }
+            Body::Claim(Claim { actor, is_unwanted }) => {
+                self.events.push_back(Event::Claim { actor, is_unwanted });
+            }
             Body::Unwatch(watch) => {
                 if self.watches.theirs.remove(&watch) {
                     self.events.push_back(Event::Unwatch { watch });
@@ -382,23 +415,23 @@ impl Session {
         self.events.push_back(Event::Members(members.collect()));
     }
 
-    fn on_watch(&mut self, watch: u64, actor: u64) -> Judged {
+    fn open_watch(&mut self, watch: u64) -> Judged {
         if self.watches.theirs.len() >= WATCHES_MAX || !self.watches.theirs.insert(watch) {
             return Err("too many watches, or two of the same number".to_owned());
         }
-        self.events.push_back(Event::Watch { watch, actor });
         Ok(())
     }
 
     fn on_request(&mut self, request: Request) -> Judged {
-        let Request { actor, request, reason } = request;
+        let Request { actor, request, reason, token } = request;
+        let token = token.as_deref().map(token_of).transpose()?;
         let request = match request {
             0 => ControlRequest::Stop(reason.map(Into::into)),
             1 => ControlRequest::Drain,
             2 => ControlRequest::Kill,
             _ => return Err("an unknown request to an actor".to_owned()),
         };
-        self.events.push_back(Event::Request { actor, request });
+        self.events.push_back(Event::Request { actor, request, token });
         Ok(())
     }
 }
@@ -411,6 +444,10 @@ pub(super) fn usable_addresses(addresses: Vec<String>) -> Vec<String> {
 
 fn take_u64(body: &mut Bytes) -> Result<u64, String> {
     body.try_get_u64_le().map_err(|_| TOO_SHORT.to_owned())
+}
+
+fn token_of(bytes: &[u8]) -> Result<Token, String> {
+    bytes.try_into().map(Token::from_bytes).map_err(|_| "a token of another length".to_owned())
 }
 
 fn end_of(body: &Bytes) -> Judged {

@@ -19,11 +19,12 @@ use crate::limits::{
 };
 use crate::transport::{CloseCode, CloseReason};
 use crate::wire::control::{
-    Addresses, Body, Control, Down, Empty, Goodbye, Member, Members, Publication, Publications, Request,
-    Watch,
+    Addresses, Body, Claim, Control, Down, Empty, Goodbye, Link, Member, Members, Publication, Publications,
+    Request, Unlink, Watch,
 };
 use crate::wire::frame::{self, HEADER_BYTES, Kind, OpenFrame, write_frame};
 use crate::wire::lanes::LaneId;
+use crate::wire::reference::Token;
 use crate::wire::schema::Schema;
 use crate::wire::{EncodeError, EncodeReply, Encoder, RemoteMessage, TypeTag, VariantTag};
 
@@ -97,6 +98,19 @@ impl Session {
         Ok(())
     }
 
+    /// Proves that this node was given an actor's address, ahead of the first message to it;
+    /// whether it could be said.
+    pub(crate) fn present(&mut self, actor: u64, is_bulk: bool, token: &Token) -> bool {
+        if !self.is_open() {
+            return false;
+        }
+        let lane = self.lane_of(actor, is_bulk);
+        let Some(lane) = self.message_lane(lane) else { return false };
+        let body: [&[u8]; 2] = [&actor.to_le_bytes(), token.as_bytes()];
+        lane.write(Kind::Present, 0, Recipient::Actor(actor), &body);
+        true
+    }
+
     /// Whether a message to an actor would be taken now, or be refused for another reason than a
     /// lack of room.
     pub(crate) fn has_room(&self, actor: u64, is_bulk: bool) -> bool {
@@ -116,9 +130,13 @@ impl Session {
     }
 
     /// Answers a call of the peer's. An answer to a call that is not open, because
-    /// it was cancelled or answered, goes nowhere.
-    pub(crate) fn answer(&mut self, call: Correlation, answer: Result<&dyn EncodeReply, CallFailure>) {
-        let Some(lane) = self.answering.remove(&call) else { return };
+    /// it was cancelled or answered, goes nowhere; whether it went.
+    pub(crate) fn answer(
+        &mut self,
+        call: Correlation,
+        answer: Result<&dyn EncodeReply, CallFailure>,
+    ) -> bool {
+        let Some(lane) = self.answering.remove(&call) else { return false };
         self.write_answer(lane, call, answer);
         // What was sent on credit is kept as well.
         let windows = self.peer.window_bytes.saturating_mul(self.messages.len() as u64);
@@ -126,6 +144,7 @@ impl Session {
         if self.messages.iter().map(|lane| lane.lane.out.kept_bytes()).sum::<u64>() > most {
             self.abort(CloseCode::Timeout, UNREAD);
         }
+        true
     }
 
     fn write_answer(&mut self, id: LaneId, call: Correlation, answer: Result<&dyn EncodeReply, CallFailure>) {
@@ -235,14 +254,9 @@ impl Session {
     /// Asks to be told of the end of an actor of the peer's: an
     /// [`Event::Down`] with the number returned here. `None` if it cannot be
     /// watched: the session is over, or there are too many watches.
-    pub(crate) fn watch(&mut self, actor: u64) -> Option<u64> {
-        if !self.is_open() || self.watches.ours.len() >= WATCHES_MAX {
-            return None;
-        }
-        self.watches.made += 1;
-        let watch = self.watches.made;
-        self.watches.ours.insert(watch);
-        self.send_control(Body::Watch(Watch { watch, actor }));
+    pub(crate) fn watch(&mut self, actor: u64, token: Option<&Token>) -> Option<u64> {
+        let watch = self.open_our_watch()?;
+        self.send_control(Body::Watch(Watch { watch, actor, token: bytes_of(token) }));
         Some(watch)
     }
 
@@ -251,6 +265,42 @@ impl Session {
         if self.watches.ours.remove(&watch) {
             self.send_control(Body::Unwatch(watch));
         }
+    }
+
+    /// Puts an actor of the peer's under one of this node. As [`watch`](Self::watch), and the
+    /// actor ends when the session does.
+    pub(crate) fn link(&mut self, actor: u64, supervisor: u64, token: Option<&Token>) -> Option<u64> {
+        let link = self.open_our_watch()?;
+        self.send_control(Body::Link(Link { link, actor, supervisor, token: bytes_of(token) }));
+        Some(link)
+    }
+
+    /// Ends a link, and the actor with it if its supervisor has ended.
+    pub(crate) fn unlink(&mut self, link: u64, has_ended: bool) {
+        if self.watches.ours.remove(&link) {
+            self.send_control(Body::Unlink(Unlink { link, has_ended }));
+        }
+    }
+
+    /// Tells the peer that an actor of this node is under its supervisor no more.
+    pub(crate) fn unlinked(&mut self, link: u64) {
+        if self.watches.theirs.remove(&link) {
+            self.send_control(Body::Unlinked(link));
+        }
+    }
+
+    /// Says what is to become of an actor that the peer has started for this node.
+    pub(crate) fn claim(&mut self, actor: u64, is_unwanted: bool) {
+        self.send_control(Body::Claim(Claim { actor, is_unwanted }));
+    }
+
+    fn open_our_watch(&mut self) -> Option<u64> {
+        if !self.is_open() || self.watches.ours.len() >= WATCHES_MAX {
+            return None;
+        }
+        self.watches.made += 1;
+        self.watches.ours.insert(self.watches.made);
+        Some(self.watches.made)
     }
 
     /// Answers a watch of the peer's. A watch that is not open any more gets no
@@ -264,13 +314,13 @@ impl Session {
     }
 
     /// Asks an actor of the peer's to stop, drain or die.
-    pub(crate) fn request(&mut self, actor: u64, request: &ControlRequest) {
+    pub(crate) fn request(&mut self, actor: u64, request: &ControlRequest, token: Option<&Token>) {
         let (request, reason) = match request {
             ControlRequest::Stop(reason) => (0, reason.as_deref().map(|text| codes::cut(text).to_owned())),
             ControlRequest::Drain => (1, None),
             ControlRequest::Kill => (2, None),
         };
-        self.send_control(Body::Request(Request { actor, request, reason }));
+        self.send_control(Body::Request(Request { actor, request, reason, token: bytes_of(token) }));
     }
 
     /// The stream that acknowledgements go to.
@@ -376,6 +426,10 @@ impl Session {
         }
         Ok(version)
     }
+}
+
+fn bytes_of(token: Option<&Token>) -> Option<Vec<u8>> {
+    token.map(|token| token.as_bytes().to_vec())
 }
 
 /// The time left for a call, in microseconds: at least one, as none would mean for

@@ -1,7 +1,9 @@
 //! What a session lends to the codec. Lives here: the bounds on payloads, what the peer's build
-//! does not know, and room for what refs inside messages will need. Must not live here: per-message state
-//! (`encoder.rs`, `decoder.rs`).
+//! does not know, and whom addresses in payloads are put to. Must not live here: per-message
+//! state (`encoder.rs`, `decoder.rs`).
 
+use std::any::Any;
+use std::fmt;
 use std::sync::Arc;
 
 use super::schema::Dialect;
@@ -28,6 +30,8 @@ pub struct WireContext {
     pub heap_bytes_max: usize,
     /// What the peer's build does not know of this one's types. Usually there is nothing.
     pub(crate) dialect: Option<Arc<Dialect>>,
+    /// Who knows the actors behind addresses in a payload; nobody, outside a session.
+    pub(crate) switchboard: Option<Switchboard>,
 }
 
 impl WireContext {
@@ -50,6 +54,27 @@ impl WireContext {
     }
 }
 
+/// What a node lends to its sessions' codecs. They pass it on; what it is only
+/// `node/references.rs` knows.
+#[derive(Clone)]
+pub(crate) struct Switchboard(Arc<dyn Any + Send + Sync>);
+
+impl Switchboard {
+    pub(crate) fn new(board: impl Any + Send + Sync) -> Self {
+        Self(Arc::new(board))
+    }
+
+    pub(crate) fn get<T: Any>(&self) -> Option<&T> {
+        self.0.downcast_ref()
+    }
+}
+
+impl fmt::Debug for Switchboard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Switchboard")
+    }
+}
+
 impl Default for WireContext {
     fn default() -> Self {
         Self {
@@ -57,6 +82,7 @@ impl Default for WireContext {
             depth_max: PAYLOAD_DEPTH_MAX,
             heap_bytes_max: PAYLOAD_HEAP_BYTES_MAX,
             dialect: None,
+            switchboard: None,
         }
     }
 }

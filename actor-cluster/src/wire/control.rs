@@ -7,7 +7,7 @@ use prost::Message;
 /// One control frame's body.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Control {
-    #[prost(oneof = "Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13")]
+    #[prost(oneof = "Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18")]
     pub(crate) body: Option<Body>,
 }
 
@@ -52,6 +52,18 @@ pub(crate) enum Body {
     /// What a message type of the sender's looks like.
     #[prost(message, tag = "13")]
     Schema(SchemaSaid),
+    /// Put this actor under one of mine.
+    #[prost(message, tag = "15")]
+    Link(Link),
+    /// A link is over, and how.
+    #[prost(message, tag = "16")]
+    Unlink(Unlink),
+    /// An actor has another supervisor now: the link's number.
+    #[prost(uint64, tag = "17")]
+    Unlinked(u64),
+    /// What is to become of an actor that was started for the sender.
+    #[prost(message, tag = "18")]
+    Claim(Claim),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -108,6 +120,42 @@ pub(crate) struct Watch {
     pub(crate) watch: u64,
     #[prost(uint64, tag = "2")]
     pub(crate) actor: u64,
+    /// A `Token`, where the actor is not published.
+    #[prost(bytes = "vec", optional, tag = "3")]
+    pub(crate) token: Option<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Link {
+    /// The supervisor's node's number for this link, of those for watches.
+    #[prost(uint64, tag = "1")]
+    pub(crate) link: u64,
+    #[prost(uint64, tag = "2")]
+    pub(crate) actor: u64,
+    /// The supervisor, an actor of the sender's.
+    #[prost(uint64, tag = "3")]
+    pub(crate) supervisor: u64,
+    /// A `Token`, where the actor is not published.
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub(crate) token: Option<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Unlink {
+    #[prost(uint64, tag = "1")]
+    pub(crate) link: u64,
+    /// Whether the supervisor has ended, and the actor is to end with it.
+    #[prost(bool, tag = "2")]
+    pub(crate) has_ended: bool,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Claim {
+    #[prost(uint64, tag = "1")]
+    pub(crate) actor: u64,
+    /// Whether nobody wants it, and it is to end.
+    #[prost(bool, tag = "2")]
+    pub(crate) is_unwanted: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -132,6 +180,9 @@ pub(crate) struct Request {
     /// The reason of a stop.
     #[prost(string, optional, tag = "3")]
     pub(crate) reason: Option<String>,
+    /// A `Token`, where the actor is not published.
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub(crate) token: Option<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -190,6 +190,12 @@ pub enum DecodeErrorKind {
     /// The variant is a cast, but somebody waits for an answer.
     #[error("a cast came with a caller")]
     NotACast,
+    /// An address is of an actor that takes other messages.
+    #[error("the actor it refers to takes messages of another type")]
+    WrongMessages,
+    /// An address is of an actor of this node, which has not given it to anybody.
+    #[error("the reference was not given by the node of its actor")]
+    NotGiven,
     /// A hand-written or foreign codec refused the bytes.
     #[error("{0}")]
     Custom(Box<str>),

@@ -47,6 +47,8 @@ pub(crate) enum Kind {
     Large = 14,
     /// A part of one.
     Part = 15,
+    /// Proves that the writer was given an actor's address: target, token.
+    Present = 16,
 }
 
 /// Where frames of a kind belong.
@@ -77,6 +79,7 @@ impl Kind {
             13 => Kind::Pong,
             14 => Kind::Large,
             15 => Kind::Part,
+            16 => Kind::Present,
             _ => return None,
         })
     }
@@ -92,7 +95,8 @@ impl Kind {
             | Kind::Define
             | Kind::Cancel
             | Kind::Large
-            | Kind::Part => Home::Messages,
+            | Kind::Part
+            | Kind::Present => Home::Messages,
         }
     }
 
@@ -416,7 +420,7 @@ mod tests {
 
     #[test]
     fn an_index_where_there_is_none_is_refused() {
-        for kind in (1..=15).filter_map(Kind::from_u8) {
+        for kind in (1..=16).filter_map(Kind::from_u8) {
             let read = read_frame(&mut written(kind, 7, b""), MAX);
             let expected = match kind {
                 Kind::Cast

@@ -21,7 +21,9 @@
 //! | arrays, tuples, structs | the elements or fields in order |
 //! | enums | the [`VariantTag`] in 8 bytes, then the fields |
 //! | `#[wire(serde)]`, `#[wire(prost)]` | the byte length as `u32`, then that many bytes |
+//! | `ActorRef<M>`, handles of `#[actor(remote)]` | whose actor it is, and the right to reach it |
 //!
+//! An address can be encoded and decoded in a session only, since it depends on who reads it.
 //! A count is a LEB128 number of at most 32 bits in its shortest form. Nothing is
 //! self-describing: both sides must agree on the types, and their [schemas](schema) are how
 //! they find out whether they do.
@@ -41,7 +43,7 @@
 //!   [`schema_lock!`](crate::schema_lock) before they are built.
 
 mod budget;
-mod context;
+pub(crate) mod context;
 pub(crate) mod control;
 mod decoder;
 mod encoder;
@@ -52,6 +54,7 @@ mod impls;
 pub(crate) mod lanes;
 mod payload;
 mod pending;
+pub(crate) mod reference;
 mod reply;
 mod tag;
 mod varint;

@@ -30,6 +30,7 @@ pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
         surface.name
     ));
     let passed_on = passed_on(&own, names);
+    let wire = surface.options.is_remote().then(|| wire(&own, names));
     quote! {
         #headline
         ///
@@ -82,6 +83,8 @@ pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
         }
 
         #passed_on
+
+        #wire
     }
 }
 
@@ -119,6 +122,44 @@ fn passed_on(own: &TokenStream, names: &Names<'_>) -> TokenStream {
         impl #impl_generics ::core::fmt::Debug for #own #debug {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 f.debug_tuple(#name).field(&self.actor).finish()
+            }
+        }
+    }
+}
+
+/// A reference to what other nodes may send to can travel in messages, as the `ActorRef` does.
+fn wire(own: &TokenStream, names: &Names<'_>) -> TokenStream {
+    let krate = &names.krate;
+    let (impl_generics, _, where_clause) = names.generics();
+    let message = names.message_type();
+    let given = where_clause.map(|clause| &clause.predicates).into_iter().flatten();
+    let cluster = quote!(::actor_cluster);
+    let actor = quote!(#krate::ActorRef<#message> as #cluster::Wire);
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #cluster::Wire for #own
+        where
+            #(#given,)*
+            for<'x__> #krate::ActorRef<#message>: #cluster::Wire,
+        {
+            const TYPE: #cluster::wire::TypeTag = <#actor>::TYPE;
+            const ENCODED_BYTES_MIN: usize = <#actor>::ENCODED_BYTES_MIN;
+
+            fn describe(types: &mut #cluster::wire::schema::Types) -> #cluster::wire::schema::Form {
+                <#actor>::describe(types)
+            }
+
+            fn encode(
+                &self,
+                enc: &mut #cluster::wire::Encoder<'_>,
+            ) -> ::core::result::Result<(), #cluster::wire::EncodeError> {
+                <#actor>::encode(&self.actor, enc)
+            }
+
+            fn decode(
+                dec: &mut #cluster::wire::Decoder<'_>,
+            ) -> ::core::result::Result<Self, #cluster::wire::DecodeError> {
+                <#actor>::decode(dec).map(::core::convert::From::from)
             }
         }
     }

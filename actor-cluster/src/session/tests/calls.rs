@@ -333,7 +333,7 @@ fn an_ended_session_takes_nothing_and_says_why() {
     pair.drive();
     let refused = pair.send(B, 1, Letter::Note(2));
     assert!(matches!(refused, Err(SendError::NotConnected(Letter::Note(2)))));
-    assert_eq!(pair.session(B).watch(1), None);
+    assert_eq!(pair.session(B).watch(1, None), None);
     assert_eq!(pair.session(B).ended(), Some(&reason(CloseCode::Shutdown, "maintenance")));
 }
 

@@ -13,7 +13,10 @@ use crate::wire::RemoteMessage;
 use crate::wire::control::{Body, Control, Member, Publication};
 use crate::wire::frame::{Frame, HEADER_BYTES, Kind};
 use crate::wire::hello::{Handshake, Step};
+use crate::wire::reference::Token;
 use crate::wire::schema::{Schema, parse};
+
+const TOKEN: Token = Token::from_bytes([0xab; 16]);
 
 const PAGE: &str = include_str!("../../../../docs/PROTOCOL.md");
 
@@ -59,6 +62,10 @@ fn name(frame: &Frame) -> &'static str {
             Body::Hold(_) => "Hold",
             Body::Release(_) => "Release",
             Body::Schema(_) => "Schema",
+            Body::Link(_) => "Link",
+            Body::Unlink(_) => "Unlink",
+            Body::Unlinked(_) => "Unlinked",
+            Body::Claim(_) => "Claim",
         },
         Kind::Cast => "Cast",
         Kind::Call => "Call",
@@ -73,6 +80,7 @@ fn name(frame: &Frame) -> &'static str {
         Kind::Pong => "Pong",
         Kind::Large => "Large",
         Kind::Part => "Part",
+        Kind::Present => "Present",
     }
 }
 
@@ -140,6 +148,12 @@ fn messages_are_frozen() {
     pair.advance(std::time::Duration::from_secs(1));
     let cancelled = lines(&mut pair, A);
     all.extend(cancelled.into_iter().filter(|line| line.contains("Cancel")));
+    let mut take = |pair: &mut Pair, from| {
+        pair.drive();
+        all.extend(lines(pair, from));
+    };
+    pair.session(A).present(42, false, &TOKEN);
+    take(&mut pair, A);
     assert_block("messages", &all);
 }
 
@@ -168,10 +182,11 @@ fn control_is_frozen() {
     lines(&mut pair, B);
     let publication =
         Publication { actor: 42, message: 0x0123_4567_89ab_cdef, kind: 0, label: "name".into() };
-    let watch = pair.session(A).watch(42).unwrap();
+    let watch = pair.session(A).watch(42, None).unwrap();
     pair.drive();
     pair.session(A).unwatch(watch);
-    let watch = pair.session(B).watch(42).unwrap();
+    let watch = pair.session(B).watch(42, None).unwrap();
+    let link = pair.session(B).link(42, 7, None).unwrap();
     pair.drive();
     lines(&mut pair, B);
     {
@@ -183,10 +198,17 @@ fn control_is_frozen() {
         session.say_schema(<Letter as RemoteMessage>::TYPE, &Schema::of::<Letter>());
         session.synced();
         session.gossip([Member { node: vec![3; 32], addresses: vec!["iroh://key".into()] }]);
-        session.request(42, &ControlRequest::Stop(Some("enough".into())));
-        session.request(42, &ControlRequest::Kill);
+        session.request(42, &ControlRequest::Stop(Some("enough".into())), None);
+        session.request(42, &ControlRequest::Kill, None);
         session.hold(42);
         session.release(42);
+        session.request(42, &ControlRequest::Drain, Some(&TOKEN));
+        session.unlinked(link);
+        let watch = session.watch(42, Some(&TOKEN)).unwrap();
+        session.unwatch(watch);
+        let link = session.link(42, 7, Some(&TOKEN)).unwrap();
+        session.unlink(link, true);
+        session.claim(42, true);
     }
     pair.advance(std::time::Duration::from_secs(1));
     pair.send(B, 42, Letter::of_bytes(3000)).unwrap();
@@ -198,7 +220,7 @@ fn control_is_frozen() {
     let mut names: Vec<&str> = lines.iter().filter_map(|line| line.split(' ').nth(1)).collect();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), 17, "every message of the control lane is there: {names:?}");
+    assert_eq!(names.len(), 21, "every message of the control lane is there: {names:?}");
     assert_block("control", &lines);
 }
 
@@ -225,6 +247,7 @@ fn the_limits_are_as_printed() {
         ("LARGE_OPEN_MAX", limits::LARGE_OPEN_MAX),
         ("MESSAGE_BYTES_MAX", limits::MESSAGE_BYTES_MAX),
         ("MESSAGE_BYTES_MAX_LEAST", limits::MESSAGE_BYTES_MAX_LEAST),
+        ("NEWBORNS_MAX", limits::NEWBORNS_MAX),
         ("NODE_NAME_BYTES_MAX", limits::NODE_NAME_BYTES_MAX),
         ("PART_BYTES", limits::PART_BYTES),
         ("PUBLICATIONS_PER_PEER_MAX", limits::PUBLICATIONS_PER_PEER_MAX),

@@ -84,7 +84,7 @@ fn busy_session(now: Instant) -> Session {
         let (port, reply) = ReplyPort::new(None);
         session.send(now, 1, Letter::Ask(number, port)).unwrap();
         drop(reply);
-        session.watch(u64::from(number)).unwrap();
+        session.watch(u64::from(number), None).unwrap();
     }
     while session.poll_transmit(ConnectionId(1)).is_some() {}
     session
@@ -99,7 +99,7 @@ fn good_bytes() -> Vec<u8> {
     );
     let replies = [0, 1, 2].map(|number| pair.call(B, None, |port| Letter::Ask(number, port)));
     pair.send(B, 1, Letter::of_bytes(3000)).unwrap();
-    let watch = pair.session(B).watch(1).unwrap();
+    let watch = pair.session(B).watch(1, None).unwrap();
     pair.drive();
     pair.written(0, A);
     super::answer_all(pair.receive(A, 1));
@@ -115,9 +115,9 @@ fn good_bytes() -> Vec<u8> {
         session.introduce_addresses(vec!["tcp+tls://host:1".into()]);
         session.gossip([Member { node: vec![9; 32], addresses: vec!["iroh://x".into()] }]);
         session.down(watch, &Exit::Failed("error".into()));
-        let watch = session.watch(9).unwrap();
+        let watch = session.watch(9, None).unwrap();
         session.unwatch(watch);
-        session.request(3, &actor_core::ControlRequest::Stop(Some("enough".into())));
+        session.request(3, &actor_core::ControlRequest::Stop(Some("enough".into())), None);
     }
     pair.advance(Duration::from_secs(1));
     drop(replies);

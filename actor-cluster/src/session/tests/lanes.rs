@@ -28,7 +28,7 @@ fn each_frame_goes_to_the_stream_of_its_lane() {
         pair.written(stream, A);
     }
     pair.send(A, 1, Letter::Note(1)).unwrap();
-    pair.session(A).watch(1).unwrap();
+    pair.session(A).watch(1, None).unwrap();
     assert!(pair.session(A).wants_write());
     pair.drive();
     let written = [0, 1, 2].map(|stream| kinds(&mut pair, stream, A));
@@ -54,7 +54,7 @@ fn a_lane_goes_on_with_a_spare_stream() {
     for stream in [0, 1] {
         let mut pair = Pair::ready(&[LaneSet::CONTROL, LaneSet::DATA, LaneSet::ALL]);
         (0..9).for_each(|number| pair.send(A, 1, Letter::Note(number)).unwrap());
-        let watch = pair.session(B).watch(7).unwrap();
+        let watch = pair.session(B).watch(7, None).unwrap();
         pair.cut(stream);
         pair.drive();
         (9..20).for_each(|number| pair.send(A, 1, Letter::Note(number)).unwrap());
@@ -78,7 +78,7 @@ fn w04_a_session_goes_on_with_another_stream() {
         pair.stall(0, A, true);
         pair.stall(0, B, true);
         (5..9).for_each(|number| pair.send(A, 1, Letter::Note(number)).unwrap());
-        let watch = pair.session(B).watch(7).unwrap();
+        let watch = pair.session(B).watch(7, None).unwrap();
         pair.drive();
         pair.lose(0, first, CloseCode::Lost);
         (9..12).for_each(|number| pair.send(A, 1, Letter::Note(number)).unwrap());
@@ -129,7 +129,7 @@ fn w04_a_session_without_streams_ends_at_the_exact_moment() {
     let mut reply = pair.call(A, None, |port| Letter::Ask(0, port));
     pair.drive();
     (0..7).for_each(|number| pair.send(A, 1, Letter::Note(number)).unwrap());
-    let watch = pair.session(A).watch(7).unwrap();
+    let watch = pair.session(A).watch(7, None).unwrap();
     pair.cut(0);
     let mut too_late = pair.call(A, None, |port| Letter::Ask(1, port));
     assert_eq!(pair.saw(A), [Saw::Interrupted(lost())]);

@@ -119,7 +119,7 @@ fn w06_a_goodbye_comes_after_everything_that_was_sent() {
     pair.room(0, A, 1);
     let sent = (0..1_000_000).take_while(|number| pair.send(A, 1, Letter::Note(*number)).is_ok()).count();
     assert!(sent < 1_000_000, "there is no end to the window");
-    let watch = pair.session(B).watch(7).unwrap();
+    let watch = pair.session(B).watch(7, None).unwrap();
     pair.drive();
     pair.session(A).down(watch, &Exit::Drained);
     let goodbye = reason(CloseCode::Shutdown, "maintenance");
@@ -145,7 +145,7 @@ fn the_goodbye_is_written_last_and_after_a_violation_without_the_data() {
     for is_violated in [false, true] {
         let mut pair = Pair::ready(&[LaneSet::ALL]);
         pair.room(0, A, 0);
-        pair.session(A).watch(7).unwrap();
+        pair.session(A).watch(7, None).unwrap();
         pair.send(A, 1, Letter::Note(1)).unwrap();
         pair.written(0, A);
         if is_violated {
@@ -174,7 +174,7 @@ fn w06_a_goodbye_on_another_stream_waits_for_the_data_and_the_data_for_it() {
         pair.delay(1, A, data * SECOND);
         let mut reply = pair.call(A, None, |port| Letter::Ask(0, port));
         (0..100).for_each(|number| pair.send(A, 1, Letter::Note(number)).unwrap());
-        let watch = pair.session(B).watch(7).unwrap();
+        let watch = pair.session(B).watch(7, None).unwrap();
         pair.drive();
         pair.session(A).down(watch, &Exit::Killed);
         let goodbye = reason(CloseCode::Shutdown, "maintenance");

@@ -218,7 +218,7 @@ impl World {
             Op::Receive { at, most } => self.receive(at, most),
             Op::Answer { at, which, how } => self.answer(at, which, how),
             Op::Watch { from } => {
-                let watch = self.pair.session(from).watch(1);
+                let watch = self.pair.session(from).watch(1, None);
                 self.watches[from as usize].extend(watch);
             }
             Op::Exit { at, which } => {

@@ -174,7 +174,7 @@ fn words_of_a_later_version_are_ignored() {
     // A failure and an exit of a later version.
     let mut pair = Pair::ready(&[LaneSet::ALL]);
     let mut reply = pair.call(A, None, |port| Letter::Ask(1, port));
-    let watch = pair.session(A).watch(1).unwrap();
+    let watch = pair.session(A).watch(1, None).unwrap();
     let failure = frame(Kind::Failure, 77, &[&0_u64.to_le_bytes()[..], b"later"].concat());
     pair.inject(0, B, &failure);
     let down = control(Body::Down(crate::wire::control::Down { watch, exit: 77, text: None }));
@@ -239,11 +239,12 @@ fn acknowledgements_of_the_future() {
 
 #[test]
 fn requests_and_watches_that_cannot_be() {
-    let request = Request { actor: 1, request: 3, reason: None };
+    let request = Request { actor: 1, request: 3, reason: None, token: None };
     assert_violation(&control(Body::Request(request)), "an unknown request to an actor");
-    let watch = control(Body::Watch(Watch { watch: 1, actor: 1 }));
+    let watch = control(Body::Watch(Watch { watch: 1, actor: 1, token: None }));
     assert_violation(&[watch.clone(), watch].concat(), "too many watches, or two of the same number");
-    let many = (0..=WATCHES_MAX as u64).flat_map(|watch| control(Body::Watch(Watch { watch, actor: 1 })));
+    let many = (0..=WATCHES_MAX as u64)
+        .flat_map(|watch| control(Body::Watch(Watch { watch, actor: 1, token: None })));
     assert_violation(&many.collect::<Vec<_>>(), "too many watches, or two of the same number");
 }
 

@@ -15,7 +15,7 @@ fn pair() -> Pair {
 
 /// A watches the actor, and B knows it.
 fn watched(pair: &mut Pair, actor: u64) -> u64 {
-    let watch = pair.session(A).watch(actor).unwrap();
+    let watch = pair.session(A).watch(actor, None).unwrap();
     pair.drive();
     assert_eq!(pair.saw(B), [Saw::Watch { watch, actor }]);
     watch
@@ -64,7 +64,7 @@ fn a_lost_session_answers_every_watch() {
     pair.lose(0, A, CloseCode::Shutdown);
     let down = |watch| Saw::Down { watch, exit: Exit::Unreachable };
     assert_eq!(pair.saw(A), [down(first), down(second), Saw::Room, Saw::Ended(CloseCode::Shutdown.into())]);
-    assert_eq!(pair.session(A).watch(7), None, "there is nobody to ask");
+    assert_eq!(pair.session(A).watch(7, None), None, "there is nobody to ask");
     pair.session(B).down(first, &Exit::Drained);
     pair.drive();
     assert_eq!(pair.saw(A), []);
@@ -114,14 +114,15 @@ fn a_long_reason_is_cut_on_either_side() {
 #[test]
 fn watches_are_bounded_and_an_end_makes_room() {
     let mut pair = pair();
-    let watches: Vec<u64> = (0..WATCHES_MAX as u64).map(|n| pair.session(A).watch(n).unwrap()).collect();
-    assert_eq!(pair.session(A).watch(1), None);
+    let watches: Vec<u64> =
+        (0..WATCHES_MAX as u64).map(|n| pair.session(A).watch(n, None).unwrap()).collect();
+    assert_eq!(pair.session(A).watch(1, None), None);
     pair.drive();
     assert_eq!(pair.saw(B).len(), WATCHES_MAX);
     pair.session(B).down(watches[5], &Exit::Drained);
     pair.drive();
     assert_eq!(pair.saw(A).len(), 1);
-    assert!(pair.session(A).watch(1).is_some());
+    assert!(pair.session(A).watch(1, None).is_some());
     pair.drive();
     assert_eq!(pair.session(B).ended(), None);
 }
@@ -136,7 +137,7 @@ fn w01_requests_to_actors_cross_with_their_reasons() {
         ControlRequest::Kill,
     ];
     for request in all {
-        pair.session(A).request(7, &request);
+        pair.session(A).request(7, &request, None);
         pair.drive();
         assert_eq!(pair.saw(B), [Saw::Request { actor: 7, request }]);
     }

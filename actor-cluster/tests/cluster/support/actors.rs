@@ -52,7 +52,7 @@ impl Gate {
         self.let_through(Semaphore::MAX_PERMITS / 2);
     }
 
-    async fn pass(&self) {
+    pub(crate) async fn pass(&self) {
         if let Some(gate) = &self.0 {
             gate.acquire().await.unwrap().forget();
         }
