@@ -54,3 +54,8 @@ struct Factory;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/book/messaging.md")]
 struct Messaging;
+
+/// As [`Actors`].
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/book/remote.md")]
+struct Remote;
