@@ -237,7 +237,7 @@ impl Fuzzed {
             }
             Step::HangUp if self.callers.is_empty() => {}
             Step::HangUp => drop(self.callers.remove(0)),
-            Step::Watch { actor } => self.promised.watches.extend(self.session.watch(u64::from(actor))),
+            Step::Watch { actor } => self.promised.watches.extend(self.session.watch(u64::from(actor), None)),
             Step::Unwatch { watch } => {
                 self.session.unwatch(u64::from(watch));
                 self.promised.watches.remove(&u64::from(watch));
@@ -261,7 +261,7 @@ impl Fuzzed {
             Say::Publish(actor) => self.session.publish(&[publication(actor)]),
             Say::Unpublish(actor) => self.session.unpublish(&[publication(actor)]),
             Say::Down { watch } => self.session.down(u64::from(watch), &Exit::Killed),
-            Say::Stop { actor } => self.session.request(u64::from(actor), &ControlRequest::Stop(None)),
+            Say::Stop { actor } => self.session.request(u64::from(actor), &ControlRequest::Stop(None), None),
             Say::Hold(actor) => self.session.hold(u64::from(actor)),
             Say::Release(actor) => self.session.release(u64::from(actor)),
             Say::Introduce => self.session.introduce_addresses(vec!["tcp+tls://host:1".to_owned()]),

@@ -186,14 +186,19 @@ impl Words {
             Words::Members { node, addresses } => {
                 Body::Members(Members { members: vec![Member { node, addresses }] })
             }
-            Words::Watch { watch, actor } => Body::Watch(Watch { watch: watch.into(), actor: actor.into() }),
+            Words::Watch { watch, actor } => {
+                Body::Watch(Watch { watch: watch.into(), actor: actor.into(), token: None })
+            }
             Words::Unwatch(watch) => Body::Unwatch(watch.into()),
             Words::Down { watch, exit, text } => {
                 Body::Down(Down { watch: watch.into(), exit: exit.into(), text })
             }
-            Words::Request { actor, request, reason } => {
-                Body::Request(Request { actor: actor.into(), request: u32::from(request % 4), reason })
-            }
+            Words::Request { actor, request, reason } => Body::Request(Request {
+                actor: actor.into(),
+                request: u32::from(request % 4),
+                reason,
+                token: None,
+            }),
             Words::Goodbye { code, detail } => Body::Goodbye(Goodbye { code: code.into(), detail }),
             Words::Hold(actor) => Body::Hold(actor.into()),
             Words::Release(actor) => Body::Release(actor.into()),
