@@ -22,11 +22,19 @@ use crate::limits::{FRAME_BODY_BYTES_MAX, SEGMENT_BYTES};
 use crate::wire::frame::{self, HEADER_BYTES, Head, Kind, OpenFrame};
 use crate::wire::lanes::LaneId;
 
+/// The room of a lane's buffer when it is made.
+const OPEN_BYTES: usize = 8 * 1024;
+
+/// With less than this, a segment does not begin in what the last one has left.
+const OPEN_BYTES_LEAST: usize = 512;
+
 /// Frames of one lane, cut into segments so that a more urgent lane on the same
 /// stream waits for one segment at most.
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
     open: BytesMut,
+    /// How much the next segments may need.
+    room: usize,
     sealed: VecDeque<Bytes>,
     sealed_bytes: usize,
     /// Messages too long for one frame.
@@ -87,6 +95,11 @@ pub(crate) struct FromTheFuture;
 impl Outgoing {
     /// Where the next frame is appended. Call [`seal`](Self::seal) after it.
     pub(crate) fn open(&mut self) -> &mut BytesMut {
+        // A segment that was taken out took its room along. A new one has as much as the last
+        // one would have liked: a lane with little to say needs little memory.
+        if self.open.is_empty() && self.open.capacity() < OPEN_BYTES_LEAST {
+            self.open.reserve(self.room.clamp(OPEN_BYTES, SEGMENT_BYTES + OPEN_BYTES));
+        }
         &mut self.open
     }
 
@@ -112,10 +125,15 @@ impl Outgoing {
     /// Ends the open segment if it is long enough.
     pub(crate) fn seal(&mut self) {
         if self.open.len() >= SEGMENT_BYTES {
-            let segment = self.open.split().freeze();
+            let segment = self.take_open();
             self.sealed_bytes += segment.len();
             self.sealed.push_back(segment);
         }
+    }
+
+    fn take_open(&mut self) -> Bytes {
+        self.room = 2 * self.open.len();
+        self.open.split().freeze()
     }
 
     /// Takes the next segment out, to be written to the lane's stream.
@@ -150,7 +168,7 @@ impl Outgoing {
                 segment
             }
             None if self.open.is_empty() => return None,
-            None => self.open.split().freeze(),
+            None => self.take_open(),
         };
         Some(Written { frames, slice: Bytes::new(), ends_message: false })
     }
