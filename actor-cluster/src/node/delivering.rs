@@ -21,7 +21,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::Node;
 use super::catalog::{Delivery, Waiting};
-use super::inbound;
+use super::inbound::{self, Reached};
 use super::peer::Link;
 use crate::contain::contained;
 use crate::limits::{DELIVERIES_PER_TURN, STALLED_WINDOWS_MAX};
@@ -86,12 +86,15 @@ impl Deliveries {
 
     /// Lets a line move on, if one can.
     fn poll_lines(&mut self, cx: &mut Context<'_>, node: &Arc<Node>, link: &Arc<Link>) -> bool {
+        if self.lines.is_empty() {
+            return false;
+        }
         let Poll::Ready(Some(Front { actor, bytes })) = self.fronts.poll_next_unpin(cx) else { return false };
         self.stalled_bytes -= bytes as u64;
         match self.lines.get_mut(&actor).and_then(VecDeque::pop_front) {
             Some(next) => {
                 let bytes = next.bytes;
-                let front = match deliver(node, link, next) {
+                let front = match deliver(node, link, &mut Reached::default(), next) {
                     Delivery::Done => Box::pin(ready(Front { actor, bytes })) as Pin<Box<_>>,
                     Delivery::Waiting(waiting) => in_front(actor, bytes, waiting),
                 };
@@ -118,7 +121,7 @@ impl Deliveries {
         if let Some(line) = self.lines.get_mut(&actor) {
             line.push_back(message);
             self.stalled_bytes += bytes as u64;
-        } else if let Delivery::Waiting(waiting) = deliver(node, link, message) {
+        } else if let Delivery::Waiting(waiting) = deliver(node, link, &mut turn.reached, message) {
             self.lines.insert(actor, VecDeque::new());
             self.fronts.push(in_front(actor, bytes, waiting));
             self.stalled_bytes += bytes as u64;
@@ -135,6 +138,7 @@ impl Deliveries {
 struct Turn {
     is_last: bool,
     delivered: usize,
+    reached: Reached,
     /// By the lanes' numbers.
     bytes: [usize; LANES_MAX],
 }
@@ -152,8 +156,8 @@ impl Turn {
     }
 }
 
-fn deliver(node: &Arc<Node>, link: &Arc<Link>, message: Inbound) -> Delivery {
-    contained("a message", || inbound::deliver(node, link, message)).unwrap_or(Delivery::Done)
+fn deliver(node: &Arc<Node>, link: &Arc<Link>, reached: &mut Reached, message: Inbound) -> Delivery {
+    contained("a message", || inbound::deliver(node, link, reached, message)).unwrap_or(Delivery::Done)
 }
 
 /// Waits until a message has found room, or never will.

@@ -95,9 +95,14 @@ pub(super) fn on_event(node: &Arc<Node>, link: &Arc<Link>, event: Event) {
 
 /// Hands a message to its actor, or tells its caller why not. One whose caller stops
 /// waiting while it waits for room never runs.
-pub(super) fn deliver(node: &Arc<Node>, link: &Arc<Link>, message: Inbound) -> Delivery {
+pub(super) fn deliver(
+    node: &Arc<Node>,
+    link: &Arc<Link>,
+    reached: &mut Reached,
+    message: Inbound,
+) -> Delivery {
     let call = message.call;
-    let delivery = hand_over(node, link, message);
+    let delivery = hand_over(node, link, reached, message);
     let Some((correlation, deadline)) = call.and_then(|call| Some((call.correlation, call.deadline?))) else {
         return delivery;
     };
@@ -112,7 +117,25 @@ pub(super) fn deliver(node: &Arc<Node>, link: &Arc<Link>, message: Inbound) -> D
     }))
 }
 
-fn hand_over(node: &Arc<Node>, link: &Arc<Link>, message: Inbound) -> Delivery {
+/// Which actor the last message was for: the next one is often for the same. Kept for one turn of
+/// a session's task alone, since an actor may be reached no more after.
+#[derive(Default)]
+pub(super) struct Reached(Option<(u64, Arc<dyn Target>)>);
+
+impl Reached {
+    fn target(&mut self, node: &Node, link: &Link, actor: u64) -> Option<Arc<dyn Target>> {
+        match &self.0 {
+            Some((last, target)) if *last == actor => Some(target.clone()),
+            _ => {
+                let target = node.reached(link, actor)?;
+                self.0 = Some((actor, target.clone()));
+                Some(target)
+            }
+        }
+    }
+}
+
+fn hand_over(node: &Arc<Node>, link: &Arc<Link>, reached: &mut Reached, message: Inbound) -> Delivery {
     if message.actor == SPAWNER && message.shape == Asked::SHAPE {
         kinds::on_request(node, link, message);
         return Delivery::Done;
@@ -120,7 +143,8 @@ fn hand_over(node: &Arc<Node>, link: &Arc<Link>, message: Inbound) -> Delivery {
     let Inbound { actor, shape, spoken, call, fields, .. } = message;
     let mut reply = call.map(|call| ReplyTo::new(link.clone(), call.correlation.as_u64(), call.deadline));
     let operation = if reply.is_some() { Operation::Call } else { Operation::Cast };
-    let target = match allowed(node, link, operation, actor) {
+    let target = reached.target(node, link, actor).ok_or(Rejection::NoSuchActor);
+    let target = match target.and_then(|target| permitted(node, link, operation, target)) {
         Ok(target) => target,
         Err(rejection) => {
             refuse(reply, &link.info, rejection);
@@ -179,6 +203,15 @@ pub(super) fn allowed(
     actor: u64,
 ) -> Result<Arc<dyn Target>, Rejection> {
     let target = node.reached(link, actor).ok_or(Rejection::NoSuchActor)?;
+    permitted(node, link, operation, target)
+}
+
+fn permitted(
+    node: &Node,
+    link: &Link,
+    operation: Operation,
+    target: Arc<dyn Target>,
+) -> Result<Arc<dyn Target>, Rejection> {
     ask(node, link, operation, Subject::Actor(target.cell().id())).map(|()| target)
 }
 

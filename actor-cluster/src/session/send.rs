@@ -46,7 +46,7 @@ const ENTRIES_PER_FRAME: usize = 64;
 
 impl Session {
     /// Sends a message to an actor of the peer's, or says why not and gives it
-    /// back. A call's reply port is kept until it is answered.
+    /// back. A call's reply port is kept until it is answered. A cast does not look at the time.
     pub(crate) fn send<M: RemoteMessage>(
         &mut self,
         now: Instant,

@@ -2,7 +2,7 @@
 //! byte. Lives here: the fixed header and its bounds. Must not live here: what a
 //! frame means (`session/`).
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::lanes::{LANES_MAX, LaneId};
 use crate::limits::{CALLS_MAX, FRAME_BODY_BYTES_MAX, TYPES_MAX};
@@ -257,14 +257,13 @@ pub(crate) struct OpenFrame {
 
 impl OpenFrame {
     /// Appends a header without a length.
+    #[inline]
     pub(crate) fn begin(buffer: &mut BytesMut, kind: Kind, lane: LaneId, index: u32) -> Self {
         debug_assert!(index <= INDEX_MAX, "an index of at most 24 bits");
         debug_assert!(kind.belongs_to(lane), "a lane of its kind");
         let start = buffer.len();
-        buffer.put_uint_le(0, 3);
-        buffer.put_u8(kind as u8);
-        buffer.put_uint_le(u64::from(index), 3);
-        buffer.put_u8(lane.as_u8());
+        let [i0, i1, i2, _] = index.to_le_bytes();
+        buffer.extend_from_slice(&[0, 0, 0, kind as u8, i0, i1, i2, lane.as_u8()]);
         Self { start }
     }
 
@@ -282,8 +281,10 @@ impl OpenFrame {
 
     fn fill_in(self, buffer: &mut BytesMut, length: usize) {
         debug_assert!(length <= FRAME_BODY_BYTES_MAX, "what is longer goes in parts");
-        let length = u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
-        buffer[self.start..self.start + 3].copy_from_slice(&length[..3]);
+        let [l0, l1, l2, _] = u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
+        if let Some(header) = buffer[self.start..].first_chunk_mut::<3>() {
+            *header = [l0, l1, l2];
+        }
     }
 
     /// Fills in the length and takes the frame out of the buffer, to be written later.
@@ -356,6 +357,8 @@ pub(crate) fn write_frame(
 
 #[cfg(test)]
 mod tests {
+    use bytes::BufMut;
+
     use super::*;
 
     const MAX: usize = 64;
