@@ -64,11 +64,9 @@ impl Deliveries {
         // What the peer leaves unread does not change while messages are handed over.
         let takes_more = is_last || self.inbox.is_empty() || link.run(|session| session.wants_messages());
         let mut turn = Turn { is_last, ..Turn::default() };
-        while turn.delivered < DELIVERIES_PER_TURN
-            && (self.poll_lines(cx, node, link) || (takes_more && self.take_next(&mut turn, node, link)))
-        {
-            turn.delivered += 1;
-        }
+        // A line that begins meanwhile is looked at in the next round, since there was progress.
+        while turn.goes_on() && self.poll_lines(cx, &mut turn, node, link) {}
+        while turn.goes_on() && takes_more && self.take_next(&mut turn, node, link) {}
         turn.tell(link);
         turn.delivered > 0
     }
@@ -84,28 +82,39 @@ impl Deliveries {
         lost
     }
 
-    /// Lets a line move on, if one can.
-    fn poll_lines(&mut self, cx: &mut Context<'_>, node: &Arc<Node>, link: &Arc<Link>) -> bool {
+    /// Lets a line move on, if one can: as far as its actor has room.
+    fn poll_lines(
+        &mut self,
+        cx: &mut Context<'_>,
+        turn: &mut Turn,
+        node: &Arc<Node>,
+        link: &Arc<Link>,
+    ) -> bool {
         if self.lines.is_empty() {
             return false;
         }
         let Poll::Ready(Some(Front { actor, bytes })) = self.fronts.poll_next_unpin(cx) else { return false };
         self.stalled_bytes -= bytes as u64;
-        match self.lines.get_mut(&actor).and_then(VecDeque::pop_front) {
-            Some(next) => {
-                let bytes = next.bytes;
-                let front = match deliver(node, link, &mut Reached::default(), next) {
-                    Delivery::Done => Box::pin(ready(Front { actor, bytes })) as Pin<Box<_>>,
-                    Delivery::Waiting(waiting) => in_front(actor, bytes, waiting),
-                };
-                self.fronts.push(front);
-            }
-            None => {
+        turn.delivered += 1;
+        loop {
+            let Some(next) = self.lines.get_mut(&actor).and_then(VecDeque::pop_front) else {
                 self.lines.remove(&actor);
                 link.run(|session| session.release(actor));
+                return true;
+            };
+            let bytes = next.bytes;
+            match deliver(node, link, &mut turn.reached, next) {
+                Delivery::Waiting(waiting) => self.fronts.push(in_front(actor, bytes, waiting)),
+                Delivery::Done if turn.goes_on() => {
+                    self.stalled_bytes -= bytes as u64;
+                    turn.delivered += 1;
+                    continue;
+                }
+                // The rest goes in the next turn.
+                Delivery::Done => self.fronts.push(Box::pin(ready(Front { actor, bytes }))),
             }
+            return true;
         }
-        true
     }
 
     /// Takes a message out of the lane, if it may come.
@@ -129,6 +138,7 @@ impl Deliveries {
         }
         // It has left the lane, wherever it is.
         turn.note(lane, bytes);
+        turn.delivered += 1;
         true
     }
 }
@@ -144,6 +154,10 @@ struct Turn {
 }
 
 impl Turn {
+    fn goes_on(&self) -> bool {
+        self.delivered < DELIVERIES_PER_TURN
+    }
+
     fn note(&mut self, lane: LaneId, bytes: usize) {
         if let Some(of_lane) = self.bytes.get_mut(usize::from(lane.as_u8())) {
             *of_lane += bytes;
