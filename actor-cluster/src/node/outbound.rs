@@ -74,10 +74,7 @@ impl<M: RemoteMessage> Deliver<M> for RemoteActor<M> {
     }
 
     fn cast(&self, message: M) -> Result<(), SendError<M>> {
-        match self.peer.link() {
-            None => Err(SendError::NotConnected(message)),
-            Some(link) => link.send(self.actor, self.given.as_ref(), message),
-        }
+        self.peer.send(self.actor, self.given.as_ref(), message)
     }
 
     fn room(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

@@ -18,6 +18,7 @@ use actor_core::{
     ActorCell, ActorId, CallFailure, ControlRequest, Executor, Exit, ExitListener, Incarnation, Instant,
     SendError, WatchId,
 };
+use arc_swap::ArcSwapOption;
 use atomic_waker::AtomicWaker;
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{Notify, watch};
@@ -41,23 +42,36 @@ use crate::wire::{EncodeReply, RemoteMessage, ReplySink, WireContext};
 pub(super) struct Peer {
     pub(super) node: NodeId,
     pub(super) incarnation: Incarnation,
-    link: Mutex<Option<Arc<Link>>>,
+    link: ArcSwapOption<Link>,
     watches_made: AtomicU64,
 }
 
 impl Peer {
     pub(super) fn new(node: NodeId, incarnation: Incarnation) -> Self {
-        Self { node, incarnation, link: Mutex::new(None), watches_made: AtomicU64::new(0) }
+        Self { node, incarnation, link: ArcSwapOption::empty(), watches_made: AtomicU64::new(0) }
     }
 
     /// The session with it, if there is one.
     pub(super) fn link(&self) -> Option<Arc<Link>> {
-        locked(&self.link).clone()
+        self.link.load_full()
+    }
+
+    /// Sends a message to one of its actors, over whichever session there is.
+    pub(super) fn send<M: RemoteMessage>(
+        &self,
+        actor: u64,
+        given: Option<&Given>,
+        message: M,
+    ) -> Result<(), SendError<M>> {
+        match &*self.link.load() {
+            None => Err(SendError::NotConnected(message)),
+            Some(link) => link.send(actor, given, message),
+        }
     }
 
     /// Puts a session in place, and gives back the one that was there.
     pub(super) fn set_link(&self, link: Option<Arc<Link>>) -> Option<Arc<Link>> {
-        std::mem::replace(&mut *locked(&self.link), link)
+        self.link.swap(link)
     }
 
     pub(super) fn next_watch(&self) -> WatchId {
