@@ -12,6 +12,10 @@ use crate::wire::control::Publication;
 ///
 /// Whoever agreed to less keeps the name: `Allow` goes before `Reject`, that before any `Rank`, and
 /// that before `Newest`. Two that both allow are no conflict.
+///
+/// First and last are told by numbers that nodes give to what they publish, and not by a clock. They are right
+/// where one node had heard of the other's, however long ago and by whomever; where neither had, they are
+/// just what both agree on. What is still alike goes to the lesser [`NodeId`](crate::NodeId).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Conflict {

@@ -97,6 +97,13 @@ async fn of_two_that_take_a_name_at_once_one_keeps_it(network: Network) {
         assert_eq!(c.node.group("counters"), [b.actor.id()]);
         assert_eq!(b.take(Conflict::Reject), Err(PublishError::NameHeld(a.who())));
         assert_eq!(c.node.find("leader").call(Count::Get).await, Ok(0));
+        // Nobody takes the loser for the holder when the winner is gone.
+        a.actor.kill_and_wait(None).await.unwrap();
+        settle().await;
+        for each in [&a, &b, &c] {
+            assert_eq!(each.found(), Err(FindError::NotFound));
+        }
+        assert_eq!(c.take(rule), Ok(()));
     }
 }
 
