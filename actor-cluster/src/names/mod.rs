@@ -277,8 +277,12 @@ impl Names {
     /// The scopes in which a group has a member, sorted.
     pub(crate) fn scopes(&self) -> Vec<Arc<str>> {
         let labels = self.labels.range(Label::group("", "")..).map(|(label, _)| label);
-        let mut scopes: Vec<_> = labels.map(|label| label.scope.clone()).collect();
-        scopes.dedup();
+        let mut scopes: Vec<Arc<str>> = Vec::new();
+        for label in labels {
+            if scopes.last() != Some(&label.scope) {
+                scopes.push(label.scope.clone());
+            }
+        }
         scopes
     }
 
