@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actor_core::{Exit, SpawnError};
 
+use crate::event::PublishedActor;
 use crate::id::NodeId;
 pub use crate::session::handshake::HandshakeError;
 use crate::transport::{CloseReason, TransportError};
@@ -47,11 +48,15 @@ pub enum ConnectError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
-    /// This node publishes another actor under the name.
+    /// This node publishes another actor under the name, or this one by another rule.
     #[error("the name is taken on this node")]
     NameTaken,
-    /// The label is empty, too long, or holds control characters.
-    #[error("a name or group must have 1 to 255 bytes and no control characters")]
+    /// An actor of another node has the name, and the two [rules](crate::Conflict) do not let it be
+    /// taken.
+    #[error("the name is held by an actor of node {}", .0.node)]
+    NameHeld(PublishedActor),
+    /// The label is empty, it or its scope is too long, or holds control characters.
+    #[error("a name or group must have 1 to 255 bytes and no control characters, a scope 255 at most")]
     Label,
     /// The actor stops or has stopped.
     #[error("the actor is stopping")]

@@ -1,5 +1,8 @@
 //! What happens to a node's sessions, as plain values for whoever subscribes.
 
+use std::sync::Arc;
+
+use actor_core::ActorId;
 use tokio::sync::broadcast;
 
 use crate::id::{Incarnation, NodeId};
@@ -58,6 +61,18 @@ pub enum NodeEvent {
     },
     /// What a peer publishes has changed.
     Published(PeerInfo),
+    /// This node and a peer hold the same name, and not both [allow](crate::Conflict::Allow) that. One of
+    /// the two actors is this node's. If it is the loser, it is published under the name no more; the
+    /// loser of a peer's will be withdrawn there. Told once for each two publications while a session
+    /// lasts.
+    NameConflict {
+        /// The name.
+        name: Arc<str>,
+        /// Who has it.
+        winner: PublishedActor,
+        /// Who has it no more.
+        loser: PublishedActor,
+    },
     /// So many events were not taken in time and are lost to this subscriber.
     Missed(u64),
 }
@@ -84,6 +99,41 @@ pub struct PeerInfo {
     pub incarnation: Incarnation,
     /// Its name, for people.
     pub name: String,
+}
+
+/// A published actor, and its node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PublishedActor {
+    /// The node that publishes it.
+    pub node: NodeId,
+    /// The actor.
+    pub actor: ActorId,
+}
+
+/// The members of a group of the cluster have changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GroupEvent {
+    /// An actor joined, or its node is here, again or for the first time.
+    Joined {
+        /// The group's scope; empty if it is in none.
+        scope: Arc<str>,
+        /// The group.
+        group: Arc<str>,
+        /// Who joined.
+        actor: PublishedActor,
+    },
+    /// An actor left or ended, or the session with its node is over.
+    Left {
+        /// The group's scope; empty if it is in none.
+        scope: Arc<str>,
+        /// The group.
+        group: Arc<str>,
+        /// Who left.
+        actor: PublishedActor,
+    },
+    /// So many changes were not taken in time and are lost to this watch.
+    Missed(u64),
 }
 
 /// A subscription to a node's events. Dropping it ends it.

@@ -114,8 +114,9 @@ pub mod wire;
 
 pub use authorize::{AllowPublished, Authorize, Operation, Subject};
 pub use error::{ConnectError, FindError, HandshakeError, PublishError, SpawnOnError, StartError};
-pub use event::{Events, NodeEvent, PeerInfo};
+pub use event::{Events, GroupEvent, NodeEvent, PeerInfo, PublishedActor};
 pub use external::ExternalStream;
 pub use id::{Incarnation, NodeId};
-pub use node::{Mode, NodeBuilder, NodeServer, NodeSession};
+pub use names::conflict::{Conflict, NameRule};
+pub use node::{GroupEvents, Mode, NodeBuilder, NodeGroups, NodeScope, NodeServer, NodeSession};
 pub use wire::{RemoteMessage, Wire};

@@ -139,6 +139,10 @@ pub const ADDRESSES_PER_NODE_MAX: usize = 16;
 /// How many events a subscriber may fall behind before it misses some, and is told so.
 pub const EVENTS_KEPT: usize = 1024;
 
+/// How many changes a watch on groups keeps that are not taken. Then it misses those that come, and
+/// says how many.
+pub const GROUP_EVENTS_KEPT: usize = 1024;
+
 /// How long dialling, the handshake and the first exchange may take, each, unless the
 /// node is built with another limit.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -194,8 +198,9 @@ pub const EXPORTS_MAX: usize = 262_144;
 /// refused.
 pub const NEWBORNS_MAX: usize = 1024;
 
-/// How many bytes the publications of a node may take on the wire, about 32 for each
-/// and its label: a new session is told of all of them at once. One more is an error.
+/// How many bytes the publications of a node may take on the wire, about 32 for each, or 52 for a
+/// name that is not [`Allow`](crate::Conflict::Allow), and its label and scope: a new session is told
+/// of all of them at once. One more is an error; from a peer it ends the session.
 pub const PUBLICATION_BYTES_MAX: usize = CONTROL_BACKLOG_BYTES_MAX / 4 * 3;
 
 /// How many bytes one read takes from a stream at most.

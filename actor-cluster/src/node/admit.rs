@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::Node;
 use super::connection::SessionTask;
+use super::groups::{Feeds, Told};
 use super::linking::Leash;
 use super::peer::{Attached, Link, LinkState, Moment, Peer, locked};
 use super::references;
@@ -16,13 +17,12 @@ use super::tasks::Place;
 use crate::error::HandshakeError;
 use crate::event::{NodeEvent, PeerInfo};
 use crate::id::NodeId;
-use crate::names::Directory;
+use crate::names::Names;
 use crate::session::Session;
 use crate::session::handshake::{self, Decision, SessionId, Sessions};
 use crate::transport::{Address, CloseCode, CloseReason, ClusterBidiStream};
 
 /// The other nodes, as far as this one knows them.
-#[derive(Default)]
 pub(super) struct Peers {
     /// Those there is a session with.
     pub(super) present: BTreeMap<NodeId, Arc<Peer>>,
@@ -33,8 +33,10 @@ pub(super) struct Peers {
     known_kept: usize,
     /// Where those who are present can be dialled, as they say.
     pub(super) reachable: BTreeMap<NodeId, Vec<Address>>,
-    /// What those who are present publish.
-    pub(super) directory: Directory,
+    /// What this node publishes, and those who are present.
+    pub(super) names: Names,
+    /// Who watches groups.
+    pub(super) feeds: Feeds,
     /// Those being dialled because another peer told of them.
     pub(super) dialling: BTreeSet<NodeId>,
     pub(super) is_closing: bool,
@@ -59,11 +61,26 @@ pub(super) struct Rejected {
 /// A session that has just begun, and has no task yet.
 struct New {
     place: Place,
+    /// Who is to be woken because the peer's former members are gone.
+    told: Told,
     /// The session whose place it took.
     former: Option<Arc<Link>>,
 }
 
 impl Peers {
+    pub(super) fn new(myself: NodeId) -> Self {
+        Self {
+            present: BTreeMap::new(),
+            known: BTreeMap::new(),
+            known_kept: 0,
+            reachable: BTreeMap::new(),
+            names: Names::new(myself),
+            feeds: Feeds::default(),
+            dialling: BTreeSet::new(),
+            is_closing: false,
+        }
+    }
+
     pub(super) fn links(&self) -> Vec<Arc<Link>> {
         self.present.values().filter_map(|peer| peer.link()).collect()
     }
@@ -107,22 +124,28 @@ impl Peers {
     }
 
     /// Puts a new session in place of the one there was with the node, if any.
-    fn replace(&mut self, info: PeerInfo, link: &Arc<Link>) -> Option<Arc<Link>> {
+    fn replace(&mut self, info: &PeerInfo, link: &Arc<Link>) -> (Option<Arc<Link>>, Told) {
         let peer = self.known(info.node, info.incarnation);
-        self.directory.remove_node(info.node);
+        let told = self.forget_publications(info.node);
         self.reachable.remove(&info.node);
         let former = self.present.insert(info.node, peer.clone());
         let former = former.filter(|former| !Arc::ptr_eq(former, &peer));
         let of_former_life = former.and_then(|former| former.set_link(None));
-        peer.set_link(Some(link.clone())).or(of_former_life)
+        (peer.set_link(Some(link.clone())).or(of_former_life), told)
+    }
+
+    fn forget_publications(&mut self, node: NodeId) -> Told {
+        let changes = self.names.forget(node);
+        self.feeds.put(changes.groups)
     }
 
     /// Forgets what the peer of a session that is over has said of itself.
-    fn forget_news(&mut self, link: &Arc<Link>) {
-        if self.is_current(link) {
-            self.reachable.remove(&link.info.node);
-            self.directory.remove_node(link.info.node);
+    fn forget_news(&mut self, link: &Arc<Link>) -> Told {
+        if !self.is_current(link) {
+            return Told::default();
         }
+        self.reachable.remove(&link.info.node);
+        self.forget_publications(link.info.node)
     }
 
     /// Forgets a session that is over, unless another took its place.
@@ -188,9 +211,9 @@ impl Node {
             }
             Decision::Begin => {
                 let link = Arc::new(self.new_link(shaken));
-                let former = peers.replace(link.info.clone(), &link);
+                let (former, told) = peers.replace(&link.info, &link);
                 // Counted before anybody can see that the node shuts down.
-                let new = New { place: self.sessions.place(), former };
+                let new = New { place: self.sessions.place(), told, former };
                 drop(peers);
                 self.introduce(&link);
                 drop(publishing);
@@ -229,7 +252,8 @@ impl Node {
     /// Runs a new session, once the one whose place it took is over: so whoever
     /// follows the events sees one session with a peer at a time.
     fn start(self: &Arc<Self>, link: Arc<Link>, new: New) {
-        let New { place, former } = new;
+        let New { place, told, former } = new;
+        told.wake();
         if let Some(former) = &former {
             former.close(&CloseReason::new(CloseCode::Lost, "another session took its place"));
         }
@@ -251,7 +275,8 @@ impl Node {
         }
         link.take_all_leashes().into_iter().for_each(Leash::pull);
         link.take_newborns().iter().for_each(|actor| actor.kill());
-        locked(&self.peers).forget_news(link);
+        let told = locked(&self.peers).forget_news(link);
+        told.wake();
         let (peer, why) = (link.info.clone(), reason.clone());
         self.tell(if reason.code.is_orderly() {
             NodeEvent::Disconnected { peer, reason: why }

@@ -16,6 +16,7 @@ use crate::limits::{
     MESSAGE_BYTES_MAX_MOST, NODE_NAME_BYTES_MAX, PEERS_MAX, RESUME_TIMEOUT, WINDOW_BYTES, WINDOW_BYTES_LEAST,
     WINDOW_BYTES_MOST,
 };
+use crate::names::conflict::NameRule;
 use crate::session;
 use crate::session::handshake::{Myself, Secret};
 use crate::session::heartbeat::Pace;
@@ -46,6 +47,7 @@ pub struct NodeBuilder {
     transports: Vec<Arc<dyn Transport>>,
     authorize: Arc<dyn Authorize>,
     kinds: Kinds,
+    name_rule: NameRule,
     pace: Pace,
     handshake_timeout: Duration,
     resume_timeout: Duration,
@@ -66,6 +68,7 @@ impl NodeBuilder {
             transports: Vec::new(),
             authorize: Arc::new(AllowPublished),
             kinds: Kinds::default(),
+            name_rule: NameRule::default(),
             pace: Pace { interval: HEARTBEAT_INTERVAL, timeout: HEARTBEAT_TIMEOUT },
             handshake_timeout: HANDSHAKE_TIMEOUT,
             resume_timeout: RESUME_TIMEOUT,
@@ -138,6 +141,13 @@ impl NodeBuilder {
         self
     }
 
+    /// What becomes of a name that another node holds too, where
+    /// [`publish`](NodeServer::publish) does not say; [`Conflict::Allow`](crate::Conflict::Allow) unless set.
+    pub fn name_rule(mut self, rule: impl Into<NameRule>) -> Self {
+        self.name_rule = rule.into();
+        self
+    }
+
     /// The time between pings, and the silence after which a stream counts as lost.
     pub fn heartbeat(mut self, interval: Duration, timeout: Duration) -> Self {
         self.pace = Pace { interval, timeout };
@@ -197,6 +207,7 @@ impl NodeBuilder {
         let settings = Settings {
             mode: self.mode,
             handshake_timeout: self.handshake_timeout,
+            name_rule: self.name_rule,
             peers_max: self.peers_max,
             session: session::Config {
                 pace: self.pace,

@@ -2,7 +2,7 @@
 //! decoder of its messages.
 
 use std::any::TypeId;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use bytes::Bytes;
 use crate::contain::contained;
 use crate::error::PublishError;
 use crate::limits::{LABEL_BYTES_MAX, PUBLICATION_BYTES_MAX, PUBLICATIONS_MAX};
-use crate::names::LabelKind;
+use crate::names::Label;
 use crate::wire::control::Publication;
 use crate::wire::schema::Schema;
 use crate::wire::{Decoder, PendingReplies, RemoteMessage, ReplyTo, TypeTag, VariantTag, WireContext};
@@ -58,8 +58,6 @@ pub(super) struct Catalog {
 #[derive(Default)]
 struct Inner {
     exports: HashMap<u64, Export>,
-    /// Who is under a label, oldest first; one actor at most under a name.
-    labels: BTreeMap<(LabelKind, String), BTreeSet<u64>>,
     publications: usize,
     /// What they take on the wire.
     bytes: usize,
@@ -69,22 +67,23 @@ struct Inner {
 
 struct Export {
     target: Arc<dyn Target>,
-    publications: Vec<Publication>,
+    publications: Vec<Listed>,
     /// What tells the node of the actor's end; none while it is being made.
     watch: Option<WatchId>,
 }
 
-/// What is new after an actor was published.
-pub(super) struct Published {
-    pub(super) publication: Publication,
-    pub(super) schema: Arc<Schema>,
-    /// Whether it is the actor's first, and its end is to be watched from now on.
-    pub(super) is_first: bool,
+/// One publication of an actor.
+struct Listed {
+    publication: Publication,
+    /// Whether the actor is stopped if it loses its name.
+    stops_loser: bool,
 }
 
 /// What is gone after an actor was taken from under a label.
 pub(super) struct Unpublished {
     pub(super) publication: Publication,
+    /// Who is to be stopped if it has lost the name.
+    pub(super) stopped: Option<ActorCell>,
     /// The export that went with its last label. Dropped outside of every lock: with
     /// it may go the last address of the actor.
     export: Option<Export>,
@@ -100,52 +99,54 @@ impl Unpublished {
 }
 
 impl Catalog {
-    /// Adds an actor under a label. `None` if it was there already.
-    pub(super) fn publish<M: RemoteMessage>(
+    /// Whether an actor can be published under a label, as far as this node goes.
+    pub(super) fn check<M: RemoteMessage>(
         &self,
-        kind: LabelKind,
-        label: &str,
+        label: &Label,
         actor: &ActorRef<M>,
-    ) -> Result<Option<Published>, PublishError> {
-        if label.is_empty() || label.len() > LABEL_BYTES_MAX || label.contains(char::is_control) {
+    ) -> Result<(), PublishError> {
+        let is_unusable = |text: &str| text.len() > LABEL_BYTES_MAX || text.contains(char::is_control);
+        if label.text().is_empty() || is_unusable(label.text()) || is_unusable(label.scope()) {
             return Err(PublishError::Label);
         }
         if actor.status() >= Status::Stopping {
             return Err(PublishError::Stopping);
         }
-        let schema = self.schema::<M>();
-        let serial = actor.id().serial();
-        let key = (kind, label.to_owned());
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        match inner.exports.get(&actor.id().serial()) {
+            Some(export) if export.target.message() != M::TYPE => Err(PublishError::WrongType),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether there is room for another publication.
+    pub(super) fn has_room(&self, publication: &Publication) -> bool {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        inner.publications < PUBLICATIONS_MAX && inner.bytes + publication.bytes() <= PUBLICATION_BYTES_MAX
+    }
+
+    /// Adds a publication of an actor, which was [checked](Self::check). Whether it is the actor's first,
+    /// and its end is to be watched from now on.
+    pub(super) fn publish<M: RemoteMessage>(
+        &self,
+        publication: Publication,
+        stops_loser: bool,
+        actor: &ActorRef<M>,
+        schema: &Arc<Schema>,
+    ) -> bool {
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         let inner = &mut *inner;
-        let export = inner.exports.get(&serial);
-        if export.is_some_and(|export| export.target.message() != M::TYPE) {
-            return Err(PublishError::WrongType);
-        }
-        if let Some(holders) = inner.labels.get(&key) {
-            if holders.contains(&serial) {
-                return Ok(None);
-            }
-            if kind == LabelKind::Name {
-                return Err(PublishError::NameTaken);
-            }
-        }
-        let bytes = inner.bytes + bytes_of(label);
-        if inner.publications >= PUBLICATIONS_MAX || bytes > PUBLICATION_BYTES_MAX {
-            return Err(PublishError::TooMany);
-        }
-        (inner.publications, inner.bytes) = (inner.publications + 1, bytes);
-        inner.labels.entry(key).or_default().insert(serial);
-        let is_first = export.is_none();
+        inner.publications += 1;
+        inner.bytes += publication.bytes();
+        let serial = actor.id().serial();
+        let is_first = !inner.exports.contains_key(&serial);
         let export = inner.exports.entry(serial).or_insert_with(|| Export {
             target: Arc::new(Typed::new(actor, schema.clone())),
             publications: Vec::new(),
             watch: None,
         });
-        let (message, label) = (M::TYPE.as_u64(), label.to_owned());
-        let publication = Publication { actor: serial, message, kind: kind.code(), label };
-        export.publications.push(publication.clone());
-        Ok(Some(Published { publication, schema, is_first }))
+        export.publications.push(Listed { publication, stops_loser });
+        is_first
     }
 
     /// Remembers the watch on a published actor. Whether it is needed: not if the
@@ -162,26 +163,28 @@ impl Catalog {
     }
 
     /// Removes an actor from under a label.
-    pub(super) fn unpublish(&self, kind: LabelKind, label: &str, actor: u64) -> Option<Unpublished> {
+    pub(super) fn unpublish(&self, label: &Label, actor: u64) -> Option<Unpublished> {
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         let export = inner.exports.get_mut(&actor)?;
-        let is_it = |publication: &Publication| publication.kind == kind.code() && publication.label == label;
-        let index = export.publications.iter().position(is_it)?;
-        let publication = export.publications.swap_remove(index);
+        let index = export.publications.iter().position(|listed| label.is_of(&listed.publication))?;
+        let Listed { publication, stops_loser } = export.publications.swap_remove(index);
+        let stopped = stops_loser.then(|| export.target.cell().clone());
         let is_last = export.publications.is_empty();
         let export = if is_last { inner.exports.remove(&actor) } else { None };
         inner.forget(&publication);
-        Some(Unpublished { publication, export })
+        Some(Unpublished { publication, stopped, export })
     }
 
     /// Removes an actor that has ended, and says from under what.
     pub(super) fn remove(&self, actor: u64) -> Vec<Publication> {
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(export) = inner.exports.remove(&actor) else { return Vec::new() };
-        export.publications.iter().for_each(|publication| inner.forget(publication));
-        // Dropped outside the lock, see `Unpublished`.
+        let Some(mut export) = inner.exports.remove(&actor) else { return Vec::new() };
+        let publications = std::mem::take(&mut export.publications).into_iter();
+        let publications: Vec<_> = publications.map(|listed| listed.publication).collect();
+        publications.iter().for_each(|publication| inner.forget(publication));
+        // The export is dropped outside the lock, see `Unpublished`.
         drop(inner);
-        export.publications
+        publications
     }
 
     pub(super) fn target(&self, actor: u64) -> Option<Arc<dyn Target>> {
@@ -192,8 +195,9 @@ impl Catalog {
     /// Everything that is published, in the order of the actors.
     pub(super) fn publications(&self) -> Vec<Publication> {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
-        let mut all: Vec<_> = inner.exports.values().flat_map(|export| export.publications.clone()).collect();
-        all.sort_by(|a, b| (a.actor, a.kind, &a.label).cmp(&(b.actor, b.kind, &b.label)));
+        let listed = inner.exports.values().flat_map(|export| &export.publications);
+        let mut all: Vec<_> = listed.map(|listed| listed.publication.clone()).collect();
+        all.sort();
         all
     }
 
@@ -217,33 +221,13 @@ impl Catalog {
         let targets = inner.exports.values().map(|export| &export.target);
         targets.map(|target| (target.message(), target.schema().clone())).collect()
     }
-
-    /// The actors of this node under a label, oldest first.
-    pub(super) fn lookup(&self, kind: LabelKind, label: &str) -> Vec<Arc<dyn Target>> {
-        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
-        let holders = inner.labels.get(&(kind, label.to_owned())).into_iter().flatten();
-        holders.filter_map(|actor| inner.exports.get(actor)).map(|export| export.target.clone()).collect()
-    }
 }
 
 impl Inner {
     fn forget(&mut self, publication: &Publication) {
         self.publications -= 1;
-        self.bytes -= bytes_of(&publication.label);
-        let key = (LabelKind::of(publication), publication.label.clone());
-        if let Some(holders) = self.labels.get_mut(&key) {
-            holders.remove(&publication.actor);
-            if holders.is_empty() {
-                self.labels.remove(&key);
-            }
-        }
+        self.bytes -= publication.bytes();
     }
-}
-
-/// What a publication takes on the wire: its label, and less than 32 bytes for the
-/// actor, the type and the framing.
-fn bytes_of(label: &str) -> usize {
-    32 + label.len()
 }
 
 /// An actor and the decoder of its messages.

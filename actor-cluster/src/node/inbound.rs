@@ -37,12 +37,8 @@ pub(super) fn on_event(node: &Arc<Node>, link: &Arc<Link>, event: Event) {
         Event::Abandoned { reply } => drop(reply),
         Event::Room => link.room.notify_waiters(),
         Event::Introduced(addresses) => node.on_introduced(link, parsed(addresses)),
-        Event::Published(publications) => {
-            node.update_directory(link, |directory| directory.insert(link.info.node, &publications));
-        }
-        Event::Unpublished(publications) => {
-            node.update_directory(link, |directory| directory.remove(link.info.node, &publications));
-        }
+        Event::Published(publications) => node.on_published(link, &publications),
+        Event::Unpublished(publications) => node.on_unpublished(link, &publications),
         Event::Members(members) => {
             for (member, addresses) in members {
                 if let Ok(member) = NodeId::try_from(&member[..]) {

@@ -24,6 +24,7 @@ mod delivering;
 mod dial;
 mod exports;
 mod gossip;
+mod groups;
 mod handshaking;
 mod inbound;
 mod kinds;
@@ -53,6 +54,7 @@ pub use self::builder::{Mode, NodeBuilder};
 use self::catalog::Catalog;
 use self::dial::Dials;
 use self::exports::Exports;
+pub use self::groups::{GroupEvents, NodeGroups, NodeScope};
 use self::kinds::Kinds;
 use self::peer::{Link, Moments, locked};
 pub use self::server::{NodeServer, NodeSession};
@@ -61,6 +63,7 @@ use crate::authorize::Authorize;
 use crate::event::NodeEvent;
 use crate::id::NodeId;
 use crate::limits::{EVENTS_KEPT, HANDSHAKES_MAX};
+use crate::names::conflict::NameRule;
 use crate::session;
 use crate::session::handshake::Myself;
 use crate::transport::{Address, CloseCode, CloseReason, Transport};
@@ -70,6 +73,8 @@ struct Settings {
     mode: Mode,
     handshake_timeout: Duration,
     peers_max: usize,
+    /// How names are published of which nothing else is said.
+    name_rule: NameRule,
     session: session::Config,
     myself: Myself,
 }
@@ -112,6 +117,7 @@ impl Node {
         kinds: Kinds,
     ) -> Self {
         let executor = system.executor().clone();
+        let peers = Mutex::new(Peers::new(settings.myself.node));
         Self {
             exports: Arc::new(Exports::new(&executor, system.incarnation())),
             system,
@@ -120,7 +126,7 @@ impl Node {
             addresses,
             authorize,
             kinds,
-            peers: Mutex::default(),
+            peers,
             catalog: Catalog::default(),
             publishing: Mutex::default(),
             events: broadcast::Sender::new(EVENTS_KEPT),

@@ -8,12 +8,13 @@ use actor_core::{ActorId, ActorRef, ActorSystem, ChildSpec, Incarnation, SpawnEr
 
 use super::peer::{Link, LinkState};
 use super::spawning::{self, Newborn};
-use super::{Node, NodeBuilder, accept, dial};
+use super::{Node, NodeBuilder, NodeGroups, accept, dial};
 use crate::error::{ConnectError, FindError, PublishError, SpawnOnError};
 use crate::event::{Events, PeerInfo};
 use crate::id::NodeId;
 use crate::limits::SHUTDOWN_TIMEOUT;
-use crate::names::LabelKind;
+use crate::names::Label;
+use crate::names::conflict::NameRule;
 use crate::transport::{Address, CloseCode, CloseReason, ClusterBidiStream};
 use crate::wire::{RemoteMessage, Wire};
 
@@ -121,53 +122,90 @@ impl NodeServer {
         Events::new(self.node.events.subscribe())
     }
 
-    /// Lets peers find and reach an actor of this node under a name. It is withdrawn
-    /// when the actor ends. Publishing it again does nothing.
+    /// Lets peers find and reach an actor of this node under a name, by the
+    /// [rule of the node](NodeBuilder::name_rule). It is withdrawn when the actor ends. Publishing it
+    /// again does nothing.
     ///
     /// # Errors
     ///
-    /// See [`PublishError`]. Another node may publish another actor under the same
-    /// name; see [`find`](Self::find).
+    /// See [`PublishError`].
     pub fn publish<M: RemoteMessage>(&self, name: &str, actor: &ActorRef<M>) -> Result<(), PublishError> {
-        self.node.publish(LabelKind::Name, name, actor)
+        self.publish_with(name, actor, self.node.settings.name_rule)
+    }
+
+    /// As [`publish`](Self::publish), and says what becomes of the name when another node holds
+    /// it too.
+    ///
+    /// Two nodes that cannot see each other may both take it. Once there is a session between
+    /// them, both decide by the [rules](crate::Conflict) alike, without another word: the loser withdraws its actor,
+    /// which then lives on unless it is to be [stopped](crate::Conflict::stop_loser), and both tell
+    /// [`NameConflict`](crate::NodeEvent::NameConflict). So at most one node holds the name among those that have
+    /// sessions with each other, once they have heard of each other. Until then there may be two, and neither
+    /// is fenced: what must never run twice needs more than a name.
+    ///
+    /// ```
+    /// # use actor_cluster::{Conflict, NodeServer, PublishError, RemoteMessage};
+    /// # use actor_core::ActorRef;
+    /// # fn example<M: RemoteMessage>(node: &NodeServer, actor: &ActorRef<M>) -> Result<(), PublishError> {
+    /// match node.publish_with("leader", actor, Conflict::Reject) {
+    ///     Err(PublishError::NameHeld(leader)) => println!("{:?} leads, on node {}", leader.actor, leader.node),
+    ///     published => published?,
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// See [`PublishError`]. [`NameHeld`](PublishError::NameHeld) says whose the name is.
+    pub fn publish_with<M: RemoteMessage>(
+        &self,
+        name: &str,
+        actor: &ActorRef<M>,
+        rule: impl Into<NameRule>,
+    ) -> Result<(), PublishError> {
+        self.node.publish(&Label::name(name), rule.into(), actor)
     }
 
     /// Takes an actor from under a name. Does nothing if it is not there.
     pub fn unpublish<M: RemoteMessage>(&self, name: &str, actor: &ActorRef<M>) {
-        self.node.unpublish(LabelKind::Name, name, actor.id());
+        self.node.unpublish(&Label::name(name), actor.id());
     }
 
-    /// Adds an actor of this node to a group of the cluster, in which peers find and
-    /// reach it. It leaves when it ends. Joining twice is joining once.
+    /// The groups of the cluster.
+    pub fn groups(&self) -> NodeGroups<'_> {
+        NodeGroups::new(&self.node)
+    }
+
+    /// As [`NodeGroups::join`].
     ///
     /// # Errors
     ///
     /// See [`PublishError`].
     pub fn join_group<M: RemoteMessage>(&self, group: &str, actor: &ActorRef<M>) -> Result<(), PublishError> {
-        self.node.publish(LabelKind::Group, group, actor)
+        self.groups().join(group, actor)
     }
 
-    /// Takes an actor of this node out of a group. Does nothing if it is not in it.
+    /// As [`NodeGroups::leave`].
     pub fn leave_group<M: RemoteMessage>(&self, group: &str, actor: &ActorRef<M>) {
-        self.node.unpublish(LabelKind::Group, group, actor.id());
+        self.groups().leave(group, actor);
     }
 
-    /// The actor that is published under a name: this node's own, or else that of
-    /// the peer with the least [`NodeId`], so that all nodes that know the same
-    /// peers agree. Looks at what this node knows; nothing is asked of anybody.
+    /// The actor that is published under a name. If each node may have its own, this node's, or else
+    /// that of the peer with the least [`NodeId`]; otherwise the one that has it. So all nodes that
+    /// know the same peers agree. Looks at what this node knows; nothing is asked of anybody.
     ///
     /// # Errors
     ///
     /// See [`FindError`].
     pub fn find<M: RemoteMessage>(&self, name: &str) -> Result<ActorRef<M>, FindError> {
-        let (found, mismatch) = self.node.lookup(LabelKind::Name, name);
+        let (found, mismatch) = self.node.named(name);
         found.into_iter().next().ok_or(mismatch.unwrap_or(FindError::NotFound))
     }
 
-    /// The members of a group that take messages of type `M`: this node's first,
-    /// then by node. Looks at what this node knows.
+    /// As [`NodeGroups::members`].
     pub fn group<M: RemoteMessage>(&self, group: &str) -> Vec<ActorRef<M>> {
-        self.node.lookup(LabelKind::Group, group).0
+        self.groups().members(group)
     }
 
     /// Starts an actor on another node, of a [kind](NodeBuilder::spawnable) that is registered

@@ -19,10 +19,11 @@ use super::tasks::Tasks;
 use super::{Mode, NodeServer, dial, inbound};
 use crate::id::NodeId;
 use crate::limits::STREAMS_PER_SESSION_MAX;
-use crate::names::LabelKind;
+use crate::names::Label;
 use crate::session::Event;
 use crate::testing::pipe::{PipeNetwork, pipe};
 use crate::transport::{LaneSet, PeerIdentity};
+use crate::wire::control::Publication;
 use crate::wire::lanes::LaneIds;
 
 #[derive(Debug, RemoteMessage)]
@@ -159,7 +160,7 @@ async fn a_session_that_is_over_takes_no_stream_and_leaves_nothing() {
     b.publish("answerer", &actor).unwrap();
     let session = a.connect(&b.addresses()[0]).await.unwrap();
     let link = a.node.links().remove(0);
-    assert_eq!(locked(&a.node.peers).directory.lookup(LabelKind::Name, "answerer").len(), 1);
+    assert_eq!(locked(&a.node.peers).names.holders("answerer").len(), 1);
     session.close("enough");
     // Its task has not seen it yet.
     let attach = || link.attach(LaneIds::of_kinds(LaneSet::ALL, 1), pipe().0, Bytes::new(), BytesMut::new());
@@ -167,10 +168,11 @@ async fn a_session_that_is_over_takes_no_stream_and_leaves_nothing() {
     link.over().await;
     assert!(matches!(attach(), Attached::Ended(_)));
     // Nor does what it still has to say count.
-    a.node.update_directory(&link, |_| panic!("it is over"));
+    let late = Publication { actor: 7, label: "answerer".into(), ..Publication::default() };
+    a.node.on_published(&link, std::slice::from_ref(&late));
     let peers = locked(&a.node.peers);
     assert!(peers.present.is_empty() && peers.reachable.is_empty() && !peers.is_current(&link));
-    assert!(peers.directory.lookup(LabelKind::Name, "answerer").is_empty());
+    assert!(peers.names.holders("answerer").is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -193,7 +195,11 @@ async fn a_watch_that_is_over_is_kept_nowhere() {
     // An actor that ends just when its watch begins: it is in the catalog still.
     actor.kill_and_wait(None).await.unwrap();
     let dead = there.spawn(Answerer, (), SpawnOptions::new()).await.unwrap();
-    assert!(b.node.catalog().publish(LabelKind::Name, "dead", &dead).unwrap().is_some());
+    let publication =
+        Publication { actor: dead.id().serial(), label: "dead".into(), ..Publication::default() };
+    assert!(b.node.catalog().check(&Label::name("dead"), &dead).is_ok());
+    let schema = b.node.catalog().schema::<Ask>();
+    b.node.catalog().publish(publication, false, &dead, &schema);
     dead.kill_and_wait(None).await.unwrap();
     let late = Event::Watch { watch: 77, actor: dead.id().serial(), token: None };
     inbound::on_event(&b.node, &link, late);

@@ -188,6 +188,7 @@ pub(crate) struct Session {
     watches: Watches,
     /// What the peer publishes: this bounds it, and the node need not.
     publications: BTreeSet<Publication>,
+    publication_bytes: usize,
     events: VecDeque<Event>,
 }
 
@@ -254,6 +255,7 @@ impl Session {
             answering: BTreeMap::new(),
             watches: Watches::default(),
             publications: BTreeSet::new(),
+            publication_bytes: 0,
             events: VecDeque::new(),
         }
     }

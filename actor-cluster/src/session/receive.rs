@@ -16,7 +16,7 @@ use super::types::{Defined, Shape, Spoken};
 use super::{Correlation, Event, Inbound, InboundCall, Phase, Session};
 use crate::limits::{
     ACK_BYTES, ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, CALLS_MAX, CONTROL_BODY_BYTES_MAX,
-    GOSSIP_MEMBERS_MAX, HELD_MAX, LABEL_BYTES_MAX, PUBLICATIONS_PER_PEER_MAX, WATCHES_MAX,
+    GOSSIP_MEMBERS_MAX, HELD_MAX, PUBLICATION_BYTES_MAX, PUBLICATIONS_PER_PEER_MAX, WATCHES_MAX,
 };
 use crate::transport::{CloseCode, CloseReason};
 use crate::wire::control::{
@@ -385,14 +385,13 @@ impl Session {
     }
 
     fn on_publish(&mut self, mut entries: Vec<Publication>) -> Judged {
-        let is_usable = |entry: &Publication| {
-            entry.kind <= 1 && !entry.label.is_empty() && entry.label.len() <= LABEL_BYTES_MAX
-        };
-        if !entries.iter().all(is_usable) {
+        if !entries.iter().all(Publication::is_usable) {
             return Err("an unusable publication".to_owned());
         }
         entries.retain(|entry| self.publications.insert(entry.clone()));
-        if self.publications.len() > PUBLICATIONS_PER_PEER_MAX {
+        self.publication_bytes += entries.iter().map(Publication::bytes).sum::<usize>();
+        let is_too_much = self.publication_bytes > PUBLICATION_BYTES_MAX;
+        if is_too_much || self.publications.len() > PUBLICATIONS_PER_PEER_MAX {
             return Err("too many published actors".to_owned());
         }
         if !entries.is_empty() {
@@ -404,6 +403,7 @@ impl Session {
     /// Only what was published can be taken back: it makes room for as much.
     fn on_unpublish(&mut self, mut entries: Vec<Publication>) {
         entries.retain(|entry| self.publications.remove(entry));
+        self.publication_bytes -= entries.iter().map(Publication::bytes).sum::<usize>();
         if !entries.is_empty() {
             self.events.push_back(Event::Unpublished(entries));
         }

@@ -4,6 +4,8 @@
 
 use prost::Message;
 
+use crate::limits::LABEL_BYTES_MAX;
+
 /// One control frame's body.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Control {
@@ -96,6 +98,36 @@ pub(crate) struct Publication {
     pub(crate) kind: u32,
     #[prost(string, tag = "4")]
     pub(crate) label: String,
+    /// The group's scope; empty if it is in none.
+    #[prost(string, tag = "5")]
+    pub(crate) scope: String,
+    /// What becomes of a name that others hold too; the codes are in `names/conflict.rs`.
+    #[prost(uint32, tag = "6")]
+    pub(crate) rule: u32,
+    /// How a ranked name ranks.
+    #[prost(uint32, tag = "7")]
+    pub(crate) rank: u32,
+    /// When a name was taken: later than all that its publisher knew of.
+    #[prost(uint64, tag = "8")]
+    pub(crate) claim: u64,
+}
+
+impl Publication {
+    /// At least what it takes on the wire: its texts, and what stands around them.
+    pub(crate) fn bytes(&self) -> usize {
+        let around = if self.rule == 0 { 32 } else { 52 };
+        around + self.label.len() + self.scope.len()
+    }
+
+    /// Whether a peer may say it.
+    pub(crate) fn is_usable(&self) -> bool {
+        let has_label = !self.label.is_empty() && self.label.len() <= LABEL_BYTES_MAX;
+        let is_name = self.kind == 0 && self.scope.is_empty() && self.rule <= 3;
+        let is_allowed = self.rule != 0 || self.claim == 0;
+        let is_group = self.kind == 1 && self.scope.len() <= LABEL_BYTES_MAX && self.rule == 0;
+        let is_ranked = self.rule == 2 || self.rank == 0;
+        has_label && (is_name || is_group) && is_allowed && is_ranked
+    }
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -1,10 +1,12 @@
 //! Whole nodes in one process, over pipes: what a program sees of a cluster.
 
 mod calls;
+mod conflicts;
 mod economy;
 mod events;
 mod external;
 mod flow;
+mod groups;
 mod links;
 mod loss;
 mod modes;

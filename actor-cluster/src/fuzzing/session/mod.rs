@@ -254,8 +254,13 @@ impl Fuzzed {
     }
 
     fn say(&mut self, say: Say) {
-        let publication =
-            |actor: u8| Publication { actor: actor.into(), message: 1, kind: 0, label: "name".into() };
+        let publication = |actor: u8| Publication {
+            actor: actor.into(),
+            message: 1,
+            kind: 0,
+            label: "name".into(),
+            ..Publication::default()
+        };
         match say {
             Say::Synced => self.session.synced(),
             Say::Publish(actor) => self.session.publish(&[publication(actor)]),

@@ -176,7 +176,13 @@ impl Words {
     /// The body of a frame.
     pub(super) fn encode(self) -> Vec<u8> {
         let publications = |actor: u8, kind: u8, label| Publications {
-            entries: vec![Publication { actor: actor.into(), message: 1, kind: kind.into(), label }],
+            entries: vec![Publication {
+                actor: actor.into(),
+                message: 1,
+                kind: kind.into(),
+                label,
+                ..Publication::default()
+            }],
         };
         let body = match self {
             Words::Introduce(addresses) => Body::Introduce(Addresses { addresses }),

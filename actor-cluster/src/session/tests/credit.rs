@@ -139,7 +139,13 @@ fn w17_answers_that_nobody_reads_end_the_session() {
 }
 
 fn publication(number: u64) -> Publication {
-    Publication { actor: number, message: 1, kind: 0, label: format!("actor-{number}") }
+    Publication {
+        actor: number,
+        message: 1,
+        kind: 0,
+        label: format!("actor-{number}"),
+        ..Publication::default()
+    }
 }
 
 /// Where the control frames are among the bytes.

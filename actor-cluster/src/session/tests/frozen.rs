@@ -180,8 +180,13 @@ fn control_is_frozen() {
     pair.drive();
     lines(&mut pair, A);
     lines(&mut pair, B);
-    let publication =
-        Publication { actor: 42, message: 0x0123_4567_89ab_cdef, kind: 0, label: "name".into() };
+    let publication = Publication {
+        actor: 42,
+        message: 0x0123_4567_89ab_cdef,
+        kind: 0,
+        label: "name".into(),
+        ..Publication::default()
+    };
     let watch = pair.session(A).watch(42, None).unwrap();
     pair.drive();
     pair.session(A).unwatch(watch);
@@ -194,7 +199,8 @@ fn control_is_frozen() {
         session.down(watch, &Exit::Failed("error".into()));
         session.introduce_addresses(vec!["tcp+tls://host:1".into()]);
         session.publish(std::slice::from_ref(&publication));
-        session.unpublish(&[Publication { kind: 1, ..publication }]);
+        session.publish(&[Publication { rule: 2, rank: 7, claim: 300, ..publication.clone() }]);
+        session.unpublish(&[Publication { kind: 1, scope: "scope".into(), ..publication }]);
         session.say_schema(<Letter as RemoteMessage>::TYPE, &Schema::of::<Letter>());
         session.synced();
         session.gossip([Member { node: vec![3; 32], addresses: vec!["iroh://key".into()] }]);
@@ -250,6 +256,7 @@ fn the_limits_are_as_printed() {
         ("NEWBORNS_MAX", limits::NEWBORNS_MAX),
         ("NODE_NAME_BYTES_MAX", limits::NODE_NAME_BYTES_MAX),
         ("PART_BYTES", limits::PART_BYTES),
+        ("PUBLICATION_BYTES_MAX", limits::PUBLICATION_BYTES_MAX),
         ("PUBLICATIONS_PER_PEER_MAX", limits::PUBLICATIONS_PER_PEER_MAX),
         ("SCHEMA_BYTES_MAX", limits::SCHEMA_BYTES_MAX),
         ("SCHEMA_DEPTH_MAX", limits::SCHEMA_DEPTH_MAX),

@@ -107,7 +107,8 @@ fn good_bytes() -> Vec<u8> {
     pair.send(A, 1, Letter::Note(1)).unwrap();
     pair.send(A, 2, Letter::of_bytes(3000)).unwrap();
     drop(pair.call(A, Some(pair.now()), |port| Letter::Ask(4, port)));
-    let publication = Publication { actor: 1, message: 2, kind: 0, label: "name".into() };
+    let publication =
+        Publication { actor: 1, message: 2, kind: 0, label: "name".into(), ..Publication::default() };
     {
         let mut session = pair.session(A);
         session.publish(&[publication.clone(), Publication { actor: 7, kind: 1, ..publication.clone() }]);

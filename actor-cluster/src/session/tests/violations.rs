@@ -8,8 +8,8 @@ use prost::Message;
 use super::{A, B, Letter, ack, begin, control, frame, frames, reason};
 use crate::limits::{
     ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, CALLS_MAX, CONTROL_BODY_BYTES_MAX, FRAME_BODY_BYTES_MAX,
-    GOSSIP_MEMBERS_MAX, HELD_MAX, LABEL_BYTES_MAX, MESSAGE_BYTES_MAX, PART_BYTES, PUBLICATIONS_PER_PEER_MAX,
-    SEGMENT_BYTES, TYPES_MAX, WATCHES_MAX,
+    GOSSIP_MEMBERS_MAX, HELD_MAX, LABEL_BYTES_MAX, MESSAGE_BYTES_MAX, PART_BYTES, PUBLICATION_BYTES_MAX,
+    PUBLICATIONS_PER_PEER_MAX, SEGMENT_BYTES, TYPES_MAX, WATCHES_MAX,
 };
 use crate::testing::pair::{Node, Pair, Saw, outcome};
 use crate::transport::{CloseCode, LaneSet};
@@ -249,7 +249,7 @@ fn requests_and_watches_that_cannot_be() {
 }
 
 fn publication(number: usize) -> Publication {
-    Publication { actor: number as u64, message: 1, kind: 0, label: "x".into() }
+    Publication { actor: number as u64, message: 1, kind: 0, label: "x".into(), ..Publication::default() }
 }
 
 fn publish(entries: Vec<Publication>) -> Vec<u8> {
@@ -266,6 +266,20 @@ fn publications_that_cannot_be() {
     assert_violation(&with(String::new(), 0), "an unusable publication");
     assert_violation(&with("x".repeat(LABEL_BYTES_MAX + 1), 0), "an unusable publication");
     assert_violation(&with("x".into(), 2), "an unusable publication");
+    let name = Publication { rule: 1, claim: 1, ..publication(0) };
+    for unusable in [
+        Publication { scope: "x".into(), ..name.clone() },
+        Publication { rule: 4, ..name.clone() },
+        Publication { rank: 1, ..name.clone() },
+        Publication { rule: 0, ..name.clone() },
+        Publication { kind: 1, ..name.clone() },
+        Publication { kind: 1, rule: 0, ..name.clone() },
+        Publication { kind: 1, scope: "x".repeat(LABEL_BYTES_MAX + 1), ..publication(0) },
+    ] {
+        assert_violation(&publish(vec![unusable]), "an unusable publication");
+    }
+    let ranked = Publication { rule: 2, rank: u32::MAX, claim: u64::MAX, ..publication(0) };
+    assert_harmless(&publish(vec![ranked.clone()]), &[Saw::Published(vec![ranked])]);
     let longest = Publication { label: "x".repeat(LABEL_BYTES_MAX), kind: 1, ..publication(0) };
     assert_harmless(&publish(vec![longest.clone()]), &[Saw::Published(vec![longest])]);
 }
@@ -280,6 +294,33 @@ fn only_changes_of_what_is_published_are_told() {
     ];
     let told = [Saw::Published(vec![publication(0), publication(1)]), Saw::Unpublished(vec![publication(1)])];
     assert_harmless(&bytes.concat(), &told);
+}
+
+/// How many bytes of labels and scopes a peer can make us keep.
+#[test]
+fn the_texts_of_publications_are_bounded() {
+    let long = |number: usize| Publication {
+        kind: 1,
+        label: format!("{number:0>LABEL_BYTES_MAX$}"),
+        scope: "x".repeat(LABEL_BYTES_MAX),
+        ..publication(number)
+    };
+    let most = PUBLICATION_BYTES_MAX / long(0).bytes();
+    let all: Vec<_> = (0..most).map(long).collect();
+    let mut bytes = Vec::new();
+    for entries in all.chunks(64) {
+        bytes.extend(publish(entries.to_vec()));
+    }
+    let (pair, _) = struck_by(&bytes);
+    assert_eq!(pair.session(B).ended(), None);
+    let detail = "too many published actors";
+    assert_violation(&[&bytes[..], &publish(vec![long(most)])].concat(), detail);
+    // What is taken back makes room, and what was never there does not.
+    let swapped = [&bytes[..], &unpublish(vec![long(0)]), &publish(vec![long(most)])].concat();
+    let (pair, _) = struck_by(&swapped);
+    assert_eq!(pair.session(B).ended(), None);
+    let pretended = [&bytes[..], &unpublish(vec![long(most)]), &publish(vec![long(most)])].concat();
+    assert_violation(&pretended, detail);
 }
 
 #[test]
@@ -334,7 +375,12 @@ fn long_lists_of_our_own_go_in_frames_that_the_peer_takes() {
     let mut pair = Pair::ready(&[LaneSet::ALL]);
     let entries: Vec<Publication> = (0..1000)
         .map(|n| Publication {
-            actor: n, message: u64::MAX, kind: 1, label: "é".repeat(LABEL_BYTES_MAX / 2)
+            actor: n,
+            message: u64::MAX,
+            kind: 1,
+            label: "é".repeat(LABEL_BYTES_MAX / 2),
+            scope: "é".repeat(LABEL_BYTES_MAX / 2),
+            ..Publication::default()
         })
         .collect();
     pair.written(0, A);
