@@ -493,14 +493,19 @@ impl Session {
 
     /// A lane, if the session has it.
     fn lane(&mut self, id: LaneId) -> Option<&mut Lane> {
-        match id {
-            LaneId::CONTROL => Some(&mut self.control),
-            id => self.message_lane(id).map(|lane| &mut lane.lane),
-        }
+        lane_of(&mut self.control, &mut self.messages, id)
     }
 
     fn message_lane(&mut self, id: LaneId) -> Option<&mut MessageLane> {
         self.messages.get_mut(id.message_lane()?)
+    }
+}
+
+/// A lane among all; apart from the session, so that its streams can be had beside it.
+fn lane_of<'a>(control: &'a mut Lane, messages: &'a mut [MessageLane], id: LaneId) -> Option<&'a mut Lane> {
+    match id {
+        LaneId::CONTROL => Some(control),
+        id => messages.get_mut(id.message_lane()?).map(|lane| &mut lane.lane),
     }
 }
 

@@ -13,7 +13,7 @@ use super::lane::{BadPart, FromTheFuture, Gap, Position};
 use super::send::NO_DEADLINE;
 use super::streams::ConnectionId;
 use super::types::{Defined, Shape, Spoken};
-use super::{Correlation, Event, Inbound, InboundCall, Phase, Session};
+use super::{Correlation, Event, Inbound, InboundCall, Phase, Session, lane_of};
 use crate::limits::{
     ACK_BYTES, ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, CALLS_MAX, CONTROL_BODY_BYTES_MAX,
     GOSSIP_MEMBERS_MAX, HELD_MAX, PUBLICATION_BYTES_MAX, PUBLICATIONS_PER_PEER_MAX, WATCHES_MAX,
@@ -66,18 +66,13 @@ impl Session {
     /// A frame of a lane, which counts if it was not there before.
     fn on_lane_frame(&mut self, now: Instant, connection: ConnectionId, frame: Frame) -> Judged {
         let id = frame.lane;
-        let mut place = self.streams.get(connection).and_then(|stream| stream.position(id).copied());
-        let (Some(position), Some(lane)) = (&mut place, self.lane(id)) else { return Err(ASTRAY.to_owned()) };
+        let position = self.streams.get(connection).and_then(|stream| stream.position(id)).ok_or(ASTRAY)?;
+        let lane = lane_of(&mut self.control, &mut self.messages, id).ok_or(ASTRAY)?;
         let is_news = lane.incoming.take(position, frame.bytes());
-        let is_news = is_news.map_err(|Gap| "a lane that goes on behind a gap")?;
-        let owes_ack = lane.incoming.untold() >= ACK_BYTES;
-        if let (Some(kept), Some(position)) = (self.position(connection, id), place) {
-            *kept = position;
-        }
-        if !is_news {
+        if !is_news.map_err(|Gap| "a lane that goes on behind a gap")? {
             return Ok(());
         }
-        self.owes_ack |= owes_ack;
+        self.owes_ack |= lane.incoming.untold() >= ACK_BYTES;
         match frame.kind {
             Kind::Control => self.on_control(now, &frame.body),
             Kind::Cast | Kind::Call | Kind::Reply => self.on_whole(now, frame),
