@@ -9,7 +9,12 @@ pub(crate) fn contained<T>(what: &str, run: impl FnOnce() -> T) -> Option<T> {
     // Unwind safe: whatever the code broke was the user's, or is dropped unseen.
     let outcome = catch_unwind(AssertUnwindSafe(run));
     if outcome.is_err() {
-        tracing::error!("{what} panicked");
+        report(what);
     }
     outcome.ok()
+}
+
+#[cold]
+fn report(what: &str) {
+    tracing::error!("{what} panicked");
 }

@@ -9,15 +9,13 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use actor_core::{ActorCell, ActorRef, CallFailure, Rejection, SendError, Status, WatchId};
-use bytes::Bytes;
 
-use crate::contain::contained;
 use crate::error::PublishError;
 use crate::limits::{LABEL_BYTES_MAX, PUBLICATION_BYTES_MAX, PUBLICATIONS_MAX};
 use crate::names::Label;
 use crate::wire::control::Publication;
 use crate::wire::schema::Schema;
-use crate::wire::{Decoder, PendingReplies, RemoteMessage, ReplyTo, TypeTag, VariantTag, WireContext};
+use crate::wire::{Decoder, PendingReplies, RemoteMessage, ReplyTo, TypeTag, VariantTag};
 
 /// What became of a message at its actor's door.
 pub(super) enum Delivery {
@@ -39,14 +37,14 @@ pub(super) trait Target: Send + Sync {
     /// What its messages look like.
     fn schema(&self) -> &Arc<Schema>;
 
-    /// Reads a message and hands it over, or tells its caller why not.
+    /// Reads a message and hands it over, with `reply` in it if it is a call. Its decoder may
+    /// panic.
     fn deliver(
         &self,
         variant: VariantTag,
-        fields: &Bytes,
-        context: &WireContext,
-        reply: Option<ReplyTo>,
-    ) -> Delivery;
+        fields: Decoder<'_>,
+        reply: &mut Option<ReplyTo>,
+    ) -> Result<Delivery, Rejection>;
 }
 
 /// The published actors of this node.
@@ -253,25 +251,15 @@ impl<M: RemoteMessage> Target for Typed<M> {
     fn deliver(
         &self,
         variant: VariantTag,
-        fields: &Bytes,
-        context: &WireContext,
-        reply: Option<ReplyTo>,
-    ) -> Delivery {
-        let mut reply = reply.map(|reply| reply.meant_for(self.actor.destination()));
-        // A hand-written `Wire` may panic on bytes it does not expect; the session
-        // must outlive it.
-        let decoded =
-            contained("a decoder", || M::decode(variant, Decoder::new(fields, context), &mut reply));
-        let decoded = match decoded {
-            Some(decoded) => decoded.map_err(|error| error.to_string()),
-            None => Err("its decoder panicked".to_owned()),
-        };
-        match decoded {
-            Err(text) => {
-                refuse(reply, self.cell(), Rejection::Undecodable(text.into()));
-                Delivery::Done
-            }
-            Ok(message) => self.hand_over(message),
+        fields: Decoder<'_>,
+        reply: &mut Option<ReplyTo>,
+    ) -> Result<Delivery, Rejection> {
+        if reply.is_some() {
+            *reply = reply.take().map(|reply| reply.meant_for(self.actor.destination()));
+        }
+        match M::decode(variant, fields, reply) {
+            Ok(message) => Ok(self.hand_over(message)),
+            Err(error) => Err(Rejection::Undecodable(error.to_string().into())),
         }
     }
 }

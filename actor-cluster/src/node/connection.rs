@@ -99,7 +99,7 @@ impl SessionTask {
 
     fn handle_event(&mut self, event: Event) {
         match event {
-            Event::Message(message) => self.deliveries.push(message),
+            Event::Messages(messages) => self.deliveries.push(messages),
             Event::Cut { connection, reason } => self.cut(connection, &reason),
             Event::Ended { reason, unacked } => {
                 // What has arrived is delivered still, as far as that goes.

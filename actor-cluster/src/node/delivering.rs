@@ -17,6 +17,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::Node;
@@ -25,21 +26,44 @@ use super::inbound::{self, Reached};
 use super::peer::Link;
 use crate::contain::contained;
 use crate::limits::{DELIVERIES_PER_TURN, STALLED_WINDOWS_MAX};
-use crate::session::Inbound;
+use crate::session::{Fields, Inbound, Messages};
 use crate::wire::lanes::{LANES_MAX, LaneId};
 
 /// See the module.
 #[derive(Default)]
 pub(super) struct Deliveries {
     /// Oldest first; credit bounds them.
-    inbox: VecDeque<Inbound>,
+    inbox: VecDeque<Messages>,
     /// Behind the message that is being delivered to it, what else is for an actor without room.
-    lines: BTreeMap<u64, VecDeque<Inbound>>,
+    lines: BTreeMap<u64, VecDeque<Stalled>>,
     /// The message in front of each line.
     fronts: FuturesUnordered<Pin<Box<dyn Future<Output = Front> + Send>>>,
     /// How many bytes are in lines, fronts included.
     stalled_bytes: u64,
 }
+
+/// A message in a line.
+struct Stalled {
+    message: Inbound,
+    /// Where its fields are.
+    piece: Bytes,
+}
+
+impl Stalled {
+    /// A short message gets bytes of its own, so that it does not keep all those in memory that
+    /// it came with.
+    fn new(message: &Inbound, piece: &Bytes) -> Self {
+        let range = message.fields.range();
+        if range.len() * SHARED_PIECE_MOST >= piece.len() {
+            return Self { message: *message, piece: piece.clone() };
+        }
+        let fields = Fields::new(0..range.len());
+        Self { message: Inbound { fields, ..*message }, piece: Bytes::copy_from_slice(&piece[range]) }
+    }
+}
+
+/// How many times its own length a message in a line may keep in memory.
+const SHARED_PIECE_MOST: usize = 4;
 
 /// The front of a line has left it.
 struct Front {
@@ -48,8 +72,8 @@ struct Front {
 }
 
 impl Deliveries {
-    pub(super) fn push(&mut self, message: Inbound) {
-        self.inbox.push_back(message);
+    pub(super) fn push(&mut self, messages: Messages) {
+        self.inbox.push_back(messages);
     }
 
     /// Delivers what can be delivered; whether anything was. `is_last`: no more will come, and
@@ -66,9 +90,10 @@ impl Deliveries {
         let mut turn = Turn { is_last, ..Turn::default() };
         // A line that begins meanwhile is looked at in the next round, since there was progress.
         while turn.goes_on() && self.poll_lines(cx, &mut turn, node, link) {}
-        while turn.goes_on() && takes_more && self.take_next(&mut turn, node, link) {}
-        turn.tell(link);
-        turn.delivered > 0
+        if takes_more {
+            self.take_messages(&mut turn, node, link);
+        }
+        turn.tell(link)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -77,7 +102,8 @@ impl Deliveries {
 
     /// Drops everything; how many messages.
     pub(super) fn clear(&mut self) -> usize {
-        let lost = self.inbox.len() + self.lines.values().map(|line| 1 + line.len()).sum::<usize>();
+        let unread: usize = self.inbox.iter().map(Messages::len).sum();
+        let lost = unread + self.lines.values().map(|line| 1 + line.len()).sum::<usize>();
         *self = Self::default();
         lost
     }
@@ -102,8 +128,8 @@ impl Deliveries {
                 link.run(|session| session.release(actor));
                 return true;
             };
-            let bytes = next.bytes;
-            match deliver(node, link, &mut turn.reached, next) {
+            let bytes = next.message.bytes;
+            match inbound::deliver(node, link, &mut turn.reached, &next.message, &next.piece) {
                 Delivery::Waiting(waiting) => self.fronts.push(in_front(actor, bytes, waiting)),
                 Delivery::Done if turn.goes_on() => {
                     self.stalled_bytes -= bytes as u64;
@@ -117,29 +143,38 @@ impl Deliveries {
         }
     }
 
-    /// Takes a message out of the lane, if it may come.
-    fn take_next(&mut self, turn: &mut Turn, node: &Arc<Node>, link: &Arc<Link>) -> bool {
-        let Some(message) = self.inbox.front() else { return false };
-        let (lane, actor, bytes) = (message.lane, message.actor, message.bytes);
+    /// Takes messages out of their lanes, as long as they may come.
+    fn take_messages(&mut self, turn: &mut Turn, node: &Arc<Node>, link: &Arc<Link>) {
         let most = node.window_bytes().saturating_mul(STALLED_WINDOWS_MAX);
-        let has_line = self.lines.contains_key(&actor);
-        if has_line && !turn.is_last && self.stalled_bytes + bytes as u64 > most {
-            return false;
+        while turn.goes_on()
+            && let Some(messages) = self.inbox.front_mut()
+        {
+            let Some(message) = messages.front() else {
+                turn.emptied = self.inbox.pop_front();
+                continue;
+            };
+            let Inbound { lane, actor, bytes, .. } = *message;
+            // Usually there are no lines, and nothing to look up.
+            let line = if self.lines.is_empty() { None } else { self.lines.get_mut(&actor) };
+            if let Some(line) = line {
+                if !turn.is_last && self.stalled_bytes + bytes as u64 > most {
+                    return;
+                }
+                line.push_back(Stalled::new(message, messages.bytes()));
+                self.stalled_bytes += bytes as u64;
+            } else if let Delivery::Waiting(waiting) =
+                inbound::deliver(node, link, &mut turn.reached, message, messages.bytes())
+            {
+                self.lines.insert(actor, VecDeque::new());
+                self.fronts.push(in_front(actor, bytes, waiting));
+                self.stalled_bytes += bytes as u64;
+                link.run(|session| session.hold(actor));
+            }
+            messages.pop_front();
+            // It has left the lane, wherever it is.
+            turn.note(lane, bytes);
+            turn.delivered += 1;
         }
-        let Some(message) = self.inbox.pop_front() else { return false };
-        if let Some(line) = self.lines.get_mut(&actor) {
-            line.push_back(message);
-            self.stalled_bytes += bytes as u64;
-        } else if let Delivery::Waiting(waiting) = deliver(node, link, &mut turn.reached, message) {
-            self.lines.insert(actor, VecDeque::new());
-            self.fronts.push(in_front(actor, bytes, waiting));
-            self.stalled_bytes += bytes as u64;
-            link.run(|session| session.hold(actor));
-        }
-        // It has left the lane, wherever it is.
-        turn.note(lane, bytes);
-        turn.delivered += 1;
-        true
     }
 }
 
@@ -151,6 +186,8 @@ struct Turn {
     reached: Reached,
     /// By the lanes' numbers.
     bytes: [usize; LANES_MAX],
+    /// Messages of which none is left.
+    emptied: Option<Messages>,
 }
 
 impl Turn {
@@ -164,14 +201,16 @@ impl Turn {
         }
     }
 
-    fn tell(&self, link: &Link) {
+    /// Whether there was anything.
+    fn tell(self, link: &Link) -> bool {
         let lanes = (0..).map(LaneId::from_u8).zip(self.bytes).filter(|(_, bytes)| *bytes > 0);
-        link.run(|session| lanes.for_each(|(lane, bytes)| session.delivered(lane, bytes)));
+        let list = self.emptied.map(Messages::into_list);
+        link.run(|session| {
+            lanes.for_each(|(lane, bytes)| session.delivered(lane, bytes));
+            list.into_iter().for_each(|list| session.reuse(list));
+        });
+        self.delivered > 0
     }
-}
-
-fn deliver(node: &Arc<Node>, link: &Arc<Link>, reached: &mut Reached, message: Inbound) -> Delivery {
-    contained("a message", || inbound::deliver(node, link, reached, message)).unwrap_or(Delivery::Done)
 }
 
 /// Waits until a message has found room, or never will.

@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::{Arc, Weak};
 
 use actor_core::{ActorCell, ActorId, CallFailure, ControlRequest, Exit, ExitListener, Rejection};
+use bytes::Bytes;
 
 use super::Node;
 use super::catalog::{Delivery, Target, refuse};
@@ -15,11 +16,11 @@ use crate::authorize::{Operation, Subject};
 use crate::contain::contained;
 use crate::event::NodeEvent;
 use crate::id::NodeId;
-use crate::session::{Event, Inbound, Spoken, Verdict};
+use crate::session::{Event, Inbound, InboundCall, Shape, Spoken, Verdict};
 use crate::transport::Address;
-use crate::wire::ReplyTo;
 use crate::wire::reference::Token;
 use crate::wire::schema::Dialect;
+use crate::wire::{Decoder, ReplyTo};
 
 /// Acts on an event that is neither a message nor the session's end.
 pub(super) fn on_event(node: &Arc<Node>, link: &Arc<Link>, event: Event) {
@@ -83,7 +84,7 @@ pub(super) fn on_event(node: &Arc<Node>, link: &Arc<Link>, event: Event) {
         }
         Event::Interrupted(reason) => node.on_interrupted(link, reason),
         Event::Resumed => node.tell(NodeEvent::Resumed(link.info.clone())),
-        Event::Message(_) | Event::Cut { .. } | Event::Ended { .. } => {
+        Event::Messages(_) | Event::Cut { .. } | Event::Ended { .. } => {
             unreachable!("the session's task keeps these")
         }
     }
@@ -95,11 +96,12 @@ pub(super) fn deliver(
     node: &Arc<Node>,
     link: &Arc<Link>,
     reached: &mut Reached,
-    message: Inbound,
+    message: &Inbound,
+    piece: &Bytes,
 ) -> Delivery {
-    let call = message.call;
-    let delivery = hand_over(node, link, reached, message);
-    let Some((correlation, deadline)) = call.and_then(|call| Some((call.correlation, call.deadline?))) else {
+    let delivery = hand_over(node, link, reached, message, piece);
+    let Some((call, deadline)) = message.call.and_then(|call| Some((call.correlation, call.deadline?)))
+    else {
         return delivery;
     };
     let Delivery::Waiting(waiting) = delivery else { return Delivery::Done };
@@ -108,71 +110,134 @@ pub(super) fn deliver(
         let mut in_time = pin!(executor.timeout_at(deadline, waiting));
         if in_time.as_mut().await.is_err() {
             // Before the message is dropped, whose port would say something else.
-            link.act(|session| session.answer(correlation, Err(CallFailure::Expired)));
+            link.act(|session| session.answer(call, Err(CallFailure::Expired)));
         }
     }))
 }
 
-/// Which actor the last message was for: the next one is often for the same. Kept for one turn of
-/// a session's task alone, since an actor may be reached no more after.
+/// What was found out for the last message: the next one is often of the same type, and for the
+/// same actor. Kept for one turn of a session's task alone, since an actor may be reached no more
+/// after.
 #[derive(Default)]
-pub(super) struct Reached(Option<(u64, Arc<dyn Target>)>);
+pub(super) struct Reached(Option<Found>);
+
+struct Found {
+    actor: u64,
+    target: Arc<dyn Target>,
+    understood: Option<Understood>,
+}
+
+/// The actor takes messages of a type, from a peer whose build knows so much of it.
+struct Understood {
+    shape: Shape,
+    spoken: Spoken,
+    dialect: Option<Arc<Dialect>>,
+}
 
 impl Reached {
-    fn target(&mut self, node: &Node, link: &Link, actor: u64) -> Option<Arc<dyn Target>> {
-        match &self.0 {
-            Some((last, target)) if *last == actor => Some(target.clone()),
-            _ => {
-                let target = node.reached(link, actor)?;
-                self.0 = Some((actor, target.clone()));
-                Some(target)
+    fn found(&mut self, node: &Node, link: &Link, actor: u64) -> Result<&mut Found, Rejection> {
+        match &mut self.0 {
+            Some(found) if found.actor == actor => {}
+            last => {
+                let target = node.reached(link, actor).ok_or(Rejection::NoSuchActor)?;
+                *last = Some(Found { actor, target, understood: None });
             }
         }
+        self.0.as_mut().ok_or(Rejection::NoSuchActor)
     }
 }
 
-fn hand_over(node: &Arc<Node>, link: &Arc<Link>, reached: &mut Reached, message: Inbound) -> Delivery {
-    if message.actor == SPAWNER && message.shape == Asked::SHAPE {
-        kinds::on_request(node, link, message);
+impl Found {
+    /// The actor, if it takes such a message, and what the message leaves out.
+    fn understand(
+        &mut self,
+        link: &Link,
+        shape: Shape,
+        spoken: Spoken,
+    ) -> Result<(&dyn Target, Option<&Arc<Dialect>>), Rejection> {
+        match &mut self.understood {
+            Some(last) if last.shape == shape && last.spoken == spoken => {}
+            last => {
+                if self.target.message() != shape.message {
+                    let text = "the actor takes messages of another type".into();
+                    return Err(Rejection::Undecodable(text));
+                }
+                let dialect = understood(link, &*self.target, spoken)
+                    .map_err(|text| Rejection::Undecodable(text.into()))?;
+                *last = Some(Understood { shape, spoken, dialect });
+            }
+        }
+        let dialect = self.understood.as_ref().and_then(|understood| understood.dialect.as_ref());
+        Ok((&*self.target, dialect))
+    }
+}
+
+/// How far a message has come, for the case that a user's code panics there.
+#[derive(Clone, Copy)]
+enum Step {
+    Permission,
+    Decoding,
+}
+
+fn hand_over(
+    node: &Arc<Node>,
+    link: &Arc<Link>,
+    reached: &mut Reached,
+    message: &Inbound,
+    piece: &Bytes,
+) -> Delivery {
+    let Inbound { actor, shape, call, fields, .. } = *message;
+    if actor == SPAWNER && shape == Asked::SHAPE {
+        let fields = piece.slice(fields.range());
+        contained("what starts an actor", || kinds::on_request(node, link, call, &fields));
         return Delivery::Done;
     }
-    let Inbound { actor, shape, spoken, call, fields, .. } = message;
-    let mut reply = call.map(|call| ReplyTo::new(link.clone(), call.correlation.as_u64(), call.deadline));
-    let operation = if reply.is_some() { Operation::Call } else { Operation::Cast };
-    let target = reached.target(node, link, actor).ok_or(Rejection::NoSuchActor);
-    let target = match target.and_then(|target| permitted(node, link, operation, target)) {
-        Ok(target) => target,
-        Err(rejection) => {
-            refuse(reply, &link.info, rejection);
-            return Delivery::Done;
-        }
+    let sink = |call: InboundCall| ReplyTo::new(link.clone(), call.correlation.as_u64(), call.deadline);
+    let mut reply = call.map(sink);
+    let mut step = Step::Permission;
+    // One guard for all of a user's code on the way: each costs as much as a step.
+    let passed = contained("a message, or what may refuse it,", || {
+        pass(node, link, reached, message, piece, &mut reply, &mut step)
+    });
+    let rejection = match (passed, step) {
+        (Some(Ok(delivery)), _) => return delivery,
+        (Some(Err(rejection)), _) => rejection,
+        (None, Step::Permission) => Rejection::Forbidden,
+        (None, Step::Decoding) => Rejection::Undecodable("its decoder panicked".into()),
     };
-    if target.message() != shape.message {
-        let text = "the actor takes messages of another type".into();
-        refuse(reply, &link.info, Rejection::Undecodable(text));
-        return Delivery::Done;
-    }
-    let dialect = match understood(link, &*target, spoken) {
-        Ok(dialect) => dialect,
-        Err(text) => {
-            refuse(reply, &link.info, Rejection::Undecodable(text.into()));
-            return Delivery::Done;
-        }
-    };
+    refuse(reply, &link.info, rejection);
+    Delivery::Done
+}
+
+/// The way of a message to its mailbox. Takes `reply`, unless the message does not get there.
+fn pass(
+    node: &Arc<Node>,
+    link: &Arc<Link>,
+    reached: &mut Reached,
+    message: &Inbound,
+    piece: &Bytes,
+    reply: &mut Option<ReplyTo>,
+    step: &mut Step,
+) -> Result<Delivery, Rejection> {
+    let Inbound { actor, shape, spoken, call, fields, .. } = *message;
+    let operation = if call.is_some() { Operation::Call } else { Operation::Cast };
+    let found = reached.found(node, link, actor)?;
+    permit(node, link, operation, Subject::Actor(found.target.cell().id()))?;
+    let (target, dialect) = found.understand(link, shape, spoken)?;
     let is_late =
         call.and_then(|call| call.deadline).is_some_and(|deadline| deadline <= node.executor().now());
     if is_late && let Some(reply) = reply.take() {
         reply.fail(CallFailure::Expired);
-        return Delivery::Done;
+        return Ok(Delivery::Done);
     }
-    match dialect {
-        None => target.deliver(shape.variant, &fields, &link.context, reply),
-        Some(dialect) => {
-            let context = link.context.speaking(dialect.clone());
-            let reply = reply.map(|reply| reply.speaking(dialect));
-            target.deliver(shape.variant, &fields, &context, reply)
-        }
-    }
+    *step = Step::Decoding;
+    let fields = fields.range();
+    let Some(dialect) = dialect else {
+        return target.deliver(shape.variant, Decoder::within(piece, fields, &link.context), reply);
+    };
+    let context = link.context.speaking(dialect.clone());
+    *reply = reply.take().map(|reply| reply.speaking(dialect.clone()));
+    target.deliver(shape.variant, Decoder::within(piece, fields, &context), reply)
 }
 
 /// What a message leaves out whose sender was built with another version of its type. An error
@@ -213,9 +278,12 @@ fn permitted(
 
 /// Asks the one hook.
 pub(super) fn ask(node: &Node, link: &Link, operation: Operation, on: Subject) -> Result<(), Rejection> {
-    let answer =
-        contained("the authorize hook", || node.authorize().is_allowed(&link.info, operation, on.clone()));
-    if answer == Some(true) {
+    contained("the authorize hook", || permit(node, link, operation, on)).unwrap_or(Err(Rejection::Forbidden))
+}
+
+/// Asks the one hook, which may panic.
+fn permit(node: &Node, link: &Link, operation: Operation, on: Subject) -> Result<(), Rejection> {
+    if node.authorize().is_allowed(&link.info, operation, on.clone()) {
         return Ok(());
     }
     tracing::warn!(peer = %link.info.name, ?operation, ?on, "forbidden");

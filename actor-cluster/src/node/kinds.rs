@@ -21,7 +21,7 @@ use super::spawning::{Asked, Refusal, arguments_of};
 use crate::authorize::{Operation, Subject};
 use crate::contain::contained;
 use crate::limits::LABEL_BYTES_MAX;
-use crate::session::{Correlation, Inbound};
+use crate::session::{Correlation, InboundCall};
 use crate::wire::schema::Fingerprint;
 use crate::wire::{EncodeReply, RemoteMessage, TypeTag, Wire, WireContext, from_bytes};
 
@@ -102,11 +102,11 @@ where
 }
 
 /// A peer wants an actor started. Its call is answered here, whatever comes of it.
-pub(super) fn on_request(node: &Arc<Node>, link: &Arc<Link>, message: Inbound) {
-    let Some(call) = message.call.map(|call| call.correlation) else {
+pub(super) fn on_request(node: &Arc<Node>, link: &Arc<Link>, call: Option<InboundCall>, fields: &Bytes) {
+    let Some(call) = call.map(|call| call.correlation) else {
         return tracing::warn!(peer = %link.info.name, "nobody waits for an actor to start");
     };
-    let asked = match Asked::read(&message.fields, &link.context) {
+    let asked = match Asked::read(fields, &link.context) {
         Ok(asked) => asked,
         Err(error) => return reject(link, call, Rejection::Undecodable(error.to_string().into())),
     };

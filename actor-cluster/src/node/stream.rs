@@ -12,12 +12,10 @@ use tokio::io::AsyncReadExt;
 
 use super::peer::{Arrival, Link};
 use crate::limits::{
-    FRAME_BODY_BYTES_MAX, PIECES_PER_WRITE, READ_BYTES, READ_BYTES_LEAST, READS_PER_TURN, SEGMENT_BYTES,
-    WRITES_PER_TURN,
+    PIECES_PER_WRITE, READ_BYTES, READ_BYTES_LEAST, READS_PER_TURN, SEGMENT_BYTES, WRITES_PER_TURN,
 };
 use crate::session::streams::ConnectionId;
 use crate::transport::{CloseCode, CloseReason, ClusterBidiStream};
-use crate::wire::frame::read_frame;
 
 /// How a stream's turn ended.
 pub(super) enum Turn {
@@ -227,21 +225,7 @@ impl StreamIo {
     /// Whether all that was read is handled, but for half a frame. A session that answers many
     /// calls takes only a few at a time.
     fn handle_frames(&mut self, link: &Link, now: Instant) -> bool {
-        let is_done = link.run(|session| {
-            session.handle_bytes(now, self.connection);
-            for _ in 0..session.frames_per_turn() {
-                match read_frame(&mut self.read, FRAME_BODY_BYTES_MAX) {
-                    Ok(None) => return true,
-                    Ok(Some(frame)) => session.handle_frame(now, self.connection, frame),
-                    Err(error) => {
-                        self.read.clear();
-                        session.violated(&error.to_string());
-                        return true;
-                    }
-                }
-            }
-            false
-        });
+        let is_done = link.run(|session| session.handle_input(now, self.connection, &mut self.read));
         link.note_mutual();
         is_done
     }

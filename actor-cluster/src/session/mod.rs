@@ -3,7 +3,7 @@
 //! clock or lock lives here.
 //!
 //! ```text
-//!   handle_frame ─────►┌───────────────────────────┐─────► poll_transmit
+//!   handle_input ─────►┌───────────────────────────┐─────► poll_transmit
 //!   send, answer, … ──►│ Session                   │─────► poll_event
 //!   handle_timeout ───►│  calls flow heartbeat     │─────► next_timeout
 //!   attach, detach ───►│  lanes types watches      │
@@ -25,6 +25,7 @@ mod flow;
 pub(crate) mod handshake;
 pub(crate) mod heartbeat;
 mod lane;
+mod messages;
 mod parting;
 mod receive;
 mod schemas;
@@ -46,6 +47,7 @@ use self::flow::{ReceiveWindow, SendWindow};
 use self::handshake::{Live, Peer};
 use self::heartbeat::{Beat, Pace};
 use self::lane::{Lane, MessageLane};
+pub(crate) use self::messages::{Fields, Inbound, InboundCall, Messages};
 use self::parting::Broken;
 use self::schemas::Schemas;
 pub(crate) use self::schemas::Verdict;
@@ -81,9 +83,9 @@ pub(crate) struct Config {
 pub(crate) enum Event {
     /// All lanes are carried and the peer has said what it publishes.
     Ready,
-    /// A message for an actor here. Tell [`Session::delivered`] when it is in its
+    /// Messages for actors here. Tell [`Session::delivered`] of each when it is in its
     /// mailbox, or refused.
-    Message(Inbound),
+    Messages(Messages),
     /// An answer to a call from here.
     Answered { reply: PendingReply, value: Bytes },
     /// A call from here will not be answered.
@@ -129,28 +131,6 @@ pub(crate) enum Event {
     Ended { reason: CloseReason, unacked: u64 },
 }
 
-/// A message from the peer.
-#[derive(Debug)]
-pub(crate) struct Inbound {
-    /// The lane that it came in.
-    pub(crate) lane: LaneId,
-    /// The serial of an actor here.
-    pub(crate) actor: u64,
-    pub(crate) shape: Shape,
-    pub(crate) spoken: Spoken,
-    pub(crate) call: Option<InboundCall>,
-    pub(crate) fields: Bytes,
-    /// What it costs in credit.
-    pub(crate) bytes: usize,
-}
-
-/// The part of a message that makes it a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct InboundCall {
-    pub(crate) correlation: Correlation,
-    pub(crate) deadline: Option<Instant>,
-}
-
 /// One session with one incarnation of a peer, as the module draws it.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -190,6 +170,8 @@ pub(crate) struct Session {
     publications: BTreeSet<Publication>,
     publication_bytes: usize,
     events: VecDeque<Event>,
+    /// Empty, for the next messages.
+    spare: Vec<Inbound>,
 }
 
 #[derive(Debug)]
@@ -257,6 +239,7 @@ impl Session {
             publications: BTreeSet::new(),
             publication_bytes: 0,
             events: VecDeque::new(),
+            spare: Vec::new(),
         }
     }
 
@@ -420,6 +403,13 @@ impl Session {
     pub(crate) fn swap_events(&mut self, empty: &mut VecDeque<Event>) {
         debug_assert!(empty.is_empty(), "nothing is lost");
         std::mem::swap(&mut self.events, empty);
+    }
+
+    /// Takes back the list of messages that were delivered, for its room.
+    pub(crate) fn reuse(&mut self, list: Vec<Inbound>) {
+        if list.capacity() > self.spare.capacity() {
+            self.spare = list;
+        }
     }
 
     /// How long the last answered ping took, on the stream of the control lane.

@@ -4,26 +4,29 @@
 use std::time::Duration;
 
 use actor_core::{ControlRequest, Instant};
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use prost::Message;
 
 use super::calls::Pending;
 use super::codes;
 use super::lane::{BadPart, FromTheFuture, Gap, Position};
+use super::messages::{Fields, Inbound, InboundCall, Messages};
 use super::send::NO_DEADLINE;
 use super::streams::ConnectionId;
 use super::types::{Defined, Shape, Spoken};
-use super::{Correlation, Event, Inbound, InboundCall, Phase, Session, lane_of};
+use super::{Correlation, Event, Phase, Session, lane_of};
 use crate::limits::{
     ACK_BYTES, ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, CALLS_MAX, CONTROL_BODY_BYTES_MAX,
-    GOSSIP_MEMBERS_MAX, HELD_MAX, PUBLICATION_BYTES_MAX, PUBLICATIONS_PER_PEER_MAX, WATCHES_MAX,
+    FRAME_BODY_BYTES_MAX, GOSSIP_MEMBERS_MAX, HELD_MAX, PUBLICATION_BYTES_MAX, PUBLICATIONS_PER_PEER_MAX,
+    WATCHES_MAX,
 };
 use crate::transport::{CloseCode, CloseReason};
 use crate::wire::control::{
     Body, Claim, Control, Link, Member, Publication, Request, SchemaSaid, Unlink, Watch,
 };
-use crate::wire::frame::{self, Frame, HEADER_BYTES, Head, Kind};
+use crate::wire::frame::{self, HEADER_BYTES, Head, Header, Kind};
 use crate::wire::lanes::{LaneId, LaneIds};
+use crate::wire::piece::{Behind, FrameRef, frames_of, split_frames};
 use crate::wire::reference::Token;
 use crate::wire::schema::Fingerprint;
 use crate::wire::{PendingReply, TypeTag, VariantTag};
@@ -37,51 +40,69 @@ const TOO_SHORT: &str = "a frame that is too short";
 type Judged = Result<(), String>;
 
 impl Session {
-    /// Takes note that bytes came, though perhaps no whole frame: a long one on a
-    /// slow stream is a sign of life too.
-    pub(crate) fn handle_bytes(&mut self, now: Instant, connection: ConnectionId) {
+    /// Takes what was read from a stream of this session, as much as goes in one turn. Whether
+    /// that is all, but for a part of a frame.
+    pub(crate) fn handle_input(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        buffer: &mut BytesMut,
+    ) -> bool {
+        let (piece, behind) = split_frames(buffer, self.frames_per_turn(), FRAME_BODY_BYTES_MAX);
         if let Some(stream) = self.streams.get(connection) {
+            // A part of a frame is a sign of life too: it may be long and the stream slow.
             stream.on_heard(now);
+            stream.is_used |= !piece.is_empty();
+            self.has_heard |= !piece.is_empty();
+            let is_open = self.ended().is_none();
+            _ = is_open && frames_of(&piece).all(|frame| self.handle_frame(now, connection, frame));
         }
+        match behind {
+            Behind::More => return false,
+            Behind::Less => {}
+            Behind::Garbage(error) => {
+                buffer.clear();
+                self.violated(&error.to_string());
+            }
+        }
+        true
     }
 
-    /// Takes a frame that came on a stream of this session.
-    pub(crate) fn handle_frame(&mut self, now: Instant, connection: ConnectionId, frame: Frame) {
-        if self.ended().is_some() {
-            return;
-        }
-        let Some(stream) = self.streams.get(connection) else { return };
-        stream.is_used = true;
-        stream.on_heard(now);
-        self.has_heard = true;
-        let judged = match frame.lane {
-            LaneId::NONE => self.on_stream_frame(now, connection, &frame),
+    /// Takes a frame that came on a stream of this session; whether others may follow.
+    fn handle_frame(&mut self, now: Instant, connection: ConnectionId, frame: FrameRef<'_>) -> bool {
+        let judged = match frame.header.lane {
+            LaneId::NONE => self.on_stream_frame(now, connection, frame),
             _ => self.on_lane_frame(now, connection, frame),
         };
         if let Err(detail) = judged {
             self.abort(CloseCode::Violation, &detail);
         }
+        self.ended().is_none()
     }
 
     /// A frame of a lane, which counts if it was not there before.
-    fn on_lane_frame(&mut self, now: Instant, connection: ConnectionId, frame: Frame) -> Judged {
-        let id = frame.lane;
+    fn on_lane_frame(&mut self, now: Instant, connection: ConnectionId, frame: FrameRef<'_>) -> Judged {
+        let Header { kind, lane: id, index, .. } = frame.header;
         let position = self.streams.get(connection).and_then(|stream| stream.position(id)).ok_or(ASTRAY)?;
         let lane = lane_of(&mut self.control, &mut self.messages, id).ok_or(ASTRAY)?;
-        let is_news = lane.incoming.take(position, frame.bytes());
+        let is_news = lane.incoming.take(position, frame.header.frame_bytes());
         if !is_news.map_err(|Gap| "a lane that goes on behind a gap")? {
             return Ok(());
         }
         self.owes_ack |= lane.incoming.untold() >= ACK_BYTES;
-        match frame.kind {
-            Kind::Control => self.on_control(now, &frame.body),
-            Kind::Cast | Kind::Call | Kind::Reply => self.on_whole(now, frame),
-            Kind::Failure => self.on_failure(frame.index, frame.body),
-            Kind::Define => self.on_define(id, frame.index, frame.body),
-            Kind::Cancel => self.on_cancel(frame.body),
-            Kind::Large => self.on_large(&frame),
-            Kind::Part => self.on_part(now, &frame),
-            Kind::Present => self.on_present(frame.body),
+        match kind {
+            Kind::Control => self.on_control(now, frame.body()),
+            Kind::Cast | Kind::Call => {
+                self.charge(id, frame.header.frame_bytes())?;
+                self.on_message(now, frame)
+            }
+            Kind::Reply => self.on_reply(frame),
+            Kind::Failure => self.on_failure(index, frame.body()),
+            Kind::Define => self.on_define(id, index, frame.body()),
+            Kind::Cancel => self.on_cancel(frame.body()),
+            Kind::Large => self.on_large(frame),
+            Kind::Part => self.on_part(now, frame),
+            Kind::Present => self.on_present(frame.body()),
             Kind::Handshake | Kind::Begin | Kind::Take | Kind::Ack | Kind::Ping | Kind::Pong => {
                 unreachable!("it is of no lane")
             }
@@ -89,22 +110,21 @@ impl Session {
     }
 
     /// A frame about the stream on which it came.
-    fn on_stream_frame(&mut self, now: Instant, connection: ConnectionId, frame: &Frame) -> Judged {
-        match frame.kind {
-            Kind::Begin => self.on_begin(connection, frame),
-            Kind::Take => self.on_take(connection, frame),
-            Kind::Ack => self.on_ack(frame.body.clone()),
+    fn on_stream_frame(&mut self, now: Instant, connection: ConnectionId, frame: FrameRef<'_>) -> Judged {
+        let mut body = frame.body();
+        match frame.header.kind {
+            Kind::Begin => self.on_begin(connection, frame.header.index, body),
+            Kind::Take => self.on_take(connection, frame.header.index, body),
+            Kind::Ack => self.on_ack(body),
             Kind::Ping => {
-                let mut body = frame.body.clone();
                 let number = take_u64(&mut body)?;
-                end_of(&body)?;
+                end_of(body)?;
                 self.write(connection, Kind::Pong, 0, &[&number.to_le_bytes()]);
                 Ok(())
             }
             Kind::Pong => {
-                let mut body = frame.body.clone();
                 let number = take_u64(&mut body)?;
-                end_of(&body)?;
+                end_of(body)?;
                 if let Some(stream) = self.streams.get(connection) {
                     stream.on_pong(number, now);
                 }
@@ -119,11 +139,10 @@ impl Session {
         self.streams.get(connection)?.position(lane)
     }
 
-    fn on_begin(&mut self, connection: ConnectionId, frame: &Frame) -> Judged {
-        let id = u8::try_from(frame.index).map(LaneId::from_u8).map_err(|_| "the beginning of no lane")?;
-        let mut body = frame.body.clone();
+    fn on_begin(&mut self, connection: ConnectionId, lane: u32, mut body: &[u8]) -> Judged {
+        let id = u8::try_from(lane).map(LaneId::from_u8).map_err(|_| "the beginning of no lane")?;
         let offset = take_u64(&mut body)?;
-        end_of(&body)?;
+        end_of(body)?;
         let lane = self.lane(id).ok_or("the beginning of an unknown lane")?;
         let mut begun = None;
         lane.incoming.begin(&mut begun, offset).map_err(|Gap| "a lane that begins behind a gap")?;
@@ -131,9 +150,9 @@ impl Session {
         Ok(())
     }
 
-    fn on_take(&mut self, connection: ConnectionId, frame: &Frame) -> Judged {
-        let lanes = LaneIds::from_bits(frame.index).ok_or("a set of unknown lanes")?;
-        end_of(&frame.body)?;
+    fn on_take(&mut self, connection: ConnectionId, lanes: u32, body: &[u8]) -> Judged {
+        let lanes = LaneIds::from_bits(lanes).ok_or("a set of unknown lanes")?;
+        end_of(body)?;
         for id in lanes.iter() {
             self.position(connection, id).ok_or(ASTRAY)?;
             self.lane(id).ok_or(ASTRAY)?.write_to(Some(connection));
@@ -141,7 +160,7 @@ impl Session {
         Ok(())
     }
 
-    fn on_ack(&mut self, mut body: Bytes) -> Judged {
+    fn on_ack(&mut self, mut body: &[u8]) -> Judged {
         while !body.is_empty() {
             let id = body.try_get_u8().map(LaneId::from_u8).map_err(|_| TOO_SHORT)?;
             let (received, limit) = (take_u64(&mut body)?, take_u64(&mut body)?);
@@ -160,66 +179,70 @@ impl Session {
         Ok(())
     }
 
-    /// A message or an answer, whether it came in parts or not.
-    fn on_whole(&mut self, now: Instant, frame: Frame) -> Judged {
-        match frame.kind {
-            Kind::Reply => self.on_reply(frame.body),
-            _ => {
-                self.charge(frame.lane, frame.bytes())?;
-                self.on_message(now, frame)
-            }
-        }
-    }
-
     /// A message costs credit when its first byte comes.
     fn charge(&mut self, lane: LaneId, bytes: usize) -> Judged {
         let lane = self.message_lane(lane).ok_or(ASTRAY)?;
         lane.receive_window.received(bytes).map_err(|_| "more data than there was credit for".to_owned())
     }
 
-    fn on_large(&mut self, frame: &Frame) -> Judged {
-        let head = Head::from_bytes(&frame.body).ok_or("a large frame of nothing that can be large")?;
+    fn on_large(&mut self, frame: FrameRef<'_>) -> Judged {
+        let head = Head::from_bytes(frame.body()).ok_or("a large frame of nothing that can be large")?;
+        let Header { lane: id, index, .. } = frame.header;
         let most = self.config.message_bytes_max;
-        let lane = self.message_lane(frame.lane).ok_or(ASTRAY)?;
-        lane.assemblies.begin(frame.index, head, most).map_err(|BadPart| BAD_PARTS)?;
+        let lane = self.message_lane(id).ok_or(ASTRAY)?;
+        lane.assemblies.begin(index, head, most).map_err(|BadPart| BAD_PARTS)?;
         match head.kind {
             Kind::Reply => Ok(()),
-            _ => self.charge(frame.lane, HEADER_BYTES + head.length as usize),
+            _ => self.charge(id, HEADER_BYTES + head.length as usize),
         }
     }
 
-    fn on_part(&mut self, now: Instant, frame: &Frame) -> Judged {
-        let lane = self.message_lane(frame.lane).ok_or(ASTRAY)?;
-        let whole = lane.assemblies.part(frame.index, &frame.body).map_err(|BadPart| BAD_PARTS)?;
-        let Some((Head { kind, index, .. }, body)) = whole else { return Ok(()) };
-        let whole = Frame { kind, lane: frame.lane, index, body };
-        match kind {
-            Kind::Reply => self.on_reply(whole.body),
+    fn on_part(&mut self, now: Instant, frame: FrameRef<'_>) -> Judged {
+        let Header { lane: id, index, .. } = frame.header;
+        let lane = self.message_lane(id).ok_or(ASTRAY)?;
+        let whole = lane.assemblies.part(index, frame.body()).map_err(|BadPart| BAD_PARTS)?;
+        let Some((head, body)) = whole else { return Ok(()) };
+        let whole = FrameRef::assembled(head, id, &body);
+        match head.kind {
+            Kind::Reply => self.on_reply(whole),
             _ => self.on_message(now, whole),
         }
     }
 
-    fn on_message(&mut self, now: Instant, frame: Frame) -> Judged {
-        let (lane, bytes) = (frame.lane, frame.bytes());
+    fn on_message(&mut self, now: Instant, frame: FrameRef<'_>) -> Judged {
+        let Header { kind, lane, index, .. } = frame.header;
         let types = self.message_lane(lane).map(|lane| &lane.received_types);
-        let (index, calls) = match frame.kind {
-            Kind::Call => frame::split_call_index(frame.index),
-            _ => (frame.index, 0),
+        let (index, calls) = match kind {
+            Kind::Call => frame::split_call_index(index),
+            _ => (index, 0),
         };
         let defined = types.and_then(|types| types.defined(index));
         let Defined { shape, spoken } = defined.ok_or("a message of an undefined type")?;
-        if frame.kind == Kind::Call {
-            self.peer_calls = calls;
-        }
-        let mut body = frame.body;
+        let mut body = frame.body();
         let actor = take_u64(&mut body)?;
-        let call = if frame.kind == Kind::Call { Some(self.open_call(now, lane, &mut body)?) } else { None };
-        let message = Inbound { lane, actor, shape, spoken, call, fields: body, bytes };
-        self.events.push_back(Event::Message(message));
+        let mut call = None;
+        if kind == Kind::Call {
+            self.peer_calls = calls;
+            call = Some(self.open_call(now, lane, &mut body)?);
+        }
+        let (fields, bytes) = (Fields::new(frame.end_of_body(body.len())), frame.header.frame_bytes());
+        self.report_message(frame.piece(), Inbound { lane, actor, shape, spoken, call, fields, bytes });
         Ok(())
     }
 
-    fn open_call(&mut self, now: Instant, lane: LaneId, body: &mut Bytes) -> Result<InboundCall, String> {
+    /// Adds a message to those that came just before it in the same piece.
+    fn report_message(&mut self, piece: &Bytes, message: Inbound) {
+        if let Some(Event::Messages(messages)) = self.events.back_mut()
+            && messages.are_in(piece)
+        {
+            return messages.push(message);
+        }
+        let mut messages = Messages::new(piece.clone(), std::mem::take(&mut self.spare));
+        messages.push(message);
+        self.events.push_back(Event::Messages(messages));
+    }
+
+    fn open_call(&mut self, now: Instant, lane: LaneId, body: &mut &[u8]) -> Result<InboundCall, String> {
         let correlation = Correlation::from_u64(take_u64(body)?);
         let deadline = match take_u64(body)? {
             NO_DEADLINE => None,
@@ -234,17 +257,18 @@ impl Session {
         Ok(InboundCall { correlation, deadline })
     }
 
-    fn on_reply(&mut self, mut body: Bytes) -> Judged {
+    fn on_reply(&mut self, frame: FrameRef<'_>) -> Judged {
+        let mut body = frame.body();
         // An answer to a call that is not pending crossed with its cancellation.
         if let Some(reply) = self.take_call(Correlation::from_u64(take_u64(&mut body)?)) {
-            self.events.push_back(Event::Answered { reply, value: body });
+            self.events.push_back(Event::Answered { reply, value: frame.share(body.len()) });
         }
         Ok(())
     }
 
-    fn on_failure(&mut self, code: u32, mut body: Bytes) -> Judged {
+    fn on_failure(&mut self, code: u32, mut body: &[u8]) -> Judged {
         if let Some(reply) = self.take_call(Correlation::from_u64(take_u64(&mut body)?)) {
-            let failure = codes::to_failure(code, &body);
+            let failure = codes::to_failure(code, body);
             self.events.push_back(Event::Failed { reply, failure });
         }
         Ok(())
@@ -260,7 +284,7 @@ impl Session {
         Some(reply)
     }
 
-    fn on_define(&mut self, lane: LaneId, index: u32, mut body: Bytes) -> Judged {
+    fn on_define(&mut self, lane: LaneId, index: u32, mut body: &[u8]) -> Judged {
         let message = TypeTag::from_u64(take_u64(&mut body)?);
         let variant = VariantTag::from_u64(take_u64(&mut body)?);
         let spoken = self.on_version(message, body)?;
@@ -271,7 +295,7 @@ impl Session {
     }
 
     /// The rest of a Define: a fingerprint, and the schema where the two sides' differ.
-    fn on_version(&mut self, message: TypeTag, mut body: Bytes) -> Result<Spoken, String> {
+    fn on_version(&mut self, message: TypeTag, mut body: &[u8]) -> Result<Spoken, String> {
         if body.is_empty() {
             return Ok(Spoken::Unsaid);
         }
@@ -279,7 +303,7 @@ impl Session {
         if body.is_empty() {
             return Ok(Spoken::Own(fingerprint));
         }
-        let text = std::str::from_utf8(&body).map_err(|_| "a schema that is no text")?;
+        let text = std::str::from_utf8(body).map_err(|_| "a schema that is no text")?;
         self.schemas.hear(message, fingerprint, text).map_err(|_| TOO_MANY_SCHEMAS)?;
         Ok(Spoken::Common)
     }
@@ -290,25 +314,25 @@ impl Session {
         self.schemas.hear(message, fingerprint, &said.text).map_err(|_| TOO_MANY_SCHEMAS.to_owned())
     }
 
-    fn on_present(&mut self, mut body: Bytes) -> Judged {
+    fn on_present(&mut self, mut body: &[u8]) -> Judged {
         let actor = take_u64(&mut body)?;
-        let token = token_of(&body)?;
+        let token = token_of(body)?;
         self.events.push_back(Event::Presented { actor, token });
         Ok(())
     }
 
-    fn on_cancel(&mut self, mut body: Bytes) -> Judged {
+    fn on_cancel(&mut self, mut body: &[u8]) -> Judged {
         let call = Correlation::from_u64(take_u64(&mut body)?);
-        end_of(&body)?;
+        end_of(body)?;
         self.answering.remove(&call);
         Ok(())
     }
 
-    fn on_control(&mut self, now: Instant, body: &Bytes) -> Judged {
+    fn on_control(&mut self, now: Instant, body: &[u8]) -> Judged {
         if body.len() > CONTROL_BODY_BYTES_MAX {
             return Err("a control frame over the limit".to_owned());
         }
-        let control = Control::decode(&body[..]).map_err(|error| format!("a control frame: {error}"))?;
+        let control = Control::decode(body).map_err(|error| format!("a control frame: {error}"))?;
         // Something that a later version says and this one does not know.
         let Some(body) = control.body else { return Ok(()) };
         match body {
@@ -437,7 +461,7 @@ pub(super) fn usable_addresses(addresses: Vec<String>) -> Vec<String> {
     addresses.into_iter().filter(is_usable).take(ADDRESSES_PER_NODE_MAX).collect()
 }
 
-fn take_u64(body: &mut Bytes) -> Result<u64, String> {
+fn take_u64(body: &mut &[u8]) -> Result<u64, String> {
     body.try_get_u64_le().map_err(|_| TOO_SHORT.to_owned())
 }
 
@@ -445,6 +469,6 @@ fn token_of(bytes: &[u8]) -> Result<Token, String> {
     bytes.try_into().map(Token::from_bytes).map_err(|_| "a token of another length".to_owned())
 }
 
-fn end_of(body: &Bytes) -> Judged {
+fn end_of(body: &[u8]) -> Judged {
     if body.is_empty() { Ok(()) } else { Err("a frame that is too long".to_owned()) }
 }

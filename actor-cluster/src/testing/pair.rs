@@ -24,7 +24,7 @@ use bytes::{Buf, Bytes, BytesMut};
 pub(crate) use self::hand::{Hand, Node, Outcome, Present, Shaken, shake, shake_through};
 use self::host::Host;
 pub(crate) use self::host::{Saw, outcome};
-use crate::limits::{FRAME_BODY_BYTES_MAX, HANDSHAKE_BODY_BYTES_MAX};
+use crate::limits::HANDSHAKE_BODY_BYTES_MAX;
 use crate::session::Session;
 use crate::session::handshake::HandshakeError;
 use crate::session::streams::ConnectionId;
@@ -366,13 +366,20 @@ impl Pair {
         let now = self.now;
         let has_moved = self.way(stream, side.other()).arrive(now);
         loop {
-            let body_bytes_max = match self.streams[stream].ends[side.index()] {
-                End::Hand(_) => HANDSHAKE_BODY_BYTES_MAX,
-                End::Open(_) => FRAME_BODY_BYTES_MAX,
+            match self.streams[stream].ends[side.index()] {
+                End::Hand(_) => {}
+                End::Open(id) => {
+                    let inbox = &mut self.streams[stream].ways[side.other().index()].inbox;
+                    let host = self.hosts[side.index()].as_ref().expect("an open stream has one");
+                    if has_moved {
+                        host.handle_input(now, id, inbox);
+                    }
+                    break;
+                }
                 End::Gone => return has_moved,
-            };
-            match read_frame(&mut self.way(stream, side.other()).inbox, body_bytes_max) {
-                Ok(Some(frame)) => self.on_frame(stream, side, frame),
+            }
+            match read_frame(&mut self.way(stream, side.other()).inbox, HANDSHAKE_BODY_BYTES_MAX) {
+                Ok(Some(frame)) => self.on_handshake(stream, side, &frame),
                 Ok(None) => break,
                 Err(error) => self.on_garbage(stream, side, &error.to_string()),
             }
@@ -384,19 +391,13 @@ impl Pair {
         has_moved
     }
 
-    fn on_frame(&mut self, stream: usize, side: Side, frame: Frame) {
+    fn on_handshake(&mut self, stream: usize, side: Side, frame: &Frame) {
         let host = &mut self.hosts[side.index()];
         let Stream { lanes, ends, ways } = &mut self.streams[stream];
         let end = &mut ends[side.index()];
-        let hand = match end {
-            End::Hand(hand) => hand,
-            End::Open(id) => {
-                return host.as_ref().expect("an open stream has one").handle_frame(self.now, *id, frame);
-            }
-            End::Gone => return,
-        };
+        let End::Hand(hand) = end else { return };
         let present = host.as_ref().and_then(Host::present);
-        let answer = hand.handle_frame(&frame, present.as_ref());
+        let answer = hand.handle_frame(frame, present.as_ref());
         answer.into_iter().for_each(|bytes| ways[side.index()].push(self.now, bytes));
         if let Outcome::Done(peer) = &hand.outcome {
             let id = ConnectionId(stream as u64);
@@ -411,10 +412,8 @@ impl Pair {
 
     fn on_garbage(&mut self, stream: usize, side: Side, detail: &str) {
         self.way(stream, side.other()).inbox.clear();
-        match &mut self.streams[stream].ends[side.index()] {
-            End::Hand(hand) => hand.fail(HandshakeError::Violation(detail.to_owned())),
-            End::Open(_) => self.session(side).violated(detail),
-            End::Gone => {}
+        if let End::Hand(hand) = &mut self.streams[stream].ends[side.index()] {
+            hand.fail(HandshakeError::Violation(detail.to_owned()));
         }
     }
 

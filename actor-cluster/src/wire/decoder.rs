@@ -1,6 +1,8 @@
 //! Bytes to values. Lives here: the reading side and its checks. Must not live
 //! here: the forms of types (`impls/`).
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use super::budget::{Breach, Budget};
@@ -17,9 +19,12 @@ use super::varint::{self, VarintError};
 /// are left, and memory against a budget, before anything is allocated.
 #[derive(Debug)]
 pub struct Decoder<'a> {
+    /// The bytes that the payload is a part of.
     payload: &'a Bytes,
-    /// What is left to read: always the end of `payload`.
+    /// What is left to read.
     rest: &'a [u8],
+    /// How much there was to read.
+    length: usize,
     budget: Budget,
     context: &'a WireContext,
 }
@@ -27,7 +32,17 @@ pub struct Decoder<'a> {
 impl<'a> Decoder<'a> {
     /// Begins at the start of `payload`.
     pub fn new(payload: &'a Bytes, context: &'a WireContext) -> Self {
-        Self { payload, rest: payload, budget: Budget::new(context), context }
+        Self::within(payload, 0..payload.len(), context)
+    }
+
+    /// Reads a part of `bytes` as a payload.
+    ///
+    /// # Panics
+    ///
+    /// If `bytes` has no such part.
+    pub(crate) fn within(bytes: &'a Bytes, range: Range<usize>, context: &'a WireContext) -> Self {
+        let rest = &bytes[range];
+        Self { payload: bytes, rest, length: rest.len(), budget: Budget::new(context), context }
     }
 
     /// What the session lends.
@@ -184,7 +199,7 @@ impl<'a> Decoder<'a> {
     /// An error at the place reached.
     #[cold]
     pub fn error(&self, kind: DecodeErrorKind) -> DecodeError {
-        DecodeError::at(self.payload.len() - self.rest.len(), kind)
+        DecodeError::at(self.length - self.rest.len(), kind)
     }
 
     /// For foreign codecs, which count on their own.

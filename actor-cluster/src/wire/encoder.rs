@@ -21,6 +21,8 @@ pub struct Encoder<'a> {
     buffer: &'a mut BytesMut,
     /// The length that the buffer had when the payload began.
     start: usize,
+    /// The length that it may have at most.
+    end: usize,
     /// What the peer would spend on decoding it: what it would refuse stays here.
     budget: Budget,
     context: &'a WireContext,
@@ -30,7 +32,13 @@ impl<'a> Encoder<'a> {
     /// Begins a payload at the end of `buffer`.
     pub fn new(buffer: &'a mut BytesMut, context: &'a WireContext) -> Self {
         let start = buffer.len();
-        Self { buffer, start, budget: Budget::new(context), context }
+        Self::since(start, buffer, context)
+    }
+
+    /// Goes on with a payload that began at `start`.
+    fn since(start: usize, buffer: &'a mut BytesMut, context: &'a WireContext) -> Self {
+        let end = start.saturating_add(context.payload_bytes_max);
+        Self { buffer, start, end, budget: Budget::new(context), context }
     }
 
     /// What the session lends.
@@ -159,8 +167,7 @@ impl<'a> Encoder<'a> {
         write: impl FnOnce(&mut Encoder<'_>) -> Result<(), EncodeError>,
     ) -> Result<(), EncodeError> {
         let context = self.context.speaking(dialect.clone());
-        let start = self.start;
-        write(&mut Encoder { buffer: self.buffer, start, budget: Budget::new(&context), context: &context })
+        write(&mut Encoder::since(self.start, self.buffer, &context))
     }
 
     /// Lets a foreign codec append `length` bytes to the buffer itself.
@@ -192,7 +199,7 @@ impl<'a> Encoder<'a> {
     #[inline]
     fn bytes_left(&self) -> usize {
         // A foreign codec may have misjudged its length, so this may be below zero.
-        self.context.payload_bytes_max.saturating_sub(self.bytes_written())
+        self.end.saturating_sub(self.buffer.len())
     }
 }
 

@@ -140,6 +140,48 @@ impl Kind {
     }
 }
 
+/// What a frame's header says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) kind: Kind,
+    pub(crate) lane: LaneId,
+    /// A type's index, a failure's code, a lane, a set of lanes, the number of a large frame, or
+    /// zero.
+    pub(crate) index: u32,
+    /// Of the body, in bytes.
+    pub(super) length: usize,
+}
+
+impl Header {
+    /// Reads the header in front of some bytes. `None` if it is not all there yet. It is judged
+    /// at once, so that a frame over the limit is refused before anything is allocated for it.
+    #[inline]
+    pub(super) fn read(bytes: &[u8], body_bytes_max: usize) -> Result<Option<Self>, FrameError> {
+        let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else { return Ok(None) };
+        let [l0, l1, l2, kind, i0, i1, i2, lane] = *header;
+        let length = u32::from_le_bytes([l0, l1, l2, 0]) as usize;
+        let index = u32::from_le_bytes([i0, i1, i2, 0]);
+        let kind = Kind::from_u8(kind).ok_or(FrameError::Kind(kind))?;
+        let lane = LaneId::from_u8(lane);
+        if !kind.belongs_to(lane) {
+            return Err(FrameError::Lane { lane: lane.as_u8() });
+        }
+        if index != 0 && !kind.has_index() {
+            return Err(FrameError::Index { kind: kind as u8, index });
+        }
+        if length > body_bytes_max {
+            return Err(FrameError::TooLarge { bytes: length, limit: body_bytes_max });
+        }
+        Ok(Some(Self { kind, lane, index, length }))
+    }
+
+    /// What the frame takes on the wire, which is what it costs in credit.
+    #[inline]
+    pub(crate) fn frame_bytes(&self) -> usize {
+        HEADER_BYTES + self.length
+    }
+}
+
 /// One frame, its body still a slice of the read buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
@@ -171,30 +213,15 @@ pub(crate) enum FrameError {
     TooLarge { bytes: usize, limit: usize },
 }
 
-/// Cuts the next frame off the front of the buffer. `None` if it is not all
-/// there yet. The header is judged as soon as it is there, so a frame over the
-/// limit is refused before anything is allocated for it.
+/// Cuts the next frame off the front of the buffer. `None` if it is not all there yet.
 pub(crate) fn read_frame(buffer: &mut BytesMut, body_bytes_max: usize) -> Result<Option<Frame>, FrameError> {
-    let Some(header) = buffer.first_chunk::<HEADER_BYTES>() else { return Ok(None) };
-    let [l0, l1, l2, kind, i0, i1, i2, lane] = *header;
-    let length = u32::from_le_bytes([l0, l1, l2, 0]) as usize;
-    let index = u32::from_le_bytes([i0, i1, i2, 0]);
-    let kind = Kind::from_u8(kind).ok_or(FrameError::Kind(kind))?;
-    let lane = LaneId::from_u8(lane);
-    if !kind.belongs_to(lane) {
-        return Err(FrameError::Lane { lane: lane.as_u8() });
-    }
-    if index != 0 && !kind.has_index() {
-        return Err(FrameError::Index { kind: kind as u8, index });
-    }
-    if length > body_bytes_max {
-        return Err(FrameError::TooLarge { bytes: length, limit: body_bytes_max });
-    }
-    if buffer.len() < HEADER_BYTES + length {
-        buffer.reserve(HEADER_BYTES + length - buffer.len());
+    let Some(header) = Header::read(buffer, body_bytes_max)? else { return Ok(None) };
+    if buffer.len() < header.frame_bytes() {
+        buffer.reserve(header.frame_bytes() - buffer.len());
         return Ok(None);
     }
     buffer.advance(HEADER_BYTES);
+    let Header { kind, lane, index, length } = header;
     Ok(Some(Frame { kind, lane, index, body: buffer.split_to(length).freeze() }))
 }
 

@@ -54,6 +54,7 @@ mod impls;
 pub(crate) mod lanes;
 mod payload;
 mod pending;
+pub(crate) mod piece;
 pub(crate) mod reference;
 mod reply;
 mod tag;

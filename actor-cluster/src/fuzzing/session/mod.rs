@@ -35,7 +35,7 @@ use crate::session::streams::ConnectionId;
 use crate::session::{Config, Correlation, Event, Session};
 use crate::transport::{CloseCode, CloseReason, LaneSet};
 use crate::wire::control::{Member, Publication};
-use crate::wire::frame::{Kind, read_frame, write_frame};
+use crate::wire::frame::{Kind, write_frame};
 use crate::wire::lanes::{LaneId, LaneIds};
 
 /// More than goes in one frame.
@@ -439,18 +439,7 @@ impl Fuzzed {
         let Some(stream) = self.streams.get_mut(at) else { return };
         let id = stream.id;
         stream.inbox.extend_from_slice(bytes);
-        self.session.handle_bytes(self.now, id);
-        loop {
-            let Some(stream) = self.streams.get_mut(at).filter(|stream| stream.id == id) else { return };
-            match read_frame(&mut stream.inbox, FRAME_BODY_BYTES_MAX) {
-                Ok(Some(frame)) => self.session.handle_frame(self.now, id, frame),
-                Ok(None) => return,
-                Err(error) => {
-                    stream.inbox.clear();
-                    return self.session.violated(&error.to_string());
-                }
-            }
-        }
+        while !self.session.handle_input(self.now, id, &mut stream.inbox) {}
     }
 
     /// What the session writes and reports.
@@ -475,12 +464,15 @@ impl Fuzzed {
 
     fn on_event(&mut self, event: Event) {
         match event {
-            Event::Message(message) => {
-                self.undelivered.push((message.lane, message.bytes));
-                self.asked.extend(message.call.map(|call| call.correlation));
-                let is_due = self.promised.messages_due > 0;
-                assert!(is_due || self.promised.is_wild, "a message that was not sent, or twice");
-                self.promised.messages_due = self.promised.messages_due.saturating_sub(1);
+            Event::Messages(mut messages) => {
+                while let Some(message) = messages.front() {
+                    self.undelivered.push((message.lane, message.bytes));
+                    self.asked.extend(message.call.map(|call| call.correlation));
+                    let is_due = self.promised.messages_due > 0;
+                    assert!(is_due || self.promised.is_wild, "a message that was not sent, or twice");
+                    self.promised.messages_due = self.promised.messages_due.saturating_sub(1);
+                    messages.pop_front();
+                }
             }
             Event::Answered { reply, value } => {
                 self.promised.calls_ended += 1;

@@ -131,18 +131,9 @@ fn good_bytes() -> Vec<u8> {
 fn feed(session: &mut Session, bytes: &[u8], piece: usize) {
     let mut now = Instant::ZERO;
     let mut buffer = BytesMut::new();
-    'stream: for piece in bytes.chunks(piece) {
+    for piece in bytes.chunks(piece) {
         buffer.extend_from_slice(piece);
-        loop {
-            match read_frame(&mut buffer, FRAME_BODY_BYTES_MAX) {
-                Ok(Some(frame)) => session.handle_frame(now, ConnectionId(1), frame),
-                Ok(None) => break,
-                Err(error) => {
-                    session.violated(&error.to_string());
-                    break 'stream;
-                }
-            }
-        }
+        while !session.handle_input(now, ConnectionId(1), &mut buffer) {}
         let most = HEADER_BYTES + FRAME_BODY_BYTES_MAX + 2 * bytes.len() + 64;
         assert!(buffer.capacity() <= most, "{} bytes reserved", buffer.capacity());
         now = now + Duration::from_millis(7);
@@ -152,8 +143,10 @@ fn feed(session: &mut Session, bytes: &[u8], piece: usize) {
         frames(&written);
         assert!(written.len() <= CONTROL_BACKLOG_BYTES_MAX + (1 << 21));
         while let Some(event) = session.poll_event() {
-            if let Event::Message(message) = event {
+            let Event::Messages(mut messages) = event else { continue };
+            while let Some(message) = messages.front() {
                 session.delivered(message.lane, message.bytes);
+                messages.pop_front();
             }
         }
     }
@@ -174,10 +167,8 @@ fn the_good_bytes_are_good() {
         "every kind is there, but Take"
     );
     let mut buffer = BytesMut::from(&bytes[..]);
-    while let Some(frame) = read_frame(&mut buffer, FRAME_BODY_BYTES_MAX).unwrap() {
-        session.handle_frame(Instant::ZERO, ConnectionId(1), frame);
-        assert_eq!(session.ended(), None);
-    }
+    while !session.handle_input(Instant::ZERO, ConnectionId(1), &mut buffer) {}
+    assert_eq!((session.ended(), buffer.len()), (None, 0));
 }
 
 proptest! {

@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use actor_core::{CallFailure, ControlRequest, Exit, Instant, ReplyFuture};
+use bytes::{Bytes, BytesMut};
 
 use super::hand::Present;
 use crate::session::handshake::Peer;
 use crate::session::streams::ConnectionId;
-use crate::session::{Config, Correlation, Event, Inbound, Session};
+use crate::session::{Config, Correlation, Event, Inbound, Messages, Session};
 use crate::transport::CloseReason;
 use crate::wire::control::Publication;
-use crate::wire::frame::Frame;
 use crate::wire::{Decoder, EncodeReply, RemoteMessage, ReplySink, ReplyTo};
 
 /// An event, without the ports in it.
@@ -90,7 +90,7 @@ pub(super) struct Host {
     cuts: Vec<ConnectionId>,
     /// How many messages it says are lost, perhaps.
     unacked: u64,
-    inbox: VecDeque<Inbound>,
+    inbox: VecDeque<(Inbound, Bytes)>,
 }
 
 impl Host {
@@ -115,8 +115,9 @@ impl Host {
         session.ended().is_none().then(|| Present { peer: session.peer().clone(), live: session.live() })
     }
 
-    pub(super) fn handle_frame(&self, now: Instant, connection: ConnectionId, frame: Frame) {
-        self.session().handle_frame(now, connection, frame);
+    /// Takes all whole frames of what was read.
+    pub(super) fn handle_input(&self, now: Instant, connection: ConnectionId, read: &mut BytesMut) {
+        while !self.session().handle_input(now, connection, read) {}
     }
 
     /// Rings the session's timer if it is due.
@@ -150,20 +151,27 @@ impl Host {
             assert!(!matches!(self.saw.last(), Some(Saw::Ended(_))), "{event:?} after the end");
             if let Event::Cut { connection, .. } = event {
                 self.cuts.push(connection);
-                continue;
+            } else if let Event::Messages(messages) = event {
+                self.take_in(messages);
+            } else {
+                let saw = self.react(event);
+                self.saw.push(saw);
             }
-            let saw = self.react(event);
-            self.saw.push(saw);
         }
+    }
+
+    fn take_in(&mut self, mut messages: Messages) {
+        while let Some(message) = messages.front() {
+            self.inbox.push_back((*message, messages.bytes().clone()));
+            self.saw.push(Saw::Message);
+            messages.pop_front();
+        }
+        self.session().reuse(messages.into_list());
     }
 
     fn react(&mut self, event: Event) -> Saw {
         match event {
             Event::Ready => Saw::Ready,
-            Event::Message(inbound) => {
-                self.inbox.push_back(inbound);
-                Saw::Message
-            }
             Event::Answered { reply, value } => {
                 let context = self.session().context().clone();
                 reply.answer(&value, &context).map_or(Saw::Misanswered, |()| Saw::Answered)
@@ -196,16 +204,16 @@ impl Host {
                 self.unacked = unacked;
                 Saw::Ended(reason)
             }
-            Event::Cut { .. } => unreachable!("it was kept before"),
+            Event::Cut { .. } | Event::Messages(_) => unreachable!("they were kept before"),
         }
     }
 
     pub(super) fn received<M: RemoteMessage>(&mut self, most: usize) -> Vec<(u64, M)> {
-        let taken: Vec<Inbound> = self.inbox.drain(..most.min(self.inbox.len())).collect();
-        taken.into_iter().map(|inbound| self.decode(inbound)).collect()
+        let taken: Vec<_> = self.inbox.drain(..most.min(self.inbox.len())).collect();
+        taken.into_iter().map(|(inbound, piece)| self.decode(inbound, &piece)).collect()
     }
 
-    fn decode<M: RemoteMessage>(&self, inbound: Inbound) -> (u64, M) {
+    fn decode<M: RemoteMessage>(&self, inbound: Inbound, piece: &Bytes) -> (u64, M) {
         let Inbound { lane, actor, shape, call, fields, bytes, .. } = inbound;
         assert_eq!(shape.message, M::TYPE, "a message of another type");
         let context = self.session().context().clone();
@@ -213,7 +221,7 @@ impl Host {
             let sink: Arc<dyn ReplySink> = self.session.clone();
             ReplyTo::new(sink, call.correlation.as_u64(), call.deadline)
         });
-        let message = M::decode(shape.variant, Decoder::new(&fields, &context), &mut reply);
+        let message = M::decode(shape.variant, Decoder::within(piece, fields.range(), &context), &mut reply);
         self.session().delivered(lane, bytes);
         (actor, message.expect("the other side encoded it"))
     }

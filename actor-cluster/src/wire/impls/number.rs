@@ -40,6 +40,9 @@ impl Wire for u8 {
     }
 }
 
+/// How many numbers are put at a time: one check for all of them.
+const AT_ONCE: usize = 32;
+
 macro_rules! fixed_size {
     ($($number:ident)+) => {$(
         impl Wire for $number {
@@ -60,11 +63,26 @@ macro_rules! fixed_size {
                 dec.take_array().map($number::from_le_bytes)
             }
 
+            fn encode_slice(values: &[Self], enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+                let mut bytes = [[0; size_of::<$number>()]; AT_ONCE];
+                values.chunks(AT_ONCE).try_for_each(|values| {
+                    let bytes = &mut bytes[..values.len()];
+                    bytes.iter_mut().zip(values).for_each(|(place, value)| *place = value.to_le_bytes());
+                    enc.put(bytes.as_flattened())
+                })
+            }
+
             /// One check for all of them, so that the loop is a copy.
             fn decode_vec(count: usize, dec: &mut Decoder<'_>) -> Result<Vec<Self>, DecodeError> {
                 let bytes = dec.take(count.saturating_mul(size_of::<$number>()))?;
                 let (values, _) = bytes.as_chunks();
                 Ok(values.iter().copied().map($number::from_le_bytes).collect())
+            }
+
+            #[inline]
+            fn decode_array<const N: usize>(dec: &mut Decoder<'_>) -> Result<[Self; N], DecodeError> {
+                let (values, _) = dec.take(N * size_of::<$number>())?.as_chunks();
+                Ok(std::array::from_fn(|index| $number::from_le_bytes(values[index])))
             }
         }
     )+};
