@@ -123,6 +123,7 @@ pub(super) struct Reached(Option<Found>);
 
 struct Found {
     actor: u64,
+    id: ActorId,
     target: Arc<dyn Target>,
     understood: Option<Understood>,
 }
@@ -140,7 +141,7 @@ impl Reached {
             Some(found) if found.actor == actor => {}
             last => {
                 let target = node.reached(link, actor).ok_or(Rejection::NoSuchActor)?;
-                *last = Some(Found { actor, target, understood: None });
+                *last = Some(Found { actor, id: target.cell().id(), target, understood: None });
             }
         }
         self.0.as_mut().ok_or(Rejection::NoSuchActor)
@@ -222,7 +223,7 @@ fn pass(
     let Inbound { actor, shape, spoken, call, fields, .. } = *message;
     let operation = if call.is_some() { Operation::Call } else { Operation::Cast };
     let found = reached.found(node, link, actor)?;
-    permit(node, link, operation, Subject::Actor(found.target.cell().id()))?;
+    permit(node, link, operation, Subject::Actor(found.id))?;
     let (target, dialect) = found.understand(link, shape, spoken)?;
     let is_late =
         call.and_then(|call| call.deadline).is_some_and(|deadline| deadline <= node.executor().now());
@@ -284,10 +285,16 @@ pub(super) fn ask(node: &Node, link: &Link, operation: Operation, on: Subject) -
 /// Asks the one hook, which may panic.
 fn permit(node: &Node, link: &Link, operation: Operation, on: Subject) -> Result<(), Rejection> {
     if node.authorize().is_allowed(&link.info, operation, on.clone()) {
-        return Ok(());
+        Ok(())
+    } else {
+        Err(forbidden(link, operation, &on))
     }
+}
+
+#[cold]
+fn forbidden(link: &Link, operation: Operation, on: &Subject) -> Rejection {
     tracing::warn!(peer = %link.info.name, ?operation, ?on, "forbidden");
-    Err(Rejection::Forbidden)
+    Rejection::Forbidden
 }
 
 /// An operation may bring the right to reach its actor along.

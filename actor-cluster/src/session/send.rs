@@ -25,8 +25,8 @@ use crate::wire::control::{
 use crate::wire::frame::{self, HEADER_BYTES, Kind, OpenFrame, write_frame};
 use crate::wire::lanes::LaneId;
 use crate::wire::reference::Token;
-use crate::wire::schema::Schema;
-use crate::wire::{EncodeError, EncodeReply, Encoder, RemoteMessage, TypeTag, VariantTag};
+use crate::wire::schema::{Dialect, Schema};
+use crate::wire::{CallHeader, EncodeError, EncodeReply, Encoder, RemoteMessage, TypeTag};
 
 /// The most bytes that stand between a header and an encoded value: the target,
 /// the correlation and the deadline of a call.
@@ -53,49 +53,59 @@ impl Session {
         actor: u64,
         message: M,
     ) -> Result<(), SendError<M>> {
-        if !self.is_open() {
-            return Err(SendError::NotConnected(message));
-        }
-        let call = message.call();
-        let id = self.lane_of(actor, M::IS_BULK);
-        if self.is_full(id, actor) || (call.is_some() && self.calls.is_full()) {
-            return Err(SendError::Full(message));
-        }
-        let correlation = self.calls.next();
         let shape = Shape { message: M::TYPE, variant: message.variant() };
-        let index = match self.introduce::<M>(id, shape) {
-            Ok(index) => index,
-            Err(why) => return Err(SendError::Unsendable(message, why)),
+        let to = To { actor, is_bulk: M::IS_BULK, shape, schema: Schema::of::<M> };
+        let begun = match self.begin_message(now, &to, message.call()) {
+            Ok(begun) => begun,
+            Err(unsent) => return Err(unsent.with(message)),
         };
-        let dialect = self.schemas.dialect(M::TYPE);
-        let spoken = dialect.clone().map(|dialect| self.context.speaking(dialect));
-        let Some(lane) = self.messages.get_mut(place_of(id)) else {
+        let Some(lane) = self.messages.get_mut(begun.place) else {
             return Err(SendError::NotConnected(message));
         };
-        let buffer = lane.lane.out.open();
-        let (kind, index) = match call {
-            Some(_) => (Kind::Call, frame::call_index(index, self.calls.len())),
-            None => (Kind::Cast, index),
-        };
-        let frame = OpenFrame::begin(buffer, kind, id, index);
-        buffer.extend_from_slice(&actor.to_le_bytes());
-        if let Some(call) = call {
-            let time_left = call.deadline.map_or(NO_DEADLINE, |deadline| micros_left(now, deadline));
-            buffer.extend_from_slice(&correlation.as_u64().to_le_bytes());
-            buffer.extend_from_slice(&time_left.to_le_bytes());
-        }
-        let mut encoder = Encoder::new(buffer, spoken.as_ref().unwrap_or(&self.context));
+        let spoken = begun.dialect.as_ref().map(|dialect| Box::new(self.context.speaking(dialect.clone())));
+        let mut encoder = Encoder::new(lane.lane.out.open(), spoken.as_deref().unwrap_or(&self.context));
         if let Err(error) = EncodeError::contained::<M>(|| message.encode_fields(&mut encoder)) {
-            frame.abandon(buffer);
+            begun.frame.abandon(lane.lane.out.open());
             return Err(SendError::Unsendable(message, error.to_string().into()));
         }
-        let bytes = lane.lane.out.finish(frame, kind, index, Recipient::Actor(actor));
+        let bytes = lane.lane.out.finish(begun.frame, begun.kind, begun.index, Recipient::Actor(actor));
         lane.send_window.sent(bytes);
         if let Some(reply) = message.into_reply(&mut self.pending_replies) {
-            self.calls.insert(Pending { reply: reply.speaking(dialect), lane: id, actor });
+            let lane = lane.lane.id;
+            self.calls.insert(Pending { reply: reply.speaking(begun.dialect), lane, actor });
             self.sweep_at.get_or_insert(now + SWEEP_INTERVAL);
         }
         Ok(())
+    }
+
+    /// Writes what stands before a message's fields, if the message can go now. Here is all of
+    /// [`send`](Self::send) that is the same for every type.
+    fn begin_message(&mut self, now: Instant, to: &To, call: Option<CallHeader>) -> Result<Begun, Unsent> {
+        if !self.is_open() {
+            return Err(Unsent::NotConnected);
+        }
+        let id = self.lane_of(to.actor, to.is_bulk);
+        if self.is_full(id, to.actor) || (call.is_some() && self.calls.is_full()) {
+            return Err(Unsent::Full);
+        }
+        let place = place_of(id);
+        let known = self.messages.get_mut(place).ok_or(Unsent::NotConnected)?.index_of(to.shape);
+        let index = match known {
+            Some(index) => index,
+            None => self.introduce(place, to).map_err(Unsent::Unsendable)?,
+        };
+        let dialect = self.schemas.dialect(to.shape.message);
+        let buffer = self.messages.get_mut(place).ok_or(Unsent::NotConnected)?.lane.out.open();
+        let Some(call) = call else {
+            let frame = OpenFrame::begin_to(buffer, Kind::Cast, id, index, to.actor);
+            return Ok(Begun { place, frame, kind: Kind::Cast, index, dialect });
+        };
+        let index = frame::call_index(index, self.calls.len());
+        let frame = OpenFrame::begin_to(buffer, Kind::Call, id, index, to.actor);
+        let time_left = call.deadline.map_or(NO_DEADLINE, |deadline| micros_left(now, deadline));
+        buffer.extend_from_slice(&self.calls.next().as_u64().to_le_bytes());
+        buffer.extend_from_slice(&time_left.to_le_bytes());
+        Ok(Begun { place, frame, kind: Kind::Call, index, dialect })
     }
 
     /// Proves that this node was given an actor's address, ahead of the first message to it;
@@ -388,43 +398,77 @@ impl Session {
         }
     }
 
-    /// The shape's number in a lane; a new one is defined there, ahead of its first use, unless the
-    /// peer's build does not know it.
-    fn introduce<M: RemoteMessage>(&mut self, id: LaneId, shape: Shape) -> Result<u32, Arc<str>> {
-        let known = self.messages.get(place_of(id)).and_then(|lane| lane.index_of(shape));
-        if let Some(index) = known {
-            return Ok(index);
-        }
+    /// Defines a shape in a lane, ahead of its first use, unless the peer's build does not know it;
+    /// its number there.
+    #[cold]
+    fn introduce(&mut self, place: usize, to: &To) -> Result<u32, Arc<str>> {
         let version = if self.peer.capabilities.has(Capabilities::SCHEMAS) {
-            self.version::<M>(shape.variant)?
+            self.version(to.shape, &(to.schema)())?
         } else {
             Vec::new()
         };
-        let lane = self.messages.get_mut(place_of(id)).ok_or("there is no such lane")?;
-        lane.define(shape, &version).map_err(|error| error.to_string().into())
+        let lane = self.messages.get_mut(place).ok_or("there is no such lane")?;
+        lane.define(to.shape, &version).map_err(|error| error.to_string().into())
     }
 
     /// What the peer is told of this side's version of a type.
-    fn version<M: RemoteMessage>(&mut self, variant: VariantTag) -> Result<Vec<u8>, Arc<str>> {
-        let ours = Schema::of::<M>();
+    fn version(&mut self, shape: Shape, ours: &Schema) -> Result<Vec<u8>, Arc<str>> {
+        let Shape { message, variant } = shape;
         let mut version = ours.fingerprint().as_u64().to_le_bytes().to_vec();
-        match self.schemas.agree(M::TYPE, &ours) {
+        match self.schemas.agree(message, ours) {
             Verdict::Unsaid | Verdict::Same => {}
             Verdict::Incompatible(mismatch) => return Err(mismatch.to_string().into()),
             Verdict::Common(dialect) => {
-                if dialect.is_some_and(|dialect| !dialect.knows(M::TYPE, variant)) {
+                if dialect.is_some_and(|dialect| !dialect.knows(message, variant)) {
                     let name = ours.variant(variant).unwrap_or("of this kind");
                     return Err(
                         format!("the peer's version of {} has no variant `{name}`", ours.name()).into()
                     );
                 }
-                if !self.schemas.spell(M::TYPE, &ours) {
+                if !self.schemas.spell(message, ours) {
                     return Err(format!("the schema of {} is too long to be told", ours.name()).into());
                 }
                 version.extend_from_slice(ours.as_str().as_bytes());
             }
         }
         Ok(version)
+    }
+}
+
+/// Whom a message is for, and of what type it is.
+struct To {
+    actor: u64,
+    is_bulk: bool,
+    shape: Shape,
+    schema: fn() -> Schema,
+}
+
+/// A message whose fields come next.
+struct Begun {
+    /// Of its lane.
+    place: usize,
+    frame: OpenFrame,
+    kind: Kind,
+    index: u32,
+    /// What it leaves out.
+    dialect: Option<Arc<Dialect>>,
+}
+
+/// Why a message cannot be sent.
+enum Unsent {
+    NotConnected,
+    Full,
+    Unsendable(Arc<str>),
+}
+
+impl Unsent {
+    #[cold]
+    fn with<M>(self, message: M) -> SendError<M> {
+        match self {
+            Self::NotConnected => SendError::NotConnected(message),
+            Self::Full => SendError::Full(message),
+            Self::Unsendable(why) => SendError::Unsendable(message, why),
+        }
     }
 }
 

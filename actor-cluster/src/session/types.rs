@@ -36,6 +36,8 @@ pub(crate) struct Defined {
 #[derive(Debug, Default)]
 pub(crate) struct SentTypes {
     indices: BTreeMap<Shape, u32>,
+    /// The one that was looked up last: the next is often the same.
+    last: Option<(Shape, u32)>,
 }
 
 /// The index of a shape, and whether the peer must be told of it first.
@@ -47,8 +49,16 @@ pub(crate) enum Index {
 
 impl SentTypes {
     /// The shape's number, if it has one.
-    pub(crate) fn known(&self, shape: Shape) -> Option<u32> {
-        self.indices.get(&shape).copied()
+    #[inline]
+    pub(crate) fn known(&mut self, shape: Shape) -> Option<u32> {
+        match self.last {
+            Some((last, index)) if last == shape => Some(index),
+            _ => {
+                let index = *self.indices.get(&shape)?;
+                self.last = Some((shape, index));
+                Some(index)
+            }
+        }
     }
 
     /// The shape's number; `None` if there are as many as there may be.

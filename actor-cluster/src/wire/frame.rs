@@ -294,6 +294,19 @@ impl OpenFrame {
         Self { start }
     }
 
+    /// As [`begin`](Self::begin), with the target of a message behind it.
+    #[inline]
+    pub(crate) fn begin_to(buffer: &mut BytesMut, kind: Kind, lane: LaneId, index: u32, actor: u64) -> Self {
+        debug_assert!(index <= INDEX_MAX, "an index of at most 24 bits");
+        let start = buffer.len();
+        let mut bytes = [0; HEADER_BYTES + size_of::<u64>()];
+        let [i0, i1, i2, _] = index.to_le_bytes();
+        bytes[..HEADER_BYTES].copy_from_slice(&[0, 0, 0, kind as u8, i0, i1, i2, lane.as_u8()]);
+        bytes[HEADER_BYTES..].copy_from_slice(&actor.to_le_bytes());
+        buffer.extend_from_slice(&bytes);
+        Self { start }
+    }
+
     /// What it takes on the wire so far.
     pub(crate) fn bytes(&self, buffer: &BytesMut) -> usize {
         buffer.len() - self.start

@@ -40,7 +40,8 @@ impl MessageLane {
     }
 
     /// The shape's number, if it has one.
-    pub(crate) fn index_of(&self, shape: Shape) -> Option<u32> {
+    #[inline]
+    pub(crate) fn index_of(&mut self, shape: Shape) -> Option<u32> {
         self.sent_types.known(shape)
     }
 

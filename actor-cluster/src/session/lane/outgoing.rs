@@ -95,12 +95,20 @@ pub(crate) struct FromTheFuture;
 impl Outgoing {
     /// Where the next frame is appended. Call [`seal`](Self::seal) after it.
     pub(crate) fn open(&mut self) -> &mut BytesMut {
-        // A segment that was taken out took its room along. A new one has as much as the last
-        // one would have liked: a lane with little to say needs little memory.
-        if self.open.is_empty() && self.open.capacity() < OPEN_BYTES_LEAST {
-            self.open.reserve(self.room.clamp(OPEN_BYTES, SEGMENT_BYTES + OPEN_BYTES));
+        if self.open.is_empty() {
+            self.make_room();
         }
         &mut self.open
+    }
+
+    /// A segment that was taken out took its room along. A new one has as much as the last one
+    /// would have liked, so that it need not grow: that copies it. And not much more: a lane with
+    /// little to say needs little memory.
+    fn make_room(&mut self) {
+        let most = SEGMENT_BYTES + OPEN_BYTES;
+        if self.open.capacity() < self.room.clamp(OPEN_BYTES_LEAST, most) {
+            self.open.reserve(self.room.clamp(OPEN_BYTES, most));
+        }
     }
 
     /// Ends a frame that was begun in [`open`](Self::open) for a recipient: what is too long for
