@@ -58,6 +58,7 @@ fn variant_function(variants: &[Variant<'_>], wire: &TokenStream) -> TokenStream
     let idents = variants.iter().map(|variant| variant.ident);
     let tags = (0..variants.len()).map(tag_constant);
     quote! {
+        #[inline]
         fn variant(&self) -> #wire::VariantTag {
             match *self {
                 #(Self::#idents { .. } => #tags,)*
@@ -75,6 +76,7 @@ fn encode_function(ident: &Ident, variants: &[Variant<'_>], wire: &TokenStream) 
         quote!(Self::#ident { #lent } => { #encode ::core::result::Result::Ok(()) })
     });
     quote! {
+        #[inline]
         fn encode_fields(
             &self,
             #enc: &mut #wire::Encoder<'_>,
@@ -100,6 +102,7 @@ fn reply_function(variants: &[Variant<'_>], wire: &TokenStream) -> TokenStream {
         }
     });
     quote! {
+        #[inline]
         fn into_reply(
             self,
             #pending: &mut #wire::PendingReplies,
@@ -125,6 +128,7 @@ fn call_function(variants: &[Variant<'_>], wire: &TokenStream) -> TokenStream {
         }
     });
     quote! {
+        #[inline]
         fn call(&self) -> ::core::option::Option<#wire::CallHeader> {
             match *self {
                 #(#arms)*
@@ -142,6 +146,7 @@ fn decode_function(ident: &Ident, variants: &[Variant<'_>], wire: &TokenStream) 
         quote!(#tag => { #value })
     });
     quote! {
+        #[inline]
         fn decode(
             variant: #wire::VariantTag,
             mut #dec: #wire::Decoder<'_>,

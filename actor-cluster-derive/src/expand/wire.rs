@@ -50,6 +50,7 @@ fn expand(input: &Input<'_>) -> TokenStream {
         const TYPE: #wire::TypeTag = #type_tag;
         const ENCODED_BYTES_MIN: usize = #bytes_min;
 
+        #[inline]
         fn encode(
             &self,
             #enc: &mut #wire::Encoder<'_>,
@@ -57,6 +58,7 @@ fn expand(input: &Input<'_>) -> TokenStream {
             #enc.nested(|#enc| { #encode })
         }
 
+        #[inline]
         fn decode(#dec: &mut #wire::Decoder<'_>) -> ::core::result::Result<Self, #wire::DecodeError> {
             #dec.nested(|#dec| { #decode })
         }

@@ -8,7 +8,7 @@ use actor_core::{Actor, ActorSystem};
 
 use super::kinds::Kinds;
 use super::{Node, NodeServer, Settings};
-use crate::authorize::{AllowPublished, Authorize};
+use crate::authorize::Authorize;
 use crate::error::StartError;
 use crate::id::NodeId;
 use crate::limits::{
@@ -45,7 +45,7 @@ pub struct NodeBuilder {
     secret: Option<Vec<u8>>,
     mode: Mode,
     transports: Vec<Arc<dyn Transport>>,
-    authorize: Arc<dyn Authorize>,
+    authorize: Option<Arc<dyn Authorize>>,
     kinds: Kinds,
     name_rule: NameRule,
     pace: Pace,
@@ -66,7 +66,7 @@ impl NodeBuilder {
             secret: None,
             mode: Mode::default(),
             transports: Vec::new(),
-            authorize: Arc::new(AllowPublished),
+            authorize: None,
             kinds: Kinds::default(),
             name_rule: NameRule::default(),
             pace: Pace { interval: HEARTBEAT_INTERVAL, timeout: HEARTBEAT_TIMEOUT },
@@ -122,7 +122,7 @@ impl NodeBuilder {
 
     /// Decides what peers may do to published actors; everything unless set.
     pub fn authorize(mut self, authorize: impl Authorize) -> Self {
-        self.authorize = Arc::new(authorize);
+        self.authorize = Some(Arc::new(authorize));
         self
     }
 

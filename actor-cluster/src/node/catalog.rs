@@ -25,6 +25,19 @@ pub(super) enum Delivery {
     Waiting(Waiting),
 }
 
+/// Why a message is not in its mailbox. In a box: what is rare should not be moved about with
+/// what is not.
+pub(super) enum Undone {
+    Waiting(Waiting),
+    Refused(Rejection),
+}
+
+impl From<Rejection> for Box<Undone> {
+    fn from(rejection: Rejection) -> Self {
+        Self::new(Undone::Refused(rejection))
+    }
+}
+
 /// A message that waits for room.
 pub(super) type Waiting = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -44,7 +57,7 @@ pub(super) trait Target: Send + Sync {
         variant: VariantTag,
         fields: Decoder<'_>,
         reply: &mut Option<ReplyTo>,
-    ) -> Result<Delivery, Rejection>;
+    ) -> Result<(), Box<Undone>>;
 }
 
 /// The published actors of this node.
@@ -253,13 +266,13 @@ impl<M: RemoteMessage> Target for Typed<M> {
         variant: VariantTag,
         fields: Decoder<'_>,
         reply: &mut Option<ReplyTo>,
-    ) -> Result<Delivery, Rejection> {
+    ) -> Result<(), Box<Undone>> {
         if reply.is_some() {
             *reply = reply.take().map(|reply| reply.meant_for(self.actor.destination()));
         }
         match M::decode(variant, fields, reply) {
-            Ok(message) => Ok(self.hand_over(message)),
-            Err(error) => Err(Rejection::Undecodable(error.to_string().into())),
+            Ok(message) => self.hand_over(message),
+            Err(error) => Err(Rejection::Undecodable(error.to_string().into()).into()),
         }
     }
 }
@@ -269,20 +282,21 @@ impl<M: RemoteMessage> Typed<M> {
         Self { cell: actor.cell(), actor: actor.clone(), schema }
     }
 
-    fn hand_over(&self, message: M) -> Delivery {
+    #[inline]
+    fn hand_over(&self, message: M) -> Result<(), Box<Undone>> {
         match self.actor.cast(message) {
-            Ok(()) => Delivery::Done,
+            Ok(()) => Ok(()),
             Err(SendError::Full(message)) => {
                 let actor = self.actor.clone();
-                Delivery::Waiting(Box::pin(async move {
+                Err(Box::new(Undone::Waiting(Box::pin(async move {
                     if let Err(error) = actor.send(message).await {
                         bounce(error, &actor.cell());
                     }
-                }))
+                }))))
             }
             Err(error) => {
                 bounce(error, self.cell());
-                Delivery::Done
+                Ok(())
             }
         }
     }

@@ -7,7 +7,7 @@ use actor_core::{ActorCell, ActorId, CallFailure, ControlRequest, Exit, ExitList
 use bytes::Bytes;
 
 use super::Node;
-use super::catalog::{Delivery, Target, refuse};
+use super::catalog::{Delivery, Target, Undone, refuse};
 use super::kinds;
 use super::linking;
 use super::peer::{Link, LinkState};
@@ -200,11 +200,16 @@ fn hand_over(
     let passed = contained("a message, or what may refuse it,", || {
         pass(node, link, reached, message, piece, &mut reply, &mut step)
     });
-    let rejection = match (passed, step) {
-        (Some(Ok(delivery)), _) => return delivery,
-        (Some(Err(rejection)), _) => rejection,
-        (None, Step::Permission) => Rejection::Forbidden,
-        (None, Step::Decoding) => Rejection::Undecodable("its decoder panicked".into()),
+    let rejection = match passed {
+        Some(Ok(())) => return Delivery::Done,
+        Some(Err(undone)) => match *undone {
+            Undone::Waiting(waiting) => return Delivery::Waiting(waiting),
+            Undone::Refused(rejection) => rejection,
+        },
+        None => match step {
+            Step::Permission => Rejection::Forbidden,
+            Step::Decoding => Rejection::Undecodable("its decoder panicked".into()),
+        },
     };
     refuse(reply, &link.info, rejection);
     Delivery::Done
@@ -219,7 +224,7 @@ fn pass(
     piece: &Bytes,
     reply: &mut Option<ReplyTo>,
     step: &mut Step,
-) -> Result<Delivery, Rejection> {
+) -> Result<(), Box<Undone>> {
     let Inbound { actor, shape, spoken, call, fields, .. } = *message;
     let operation = if call.is_some() { Operation::Call } else { Operation::Cast };
     let found = reached.found(node, link, actor)?;
@@ -229,7 +234,7 @@ fn pass(
         call.and_then(|call| call.deadline).is_some_and(|deadline| deadline <= node.executor().now());
     if is_late && let Some(reply) = reply.take() {
         reply.fail(CallFailure::Expired);
-        return Ok(Delivery::Done);
+        return Ok(());
     }
     *step = Step::Decoding;
     let fields = fields.range();
@@ -284,10 +289,11 @@ pub(super) fn ask(node: &Node, link: &Link, operation: Operation, on: Subject) -
 
 /// Asks the one hook, which may panic.
 fn permit(node: &Node, link: &Link, operation: Operation, on: Subject) -> Result<(), Rejection> {
-    if node.authorize().is_allowed(&link.info, operation, on.clone()) {
-        Ok(())
-    } else {
-        Err(forbidden(link, operation, &on))
+    match node.authorize() {
+        Some(hook) if !hook.is_allowed(&link.info, operation, on.clone()) => {
+            Err(forbidden(link, operation, &on))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -86,7 +86,8 @@ pub(crate) struct Node {
     transports: Vec<Arc<dyn Transport>>,
     /// Where this node listens.
     addresses: Vec<Address>,
-    authorize: Arc<dyn Authorize>,
+    /// None if everything is allowed, as by [`AllowPublished`](crate::AllowPublished).
+    authorize: Option<Arc<dyn Authorize>>,
     /// What peers may have started here.
     kinds: Kinds,
     /// Who is here, and what they publish.
@@ -113,7 +114,7 @@ impl Node {
         settings: Settings,
         transports: Vec<Arc<dyn Transport>>,
         addresses: Vec<Address>,
-        authorize: Arc<dyn Authorize>,
+        authorize: Option<Arc<dyn Authorize>>,
         kinds: Kinds,
     ) -> Self {
         let executor = system.executor().clone();
@@ -162,8 +163,8 @@ impl Node {
         &self.catalog
     }
 
-    fn authorize(&self) -> &dyn Authorize {
-        &*self.authorize
+    fn authorize(&self) -> Option<&dyn Authorize> {
+        self.authorize.as_deref()
     }
 
     fn transport(&self, scheme: &str) -> Option<&Arc<dyn Transport>> {

@@ -11,7 +11,7 @@
 //! order of locks.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use actor_core::{
@@ -42,18 +42,37 @@ use crate::wire::{EncodeReply, RemoteMessage, ReplySink, WireContext};
 pub(super) struct Peer {
     pub(super) node: NodeId,
     pub(super) incarnation: Incarnation,
-    link: ArcSwapOption<Link>,
+    /// The first session with it, and usually the only one: to send over it, nothing is written
+    /// that another thread reads.
+    first: OnceLock<Arc<Link>>,
+    /// Whether that is the one in place.
+    is_first: AtomicBool,
+    /// One that took its place.
+    later: ArcSwapOption<Link>,
     watches_made: AtomicU64,
 }
 
 impl Peer {
     pub(super) fn new(node: NodeId, incarnation: Incarnation) -> Self {
-        Self { node, incarnation, link: ArcSwapOption::empty(), watches_made: AtomicU64::new(0) }
+        Self {
+            node,
+            incarnation,
+            first: OnceLock::new(),
+            is_first: AtomicBool::new(false),
+            later: ArcSwapOption::empty(),
+            watches_made: AtomicU64::new(0),
+        }
     }
 
     /// The session with it, if there is one.
     pub(super) fn link(&self) -> Option<Arc<Link>> {
-        self.link.load_full()
+        self.first().cloned().or_else(|| self.later.load_full())
+    }
+
+    /// The first session, if it is the one in place.
+    fn first(&self) -> Option<&Arc<Link>> {
+        // Acquire: pairs with the release in `set_link`.
+        if self.is_first.load(Ordering::Acquire) { self.first.get() } else { None }
     }
 
     /// Sends a message to one of its actors, over whichever session there is.
@@ -63,15 +82,28 @@ impl Peer {
         given: Option<&Given>,
         message: M,
     ) -> Result<(), SendError<M>> {
-        match &*self.link.load() {
+        if let Some(link) = self.first() {
+            return link.send(actor, given, message);
+        }
+        match &*self.later.load() {
             None => Err(SendError::NotConnected(message)),
             Some(link) => link.send(actor, given, message),
         }
     }
 
-    /// Puts a session in place, and gives back the one that was there.
+    /// Puts a session in place, and gives back the one that was there. The caller sees to it that
+    /// nobody else does at the same time.
     pub(super) fn set_link(&self, link: Option<Arc<Link>>) -> Option<Arc<Link>> {
-        self.link.swap(link)
+        if let Some(link) = &link
+            && self.first.set(link.clone()).is_ok()
+        {
+            // Release: pairs with the acquire in `first`.
+            self.is_first.store(true, Ordering::Release);
+            return None;
+        }
+        // The new one is there before the former is not.
+        let later = self.later.swap(link);
+        if self.is_first.swap(false, Ordering::AcqRel) { self.first.get().cloned() } else { later }
     }
 
     pub(super) fn next_watch(&self) -> WatchId {

@@ -203,13 +203,16 @@ impl StreamIo {
     /// Reads as much as there is, and as fits into one buffer. Streams such as TLS's give little at
     /// a time.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let room = |read: &BytesMut| read.capacity() - read.len();
+        // Frames that are still in use hold the buffer's beginning: a new one is had only when
+        // little is left of it. What is no longer than before takes the same memory again, if
+        // nobody uses it any more.
+        if room(&self.read) < READ_BYTES_LEAST {
+            self.read.reserve(READ_BYTES.saturating_sub(self.read.len()).max(READ_BYTES_LEAST));
+        }
         let mut filled = 0;
-        while filled < READ_BYTES {
-            // Frames that are still in use hold the buffer's beginning: a new one is had only when
-            // little is left of it.
-            if self.read.capacity() - self.read.len() < READ_BYTES_LEAST {
-                self.read.reserve(READ_BYTES);
-            }
+        // A buffer that grew would have to be copied.
+        while filled == 0 || room(&self.read) >= READ_BYTES_LEAST {
             // The future holds no state: dropping it while it is pending loses nothing.
             match pin!(self.stream.read_buf(&mut self.read)).poll(cx) {
                 Poll::Pending if filled == 0 => return Poll::Pending,

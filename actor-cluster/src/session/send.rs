@@ -22,10 +22,10 @@ use crate::wire::control::{
     Addresses, Body, Claim, Control, Down, Empty, Goodbye, Link, Member, Members, Publication, Publications,
     Request, Unlink, Watch,
 };
-use crate::wire::frame::{self, HEADER_BYTES, Kind, OpenFrame, write_frame};
+use crate::wire::frame::{self, HEADER_BYTES, Kind, write_frame};
 use crate::wire::lanes::LaneId;
 use crate::wire::reference::Token;
-use crate::wire::schema::{Dialect, Schema};
+use crate::wire::schema::Schema;
 use crate::wire::{CallHeader, EncodeError, EncodeReply, Encoder, RemoteMessage, TypeTag};
 
 /// The most bytes that stand between a header and an encoded value: the target,
@@ -54,58 +54,57 @@ impl Session {
         message: M,
     ) -> Result<(), SendError<M>> {
         let shape = Shape { message: M::TYPE, variant: message.variant() };
-        let to = To { actor, is_bulk: M::IS_BULK, shape, schema: Schema::of::<M> };
-        let begun = match self.begin_message(now, &to, message.call()) {
-            Ok(begun) => begun,
-            Err(unsent) => return Err(unsent.with(message)),
-        };
-        let Some(lane) = self.messages.get_mut(begun.place) else {
+        let (lane, call) = (self.lane_of(actor, M::IS_BULK), message.call());
+        let to = To { actor, lane, shape, schema: Schema::of::<M> };
+        if let Err(unsent) = self.begin_message(now, &to, call) {
+            return Err(unsent.with(message));
+        }
+        let dialect = self.schemas.dialect(M::TYPE);
+        let spoken = dialect.as_ref().map(|dialect| Box::new(self.context.speaking(dialect.clone())));
+        let Some(lane) = self.messages.get_mut(place_of(lane)) else {
             return Err(SendError::NotConnected(message));
         };
-        let spoken = begun.dialect.as_ref().map(|dialect| Box::new(self.context.speaking(dialect.clone())));
-        let mut encoder = Encoder::new(lane.lane.out.open(), spoken.as_deref().unwrap_or(&self.context));
+        let mut encoder = Encoder::new(lane.lane.out.begun(), spoken.as_deref().unwrap_or(&self.context));
         if let Err(error) = EncodeError::contained::<M>(|| message.encode_fields(&mut encoder)) {
-            begun.frame.abandon(lane.lane.out.open());
+            lane.lane.out.abandon();
             return Err(SendError::Unsendable(message, error.to_string().into()));
         }
-        let bytes = lane.lane.out.finish(begun.frame, begun.kind, begun.index, Recipient::Actor(actor));
+        let bytes = lane.lane.out.finish(Recipient::Actor(actor));
         lane.send_window.sent(bytes);
         if let Some(reply) = message.into_reply(&mut self.pending_replies) {
             let lane = lane.lane.id;
-            self.calls.insert(Pending { reply: reply.speaking(begun.dialect), lane, actor });
+            self.calls.insert(Pending { reply: reply.speaking(dialect), lane, actor });
             self.sweep_at.get_or_insert(now + SWEEP_INTERVAL);
         }
         Ok(())
     }
 
-    /// Writes what stands before a message's fields, if the message can go now. Here is all of
+    /// Begins a message, if it can go now, with what stands before its fields. Here is all of
     /// [`send`](Self::send) that is the same for every type.
-    fn begin_message(&mut self, now: Instant, to: &To, call: Option<CallHeader>) -> Result<Begun, Unsent> {
+    fn begin_message(&mut self, now: Instant, to: &To, call: Option<CallHeader>) -> Result<(), Unsent> {
         if !self.is_open() {
             return Err(Unsent::NotConnected);
         }
-        let id = self.lane_of(to.actor, to.is_bulk);
-        if self.is_full(id, to.actor) || (call.is_some() && self.calls.is_full()) {
+        if self.is_full(to.lane, to.actor) || (call.is_some() && self.calls.is_full()) {
             return Err(Unsent::Full);
         }
-        let place = place_of(id);
+        let place = place_of(to.lane);
         let known = self.messages.get_mut(place).ok_or(Unsent::NotConnected)?.index_of(to.shape);
         let index = match known {
             Some(index) => index,
-            None => self.introduce(place, to).map_err(Unsent::Unsendable)?,
+            None => self.introduce(place, to).map_err(|why| Unsent::Unsendable(Box::new(why)))?,
         };
-        let dialect = self.schemas.dialect(to.shape.message);
-        let buffer = self.messages.get_mut(place).ok_or(Unsent::NotConnected)?.lane.out.open();
+        let out = &mut self.messages.get_mut(place).ok_or(Unsent::NotConnected)?.lane.out;
         let Some(call) = call else {
-            let frame = OpenFrame::begin_to(buffer, Kind::Cast, id, index, to.actor);
-            return Ok(Begun { place, frame, kind: Kind::Cast, index, dialect });
+            out.begin(Kind::Cast, to.lane, index, to.actor);
+            return Ok(());
         };
         let index = frame::call_index(index, self.calls.len());
-        let frame = OpenFrame::begin_to(buffer, Kind::Call, id, index, to.actor);
         let time_left = call.deadline.map_or(NO_DEADLINE, |deadline| micros_left(now, deadline));
+        let buffer = out.begin(Kind::Call, to.lane, index, to.actor);
         buffer.extend_from_slice(&self.calls.next().as_u64().to_le_bytes());
         buffer.extend_from_slice(&time_left.to_le_bytes());
-        Ok(Begun { place, frame, kind: Kind::Call, index, dialect })
+        Ok(())
     }
 
     /// Proves that this node was given an actor's address, ahead of the first message to it;
@@ -116,8 +115,7 @@ impl Session {
         }
         let lane = self.lane_of(actor, is_bulk);
         let Some(lane) = self.message_lane(lane) else { return false };
-        let body: [&[u8]; 2] = [&actor.to_le_bytes(), token.as_bytes()];
-        lane.write(Kind::Present, 0, Recipient::Actor(actor), &body);
+        lane.write(Kind::Present, 0, Recipient::Actor(actor), actor, token.as_bytes());
         true
     }
 
@@ -163,17 +161,15 @@ impl Session {
         let failure = match answer {
             Err(failure) => failure,
             Ok(value) => {
-                let buffer = lane.lane.out.open();
-                let frame = OpenFrame::begin(buffer, Kind::Reply, id, 0);
-                buffer.extend_from_slice(&call.as_u64().to_le_bytes());
+                let buffer = lane.lane.out.begin(Kind::Reply, id, 0, call.as_u64());
                 let mut encoder = Encoder::new(buffer, &self.context);
                 match EncodeError::contained::<dyn EncodeReply>(|| value.encode_reply(&mut encoder)) {
                     Ok(()) => {
-                        lane.lane.out.finish(frame, Kind::Reply, 0, recipient);
+                        lane.lane.out.finish(recipient);
                         return;
                     }
                     Err(error) => {
-                        frame.abandon(buffer);
+                        lane.lane.out.abandon();
                         CallFailure::BadReply(error.to_string().into())
                     }
                 }
@@ -181,7 +177,7 @@ impl Session {
         };
         let (code, text) = codes::of_failure(&failure);
         let text = codes::cut(text).as_bytes();
-        lane.write(Kind::Failure, code, recipient, &[&call.as_u64().to_le_bytes(), text]);
+        lane.write(Kind::Failure, code, recipient, call.as_u64(), text);
     }
 
     /// Whether the peer still waits for the answer to a call.
@@ -391,8 +387,7 @@ impl Session {
         }
         for (call, Pending { reply, lane, actor }) in abandoned {
             if let Some(lane) = self.message_lane(lane) {
-                let correlation = call.as_u64().to_le_bytes();
-                lane.write(Kind::Cancel, 0, Recipient::Actor(actor), &[&correlation]);
+                lane.write(Kind::Cancel, 0, Recipient::Actor(actor), call.as_u64(), &[]);
             }
             self.events.push_back(Event::Abandoned { reply });
         }
@@ -435,30 +430,19 @@ impl Session {
     }
 }
 
-/// Whom a message is for, and of what type it is.
+/// Where a message goes, and of what type it is.
 struct To {
     actor: u64,
-    is_bulk: bool,
+    lane: LaneId,
     shape: Shape,
     schema: fn() -> Schema,
 }
 
-/// A message whose fields come next.
-struct Begun {
-    /// Of its lane.
-    place: usize,
-    frame: OpenFrame,
-    kind: Kind,
-    index: u32,
-    /// What it leaves out.
-    dialect: Option<Arc<Dialect>>,
-}
-
-/// Why a message cannot be sent.
+/// Why a message cannot be sent. It goes through registers.
 enum Unsent {
     NotConnected,
     Full,
-    Unsendable(Arc<str>),
+    Unsendable(Box<Arc<str>>),
 }
 
 impl Unsent {
@@ -467,7 +451,7 @@ impl Unsent {
         match self {
             Self::NotConnected => SendError::NotConnected(message),
             Self::Full => SendError::Full(message),
-            Self::Unsendable(why) => SendError::Unsendable(message, why),
+            Self::Unsendable(why) => SendError::Unsendable(message, *why),
         }
     }
 }

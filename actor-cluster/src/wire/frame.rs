@@ -277,7 +277,7 @@ pub(crate) fn lane_of(frame: &[u8]) -> Option<LaneId> {
 }
 
 /// A frame that is being written; its length is filled in at the end.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct OpenFrame {
     start: usize,
 }
@@ -294,16 +294,20 @@ impl OpenFrame {
         Self { start }
     }
 
-    /// As [`begin`](Self::begin), with the target of a message behind it.
+    /// As [`begin`](Self::begin), with the number that comes first in the body.
     #[inline]
-    pub(crate) fn begin_to(buffer: &mut BytesMut, kind: Kind, lane: LaneId, index: u32, actor: u64) -> Self {
+    pub(crate) fn begin_about(
+        buffer: &mut BytesMut,
+        kind: Kind,
+        lane: LaneId,
+        index: u32,
+        about: u64,
+    ) -> Self {
         debug_assert!(index <= INDEX_MAX, "an index of at most 24 bits");
+        debug_assert!(kind.belongs_to(lane), "a lane of its kind");
         let start = buffer.len();
-        let mut bytes = [0; HEADER_BYTES + size_of::<u64>()];
-        let [i0, i1, i2, _] = index.to_le_bytes();
-        bytes[..HEADER_BYTES].copy_from_slice(&[0, 0, 0, kind as u8, i0, i1, i2, lane.as_u8()]);
-        bytes[HEADER_BYTES..].copy_from_slice(&actor.to_le_bytes());
-        buffer.extend_from_slice(&bytes);
+        let header = u64::from(kind as u8) << 24 | u64::from(index) << 32 | u64::from(lane.as_u8()) << 56;
+        buffer.extend_from_slice([header.to_le_bytes(), about.to_le_bytes()].as_flattened());
         Self { start }
     }
 
@@ -339,6 +343,12 @@ impl OpenFrame {
         let mut frame = buffer.split_off(self.start);
         frame.advance(HEADER_BYTES);
         frame.freeze()
+    }
+
+    /// Of what kind it is, and its index.
+    pub(crate) fn said(&self, buffer: &BytesMut) -> Option<(Kind, u32)> {
+        let [_, _, _, kind, i0, i1, i2, _] = *buffer.get(self.start..)?.first_chunk()?;
+        Some((Kind::from_u8(kind)?, u32::from_le_bytes([i0, i1, i2, 0])))
     }
 
     /// Takes the frame back.

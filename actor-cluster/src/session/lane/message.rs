@@ -8,7 +8,7 @@ use super::parts::Recipient;
 use crate::limits::ANSWER_BACKLOG_BYTES_MAX;
 use crate::session::flow::{ReceiveWindow, SendWindow};
 use crate::session::types::{Index, ReceivedTypes, SentTypes, Shape};
-use crate::wire::frame::{Kind, OpenFrame, write_frame};
+use crate::wire::frame::{Kind, write_frame};
 use crate::wire::lanes::LaneId;
 
 /// See the module.
@@ -60,11 +60,9 @@ impl MessageLane {
     }
 
     /// Writes a short frame for a recipient, behind what is for the same one.
-    pub(crate) fn write(&mut self, kind: Kind, index: u32, recipient: Recipient, body: &[&[u8]]) {
-        let open = self.lane.out.open();
-        let frame = OpenFrame::begin(open, kind, self.lane.id, index);
-        body.iter().for_each(|part| open.extend_from_slice(part));
-        self.lane.out.finish(frame, kind, index, recipient);
+    pub(crate) fn write(&mut self, kind: Kind, index: u32, recipient: Recipient, about: u64, rest: &[u8]) {
+        self.lane.out.begin(kind, self.lane.id, index, about).extend_from_slice(rest);
+        self.lane.out.finish(recipient);
     }
 
     /// Whether the peer reads the answers that are written here.

@@ -33,6 +33,8 @@ const OPEN_BYTES_LEAST: usize = 512;
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
     open: BytesMut,
+    /// The one that was begun last.
+    frame: OpenFrame,
     /// How much the next segments may need.
     room: usize,
     sealed: VecDeque<Bytes>,
@@ -93,7 +95,7 @@ impl Written {
 pub(crate) struct FromTheFuture;
 
 impl Outgoing {
-    /// Where the next frame is appended. Call [`seal`](Self::seal) after it.
+    /// Where a control frame is appended. Call [`seal`](Self::seal) after it.
     pub(crate) fn open(&mut self) -> &mut BytesMut {
         if self.open.is_empty() {
             self.make_room();
@@ -111,15 +113,26 @@ impl Outgoing {
         }
     }
 
-    /// Ends a frame that was begun in [`open`](Self::open) for a recipient: what is too long for
-    /// one frame goes in parts, and what is behind such a one waits for it. What it takes on the
-    /// wire, but for what parts add.
-    pub(crate) fn finish(&mut self, frame: OpenFrame, kind: Kind, index: u32, recipient: Recipient) -> usize {
+    /// Begins a frame about an actor or a call. Where the rest of it is appended; then it is
+    /// [finished](Self::finish) or [abandoned](Self::abandon).
+    pub(crate) fn begin(&mut self, kind: Kind, lane: LaneId, index: u32, about: u64) -> &mut BytesMut {
+        self.frame = OpenFrame::begin_about(self.open(), kind, lane, index, about);
+        &mut self.open
+    }
+
+    /// Where the frame that was begun goes on.
+    pub(crate) fn begun(&mut self) -> &mut BytesMut {
+        &mut self.open
+    }
+
+    /// Ends the frame that was begun, for a recipient: what is too long for one frame goes in
+    /// parts, and what is behind such a one waits for it. What it takes on the wire, but for what
+    /// parts add.
+    pub(crate) fn finish(&mut self, recipient: Recipient) -> usize {
+        let frame = self.frame;
         let bytes = frame.bytes(&self.open);
         if bytes - HEADER_BYTES > FRAME_BODY_BYTES_MAX {
-            let body = frame.take_body(&mut self.open);
-            let length = u32::try_from(body.len()).expect("MESSAGE_BYTES_MAX_MOST is less");
-            self.parts.push_large(recipient, Head { kind, index, length }, body);
+            self.push_large(frame, recipient);
         } else if self.parts.has_line(recipient) {
             let frame = frame.take_out(&mut self.open);
             self.parts.push_frame(recipient, frame);
@@ -128,6 +141,19 @@ impl Outgoing {
             self.seal();
         }
         bytes
+    }
+
+    #[cold]
+    fn push_large(&mut self, frame: OpenFrame, recipient: Recipient) {
+        let (kind, index) = frame.said(&self.open).expect("it was begun");
+        let body = frame.take_body(&mut self.open);
+        let length = u32::try_from(body.len()).expect("MESSAGE_BYTES_MAX_MOST is less");
+        self.parts.push_large(recipient, Head { kind, index, length }, body);
+    }
+
+    /// Takes the frame back that was begun.
+    pub(crate) fn abandon(&mut self) {
+        self.frame.abandon(&mut self.open);
     }
 
     /// Ends the open segment if it is long enough.
