@@ -243,3 +243,34 @@ impl Drop for Contained {
         self.let_go();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{Shape, Spoken};
+    use crate::wire::{TypeTag, VariantTag};
+
+    /// Else a peer could have us keep a window of buffers for each of its short messages.
+    #[test]
+    fn a_short_message_in_a_line_keeps_no_others_in_memory() {
+        let piece = Bytes::from((0..=255).collect::<Vec<u8>>());
+        let stalled = |range: std::ops::Range<usize>| {
+            let shape = Shape { message: TypeTag::from_u64(1), variant: VariantTag::from_u64(2) };
+            let message = Inbound {
+                lane: LaneId::data(0),
+                actor: 1,
+                shape,
+                spoken: Spoken::Unsaid,
+                call: None,
+                fields: Fields::new(range.clone()),
+                bytes: range.len(),
+            };
+            let Stalled { message, piece: kept } = Stalled::new(&message, &piece);
+            assert_eq!(kept[message.fields.range()], piece[range]);
+            kept.len()
+        };
+        assert_eq!(stalled(10..73), 63);
+        assert_eq!(stalled(0..0), 0);
+        assert_eq!(stalled(192..256), 256, "a long one is not copied");
+    }
+}

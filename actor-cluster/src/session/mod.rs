@@ -308,6 +308,9 @@ impl Session {
                     self.write(connection, Kind::Ping, 0, &[&number.to_le_bytes()]);
                     let is_untold = self.lanes().any(|lane| lane.incoming.untold() > 0);
                     self.owes_ack |= is_untold;
+                    let messages = self.messages.iter_mut().map(|lane| &mut lane.lane);
+                    let here = messages.filter(|lane| lane.stream() == Some(connection));
+                    here.for_each(|lane| lane.out.rest());
                 }
             }
         }
@@ -403,6 +406,16 @@ impl Session {
     pub(crate) fn swap_events(&mut self, empty: &mut VecDeque<Event>) {
         debug_assert!(empty.is_empty(), "nothing is lost");
         std::mem::swap(&mut self.events, empty);
+    }
+
+    /// Gives up the memory of a session that is over and whose streams have ended: addresses may
+    /// hold it for long.
+    pub(crate) fn release_memory(&mut self) {
+        debug_assert!(self.ended().is_some(), "nobody uses it any more");
+        self.messages = Vec::new();
+        self.control = Lane::new(LaneId::CONTROL);
+        self.spare = Vec::new();
+        (self.publications, self.held) = Default::default();
     }
 
     /// Takes back the list of messages that were delivered, for its room.

@@ -25,6 +25,12 @@ use crate::wire::lanes::LaneId;
 /// The room of a lane's buffer when it is made.
 const OPEN_BYTES: usize = 8 * 1024;
 
+/// The room for a segment that is full, with the frame that fills it.
+const FULL_BYTES: usize = SEGMENT_BYTES + OPEN_BYTES;
+
+/// Half of a usual window, which is what a peer acknowledges at once.
+const SPARE_SEGMENTS_MAX: usize = 8;
+
 /// With less than this, a segment does not begin in what the last one has left.
 const OPEN_BYTES_LEAST: usize = 512;
 
@@ -37,6 +43,10 @@ pub(crate) struct Outgoing {
     frame: OpenFrame,
     /// How much the next segments may need.
     room: usize,
+    /// Room for full segments.
+    spare: Vec<BytesMut>,
+    /// What had been sent when it was last asked whether anything is.
+    sent_before: u64,
     sealed: VecDeque<Bytes>,
     sealed_bytes: usize,
     /// Messages too long for one frame.
@@ -107,9 +117,34 @@ impl Outgoing {
     /// would have liked, so that it need not grow: that copies it. And not much more: a lane with
     /// little to say needs little memory.
     fn make_room(&mut self) {
-        let most = SEGMENT_BYTES + OPEN_BYTES;
-        if self.open.capacity() < self.room.clamp(OPEN_BYTES_LEAST, most) {
-            self.open.reserve(self.room.clamp(OPEN_BYTES, most));
+        let least = self.room.clamp(OPEN_BYTES_LEAST, FULL_BYTES);
+        if self.open.capacity() >= least {
+            return;
+        }
+        match self.spare.pop() {
+            Some(spare) if least == FULL_BYTES => self.open = spare,
+            _ => self.open.reserve(self.room.clamp(OPEN_BYTES, FULL_BYTES)),
+        }
+    }
+
+    /// Keeps the room of a segment that the peer has, for the next: memory that comes from the
+    /// system anew costs as much as what is written to it.
+    fn recycle(&mut self, frames: Bytes) {
+        if self.spare.len() < SPARE_SEGMENTS_MAX
+            && frames.len() >= SEGMENT_BYTES
+            && let Ok(mut room) = frames.try_into_mut()
+        {
+            room.clear();
+            if room.capacity() >= FULL_BYTES {
+                self.spare.push(room);
+            }
+        }
+    }
+
+    /// Gives up room that nothing was written to for a while. Called now and then.
+    pub(crate) fn rest(&mut self) {
+        if std::mem::replace(&mut self.sent_before, self.sent) == self.sent {
+            self.spare = Vec::new();
         }
     }
 
@@ -235,12 +270,13 @@ impl Outgoing {
             && let Some(oldest) = self.log.front_mut()
         {
             let news = usize::try_from(offset - self.acked).unwrap_or(usize::MAX);
-            let bytes = news.min(oldest.len());
-            self.acked += bytes as u64;
-            oldest.advance(bytes);
-            if oldest.len() == 0 {
-                self.log.pop_front();
+            if news < oldest.len() {
+                oldest.advance(news);
+                self.acked = offset;
+            } else if let Some(Written { frames, slice, .. }) = self.log.pop_front() {
+                self.acked += (frames.len() + slice.len()) as u64;
                 self.log_at = self.log_at.saturating_sub(1);
+                self.recycle(frames);
             }
         }
         // It need not be written again either.
@@ -326,6 +362,35 @@ mod tests {
         let expected: Vec<u8> = (0..5).flat_map(|byte| vec![byte; LONG / 2]).collect();
         assert_eq!(written, expected);
         assert_eq!((lane.unsent_bytes(), lane.kept_bytes()), (0, expected.len() as u64));
+    }
+
+    #[test]
+    fn the_room_of_full_segments_is_used_again_as_long_as_there_are_any() {
+        let mut lane = lane(&[LONG; 2]);
+        for number in 0..9 {
+            put(&mut lane, number, LONG);
+            popped(&mut lane);
+        }
+        lane.acknowledged(lane.sent).unwrap();
+        assert_eq!(lane.spare.len(), SPARE_SEGMENTS_MAX);
+        let room = lane.spare.last().unwrap().as_ptr();
+        put(&mut lane, 9, LONG);
+        assert_eq!((lane.spare.len(), lane.sealed[0].as_ptr()), (SPARE_SEGMENTS_MAX - 1, room));
+        lane.rest();
+        assert_eq!(lane.spare.len(), SPARE_SEGMENTS_MAX - 1, "it was busy");
+        popped(&mut lane);
+        lane.rest();
+        assert_eq!(lane.spare.len(), SPARE_SEGMENTS_MAX - 1, "it is busy");
+        lane.rest();
+        assert!(lane.spare.is_empty());
+    }
+
+    #[test]
+    fn short_segments_keep_no_room() {
+        let mut lane = lane(&[100]);
+        popped(&mut lane);
+        lane.acknowledged(100).unwrap();
+        assert!(lane.spare.is_empty());
     }
 
     #[test]
