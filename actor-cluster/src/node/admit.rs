@@ -12,7 +12,7 @@ use super::connection::SessionTask;
 use super::groups::{Feeds, Told};
 use super::linking::Leash;
 use super::peer::{Attached, Link, LinkState, Moment, Peer, locked};
-use super::references;
+use super::references::{self, GivenTypes};
 use super::tasks::Place;
 use crate::error::HandshakeError;
 use crate::event::{NodeEvent, PeerInfo};
@@ -251,8 +251,9 @@ impl Node {
         let info = PeerInfo { node: shaken.node, incarnation: shaken.incarnation, name: shaken.name.clone() };
         let executor = self.executor().clone();
         let mut session = Session::new(shaken, self.settings.session.clone(), executor.now());
-        session.lend(references::switchboard(self, info.node, info.incarnation));
-        Link::new(info, id, self.moments.clone(), executor, session)
+        let given_types = Arc::<GivenTypes>::default();
+        session.lend(references::switchboard(self, info.node, info.incarnation, given_types.clone()));
+        Link::new(info, id, self.moments.clone(), executor, session, given_types)
     }
 
     /// Says on a new session what this node publishes. Whoever calls keeps that from
