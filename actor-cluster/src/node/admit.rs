@@ -225,9 +225,7 @@ impl Node {
         match shaken.decide(self.id(), live.as_ref().map(|link| link.id), is_proposing) {
             Decision::Changed => Err(HandshakeError::Changed),
             Decision::Join => live.map(|link| (link, None)).ok_or(HandshakeError::Changed),
-            Decision::Begin if !peers.has_place(node, self.settings.peers_max) => {
-                Err(HandshakeError::Busy)
-            }
+            Decision::Begin if !peers.has_place(node, self.settings.peers_max) => Err(HandshakeError::Busy),
             Decision::Begin => {
                 let link = Arc::new(self.new_link(shaken));
                 let (former, told) = peers.replace(&link.info, &link);

@@ -26,9 +26,7 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 
 use super::capabilities::Capabilities;
-pub(crate) use super::choice::{
-    Decision, Live, Offer, Proposal, Proposals, SessionId, Sessions, propose,
-};
+pub(crate) use super::choice::{Decision, Live, Offer, Proposal, Proposals, SessionId, Sessions, propose};
 use crate::id::{Incarnation, NodeId};
 use crate::limits::{
     DATA_LANES_MAX, MESSAGE_BYTES_MAX_LEAST, MESSAGE_BYTES_MAX_MOST, NODE_NAME_BYTES_MAX, WINDOW_BYTES_LEAST,

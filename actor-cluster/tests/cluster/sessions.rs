@@ -280,7 +280,8 @@ async fn what_is_sent_while_both_dial_arrives_once_and_in_order(network: Network
             }
             b.server.connect(&from).await
         };
-        let all = async { tokio::join!(a.server.connect(&to), by_b, send_soon(&a, "of b"), send_soon(&b, "of a")) };
+        let all =
+            async { tokio::join!(a.server.connect(&to), by_b, send_soon(&a, "of b"), send_soon(&b, "of a")) };
         let (by_a, by_b, (), ()) = guarded(all).await;
         assert!(by_a.is_ok() && by_b.is_ok(), "seed {seed}: {by_a:?}, {by_b:?}");
         settle().await;

@@ -292,7 +292,8 @@ async fn what_a_peer_may_not_publish_is_not_found_and_takes_nothing(network: Net
         if operation == Operation::Publish {
             seen.lock().unwrap().push((peer.node, on.clone()));
         }
-        let is_ours = matches!(&on, Subject::Name(name) | Subject::Group { name, .. } if name.starts_with("our"));
+        let is_ours =
+            matches!(&on, Subject::Name(name) | Subject::Group { name, .. } if name.starts_with("our"));
         !is_ours
     };
     let a = node_with(&network, 1, |builder| builder.authorize(hook)).await;

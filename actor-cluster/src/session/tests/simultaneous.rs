@@ -347,8 +347,9 @@ fn every_order(begin: impl Fn() -> World, mut check: impl FnMut(&mut World, &[St
         let mut before: Vec<Step> = Vec::new();
         let is_whole = loop {
             let steps = world.steps();
-            let is_inverted =
-                |step: &&Step| step.1 == A && taken.last().is_some_and(|last| last.1 == B) && before.contains(step);
+            let is_inverted = |step: &&Step| {
+                step.1 == A && taken.last().is_some_and(|last| last.1 == B) && before.contains(step)
+            };
             let fresh: Vec<Step> = steps.iter().filter(|step| !is_inverted(step)).copied().collect();
             if fresh.is_empty() {
                 break steps.is_empty();

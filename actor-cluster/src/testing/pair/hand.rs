@@ -210,9 +210,7 @@ impl Hand {
             },
             Step::Acceptor(acceptor) => match acceptor.handle_frame(frame, &here) {
                 Ok(Progress::Continue { send, next }) => Ok((Some(send), Step::Acceptor(next))),
-                Ok(Progress::Done { peer }) => {
-                    self.admit(peer, &here).map(|()| (Some(accept()), Step::Over))
-                }
+                Ok(Progress::Done { peer }) => self.admit(peer, &here).map(|()| (Some(accept()), Step::Over)),
                 Err(error) => Err(error),
             },
             Step::Over => return None,

@@ -33,7 +33,14 @@ macro_rules! build {
     };
 }
 build!(old, Pay { cents: u64 },);
-build!(new, Pay { cents: u64, #[wire(default = 1)] times: u64 },);
+build!(
+    new,
+    Pay {
+        cents: u64,
+        #[wire(default = 1)]
+        times: u64
+    },
+);
 build!(other, Pay { cents: String },);
 
 struct OldTill;
