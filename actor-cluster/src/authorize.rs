@@ -27,6 +27,10 @@ pub enum Operation {
     Link,
     /// Start an actor of a [registered kind](crate::NodeBuilder::spawnable).
     Spawn,
+    /// Have an actor of its own found here, under a name or in a group. A name may be taken from
+    /// who holds it here, as its [rule](crate::Conflict) says. What is denied is as if it were not
+    /// published: it is not found here, and takes nothing from anybody. The peer is not told.
+    Publish,
 }
 
 /// What it is to be done to.
@@ -37,13 +41,23 @@ pub enum Subject {
     Actor(ActorId),
     /// What there is to be started: only by [`Operation::Spawn`].
     Kind(Arc<str>),
+    /// A name of the cluster: only by [`Operation::Publish`].
+    Name(Arc<str>),
+    /// A group of the cluster: only by [`Operation::Publish`].
+    Group {
+        /// The scope that it is in, empty if in none.
+        scope: Arc<str>,
+        /// What it is called.
+        name: Arc<str>,
+    },
 }
 
 /// Decides what a peer may do. Asked for every inbound message and request, on the
 /// session's task: it must be quick and must not block. A panic denies.
 ///
-/// Only actors that are published, or whose address somebody was given, are ever asked about, and
-/// kinds that are registered; else there is no such actor, and no such kind.
+/// Only actors that are published, or whose address somebody was given, are ever asked about,
+/// kinds that are registered, and what the peer publishes; else there is no such actor, and no such
+/// kind.
 pub trait Authorize: Send + Sync + 'static {
     /// Whether the peer may do this.
     fn is_allowed(&self, peer: &PeerInfo, operation: Operation, on: Subject) -> bool;

@@ -44,6 +44,9 @@ impl ActorCell {
     /// or if it cannot be reached any more, which is an end by [`Exit::Unreachable`] and kills
     /// it where it lives. Such a child has one life: it is [released](Self::release).
     ///
+    /// A supervisor in another process is not asked from here, as it must know whom it answers for,
+    /// and hear if it cannot be: send it this actor's reference, and let it link from there.
+    ///
     /// # Errors
     ///
     /// [`LinkError::SupervisorStopping`], [`LinkError::NotLocal`]; the actor

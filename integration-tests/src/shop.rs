@@ -6,7 +6,7 @@ use std::future::{Future, pending};
 use std::io;
 use std::process::ExitCode;
 
-use actor_cluster::{Mode, NodeServer, RemoteMessage};
+use actor_cluster::{NodeServer, RemoteMessage};
 use actor_core::{Actor, ActorError, ActorRef, ReplyPort, SpawnOptions};
 
 use crate::{Invitation, process};
@@ -86,10 +86,7 @@ where
     A::Msg: RemoteMessage,
     F: Future<Output = Vec<String>>,
 {
-    // One of the two dials the other. If both did, one of two sessions would give way to the other one,
-    // perhaps with a visit in it.
-    let mode = if build == "old" { Mode::Isolated } else { Mode::Transitive };
-    let node = invitation.keys.start(&invitation.peers, |builder| builder.mode(mode)).await?;
+    let node = invitation.keys.start(&invitation.peers, |builder| builder).await?;
     let system = node.server.system().clone();
     let shop = system.spawn(shop, (), SpawnOptions::new()).await?;
     node.server.join_group(SHOPS, &shop)?;

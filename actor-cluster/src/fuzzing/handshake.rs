@@ -7,8 +7,8 @@ use bytes::{Bytes, BytesMut};
 use crate::id::{Incarnation, NodeId};
 use crate::limits::{HANDSHAKE_BODY_BYTES_MAX, MESSAGE_BYTES_MAX_LEAST, WINDOW_BYTES};
 use crate::session::handshake::{
-    Acceptor, Carried, Channel, Dialler, HandshakeError, Myself, Peer, Progress, Secret, SessionId, Sessions,
-    accept,
+    Acceptor, Carried, Channel, Dialler, HandshakeError, Myself, Offer, Peer, Progress, Proposal, Proposals,
+    Secret, SessionId, Sessions, accept, propose,
 };
 use crate::transport::{ChannelBinding, LaneSet, PeerIdentity};
 use crate::wire::frame::{Frame, Kind, read_frame, write_frame};
@@ -145,7 +145,7 @@ fn shake(secrets: Secrets, carry: impl Fn(usize, &Bytes) -> Vec<u8>) -> [End; 2]
 
 fn step(machine: &mut Machine, end: &mut End, frame: &Frame) -> Option<Bytes> {
     let done = match std::mem::replace(machine, Machine::Over) {
-        Machine::Dialler(dialler) => match dialler.handle_frame(frame, &Nobody) {
+        Machine::Dialler(dialler) => match dialler.handle_frame(frame, &mut Nobody) {
             Ok(Progress::Continue { send, next }) => {
                 *machine = Machine::Dialler(next);
                 return Some(send);
@@ -206,5 +206,11 @@ struct Nobody;
 impl Sessions for Nobody {
     fn live(&self, _: NodeId, _: Incarnation) -> Option<SessionId> {
         None
+    }
+}
+
+impl Proposals for Nobody {
+    fn propose(&mut self, _: NodeId, _: Incarnation, offer: Offer) -> Result<Proposal, HandshakeError> {
+        propose(offer, None, false)
     }
 }

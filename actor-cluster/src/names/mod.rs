@@ -21,6 +21,7 @@ use std::sync::Arc;
 use actor_core::{ActorId, Incarnation};
 
 use self::conflict::{Claim, Conflict};
+use crate::authorize::Subject;
 use crate::event::{GroupEvent, PublishedActor};
 use crate::id::NodeId;
 use crate::wire::TypeTag;
@@ -58,6 +59,14 @@ impl Label {
             Self::name(&publication.label)
         } else {
             Self::group(&publication.scope, &publication.label)
+        }
+    }
+
+    /// What somebody is asked about who may deny it.
+    pub(crate) fn subject(&self) -> Subject {
+        match self.kind {
+            LabelKind::Name => Subject::Name(self.text.clone()),
+            LabelKind::Group => Subject::Group { scope: self.scope.clone(), name: self.text.clone() },
         }
     }
 

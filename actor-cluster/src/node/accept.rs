@@ -78,10 +78,10 @@ async fn serve(node: Arc<Node>, connection: Box<dyn Connection>, place: OwnedSem
 
 /// Shakes hands on a stream that a peer opened, and hands it to a session.
 async fn accept(node: &Arc<Node>, mut stream: Box<dyn ClusterBidiStream>) -> Result<Arc<Link>, Refusal> {
-    let (begun, patience) = (node.moments.next(), node.handshake_timeout());
+    let patience = node.handshake_timeout();
     let shaken = node.executor().timeout(patience, handshaking::accept(node, &mut *stream)).await;
     match shaken {
-        Ok(Ok(peer)) => match node.admit(begun, peer, stream, handshake::accept(), BytesMut::new()) {
+        Ok(Ok(peer)) => match node.admit(peer, stream, handshake::accept(), BytesMut::new()) {
             Ok(Admitted { link, spare }) => {
                 if let Some(stream) = spare {
                     node.say_last(stream, handshake::accept(), Held::default());

@@ -12,14 +12,14 @@ use super::connection::SessionTask;
 use super::groups::{Feeds, Told};
 use super::linking::Leash;
 use super::peer::{Attached, Link, LinkState, Moment, Peer, locked};
-use super::references;
+use super::references::{self, GivenTypes};
 use super::tasks::Place;
 use crate::error::HandshakeError;
 use crate::event::{NodeEvent, PeerInfo};
 use crate::id::NodeId;
 use crate::names::Names;
 use crate::session::Session;
-use crate::session::handshake::{self, Decision, SessionId, Sessions};
+use crate::session::handshake::{self, Decision, Offer, Proposal, Proposals, SessionId, Sessions};
 use crate::transport::{Address, CloseCode, CloseReason, ClusterBidiStream};
 
 /// The other nodes, as far as this one knows them.
@@ -33,6 +33,8 @@ pub(super) struct Peers {
     known_kept: usize,
     /// Where those who are present can be dialled, as they say.
     pub(super) reachable: BTreeMap<NodeId, Vec<Address>>,
+    /// The sessions that this node has proposed and waits for the peer's word on.
+    proposed: BTreeSet<(NodeId, Incarnation, SessionId)>,
     /// What this node publishes, and those who are present.
     pub(super) names: Names,
     /// Who watches groups.
@@ -74,6 +76,7 @@ impl Peers {
             known: BTreeMap::new(),
             known_kept: 0,
             reachable: BTreeMap::new(),
+            proposed: BTreeSet::new(),
             names: Names::new(myself),
             feeds: Feeds::default(),
             dialling: BTreeSet::new(),
@@ -89,6 +92,23 @@ impl Peers {
     pub(super) fn live(&self, node: NodeId, incarnation: Incarnation) -> Option<Arc<Link>> {
         let peer = self.present.get(&node).filter(|peer| peer.incarnation == incarnation)?;
         peer.link().filter(|link| link.ended().is_none())
+    }
+
+    /// Whether this node waits for one life of a node to take a session.
+    fn is_proposing(&self, node: NodeId, incarnation: Incarnation) -> bool {
+        self.proposed.iter().any(|(to, life, _)| (*to, *life) == (node, incarnation))
+    }
+
+    /// Whether a node with which there is no session may have one.
+    fn has_place(&self, node: NodeId, most: usize) -> bool {
+        let coming = self.proposed.iter().map(|(to, ..)| to).filter(|to| !self.present.contains_key(to));
+        let coming: BTreeSet<_> = coming.filter(|to| **to != node).collect();
+        self.present.contains_key(&node) || self.present.len() + coming.len() < most
+    }
+
+    /// Whether a later life of a node is here.
+    fn is_stale(&self, node: NodeId, incarnation: Incarnation) -> bool {
+        self.present.get(&node).is_some_and(|peer| peer.incarnation > incarnation)
     }
 
     /// Whether a session is the one there is with its peer. What one that was
@@ -162,17 +182,16 @@ impl Peers {
 impl Node {
     /// Gives a stream whose handshake is done to the session it is for, which
     /// begins here unless it is there. Gives the stream back if it is for none, or if
-    /// the session has enough of them. `begun` is before the handshake's first word.
+    /// the session has enough of them.
     pub(super) fn admit(
         self: &Arc<Self>,
-        begun: Moment,
         shaken: handshake::Peer,
         stream: Box<dyn ClusterBidiStream>,
         preface: Bytes,
         rest: BytesMut,
     ) -> Result<Admitted, Rejected> {
         let lanes = shaken.lanes;
-        let (link, new) = match self.session_for(begun, shaken) {
+        let (link, new) = match self.session_for(shaken) {
             Err(error) => return Err(Rejected { error, stream }),
             Ok(found) => found,
         };
@@ -189,7 +208,6 @@ impl Node {
 
     fn session_for(
         self: &Arc<Self>,
-        begun: Moment,
         shaken: handshake::Peer,
     ) -> Result<(Arc<Link>, Option<New>), HandshakeError> {
         // Before the peers, see the order of locks.
@@ -198,17 +216,16 @@ impl Node {
         if peers.is_closing {
             return Err(HandshakeError::Busy);
         }
-        let former = peers.present.get(&shaken.node);
-        if former.is_some_and(|peer| peer.incarnation > shaken.incarnation) {
+        let (node, incarnation) = (shaken.node, shaken.incarnation);
+        if peers.is_stale(node, incarnation) {
             return Err(HandshakeError::Stale);
         }
-        let live = peers.live(shaken.node, shaken.incarnation);
-        match shaken.decide(live.as_ref().map(|link| link.live(begun))) {
+        let live = peers.live(node, incarnation);
+        let is_proposing = peers.is_proposing(node, incarnation);
+        match shaken.decide(self.id(), live.as_ref().map(|link| link.id), is_proposing) {
             Decision::Changed => Err(HandshakeError::Changed),
             Decision::Join => live.map(|link| (link, None)).ok_or(HandshakeError::Changed),
-            Decision::Begin if former.is_none() && peers.present.len() >= self.settings.peers_max => {
-                Err(HandshakeError::Busy)
-            }
+            Decision::Begin if !peers.has_place(node, self.settings.peers_max) => Err(HandshakeError::Busy),
             Decision::Begin => {
                 let link = Arc::new(self.new_link(shaken));
                 let (former, told) = peers.replace(&link.info, &link);
@@ -232,8 +249,9 @@ impl Node {
         let info = PeerInfo { node: shaken.node, incarnation: shaken.incarnation, name: shaken.name.clone() };
         let executor = self.executor().clone();
         let mut session = Session::new(shaken, self.settings.session.clone(), executor.now());
-        session.lend(references::switchboard(self, info.node, info.incarnation));
-        Link::new(info, id, self.moments.clone(), executor, session)
+        let given_types = Arc::<GivenTypes>::default();
+        session.lend(references::switchboard(self, info.node, info.incarnation, given_types.clone()));
+        Link::new(info, id, self.moments.clone(), executor, session, given_types)
     }
 
     /// Says on a new session what this node publishes. Whoever calls keeps that from
@@ -286,6 +304,56 @@ impl Node {
         link.state.send_replace(LinkState::Ended(reason.clone()));
         // Not before it has been told: a session that begins now still waits for this.
         locked(&self.peers).remove(link);
+    }
+}
+
+/// The side of a handshake that dials, for as long as it lasts.
+pub(super) struct Proposing {
+    node: Arc<Node>,
+    /// Before its first word.
+    begun: Moment,
+    proposed: Option<(NodeId, Incarnation, SessionId)>,
+}
+
+impl Proposing {
+    pub(super) fn begin(node: &Arc<Node>) -> Self {
+        Self { node: node.clone(), begun: node.moments.next(), proposed: None }
+    }
+}
+
+impl Proposals for Proposing {
+    fn propose(
+        &mut self,
+        node: NodeId,
+        incarnation: Incarnation,
+        offer: Offer,
+    ) -> Result<Proposal, HandshakeError> {
+        let mut peers = locked(&self.node.peers);
+        if peers.is_stale(node, incarnation) {
+            return Err(HandshakeError::Stale);
+        }
+        let live = peers.live(node, incarnation).map(|link| link.live(self.begun));
+        let is_proposed = |named| peers.proposed.contains(&(node, incarnation, named));
+        let proposal = handshake::propose(offer, live, offer.named.is_some_and(is_proposed))?;
+        if proposal.is_new() {
+            // What the peer lets in is taken, so there must be a place by then.
+            if peers.is_closing || !peers.has_place(node, self.node.settings.peers_max) {
+                return Err(HandshakeError::Busy);
+            }
+            let proposed = (node, incarnation, proposal.session);
+            peers.proposed.insert(proposed);
+            self.proposed = Some(proposed);
+        }
+        Ok(proposal)
+    }
+}
+
+/// However the handshake has ended, even by nobody waiting for it any more.
+impl Drop for Proposing {
+    fn drop(&mut self) {
+        if let Some(proposed) = self.proposed.take() {
+            locked(&self.node.peers).proposed.remove(&proposed);
+        }
     }
 }
 

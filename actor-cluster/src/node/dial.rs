@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, Weak};
 use bytes::Bytes;
 
 use super::Node;
-use super::admit::{Admitted, Rejected};
+use super::admit::{Admitted, Proposing, Rejected};
 use super::handshaking::{self, Failure};
 use super::parting::{Held, Refusal};
 use super::peer::{Link, LinkState, locked};
@@ -97,8 +97,7 @@ pub(super) async fn connect_external(
     }
 }
 
-/// Waits until a session is ready, or the one that took its place because both nodes
-/// dialled at once.
+/// Waits until a session is ready, or the one that took its place because the peer had lost it.
 pub(super) async fn ready(node: &Arc<Node>, link: Arc<Link>) -> Result<Arc<Link>, ConnectError> {
     let patience = node.handshake_timeout();
     let settled = async {
@@ -191,8 +190,8 @@ async fn shake(
     carried: Carried,
     expected: Option<NodeId>,
 ) -> Result<Arc<Link>, Refusal> {
-    let begun = node.moments.next();
-    let (peer, rest) = match handshaking::dial(node, &mut *stream, carried, expected).await {
+    let mut proposing = Proposing::begin(node);
+    let (peer, rest) = match handshaking::dial(node, &mut proposing, &mut *stream, carried, expected).await {
         Ok(shaken) => shaken,
         // Nothing was said yet, and nothing needs to be.
         Err(Failure::Handshake(HandshakeError::NoSecret)) => {
@@ -201,7 +200,7 @@ async fn shake(
         Err(Failure::Handshake(error)) => return Err(Refusal::told(error, stream)),
         Err(Failure::Stream(error)) => return Err(Refusal::silent(error)),
     };
-    match node.admit(begun, peer, stream, Bytes::new(), rest) {
+    match node.admit(peer, stream, Bytes::new(), rest) {
         // A spare is closed by being dropped.
         Ok(Admitted { link, .. }) => Ok(link),
         // The peer thinks that the session has begun: the end of the stream tells it.

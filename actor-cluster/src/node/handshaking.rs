@@ -8,7 +8,7 @@ use super::Node;
 use crate::error::HandshakeError;
 use crate::id::NodeId;
 use crate::limits::HANDSHAKE_BODY_BYTES_MAX;
-use crate::session::handshake::{Acceptor, Carried, Channel, Dialler, Peer, Progress, SessionId};
+use crate::session::handshake::{Acceptor, Carried, Channel, Dialler, Peer, Progress, Proposals, SessionId};
 use crate::transport::{CloseCode, CloseReason, ClusterBidiStream, TransportError};
 use crate::wire::frame::{Frame, read_frame};
 
@@ -36,6 +36,7 @@ impl From<std::io::Error> for Failure {
 /// The dialling side. Returns once the peer has accepted, with what it has said since.
 pub(super) async fn dial(
     node: &Node,
+    proposals: &mut impl Proposals,
     stream: &mut dyn ClusterBidiStream,
     carried: Carried,
     expected: Option<NodeId>,
@@ -47,7 +48,7 @@ pub(super) async fn dial(
     let mut buffer = BytesMut::new();
     loop {
         let frame = next_frame(stream, &mut buffer).await?;
-        match state.handle_frame(&frame, node)? {
+        match state.handle_frame(&frame, proposals)? {
             Progress::Done { peer } => return Ok((peer, buffer)),
             Progress::Continue { send, next } => {
                 write(stream, &send).await?;

@@ -38,7 +38,7 @@ pub(super) fn on_event(node: &Arc<Node>, link: &Arc<Link>, event: Event) {
         Event::Abandoned { reply } => drop(reply),
         Event::Room => link.room.notify_waiters(),
         Event::Introduced(addresses) => node.on_introduced(link, parsed(addresses)),
-        Event::Published(publications) => node.on_published(link, &publications),
+        Event::Published(publications) => node.on_published(link, publications),
         Event::Unpublished(publications) => node.on_unpublished(link, &publications),
         Event::Members(members) => {
             for (member, addresses) in members {

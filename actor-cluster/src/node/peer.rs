@@ -26,6 +26,7 @@ use tokio::sync::{Notify, watch};
 use super::exports::Exports;
 use super::linking::Leash;
 use super::outbound::Given;
+use super::references::GivenTypes;
 use crate::event::PeerInfo;
 use crate::id::NodeId;
 use crate::limits::{NEWBORNS_MAX, STREAMS_PER_SESSION_MAX};
@@ -154,6 +155,7 @@ pub(super) struct Link {
     /// The session's task.
     pub(super) waker: AtomicWaker,
     executor: Executor,
+    given_types: Arc<GivenTypes>,
     inner: Mutex<Inner>,
     given: Mutex<GivenActors>,
 }
@@ -272,6 +274,7 @@ impl Link {
         moments: Moments,
         executor: Executor,
         session: Session,
+        given_types: Arc<GivenTypes>,
     ) -> Self {
         let link = Self {
             info,
@@ -286,6 +289,7 @@ impl Link {
             room: Notify::new(),
             waker: AtomicWaker::new(),
             executor,
+            given_types,
             inner: Mutex::new(Inner {
                 session,
                 has_news: false,
@@ -644,6 +648,7 @@ impl Link {
     fn act_inner<R>(&self, act: impl FnOnce(&mut Inner) -> R) -> R {
         let mut inner = self.inner();
         let result = act(&mut inner);
+        self.given_types.say_fresh(&mut inner.session);
         // Looked for once, however often something is asked before the task comes.
         let is_first = !inner.has_news && (inner.session.has_events() || inner.session.wants_write());
         inner.has_news |= is_first;

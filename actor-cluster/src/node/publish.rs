@@ -8,8 +8,10 @@ use super::Node;
 use super::admit::Peers;
 use super::catalog::Unpublished;
 use super::groups::Told;
+use super::inbound::ask;
 use super::outbound::remote_ref;
 use super::peer::{Link, Peer, locked};
+use crate::authorize::Operation;
 use crate::error::{FindError, PublishError};
 use crate::event::{NodeEvent, PeerInfo};
 use crate::names::conflict::NameRule;
@@ -154,16 +156,23 @@ impl Node {
         }
     }
 
-    /// A peer publishes more, if the session is still the one there is with it. What this node loses by
-    /// that is withdrawn.
-    pub(super) fn on_published(&self, link: &Arc<Link>, publications: &[Publication]) {
+    /// A peer publishes more, if the session is still the one there is with it: what it may. What this
+    /// node loses by that is withdrawn.
+    pub(super) fn on_published(&self, link: &Arc<Link>, mut publications: Vec<Publication>) {
+        // A user's code, so before the locks.
+        publications.retain(|publication| {
+            ask(self, link, Operation::Publish, Label::of(publication).subject()).is_ok()
+        });
+        if publications.is_empty() {
+            return;
+        }
         let publishing = locked(&self.publishing);
         let mut peers = locked(&self.peers);
         if !peers.is_current(link) {
             return;
         }
         let PeerInfo { node, incarnation, .. } = link.info;
-        let changes = peers.names.learn(node, incarnation, publications);
+        let changes = peers.names.learn(node, incarnation, &publications);
         let told = peers.feeds.put(changes.groups);
         drop(peers);
         let lost = changes.clashes.iter().filter(|clash| clash.loser.node == self.id());

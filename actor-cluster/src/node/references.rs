@@ -10,9 +10,11 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::future::{Future, ready};
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 
 use actor_core::{
     ActorId, ActorRef, Control, ControlRequest, Deliver, Exit, ExitListener, ForeignControl, Incarnation,
@@ -20,14 +22,15 @@ use actor_core::{
 };
 
 use super::Node;
-use super::catalog::Target;
+use super::catalog::{Catalog, Target};
 use super::exports::TooMany;
 use super::outbound::{RemoteControl, remote_ref};
-use super::peer::Link;
+use super::peer::{Link, locked};
 use crate::id::NodeId;
+use crate::session::Session;
 use crate::wire::context::Switchboard;
 use crate::wire::reference::{Home, Reference, Token};
-use crate::wire::schema::{Form, Types};
+use crate::wire::schema::{self, Form, Schema};
 use crate::wire::{
     DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, RemoteMessage, TypeTag, Wire, WireContext,
 };
@@ -37,6 +40,49 @@ struct Board {
     node: Weak<Node>,
     /// The other end.
     peer: (NodeId, Incarnation),
+    given_types: Arc<GivenTypes>,
+}
+
+/// What the actors take whose addresses are written in a session: the peer is told of it ahead of
+/// them, so that it knows before its first message whether it can send any.
+#[derive(Default)]
+pub(super) struct GivenTypes {
+    /// Whether there is anything in `Types::fresh`.
+    has_fresh: AtomicBool,
+    types: Mutex<Types>,
+}
+
+#[derive(Default)]
+struct Types {
+    known: HashSet<TypeTag>,
+    /// What the session was not told of yet.
+    fresh: Vec<(TypeTag, Arc<Schema>)>,
+}
+
+impl GivenTypes {
+    fn note<M: RemoteMessage>(&self, catalog: &Catalog) {
+        if locked(&self.types).known.contains(&M::TYPE) {
+            return;
+        }
+        let schema = catalog.schema::<M>();
+        let mut types = locked(&self.types);
+        if types.known.insert(M::TYPE) {
+            types.fresh.push((M::TYPE, schema));
+            self.has_fresh.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells the peer, under the lock of the session that has just written the addresses.
+    pub(super) fn say_fresh(&self, session: &mut Session) {
+        // Relaxed: who notes and who looks have the session locked.
+        if !self.has_fresh.load(Ordering::Relaxed) {
+            return;
+        }
+        self.has_fresh.store(false, Ordering::Relaxed);
+        for (message, schema) in std::mem::take(&mut locked(&self.types).fresh) {
+            session.say_schema(message, &schema);
+        }
+    }
 }
 
 /// What one address takes in memory where it is read, about.
@@ -55,7 +101,7 @@ impl<M: RemoteMessage> Wire for ActorRef<M> {
     const ENCODED_BYTES_MIN: usize = Reference::BYTES_MIN;
 
     /// What the actor takes is compared when it is sent to.
-    fn describe(_: &mut Types) -> Form {
+    fn describe(_: &mut schema::Types) -> Form {
         Form::named("actor-ref").with(Form::opaque(M::TYPE))
     }
 
@@ -88,8 +134,13 @@ pub(super) fn resolve<M: RemoteMessage>(
 }
 
 /// What the codec of a session with this peer is lent.
-pub(super) fn switchboard(node: &Arc<Node>, peer: NodeId, incarnation: Incarnation) -> Switchboard {
-    Switchboard::new(Board { node: Arc::downgrade(node), peer: (peer, incarnation) })
+pub(super) fn switchboard(
+    node: &Arc<Node>,
+    peer: NodeId,
+    incarnation: Incarnation,
+    given_types: Arc<GivenTypes>,
+) -> Switchboard {
+    Switchboard::new(Board { node: Arc::downgrade(node), peer: (peer, incarnation), given_types })
 }
 
 impl Board {
@@ -112,6 +163,7 @@ impl Board {
                 return Err("the actor lives in another actor system of this process");
             }
             let token = node.exports.export(actor, node.catalog()).map_err(|TooMany| TOO_MANY)?;
+            self.given_types.note::<M>(node.catalog());
             (Home::Writer, Some(token))
         } else if let Some(remote) = actor.foreign_control::<RemoteControl>() {
             let home = (remote.peer.node, remote.peer.incarnation);
@@ -214,8 +266,10 @@ impl Node {
     pub(super) fn on_presented(&self, link: &Link, actor: u64, token: &Token) {
         if !self.exports.is_token(actor, token) {
             tracing::warn!(peer = %link.info.name, actor, "a token that was never given");
-        } else if self.exports.has(actor) {
+        } else if let Some(target) = self.exports.target(actor) {
             link.note_given(actor, &self.exports);
+            // It may have been given by another node, which could not say so.
+            link.act(|session| session.say_schema(target.message(), target.schema()));
         }
     }
 

@@ -169,7 +169,7 @@ async fn a_session_that_is_over_takes_no_stream_and_leaves_nothing() {
     assert!(matches!(attach(), Attached::Ended(_)));
     // Nor does what it still has to say count.
     let late = Publication { actor: 7, label: "answerer".into(), ..Publication::default() };
-    a.node.on_published(&link, std::slice::from_ref(&late));
+    a.node.on_published(&link, vec![late.clone()]);
     let peers = locked(&a.node.peers);
     assert!(peers.present.is_empty() && peers.reachable.is_empty() && !peers.is_current(&link));
     assert!(peers.names.holders("answerer").is_empty());

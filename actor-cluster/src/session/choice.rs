@@ -3,7 +3,7 @@
 
 use std::num::NonZeroU64;
 
-use super::handshake::Peer;
+use super::handshake::{HandshakeError, Peer};
 use crate::id::{Incarnation, NodeId};
 
 /// Names one session between two incarnations: drawn at random by the node that
@@ -33,10 +33,44 @@ impl SessionId {
     }
 }
 
-/// Which sessions this node has. The handshake asks once it knows the peer.
+/// Which sessions this node has. An acceptor asks once it knows the peer.
 pub(crate) trait Sessions {
     /// The session with this incarnation of a node, if there is one.
     fn live(&self, node: NodeId, incarnation: Incarnation) -> Option<SessionId>;
+}
+
+/// Which sessions this node has, and which it has proposed. A dialler asks once the peer has answered.
+pub(crate) trait Proposals {
+    /// What [`propose`] says, given what there is with this incarnation of a node. What is
+    /// proposed counts from the same moment on, until the stream's handshake is over.
+    fn propose(
+        &mut self,
+        node: NodeId,
+        incarnation: Incarnation,
+        offer: Offer,
+    ) -> Result<Proposal, HandshakeError>;
+}
+
+/// A dialler's choice: the session that the peer has named, if any, and a name for a new one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Offer {
+    pub(crate) named: Option<SessionId>,
+    pub(crate) new: SessionId,
+}
+
+/// Which session a stream is for, as its dialler says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Proposal {
+    pub(crate) session: SessionId,
+    /// The session that this side has: the same, or one that the peer has lost.
+    pub(crate) had: Option<SessionId>,
+}
+
+impl Proposal {
+    /// Whether the stream is to begin the session.
+    pub(crate) fn is_new(&self) -> bool {
+        self.had != Some(self.session)
+    }
 }
 
 /// What becomes of a stream whose handshake is done.
@@ -44,18 +78,16 @@ pub(crate) trait Sessions {
 pub(crate) enum Decision {
     /// It joins the session that is there.
     Join,
-    /// It begins a session; one that is there is over.
+    /// It begins a session; one that is there is over, as the peer has lost it.
     Begin,
     /// Another stream was faster. The dialler may try again.
     Changed,
 }
 
-/// The session that is there when a stream's handshake is done.
+/// The session that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Live {
     pub(crate) session: SessionId,
-    /// Who dialled its first stream.
-    pub(crate) dialler: NodeId,
     /// Whether the peer is known to have had it: it let us in, or has said something
     /// in it. If not, our accept may still be on its way.
     pub(crate) is_mutual: bool,
@@ -64,26 +96,50 @@ pub(crate) struct Live {
 impl Live {
     /// The session that a handshake has led to.
     pub(crate) fn of(peer: &Peer, has_heard: bool) -> Self {
-        let is_mutual = has_heard || peer.dialler != peer.node;
-        Self { session: peer.session, dialler: peer.dialler, is_mutual }
+        Self { session: peer.session, is_mutual: has_heard || peer.dialler != peer.node }
+    }
+}
+
+/// The dialler's choice, given its live session, mutual only if it was so before it dialled, and
+/// whether the one that the peer named is one that it has proposed on another stream.
+///
+/// A new name says for certain that this side neither has what the peer named nor ever will.
+///
+/// # Errors
+///
+/// [`Changed`](HandshakeError::Changed): that cannot be said yet, as another stream is faster.
+pub(crate) fn propose(
+    offer: Offer,
+    live: Option<Live>,
+    has_proposed_named: bool,
+) -> Result<Proposal, HandshakeError> {
+    let had = live.map(|live| live.session);
+    match live {
+        Some(live) if offer.named == Some(live.session) => Ok(Proposal { session: live.session, had }),
+        // The peer may have answered before it had ours.
+        Some(live) if !live.is_mutual => Err(HandshakeError::Changed),
+        // Its accept is on its way.
+        _ if has_proposed_named => Err(HandshakeError::Changed),
+        _ => Ok(Proposal { session: offer.new, had }),
     }
 }
 
 impl Peer {
-    /// Decides, given the session that is there now. Both sides come to the same
-    /// end, in whichever order they learn of two streams.
-    pub(crate) fn decide(&self, live: Option<Live>) -> Decision {
+    /// Decides, given the session that is there now, and whether this node has proposed one on
+    /// another stream and waits for the peer's word. What the acceptor lets in the dialler takes,
+    /// so each may use it at once.
+    pub(crate) fn decide(&self, myself: NodeId, live: Option<SessionId>, is_proposing: bool) -> Decision {
+        let is_acceptor = self.dialler == self.node;
         match live {
-            Some(live) if live.session == self.session => Decision::Join,
+            Some(live) if live == self.session => Decision::Join,
             // It was to join, and what it was to join is gone.
             _ if self.had == Some(self.session) => Decision::Changed,
-            None => Decision::Begin,
-            // The peer had it, and says that it has not: it lost it.
-            Some(live) if self.had == Some(live.session) && live.is_mutual => Decision::Begin,
-            // Two sessions begun at once: of the smaller node's the one stays, of
-            // one node's the one with the smaller name.
-            Some(live) if (self.dialler, self.session) < (live.dialler, live.session) => Decision::Begin,
-            Some(_) => Decision::Changed,
+            // Two are proposed at once: of the smaller node's the one is let in.
+            _ if is_acceptor && is_proposing && myself < self.dialler => Decision::Changed,
+            // It came meanwhile.
+            Some(live) if self.had != Some(live) => Decision::Changed,
+            // There is none, or the peer has lost it.
+            _ => Decision::Begin,
         }
     }
 }

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! The dialler decides whether the stream joins a session that both sides have, or
-//! begins a new one. Two nodes that dial each other at the same time begin two;
-//! [`Peer::decide`] makes both keep the same one.
+//! proposes a new one, and the acceptor decides. Of two nodes that propose one at the same time
+//! the greater one lets the other's in, see [`Peer::decide`].
 //!
 //! Every proof is an HMAC-SHA-256 under the cluster's secret over everything said
 //! so far, both identities, incarnations, names and nonces among it, over the
@@ -26,7 +26,7 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 
 use super::capabilities::Capabilities;
-pub(crate) use super::choice::{Decision, Live, SessionId, Sessions};
+pub(crate) use super::choice::{Decision, Live, Offer, Proposal, Proposals, SessionId, Sessions, propose};
 use crate::id::{Incarnation, NodeId};
 use crate::limits::{
     DATA_LANES_MAX, MESSAGE_BYTES_MAX_LEAST, MESSAGE_BYTES_MAX_MOST, NODE_NAME_BYTES_MAX, WINDOW_BYTES_LEAST,
@@ -241,16 +241,16 @@ impl Dialler {
     pub(crate) fn handle_frame(
         self,
         frame: &Frame,
-        sessions: &impl Sessions,
+        proposals: &mut impl Proposals,
     ) -> Result<Progress<Self>, HandshakeError> {
         match (self, decode(frame)?) {
             (Self::AwaitAnswer { said, session }, Step::Answer(answer)) => {
                 let hello = said.check_hello(&answer.hello)?;
                 let said = said.and(&answer.hello).and_session(answer.session);
                 said.check_proof(Role::Acceptor, &answer.proof)?;
-                let had = said.live(&hello, sessions)?;
-                let theirs = SessionId::from_wire(answer.session);
-                let session = had.filter(|had| Some(*had) == theirs).unwrap_or(session);
+                let (node, incarnation) = life_of(&hello)?;
+                let offer = Offer { named: SessionId::from_wire(answer.session), new: session };
+                let Proposal { session, had } = proposals.propose(node, incarnation, offer)?;
                 let carried = said.lanes;
                 let peer = said.peer(&hello, carried, session, had, said.myself.node)?;
                 let wanted = SessionId::to_wire(Some(session));
@@ -297,7 +297,8 @@ impl Acceptor {
         match (self, decode(frame)?) {
             (Self::AwaitHello { said, nonce }, Step::Hello(theirs)) => {
                 let hello = said.check_hello(&theirs)?;
-                let had = said.live(&hello, sessions)?;
+                let (node, incarnation) = life_of(&hello)?;
+                let had = sessions.live(node, incarnation);
                 let session = SessionId::to_wire(had);
                 let ours = said.hello(nonce);
                 let said = said.and(&theirs).and(&ours).and_session(session);
@@ -400,10 +401,6 @@ impl Said {
         self
     }
 
-    fn live(&self, hello: &Hello, sessions: &impl Sessions) -> Result<Option<SessionId>, HandshakeError> {
-        Ok(sessions.live(node_of(hello)?, Incarnation::from_u64(hello.incarnation)))
-    }
-
     fn check_hello(&self, bytes: &[u8]) -> Result<Hello, HandshakeError> {
         let hello = Hello::decode(bytes).map_err(|error| violation(&error.to_string()))?;
         if hello.version_min > *VERSIONS.end() || hello.version_max < *VERSIONS.start() {
@@ -494,6 +491,10 @@ impl Said {
 
 fn node_of(hello: &Hello) -> Result<NodeId, HandshakeError> {
     NodeId::try_from(&hello.node[..]).map_err(|error| violation(&error.to_string()))
+}
+
+fn life_of(hello: &Hello) -> Result<(NodeId, Incarnation), HandshakeError> {
+    Ok((node_of(hello)?, Incarnation::from_u64(hello.incarnation)))
 }
 
 fn violation(detail: &str) -> HandshakeError {

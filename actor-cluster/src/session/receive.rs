@@ -304,14 +304,22 @@ impl Session {
             return Ok(Spoken::Own(fingerprint));
         }
         let text = std::str::from_utf8(body).map_err(|_| "a schema that is no text")?;
-        self.schemas.hear(message, fingerprint, text).map_err(|_| TOO_MANY_SCHEMAS)?;
+        self.hear(message, fingerprint, text)?;
         Ok(Spoken::Common)
+    }
+
+    /// The peer's version of a type. What was sent before it was known is defined anew.
+    fn hear(&mut self, message: TypeTag, fingerprint: Fingerprint, text: &str) -> Judged {
+        if self.schemas.hear(message, fingerprint, text).map_err(|_| TOO_MANY_SCHEMAS)? {
+            self.messages.iter_mut().for_each(|lane| lane.forget_type(message));
+        }
+        Ok(())
     }
 
     fn on_schema(&mut self, said: &SchemaSaid) -> Judged {
         let (message, fingerprint) =
             (TypeTag::from_u64(said.message), Fingerprint::from_u64(said.fingerprint));
-        self.schemas.hear(message, fingerprint, &said.text).map_err(|_| TOO_MANY_SCHEMAS.to_owned())
+        self.hear(message, fingerprint, &said.text)
     }
 
     fn on_present(&mut self, mut body: &[u8]) -> Judged {

@@ -95,16 +95,17 @@ impl Schemas {
             || (self.said.takes_type(message) && self.said.takes_text(message, schema.as_str().len()))
     }
 
-    /// Takes note of what the peer says of a type of its. What it says first counts.
+    /// Takes note of what the peer says of a type of its. What it says first counts. Whether it is
+    /// news.
     pub(super) fn hear(
         &mut self,
         message: TypeTag,
         fingerprint: Fingerprint,
         text: &str,
-    ) -> Result<(), TooMany> {
+    ) -> Result<bool, TooMany> {
         if let Some(known) = self.theirs.get(&message) {
             if known.fingerprint != fingerprint || !known.text.is_empty() || text.is_empty() {
-                return Ok(());
+                return Ok(false);
             }
             // It was refused, as it had not said more.
             self.verdicts.retain(|(judged, _), _| *judged != message);
@@ -113,7 +114,7 @@ impl Schemas {
             return Err(TooMany);
         }
         self.theirs.insert(message, Theirs { fingerprint, text: text.to_owned() });
-        Ok(())
+        Ok(true)
     }
 
     /// What both have in common of a type.

@@ -38,6 +38,8 @@ pub(crate) struct SentTypes {
     indices: BTreeMap<Shape, u32>,
     /// The one that was looked up last: the next is often the same.
     last: Option<(Shape, u32)>,
+    /// How many were ever given out.
+    made: u32,
 }
 
 /// The index of a shape, and whether the peer must be told of it first.
@@ -66,9 +68,16 @@ impl SentTypes {
         if let Some(index) = self.indices.get(&shape) {
             return Some(Index::Known(*index));
         }
-        let index = u32::try_from(self.indices.len()).ok().filter(|index| (*index as usize) < TYPES_MAX)?;
+        let index = Some(self.made).filter(|index| (*index as usize) < TYPES_MAX)?;
+        self.made += 1;
         self.indices.insert(shape, index);
         Some(Index::New(index))
+    }
+
+    /// The peer's version of a type is known now: what it was told of this side's is worth nothing.
+    pub(crate) fn forget(&mut self, message: TypeTag) {
+        self.last.take_if(|(shape, _)| shape.message == message);
+        self.indices.retain(|shape, _| shape.message != message);
     }
 }
 

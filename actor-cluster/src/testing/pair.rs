@@ -22,8 +22,7 @@ use actor_core::{Instant, ReplyFuture, ReplyPort, SendError};
 use bytes::{Buf, Bytes, BytesMut};
 
 pub(crate) use self::hand::{Hand, Node, Outcome, Present, Shaken, shake, shake_through};
-use self::host::Host;
-pub(crate) use self::host::{Saw, outcome};
+pub(crate) use self::host::{Host, Saw, outcome};
 use crate::limits::HANDSHAKE_BODY_BYTES_MAX;
 use crate::session::Session;
 use crate::session::handshake::HandshakeError;

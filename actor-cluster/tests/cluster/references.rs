@@ -437,7 +437,7 @@ async fn what_is_no_address_of_a_node_is_unsendable(network: Network) {
 }
 
 async fn authorize_is_asked_about_actors_that_were_given(network: Network) {
-    let hook = |_: &_, operation, _| operation == Operation::Call;
+    let hook = |_: &_, operation, _| matches!(operation, Operation::Call | Operation::Publish);
     let a = node_with(&network, 1, |builder| builder.authorize(hook)).await;
     let b = node(&network, 2).await;
     a.connect(&b).await;

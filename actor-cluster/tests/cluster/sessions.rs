@@ -25,6 +25,7 @@ on_every_shape! {
     a_restarted_peer_takes_the_place_of_its_former_life
     a_former_life_of_a_peer_is_stale
     two_who_dial_each_other_at_once_have_one_session
+    what_is_sent_while_both_dial_arrives_once_and_in_order
     many_who_dial_each_other_at_once_know_each_other
     a_connect_that_is_dropped_leaves_nothing_half_open
 }
@@ -240,6 +241,61 @@ async fn two_who_dial_each_other_at_once_have_one_session(network: Network) {
         a.shutdown().await;
         settle().await;
         assert_eq!(alive() - before, 2, "the two counters, seed {seed}");
+    }
+}
+
+/// Sends as soon as there is anybody to send to, whichever dial found it.
+async fn send_soon(node: &TestNode, name: &str) {
+    let mut found = node.server.find::<Count>(name);
+    for _ in 0..10_000 {
+        if found.is_ok() {
+            break;
+        }
+        tokio::task::yield_now().await;
+        found = node.server.find(name);
+    }
+    let remote = found.unwrap();
+    for number in 0..40 {
+        remote.cast(Count::Add(number)).unwrap();
+        if number % 10 == 0 {
+            assert!(remote.call(Count::Get).await.is_ok());
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn what_is_sent_while_both_dial_arrives_once_and_in_order(network: Network) {
+    for seed in seeds(150) {
+        let network = network.clone().shuffled(seed);
+        let (a, b) = (node(&network, 1).await, node(&network, 2).await);
+        let logs = [Start::default(), Start::default()];
+        a.publish("of a", logs[0].clone()).await;
+        b.publish("of b", logs[1].clone()).await;
+        let mut events = a.server.subscribe();
+        let (to, from) = (b.address(), a.address());
+        // One of them is a little later than the other, by every step of a handshake.
+        let by_b = async {
+            for _ in 0..seed % 50 {
+                tokio::task::yield_now().await;
+            }
+            b.server.connect(&from).await
+        };
+        let all =
+            async { tokio::join!(a.server.connect(&to), by_b, send_soon(&a, "of b"), send_soon(&b, "of a")) };
+        let (by_a, by_b, (), ()) = guarded(all).await;
+        assert!(by_a.is_ok() && by_b.is_ok(), "seed {seed}: {by_a:?}, {by_b:?}");
+        settle().await;
+        for log in &logs {
+            assert_eq!(log.added(), (0..40).collect::<Vec<_>>(), "seed {seed}");
+        }
+        drop((by_a, by_b));
+        drop((a.shutdown().await, b.shutdown().await));
+        let mut sessions = Vec::new();
+        while let Some(event) = events.next().await {
+            sessions.extend(matches!(event, NodeEvent::Authenticated(_)).then_some("begun"));
+            sessions.extend(event.session_end().map(|_| "over"));
+        }
+        assert_eq!(sessions, ["begun", "over"], "seed {seed}");
     }
 }
 

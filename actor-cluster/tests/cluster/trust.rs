@@ -1,10 +1,13 @@
 //! Who gets in, what they may do, and what those who do not get in can do to us.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actor_cluster::limits::{HANDSHAKE_TIMEOUT, HANDSHAKES_MAX};
 use actor_cluster::transport::{ClusterBidiStream, Connection, LaneSet, PeerIdentity, Transport};
-use actor_cluster::{ConnectError, FindError, HandshakeError, NodeBuilder, NodeServer, Operation};
+use actor_cluster::{
+    Conflict, ConnectError, FindError, HandshakeError, NodeBuilder, NodeServer, Operation, Subject,
+};
 use actor_core::{ActorSystem, CallFailure, Executor, Exit, Rejection, Status};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
@@ -26,6 +29,7 @@ on_every_shape! {
     a_silent_peer_is_dropped_at_the_deadline
     w12_handshakes_are_capped
     what_authorize_denies_does_not_happen
+    what_a_peer_may_not_publish_is_not_found_and_takes_nothing
     a_panicking_authorize_denies
     w15_only_what_is_published_can_be_reached
 }
@@ -279,6 +283,54 @@ async fn what_authorize_denies_does_not_happen(network: Network) {
     a.connect(&c).await;
     let forbidden = CallFailure::Rejected(Rejection::Forbidden);
     assert_eq!(failure(a.find("closed").call(Count::Get).await), forbidden);
+}
+
+async fn what_a_peer_may_not_publish_is_not_found_and_takes_nothing(network: Network) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = asked.clone();
+    let hook = move |peer: &actor_cluster::PeerInfo, operation, on: Subject| {
+        if operation == Operation::Publish {
+            seen.lock().unwrap().push((peer.node, on.clone()));
+        }
+        let is_ours =
+            matches!(&on, Subject::Name(name) | Subject::Group { name, .. } if name.starts_with("our"));
+        !is_ours
+    };
+    let a = node_with(&network, 1, |builder| builder.authorize(hook)).await;
+    let b = node(&network, 2).await;
+    let counter = a.counter(1).await;
+    a.server.publish_with("our till", &counter, Conflict::Newest.stop_loser()).unwrap();
+    let thief = b.counter(2).await;
+    // Before there is a session, and after it.
+    b.server.publish_with("our till", &thief, Conflict::Rank(9)).unwrap();
+    b.server.groups().scope("shop").join("our tills", &thief).unwrap();
+    b.server.join_group("tills", &thief).unwrap();
+    a.connect(&b).await;
+    settle().await;
+    b.server.publish("our desk", &thief).unwrap();
+    b.server.publish("desk", &thief).unwrap();
+    settle().await;
+
+    assert_eq!(a.find("our till").id(), counter.id());
+    assert_eq!(counter.call(Count::Get).await, Ok(1), "it has lost nothing");
+    assert!(a.server.find::<Count>("our desk").is_err());
+    assert_eq!(a.find("desk").id(), thief.id());
+    assert_eq!(a.group("tills"), [thief.id()]);
+    assert!(a.server.groups().scope("shop").members::<Count>("our tills").is_empty());
+    let group = |scope: &str, name: &str| Subject::Group { scope: scope.into(), name: name.into() };
+    let name = |name: &str| Subject::Name(name.into());
+    let expected =
+        [name("our till"), group("", "tills"), group("shop", "our tills"), name("our desk"), name("desk")];
+    let mut asked = std::mem::take(&mut *asked.lock().unwrap());
+    asked.sort_by_key(|(_, on)| expected.iter().position(|expected| expected == on));
+    assert_eq!(asked, expected.map(|on| (id(2), on)), "each once");
+
+    // What it takes back is its own, and nobody is asked.
+    b.server.unpublish("our till", &thief);
+    b.server.unpublish("desk", &thief);
+    settle().await;
+    assert_eq!(a.find("our till").id(), counter.id());
+    assert!(a.server.find::<Count>("desk").is_err());
 }
 
 async fn a_panicking_authorize_denies(network: Network) {

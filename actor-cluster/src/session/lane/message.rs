@@ -8,6 +8,7 @@ use super::parts::Recipient;
 use crate::limits::ANSWER_BACKLOG_BYTES_MAX;
 use crate::session::flow::{ReceiveWindow, SendWindow};
 use crate::session::types::{Index, ReceivedTypes, SentTypes, Shape};
+use crate::wire::TypeTag;
 use crate::wire::frame::{Kind, write_frame};
 use crate::wire::lanes::LaneId;
 
@@ -43,6 +44,11 @@ impl MessageLane {
     #[inline]
     pub(crate) fn index_of(&mut self, shape: Shape) -> Option<u32> {
         self.sent_types.known(shape)
+    }
+
+    /// Takes the numbers of a message type back: it is defined anew when it is sent next.
+    pub(crate) fn forget_type(&mut self, message: TypeTag) {
+        self.sent_types.forget(message);
     }
 
     /// Gives a shape a number, and defines it in the lane with the sender's version of its type.

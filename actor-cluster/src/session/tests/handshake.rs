@@ -221,7 +221,7 @@ fn a_second_stream_joins_the_session_of_the_first() {
     let first = shake(&one, &two);
     let (of_one, of_two) = (first.dialler.peer(), first.acceptor.peer());
     assert_eq!(of_one.session, one.session, "the dialler names it");
-    assert_eq!((of_one.had, of_one.decide(None)), (None, Decision::Begin));
+    assert_eq!((of_one.had, of_one.decide(one.myself.node, None, false)), (None, Decision::Begin));
     (one.present, two.present) = (Some(Present::silent(&of_one)), Some(Present::silent(&of_two)));
     one.session = SessionId::new(77);
     let second = shake(&one, &two);

@@ -109,6 +109,30 @@ fn a_peer_that_says_nothing_is_believed_to_be_alike() {
     assert_eq!(pair.received::<Letter>(B).len(), 1);
 }
 
+/// As happens with an actor whose address came ahead of its schema.
+#[test]
+fn what_was_sent_before_the_peers_schema_was_known_is_compared_once_it_is() {
+    let mut pair = pair();
+    pair.send(A, 1, Letter::Note(1)).unwrap();
+    pair.drive();
+    pair.written(0, A);
+    say::<Later>(&mut pair, B);
+    pair.send(A, 1, Letter::Note(2)).unwrap();
+    pair.send(A, 1, Letter::Note(3)).unwrap();
+    pair.drive();
+    let [define] = &defines(&mut pair, A)[..] else { panic!("it is defined anew, once") };
+    assert_eq!(&define[24..], Schema::of::<Letter>().as_str().as_bytes());
+    assert_eq!(notes(pair.received(B)), [1, 2, 3]);
+}
+
+#[test]
+fn what_is_not_understood_is_sent_until_that_is_known_and_no_longer() {
+    let mut pair = pair();
+    pair.send(B, 1, Letter::Note(1)).unwrap();
+    say::<Other>(&mut pair, A);
+    assert!(matches!(pair.send(B, 1, Letter::Note(1)), Err(SendError::Unsendable(..))));
+}
+
 fn said(message: u64, text: &str) -> Vec<u8> {
     control(Body::Schema(SchemaSaid { message, fingerprint: 1, text: text.to_owned() }))
 }

@@ -10,8 +10,8 @@ use crate::id::{Incarnation, NodeId};
 use crate::limits::{HANDSHAKE_BODY_BYTES_MAX, MESSAGE_BYTES_MAX, WINDOW_BYTES};
 use crate::session::Config;
 use crate::session::handshake::{
-    Acceptor, Carried, Channel, Decision, Dialler, HandshakeError, Live, Myself, Peer, Progress, Secret,
-    SessionId, Sessions, accept,
+    Acceptor, Carried, Channel, Decision, Dialler, HandshakeError, Live, Myself, Offer, Peer, Progress,
+    Proposal, Proposals, Secret, SessionId, Sessions, accept, propose,
 };
 use crate::session::heartbeat::Pace;
 use crate::transport::{ChannelBinding, LaneSet, PeerIdentity};
@@ -98,7 +98,7 @@ impl Node {
         self
     }
 
-    pub(super) fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Config {
         Config {
             pace: self.pace,
             patience: self.patience,
@@ -142,7 +142,10 @@ impl Outcome {
 /// One end's handshake.
 #[derive(Debug)]
 pub(crate) struct Hand {
+    myself: NodeId,
     step: Step,
+    /// The session that it proposes, until it is done.
+    proposed: Option<SessionId>,
     refusal: Option<HandshakeError>,
     pub(crate) outcome: Outcome,
 }
@@ -177,28 +180,42 @@ impl Hand {
             Ok(step) => (step, Outcome::Waiting),
             Err(error) => (Step::Over, Outcome::Failed(error)),
         };
-        Self { step, refusal: node.refusal.clone(), outcome }
+        Self { myself: node.myself.node, step, proposed: None, refusal: node.refusal.clone(), outcome }
+    }
+
+    /// The session that it has proposed and waits for the peer's word on.
+    pub(crate) fn proposed(&self) -> Option<SessionId> {
+        self.proposed.filter(|_| self.outcome == Outcome::Waiting)
     }
 
     /// Takes a frame; what to send in return. `present` is whom there is a session
     /// with.
     pub(crate) fn handle_frame(&mut self, frame: &Frame, present: Option<&Present>) -> Option<Bytes> {
-        let sessions = Only(present);
+        self.handle_frame_beside(frame, present, &[])
+    }
+
+    /// The same, and other hands of the same node have `proposed` sessions.
+    pub(crate) fn handle_frame_beside(
+        &mut self,
+        frame: &Frame,
+        present: Option<&Present>,
+        proposed: &[SessionId],
+    ) -> Option<Bytes> {
+        let mut here = Here { present, proposed, made: None };
         let result = match std::mem::replace(&mut self.step, Step::Over) {
-            Step::Dialler(dialler) => match dialler.handle_frame(frame, &sessions) {
+            Step::Dialler(dialler) => match dialler.handle_frame(frame, &mut here) {
                 Ok(Progress::Continue { send, next }) => Ok((Some(send), Step::Dialler(next))),
-                Ok(Progress::Done { peer }) => self.admit(peer, present).map(|()| (None, Step::Over)),
+                Ok(Progress::Done { peer }) => self.admit(peer, &here).map(|()| (None, Step::Over)),
                 Err(error) => Err(error),
             },
-            Step::Acceptor(acceptor) => match acceptor.handle_frame(frame, &sessions) {
+            Step::Acceptor(acceptor) => match acceptor.handle_frame(frame, &here) {
                 Ok(Progress::Continue { send, next }) => Ok((Some(send), Step::Acceptor(next))),
-                Ok(Progress::Done { peer }) => {
-                    self.admit(peer, present).map(|()| (Some(accept()), Step::Over))
-                }
+                Ok(Progress::Done { peer }) => self.admit(peer, &here).map(|()| (Some(accept()), Step::Over)),
                 Err(error) => Err(error),
             },
             Step::Over => return None,
         };
+        self.proposed = here.made.or(self.proposed);
         match result {
             Ok((send, step)) => {
                 self.step = step;
@@ -212,11 +229,12 @@ impl Hand {
         }
     }
 
-    fn admit(&mut self, peer: Peer, present: Option<&Present>) -> Result<(), HandshakeError> {
+    fn admit(&mut self, peer: Peer, here: &Here<'_>) -> Result<(), HandshakeError> {
         if let Some(refusal) = self.refusal.take() {
             return Err(refusal);
         }
-        if peer.decide(present.map(|present| present.live)) == Decision::Changed {
+        let live = here.live(peer.node, peer.incarnation);
+        if peer.decide(self.myself, live, !here.proposed.is_empty()) == Decision::Changed {
             return Err(HandshakeError::Changed);
         }
         self.outcome = Outcome::Done(peer);
@@ -244,13 +262,38 @@ impl Present {
     }
 }
 
-/// The one session that a side may have.
-struct Only<'a>(Option<&'a Present>);
+/// What a side has and proposes when a frame comes.
+struct Here<'a> {
+    present: Option<&'a Present>,
+    proposed: &'a [SessionId],
+    /// What it proposes because of the frame.
+    made: Option<SessionId>,
+}
 
-impl Sessions for Only<'_> {
+impl Here<'_> {
+    fn present(&self, node: NodeId, incarnation: Incarnation) -> Option<&Present> {
+        self.present.filter(|present| (present.peer.node, present.peer.incarnation) == (node, incarnation))
+    }
+}
+
+impl Sessions for Here<'_> {
     fn live(&self, node: NodeId, incarnation: Incarnation) -> Option<SessionId> {
-        let Present { peer, live } = self.0?;
-        ((peer.node, peer.incarnation) == (node, incarnation)).then_some(live.session)
+        self.present(node, incarnation).map(|present| present.live.session)
+    }
+}
+
+impl Proposals for Here<'_> {
+    fn propose(
+        &mut self,
+        node: NodeId,
+        incarnation: Incarnation,
+        offer: Offer,
+    ) -> Result<Proposal, HandshakeError> {
+        let live = self.present(node, incarnation).map(|present| present.live);
+        let is_proposed = offer.named.is_some_and(|named| self.proposed.contains(&named));
+        let proposal = propose(offer, live, is_proposed)?;
+        self.made = proposal.is_new().then_some(proposal.session);
+        Ok(proposal)
     }
 }
 

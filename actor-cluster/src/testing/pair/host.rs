@@ -83,7 +83,7 @@ pub(crate) fn outcome<T>(reply: &mut ReplyFuture<T>) -> Option<Result<T, CallFai
 }
 
 /// One side of a pair.
-pub(super) struct Host {
+pub(crate) struct Host {
     session: Arc<Answering>,
     saw: Vec<Saw>,
     /// Streams that the session has given up.
@@ -94,7 +94,7 @@ pub(super) struct Host {
 }
 
 impl Host {
-    pub(super) fn new(peer: &Peer, config: Config, now: Instant) -> Self {
+    pub(crate) fn new(peer: &Peer, config: Config, now: Instant) -> Self {
         let session = Mutex::new(Session::new(peer.clone(), config, now));
         Self {
             session: Arc::new(Answering(session)),
@@ -105,23 +105,23 @@ impl Host {
         }
     }
 
-    pub(super) fn session(&self) -> MutexGuard<'_, Session> {
+    pub(crate) fn session(&self) -> MutexGuard<'_, Session> {
         self.session.0.lock().expect("no test panics with the lock held")
     }
 
     /// The session, unless it is over.
-    pub(super) fn present(&self) -> Option<Present> {
+    pub(crate) fn present(&self) -> Option<Present> {
         let session = self.session();
         session.ended().is_none().then(|| Present { peer: session.peer().clone(), live: session.live() })
     }
 
     /// Takes all whole frames of what was read.
-    pub(super) fn handle_input(&self, now: Instant, connection: ConnectionId, read: &mut BytesMut) {
+    pub(crate) fn handle_input(&self, now: Instant, connection: ConnectionId, read: &mut BytesMut) {
         while !self.session().handle_input(now, connection, read) {}
     }
 
     /// Rings the session's timer if it is due.
-    pub(super) fn handle_timeout(&self, now: Instant) {
+    pub(crate) fn handle_timeout(&self, now: Instant) {
         let mut session = self.session();
         if session.next_timeout() <= now {
             session.handle_timeout(now);
@@ -129,20 +129,20 @@ impl Host {
         }
     }
 
-    pub(super) fn saw(&mut self) -> Vec<Saw> {
+    pub(crate) fn saw(&mut self) -> Vec<Saw> {
         std::mem::take(&mut self.saw)
     }
 
-    pub(super) fn take_cuts(&mut self) -> Vec<ConnectionId> {
+    pub(crate) fn take_cuts(&mut self) -> Vec<ConnectionId> {
         std::mem::take(&mut self.cuts)
     }
 
-    pub(super) fn unacked(&self) -> u64 {
+    pub(crate) fn unacked(&self) -> u64 {
         self.unacked
     }
 
     /// Takes events out, one at a time and without the lock, as ports may take it.
-    pub(super) fn drain(&mut self) -> bool {
+    pub(crate) fn drain(&mut self) -> bool {
         let mut has_moved = false;
         loop {
             let event = self.session().poll_event();
@@ -208,7 +208,7 @@ impl Host {
         }
     }
 
-    pub(super) fn received<M: RemoteMessage>(&mut self, most: usize) -> Vec<(u64, M)> {
+    pub(crate) fn received<M: RemoteMessage>(&mut self, most: usize) -> Vec<(u64, M)> {
         let taken: Vec<_> = self.inbox.drain(..most.min(self.inbox.len())).collect();
         taken.into_iter().map(|(inbound, piece)| self.decode(inbound, &piece)).collect()
     }

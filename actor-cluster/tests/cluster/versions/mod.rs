@@ -3,6 +3,7 @@
 
 mod builds;
 mod edits;
+mod given;
 mod lock;
 
 use actor_cluster::{FindError, RemoteMessage};
