@@ -193,8 +193,9 @@ pub(crate) struct Frame {
     pub(crate) body: Bytes,
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
 impl Frame {
-    /// What the frame takes on the wire, which is what it costs in credit.
+    /// What the frame takes on the wire.
     pub(crate) fn bytes(&self) -> usize {
         HEADER_BYTES + self.body.len()
     }
