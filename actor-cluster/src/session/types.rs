@@ -61,6 +61,13 @@ impl SentTypes {
         }
     }
 
+    /// The shapes in the order of their numbers.
+    pub(crate) fn in_order(&self) -> Vec<Shape> {
+        let mut shapes: Vec<_> = self.indices.iter().map(|(shape, index)| (*index, *shape)).collect();
+        shapes.sort_unstable();
+        shapes.into_iter().map(|(_, shape)| shape).collect()
+    }
+
     /// The shape's number; `None` if there are as many as there may be.
     pub(crate) fn index(&mut self, shape: Shape) -> Option<Index> {
         if let Some(index) = self.indices.get(&shape) {

@@ -59,6 +59,13 @@ impl MessageLane {
         }
     }
 
+    /// The casts that are kept, and their targets.
+    pub(crate) fn kept_casts(&self) -> impl Iterator<Item = (Shape, u64)> {
+        let shapes = self.sent_types.in_order();
+        let casts = self.lane.out.kept_casts();
+        casts.filter_map(move |(index, actor)| Some((*shapes.get(index as usize)?, actor)))
+    }
+
     /// Writes a short frame for a recipient, behind what is for the same one.
     pub(crate) fn write(&mut self, kind: Kind, index: u32, recipient: Recipient, body: &[&[u8]]) {
         let open = self.lane.out.open();

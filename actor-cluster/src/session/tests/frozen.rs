@@ -66,6 +66,7 @@ fn name(frame: &Frame) -> &'static str {
             Body::Unlink(_) => "Unlink",
             Body::Unlinked(_) => "Unlinked",
             Body::Claim(_) => "Claim",
+            Body::Died(_) => "Died",
         },
         Kind::Cast => "Cast",
         Kind::Call => "Call",
