@@ -113,7 +113,7 @@ async fn an_actor_that_is_gone(network: Network) {
     let counter = b.publish("counter", Start::default()).await;
     settle().await;
     let remote = a.find("counter");
-    counter.stop_and_wait(None, None).await;
+    counter.stop_and_wait(None, None).await.unwrap();
     settle().await;
     cast(&remote, 5);
     watched.assert_told(counter.id(), "Add", DeadReason::NoSuchActor, 5).await;
@@ -195,7 +195,7 @@ async fn an_actor_that_ends_while_messages_wait_for_room(network: Network) {
     settle().await;
     cast(&remote, 2 + 5);
     settle().await;
-    counter.kill_and_wait(None).await;
+    counter.kill_and_wait(None).await.unwrap();
     pass(Duration::from_secs(1)).await;
     let dead = |direction: Option<Direction>, reason, count| Told {
         to: counter.id(),
@@ -273,7 +273,7 @@ async fn calls_are_answered_and_no_dead_letters(network: Network) {
     let counter = b.publish("counter", Start::default()).await;
     settle().await;
     let remote = a.find("counter");
-    counter.stop_and_wait(None, None).await;
+    counter.stop_and_wait(None, None).await.unwrap();
     settle().await;
     let failure = remote.call(Count::Get).await.unwrap_err();
     assert!(failure.never_ran());
@@ -290,7 +290,7 @@ async fn who_does_not_ask_is_not_told(network: Network) {
     let counter = b.publish("counter", Start::default()).await;
     settle().await;
     let remote = a.find("counter");
-    counter.stop_and_wait(None, None).await;
+    counter.stop_and_wait(None, None).await.unwrap();
     settle().await;
     cast(&remote, 3);
     pass(Duration::from_secs(1)).await;
@@ -310,7 +310,7 @@ async fn a_flood_is_counted_exactly(network: Network) {
     let remotes: Vec<_> = (0..1000).map(|number| a.find(&format!("counter-{number}"))).collect();
     let living_remote = a.find("living");
     for counter in dead {
-        counter.stop_and_wait(None, None).await;
+        counter.stop_and_wait(None, None).await.unwrap();
     }
     settle().await;
     let casts = 20_000_u64;
