@@ -114,8 +114,7 @@ impl Session {
         }
         let backlog = self.control.out.kept_bytes() * 4;
         if self.control.stream().is_some() && backlog <= CONTROL_BACKLOG_BYTES_MAX as u64 {
-            let died = self.deaths.take_frame();
-            self.send_control(Body::Died(died));
+            self.tell_deaths();
         }
         self.deaths.tell_at = (!self.deaths.is_empty()).then(|| now + DEATHS_INTERVAL);
     }
@@ -123,10 +122,16 @@ impl Session {
     /// Tells the peer the rest, before a goodbye.
     pub(super) fn tell_all_deaths(&mut self) {
         while !self.deaths.is_empty() {
-            let died = self.deaths.take_frame();
-            self.send_control(Body::Died(died));
+            self.tell_deaths();
         }
         self.deaths.tell_at = None;
+    }
+
+    fn tell_deaths(&mut self) {
+        // Ahead of it on its stream: what has died is not taken for lost as well.
+        self.owes_ack = true;
+        let died = self.deaths.take_frame();
+        self.send_control(Body::Died(died));
     }
 
     /// Casts of this side's have died at the peer's.

@@ -49,6 +49,8 @@ use self::deaths::Deaths;
 use self::flow::{ReceiveWindow, SendWindow};
 use self::handshake::{Live, Peer};
 use self::heartbeat::{Beat, Pace};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use self::lane::{Assemblies, BadPart, Outgoing, Recipient};
 use self::lane::{Lane, MessageLane};
 pub(crate) use self::messages::{Fields, Inbound, InboundCall, Messages};
 use self::parting::Broken;

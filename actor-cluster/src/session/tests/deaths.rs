@@ -119,9 +119,10 @@ fn a_flood_is_a_few_lines_and_counted_exactly() {
     let (singles, rest) = all.split_at(DEATHS_KEPT_MAX);
     assert!(singles.iter().all(|death| death.of.is_some() && death.count == 1));
     assert_eq!(rest, [many(flood - DEATHS_KEPT_MAX as u64)]);
+    cast(&mut pair, 1);
     dies(&pair, 7, DeadReason::Stopped, None);
     pair.advance(DEATHS_INTERVAL);
-    assert_eq!(told(&mut pair, A).len(), 1, "there is room again");
+    assert_eq!(told(&mut pair, A), [death((7, note()), DeadReason::Stopped, 1)], "there is room again");
 }
 
 /// Target 0 is nobody's, and on the wire the number of many.
@@ -197,6 +198,25 @@ fn what_is_lost_with_a_session_is_told_of_exactly() {
     expected.sort_by_key(|death| death.of);
     assert_eq!(told(&mut pair, A), expected);
     assert_eq!(pair.unacked(A), 10, "and a call, which has an answer");
+}
+
+/// Who tells of a death says before that it had come.
+#[test]
+fn what_has_died_is_not_lost_as_well() {
+    for streams in [&[LaneSet::ALL][..], &[LaneSet::CONTROL, LaneSet::DATA]] {
+        let mut curious = Node::new(1);
+        curious.myself.wants_deaths = true;
+        let mut pair = Pair::ready_between(curious, Node::new(2), streams);
+        cast(&mut pair, 2);
+        dies(&pair, 7, DeadReason::NoSuchActor, None);
+        dies(&pair, 7, DeadReason::NoSuchActor, None);
+        pair.advance(DEATHS_INTERVAL);
+        (0..streams.len()).for_each(|stream| pair.cut(stream));
+        pair.send(A, 7, Letter::Note(3)).unwrap();
+        pair.advance(Duration::from_secs(6));
+        let expected = [(DeadReason::NoSuchActor, 2), (DeadReason::Unacknowledged, 1)];
+        assert_eq!(told(&mut pair, A), expected.map(|(why, count)| death((7, note()), why, count)));
+    }
 }
 
 /// Who says goodbye says what has come by then; what comes later dies.
