@@ -160,7 +160,7 @@ impl Session {
         if said.count == 0 {
             return Err("none of a kind of dead casts".to_owned());
         }
-        let is_known = || self.messages.iter().any(|lane| lane.index_of(shape).is_some());
+        let is_known = || self.messages.iter().any(|lane| lane.has_defined(shape));
         if said.actor != MANY && !is_known() {
             return Err("dead casts of a type that was not sent".to_owned());
         }

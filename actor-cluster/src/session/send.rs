@@ -70,7 +70,7 @@ impl Session {
         }
         let bytes = lane.lane.out.finish(begun.frame, begun.kind, begun.index, Recipient::Actor(actor));
         lane.send_window.sent(bytes);
-        self.casts_sent += u64::from(kind == Kind::Cast);
+        self.casts_sent += u64::from(begun.kind == Kind::Cast);
         if let Some(reply) = message.into_reply(&mut self.pending_replies) {
             let lane = lane.lane.id;
             self.calls.insert(Pending { reply: reply.speaking(begun.dialect), lane, actor });

@@ -61,6 +61,10 @@ impl SentTypes {
         }
     }
 
+    pub(crate) fn has(&self, shape: Shape) -> bool {
+        self.indices.contains_key(&shape)
+    }
+
     /// The shapes in the order of their numbers.
     pub(crate) fn in_order(&self) -> Vec<Shape> {
         let mut shapes: Vec<_> = self.indices.iter().map(|(shape, index)| (*index, *shape)).collect();

@@ -45,6 +45,11 @@ impl MessageLane {
         self.sent_types.known(shape)
     }
 
+    /// Whether the peer was told of the shape.
+    pub(crate) fn has_defined(&self, shape: Shape) -> bool {
+        self.sent_types.has(shape)
+    }
+
     /// Gives a shape a number, and defines it in the lane with the sender's version of its type.
     pub(crate) fn define(&mut self, shape: Shape, version: &[u8]) -> Result<u32, TooManyTypes> {
         match self.sent_types.index(shape).ok_or(TooManyTypes)? {
