@@ -147,6 +147,18 @@ pub const GROUP_EVENTS_KEPT: usize = 1024;
 /// node is built with another limit.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How many kinds of dead casts of a peer's are kept until it is told, by actor, type and reason. Of
+/// more only the number is.
+pub const DEATHS_KEPT_MAX: usize = 256;
+
+/// How many kinds of dead casts a peer is told of in one control frame. More from a peer end the
+/// session.
+pub const DEATHS_PER_FRAME: usize = 64;
+
+/// The time between two control frames that tell a peer of dead casts. Those of the same kind that
+/// die meanwhile are counted together.
+pub const DEATHS_INTERVAL: Duration = Duration::from_millis(100);
+
 /// The time between two pings on a stream.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 

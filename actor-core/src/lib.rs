@@ -132,8 +132,8 @@ pub use lifecycle::Status;
 pub use links::LinkError;
 pub use mailbox::{Capacity, MailboxStats, Overflow, Priority, Sorting};
 pub use observe::{
-    ActorChange, ActorEvent, DeadLetter, DeadReason, Event, MailboxEvent, MessageEvent, Observer, Pressure,
-    Recorder, SupervisorDecision, SupervisorEvent, Unrouted, UnroutedReason,
+    ActorChange, ActorEvent, DeadLetter, DeadReason, Direction, Event, MailboxEvent, MessageEvent, Observer,
+    Passage, Pressure, Recorder, SupervisorDecision, SupervisorEvent, Unrouted, UnroutedReason,
 };
 pub use output::{Backlog, BacklogError, OutputFull, OutputPort, Subscription, SubscriptionEnd, WhenFull};
 pub use owned::{OwnedSystem, ShutdownReport};

@@ -4,6 +4,7 @@
 //! anyway; see `runtime/drive/`. Everything else here is reached only with one.
 
 use std::any::type_name;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -132,16 +133,64 @@ pub enum Pressure {
     DroppedOldest,
 }
 
-/// A message died: it will not be handled, and nobody has it.
+/// A message died: it will not be handled, and nobody has it. A call that dies is no dead letter
+/// where its caller is told of it instead of the mailbox.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct DeadLetter {
     /// To whom it was sent.
     pub to: ActorId,
-    /// The name of the Rust type of that actor's messages.
-    pub message: &'static str,
+    /// The name of the Rust type of that actor's messages; of another node's message, what is known
+    /// of its type.
+    pub message: Cow<'static, str>,
     /// Why it died.
     pub reason: DeadReason,
+    /// How many died like this: one, except where nodes tell each other of many at once.
+    pub count: u64,
+    /// Between which nodes it went; `None` within one system.
+    pub passage: Option<Passage>,
+}
+
+impl DeadLetter {
+    /// Of a message to an actor of the same system.
+    pub fn new(to: ActorId, message: impl Into<Cow<'static, str>>, reason: DeadReason) -> Self {
+        Self { to, message: message.into(), reason, count: 1, passage: None }
+    }
+
+    /// So many died like this.
+    #[must_use]
+    pub fn count(self, count: u64) -> Self {
+        Self { count, ..self }
+    }
+
+    /// They were under way between two nodes.
+    #[must_use]
+    pub fn passage(self, passage: Passage) -> Self {
+        Self { passage: Some(passage), ..self }
+    }
+}
+
+/// The way of a message that died between two nodes. Told of by libraries above this crate, through
+/// [`ActorSystem::tell`](crate::ActorSystem::tell).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Passage {
+    /// The other node, as its library writes it: actor-cluster writes a `NodeId`.
+    pub peer: Arc<str>,
+    /// Whether it came from that node or went there.
+    pub direction: Direction,
+    /// Which variant of the message's type it was, if that is known.
+    pub variant: Option<Arc<str>>,
+    /// What there is to say beside the reason: what could not be read, and why.
+    pub detail: Option<Arc<str>>,
+}
+
+/// Which way a message went between this node and another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// It came from the other node, and died here.
+    Inbound,
+    /// It went to the other node, and died there or on its way.
+    Outbound,
 }
 
 /// Why a message died.
@@ -155,6 +204,20 @@ pub enum DeadReason {
     Dropped,
     /// It had [expired](crate::Sorting::expires_at) when its turn came.
     Expired,
+    /// The actor's node knows no such actor, or the sender's node may not know of it: it has ended,
+    /// is published no more, or never was.
+    NoSuchActor,
+    /// The sender's node may not send to the actor.
+    Forbidden,
+    /// The actor's node could not read it, or the actor takes messages of another type.
+    Undecodable,
+    /// Its actor had no room until the session ended in which it had come.
+    SessionEnded,
+    /// The session with the actor's node ended, and that node has not said that the message came. It
+    /// may have, and may have been handled.
+    Unacknowledged,
+    /// The actor's node does not say why, or says what this version does not know.
+    Unknown,
 }
 
 /// A message was sent to an address that leads to nobody. What routes by address tells of it
@@ -252,7 +315,7 @@ impl Observation {
     }
 
     pub(crate) fn dead_letter<M>(&self, reason: DeadReason) {
-        self.emit(&Event::DeadLetter(DeadLetter { to: self.actor, message: type_name::<M>(), reason }));
+        self.emit(&Event::DeadLetter(DeadLetter::new(self.actor, type_name::<M>(), reason)));
     }
 
     /// A message is about to be handled.

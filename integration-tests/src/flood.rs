@@ -1,12 +1,16 @@
 //! Senders that never stop, and a caller beside them: what a guest of the tests does to an
-//! actor that takes nothing, and what its neighbours feel of it.
+//! actor that takes nothing, and what its neighbours feel of it. The senders can be called back, so that
+//! calls with them and without are measured in turns.
 
+use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use actor_cluster::{NodeServer, RemoteMessage, Wire};
 use actor_core::{Actor, ActorError, ActorRef, ReplyPort};
+
+use tokio::task::JoinHandle;
 
 use crate::echo::Say;
 
@@ -22,11 +26,19 @@ pub const SWIFT: &str = "swift";
 /// How many bytes a message of the flood carries.
 pub const LOAD_BYTES: usize = 1024;
 
+/// How many calls between two reports are remembered.
+const CALLS_KEPT: usize = 1 << 18;
+
+/// How many of them a report tells of.
+const CALLS_TOLD: usize = 4096;
+
 /// What a gauge understands.
 #[derive(Debug, RemoteMessage)]
 pub enum Gauge {
     /// Starts so many senders.
     Begin(u32),
+    /// Ends them; those that wait for room give up.
+    End,
     /// Answers what there was since it was asked last.
     #[rpc]
     Report(ReplyPort<Report>),
@@ -39,8 +51,33 @@ pub struct Report {
     pub sent: u64,
     /// How many calls to the other were answered since.
     pub calls: u64,
+    /// How long each of these took, in ascending order: as many as fit in a message, evenly spread.
+    pub took: Vec<Duration>,
+    /// What the guest's process takes of the machine's memory, in KiB.
+    pub resident_kib: u64,
+}
+
+impl Report {
     /// How long a call took that one in a hundred was slower than.
-    pub p99: Duration,
+    pub fn p99(&self) -> Duration {
+        p99(&self.took)
+    }
+}
+
+/// The hundredth from above, of many in ascending order.
+pub fn p99(took: &[Duration]) -> Duration {
+    took.get(took.len() * 99 / 100).copied().unwrap_or_default()
+}
+
+/// What this process takes of the machine's memory.
+///
+/// # Panics
+///
+/// If the operating system does not say.
+pub fn resident_kib() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("there is a status");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has the line");
+    line.trim().trim_end_matches(" kB").trim().parse().expect("it is a number")
 }
 
 /// Runs the flood of one guest.
@@ -54,7 +91,21 @@ pub struct Flood {
 #[derive(Debug, Default)]
 pub struct Counts {
     sent: AtomicU64,
-    calls: Mutex<Vec<Duration>>,
+    calls: Mutex<Calls>,
+    senders: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// Calls since the last report. In memory that is taken once, so that measuring grows nothing.
+#[derive(Debug)]
+struct Calls {
+    made: u64,
+    took: Vec<Duration>,
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self { made: 0, took: Vec::with_capacity(CALLS_KEPT) }
+    }
 }
 
 impl Flood {
@@ -84,9 +135,11 @@ impl Actor for Flood {
         match gauge {
             Gauge::Begin(senders) => {
                 for _ in 0..senders {
-                    tokio::spawn(send(self.stuck.clone(), counts.clone()));
+                    let sender = tokio::spawn(send(self.stuck.clone(), counts.clone()));
+                    locked(&counts.senders).push(sender);
                 }
             }
+            Gauge::End => locked(&counts.senders).drain(..).for_each(|sender| sender.abort()),
             // Whoever asks and goes away misses it.
             Gauge::Report(port) => drop(port.send(counts.report())),
         }
@@ -96,10 +149,19 @@ impl Actor for Flood {
 
 impl Counts {
     fn report(&self) -> Report {
-        let mut calls = std::mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner));
-        calls.sort_unstable();
-        let p99 = calls.get(calls.len() * 99 / 100).copied().unwrap_or_default();
-        Report { sent: self.sent.load(Ordering::Relaxed), calls: calls.len() as u64, p99 }
+        let mut calls = locked(&self.calls);
+        calls.took.sort_unstable();
+        let step = calls.took.len().div_ceil(CALLS_TOLD).max(1);
+        // From above, so that the slowest are among them.
+        let mut took: Vec<_> = calls.took.iter().rev().step_by(step).copied().collect();
+        took.reverse();
+        calls.took.clear();
+        Report {
+            sent: self.sent.load(Ordering::Relaxed),
+            calls: std::mem::take(&mut calls.made),
+            took,
+            resident_kib: resident_kib(),
+        }
     }
 }
 
@@ -115,6 +177,14 @@ async fn call(swift: ActorRef<Say>, counts: Arc<Counts>) {
         if swift.call(Say::HowMany).await.is_err() {
             return;
         }
-        counts.calls.lock().unwrap_or_else(PoisonError::into_inner).push(begun.elapsed());
+        let mut calls = locked(&counts.calls);
+        calls.made += 1;
+        if calls.took.len() < CALLS_KEPT {
+            calls.took.push(begun.elapsed());
+        }
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

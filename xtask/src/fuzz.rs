@@ -52,6 +52,8 @@ const TARGETS: &[Target] = &[
     Target { name: "payload", before_frames: None },
     Target { name: "serde", before_frames: None },
     Target { name: "names", before_frames: None },
+    Target { name: "parts", before_frames: None },
+    Target { name: "schema", before_frames: None },
 ];
 
 fn chosen(names: &[OsString]) -> Result<Vec<&'static Target>, Failure> {

@@ -7,7 +7,9 @@
 mod frames;
 mod handshake;
 mod names;
+mod parts;
 mod payload;
+mod schema;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -15,5 +17,7 @@ mod tests;
 pub use self::frames::{control, frames};
 pub use self::handshake::handshake;
 pub use self::names::names;
+pub use self::parts::parts;
 pub use self::payload::{payload, serde};
+pub use self::schema::schema;
 pub use self::session::session;

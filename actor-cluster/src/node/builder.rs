@@ -54,6 +54,7 @@ pub struct NodeBuilder {
     message_bytes_max: usize,
     window_bytes: u64,
     peers_max: usize,
+    reports_dead_letters: bool,
 }
 
 impl NodeBuilder {
@@ -75,6 +76,7 @@ impl NodeBuilder {
             message_bytes_max: MESSAGE_BYTES_MAX,
             window_bytes: WINDOW_BYTES,
             peers_max: PEERS_MAX,
+            reports_dead_letters: false,
         }
     }
 
@@ -182,6 +184,16 @@ impl NodeBuilder {
         self
     }
 
+    /// Whether peers are asked to tell this node of what it casts to them and no actor of theirs takes, and
+    /// why; they are not unless this is set. Each is a [`DeadLetter`](actor_core::DeadLetter), told to the
+    /// [observer](actor_core::SystemBuilder::observer) of the node's system within about
+    /// [`DEATHS_INTERVAL`](crate::limits::DEATHS_INTERVAL), those of a kind counted together. What dies here, or
+    /// with a session, is told whatever this is.
+    pub fn report_dead_letters(mut self, reports: bool) -> Self {
+        self.reports_dead_letters = reports;
+        self
+    }
+
     /// How many peers the node can have sessions with.
     pub fn peers_max(mut self, peers: usize) -> Self {
         self.peers_max = peers;
@@ -215,6 +227,7 @@ impl NodeBuilder {
                 resume_timeout: self.resume_timeout,
                 message_bytes_max: self.message_bytes_max,
                 window_bytes: self.window_bytes,
+                wants_deaths: self.reports_dead_letters,
             },
             myself: Myself {
                 cluster: self.cluster,
@@ -224,6 +237,7 @@ impl NodeBuilder {
                 secret: self.secret.as_deref().map(Secret::new),
                 message_bytes_max: u32::try_from(self.message_bytes_max).unwrap_or(u32::MAX),
                 window_bytes: self.window_bytes,
+                wants_deaths: self.reports_dead_letters,
             },
         };
         let addresses = listeners.iter().flat_map(|listener| listener.addresses()).collect();

@@ -1,7 +1,7 @@
 //! What this node publishes: the only actors that a peer can reach, each with the
 //! decoder of its messages.
 
-use std::any::TypeId;
+use std::any::{TypeId, type_name};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::future::Future;
@@ -21,6 +21,8 @@ use crate::wire::{Decoder, PendingReplies, RemoteMessage, ReplyTo, TypeTag, Vari
 pub(super) enum Delivery {
     /// It is in the mailbox, or it is settled that it never will be.
     Done,
+    /// It was a cast, and this is why nobody handles it.
+    Died(Rejection),
     /// The mailbox is full; this completes when it is not, or the actor has ended.
     Waiting(Waiting),
 }
@@ -29,7 +31,10 @@ pub(super) enum Delivery {
 /// what is not.
 pub(super) enum Undone {
     Waiting(Waiting),
+    /// Its caller is to be told, or it is a dead letter.
     Refused(Rejection),
+    /// As [`Refused`](Self::Refused), but it had become a message.
+    Bounced(Rejection),
 }
 
 impl From<Rejection> for Box<Undone> {
@@ -38,8 +43,8 @@ impl From<Rejection> for Box<Undone> {
     }
 }
 
-/// A message that waits for room.
-pub(super) type Waiting = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// A message that waits for room; then, if it was a cast, why nobody handles it.
+pub(super) type Waiting = Pin<Box<dyn Future<Output = Option<Rejection>> + Send>>;
 
 /// An actor that takes messages from the wire.
 pub(super) trait Target: Send + Sync {
@@ -73,7 +78,16 @@ struct Inner {
     /// What they take on the wire.
     bytes: usize,
     /// Of the types that are published or looked up. There are as many as the program has.
-    schemas: HashMap<TypeId, Arc<Schema>>,
+    schemas: HashMap<TypeId, Known>,
+}
+
+/// A message type of the program's.
+#[derive(Clone)]
+pub(super) struct Known {
+    tag: TypeTag,
+    /// What it is called in Rust.
+    pub(super) name: &'static str,
+    pub(super) schema: Arc<Schema>,
 }
 
 struct Export {
@@ -216,14 +230,21 @@ impl Catalog {
     pub(super) fn schema<M: RemoteMessage>(&self) -> Arc<Schema> {
         let id = TypeId::of::<M>();
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(schema) = inner.schemas.get(&id) {
-            return schema.clone();
+        if let Some(known) = inner.schemas.get(&id) {
+            return known.schema.clone();
         }
         drop(inner);
         // Hand-written descriptions are a user's code, which does not run under a lock.
         let schema = Arc::new(Schema::of::<M>());
+        let known = Known { tag: M::TYPE, name: type_name::<M>(), schema };
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
-        inner.schemas.entry(id).or_insert(schema).clone()
+        inner.schemas.entry(id).or_insert(known).schema.clone()
+    }
+
+    /// A message type by its tag.
+    pub(super) fn known(&self, tag: TypeTag) -> Option<Known> {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        inner.schemas.values().find(|known| known.tag == tag).cloned()
     }
 
     /// The message types of what is published, and their schemas.
@@ -289,36 +310,46 @@ impl<M: RemoteMessage> Typed<M> {
             Err(SendError::Full(message)) => {
                 let actor = self.actor.clone();
                 Err(Box::new(Undone::Waiting(Box::pin(async move {
-                    if let Err(error) = actor.send(message).await {
-                        bounce(error, &actor.cell());
-                    }
+                    actor.send(message).await.err().and_then(|error| bounce(error, &actor.cell()))
                 }))))
             }
-            Err(error) => {
-                bounce(error, self.cell());
-                Ok(())
-            }
+            Err(error) => match bounce(error, self.cell()) {
+                None => Ok(()),
+                Some(rejection) => Err(Box::new(Undone::Bounced(rejection))),
+            },
         }
     }
 }
 
-/// Tells the caller of a message that the actor does not take it.
-fn bounce<M: RemoteMessage>(error: SendError<M>, actor: &ActorCell) {
+/// Tells the caller of a message that the actor does not take it. Says why, if it has none.
+fn bounce<M: RemoteMessage>(error: SendError<M>, actor: &ActorCell) -> Option<Rejection> {
     let rejection = match error {
         // Its mailbox lets nobody wait.
         SendError::Full(_) => Rejection::Full,
         _ => Rejection::Stopped,
     };
     match error.into_message().into_reply(&mut PendingReplies::default()) {
-        Some(reply) => reply.fail(CallFailure::Rejected(rejection)),
-        None => tracing::debug!(?actor, %rejection, "a remote cast was not taken"),
+        Some(reply) => {
+            reply.fail(CallFailure::Rejected(rejection));
+            None
+        }
+        None => {
+            tracing::debug!(?actor, %rejection, "a remote cast was not taken");
+            Some(rejection)
+        }
     }
 }
 
 /// Tells the caller of a message that never becomes one.
-pub(super) fn refuse(reply: Option<ReplyTo>, about: &dyn fmt::Debug, rejection: Rejection) {
+pub(super) fn refuse(reply: Option<ReplyTo>, about: &dyn fmt::Debug, rejection: Rejection) -> Delivery {
     match reply {
-        Some(reply) => reply.fail(CallFailure::Rejected(rejection)),
-        None => tracing::warn!(?about, %rejection, "a remote cast was refused"),
+        Some(reply) => {
+            reply.fail(CallFailure::Rejected(rejection));
+            Delivery::Done
+        }
+        None => {
+            tracing::warn!(?about, %rejection, "a remote cast was refused");
+            Delivery::Died(rejection)
+        }
     }
 }

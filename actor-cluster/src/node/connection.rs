@@ -20,7 +20,7 @@ use actor_core::Instant;
 use actor_core::executor::Sleep;
 
 use super::Node;
-use super::delivering::Deliveries;
+use super::delivering::{Deliveries, LeftOver};
 use super::inbound;
 use super::peer::Link;
 use super::stream::{StreamIo, Turn};
@@ -156,9 +156,18 @@ impl SessionTask {
     fn give_up(&mut self) {
         let reason = CloseReason::from(CloseCode::Timeout);
         self.streams.drain(..).for_each(|mut stream| stream.close(&reason));
-        let lost = self.deliveries.clear();
-        if lost > 0 {
-            tracing::warn!(peer = %self.link.info.name, lost, "messages found no room in time");
+        self.clear_deliveries();
+    }
+
+    /// What has found no room never will.
+    fn clear_deliveries(&mut self) {
+        let left_over = self.deliveries.clear();
+        if left_over.is_empty() {
+            return;
+        }
+        tracing::warn!(peer = %self.link.info.name, lost = left_over.len(), "messages found no room in time");
+        for LeftOver { actor, shape, .. } in left_over.into_iter().filter(|message| !message.is_call) {
+            self.node.on_left_over(&self.link, actor, shape);
         }
     }
 
@@ -212,5 +221,6 @@ impl Drop for SessionTask {
             self.handle_events();
             drop(self.link.take_arrivals());
         }
+        self.clear_deliveries();
     }
 }

@@ -17,6 +17,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use actor_core::Rejection;
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
@@ -26,7 +27,7 @@ use super::inbound::{self, Reached};
 use super::peer::Link;
 use crate::contain::contained;
 use crate::limits::{DELIVERIES_PER_TURN, STALLED_WINDOWS_MAX};
-use crate::session::{Fields, Inbound, Messages};
+use crate::session::{Fields, Inbound, Messages, Shape};
 use crate::wire::lanes::{LANES_MAX, LaneId};
 
 /// See the module.
@@ -35,11 +36,18 @@ pub(super) struct Deliveries {
     /// Oldest first; credit bounds them.
     inbox: VecDeque<Messages>,
     /// Behind the message that is being delivered to it, what else is for an actor without room.
-    lines: BTreeMap<u64, VecDeque<Stalled>>,
+    lines: BTreeMap<u64, Line>,
     /// The message in front of each line.
     fronts: FuturesUnordered<Pin<Box<dyn Future<Output = Front> + Send>>>,
     /// How many bytes are in lines, fronts included.
     stalled_bytes: u64,
+}
+
+#[derive(Default)]
+struct Line {
+    /// What waits for room, unless it has found some.
+    front: Option<LeftOver>,
+    behind: VecDeque<Stalled>,
 }
 
 /// A message in a line.
@@ -69,6 +77,22 @@ const SHARED_PIECE_MOST: usize = 4;
 struct Front {
     actor: u64,
     bytes: usize,
+    /// The cast that it was, and why nobody handles it.
+    died: Option<(Shape, Rejection)>,
+}
+
+/// A message that no mailbox has.
+#[derive(Clone, Copy)]
+pub(super) struct LeftOver {
+    pub(super) actor: u64,
+    pub(super) shape: Shape,
+    pub(super) is_call: bool,
+}
+
+impl LeftOver {
+    fn of(message: &Inbound) -> Self {
+        Self { actor: message.actor, shape: message.shape, is_call: message.call.is_some() }
+    }
 }
 
 impl Deliveries {
@@ -100,12 +124,14 @@ impl Deliveries {
         self.inbox.is_empty() && self.lines.is_empty()
     }
 
-    /// Drops everything; how many messages.
-    pub(super) fn clear(&mut self) -> usize {
-        let unread: usize = self.inbox.iter().map(Messages::len).sum();
-        let lost = unread + self.lines.values().map(|line| 1 + line.len()).sum::<usize>();
-        *self = Self::default();
-        lost
+    /// Drops everything, and says what it was.
+    pub(super) fn clear(&mut self) -> Vec<LeftOver> {
+        let Self { inbox, lines, .. } = std::mem::take(self);
+        let lines = lines.into_values();
+        let in_lines = lines.flat_map(|Line { front, behind }| {
+            front.into_iter().chain(behind.into_iter().map(|stalled| LeftOver::of(&stalled.message)))
+        });
+        in_lines.chain(inbox.iter().flat_map(Messages::rest).map(LeftOver::of)).collect()
     }
 
     /// Lets a line move on, if one can: as far as its actor has room.
@@ -119,25 +145,36 @@ impl Deliveries {
         if self.lines.is_empty() {
             return false;
         }
-        let Poll::Ready(Some(Front { actor, bytes })) = self.fronts.poll_next_unpin(cx) else { return false };
+        let Poll::Ready(Some(front)) = self.fronts.poll_next_unpin(cx) else { return false };
+        let Front { actor, bytes, died } = front;
+        if let Some((shape, rejection)) = died {
+            node.on_dead(link, actor, shape, &rejection);
+        }
         self.stalled_bytes -= bytes as u64;
         turn.delivered += 1;
         loop {
-            let Some(next) = self.lines.get_mut(&actor).and_then(VecDeque::pop_front) else {
+            let line = self.lines.entry(actor).or_default();
+            line.front = None;
+            let Some(next) = line.behind.pop_front() else {
                 self.lines.remove(&actor);
                 link.run(|session| session.release(actor));
                 return true;
             };
-            let bytes = next.message.bytes;
+            let (bytes, left_over) = (next.message.bytes, LeftOver::of(&next.message));
             match inbound::deliver(node, link, &mut turn.reached, &next.message, &next.piece) {
-                Delivery::Waiting(waiting) => self.fronts.push(in_front(actor, bytes, waiting)),
-                Delivery::Done if turn.goes_on() => {
+                Delivery::Waiting(waiting) => {
+                    line.front = Some(left_over);
+                    self.fronts.push(in_front(left_over, bytes, waiting));
+                }
+                Delivery::Done | Delivery::Died(_) if turn.goes_on() => {
                     self.stalled_bytes -= bytes as u64;
                     turn.delivered += 1;
                     continue;
                 }
                 // The rest goes in the next turn.
-                Delivery::Done => self.fronts.push(Box::pin(ready(Front { actor, bytes }))),
+                Delivery::Done | Delivery::Died(_) => {
+                    self.fronts.push(Box::pin(ready(Front { actor, bytes, died: None })));
+                }
             }
             return true;
         }
@@ -154,19 +191,20 @@ impl Deliveries {
                 continue;
             };
             let Inbound { lane, actor, bytes, .. } = *message;
+            let left_over = LeftOver::of(message);
             // Usually there are no lines, and nothing to look up.
             let line = if self.lines.is_empty() { None } else { self.lines.get_mut(&actor) };
             if let Some(line) = line {
                 if !turn.is_last && self.stalled_bytes + bytes as u64 > most {
                     return;
                 }
-                line.push_back(Stalled::new(message, messages.bytes()));
+                line.behind.push_back(Stalled::new(message, messages.bytes()));
                 self.stalled_bytes += bytes as u64;
             } else if let Delivery::Waiting(waiting) =
                 inbound::deliver(node, link, &mut turn.reached, message, messages.bytes())
             {
-                self.lines.insert(actor, VecDeque::new());
-                self.fronts.push(in_front(actor, bytes, waiting));
+                self.lines.insert(actor, Line { front: Some(left_over), behind: VecDeque::new() });
+                self.fronts.push(in_front(left_over, bytes, waiting));
                 self.stalled_bytes += bytes as u64;
                 link.run(|session| session.hold(actor));
             }
@@ -214,22 +252,29 @@ impl Turn {
 }
 
 /// Waits until a message has found room, or never will.
-fn in_front(actor: u64, bytes: usize, waiting: Waiting) -> Pin<Box<dyn Future<Output = Front> + Send>> {
+fn in_front(
+    LeftOver { actor, shape, .. }: LeftOver,
+    bytes: usize,
+    waiting: Waiting,
+) -> Pin<Box<dyn Future<Output = Front> + Send>> {
     let mut waiting = Contained(Some(waiting));
-    Box::pin(std::future::poll_fn(move |cx| waiting.poll(cx).map(|()| Front { actor, bytes })))
+    Box::pin(std::future::poll_fn(move |cx| {
+        waiting.poll(cx).map(|died| Front { actor, bytes, died: died.map(|rejection| (shape, rejection)) })
+    }))
 }
 
 /// A delivery, in which a user's message may panic when it is handed over or dropped.
 struct Contained(Option<Waiting>);
 
 impl Contained {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(waiting) = &mut self.0 else { return Poll::Ready(()) };
-        if contained("a message", || waiting.as_mut().poll(cx)) == Some(Poll::Pending) {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Rejection>> {
+        let Some(waiting) = &mut self.0 else { return Poll::Ready(None) };
+        let polled = contained("a message", || waiting.as_mut().poll(cx));
+        if polled == Some(Poll::Pending) {
             return Poll::Pending;
         }
         self.let_go();
-        Poll::Ready(())
+        polled.unwrap_or(Poll::Ready(None))
     }
 
     fn let_go(&mut self) {

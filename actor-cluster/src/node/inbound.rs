@@ -82,6 +82,7 @@ pub(super) fn on_event(node: &Arc<Node>, link: &Arc<Link>, event: Event) {
                 actor.kill();
             }
         }
+        Event::Died(deaths) => node.on_died(link, deaths),
         Event::Interrupted(reason) => node.on_interrupted(link, reason),
         Event::Resumed => node.tell(NodeEvent::Resumed(link.info.clone())),
         Event::Messages(_) | Event::Cut { .. } | Event::Ended { .. } => {
@@ -99,7 +100,15 @@ pub(super) fn deliver(
     message: &Inbound,
     piece: &Bytes,
 ) -> Delivery {
-    let delivery = hand_over(node, link, reached, message, piece);
+    let delivery = match hand_over(node, link, reached, message, piece) {
+        Delivery::Died(rejection) => {
+            if message.call.is_none() {
+                node.on_dead(link, message.actor, message.shape, &rejection);
+            }
+            Delivery::Done
+        }
+        delivery => delivery,
+    };
     let Some((call, deadline)) = message.call.and_then(|call| Some((call.correlation, call.deadline?)))
     else {
         return delivery;
@@ -112,6 +121,7 @@ pub(super) fn deliver(
             // Before the message is dropped, whose port would say something else.
             link.act(|session| session.answer(call, Err(CallFailure::Expired)));
         }
+        None
     }))
 }
 
@@ -190,8 +200,8 @@ fn hand_over(
     let Inbound { actor, shape, call, fields, .. } = *message;
     if actor == SPAWNER && shape == Asked::SHAPE {
         let fields = piece.slice(fields.range());
-        contained("what starts an actor", || kinds::on_request(node, link, call, &fields));
-        return Delivery::Done;
+        let asked = contained("what starts an actor", || kinds::on_request(node, link, call, &fields));
+        return asked.unwrap_or(Delivery::Done);
     }
     let sink = |call: InboundCall| ReplyTo::new(link.clone(), call.correlation.as_u64(), call.deadline);
     let mut reply = call.map(sink);
@@ -204,6 +214,7 @@ fn hand_over(
         Some(Ok(())) => return Delivery::Done,
         Some(Err(undone)) => match *undone {
             Undone::Waiting(waiting) => return Delivery::Waiting(waiting),
+            Undone::Bounced(rejection) => return Delivery::Died(rejection),
             Undone::Refused(rejection) => rejection,
         },
         None => match step {
@@ -211,8 +222,7 @@ fn hand_over(
             Step::Decoding => Rejection::Undecodable("its decoder panicked".into()),
         },
     };
-    refuse(reply, &link.info, rejection);
-    Delivery::Done
+    refuse(reply, &link.info, rejection)
 }
 
 /// The way of a message to its mailbox. Takes `reply`, unless the message does not get there.

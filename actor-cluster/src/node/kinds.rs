@@ -15,6 +15,7 @@ use actor_core::{Actor, ActorCell, ActorSystem, CallFailure, Exit, Rejection, Sp
 use bytes::Bytes;
 
 use super::Node;
+use super::catalog::{self, Delivery};
 use super::inbound::ask;
 use super::peer::Link;
 use super::spawning::{Asked, Refusal, arguments_of};
@@ -102,10 +103,20 @@ where
 }
 
 /// A peer wants an actor started. Its call is answered here, whatever comes of it.
-pub(super) fn on_request(node: &Arc<Node>, link: &Arc<Link>, call: Option<InboundCall>, fields: &Bytes) {
+pub(super) fn on_request(
+    node: &Arc<Node>,
+    link: &Arc<Link>,
+    call: Option<InboundCall>,
+    fields: &Bytes,
+) -> Delivery {
     let Some(call) = call.map(|call| call.correlation) else {
-        return tracing::warn!(peer = %link.info.name, "nobody waits for an actor to start");
+        return catalog::refuse(None, &link.info, Rejection::NoSuchActor);
     };
+    begin(node, link, call, fields);
+    Delivery::Done
+}
+
+fn begin(node: &Arc<Node>, link: &Arc<Link>, call: Correlation, fields: &Bytes) {
     let asked = match Asked::read(fields, &link.context) {
         Ok(asked) => asked,
         Err(error) => return reject(link, call, Rejection::Undecodable(error.to_string().into())),

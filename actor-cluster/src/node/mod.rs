@@ -23,6 +23,7 @@ mod connection;
 mod delivering;
 mod dial;
 mod exports;
+mod fates;
 mod gossip;
 mod groups;
 mod handshaking;

@@ -1,7 +1,7 @@
 //! Outcomes and exits as numbers and texts: what a negative reply and a watch say.
 //! `docs/PROTOCOL.md` §4 and §5 list the codes.
 
-use actor_core::{CallFailure, Exit, Rejection};
+use actor_core::{CallFailure, DeadReason, Exit, Rejection};
 
 use crate::limits::CLOSE_DETAIL_BYTES_MAX;
 
@@ -35,6 +35,32 @@ pub(crate) fn to_failure(code: u32, text: &[u8]) -> CallFailure {
         8 => CallFailure::BadReply(lossy(text).into()),
         9 => CallFailure::NeverLeft,
         _ => CallFailure::Unknown,
+    }
+}
+
+/// The code of what a cast died of: that of the failure that a call would have met.
+pub(crate) fn of_death(reason: DeadReason) -> u32 {
+    match reason {
+        DeadReason::NoSuchActor => 1,
+        DeadReason::Stopped => 2,
+        DeadReason::Dropped => 3,
+        DeadReason::Forbidden => 4,
+        DeadReason::Undecodable => 5,
+        DeadReason::Expired => 6,
+        _ => 0,
+    }
+}
+
+/// What a death's code means.
+pub(crate) fn to_death(code: u32) -> DeadReason {
+    match code {
+        1 => DeadReason::NoSuchActor,
+        2 => DeadReason::Stopped,
+        3 => DeadReason::Dropped,
+        4 => DeadReason::Forbidden,
+        5 => DeadReason::Undecodable,
+        6 => DeadReason::Expired,
+        _ => DeadReason::Unknown,
     }
 }
 
@@ -103,6 +129,18 @@ mod tests {
             let (code, text) = of_failure(&failure);
             assert_eq!(to_failure(code, text.as_bytes()), failure);
         }
+    }
+
+    /// A cast dies of what a call is refused for.
+    #[test]
+    fn deaths_have_the_codes_of_failures() {
+        for code in 0..8 {
+            let reason = to_death(code);
+            assert_eq!(to_death(of_death(reason)), reason);
+            let is_refusal = matches!(to_failure(code, b""), CallFailure::Rejected(_) | CallFailure::Expired);
+            assert_eq!(reason != DeadReason::Unknown, is_refusal, "{code}");
+        }
+        assert_eq!(of_death(DeadReason::Unacknowledged), 0);
     }
 
     #[test]

@@ -89,9 +89,9 @@ impl Messages {
         self.taken += 1;
     }
 
-    /// How many there are still.
-    pub(crate) fn len(&self) -> usize {
-        self.list.len() - self.taken
+    /// Those that there are still.
+    pub(crate) fn rest(&self) -> &[Inbound] {
+        &self.list[self.taken..]
     }
 
     /// The list for others, with its room.

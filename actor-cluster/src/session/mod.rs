@@ -21,6 +21,7 @@ mod calls;
 pub(crate) mod capabilities;
 mod choice;
 pub(crate) mod codes;
+mod deaths;
 mod flow;
 pub(crate) mod handshake;
 pub(crate) mod heartbeat;
@@ -43,9 +44,13 @@ use bytes::Bytes;
 
 pub(crate) use self::calls::Correlation;
 use self::calls::{Calls, Pending};
+pub(crate) use self::deaths::Death;
+use self::deaths::Deaths;
 use self::flow::{ReceiveWindow, SendWindow};
 use self::handshake::{Live, Peer};
 use self::heartbeat::{Beat, Pace};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use self::lane::{Assemblies, BadPart, Outgoing, Recipient};
 use self::lane::{Lane, MessageLane};
 pub(crate) use self::messages::{Fields, Inbound, InboundCall, Messages};
 use self::parting::Broken;
@@ -76,6 +81,8 @@ pub(crate) struct Config {
     pub(crate) resume_timeout: Duration,
     pub(crate) message_bytes_max: usize,
     pub(crate) window_bytes: u64,
+    /// Whether the peer was asked to tell of casts that die.
+    pub(crate) wants_deaths: bool,
 }
 
 /// What a session reports.
@@ -121,6 +128,8 @@ pub(crate) enum Event {
     Unlinked { link: u64 },
     /// What is to become of an actor that was started for the peer.
     Claim { actor: u64, is_unwanted: bool },
+    /// Casts of this side's have died, at the peer's or with the session.
+    Died(Vec<Death>),
     /// The stream is no more of the session's: nothing comes from it.
     Cut { connection: ConnectionId, reason: CloseReason },
     /// A lane has lost its stream, and waits for another.
@@ -166,6 +175,9 @@ pub(crate) struct Session {
     /// Whether the peer has said anything in this session.
     has_heard: bool,
     watches: Watches,
+    deaths: Deaths,
+    /// How many casts were sent that the peer has not said to have died.
+    casts_sent: u64,
     /// What the peer publishes: this bounds it, and the node need not.
     publications: BTreeSet<Publication>,
     publication_bytes: usize,
@@ -236,6 +248,8 @@ impl Session {
             sweep_at: None,
             answering: BTreeMap::new(),
             watches: Watches::default(),
+            deaths: Deaths::default(),
+            casts_sent: 0,
             publications: BTreeSet::new(),
             publication_bytes: 0,
             events: VecDeque::new(),
@@ -292,7 +306,7 @@ impl Session {
             Phase::Opening { until, .. } if now >= *until => {
                 return self.abort(CloseCode::Timeout, "the session was not ready in time");
             }
-            Phase::Leaving { until, reason } if now >= *until => return self.end(reason.clone()),
+            Phase::Leaving { until, reason } if now >= *until => return self.end(reason.clone(), |_| true),
             // A peer that has said goodbye no longer pings, so its silence means nothing.
             Phase::Leaving { .. } => return,
             _ => {}
@@ -318,6 +332,7 @@ impl Session {
             self.abandon_calls();
             self.sweep_at = (!self.calls.is_empty()).then(|| now + SWEEP_INTERVAL);
         }
+        self.check_deaths(now);
         self.check_broken(now);
     }
 
@@ -325,7 +340,7 @@ impl Session {
     pub(crate) fn next_timeout(&self) -> Instant {
         let broken = self.broken.as_ref().map_or(Instant::FAR, Broken::next_timeout);
         let sweep = self.sweep_at.unwrap_or(Instant::FAR);
-        let beat = self.streams.next_timeout().min(broken).min(sweep);
+        let beat = self.streams.next_timeout().min(broken).min(sweep).min(self.deaths.tell_at());
         match &self.phase {
             Phase::Opening { until, .. } => beat.min(*until),
             Phase::Leaving { until, .. } => *until,
@@ -432,10 +447,17 @@ impl Session {
 
     /// Says goodbye after everything that waits to be written, and ends.
     pub(crate) fn close(&mut self, reason: &CloseReason) {
-        if self.ended().is_none() {
-            self.send_goodbye(reason);
-            self.end(reason.clone());
+        if self.ended().is_some() {
+            return;
         }
+        self.tell_all_deaths();
+        let is_here = reason.code.is_orderly();
+        // What the peer knows to have come it need not take for lost.
+        let is_untold = self.lanes().any(|lane| lane.incoming.untold() > 0);
+        self.owes_ack |= is_here && is_untold;
+        self.send_goodbye(reason);
+        // What has a stream is still written, and read by a peer that is here.
+        self.end(reason.clone(), |lane| !is_here || lane.stream().is_none());
     }
 
     /// The peer's bytes are no frames.
@@ -462,11 +484,13 @@ impl Session {
         self.events.push_back(Event::Room);
     }
 
-    /// Ends the session: every call and every watch gets its answer.
-    fn end(&mut self, reason: CloseReason) {
+    /// Ends the session: every call and every watch gets its answer, and every cast that may be lost
+    /// with its lane is told of.
+    fn end(&mut self, reason: CloseReason, is_lost: impl Fn(&Lane) -> bool) {
         if self.ended().is_some() {
             return;
         }
+        self.mourn(is_lost);
         let (unacked, never_left) = (self.unacked(), self.never_left());
         self.phase = Phase::Ended(reason.clone());
         self.broken = None;

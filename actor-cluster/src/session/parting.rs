@@ -50,17 +50,17 @@ impl Session {
             _ => reason,
         };
         match &self.phase {
-            Phase::Leaving { reason, .. } if is_over => self.end(reason.clone()),
+            Phase::Leaving { reason, .. } if is_over => self.end(reason.clone(), |_| true),
             Phase::Leaving { .. } | Phase::Ended(_) => {}
             // The peer means it.
-            _ if !reason.code.is_passing() => self.end(reason),
+            _ if !reason.code.is_passing() => self.end(reason, |_| true),
             Phase::Opening { .. } if !lost.is_used && !is_over => {}
             // Until the goodbye comes, for all that is known there is none.
             Phase::Opening { .. } if may_be_goodbye => self.leave(now, reason),
-            Phase::Opening { .. } => self.end(reason),
+            Phase::Opening { .. } => self.end(reason, |_| true),
             Phase::Ready if self.is_complete() => {}
             Phase::Ready if self.config.resume_timeout.is_zero() && may_be_goodbye => self.leave(now, reason),
-            Phase::Ready if self.config.resume_timeout.is_zero() => self.end(reason),
+            Phase::Ready if self.config.resume_timeout.is_zero() => self.end(reason, |_| true),
             Phase::Ready => self.begin_waiting(now, reason, may_be_goodbye),
         }
     }
@@ -84,7 +84,7 @@ impl Session {
         }
         if now >= broken.until {
             let reason = broken.reason.clone();
-            self.end(reason);
+            self.end(reason, |_| true);
         }
     }
 

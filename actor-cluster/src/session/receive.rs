@@ -403,6 +403,7 @@ impl Session {
                 }
             }
             Body::Schema(said) => return self.on_schema(&said),
+            Body::Died(died) => return self.on_died(died),
             Body::Goodbye(goodbye) => {
                 let code = CloseCode::from_u32(goodbye.code).unwrap_or(CloseCode::Lost);
                 self.leave(now, CloseReason::new(code, goodbye.detail));

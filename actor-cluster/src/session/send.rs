@@ -71,6 +71,7 @@ impl Session {
         }
         let bytes = lane.lane.out.finish(Recipient::Actor(actor));
         lane.send_window.sent(bytes);
+        self.casts_sent += u64::from(call.is_none());
         if let Some(reply) = message.into_reply(&mut self.pending_replies) {
             let lane = lane.lane.id;
             self.calls.insert(Pending { reply: reply.speaking(dialect), lane, actor });

@@ -5,6 +5,7 @@
 
 mod calls;
 mod credit;
+mod deaths;
 mod frozen;
 mod fuzz;
 mod handshake;

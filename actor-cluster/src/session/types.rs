@@ -35,11 +35,12 @@ pub(crate) struct Defined {
 /// The numbers this side has given out.
 #[derive(Debug, Default)]
 pub(crate) struct SentTypes {
-    indices: BTreeMap<Shape, u32>,
+    /// None where a shape is to be defined anew.
+    indices: BTreeMap<Shape, Option<u32>>,
     /// The one that was looked up last: the next is often the same.
     last: Option<(Shape, u32)>,
-    /// How many were ever given out.
-    made: u32,
+    /// What each number stands for.
+    order: Vec<Shape>,
 }
 
 /// The index of a shape, and whether the peer must be told of it first.
@@ -56,28 +57,39 @@ impl SentTypes {
         match self.last {
             Some((last, index)) if last == shape => Some(index),
             _ => {
-                let index = *self.indices.get(&shape)?;
+                let index = self.indices.get(&shape).copied()??;
                 self.last = Some((shape, index));
                 Some(index)
             }
         }
     }
 
+    /// Whether the peer was ever told of the shape.
+    pub(crate) fn has(&self, shape: Shape) -> bool {
+        self.indices.contains_key(&shape)
+    }
+
+    /// What each number stands for.
+    pub(crate) fn in_order(&self) -> &[Shape] {
+        &self.order
+    }
+
     /// The shape's number; `None` if there are as many as there may be.
     pub(crate) fn index(&mut self, shape: Shape) -> Option<Index> {
-        if let Some(index) = self.indices.get(&shape) {
-            return Some(Index::Known(*index));
+        if let Some(index) = self.known(shape) {
+            return Some(Index::Known(index));
         }
-        let index = Some(self.made).filter(|index| (*index as usize) < TYPES_MAX)?;
-        self.made += 1;
-        self.indices.insert(shape, index);
+        let index = u32::try_from(self.order.len()).ok().filter(|index| (*index as usize) < TYPES_MAX)?;
+        self.order.push(shape);
+        self.indices.insert(shape, Some(index));
         Some(Index::New(index))
     }
 
     /// The peer's version of a type is known now: what it was told of this side's is worth nothing.
     pub(crate) fn forget(&mut self, message: TypeTag) {
         self.last.take_if(|(shape, _)| shape.message == message);
-        self.indices.retain(|shape, _| shape.message != message);
+        let of_type = self.indices.iter_mut().filter(|(shape, _)| shape.message == message);
+        of_type.for_each(|(_, index)| *index = None);
     }
 }
 
@@ -129,6 +141,21 @@ mod tests {
         }
         assert_eq!(received.defined(3), None);
         assert_eq!(received.define(7, defined(9)), Err(BadIndex));
+    }
+
+    #[test]
+    fn what_was_forgotten_gets_another_number_and_what_was_sent_stays_known() {
+        let mut sent = SentTypes::default();
+        for n in [1, 2, 1] {
+            sent.index(shape(n));
+        }
+        assert_eq!(sent.known(shape(1)), Some(0));
+        sent.forget(TypeTag::from_u64(1));
+        assert_eq!((sent.known(shape(1)), sent.known(shape(2))), (None, Some(1)));
+        assert!(sent.has(shape(1)), "messages of it may be under way");
+        assert_eq!(sent.index(shape(1)), Some(Index::New(2)));
+        assert_eq!(sent.in_order(), [1, 2, 1].map(shape));
+        assert!(!sent.has(shape(3)));
     }
 
     #[test]

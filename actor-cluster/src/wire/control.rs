@@ -9,7 +9,7 @@ use crate::limits::LABEL_BYTES_MAX;
 /// One control frame's body.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Control {
-    #[prost(oneof = "Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18")]
+    #[prost(oneof = "Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 25")]
     pub(crate) body: Option<Body>,
 }
 
@@ -66,6 +66,9 @@ pub(crate) enum Body {
     /// What is to become of an actor that was started for the sender.
     #[prost(message, tag = "18")]
     Claim(Claim),
+    /// Casts of the reader's have died.
+    #[prost(message, tag = "25")]
+    Died(Died),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -215,6 +218,35 @@ pub(crate) struct Request {
     /// A `Token`, where the actor is not published.
     #[prost(bytes = "vec", optional, tag = "4")]
     pub(crate) token: Option<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Died {
+    #[prost(message, repeated, tag = "1")]
+    pub(crate) entries: Vec<DeathSaid>,
+}
+
+/// Casts of one kind that died.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct DeathSaid {
+    /// For whom they were; 0 for those of which only the number is known.
+    #[prost(uint64, tag = "1")]
+    pub(crate) actor: u64,
+    /// Their `TypeTag`.
+    #[prost(fixed64, tag = "2")]
+    pub(crate) message: u64,
+    /// Their `VariantTag`.
+    #[prost(fixed64, tag = "3")]
+    pub(crate) variant: u64,
+    /// Why; the codes are in `session/codes.rs`.
+    #[prost(uint32, tag = "4")]
+    pub(crate) reason: u32,
+    /// How many.
+    #[prost(uint64, tag = "5")]
+    pub(crate) count: u64,
+    /// What there is to say beside the reason, of one of them.
+    #[prost(string, optional, tag = "6")]
+    pub(crate) text: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]

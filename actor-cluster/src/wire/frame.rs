@@ -245,13 +245,19 @@ const _: () = assert!(TYPES_MAX <= 1 << CALL_INDEX_BITS, "the rest of an index i
 
 /// How many messages there are in a piece of whole frames.
 pub(crate) fn count_messages(frames: &[u8]) -> u64 {
-    whole_frames(frames).filter(|(kind, _)| matches!(kind, Kind::Cast | Kind::Call)).count() as u64
+    whole_frames(frames).filter(|(kind, ..)| matches!(kind, Kind::Cast | Kind::Call)).count() as u64
 }
 
 /// The calls in a piece of whole frames.
 pub(crate) fn correlations(frames: &[u8]) -> impl Iterator<Item = u64> {
-    let calls = whole_frames(frames).filter(|(kind, _)| *kind == Kind::Call);
-    calls.filter_map(|(_, body)| correlation_of(body))
+    let calls = whole_frames(frames).filter(|(kind, ..)| *kind == Kind::Call);
+    calls.filter_map(|(_, _, body)| correlation_of(body))
+}
+
+/// The casts in a piece of whole frames: the index of the type, and the target.
+pub(crate) fn casts(frames: &[u8]) -> impl Iterator<Item = (u32, u64)> {
+    let casts = whole_frames(frames).filter(|(kind, ..)| *kind == Kind::Cast);
+    casts.filter_map(|(_, index, body)| Some((index, u64::from_le_bytes(*body.first_chunk()?))))
 }
 
 /// The correlation in the body of a call: it stands behind the target.
@@ -259,13 +265,13 @@ pub(crate) fn correlation_of(body: &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(*body.get(8..)?.first_chunk()?))
 }
 
-fn whole_frames(mut frames: &[u8]) -> impl Iterator<Item = (Kind, &[u8])> {
+fn whole_frames(mut frames: &[u8]) -> impl Iterator<Item = (Kind, u32, &[u8])> {
     std::iter::from_fn(move || {
-        let ([l0, l1, l2, kind, ..], rest) = frames.split_first_chunk::<HEADER_BYTES>()?;
+        let ([l0, l1, l2, kind, i0, i1, i2, _], rest) = frames.split_first_chunk::<HEADER_BYTES>()?;
         let length = u32::from_le_bytes([*l0, *l1, *l2, 0]) as usize;
         let (body, behind) = rest.split_at_checked(length)?;
         frames = behind;
-        Some((Kind::from_u8(*kind)?, body))
+        Some((Kind::from_u8(*kind)?, u32::from_le_bytes([*i0, *i1, *i2, 0]), body))
     })
 }
 

@@ -41,7 +41,13 @@ pub(crate) struct Hello {
     /// What it can do beyond its version, as bits.
     #[prost(uint64, tag = "12")]
     pub(crate) capabilities: u64,
+    /// What it wants to be told of, as bits; the only one is [`DEATHS`].
+    #[prost(uint64, tag = "13")]
+    pub(crate) reports: u64,
 }
+
+/// The bit of a [`Hello`]'s reports for messages that died.
+pub(crate) const DEATHS: u64 = 1;
 
 /// One step of the handshake.
 #[derive(Clone, PartialEq, Message)]

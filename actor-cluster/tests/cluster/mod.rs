@@ -5,6 +5,7 @@ mod conflicts;
 mod economy;
 mod events;
 mod external;
+mod fates;
 mod flow;
 mod groups;
 mod links;

@@ -164,7 +164,7 @@ impl<M> Mailbox<M> {
             Overflow::DropNewest => {
                 self.waiting.more().dropped_newest.fetch_add(1, Ordering::Relaxed);
                 self.tell_pressure(Pressure::DroppedNewest);
-                self.bury(message, DeadReason::Dropped, self.bound());
+                self.bury(message, Unhandled::Full, self.bound());
                 Ok(())
             }
             Overflow::DropOldest => self.push_for_the_oldest(message, tag),
@@ -179,7 +179,7 @@ impl<M> Mailbox<M> {
                 Some(Whole { message: oldest, tag: _tag, unseen }) => {
                     self.waiting.more().dropped_oldest.fetch_add(1, Ordering::Relaxed);
                     self.tell_pressure(Pressure::DroppedOldest);
-                    self.bury(oldest, DeadReason::Dropped, unseen);
+                    self.bury(oldest, Unhandled::Full, unseen);
                 }
                 // The oldest is just being put in.
                 None => backoff.pause(),
@@ -242,13 +242,12 @@ impl<M> Mailbox<M> {
     }
 
     /// Drops a message that nobody will handle, nor has handled any of those.
-    pub(crate) fn bury(&self, message: M, reason: DeadReason, unseen: Bound) {
-        self.tell_dead(reason);
-        let why = match reason {
-            DeadReason::Stopped => Unhandled::Stopped,
-            DeadReason::Dropped => Unhandled::Full,
-            DeadReason::Expired => Unhandled::Expired,
-        };
+    pub(crate) fn bury(&self, message: M, why: Unhandled, unseen: Bound) {
+        self.tell_dead(match why {
+            Unhandled::Stopped => DeadReason::Stopped,
+            Unhandled::Full => DeadReason::Dropped,
+            Unhandled::Expired => DeadReason::Expired,
+        });
         contained("a dead message's destructor", || drop_unhandled(message, why, unseen));
     }
 

@@ -9,7 +9,7 @@ use super::queue::{Taken, Whole};
 use super::{Inbox, Owner};
 use crate::contain::{caught, contained};
 use crate::limits::SORTED_AT_ONCE_MAX;
-use crate::observe::DeadReason;
+use crate::reply::Unhandled;
 use crate::sync::{LockExt, Ordering};
 use crate::time::Instant;
 
@@ -61,7 +61,7 @@ impl<'a, M, C: Owner<M>> Sorted<'a, M, C> {
             }
             let Whole { message, tag: _tag, unseen } = next;
             self.inbox.mailbox().waiting.more().expired.fetch_add(1, Ordering::Relaxed);
-            self.inbox.mailbox().bury(message, DeadReason::Expired, unseen);
+            self.inbox.mailbox().bury(message, Unhandled::Expired, unseen);
         }
     }
 

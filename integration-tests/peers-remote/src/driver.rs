@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use std::process::{Command as Program, Stdio};
 use std::time::Instant;
 
+use peers_common::flags::{Format, Length};
 use serde_json::{Value, json};
 
 use crate::far;
-use crate::flags::{self, Command, Format, Length, Plan, Task};
+use crate::flags::{self, Command, Plan, Task};
 use crate::report::{self, Outcome, Report};
 use crate::rows::{FORMS, Form};
 use crate::system::{self, ERLANG, NAMES, PLAIN, Transport};

@@ -1,6 +1,7 @@
 //! The command line: words in, a checked [`Command`] out.
 
 use lexopt::prelude::*;
+use peers_common::flags::{Format, Length, each, words};
 
 use crate::rows::{FORMS, Form, named, of_row};
 use crate::system::{NAMES, Transport};
@@ -70,23 +71,6 @@ impl Plan {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) enum Length {
-    #[default]
-    Full,
-    /// Under two minutes.
-    Quick,
-    /// Everything once, with next to nothing in it: does it still work?
-    Smoke,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) enum Format {
-    #[default]
-    Text,
-    Markdown,
-}
-
 pub(crate) const HELP: &str = "\
 peers-remote: measures ours beside other actor systems, between two processes; see README.md.
 
@@ -125,10 +109,18 @@ fn plan(mut args: lexopt::Parser) -> Result<Plan, String> {
             Long("quick") => plan.length = Length::Quick,
             Long("smoke") => plan.length = Length::Smoke,
             Long("markdown") => plan.format = Format::Markdown,
-            Long("rows") => plan.rows = each(&mut args, "row", |name| of_row(name).or_else(|| named(name)))?,
-            Long("systems") => plan.systems = each(&mut args, "system", system)?,
-            Long("transports") => plan.transports = each(&mut args, "transport", Transport::named)?,
-            Long("workers") => plan.workers = each(&mut args, "number of workers", |text| text.parse().ok())?,
+            Long("rows") => {
+                plan.rows =
+                    each(&mut args, "row", |name| of_row(name).or_else(|| named(name))).map_err(misuse)?
+            }
+            Long("systems") => plan.systems = each(&mut args, "system", system).map_err(misuse)?,
+            Long("transports") => {
+                plan.transports = each(&mut args, "transport", Transport::named).map_err(misuse)?
+            }
+            Long("workers") => {
+                plan.workers =
+                    each(&mut args, "number of workers", |text| text.parse().ok()).map_err(misuse)?
+            }
             Long("rounds") => {
                 plan.rounds = Some(args.value().and_then(|value| value.parse()).map_err(misuse)?);
             }
@@ -139,11 +131,7 @@ fn plan(mut args: lexopt::Parser) -> Result<Plan, String> {
 }
 
 fn task(mut args: lexopt::Parser) -> Result<Task, String> {
-    let words: Vec<String> = args
-        .raw_args()
-        .map_err(misuse)?
-        .map(|word| word.into_string().map_err(|word| misuse(format!("{word:?}?"))))
-        .collect::<Result<_, _>>()?;
+    let words = words(&mut args).map_err(misuse)?;
     let word = |at: usize| words.get(at).map(String::as_str).unwrap_or_default();
     Ok(Task {
         system: system(word(0)).ok_or_else(|| misuse("measure which system?"))?,
@@ -152,17 +140,6 @@ fn task(mut args: lexopt::Parser) -> Result<Task, String> {
         workers: word(3).parse().map_err(|_| misuse("with how many workers?"))?,
         millis: if word(4).is_empty() { 1000 } else { word(4).parse().map_err(misuse)? },
     })
-}
-
-fn each<T>(
-    args: &mut lexopt::Parser,
-    what: &str,
-    find: impl Fn(&str) -> Option<T>,
-) -> Result<Vec<T>, String> {
-    let list = args.value().and_then(|value| value.string()).map_err(misuse)?;
-    list.split(',')
-        .map(|name| find(name).ok_or_else(|| misuse(format!("there is no {what} {name:?}"))))
-        .collect()
 }
 
 fn system(name: &str) -> Option<&'static str> {

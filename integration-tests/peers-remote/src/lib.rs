@@ -23,7 +23,6 @@ mod measure;
 mod memory;
 mod report;
 mod rows;
-mod stats;
 mod system;
 
 /// The whole program; the two binaries differ in their allocator only.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use peers_common::stats::percentile;
 use tokio::task::JoinSet;
 
 use crate::far::{Far, Word};
@@ -10,7 +11,6 @@ use crate::flags::Task;
 use crate::load::{Block, Payloads, Tally};
 use crate::memory;
 use crate::rows::{BULK_BYTES, CONTROL_BYTES, Kind, Load, Row, STALLED_BYTES};
-use crate::stats::percentile;
 use crate::system::Client;
 
 /// What came out, by the names of rows.

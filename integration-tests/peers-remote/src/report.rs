@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use peers_common::report::{self, Table, insert_medians, insert_notes, word};
 use serde_json::{Map, Value, json};
 
 use crate::rows::{Better, Form, Row};
-use crate::stats::summary;
 use crate::system::{NAMES, Transport};
 
 /// All systems in one form, over one transport, with one number of workers.
@@ -66,22 +66,17 @@ impl Outcome {
         flat.insert("better".to_owned(), json!(if row.better == Better::More { "more" } else { "less" }));
         flat.insert("transport".to_owned(), json!(self.transport.name()));
         flat.insert("workers".to_owned(), json!(self.workers));
-        for system in NAMES {
-            let readings = self.readings.get(&(row.name, *system));
-            let Some(found) = readings.and_then(|readings| summary(readings)) else { continue };
-            flat.insert((*system).to_owned(), json!(rounded(found.median)));
-            flat.insert(format!("{system}_min"), json!(rounded(found.min)));
-            flat.insert(format!("{system}_max"), json!(rounded(found.max)));
-        }
+        let readings = |system: &str| {
+            let mut all = self.readings.iter();
+            all.find(|((of, who), _)| (*of, *who) == (row.name, system)).map(|(_, readings)| readings)
+        };
+        insert_medians(&mut flat, NAMES, readings, rounded);
         flat.insert("rounds".to_owned(), json!(self.rounds));
         if self.transport == Transport::Tcp {
             flat.insert("tcp_congestion".to_owned(), json!(congestion()));
         }
         flat.insert("about".to_owned(), json!(row.about));
-        if !self.notes.is_empty() {
-            let notes: Vec<String> = self.notes.iter().map(|(who, note)| format!("{who}: {note}")).collect();
-            flat.insert("note".to_owned(), json!(notes.join("; ")));
-        }
+        insert_notes(&mut flat, &self.notes);
         Value::Object(flat)
     }
 
@@ -100,6 +95,8 @@ pub(crate) fn congestion() -> String {
     let setting = fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control");
     setting.map_or_else(|_| "unknown".to_owned(), |setting| setting.trim().to_owned())
 }
+
+const TABLE: Table = Table { systems: NAMES, about: &["row", "unit", "transport", "workers"], figure };
 
 /// A whole run.
 pub(crate) struct Report {
@@ -128,25 +125,14 @@ impl Report {
     /// Writes what there is so far, so that an interrupted run leaves something.
     pub(crate) fn write(&self) -> Result<(), String> {
         let readings: Vec<Value> = self.outcomes.iter().flat_map(Outcome::every_reading).collect();
-        write(&format!("{}.json", self.name), &self.rows())?;
-        write(&format!("{}-readings.json", self.name), &readings)
+        report::write(&directory(), &format!("{}.json", self.name), &self.rows())?;
+        report::write(&directory(), &format!("{}-readings.json", self.name), &readings)
     }
 }
 
 /// The rows of the last comparison.
 pub(crate) fn read() -> Result<Vec<Value>, String> {
-    let path = directory().join("remote.json");
-    let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
-}
-
-fn write(name: &str, rows: &[Value]) -> Result<(), String> {
-    let lines: Vec<String> = rows.iter().map(|row| format!("  {row}")).collect();
-    let text = format!("[\n{}\n]\n", lines.join(",\n"));
-    let directory = directory();
-    let path = directory.join(name);
-    let done = fs::create_dir_all(&directory).and_then(|()| fs::write(&path, text));
-    done.map_err(|error| format!("{}: {error}", path.display()))
+    report::read(&directory().join("remote.json"))
 }
 
 /// `target/bench` of the checkout, wherever cargo builds.
@@ -161,12 +147,7 @@ pub(crate) fn text(rows: &[Value]) -> String {
     for row in rows {
         let (name, unit, transport) = (word(row, "row"), word(row, "unit"), word(row, "transport"));
         text.push_str(&format!("{name} ({unit}, {transport}, workers: {})\n", row["workers"]));
-        for system in NAMES.iter().filter(|system| row[**system].is_number()) {
-            let [median, min, max] =
-                ["", "_min", "_max"].map(|end| figure(row[format!("{system}{end}")].as_f64()));
-            let ratio = ratio(row, system).map(|ratio| format!("{ratio:>8.2} x")).unwrap_or_default();
-            text.push_str(&format!("  {system:<13}{median:>10}  [{min} .. {max}]  {ratio}\n"));
-        }
+        text.push_str(&TABLE.lines(row));
         if let Some(note) = row["note"].as_str() {
             text.push_str(&format!("  {note}\n"));
         }
@@ -176,49 +157,15 @@ pub(crate) fn text(rows: &[Value]) -> String {
 
 /// A table for a README.
 pub(crate) fn markdown(rows: &[Value]) -> String {
-    let is_used = |system: &&str| rows.iter().any(|row| row[*system].is_number());
-    let systems: Vec<&str> = NAMES.iter().copied().filter(is_used).collect();
-    let mut text = format!("| row | unit | transport | workers | {} |\n", systems.join(" | "));
-    text.push_str(&format!("|---|---|---|---|{}\n", "---|".repeat(systems.len())));
-    for row in rows {
-        let cells: Vec<String> = systems.iter().map(|system| cell(row, system)).collect();
-        let words = ["row", "unit", "transport"].map(|field| word(row, field));
-        let [name, unit, transport] = words;
-        text.push_str(&format!(
-            "| `{name}` | {unit} | {transport} | {} | {} |\n",
-            row["workers"],
-            cells.join(" | ")
-        ));
-    }
-    text
-}
-
-fn cell(row: &Value, system: &str) -> String {
-    let Some(value) = row[system].as_f64() else { return "–".to_owned() };
-    match ratio(row, system) {
-        Some(ratio) => format!("{} ({ratio:.2}×)", figure(Some(value))),
-        None => format!("**{}**", figure(Some(value))),
-    }
-}
-
-/// How many times better ours is; more than one is to our favour.
-fn ratio(row: &Value, system: &str) -> Option<f64> {
-    let (ours, other) = (row["ours"].as_f64()?, row[system].as_f64()?);
-    let (good, bad) = if word(row, "better") == "more" { (ours, other) } else { (other, ours) };
-    (system != "ours" && good > 0.0 && bad > 0.0).then(|| good / bad)
-}
-
-fn word<'a>(row: &'a Value, field: &str) -> &'a str {
-    row[field].as_str().unwrap_or_default()
+    TABLE.markdown(rows)
 }
 
 /// Three digits and more say nothing.
-fn figure(value: Option<f64>) -> String {
+fn figure(value: f64) -> String {
     match value {
-        None => "–".to_owned(),
-        Some(value) if value.abs() >= 100.0 => format!("{value:.0}"),
-        Some(value) if value.abs() >= 1.0 => format!("{value:.1}"),
-        Some(value) => format!("{value:.3}"),
+        value if value.abs() >= 100.0 => format!("{value:.0}"),
+        value if value.abs() >= 1.0 => format!("{value:.1}"),
+        value => format!("{value:.3}"),
     }
 }
 

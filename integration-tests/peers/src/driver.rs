@@ -10,13 +10,14 @@ use std::process::{Command as Program, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use peers_common::flags::{Format, Length};
+use peers_common::stats;
 use serde_json::{Value, json};
 
-use crate::flags::{self, Command, Format, Length, Plan};
+use crate::flags::{self, Command, Plan};
 use crate::report::{self, Outcome, Report};
 use crate::scenario::rows::{ROWS, Row};
 use crate::scenario::{self, Form, Reading};
-use crate::stats;
 use crate::system::{BARE_WAKES, NAMES, erlang};
 
 pub(crate) fn carry_out(command: Command) -> Result<(), String> {

@@ -1,6 +1,7 @@
 //! The command line: words in, a checked [`Command`] out.
 
 use lexopt::prelude::*;
+use peers_common::flags::{Format, Length, each, words};
 
 use crate::scenario::rows::{ROWS, Row, named};
 use crate::system::NAMES;
@@ -36,23 +37,6 @@ pub(crate) struct Plan {
     pub(crate) workers: Vec<usize>,
     pub(crate) rounds: Option<usize>,
     pub(crate) format: Format,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) enum Length {
-    #[default]
-    Full,
-    /// Under two minutes.
-    Quick,
-    /// Everything once, with next to nothing in it: does it still work?
-    Smoke,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) enum Format {
-    #[default]
-    Text,
-    Markdown,
 }
 
 pub(crate) const HELP: &str = "\
@@ -97,9 +81,12 @@ fn plan(mut args: lexopt::Parser) -> Result<Plan, String> {
             Long("quick") => plan.length = Length::Quick,
             Long("smoke") => plan.length = Length::Smoke,
             Long("markdown") => plan.format = Format::Markdown,
-            Long("rows") => plan.rows = each(&mut args, "row", named)?,
-            Long("systems") => plan.systems = each(&mut args, "system", system)?,
-            Long("workers") => plan.workers = each(&mut args, "number of workers", |text| text.parse().ok())?,
+            Long("rows") => plan.rows = each(&mut args, "row", named).map_err(misuse)?,
+            Long("systems") => plan.systems = each(&mut args, "system", system).map_err(misuse)?,
+            Long("workers") => {
+                plan.workers =
+                    each(&mut args, "number of workers", |text| text.parse().ok()).map_err(misuse)?
+            }
             Long("rounds") => {
                 plan.rounds = Some(args.value().and_then(|value| value.parse()).map_err(misuse)?)
             }
@@ -110,28 +97,13 @@ fn plan(mut args: lexopt::Parser) -> Result<Plan, String> {
 }
 
 fn measure(mut args: lexopt::Parser) -> Result<Command, String> {
-    let words: Vec<String> = args
-        .raw_args()
-        .map_err(misuse)?
-        .map(|word| word.into_string().map_err(|word| misuse(format!("{word:?}?"))))
-        .collect::<Result<_, _>>()?;
+    let words = words(&mut args).map_err(misuse)?;
     let number = |at: usize| words.get(at).and_then(|word| word.parse::<u64>().ok());
     let system =
         words.first().and_then(|word| system(word)).ok_or_else(|| misuse("measure which system?"))?;
     let row = words.get(1).and_then(|word| named(word)).ok_or_else(|| misuse("measure which row?"))?;
     let workers = usize::try_from(number(2).unwrap_or(1)).map_err(misuse)?;
     Ok(Command::Measure { system, row, workers, n: number(3).unwrap_or(row.n) })
-}
-
-fn each<T>(
-    args: &mut lexopt::Parser,
-    what: &str,
-    find: impl Fn(&str) -> Option<T>,
-) -> Result<Vec<T>, String> {
-    let list = args.value().and_then(|value| value.string()).map_err(misuse)?;
-    list.split(',')
-        .map(|name| find(name).ok_or_else(|| misuse(format!("there is no {what} {name:?}"))))
-        .collect()
 }
 
 fn system(name: &str) -> Option<&'static str> {

@@ -19,7 +19,6 @@ mod memory;
 mod paced;
 mod report;
 mod scenario;
-mod stats;
 mod system;
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! What came out: as JSON, as text, as Markdown, as pictures.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::PathBuf;
 
+use peers_common::report::{self, Table, insert_medians, insert_notes, word};
+use peers_common::stats::{Bar, slower, summary};
 use serde_json::{Map, Value, json};
 
 use crate::scenario::Form;
 use crate::scenario::rows::Row;
-use crate::stats::{Bar, slower, summary};
 use crate::system::NAMES;
 
 /// All systems in one row with one number of workers.
@@ -59,14 +59,7 @@ impl Outcome {
         flat.insert("row".to_owned(), json!(self.row.name));
         flat.insert("unit".to_owned(), json!(self.row.unit()));
         flat.insert("workers".to_owned(), json!(self.workers));
-        for system in NAMES {
-            let Some(found) = self.readings.get(system).and_then(|readings| summary(readings)) else {
-                continue;
-            };
-            flat.insert((*system).to_owned(), json!(rounded(found.median)));
-            flat.insert(format!("{system}_min"), json!(rounded(found.min)));
-            flat.insert(format!("{system}_max"), json!(rounded(found.max)));
-        }
+        insert_medians(&mut flat, NAMES, |system| self.readings.get(system), rounded);
         if let Form::Airs(a_loop) = self.row.form
             && let Some(published) = a_loop.published_ns()
         {
@@ -82,10 +75,7 @@ impl Outcome {
             flat.insert("bounce_ns_max".to_owned(), json!(rounded(bounce.max)));
         }
         flat.insert("about".to_owned(), json!(self.row.about));
-        if !self.notes.is_empty() {
-            let notes: Vec<String> = self.notes.iter().map(|(who, note)| format!("{who}: {note}")).collect();
-            flat.insert("note".to_owned(), json!(notes.join("; ")));
-        }
+        insert_notes(&mut flat, &self.notes);
         Value::Object(flat)
     }
 
@@ -104,6 +94,8 @@ impl Outcome {
         Some((self.readings.get("ours")?, self.readings.get("tokio")?))
     }
 }
+
+const TABLE: Table = Table { systems: NAMES, about: &["row", "unit", "workers"], figure };
 
 /// A whole run.
 pub(crate) struct Report {
@@ -131,26 +123,15 @@ impl Report {
 
     /// Writes what there is so far, so that an interrupted run leaves something.
     pub(crate) fn write(&self) -> Result<(), String> {
-        let readings = self.outcomes.iter().map(Outcome::every_reading).collect();
-        write(&format!("{}.json", self.name), self.rows())?;
-        write(&format!("{}-readings.json", self.name), readings)
+        let readings: Vec<Value> = self.outcomes.iter().map(Outcome::every_reading).collect();
+        report::write(&directory(), &format!("{}.json", self.name), &self.rows())?;
+        report::write(&directory(), &format!("{}-readings.json", self.name), &readings)
     }
 }
 
 /// The rows of the last comparison.
 pub(crate) fn read() -> Result<Vec<Value>, String> {
-    let path = directory().join("core.json");
-    let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
-}
-
-fn write(name: &str, rows: Vec<Value>) -> Result<(), String> {
-    let lines: Vec<String> = rows.iter().map(|row| format!("  {row}")).collect();
-    let text = format!("[\n{}\n]\n", lines.join(",\n"));
-    let directory = directory();
-    let path = directory.join(name);
-    let done = fs::create_dir_all(&directory).and_then(|()| fs::write(&path, text));
-    done.map_err(|error| format!("{}: {error}", path.display()))
+    report::read(&directory().join("core.json"))
 }
 
 /// `target/bench` of the checkout, wherever cargo builds. A run on another
@@ -166,12 +147,7 @@ pub(crate) fn text(rows: &[Value]) -> String {
     for row in rows {
         let (name, unit, workers) = (word(row, "row"), word(row, "unit"), &row["workers"]);
         text.push_str(&format!("{name} ({unit}, {workers} workers)\n"));
-        for system in NAMES.iter().filter(|system| row[**system].is_number()) {
-            let [median, min, max] =
-                ["", "_min", "_max"].map(|end| figure(row[format!("{system}{end}")].as_f64()));
-            let ratio = ratio(row, system).map(|ratio| format!("{ratio:>7.2} x")).unwrap_or_default();
-            text.push_str(&format!("  {system:<15}{median:>10}  [{min} .. {max}]  {ratio}\n"));
-        }
+        text.push_str(&TABLE.lines(row));
         if let (Some(slow), Some(pairs)) =
             (row["pairs_ours_slower_than_tokio"].as_u64(), row["pairs"].as_u64())
         {
@@ -182,7 +158,7 @@ pub(crate) fn text(rows: &[Value]) -> String {
             ("airssys_published_elsewhere", "ns published by airssys-rt, another machine"),
         ] {
             if let Some(value) = row[field].as_f64() {
-                text.push_str(&format!("  {} {says}\n", figure(Some(value))));
+                text.push_str(&format!("  {} {says}\n", figure(value)));
             }
         }
         if let Some(note) = row["note"].as_str() {
@@ -194,30 +170,7 @@ pub(crate) fn text(rows: &[Value]) -> String {
 
 /// A table for a README.
 pub(crate) fn markdown(rows: &[Value]) -> String {
-    let systems: Vec<&str> =
-        NAMES.iter().copied().filter(|system| rows.iter().any(|row| row[*system].is_number())).collect();
-    let mut text = format!("| row | unit | workers | {} |\n", systems.join(" | "));
-    text.push_str(&format!("|---|---|---|{}\n", "---|".repeat(systems.len())));
-    for row in rows {
-        let cells: Vec<String> = systems.iter().map(|system| cell(row, system)).collect();
-        let (name, unit, workers) = (word(row, "row"), word(row, "unit"), &row["workers"]);
-        text.push_str(&format!("| `{name}` | {unit} | {workers} | {} |\n", cells.join(" | ")));
-    }
-    text
-}
-
-fn cell(row: &Value, system: &str) -> String {
-    let Some(value) = row[system].as_f64() else { return "–".to_owned() };
-    match ratio(row, system) {
-        Some(ratio) => format!("{} ({ratio:.2}×)", figure(Some(value))),
-        None => format!("**{}**", figure(Some(value))),
-    }
-}
-
-/// How many times ours this system takes; more than one is to our favour.
-fn ratio(row: &Value, system: &str) -> Option<f64> {
-    let (ours, other) = (row["ours"].as_f64()?, row[system].as_f64()?);
-    (system != "ours" && ours > 0.0).then(|| other / ours)
+    TABLE.markdown(rows)
 }
 
 /// Where the readings of two systems lie, beside each other.
@@ -241,17 +194,12 @@ pub(crate) fn modes(outcome: &Outcome, histogram: impl Fn(&[f64], &[f64]) -> Vec
     text
 }
 
-fn word<'a>(row: &'a Value, field: &str) -> &'a str {
-    row[field].as_str().unwrap_or_default()
-}
-
 /// Four digits, where there are as many.
-fn figure(value: Option<f64>) -> String {
+fn figure(value: f64) -> String {
     match value {
-        None => String::new(),
-        Some(value) if value.abs() >= 1000.0 => format!("{value:.0}"),
-        Some(value) if value.abs() >= 10.0 => format!("{value:.1}"),
-        Some(value) => format!("{value:.3}"),
+        value if value.abs() >= 1000.0 => format!("{value:.0}"),
+        value if value.abs() >= 10.0 => format!("{value:.1}"),
+        value => format!("{value:.3}"),
     }
 }
 
@@ -304,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_picture_shows_both() {
-        let picture = modes(&outcome(), crate::stats::histogram);
+        let picture = modes(&outcome(), peers_common::stats::histogram);
         assert!(picture.contains("ours slower than tokio in 1 of 3 pairs"), "{picture}");
     }
 }

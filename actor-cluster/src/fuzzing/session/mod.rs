@@ -19,7 +19,7 @@ mod written;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use actor_core::{ControlRequest, Exit, Instant, ReplyFuture, ReplyPort};
+use actor_core::{ControlRequest, DeadReason, Exit, Instant, ReplyFuture, ReplyPort};
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::{Bytes, BytesMut};
 
@@ -27,16 +27,20 @@ use self::steps::{About, Content, Say, Step};
 use self::written::Written;
 use crate::RemoteMessage;
 use crate::id::{Incarnation, NodeId};
-use crate::limits::{FRAME_BODY_BYTES_MAX, MESSAGE_BYTES_MAX_LEAST, PART_BYTES};
+use crate::limits::{CLOSE_DETAIL_BYTES_MAX, FRAME_BODY_BYTES_MAX, MESSAGE_BYTES_MAX_LEAST, PART_BYTES};
 use crate::session::capabilities::Capabilities;
+use crate::session::codes::to_death;
 use crate::session::handshake::{Peer, SessionId};
 use crate::session::heartbeat::Pace;
 use crate::session::streams::ConnectionId;
-use crate::session::{Config, Correlation, Event, Session};
+use crate::session::{Config, Correlation, Death, Event, Session, Shape};
 use crate::transport::{CloseCode, CloseReason, LaneSet};
+use crate::wire::VariantTag;
 use crate::wire::control::{Member, Publication};
 use crate::wire::frame::{Kind, write_frame};
 use crate::wire::lanes::{LaneId, LaneIds};
+use crate::wire::reference::Token;
+use crate::wire::schema::Schema;
 
 /// More than goes in one frame.
 const MESSAGE_BYTES_MAX: usize = 3 * MESSAGE_BYTES_MAX_LEAST;
@@ -48,6 +52,8 @@ const WINDOW_BYTES: u64 = 1 << 14;
 /// Enough to reach everything, and not so many that an input takes long.
 const STEPS_MAX: usize = 256;
 const STREAMS_MAX: usize = 4;
+
+const TOKEN: Token = Token::from_bytes([0xab; 16]);
 
 #[derive(Debug, RemoteMessage)]
 #[wire(name = "fuzzing/letter")]
@@ -139,6 +145,14 @@ struct Promised {
     calls_ended: usize,
     watches: BTreeSet<u64>,
     messages_due: usize,
+    presents_due: usize,
+    /// What the peer publishes.
+    published: BTreeSet<Publication>,
+    /// What the peer watches or has linked, and was not told the end of.
+    watched: BTreeSet<u64>,
+    casts: u64,
+    /// How many of those the peer, or the session's end, has told to be dead.
+    dead: u64,
     /// The peer has said things that nobody keeps account of here.
     is_wild: bool,
     has_ended: bool,
@@ -156,6 +170,7 @@ impl Fuzzed {
             message_bytes_max: MESSAGE_BYTES_MAX,
             window_bytes: WINDOW_BYTES,
             capabilities: Capabilities::OURS,
+            wants_deaths: true,
             session: SessionId::new(7),
             had: None,
             dialler: of(2),
@@ -166,6 +181,7 @@ impl Fuzzed {
             resume_timeout: Duration::from_secs(5),
             message_bytes_max: MESSAGE_BYTES_MAX,
             window_bytes: WINDOW_BYTES,
+            wants_deaths: true,
         };
         Self {
             session: Session::new(peer, config, Instant::ZERO),
@@ -225,7 +241,8 @@ impl Fuzzed {
             Step::Wait { millis } => self.wait(Duration::from_millis(u64::from(millis))),
             Step::Send { actor, bytes } => {
                 let parcel = Letter::Parcel(vec![7; usize::from(bytes)].into());
-                _ = self.session.send(self.now, u64::from(actor), parcel);
+                let is_sent = self.session.send(self.now, u64::from(actor), parcel).is_ok();
+                self.promised.casts += u64::from(is_sent);
             }
             Step::Call { actor, millis } => {
                 let deadline = millis.map(|millis| self.now + Duration::from_millis(u64::from(millis)));
@@ -265,12 +282,35 @@ impl Fuzzed {
             Say::Synced => self.session.synced(),
             Say::Publish(actor) => self.session.publish(&[publication(actor)]),
             Say::Unpublish(actor) => self.session.unpublish(&[publication(actor)]),
-            Say::Down { watch } => self.session.down(u64::from(watch), &Exit::Killed),
+            Say::Down { watch } => {
+                self.session.down(u64::from(watch), &Exit::Killed);
+                self.promised.watched.remove(&u64::from(watch));
+            }
             Say::Stop { actor } => self.session.request(u64::from(actor), &ControlRequest::Stop(None), None),
             Say::Hold(actor) => self.session.hold(u64::from(actor)),
             Say::Release(actor) => self.session.release(u64::from(actor)),
             Say::Introduce => self.session.introduce_addresses(vec!["tcp+tls://host:1".to_owned()]),
             Say::Gossip => self.session.gossip([Member { node: vec![9; 32], addresses: Vec::new() }]),
+            Say::Link { actor, has_token } => {
+                let link = self.session.link(u64::from(actor), 1, has_token.then_some(&TOKEN));
+                self.promised.watches.extend(link);
+            }
+            Say::Unlink { link, has_ended } => {
+                self.session.unlink(u64::from(link), has_ended);
+                self.promised.watches.remove(&u64::from(link));
+            }
+            Say::Unlinked(link) => {
+                self.session.unlinked(u64::from(link));
+                self.promised.watched.remove(&u64::from(link));
+            }
+            Say::Claim(actor) => self.session.claim(u64::from(actor), actor % 2 == 0),
+            Say::Present(actor) => _ = self.session.present(u64::from(actor), actor % 2 == 0, &TOKEN),
+            Say::Schema => self.session.say_schema(Letter::TYPE, &Schema::of::<Letter>()),
+            Say::Died { actor, reason } => {
+                let shape = Shape { message: Letter::TYPE, variant: VariantTag::named("Parcel") };
+                let (reason, text) = (to_death(reason.into()), Some("why".into()));
+                self.session.died(self.now, u64::from(actor), shape, reason, text);
+            }
         }
     }
 
@@ -330,6 +370,9 @@ impl Fuzzed {
             Content::Cancel { correlation } => {
                 (Kind::Cancel, 0, u64::from(correlation).to_le_bytes().to_vec())
             }
+            Content::Present { actor, token } => {
+                (Kind::Present, 0, [&u64::from(actor).to_le_bytes()[..], &token.bytes()].concat())
+            }
             Content::Control(words) => (Kind::Control, 0, words.encode()),
             Content::Large { number, kind, length } => {
                 let kind = [Kind::Cast, Kind::Call, Kind::Reply, Kind::Failure][usize::from(kind % 4)];
@@ -376,6 +419,8 @@ impl Fuzzed {
         self.receive(at, &frame);
         let is_message = matches!(kind, Kind::Cast | Kind::Call);
         self.promised.messages_due += usize::from(is_open && is_message && self.session.ended().is_none());
+        let is_present = kind == Kind::Present && is_open && self.session.ended().is_none();
+        self.promised.presents_due += usize::from(is_present);
         if let Some(stream) = self.streams.get_mut(at) {
             stream.said.insert(lane.as_u8(), offset + frame.len() as u64);
         }
@@ -456,10 +501,9 @@ impl Fuzzed {
             self.on_event(event);
         }
         let missing = self.promised.messages_due;
-        assert!(
-            self.promised.is_wild || self.promised.has_ended || missing == 0,
-            "{missing} messages are lost"
-        );
+        let is_kept = !self.promised.is_wild && !self.promised.has_ended;
+        assert!(!is_kept || missing == 0, "{missing} messages are lost");
+        assert!(!is_kept || self.promised.presents_due == 0, "a token was not shown");
     }
 
     fn on_event(&mut self, event: Event) {
@@ -487,12 +531,51 @@ impl Fuzzed {
                 self.promised.calls_ended += 1;
                 drop(reply);
             }
-            Event::Down { watch, .. } => assert!(self.promised.watches.remove(&watch), "an end is told once"),
+            Event::Down { watch, .. } | Event::Unlinked { link: watch } => {
+                assert!(self.promised.watches.remove(&watch), "an end is told once");
+            }
+            Event::Watch { watch, .. } | Event::Link { link: watch, .. } => {
+                assert!(self.promised.watched.insert(watch), "two of the same number");
+            }
+            Event::Unwatch { watch } | Event::Unlink { link: watch, .. } => {
+                assert!(self.promised.watched.remove(&watch), "it was over");
+            }
+            Event::Presented { .. } => {
+                let is_due = self.promised.presents_due > 0;
+                assert!(is_due || self.promised.is_wild, "a token that was not shown, or twice");
+                self.promised.presents_due = self.promised.presents_due.saturating_sub(1);
+            }
+            Event::Published(entries) => {
+                for entry in entries {
+                    assert!(entry.is_usable() && self.promised.published.insert(entry), "it was said before");
+                }
+            }
+            Event::Unpublished(entries) => {
+                for entry in entries {
+                    assert!(self.promised.published.remove(&entry), "it was never said");
+                }
+            }
+            Event::Died(deaths) => self.on_died(&deaths),
             Event::Cut { connection, .. } => self.streams.retain(|stream| stream.id != connection),
             Event::Ended { .. } => self.promised.has_ended = true,
             _ => {}
         }
         assert!(self.promised.calls_ended <= self.promised.calls, "a call ends once");
+    }
+
+    fn on_died(&mut self, deaths: &[Death]) {
+        for death in deaths {
+            assert!(
+                death.count > 0
+                    && death.detail.as_ref().is_none_or(|text| text.len() <= CLOSE_DETAIL_BYTES_MAX)
+            );
+            if death.reason != DeadReason::Unacknowledged {
+                self.promised.dead += death.count;
+                assert!(self.promised.dead <= self.promised.casts, "more have died than were sent");
+            } else {
+                assert!(death.count <= self.promised.casts, "more are lost than were sent");
+            }
+        }
     }
 
     fn end(mut self) {

@@ -3,10 +3,12 @@
 use arbitrary::Arbitrary;
 use prost::Message;
 
+use super::Letter;
 use crate::wire::control::{
-    Addresses, Body, Control, Down, Empty, Goodbye, Member, Members, Publication, Publications, Request,
-    Watch,
+    Addresses, Body, Claim, Control, DeathSaid, Died, Down, Empty, Goodbye, Link, Member, Members,
+    Publication, Publications, Request, SchemaSaid, Unlink, Watch,
 };
+use crate::wire::{RemoteMessage, VariantTag};
 
 #[derive(Debug, Arbitrary)]
 pub(super) enum Step {
@@ -98,6 +100,10 @@ pub(super) enum Content {
     Cancel {
         correlation: u8,
     },
+    Present {
+        actor: u8,
+        token: Token,
+    },
     Control(Words),
     /// The beginning of a message in parts, and parts of it.
     Large {
@@ -120,18 +126,75 @@ pub(super) enum Content {
 #[derive(Debug, Arbitrary)]
 pub(super) enum Words {
     Introduce(Vec<String>),
-    Publish { actor: u8, kind: u8, label: String },
-    Unpublish { actor: u8, kind: u8, label: String },
+    Publish(Vec<Published>),
+    Unpublish(Vec<Published>),
     Synced,
     Members { node: Vec<u8>, addresses: Vec<String> },
-    Watch { watch: u8, actor: u8 },
+    Watch { watch: u8, actor: u8, token: Option<Token> },
     Unwatch(u8),
     Down { watch: u8, exit: u8, text: Option<String> },
-    Request { actor: u8, request: u8, reason: Option<String> },
+    Request { actor: u8, request: u8, reason: Option<String>, token: Option<Token> },
+    Link { link: u8, actor: u8, supervisor: u8, token: Option<Token> },
+    Unlink { link: u8, has_ended: bool },
+    Unlinked(u8),
+    Claim { actor: u8, is_unwanted: bool },
+    Schema { message: u8, fingerprint: u8, text: String },
+    Died(Vec<Dead>),
     Goodbye { code: u8, detail: String },
     Hold(u8),
     Release(u8),
     Unknown(Vec<u8>),
+}
+
+/// Few labels and scopes, so that they meet each other.
+#[derive(Clone, Debug, Arbitrary)]
+pub(super) struct Published {
+    actor: u8,
+    kind: u8,
+    label: u8,
+    scope: u8,
+    rule: u8,
+    rank: u8,
+    claim: u64,
+}
+
+impl Published {
+    pub(super) fn publication(&self) -> Publication {
+        let text = |number: u8| "label".get(..usize::from(number % 3)).unwrap_or_default().to_owned();
+        Publication {
+            actor: u64::from(self.actor % 4),
+            message: 1,
+            kind: u32::from(self.kind % 3),
+            label: text(self.label),
+            scope: text(self.scope),
+            rule: u32::from(self.rule % 5),
+            rank: u32::from(self.rank % 2),
+            claim: self.claim,
+        }
+    }
+}
+
+/// Mostly as long as it must be.
+#[derive(Debug, Arbitrary)]
+pub(super) struct Token {
+    byte: u8,
+    length: u8,
+}
+
+impl Token {
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        vec![self.byte; if self.length < 200 { 16 } else { usize::from(self.length % 32) }]
+    }
+}
+
+/// Casts that the peer says have died.
+#[derive(Debug, Arbitrary)]
+pub(super) struct Dead {
+    actor: u8,
+    is_parcel: bool,
+    reason: u8,
+    count: u16,
+    text: Option<String>,
 }
 
 #[derive(Debug, Arbitrary)]
@@ -164,47 +227,90 @@ pub(super) enum Say {
     Synced,
     Publish(u8),
     Unpublish(u8),
-    Down { watch: u8 },
-    Stop { actor: u8 },
+    Down {
+        watch: u8,
+    },
+    Stop {
+        actor: u8,
+    },
     Hold(u8),
     Release(u8),
     Introduce,
     Gossip,
+    Link {
+        actor: u8,
+        has_token: bool,
+    },
+    Unlink {
+        link: u8,
+        has_ended: bool,
+    },
+    Unlinked(u8),
+    Claim(u8),
+    Present(u8),
+    Schema,
+    /// A cast of the peer's has died.
+    Died {
+        actor: u8,
+        reason: u8,
+    },
+}
+
+impl Dead {
+    fn said(self) -> DeathSaid {
+        DeathSaid {
+            actor: u64::from(self.actor % 3),
+            message: Letter::TYPE.as_u64(),
+            variant: VariantTag::named(if self.is_parcel { "Parcel" } else { "Ask" }).as_u64(),
+            reason: self.reason.into(),
+            count: u64::from(self.count % 4),
+            text: self.text,
+        }
+    }
 }
 
 impl Words {
     /// The body of a frame.
     pub(super) fn encode(self) -> Vec<u8> {
-        let publications = |actor: u8, kind: u8, label| Publications {
-            entries: vec![Publication {
-                actor: actor.into(),
-                message: 1,
-                kind: kind.into(),
-                label,
-                ..Publication::default()
-            }],
+        let publications = |entries: Vec<Published>| Publications {
+            entries: entries.iter().map(Published::publication).collect(),
         };
+        let bytes_of = |token: Option<Token>| token.map(|token| token.bytes());
         let body = match self {
             Words::Introduce(addresses) => Body::Introduce(Addresses { addresses }),
-            Words::Publish { actor, kind, label } => Body::Publish(publications(actor, kind % 3, label)),
-            Words::Unpublish { actor, kind, label } => Body::Unpublish(publications(actor, kind % 3, label)),
+            Words::Publish(entries) => Body::Publish(publications(entries)),
+            Words::Unpublish(entries) => Body::Unpublish(publications(entries)),
             Words::Synced => Body::Synced(Empty {}),
             Words::Members { node, addresses } => {
                 Body::Members(Members { members: vec![Member { node, addresses }] })
             }
-            Words::Watch { watch, actor } => {
-                Body::Watch(Watch { watch: watch.into(), actor: actor.into(), token: None })
+            Words::Watch { watch, actor, token } => {
+                Body::Watch(Watch { watch: watch.into(), actor: actor.into(), token: bytes_of(token) })
             }
             Words::Unwatch(watch) => Body::Unwatch(watch.into()),
             Words::Down { watch, exit, text } => {
                 Body::Down(Down { watch: watch.into(), exit: exit.into(), text })
             }
-            Words::Request { actor, request, reason } => Body::Request(Request {
+            Words::Request { actor, request, reason, token } => Body::Request(Request {
                 actor: actor.into(),
                 request: u32::from(request % 4),
                 reason,
-                token: None,
+                token: bytes_of(token),
             }),
+            Words::Link { link, actor, supervisor, token } => Body::Link(Link {
+                link: link.into(),
+                actor: actor.into(),
+                supervisor: supervisor.into(),
+                token: bytes_of(token),
+            }),
+            Words::Unlink { link, has_ended } => Body::Unlink(Unlink { link: link.into(), has_ended }),
+            Words::Unlinked(link) => Body::Unlinked(link.into()),
+            Words::Claim { actor, is_unwanted } => Body::Claim(Claim { actor: actor.into(), is_unwanted }),
+            Words::Schema { message, fingerprint, text } => {
+                let message = if message < 128 { Letter::TYPE.as_u64() } else { message.into() };
+                Body::Schema(SchemaSaid { message, fingerprint: fingerprint.into(), text })
+            }
+            Words::Died(dead) => Body::Died(Died { entries: dead.into_iter().map(Dead::said).collect() }),
             Words::Goodbye { code, detail } => Body::Goodbye(Goodbye { code: code.into(), detail }),
             Words::Hold(actor) => Body::Hold(actor.into()),
             Words::Release(actor) => Body::Release(actor.into()),

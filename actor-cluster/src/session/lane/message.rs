@@ -51,6 +51,11 @@ impl MessageLane {
         self.sent_types.forget(message);
     }
 
+    /// Whether the peer was told of the shape.
+    pub(crate) fn has_defined(&self, shape: Shape) -> bool {
+        self.sent_types.has(shape)
+    }
+
     /// Gives a shape a number, and defines it in the lane with the sender's version of its type.
     pub(crate) fn define(&mut self, shape: Shape, version: &[u8]) -> Result<u32, TooManyTypes> {
         match self.sent_types.index(shape).ok_or(TooManyTypes)? {
@@ -63,6 +68,13 @@ impl MessageLane {
                 Ok(index)
             }
         }
+    }
+
+    /// The casts that are kept, and their targets.
+    pub(crate) fn kept_casts(&self) -> impl Iterator<Item = (Shape, u64)> {
+        let shapes = self.sent_types.in_order();
+        let casts = self.lane.out.kept_casts();
+        casts.filter_map(move |(index, actor)| Some((*shapes.get(index as usize)?, actor)))
     }
 
     /// Writes a short frame for a recipient, behind what is for the same one.

@@ -11,6 +11,8 @@ mod message;
 mod outgoing;
 mod parts;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use self::assembly::Assemblies;
 pub(crate) use self::assembly::BadPart;
 pub(crate) use self::incoming::{Gap, Incoming, Position};
 pub(crate) use self::message::MessageLane;

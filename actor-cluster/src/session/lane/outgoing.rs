@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::parts::{Part, Parts, Recipient};
+use super::parts::{Part, Parts, Recipient, Whole};
 use crate::limits::{FRAME_BODY_BYTES_MAX, SEGMENT_BYTES};
 use crate::wire::frame::{self, HEADER_BYTES, Head, Kind, OpenFrame};
 use crate::wire::lanes::LaneId;
@@ -80,8 +80,8 @@ pub(crate) struct Segment {
 struct Written {
     frames: Bytes,
     slice: Bytes,
-    /// Whether it is the last part of a message.
-    ends_message: bool,
+    /// The message of which it is the last part.
+    ends: Option<Whole>,
 }
 
 impl Written {
@@ -96,7 +96,7 @@ impl Written {
     }
 
     fn messages(&self) -> u64 {
-        frame::count_messages(&self.frames) + u64::from(self.ends_message)
+        frame::count_messages(&self.frames) + u64::from(self.ends.is_some())
     }
 }
 
@@ -239,17 +239,17 @@ impl Outgoing {
             None if self.open.is_empty() => return None,
             None => self.take_open(),
         };
-        Some(Written { frames, slice: Bytes::new(), ends_message: false })
+        Some(Written { frames, slice: Bytes::new(), ends: None })
     }
 
     fn take_part(&mut self, lane: LaneId) -> Option<Written> {
-        let Part { frames, slice, ends_message, released } = self.parts.pop(lane)?;
+        let Part { frames, slice, ends, released } = self.parts.pop(lane)?;
         if let Some(released) = released {
             // Behind all that is sealed, and before all that is for the same recipient.
             self.open.extend_from_slice(&released);
             self.seal();
         }
-        Some(Written { frames, slice, ends_message })
+        Some(Written { frames, slice, ends })
     }
 
     /// The lane is written to another stream from now on: what is not acknowledged is written
@@ -303,6 +303,15 @@ impl Outgoing {
     pub(crate) fn kept_messages(&self) -> u64 {
         let written: u64 = self.log.iter().map(Written::messages).sum();
         written + self.unsent().map(frame::count_messages).sum::<u64>() + self.parts.messages()
+    }
+
+    /// The casts that are kept: the indices of their types, and their targets.
+    pub(crate) fn kept_casts(&self) -> impl Iterator<Item = (u32, u64)> {
+        let written = self
+            .log
+            .iter()
+            .flat_map(|written| frame::casts(&written.frames).chain(written.ends.and_then(Whole::cast)));
+        written.chain(self.unsent().flat_map(frame::casts)).chain(self.parts.casts())
     }
 
     /// The calls of which no byte was handed out.

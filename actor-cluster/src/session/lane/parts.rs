@@ -13,6 +13,7 @@
 //! waits in the line; credit bounds it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::iter::repeat;
 
 use bytes::{Bytes, BytesMut};
 
@@ -58,6 +59,29 @@ enum Item {
     Frames(BytesMut),
 }
 
+/// A message that goes in parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Whole {
+    kind: Kind,
+    index: u32,
+    recipient: Recipient,
+}
+
+impl Whole {
+    fn of(head: Head, recipient: Recipient) -> Option<Self> {
+        let Head { kind, index, .. } = head;
+        (kind != Kind::Reply).then_some(Self { kind, index, recipient })
+    }
+
+    /// The index of its type and its target, if it is a cast.
+    pub(crate) fn cast(self) -> Option<(u32, u64)> {
+        match self {
+            Self { kind: Kind::Cast, index, recipient: Recipient::Actor(actor) } => Some((index, actor)),
+            _ => None,
+        }
+    }
+}
+
 /// What is to be written next, without anything in between.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Part {
@@ -65,8 +89,8 @@ pub(crate) struct Part {
     pub(crate) frames: Bytes,
     /// What the part holds.
     pub(crate) slice: Bytes,
-    /// Whether it is the last one of a message; an answer is none.
-    pub(crate) ends_message: bool,
+    /// The message of which it is the last one; an answer is none.
+    pub(crate) ends: Option<Whole>,
     /// Whole frames that waited behind it.
     pub(crate) released: Option<BytesMut>,
 }
@@ -119,8 +143,8 @@ impl Parts {
         } else {
             self.open.push_back(recipient);
         }
-        let ends_message = ended.is_some_and(|kind| kind != Kind::Reply);
-        Some(Part { frames, slice, ends_message, released })
+        let ends = ended.and_then(|head| Whole::of(head, recipient));
+        Some(Part { frames, slice, ends, released })
     }
 
     /// Lets those begin that waited, as far as there are numbers.
@@ -147,6 +171,18 @@ impl Parts {
         messages.sum()
     }
 
+    /// The casts among them: the indices of their types, and their targets.
+    pub(crate) fn casts(&self) -> impl Iterator<Item = (u32, u64)> {
+        let items = self.lines.iter().flat_map(|(recipient, line)| line.items.iter().zip(repeat(recipient)));
+        items.flat_map(|(item, recipient)| {
+            let (large, frames) = match item {
+                Item::Large(head, _) => (Whole::of(*head, *recipient).and_then(Whole::cast), &[][..]),
+                Item::Frames(frames) => (None, &frames[..]),
+            };
+            large.into_iter().chain(frame::casts(frames))
+        })
+    }
+
     /// The calls of which no part has been taken out.
     pub(crate) fn unsent_calls(&self) -> impl Iterator<Item = u64> {
         self.lines.values().flat_map(Line::unsent_calls)
@@ -155,9 +191,9 @@ impl Parts {
 
 impl Line {
     /// The next part of the large one in front, and what that is, if it is the last part.
-    fn next_part(&mut self, lane: LaneId) -> Option<(Bytes, Bytes, Option<Kind>)> {
+    fn next_part(&mut self, lane: LaneId) -> Option<(Bytes, Bytes, Option<Head>)> {
         let Some(Item::Large(head, body)) = self.items.front_mut() else { return None };
-        let kind = head.kind;
+        let head = *head;
         let mut frames = BytesMut::with_capacity(3 * HEADER_BYTES);
         if !self.has_begun {
             write_frame(&mut frames, Kind::Large, lane, self.number, &[&head.to_bytes()]);
@@ -165,7 +201,7 @@ impl Line {
         let slice = body.split_to(body.len().min(PART_BYTES));
         frame::write_header(&mut frames, Kind::Part, lane, self.number, slice.len());
         self.has_begun = !body.is_empty();
-        let ended = body.is_empty().then_some(kind);
+        let ended = body.is_empty().then_some(head);
         if ended.is_some() {
             self.items.pop_front();
         }

@@ -2,19 +2,20 @@
 //! `docs/PROTOCOL.md` prints them. A failure here means that released nodes cannot
 //! talk to new ones any more, or that the page is wrong.
 
-use actor_core::{CallFailure, ControlRequest, Exit, ReplyPort};
+use actor_core::{CallFailure, ControlRequest, DeadReason, Exit, ReplyPort};
 use prost::Message;
 
 use super::{A, B, Letter, frames};
 use crate::limits;
+use crate::session::Shape;
 use crate::testing::pair::{Node, Pair, Side};
 use crate::transport::{CloseCode, CloseReason, LaneSet};
-use crate::wire::RemoteMessage;
 use crate::wire::control::{Body, Control, Member, Publication};
 use crate::wire::frame::{Frame, HEADER_BYTES, Kind};
 use crate::wire::hello::{Handshake, Step};
 use crate::wire::reference::Token;
 use crate::wire::schema::{Schema, parse};
+use crate::wire::{RemoteMessage, VariantTag};
 
 const TOKEN: Token = Token::from_bytes([0xab; 16]);
 
@@ -66,6 +67,7 @@ fn name(frame: &Frame) -> &'static str {
             Body::Unlink(_) => "Unlink",
             Body::Unlinked(_) => "Unlinked",
             Body::Claim(_) => "Claim",
+            Body::Died(_) => "Died",
         },
         Kind::Cast => "Cast",
         Kind::Call => "Call",
@@ -97,7 +99,9 @@ fn assert_block(info: &str, actual: &[String]) {
 
 fn ready() -> Pair {
     let small = |number| Node::new(number).limits(64 * 1024, 4096);
-    let mut pair = Pair::new(small(1), small(2));
+    let mut curious = small(2);
+    curious.myself.wants_deaths = true;
+    let mut pair = Pair::new(small(1), curious);
     pair.open(LaneSet::ALL);
     pair
 }
@@ -192,6 +196,8 @@ fn control_is_frozen() {
     pair.session(A).unwatch(watch);
     let watch = pair.session(B).watch(42, None).unwrap();
     let link = pair.session(B).link(42, 7, None).unwrap();
+    pair.send(B, 42, Letter::Note(7)).unwrap();
+    pair.send(B, 42, Letter::Note(8)).unwrap();
     pair.drive();
     lines(&mut pair, B);
     {
@@ -220,13 +226,17 @@ fn control_is_frozen() {
     pair.send(B, 42, Letter::of_bytes(3000)).unwrap();
     pair.drive();
     drop(pair.received::<Letter>(A));
+    let note = Shape { message: <Letter as RemoteMessage>::TYPE, variant: VariantTag::named("Note") };
+    for _ in 0..2 {
+        pair.session(A).died(pair.now(), 42, note, DeadReason::Undecodable, Some("why".into()));
+    }
     pair.session(A).close(&CloseReason::new(CloseCode::Shutdown, "maintenance"));
     pair.drive();
     let lines = lines(&mut pair, A);
     let mut names: Vec<&str> = lines.iter().filter_map(|line| line.split(' ').nth(1)).collect();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), 21, "every message of the control lane is there: {names:?}");
+    assert_eq!(names.len(), 22, "every message of the control lane is there: {names:?}");
     assert_block("control", &lines);
 }
 
@@ -248,6 +258,8 @@ fn the_limits_are_as_printed() {
         ("HANDSHAKE_BODY_BYTES_MAX", limits::HANDSHAKE_BODY_BYTES_MAX),
         ("HELD_MAX", limits::HELD_MAX),
         ("LABEL_BYTES_MAX", limits::LABEL_BYTES_MAX),
+        ("DEATHS_KEPT_MAX", limits::DEATHS_KEPT_MAX),
+        ("DEATHS_PER_FRAME", limits::DEATHS_PER_FRAME),
         ("DATA_LANES_MAX", usize::from(limits::DATA_LANES_MAX)),
         ("FRAME_BODY_BYTES_MAX", limits::FRAME_BODY_BYTES_MAX),
         ("LARGE_OPEN_MAX", limits::LARGE_OPEN_MAX),

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use actor_core::{Exit, SendError};
+use actor_core::{DeadReason, Exit, SendError};
 
 use super::{A, B, Letter, answer_all, every_lane, frames, notes};
 use crate::session::streams::ConnectionId;
+use crate::session::{Death, Shape};
 use crate::testing::pair::{Node, Pair, Saw, Side, outcome};
 use crate::transport::{CloseCode, CloseReason, LaneSet};
 use crate::wire::frame::Kind;
+use crate::wire::{RemoteMessage, VariantTag};
 
 const SECOND: Duration = Duration::from_secs(1);
 const NANO: Duration = Duration::from_nanos(1);
@@ -138,7 +140,11 @@ fn w04_a_session_without_streams_ends_at_the_exact_moment() {
     pair.advance(NANO);
     let unknown = actor_core::CallFailure::Unknown;
     let never_left = actor_core::CallFailure::NeverLeft;
+    let shape = Shape { message: Letter::TYPE, variant: VariantTag::named("Note") };
+    let lost_casts =
+        Death { of: Some((1, shape)), reason: DeadReason::Unacknowledged, detail: None, count: 7 };
     let expected = [
+        Saw::Died(vec![lost_casts]),
         Saw::Failed(unknown.clone()),
         Saw::Failed(never_left.clone()),
         Saw::Down { watch, exit: Exit::Unreachable },

@@ -157,7 +157,7 @@ fn the_goodbye_is_written_last_and_after_a_violation_without_the_data() {
         pair.drive();
         let expected = match is_violated {
             true => &[Kind::Control, Kind::Control][..],
-            false => &[Kind::Begin, Kind::Define, Kind::Cast, Kind::Control, Kind::Control],
+            false => &[Kind::Ack, Kind::Begin, Kind::Define, Kind::Cast, Kind::Control, Kind::Control],
         };
         assert_eq!(last_written(&mut pair, 9), expected);
         assert_eq!(pair.saw(B).contains(&Saw::Message), !is_violated);

@@ -5,10 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use actor_core::{CallFailure, Exit, ReplyFuture, ReplyPort, SendError};
+use actor_core::{CallFailure, DeadReason, Exit, ReplyFuture, ReplyPort, SendError};
 use proptest::prelude::*;
 
 use super::{A, B, Letter};
+use crate::session::Death;
 use crate::testing::pair::{Node, Pair, Saw, Side, outcome};
 use crate::transport::{CloseCode, LaneSet};
 use crate::wire::lanes::LaneId;
@@ -163,6 +164,9 @@ struct World {
     /// For each sender and target: what was taken, and how much of it has arrived.
     sent: [[Vec<u32>; 3]; 2],
     arrived: [[usize; 3]; 2],
+    /// How many casts were taken and have not arrived, and of how many the sender was told so.
+    missing: [[u64; 3]; 2],
+    mourned: [[u64; 3]; 2],
     /// Bytes taken from each sender and not received, in each lane.
     under_way: [BTreeMap<LaneId, usize>; 2],
     callers: [Vec<(u32, ReplyFuture<u32>)>; 2],
@@ -197,6 +201,8 @@ impl World {
             numbers: 0,
             sent: Default::default(),
             arrived: Default::default(),
+            missing: Default::default(),
+            mourned: Default::default(),
             under_way: Default::default(),
             callers: Default::default(),
             calls_made: [0; 2],
@@ -269,7 +275,8 @@ impl World {
         text.resize(4 + padding, 0);
         let bytes = parcel_bytes(text.len());
         let sent = self.pair.send(from, target, Letter::Parcel(text.into()));
-        self.note_sent(from, target, number, bytes, sent);
+        let is_sent = self.note_sent(from, target, number, bytes, sent);
+        self.missing[from as usize][target as usize] += u64::from(is_sent);
     }
 
     fn call(&mut self, from: Side, target: u64) {
@@ -331,6 +338,7 @@ impl World {
             let expected = self.sent[from][target].get(self.arrived[from][target]);
             assert_eq!(Some(&number), expected, "lost, doubled or overtaken");
             self.arrived[from][target] += 1;
+            self.missing[from][target] -= u64::from(matches!(letter, Letter::Parcel(_)));
             if let Letter::Ask(number, port) = letter {
                 self.seen.insert(number);
                 self.ports[at as usize].push((number, port));
@@ -380,6 +388,13 @@ impl World {
                     Saw::Down { watch, exit } => {
                         assert!(self.watches[side as usize].remove(&watch), "told twice");
                         assert!(exit == Exit::Drained || is_over, "{exit:?}");
+                    }
+                    Saw::Died(deaths) => {
+                        for Death { of, reason, count, .. } in deaths {
+                            assert_eq!((is_over, reason), (true, DeadReason::Unacknowledged));
+                            let (target, _) = of.expect("it is known which");
+                            self.mourned[side as usize][target as usize] += count;
+                        }
                     }
                     Saw::Message | Saw::Room | Saw::Interrupted(_) | Saw::Resumed | Saw::Ended(_) => {}
                     other => panic!("{other:?} out of nowhere"),
@@ -467,6 +482,7 @@ proptest! {
         }
         world.settle();
         world.finish(finish);
+        world.assert_mourned(finish);
     }
 
     /// The same, ended in the middle.
@@ -497,10 +513,20 @@ proptest! {
             world.assert_arrived_from(side);
         }
         world.finish(Finish::Cut);
+        world.assert_mourned(finish);
     }
 }
 
 impl World {
+    /// Whoever sent what never came was told so, unless it said goodbye itself.
+    fn assert_mourned(&self, finish: Finish) {
+        let but = if let Finish::Close(side) = finish { Some(side) } else { None };
+        for side in Side::BOTH.into_iter().filter(|side| Some(*side) != but) {
+            let accounts = self.missing[side as usize].iter().zip(&self.mourned[side as usize]);
+            accounts.for_each(|(missing, mourned)| assert!(missing <= mourned, "{missing} of {mourned}"));
+        }
+    }
+
     /// What was sent before a goodbye arrives, unless the reader lost patience, or there was no
     /// stream to write it to.
     fn assert_arrived_from(&self, side: Side) {

@@ -13,7 +13,7 @@ use bytes::{Bytes, BytesMut};
 use super::hand::Present;
 use crate::session::handshake::Peer;
 use crate::session::streams::ConnectionId;
-use crate::session::{Config, Correlation, Event, Inbound, Messages, Session};
+use crate::session::{Config, Correlation, Death, Event, Inbound, Messages, Session};
 use crate::transport::CloseReason;
 use crate::wire::control::Publication;
 use crate::wire::{Decoder, EncodeReply, RemoteMessage, ReplySink, ReplyTo};
@@ -69,6 +69,7 @@ pub(crate) enum Saw {
         actor: u64,
         is_unwanted: bool,
     },
+    Died(Vec<Death>),
     Interrupted(CloseReason),
     Resumed,
     Ended(CloseReason),
@@ -198,6 +199,7 @@ impl Host {
             Event::Unwatch { watch } => Saw::Unwatch { watch },
             Event::Down { watch, exit } => Saw::Down { watch, exit },
             Event::Request { actor, request, .. } => Saw::Request { actor, request },
+            Event::Died(deaths) => Saw::Died(deaths),
             Event::Interrupted(reason) => Saw::Interrupted(reason),
             Event::Resumed => Saw::Resumed,
             Event::Ended { reason, unacked } => {

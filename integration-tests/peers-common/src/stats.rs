@@ -2,14 +2,14 @@
 
 /// The middle of readings, and how far they lie apart.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Summary {
-    pub(crate) median: f64,
-    pub(crate) min: f64,
-    pub(crate) max: f64,
+pub struct Summary {
+    pub median: f64,
+    pub min: f64,
+    pub max: f64,
 }
 
 /// `None` of nothing.
-pub(crate) fn summary(readings: &[f64]) -> Option<Summary> {
+pub fn summary(readings: &[f64]) -> Option<Summary> {
     let mut sorted = readings.to_vec();
     sorted.sort_by(f64::total_cmp);
     let (min, max) = (*sorted.first()?, *sorted.last()?);
@@ -22,13 +22,13 @@ pub(crate) fn summary(readings: &[f64]) -> Option<Summary> {
 }
 
 /// Of readings taken one after the other, in how many pairs the first was the slower.
-pub(crate) fn slower(first: &[f64], second: &[f64]) -> usize {
+pub fn slower(first: &[f64], second: &[f64]) -> usize {
     first.iter().zip(second).filter(|(first, second)| first > second).count()
 }
 
 /// A picture of where readings lie: equal steps of the logarithm from the
 /// smallest of `all` to the largest, so that two modes of one thing are seen as two.
-pub(crate) fn histogram(readings: &[f64], all: &[f64]) -> Vec<Bar> {
+pub fn histogram(readings: &[f64], all: &[f64]) -> Vec<Bar> {
     let Some(range) = summary(all).filter(|range| range.min > 0.0) else { return Vec::new() };
     let ratio = (range.max / range.min).max(1.000_001).ln() / BARS as f64;
     let edge = |at: usize| range.min * (ratio * at as f64).exp();
@@ -40,13 +40,20 @@ pub(crate) fn histogram(readings: &[f64], all: &[f64]) -> Vec<Bar> {
 
 /// Readings from here to there.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Bar {
-    pub(crate) from: f64,
-    pub(crate) to: f64,
-    pub(crate) count: usize,
+pub struct Bar {
+    pub from: f64,
+    pub to: f64,
+    pub count: usize,
 }
 
 const BARS: usize = 16;
+
+/// The least value that this part of all, in a thousand, does not exceed; `NaN` of nothing.
+pub fn percentile(values: &mut [f64], permille: usize) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let place = (values.len() * permille).div_ceil(1000).max(1);
+    values.get(place - 1).copied().unwrap_or(f64::NAN)
+}
 
 #[cfg(test)]
 mod tests {
@@ -70,5 +77,13 @@ mod tests {
         let bars = histogram(&all, &all);
         assert_eq!(bars.iter().map(|bar| bar.count).sum::<usize>(), 4);
         assert_eq!((bars[0].count, bars[BARS - 1].count), (2, 2));
+    }
+
+    #[test]
+    fn a_percentile_is_one_of_the_values() {
+        let mut values: Vec<f64> = (1..=200).rev().map(f64::from).collect();
+        assert_eq!([500, 990, 1000].map(|part| percentile(&mut values, part)), [100.0, 198.0, 200.0]);
+        assert_eq!(percentile(&mut [7.0], 990), 7.0);
+        assert!(percentile(&mut [], 500).is_nan());
     }
 }

@@ -1,0 +1,80 @@
+//! Messages that die between this node and another: the observer of the system hears of each, and the
+//! sender's node if it wants to.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use actor_core::{ActorId, DeadLetter, DeadReason, Direction, Event, Incarnation, Passage, Rejection};
+
+use super::Node;
+use super::peer::Link;
+use crate::session::{Death, Shape};
+
+impl Node {
+    /// A cast of a peer's dies here, at its actor's door. From the session's task.
+    pub(super) fn on_dead(&self, link: &Link, actor: u64, shape: Shape, rejection: &Rejection) {
+        let (reason, detail) = reason_of(rejection);
+        self.tell_dead(link, Direction::Inbound, || Death {
+            of: Some((actor, shape)),
+            reason,
+            detail: detail.clone(),
+            count: 1,
+        });
+        let now = self.executor().now();
+        link.run(|session| session.died(now, actor, shape, reason, detail));
+    }
+
+    /// A cast of a peer's had no room until the session was over.
+    pub(super) fn on_left_over(&self, link: &Link, actor: u64, shape: Shape) {
+        let of = Some((actor, shape));
+        let death = || Death { of, reason: DeadReason::SessionEnded, detail: None, count: 1 };
+        self.tell_dead(link, Direction::Inbound, death);
+    }
+
+    /// Casts of this node's have died at a peer's, or with the session.
+    pub(super) fn on_died(&self, link: &Link, deaths: Vec<Death>) {
+        for death in deaths {
+            self.tell_dead(link, Direction::Outbound, || death);
+        }
+    }
+
+    fn tell_dead(&self, link: &Link, direction: Direction, death: impl FnOnce() -> Death) {
+        self.system.tell(|| {
+            let of = match direction {
+                Direction::Inbound => self.system.incarnation(),
+                Direction::Outbound => link.info.incarnation,
+            };
+            Event::DeadLetter(self.letter(link, direction, of, death()))
+        });
+    }
+
+    fn letter(&self, link: &Link, direction: Direction, of: Incarnation, death: Death) -> DeadLetter {
+        let Death { of: kind, reason, detail, count } = death;
+        let (actor, (message, variant)) = match kind {
+            None => (0, (Cow::Borrowed("of several types"), None)),
+            Some((actor, shape)) => (actor, self.names(shape)),
+        };
+        let peer = link.info.node.to_string().into();
+        let passage = Passage { peer, direction, variant, detail };
+        DeadLetter::new(ActorId::new(of, actor), message, reason).count(count).passage(passage)
+    }
+
+    /// What a message is called, as far as this node knows its type.
+    fn names(&self, shape: Shape) -> (Cow<'static, str>, Option<Arc<str>>) {
+        match self.catalog.known(shape.message) {
+            Some(known) => (known.name.into(), known.schema.variant(shape.variant).map(Arc::from)),
+            None => (format!("opaque<{:016x}>", shape.message.as_u64()).into(), None),
+        }
+    }
+}
+
+fn reason_of(rejection: &Rejection) -> (DeadReason, Option<Arc<str>>) {
+    match rejection {
+        Rejection::NoSuchActor => (DeadReason::NoSuchActor, None),
+        Rejection::Stopped => (DeadReason::Stopped, None),
+        Rejection::Full => (DeadReason::Dropped, None),
+        Rejection::Forbidden => (DeadReason::Forbidden, None),
+        Rejection::Undecodable(text) => (DeadReason::Undecodable, Some(text.clone())),
+        _ => (DeadReason::Unknown, None),
+    }
+}

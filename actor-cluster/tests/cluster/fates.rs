@@ -1,0 +1,330 @@
+//! What becomes of messages that no actor handles: each is told of once on either side, with its reason.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actor_cluster::{NodeBuilder, NodeServer, Operation, PeerInfo, Subject};
+use actor_core::{
+    ActorId, ActorRef, ActorSystem, DeadLetter, DeadReason, Direction, Event, Executor, Overflow, Recorder,
+    SpawnOptions,
+};
+
+use super::Network;
+use super::support::actors::{Trap, Trapped, Trapper};
+use super::support::{Count, Counter, Gate, Start, TestNode, builder, on_every_shape, pass, settle};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Two nodes with a session, who want to know, and what each was told.
+struct Watched {
+    nodes: [TestNode; 2],
+    heard: [Recorder; 2],
+}
+
+/// What a dead letter says, but for the texts.
+#[derive(Clone, Debug, PartialEq)]
+struct Told {
+    to: ActorId,
+    direction: Option<Direction>,
+    variant: Option<String>,
+    reason: DeadReason,
+    count: u64,
+}
+
+async fn watched_node(
+    network: &Network,
+    number: u8,
+    settings: impl FnOnce(NodeBuilder) -> NodeBuilder,
+) -> (TestNode, Recorder) {
+    let recorder = Recorder::default();
+    let system = ActorSystem::builder().executor(Executor::tokio()).observer(recorder.clone()).build();
+    let builder = builder(network, number, &system).report_dead_letters(true);
+    let server: NodeServer = settings(builder).start().await.unwrap();
+    (TestNode { system, server }, recorder)
+}
+
+impl Watched {
+    async fn new(network: &Network, settings: impl FnOnce(NodeBuilder) -> NodeBuilder) -> Self {
+        let (a, a_heard) = watched_node(network, 1, |builder| builder).await;
+        let (b, b_heard) = watched_node(network, 2, settings).await;
+        a.connect(&b).await;
+        Self { nodes: [a, b], heard: [a_heard, b_heard] }
+    }
+
+    fn letters(&self, of: usize) -> Vec<DeadLetter> {
+        let events = self.heard[of].take().into_iter();
+        let letters = events.filter_map(|event| match event {
+            Event::DeadLetter(letter) => Some(letter),
+            _ => None,
+        });
+        letters.collect()
+    }
+
+    fn told(&self, of: usize) -> Vec<Told> {
+        self.letters(of).into_iter().map(told).collect()
+    }
+
+    /// What both sides say of so many casts: one for one where they died, all at once where they came from.
+    async fn assert_told(&self, to: ActorId, variant: &str, reason: DeadReason, count: usize) {
+        pass(Duration::from_secs(1)).await;
+        let dead = |direction, count| Told {
+            to,
+            direction: Some(direction),
+            variant: Some(variant.to_owned()),
+            reason,
+            count,
+        };
+        assert_eq!(self.told(1), vec![dead(Direction::Inbound, 1); count]);
+        assert_eq!(self.told(0), [dead(Direction::Outbound, count as u64)]);
+    }
+}
+
+fn told(letter: DeadLetter) -> Told {
+    let passage = letter.passage;
+    Told {
+        to: letter.to,
+        direction: passage.as_ref().map(|passage| passage.direction),
+        variant: passage.and_then(|passage| passage.variant.as_deref().map(str::to_owned)),
+        reason: letter.reason,
+        count: letter.count,
+    }
+}
+
+fn cast(actor: &ActorRef<Count>, casts: u64) {
+    (0..casts).for_each(|number| actor.cast(Count::Add(number)).unwrap());
+}
+
+on_every_shape! {
+    an_actor_that_is_gone
+    what_is_forbidden
+    what_cannot_be_decoded
+    a_mailbox_that_refuses
+    an_actor_that_ends_while_messages_wait_for_room
+    what_waits_for_room_when_the_session_ends
+    a_session_that_is_lost
+    calls_are_answered_and_no_dead_letters
+    who_does_not_ask_is_not_told
+    a_flood_is_counted_exactly
+}
+
+async fn an_actor_that_is_gone(network: Network) {
+    let watched = Watched::new(&network, |builder| builder).await;
+    let [a, b] = &watched.nodes;
+    let counter = b.publish("counter", Start::default()).await;
+    settle().await;
+    let remote = a.find("counter");
+    counter.stop_and_wait(None, None).await.unwrap();
+    settle().await;
+    cast(&remote, 5);
+    watched.assert_told(counter.id(), "Add", DeadReason::NoSuchActor, 5).await;
+    let letters = {
+        cast(&remote, 1);
+        pass(Duration::from_secs(1)).await;
+        [watched.letters(0), watched.letters(1)].concat()
+    };
+    let names: Vec<&str> = letters.iter().map(|letter| &*letter.message).collect();
+    assert_eq!(names, [std::any::type_name::<Count>(); 2]);
+    let peers: Vec<Arc<str>> = letters.into_iter().map(|letter| letter.passage.unwrap().peer).collect();
+    assert_eq!(peers, [&b.id(), &a.id()].map(|id| Arc::from(id.to_string())));
+}
+
+async fn what_is_forbidden(network: Network) {
+    let is_allowed = |_: &PeerInfo, operation: Operation, _: Subject| operation != Operation::Cast;
+    let watched = Watched::new(&network, |builder| builder.authorize(is_allowed)).await;
+    let [a, b] = &watched.nodes;
+    let counter = b.publish("counter", Start::default()).await;
+    settle().await;
+    cast(&a.find("counter"), 3);
+    watched.assert_told(counter.id(), "Add", DeadReason::Forbidden, 3).await;
+}
+
+async fn what_cannot_be_decoded(network: Network) {
+    let watched = Watched::new(&network, |builder| builder).await;
+    let [a, b] = &watched.nodes;
+    let trapper = b.system.spawn(Trapper, (), SpawnOptions::new()).await.unwrap();
+    b.server.publish("trapper", &trapper).unwrap();
+    settle().await;
+    let remote: ActorRef<Trapped> = a.server.find("trapper").unwrap();
+    remote.cast(Trapped::Set(Trap::UNREADABLE)).unwrap();
+    remote.cast(Trapped::Set(Trap::FINE)).unwrap();
+    remote.cast(Trapped::Set(Trap::PANICS_WHEN_READ)).unwrap();
+    pass(Duration::from_secs(1)).await;
+    let [there, here] = [watched.letters(1), watched.letters(0)];
+    let details = |letters: &[DeadLetter]| -> Vec<String> {
+        letters
+            .iter()
+            .map(|letter| letter.passage.as_ref().unwrap().detail.as_deref().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!((there.len(), here.len(), here[0].count), (2, 1, 2));
+    assert!(details(&there)[0].contains("a trap"), "{there:?}");
+    assert!(details(&there)[1].contains("its decoder panicked"), "{there:?}");
+    assert_eq!(details(&here)[0], details(&there)[0], "the first");
+    let all = [there, here].concat();
+    assert!(all.iter().all(|letter| letter.reason == DeadReason::Undecodable && letter.to == trapper.id()));
+}
+
+async fn a_mailbox_that_refuses(network: Network) {
+    let watched = Watched::new(&network, |builder| builder).await;
+    let [a, b] = &watched.nodes;
+    let start = Start { gate: Gate::shut(), ..Start::default() };
+    let options = SpawnOptions::new().mailbox(2.try_into().unwrap()).overflow(Overflow::Reject);
+    let counter = b.system.spawn(Counter, start.clone(), options).await.unwrap();
+    b.server.publish("counter", &counter).unwrap();
+    settle().await;
+    let remote = a.find("counter");
+    // One is in hand, two are in the mailbox.
+    remote.cast(Count::Add(0)).unwrap();
+    settle().await;
+    cast(&remote, 2 + 4);
+    watched.assert_told(counter.id(), "Add", DeadReason::Dropped, 4).await;
+    start.gate.open();
+    settle().await;
+    assert_eq!(start.added(), [0, 0, 1]);
+}
+
+/// Those in its line are told to both sides; those in its mailbox are the actor's, and told where it is.
+async fn an_actor_that_ends_while_messages_wait_for_room(network: Network) {
+    let watched = Watched::new(&network, |builder| builder).await;
+    let [a, b] = &watched.nodes;
+    let start = Start { gate: Gate::shut(), mailbox: Some(2), ..Start::default() };
+    let counter = b.publish("counter", start).await;
+    settle().await;
+    let remote = a.find("counter");
+    remote.cast(Count::Add(0)).unwrap();
+    settle().await;
+    cast(&remote, 2 + 5);
+    settle().await;
+    counter.kill_and_wait(None).await.unwrap();
+    pass(Duration::from_secs(1)).await;
+    let dead = |direction: Option<Direction>, reason, count| Told {
+        to: counter.id(),
+        direction,
+        variant: direction.map(|_| "Add".to_owned()),
+        reason,
+        count,
+    };
+    let mut there = watched.told(1);
+    let in_mailbox: Vec<Told> = there.extract_if(.., |told| told.direction.is_none()).collect();
+    assert_eq!(in_mailbox, vec![dead(None, DeadReason::Stopped, 1); 2]);
+    // The first in the line finds the mailbox closed, the others perhaps nobody at all.
+    assert_eq!(there.len(), 5, "{there:?}");
+    let here = watched.told(0);
+    assert_eq!(here.iter().map(|told| told.count).sum::<u64>(), 5, "{here:?}");
+    for told in &here {
+        assert!(matches!(told.reason, DeadReason::Stopped | DeadReason::NoSuchActor));
+        let alike = there.iter().filter(|letter| letter.reason == told.reason).count();
+        assert_eq!(alike as u64, told.count, "both sides say the same");
+    }
+}
+
+async fn what_waits_for_room_when_the_session_ends(network: Network) {
+    let watched = Watched::new(&network, |builder| builder).await;
+    let [a, b] = &watched.nodes;
+    let start = Start { gate: Gate::shut(), mailbox: Some(2), ..Start::default() };
+    let counter = b.publish("counter", start).await;
+    settle().await;
+    let remote = a.find("counter");
+    remote.cast(Count::Add(0)).unwrap();
+    settle().await;
+    cast(&remote, 2 + 5);
+    settle().await;
+    for session in a.server.sessions() {
+        session.close("enough");
+    }
+    pass(HOUR).await;
+    let dead = Told {
+        to: counter.id(),
+        direction: Some(Direction::Inbound),
+        variant: Some("Add".to_owned()),
+        reason: DeadReason::SessionEnded,
+        count: 1,
+    };
+    assert_eq!(watched.told(1), vec![dead; 5]);
+    // Its node has ended the session itself.
+    assert_eq!(watched.told(0), []);
+}
+
+async fn a_session_that_is_lost(network: Network) {
+    let watched = Watched::new(&network, |builder| builder).await;
+    let [a, b] = &watched.nodes;
+    let counter = b.publish("counter", Start::default()).await;
+    settle().await;
+    let remote = a.find("counter");
+    cast(&remote, 2);
+    // They are there, and acknowledged.
+    pass(Duration::from_secs(3)).await;
+    network.silence();
+    cast(&remote, 4);
+    pass(Duration::from_secs(60)).await;
+    let dead = Told {
+        to: counter.id(),
+        direction: Some(Direction::Outbound),
+        variant: Some("Add".to_owned()),
+        reason: DeadReason::Unacknowledged,
+        count: 4,
+    };
+    assert_eq!((watched.told(0), watched.told(1)), (vec![dead], vec![]));
+}
+
+async fn calls_are_answered_and_no_dead_letters(network: Network) {
+    let watched = Watched::new(&network, |builder| builder).await;
+    let [a, b] = &watched.nodes;
+    let counter = b.publish("counter", Start::default()).await;
+    settle().await;
+    let remote = a.find("counter");
+    counter.stop_and_wait(None, None).await.unwrap();
+    settle().await;
+    let failure = remote.call(Count::Get).await.unwrap_err();
+    assert!(failure.never_ran());
+    pass(Duration::from_secs(1)).await;
+    assert_eq!((watched.told(0), watched.told(1)), (vec![], vec![]));
+}
+
+async fn who_does_not_ask_is_not_told(network: Network) {
+    let (a, a_heard) = watched_node(&network, 1, |builder| builder.report_dead_letters(false)).await;
+    let (b, b_heard) = watched_node(&network, 2, |builder| builder).await;
+    a.connect(&b).await;
+    let watched = Watched { nodes: [a, b], heard: [a_heard, b_heard] };
+    let [a, b] = &watched.nodes;
+    let counter = b.publish("counter", Start::default()).await;
+    settle().await;
+    let remote = a.find("counter");
+    counter.stop_and_wait(None, None).await.unwrap();
+    settle().await;
+    cast(&remote, 3);
+    pass(Duration::from_secs(1)).await;
+    assert_eq!((watched.told(0), watched.told(1).len()), (vec![], 3));
+}
+
+/// Of many kinds at once, while the session goes on.
+async fn a_flood_is_counted_exactly(network: Network) {
+    let watched = Watched::new(&network, |builder| builder).await;
+    let [a, b] = &watched.nodes;
+    let living = b.publish("living", Start::default()).await;
+    let mut dead = Vec::new();
+    for number in 0..1000 {
+        dead.push(b.publish(&format!("counter-{number}"), Start::default()).await);
+    }
+    settle().await;
+    let remotes: Vec<_> = (0..1000).map(|number| a.find(&format!("counter-{number}"))).collect();
+    let living_remote = a.find("living");
+    for counter in dead {
+        counter.stop_and_wait(None, None).await.unwrap();
+    }
+    settle().await;
+    let casts = 20_000_u64;
+    for number in 0..casts {
+        let remote = &remotes[usize::try_from(number).unwrap() * 7 % remotes.len()];
+        remote.send(Count::Add(number)).await.unwrap();
+        if number % 100 == 0 {
+            living_remote.call(Count::Get).await.unwrap();
+        }
+    }
+    pass(Duration::from_secs(2)).await;
+    let [here, there] = [watched.told(0), watched.told(1)];
+    assert_eq!(here.iter().map(|told| told.count).sum::<u64>(), casts);
+    assert_eq!(there.len() as u64, casts);
+    assert!(here.iter().all(|told| told.direction == Some(Direction::Outbound)));
+    assert_eq!(living.call(Count::Get).await.unwrap(), 0);
+}
