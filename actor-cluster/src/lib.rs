@@ -109,6 +109,7 @@ mod names;
 mod node;
 mod session;
 pub mod testing;
+mod trace;
 pub mod transport;
 pub mod wire;
 
@@ -119,4 +120,5 @@ pub use external::ExternalStream;
 pub use id::{Incarnation, NodeId};
 pub use names::conflict::{Conflict, NameRule};
 pub use node::{GroupEvents, Mode, NodeBuilder, NodeGroups, NodeScope, NodeServer, NodeSession};
+pub use trace::{Propagator, TraceContext, TraceContextError};
 pub use wire::{RemoteMessage, Wire};

@@ -57,6 +57,14 @@ pub const DATA_LANES_MAX: u8 = 8;
 /// How many segments of data go before one of bulk, where both wait.
 pub const BULK_TURN: u32 = 8;
 
+/// The longest body of a frame that says what a message brings along, in bytes. A longer one ends the
+/// session.
+pub const ANNOTATION_BYTES_MAX: usize = 1024;
+
+/// The longest `tracestate` that a message brings along, in bytes. A longer one is no
+/// [`TraceContext`](crate::TraceContext); from a peer it ends the session.
+pub const TRACE_STATE_BYTES_MAX: usize = 512;
+
 /// The longest body of a control frame. Longer lists are sent in several.
 pub const CONTROL_BODY_BYTES_MAX: usize = 64 * 1024;
 

@@ -233,7 +233,8 @@ impl Node {
         let executor = self.executor().clone();
         let mut session = Session::new(shaken, self.settings.session.clone(), executor.now());
         session.lend(references::switchboard(self, info.node, info.incarnation));
-        Link::new(info, id, self.moments.clone(), executor, session)
+        let propagator = self.settings.propagator.clone();
+        Link::new(info, id, self.moments.clone(), executor, propagator, session)
     }
 
     /// Says on a new session what this node publishes. Whoever calls keeps that from

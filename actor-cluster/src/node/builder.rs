@@ -20,6 +20,7 @@ use crate::names::conflict::NameRule;
 use crate::session;
 use crate::session::handshake::{Myself, Secret};
 use crate::session::heartbeat::Pace;
+use crate::trace::Propagator;
 use crate::transport::Transport;
 use crate::wire::{RemoteMessage, Wire};
 
@@ -54,6 +55,7 @@ pub struct NodeBuilder {
     message_bytes_max: usize,
     window_bytes: u64,
     peers_max: usize,
+    propagator: Option<Arc<dyn Propagator>>,
 }
 
 impl NodeBuilder {
@@ -75,6 +77,7 @@ impl NodeBuilder {
             message_bytes_max: MESSAGE_BYTES_MAX,
             window_bytes: WINDOW_BYTES,
             peers_max: PEERS_MAX,
+            propagator: None,
         }
     }
 
@@ -188,6 +191,12 @@ impl NodeBuilder {
         self
     }
 
+    /// Carries traces to other nodes and takes them over from there; nothing does unless set.
+    pub fn propagator(mut self, propagator: impl Propagator) -> Self {
+        self.propagator = Some(Arc::new(propagator));
+        self
+    }
+
     /// Listens on every transport and starts the node.
     ///
     /// # Errors
@@ -209,6 +218,7 @@ impl NodeBuilder {
             handshake_timeout: self.handshake_timeout,
             name_rule: self.name_rule,
             peers_max: self.peers_max,
+            propagator: self.propagator,
             session: session::Config {
                 pace: self.pace,
                 patience: self.handshake_timeout,

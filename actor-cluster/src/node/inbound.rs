@@ -11,6 +11,7 @@ use super::catalog::{Delivery, Target, refuse};
 use super::kinds;
 use super::linking;
 use super::peer::{Link, LinkState};
+use super::spans;
 use super::spawning::{Asked, SPAWNER};
 use crate::authorize::{Operation, Subject};
 use crate::contain::contained;
@@ -232,13 +233,19 @@ fn pass(
         return Ok(Delivery::Done);
     }
     *step = Step::Decoding;
-    let fields = fields.range();
-    let Some(dialect) = dialect else {
-        return target.deliver(shape.variant, Decoder::within(piece, fields, &link.context), reply);
+    let mut deliver = || {
+        let fields = fields.range();
+        let Some(dialect) = dialect else {
+            return target.deliver(shape.variant, Decoder::within(piece, fields, &link.context), reply);
+        };
+        let context = link.context.speaking(dialect.clone());
+        *reply = reply.take().map(|reply| reply.speaking(dialect.clone()));
+        target.deliver(shape.variant, Decoder::within(piece, fields, &context), reply)
     };
-    let context = link.context.speaking(dialect.clone());
-    *reply = reply.take().map(|reply| reply.speaking(dialect.clone()));
-    target.deliver(shape.variant, Decoder::within(piece, fields, &context), reply)
+    match &message.annotation {
+        None => deliver(),
+        Some(annotation) => spans::within(node, link, target, annotation, deliver),
+    }
 }
 
 /// What a message leaves out whose sender was built with another version of its type. An error

@@ -36,6 +36,7 @@ mod publish;
 mod references;
 mod resume;
 mod server;
+mod spans;
 mod spawning;
 mod stream;
 mod tasks;
@@ -66,6 +67,7 @@ use crate::limits::{EVENTS_KEPT, HANDSHAKES_MAX};
 use crate::names::conflict::NameRule;
 use crate::session;
 use crate::session::handshake::Myself;
+use crate::trace::Propagator;
 use crate::transport::{Address, CloseCode, CloseReason, Transport};
 
 /// What a node was built with.
@@ -77,6 +79,7 @@ struct Settings {
     name_rule: NameRule,
     session: session::Config,
     myself: Myself,
+    propagator: Option<Arc<dyn Propagator>>,
 }
 
 /// One node of a cluster, as its tasks see it.
@@ -164,6 +167,10 @@ impl Node {
 
     fn authorize(&self) -> &dyn Authorize {
         &*self.authorize
+    }
+
+    fn propagator(&self) -> Option<&dyn Propagator> {
+        self.settings.propagator.as_deref()
     }
 
     fn transport(&self, scheme: &str) -> Option<&Arc<dyn Transport>> {

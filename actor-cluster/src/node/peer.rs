@@ -32,7 +32,9 @@ use crate::limits::{NEWBORNS_MAX, STREAMS_PER_SESSION_MAX};
 use crate::session::handshake::{Live, SessionId};
 use crate::session::streams::ConnectionId;
 use crate::session::{Correlation, Session};
+use crate::trace::Propagator;
 use crate::transport::{Address, CloseReason, ClusterBidiStream};
+use crate::wire::annotation::Annotation;
 use crate::wire::lanes::LaneIds;
 use crate::wire::reference::Token;
 use crate::wire::{EncodeReply, RemoteMessage, ReplySink, WireContext};
@@ -122,6 +124,8 @@ pub(super) struct Link {
     /// The session's task.
     pub(super) waker: AtomicWaker,
     executor: Executor,
+    /// Asked for what messages bring along, if the peer reads that.
+    propagator: Option<Arc<dyn Propagator>>,
     inner: Mutex<Inner>,
     given: Mutex<GivenActors>,
 }
@@ -239,6 +243,7 @@ impl Link {
         id: SessionId,
         moments: Moments,
         executor: Executor,
+        propagator: Option<Arc<dyn Propagator>>,
         session: Session,
     ) -> Self {
         let link = Self {
@@ -254,6 +259,7 @@ impl Link {
             room: Notify::new(),
             waker: AtomicWaker::new(),
             executor,
+            propagator: propagator.filter(|_| session.takes_annotations()),
             inner: Mutex::new(Inner {
                 session,
                 has_news: false,
@@ -401,6 +407,10 @@ impl Link {
     ) -> Result<(), SendError<M>> {
         // A cast does not look at the time, which would cost as much as the rest.
         let now = if message.call().is_some() { self.executor.now() } else { Instant::ZERO };
+        let annotation = self
+            .propagator
+            .as_ref()
+            .and_then(|propagator| propagator.injected().map(|trace| Annotation { trace: Some(trace) }));
         self.act(|session| {
             if let Some(given) = given
                 && !given.is_presented_in(self.id)
@@ -408,7 +418,7 @@ impl Link {
             {
                 given.note_presented_in(self.id);
             }
-            session.send(now, actor, message)
+            session.send(now, actor, message, annotation.as_ref())
         })
     }
 

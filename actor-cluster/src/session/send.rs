@@ -18,6 +18,7 @@ use crate::limits::{
     SWEEP_INTERVAL, WATCHES_MAX,
 };
 use crate::transport::{CloseCode, CloseReason};
+use crate::wire::annotation::Annotation;
 use crate::wire::control::{
     Addresses, Body, Claim, Control, Down, Empty, Goodbye, Link, Member, Members, Publication, Publications,
     Request, Unlink, Watch,
@@ -47,14 +48,16 @@ const ENTRIES_PER_FRAME: usize = 64;
 impl Session {
     /// Sends a message to an actor of the peer's, or says why not and gives it
     /// back. A call's reply port is kept until it is answered. A cast does not look at the time.
+    /// What it brings along is not said to a peer that cannot read it.
     pub(crate) fn send<M: RemoteMessage>(
         &mut self,
         now: Instant,
         actor: u64,
         message: M,
+        annotation: Option<&Annotation>,
     ) -> Result<(), SendError<M>> {
         let shape = Shape { message: M::TYPE, variant: message.variant() };
-        let to = To { actor, is_bulk: M::IS_BULK, shape, schema: Schema::of::<M> };
+        let to = To { actor, is_bulk: M::IS_BULK, shape, schema: Schema::of::<M>, annotation };
         let begun = match self.begin_message(now, &to, message.call()) {
             Ok(begun) => begun,
             Err(unsent) => return Err(unsent.with(message)),
@@ -80,7 +83,12 @@ impl Session {
 
     /// Writes what stands before a message's fields, if the message can go now. Here is all of
     /// [`send`](Self::send) that is the same for every type.
-    fn begin_message(&mut self, now: Instant, to: &To, call: Option<CallHeader>) -> Result<Begun, Unsent> {
+    fn begin_message(
+        &mut self,
+        now: Instant,
+        to: &To<'_>,
+        call: Option<CallHeader>,
+    ) -> Result<Begun, Unsent> {
         if !self.is_open() {
             return Err(Unsent::NotConnected);
         }
@@ -95,13 +103,15 @@ impl Session {
             None => self.introduce(place, to).map_err(Unsent::Unsendable)?,
         };
         let dialect = self.schemas.dialect(to.shape.message);
+        let annotation = to.annotation.filter(|_| self.takes_annotations());
         let buffer = self.messages.get_mut(place).ok_or(Unsent::NotConnected)?.lane.out.open();
+        let lead = annotation.map_or(0, |annotation| annotation.write(buffer, id));
         let Some(call) = call else {
-            let frame = OpenFrame::begin_to(buffer, Kind::Cast, id, index, to.actor);
+            let frame = OpenFrame::begin_to(buffer, Kind::Cast, id, index, to.actor).led_by(lead);
             return Ok(Begun { place, frame, kind: Kind::Cast, index, dialect });
         };
         let index = frame::call_index(index, self.calls.len());
-        let frame = OpenFrame::begin_to(buffer, Kind::Call, id, index, to.actor);
+        let frame = OpenFrame::begin_to(buffer, Kind::Call, id, index, to.actor).led_by(lead);
         let time_left = call.deadline.map_or(NO_DEADLINE, |deadline| micros_left(now, deadline));
         buffer.extend_from_slice(&self.calls.next().as_u64().to_le_bytes());
         buffer.extend_from_slice(&time_left.to_le_bytes());
@@ -119,6 +129,11 @@ impl Session {
         let body: [&[u8]; 2] = [&actor.to_le_bytes(), token.as_bytes()];
         lane.write(Kind::Present, 0, Recipient::Actor(actor), &body);
         true
+    }
+
+    /// Whether the peer reads what messages bring along.
+    pub(crate) fn takes_annotations(&self) -> bool {
+        self.peer.capabilities.has(Capabilities::ANNOTATIONS)
     }
 
     /// Whether a message to an actor would be taken now, or be refused for another reason than a
@@ -401,7 +416,7 @@ impl Session {
     /// Defines a shape in a lane, ahead of its first use, unless the peer's build does not know it;
     /// its number there.
     #[cold]
-    fn introduce(&mut self, place: usize, to: &To) -> Result<u32, Arc<str>> {
+    fn introduce(&mut self, place: usize, to: &To<'_>) -> Result<u32, Arc<str>> {
         let version = if self.peer.capabilities.has(Capabilities::SCHEMAS) {
             self.version(to.shape, &(to.schema)())?
         } else {
@@ -436,11 +451,12 @@ impl Session {
 }
 
 /// Whom a message is for, and of what type it is.
-struct To {
+struct To<'a> {
     actor: u64,
     is_bulk: bool,
     shape: Shape,
     schema: fn() -> Schema,
+    annotation: Option<&'a Annotation>,
 }
 
 /// A message whose fields come next.

@@ -21,6 +21,7 @@ mod shutdown;
 mod spawning;
 mod stress;
 mod support;
+mod traces;
 mod trust;
 mod versions;
 mod watches;

@@ -297,6 +297,12 @@ impl Control {
         self.way.foreign().is_none()
     }
 
+    /// Whether it lives in this process and handles each message in the span that it was sent in:
+    /// [`SpawnOptions::traced`](crate::SpawnOptions::traced).
+    pub fn is_traced(&self) -> bool {
+        self.is_local() && self.state.word().has(Flag::Traced)
+    }
+
     /// What a cluster made the address of an actor in another process [with](Self::foreign), if
     /// it is of this type.
     pub fn foreign_control<C: ForeignControl>(&self) -> Option<&C> {

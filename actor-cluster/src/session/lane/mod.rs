@@ -11,7 +11,7 @@ mod message;
 mod outgoing;
 mod parts;
 
-pub(crate) use self::assembly::BadPart;
+pub(crate) use self::assembly::{BadPart, Whole};
 pub(crate) use self::incoming::{Gap, Incoming, Position};
 pub(crate) use self::message::MessageLane;
 pub(crate) use self::outgoing::{FromTheFuture, Outgoing, Segment};

@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::parts::{Part, Parts, Recipient};
+use super::parts::{Large, Part, Parts, Recipient};
 use crate::limits::{FRAME_BODY_BYTES_MAX, SEGMENT_BYTES};
 use crate::wire::frame::{self, HEADER_BYTES, Head, Kind, OpenFrame};
 use crate::wire::lanes::LaneId;
@@ -113,13 +113,13 @@ impl Outgoing {
 
     /// Ends a frame that was begun in [`open`](Self::open) for a recipient: what is too long for
     /// one frame goes in parts, and what is behind such a one waits for it. What it takes on the
-    /// wire, but for what parts add.
+    /// wire with what leads it, but for what parts add.
     pub(crate) fn finish(&mut self, frame: OpenFrame, kind: Kind, index: u32, recipient: Recipient) -> usize {
-        let bytes = frame.bytes(&self.open);
+        let (bytes, lead) = (frame.bytes(&self.open), frame.lead());
         if bytes - HEADER_BYTES > FRAME_BODY_BYTES_MAX {
-            let body = frame.take_body(&mut self.open);
+            let (lead, body) = frame.take_body(&mut self.open);
             let length = u32::try_from(body.len()).expect("MESSAGE_BYTES_MAX_MOST is less");
-            self.parts.push_large(recipient, Head { kind, index, length }, body);
+            self.parts.push_large(recipient, Large { lead, head: Head { kind, index, length }, body });
         } else if self.parts.has_line(recipient) {
             let frame = frame.take_out(&mut self.open);
             self.parts.push_frame(recipient, frame);
@@ -127,7 +127,7 @@ impl Outgoing {
             frame.finish(&mut self.open);
             self.seal();
         }
-        bytes
+        lead + bytes
     }
 
     /// Ends the open segment if it is long enough.

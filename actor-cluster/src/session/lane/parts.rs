@@ -54,8 +54,18 @@ struct Line {
 
 #[derive(Debug)]
 enum Item {
-    Large(Head, Bytes),
+    Large(Large),
     Frames(BytesMut),
+}
+
+/// A message that is too long for one frame.
+#[derive(Debug)]
+pub(crate) struct Large {
+    /// Whole frames that are written right in front of it.
+    pub(crate) lead: Bytes,
+    pub(crate) head: Head,
+    /// What of it is left.
+    pub(crate) body: Bytes,
 }
 
 /// What is to be written next, without anything in between.
@@ -83,13 +93,13 @@ impl Parts {
     }
 
     /// A message that is too long for one frame.
-    pub(crate) fn push_large(&mut self, recipient: Recipient, head: Head, body: Bytes) {
-        self.bytes += body.len();
+    pub(crate) fn push_large(&mut self, recipient: Recipient, large: Large) {
+        self.bytes += large.body.len();
         let line = self.lines.entry(recipient).or_insert_with(|| {
             self.waiting.push_back(recipient);
             Line::default()
         });
-        line.items.push_back(Item::Large(head, body));
+        line.items.push_back(Item::Large(large));
     }
 
     /// A whole frame for somebody who [has a line](Self::has_line).
@@ -141,7 +151,7 @@ impl Parts {
     pub(crate) fn messages(&self) -> u64 {
         let items = self.lines.values().flat_map(|line| &line.items);
         let messages = items.map(|item| match item {
-            Item::Large(head, _) => u64::from(head.kind != Kind::Reply),
+            Item::Large(Large { head, .. }) => u64::from(head.kind != Kind::Reply),
             Item::Frames(frames) => frame::count_messages(frames),
         });
         messages.sum()
@@ -156,10 +166,11 @@ impl Parts {
 impl Line {
     /// The next part of the large one in front, and what that is, if it is the last part.
     fn next_part(&mut self, lane: LaneId) -> Option<(Bytes, Bytes, Option<Kind>)> {
-        let Some(Item::Large(head, body)) = self.items.front_mut() else { return None };
+        let Some(Item::Large(Large { lead, head, body })) = self.items.front_mut() else { return None };
         let kind = head.kind;
-        let mut frames = BytesMut::with_capacity(3 * HEADER_BYTES);
+        let mut frames = BytesMut::with_capacity(lead.len() + 3 * HEADER_BYTES);
         if !self.has_begun {
+            frames.extend_from_slice(&std::mem::take(lead));
             write_frame(&mut frames, Kind::Large, lane, self.number, &[&head.to_bytes()]);
         }
         let slice = body.split_to(body.len().min(PART_BYTES));
@@ -188,7 +199,9 @@ impl Line {
         let unsent = self.items.iter().skip(usize::from(self.has_begun));
         unsent.flat_map(|item| {
             let (large, frames) = match item {
-                Item::Large(head, body) if head.kind == Kind::Call => (frame::correlation_of(body), &[][..]),
+                Item::Large(Large { head, body, .. }) if head.kind == Kind::Call => {
+                    (frame::correlation_of(body), &[][..])
+                }
                 Item::Large(..) => (None, &[][..]),
                 Item::Frames(frames) => (None, &frames[..]),
             };

@@ -98,7 +98,7 @@ impl Node {
         self
     }
 
-    pub(super) fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Config {
         Config {
             pace: self.pace,
             patience: self.patience,

@@ -1,0 +1,138 @@
+//! What a message may bring along, and its form in an Annotate frame: `docs/PROTOCOL.md` §4.8.
+
+use bytes::BytesMut;
+use prost::Message;
+
+use super::frame::{Kind, OpenFrame};
+use super::lanes::LaneId;
+use crate::limits::ANNOTATION_BYTES_MAX;
+use crate::trace::TraceContext;
+
+/// See the module. Usually a message brings nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Annotation {
+    pub(crate) trace: Option<TraceContext>,
+}
+
+/// The peer's bytes are none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an annotation: {0}")]
+pub(crate) struct BadAnnotation(String);
+
+impl Annotation {
+    /// Appends the frame; how many bytes it takes.
+    pub(crate) fn write(&self, buffer: &mut BytesMut, lane: LaneId) -> usize {
+        let frame = OpenFrame::begin(buffer, Kind::Annotate, lane, 0);
+        let said = Said { trace: self.trace.as_ref().map(SaidTrace::of) };
+        said.encode(buffer).expect("a buffer that grows has room");
+        let bytes = frame.finish(buffer);
+        debug_assert!(bytes <= Self::FRAME_BYTES_MAX, "an annotation that the peer takes");
+        bytes
+    }
+
+    /// The most that one takes on the wire.
+    pub(crate) const FRAME_BYTES_MAX: usize = super::frame::HEADER_BYTES + ANNOTATION_BYTES_MAX;
+
+    /// Reads the body of a frame. What a later version says is skipped.
+    pub(crate) fn read(body: &[u8]) -> Result<Self, BadAnnotation> {
+        if body.len() > ANNOTATION_BYTES_MAX {
+            return Err(BadAnnotation("over the limit".to_owned()));
+        }
+        let said = Said::decode(body).map_err(|error| BadAnnotation(error.to_string()))?;
+        let trace = said.trace.map(SaidTrace::into_context).transpose()?;
+        Ok(Self { trace })
+    }
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Said {
+    #[prost(message, optional, tag = "1")]
+    trace: Option<SaidTrace>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct SaidTrace {
+    #[prost(fixed64, tag = "1")]
+    trace_high: u64,
+    #[prost(fixed64, tag = "2")]
+    trace_low: u64,
+    #[prost(fixed64, tag = "3")]
+    parent: u64,
+    #[prost(uint32, tag = "4")]
+    flags: u32,
+    #[prost(string, tag = "5")]
+    state: String,
+}
+
+impl SaidTrace {
+    #[expect(clippy::cast_possible_truncation, reason = "two halves")]
+    fn of(context: &TraceContext) -> Self {
+        let trace = context.trace_id();
+        Self {
+            trace_high: (trace >> 64) as u64,
+            trace_low: trace as u64,
+            parent: context.parent_id(),
+            flags: context.flags().into(),
+            state: context.state().to_owned(),
+        }
+    }
+
+    fn into_context(self) -> Result<TraceContext, BadAnnotation> {
+        let trace = u128::from(self.trace_high) << 64 | u128::from(self.trace_low);
+        let flags = u8::try_from(self.flags).map_err(|_| BadAnnotation("flags over 255".to_owned()))?;
+        let context = TraceContext::new(trace, self.parent, flags);
+        let context = context.and_then(|context| context.with_state(&self.state));
+        context.map_err(|error| BadAnnotation(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::TRACE_STATE_BYTES_MAX;
+    use crate::wire::frame::{HEADER_BYTES, read_frame};
+
+    fn read_back(annotation: &Annotation) -> Annotation {
+        let mut buffer = BytesMut::new();
+        let bytes = annotation.write(&mut buffer, LaneId::data(0));
+        assert_eq!(buffer.len(), bytes);
+        let frame = read_frame(&mut buffer, ANNOTATION_BYTES_MAX).unwrap().unwrap();
+        assert_eq!((frame.kind, frame.bytes()), (Kind::Annotate, bytes));
+        Annotation::read(&frame.body).unwrap()
+    }
+
+    #[test]
+    fn what_is_said_is_read_and_the_longest_fits() {
+        let longest = TraceContext::new(u128::MAX, u64::MAX, u8::MAX).unwrap();
+        let longest = longest.with_state(&"~".repeat(TRACE_STATE_BYTES_MAX)).unwrap();
+        let traces = [None, Some(TraceContext::new(1 << 64, 1, 0).unwrap()), Some(longest)];
+        for annotation in traces.map(|trace| Annotation { trace }) {
+            assert_eq!(read_back(&annotation), annotation);
+        }
+    }
+
+    #[test]
+    fn what_is_none_is_refused() {
+        let good = SaidTrace { trace_high: 0, trace_low: 1, parent: 1, flags: 0, state: String::new() };
+        let refused = |trace: SaidTrace| {
+            let said = Said { trace: Some(trace) }.encode_to_vec();
+            Annotation::read(&said).unwrap_err().to_string()
+        };
+        assert_eq!(refused(SaidTrace { trace_low: 0, ..good.clone() }), "an annotation: an id that is zero");
+        assert_eq!(refused(SaidTrace { parent: 0, ..good.clone() }), "an annotation: an id that is zero");
+        assert_eq!(refused(SaidTrace { flags: 256, ..good.clone() }), "an annotation: flags over 255");
+        let long = "~".repeat(TRACE_STATE_BYTES_MAX + 1);
+        let no_state = "an annotation: no tracestate of at most 512 bytes";
+        assert_eq!(refused(SaidTrace { state: long, ..good.clone() }), no_state);
+        assert_eq!(refused(SaidTrace { state: "\n".into(), ..good }), no_state);
+        assert!(Annotation::read(&[0xff; 9]).is_err());
+        // A field of a later version, as long as may be, and one byte more.
+        let unknown = |bytes: usize| {
+            [vec![0x7a, (bytes - 3) as u8 | 0x80, ((bytes - 3) >> 7) as u8], vec![0; bytes - 3]].concat()
+        };
+        assert_eq!(Annotation::read(&unknown(ANNOTATION_BYTES_MAX)), Ok(Annotation::default()));
+        let over = Annotation::read(&unknown(ANNOTATION_BYTES_MAX + 1)).unwrap_err();
+        assert_eq!(over.to_string(), "an annotation: over the limit");
+        assert_eq!(HEADER_BYTES + ANNOTATION_BYTES_MAX, Annotation::FRAME_BYTES_MAX);
+    }
+}
