@@ -92,6 +92,13 @@ mod tests {
     use crate::limits::TRACE_STATE_BYTES_MAX;
     use crate::wire::frame::{HEADER_BYTES, read_frame};
 
+    /// What a later version says.
+    #[derive(Clone, PartialEq, Message)]
+    struct Later {
+        #[prost(bytes = "vec", tag = "15")]
+        more: Vec<u8>,
+    }
+
     fn read_back(annotation: &Annotation) -> Annotation {
         let mut buffer = BytesMut::new();
         let bytes = annotation.write(&mut buffer, LaneId::data(0));
@@ -127,9 +134,8 @@ mod tests {
         assert_eq!(refused(SaidTrace { state: "\n".into(), ..good }), no_state);
         assert!(Annotation::read(&[0xff; 9]).is_err());
         // A field of a later version, as long as may be, and one byte more.
-        let unknown = |bytes: usize| {
-            [vec![0x7a, (bytes - 3) as u8 | 0x80, ((bytes - 3) >> 7) as u8], vec![0; bytes - 3]].concat()
-        };
+        let unknown = |bytes: usize| Later { more: vec![0; bytes - 3] }.encode_to_vec();
+        assert_eq!(unknown(ANNOTATION_BYTES_MAX).len(), ANNOTATION_BYTES_MAX);
         assert_eq!(Annotation::read(&unknown(ANNOTATION_BYTES_MAX)), Ok(Annotation::default()));
         let over = Annotation::read(&unknown(ANNOTATION_BYTES_MAX + 1)).unwrap_err();
         assert_eq!(over.to_string(), "an annotation: over the limit");
