@@ -17,6 +17,7 @@ use crate::authorize::{Operation, Subject};
 use crate::contain::contained;
 use crate::event::NodeEvent;
 use crate::id::NodeId;
+use crate::once;
 use crate::session::{Event, Inbound, InboundCall, Shape, Spoken, Verdict};
 use crate::transport::Address;
 use crate::wire::reference::Token;
@@ -232,6 +233,16 @@ fn pass(
         reply.fail(CallFailure::Expired);
         return Ok(Delivery::Done);
     }
+    let mut unrun = None;
+    if let Some(key) = message.annotation.as_ref().and_then(|annotation| annotation.key)
+        && let (Some(call), Some(asked)) = (call, reply.take())
+    {
+        let of = once::Target { actor, shape };
+        let Some((keyed, run)) = node.once.ask(link, key, of, call.correlation, asked) else {
+            return Ok(Delivery::Done);
+        };
+        (*reply, unrun) = (Some(keyed), Some(run));
+    }
     *step = Step::Decoding;
     let mut deliver = || {
         let fields = fields.range();
@@ -242,9 +253,13 @@ fn pass(
         *reply = reply.take().map(|reply| reply.speaking(dialect.clone()));
         target.deliver(shape.variant, Decoder::within(piece, fields, &context), reply)
     };
-    match &message.annotation {
+    let delivery = match &message.annotation {
         None => deliver(),
         Some(annotation) => spans::within(node, link, target, annotation, deliver),
+    };
+    match unrun {
+        None => delivery,
+        Some(unrun) => delivery.map(|delivery| unrun.delivered(delivery)),
     }
 }
 

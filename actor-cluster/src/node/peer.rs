@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use actor_core::{
-    ActorCell, ActorId, CallFailure, ControlRequest, Executor, Exit, ExitListener, Incarnation, Instant,
-    SendError, WatchId,
+    ActorCell, ActorId, CallFailure, CallKey, ControlRequest, Executor, Exit, ExitListener, Incarnation,
+    Instant, SendError, WatchId,
 };
 use arc_swap::ArcSwapOption;
 use atomic_waker::AtomicWaker;
@@ -34,7 +34,7 @@ use crate::session::streams::ConnectionId;
 use crate::session::{Correlation, Session};
 use crate::trace::Propagator;
 use crate::transport::{Address, CloseReason, ClusterBidiStream};
-use crate::wire::annotation::Annotation;
+use crate::wire::annotation::{Annotation, Key};
 use crate::wire::lanes::LaneIds;
 use crate::wire::reference::Token;
 use crate::wire::{EncodeReply, RemoteMessage, ReplySink, WireContext};
@@ -46,11 +46,18 @@ pub(super) struct Peer {
     pub(super) incarnation: Incarnation,
     link: ArcSwapOption<Link>,
     watches_made: AtomicU64,
+    call_keys_made: AtomicU64,
 }
 
 impl Peer {
     pub(super) fn new(node: NodeId, incarnation: Incarnation) -> Self {
-        Self { node, incarnation, link: ArcSwapOption::empty(), watches_made: AtomicU64::new(0) }
+        Self {
+            node,
+            incarnation,
+            link: ArcSwapOption::empty(),
+            watches_made: AtomicU64::new(0),
+            call_keys_made: AtomicU64::new(0),
+        }
     }
 
     /// The session with it, if there is one.
@@ -64,16 +71,22 @@ impl Peer {
         actor: u64,
         given: Option<&Given>,
         message: M,
+        key: Option<&CallKey>,
     ) -> Result<(), SendError<M>> {
         match &*self.link.load() {
             None => Err(SendError::NotConnected(message)),
-            Some(link) => link.send(actor, given, message),
+            Some(link) => link.send(actor, given, message, key),
         }
     }
 
     /// Puts a session in place, and gives back the one that was there.
     pub(super) fn set_link(&self, link: Option<Arc<Link>>) -> Option<Arc<Link>> {
         self.link.swap(link)
+    }
+
+    pub(super) fn next_call_key(&self) -> u64 {
+        // Relaxed: as with watches.
+        self.call_keys_made.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     pub(super) fn next_watch(&self) -> WatchId {
@@ -404,14 +417,19 @@ impl Link {
         actor: u64,
         given: Option<&Given>,
         message: M,
+        key: Option<&CallKey>,
     ) -> Result<(), SendError<M>> {
         // A cast does not look at the time, which would cost as much as the rest.
         let now = if message.call().is_some() { self.executor.now() } else { Instant::ZERO };
-        let annotation = self
-            .propagator
-            .as_ref()
-            .and_then(|propagator| propagator.injected().map(|trace| Annotation { trace: Some(trace) }));
+        let is_plain = key.is_none() && self.propagator.is_none();
+        let annotation = if is_plain { None } else { self.annotation(key) };
         self.act(|session| {
+            if key.is_some() && !session.takes_annotations() {
+                return Err(SendError::Unsendable(
+                    message,
+                    "the peer's build knows no calls with keys".into(),
+                ));
+            }
             if let Some(given) = given
                 && !given.is_presented_in(self.id)
                 && session.present(actor, M::IS_BULK, &given.token)
@@ -420,6 +438,14 @@ impl Link {
             }
             session.send(now, actor, message, annotation.as_ref())
         })
+    }
+
+    /// What a message brings along that is sent from here.
+    #[cold]
+    fn annotation(&self, key: Option<&CallKey>) -> Option<Annotation> {
+        let trace = self.propagator.as_ref().and_then(|propagator| propagator.injected());
+        let key = key.map(|key| Key { number: key.number(), is_repeat: key.may_have_run() });
+        (trace.is_some() || key.is_some()).then_some(Annotation { trace, key })
     }
 
     /// Notes that the peer was given an actor that lives. Those that have ended are forgotten in

@@ -12,6 +12,17 @@ use crate::trace::TraceContext;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Annotation {
     pub(crate) trace: Option<TraceContext>,
+    /// Of a call.
+    pub(crate) key: Option<Key>,
+}
+
+/// The key of a call that may be asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Key {
+    /// Which of the caller's calls it is.
+    pub(crate) number: u64,
+    /// Whether it was asked before, and may have run.
+    pub(crate) is_repeat: bool,
 }
 
 /// The peer's bytes are none.
@@ -23,7 +34,8 @@ impl Annotation {
     /// Appends the frame; how many bytes it takes.
     pub(crate) fn write(&self, buffer: &mut BytesMut, lane: LaneId) -> usize {
         let frame = OpenFrame::begin(buffer, Kind::Annotate, lane, 0);
-        let said = Said { trace: self.trace.as_ref().map(SaidTrace::of) };
+        let key = self.key.map(|Key { number, is_repeat }| SaidKey { number, is_repeat });
+        let said = Said { trace: self.trace.as_ref().map(SaidTrace::of), key };
         said.encode(buffer).expect("a buffer that grows has room");
         let bytes = frame.finish(buffer);
         debug_assert!(bytes <= Self::FRAME_BYTES_MAX, "an annotation that the peer takes");
@@ -40,7 +52,8 @@ impl Annotation {
         }
         let said = Said::decode(body).map_err(|error| BadAnnotation(error.to_string()))?;
         let trace = said.trace.map(SaidTrace::into_context).transpose()?;
-        Ok(Self { trace })
+        let key = said.key.map(|SaidKey { number, is_repeat }| Key { number, is_repeat });
+        Ok(Self { trace, key })
     }
 }
 
@@ -48,6 +61,16 @@ impl Annotation {
 struct Said {
     #[prost(message, optional, tag = "1")]
     trace: Option<SaidTrace>,
+    #[prost(message, optional, tag = "2")]
+    key: Option<SaidKey>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct SaidKey {
+    #[prost(uint64, tag = "1")]
+    number: u64,
+    #[prost(bool, tag = "2")]
+    is_repeat: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -113,7 +136,9 @@ mod tests {
         let longest = TraceContext::new(u128::MAX, u64::MAX, u8::MAX).unwrap();
         let longest = longest.with_state(&"~".repeat(TRACE_STATE_BYTES_MAX)).unwrap();
         let traces = [None, Some(TraceContext::new(1 << 64, 1, 0).unwrap()), Some(longest)];
-        for annotation in traces.map(|trace| Annotation { trace }) {
+        let key = Some(Key { number: u64::MAX, is_repeat: true });
+        let keyed = traces.clone().map(|trace| Annotation { trace, key });
+        for annotation in traces.map(|trace| Annotation { trace, key: None }).into_iter().chain(keyed) {
             assert_eq!(read_back(&annotation), annotation);
         }
     }
@@ -122,7 +147,7 @@ mod tests {
     fn what_is_none_is_refused() {
         let good = SaidTrace { trace_high: 0, trace_low: 1, parent: 1, flags: 0, state: String::new() };
         let refused = |trace: SaidTrace| {
-            let said = Said { trace: Some(trace) }.encode_to_vec();
+            let said = Said { trace: Some(trace), key: None }.encode_to_vec();
             Annotation::read(&said).unwrap_err().to_string()
         };
         assert_eq!(refused(SaidTrace { trace_low: 0, ..good.clone() }), "an annotation: an id that is zero");

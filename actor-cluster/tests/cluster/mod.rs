@@ -11,6 +11,7 @@ mod links;
 mod loss;
 mod modes;
 mod names;
+mod once;
 mod plain;
 mod references;
 mod resume;

@@ -543,7 +543,7 @@ impl Fuzzed {
 
 /// What a message may bring along.
 fn annotation() -> Annotation {
-    Annotation { trace: Some(TraceContext::new(3, 4, 1).expect("no id is zero")) }
+    Annotation { trace: Some(TraceContext::new(3, 4, 1).expect("no id is zero")), key: None }
 }
 
 fn annotation_body() -> Vec<u8> {

@@ -23,7 +23,7 @@ fn pair() -> Pair {
 }
 
 fn trace(number: u64) -> Annotation {
-    Annotation { trace: Some(TraceContext::new(7, number, 1).unwrap()) }
+    Annotation { trace: Some(TraceContext::new(7, number, 1).unwrap()), key: None }
 }
 
 fn send(pair: &Pair, actor: u64, letter: Letter, number: u64) {

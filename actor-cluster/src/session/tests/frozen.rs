@@ -11,7 +11,7 @@ use crate::testing::pair::{Node, Pair, Side};
 use crate::trace::TraceContext;
 use crate::transport::{CloseCode, CloseReason, LaneSet};
 use crate::wire::RemoteMessage;
-use crate::wire::annotation::Annotation;
+use crate::wire::annotation::{Annotation, Key};
 use crate::wire::control::{Body, Control, Member, Publication};
 use crate::wire::frame::{Frame, HEADER_BYTES, Kind};
 use crate::wire::hello::{Handshake, Step};
@@ -158,9 +158,13 @@ fn messages_are_frozen() {
     pair.session(A).present(42, false, &TOKEN);
     take(&mut pair, A);
     let context = TraceContext::from_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
-    let annotation = Annotation { trace: Some(context.unwrap().with_state("a=b").unwrap()) };
+    let annotation = Annotation { trace: Some(context.unwrap().with_state("a=b").unwrap()), key: None };
     let now = pair.now();
     pair.session(A).send(now, 42, Letter::Note(12), Some(&annotation)).unwrap();
+    take(&mut pair, A);
+    let (port, _reply) = ReplyPort::new(None);
+    let annotation = Annotation { trace: None, key: Some(Key { number: 300, is_repeat: true }) };
+    pair.session(A).send(now, 42, Letter::Ask(13, port), Some(&annotation)).unwrap();
     take(&mut pair, A);
     assert_block("messages", &all);
 }
