@@ -16,7 +16,7 @@ mod random;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use actor_core::{CallFailure, Instant};
@@ -120,7 +120,7 @@ pub(crate) enum Asked {
 #[derive(Debug)]
 pub(crate) struct Outcomes<W> {
     memory: CallMemory,
-    callers: HashMap<NodeId, Remembered<W>>,
+    callers: BTreeMap<NodeId, Remembered<W>>,
     /// Whether a caller was forgotten: of one that is not known, nobody can say what it has asked.
     has_forgotten_callers: bool,
     asks: u64,
@@ -158,7 +158,7 @@ impl<W> Outcomes<W> {
     pub(crate) fn new(memory: CallMemory) -> Self {
         Self {
             memory,
-            callers: HashMap::new(),
+            callers: BTreeMap::new(),
             has_forgotten_callers: false,
             asks: 0,
             sweep_at: Instant::ZERO,

@@ -125,8 +125,8 @@ fn another_message_has_no_right_to_the_key_and_another_node_has_its_own() {
 fn more_calls_than_there_is_room_for_make_it_forget_the_oldest_and_never_those_that_run() {
     let mut test = Test::new();
     let running = test.run(1);
-    for number in 2..=4 {
-        test.settle(number, answer(number as u8, 1));
+    for number in 2..=4_u8 {
+        test.settle(number.into(), answer(number, 1));
     }
     assert_eq!(test.again(2), Asked::Forgotten);
     assert_eq!(test.again(4), Asked::Known(answer(4, 1)));

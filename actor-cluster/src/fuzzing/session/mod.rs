@@ -35,7 +35,7 @@ use crate::session::streams::ConnectionId;
 use crate::session::{Config, Correlation, Event, Session};
 use crate::trace::TraceContext;
 use crate::transport::{CloseCode, CloseReason, LaneSet};
-use crate::wire::annotation::Annotation;
+use crate::wire::annotation::{Annotation, Key};
 use crate::wire::control::{Member, Publication};
 use crate::wire::frame::{HEADER_BYTES, Kind, write_frame};
 use crate::wire::lanes::{LaneId, LaneIds};
@@ -543,7 +543,8 @@ impl Fuzzed {
 
 /// What a message may bring along.
 fn annotation() -> Annotation {
-    Annotation { trace: Some(TraceContext::new(3, 4, 1).expect("no id is zero")), key: None }
+    let trace = TraceContext::new(3, 4, 1).expect("no id is zero");
+    Annotation { trace: Some(trace), key: Some(Key { number: 5, is_repeat: false }) }
 }
 
 fn annotation_body() -> Vec<u8> {
