@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use prost::Message;
 
 use super::{A, B, Letter, frame, frames, notes, reason};
-use crate::limits::{ANNOTATION_BYTES_MAX, FRAME_BODY_BYTES_MAX, PART_BYTES};
+use crate::limits::{ANNOTATION_BYTES_MAX, FRAME_BODY_BYTES_MAX, MESSAGE_BYTES_MAX_LEAST, PART_BYTES};
 use crate::session::Session;
 use crate::session::capabilities::Capabilities;
 use crate::testing::pair::{Node, Pair, Saw};
@@ -135,6 +135,23 @@ fn it_costs_what_it_takes() {
     assert!(again && !pair.session(A).has_room(1, false));
 }
 
+/// Small messages that bring much along would else be many times the window.
+#[test]
+fn w17_whoever_brings_more_along_than_there_is_credit_for_cheats() {
+    let node = |number| Node::new(number).limits(MESSAGE_BYTES_MAX_LEAST, 4096);
+    let mut pair = Pair::ready_between(node(1), node(2), &[LaneSet::ALL]);
+    let annotate = frame(Kind::Annotate, 0, &later(ANNOTATION_BYTES_MAX));
+    let one = [annotate, frame(Kind::Cast, 0, &[0; 8])].concat();
+    let most = 4096 + MESSAGE_BYTES_MAX_LEAST + Annotation::FRAME_BYTES_MAX;
+    pair.inject(0, A, &[frame(Kind::Define, 0, &[1; 16]), one.repeat(most / one.len())].concat());
+    pair.drive();
+    assert_eq!(pair.session(B).ended(), None);
+    pair.inject(0, A, &one);
+    pair.drive();
+    let expected = reason(CloseCode::Violation, "more data than there was credit for");
+    assert_eq!(pair.session(B).ended(), Some(&expected));
+}
+
 #[test]
 fn a_peer_that_reads_none_is_told_none() {
     let pair = pair();
@@ -153,6 +170,16 @@ fn a_peer_that_reads_none_is_told_none() {
     session.handle_input(pair.now(), connection, &mut BytesMut::from(&annotate[..]));
     let expected = reason(CloseCode::Violation, "an annotation that was not agreed on");
     assert_eq!(session.ended(), Some(&expected));
+}
+
+/// A body of so many bytes, of which this version knows none.
+fn later(bytes: usize) -> Vec<u8> {
+    #[derive(Clone, PartialEq, Message)]
+    struct Later {
+        #[prost(fixed32, repeated, packed = "false", tag = "15")]
+        more: Vec<u32>,
+    }
+    Later { more: vec![7; bytes / 5] }.encode_to_vec()
 }
 
 fn struck_by(bytes: &[u8]) -> Pair {
@@ -212,14 +239,11 @@ fn annotations_that_cannot_be_read() {
     let ended = pair.session(B).ended().cloned().unwrap();
     assert!(ended.detail().starts_with("an annotation: "), "{ended}");
     // Words of a later version are skipped.
-    #[derive(Clone, PartialEq, Message)]
-    struct Later {
-        #[prost(string, tag = "99")]
-        more: String,
-    }
-    let later = Later { more: "more".to_owned() }.encode_to_vec();
-    let bytes =
-        [frame(Kind::Define, 0, &[1; 16]), frame(Kind::Annotate, 0, &later), frame(Kind::Cast, 0, &[0; 8])];
+    let bytes = [
+        frame(Kind::Define, 0, &[1; 16]),
+        frame(Kind::Annotate, 0, &later(20)),
+        frame(Kind::Cast, 0, &[0; 8]),
+    ];
     let pair = struck_by(&bytes.concat());
     assert_eq!(pair.annotations(B), [Some(Annotation::default())]);
 }
