@@ -107,8 +107,10 @@ pub mod limits;
 pub mod lock;
 mod names;
 mod node;
+mod once;
 mod session;
 pub mod testing;
+mod trace;
 pub mod transport;
 pub mod wire;
 
@@ -119,4 +121,6 @@ pub use external::ExternalStream;
 pub use id::{Incarnation, NodeId};
 pub use names::conflict::{Conflict, NameRule};
 pub use node::{GroupEvents, Mode, NodeBuilder, NodeGroups, NodeScope, NodeServer, NodeSession};
+pub use once::CallMemory;
+pub use trace::{Propagator, TraceContext, TraceContextError};
 pub use wire::{RemoteMessage, Wire};

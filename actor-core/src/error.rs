@@ -165,6 +165,10 @@ pub enum CallFailure {
     /// have run.
     #[error("the session was lost; the call may have run")]
     Unknown,
+    /// The call was [asked before](crate::ActorRef::call_once) and may have run; what became of it is no longer
+    /// known to anybody.
+    #[error("the call was asked before, and what became of it is forgotten; it may have run")]
+    Forgotten,
     /// An answer came that could not be read; the call ran.
     #[error("the answer could not be read: {0}")]
     BadReply(Arc<str>),
@@ -193,6 +197,9 @@ pub enum Rejection {
     /// The caller's node may not do this.
     #[error("forbidden")]
     Forbidden,
+    /// Its [key](crate::CallKey) is that of another message.
+    #[error("the key is of another call")]
+    OtherCall,
     /// The bytes are not a message of that actor.
     #[error("the message could not be read: {0}")]
     Undecodable(Arc<str>),
@@ -265,6 +272,7 @@ mod tests {
             (CallFailure::NoReply, false),
             (CallFailure::TimedOut(Duration::ZERO), false),
             (CallFailure::Unknown, false),
+            (CallFailure::Forgotten, false),
             (CallFailure::BadReply("no".into()), false),
         ];
         for (failure, never_ran) in left {

@@ -24,6 +24,7 @@ use std::time::Duration;
 use crate::address::{ActorRef, RoomWait};
 use crate::error::{CallError, CallFailure, SendError};
 use crate::executor::{Executor, Timeout};
+use crate::key::CallKey;
 use crate::reply::{ReplyFuture, ReplyPort};
 use crate::system::ActorSystem;
 use crate::time::Instant;
@@ -178,9 +179,70 @@ impl<'a, N: Answers<M, T>, M, T> Call<'a, N, M, T> {
         forward(self.actor, self.message, port)
     }
 
+    /// The same call, which may be asked again with the same key and runs once:
+    /// [`ActorRef::call_once`].
+    pub fn once(self, key: &'a CallKey) -> OnceCall<'a, N, M, T> {
+        OnceCall { call: self, key }
+    }
+
     /// The message.
     pub fn into_message(self) -> M {
         self.message
+    }
+}
+
+/// A call that may be asked again with its key and runs once: await it for the answer.
+///
+/// # Errors
+///
+/// As [`ActorRef::call_once`].
+///
+/// # Cancellation
+///
+/// As [`Call`].
+///
+/// # Panics
+///
+/// As [`Call`].
+#[must_use = "a call does nothing unless it is awaited"]
+pub struct OnceCall<'a, N, M, T> {
+    call: Call<'a, N, M, T>,
+    key: &'a CallKey,
+}
+
+impl<N: Answers<M, T>, M, T> OnceCall<'_, N, M, T> {
+    /// As [`Call::timeout`].
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { call: self.call.timeout(timeout), ..self }
+    }
+
+    /// As [`Call::default_timeout`].
+    pub fn default_timeout(self) -> Self {
+        Self { call: self.call.default_timeout(), ..self }
+    }
+}
+
+impl<'a, N, M, T> IntoFuture for OnceCall<'a, N, M, T>
+where
+    N: Answers<M, T>,
+    M: Send + 'a,
+    T: Send + 'static,
+{
+    type Output = Result<T, CallError<M>>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { call: Call { actor, message, timeout, .. }, key } = self;
+        Box::pin(async move {
+            let answer = actor.ask_once(key, timeout, |port| N::wrap_call(message, port)).await;
+            answer.map_err(|error| error.map(|message| returned_call(message).0))
+        })
+    }
+}
+
+impl<N, M, T> fmt::Debug for OnceCall<'_, N, M, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OnceCall").field("key", &self.key).field("timeout", &self.call.timeout).finish()
     }
 }
 

@@ -7,7 +7,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use bytes::BytesMut;
 
 use crate::limits::{FRAME_BODY_BYTES_MAX, LARGE_OPEN_MAX, PART_BYTES};
-use crate::session::{Assemblies, BadPart, Outgoing, Recipient};
+use crate::session::{Annotated, Assemblies, BadPart, Outgoing, Recipient};
 use crate::wire::frame::{Frame, Head, Kind, read_frame};
 use crate::wire::lanes::LaneId;
 
@@ -79,7 +79,7 @@ impl Taking {
         let head = Head { kind: if is_cast { Kind::Cast } else { Kind::Reply }, index: 1, length };
         let is_long = length as usize > FRAME_BODY_BYTES_MAX && length as usize <= LENGTH_MAX;
         let is_free = (number as usize) < LARGE_OPEN_MAX && !self.open.contains_key(&number);
-        let begun = self.assemblies.begin(number, head, LENGTH_MAX);
+        let begun = self.assemblies.begin(number, head, Annotated::default(), LENGTH_MAX);
         assert_eq!(begun, if is_long && is_free { Ok(()) } else { Err(BadPart) });
         if begun.is_ok() {
             self.open.insert(number, (head, Vec::new()));
@@ -93,6 +93,7 @@ impl Taking {
         let length = length.map_or(must, |length| length as usize % (PART_BYTES + 2));
         let part = vec![byte; length];
         let taken = self.assemblies.part(number, &part);
+        let taken = taken.map(|whole| whole.map(|whole| (whole.head, whole.body)));
         let Some((head, body)) = self.open.get_mut(&number).filter(|_| length == must) else {
             return assert_eq!(taken, Err(BadPart));
         };
@@ -161,12 +162,13 @@ impl Lane {
         match frame.kind {
             Kind::Large => {
                 let head = Head::from_bytes(&frame.body).expect("a head");
-                self.reader.assemblies.begin(frame.index, head, LENGTH_MAX).expect("a number that is free");
+                let begun = self.reader.assemblies.begin(frame.index, head, Annotated::default(), LENGTH_MAX);
+                begun.expect("a number that is free");
             }
             Kind::Part => {
                 let whole = self.reader.assemblies.part(frame.index, &frame.body).expect("cut as it must be");
-                if let Some((head, body)) = whole {
-                    self.arrive(head.kind, &body);
+                if let Some(whole) = whole {
+                    self.arrive(whole.head.kind, &whole.body);
                 }
             }
             kind => self.arrive(kind, &frame.body),

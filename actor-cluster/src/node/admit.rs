@@ -251,7 +251,8 @@ impl Node {
         let mut session = Session::new(shaken, self.settings.session.clone(), executor.now());
         let given_types = Arc::<GivenTypes>::default();
         session.lend(references::switchboard(self, info.node, info.incarnation, given_types.clone()));
-        Link::new(info, id, self.moments.clone(), executor, session, given_types)
+        let propagator = self.settings.propagator.clone();
+        Link::new(info, id, self.moments.clone(), executor, propagator, session, given_types)
     }
 
     /// Says on a new session what this node publishes. Whoever calls keeps that from

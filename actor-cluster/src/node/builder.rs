@@ -17,9 +17,11 @@ use crate::limits::{
     WINDOW_BYTES_MOST,
 };
 use crate::names::conflict::NameRule;
+use crate::once::CallMemory;
 use crate::session;
 use crate::session::handshake::{Myself, Secret};
 use crate::session::heartbeat::Pace;
+use crate::trace::Propagator;
 use crate::transport::Transport;
 use crate::wire::{RemoteMessage, Wire};
 
@@ -55,6 +57,8 @@ pub struct NodeBuilder {
     window_bytes: u64,
     peers_max: usize,
     reports_dead_letters: bool,
+    propagator: Option<Arc<dyn Propagator>>,
+    call_memory: CallMemory,
 }
 
 impl NodeBuilder {
@@ -77,6 +81,8 @@ impl NodeBuilder {
             window_bytes: WINDOW_BYTES,
             peers_max: PEERS_MAX,
             reports_dead_letters: false,
+            propagator: None,
+            call_memory: CallMemory::default(),
         }
     }
 
@@ -200,6 +206,18 @@ impl NodeBuilder {
         self
     }
 
+    /// How much the node remembers of calls that peers may [ask again](actor_core::ActorRef::call_once).
+    pub fn call_memory(mut self, memory: CallMemory) -> Self {
+        self.call_memory = memory;
+        self
+    }
+
+    /// Carries traces to other nodes and takes them over from there; nothing does unless set.
+    pub fn propagator(mut self, propagator: impl Propagator) -> Self {
+        self.propagator = Some(Arc::new(propagator));
+        self
+    }
+
     /// Listens on every transport and starts the node.
     ///
     /// # Errors
@@ -221,6 +239,8 @@ impl NodeBuilder {
             handshake_timeout: self.handshake_timeout,
             name_rule: self.name_rule,
             peers_max: self.peers_max,
+            propagator: self.propagator,
+            call_memory: self.call_memory,
             session: session::Config {
                 pace: self.pace,
                 patience: self.handshake_timeout,
@@ -271,6 +291,9 @@ impl NodeBuilder {
         }
         if self.peers_max == 0 {
             return unusable("a node needs room for a peer");
+        }
+        if self.call_memory.callers_max == 0 {
+            return unusable("the memory of calls needs room for a caller");
         }
         if self.pace.interval.is_zero() || self.pace.timeout <= self.pace.interval {
             return unusable("the heartbeat's timeout must be longer than its interval");

@@ -63,10 +63,10 @@ impl Stalled {
     fn new(message: &Inbound, piece: &Bytes) -> Self {
         let range = message.fields.range();
         if range.len() * SHARED_PIECE_MOST >= piece.len() {
-            return Self { message: *message, piece: piece.clone() };
+            return Self { message: message.clone(), piece: piece.clone() };
         }
         let fields = Fields::new(0..range.len());
-        Self { message: Inbound { fields, ..*message }, piece: Bytes::copy_from_slice(&piece[range]) }
+        Self { message: Inbound { fields, ..message.clone() }, piece: Bytes::copy_from_slice(&piece[range]) }
     }
 }
 
@@ -307,6 +307,7 @@ mod tests {
                 shape,
                 spoken: Spoken::Unsaid,
                 call: None,
+                annotation: None,
                 fields: Fields::new(range.clone()),
                 bytes: range.len(),
             };

@@ -11,11 +11,13 @@ use super::catalog::{Delivery, Target, Undone, refuse};
 use super::kinds;
 use super::linking;
 use super::peer::{Link, LinkState};
+use super::spans;
 use super::spawning::{Asked, SPAWNER};
 use crate::authorize::{Operation, Subject};
 use crate::contain::contained;
 use crate::event::NodeEvent;
 use crate::id::NodeId;
+use crate::once;
 use crate::session::{Event, Inbound, InboundCall, Shape, Spoken, Verdict};
 use crate::transport::Address;
 use crate::wire::reference::Token;
@@ -246,14 +248,34 @@ fn pass(
         reply.fail(CallFailure::Expired);
         return Ok(());
     }
+    let mut unrun = None;
+    if let Some(key) = message.annotation.as_ref().and_then(|annotation| annotation.key)
+        && let (Some(call), Some(asked)) = (call, reply.take())
+    {
+        let of = once::Target { actor, shape };
+        let Some((keyed, run)) = node.once.ask(link, key, of, call.correlation, asked) else {
+            return Ok(());
+        };
+        (*reply, unrun) = (Some(keyed), Some(run));
+    }
     *step = Step::Decoding;
-    let fields = fields.range();
-    let Some(dialect) = dialect else {
-        return target.deliver(shape.variant, Decoder::within(piece, fields, &link.context), reply);
+    let mut deliver = || {
+        let fields = fields.range();
+        let Some(dialect) = dialect else {
+            return target.deliver(shape.variant, Decoder::within(piece, fields, &link.context), reply);
+        };
+        let context = link.context.speaking(dialect.clone());
+        *reply = reply.take().map(|reply| reply.speaking(dialect.clone()));
+        target.deliver(shape.variant, Decoder::within(piece, fields, &context), reply)
     };
-    let context = link.context.speaking(dialect.clone());
-    *reply = reply.take().map(|reply| reply.speaking(dialect.clone()));
-    target.deliver(shape.variant, Decoder::within(piece, fields, &context), reply)
+    let delivery = match &message.annotation {
+        None => deliver(),
+        Some(annotation) => spans::within(node, link, target, annotation, deliver),
+    };
+    match unrun {
+        None => delivery,
+        Some(unrun) => delivery.map_err(|undone| Box::new(unrun.undone(*undone))),
+    }
 }
 
 /// What a message leaves out whose sender was built with another version of its type. An error

@@ -10,7 +10,7 @@
 //! [`NodeServer`] is the public handle; `Node` is what its tasks share.
 //!
 //! Locks are taken in this order, and none is held across an await:
-//! `Node::publishing`, `Node::peers`, then any one of `Peer::link`, `Link::inner`, the
+//! `Node::publishing`, `Node::peers` or `Node::once`, then any one of `Peer::link`, `Link::inner`, the
 //! catalog's and the tasks', then that of the exports or `Link::given`. A user's code does not run under them and a user's value
 //! is not dropped, but for the encoding of a message under its session's, which
 //! writes straight into what is sent.
@@ -30,6 +30,7 @@ mod handshaking;
 mod inbound;
 mod kinds;
 mod linking;
+mod once;
 mod outbound;
 mod parting;
 mod peer;
@@ -37,6 +38,7 @@ mod publish;
 mod references;
 mod resume;
 mod server;
+mod spans;
 mod spawning;
 mod stream;
 mod tasks;
@@ -57,6 +59,7 @@ use self::dial::Dials;
 use self::exports::Exports;
 pub use self::groups::{GroupEvents, NodeGroups, NodeScope};
 use self::kinds::Kinds;
+use self::once::Once;
 use self::peer::{Link, Moments, locked};
 pub use self::server::{NodeServer, NodeSession};
 use self::tasks::Tasks;
@@ -65,8 +68,10 @@ use crate::event::NodeEvent;
 use crate::id::NodeId;
 use crate::limits::{EVENTS_KEPT, HANDSHAKES_MAX};
 use crate::names::conflict::NameRule;
+use crate::once::CallMemory;
 use crate::session;
 use crate::session::handshake::Myself;
+use crate::trace::Propagator;
 use crate::transport::{Address, CloseCode, CloseReason, Transport};
 
 /// What a node was built with.
@@ -78,6 +83,8 @@ struct Settings {
     name_rule: NameRule,
     session: session::Config,
     myself: Myself,
+    propagator: Option<Arc<dyn Propagator>>,
+    call_memory: CallMemory,
 }
 
 /// One node of a cluster, as its tasks see it.
@@ -95,6 +102,8 @@ pub(crate) struct Node {
     peers: Mutex<Peers>,
     catalog: Catalog,
     exports: Arc<Exports>,
+    /// What became of calls with keys.
+    once: Arc<Once>,
     /// Held while what is published changes and peers are told, so that all are
     /// told everything in the same order.
     publishing: Mutex<()>,
@@ -122,6 +131,7 @@ impl Node {
         let peers = Mutex::new(Peers::new(settings.myself.node));
         Self {
             exports: Arc::new(Exports::new(&executor, system.incarnation())),
+            once: Arc::new(Once::new(settings.call_memory, executor.clone())),
             system,
             settings,
             transports,
@@ -166,6 +176,10 @@ impl Node {
 
     fn authorize(&self) -> Option<&dyn Authorize> {
         self.authorize.as_deref()
+    }
+
+    fn propagator(&self) -> Option<&dyn Propagator> {
+        self.settings.propagator.as_deref()
     }
 
     fn transport(&self, scheme: &str) -> Option<&Arc<dyn Transport>> {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use actor_core::{
-    ActorId, ActorRef, Control, ControlRequest, Deliver, Executor, Exit, ExitListener, ForeignControl,
-    SendError, Status, Unlink, WatchId,
+    ActorId, ActorRef, CallKey, Control, ControlRequest, Deliver, Executor, Exit, ExitListener,
+    ForeignControl, SendError, Status, Unlink, WatchId,
 };
 
 use super::peer::Peer;
@@ -74,7 +74,11 @@ impl<M: RemoteMessage> Deliver<M> for RemoteActor<M> {
     }
 
     fn cast(&self, message: M) -> Result<(), SendError<M>> {
-        self.peer.send(self.actor, self.given.as_ref(), message)
+        self.peer.send(self.actor, self.given.as_ref(), message, None)
+    }
+
+    fn cast_once(&self, message: M, key: &CallKey) -> Result<(), SendError<M>> {
+        self.peer.send(self.actor, self.given.as_ref(), message, Some(key))
     }
 
     fn room(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
@@ -110,6 +114,10 @@ impl ForeignControl for RemoteControl {
     fn status(&self) -> Status {
         let has_ended = self.has_ended.load(Ordering::Acquire);
         if !has_ended && self.peer.link().is_some() { Status::Running } else { Status::Stopped }
+    }
+
+    fn next_call_key(&self) -> u64 {
+        self.peer.next_call_key()
     }
 
     fn watch(&self, listener: Arc<dyn ExitListener>) -> WatchId {

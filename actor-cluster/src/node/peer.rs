@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use actor_core::{
-    ActorCell, ActorId, CallFailure, ControlRequest, Executor, Exit, ExitListener, Incarnation, Instant,
-    SendError, WatchId,
+    ActorCell, ActorId, CallFailure, CallKey, ControlRequest, Executor, Exit, ExitListener, Incarnation,
+    Instant, SendError, WatchId,
 };
 use arc_swap::ArcSwapOption;
 use atomic_waker::AtomicWaker;
@@ -33,7 +33,9 @@ use crate::limits::{NEWBORNS_MAX, STREAMS_PER_SESSION_MAX};
 use crate::session::handshake::{Live, SessionId};
 use crate::session::streams::ConnectionId;
 use crate::session::{Correlation, Session};
+use crate::trace::Propagator;
 use crate::transport::{Address, CloseReason, ClusterBidiStream};
+use crate::wire::annotation::{Annotation, Key};
 use crate::wire::lanes::LaneIds;
 use crate::wire::reference::Token;
 use crate::wire::{EncodeReply, RemoteMessage, ReplySink, WireContext};
@@ -51,6 +53,7 @@ pub(super) struct Peer {
     /// One that took its place.
     later: ArcSwapOption<Link>,
     watches_made: AtomicU64,
+    call_keys_made: AtomicU64,
 }
 
 impl Peer {
@@ -62,6 +65,7 @@ impl Peer {
             is_first: AtomicBool::new(false),
             later: ArcSwapOption::empty(),
             watches_made: AtomicU64::new(0),
+            call_keys_made: AtomicU64::new(0),
         }
     }
 
@@ -82,13 +86,14 @@ impl Peer {
         actor: u64,
         given: Option<&Given>,
         message: M,
+        key: Option<&CallKey>,
     ) -> Result<(), SendError<M>> {
         if let Some(link) = self.first() {
-            return link.send(actor, given, message);
+            return link.send(actor, given, message, key);
         }
         match &*self.later.load() {
             None => Err(SendError::NotConnected(message)),
-            Some(link) => link.send(actor, given, message),
+            Some(link) => link.send(actor, given, message, key),
         }
     }
 
@@ -105,6 +110,11 @@ impl Peer {
         // The new one is there before the former is not.
         let later = self.later.swap(link);
         if self.is_first.swap(false, Ordering::AcqRel) { self.first.get().cloned() } else { later }
+    }
+
+    pub(super) fn next_call_key(&self) -> u64 {
+        // Relaxed: as with watches.
+        self.call_keys_made.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     pub(super) fn next_watch(&self) -> WatchId {
@@ -156,6 +166,8 @@ pub(super) struct Link {
     pub(super) waker: AtomicWaker,
     executor: Executor,
     given_types: Arc<GivenTypes>,
+    /// Asked for what messages bring along, if the peer reads that.
+    propagator: Option<Arc<dyn Propagator>>,
     inner: Mutex<Inner>,
     given: Mutex<GivenActors>,
 }
@@ -273,6 +285,7 @@ impl Link {
         id: SessionId,
         moments: Moments,
         executor: Executor,
+        propagator: Option<Arc<dyn Propagator>>,
         session: Session,
         given_types: Arc<GivenTypes>,
     ) -> Self {
@@ -290,6 +303,7 @@ impl Link {
             waker: AtomicWaker::new(),
             executor,
             given_types,
+            propagator: propagator.filter(|_| session.takes_annotations()),
             inner: Mutex::new(Inner {
                 session,
                 has_news: false,
@@ -434,18 +448,35 @@ impl Link {
         actor: u64,
         given: Option<&Given>,
         message: M,
+        key: Option<&CallKey>,
     ) -> Result<(), SendError<M>> {
         // A cast does not look at the time, which would cost as much as the rest.
         let now = if message.call().is_some() { self.executor.now() } else { Instant::ZERO };
+        let is_plain = key.is_none() && self.propagator.is_none();
+        let annotation = if is_plain { None } else { self.annotation(key) };
         self.act(|session| {
+            if key.is_some() && !session.takes_annotations() {
+                return Err(SendError::Unsendable(
+                    message,
+                    "the peer's build knows no calls with keys".into(),
+                ));
+            }
             if let Some(given) = given
                 && !given.is_presented_in(self.id)
                 && session.present(actor, M::IS_BULK, &given.token)
             {
                 given.note_presented_in(self.id);
             }
-            session.send(now, actor, message)
+            session.send(now, actor, message, annotation.as_ref())
         })
+    }
+
+    /// What a message brings along that is sent from here.
+    #[cold]
+    fn annotation(&self, key: Option<&CallKey>) -> Option<Annotation> {
+        let trace = self.propagator.as_ref().and_then(|propagator| propagator.injected());
+        let key = key.map(|key| Key { number: key.number(), is_repeat: key.may_have_run() });
+        (trace.is_some() || key.is_some()).then_some(Annotation { trace, key })
     }
 
     /// Notes that the peer was given an actor that lives. Those that have ended are forgotten in

@@ -9,8 +9,11 @@ impl Capabilities {
     /// It reads and says schemas.
     pub(crate) const SCHEMAS: Self = Self(1);
 
+    /// It reads what messages bring along.
+    pub(crate) const ANNOTATIONS: Self = Self(2);
+
     /// What this node can do.
-    pub(crate) const OURS: Self = Self::SCHEMAS;
+    pub(crate) const OURS: Self = Self(Self::SCHEMAS.0 | Self::ANNOTATIONS.0);
 
     /// What this node and a peer that says these bits can both do.
     pub(crate) fn shared_with(bits: u64) -> Self {

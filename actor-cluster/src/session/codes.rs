@@ -17,6 +17,8 @@ pub(crate) fn of_failure(failure: &CallFailure) -> (u32, &str) {
         CallFailure::NoReply => (7, ""),
         CallFailure::BadReply(text) => (8, text),
         CallFailure::NeverLeft => (9, ""),
+        CallFailure::Forgotten => (10, ""),
+        CallFailure::Rejected(Rejection::OtherCall) => (11, ""),
         // What a port that was passed on to a third node was told.
         _ => (0, ""),
     }
@@ -34,6 +36,8 @@ pub(crate) fn to_failure(code: u32, text: &[u8]) -> CallFailure {
         7 => CallFailure::NoReply,
         8 => CallFailure::BadReply(lossy(text).into()),
         9 => CallFailure::NeverLeft,
+        10 => CallFailure::Forgotten,
+        11 => CallFailure::Rejected(Rejection::OtherCall),
         _ => CallFailure::Unknown,
     }
 }
@@ -124,6 +128,8 @@ mod tests {
             CallFailure::NoReply,
             CallFailure::BadReply(text()),
             CallFailure::Unknown,
+            CallFailure::Forgotten,
+            CallFailure::Rejected(Rejection::OtherCall),
         ];
         for failure in all {
             let (code, text) = of_failure(&failure);

@@ -2,16 +2,18 @@
 //! event that shares it: a message by itself has no share in anything.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use actor_core::Instant;
 use bytes::Bytes;
 
 use super::Correlation;
 use super::types::{Shape, Spoken};
+use crate::wire::annotation::Annotation;
 use crate::wire::lanes::LaneId;
 
 /// A message from the peer. Its fields are in the bytes of the [`Messages`] it came with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Inbound {
     /// The lane that it came in.
     pub(crate) lane: LaneId,
@@ -20,6 +22,8 @@ pub(crate) struct Inbound {
     pub(crate) shape: Shape,
     pub(crate) spoken: Spoken,
     pub(crate) call: Option<InboundCall>,
+    /// What it brings along; most messages nothing.
+    pub(crate) annotation: Option<Arc<Annotation>>,
     pub(crate) fields: Fields,
     /// What it costs in credit.
     pub(crate) bytes: usize,

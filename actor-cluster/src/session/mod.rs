@@ -17,6 +17,7 @@
 //!
 //! Before a stream belongs to a session it goes through [`handshake`].
 
+mod annotations;
 mod calls;
 pub(crate) mod capabilities;
 mod choice;
@@ -42,6 +43,9 @@ use std::time::Duration;
 use actor_core::{CallFailure, ControlRequest, Exit, Instant};
 use bytes::Bytes;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use self::annotations::Annotated;
+use self::annotations::Annotations;
 pub(crate) use self::calls::Correlation;
 use self::calls::{Calls, Pending};
 pub(crate) use self::deaths::Death;
@@ -63,6 +67,7 @@ use crate::limits::{
     SWEEP_INTERVAL,
 };
 use crate::transport::{CloseCode, CloseReason};
+use crate::wire::annotation::Annotation;
 use crate::wire::context::Switchboard;
 use crate::wire::control::Publication;
 use crate::wire::frame::Kind;
@@ -162,6 +167,7 @@ pub(crate) struct Session {
     /// Whether any stream was ever lost: then the peer is told which one takes its place.
     has_lost: bool,
     schemas: Schemas,
+    annotations: Annotations,
     calls: Calls,
     /// About how many calls the peer had under way when it made the last one.
     peer_calls: usize,
@@ -221,7 +227,8 @@ impl Session {
         let lanes = LaneId::all(peer.data_lanes).filter(|lane| *lane != LaneId::CONTROL);
         let mut messages: Vec<MessageLane> = lanes
             .map(|lane| {
-                let receive_window = ReceiveWindow::new(config.window_bytes, config.message_bytes_max);
+                let longest = Annotation::FRAME_BYTES_MAX + config.message_bytes_max;
+                let receive_window = ReceiveWindow::new(config.window_bytes, longest);
                 MessageLane::new(lane, SendWindow::new(peer.window_bytes), receive_window)
             })
             .collect();
@@ -242,6 +249,7 @@ impl Session {
             broken: None,
             has_lost: false,
             schemas: Schemas::default(),
+            annotations: Annotations::default(),
             calls: Calls::default(),
             peer_calls: 0,
             pending_replies: PendingReplies::default(),

@@ -7,9 +7,10 @@ use actor_core::{ControlRequest, Instant};
 use bytes::{Buf, Bytes, BytesMut};
 use prost::Message;
 
+use super::annotations::{Annotated, STRAY};
 use super::calls::Pending;
 use super::codes;
-use super::lane::{BadPart, FromTheFuture, Gap, Position};
+use super::lane::{BadPart, FromTheFuture, Gap, Position, Whole};
 use super::messages::{Fields, Inbound, InboundCall, Messages};
 use super::send::NO_DEADLINE;
 use super::streams::ConnectionId;
@@ -90,11 +91,15 @@ impl Session {
             return Ok(());
         }
         self.owes_ack |= lane.incoming.untold() >= ACK_BYTES;
+        if !self.annotations.is_empty() {
+            self.annotations.check(kind, id)?;
+        }
         match kind {
             Kind::Control => self.on_control(now, frame.body()),
             Kind::Cast | Kind::Call => {
-                self.charge(id, frame.header.frame_bytes())?;
-                self.on_message(now, frame)
+                let annotated = self.take_annotated(id);
+                self.charge(id, annotated.bytes + frame.header.frame_bytes())?;
+                self.on_message(now, frame, annotated)
             }
             Kind::Reply => self.on_reply(frame),
             Kind::Failure => self.on_failure(index, frame.body()),
@@ -103,6 +108,7 @@ impl Session {
             Kind::Large => self.on_large(frame),
             Kind::Part => self.on_part(now, frame),
             Kind::Present => self.on_present(frame.body()),
+            Kind::Annotate => self.on_annotate(frame),
             Kind::Handshake | Kind::Begin | Kind::Take | Kind::Ack | Kind::Ping | Kind::Pong => {
                 unreachable!("it is of no lane")
             }
@@ -179,6 +185,18 @@ impl Session {
         Ok(())
     }
 
+    fn on_annotate(&mut self, frame: FrameRef<'_>) -> Judged {
+        if !self.takes_annotations() {
+            return Err("an annotation that was not agreed on".to_owned());
+        }
+        self.annotations.put(frame.header.lane, frame.body(), frame.header.frame_bytes())
+    }
+
+    /// What the message that begins now brings along.
+    fn take_annotated(&mut self, lane: LaneId) -> Annotated {
+        if self.annotations.is_empty() { Annotated::default() } else { self.annotations.take(lane) }
+    }
+
     /// A message costs credit when its first byte comes.
     fn charge(&mut self, lane: LaneId, bytes: usize) -> Judged {
         let lane = self.message_lane(lane).ok_or(ASTRAY)?;
@@ -189,11 +207,16 @@ impl Session {
         let head = Head::from_bytes(frame.body()).ok_or("a large frame of nothing that can be large")?;
         let Header { lane: id, index, .. } = frame.header;
         let most = self.config.message_bytes_max;
+        let annotated = self.take_annotated(id);
+        if head.kind == Kind::Reply && annotated.annotation.is_some() {
+            return Err(STRAY.to_owned());
+        }
+        let bytes = annotated.bytes + HEADER_BYTES + head.length as usize;
         let lane = self.message_lane(id).ok_or(ASTRAY)?;
-        lane.assemblies.begin(index, head, most).map_err(|BadPart| BAD_PARTS)?;
+        lane.assemblies.begin(index, head, annotated, most).map_err(|BadPart| BAD_PARTS)?;
         match head.kind {
             Kind::Reply => Ok(()),
-            _ => self.charge(id, HEADER_BYTES + head.length as usize),
+            _ => self.charge(id, bytes),
         }
     }
 
@@ -201,15 +224,15 @@ impl Session {
         let Header { lane: id, index, .. } = frame.header;
         let lane = self.message_lane(id).ok_or(ASTRAY)?;
         let whole = lane.assemblies.part(index, frame.body()).map_err(|BadPart| BAD_PARTS)?;
-        let Some((head, body)) = whole else { return Ok(()) };
+        let Some(Whole { head, annotated, body }) = whole else { return Ok(()) };
         let whole = FrameRef::assembled(head, id, &body);
         match head.kind {
             Kind::Reply => self.on_reply(whole),
-            _ => self.on_message(now, whole),
+            _ => self.on_message(now, whole, annotated),
         }
     }
 
-    fn on_message(&mut self, now: Instant, frame: FrameRef<'_>) -> Judged {
+    fn on_message(&mut self, now: Instant, frame: FrameRef<'_>, annotated: Annotated) -> Judged {
         let Header { kind, lane, index, .. } = frame.header;
         let types = self.message_lane(lane).map(|lane| &lane.received_types);
         let (index, calls) = match kind {
@@ -225,8 +248,11 @@ impl Session {
             self.peer_calls = calls;
             call = Some(self.open_call(now, lane, &mut body)?);
         }
-        let (fields, bytes) = (Fields::new(frame.end_of_body(body.len())), frame.header.frame_bytes());
-        self.report_message(frame.piece(), Inbound { lane, actor, shape, spoken, call, fields, bytes });
+        let fields = Fields::new(frame.end_of_body(body.len()));
+        let Annotated { annotation, bytes } = annotated;
+        let bytes = bytes + frame.header.frame_bytes();
+        let message = Inbound { lane, actor, shape, spoken, call, annotation, fields, bytes };
+        self.report_message(frame.piece(), message);
         Ok(())
     }
 

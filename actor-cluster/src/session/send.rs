@@ -18,6 +18,7 @@ use crate::limits::{
     SWEEP_INTERVAL, WATCHES_MAX,
 };
 use crate::transport::{CloseCode, CloseReason};
+use crate::wire::annotation::Annotation;
 use crate::wire::control::{
     Addresses, Body, Claim, Control, Down, Empty, Goodbye, Link, Member, Members, Publication, Publications,
     Request, Unlink, Watch,
@@ -47,15 +48,17 @@ const ENTRIES_PER_FRAME: usize = 64;
 impl Session {
     /// Sends a message to an actor of the peer's, or says why not and gives it
     /// back. A call's reply port is kept until it is answered. A cast does not look at the time.
+    /// What it brings along is not said to a peer that cannot read it.
     pub(crate) fn send<M: RemoteMessage>(
         &mut self,
         now: Instant,
         actor: u64,
         message: M,
+        annotation: Option<&Annotation>,
     ) -> Result<(), SendError<M>> {
         let shape = Shape { message: M::TYPE, variant: message.variant() };
         let (lane, call) = (self.lane_of(actor, M::IS_BULK), message.call());
-        let to = To { actor, lane, shape, schema: Schema::of::<M> };
+        let to = To { actor, lane, shape, schema: Schema::of::<M>, annotation };
         if let Err(unsent) = self.begin_message(now, &to, call) {
             return Err(unsent.with(message));
         }
@@ -82,7 +85,7 @@ impl Session {
 
     /// Begins a message, if it can go now, with what stands before its fields. Here is all of
     /// [`send`](Self::send) that is the same for every type.
-    fn begin_message(&mut self, now: Instant, to: &To, call: Option<CallHeader>) -> Result<(), Unsent> {
+    fn begin_message(&mut self, now: Instant, to: &To<'_>, call: Option<CallHeader>) -> Result<(), Unsent> {
         if !self.is_open() {
             return Err(Unsent::NotConnected);
         }
@@ -95,14 +98,16 @@ impl Session {
             Some(index) => index,
             None => self.introduce(place, to).map_err(|why| Unsent::Unsendable(Box::new(why)))?,
         };
+        let annotation = to.annotation.filter(|_| self.takes_annotations());
         let out = &mut self.messages.get_mut(place).ok_or(Unsent::NotConnected)?.lane.out;
+        let lead = annotation.map_or(0, |annotation| annotation.write(out.open(), to.lane));
         let Some(call) = call else {
-            out.begin(Kind::Cast, to.lane, index, to.actor);
+            out.begin_behind(lead, Kind::Cast, to.lane, index, to.actor);
             return Ok(());
         };
         let index = frame::call_index(index, self.calls.len());
         let time_left = call.deadline.map_or(NO_DEADLINE, |deadline| micros_left(now, deadline));
-        let buffer = out.begin(Kind::Call, to.lane, index, to.actor);
+        let buffer = out.begin_behind(lead, Kind::Call, to.lane, index, to.actor);
         buffer.extend_from_slice(&self.calls.next().as_u64().to_le_bytes());
         buffer.extend_from_slice(&time_left.to_le_bytes());
         Ok(())
@@ -118,6 +123,11 @@ impl Session {
         let Some(lane) = self.message_lane(lane) else { return false };
         lane.write(Kind::Present, 0, Recipient::Actor(actor), actor, token.as_bytes());
         true
+    }
+
+    /// Whether the peer reads what messages bring along.
+    pub(crate) fn takes_annotations(&self) -> bool {
+        self.peer.capabilities.has(Capabilities::ANNOTATIONS)
     }
 
     /// Whether a message to an actor would be taken now, or be refused for another reason than a
@@ -397,7 +407,7 @@ impl Session {
     /// Defines a shape in a lane, ahead of its first use, unless the peer's build does not know it;
     /// its number there.
     #[cold]
-    fn introduce(&mut self, place: usize, to: &To) -> Result<u32, Arc<str>> {
+    fn introduce(&mut self, place: usize, to: &To<'_>) -> Result<u32, Arc<str>> {
         let version = if self.peer.capabilities.has(Capabilities::SCHEMAS) {
             self.version(to.shape, &(to.schema)())?
         } else {
@@ -431,12 +441,13 @@ impl Session {
     }
 }
 
-/// Where a message goes, and of what type it is.
-struct To {
+/// Where a message goes, of what type it is, and what it brings along.
+struct To<'a> {
     actor: u64,
     lane: LaneId,
     shape: Shape,
     schema: fn() -> Schema,
+    annotation: Option<&'a Annotation>,
 }
 
 /// Why a message cannot be sent. It goes through registers.

@@ -3,6 +3,7 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "the numbers of tests are small")]
 
+mod annotations;
 mod calls;
 mod credit;
 mod deaths;

@@ -29,6 +29,7 @@ use crate::session::handshake::HandshakeError;
 use crate::session::streams::ConnectionId;
 use crate::transport::{CloseCode, CloseReason, LaneSet};
 use crate::wire::RemoteMessage;
+use crate::wire::annotation::Annotation;
 use crate::wire::frame::{Frame, read_frame};
 use crate::wire::lanes::LaneIds;
 
@@ -204,6 +205,11 @@ impl Pair {
         self.host(side).unacked()
     }
 
+    /// What each message brings along that came in and waits to be received.
+    pub(crate) fn annotations(&self, side: Side) -> Vec<Option<Annotation>> {
+        self.host(side).annotations()
+    }
+
     /// Takes the messages that came in and pays their credit back.
     ///
     /// # Panics
@@ -225,7 +231,7 @@ impl Pair {
         actor: u64,
         message: M,
     ) -> Result<(), SendError<M>> {
-        self.session(from).send(self.now, actor, message)
+        self.session(from).send(self.now, actor, message, None)
     }
 
     /// Calls an actor of the other side's.
@@ -291,6 +297,17 @@ impl Pair {
     pub(crate) fn lose(&mut self, stream: usize, side: Side, code: CloseCode) {
         self.way(stream, side.other()).pieces.clear();
         self.close_end(stream, side, &CloseReason::from(code));
+    }
+
+    /// Of what is on its way, only so many bytes arrive.
+    pub(crate) fn lose_behind(&mut self, stream: usize, from: Side, bytes: usize) {
+        let way = self.way(stream, from);
+        let mut left = bytes;
+        for (_, piece) in &mut way.pieces {
+            piece.truncate(left);
+            left -= piece.len();
+        }
+        way.bytes = bytes - left;
     }
 
     /// Puts bytes on a stream as if this side's session had written them: whole frames of a lane

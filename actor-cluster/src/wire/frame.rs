@@ -49,6 +49,8 @@ pub(crate) enum Kind {
     Part = 15,
     /// Proves that the writer was given an actor's address: target, token.
     Present = 16,
+    /// What the message right behind it brings along: prost.
+    Annotate = 17,
 }
 
 /// Where frames of a kind belong.
@@ -80,6 +82,7 @@ impl Kind {
             14 => Kind::Large,
             15 => Kind::Part,
             16 => Kind::Present,
+            17 => Kind::Annotate,
             _ => return None,
         })
     }
@@ -96,7 +99,8 @@ impl Kind {
             | Kind::Cancel
             | Kind::Large
             | Kind::Part
-            | Kind::Present => Home::Messages,
+            | Kind::Present
+            | Kind::Annotate => Home::Messages,
         }
     }
 
@@ -287,6 +291,8 @@ pub(crate) fn lane_of(frame: &[u8]) -> Option<LaneId> {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct OpenFrame {
     start: usize,
+    /// How many bytes of frames in front go wherever this one does.
+    lead: usize,
 }
 
 impl OpenFrame {
@@ -298,7 +304,18 @@ impl OpenFrame {
         let start = buffer.len();
         let [i0, i1, i2, _] = index.to_le_bytes();
         buffer.extend_from_slice(&[0, 0, 0, kind as u8, i0, i1, i2, lane.as_u8()]);
-        Self { start }
+        Self { start, lead: 0 }
+    }
+
+    /// So many bytes of whole frames in front belong to it.
+    #[inline]
+    pub(crate) fn led_by(self, lead: usize) -> Self {
+        Self { lead, ..self }
+    }
+
+    /// How many those are.
+    pub(crate) fn lead(&self) -> usize {
+        self.lead
     }
 
     /// As [`begin`](Self::begin), with the number that comes first in the body.
@@ -315,7 +332,7 @@ impl OpenFrame {
         let start = buffer.len();
         let header = u64::from(kind as u8) << 24 | u64::from(index) << 32 | u64::from(lane.as_u8()) << 56;
         buffer.extend_from_slice([header.to_le_bytes(), about.to_le_bytes()].as_flattened());
-        Self { start }
+        Self { start, lead: 0 }
     }
 
     /// What it takes on the wire so far.
@@ -338,18 +355,20 @@ impl OpenFrame {
         }
     }
 
-    /// Fills in the length and takes the frame out of the buffer, to be written later.
+    /// Fills in the length and takes the frame out of the buffer with what leads it, to be written later.
     pub(crate) fn take_out(self, buffer: &mut BytesMut) -> BytesMut {
-        let start = self.start;
+        let start = self.start - self.lead;
         self.finish(buffer);
         buffer.split_off(start)
     }
 
-    /// Takes the body out of the buffer, and the header away.
-    pub(crate) fn take_body(self, buffer: &mut BytesMut) -> Bytes {
+    /// Takes what leads it and its body out of the buffer, and the header away.
+    pub(crate) fn take_body(self, buffer: &mut BytesMut) -> (Bytes, Bytes) {
         let mut frame = buffer.split_off(self.start);
+        let lead =
+            if self.lead == 0 { Bytes::new() } else { buffer.split_off(self.start - self.lead).freeze() };
         frame.advance(HEADER_BYTES);
-        frame.freeze()
+        (lead, frame.freeze())
     }
 
     /// Of what kind it is, and its index.
@@ -358,9 +377,9 @@ impl OpenFrame {
         Some((Kind::from_u8(kind)?, u32::from_le_bytes([i0, i1, i2, 0])))
     }
 
-    /// Takes the frame back.
+    /// Takes the frame back, and what leads it.
     pub(crate) fn abandon(self, buffer: &mut BytesMut) {
-        buffer.truncate(self.start);
+        buffer.truncate(self.start - self.lead);
     }
 }
 
@@ -535,8 +554,27 @@ mod tests {
         assert_eq!(frame.take_out(&mut buffer), written(Kind::Cast, 1, b"later"));
         let frame = OpenFrame::begin(&mut buffer, Kind::Cast, LaneId::data(0), 1);
         buffer.extend_from_slice(b"in parts");
-        assert_eq!(frame.take_body(&mut buffer), &b"in parts"[..]);
+        assert_eq!(frame.take_body(&mut buffer), (Bytes::new(), Bytes::from_static(b"in parts")));
         assert_eq!(buffer, before);
+    }
+
+    #[test]
+    fn what_leads_a_frame_goes_with_it() {
+        let mut buffer = written(Kind::Cast, 0, b"kept");
+        let (before, lead) = (buffer.clone(), written(Kind::Present, 0, b"lead"));
+        let led = |buffer: &mut BytesMut| {
+            buffer.extend_from_slice(&lead);
+            let frame = OpenFrame::begin(buffer, Kind::Cast, LaneId::data(0), 1).led_by(lead.len());
+            buffer.extend_from_slice(b"body");
+            assert_eq!((frame.bytes(buffer), frame.lead()), (HEADER_BYTES + 4, lead.len()));
+            frame
+        };
+        let taken = led(&mut buffer).take_out(&mut buffer);
+        assert_eq!(taken[..], [&lead[..], &written(Kind::Cast, 1, b"body")].concat());
+        let taken = led(&mut buffer).take_body(&mut buffer);
+        assert_eq!(taken, (lead.clone().freeze(), Bytes::from_static(b"body")));
+        led(&mut buffer).abandon(&mut buffer);
+        assert_eq!(buffer, before, "nothing of them is left");
     }
 
     #[test]

@@ -42,6 +42,7 @@
 //!   known by their position. Nodes compare their types before they talk, and
 //!   [`schema_lock!`](crate::schema_lock) before they are built.
 
+pub(crate) mod annotation;
 mod budget;
 pub(crate) mod context;
 pub(crate) mod control;

@@ -69,6 +69,17 @@ impl ReplyTo {
         ReplyPort::foreign(self, deadline, destination)
     }
 
+    /// Sends the answer elsewhere, where it is told from no other.
+    pub(crate) fn answering(mut self, sink: Arc<dyn ReplySink>) -> Self {
+        self.sink = Some(sink);
+        self
+    }
+
+    /// Lets the caller wait for somebody else's answer.
+    pub(crate) fn abandon(mut self) {
+        self.sink = None;
+    }
+
     /// Tells the caller what became of the call instead of an answer.
     pub fn fail(mut self, failure: CallFailure) {
         self.resolve(Err(failure));

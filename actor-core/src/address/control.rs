@@ -17,6 +17,7 @@ use crate::executor::Executor;
 use crate::exit::Exit;
 use crate::hook;
 use crate::id::ActorId;
+use crate::key::CallKey;
 use crate::lifecycle::{Flag, Status, Word};
 use crate::mailbox::{Mailbox, MailboxStats, Owner};
 use crate::sync::{LockExt, Mutex};
@@ -116,6 +117,11 @@ pub trait ForeignControl: Any + Send + Sync {
     /// Ends a watch. The listener is not called any more, unless it is being
     /// called already.
     fn unwatch(&self, watch: WatchId);
+
+    /// The number of the next key of a call to an actor of the same life of a node.
+    fn next_call_key(&self) -> u64 {
+        0
+    }
 
     /// Puts the actor under a supervisor in this process. The listener is called exactly once,
     /// as that of a [`watch`](Self::watch), unless the link is over before; and the actor is
@@ -295,6 +301,18 @@ impl Control {
     /// Whether it lives in this process.
     pub fn is_local(&self) -> bool {
         self.way.foreign().is_none()
+    }
+
+    /// A key for one call that is to [run once](crate::ActorRef::call_once), however often it is asked. Make it
+    /// right before the call: what is remembered of calls is forgotten in about the order of their keys.
+    pub fn call_key(&self) -> CallKey {
+        CallKey::new(self.id, self.way.foreign().map_or(0, ForeignControl::next_call_key))
+    }
+
+    /// Whether it lives in this process and handles each message in the span that it was sent in:
+    /// [`SpawnOptions::traced`](crate::SpawnOptions::traced).
+    pub fn is_traced(&self) -> bool {
+        self.is_local() && self.state.word().has(Flag::Traced)
     }
 
     /// What a cluster made the address of an actor in another process [with](Self::foreign), if

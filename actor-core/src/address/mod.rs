@@ -10,6 +10,7 @@ mod cell;
 mod control;
 mod local;
 mod multi;
+mod once;
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -30,6 +31,7 @@ use crate::contain::contained;
 use crate::error::{CallError, CallFailure, SendError};
 use crate::executor::Executor;
 use crate::id::ActorId;
+use crate::key::CallKey;
 use crate::lifecycle::Flag;
 use crate::mailbox::{Inbox, Mailbox, Owner, Sending};
 use crate::observe::{DeadReason, Observation};
@@ -65,6 +67,17 @@ pub trait Deliver<M>: Send + Sync + 'static {
     ///
     /// Gives the message back, as [`ActorRef::cast`] does.
     fn cast(&self, message: M) -> Result<(), SendError<M>>;
+
+    /// Hands over the message of a call that [runs once](ActorRef::call_once). Unless it is implemented there are
+    /// no such calls.
+    ///
+    /// # Errors
+    ///
+    /// As [`cast`](Self::cast).
+    fn cast_once(&self, message: M, key: &CallKey) -> Result<(), SendError<M>> {
+        let _ = key;
+        Err(SendError::Unsendable(message, "there are no calls with keys on this way".into()))
+    }
 
     /// Completes when a cast may find room, or will fail for another reason than
     /// [`SendError::Full`].
@@ -361,7 +374,10 @@ impl<M: Send + 'static> ActorRef<M> {
                     Err(_) => Err(SendError::Full(sending.withdraw())),
                 }
             }
-            Route::Foreign(deliver) => self.deliver_before(&**deliver, message, deadline).await,
+            Route::Foreign(deliver) => {
+                let cast = |deliver: &dyn Deliver<M>, message| deliver.cast(message);
+                self.deliver_before(&**deliver, message, deadline, cast).await
+            }
         }
     }
 
@@ -370,9 +386,10 @@ impl<M: Send + 'static> ActorRef<M> {
         deliver: &dyn Deliver<M>,
         mut message: M,
         deadline: Instant,
+        cast: impl Fn(&dyn Deliver<M>, M) -> Result<(), SendError<M>>,
     ) -> Result<(), SendError<M>> {
         loop {
-            message = match deliver.cast(message) {
+            message = match cast(deliver, message) {
                 Err(SendError::Full(message)) => message,
                 done => return done,
             };

@@ -1,5 +1,6 @@
 //! A reference's methods: awaited, timed, cast, sent, forwarded; and what comes back.
 
+use std::future::IntoFuture;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -225,4 +226,36 @@ async fn the_futures_are_send() {
     is_send(counter.reset().into_future()).await.unwrap();
     let elsewhere = tokio::spawn(async move { counter.inc(1).timeout(Duration::from_secs(9)).await });
     assert_eq!(elsewhere.await.unwrap().unwrap(), 1);
+}
+
+/// Here nothing is remembered, and nothing runs twice all the same.
+#[tokio::test(start_paused = true)]
+async fn a_call_with_a_key_runs_once() {
+    let counter = Counter::default().spawn().mailbox(one()).await.unwrap();
+    let key = counter.call_key();
+    assert_eq!((key.number(), key.actor(), key.may_have_run()), (0, counter.id(), false));
+    assert_eq!(is_send(counter.inc(3).once(&key).into_future()).await, Ok(3));
+    assert!(key.may_have_run());
+    assert_eq!(counter.inc(3).once(&key).await, Err(CallFailure::Forgotten.into()));
+    assert_eq!(counter.get().await, Ok(3));
+    // What never left can be asked again.
+    let (key, second) = (counter.call_key(), Duration::from_secs(1));
+    counter.block().await.unwrap();
+    counter.reset().await.unwrap();
+    let unsent = counter.inc(1).once(&key).timeout(second).await;
+    assert_eq!(unsent, Err(CallError::NotSent(SendError::Full(CounterInc { by: 1 }))));
+    assert!(!key.may_have_run());
+    // Nor is another actor's key of any use.
+    let other = Counter::default().spawn().await.unwrap();
+    let foreign = other.inc(1).once(&key).await;
+    assert!(matches!(foreign, Err(CallError::NotSent(SendError::Unsendable(CounterInc { by: 1 }, _)))));
+    // One that died in the mailbox never ran; one that is still there may.
+    let key = other.call_key();
+    other.block().await.unwrap();
+    let timed_out = other.inc(1).once(&key).timeout(second).await;
+    assert_eq!(timed_out, Err(CallFailure::TimedOut(second).into()));
+    assert!(key.may_have_run());
+    let key = other.call_key();
+    let killed = async { tokio::join!(other.inc(1).once(&key).into_future(), other.kill_and_wait(None)).0 };
+    assert!(killed.await.unwrap_err().never_ran() && !key.may_have_run());
 }

@@ -33,6 +33,7 @@ impl Taint {
 
 const MACHINES: &[&str] = &[
     "actor-cluster/src/session",
+    "actor-cluster/src/once",
     "actor-cluster/src/membership",
     "actor-cluster/src/placement",
     "actor-cluster/src/wire",

@@ -34,10 +34,12 @@ use crate::session::handshake::{Peer, SessionId};
 use crate::session::heartbeat::Pace;
 use crate::session::streams::ConnectionId;
 use crate::session::{Config, Correlation, Death, Event, Session, Shape};
+use crate::trace::TraceContext;
 use crate::transport::{CloseCode, CloseReason, LaneSet};
 use crate::wire::VariantTag;
+use crate::wire::annotation::{Annotation, Key};
 use crate::wire::control::{Member, Publication};
-use crate::wire::frame::{Kind, write_frame};
+use crate::wire::frame::{HEADER_BYTES, Kind, write_frame};
 use crate::wire::lanes::{LaneId, LaneIds};
 use crate::wire::reference::Token;
 use crate::wire::schema::Schema;
@@ -52,6 +54,8 @@ const WINDOW_BYTES: u64 = 1 << 14;
 /// Enough to reach everything, and not so many that an input takes long.
 const STEPS_MAX: usize = 256;
 const STREAMS_MAX: usize = 4;
+/// One more than the greatest number of a kind of frames.
+const KINDS: u8 = 18;
 
 const TOKEN: Token = Token::from_bytes([0xab; 16]);
 
@@ -153,9 +157,26 @@ struct Promised {
     casts: u64,
     /// How many of those the peer, or the session's end, has told to be dead.
     dead: u64,
+    /// The lanes in which the next message brings something along.
+    annotated: BTreeSet<LaneId>,
+    /// How many messages there were that did.
+    annotated_messages: usize,
+    annotated_messages_seen: usize,
     /// The peer has said things that nobody keeps account of here.
     is_wild: bool,
     has_ended: bool,
+}
+
+impl Promised {
+    /// The peer has sent a frame, and the session goes on.
+    fn note(&mut self, kind: Kind, lane: LaneId) {
+        match kind {
+            Kind::Annotate => assert!(self.annotated.insert(lane), "a second annotation is a violation"),
+            Kind::Cast | Kind::Call => self.annotated_messages += usize::from(self.annotated.remove(&lane)),
+            Kind::Large => _ = self.annotated.remove(&lane),
+            _ => assert!(!self.annotated.contains(&lane), "a {kind:?} behind an annotation is a violation"),
+        }
+    }
 }
 
 impl Fuzzed {
@@ -239,15 +260,17 @@ impl Fuzzed {
                 self.session.detach(self.now, id, code.into());
             }
             Step::Wait { millis } => self.wait(Duration::from_millis(u64::from(millis))),
-            Step::Send { actor, bytes } => {
-                let parcel = Letter::Parcel(vec![7; usize::from(bytes)].into());
-                let is_sent = self.session.send(self.now, u64::from(actor), parcel).is_ok();
-                self.promised.casts += u64::from(is_sent);
+            Step::Send { actor, bytes, is_traced } => {
+                // Some are too long for one frame.
+                let parcel = Letter::Parcel(vec![7; 3 * usize::from(bytes)].into());
+                let annotation = is_traced.then(annotation);
+                let sent = self.session.send(self.now, u64::from(actor), parcel, annotation.as_ref());
+                self.promised.casts += u64::from(sent.is_ok());
             }
             Step::Call { actor, millis } => {
                 let deadline = millis.map(|millis| self.now + Duration::from_millis(u64::from(millis)));
                 let (port, reply) = ReplyPort::new(deadline);
-                if self.session.send(self.now, u64::from(actor), Letter::Ask(1, port)).is_ok() {
+                if self.session.send(self.now, u64::from(actor), Letter::Ask(1, port), None).is_ok() {
                     self.promised.calls += 1;
                     self.callers.push(reply);
                 }
@@ -385,12 +408,15 @@ impl Fuzzed {
             Content::Part { number, bytes } => {
                 (Kind::Part, u32::from(number % 17), vec![7; (bytes as usize).min(PART_BYTES)])
             }
+            Content::Annotate { is_trace: true, .. } => (Kind::Annotate, 0, annotation_body()),
+            Content::Annotate { is_trace: false, body } => (Kind::Annotate, 0, body),
             Content::Raw { kind, index, body } => {
                 self.goes_wild();
                 let [low, high] = index.to_le_bytes();
-                let lane = if kind % 16 == 2 { LaneId::CONTROL } else { lane };
+                let kind = kind % KINDS;
+                let lane = if kind == Kind::Control as u8 { LaneId::CONTROL } else { lane };
                 let [l0, l1, l2, ..] = body.len().to_le_bytes();
-                let header = [l0, l1, l2, kind % 16, low, high, 0, lane.as_u8()];
+                let header = [l0, l1, l2, kind, low, high, 0, lane.as_u8()];
                 return self.receive(at, &[&header[..], &body].concat());
             }
         };
@@ -418,6 +444,9 @@ impl Fuzzed {
         self.drain();
         self.receive(at, &frame);
         let is_message = matches!(kind, Kind::Cast | Kind::Call);
+        if is_open && self.session.ended().is_none() {
+            self.promised.note(kind, lane);
+        }
         self.promised.messages_due += usize::from(is_open && is_message && self.session.ended().is_none());
         let is_present = kind == Kind::Present && is_open && self.session.ended().is_none();
         self.promised.presents_due += usize::from(is_present);
@@ -490,9 +519,10 @@ impl Fuzzed {
     /// What the session writes and reports.
     fn drain(&mut self) {
         for stream in &self.streams {
-            while let Some(bytes) = self.session.poll_transmit(stream.id) {
-                self.last_ping = self.written.take(stream.id, &bytes).unwrap_or(self.last_ping);
-            }
+            // What is long comes in pieces.
+            let written: Vec<u8> =
+                std::iter::from_fn(|| self.session.poll_transmit(stream.id)).flatten().collect();
+            self.last_ping = self.written.take(stream.id, &written).unwrap_or(self.last_ping);
         }
         let mut events = VecDeque::new();
         self.session.swap_events(&mut events);
@@ -504,6 +534,8 @@ impl Fuzzed {
         let is_kept = !self.promised.is_wild && !self.promised.has_ended;
         assert!(!is_kept || missing == 0, "{missing} messages are lost");
         assert!(!is_kept || self.promised.presents_due == 0, "a token was not shown");
+        let (seen, sent) = (self.promised.annotated_messages_seen, self.promised.annotated_messages);
+        assert!(!is_kept || seen == sent, "{seen} of {sent} annotations came");
     }
 
     fn on_event(&mut self, event: Event) {
@@ -512,6 +544,7 @@ impl Fuzzed {
                 while let Some(message) = messages.front() {
                     self.undelivered.push((message.lane, message.bytes));
                     self.asked.extend(message.call.map(|call| call.correlation));
+                    self.promised.annotated_messages_seen += usize::from(message.annotation.is_some());
                     let is_due = self.promised.messages_due > 0;
                     assert!(is_due || self.promised.is_wild, "a message that was not sent, or twice");
                     self.promised.messages_due = self.promised.messages_due.saturating_sub(1);
@@ -586,6 +619,18 @@ impl Fuzzed {
         assert!(self.promised.watches.is_empty(), "every watch is told of its end");
         assert_eq!(self.session.next_timeout(), Instant::FAR, "nothing is left to do");
     }
+}
+
+/// What a message may bring along.
+fn annotation() -> Annotation {
+    let trace = TraceContext::new(3, 4, 1).expect("no id is zero");
+    Annotation { trace: Some(trace), key: Some(Key { number: 5, is_repeat: false }) }
+}
+
+fn annotation_body() -> Vec<u8> {
+    let mut frame = BytesMut::new();
+    annotation().write(&mut frame, LaneId::BULK);
+    frame.split_off(HEADER_BYTES).to_vec()
 }
 
 /// One of the session's lanes.

@@ -47,6 +47,7 @@ pub(super) enum Step {
     Send {
         actor: u8,
         bytes: u16,
+        is_traced: bool,
     },
     Call {
         actor: u8,
@@ -114,6 +115,11 @@ pub(super) enum Content {
     Part {
         number: u8,
         bytes: u32,
+    },
+    /// What the next message brings along; `is_trace`, and not just bytes.
+    Annotate {
+        is_trace: bool,
+        body: Vec<u8>,
     },
     Raw {
         kind: u8,

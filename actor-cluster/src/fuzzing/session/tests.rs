@@ -34,7 +34,7 @@ fn what_comes_again_counts_once() {
 
 #[test]
 fn a_lane_goes_on_elsewhere_where_it_was() {
-    let send = || Step::Send { actor: 1, bytes: 100 };
+    let send = || Step::Send { actor: 1, bytes: 100, is_traced: true };
     let fuzzed = after([
         Step::Frame { stream: 0, lane: 2, frame: Content::Control(steps::Words::Synced) },
         Step::Say(Say::Synced),

@@ -1,7 +1,7 @@
 //! What the session writes, as its peer must be able to read it: each lane is one text, whichever
 //! stream a part of it is on, and however often.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Buf, BytesMut};
 
@@ -17,6 +17,8 @@ pub(super) struct Written {
     at: BTreeMap<(ConnectionId, u8), usize>,
     /// Where its frames end, by lane.
     ends: BTreeMap<u8, Vec<u64>>,
+    /// The lanes whose last frame says what the next message brings along.
+    annotated: BTreeSet<u8>,
     /// Calls that have left, oldest first.
     calls: Vec<u64>,
     /// Who says to have received half a frame may be sent the other half.
@@ -61,6 +63,15 @@ impl Written {
         write_frame(&mut bytes, frame.kind, frame.lane, frame.index, &[&frame.body]);
         let is_news = *at == text.len();
         if is_news {
+            let is_message = matches!(frame.kind, Kind::Cast | Kind::Call | Kind::Large);
+            assert!(
+                !self.annotated.remove(&lane) || is_message,
+                "an annotation that belongs to a {:?}",
+                frame.kind
+            );
+            if frame.kind == Kind::Annotate {
+                self.annotated.insert(lane);
+            }
             text.extend_from_slice(&bytes);
             self.ends.entry(lane).or_default().push(text.len() as u64);
         }

@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::limits::{FRAME_BODY_BYTES_MAX, LARGE_OPEN_MAX, PART_BYTES};
+use crate::session::annotations::Annotated;
 use crate::wire::frame::Head;
 
 /// What has arrived of them so far, by their numbers.
@@ -14,7 +15,16 @@ pub(crate) struct Assemblies {
 #[derive(Debug)]
 struct Assembly {
     head: Head,
+    annotated: Annotated,
     body: BytesMut,
+}
+
+/// A message of which every part has come.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    pub(crate) head: Head,
+    pub(crate) annotated: Annotated,
+    pub(crate) body: Bytes,
 }
 
 /// The peer cuts otherwise than it must.
@@ -23,7 +33,13 @@ pub(crate) struct BadPart;
 
 impl Assemblies {
     /// A message begins, which is at most `length_max` long.
-    pub(crate) fn begin(&mut self, number: u32, head: Head, length_max: usize) -> Result<(), BadPart> {
+    pub(crate) fn begin(
+        &mut self,
+        number: u32,
+        head: Head,
+        annotated: Annotated,
+        length_max: usize,
+    ) -> Result<(), BadPart> {
         let length = head.length as usize;
         if length <= FRAME_BODY_BYTES_MAX || length > length_max {
             return Err(BadPart);
@@ -32,16 +48,16 @@ impl Assemblies {
             Some(_) => Err(BadPart),
             // No memory before there are bytes to put there.
             slot => {
-                *slot = Some(Assembly { head, body: BytesMut::new() });
+                *slot = Some(Assembly { head, annotated, body: BytesMut::new() });
                 Ok(())
             }
         }
     }
 
     /// A part of one; what has become whole with it.
-    pub(crate) fn part(&mut self, number: u32, part: &[u8]) -> Result<Option<(Head, Bytes)>, BadPart> {
+    pub(crate) fn part(&mut self, number: u32, part: &[u8]) -> Result<Option<Whole>, BadPart> {
         let slot = self.slot(number)?;
-        let Some(Assembly { head, body }) = slot else { return Err(BadPart) };
+        let Some(Assembly { head, body, .. }) = slot else { return Err(BadPart) };
         let length = head.length as usize;
         // Parts of another length could cost more than they hold.
         if part.len() != PART_BYTES.min(length - body.len()) {
@@ -54,7 +70,8 @@ impl Assemblies {
         if body.len() < length {
             return Ok(None);
         }
-        Ok(slot.take().map(|whole| (whole.head, whole.body.freeze())))
+        let whole = slot.take();
+        Ok(whole.map(|Assembly { head, annotated, body }| Whole { head, annotated, body: body.freeze() }))
     }
 
     fn slot(&mut self, number: u32) -> Result<&mut Option<Assembly>, BadPart> {
@@ -77,33 +94,54 @@ mod tests {
     fn parts_of_several_messages_may_come_in_turns() {
         let mut assemblies = Assemblies::default();
         let length = 2 * PART_BYTES + 1;
-        assemblies.begin(0, head(length), MAX).unwrap();
-        assemblies.begin(15, head(MAX), MAX).unwrap();
+        assemblies.begin(0, head(length), Annotated::default(), MAX).unwrap();
+        assemblies.begin(15, head(MAX), Annotated::default(), MAX).unwrap();
         for _ in 0..2 {
-            assert_eq!(assemblies.part(0, &[1; PART_BYTES]), Ok(None));
-            assert_eq!(assemblies.part(15, &[2; PART_BYTES]), Ok(None));
+            assert!(matches!(assemblies.part(0, &[1; PART_BYTES]), Ok(None)));
+            assert!(matches!(assemblies.part(15, &[2; PART_BYTES]), Ok(None)));
         }
         let whole: Vec<u8> = vec![1; length];
-        assert_eq!(assemblies.part(0, &[1]), Ok(Some((head(length), whole.into()))));
-        assert_eq!(assemblies.part(0, &[1]), Err(BadPart), "it is whole");
-        assert_eq!(assemblies.begin(0, head(length), MAX), Ok(()), "the number is free");
+        let of_all = assemblies.part(0, &[1]).unwrap().unwrap();
+        assert_eq!((of_all.head, of_all.body), (head(length), whole.into()));
+        assert!(matches!(assemblies.part(0, &[1]), Err(BadPart)), "it is whole");
+        assert_eq!(
+            assemblies.begin(0, head(length), Annotated::default(), MAX),
+            Ok(()),
+            "the number is free"
+        );
     }
 
     #[test]
     fn other_cuts_are_refused() {
         let mut assemblies = Assemblies::default();
-        assert_eq!(assemblies.begin(0, head(FRAME_BODY_BYTES_MAX), MAX), Err(BadPart), "it needs no parts");
-        assert_eq!(assemblies.begin(0, head(MAX + 1), MAX), Err(BadPart), "it is too long");
-        assert_eq!(assemblies.begin(16, head(MAX), MAX), Err(BadPart), "no such number");
-        assert_eq!(assemblies.part(0, &[0; PART_BYTES]), Err(BadPart), "nothing has begun");
-        assemblies.begin(0, head(FRAME_BODY_BYTES_MAX + 1), MAX).unwrap();
-        assert_eq!(assemblies.begin(0, head(MAX), MAX), Err(BadPart), "the number is taken");
+        assert_eq!(
+            assemblies.begin(0, head(FRAME_BODY_BYTES_MAX), Annotated::default(), MAX),
+            Err(BadPart),
+            "it needs no parts"
+        );
+        assert_eq!(
+            assemblies.begin(0, head(MAX + 1), Annotated::default(), MAX),
+            Err(BadPart),
+            "it is too long"
+        );
+        assert_eq!(
+            assemblies.begin(16, head(MAX), Annotated::default(), MAX),
+            Err(BadPart),
+            "no such number"
+        );
+        assert!(matches!(assemblies.part(0, &[0; PART_BYTES]), Err(BadPart)), "nothing has begun");
+        assemblies.begin(0, head(FRAME_BODY_BYTES_MAX + 1), Annotated::default(), MAX).unwrap();
+        assert_eq!(
+            assemblies.begin(0, head(MAX), Annotated::default(), MAX),
+            Err(BadPart),
+            "the number is taken"
+        );
         for length in [0, 1, PART_BYTES - 1, PART_BYTES + 1] {
-            assert_eq!(assemblies.part(0, &vec![0; length]), Err(BadPart), "{length} bytes");
+            assert!(matches!(assemblies.part(0, &vec![0; length]), Err(BadPart)), "{length} bytes");
         }
-        assert_eq!(assemblies.part(0, &[0; PART_BYTES]), Ok(None));
-        assert_eq!(assemblies.part(0, &[0; PART_BYTES]), Ok(None));
-        assert_eq!(assemblies.part(0, &[0; 2]), Err(BadPart), "more than was announced");
+        assert!(matches!(assemblies.part(0, &[0; PART_BYTES]), Ok(None)));
+        assert!(matches!(assemblies.part(0, &[0; PART_BYTES]), Ok(None)));
+        assert!(matches!(assemblies.part(0, &[0; 2]), Err(BadPart)), "more than was announced");
         assert!(matches!(assemblies.part(0, &[0]), Ok(Some(_))));
     }
 }

@@ -13,7 +13,7 @@ mod parts;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use self::assembly::Assemblies;
-pub(crate) use self::assembly::BadPart;
+pub(crate) use self::assembly::{BadPart, Whole};
 pub(crate) use self::incoming::{Gap, Incoming, Position};
 pub(crate) use self::message::MessageLane;
 pub(crate) use self::outgoing::{FromTheFuture, Outgoing, Segment};

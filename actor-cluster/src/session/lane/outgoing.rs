@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::parts::{Part, Parts, Recipient, Whole};
+use super::parts::{Ending, Large, Part, Parts, Recipient};
 use crate::limits::{FRAME_BODY_BYTES_MAX, SEGMENT_BYTES};
 use crate::wire::frame::{self, HEADER_BYTES, Head, Kind, OpenFrame};
 use crate::wire::lanes::LaneId;
@@ -81,7 +81,7 @@ struct Written {
     frames: Bytes,
     slice: Bytes,
     /// The message of which it is the last part.
-    ends: Option<Whole>,
+    ends: Option<Ending>,
 }
 
 impl Written {
@@ -151,7 +151,20 @@ impl Outgoing {
     /// Begins a frame about an actor or a call. Where the rest of it is appended; then it is
     /// [finished](Self::finish) or [abandoned](Self::abandon).
     pub(crate) fn begin(&mut self, kind: Kind, lane: LaneId, index: u32, about: u64) -> &mut BytesMut {
-        self.frame = OpenFrame::begin_about(self.open(), kind, lane, index, about);
+        self.begin_behind(0, kind, lane, index, about)
+    }
+
+    /// As [`begin`](Self::begin), behind so many bytes of [`open`](Self::open) that go wherever the
+    /// frame does.
+    pub(crate) fn begin_behind(
+        &mut self,
+        lead: usize,
+        kind: Kind,
+        lane: LaneId,
+        index: u32,
+        about: u64,
+    ) -> &mut BytesMut {
+        self.frame = OpenFrame::begin_about(self.open(), kind, lane, index, about).led_by(lead);
         &mut self.open
     }
 
@@ -161,11 +174,11 @@ impl Outgoing {
     }
 
     /// Ends the frame that was begun, for a recipient: what is too long for one frame goes in
-    /// parts, and what is behind such a one waits for it. What it takes on the wire, but for what
-    /// parts add.
+    /// parts, and what is behind such a one waits for it. What it takes on the wire with what
+    /// leads it, but for what parts add.
     pub(crate) fn finish(&mut self, recipient: Recipient) -> usize {
         let frame = self.frame;
-        let bytes = frame.bytes(&self.open);
+        let (bytes, lead) = (frame.bytes(&self.open), frame.lead());
         if bytes - HEADER_BYTES > FRAME_BODY_BYTES_MAX {
             self.push_large(frame, recipient);
         } else if self.parts.has_line(recipient) {
@@ -175,15 +188,15 @@ impl Outgoing {
             frame.finish(&mut self.open);
             self.seal();
         }
-        bytes
+        lead + bytes
     }
 
     #[cold]
     fn push_large(&mut self, frame: OpenFrame, recipient: Recipient) {
         let (kind, index) = frame.said(&self.open).expect("it was begun");
-        let body = frame.take_body(&mut self.open);
+        let (lead, body) = frame.take_body(&mut self.open);
         let length = u32::try_from(body.len()).expect("MESSAGE_BYTES_MAX_MOST is less");
-        self.parts.push_large(recipient, Head { kind, index, length }, body);
+        self.parts.push_large(recipient, Large { lead, head: Head { kind, index, length }, body });
     }
 
     /// Takes the frame back that was begun.
@@ -310,7 +323,7 @@ impl Outgoing {
         let written = self
             .log
             .iter()
-            .flat_map(|written| frame::casts(&written.frames).chain(written.ends.and_then(Whole::cast)));
+            .flat_map(|written| frame::casts(&written.frames).chain(written.ends.and_then(Ending::cast)));
         written.chain(self.unsent().flat_map(frame::casts)).chain(self.parts.casts())
     }
 

@@ -55,19 +55,19 @@ struct Line {
 
 #[derive(Debug)]
 enum Item {
-    Large(Head, Bytes),
+    Large(Large),
     Frames(BytesMut),
 }
 
-/// A message that goes in parts.
+/// What a message is that goes in parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Whole {
+pub(crate) struct Ending {
     kind: Kind,
     index: u32,
     recipient: Recipient,
 }
 
-impl Whole {
+impl Ending {
     fn of(head: Head, recipient: Recipient) -> Option<Self> {
         let Head { kind, index, .. } = head;
         (kind != Kind::Reply).then_some(Self { kind, index, recipient })
@@ -82,6 +82,16 @@ impl Whole {
     }
 }
 
+/// A message that is too long for one frame.
+#[derive(Debug)]
+pub(crate) struct Large {
+    /// Ending frames that are written right in front of it.
+    pub(crate) lead: Bytes,
+    pub(crate) head: Head,
+    /// What of it is left.
+    pub(crate) body: Bytes,
+}
+
 /// What is to be written next, without anything in between.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Part {
@@ -90,8 +100,8 @@ pub(crate) struct Part {
     /// What the part holds.
     pub(crate) slice: Bytes,
     /// The message of which it is the last one; an answer is none.
-    pub(crate) ends: Option<Whole>,
-    /// Whole frames that waited behind it.
+    pub(crate) ends: Option<Ending>,
+    /// Ending frames that waited behind it.
     pub(crate) released: Option<BytesMut>,
 }
 
@@ -107,13 +117,13 @@ impl Parts {
     }
 
     /// A message that is too long for one frame.
-    pub(crate) fn push_large(&mut self, recipient: Recipient, head: Head, body: Bytes) {
-        self.bytes += body.len();
+    pub(crate) fn push_large(&mut self, recipient: Recipient, large: Large) {
+        self.bytes += large.body.len();
         let line = self.lines.entry(recipient).or_insert_with(|| {
             self.waiting.push_back(recipient);
             Line::default()
         });
-        line.items.push_back(Item::Large(head, body));
+        line.items.push_back(Item::Large(large));
     }
 
     /// A whole frame for somebody who [has a line](Self::has_line).
@@ -143,7 +153,7 @@ impl Parts {
         } else {
             self.open.push_back(recipient);
         }
-        let ends = ended.and_then(|head| Whole::of(head, recipient));
+        let ends = ended.and_then(|head| Ending::of(head, recipient));
         Some(Part { frames, slice, ends, released })
     }
 
@@ -165,7 +175,7 @@ impl Parts {
     pub(crate) fn messages(&self) -> u64 {
         let items = self.lines.values().flat_map(|line| &line.items);
         let messages = items.map(|item| match item {
-            Item::Large(head, _) => u64::from(head.kind != Kind::Reply),
+            Item::Large(Large { head, .. }) => u64::from(head.kind != Kind::Reply),
             Item::Frames(frames) => frame::count_messages(frames),
         });
         messages.sum()
@@ -176,7 +186,7 @@ impl Parts {
         let items = self.lines.iter().flat_map(|(recipient, line)| line.items.iter().zip(repeat(recipient)));
         items.flat_map(|(item, recipient)| {
             let (large, frames) = match item {
-                Item::Large(head, _) => (Whole::of(*head, *recipient).and_then(Whole::cast), &[][..]),
+                Item::Large(large) => (Ending::of(large.head, *recipient).and_then(Ending::cast), &[][..]),
                 Item::Frames(frames) => (None, &frames[..]),
             };
             large.into_iter().chain(frame::casts(frames))
@@ -192,10 +202,11 @@ impl Parts {
 impl Line {
     /// The next part of the large one in front, and what that is, if it is the last part.
     fn next_part(&mut self, lane: LaneId) -> Option<(Bytes, Bytes, Option<Head>)> {
-        let Some(Item::Large(head, body)) = self.items.front_mut() else { return None };
+        let Some(Item::Large(Large { lead, head, body })) = self.items.front_mut() else { return None };
         let head = *head;
-        let mut frames = BytesMut::with_capacity(3 * HEADER_BYTES);
+        let mut frames = BytesMut::with_capacity(lead.len() + 3 * HEADER_BYTES);
         if !self.has_begun {
+            frames.extend_from_slice(&std::mem::take(lead));
             write_frame(&mut frames, Kind::Large, lane, self.number, &[&head.to_bytes()]);
         }
         let slice = body.split_to(body.len().min(PART_BYTES));
@@ -224,7 +235,9 @@ impl Line {
         let unsent = self.items.iter().skip(usize::from(self.has_begun));
         unsent.flat_map(|item| {
             let (large, frames) = match item {
-                Item::Large(head, body) if head.kind == Kind::Call => (frame::correlation_of(body), &[][..]),
+                Item::Large(Large { head, body, .. }) if head.kind == Kind::Call => {
+                    (frame::correlation_of(body), &[][..])
+                }
                 Item::Large(..) => (None, &[][..]),
                 Item::Frames(frames) => (None, &frames[..]),
             };

@@ -7,10 +7,13 @@ use actor_core::SendError;
 
 use super::{A, B, Letter, answer_all, frames, notes};
 use crate::limits::{
-    ACK_BYTES, ANSWERS_UNREAD_BYTES_MAX, CONTROL_BACKLOG_BYTES_MAX, SEGMENT_BYTES, URGENT_BACKLOG_BYTES_MAX,
+    ACK_BYTES, ANNOTATION_BYTES_MAX, ANSWERS_UNREAD_BYTES_MAX, CONTROL_BACKLOG_BYTES_MAX, SEGMENT_BYTES,
+    TRACE_STATE_BYTES_MAX, URGENT_BACKLOG_BYTES_MAX,
 };
 use crate::testing::pair::{Node, Pair, Saw, Side, outcome};
+use crate::trace::TraceContext;
 use crate::transport::{CloseCode, CloseReason, LaneSet};
+use crate::wire::annotation::Annotation;
 use crate::wire::control::{Body, Control, Publication};
 use crate::wire::frame::{HEADER_BYTES, Kind};
 
@@ -84,10 +87,14 @@ fn the_greatest_overdraft_is_still_honest() {
     let left = WINDOW - (WINDOW / NOTE - 1) * NOTE;
     pair.send(A, 1, Letter::of_bytes(left - 1)).unwrap();
     // The longest of all is a call; a cast stops at 16 bytes less.
-    pair.send(A, 1, Letter::of_bytes(HEADER_BYTES + SEGMENT_BYTES - 16)).unwrap();
+    let (now, longest) = (pair.now(), Letter::of_bytes(HEADER_BYTES + SEGMENT_BYTES - 16));
+    let context = TraceContext::new(u128::MAX, u64::MAX, u8::MAX).unwrap();
+    let context = context.with_state(&"~".repeat(TRACE_STATE_BYTES_MAX)).unwrap();
+    let annotation = Annotation { trace: Some(context), key: None };
+    pair.session(A).send(now, 1, longest, Some(&annotation)).unwrap();
     pair.drive();
     assert_eq!(pair.session(B).ended(), None);
-    let longest = super::frame(Kind::Cast, 0, &[0; 16 + NOTE]);
+    let longest = super::frame(Kind::Cast, 0, &[0; 16 + NOTE + ANNOTATION_BYTES_MAX]);
     pair.inject(0, A, &longest);
     pair.drive();
     let detail = "more data than there was credit for";

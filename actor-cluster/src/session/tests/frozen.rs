@@ -9,7 +9,9 @@ use super::{A, B, Letter, frames};
 use crate::limits;
 use crate::session::Shape;
 use crate::testing::pair::{Node, Pair, Side};
+use crate::trace::TraceContext;
 use crate::transport::{CloseCode, CloseReason, LaneSet};
+use crate::wire::annotation::{Annotation, Key};
 use crate::wire::control::{Body, Control, Member, Publication};
 use crate::wire::frame::{Frame, HEADER_BYTES, Kind};
 use crate::wire::hello::{Handshake, Step};
@@ -83,6 +85,7 @@ fn name(frame: &Frame) -> &'static str {
         Kind::Large => "Large",
         Kind::Part => "Part",
         Kind::Present => "Present",
+        Kind::Annotate => "Annotate",
     }
 }
 
@@ -157,6 +160,15 @@ fn messages_are_frozen() {
         all.extend(lines(pair, from));
     };
     pair.session(A).present(42, false, &TOKEN);
+    take(&mut pair, A);
+    let context = TraceContext::from_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    let annotation = Annotation { trace: Some(context.unwrap().with_state("a=b").unwrap()), key: None };
+    let now = pair.now();
+    pair.session(A).send(now, 42, Letter::Note(12), Some(&annotation)).unwrap();
+    take(&mut pair, A);
+    let (port, _reply) = ReplyPort::new(None);
+    let annotation = Annotation { trace: None, key: Some(Key { number: 300, is_repeat: true }) };
+    pair.session(A).send(now, 42, Letter::Ask(13, port), Some(&annotation)).unwrap();
     take(&mut pair, A);
     assert_block("messages", &all);
 }
@@ -247,6 +259,7 @@ fn the_limits_are_as_printed() {
         ("ACK_BYTES", limits::ACK_BYTES as usize),
         ("ADDRESS_BYTES_MAX", limits::ADDRESS_BYTES_MAX),
         ("ADDRESSES_PER_NODE_MAX", limits::ADDRESSES_PER_NODE_MAX),
+        ("ANNOTATION_BYTES_MAX", limits::ANNOTATION_BYTES_MAX),
         ("ANSWER_BACKLOG_BYTES_MAX", limits::ANSWER_BACKLOG_BYTES_MAX),
         ("ANSWERS_UNREAD_BYTES_MAX", limits::ANSWERS_UNREAD_BYTES_MAX),
         ("BULK_TURN", limits::BULK_TURN as usize),
@@ -275,6 +288,7 @@ fn the_limits_are_as_printed() {
         ("SCHEMAS_BYTES_MAX", limits::SCHEMAS_BYTES_MAX),
         ("SCHEMAS_MAX", limits::SCHEMAS_MAX),
         ("SEGMENT_BYTES", limits::SEGMENT_BYTES),
+        ("TRACE_STATE_BYTES_MAX", limits::TRACE_STATE_BYTES_MAX),
         ("TYPES_MAX", limits::TYPES_MAX),
         ("WATCHES_MAX", limits::WATCHES_MAX),
         ("WINDOW_BYTES", limits::WINDOW_BYTES as usize),

@@ -15,6 +15,7 @@ use crate::session::handshake::Peer;
 use crate::session::streams::ConnectionId;
 use crate::session::{Config, Correlation, Death, Event, Inbound, Messages, Session};
 use crate::transport::CloseReason;
+use crate::wire::annotation::Annotation;
 use crate::wire::control::Publication;
 use crate::wire::{Decoder, EncodeReply, RemoteMessage, ReplySink, ReplyTo};
 
@@ -163,7 +164,7 @@ impl Host {
 
     fn take_in(&mut self, mut messages: Messages) {
         while let Some(message) = messages.front() {
-            self.inbox.push_back((*message, messages.bytes().clone()));
+            self.inbox.push_back((message.clone(), messages.bytes().clone()));
             self.saw.push(Saw::Message);
             messages.pop_front();
         }
@@ -208,6 +209,10 @@ impl Host {
             }
             Event::Cut { .. } | Event::Messages(_) => unreachable!("they were kept before"),
         }
+    }
+
+    pub(super) fn annotations(&self) -> Vec<Option<Annotation>> {
+        self.inbox.iter().map(|(inbound, _)| inbound.annotation.as_deref().cloned()).collect()
     }
 
     pub(crate) fn received<M: RemoteMessage>(&mut self, most: usize) -> Vec<(u64, M)> {

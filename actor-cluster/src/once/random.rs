@@ -1,0 +1,126 @@
+//! Honest callers against a memory that is too small for them, beside a plain account of everything that was
+//! ever asked: nothing runs twice, nobody is told another's answer, and nothing is forgotten without need.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::wire::{TypeTag, VariantTag};
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// Asked for the first time, with the next number but so many.
+    Ask {
+        caller: u8,
+        behind: u64,
+    },
+    Again {
+        caller: u8,
+        which: usize,
+    },
+    Finish {
+        which: usize,
+        bytes: usize,
+        never_ran: bool,
+    },
+    Wait {
+        millis: u64,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (0..3_u8, 0..3_u64).prop_map(|(caller, behind)| Step::Ask { caller, behind }),
+        3 => (0..3_u8, any::<usize>()).prop_map(|(caller, which)| Step::Again { caller, which }),
+        3 => (any::<usize>(), 0..8_usize, prop::bool::weighted(0.2))
+            .prop_map(|(which, bytes, never_ran)| Step::Finish { which, bytes, never_ran }),
+        1 => (1..60_u64).prop_map(|millis| Step::Wait { millis }),
+    ]
+}
+
+/// What really became of a call.
+#[derive(Clone, Debug, PartialEq)]
+enum Truth {
+    Idle,
+    Running(usize),
+    Finished(Outcome),
+}
+
+const MEMORY: CallMemory =
+    CallMemory { calls_max: 4, bytes_max: 12, callers_max: 3, retention: Duration::from_millis(100) };
+
+proptest! {
+    #[test]
+    fn nothing_runs_twice_and_nobody_is_told_anything_else(steps in prop::collection::vec(step(), 1..200), callers_max in 2..4_usize) {
+        let mut outcomes = Outcomes::<()>::new(CallMemory { callers_max, ..MEMORY });
+        let shape = Shape { message: TypeTag::named("test"), variant: VariantTag::named("Ask") };
+        let target = Target { actor: 1, shape };
+        let mut now = Instant::ZERO;
+        let mut truths = BTreeMap::<(u8, u64), Truth>::new();
+        let mut next = [0_u64; 3];
+        let mut running = Vec::<((u8, u64), Ticket)>::new();
+        let mut answers = 0_u8;
+        for step in steps {
+            let (who, number, is_repeat) = match step {
+                Step::Ask { caller, behind } => {
+                    let counter = &mut next[usize::from(caller)];
+                    *counter += 3;
+                    let number = *counter - behind.min(2);
+                    (caller, number, truths.contains_key(&(caller, number)))
+                }
+                Step::Again { caller, which } => {
+                    let known: Vec<u64> = truths.keys().filter(|(of, _)| *of == caller).map(|(_, n)| *n).collect();
+                    if known.is_empty() {
+                        continue;
+                    }
+                    (caller, known[which % known.len()], true)
+                }
+                Step::Finish { which, bytes, never_ran } => {
+                    if running.is_empty() {
+                        continue;
+                    }
+                    let (call, ticket) = running.swap_remove(which % running.len());
+                    answers = answers.wrapping_add(1);
+                    let outcome = match never_ran {
+                        true => Outcome::Failure(CallFailure::Expired),
+                        false => Outcome::Answer(vec![answers; bytes].into()),
+                    };
+                    let told = outcomes.finish(now, ticket, outcome.clone()).len();
+                    let Some(Truth::Running(waiting)) = truths.get(&call) else { panic!("it was running") };
+                    prop_assert!(told == *waiting || told == 0, "all are told, or the caller is forgotten");
+                    truths.insert(call, if never_ran { Truth::Idle } else { Truth::Finished(outcome) });
+                    continue;
+                }
+                Step::Wait { millis } => {
+                    now = now + Duration::from_millis(millis);
+                    continue;
+                }
+            };
+            let caller = Caller { node: NodeId::from_bytes([who; 32]), incarnation: Incarnation::from_u64(1) };
+            let asked = outcomes.ask(now, caller, Key { number, is_repeat }, target, (), |()| true);
+            let truth = truths.entry((who, number)).or_insert(Truth::Idle);
+            match asked {
+                Asked::Run(ticket) => {
+                    prop_assert_eq!(&*truth, &Truth::Idle, "it runs once");
+                    *truth = Truth::Running(1);
+                    running.push(((who, number), ticket));
+                }
+                Asked::Joined => match truth {
+                    Truth::Running(waiting) => *waiting += 1,
+                    other => prop_assert!(false, "{:?} is joined", other),
+                },
+                Asked::Known(outcome) => prop_assert_eq!(&*truth, &Truth::Finished(outcome)),
+                Asked::Forgotten => prop_assert!(is_repeat, "what was never asked is never forgotten"),
+                Asked::Full => prop_assert!(running.iter().filter(|((of, _), _)| *of == who).count() >= MEMORY.calls_max),
+                Asked::OtherCall => prop_assert!(false),
+            }
+            prop_assert!(outcomes.callers.len() <= callers_max);
+            for known in outcomes.callers.values() {
+                prop_assert!(known.calls.len() <= MEMORY.calls_max && known.bytes <= MEMORY.bytes_max);
+                let finished = known.calls.values().filter(|call| matches!(call.state, State::Finished(_)));
+                prop_assert_eq!(known.finished.len(), finished.count());
+            }
+        }
+    }
+}
