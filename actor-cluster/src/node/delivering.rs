@@ -27,7 +27,8 @@ use super::inbound::{self, Reached};
 use super::peer::Link;
 use crate::contain::contained;
 use crate::limits::{DELIVERIES_PER_TURN, STALLED_WINDOWS_MAX};
-use crate::session::{Fields, Inbound, Messages, Shape};
+use crate::session::{Fields, Inbound, Messages, Shape, Unread};
+use crate::wire::annotation::Annotation;
 use crate::wire::lanes::{LANES_MAX, LaneId};
 
 /// See the module.
@@ -53,6 +54,7 @@ struct Line {
 /// A message in a line.
 struct Stalled {
     message: Inbound,
+    annotation: Option<Arc<Annotation>>,
     /// Where its fields are.
     piece: Bytes,
 }
@@ -60,13 +62,19 @@ struct Stalled {
 impl Stalled {
     /// A short message gets bytes of its own, so that it does not keep all those in memory that
     /// it came with.
-    fn new(message: &Inbound, piece: &Bytes) -> Self {
+    fn new(Unread { message, annotation, piece }: Unread<'_>) -> Self {
+        let annotation = annotation.cloned();
         let range = message.fields.range();
         if range.len() * SHARED_PIECE_MOST >= piece.len() {
-            return Self { message: message.clone(), piece: piece.clone() };
+            return Self { message, annotation, piece: piece.clone() };
         }
-        let fields = Fields::new(0..range.len());
-        Self { message: Inbound { fields, ..message.clone() }, piece: Bytes::copy_from_slice(&piece[range]) }
+        let message = Inbound { fields: Fields::new(0..range.len()), ..message };
+        Self { message, annotation, piece: Bytes::copy_from_slice(&piece[range]) }
+    }
+
+    fn unread(&self) -> Unread<'_> {
+        let Self { message, annotation, piece } = self;
+        Unread { message: *message, annotation: annotation.as_ref(), piece }
     }
 }
 
@@ -161,7 +169,7 @@ impl Deliveries {
                 return true;
             };
             let (bytes, left_over) = (next.message.bytes, LeftOver::of(&next.message));
-            match inbound::deliver(node, link, &mut turn.reached, &next.message, &next.piece) {
+            match inbound::deliver(node, link, &mut turn.reached, next.unread()) {
                 Delivery::Waiting(waiting) => {
                     line.front = Some(left_over);
                     self.fronts.push(in_front(left_over, bytes, waiting));
@@ -186,23 +194,23 @@ impl Deliveries {
         while turn.goes_on()
             && let Some(messages) = self.inbox.front_mut()
         {
-            let Some(message) = messages.front() else {
+            let Some(unread) = messages.front() else {
                 turn.emptied = self.inbox.pop_front();
                 continue;
             };
-            let Inbound { lane, actor, bytes, .. } = *message;
-            let left_over = LeftOver::of(message);
+            let message = unread.message;
+            let Inbound { lane, actor, bytes, .. } = message;
             // Usually there are no lines, and nothing to look up.
             let line = if self.lines.is_empty() { None } else { self.lines.get_mut(&actor) };
             if let Some(line) = line {
                 if !turn.is_last && self.stalled_bytes + bytes as u64 > most {
                     return;
                 }
-                line.behind.push_back(Stalled::new(message, messages.bytes()));
+                line.behind.push_back(Stalled::new(unread));
                 self.stalled_bytes += bytes as u64;
-            } else if let Delivery::Waiting(waiting) =
-                inbound::deliver(node, link, &mut turn.reached, message, messages.bytes())
+            } else if let Delivery::Waiting(waiting) = inbound::deliver(node, link, &mut turn.reached, unread)
             {
+                let left_over = LeftOver::of(&message);
                 self.lines.insert(actor, Line { front: Some(left_over), behind: VecDeque::new() });
                 self.fronts.push(in_front(left_over, bytes, waiting));
                 self.stalled_bytes += bytes as u64;
@@ -307,11 +315,11 @@ mod tests {
                 shape,
                 spoken: Spoken::Unsaid,
                 call: None,
-                annotation: None,
                 fields: Fields::new(range.clone()),
                 bytes: range.len(),
             };
-            let Stalled { message, piece: kept } = Stalled::new(&message, &piece);
+            let unread = Unread { message, annotation: None, piece: &piece };
+            let Stalled { message, piece: kept, .. } = Stalled::new(unread);
             assert_eq!(kept[message.fields.range()], piece[range]);
             kept.len()
         };

@@ -1,6 +1,7 @@
 //! Messages on their way out of a session. Many come in one piece of bytes, and leave in one
 //! event that shares it: a message by itself has no share in anything.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::wire::annotation::Annotation;
 use crate::wire::lanes::LaneId;
 
 /// A message from the peer. Its fields are in the bytes of the [`Messages`] it came with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Inbound {
     /// The lane that it came in.
     pub(crate) lane: LaneId,
@@ -22,8 +23,6 @@ pub(crate) struct Inbound {
     pub(crate) shape: Shape,
     pub(crate) spoken: Spoken,
     pub(crate) call: Option<InboundCall>,
-    /// What it brings along; most messages nothing.
-    pub(crate) annotation: Option<Arc<Annotation>>,
     pub(crate) fields: Fields,
     /// What it costs in credit.
     pub(crate) bytes: usize,
@@ -53,11 +52,30 @@ impl Fields {
     }
 }
 
+/// A message whose fields have not been read yet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unread<'a> {
+    pub(crate) message: Inbound,
+    /// What it brings along; most messages nothing.
+    pub(crate) annotation: Option<&'a Arc<Annotation>>,
+    /// Where its fields are.
+    pub(crate) piece: &'a Bytes,
+}
+
+impl Unread<'_> {
+    /// Its fields, as a share of the piece.
+    pub(crate) fn fields(&self) -> Bytes {
+        self.piece.slice(self.message.fields.range())
+    }
+}
+
 /// Messages that came one behind the other, and the bytes that they are in.
 #[derive(Debug)]
 pub(crate) struct Messages {
     bytes: Bytes,
     list: Vec<Inbound>,
+    /// What some of them bring along, by their places in the list, in order.
+    annotations: VecDeque<(usize, Arc<Annotation>)>,
     /// How many of them have been taken.
     taken: usize,
 }
@@ -66,7 +84,7 @@ impl Messages {
     /// None so far, in an empty list that may have room.
     pub(crate) fn new(bytes: Bytes, list: Vec<Inbound>) -> Self {
         debug_assert!(list.is_empty(), "it is used for these alone");
-        Self { bytes, list, taken: 0 }
+        Self { bytes, list, annotations: VecDeque::new(), taken: 0 }
     }
 
     /// Whether messages of this piece belong here.
@@ -74,22 +92,29 @@ impl Messages {
         self.bytes.as_ptr() == bytes.as_ptr() && self.bytes.len() == bytes.len()
     }
 
-    pub(crate) fn push(&mut self, message: Inbound) {
+    pub(crate) fn push(&mut self, message: Inbound, annotation: Option<Arc<Annotation>>) {
+        if let Some(annotation) = annotation {
+            self.annotations.push_back((self.list.len(), annotation));
+        }
         self.list.push(message);
     }
 
-    /// Where their fields are.
-    pub(crate) fn bytes(&self) -> &Bytes {
-        &self.bytes
-    }
-
     /// The next one.
-    pub(crate) fn front(&self) -> Option<&Inbound> {
-        self.list.get(self.taken)
+    #[inline]
+    pub(crate) fn front(&self) -> Option<Unread<'_>> {
+        let message = *self.list.get(self.taken)?;
+        let annotation = match self.annotations.front() {
+            Some((place, annotation)) if *place == self.taken => Some(annotation),
+            _ => None,
+        };
+        Some(Unread { message, annotation, piece: &self.bytes })
     }
 
     /// The next one has been taken.
     pub(crate) fn pop_front(&mut self) {
+        if self.front().is_some_and(|front| front.annotation.is_some()) {
+            self.annotations.pop_front();
+        }
         self.taken += 1;
     }
 
@@ -102,5 +127,41 @@ impl Messages {
     pub(crate) fn into_list(mut self) -> Vec<Inbound> {
         self.list.clear();
         self.list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::TraceContext;
+    use crate::wire::{TypeTag, VariantTag};
+
+    #[test]
+    fn what_a_message_brings_along_stays_with_it() {
+        let annotation = |number: u64| {
+            let trace = TraceContext::new(u128::from(number), number, 0).unwrap();
+            Arc::new(Annotation { trace: Some(trace), key: None })
+        };
+        let message = |actor| Inbound {
+            lane: LaneId::data(0),
+            actor,
+            shape: Shape { message: TypeTag::from_u64(1), variant: VariantTag::from_u64(2) },
+            spoken: Spoken::Unsaid,
+            call: None,
+            fields: Fields::new(0..0),
+            bytes: 8,
+        };
+        let mut messages = Messages::new(Bytes::new(), Vec::new());
+        let brought = [None, Some(1), None, Some(2), Some(3), None];
+        for (actor, number) in (0..).zip(brought) {
+            messages.push(message(actor), number.map(annotation));
+        }
+        for (actor, number) in (0..).zip(brought) {
+            let front = messages.front().unwrap();
+            assert_eq!(front.message.actor, actor);
+            assert_eq!(front.annotation.cloned(), number.map(annotation));
+            messages.pop_front();
+        }
+        assert!(messages.front().is_none());
     }
 }

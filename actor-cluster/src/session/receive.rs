@@ -1,6 +1,7 @@
 //! The receiving half of a [`Session`]: what the peer's frames do. Everything a
 //! peer may send is judged here; nothing it sends can panic.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actor_core::{ControlRequest, Instant};
@@ -22,6 +23,7 @@ use crate::limits::{
     WATCHES_MAX,
 };
 use crate::transport::{CloseCode, CloseReason};
+use crate::wire::annotation::Annotation;
 use crate::wire::control::{
     Body, Claim, Control, Link, Member, Publication, Request, SchemaSaid, Unlink, Watch,
 };
@@ -251,20 +253,21 @@ impl Session {
         let fields = Fields::new(frame.end_of_body(body.len()));
         let Annotated { annotation, bytes } = annotated;
         let bytes = bytes + frame.header.frame_bytes();
-        let message = Inbound { lane, actor, shape, spoken, call, annotation, fields, bytes };
-        self.report_message(frame.piece(), message);
+        let message = Inbound { lane, actor, shape, spoken, call, fields, bytes };
+        self.report_message(frame.piece(), message, annotation);
         Ok(())
     }
 
     /// Adds a message to those that came just before it in the same piece.
-    fn report_message(&mut self, piece: &Bytes, message: Inbound) {
+    #[inline]
+    fn report_message(&mut self, piece: &Bytes, message: Inbound, annotation: Option<Arc<Annotation>>) {
         if let Some(Event::Messages(messages)) = self.events.back_mut()
             && messages.are_in(piece)
         {
-            return messages.push(message);
+            return messages.push(message, annotation);
         }
         let mut messages = Messages::new(piece.clone(), std::mem::take(&mut self.spare));
-        messages.push(message);
+        messages.push(message, annotation);
         self.events.push_back(Event::Messages(messages));
     }
 

@@ -33,7 +33,7 @@ use crate::session::codes::to_death;
 use crate::session::handshake::{Peer, SessionId};
 use crate::session::heartbeat::Pace;
 use crate::session::streams::ConnectionId;
-use crate::session::{Config, Correlation, Death, Event, Session, Shape};
+use crate::session::{Config, Correlation, Death, Event, Session, Shape, Unread};
 use crate::trace::TraceContext;
 use crate::transport::{CloseCode, CloseReason, LaneSet};
 use crate::wire::VariantTag;
@@ -541,10 +541,10 @@ impl Fuzzed {
     fn on_event(&mut self, event: Event) {
         match event {
             Event::Messages(mut messages) => {
-                while let Some(message) = messages.front() {
+                while let Some(Unread { message, annotation, .. }) = messages.front() {
                     self.undelivered.push((message.lane, message.bytes));
                     self.asked.extend(message.call.map(|call| call.correlation));
-                    self.promised.annotated_messages_seen += usize::from(message.annotation.is_some());
+                    self.promised.annotated_messages_seen += usize::from(annotation.is_some());
                     let is_due = self.promised.messages_due > 0;
                     assert!(is_due || self.promised.is_wild, "a message that was not sent, or twice");
                     self.promised.messages_due = self.promised.messages_due.saturating_sub(1);

@@ -14,7 +14,7 @@ use crate::limits::{
 };
 use crate::session::heartbeat::Pace;
 use crate::session::streams::ConnectionId;
-use crate::session::{Config, Event, Session};
+use crate::session::{Config, Event, Session, Unread};
 use crate::testing::pair::{Hand, Node, Outcome, Pair, shake, shake_through};
 use crate::transport::{CloseReason, LaneSet};
 use crate::wire::control::{Member, Publication};
@@ -145,7 +145,7 @@ fn feed(session: &mut Session, bytes: &[u8], piece: usize) {
         assert!(written.len() <= CONTROL_BACKLOG_BYTES_MAX + (1 << 21));
         while let Some(event) = session.poll_event() {
             let Event::Messages(mut messages) = event else { continue };
-            while let Some(message) = messages.front() {
+            while let Some(Unread { message, .. }) = messages.front() {
                 session.delivered(message.lane, message.bytes);
                 messages.pop_front();
             }

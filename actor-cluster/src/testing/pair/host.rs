@@ -13,7 +13,7 @@ use bytes::{Bytes, BytesMut};
 use super::hand::Present;
 use crate::session::handshake::Peer;
 use crate::session::streams::ConnectionId;
-use crate::session::{Config, Correlation, Death, Event, Inbound, Messages, Session};
+use crate::session::{Config, Correlation, Death, Event, Inbound, Messages, Session, Unread};
 use crate::transport::CloseReason;
 use crate::wire::annotation::Annotation;
 use crate::wire::control::Publication;
@@ -92,7 +92,7 @@ pub(crate) struct Host {
     cuts: Vec<ConnectionId>,
     /// How many messages it says are lost, perhaps.
     unacked: u64,
-    inbox: VecDeque<(Inbound, Bytes)>,
+    inbox: VecDeque<(Inbound, Option<Annotation>, Bytes)>,
 }
 
 impl Host {
@@ -163,8 +163,9 @@ impl Host {
     }
 
     fn take_in(&mut self, mut messages: Messages) {
-        while let Some(message) = messages.front() {
-            self.inbox.push_back((message.clone(), messages.bytes().clone()));
+        while let Some(Unread { message, annotation, piece }) = messages.front() {
+            let annotation = annotation.map(|annotation| (**annotation).clone());
+            self.inbox.push_back((message, annotation, piece.clone()));
             self.saw.push(Saw::Message);
             messages.pop_front();
         }
@@ -212,12 +213,12 @@ impl Host {
     }
 
     pub(super) fn annotations(&self) -> Vec<Option<Annotation>> {
-        self.inbox.iter().map(|(inbound, _)| inbound.annotation.as_deref().cloned()).collect()
+        self.inbox.iter().map(|(_, annotation, _)| annotation.clone()).collect()
     }
 
     pub(crate) fn received<M: RemoteMessage>(&mut self, most: usize) -> Vec<(u64, M)> {
         let taken: Vec<_> = self.inbox.drain(..most.min(self.inbox.len())).collect();
-        taken.into_iter().map(|(inbound, piece)| self.decode(inbound, &piece)).collect()
+        taken.into_iter().map(|(inbound, _, piece)| self.decode(inbound, &piece)).collect()
     }
 
     fn decode<M: RemoteMessage>(&self, inbound: Inbound, piece: &Bytes) -> (u64, M) {
