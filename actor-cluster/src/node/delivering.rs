@@ -62,7 +62,8 @@ struct Stalled {
 impl Stalled {
     /// A short message gets bytes of its own, so that it does not keep all those in memory that
     /// it came with.
-    fn new(Unread { message, annotation, piece }: Unread<'_>) -> Self {
+    fn new(unread: &Unread<'_>) -> Self {
+        let Unread { message, annotation, piece } = *unread;
         let annotation = annotation.cloned();
         let range = message.fields.range();
         if range.len() * SHARED_PIECE_MOST >= piece.len() {
@@ -169,7 +170,7 @@ impl Deliveries {
                 return true;
             };
             let (bytes, left_over) = (next.message.bytes, LeftOver::of(&next.message));
-            match inbound::deliver(node, link, &mut turn.reached, next.unread()) {
+            match inbound::deliver(node, link, &mut turn.reached, &next.unread()) {
                 Delivery::Waiting(waiting) => {
                     line.front = Some(left_over);
                     self.fronts.push(in_front(left_over, bytes, waiting));
@@ -191,26 +192,27 @@ impl Deliveries {
     /// Takes messages out of their lanes, as long as they may come.
     fn take_messages(&mut self, turn: &mut Turn, node: &Arc<Node>, link: &Arc<Link>) {
         let most = node.window_bytes().saturating_mul(STALLED_WINDOWS_MAX);
-        while turn.goes_on()
-            && let Some(messages) = self.inbox.front_mut()
-        {
+        while let Some(messages) = self.inbox.front_mut() {
             let Some(unread) = messages.front() else {
                 turn.emptied = self.inbox.pop_front();
                 continue;
             };
-            let message = unread.message;
-            let Inbound { lane, actor, bytes, .. } = message;
+            if !turn.goes_on() {
+                return;
+            }
+            let Inbound { lane, actor, bytes, .. } = unread.message;
             // Usually there are no lines, and nothing to look up.
             let line = if self.lines.is_empty() { None } else { self.lines.get_mut(&actor) };
             if let Some(line) = line {
                 if !turn.is_last && self.stalled_bytes + bytes as u64 > most {
                     return;
                 }
-                line.behind.push_back(Stalled::new(unread));
+                line.behind.push_back(Stalled::new(&unread));
                 self.stalled_bytes += bytes as u64;
-            } else if let Delivery::Waiting(waiting) = inbound::deliver(node, link, &mut turn.reached, unread)
+            } else if let Delivery::Waiting(waiting) =
+                inbound::deliver(node, link, &mut turn.reached, &unread)
             {
-                let left_over = LeftOver::of(&message);
+                let left_over = LeftOver::of(&unread.message);
                 self.lines.insert(actor, Line { front: Some(left_over), behind: VecDeque::new() });
                 self.fronts.push(in_front(left_over, bytes, waiting));
                 self.stalled_bytes += bytes as u64;
@@ -319,7 +321,7 @@ mod tests {
                 bytes: range.len(),
             };
             let unread = Unread { message, annotation: None, piece: &piece };
-            let Stalled { message, piece: kept, .. } = Stalled::new(unread);
+            let Stalled { message, piece: kept, .. } = Stalled::new(&unread);
             assert_eq!(kept[message.fields.range()], piece[range]);
             kept.len()
         };

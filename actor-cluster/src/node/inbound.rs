@@ -98,7 +98,7 @@ pub(super) fn deliver(
     node: &Arc<Node>,
     link: &Arc<Link>,
     reached: &mut Reached,
-    unread: Unread<'_>,
+    unread: &Unread<'_>,
 ) -> Delivery {
     let message = &unread.message;
     let delivery = match hand_over(node, link, reached, unread) {
@@ -191,7 +191,7 @@ enum Step {
     Decoding,
 }
 
-fn hand_over(node: &Arc<Node>, link: &Arc<Link>, reached: &mut Reached, unread: Unread<'_>) -> Delivery {
+fn hand_over(node: &Arc<Node>, link: &Arc<Link>, reached: &mut Reached, unread: &Unread<'_>) -> Delivery {
     let Inbound { actor, shape, call, .. } = unread.message;
     if actor == SPAWNER && shape == Asked::SHAPE {
         let start = || kinds::on_request(node, link, call, &unread.fields());
@@ -225,10 +225,11 @@ fn pass(
     node: &Arc<Node>,
     link: &Arc<Link>,
     reached: &mut Reached,
-    Unread { message, annotation, piece }: Unread<'_>,
+    unread: &Unread<'_>,
     reply: &mut Option<ReplyTo>,
     step: &mut Step,
 ) -> Result<(), Box<Undone>> {
+    let Unread { message, annotation, piece } = *unread;
     let Inbound { actor, shape, spoken, call, fields, .. } = message;
     let operation = if call.is_some() { Operation::Call } else { Operation::Cast };
     let found = reached.found(node, link, actor)?;

@@ -92,6 +92,7 @@ impl Messages {
         self.bytes.as_ptr() == bytes.as_ptr() && self.bytes.len() == bytes.len()
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, message: Inbound, annotation: Option<Arc<Annotation>>) {
         if let Some(annotation) = annotation {
             self.annotations.push_back((self.list.len(), annotation));
