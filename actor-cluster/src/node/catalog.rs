@@ -9,13 +9,15 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use actor_core::{ActorCell, ActorRef, CallFailure, Rejection, SendError, Status, WatchId};
+use bytes::Bytes;
 
 use crate::error::PublishError;
 use crate::limits::{LABEL_BYTES_MAX, PUBLICATION_BYTES_MAX, PUBLICATIONS_MAX};
 use crate::names::Label;
+use crate::session::Inbound;
 use crate::wire::control::Publication;
 use crate::wire::schema::Schema;
-use crate::wire::{Decoder, PendingReplies, RemoteMessage, ReplyTo, TypeTag, VariantTag};
+use crate::wire::{Decoder, PendingReplies, RemoteMessage, ReplyTo, TypeTag, VariantTag, WireContext};
 
 /// What became of a message at its actor's door.
 pub(super) enum Delivery {
@@ -62,6 +64,16 @@ pub(super) trait Target: Send + Sync {
         variant: VariantTag,
         fields: Decoder<'_>,
         reply: &mut Option<ReplyTo>,
+    ) -> Result<(), Box<Undone>>;
+
+    /// Reads casts of one kind, which are all in a piece, and hands them over one by one; `taken` counts
+    /// them, so that it is known which one is undone, or panicked.
+    fn deliver_casts(
+        &self,
+        casts: &[Inbound],
+        piece: &Bytes,
+        context: &WireContext,
+        taken: &mut usize,
     ) -> Result<(), Box<Undone>>;
 }
 
@@ -295,6 +307,20 @@ impl<M: RemoteMessage> Target for Typed<M> {
             Ok(message) => self.hand_over(message),
             Err(error) => Err(Rejection::Undecodable(error.to_string().into()).into()),
         }
+    }
+
+    fn deliver_casts(
+        &self,
+        casts: &[Inbound],
+        piece: &Bytes,
+        context: &WireContext,
+        taken: &mut usize,
+    ) -> Result<(), Box<Undone>> {
+        casts.iter().try_for_each(|cast| {
+            *taken += 1;
+            let fields = Decoder::within(piece, cast.fields.range(), context);
+            self.deliver(cast.shape.variant, fields, &mut None)
+        })
     }
 }
 

@@ -200,7 +200,8 @@ impl Deliveries {
             if !turn.goes_on() {
                 return;
             }
-            let Inbound { lane, actor, bytes, .. } = unread.message;
+            let first = unread.message;
+            let Inbound { lane, actor, bytes, .. } = first;
             // Usually there are no lines, and nothing to look up.
             let line = if self.lines.is_empty() { None } else { self.lines.get_mut(&actor) };
             if let Some(line) = line {
@@ -209,19 +210,26 @@ impl Deliveries {
                 }
                 line.behind.push_back(Stalled::new(&unread));
                 self.stalled_bytes += bytes as u64;
-            } else if let Delivery::Waiting(waiting) =
-                inbound::deliver(node, link, &mut turn.reached, &unread)
-            {
-                let left_over = LeftOver::of(&unread.message);
+                turn.note(lane, 1, bytes);
+                messages.pop_front();
+                continue;
+            }
+            let casts = messages.alike(DELIVERIES_PER_TURN - turn.delivered);
+            let (mut taken, mut delivery) =
+                inbound::deliver_casts(node, link, &mut turn.reached, casts, unread.piece);
+            if taken == 0 {
+                (taken, delivery) = (1, inbound::deliver(node, link, &mut turn.reached, &unread));
+            }
+            let (last, bytes) = messages.skip(taken).unwrap_or((first, bytes));
+            // They have left the lane, wherever they are.
+            turn.note(lane, taken, bytes);
+            if let Delivery::Waiting(waiting) = delivery {
+                let left_over = LeftOver::of(&last);
                 self.lines.insert(actor, Line { front: Some(left_over), behind: VecDeque::new() });
-                self.fronts.push(in_front(left_over, bytes, waiting));
-                self.stalled_bytes += bytes as u64;
+                self.fronts.push(in_front(left_over, last.bytes, waiting));
+                self.stalled_bytes += last.bytes as u64;
                 link.run(|session| session.hold(actor));
             }
-            messages.pop_front();
-            // It has left the lane, wherever it is.
-            turn.note(lane, bytes);
-            turn.delivered += 1;
         }
     }
 }
@@ -243,7 +251,8 @@ impl Turn {
         self.delivered < DELIVERIES_PER_TURN
     }
 
-    fn note(&mut self, lane: LaneId, bytes: usize) {
+    fn note(&mut self, lane: LaneId, messages: usize, bytes: usize) {
+        self.delivered += messages;
         if let Some(of_lane) = self.bytes.get_mut(usize::from(lane.as_u8())) {
             *of_lane += bytes;
         }

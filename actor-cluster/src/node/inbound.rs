@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::{Arc, Weak};
 
 use actor_core::{ActorCell, ActorId, CallFailure, ControlRequest, Exit, ExitListener, Rejection};
+use bytes::Bytes;
 
 use super::Node;
 use super::catalog::{Delivery, Target, Undone, refuse};
@@ -126,6 +127,37 @@ pub(super) fn deliver(
     }))
 }
 
+/// Hands casts to their actor that are [alike](Messages::alike), as many as go: how many were taken, and
+/// what became of the last of them. None if they are not of the usual kind, and each needs to be
+/// looked at.
+pub(super) fn deliver_casts(
+    node: &Arc<Node>,
+    link: &Arc<Link>,
+    reached: &mut Reached,
+    casts: &[Inbound],
+    piece: &Bytes,
+) -> (usize, Delivery) {
+    let mut taken = 0;
+    let nothing = (taken, Delivery::Done);
+    // A hook is asked for each message.
+    let Some(first) = casts.first().filter(|_| node.authorize().is_none()) else { return nothing };
+    let Ok(found) = reached.found(node, link, first.actor) else { return nothing };
+    let Ok((target, None)) = found.understand(link, first.shape, first.spoken) else { return nothing };
+    let passed = contained("a decoder", || target.deliver_casts(casts, piece, &link.context, &mut taken));
+    let rejection = match passed.map(|passed| passed.map_err(|undone| *undone)) {
+        Some(Ok(())) => return (taken, Delivery::Done),
+        Some(Err(Undone::Waiting(waiting))) => return (taken, Delivery::Waiting(waiting)),
+        Some(Err(Undone::Bounced(rejection))) => rejection,
+        Some(Err(Undone::Refused(rejection))) => {
+            tracing::warn!(about = ?link.info, %rejection, "a remote cast was refused");
+            rejection
+        }
+        None => Rejection::Undecodable(PANICKED.into()),
+    };
+    node.on_dead(link, first.actor, first.shape, &rejection);
+    (taken, Delivery::Done)
+}
+
 /// What was found out for the last message: the next one is often of the same type, and for the
 /// same actor. Kept for one turn of a session's task alone, since an actor may be reached no more
 /// after.
@@ -184,6 +216,8 @@ impl Found {
     }
 }
 
+const PANICKED: &str = "its decoder panicked";
+
 /// How far a message has come, for the case that a user's code panics there.
 #[derive(Clone, Copy)]
 enum Step {
@@ -214,7 +248,7 @@ fn hand_over(node: &Arc<Node>, link: &Arc<Link>, reached: &mut Reached, unread: 
         },
         None => match step {
             Step::Permission => Rejection::Forbidden,
-            Step::Decoding => Rejection::Undecodable("its decoder panicked".into()),
+            Step::Decoding => Rejection::Undecodable(PANICKED.into()),
         },
     };
     refuse(reply, &link.info, rejection)

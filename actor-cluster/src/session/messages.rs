@@ -111,6 +111,29 @@ impl Messages {
         Some(Unread { message, annotation, piece: &self.bytes })
     }
 
+    /// The next ones that are casts of the same shape, for the same actor, in the same lane, and bring
+    /// nothing along: at most so many, and at least none.
+    pub(crate) fn alike(&self, most: usize) -> &[Inbound] {
+        let plain = self.annotations.front().map_or(self.list.len(), |(place, _)| *place);
+        let most = most.min(plain - self.taken);
+        let rest = &self.list[self.taken..self.taken + most];
+        let Some(first) = rest.first() else { return rest };
+        let is_alike = |other: &&Inbound| {
+            other.call.is_none()
+                && (other.actor, other.shape, other.spoken, other.lane)
+                    == (first.actor, first.shape, first.spoken, first.lane)
+        };
+        &rest[..rest.iter().take_while(is_alike).count()]
+    }
+
+    /// So many have been taken: the last of them, and what they all cost in credit.
+    pub(crate) fn skip(&mut self, count: usize) -> Option<(Inbound, usize)> {
+        let taken = self.list.get(self.taken..self.taken + count)?;
+        let taken = (*taken.last()?, taken.iter().map(|message| message.bytes).sum());
+        (0..count).for_each(|_| self.pop_front());
+        Some(taken)
+    }
+
     /// The next one has been taken.
     pub(crate) fn pop_front(&mut self) {
         if self.front().is_some_and(|front| front.annotation.is_some()) {
