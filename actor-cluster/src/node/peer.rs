@@ -450,25 +450,36 @@ impl Link {
         message: M,
         key: Option<&CallKey>,
     ) -> Result<(), SendError<M>> {
+        if key.is_none() && self.propagator.is_none() {
+            return self.send_with(actor, given, message, None);
+        }
+        if key.is_some() && !self.run(|session| session.takes_annotations()) {
+            return Err(SendError::Unsendable(message, "the peer's build knows no calls with keys".into()));
+        }
+        let annotation = self.annotation(key);
+        self.send_with(actor, given, message, annotation.as_ref())
+    }
+
+    #[inline]
+    fn send_with<M: RemoteMessage>(
+        &self,
+        actor: u64,
+        given: Option<&Given>,
+        message: M,
+        annotation: Option<&Annotation>,
+    ) -> Result<(), SendError<M>> {
         // A cast does not look at the time, which would cost as much as the rest.
         let now = if message.call().is_some() { self.executor.now() } else { Instant::ZERO };
-        let is_plain = key.is_none() && self.propagator.is_none();
-        let annotation = if is_plain { None } else { self.annotation(key) };
-        self.act(|session| {
-            if key.is_some() && !session.takes_annotations() {
-                return Err(SendError::Unsendable(
-                    message,
-                    "the peer's build knows no calls with keys".into(),
-                ));
-            }
-            if let Some(given) = given
-                && !given.is_presented_in(self.id)
-                && session.present(actor, M::IS_BULK, &given.token)
-            {
-                given.note_presented_in(self.id);
-            }
-            session.send(now, actor, message, annotation.as_ref())
-        })
+        let mut inner = self.inner();
+        if let Some(given) = given
+            && !given.is_presented_in(self.id)
+            && inner.session.present(actor, M::IS_BULK, &given.token)
+        {
+            given.note_presented_in(self.id);
+        }
+        let sent = inner.session.send(now, actor, message, annotation);
+        self.end_act(inner);
+        sent
     }
 
     /// What a message brings along that is sent from here.
@@ -679,6 +690,13 @@ impl Link {
     fn act_inner<R>(&self, act: impl FnOnce(&mut Inner) -> R) -> R {
         let mut inner = self.inner();
         let result = act(&mut inner);
+        self.end_act(inner);
+        result
+    }
+
+    /// Wakes the task if what was just done left it work.
+    #[inline]
+    fn end_act(&self, mut inner: MutexGuard<'_, Inner>) {
         self.given_types.say_fresh(&mut inner.session);
         // Looked for once, however often something is asked before the task comes.
         let is_first = !inner.has_news && (inner.session.has_events() || inner.session.wants_write());
@@ -688,7 +706,6 @@ impl Link {
         if must_wake {
             self.waker.wake();
         }
-        result
     }
 
     /// The task looks for everything that there is to do from here on.

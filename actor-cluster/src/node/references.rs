@@ -73,11 +73,16 @@ impl GivenTypes {
     }
 
     /// Tells the peer, under the lock of the session that has just written the addresses.
+    #[inline]
     pub(super) fn say_fresh(&self, session: &mut Session) {
         // Relaxed: who notes and who looks have the session locked.
-        if !self.has_fresh.load(Ordering::Relaxed) {
-            return;
+        if self.has_fresh.load(Ordering::Relaxed) {
+            self.say(session);
         }
+    }
+
+    #[cold]
+    fn say(&self, session: &mut Session) {
         self.has_fresh.store(false, Ordering::Relaxed);
         for (message, schema) in std::mem::take(&mut locked(&self.types).fresh) {
             session.say_schema(message, &schema);
