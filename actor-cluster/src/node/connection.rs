@@ -22,7 +22,7 @@ use actor_core::executor::Sleep;
 use super::Node;
 use super::delivering::{Deliveries, LeftOver};
 use super::inbound;
-use super::peer::Link;
+use super::link::Link;
 use super::stream::{StreamIo, Turn};
 use crate::contain::contained;
 use crate::limits::LINGER;

@@ -24,7 +24,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use super::Node;
 use super::catalog::{Delivery, Waiting};
 use super::inbound::{self, Reached};
-use super::peer::Link;
+use super::link::Link;
 use crate::contain::contained;
 use crate::limits::{DELIVERIES_PER_TURN, STALLED_WINDOWS_MAX};
 use crate::session::{Fields, Inbound, Messages, Shape, Unread};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use actor_core::{ActorId, DeadLetter, DeadReason, Direction, Event, Incarnation, Passage, Rejection};
 
 use super::Node;
-use super::peer::Link;
+use super::link::Link;
 use crate::session::{Death, Shape};
 
 impl Node {

@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use super::peer::{Link, LinkState, locked};
+use super::link::{Link, LinkState};
+use super::peer::locked;
 use super::{Mode, Node, dial};
 use crate::event::NodeEvent;
 use crate::id::NodeId;

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use super::Node;
 use super::catalog::{self, Delivery};
 use super::inbound::ask;
-use super::peer::Link;
+use super::link::Link;
 use super::spawning::{Asked, Refusal, arguments_of};
 use crate::authorize::{Operation, Subject};
 use crate::contain::contained;

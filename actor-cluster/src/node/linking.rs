@@ -18,8 +18,8 @@ use actor_core::{
 
 use super::Node;
 use super::inbound::{RemoteWatcher, allowed};
+use super::link::Link;
 use super::outbound::RemoteControl;
-use super::peer::Link;
 use crate::authorize::Operation;
 
 /// An actor here and the supervisor it is under.

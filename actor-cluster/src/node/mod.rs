@@ -29,6 +29,7 @@ mod groups;
 mod handshaking;
 mod inbound;
 mod kinds;
+mod link;
 mod linking;
 mod once;
 mod outbound;
@@ -44,6 +45,7 @@ mod stream;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod ties;
 
 use std::future::Future;
 use std::sync::{Arc, Mutex};
@@ -59,8 +61,9 @@ use self::dial::Dials;
 use self::exports::Exports;
 pub use self::groups::{GroupEvents, NodeGroups, NodeScope};
 use self::kinds::Kinds;
+use self::link::{Link, Moments};
 use self::once::Once;
-use self::peer::{Link, Moments, locked};
+use self::peer::locked;
 pub use self::server::{NodeServer, NodeSession};
 use self::tasks::Tasks;
 use crate::authorize::Authorize;

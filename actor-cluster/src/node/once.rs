@@ -15,7 +15,8 @@ use actor_core::{CallFailure, Executor, Rejection};
 use bytes::{Bytes, BytesMut};
 
 use super::catalog::{Undone, Waiting};
-use super::peer::{Link, locked};
+use super::link::Link;
+use super::peer::locked;
 use crate::once::{Asked, CallMemory, Caller, Outcome, Outcomes, Target, Ticket};
 use crate::session::Correlation;
 use crate::wire::annotation::Key;

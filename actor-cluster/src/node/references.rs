@@ -24,8 +24,9 @@ use actor_core::{
 use super::Node;
 use super::catalog::{Catalog, Target};
 use super::exports::TooMany;
+use super::link::Link;
 use super::outbound::{RemoteControl, remote_ref};
-use super::peer::{Link, locked};
+use super::peer::locked;
 use crate::id::NodeId;
 use crate::session::Session;
 use crate::wire::context::Switchboard;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::peer::{Link, locked};
+use super::link::Link;
+use super::peer::locked;
 use super::{Node, dial};
 use crate::event::NodeEvent;
 use crate::limits::{REDIAL_PAUSE, REDIAL_PAUSE_MAX};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actor_core::{ActorId, ActorRef, ActorSystem, ChildSpec, Incarnation, SpawnError};
 
-use super::peer::{Link, LinkState};
+use super::link::{Link, LinkState};
 use super::spawning::{self, Newborn};
 use super::{Node, NodeBuilder, NodeGroups, accept, dial};
 use crate::error::{ConnectError, FindError, PublishError, SpawnOnError};

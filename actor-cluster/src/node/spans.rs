@@ -5,7 +5,7 @@ use tracing::{Instrument, Span};
 
 use super::Node;
 use super::catalog::{Target, Undone};
-use super::peer::Link;
+use super::link::Link;
 use crate::contain::contained;
 use crate::wire::annotation::Annotation;
 

@@ -10,7 +10,7 @@ use actor_core::Instant;
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 
-use super::peer::{Arrival, Link};
+use super::link::{Arrival, Link};
 use crate::limits::{
     PIECES_PER_WRITE, READ_BYTES, READ_BYTES_LEAST, READS_PER_TURN, SEGMENT_BYTES, WRITES_PER_TURN,
 };

@@ -13,8 +13,9 @@ use actor_core::{
 };
 use bytes::{Bytes, BytesMut};
 
+use super::link::Attached;
 use super::outbound::remote_ref;
-use super::peer::{Attached, locked};
+use super::peer::locked;
 use super::tasks::Tasks;
 use super::{Mode, NodeServer, dial, inbound};
 use crate::id::NodeId;

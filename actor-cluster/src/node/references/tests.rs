@@ -10,8 +10,9 @@ use actor_core::{
 use bytes::{Bytes, BytesMut};
 
 use super::super::exports::{Exports, TooMany};
+use super::super::link::Link;
 use super::super::outbound::remote_ref;
-use super::super::peer::{Link, locked};
+use super::super::peer::locked;
 use crate::NodeServer;
 use crate::id::NodeId;
 use crate::testing::pipe::PipeNetwork;

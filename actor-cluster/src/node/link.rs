@@ -1,0 +1,430 @@
+//! One session with a peer, as this node's threads share it.
+//!
+//! ```text
+//!  outbound.rs ──► Peer ──► Link ── lock ──► Session ◄── connection.rs, its task
+//!                            └── wakes ───────────────────────┘
+//! ```
+//!
+//! No user's code runs, and nothing of a user's is dropped, under a lock here, except
+//! that a message is encoded under the lock of its session; see `mod.rs` for the
+//! order of locks.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+
+use actor_core::{CallFailure, CallKey, ControlRequest, Executor, Instant, SendError};
+use atomic_waker::AtomicWaker;
+use bytes::{Bytes, BytesMut};
+use tokio::sync::{Notify, watch};
+
+use super::exports::Exports;
+use super::outbound::Given;
+use super::peer::locked;
+use super::references::GivenTypes;
+use super::ties::Ties;
+use crate::event::PeerInfo;
+use crate::limits::STREAMS_PER_SESSION_MAX;
+use crate::session::handshake::{Live, SessionId};
+use crate::session::streams::ConnectionId;
+use crate::session::{Correlation, Session};
+use crate::trace::Propagator;
+use crate::transport::{Address, CloseReason, ClusterBidiStream};
+use crate::wire::annotation::{Annotation, Key};
+use crate::wire::lanes::LaneIds;
+use crate::wire::reference::Token;
+use crate::wire::{EncodeReply, RemoteMessage, ReplySink, WireContext};
+
+/// How far a session is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum LinkState {
+    Opening,
+    Ready,
+    Ended(CloseReason),
+}
+
+/// Tells what happened on a node before what: handshakes that begin, sessions that the
+/// peer is known to have.
+#[derive(Clone, Default)]
+pub(super) struct Moments(Arc<AtomicU64>);
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Moment(u64);
+
+impl Moments {
+    /// Later than every one before.
+    pub(super) fn next(&self) -> Moment {
+        Moment(self.0.fetch_add(1, Ordering::AcqRel))
+    }
+}
+
+/// A session and what the node keeps beside it.
+pub(super) struct Link {
+    pub(super) info: PeerInfo,
+    pub(super) id: SessionId,
+    pub(super) state: watch::Sender<LinkState>,
+    pub(super) context: WireContext,
+    pub(super) data_lanes: u8,
+    /// Where its streams were dialled, if from here.
+    dialled: Mutex<Option<Address>>,
+    /// How often it has lost its streams.
+    interruptions: AtomicU64,
+    /// Since when the peer is known to have this session.
+    mutual_since: OnceLock<Moment>,
+    moments: Moments,
+    /// Whoever waits for credit.
+    pub(super) room: Notify,
+    /// The session's task.
+    pub(super) waker: AtomicWaker,
+    executor: Executor,
+    given_types: Arc<GivenTypes>,
+    /// Asked for what messages bring along, if the peer reads that.
+    propagator: Option<Arc<dyn Propagator>>,
+    inner: Mutex<Inner>,
+    given: Mutex<GivenActors>,
+}
+
+/// The actors of ours that the peer has shown to have been given. Locked after any other.
+struct GivenActors {
+    actors: HashSet<u64>,
+    /// How many there may be before those that have ended are looked for.
+    kept: usize,
+}
+
+pub(super) struct Inner {
+    pub(super) session: Session,
+    /// Whether there is something to do that the task has not looked for yet.
+    has_news: bool,
+    /// Whether the task waits to be woken.
+    is_resting: bool,
+    connections_made: u64,
+    /// How many streams it has now.
+    streams: usize,
+    /// Streams that the session's task has not taken yet.
+    arrivals: Vec<Arrival>,
+    pub(super) ties: Ties,
+}
+
+/// How many actors may at least be noted before those that have ended are looked for.
+const GIVEN_KEPT_LEAST: usize = 64;
+
+/// What became of a stream that was handed to a session.
+pub(super) enum Attached {
+    Yes,
+    /// The session has all it can have.
+    Enough(Box<dyn ClusterBidiStream>),
+    /// The session is over.
+    Ended(Box<dyn ClusterBidiStream>),
+}
+
+/// A stream on its way to the session's task.
+pub(super) struct Arrival {
+    pub(super) connection: ConnectionId,
+    pub(super) stream: Box<dyn ClusterBidiStream>,
+    /// What is written before anything of the session's.
+    pub(super) preface: Bytes,
+    /// What was read behind the handshake.
+    pub(super) rest: BytesMut,
+}
+
+impl Link {
+    pub(super) fn new(
+        info: PeerInfo,
+        id: SessionId,
+        moments: Moments,
+        executor: Executor,
+        propagator: Option<Arc<dyn Propagator>>,
+        session: Session,
+        given_types: Arc<GivenTypes>,
+    ) -> Self {
+        let link = Self {
+            info,
+            id,
+            state: watch::Sender::new(LinkState::Opening),
+            context: session.context().clone(),
+            data_lanes: session.data_lanes(),
+            dialled: Mutex::default(),
+            interruptions: AtomicU64::new(0),
+            mutual_since: OnceLock::new(),
+            moments,
+            room: Notify::new(),
+            waker: AtomicWaker::new(),
+            executor,
+            given_types,
+            propagator: propagator.filter(|_| session.takes_annotations()),
+            inner: Mutex::new(Inner {
+                session,
+                has_news: false,
+                is_resting: false,
+                connections_made: 0,
+                streams: 0,
+                arrivals: Vec::new(),
+                ties: Ties::default(),
+            }),
+            given: Mutex::new(GivenActors { actors: HashSet::new(), kept: GIVEN_KEPT_LEAST }),
+        };
+        link.note_mutual();
+        link
+    }
+
+    /// What a handshake that began at a moment wants to know of this session. That the
+    /// peer has it counts only if it was known by then: the handshake's other streams
+    /// may overtake it, and what the peer said in it be older than the session.
+    pub(super) fn live(&self, begun: Moment) -> Live {
+        let live = self.run(|session| session.live());
+        let is_mutual = self.mutual_since.get().is_some_and(|since| *since < begun);
+        Live { is_mutual: live.is_mutual && is_mutual, ..live }
+    }
+
+    /// Notes when the peer is first known to have this session.
+    pub(super) fn note_mutual(&self) {
+        if self.mutual_since.get().is_none() && self.run(|session| session.live().is_mutual) {
+            self.mutual_since.get_or_init(|| self.moments.next());
+        }
+    }
+
+    /// Does something to the session, from its own task.
+    pub(super) fn run<R>(&self, act: impl FnOnce(&mut Session) -> R) -> R {
+        act(&mut self.inner().session)
+    }
+
+    /// Does something to the session, and wakes its task if that left it work.
+    pub(super) fn act<R>(&self, act: impl FnOnce(&mut Session) -> R) -> R {
+        self.act_inner(|inner| act(&mut inner.session))
+    }
+
+    /// Hands a stream over to the session's task.
+    pub(super) fn attach(
+        &self,
+        lanes: LaneIds,
+        stream: Box<dyn ClusterBidiStream>,
+        preface: Bytes,
+        rest: BytesMut,
+    ) -> Attached {
+        let mut inner = self.inner();
+        // Under the lock: the task does not end before it has taken what came before.
+        if inner.session.ended().is_some() {
+            return Attached::Ended(stream);
+        }
+        if inner.streams >= STREAMS_PER_SESSION_MAX {
+            return Attached::Enough(stream);
+        }
+        inner.connections_made += 1;
+        inner.streams += 1;
+        let connection = ConnectionId(inner.connections_made);
+        inner.session.attach(self.executor.now(), connection, lanes);
+        inner.arrivals.push(Arrival { connection, stream, preface, rest });
+        drop(inner);
+        self.waker.wake();
+        Attached::Yes
+    }
+
+    /// Tells the session that a stream has ended, from its own task.
+    pub(super) fn detach(&self, connection: ConnectionId, reason: CloseReason) {
+        let now = self.executor.now();
+        let mut inner = self.inner();
+        inner.streams -= 1;
+        inner.session.detach(now, connection, reason);
+    }
+
+    /// Takes note that the session has given a stream up.
+    pub(super) fn cut(&self) {
+        self.inner().streams -= 1;
+    }
+
+    /// Counts another time that the session has lost its streams.
+    pub(super) fn begin_interruption(&self) -> u64 {
+        // Relaxed: whoever counts is the session's task, and only equality matters.
+        self.interruptions.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Whether the session has found no streams since that time.
+    pub(super) fn is_interrupted(&self, interruption: u64) -> bool {
+        self.interruptions.load(Ordering::Relaxed) == interruption && !self.is_whole()
+    }
+
+    /// Whether every lane has a stream, or never will.
+    pub(super) fn is_whole(&self) -> bool {
+        let inner = self.inner();
+        inner.session.is_complete() || inner.session.ended().is_some()
+    }
+
+    /// Where it was dialled.
+    pub(super) fn note_dialled(&self, address: &Address) {
+        locked(&self.dialled).get_or_insert_with(|| address.clone());
+    }
+
+    pub(super) fn dialled(&self) -> Option<Address> {
+        locked(&self.dialled).clone()
+    }
+
+    pub(super) fn take_arrivals(&self) -> Vec<Arrival> {
+        std::mem::take(&mut self.inner().arrivals)
+    }
+
+    pub(super) fn has_arrivals(&self) -> bool {
+        !self.inner().arrivals.is_empty()
+    }
+
+    /// Completes when the session is ready or over already.
+    pub(super) async fn settled(&self) -> LinkState {
+        self.reached(|state| *state != LinkState::Opening).await
+    }
+
+    /// Completes when the session is over: its calls have been answered, its watches
+    /// told, its peer forgotten.
+    pub(super) async fn over(&self) -> CloseReason {
+        match self.reached(|state| matches!(state, LinkState::Ended(_))).await {
+            LinkState::Ended(reason) => reason,
+            LinkState::Opening | LinkState::Ready => unreachable!("it was waited for"),
+        }
+    }
+
+    async fn reached(&self, is_it: impl FnMut(&LinkState) -> bool) -> LinkState {
+        let mut states = self.state.subscribe();
+        let state = states.wait_for(is_it).await;
+        state.expect("this link holds the sender").clone()
+    }
+
+    /// Sends a message to an actor of the peer's; one that was given is presented first.
+    pub(super) fn send<M: RemoteMessage>(
+        &self,
+        actor: u64,
+        given: Option<&Given>,
+        message: M,
+        key: Option<&CallKey>,
+    ) -> Result<(), SendError<M>> {
+        if key.is_none() && self.propagator.is_none() {
+            return self.send_with(actor, given, message, None);
+        }
+        if key.is_some() && !self.run(|session| session.takes_annotations()) {
+            return Err(SendError::Unsendable(message, "the peer's build knows no calls with keys".into()));
+        }
+        let annotation = self.annotation(key);
+        self.send_with(actor, given, message, annotation.as_ref())
+    }
+
+    #[inline]
+    fn send_with<M: RemoteMessage>(
+        &self,
+        actor: u64,
+        given: Option<&Given>,
+        message: M,
+        annotation: Option<&Annotation>,
+    ) -> Result<(), SendError<M>> {
+        // A cast does not look at the time, which would cost as much as the rest.
+        let now = if message.call().is_some() { self.executor.now() } else { Instant::ZERO };
+        let mut inner = self.inner();
+        if let Some(given) = given
+            && !given.is_presented_in(self.id)
+            && inner.session.present(actor, M::IS_BULK, &given.token)
+        {
+            given.note_presented_in(self.id);
+        }
+        let sent = inner.session.send(now, actor, message, annotation);
+        self.end_act(inner);
+        sent
+    }
+
+    /// What a message brings along that is sent from here.
+    #[cold]
+    fn annotation(&self, key: Option<&CallKey>) -> Option<Annotation> {
+        let trace = self.propagator.as_ref().and_then(|propagator| propagator.injected());
+        let key = key.map(|key| Key { number: key.number(), is_repeat: key.may_have_run() });
+        (trace.is_some() || key.is_some()).then_some(Annotation { trace, key })
+    }
+
+    /// Notes that the peer was given an actor that lives. Those that have ended are forgotten in
+    /// time, so there are at most twice as many as were [exported](Exports).
+    pub(super) fn note_given(&self, actor: u64, exports: &Exports) {
+        let mut given = locked(&self.given);
+        if given.actors.len() >= given.kept {
+            given.actors.retain(|actor| exports.has(*actor));
+            given.kept = GIVEN_KEPT_LEAST.max(2 * given.actors.len());
+        }
+        given.actors.insert(actor);
+    }
+
+    pub(super) fn is_given(&self, actor: u64) -> bool {
+        locked(&self.given).actors.contains(&actor)
+    }
+
+    #[cfg(test)]
+    pub(super) fn given(&self) -> usize {
+        locked(&self.given).actors.len()
+    }
+
+    /// Completes when there may be room for a message to an actor, or never will be.
+    pub(super) async fn wait_for_room(&self, actor: u64, is_bulk: bool) {
+        let room = self.room.notified();
+        if self.inner().session.has_room(actor, is_bulk) {
+            return;
+        }
+        room.await;
+    }
+
+    pub(super) fn request(&self, actor: u64, request: &ControlRequest, token: Option<&Token>) {
+        self.act(|session| session.request(actor, request, token));
+    }
+
+    pub(super) fn close(&self, reason: &CloseReason) {
+        self.act(|session| session.close(reason));
+    }
+
+    pub(super) fn ended(&self) -> Option<CloseReason> {
+        self.inner().session.ended().cloned()
+    }
+
+    #[cfg(test)]
+    pub(super) fn streams(&self) -> usize {
+        self.inner().streams
+    }
+
+    pub(super) fn act_inner<R>(&self, act: impl FnOnce(&mut Inner) -> R) -> R {
+        let mut inner = self.inner();
+        let result = act(&mut inner);
+        self.end_act(inner);
+        result
+    }
+
+    /// Wakes the task if what was just done left it work.
+    #[inline]
+    fn end_act(&self, mut inner: MutexGuard<'_, Inner>) {
+        self.given_types.say_fresh(&mut inner.session);
+        // Looked for once, however often something is asked before the task comes.
+        let is_first = !inner.has_news && (inner.session.has_events() || inner.session.wants_write());
+        inner.has_news |= is_first;
+        let must_wake = is_first && std::mem::take(&mut inner.is_resting);
+        drop(inner);
+        if must_wake {
+            self.waker.wake();
+        }
+    }
+
+    /// The task looks for everything that there is to do from here on.
+    pub(super) fn begin_turn(&self) {
+        let mut inner = self.inner();
+        (inner.has_news, inner.is_resting) = (false, false);
+    }
+
+    /// Whether the task may wait to be woken: nothing was asked since its turn began.
+    pub(super) fn may_rest(&self) -> bool {
+        let mut inner = self.inner();
+        inner.is_resting = !inner.has_news;
+        inner.is_resting
+    }
+
+    pub(super) fn inner(&self) -> MutexGuard<'_, Inner> {
+        locked(&self.inner)
+    }
+}
+
+impl ReplySink for Link {
+    fn reply(&self, call: u64, answer: Result<&dyn EncodeReply, CallFailure>) {
+        self.act(|session| session.answer(Correlation::from_u64(call), answer));
+    }
+
+    fn is_closed(&self, call: u64) -> bool {
+        !self.inner().session.is_answering(Correlation::from_u64(call))
+    }
+}
