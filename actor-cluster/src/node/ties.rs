@@ -1,7 +1,7 @@
 //! What binds actors here and there to each other over one session: watches, links under supervisors,
 //! and actors that were started for the peer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use actor_core::{ActorCell, ActorId, Exit, ExitListener, WatchId};
@@ -14,11 +14,10 @@ use crate::wire::EncodeReply;
 use crate::wire::reference::Token;
 
 /// See the module.
+#[derive(Default)]
 pub(super) struct Ties {
-    /// Who watches actors of the peer's, by the session's number.
-    listeners: BTreeMap<u64, Listener>,
-    /// How many of these there may be before those that are gone are looked for.
-    listeners_kept: usize,
+    /// Who watches actors of the peer's.
+    listeners: Listeners,
     /// Which actors of ours the peer watches, by its number; none while the watch is
     /// being made.
     watched: BTreeMap<u64, Option<(ActorCell, WatchId)>>,
@@ -27,16 +26,14 @@ pub(super) struct Ties {
     newborns: Newborns,
 }
 
-impl Default for Ties {
-    fn default() -> Self {
-        Self {
-            listeners: BTreeMap::new(),
-            listeners_kept: LISTENERS_KEPT_LEAST,
-            watched: BTreeMap::new(),
-            leashes: BTreeMap::new(),
-            newborns: Newborns::default(),
-        }
-    }
+/// Those who hear of an actor's end, by the session's number.
+#[derive(Default)]
+struct Listeners {
+    list: BTreeMap<u64, Listener>,
+    /// The same by what they listen for: there may be many, and each may end at any time.
+    numbers: BTreeSet<(Purpose, u64)>,
+    /// How many there were when those that are gone were looked for last.
+    left: usize,
 }
 
 /// Actors that were started here for the peer, until it says what is to become of them.
@@ -48,20 +45,35 @@ struct Newborns {
     unclaimed: BTreeMap<u64, ActorCell>,
 }
 
-impl Ties {
+impl Listeners {
+    fn insert(&mut self, number: u64, listener: Listener) {
+        self.numbers.insert((listener.purpose, number));
+        self.list.insert(number, listener);
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Listener> {
+        let listener = self.list.remove(&number)?;
+        self.numbers.remove(&(listener.purpose, number));
+        Some(listener)
+    }
+
+    /// The number of the first one that listens for this.
+    fn number(&self, purpose: Purpose) -> Option<u64> {
+        self.numbers.range((purpose, 0)..=(purpose, u64::MAX)).map(|(_, number)| *number).next()
+    }
+
     /// Takes out those who are gone, so that they do not pile up while the watched actors live:
     /// whenever there are twice as many as were left last time.
-    fn take_gone(&mut self, session: &mut Session) -> BTreeMap<u64, Listener> {
-        if self.listeners.len() < self.listeners_kept {
+    fn take_gone(&mut self) -> BTreeMap<u64, Listener> {
+        if self.list.len() < LISTENERS_KEPT_LEAST.max(2 * self.left) {
             return BTreeMap::new();
         }
-        let listeners = std::mem::take(&mut self.listeners);
-        let (gone, here) = listeners.into_iter().partition(|(_, listener)| listener.listener.is_gone());
-        self.listeners = here;
-        self.listeners_kept = LISTENERS_KEPT_LEAST.max(2 * self.listeners.len());
-        for number in BTreeMap::keys(&gone) {
-            session.unwatch(*number);
-        }
+        let list = std::mem::take(&mut self.list);
+        let (gone, here): (BTreeMap<_, _>, _) =
+            list.into_iter().partition(|(_, listener)| listener.listener.is_gone());
+        gone.iter().for_each(|(number, listener)| _ = self.numbers.remove(&(listener.purpose, *number)));
+        self.list = here;
+        self.left = self.list.len();
         gone
     }
 }
@@ -70,11 +82,10 @@ impl Ties {
 const LISTENERS_KEPT_LEAST: usize = 64;
 
 /// Why somebody hears of an actor's end.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Purpose {
     Watch(WatchId),
-    /// The supervisor.
-    Link(ActorId),
+    Link { supervisor: ActorId, actor: ActorId },
 }
 
 /// Someone here who watches an actor there, or supervises it.
@@ -108,8 +119,7 @@ impl Link {
     }
 
     pub(super) fn unwatch(&self, watch: WatchId) {
-        let is_it = |listener: &Listener| listener.purpose == Purpose::Watch(watch);
-        self.end_listening(is_it, Session::unwatch);
+        self.end_listening(Purpose::Watch(watch), Session::unwatch);
     }
 
     /// Puts an actor of the peer's under one of ours. Gives the listener back if it cannot be.
@@ -120,14 +130,13 @@ impl Link {
         token: Option<&Token>,
         listener: Arc<dyn ExitListener>,
     ) -> Result<(), Arc<dyn ExitListener>> {
-        let listener = Listener { purpose: Purpose::Link(supervisor), actor, listener };
+        let listener = Listener { purpose: Purpose::Link { supervisor, actor }, actor, listener };
         self.listen(listener, |session| session.link(actor.serial(), supervisor.serial(), token))
     }
 
     pub(super) fn unlink(&self, supervisor: ActorId, actor: ActorId, has_ended: bool) {
-        let is_it =
-            |listener: &Listener| listener.purpose == Purpose::Link(supervisor) && listener.actor == actor;
-        self.end_listening(is_it, |session, number| session.unlink(number, has_ended));
+        let purpose = Purpose::Link { supervisor, actor };
+        self.end_listening(purpose, |session, number| session.unlink(number, has_ended));
     }
 
     fn listen(
@@ -136,7 +145,8 @@ impl Link {
         ask: impl FnOnce(&mut Session) -> Option<u64>,
     ) -> Result<(), Arc<dyn ExitListener>> {
         let (gone, made) = self.act_inner(|inner| {
-            let gone = inner.ties.take_gone(&mut inner.session);
+            let gone = inner.ties.listeners.take_gone();
+            gone.keys().for_each(|number| inner.session.unwatch(*number));
             let made = match ask(&mut inner.session) {
                 None => Err(listener.listener),
                 Some(number) => {
@@ -150,18 +160,17 @@ impl Link {
         made
     }
 
-    fn end_listening(&self, is_it: impl Fn(&Listener) -> bool, end: impl FnOnce(&mut Session, u64)) {
+    fn end_listening(&self, purpose: Purpose, end: impl FnOnce(&mut Session, u64)) {
         let listener = self.act_inner(|inner| {
-            let found = inner.ties.listeners.iter().find(|(_, listener)| is_it(listener));
-            let number = found.map(|(number, _)| *number)?;
+            let number = inner.ties.listeners.number(purpose)?;
             end(&mut inner.session, number);
-            inner.ties.listeners.remove(&number)
+            inner.ties.listeners.remove(number)
         });
         drop(listener);
     }
 
     pub(super) fn take_listener(&self, number: u64) -> Option<Listener> {
-        self.inner().ties.listeners.remove(&number)
+        self.inner().ties.listeners.remove(number)
     }
 
     /// Announces a watch of the peer's that is being made.
@@ -243,6 +252,6 @@ impl Link {
 
     #[cfg(test)]
     pub(super) fn listeners(&self) -> usize {
-        self.inner().ties.listeners.len()
+        self.inner().ties.listeners.list.len()
     }
 }
