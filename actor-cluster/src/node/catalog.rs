@@ -246,7 +246,7 @@ impl Catalog {
             return known.schema.clone();
         }
         drop(inner);
-        // Hand-written descriptions are a user's code, which does not run under a lock.
+        // Hand-written descriptions are a user's code, which does not run under this lock.
         let schema = Arc::new(Schema::of::<M>());
         let known = Known { tag: M::TYPE, name: type_name::<M>(), schema };
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);

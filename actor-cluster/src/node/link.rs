@@ -84,7 +84,8 @@ pub(super) struct Link {
     given: Mutex<GivenActors>,
 }
 
-/// The actors of ours that the peer has shown to have been given. Locked after any other.
+/// The actors of ours that the peer has shown to have been given. Locked after any other but the
+/// exports.
 struct GivenActors {
     actors: HashSet<u64>,
     /// How many there may be before those that have ended are looked for.
@@ -296,9 +297,6 @@ impl Link {
     ) -> Result<(), SendError<M>> {
         if key.is_none() && self.propagator.is_none() {
             return self.send_with(actor, given, message, None);
-        }
-        if key.is_some() && !self.run(|session| session.takes_annotations()) {
-            return Err(SendError::Unsendable(message, "the peer's build knows no calls with keys".into()));
         }
         let annotation = self.annotation(key);
         self.send_with(actor, given, message, annotation.as_ref())

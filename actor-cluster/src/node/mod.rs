@@ -10,10 +10,10 @@
 //! [`NodeServer`] is the public handle; `Node` is what its tasks share.
 //!
 //! Locks are taken in this order, and none is held across an await:
-//! `Node::publishing`, `Node::peers` or `Node::once`, then any one of `Peer::link`, `Link::inner`, the
-//! catalog's and the tasks', then that of the exports or `Link::given`. A user's code does not run under them and a user's value
-//! is not dropped, but for the encoding of a message under its session's, which
-//! writes straight into what is sent.
+//! `Node::publishing`; `Node::peers` or `Node::once`; `Link::inner`; then one of the catalog's, that of
+//! the given types, the tasks' and `Link::given`; that of the exports last. A user's code does not run
+//! under them and a user's value is not dropped, but for the encoding of a message under its
+//! session's, which writes straight into what is sent.
 
 mod accept;
 mod admit;

@@ -134,7 +134,7 @@ impl Peer {
             Some(live) if live == self.session => Decision::Join,
             // It was to join, and what it was to join is gone.
             _ if self.had == Some(self.session) => Decision::Changed,
-            // Two are proposed at once: of the smaller node's the one is let in.
+            // Two are proposed at once: the smaller node's is let in.
             _ if is_acceptor && is_proposing && myself < self.dialler => Decision::Changed,
             // It came meanwhile.
             Some(live) if self.had != Some(live) => Decision::Changed,

@@ -112,7 +112,7 @@ impl Messages {
     }
 
     /// The next ones that are casts of the same shape, for the same actor, in the same lane, and bring
-    /// nothing along: at most so many, and at least none.
+    /// nothing along: at most so many.
     pub(crate) fn alike(&self, most: usize) -> &[Inbound] {
         let plain = self.annotations.front().map_or(self.list.len(), |(place, _)| *place);
         let most = most.min(plain - self.taken);
@@ -130,16 +130,16 @@ impl Messages {
     pub(crate) fn skip(&mut self, count: usize) -> Option<(Inbound, usize)> {
         let taken = self.list.get(self.taken..self.taken + count)?;
         let taken = (*taken.last()?, taken.iter().map(|message| message.bytes).sum());
-        (0..count).for_each(|_| self.pop_front());
+        self.taken += count;
+        while self.annotations.front().is_some_and(|(place, _)| *place < self.taken) {
+            self.annotations.pop_front();
+        }
         Some(taken)
     }
 
     /// The next one has been taken.
     pub(crate) fn pop_front(&mut self) {
-        if self.front().is_some_and(|front| front.annotation.is_some()) {
-            self.annotations.pop_front();
-        }
-        self.taken += 1;
+        self.skip(1);
     }
 
     /// Those that there are still.

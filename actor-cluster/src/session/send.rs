@@ -99,6 +99,10 @@ impl Session {
             None => self.introduce(place, to).map_err(|why| Unsent::Unsendable(Box::new(why)))?,
         };
         let annotation = to.annotation.filter(|_| self.takes_annotations());
+        if annotation.is_none() && to.annotation.is_some_and(|annotation| annotation.key.is_some()) {
+            // Else it would run each time that it is asked.
+            return Err(Unsent::Unsendable(Box::new("the peer's build knows no calls with keys".into())));
+        }
         let out = &mut self.messages.get_mut(place).ok_or(Unsent::NotConnected)?.lane.out;
         let lead = annotation.map_or(0, |annotation| annotation.write(out.open(), to.lane));
         let Some(call) = call else {

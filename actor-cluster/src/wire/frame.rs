@@ -287,6 +287,15 @@ pub(crate) fn lane_of(frame: &[u8]) -> Option<LaneId> {
     (is_right && lane != LaneId::NONE).then_some(lane)
 }
 
+/// The header of a frame whose length is not known yet.
+#[inline]
+fn header(kind: Kind, lane: LaneId, index: u32) -> [u8; HEADER_BYTES] {
+    debug_assert!(index <= INDEX_MAX, "an index of at most 24 bits");
+    debug_assert!(kind.belongs_to(lane), "a lane of its kind");
+    let [i0, i1, i2, _] = index.to_le_bytes();
+    [0, 0, 0, kind as u8, i0, i1, i2, lane.as_u8()]
+}
+
 /// A frame that is being written; its length is filled in at the end.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct OpenFrame {
@@ -299,11 +308,8 @@ impl OpenFrame {
     /// Appends a header without a length.
     #[inline]
     pub(crate) fn begin(buffer: &mut BytesMut, kind: Kind, lane: LaneId, index: u32) -> Self {
-        debug_assert!(index <= INDEX_MAX, "an index of at most 24 bits");
-        debug_assert!(kind.belongs_to(lane), "a lane of its kind");
         let start = buffer.len();
-        let [i0, i1, i2, _] = index.to_le_bytes();
-        buffer.extend_from_slice(&[0, 0, 0, kind as u8, i0, i1, i2, lane.as_u8()]);
+        buffer.extend_from_slice(&header(kind, lane, index));
         Self { start, lead: 0 }
     }
 
@@ -327,11 +333,9 @@ impl OpenFrame {
         index: u32,
         about: u64,
     ) -> Self {
-        debug_assert!(index <= INDEX_MAX, "an index of at most 24 bits");
-        debug_assert!(kind.belongs_to(lane), "a lane of its kind");
         let start = buffer.len();
-        let header = u64::from(kind as u8) << 24 | u64::from(index) << 32 | u64::from(lane.as_u8()) << 56;
-        buffer.extend_from_slice([header.to_le_bytes(), about.to_le_bytes()].as_flattened());
+        // At once: there is one look for room.
+        buffer.extend_from_slice([header(kind, lane, index), about.to_le_bytes()].as_flattened());
         Self { start, lead: 0 }
     }
 

@@ -11,7 +11,7 @@ use crate::session::capabilities::Capabilities;
 use crate::testing::pair::{Node, Pair, Saw};
 use crate::trace::TraceContext;
 use crate::transport::{CloseCode, LaneSet};
-use crate::wire::annotation::Annotation;
+use crate::wire::annotation::{Annotation, Key};
 use crate::wire::frame::{Head, Kind};
 
 /// More than goes in one frame.
@@ -163,6 +163,10 @@ fn a_peer_that_reads_none_is_told_none() {
     let connection = crate::session::streams::ConnectionId(0);
     session.attach(pair.now(), connection, super::every_lane());
     session.send(pair.now(), 1, Letter::Note(1), Some(&trace(1))).unwrap();
+    // A trace can be left out; a key cannot.
+    let key = Annotation { trace: None, key: Some(Key { number: 1, is_repeat: false }) };
+    let refused = session.send(pair.now(), 1, Letter::Note(2), Some(&key));
+    assert!(matches!(refused, Err(SendError::Unsendable(Letter::Note(2), _))), "{refused:?}");
     let written: Vec<u8> = std::iter::from_fn(|| session.poll_transmit(connection)).flatten().collect();
     assert!(frames(&written).iter().all(|frame| frame.kind != Kind::Annotate));
     // Nor may it say any.
