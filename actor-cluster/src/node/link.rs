@@ -11,7 +11,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
 
 use actor_core::{CallFailure, CallKey, ControlRequest, Executor, Instant, SendError};
 use atomic_waker::AtomicWaker;
@@ -422,7 +422,14 @@ impl ReplySink for Link {
         self.act(|session| session.answer(Correlation::from_u64(call), answer));
     }
 
+    /// Says `false` where it cannot be known at once: it is asked of ports that were passed on,
+    /// under the lock of the session in which they are pending, which may be this one.
     fn is_closed(&self, call: u64) -> bool {
-        !self.inner().session.is_answering(Correlation::from_u64(call))
+        let call = Correlation::from_u64(call);
+        match self.inner.try_lock() {
+            Ok(inner) => !inner.session.is_answering(call),
+            Err(TryLockError::Poisoned(inner)) => !inner.into_inner().session.is_answering(call),
+            Err(TryLockError::WouldBlock) => false,
+        }
     }
 }

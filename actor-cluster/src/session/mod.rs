@@ -459,6 +459,10 @@ impl Session {
             return;
         }
         self.tell_all_deaths();
+        if self.ended().is_some() {
+            // The peer does not read even those.
+            return;
+        }
         let is_here = reason.code.is_orderly();
         // What the peer knows to have come it need not take for lost.
         let is_untold = self.lanes().any(|lane| lane.incoming.untold() > 0);
@@ -476,6 +480,8 @@ impl Session {
     /// Drops what waits to be written, says goodbye, and ends.
     fn abort(&mut self, code: CloseCode, detail: &str) {
         self.messages.iter_mut().for_each(|lane| lane.lane.write_to(None));
+        // They might not find room either.
+        self.deaths = Deaths::default();
         self.close(&CloseReason::new(code, detail));
         self.messages.iter_mut().for_each(|lane| lane.lane.out.drop_unsent());
     }

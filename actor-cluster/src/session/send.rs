@@ -376,21 +376,26 @@ impl Session {
 
     pub(super) fn send_goodbye(&mut self, reason: &CloseReason) {
         let goodbye = Goodbye { code: reason.code.as_u32(), detail: reason.detail().to_owned() };
-        self.send_control(Body::Goodbye(goodbye));
+        // Whatever waits: it is the last word, and what is too much ends with one.
+        self.write_control(Body::Goodbye(goodbye));
     }
 
     pub(super) fn send_control(&mut self, body: Body) {
         if self.ended().is_some() {
             return;
         }
-        let body = Control { body: Some(body) }.encode_to_vec();
-        debug_assert!(body.len() <= CONTROL_BODY_BYTES_MAX, "a control frame that the peer takes");
-        write_frame(self.control.out.open(), Kind::Control, LaneId::CONTROL, 0, &[&body]);
-        self.control.out.seal();
+        self.write_control(body);
         if self.control.out.kept_bytes() > CONTROL_BACKLOG_BYTES_MAX as u64 {
             self.control.out.drop_unsent();
             self.abort(CloseCode::Timeout, UNREAD);
         }
+    }
+
+    fn write_control(&mut self, body: Body) {
+        let body = Control { body: Some(body) }.encode_to_vec();
+        debug_assert!(body.len() <= CONTROL_BODY_BYTES_MAX, "a control frame that the peer takes");
+        write_frame(self.control.out.open(), Kind::Control, LaneId::CONTROL, 0, &[&body]);
+        self.control.out.seal();
     }
 
     /// Gives up calls that nobody waits for, and tells the peer.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actor_core::{CallError, CallFailure, Rejection, SendError, SpawnOptions};
+use actor_core::{Actor, ActorError, ActorRef, CallError, CallFailure, Rejection, SendError, SpawnOptions};
 use tokio::time::Instant;
 
 use super::Network;
@@ -25,6 +25,7 @@ on_every_shape! {
     a_call_that_waits_for_room_until_it_expires_never_runs
     a_port_may_be_answered_late_and_after_the_session
     an_actor_that_drains_or_has_ended_rejects_calls
+    a_port_may_be_passed_back_over_its_own_session
 }
 
 async fn b03_a_remote_call_returns_what_a_local_one_does(network: Network) {
@@ -255,4 +256,46 @@ async fn an_actor_that_drains_or_has_ended_rejects_calls(network: Network) {
     counter.wait(None).await.unwrap();
     assert_eq!(failure(remote.call(Count::Get).await), rejected(Rejection::NoSuchActor));
     assert_eq!(remote.cast(Count::Add(1)), Ok(()), "nobody knows before it is there");
+}
+
+/// Lets another actor answer.
+struct PassesOn;
+
+impl Actor for PassesOn {
+    type Msg = Count;
+    type State = ActorRef<Count>;
+    type Arguments = ActorRef<Count>;
+
+    async fn pre_start(&self, _: &ActorRef<Count>, to: ActorRef<Count>) -> Result<Self::State, ActorError> {
+        Ok(to)
+    }
+
+    async fn handle(
+        &self,
+        _: &ActorRef<Count>,
+        message: Count,
+        to: &mut Self::State,
+    ) -> Result<(), ActorError> {
+        if let Count::Get(port) = message {
+            to.cast(Count::Keep(port)).map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether anybody waits for such a port is asked of the session that asks.
+async fn a_port_may_be_passed_back_over_its_own_session(network: Network) {
+    let (a, b) = two(&network).await;
+    let keeper = a.publish("keeper", Start { count: 7, ..Start::default() }).await;
+    settle().await;
+    let passes_on = b.system.spawn(PassesOn, b.find("keeper"), SpawnOptions::new()).await.unwrap();
+    b.server.publish("passes on", &passes_on).unwrap();
+    settle().await;
+    let remote = a.find("passes on");
+    let (answer, ()) = tokio::join!(remote.call(Count::Get), async {
+        // Longer than it takes until callers are looked for that have gone away.
+        pass(Duration::from_secs(1)).await;
+        keeper.cast(Count::AnswerAll).unwrap();
+    });
+    assert_eq!(answer, Ok(7));
 }

@@ -311,3 +311,21 @@ fn w17_pings_whose_answers_nobody_reads_end_the_session() {
     let end = CloseReason::new(CloseCode::Timeout, "the peer does not read");
     assert_eq!(pair.session(B).ended(), Some(&end));
 }
+
+/// It is longer than what led to it, and so would not have room either.
+#[test]
+fn w17_a_goodbye_has_room_where_nothing_else_has() {
+    let mut pair = pair();
+    pair.stall(0, B, true);
+    // As many as go, and then one more at a time.
+    for (batch, far) in [(2000, 40_000), (1, 0)] {
+        while pair.session(A).ended().is_none()
+            && (far == 0 || pair.session(A).control.out.kept_bytes() + far < CONTROL_BACKLOG_BYTES_MAX as u64)
+        {
+            (0..batch).for_each(|_| pair.session(A).release(1));
+            pair.drive();
+        }
+    }
+    let end = CloseReason::new(CloseCode::Timeout, "the peer does not read");
+    assert_eq!(pair.session(A).ended(), Some(&end));
+}
