@@ -40,23 +40,21 @@ impl Node {
 
     fn tell_dead(&self, link: &Link, direction: Direction, death: impl FnOnce() -> Death) {
         self.system.tell(|| {
-            let of = match direction {
-                Direction::Inbound => self.system.incarnation(),
-                Direction::Outbound => link.info.incarnation,
-            };
-            Event::DeadLetter(self.letter(link, direction, of, death()))
+            let is_here = direction == Direction::Inbound;
+            let life = if is_here { self.system.incarnation() } else { link.info.incarnation };
+            Event::DeadLetter(self.letter(link, direction, life, death()))
         });
     }
 
-    fn letter(&self, link: &Link, direction: Direction, of: Incarnation, death: Death) -> DeadLetter {
+    fn letter(&self, link: &Link, direction: Direction, life: Incarnation, death: Death) -> DeadLetter {
         let Death { of: kind, reason, detail, count } = death;
         let (actor, (message, variant)) = match kind {
             None => (0, (Cow::Borrowed("of several types"), None)),
             Some((actor, shape)) => (actor, self.names(shape)),
         };
-        let peer = link.info.node.to_string().into();
-        let passage = Passage { peer, direction, variant, detail };
-        DeadLetter::new(ActorId::new(of, actor), message, reason).count(count).passage(passage)
+        let mut passage = Passage::new(link.info.node.to_string(), direction);
+        (passage.variant, passage.detail) = (variant, detail);
+        DeadLetter::new(ActorId::new(life, actor), message, reason).with_count(count).with_passage(passage)
     }
 
     /// What a message is called, as far as this node knows its type.
