@@ -101,7 +101,7 @@ impl Session {
         reason: DeadReason,
         detail: Option<Arc<str>>,
     ) {
-        if self.peer.wants_deaths && self.ended().is_none() {
+        if self.peer.wants_dead_letters && self.ended().is_none() {
             self.deaths.note(actor, shape, reason, detail);
             self.deaths.tell_at.get_or_insert(now + DEATHS_INTERVAL);
         }
@@ -136,7 +136,7 @@ impl Session {
 
     /// Casts of this side's have died at the peer's.
     pub(super) fn on_died(&mut self, died: Died) -> Result<(), String> {
-        if !self.config.wants_deaths {
+        if !self.config.wants_dead_letters {
             return Err("dead casts that nobody asked about".to_owned());
         }
         if died.entries.len() > DEATHS_PER_FRAME {

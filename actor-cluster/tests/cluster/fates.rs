@@ -31,6 +31,7 @@ struct Told {
     count: u64,
 }
 
+/// A node, and what the observer of its system hears.
 async fn watched_node(
     network: &Network,
     number: u8,
@@ -38,15 +39,14 @@ async fn watched_node(
 ) -> (TestNode, Recorder) {
     let recorder = Recorder::default();
     let system = ActorSystem::builder().executor(Executor::tokio()).observer(recorder.clone()).build();
-    let builder = builder(network, number, &system).report_dead_letters(true);
-    let server: NodeServer = settings(builder).start().await.unwrap();
+    let server: NodeServer = settings(builder(network, number, &system)).start().await.unwrap();
     (TestNode { system, server }, recorder)
 }
 
 impl Watched {
     async fn new(network: &Network, settings: impl FnOnce(NodeBuilder) -> NodeBuilder) -> Self {
-        let (a, a_heard) = watched_node(network, 1, |builder| builder).await;
-        let (b, b_heard) = watched_node(network, 2, settings).await;
+        let (a, a_heard) = watched_node(network, 1, NodeBuilder::ask_for_dead_letters).await;
+        let (b, b_heard) = watched_node(network, 2, |builder| settings(builder.ask_for_dead_letters())).await;
         a.connect(&b).await;
         Self { nodes: [a, b], heard: [a_heard, b_heard] }
     }
@@ -282,8 +282,8 @@ async fn calls_are_answered_and_no_dead_letters(network: Network) {
 }
 
 async fn who_does_not_ask_is_not_told(network: Network) {
-    let (a, a_heard) = watched_node(&network, 1, |builder| builder.report_dead_letters(false)).await;
-    let (b, b_heard) = watched_node(&network, 2, |builder| builder).await;
+    let (a, a_heard) = watched_node(&network, 1, |builder| builder).await;
+    let (b, b_heard) = watched_node(&network, 2, NodeBuilder::ask_for_dead_letters).await;
     a.connect(&b).await;
     let watched = Watched { nodes: [a, b], heard: [a_heard, b_heard] };
     let [a, b] = &watched.nodes;

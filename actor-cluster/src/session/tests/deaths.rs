@@ -25,7 +25,7 @@ fn parcel() -> Shape {
 /// A wants to know what becomes of its casts.
 fn curious() -> Pair {
     let mut curious = Node::new(1);
-    curious.myself.wants_deaths = true;
+    curious.myself.wants_dead_letters = true;
     Pair::ready_between(curious, Node::new(2), &[LaneSet::ALL])
 }
 
@@ -205,7 +205,7 @@ fn what_is_lost_with_a_session_is_told_of_exactly() {
 fn what_has_died_is_not_lost_as_well() {
     for streams in [&[LaneSet::ALL][..], &[LaneSet::CONTROL, LaneSet::DATA]] {
         let mut curious = Node::new(1);
-        curious.myself.wants_deaths = true;
+        curious.myself.wants_dead_letters = true;
         let mut pair = Pair::ready_between(curious, Node::new(2), streams);
         cast(&mut pair, 2);
         dies(&pair, 7, DeadReason::NoSuchActor, None);

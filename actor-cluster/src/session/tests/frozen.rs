@@ -103,7 +103,7 @@ fn assert_block(info: &str, actual: &[String]) {
 fn ready() -> Pair {
     let small = |number| Node::new(number).limits(64 * 1024, 4096);
     let mut curious = small(2);
-    curious.myself.wants_deaths = true;
+    curious.myself.wants_dead_letters = true;
     let mut pair = Pair::new(small(1), curious);
     pair.open(LaneSet::ALL);
     pair
