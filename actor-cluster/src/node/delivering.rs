@@ -157,7 +157,7 @@ impl Deliveries {
         let Poll::Ready(Some(front)) = self.fronts.poll_next_unpin(cx) else { return false };
         let Front { actor, bytes, died } = front;
         if let Some((shape, rejection)) = died {
-            node.on_dead(link, actor, shape, &rejection);
+            node.on_inbound_dead(link, actor, shape, &rejection);
         }
         self.stalled_bytes -= bytes as u64;
         turn.delivered += 1;

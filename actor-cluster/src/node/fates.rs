@@ -12,10 +12,10 @@ use crate::session::{Death, Shape};
 
 impl Node {
     /// A cast of a peer's dies here, at its actor's door. From the session's task.
-    pub(super) fn on_dead(&self, link: &Link, actor: u64, shape: Shape, rejection: &Rejection) {
+    pub(super) fn on_inbound_dead(&self, link: &Link, actor: u64, shape: Shape, rejection: &Rejection) {
         let (reason, detail) = reason_of(rejection);
         self.tell_dead(link, Direction::Inbound, || Death {
-            of: Some((actor, shape)),
+            kind: Some((actor, shape)),
             reason,
             detail: detail.clone(),
             count: 1,
@@ -26,13 +26,13 @@ impl Node {
 
     /// A cast of a peer's had no room until the session was over.
     pub(super) fn on_left_over(&self, link: &Link, actor: u64, shape: Shape) {
-        let of = Some((actor, shape));
-        let death = || Death { of, reason: DeadReason::SessionEnded, detail: None, count: 1 };
+        let kind = Some((actor, shape));
+        let death = || Death { kind, reason: DeadReason::SessionEnded, detail: None, count: 1 };
         self.tell_dead(link, Direction::Inbound, death);
     }
 
     /// Casts of this node's have died at a peer's, or with the session.
-    pub(super) fn on_died(&self, link: &Link, deaths: Vec<Death>) {
+    pub(super) fn on_outbound_dead(&self, link: &Link, deaths: Vec<Death>) {
         for death in deaths {
             self.tell_dead(link, Direction::Outbound, || death);
         }
@@ -47,7 +47,7 @@ impl Node {
     }
 
     fn letter(&self, link: &Link, direction: Direction, life: Incarnation, death: Death) -> DeadLetter {
-        let Death { of: kind, reason, detail, count } = death;
+        let Death { kind, reason, detail, count } = death;
         let (actor, (message, variant)) = match kind {
             None => (0, (Cow::Borrowed("of several types"), None)),
             Some((actor, shape)) => (actor, self.names(shape)),

@@ -84,7 +84,7 @@ pub(super) fn on_event(node: &Arc<Node>, link: &Arc<Link>, event: Event) {
                 actor.kill();
             }
         }
-        Event::Died(deaths) => node.on_died(link, deaths),
+        Event::Died(deaths) => node.on_outbound_dead(link, deaths),
         Event::Interrupted(reason) => node.on_interrupted(link, reason),
         Event::Resumed => node.tell(NodeEvent::Resumed(link.info.clone())),
         Event::Messages(_) | Event::Cut { .. } | Event::Ended { .. } => {
@@ -105,7 +105,7 @@ pub(super) fn deliver(
     let delivery = match hand_over(node, link, reached, unread) {
         Delivery::Died(rejection) => {
             if message.call.is_none() {
-                node.on_dead(link, message.actor, message.shape, &rejection);
+                node.on_inbound_dead(link, message.actor, message.shape, &rejection);
             }
             Delivery::Done
         }
@@ -154,7 +154,7 @@ pub(super) fn deliver_casts(
         }
         None => Rejection::Undecodable(PANICKED.into()),
     };
-    node.on_dead(link, first.actor, first.shape, &rejection);
+    node.on_inbound_dead(link, first.actor, first.shape, &rejection);
     (taken, Delivery::Done)
 }
 

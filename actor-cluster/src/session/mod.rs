@@ -498,7 +498,7 @@ impl Session {
         if self.ended().is_some() {
             return;
         }
-        self.mourn(is_lost);
+        self.report_unacknowledged(is_lost);
         let (unacked, never_left) = (self.unacked(), self.never_left());
         self.phase = Phase::Ended(reason.clone());
         self.broken = None;

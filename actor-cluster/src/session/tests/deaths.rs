@@ -45,12 +45,12 @@ fn dies(pair: &Pair, actor: u64, why: DeadReason, detail: Option<&str>) {
     pair.session(B).died(now, actor, note(), why, detail.map(Arc::from));
 }
 
-fn death(of: (u64, Shape), why: DeadReason, count: u64) -> Death {
-    Death { of: Some(of), reason: why, detail: None, count }
+fn death(kind: (u64, Shape), why: DeadReason, count: u64) -> Death {
+    Death { kind: Some(kind), reason: why, detail: None, count }
 }
 
 fn many(count: u64) -> Death {
-    Death { of: None, reason: DeadReason::Unknown, detail: None, count }
+    Death { kind: None, reason: DeadReason::Unknown, detail: None, count }
 }
 
 /// All deaths that a side was told of.
@@ -117,7 +117,7 @@ fn a_flood_is_a_few_lines_and_counted_exactly() {
         all.extend(now);
     }
     let (singles, rest) = all.split_at(DEATHS_KEPT_MAX);
-    assert!(singles.iter().all(|death| death.of.is_some() && death.count == 1));
+    assert!(singles.iter().all(|death| death.kind.is_some() && death.count == 1));
     assert_eq!(rest, [many(flood - DEATHS_KEPT_MAX as u64)]);
     cast(&mut pair, 1);
     dies(&pair, 7, DeadReason::Stopped, None);
@@ -187,7 +187,7 @@ fn what_is_lost_with_a_session_is_told_of_exactly() {
     pair.send(A, 9, Letter::Note(2)).unwrap();
     pair.saw(A);
     pair.advance(Duration::from_secs(6));
-    let lost = |of, count| death(of, DeadReason::Unacknowledged, count);
+    let lost = |kind, count| death(kind, DeadReason::Unacknowledged, count);
     let mut expected = [
         lost((7, note()), 4),
         lost((8, note()), 1),
@@ -195,7 +195,7 @@ fn what_is_lost_with_a_session_is_told_of_exactly() {
         lost((9, note()), 1),
         lost((9, parcel()), 2),
     ];
-    expected.sort_by_key(|death| death.of);
+    expected.sort_by_key(|death| death.kind);
     assert_eq!(told(&mut pair, A), expected);
     assert_eq!(pair.unacked(A), 10, "and a call, which has an answer");
 }
