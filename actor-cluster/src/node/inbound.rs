@@ -11,6 +11,7 @@ use super::catalog::{Delivery, Target, Undone, refuse};
 use super::kinds;
 use super::link::{Link, LinkState};
 use super::linking;
+use super::rights::{allowed, ask_uncontained};
 use super::spans;
 use super::spawning::{Asked, SPAWNER};
 use crate::authorize::{Operation, Subject};
@@ -268,7 +269,7 @@ fn pass(
     let operation = if call.is_some() { Operation::Call } else { Operation::Cast };
     let found = reached.found(node, link, actor)?;
     if node.authorize().is_some() {
-        permit(node, link, operation, Subject::Actor(found.id))?;
+        ask_uncontained(node, link, operation, Subject::Actor(found.id))?;
     }
     let (target, dialect) = found.understand(link, shape, spoken)?;
     let is_late =
@@ -321,47 +322,6 @@ fn understood(link: &Link, target: &dyn Target, spoken: Spoken) -> Result<Option
             Verdict::Unsaid | Verdict::Same => Ok(None),
         },
     }
-}
-
-/// The one place where an operation of a peer's is allowed or not.
-pub(super) fn allowed(
-    node: &Node,
-    link: &Link,
-    operation: Operation,
-    actor: u64,
-) -> Result<Arc<dyn Target>, Rejection> {
-    let target = node.reached(link, actor).ok_or(Rejection::NoSuchActor)?;
-    permitted(node, link, operation, target)
-}
-
-fn permitted(
-    node: &Node,
-    link: &Link,
-    operation: Operation,
-    target: Arc<dyn Target>,
-) -> Result<Arc<dyn Target>, Rejection> {
-    ask(node, link, operation, Subject::Actor(target.cell().id())).map(|()| target)
-}
-
-/// Asks the one hook.
-pub(super) fn ask(node: &Node, link: &Link, operation: Operation, on: Subject) -> Result<(), Rejection> {
-    contained("the authorize hook", || permit(node, link, operation, on)).unwrap_or(Err(Rejection::Forbidden))
-}
-
-/// Asks the one hook, which may panic.
-fn permit(node: &Node, link: &Link, operation: Operation, on: Subject) -> Result<(), Rejection> {
-    match node.authorize() {
-        Some(hook) if !hook.is_allowed(&link.info, operation, on.clone()) => {
-            Err(forbidden(link, operation, &on))
-        }
-        _ => Ok(()),
-    }
-}
-
-#[cold]
-fn forbidden(link: &Link, operation: Operation, on: &Subject) -> Rejection {
-    tracing::warn!(peer = %link.info.name, ?operation, ?on, "forbidden");
-    Rejection::Forbidden
 }
 
 /// An operation may bring the right to reach its actor along.

@@ -16,8 +16,8 @@ use bytes::Bytes;
 
 use super::Node;
 use super::catalog::{self, Delivery};
-use super::inbound::ask;
 use super::link::Link;
+use super::rights::ask;
 use super::spawning::{Asked, Refusal, arguments_of};
 use crate::authorize::{Operation, Subject};
 use crate::contain::contained;
