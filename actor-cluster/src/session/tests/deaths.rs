@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actor_core::DeadReason;
+use actor_core::{ControlRequest, DeadReason};
 
 use super::{A, B, Letter, control, frames, reason};
-use crate::limits::{DEATHS_INTERVAL, DEATHS_KEPT_MAX, DEATHS_PER_FRAME};
+use crate::limits::{
+    CLOSE_DETAIL_BYTES_MAX, DEATHS_BACKLOG_BYTES_MAX, DEATHS_INTERVAL, DEATHS_KEPT_MAX, DEATHS_PER_FRAME,
+};
 use crate::session::{Death, Shape};
 use crate::testing::pair::{Node, Pair, Saw, Side};
 use crate::transport::{CloseCode, CloseReason, LaneSet};
@@ -163,6 +165,26 @@ fn what_dies_without_a_stream_is_told_later() {
     pair.advance(Duration::from_secs(2));
     let told = told(&mut pair, A);
     assert_eq!(told, [1, 1].map(|count| death((7, note()), DeadReason::Stopped, count)));
+}
+
+/// A peer that does not read is not told on and on: what has died waits, and is counted meanwhile.
+#[test]
+fn who_does_not_read_is_told_later() {
+    let mut pair = curious();
+    cast(&mut pair, 2);
+    pair.room(0, B, 0);
+    let reason = ControlRequest::Stop(Some("x".repeat(CLOSE_DETAIL_BYTES_MAX).into()));
+    let requests = DEATHS_BACKLOG_BYTES_MAX / CLOSE_DETAIL_BYTES_MAX + 1;
+    (0..requests).for_each(|_| pair.session(B).request(9, &reason, None));
+    for _ in 0..2 {
+        dies(&pair, 7, DeadReason::Stopped, None);
+        pair.advance(2 * DEATHS_INTERVAL);
+    }
+    pair.room(0, B, usize::MAX);
+    pair.drive();
+    assert_eq!(told(&mut pair, A), [], "nothing of it is behind the rest");
+    pair.advance(2 * DEATHS_INTERVAL);
+    assert_eq!(told(&mut pair, A), [death((7, note()), DeadReason::Stopped, 2)]);
 }
 
 /// The session is lost, and with it casts in every state: waiting, in parts, written.

@@ -271,6 +271,7 @@ fn the_limits_are_as_printed() {
         ("HANDSHAKE_BODY_BYTES_MAX", limits::HANDSHAKE_BODY_BYTES_MAX),
         ("HELD_MAX", limits::HELD_MAX),
         ("LABEL_BYTES_MAX", limits::LABEL_BYTES_MAX),
+        ("DEATHS_BACKLOG_BYTES_MAX", limits::DEATHS_BACKLOG_BYTES_MAX),
         ("DEATHS_KEPT_MAX", limits::DEATHS_KEPT_MAX),
         ("DEATHS_PER_FRAME", limits::DEATHS_PER_FRAME),
         ("DATA_LANES_MAX", usize::from(limits::DATA_LANES_MAX)),
