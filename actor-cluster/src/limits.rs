@@ -180,6 +180,10 @@ pub const DEATHS_PER_FRAME: usize = 64;
 /// die meanwhile are counted together.
 pub const DEATHS_INTERVAL: Duration = Duration::from_millis(100);
 
+/// With more bytes of control frames kept than this, a peer is told of no dead casts, until it has
+/// acknowledged some.
+pub const DEATHS_BACKLOG_BYTES_MAX: usize = CONTROL_BACKLOG_BYTES_MAX / 4;
+
 /// The time between two pings on a stream.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 

@@ -133,15 +133,17 @@ pub enum Pressure {
     DroppedOldest,
 }
 
-/// A message died: it will not be handled, and nobody has it. A call that dies is no dead letter
-/// where its caller is told of it instead of the mailbox.
+/// A message died: it will not be handled, and nobody has it. A call that dies between two nodes is
+/// not one: its caller is told.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct DeadLetter {
-    /// To whom it was sent.
+    /// To whom it was sent. Serial 0 where many kinds of casts are counted together; `message` then
+    /// says so.
     pub to: ActorId,
-    /// The name of the Rust type of that actor's messages; of another node's message, what is known
-    /// of its type.
+    /// The name of the Rust type of that actor's messages. Between two nodes also `opaque<…>`, with
+    /// the number of a type that the node does not know, and `of several types`, where many kinds of
+    /// casts are counted together.
     pub message: Cow<'static, str>,
     /// Why it died.
     pub reason: DeadReason,
@@ -159,13 +161,13 @@ impl DeadLetter {
 
     /// So many died like this.
     #[must_use]
-    pub fn count(self, count: u64) -> Self {
+    pub fn with_count(self, count: u64) -> Self {
         Self { count, ..self }
     }
 
     /// They were under way between two nodes.
     #[must_use]
-    pub fn passage(self, passage: Passage) -> Self {
+    pub fn with_passage(self, passage: Passage) -> Self {
         Self { passage: Some(passage), ..self }
     }
 }
@@ -173,6 +175,7 @@ impl DeadLetter {
 /// The way of a message that died between two nodes. Told of by libraries above this crate, through
 /// [`ActorSystem::tell`](crate::ActorSystem::tell).
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Passage {
     /// The other node, as its library writes it: actor-cluster writes a `NodeId`.
     pub peer: Arc<str>,
@@ -184,8 +187,16 @@ pub struct Passage {
     pub detail: Option<Arc<str>>,
 }
 
+impl Passage {
+    /// To or from that node. Nothing is known of the variant, and there is nothing else to say.
+    pub fn new(peer: impl Into<Arc<str>>, direction: Direction) -> Self {
+        Self { peer: peer.into(), direction, variant: None, detail: None }
+    }
+}
+
 /// Which way a message went between this node and another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Direction {
     /// It came from the other node, and died here.
     Inbound,

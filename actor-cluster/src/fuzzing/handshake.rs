@@ -196,7 +196,7 @@ fn node(number: u8, secrets: Secrets) -> (Myself, Channel) {
         secret: secret.map(Secret::new),
         message_bytes_max: u32::try_from(MESSAGE_BYTES_MAX_LEAST).unwrap_or(u32::MAX),
         window_bytes: WINDOW_BYTES,
-        wants_deaths: false,
+        wants_dead_letters: false,
     };
     (myself, Channel { identity, binding: Some(ChannelBinding::new([0xc4; 32])) })
 }

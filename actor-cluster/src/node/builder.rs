@@ -56,7 +56,7 @@ pub struct NodeBuilder {
     message_bytes_max: usize,
     window_bytes: u64,
     peers_max: usize,
-    reports_dead_letters: bool,
+    wants_dead_letters: bool,
     propagator: Option<Arc<dyn Propagator>>,
     call_memory: CallMemory,
 }
@@ -80,7 +80,7 @@ impl NodeBuilder {
             message_bytes_max: MESSAGE_BYTES_MAX,
             window_bytes: WINDOW_BYTES,
             peers_max: PEERS_MAX,
-            reports_dead_letters: false,
+            wants_dead_letters: false,
             propagator: None,
             call_memory: CallMemory::default(),
         }
@@ -190,13 +190,14 @@ impl NodeBuilder {
         self
     }
 
-    /// Whether peers are asked to tell this node of what it casts to them and no actor of theirs takes, and
-    /// why; they are not unless this is set. Each is a [`DeadLetter`](actor_core::DeadLetter), told to the
+    /// Asks peers to tell this node of its casts that no mailbox of theirs takes. Unless called, they are not
+    /// asked. Casts that die here, or with a session, are told in any case.
+    ///
+    /// Each is a [`DeadLetter`](actor_core::DeadLetter), told to the
     /// [observer](actor_core::SystemBuilder::observer) of the node's system within about
-    /// [`DEATHS_INTERVAL`](crate::limits::DEATHS_INTERVAL), those of a kind counted together. What dies here, or
-    /// with a session, is told whatever this is.
-    pub fn report_dead_letters(mut self, reports: bool) -> Self {
-        self.reports_dead_letters = reports;
+    /// [`DEATHS_INTERVAL`](crate::limits::DEATHS_INTERVAL), those of a kind counted together.
+    pub fn ask_for_dead_letters(mut self) -> Self {
+        self.wants_dead_letters = true;
         self
     }
 
@@ -247,7 +248,7 @@ impl NodeBuilder {
                 resume_timeout: self.resume_timeout,
                 message_bytes_max: self.message_bytes_max,
                 window_bytes: self.window_bytes,
-                wants_deaths: self.reports_dead_letters,
+                wants_dead_letters: self.wants_dead_letters,
             },
             myself: Myself {
                 cluster: self.cluster,
@@ -257,7 +258,7 @@ impl NodeBuilder {
                 secret: self.secret.as_deref().map(Secret::new),
                 message_bytes_max: u32::try_from(self.message_bytes_max).unwrap_or(u32::MAX),
                 window_bytes: self.window_bytes,
-                wants_deaths: self.reports_dead_letters,
+                wants_dead_letters: self.wants_dead_letters,
             },
         };
         let addresses = listeners.iter().flat_map(|listener| listener.addresses()).collect();

@@ -3,7 +3,6 @@
 
 use std::any::{TypeId, type_name};
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -18,16 +17,6 @@ use crate::session::Inbound;
 use crate::wire::control::Publication;
 use crate::wire::schema::Schema;
 use crate::wire::{Decoder, PendingReplies, RemoteMessage, ReplyTo, TypeTag, VariantTag, WireContext};
-
-/// What became of a message at its actor's door.
-pub(super) enum Delivery {
-    /// It is in the mailbox, or it is settled that it never will be.
-    Done,
-    /// It was a cast, and this is why nobody handles it.
-    Died(Rejection),
-    /// The mailbox is full; this completes when it is not, or the actor has ended.
-    Waiting(Waiting),
-}
 
 /// Why a message is not in its mailbox. In a box: what is rare should not be moved about with
 /// what is not.
@@ -362,20 +351,6 @@ fn bounce<M: RemoteMessage>(error: SendError<M>, actor: &ActorCell) -> Option<Re
         None => {
             tracing::debug!(?actor, %rejection, "a remote cast was not taken");
             Some(rejection)
-        }
-    }
-}
-
-/// Tells the caller of a message that never becomes one.
-pub(super) fn refuse(reply: Option<ReplyTo>, about: &dyn fmt::Debug, rejection: Rejection) -> Delivery {
-    match reply {
-        Some(reply) => {
-            reply.fail(CallFailure::Rejected(rejection));
-            Delivery::Done
-        }
-        None => {
-            tracing::warn!(?about, %rejection, "a remote cast was refused");
-            Delivery::Died(rejection)
         }
     }
 }

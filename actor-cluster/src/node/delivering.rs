@@ -22,7 +22,7 @@ use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::Node;
-use super::catalog::{Delivery, Waiting};
+use super::catalog::Waiting;
 use super::inbound::{self, Reached};
 use super::link::Link;
 use crate::contain::contained;
@@ -157,7 +157,7 @@ impl Deliveries {
         let Poll::Ready(Some(front)) = self.fronts.poll_next_unpin(cx) else { return false };
         let Front { actor, bytes, died } = front;
         if let Some((shape, rejection)) = died {
-            node.on_dead(link, actor, shape, &rejection);
+            node.on_inbound_dead(link, actor, shape, &rejection);
         }
         self.stalled_bytes -= bytes as u64;
         turn.delivered += 1;
@@ -171,17 +171,17 @@ impl Deliveries {
             };
             let (bytes, left_over) = (next.message.bytes, LeftOver::of(&next.message));
             match inbound::deliver(node, link, &mut turn.reached, &next.unread()) {
-                Delivery::Waiting(waiting) => {
+                Some(waiting) => {
                     line.front = Some(left_over);
                     self.fronts.push(in_front(left_over, bytes, waiting));
                 }
-                Delivery::Done | Delivery::Died(_) if turn.goes_on() => {
+                None if turn.goes_on() => {
                     self.stalled_bytes -= bytes as u64;
                     turn.delivered += 1;
                     continue;
                 }
                 // The rest goes in the next turn.
-                Delivery::Done | Delivery::Died(_) => {
+                None => {
                     self.fronts.push(Box::pin(ready(Front { actor, bytes, died: None })));
                 }
             }
@@ -215,15 +215,15 @@ impl Deliveries {
                 continue;
             }
             let casts = messages.alike(DELIVERIES_PER_TURN - turn.delivered);
-            let (mut taken, mut delivery) =
+            let (mut taken, mut waiting) =
                 inbound::deliver_casts(node, link, &mut turn.reached, casts, unread.piece);
             if taken == 0 {
-                (taken, delivery) = (1, inbound::deliver(node, link, &mut turn.reached, &unread));
+                (taken, waiting) = (1, inbound::deliver(node, link, &mut turn.reached, &unread));
             }
             let (last, bytes) = messages.skip(taken).unwrap_or((first, bytes));
             // They have left the lane, wherever they are.
             turn.note(lane, taken, bytes);
-            if let Delivery::Waiting(waiting) = delivery {
+            if let Some(waiting) = waiting {
                 let left_over = LeftOver::of(&last);
                 self.lines.insert(actor, Line { front: Some(left_over), behind: VecDeque::new() });
                 self.fronts.push(in_front(left_over, last.bytes, waiting));

@@ -12,10 +12,10 @@ use crate::session::{Death, Shape};
 
 impl Node {
     /// A cast of a peer's dies here, at its actor's door. From the session's task.
-    pub(super) fn on_dead(&self, link: &Link, actor: u64, shape: Shape, rejection: &Rejection) {
+    pub(super) fn on_inbound_dead(&self, link: &Link, actor: u64, shape: Shape, rejection: &Rejection) {
         let (reason, detail) = reason_of(rejection);
         self.tell_dead(link, Direction::Inbound, || Death {
-            of: Some((actor, shape)),
+            kind: Some((actor, shape)),
             reason,
             detail: detail.clone(),
             count: 1,
@@ -26,13 +26,13 @@ impl Node {
 
     /// A cast of a peer's had no room until the session was over.
     pub(super) fn on_left_over(&self, link: &Link, actor: u64, shape: Shape) {
-        let of = Some((actor, shape));
-        let death = || Death { of, reason: DeadReason::SessionEnded, detail: None, count: 1 };
+        let kind = Some((actor, shape));
+        let death = || Death { kind, reason: DeadReason::SessionEnded, detail: None, count: 1 };
         self.tell_dead(link, Direction::Inbound, death);
     }
 
     /// Casts of this node's have died at a peer's, or with the session.
-    pub(super) fn on_died(&self, link: &Link, deaths: Vec<Death>) {
+    pub(super) fn on_outbound_dead(&self, link: &Link, deaths: Vec<Death>) {
         for death in deaths {
             self.tell_dead(link, Direction::Outbound, || death);
         }
@@ -40,23 +40,21 @@ impl Node {
 
     fn tell_dead(&self, link: &Link, direction: Direction, death: impl FnOnce() -> Death) {
         self.system.tell(|| {
-            let of = match direction {
-                Direction::Inbound => self.system.incarnation(),
-                Direction::Outbound => link.info.incarnation,
-            };
-            Event::DeadLetter(self.letter(link, direction, of, death()))
+            let is_here = direction == Direction::Inbound;
+            let life = if is_here { self.system.incarnation() } else { link.info.incarnation };
+            Event::DeadLetter(self.letter(link, direction, life, death()))
         });
     }
 
-    fn letter(&self, link: &Link, direction: Direction, of: Incarnation, death: Death) -> DeadLetter {
-        let Death { of: kind, reason, detail, count } = death;
+    fn letter(&self, link: &Link, direction: Direction, life: Incarnation, death: Death) -> DeadLetter {
+        let Death { kind, reason, detail, count } = death;
         let (actor, (message, variant)) = match kind {
             None => (0, (Cow::Borrowed("of several types"), None)),
             Some((actor, shape)) => (actor, self.names(shape)),
         };
-        let peer = link.info.node.to_string().into();
-        let passage = Passage { peer, direction, variant, detail };
-        DeadLetter::new(ActorId::new(of, actor), message, reason).count(count).passage(passage)
+        let mut passage = Passage::new(link.info.node.to_string(), direction);
+        (passage.variant, passage.detail) = (variant, detail);
+        DeadLetter::new(ActorId::new(life, actor), message, reason).with_count(count).with_passage(passage)
     }
 
     /// What a message is called, as far as this node knows its type.

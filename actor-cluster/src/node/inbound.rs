@@ -7,10 +7,12 @@ use actor_core::{ActorCell, ActorId, CallFailure, ControlRequest, Exit, ExitList
 use bytes::Bytes;
 
 use super::Node;
-use super::catalog::{Delivery, Target, Undone, refuse};
+use super::catalog::{Target, Undone, Waiting};
 use super::kinds;
 use super::link::{Link, LinkState};
 use super::linking;
+use super::once::Unrun;
+use super::rights::{allowed, ask_uncontained};
 use super::spans;
 use super::spawning::{Asked, SPAWNER};
 use crate::authorize::{Operation, Subject};
@@ -18,8 +20,9 @@ use crate::contain::contained;
 use crate::event::NodeEvent;
 use crate::id::NodeId;
 use crate::once;
-use crate::session::{Event, Inbound, InboundCall, Shape, Spoken, Unread, Verdict};
+use crate::session::{Correlation, Event, Inbound, InboundCall, Shape, Spoken, Unread, Verdict};
 use crate::transport::Address;
+use crate::wire::annotation::Key;
 use crate::wire::reference::Token;
 use crate::wire::schema::Dialect;
 use crate::wire::{Decoder, ReplyTo};
@@ -84,7 +87,7 @@ pub(super) fn on_event(node: &Arc<Node>, link: &Arc<Link>, event: Event) {
                 actor.kill();
             }
         }
-        Event::Died(deaths) => node.on_died(link, deaths),
+        Event::Died(deaths) => node.on_outbound_dead(link, deaths),
         Event::Interrupted(reason) => node.on_interrupted(link, reason),
         Event::Resumed => node.tell(NodeEvent::Resumed(link.info.clone())),
         Event::Messages(_) | Event::Cut { .. } | Event::Ended { .. } => {
@@ -93,31 +96,21 @@ pub(super) fn on_event(node: &Arc<Node>, link: &Arc<Link>, event: Event) {
     }
 }
 
-/// Hands a message to its actor, or tells its caller why not. One whose caller stops
-/// waiting while it waits for room never runs.
+/// Hands a message to its actor, or tells its caller why not. Says what waits for room, if the mailbox
+/// is full. A call whose caller stops waiting meanwhile never runs.
 pub(super) fn deliver(
     node: &Arc<Node>,
     link: &Arc<Link>,
     reached: &mut Reached,
     unread: &Unread<'_>,
-) -> Delivery {
-    let message = &unread.message;
-    let delivery = match hand_over(node, link, reached, unread) {
-        Delivery::Died(rejection) => {
-            if message.call.is_none() {
-                node.on_dead(link, message.actor, message.shape, &rejection);
-            }
-            Delivery::Done
-        }
-        delivery => delivery,
+) -> Option<Waiting> {
+    let waiting = hand_over(node, link, reached, unread)?;
+    let call = unread.message.call;
+    let Some((call, deadline)) = call.and_then(|call| Some((call.correlation, call.deadline?))) else {
+        return Some(waiting);
     };
-    let Some((call, deadline)) = message.call.and_then(|call| Some((call.correlation, call.deadline?)))
-    else {
-        return delivery;
-    };
-    let Delivery::Waiting(waiting) = delivery else { return Delivery::Done };
     let (executor, link) = (node.executor().clone(), link.clone());
-    Delivery::Waiting(Box::pin(async move {
+    Some(Box::pin(async move {
         let mut in_time = pin!(executor.timeout_at(deadline, waiting));
         if in_time.as_mut().await.is_err() {
             // Before the message is dropped, whose port would say something else.
@@ -127,35 +120,26 @@ pub(super) fn deliver(
     }))
 }
 
-/// Hands casts to their actor that are [alike](Messages::alike), as many as go: how many were taken, and
-/// what became of the last of them. None if they are not of the usual kind, and each needs to be
-/// looked at.
+/// Hands casts to their actor that are [alike](Messages::alike), as many as go. How many were taken (0: each
+/// needs to be looked at by itself), and the one that waits for room.
 pub(super) fn deliver_casts(
     node: &Arc<Node>,
     link: &Arc<Link>,
     reached: &mut Reached,
     casts: &[Inbound],
     piece: &Bytes,
-) -> (usize, Delivery) {
+) -> (usize, Option<Waiting>) {
     let mut taken = 0;
-    let nothing = (taken, Delivery::Done);
     // A hook is asked for each message.
-    let Some(first) = casts.first().filter(|_| node.authorize().is_none()) else { return nothing };
-    let Ok(found) = reached.found(node, link, first.actor) else { return nothing };
-    let Ok((target, None)) = found.understand(link, first.shape, first.spoken) else { return nothing };
+    let Some(first) = casts.first().filter(|_| node.authorize().is_none()) else { return (0, None) };
+    let Ok(found) = reached.found(node, link, first.actor) else { return (0, None) };
+    let Ok((target, None)) = found.understand(link, first.shape, first.spoken) else { return (0, None) };
     let passed = contained("a decoder", || target.deliver_casts(casts, piece, &link.context, &mut taken));
-    let rejection = match passed.map(|passed| passed.map_err(|undone| *undone)) {
-        Some(Ok(())) => return (taken, Delivery::Done),
-        Some(Err(Undone::Waiting(waiting))) => return (taken, Delivery::Waiting(waiting)),
-        Some(Err(Undone::Bounced(rejection))) => rejection,
-        Some(Err(Undone::Refused(rejection))) => {
-            tracing::warn!(about = ?link.info, %rejection, "a remote cast was refused");
-            rejection
-        }
-        None => Rejection::Undecodable(PANICKED.into()),
+    let waiting = match passed.unwrap_or_else(|| Err(Step::Decoding.panicked())) {
+        Ok(()) => None,
+        Err(undone) => settle(node, link, first, None, *undone),
     };
-    node.on_dead(link, first.actor, first.shape, &rejection);
-    (taken, Delivery::Done)
+    (taken, waiting)
 }
 
 /// What was found out for the last message: the next one is often of the same type, and for the
@@ -216,8 +200,6 @@ impl Found {
     }
 }
 
-const PANICKED: &str = "its decoder panicked";
-
 /// How far a message has come, for the case that a user's code panics there.
 #[derive(Clone, Copy)]
 enum Step {
@@ -225,12 +207,30 @@ enum Step {
     Decoding,
 }
 
-fn hand_over(node: &Arc<Node>, link: &Arc<Link>, reached: &mut Reached, unread: &Unread<'_>) -> Delivery {
+impl Step {
+    fn panicked(self) -> Box<Undone> {
+        let rejection = match self {
+            Self::Permission => Rejection::Forbidden,
+            Self::Decoding => Rejection::Undecodable("its decoder panicked".into()),
+        };
+        rejection.into()
+    }
+}
+
+fn hand_over(
+    node: &Arc<Node>,
+    link: &Arc<Link>,
+    reached: &mut Reached,
+    unread: &Unread<'_>,
+) -> Option<Waiting> {
     let Inbound { actor, shape, call, .. } = unread.message;
-    if actor == SPAWNER && shape == Asked::SHAPE {
-        let start = || kinds::on_request(node, link, call, &unread.fields());
-        let asked = contained("what starts an actor", start);
-        return asked.unwrap_or(Delivery::Done);
+    // A cast there is for nobody, as any other to that number.
+    if let Some(call) = call
+        && (actor, shape) == (SPAWNER, Asked::SHAPE)
+    {
+        let start = || kinds::on_request(node, link, call.correlation, &unread.fields());
+        contained("what starts an actor", start);
+        return None;
     }
     let sink = |call: InboundCall| ReplyTo::new(link.clone(), call.correlation.as_u64(), call.deadline);
     let mut reply = call.map(sink);
@@ -239,19 +239,37 @@ fn hand_over(node: &Arc<Node>, link: &Arc<Link>, reached: &mut Reached, unread: 
     let passed = contained("a message, or what may refuse it,", || {
         pass(node, link, reached, unread, &mut reply, &mut step)
     });
-    let rejection = match passed {
-        Some(Ok(())) => return Delivery::Done,
-        Some(Err(undone)) => match *undone {
-            Undone::Waiting(waiting) => return Delivery::Waiting(waiting),
-            Undone::Bounced(rejection) => return Delivery::Died(rejection),
-            Undone::Refused(rejection) => rejection,
-        },
-        None => match step {
-            Step::Permission => Rejection::Forbidden,
-            Step::Decoding => Rejection::Undecodable(PANICKED.into()),
-        },
+    match passed.unwrap_or_else(|| Err(step.panicked())) {
+        Ok(()) => None,
+        Err(undone) => settle(node, link, &unread.message, reply, *undone),
+    }
+}
+
+/// A message is not in its mailbox: it waits, or its caller is told why not, or it is a dead letter.
+fn settle(
+    node: &Node,
+    link: &Link,
+    message: &Inbound,
+    reply: Option<ReplyTo>,
+    undone: Undone,
+) -> Option<Waiting> {
+    let rejection = match (undone, reply) {
+        (Undone::Waiting(waiting), _) => return Some(waiting),
+        (Undone::Refused(rejection) | Undone::Bounced(rejection), Some(reply)) => {
+            reply.fail(CallFailure::Rejected(rejection));
+            return None;
+        }
+        (Undone::Refused(rejection), None) => {
+            tracing::warn!(about = ?link.info, %rejection, "a remote cast was refused");
+            rejection
+        }
+        (Undone::Bounced(rejection), None) => rejection,
     };
-    refuse(reply, &link.info, rejection)
+    // The port of a call has told its caller when it was dropped.
+    if message.call.is_none() {
+        node.on_inbound_dead(link, message.actor, message.shape, &rejection);
+    }
+    None
 }
 
 /// The way of a message to its mailbox. Takes `reply`, unless the message does not get there.
@@ -263,12 +281,12 @@ fn pass(
     reply: &mut Option<ReplyTo>,
     step: &mut Step,
 ) -> Result<(), Box<Undone>> {
-    let Unread { message, annotation, piece } = *unread;
-    let Inbound { actor, shape, spoken, call, fields, .. } = message;
+    let Unread { message, annotation, .. } = *unread;
+    let Inbound { actor, shape, spoken, call, .. } = message;
     let operation = if call.is_some() { Operation::Call } else { Operation::Cast };
     let found = reached.found(node, link, actor)?;
     if node.authorize().is_some() {
-        permit(node, link, operation, Subject::Actor(found.id))?;
+        ask_uncontained(node, link, operation, Subject::Actor(found.id))?;
     }
     let (target, dialect) = found.understand(link, shape, spoken)?;
     let is_late =
@@ -278,33 +296,53 @@ fn pass(
         return Ok(());
     }
     let mut unrun = None;
-    if let Some(key) = annotation.and_then(|annotation| annotation.key)
-        && let (Some(call), Some(asked)) = (call, reply.take())
-    {
+    if let (Some(call), Some(key)) = (call, annotation.and_then(|annotation| annotation.key)) {
         let of = once::Target { actor, shape };
-        let Some((keyed, run)) = node.once.ask(link, key, of, call.correlation, asked) else {
-            return Ok(());
-        };
-        (*reply, unrun) = (Some(keyed), Some(run));
+        let Some(run) = ask_once(node, link, key, of, call.correlation, reply) else { return Ok(()) };
+        unrun = Some(run);
     }
     *step = Step::Decoding;
-    let mut deliver = || {
-        let fields = fields.range();
-        let Some(dialect) = dialect else {
-            return target.deliver(shape.variant, Decoder::within(piece, fields, &link.context), reply);
-        };
-        let context = link.context.speaking(dialect.clone());
-        *reply = reply.take().map(|reply| reply.speaking(dialect.clone()));
-        target.deliver(shape.variant, Decoder::within(piece, fields, &context), reply)
-    };
-    let delivery = match annotation {
+    let mut deliver = || read(link, target, dialect, unread, reply);
+    let delivered = match annotation {
         None => deliver(),
         Some(annotation) => spans::within(node, link, target, annotation, deliver),
     };
     match unrun {
-        None => delivery,
-        Some(unrun) => delivery.map_err(|undone| Box::new(unrun.undone(*undone))),
+        None => delivered,
+        Some(unrun) => delivered.map_err(|undone| Box::new(unrun.undone(*undone))),
     }
+}
+
+/// Decides whether a call with a key runs: then its answer is remembered. `None` if not, and whoever asks has
+/// been told, or will be.
+fn ask_once(
+    node: &Node,
+    link: &Arc<Link>,
+    key: Key,
+    target: once::Target,
+    call: Correlation,
+    reply: &mut Option<ReplyTo>,
+) -> Option<Unrun> {
+    let (keyed, unrun) = node.once.ask(link, key, target, call, reply.take()?)?;
+    *reply = Some(keyed);
+    Some(unrun)
+}
+
+/// Reads a message as its sender's build has written it, and hands it over.
+fn read(
+    link: &Link,
+    target: &dyn Target,
+    dialect: Option<&Arc<Dialect>>,
+    unread: &Unread<'_>,
+    reply: &mut Option<ReplyTo>,
+) -> Result<(), Box<Undone>> {
+    let (variant, fields) = (unread.message.shape.variant, unread.message.fields.range());
+    let Some(dialect) = dialect else {
+        return target.deliver(variant, Decoder::within(unread.piece, fields, &link.context), reply);
+    };
+    let context = link.context.speaking(dialect.clone());
+    *reply = reply.take().map(|reply| reply.speaking(dialect.clone()));
+    target.deliver(variant, Decoder::within(unread.piece, fields, &context), reply)
 }
 
 /// What a message leaves out whose sender was built with another version of its type. An error
@@ -321,47 +359,6 @@ fn understood(link: &Link, target: &dyn Target, spoken: Spoken) -> Result<Option
             Verdict::Unsaid | Verdict::Same => Ok(None),
         },
     }
-}
-
-/// The one place where an operation of a peer's is allowed or not.
-pub(super) fn allowed(
-    node: &Node,
-    link: &Link,
-    operation: Operation,
-    actor: u64,
-) -> Result<Arc<dyn Target>, Rejection> {
-    let target = node.reached(link, actor).ok_or(Rejection::NoSuchActor)?;
-    permitted(node, link, operation, target)
-}
-
-fn permitted(
-    node: &Node,
-    link: &Link,
-    operation: Operation,
-    target: Arc<dyn Target>,
-) -> Result<Arc<dyn Target>, Rejection> {
-    ask(node, link, operation, Subject::Actor(target.cell().id())).map(|()| target)
-}
-
-/// Asks the one hook.
-pub(super) fn ask(node: &Node, link: &Link, operation: Operation, on: Subject) -> Result<(), Rejection> {
-    contained("the authorize hook", || permit(node, link, operation, on)).unwrap_or(Err(Rejection::Forbidden))
-}
-
-/// Asks the one hook, which may panic.
-fn permit(node: &Node, link: &Link, operation: Operation, on: Subject) -> Result<(), Rejection> {
-    match node.authorize() {
-        Some(hook) if !hook.is_allowed(&link.info, operation, on.clone()) => {
-            Err(forbidden(link, operation, &on))
-        }
-        _ => Ok(()),
-    }
-}
-
-#[cold]
-fn forbidden(link: &Link, operation: Operation, on: &Subject) -> Rejection {
-    tracing::warn!(peer = %link.info.name, ?operation, ?on, "forbidden");
-    Rejection::Forbidden
 }
 
 /// An operation may bring the right to reach its actor along.

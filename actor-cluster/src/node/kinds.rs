@@ -15,14 +15,13 @@ use actor_core::{Actor, ActorCell, ActorSystem, CallFailure, Exit, Rejection, Sp
 use bytes::Bytes;
 
 use super::Node;
-use super::catalog::{self, Delivery};
-use super::inbound::ask;
 use super::link::Link;
+use super::rights::ask;
 use super::spawning::{Asked, Refusal, arguments_of};
 use crate::authorize::{Operation, Subject};
 use crate::contain::contained;
 use crate::limits::LABEL_BYTES_MAX;
-use crate::session::{Correlation, InboundCall};
+use crate::session::Correlation;
 use crate::wire::schema::Fingerprint;
 use crate::wire::{EncodeReply, RemoteMessage, TypeTag, Wire, WireContext, from_bytes};
 
@@ -103,20 +102,7 @@ where
 }
 
 /// A peer wants an actor started. Its call is answered here, whatever comes of it.
-pub(super) fn on_request(
-    node: &Arc<Node>,
-    link: &Arc<Link>,
-    call: Option<InboundCall>,
-    fields: &Bytes,
-) -> Delivery {
-    let Some(call) = call.map(|call| call.correlation) else {
-        return catalog::refuse(None, &link.info, Rejection::NoSuchActor);
-    };
-    begin(node, link, call, fields);
-    Delivery::Done
-}
-
-fn begin(node: &Arc<Node>, link: &Arc<Link>, call: Correlation, fields: &Bytes) {
+pub(super) fn on_request(node: &Arc<Node>, link: &Arc<Link>, call: Correlation, fields: &Bytes) {
     let asked = match Asked::read(fields, &link.context) {
         Ok(asked) => asked,
         Err(error) => return reject(link, call, Rejection::Undecodable(error.to_string().into())),

@@ -17,9 +17,10 @@ use actor_core::{
 };
 
 use super::Node;
-use super::inbound::{RemoteWatcher, allowed};
+use super::inbound::RemoteWatcher;
 use super::link::Link;
 use super::outbound::RemoteControl;
+use super::rights::allowed;
 use crate::authorize::Operation;
 
 /// An actor here and the supervisor it is under.

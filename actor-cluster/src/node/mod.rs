@@ -38,6 +38,7 @@ mod peer;
 mod publish;
 mod references;
 mod resume;
+mod rights;
 mod server;
 mod spans;
 mod spawning;

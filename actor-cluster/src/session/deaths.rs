@@ -16,7 +16,7 @@ use actor_core::{DeadReason, Instant};
 use super::lane::{Lane, MessageLane};
 use super::types::Shape;
 use super::{Event, Session, codes};
-use crate::limits::{CONTROL_BACKLOG_BYTES_MAX, DEATHS_INTERVAL, DEATHS_KEPT_MAX, DEATHS_PER_FRAME};
+use crate::limits::{DEATHS_BACKLOG_BYTES_MAX, DEATHS_INTERVAL, DEATHS_KEPT_MAX, DEATHS_PER_FRAME};
 use crate::wire::control::{Body, DeathSaid, Died};
 use crate::wire::{TypeTag, VariantTag};
 
@@ -28,7 +28,7 @@ const MANY: u64 = 0;
 pub(crate) struct Death {
     /// For whom they were, at the node that they were sent to, and what they were; `None` for many
     /// of which only the number is known.
-    pub(crate) of: Option<(u64, Shape)>,
+    pub(crate) kind: Option<(u64, Shape)>,
     pub(crate) reason: DeadReason,
     /// What there is to say beside the reason, of one of them.
     pub(crate) detail: Option<Arc<str>>,
@@ -60,6 +60,7 @@ impl Deaths {
         let kind = (actor, shape, codes::of_death(reason));
         let has_place = self.kept.len() < DEATHS_KEPT_MAX;
         match self.kept.get_mut(&kind) {
+            // A peer may cast to actor 0, which is nobody. An entry about it would say many.
             _ if actor == MANY => self.others += 1,
             Some(kept) => kept.count += 1,
             None if has_place => drop(self.kept.insert(kind, Kept { count: 1, detail })),
@@ -101,7 +102,7 @@ impl Session {
         reason: DeadReason,
         detail: Option<Arc<str>>,
     ) {
-        if self.peer.wants_deaths && self.ended().is_none() {
+        if self.peer.wants_dead_letters && self.ended().is_none() {
             self.deaths.note(actor, shape, reason, detail);
             self.deaths.tell_at.get_or_insert(now + DEATHS_INTERVAL);
         }
@@ -112,8 +113,8 @@ impl Session {
         if self.deaths.tell_at() > now {
             return;
         }
-        let backlog = self.control.out.kept_bytes() * 4;
-        if self.control.stream().is_some() && backlog <= CONTROL_BACKLOG_BYTES_MAX as u64 {
+        let is_read = self.control.out.kept_bytes() <= DEATHS_BACKLOG_BYTES_MAX as u64;
+        if self.control.stream().is_some() && is_read {
             self.tell_deaths();
         }
         self.deaths.tell_at = (!self.deaths.is_empty()).then(|| now + DEATHS_INTERVAL);
@@ -136,7 +137,7 @@ impl Session {
 
     /// Casts of this side's have died at the peer's.
     pub(super) fn on_died(&mut self, died: Died) -> Result<(), String> {
-        if !self.config.wants_deaths {
+        if !self.config.wants_dead_letters {
             return Err("dead casts that nobody asked about".to_owned());
         }
         if died.entries.len() > DEATHS_PER_FRAME {
@@ -165,7 +166,7 @@ impl Session {
             return Err("dead casts of a type that was not sent".to_owned());
         }
         Ok(Death {
-            of: (said.actor != MANY).then_some((said.actor, shape)),
+            kind: (said.actor != MANY).then_some((said.actor, shape)),
             reason: codes::to_death(said.reason),
             detail: said.text.map(|text| codes::cut(&text).into()),
             count: said.count,
@@ -173,14 +174,14 @@ impl Session {
     }
 
     /// The session ends: nobody knows what has become of the casts that are kept in such lanes.
-    pub(super) fn mourn(&mut self, is_lost: impl Fn(&Lane) -> bool) {
+    pub(super) fn report_unacknowledged(&mut self, is_lost: impl Fn(&Lane) -> bool) {
         let mut kinds: BTreeMap<(u64, Shape), u64> = BTreeMap::new();
         let lost = self.messages.iter().filter(|lane| is_lost(&lane.lane));
         for (shape, actor) in lost.flat_map(MessageLane::kept_casts) {
             *kinds.entry((actor, shape)).or_default() += 1;
         }
-        let deaths = kinds.into_iter().map(|(of, count)| Death {
-            of: Some(of),
+        let deaths = kinds.into_iter().map(|(kind, count)| Death {
+            kind: Some(kind),
             reason: DeadReason::Unacknowledged,
             detail: None,
             count,

@@ -33,7 +33,7 @@ use crate::limits::{
 };
 use crate::transport::{ChannelBinding, PeerIdentity};
 use crate::wire::frame::{Frame, Kind, write_frame};
-use crate::wire::hello::{Accept, Answer, Confirm, DEATHS, Handshake, Hello, Refuse, Step};
+use crate::wire::hello::{Accept, Answer, Confirm, Handshake, Hello, REPORT_DEAD_LETTERS, Refuse, Step};
 use crate::wire::lanes::{LaneId, LaneIds};
 
 /// The protocol versions this node speaks.
@@ -68,7 +68,7 @@ pub(crate) struct Myself {
     pub(crate) message_bytes_max: u32,
     pub(crate) window_bytes: u64,
     /// Whether peers are to tell this node of its casts that die.
-    pub(crate) wants_deaths: bool,
+    pub(crate) wants_dead_letters: bool,
 }
 
 /// What a stream carries. The default is nothing, which is what an acceptor says.
@@ -110,7 +110,7 @@ pub(crate) struct Peer {
     pub(crate) window_bytes: u64,
     pub(crate) capabilities: Capabilities,
     /// Whether it wants to be told of its casts that die.
-    pub(crate) wants_deaths: bool,
+    pub(crate) wants_dead_letters: bool,
     pub(crate) session: SessionId,
     /// The session that this side had when the two agreed.
     pub(crate) had: Option<SessionId>,
@@ -387,7 +387,7 @@ impl Said {
             message_bytes_max: self.myself.message_bytes_max,
             window_bytes: self.myself.window_bytes,
             capabilities: Capabilities::OURS.bits(),
-            reports: if self.myself.wants_deaths { DEATHS } else { 0 },
+            reports: if self.myself.wants_dead_letters { REPORT_DEAD_LETTERS } else { 0 },
         }
         .encode_to_vec()
     }
@@ -487,7 +487,7 @@ impl Said {
             message_bytes_max: message_bytes_max.min(MESSAGE_BYTES_MAX_MOST),
             window_bytes: hello.window_bytes,
             capabilities: Capabilities::shared_with(hello.capabilities),
-            wants_deaths: hello.reports & DEATHS != 0,
+            wants_dead_letters: hello.reports & REPORT_DEAD_LETTERS != 0,
             session,
             had,
             dialler,

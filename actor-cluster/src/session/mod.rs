@@ -87,7 +87,7 @@ pub(crate) struct Config {
     pub(crate) message_bytes_max: usize,
     pub(crate) window_bytes: u64,
     /// Whether the peer was asked to tell of casts that die.
-    pub(crate) wants_deaths: bool,
+    pub(crate) wants_dead_letters: bool,
 }
 
 /// What a session reports.
@@ -504,7 +504,7 @@ impl Session {
         if self.ended().is_some() {
             return;
         }
-        self.mourn(is_lost);
+        self.report_unacknowledged(is_lost);
         let (unacked, never_left) = (self.unacked(), self.never_left());
         self.phase = Phase::Ended(reason.clone());
         self.broken = None;

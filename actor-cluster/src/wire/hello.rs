@@ -41,13 +41,13 @@ pub(crate) struct Hello {
     /// What it can do beyond its version, as bits.
     #[prost(uint64, tag = "12")]
     pub(crate) capabilities: u64,
-    /// What it wants to be told of, as bits; the only one is [`DEATHS`].
+    /// What it wants to be told of, as bits; the only one is [`REPORT_DEAD_LETTERS`].
     #[prost(uint64, tag = "13")]
     pub(crate) reports: u64,
 }
 
-/// The bit of a [`Hello`]'s reports for messages that died.
-pub(crate) const DEATHS: u64 = 1;
+/// Bit 0 of a [`Hello`]'s reports: its casts that die.
+pub(crate) const REPORT_DEAD_LETTERS: u64 = 1;
 
 /// One step of the handshake.
 #[derive(Clone, PartialEq, Message)]

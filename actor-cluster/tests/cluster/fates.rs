@@ -31,6 +31,7 @@ struct Told {
     count: u64,
 }
 
+/// A node, and what the observer of its system hears.
 async fn watched_node(
     network: &Network,
     number: u8,
@@ -38,15 +39,14 @@ async fn watched_node(
 ) -> (TestNode, Recorder) {
     let recorder = Recorder::default();
     let system = ActorSystem::builder().executor(Executor::tokio()).observer(recorder.clone()).build();
-    let builder = builder(network, number, &system).report_dead_letters(true);
-    let server: NodeServer = settings(builder).start().await.unwrap();
+    let server: NodeServer = settings(builder(network, number, &system)).start().await.unwrap();
     (TestNode { system, server }, recorder)
 }
 
 impl Watched {
     async fn new(network: &Network, settings: impl FnOnce(NodeBuilder) -> NodeBuilder) -> Self {
-        let (a, a_heard) = watched_node(network, 1, |builder| builder).await;
-        let (b, b_heard) = watched_node(network, 2, settings).await;
+        let (a, a_heard) = watched_node(network, 1, NodeBuilder::ask_for_dead_letters).await;
+        let (b, b_heard) = watched_node(network, 2, |builder| settings(builder.ask_for_dead_letters())).await;
         a.connect(&b).await;
         Self { nodes: [a, b], heard: [a_heard, b_heard] }
     }
@@ -95,19 +95,19 @@ fn cast(actor: &ActorRef<Count>, casts: u64) {
 }
 
 on_every_shape! {
-    an_actor_that_is_gone
-    what_is_forbidden
-    what_cannot_be_decoded
-    a_mailbox_that_refuses
-    an_actor_that_ends_while_messages_wait_for_room
-    what_waits_for_room_when_the_session_ends
-    a_session_that_is_lost
-    calls_are_answered_and_no_dead_letters
+    a_cast_to_an_actor_that_is_gone_is_told_on_both_sides
+    a_cast_that_is_forbidden_is_told_on_both_sides
+    a_cast_that_cannot_be_decoded_is_told_on_both_sides_with_why
+    a_cast_that_the_mailbox_refuses_is_told_on_both_sides
+    casts_whose_actor_ends_while_they_wait_for_room_are_told_on_both_sides
+    casts_that_wait_for_room_when_the_session_ends_are_told_where_they_wait
+    casts_that_are_lost_with_a_session_are_told_at_their_sender
+    calls_are_answered_and_are_no_dead_letters
     who_does_not_ask_is_not_told
     a_flood_is_counted_exactly
 }
 
-async fn an_actor_that_is_gone(network: Network) {
+async fn a_cast_to_an_actor_that_is_gone_is_told_on_both_sides(network: Network) {
     let watched = Watched::new(&network, |builder| builder).await;
     let [a, b] = &watched.nodes;
     let counter = b.publish("counter", Start::default()).await;
@@ -128,7 +128,7 @@ async fn an_actor_that_is_gone(network: Network) {
     assert_eq!(peers, [&b.id(), &a.id()].map(|id| Arc::from(id.to_string())));
 }
 
-async fn what_is_forbidden(network: Network) {
+async fn a_cast_that_is_forbidden_is_told_on_both_sides(network: Network) {
     let is_allowed = |_: &PeerInfo, operation: Operation, _: Subject| operation != Operation::Cast;
     let watched = Watched::new(&network, |builder| builder.authorize(is_allowed)).await;
     let [a, b] = &watched.nodes;
@@ -138,7 +138,7 @@ async fn what_is_forbidden(network: Network) {
     watched.assert_told(counter.id(), "Add", DeadReason::Forbidden, 3).await;
 }
 
-async fn what_cannot_be_decoded(network: Network) {
+async fn a_cast_that_cannot_be_decoded_is_told_on_both_sides_with_why(network: Network) {
     let watched = Watched::new(&network, |builder| builder).await;
     let [a, b] = &watched.nodes;
     let trapper = b.system.spawn(Trapper, (), SpawnOptions::new()).await.unwrap();
@@ -164,7 +164,7 @@ async fn what_cannot_be_decoded(network: Network) {
     assert!(all.iter().all(|letter| letter.reason == DeadReason::Undecodable && letter.to == trapper.id()));
 }
 
-async fn a_mailbox_that_refuses(network: Network) {
+async fn a_cast_that_the_mailbox_refuses_is_told_on_both_sides(network: Network) {
     let watched = Watched::new(&network, |builder| builder).await;
     let [a, b] = &watched.nodes;
     let start = Start { gate: Gate::shut(), ..Start::default() };
@@ -184,7 +184,7 @@ async fn a_mailbox_that_refuses(network: Network) {
 }
 
 /// Those in its line are told to both sides; those in its mailbox are the actor's, and told where it is.
-async fn an_actor_that_ends_while_messages_wait_for_room(network: Network) {
+async fn casts_whose_actor_ends_while_they_wait_for_room_are_told_on_both_sides(network: Network) {
     let watched = Watched::new(&network, |builder| builder).await;
     let [a, b] = &watched.nodes;
     let start = Start { gate: Gate::shut(), mailbox: Some(2), ..Start::default() };
@@ -218,7 +218,7 @@ async fn an_actor_that_ends_while_messages_wait_for_room(network: Network) {
     }
 }
 
-async fn what_waits_for_room_when_the_session_ends(network: Network) {
+async fn casts_that_wait_for_room_when_the_session_ends_are_told_where_they_wait(network: Network) {
     let watched = Watched::new(&network, |builder| builder).await;
     let [a, b] = &watched.nodes;
     let start = Start { gate: Gate::shut(), mailbox: Some(2), ..Start::default() };
@@ -245,7 +245,7 @@ async fn what_waits_for_room_when_the_session_ends(network: Network) {
     assert_eq!(watched.told(0), []);
 }
 
-async fn a_session_that_is_lost(network: Network) {
+async fn casts_that_are_lost_with_a_session_are_told_at_their_sender(network: Network) {
     let watched = Watched::new(&network, |builder| builder).await;
     let [a, b] = &watched.nodes;
     let counter = b.publish("counter", Start::default()).await;
@@ -267,7 +267,7 @@ async fn a_session_that_is_lost(network: Network) {
     assert_eq!((watched.told(0), watched.told(1)), (vec![dead], vec![]));
 }
 
-async fn calls_are_answered_and_no_dead_letters(network: Network) {
+async fn calls_are_answered_and_are_no_dead_letters(network: Network) {
     let watched = Watched::new(&network, |builder| builder).await;
     let [a, b] = &watched.nodes;
     let counter = b.publish("counter", Start::default()).await;
@@ -282,8 +282,8 @@ async fn calls_are_answered_and_no_dead_letters(network: Network) {
 }
 
 async fn who_does_not_ask_is_not_told(network: Network) {
-    let (a, a_heard) = watched_node(&network, 1, |builder| builder.report_dead_letters(false)).await;
-    let (b, b_heard) = watched_node(&network, 2, |builder| builder).await;
+    let (a, a_heard) = watched_node(&network, 1, |builder| builder).await;
+    let (b, b_heard) = watched_node(&network, 2, NodeBuilder::ask_for_dead_letters).await;
     a.connect(&b).await;
     let watched = Watched { nodes: [a, b], heard: [a_heard, b_heard] };
     let [a, b] = &watched.nodes;

@@ -191,7 +191,7 @@ impl Fuzzed {
             message_bytes_max: MESSAGE_BYTES_MAX,
             window_bytes: WINDOW_BYTES,
             capabilities: Capabilities::OURS,
-            wants_deaths: true,
+            wants_dead_letters: true,
             session: SessionId::new(7),
             had: None,
             dialler: of(2),
@@ -202,7 +202,7 @@ impl Fuzzed {
             resume_timeout: Duration::from_secs(5),
             message_bytes_max: MESSAGE_BYTES_MAX,
             window_bytes: WINDOW_BYTES,
-            wants_deaths: true,
+            wants_dead_letters: true,
         };
         Self {
             session: Session::new(peer, config, Instant::ZERO),

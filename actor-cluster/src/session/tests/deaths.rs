@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actor_core::DeadReason;
+use actor_core::{ControlRequest, DeadReason};
 
 use super::{A, B, Letter, control, frames, reason};
-use crate::limits::{DEATHS_INTERVAL, DEATHS_KEPT_MAX, DEATHS_PER_FRAME};
+use crate::limits::{
+    CLOSE_DETAIL_BYTES_MAX, DEATHS_BACKLOG_BYTES_MAX, DEATHS_INTERVAL, DEATHS_KEPT_MAX, DEATHS_PER_FRAME,
+};
 use crate::session::{Death, Shape};
 use crate::testing::pair::{Node, Pair, Saw, Side};
 use crate::transport::{CloseCode, CloseReason, LaneSet};
@@ -25,7 +27,7 @@ fn parcel() -> Shape {
 /// A wants to know what becomes of its casts.
 fn curious() -> Pair {
     let mut curious = Node::new(1);
-    curious.myself.wants_deaths = true;
+    curious.myself.wants_dead_letters = true;
     Pair::ready_between(curious, Node::new(2), &[LaneSet::ALL])
 }
 
@@ -45,12 +47,12 @@ fn dies(pair: &Pair, actor: u64, why: DeadReason, detail: Option<&str>) {
     pair.session(B).died(now, actor, note(), why, detail.map(Arc::from));
 }
 
-fn death(of: (u64, Shape), why: DeadReason, count: u64) -> Death {
-    Death { of: Some(of), reason: why, detail: None, count }
+fn death(kind: (u64, Shape), why: DeadReason, count: u64) -> Death {
+    Death { kind: Some(kind), reason: why, detail: None, count }
 }
 
 fn many(count: u64) -> Death {
-    Death { of: None, reason: DeadReason::Unknown, detail: None, count }
+    Death { kind: None, reason: DeadReason::Unknown, detail: None, count }
 }
 
 /// All deaths that a side was told of.
@@ -117,7 +119,7 @@ fn a_flood_is_a_few_lines_and_counted_exactly() {
         all.extend(now);
     }
     let (singles, rest) = all.split_at(DEATHS_KEPT_MAX);
-    assert!(singles.iter().all(|death| death.of.is_some() && death.count == 1));
+    assert!(singles.iter().all(|death| death.kind.is_some() && death.count == 1));
     assert_eq!(rest, [many(flood - DEATHS_KEPT_MAX as u64)]);
     cast(&mut pair, 1);
     dies(&pair, 7, DeadReason::Stopped, None);
@@ -149,7 +151,7 @@ fn a_goodbye_comes_after_all_that_died() {
     assert!(told.iter().all(|death| death.reason == DeadReason::Dropped), "none twice, as unacknowledged");
 }
 
-/// What dies while the streams are lost is told when there are others, once.
+/// What dies while the streams are lost is counted together, and told when there are others, once.
 #[test]
 fn what_dies_without_a_stream_is_told_later() {
     let mut pair = curious();
@@ -157,12 +159,34 @@ fn what_dies_without_a_stream_is_told_later() {
     dies(&pair, 7, DeadReason::Stopped, None);
     pair.advance(DEATHS_INTERVAL);
     pair.cut(0);
-    dies(&pair, 7, DeadReason::Stopped, None);
-    pair.advance(5 * DEATHS_INTERVAL);
+    for _ in 0..2 {
+        dies(&pair, 7, DeadReason::Stopped, None);
+        pair.advance(5 * DEATHS_INTERVAL);
+    }
     pair.open(LaneSet::ALL);
     pair.advance(Duration::from_secs(2));
     let told = told(&mut pair, A);
-    assert_eq!(told, [1, 1].map(|count| death((7, note()), DeadReason::Stopped, count)));
+    assert_eq!(told, [1, 2].map(|count| death((7, note()), DeadReason::Stopped, count)));
+}
+
+/// A peer that does not read is not told on and on: what has died waits, and is counted meanwhile.
+#[test]
+fn who_does_not_read_is_told_later() {
+    let mut pair = curious();
+    cast(&mut pair, 2);
+    pair.room(0, B, 0);
+    let reason = ControlRequest::Stop(Some("x".repeat(CLOSE_DETAIL_BYTES_MAX).into()));
+    let requests = DEATHS_BACKLOG_BYTES_MAX / CLOSE_DETAIL_BYTES_MAX + 1;
+    (0..requests).for_each(|_| pair.session(B).request(9, &reason, None));
+    for _ in 0..2 {
+        dies(&pair, 7, DeadReason::Stopped, None);
+        pair.advance(2 * DEATHS_INTERVAL);
+    }
+    pair.room(0, B, usize::MAX);
+    pair.drive();
+    assert_eq!(told(&mut pair, A), [], "nothing of it is behind the rest");
+    pair.advance(2 * DEATHS_INTERVAL);
+    assert_eq!(told(&mut pair, A), [death((7, note()), DeadReason::Stopped, 2)]);
 }
 
 /// The session is lost, and with it casts in every state: waiting, in parts, written.
@@ -187,7 +211,7 @@ fn what_is_lost_with_a_session_is_told_of_exactly() {
     pair.send(A, 9, Letter::Note(2)).unwrap();
     pair.saw(A);
     pair.advance(Duration::from_secs(6));
-    let lost = |of, count| death(of, DeadReason::Unacknowledged, count);
+    let lost = |kind, count| death(kind, DeadReason::Unacknowledged, count);
     let mut expected = [
         lost((7, note()), 4),
         lost((8, note()), 1),
@@ -195,7 +219,7 @@ fn what_is_lost_with_a_session_is_told_of_exactly() {
         lost((9, note()), 1),
         lost((9, parcel()), 2),
     ];
-    expected.sort_by_key(|death| death.of);
+    expected.sort_by_key(|death| death.kind);
     assert_eq!(told(&mut pair, A), expected);
     assert_eq!(pair.unacked(A), 10, "and a call, which has an answer");
 }
@@ -205,7 +229,7 @@ fn what_is_lost_with_a_session_is_told_of_exactly() {
 fn what_has_died_is_not_lost_as_well() {
     for streams in [&[LaneSet::ALL][..], &[LaneSet::CONTROL, LaneSet::DATA]] {
         let mut curious = Node::new(1);
-        curious.myself.wants_deaths = true;
+        curious.myself.wants_dead_letters = true;
         let mut pair = Pair::ready_between(curious, Node::new(2), streams);
         cast(&mut pair, 2);
         dies(&pair, 7, DeadReason::NoSuchActor, None);

@@ -103,7 +103,7 @@ fn assert_block(info: &str, actual: &[String]) {
 fn ready() -> Pair {
     let small = |number| Node::new(number).limits(64 * 1024, 4096);
     let mut curious = small(2);
-    curious.myself.wants_deaths = true;
+    curious.myself.wants_dead_letters = true;
     let mut pair = Pair::new(small(1), curious);
     pair.open(LaneSet::ALL);
     pair
@@ -271,6 +271,7 @@ fn the_limits_are_as_printed() {
         ("HANDSHAKE_BODY_BYTES_MAX", limits::HANDSHAKE_BODY_BYTES_MAX),
         ("HELD_MAX", limits::HELD_MAX),
         ("LABEL_BYTES_MAX", limits::LABEL_BYTES_MAX),
+        ("DEATHS_BACKLOG_BYTES_MAX", limits::DEATHS_BACKLOG_BYTES_MAX),
         ("DEATHS_KEPT_MAX", limits::DEATHS_KEPT_MAX),
         ("DEATHS_PER_FRAME", limits::DEATHS_PER_FRAME),
         ("DATA_LANES_MAX", usize::from(limits::DATA_LANES_MAX)),

@@ -75,7 +75,7 @@ fn busy_session(now: Instant) -> Session {
         resume_timeout: Duration::from_secs(5),
         message_bytes_max: MESSAGE_BYTES_MAX,
         window_bytes: 1 << 20,
-        wants_deaths: false,
+        wants_dead_letters: false,
     };
     let mut session = Session::new(peer, config, now);
     session.attach(now, ConnectionId(1), super::every_lane());

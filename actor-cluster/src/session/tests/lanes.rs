@@ -142,7 +142,7 @@ fn w04_a_session_without_streams_ends_at_the_exact_moment() {
     let never_left = actor_core::CallFailure::NeverLeft;
     let shape = Shape { message: Letter::TYPE, variant: VariantTag::named("Note") };
     let lost_casts =
-        Death { of: Some((1, shape)), reason: DeadReason::Unacknowledged, detail: None, count: 7 };
+        Death { kind: Some((1, shape)), reason: DeadReason::Unacknowledged, detail: None, count: 7 };
     let expected = [
         Saw::Died(vec![lost_casts]),
         Saw::Failed(unknown.clone()),

@@ -166,7 +166,7 @@ struct World {
     arrived: [[usize; 3]; 2],
     /// How many casts were taken and have not arrived, and of how many the sender was told so.
     missing: [[u64; 3]; 2],
-    mourned: [[u64; 3]; 2],
+    reported: [[u64; 3]; 2],
     /// Bytes taken from each sender and not received, in each lane.
     under_way: [BTreeMap<LaneId, usize>; 2],
     callers: [Vec<(u32, ReplyFuture<u32>)>; 2],
@@ -202,7 +202,7 @@ impl World {
             sent: Default::default(),
             arrived: Default::default(),
             missing: Default::default(),
-            mourned: Default::default(),
+            reported: Default::default(),
             under_way: Default::default(),
             callers: Default::default(),
             calls_made: [0; 2],
@@ -390,10 +390,10 @@ impl World {
                         assert!(exit == Exit::Drained || is_over, "{exit:?}");
                     }
                     Saw::Died(deaths) => {
-                        for Death { of, reason, count, .. } in deaths {
+                        for Death { kind, reason, count, .. } in deaths {
                             assert_eq!((is_over, reason), (true, DeadReason::Unacknowledged));
-                            let (target, _) = of.expect("it is known which");
-                            self.mourned[side as usize][target as usize] += count;
+                            let (target, _) = kind.expect("it is known which");
+                            self.reported[side as usize][target as usize] += count;
                         }
                     }
                     Saw::Message | Saw::Room | Saw::Interrupted(_) | Saw::Resumed | Saw::Ended(_) => {}
@@ -482,7 +482,7 @@ proptest! {
         }
         world.settle();
         world.finish(finish);
-        world.assert_mourned(finish);
+        world.assert_reported(finish);
     }
 
     /// The same, ended in the middle.
@@ -513,17 +513,17 @@ proptest! {
             world.assert_arrived_from(side);
         }
         world.finish(Finish::Cut);
-        world.assert_mourned(finish);
+        world.assert_reported(finish);
     }
 }
 
 impl World {
     /// Whoever sent what never came was told so, unless it said goodbye itself.
-    fn assert_mourned(&self, finish: Finish) {
+    fn assert_reported(&self, finish: Finish) {
         let but = if let Finish::Close(side) = finish { Some(side) } else { None };
         for side in Side::BOTH.into_iter().filter(|side| Some(*side) != but) {
-            let accounts = self.missing[side as usize].iter().zip(&self.mourned[side as usize]);
-            accounts.for_each(|(missing, mourned)| assert!(missing <= mourned, "{missing} of {mourned}"));
+            let accounts = self.missing[side as usize].iter().zip(&self.reported[side as usize]);
+            accounts.for_each(|(missing, reported)| assert!(missing <= reported, "{missing} of {reported}"));
         }
     }
 

@@ -52,7 +52,7 @@ impl Node {
                 secret: Some(Secret::new(b"a shared secret")),
                 message_bytes_max: u32::try_from(MESSAGE_BYTES_MAX).expect("it is below 24 bits"),
                 window_bytes: WINDOW_BYTES,
-                wants_deaths: false,
+                wants_dead_letters: false,
             },
             channel: Channel {
                 identity: PeerIdentity::Anonymous,
@@ -106,7 +106,7 @@ impl Node {
             resume_timeout: self.resume_timeout,
             message_bytes_max: self.myself.message_bytes_max as usize,
             window_bytes: self.myself.window_bytes,
-            wants_deaths: self.myself.wants_deaths,
+            wants_dead_letters: self.myself.wants_dead_letters,
         }
     }
 }
