@@ -30,24 +30,35 @@ impl<M: Send + 'static> ActorRef<M> {
     /// key, [`SendError::Unsendable`] if the key is another actor's, or the actor's node remembers no calls.
     /// They speak of this time that it was asked; [`CallKey::may_have_run`] of all together.
     ///
+    /// # Cancellation
+    ///
+    /// Dropping the future before the message was accepted asks nothing. Afterwards the call may still run, its
+    /// answer is kept for whoever asks again, and the key counts it as one that may have run.
+    ///
     /// # Panics
     ///
     /// As [`call_timeout`](Self::call_timeout).
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use actor_core::{ActorRef, CallError, CallFailure, ReplyPort};
+    /// # use actor_core::{ActorRef, CallError, CallFailure, ReplyPort, SendError};
+    /// # use tokio::time::sleep;
     /// # enum Account { Charge(u64, ReplyPort<u64>) }
     /// # async fn example(account: ActorRef<Account>) -> Result<u64, CallError<Account>> {
     /// let key = account.call_key();
     /// loop {
     ///     match account.call_once(&key, Duration::from_secs(5), |port| Account::Charge(30, port)).await {
-    ///         Err(CallError::Failed(CallFailure::Unknown | CallFailure::TimedOut(_))) => continue,
+    ///         Err(CallError::Failed(CallFailure::Unknown | CallFailure::TimedOut(_))) => {}
+    ///         // The address works again once there is a session with the same life of the node.
+    ///         Err(CallError::NotSent(SendError::NotConnected(_))) => sleep(Duration::from_secs(1)).await,
     ///         settled => return settled,
     ///     }
     /// }
     /// # }
     /// ```
+    ///
+    /// A node that was restarted never answers this key, and one that is gone for good does not come back: a program
+    /// bounds the loop, by a number of rounds or a time.
     pub fn call_once<T: Send + 'static, F: FnOnce(ReplyPort<T>) -> M>(
         &self,
         key: &CallKey,
