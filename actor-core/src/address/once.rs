@@ -76,17 +76,13 @@ impl<M: Send + 'static> ActorRef<M> {
     ) -> Result<T, CallError<M>> {
         self.refuse_self_call();
         let deadline = timeout.map(|timeout| self.executor().now() + timeout);
-        if matches!(self.route, Route::Local(_)) && key.actor() == self.id() && key.may_have_run() {
-            return Err(CallFailure::Forgotten.into());
-        }
         let (port, reply) = ReplyPort::bound(self.bound(), deadline);
-        self.send_once(key, message(port), deadline.unwrap_or(Instant::FAR)).await?;
-        key.note_sent();
-        let answer = match deadline {
+        self.send_keyed(key, message(port), deadline.unwrap_or(Instant::FAR)).await?;
+        let answer = match timeout.zip(deadline) {
             None => reply.await,
-            Some(deadline) => {
+            Some((timeout, deadline)) => {
                 let answer = self.executor().until(deadline, reply).await;
-                answer.unwrap_or_else(|_| Err(CallFailure::TimedOut(timeout.unwrap_or_default())))
+                answer.unwrap_or(Err(CallFailure::TimedOut(timeout)))
             }
         };
         if answer.as_ref().is_err_and(CallFailure::never_ran) {
@@ -95,19 +91,28 @@ impl<M: Send + 'static> ActorRef<M> {
         Ok(answer?)
     }
 
-    async fn send_once(&self, key: &CallKey, message: M, deadline: Instant) -> Result<(), SendError<M>> {
+    async fn send_keyed(&self, key: &CallKey, message: M, deadline: Instant) -> Result<(), CallError<M>> {
         if key.actor() != self.id() {
-            return Err(SendError::Unsendable(message, "the key is of a call of another actor".into()));
+            let why = "the key is of a call of another actor".into();
+            return Err(SendError::Unsendable(message, why).into());
         }
         match &self.route {
-            Route::Local(_) => match self.begin(message, deadline)? {
-                None => Ok(()),
-                Some(room) => room.await,
-            },
+            Route::Local(_) => {
+                let begun = key.begin_ask();
+                if begun.is_repeat {
+                    return Err(CallFailure::Forgotten.into());
+                }
+                if let Some(room) = self.begin(message, deadline)? {
+                    room.await?;
+                }
+                begun.note_sent();
+            }
             Route::Foreign(deliver) => {
-                let cast = |deliver: &dyn Deliver<M>, message| deliver.cast_once(message, key);
-                self.deliver_before(&**deliver, message, deadline, cast).await
+                let cast =
+                    |deliver: &dyn Deliver<M>, message| key.send(|ask| deliver.cast_keyed(message, ask));
+                self.deliver_before(&**deliver, message, deadline, cast).await?;
             }
         }
+        Ok(())
     }
 }
