@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use actor_core::{CallFailure, Executor, Rejection};
+use actor_core::{CallFailure, Executor, Instant, Rejection};
 use bytes::{Bytes, BytesMut};
 
 use super::catalog::{Undone, Waiting};
@@ -97,6 +97,11 @@ impl KeyedCalls {
             Decision::Full => reply.fail(CallFailure::Rejected(Rejection::Full)),
         }
         None
+    }
+
+    /// Lets go of what is old: asked now and then, though no call comes.
+    pub(super) fn sweep(&self, now: Instant) {
+        locked(&self.outcomes).sweep(now);
     }
 
     fn finish(&self, ticket: Ticket, outcome: Outcome) {

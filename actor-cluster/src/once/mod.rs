@@ -50,8 +50,8 @@ pub struct CallMemory {
     /// what it asks again is `Forgotten`.
     pub callers_max: usize,
     /// For how long, from the end of the call on; [`CALL_MEMORY_RETENTION`] unless set. With 0 a call is
-    /// remembered as long as it runs. What is due is let go within an eighth of this more, if a call with a key
-    /// comes from any node; if none comes, it stays in memory until one does.
+    /// remembered as long as it runs. What is due is let go within an eighth of this more and a heartbeat's interval, while
+    /// the node has a session; without one, when there is one again.
     pub retention: Duration,
 }
 
@@ -279,7 +279,7 @@ impl<W> Outcomes<W> {
     }
 
     /// Forgets what is old, of all callers; not at every call.
-    fn sweep(&mut self, now: Instant) {
+    pub(crate) fn sweep(&mut self, now: Instant) {
         if now < self.sweep_at {
             return;
         }

@@ -180,6 +180,19 @@ fn what_is_old_is_forgotten() {
 }
 
 #[test]
+fn what_is_old_is_let_go_though_nobody_asks() {
+    let mut test = Test::new();
+    test.settle(1, answer(1, 10));
+    let running = test.run(2);
+    test.outcomes.sweep(Instant::ZERO + 79 * MS);
+    assert_eq!(test.outcomes.callers[&caller(1, 1).node].bytes, 10);
+    test.outcomes.sweep(Instant::ZERO + 90 * MS);
+    assert_eq!(test.outcomes.callers[&caller(1, 1).node].bytes, 0);
+    assert_eq!([test.again(1), test.again(2)], [Decision::Forgotten, Decision::Joined]);
+    assert_eq!(test.finish(running, answer(2, 1)), 2);
+}
+
+#[test]
 fn a_new_life_of_a_caller_has_asked_nothing() {
     let mut test = Test::new();
     let former = test.run(1);
