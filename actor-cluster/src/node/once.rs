@@ -104,6 +104,12 @@ impl KeyedCalls {
         locked(&self.outcomes).sweep(now);
     }
 
+    /// How many calls it remembers that have ended.
+    #[cfg(test)]
+    pub(super) fn finished(&self) -> usize {
+        locked(&self.outcomes).finished()
+    }
+
     fn finish(&self, ticket: Ticket, outcome: Outcome) {
         let waiters = locked(&self.outcomes).finish(self.executor.now(), ticket, outcome.clone());
         waiters.iter().for_each(|waiter| waiter.tell(&outcome));

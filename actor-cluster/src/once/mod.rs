@@ -291,6 +291,11 @@ impl<W> Outcomes<W> {
             }
         }
     }
+
+    #[cfg(test)]
+    pub(crate) fn finished(&self) -> usize {
+        self.callers.values().map(|known| known.finished.len()).sum()
+    }
 }
 
 impl<W> Remembered<W> {

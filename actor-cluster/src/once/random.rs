@@ -74,6 +74,8 @@ impl Needs {
             let oldest = self.callers.remove(0);
             self.was_unknown[usize::from(oldest)] = true;
         }
+        // Of a new one it is not known either, once anybody was forgotten.
+        self.was_unknown[usize::from(who)] |= !is_known && self.was_unknown.contains(&true);
         self.callers.push(who);
     }
 
