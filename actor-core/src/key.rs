@@ -112,9 +112,10 @@ mod tests {
     fn of_two_that_ask_at_once_the_one_that_is_sent_first_says_so() {
         for _ in 0..100 {
             let (key, sent) = (key(), StdMutex::new(Vec::new()));
+            let (key, sent) = (&key, &sent);
             let (begun, other_begins) = mpsc::channel();
             thread::scope(|scope| {
-                scope.spawn(|| {
+                scope.spawn(move || {
                     other_begins.recv().unwrap();
                     let asked = key.send(|ask| Ok::<(), ()>(sent.lock().unwrap().push(ask.is_repeat)));
                     assert_eq!(asked, Ok(()));
