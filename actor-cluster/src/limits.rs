@@ -67,16 +67,16 @@ pub const TRACE_STATE_BYTES_MAX: usize = 512;
 
 /// Of how many calls with keys a node remembers what became of them, for each node that calls, unless it is built
 /// with another limit. For more it forgets the oldest; one more that runs finds no room.
-pub const ONCE_CALLS_MAX: usize = 4096;
+pub const CALL_MEMORY_CALLS_MAX: usize = 4096;
 
 /// How many bytes of answers to them it remembers, for each node that calls.
-pub const ONCE_BYTES_MAX: usize = 1024 * 1024;
+pub const CALL_MEMORY_BYTES_MAX: usize = 1024 * 1024;
 
 /// For how many nodes that call it remembers any. For more it forgets the one that has not asked for longest.
-pub const ONCE_CALLERS_MAX: usize = 256;
+pub const CALL_MEMORY_CALLERS_MAX: usize = 256;
 
 /// How long it remembers them.
-pub const ONCE_RETENTION: Duration = Duration::from_secs(300);
+pub const CALL_MEMORY_RETENTION: Duration = Duration::from_secs(300);
 
 /// The longest body of a control frame. Longer lists are sent in several.
 pub const CONTROL_BODY_BYTES_MAX: usize = 64 * 1024;

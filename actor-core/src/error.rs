@@ -22,7 +22,8 @@ pub enum SendError<M> {
     /// restarted, look the actor up again.
     NotConnected(M),
     /// The message cannot go to another node: its encoded form is over the
-    /// limit, or it has none. Nothing about the actor is wrong.
+    /// limit, or it has none. Or it was a call with a [key](crate::CallKey) of another actor's call, or
+    /// to a node that takes no keys. Nothing about the actor is wrong.
     Unsendable(M, Arc<str>),
 }
 

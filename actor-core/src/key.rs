@@ -1,9 +1,9 @@
-//! Keys of calls that can be asked again: plain values.
+//! Keys of calls that can be asked again, and how often they were.
 
-use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{fmt, mem};
 
 use crate::id::ActorId;
+use crate::sync::{AtomicU32, LockExt, Mutex, Ordering};
 
 /// Names one call of one actor, so that it can be asked again without running twice.
 ///
@@ -12,13 +12,24 @@ use crate::id::ActorId;
 pub struct CallKey {
     actor: ActorId,
     number: u64,
-    /// How many asks have left of which it is not known that they never ran.
+    /// How many asks have begun of which it is not known that they never ran.
     asks: AtomicU32,
+    /// Held while an ask is sent: none overtakes the one that says that it is the first.
+    turn: Mutex<()>,
+}
+
+/// One time that a call is asked: what goes to the actor's node beside its message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyedAsk {
+    /// Of the [key](CallKey::number).
+    pub number: u64,
+    /// Whether the call may have run already, by all that is known here.
+    pub is_repeat: bool,
 }
 
 impl CallKey {
     pub(crate) fn new(actor: ActorId, number: u64) -> Self {
-        Self { actor, number, asks: AtomicU32::new(0) }
+        Self { actor, number, asks: AtomicU32::new(0), turn: Mutex::new(()) }
     }
 
     /// Whose call it is.
@@ -38,20 +49,107 @@ impl CallKey {
         self.asks.load(Ordering::Relaxed) > 0
     }
 
-    // Relaxed, all: nothing else is published by it, and whoever asks twice at a time joins itself.
-
-    pub(crate) fn note_sent(&self) {
-        self.asks.fetch_add(1, Ordering::Relaxed);
+    /// Sends an ask, after every other that has begun, and counts it if it was sent.
+    pub(crate) fn send<E>(&self, send: impl FnOnce(KeyedAsk) -> Result<(), E>) -> Result<(), E> {
+        let _turn = self.turn.locked();
+        let begun = self.begin_ask();
+        send(KeyedAsk { number: self.number, is_repeat: begun.is_repeat })?;
+        begun.note_sent();
+        Ok(())
     }
 
-    /// The ask that was noted last by whoever calls never ran.
+    /// Counts an ask, until it is dropped unsent.
+    pub(crate) fn begin_ask(&self) -> BegunAsk<'_> {
+        // Relaxed, all: nothing else is published by it.
+        BegunAsk { is_repeat: self.asks.fetch_add(1, Ordering::Relaxed) > 0, key: self }
+    }
+
+    /// One of the asks that were sent never ran.
     pub(crate) fn note_never_ran(&self) {
         self.asks.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// An ask that is counted and has not been sent.
+pub(crate) struct BegunAsk<'a> {
+    key: &'a CallKey,
+    /// Whether others were counted before.
+    pub(crate) is_repeat: bool,
+}
+
+impl BegunAsk<'_> {
+    /// It stays counted.
+    pub(crate) fn note_sent(self) {
+        mem::forget(self);
+    }
+}
+
+impl Drop for BegunAsk<'_> {
+    fn drop(&mut self) {
+        self.key.note_never_ran();
     }
 }
 
 impl fmt::Debug for CallKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CallKey({} of {})", self.number, self.actor)
+    }
+}
+
+#[cfg(all(test, not(any(actor_loom, actor_shuttle))))]
+mod tests {
+    use std::sync::{Mutex as StdMutex, mpsc};
+    use std::thread;
+
+    use super::*;
+    use crate::id::Incarnation;
+
+    fn key() -> CallKey {
+        CallKey::new(ActorId::new(Incarnation::from_u64(1), 1), 7)
+    }
+
+    #[test]
+    fn of_two_that_ask_at_once_the_one_that_is_sent_first_says_so() {
+        for _ in 0..100 {
+            let (key, sent) = (key(), StdMutex::new(Vec::new()));
+            let (key, sent) = (&key, &sent);
+            let (begun, other_begins) = mpsc::channel();
+            thread::scope(|scope| {
+                scope.spawn(move || {
+                    other_begins.recv().unwrap();
+                    let asked = key.send(|ask| Ok::<(), ()>(sent.lock().unwrap().push(ask.is_repeat)));
+                    assert_eq!(asked, Ok(()));
+                });
+                let asked = key.send(|ask| {
+                    begun.send(()).unwrap();
+                    // As one that takes its time to be encoded.
+                    (0..100).for_each(|_| thread::yield_now());
+                    Ok::<(), ()>(sent.lock().unwrap().push(ask.is_repeat))
+                });
+                assert_eq!(asked, Ok(()));
+            });
+            assert_eq!(*sent.lock().unwrap(), [false, true]);
+        }
+    }
+
+    #[test]
+    fn what_was_not_sent_and_what_never_ran_do_not_count() {
+        let key = key();
+        let ask = |is_sent: bool| {
+            let mut said = None;
+            let sent = key.send(|ask| {
+                said = Some(ask.is_repeat);
+                is_sent.then_some(()).ok_or(())
+            });
+            assert_eq!(sent.is_ok(), is_sent);
+            said.unwrap()
+        };
+        assert_eq!([ask(false), ask(true), ask(false), ask(true)], [false, false, true, true]);
+        key.note_never_ran();
+        assert!(key.may_have_run());
+        key.note_never_ran();
+        assert!(!key.may_have_run() && !ask(false) && !key.may_have_run());
+        drop(key.begin_ask());
+        assert!(!key.may_have_run());
     }
 }

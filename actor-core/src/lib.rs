@@ -129,7 +129,7 @@ pub use executor::Executor;
 pub use exit::{ActorError, ErrorAction, Exit};
 pub use groups::{Groups, JoinError, Scope};
 pub use id::{ActorId, Incarnation};
-pub use key::CallKey;
+pub use key::{CallKey, KeyedAsk};
 pub use lifecycle::Status;
 pub use links::LinkError;
 pub use mailbox::{Capacity, MailboxStats, Overflow, Priority, Sorting};

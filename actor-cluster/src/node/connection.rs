@@ -141,6 +141,7 @@ impl SessionTask {
             self.timer = None;
             has_fired = true;
             let now = self.node.executor().now();
+            self.node.once.sweep(now);
             match self.cut_off {
                 Some(at) if now >= at => {
                     self.give_up();

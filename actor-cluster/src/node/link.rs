@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
 
-use actor_core::{CallFailure, CallKey, ControlRequest, Executor, Instant, SendError};
+use actor_core::{CallFailure, ControlRequest, Executor, Instant, KeyedAsk, SendError};
 use atomic_waker::AtomicWaker;
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{Notify, watch};
@@ -293,12 +293,12 @@ impl Link {
         actor: u64,
         given: Option<&Given>,
         message: M,
-        key: Option<&CallKey>,
+        ask: Option<KeyedAsk>,
     ) -> Result<(), SendError<M>> {
-        if key.is_none() && self.propagator.is_none() {
+        if ask.is_none() && self.propagator.is_none() {
             return self.send_with(actor, given, message, None);
         }
-        let annotation = self.annotation(key);
+        let annotation = self.annotation(ask);
         self.send_with(actor, given, message, annotation.as_ref())
     }
 
@@ -326,9 +326,9 @@ impl Link {
 
     /// What a message brings along that is sent from here.
     #[cold]
-    fn annotation(&self, key: Option<&CallKey>) -> Option<Annotation> {
+    fn annotation(&self, ask: Option<KeyedAsk>) -> Option<Annotation> {
         let trace = self.propagator.as_ref().and_then(|propagator| propagator.injected());
-        let key = key.map(|key| Key { number: key.number(), is_repeat: key.may_have_run() });
+        let key = ask.map(|KeyedAsk { number, is_repeat }| Key { number, is_repeat });
         (trace.is_some() || key.is_some()).then_some(Annotation { trace, key })
     }
 

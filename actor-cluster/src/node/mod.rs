@@ -63,7 +63,7 @@ use self::exports::Exports;
 pub use self::groups::{GroupEvents, NodeGroups, NodeScope};
 use self::kinds::Kinds;
 use self::link::{Link, Moments};
-use self::once::Once;
+use self::once::KeyedCalls;
 use self::peer::locked;
 pub use self::server::{NodeServer, NodeSession};
 use self::tasks::Tasks;
@@ -107,7 +107,7 @@ pub(crate) struct Node {
     catalog: Catalog,
     exports: Arc<Exports>,
     /// What became of calls with keys.
-    once: Arc<Once>,
+    once: Arc<KeyedCalls>,
     /// Held while what is published changes and peers are told, so that all are
     /// told everything in the same order.
     publishing: Mutex<()>,
@@ -135,7 +135,7 @@ impl Node {
         let peers = Mutex::new(Peers::new(settings.myself.node));
         Self {
             exports: Arc::new(Exports::new(&executor, system.incarnation())),
-            once: Arc::new(Once::new(settings.call_memory, executor.clone())),
+            once: Arc::new(KeyedCalls::new(settings.call_memory, executor.clone())),
             system,
             settings,
             transports,

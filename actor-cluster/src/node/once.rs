@@ -11,20 +11,20 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use actor_core::{CallFailure, Executor, Rejection};
+use actor_core::{CallFailure, Executor, Instant, Rejection};
 use bytes::{Bytes, BytesMut};
 
 use super::catalog::{Undone, Waiting};
 use super::link::Link;
 use super::peer::locked;
-use crate::once::{Asked, CallMemory, Caller, Outcome, Outcomes, Target, Ticket};
+use crate::once::{CallMemory, Caller, Decision, Outcome, Outcomes, Target, Ticket};
 use crate::session::Correlation;
 use crate::wire::annotation::Key;
 use crate::wire::{EncodeError, EncodeReply, Encoder, ReplySink, ReplyTo, WireContext};
 
 /// What a node remembers. Its lock is taken before that of any [`Link`], and none is held where an
 /// outcome is told.
-pub(super) struct Once {
+pub(super) struct KeyedCalls {
     outcomes: Mutex<Outcomes<Waiter>>,
     executor: Executor,
 }
@@ -58,7 +58,7 @@ impl EncodeReply for Encoded<'_> {
     }
 }
 
-impl Once {
+impl KeyedCalls {
     pub(super) fn new(memory: CallMemory, executor: Executor) -> Self {
         Self { outcomes: Mutex::new(Outcomes::new(memory)), executor }
     }
@@ -82,21 +82,32 @@ impl Once {
         let caller = Caller { node: link.info.node, incarnation: link.info.incarnation };
         let now = self.executor.now();
         match locked(&self.outcomes).ask(now, caller, key, target, waiter, Waiter::is_there) {
-            Asked::Run(ticket) => {
+            Decision::Run(ticket) => {
                 let unrun = Unrun { once: self.clone(), ticket };
                 let sink = Sink { once: self.clone(), ticket, context: link.context.clone() };
                 return Some((reply.answering(Arc::new(sink)), unrun));
             }
-            Asked::Joined => reply.abandon(),
-            Asked::Known(outcome) => {
+            Decision::Joined => reply.abandon(),
+            Decision::Known(outcome) => {
                 reply.abandon();
                 Waiter { link: link.clone(), call }.tell(&outcome);
             }
-            Asked::Forgotten => reply.fail(CallFailure::Forgotten),
-            Asked::OtherCall => reply.fail(CallFailure::Rejected(Rejection::OtherCall)),
-            Asked::Full => reply.fail(CallFailure::Rejected(Rejection::Full)),
+            Decision::Forgotten => reply.fail(CallFailure::Forgotten),
+            Decision::OtherCall => reply.fail(CallFailure::Rejected(Rejection::OtherCall)),
+            Decision::Full => reply.fail(CallFailure::Rejected(Rejection::Full)),
         }
         None
+    }
+
+    /// Lets go of what is old: asked now and then, though no call comes.
+    pub(super) fn sweep(&self, now: Instant) {
+        locked(&self.outcomes).sweep(now);
+    }
+
+    /// How many calls it remembers that have ended.
+    #[cfg(test)]
+    pub(super) fn finished(&self) -> usize {
+        locked(&self.outcomes).finished()
     }
 
     fn finish(&self, ticket: Ticket, outcome: Outcome) {
@@ -107,7 +118,7 @@ impl Once {
 
 /// Where the port of a call with a key answers.
 struct Sink {
-    once: Arc<Once>,
+    once: Arc<KeyedCalls>,
     ticket: Ticket,
     /// Of the session by which it was asked first: the peer is the same in all others.
     context: WireContext,
@@ -140,7 +151,7 @@ impl ReplySink for Sink {
 
 /// A call that is not in its actor's mailbox yet.
 pub(super) struct Unrun {
-    once: Arc<Once>,
+    once: Arc<KeyedCalls>,
     ticket: Ticket,
 }
 

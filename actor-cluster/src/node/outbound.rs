@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use actor_core::{
-    ActorId, ActorRef, CallKey, Control, ControlRequest, Deliver, Executor, Exit, ExitListener,
-    ForeignControl, SendError, Status, Unlink, WatchId,
+    ActorId, ActorRef, Control, ControlRequest, Deliver, Executor, Exit, ExitListener, ForeignControl,
+    KeyedAsk, SendError, Status, Unlink, WatchId,
 };
 
 use super::peer::Peer;
@@ -77,8 +77,8 @@ impl<M: RemoteMessage> Deliver<M> for RemoteActor<M> {
         self.peer.send(self.actor, self.given.as_ref(), message, None)
     }
 
-    fn cast_once(&self, message: M, key: &CallKey) -> Result<(), SendError<M>> {
-        self.peer.send(self.actor, self.given.as_ref(), message, Some(key))
+    fn cast_keyed(&self, message: M, ask: KeyedAsk) -> Result<(), SendError<M>> {
+        self.peer.send(self.actor, self.given.as_ref(), message, Some(ask))
     }
 
     fn room(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

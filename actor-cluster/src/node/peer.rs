@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use actor_core::{CallKey, Incarnation, SendError, WatchId};
+use actor_core::{Incarnation, KeyedAsk, SendError, WatchId};
 use arc_swap::ArcSwapOption;
 
 use super::link::Link;
@@ -57,14 +57,14 @@ impl Peer {
         actor: u64,
         given: Option<&Given>,
         message: M,
-        key: Option<&CallKey>,
+        ask: Option<KeyedAsk>,
     ) -> Result<(), SendError<M>> {
         if let Some(link) = self.first() {
-            return link.send(actor, given, message, key);
+            return link.send(actor, given, message, ask);
         }
         match &*self.later.load() {
             None => Err(SendError::NotConnected(message)),
-            Some(link) => link.send(actor, given, message, key),
+            Some(link) => link.send(actor, given, message, ask),
         }
     }
 

@@ -19,7 +19,7 @@ use super::peer::locked;
 use super::tasks::Tasks;
 use super::{Mode, NodeServer, dial, inbound};
 use crate::id::NodeId;
-use crate::limits::STREAMS_PER_SESSION_MAX;
+use crate::limits::{CALL_MEMORY_RETENTION, STREAMS_PER_SESSION_MAX};
 use crate::names::Label;
 use crate::session::Event;
 use crate::testing::pipe::{PipeNetwork, pipe};
@@ -151,6 +151,25 @@ async fn what_a_session_keeps_is_bounded() {
             tokio::task::yield_now().await;
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_nobody_asks_for_again_are_let_go() {
+    let network = PipeNetwork::new();
+    let ((_here, a), (there, b)) = (node(&network, 1).await, node(&network, 2).await);
+    let actor = there.spawn(Answerer, (), SpawnOptions::new()).await.unwrap();
+    b.publish("answerer", &actor).unwrap();
+    a.connect(&b.addresses()[0]).await.unwrap();
+    while a.find::<Ask>("answerer").is_err() {
+        tokio::task::yield_now().await;
+    }
+    let remote = a.find::<Ask>("answerer").unwrap();
+    let key = remote.call_key();
+    assert_eq!(remote.call_once(&key, Duration::from_secs(1), Ask::Anything).await.unwrap(), 7);
+    assert_eq!(b.node.once.finished(), 1);
+    // sleep: the session's heartbeats go on in virtual time.
+    tokio::time::sleep(CALL_MEMORY_RETENTION * 5 / 4).await;
+    assert_eq!(b.node.once.finished(), 0);
 }
 
 #[tokio::test(start_paused = true)]

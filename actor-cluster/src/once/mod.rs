@@ -23,34 +23,45 @@ use actor_core::{CallFailure, Instant};
 use bytes::Bytes;
 
 use crate::id::{Incarnation, NodeId};
-use crate::limits::{ONCE_BYTES_MAX, ONCE_CALLERS_MAX, ONCE_CALLS_MAX, ONCE_RETENTION};
+use crate::limits::{
+    CALL_MEMORY_BYTES_MAX, CALL_MEMORY_CALLERS_MAX, CALL_MEMORY_CALLS_MAX, CALL_MEMORY_RETENTION,
+};
 use crate::session::Shape;
 use crate::wire::annotation::Key;
 
 /// How much a node remembers of calls that were asked with a key:
-/// [`NodeBuilder::call_memory`](crate::NodeBuilder::call_memory).
+/// [`NodeBuilder::call_memory`](crate::NodeBuilder::call_memory). All of it together is at most
+/// `callers_max * bytes_max` bytes of answers, and `callers_max * calls_max` calls.
+///
+/// What is forgotten does not run again: who asks again is told
+/// [`Forgotten`](actor_core::CallFailure::Forgotten). What is asked for the first time runs in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallMemory {
-    /// Of how many calls, for each node that calls. One more that runs is refused as
-    /// [`Full`](actor_core::Rejection::Full).
+    /// Of how many calls, for each node that calls; [`CALL_MEMORY_CALLS_MAX`] unless set. One more makes it forget
+    /// the one that ended first; if all of them run still, it is refused as
+    /// [`Full`](actor_core::Rejection::Full). With 0 every call with a key is.
     pub calls_max: usize,
-    /// How many bytes of answers, for each node that calls. A longer answer is forgotten when it has been
-    /// given.
+    /// How many bytes of answers, for each node that calls; [`CALL_MEMORY_BYTES_MAX`] unless set. One more makes it
+    /// forget the calls that ended first. An answer that is longer than all of this is given to those who wait
+    /// for it, and forgotten alone. With 0 only answers without bytes and failures are remembered.
     pub bytes_max: usize,
-    /// For how many nodes that call. One that has not asked for long is forgotten for another.
+    /// For how many nodes that call; [`CALL_MEMORY_CALLERS_MAX`] unless set, and not 0. One more makes it forget all
+    /// of the one that has not asked for longest. From then on a node that it does not know can ask for the first time, and
+    /// what it asks again is `Forgotten`.
     pub callers_max: usize,
-    /// For how long, from the answer on. What is due to be forgotten is let go when the next call with a key
-    /// comes.
+    /// For how long, from the end of the call on; [`CALL_MEMORY_RETENTION`] unless set. With 0 a call is
+    /// remembered as long as it runs. What is due is let go within an eighth of this more and a heartbeat's interval, while
+    /// the node has a session; without one, when there is one again.
     pub retention: Duration,
 }
 
 impl Default for CallMemory {
     fn default() -> Self {
         Self {
-            calls_max: ONCE_CALLS_MAX,
-            bytes_max: ONCE_BYTES_MAX,
-            callers_max: ONCE_CALLERS_MAX,
-            retention: ONCE_RETENTION,
+            calls_max: CALL_MEMORY_CALLS_MAX,
+            bytes_max: CALL_MEMORY_BYTES_MAX,
+            callers_max: CALL_MEMORY_CALLERS_MAX,
+            retention: CALL_MEMORY_RETENTION,
         }
     }
 }
@@ -101,7 +112,7 @@ pub(crate) struct Ticket {
 
 /// What is to be done with a call that is asked.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum Decision {
     /// Run it, and [finish](Outcomes::finish) it.
     Run(Ticket),
     /// Nothing: whoever asks is told with the others.
@@ -174,35 +185,35 @@ impl<W> Outcomes<W> {
         target: Target,
         waiter: W,
         is_there: impl Fn(&W) -> bool,
-    ) -> Asked {
+    ) -> Decision {
         self.sweep(now);
         let memory = self.memory;
-        let Some(remembered) = self.remembered(caller) else { return Asked::Forgotten };
+        let Some(remembered) = self.remembered(caller) else { return Decision::Forgotten };
         if let Some(call) = remembered.calls.get_mut(&key.number) {
             if call.target != target {
-                return Asked::OtherCall;
+                return Decision::OtherCall;
             }
             return match &mut call.state {
-                State::Finished(outcome) => Asked::Known(outcome.clone()),
+                State::Finished(outcome) => Decision::Known(outcome.clone()),
                 State::Running(waiters) => {
                     waiters.retain(is_there);
                     waiters.push(waiter);
-                    Asked::Joined
+                    Decision::Joined
                 }
             };
         }
         if key.is_repeat && key.number <= remembered.forgotten_to {
-            return Asked::Forgotten;
+            return Decision::Forgotten;
         }
         while remembered.calls.len() >= memory.calls_max {
             if !remembered.forget_oldest() {
-                return Asked::Full;
+                return Decision::Full;
             }
         }
         let run = remembered.asked;
         let call = Call { target, run, state: State::Running(vec![waiter]) };
         remembered.calls.insert(key.number, call);
-        Asked::Run(Ticket { caller, number: key.number, run })
+        Decision::Run(Ticket { caller, number: key.number, run })
     }
 
     /// A run has ended; those who wait for its outcome. Nobody does if it has ended before, or its caller is
@@ -220,6 +231,12 @@ impl<W> Outcomes<W> {
         let waiters = std::mem::take(waiters);
         if outcome.never_ran() {
             remembered.calls.remove(&number);
+            return waiters;
+        }
+        if outcome.bytes() > self.memory.bytes_max {
+            // No room that others could make is enough.
+            remembered.calls.remove(&number);
+            remembered.forgotten_to = remembered.forgotten_to.max(number);
             return waiters;
         }
         remembered.bytes += outcome.bytes();
@@ -262,7 +279,7 @@ impl<W> Outcomes<W> {
     }
 
     /// Forgets what is old, of all callers; not at every call.
-    fn sweep(&mut self, now: Instant) {
+    pub(crate) fn sweep(&mut self, now: Instant) {
         if now < self.sweep_at {
             return;
         }
@@ -273,6 +290,11 @@ impl<W> Outcomes<W> {
                 remembered.forget_oldest();
             }
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn finished(&self) -> usize {
+        self.callers.values().map(|known| known.finished.len()).sum()
     }
 }
 

@@ -33,22 +33,22 @@ impl Test {
         Self { outcomes: Outcomes::new(memory()), now: Instant::ZERO }
     }
 
-    fn ask_of(&mut self, caller: Caller, number: u64, is_repeat: bool) -> Asked {
+    fn ask_of(&mut self, caller: Caller, number: u64, is_repeat: bool) -> Decision {
         let key = Key { number, is_repeat };
         self.outcomes.ask(self.now, caller, key, target(1), 7, |_| true)
     }
 
-    fn ask(&mut self, number: u64) -> Asked {
+    fn ask(&mut self, number: u64) -> Decision {
         self.ask_of(caller(1, 1), number, false)
     }
 
-    fn again(&mut self, number: u64) -> Asked {
+    fn again(&mut self, number: u64) -> Decision {
         self.ask_of(caller(1, 1), number, true)
     }
 
     fn run(&mut self, number: u64) -> Ticket {
         match self.ask(number) {
-            Asked::Run(ticket) => ticket,
+            Decision::Run(ticket) => ticket,
             other => panic!("{other:?}"),
         }
     }
@@ -68,10 +68,10 @@ impl Test {
 fn whoever_asks_again_waits_with_the_first_and_is_told_the_same() {
     let mut test = Test::new();
     let ticket = test.run(1);
-    assert_eq!([test.again(1), test.again(1)], [Asked::Joined, Asked::Joined]);
+    assert_eq!([test.again(1), test.again(1)], [Decision::Joined, Decision::Joined]);
     assert_eq!(test.finish(ticket, answer(5, 2)), 3);
     assert_eq!(test.finish(ticket, answer(6, 2)), 0, "a run ends once");
-    assert_eq!([test.again(1), test.ask(1)], [Asked::Known(answer(5, 2)), Asked::Known(answer(5, 2))]);
+    assert_eq!([test.again(1), test.ask(1)], [Decision::Known(answer(5, 2)), Decision::Known(answer(5, 2))]);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn those_who_have_gone_away_are_not_kept() {
     for waiter in 0..100 {
         let key = Key { number: 1, is_repeat: true };
         let asked = test.outcomes.ask(test.now, caller(1, 1), key, target(1), waiter, |one| *one == 50);
-        assert_eq!(asked, Asked::Joined);
+        assert_eq!(asked, Decision::Joined);
     }
     assert_eq!(test.outcomes.finish(test.now, ticket, answer(1, 1)), [50, 99]);
 }
@@ -93,12 +93,12 @@ fn what_never_ran_can_run_and_what_may_have_cannot() {
         test.settle(1, Outcome::Failure(failure));
     }
     let ticket = match test.again(1) {
-        Asked::Run(ticket) => ticket,
+        Decision::Run(ticket) => ticket,
         other => panic!("{other:?}"),
     };
     let no_reply = Outcome::Failure(CallFailure::NoReply);
     assert_eq!(test.finish(ticket, no_reply.clone()), 1);
-    assert_eq!(test.again(1), Asked::Known(no_reply));
+    assert_eq!(test.again(1), Decision::Known(no_reply));
 }
 
 #[test]
@@ -117,8 +117,11 @@ fn another_message_has_no_right_to_the_key_and_another_node_has_its_own() {
     test.settle(1, answer(1, 1));
     let key = Key { number: 1, is_repeat: true };
     let other = test.outcomes.ask(test.now, caller(1, 1), key, target(2), 7, |_| true);
-    assert_eq!(other, Asked::OtherCall);
-    assert!(matches!(test.ask_of(caller(2, 1), 1, true), Asked::Run(_)), "it is told nothing of the first");
+    assert_eq!(other, Decision::OtherCall);
+    assert!(
+        matches!(test.ask_of(caller(2, 1), 1, true), Decision::Run(_)),
+        "it is told nothing of the first"
+    );
 }
 
 #[test]
@@ -128,18 +131,18 @@ fn more_calls_than_there_is_room_for_make_it_forget_the_oldest_and_never_those_t
     for number in 2..=4_u8 {
         test.settle(number.into(), answer(number, 1));
     }
-    assert_eq!(test.again(2), Asked::Forgotten);
-    assert_eq!(test.again(4), Asked::Known(answer(4, 1)));
-    assert_eq!(test.again(1), Asked::Joined, "a lesser number, and not forgotten");
+    assert_eq!(test.again(2), Decision::Forgotten);
+    assert_eq!(test.again(4), Decision::Known(answer(4, 1)));
+    assert_eq!(test.again(1), Decision::Joined, "a lesser number, and not forgotten");
     // What was never asked runs, whatever its number.
     let late = test.run(2);
     let tickets = [running, late, test.run(5)];
-    assert_eq!(test.ask(6), Asked::Full);
-    assert_eq!(test.again(6), Asked::Full, "it never ran, and is not forgotten");
+    assert_eq!(test.ask(6), Decision::Full);
+    assert_eq!(test.again(6), Decision::Full, "it never ran, and is not forgotten");
     for ticket in tickets {
         test.finish(ticket, answer(9, 1));
     }
-    assert!(matches!(test.ask(6), Asked::Run(_)));
+    assert!(matches!(test.ask(6), Decision::Run(_)));
 }
 
 #[test]
@@ -147,13 +150,17 @@ fn more_bytes_than_there_is_room_for_are_forgotten_from_the_oldest_on() {
     let mut test = Test::new();
     test.settle(1, answer(1, 4));
     test.settle(2, answer(2, 6));
-    assert_eq!(test.again(1), Asked::Known(answer(1, 4)), "exactly as much as may be");
+    assert_eq!(test.again(1), Decision::Known(answer(1, 4)), "exactly as much as may be");
     test.settle(3, answer(3, 1));
-    assert_eq!([test.again(1), test.again(2)], [Asked::Forgotten, Asked::Known(answer(2, 6))]);
+    assert_eq!([test.again(1), test.again(2)], [Decision::Forgotten, Decision::Known(answer(2, 6))]);
     test.settle(4, answer(4, 11));
-    assert_eq!(test.again(4), Asked::Forgotten, "too long to be kept at all");
+    assert_eq!(test.again(4), Decision::Forgotten, "too long to be kept at all");
+    assert_eq!(
+        [test.again(2), test.again(3)],
+        [Decision::Known(answer(2, 6)), Decision::Known(answer(3, 1))]
+    );
     test.settle(5, answer(5, 10));
-    assert_eq!(test.again(5), Asked::Known(answer(5, 10)));
+    assert_eq!(test.again(5), Decision::Known(answer(5, 10)));
 }
 
 #[test]
@@ -164,12 +171,25 @@ fn what_is_old_is_forgotten() {
     test.settle(2, answer(2, 1));
     let running = test.run(3);
     test.now = test.now + 39 * MS;
-    assert_eq!(test.again(1), Asked::Known(answer(1, 1)));
+    assert_eq!(test.again(1), Decision::Known(answer(1, 1)));
     test.now = test.now + 10 * MS;
-    assert_eq!([test.again(1), test.again(2)], [Asked::Forgotten, Asked::Known(answer(2, 1))]);
+    assert_eq!([test.again(1), test.again(2)], [Decision::Forgotten, Decision::Known(answer(2, 1))]);
     test.now = test.now + 1000 * MS;
-    assert_eq!([test.again(2), test.again(3)], [Asked::Forgotten, Asked::Joined]);
+    assert_eq!([test.again(2), test.again(3)], [Decision::Forgotten, Decision::Joined]);
     assert_eq!(test.finish(running, answer(3, 1)), 2);
+}
+
+#[test]
+fn what_is_old_is_let_go_though_nobody_asks() {
+    let mut test = Test::new();
+    test.settle(1, answer(1, 10));
+    let running = test.run(2);
+    test.outcomes.sweep(Instant::ZERO + 79 * MS);
+    assert_eq!(test.outcomes.callers[&caller(1, 1).node].bytes, 10);
+    test.outcomes.sweep(Instant::ZERO + 90 * MS);
+    assert_eq!(test.outcomes.callers[&caller(1, 1).node].bytes, 0);
+    assert_eq!([test.again(1), test.again(2)], [Decision::Forgotten, Decision::Joined]);
+    assert_eq!(test.finish(running, answer(2, 1)), 2);
 }
 
 #[test]
@@ -178,22 +198,22 @@ fn a_new_life_of_a_caller_has_asked_nothing() {
     let former = test.run(1);
     test.settle(2, answer(2, 1));
     let new = caller(1, 2);
-    assert!(matches!(test.ask_of(new, 1, false), Asked::Run(_)));
-    assert!(matches!(test.ask_of(new, 2, true), Asked::Run(_)));
+    assert!(matches!(test.ask_of(new, 1, false), Decision::Run(_)));
+    assert!(matches!(test.ask_of(new, 2, true), Decision::Run(_)));
     assert_eq!(test.finish(former, answer(1, 1)), 0);
-    assert_eq!(test.again(2), Asked::Forgotten, "a life that is over hears nothing");
+    assert_eq!(test.again(2), Decision::Forgotten, "a life that is over hears nothing");
 }
 
 #[test]
 fn a_caller_that_was_forgotten_may_ask_and_not_ask_again() {
     let mut test = Test::new();
     let running = test.run(1);
-    assert!(matches!(test.ask_of(caller(2, 1), 1, true), Asked::Run(_)), "nobody is forgotten yet");
-    assert!(matches!(test.ask_of(caller(3, 1), 1, false), Asked::Run(_)));
+    assert!(matches!(test.ask_of(caller(2, 1), 1, true), Decision::Run(_)), "nobody is forgotten yet");
+    assert!(matches!(test.ask_of(caller(3, 1), 1, false), Decision::Run(_)));
     assert_eq!(test.finish(running, answer(1, 1)), 0, "the first is forgotten");
-    assert_eq!(test.again(1), Asked::Forgotten);
-    assert!(matches!(test.ask(2), Asked::Run(_)));
+    assert_eq!(test.again(1), Decision::Forgotten);
+    assert!(matches!(test.ask(2), Decision::Run(_)));
     // The third has asked last, so the second is forgotten for the first, and for the fourth the third.
-    assert_eq!(test.ask_of(caller(3, 1), 1, true), Asked::Joined);
-    assert_eq!(test.ask_of(caller(4, 1), 1, true), Asked::Forgotten, "it might be a former one");
+    assert_eq!(test.ask_of(caller(3, 1), 1, true), Decision::Joined);
+    assert_eq!(test.ask_of(caller(4, 1), 1, true), Decision::Forgotten, "it might be a former one");
 }

@@ -25,7 +25,7 @@ pub(crate) struct Key {
     pub(crate) is_repeat: bool,
 }
 
-/// The peer's bytes are none.
+/// These bytes are no annotation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an annotation: {0}")]
 pub(crate) struct BadAnnotation(String);
@@ -96,7 +96,7 @@ impl SaidTrace {
             trace_low: trace as u64,
             parent: context.parent_id(),
             flags: context.flags().into(),
-            state: context.state().to_owned(),
+            state: context.tracestate().to_owned(),
         }
     }
 
@@ -104,7 +104,7 @@ impl SaidTrace {
         let trace = u128::from(self.trace_high) << 64 | u128::from(self.trace_low);
         let flags = u8::try_from(self.flags).map_err(|_| BadAnnotation("flags over 255".to_owned()))?;
         let context = TraceContext::new(trace, self.parent, flags);
-        let context = context.and_then(|context| context.with_state(&self.state));
+        let context = context.and_then(|context| context.with_tracestate(&self.state));
         context.map_err(|error| BadAnnotation(error.to_string()))
     }
 }
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn what_is_said_is_read_and_the_longest_fits() {
         let longest = TraceContext::new(u128::MAX, u64::MAX, u8::MAX).unwrap();
-        let longest = longest.with_state(&"~".repeat(TRACE_STATE_BYTES_MAX)).unwrap();
+        let longest = longest.with_tracestate(&"~".repeat(TRACE_STATE_BYTES_MAX)).unwrap();
         let traces = [None, Some(TraceContext::new(1 << 64, 1, 0).unwrap()), Some(longest)];
         let key = Some(Key { number: u64::MAX, is_repeat: true });
         let keyed = traces.clone().map(|trace| Annotation { trace, key });

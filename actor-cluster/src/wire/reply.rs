@@ -69,7 +69,7 @@ impl ReplyTo {
         ReplyPort::foreign(self, deadline, destination)
     }
 
-    /// Sends the answer elsewhere, where it is told from no other.
+    /// Answers `sink` instead of the caller; the call's number means nothing there.
     pub(crate) fn answering(mut self, sink: Arc<dyn ReplySink>) -> Self {
         self.sink = Some(sink);
         self

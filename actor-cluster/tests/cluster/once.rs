@@ -155,7 +155,7 @@ async fn what_is_forgotten_does_not_run_again(network: Network) {
     assert_eq!(failure(add(&remote, &keys[0], 1).await), CallFailure::Forgotten);
     assert_eq!(add(&remote, &keys[1], 4).await.unwrap(), 7, "it was never asked");
     assert_eq!(start.added(), [1, 2, 4]);
-    pass(actor_cluster::limits::ONCE_RETENTION * 2).await;
+    pass(actor_cluster::limits::CALL_MEMORY_RETENTION * 2).await;
     assert_eq!(failure(add(&remote, &keys[1], 4).await), CallFailure::Forgotten);
     assert_eq!(start.added(), [1, 2, 4]);
 }

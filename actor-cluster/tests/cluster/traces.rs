@@ -75,7 +75,7 @@ impl Propagator for Carrier {
     fn inject(&self) -> Option<TraceContext> {
         self.injects.fetch_add(1, Ordering::Relaxed);
         let Place { trace, span, .. } = Place::here()?;
-        Some(TraceContext::new(trace, span, 1).unwrap().with_state("of=ours").unwrap())
+        Some(TraceContext::new(trace, span, 1).unwrap().with_tracestate("of=ours").unwrap())
     }
 
     fn extract(&self, context: &TraceContext, from: &PeerInfo, to: ActorId) -> Span {
@@ -202,7 +202,7 @@ async fn a_trace_goes_on_over_three_nodes_and_behind_answers(network: Network) {
     let extracts = carrier.extracts();
     let from: Vec<_> = extracts.iter().map(|(_, from, _)| from.node).collect();
     assert_eq!(from, [a.id(), b.id(), b.id()]);
-    assert!(extracts.iter().all(|(context, ..)| context.state() == "of=ours" && context.is_sampled()));
+    assert!(extracts.iter().all(|(context, ..)| context.tracestate() == "of=ours" && context.is_sampled()));
     assert_eq!(extracts[0].2, remote.id());
     // What is sent in no span has none, though others have.
     remote.cast(Hop::Note).unwrap();

@@ -31,7 +31,7 @@ use crate::contain::contained;
 use crate::error::{CallError, CallFailure, SendError};
 use crate::executor::Executor;
 use crate::id::ActorId;
-use crate::key::CallKey;
+use crate::key::KeyedAsk;
 use crate::lifecycle::Flag;
 use crate::mailbox::{Inbox, Mailbox, Owner, Sending};
 use crate::observe::{DeadReason, Observation};
@@ -74,8 +74,8 @@ pub trait Deliver<M>: Send + Sync + 'static {
     /// # Errors
     ///
     /// As [`cast`](Self::cast).
-    fn cast_once(&self, message: M, key: &CallKey) -> Result<(), SendError<M>> {
-        let _ = key;
+    fn cast_keyed(&self, message: M, ask: KeyedAsk) -> Result<(), SendError<M>> {
+        let _ = ask;
         Err(SendError::Unsendable(message, "there are no calls with keys on this way".into()))
     }
 

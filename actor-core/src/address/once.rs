@@ -30,24 +30,35 @@ impl<M: Send + 'static> ActorRef<M> {
     /// key, [`SendError::Unsendable`] if the key is another actor's, or the actor's node remembers no calls.
     /// They speak of this time that it was asked; [`CallKey::may_have_run`] of all together.
     ///
+    /// # Cancellation
+    ///
+    /// Dropping the future before the message was accepted asks nothing. Afterwards the call may still run, its
+    /// answer is kept for whoever asks again, and the key counts it as one that may have run.
+    ///
     /// # Panics
     ///
     /// As [`call_timeout`](Self::call_timeout).
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use actor_core::{ActorRef, CallError, CallFailure, ReplyPort};
+    /// # use actor_core::{ActorRef, CallError, CallFailure, ReplyPort, SendError};
+    /// # use tokio::time::sleep;
     /// # enum Account { Charge(u64, ReplyPort<u64>) }
     /// # async fn example(account: ActorRef<Account>) -> Result<u64, CallError<Account>> {
     /// let key = account.call_key();
     /// loop {
     ///     match account.call_once(&key, Duration::from_secs(5), |port| Account::Charge(30, port)).await {
-    ///         Err(CallError::Failed(CallFailure::Unknown | CallFailure::TimedOut(_))) => continue,
+    ///         Err(CallError::Failed(CallFailure::Unknown | CallFailure::TimedOut(_))) => {}
+    ///         // The address works again once there is a session with the same life of the node.
+    ///         Err(CallError::NotSent(SendError::NotConnected(_))) => sleep(Duration::from_secs(1)).await,
     ///         settled => return settled,
     ///     }
     /// }
     /// # }
     /// ```
+    ///
+    /// A node that was restarted never answers this key, and one that is gone for good does not come back: a program
+    /// bounds the loop, by a number of rounds or a time.
     pub fn call_once<T: Send + 'static, F: FnOnce(ReplyPort<T>) -> M>(
         &self,
         key: &CallKey,
@@ -65,17 +76,13 @@ impl<M: Send + 'static> ActorRef<M> {
     ) -> Result<T, CallError<M>> {
         self.refuse_self_call();
         let deadline = timeout.map(|timeout| self.executor().now() + timeout);
-        if matches!(self.route, Route::Local(_)) && key.actor() == self.id() && key.may_have_run() {
-            return Err(CallFailure::Forgotten.into());
-        }
         let (port, reply) = ReplyPort::bound(self.bound(), deadline);
-        self.send_once(key, message(port), deadline.unwrap_or(Instant::FAR)).await?;
-        key.note_sent();
-        let answer = match deadline {
+        self.send_keyed(key, message(port), deadline.unwrap_or(Instant::FAR)).await?;
+        let answer = match timeout.zip(deadline) {
             None => reply.await,
-            Some(deadline) => {
+            Some((timeout, deadline)) => {
                 let answer = self.executor().until(deadline, reply).await;
-                answer.unwrap_or_else(|_| Err(CallFailure::TimedOut(timeout.unwrap_or_default())))
+                answer.unwrap_or(Err(CallFailure::TimedOut(timeout)))
             }
         };
         if answer.as_ref().is_err_and(CallFailure::never_ran) {
@@ -84,19 +91,28 @@ impl<M: Send + 'static> ActorRef<M> {
         Ok(answer?)
     }
 
-    async fn send_once(&self, key: &CallKey, message: M, deadline: Instant) -> Result<(), SendError<M>> {
+    async fn send_keyed(&self, key: &CallKey, message: M, deadline: Instant) -> Result<(), CallError<M>> {
         if key.actor() != self.id() {
-            return Err(SendError::Unsendable(message, "the key is of a call of another actor".into()));
+            let why = "the key is of a call of another actor".into();
+            return Err(SendError::Unsendable(message, why).into());
         }
         match &self.route {
-            Route::Local(_) => match self.begin(message, deadline)? {
-                None => Ok(()),
-                Some(room) => room.await,
-            },
+            Route::Local(_) => {
+                let begun = key.begin_ask();
+                if begun.is_repeat {
+                    return Err(CallFailure::Forgotten.into());
+                }
+                if let Some(room) = self.begin(message, deadline)? {
+                    room.await?;
+                }
+                begun.note_sent();
+            }
             Route::Foreign(deliver) => {
-                let cast = |deliver: &dyn Deliver<M>, message| deliver.cast_once(message, key);
-                self.deliver_before(&**deliver, message, deadline, cast).await
+                let cast =
+                    |deliver: &dyn Deliver<M>, message| key.send(|ask| deliver.cast_keyed(message, ask));
+                self.deliver_before(&**deliver, message, deadline, cast).await?;
             }
         }
+        Ok(())
     }
 }

@@ -89,7 +89,7 @@ fn the_greatest_overdraft_is_still_honest() {
     // The longest of all is a call; a cast stops at 16 bytes less.
     let (now, longest) = (pair.now(), Letter::of_bytes(HEADER_BYTES + SEGMENT_BYTES - 16));
     let context = TraceContext::new(u128::MAX, u64::MAX, u8::MAX).unwrap();
-    let context = context.with_state(&"~".repeat(TRACE_STATE_BYTES_MAX)).unwrap();
+    let context = context.with_tracestate(&"~".repeat(TRACE_STATE_BYTES_MAX)).unwrap();
     let annotation = Annotation { trace: Some(context), key: None };
     pair.session(A).send(now, 1, longest, Some(&annotation)).unwrap();
     pair.drive();

@@ -162,7 +162,7 @@ fn messages_are_frozen() {
     pair.session(A).present(42, false, &TOKEN);
     take(&mut pair, A);
     let context = TraceContext::from_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
-    let annotation = Annotation { trace: Some(context.unwrap().with_state("a=b").unwrap()), key: None };
+    let annotation = Annotation { trace: Some(context.unwrap().with_tracestate("a=b").unwrap()), key: None };
     let now = pair.now();
     pair.session(A).send(now, 42, Letter::Note(12), Some(&annotation)).unwrap();
     take(&mut pair, A);
