@@ -117,14 +117,18 @@ mod tests {
             thread::scope(|scope| {
                 scope.spawn(move || {
                     other_begins.recv().unwrap();
-                    let asked = key.send(|ask| Ok::<(), ()>(sent.lock().unwrap().push(ask.is_repeat)));
+                    let asked = key.send(|ask| {
+                        sent.lock().unwrap().push(ask.is_repeat);
+                        Ok::<(), ()>(())
+                    });
                     assert_eq!(asked, Ok(()));
                 });
                 let asked = key.send(|ask| {
                     begun.send(()).unwrap();
                     // As one that takes its time to be encoded.
                     (0..100).for_each(|_| thread::yield_now());
-                    Ok::<(), ()>(sent.lock().unwrap().push(ask.is_repeat))
+                    sent.lock().unwrap().push(ask.is_repeat);
+                    Ok::<(), ()>(())
                 });
                 assert_eq!(asked, Ok(()));
             });

@@ -2,6 +2,7 @@
 //! of one that is over.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 
 use actor_core::Incarnation;
@@ -32,6 +33,7 @@ pub(super) struct Peers {
     known: BTreeMap<(NodeId, Incarnation), Weak<Peer>>,
     /// How many of these there may be before those that nobody holds are looked for.
     known_kept: usize,
+    call_keys_made: Arc<AtomicU64>,
     /// Where those who are present can be dialled, as they say.
     pub(super) reachable: BTreeMap<NodeId, Vec<Address>>,
     /// The sessions that this node has proposed and waits for the peer's word on.
@@ -76,6 +78,7 @@ impl Peers {
             present: BTreeMap::new(),
             known: BTreeMap::new(),
             known_kept: 0,
+            call_keys_made: Arc::default(),
             reachable: BTreeMap::new(),
             proposed: BTreeSet::new(),
             names: Names::new(myself),
@@ -128,7 +131,7 @@ impl Peers {
             self.known.retain(|_, peer| peer.strong_count() > 0);
             self.known_kept = KNOWN_KEPT_LEAST.max(2 * self.known.len());
         }
-        let peer = Arc::new(Peer::new(node, incarnation));
+        let peer = Arc::new(Peer::new(node, incarnation, self.call_keys_made.clone()));
         self.known.insert((node, incarnation), Arc::downgrade(&peer));
         peer
     }

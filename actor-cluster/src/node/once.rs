@@ -81,7 +81,9 @@ impl KeyedCalls {
         }
         let caller = Caller { node: link.info.node, incarnation: link.info.incarnation };
         let now = self.executor.now();
-        match locked(&self.outcomes).ask(now, caller, key, target, waiter, Waiter::is_there) {
+        // The lock is let go before anybody is told.
+        let decision = locked(&self.outcomes).ask(now, caller, key, target, waiter, Waiter::is_there);
+        match decision {
             Decision::Run(ticket) => {
                 let unrun = Unrun { once: self.clone(), ticket };
                 let sink = Sink { once: self.clone(), ticket, context: link.context.clone() };

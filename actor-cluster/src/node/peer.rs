@@ -24,11 +24,13 @@ pub(super) struct Peer {
     /// One that took its place.
     later: ArcSwapOption<Link>,
     watches_made: AtomicU64,
-    call_keys_made: AtomicU64,
+    /// The node's own, for all its peers: a peer knows calls by their numbers, and remembers them for
+    /// longer than this value may live.
+    call_keys_made: Arc<AtomicU64>,
 }
 
 impl Peer {
-    pub(super) fn new(node: NodeId, incarnation: Incarnation) -> Self {
+    pub(super) fn new(node: NodeId, incarnation: Incarnation, call_keys_made: Arc<AtomicU64>) -> Self {
         Self {
             node,
             incarnation,
@@ -36,7 +38,7 @@ impl Peer {
             is_first: AtomicBool::new(false),
             later: ArcSwapOption::empty(),
             watches_made: AtomicU64::new(0),
-            call_keys_made: AtomicU64::new(0),
+            call_keys_made,
         }
     }
 

@@ -46,7 +46,7 @@ pub struct CallMemory {
     /// for it, and forgotten alone. With 0 only answers without bytes and failures are remembered.
     pub bytes_max: usize,
     /// For how many nodes that call; [`CALL_MEMORY_CALLERS_MAX`] unless set, and not 0. One more makes it forget all
-    /// of the one that has not asked for longest. From then on a node that it does not know can ask for the first time, and
+    /// of the one that has not asked for longest, of those that have no call running; if there is none, it is refused as `Full`. From then on a node that it does not know can ask for the first time, and
     /// what it asks again is `Forgotten`.
     pub callers_max: usize,
     /// For how long, from the end of the call on; [`CALL_MEMORY_RETENTION`] unless set. With 0 a call is
@@ -188,7 +188,10 @@ impl<W> Outcomes<W> {
     ) -> Decision {
         self.sweep(now);
         let memory = self.memory;
-        let Some(remembered) = self.remembered(caller) else { return Decision::Forgotten };
+        let remembered = match self.remembered(caller) {
+            Ok(remembered) => remembered,
+            Err(decision) => return decision,
+        };
         if let Some(call) = remembered.calls.get_mut(&key.number) {
             if call.target != target {
                 return Decision::OtherCall;
@@ -216,8 +219,8 @@ impl<W> Outcomes<W> {
         Decision::Run(Ticket { caller, number: key.number, run })
     }
 
-    /// A run has ended; those who wait for its outcome. Nobody does if it has ended before, or its caller is
-    /// forgotten.
+    /// A run has ended; those who wait for its outcome. Nobody does if it has ended before, or its caller has
+    /// another life.
     pub(crate) fn finish(&mut self, now: Instant, ticket: Ticket, outcome: Outcome) -> Vec<W> {
         let Ticket { caller, number, run } = ticket;
         let remembered = self.callers.get_mut(&caller.node);
@@ -246,17 +249,18 @@ impl<W> Outcomes<W> {
         waiters
     }
 
-    /// What is known of a caller; `None` if it is a former life of its node.
-    fn remembered(&mut self, caller: Caller) -> Option<&mut Remembered<W>> {
+    /// What is known of a caller, unless it is a former life of its node, or there is no room for one
+    /// more.
+    fn remembered(&mut self, caller: Caller) -> Result<&mut Remembered<W>, Decision> {
         let known = self.callers.get(&caller.node).map(|known| known.incarnation);
         if known.is_some_and(|known| known > caller.incarnation) {
-            return None;
+            return Err(Decision::Forgotten);
         }
         if known != Some(caller.incarnation) {
             // Nobody else asks for what a former life has asked.
             self.callers.remove(&caller.node);
-            if self.callers.len() >= self.memory.callers_max {
-                self.forget_caller();
+            if self.callers.len() >= self.memory.callers_max.max(1) && !self.forget_caller() {
+                return Err(Decision::Full);
             }
             let is_certain = known.is_some() || !self.has_forgotten_callers;
             let forgotten_to = if is_certain { 0 } else { u64::MAX };
@@ -264,18 +268,21 @@ impl<W> Outcomes<W> {
         }
         self.asks += 1;
         let asks = self.asks;
-        let remembered = self.callers.get_mut(&caller.node)?;
+        let remembered = self.callers.get_mut(&caller.node).ok_or(Decision::Full)?;
         remembered.asked = asks;
-        Some(remembered)
+        Ok(remembered)
     }
 
-    /// Forgets the caller that has not asked for longest.
-    fn forget_caller(&mut self) {
-        let oldest = self.callers.iter().min_by_key(|(_, known)| known.asked).map(|(node, _)| *node);
-        if let Some(oldest) = oldest {
-            self.callers.remove(&oldest);
-            self.has_forgotten_callers = true;
-        }
+    /// Forgets the caller that has not asked for longest, of those of whose calls none runs: who waits
+    /// for one is to be told. Whether there was one.
+    fn forget_caller(&mut self) -> bool {
+        let idle = self.callers.iter().filter(|(_, known)| known.finished.len() == known.calls.len());
+        let Some(oldest) = idle.min_by_key(|(_, known)| known.asked).map(|(node, _)| *node) else {
+            return false;
+        };
+        self.callers.remove(&oldest);
+        self.has_forgotten_callers = true;
+        true
     }
 
     /// Forgets what is old, of all callers; not at every call.

@@ -67,16 +67,21 @@ struct Ended {
 }
 
 impl Needs {
-    fn asks(&mut self, who: u8, callers_max: usize) {
+    /// Whether there is room for the caller.
+    fn asks(&mut self, who: u8, callers_max: usize, is_running: impl Fn(u8) -> bool) -> bool {
         let is_known = self.callers.contains(&who);
-        self.callers.retain(|known| *known != who);
         if !is_known && self.callers.len() >= callers_max {
-            let oldest = self.callers.remove(0);
+            let Some(oldest) = self.callers.iter().position(|known| !is_running(*known)) else {
+                return false;
+            };
+            let oldest = self.callers.remove(oldest);
             self.was_unknown[usize::from(oldest)] = true;
         }
+        self.callers.retain(|known| *known != who);
         // Of a new one it is not known either, once anybody was forgotten.
         self.was_unknown[usize::from(who)] |= !is_known && self.was_unknown.contains(&true);
         self.callers.push(who);
+        true
     }
 
     /// A call runs beside so many others of its caller.
@@ -157,7 +162,7 @@ proptest! {
                     };
                     let told = outcomes.finish(now, ticket, outcome.clone()).len();
                     let Some(Truth::Running(waiting)) = truths.get(&call) else { panic!("it was running") };
-                    prop_assert!(told == *waiting || told == 0, "all are told, or the caller is forgotten");
+                    prop_assert_eq!(told, *waiting, "all are told");
                     if !never_ran {
                         needs.ends(call, bytes, now);
                     }
@@ -170,9 +175,14 @@ proptest! {
                 }
             };
             let caller = Caller { node: NodeId::from_bytes([who; 32]), incarnation: Incarnation::from_u64(1) };
-            needs.asks(who, callers_max);
+            let runs = |of: u8| running.iter().any(|((who, _), _)| *who == of);
+            let has_room = needs.asks(who, callers_max, runs);
             let asked = outcomes.ask(now, caller, Key { number, is_repeat }, target, (), |()| true);
             let truth = truths.entry((who, number)).or_insert(Truth::Idle);
+            if !has_room {
+                prop_assert_eq!(asked, Decision::Full);
+                continue;
+            }
             match asked {
                 Decision::Run(ticket) => {
                     prop_assert_eq!(&*truth, &Truth::Idle, "it runs once");

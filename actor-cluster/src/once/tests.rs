@@ -207,13 +207,19 @@ fn a_new_life_of_a_caller_has_asked_nothing() {
 #[test]
 fn a_caller_that_was_forgotten_may_ask_and_not_ask_again() {
     let mut test = Test::new();
-    let running = test.run(1);
-    assert!(matches!(test.ask_of(caller(2, 1), 1, true), Decision::Run(_)), "nobody is forgotten yet");
-    assert!(matches!(test.ask_of(caller(3, 1), 1, false), Decision::Run(_)));
-    assert_eq!(test.finish(running, answer(1, 1)), 0, "the first is forgotten");
+    let run = |decision| match decision {
+        Decision::Run(ticket) => ticket,
+        other => panic!("{other:?}"),
+    };
+    let first = test.run(1);
+    let second = run(test.ask_of(caller(2, 1), 1, true));
+    assert_eq!(test.ask_of(caller(3, 1), 1, false), Decision::Full, "calls of both run");
+    assert_eq!(test.finish(first, answer(1, 1)), 1);
+    let third = run(test.ask_of(caller(3, 1), 1, false));
+    assert_eq!(test.finish(second, answer(1, 1)), 1);
+    // The second is forgotten for it.
     assert_eq!(test.again(1), Decision::Forgotten);
-    assert!(matches!(test.ask(2), Decision::Run(_)));
-    // The third has asked last, so the second is forgotten for the first, and for the fourth the third.
-    assert_eq!(test.ask_of(caller(3, 1), 1, true), Decision::Joined);
+    run(test.ask(2));
+    assert_eq!(test.finish(third, answer(1, 1)), 1);
     assert_eq!(test.ask_of(caller(4, 1), 1, true), Decision::Forgotten, "it might be a former one");
 }

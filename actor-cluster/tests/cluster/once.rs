@@ -19,6 +19,8 @@ on_every_shape! {
     what_is_forgotten_does_not_run_again
     a_key_is_of_one_call_of_one_actor_and_one_node
     a_node_that_remembers_for_nobody_runs_nothing
+    keys_go_on_where_nobody_held_an_address_between_two_sessions
+    whoever_waits_is_told_though_others_ask_for_its_place
 }
 
 const LONG: Duration = Duration::from_secs(1000);
@@ -194,4 +196,40 @@ async fn a_node_that_remembers_for_nobody_runs_nothing(network: Network) {
     let refused = failure(add(&remote, &remote.call_key(), 5).await);
     assert_eq!(refused, CallFailure::Rejected(Rejection::Full));
     assert_eq!((remote.call(Count::Get).await.unwrap(), start.added()), (0, vec![]));
+}
+
+async fn keys_go_on_where_nobody_held_an_address_between_two_sessions(network: Network) {
+    let (a, b) = two(&network).await;
+    let start = Start::default();
+    b.publish("counter", start.clone()).await;
+    settle().await;
+    for count in [5, 10] {
+        let remote = a.find("counter");
+        assert_eq!(add(&remote, &remote.call_key(), 5).await.unwrap(), count);
+        drop(remote);
+        renew(&network, &a, &b).await;
+    }
+    assert_eq!(start.added(), [5, 5]);
+}
+
+async fn whoever_waits_is_told_though_others_ask_for_its_place(network: Network) {
+    let memory = CallMemory { callers_max: 1, ..CallMemory::default() };
+    let (a, c) = (node(&network, 1).await, node(&network, 3).await);
+    let b = node_with(&network, 2, |builder| builder.call_memory(memory)).await;
+    let start = Start { gate: Gate::shut(), ..Start::default() };
+    b.publish("counter", start.clone()).await;
+    b.publish("other", Start::default()).await;
+    a.connect(&b).await;
+    c.connect(&b).await;
+    settle().await;
+    let (remote, other) = (a.find("counter"), c.find("other"));
+    let key = remote.call_key();
+    let (asked, ()) = tokio::join!(add(&remote, &key, 5), async {
+        settle().await;
+        let refused = failure(add(&other, &other.call_key(), 1).await);
+        assert_eq!(refused, CallFailure::Rejected(Rejection::Full));
+        start.gate.open();
+    });
+    assert_eq!(asked.unwrap(), 5);
+    assert_eq!(add(&other, &other.call_key(), 1).await.unwrap(), 1);
 }
