@@ -52,6 +52,7 @@ mod error;
 pub(crate) mod frame;
 pub(crate) mod hello;
 mod impls;
+mod kind;
 pub(crate) mod lanes;
 mod payload;
 mod pending;
