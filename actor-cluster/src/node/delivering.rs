@@ -27,7 +27,7 @@ use super::inbound::{self, Reached};
 use super::link::Link;
 use crate::contain::contained;
 use crate::limits::{DELIVERIES_PER_TURN, STALLED_WINDOWS_MAX};
-use crate::session::{Fields, Inbound, Messages, Shape, Unread};
+use crate::session::{Fields, Inbound, Messages, Shape, Unread, keeps_much};
 use crate::wire::annotation::Annotation;
 use crate::wire::lanes::{LANES_MAX, LaneId};
 
@@ -66,7 +66,7 @@ impl Stalled {
         let Unread { message, annotation, piece } = *unread;
         let annotation = annotation.cloned();
         let range = message.fields.range();
-        if range.len() * SHARED_PIECE_MOST >= piece.len() {
+        if !keeps_much(range.len()) {
             return Self { message, annotation, piece: piece.clone() };
         }
         let message = Inbound { fields: Fields::new(0..range.len()), ..message };
@@ -78,9 +78,6 @@ impl Stalled {
         Unread { message: *message, annotation: annotation.as_ref(), piece }
     }
 }
-
-/// How many times its own length a message in a line may keep in memory.
-const SHARED_PIECE_MOST: usize = 4;
 
 /// The front of a line has left it.
 struct Front {
@@ -105,7 +102,11 @@ impl LeftOver {
 }
 
 impl Deliveries {
-    pub(super) fn push(&mut self, messages: Messages) {
+    pub(super) fn push(&mut self, mut messages: Messages) {
+        if !self.inbox.is_empty() {
+            // They may have to wait for long.
+            messages.keep_little();
+        }
         self.inbox.push_back(messages);
     }
 
@@ -214,9 +215,9 @@ impl Deliveries {
                 messages.pop_front();
                 continue;
             }
-            let casts = messages.alike(DELIVERIES_PER_TURN - turn.delivered);
+            let most = DELIVERIES_PER_TURN - turn.delivered;
             let (mut taken, mut waiting) =
-                inbound::deliver_casts(node, link, &mut turn.reached, casts, unread.piece);
+                inbound::deliver_casts(node, link, &mut turn.reached, messages, most);
             if taken == 0 {
                 (taken, waiting) = (1, inbound::deliver(node, link, &mut turn.reached, &unread));
             }
@@ -272,13 +273,17 @@ impl Turn {
 
 /// Waits until a message has found room, or never will.
 fn in_front(
-    LeftOver { actor, shape, .. }: LeftOver,
+    LeftOver { actor, shape, is_call }: LeftOver,
     bytes: usize,
     waiting: Waiting,
 ) -> Pin<Box<dyn Future<Output = Front> + Send>> {
     let mut waiting = Contained(Some(waiting));
     Box::pin(std::future::poll_fn(move |cx| {
-        waiting.poll(cx).map(|died| Front { actor, bytes, died: died.map(|rejection| (shape, rejection)) })
+        waiting.poll(cx).map(|died| {
+            // The port of a call tells its caller.
+            let died = died.filter(|_| !is_call).map(|rejection| (shape, rejection));
+            Front { actor, bytes, died }
+        })
     }))
 }
 
@@ -311,13 +316,25 @@ impl Drop for Contained {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::READ_BYTES;
     use crate::session::{Shape, Spoken};
     use crate::wire::{TypeTag, VariantTag};
+
+    /// A cast that dies is a dead letter; who called hears of it by the call's own port.
+    #[tokio::test]
+    async fn a_call_that_dies_in_front_of_its_line_is_no_dead_letter() {
+        let shape = Shape { message: TypeTag::from_u64(1), variant: VariantTag::from_u64(2) };
+        for is_call in [false, true] {
+            let waiting = Box::pin(ready(Some(Rejection::Stopped)));
+            let front = in_front(LeftOver { actor: 1, shape, is_call }, 8, waiting).await;
+            assert_eq!(front.died.is_some(), !is_call);
+        }
+    }
 
     /// Else a peer could have us keep a window of buffers for each of its short messages.
     #[test]
     fn a_short_message_in_a_line_keeps_no_others_in_memory() {
-        let piece = Bytes::from((0..=255).collect::<Vec<u8>>());
+        let piece = Bytes::from((0..=255).cycle().take(READ_BYTES).collect::<Vec<u8>>());
         let stalled = |range: std::ops::Range<usize>| {
             let shape = Shape { message: TypeTag::from_u64(1), variant: VariantTag::from_u64(2) };
             let message = Inbound {
@@ -336,6 +353,6 @@ mod tests {
         };
         assert_eq!(stalled(10..73), 63);
         assert_eq!(stalled(0..0), 0);
-        assert_eq!(stalled(192..256), 256, "a long one is not copied");
+        assert_eq!(stalled(READ_BYTES / 4..READ_BYTES / 2), READ_BYTES, "a long one is not copied");
     }
 }

@@ -4,7 +4,6 @@ use std::pin::pin;
 use std::sync::{Arc, Weak};
 
 use actor_core::{ActorCell, ActorId, CallFailure, ControlRequest, Exit, ExitListener, Rejection};
-use bytes::Bytes;
 
 use super::Node;
 use super::catalog::{Target, Undone, Waiting};
@@ -20,7 +19,7 @@ use crate::contain::contained;
 use crate::event::NodeEvent;
 use crate::id::NodeId;
 use crate::once;
-use crate::session::{Correlation, Event, Inbound, InboundCall, Shape, Spoken, Unread, Verdict};
+use crate::session::{Correlation, Event, Inbound, InboundCall, Messages, Shape, Spoken, Unread, Verdict};
 use crate::transport::Address;
 use crate::wire::annotation::Key;
 use crate::wire::reference::Token;
@@ -120,24 +119,27 @@ pub(super) fn deliver(
     }))
 }
 
-/// Hands casts to their actor that are [alike](Messages::alike), as many as go. How many were taken (0: each
-/// needs to be looked at by itself), and the one that waits for room.
+/// Hands the next casts to their actor that are [alike](Messages::alike), as many as go, and not more than `most`.
+/// How many were taken (0: the next needs to be looked at by itself), and the one that waits for room.
 pub(super) fn deliver_casts(
     node: &Arc<Node>,
     link: &Arc<Link>,
     reached: &mut Reached,
-    casts: &[Inbound],
-    piece: &Bytes,
+    messages: &Messages,
+    most: usize,
 ) -> (usize, Option<Waiting>) {
     let mut taken = 0;
     // A hook is asked for each message.
-    let Some(first) = casts.first().filter(|_| node.authorize().is_none()) else { return (0, None) };
+    let next = messages.front().filter(|next| next.is_plain_cast() && node.authorize().is_none());
+    let Some(Unread { message: first, piece, .. }) = next else { return (0, None) };
     let Ok(found) = reached.found(node, link, first.actor) else { return (0, None) };
     let Ok((target, None)) = found.understand(link, first.shape, first.spoken) else { return (0, None) };
+    // Looked for last: where they do not go together it would be for nothing, at every one of them.
+    let casts = messages.alike(most);
     let passed = contained("a decoder", || target.deliver_casts(casts, piece, &link.context, &mut taken));
     let waiting = match passed.unwrap_or_else(|| Err(Step::Decoding.panicked())) {
         Ok(()) => None,
-        Err(undone) => settle(node, link, first, None, *undone),
+        Err(undone) => settle(node, link, &first, None, *undone),
     };
     (taken, waiting)
 }

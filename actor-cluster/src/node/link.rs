@@ -365,6 +365,11 @@ impl Link {
         self.act(|session| session.request(actor, request, token));
     }
 
+    /// Whether the peer waits for the answer to a call.
+    pub(super) fn is_answering(&self, call: Correlation) -> bool {
+        self.run(|session| session.is_answering(call))
+    }
+
     pub(super) fn close(&self, reason: &CloseReason) {
         self.act(|session| session.close(reason));
     }

@@ -37,7 +37,7 @@ struct Waiter {
 
 impl Waiter {
     fn is_there(&self) -> bool {
-        !self.link.is_closed(self.call.as_u64())
+        self.link.is_answering(self.call)
     }
 
     fn tell(&self, outcome: &Outcome) {

@@ -199,7 +199,11 @@ impl<W> Outcomes<W> {
             return match &mut call.state {
                 State::Finished(outcome) => Decision::Known(outcome.clone()),
                 State::Running(waiters) => {
-                    waiters.retain(is_there);
+                    if waiters.len() == waiters.capacity() {
+                        // Looked for so seldom that a call can be asked again any number of times.
+                        waiters.retain(is_there);
+                        waiters.reserve(waiters.len().max(WAITERS_LEAST));
+                    }
                     waiters.push(waiter);
                     Decision::Joined
                 }
@@ -327,6 +331,9 @@ impl<W> Remembered<W> {
         true
     }
 }
+
+/// How many may wait for a call that was asked again before those are looked for who have gone away.
+const WAITERS_LEAST: usize = 4;
 
 /// How often it is looked for what is old, in the time that it is kept.
 const SWEEPS_PER_RETENTION: u32 = 8;

@@ -83,7 +83,28 @@ fn those_who_have_gone_away_are_not_kept() {
         let asked = test.outcomes.ask(test.now, caller(1, 1), key, target(1), waiter, |one| *one == 50);
         assert_eq!(asked, Decision::Joined);
     }
-    assert_eq!(test.outcomes.finish(test.now, ticket, answer(1, 1)), [50, 99]);
+    // They are looked for when there is no room for one more.
+    let waiters = test.outcomes.finish(test.now, ticket, answer(1, 1));
+    assert!(waiters.len() < 8 && waiters.contains(&50) && waiters.ends_with(&[99]), "{waiters:?}");
+}
+
+/// Else a peer that asks for one call over and over would keep the node's memory locked.
+#[test]
+fn asking_again_and_again_looks_at_each_who_waits_a_few_times() {
+    let mut test = Test::new();
+    let ticket = test.run(1);
+    let looks = std::cell::Cell::new(0);
+    let asks = 10_000;
+    for waiter in 1..=asks {
+        let key = Key { number: 1, is_repeat: true };
+        let is_there = |_: &u32| {
+            looks.set(looks.get() + 1);
+            true
+        };
+        test.outcomes.ask(test.now, caller(1, 1), key, target(1), waiter, is_there);
+    }
+    assert!(looks.get() < 2 * asks, "{} looks", looks.get());
+    assert_eq!(test.outcomes.finish(test.now, ticket, answer(1, 1)).len(), asks as usize + 1);
 }
 
 #[test]

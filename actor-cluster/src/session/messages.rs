@@ -6,10 +6,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use actor_core::Instant;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::Correlation;
 use super::types::{Shape, Spoken};
+use crate::limits::READ_BYTES;
 use crate::wire::annotation::Annotation;
 use crate::wire::lanes::LaneId;
 
@@ -63,6 +64,11 @@ pub(crate) struct Unread<'a> {
 }
 
 impl Unread<'_> {
+    /// Whether it is a cast that brings nothing along.
+    pub(crate) fn is_plain_cast(&self) -> bool {
+        self.message.call.is_none() && self.annotation.is_none()
+    }
+
     /// Its fields, as a share of the piece.
     pub(crate) fn fields(&self) -> Bytes {
         self.piece.slice(self.message.fields.range())
@@ -111,6 +117,22 @@ impl Messages {
         Some(Unread { message, annotation, piece: &self.bytes })
     }
 
+    /// Gives short messages bytes of their own, so that they do not keep all those in memory that they
+    /// came with.
+    pub(crate) fn keep_little(&mut self) {
+        let fields: usize = self.rest().iter().map(|message| message.fields.range().len()).sum();
+        if !keeps_much(fields) {
+            return;
+        }
+        let mut own = BytesMut::with_capacity(fields);
+        for message in &mut self.list[self.taken..] {
+            let start = own.len();
+            own.extend_from_slice(&self.bytes[message.fields.range()]);
+            message.fields = Fields::new(start..own.len());
+        }
+        self.bytes = own.freeze();
+    }
+
     /// The next ones that are casts of the same shape, for the same actor, in the same lane, and bring
     /// nothing along: at most so many.
     pub(crate) fn alike(&self, most: usize) -> &[Inbound] {
@@ -154,11 +176,53 @@ impl Messages {
     }
 }
 
+/// Whether so many bytes of messages that have to wait are few for the buffer that they were read into: a piece
+/// may be shorter than that, and keep all of it.
+pub(crate) fn keeps_much(fields: usize) -> bool {
+    fields * KEPT_MOST < READ_BYTES
+}
+
+/// How many times their own length messages that wait may keep in memory.
+const KEPT_MOST: usize = 4;
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::trace::TraceContext;
     use crate::wire::{TypeTag, VariantTag};
+
+    fn message(actor: u64, fields: Range<usize>) -> Inbound {
+        Inbound {
+            lane: LaneId::data(0),
+            actor,
+            shape: Shape { message: TypeTag::from_u64(1), variant: VariantTag::from_u64(2) },
+            spoken: Spoken::Unsaid,
+            call: None,
+            bytes: fields.len(),
+            fields: Fields::new(fields),
+        }
+    }
+
+    /// Else a peer could have us keep a buffer for each of its short messages.
+    #[test]
+    fn short_messages_that_wait_keep_nothing_else_in_memory() {
+        let piece = Bytes::from((0..=255).cycle().take(READ_BYTES).collect::<Vec<u8>>());
+        let waiting = |ranges: &[Range<usize>]| {
+            let mut messages = Messages::new(piece.clone(), Vec::new());
+            ranges.iter().for_each(|range| messages.push(message(1, range.clone()), None));
+            messages.pop_front();
+            messages.keep_little();
+            for range in &ranges[1..] {
+                assert_eq!(messages.front().unwrap().fields(), piece[range.clone()]);
+                messages.pop_front();
+            }
+            messages.bytes.len()
+        };
+        assert_eq!(waiting(&[0..9, 20..30, 30..30, 60..65]), 15, "what was taken is not kept either");
+        let [long, half] = [0..READ_BYTES / 4, READ_BYTES / 8..READ_BYTES / 4];
+        assert_eq!(waiting(&[0..1, long]), READ_BYTES, "a long one is not copied");
+        assert_eq!(waiting(&[0..1, half.clone(), half]), READ_BYTES, "nor are many");
+    }
 
     #[test]
     fn what_a_message_brings_along_stays_with_it() {
@@ -166,19 +230,10 @@ mod tests {
             let trace = TraceContext::new(u128::from(number), number, 0).unwrap();
             Arc::new(Annotation { trace: Some(trace), key: None })
         };
-        let message = |actor| Inbound {
-            lane: LaneId::data(0),
-            actor,
-            shape: Shape { message: TypeTag::from_u64(1), variant: VariantTag::from_u64(2) },
-            spoken: Spoken::Unsaid,
-            call: None,
-            fields: Fields::new(0..0),
-            bytes: 8,
-        };
         let mut messages = Messages::new(Bytes::new(), Vec::new());
         let brought = [None, Some(1), None, Some(2), Some(3), None];
         for (actor, number) in (0..).zip(brought) {
-            messages.push(message(actor), number.map(annotation));
+            messages.push(message(actor, 0..0), number.map(annotation));
         }
         for (actor, number) in (0..).zip(brought) {
             let front = messages.front().unwrap();

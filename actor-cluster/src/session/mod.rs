@@ -58,7 +58,7 @@ use self::heartbeat::{Beat, Pace};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use self::lane::{Assemblies, BadPart, Outgoing, Recipient};
 use self::lane::{Lane, MessageLane};
-pub(crate) use self::messages::{Fields, Inbound, InboundCall, Messages, Unread};
+pub(crate) use self::messages::{Fields, Inbound, InboundCall, Messages, Unread, keeps_much};
 use self::parting::Broken;
 use self::schemas::Schemas;
 pub(crate) use self::schemas::Verdict;
