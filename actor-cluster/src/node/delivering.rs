@@ -36,6 +36,8 @@ use crate::wire::lanes::{LANES_MAX, LaneId};
 pub(super) struct Deliveries {
     /// Oldest first; credit bounds them.
     inbox: VecDeque<Messages>,
+    /// Whether some had to stay there for lack of room.
+    is_stalled: bool,
     /// Behind the message that is being delivered to it, what else is for an actor without room.
     lines: BTreeMap<u64, Line>,
     /// The message in front of each line.
@@ -103,7 +105,7 @@ impl LeftOver {
 
 impl Deliveries {
     pub(super) fn push(&mut self, mut messages: Messages) {
-        if !self.inbox.is_empty() {
+        if self.is_stalled {
             // They may have to wait for long.
             messages.keep_little();
         }
@@ -127,6 +129,7 @@ impl Deliveries {
         if takes_more {
             self.take_messages(&mut turn, node, link);
         }
+        self.is_stalled = turn.goes_on() && !self.inbox.is_empty();
         turn.tell(link)
     }
 

@@ -288,6 +288,7 @@ impl Link {
     }
 
     /// Sends a message to an actor of the peer's; one that was given is presented first.
+    #[inline]
     pub(super) fn send<M: RemoteMessage>(
         &self,
         actor: u64,
@@ -295,21 +296,8 @@ impl Link {
         message: M,
         ask: Option<KeyedAsk>,
     ) -> Result<(), SendError<M>> {
-        if ask.is_none() && self.propagator.is_none() {
-            return self.send_with(actor, given, message, None);
-        }
-        let annotation = self.annotation(ask);
-        self.send_with(actor, given, message, annotation.as_ref())
-    }
-
-    #[inline]
-    fn send_with<M: RemoteMessage>(
-        &self,
-        actor: u64,
-        given: Option<&Given>,
-        message: M,
-        annotation: Option<&Annotation>,
-    ) -> Result<(), SendError<M>> {
+        let is_bare = ask.is_none() && self.propagator.is_none();
+        let annotation = if is_bare { None } else { self.annotation(ask) };
         // A cast does not look at the time, which would cost as much as the rest.
         let now = if message.call().is_some() { self.executor.now() } else { Instant::ZERO };
         let mut inner = self.inner();
@@ -319,7 +307,7 @@ impl Link {
         {
             given.note_presented_in(self.id);
         }
-        let sent = inner.session.send(now, actor, message, annotation);
+        let sent = inner.session.send(now, actor, message, annotation.as_ref());
         self.end_act(inner);
         sent
     }

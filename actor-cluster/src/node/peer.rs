@@ -54,6 +54,7 @@ impl Peer {
     }
 
     /// Sends a message to one of its actors, over whichever session there is.
+    #[inline]
     pub(super) fn send<M: RemoteMessage>(
         &self,
         actor: u64,
@@ -64,6 +65,18 @@ impl Peer {
         if let Some(link) = self.first() {
             return link.send(actor, given, message, ask);
         }
+        self.send_later(actor, given, message, ask)
+    }
+
+    /// As [`send`](Self::send), over a session that is not the first.
+    #[inline(never)]
+    fn send_later<M: RemoteMessage>(
+        &self,
+        actor: u64,
+        given: Option<&Given>,
+        message: M,
+        ask: Option<KeyedAsk>,
+    ) -> Result<(), SendError<M>> {
         match &*self.later.load() {
             None => Err(SendError::NotConnected(message)),
             Some(link) => link.send(actor, given, message, ask),

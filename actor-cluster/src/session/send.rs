@@ -49,6 +49,7 @@ impl Session {
     /// Sends a message to an actor of the peer's, or says why not and gives it
     /// back. A call's reply port is kept until it is answered. A cast does not look at the time.
     /// What it brings along is not said to a peer that cannot read it.
+    #[inline]
     pub(crate) fn send<M: RemoteMessage>(
         &mut self,
         now: Instant,

@@ -100,6 +100,15 @@ pub(crate) fn read_frame(buffer: &mut BytesMut, body_bytes_max: usize) -> Result
     Ok(Some(Frame { kind, lane, index, body: buffer.split_to(length).freeze() }))
 }
 
+/// How many bytes the first frame takes if all of it is there and its body is not too long. It is not judged
+/// otherwise.
+#[inline]
+pub(super) fn bytes_in_front(bytes: &[u8], body_bytes_max: usize) -> Option<usize> {
+    let [l0, l1, l2, ..] = *bytes.first_chunk::<HEADER_BYTES>()?;
+    let length = u32::from_le_bytes([l0, l1, l2, 0]) as usize;
+    (length <= body_bytes_max && bytes.len() - HEADER_BYTES >= length).then_some(HEADER_BYTES + length)
+}
+
 /// The index of a call: that of its type, and above it how many calls its sender has under way,
 /// in bits, so that the reader knows how many to take at a time.
 pub(crate) fn call_index(index: u32, under_way: usize) -> u32 {

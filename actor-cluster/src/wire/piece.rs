@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 
-use super::frame::{FrameError, HEADER_BYTES, Head, Header};
+use super::frame::{self, FrameError, HEADER_BYTES, Head, Header};
 use super::lanes::LaneId;
 
 /// A frame in the piece of bytes that it came in.
@@ -45,14 +45,20 @@ impl<'a> FrameRef<'a> {
     }
 }
 
-/// The frames of a piece that [`split_frames`] has cut off.
-pub(crate) fn frames_of(piece: &Bytes) -> impl Iterator<Item = FrameRef<'_>> {
+/// The frames of a piece that [`split_frames`] has cut off. There are none behind one that is none.
+pub(crate) fn frames_of(piece: &Bytes) -> impl Iterator<Item = Result<FrameRef<'_>, FrameError>> {
     let mut at = 0;
     std::iter::from_fn(move || {
-        let header = Header::read(piece.get(at..)?, usize::MAX).ok()??;
+        let header = match Header::read(piece.get(at..)?, usize::MAX) {
+            Ok(header) => header?,
+            Err(error) => {
+                at = piece.len();
+                return Some(Err(error));
+            }
+        };
         let start = at + HEADER_BYTES;
         at = start + header.length;
-        Some(FrameRef { header, piece, start })
+        Some(Ok(FrameRef { header, piece, start }))
     })
 }
 
@@ -68,17 +74,18 @@ pub(crate) enum Behind {
 }
 
 /// Cuts whole frames off the front of the buffer, in one piece and at most so many. Makes room
-/// for the next one, if a part of it is there.
+/// for the next one, if a part of it is there. The header of a frame that is there is judged where the
+/// frame is looked at; that of one which is not, here, before anything is allocated for it.
 pub(crate) fn split_frames(buffer: &mut BytesMut, most: usize, body_bytes_max: usize) -> (Bytes, Behind) {
     let mut end = 0;
     let mut missing = 0;
     let mut behind = Behind::More;
     for _ in 0..most {
+        if let Some(frame_bytes) = frame::bytes_in_front(&buffer[end..], body_bytes_max) {
+            end += frame_bytes;
+            continue;
+        }
         match Header::read(&buffer[end..], body_bytes_max) {
-            Ok(Some(header)) if buffer.len() - end >= header.frame_bytes() => {
-                end += header.frame_bytes();
-                continue;
-            }
             Ok(partial) => {
                 missing = partial.map_or(0, |header| header.frame_bytes() - (buffer.len() - end));
                 behind = Behind::Less;
@@ -109,7 +116,10 @@ mod tests {
     }
 
     fn read(piece: &Bytes) -> Vec<(u32, Vec<u8>)> {
-        frames_of(piece).map(|frame| (frame.header.index, frame.body().to_vec())).collect()
+        frames_of(piece)
+            .map(Result::unwrap)
+            .map(|frame| (frame.header.index, frame.body().to_vec()))
+            .collect()
     }
 
     #[test]
@@ -145,10 +155,21 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_read_behind_a_frame_that_is_none() {
+        let mut buffer = casts(&[b"one", b"two", b"three"]);
+        let kind = HEADER_BYTES + 3 + 3;
+        buffer[kind] = 99;
+        let (piece, behind) = split_frames(&mut buffer, 9, MAX);
+        assert_eq!(behind, Behind::Less);
+        let kinds: Vec<_> = frames_of(&piece).map(|frame| frame.map(|frame| frame.header.kind)).collect();
+        assert_eq!(kinds, [Ok(Kind::Cast), Err(FrameError::Kind(99))]);
+    }
+
+    #[test]
     fn what_is_shared_is_where_it_was() {
         let mut buffer = casts(&[b"one", b"another"]);
         let (piece, _) = split_frames(&mut buffer, 9, MAX);
-        let frame = frames_of(&piece).last().unwrap();
+        let frame = frames_of(&piece).last().unwrap().unwrap();
         assert_eq!(frame.share(5), b"other"[..]);
         assert_eq!(piece[frame.end_of_body(2)], b"er"[..]);
         let whole = Bytes::from_static(b"a long one");

@@ -5,7 +5,6 @@ mod control;
 
 use std::collections::VecDeque;
 use std::iter::Peekable;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actor_core::Instant;
@@ -24,8 +23,7 @@ use super::types::{Defined, Shape, Spoken};
 use super::{Correlation, Event, Session, lane_of};
 use crate::limits::{ACK_BYTES, CALLS_MAX, FRAME_BODY_BYTES_MAX};
 use crate::transport::CloseCode;
-use crate::wire::annotation::Annotation;
-use crate::wire::frame::{self, HEADER_BYTES, Head, Header, Kind};
+use crate::wire::frame::{self, FrameError, HEADER_BYTES, Head, Header, Kind};
 use crate::wire::lanes::{LaneId, LaneIds};
 use crate::wire::piece::{Behind, FrameRef, frames_of, split_frames};
 use crate::wire::reference::Token;
@@ -77,12 +75,15 @@ impl Session {
         while self.ended().is_none()
             && let Some(frame) = frames.next()
         {
-            let judged = match frame.header {
-                Header { kind: Kind::Cast, .. } if self.annotations.is_empty() => {
-                    self.on_casts(connection, frame, &mut frames)
+            let judged = match frame {
+                Err(error) => Err(error.to_string()),
+                Ok(cast) if cast.header.kind == Kind::Cast && self.annotations.is_empty() => {
+                    self.on_casts(connection, cast, &mut frames)
                 }
-                Header { lane: LaneId::NONE, .. } => self.on_stream_frame(now, connection, frame),
-                _ => self.on_lane_frame(now, connection, frame),
+                Ok(frame) if frame.header.lane == LaneId::NONE => {
+                    self.on_stream_frame(now, connection, frame)
+                }
+                Ok(frame) => self.on_lane_frame(now, connection, frame),
             };
             if let Err(detail) = judged {
                 self.abort(CloseCode::Violation, &detail);
@@ -96,13 +97,14 @@ impl Session {
         &mut self,
         connection: ConnectionId,
         first: FrameRef<'a>,
-        frames: &mut Peekable<impl Iterator<Item = FrameRef<'a>>>,
+        frames: &mut Peekable<impl Iterator<Item = Result<FrameRef<'a>, FrameError>>>,
     ) -> Judged {
         let id = first.header.lane;
         let position = self.streams.get(connection).and_then(|stream| stream.position(id)).ok_or(ASTRAY)?;
         let lane = id.message_lane().and_then(|place| self.messages.get_mut(place)).ok_or(ASTRAY)?;
-        let mut next = Some(first);
-        while let Some(frame) = next {
+        let messages = reported_in(&mut self.events, &mut self.spare, first.piece());
+        let mut next = Some(Ok(first));
+        while let Some(Ok(frame)) = next {
             let bytes = frame.header.frame_bytes();
             if lane.lane.incoming.take(position, bytes).map_err(|Gap| GAP)? {
                 lane.receive_window.received(bytes).map_err(|Overdrawn| OVERDRAWN)?;
@@ -112,11 +114,17 @@ impl Session {
                 let actor = take_u64(&mut body)?;
                 let fields = Fields::new(frame.end_of_body(body.len()));
                 let message = Inbound { lane: id, actor, shape, spoken, call: None, fields, bytes };
-                report(&mut self.events, &mut self.spare, frame.piece(), message, None);
+                messages.push(message, None);
             }
-            next = frames.next_if(|next| next.header.kind == Kind::Cast && next.header.lane == id);
+            next = frames.next_if(|next| {
+                next.as_ref().is_ok_and(|next| next.header.kind == Kind::Cast && next.header.lane == id)
+            });
         }
         self.owes_ack |= lane.lane.incoming.untold() >= ACK_BYTES;
+        if messages.rest().is_empty() {
+            // All of them have come before, on another stream.
+            self.events.pop_back();
+        }
         Ok(())
     }
 
@@ -291,7 +299,7 @@ impl Session {
         let Annotated { annotation, bytes } = annotated;
         let bytes = bytes + frame.header.frame_bytes();
         let message = Inbound { lane, actor, shape, spoken, call, fields, bytes };
-        report(&mut self.events, &mut self.spare, frame.piece(), message, annotation);
+        reported_in(&mut self.events, &mut self.spare, frame.piece()).push(message, annotation);
         Ok(())
     }
 
@@ -384,23 +392,20 @@ impl Session {
     }
 }
 
-/// Adds a message to those that came just before it in the same piece.
-#[inline]
-fn report(
-    events: &mut VecDeque<Event>,
+/// Where a message is reported that came in a piece: with those that came just before it in the same one.
+fn reported_in<'a>(
+    events: &'a mut VecDeque<Event>,
     spare: &mut Vec<Inbound>,
     piece: &Bytes,
-    message: Inbound,
-    annotation: Option<Arc<Annotation>>,
-) {
-    if let Some(Event::Messages(messages)) = events.back_mut()
-        && messages.are_in(piece)
-    {
-        return messages.push(message, annotation);
+) -> &'a mut Messages {
+    let is_begun = matches!(events.back(), Some(Event::Messages(messages)) if messages.are_in(piece));
+    if !is_begun {
+        events.push_back(Event::Messages(Messages::new(piece.clone(), std::mem::take(spare))));
     }
-    let mut messages = Messages::new(piece.clone(), std::mem::take(spare));
-    messages.push(message, annotation);
-    events.push_back(Event::Messages(messages));
+    match events.back_mut() {
+        Some(Event::Messages(messages)) => messages,
+        _ => unreachable!("it is there"),
+    }
 }
 
 fn take_u64(body: &mut &[u8]) -> Result<u64, String> {
