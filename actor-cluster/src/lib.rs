@@ -105,6 +105,7 @@ pub mod id;
 pub mod limits;
 #[doc(hidden)]
 pub mod lock;
+mod locked;
 mod names;
 mod node;
 mod once;

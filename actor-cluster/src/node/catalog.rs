@@ -5,7 +5,7 @@ use std::any::{TypeId, type_name};
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use actor_core::{ActorCell, ActorRef, CallFailure, Rejection, SendError, Status, WatchId};
 use bytes::Bytes;
@@ -138,7 +138,7 @@ impl Catalog {
         if actor.status() >= Status::Stopping {
             return Err(PublishError::Stopping);
         }
-        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.read();
         match inner.exports.get(&actor.id().serial()) {
             Some(export) if export.target.message() != M::TYPE => Err(PublishError::WrongType),
             _ => Ok(()),
@@ -147,7 +147,7 @@ impl Catalog {
 
     /// Whether there is room for another publication.
     pub(super) fn has_room(&self, publication: &Publication) -> bool {
-        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.read();
         inner.publications < PUBLICATIONS_MAX && inner.bytes + publication.bytes() <= PUBLICATION_BYTES_MAX
     }
 
@@ -160,7 +160,7 @@ impl Catalog {
         actor: &ActorRef<M>,
         schema: &Arc<Schema>,
     ) -> bool {
-        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.write();
         let inner = &mut *inner;
         inner.publications += 1;
         inner.bytes += publication.bytes();
@@ -178,7 +178,7 @@ impl Catalog {
     /// Remembers the watch on a published actor. Whether it is needed: not if the
     /// actor is published no more, or is watched already because it was again.
     pub(super) fn note_watch(&self, actor: u64, watch: WatchId) -> bool {
-        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.write();
         match inner.exports.get_mut(&actor) {
             Some(export) if export.watch.is_none() => {
                 export.watch = Some(watch);
@@ -190,7 +190,7 @@ impl Catalog {
 
     /// Removes an actor from under a label.
     pub(super) fn unpublish(&self, label: &Label, actor: u64) -> Option<Unpublished> {
-        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.write();
         let export = inner.exports.get_mut(&actor)?;
         let index = export.publications.iter().position(|listed| label.is_of(&listed.publication))?;
         let Listed { publication, stops_loser } = export.publications.swap_remove(index);
@@ -203,7 +203,7 @@ impl Catalog {
 
     /// Removes an actor that has ended, and says from under what.
     pub(super) fn remove(&self, actor: u64) -> Vec<Publication> {
-        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.write();
         let Some(mut export) = inner.exports.remove(&actor) else { return Vec::new() };
         let publications = std::mem::take(&mut export.publications).into_iter();
         let publications: Vec<_> = publications.map(|listed| listed.publication).collect();
@@ -214,13 +214,13 @@ impl Catalog {
     }
 
     pub(super) fn target(&self, actor: u64) -> Option<Arc<dyn Target>> {
-        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.read();
         inner.exports.get(&actor).map(|export| export.target.clone())
     }
 
     /// Everything that is published, in the order of the actors.
     pub(super) fn publications(&self) -> Vec<Publication> {
-        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.read();
         let listed = inner.exports.values().flat_map(|export| &export.publications);
         let mut all: Vec<_> = listed.map(|listed| listed.publication.clone()).collect();
         all.sort();
@@ -230,7 +230,7 @@ impl Catalog {
     /// The schema of a message type.
     pub(super) fn schema<M: RemoteMessage>(&self) -> Arc<Schema> {
         let id = TypeId::of::<M>();
-        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.read();
         if let Some(known) = inner.schemas.get(&id) {
             return known.schema.clone();
         }
@@ -238,21 +238,31 @@ impl Catalog {
         // Hand-written descriptions are a user's code, which does not run under this lock.
         let schema = Arc::new(Schema::of::<M>());
         let known = Known { tag: M::TYPE, name: type_name::<M>(), schema };
-        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.write();
         inner.schemas.entry(id).or_insert(known).schema.clone()
     }
 
     /// A message type by its tag.
     pub(super) fn known(&self, tag: TypeTag) -> Option<Known> {
-        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.read();
         inner.schemas.values().find(|known| known.tag == tag).cloned()
     }
 
     /// The message types of what is published, and their schemas.
     pub(super) fn schemas(&self) -> BTreeMap<TypeTag, Arc<Schema>> {
-        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.read();
         let targets = inner.exports.values().map(|export| &export.target);
         targets.map(|target| (target.message(), target.schema().clone())).collect()
+    }
+
+    // Whatever happened to the last holder, as with `locked`.
+
+    fn read(&self) -> RwLockReadGuard<'_, Inner> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Inner> {
+        self.inner.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -14,8 +14,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::catalog::{Catalog, Target, Typed};
-use super::peer::locked;
 use crate::limits::EXPORTS_MAX;
+use crate::locked::locked;
 use crate::wire::RemoteMessage;
 use crate::wire::reference::Token;
 

@@ -5,10 +5,10 @@
 use std::sync::Arc;
 
 use super::link::{Link, LinkState};
-use super::peer::locked;
 use super::{Mode, Node, dial};
 use crate::event::NodeEvent;
 use crate::id::NodeId;
+use crate::locked::locked;
 use crate::transport::Address;
 use crate::wire::control::Member;
 

@@ -14,10 +14,10 @@ use atomic_waker::AtomicWaker;
 use futures_util::{Stream, StreamExt};
 
 use super::Node;
-use super::peer::locked;
 use crate::error::PublishError;
 use crate::event::{GroupEvent, PublishedActor};
 use crate::limits::GROUP_EVENTS_KEPT;
+use crate::locked::locked;
 use crate::names::Label;
 use crate::names::conflict::NameRule;
 use crate::wire::RemoteMessage;

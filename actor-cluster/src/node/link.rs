@@ -20,11 +20,11 @@ use tokio::sync::{Notify, watch};
 
 use super::exports::Exports;
 use super::outbound::Given;
-use super::peer::locked;
 use super::references::GivenTypes;
 use super::ties::Ties;
 use crate::event::PeerInfo;
 use crate::limits::STREAMS_PER_SESSION_MAX;
+use crate::locked::locked;
 use crate::session::handshake::{Live, SessionId};
 use crate::session::streams::ConnectionId;
 use crate::session::{Correlation, Session};

@@ -16,7 +16,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::catalog::{Undone, Waiting};
 use super::link::Link;
-use super::peer::locked;
+use crate::locked::locked;
 use crate::once::{CallMemory, Caller, Decision, Outcome, Outcomes, Target, Ticket};
 use crate::session::Correlation;
 use crate::wire::annotation::Key;

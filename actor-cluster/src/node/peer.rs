@@ -1,7 +1,7 @@
 //! One life of another node: what the addresses of its actors hold, whichever session there is with it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use actor_core::{Incarnation, KeyedAsk, SendError, WatchId};
 use arc_swap::ArcSwapOption;
@@ -107,9 +107,4 @@ impl Peer {
         // Relaxed: only uniqueness matters.
         WatchId::new(self.watches_made.fetch_add(1, Ordering::Relaxed))
     }
-}
-
-/// Locks, whatever happened to the last holder: each section leaves its data whole.
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::link::Link;
-use super::peer::locked;
 use super::{Node, dial};
 use crate::event::NodeEvent;
 use crate::limits::{REDIAL_PAUSE, REDIAL_PAUSE_MAX};
+use crate::locked::locked;
 use crate::transport::{Address, CloseReason};
 
 impl Node {

@@ -11,10 +11,10 @@ use bytes::Bytes;
 
 use super::Node;
 use super::outbound::{RemoteControl, remote_ref};
-use super::peer::locked;
 use super::references;
 use crate::error::SpawnOnError;
 use crate::id::NodeId;
+use crate::locked::locked;
 use crate::session::{Shape, codes};
 use crate::wire::reference::{Home, Reference};
 use crate::wire::schema::{Fingerprint, Form, Schema, Types};

@@ -10,7 +10,7 @@ use actor_core::Executor;
 use actor_core::executor::TaskHandle;
 use tokio::sync::Notify;
 
-use super::peer::locked;
+use crate::locked::locked;
 
 /// The tasks of a node: those that run, and those that are about to.
 pub(super) struct Tasks {

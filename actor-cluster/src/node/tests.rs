@@ -15,11 +15,11 @@ use bytes::{Bytes, BytesMut};
 
 use super::link::Attached;
 use super::outbound::remote_ref;
-use super::peer::locked;
 use super::tasks::Tasks;
 use super::{Mode, NodeServer, dial, inbound};
 use crate::id::NodeId;
 use crate::limits::{CALL_MEMORY_RETENTION, STREAMS_PER_SESSION_MAX};
+use crate::locked::locked;
 use crate::names::Label;
 use crate::session::Event;
 use crate::testing::pipe::{PipeNetwork, pipe};

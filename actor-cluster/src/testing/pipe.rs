@@ -7,13 +7,14 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll};
 
 use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
 
+use crate::locked::locked;
 use crate::transport::{
     Address, ChannelBinding, CloseCode, CloseReason, ClusterBidiStream, Connection, LaneSet, Listener,
     PeerIdentity, Transport, TransportError,
@@ -77,7 +78,7 @@ impl PipeNetwork {
 
 impl fmt::Debug for PipeNetwork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(lock(&self.doors).keys()).finish()
+        f.debug_set().entries(locked(&self.doors).keys()).finish()
     }
 }
 
@@ -129,7 +130,7 @@ impl Transport for PipeTransport {
             .map_err(|detail| TransportError::Config(format!("{:?}: {detail}", self.name)))?;
         let address = Address::new(SCHEME, &self.name)?;
         let (backlog, incoming) = mpsc::channel(BACKLOG_MAX);
-        match lock(&self.network.doors).entry(self.name.clone()) {
+        match locked(&self.network.doors).entry(self.name.clone()) {
             Entry::Occupied(_) => {
                 let source = io::ErrorKind::AddrInUse.into();
                 return Err(TransportError::Bind { address: address.to_string(), source });
@@ -145,7 +146,7 @@ impl Transport for PipeTransport {
             let source = io::ErrorKind::ConnectionRefused.into();
             TransportError::Unreachable { address: address.to_string(), source }
         };
-        let doors = lock(&self.network.doors);
+        let doors = locked(&self.network.doors);
         let door = doors.get(name).ok_or_else(unreachable)?;
         let (near, far) = PipeConnection::pair(self, name, door.identity);
         door.backlog.try_send(far).map_err(|_| unreachable())?;
@@ -176,7 +177,7 @@ impl Listener for PipeListener {
 
 impl Drop for PipeListener {
     fn drop(&mut self) {
-        lock(&self.network.doors).remove(self.address.rest());
+        locked(&self.network.doors).remove(self.address.rest());
     }
 }
 
@@ -230,7 +231,7 @@ impl PipeConnection {
 
     fn no_stream(&self) -> TransportError {
         let no_more = || CloseReason::new(CloseCode::Done, "this connection carries no more streams");
-        TransportError::Closed(lock(&self.link).closed.clone().unwrap_or_else(no_more))
+        TransportError::Closed(locked(&self.link).closed.clone().unwrap_or_else(no_more))
     }
 }
 
@@ -250,7 +251,7 @@ impl Connection for PipeConnection {
         let near = PipeStream::new(near, self.peer, self.label.clone());
         let far = PipeStream::new(far, ours, self.label.clone());
         let ends = [Arc::downgrade(&near.end), Arc::downgrade(&far.end)];
-        let handed_over = lock(&self.link).hand_over(far, ends);
+        let handed_over = locked(&self.link).hand_over(far, ends);
         if handed_over { Ok(Box::new(near)) } else { Err(self.no_stream()) }
     }
 
@@ -258,11 +259,11 @@ impl Connection for PipeConnection {
         let Side::Host { incoming } = &self.side else { return Err(self.no_stream()) };
         let stream = incoming.lock().await.recv().await.ok_or_else(|| self.no_stream())?;
         // One that was opened before the connection was closed ended with it.
-        if lock(&self.link).closed.is_some() { Err(self.no_stream()) } else { Ok(Box::new(stream)) }
+        if locked(&self.link).closed.is_some() { Err(self.no_stream()) } else { Ok(Box::new(stream)) }
     }
 
     fn close(&self, reason: &CloseReason) {
-        let ends = lock(&self.link).close(reason);
+        let ends = locked(&self.link).close(reason);
         ends.iter().filter_map(Weak::upgrade).for_each(|end| end.close());
     }
 }
@@ -271,7 +272,7 @@ impl Connection for PipeConnection {
 impl Drop for PipeConnection {
     fn drop(&mut self) {
         if matches!(self.side, Side::Dialler { .. }) {
-            lock(&self.link).opened = None;
+            locked(&self.link).opened = None;
         }
     }
 }
@@ -313,7 +314,7 @@ struct End(Mutex<Option<DuplexStream>>);
 impl End {
     /// Dropping the pipe's end is what wakes the peer; closing both wakes both.
     fn close(&self) {
-        let io = lock(&self.0).take();
+        let io = locked(&self.0).take();
         // Wakes, so not under the lock.
         drop(io);
     }
@@ -329,7 +330,7 @@ impl PipeStream {
         &self,
         poll: impl FnOnce(Pin<&mut DuplexStream>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        match &mut *lock(&self.end.0) {
+        match &mut *locked(&self.end.0) {
             Some(io) => poll(Pin::new(io)),
             None => Poll::Ready(Err(io::Error::new(io::ErrorKind::NotConnected, "the stream is closed"))),
         }
@@ -404,11 +405,6 @@ fn check_name(name: &str) -> Result<(), &'static str> {
     } else {
         Err("a name on the network is letters, digits, '-', '_' and '.'")
     }
-}
-
-/// No code panics under these locks, so a poisoned one is still whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use actor_core::{CallFailure, Instant, ReplyPort};
 use bytes::Bytes;
@@ -21,6 +21,7 @@ use super::error::{DecodeError, DecodeErrorKind};
 use super::payload::{Wire, from_bytes};
 use super::schema::Dialect;
 use crate::contain::contained;
+use crate::locked::locked;
 
 /// The ports of calls that went to another node. A session has one.
 #[derive(Default)]
@@ -143,7 +144,7 @@ impl<T> Default for PortsOf<T> {
 impl<T> PortsOf<T> {
     /// Nobody's code runs under the lock: a port is moved out before anything is done with it.
     fn slots(&self) -> MutexGuard<'_, Slab<ReplyPort<T>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0)
     }
 
     fn take(&self, key: usize) -> Option<ReplyPort<T>> {
