@@ -14,14 +14,12 @@ use super::groups::{Feeds, Told};
 use super::link::{Attached, Link, LinkState, Moment};
 use super::linking::Leash;
 use super::peer::Peer;
-use super::references::{self, GivenTypes};
 use super::tasks::Place;
 use crate::error::HandshakeError;
 use crate::event::{NodeEvent, PeerInfo};
 use crate::id::NodeId;
 use crate::locked::locked;
 use crate::names::Names;
-use crate::session::Session;
 use crate::session::handshake::{self, Decision, Offer, Proposal, Proposals, SessionId, Sessions};
 use crate::transport::{Address, CloseCode, CloseReason, ClusterBidiStream};
 
@@ -232,7 +230,7 @@ impl Node {
             Decision::Join => live.map(|link| (link, None)).ok_or(HandshakeError::Changed),
             Decision::Begin if !peers.has_place(node, self.settings.peers_max) => Err(HandshakeError::Busy),
             Decision::Begin => {
-                let link = Arc::new(self.new_link(shaken));
+                let link = Arc::new(Link::new(self, shaken));
                 let (former, told) = peers.replace(&link.info, &link);
                 // Counted before anybody can see that the node shuts down.
                 let new = New { place: self.sessions.place(), told, former };
@@ -247,17 +245,6 @@ impl Node {
     /// One life of a node, whether there is a session with it or not.
     pub(super) fn known_peer(&self, node: NodeId, incarnation: Incarnation) -> Arc<Peer> {
         locked(&self.peers).known(node, incarnation)
-    }
-
-    fn new_link(self: &Arc<Self>, shaken: handshake::Peer) -> Link {
-        let id = shaken.session;
-        let info = PeerInfo { node: shaken.node, incarnation: shaken.incarnation, name: shaken.name.clone() };
-        let executor = self.executor().clone();
-        let mut session = Session::new(shaken, self.settings.session.clone(), executor.now());
-        let given_types = Arc::<GivenTypes>::default();
-        session.lend(references::switchboard(self, info.node, info.incarnation, given_types.clone()));
-        let propagator = self.settings.propagator.clone();
-        Link::new(info, id, self.moments.clone(), executor, propagator, session, given_types)
     }
 
     /// Says on a new session what this node publishes. Whoever calls keeps that from

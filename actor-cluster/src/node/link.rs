@@ -18,14 +18,15 @@ use atomic_waker::AtomicWaker;
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{Notify, watch};
 
+use super::Node;
 use super::exports::Exports;
 use super::outbound::Given;
-use super::references::GivenTypes;
+use super::references::{self, GivenTypes};
 use super::ties::Ties;
 use crate::event::PeerInfo;
 use crate::limits::STREAMS_PER_SESSION_MAX;
 use crate::locked::locked;
-use crate::session::handshake::{Live, SessionId};
+use crate::session::handshake::{self, Live, SessionId};
 use crate::session::streams::ConnectionId;
 use crate::session::{Correlation, Session};
 use crate::trace::Propagator;
@@ -106,6 +107,20 @@ pub(super) struct Inner {
     pub(super) ties: Ties,
 }
 
+impl Inner {
+    fn new(session: Session) -> Self {
+        Self {
+            session,
+            has_news: false,
+            is_resting: false,
+            connections_made: 0,
+            streams: 0,
+            arrivals: Vec::new(),
+            ties: Ties::default(),
+        }
+    }
+}
+
 /// How many actors may at least be noted before those that have ended are looked for.
 const GIVEN_KEPT_LEAST: usize = 64;
 
@@ -129,15 +144,15 @@ pub(super) struct Arrival {
 }
 
 impl Link {
-    pub(super) fn new(
-        info: PeerInfo,
-        id: SessionId,
-        moments: Moments,
-        executor: Executor,
-        propagator: Option<Arc<dyn Propagator>>,
-        session: Session,
-        given_types: Arc<GivenTypes>,
-    ) -> Self {
+    /// A session with a peer whose handshake is done, without streams yet.
+    pub(super) fn new(node: &Arc<Node>, shaken: handshake::Peer) -> Self {
+        let id = shaken.session;
+        let info = PeerInfo { node: shaken.node, incarnation: shaken.incarnation, name: shaken.name.clone() };
+        let executor = node.executor().clone();
+        let mut session = Session::new(shaken, node.settings.session.clone(), executor.now());
+        let given_types = Arc::<GivenTypes>::default();
+        session.lend(references::switchboard(node, info.node, info.incarnation, given_types.clone()));
+        let propagator = node.settings.propagator.clone().filter(|_| session.takes_annotations());
         let link = Self {
             info,
             id,
@@ -147,21 +162,13 @@ impl Link {
             dialled: Mutex::default(),
             interruptions: AtomicU64::new(0),
             mutual_since: OnceLock::new(),
-            moments,
+            moments: node.moments.clone(),
             room: Notify::new(),
             waker: AtomicWaker::new(),
             executor,
             given_types,
-            propagator: propagator.filter(|_| session.takes_annotations()),
-            inner: Mutex::new(Inner {
-                session,
-                has_news: false,
-                is_resting: false,
-                connections_made: 0,
-                streams: 0,
-                arrivals: Vec::new(),
-                ties: Ties::default(),
-            }),
+            propagator,
+            inner: Mutex::new(Inner::new(session)),
             given: Mutex::new(GivenActors { actors: HashSet::new(), kept: GIVEN_KEPT_LEAST }),
         };
         link.note_mutual();
