@@ -320,7 +320,6 @@ impl Link {
     }
 
     /// What a message brings along that is sent from here.
-    #[cold]
     fn annotation(&self, ask: Option<KeyedAsk>) -> Option<Annotation> {
         let trace = self.propagator.as_ref().and_then(|propagator| propagator.injected());
         let key = ask.map(|KeyedAsk { number, is_repeat }| Key { number, is_repeat });
