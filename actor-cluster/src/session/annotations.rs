@@ -21,9 +21,9 @@ pub(super) struct Annotations {
 }
 
 /// What a message has brought along.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Annotated {
-    /// Shared, so that it takes little room in the messages that have none.
+    /// Shared, so that a message which has to wait for room takes it along.
     pub(super) annotation: Option<Arc<Annotation>>,
     /// What it costs in credit, together with its message.
     pub(super) bytes: usize,

@@ -20,7 +20,7 @@ struct Assembly {
 }
 
 /// A message of which every part has come.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Whole {
     pub(crate) head: Head,
     pub(crate) annotated: Annotated,
@@ -81,6 +81,8 @@ impl Assemblies {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::wire::frame::Kind;
 
@@ -90,58 +92,47 @@ mod tests {
         Head { kind: Kind::Cast, index: 7, length: u32::try_from(length).unwrap() }
     }
 
+    fn annotated() -> Annotated {
+        Annotated { annotation: Some(Arc::default()), bytes: 9 }
+    }
+
+    fn begin(assemblies: &mut Assemblies, number: u32, length: usize) -> Result<(), BadPart> {
+        assemblies.begin(number, head(length), annotated(), MAX)
+    }
+
     #[test]
     fn parts_of_several_messages_may_come_in_turns() {
         let mut assemblies = Assemblies::default();
         let length = 2 * PART_BYTES + 1;
-        assemblies.begin(0, head(length), Annotated::default(), MAX).unwrap();
-        assemblies.begin(15, head(MAX), Annotated::default(), MAX).unwrap();
+        assert_eq!(begin(&mut assemblies, 0, length), Ok(()));
+        assert_eq!(begin(&mut assemblies, 15, MAX), Ok(()));
         for _ in 0..2 {
-            assert!(matches!(assemblies.part(0, &[1; PART_BYTES]), Ok(None)));
-            assert!(matches!(assemblies.part(15, &[2; PART_BYTES]), Ok(None)));
+            assert_eq!(assemblies.part(0, &[1; PART_BYTES]), Ok(None));
+            assert_eq!(assemblies.part(15, &[2; PART_BYTES]), Ok(None));
         }
-        let whole: Vec<u8> = vec![1; length];
-        let of_all = assemblies.part(0, &[1]).unwrap().unwrap();
-        assert_eq!((of_all.head, of_all.body), (head(length), whole.into()));
-        assert!(matches!(assemblies.part(0, &[1]), Err(BadPart)), "it is whole");
-        assert_eq!(
-            assemblies.begin(0, head(length), Annotated::default(), MAX),
-            Ok(()),
-            "the number is free"
-        );
+        let whole = Whole { head: head(length), annotated: annotated(), body: vec![1; length].into() };
+        assert_eq!(assemblies.part(0, &[1]), Ok(Some(whole)));
+        assert_eq!(assemblies.part(0, &[1]), Err(BadPart), "it is whole");
+        assert_eq!(begin(&mut assemblies, 0, length), Ok(()), "the number is free");
     }
 
     #[test]
     fn other_cuts_are_refused() {
         let mut assemblies = Assemblies::default();
-        assert_eq!(
-            assemblies.begin(0, head(FRAME_BODY_BYTES_MAX), Annotated::default(), MAX),
-            Err(BadPart),
-            "it needs no parts"
-        );
-        assert_eq!(
-            assemblies.begin(0, head(MAX + 1), Annotated::default(), MAX),
-            Err(BadPart),
-            "it is too long"
-        );
-        assert_eq!(
-            assemblies.begin(16, head(MAX), Annotated::default(), MAX),
-            Err(BadPart),
-            "no such number"
-        );
-        assert!(matches!(assemblies.part(0, &[0; PART_BYTES]), Err(BadPart)), "nothing has begun");
-        assemblies.begin(0, head(FRAME_BODY_BYTES_MAX + 1), Annotated::default(), MAX).unwrap();
-        assert_eq!(
-            assemblies.begin(0, head(MAX), Annotated::default(), MAX),
-            Err(BadPart),
-            "the number is taken"
-        );
+        assert_eq!(begin(&mut assemblies, 0, FRAME_BODY_BYTES_MAX), Err(BadPart), "it needs no parts");
+        assert_eq!(begin(&mut assemblies, 0, MAX + 1), Err(BadPart), "it is too long");
+        assert_eq!(begin(&mut assemblies, 16, MAX), Err(BadPart), "no such number");
+        assert_eq!(assemblies.part(0, &[0; PART_BYTES]), Err(BadPart), "nothing has begun");
+        let length = FRAME_BODY_BYTES_MAX + 1;
+        assert_eq!(begin(&mut assemblies, 0, length), Ok(()));
+        assert_eq!(begin(&mut assemblies, 0, MAX), Err(BadPart), "the number is taken");
         for length in [0, 1, PART_BYTES - 1, PART_BYTES + 1] {
-            assert!(matches!(assemblies.part(0, &vec![0; length]), Err(BadPart)), "{length} bytes");
+            assert_eq!(assemblies.part(0, &vec![0; length]), Err(BadPart), "{length} bytes");
         }
-        assert!(matches!(assemblies.part(0, &[0; PART_BYTES]), Ok(None)));
-        assert!(matches!(assemblies.part(0, &[0; PART_BYTES]), Ok(None)));
-        assert!(matches!(assemblies.part(0, &[0; 2]), Err(BadPart)), "more than was announced");
-        assert!(matches!(assemblies.part(0, &[0]), Ok(Some(_))));
+        assert_eq!(assemblies.part(0, &[0; PART_BYTES]), Ok(None));
+        assert_eq!(assemblies.part(0, &[0; PART_BYTES]), Ok(None));
+        assert_eq!(assemblies.part(0, &[0; 2]), Err(BadPart), "more than was announced");
+        let whole = Whole { head: head(length), annotated: annotated(), body: vec![0; length].into() };
+        assert_eq!(assemblies.part(0, &[0]), Ok(Some(whole)));
     }
 }
