@@ -12,7 +12,7 @@ use crate::limits::{
 use crate::transport::{CloseCode, CloseReason};
 use crate::wire::TypeTag;
 use crate::wire::control::{
-    Body, Claim, Control, Link, Member, Publication, Request, SchemaSaid, Unlink, Watch,
+    Body, Claim, Control, Down, Goodbye, Link, Member, Publication, Request, SchemaSaid, Unlink, Watch,
 };
 use crate::wire::schema::Fingerprint;
 
@@ -25,72 +25,30 @@ impl Session {
         // Something that a later version says and this one does not know.
         let Some(body) = control.body else { return Ok(()) };
         match body {
-            Body::Introduce(introduce) => {
-                self.events.push_back(Event::Introduced(usable_addresses(introduce.addresses)));
-            }
-            Body::Publish(publish) => return self.on_publish(publish.entries),
+            Body::Introduce(introduce) => self.on_introduce(introduce.addresses),
+            Body::Publish(publish) => self.on_publish(publish.entries)?,
             Body::Unpublish(unpublish) => self.on_unpublish(unpublish.entries),
-            Body::Synced(_) => {
-                if let Phase::Opening { is_synced, .. } = &mut self.phase {
-                    *is_synced = true;
-                }
-                self.check_ready();
-            }
+            Body::Synced(_) => self.on_synced(),
             Body::Members(members) => self.on_members(members.members),
-            Body::Watch(Watch { watch, actor, token }) => {
-                let token = token.as_deref().map(token_of).transpose()?;
-                self.open_watch(watch)?;
-                self.events.push_back(Event::Watch { watch, actor, token });
-            }
-            Body::Link(Link { link, actor, supervisor, token }) => {
-                let token = token.as_deref().map(token_of).transpose()?;
-                self.open_watch(link)?;
-                self.events.push_back(Event::Link { link, actor, supervisor, token });
-            }
-            Body::Unlink(Unlink { link, has_ended }) => {
-                if self.watches.theirs.remove(&link) {
-                    self.events.push_back(Event::Unlink { link, has_ended });
-                }
-            }
-            Body::Unlinked(link) => {
-                if self.watches.ours.remove(&link) {
-                    self.events.push_back(Event::Unlinked { link });
-                }
-            }
-            Body::Claim(Claim { actor, is_unwanted }) => {
-                self.events.push_back(Event::Claim { actor, is_unwanted });
-            }
-            Body::Unwatch(watch) => {
-                if self.watches.theirs.remove(&watch) {
-                    self.events.push_back(Event::Unwatch { watch });
-                }
-            }
-            Body::Down(down) => {
-                if self.watches.ours.remove(&down.watch) {
-                    let exit = codes::to_exit(down.exit, down.text);
-                    self.events.push_back(Event::Down { watch: down.watch, exit });
-                }
-            }
-            Body::Request(request) => return self.on_request(request),
-            Body::Hold(actor) => {
-                self.held.insert(actor);
-                if self.held.len() > HELD_MAX {
-                    return Err("too many actors without room".to_owned());
-                }
-            }
-            Body::Release(actor) => {
-                if self.held.remove(&actor) {
-                    self.events.push_back(Event::Room);
-                }
-            }
-            Body::Schema(said) => return self.on_schema(&said),
-            Body::Died(died) => return self.on_died(died),
-            Body::Goodbye(goodbye) => {
-                let code = CloseCode::from_u32(goodbye.code).unwrap_or(CloseCode::Lost);
-                self.leave(now, CloseReason::new(code, goodbye.detail));
-            }
+            Body::Watch(watch) => self.on_watch(watch)?,
+            Body::Unwatch(watch) => self.on_unwatch(watch),
+            Body::Link(link) => self.on_link(link)?,
+            Body::Unlink(unlink) => self.on_unlink(unlink),
+            Body::Unlinked(link) => self.on_unlinked(link),
+            Body::Down(down) => self.on_down(down),
+            Body::Request(request) => self.on_request(request)?,
+            Body::Claim(claim) => self.on_claim(claim),
+            Body::Hold(actor) => self.on_hold(actor)?,
+            Body::Release(actor) => self.on_release(actor),
+            Body::Schema(said) => self.on_schema(&said)?,
+            Body::Died(died) => self.on_died(died)?,
+            Body::Goodbye(goodbye) => self.on_goodbye(now, goodbye),
         }
         Ok(())
+    }
+
+    fn on_introduce(&mut self, addresses: Vec<String>) {
+        self.events.push_back(Event::Introduced(usable_addresses(addresses)));
     }
 
     fn on_publish(&mut self, mut entries: Vec<Publication>) -> Judged {
@@ -118,17 +76,64 @@ impl Session {
         }
     }
 
+    fn on_synced(&mut self) {
+        if let Phase::Opening { is_synced, .. } = &mut self.phase {
+            *is_synced = true;
+        }
+        self.check_ready();
+    }
+
     fn on_members(&mut self, members: Vec<Member>) {
         let members = members.into_iter().take(GOSSIP_MEMBERS_MAX);
         let members = members.map(|member| (member.node, usable_addresses(member.addresses)));
         self.events.push_back(Event::Members(members.collect()));
     }
 
+    fn on_watch(&mut self, Watch { watch, actor, token }: Watch) -> Judged {
+        let token = token.as_deref().map(token_of).transpose()?;
+        self.open_watch(watch)?;
+        self.events.push_back(Event::Watch { watch, actor, token });
+        Ok(())
+    }
+
+    fn on_link(&mut self, Link { link, actor, supervisor, token }: Link) -> Judged {
+        let token = token.as_deref().map(token_of).transpose()?;
+        self.open_watch(link)?;
+        self.events.push_back(Event::Link { link, actor, supervisor, token });
+        Ok(())
+    }
+
+    /// Links are numbered among the watches.
     fn open_watch(&mut self, watch: u64) -> Judged {
         if self.watches.theirs.len() >= WATCHES_MAX || !self.watches.theirs.insert(watch) {
             return Err("too many watches, or two of the same number".to_owned());
         }
         Ok(())
+    }
+
+    fn on_unwatch(&mut self, watch: u64) {
+        if self.watches.theirs.remove(&watch) {
+            self.events.push_back(Event::Unwatch { watch });
+        }
+    }
+
+    fn on_unlink(&mut self, Unlink { link, has_ended }: Unlink) {
+        if self.watches.theirs.remove(&link) {
+            self.events.push_back(Event::Unlink { link, has_ended });
+        }
+    }
+
+    fn on_unlinked(&mut self, link: u64) {
+        if self.watches.ours.remove(&link) {
+            self.events.push_back(Event::Unlinked { link });
+        }
+    }
+
+    fn on_down(&mut self, Down { watch, exit, text }: Down) {
+        if self.watches.ours.remove(&watch) {
+            let exit = codes::to_exit(exit, text);
+            self.events.push_back(Event::Down { watch, exit });
+        }
     }
 
     fn on_request(&mut self, request: Request) -> Judged {
@@ -144,10 +149,33 @@ impl Session {
         Ok(())
     }
 
+    fn on_claim(&mut self, Claim { actor, is_unwanted }: Claim) {
+        self.events.push_back(Event::Claim { actor, is_unwanted });
+    }
+
+    fn on_hold(&mut self, actor: u64) -> Judged {
+        self.held.insert(actor);
+        if self.held.len() > HELD_MAX {
+            return Err("too many actors without room".to_owned());
+        }
+        Ok(())
+    }
+
+    fn on_release(&mut self, actor: u64) {
+        if self.held.remove(&actor) {
+            self.events.push_back(Event::Room);
+        }
+    }
+
     fn on_schema(&mut self, said: &SchemaSaid) -> Judged {
         let (message, fingerprint) =
             (TypeTag::from_u64(said.message), Fingerprint::from_u64(said.fingerprint));
         self.hear(message, fingerprint, &said.text)
+    }
+
+    fn on_goodbye(&mut self, now: Instant, goodbye: Goodbye) {
+        let code = CloseCode::from_u32(goodbye.code).unwrap_or(CloseCode::Lost);
+        self.leave(now, CloseReason::new(code, goodbye.detail));
     }
 }
 
