@@ -26,8 +26,8 @@ use super::link::Link;
 use super::stream::{StreamIo, Turn};
 use crate::contain::contained;
 use crate::limits::LINGER;
+use crate::session::Event;
 use crate::session::streams::ConnectionId;
-use crate::session::{Event, Session};
 use crate::transport::{CloseCode, CloseReason};
 
 /// How often a session goes round before other tasks get their turn.
@@ -196,7 +196,7 @@ impl Future for SessionTask {
             let is_last = this.cut_off.is_some();
             let has_delivered = this.deliveries.poll(cx, &this.node, &this.link, is_last);
             if this.is_over() {
-                this.link.run(Session::release_memory);
+                this.link.release_memory();
                 return Poll::Ready(());
             }
             // What was done may have left something to write.

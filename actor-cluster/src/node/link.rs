@@ -93,6 +93,12 @@ struct GivenActors {
     kept: usize,
 }
 
+impl Default for GivenActors {
+    fn default() -> Self {
+        Self { actors: HashSet::new(), kept: GIVEN_KEPT_LEAST }
+    }
+}
+
 pub(super) struct Inner {
     pub(super) session: Session,
     /// Whether there is something to do that the task has not looked for yet.
@@ -169,7 +175,7 @@ impl Link {
             given_types,
             propagator,
             inner: Mutex::new(Inner::new(session)),
-            given: Mutex::new(GivenActors { actors: HashSet::new(), kept: GIVEN_KEPT_LEAST }),
+            given: Mutex::default(),
         };
         link.note_mutual();
         link
@@ -353,6 +359,14 @@ impl Link {
             return;
         }
         room.await;
+    }
+
+    /// Gives up what nobody asks for once the session is over and its streams have ended.
+    pub(super) fn release_memory(&self) {
+        let released = self.run(Session::release_memory);
+        // Outside of the lock.
+        drop(released);
+        *locked(&self.given) = GivenActors::default();
     }
 
     pub(super) fn request(&self, actor: u64, request: &ControlRequest, token: Option<&Token>) {

@@ -138,7 +138,7 @@ pub(crate) struct Session {
     spare: Vec<Inbound>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Phase {
     /// Lanes or the peer's publications are missing still.
     Opening {
@@ -179,8 +179,14 @@ impl Session {
             })
             .collect();
         messages.sort_by_key(|lane| lane.lane.id);
+        let phase = Phase::Opening { until: now + config.patience, is_synced: false };
+        Self { messages, ..Self::bare(peer, config, context, phase) }
+    }
+
+    /// One that has no lanes for messages, and in which nothing has happened.
+    fn bare(peer: Peer, config: Config, context: WireContext, phase: Phase) -> Self {
         Self {
-            phase: Phase::Opening { until: now + config.patience, is_synced: false },
+            phase,
             streams: Streams::new(config.pace),
             held: BTreeSet::new(),
             has_heard: false,
@@ -188,7 +194,7 @@ impl Session {
             peer,
             config,
             control: Lane::new(LaneId::CONTROL),
-            messages,
+            messages: Vec::new(),
             turn: 0,
             turns_without_bulk: 0,
             owes_ack: false,
@@ -377,14 +383,14 @@ impl Session {
         std::mem::swap(&mut self.events, empty);
     }
 
-    /// Gives up the memory of a session that is over and whose streams have ended: addresses may
-    /// hold it for long.
-    pub(crate) fn release_memory(&mut self) {
+    /// Takes out all that nobody asks a session for that is over and whose streams have ended:
+    /// addresses may hold what is left for long. Dropped outside of every lock.
+    #[must_use]
+    pub(crate) fn release_memory(&mut self) -> Self {
         debug_assert!(self.ended().is_some(), "nobody uses it any more");
-        self.messages = Vec::new();
-        self.control = Lane::new(LaneId::CONTROL);
-        self.spare = Vec::new();
-        (self.publications, self.held) = Default::default();
+        let (peer, config, context) = (self.peer.clone(), self.config.clone(), self.context.clone());
+        let bare = Self::bare(peer, config, context, self.phase.clone());
+        std::mem::replace(self, Self { has_heard: self.has_heard, ..bare })
     }
 
     /// Takes back the list of messages that were delivered, for its room.
