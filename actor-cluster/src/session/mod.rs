@@ -23,6 +23,7 @@ pub(crate) mod capabilities;
 mod choice;
 pub(crate) mod codes;
 mod deaths;
+mod ending;
 mod event;
 mod flow;
 pub(crate) mod handshake;
@@ -41,14 +42,14 @@ mod types;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use actor_core::{CallFailure, Exit, Instant};
+use actor_core::Instant;
 use bytes::Bytes;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use self::annotations::Annotated;
 use self::annotations::Annotations;
+use self::calls::Calls;
 pub(crate) use self::calls::Correlation;
-use self::calls::{Calls, Pending};
 pub(crate) use self::deaths::Death;
 use self::deaths::Deaths;
 pub(crate) use self::event::Event;
@@ -383,16 +384,6 @@ impl Session {
         std::mem::swap(&mut self.events, empty);
     }
 
-    /// Takes out all that nobody asks a session for that is over and whose streams have ended:
-    /// addresses may hold what is left for long. Dropped outside of every lock.
-    #[must_use]
-    pub(crate) fn release_memory(&mut self) -> Self {
-        debug_assert!(self.ended().is_some(), "nobody uses it any more");
-        let (peer, config, context) = (self.peer.clone(), self.config.clone(), self.context.clone());
-        let bare = Self::bare(peer, config, context, self.phase.clone());
-        std::mem::replace(self, Self { has_heard: self.has_heard, ..bare })
-    }
-
     /// Takes back the list of messages that were delivered, for its room.
     pub(crate) fn reuse(&mut self, list: Vec<Inbound>) {
         if list.capacity() > self.spare.capacity() {
@@ -403,74 +394,6 @@ impl Session {
     /// How long the last answered ping took, on the stream of the control lane.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         self.streams.round_trip(self.control.stream()?)
-    }
-
-    /// Says goodbye after everything that waits to be written, and ends.
-    pub(crate) fn close(&mut self, reason: &CloseReason) {
-        if self.ended().is_some() {
-            return;
-        }
-        self.tell_all_deaths();
-        if self.ended().is_some() {
-            // The peer does not read even those.
-            return;
-        }
-        let is_here = reason.code.is_orderly();
-        // What the peer knows to have come it need not take for lost.
-        let is_untold = self.lanes().any(|lane| lane.incoming.untold() > 0);
-        self.owes_ack |= is_here && is_untold;
-        self.send_goodbye(reason);
-        // What has a stream is still written, and read by a peer that is here.
-        self.end(reason.clone(), |lane| !is_here || lane.stream().is_none());
-    }
-
-    /// The peer's bytes are no frames.
-    pub(crate) fn violated(&mut self, detail: &str) {
-        self.abort(CloseCode::Violation, detail);
-    }
-
-    /// Drops what waits to be written, says goodbye, and ends.
-    fn abort(&mut self, code: CloseCode, detail: &str) {
-        self.messages.iter_mut().for_each(|lane| lane.lane.write_to(None));
-        // They might not find room either.
-        self.deaths = Deaths::default();
-        self.close(&CloseReason::new(code, detail));
-        self.messages.iter_mut().for_each(|lane| lane.lane.out.drop_unsent());
-    }
-
-    /// The peer will send no more than what is under way. Its last word is the
-    /// reason; its first one starts the clock.
-    fn leave(&mut self, now: Instant, reason: CloseReason) {
-        let until = match self.phase {
-            Phase::Leaving { until, .. } => until,
-            _ => now + self.config.patience,
-        };
-        self.phase = Phase::Leaving { until, reason };
-        self.broken = None;
-        self.events.push_back(Event::Room);
-    }
-
-    /// Ends the session: every call and every watch gets its answer, and every cast that may be lost
-    /// with its lane is told of.
-    fn end(&mut self, reason: CloseReason, is_lost: impl Fn(&Lane) -> bool) {
-        if self.ended().is_some() {
-            return;
-        }
-        self.report_unacknowledged(is_lost);
-        let (unacked, never_left) = (self.unacked(), self.never_left());
-        self.phase = Phase::Ended(reason.clone());
-        self.broken = None;
-        self.answering.clear();
-        for (call, Pending { reply, .. }) in self.calls.drain() {
-            let is_certain = never_left.contains(&call);
-            let failure = if is_certain { CallFailure::NeverLeft } else { CallFailure::Unknown };
-            self.events.push_back(Event::Failed { reply, failure });
-        }
-        for watch in std::mem::take(&mut self.watches.ours) {
-            self.events.push_back(Event::Down { watch, exit: Exit::Unreachable });
-        }
-        self.events.push_back(Event::Room);
-        self.events.push_back(Event::Ended { reason, unacked });
     }
 
     fn check_ready(&mut self) {
