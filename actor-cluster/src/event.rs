@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actor_core::ActorId;
 use tokio::sync::broadcast;
 
-use crate::id::{Incarnation, NodeId};
+use crate::id::{Incarnation, NodeId, NodeLife};
 use crate::transport::CloseReason;
 
 /// Something happened to a connection or a session of this node.
@@ -99,6 +99,12 @@ pub struct PeerInfo {
     pub incarnation: Incarnation,
     /// Its name, for people.
     pub name: String,
+}
+
+impl PeerInfo {
+    pub(crate) fn life(&self) -> NodeLife {
+        NodeLife::new(self.node, self.incarnation)
+    }
 }
 
 /// A published actor, and its node.

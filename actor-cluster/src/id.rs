@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use actor_core::ActorId;
 pub use actor_core::Incarnation;
 
 /// A node's long-lived identity: its Ed25519 public key.
@@ -69,6 +70,24 @@ impl FromStr for NodeId {
             *byte = u8::from_str_radix(digits, 16).map_err(|_| NodeIdError)?;
         }
         Ok(Self(key))
+    }
+}
+
+/// One life of a node: from its start to its end. What it was told, and its actors, do not outlive it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct NodeLife {
+    pub(crate) node: NodeId,
+    pub(crate) incarnation: Incarnation,
+}
+
+impl NodeLife {
+    pub(crate) const fn new(node: NodeId, incarnation: Incarnation) -> Self {
+        Self { node, incarnation }
+    }
+
+    /// One of its actors, by its serial.
+    pub(crate) const fn actor(self, serial: u64) -> ActorId {
+        ActorId::new(self.incarnation, serial)
     }
 }
 

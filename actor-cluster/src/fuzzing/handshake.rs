@@ -4,7 +4,7 @@
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::{Bytes, BytesMut};
 
-use crate::id::{Incarnation, NodeId};
+use crate::id::{Incarnation, NodeId, NodeLife};
 use crate::limits::{HANDSHAKE_BODY_BYTES_MAX, MESSAGE_BYTES_MAX_LEAST, WINDOW_BYTES};
 use crate::session::handshake::{
     Acceptor, Carried, Channel, Dialler, HandshakeError, Myself, Offer, Peer, Progress, Proposal, Proposals,
@@ -67,7 +67,9 @@ pub fn handshake(data: &[u8]) {
             (Secrets::Different, Some(Ok(peer)), _) => panic!("a stranger was let in: {peer:?}"),
             (Secrets::Same, Some(Ok(peer)), Some(Ok(promised))) => assert_eq!(peer, promised),
             // Nobody has sworn to more than that.
-            (Secrets::None, Some(Ok(peer)), Some(Ok(promised))) => assert_eq!(peer.node, promised.node),
+            (Secrets::None, Some(Ok(peer)), Some(Ok(promised))) => {
+                assert_eq!(peer.life.node, promised.life.node);
+            }
             (Secrets::Same | Secrets::None, _, honest) => {
                 assert!(matches!(honest, Some(Ok(_))), "{honest:?}");
             }
@@ -190,8 +192,7 @@ fn node(number: u8, secrets: Secrets) -> (Myself, Channel) {
     };
     let myself = Myself {
         cluster: "fuzzed".to_owned(),
-        node: of(number),
-        incarnation: Incarnation::from_u64(u64::from(number)),
+        life: NodeLife::new(of(number), Incarnation::from_u64(u64::from(number))),
         name: format!("node-{number}"),
         secret: secret.map(Secret::new),
         message_bytes_max: u32::try_from(MESSAGE_BYTES_MAX_LEAST).unwrap_or(u32::MAX),
@@ -205,13 +206,13 @@ fn node(number: u8, secrets: Secrets) -> (Myself, Channel) {
 struct Nobody;
 
 impl Sessions for Nobody {
-    fn live(&self, _: NodeId, _: Incarnation) -> Option<SessionId> {
+    fn live(&self, _: NodeLife) -> Option<SessionId> {
         None
     }
 }
 
 impl Proposals for Nobody {
-    fn propose(&mut self, _: NodeId, _: Incarnation, offer: Offer) -> Result<Proposal, HandshakeError> {
+    fn propose(&mut self, _: NodeLife, offer: Offer) -> Result<Proposal, HandshakeError> {
         propose(offer, None, false)
     }
 }

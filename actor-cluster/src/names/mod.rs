@@ -18,12 +18,12 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use actor_core::{ActorId, Incarnation};
+use actor_core::ActorId;
 
 use self::conflict::{Claim, Conflict};
 use crate::authorize::Subject;
 use crate::event::{GroupEvent, PublishedActor};
-use crate::id::NodeId;
+use crate::id::{NodeId, NodeLife};
 use crate::wire::TypeTag;
 use crate::wire::control::Publication;
 
@@ -198,11 +198,11 @@ impl Names {
     }
 
     /// A peer publishes more. If this node loses a name by it, it holds it no more.
-    pub(crate) fn learn(&mut self, node: NodeId, life: Incarnation, news: &[Publication]) -> Changes {
+    pub(crate) fn learn(&mut self, life: NodeLife, news: &[Publication]) -> Changes {
         let mut changes = Changes::default();
         for publication in news {
             let (label, claim) = (Label::of(publication), Claim::of(publication));
-            let who = PublishedActor { node, actor: ActorId::new(life, publication.actor) };
+            let who = PublishedActor { node: life.node, actor: life.actor(publication.actor) };
             self.latest = self.latest.max(claim.number);
             if label.kind == LabelKind::Name {
                 self.meet(&label, who, &claim, &mut changes);
@@ -224,10 +224,10 @@ impl Names {
     }
 
     /// A peer publishes less.
-    pub(crate) fn unlearn(&mut self, node: NodeId, life: Incarnation, gone: &[Publication]) -> Changes {
+    pub(crate) fn unlearn(&mut self, life: NodeLife, gone: &[Publication]) -> Changes {
         let mut changes = Changes::default();
         for publication in gone {
-            let who = PublishedActor { node, actor: ActorId::new(life, publication.actor) };
+            let who = PublishedActor { node: life.node, actor: life.actor(publication.actor) };
             self.remove(&Label::of(publication), who, &mut changes);
         }
         changes

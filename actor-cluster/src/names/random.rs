@@ -4,13 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use actor_core::{ActorId, Incarnation};
+use actor_core::Incarnation;
 use proptest::prelude::*;
 
 use super::conflict::Conflict;
 use super::{Changes, Clash, Label, Names};
 use crate::event::{GroupEvent, PublishedActor};
-use crate::id::NodeId;
+use crate::id::{NodeId, NodeLife};
 use crate::wire::TypeTag;
 use crate::wire::control::Publication;
 
@@ -62,8 +62,7 @@ enum Word {
 }
 
 struct Node {
-    id: NodeId,
-    life: Incarnation,
+    life: NodeLife,
     names: Names,
     /// What it publishes, as its shell would keep it.
     publishes: Vec<Publication>,
@@ -76,12 +75,12 @@ impl Node {
     fn new(number: usize, life: u64) -> Self {
         let id = NodeId::from_bytes([u8::try_from(number).unwrap(); 32]);
         let (names, heard) = (Names::new(id), BTreeSet::new());
-        let life = Incarnation::from_u64(life);
-        Self { id, life, names, publishes: Vec::new(), actors: 0, heard }
+        let life = NodeLife::new(id, Incarnation::from_u64(life));
+        Self { life, names, publishes: Vec::new(), actors: 0, heard }
     }
 
     fn who(&self, publication: &Publication) -> PublishedActor {
-        PublishedActor { node: self.id, actor: ActorId::new(self.life, publication.actor) }
+        PublishedActor { node: self.life.node, actor: self.life.actor(publication.actor) }
     }
 
     fn hears(&mut self, events: &[GroupEvent]) {
@@ -142,7 +141,7 @@ impl World {
             Op::Part { one, other } => self.part(one % count, other % count),
             Op::Restart { node } => {
                 (0..count).for_each(|other| self.part(node % count, other));
-                let life = self.nodes[node % count].life.as_u64() + 1;
+                let life = self.nodes[node % count].life.incarnation.as_u64() + 1;
                 self.nodes[node % count] = Node::new(node % count, life);
             }
         }
@@ -154,10 +153,11 @@ impl World {
         let actor = if node.actors % 3 == 2 { node.actors } else { node.actors + 1 };
         node.actors += 1;
         let known: Vec<_> = node.names.lookup(label).collect();
-        let id = ActorId::new(node.life, actor);
+        let id = node.life.actor(actor);
         let Ok((publication, changes)) = node.names.publish(label, id, TypeTag::from_u64(1), rule) else {
-            let is_known =
-                |entry: &super::Entry| entry.who.node == node.id || label.kind == super::LabelKind::Name;
+            let is_known = |entry: &super::Entry| {
+                entry.who.node == node.life.node || label.kind == super::LabelKind::Name
+            };
             assert!(known.iter().any(is_known), "refused for nothing");
             return;
         };
@@ -190,11 +190,11 @@ impl World {
 
     fn deliver(&mut self, from: usize, to: usize) {
         let Some(word) = self.sessions.get_mut(&(from, to)).and_then(VecDeque::pop_front) else { return };
-        let (peer, life) = (self.nodes[from].id, self.nodes[from].life);
+        let peer = self.nodes[from].life;
         let reader = &mut self.nodes[to];
         match word {
             Word::Unpublish(gone) => {
-                let changes = reader.names.unlearn(peer, life, &gone);
+                let changes = reader.names.unlearn(peer, &gone);
                 self.settle(to, changes, &[]);
             }
             Word::Publish(news) => {
@@ -202,18 +202,18 @@ impl World {
                 let mut ours = reader.publishes.clone();
                 for theirs in news.iter().filter(|publication| publication.kind == 0) {
                     let Some(place) = ours.iter().position(|ours| clash(ours, theirs)) else { continue };
-                    let them = PublishedActor { node: peer, actor: ActorId::new(life, theirs.actor) };
+                    let them = PublishedActor { node: peer.node, actor: peer.actor(theirs.actor) };
                     let us = reader.who(&ours[place]);
                     let pair = (to, from, ours[place].clone(), theirs.clone());
                     assert!(self.told.insert(pair), "told twice in one session");
-                    if wins(&ours[place], reader.id, theirs, peer) {
+                    if wins(&ours[place], reader.life.node, theirs, peer.node) {
                         expected.push((us, them));
                     } else {
                         expected.push((them, us));
                         ours.remove(place);
                     }
                 }
-                let changes = reader.names.learn(peer, life, &news);
+                let changes = reader.names.learn(peer, &news);
                 self.settle(to, changes, &expected);
             }
         }
@@ -226,7 +226,9 @@ impl World {
         let told: Vec<_> = changes.clashes.iter().map(|clash| (clash.winner, clash.loser)).collect();
         assert_eq!(told, expected);
         let mut gone = Vec::new();
-        for Clash { name, loser, .. } in changes.clashes.iter().filter(|clash| clash.loser.node == node.id) {
+        for Clash { name, loser, .. } in
+            changes.clashes.iter().filter(|clash| clash.loser.node == node.life.node)
+        {
             let lost = |ours: &Publication| {
                 ours.kind == 0 && *ours.label == **name && ours.actor == loser.actor.serial()
             };
@@ -255,7 +257,7 @@ impl World {
         self.sessions.remove(&(other, one));
         self.told.retain(|(at, with, _, _)| ![(one, other), (other, one)].contains(&(*at, *with)));
         for (at, gone) in [(one, other), (other, one)] {
-            let gone = self.nodes[gone].id;
+            let gone = self.nodes[gone].life.node;
             let changes = self.nodes[at].names.forget(gone);
             self.settle(at, changes, &[]);
         }
@@ -279,21 +281,21 @@ impl World {
             let mut expected: Vec<_> = holders.iter().map(|(who, _)| *who).collect();
             expected.sort();
             for node in &self.nodes {
-                expected.sort_by_key(|who| (who.node != node.id, *who));
+                expected.sort_by_key(|who| (who.node != node.life.node, *who));
                 let found: Vec<_> = node.names.holders(&name).iter().map(|entry| entry.who).collect();
-                assert_eq!(found, expected, "{name} at {:?}", node.id);
+                assert_eq!(found, expected, "{name} at {:?}", node.life.node);
             }
         }
         let members: BTreeSet<_> =
             all().filter(|(_, it)| it.kind == 1).map(|(who, it)| (it.label.clone(), who)).collect();
         for node in &self.nodes {
-            assert_eq!(node.heard, members, "as heard at {:?}", node.id);
+            assert_eq!(node.heard, members, "as heard at {:?}", node.life.node);
             let groups = node.names.groups("").into_iter();
             let found = groups.flat_map(|group| {
                 let members = node.names.members(&Label::group("", &group));
                 members.into_iter().map(move |entry| (group.to_string(), entry.who))
             });
-            assert_eq!(found.collect::<BTreeSet<_>>(), members, "as known at {:?}", node.id);
+            assert_eq!(found.collect::<BTreeSet<_>>(), members, "as known at {:?}", node.life.node);
         }
     }
 }

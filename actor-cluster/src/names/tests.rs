@@ -1,11 +1,11 @@
 //! What follows from one thing that happens, by tables.
 
-use actor_core::{ActorId, Incarnation};
+use actor_core::Incarnation;
 
 use super::conflict::Conflict::{self, Allow, Newest, Rank, Reject};
 use super::{Changes, Clash, Label, Names, Refusal};
 use crate::event::{GroupEvent, PublishedActor};
-use crate::id::NodeId;
+use crate::id::{NodeId, NodeLife};
 use crate::wire::TypeTag;
 use crate::wire::control::Publication;
 
@@ -16,12 +16,12 @@ fn node(number: u8) -> NodeId {
     NodeId::from_bytes([number; 32])
 }
 
-fn life(number: u8) -> Incarnation {
-    Incarnation::from_u64(number.into())
+fn life(number: u8) -> NodeLife {
+    NodeLife::new(node(number), Incarnation::from_u64(number.into()))
 }
 
 fn who(number: u8, actor: u64) -> PublishedActor {
-    PublishedActor { node: node(number), actor: ActorId::new(life(number), actor) }
+    PublishedActor { node: node(number), actor: life(number).actor(actor) }
 }
 
 fn here() -> Names {
@@ -46,7 +46,7 @@ fn member(actor: u64, scope: &str, group: &str) -> Publication {
 
 impl Names {
     fn hears(&mut self, number: u8, news: &[Publication]) -> Changes {
-        self.learn(node(number), life(number), news)
+        self.learn(life(number), news)
     }
 
     fn takes(&mut self, conflict: Conflict) -> Result<(u64, Vec<Clash>), Refusal> {
@@ -76,7 +76,7 @@ fn names_that_all_allow_are_as_many_as_there_are_nodes() {
     names.withdraw(&Label::name("name"), who(HERE, 1).actor);
     names.forget(node(2));
     assert_eq!(names.who_has("name"), [who(9, 3)]);
-    names.unlearn(node(9), life(9), &[said(3, 0, 0, 0)]);
+    names.unlearn(life(9), &[said(3, 0, 0, 0)]);
     assert!(names.labels.is_empty());
 }
 
@@ -176,8 +176,8 @@ fn members_join_and_leave_once() {
     assert_eq!(names.hears(2, &theirs[..1]).groups, [joined(2, 1)]);
     let members: Vec<_> = names.members(&group).iter().map(|entry| entry.who).collect();
     assert_eq!(members, [who(HERE, 1), who(2, 1), who(9, 1), who(9, 2)]);
-    assert_eq!(names.unlearn(node(9), life(9), &theirs[1..2]).groups, [left(9, 2)]);
-    assert_eq!(names.unlearn(node(9), life(9), &theirs[1..2]).groups, []);
+    assert_eq!(names.unlearn(life(9), &theirs[1..2]).groups, [left(9, 2)]);
+    assert_eq!(names.unlearn(life(9), &theirs[1..2]).groups, []);
     assert_eq!(names.forget(node(9)).groups, [left(9, 1)]);
     assert_eq!(names.forget(node(9)), Changes::default());
     assert_eq!(names.withdraw(&group, who(HERE, 1).actor).groups, [left(HERE, 1)]);

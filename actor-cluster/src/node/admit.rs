@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 
-use actor_core::Incarnation;
 use bytes::{Bytes, BytesMut};
 
 use super::Node;
@@ -17,7 +16,7 @@ use super::peer::Peer;
 use super::tasks::Place;
 use crate::error::HandshakeError;
 use crate::event::{NodeEvent, PeerInfo};
-use crate::id::NodeId;
+use crate::id::{NodeId, NodeLife};
 use crate::locked::locked;
 use crate::names::Names;
 use crate::session::handshake::{self, Decision, Offer, Proposal, Proposals, SessionId, Sessions};
@@ -29,14 +28,14 @@ pub(super) struct Peers {
     pub(super) present: BTreeMap<NodeId, Arc<Peer>>,
     /// Those that addresses of actors may still be held of: when such a peer comes
     /// back in the same life, the addresses work again.
-    known: BTreeMap<(NodeId, Incarnation), Weak<Peer>>,
+    known: BTreeMap<NodeLife, Weak<Peer>>,
     /// How many of these there may be before those that nobody holds are looked for.
     known_kept: usize,
     call_keys_made: Arc<AtomicU64>,
     /// Where those who are present can be dialled, as they say.
     pub(super) reachable: BTreeMap<NodeId, Vec<Address>>,
     /// The sessions that this node has proposed and waits for the peer's word on.
-    proposed: BTreeSet<(NodeId, Incarnation, SessionId)>,
+    proposed: BTreeSet<(NodeLife, SessionId)>,
     /// What this node publishes, and those who are present.
     pub(super) names: Names,
     /// Who watches groups.
@@ -92,26 +91,26 @@ impl Peers {
     }
 
     /// The session there is with one life of a node, unless it has ended.
-    pub(super) fn live(&self, node: NodeId, incarnation: Incarnation) -> Option<Arc<Link>> {
-        let peer = self.present.get(&node).filter(|peer| peer.incarnation == incarnation)?;
+    pub(super) fn live(&self, life: NodeLife) -> Option<Arc<Link>> {
+        let peer = self.present.get(&life.node).filter(|peer| peer.life == life)?;
         peer.link().filter(|link| link.ended().is_none())
     }
 
     /// Whether this node waits for one life of a node to take a session.
-    fn is_proposing(&self, node: NodeId, incarnation: Incarnation) -> bool {
-        self.proposed.iter().any(|(to, life, _)| (*to, *life) == (node, incarnation))
+    fn is_proposing(&self, life: NodeLife) -> bool {
+        self.proposed.iter().any(|(to, _)| *to == life)
     }
 
     /// Whether a node with which there is no session may have one.
     fn has_place(&self, node: NodeId, most: usize) -> bool {
-        let coming = self.proposed.iter().map(|(to, ..)| to).filter(|to| !self.present.contains_key(to));
+        let coming = self.proposed.iter().map(|(to, _)| &to.node).filter(|to| !self.present.contains_key(to));
         let coming: BTreeSet<_> = coming.filter(|to| **to != node).collect();
         self.present.contains_key(&node) || self.present.len() + coming.len() < most
     }
 
-    /// Whether a later life of a node is here.
-    fn is_stale(&self, node: NodeId, incarnation: Incarnation) -> bool {
-        self.present.get(&node).is_some_and(|peer| peer.incarnation > incarnation)
+    /// Whether a later life of the node is here.
+    fn is_stale(&self, life: NodeLife) -> bool {
+        self.present.get(&life.node).is_some_and(|peer| peer.life > life)
     }
 
     /// Whether a session is the one there is with its peer. What one that was
@@ -122,16 +121,16 @@ impl Peers {
     }
 
     /// One life of a node, whether there is a session with it or not.
-    fn known(&mut self, node: NodeId, incarnation: Incarnation) -> Arc<Peer> {
-        if let Some(known) = self.known.get(&(node, incarnation)).and_then(Weak::upgrade) {
+    fn known(&mut self, life: NodeLife) -> Arc<Peer> {
+        if let Some(known) = self.known.get(&life).and_then(Weak::upgrade) {
             return known;
         }
         if self.known.len() >= self.known_kept {
             self.known.retain(|_, peer| peer.strong_count() > 0);
             self.known_kept = KNOWN_KEPT_LEAST.max(2 * self.known.len());
         }
-        let peer = Arc::new(Peer::new(node, incarnation, self.call_keys_made.clone()));
-        self.known.insert((node, incarnation), Arc::downgrade(&peer));
+        let peer = Arc::new(Peer::new(life, self.call_keys_made.clone()));
+        self.known.insert(life, Arc::downgrade(&peer));
         peer
     }
 
@@ -148,7 +147,7 @@ impl Peers {
 
     /// Puts a new session in place of the one there was with the node, if any.
     fn replace(&mut self, info: &PeerInfo, link: &Arc<Link>) -> (Option<Arc<Link>>, Told) {
-        let peer = self.known(info.node, info.incarnation);
+        let peer = self.known(info.life());
         let told = self.forget_publications(info.node);
         self.reachable.remove(&info.node);
         let former = self.present.insert(info.node, peer.clone());
@@ -219,16 +218,18 @@ impl Node {
         if peers.is_closing {
             return Err(HandshakeError::Busy);
         }
-        let (node, incarnation) = (shaken.node, shaken.incarnation);
-        if peers.is_stale(node, incarnation) {
+        let life = shaken.life;
+        if peers.is_stale(life) {
             return Err(HandshakeError::Stale);
         }
-        let live = peers.live(node, incarnation);
-        let is_proposing = peers.is_proposing(node, incarnation);
+        let live = peers.live(life);
+        let is_proposing = peers.is_proposing(life);
         match shaken.decide(self.id(), live.as_ref().map(|link| link.id), is_proposing) {
             Decision::Changed => Err(HandshakeError::Changed),
             Decision::Join => live.map(|link| (link, None)).ok_or(HandshakeError::Changed),
-            Decision::Begin if !peers.has_place(node, self.settings.peers_max) => Err(HandshakeError::Busy),
+            Decision::Begin if !peers.has_place(life.node, self.settings.peers_max) => {
+                Err(HandshakeError::Busy)
+            }
             Decision::Begin => {
                 let link = Arc::new(Link::new(self, shaken));
                 let (former, told) = peers.replace(&link.info, &link);
@@ -243,8 +244,8 @@ impl Node {
     }
 
     /// One life of a node, whether there is a session with it or not.
-    pub(super) fn known_peer(&self, node: NodeId, incarnation: Incarnation) -> Arc<Peer> {
-        locked(&self.peers).known(node, incarnation)
+    pub(super) fn known_peer(&self, life: NodeLife) -> Arc<Peer> {
+        locked(&self.peers).known(life)
     }
 
     /// Says on a new session what this node publishes. Whoever calls keeps that from
@@ -305,7 +306,7 @@ pub(super) struct Proposing {
     node: Arc<Node>,
     /// Before its first word.
     begun: Moment,
-    proposed: Option<(NodeId, Incarnation, SessionId)>,
+    proposed: Option<(NodeLife, SessionId)>,
 }
 
 impl Proposing {
@@ -315,25 +316,20 @@ impl Proposing {
 }
 
 impl Proposals for Proposing {
-    fn propose(
-        &mut self,
-        node: NodeId,
-        incarnation: Incarnation,
-        offer: Offer,
-    ) -> Result<Proposal, HandshakeError> {
+    fn propose(&mut self, life: NodeLife, offer: Offer) -> Result<Proposal, HandshakeError> {
         let mut peers = locked(&self.node.peers);
-        if peers.is_stale(node, incarnation) {
+        if peers.is_stale(life) {
             return Err(HandshakeError::Stale);
         }
-        let live = peers.live(node, incarnation).map(|link| link.live(self.begun));
-        let is_proposed = |named| peers.proposed.contains(&(node, incarnation, named));
+        let live = peers.live(life).map(|link| link.live(self.begun));
+        let is_proposed = |named| peers.proposed.contains(&(life, named));
         let proposal = handshake::propose(offer, live, offer.named.is_some_and(is_proposed))?;
         if proposal.is_new() {
             // What the peer lets in is taken, so there must be a place by then.
-            if peers.is_closing || !peers.has_place(node, self.node.settings.peers_max) {
+            if peers.is_closing || !peers.has_place(life.node, self.node.settings.peers_max) {
                 return Err(HandshakeError::Busy);
             }
-            let proposed = (node, incarnation, proposal.session);
+            let proposed = (life, proposal.session);
             peers.proposed.insert(proposed);
             self.proposed = Some(proposed);
         }
@@ -351,7 +347,7 @@ impl Drop for Proposing {
 }
 
 impl Sessions for Node {
-    fn live(&self, node: NodeId, incarnation: Incarnation) -> Option<SessionId> {
-        locked(&self.peers).live(node, incarnation).map(|link| link.id)
+    fn live(&self, life: NodeLife) -> Option<SessionId> {
+        locked(&self.peers).live(life).map(|link| link.id)
     }
 }

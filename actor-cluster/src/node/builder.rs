@@ -10,7 +10,7 @@ use super::kinds::Kinds;
 use super::{Node, NodeServer, Settings};
 use crate::authorize::Authorize;
 use crate::error::StartError;
-use crate::id::NodeId;
+use crate::id::{NodeId, NodeLife};
 use crate::limits::{
     HANDSHAKE_TIMEOUT, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX_LEAST,
     MESSAGE_BYTES_MAX_MOST, NODE_NAME_BYTES_MAX, PEERS_MAX, RESUME_TIMEOUT, WINDOW_BYTES, WINDOW_BYTES_LEAST,
@@ -252,8 +252,7 @@ impl NodeBuilder {
             },
             myself: Myself {
                 cluster: self.cluster,
-                node: self.id,
-                incarnation: system.incarnation(),
+                life: NodeLife::new(self.id, system.incarnation()),
                 name: self.name,
                 secret: self.secret.as_deref().map(Secret::new),
                 message_bytes_max: u32::try_from(self.message_bytes_max).unwrap_or(u32::MAX),

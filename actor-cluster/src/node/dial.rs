@@ -11,7 +11,7 @@ use super::handshaking::{self, Failure};
 use super::link::{Link, LinkState};
 use super::parting::{Held, Refusal};
 use crate::error::{ConnectError, HandshakeError};
-use crate::event::{NodeEvent, PeerInfo};
+use crate::event::NodeEvent;
 use crate::id::NodeId;
 use crate::limits::REDIAL_PAUSE;
 use crate::locked::locked;
@@ -106,8 +106,7 @@ pub(super) async fn ready(node: &Arc<Node>, link: Arc<Link>) -> Result<Arc<Link>
         loop {
             match link.settled().await {
                 LinkState::Ended(reason) => {
-                    let PeerInfo { node: peer, incarnation, .. } = link.info;
-                    let successor = locked(&node.peers).live(peer, incarnation);
+                    let successor = locked(&node.peers).live(link.info.life());
                     link = successor.ok_or(ConnectError::Ended(reason))?;
                 }
                 LinkState::Opening | LinkState::Ready => return Ok(link),

@@ -4,10 +4,11 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use actor_core::{ActorId, DeadLetter, DeadReason, Direction, Event, Incarnation, Passage, Rejection};
+use actor_core::{DeadLetter, DeadReason, Direction, Event, Passage, Rejection};
 
 use super::Node;
 use super::link::Link;
+use crate::id::NodeLife;
 use crate::session::{Death, Shape};
 
 impl Node {
@@ -41,12 +42,12 @@ impl Node {
     fn tell_dead(&self, link: &Link, direction: Direction, death: impl FnOnce() -> Death) {
         self.system.tell(|| {
             let is_here = direction == Direction::Inbound;
-            let life = if is_here { self.system.incarnation() } else { link.info.incarnation };
+            let life = if is_here { self.life() } else { link.info.life() };
             Event::DeadLetter(self.letter(link, direction, life, death()))
         });
     }
 
-    fn letter(&self, link: &Link, direction: Direction, life: Incarnation, death: Death) -> DeadLetter {
+    fn letter(&self, link: &Link, direction: Direction, life: NodeLife, death: Death) -> DeadLetter {
         let Death { kind, reason, detail, count } = death;
         let (actor, (message, variant)) = match kind {
             None => (0, (Cow::Borrowed("of several types"), None)),
@@ -54,7 +55,7 @@ impl Node {
         };
         let mut passage = Passage::new(link.info.node.to_string(), direction);
         (passage.variant, passage.detail) = (variant, detail);
-        DeadLetter::new(ActorId::new(life, actor), message, reason).with_count(count).with_passage(passage)
+        DeadLetter::new(life.actor(actor), message, reason).with_count(count).with_passage(passage)
     }
 
     /// What a message is called, as far as this node knows its type.

@@ -24,6 +24,7 @@ use super::outbound::Given;
 use super::references::{self, GivenTypes};
 use super::ties::Ties;
 use crate::event::PeerInfo;
+use crate::id::NodeLife;
 use crate::limits::STREAMS_PER_SESSION_MAX;
 use crate::locked::locked;
 use crate::session::handshake::{self, Live, SessionId};
@@ -153,11 +154,12 @@ impl Link {
     /// A session with a peer whose handshake is done, without streams yet.
     pub(super) fn new(node: &Arc<Node>, shaken: handshake::Peer) -> Self {
         let id = shaken.session;
-        let info = PeerInfo { node: shaken.node, incarnation: shaken.incarnation, name: shaken.name.clone() };
+        let NodeLife { node: peer, incarnation } = shaken.life;
+        let info = PeerInfo { node: peer, incarnation, name: shaken.name.clone() };
         let executor = node.executor().clone();
         let mut session = Session::new(shaken, node.settings.session.clone(), executor.now());
         let given_types = Arc::<GivenTypes>::default();
-        session.lend(references::switchboard(node, info.node, info.incarnation, given_types.clone()));
+        session.lend(references::switchboard(node, info.life(), given_types.clone()));
         let propagator = node.settings.propagator.clone().filter(|_| session.takes_annotations());
         let link = Self {
             info,

@@ -74,8 +74,8 @@ pub(super) fn on_unlink(link: &Link, number: u64, has_ended: bool) {
 
 /// The supervisor's address, as the actor has it.
 fn supervisor_of(node: &Arc<Node>, link: &Arc<Link>, number: u64, serial: u64) -> ActorCell {
-    let peer = node.known_peer(link.info.node, link.info.incarnation);
-    let id = ActorId::new(link.info.incarnation, serial);
+    let peer = node.known_peer(link.info.life());
+    let id = link.info.life().actor(serial);
     let control = RemoteControl::new(peer, id, None);
     let supervisor = RemoteSupervisor { control, link: Arc::downgrade(link), number };
     ActorCell::foreign(Control::foreign(id, None, node.executor().clone(), Box::new(supervisor)))

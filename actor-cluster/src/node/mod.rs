@@ -68,7 +68,7 @@ pub use self::server::{NodeServer, NodeSession};
 use self::tasks::Tasks;
 use crate::authorize::Authorize;
 use crate::event::NodeEvent;
-use crate::id::NodeId;
+use crate::id::{NodeId, NodeLife};
 use crate::limits::{EVENTS_KEPT, HANDSHAKES_MAX};
 use crate::locked::locked;
 use crate::names::conflict::NameRule;
@@ -132,7 +132,7 @@ impl Node {
         kinds: Kinds,
     ) -> Self {
         let executor = system.executor().clone();
-        let peers = Mutex::new(Peers::new(settings.myself.node));
+        let peers = Mutex::new(Peers::new(settings.myself.life.node));
         Self {
             exports: Arc::new(Exports::new(&executor, system.incarnation())),
             once: Arc::new(KeyedCalls::new(settings.call_memory, executor.clone())),
@@ -162,8 +162,12 @@ impl Node {
         self.settings.myself.clone()
     }
 
+    fn life(&self) -> NodeLife {
+        self.settings.myself.life
+    }
+
     fn id(&self) -> NodeId {
-        self.settings.myself.node
+        self.life().node
     }
 
     fn handshake_timeout(&self) -> Duration {

@@ -17,7 +17,7 @@ use bytes::{Bytes, BytesMut};
 use super::catalog::{Undone, Waiting};
 use super::link::Link;
 use crate::locked::locked;
-use crate::once::{CallMemory, Caller, Decision, Outcome, Outcomes, Target, Ticket};
+use crate::once::{CallMemory, Decision, Outcome, Outcomes, Target, Ticket};
 use crate::session::Correlation;
 use crate::wire::annotation::Key;
 use crate::wire::{EncodeError, EncodeReply, Encoder, ReplySink, ReplyTo, WireContext};
@@ -79,10 +79,10 @@ impl KeyedCalls {
             reply.abandon();
             return None;
         }
-        let caller = Caller { node: link.info.node, incarnation: link.info.incarnation };
         let now = self.executor.now();
         // The lock is let go before anybody is told.
-        let decision = locked(&self.outcomes).ask(now, caller, key, target, waiter, Waiter::is_there);
+        let decision =
+            locked(&self.outcomes).ask(now, link.info.life(), key, target, waiter, Waiter::is_there);
         match decision {
             Decision::Run(ticket) => {
                 let unrun = Unrun { once: self.clone(), ticket };

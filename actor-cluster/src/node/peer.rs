@@ -3,19 +3,18 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use actor_core::{Incarnation, KeyedAsk, SendError, WatchId};
+use actor_core::{KeyedAsk, SendError, WatchId};
 use arc_swap::ArcSwapOption;
 
 use super::link::Link;
 use super::outbound::Given;
-use crate::id::NodeId;
+use crate::id::NodeLife;
 use crate::wire::RemoteMessage;
 
 /// One incarnation of another node. Addresses of its actors hold one of these and
 /// find in it whichever session there is.
 pub(super) struct Peer {
-    pub(super) node: NodeId,
-    pub(super) incarnation: Incarnation,
+    pub(super) life: NodeLife,
     /// The first session with it, and usually the only one: to send over it, nothing is written
     /// that another thread reads.
     first: OnceLock<Arc<Link>>,
@@ -30,10 +29,9 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    pub(super) fn new(node: NodeId, incarnation: Incarnation, call_keys_made: Arc<AtomicU64>) -> Self {
+    pub(super) fn new(life: NodeLife, call_keys_made: Arc<AtomicU64>) -> Self {
         Self {
-            node,
-            incarnation,
+            life,
             first: OnceLock::new(),
             is_first: AtomicBool::new(false),
             later: ArcSwapOption::empty(),

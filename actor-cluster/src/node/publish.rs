@@ -14,7 +14,7 @@ use super::peer::Peer;
 use super::rights::ask;
 use crate::authorize::Operation;
 use crate::error::{FindError, PublishError};
-use crate::event::{NodeEvent, PeerInfo};
+use crate::event::NodeEvent;
 use crate::locked::locked;
 use crate::names::conflict::NameRule;
 use crate::names::{Clash, Entry, Label, Refusal};
@@ -173,8 +173,7 @@ impl Node {
         if !peers.is_current(link) {
             return;
         }
-        let PeerInfo { node, incarnation, .. } = link.info;
-        let changes = peers.names.learn(node, incarnation, &publications);
+        let changes = peers.names.learn(link.info.life(), &publications);
         let told = peers.feeds.put(changes.groups);
         drop(peers);
         let lost = changes.clashes.iter().filter(|clash| clash.loser.node == self.id());
@@ -203,7 +202,7 @@ impl Node {
         if !peers.is_current(link) {
             return;
         }
-        let changes = peers.names.unlearn(link.info.node, link.info.incarnation, publications);
+        let changes = peers.names.unlearn(link.info.life(), publications);
         let told = peers.feeds.put(changes.groups);
         drop(peers);
         told.wake();

@@ -17,8 +17,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use actor_core::{
-    ActorId, ActorRef, Control, ControlRequest, Deliver, Exit, ExitListener, ForeignControl, Incarnation,
-    SendError, Status, WatchId,
+    ActorId, ActorRef, Control, ControlRequest, Deliver, Exit, ExitListener, ForeignControl, SendError,
+    Status, WatchId,
 };
 
 use super::Node;
@@ -26,7 +26,7 @@ use super::catalog::{Catalog, Target};
 use super::exports::TooMany;
 use super::link::Link;
 use super::outbound::{RemoteControl, remote_ref};
-use crate::id::NodeId;
+use crate::id::NodeLife;
 use crate::locked::locked;
 use crate::session::Session;
 use crate::wire::context::Switchboard;
@@ -40,7 +40,7 @@ use crate::wire::{
 struct Board {
     node: Weak<Node>,
     /// The other end.
-    peer: (NodeId, Incarnation),
+    peer: NodeLife,
     given_types: Arc<GivenTypes>,
 }
 
@@ -140,13 +140,8 @@ pub(super) fn resolve<M: RemoteMessage>(
 }
 
 /// What the codec of a session with this peer is lent.
-pub(super) fn switchboard(
-    node: &Arc<Node>,
-    peer: NodeId,
-    incarnation: Incarnation,
-    given_types: Arc<GivenTypes>,
-) -> Switchboard {
-    Switchboard::new(Board { node: Arc::downgrade(node), peer: (peer, incarnation), given_types })
+pub(super) fn switchboard(node: &Arc<Node>, peer: NodeLife, given_types: Arc<GivenTypes>) -> Switchboard {
+    Switchboard::new(Board { node: Arc::downgrade(node), peer, given_types })
 }
 
 impl Board {
@@ -172,8 +167,8 @@ impl Board {
             self.given_types.note::<M>(node.catalog());
             (Home::Writer, Some(token))
         } else if let Some(remote) = actor.foreign_control::<RemoteControl>() {
-            let home = (remote.peer.node, remote.peer.incarnation);
-            let home = if home == self.peer { Home::Reader } else { Home::Third(home.0, home.1) };
+            let home = remote.peer.life;
+            let home = if home == self.peer { Home::Reader } else { Home::Third(home) };
             (home, remote.token)
         } else if actor.foreign_control::<Gone>().is_some() && id.incarnation() == node.system.incarnation() {
             (Home::Writer, Some(node.exports.token(id.serial())))
@@ -189,18 +184,17 @@ impl Board {
         node: &Arc<Node>,
         reference: &Reference,
     ) -> Result<ActorRef<M>, DecodeErrorKind> {
-        let ours = (node.id(), node.system.incarnation());
+        let ours = node.life();
         let home = match reference.home {
             Home::Writer => self.peer,
             Home::Reader => ours,
-            Home::Third(node, incarnation) => (node, incarnation),
+            Home::Third(life) => life,
         };
         if home == ours {
             return resolve_ours(node, reference);
         }
-        let actor = ActorId::new(home.1, reference.actor);
-        let peer = node.known_peer(home.0, home.1);
-        Ok(remote_ref(peer, actor, None, reference.token, node.executor().clone()))
+        let peer = node.known_peer(home);
+        Ok(remote_ref(peer, home.actor(reference.actor), None, reference.token, node.executor().clone()))
     }
 }
 
@@ -225,7 +219,7 @@ fn resolve_ours<M: RemoteMessage>(
 
 /// The address of an actor of this node that has ended, and that nobody remembers.
 fn gone_ref<M: RemoteMessage>(node: &Arc<Node>, serial: u64) -> ActorRef<M> {
-    let actor = ActorId::new(node.system.incarnation(), serial);
+    let actor = node.life().actor(serial);
     let control = Control::foreign(actor, None, node.executor().clone(), Box::new(Gone { actor }));
     ActorRef::foreign(Arc::new(GoneActor { control }))
 }

@@ -41,7 +41,7 @@ impl NodeServer {
 
     /// Which life of the node this is.
     pub fn incarnation(&self) -> Incarnation {
-        self.node.settings.myself.incarnation
+        self.node.life().incarnation
     }
 
     /// The actor system whose actors this node can publish.

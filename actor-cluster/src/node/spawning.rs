@@ -4,9 +4,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use actor_core::{
-    ActorCell, ActorId, ActorRef, CallError, CallFailure, Exit, Rejection, ReplyPort, SendError,
-};
+use actor_core::{ActorCell, ActorRef, CallError, CallFailure, Exit, Rejection, ReplyPort, SendError};
 use bytes::Bytes;
 
 use super::Node;
@@ -38,7 +36,7 @@ pub(super) fn spawn_on<M: RemoteMessage, T: Wire + Send + 'static>(
     let executor = node.executor().clone();
     async move {
         let peer = peer.ok_or(SpawnOnError::NotConnected)?;
-        let spawner = ActorId::new(peer.incarnation, SPAWNER);
+        let spawner = peer.life.actor(SPAWNER);
         let spawner: ActorRef<Request<M, T>> = remote_ref(peer, spawner, None, None, executor);
         match spawner.call(|port| Request { kind, arguments, port }).await {
             Ok(answer) => answer.map_err(Refusal::into_error),

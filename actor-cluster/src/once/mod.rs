@@ -22,7 +22,7 @@ use std::time::Duration;
 use actor_core::{CallFailure, Instant};
 use bytes::Bytes;
 
-use crate::id::{Incarnation, NodeId};
+use crate::id::{Incarnation, NodeId, NodeLife};
 use crate::limits::{
     CALL_MEMORY_BYTES_MAX, CALL_MEMORY_CALLERS_MAX, CALL_MEMORY_CALLS_MAX, CALL_MEMORY_RETENTION,
 };
@@ -66,13 +66,6 @@ impl Default for CallMemory {
     }
 }
 
-/// One life of a node that calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Caller {
-    pub(crate) node: NodeId,
-    pub(crate) incarnation: Incarnation,
-}
-
 /// What a call is of: another message has no right to its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
@@ -104,7 +97,7 @@ impl Outcome {
 /// Names one run of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ticket {
-    caller: Caller,
+    caller: NodeLife,
     number: u64,
     /// Which ask it was: tells it from other runs of the same call.
     run: u64,
@@ -180,7 +173,7 @@ impl<W> Outcomes<W> {
     pub(crate) fn ask(
         &mut self,
         now: Instant,
-        caller: Caller,
+        caller: NodeLife,
         key: Key,
         target: Target,
         waiter: W,
@@ -255,7 +248,7 @@ impl<W> Outcomes<W> {
 
     /// What is known of a caller, unless it is a former life of its node, or there is no room for one
     /// more.
-    fn remembered(&mut self, caller: Caller) -> Result<&mut Remembered<W>, Decision> {
+    fn remembered(&mut self, caller: NodeLife) -> Result<&mut Remembered<W>, Decision> {
         let known = self.callers.get(&caller.node).map(|known| known.incarnation);
         if known.is_some_and(|known| known > caller.incarnation) {
             return Err(Decision::Forgotten);

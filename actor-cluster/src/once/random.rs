@@ -174,7 +174,7 @@ proptest! {
                     continue;
                 }
             };
-            let caller = Caller { node: NodeId::from_bytes([who; 32]), incarnation: Incarnation::from_u64(1) };
+            let caller = NodeLife::new(NodeId::from_bytes([who; 32]), Incarnation::from_u64(1));
             let runs = |of: u8| running.iter().any(|((who, _), _)| *who == of);
             let has_room = needs.asks(who, callers_max, runs);
             let asked = outcomes.ask(now, caller, Key { number, is_repeat }, target, (), |()| true);

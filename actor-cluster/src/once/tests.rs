@@ -5,8 +5,8 @@ use crate::wire::{TypeTag, VariantTag};
 
 const MS: Duration = Duration::from_millis(1);
 
-fn caller(node: u8, incarnation: u64) -> Caller {
-    Caller { node: NodeId::from_bytes([node; 32]), incarnation: Incarnation::from_u64(incarnation) }
+fn caller(node: u8, incarnation: u64) -> NodeLife {
+    NodeLife::new(NodeId::from_bytes([node; 32]), Incarnation::from_u64(incarnation))
 }
 
 fn target(actor: u64) -> Target {
@@ -33,7 +33,7 @@ impl Test {
         Self { outcomes: Outcomes::new(memory()), now: Instant::ZERO }
     }
 
-    fn ask_of(&mut self, caller: Caller, number: u64, is_repeat: bool) -> Decision {
+    fn ask_of(&mut self, caller: NodeLife, number: u64, is_repeat: bool) -> Decision {
         let key = Key { number, is_repeat };
         self.outcomes.ask(self.now, caller, key, target(1), 7, |_| true)
     }

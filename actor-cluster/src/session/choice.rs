@@ -4,7 +4,7 @@
 use std::num::NonZeroU64;
 
 use super::handshake::{HandshakeError, Peer};
-use crate::id::{Incarnation, NodeId};
+use crate::id::{NodeId, NodeLife};
 
 /// Names one session between two incarnations: drawn at random by the node that
 /// dialled its first stream.
@@ -35,20 +35,15 @@ impl SessionId {
 
 /// Which sessions this node has. An acceptor asks once it knows the peer.
 pub(crate) trait Sessions {
-    /// The session with this incarnation of a node, if there is one.
-    fn live(&self, node: NodeId, incarnation: Incarnation) -> Option<SessionId>;
+    /// The session with this life of a node, if there is one.
+    fn live(&self, life: NodeLife) -> Option<SessionId>;
 }
 
 /// Which sessions this node has, and which it has proposed. A dialler asks once the peer has answered.
 pub(crate) trait Proposals {
-    /// What [`propose`] says, given what there is with this incarnation of a node. What is
+    /// What [`propose`] says, given what there is with this life of a node. What is
     /// proposed counts from the same moment on, until the stream's handshake is over.
-    fn propose(
-        &mut self,
-        node: NodeId,
-        incarnation: Incarnation,
-        offer: Offer,
-    ) -> Result<Proposal, HandshakeError>;
+    fn propose(&mut self, life: NodeLife, offer: Offer) -> Result<Proposal, HandshakeError>;
 }
 
 /// A dialler's choice: the session that the peer has named, if any, and a name for a new one.
@@ -96,7 +91,7 @@ pub(crate) struct Live {
 impl Live {
     /// The session that a handshake has led to.
     pub(crate) fn of(peer: &Peer, has_heard: bool) -> Self {
-        Self { session: peer.session, is_mutual: has_heard || peer.dialler != peer.node }
+        Self { session: peer.session, is_mutual: has_heard || peer.dialler != peer.life.node }
     }
 }
 
@@ -129,7 +124,7 @@ impl Peer {
     /// another stream and waits for the peer's word. What the acceptor lets in the dialler takes,
     /// so each may use it at once.
     pub(crate) fn decide(&self, myself: NodeId, live: Option<SessionId>, is_proposing: bool) -> Decision {
-        let is_acceptor = self.dialler == self.node;
+        let is_acceptor = self.dialler == self.life.node;
         match live {
             Some(live) if live == self.session => Decision::Join,
             // It was to join, and what it was to join is gone.

@@ -27,7 +27,7 @@ use sha2::{Digest, Sha256};
 
 use super::capabilities::Capabilities;
 pub(crate) use super::choice::{Decision, Live, Offer, Proposal, Proposals, SessionId, Sessions, propose};
-use crate::id::{Incarnation, NodeId};
+use crate::id::{Incarnation, NodeId, NodeLife};
 use crate::limits::{
     DATA_LANES_MAX, MESSAGE_BYTES_MAX_LEAST, MESSAGE_BYTES_MAX_MOST, NODE_NAME_BYTES_MAX, WINDOW_BYTES_LEAST,
 };
@@ -61,8 +61,7 @@ impl fmt::Debug for Secret {
 #[derive(Clone, Debug)]
 pub(crate) struct Myself {
     pub(crate) cluster: String,
-    pub(crate) node: NodeId,
-    pub(crate) incarnation: Incarnation,
+    pub(crate) life: NodeLife,
     pub(crate) name: String,
     pub(crate) secret: Option<Secret>,
     pub(crate) message_bytes_max: u32,
@@ -100,8 +99,7 @@ pub(crate) struct Channel {
 /// which session the stream is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Peer {
-    pub(crate) node: NodeId,
-    pub(crate) incarnation: Incarnation,
+    pub(crate) life: NodeLife,
     pub(crate) name: String,
     pub(crate) lanes: LaneIds,
     /// How many data lanes a session has that begins with the stream.
@@ -252,11 +250,11 @@ impl Dialler {
                 let hello = said.check_hello(&answer.hello)?;
                 let said = said.and(&answer.hello).and_session(answer.session);
                 said.check_proof(Role::Acceptor, &answer.proof)?;
-                let (node, incarnation) = life_of(&hello)?;
+                let life = life_of(&hello)?;
                 let offer = Offer { named: SessionId::from_wire(answer.session), new: session };
-                let Proposal { session, had } = proposals.propose(node, incarnation, offer)?;
+                let Proposal { session, had } = proposals.propose(life, offer)?;
                 let carried = said.lanes;
-                let peer = said.peer(&hello, carried, session, had, said.myself.node)?;
+                let peer = said.peer(&hello, carried, session, had, said.myself.life.node)?;
                 let wanted = SessionId::to_wire(Some(session));
                 let said = said.and_session(wanted);
                 let confirm = Confirm { proof: said.proof(Role::Dialler), session: wanted };
@@ -301,8 +299,7 @@ impl Acceptor {
         match (self, decode(frame)?) {
             (Self::AwaitHello { said, nonce }, Step::Hello(theirs)) => {
                 let hello = said.check_hello(&theirs)?;
-                let (node, incarnation) = life_of(&hello)?;
-                let had = sessions.live(node, incarnation);
+                let had = sessions.live(life_of(&hello)?);
                 let session = SessionId::to_wire(had);
                 let ours = said.hello(nonce);
                 let said = said.and(&theirs).and(&ours).and_session(session);
@@ -378,8 +375,8 @@ impl Said {
             version_min: *VERSIONS.start(),
             version_max: *VERSIONS.end(),
             cluster: self.myself.cluster.clone(),
-            node: self.myself.node.as_bytes().to_vec(),
-            incarnation: self.myself.incarnation.as_u64(),
+            node: self.myself.life.node.as_bytes().to_vec(),
+            incarnation: self.myself.life.incarnation.as_u64(),
             name: self.myself.name.clone(),
             nonce: nonce.to_vec(),
             lanes: self.lanes.lanes.bits(),
@@ -418,7 +415,7 @@ impl Said {
             return Err(HandshakeError::Cluster(hello.cluster));
         }
         let node = node_of(&hello)?;
-        if node == self.myself.node {
+        if node == self.myself.life.node {
             return Err(HandshakeError::Myself);
         }
         let known = match self.channel.identity {
@@ -479,8 +476,7 @@ impl Said {
             return Err(violation("limits too small to talk"));
         }
         Ok(Peer {
-            node: node_of(hello)?,
-            incarnation: Incarnation::from_u64(hello.incarnation),
+            life: life_of(hello)?,
             name: hello.name.clone(),
             lanes,
             data_lanes,
@@ -499,8 +495,8 @@ fn node_of(hello: &Hello) -> Result<NodeId, HandshakeError> {
     NodeId::try_from(&hello.node[..]).map_err(|error| violation(&error.to_string()))
 }
 
-fn life_of(hello: &Hello) -> Result<(NodeId, Incarnation), HandshakeError> {
-    Ok((node_of(hello)?, Incarnation::from_u64(hello.incarnation)))
+fn life_of(hello: &Hello) -> Result<NodeLife, HandshakeError> {
+    Ok(NodeLife::new(node_of(hello)?, Incarnation::from_u64(hello.incarnation)))
 }
 
 fn violation(detail: &str) -> HandshakeError {

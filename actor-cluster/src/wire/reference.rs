@@ -8,7 +8,7 @@ use super::encoder::Encoder;
 use super::error::{DecodeError, DecodeErrorKind, EncodeError};
 use super::payload::Wire;
 use super::tag::TypeTag;
-use crate::id::{Incarnation, NodeId};
+use crate::id::{Incarnation, NodeId, NodeLife};
 
 /// Proves that an actor's node has given its address to somebody. Whoever has it may pass it
 /// on; nobody can make it up.
@@ -42,7 +42,7 @@ pub(crate) enum Home {
     /// Of the node that reads.
     Reader,
     /// Of some other node, or of another life of one of the two.
-    Third(NodeId, Incarnation),
+    Third(NodeLife),
 }
 
 /// See the module.
@@ -76,7 +76,7 @@ impl Reference {
             (Home::Writer, None) => unreachable!("whoever writes of its own actor gives it away"),
         };
         form.encode(enc)?;
-        if let Home::Third(node, incarnation) = self.home {
+        if let Home::Third(NodeLife { node, incarnation }) = self.home {
             enc.put(node.as_bytes())?;
             incarnation.as_u64().encode(enc)?;
         }
@@ -92,7 +92,7 @@ impl Reference {
             OF_READER | OF_READER_NAMED => Home::Reader,
             OF_THIRD | OF_THIRD_NAMED => {
                 let node = NodeId::from_bytes(dec.take_array()?);
-                Home::Third(node, Incarnation::from_u64(u64::decode(dec)?))
+                Home::Third(NodeLife::new(node, Incarnation::from_u64(u64::decode(dec)?)))
             }
             tag => return Err(dec.error(DecodeErrorKind::BadTag { tag })),
         };
@@ -125,7 +125,7 @@ mod tests {
     }
 
     fn all() -> Vec<Reference> {
-        let third = Home::Third(NodeId::from_bytes([3; 32]), Incarnation::from_u64(9));
+        let third = Home::Third(NodeLife::new(NodeId::from_bytes([3; 32]), Incarnation::from_u64(9)));
         let token = Some(Token::from_bytes([0xab; 16]));
         let forms = [
             (Home::Writer, token),

@@ -26,7 +26,7 @@ use bytes::{Bytes, BytesMut};
 use self::steps::{About, Content, Say, Step};
 use self::written::Written;
 use crate::RemoteMessage;
-use crate::id::{Incarnation, NodeId};
+use crate::id::{Incarnation, NodeId, NodeLife};
 use crate::limits::{CLOSE_DETAIL_BYTES_MAX, FRAME_BODY_BYTES_MAX, MESSAGE_BYTES_MAX_LEAST, PART_BYTES};
 use crate::session::capabilities::Capabilities;
 use crate::session::codes::to_death;
@@ -183,8 +183,7 @@ impl Fuzzed {
     fn new() -> Self {
         let of = |number: u8| NodeId::from_bytes([number; 32]);
         let peer = Peer {
-            node: of(2),
-            incarnation: Incarnation::from_u64(2),
+            life: NodeLife::new(of(2), Incarnation::from_u64(2)),
             name: "peer".to_owned(),
             lanes: every_lane(),
             data_lanes: DATA_LANES,

@@ -13,7 +13,7 @@ use super::super::exports::{Exports, TooMany};
 use super::super::link::Link;
 use super::super::outbound::remote_ref;
 use crate::NodeServer;
-use crate::id::NodeId;
+use crate::id::{NodeId, NodeLife};
 use crate::locked::locked;
 use crate::testing::pipe::PipeNetwork;
 use crate::transport::PeerIdentity;
@@ -174,7 +174,7 @@ async fn a_peer_cannot_name_our_own_actors_to_us() {
     };
     let read = world.read_by_b::<Ask>(&ours(&given, Some(token))).unwrap();
     assert!(read.is_local());
-    let third = Home::Third(world.b.id(), world.there.incarnation());
+    let third = Home::Third(NodeLife::new(world.b.id(), world.there.incarnation()));
     let read = world.read_by_b::<Ask>(&Reference { home: third, ..ours(&given, Some(token)) }).unwrap();
     assert!(read.is_local(), "whatever it is called");
     assert_eq!(world.read_by_b::<Ask>(&ours(&hidden, Some(token))), Err(DecodeErrorKind::NotGiven));
@@ -254,7 +254,7 @@ async fn lives_of_nodes_that_nobody_holds_addresses_of_are_forgotten() {
     for number in 0..10_000_u32 {
         let mut node = [7; 32];
         node[..4].copy_from_slice(&number.to_le_bytes());
-        let home = Home::Third(NodeId::from_bytes(node), world.there.incarnation());
+        let home = Home::Third(NodeLife::new(NodeId::from_bytes(node), world.there.incarnation()));
         let token = Some(Token::from_bytes([1; 16]));
         let read = world.read_by_b::<Ask>(&Reference { home, actor: 1, message: Ask::TYPE, token }).unwrap();
         if number % 1000 == 0 {

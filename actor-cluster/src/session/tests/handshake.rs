@@ -3,7 +3,7 @@
 use prost::Message;
 
 use super::{A, B};
-use crate::id::NodeId;
+use crate::id::{Incarnation, NodeId, NodeLife};
 use crate::limits::{MESSAGE_BYTES_MAX_LEAST, NODE_NAME_BYTES_MAX, WINDOW_BYTES_LEAST};
 use crate::session::handshake::HandshakeError as Error;
 use crate::session::handshake::{Decision, SessionId};
@@ -31,8 +31,8 @@ fn certified() -> (Node, Node) {
 fn assert_done(shaken: Shaken) {
     assert_eq!(shaken.frames.iter().map(|(from, _)| *from).collect::<Vec<_>>(), [A, B, A, B]);
     let (of_dialler, of_acceptor) = (shaken.dialler.peer(), shaken.acceptor.peer());
-    assert_eq!((of_dialler.node, of_dialler.incarnation.as_u64()), (id(2), 2));
-    assert_eq!((of_acceptor.node, of_acceptor.incarnation.as_u64()), (id(1), 1));
+    let life = |number: u8| NodeLife::new(id(number), Incarnation::from_u64(number.into()));
+    assert_eq!((of_dialler.life, of_acceptor.life), (life(2), life(1)));
     assert_eq!((&*of_dialler.name, &*of_acceptor.name), ("node-2", "node-1"));
     assert_eq!((of_dialler.lanes, of_acceptor.lanes), (super::every_lane(), super::every_lane()));
     assert_eq!(of_dialler.session, of_acceptor.session);
@@ -221,7 +221,7 @@ fn a_second_stream_joins_the_session_of_the_first() {
     let first = shake(&one, &two);
     let (of_one, of_two) = (first.dialler.peer(), first.acceptor.peer());
     assert_eq!(of_one.session, one.session, "the dialler names it");
-    assert_eq!((of_one.had, of_one.decide(one.myself.node, None, false)), (None, Decision::Begin));
+    assert_eq!((of_one.had, of_one.decide(one.myself.life.node, None, false)), (None, Decision::Begin));
     (one.present, two.present) = (Some(Present::silent(&of_one)), Some(Present::silent(&of_two)));
     one.session = SessionId::new(77);
     let second = shake(&one, &two);

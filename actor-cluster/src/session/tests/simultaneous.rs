@@ -85,7 +85,7 @@ impl World {
         let pace = Pace { interval: HOUR, timeout: HOUR };
         let nodes = [1, 2].map(|number| Node { pace, ..Node::new(number) });
         // The proofs take most of the time, and mean nothing here.
-        let ids = [nodes[0].myself.node, nodes[1].myself.node];
+        let ids = [nodes[0].myself.life.node, nodes[1].myself.life.node];
         let [one, two] = nodes;
         let nodes = [one.secret(None).sees(ids[1]), two.secret(None).sees(ids[0])];
         let now = Instant::ZERO + HOUR;
@@ -475,7 +475,7 @@ fn a_peer_that_lost_the_session_gets_another_at_once() {
     for has_heard in [true, false] {
         two.present = Some(Present { peer: former.clone(), live: Live::of(&former, has_heard) });
         let peer = shake(&again, &two).acceptor.peer();
-        let decided = peer.decide(two.myself.node, Some(former.session), false);
+        let decided = peer.decide(two.myself.life.node, Some(former.session), false);
         assert_eq!((peer.session, decided), (again.session, Decision::Begin));
     }
 }
@@ -493,7 +493,7 @@ fn a_dialler_replaces_only_what_the_peer_is_known_to_have_had() {
         match has_heard {
             true => {
                 let peer = shaken.dialler.peer();
-                let decided = peer.decide(one.myself.node, Some(session), false);
+                let decided = peer.decide(one.myself.life.node, Some(session), false);
                 assert_eq!((peer.session, peer.had, decided), (one.session, Some(session), Decision::Begin));
             }
             false => {
@@ -520,7 +520,7 @@ fn a_stream_does_not_join_what_is_gone_meanwhile() {
             (None, Decision::Changed),
             (Some(SessionId::new(9)), Decision::Changed),
         ] {
-            assert_eq!(peer.decide(myself.myself.node, live, false), expected, "{live:?}");
+            assert_eq!(peer.decide(myself.myself.life.node, live, false), expected, "{live:?}");
         }
     }
 }
@@ -531,8 +531,8 @@ fn of_two_that_are_proposed_the_smaller_nodes_is_let_in() {
     let (one, two) = (Node::new(1), Node::new(2));
     for (dialler, acceptor, expected) in [(&one, &two, Decision::Begin), (&two, &one, Decision::Changed)] {
         let peer = shake(dialler, acceptor).acceptor.peer();
-        assert_eq!(peer.decide(acceptor.myself.node, None, true), expected);
-        assert_eq!(peer.decide(acceptor.myself.node, None, false), Decision::Begin);
+        assert_eq!(peer.decide(acceptor.myself.life.node, None, true), expected);
+        assert_eq!(peer.decide(acceptor.myself.life.node, None, false), Decision::Begin);
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use super::Side;
-use crate::id::{Incarnation, NodeId};
+use crate::id::{Incarnation, NodeId, NodeLife};
 use crate::limits::{HANDSHAKE_BODY_BYTES_MAX, MESSAGE_BYTES_MAX, WINDOW_BYTES};
 use crate::session::Config;
 use crate::session::handshake::{
@@ -46,8 +46,10 @@ impl Node {
         Self {
             myself: Myself {
                 cluster: "test".into(),
-                node: NodeId::from_bytes([number; 32]),
-                incarnation: Incarnation::from_u64(u64::from(number)),
+                life: NodeLife::new(
+                    NodeId::from_bytes([number; 32]),
+                    Incarnation::from_u64(u64::from(number)),
+                ),
                 name: format!("node-{number}"),
                 secret: Some(Secret::new(b"a shared secret")),
                 message_bytes_max: u32::try_from(MESSAGE_BYTES_MAX).expect("it is below 24 bits"),
@@ -182,7 +184,7 @@ impl Hand {
             Ok(step) => (step, Outcome::Waiting),
             Err(error) => (Step::Over, Outcome::Failed(error)),
         };
-        Self { myself: node.myself.node, step, proposed: None, refusal: node.refusal.clone(), outcome }
+        Self { myself: node.myself.life.node, step, proposed: None, refusal: node.refusal.clone(), outcome }
     }
 
     /// The session that it has proposed and waits for the peer's word on.
@@ -235,7 +237,7 @@ impl Hand {
         if let Some(refusal) = self.refusal.take() {
             return Err(refusal);
         }
-        let live = here.live(peer.node, peer.incarnation);
+        let live = here.live(peer.life);
         if peer.decide(self.myself, live, !here.proposed.is_empty()) == Decision::Changed {
             return Err(HandshakeError::Changed);
         }
@@ -273,25 +275,20 @@ struct Here<'a> {
 }
 
 impl Here<'_> {
-    fn present(&self, node: NodeId, incarnation: Incarnation) -> Option<&Present> {
-        self.present.filter(|present| (present.peer.node, present.peer.incarnation) == (node, incarnation))
+    fn present(&self, life: NodeLife) -> Option<&Present> {
+        self.present.filter(|present| present.peer.life == life)
     }
 }
 
 impl Sessions for Here<'_> {
-    fn live(&self, node: NodeId, incarnation: Incarnation) -> Option<SessionId> {
-        self.present(node, incarnation).map(|present| present.live.session)
+    fn live(&self, life: NodeLife) -> Option<SessionId> {
+        self.present(life).map(|present| present.live.session)
     }
 }
 
 impl Proposals for Here<'_> {
-    fn propose(
-        &mut self,
-        node: NodeId,
-        incarnation: Incarnation,
-        offer: Offer,
-    ) -> Result<Proposal, HandshakeError> {
-        let live = self.present(node, incarnation).map(|present| present.live);
+    fn propose(&mut self, life: NodeLife, offer: Offer) -> Result<Proposal, HandshakeError> {
+        let live = self.present(life).map(|present| present.live);
         let is_proposed = offer.named.is_some_and(|named| self.proposed.contains(&named));
         let proposal = propose(offer, live, is_proposed)?;
         self.made = proposal.is_new().then_some(proposal.session);
