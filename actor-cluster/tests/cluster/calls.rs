@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::Network;
 use super::support::actors::{Trap, Trapped, Trapper};
 use super::support::{
-    Count, Gate, Start, failure, node, node_with, on_every_shape, pass, settle, two, until,
+    Count, Gate, Start, failure, node, node_with, on_every_shape, pass, remote_counter, settle, two, until,
 };
 
 on_every_shape! {
@@ -46,9 +46,7 @@ async fn b03_a_remote_call_returns_what_a_local_one_does(network: Network) {
 async fn casts_and_calls_of_one_sender_run_in_order(network: Network) {
     let (a, b) = two(&network).await;
     let start = Start::default();
-    b.publish("counter", start.clone()).await;
-    settle().await;
-    let remote = a.find("counter");
+    let (_, remote) = remote_counter(&a, &b, start.clone()).await;
     for number in 0..500 {
         remote.cast(Count::Add(2 * number)).unwrap();
         let call = remote.call(|port| Count::AddAndGet(2 * number + 1, port));
@@ -59,9 +57,7 @@ async fn casts_and_calls_of_one_sender_run_in_order(network: Network) {
 
 async fn many_calls_at_once_get_their_own_answers(network: Network) {
     let (a, b) = two(&network).await;
-    b.publish("counter", Start::default()).await;
-    settle().await;
-    let remote = a.find("counter");
+    let (_, remote) = remote_counter(&a, &b, Start::default()).await;
     let calls: Vec<_> = (0..200_u64)
         .map(|bytes| {
             let remote = remote.clone();
@@ -181,9 +177,7 @@ async fn an_answer_that_cannot_be_read_is_a_bad_reply(network: Network) {
 
 async fn a_call_ends_when_its_callers_time_is_over(network: Network) {
     let (a, b) = two(&network).await;
-    b.publish("counter", Start::default()).await;
-    settle().await;
-    let remote = a.find("counter");
+    let (_, remote) = remote_counter(&a, &b, Start::default()).await;
     let time = Duration::from_millis(2500);
     let begun = Instant::now();
     let outcome = remote.call_timeout(time, Count::Keep).await;
@@ -197,10 +191,8 @@ async fn a_call_ends_when_its_callers_time_is_over(network: Network) {
 
 async fn a_call_that_waits_for_room_until_it_expires_never_runs(network: Network) {
     let (a, b) = two(&network).await;
-    let start = Start { gate: Gate::shut(), mailbox: Some(1), ..Start::default() };
-    b.publish("counter", start.clone()).await;
-    settle().await;
-    let remote = a.find("counter");
+    let start = Start::narrow(1);
+    let (_, remote) = remote_counter(&a, &b, start.clone()).await;
     // One in hand, one in the mailbox, one that waits at the door.
     (1..=3).for_each(|number| remote.cast(Count::Add(number)).unwrap());
     let time = Duration::from_secs(2);
@@ -212,7 +204,7 @@ async fn a_call_that_waits_for_room_until_it_expires_never_runs(network: Network
     start.gate.open();
     assert_eq!(remote.call(Count::Get).await, Ok(6));
     // The one that was at the door when its time came, and the one behind it.
-    let start = Start { gate: Gate::shut(), mailbox: Some(1), ..Start::default() };
+    let start = Start::narrow(1);
     b.publish("other", start.clone()).await;
     settle().await;
     let remote = a.find("other");
@@ -225,9 +217,7 @@ async fn a_call_that_waits_for_room_until_it_expires_never_runs(network: Network
 
 async fn a_port_may_be_answered_late_and_after_the_session(network: Network) {
     let (a, b) = two(&network).await;
-    let counter = b.publish("counter", Start { count: 7, ..Start::default() }).await;
-    settle().await;
-    let remote = a.find("counter");
+    let (counter, remote) = remote_counter(&a, &b, Start { count: 7, ..Start::default() }).await;
     let call = tokio::spawn(async move { remote.call(Count::Keep).await });
     pass(Duration::from_secs(20)).await;
     counter.cast(Count::AnswerAll).unwrap();
@@ -245,9 +235,7 @@ async fn a_port_may_be_answered_late_and_after_the_session(network: Network) {
 async fn an_actor_that_drains_or_has_ended_rejects_calls(network: Network) {
     let (a, b) = two(&network).await;
     let gate = Gate::shut();
-    let counter = b.publish("counter", Start { gate: gate.clone(), ..Start::default() }).await;
-    settle().await;
-    let remote = a.find("counter");
+    let (counter, remote) = remote_counter(&a, &b, Start { gate: gate.clone(), ..Start::default() }).await;
     counter.cast(Count::Add(1)).unwrap();
     counter.drain();
     let rejected = |rejection| CallFailure::Rejected(rejection);

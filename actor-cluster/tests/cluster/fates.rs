@@ -11,7 +11,7 @@ use actor_core::{
 
 use super::Network;
 use super::support::actors::{Trap, Trapped, Trapper};
-use super::support::{Count, Counter, Gate, Start, TestNode, builder, on_every_shape, pass, settle};
+use super::support::{Count, Start, TestNode, builder, on_every_shape, pass, remote_counter, settle};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -44,11 +44,32 @@ async fn watched_node(
 }
 
 impl Watched {
-    async fn new(network: &Network, settings: impl FnOnce(NodeBuilder) -> NodeBuilder) -> Self {
+    async fn new(network: &Network) -> Self {
+        Self::with(network, |builder| builder).await
+    }
+
+    /// The second node has settings of the test's.
+    async fn with(network: &Network, settings: impl FnOnce(NodeBuilder) -> NodeBuilder) -> Self {
         let (a, a_heard) = watched_node(network, 1, NodeBuilder::ask_for_dead_letters).await;
         let (b, b_heard) = watched_node(network, 2, |builder| settings(builder.ask_for_dead_letters())).await;
         a.connect(&b).await;
         Self { nodes: [a, b], heard: [a_heard, b_heard] }
+    }
+
+    /// A counter of the second node's, and its address at the first.
+    async fn counter(&self, start: Start) -> (ActorRef<Count>, ActorRef<Count>) {
+        let [a, b] = &self.nodes;
+        remote_counter(a, b, start).await
+    }
+
+    /// A counter that has one cast in hand, two in its mailbox, and five that wait for room.
+    async fn stalled(&self) -> ActorRef<Count> {
+        let (counter, remote) = self.counter(Start::narrow(2)).await;
+        remote.cast(Count::Add(0)).unwrap();
+        settle().await;
+        cast(&remote, 2 + 5);
+        settle().await;
+        counter
     }
 
     fn letters(&self, of: usize) -> Vec<DeadLetter> {
@@ -65,17 +86,10 @@ impl Watched {
     }
 
     /// What both sides say of so many casts: one for one where they died, all at once where they came from.
-    async fn assert_told(&self, to: ActorId, variant: &str, reason: DeadReason, count: usize) {
+    async fn assert_told(&self, to: ActorId, reason: DeadReason, count: usize) {
         pass(Duration::from_secs(1)).await;
-        let dead = |direction, count| Told {
-            to,
-            direction: Some(direction),
-            variant: Some(variant.to_owned()),
-            reason,
-            count,
-        };
-        assert_eq!(self.told(1), vec![dead(Direction::Inbound, 1); count]);
-        assert_eq!(self.told(0), [dead(Direction::Outbound, count as u64)]);
+        assert_eq!(self.told(1), vec![adds(to, Direction::Inbound, reason, 1); count]);
+        assert_eq!(self.told(0), [adds(to, Direction::Outbound, reason, count as u64)]);
     }
 }
 
@@ -88,6 +102,11 @@ fn told(letter: DeadLetter) -> Told {
         reason: letter.reason,
         count: letter.count,
     }
+}
+
+/// Casts that died between the nodes.
+fn adds(to: ActorId, direction: Direction, reason: DeadReason, count: u64) -> Told {
+    Told { to, direction: Some(direction), variant: Some("Add".to_owned()), reason, count }
 }
 
 fn cast(actor: &ActorRef<Count>, casts: u64) {
@@ -108,15 +127,12 @@ on_every_shape! {
 }
 
 async fn a_cast_to_an_actor_that_is_gone_is_told_on_both_sides(network: Network) {
-    let watched = Watched::new(&network, |builder| builder).await;
-    let [a, b] = &watched.nodes;
-    let counter = b.publish("counter", Start::default()).await;
-    settle().await;
-    let remote = a.find("counter");
+    let watched = Watched::new(&network).await;
+    let (counter, remote) = watched.counter(Start::default()).await;
     counter.stop_and_wait(None, None).await.unwrap();
     settle().await;
     cast(&remote, 5);
-    watched.assert_told(counter.id(), "Add", DeadReason::NoSuchActor, 5).await;
+    watched.assert_told(counter.id(), DeadReason::NoSuchActor, 5).await;
     let letters = {
         cast(&remote, 1);
         pass(Duration::from_secs(1)).await;
@@ -125,21 +141,19 @@ async fn a_cast_to_an_actor_that_is_gone_is_told_on_both_sides(network: Network)
     let names: Vec<&str> = letters.iter().map(|letter| &*letter.message).collect();
     assert_eq!(names, [std::any::type_name::<Count>(); 2]);
     let peers: Vec<Arc<str>> = letters.into_iter().map(|letter| letter.passage.unwrap().peer).collect();
-    assert_eq!(peers, [&b.id(), &a.id()].map(|id| Arc::from(id.to_string())));
+    assert_eq!(peers, [1, 0].map(|node| Arc::from(watched.nodes[node].id().to_string())));
 }
 
 async fn a_cast_that_is_forbidden_is_told_on_both_sides(network: Network) {
     let is_allowed = |_: &PeerInfo, operation: Operation, _: Subject| operation != Operation::Cast;
-    let watched = Watched::new(&network, |builder| builder.authorize(is_allowed)).await;
-    let [a, b] = &watched.nodes;
-    let counter = b.publish("counter", Start::default()).await;
-    settle().await;
-    cast(&a.find("counter"), 3);
-    watched.assert_told(counter.id(), "Add", DeadReason::Forbidden, 3).await;
+    let watched = Watched::with(&network, |builder| builder.authorize(is_allowed)).await;
+    let (counter, remote) = watched.counter(Start::default()).await;
+    cast(&remote, 3);
+    watched.assert_told(counter.id(), DeadReason::Forbidden, 3).await;
 }
 
 async fn a_cast_that_cannot_be_decoded_is_told_on_both_sides_with_why(network: Network) {
-    let watched = Watched::new(&network, |builder| builder).await;
+    let watched = Watched::new(&network).await;
     let [a, b] = &watched.nodes;
     let trapper = b.system.spawn(Trapper, (), SpawnOptions::new()).await.unwrap();
     b.server.publish("trapper", &trapper).unwrap();
@@ -165,19 +179,14 @@ async fn a_cast_that_cannot_be_decoded_is_told_on_both_sides_with_why(network: N
 }
 
 async fn a_cast_that_the_mailbox_refuses_is_told_on_both_sides(network: Network) {
-    let watched = Watched::new(&network, |builder| builder).await;
-    let [a, b] = &watched.nodes;
-    let start = Start { gate: Gate::shut(), ..Start::default() };
-    let options = SpawnOptions::new().mailbox(2.try_into().unwrap()).overflow(Overflow::Reject);
-    let counter = b.system.spawn(Counter, start.clone(), options).await.unwrap();
-    b.server.publish("counter", &counter).unwrap();
-    settle().await;
-    let remote = a.find("counter");
+    let watched = Watched::new(&network).await;
+    let start = Start { overflow: Overflow::Reject, ..Start::narrow(2) };
+    let (counter, remote) = watched.counter(start.clone()).await;
     // One is in hand, two are in the mailbox.
     remote.cast(Count::Add(0)).unwrap();
     settle().await;
     cast(&remote, 2 + 4);
-    watched.assert_told(counter.id(), "Add", DeadReason::Dropped, 4).await;
+    watched.assert_told(counter.id(), DeadReason::Dropped, 4).await;
     start.gate.open();
     settle().await;
     assert_eq!(start.added(), [0, 0, 1]);
@@ -185,28 +194,15 @@ async fn a_cast_that_the_mailbox_refuses_is_told_on_both_sides(network: Network)
 
 /// Those in its line are told to both sides; those in its mailbox are the actor's, and told where it is.
 async fn casts_whose_actor_ends_while_they_wait_for_room_are_told_on_both_sides(network: Network) {
-    let watched = Watched::new(&network, |builder| builder).await;
-    let [a, b] = &watched.nodes;
-    let start = Start { gate: Gate::shut(), mailbox: Some(2), ..Start::default() };
-    let counter = b.publish("counter", start).await;
-    settle().await;
-    let remote = a.find("counter");
-    remote.cast(Count::Add(0)).unwrap();
-    settle().await;
-    cast(&remote, 2 + 5);
-    settle().await;
+    let watched = Watched::new(&network).await;
+    let counter = watched.stalled().await;
     counter.kill_and_wait(None).await.unwrap();
     pass(Duration::from_secs(1)).await;
-    let dead = |direction: Option<Direction>, reason, count| Told {
-        to: counter.id(),
-        direction,
-        variant: direction.map(|_| "Add".to_owned()),
-        reason,
-        count,
-    };
     let mut there = watched.told(1);
     let in_mailbox: Vec<Told> = there.extract_if(.., |told| told.direction.is_none()).collect();
-    assert_eq!(in_mailbox, vec![dead(None, DeadReason::Stopped, 1); 2]);
+    let stopped =
+        Told { to: counter.id(), direction: None, variant: None, reason: DeadReason::Stopped, count: 1 };
+    assert_eq!(in_mailbox, vec![stopped; 2]);
     // The first in the line finds the mailbox closed, the others perhaps nobody at all.
     assert_eq!(there.len(), 5, "{there:?}");
     let here = watched.told(0);
@@ -219,60 +215,34 @@ async fn casts_whose_actor_ends_while_they_wait_for_room_are_told_on_both_sides(
 }
 
 async fn casts_that_wait_for_room_when_the_session_ends_are_told_where_they_wait(network: Network) {
-    let watched = Watched::new(&network, |builder| builder).await;
-    let [a, b] = &watched.nodes;
-    let start = Start { gate: Gate::shut(), mailbox: Some(2), ..Start::default() };
-    let counter = b.publish("counter", start).await;
-    settle().await;
-    let remote = a.find("counter");
-    remote.cast(Count::Add(0)).unwrap();
-    settle().await;
-    cast(&remote, 2 + 5);
-    settle().await;
-    for session in a.server.sessions() {
+    let watched = Watched::new(&network).await;
+    let counter = watched.stalled().await;
+    for session in watched.nodes[0].server.sessions() {
         session.close("enough");
     }
     pass(HOUR).await;
-    let dead = Told {
-        to: counter.id(),
-        direction: Some(Direction::Inbound),
-        variant: Some("Add".to_owned()),
-        reason: DeadReason::SessionEnded,
-        count: 1,
-    };
+    let dead = adds(counter.id(), Direction::Inbound, DeadReason::SessionEnded, 1);
     assert_eq!(watched.told(1), vec![dead; 5]);
     // Its node has ended the session itself.
     assert_eq!(watched.told(0), []);
 }
 
 async fn casts_that_are_lost_with_a_session_are_told_at_their_sender(network: Network) {
-    let watched = Watched::new(&network, |builder| builder).await;
-    let [a, b] = &watched.nodes;
-    let counter = b.publish("counter", Start::default()).await;
-    settle().await;
-    let remote = a.find("counter");
+    let watched = Watched::new(&network).await;
+    let (counter, remote) = watched.counter(Start::default()).await;
     cast(&remote, 2);
     // They are there, and acknowledged.
     pass(Duration::from_secs(3)).await;
     network.silence();
     cast(&remote, 4);
     pass(Duration::from_secs(60)).await;
-    let dead = Told {
-        to: counter.id(),
-        direction: Some(Direction::Outbound),
-        variant: Some("Add".to_owned()),
-        reason: DeadReason::Unacknowledged,
-        count: 4,
-    };
+    let dead = adds(counter.id(), Direction::Outbound, DeadReason::Unacknowledged, 4);
     assert_eq!((watched.told(0), watched.told(1)), (vec![dead], vec![]));
 }
 
 async fn calls_are_answered_and_are_no_dead_letters(network: Network) {
-    let watched = Watched::new(&network, |builder| builder).await;
-    let [a, b] = &watched.nodes;
-    let counter = b.publish("counter", Start::default()).await;
-    settle().await;
-    let remote = a.find("counter");
+    let watched = Watched::new(&network).await;
+    let (counter, remote) = watched.counter(Start::default()).await;
     counter.stop_and_wait(None, None).await.unwrap();
     settle().await;
     let failure = remote.call(Count::Get).await.unwrap_err();
@@ -286,10 +256,7 @@ async fn who_does_not_ask_is_not_told(network: Network) {
     let (b, b_heard) = watched_node(&network, 2, NodeBuilder::ask_for_dead_letters).await;
     a.connect(&b).await;
     let watched = Watched { nodes: [a, b], heard: [a_heard, b_heard] };
-    let [a, b] = &watched.nodes;
-    let counter = b.publish("counter", Start::default()).await;
-    settle().await;
-    let remote = a.find("counter");
+    let (counter, remote) = watched.counter(Start::default()).await;
     counter.stop_and_wait(None, None).await.unwrap();
     settle().await;
     cast(&remote, 3);
@@ -299,7 +266,7 @@ async fn who_does_not_ask_is_not_told(network: Network) {
 
 /// Of many kinds at once, while the session goes on.
 async fn a_flood_is_counted_exactly(network: Network) {
-    let watched = Watched::new(&network, |builder| builder).await;
+    let watched = Watched::new(&network).await;
     let [a, b] = &watched.nodes;
     let living = b.publish("living", Start::default()).await;
     let mut dead = Vec::new();

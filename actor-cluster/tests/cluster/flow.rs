@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::Network;
 use super::support::{
-    Count, Counter, Gate, SILENCE, Start, TestNode, failure, id, node, node_with, on_every_shape, pass,
+    Count, SILENCE, Start, TestNode, failure, id, node, node_with, on_every_shape, pass, remote_counter,
     settle,
 };
 
@@ -39,7 +39,7 @@ const ADD_BYTES: u64 = 8 + 8 + 8;
 async fn narrow(network: &Network) -> (TestNode, TestNode, Start, ActorRef<Count>) {
     let a = node(network, 1).await;
     let b = node_with(network, 2, |builder| builder.window_bytes(WINDOW)).await;
-    let start = Start { gate: Gate::shut(), mailbox: Some(1), ..Start::default() };
+    let start = Start::narrow(1);
     b.publish("slow", start.clone()).await;
     b.publish("other", Start::default()).await;
     a.connect(&b).await;
@@ -135,10 +135,7 @@ async fn many_that_stall(a: &TestNode, b: &TestNode, round: u8) {
     let mut starts = Vec::new();
     let mut taken = Vec::new();
     for number in 0..20 {
-        let (start, name) = (
-            Start { gate: Gate::shut(), mailbox: Some(1), ..Start::default() },
-            format!("slow-{round}-{number}"),
-        );
+        let (start, name) = (Start::narrow(1), format!("slow-{round}-{number}"));
         b.publish(&name, start.clone()).await;
         settle().await;
         let slow = a.find(&name);
@@ -187,12 +184,8 @@ async fn w17_what_waits_for_an_actor_that_dies_is_answered(network: Network) {
 
 async fn w17_a_mailbox_that_lets_nobody_wait_says_so(network: Network) {
     let (a, b) = super::support::two(&network).await;
-    let start = Start { gate: Gate::shut(), ..Start::default() };
-    let options = SpawnOptions::new().mailbox(1.try_into().unwrap()).overflow(Overflow::Reject);
-    let curt = b.system.spawn(Counter, start.clone(), options).await.unwrap();
-    b.server.publish("curt", &curt).unwrap();
-    settle().await;
-    let remote = a.find("curt");
+    let start = Start { overflow: Overflow::Reject, ..Start::narrow(1) };
+    let (_, remote) = remote_counter(&a, &b, start.clone()).await;
     remote.cast(Count::Add(1)).unwrap();
     settle().await;
     remote.cast(Count::Add(2)).unwrap();
@@ -261,9 +254,7 @@ async fn b16_a_peer_that_does_not_read_makes_senders_wait(network: Network) {
 async fn b16_large_and_small_messages_share_a_lane(network: Network) {
     let (a, b) = super::support::two(&network).await;
     let start = Start::default();
-    b.publish("counter", start.clone()).await;
-    settle().await;
-    let remote = a.find("counter");
+    let (_, remote) = remote_counter(&a, &b, start.clone()).await;
     for number in 0..200 {
         remote.send(Count::Load(vec![0; 40_000])).await.unwrap();
         remote.send(Count::Add(number)).await.unwrap();
@@ -275,9 +266,7 @@ async fn b16_large_and_small_messages_share_a_lane(network: Network) {
 async fn b16_a_long_queue_is_delivered_without_a_pause(network: Network) {
     let (a, b) = super::support::two(&network).await;
     let start = Start::default();
-    b.publish("counter", start.clone()).await;
-    settle().await;
-    let remote = a.find("counter");
+    let (_, remote) = remote_counter(&a, &b, start.clone()).await;
     // More than a session delivers in one turn, all of it there at once.
     (0..5000).for_each(|number| remote.cast(Count::Add(number)).unwrap());
     settle().await;

@@ -12,7 +12,7 @@ use super::Network;
 use super::support::network::Dice;
 use super::support::{
     BEAT, Count, Exits, SILENCE, Start, disconnected, disconnected_by, failure, id, next, node, node_with,
-    on_every_shape, pass, seeds, settle, two,
+    on_every_shape, pass, remote_counter, seeds, settle, two,
 };
 
 on_every_shape! {
@@ -61,9 +61,7 @@ async fn b11_a_peer_that_falls_silent_is_gone_exactly_when_its_time_is_over(netw
 
 async fn b11_whoever_comes_back_is_a_member_again(network: Network) {
     let (a, b) = two(&network).await;
-    let counter = b.publish("counter", Start::default()).await;
-    settle().await;
-    let held = a.find("counter");
+    let (counter, held) = remote_counter(&a, &b, Start::default()).await;
     for round in 1..=3 {
         let mut events = a.server.subscribe();
         network.silence();
@@ -96,9 +94,7 @@ async fn b11_a_quiet_session_lives_on(network: Network) {
 
 async fn b11_a_short_silence_is_no_death(network: Network) {
     let (a, b) = two(&network).await;
-    b.publish("counter", Start::default()).await;
-    settle().await;
-    let remote = a.find("counter");
+    let (_, remote) = remote_counter(&a, &b, Start::default()).await;
     for _ in 0..5 {
         network.hold();
         pass(SILENCE - BEAT - Duration::from_millis(10)).await;
@@ -141,9 +137,7 @@ async fn b12_a_cut_in_the_midst_of_a_call_ends_it_and_what_is_held_works_again(n
 
 async fn b12_a_cut_that_only_one_side_has_seen_heals(network: Network) {
     let (a, b) = two(&network).await;
-    b.publish("counter", Start::default()).await;
-    settle().await;
-    let held = a.find("counter");
+    let (_, held) = remote_counter(&a, &b, Start::default()).await;
     for (dialler, other) in [(&a, &b), (&b, &a)].repeat(3) {
         // The dialler gives up; its goodbye is lost, so the other side knows nothing.
         network.silence();

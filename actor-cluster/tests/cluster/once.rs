@@ -7,7 +7,7 @@ use actor_core::{ActorRef, CallError, CallFailure, CallKey, Rejection, SendError
 
 use super::Network;
 use super::support::{
-    Count, Gate, Start, TestNode, failure, next, node, node_with, on_every_shape, pass, settle, two,
+    Count, Start, TestNode, failure, next, node, node_with, on_every_shape, pass, remote_counter, settle, two,
 };
 
 on_every_shape! {
@@ -32,10 +32,18 @@ async fn add(actor: &ActorRef<Count>, key: &CallKey, by: u64) -> Result<u64, Cal
 /// Two nodes, and a counter on the second behind a gate.
 async fn gated(network: &Network) -> (TestNode, TestNode, ActorRef<Count>, Start) {
     let (a, b) = two(network).await;
-    let start = Start { gate: Gate::shut(), ..Start::default() };
-    b.publish("counter", start.clone()).await;
-    settle().await;
-    let remote = a.find("counter");
+    let start = Start::shut();
+    let (_, remote) = remote_counter(&a, &b, start.clone()).await;
+    (a, b, remote, start)
+}
+
+/// Two nodes, of which the second remembers so much, and a counter there.
+async fn remembering(network: &Network, memory: CallMemory) -> (TestNode, TestNode, ActorRef<Count>, Start) {
+    let a = node(network, 1).await;
+    let b = node_with(network, 2, |builder| builder.call_memory(memory)).await;
+    a.connect(&b).await;
+    let start = Start::default();
+    let (_, remote) = remote_counter(&a, &b, start.clone()).await;
     (a, b, remote, start)
 }
 
@@ -108,9 +116,8 @@ async fn whoever_asks_again_in_the_same_session_waits_with_the_first(network: Ne
 async fn what_never_arrived_or_never_ran_runs_when_it_is_asked_again(network: Network) {
     let (a, b) = two(&network).await;
     let start = Start::default();
-    let counter = b.publish("counter", start.clone()).await;
-    settle().await;
-    let (remote, key) = (a.find("counter"), a.find("counter").call_key());
+    let (counter, remote) = remote_counter(&a, &b, start.clone()).await;
+    let key = remote.call_key();
     network.cut();
     let asked = failure(add(&remote, &key, 5).await);
     assert_eq!(key.may_have_run(), !asked.never_ran(), "{asked}");
@@ -128,10 +135,9 @@ async fn what_never_arrived_or_never_ran_runs_when_it_is_asked_again(network: Ne
 
 async fn a_call_that_expires_while_it_waits_for_room_can_be_asked_again(network: Network) {
     let (a, b) = two(&network).await;
-    let start = Start { gate: Gate::shut(), mailbox: Some(1), ..Start::default() };
-    b.publish("counter", start.clone()).await;
-    settle().await;
-    let (remote, key) = (a.find("counter"), a.find("counter").call_key());
+    let start = Start::narrow(1);
+    let (_, remote) = remote_counter(&a, &b, start.clone()).await;
+    let key = remote.call_key();
     // One in hand, one in the mailbox.
     remote.cast(Count::Add(1)).unwrap();
     remote.cast(Count::Add(1)).unwrap();
@@ -145,12 +151,7 @@ async fn a_call_that_expires_while_it_waits_for_room_can_be_asked_again(network:
 
 async fn what_is_forgotten_does_not_run_again(network: Network) {
     let memory = CallMemory { calls_max: 1, ..CallMemory::default() };
-    let a = node(&network, 1).await;
-    let b = node_with(&network, 2, |builder| builder.call_memory(memory)).await;
-    let start = Start::default();
-    b.publish("counter", start.clone()).await;
-    a.connect(&b).await;
-    let remote = a.find("counter");
+    let (_a, _b, remote, start) = remembering(&network, memory).await;
     let keys = [remote.call_key(), remote.call_key(), remote.call_key()];
     assert_eq!(add(&remote, &keys[0], 1).await.unwrap(), 1);
     assert_eq!(add(&remote, &keys[2], 2).await.unwrap(), 3);
@@ -187,12 +188,7 @@ async fn a_key_is_of_one_call_of_one_actor_and_one_node(network: Network) {
 
 async fn a_node_that_remembers_for_nobody_runs_nothing(network: Network) {
     let memory = CallMemory { calls_max: 0, ..CallMemory::default() };
-    let a = node(&network, 1).await;
-    let b = node_with(&network, 2, |builder| builder.call_memory(memory)).await;
-    let start = Start::default();
-    b.publish("counter", start.clone()).await;
-    a.connect(&b).await;
-    let remote = a.find("counter");
+    let (_a, _b, remote, start) = remembering(&network, memory).await;
     let refused = failure(add(&remote, &remote.call_key(), 5).await);
     assert_eq!(refused, CallFailure::Rejected(Rejection::Full));
     assert_eq!((remote.call(Count::Get).await.unwrap(), start.added()), (0, vec![]));
@@ -216,7 +212,7 @@ async fn whoever_waits_is_told_though_others_ask_for_its_place(network: Network)
     let memory = CallMemory { callers_max: 1, ..CallMemory::default() };
     let (a, c) = (node(&network, 1).await, node(&network, 3).await);
     let b = node_with(&network, 2, |builder| builder.call_memory(memory)).await;
-    let start = Start { gate: Gate::shut(), ..Start::default() };
+    let start = Start::shut();
     b.publish("counter", start.clone()).await;
     b.publish("other", Start::default()).await;
     a.connect(&b).await;

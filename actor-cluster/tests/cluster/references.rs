@@ -11,7 +11,7 @@ use actor_core::{
 
 use super::Network;
 use super::support::{
-    Count, Counter, Exits, Gate, Start, TestNode, disconnected, failure, id, node, node_on, node_with,
+    Count, Counter, Exits, Start, TestNode, disconnected, failure, id, node, node_on, node_with,
     on_every_shape, settle, system_after, two,
 };
 
@@ -150,7 +150,7 @@ async fn fare(node: &TestNode, make: impl AsyncFn(Start) -> ActorRef<Count>) -> 
     let mut seen = Vec::new();
     let mut note = |what: String| seen.push(what);
     for ending in 0..5 {
-        let start = Start { gate: Gate::shut(), mailbox: Some(3), ..Start::default() };
+        let start = Start::narrow(3);
         let actor = make(start.clone()).await;
         settle().await;
         let (cast, call) = (actor.cast(Count::Add(1)), actor.call(Count::Get));

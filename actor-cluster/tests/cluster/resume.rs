@@ -12,7 +12,7 @@ use super::Network;
 use super::support::network::Dice;
 use super::support::{
     Count, Exits, SILENCE, Start, TestNode, failure, kind, next, node, node_with, on_every_shape, pass,
-    seeds, settle,
+    remote_counter, seeds, settle,
 };
 
 on_every_shape! {
@@ -88,9 +88,7 @@ async fn b12_either_side_sees_that_it_is_interrupted_and_resumed(network: Networ
 
 async fn b12_a_silent_link_is_replaced(network: Network) {
     let (a, b) = two(&network).await;
-    b.publish("counter", Start::default()).await;
-    settle().await;
-    let held = a.find("counter");
+    let (_, held) = remote_counter(&a, &b, Start::default()).await;
     let since = Instant::now();
     network.silence();
     assert_eq!(held.call(|port| Count::AddAndGet(1, port)).await, Ok(1));
@@ -136,9 +134,7 @@ async fn b12_a_peer_that_has_ended_the_session_does_not_resume_it(network: Netwo
     // It gives a session up with its streams.
     let b = node(&network, 2).await;
     a.connect(&b).await;
-    b.publish("counter", Start::default()).await;
-    settle().await;
-    let held = a.find("counter");
+    let (_, held) = remote_counter(&a, &b, Start::default()).await;
     let mut events = a.server.subscribe();
     network.cut();
     let mut told = Vec::new();
@@ -152,9 +148,7 @@ async fn b12_a_peer_that_has_ended_the_session_does_not_resume_it(network: Netwo
 
 async fn b12_whoever_was_dialled_dials_when_the_other_cannot(network: Network) {
     let (a, b) = two(&network).await;
-    a.publish("counter", Start::default()).await;
-    settle().await;
-    let held = b.find("counter");
+    let (_, held) = remote_counter(&b, &a, Start::default()).await;
     network.close_door_of(2);
     network.cut();
     assert_eq!(held.call(|port| Count::AddAndGet(1, port)).await, Ok(1));

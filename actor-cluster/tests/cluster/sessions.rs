@@ -11,7 +11,7 @@ use actor_core::{ActorSystem, Executor, Exit, SendError, Status};
 use super::Network;
 use super::support::{
     Count, SILENCE, Start, TestNode, builder, disconnected_by, guarded, id, kind, next, node, node_on,
-    node_with, on_every_shape, pass, seeds, settle, system_after, two,
+    node_with, on_every_shape, pass, remote_counter, seeds, settle, system_after, two,
 };
 
 on_every_shape! {
@@ -81,9 +81,7 @@ async fn b02_both_sides_of_a_session_know_each_other(network: Network) {
 
 async fn to_connect_again_keeps_the_session(network: Network) {
     let (a, b) = two(&network).await;
-    b.publish("counter", Start::default()).await;
-    settle().await;
-    let remote = a.find("counter");
+    let (_, remote) = remote_counter(&a, &b, Start::default()).await;
     let mut events = b.server.subscribe();
     // More often than a session can have streams, from both sides.
     for _ in 0..20 {

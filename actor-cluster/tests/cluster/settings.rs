@@ -12,7 +12,7 @@ use actor_core::{ActorSystem, Executor, SendError};
 use tokio::time::Instant;
 
 use super::Network;
-use super::support::{Count, Gate, Start, builder, disconnected_by, guarded, id, node, node_with, settle};
+use super::support::{Count, Start, builder, disconnected_by, guarded, id, node, node_with, settle};
 
 /// The smallest window.
 const WINDOW: usize = 4096;
@@ -83,7 +83,7 @@ async fn b06_frame_window_and_peers_bound_what_takes_room() {
             node_with(&network, 2, |builder| builder.message_bytes_max(MESSAGE_BYTES_MAX_LEAST)).await;
         let narrow = node_with(&network, 3, |builder| builder.window_bytes(WINDOW as u64)).await;
         for node in [&small, &narrow] {
-            let start = Start { gate: Gate::shut(), mailbox: Some(1), ..Start::default() };
+            let start = Start::narrow(1);
             node.publish(&format!("{:?}", node.id()), start).await;
             a.connect(node).await;
         }

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use super::Network;
 use super::support::{
-    Count, Exits, Gate, Start, disconnected_by, failure, id, next, node, on_every_shape, pass, settle, two,
-    until,
+    Count, Exits, Gate, Start, disconnected_by, failure, id, next, node, on_every_shape, pass,
+    remote_counter, settle, two, until,
 };
 
 on_every_shape! {
@@ -34,9 +34,7 @@ async fn b18_what_was_sent_before_is_delivered(network: Network) {
         for bytes in [0, 1000] {
             let (a, b) = two(&network).await;
             let start = Start { gate: gate.clone(), mailbox: Some(10), ..Start::default() };
-            let counter = b.publish("counter", start.clone()).await;
-            settle().await;
-            let remote = a.find("counter");
+            let (counter, remote) = remote_counter(&a, &b, start.clone()).await;
             for number in 0..300 {
                 remote.cast(Count::Add(number)).unwrap();
                 remote.cast(Count::Load(vec![0; bytes])).unwrap();
@@ -119,9 +117,7 @@ async fn b18_no_task_is_left_however_the_node_ends(network: Network) {
 
 async fn b18_a_peer_that_does_not_read_does_not_hold_it_up(network: Network) {
     let (a, b) = two(&network).await;
-    b.publish("counter", Start::default()).await;
-    settle().await;
-    let remote = a.find("counter");
+    let (_, remote) = remote_counter(&a, &b, Start::default()).await;
     network.hold();
     (0..100).for_each(|number| remote.cast(Count::Add(number)).unwrap());
     let begun = Instant::now();
@@ -132,10 +128,8 @@ async fn b18_a_peer_that_does_not_read_does_not_hold_it_up(network: Network) {
 async fn b18_what_finds_no_room_in_time_is_given_up(network: Network) {
     let before = alive();
     let (a, b) = two(&network).await;
-    let start = Start { gate: Gate::shut(), mailbox: Some(1), ..Start::default() };
-    let counter = b.publish("counter", start.clone()).await;
-    settle().await;
-    let remote = a.find("counter");
+    let start = Start::narrow(1);
+    let (counter, remote) = remote_counter(&a, &b, start.clone()).await;
     (0..10).for_each(|number| remote.cast(Count::Add(number)).unwrap());
     settle().await;
     let begun = Instant::now();

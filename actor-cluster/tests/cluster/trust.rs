@@ -14,8 +14,8 @@ use tokio::time::Instant;
 
 use super::Network;
 use super::support::{
-    Count, Exits, Start, TestNode, failure, id, kind, node, node_with, on_every_shape, pass, refused, settle,
-    two,
+    Count, Exits, Start, TestNode, failure, id, kind, node, node_with, on_every_shape, pass, refused,
+    remote_counter, settle, two,
 };
 
 on_every_shape! {
@@ -351,9 +351,7 @@ async fn a_panicking_authorize_denies(network: Network) {
 
 async fn w15_only_what_is_published_can_be_reached(network: Network) {
     let (a, b) = two(&network).await;
-    let counter = b.publish("counter", Start::default()).await;
-    settle().await;
-    let remote = a.find("counter");
+    let (counter, remote) = remote_counter(&a, &b, Start::default()).await;
     b.server.unpublish("counter", &counter);
     // The actor lives, and its number is known.
     let unknown = CallFailure::Rejected(Rejection::NoSuchActor);

@@ -8,7 +8,9 @@ use actor_core::{
 };
 
 use super::Network;
-use super::support::{Count, Exits, Gate, Start, disconnected_by, id, on_every_shape, settle, two, until};
+use super::support::{
+    Count, Exits, Start, disconnected_by, id, on_every_shape, remote_counter, settle, two, until,
+};
 
 on_every_shape! {
     b03_every_end_of_a_remote_actor_is_told_once_as_it_was
@@ -107,9 +109,7 @@ async fn w01_stop_kill_and_drain_reach_the_actor_and_leave_the_session_alone(net
     let (a, b) = two(&network).await;
     let other = b.publish("other", Start::default()).await;
     for (control, _, expected) in endings().into_iter().take(4) {
-        let counter = b.publish("counter", Start::default()).await;
-        settle().await;
-        let remote = a.find("counter");
+        let (counter, remote) = remote_counter(&a, &b, Start::default()).await;
         control(&remote);
         assert_eq!(counter.wait(None).await, Ok(expected));
         // Once more, for one that is gone already.
@@ -147,10 +147,8 @@ async fn w02_the_end_of_a_peers_actor_leaves_ours_of_the_same_name(network: Netw
 
 async fn a_drain_finishes_what_was_sent_before(network: Network) {
     let (a, b) = two(&network).await;
-    let start = Start { gate: Gate::shut(), ..Start::default() };
-    let counter = b.publish("counter", start.clone()).await;
-    settle().await;
-    let remote = a.find("counter");
+    let start = Start::shut();
+    let (counter, remote) = remote_counter(&a, &b, start.clone()).await;
     (0..10).for_each(|number| remote.cast(Count::Add(number)).unwrap());
     settle().await;
     remote.drain();
@@ -166,9 +164,7 @@ async fn a_drain_finishes_what_was_sent_before(network: Network) {
 
 async fn who_watches_too_late_is_told_at_once(network: Network) {
     let (a, b) = two(&network).await;
-    let counter = b.publish("counter", Start::default()).await;
-    settle().await;
-    let remote = a.find("counter");
+    let (counter, remote) = remote_counter(&a, &b, Start::default()).await;
     counter.stop_and_wait(None, None).await.unwrap();
     // It is published no more, so nobody there knows how it ended.
     assert_eq!(remote.wait(None).await, Ok(Exit::Unreachable));
@@ -181,9 +177,7 @@ async fn who_watches_too_late_is_told_at_once(network: Network) {
 
 async fn an_ended_watch_tells_nothing(network: Network) {
     let (a, b) = two(&network).await;
-    let counter = b.publish("counter", Start::default()).await;
-    settle().await;
-    let remote = a.find("counter");
+    let (counter, remote) = remote_counter(&a, &b, Start::default()).await;
     let (kept, ended) = (Exits::default(), Exits::default());
     kept.watch(&remote);
     let watch = remote.watch_with(Arc::new(ended.clone()));

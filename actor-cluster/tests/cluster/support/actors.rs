@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use actor_cluster::wire::{DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, TypeTag};
 use actor_cluster::{RemoteMessage, Wire};
-use actor_core::{Actor, ActorError, ActorRef, ReplyPort};
+use actor_core::{Actor, ActorError, ActorRef, Overflow, ReplyPort};
 use tokio::sync::Semaphore;
 
 #[derive(Debug, RemoteMessage)]
@@ -68,9 +68,20 @@ pub(crate) struct Start {
     /// Every number that was added, in order.
     pub(crate) added: Arc<Mutex<Vec<u64>>>,
     pub(crate) mailbox: Option<usize>,
+    pub(crate) overflow: Overflow,
 }
 
 impl Start {
+    /// Handles nothing until its gate lets it.
+    pub(crate) fn shut() -> Self {
+        Self { gate: Gate::shut(), ..Self::default() }
+    }
+
+    /// The same, with room for so many messages.
+    pub(crate) fn narrow(mailbox: usize) -> Self {
+        Self { mailbox: Some(mailbox), ..Self::shut() }
+    }
+
     pub(crate) fn added(&self) -> Vec<u64> {
         self.added.lock().unwrap().clone()
     }

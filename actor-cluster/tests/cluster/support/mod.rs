@@ -75,6 +75,7 @@ impl TestNode {
             None => SpawnOptions::new(),
             Some(messages) => SpawnOptions::new().mailbox(messages.try_into().unwrap()),
         };
+        let options = options.overflow(start.overflow);
         self.system.spawn(Counter, start, options).await.unwrap()
     }
 
@@ -161,6 +162,17 @@ pub(crate) async fn two(network: &Network) -> (TestNode, TestNode) {
     let (a, b) = (node(network, 1).await, node(network, 2).await);
     a.connect(&b).await;
     (a, b)
+}
+
+/// A counter that one node publishes, and its address at the other, which has a session with it.
+pub(crate) async fn remote_counter(
+    here: &TestNode,
+    there: &TestNode,
+    start: Start,
+) -> (ActorRef<Count>, ActorRef<Count>) {
+    let counter = there.publish("counter", start).await;
+    settle().await;
+    (counter, here.find("counter"))
 }
 
 /// The next event that is not about what is published.
