@@ -12,15 +12,18 @@
 //! frames, sessions, actors or clusters. Whoever writes one runs
 //! [`transport_suite`](crate::testing::transport_suite) against it.
 
+mod address;
+mod close;
+
 use std::fmt;
 use std::io;
-use std::str::FromStr;
 
 use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub use self::address::Address;
+pub use self::close::{CloseCode, CloseReason};
 use crate::id::NodeId;
-use crate::limits::{ADDRESS_BYTES_MAX, CLOSE_DETAIL_BYTES_MAX};
 
 /// A way to reach other nodes: makes connections, accepts connections.
 #[async_trait]
@@ -265,201 +268,6 @@ impl fmt::Debug for LaneSet {
     }
 }
 
-/// Where a node can be dialled: a scheme that picks the transport, and the rest,
-/// which only that transport understands. Written `scheme://rest`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Address {
-    text: String,
-    scheme_bytes: usize,
-}
-
-impl Address {
-    /// Joins a scheme and the transport's own part.
-    ///
-    /// # Errors
-    ///
-    /// [`TransportError::Address`] if either part is empty, the scheme holds
-    /// anything but letters, digits and `+`, the rest holds white space or
-    /// control characters, or the whole is longer than
-    /// [`ADDRESS_BYTES_MAX`].
-    pub fn new(scheme: &str, rest: &str) -> Result<Self, TransportError> {
-        format!("{scheme}://{rest}").parse()
-    }
-
-    /// The part that picks the transport.
-    pub fn scheme(&self) -> &str {
-        &self.text[..self.scheme_bytes]
-    }
-
-    /// The part that the transport reads.
-    pub fn rest(&self) -> &str {
-        &self.text[self.scheme_bytes + "://".len()..]
-    }
-
-    /// The whole address.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// An error that names this address.
-    pub fn unusable(&self, detail: impl Into<String>) -> TransportError {
-        TransportError::Address { address: self.text.clone(), detail: detail.into() }
-    }
-}
-
-impl FromStr for Address {
-    type Err = TransportError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let unusable = |detail: &str| TransportError::Address {
-            address: text.chars().take(ADDRESS_BYTES_MAX / 4).collect(),
-            detail: detail.to_owned(),
-        };
-        if text.len() > ADDRESS_BYTES_MAX {
-            return Err(unusable("it is too long"));
-        }
-        let Some((scheme, rest)) = text.split_once("://") else {
-            return Err(unusable("it must read scheme://address"));
-        };
-        if scheme.is_empty() || !scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+') {
-            return Err(unusable("its scheme must be letters, digits and '+'"));
-        }
-        if rest.is_empty() || rest.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            return Err(unusable("nothing usable stands behind its scheme"));
-        }
-        Ok(Self { text: text.to_owned(), scheme_bytes: scheme.len() })
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl fmt::Debug for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-/// Why a connection or a stream is closed: a code that machines compare and a
-/// detail that people read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CloseReason {
-    /// What happened.
-    pub code: CloseCode,
-    /// More for the log; at most [`CLOSE_DETAIL_BYTES_MAX`] bytes.
-    detail: String,
-}
-
-impl CloseReason {
-    /// A reason; a longer detail is cut at a character boundary.
-    pub fn new(code: CloseCode, detail: impl Into<String>) -> Self {
-        let mut detail = detail.into();
-        if detail.len() > CLOSE_DETAIL_BYTES_MAX {
-            let mut end = CLOSE_DETAIL_BYTES_MAX;
-            while !detail.is_char_boundary(end) {
-                end -= 1;
-            }
-            detail.truncate(end);
-        }
-        Self { code, detail }
-    }
-
-    /// The reason in the error of a stream that one side closed.
-    pub fn of(error: &io::Error) -> Option<&Self> {
-        match error.get_ref()?.downcast_ref() {
-            Some(TransportError::Closed(reason)) => Some(reason),
-            _ => None,
-        }
-    }
-
-    /// More for the log; may be empty.
-    pub fn detail(&self) -> &str {
-        &self.detail
-    }
-}
-
-impl From<CloseCode> for CloseReason {
-    fn from(code: CloseCode) -> Self {
-        Self { code, detail: String::new() }
-    }
-}
-
-impl fmt::Display for CloseReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.code)?;
-        if !self.detail.is_empty() {
-            write!(f, ": {}", self.detail)?;
-        }
-        Ok(())
-    }
-}
-
-/// The machine-readable half of a [`CloseReason`], and an application close code
-/// on transports that have them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u32)]
-#[non_exhaustive]
-pub enum CloseCode {
-    /// The stream did what it was for.
-    Done = 0,
-    /// The node shuts down.
-    Shutdown = 1,
-    /// The peer is not let in.
-    Refused = 2,
-    /// The peer broke the protocol.
-    Violation = 3,
-    /// The peer did not answer in time.
-    Timeout = 4,
-    /// The connection was lost.
-    Lost = 5,
-}
-
-impl CloseCode {
-    /// Reads a code from a transport; `None` where it is not one of ours.
-    pub const fn from_u32(code: u32) -> Option<Self> {
-        Some(match code {
-            0 => CloseCode::Done,
-            1 => CloseCode::Shutdown,
-            2 => CloseCode::Refused,
-            3 => CloseCode::Violation,
-            4 => CloseCode::Timeout,
-            5 => CloseCode::Lost,
-            _ => return None,
-        })
-    }
-
-    /// The number a transport carries.
-    pub const fn as_u32(self) -> u32 {
-        self as u32
-    }
-
-    /// Whether it is about the stream alone: the session may go on with another.
-    pub(crate) const fn is_passing(self) -> bool {
-        matches!(self, CloseCode::Done | CloseCode::Timeout | CloseCode::Lost)
-    }
-
-    /// Whether a session that ends so was ended by one of its nodes, for no fault of the other.
-    pub(crate) const fn is_orderly(self) -> bool {
-        matches!(self, CloseCode::Done | CloseCode::Shutdown)
-    }
-}
-
-impl fmt::Display for CloseCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            CloseCode::Done => "done",
-            CloseCode::Shutdown => "the node shuts down",
-            CloseCode::Refused => "refused",
-            CloseCode::Violation => "protocol violation",
-            CloseCode::Timeout => "timed out",
-            CloseCode::Lost => "connection lost",
-        })
-    }
-}
-
 /// What went wrong in a transport, sorted by whose fault it is.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -523,33 +331,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_parsed_not_guessed() {
-        let address: Address = "tcp+tls://[::1]:80".parse().unwrap();
-        assert_eq!((address.scheme(), address.rest()), ("tcp+tls", "[::1]:80"));
-        assert_eq!(Address::new("iroh", "abc@1.2.3.4:5").unwrap().as_str(), "iroh://abc@1.2.3.4:5");
-        let long = format!("x://{}", "y".repeat(ADDRESS_BYTES_MAX));
-        for text in ["", "://", "tcp://", "host:80", "t p://x", "tcp://a b", "tcp://a\n", &long] {
-            assert!(matches!(text.parse::<Address>(), Err(TransportError::Address { .. })), "{text:?}");
-        }
-    }
-
-    #[test]
     fn lane_sets_know_their_lanes() {
         assert_eq!(LaneSet::CONTROL.union(LaneSet::DATA).union(LaneSet::BULK), LaneSet::ALL);
         assert_eq!(LaneSet::ALL.iter().collect::<Vec<_>>(), LaneKind::ALL);
         assert_eq!((LaneSet::ALL.priority(), LaneSet::DATA.priority()), (10, 0));
-    }
-
-    #[test]
-    fn close_details_are_cut_between_characters() {
-        let reason = CloseReason::new(CloseCode::Violation, "é".repeat(CLOSE_DETAIL_BYTES_MAX));
-        assert_eq!(reason.detail().len(), CLOSE_DETAIL_BYTES_MAX);
-        for code in 0..=5 {
-            assert_eq!(CloseCode::from_u32(code).map(CloseCode::as_u32), Some(code));
-        }
-        assert_eq!(CloseCode::from_u32(6), None);
-        let error = io::Error::new(io::ErrorKind::NotConnected, TransportError::Closed(reason.clone()));
-        assert_eq!(CloseReason::of(&error), Some(&reason));
-        assert_eq!(CloseReason::of(&io::Error::other("another")), None);
     }
 }

@@ -18,22 +18,21 @@
 //! guessed offline from less than the whole exchange, nor reflected, nor carried
 //! over to another channel.
 
+mod said;
+
 use std::fmt;
 
 use bytes::{Bytes, BytesMut};
-use hmac::{Hmac, KeyInit, Mac};
 use prost::Message;
-use sha2::{Digest, Sha256};
 
+use self::said::{Role, Said};
 use super::capabilities::Capabilities;
 pub(crate) use super::choice::{Decision, Live, Offer, Proposal, Proposals, SessionId, Sessions, propose};
 use crate::id::{Incarnation, NodeId, NodeLife};
-use crate::limits::{
-    DATA_LANES_MAX, MESSAGE_BYTES_MAX_LEAST, MESSAGE_BYTES_MAX_MOST, NODE_NAME_BYTES_MAX, WINDOW_BYTES_LEAST,
-};
+use crate::limits::DATA_LANES_MAX;
 use crate::transport::{ChannelBinding, PeerIdentity};
 use crate::wire::frame::{Frame, Kind, write_frame};
-use crate::wire::hello::{Accept, Answer, Confirm, Handshake, Hello, REPORT_DEAD_LETTERS, Refuse, Step};
+use crate::wire::hello::{Accept, Answer, Confirm, Handshake, Hello, Refuse, Step};
 use crate::wire::lanes::{LaneId, LaneIds};
 
 /// The protocol versions this node speaks.
@@ -328,167 +327,6 @@ impl Acceptor {
 /// The frame that ends a handshake well.
 pub(crate) fn accept() -> Bytes {
     encode(Step::Accept(Accept {}))
-}
-
-/// Who proves that it knows the secret: the two proofs of one handshake differ.
-#[derive(Clone, Copy)]
-enum Role {
-    Dialler,
-    Acceptor,
-}
-
-impl Role {
-    const fn label(self) -> &'static [u8] {
-        match self {
-            Role::Dialler => b"actor-cluster 1 dialler",
-            Role::Acceptor => b"actor-cluster 1 acceptor",
-        }
-    }
-}
-
-/// One side's view of a handshake: itself, the channel, and everything said.
-#[derive(Debug)]
-pub(crate) struct Said {
-    myself: Myself,
-    channel: Channel,
-    lanes: Carried,
-    expected: Option<NodeId>,
-    transcript: Sha256,
-}
-
-impl Said {
-    fn new(
-        myself: Myself,
-        channel: Channel,
-        lanes: Carried,
-        expected: Option<NodeId>,
-    ) -> Result<Self, HandshakeError> {
-        if channel.identity == PeerIdentity::Anonymous && myself.secret.is_none() {
-            return Err(HandshakeError::NoSecret);
-        }
-        let transcript = Sha256::new_with_prefix(b"actor-cluster 1 handshake");
-        Ok(Self { myself, channel, lanes, expected, transcript })
-    }
-
-    fn hello(&self, nonce: [u8; NONCE_BYTES]) -> Vec<u8> {
-        Hello {
-            version_min: *VERSIONS.start(),
-            version_max: *VERSIONS.end(),
-            cluster: self.myself.cluster.clone(),
-            node: self.myself.life.node.as_bytes().to_vec(),
-            incarnation: self.myself.life.incarnation.as_u64(),
-            name: self.myself.name.clone(),
-            nonce: nonce.to_vec(),
-            lanes: self.lanes.lanes.bits(),
-            data_lanes: u32::from(self.lanes.data_lanes),
-            message_bytes_max: self.myself.message_bytes_max,
-            window_bytes: self.myself.window_bytes,
-            capabilities: Capabilities::OURS.bits(),
-            reports: if self.myself.wants_dead_letters { REPORT_DEAD_LETTERS } else { 0 },
-        }
-        .encode_to_vec()
-    }
-
-    /// Adds a hello to the transcript, behind its length so that no two
-    /// exchanges have the same one.
-    fn and(mut self, hello: &[u8]) -> Self {
-        self.transcript.update((hello.len() as u64).to_le_bytes());
-        self.transcript.update(hello);
-        self
-    }
-
-    /// Adds a session's name, or its absence, to the transcript.
-    fn and_session(mut self, session: u64) -> Self {
-        self.transcript.update(session.to_le_bytes());
-        self
-    }
-
-    fn check_hello(&self, bytes: &[u8]) -> Result<Hello, HandshakeError> {
-        let hello = Hello::decode(bytes).map_err(|error| violation(&error.to_string()))?;
-        if hello.version_min > *VERSIONS.end() || hello.version_max < *VERSIONS.start() {
-            return Err(HandshakeError::Version { min: hello.version_min, max: hello.version_max });
-        }
-        if [&hello.cluster, &hello.name].iter().any(|text| text.len() > NODE_NAME_BYTES_MAX) {
-            return Err(violation("a name over the limit"));
-        }
-        if hello.cluster != self.myself.cluster {
-            return Err(HandshakeError::Cluster(hello.cluster));
-        }
-        let node = node_of(&hello)?;
-        if node == self.myself.life.node {
-            return Err(HandshakeError::Myself);
-        }
-        let known = match self.channel.identity {
-            PeerIdentity::Node(proven) => Some(proven),
-            PeerIdentity::Anonymous => None,
-        };
-        if let Some(actual) = known.filter(|proven| *proven != node) {
-            return Err(HandshakeError::Identity { claimed: node, actual });
-        }
-        if let Some(claimed) = self.expected.filter(|expected| *expected != node) {
-            return Err(HandshakeError::Identity { claimed, actual: node });
-        }
-        if hello.nonce.len() != NONCE_BYTES {
-            return Err(violation("a nonce of another length"));
-        }
-        Ok(hello)
-    }
-
-    /// The proof; empty where this node has no secret.
-    fn proof(&self, role: Role) -> Vec<u8> {
-        self.mac(role).map_or_else(Vec::new, |mac| mac.finalize().into_bytes().to_vec())
-    }
-
-    fn check_proof(&self, role: Role, proof: &[u8]) -> Result<(), HandshakeError> {
-        match self.mac(role) {
-            // Compares in constant time.
-            Some(mac) => mac.verify_slice(proof).map_err(|_| HandshakeError::Secret),
-            // The stream's identity is proof enough where no secret is configured.
-            None => Ok(()),
-        }
-    }
-
-    fn mac(&self, role: Role) -> Option<Hmac<Sha256>> {
-        let secret = self.myself.secret.as_ref()?;
-        let mut mac = Hmac::<Sha256>::new_from_slice(&secret.0).expect("HMAC takes keys of any length");
-        mac.update(role.label());
-        mac.update(&self.transcript.clone().finalize());
-        match &self.channel.binding {
-            Some(binding) => {
-                mac.update(&[1]);
-                mac.update(binding.as_bytes());
-            }
-            None => mac.update(&[0]),
-        }
-        Some(mac)
-    }
-
-    fn peer(
-        &self,
-        hello: &Hello,
-        Carried { lanes, data_lanes }: Carried,
-        session: SessionId,
-        had: Option<SessionId>,
-        dialler: NodeId,
-    ) -> Result<Peer, HandshakeError> {
-        let message_bytes_max = hello.message_bytes_max as usize;
-        if message_bytes_max < MESSAGE_BYTES_MAX_LEAST || hello.window_bytes < WINDOW_BYTES_LEAST {
-            return Err(violation("limits too small to talk"));
-        }
-        Ok(Peer {
-            life: life_of(hello)?,
-            name: hello.name.clone(),
-            lanes,
-            data_lanes,
-            message_bytes_max: message_bytes_max.min(MESSAGE_BYTES_MAX_MOST),
-            window_bytes: hello.window_bytes,
-            capabilities: Capabilities::shared_with(hello.capabilities),
-            wants_dead_letters: hello.reports & REPORT_DEAD_LETTERS != 0,
-            session,
-            had,
-            dialler,
-        })
-    }
 }
 
 fn node_of(hello: &Hello) -> Result<NodeId, HandshakeError> {

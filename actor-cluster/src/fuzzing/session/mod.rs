@@ -11,35 +11,38 @@
 //!                        └─► what it reports: checked against `Promised`, plain counts
 //! ```
 
+mod peer;
+mod promised;
 mod steps;
 #[cfg(test)]
 mod tests;
 mod written;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use actor_core::{ControlRequest, DeadReason, Exit, Instant, ReplyFuture, ReplyPort};
+use actor_core::{ControlRequest, Exit, Instant, ReplyFuture, ReplyPort};
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::{Bytes, BytesMut};
 
-use self::steps::{About, Content, Say, Step};
+use self::promised::Promised;
+use self::steps::{Content, Say, Step};
 use self::written::Written;
 use crate::RemoteMessage;
 use crate::id::{Incarnation, NodeId, NodeLife};
-use crate::limits::{CLOSE_DETAIL_BYTES_MAX, FRAME_BODY_BYTES_MAX, MESSAGE_BYTES_MAX_LEAST, PART_BYTES};
+use crate::limits::{FRAME_BODY_BYTES_MAX, MESSAGE_BYTES_MAX_LEAST};
 use crate::session::capabilities::Capabilities;
 use crate::session::codes::to_death;
 use crate::session::handshake::{Peer, SessionId};
 use crate::session::heartbeat::Pace;
 use crate::session::streams::ConnectionId;
-use crate::session::{Config, Correlation, Death, Event, Session, Shape, Unread};
+use crate::session::{Config, Correlation, Session, Shape};
 use crate::trace::TraceContext;
 use crate::transport::{CloseCode, CloseReason, LaneSet};
 use crate::wire::VariantTag;
 use crate::wire::annotation::{Annotation, Key};
 use crate::wire::control::{Member, Publication};
-use crate::wire::frame::{HEADER_BYTES, Kind, write_frame};
+use crate::wire::frame::Kind;
 use crate::wire::lanes::{LaneId, LaneIds};
 use crate::wire::reference::Token;
 use crate::wire::schema::Schema;
@@ -140,43 +143,6 @@ struct Stream {
     /// Where the session's reader of this stream thinks that the next frame stands.
     said: BTreeMap<u8, u64>,
     inbox: BytesMut,
-}
-
-/// What the node was promised.
-#[derive(Default)]
-struct Promised {
-    calls: usize,
-    calls_ended: usize,
-    watches: BTreeSet<u64>,
-    messages_due: usize,
-    presents_due: usize,
-    /// What the peer publishes.
-    published: BTreeSet<Publication>,
-    /// What the peer watches or has linked, and was not told the end of.
-    watched: BTreeSet<u64>,
-    casts: u64,
-    /// How many of those the peer, or the session's end, has told to be dead.
-    dead: u64,
-    /// The lanes in which the next message brings something along.
-    annotated: BTreeSet<LaneId>,
-    /// How many messages there were that did.
-    annotated_messages: usize,
-    annotated_messages_seen: usize,
-    /// The peer has said things that nobody keeps account of here.
-    is_wild: bool,
-    has_ended: bool,
-}
-
-impl Promised {
-    /// The peer has sent a frame, and the session goes on.
-    fn note(&mut self, kind: Kind, lane: LaneId) {
-        match kind {
-            Kind::Annotate => assert!(self.annotated.insert(lane), "a second annotation is a violation"),
-            Kind::Cast | Kind::Call => self.annotated_messages += usize::from(self.annotated.remove(&lane)),
-            Kind::Large => _ = self.annotated.remove(&lane),
-            _ => assert!(!self.annotated.contains(&lane), "a {kind:?} behind an annotation is a violation"),
-        }
-    }
 }
 
 impl Fuzzed {
@@ -362,151 +328,6 @@ impl Fuzzed {
         }
     }
 
-    fn on_frame(&mut self, stream: u8, lane: LaneId, frame: Content) {
-        let Some(at) = self.pick(stream) else { return };
-        let call = |call: Option<u8>| match call {
-            Some(call) => self.written.call(call).unwrap_or(u64::MAX),
-            None => u64::MAX,
-        };
-        let (kind, index, body) = match frame {
-            Content::Define { index, is_letter } => {
-                let next = self.defined.entry(lane).or_default();
-                let index = index.unwrap_or(*next);
-                *next = next.wrapping_add(1);
-                let message = if is_letter { Letter::TYPE.as_u64() } else { 1 };
-                (Kind::Define, index.into(), [message.to_le_bytes(), 2_u64.to_le_bytes()].concat())
-            }
-            Content::Cast { index, actor, fields } => {
-                (Kind::Cast, u32::from(index % 3), [&u64::from(actor).to_le_bytes()[..], &fields].concat())
-            }
-            Content::Call { index, correlation, micros, fields } => {
-                let head = [1_u64, correlation.into(), micros].map(u64::to_le_bytes).concat();
-                (Kind::Call, u32::from(index % 3), [head, fields].concat())
-            }
-            Content::Reply { call: to, value } => {
-                (Kind::Reply, 0, [&call(to).to_le_bytes()[..], &value].concat())
-            }
-            Content::Failure { call: to, code, text } => {
-                (Kind::Failure, code.into(), [&call(to).to_le_bytes()[..], &text].concat())
-            }
-            Content::Cancel { correlation } => {
-                (Kind::Cancel, 0, u64::from(correlation).to_le_bytes().to_vec())
-            }
-            Content::Present { actor, token } => {
-                (Kind::Present, 0, [&u64::from(actor).to_le_bytes()[..], &token.bytes()].concat())
-            }
-            Content::Control(words) => (Kind::Control, 0, words.encode()),
-            Content::Large { number, kind, length } => {
-                let kind = [Kind::Cast, Kind::Call, Kind::Reply, Kind::Failure][usize::from(kind % 4)];
-                // Most lengths are no length of anything.
-                let length = LONG + length % LONG;
-                let body = [&[kind as u8, 0, 0, 0][..], &length.to_le_bytes()].concat();
-                self.promised.is_wild = true;
-                (Kind::Large, u32::from(number % 17), body)
-            }
-            Content::Part { number, bytes } => {
-                (Kind::Part, u32::from(number % 17), vec![7; (bytes as usize).min(PART_BYTES)])
-            }
-            Content::Annotate { is_trace: true, .. } => (Kind::Annotate, 0, annotation_body()),
-            Content::Annotate { is_trace: false, body } => (Kind::Annotate, 0, body),
-            Content::Raw { kind, index, body } => {
-                self.goes_wild();
-                let [low, high] = index.to_le_bytes();
-                let kind = kind % KINDS;
-                let lane = if kind == Kind::Control as u8 { LaneId::CONTROL } else { lane };
-                let [l0, l1, l2, ..] = body.len().to_le_bytes();
-                let header = [l0, l1, l2, kind, low, high, 0, lane.as_u8()];
-                return self.receive(at, &[&header[..], &body].concat());
-            }
-        };
-        self.put(at, kind, lane, index, &body);
-    }
-
-    /// Puts a frame where it belongs in its lane, and checks that it arrives once.
-    fn put(&mut self, at: usize, kind: Kind, lane: LaneId, index: u32, body: &[u8]) {
-        let lane = if kind == Kind::Control { LaneId::CONTROL } else { lane };
-        let is_its = kind == Kind::Control || lane != LaneId::CONTROL;
-        if !is_its || !self.streams[at].lanes.contains(lane) {
-            return;
-        }
-        if body.len() > FRAME_BODY_BYTES_MAX {
-            return;
-        }
-        let mut frame = BytesMut::new();
-        write_frame(&mut frame, kind, lane, index, &[body]);
-        let sent = self.sent.entry(lane.as_u8()).or_default();
-        let offset = sent.end;
-        sent.end += frame.len() as u64;
-        sent.frames.push((offset, frame.to_vec()));
-        let is_open = self.session.ended().is_none();
-        self.begin(at, lane, offset);
-        self.drain();
-        self.receive(at, &frame);
-        let is_message = matches!(kind, Kind::Cast | Kind::Call);
-        if is_open && self.session.ended().is_none() {
-            self.promised.note(kind, lane);
-        }
-        self.promised.messages_due += usize::from(is_open && is_message && self.session.ended().is_none());
-        let is_present = kind == Kind::Present && is_open && self.session.ended().is_none();
-        self.promised.presents_due += usize::from(is_present);
-        if let Some(stream) = self.streams.get_mut(at) {
-            stream.said.insert(lane.as_u8(), offset + frame.len() as u64);
-        }
-    }
-
-    /// Says where the next frame of a lane stands, unless the reader knows.
-    fn begin(&mut self, at: usize, lane: LaneId, offset: u64) {
-        if self.streams[at].said.get(&(lane.as_u8())) != Some(&offset) {
-            let mut begin = BytesMut::new();
-            write_frame(&mut begin, Kind::Begin, LaneId::NONE, lane.as_u8().into(), &[&offset.to_le_bytes()]);
-            self.receive(at, &begin);
-        }
-    }
-
-    /// Frames that came before: none of them counts.
-    fn again(&mut self, stream: u8, lane: LaneId, frames: u8) {
-        let Some(at) = self.pick(stream).filter(|at| self.streams[*at].lanes.contains(lane)) else { return };
-        let Some(Sent { end, frames: sent }) = self.sent.get(&(lane.as_u8())).cloned() else { return };
-        let from = sent.len().saturating_sub(usize::from(frames));
-        let Some((offset, _)) = sent.get(from) else { return };
-        self.begin(at, lane, *offset);
-        for (_, frame) in &sent[from..] {
-            self.receive(at, frame);
-        }
-        if let Some(stream) = self.streams.get_mut(at) {
-            stream.said.insert(lane.as_u8(), end);
-        }
-    }
-
-    fn about(&mut self, stream: u8, about: About) {
-        let Some(at) = self.pick(stream) else { return };
-        let (kind, index, body) = match about {
-            About::Begin { lane, offset } => {
-                (Kind::Begin, u32::from(lane_of(lane).as_u8()), offset.to_le_bytes().to_vec())
-            }
-            About::Take { lanes } => (Kind::Take, u32::from(lanes % 32), Vec::new()),
-            About::Ack { lane, part } => {
-                let lane = lane_of(lane);
-                let received = self.written.end(lane, part);
-                let limit = if lane == LaneId::CONTROL { 0 } else { WINDOW_BYTES + received / 2 };
-                (Kind::Ack, 0, ack(lane.as_u8(), received, limit))
-            }
-            About::WildAck { lane, received, limit } => {
-                self.written.acknowledged(lane, received);
-                (Kind::Ack, 0, ack(lane, received, limit))
-            }
-            About::Ping(number) => (Kind::Ping, 0, number.to_le_bytes().to_vec()),
-            About::Pong(number) => (Kind::Pong, 0, number.unwrap_or(self.last_ping).to_le_bytes().to_vec()),
-        };
-        let mut frame = BytesMut::new();
-        write_frame(&mut frame, kind, LaneId::NONE, index, &[&body]);
-        if kind == Kind::Begin {
-            self.streams[at].said.clear();
-            self.promised.is_wild = true;
-        }
-        self.receive(at, &frame);
-    }
-
     /// Bytes of the peer's on a stream.
     fn receive(&mut self, at: usize, bytes: &[u8]) {
         let Some(stream) = self.streams.get_mut(at) else { return };
@@ -537,79 +358,6 @@ impl Fuzzed {
         assert!(!is_kept || seen == sent, "{seen} of {sent} annotations came");
     }
 
-    fn on_event(&mut self, event: Event) {
-        match event {
-            Event::Messages(mut messages) => {
-                while let Some(Unread { message, annotation, .. }) = messages.front() {
-                    self.undelivered.push((message.lane, message.bytes));
-                    self.asked.extend(message.call.map(|call| call.correlation));
-                    self.promised.annotated_messages_seen += usize::from(annotation.is_some());
-                    let is_due = self.promised.messages_due > 0;
-                    assert!(is_due || self.promised.is_wild, "a message that was not sent, or twice");
-                    self.promised.messages_due = self.promised.messages_due.saturating_sub(1);
-                    messages.pop_front();
-                }
-            }
-            Event::Answered { reply, value } => {
-                self.promised.calls_ended += 1;
-                // It may be no answer to this question.
-                _ = reply.answer(&value, self.session.context());
-            }
-            Event::Failed { reply, failure } => {
-                self.promised.calls_ended += 1;
-                reply.fail(failure);
-            }
-            Event::Abandoned { reply } => {
-                self.promised.calls_ended += 1;
-                drop(reply);
-            }
-            Event::Down { watch, .. } | Event::Unlinked { link: watch } => {
-                assert!(self.promised.watches.remove(&watch), "an end is told once");
-            }
-            Event::Watch { watch, .. } | Event::Link { link: watch, .. } => {
-                assert!(self.promised.watched.insert(watch), "two of the same number");
-            }
-            Event::Unwatch { watch } | Event::Unlink { link: watch, .. } => {
-                assert!(self.promised.watched.remove(&watch), "it was over");
-            }
-            Event::Presented { .. } => {
-                let is_due = self.promised.presents_due > 0;
-                assert!(is_due || self.promised.is_wild, "a token that was not shown, or twice");
-                self.promised.presents_due = self.promised.presents_due.saturating_sub(1);
-            }
-            Event::Published(entries) => {
-                for entry in entries {
-                    assert!(entry.is_usable() && self.promised.published.insert(entry), "it was said before");
-                }
-            }
-            Event::Unpublished(entries) => {
-                for entry in entries {
-                    assert!(self.promised.published.remove(&entry), "it was never said");
-                }
-            }
-            Event::Died(deaths) => self.on_died(&deaths),
-            Event::Cut { connection, .. } => self.streams.retain(|stream| stream.id != connection),
-            Event::Ended { .. } => self.promised.has_ended = true,
-            _ => {}
-        }
-        assert!(self.promised.calls_ended <= self.promised.calls, "a call ends once");
-    }
-
-    fn on_died(&mut self, deaths: &[Death]) {
-        for death in deaths {
-            assert!(
-                death.count > 0
-                    && death.detail.as_ref().is_none_or(|text| text.len() <= CLOSE_DETAIL_BYTES_MAX)
-            );
-            if death.reason != DeadReason::Unacknowledged {
-                self.promised.dead += death.count;
-                assert!(self.promised.dead <= self.promised.casts, "more have died than were sent");
-            } else {
-                assert!(death.count <= self.promised.casts, "more are lost than were sent");
-            }
-        }
-    }
-
     fn end(mut self) {
         self.session.close(&CloseReason::from(CloseCode::Done));
         self.drain();
@@ -618,18 +366,6 @@ impl Fuzzed {
         assert!(self.promised.watches.is_empty(), "every watch is told of its end");
         assert_eq!(self.session.next_timeout(), Instant::FAR, "nothing is left to do");
     }
-}
-
-/// What a message may bring along.
-fn annotation() -> Annotation {
-    let trace = TraceContext::new(3, 4, 1).expect("no id is zero");
-    Annotation { trace: Some(trace), key: Some(Key { number: 5, is_repeat: false }) }
-}
-
-fn annotation_body() -> Vec<u8> {
-    let mut frame = BytesMut::new();
-    annotation().write(&mut frame, LaneId::BULK);
-    frame.split_off(HEADER_BYTES).to_vec()
 }
 
 /// One of the session's lanes.
@@ -641,6 +377,8 @@ fn every_lane() -> LaneIds {
     LaneIds::of_kinds(LaneSet::ALL, DATA_LANES)
 }
 
-fn ack(lane: u8, received: u64, limit: u64) -> Vec<u8> {
-    [&[lane][..], &received.to_le_bytes(), &limit.to_le_bytes()].concat()
+/// What a message may bring along.
+fn annotation() -> Annotation {
+    let trace = TraceContext::new(3, 4, 1).expect("no id is zero");
+    Annotation { trace: Some(trace), key: Some(Key { number: 5, is_repeat: false }) }
 }
