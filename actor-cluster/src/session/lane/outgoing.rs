@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn the_room_of_full_segments_is_used_again_as_long_as_there_are_any() {
+    fn w21_the_room_of_full_segments_is_used_again_and_given_up_when_nothing_is_sent() {
         let mut lane = lane(&[LONG; 2]);
         for number in 0..9 {
             put(&mut lane, number, LONG);

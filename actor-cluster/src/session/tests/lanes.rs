@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use actor_core::{DeadReason, Exit, SendError};
+use bytes::BytesMut;
 
 use super::{A, B, Letter, answer_all, every_lane, frames, notes};
 use crate::session::streams::ConnectionId;
-use crate::session::{Death, Shape};
+use crate::session::{Death, Event, Shape};
 use crate::testing::pair::{Node, Pair, Saw, Side, outcome};
 use crate::transport::{CloseCode, CloseReason, LaneSet};
 use crate::wire::frame::Kind;
@@ -36,6 +37,24 @@ fn each_frame_goes_to_the_stream_of_its_lane() {
     let written = [0, 1, 2].map(|stream| kinds(&mut pair, stream, A));
     assert_eq!(written, [vec![Kind::Control], vec![Kind::Begin, Kind::Define, Kind::Cast], vec![]]);
     assert!(!pair.session(A).wants_write());
+}
+
+/// Nobody is asked to carry it on, on either side: it is in its lane when `send` returns, and is reported by the call
+/// that reads it.
+#[test]
+fn w18_a_message_makes_no_hop_between_its_sender_and_the_stream() {
+    let mut pair = Pair::ready(&[LaneSet::ALL]);
+    pair.drive();
+    pair.written(0, A);
+    pair.send(A, 1, Letter::Note(1)).unwrap();
+    let (now, stream) = (pair.now(), ConnectionId(0));
+    let mut bytes = BytesMut::new();
+    while let Some(piece) = pair.session(A).poll_transmit(stream) {
+        bytes.extend_from_slice(&piece);
+    }
+    pair.session(B).handle_input(now, stream, &mut bytes);
+    let event = pair.session(B).poll_event();
+    assert!(matches!(&event, Some(Event::Messages(messages)) if messages.rest().len() == 1), "{event:?}");
 }
 
 #[test]
