@@ -119,7 +119,7 @@ pub const ANSWER_BACKLOG_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const ANSWERS_UNREAD_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// How many calls to one peer may be unanswered. One more finds no room; from a peer
-/// it ends the session.
+/// it is answered that there is none, and does not run.
 pub const CALLS_MAX: usize = 65_536;
 
 /// How many watches on actors of one peer may be open. One more reports its actor as

@@ -266,11 +266,12 @@ impl Turn {
     fn tell(self, link: &Link) -> bool {
         let lanes = (0..).map(LaneId::from_u8).zip(self.bytes).filter(|(_, bytes)| *bytes > 0);
         let list = self.emptied.map(Messages::into_list);
-        link.run(|session| {
+        let has_repaid = link.run(|session| {
             lanes.for_each(|(lane, bytes)| session.delivered(lane, bytes));
             list.into_iter().for_each(|list| session.reuse(list));
+            session.repay_refused()
         });
-        self.delivered > 0
+        self.delivered > 0 || has_repaid
     }
 }
 

@@ -5,7 +5,9 @@ use actor_core::{CallFailure, Exit, Instant};
 use super::calls::Pending;
 use super::deaths::Deaths;
 use super::lane::Lane;
+use super::send::UNREAD;
 use super::{Event, Phase, Session};
+use crate::limits::ANSWERS_UNREAD_BYTES_MAX;
 use crate::transport::{CloseCode, CloseReason};
 
 impl Session {
@@ -31,6 +33,16 @@ impl Session {
     /// The peer's bytes are no frames.
     pub(crate) fn violated(&mut self, detail: &str) {
         self.abort(CloseCode::Violation, detail);
+    }
+
+    /// Ends the session if the peer leaves too many answers unread.
+    pub(super) fn check_unread(&mut self) {
+        // What was sent on credit is kept as well.
+        let windows = self.peer.window_bytes.saturating_mul(self.messages.len() as u64);
+        let most = windows.saturating_add(ANSWERS_UNREAD_BYTES_MAX as u64);
+        if self.messages.iter().map(|lane| lane.lane.out.kept_bytes()).sum::<u64>() > most {
+            self.abort(CloseCode::Timeout, UNREAD);
+        }
     }
 
     /// Drops what waits to be written, says goodbye, and ends.

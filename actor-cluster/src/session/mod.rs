@@ -32,6 +32,7 @@ mod lane;
 mod messages;
 mod parting;
 mod receive;
+mod refusing;
 mod schemas;
 mod send;
 pub(crate) mod streams;
@@ -123,6 +124,8 @@ pub(crate) struct Session {
     sweep_at: Option<Instant>,
     /// Calls of the peer's that are not answered yet, and the lanes that they came in.
     answering: BTreeMap<Correlation, LaneId>,
+    /// What calls that were refused have cost in credit that the peer has not got back.
+    refused: BTreeMap<LaneId, usize>,
     /// Actors of the peer's that have no room.
     held: BTreeSet<u64>,
     /// Whether the peer has said anything in this session.
@@ -208,6 +211,7 @@ impl Session {
             pending_replies: PendingReplies::default(),
             sweep_at: None,
             answering: BTreeMap::new(),
+            refused: BTreeMap::new(),
             watches: Watches::default(),
             deaths: Deaths::default(),
             casts_sent: 0,

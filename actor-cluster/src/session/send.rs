@@ -14,8 +14,7 @@ use super::streams::ConnectionId;
 use super::types::Shape;
 use super::{Correlation, Event, Session, Verdict};
 use crate::limits::{
-    ANSWERS_UNREAD_BYTES_MAX, CONTROL_BACKLOG_BYTES_MAX, CONTROL_BODY_BYTES_MAX, SEGMENT_BYTES,
-    SWEEP_INTERVAL, WATCHES_MAX,
+    CONTROL_BACKLOG_BYTES_MAX, CONTROL_BODY_BYTES_MAX, SEGMENT_BYTES, SWEEP_INTERVAL, WATCHES_MAX,
 };
 use crate::transport::{CloseCode, CloseReason};
 use crate::wire::annotation::Annotation;
@@ -36,7 +35,7 @@ pub(super) const PREFIX_BYTES_MAX: usize = 24;
 /// What an acknowledgement says of one lane.
 const ACK_ENTRY_BYTES: usize = 17;
 
-const UNREAD: &str = "the peer does not read";
+pub(super) const UNREAD: &str = "the peer does not read";
 
 /// A call without a deadline.
 pub(super) const NO_DEADLINE: u64 = 0;
@@ -162,16 +161,16 @@ impl Session {
     ) -> bool {
         let Some(lane) = self.answering.remove(&call) else { return false };
         self.write_answer(lane, call, answer);
-        // What was sent on credit is kept as well.
-        let windows = self.peer.window_bytes.saturating_mul(self.messages.len() as u64);
-        let most = windows.saturating_add(ANSWERS_UNREAD_BYTES_MAX as u64);
-        if self.messages.iter().map(|lane| lane.lane.out.kept_bytes()).sum::<u64>() > most {
-            self.abort(CloseCode::Timeout, UNREAD);
-        }
+        self.check_unread();
         true
     }
 
-    fn write_answer(&mut self, id: LaneId, call: Correlation, answer: Result<&dyn EncodeReply, CallFailure>) {
+    pub(super) fn write_answer(
+        &mut self,
+        id: LaneId,
+        call: Correlation,
+        answer: Result<&dyn EncodeReply, CallFailure>,
+    ) {
         let Some(lane) = self.messages.get_mut(place_of(id)) else { return };
         let recipient = Recipient::Caller(call.as_u64());
         let failure = match answer {

@@ -15,6 +15,7 @@ mod lanes;
 mod lifecycle;
 mod parts;
 mod random;
+mod refused;
 mod released;
 mod schemas;
 mod simultaneous;

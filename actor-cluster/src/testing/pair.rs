@@ -30,7 +30,7 @@ use crate::session::streams::ConnectionId;
 use crate::transport::{CloseCode, CloseReason, LaneSet};
 use crate::wire::RemoteMessage;
 use crate::wire::annotation::Annotation;
-use crate::wire::frame::{Frame, read_frame};
+use crate::wire::frame::{Frame, HEADER_BYTES, read_frame};
 use crate::wire::lanes::LaneIds;
 
 /// One of the two.
@@ -313,19 +313,19 @@ impl Pair {
     /// Puts bytes on a stream as if this side's session had written them: whole frames of a lane
     /// that is written there have their place in it.
     pub(crate) fn inject(&mut self, stream: usize, from: Side, bytes: &[u8]) {
-        let mut rest = BytesMut::from(bytes);
+        let mut rest = Bytes::copy_from_slice(bytes);
         if let End::Open(connection) = self.streams[stream].ends[from.index()] {
             let mut session = self.session(from);
-            while let Some((frame, behind)) = first_frame(&rest)
-                && session.inject(connection, frame)
+            while let Some(frame) = first_frame(&rest)
+                && session.inject(connection, frame.clone())
             {
-                rest = behind;
+                rest.advance(frame.len());
             }
             drop(session);
             self.write(stream, from);
         }
         let now = self.now;
-        self.way(stream, from).push(now, rest.freeze());
+        self.way(stream, from).push(now, rest);
     }
 
     /// Everything a side has written to a stream since this was asked last.
@@ -464,9 +464,11 @@ impl Pair {
     }
 }
 
-/// A whole frame, and what comes behind it.
-fn first_frame(bytes: &BytesMut) -> Option<(Bytes, BytesMut)> {
-    let mut behind = bytes.clone();
-    let frame = read_frame(&mut behind, usize::MAX).ok()??;
-    Some((bytes.clone().split_to(frame.bytes()).freeze(), behind))
+/// The whole frame in front.
+fn first_frame(bytes: &Bytes) -> Option<Bytes> {
+    let [l0, l1, l2, ..] = *bytes.first_chunk::<HEADER_BYTES>()?;
+    let frame_bytes = HEADER_BYTES + u32::from_le_bytes([l0, l1, l2, 0]) as usize;
+    let frame = bytes.slice(..frame_bytes.min(bytes.len()));
+    read_frame(&mut BytesMut::from(&frame[..]), usize::MAX).ok()??;
+    Some(frame)
 }

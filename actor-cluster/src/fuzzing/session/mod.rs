@@ -344,6 +344,7 @@ impl Fuzzed {
                 std::iter::from_fn(|| self.session.poll_transmit(stream.id)).flatten().collect();
             self.last_ping = self.written.take(stream.id, &written).unwrap_or(self.last_ping);
         }
+        self.session.repay_refused();
         let mut events = VecDeque::new();
         self.session.swap_events(&mut events);
         for event in events {

@@ -4,6 +4,7 @@
 mod control;
 
 use std::collections::VecDeque;
+use std::collections::btree_map::Entry;
 use std::iter::Peekable;
 use std::time::Duration;
 
@@ -290,32 +291,45 @@ impl Session {
         let Defined { shape, spoken } = defined.ok_or(UNDEFINED)?;
         let mut body = frame.body();
         let actor = take_u64(&mut body)?;
+        let Annotated { annotation, bytes } = annotated;
+        let bytes = bytes + frame.header.frame_bytes();
         let mut call = None;
         if kind == Kind::Call {
             self.peer_calls = calls;
-            call = Some(self.open_call(now, lane, &mut body)?);
+            call = self.open_call(now, lane, bytes, &mut body)?;
+            if call.is_none() {
+                return Ok(());
+            }
         }
         let fields = Fields::new(frame.end_of_body(body.len()));
-        let Annotated { annotation, bytes } = annotated;
-        let bytes = bytes + frame.header.frame_bytes();
         let message = Inbound { lane, actor, shape, spoken, call, fields, bytes };
         reported_in(&mut self.events, &mut self.spare, frame.piece()).push(message, annotation);
         Ok(())
     }
 
-    fn open_call(&mut self, now: Instant, lane: LaneId, body: &mut &[u8]) -> Result<InboundCall, String> {
+    /// Takes a call, which costs so much credit, if there is room for one more; otherwise it is refused.
+    fn open_call(
+        &mut self,
+        now: Instant,
+        lane: LaneId,
+        bytes: usize,
+        body: &mut &[u8],
+    ) -> Result<Option<InboundCall>, String> {
         let correlation = Correlation::from_u64(take_u64(body)?);
         let deadline = match take_u64(body)? {
             NO_DEADLINE => None,
             micros => Some(now + Duration::from_micros(micros)),
         };
-        if self.answering.len() >= CALLS_MAX {
-            return Err("too many calls at once".to_owned());
+        let is_full = self.answering.len() >= CALLS_MAX;
+        match self.answering.entry(correlation) {
+            Entry::Occupied(_) => return Err("two calls of the same correlation".to_owned()),
+            Entry::Vacant(place) if !is_full => _ = place.insert(lane),
+            Entry::Vacant(_) => {
+                self.refuse_call(lane, correlation, bytes);
+                return Ok(None);
+            }
         }
-        if self.answering.insert(correlation, lane).is_some() {
-            return Err("two calls of the same correlation".to_owned());
-        }
-        Ok(InboundCall { correlation, deadline })
+        Ok(Some(InboundCall { correlation, deadline }))
     }
 
     fn on_reply(&mut self, frame: FrameRef<'_>) -> Judged {

@@ -22,7 +22,7 @@ macro_rules! held {
 fn held(session: &Session) -> Vec<(&'static str, String)> {
     held!(session;
         streams control messages turn turns_without_bulk owes_ack broken has_lost schemas annotations calls
-        peer_calls pending_replies sweep_at answering held watches deaths casts_sent publications
+        peer_calls pending_replies sweep_at answering refused held watches deaths casts_sent publications
         publication_bytes events spare)
 }
 
@@ -49,6 +49,7 @@ fn full(pair: &mut Pair) {
     let (now, mut session) = (pair.now(), pair.session(A));
     session.died(now, 7, shape, DeadReason::NoSuchActor, None);
     session.annotations.put(LaneId::BULK, &[], 8).unwrap();
+    session.refused.insert(LaneId::BULK, 8);
     session.events.push_back(Event::Room);
     session.spare.reserve(9);
     (session.turns_without_bulk, session.owes_ack, session.peer_calls) = (1, true, 1);

@@ -7,11 +7,11 @@ use prost::Message;
 
 use super::{A, B, Letter, ack, begin, control, frame, frames, reason};
 use crate::limits::{
-    ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, CALLS_MAX, CONTROL_BODY_BYTES_MAX, FRAME_BODY_BYTES_MAX,
+    ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, CONTROL_BODY_BYTES_MAX, FRAME_BODY_BYTES_MAX,
     GOSSIP_MEMBERS_MAX, HELD_MAX, LABEL_BYTES_MAX, MESSAGE_BYTES_MAX, PART_BYTES, PUBLICATION_BYTES_MAX,
-    PUBLICATIONS_PER_PEER_MAX, SEGMENT_BYTES, TYPES_MAX, WATCHES_MAX,
+    PUBLICATIONS_PER_PEER_MAX, TYPES_MAX, WATCHES_MAX,
 };
-use crate::testing::pair::{Node, Pair, Saw, outcome};
+use crate::testing::pair::{Pair, Saw, outcome};
 use crate::transport::{CloseCode, LaneSet};
 use crate::wire::control::{
     Addresses, Body, Control, Member, Members, Publication, Publications, Request, Watch,
@@ -128,19 +128,6 @@ fn calls_that_cannot_be() {
     assert_violation(&twice, "two calls of the same correlation");
     let again = [define(0), call(5), frame(Kind::Cancel, 0, &5_u64.to_le_bytes()), call(5)].concat();
     assert_harmless(&again, &[Saw::Message, Saw::Message]);
-}
-
-#[test]
-fn b16_more_calls_than_a_session_takes() {
-    let roomy = |number| Node::new(number).limits(SEGMENT_BYTES, 1 << 30);
-    let mut pair = Pair::ready_between(roomy(1), roomy(2), &[LaneSet::ALL]);
-    let mut bytes = define(0);
-    (0..=CALLS_MAX as u64).for_each(|correlation| bytes.extend(call(correlation)));
-    pair.inject(0, A, &bytes);
-    pair.drive();
-    let end = Saw::Ended(reason(CloseCode::Violation, "too many calls at once"));
-    let saw = pair.saw(B);
-    assert_eq!((saw.len(), saw.last()), (CALLS_MAX + 2, Some(&end)));
 }
 
 /// Answers, cancellations, exits and the like may cross with whatever made them moot.

@@ -145,7 +145,7 @@ impl Host {
 
     /// Takes events out, one at a time and without the lock, as ports may take it.
     pub(crate) fn drain(&mut self) -> bool {
-        let mut has_moved = false;
+        let mut has_moved = self.session().repay_refused();
         loop {
             let event = self.session().poll_event();
             let Some(event) = event else { return has_moved };

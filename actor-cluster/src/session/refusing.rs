@@ -1,0 +1,30 @@
+//! Calls that come while as many as may be are open: they are refused at once, and never run.
+//!
+//! An honest peer sends them too. A caller that gives up has a place for another call, which may
+//! overtake the Cancel in another lane.
+
+use actor_core::{CallFailure, Rejection};
+
+use super::{Correlation, Session};
+use crate::wire::lanes::LaneId;
+
+impl Session {
+    /// Answers a call that has just come that there is no room for it. Nobody else hears of it.
+    pub(super) fn refuse_call(&mut self, lane: LaneId, call: Correlation, bytes: usize) {
+        self.write_answer(lane, call, Err(CallFailure::Rejected(Rejection::Full)));
+        *self.refused.entry(lane).or_default() += bytes;
+        self.check_unread();
+    }
+
+    /// Gives the peer back what refused calls cost it in credit, unless it leaves its answers unread.
+    /// Whether there was any. Whoever drives the session asks for it in each turn.
+    pub(crate) fn repay_refused(&mut self) -> bool {
+        if self.refused.is_empty() || !self.wants_messages() {
+            return false;
+        }
+        for (lane, bytes) in std::mem::take(&mut self.refused) {
+            self.delivered(lane, bytes);
+        }
+        true
+    }
+}
