@@ -7,10 +7,11 @@ use bytes::{Bytes, BytesMut};
 use super::{A, B, Letter, frame, frames, reason};
 use crate::limits::{
     ANSWER_BACKLOG_BYTES_MAX, ANSWERS_UNREAD_BYTES_MAX, CALLS_MAX, FRAME_BODY_BYTES_MAX, PART_BYTES,
-    SWEEP_INTERVAL,
+    SWEEP_INTERVAL, TRACE_STATE_BYTES_MAX,
 };
 use crate::session::Correlation;
 use crate::testing::pair::{Node, Pair, Saw, outcome};
+use crate::trace::TraceContext;
 use crate::transport::{CloseCode, CloseReason, LaneSet};
 use crate::wire::annotation::{Annotation, Key};
 use crate::wire::frame::{HEADER_BYTES, Head, Kind};
@@ -54,7 +55,7 @@ fn busy(streams: &[LaneSet]) -> (Pair, Vec<ReplyFuture<u32>>, Vec<(u64, Letter)>
     letters.extend(pair.received(B));
     pair.drive();
     assert_eq!(letters.len(), CALLS_MAX);
-    (pair.saw(A), pair.saw(B), pair.written(0, B));
+    drop((pair.saw(A), pair.saw(B), pair.written(0, B)));
     (pair, replies, letters)
 }
 
@@ -153,7 +154,9 @@ fn b16_long_calls_and_those_that_bring_something_along_are_refused_alike() {
         let parts = body.chunks(PART_BYTES).flat_map(|part| frame(Kind::Part, 0, part));
         [frame(Kind::Large, 0, &head), parts.collect()].concat()
     };
-    let annotation = Annotation { trace: None, key: Some(Key { number: 5, is_repeat: false }) };
+    let context =
+        TraceContext::new(1, 2, 3).unwrap().with_tracestate(&"~".repeat(TRACE_STATE_BYTES_MAX)).unwrap();
+    let annotation = Annotation { trace: Some(context), key: Some(Key { number: 5, is_repeat: false }) };
     let mut said = BytesMut::new();
     annotation.write(&mut said, Kind::Annotate.usual_lane());
     let annotated = |call: Vec<u8>| [said.to_vec(), call].concat();
@@ -165,6 +168,12 @@ fn b16_long_calls_and_those_that_bring_something_along_are_refused_alike() {
         calls.iter().for_each(|call| inject(&mut pair, 0, call));
         assert_eq!(ended(&pair), None);
         assert_eq!(refusals(&mut pair), [0, 1, 2, 3].map(|call| (3, number(call))));
+    }
+    // What is brought along is a part of what they cost.
+    for round in 0..(2 * MESSAGE / WINDOW) as u64 {
+        let calls = (1 << 20..).take(WINDOW / said.len()).map(|number| annotated(call(number)));
+        inject(&mut pair, 0, &calls.collect::<Vec<_>>().concat());
+        assert_eq!(ended(&pair), None, "round {round}");
     }
     assert_eq!(pair.saw(B), []);
 }
@@ -184,40 +193,42 @@ fn w17_refused_calls_take_no_credit_for_good() {
 
 #[test]
 fn w17_a_peer_that_reads_no_refusals_gets_no_credit_until_it_does() {
-    let (mut pair, _replies, mut letters) = busy(&[LaneSet::CONTROL, LaneSet::DATA]);
-    // Answers that nearly fill what may wait.
-    let (_answers, fetches) = fetch(&mut pair, &mut letters, ANSWER_BACKLOG_BYTES_MAX / ANSWER - 1);
-    pair.room(1, B, 0);
-    let room = fetches.len();
-    super::answer_all(fetches);
-    inject(&mut pair, 1, &more(1 << 40, room));
-    assert!(pair.session(B).wants_messages());
-    let (mut sent, step) = (0, WINDOW / 4 / CALL);
-    let mut next = |pair: &mut Pair| {
-        inject(pair, 1, &more(sent, step));
-        sent += step as u64;
-        // The failures of all calls that there is credit for, and of one message that overdraws it.
-        let most = ANSWER_BACKLOG_BYTES_MAX + ((WINDOW + MESSAGE) / CALL + 1) * FAILURE;
-        let unsent = pair.session(B).messages[1].lane.out.unsent_bytes();
-        assert!(unsent <= most, "{unsent} bytes");
-    };
-    while pair.session(B).wants_messages() {
-        next(&mut pair);
+    for reads in [true, false] {
+        let (mut pair, _replies, mut letters) = busy(&[LaneSet::CONTROL, LaneSet::DATA]);
+        // Answers that nearly fill what may wait.
+        let (_answers, fetches) = fetch(&mut pair, &mut letters, ANSWER_BACKLOG_BYTES_MAX / ANSWER - 1);
+        pair.room(1, B, 0);
+        let room = fetches.len();
+        super::answer_all(fetches);
+        inject(&mut pair, 1, &more(1 << 40, room));
+        let (mut sent, step) = (0, WINDOW / 4 / CALL);
+        let mut next = |pair: &mut Pair| {
+            inject(pair, 1, &more(sent, step));
+            sent += step as u64;
+            // The failures of all calls that there is credit for, and of one message that overdraws it.
+            let most = ANSWER_BACKLOG_BYTES_MAX + ((WINDOW + MESSAGE) / CALL + 1) * FAILURE;
+            let unsent = pair.session(B).messages[1].lane.out.unsent_bytes();
+            assert!(unsent <= most, "{unsent} bytes");
+        };
+        while pair.session(B).wants_messages() {
+            next(&mut pair);
+        }
+        assert_eq!(ended(&pair), None);
+        if reads {
+            pair.room(1, B, usize::MAX);
+            pair.drive();
+            for _ in 0..10 * MESSAGE / WINDOW {
+                next(&mut pair);
+            }
+            assert_eq!(ended(&pair), None, "it may go on for as long as it likes");
+            continue;
+        }
+        while ended(&pair).is_none() {
+            next(&mut pair);
+        }
+        let end = reason(CloseCode::Violation, "more data than there was credit for");
+        assert_eq!(ended(&pair), Some(end), "whoever goes on regardless");
     }
-    assert_eq!(ended(&pair), None);
-    // It reads: then it may go on for as long as it likes.
-    pair.room(1, B, usize::MAX);
-    pair.drive();
-    for _ in 0..10 * MESSAGE / WINDOW {
-        next(&mut pair);
-    }
-    assert_eq!(ended(&pair), None);
-    pair.room(1, B, 0);
-    while ended(&pair).is_none() {
-        next(&mut pair);
-    }
-    let end = reason(CloseCode::Violation, "more data than there was credit for");
-    assert_eq!(ended(&pair), Some(end), "whoever goes on regardless");
 }
 
 #[test]
