@@ -93,7 +93,9 @@ pub const WINDOW_BYTES: u64 = 1024 * 1024;
 /// More wait in the lane, where they keep everybody else's waiting too.
 pub const STALLED_WINDOWS_MAX: u64 = 8;
 
-/// For how many of its actors a peer may ask to be spared for now. One more ends the session.
+/// For how many of its actors a node asks a peer to spare them for now, because they have no room. With one
+/// more it takes no messages from that peer until any of them has room or ends; the peer's senders then wait
+/// for credit, whomever they send to. One more from a peer ends the session.
 pub const HELD_MAX: usize = 65_536;
 
 /// The smallest window that two nodes can talk under.

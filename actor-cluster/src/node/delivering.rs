@@ -9,7 +9,11 @@
 //! An actor without room keeps nobody else's messages waiting: they go past its line. The peer
 //! is told to hold what is for it, so the line has at most what was under way by then, a window
 //! in all; a line costs memory only while there is one. Should many actors stall one after the
-//! other, the lane waits when their lines have [`STALLED_WINDOWS_MAX`] windows together.
+//! other, the lane waits when their lines have [`STALLED_WINDOWS_MAX`] windows together, or when
+//! there are more of them than the peer can be [asked to hold](Holds) for, by one.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::{Future, ready};
@@ -23,6 +27,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::Node;
 use super::catalog::Waiting;
+use super::holds::{Freed, Holds};
 use super::inbound::{self, Reached};
 use super::link::Link;
 use crate::contain::contained;
@@ -44,6 +49,8 @@ pub(super) struct Deliveries {
     fronts: FuturesUnordered<Pin<Box<dyn Future<Output = Front> + Send>>>,
     /// How many bytes are in lines, fronts included.
     stalled_bytes: u64,
+    /// Whose lines the peer knows of.
+    holds: Holds,
 }
 
 #[derive(Default)]
@@ -170,7 +177,11 @@ impl Deliveries {
             line.front = None;
             let Some(next) = line.behind.pop_front() else {
                 self.lines.remove(&actor);
-                link.run(|session| session.release(actor));
+                let Freed { release, hold } = self.holds.end(actor);
+                link.run(|session| {
+                    release.into_iter().for_each(|actor| session.release(actor));
+                    hold.into_iter().for_each(|actor| session.hold(actor));
+                });
                 return true;
             };
             let (bytes, left_over) = (next.message.bytes, LeftOver::of(&next.message));
@@ -201,7 +212,7 @@ impl Deliveries {
                 turn.emptied = self.inbox.pop_front();
                 continue;
             };
-            if !turn.goes_on() {
+            if !turn.goes_on() || (!turn.is_last && self.holds.are_exceeded()) {
                 return;
             }
             let first = unread.message;
@@ -232,7 +243,9 @@ impl Deliveries {
                 self.lines.insert(actor, Line { front: Some(left_over), behind: VecDeque::new() });
                 self.fronts.push(in_front(left_over, last.bytes, waiting));
                 self.stalled_bytes += last.bytes as u64;
-                link.run(|session| session.hold(actor));
+                if self.holds.begin(actor) {
+                    link.run(|session| session.hold(actor));
+                }
             }
         }
     }
@@ -314,49 +327,5 @@ impl Contained {
 impl Drop for Contained {
     fn drop(&mut self) {
         self.let_go();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::limits::READ_BYTES;
-    use crate::session::{Shape, Spoken};
-    use crate::wire::{TypeTag, VariantTag};
-
-    /// A cast that dies is a dead letter; who called hears of it by the call's own port.
-    #[tokio::test]
-    async fn a_call_that_dies_in_front_of_its_line_is_no_dead_letter() {
-        let shape = Shape { message: TypeTag::from_u64(1), variant: VariantTag::from_u64(2) };
-        for is_call in [false, true] {
-            let waiting = Box::pin(ready(Some(Rejection::Stopped)));
-            let front = in_front(LeftOver { actor: 1, shape, is_call }, 8, waiting).await;
-            assert_eq!(front.died.is_some(), !is_call);
-        }
-    }
-
-    /// Else a peer could have us keep a window of buffers for each of its short messages.
-    #[test]
-    fn a_short_message_in_a_line_keeps_no_others_in_memory() {
-        let piece = Bytes::from((0..=255).cycle().take(READ_BYTES).collect::<Vec<u8>>());
-        let stalled = |range: std::ops::Range<usize>| {
-            let shape = Shape { message: TypeTag::from_u64(1), variant: VariantTag::from_u64(2) };
-            let message = Inbound {
-                lane: LaneId::data(0),
-                actor: 1,
-                shape,
-                spoken: Spoken::Unsaid,
-                call: None,
-                fields: Fields::new(range.clone()),
-                bytes: range.len(),
-            };
-            let unread = Unread { message, annotation: None, piece: &piece };
-            let Stalled { message, piece: kept, .. } = Stalled::new(&unread);
-            assert_eq!(kept[message.fields.range()], piece[range]);
-            kept.len()
-        };
-        assert_eq!(stalled(10..73), 63);
-        assert_eq!(stalled(0..0), 0);
-        assert_eq!(stalled(READ_BYTES / 4..READ_BYTES / 2), READ_BYTES, "a long one is not copied");
     }
 }

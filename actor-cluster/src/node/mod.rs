@@ -27,6 +27,7 @@ mod fates;
 mod gossip;
 mod groups;
 mod handshaking;
+mod holds;
 mod inbound;
 mod kinds;
 mod link;

@@ -55,7 +55,7 @@ impl Actor for Answerer {
     }
 }
 
-async fn node(network: &PipeNetwork, number: u8) -> (ActorSystem, NodeServer) {
+pub(super) async fn node(network: &PipeNetwork, number: u8) -> (ActorSystem, NodeServer) {
     let id = NodeId::from_bytes([number; 32]);
     let system = ActorSystem::on(Executor::tokio());
     let transport = network.transport(format!("node-{number}")).with_identity(PeerIdentity::Node(id));

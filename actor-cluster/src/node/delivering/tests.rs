@@ -1,0 +1,228 @@
+//! Actors without room: what waits for them, and whom the peer is asked to spare.
+
+use std::sync::Mutex;
+use std::task::Waker;
+use std::time::Duration;
+
+use actor_core::{Actor, ActorError, ActorRef, ActorSystem, SpawnOptions};
+use tokio::sync::Semaphore;
+
+use super::*;
+use crate::RemoteMessage;
+use crate::limits::READ_BYTES;
+use crate::node::NodeServer;
+use crate::node::tests::node;
+use crate::session::{Shape, Spoken};
+use crate::testing::pipe::PipeNetwork;
+use crate::transport::{CloseCode, CloseReason};
+use crate::wire::{TypeTag, VariantTag};
+
+#[derive(Debug, RemoteMessage)]
+enum Note {
+    Number(u32),
+}
+
+/// Takes a note for each permit, and writes it down.
+struct Slow;
+
+impl Actor for Slow {
+    type Msg = Note;
+    type State = Gated;
+    type Arguments = Gated;
+
+    async fn pre_start(&self, _: &ActorRef<Note>, gated: Gated) -> Result<Gated, ActorError> {
+        Ok(gated)
+    }
+
+    async fn handle(
+        &self,
+        _: &ActorRef<Note>,
+        Note::Number(number): Note,
+        gated: &mut Gated,
+    ) -> Result<(), ActorError> {
+        gated.permits.acquire().await?.forget();
+        gated.taken.lock().unwrap().push(number);
+        Ok(())
+    }
+}
+
+#[derive(Clone)]
+struct Gated {
+    permits: Arc<Semaphore>,
+    taken: Arc<Mutex<Vec<u32>>>,
+}
+
+/// Rounds of one note for each actor.
+fn rounds(actors: &[u64], rounds: u32) -> Messages {
+    let numbers: Vec<u8> = (0..rounds).flat_map(u32::to_le_bytes).collect();
+    let mut messages = Messages::new(Bytes::from(numbers), Vec::new());
+    for round in 0..rounds as usize {
+        for actor in actors {
+            let message = Inbound {
+                lane: LaneId::data(0),
+                actor: *actor,
+                shape: Shape { message: Note::TYPE, variant: VariantTag::named("Number") },
+                spoken: Spoken::Unsaid,
+                call: None,
+                fields: Fields::new(4 * round..4 * (round + 1)),
+                bytes: 20,
+            };
+            messages.push(message, None);
+        }
+    }
+    messages
+}
+
+async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await; // sleep: virtual time, which passes when all are idle
+}
+
+const ROUNDS: u32 = 6;
+
+/// Two nodes, and five actors at the second one that find no room for their second note.
+struct Stage {
+    at_a: Arc<Link>,
+    b: NodeServer,
+    at_b: Arc<Link>,
+    slow: Vec<(ActorRef<Note>, Gated)>,
+    deliveries: Deliveries,
+    _alive: (ActorSystem, NodeServer, ActorSystem),
+}
+
+impl Stage {
+    /// All has come, and been delivered as far as two may be held.
+    async fn set() -> Self {
+        let network = PipeNetwork::new();
+        let ((here, a), (there, b)) = (node(&network, 1).await, node(&network, 2).await);
+        let mut slow = Vec::new();
+        for number in 0..5 {
+            let gated = Gated { permits: Arc::new(Semaphore::new(0)), taken: Arc::default() };
+            let options = SpawnOptions::new().mailbox(1.try_into().unwrap());
+            let actor = there.spawn(Slow, gated.clone(), options).await.unwrap();
+            b.publish(&format!("slow-{number}"), &actor).unwrap();
+            slow.push((actor, gated));
+        }
+        a.connect(&b.addresses()[0]).await.unwrap();
+        settle().await;
+        let (at_a, at_b) = (a.node.links().remove(0), b.node.links().remove(0));
+        let mut deliveries = Deliveries { holds: Holds::new(2), ..Deliveries::default() };
+        let serials: Vec<u64> = slow.iter().map(|(actor, _)| actor.id().serial()).collect();
+        deliveries.push(rounds(&serials, ROUNDS));
+        let mut stage = Self { at_a, b, at_b, slow, deliveries, _alive: (here, a, there) };
+        stage.poll(false).await;
+        // One in each mailbox; of the next round three have found no room.
+        assert_eq!(stage.held(), [true, true, false, false, false]);
+        assert_eq!((stage.left(), stage.deliveries.lines.len()), (5 * ROUNDS as usize - 8, 3));
+        stage
+    }
+
+    async fn poll(&mut self, is_last: bool) {
+        let mut cx = Context::from_waker(Waker::noop());
+        while self.deliveries.poll(&mut cx, &self.b.node, &self.at_b, is_last) {}
+        self.at_b.act(|_| ());
+        settle().await;
+    }
+
+    /// Which of the actors the peer spares.
+    fn held(&self) -> Vec<bool> {
+        let is_held = |actor: u64| !self.at_a.run(|session| session.has_room(actor, false));
+        self.slow.iter().map(|(actor, _)| is_held(actor.id().serial())).collect()
+    }
+
+    /// How many messages have not left the lane.
+    fn left(&self) -> usize {
+        self.deliveries.inbox.iter().map(|messages| messages.rest().len()).sum()
+    }
+}
+
+/// Else the peer would take it for an attack.
+#[tokio::test(start_paused = true)]
+async fn w17_no_more_are_held_than_may_be_and_all_is_delivered_in_order() {
+    let mut stage = Stage::set().await;
+    stage.poll(false).await;
+    // Each has one in its hand by now and one in its mailbox, and of the third round three wait.
+    assert_eq!(stage.held(), [true, true, false, false, false]);
+    assert_eq!((stage.left(), stage.deliveries.lines.len()), (5 * ROUNDS as usize - 13, 3));
+    // One that is held ends: the one that waits takes its place, and the next one waits.
+    stage.slow[0].0.kill_and_wait(None).await.unwrap();
+    stage.poll(false).await;
+    assert_eq!(stage.held(), [false, true, true, false, false]);
+    assert_eq!((stage.left(), stage.deliveries.lines.len()), (5 * ROUNDS as usize - 14, 3));
+    // That one ends, of which the peer was not told.
+    stage.slow[3].0.kill_and_wait(None).await.unwrap();
+    stage.poll(false).await;
+    assert_eq!(stage.held(), [false, true, true, false, false]);
+    assert_eq!((stage.left(), stage.deliveries.lines.len()), (5 * ROUNDS as usize - 15, 3));
+    let mut steps = 0;
+    while !stage.deliveries.is_empty() {
+        assert!(steps < 100, "it stands still");
+        stage.slow[steps % 5].1.permits.add_permits(1);
+        settle().await;
+        stage.poll(false).await;
+        let held = stage.held();
+        assert!(held.iter().filter(|is_held| **is_held).count() <= 2, "{held:?} in step {steps}");
+        steps += 1;
+    }
+    stage.slow.iter().for_each(|(_, gated)| gated.permits.add_permits(ROUNDS as usize));
+    settle().await;
+    assert_eq!(stage.held(), [false; 5]);
+    for (number, (_, gated)) in stage.slow.iter().enumerate() {
+        let expected: Vec<u32> = if [0, 3].contains(&number) { Vec::new() } else { (0..ROUNDS).collect() };
+        assert_eq!(*gated.taken.lock().unwrap(), expected, "actor {number}");
+    }
+    assert_eq!((stage.at_a.ended(), stage.at_b.ended()), (None, None));
+}
+
+/// Nobody can be asked for anything then, and who has room is to have what has come.
+#[tokio::test(start_paused = true)]
+async fn at_a_sessions_end_nothing_waits_in_the_lane() {
+    let mut stage = Stage::set().await;
+    stage.at_b.close(&CloseReason::from(CloseCode::Shutdown));
+    stage.poll(true).await;
+    assert_eq!((stage.left(), stage.deliveries.lines.len()), (0, 5));
+    stage.slow.iter().for_each(|(_, gated)| gated.permits.add_permits(ROUNDS as usize));
+    while !stage.deliveries.is_empty() {
+        settle().await;
+        stage.poll(true).await;
+    }
+    settle().await;
+    for (_, gated) in &stage.slow {
+        assert_eq!(*gated.taken.lock().unwrap(), (0..ROUNDS).collect::<Vec<_>>());
+    }
+}
+
+/// A cast that dies is a dead letter; who called hears of it by the call's own port.
+#[tokio::test]
+async fn a_call_that_dies_in_front_of_its_line_is_no_dead_letter() {
+    let shape = Shape { message: TypeTag::from_u64(1), variant: VariantTag::from_u64(2) };
+    for is_call in [false, true] {
+        let waiting = Box::pin(ready(Some(Rejection::Stopped)));
+        let front = in_front(LeftOver { actor: 1, shape, is_call }, 8, waiting).await;
+        assert_eq!(front.died.is_some(), !is_call);
+    }
+}
+
+/// Else a peer could have us keep a window of buffers for each of its short messages.
+#[test]
+fn a_short_message_in_a_line_keeps_no_others_in_memory() {
+    let piece = Bytes::from((0..=255).cycle().take(READ_BYTES).collect::<Vec<u8>>());
+    let stalled = |range: std::ops::Range<usize>| {
+        let shape = Shape { message: TypeTag::from_u64(1), variant: VariantTag::from_u64(2) };
+        let message = Inbound {
+            lane: LaneId::data(0),
+            actor: 1,
+            shape,
+            spoken: Spoken::Unsaid,
+            call: None,
+            fields: Fields::new(range.clone()),
+            bytes: range.len(),
+        };
+        let unread = Unread { message, annotation: None, piece: &piece };
+        let Stalled { message, piece: kept, .. } = Stalled::new(&unread);
+        assert_eq!(kept[message.fields.range()], piece[range]);
+        kept.len()
+    };
+    assert_eq!(stalled(10..73), 63);
+    assert_eq!(stalled(0..0), 0);
+    assert_eq!(stalled(READ_BYTES / 4..READ_BYTES / 2), READ_BYTES, "a long one is not copied");
+}
