@@ -250,8 +250,9 @@ pub const READ_BYTES: usize = 64 * 1024;
 pub const READ_BYTES_LEAST: usize = 16 * 1024;
 
 /// How many frames are taken from a stream before the actors that they are for have their turn,
-/// while no calls are under way.
-pub const FRAMES_PER_TURN: usize = 256;
+/// while no calls are under way. Few, so that what their messages own is given back while it is still in the
+/// processor's cache, and before an allocator has put it away.
+pub const FRAMES_PER_TURN: usize = 64;
 
 /// The same while calls are under way: an eighth of them, and this at least. All at once, both
 /// nodes would wait for each other in turn; one by one, each would cost a write of its own.
@@ -271,8 +272,8 @@ pub const PIECES_PER_WRITE: usize = 16;
 pub const WRITES_PER_TURN: usize = 16;
 
 /// How many messages of one session are delivered before its streams, and other tasks,
-/// get their turn.
-pub const DELIVERIES_PER_TURN: usize = 256;
+/// get their turn; see [`FRAMES_PER_TURN`].
+pub const DELIVERIES_PER_TURN: usize = 64;
 
 /// How many streams one session can have. One more is taken and closed at once; the
 /// session goes on with those it has.
