@@ -85,8 +85,9 @@ pub const CONTROL_BODY_BYTES_MAX: usize = 64 * 1024;
 /// longer one ends the connection.
 pub const HANDSHAKE_BODY_BYTES_MAX: usize = 4 * 1024;
 
-/// How many bytes of messages a node takes from a peer before they are in their
-/// mailboxes. A sender without credit waits, or is told that there is no room.
+/// How many bytes of messages a node takes from a peer, in each lane, before they are in their mailboxes, are
+/// refused, or wait in a line of an actor without room; a message counts for half of it at most. A sender without credit
+/// waits, or is told that there is no room.
 pub const WINDOW_BYTES: u64 = 1024 * 1024;
 
 /// How many windows of messages may wait for actors without room, of all that a peer sends to.

@@ -8,6 +8,12 @@ use actor_core::{Actor, ActorError, ActorRef, ReplyPort};
 /// The group that every node's echo is a member of.
 pub const ECHOES: &str = "echoes";
 
+/// The group of those that others are called beside, while an echo is sent something long.
+pub const BYSTANDERS: &str = "bystanders";
+
+/// Told to a node that is to take messages as long as there are, and to have a bystander.
+pub const TAKES_BULK: &str = "takes-bulk";
+
 /// What the nodes know that talk over a child's standard input and output: the pipes prove nothing.
 pub const STDIO_SECRET: &str = "between a parent and its child";
 

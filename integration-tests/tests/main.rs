@@ -1,6 +1,7 @@
 //! Whole-system scenarios over real transports, with real processes.
 
 mod bad_input;
+mod bulk;
 mod calls;
 mod capture;
 mod cut;

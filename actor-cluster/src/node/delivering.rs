@@ -184,7 +184,7 @@ impl Deliveries {
                 });
                 return true;
             };
-            let (bytes, left_over) = (next.message.bytes, LeftOver::of(&next.message));
+            let (bytes, left_over) = (next.message.weight(), LeftOver::of(&next.message));
             match inbound::deliver(node, link, &mut turn.reached, &next.unread()) {
                 Some(waiting) => {
                     line.front = Some(left_over);
@@ -206,7 +206,7 @@ impl Deliveries {
 
     /// Takes messages out of their lanes, as long as they may come.
     fn take_messages(&mut self, turn: &mut Turn, node: &Arc<Node>, link: &Arc<Link>) {
-        let most = node.window_bytes().saturating_mul(STALLED_WINDOWS_MAX);
+        let stalled_bytes_max = node.window_bytes().saturating_mul(STALLED_WINDOWS_MAX);
         while let Some(messages) = self.inbox.front_mut() {
             let Some(unread) = messages.front() else {
                 turn.emptied = self.inbox.pop_front();
@@ -216,33 +216,32 @@ impl Deliveries {
                 return;
             }
             let first = unread.message;
-            let Inbound { lane, actor, bytes, .. } = first;
+            let Inbound { lane, actor, .. } = first;
             // Usually there are no lines, and nothing to look up.
             let line = if self.lines.is_empty() { None } else { self.lines.get_mut(&actor) };
             if let Some(line) = line {
-                if !turn.is_last && self.stalled_bytes + bytes as u64 > most {
+                let weight = first.weight() as u64;
+                if !turn.is_last && self.stalled_bytes + weight > stalled_bytes_max {
                     return;
                 }
                 line.behind.push_back(Stalled::new(&unread));
-                self.stalled_bytes += bytes as u64;
-                turn.note(lane, 1, bytes);
+                self.stalled_bytes += weight;
+                turn.note(lane, 1, first.bytes);
                 messages.pop_front();
                 continue;
             }
             let most = DELIVERIES_PER_TURN - turn.delivered;
-            let (mut taken, mut waiting) =
-                inbound::deliver_casts(node, link, &mut turn.reached, messages, most);
-            if taken == 0 {
-                (taken, waiting) = (1, inbound::deliver(node, link, &mut turn.reached, &unread));
-            }
-            let (last, bytes) = messages.skip(taken).unwrap_or((first, bytes));
+            let together = inbound::deliver_casts(node, link, &mut turn.reached, messages, most);
+            let (taken, waiting) =
+                together.unwrap_or_else(|| (1, inbound::deliver(node, link, &mut turn.reached, &unread)));
+            let (last, bytes) = messages.skip(taken).expect("so many were in front");
             // They have left the lane, wherever they are.
             turn.note(lane, taken, bytes);
             if let Some(waiting) = waiting {
                 let left_over = LeftOver::of(&last);
                 self.lines.insert(actor, Line { front: Some(left_over), behind: VecDeque::new() });
-                self.fronts.push(in_front(left_over, last.bytes, waiting));
-                self.stalled_bytes += last.bytes as u64;
+                self.fronts.push(in_front(left_over, last.weight(), waiting));
+                self.stalled_bytes += last.weight() as u64;
                 if self.holds.begin(actor) {
                     link.run(|session| session.hold(actor));
                 }

@@ -120,20 +120,20 @@ pub(super) fn deliver(
 }
 
 /// Hands the next casts to their actor that are [alike](Messages::alike), as many as go, and not more than `most`.
-/// How many were taken (0: the next needs to be looked at by itself), and the one that waits for room.
+/// How many were taken, and the one that waits for room; `None` if the next must be looked at by itself.
 pub(super) fn deliver_casts(
     node: &Arc<Node>,
     link: &Arc<Link>,
     reached: &mut Reached,
     messages: &Messages,
     most: usize,
-) -> (usize, Option<Waiting>) {
+) -> Option<(usize, Option<Waiting>)> {
     let mut taken = 0;
     // A hook is asked for each message.
     let next = messages.front().filter(|next| next.is_plain_cast() && node.authorize().is_none());
-    let Some(Unread { message: first, piece, .. }) = next else { return (0, None) };
-    let Ok(found) = reached.found(node, link, first.actor) else { return (0, None) };
-    let Ok((target, None)) = found.understand(link, first.shape, first.spoken) else { return (0, None) };
+    let Unread { message: first, piece, .. } = next?;
+    let found = reached.found(node, link, first.actor).ok()?;
+    let Ok((target, None)) = found.understand(link, first.shape, first.spoken) else { return None };
     // Looked for last: where they do not go together it would be for nothing, at every one of them.
     let casts = messages.alike(most);
     let passed = contained("a decoder", || target.deliver_casts(casts, piece, &link.context, &mut taken));
@@ -141,7 +141,7 @@ pub(super) fn deliver_casts(
         Ok(()) => None,
         Err(undone) => settle(node, link, &first, None, *undone),
     };
-    (taken, waiting)
+    Some((taken, waiting))
 }
 
 /// What was found out for the last message: the next one is often of the same type, and for the

@@ -37,9 +37,10 @@ impl Session {
 
     /// Ends the session if the peer leaves too many answers unread.
     pub(super) fn check_unread(&mut self) {
-        // What was sent on credit is kept as well.
-        let windows = self.peer.window_bytes.saturating_mul(self.messages.len() as u64);
-        let most = windows.saturating_add(ANSWERS_UNREAD_BYTES_MAX as u64);
+        // What was sent on credit is kept as well: a window in each lane, of which two messages cost all.
+        let in_lane = self.peer.window_bytes.saturating_add(2 * self.peer.message_bytes_max as u64);
+        let on_credit = in_lane.saturating_mul(self.messages.len() as u64);
+        let most = on_credit.saturating_add(ANSWERS_UNREAD_BYTES_MAX as u64);
         if self.messages.iter().map(|lane| lane.lane.out.kept_bytes()).sum::<u64>() > most {
             self.abort(CloseCode::Timeout, UNREAD);
         }

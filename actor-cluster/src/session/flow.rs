@@ -1,11 +1,15 @@
 //! How much data may be under way, in bytes, each direction on its own.
 //!
-//! A sender may begin a frame while it is below its limit, so it can overdraw by one frame; a
-//! receiver that sees more than that has a peer that cheats. The limit rises as messages get
+//! A message costs its bytes, but never more than half a window, so that one which is longer than the window
+//! leaves room for others beside it. A sender may begin one while it is below its limit, so it can overdraw
+//! by as much; a receiver that sees more than that has a peer that cheats. The limit rises as messages get
 //! into their mailboxes, half a window at a time. It is a place in the session's data and not
 //! a number of bytes, so it may be said twice, and out of order.
 
-use crate::wire::frame::HEADER_BYTES;
+/// What a message of so many bytes costs.
+fn cost(bytes: usize, window: u64) -> u64 {
+    (bytes as u64).min(window / 2)
+}
 
 /// What this side may still send.
 #[derive(Debug)]
@@ -28,8 +32,9 @@ impl SendWindow {
         self.sent < self.limit
     }
 
+    /// A message of so many bytes was begun.
     pub(crate) fn sent(&mut self, bytes: usize) {
-        self.sent += bytes as u64;
+        self.sent += cost(bytes, self.window);
     }
 
     /// The peer takes everything up to this limit. Whether that is more than before.
@@ -47,7 +52,6 @@ impl SendWindow {
 #[derive(Debug)]
 pub(crate) struct ReceiveWindow {
     window: u64,
-    message_bytes_max: u64,
     received: u64,
     /// Of these, in their mailboxes.
     delivered: u64,
@@ -60,19 +64,27 @@ pub(crate) struct ReceiveWindow {
 pub(crate) struct Overdrawn;
 
 impl ReceiveWindow {
-    pub(crate) fn new(window: u64, message_bytes_max: usize) -> Self {
-        Self { window, message_bytes_max: message_bytes_max as u64, received: 0, delivered: 0, told: 0 }
+    pub(crate) fn new(window: u64) -> Self {
+        Self { window, received: 0, delivered: 0, told: 0 }
     }
 
-    pub(crate) fn received(&mut self, bytes: usize) -> Result<(), Overdrawn> {
-        self.received += bytes as u64;
-        let most = self.told + self.window + self.message_bytes_max + HEADER_BYTES as u64;
-        if self.received < most { Ok(()) } else { Err(Overdrawn) }
+    /// What a message of so many bytes costs.
+    pub(crate) fn cost(&self, bytes: usize) -> usize {
+        // Not more than it was given.
+        cost(bytes, self.window) as usize
     }
 
-    /// Counts a message as delivered. Whether the peer should be told.
-    pub(crate) fn delivered(&mut self, bytes: usize) -> bool {
-        self.delivered += bytes as u64;
+    /// A message of so many bytes has begun. What it costs.
+    pub(crate) fn received(&mut self, bytes: usize) -> Result<usize, Overdrawn> {
+        let cost = self.cost(bytes);
+        self.received += cost as u64;
+        let most = self.told + self.window + self.window / 2;
+        if self.received < most { Ok(cost) } else { Err(Overdrawn) }
+    }
+
+    /// Messages that cost so much are delivered. Whether the peer should be told.
+    pub(crate) fn delivered(&mut self, cost: usize) -> bool {
+        self.delivered += cost as u64;
         self.delivered - self.told >= self.window / 2
     }
 
@@ -93,7 +105,8 @@ mod tests {
     #[test]
     fn a_sender_stops_without_credit_and_goes_on_with_it() {
         let mut window = SendWindow::new(10);
-        window.sent(9);
+        window.sent(4);
+        window.sent(5);
         assert!(window.is_open());
         window.sent(4);
         assert!(!window.is_open());
@@ -101,9 +114,27 @@ mod tests {
         assert!(!window.is_open(), "an overdraft is paid back first");
         assert_eq!(window.granted(23), Ok(true));
         assert!(window.is_open());
-        window.sent(10);
+        window.sent(5);
+        window.sent(5);
         assert_eq!(window.granted(13), Ok(false), "it was said before");
         assert!(!window.is_open());
+    }
+
+    #[test]
+    fn a_message_longer_than_the_window_leaves_room_for_others() {
+        let (mut sender, mut receiver) = (SendWindow::new(11), ReceiveWindow::new(11));
+        sender.sent(1 << 30);
+        assert_eq!(receiver.received(1 << 30), Ok(5));
+        sender.sent(5);
+        assert_eq!(receiver.received(5), Ok(5));
+        assert!(sender.is_open());
+        sender.sent(1);
+        assert!(!sender.is_open());
+        assert_eq!(receiver.received(1), Ok(1));
+        // The others are delivered, and have as much room again.
+        assert!(receiver.delivered(5));
+        assert_eq!(sender.granted(receiver.tell()), Ok(true));
+        assert!(sender.is_open());
     }
 
     #[test]
@@ -118,14 +149,14 @@ mod tests {
 
     #[test]
     fn a_receiver_grants_half_a_window_at_a_time_and_catches_an_overdraft() {
-        let mut window = ReceiveWindow::new(10, 4);
-        assert_eq!(window.received(9), Ok(()));
+        let mut window = ReceiveWindow::new(10);
+        assert_eq!([window.received(4), window.received(5)], [Ok(4), Ok(5)]);
         assert!(!window.delivered(4));
         assert_eq!(window.tell(), 10, "less is not worth a word");
         assert!(window.delivered(5));
         assert_eq!(window.tell(), 19);
-        assert_eq!(window.received(10), Ok(()));
-        assert_eq!(window.received(11), Ok(()), "one frame over the window is an overdraft");
+        assert_eq!([window.received(5), window.received(4)], [Ok(5), Ok(4)]);
+        assert_eq!(window.received(9), Ok(5), "one message over the window is an overdraft");
         assert_eq!(window.received(1), Err(Overdrawn));
     }
 }

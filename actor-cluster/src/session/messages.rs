@@ -29,6 +29,13 @@ pub(crate) struct Inbound {
     pub(crate) bytes: usize,
 }
 
+impl Inbound {
+    /// What it takes in memory: a long one costs less in credit.
+    pub(crate) fn weight(&self) -> usize {
+        self.bytes.max(self.fields.range().len())
+    }
+}
+
 /// The part of a message that makes it a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InboundCall {

@@ -71,7 +71,6 @@ use crate::limits::{
     SWEEP_INTERVAL,
 };
 use crate::transport::{CloseCode, CloseReason};
-use crate::wire::annotation::Annotation;
 use crate::wire::context::Switchboard;
 use crate::wire::control::Publication;
 use crate::wire::frame::Kind;
@@ -177,9 +176,8 @@ impl Session {
         let lanes = LaneId::all(peer.data_lanes).filter(|lane| *lane != LaneId::CONTROL);
         let mut messages: Vec<MessageLane> = lanes
             .map(|lane| {
-                let longest = Annotation::FRAME_BYTES_MAX + config.message_bytes_max;
-                let receive_window = ReceiveWindow::new(config.window_bytes, longest);
-                MessageLane::new(lane, SendWindow::new(peer.window_bytes), receive_window)
+                let windows = (SendWindow::new(peer.window_bytes), ReceiveWindow::new(config.window_bytes));
+                MessageLane::new(lane, windows.0, windows.1)
             })
             .collect();
         messages.sort_by_key(|lane| lane.lane.id);

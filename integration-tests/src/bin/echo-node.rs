@@ -6,8 +6,10 @@ use std::future::pending;
 use std::io;
 use std::process::ExitCode;
 
+use actor_cluster::NodeBuilder;
+use actor_cluster::limits::MESSAGE_BYTES_MAX_MOST;
 use actor_core::Spawn;
-use integration_tests::echo::{ECHOES, Echo};
+use integration_tests::echo::{BYSTANDERS, ECHOES, Echo, TAKES_BULK};
 use integration_tests::flood::{Flood, GAUGES};
 use integration_tests::{Invitation, process};
 
@@ -30,7 +32,15 @@ async fn main() -> ExitCode {
 }
 
 async fn live(invitation: Invitation) -> Result<(), Box<dyn Error>> {
-    let node = invitation.keys.start(&invitation.peers, |builder| builder).await?;
+    let takes_bulk = std::env::args().any(|argument| argument == TAKES_BULK);
+    let settings = |builder: NodeBuilder| match takes_bulk {
+        true => builder.message_bytes_max(MESSAGE_BYTES_MAX_MOST),
+        false => builder,
+    };
+    let node = invitation.keys.start(&invitation.peers, settings).await?;
+    if takes_bulk {
+        node.server.join_group(BYSTANDERS, &Echo.spawn(()).await?)?;
+    }
     let echo = Echo.spawn(()).await?;
     node.server.join_group(ECHOES, &echo)?;
     invitation.join(&node.server).await?;

@@ -85,6 +85,6 @@ impl MessageLane {
 
     /// Whether the peer reads the answers that are written here.
     pub(crate) fn is_read(&self) -> bool {
-        self.lane.out.unsent_bytes() < ANSWER_BACKLOG_BYTES_MAX
+        self.lane.out.unsent_answer_bytes() < ANSWER_BACKLOG_BYTES_MAX
     }
 }

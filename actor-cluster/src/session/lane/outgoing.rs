@@ -302,6 +302,12 @@ impl Outgoing {
         self.sealed_bytes + self.open.len() + self.parts.bytes()
     }
 
+    /// The same without messages in parts, whose length is no matter of whoever reads: answers, and what messages
+    /// credit bounds.
+    pub(crate) fn unsent_answer_bytes(&self) -> usize {
+        self.sealed_bytes + self.open.len() + self.parts.answer_bytes()
+    }
+
     /// What is kept: all that has not arrived for certain.
     pub(crate) fn kept_bytes(&self) -> u64 {
         self.sent - self.acked + self.unsent_bytes() as u64

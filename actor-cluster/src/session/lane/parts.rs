@@ -41,6 +41,8 @@ pub(crate) struct Parts {
     numbers: u32,
     /// What waits in lines.
     bytes: usize,
+    /// Of these, those of answers.
+    answer_bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -116,9 +118,20 @@ impl Parts {
         self.bytes
     }
 
+    /// How many bytes of answers wait here.
+    pub(crate) fn answer_bytes(&self) -> usize {
+        self.answer_bytes
+    }
+
+    /// How many bytes of what waits are for a recipient like this one.
+    fn bytes_for(&mut self, recipient: Recipient) -> impl Iterator<Item = &mut usize> {
+        let answers = matches!(recipient, Recipient::Caller(_)).then_some(&mut self.answer_bytes);
+        answers.into_iter().chain([&mut self.bytes])
+    }
+
     /// A message that is too long for one frame.
     pub(crate) fn push_large(&mut self, recipient: Recipient, large: Large) {
-        self.bytes += large.body.len();
+        self.bytes_for(recipient).for_each(|bytes| *bytes += large.body.len());
         let line = self.lines.entry(recipient).or_insert_with(|| {
             self.waiting.push_back(recipient);
             Line::default()
@@ -128,7 +141,7 @@ impl Parts {
 
     /// A whole frame for somebody who [has a line](Self::has_line).
     pub(crate) fn push_frame(&mut self, recipient: Recipient, frame: BytesMut) {
-        self.bytes += frame.len();
+        self.bytes_for(recipient).for_each(|bytes| *bytes += frame.len());
         let Some(line) = self.lines.get_mut(&recipient) else {
             debug_assert!(false, "there is a line");
             return;
@@ -146,13 +159,14 @@ impl Parts {
         let line = self.lines.get_mut(&recipient)?;
         let (frames, slice, ended) = line.next_part(lane)?;
         let released = if ended.is_some() { line.take_frames() } else { None };
-        self.bytes -= slice.len() + released.as_ref().map_or(0, BytesMut::len);
         if line.items.is_empty() {
             self.numbers &= !(1 << line.number);
             self.lines.remove(&recipient);
         } else {
             self.open.push_back(recipient);
         }
+        let taken = slice.len() + released.as_ref().map_or(0, BytesMut::len);
+        self.bytes_for(recipient).for_each(|bytes| *bytes -= taken);
         let ends = ended.and_then(|head| Ending::of(head, recipient));
         Some(Part { frames, slice, ends, released })
     }

@@ -108,7 +108,7 @@ impl Session {
         while let Some(Ok(frame)) = next {
             let bytes = frame.header.frame_bytes();
             if lane.lane.incoming.take(position, bytes).map_err(|Gap| GAP)? {
-                lane.receive_window.received(bytes).map_err(|Overdrawn| OVERDRAWN)?;
+                let bytes = lane.receive_window.received(bytes).map_err(|Overdrawn| OVERDRAWN)?;
                 let defined = lane.received_types.defined(frame.header.index);
                 let Defined { shape, spoken } = defined.ok_or(UNDEFINED)?;
                 let mut body = frame.body();
@@ -248,7 +248,7 @@ impl Session {
     /// A message costs credit when its first byte comes.
     fn charge(&mut self, lane: LaneId, bytes: usize) -> Judged {
         let lane = self.message_lane(lane).ok_or(ASTRAY)?;
-        lane.receive_window.received(bytes).map_err(|Overdrawn| OVERDRAWN.to_owned())
+        lane.receive_window.received(bytes).map(drop).map_err(|Overdrawn| OVERDRAWN.to_owned())
     }
 
     fn on_large(&mut self, frame: FrameRef<'_>) -> Judged {
@@ -282,17 +282,16 @@ impl Session {
 
     fn on_message(&mut self, now: Instant, frame: FrameRef<'_>, annotated: Annotated) -> Judged {
         let Header { kind, lane, index, .. } = frame.header;
-        let types = self.message_lane(lane).map(|lane| &lane.received_types);
+        let of_lane = self.message_lane(lane).ok_or(ASTRAY)?;
+        let bytes = of_lane.receive_window.cost(annotated.bytes + frame.header.frame_bytes());
         let (index, calls) = match kind {
             Kind::Call => frame::split_call_index(index),
             _ => (index, 0),
         };
-        let defined = types.and_then(|types| types.defined(index));
+        let defined = of_lane.received_types.defined(index);
         let Defined { shape, spoken } = defined.ok_or(UNDEFINED)?;
         let mut body = frame.body();
         let actor = take_u64(&mut body)?;
-        let Annotated { annotation, bytes } = annotated;
-        let bytes = bytes + frame.header.frame_bytes();
         let mut call = None;
         if kind == Kind::Call {
             self.peer_calls = calls;
@@ -303,7 +302,7 @@ impl Session {
         }
         let fields = Fields::new(frame.end_of_body(body.len()));
         let message = Inbound { lane, actor, shape, spoken, call, fields, bytes };
-        reported_in(&mut self.events, &mut self.spare, frame.piece()).push(message, annotation);
+        reported_in(&mut self.events, &mut self.spare, frame.piece()).push(message, annotated.annotation);
         Ok(())
     }
 

@@ -142,7 +142,7 @@ fn w17_whoever_brings_more_along_than_there_is_credit_for_cheats() {
     let mut pair = Pair::ready_between(node(1), node(2), &[LaneSet::ALL]);
     let annotate = frame(Kind::Annotate, 0, &later(ANNOTATION_BYTES_MAX));
     let one = [annotate, frame(Kind::Cast, 0, &[0; 8])].concat();
-    let most = 4096 + MESSAGE_BYTES_MAX_LEAST + Annotation::FRAME_BYTES_MAX;
+    let most = 4096 + 4096 / 2 - 1;
     pair.inject(0, A, &[frame(Kind::Define, 0, &[1; 16]), one.repeat(most / one.len())].concat());
     pair.drive();
     assert_eq!(pair.session(B).ended(), None);

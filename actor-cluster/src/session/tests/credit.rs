@@ -7,8 +7,8 @@ use actor_core::SendError;
 
 use super::{A, B, Letter, answer_all, frames, notes};
 use crate::limits::{
-    ACK_BYTES, ANNOTATION_BYTES_MAX, ANSWERS_UNREAD_BYTES_MAX, CONTROL_BACKLOG_BYTES_MAX, SEGMENT_BYTES,
-    TRACE_STATE_BYTES_MAX, URGENT_BACKLOG_BYTES_MAX,
+    ACK_BYTES, ANNOTATION_BYTES_MAX, ANSWER_BACKLOG_BYTES_MAX, ANSWERS_UNREAD_BYTES_MAX,
+    CONTROL_BACKLOG_BYTES_MAX, SEGMENT_BYTES, TRACE_STATE_BYTES_MAX, URGENT_BACKLOG_BYTES_MAX,
 };
 use crate::testing::pair::{Node, Pair, Saw, Side, outcome};
 use crate::trace::TraceContext;
@@ -63,17 +63,36 @@ fn w17_a_sender_stops_at_the_window_and_goes_on_when_there_is_room() {
 }
 
 #[test]
-fn one_message_may_be_larger_than_the_window() {
+fn two_messages_may_be_longer_than_the_window_and_others_go_beside_one() {
     let mut pair = pair();
+    let long = || Letter::of_bytes(SEGMENT_BYTES / 2);
     for _ in 0..3 {
-        pair.send(A, 1, Letter::of_bytes(SEGMENT_BYTES / 2)).unwrap();
-        assert!(matches!(pair.send(A, 1, Letter::Note(0)), Err(SendError::Full(_))));
+        pair.send(A, 1, long()).unwrap();
+        pair.send(A, 2, long()).unwrap();
+        assert!(matches!(pair.send(A, 3, Letter::Note(0)), Err(SendError::Full(_))));
         pair.drive();
-        assert_eq!(pair.received::<Letter>(B).len(), 1);
+        assert_eq!(pair.received::<Letter>(B).len(), 2);
         pair.drive();
         assert_eq!(pair.saw(A), [Saw::Room]);
     }
+    pair.send(A, 1, long()).unwrap();
+    assert_eq!(fill(&pair, A, 0), (WINDOW / 2).div_ceil(NOTE) as u32);
+    pair.drive();
     assert_eq!(pair.session(B).ended(), None);
+}
+
+/// What a node sends itself, however long, does not keep it from taking what comes.
+#[test]
+fn a_long_message_of_ones_own_is_no_unread_answer() {
+    let node = |number| Node::new(number).limits(2 * ANSWER_BACKLOG_BYTES_MAX, WINDOW as u64);
+    let mut pair = Pair::ready_between(node(1), node(2), &[LaneSet::ALL]);
+    pair.stall(0, B, true);
+    pair.send(B, 1, Letter::of_bytes(ANSWER_BACKLOG_BYTES_MAX)).unwrap();
+    assert!(pair.session(B).wants_messages());
+    let _reply = pair.call(A, None, |port| Letter::Fetch(ANSWER_BACKLOG_BYTES_MAX as u32, port));
+    pair.drive();
+    answer_all(pair.received(B));
+    assert!(!pair.session(B).wants_messages(), "an answer is");
 }
 
 /// The most that an honest sender can have under way: all of the window but a byte,
@@ -130,8 +149,8 @@ fn w17_answers_that_nobody_reads_end_the_session() {
     let mib = 1 << 20;
     let node = |number| Node::new(number).limits(2 * mib, mib as u64);
     let mut pair = Pair::ready_between(node(1), node(2), &[LaneSet::ALL]);
-    // Two windows, of the bulk lane as well, may be unread beside.
-    let calls = ANSWERS_UNREAD_BYTES_MAX / mib + 2;
+    // In two lanes, that of bulk is one, a window and two of the longest messages may be unread beside.
+    let calls = ANSWERS_UNREAD_BYTES_MAX / mib + 2 * (1 + 2 * 2);
     let _replies: Vec<_> =
         (0..calls).map(|_| pair.call(A, None, |port| Letter::Fetch(mib as u32, port))).collect();
     pair.drive();

@@ -87,7 +87,9 @@ fn more(from: u64, calls: usize) -> Vec<u8> {
 
 /// A's session sends frames in the data lane, and counts what they cost.
 fn inject(pair: &mut Pair, stream: usize, bytes: &[u8]) {
-    pair.session(A).messages[1].send_window.sent(bytes.len());
+    // At least what they cost, one by one.
+    let pieces = bytes.chunks(WINDOW / 2);
+    pieces.for_each(|piece| pair.session(A).messages[1].send_window.sent(piece.len()));
     pair.inject(stream, A, bytes);
     pair.drive();
 }
@@ -170,8 +172,8 @@ fn b16_long_calls_and_those_that_bring_something_along_are_refused_alike() {
         assert_eq!(refusals(&mut pair), [0, 1, 2, 3].map(|call| (3, number(call))));
     }
     // What is brought along is a part of what they cost.
-    for round in 0..(2 * MESSAGE / WINDOW) as u64 {
-        let calls = (1 << 20..).take(WINDOW / said.len()).map(|number| annotated(call(number)));
+    for round in 0..(4 * MESSAGE / WINDOW) as u64 {
+        let calls = (1 << 20..).take(WINDOW / 2 / said.len()).map(|number| annotated(call(number)));
         inject(&mut pair, 0, &calls.collect::<Vec<_>>().concat());
         assert_eq!(ended(&pair), None, "round {round}");
     }
@@ -234,8 +236,8 @@ fn w17_a_peer_that_reads_no_refusals_gets_no_credit_until_it_does() {
 #[test]
 fn w17_refusals_that_nobody_acknowledges_end_the_session() {
     let (mut pair, _replies, mut letters) = busy(&[LaneSet::ALL]);
-    // Two windows, of the bulk lane as well, and answers: all of that but a little.
-    let most = ANSWERS_UNREAD_BYTES_MAX + 2 * WINDOW;
+    // A window and two long messages in each of two lanes, that of bulk is one, and answers: all of that but a little.
+    let most = ANSWERS_UNREAD_BYTES_MAX + 2 * (WINDOW + 2 * MESSAGE);
     let (_answers, fetches) = fetch(&mut pair, &mut letters, most / ANSWER - 1);
     pair.stall(0, B, true);
     let room = fetches.len();
