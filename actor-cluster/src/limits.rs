@@ -117,8 +117,9 @@ pub const CONTROL_BACKLOG_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// its messages are taken.
 pub const ANSWER_BACKLOG_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// How many bytes may be kept, beyond the window, until a peer has acknowledged them: answers to
-/// its calls. More end the session.
+/// How many bytes of answers to its calls may be kept until a peer has acknowledged them, beside what is sent to it on credit.
+/// Calls that are answered with more fail as [`BadReply`](actor_core::CallFailure::BadReply); a peer that reads
+/// not even so many failures that there are [`ANSWER_BACKLOG_BYTES_MAX`] of them ends the session.
 pub const ANSWERS_UNREAD_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// How many calls to one peer may be unanswered. One more finds no room; from a peer

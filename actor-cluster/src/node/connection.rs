@@ -75,6 +75,8 @@ impl SessionTask {
             Turn::Over(reason) => {
                 link.detach(stream.connection(), reason.clone());
                 stream.close(&reason);
+                // Its lanes may go on with one that has had its turn.
+                is_busy = true;
                 false
             }
         });

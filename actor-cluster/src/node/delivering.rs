@@ -136,7 +136,11 @@ impl Deliveries {
         if takes_more {
             self.take_messages(&mut turn, node, link);
         }
-        self.is_stalled = turn.goes_on() && !self.inbox.is_empty();
+        let is_stalled = turn.goes_on() && !self.inbox.is_empty();
+        if is_stalled && !self.is_stalled {
+            self.inbox.iter_mut().for_each(Messages::keep_little);
+        }
+        self.is_stalled = is_stalled;
         turn.tell(link)
     }
 

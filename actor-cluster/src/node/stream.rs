@@ -176,10 +176,14 @@ impl StreamIo {
     }
 
     fn read_some(&mut self, cx: &mut Context<'_>, link: &Link, now: Instant, is_closing: bool) -> Turn {
+        if is_closing {
+            // Nobody looks at it any more.
+            self.read.clear();
+            self.has_unparsed = false;
+        }
         let mut has_read = self.has_unparsed;
         for _ in 0..READS_PER_TURN {
-            let is_done =
-                is_closing || !std::mem::take(&mut self.has_unparsed) || self.handle_frames(link, now);
+            let is_done = !std::mem::take(&mut self.has_unparsed) || self.handle_frames(link, now);
             if !is_done {
                 self.has_unparsed = true;
                 return Turn::Sated;
@@ -241,5 +245,98 @@ fn lost(error: &io::Error) -> CloseReason {
             CloseReason::new(CloseCode::Lost, "the peer hung up")
         }
         None => CloseReason::new(CloseCode::Lost, error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+    use std::time::Duration;
+
+    use actor_cluster_derive::RemoteMessage;
+    use actor_core::{Actor, ActorError, ActorRef, SpawnOptions};
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+    use crate::limits::HEARTBEAT_INTERVAL;
+    use crate::node::NodeServer;
+    use crate::node::tests::node;
+    use crate::testing::pipe::{PipeNetwork, pipe};
+    use crate::transport::LaneSet;
+    use crate::wire::lanes::LaneIds;
+
+    #[derive(Debug, RemoteMessage)]
+    enum Ignored {
+        It,
+    }
+
+    struct Sink;
+
+    impl Actor for Sink {
+        type Msg = Ignored;
+        type State = ();
+        type Arguments = ();
+
+        async fn pre_start(&self, _: &ActorRef<Ignored>, (): ()) -> Result<(), ActorError> {
+            Ok(())
+        }
+
+        async fn handle(&self, _: &ActorRef<Ignored>, _: Ignored, (): &mut ()) -> Result<(), ActorError> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_of_a_session_that_is_over_rests_though_frames_were_left() {
+        let network = PipeNetwork::new();
+        let ((_h, a), (_t, b)) = (node(&network, 1).await, node(&network, 2).await);
+        a.connect(&b.addresses()[0]).await.unwrap();
+        let link = a.node.links().remove(0);
+        let (stream, _peer) = pipe();
+        let rest = BytesMut::from(&[0; 16][..]);
+        let arrival = Arrival { connection: ConnectionId(99), stream, preface: Bytes::new(), rest };
+        let mut io = StreamIo::new(arrival);
+        let mut cx = Context::from_waker(Waker::noop());
+        let now = a.node.executor().now();
+        let turns: Vec<_> = (0..1000).map(|_| io.poll(&mut cx, &link, now, true)).collect();
+        let busy = turns.iter().filter(|turn| matches!(turn, Turn::Busy)).count();
+        assert!(busy <= 1, "{busy} of 1000 turns want another at once");
+    }
+
+    /// A lane is taken to a younger stream, which is lost: it goes on with the older one, at once.
+    #[tokio::test(start_paused = true)]
+    async fn what_a_lost_stream_leaves_to_an_older_one_is_written_at_once() {
+        let network = PipeNetwork::new();
+        let ((_h, a), (there, b)) = (node(&network, 1).await, node(&network, 2).await);
+        let actor = there.spawn(Sink, (), SpawnOptions::new()).await.unwrap();
+        b.publish("sink", &actor).unwrap();
+        a.connect(&b.addresses()[0]).await.unwrap();
+        let remote = a.find::<Ignored>("sink").unwrap();
+        let link = a.node.links().remove(0);
+        // A second stream, whose other end is here: it says Take, of every lane.
+        let (mut far, near) = pipe();
+        let lanes = LaneIds::of_kinds(LaneSet::ALL, link.data_lanes);
+        link.attach(lanes, near, Bytes::new(), BytesMut::new());
+        let [b0, b1, b2, _] = lanes.bits().to_le_bytes();
+        far.write_all(&[0, 0, 0, 10, b0, b1, b2, 255]).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await; // sleep: virtual time, which passes when all are idle
+        let received = |at: &NodeServer| {
+            at.node.links()[0].run(|session| format!("{session:?}").matches("delivered: 0").count())
+        };
+        let before = received(&b);
+        remote.cast(Ignored::It).unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await; // sleep: as above
+        assert_eq!(received(&b), before, "it is on its way on the second stream");
+        let lost = tokio::time::Instant::now();
+        drop(far);
+        while received(&b) == before {
+            tokio::time::sleep(Duration::from_millis(1)).await; // sleep: as above
+            assert!(lost.elapsed() < Duration::from_secs(20), "never");
+        }
+        assert!(
+            lost.elapsed() < Duration::from_millis(10),
+            "after {:?} of {HEARTBEAT_INTERVAL:?}",
+            lost.elapsed()
+        );
     }
 }

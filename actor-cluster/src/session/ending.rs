@@ -7,7 +7,7 @@ use super::deaths::Deaths;
 use super::lane::Lane;
 use super::send::UNREAD;
 use super::{Event, Phase, Session};
-use crate::limits::ANSWERS_UNREAD_BYTES_MAX;
+use crate::limits::{ANSWER_BACKLOG_BYTES_MAX, ANSWERS_UNREAD_BYTES_MAX};
 use crate::transport::{CloseCode, CloseReason};
 
 impl Session {
@@ -35,19 +35,33 @@ impl Session {
         self.abort(CloseCode::Violation, detail);
     }
 
-    /// Ends the session if the peer leaves too many answers unread.
-    pub(super) fn check_unread(&mut self) {
+    /// How much is kept until the peer has acknowledged it, in all lanes of messages.
+    pub(super) fn unread_bytes(&self) -> u64 {
+        self.messages.iter().map(|lane| lane.lane.out.kept_bytes()).sum()
+    }
+
+    /// How much may be: beyond it, calls fail instead of being answered.
+    pub(super) fn unread_bytes_max(&self) -> u64 {
         // What was sent on credit is kept as well: a window in each lane, of which two messages cost all.
         let in_lane = self.peer.window_bytes.saturating_add(2 * self.peer.message_bytes_max as u64);
         let on_credit = in_lane.saturating_mul(self.messages.len() as u64);
-        let most = on_credit.saturating_add(ANSWERS_UNREAD_BYTES_MAX as u64);
-        if self.messages.iter().map(|lane| lane.lane.out.kept_bytes()).sum::<u64>() > most {
+        on_credit.saturating_add(ANSWERS_UNREAD_BYTES_MAX as u64)
+    }
+
+    /// Ends the session if the peer does not even read that calls have failed.
+    pub(super) fn check_unread(&mut self) {
+        let failures = (self.peer.message_bytes_max + ANSWER_BACKLOG_BYTES_MAX) as u64;
+        if self.unread_bytes() > self.unread_bytes_max().saturating_add(failures) {
             self.abort(CloseCode::Timeout, UNREAD);
         }
     }
 
     /// Drops what waits to be written, says goodbye, and ends.
     pub(super) fn abort(&mut self, code: CloseCode, detail: &str) {
+        if self.ended().is_some() {
+            // What it has to say still is written.
+            return;
+        }
         self.messages.iter_mut().for_each(|lane| lane.lane.write_to(None));
         // They might not find room either.
         self.deaths = Deaths::default();

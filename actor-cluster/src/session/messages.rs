@@ -138,6 +138,10 @@ impl Messages {
             message.fields = Fields::new(start..own.len());
         }
         self.bytes = own.freeze();
+        self.list.drain(..self.taken);
+        self.annotations.iter_mut().for_each(|(place, _)| *place -= self.taken);
+        self.taken = 0;
+        self.list.shrink_to_fit();
     }
 
     /// The next ones that are casts of the same shape, for the same actor, in the same lane, and bring

@@ -13,6 +13,7 @@ mod handshake;
 mod hostile_handshake;
 mod lanes;
 mod lifecycle;
+mod order;
 mod parts;
 mod random;
 mod refused;

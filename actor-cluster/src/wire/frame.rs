@@ -148,6 +148,26 @@ pub(crate) fn correlation_of(body: &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(*body.get(8..)?.first_chunk()?))
 }
 
+/// The frames in a piece of whole frames, each with its header, and with the Annotate that leads it.
+pub(crate) fn pieces(mut frames: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let mut end = 0;
+        loop {
+            let frame = frames.get(end..)?;
+            end += bytes_in_front(frame, FRAME_BODY_BYTES_MAX)?;
+            if frame.get(KIND_AT) != Some(&(Kind::Annotate as u8)) {
+                break;
+            }
+        }
+        let (piece, behind) = frames.split_at_checked(end)?;
+        frames = behind;
+        Some(piece)
+    })
+}
+
+/// Where a header says its kind.
+const KIND_AT: usize = 3;
+
 fn whole_frames(mut frames: &[u8]) -> impl Iterator<Item = (Kind, u32, &[u8])> {
     std::iter::from_fn(move || {
         let ([l0, l1, l2, kind, i0, i1, i2, _], rest) = frames.split_first_chunk::<HEADER_BYTES>()?;

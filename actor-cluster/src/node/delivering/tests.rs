@@ -226,3 +226,23 @@ fn a_short_message_in_a_line_keeps_no_others_in_memory() {
     assert_eq!(stalled(0..0), 0);
     assert_eq!(stalled(READ_BYTES / 4..READ_BYTES / 2), READ_BYTES, "a long one is not copied");
 }
+
+/// Pieces that came before anything had to wait are waited with as well.
+#[tokio::test(start_paused = true)]
+async fn what_waits_since_the_first_turn_keeps_no_buffers() {
+    let mut stage = Stage::set().await;
+    let mut deliveries = Deliveries { holds: Holds::new(0), ..Deliveries::default() };
+    deliveries.holds.begin(77);
+    for _ in 0..10 {
+        let mut messages = Messages::new(Bytes::from(vec![0; READ_BYTES]), Vec::new());
+        let one = rounds(&[stage.slow[0].0.id().serial()], 1);
+        messages.push(one.front().unwrap().message, None);
+        deliveries.push(messages);
+    }
+    std::mem::swap(&mut stage.deliveries, &mut deliveries);
+    stage.poll(false).await;
+    assert!(stage.deliveries.is_stalled);
+    let kept: usize =
+        stage.deliveries.inbox.iter().map(|messages| messages.front().unwrap().piece.len()).sum();
+    assert_eq!(kept, 10 * 4, "for ten numbers");
+}

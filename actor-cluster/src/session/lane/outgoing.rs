@@ -49,6 +49,8 @@ pub(crate) struct Outgoing {
     sent_before: u64,
     sealed: VecDeque<Bytes>,
     sealed_bytes: usize,
+    /// How many bytes of whole frames were handed out, parts aside.
+    frames_taken: u64,
     /// Messages too long for one frame.
     parts: Parts,
     /// Whether the next segment is a part, if there is one.
@@ -196,7 +198,13 @@ impl Outgoing {
         let (kind, index) = frame.said(&self.open).expect("it was begun");
         let (lead, body) = frame.take_body(&mut self.open);
         let length = u32::try_from(body.len()).expect("MESSAGE_BYTES_MAX_MOST is less");
-        self.parts.push_large(recipient, Large { lead, head: Head { kind, index, length }, body });
+        let behind = self.frames_put();
+        self.parts.push_large(recipient, behind, Large { lead, head: Head { kind, index, length }, body });
+    }
+
+    /// How many bytes of whole frames there were so far, parts aside.
+    fn frames_put(&self) -> u64 {
+        self.frames_taken + (self.sealed_bytes + self.open.len()) as u64
     }
 
     /// Takes the frame back that was begun.
@@ -252,15 +260,20 @@ impl Outgoing {
             None if self.open.is_empty() => return None,
             None => self.take_open(),
         };
+        self.frames_taken += frames.len() as u64;
         Some(Written { frames, slice: Bytes::new(), ends: None })
     }
 
     fn take_part(&mut self, lane: LaneId) -> Option<Written> {
-        let Part { frames, slice, ends, released } = self.parts.pop(lane)?;
-        if let Some(released) = released {
-            // Behind all that is sealed, and before all that is for the same recipient.
-            self.open.extend_from_slice(&released);
+        let Part { frames, slice, ends, released, again } = self.parts.pop(lane, self.frames_taken)?;
+        // Behind all that is sealed, and before all that is for the same recipient.
+        for frame in released.iter().flat_map(|released| frame::pieces(released)) {
+            self.open.extend_from_slice(frame);
             self.seal();
+        }
+        if let Some(recipient) = again {
+            let behind = self.frames_put();
+            self.parts.wait_behind(recipient, behind);
         }
         Some(Written { frames, slice, ends })
     }

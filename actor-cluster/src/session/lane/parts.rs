@@ -10,7 +10,8 @@
 //! ```
 //!
 //! A recipient has a line only while a message for it goes in parts. What comes for it meanwhile
-//! waits in the line; credit bounds it.
+//! waits in the line; credit bounds it. A long message begins when all whole frames have gone that were
+//! written before it: one of them may be for the same recipient, or define its type.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::iter::repeat;
@@ -51,6 +52,8 @@ struct Line {
     items: VecDeque<Item>,
     /// Whether a part of that has been taken out.
     has_begun: bool,
+    /// How many bytes of whole frames must have gone before it begins.
+    behind: u64,
     /// What the large one is known as while it is under way.
     number: u32,
 }
@@ -103,8 +106,10 @@ pub(crate) struct Part {
     pub(crate) slice: Bytes,
     /// The message of which it is the last one; an answer is none.
     pub(crate) ends: Option<Ending>,
-    /// Ending frames that waited behind it.
+    /// Whole frames that waited behind it.
     pub(crate) released: Option<BytesMut>,
+    /// For whom another long one waits behind those: tell it [where](Parts::wait_behind).
+    pub(crate) again: Option<Recipient>,
 }
 
 impl Parts {
@@ -129,12 +134,12 @@ impl Parts {
         answers.into_iter().chain([&mut self.bytes])
     }
 
-    /// A message that is too long for one frame.
-    pub(crate) fn push_large(&mut self, recipient: Recipient, large: Large) {
+    /// A message that is too long for one frame. It begins when so many bytes of whole frames have gone.
+    pub(crate) fn push_large(&mut self, recipient: Recipient, behind: u64, large: Large) {
         self.bytes_for(recipient).for_each(|bytes| *bytes += large.body.len());
         let line = self.lines.entry(recipient).or_insert_with(|| {
             self.waiting.push_back(recipient);
-            Line::default()
+            Line { behind, ..Line::default() }
         });
         line.items.push_back(Item::Large(large));
     }
@@ -152,28 +157,41 @@ impl Parts {
         }
     }
 
-    /// Takes the next part out.
-    pub(crate) fn pop(&mut self, lane: LaneId) -> Option<Part> {
-        self.open_more();
+    /// The next long one for a recipient begins when so many bytes of whole frames have gone.
+    pub(crate) fn wait_behind(&mut self, recipient: Recipient, behind: u64) {
+        if let Some(line) = self.lines.get_mut(&recipient) {
+            line.behind = behind;
+            self.waiting.push_back(recipient);
+        }
+    }
+
+    /// Takes the next part out, now that so many bytes of whole frames have gone.
+    pub(crate) fn pop(&mut self, lane: LaneId, frames_gone: u64) -> Option<Part> {
+        self.open_more(frames_gone);
         let recipient = self.open.pop_front()?;
         let line = self.lines.get_mut(&recipient)?;
         let (frames, slice, ended) = line.next_part(lane)?;
         let released = if ended.is_some() { line.take_frames() } else { None };
-        if line.items.is_empty() {
+        let again = (released.is_some() && !line.items.is_empty()).then_some(recipient);
+        if line.items.is_empty() || again.is_some() {
             self.numbers &= !(1 << line.number);
-            self.lines.remove(&recipient);
         } else {
             self.open.push_back(recipient);
+        }
+        if line.items.is_empty() {
+            self.lines.remove(&recipient);
         }
         let taken = slice.len() + released.as_ref().map_or(0, BytesMut::len);
         self.bytes_for(recipient).for_each(|bytes| *bytes -= taken);
         let ends = ended.and_then(|head| Ending::of(head, recipient));
-        Some(Part { frames, slice, ends, released })
+        Some(Part { frames, slice, ends, released, again })
     }
 
-    /// Lets those begin that waited, as far as there are numbers.
-    fn open_more(&mut self) {
+    /// Lets those begin that waited, as far as there are numbers and what is before them has gone.
+    fn open_more(&mut self, frames_gone: u64) {
+        let may_begin = |line: &Line| line.behind <= frames_gone;
         while self.open.len() < LARGE_OPEN_MAX
+            && self.waiting.front().and_then(|next| self.lines.get(next)).is_some_and(may_begin)
             && let Some(recipient) = self.waiting.pop_front()
         {
             let number = self.numbers.trailing_ones();

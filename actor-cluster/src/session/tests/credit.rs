@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use actor_core::SendError;
+use actor_core::{CallFailure, SendError};
 
 use super::{A, B, Letter, answer_all, frames, notes};
 use crate::limits::{
@@ -145,23 +145,25 @@ fn w17_what_waits_for_a_peer_that_does_not_read_is_bounded() {
 }
 
 #[test]
-fn w17_answers_that_nobody_reads_end_the_session() {
+fn w17_answers_beyond_what_may_be_unread_are_failures() {
     let mib = 1 << 20;
     let node = |number| Node::new(number).limits(2 * mib, mib as u64);
     let mut pair = Pair::ready_between(node(1), node(2), &[LaneSet::ALL]);
     // In two lanes, that of bulk is one, a window and two of the longest messages may be unread beside.
     let calls = ANSWERS_UNREAD_BYTES_MAX / mib + 2 * (1 + 2 * 2);
-    let _replies: Vec<_> =
-        (0..calls).map(|_| pair.call(A, None, |port| Letter::Fetch(mib as u32, port))).collect();
+    let mut replies: Vec<_> =
+        (0..calls + 3).map(|_| pair.call(A, None, |port| Letter::Fetch(mib as u32, port))).collect();
     pair.drive();
     pair.stall(0, B, true);
-    let mut letters = pair.received(B);
-    let last = letters.split_off(calls - 2);
-    answer_all(letters);
-    assert_eq!(pair.session(B).ended(), None, "the limit is not met yet");
-    answer_all(last);
-    let end = CloseReason::new(CloseCode::Timeout, "the peer does not read");
-    assert_eq!(pair.session(B).ended(), Some(&end));
+    answer_all(pair.received(B));
+    assert_eq!(pair.session(B).ended(), None, "a peer that reads, only not now, is not blamed");
+    pair.stall(0, B, false);
+    pair.drive();
+    let outcomes = replies.iter_mut().map(|reply| outcome(reply).unwrap().map(|bytes| bytes.len()));
+    let (answers, failures): (Vec<_>, Vec<_>) = outcomes.partition(Result::is_ok);
+    assert_eq!(answers, vec![Ok(mib); calls]);
+    let failure = CallFailure::BadReply("too many answers wait to be read".into());
+    assert_eq!(failures, vec![Err(failure); 3]);
 }
 
 fn publication(number: u64) -> Publication {

@@ -238,6 +238,7 @@ fn w17_refusals_that_nobody_acknowledges_end_the_session() {
     let (mut pair, _replies, mut letters) = busy(&[LaneSet::ALL]);
     // A window and two long messages in each of two lanes, that of bulk is one, and answers: all of that but a little.
     let most = ANSWERS_UNREAD_BYTES_MAX + 2 * (WINDOW + 2 * MESSAGE);
+    let failures = MESSAGE + ANSWER_BACKLOG_BYTES_MAX;
     let (_answers, fetches) = fetch(&mut pair, &mut letters, most / ANSWER - 1);
     pair.stall(0, B, true);
     let room = fetches.len();
@@ -247,7 +248,7 @@ fn w17_refusals_that_nobody_acknowledges_end_the_session() {
     let (mut sent, step) = (0, WINDOW / 4 / CALL);
     while ended(&pair).is_none() {
         let kept: u64 = pair.session(B).messages.iter().map(|lane| lane.lane.out.kept_bytes()).sum();
-        assert!(kept <= most as u64, "it grows without a bound");
+        assert!(kept <= (most + failures) as u64, "it grows without a bound");
         inject(&mut pair, 0, &more(sent, step));
         sent += step as u64;
     }
