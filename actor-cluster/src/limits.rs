@@ -91,11 +91,11 @@ pub const HANDSHAKE_BODY_BYTES_MAX: usize = 4 * 1024;
 pub const WINDOW_BYTES: u64 = 1024 * 1024;
 
 /// How many windows of messages may wait for actors without room, of all that a peer sends to.
-/// More wait in the lane, where they keep everybody else's waiting too.
+/// When more is next, everything behind it waits too, in whichever lane of messages.
 pub const STALLED_WINDOWS_MAX: u64 = 8;
 
-/// For how many of its actors a node asks a peer to spare them for now, because they have no room. With one
-/// more it takes no messages from that peer until any of them has room or ends; the peer's senders then wait
+/// For how many of its actors without room a node asks a peer to hold messages. With one more it takes no
+/// messages from that peer until one of them has room or ends; the peer's senders then wait
 /// for credit, whomever they send to. One more from a peer ends the session.
 pub const HELD_MAX: usize = 65_536;
 

@@ -9,11 +9,9 @@
 //! An actor without room keeps nobody else's messages waiting: they go past its line. The peer
 //! is told to hold what is for it, so the line has at most what was under way by then, a window
 //! in all; a line costs memory only while there is one. Should many actors stall one after the
-//! other, the lane waits when their lines have [`STALLED_WINDOWS_MAX`] windows together, or when
-//! there are more of them than the peer can be [asked to hold](Holds) for, by one.
-
-#[cfg(test)]
-mod tests;
+//! other, everything that comes from the peer waits, in whichever lane: when a message is next whose line
+//! would bring all lines over [`STALLED_WINDOWS_MAX`] windows, or when there is one line more than the peer
+//! can be [asked to hold](Holds) for.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::{Future, ready};
@@ -32,7 +30,7 @@ use super::inbound::{self, Reached};
 use super::link::Link;
 use crate::contain::contained;
 use crate::limits::{DELIVERIES_PER_TURN, STALLED_WINDOWS_MAX};
-use crate::session::{Fields, Inbound, Messages, Shape, Unread, keeps_much};
+use crate::session::{Fields, Inbound, Messages, Shape, Unread, are_worth_copying};
 use crate::wire::annotation::Annotation;
 use crate::wire::lanes::{LANES_MAX, LaneId};
 
@@ -41,7 +39,7 @@ use crate::wire::lanes::{LANES_MAX, LaneId};
 pub(super) struct Deliveries {
     /// Oldest first; credit bounds them.
     inbox: VecDeque<Messages>,
-    /// Whether some had to stay there for lack of room.
+    /// Whether some had to stay there although the last turn was not used up.
     is_stalled: bool,
     /// Behind the message that is being delivered to it, what else is for an actor without room.
     lines: BTreeMap<u64, Line>,
@@ -75,7 +73,7 @@ impl Stalled {
         let Unread { message, annotation, piece } = *unread;
         let annotation = annotation.cloned();
         let range = message.fields.range();
-        if !keeps_much(range.len()) {
+        if !are_worth_copying(range.len()) {
             return Self { message, annotation, piece: piece.clone() };
         }
         let message = Inbound { fields: Fields::new(0..range.len()), ..message };
@@ -114,7 +112,7 @@ impl Deliveries {
     pub(super) fn push(&mut self, mut messages: Messages) {
         if self.is_stalled {
             // They may have to wait for long.
-            messages.keep_little();
+            messages.copy_if_short();
         }
         self.inbox.push_back(messages);
     }
@@ -138,7 +136,7 @@ impl Deliveries {
         }
         let is_stalled = turn.goes_on() && !self.inbox.is_empty();
         if is_stalled && !self.is_stalled {
-            self.inbox.iter_mut().for_each(Messages::keep_little);
+            self.inbox.iter_mut().for_each(Messages::copy_if_short);
         }
         self.is_stalled = is_stalled;
         turn.tell(link)
@@ -158,7 +156,7 @@ impl Deliveries {
         in_lines.chain(inbox.iter().flat_map(Messages::rest).map(LeftOver::of)).collect()
     }
 
-    /// Lets a line move on, if one can: as far as its actor has room.
+    /// Lets one line move on, as far as its actor has room. Whether any could.
     fn poll_lines(
         &mut self,
         cx: &mut Context<'_>,
@@ -199,7 +197,7 @@ impl Deliveries {
                     turn.delivered += 1;
                     continue;
                 }
-                // The rest goes in the next turn.
+                // This one is delivered. It is counted in the next turn, with which the rest goes.
                 None => {
                     self.fronts.push(Box::pin(ready(Front { actor, bytes, died: None })));
                 }

@@ -1,23 +1,24 @@
-//! Which actors without room the peer was asked to spare: no more of them than it can be asked for.
+//! For which actors the peer was asked to hold messages, and which of them it could not be asked for yet.
 
 use std::collections::BTreeSet;
 
 use crate::limits::HELD_MAX;
 
-/// Actors here that have a line, each told to the peer or not.
+/// The actors here that have a line.
 pub(super) struct Holds {
+    /// How many Holds the peer takes.
     most: usize,
-    /// How many the peer was asked to spare.
+    /// For how many actors it was asked.
     told: usize,
-    /// Those that it could not be asked for yet. While there is one, no more is taken.
+    /// The others. While there is one, nothing is taken from the peer.
     untold: BTreeSet<u64>,
 }
 
-/// What the peer is to hear when an actor's line is empty, in this order.
+/// What the peer is to be told when an actor's line is empty, in this order.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Freed {
     pub(super) release: Option<u64>,
-    /// An actor that has waited for it.
+    /// An untold actor, which takes the place.
     pub(super) hold: Option<u64>,
 }
 
@@ -26,7 +27,7 @@ impl Holds {
         Self { most, told: 0, untold: BTreeSet::new() }
     }
 
-    /// An actor has no room. Whether the peer is asked to hold what is for it.
+    /// An actor's line begins. Whether the peer is to be asked to hold what is for it.
     pub(super) fn begin(&mut self, actor: u64) -> bool {
         let is_told = self.told < self.most;
         if is_told {
@@ -37,7 +38,7 @@ impl Holds {
         is_told
     }
 
-    /// Its line is empty.
+    /// An actor's line is empty. What the peer is to be told.
     pub(super) fn end(&mut self, actor: u64) -> Freed {
         if self.untold.remove(&actor) {
             return Freed { release: None, hold: None };
@@ -47,7 +48,7 @@ impl Holds {
         Freed { release: Some(actor), hold }
     }
 
-    /// Whether there are as many as there may be, and one more.
+    /// Whether more actors have a line than the peer can be asked for.
     pub(super) fn are_exceeded(&self) -> bool {
         !self.untold.is_empty()
     }

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! No user's code runs, and nothing of a user's is dropped, under a lock here, except
-//! that a message is encoded under the lock of its session; see `mod.rs` for the
-//! order of locks.
+//! that a message is encoded under the lock of its session, and what a call has beside its port is
+//! dropped there; see `mod.rs` for the order of locks.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -199,7 +199,8 @@ impl Link {
         }
     }
 
-    /// Does something to the session, from its own task.
+    /// Does something to the session and wakes nobody: for its own task, which looks for work anyway, and for
+    /// what leaves it none. Everybody else uses [`act`](Self::act).
     pub(super) fn run<R>(&self, act: impl FnOnce(&mut Session) -> R) -> R {
         act(&mut self.inner().session)
     }
@@ -324,7 +325,8 @@ impl Link {
         }
         let sent = inner.session.send(now, actor, message, annotation.as_ref());
         self.end_act(inner);
-        sent
+        // What was a cast is dropped here.
+        sent.map(drop)
     }
 
     /// What a message brings along that is sent from here.

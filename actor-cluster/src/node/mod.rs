@@ -13,7 +13,7 @@
 //! `Node::publishing`; `Node::peers` or `Node::once`; `Link::inner`; then one of the catalog's, that of
 //! the given types, the tasks' and `Link::given`; that of the exports last. A user's code does not run
 //! under them and a user's value is not dropped, but for the encoding of a message under its
-//! session's, which writes straight into what is sent.
+//! session's, which writes straight into what is sent, and for what a call has beside its port.
 
 mod accept;
 mod admit;

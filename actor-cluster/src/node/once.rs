@@ -128,7 +128,7 @@ struct Sink {
 
 impl ReplySink for Sink {
     fn reply(&self, _: u64, answer: Result<&dyn EncodeReply, CallFailure>) {
-        let encoded = |value: &dyn EncodeReply| {
+        let encoded = |value: &dyn EncodeReply| -> Result<Bytes, EncodeError> {
             let mut buffer = BytesMut::new();
             let mut encoder = Encoder::new(&mut buffer, &self.context);
             EncodeError::contained::<dyn EncodeReply>(|| value.encode_reply(&mut encoder))?;
@@ -136,10 +136,7 @@ impl ReplySink for Sink {
         };
         let outcome = match answer.map(encoded) {
             Ok(Ok(bytes)) => Outcome::Answer(bytes),
-            Ok(Err(error)) => {
-                let error: EncodeError = error;
-                Outcome::Failure(CallFailure::BadReply(error.to_string().into()))
-            }
+            Ok(Err(error)) => Outcome::Failure(CallFailure::BadReply(error.to_string().into())),
             Err(failure) => Outcome::Failure(failure),
         };
         self.once.finish(self.ticket, outcome);

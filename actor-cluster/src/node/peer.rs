@@ -91,13 +91,14 @@ impl Peer {
             self.is_first.store(true, Ordering::Release);
             return None;
         }
-        // The new one is there before the former is not.
+        // The new one is there before the former is not. Release: whoever sees `false` in `first` sees `later`.
         let later = self.later.swap(link);
         if self.is_first.swap(false, Ordering::AcqRel) { self.first.get().cloned() } else { later }
     }
 
     pub(super) fn next_call_key(&self) -> u64 {
-        // Relaxed: as with watches.
+        // Relaxed: only uniqueness matters. From 1: a caller of which nothing is forgotten has 0 as its greatest
+        // forgotten key.
         self.call_keys_made.fetch_add(1, Ordering::Relaxed) + 1
     }
 

@@ -1,19 +1,20 @@
 //! What no program can see or do from outside: guessed targets, what is kept, and a
 //! runtime that is gone.
 
+use std::cell::RefCell;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actor_cluster_derive::RemoteMessage;
+use actor_cluster_derive::{RemoteMessage, Wire};
 use actor_core::{
     Actor, ActorError, ActorId, ActorRef, ActorSystem, CallFailure, Executor, Exit, ExitListener, Rejection,
     ReplyPort, SpawnOptions, Status, WaitError,
 };
 use bytes::{Bytes, BytesMut};
 
-use super::link::Attached;
+use super::link::{Attached, Link};
 use super::outbound::remote_ref;
 use super::tasks::Tasks;
 use super::{Mode, NodeServer, dial, inbound};
@@ -24,6 +25,7 @@ use crate::names::Label;
 use crate::session::Event;
 use crate::testing::pipe::{PipeNetwork, pipe};
 use crate::transport::{LaneSet, PeerIdentity};
+use crate::wire::ReplySink;
 use crate::wire::control::Publication;
 use crate::wire::lanes::LaneIds;
 
@@ -353,4 +355,58 @@ async fn connecting_twice_at_once_leads_to_one_session() {
         first.closed().await;
         second.closed().await;
     }
+}
+
+thread_local! {
+    static LINK: RefCell<Option<Arc<Link>>> = const { RefCell::new(None) };
+    static LOCKED: RefCell<Vec<bool>> = const { RefCell::new(Vec::new()) };
+}
+
+#[derive(Debug, Wire)]
+struct Trap(u8);
+
+impl Drop for Trap {
+    fn drop(&mut self) {
+        LINK.with_borrow(|link| {
+            if let Some(link) = link {
+                // `false` is said of a call that nobody has made only where the session is locked.
+                LOCKED.with_borrow_mut(|locked| locked.push(!link.is_closed(12345)));
+            }
+        });
+    }
+}
+
+#[derive(Debug, RemoteMessage)]
+enum Trapped {
+    It(Trap),
+}
+
+struct Sink;
+
+impl Actor for Sink {
+    type Msg = Trapped;
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(&self, _: &ActorRef<Trapped>, (): ()) -> Result<(), ActorError> {
+        Ok(())
+    }
+
+    async fn handle(&self, _: &ActorRef<Trapped>, _: Trapped, (): &mut ()) -> Result<(), ActorError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_cast_is_dropped_outside_of_the_lock_of_its_session() {
+    let network = PipeNetwork::new();
+    let ((_h, a), (there, b)) = (node(&network, 1).await, node(&network, 2).await);
+    let actor = there.spawn(Sink, (), SpawnOptions::new()).await.unwrap();
+    b.publish("sink", &actor).unwrap();
+    a.connect(&b.addresses()[0]).await.unwrap();
+    let remote = a.find::<Trapped>("sink").unwrap();
+    LINK.set(Some(a.node.links().remove(0)));
+    remote.cast(Trapped::It(Trap(1))).unwrap();
+    LINK.set(None);
+    assert_eq!(LOCKED.take(), [false], "whoever sends from a destructor waits for himself");
 }

@@ -38,20 +38,21 @@ use crate::wire::annotation::Key;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallMemory {
     /// Of how many calls, for each node that calls; [`CALL_MEMORY_CALLS_MAX`] unless set. One more makes it forget
-    /// the one that ended first; if all of them run still, it is refused as
-    /// [`Full`](actor_core::Rejection::Full). With 0 every call with a key is.
+    /// the one that ended first; if all of them still run, it is refused as
+    /// [`Full`](actor_core::Rejection::Full). With 0 every call with a key is refused.
     pub calls_max: usize,
     /// How many bytes of answers, for each node that calls; [`CALL_MEMORY_BYTES_MAX`] unless set. One more makes it
     /// forget the calls that ended first. An answer that is longer than all of this is given to those who wait
     /// for it, and forgotten alone. With 0 only answers without bytes and failures are remembered.
     pub bytes_max: usize,
-    /// For how many nodes that call; [`CALL_MEMORY_CALLERS_MAX`] unless set, and not 0. One more makes it forget all
-    /// of the one that has not asked for longest, of those that have no call running; if there is none, it is refused as `Full`. From then on a node that it does not know can ask for the first time, and
+    /// For how many nodes that call; [`CALL_MEMORY_CALLERS_MAX`] unless set. A node with 0 does not start. One more
+    /// makes it forget all of the node that has not asked for longest, of those that have no call running; if every
+    /// one has, the new node's call is refused as `Full`. A node that is not known then can ask for the first time;
     /// what it asks again is `Forgotten`.
     pub callers_max: usize,
-    /// For how long, from the end of the call on; [`CALL_MEMORY_RETENTION`] unless set. With 0 a call is
-    /// remembered as long as it runs. What is due is let go within an eighth of this more and a heartbeat's interval, while
-    /// the node has a session; without one, when there is one again.
+    /// For how long, from the end of the call; [`CALL_MEMORY_RETENTION`] unless set. With 0 a call is remembered
+    /// only while it runs. What is due goes at most an eighth of this and one heartbeat interval later, while the
+    /// node has a session; without one, when it has one again.
     pub retention: Duration,
 }
 

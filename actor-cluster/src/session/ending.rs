@@ -23,14 +23,13 @@ impl Session {
         }
         let is_here = reason.code.is_orderly();
         // What the peer knows to have come it need not take for lost.
-        let is_untold = self.lanes().any(|lane| lane.incoming.untold() > 0);
-        self.owes_ack |= is_here && is_untold;
+        self.owes_ack |= is_here && self.has_untold();
         self.send_goodbye(reason);
         // What has a stream is still written, and read by a peer that is here.
         self.end(reason.clone(), |lane| !is_here || lane.stream().is_none());
     }
 
-    /// The peer's bytes are no frames.
+    /// The peer has broken the protocol.
     pub(crate) fn violated(&mut self, detail: &str) {
         self.abort(CloseCode::Violation, detail);
     }
@@ -104,9 +103,9 @@ impl Session {
         self.events.push_back(Event::Ended { reason, unacked });
     }
 
-    /// Takes out all that nobody asks a session for that is over and whose streams have ended:
-    /// addresses may hold what is left for long. Dropped outside of every lock.
-    #[must_use]
+    /// Takes everything out of a session that is over and whose streams have ended, except whom it was with and why it
+    /// ended: addresses may keep it for long.
+    #[must_use = "drop it outside of every lock"]
     pub(crate) fn release_memory(&mut self) -> Self {
         debug_assert!(self.ended().is_some(), "nobody uses it any more");
         let (peer, config, context) = (self.peer.clone(), self.config.clone(), self.context.clone());

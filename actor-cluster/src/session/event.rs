@@ -17,7 +17,7 @@ pub(crate) enum Event {
     /// All lanes are carried and the peer has said what it publishes.
     Ready,
     /// Messages for actors here. Tell [`Session::delivered`](super::Session::delivered) of each when it is in its
-    /// mailbox, or refused.
+    /// mailbox, is refused, or waits in a line of its actor's.
     Messages(Messages),
     /// An answer to a call from here.
     Answered { reply: PendingReply, value: Bytes },

@@ -43,7 +43,7 @@ pub(crate) struct InboundCall {
     pub(crate) deadline: Option<Instant>,
 }
 
-/// Where a message's fields are.
+/// Where a message's fields are: a [`Range`] that is `Copy`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fields {
     start: usize,
@@ -126,9 +126,9 @@ impl Messages {
 
     /// Gives short messages bytes of their own, so that they do not keep all those in memory that they
     /// came with.
-    pub(crate) fn keep_little(&mut self) {
+    pub(crate) fn copy_if_short(&mut self) {
         let fields: usize = self.rest().iter().map(|message| message.fields.range().len()).sum();
-        if !keeps_much(fields) {
+        if !are_worth_copying(fields) {
             return;
         }
         let mut own = BytesMut::with_capacity(fields);
@@ -187,9 +187,9 @@ impl Messages {
     }
 }
 
-/// Whether so many bytes of messages that have to wait are few for the buffer that they were read into: a piece
-/// may be shorter than that, and keep all of it.
-pub(crate) fn keeps_much(fields: usize) -> bool {
+/// Whether messages that wait, with so many bytes of fields, are better copied: else they would keep more than
+/// [`KEPT_MOST`] times as much in memory. Their piece may be short itself, and still keep a whole read buffer.
+pub(crate) fn are_worth_copying(fields: usize) -> bool {
     fields * KEPT_MOST < READ_BYTES
 }
 
@@ -222,7 +222,7 @@ mod tests {
             let mut messages = Messages::new(piece.clone(), Vec::new());
             ranges.iter().for_each(|range| messages.push(message(1, range.clone()), None));
             messages.pop_front();
-            messages.keep_little();
+            messages.copy_if_short();
             for range in &ranges[1..] {
                 assert_eq!(messages.front().unwrap().fields(), piece[range.clone()]);
                 messages.pop_front();

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!   handle_input ─────►┌───────────────────────────┐─────► poll_transmit
-//!   send, answer, … ──►│ Session                   │─────► poll_event
+//!   send, answer, … ──►│ Session                   │─────► swap_events
 //!   handle_timeout ───►│  calls flow heartbeat     │─────► next_timeout
 //!   attach, detach ───►│  lanes types watches      │
 //!                      └───────────────────────────┘
@@ -60,7 +60,7 @@ use self::heartbeat::{Beat, Pace};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use self::lane::{Assemblies, BadPart, Outgoing, Recipient};
 use self::lane::{Lane, MessageLane};
-pub(crate) use self::messages::{Fields, Inbound, InboundCall, Messages, Unread, keeps_much};
+pub(crate) use self::messages::{Fields, Inbound, InboundCall, Messages, Unread, are_worth_copying};
 use self::parting::Broken;
 use self::schemas::Schemas;
 pub(crate) use self::schemas::Verdict;
@@ -283,8 +283,7 @@ impl Session {
                 }
                 Beat::Ping(number) => {
                     self.write(connection, Kind::Ping, 0, &[&number.to_le_bytes()]);
-                    let is_untold = self.lanes().any(|lane| lane.incoming.untold() > 0);
-                    self.owes_ack |= is_untold;
+                    self.owes_ack |= self.has_untold();
                     let messages = self.messages.iter_mut().map(|lane| &mut lane.lane);
                     let here = messages.filter(|lane| lane.stream() == Some(connection));
                     here.for_each(|lane| lane.out.rest());
@@ -359,7 +358,7 @@ impl Session {
             || self.lanes().any(Lane::wants_write)
     }
 
-    /// How many frames should be taken before those have their turn for whom they are.
+    /// How many frames are taken in one turn, before the actors that they are for have theirs.
     pub(crate) fn frames_per_turn(&self) -> usize {
         let of_peer = if self.answering.is_empty() { 0 } else { self.peer_calls.max(1) };
         let calls = self.calls.len().max(of_peer);
@@ -374,7 +373,7 @@ impl Session {
         !self.events.is_empty()
     }
 
-    /// The next thing to report.
+    /// The next thing to report: one by one, for tests.
     #[cfg(test)]
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
@@ -405,6 +404,11 @@ impl Session {
         }
     }
 
+    /// Whether something has arrived that the peer was not told of.
+    fn has_untold(&self) -> bool {
+        self.lanes().any(|lane| lane.incoming.untold() > 0)
+    }
+
     fn lanes(&self) -> impl Iterator<Item = &Lane> {
         std::iter::once(&self.control).chain(self.messages.iter().map(|lane| &lane.lane))
     }
@@ -415,7 +419,7 @@ impl Session {
     }
 
     fn message_lane(&mut self, id: LaneId) -> Option<&mut MessageLane> {
-        self.messages.get_mut(id.message_lane()?)
+        self.messages.get_mut(id.message_place()?)
     }
 }
 
@@ -423,7 +427,7 @@ impl Session {
 fn lane_of<'a>(control: &'a mut Lane, messages: &'a mut [MessageLane], id: LaneId) -> Option<&'a mut Lane> {
     match id {
         LaneId::CONTROL => Some(control),
-        id => messages.get_mut(id.message_lane()?).map(|lane| &mut lane.lane),
+        id => messages.get_mut(id.message_place()?).map(|lane| &mut lane.lane),
     }
 }
 

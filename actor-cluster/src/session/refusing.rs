@@ -1,4 +1,4 @@
-//! Calls that come while as many as may be are open: they are refused at once, and never run.
+//! Calls that come while [`CALLS_MAX`](crate::limits::CALLS_MAX) are open: they are refused at once, and never run.
 //!
 //! An honest peer sends them too. A caller that gives up has a place for another call, which may
 //! overtake the Cancel in another lane.

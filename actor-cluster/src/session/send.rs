@@ -48,7 +48,8 @@ const ENTRIES_PER_FRAME: usize = 64;
 
 impl Session {
     /// Sends a message to an actor of the peer's, or says why not and gives it
-    /// back. A call's reply port is kept until it is answered. A cast does not look at the time.
+    /// back. A call's reply port is kept until it is answered; a cast is given back to be dropped outside of every
+    /// lock. A cast does not look at the time.
     /// What it brings along is not said to a peer that cannot read it.
     #[inline]
     pub(crate) fn send<M: RemoteMessage>(
@@ -57,9 +58,9 @@ impl Session {
         actor: u64,
         message: M,
         annotation: Option<&Annotation>,
-    ) -> Result<(), SendError<M>> {
+    ) -> Result<Option<M>, SendError<M>> {
         let shape = Shape { message: M::TYPE, variant: message.variant() };
-        let (lane, call) = (self.lane_of(actor, M::IS_BULK), message.call());
+        let (lane, call) = (self.lane_to(actor, M::IS_BULK), message.call());
         let to = To { actor, lane, shape, schema: Schema::of::<M>, annotation };
         if let Err(unsent) = self.begin_message(now, &to, call) {
             return Err(unsent.with(message));
@@ -76,13 +77,16 @@ impl Session {
         }
         let bytes = lane.lane.out.finish(Recipient::Actor(actor));
         lane.send_window.sent(bytes);
-        self.casts_sent += u64::from(call.is_none());
+        if call.is_none() {
+            self.casts_sent += 1;
+            return Ok(Some(message));
+        }
         if let Some(reply) = message.into_reply(&mut self.pending_replies) {
             let lane = lane.lane.id;
             self.calls.insert(Pending { reply: reply.speaking(dialect), lane, actor });
             self.sweep_at.get_or_insert(now + SWEEP_INTERVAL);
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Begins a message, if it can go now, with what stands before its fields. Here is all of
@@ -125,7 +129,7 @@ impl Session {
         if !self.is_open() {
             return false;
         }
-        let lane = self.lane_of(actor, is_bulk);
+        let lane = self.lane_to(actor, is_bulk);
         let Some(lane) = self.message_lane(lane) else { return false };
         lane.write(Kind::Present, 0, Recipient::Actor(actor), actor, token.as_bytes());
         true
@@ -139,12 +143,12 @@ impl Session {
     /// Whether a message to an actor would be taken now, or be refused for another reason than a
     /// lack of room.
     pub(crate) fn has_room(&self, actor: u64, is_bulk: bool) -> bool {
-        let lane = self.lane_of(actor, is_bulk);
+        let lane = self.lane_to(actor, is_bulk);
         !self.is_open() || !(self.is_full(lane, actor) || self.calls.is_full())
     }
 
     /// The lane in which all messages of a type go to an actor.
-    fn lane_of(&self, actor: u64, is_bulk: bool) -> LaneId {
+    fn lane_to(&self, actor: u64, is_bulk: bool) -> LaneId {
         if is_bulk { LaneId::BULK } else { LaneId::of_recipient(actor, self.peer.data_lanes) }
     }
 
@@ -501,5 +505,5 @@ const _: () = assert!(HEADER_BYTES + PREFIX_BYTES_MAX < SEGMENT_BYTES);
 
 /// A lane's place among those that carry messages.
 fn place_of(lane: LaneId) -> usize {
-    lane.message_lane().unwrap_or(usize::MAX)
+    lane.message_place().unwrap_or(usize::MAX)
 }

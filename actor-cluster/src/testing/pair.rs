@@ -231,7 +231,7 @@ impl Pair {
         actor: u64,
         message: M,
     ) -> Result<(), SendError<M>> {
-        self.session(from).send(self.now, actor, message, None)
+        self.session(from).send(self.now, actor, message, None).map(drop)
     }
 
     /// Calls an actor of the other side's.

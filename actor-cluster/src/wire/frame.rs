@@ -402,7 +402,7 @@ mod tests {
 
     #[test]
     fn an_index_where_there_is_none_is_refused() {
-        for kind in (1..=16).filter_map(Kind::from_u8) {
+        for kind in (0..=u8::MAX).filter_map(Kind::from_u8) {
             let read = read_frame(&mut written(kind, 7, b""), MAX);
             let expected = match kind {
                 Kind::Cast

@@ -1,5 +1,5 @@
 //! The handshake's messages: `docs/PROTOCOL.md` §3. Plain prost structs; what is
-//! checked and proven is `session/handshake.rs`.
+//! checked and proven is `session/handshake/said.rs`.
 
 use prost::Message;
 

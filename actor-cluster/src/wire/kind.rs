@@ -97,7 +97,7 @@ impl Kind {
         match self.home() {
             Home::Stream => lane == LaneId::NONE,
             Home::Control => lane == LaneId::CONTROL,
-            Home::Messages => lane.message_lane().is_some() && usize::from(lane.as_u8()) < LANES_MAX,
+            Home::Messages => lane.message_place().is_some() && usize::from(lane.as_u8()) < LANES_MAX,
         }
     }
 

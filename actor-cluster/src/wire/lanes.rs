@@ -44,7 +44,7 @@ impl LaneId {
     }
 
     /// Its place among the lanes that carry messages: the bulk lane's is the first.
-    pub(crate) fn message_lane(self) -> Option<usize> {
+    pub(crate) fn message_place(self) -> Option<usize> {
         usize::from(self.0).checked_sub(1)
     }
 

@@ -45,7 +45,7 @@ impl<'a> FrameRef<'a> {
     }
 }
 
-/// The frames of a piece that [`split_frames`] has cut off. There are none behind one that is none.
+/// The frames of a piece that [`split_frames`] has cut off. Nothing is read behind a frame whose header is wrong.
 pub(crate) fn frames_of(piece: &Bytes) -> impl Iterator<Item = Result<FrameRef<'_>, FrameError>> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -65,9 +65,9 @@ pub(crate) fn frames_of(piece: &Bytes) -> impl Iterator<Item = Result<FrameRef<'
 /// How the bytes behind the whole frames go on.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Behind {
-    /// With another whole frame, it may be.
+    /// Perhaps with another whole frame: as many as were asked for are cut off.
     More,
-    /// Not with a whole frame.
+    /// With a part of a frame, or nothing.
     Less,
     /// With what is no frame.
     Garbage(FrameError),

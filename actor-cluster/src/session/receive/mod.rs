@@ -23,7 +23,6 @@ use super::streams::ConnectionId;
 use super::types::{Defined, Shape, Spoken};
 use super::{Correlation, Event, Session, lane_of};
 use crate::limits::{ACK_BYTES, CALLS_MAX, FRAME_BODY_BYTES_MAX};
-use crate::transport::CloseCode;
 use crate::wire::frame::{self, FrameError, HEADER_BYTES, Head, Header, Kind};
 use crate::wire::lanes::{LaneId, LaneIds};
 use crate::wire::piece::{Behind, FrameRef, frames_of, split_frames};
@@ -39,7 +38,7 @@ const UNDEFINED: &str = "a message of an undefined type";
 const TOO_MANY_SCHEMAS: &str = "more schemas than it may say";
 const TOO_SHORT: &str = "a frame that is too short";
 
-/// The peer broke the protocol; the session ends.
+/// `Err`: how the peer broke the protocol; the session ends.
 type Judged = Result<(), String>;
 
 impl Session {
@@ -87,7 +86,7 @@ impl Session {
                 Ok(frame) => self.on_lane_frame(now, connection, frame),
             };
             if let Err(detail) = judged {
-                self.abort(CloseCode::Violation, &detail);
+                self.violated(&detail);
             }
         }
     }
@@ -102,7 +101,7 @@ impl Session {
     ) -> Judged {
         let id = first.header.lane;
         let position = self.streams.get(connection).and_then(|stream| stream.position(id)).ok_or(ASTRAY)?;
-        let lane = id.message_lane().and_then(|place| self.messages.get_mut(place)).ok_or(ASTRAY)?;
+        let lane = id.message_place().and_then(|place| self.messages.get_mut(place)).ok_or(ASTRAY)?;
         let messages = reported_in(&mut self.events, &mut self.spare, first.piece());
         let mut next = Some(Ok(first));
         while let Some(Ok(frame)) = next {
@@ -306,7 +305,7 @@ impl Session {
         Ok(())
     }
 
-    /// Takes a call, which costs so much credit, if there is room for one more; otherwise it is refused.
+    /// Opens a call that costs so much credit; `None` if there was no room, and it was refused.
     fn open_call(
         &mut self,
         now: Instant,
