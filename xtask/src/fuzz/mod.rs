@@ -135,7 +135,8 @@ impl Target {
         self.command(toolchain, &[&self.directory()], &[&length, "-print_final_stats=1"])
     }
 
-    /// Of all inputs those that reach something which none before them does.
+    /// Of all inputs those that reach something which no shorter one does. Of two that are equally long it is
+    /// the one that the directory lists first, so another file system may have another.
     fn merge(&self, toolchain: &str, into: &Path) -> Command {
         self.command(toolchain, &[into, &self.directory()], &["-merge=1"])
     }
