@@ -122,3 +122,24 @@ fn keys_stay_out_of_logs() {
     let logged = format!("{node:?} {:?} {:?}", node.credentials().unwrap(), config(&node));
     assert!(!logged.contains(secret) && !logged.contains("PRIVATE KEY"), "{logged}");
 }
+
+/// The transport's part of the target `names`: texts that a fuzzer kept.
+#[test]
+fn whatever_is_advertised_is_taken_or_refused() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/names.hex");
+    let kept = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let mut asked = 0;
+    for line in kept.lines() {
+        let bytes: Vec<u8> =
+            (0..line.len()).step_by(2).map(|at| u8::from_str_radix(&line[at..at + 2], 16).unwrap()).collect();
+        // As a fuzzer hands bytes to who wants a text: as far as they are one.
+        let text = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        let transport = TcpTransport::builder().listen(ANY_PORT).advertise(text).danger_plaintext().build();
+        if let Err(error) = transport {
+            assert!(matches!(error, TransportError::Config(_)), "{text:?}: {error}");
+        }
+        asked += 1;
+    }
+    assert_eq!(asked, kept.matches('\n').count());
+    assert!(asked > 0, "nothing is kept");
+}

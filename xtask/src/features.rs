@@ -25,6 +25,7 @@ pub(crate) const MATRIX: &[Crate] = &[
             name: "fuzzing",
             brings: &["arbitrary"],
             tests: &[
+                "promises_hold_for_what_fuzzers_kept",
                 "promises_hold_whatever_comes",
                 "promises_hold_whatever_is_done",
                 "texts_are_what_they_say",

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 
 use lexopt::prelude::*;
 
+use crate::fuzz::{self, Found};
 use crate::shell::Failure;
 
 /// What the caller asked for, checked.
@@ -31,12 +32,7 @@ pub(crate) enum Command {
     /// Run the core's tests under sanitizers.
     Sanitize,
     /// Feed what eats a peer's bytes.
-    Fuzz {
-        /// How long each target runs.
-        minutes: u64,
-        /// Which; all if there are none.
-        targets: Vec<OsString>,
-    },
+    Fuzz(fuzz::Plan),
     /// The checks of style and structure.
     Tidy,
     /// Build and try every Cargo feature, with and without.
@@ -165,16 +161,17 @@ fn parse_models(mut args: lexopt::Parser) -> Result<Command, Failure> {
 }
 
 fn parse_fuzz(mut args: lexopt::Parser) -> Result<Command, Failure> {
-    let (mut minutes, mut targets) = (FUZZ_MINUTES, Vec::new());
+    let mut plan = fuzz::Plan { minutes: FUZZ_MINUTES, found: Found::Left, targets: Vec::new() };
     while let Some(arg) = args.next().map_err(misuse)? {
         match arg {
-            Long("minutes") => minutes = args.value().and_then(|value| value.parse()).map_err(misuse)?,
+            Long("minutes") => plan.minutes = args.value().and_then(|value| value.parse()).map_err(misuse)?,
+            Long("keep") => plan.found = Found::Kept,
             Long("help") | Short('h') => return Ok(help_on("fuzz")),
-            Value(target) => targets.push(target),
+            Value(target) => plan.targets.push(target),
             other => return Err(misuse(other.unexpected())),
         }
     }
-    Ok(Command::Fuzz { minutes, targets })
+    Ok(Command::Fuzz(plan))
 }
 
 /// For each target, unless said.
@@ -300,10 +297,11 @@ const ENTRIES: &[Entry] = &[
     },
     Entry {
         name: "fuzz",
-        options: "[--minutes N] [TARGET...]",
+        options: "[--minutes N] [--keep] [TARGET...]",
         about: &[
             "Feed frames, handshakes, sessions, payloads and texts to what reads them, for ten minutes",
-            "each unless said. It needs a nightly toolchain and cargo-fuzz.",
+            "each unless said. --keep writes what it found worth keeping to fuzz/corpus/TARGET.hex,",
+            "which the tests replay. It needs a nightly toolchain and cargo-fuzz.",
         ],
     },
     Entry {
@@ -401,14 +399,17 @@ mod tests {
 
     #[test]
     fn fuzzing_takes_minutes_and_targets_in_any_order() {
-        let plan = |minutes, targets: &[&str]| Command::Fuzz {
-            minutes,
-            targets: targets.iter().map(Into::into).collect(),
+        let plan = |minutes, found, targets: &[&str]| {
+            Command::Fuzz(fuzz::Plan { minutes, found, targets: targets.iter().map(Into::into).collect() })
         };
-        assert_eq!(parsed(&["fuzz"]).unwrap(), plan(FUZZ_MINUTES, &[]));
+        assert_eq!(parsed(&["fuzz"]).unwrap(), plan(FUZZ_MINUTES, Found::Left, &[]));
         assert_eq!(
             parsed(&["fuzz", "frames", "--minutes", "2", "names"]).unwrap(),
-            plan(2, &["frames", "names"])
+            plan(2, Found::Left, &["frames", "names"])
+        );
+        assert_eq!(
+            parsed(&["fuzz", "--keep", "parts"]).unwrap(),
+            plan(FUZZ_MINUTES, Found::Kept, &["parts"])
         );
         assert_eq!(parsed(&["fuzz", "--minutes", "many"]).unwrap_err().code, 2);
     }

@@ -45,7 +45,7 @@ fn carry_out(command: Command) -> Outcome {
         Command::Check => ci::run(ci::Scope::AllButTests),
         Command::Models { length } => models::run(length),
         Command::Sanitize => sanitize::run(),
-        Command::Fuzz { minutes, targets } => fuzz::run(minutes, &targets),
+        Command::Fuzz(plan) => fuzz::run(&plan),
         Command::Tidy => tidy::run(),
         Command::Features => features::run(),
         Command::Bench { suite, length, more } => bench::run(suite, length, &more),

@@ -87,7 +87,8 @@ mod tests {
         "[package]\nname = \"toolkit\"\n[features]\ncron = [\"dep:c\"]\ntower = [\"dep:t\"]\n";
     const TESTS: &str = "#[test]\nfn nodes_load_what_the_program_wrote() {}\n\
         #[test]\nfn files_are_replaced_only_on_demand() {}\n";
-    const CLUSTER_TESTS: &str = "#[test]\nfn promises_hold_whatever_comes() {}\n\
+    const CLUSTER_TESTS: &str = "#[test]\nfn promises_hold_for_what_fuzzers_kept() {}\n\
+        #[test]\nfn promises_hold_whatever_comes() {}\n\
         #[test]\nfn promises_hold_whatever_is_done() {}\n\
         #[test]\nfn texts_are_what_they_say() {}\n";
     const TOOLKIT_TESTS: &str = "#[test]\nfn c31_a_cron_schedule_ticks_and_is_cancelled() {}\n\
