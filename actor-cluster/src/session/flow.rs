@@ -70,8 +70,7 @@ impl ReceiveWindow {
 
     /// What a message of so many bytes costs.
     pub(crate) fn cost(&self, bytes: usize) -> usize {
-        // Not more than it was given.
-        cost(bytes, self.window) as usize
+        usize::try_from(cost(bytes, self.window)).unwrap_or(bytes)
     }
 
     /// A message of so many bytes has begun. What it costs.
