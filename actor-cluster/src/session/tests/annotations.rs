@@ -152,6 +152,19 @@ fn w17_whoever_brings_more_along_than_there_is_credit_for_cheats() {
     assert_eq!(pair.session(B).ended(), Some(&expected));
 }
 
+/// They are let go in segments, with parts of others in between.
+#[test]
+fn what_leads_a_message_that_waited_behind_a_long_one_stays_with_it() {
+    let mut pair = pair();
+    pair.send(A, 1, Letter::of_bytes(LONG)).unwrap();
+    pair.send(A, 2, Letter::of_bytes(9 * LONG)).unwrap();
+    (0..5000).for_each(|number| send(&pair, 1, Letter::Note(number), 7));
+    pair.drive();
+    assert_eq!(pair.session(B).ended(), None);
+    assert_eq!(pair.received::<Letter>(B).len(), 5002);
+    assert_eq!(numbers(&pair).iter().sum::<u64>(), 7 * 5000);
+}
+
 #[test]
 fn a_peer_that_reads_none_is_told_none() {
     let pair = pair();
