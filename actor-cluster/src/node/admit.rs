@@ -110,7 +110,7 @@ impl Peers {
 
     /// Whether a later life of the node is here.
     fn is_stale(&self, life: NodeLife) -> bool {
-        self.present.get(&life.node).is_some_and(|peer| peer.life > life)
+        self.present.get(&life.node).is_some_and(|peer| peer.life.incarnation > life.incarnation)
     }
 
     /// Whether a session is the one there is with its peer. What one that was
