@@ -253,38 +253,17 @@ mod tests {
     use std::task::Waker;
     use std::time::Duration;
 
-    use actor_cluster_derive::RemoteMessage;
-    use actor_core::{Actor, ActorError, ActorRef, SpawnOptions};
+    use actor_core::SpawnOptions;
     use tokio::io::AsyncWriteExt;
+    use tokio::time::{Instant, sleep};
 
     use super::*;
     use crate::limits::HEARTBEAT_INTERVAL;
-    use crate::node::NodeServer;
-    use crate::node::tests::node;
+    use crate::node::tests::{Answerer, Ask, node};
     use crate::testing::pipe::{PipeNetwork, pipe};
     use crate::transport::LaneSet;
-    use crate::wire::lanes::LaneIds;
-
-    #[derive(Debug, RemoteMessage)]
-    enum Ignored {
-        It,
-    }
-
-    struct Sink;
-
-    impl Actor for Sink {
-        type Msg = Ignored;
-        type State = ();
-        type Arguments = ();
-
-        async fn pre_start(&self, _: &ActorRef<Ignored>, (): ()) -> Result<(), ActorError> {
-            Ok(())
-        }
-
-        async fn handle(&self, _: &ActorRef<Ignored>, _: Ignored, (): &mut ()) -> Result<(), ActorError> {
-            Ok(())
-        }
-    }
+    use crate::wire::frame::Kind;
+    use crate::wire::lanes::{LaneId, LaneIds};
 
     #[tokio::test]
     async fn a_stream_of_a_session_that_is_over_rests_though_frames_were_left() {
@@ -308,35 +287,25 @@ mod tests {
     async fn what_a_lost_stream_leaves_to_an_older_one_is_written_at_once() {
         let network = PipeNetwork::new();
         let ((_h, a), (there, b)) = (node(&network, 1).await, node(&network, 2).await);
-        let actor = there.spawn(Sink, (), SpawnOptions::new()).await.unwrap();
-        b.publish("sink", &actor).unwrap();
+        let actor = there.spawn(Answerer, (), SpawnOptions::new()).await.unwrap();
+        b.publish("answerer", &actor).unwrap();
         a.connect(&b.addresses()[0]).await.unwrap();
-        let remote = a.find::<Ignored>("sink").unwrap();
+        let remote = a.find::<Ask>("answerer").unwrap();
         let link = a.node.links().remove(0);
         // A second stream, whose other end is here: it says Take, of every lane.
         let (mut far, near) = pipe();
         let lanes = LaneIds::of_kinds(LaneSet::ALL, link.data_lanes);
         link.attach(lanes, near, Bytes::new(), BytesMut::new());
         let [b0, b1, b2, _] = lanes.bits().to_le_bytes();
-        far.write_all(&[0, 0, 0, 10, b0, b1, b2, 255]).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(1)).await; // sleep: virtual time, which passes when all are idle
-        let received = |at: &NodeServer| {
-            at.node.links()[0].run(|session| format!("{session:?}").matches("delivered: 0").count())
-        };
-        let before = received(&b);
-        remote.cast(Ignored::It).unwrap();
-        tokio::time::sleep(Duration::from_millis(1)).await; // sleep: as above
-        assert_eq!(received(&b), before, "it is on its way on the second stream");
-        let lost = tokio::time::Instant::now();
+        far.write_all(&[0, 0, 0, Kind::Take as u8, b0, b1, b2, LaneId::NONE.as_u8()]).await.unwrap();
+        let all_idle = || sleep(Duration::from_millis(1)); // sleep: virtual time, which passes when all are idle
+        all_idle().await;
+        let call = tokio::spawn(async move { remote.call(Ask::Anything).await });
+        all_idle().await;
+        assert!(!call.is_finished(), "it is on its way on the second stream");
+        let lost = Instant::now();
         drop(far);
-        while received(&b) == before {
-            tokio::time::sleep(Duration::from_millis(1)).await; // sleep: as above
-            assert!(lost.elapsed() < Duration::from_secs(20), "never");
-        }
-        assert!(
-            lost.elapsed() < Duration::from_millis(10),
-            "after {:?} of {HEARTBEAT_INTERVAL:?}",
-            lost.elapsed()
-        );
+        assert_eq!(call.await.unwrap().unwrap(), 7);
+        assert!(lost.elapsed() < HEARTBEAT_INTERVAL / 100, "after {:?}", lost.elapsed());
     }
 }

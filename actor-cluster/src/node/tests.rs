@@ -30,12 +30,12 @@ use crate::wire::control::Publication;
 use crate::wire::lanes::LaneIds;
 
 #[derive(Debug, RemoteMessage)]
-enum Ask {
+pub(super) enum Ask {
     #[rpc]
     Anything(ReplyPort<u8>),
 }
 
-struct Answerer;
+pub(super) struct Answerer;
 
 impl Actor for Answerer {
     type Msg = Ask;

@@ -128,7 +128,8 @@ impl Messages {
     /// came with.
     pub(crate) fn copy_if_short(&mut self) {
         let fields: usize = self.rest().iter().map(|message| message.fields.range().len()).sum();
-        if !are_worth_copying(fields) {
+        let is_done = fields == self.bytes.len();
+        if is_done || !are_worth_copying(fields) {
             return;
         }
         let mut own = BytesMut::with_capacity(fields);

@@ -37,7 +37,7 @@ const ACK_ENTRY_BYTES: usize = 17;
 
 pub(super) const UNREAD: &str = "the peer does not read";
 
-const TOO_MANY_ANSWERS: &str = "too many answers wait to be read";
+const TOO_MANY_ANSWERS: &str = "too many answers wait to be read: ask for fewer at a time";
 
 /// A call without a deadline.
 pub(super) const NO_DEADLINE: u64 = 0;
@@ -166,14 +166,13 @@ impl Session {
         answer: Result<&dyn EncodeReply, CallFailure>,
     ) -> bool {
         let Some(lane) = self.answering.remove(&call) else { return false };
-        let answer = match answer {
-            // The caller hears that there is one.
-            Ok(_) if self.unread_bytes() > self.unread_bytes_max() => {
-                Err(CallFailure::BadReply(TOO_MANY_ANSWERS.into()))
-            }
-            answer => answer,
-        };
-        self.write_answer(lane, call, answer);
+        if self.unread_bytes() <= self.unread_bytes_max() {
+            self.write_answer(lane, call, answer);
+            return true;
+        }
+        // The caller hears that there is one.
+        let failure = answer.err().unwrap_or_else(|| CallFailure::BadReply(TOO_MANY_ANSWERS.into()));
+        self.write_answer(lane, call, Err(failure));
         self.check_unread();
         true
     }

@@ -128,15 +128,17 @@ impl Parts {
         self.answer_bytes
     }
 
-    /// How many bytes of what waits are for a recipient like this one.
-    fn bytes_for(&mut self, recipient: Recipient) -> impl Iterator<Item = &mut usize> {
-        let answers = matches!(recipient, Recipient::Caller(_)).then_some(&mut self.answer_bytes);
-        answers.into_iter().chain([&mut self.bytes])
+    /// So many bytes for a recipient wait here now, and so many no more.
+    fn count(&mut self, recipient: Recipient, put: usize, taken: usize) {
+        self.bytes = self.bytes + put - taken;
+        if let Recipient::Caller(_) = recipient {
+            self.answer_bytes = self.answer_bytes + put - taken;
+        }
     }
 
     /// A message that is too long for one frame. It begins when so many bytes of whole frames have gone.
     pub(crate) fn push_large(&mut self, recipient: Recipient, behind: u64, large: Large) {
-        self.bytes_for(recipient).for_each(|bytes| *bytes += large.body.len());
+        self.count(recipient, large.body.len(), 0);
         let line = self.lines.entry(recipient).or_insert_with(|| {
             self.waiting.push_back(recipient);
             Line { behind, ..Line::default() }
@@ -146,7 +148,7 @@ impl Parts {
 
     /// A whole frame for somebody who [has a line](Self::has_line).
     pub(crate) fn push_frame(&mut self, recipient: Recipient, frame: BytesMut) {
-        self.bytes_for(recipient).for_each(|bytes| *bytes += frame.len());
+        self.count(recipient, frame.len(), 0);
         let Some(line) = self.lines.get_mut(&recipient) else {
             debug_assert!(false, "there is a line");
             return;
@@ -182,7 +184,7 @@ impl Parts {
             self.lines.remove(&recipient);
         }
         let taken = slice.len() + released.as_ref().map_or(0, BytesMut::len);
-        self.bytes_for(recipient).for_each(|bytes| *bytes -= taken);
+        self.count(recipient, 0, taken);
         let ends = ended.and_then(|head| Ending::of(head, recipient));
         Some(Part { frames, slice, ends, released, again })
     }

@@ -162,7 +162,7 @@ fn w17_answers_beyond_what_may_be_unread_are_failures() {
     let outcomes = replies.iter_mut().map(|reply| outcome(reply).unwrap().map(|bytes| bytes.len()));
     let (answers, failures): (Vec<_>, Vec<_>) = outcomes.partition(Result::is_ok);
     assert_eq!(answers, vec![Ok(mib); calls]);
-    let failure = CallFailure::BadReply("too many answers wait to be read".into());
+    let failure = CallFailure::BadReply("too many answers wait to be read: ask for fewer at a time".into());
     assert_eq!(failures, vec![Err(failure); 3]);
 }
 
