@@ -170,7 +170,7 @@ pub enum CallFailure {
     /// known to anybody.
     #[error("the call was asked before, and what became of it is forgotten; it may have run")]
     Forgotten,
-    /// An answer came that could not be read; the call ran.
+    /// There is an answer, and it could not be sent, or not be read; the call ran.
     #[error("the answer could not be read: {0}")]
     BadReply(Arc<str>),
 }

@@ -4,11 +4,12 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use actor_cluster::NodeBuilder;
 use actor_cluster::limits::MESSAGE_BYTES_MAX_MOST;
 use actor_core::ActorRef;
 use integration_tests::echo::{BYSTANDERS, Say, TAKES_BULK};
 use integration_tests::flood::p99;
-use integration_tests::{Authority, Invitation, NodeProcess, Way};
+use integration_tests::{Authority, NodeProcess, Way};
 
 use crate::support::{Member, guarded_for};
 
@@ -31,14 +32,9 @@ async fn b16_a_gibibyte_for_one_actor_leaves_calls_to_others_usable() {
         let host_keys = authority.keys("host", &[Way::Tcp]).unwrap();
         let guest = authority.keys("guest", &[Way::Tcp]).unwrap();
         let settings =
-            |builder: actor_cluster::NodeBuilder| builder.message_bytes_max(MESSAGE_BYTES_MAX_MOST);
+            |builder: NodeBuilder| builder.message_bytes_max(MESSAGE_BYTES_MAX_MOST);
         let mut host = Member::start_with(&host_keys, &[guest.node], settings).await;
-        let invitation = Invitation {
-            keys: guest.clone(),
-            peers: vec![host.node().id()],
-            host: host.node().id(),
-            address: host.running.address(Way::Tcp).unwrap().to_string(),
-        };
+        let invitation = host.invitation(&guest, Way::Tcp);
         let program = Path::new(env!("CARGO_BIN_EXE_echo-node"));
         let _process = NodeProcess::start(program, [TAKES_BULK], &invitation).await.unwrap();
         host.ready(guest.node).await;

@@ -11,7 +11,7 @@ use actor_cluster::transport::TransportError;
 use actor_cluster::{Mode, NodeEvent, NodeServer, StartError};
 use actor_core::{ActorRef, ActorSystem};
 use integration_tests::echo::Say;
-use integration_tests::{Authority, Invitation, NodeKeys, NodeProcess, Way};
+use integration_tests::{Authority, NodeKeys, NodeProcess, Way};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
@@ -39,12 +39,7 @@ async fn b12_a_connection_cut_again_and_again_under_load_loses_nothing() {
         let host_keys = authority.keys("host", &[Way::Tcp]).unwrap();
         let guest = authority.keys("guest", &[Way::Tcp]).unwrap();
         let (mut host, relay) = behind_a_relay(&host_keys).await;
-        let invitation = Invitation {
-            keys: guest.clone(),
-            peers: vec![host.node().id()],
-            host: host.node().id(),
-            address: host.running.address(Way::Tcp).unwrap().to_string(),
-        };
+        let invitation = host.invitation(&guest, Way::Tcp);
         let program = Path::new(env!("CARGO_BIN_EXE_echo-node"));
         let _process = NodeProcess::start(program, [""; 0], &invitation).await.unwrap();
         host.ready(guest.node).await;

@@ -121,12 +121,7 @@ impl Scene {
     }
 
     fn invitation(&self) -> Invitation {
-        Invitation {
-            keys: self.guest.clone(),
-            peers: vec![self.host.node().id()],
-            host: self.host.node().id(),
-            address: self.host.running.address(self.way).unwrap().to_string(),
-        }
+        self.host.invitation(&self.guest, self.way)
     }
 
     /// Starts the guest as a process and waits until it has joined.

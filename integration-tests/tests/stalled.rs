@@ -8,7 +8,7 @@ use std::time::Duration;
 use actor_core::{Actor, ActorError, ActorRef, SpawnOptions};
 use integration_tests::echo::Say;
 use integration_tests::flood::{GAUGES, Gauge, LOAD_BYTES, Report, STUCK, SWIFT, p99, resident_kib};
-use integration_tests::{Authority, Invitation, NodeProcess, Way};
+use integration_tests::{Authority, NodeProcess, Way};
 use tokio::sync::Semaphore;
 
 use crate::support::{Member, guarded_for};
@@ -86,9 +86,7 @@ async fn w17_an_actor_that_takes_nothing_stalls_its_own_senders_and_nobody_else(
         let mut guests = Vec::new();
         for keys in keys {
             let node = keys.node;
-            let address = host.running.address(Way::Tcp).unwrap().to_string();
-            let invitation =
-                Invitation { keys, peers: vec![host.node().id()], host: host.node().id(), address };
+            let invitation = host.invitation(&keys, Way::Tcp);
             let program = Path::new(env!("CARGO_BIN_EXE_echo-node"));
             guests.push(NodeProcess::start(program, [""; 0], &invitation).await.unwrap());
             host.ready(node).await;

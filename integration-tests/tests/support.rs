@@ -7,7 +7,7 @@ use std::time::Duration;
 use actor_cluster::{Events, Mode, NodeBuilder, NodeEvent, NodeId, NodeServer, PeerInfo};
 use actor_core::{ActorRef, ActorSystem, SpawnOptions};
 use integration_tests::echo::{ECHOES, Echo, Say};
-use integration_tests::{Authority, NodeKeys, RunningNode, Way};
+use integration_tests::{Authority, Invitation, NodeKeys, RunningNode, Way};
 
 /// Long enough that only a hang reaches it.
 const HANG: Duration = Duration::from_secs(60);
@@ -73,6 +73,13 @@ impl Member {
         let lives_there =
             |echo: &ActorRef<Say>| self.node().peer_of(echo.id()).is_some_and(|peer| peer.node == node);
         self.node().group::<Say>(ECHOES).into_iter().find(lives_there)
+    }
+
+    /// What a process of its own is told to join this node.
+    pub(crate) fn invitation(&self, keys: &NodeKeys, way: Way) -> Invitation {
+        let host = self.node().id();
+        let address = self.running.address(way).unwrap().to_string();
+        Invitation { keys: keys.clone(), peers: vec![host], host, address }
     }
 
     /// Has the echo of another node answer.
