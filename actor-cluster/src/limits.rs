@@ -244,8 +244,19 @@ pub const NEWBORNS_MAX: usize = 1024;
 /// of all of them at once. One more is an error; from a peer it ends the session.
 pub const PUBLICATION_BYTES_MAX: usize = CONTROL_BACKLOG_BYTES_MAX / 4 * 3;
 
-/// How many bytes one read takes from a stream at most.
-pub const READ_BYTES: usize = 64 * 1024;
+/// How many bytes the buffer holds into which a stream is read that has much to read.
+pub const READ_BYTES: usize = 256 * 1024;
+
+/// The same of one that has not.
+pub const READ_BYTES_QUIET: usize = 64 * 1024;
+
+/// How often in a row less than [`READ_BYTES_LEAST`] is read from a stream before its buffer is that of a
+/// quiet one.
+pub const QUIET_READS: usize = 64;
+
+/// How many bytes are read from a stream before the actors that they are for have their turn: what their
+/// messages own is used again while it is in the processor's cache.
+pub const READ_BYTES_PER_TURN: usize = 64 * 1024;
 
 /// How much of a read buffer must be free for it to be read into again: what one record of TLS
 /// holds.

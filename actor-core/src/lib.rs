@@ -119,8 +119,8 @@ mod trace;
 pub use actor::{Actor, LocalActor};
 pub use actor_core_derive::actor;
 pub use address::{
-    ActorCell, ActorRef, Control, ControlRequest, Deliver, ExitListener, ForeignControl, Unlink, WatchId,
-    WeakActorCell, WeakActorRef, WrongType, multi_call,
+    ActorCell, ActorRef, Attempt, Control, ControlRequest, Deliver, ExitListener, ForeignControl, Unlink,
+    WatchId, WeakActorCell, WeakActorRef, WrongType, multi_call,
 };
 pub use attach::{Attachment, MissedTicks};
 pub use error::{CallError, CallFailure, Rejection, SendError, SpawnError, WaitError};

@@ -11,9 +11,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use actor_core::{
-    Actor, ActorError, ActorId, ActorRef, ActorSystem, Answer, CallFailure, Control, ControlRequest, Deliver,
-    Destination, Event, Executor, ExitListener, ForeignControl, Incarnation, Instant, Observer, ReplyFuture,
-    ReplyPort, SendError, SpawnOptions, Status, WatchId,
+    Actor, ActorError, ActorId, ActorRef, ActorSystem, Answer, Attempt, CallFailure, Control, ControlRequest,
+    Deliver, Destination, Event, Executor, ExitListener, ForeignControl, Incarnation, Instant, Observer,
+    ReplyFuture, ReplyPort, SendError, SpawnOptions, Status, WatchId,
 };
 use allocation_counter::{AllocationInfo, measure};
 use tracing::span::{Attributes, Id, Record};
@@ -117,7 +117,7 @@ impl Deliver<u64> for FarAway {
         &self.0
     }
 
-    fn cast(&self, message: u64) -> Result<(), SendError<u64>> {
+    fn cast(&self, message: u64, _: Attempt) -> Result<(), SendError<u64>> {
         black_box(message);
         Ok(())
     }

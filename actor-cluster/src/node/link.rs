@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
 
-use actor_core::{CallFailure, ControlRequest, Executor, Instant, KeyedAsk, SendError};
+use actor_core::{Attempt, CallFailure, ControlRequest, Executor, Instant, KeyedAsk, SendError};
 use atomic_waker::AtomicWaker;
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{Notify, watch};
@@ -310,6 +310,7 @@ impl Link {
         actor: u64,
         given: Option<&Given>,
         message: M,
+        attempt: Attempt,
         ask: Option<KeyedAsk>,
     ) -> Result<(), SendError<M>> {
         let is_bare = ask.is_none() && self.propagator.is_none();
@@ -323,7 +324,7 @@ impl Link {
         {
             given.note_presented_in(self.id);
         }
-        let sent = inner.session.send(now, actor, message, annotation.as_ref());
+        let sent = inner.session.send(now, actor, message, attempt, annotation.as_ref());
         self.end_act(inner);
         // What was a cast is dropped here.
         sent.map(drop)

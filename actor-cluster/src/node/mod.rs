@@ -37,6 +37,7 @@ mod outbound;
 mod parting;
 mod peer;
 mod publish;
+mod read_buffer;
 mod references;
 mod resume;
 mod rights;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use actor_core::{
-    ActorId, ActorRef, Control, ControlRequest, Deliver, Executor, Exit, ExitListener, ForeignControl,
-    KeyedAsk, SendError, Status, Unlink, WatchId,
+    ActorId, ActorRef, Attempt, Control, ControlRequest, Deliver, Executor, Exit, ExitListener,
+    ForeignControl, KeyedAsk, SendError, Status, Unlink, WatchId,
 };
 
 use super::peer::Peer;
@@ -73,12 +73,12 @@ impl<M: RemoteMessage> Deliver<M> for RemoteActor<M> {
         &self.control
     }
 
-    fn cast(&self, message: M) -> Result<(), SendError<M>> {
-        self.peer.send(self.actor, self.given.as_ref(), message, None)
+    fn cast(&self, message: M, attempt: Attempt) -> Result<(), SendError<M>> {
+        self.peer.send(self.actor, self.given.as_ref(), message, attempt, None)
     }
 
-    fn cast_keyed(&self, message: M, ask: KeyedAsk) -> Result<(), SendError<M>> {
-        self.peer.send(self.actor, self.given.as_ref(), message, Some(ask))
+    fn cast_keyed(&self, message: M, attempt: Attempt, ask: KeyedAsk) -> Result<(), SendError<M>> {
+        self.peer.send(self.actor, self.given.as_ref(), message, attempt, Some(ask))
     }
 
     fn room(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use actor_core::{KeyedAsk, SendError, WatchId};
+use actor_core::{Attempt, KeyedAsk, SendError, WatchId};
 use arc_swap::ArcSwapOption;
 
 use super::link::Link;
@@ -58,12 +58,13 @@ impl Peer {
         actor: u64,
         given: Option<&Given>,
         message: M,
+        attempt: Attempt,
         ask: Option<KeyedAsk>,
     ) -> Result<(), SendError<M>> {
         if let Some(link) = self.first() {
-            return link.send(actor, given, message, ask);
+            return link.send(actor, given, message, attempt, ask);
         }
-        self.send_later(actor, given, message, ask)
+        self.send_later(actor, given, message, attempt, ask)
     }
 
     /// As [`send`](Self::send), over a session that is not the first.
@@ -73,11 +74,12 @@ impl Peer {
         actor: u64,
         given: Option<&Given>,
         message: M,
+        attempt: Attempt,
         ask: Option<KeyedAsk>,
     ) -> Result<(), SendError<M>> {
         match &*self.later.load() {
             None => Err(SendError::NotConnected(message)),
-            Some(link) => link.send(actor, given, message, ask),
+            Some(link) => link.send(actor, given, message, attempt, ask),
         }
     }
 

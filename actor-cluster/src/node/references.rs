@@ -17,8 +17,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use actor_core::{
-    ActorId, ActorRef, Control, ControlRequest, Deliver, Exit, ExitListener, ForeignControl, SendError,
-    Status, WatchId,
+    ActorId, ActorRef, Attempt, Control, ControlRequest, Deliver, Exit, ExitListener, ForeignControl,
+    SendError, Status, WatchId,
 };
 
 use super::Node;
@@ -233,7 +233,7 @@ impl<M: Send + 'static> Deliver<M> for GoneActor {
         &self.control
     }
 
-    fn cast(&self, message: M) -> Result<(), SendError<M>> {
+    fn cast(&self, message: M, _: Attempt) -> Result<(), SendError<M>> {
         Err(SendError::Stopped(message, None))
     }
 

@@ -7,12 +7,13 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use actor_core::Instant;
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use tokio::io::AsyncReadExt;
 
 use super::link::{Arrival, Link};
+use super::read_buffer::ReadBuffer;
 use crate::limits::{
-    PIECES_PER_WRITE, READ_BYTES, READ_BYTES_LEAST, READS_PER_TURN, SEGMENT_BYTES, WRITES_PER_TURN,
+    PIECES_PER_WRITE, READ_BYTES_LEAST, READ_BYTES_PER_TURN, READS_PER_TURN, SEGMENT_BYTES, WRITES_PER_TURN,
 };
 use crate::session::streams::ConnectionId;
 use crate::transport::{CloseCode, CloseReason, ClusterBidiStream};
@@ -35,7 +36,7 @@ pub(super) struct StreamIo {
     stream: Box<dyn ClusterBidiStream>,
     /// What is being written, in pieces.
     writing: VecDeque<Bytes>,
-    read: BytesMut,
+    read: ReadBuffer,
     /// Whether bytes came with the stream that were not looked at yet.
     has_unparsed: bool,
     /// Written and not flushed.
@@ -52,7 +53,7 @@ impl StreamIo {
             stream,
             writing: Some(preface).filter(|preface| !preface.is_empty()).into_iter().collect(),
             has_unparsed: !rest.is_empty(),
-            read: rest,
+            read: ReadBuffer::new(rest),
             is_dirty: false,
             is_shut: false,
         }
@@ -178,14 +179,17 @@ impl StreamIo {
     fn read_some(&mut self, cx: &mut Context<'_>, link: &Link, now: Instant, is_closing: bool) -> Turn {
         if is_closing {
             // Nobody looks at it any more.
-            self.read.clear();
+            self.read.unread().clear();
             self.has_unparsed = false;
         }
-        let mut has_read = self.has_unparsed;
+        let (mut has_read, mut bytes_read) = (self.has_unparsed, 0);
         for _ in 0..READS_PER_TURN {
             let is_done = !std::mem::take(&mut self.has_unparsed) || self.handle_frames(link, now);
             if !is_done {
                 self.has_unparsed = true;
+                return Turn::Sated;
+            }
+            if bytes_read >= READ_BYTES_PER_TURN {
                 return Turn::Sated;
             }
             match self.poll_fill(cx) {
@@ -197,8 +201,11 @@ impl StreamIo {
                     // Properly ended: where there is a goodbye, it may be on another stream.
                     return Turn::Over(CloseReason::new(CloseCode::Done, "the peer closed the stream"));
                 }
-                Poll::Ready(Ok(_)) if is_closing => self.read.clear(),
-                Poll::Ready(Ok(_)) => (has_read, self.has_unparsed) = (true, true),
+                Poll::Ready(Ok(_)) if is_closing => self.read.unread().clear(),
+                Poll::Ready(Ok(bytes)) => {
+                    bytes_read += bytes;
+                    (has_read, self.has_unparsed) = (true, true);
+                }
             }
         }
         Turn::Busy
@@ -207,18 +214,11 @@ impl StreamIo {
     /// Reads as much as there is, and as fits into one buffer. Streams such as TLS's give little at
     /// a time.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let room = |read: &BytesMut| read.capacity() - read.len();
-        // Frames that are still in use hold the buffer's beginning: a new one is had only when
-        // little is left of it. What is no longer than before takes the same memory again, if
-        // nobody uses it any more.
-        if room(&self.read) < READ_BYTES_LEAST {
-            self.read.reserve(READ_BYTES.saturating_sub(self.read.len()).max(READ_BYTES_LEAST));
-        }
+        self.read.make_room();
         let mut filled = 0;
-        // A buffer that grew would have to be copied.
-        while filled == 0 || room(&self.read) >= READ_BYTES_LEAST {
+        while filled == 0 || (filled < READ_BYTES_PER_TURN && self.read.room() >= READ_BYTES_LEAST) {
             // The future holds no state: dropping it while it is pending loses nothing.
-            match pin!(self.stream.read_buf(&mut self.read)).poll(cx) {
+            match pin!(self.stream.read_buf(self.read.unread())).poll(cx) {
                 Poll::Pending if filled == 0 => return Poll::Pending,
                 Poll::Ready(Err(error)) if filled == 0 => return Poll::Ready(Err(error)),
                 Poll::Ready(Ok(bytes)) if bytes > 0 => filled += bytes,
@@ -226,13 +226,14 @@ impl StreamIo {
                 Poll::Pending | Poll::Ready(_) => break,
             }
         }
+        self.read.note_read(filled);
         Poll::Ready(Ok(filled))
     }
 
     /// Whether all that was read is handled, but for half a frame. A session that answers many
     /// calls takes only a few at a time.
     fn handle_frames(&mut self, link: &Link, now: Instant) -> bool {
-        let is_done = link.run(|session| session.handle_input(now, self.connection, &mut self.read));
+        let is_done = link.run(|session| session.handle_input(now, self.connection, self.read.unread()));
         link.note_mutual();
         is_done
     }
@@ -254,6 +255,7 @@ mod tests {
     use std::time::Duration;
 
     use actor_core::SpawnOptions;
+    use bytes::BytesMut;
     use tokio::io::AsyncWriteExt;
     use tokio::time::{Instant, sleep};
 

@@ -2,13 +2,22 @@
 //!
 //! A message costs its bytes, but never more than half a window, so that one which is longer than the window
 //! leaves room for others beside it. A sender may begin one while it is below its limit, so it can overdraw
-//! by as much; a receiver that sees more than that has a peer that cheats. The limit rises as messages get
+//! by as much. One that has waited for credit may begin a quarter of a window later still: senders that
+//! never rest take what there is as soon as it comes, and would keep one that is slow to wake waiting for ever. A receiver
+//! that sees more than both has a peer that cheats. The limit rises as messages get
 //! into their mailboxes, half a window at a time. It is a place in the session's data and not
 //! a number of bytes, so it may be said twice, and out of order.
+
+use actor_core::Attempt;
 
 /// What a message of so many bytes costs.
 fn cost(bytes: usize, window: u64) -> u64 {
     (bytes as u64).min(window / 2)
+}
+
+/// How far beyond the limit a message may begin whose sender has waited for credit.
+fn for_those_that_waited(window: u64) -> u64 {
+    window / 4
 }
 
 /// What this side may still send.
@@ -28,8 +37,14 @@ impl SendWindow {
         Self { window, sent: 0, limit: window }
     }
 
-    pub(crate) fn is_open(&self) -> bool {
-        self.sent < self.limit
+    /// Whether a message may begin.
+    #[inline]
+    pub(crate) fn is_open(&self, attempt: Attempt) -> bool {
+        let more = match attempt {
+            Attempt::First => 0,
+            Attempt::Again => for_those_that_waited(self.window),
+        };
+        self.sent < self.limit + more
     }
 
     /// A message of so many bytes was begun.
@@ -37,14 +52,14 @@ impl SendWindow {
         self.sent += cost(bytes, self.window);
     }
 
-    /// The peer takes everything up to this limit. Whether that is more than before.
+    /// The peer takes everything up to this limit. Whether the window has opened with that.
     pub(crate) fn granted(&mut self, limit: u64) -> Result<bool, TooMuchCredit> {
         if limit > self.sent.saturating_add(self.window) {
             return Err(TooMuchCredit);
         }
-        let is_more = limit > self.limit;
+        let was_open = self.is_open(Attempt::First);
         self.limit = self.limit.max(limit);
-        Ok(is_more)
+        Ok(!was_open && self.is_open(Attempt::First))
     }
 }
 
@@ -77,7 +92,7 @@ impl ReceiveWindow {
     pub(crate) fn received(&mut self, bytes: usize) -> Result<usize, Overdrawn> {
         let cost = self.cost(bytes);
         self.received += cost as u64;
-        let most = self.told + self.window + self.window / 2;
+        let most = self.told + self.window + for_those_that_waited(self.window) + self.window / 2;
         if self.received < most { Ok(cost) } else { Err(Overdrawn) }
     }
 
@@ -99,6 +114,8 @@ impl ReceiveWindow {
 
 #[cfg(test)]
 mod tests {
+    use actor_core::Attempt::{Again, First};
+
     use super::*;
 
     #[test]
@@ -106,17 +123,33 @@ mod tests {
         let mut window = SendWindow::new(10);
         window.sent(4);
         window.sent(5);
-        assert!(window.is_open());
+        assert!(window.is_open(First));
         window.sent(4);
-        assert!(!window.is_open());
-        assert_eq!(window.granted(13), Ok(true));
-        assert!(!window.is_open(), "an overdraft is paid back first");
+        assert!(!window.is_open(First));
+        assert_eq!(window.granted(13), Ok(false));
+        assert!(!window.is_open(First), "an overdraft is paid back first");
         assert_eq!(window.granted(23), Ok(true));
-        assert!(window.is_open());
+        assert!(window.is_open(First));
         window.sent(5);
         window.sent(5);
         assert_eq!(window.granted(13), Ok(false), "it was said before");
-        assert!(!window.is_open());
+        assert!(!window.is_open(First));
+    }
+
+    #[test]
+    fn one_that_waited_may_begin_behind_those_that_took_all() {
+        let (mut sender, mut receiver) = (SendWindow::new(64), ReceiveWindow::new(64));
+        let mut send = |bytes| {
+            sender.sent(bytes);
+            assert_eq!(receiver.received(bytes), Ok(bytes));
+            [First, Again].map(|attempt| sender.is_open(attempt))
+        };
+        assert_eq!(send(32), [true, true]);
+        assert_eq!(send(32), [false, true]);
+        assert_eq!(send(15), [false, true]);
+        assert_eq!(send(32), [false, false]);
+        assert!(receiver.delivered(32 + 32 + 15));
+        assert_eq!(sender.granted(receiver.tell()), Ok(true));
     }
 
     #[test]
@@ -126,14 +159,14 @@ mod tests {
         assert_eq!(receiver.received(1 << 30), Ok(5));
         sender.sent(5);
         assert_eq!(receiver.received(5), Ok(5));
-        assert!(sender.is_open());
+        assert!(sender.is_open(First));
         sender.sent(1);
-        assert!(!sender.is_open());
+        assert!(!sender.is_open(First));
         assert_eq!(receiver.received(1), Ok(1));
         // The others are delivered, and have as much room again.
         assert!(receiver.delivered(5));
         assert_eq!(sender.granted(receiver.tell()), Ok(true));
-        assert!(sender.is_open());
+        assert!(sender.is_open(First));
     }
 
     #[test]
@@ -143,19 +176,21 @@ mod tests {
         assert_eq!(window.granted(11), Err(TooMuchCredit));
         window.sent(5);
         assert_eq!(window.granted(u64::MAX), Err(TooMuchCredit));
-        assert_eq!(window.granted(15), Ok(true));
+        assert_eq!(window.granted(15), Ok(false), "it was open");
+        assert_eq!(window.limit, 15);
     }
 
     #[test]
     fn a_receiver_grants_half_a_window_at_a_time_and_catches_an_overdraft() {
-        let mut window = ReceiveWindow::new(10);
-        assert_eq!([window.received(4), window.received(5)], [Ok(4), Ok(5)]);
-        assert!(!window.delivered(4));
-        assert_eq!(window.tell(), 10, "less is not worth a word");
-        assert!(window.delivered(5));
-        assert_eq!(window.tell(), 19);
-        assert_eq!([window.received(5), window.received(4)], [Ok(5), Ok(4)]);
-        assert_eq!(window.received(9), Ok(5), "one message over the window is an overdraft");
+        let mut window = ReceiveWindow::new(8);
+        assert_eq!([window.received(3), window.received(4)], [Ok(3), Ok(4)]);
+        assert!(!window.delivered(3));
+        assert_eq!(window.tell(), 8, "less is not worth a word");
+        assert!(window.delivered(4));
+        assert_eq!(window.tell(), 15);
+        assert_eq!([window.received(4), window.received(4)], [Ok(4), Ok(4)]);
+        assert_eq!(window.received(1), Ok(1), "of one that had waited");
+        assert_eq!(window.received(9), Ok(4), "one message more is an overdraft");
         assert_eq!(window.received(1), Err(Overdrawn));
     }
 }

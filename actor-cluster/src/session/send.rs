@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actor_core::{CallFailure, ControlRequest, Exit, Instant, SendError};
+use actor_core::{Attempt, CallFailure, ControlRequest, Exit, Instant, SendError};
 use prost::Message;
 
 use super::calls::Pending;
@@ -57,11 +57,12 @@ impl Session {
         now: Instant,
         actor: u64,
         message: M,
+        attempt: Attempt,
         annotation: Option<&Annotation>,
     ) -> Result<Option<M>, SendError<M>> {
         let shape = Shape { message: M::TYPE, variant: message.variant() };
         let (lane, call) = (self.lane_to(actor, M::IS_BULK), message.call());
-        let to = To { actor, lane, shape, schema: Schema::of::<M>, annotation };
+        let to = To { actor, lane, shape, attempt, schema: Schema::of::<M>, annotation };
         if let Err(unsent) = self.begin_message(now, &to, call) {
             return Err(unsent.with(message));
         }
@@ -95,7 +96,7 @@ impl Session {
         if !self.is_open() {
             return Err(Unsent::NotConnected);
         }
-        if self.is_full(to.lane, to.actor) || (call.is_some() && self.calls.is_full()) {
+        if self.is_full(to.lane, to.actor, to.attempt) || (call.is_some() && self.calls.is_full()) {
             return Err(Unsent::Full);
         }
         let place = place_of(to.lane);
@@ -144,7 +145,7 @@ impl Session {
     /// lack of room.
     pub(crate) fn has_room(&self, actor: u64, is_bulk: bool) -> bool {
         let lane = self.lane_to(actor, is_bulk);
-        !self.is_open() || !(self.is_full(lane, actor) || self.calls.is_full())
+        !self.is_open() || !(self.is_full(lane, actor, Attempt::First) || self.calls.is_full())
     }
 
     /// The lane in which all messages of a type go to an actor.
@@ -152,8 +153,8 @@ impl Session {
         if is_bulk { LaneId::BULK } else { LaneId::of_recipient(actor, self.peer.data_lanes) }
     }
 
-    fn is_full(&self, lane: LaneId, actor: u64) -> bool {
-        let is_open = self.messages.get(place_of(lane)).is_none_or(|lane| lane.send_window.is_open());
+    fn is_full(&self, lane: LaneId, actor: u64, attempt: Attempt) -> bool {
+        let is_open = self.messages.get(place_of(lane)).is_none_or(|lane| lane.send_window.is_open(attempt));
         // Usually nobody is held, and there is nothing to look up.
         !is_open || (!self.held.is_empty() && self.held.contains(&actor))
     }
@@ -467,6 +468,7 @@ struct To<'a> {
     actor: u64,
     lane: LaneId,
     shape: Shape,
+    attempt: Attempt,
     schema: fn() -> Schema,
     annotation: Option<&'a Annotation>,
 }

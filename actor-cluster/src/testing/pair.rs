@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use std::sync::MutexGuard;
 use std::time::Duration;
 
-use actor_core::{Instant, ReplyFuture, ReplyPort, SendError};
+use actor_core::{Attempt, Instant, ReplyFuture, ReplyPort, SendError};
 use bytes::{Buf, Bytes, BytesMut};
 
 pub(crate) use self::hand::{Hand, Node, Outcome, Present, Shaken, shake, shake_through};
@@ -231,7 +231,7 @@ impl Pair {
         actor: u64,
         message: M,
     ) -> Result<(), SendError<M>> {
-        self.session(from).send(self.now, actor, message, None).map(drop)
+        self.session(from).send(self.now, actor, message, Attempt::First, None).map(drop)
     }
 
     /// Calls an actor of the other side's.

@@ -73,12 +73,11 @@ pub(crate) enum Behind {
     Garbage(FrameError),
 }
 
-/// Cuts whole frames off the front of the buffer, in one piece and at most so many. Makes room
-/// for the next one, if a part of it is there. The header of a frame that is there is judged where the
-/// frame is looked at; that of one which is not, here, before anything is allocated for it.
+/// Cuts whole frames off the front of the buffer, in one piece and at most so many. The header of a frame
+/// that is there is judged where the frame is looked at; that of one which is not, here, before anything is
+/// read for it.
 pub(crate) fn split_frames(buffer: &mut BytesMut, most: usize, body_bytes_max: usize) -> (Bytes, Behind) {
     let mut end = 0;
-    let mut missing = 0;
     let mut behind = Behind::More;
     for _ in 0..most {
         if let Some(frame_bytes) = frame::bytes_in_front(&buffer[end..], body_bytes_max) {
@@ -86,17 +85,13 @@ pub(crate) fn split_frames(buffer: &mut BytesMut, most: usize, body_bytes_max: u
             continue;
         }
         match Header::read(&buffer[end..], body_bytes_max) {
-            Ok(partial) => {
-                missing = partial.map_or(0, |header| header.frame_bytes() - (buffer.len() - end));
-                behind = Behind::Less;
-            }
+            Ok(_) => behind = Behind::Less,
             Err(error) => behind = Behind::Garbage(error),
         }
         break;
     }
     // A buffer that is split has a share more, though it be of nothing.
     let piece = if end == 0 { Bytes::new() } else { buffer.split_to(end).freeze() };
-    buffer.reserve(missing);
     (piece, behind)
 }
 
@@ -135,14 +130,6 @@ mod tests {
         let (piece, behind) = split_frames(&mut buffer, 2, MAX);
         assert_eq!((read(&piece), behind), (vec![(3, b"four".to_vec())], Behind::Less));
         assert!(buffer.is_empty());
-    }
-
-    #[test]
-    fn there_is_room_for_a_frame_that_has_begun() {
-        let mut buffer = casts(&[b"x", &[7; MAX]]);
-        buffer.truncate(30);
-        split_frames(&mut buffer, 9, MAX);
-        assert!(buffer.capacity() >= HEADER_BYTES + MAX);
     }
 
     #[test]

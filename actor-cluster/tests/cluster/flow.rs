@@ -1,12 +1,17 @@
 //! Back-pressure: what waits where, and that nothing is lost or grows meanwhile.
 
 use std::cell::Cell;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use actor_cluster::{RemoteMessage, Wire};
 use actor_core::{
     Actor, ActorError, ActorRef, CallError, CallFailure, Exit, Overflow, Rejection, SendError, SpawnOptions,
 };
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::Network;
@@ -27,6 +32,7 @@ on_every_shape! {
     b16_a_call_that_never_left_in_time_says_so
     b16_a_peer_that_does_not_read_makes_senders_wait
     b16_large_and_small_messages_share_a_lane
+    b16_senders_that_never_rest_keep_nobody_waiting
     b16_a_long_queue_is_delivered_without_a_pause
     b16_senders_that_wait_are_told_when_the_session_is_lost
 }
@@ -103,6 +109,41 @@ async fn b16_what_waits_is_bounded_by_the_window(network: Network) {
     start.gate.open();
     assert_eq!(remote.call(Count::Get).await, Ok((0..fits).sum()));
     assert_eq!(start.added(), (0..fits).collect::<Vec<_>>());
+}
+
+async fn b16_senders_that_never_rest_keep_nobody_waiting(network: Network) {
+    let (a, b, _, _) = narrow(&network).await;
+    b.publish("busy", Start::default()).await;
+    settle().await;
+    let (other, busy) = (a.find("other"), a.find("busy"));
+    // Whenever there is room, others have taken all of it before the call comes.
+    let take_all = || while busy.cast(Count::Add(1)).is_ok() {};
+    let woken = Arc::new(Notify::new());
+    let waker = waker_of(woken.clone());
+    for _ in 0..20 {
+        let mut call = pin!(other.call(Count::Get));
+        let mut wakes = 0;
+        let answer = loop {
+            take_all();
+            if let Poll::Ready(answer) = call.as_mut().poll(&mut Context::from_waker(&waker)) {
+                break answer;
+            }
+            woken.notified().await;
+            wakes += 1;
+            assert!(wakes <= 2, "for room, and for the answer");
+        };
+        assert_eq!((answer, wakes), (Ok(0), 2));
+    }
+}
+
+fn waker_of(woken: Arc<Notify>) -> Waker {
+    struct Waking(Arc<Notify>);
+    impl Wake for Waking {
+        fn wake(self: Arc<Self>) {
+            self.0.notify_one();
+        }
+    }
+    Arc::new(Waking(woken)).into()
 }
 
 async fn w17_an_actor_that_stalls_keeps_nobody_elses_messages_waiting(network: Network) {

@@ -56,6 +56,15 @@ enum Route<M> {
     Foreign(Arc<dyn Deliver<M>>),
 }
 
+/// Whether a message is handed over for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// It is.
+    First,
+    /// There was no room for it, and now [there may be](Deliver::room): it goes before those that never waited.
+    Again,
+}
+
 /// The way to an actor in another process. A cluster implements this.
 pub trait Deliver<M>: Send + Sync + 'static {
     /// The actor's controls.
@@ -66,7 +75,7 @@ pub trait Deliver<M>: Send + Sync + 'static {
     /// # Errors
     ///
     /// Gives the message back, as [`ActorRef::cast`] does.
-    fn cast(&self, message: M) -> Result<(), SendError<M>>;
+    fn cast(&self, message: M, attempt: Attempt) -> Result<(), SendError<M>>;
 
     /// Hands over the message of a call that [runs once](ActorRef::call_once). Unless it is implemented there are
     /// no such calls.
@@ -74,8 +83,8 @@ pub trait Deliver<M>: Send + Sync + 'static {
     /// # Errors
     ///
     /// As [`cast`](Self::cast).
-    fn cast_keyed(&self, message: M, ask: KeyedAsk) -> Result<(), SendError<M>> {
-        let _ = ask;
+    fn cast_keyed(&self, message: M, attempt: Attempt, ask: KeyedAsk) -> Result<(), SendError<M>> {
+        let _ = (attempt, ask);
         Err(SendError::Unsendable(message, "there are no calls with keys on this way".into()))
     }
 
@@ -217,7 +226,7 @@ impl<M: Send + 'static> ActorRef<M> {
                 Err(SendError::Stopped(message, _)) => Err(self.stopped(message)),
                 Err(refused) => Err(refused),
             },
-            Route::Foreign(deliver) => deliver.cast(message),
+            Route::Foreign(deliver) => deliver.cast(message, Attempt::First),
         }
     }
 
@@ -375,7 +384,7 @@ impl<M: Send + 'static> ActorRef<M> {
                 }
             }
             Route::Foreign(deliver) => {
-                let cast = |deliver: &dyn Deliver<M>, message| deliver.cast(message);
+                let cast = |message, attempt| deliver.cast(message, attempt);
                 self.deliver_before(&**deliver, message, deadline, cast).await
             }
         }
@@ -386,16 +395,18 @@ impl<M: Send + 'static> ActorRef<M> {
         deliver: &dyn Deliver<M>,
         mut message: M,
         deadline: Instant,
-        cast: impl Fn(&dyn Deliver<M>, M) -> Result<(), SendError<M>>,
+        cast: impl Fn(M, Attempt) -> Result<(), SendError<M>>,
     ) -> Result<(), SendError<M>> {
+        let mut attempt = Attempt::First;
         loop {
-            message = match cast(deliver, message) {
+            message = match cast(message, attempt) {
                 Err(SendError::Full(message)) => message,
                 done => return done,
             };
             if self.executor().until(deadline, deliver.room()).await.is_err() {
                 return Err(SendError::Full(message));
             }
+            attempt = Attempt::Again;
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use super::{ActorRef, Deliver, Route};
+use super::{ActorRef, Route};
 use crate::error::{CallError, CallFailure, SendError};
 use crate::key::CallKey;
 use crate::reply::ReplyPort;
@@ -108,8 +108,7 @@ impl<M: Send + 'static> ActorRef<M> {
                 begun.note_sent();
             }
             Route::Foreign(deliver) => {
-                let cast =
-                    |deliver: &dyn Deliver<M>, message| key.send(|ask| deliver.cast_keyed(message, ask));
+                let cast = |message, attempt| key.send(|ask| deliver.cast_keyed(message, attempt, ask));
                 self.deliver_before(&**deliver, message, deadline, cast).await?;
             }
         }

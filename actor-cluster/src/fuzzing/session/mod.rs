@@ -21,7 +21,7 @@ mod written;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use actor_core::{ControlRequest, Exit, Instant, ReplyFuture, ReplyPort};
+use actor_core::{Attempt, ControlRequest, Exit, Instant, ReplyFuture, ReplyPort};
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::{Bytes, BytesMut};
 
@@ -229,13 +229,15 @@ impl Fuzzed {
                 // Some are too long for one frame.
                 let parcel = Letter::Parcel(vec![7; 3 * usize::from(bytes)].into());
                 let annotation = is_traced.then(annotation);
-                let sent = self.session.send(self.now, u64::from(actor), parcel, annotation.as_ref());
+                let (now, actor) = (self.now, u64::from(actor));
+                let sent = self.session.send(now, actor, parcel, Attempt::First, annotation.as_ref());
                 self.promised.casts += u64::from(sent.is_ok());
             }
             Step::Call { actor, millis } => {
                 let deadline = millis.map(|millis| self.now + Duration::from_millis(u64::from(millis)));
                 let (port, reply) = ReplyPort::new(deadline);
-                if self.session.send(self.now, u64::from(actor), Letter::Ask(1, port), None).is_ok() {
+                let (now, ask) = (self.now, Letter::Ask(1, port));
+                if self.session.send(now, u64::from(actor), ask, Attempt::First, None).is_ok() {
                     self.promised.calls += 1;
                     self.callers.push(reply);
                 }

@@ -222,9 +222,7 @@ impl Session {
             let acked = lane.out.acknowledged(received);
             acked.map_err(|FromTheFuture| "an acknowledgement of what was never sent")?;
             if let Some(lane) = self.message_lane(id) {
-                let was_open = lane.send_window.is_open();
-                lane.send_window.granted(limit).map_err(|_| "more credit than was ever lent")?;
-                if !was_open && lane.send_window.is_open() {
+                if lane.send_window.granted(limit).map_err(|_| "more credit than was ever lent")? {
                     self.events.push_back(Event::Room);
                 }
             }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use actor_core::{CallFailure, SendError};
+use actor_core::{Attempt, CallFailure, SendError};
 
 use super::{A, B, Letter, answer_all, frames, notes};
 use crate::limits::{
@@ -110,7 +110,7 @@ fn the_greatest_overdraft_is_still_honest() {
     let context = TraceContext::new(u128::MAX, u64::MAX, u8::MAX).unwrap();
     let context = context.with_tracestate(&"~".repeat(TRACE_STATE_BYTES_MAX)).unwrap();
     let annotation = Annotation { trace: Some(context), key: None };
-    pair.session(A).send(now, 1, longest, Some(&annotation)).unwrap();
+    pair.session(A).send(now, 1, longest, Attempt::First, Some(&annotation)).unwrap();
     pair.drive();
     assert_eq!(pair.session(B).ended(), None);
     let longest = super::frame(Kind::Cast, 0, &[0; 16 + NOTE + ANNOTATION_BYTES_MAX]);

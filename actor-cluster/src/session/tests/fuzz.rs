@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use actor_core::{Exit, Instant, ReplyPort};
+use actor_core::{Attempt, Exit, Instant, ReplyPort};
 use bytes::BytesMut;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -80,10 +80,10 @@ fn busy_session(now: Instant) -> Session {
     let mut session = Session::new(peer, config, now);
     session.attach(now, ConnectionId(1), super::every_lane());
     session.synced();
-    session.send(now, 1, Letter::of_bytes(4000), None).unwrap();
+    session.send(now, 1, Letter::of_bytes(4000), Attempt::First, None).unwrap();
     for number in 0..4 {
         let (port, reply) = ReplyPort::new(None);
-        session.send(now, 1, Letter::Ask(number, port), None).unwrap();
+        session.send(now, 1, Letter::Ask(number, port), Attempt::First, None).unwrap();
         drop(reply);
         session.watch(u64::from(number), None).unwrap();
     }

@@ -453,7 +453,7 @@ fn w17_a_message_in_parts_costs_credit_when_it_is_announced() {
     let length = MESSAGE_BYTES_MAX as u32;
     let larges = |kind, count| (0..count).flat_map(|number| large(number, kind, length)).collect::<Vec<_>>();
     // Each costs half a window.
-    assert_harmless(&larges(Kind::Cast, 2), &[]);
-    assert_violation(&larges(Kind::Cast, 3), "more data than there was credit for");
+    assert_harmless(&larges(Kind::Cast, 3), &[]);
+    assert_violation(&larges(Kind::Cast, 4), "more data than there was credit for");
     assert_harmless(&larges(Kind::Reply, 3), &[]);
 }

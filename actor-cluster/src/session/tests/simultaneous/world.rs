@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use actor_core::{CallFailure, Instant, ReplyFuture, ReplyPort};
+use actor_core::{Attempt, CallFailure, Instant, ReplyFuture, ReplyPort};
 use bytes::{Bytes, BytesMut};
 
 use super::super::{A, B, Letter, every_lane};
@@ -204,7 +204,7 @@ impl World {
         mail.sent += 3;
         mail.calls.push((number + 1, reply));
         for letter in [Letter::Note(number), Letter::Ask(number + 1, port), Letter::Note(number + 2)] {
-            session.send(self.now, 1, letter, None).unwrap();
+            session.send(self.now, 1, letter, Attempt::First, None).unwrap();
         }
     }
 

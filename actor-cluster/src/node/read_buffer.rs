@@ -1,0 +1,145 @@
+//! Where a stream is read into.
+//!
+//! The messages that were read share the memory they came in. When none of them is left it is read into
+//! again: memory that comes from the system anew costs as much as what is read into it, and is in no cache.
+
+use std::mem;
+
+use bytes::BytesMut;
+
+use crate::limits::{QUIET_READS, READ_BYTES, READ_BYTES_LEAST, READ_BYTES_QUIET};
+
+/// See the module.
+pub(super) struct ReadBuffer {
+    /// What was read and is not handled yet, and the room behind it.
+    bytes: BytesMut,
+    /// A share of nothing in the memory that was read into before, which messages may be in still.
+    former: BytesMut,
+    /// How much to have when it is made anew.
+    size: usize,
+    /// How often in a row little was read.
+    quiet: usize,
+}
+
+impl ReadBuffer {
+    /// In which bytes are already that were not looked at.
+    pub(super) fn new(bytes: BytesMut) -> Self {
+        Self { bytes, former: BytesMut::new(), size: READ_BYTES_QUIET, quiet: 0 }
+    }
+
+    /// What was read and is not handled yet.
+    pub(super) fn unread(&mut self) -> &mut BytesMut {
+        &mut self.bytes
+    }
+
+    /// How much can be read without making room.
+    pub(super) fn room(&self) -> usize {
+        self.bytes.capacity() - self.bytes.len()
+    }
+
+    /// Makes room for [`READ_BYTES_LEAST`] at least.
+    pub(super) fn make_room(&mut self) {
+        if self.room() >= READ_BYTES_LEAST {
+            return;
+        }
+        let missing = self.size.saturating_sub(self.bytes.len()).max(READ_BYTES_LEAST);
+        if self.bytes.try_reclaim(missing) {
+            return;
+        }
+        // Of what is there, at most a frame is left, which is moved.
+        let mut next = mem::take(&mut self.former);
+        if !next.try_reclaim(self.bytes.len() + missing) {
+            next = BytesMut::with_capacity(self.bytes.len() + missing);
+        }
+        next.extend_from_slice(&self.bytes);
+        self.bytes.clear();
+        self.former = mem::replace(&mut self.bytes, next);
+    }
+
+    /// So much was read at once. A stream with much to read gets more memory, and one that was quiet for
+    /// long gives it up.
+    pub(super) fn note_read(&mut self, bytes: usize) {
+        if self.room() < READ_BYTES_LEAST {
+            (self.size, self.quiet) = (READ_BYTES, 0);
+        } else if bytes >= READ_BYTES_LEAST {
+            self.quiet = 0;
+        } else if self.size > READ_BYTES_QUIET {
+            self.quiet += 1;
+            if self.quiet >= QUIET_READS {
+                let rest = &self.bytes[..];
+                *self = Self::new(BytesMut::from(rest));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    /// Reads until there is no room for more, and takes all but so many bytes out.
+    fn read(buffer: &mut ReadBuffer, rest: usize) -> Bytes {
+        buffer.make_room();
+        let bytes = buffer.room();
+        assert!(bytes >= READ_BYTES_LEAST);
+        let filled = buffer.unread().len() + bytes;
+        buffer.unread().resize(filled, 7);
+        buffer.note_read(bytes);
+        let taken = buffer.unread().len() - rest;
+        buffer.unread().split_to(taken).freeze()
+    }
+
+    #[test]
+    fn memory_is_read_into_again_when_nobody_has_a_share_in_it() {
+        let mut buffer = ReadBuffer::new(BytesMut::from(&b"rest"[..]));
+        assert_eq!(read(&mut buffer, 10)[..5], *b"rest\x07");
+        // What is much gets the long one, and then keeps to it.
+        let first = read(&mut buffer, 10);
+        assert_eq!(first.len(), READ_BYTES - 10);
+        let place = first.as_ptr();
+        drop(first);
+        for _ in 0..5 {
+            assert_eq!(read(&mut buffer, 10).as_ptr(), place);
+        }
+    }
+
+    #[test]
+    fn two_are_read_into_in_turn_while_one_is_in_use() {
+        let mut buffer = ReadBuffer::new(BytesMut::new());
+        let _ = read(&mut buffer, 0);
+        let mut former = [read(&mut buffer, 10), read(&mut buffer, 10)];
+        let places = former.each_ref().map(|piece| piece.as_ptr());
+        assert_ne!(places[0], places[1]);
+        for round in 0..6 {
+            former[round % 2] = Bytes::new();
+            former[round % 2] = read(&mut buffer, 10);
+            assert_eq!(former.each_ref().map(|piece| piece.as_ptr()), places);
+        }
+    }
+
+    #[test]
+    fn what_is_in_use_for_long_is_left_alone() {
+        let mut buffer = ReadBuffer::new(BytesMut::new());
+        let kept: Vec<_> = (0..5).map(|_| read(&mut buffer, 1)).collect();
+        assert!(kept.iter().all(|piece| piece.iter().all(|byte| *byte == 7)));
+        assert_eq!(buffer.unread(), &[7][..]);
+    }
+
+    #[test]
+    fn a_stream_that_is_quiet_for_long_gives_its_memory_up() {
+        let mut buffer = ReadBuffer::new(BytesMut::new());
+        let _ = (read(&mut buffer, 0), read(&mut buffer, 3));
+        buffer.make_room();
+        assert!(buffer.room() > READ_BYTES_QUIET);
+        for _ in 1..QUIET_READS {
+            buffer.note_read(1);
+        }
+        assert!(buffer.room() > READ_BYTES_QUIET);
+        buffer.note_read(1);
+        assert_eq!(buffer.unread(), &[7; 3][..]);
+        buffer.make_room();
+        assert!(buffer.room() <= READ_BYTES_QUIET);
+    }
+}
