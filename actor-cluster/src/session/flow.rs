@@ -5,7 +5,7 @@
 //! by as much. One that has waited for credit may begin a quarter of a window later still: senders that
 //! never rest take what there is as soon as it comes, and would keep one that is slow to wake waiting for ever. A receiver
 //! that sees more than both has a peer that cheats. The limit rises as messages get
-//! into their mailboxes, half a window at a time. It is a place in the session's data and not
+//! into their mailboxes, a quarter of a window at a time. It is a place in the session's data and not
 //! a number of bytes, so it may be said twice, and out of order.
 
 use actor_core::Attempt;
@@ -17,6 +17,11 @@ fn cost(bytes: usize, window: u64) -> u64 {
 
 /// How far beyond the limit a message may begin whose sender has waited for credit.
 fn for_those_that_waited(window: u64) -> u64 {
+    window / 4
+}
+
+/// How much must be delivered for the peer to be told.
+fn worth_telling(window: u64) -> u64 {
     window / 4
 }
 
@@ -99,13 +104,13 @@ impl ReceiveWindow {
     /// Messages that cost so much are delivered. Whether the peer should be told.
     pub(crate) fn delivered(&mut self, cost: usize) -> bool {
         self.delivered += cost as u64;
-        self.delivered - self.told >= self.window / 2
+        self.delivered - self.told >= worth_telling(self.window)
     }
 
-    /// The limit, which the peer is being told. It rises half a window at a time, however often
+    /// The limit, which the peer is being told. It rises a quarter of a window at a time, however often
     /// it is said.
     pub(crate) fn tell(&mut self) -> u64 {
-        if self.delivered - self.told >= self.window / 2 {
+        if self.delivered - self.told >= worth_telling(self.window) {
             self.told = self.delivered;
         }
         self.told + self.window
@@ -181,12 +186,12 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_grants_half_a_window_at_a_time_and_catches_an_overdraft() {
+    fn a_receiver_grants_a_quarter_of_a_window_at_a_time_and_catches_an_overdraft() {
         let mut window = ReceiveWindow::new(8);
         assert_eq!([window.received(3), window.received(4)], [Ok(3), Ok(4)]);
-        assert!(!window.delivered(3));
+        assert!(!window.delivered(1));
         assert_eq!(window.tell(), 8, "less is not worth a word");
-        assert!(window.delivered(4));
+        assert!(window.delivered(6));
         assert_eq!(window.tell(), 15);
         assert_eq!([window.received(4), window.received(4)], [Ok(4), Ok(4)]);
         assert_eq!(window.received(1), Ok(1), "of one that had waited");

@@ -28,7 +28,7 @@ const OPEN_BYTES: usize = 8 * 1024;
 /// The room for a segment that is full, with the frame that fills it.
 const FULL_BYTES: usize = SEGMENT_BYTES + OPEN_BYTES;
 
-/// Half of a usual window, which is what a peer acknowledges at once.
+/// A usual window.
 const SPARE_SEGMENTS_MAX: usize = 8;
 
 /// With less than this, a segment does not begin in what the last one has left.

@@ -46,9 +46,9 @@ fn w17_a_sender_stops_at_the_window_and_goes_on_when_there_is_room() {
     pair.drive();
     assert_eq!(fill(&pair, A, fits), 0, "that they have arrived pays nothing back");
     assert_eq!(pair.saw(A), []);
-    // Half a window in mailboxes is worth a grant; one note less is not.
-    let half = (WINDOW / 2).div_ceil(NOTE);
-    let mut got = notes(pair.receive(B, half - 1));
+    // A quarter of a window in mailboxes is worth a grant; one note less is not.
+    let quarter = (WINDOW / 4).div_ceil(NOTE);
+    let mut got = notes(pair.receive(B, quarter - 1));
     pair.drive();
     assert_eq!(pair.saw(A), []);
     got.extend(notes(pair.receive(B, 1)));
@@ -56,7 +56,7 @@ fn w17_a_sender_stops_at_the_window_and_goes_on_when_there_is_room() {
     assert_eq!(pair.saw(A), [Saw::Room]);
     assert!(pair.session(A).has_room(1, false));
     let more = fill(&pair, A, fits);
-    assert!((half as u32 - 1..=half as u32).contains(&more), "{more}");
+    assert!((quarter as u32 - 1..=quarter as u32).contains(&more), "{more}");
     pair.drive();
     got.extend(notes(pair.received(B)));
     assert_eq!(got, (0..fits + more).collect::<Vec<_>>(), "nothing is lost, doubled or overtaken");

@@ -200,14 +200,14 @@ fn what_is_lost_with_a_session_is_told_of_exactly() {
     for number in 0..4 {
         pair.send(A, 7, Letter::Note(number)).unwrap();
     }
-    pair.send(A, 8, Letter::of_bytes(300_000)).unwrap();
+    pair.send(A, 8, Letter::of_bytes(150_000)).unwrap();
     pair.send(A, 8, Letter::Note(1)).unwrap();
     drop(pair.call(A, None, |port| Letter::Ask(1, port)));
     pair.drive();
     // The streams are lost, and these never leave.
     pair.cut(0);
-    pair.send(A, 9, Letter::of_bytes(300_000)).unwrap();
-    pair.send(A, 9, Letter::of_bytes(300_000)).unwrap();
+    pair.send(A, 9, Letter::of_bytes(150_000)).unwrap();
+    pair.send(A, 9, Letter::of_bytes(150_000)).unwrap();
     pair.send(A, 9, Letter::Note(2)).unwrap();
     pair.saw(A);
     pair.advance(Duration::from_secs(6));

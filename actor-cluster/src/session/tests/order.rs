@@ -17,14 +17,14 @@ enum Other {
     Parcel(Bytes),
 }
 
-fn defaults() -> Pair {
-    let node = |number| Node::new(number).limits(MESSAGE_BYTES_MAX, WINDOW_BYTES);
+fn wide() -> Pair {
+    let node = |number| Node::new(number).limits(MESSAGE_BYTES_MAX, 2 * WINDOW_BYTES);
     Pair::ready_between(node(1), node(2), &[LaneSet::ALL])
 }
 
 /// A's stream takes nothing for a while.
 fn blocked() -> Pair {
-    let mut pair = defaults();
+    let mut pair = wide();
     pair.stall(0, A, true);
     pair.room(0, A, 1);
     pair.send(A, 9, Letter::Note(0)).unwrap();
@@ -111,7 +111,7 @@ fn a_short_message_between_two_long_ones_is_not_overtaken() {
 /// What waited behind a long message is not one segment, for which control would wait.
 #[test]
 fn what_waited_behind_a_long_message_goes_in_segments() {
-    let pair = defaults();
+    let pair = wide();
     pair.send(A, 1, Letter::Parcel(vec![1; 3 * SEGMENT_BYTES].into())).unwrap();
     while pair.send(A, 1, Letter::Parcel(vec![2; 1000].into())).is_ok() {}
     let mut longest = 0;
