@@ -11,7 +11,7 @@ use tokio_rustls::TlsStream;
 
 use crate::connection::Io;
 use crate::error::handshake_failed;
-use crate::limits::{READ_BUFFER_BYTES, REFUSED_BYTES_MAX};
+use crate::limits::{READ_BUFFER_BYTES, REFUSED_BYTES_MAX, WRITE_BUFFER_BYTES};
 use crate::plaintext;
 use crate::tls::{self, Proof, Tls};
 
@@ -89,7 +89,11 @@ fn buffered(socket: TcpStream) -> BufReader<TcpStream> {
 }
 
 impl Secured {
-    fn proven(stream: TlsStream<BufReader<TcpStream>>, proof: Proof) -> Self {
+    fn proven(mut stream: TlsStream<BufReader<TcpStream>>, proof: Proof) -> Self {
+        match &mut stream {
+            TlsStream::Client(stream) => stream.get_mut().1.set_buffer_limit(Some(WRITE_BUFFER_BYTES)),
+            TlsStream::Server(stream) => stream.get_mut().1.set_buffer_limit(Some(WRITE_BUFFER_BYTES)),
+        }
         let identity = PeerIdentity::Node(proof.node);
         Self { io: Box::new(stream), identity, binding: Some(proof.binding) }
     }
