@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs a user's code. Its panic is reported, goes no further, and becomes `None`.
 /// `what` says in the report what panicked.
+#[inline]
 pub(crate) fn contained<T>(what: &str, run: impl FnOnce() -> T) -> Option<T> {
     // Unwind safe: whatever the code broke was the user's, or is dropped unseen.
     let outcome = catch_unwind(AssertUnwindSafe(run));

@@ -52,6 +52,7 @@ pub enum EncodeError {
 impl EncodeError {
     /// Runs an encoder of a `T`, whose panic becomes an error: what it has written so
     /// far can then be taken back.
+    #[inline]
     pub(crate) fn contained<T: ?Sized>(encode: impl FnOnce() -> Result<(), Self>) -> Result<(), Self> {
         contained("an encoder", encode).unwrap_or_else(|| Err(Self::custom::<T>("its encoder panicked")))
     }

@@ -49,6 +49,20 @@ impl Header {
         Ok(Some(Self { kind, lane, index, length }))
     }
 
+    /// The header in front of some bytes, if it is that of a cast in a lane that carries messages.
+    #[inline]
+    pub(super) fn read_cast(bytes: &[u8], lane: LaneId) -> Option<Self> {
+        let [l0, l1, l2, kind, i0, i1, i2, of] = *bytes.first_chunk::<HEADER_BYTES>()?;
+        let length = u32::from_le_bytes([l0, l1, l2, 0]) as usize;
+        let index = u32::from_le_bytes([i0, i1, i2, 0]);
+        (kind == Kind::Cast as u8 && of == lane.as_u8()).then_some(Self {
+            kind: Kind::Cast,
+            lane,
+            index,
+            length,
+        })
+    }
+
     /// What the frame takes on the wire, which is what it costs in credit.
     #[inline]
     pub(crate) fn frame_bytes(&self) -> usize {
@@ -244,12 +258,14 @@ impl OpenFrame {
     }
 
     /// Fills in the length and says what the frame takes on the wire.
+    #[inline]
     pub(crate) fn finish(self, buffer: &mut BytesMut) -> usize {
         let bytes = self.bytes(buffer);
         self.fill_in(buffer, bytes - HEADER_BYTES);
         bytes
     }
 
+    #[inline]
     fn fill_in(self, buffer: &mut BytesMut, length: usize) {
         debug_assert!(length <= FRAME_BODY_BYTES_MAX, "what is longer goes in parts");
         let [l0, l1, l2, _] = u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();

@@ -108,6 +108,7 @@ pub(crate) struct FromTheFuture;
 
 impl Outgoing {
     /// Where a control frame is appended. Call [`seal`](Self::seal) after it.
+    #[inline]
     pub(crate) fn open(&mut self) -> &mut BytesMut {
         if self.open.is_empty() {
             self.make_room();
@@ -118,6 +119,7 @@ impl Outgoing {
     /// A segment that was taken out took its room along. A new one has as much as the last one
     /// would have liked, so that it need not grow: that copies it. And not much more: a lane with
     /// little to say needs little memory.
+    #[inline(never)]
     fn make_room(&mut self) {
         let least = self.room.clamp(OPEN_BYTES_LEAST, FULL_BYTES);
         if self.open.capacity() >= least {
@@ -158,6 +160,7 @@ impl Outgoing {
 
     /// As [`begin`](Self::begin), behind so many bytes of [`open`](Self::open) that go wherever the
     /// frame does.
+    #[inline]
     pub(crate) fn begin_behind(
         &mut self,
         lead: usize,
@@ -178,19 +181,25 @@ impl Outgoing {
     /// Ends the frame that was begun, for a recipient: what is too long for one frame goes in
     /// parts, and what is behind such a one waits for it. What it takes on the wire with what
     /// leads it, but for what parts add.
+    #[inline]
     pub(crate) fn finish(&mut self, recipient: Recipient) -> usize {
         let frame = self.frame;
         let (bytes, lead) = (frame.bytes(&self.open), frame.lead());
         if bytes - HEADER_BYTES > FRAME_BODY_BYTES_MAX {
             self.push_large(frame, recipient);
         } else if self.parts.has_line(recipient) {
-            let frame = frame.take_out(&mut self.open);
-            self.parts.push_frame(recipient, frame);
+            self.push_behind(frame, recipient);
         } else {
             frame.finish(&mut self.open);
             self.seal();
         }
         lead + bytes
+    }
+
+    #[cold]
+    fn push_behind(&mut self, frame: OpenFrame, recipient: Recipient) {
+        let frame = frame.take_out(&mut self.open);
+        self.parts.push_frame(recipient, frame);
     }
 
     #[cold]
@@ -213,12 +222,18 @@ impl Outgoing {
     }
 
     /// Ends the open segment if it is long enough.
+    #[inline]
     pub(crate) fn seal(&mut self) {
         if self.open.len() >= SEGMENT_BYTES {
-            let segment = self.take_open();
-            self.sealed_bytes += segment.len();
-            self.sealed.push_back(segment);
+            self.seal_open();
         }
+    }
+
+    #[inline(never)]
+    fn seal_open(&mut self) {
+        let segment = self.take_open();
+        self.sealed_bytes += segment.len();
+        self.sealed.push_back(segment);
     }
 
     fn take_open(&mut self) -> Bytes {

@@ -5,7 +5,6 @@ mod control;
 
 use std::collections::VecDeque;
 use std::collections::btree_map::Entry;
-use std::iter::Peekable;
 use std::time::Duration;
 
 use actor_core::Instant;
@@ -23,9 +22,9 @@ use super::streams::ConnectionId;
 use super::types::{Defined, Shape, Spoken};
 use super::{Correlation, Event, Session, lane_of};
 use crate::limits::{ACK_BYTES, CALLS_MAX, FRAME_BODY_BYTES_MAX};
-use crate::wire::frame::{self, FrameError, HEADER_BYTES, Head, Header, Kind};
+use crate::wire::frame::{self, HEADER_BYTES, Head, Header, Kind};
 use crate::wire::lanes::{LaneId, LaneIds};
-use crate::wire::piece::{Behind, FrameRef, frames_of, split_frames};
+use crate::wire::piece::{Behind, FrameRef, Frames, split_frames};
 use crate::wire::reference::Token;
 use crate::wire::schema::Fingerprint;
 use crate::wire::{PendingReply, TypeTag, VariantTag};
@@ -71,7 +70,7 @@ impl Session {
 
     /// Takes whole frames that came on a stream of this session.
     fn handle_frames(&mut self, now: Instant, connection: ConnectionId, piece: &Bytes) {
-        let mut frames = frames_of(piece).peekable();
+        let mut frames = Frames::of(piece);
         while self.ended().is_none()
             && let Some(frame) = frames.next()
         {
@@ -97,14 +96,14 @@ impl Session {
         &mut self,
         connection: ConnectionId,
         first: FrameRef<'a>,
-        frames: &mut Peekable<impl Iterator<Item = Result<FrameRef<'a>, FrameError>>>,
+        frames: &mut Frames<'a>,
     ) -> Judged {
         let id = first.header.lane;
         let position = self.streams.get(connection).and_then(|stream| stream.position(id)).ok_or(ASTRAY)?;
         let lane = id.message_place().and_then(|place| self.messages.get_mut(place)).ok_or(ASTRAY)?;
         let messages = reported_in(&mut self.events, &mut self.spare, first.piece());
-        let mut next = Some(Ok(first));
-        while let Some(Ok(frame)) = next {
+        let mut next = Some(first);
+        while let Some(frame) = next {
             let bytes = frame.header.frame_bytes();
             if lane.lane.incoming.take(position, bytes).map_err(|Gap| GAP)? {
                 let bytes = lane.receive_window.received(bytes).map_err(|Overdrawn| OVERDRAWN)?;
@@ -116,9 +115,7 @@ impl Session {
                 let message = Inbound { lane: id, actor, shape, spoken, call: None, fields, bytes };
                 messages.push(message, None);
             }
-            next = frames.next_if(|next| {
-                next.as_ref().is_ok_and(|next| next.header.kind == Kind::Cast && next.header.lane == id)
-            });
+            next = frames.next_cast(id);
         }
         self.owes_ack |= lane.lane.incoming.untold() >= ACK_BYTES;
         if messages.rest().is_empty() {
