@@ -52,7 +52,7 @@ impl Peer {
     }
 
     /// Sends a message to one of its actors, over whichever session there is.
-    #[inline]
+    #[inline(always)]
     pub(super) fn send<M: RemoteMessage>(
         &self,
         actor: u64,

@@ -92,6 +92,7 @@ impl Session {
 
     /// Begins a message, if it can go now, with what stands before its fields. Here is all of
     /// [`send`](Self::send) that is the same for every type.
+    #[inline]
     fn begin_message(&mut self, now: Instant, to: &To<'_>, call: Option<CallHeader>) -> Result<(), Unsent> {
         if !self.is_open() {
             return Err(Unsent::NotConnected);

@@ -361,7 +361,7 @@ impl<M: Send + 'static> ActorRef<M> {
     }
 
     /// Puts the message in, or begins to wait for room.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn begin(
         &self,
         message: M,
