@@ -14,7 +14,7 @@ pub(super) use self::control::usable_addresses;
 use super::annotations::{Annotated, STRAY};
 use super::calls::Pending;
 use super::codes;
-use super::flow::Overdrawn;
+use super::flow::{Overdrawn, TooMuchCredit};
 use super::lane::{BadPart, FromTheFuture, Gap, Position, Whole};
 use super::messages::{Fields, Inbound, InboundCall, Messages};
 use super::send::NO_DEADLINE;
@@ -218,10 +218,10 @@ impl Session {
             let Some(lane) = self.lane(id) else { continue };
             let acked = lane.out.acknowledged(received);
             acked.map_err(|FromTheFuture| "an acknowledgement of what was never sent")?;
-            if let Some(lane) = self.message_lane(id) {
-                if lane.send_window.granted(limit).map_err(|_| "more credit than was ever lent")? {
-                    self.events.push_back(Event::Room);
-                }
+            let Some(lane) = self.message_lane(id) else { continue };
+            let granted = lane.send_window.granted(limit);
+            if granted.map_err(|TooMuchCredit| "more credit than was ever lent")? {
+                self.events.push_back(Event::Room);
             }
         }
         Ok(())
