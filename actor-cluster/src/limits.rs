@@ -247,6 +247,10 @@ pub const NEWBORNS_MAX: usize = 1024;
 /// of all of them at once. One more is an error; from a peer it ends the session.
 pub const PUBLICATION_BYTES_MAX: usize = CONTROL_BACKLOG_BYTES_MAX / 4 * 3;
 
+/// The shortest `Bytes` of a message that shares the memory it was read into, which may be [`READ_BYTES`]. A shorter one is
+/// copied, so that whoever keeps it keeps little else.
+pub const SHARED_BYTES_LEAST: usize = 16 * 1024;
+
 /// How many bytes the buffer holds into which a stream is read that has much to read.
 pub const READ_BYTES: usize = 256 * 1024;
 

@@ -12,6 +12,7 @@ use super::error::{DecodeError, DecodeErrorKind};
 use super::payload::Wire;
 use super::tag::VariantTag;
 use super::varint::{self, VarintError};
+use crate::limits::SHARED_BYTES_LEAST;
 
 /// Reads one payload from its beginning to its end.
 ///
@@ -91,14 +92,18 @@ impl<'a> Decoder<'a> {
         self.take(length)
     }
 
-    /// Reads a length and that many bytes as a slice of the payload, which it keeps
-    /// in memory for as long as it lives.
+    /// Reads a length and that many bytes. [`SHARED_BYTES_LEAST`] and more are a slice of the payload, which
+    /// they keep in memory, with what was read together with it, for as long as they live.
     ///
     /// # Errors
     ///
     /// As [`take_slice`](Self::take_slice).
     pub fn take_bytes(&mut self) -> Result<Bytes, DecodeError> {
         let slice = self.take_slice()?;
+        if slice.len() < SHARED_BYTES_LEAST {
+            // All such copies together are no longer than the payload: it pays for them.
+            return Ok(Bytes::copy_from_slice(slice));
+        }
         Ok(self.payload.slice_ref(slice))
     }
 

@@ -7,6 +7,7 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use actor_cluster::limits::SHARED_BYTES_LEAST;
 use actor_cluster::wire::{DecodeErrorKind, TypeTag, WireContext, from_bytes, to_bytes};
 use actor_cluster::{Incarnation, NodeId, Wire};
 use actor_core::ActorId;
@@ -75,11 +76,14 @@ fn every_bit_of_a_float_survives() {
 }
 
 #[test]
-fn byte_strings_are_slices_of_the_payload() {
+fn long_byte_strings_are_slices_of_the_payload_and_short_ones_copies() {
     let context = WireContext::default();
-    let payload = to_bytes(&(7_u8, Bytes::from_static(b"not copied")), &context).unwrap();
-    let (_, slice): (u8, Bytes) = from_bytes(&payload, &context).unwrap();
-    assert_eq!(slice.as_ptr(), payload[2..].as_ptr());
+    let [long, short] = [SHARED_BYTES_LEAST, SHARED_BYTES_LEAST - 1].map(|bytes| Bytes::from(vec![1; bytes]));
+    let payload = to_bytes(&(long.clone(), short.clone()), &context).unwrap();
+    let read: (Bytes, Bytes) = from_bytes(&payload, &context).unwrap();
+    assert_eq!(read, (long, short));
+    let is_within = |slice: &Bytes| payload.as_ptr_range().contains(&slice.as_ptr());
+    assert_eq!([is_within(&read.0), is_within(&read.1)], [true, false]);
 }
 
 #[test]

@@ -30,8 +30,9 @@ macro_rules! text {
 
 text!(String Box<str> Arc<str>);
 
-/// Has the form of `Vec<u8>`, but is decoded as a slice of the payload: nothing is
-/// copied, and the payload stays in memory while the slice lives.
+/// Has the form of `Vec<u8>`, but a long one is decoded as a slice of the payload: nothing is
+/// copied, and what was read together stays in memory while the slice lives. See
+/// [`SHARED_BYTES_LEAST`](crate::limits::SHARED_BYTES_LEAST).
 impl Wire for Bytes {
     const TYPE: TypeTag = Vec::<u8>::TYPE;
     const ENCODED_BYTES_MIN: usize = 1;
