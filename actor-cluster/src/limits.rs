@@ -87,7 +87,8 @@ pub const HANDSHAKE_BODY_BYTES_MAX: usize = 4 * 1024;
 
 /// How many bytes of messages a node takes from a peer, in each lane, before they are in their mailboxes, are
 /// refused, or wait in a line of an actor without room; a message counts for half of it at most. A sender without credit
-/// waits, or is told that there is no room.
+/// waits, or is told that there is no room. The last message before that may overdraw it, and so may one of those that have waited: by less than as
+/// much again in all.
 ///
 /// All that is under way stands in front of a call that comes after it, so a window is no longer than it takes to keep
 /// a stream busy: what crosses it in one round trip, and a quarter of the window more, which is what a peer is told of at once.
@@ -251,7 +252,7 @@ pub const PUBLICATION_BYTES_MAX: usize = CONTROL_BACKLOG_BYTES_MAX / 4 * 3;
 /// copied, so that whoever keeps it keeps little else.
 pub const SHARED_BYTES_LEAST: usize = 16 * 1024;
 
-/// How many bytes the buffer holds into which a stream is read that has much to read.
+/// How many bytes each of the two buffers holds into which a stream is read that has much to read.
 pub const READ_BYTES: usize = 256 * 1024;
 
 /// The same of one that has not.
@@ -261,7 +262,7 @@ pub const READ_BYTES_QUIET: usize = 64 * 1024;
 /// quiet one.
 pub const QUIET_READS: usize = 64;
 
-/// How many bytes are read from a stream before the actors that they are for have their turn: what their
+/// After how many bytes from a stream the actors that they are for have their turn: what their
 /// messages own is used again while it is in the processor's cache.
 pub const READ_BYTES_PER_TURN: usize = 64 * 1024;
 

@@ -62,6 +62,6 @@ impl Default for TcpLimits {
 /// How much a connection reads from its socket at a time, ahead of TLS.
 pub const READ_BUFFER_BYTES: usize = 128 * 1024;
 
-/// How much TLS takes from one write. A session writes a segment of 64 KiB at a time, and the frame that fills it: with
-/// less, a few bytes of each go in a record, a system call and a packet of their own.
-pub const WRITE_BUFFER_BYTES: usize = 256 * 1024;
+/// How much TLS keeps at most that the socket has not taken. A session writes a segment of 64 KiB at a time, and the frame that
+/// fills it: with less, a few bytes of each go in a record, a system call and a packet of their own.
+pub const WRITE_BUFFER_BYTES: usize = 128 * 1024;

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! An actor without room keeps nobody else's messages waiting: they go past its line. The peer
-//! is told to hold what is for it, so the line has at most what was under way by then, a window
+//! is told to hold what is for it, so the line has at most what was under way by then, less than two windows
 //! in all; a line costs memory only while there is one. Should many actors stall one after the
 //! other, everything that comes from the peer waits, in whichever lane: when a message is next whose line
 //! would bring all lines over [`STALLED_WINDOWS_MAX`] windows, or when there is one line more than the peer

@@ -59,7 +59,9 @@ impl ReadBuffer {
     /// So much was read at once. A stream with much to read gets more memory, and one that was quiet for
     /// long gives it up.
     pub(super) fn note_read(&mut self, bytes: usize) {
-        if self.room() < READ_BYTES_LEAST {
+        // What is handled takes no room in the end: little at a time needs no more than there is.
+        let is_much = bytes >= READ_BYTES_LEAST || self.bytes.len() > READ_BYTES_QUIET / 2;
+        if is_much && self.room() < READ_BYTES_LEAST {
             (self.size, self.quiet) = (READ_BYTES, 0);
         } else if bytes >= READ_BYTES_LEAST {
             self.quiet = 0;
@@ -125,6 +127,19 @@ mod tests {
         let kept: Vec<_> = (0..5).map(|_| read(&mut buffer, 1)).collect();
         assert!(kept.iter().all(|piece| piece.iter().all(|byte| *byte == 7)));
         assert_eq!(buffer.unread(), &[7][..]);
+    }
+
+    #[test]
+    fn little_at_a_time_needs_no_more_memory() {
+        let mut buffer = ReadBuffer::new(BytesMut::new());
+        buffer.make_room();
+        let places = buffer.bytes.as_ptr_range().start..buffer.bytes.as_ptr().wrapping_add(READ_BYTES_QUIET);
+        for _ in 0..1000 {
+            buffer.make_room();
+            buffer.unread().extend_from_slice(&[7; 1024]);
+            buffer.note_read(1024);
+            assert!(places.contains(&buffer.unread().split().as_ptr()));
+        }
     }
 
     #[test]

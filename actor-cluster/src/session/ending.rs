@@ -41,8 +41,10 @@ impl Session {
 
     /// How much may be: beyond it, calls fail instead of being answered.
     pub(super) fn unread_bytes_max(&self) -> u64 {
-        // What was sent on credit is kept as well: a window in each lane, of which two messages cost all.
-        let in_lane = self.peer.window_bytes.saturating_add(2 * self.peer.message_bytes_max as u64);
+        // What was sent on credit is kept as well: less than two windows in each lane. Three messages cost as much, or four if a
+        // window has no half.
+        let windows = self.peer.window_bytes.saturating_mul(2);
+        let in_lane = windows.saturating_add(4 * self.peer.message_bytes_max as u64);
         let on_credit = in_lane.saturating_mul(self.messages.len() as u64);
         on_credit.saturating_add(ANSWERS_UNREAD_BYTES_MAX as u64)
     }

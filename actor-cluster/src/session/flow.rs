@@ -2,7 +2,7 @@
 //!
 //! A message costs its bytes, but never more than half a window, so that one which is longer than the window
 //! leaves room for others beside it. A sender may begin one while it is below its limit, so it can overdraw
-//! by as much. One that has waited for credit may begin a quarter of a window later still: senders that
+//! by as much. One that has waited for credit may begin half a window later still, where no other can have got to: senders that
 //! never rest take what there is as soon as it comes, and would keep one that is slow to wake waiting for ever. A receiver
 //! that sees more than both has a peer that cheats. The limit rises as messages get
 //! into their mailboxes, a quarter of a window at a time. It is a place in the session's data and not
@@ -17,7 +17,7 @@ fn cost(bytes: usize, window: u64) -> u64 {
 
 /// How far beyond the limit a message may begin whose sender has waited for credit.
 fn for_those_that_waited(window: u64) -> u64 {
-    window / 4
+    window / 2
 }
 
 /// How much must be delivered for the peer to be told.
@@ -49,7 +49,8 @@ impl SendWindow {
             Attempt::First => 0,
             Attempt::Again => for_those_that_waited(self.window),
         };
-        self.sent < self.limit + more
+        // A peer may say that its window is as large as a number can be.
+        self.sent < self.limit.saturating_add(more)
     }
 
     /// A message of so many bytes was begun.
@@ -122,6 +123,7 @@ mod tests {
     use actor_core::Attempt::{Again, First};
 
     use super::*;
+    use crate::limits::WINDOW_BYTES_MOST;
 
     #[test]
     fn a_sender_stops_without_credit_and_goes_on_with_it() {
@@ -151,10 +153,36 @@ mod tests {
         };
         assert_eq!(send(32), [true, true]);
         assert_eq!(send(32), [false, true]);
-        assert_eq!(send(15), [false, true]);
+        assert_eq!(send(31), [false, true]);
         assert_eq!(send(32), [false, false]);
-        assert!(receiver.delivered(32 + 32 + 15));
+        assert!(receiver.delivered(32 + 32 + 31));
         assert_eq!(sender.granted(receiver.tell()), Ok(true));
+    }
+
+    /// A peer may say so.
+    #[test]
+    fn a_window_is_as_large_as_a_number_can_be() {
+        let mut window = SendWindow::new(u64::MAX);
+        window.sent(1 << 30);
+        assert_eq!([First, Again].map(|attempt| window.is_open(attempt)), [true, true]);
+        assert_eq!(window.granted(u64::MAX), Ok(false));
+    }
+
+    #[test]
+    fn whatever_those_that_never_rest_send_one_that_waited_may_begin() {
+        for window in [64, 65, 1000, 524_288, WINDOW_BYTES_MOST] {
+            for part in 1..=40 {
+                let (mut sender, bytes) = (SendWindow::new(window), usize::try_from(window / part).unwrap());
+                for round in 0..20 {
+                    while sender.is_open(First) {
+                        sender.sent(bytes);
+                    }
+                    assert!(sender.is_open(Again), "a window of {window}, messages of {bytes}");
+                    let delivered = sender.sent.min(round * (window / 20));
+                    assert!(sender.granted(delivered.saturating_add(window)).is_ok());
+                }
+            }
+        }
     }
 
     #[test]
@@ -193,9 +221,9 @@ mod tests {
         assert_eq!(window.tell(), 8, "less is not worth a word");
         assert!(window.delivered(6));
         assert_eq!(window.tell(), 15);
-        assert_eq!([window.received(4), window.received(4)], [Ok(4), Ok(4)]);
-        assert_eq!(window.received(1), Ok(1), "of one that had waited");
-        assert_eq!(window.received(9), Ok(4), "one message more is an overdraft");
+        assert_eq!([window.received(3), window.received(4)], [Ok(3), Ok(4)]);
+        assert_eq!(window.received(4), Ok(4), "one message over the window is an overdraft");
+        assert_eq!(window.received(9), Ok(4), "and so is that of one that had waited");
         assert_eq!(window.received(1), Err(Overdrawn));
     }
 }

@@ -8,6 +8,7 @@
 use ::prost::Message;
 
 use super::{DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder};
+use crate::limits::SHARED_BYTES_LEAST;
 
 /// Appends the message.
 ///
@@ -30,5 +31,7 @@ pub fn encode<M: Message>(message: &M, enc: &mut Encoder<'_>) -> Result<(), Enco
 /// [`Decoder::take_block`].
 pub fn decode<M: Message + Default>(dec: &mut Decoder<'_>) -> Result<M, DecodeError> {
     let block = dec.take_block()?;
-    M::decode(block).map_err(|error| dec.error(DecodeErrorKind::custom(error)))
+    // Fields of `Bytes` are shares of a `Bytes`, and copies of a slice.
+    let decoded = if block.len() < SHARED_BYTES_LEAST { M::decode(&*block) } else { M::decode(block) };
+    decoded.map_err(|error| dec.error(DecodeErrorKind::custom(error)))
 }

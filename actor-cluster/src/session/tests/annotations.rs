@@ -143,7 +143,7 @@ fn w17_whoever_brings_more_along_than_there_is_credit_for_cheats() {
     let mut pair = Pair::ready_between(node(1), node(2), &[LaneSet::ALL]);
     let annotate = frame(Kind::Annotate, 0, &later(ANNOTATION_BYTES_MAX));
     let one = [annotate, frame(Kind::Cast, 0, &[0; 8])].concat();
-    let most = 4096 + 4096 / 4 + 4096 / 2 - 1;
+    let most = 2 * 4096 - 1;
     pair.inject(0, A, &[frame(Kind::Define, 0, &[1; 16]), one.repeat(most / one.len())].concat());
     pair.drive();
     assert_eq!(pair.session(B).ended(), None);

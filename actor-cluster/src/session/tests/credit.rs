@@ -111,6 +111,14 @@ fn the_greatest_overdraft_is_still_honest() {
     let context = context.with_tracestate(&"~".repeat(TRACE_STATE_BYTES_MAX)).unwrap();
     let annotation = Annotation { trace: Some(context), key: None };
     pair.session(A).send(now, 1, longest, Attempt::First, Some(&annotation)).unwrap();
+    let refused = pair.session(A).send(now, 1, Letter::Note(0), Attempt::First, None);
+    assert!(matches!(refused, Err(SendError::Full(_))));
+    // Others have waited for credit. They come before the peer has given any.
+    let mut waited = 0;
+    while pair.session(A).send(now, 1, Letter::of_bytes(1000), Attempt::Again, None).is_ok() {
+        waited += 1;
+    }
+    assert!(waited > 0);
     pair.drive();
     assert_eq!(pair.session(B).ended(), None);
     let longest = super::frame(Kind::Cast, 0, &[0; 16 + NOTE + ANNOTATION_BYTES_MAX]);
@@ -149,8 +157,8 @@ fn w17_answers_beyond_what_may_be_unread_are_failures() {
     let mib = 1 << 20;
     let node = |number| Node::new(number).limits(2 * mib, mib as u64);
     let mut pair = Pair::ready_between(node(1), node(2), &[LaneSet::ALL]);
-    // In two lanes, that of bulk is one, a window and two of the longest messages may be unread beside.
-    let calls = ANSWERS_UNREAD_BYTES_MAX / mib + 2 * (1 + 2 * 2);
+    // In two lanes, that of bulk is one, two windows and four of the longest messages may be unread beside.
+    let calls = ANSWERS_UNREAD_BYTES_MAX / mib + 2 * (2 + 4 * 2);
     let mut replies: Vec<_> =
         (0..calls + 3).map(|_| pair.call(A, None, |port| Letter::Fetch(mib as u32, port))).collect();
     pair.drive();

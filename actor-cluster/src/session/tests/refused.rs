@@ -236,8 +236,8 @@ fn w17_a_peer_that_reads_no_refusals_gets_no_credit_until_it_does() {
 #[test]
 fn w17_refusals_that_nobody_acknowledges_end_the_session() {
     let (mut pair, _replies, mut letters) = busy(&[LaneSet::ALL]);
-    // A window and two long messages in each of two lanes, that of bulk is one, and answers: all of that but a little.
-    let most = ANSWERS_UNREAD_BYTES_MAX + 2 * (WINDOW + 2 * MESSAGE);
+    // Two windows and four long messages in each of two lanes, that of bulk is one, and answers: all of that but a little.
+    let most = ANSWERS_UNREAD_BYTES_MAX + 2 * (2 * WINDOW + 4 * MESSAGE);
     let failures = MESSAGE + ANSWER_BACKLOG_BYTES_MAX;
     let (_answers, fetches) = fetch(&mut pair, &mut letters, most / ANSWER - 1);
     pair.stall(0, B, true);
