@@ -87,11 +87,11 @@ pub const HANDSHAKE_BODY_BYTES_MAX: usize = 4 * 1024;
 
 /// How many bytes of messages a node takes from a peer, in each lane, before they are in their mailboxes, are
 /// refused, or wait in a line of an actor without room; a message counts for half of it at most. A sender without credit
-/// waits, or is told that there is no room. The last message before that may overdraw it, and so may one of those that have waited: by less than as
-/// much again in all.
+/// waits, or is told that there is no room. What the last message before that overdraws, and those whose senders have
+/// waited, is less than a window more.
 ///
 /// All that is under way stands in front of a call that comes after it, so a window is no longer than it takes to keep
-/// a stream busy: what crosses it in one round trip, and a quarter of the window more, which is what a peer is told of at once.
+/// a stream busy: what crosses in a round trip, and a third as much again, since a peer is told of a quarter of a window at once.
 pub const WINDOW_BYTES: u64 = 512 * 1024;
 
 /// How many windows of messages may wait for actors without room, of all that a peer sends to.

@@ -186,7 +186,7 @@ impl NodeBuilder {
     /// How many bytes of messages the node takes from a peer, in each lane, before they are in
     /// their mailboxes. Unless set, [`WINDOW_BYTES`], which keeps a stream busy where a round trip
     /// takes well under a millisecond. Between far places a window should be what crosses in a round
-    /// trip, and half as much again; what is longer keeps calls waiting behind other messages.
+    /// trip, and a third as much again; what is longer keeps calls waiting behind other messages.
     pub fn window_bytes(mut self, bytes: u64) -> Self {
         self.window_bytes = bytes;
         self

@@ -52,6 +52,8 @@ impl Peer {
     }
 
     /// Sends a message to one of its actors, over whichever session there is.
+    ///
+    /// Inlined, so that the message is not copied once more.
     #[inline(always)]
     pub(super) fn send<M: RemoteMessage>(
         &self,

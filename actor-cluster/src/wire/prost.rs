@@ -35,3 +35,31 @@ pub fn decode<M: Message + Default>(dec: &mut Decoder<'_>) -> Result<M, DecodeEr
     let decoded = if block.len() < SHARED_BYTES_LEAST { M::decode(&*block) } else { M::decode(block) };
     decoded.map_err(|error| dec.error(DecodeErrorKind::custom(error)))
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::{Bytes, BytesMut};
+
+    use super::*;
+    use crate::wire::WireContext;
+
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    struct Blob {
+        #[prost(bytes = "bytes", tag = "1")]
+        bytes: Bytes,
+    }
+
+    #[test]
+    fn bytes_of_a_long_message_share_its_memory_and_those_of_a_short_one_do_not() {
+        let context = WireContext::default();
+        for (length, is_shared) in [(10, false), (SHARED_BYTES_LEAST, true)] {
+            let blob = Blob { bytes: vec![1; length].into() };
+            let mut buffer = BytesMut::new();
+            encode(&blob, &mut Encoder::new(&mut buffer, &context)).unwrap();
+            let payload = buffer.freeze();
+            let read: Blob = decode(&mut Decoder::within(&payload, 0..payload.len(), &context)).unwrap();
+            assert_eq!(read, blob);
+            assert_eq!(payload.as_ptr_range().contains(&read.bytes.as_ptr()), is_shared, "{length}");
+        }
+    }
+}

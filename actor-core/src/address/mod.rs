@@ -361,6 +361,8 @@ impl<M: Send + 'static> ActorRef<M> {
     }
 
     /// Puts the message in, or begins to wait for room.
+    ///
+    /// Inlined, as [`cast`](Self::cast) is, so that the message is not copied at each step.
     #[inline(always)]
     pub(crate) fn begin(
         &self,
