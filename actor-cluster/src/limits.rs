@@ -213,6 +213,10 @@ pub const GOODBYE_PATIENCE: Duration = Duration::from_millis(500);
 /// How many bytes arrive in a lane before its writer is told, who keeps them until then.
 pub const ACK_BYTES: u64 = 128 * 1024;
 
+/// With as much of a lane unacknowledged as a window has, and this at least, no further part of a long message is
+/// written: what is under way on a stream stands before whatever is urgent. Its reader acknowledges a quarter of that.
+pub const PARTS_AHEAD_LEAST: u64 = 4 * ACK_BYTES;
+
 /// How many bytes about a stream itself, answers to pings and the like, may wait for a peer
 /// that does not read. More end the session.
 pub const URGENT_BACKLOG_BYTES_MAX: usize = 64 * 1024;
@@ -273,7 +277,7 @@ pub const READ_BYTES_LEAST: usize = 16 * 1024;
 /// How many frames are taken from a stream before the actors that they are for have their turn,
 /// while no calls are under way. Few, so that what their messages own is given back while it is still in the
 /// processor's cache, and before an allocator has put it away.
-pub const FRAMES_PER_TURN: usize = 64;
+pub const FRAMES_PER_TURN: usize = 32;
 
 /// The same while calls are under way: an eighth of them, and this at least. All at once, both
 /// nodes would wait for each other in turn; one by one, each would cost a write of its own.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::BytesMut;
 
-use crate::limits::{FRAME_BODY_BYTES_MAX, LARGE_OPEN_MAX, PART_BYTES};
+use crate::limits::{FRAME_BODY_BYTES_MAX, LARGE_OPEN_MAX, PART_BYTES, PARTS_AHEAD_LEAST};
 use crate::session::{Annotated, Assemblies, BadPart, Outgoing, Recipient};
 use crate::wire::frame::{Frame, Head, Kind, read_frame};
 use crate::wire::lanes::LaneId;
@@ -27,7 +27,7 @@ enum Step {
     Part { number: u8, byte: u8, length: Option<u32> },
     /// This side sends a message, of so many bytes more than go in one frame, or of few.
     Send { to: u8, is_answer: bool, long: Option<u32> },
-    /// A segment goes out.
+    /// A segment goes out, if one may.
     Pop,
     /// The lane goes on with another stream, and repeats what was not acknowledged.
     Restart,
@@ -52,7 +52,7 @@ pub fn parts(data: &[u8]) {
             Ok(Step::Send { to, is_answer, long }) => lane.send(to, is_answer, long),
             Ok(Step::Pop) => _ = lane.pop(),
             Ok(Step::Restart) => lane.restart(),
-            Ok(Step::Ack) => lane.out.acknowledged(lane.reader.end).expect("it was sent"),
+            Ok(Step::Ack) => lane.acknowledge(),
             Err(_) => break,
         }
     }
@@ -114,6 +114,7 @@ struct Lane {
     /// What each recipient is to get, oldest first.
     due: BTreeMap<Recipient, Vec<Vec<u8>>>,
     reader: Reader,
+    acked: u64,
 }
 
 #[derive(Default)]
@@ -143,6 +144,9 @@ impl Lane {
     fn pop(&mut self) -> bool {
         let Some(segment) = self.out.pop(LANE) else { return false };
         self.reader.at = segment.begin.unwrap_or(self.reader.at);
+        let (is_new, under_way) = (self.reader.at == self.reader.end, self.reader.end - self.acked);
+        let is_part = !segment.slice.is_empty();
+        assert!(!(is_new && is_part) || under_way < PARTS_AHEAD_LEAST, "{under_way} bytes go before a part");
         let mut bytes = BytesMut::from(&segment.frames[..]);
         bytes.extend_from_slice(&segment.slice);
         while let Some(frame) = read_frame(&mut bytes, FRAME_BODY_BYTES_MAX).expect("frames") {
@@ -186,10 +190,20 @@ impl Lane {
         self.out.restart();
     }
 
+    fn acknowledge(&mut self) {
+        self.acked = self.reader.end;
+        self.out.acknowledged(self.acked).expect("it was sent");
+    }
+
     fn end(&mut self) {
-        while self.pop() {}
+        loop {
+            self.acknowledge();
+            if !self.pop() {
+                break;
+            }
+            while self.pop() {}
+        }
         assert!(self.due.values().all(Vec::is_empty), "all have come");
-        self.out.acknowledged(self.reader.end).expect("it was sent");
         assert_eq!((self.out.kept_bytes(), self.out.kept_messages()), (0, 0), "nothing is kept for ever");
     }
 }

@@ -42,6 +42,11 @@ impl SendWindow {
         Self { window, sent: 0, limit: window }
     }
 
+    /// How much may be under way.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.window
+    }
+
     /// Whether a message may begin.
     #[inline]
     pub(crate) fn is_open(&self, attempt: Attempt) -> bool {

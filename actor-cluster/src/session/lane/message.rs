@@ -30,8 +30,10 @@ pub(crate) struct TooManyTypes;
 
 impl MessageLane {
     pub(crate) fn new(id: LaneId, send_window: SendWindow, receive_window: ReceiveWindow) -> Self {
+        let mut lane = Lane::new(id);
+        lane.out.set_ahead_max(send_window.bytes());
         Self {
-            lane: Lane::new(id),
+            lane,
             send_window,
             receive_window,
             received_types: ReceivedTypes::default(),

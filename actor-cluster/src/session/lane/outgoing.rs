@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::parts::{Ending, Large, Part, Parts, Recipient};
-use crate::limits::{FRAME_BODY_BYTES_MAX, SEGMENT_BYTES};
+use crate::limits::{FRAME_BODY_BYTES_MAX, PARTS_AHEAD_LEAST, SEGMENT_BYTES};
 use crate::wire::frame::{self, HEADER_BYTES, Head, Kind, OpenFrame};
 use crate::wire::lanes::LaneId;
 
@@ -64,6 +64,8 @@ pub(crate) struct Outgoing {
     sent: u64,
     /// The offset that the reader of the lane's stream gives to the next byte there.
     read_at: Option<u64>,
+    /// With so much unacknowledged no part is written.
+    ahead_max: u64,
 }
 
 /// What is to be written next, without anything in between.
@@ -107,6 +109,13 @@ impl Written {
 pub(crate) struct FromTheFuture;
 
 impl Outgoing {
+    /// How much may be under way for another part of a long message to follow, beside the least that its
+    /// reader acknowledges in time. What is under way stands before all that comes after it on its stream,
+    /// whatever lane that is of.
+    pub(crate) fn set_ahead_max(&mut self, bytes: u64) {
+        self.ahead_max = bytes;
+    }
+
     /// Where a control frame is appended. Call [`seal`](Self::seal) after it.
     #[inline]
     pub(crate) fn open(&mut self) -> &mut BytesMut {
@@ -279,7 +288,14 @@ impl Outgoing {
         Some(Written { frames, slice: Bytes::new(), ends: None })
     }
 
+    fn may_write_part(&self) -> bool {
+        self.sent - self.acked < self.ahead_max.max(PARTS_AHEAD_LEAST)
+    }
+
     fn take_part(&mut self, lane: LaneId) -> Option<Written> {
+        if !self.may_write_part() {
+            return None;
+        }
         let Part { frames, slice, ends, released, again } = self.parts.pop(lane, self.frames_taken)?;
         // Behind all that is sealed, and before all that is for the same recipient.
         for frame in released.iter().flat_map(|released| frame::pieces(released)) {
@@ -343,7 +359,8 @@ impl Outgoing {
 
     /// Whether there is something to write.
     pub(crate) fn has_more(&self) -> bool {
-        self.log_at < self.log.len() || self.unsent_bytes() > 0
+        let has_frames = self.sealed_bytes + self.open.len() > 0;
+        self.log_at < self.log.len() || has_frames || (self.parts.bytes() > 0 && self.may_write_part())
     }
 
     /// How many messages are kept, answers aside.

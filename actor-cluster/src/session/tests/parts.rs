@@ -7,7 +7,9 @@ use actor_core::{CallFailure, SendError};
 use bytes::Bytes;
 
 use super::{A, B, Letter, answer_all, frames};
-use crate::limits::{BULK_TURN, FRAME_BODY_BYTES_MAX, LARGE_OPEN_MAX, PART_BYTES, SEGMENT_BYTES};
+use crate::limits::{
+    BULK_TURN, FRAME_BODY_BYTES_MAX, LARGE_OPEN_MAX, PART_BYTES, PARTS_AHEAD_LEAST, SEGMENT_BYTES,
+};
 use crate::testing::pair::{Node, Pair, Saw, Side, outcome};
 use crate::transport::LaneSet;
 use crate::wire::frame::{HEADER_BYTES, Kind};
@@ -103,6 +105,32 @@ fn small_messages_wait_for_one_part_at_most() {
     assert!(parts <= 1, "{parts} parts went before it");
     let first_control = written.iter().position(|(kind, ..)| *kind == Kind::Control).unwrap();
     assert!(first_control < first_note, "control waits for none that has not begun");
+}
+
+/// What is under way on a stream stands before all that comes after it.
+#[test]
+fn no_part_is_written_while_a_window_is_unacknowledged() {
+    for window in [PARTS_AHEAD_LEAST / 8, PARTS_AHEAD_LEAST, 4 * PARTS_AHEAD_LEAST] {
+        let node = |number| Node::new(number).limits(16 << 20, window);
+        let mut pair = Pair::ready_between(node(1), node(2), &[LaneSet::ALL]);
+        let ahead = window.max(PARTS_AHEAD_LEAST) as usize;
+        pair.send(A, 1, parcel(1, 8 << 20)).unwrap();
+        pair.stall(0, A, true);
+        pair.written(0, A);
+        pair.drive();
+        let under_way = pair.written(0, A).len();
+        let overhead = 64 * (ahead / PART_BYTES + 1);
+        assert!((ahead..ahead + PART_BYTES + overhead).contains(&under_way), "{under_way} bytes of {ahead}");
+        assert!(!pair.session(A).wants_write(), "it waits to be woken");
+        pair.send(A, 2, Letter::Note(3)).unwrap();
+        pair.session(A).synced();
+        pair.drive();
+        let kinds: Vec<Kind> = written(&mut pair, A).iter().map(|(kind, ..)| *kind).collect();
+        assert_eq!(kinds, [Kind::Control, Kind::Define, Kind::Cast], "these do not wait");
+        pair.stall(0, A, false);
+        pair.drive();
+        assert_eq!(received(&mut pair, B), [(2, 3, 0), (1, 1, 8 << 20)]);
+    }
 }
 
 #[test]

@@ -59,15 +59,16 @@ fn busy(streams: &[LaneSet]) -> (Pair, Vec<ReplyFuture<u32>>, Vec<(u64, Letter)>
     (pair, replies, letters)
 }
 
-/// The same, of which some answers will be long: those who wait for them, and who is to answer.
+/// The same, of which some answers will have so many bytes: those who wait for them, and who is to answer.
 fn fetch(
     pair: &mut Pair,
     letters: &mut Vec<(u64, Letter)>,
     calls: usize,
+    bytes: usize,
 ) -> (Vec<ReplyFuture<Bytes>>, Vec<(u64, Letter)>) {
     letters.truncate(CALLS_MAX - calls);
     pair.drive();
-    let replies = (0..calls).map(|_| pair.call(A, None, |port| Letter::Fetch(ANSWER as u32, port))).collect();
+    let replies = (0..calls).map(|_| pair.call(A, None, |port| Letter::Fetch(bytes as u32, port))).collect();
     pair.drive();
     let fetches = pair.received(B);
     pair.drive();
@@ -198,7 +199,8 @@ fn w17_a_peer_that_reads_no_refusals_gets_no_credit_until_it_does() {
     for reads in [true, false] {
         let (mut pair, _replies, mut letters) = busy(&[LaneSet::CONTROL, LaneSet::DATA]);
         // Answers that nearly fill what may wait.
-        let (_answers, fetches) = fetch(&mut pair, &mut letters, ANSWER_BACKLOG_BYTES_MAX / ANSWER - 1);
+        let (_answers, fetches) =
+            fetch(&mut pair, &mut letters, ANSWER_BACKLOG_BYTES_MAX / ANSWER - 1, ANSWER);
         pair.room(1, B, 0);
         let room = fetches.len();
         super::answer_all(fetches);
@@ -239,7 +241,9 @@ fn w17_refusals_that_nobody_acknowledges_end_the_session() {
     // Two windows and four long messages in each of two lanes, that of bulk is one, and answers: all of that but a little.
     let most = ANSWERS_UNREAD_BYTES_MAX + 2 * (2 * WINDOW + 4 * MESSAGE);
     let failures = MESSAGE + ANSWER_BACKLOG_BYTES_MAX;
-    let (_answers, fetches) = fetch(&mut pair, &mut letters, most / ANSWER - 1);
+    // Of one frame each: they are written, whoever reads them.
+    let answer = FRAME_BODY_BYTES_MAX - 1024;
+    let (_answers, fetches) = fetch(&mut pair, &mut letters, most / answer - 1, answer);
     pair.stall(0, B, true);
     let room = fetches.len();
     super::answer_all(fetches);
