@@ -22,7 +22,7 @@ use actor_core::executor::Sleep;
 use super::Node;
 use super::delivering::{Deliveries, LeftOver};
 use super::inbound;
-use super::link::Link;
+use super::link::{Link, News};
 use super::stream::{StreamIo, Turn};
 use crate::contain::contained;
 use crate::limits::LINGER;
@@ -47,6 +47,13 @@ pub(super) struct SessionTask {
     cut_off: Option<Instant>,
 }
 
+/// What a session says in each round.
+struct Outlook {
+    next_timeout: Instant,
+    /// Whether more of the peer's messages should be taken.
+    wants_messages: bool,
+}
+
 impl SessionTask {
     pub(super) fn new(node: Arc<Node>, link: Arc<Link>) -> Self {
         let (streams, deliveries) = (Vec::new(), Deliveries::default());
@@ -54,15 +61,19 @@ impl SessionTask {
         Self { node, link, streams, deliveries, events, timer: None, cut_off: None }
     }
 
+    /// Begins a turn. Whether the session has something to write.
+    fn begin_turn(&mut self) -> bool {
+        let News { arrivals, wants_write } = self.link.begin_turn();
+        self.streams.extend(arrivals.into_iter().map(StreamIo::new));
+        wants_write
+    }
+
     /// Whether any stream could go on, and whether others are to have their turn first.
-    fn poll_streams(&mut self, cx: &mut Context<'_>) -> (bool, bool) {
+    fn poll_streams(&mut self, cx: &mut Context<'_>, wants_write: bool) -> (bool, bool) {
         let now = self.node.executor().now();
-        for arrival in self.link.take_arrivals() {
-            self.streams.push(StreamIo::new(arrival));
-        }
         let (link, is_closing) = (&self.link, self.cut_off.is_some());
         let (mut is_busy, mut is_sated) = (false, false);
-        self.streams.retain_mut(|stream| match stream.poll(cx, link, now, is_closing) {
+        self.streams.retain_mut(|stream| match stream.poll(cx, link, now, wants_write, is_closing) {
             Turn::Idle => true,
             Turn::Busy => {
                 is_busy = true;
@@ -83,20 +94,22 @@ impl SessionTask {
         (is_busy, is_sated)
     }
 
-    /// Whether there was any event.
+    /// Takes out of the session what it has to report, and asks what else a round needs to know.
+    fn look(&mut self) -> Outlook {
+        let events = &mut self.events;
+        self.link.run(|session| {
+            session.swap_events(events);
+            Outlook { next_timeout: session.next_timeout(), wants_messages: session.wants_messages() }
+        })
+    }
+
+    /// Acts on what was reported. Whether there was any.
     fn handle_events(&mut self) -> bool {
-        let mut has_progressed = false;
-        loop {
-            let mut events = std::mem::take(&mut self.events);
-            self.link.run(|session| session.swap_events(&mut events));
-            let is_last = events.is_empty();
-            has_progressed |= !is_last;
-            events.drain(..).for_each(|event| self.handle_event(event));
-            self.events = events;
-            if is_last {
-                return has_progressed;
-            }
-        }
+        let mut events = std::mem::take(&mut self.events);
+        let has_any = !events.is_empty();
+        events.drain(..).for_each(|event| self.handle_event(event));
+        self.events = events;
+        has_any
     }
 
     fn handle_event(&mut self, event: Event) {
@@ -128,10 +141,10 @@ impl SessionTask {
     }
 
     /// Whether the time made a difference.
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
+    fn poll_timer(&mut self, cx: &mut Context<'_>, next_timeout: Instant) -> bool {
         let mut has_fired = false;
+        let mut due = self.cut_off.unwrap_or(next_timeout);
         loop {
-            let due = self.cut_off.unwrap_or_else(|| self.link.run(|session| session.next_timeout()));
             let is_armed = self.timer.as_ref().is_some_and(|(armed, _)| *armed <= due);
             if !is_armed {
                 self.timer = Some((due, Box::pin(self.node.executor().sleep_until(due))));
@@ -149,8 +162,13 @@ impl SessionTask {
                     self.give_up();
                     return has_fired;
                 }
-                Some(_) => {}
-                None => self.link.run(|session| session.handle_timeout(now)),
+                Some(at) => due = at,
+                None => {
+                    due = self.link.run(|session| {
+                        session.handle_timeout(now);
+                        session.next_timeout()
+                    });
+                }
             }
         }
     }
@@ -188,15 +206,17 @@ impl Future for SessionTask {
         let this = self.get_mut();
         // Registered first: whatever is asked of the session from here on wakes it.
         this.link.waker.register(cx.waker());
-        this.link.begin_turn();
+        let mut wants_write = this.begin_turn();
         // What was exported is in what waits to be written now.
         this.node.exports.watch_fresh();
         for _ in 0..ROUNDS_PER_TURN {
-            let (is_busy, is_sated) = this.poll_streams(cx);
-            let has_fired = this.poll_timer(cx);
+            let (is_busy, is_sated) = this.poll_streams(cx, wants_write);
+            let Outlook { next_timeout, wants_messages } = this.look();
+            let has_fired = this.poll_timer(cx, next_timeout);
             let has_events = this.handle_events();
             let is_last = this.cut_off.is_some();
-            let has_delivered = this.deliveries.poll(cx, &this.node, &this.link, is_last);
+            let takes_more = is_last || wants_messages;
+            let has_delivered = this.deliveries.poll(cx, &this.node, &this.link, takes_more, is_last);
             if this.is_over() {
                 this.link.release_memory();
                 return Poll::Ready(());
@@ -208,6 +228,7 @@ impl Future for SessionTask {
             if !(is_busy || has_fired || has_events || has_delivered) && this.link.may_rest() {
                 return Poll::Pending;
             }
+            wants_write = true;
         }
         // There is more to do; other tasks get their turn first.
         cx.waker().wake_by_ref();
@@ -221,7 +242,12 @@ impl Drop for SessionTask {
     fn drop(&mut self) {
         if self.cut_off.is_none() {
             self.link.close(&CloseReason::from(CloseCode::Shutdown));
-            self.handle_events();
+            loop {
+                self.look();
+                if !self.handle_events() {
+                    break;
+                }
+            }
             drop(self.link.take_arrivals());
         }
         self.clear_deliveries();

@@ -117,17 +117,16 @@ impl Deliveries {
         self.inbox.push_back(messages);
     }
 
-    /// Delivers what can be delivered; whether anything was. `is_last`: no more will come, and
-    /// nothing is kept back.
+    /// Delivers what can be delivered; whether anything was. `takes_more`: whether messages leave the inbox.
+    /// `is_last`: no more will come, and nothing is kept back.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         node: &Arc<Node>,
         link: &Arc<Link>,
+        takes_more: bool,
         is_last: bool,
     ) -> bool {
-        // What the peer leaves unread does not change while messages are handed over.
-        let takes_more = is_last || self.inbox.is_empty() || link.run(|session| session.wants_messages());
         let mut turn = Turn { is_last, ..Turn::default() };
         // A line that begins meanwhile is looked at in the next round, since there was progress.
         while turn.goes_on() && self.poll_lines(cx, &mut turn, node, link) {}

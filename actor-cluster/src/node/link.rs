@@ -150,6 +150,12 @@ pub(super) struct Arrival {
     pub(super) rest: BytesMut,
 }
 
+/// What a turn of the session's task begins with.
+pub(super) struct News {
+    pub(super) arrivals: Vec<Arrival>,
+    pub(super) wants_write: bool,
+}
+
 impl Link {
     /// A session with a peer whose handshake is done, without streams yet.
     pub(super) fn new(node: &Arc<Node>, shaken: handshake::Peer) -> Self {
@@ -418,9 +424,10 @@ impl Link {
     }
 
     /// The task looks for everything that there is to do from here on.
-    pub(super) fn begin_turn(&self) {
+    pub(super) fn begin_turn(&self) -> News {
         let mut inner = self.inner();
         (inner.has_news, inner.is_resting) = (false, false);
+        News { arrivals: std::mem::take(&mut inner.arrivals), wants_write: inner.session.wants_write() }
     }
 
     /// Whether the task may wait to be woken: nothing was asked since its turn began.

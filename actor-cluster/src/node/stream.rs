@@ -67,10 +67,17 @@ impl StreamIo {
         self.stream.close(reason);
     }
 
-    /// Writes and reads as much as goes now. `is_closing`: the session has ended;
-    /// what is left is written, the write side shut, and the peer's end awaited.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, link: &Link, now: Instant, is_closing: bool) -> Turn {
-        let could_write_more = match self.poll_write(cx, link, is_closing) {
+    /// Writes and reads as much as goes now. `wants_write`: whether to ask the session for something to write.
+    /// `is_closing`: the session has ended; what is left is written, the write side shut, and the peer's end awaited.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: &Link,
+        now: Instant,
+        wants_write: bool,
+        is_closing: bool,
+    ) -> Turn {
+        let could_write_more = match self.poll_write(cx, link, wants_write, is_closing) {
             Poll::Ready(Err(reason)) => return Turn::Over(reason),
             Poll::Ready(Ok(is_done)) => !is_done,
             // The stream wakes the task when it takes bytes again.
@@ -87,6 +94,7 @@ impl StreamIo {
         &mut self,
         cx: &mut Context<'_>,
         link: &Link,
+        wants_write: bool,
         is_closing: bool,
     ) -> Poll<Result<bool, CloseReason>> {
         // A session that has ended may still say something; it is too late for that here.
@@ -98,7 +106,7 @@ impl StreamIo {
             if write == WRITES_PER_TURN {
                 return Poll::Ready(Ok(false));
             }
-            if self.writing.is_empty() {
+            if self.writing.is_empty() && wants_write {
                 self.take_pieces(link);
             }
             if self.writing.is_empty() {
@@ -279,7 +287,7 @@ mod tests {
         let mut io = StreamIo::new(arrival);
         let mut cx = Context::from_waker(Waker::noop());
         let now = a.node.executor().now();
-        let turns: Vec<_> = (0..1000).map(|_| io.poll(&mut cx, &link, now, true)).collect();
+        let turns: Vec<_> = (0..1000).map(|_| io.poll(&mut cx, &link, now, true, true)).collect();
         let busy = turns.iter().filter(|turn| matches!(turn, Turn::Busy)).count();
         assert!(busy <= 1, "{busy} of 1000 turns want another at once");
     }
