@@ -3,9 +3,9 @@
 use actor_core::{CallFailure, Exit, Instant};
 
 use super::calls::Pending;
+use super::control::UNREAD;
 use super::deaths::Deaths;
 use super::lane::Lane;
-use super::send::UNREAD;
 use super::{Event, Phase, Session};
 use crate::limits::{ANSWER_BACKLOG_BYTES_MAX, ANSWERS_UNREAD_BYTES_MAX};
 use crate::transport::{CloseCode, CloseReason};

@@ -18,10 +18,12 @@
 //! Before a stream belongs to a session it goes through [`handshake`].
 
 mod annotations;
+mod answering;
 mod calls;
 pub(crate) mod capabilities;
 mod choice;
 pub(crate) mod codes;
+mod control;
 mod deaths;
 mod ending;
 mod event;
