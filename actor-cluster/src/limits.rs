@@ -286,6 +286,9 @@ pub const CALLS_PER_TURN_LEAST: usize = 8;
 /// The same, at most.
 pub const CALLS_PER_TURN_MOST: usize = 64;
 
+/// A message of so many bytes is read on a thread of its own: a `Vec` is copied, and that of a gibibyte takes most of a second.
+pub const READ_ASIDE_BYTES_LEAST: usize = 1024 * 1024;
+
 /// How often a stream is read before the others, and other tasks, get their turn.
 pub const READS_PER_TURN: usize = 8;
 

@@ -7,7 +7,9 @@ use arbitrary::{Arbitrary, Unstructured};
 use bytes::BytesMut;
 
 use crate::limits::{FRAME_BODY_BYTES_MAX, LARGE_OPEN_MAX, PART_BYTES, PARTS_AHEAD_LEAST};
+use crate::session::aside::Encoded;
 use crate::session::{Annotated, Assemblies, BadPart, Outgoing, Recipient};
+use crate::wire::WireContext;
 use crate::wire::frame::{Frame, Head, Kind, read_frame};
 use crate::wire::lanes::LaneId;
 
@@ -134,8 +136,14 @@ impl Lane {
         self.sent += 1;
         let mut body = [to.to_le_bytes().as_slice(), &self.sent.to_le_bytes()].concat();
         body.resize(body.len() + extra, self.sent.to_le_bytes()[0]);
-        self.out.begin(kind, LANE, 0, to).extend_from_slice(&body[size_of::<u64>()..]);
-        self.out.finish(recipient);
+        let (begun, rest) = (self.out.begin(kind, LANE, 0, to), &body[size_of::<u64>()..]);
+        if long.is_some() {
+            let rest = Encoded::of::<[u8]>(&WireContext::default(), |encoder| encoder.put(rest));
+            self.out.finish_with(rest.expect("it may be longer"), recipient);
+        } else {
+            begun.extend_from_slice(rest);
+            self.out.finish(recipient).expect("it is short");
+        }
         self.due.entry(recipient).or_default().push(body);
         assert_eq!(self.out.kept_casts().count() as u64, self.out.kept_messages(), "each is a cast");
     }

@@ -7,9 +7,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use actor_core::{ActorCell, ActorRef, CallFailure, Rejection, SendError, Status, WatchId};
+use actor_core::{ActorCell, ActorRef, CallFailure, Executor, Rejection, SendError, Status, WatchId};
 use bytes::Bytes;
 
+use crate::contain::contained;
 use crate::error::PublishError;
 use crate::limits::{LABEL_BYTES_MAX, PUBLICATION_BYTES_MAX, PUBLICATIONS_MAX};
 use crate::names::Label;
@@ -17,6 +18,9 @@ use crate::session::Inbound;
 use crate::wire::control::Publication;
 use crate::wire::schema::Schema;
 use crate::wire::{Decoder, PendingReplies, RemoteMessage, ReplyTo, TypeTag, VariantTag, WireContext};
+
+/// Why a message cannot be read whose decoder panics.
+pub(super) const PANICKED: &str = "its decoder panicked";
 
 /// Why a message is not in its mailbox. In a box: what is rare should not be moved about with
 /// what is not.
@@ -54,6 +58,16 @@ pub(super) trait Target: Send + Sync {
         fields: Decoder<'_>,
         reply: &mut Option<ReplyTo>,
     ) -> Result<(), Box<Undone>>;
+
+    /// [`deliver`](Self::deliver) for a message that takes long to read, which is done elsewhere.
+    fn deliver_aside(
+        &self,
+        executor: &Executor,
+        variant: VariantTag,
+        fields: Bytes,
+        context: WireContext,
+        reply: Option<ReplyTo>,
+    ) -> Waiting;
 
     /// Reads casts of one kind, which are all in a piece, and hands them over one by one; `taken` counts
     /// them, so that it is known which one is undone, or panicked.
@@ -308,6 +322,38 @@ impl<M: RemoteMessage> Target for Typed<M> {
         }
     }
 
+    fn deliver_aside(
+        &self,
+        executor: &Executor,
+        variant: VariantTag,
+        fields: Bytes,
+        context: WireContext,
+        reply: Option<ReplyTo>,
+    ) -> Waiting {
+        let actor = self.actor.clone();
+        let mut reply = reply.map(|reply| reply.meant_for(actor.destination()));
+        let reading = executor.offload(move || {
+            let decoder = Decoder::within(&fields, 0..fields.len(), &context);
+            let read = contained("a decoder", || M::decode(variant, decoder, &mut reply));
+            let error = match read {
+                Some(Ok(message)) => return Ok(message),
+                Some(Err(error)) => Rejection::Undecodable(error.to_string().into()),
+                None => Rejection::Undecodable(PANICKED.into()),
+            };
+            Err(refused(error, reply))
+        });
+        Box::pin(async move {
+            match reading.await {
+                Some(Ok(message)) => {
+                    actor.send(message).await.err().and_then(|error| bounce(error, &actor.cell()))
+                }
+                Some(Err(rejection)) => rejection,
+                // The runtime shuts down.
+                None => Some(Rejection::Stopped),
+            }
+        })
+    }
+
     fn deliver_casts(
         &self,
         casts: &[Inbound],
@@ -342,6 +388,20 @@ impl<M: RemoteMessage> Typed<M> {
                 None => Ok(()),
                 Some(rejection) => Err(Box::new(Undone::Bounced(rejection))),
             },
+        }
+    }
+}
+
+/// Tells the caller of what is no message. Says why, if it has none.
+fn refused(rejection: Rejection, reply: Option<ReplyTo>) -> Option<Rejection> {
+    match reply {
+        Some(reply) => {
+            reply.fail(CallFailure::Rejected(rejection));
+            None
+        }
+        None => {
+            tracing::warn!(%rejection, "a remote cast was refused");
+            Some(rejection)
         }
     }
 }

@@ -45,8 +45,10 @@ pub(super) struct Deliveries {
     lines: BTreeMap<u64, Line>,
     /// The message in front of each line.
     fronts: FuturesUnordered<Pin<Box<dyn Future<Output = Front> + Send>>>,
-    /// How many bytes are in lines, fronts included.
+    /// How many bytes are in lines, fronts included but those that are just being read.
     stalled_bytes: u64,
+    /// How many bytes are being read aside.
+    aside_bytes: u64,
     /// Whose lines the peer knows of.
     holds: Holds,
 }
@@ -89,9 +91,16 @@ impl Stalled {
 /// The front of a line has left it.
 struct Front {
     actor: u64,
-    bytes: usize,
+    weight: Weight,
     /// The cast that it was, and why nobody handles it.
     died: Option<(Shape, Rejection)>,
+}
+
+/// What a front counts as for as long as it is there.
+#[derive(Clone, Copy)]
+enum Weight {
+    Stalled(u64),
+    Aside(u64),
 }
 
 /// A message that no mailbox has.
@@ -167,11 +176,14 @@ impl Deliveries {
             return false;
         }
         let Poll::Ready(Some(front)) = self.fronts.poll_next_unpin(cx) else { return false };
-        let Front { actor, bytes, died } = front;
+        let Front { actor, weight, died } = front;
         if let Some((shape, rejection)) = died {
             node.on_inbound_dead(link, actor, shape, &rejection);
         }
-        self.stalled_bytes -= bytes as u64;
+        match weight {
+            Weight::Stalled(bytes) => self.stalled_bytes -= bytes,
+            Weight::Aside(bytes) => self.aside_bytes -= bytes,
+        }
         turn.delivered += 1;
         loop {
             let line = self.lines.entry(actor).or_default();
@@ -185,20 +197,21 @@ impl Deliveries {
                 });
                 return true;
             };
-            let (bytes, left_over) = (next.message.weight(), LeftOver::of(&next.message));
+            let (bytes, left_over) = (next.message.weight() as u64, LeftOver::of(&next.message));
+            let weight = Weight::Stalled(bytes);
             match inbound::deliver(node, link, &mut turn.reached, &next.unread()) {
                 Some(waiting) => {
                     line.front = Some(left_over);
-                    self.fronts.push(in_front(left_over, bytes, waiting));
+                    self.fronts.push(in_front(left_over, weight, waiting));
                 }
                 None if turn.goes_on() => {
-                    self.stalled_bytes -= bytes as u64;
+                    self.stalled_bytes -= bytes;
                     turn.delivered += 1;
                     continue;
                 }
                 // This one is delivered. It is counted in the next turn, with which the rest goes.
                 None => {
-                    self.fronts.push(Box::pin(ready(Front { actor, bytes, died: None })));
+                    self.fronts.push(Box::pin(ready(Front { actor, weight, died: None })));
                 }
             }
             return true;
@@ -231,6 +244,12 @@ impl Deliveries {
                 messages.pop_front();
                 continue;
             }
+            // It is read while others go on, as long as that is not too much.
+            let (is_long, weight) = (unread.is_long(), first.weight() as u64);
+            let is_too_much = self.aside_bytes > 0 && self.aside_bytes + weight > stalled_bytes_max;
+            if is_long && is_too_much && !turn.is_last {
+                return;
+            }
             let most = DELIVERIES_PER_TURN - turn.delivered;
             let together = inbound::deliver_casts(node, link, &mut turn.reached, messages, most);
             let (taken, waiting) =
@@ -241,8 +260,14 @@ impl Deliveries {
             if let Some(waiting) = waiting {
                 let left_over = LeftOver::of(&last);
                 self.lines.insert(actor, Line { front: Some(left_over), behind: VecDeque::new() });
-                self.fronts.push(in_front(left_over, last.weight(), waiting));
-                self.stalled_bytes += last.weight() as u64;
+                let weight = if is_long {
+                    self.aside_bytes += weight;
+                    Weight::Aside(weight)
+                } else {
+                    self.stalled_bytes += last.weight() as u64;
+                    Weight::Stalled(last.weight() as u64)
+                };
+                self.fronts.push(in_front(left_over, weight, waiting));
                 if self.holds.begin(actor) {
                     link.run(|session| session.hold(actor));
                 }
@@ -291,7 +316,7 @@ impl Turn {
 /// Waits until a message has found room, or never will.
 fn in_front(
     LeftOver { actor, shape, is_call }: LeftOver,
-    bytes: usize,
+    weight: Weight,
     waiting: Waiting,
 ) -> Pin<Box<dyn Future<Output = Front> + Send>> {
     let mut waiting = Contained(Some(waiting));
@@ -299,7 +324,7 @@ fn in_front(
         waiting.poll(cx).map(|died| {
             // The port of a call tells its caller.
             let died = died.filter(|_| !is_call).map(|rejection| (shape, rejection));
-            Front { actor, bytes, died }
+            Front { actor, weight, died }
         })
     }))
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use actor_core::{ActorCell, ActorId, CallFailure, ControlRequest, Exit, ExitListener, Rejection};
 
 use super::Node;
-use super::catalog::{Target, Undone, Waiting};
+use super::catalog::{PANICKED, Target, Undone, Waiting};
 use super::kinds;
 use super::link::{Link, LinkState};
 use super::linking;
@@ -113,7 +113,7 @@ pub(super) fn deliver(
         let mut in_time = pin!(executor.timeout_at(deadline, waiting));
         if in_time.as_mut().await.is_err() {
             // Before the message is dropped, whose port would say something else.
-            link.act(|session| session.answer(call, Err(CallFailure::Expired)));
+            link.act(|session| session.answer_at_once(call, Err(CallFailure::Expired)));
         }
         None
     }))
@@ -130,7 +130,8 @@ pub(super) fn deliver_casts(
 ) -> Option<(usize, Option<Waiting>)> {
     let mut taken = 0;
     // A hook is asked for each message.
-    let next = messages.front().filter(|next| next.is_plain_cast() && node.authorize().is_none());
+    let goes = |next: &Unread<'_>| next.is_plain_cast() && !next.is_long() && node.authorize().is_none();
+    let next = messages.front().filter(goes);
     let Unread { message: first, piece, .. } = next?;
     let found = reached.found(node, link, first.actor).ok()?;
     let Ok((target, None)) = found.understand(link, first.shape, first.spoken) else { return None };
@@ -213,7 +214,7 @@ impl Step {
     fn panicked(self) -> Box<Undone> {
         let rejection = match self {
             Self::Permission => Rejection::Forbidden,
-            Self::Decoding => Rejection::Undecodable("its decoder panicked".into()),
+            Self::Decoding => Rejection::Undecodable(PANICKED.into()),
         };
         rejection.into()
     }
@@ -304,7 +305,7 @@ fn pass(
         unrun = Some(run);
     }
     *step = Step::Decoding;
-    let mut deliver = || read(link, target, dialect, unread, reply);
+    let mut deliver = || read(node, link, target, dialect, unread, reply);
     let delivered = match annotation {
         None => deliver(),
         Some(annotation) => spans::within(node, link, target, annotation, deliver),
@@ -332,6 +333,7 @@ fn ask_once(
 
 /// Reads a message as its sender's build has written it, and hands it over.
 fn read(
+    node: &Node,
     link: &Link,
     target: &dyn Target,
     dialect: Option<&Arc<Dialect>>,
@@ -339,12 +341,17 @@ fn read(
     reply: &mut Option<ReplyTo>,
 ) -> Result<(), Box<Undone>> {
     let (variant, fields) = (unread.message.shape.variant, unread.message.fields.range());
-    let Some(dialect) = dialect else {
-        return target.deliver(variant, Decoder::within(unread.piece, fields, &link.context), reply);
-    };
-    let context = link.context.speaking(dialect.clone());
-    *reply = reply.take().map(|reply| reply.speaking(dialect.clone()));
-    target.deliver(variant, Decoder::within(unread.piece, fields, &context), reply)
+    let spoken = dialect.map(|dialect| link.context.speaking(dialect.clone()));
+    if let Some(dialect) = dialect {
+        *reply = reply.take().map(|reply| reply.speaking(dialect.clone()));
+    }
+    if unread.is_long() {
+        let context = spoken.unwrap_or_else(|| link.context.clone());
+        let waiting = target.deliver_aside(node.executor(), variant, unread.fields(), context, reply.take());
+        return Err(Box::new(Undone::Waiting(waiting)));
+    }
+    let context = spoken.as_ref().unwrap_or(&link.context);
+    target.deliver(variant, Decoder::within(unread.piece, fields, context), reply)
 }
 
 /// What a message leaves out whose sender was built with another version of its type. An error

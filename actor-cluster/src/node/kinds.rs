@@ -128,12 +128,12 @@ pub(super) fn on_request(node: &Arc<Node>, link: &Arc<Link>, call: Correlation, 
 }
 
 fn reject(link: &Link, call: Correlation, rejection: Rejection) {
-    link.act(|session| session.answer(call, Err(CallFailure::Rejected(rejection))));
+    link.act(|session| session.answer_at_once(call, Err(CallFailure::Rejected(rejection))));
 }
 
 fn refuse(link: &Link, call: Correlation, refusal: Refusal) {
     let answer: Result<(), Refusal> = Err(refusal);
-    link.act(|session| session.answer(call, Ok(&answer)));
+    link.act(|session| session.answer_at_once(call, Ok(&answer)));
 }
 
 /// An actor that is being started has a place until its requester is answered.

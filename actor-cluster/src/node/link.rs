@@ -6,7 +6,7 @@
 //! ```
 //!
 //! No user's code runs, and nothing of a user's is dropped, under a lock here, except
-//! that a message is encoded under the lock of its session, and what a call has beside its port is
+//! that a message that goes into one frame is encoded under the lock of its session, and what a call has beside its port is
 //! dropped there; see `mod.rs` for the order of locks.
 
 use std::collections::HashSet;
@@ -27,7 +27,10 @@ use crate::event::PeerInfo;
 use crate::id::NodeLife;
 use crate::limits::STREAMS_PER_SESSION_MAX;
 use crate::locked::locked;
+use crate::session::answering::Answered;
+use crate::session::aside::{Aside, Encoded};
 use crate::session::handshake::{self, Live, SessionId};
+use crate::session::send::Sent;
 use crate::session::streams::ConnectionId;
 use crate::session::{Correlation, Session};
 use crate::trace::Propagator;
@@ -332,8 +335,36 @@ impl Link {
         }
         let sent = inner.session.send(now, actor, message, attempt, annotation.as_ref());
         self.end_act(inner);
-        // What was a cast is dropped here.
-        sent.map(drop)
+        match sent? {
+            Sent::Cast(_) | Sent::Call => Ok(()),
+            Sent::Long(message, aside) => self.send_aside(actor, message, aside, annotation.as_ref()),
+        }
+    }
+
+    /// Encodes a message outside of the lock, and sends it then.
+    #[cold]
+    fn send_aside<M: RemoteMessage>(
+        &self,
+        actor: u64,
+        mut message: M,
+        mut aside: Aside,
+        annotation: Option<&Annotation>,
+    ) -> Result<(), SendError<M>> {
+        loop {
+            let fields = match aside.encode(&message) {
+                Ok(fields) => fields,
+                Err(error) => {
+                    self.act(|session| session.give_up(&aside));
+                    return Err(SendError::Unsendable(message, error.to_string().into()));
+                }
+            };
+            let now = self.executor.now();
+            let encoded = (aside, fields);
+            match self.act(|session| session.send_encoded(now, actor, message, encoded, annotation))? {
+                Sent::Cast(_) | Sent::Call => return Ok(()),
+                Sent::Long(again, meanwhile) => (message, aside) = (again, meanwhile),
+            }
+        }
     }
 
     /// What a message brings along that is sent from here.
@@ -444,7 +475,13 @@ impl Link {
 
 impl ReplySink for Link {
     fn reply(&self, call: u64, answer: Result<&dyn EncodeReply, CallFailure>) {
-        self.act(|session| session.answer(Correlation::from_u64(call), answer));
+        let call = Correlation::from_u64(call);
+        let value = answer.as_ref().ok().copied();
+        let answered = self.act(|session| session.answer(call, answer));
+        if let (Answered::Long, Some(value)) = (answered, value) {
+            let encoded = Encoded::of_reply(&self.context, value);
+            self.act(|session| session.answer_encoded(call, encoded));
+        }
     }
 
     /// Says `false` where it cannot be known at once: it is asked of ports that were passed on,

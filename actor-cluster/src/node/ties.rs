@@ -224,7 +224,7 @@ impl Link {
         self.act_inner(|inner| {
             inner.ties.newborns.coming -= 1;
             let answer = started.map_or_else(|refusal| refusal, |(_, answer)| answer);
-            let has_gone = inner.session.answer(call, Ok(answer));
+            let has_gone = inner.session.answer_at_once(call, Ok(answer));
             if let (true, Ok((actor, _))) = (has_gone, started) {
                 inner.ties.newborns.unclaimed.insert(actor.id().serial(), actor.clone());
             }

@@ -63,6 +63,18 @@ impl SendWindow {
         self.sent += cost(bytes, self.window);
     }
 
+    /// A message has begun of which it is not known how long it is: it costs the most.
+    pub(crate) fn reserve(&mut self) {
+        self.sent(usize::MAX);
+    }
+
+    /// Such a one turned out to have so many bytes, or none if it is not sent. Whether the window has opened with that.
+    pub(crate) fn settle(&mut self, bytes: usize) -> bool {
+        let was_open = self.is_open(Attempt::First);
+        self.sent -= cost(usize::MAX, self.window) - cost(bytes, self.window);
+        !was_open && self.is_open(Attempt::First)
+    }
+
     /// The peer takes everything up to this limit. Whether the window has opened with that.
     pub(crate) fn granted(&mut self, limit: u64) -> Result<bool, TooMuchCredit> {
         if limit > self.sent.saturating_add(self.window) {

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::Correlation;
 use super::types::{Shape, Spoken};
-use crate::limits::READ_BYTES;
+use crate::limits::{READ_ASIDE_BYTES_LEAST, READ_BYTES};
 use crate::wire::annotation::Annotation;
 use crate::wire::lanes::LaneId;
 
@@ -74,6 +74,11 @@ impl Unread<'_> {
     /// Whether it is a cast that brings nothing along.
     pub(crate) fn is_plain_cast(&self) -> bool {
         self.message.call.is_none() && self.annotation.is_none()
+    }
+
+    /// Whether it takes long to read.
+    pub(crate) fn is_long(&self) -> bool {
+        self.message.fields.range().len() >= READ_ASIDE_BYTES_LEAST
     }
 
     /// Its fields, as a share of the piece.

@@ -18,7 +18,8 @@
 //! Before a stream belongs to a session it goes through [`handshake`].
 
 mod annotations;
-mod answering;
+pub(crate) mod answering;
+pub(crate) mod aside;
 mod calls;
 pub(crate) mod capabilities;
 mod choice;
@@ -36,7 +37,7 @@ mod parting;
 mod receive;
 mod refusing;
 mod schemas;
-mod send;
+pub(crate) mod send;
 pub(crate) mod streams;
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use crate::wire::lanes::LaneId;
 impl Session {
     /// Answers a call that has just come that there is no room for it. Nobody else hears of it.
     pub(super) fn refuse_call(&mut self, lane: LaneId, call: Correlation, bytes: usize) {
-        self.write_answer(lane, call, Err(CallFailure::Rejected(Rejection::Full)));
+        self.write_failure(lane, call, &CallFailure::Rejected(Rejection::Full));
         *self.refused.entry(lane).or_default() += bytes;
         self.check_unread();
     }

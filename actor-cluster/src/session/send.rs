@@ -4,18 +4,19 @@ use std::sync::Arc;
 
 use actor_core::{Attempt, Instant, SendError};
 
+use super::aside::{Aside, Encoded};
 use super::calls::Pending;
 use super::capabilities::Capabilities;
 use super::lane::Recipient;
 use super::types::Shape;
-use super::{Session, Verdict};
-use crate::limits::{SEGMENT_BYTES, SWEEP_INTERVAL};
+use super::{Event, Session, Verdict};
+use crate::limits::{FRAME_BODY_BYTES_MAX, SEGMENT_BYTES, SWEEP_INTERVAL};
 use crate::wire::annotation::Annotation;
 use crate::wire::frame::{self, HEADER_BYTES, Kind};
 use crate::wire::lanes::LaneId;
 use crate::wire::reference::Token;
-use crate::wire::schema::Schema;
-use crate::wire::{CallHeader, EncodeError, Encoder, RemoteMessage};
+use crate::wire::schema::{Dialect, Schema};
+use crate::wire::{CallHeader, EncodeError, Encoder, RemoteMessage, WireContext};
 
 /// The most bytes that stand between a header and an encoded value: the target,
 /// the correlation and the deadline of a call.
@@ -24,10 +25,21 @@ pub(super) const PREFIX_BYTES_MAX: usize = 24;
 /// A call without a deadline.
 pub(super) const NO_DEADLINE: u64 = 0;
 
+/// What became of a message that may go.
+#[derive(Debug)]
+pub(crate) enum Sent<M> {
+    /// This cast is on its way, and to be dropped outside of every lock.
+    Cast(M),
+    /// A call is.
+    Call,
+    /// It is too long for one frame: it is to be [encoded](Aside::encode) outside of the lock, and then
+    /// [sent](Session::send_encoded).
+    Long(M, Aside),
+}
+
 impl Session {
     /// Sends a message to an actor of the peer's, or says why not and gives it
-    /// back. A call's reply port is kept until it is answered; a cast is given back to be dropped outside of every
-    /// lock. A cast does not look at the time.
+    /// back. A call's reply port is kept until it is answered. A cast does not look at the time.
     /// What it brings along is not said to a peer that cannot read it.
     #[inline]
     pub(crate) fn send<M: RemoteMessage>(
@@ -37,35 +49,125 @@ impl Session {
         message: M,
         attempt: Attempt,
         annotation: Option<&Annotation>,
-    ) -> Result<Option<M>, SendError<M>> {
-        let shape = Shape { message: M::TYPE, variant: message.variant() };
-        let (lane, call) = (self.lane_to(actor, M::IS_BULK), message.call());
-        let to = To { actor, lane, shape, attempt, schema: Schema::of::<M>, annotation };
-        if let Err(unsent) = self.begin_message(now, &to, call) {
+    ) -> Result<Sent<M>, SendError<M>> {
+        let to = self.way_of(&message, actor, Some(attempt), annotation);
+        if let Err(unsent) = self.begin_message(now, &to, message.call()) {
             return Err(unsent.with(message));
         }
         let dialect = self.schemas.dialect(M::TYPE);
         let spoken = dialect.as_ref().map(|dialect| Box::new(self.context.speaking(dialect.clone())));
-        let Some(lane) = self.messages.get_mut(place_of(lane)) else {
+        let Some(lane) = self.messages.get_mut(place_of(to.lane)) else {
             return Err(SendError::NotConnected(message));
         };
-        let mut encoder = Encoder::new(lane.lane.out.begun(), spoken.as_deref().unwrap_or(&self.context));
-        if let Err(error) = EncodeError::contained::<M>(|| message.encode_fields(&mut encoder)) {
+        let context = spoken.as_deref().unwrap_or(&self.context);
+        let mut encoder = Encoder::within(lane.lane.out.begun(), context, FRAME_BODY_BYTES_MAX);
+        let encoded = EncodeError::contained::<M>(|| message.encode_fields(&mut encoder));
+        let finished = encoded.ok().and_then(|()| lane.lane.out.finish(Recipient::Actor(actor)));
+        let Some(bytes) = finished else {
+            // If it is not too long, but cannot be encoded, the second attempt says why.
             lane.lane.out.abandon();
-            return Err(SendError::Unsendable(message, error.to_string().into()));
-        }
-        let bytes = lane.lane.out.finish(Recipient::Actor(actor));
+            lane.send_window.reserve();
+            let context = spoken.unwrap_or_else(|| Box::new(self.context.clone()));
+            return Ok(Sent::Long(message, Aside { lane: to.lane, context }));
+        };
         lane.send_window.sent(bytes);
-        if call.is_none() {
+        Ok(self.end_message(now, &to, message, dialect))
+    }
+
+    /// [Sends](Self::send) a message that was encoded aside; to be encoded once more, if it turns out meanwhile
+    /// that the peer was built with another version of it.
+    pub(crate) fn send_encoded<M: RemoteMessage>(
+        &mut self,
+        now: Instant,
+        actor: u64,
+        message: M,
+        (aside, fields): (Aside, Encoded),
+        annotation: Option<&Annotation>,
+    ) -> Result<Sent<M>, SendError<M>> {
+        let dialect = self.schemas.dialect(M::TYPE);
+        if !aside.is_in(dialect.as_ref()) {
+            let context = WireContext { dialect, ..self.context.clone() };
+            return Ok(Sent::Long(message, Aside { context: Box::new(context), ..aside }));
+        }
+        let to = self.way_of(&message, actor, None, annotation);
+        if let Err(unsent) = self.begin_message(now, &to, message.call()) {
+            self.give_up(&aside);
+            return Err(unsent.with(message));
+        }
+        if let Some(lane) = self.messages.get_mut(place_of(to.lane)) {
+            let bytes = lane.lane.out.finish_with(fields, Recipient::Actor(actor));
+            self.settle(to.lane, bytes);
+        }
+        Ok(self.end_message(now, &to, message, dialect))
+    }
+
+    /// [`send`](Self::send) and what comes after it, for those who are alone with the session.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn send_at_once<M: RemoteMessage>(
+        &mut self,
+        now: Instant,
+        actor: u64,
+        message: M,
+        attempt: Attempt,
+        annotation: Option<&Annotation>,
+    ) -> Result<(), SendError<M>> {
+        let mut sent = self.send(now, actor, message, attempt, annotation)?;
+        while let Sent::Long(message, aside) = sent {
+            sent = match aside.encode(&message) {
+                Ok(fields) => self.send_encoded(now, actor, message, (aside, fields), annotation)?,
+                Err(error) => {
+                    self.give_up(&aside);
+                    return Err(SendError::Unsendable(message, error.to_string().into()));
+                }
+            };
+        }
+        Ok(())
+    }
+
+    /// A message that was to be encoded aside is not sent.
+    pub(crate) fn give_up(&mut self, aside: &Aside) {
+        self.settle(aside.lane, 0);
+    }
+
+    /// A message that has had its credit since before it was known how long it is was so long.
+    fn settle(&mut self, lane: LaneId, bytes: usize) {
+        let lane = self.messages.get_mut(place_of(lane));
+        if lane.is_some_and(|lane| lane.send_window.settle(bytes)) && self.is_open() {
+            self.events.push_back(Event::Room);
+        }
+    }
+
+    #[inline]
+    fn way_of<'a, M: RemoteMessage>(
+        &self,
+        message: &M,
+        actor: u64,
+        attempt: Option<Attempt>,
+        annotation: Option<&'a Annotation>,
+    ) -> To<'a> {
+        let shape = Shape { message: M::TYPE, variant: message.variant() };
+        let lane = self.lane_to(actor, M::IS_BULK);
+        To { actor, lane, shape, attempt, schema: Schema::of::<M>, annotation }
+    }
+
+    /// A message is on its way.
+    #[inline]
+    fn end_message<M: RemoteMessage>(
+        &mut self,
+        now: Instant,
+        to: &To<'_>,
+        message: M,
+        dialect: Option<Arc<Dialect>>,
+    ) -> Sent<M> {
+        if message.call().is_none() {
             self.casts_sent += 1;
-            return Ok(Some(message));
+            return Sent::Cast(message);
         }
         if let Some(reply) = message.into_reply(&mut self.pending_replies) {
-            let lane = lane.lane.id;
-            self.calls.insert(Pending { reply: reply.speaking(dialect), lane, actor });
+            self.calls.insert(Pending { reply: reply.speaking(dialect), lane: to.lane, actor: to.actor });
             self.sweep_at.get_or_insert(now + SWEEP_INTERVAL);
         }
-        Ok(None)
+        Sent::Call
     }
 
     /// Begins a message, if it can go now, with what stands before its fields. Here is all of
@@ -75,7 +177,8 @@ impl Session {
         if !self.is_open() {
             return Err(Unsent::NotConnected);
         }
-        if self.is_full(to.lane, to.actor, to.attempt) || (call.is_some() && self.calls.is_full()) {
+        let is_full = to.attempt.is_some_and(|attempt| self.is_full(to.lane, to.actor, attempt));
+        if is_full || (call.is_some() && self.calls.is_full()) {
             return Err(Unsent::Full);
         }
         let place = place_of(to.lane);
@@ -180,7 +283,8 @@ struct To<'a> {
     actor: u64,
     lane: LaneId,
     shape: Shape,
-    attempt: Attempt,
+    /// None if it has its credit.
+    attempt: Option<Attempt>,
     schema: fn() -> Schema,
     annotation: Option<&'a Annotation>,
 }

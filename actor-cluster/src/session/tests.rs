@@ -4,6 +4,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "the numbers of tests are small")]
 
 mod annotations;
+mod aside;
 mod calls;
 mod credit;
 mod deaths;

@@ -231,7 +231,7 @@ impl Pair {
         actor: u64,
         message: M,
     ) -> Result<(), SendError<M>> {
-        self.session(from).send(self.now, actor, message, Attempt::First, None).map(drop)
+        self.session(from).send_at_once(self.now, actor, message, Attempt::First, None)
     }
 
     /// Calls an actor of the other side's.

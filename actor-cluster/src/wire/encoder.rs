@@ -35,6 +35,14 @@ impl<'a> Encoder<'a> {
         Self::since(start, buffer, context)
     }
 
+    /// As [`new`](Self::new), for a payload that is at most so long, even where more is allowed.
+    #[inline]
+    pub(crate) fn within(buffer: &'a mut BytesMut, context: &'a WireContext, bytes_max: usize) -> Self {
+        let encoder = Self::new(buffer, context);
+        let end = encoder.end.min(encoder.start.saturating_add(bytes_max));
+        Self { end, ..encoder }
+    }
+
     /// Goes on with a payload that began at `start`.
     fn since(start: usize, buffer: &'a mut BytesMut, context: &'a WireContext) -> Self {
         let end = start.saturating_add(context.payload_bytes_max);
@@ -167,7 +175,8 @@ impl<'a> Encoder<'a> {
         write: impl FnOnce(&mut Encoder<'_>) -> Result<(), EncodeError>,
     ) -> Result<(), EncodeError> {
         let context = self.context.speaking(dialect.clone());
-        write(&mut Encoder::since(self.start, self.buffer, &context))
+        let encoder = Encoder::since(self.start, self.buffer, &context);
+        write(&mut Encoder { end: self.end, ..encoder })
     }
 
     /// Lets a foreign codec append `length` bytes to the buffer itself.

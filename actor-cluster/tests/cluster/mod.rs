@@ -9,6 +9,7 @@ mod fates;
 mod flow;
 mod groups;
 mod links;
+mod long;
 mod loss;
 mod modes;
 mod names;

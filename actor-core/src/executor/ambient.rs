@@ -55,6 +55,14 @@ impl TokioRuntime {
         }
     }
 
+    /// Runs a job on a thread for what takes long.
+    pub(super) fn offload(&self, job: impl FnOnce() + Send + 'static) {
+        drop(match self.handle.clone().or_else(|| HOME.with_borrow(Option::clone)) {
+            Some(handle) => handle.spawn_blocking(job),
+            None => tokio::task::spawn_blocking(job),
+        });
+    }
+
     /// Whether there is a runtime to spawn on; no, where the thread itself is ending.
     pub(super) fn can_spawn(&self) -> bool {
         let has_home = || HOME.try_with(|home| home.borrow().is_some()).unwrap_or(false);

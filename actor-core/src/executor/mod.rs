@@ -19,6 +19,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use self::ambient::TokioRuntime;
 pub use self::timeout::{Elapsed, Timeout};
 pub use crate::pace::Pace;
@@ -55,6 +57,12 @@ pub trait Runtime: Send + Sync + 'static {
     /// Fills the buffer with random bytes. A simulator draws them from its seed;
     /// everybody else from a source fit for cryptography.
     fn fill_random(&self, buffer: &mut [u8]);
+
+    /// Runs a job that computes for long, where it keeps no task waiting. Unless implemented it runs at once, before this
+    /// returns, as is right in a simulation.
+    fn offload(&self, job: Box<dyn FnOnce() + Send>) {
+        job();
+    }
 }
 
 /// A task that a [`Runtime`] runs. Dropping it lets the task run on.
@@ -112,6 +120,27 @@ impl Executor {
             Kind::Tokio(tokio) => TaskHandle { task: Task::Tokio(tokio.spawn(task)) },
             Kind::Custom(runtime) => TaskHandle { task: Task::Custom(runtime.spawn(Box::pin(task))) },
         }
+    }
+
+    /// Runs a job that computes for long on a thread where it keeps no task waiting. It runs to its end also if the
+    /// future is dropped, but need not begin then.
+    ///
+    /// Gives `None` if the job panics, or the runtime shuts down before it has begun.
+    ///
+    /// # Panics
+    ///
+    /// As [`spawn`](Self::spawn).
+    pub fn offload<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = Option<T>> + Send + 'static {
+        let (done, result) = oneshot::channel();
+        let job = move || drop(done.send(job()));
+        match &self.kind {
+            Kind::Tokio(tokio) => tokio.offload(job),
+            Kind::Custom(runtime) => runtime.offload(Box::new(job)),
+        }
+        async { result.await.ok() }
     }
 
     /// Whether a task can be spawned here and now.

@@ -230,14 +230,14 @@ impl Fuzzed {
                 let parcel = Letter::Parcel(vec![7; 3 * usize::from(bytes)].into());
                 let annotation = is_traced.then(annotation);
                 let (now, actor) = (self.now, u64::from(actor));
-                let sent = self.session.send(now, actor, parcel, Attempt::First, annotation.as_ref());
+                let sent = self.session.send_at_once(now, actor, parcel, Attempt::First, annotation.as_ref());
                 self.promised.casts += u64::from(sent.is_ok());
             }
             Step::Call { actor, millis } => {
                 let deadline = millis.map(|millis| self.now + Duration::from_millis(u64::from(millis)));
                 let (port, reply) = ReplyPort::new(deadline);
                 let (now, ask) = (self.now, Letter::Ask(1, port));
-                if self.session.send(now, u64::from(actor), ask, Attempt::First, None).is_ok() {
+                if self.session.send_at_once(now, u64::from(actor), ask, Attempt::First, None).is_ok() {
                     self.promised.calls += 1;
                     self.callers.push(reply);
                 }
@@ -252,7 +252,7 @@ impl Fuzzed {
             Step::Answer { call } if self.asked.is_empty() => _ = call,
             Step::Answer { call } => {
                 let call = self.asked.swap_remove(usize::from(call) % self.asked.len());
-                self.session.answer(call, Ok(&5_u32));
+                self.session.answer_at_once(call, Ok(&5_u32));
             }
             Step::Deliver => self.deliver(),
             Step::Say(say) => self.say(say),

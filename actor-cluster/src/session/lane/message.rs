@@ -82,7 +82,8 @@ impl MessageLane {
     /// Writes a short frame for a recipient, behind what is for the same one.
     pub(crate) fn write(&mut self, kind: Kind, index: u32, recipient: Recipient, about: u64, rest: &[u8]) {
         self.lane.out.begin(kind, self.lane.id, index, about).extend_from_slice(rest);
-        self.lane.out.finish(recipient);
+        let finished = self.lane.out.finish(recipient);
+        debug_assert!(finished.is_some(), "it is short");
     }
 
     /// Whether the peer reads the answers that are written here.

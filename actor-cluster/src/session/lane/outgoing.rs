@@ -19,6 +19,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::parts::{Ending, Large, Part, Parts, Recipient};
 use crate::limits::{FRAME_BODY_BYTES_MAX, PARTS_AHEAD_LEAST, SEGMENT_BYTES};
+use crate::session::aside::Encoded;
 use crate::wire::frame::{self, HEADER_BYTES, Head, Kind, OpenFrame};
 use crate::wire::lanes::LaneId;
 
@@ -187,22 +188,35 @@ impl Outgoing {
         &mut self.open
     }
 
-    /// Ends the frame that was begun, for a recipient: what is too long for one frame goes in
-    /// parts, and what is behind such a one waits for it. What it takes on the wire with what
-    /// leads it, but for what parts add.
+    /// Ends the frame that was begun, for a recipient: what is behind a message in parts waits for it. What it takes
+    /// on the wire with what leads it; `None` if it is too long, and still begun.
     #[inline]
-    pub(crate) fn finish(&mut self, recipient: Recipient) -> usize {
+    pub(crate) fn finish(&mut self, recipient: Recipient) -> Option<usize> {
         let frame = self.frame;
         let (bytes, lead) = (frame.bytes(&self.open), frame.lead());
         if bytes - HEADER_BYTES > FRAME_BODY_BYTES_MAX {
-            self.push_large(frame, recipient);
-        } else if self.parts.has_line(recipient) {
+            return None;
+        }
+        if self.parts.has_line(recipient) {
             self.push_behind(frame, recipient);
         } else {
             frame.finish(&mut self.open);
             self.seal();
         }
-        lead + bytes
+        Some(lead + bytes)
+    }
+
+    /// As [`finish`](Self::finish), with the rest of the frame from elsewhere: what is too long for one frame goes in
+    /// parts. What it takes but for what parts add.
+    pub(crate) fn finish_with(&mut self, rest: Encoded, recipient: Recipient) -> usize {
+        let frame = self.frame;
+        let bytes = frame.bytes(&self.open) + rest.bytes().len();
+        if bytes - HEADER_BYTES > FRAME_BODY_BYTES_MAX {
+            self.push_large(frame, rest, recipient);
+            return frame.lead() + bytes;
+        }
+        self.open.extend_from_slice(rest.bytes());
+        self.finish(recipient).unwrap_or_else(|| unreachable!("it was just measured"))
     }
 
     #[cold]
@@ -212,9 +226,10 @@ impl Outgoing {
     }
 
     #[cold]
-    fn push_large(&mut self, frame: OpenFrame, recipient: Recipient) {
+    fn push_large(&mut self, frame: OpenFrame, rest: Encoded, recipient: Recipient) {
         let (kind, index) = frame.said(&self.open).expect("it was begun");
-        let (lead, body) = frame.take_body(&mut self.open);
+        let (lead, prefix) = frame.take_body(&mut self.open);
+        let body = rest.behind(&prefix);
         let length = u32::try_from(body.len()).expect("MESSAGE_BYTES_MAX_MOST is less");
         let behind = self.frames_put();
         self.parts.push_large(recipient, behind, Large { lead, head: Head { kind, index, length }, body });

@@ -28,7 +28,7 @@ fn trace(number: u64) -> Annotation {
 
 fn send(pair: &Pair, actor: u64, letter: Letter, number: u64) {
     let now = pair.now();
-    pair.session(A).send(now, actor, letter, Attempt::First, Some(&trace(number))).unwrap();
+    pair.session(A).send_at_once(now, actor, letter, Attempt::First, Some(&trace(number))).unwrap();
 }
 
 /// The numbers of what came along, 0 for nothing.
@@ -85,7 +85,7 @@ fn what_is_not_sent_leaves_nothing_in_the_lane() {
     let mut pair = pair();
     let now = pair.now();
     let unsendable = Letter::Parcel(vec![0; 17 << 20].into());
-    let refused = pair.session(A).send(now, 1, unsendable, Attempt::First, Some(&trace(1)));
+    let refused = pair.session(A).send_at_once(now, 1, unsendable, Attempt::First, Some(&trace(1)));
     assert!(matches!(refused, Err(SendError::Unsendable(..))));
     pair.send(A, 1, Letter::Note(1)).unwrap();
     pair.drive();
@@ -120,7 +120,7 @@ fn it_costs_what_it_takes() {
     pair.written(0, A);
     let now = pair.now();
     let mut sent = 0;
-    while pair.session(A).send(now, 1, Letter::Note(0), Attempt::First, Some(&trace(1))).is_ok() {
+    while pair.session(A).send_at_once(now, 1, Letter::Note(0), Attempt::First, Some(&trace(1))).is_ok() {
         sent += 1;
     }
     pair.drive();
@@ -131,8 +131,9 @@ fn it_costs_what_it_takes() {
     assert_eq!(pair.received::<Letter>(B).len(), sent);
     pair.drive();
     assert_eq!(pair.saw(A), [Saw::Room], "all of it is paid back");
-    let again = (0..sent)
-        .all(|_| pair.session(A).send(now, 1, Letter::Note(0), Attempt::First, Some(&trace(1))).is_ok());
+    let again = (0..sent).all(|_| {
+        pair.session(A).send_at_once(now, 1, Letter::Note(0), Attempt::First, Some(&trace(1))).is_ok()
+    });
     assert!(again && !pair.session(A).has_room(1, false));
 }
 
@@ -177,10 +178,10 @@ fn a_peer_that_reads_none_is_told_none() {
     assert!(!session.takes_annotations() && pair.session(A).takes_annotations());
     let connection = crate::session::streams::ConnectionId(0);
     session.attach(pair.now(), connection, super::every_lane());
-    session.send(pair.now(), 1, Letter::Note(1), Attempt::First, Some(&trace(1))).unwrap();
+    session.send_at_once(pair.now(), 1, Letter::Note(1), Attempt::First, Some(&trace(1))).unwrap();
     // A trace can be left out; a key cannot.
     let key = Annotation { trace: None, key: Some(Key { number: 1, is_repeat: false }) };
-    let refused = session.send(pair.now(), 1, Letter::Note(2), Attempt::First, Some(&key));
+    let refused = session.send_at_once(pair.now(), 1, Letter::Note(2), Attempt::First, Some(&key));
     assert!(matches!(refused, Err(SendError::Unsendable(Letter::Note(2), _))), "{refused:?}");
     let written: Vec<u8> = std::iter::from_fn(|| session.poll_transmit(connection)).flatten().collect();
     assert!(frames(&written).iter().all(|frame| frame.kind != Kind::Annotate));

@@ -110,12 +110,12 @@ fn the_greatest_overdraft_is_still_honest() {
     let context = TraceContext::new(u128::MAX, u64::MAX, u8::MAX).unwrap();
     let context = context.with_tracestate(&"~".repeat(TRACE_STATE_BYTES_MAX)).unwrap();
     let annotation = Annotation { trace: Some(context), key: None };
-    pair.session(A).send(now, 1, longest, Attempt::First, Some(&annotation)).unwrap();
-    let refused = pair.session(A).send(now, 1, Letter::Note(0), Attempt::First, None);
+    pair.session(A).send_at_once(now, 1, longest, Attempt::First, Some(&annotation)).unwrap();
+    let refused = pair.session(A).send_at_once(now, 1, Letter::Note(0), Attempt::First, None);
     assert!(matches!(refused, Err(SendError::Full(_))));
     // Others have waited for credit. They come before the peer has given any.
     let mut waited = 0;
-    while pair.session(A).send(now, 1, Letter::of_bytes(1000), Attempt::Again, None).is_ok() {
+    while pair.session(A).send_at_once(now, 1, Letter::of_bytes(1000), Attempt::Again, None).is_ok() {
         waited += 1;
     }
     assert!(waited > 0);

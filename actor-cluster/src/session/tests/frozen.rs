@@ -164,11 +164,11 @@ fn messages_are_frozen() {
     let context = TraceContext::from_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
     let annotation = Annotation { trace: Some(context.unwrap().with_tracestate("a=b").unwrap()), key: None };
     let now = pair.now();
-    pair.session(A).send(now, 42, Letter::Note(12), Attempt::First, Some(&annotation)).unwrap();
+    pair.session(A).send_at_once(now, 42, Letter::Note(12), Attempt::First, Some(&annotation)).unwrap();
     take(&mut pair, A);
     let (port, _reply) = ReplyPort::new(None);
     let annotation = Annotation { trace: None, key: Some(Key { number: 300, is_repeat: true }) };
-    pair.session(A).send(now, 42, Letter::Ask(13, port), Attempt::First, Some(&annotation)).unwrap();
+    pair.session(A).send_at_once(now, 42, Letter::Ask(13, port), Attempt::First, Some(&annotation)).unwrap();
     take(&mut pair, A);
     assert_block("messages", &all);
 }

@@ -80,10 +80,10 @@ fn busy_session(now: Instant) -> Session {
     let mut session = Session::new(peer, config, now);
     session.attach(now, ConnectionId(1), super::every_lane());
     session.synced();
-    session.send(now, 1, Letter::of_bytes(4000), Attempt::First, None).unwrap();
+    session.send_at_once(now, 1, Letter::of_bytes(4000), Attempt::First, None).unwrap();
     for number in 0..4 {
         let (port, reply) = ReplyPort::new(None);
-        session.send(now, 1, Letter::Ask(number, port), Attempt::First, None).unwrap();
+        session.send_at_once(now, 1, Letter::Ask(number, port), Attempt::First, None).unwrap();
         drop(reply);
         session.watch(u64::from(number), None).unwrap();
     }

@@ -249,7 +249,7 @@ fn a_lane_keeps_its_stream_when_another_comes_whatever_its_number() {
     session.attach(now, first, every_lane());
     session.detach(now, ConnectionId(0), lost());
     session.attach(now, second, every_lane());
-    session.send(now, 1, Letter::Note(1), Attempt::First, None).unwrap();
+    session.send_at_once(now, 1, Letter::Note(1), Attempt::First, None).unwrap();
     assert!(session.poll_transmit(first).is_some(), "streams may get ready in any order");
     assert_eq!(session.poll_transmit(second), None);
 }

@@ -241,7 +241,7 @@ struct Answering(Mutex<Session>);
 impl ReplySink for Answering {
     fn reply(&self, call: u64, answer: Result<&dyn EncodeReply, CallFailure>) {
         let mut session = self.0.lock().expect("no test panics with the lock held");
-        session.answer(Correlation::from_u64(call), answer);
+        session.answer_at_once(Correlation::from_u64(call), answer);
     }
 
     fn is_closed(&self, call: u64) -> bool {

@@ -204,7 +204,7 @@ impl World {
         mail.sent += 3;
         mail.calls.push((number + 1, reply));
         for letter in [Letter::Note(number), Letter::Ask(number + 1, port), Letter::Note(number + 2)] {
-            session.send(self.now, 1, letter, Attempt::First, None).unwrap();
+            session.send_at_once(self.now, 1, letter, Attempt::First, None).unwrap();
         }
     }
 

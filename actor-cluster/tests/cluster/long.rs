@@ -1,0 +1,202 @@
+//! Messages that take long to write and to read keep nobody else waiting.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+
+use actor_cluster::wire::{DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, TypeTag};
+use actor_cluster::{RemoteMessage, Wire};
+use actor_core::{Actor, ActorError, ActorRef, CallFailure, Rejection, ReplyPort, SpawnOptions};
+
+use super::Network;
+use super::support::{Count, Start, TestNode, failure, on_every_shape, remote_counter, settle, two};
+
+on_every_shape! {
+    b13_a_long_message_is_written_while_others_are_sent
+    b13_a_long_answer_is_written_while_others_are_sent
+    b13_a_long_message_is_read_while_others_are_handled
+    b13_long_messages_that_cannot_be_read_say_so
+}
+
+const LONG: usize = 3 << 19;
+
+/// Whoever reads a scroll waits here until it is open. By its number, as a reader knows nothing else.
+#[derive(Default)]
+struct Lock {
+    is_open: Mutex<bool>,
+    opened: Condvar,
+}
+
+static LOCKS: Mutex<BTreeMap<u64, Arc<Lock>>> = Mutex::new(BTreeMap::new());
+static NEXT: AtomicU64 = AtomicU64::new(FIRST);
+const FIRST: u64 = 3;
+/// The numbers of scrolls that nobody can read.
+const UNREADABLE: u64 = 1;
+const PANICS: u64 = 2;
+
+impl Lock {
+    fn shut() -> (u64, Arc<Self>) {
+        let (number, lock) = (NEXT.fetch_add(1, Ordering::Relaxed), Arc::new(Self::default()));
+        LOCKS.lock().unwrap().insert(number, lock.clone());
+        (number, lock)
+    }
+
+    fn open(&self) {
+        *self.is_open.lock().unwrap() = true;
+        self.opened.notify_all();
+    }
+
+    fn pass(&self) {
+        drop(self.opened.wait_while(self.is_open.lock().unwrap(), |is_open| !*is_open).unwrap());
+    }
+}
+
+type Meanwhile = Arc<dyn Fn() + Send + Sync>;
+
+/// Something long. What is to be done when the end of it is written goes along, on this side.
+#[derive(Clone, Default)]
+struct Scroll {
+    lock: u64,
+    meanwhile: Option<Meanwhile>,
+}
+
+impl Wire for Scroll {
+    const TYPE: TypeTag = TypeTag::named("tests::Scroll");
+    const ENCODED_BYTES_MIN: usize = 8 + LONG;
+
+    fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        self.lock.encode(enc)?;
+        enc.put(&vec![9; LONG])?;
+        self.meanwhile.iter().for_each(|meanwhile| meanwhile());
+        Ok(())
+    }
+
+    fn decode(dec: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        let lock = u64::decode(dec)?;
+        assert_eq!(dec.take(LONG)?, vec![9; LONG]);
+        match lock {
+            UNREADABLE => return Err(dec.error(DecodeErrorKind::custom("in no known hand"))),
+            PANICS => panic!("a decoder that panics"),
+            _ => {}
+        }
+        let found = LOCKS.lock().unwrap().get(&lock).cloned();
+        found.iter().for_each(|lock| lock.pass());
+        Ok(Self { lock, meanwhile: None })
+    }
+}
+
+#[derive(RemoteMessage)]
+enum Archive {
+    Keep(Scroll),
+    Note(u64),
+    #[rpc]
+    Store(Scroll, ReplyPort<u64>),
+    #[rpc]
+    Fetch(ReplyPort<Scroll>),
+    /// What was kept and noted, in order.
+    #[rpc]
+    List(ReplyPort<Vec<u64>>),
+}
+
+struct Archivist;
+
+impl Actor for Archivist {
+    type Msg = Archive;
+    type State = (Scroll, Vec<u64>);
+    type Arguments = Scroll;
+
+    async fn pre_start(&self, _: &ActorRef<Archive>, scroll: Scroll) -> Result<Self::State, ActorError> {
+        Ok((scroll, Vec::new()))
+    }
+
+    async fn handle(
+        &self,
+        _: &ActorRef<Archive>,
+        message: Archive,
+        (scroll, list): &mut Self::State,
+    ) -> Result<(), ActorError> {
+        match message {
+            Archive::Keep(Scroll { lock: number, .. }) | Archive::Note(number) => list.push(number),
+            Archive::Store(scroll, port) => _ = port.send(scroll.lock),
+            Archive::Fetch(port) => _ = port.send(scroll.clone()),
+            Archive::List(port) => _ = port.send(list.clone()),
+        }
+        Ok(())
+    }
+}
+
+/// An archivist on one node, and its address on the other.
+async fn archive(here: &TestNode, there: &TestNode, scroll: Scroll) -> ActorRef<Archive> {
+    let archivist = there.system.spawn(Archivist, scroll, SpawnOptions::new()).await.unwrap();
+    there.server.publish("archive", &archivist).unwrap();
+    settle().await;
+    here.server.find("archive").unwrap()
+}
+
+/// Sends to a counter, and counts how often; waits for nothing.
+fn casting(counter: ActorRef<Count>) -> (Meanwhile, Arc<AtomicU64>) {
+    let times = Arc::new(AtomicU64::new(0));
+    let count = times.clone();
+    let meanwhile = move || {
+        counter.cast(Count::Add(1)).unwrap();
+        count.fetch_add(1, Ordering::Relaxed);
+    };
+    (Arc::new(meanwhile), times)
+}
+
+/// From within the encoder: it would wait for ever for a lock that is held meanwhile.
+async fn b13_a_long_message_is_written_while_others_are_sent(network: Network) {
+    let (a, b) = two(&network).await;
+    let archive = archive(&a, &b, Scroll::default()).await;
+    let (_local, counter) = remote_counter(&a, &b, Start::default()).await;
+    let (meanwhile, times) = casting(counter.clone());
+    archive.cast(Archive::Keep(Scroll { lock: 0, meanwhile: Some(meanwhile.clone()) })).unwrap();
+    assert_eq!(archive.call(Archive::List).await.unwrap(), [0]);
+    let stored =
+        archive.call(|port| Archive::Store(Scroll { lock: 0, meanwhile: Some(meanwhile) }, port)).await;
+    assert_eq!(stored.map_err(drop), Ok(0));
+    assert_eq!((counter.call(Count::Get).await, times.load(Ordering::Relaxed)), (Ok(2), 2));
+}
+
+async fn b13_a_long_answer_is_written_while_others_are_sent(network: Network) {
+    let (a, b) = two(&network).await;
+    let (_local, counter) = remote_counter(&b, &a, Start::default()).await;
+    let (meanwhile, times) = casting(counter.clone());
+    let archive = archive(&a, &b, Scroll { lock: 0, meanwhile: Some(meanwhile) }).await;
+    assert_eq!(archive.call(Archive::Fetch).await.unwrap().lock, 0);
+    assert_eq!((counter.call(Count::Get).await, times.load(Ordering::Relaxed)), (Ok(1), 1));
+}
+
+async fn b13_a_long_message_is_read_while_others_are_handled(network: Network) {
+    let (a, b) = two(&network).await;
+    let archive = archive(&a, &b, Scroll::default()).await;
+    let (_local, counter) = remote_counter(&a, &b, Start::default()).await;
+    let (number, lock) = Lock::shut();
+    archive.cast(Archive::Keep(Scroll { lock: number, meanwhile: None })).unwrap();
+    archive.cast(Archive::Note(1)).unwrap();
+    let stored = tokio::spawn({
+        let archive = archive.clone();
+        async move { archive.call(|port| Archive::Store(Scroll { lock: number, meanwhile: None }, port)).await }
+    });
+    for sum in 1..20 {
+        assert_eq!(counter.call(|port| Count::AddAndGet(1, port)).await, Ok(sum), "others are handled");
+    }
+    assert!(!stored.is_finished());
+    lock.open();
+    assert_eq!(stored.await.unwrap().map_err(drop), Ok(number));
+    assert_eq!(archive.call(Archive::List).await.unwrap(), [number, 1], "those behind it stay there");
+}
+
+async fn b13_long_messages_that_cannot_be_read_say_so(network: Network) {
+    let (a, b) = two(&network).await;
+    let archive = archive(&a, &b, Scroll::default()).await;
+    let expected = [(UNREADABLE, "in no known hand"), (PANICS, "its decoder panicked")];
+    for (lock, why) in expected {
+        archive.send(Archive::Keep(Scroll { lock, meanwhile: None })).await.unwrap();
+        let stored = archive.call(|port| Archive::Store(Scroll { lock, meanwhile: None }, port)).await;
+        let CallFailure::Rejected(Rejection::Undecodable(text)) = failure(stored) else { panic!("{lock}") };
+        assert!(text.contains(why), "{text}");
+    }
+    archive.send(Archive::Note(5)).await.unwrap();
+    assert_eq!(archive.call(Archive::List).await.unwrap(), [5], "nobody is harmed");
+}
