@@ -292,6 +292,32 @@ mod tests {
         assert!(busy <= 1, "{busy} of 1000 turns want another at once");
     }
 
+    /// What messages own is used again while it is in the processor's cache.
+    #[tokio::test]
+    async fn others_have_their_turn_after_so_many_bytes() {
+        let network = PipeNetwork::new();
+        let ((_h, a), (_t, b)) = (node(&network, 1).await, node(&network, 2).await);
+        a.connect(&b.addresses()[0]).await.unwrap();
+        let link = a.node.links().remove(0);
+        // A frame that does not end so soon: it is read and not looked at.
+        let [l0, l1, l2, _] = (2 * READ_BYTES_PER_TURN as u32).to_le_bytes();
+        let header = [l0, l1, l2, Kind::Ping as u8, 0, 0, 0, LaneId::NONE.as_u8()];
+        let polled = async |bytes: usize| {
+            let (mut far, near) = pipe();
+            let rest = BytesMut::new();
+            let arrival = Arrival { connection: ConnectionId(99), stream: near, preface: Bytes::new(), rest };
+            let mut io = StreamIo::new(arrival);
+            far.write_all(&header).await.unwrap();
+            far.write_all(&vec![0; bytes - header.len()]).await.unwrap();
+            let mut cx = Context::from_waker(Waker::noop());
+            let now = a.node.executor().now();
+            let is_sated = matches!(io.poll(&mut cx, &link, now, false, false), Turn::Sated);
+            (is_sated, io.read.unread().len())
+        };
+        assert_eq!(polled(READ_BYTES_PER_TURN - 1).await, (false, READ_BYTES_PER_TURN - 1));
+        assert_eq!(polled(READ_BYTES_PER_TURN).await, (true, READ_BYTES_PER_TURN));
+    }
+
     /// A lane is taken to a younger stream, which is lost: it goes on with the older one, at once.
     #[tokio::test(start_paused = true)]
     async fn what_a_lost_stream_leaves_to_an_older_one_is_written_at_once() {

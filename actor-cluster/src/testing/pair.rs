@@ -231,7 +231,18 @@ impl Pair {
         actor: u64,
         message: M,
     ) -> Result<(), SendError<M>> {
-        self.session(from).send_at_once(self.now, actor, message, Attempt::First, None)
+        self.send_as(from, actor, message, Attempt::First)
+    }
+
+    /// The same, of somebody who may have waited for room.
+    pub(crate) fn send_as<M: RemoteMessage>(
+        &self,
+        from: Side,
+        actor: u64,
+        message: M,
+        attempt: Attempt,
+    ) -> Result<(), SendError<M>> {
+        self.session(from).send_at_once(self.now, actor, message, attempt, None)
     }
 
     /// Calls an actor of the other side's.

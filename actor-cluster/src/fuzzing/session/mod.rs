@@ -229,8 +229,10 @@ impl Fuzzed {
                 // Some are too long for one frame.
                 let parcel = Letter::Parcel(vec![7; 3 * usize::from(bytes)].into());
                 let annotation = is_traced.then(annotation);
+                // Half of the actors are sent to by somebody who has waited.
+                let attempt = if actor < 128 { Attempt::First } else { Attempt::Again };
                 let (now, actor) = (self.now, u64::from(actor));
-                let sent = self.session.send_at_once(now, actor, parcel, Attempt::First, annotation.as_ref());
+                let sent = self.session.send_at_once(now, actor, parcel, attempt, annotation.as_ref());
                 self.promised.casts += u64::from(sent.is_ok());
             }
             Step::Call { actor, millis } => {

@@ -7,7 +7,7 @@ mod ops;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use actor_core::{CallFailure, DeadReason, Exit, ReplyFuture, ReplyPort, SendError};
+use actor_core::{Attempt, CallFailure, DeadReason, Exit, ReplyFuture, ReplyPort, SendError};
 use proptest::prelude::*;
 
 use self::ops::{Fate, Finish, Op, finish, op, streams};
@@ -97,7 +97,7 @@ impl World {
 
     fn run(&mut self, op: Op) {
         match op {
-            Op::Cast { from, target, padding } => self.cast(from, target, padding),
+            Op::Cast { from, target, padding, attempt } => self.cast(from, target, padding, attempt),
             Op::Call { from, target } => self.call(from, target),
             Op::Receive { at, most } => self.receive(at, most),
             Op::Answer { at, which, how } => self.answer(at, which, how),
@@ -147,13 +147,15 @@ impl World {
         }
     }
 
-    fn cast(&mut self, from: Side, target: u64, padding: usize) {
+    fn cast(&mut self, from: Side, target: u64, padding: usize, attempt: Attempt) {
         let number = self.next_number();
         let mut text = number.to_le_bytes().to_vec();
         text.resize(4 + padding, 0);
         let bytes = parcel_bytes(text.len());
-        let sent = self.pair.send(from, target, Letter::Parcel(text.into()));
-        let is_sent = self.note_sent(from, target, number, bytes, sent);
+        let sent = self.pair.send_as(from, target, Letter::Parcel(text.into()), attempt);
+        // Whoever has waited may begin half a window later.
+        let most = if attempt == Attempt::First { WINDOW } else { WINDOW + WINDOW / 2 };
+        let is_sent = self.note_sent(from, target, number, (bytes, most), sent);
         self.missing[from as usize][target as usize] += u64::from(is_sent);
     }
 
@@ -161,7 +163,7 @@ impl World {
         let number = self.next_number();
         let (port, reply) = ReplyPort::new(None);
         let sent = self.pair.send(from, target, Letter::Ask(number, port));
-        if self.note_sent(from, target, number, 36, sent) {
+        if self.note_sent(from, target, number, (36, WINDOW), sent) {
             self.callers[from as usize].push((number, reply));
             self.calls_made[from as usize] += 1;
         }
@@ -177,7 +179,7 @@ impl World {
         from: Side,
         target: u64,
         number: u32,
-        bytes: usize,
+        (bytes, begins_below): (usize, usize),
         sent: Result<(), SendError<Letter>>,
     ) -> bool {
         let is_over = self.pair.session(from).ended().is_some();
@@ -188,7 +190,7 @@ impl World {
                 let lane = LaneId::of_recipient(target, self.data_lanes);
                 let under_way = self.under_way[from as usize].entry(lane).or_default();
                 *under_way += bytes.min(WINDOW / 2);
-                assert!(*under_way < WINDOW + WINDOW / 2, "more than the window is under way");
+                assert!(*under_way < begins_below + WINDOW / 2, "more than the window is under way");
                 true
             }
             Err(SendError::Full(_)) => {

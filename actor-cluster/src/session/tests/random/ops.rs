@@ -1,5 +1,6 @@
 //! What may happen in a schedule, at random.
 
+use actor_core::Attempt;
 use proptest::prelude::*;
 
 use super::super::{A, B};
@@ -13,6 +14,7 @@ pub(super) enum Op {
         from: Side,
         target: u64,
         padding: usize,
+        attempt: Attempt,
     },
     Call {
         from: Side,
@@ -94,13 +96,18 @@ pub(super) fn side() -> impl Strategy<Value = Side> {
     prop_oneof![Just(A), Just(B)]
 }
 
+fn cast((from, target, padding): (Side, u64, usize)) -> impl Strategy<Value = Op> {
+    let attempt = prop_oneof![2 => Just(Attempt::First), 1 => Just(Attempt::Again)];
+    attempt.prop_map(move |attempt| Op::Cast { from, target, padding, attempt })
+}
+
 pub(super) fn op() -> impl Strategy<Value = Op> {
     let fate = prop_oneof![3 => Just(Fate::Answered), 1 => Just(Fate::Refused), 1 => Just(Fate::Dropped)];
     let (target, stream) = (0..3_u64, 0..STREAMS_MAX);
     let lanes = prop_oneof![3 => Just(LaneSet::ALL), 1 => Just(LaneSet::CONTROL), 1 => Just(LaneSet::DATA)];
     prop_oneof![
         8 => (side(), target.clone(), prop_oneof![8 => 0..PADDING_MAX, 1 => LARGE])
-            .prop_map(|(from, target, padding)| Op::Cast { from, target, padding }),
+            .prop_flat_map(cast),
         8 => (side(), target).prop_map(|(from, target)| Op::Call { from, target }),
         6 => (side(), 0..20_usize).prop_map(|(at, most)| Op::Receive { at, most }),
         6 => (side(), any::<usize>(), fate).prop_map(|(at, which, how)| Op::Answer { at, which, how }),
