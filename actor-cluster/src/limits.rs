@@ -213,8 +213,8 @@ pub const GOODBYE_PATIENCE: Duration = Duration::from_millis(500);
 /// How many bytes arrive in a lane before its writer is told, who keeps them until then.
 pub const ACK_BYTES: u64 = 128 * 1024;
 
-/// With as much of a lane unacknowledged as a window has, and this at least, no further part of a long message is
-/// written: what is under way on a stream stands before whatever is urgent. Its reader acknowledges a quarter of that.
+/// No part of a long message is written while parts of its lane are unacknowledged that have as many bytes as a window, or
+/// so many if that is more: what is under way delays every lane of the stream.
 pub const PARTS_AHEAD_LEAST: u64 = 4 * ACK_BYTES;
 
 /// How many bytes about a stream itself, answers to pings and the like, may wait for a peer
@@ -286,7 +286,8 @@ pub const CALLS_PER_TURN_LEAST: usize = 8;
 /// The same, at most.
 pub const CALLS_PER_TURN_MOST: usize = 64;
 
-/// A message of so many bytes is read on a thread of its own: a `Vec` is copied, and that of a gibibyte takes most of a second.
+/// A message of so many bytes is read on a thread for blocking work, while its actor's line waits: a `Vec` is copied, which takes most
+/// of a second for a gibibyte.
 pub const READ_ASIDE_BYTES_LEAST: usize = 1024 * 1024;
 
 /// How often a stream is read before the others, and other tasks, get their turn.

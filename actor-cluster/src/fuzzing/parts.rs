@@ -116,7 +116,8 @@ struct Lane {
     /// What each recipient is to get, oldest first.
     due: BTreeMap<Recipient, Vec<Vec<u8>>>,
     reader: Reader,
-    acked: u64,
+    /// Parts that are not acknowledged: where they end, and how long they are.
+    parts: Vec<(u64, u64)>,
 }
 
 #[derive(Default)]
@@ -152,9 +153,12 @@ impl Lane {
     fn pop(&mut self) -> bool {
         let Some(segment) = self.out.pop(LANE) else { return false };
         self.reader.at = segment.begin.unwrap_or(self.reader.at);
-        let (is_new, under_way) = (self.reader.at == self.reader.end, self.reader.end - self.acked);
-        let is_part = !segment.slice.is_empty();
-        assert!(!(is_new && is_part) || under_way < PARTS_AHEAD_LEAST, "{under_way} bytes go before a part");
+        if self.reader.at == self.reader.end && !segment.slice.is_empty() {
+            let under_way: u64 = self.parts.iter().map(|(_, bytes)| bytes).sum();
+            assert!(under_way < PARTS_AHEAD_LEAST, "{under_way} bytes of parts go before a part");
+            let bytes = (segment.frames.len() + segment.slice.len()) as u64;
+            self.parts.push((self.reader.at + bytes, bytes));
+        }
         let mut bytes = BytesMut::from(&segment.frames[..]);
         bytes.extend_from_slice(&segment.slice);
         while let Some(frame) = read_frame(&mut bytes, FRAME_BODY_BYTES_MAX).expect("frames") {
@@ -199,8 +203,8 @@ impl Lane {
     }
 
     fn acknowledge(&mut self) {
-        self.acked = self.reader.end;
-        self.out.acknowledged(self.acked).expect("it was sent");
+        self.parts.retain(|(end, _)| *end > self.reader.end);
+        self.out.acknowledged(self.reader.end).expect("it was sent");
     }
 
     fn end(&mut self) {

@@ -10,6 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use actor_core::{ActorCell, ActorRef, CallFailure, Executor, Rejection, SendError, Status, WatchId};
 use bytes::Bytes;
 
+use super::readings::Reading;
 use crate::contain::contained;
 use crate::error::PublishError;
 use crate::limits::{LABEL_BYTES_MAX, PUBLICATION_BYTES_MAX, PUBLICATIONS_MAX};
@@ -38,7 +39,7 @@ impl From<Rejection> for Box<Undone> {
     }
 }
 
-/// A message that waits for room; then, if it was a cast, why nobody handles it.
+/// A message that is read, or waits for room; then, if it was a cast, why nobody handles it.
 pub(super) type Waiting = Pin<Box<dyn Future<Output = Option<Rejection>> + Send>>;
 
 /// An actor that takes messages from the wire.
@@ -64,7 +65,7 @@ pub(super) trait Target: Send + Sync {
         &self,
         executor: &Executor,
         variant: VariantTag,
-        fields: Bytes,
+        fields: (Bytes, Reading),
         context: WireContext,
         reply: Option<ReplyTo>,
     ) -> Waiting;
@@ -326,13 +327,15 @@ impl<M: RemoteMessage> Target for Typed<M> {
         &self,
         executor: &Executor,
         variant: VariantTag,
-        fields: Bytes,
+        (fields, reading): (Bytes, Reading),
         context: WireContext,
         reply: Option<ReplyTo>,
     ) -> Waiting {
         let actor = self.actor.clone();
         let mut reply = reply.map(|reply| reply.meant_for(actor.destination()));
-        let reading = executor.offload(move || {
+        let read = executor.spawn_blocking(move || {
+            // Given back when it has been read, whatever comes of it.
+            let _reading = reading;
             let decoder = Decoder::within(&fields, 0..fields.len(), &context);
             let read = contained("a decoder", || M::decode(variant, decoder, &mut reply));
             let error = match read {
@@ -343,10 +346,8 @@ impl<M: RemoteMessage> Target for Typed<M> {
             Err(refused(error, reply))
         });
         Box::pin(async move {
-            match reading.await {
-                Some(Ok(message)) => {
-                    actor.send(message).await.err().and_then(|error| bounce(error, &actor.cell()))
-                }
+            match read.await {
+                Some(Ok(message)) => send_waiting(actor, message).await,
                 Some(Err(rejection)) => rejection,
                 // The runtime shuts down.
                 None => Some(Rejection::Stopped),
@@ -379,10 +380,7 @@ impl<M: RemoteMessage> Typed<M> {
         match self.actor.cast(message) {
             Ok(()) => Ok(()),
             Err(SendError::Full(message)) => {
-                let actor = self.actor.clone();
-                Err(Box::new(Undone::Waiting(Box::pin(async move {
-                    actor.send(message).await.err().and_then(|error| bounce(error, &actor.cell()))
-                }))))
+                Err(Box::new(Undone::Waiting(Box::pin(send_waiting(self.actor.clone(), message)))))
             }
             Err(error) => match bounce(error, self.cell()) {
                 None => Ok(()),
@@ -392,6 +390,11 @@ impl<M: RemoteMessage> Typed<M> {
     }
 }
 
+/// Waits for room; then, if it was a cast, says why nobody handles it.
+async fn send_waiting<M: RemoteMessage>(actor: ActorRef<M>, message: M) -> Option<Rejection> {
+    actor.send(message).await.err().and_then(|error| bounce(error, &actor.cell()))
+}
+
 /// Tells the caller of what is no message. Says why, if it has none.
 fn refused(rejection: Rejection, reply: Option<ReplyTo>) -> Option<Rejection> {
     match reply {
@@ -399,10 +402,7 @@ fn refused(rejection: Rejection, reply: Option<ReplyTo>) -> Option<Rejection> {
             reply.fail(CallFailure::Rejected(rejection));
             None
         }
-        None => {
-            tracing::warn!(%rejection, "a remote cast was refused");
-            Some(rejection)
-        }
+        None => Some(rejection),
     }
 }
 

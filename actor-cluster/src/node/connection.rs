@@ -3,7 +3,7 @@
 //! ```text
 //!  Link ◄── callers of any thread: encode, wake
 //!   │ lock
-//!  SessionTask ── poll: arrivals, write, read, events, deliveries, timer
+//!  SessionTask ── poll: arrivals, write, read, look, timer, events, deliveries
 //!   └── streams: each with what it is writing and what it has read so far
 //! ```
 //!
@@ -22,8 +22,8 @@ use actor_core::executor::Sleep;
 use super::Node;
 use super::delivering::{Deliveries, LeftOver};
 use super::inbound;
-use super::link::{Link, News};
-use super::stream::{StreamIo, Turn};
+use super::link::{Link, TurnBegun};
+use super::stream::{Round, StreamIo, Turn};
 use crate::contain::contained;
 use crate::limits::LINGER;
 use crate::session::Event;
@@ -40,7 +40,7 @@ pub(super) struct SessionTask {
     link: Arc<Link>,
     streams: Vec<StreamIo>,
     deliveries: Deliveries,
-    /// Empty between two looks: it keeps its room.
+    /// Filled by a look and emptied when they are handled: it keeps its room.
     events: VecDeque<Event>,
     timer: Option<(Instant, Pin<Box<Sleep>>)>,
     /// Set when the session has ended: when the streams are cut off.
@@ -63,17 +63,18 @@ impl SessionTask {
 
     /// Begins a turn. Whether the session has something to write.
     fn begin_turn(&mut self) -> bool {
-        let News { arrivals, wants_write } = self.link.begin_turn();
+        let TurnBegun { arrivals, wants_write } = self.link.begin_turn();
         self.streams.extend(arrivals.into_iter().map(StreamIo::new));
         wants_write
     }
 
     /// Whether any stream could go on, and whether others are to have their turn first.
     fn poll_streams(&mut self, cx: &mut Context<'_>, wants_write: bool) -> (bool, bool) {
-        let now = self.node.executor().now();
-        let (link, is_closing) = (&self.link, self.cut_off.is_some());
+        let round =
+            Round { now: self.node.executor().now(), wants_write, is_closing: self.cut_off.is_some() };
+        let link = &self.link;
         let (mut is_busy, mut is_sated) = (false, false);
-        self.streams.retain_mut(|stream| match stream.poll(cx, link, now, wants_write, is_closing) {
+        self.streams.retain_mut(|stream| match stream.poll(cx, link, round) {
             Turn::Idle => true,
             Turn::Busy => {
                 is_busy = true;
@@ -221,13 +222,13 @@ impl Future for SessionTask {
                 this.link.release_memory();
                 return Poll::Ready(());
             }
-            // What was done may have left something to write.
             if is_sated {
                 break;
             }
             if !(is_busy || has_fired || has_events || has_delivered) && this.link.may_rest() {
                 return Poll::Pending;
             }
+            // What was done may have left something to write.
             wants_write = true;
         }
         // There is more to do; other tasks get their turn first.

@@ -6,6 +6,8 @@
 //!                              hold ◄── to the peer ──► release, when the line is empty
 //! ```
 //!
+//! A message that takes long to read is read elsewhere, in front of its actor's line; a few at a time.
+//!
 //! An actor without room keeps nobody else's messages waiting: they go past its line. The peer
 //! is told to hold what is for it, so the line has at most what was under way by then, less than two windows
 //! in all; a line costs memory only while there is one. Should many actors stall one after the
@@ -45,10 +47,8 @@ pub(super) struct Deliveries {
     lines: BTreeMap<u64, Line>,
     /// The message in front of each line.
     fronts: FuturesUnordered<Pin<Box<dyn Future<Output = Front> + Send>>>,
-    /// How many bytes are in lines, fronts included but those that are just being read.
+    /// How many bytes are in lines, fronts included but those that began with being read aside.
     stalled_bytes: u64,
-    /// How many bytes are being read aside.
-    aside_bytes: u64,
     /// Whose lines the peer knows of.
     holds: Holds,
 }
@@ -91,16 +91,9 @@ impl Stalled {
 /// The front of a line has left it.
 struct Front {
     actor: u64,
-    weight: Weight,
+    bytes: u64,
     /// The cast that it was, and why nobody handles it.
     died: Option<(Shape, Rejection)>,
-}
-
-/// What a front counts as for as long as it is there.
-#[derive(Clone, Copy)]
-enum Weight {
-    Stalled(u64),
-    Aside(u64),
 }
 
 /// A message that no mailbox has.
@@ -176,14 +169,11 @@ impl Deliveries {
             return false;
         }
         let Poll::Ready(Some(front)) = self.fronts.poll_next_unpin(cx) else { return false };
-        let Front { actor, weight, died } = front;
+        let Front { actor, bytes, died } = front;
         if let Some((shape, rejection)) = died {
             node.on_inbound_dead(link, actor, shape, &rejection);
         }
-        match weight {
-            Weight::Stalled(bytes) => self.stalled_bytes -= bytes,
-            Weight::Aside(bytes) => self.aside_bytes -= bytes,
-        }
+        self.stalled_bytes -= bytes;
         turn.delivered += 1;
         loop {
             let line = self.lines.entry(actor).or_default();
@@ -198,11 +188,10 @@ impl Deliveries {
                 return true;
             };
             let (bytes, left_over) = (next.message.weight() as u64, LeftOver::of(&next.message));
-            let weight = Weight::Stalled(bytes);
             match inbound::deliver(node, link, &mut turn.reached, &next.unread()) {
                 Some(waiting) => {
                     line.front = Some(left_over);
-                    self.fronts.push(in_front(left_over, weight, waiting));
+                    self.fronts.push(in_front(left_over, bytes, waiting));
                 }
                 None if turn.goes_on() => {
                     self.stalled_bytes -= bytes;
@@ -211,7 +200,7 @@ impl Deliveries {
                 }
                 // This one is delivered. It is counted in the next turn, with which the rest goes.
                 None => {
-                    self.fronts.push(Box::pin(ready(Front { actor, weight, died: None })));
+                    self.fronts.push(Box::pin(ready(Front { actor, bytes, died: None })));
                 }
             }
             return true;
@@ -235,7 +224,9 @@ impl Deliveries {
             let line = if self.lines.is_empty() { None } else { self.lines.get_mut(&actor) };
             if let Some(line) = line {
                 let weight = first.weight() as u64;
-                if !turn.is_last && self.stalled_bytes + weight > stalled_bytes_max {
+                // One is not too much by itself, however long it is.
+                let is_too_much = self.stalled_bytes > 0 && self.stalled_bytes + weight > stalled_bytes_max;
+                if is_too_much && !turn.is_last {
                     return;
                 }
                 line.behind.push_back(Stalled::new(&unread));
@@ -245,9 +236,8 @@ impl Deliveries {
                 continue;
             }
             // It is read while others go on, as long as that is not too much.
-            let (is_long, weight) = (unread.is_long(), first.weight() as u64);
-            let is_too_much = self.aside_bytes > 0 && self.aside_bytes + weight > stalled_bytes_max;
-            if is_long && is_too_much && !turn.is_last {
+            let (is_read_aside, weight) = (unread.is_read_aside(), first.weight() as u64);
+            if is_read_aside && !turn.is_last && link.readings.would_exceed(stalled_bytes_max, weight) {
                 return;
             }
             let most = DELIVERIES_PER_TURN - turn.delivered;
@@ -260,14 +250,9 @@ impl Deliveries {
             if let Some(waiting) = waiting {
                 let left_over = LeftOver::of(&last);
                 self.lines.insert(actor, Line { front: Some(left_over), behind: VecDeque::new() });
-                let weight = if is_long {
-                    self.aside_bytes += weight;
-                    Weight::Aside(weight)
-                } else {
-                    self.stalled_bytes += last.weight() as u64;
-                    Weight::Stalled(last.weight() as u64)
-                };
-                self.fronts.push(in_front(left_over, weight, waiting));
+                let bytes = if is_read_aside { 0 } else { last.weight() as u64 };
+                self.stalled_bytes += bytes;
+                self.fronts.push(in_front(left_over, bytes, waiting));
                 if self.holds.begin(actor) {
                     link.run(|session| session.hold(actor));
                 }
@@ -316,7 +301,7 @@ impl Turn {
 /// Waits until a message has found room, or never will.
 fn in_front(
     LeftOver { actor, shape, is_call }: LeftOver,
-    weight: Weight,
+    bytes: u64,
     waiting: Waiting,
 ) -> Pin<Box<dyn Future<Output = Front> + Send>> {
     let mut waiting = Contained(Some(waiting));
@@ -324,7 +309,7 @@ fn in_front(
         waiting.poll(cx).map(|died| {
             // The port of a call tells its caller.
             let died = died.filter(|_| !is_call).map(|rejection| (shape, rejection));
-            Front { actor, weight, died }
+            Front { actor, bytes, died }
         })
     }))
 }

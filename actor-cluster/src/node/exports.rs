@@ -52,7 +52,7 @@ impl Exports {
 
     /// Lets an actor of this node be reached by its token until it ends.
     ///
-    /// Called while a session is locked, so its end is not watched here.
+    /// It may be called while a session is locked, so its end is not watched here.
     pub(super) fn export<M: RemoteMessage>(
         &self,
         actor: &ActorRef<M>,

@@ -95,8 +95,8 @@ pub(super) fn on_event(node: &Arc<Node>, link: &Arc<Link>, event: Event) {
     }
 }
 
-/// Hands a message to its actor, or tells its caller why not. Says what waits for room, if the mailbox
-/// is full. A call whose caller stops waiting meanwhile never runs.
+/// Hands a message to its actor, or tells its caller why not. Says what waits, if it is read
+/// aside or the mailbox is full. A call whose caller stops waiting meanwhile never runs.
 pub(super) fn deliver(
     node: &Arc<Node>,
     link: &Arc<Link>,
@@ -130,7 +130,8 @@ pub(super) fn deliver_casts(
 ) -> Option<(usize, Option<Waiting>)> {
     let mut taken = 0;
     // A hook is asked for each message.
-    let goes = |next: &Unread<'_>| next.is_plain_cast() && !next.is_long() && node.authorize().is_none();
+    let goes =
+        |next: &Unread<'_>| next.is_plain_cast() && !next.is_read_aside() && node.authorize().is_none();
     let next = messages.front().filter(goes);
     let Unread { message: first, piece, .. } = next?;
     let found = reached.found(node, link, first.actor).ok()?;
@@ -345,9 +346,11 @@ fn read(
     if let Some(dialect) = dialect {
         *reply = reply.take().map(|reply| reply.speaking(dialect.clone()));
     }
-    if unread.is_long() {
+    if unread.is_read_aside() {
         let context = spoken.unwrap_or_else(|| link.context.clone());
-        let waiting = target.deliver_aside(node.executor(), variant, unread.fields(), context, reply.take());
+        let (fields, reading) = (unread.fields(), link.readings.begin(fields.len()));
+        let waiting =
+            target.deliver_aside(node.executor(), variant, (fields, reading), context, reply.take());
         return Err(Box::new(Undone::Waiting(waiting)));
     }
     let context = spoken.as_ref().unwrap_or(&link.context);

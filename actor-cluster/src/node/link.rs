@@ -21,6 +21,7 @@ use tokio::sync::{Notify, watch};
 use super::Node;
 use super::exports::Exports;
 use super::outbound::Given;
+use super::readings::Readings;
 use super::references::{self, GivenTypes};
 use super::ties::Ties;
 use crate::event::PeerInfo;
@@ -28,7 +29,7 @@ use crate::id::NodeLife;
 use crate::limits::STREAMS_PER_SESSION_MAX;
 use crate::locked::locked;
 use crate::session::answering::Answered;
-use crate::session::aside::{Aside, Encoded};
+use crate::session::aside::{Encoded, Reservation};
 use crate::session::handshake::{self, Live, SessionId};
 use crate::session::send::Sent;
 use crate::session::streams::ConnectionId;
@@ -85,6 +86,8 @@ pub(super) struct Link {
     given_types: Arc<GivenTypes>,
     /// Asked for what messages bring along, if the peer reads that.
     propagator: Option<Arc<dyn Propagator>>,
+    /// What of the peer's is being read aside.
+    pub(super) readings: Readings,
     inner: Mutex<Inner>,
     given: Mutex<GivenActors>,
 }
@@ -154,7 +157,7 @@ pub(super) struct Arrival {
 }
 
 /// What a turn of the session's task begins with.
-pub(super) struct News {
+pub(super) struct TurnBegun {
     pub(super) arrivals: Vec<Arrival>,
     pub(super) wants_write: bool,
 }
@@ -185,6 +188,7 @@ impl Link {
             executor,
             given_types,
             propagator,
+            readings: Readings::default(),
             inner: Mutex::new(Inner::new(session)),
             given: Mutex::default(),
         };
@@ -336,8 +340,9 @@ impl Link {
         let sent = inner.session.send(now, actor, message, attempt, annotation.as_ref());
         self.end_act(inner);
         match sent? {
+            // What was a cast is dropped here.
             Sent::Cast(_) | Sent::Call => Ok(()),
-            Sent::Long(message, aside) => self.send_aside(actor, message, aside, annotation.as_ref()),
+            Sent::Long(message, reservation) => self.send_aside(message, reservation, annotation.as_ref()),
         }
     }
 
@@ -345,26 +350,20 @@ impl Link {
     #[cold]
     fn send_aside<M: RemoteMessage>(
         &self,
-        actor: u64,
-        mut message: M,
-        mut aside: Aside,
+        message: M,
+        reservation: Reservation,
         annotation: Option<&Annotation>,
     ) -> Result<(), SendError<M>> {
-        loop {
-            let fields = match aside.encode(&message) {
-                Ok(fields) => fields,
-                Err(error) => {
-                    self.act(|session| session.give_up(&aside));
-                    return Err(SendError::Unsendable(message, error.to_string().into()));
-                }
-            };
+        let mut sent = Sent::Long(message, reservation);
+        while let Sent::Long(message, reservation) = sent {
+            let mut fields = Some(reservation.encode(&message));
             let now = self.executor.now();
-            let encoded = (aside, fields);
-            match self.act(|session| session.send_encoded(now, actor, message, encoded, annotation))? {
-                Sent::Cast(_) | Sent::Call => return Ok(()),
-                Sent::Long(again, meanwhile) => (message, aside) = (again, meanwhile),
-            }
+            let send = |session: &mut Session| {
+                session.send_encoded(now, message, reservation, &mut fields, annotation)
+            };
+            sent = self.act(send)?;
         }
+        Ok(())
     }
 
     /// What a message brings along that is sent from here.
@@ -455,10 +454,10 @@ impl Link {
     }
 
     /// The task looks for everything that there is to do from here on.
-    pub(super) fn begin_turn(&self) -> News {
+    pub(super) fn begin_turn(&self) -> TurnBegun {
         let mut inner = self.inner();
         (inner.has_news, inner.is_resting) = (false, false);
-        News { arrivals: std::mem::take(&mut inner.arrivals), wants_write: inner.session.wants_write() }
+        TurnBegun { arrivals: std::mem::take(&mut inner.arrivals), wants_write: inner.session.wants_write() }
     }
 
     /// Whether the task may wait to be woken: nothing was asked since its turn began.
@@ -476,11 +475,9 @@ impl Link {
 impl ReplySink for Link {
     fn reply(&self, call: u64, answer: Result<&dyn EncodeReply, CallFailure>) {
         let call = Correlation::from_u64(call);
-        let value = answer.as_ref().ok().copied();
-        let answered = self.act(|session| session.answer(call, answer));
-        if let (Answered::Long, Some(value)) = (answered, value) {
-            let encoded = Encoded::of_reply(&self.context, value);
-            self.act(|session| session.answer_encoded(call, encoded));
+        if let Answered::Long(value) = self.act(|session| session.answer(call, answer)) {
+            let mut encoded = Some(Encoded::of_reply(&self.context, value));
+            self.act(|session| session.answer_encoded(call, &mut encoded));
         }
     }
 

@@ -12,7 +12,7 @@
 //! Locks are taken in this order, and none is held across an await:
 //! `Node::publishing`; `Node::peers` or `Node::once`; `Link::inner`; then one of the catalog's, that of
 //! the given types, the tasks' and `Link::given`; that of the exports last. A user's code does not run
-//! under them and a user's value is not dropped, but for the encoding of a message under its
+//! under them and a user's value is not dropped, but for the encoding of what goes into one frame under its
 //! session's, which writes straight into what is sent, and for what a call has beside its port.
 
 mod accept;
@@ -38,6 +38,7 @@ mod parting;
 mod peer;
 mod publish;
 mod read_buffer;
+mod readings;
 mod references;
 mod resume;
 mod rights;

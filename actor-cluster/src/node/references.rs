@@ -76,7 +76,7 @@ impl GivenTypes {
     /// Tells the peer, under the lock of the session that has just written the addresses.
     #[inline]
     pub(super) fn say_fresh(&self, session: &mut Session) {
-        // Relaxed: who notes and who looks have the session locked.
+        // Relaxed: whoever notes looks afterwards, with the session locked.
         if self.has_fresh.load(Ordering::Relaxed) {
             self.say(session);
         }

@@ -30,6 +30,16 @@ pub(super) enum Turn {
     Over(CloseReason),
 }
 
+/// What a stream is told when it has its turn.
+#[derive(Clone, Copy)]
+pub(super) struct Round {
+    pub(super) now: Instant,
+    /// Whether to ask the session for something to write.
+    pub(super) wants_write: bool,
+    /// The session has ended: what is left is written, the write side shut, and the peer's end awaited.
+    pub(super) is_closing: bool,
+}
+
 /// A stream and its buffers.
 pub(super) struct StreamIo {
     connection: ConnectionId,
@@ -67,23 +77,15 @@ impl StreamIo {
         self.stream.close(reason);
     }
 
-    /// Writes and reads as much as goes now. `wants_write`: whether to ask the session for something to write.
-    /// `is_closing`: the session has ended; what is left is written, the write side shut, and the peer's end awaited.
-    pub(super) fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        link: &Link,
-        now: Instant,
-        wants_write: bool,
-        is_closing: bool,
-    ) -> Turn {
-        let could_write_more = match self.poll_write(cx, link, wants_write, is_closing) {
+    /// Writes and reads as much as goes now.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, link: &Link, round: Round) -> Turn {
+        let could_write_more = match self.poll_write(cx, link, round) {
             Poll::Ready(Err(reason)) => return Turn::Over(reason),
             Poll::Ready(Ok(is_done)) => !is_done,
             // The stream wakes the task when it takes bytes again.
             Poll::Pending => false,
         };
-        match self.read_some(cx, link, now, is_closing) {
+        match self.read_some(cx, link, round) {
             Turn::Idle if could_write_more => Turn::Busy,
             turn => turn,
         }
@@ -94,8 +96,7 @@ impl StreamIo {
         &mut self,
         cx: &mut Context<'_>,
         link: &Link,
-        wants_write: bool,
-        is_closing: bool,
+        round: Round,
     ) -> Poll<Result<bool, CloseReason>> {
         // A session that has ended may still say something; it is too late for that here.
         if self.is_shut {
@@ -106,7 +107,7 @@ impl StreamIo {
             if write == WRITES_PER_TURN {
                 return Poll::Ready(Ok(false));
             }
-            if self.writing.is_empty() && wants_write {
+            if self.writing.is_empty() && round.wants_write {
                 self.take_pieces(link);
             }
             if self.writing.is_empty() {
@@ -131,7 +132,7 @@ impl StreamIo {
                 Poll::Ready(Ok(())) => self.is_dirty = false,
             }
         }
-        if is_closing && !self.is_shut {
+        if round.is_closing && !self.is_shut {
             match Pin::new(&mut *self.stream).poll_shutdown(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(lost(&error))),
@@ -184,7 +185,8 @@ impl StreamIo {
         }
     }
 
-    fn read_some(&mut self, cx: &mut Context<'_>, link: &Link, now: Instant, is_closing: bool) -> Turn {
+    fn read_some(&mut self, cx: &mut Context<'_>, link: &Link, round: Round) -> Turn {
+        let Round { now, is_closing, .. } = round;
         if is_closing {
             // Nobody looks at it any more.
             self.read.unread().clear();
@@ -286,8 +288,8 @@ mod tests {
         let arrival = Arrival { connection: ConnectionId(99), stream, preface: Bytes::new(), rest };
         let mut io = StreamIo::new(arrival);
         let mut cx = Context::from_waker(Waker::noop());
-        let now = a.node.executor().now();
-        let turns: Vec<_> = (0..1000).map(|_| io.poll(&mut cx, &link, now, true, true)).collect();
+        let round = Round { now: a.node.executor().now(), wants_write: true, is_closing: true };
+        let turns: Vec<_> = (0..1000).map(|_| io.poll(&mut cx, &link, round)).collect();
         let busy = turns.iter().filter(|turn| matches!(turn, Turn::Busy)).count();
         assert!(busy <= 1, "{busy} of 1000 turns want another at once");
     }
@@ -310,8 +312,8 @@ mod tests {
             far.write_all(&header).await.unwrap();
             far.write_all(&vec![0; bytes - header.len()]).await.unwrap();
             let mut cx = Context::from_waker(Waker::noop());
-            let now = a.node.executor().now();
-            let is_sated = matches!(io.poll(&mut cx, &link, now, false, false), Turn::Sated);
+            let round = Round { now: a.node.executor().now(), wants_write: false, is_closing: false };
+            let is_sated = matches!(io.poll(&mut cx, &link, round), Turn::Sated);
             (is_sated, io.read.unread().len())
         };
         assert_eq!(polled(READ_BYTES_PER_TURN - 1).await, (false, READ_BYTES_PER_TURN - 1));

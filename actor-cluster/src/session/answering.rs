@@ -2,7 +2,7 @@
 
 use actor_core::CallFailure;
 
-use super::aside::Encoded;
+use super::aside::{Encoded, Outcome};
 use super::codes;
 use super::lane::Recipient;
 use super::send::place_of;
@@ -13,30 +13,29 @@ use crate::wire::lanes::LaneId;
 use crate::wire::{EncodeError, EncodeReply, Encoder};
 
 /// What became of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answered {
+pub(crate) enum Answered<'a> {
     /// It is on its way, or it is said why there is none.
     Gone,
     /// The call is not open, because it was cancelled or answered.
     Unwanted,
-    /// It is too long for one frame: it is to be encoded outside of the lock, and then
+    /// It is too long for one frame: it is to be [encoded](Encoded::of_reply) outside of the lock, and then
     /// [given](Session::answer_encoded).
-    Long,
+    Long(&'a dyn EncodeReply),
 }
 
 impl Session {
     /// Answers a call of the peer's.
-    pub(crate) fn answer(
+    pub(crate) fn answer<'a>(
         &mut self,
         call: Correlation,
-        answer: Result<&dyn EncodeReply, CallFailure>,
-    ) -> Answered {
+        answer: Result<&'a dyn EncodeReply, CallFailure>,
+    ) -> Answered<'a> {
         let Some(lane) = self.answering.remove(&call) else { return Answered::Unwanted };
         let answer = match answer {
             Ok(_) if self.is_left_unread() => Err(too_many()),
             Ok(value) if !self.write_answer(lane, call, value) => {
                 self.answering.insert(call, lane);
-                return Answered::Long;
+                return Answered::Long(value);
             }
             Ok(_) => Ok(()),
             Err(failure) => Err(failure),
@@ -46,35 +45,38 @@ impl Session {
     }
 
     /// [Answers](Self::answer) a call with what was encoded aside, or could not be.
-    pub(crate) fn answer_encoded(&mut self, call: Correlation, answer: Result<Encoded, EncodeError>) {
+    pub(crate) fn answer_encoded(&mut self, call: Correlation, answer: &mut Outcome) {
         let Some(id) = self.answering.remove(&call) else { return };
-        let answer = match answer {
-            Err(error) => Err(CallFailure::BadReply(error.to_string().into())),
-            Ok(_) if self.is_left_unread() => Err(too_many()),
-            Ok(value) => {
-                if let Some(lane) = self.messages.get_mut(place_of(id)) {
+        let answer = match answer.take() {
+            Some(Err(error)) => Err(CallFailure::BadReply(error.to_string().into())),
+            Some(Ok(_)) if self.is_left_unread() => Err(too_many()),
+            Some(Ok(value)) => {
+                if let Some(lane) = self.message_lane(id) {
                     lane.lane.out.begin(Kind::Reply, id, 0, call.as_u64());
                     lane.lane.out.finish_with(value, Recipient::Caller(call.as_u64()));
                 }
                 Ok(())
             }
+            None => Ok(()),
         };
         self.end_answer(id, call, answer);
     }
 
-    /// [`answer`](Self::answer) and what comes after it, for what is known to be short. Whether it went.
+    /// [`answer`](Self::answer) in one go, for what is short. Whether the call was open.
     pub(crate) fn answer_at_once(
         &mut self,
         call: Correlation,
         answer: Result<&dyn EncodeReply, CallFailure>,
     ) -> bool {
-        let value = answer.as_ref().ok().copied();
-        let answered = self.answer(call, answer);
-        if let (Answered::Long, Some(value)) = (answered, value) {
-            let encoded = Encoded::of_reply(&self.context, value);
-            self.answer_encoded(call, encoded);
+        match self.answer(call, answer) {
+            Answered::Gone => true,
+            Answered::Unwanted => false,
+            Answered::Long(value) => {
+                let mut encoded = Some(Encoded::of_reply(&self.context, value));
+                self.answer_encoded(call, &mut encoded);
+                true
+            }
         }
-        answered != Answered::Unwanted
     }
 
     fn end_answer(&mut self, lane: LaneId, call: Correlation, answer: Result<(), CallFailure>) {
@@ -105,7 +107,7 @@ impl Session {
 
     /// Tells the caller that there is no answer, and why.
     pub(super) fn write_failure(&mut self, id: LaneId, call: Correlation, failure: &CallFailure) {
-        let Some(lane) = self.messages.get_mut(place_of(id)) else { return };
+        let Some(lane) = self.message_lane(id) else { return };
         let (code, text) = codes::of_failure(failure);
         let text = codes::cut(text).as_bytes();
         lane.write(Kind::Failure, code, Recipient::Caller(call.as_u64()), call.as_u64(), text);

@@ -2,9 +2,9 @@
 //! and nobody else is to wait for that.
 //!
 //! ```text
-//!  locked    send ──► credit is taken, fields do not fit into a frame ──► Sent::Long
-//!  unlocked  Aside::encode ──► Encoded
-//!  locked    send_encoded ──► parts of it, without a copy
+//!  locked    send, answer ──► it does not fit into a frame; a message has its credit ──► Long
+//!  unlocked  Reservation::encode, Encoded::of_reply
+//!  locked    send_encoded, answer_encoded ──► parts of it, without a copy
 //! ```
 
 use std::sync::Arc;
@@ -16,26 +16,31 @@ use crate::wire::lanes::LaneId;
 use crate::wire::schema::Dialect;
 use crate::wire::{EncodeError, EncodeReply, Encoder, RemoteMessage, WireContext};
 
-/// A message that is to be encoded aside. It has its credit, which is [given back](super::Session::give_up) if it is not
-/// sent after all.
+/// Credit for the longest message to an actor, and how its fields are to be encoded.
 #[derive(Debug)]
 #[must_use = "it has credit"]
-pub(crate) struct Aside {
+pub(crate) struct Reservation {
+    pub(super) actor: u64,
     pub(super) lane: LaneId,
+    pub(super) credit: u64,
+    /// In a box: it goes along with each result of a send.
     pub(super) context: Box<WireContext>,
 }
 
-impl Aside {
-    /// Encodes its fields, however long they are.
+impl Reservation {
+    /// Encodes the fields of its message, however long they are.
     pub(crate) fn encode<M: RemoteMessage>(&self, message: &M) -> Result<Encoded, EncodeError> {
         Encoded::of::<M>(&self.context, |encoder| message.encode_fields(encoder))
     }
 
-    /// Whether the peer is still known to speak as it did when this began.
-    pub(super) fn is_in(&self, dialect: Option<&Arc<Dialect>>) -> bool {
+    /// Whether they were encoded as the peer is known to speak. What two builds have in common has one address.
+    pub(super) fn speaks(&self, dialect: Option<&Arc<Dialect>>) -> bool {
         self.context.dialect.as_ref().map(Arc::as_ptr) == dialect.map(Arc::as_ptr)
     }
 }
+
+/// What came of encoding aside, until the session takes it: what it does not take is dropped outside of its lock.
+pub(crate) type Outcome = Option<Result<Encoded, EncodeError>>;
 
 /// A value that was encoded aside. There is room in front of it for what a frame says before it.
 #[derive(Debug)]

@@ -25,7 +25,8 @@ impl Session {
         // What the peer knows to have come it need not take for lost.
         self.owes_ack |= is_here && self.has_untold();
         self.send_goodbye(reason);
-        // What has a stream is still written, and read by a peer that is here.
+        // What has a stream is still written, and read by a peer that is here; nobody hears what it acknowledges.
+        self.messages.iter_mut().for_each(|lane| lane.lane.out.limit_parts(u64::MAX));
         self.end(reason.clone(), |lane| !is_here || lane.stream().is_none());
     }
 

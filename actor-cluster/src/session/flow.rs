@@ -63,15 +63,18 @@ impl SendWindow {
         self.sent += cost(bytes, self.window);
     }
 
-    /// A message has begun of which it is not known how long it is: it costs the most.
-    pub(crate) fn reserve(&mut self) {
-        self.sent(usize::MAX);
+    /// A message has begun that is not encoded yet, and has so many bytes at most. What it costs for now.
+    pub(crate) fn reserve(&mut self, bytes_max: usize) -> u64 {
+        self.sent(bytes_max);
+        cost(bytes_max, self.window)
     }
 
-    /// Such a one turned out to have so many bytes, or none if it is not sent. Whether the window has opened with that.
-    pub(crate) fn settle(&mut self, bytes: usize) -> bool {
+    /// A message that was reserved so much for has this many bytes, or 0 if it is not sent: the rest is given back. Whether
+    /// the window has opened with that.
+    pub(crate) fn settle(&mut self, reserved: u64, bytes: usize) -> bool {
         let was_open = self.is_open(Attempt::First);
-        self.sent -= cost(usize::MAX, self.window) - cost(bytes, self.window);
+        debug_assert!(cost(bytes, self.window) <= reserved, "it is not longer than may be");
+        self.sent = self.sent - reserved + cost(bytes, self.window);
         !was_open && self.is_open(Attempt::First)
     }
 
@@ -242,5 +245,26 @@ mod tests {
         assert_eq!(window.received(4), Ok(4), "one message over the window is an overdraft");
         assert_eq!(window.received(9), Ok(4), "and so is that of one that had waited");
         assert_eq!(window.received(1), Err(Overdrawn));
+    }
+
+    #[test]
+    fn what_is_reserved_is_at_most_what_there_can_be() {
+        for window in [0, 1, 10, u64::MAX] {
+            let mut sender = SendWindow::new(window);
+            for _ in 0..1000 {
+                let reserved = sender.reserve(100);
+                assert_eq!(reserved, 100.min(window / 2));
+                sender.sent(3);
+                sender.settle(reserved, 0);
+            }
+            assert_eq!(sender.sent, 1000 * 3.min(window / 2));
+        }
+        let mut sender = SendWindow::new(10);
+        assert_eq!((sender.reserve(8), sender.reserve(4)), (5, 4));
+        sender.sent(1);
+        assert!(!sender.is_open(First));
+        assert!(sender.settle(4, 2), "the window opens with that");
+        assert!(!sender.settle(5, 8), "it was open");
+        assert_eq!(sender.sent, 8);
     }
 }

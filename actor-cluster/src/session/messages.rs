@@ -76,8 +76,8 @@ impl Unread<'_> {
         self.message.call.is_none() && self.annotation.is_none()
     }
 
-    /// Whether it takes long to read.
-    pub(crate) fn is_long(&self) -> bool {
+    /// Whether it takes so long to read that this is done elsewhere.
+    pub(crate) fn is_read_aside(&self) -> bool {
         self.message.fields.range().len() >= READ_ASIDE_BYTES_LEAST
     }
 

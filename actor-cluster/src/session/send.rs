@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actor_core::{Attempt, Instant, SendError};
 
-use super::aside::{Aside, Encoded};
+use super::aside::{Outcome, Reservation};
 use super::calls::Pending;
 use super::capabilities::Capabilities;
 use super::lane::Recipient;
@@ -22,6 +22,9 @@ use crate::wire::{CallHeader, EncodeError, Encoder, RemoteMessage, WireContext};
 /// the correlation and the deadline of a call.
 pub(super) const PREFIX_BYTES_MAX: usize = 24;
 
+/// The most that a message takes on the wire beside its body: a header, and what it brings along.
+const BESIDE_BODY_BYTES_MAX: usize = FRAME_BODY_BYTES_MAX;
+
 /// A call without a deadline.
 pub(super) const NO_DEADLINE: u64 = 0;
 
@@ -32,9 +35,9 @@ pub(crate) enum Sent<M> {
     Cast(M),
     /// A call is.
     Call,
-    /// It is too long for one frame: it is to be [encoded](Aside::encode) outside of the lock, and then
+    /// It is too long for one frame: it is to be [encoded](Reservation::encode) outside of the lock, and then
     /// [sent](Session::send_encoded).
-    Long(M, Aside),
+    Long(M, Reservation),
 }
 
 impl Session {
@@ -64,40 +67,49 @@ impl Session {
         let encoded = EncodeError::contained::<M>(|| message.encode_fields(&mut encoder));
         let finished = encoded.ok().and_then(|()| lane.lane.out.finish(Recipient::Actor(actor)));
         let Some(bytes) = finished else {
-            // If it is not too long, but cannot be encoded, the second attempt says why.
+            // Any error counts as too long, since a codec may have wrapped ours. If it was another, the second attempt says which.
             lane.lane.out.abandon();
-            lane.send_window.reserve();
+            let credit =
+                lane.send_window.reserve(self.peer.message_bytes_max.saturating_add(BESIDE_BODY_BYTES_MAX));
             let context = spoken.unwrap_or_else(|| Box::new(self.context.clone()));
-            return Ok(Sent::Long(message, Aside { lane: to.lane, context }));
+            return Ok(Sent::Long(message, Reservation { actor, lane: to.lane, credit, context }));
         };
         lane.send_window.sent(bytes);
         Ok(self.end_message(now, &to, message, dialect))
     }
 
-    /// [Sends](Self::send) a message that was encoded aside; to be encoded once more, if it turns out meanwhile
+    /// Sends a message that was encoded aside, if that went well. It is to be encoded once more, if it turns out
     /// that the peer was built with another version of it.
     pub(crate) fn send_encoded<M: RemoteMessage>(
         &mut self,
         now: Instant,
-        actor: u64,
         message: M,
-        (aside, fields): (Aside, Encoded),
+        reservation: Reservation,
+        fields: &mut Outcome,
         annotation: Option<&Annotation>,
     ) -> Result<Sent<M>, SendError<M>> {
-        let dialect = self.schemas.dialect(M::TYPE);
-        if !aside.is_in(dialect.as_ref()) {
-            let context = WireContext { dialect, ..self.context.clone() };
-            return Ok(Sent::Long(message, Aside { context: Box::new(context), ..aside }));
+        if let Some(Err(error)) = fields {
+            self.settle(&reservation, 0);
+            return Err(SendError::Unsendable(message, error.to_string().into()));
         }
-        let to = self.way_of(&message, actor, None, annotation);
+        let to = self.way_of(&message, reservation.actor, None, annotation);
         if let Err(unsent) = self.begin_message(now, &to, message.call()) {
-            self.give_up(&aside);
+            self.settle(&reservation, 0);
             return Err(unsent.with(message));
         }
-        if let Some(lane) = self.messages.get_mut(place_of(to.lane)) {
-            let bytes = lane.lane.out.finish_with(fields, Recipient::Actor(actor));
-            self.settle(to.lane, bytes);
-        }
+        let Some(lane) = self.messages.get_mut(place_of(to.lane)) else {
+            return Err(SendError::NotConnected(message));
+        };
+        // Looked for last: the type may have been agreed upon just now, to be introduced.
+        let dialect = self.schemas.dialect(M::TYPE);
+        let fields = if reservation.speaks(dialect.as_ref()) { fields.take() } else { None };
+        let Some(Ok(fields)) = fields else {
+            lane.lane.out.abandon();
+            let context = Box::new(WireContext { dialect, ..self.context.clone() });
+            return Ok(Sent::Long(message, Reservation { context, ..reservation }));
+        };
+        let bytes = lane.lane.out.finish_with(fields, Recipient::Actor(to.actor));
+        self.settle(&reservation, bytes);
         Ok(self.end_message(now, &to, message, dialect))
     }
 
@@ -112,27 +124,17 @@ impl Session {
         annotation: Option<&Annotation>,
     ) -> Result<(), SendError<M>> {
         let mut sent = self.send(now, actor, message, attempt, annotation)?;
-        while let Sent::Long(message, aside) = sent {
-            sent = match aside.encode(&message) {
-                Ok(fields) => self.send_encoded(now, actor, message, (aside, fields), annotation)?,
-                Err(error) => {
-                    self.give_up(&aside);
-                    return Err(SendError::Unsendable(message, error.to_string().into()));
-                }
-            };
+        while let Sent::Long(message, reservation) = sent {
+            let mut fields = Some(reservation.encode(&message));
+            sent = self.send_encoded(now, message, reservation, &mut fields, annotation)?;
         }
         Ok(())
     }
 
-    /// A message that was to be encoded aside is not sent.
-    pub(crate) fn give_up(&mut self, aside: &Aside) {
-        self.settle(aside.lane, 0);
-    }
-
-    /// A message that has had its credit since before it was known how long it is was so long.
-    fn settle(&mut self, lane: LaneId, bytes: usize) {
-        let lane = self.messages.get_mut(place_of(lane));
-        if lane.is_some_and(|lane| lane.send_window.settle(bytes)) && self.is_open() {
+    /// Replaces what was reserved for a message by what it takes, which is 0 if it is not sent.
+    fn settle(&mut self, reservation: &Reservation, bytes: usize) {
+        let lane = self.messages.get_mut(place_of(reservation.lane));
+        if lane.is_some_and(|lane| lane.send_window.settle(reservation.credit, bytes)) && self.is_open() {
             self.events.push_back(Event::Room);
         }
     }
@@ -177,8 +179,8 @@ impl Session {
         if !self.is_open() {
             return Err(Unsent::NotConnected);
         }
-        let is_full = to.attempt.is_some_and(|attempt| self.is_full(to.lane, to.actor, attempt));
-        if is_full || (call.is_some() && self.calls.is_full()) {
+        let has_credit = to.attempt.is_none_or(|attempt| self.has_credit(to.lane, attempt));
+        if !has_credit || self.is_held(to.actor) || (call.is_some() && self.calls.is_full()) {
             return Err(Unsent::Full);
         }
         let place = place_of(to.lane);
@@ -227,7 +229,8 @@ impl Session {
     /// lack of room.
     pub(crate) fn has_room(&self, actor: u64, is_bulk: bool) -> bool {
         let lane = self.lane_to(actor, is_bulk);
-        !self.is_open() || !(self.is_full(lane, actor, Attempt::First) || self.calls.is_full())
+        let has_room = self.has_credit(lane, Attempt::First) && !self.is_held(actor) && !self.calls.is_full();
+        has_room || !self.is_open()
     }
 
     /// The lane in which all messages of a type go to an actor.
@@ -235,10 +238,13 @@ impl Session {
         if is_bulk { LaneId::BULK } else { LaneId::of_recipient(actor, self.peer.data_lanes) }
     }
 
-    fn is_full(&self, lane: LaneId, actor: u64, attempt: Attempt) -> bool {
-        let is_open = self.messages.get(place_of(lane)).is_none_or(|lane| lane.send_window.is_open(attempt));
-        // Usually nobody is held, and there is nothing to look up.
-        !is_open || (!self.held.is_empty() && self.held.contains(&actor))
+    fn has_credit(&self, lane: LaneId, attempt: Attempt) -> bool {
+        self.messages.get(place_of(lane)).is_none_or(|lane| lane.send_window.is_open(attempt))
+    }
+
+    /// Whether the peer has asked to send an actor nothing for now. Usually nobody is held, and there is nothing to look up.
+    fn is_held(&self, actor: u64) -> bool {
+        !self.held.is_empty() && self.held.contains(&actor)
     }
 
     /// Defines a shape in a lane, ahead of its first use, unless the peer's build does not know it;
@@ -283,7 +289,7 @@ struct To<'a> {
     actor: u64,
     lane: LaneId,
     shape: Shape,
-    /// None if it has its credit.
+    /// None with a reservation: it has its credit.
     attempt: Option<Attempt>,
     schema: fn() -> Schema,
     annotation: Option<&'a Annotation>,

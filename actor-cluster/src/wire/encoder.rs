@@ -31,21 +31,14 @@ pub struct Encoder<'a> {
 impl<'a> Encoder<'a> {
     /// Begins a payload at the end of `buffer`.
     pub fn new(buffer: &'a mut BytesMut, context: &'a WireContext) -> Self {
-        let start = buffer.len();
-        Self::since(start, buffer, context)
+        Self::within(buffer, context, usize::MAX)
     }
 
     /// As [`new`](Self::new), for a payload that is at most so long, even where more is allowed.
     #[inline]
     pub(crate) fn within(buffer: &'a mut BytesMut, context: &'a WireContext, bytes_max: usize) -> Self {
-        let encoder = Self::new(buffer, context);
-        let end = encoder.end.min(encoder.start.saturating_add(bytes_max));
-        Self { end, ..encoder }
-    }
-
-    /// Goes on with a payload that began at `start`.
-    fn since(start: usize, buffer: &'a mut BytesMut, context: &'a WireContext) -> Self {
-        let end = start.saturating_add(context.payload_bytes_max);
+        let start = buffer.len();
+        let end = start.saturating_add(context.payload_bytes_max.min(bytes_max));
         Self { buffer, start, end, budget: Budget::new(context), context }
     }
 
@@ -175,8 +168,8 @@ impl<'a> Encoder<'a> {
         write: impl FnOnce(&mut Encoder<'_>) -> Result<(), EncodeError>,
     ) -> Result<(), EncodeError> {
         let context = self.context.speaking(dialect.clone());
-        let encoder = Encoder::since(self.start, self.buffer, &context);
-        write(&mut Encoder { end: self.end, ..encoder })
+        let (start, end, budget) = (self.start, self.end, Budget::new(&context));
+        write(&mut Encoder { buffer: self.buffer, start, end, budget, context: &context })
     }
 
     /// Lets a foreign codec append `length` bytes to the buffer itself.

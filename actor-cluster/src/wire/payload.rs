@@ -34,7 +34,7 @@ pub trait Wire: Sized {
     /// counts with it before they reserve memory.
     const ENCODED_BYTES_MIN: usize;
 
-    /// Appends the value.
+    /// Appends the value. Called once more for a message that does not go into one frame.
     ///
     /// # Errors
     ///
@@ -106,7 +106,7 @@ pub trait RemoteMessage: Sized + Send + 'static {
     fn variant(&self) -> VariantTag;
 
     /// Appends every field but the reply port. It borrows the message, so that one
-    /// that could not be sent goes back to its sender whole.
+    /// that could not be sent goes back to its sender whole. Called once more for a message that does not go into one frame.
     ///
     /// # Errors
     ///

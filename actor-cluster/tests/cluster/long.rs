@@ -16,6 +16,7 @@ on_every_shape! {
     b13_a_long_answer_is_written_while_others_are_sent
     b13_a_long_message_is_read_while_others_are_handled
     b13_long_messages_that_cannot_be_read_say_so
+    w17_a_long_message_for_an_actor_that_stalls_keeps_nobody_elses_waiting
 }
 
 const LONG: usize = 3 << 19;
@@ -199,4 +200,23 @@ async fn b13_long_messages_that_cannot_be_read_say_so(network: Network) {
     }
     archive.send(Archive::Note(5)).await.unwrap();
     assert_eq!(archive.call(Archive::List).await.unwrap(), [5], "nobody is harmed");
+}
+
+async fn w17_a_long_message_for_an_actor_that_stalls_keeps_nobody_elses_waiting(network: Network) {
+    let (a, b) = two(&network).await;
+    let stalled = Start::narrow(1);
+    b.publish("stalled", stalled.clone()).await;
+    let (_local, counter) = remote_counter(&a, &b, Start::default()).await;
+    let remote = a.find("stalled");
+    for number in 0..2 {
+        remote.send(Count::Add(number)).await.unwrap();
+    }
+    let long = |bytes: usize| Count::Load(vec![0; bytes]);
+    remote.send(long(7 << 19)).await.unwrap();
+    settle().await;
+    let weighed = counter.call(|port| Count::Weigh(vec![0; LONG], port)).await;
+    assert_eq!(weighed.map_err(drop), Ok(LONG as u64), "it is read while the other waits for room");
+    assert_eq!(counter.call(Count::Get).await, Ok(0));
+    stalled.gate.open();
+    assert_eq!(remote.call(Count::Get).await, Ok((7 << 19) + 1));
 }

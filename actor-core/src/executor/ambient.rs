@@ -55,8 +55,8 @@ impl TokioRuntime {
         }
     }
 
-    /// Runs a job on a thread for what takes long.
-    pub(super) fn offload(&self, job: impl FnOnce() + Send + 'static) {
+    /// Runs a job on a thread for what blocks.
+    pub(super) fn spawn_blocking(&self, job: impl FnOnce() + Send + 'static) {
         drop(match self.handle.clone().or_else(|| HOME.with_borrow(Option::clone)) {
             Some(handle) => handle.spawn_blocking(job),
             None => tokio::task::spawn_blocking(job),

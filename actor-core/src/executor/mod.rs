@@ -1,4 +1,4 @@
-//! The seam to the runtime: spawn, sleep, tell the time, draw random bytes.
+//! The seam to the runtime: spawn, block, sleep, tell the time, draw random bytes.
 //!
 //! ```text
 //!  actors, sessions ──► Executor ──┬─► tokio   the default: no dyn, no boxing
@@ -23,6 +23,7 @@ use tokio::sync::oneshot;
 
 use self::ambient::TokioRuntime;
 pub use self::timeout::{Elapsed, Timeout};
+use crate::contain::contained;
 pub use crate::pace::Pace;
 use crate::time::Instant;
 
@@ -58,9 +59,10 @@ pub trait Runtime: Send + Sync + 'static {
     /// everybody else from a source fit for cryptography.
     fn fill_random(&self, buffer: &mut [u8]);
 
-    /// Runs a job that computes for long, where it keeps no task waiting. Unless implemented it runs at once, before this
-    /// returns, as is right in a simulation.
-    fn offload(&self, job: Box<dyn FnOnce() + Send>) {
+    /// Runs a job that may block, or compute for long, where it keeps no task waiting: once, or never if the runtime shuts
+    /// down before. Unless implemented it runs before this returns, as is right in a simulation; a runtime that serves
+    /// real clients implements it.
+    fn spawn_blocking(&self, job: Box<dyn FnOnce() + Send>) {
         job();
     }
 }
@@ -122,23 +124,25 @@ impl Executor {
         }
     }
 
-    /// Runs a job that computes for long on a thread where it keeps no task waiting. It runs to its end also if the
-    /// future is dropped, but need not begin then.
+    /// Runs a job that may block, or compute for long, where it keeps no task waiting. It begins whether or not the future is
+    /// polled, and dropping the future does not stop it: what it gives is dropped where it ran then. On tokio it is one of
+    /// `tokio::task::spawn_blocking`: jobs beyond that pool's threads wait, in a queue without a bound, and a runtime that is
+    /// dropped waits for those that have begun.
     ///
     /// Gives `None` if the job panics, or the runtime shuts down before it has begun.
     ///
     /// # Panics
     ///
-    /// As [`spawn`](Self::spawn).
-    pub fn offload<T: Send + 'static>(
+    /// As [`spawn`](Self::spawn), and if the system gives no thread.
+    pub fn spawn_blocking<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> impl Future<Output = Option<T>> + Send + 'static {
         let (done, result) = oneshot::channel();
-        let job = move || drop(done.send(job()));
+        let job = move || contained("a blocking job", || drop(done.send(job())));
         match &self.kind {
-            Kind::Tokio(tokio) => tokio.offload(job),
-            Kind::Custom(runtime) => runtime.offload(Box::new(job)),
+            Kind::Tokio(tokio) => tokio.spawn_blocking(job),
+            Kind::Custom(runtime) => runtime.spawn_blocking(Box::new(job)),
         }
         async { result.await.ok() }
     }

@@ -31,7 +31,7 @@ pub(crate) struct TooManyTypes;
 impl MessageLane {
     pub(crate) fn new(id: LaneId, send_window: SendWindow, receive_window: ReceiveWindow) -> Self {
         let mut lane = Lane::new(id);
-        lane.out.set_ahead_max(send_window.bytes());
+        lane.out.limit_parts(send_window.bytes());
         Self {
             lane,
             send_window,

@@ -65,8 +65,9 @@ pub(crate) struct Outgoing {
     sent: u64,
     /// The offset that the reader of the lane's stream gives to the next byte there.
     read_at: Option<u64>,
-    /// With so much unacknowledged no part is written.
-    ahead_max: u64,
+    /// How many bytes of parts are not acknowledged, and with how many no other is written.
+    unacked_part_bytes: u64,
+    unacked_part_bytes_max: u64,
 }
 
 /// What is to be written next, without anything in between.
@@ -87,6 +88,8 @@ struct Written {
     slice: Bytes,
     /// The message of which it is the last part.
     ends: Option<Ending>,
+    /// What a part took in all.
+    part_bytes: u64,
 }
 
 impl Written {
@@ -110,11 +113,10 @@ impl Written {
 pub(crate) struct FromTheFuture;
 
 impl Outgoing {
-    /// How much may be under way for another part of a long message to follow, beside the least that its
-    /// reader acknowledges in time. What is under way stands before all that comes after it on its stream,
-    /// whatever lane that is of.
-    pub(crate) fn set_ahead_max(&mut self, bytes: u64) {
-        self.ahead_max = bytes;
+    /// No part is written while so many bytes of parts are unacknowledged, or [`PARTS_AHEAD_LEAST`] if that is more: what is
+    /// under way delays every lane of the stream.
+    pub(crate) fn limit_parts(&mut self, unacked_bytes: u64) {
+        self.unacked_part_bytes_max = unacked_bytes;
     }
 
     /// Where a control frame is appended. Call [`seal`](Self::seal) after it.
@@ -192,18 +194,21 @@ impl Outgoing {
     /// on the wire with what leads it; `None` if it is too long, and still begun.
     #[inline]
     pub(crate) fn finish(&mut self, recipient: Recipient) -> Option<usize> {
+        let is_short = self.frame.bytes(&self.open) - HEADER_BYTES <= FRAME_BODY_BYTES_MAX;
+        is_short.then(|| self.put(recipient))
+    }
+
+    #[inline]
+    fn put(&mut self, recipient: Recipient) -> usize {
         let frame = self.frame;
         let (bytes, lead) = (frame.bytes(&self.open), frame.lead());
-        if bytes - HEADER_BYTES > FRAME_BODY_BYTES_MAX {
-            return None;
-        }
         if self.parts.has_line(recipient) {
             self.push_behind(frame, recipient);
         } else {
             frame.finish(&mut self.open);
             self.seal();
         }
-        Some(lead + bytes)
+        lead + bytes
     }
 
     /// As [`finish`](Self::finish), with the rest of the frame from elsewhere: what is too long for one frame goes in
@@ -216,7 +221,7 @@ impl Outgoing {
             return frame.lead() + bytes;
         }
         self.open.extend_from_slice(rest.bytes());
-        self.finish(recipient).unwrap_or_else(|| unreachable!("it was just measured"))
+        self.put(recipient)
     }
 
     #[cold]
@@ -237,7 +242,11 @@ impl Outgoing {
 
     /// How many bytes of whole frames there were so far, parts aside.
     fn frames_put(&self) -> u64 {
-        self.frames_taken + (self.sealed_bytes + self.open.len()) as u64
+        self.frames_taken + self.unsent_frame_bytes() as u64
+    }
+
+    fn unsent_frame_bytes(&self) -> usize {
+        self.sealed_bytes + self.open.len()
     }
 
     /// Takes the frame back that was begun.
@@ -281,7 +290,7 @@ impl Outgoing {
 
     /// Whole frames and parts take turns.
     fn take_unsent(&mut self, lane: LaneId) -> Option<Written> {
-        let has_frames = self.sealed_bytes + self.open.len() > 0;
+        let has_frames = self.unsent_frame_bytes() > 0;
         let written = if self.is_turn_of_parts || !has_frames { self.take_part(lane) } else { None };
         self.is_turn_of_parts = written.is_none();
         let written = written.or_else(|| self.take_frames())?;
@@ -300,11 +309,12 @@ impl Outgoing {
             None => self.take_open(),
         };
         self.frames_taken += frames.len() as u64;
-        Some(Written { frames, slice: Bytes::new(), ends: None })
+        Some(Written { frames, slice: Bytes::new(), ends: None, part_bytes: 0 })
     }
 
+    /// Its reader acknowledges in time what was written: a quarter of the least that this lets go.
     fn may_write_part(&self) -> bool {
-        self.sent - self.acked < self.ahead_max.max(PARTS_AHEAD_LEAST)
+        self.unacked_part_bytes < self.unacked_part_bytes_max.max(PARTS_AHEAD_LEAST)
     }
 
     fn take_part(&mut self, lane: LaneId) -> Option<Written> {
@@ -321,7 +331,9 @@ impl Outgoing {
             let behind = self.frames_put();
             self.parts.wait_behind(recipient, behind);
         }
-        Some(Written { frames, slice, ends })
+        let part_bytes = (frames.len() + slice.len()) as u64;
+        self.unacked_part_bytes += part_bytes;
+        Some(Written { frames, slice, ends, part_bytes })
     }
 
     /// The lane is written to another stream from now on: what is not acknowledged is written
@@ -345,8 +357,9 @@ impl Outgoing {
             if news < oldest.len() {
                 oldest.advance(news);
                 self.acked = offset;
-            } else if let Some(Written { frames, slice, .. }) = self.log.pop_front() {
+            } else if let Some(Written { frames, slice, part_bytes, .. }) = self.log.pop_front() {
                 self.acked += (frames.len() + slice.len()) as u64;
+                self.unacked_part_bytes -= part_bytes;
                 self.log_at = self.log_at.saturating_sub(1);
                 self.recycle(frames);
             }
@@ -358,13 +371,13 @@ impl Outgoing {
 
     /// What waits to be written for the first time.
     pub(crate) fn unsent_bytes(&self) -> usize {
-        self.sealed_bytes + self.open.len() + self.parts.bytes()
+        self.unsent_frame_bytes() + self.parts.bytes()
     }
 
     /// The same without messages in parts, whose length is no matter of whoever reads: answers, and what messages
     /// credit bounds.
     pub(crate) fn unsent_answer_bytes(&self) -> usize {
-        self.sealed_bytes + self.open.len() + self.parts.answer_bytes()
+        self.unsent_frame_bytes() + self.parts.answer_bytes()
     }
 
     /// What is kept: all that has not arrived for certain.
@@ -374,8 +387,8 @@ impl Outgoing {
 
     /// Whether there is something to write.
     pub(crate) fn has_more(&self) -> bool {
-        let has_frames = self.sealed_bytes + self.open.len() > 0;
-        self.log_at < self.log.len() || has_frames || (self.parts.bytes() > 0 && self.may_write_part())
+        let has_part = self.parts.bytes() > 0 && self.may_write_part();
+        self.log_at < self.log.len() || self.unsent_frame_bytes() > 0 || has_part
     }
 
     /// How many messages are kept, answers aside.

@@ -203,6 +203,8 @@ impl Session {
     fn on_take(&mut self, connection: ConnectionId, lanes: u32, body: &[u8]) -> Judged {
         let lanes = LaneIds::from_bits(lanes).ok_or("a set of unknown lanes")?;
         end_of(body)?;
+        // What was acknowledged on the stream that is gone may be lost with it.
+        self.owes_ack = true;
         for id in lanes.iter() {
             self.position(connection, id).ok_or(ASTRAY)?;
             self.lane(id).ok_or(ASTRAY)?.write_to(Some(connection));

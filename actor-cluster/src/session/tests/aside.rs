@@ -6,13 +6,13 @@ use bytes::Bytes;
 use super::{A, B, Letter, frames, reason};
 use crate::limits::SWEEP_INTERVAL;
 use crate::session::answering::Answered;
-use crate::session::aside::{Aside, Encoded};
+use crate::session::aside::{Encoded, Reservation};
 use crate::session::send::Sent;
 use crate::testing::pair::{Node, Pair, Saw, outcome};
 use crate::transport::{CloseCode, LaneSet};
-use crate::wire::RemoteMessage;
 use crate::wire::frame::Kind;
 use crate::wire::schema::Schema;
+use crate::wire::{EncodeError, RemoteMessage};
 
 const MESSAGE: usize = 1 << 20;
 const WINDOW: u64 = 64 << 10;
@@ -38,16 +38,27 @@ fn long() -> Letter {
 }
 
 /// A begins a message that does not go into a frame.
-fn begun<M: RemoteMessage>(pair: &Pair, message: M) -> (M, Aside) {
+fn begun<M: RemoteMessage>(pair: &Pair, message: M) -> (M, Reservation) {
     match pair.session(A).send(pair.now(), 1, message, Attempt::First, None) {
-        Ok(Sent::Long(message, aside)) => (message, aside),
+        Ok(Sent::Long(message, reservation)) => (message, reservation),
         _ => panic!("a long message was expected"),
     }
 }
 
-fn sent<M: RemoteMessage>(pair: &Pair, message: M, aside: Aside) -> Result<Sent<M>, SendError<M>> {
-    let fields = aside.encode(&message).unwrap();
-    pair.session(A).send_encoded(pair.now(), 1, message, (aside, fields), None)
+fn sent<M: RemoteMessage>(
+    pair: &Pair,
+    message: M,
+    reservation: Reservation,
+) -> Result<Sent<M>, SendError<M>> {
+    let mut fields = Some(reservation.encode(&message));
+    pair.session(A).send_encoded(pair.now(), message, reservation, &mut fields, None)
+}
+
+/// Its encoder fails, but only when it is asked once more.
+fn give_up<M: RemoteMessage>(pair: &Pair, message: M, reservation: Reservation) {
+    let mut failed = Some(Err(EncodeError::custom::<M>("not now")));
+    let refused = pair.session(A).send_encoded(pair.now(), message, reservation, &mut failed, None);
+    assert!(matches!(refused, Err(SendError::Unsendable(..))));
 }
 
 fn received(pair: &mut Pair) -> Vec<usize> {
@@ -66,11 +77,11 @@ fn a_long_message_has_its_credit_before_it_is_encoded() {
     // Each costs half a window, as it turns out or not.
     let (first, aside) = begun(&pair, long());
     assert!(pair.session(A).has_room(1, false));
-    let (_second, other) = begun(&pair, long());
+    let (second, other) = begun(&pair, long());
     assert!(matches!(pair.send(A, 1, Letter::Note(1)), Err(SendError::Full(_))));
     assert!(matches!(sent(&pair, first, aside), Ok(Sent::Cast(_))), "it needs no more");
     assert!(!pair.session(A).has_room(1, false));
-    pair.session(A).give_up(&other);
+    give_up(&pair, second, other);
     pair.drive();
     assert_eq!((pair.saw(A), received(&mut pair)), (vec![Saw::Room], vec![LONG]));
     pair.drive();
@@ -96,6 +107,22 @@ fn what_cannot_be_encoded_costs_nothing() {
     assert_eq!((received(&mut pair), pair.session(B).ended()), (vec![LONG], None));
 }
 
+/// Whoever waits for room hears of it when the peer takes that back.
+#[test]
+fn an_actor_that_is_held_meanwhile_is_sent_nothing() {
+    let mut pair = pair();
+    let (message, reservation) = begun(&pair, long());
+    pair.session(B).hold(1);
+    pair.drive();
+    let Err(SendError::Full(message)) = sent(&pair, message, reservation) else { panic!("it is held") };
+    assert!(pair.session(A).has_room(2, false), "its credit came back");
+    pair.session(B).release(1);
+    pair.drive();
+    pair.send(A, 1, message).unwrap();
+    pair.drive();
+    assert_eq!(received(&mut pair), [LONG]);
+}
+
 #[test]
 fn a_session_that_ends_meanwhile_gives_the_message_back() {
     let pair = pair();
@@ -113,7 +140,6 @@ fn a_version_that_is_heard_of_meanwhile_has_it_encoded_once_more() {
     let (message, aside) = begun(&pair, parcel);
     pair.session(B).say_schema(Letter::TYPE, &Schema::of::<Letter>());
     pair.drive();
-    pair.session(A).agree(Later::TYPE, &Schema::of::<Later>());
     let Ok(Sent::Long(message, aside)) = sent(&pair, message, aside) else {
         panic!("it is to be encoded anew")
     };
@@ -130,19 +156,19 @@ fn a_long_answer_goes_when_it_is_encoded_unless_nobody_waits_any_more() {
         pair.drive();
         let call = *pair.session(B).answering.keys().next().unwrap();
         let value = Bytes::from(vec![7; LONG]);
-        let encoded = Encoded::of_reply(pair.session(B).context(), &value).unwrap();
-        assert_eq!(pair.session(B).answer(call, Ok(&value)), Answered::Long);
+        let mut encoded = Some(Encoded::of_reply(pair.session(B).context(), &value));
+        assert!(matches!(pair.session(B).answer(call, Ok(&value)), Answered::Long(_)));
         assert!(pair.session(B).is_answering(call), "it is open still");
         if !is_wanted {
             drop(reply);
             pair.advance(SWEEP_INTERVAL);
             pair.written(0, B);
-            pair.session(B).answer_encoded(call, Ok(encoded));
+            pair.session(B).answer_encoded(call, &mut encoded);
             pair.drive();
             assert!(frames(&pair.written(0, B)).iter().all(|frame| frame.kind != Kind::Large));
             continue;
         }
-        pair.session(B).answer_encoded(call, Ok(encoded));
+        pair.session(B).answer_encoded(call, &mut encoded);
         pair.drive();
         assert_eq!(outcome(&mut reply), Some(Ok(value)));
         assert!(!pair.session(B).is_answering(call));

@@ -8,10 +8,10 @@ use bytes::Bytes;
 
 use super::{A, B, Letter, answer_all, frames};
 use crate::limits::{
-    BULK_TURN, FRAME_BODY_BYTES_MAX, LARGE_OPEN_MAX, PART_BYTES, PARTS_AHEAD_LEAST, SEGMENT_BYTES,
+    ACK_BYTES, BULK_TURN, FRAME_BODY_BYTES_MAX, LARGE_OPEN_MAX, PART_BYTES, PARTS_AHEAD_LEAST, SEGMENT_BYTES,
 };
 use crate::testing::pair::{Node, Pair, Saw, Side, outcome};
-use crate::transport::LaneSet;
+use crate::transport::{CloseCode, CloseReason, LaneSet};
 use crate::wire::frame::{HEADER_BYTES, Kind};
 use crate::wire::lanes::LaneId;
 
@@ -23,7 +23,11 @@ enum Cargo {
 }
 
 fn pair() -> Pair {
-    let node = |number| Node::new(number).limits(16 << 20, 64 << 20);
+    narrow_pair(64 << 20)
+}
+
+fn narrow_pair(window: u64) -> Pair {
+    let node = |number| Node::new(number).limits(16 << 20, window);
     Pair::ready_between(node(1), node(2), &[LaneSet::ALL])
 }
 
@@ -111,8 +115,7 @@ fn small_messages_wait_for_one_part_at_most() {
 #[test]
 fn no_part_is_written_while_a_window_is_unacknowledged() {
     for window in [PARTS_AHEAD_LEAST / 8, PARTS_AHEAD_LEAST, 4 * PARTS_AHEAD_LEAST] {
-        let node = |number| Node::new(number).limits(16 << 20, window);
-        let mut pair = Pair::ready_between(node(1), node(2), &[LaneSet::ALL]);
+        let mut pair = narrow_pair(window);
         let ahead = window.max(PARTS_AHEAD_LEAST) as usize;
         pair.send(A, 1, parcel(1, 8 << 20)).unwrap();
         pair.stall(0, A, true);
@@ -131,6 +134,55 @@ fn no_part_is_written_while_a_window_is_unacknowledged() {
         pair.drive();
         assert_eq!(received(&mut pair, B), [(2, 3, 0), (1, 1, 8 << 20)]);
     }
+}
+
+/// Nobody hears any more what its reader acknowledges.
+#[test]
+fn what_is_left_of_a_long_message_is_written_before_the_goodbye() {
+    let mut pair = narrow_pair(64 * 1024);
+    pair.send(A, 1, parcel(1, 4 << 20)).unwrap();
+    pair.stall(0, A, true);
+    pair.drive();
+    pair.session(A).close(&CloseReason::from(CloseCode::Shutdown));
+    pair.stall(0, A, false);
+    pair.drive();
+    assert_eq!(received(&mut pair, B), [(1, 1, 4 << 20)]);
+    assert_eq!(pair.session(B).ended().map(|reason| reason.code), Some(CloseCode::Shutdown));
+}
+
+/// Its reader is on the new stream and has all that was written; it does not know that the old one is lost.
+#[test]
+fn a_long_message_goes_on_though_what_was_acknowledged_is_lost() {
+    let mut pair = narrow_pair(64 * 1024);
+    pair.stall(0, B, true);
+    pair.send(A, 1, parcel(1, 1 << 20)).unwrap();
+    pair.drive();
+    let untold = pair.session(B).messages.iter().map(|lane| lane.lane.incoming.untold()).max();
+    assert!(untold < Some(ACK_BYTES), "there is nothing to tell");
+    pair.stall(0, A, true);
+    pair.lose(0, A, CloseCode::Lost);
+    pair.open(LaneSet::ALL);
+    pair.drive();
+    assert_eq!(received(&mut pair, B), [(1, 1, 1 << 20)]);
+}
+
+#[test]
+fn whole_frames_that_nobody_acknowledges_keep_no_part_waiting() {
+    let mut pair = narrow_pair(64 * 1024);
+    let many = 2 * PARTS_AHEAD_LEAST as usize / FRAME_BODY_BYTES_MAX;
+    let mut replies: Vec<_> =
+        (0..many).map(|_| pair.call(A, None, |port| Letter::Fetch(120_000, port))).collect();
+    replies.push(pair.call(A, None, |port| Letter::Fetch(1 << 20, port)));
+    pair.drive();
+    pair.stall(0, A, true);
+    pair.written(0, B);
+    answer_all(pair.received(B));
+    pair.drive();
+    let parts = written(&mut pair, B).iter().filter(|(kind, ..)| *kind == Kind::Part).count();
+    assert_eq!(parts * PART_BYTES, PARTS_AHEAD_LEAST as usize);
+    pair.stall(0, A, false);
+    pair.drive();
+    assert!(replies.iter_mut().all(|reply| matches!(outcome(reply), Some(Ok(_)))));
 }
 
 #[test]
