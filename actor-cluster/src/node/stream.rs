@@ -302,7 +302,7 @@ mod tests {
         a.connect(&b.addresses()[0]).await.unwrap();
         let link = a.node.links().remove(0);
         // A frame that does not end so soon: it is read and not looked at.
-        let [l0, l1, l2, _] = (2 * READ_BYTES_PER_TURN as u32).to_le_bytes();
+        let [l0, l1, l2, ..] = (2 * READ_BYTES_PER_TURN).to_le_bytes();
         let header = [l0, l1, l2, Kind::Ping as u8, 0, 0, 0, LaneId::NONE.as_u8()];
         let polled = async |bytes: usize| {
             let (mut far, near) = pipe();

@@ -7,6 +7,7 @@
 
 mod assembly;
 mod incoming;
+mod log;
 mod message;
 mod outgoing;
 mod parts;
@@ -15,8 +16,9 @@ mod parts;
 pub(crate) use self::assembly::Assemblies;
 pub(crate) use self::assembly::{BadPart, Whole};
 pub(crate) use self::incoming::{Gap, Incoming, Position};
+pub(crate) use self::log::{FromTheFuture, Segment};
 pub(crate) use self::message::MessageLane;
-pub(crate) use self::outgoing::{FromTheFuture, Outgoing, Segment};
+pub(crate) use self::outgoing::Outgoing;
 pub(crate) use self::parts::Recipient;
 use super::streams::ConnectionId;
 use crate::wire::lanes::LaneId;

@@ -2,22 +2,17 @@
 //! be written again.
 //!
 //! ```text
-//!      acked          next               sent
-//!  ──────┬─────────────┬──────────────────┬──────────┬────────┐
-//!        │ written,    │ to be written    │ sealed   │ open   │◄── frames
-//!        │ not there?  │ once more        │ segments │        │
-//!        └──────────── log ───────────────┘          └────────┘
+//!                       ┌ sealed segments, open ◄── frames
+//!  stream ◄── log ◄─────┤   in turn
+//!                       └ parts ◄── what is too long for a frame
 //! ```
-//!
-//! Every byte of a lane has an offset, counted from the session's beginning. Without a loss
-//! `next` is `sent`. When the lane's stream is lost, `next` goes back to `acked`, and the lane
-//! goes on with another stream; the reader skips what it has already.
 
 use std::collections::VecDeque;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
-use super::parts::{Ending, Large, Part, Parts, Recipient};
+use super::log::{FromTheFuture, Log, Segment, Written};
+use super::parts::{Large, Part, Parts, Recipient};
 use crate::limits::{FRAME_BODY_BYTES_MAX, PARTS_AHEAD_LEAST, SEGMENT_BYTES};
 use crate::session::aside::Encoded;
 use crate::wire::frame::{self, HEADER_BYTES, Head, Kind, OpenFrame};
@@ -56,61 +51,11 @@ pub(crate) struct Outgoing {
     parts: Parts,
     /// Whether the next segment is a part, if there is one.
     is_turn_of_parts: bool,
-    /// What was handed out and is not acknowledged, oldest first.
-    log: VecDeque<Written>,
-    /// How many segments of the log lie before `next`.
-    log_at: usize,
-    acked: u64,
-    next: u64,
-    sent: u64,
-    /// The offset that the reader of the lane's stream gives to the next byte there.
-    read_at: Option<u64>,
-    /// How many bytes of parts are not acknowledged, and with how many no other is written.
-    unacked_part_bytes: u64,
+    /// What was handed out and is not acknowledged.
+    log: Log,
+    /// With how many unacknowledged bytes of parts no other is written.
     unacked_part_bytes_max: u64,
 }
-
-/// What is to be written next, without anything in between.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Segment {
-    /// The offset of the first byte, if the stream's reader has to be told.
-    pub(crate) begin: Option<u64>,
-    /// Whole frames, but that the last one may go on in `slice`.
-    pub(crate) frames: Bytes,
-    /// The rest of the last frame.
-    pub(crate) slice: Bytes,
-}
-
-/// A segment that was handed out.
-#[derive(Clone, Debug)]
-struct Written {
-    frames: Bytes,
-    slice: Bytes,
-    /// The message of which it is the last part.
-    ends: Option<Ending>,
-    /// What a part took in all.
-    part_bytes: u64,
-}
-
-impl Written {
-    fn len(&self) -> usize {
-        self.frames.len() + self.slice.len()
-    }
-
-    fn advance(&mut self, bytes: usize) {
-        let of_frames = bytes.min(self.frames.len());
-        self.frames.advance(of_frames);
-        self.slice.advance(bytes - of_frames);
-    }
-
-    fn messages(&self) -> u64 {
-        frame::count_messages(&self.frames) + u64::from(self.ends.is_some())
-    }
-}
-
-/// The peer acknowledges what it was never sent.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct FromTheFuture;
 
 impl Outgoing {
     /// No part is written while so many bytes of parts are unacknowledged, or [`PARTS_AHEAD_LEAST`] if that is more: what is
@@ -143,23 +88,9 @@ impl Outgoing {
         }
     }
 
-    /// Keeps the room of a segment that the peer has, for the next: memory that comes from the
-    /// system anew costs as much as what is written to it.
-    fn recycle(&mut self, frames: Bytes) {
-        if self.spare.len() < SPARE_SEGMENTS_MAX
-            && frames.len() >= SEGMENT_BYTES
-            && let Ok(mut room) = frames.try_into_mut()
-        {
-            room.clear();
-            if room.capacity() >= FULL_BYTES {
-                self.spare.push(room);
-            }
-        }
-    }
-
     /// Gives up room that nothing was written to for a while. Called now and then.
     pub(crate) fn rest(&mut self) {
-        if std::mem::replace(&mut self.sent_before, self.sent) == self.sent {
+        if std::mem::replace(&mut self.sent_before, self.log.sent()) == self.log.sent() {
             self.spare = Vec::new();
         }
     }
@@ -276,16 +207,11 @@ impl Outgoing {
 
     /// Takes the next segment out, to be written to the lane's stream.
     pub(crate) fn pop(&mut self, lane: LaneId) -> Option<Segment> {
-        let written = match self.log.get(self.log_at) {
-            Some(again) => again.clone(),
-            None => self.take_unsent(lane)?,
-        };
-        let begin = (self.read_at != Some(self.next)).then_some(self.next);
-        self.log_at += 1;
-        self.next += written.len() as u64;
-        self.read_at = Some(self.next);
-        let Written { frames, slice, .. } = written;
-        Some(Segment { begin, frames, slice })
+        if !self.log.has_more() {
+            let written = self.take_unsent(lane)?;
+            self.log.push(written);
+        }
+        self.log.pop()
     }
 
     /// Whole frames and parts take turns.
@@ -293,10 +219,7 @@ impl Outgoing {
         let has_frames = self.unsent_frame_bytes() > 0;
         let written = if self.is_turn_of_parts || !has_frames { self.take_part(lane) } else { None };
         self.is_turn_of_parts = written.is_none();
-        let written = written.or_else(|| self.take_frames())?;
-        self.sent += written.len() as u64;
-        self.log.push_back(written.clone());
-        Some(written)
+        written.or_else(|| self.take_frames())
     }
 
     fn take_frames(&mut self) -> Option<Written> {
@@ -314,7 +237,7 @@ impl Outgoing {
 
     /// Its reader acknowledges in time what was written: a quarter of the least that this lets go.
     fn may_write_part(&self) -> bool {
-        self.unacked_part_bytes < self.unacked_part_bytes_max.max(PARTS_AHEAD_LEAST)
+        self.log.part_bytes() < self.unacked_part_bytes_max.max(PARTS_AHEAD_LEAST)
     }
 
     fn take_part(&mut self, lane: LaneId) -> Option<Written> {
@@ -332,41 +255,19 @@ impl Outgoing {
             self.parts.wait_behind(recipient, behind);
         }
         let part_bytes = (frames.len() + slice.len()) as u64;
-        self.unacked_part_bytes += part_bytes;
         Some(Written { frames, slice, ends, part_bytes })
     }
 
     /// The lane is written to another stream from now on: what is not acknowledged is written
     /// again, since it may be lost.
     pub(crate) fn restart(&mut self) {
-        self.log_at = 0;
-        self.next = self.acked;
-        self.read_at = None;
+        self.log.restart();
     }
 
     /// The peer has everything before this offset.
     pub(crate) fn acknowledged(&mut self, offset: u64) -> Result<(), FromTheFuture> {
-        if offset > self.sent {
-            return Err(FromTheFuture);
-        }
-        // What is said on several streams may come out of order.
-        while self.acked < offset
-            && let Some(oldest) = self.log.front_mut()
-        {
-            let news = usize::try_from(offset - self.acked).unwrap_or(usize::MAX);
-            if news < oldest.len() {
-                oldest.advance(news);
-                self.acked = offset;
-            } else if let Some(Written { frames, slice, part_bytes, .. }) = self.log.pop_front() {
-                self.acked += (frames.len() + slice.len()) as u64;
-                self.unacked_part_bytes -= part_bytes;
-                self.log_at = self.log_at.saturating_sub(1);
-                self.recycle(frames);
-            }
-        }
-        // It need not be written again either.
-        self.next = self.next.max(self.acked);
-        Ok(())
+        let Self { log, spare, .. } = self;
+        log.acknowledged(offset, |frames| recycle(spare, frames))
     }
 
     /// What waits to be written for the first time.
@@ -382,28 +283,23 @@ impl Outgoing {
 
     /// What is kept: all that has not arrived for certain.
     pub(crate) fn kept_bytes(&self) -> u64 {
-        self.sent - self.acked + self.unsent_bytes() as u64
+        self.log.bytes() + self.unsent_bytes() as u64
     }
 
     /// Whether there is something to write.
     pub(crate) fn has_more(&self) -> bool {
         let has_part = self.parts.bytes() > 0 && self.may_write_part();
-        self.log_at < self.log.len() || self.unsent_frame_bytes() > 0 || has_part
+        self.log.has_more() || self.unsent_frame_bytes() > 0 || has_part
     }
 
     /// How many messages are kept, answers aside.
     pub(crate) fn kept_messages(&self) -> u64 {
-        let written: u64 = self.log.iter().map(Written::messages).sum();
-        written + self.unsent().map(frame::count_messages).sum::<u64>() + self.parts.messages()
+        self.log.messages() + self.unsent().map(frame::count_messages).sum::<u64>() + self.parts.messages()
     }
 
     /// The casts that are kept: the indices of their types, and their targets.
     pub(crate) fn kept_casts(&self) -> impl Iterator<Item = (u32, u64)> {
-        let written = self
-            .log
-            .iter()
-            .flat_map(|written| frame::casts(&written.frames).chain(written.ends.and_then(Ending::cast)));
-        written.chain(self.unsent().flat_map(frame::casts)).chain(self.parts.casts())
+        self.log.casts().chain(self.unsent().flat_map(frame::casts)).chain(self.parts.casts())
     }
 
     /// The calls of which no byte was handed out.
@@ -421,6 +317,20 @@ impl Outgoing {
         self.open.clear();
         self.sealed.clear();
         self.sealed_bytes = 0;
+    }
+}
+
+/// Keeps the room of a segment that the peer has, for the next: memory that comes from the
+/// system anew costs as much as what is written to it.
+fn recycle(spare: &mut Vec<BytesMut>, frames: Bytes) {
+    if spare.len() < SPARE_SEGMENTS_MAX
+        && frames.len() >= SEGMENT_BYTES
+        && let Ok(mut room) = frames.try_into_mut()
+    {
+        room.clear();
+        if room.capacity() >= FULL_BYTES {
+            spare.push(room);
+        }
     }
 }
 
@@ -472,7 +382,7 @@ mod tests {
             put(&mut lane, number, LONG);
             popped(&mut lane);
         }
-        lane.acknowledged(lane.sent).unwrap();
+        lane.acknowledged(lane.log.sent()).unwrap();
         assert_eq!(lane.spare.len(), SPARE_SEGMENTS_MAX);
         let room = lane.spare.last().unwrap().as_ptr();
         put(&mut lane, 9, LONG);
@@ -544,7 +454,7 @@ mod tests {
         // The reader on the new stream is at 2; it must hear that this is 5.
         assert_eq!(popped(&mut lane), [(Some(5), vec![2; 1]), (None, vec![3; 2])]);
         lane.acknowledged(8).unwrap();
-        assert_eq!((lane.kept_bytes(), lane.log.len()), (0, 0));
+        assert_eq!((lane.kept_bytes(), lane.log.has_more()), (0, false));
     }
 
     #[test]
@@ -554,7 +464,7 @@ mod tests {
         put(&mut lane, 1, LONG);
         put(&mut lane, 2, 1);
         lane.drop_unsent();
-        assert_eq!((lane.kept_bytes(), lane.log.len()), (3, 1));
+        assert_eq!((lane.kept_bytes(), lane.log.bytes()), (3, 3));
         put(&mut lane, 3, 1);
         assert_eq!(popped(&mut lane), [(None, vec![3])], "the offsets have no gap");
     }
