@@ -431,3 +431,29 @@ impl ExitListener for RemoteWatcher {
 fn parsed(addresses: Vec<String>) -> Vec<Address> {
     addresses.iter().filter_map(|address| address.parse().ok()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use actor_core::SpawnOptions;
+
+    use super::*;
+    use crate::node::tests::{Answerer, node};
+    use crate::testing::pipe::PipeNetwork;
+
+    /// What concerns the actor is looked for once in a turn, by a number, and not once a message.
+    #[tokio::test]
+    async fn w24_an_actor_is_looked_up_once_for_many_messages() {
+        let network = PipeNetwork::new();
+        let ((_h, a), (there, b)) = (node(&network, 1).await, node(&network, 2).await);
+        let actor = there.spawn(Answerer, (), SpawnOptions::new()).await.unwrap();
+        b.publish("answerer", &actor).unwrap();
+        a.connect(&b.addresses()[0]).await.unwrap();
+        let (link, serial) = (b.node.links().remove(0), actor.id().serial());
+        let finds = |reached: &mut Reached| reached.found(&b.node, &link, serial).map(|found| found.id);
+        let mut reached = Reached::default();
+        assert_eq!(finds(&mut reached), Ok(actor.id()));
+        b.unpublish("answerer", &actor);
+        assert_eq!(finds(&mut reached), Ok(actor.id()), "it is not looked up again");
+        assert_eq!(finds(&mut Reached::default()), Err(Rejection::NoSuchActor), "in the next turn it is");
+    }
+}

@@ -16,7 +16,7 @@ use super::support::{
 };
 
 on_every_shape! {
-    b03_an_address_in_a_message_is_the_right_to_use_it
+    w26_an_address_in_a_message_is_the_right_to_use_it
     b03_local_and_remote_references_fare_alike
     b03_an_address_that_comes_home_is_the_actor_itself
     b03_a_third_node_can_be_given_an_address
@@ -121,7 +121,7 @@ async fn give(from: &TestNode, clerk: &Clerk, actor: &ActorRef<Count>) -> ActorR
     clerk.last()
 }
 
-async fn b03_an_address_in_a_message_is_the_right_to_use_it(network: Network) {
+async fn w26_an_address_in_a_message_is_the_right_to_use_it(network: Network) {
     let (a, b) = two(&network).await;
     let clerk = clerk(&b).await;
     let start = Start::default();

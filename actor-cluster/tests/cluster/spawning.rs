@@ -16,7 +16,7 @@ use super::support::actors::{Trap, Trapped};
 use super::support::{Count, Gate, TestNode, id, node, node_with, on_every_shape, pass, settle};
 
 on_every_shape! {
-    b03_an_actor_is_started_on_another_node
+    w26_an_actor_is_started_on_another_node
     b03_an_actor_that_was_claimed_outlives_the_session
     b03_whatever_goes_wrong_has_a_name_and_leaves_nobody
     b03_a_kind_can_be_forbidden
@@ -164,7 +164,7 @@ async fn spawn(node: &TestNode, begin: Begin) -> Result<ActorRef<Work>, SpawnOnE
     node.server.spawn_on(id(2), "worker", begin).await
 }
 
-async fn b03_an_actor_is_started_on_another_node(network: Network) {
+async fn w26_an_actor_is_started_on_another_node(network: Network) {
     let (a, b, ledger) = pair(&network).await;
     let herald = a.counter(0).await;
     let worker =
