@@ -98,6 +98,9 @@ pub const WINDOW_BYTES: u64 = 512 * 1024;
 /// When more is next, everything behind it waits too, in whichever lane of messages.
 pub const STALLED_WINDOWS_MAX: u64 = 8;
 
+/// How many of the longest messages may wait so, of those that take more memory than they cost credit.
+pub const STALLED_LONG_MAX: u64 = 4;
+
 /// For how many of its actors without room a node asks a peer to hold messages. With one more it takes no
 /// messages from that peer until one of them has room or ends; the peer's senders then wait
 /// for credit, whomever they send to. One more from a peer ends the session.

@@ -12,11 +12,12 @@
 //! is told to hold what is for it, so the line has at most what was under way by then, less than two windows
 //! in all; a line costs memory only while there is one. Should many actors stall one after the
 //! other, everything that comes from the peer waits, in whichever lane: when a message is next whose line
-//! would bring all lines over [`STALLED_WINDOWS_MAX`] windows, or when there is one line more than the peer
+//! would bring all lines over [`STALLED_WINDOWS_MAX`] windows or [`STALLED_LONG_MAX`] of the longest messages, or when there is one line more than the peer
 //! can be [asked to hold](Holds) for.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::{Future, ready};
+use std::ops::{Add, Sub};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -31,8 +32,8 @@ use super::holds::{Freed, Holds};
 use super::inbound::{self, Reached};
 use super::link::Link;
 use crate::contain::contained;
-use crate::limits::{DELIVERIES_PER_TURN, STALLED_WINDOWS_MAX};
-use crate::session::{Fields, Inbound, Messages, Shape, Unread, are_worth_copying};
+use crate::limits::{DELIVERIES_PER_TURN, STALLED_LONG_MAX, STALLED_WINDOWS_MAX};
+use crate::session::{Config, Fields, Inbound, Messages, Shape, Unread, are_worth_copying};
 use crate::wire::annotation::Annotation;
 use crate::wire::lanes::{LANES_MAX, LaneId};
 
@@ -47,8 +48,8 @@ pub(super) struct Deliveries {
     lines: BTreeMap<u64, Line>,
     /// The message in front of each line.
     fronts: FuturesUnordered<Pin<Box<dyn Future<Output = Front> + Send>>>,
-    /// How many bytes are in lines, fronts included but those that began with being read aside.
-    stalled_bytes: u64,
+    /// What is in lines, fronts included.
+    stalled: Weight,
     /// Whose lines the peer knows of.
     holds: Holds,
 }
@@ -91,9 +92,46 @@ impl Stalled {
 /// The front of a line has left it.
 struct Front {
     actor: u64,
-    bytes: u64,
+    weight: Weight,
     /// The cast that it was, and why nobody handles it.
     died: Option<(Shape, Rejection)>,
+}
+
+/// What messages that wait count as.
+#[derive(Clone, Copy, Default)]
+struct Weight {
+    /// What they cost in credit.
+    credit: u64,
+    /// What those take in memory that cost less.
+    long_bytes: u64,
+}
+
+impl Weight {
+    fn of(message: &Inbound) -> Self {
+        Self { credit: message.bytes as u64, long_bytes: message.long_bytes() as u64 }
+    }
+
+    fn is_within(self, node: &Node) -> bool {
+        let Config { window_bytes, message_bytes_max, .. } = &node.settings.session;
+        self.credit <= window_bytes.saturating_mul(STALLED_WINDOWS_MAX)
+            && self.long_bytes <= (*message_bytes_max as u64).saturating_mul(STALLED_LONG_MAX)
+    }
+}
+
+impl Add for Weight {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { credit: self.credit + other.credit, long_bytes: self.long_bytes + other.long_bytes }
+    }
+}
+
+impl Sub for Weight {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self { credit: self.credit - other.credit, long_bytes: self.long_bytes - other.long_bytes }
+    }
 }
 
 /// A message that no mailbox has.
@@ -169,11 +207,12 @@ impl Deliveries {
             return false;
         }
         let Poll::Ready(Some(front)) = self.fronts.poll_next_unpin(cx) else { return false };
-        let Front { actor, bytes, died } = front;
+        let Front { actor, weight, died } = front;
         if let Some((shape, rejection)) = died {
+            tracing::debug!(about = ?link.info, %rejection, "a remote cast was not taken");
             node.on_inbound_dead(link, actor, shape, &rejection);
         }
-        self.stalled_bytes -= bytes;
+        self.stalled = self.stalled - weight;
         turn.delivered += 1;
         loop {
             let line = self.lines.entry(actor).or_default();
@@ -187,20 +226,20 @@ impl Deliveries {
                 });
                 return true;
             };
-            let (bytes, left_over) = (next.message.weight() as u64, LeftOver::of(&next.message));
+            let (weight, left_over) = (Weight::of(&next.message), LeftOver::of(&next.message));
             match inbound::deliver(node, link, &mut turn.reached, &next.unread()) {
                 Some(waiting) => {
                     line.front = Some(left_over);
-                    self.fronts.push(in_front(left_over, bytes, waiting));
+                    self.fronts.push(in_front(left_over, weight, waiting));
                 }
                 None if turn.goes_on() => {
-                    self.stalled_bytes -= bytes;
+                    self.stalled = self.stalled - weight;
                     turn.delivered += 1;
                     continue;
                 }
                 // This one is delivered. It is counted in the next turn, with which the rest goes.
                 None => {
-                    self.fronts.push(Box::pin(ready(Front { actor, bytes, died: None })));
+                    self.fronts.push(Box::pin(ready(Front { actor, weight, died: None })));
                 }
             }
             return true;
@@ -209,7 +248,6 @@ impl Deliveries {
 
     /// Takes messages out of their lanes, as long as they may come.
     fn take_messages(&mut self, turn: &mut Turn, node: &Arc<Node>, link: &Arc<Link>) {
-        let stalled_bytes_max = node.window_bytes().saturating_mul(STALLED_WINDOWS_MAX);
         while let Some(messages) = self.inbox.front_mut() {
             let Some(unread) = messages.front() else {
                 turn.emptied = self.inbox.pop_front();
@@ -223,21 +261,17 @@ impl Deliveries {
             // Usually there are no lines, and nothing to look up.
             let line = if self.lines.is_empty() { None } else { self.lines.get_mut(&actor) };
             if let Some(line) = line {
-                let weight = first.weight() as u64;
-                // One is not too much by itself, however long it is.
-                let is_too_much = self.stalled_bytes > 0 && self.stalled_bytes + weight > stalled_bytes_max;
-                if is_too_much && !turn.is_last {
+                let stalled = self.stalled + Weight::of(&first);
+                if !turn.is_last && !stalled.is_within(node) {
                     return;
                 }
                 line.behind.push_back(Stalled::new(&unread));
-                self.stalled_bytes += weight;
+                self.stalled = stalled;
                 turn.note(lane, 1, first.bytes);
                 messages.pop_front();
                 continue;
             }
-            // It is read while others go on, as long as that is not too much.
-            let (is_read_aside, weight) = (unread.is_read_aside(), first.weight() as u64);
-            if is_read_aside && !turn.is_last && link.readings.would_exceed(stalled_bytes_max, weight) {
+            if unread.is_read_aside() && !turn.is_last && !may_read(&first, self.stalled, node, link) {
                 return;
             }
             let most = DELIVERIES_PER_TURN - turn.delivered;
@@ -250,9 +284,9 @@ impl Deliveries {
             if let Some(waiting) = waiting {
                 let left_over = LeftOver::of(&last);
                 self.lines.insert(actor, Line { front: Some(left_over), behind: VecDeque::new() });
-                let bytes = if is_read_aside { 0 } else { last.weight() as u64 };
-                self.stalled_bytes += bytes;
-                self.fronts.push(in_front(left_over, bytes, waiting));
+                let weight = Weight::of(&last);
+                self.stalled = self.stalled + weight;
+                self.fronts.push(in_front(left_over, weight, waiting));
                 if self.holds.begin(actor) {
                     link.run(|session| session.hold(actor));
                 }
@@ -298,10 +332,19 @@ impl Turn {
     }
 }
 
+/// Whether a message may be read aside now: not too much at a time, nor while too much that was read so waits
+/// for room.
+fn may_read(message: &Inbound, stalled: Weight, node: &Node, link: &Link) -> bool {
+    let long_bytes = stalled.long_bytes + message.long_bytes() as u64;
+    let most = node.window_bytes().saturating_mul(STALLED_WINDOWS_MAX);
+    Weight { credit: 0, long_bytes }.is_within(node)
+        && !link.reads_enough(most, message.fields.range().len() as u64)
+}
+
 /// Waits until a message has found room, or never will.
 fn in_front(
     LeftOver { actor, shape, is_call }: LeftOver,
-    bytes: u64,
+    weight: Weight,
     waiting: Waiting,
 ) -> Pin<Box<dyn Future<Output = Front> + Send>> {
     let mut waiting = Contained(Some(waiting));
@@ -309,7 +352,7 @@ fn in_front(
         waiting.poll(cx).map(|died| {
             // The port of a call tells its caller.
             let died = died.filter(|_| !is_call).map(|rejection| (shape, rejection));
-            Front { actor, bytes, died }
+            Front { actor, weight, died }
         })
     }))
 }

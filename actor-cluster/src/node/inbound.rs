@@ -335,7 +335,7 @@ fn ask_once(
 /// Reads a message as its sender's build has written it, and hands it over.
 fn read(
     node: &Node,
-    link: &Link,
+    link: &Arc<Link>,
     target: &dyn Target,
     dialect: Option<&Arc<Dialect>>,
     unread: &Unread<'_>,
@@ -348,7 +348,7 @@ fn read(
     }
     if unread.is_read_aside() {
         let context = spoken.unwrap_or_else(|| link.context.clone());
-        let (fields, reading) = (unread.fields(), link.readings.begin(fields.len()));
+        let (fields, reading) = (unread.fields(), link.begin_reading(fields.len()));
         let waiting =
             target.deliver_aside(node.executor(), variant, (fields, reading), context, reply.take());
         return Err(Box::new(Undone::Waiting(waiting)));

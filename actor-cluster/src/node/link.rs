@@ -21,7 +21,6 @@ use tokio::sync::{Notify, watch};
 use super::Node;
 use super::exports::Exports;
 use super::outbound::Given;
-use super::readings::Readings;
 use super::references::{self, GivenTypes};
 use super::ties::Ties;
 use crate::event::PeerInfo;
@@ -86,8 +85,8 @@ pub(super) struct Link {
     given_types: Arc<GivenTypes>,
     /// Asked for what messages bring along, if the peer reads that.
     propagator: Option<Arc<dyn Propagator>>,
-    /// What of the peer's is being read aside.
-    pub(super) readings: Readings,
+    /// How much of the peer's is being read aside.
+    pub(super) reading_bytes: AtomicU64,
     inner: Mutex<Inner>,
     given: Mutex<GivenActors>,
 }
@@ -188,7 +187,7 @@ impl Link {
             executor,
             given_types,
             propagator,
-            readings: Readings::default(),
+            reading_bytes: AtomicU64::new(0),
             inner: Mutex::new(Inner::new(session)),
             given: Mutex::default(),
         };

@@ -1,35 +1,35 @@
-//! How much of what one peer has sent is being read outside of its session's task.
+//! How much of what a peer has sent is being read outside of its session's task.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
-/// See the module.
-#[derive(Clone, Default)]
-pub(super) struct Readings(Arc<AtomicU64>);
+use super::link::Link;
 
 /// A message is being read, until this is dropped.
 pub(super) struct Reading {
-    of: Readings,
+    link: Arc<Link>,
     bytes: u64,
 }
 
-impl Readings {
-    /// Whether so much more would be more than `most`. A message by itself never is.
-    pub(super) fn would_exceed(&self, most: u64, bytes: u64) -> bool {
-        // Relaxed, all: nothing else is told by it. Whoever waits is woken by the end of a reading, and looks again then.
-        let now = self.0.load(Ordering::Relaxed);
-        now > 0 && now + bytes > most
+impl Link {
+    pub(super) fn begin_reading(self: &Arc<Self>, bytes: usize) -> Reading {
+        let bytes = bytes as u64;
+        // Relaxed, all: nothing else is told by it.
+        self.reading_bytes.fetch_add(bytes, Ordering::Relaxed);
+        Reading { link: self.clone(), bytes }
     }
 
-    pub(super) fn begin(&self, bytes: usize) -> Reading {
-        let bytes = bytes as u64;
-        self.0.fetch_add(bytes, Ordering::Relaxed);
-        Reading { of: self.clone(), bytes }
+    /// Whether so much more is too much to be read at a time. A message by itself never is.
+    pub(super) fn reads_enough(&self, most: u64, bytes: u64) -> bool {
+        let now = self.reading_bytes.load(Ordering::Relaxed);
+        now > 0 && now + bytes > most
     }
 }
 
 impl Drop for Reading {
     fn drop(&mut self) {
-        self.of.0.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.link.reading_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        // Whoever waits for what was read may wait no more; others may have waited for this.
+        self.link.waker.wake();
     }
 }

@@ -30,9 +30,10 @@ pub(crate) struct Inbound {
 }
 
 impl Inbound {
-    /// What it takes in memory: a long one costs less in credit.
-    pub(crate) fn weight(&self) -> usize {
-        self.bytes.max(self.fields.range().len())
+    /// What it takes in memory if that is more than what it costs in credit, or else 0.
+    pub(crate) fn long_bytes(&self) -> usize {
+        let bytes = self.fields.range().len();
+        if bytes > self.bytes { bytes } else { 0 }
     }
 }
 

@@ -42,6 +42,8 @@ impl Session {
         let Some(lost) = self.streams.detach(connection) else { return };
         let is_over = self.streams.is_empty();
         self.has_lost = true;
+        // What was acknowledged on it may be lost with it.
+        self.owes_ack = true;
         self.assign_lanes();
         // A peer that says goodbye ends its streams one by one; without one it is no proper end.
         let may_be_goodbye = reason.code == CloseCode::Done && !is_over;

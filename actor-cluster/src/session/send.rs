@@ -180,7 +180,9 @@ impl Session {
             return Err(Unsent::NotConnected);
         }
         let has_credit = to.attempt.is_none_or(|attempt| self.has_credit(to.lane, attempt));
-        if !has_credit || self.is_held(to.actor) || (call.is_some() && self.calls.is_full()) {
+        // What has its credit has begun, and goes as if it had been under way when it was asked to be held.
+        let is_held = to.attempt.is_some() && self.is_held(to.actor);
+        if !has_credit || is_held || (call.is_some() && self.calls.is_full()) {
             return Err(Unsent::Full);
         }
         let place = place_of(to.lane);

@@ -4,19 +4,26 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
+use actor_cluster::limits::{STALLED_LONG_MAX, WINDOW_BYTES};
 use actor_cluster::wire::{DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, TypeTag};
-use actor_cluster::{RemoteMessage, Wire};
+use actor_cluster::{NodeBuilder, RemoteMessage, Wire};
 use actor_core::{Actor, ActorError, ActorRef, CallFailure, Rejection, ReplyPort, SpawnOptions};
 
+use tokio::time::Instant;
+
 use super::Network;
-use super::support::{Count, Start, TestNode, failure, on_every_shape, remote_counter, settle, two};
+use super::support::{
+    BEAT, Count, Start, TestNode, failure, node_with, on_every_shape, remote_counter, settle, two,
+};
 
 on_every_shape! {
     b13_a_long_message_is_written_while_others_are_sent
     b13_a_long_answer_is_written_while_others_are_sent
     b13_a_long_message_is_read_while_others_are_handled
     b13_long_messages_that_cannot_be_read_say_so
+    b13_what_waits_to_be_read_goes_on_when_a_reading_ends_that_nobody_waits_for
     w17_a_long_message_for_an_actor_that_stalls_keeps_nobody_elses_waiting
+    w17_long_messages_for_actors_that_stall_are_bounded_together
 }
 
 const LONG: usize = 3 << 19;
@@ -26,6 +33,31 @@ const LONG: usize = 3 << 19;
 struct Lock {
     is_open: Mutex<bool>,
     opened: Condvar,
+    /// How many have come to it.
+    readers: AtomicU64,
+}
+
+/// Opens the lock, at the end of the test at last: the runtime waits for whoever reads.
+struct Key(Arc<Lock>);
+
+impl Key {
+    fn open(&self) {
+        *self.0.is_open.lock().unwrap() = true;
+        self.0.opened.notify_all();
+    }
+
+    /// Waits until so many read. No time passes meanwhile.
+    async fn has_readers(&self, many: u64) {
+        while self.0.readers.load(Ordering::Acquire) < many {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl Drop for Key {
+    fn drop(&mut self) {
+        self.open();
+    }
 }
 
 static LOCKS: Mutex<BTreeMap<u64, Arc<Lock>>> = Mutex::new(BTreeMap::new());
@@ -36,18 +68,14 @@ const UNREADABLE: u64 = 1;
 const PANICS: u64 = 2;
 
 impl Lock {
-    fn shut() -> (u64, Arc<Self>) {
+    fn shut() -> (u64, Key) {
         let (number, lock) = (NEXT.fetch_add(1, Ordering::Relaxed), Arc::new(Self::default()));
         LOCKS.lock().unwrap().insert(number, lock.clone());
-        (number, lock)
-    }
-
-    fn open(&self) {
-        *self.is_open.lock().unwrap() = true;
-        self.opened.notify_all();
+        (number, Key(lock))
     }
 
     fn pass(&self) {
+        self.readers.fetch_add(1, Ordering::Release);
         drop(self.opened.wait_while(self.is_open.lock().unwrap(), |is_open| !*is_open).unwrap());
     }
 }
@@ -128,10 +156,14 @@ impl Actor for Archivist {
 
 /// An archivist on one node, and its address on the other.
 async fn archive(here: &TestNode, there: &TestNode, scroll: Scroll) -> ActorRef<Archive> {
+    archive_called("archive", here, there, scroll).await
+}
+
+async fn archive_called(name: &str, here: &TestNode, there: &TestNode, scroll: Scroll) -> ActorRef<Archive> {
     let archivist = there.system.spawn(Archivist, scroll, SpawnOptions::new()).await.unwrap();
-    there.server.publish("archive", &archivist).unwrap();
+    there.server.publish(name, &archivist).unwrap();
     settle().await;
-    here.server.find("archive").unwrap()
+    here.server.find(name).unwrap()
 }
 
 /// Sends to a counter, and counts how often; waits for nothing.
@@ -219,4 +251,73 @@ async fn w17_a_long_message_for_an_actor_that_stalls_keeps_nobody_elses_waiting(
     assert_eq!(counter.call(Count::Get).await, Ok(0));
     stalled.gate.open();
     assert_eq!(remote.call(Count::Get).await, Ok((7 << 19) + 1));
+}
+
+/// As much is being read as may be, for callers who have given up.
+async fn b13_what_waits_to_be_read_goes_on_when_a_reading_ends_that_nobody_waits_for(network: Network) {
+    let (a, b) = two(&network).await;
+    let at_once = 8 * WINDOW_BYTES / LONG as u64;
+    let mut archives = Vec::new();
+    for number in 0..=at_once {
+        archives.push(archive_called(&number.to_string(), &a, &b, Scroll::default()).await);
+    }
+    let last = archives.pop().unwrap();
+    let (number, lock) = Lock::shut();
+    let given_up = archives.into_iter().map(|archive| {
+        tokio::spawn(async move {
+            let store = |port| Archive::Store(Scroll { lock: number, meanwhile: None }, port);
+            archive.call_timeout(BEAT / 4, store).await.is_err()
+        })
+    });
+    let given_up: Vec<_> = given_up.collect();
+    lock.has_readers(at_once).await;
+    last.send(Archive::Keep(Scroll::default())).await.unwrap();
+    let listed = tokio::spawn(async move { last.call(Archive::List).await.unwrap() });
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::advance(BEAT / 2).await;
+    for call in given_up {
+        assert!(call.await.unwrap(), "it waited for too long");
+    }
+    assert!(!listed.is_finished());
+    let opened = Instant::now();
+    lock.open();
+    assert_eq!(listed.await.unwrap(), [0]);
+    assert!(opened.elapsed() < BEAT / 4, "it was looked at at once");
+}
+
+async fn w17_long_messages_for_actors_that_stall_are_bounded_together(network: Network) {
+    let limited = |builder: NodeBuilder| builder.message_bytes_max(LONG + 1024);
+    let (a, b) = (node_with(&network, 1, limited).await, node_with(&network, 2, limited).await);
+    a.connect(&b).await;
+    let stalled = Start::narrow(1);
+    let mut remotes = Vec::new();
+    for number in 0..=STALLED_LONG_MAX {
+        b.publish(&number.to_string(), stalled.clone()).await;
+        settle().await;
+        remotes.push(a.find(&number.to_string()));
+    }
+    let (_local, counter) = remote_counter(&a, &b, Start::default()).await;
+    for (remote, is_last) in remotes.iter().zip([false, false, false, false, true]) {
+        for number in 0..2 {
+            remote.send(Count::Add(number)).await.unwrap();
+        }
+        assert_eq!(counter.call(Count::Get).await, Ok(0), "nobody else waits");
+        remote.send(Count::Load(vec![0; LONG])).await.unwrap();
+        settle().await;
+        let waiting = tokio::spawn({
+            let counter = counter.clone();
+            async move { counter.call(Count::Get).await }
+        });
+        settle().await;
+        assert_eq!(waiting.is_finished(), !is_last, "one more is not taken");
+        if is_last {
+            stalled.gate.open();
+        }
+        assert_eq!(waiting.await.unwrap(), Ok(0));
+    }
+    for remote in remotes {
+        assert_eq!(remote.call(Count::Get).await, Ok(LONG as u64 + 1));
+    }
 }

@@ -166,6 +166,20 @@ fn a_long_message_goes_on_though_what_was_acknowledged_is_lost() {
     assert_eq!(received(&mut pair, B), [(1, 1, 1 << 20)]);
 }
 
+/// The stream for Acks is lost, and the message's is not.
+#[test]
+fn a_long_message_goes_on_though_the_stream_for_acknowledgements_is_lost() {
+    let node = |number| Node::new(number).limits(16 << 20, 64 * 1024);
+    let mut pair = Pair::ready_between(node(1), node(2), &[LaneSet::CONTROL, LaneSet::DATA]);
+    pair.stall(0, B, true);
+    pair.send(A, 1, parcel(1, 1 << 20)).unwrap();
+    pair.drive();
+    assert!(received(&mut pair, B).is_empty());
+    pair.cut(0);
+    pair.drive();
+    assert_eq!(received(&mut pair, B), [(1, 1, 1 << 20)]);
+}
+
 #[test]
 fn whole_frames_that_nobody_acknowledges_keep_no_part_waiting() {
     let mut pair = narrow_pair(64 * 1024);
