@@ -278,6 +278,10 @@ impl Session {
             _ => {}
         }
         for (connection, beat) in self.streams.handle_timeout(now) {
+            if self.ended().is_some() {
+                // With the stream before this one.
+                return;
+            }
             match beat {
                 Beat::Nothing => {}
                 Beat::Dead => {

@@ -1,11 +1,12 @@
 //! Streams come and go: which one a lane is written to, and that nothing is lost with one.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use actor_core::{Attempt, DeadReason, Exit, SendError};
 use bytes::BytesMut;
 
-use super::{A, B, Letter, answer_all, every_lane, frames, notes};
+use super::{A, B, Letter, answer_all, every_lane, frames, notes, reason};
 use crate::session::streams::ConnectionId;
 use crate::session::{Death, Event, Shape};
 use crate::testing::pair::{Node, Pair, Saw, Side, outcome};
@@ -197,6 +198,25 @@ fn with_no_time_to_resume_a_session_ends_with_its_streams() {
     pair.cut(1);
     assert_eq!(pair.saw(A), [Saw::Room, Saw::Ended(lost())]);
     assert!(matches!(pair.send(A, 1, Letter::Note(1)), Err(SendError::NotConnected(_))));
+}
+
+/// Both fall silent at the same moment, and the session ends with the first: its end is the last that is told.
+#[test]
+fn nothing_is_told_of_a_stream_that_dies_with_its_session() {
+    let [one, two] = [1, 2].map(Node::new).map(|node| Node { resume_timeout: Duration::ZERO, ..node });
+    let pair = Pair::ready_between(one, two, &[LaneSet::CONTROL, LaneSet::DATA]);
+    let mut session = pair.session(A);
+    let mut events = VecDeque::new();
+    // It asks each second, and hears nothing.
+    (1..10).for_each(|seconds| session.handle_timeout(pair.now() + seconds * SECOND));
+    session.swap_events(&mut events);
+    let silent = reason(CloseCode::Timeout, "the peer is silent");
+    let is_told = matches!(
+        events.make_contiguous(),
+        [Event::Cut { connection: ConnectionId(0), .. }, Event::Room, Event::Ended { reason, unacked: 0 }]
+            if *reason == silent
+    );
+    assert!(is_told, "{events:?}");
 }
 
 /// Only what is about the stream alone is worth another one.
