@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use actor_cluster::transport::TransportError;
 
-use crate::credentials::{Authorities, Credentials};
+use transport_tls::{Authorities, Credentials, TlsContext};
+
 use crate::handshake::Security;
 use crate::limits::TcpLimits;
-use crate::tls::Tls;
 use crate::transport::{Listen, TcpTransport};
 
 /// The settings of a [`TcpTransport`], made by [`TcpTransport::builder`].
@@ -17,6 +17,7 @@ use crate::transport::{Listen, TcpTransport};
 pub struct TcpConfig {
     listen: Option<SocketAddr>,
     advertise: Option<String>,
+    tls: Option<TlsContext>,
     credentials: Option<Credentials>,
     authorities: Option<Authorities>,
     plaintext: bool,
@@ -36,6 +37,14 @@ impl TcpConfig {
     /// interfaces (`0.0.0.0`, `[::]`), or behind a translation of addresses.
     pub fn advertise(mut self, host: impl Into<String>) -> Self {
         self.advertise = Some(host.into());
+        self
+    }
+
+    /// What this node proves itself with and whom it believes, where that is to be
+    /// replaced later, or is shared with other transports. Instead of
+    /// [`credentials`](Self::credentials) and [`authorities`](Self::authorities).
+    pub fn tls(mut self, context: TlsContext) -> Self {
+        self.tls = Some(context);
         self
     }
 
@@ -76,25 +85,31 @@ impl TcpConfig {
     ///
     /// # Errors
     ///
-    /// [`TransportError::Config`] if credentials or authorities are missing (or
-    /// given together with [`danger_plaintext`](Self::danger_plaintext)), if the
+    /// [`TransportError::Config`] if credentials or authorities are missing, or are given twice
+    /// or together with [`danger_plaintext`](Self::danger_plaintext), if the
     /// key is not the certificate's, or if others could not dial where this node
     /// listens.
     pub fn build(self) -> Result<TcpTransport, TransportError> {
         let listen = self.listening()?;
-        let node_id = self.credentials.as_ref().map(Credentials::node_id);
+        let limits = self.limits;
         let security = Arc::new(self.security()?);
-        Ok(TcpTransport { security, node_id, listen, limits: self.limits })
+        Ok(TcpTransport { security, listen, limits })
     }
 
-    fn security(&self) -> Result<Security, TransportError> {
-        match (self.plaintext, &self.credentials, &self.authorities) {
-            (false, Some(credentials), Some(authorities)) => {
-                Tls::new(credentials, authorities).map(Security::Tls)
+    fn security(self) -> Result<Security, TransportError> {
+        match (self.plaintext, self.tls, self.credentials, self.authorities) {
+            (false, Some(context), None, None) => Ok(Security::Tls(context)),
+            (false, None, Some(credentials), Some(authorities)) => {
+                TlsContext::new(credentials, authorities).map(Security::Tls)
             }
-            (false, None, _) => Err(unusable("credentials are missing: a certificate chain and its key")),
-            (false, _, None) => Err(unusable("authorities are missing: whose certificates to believe")),
-            (true, None, None) => {
+            (false, Some(_), ..) => Err(unusable(
+                "credentials and authorities stand in the TLS context and are given beside it, too",
+            )),
+            (false, None, None, _) => {
+                Err(unusable("credentials are missing: a certificate chain and its key"))
+            }
+            (false, None, _, None) => Err(unusable("authorities are missing: whose certificates to believe")),
+            (true, None, None, None) => {
                 tracing::warn!("this transport has no TLS: anybody can read it, change it and take part");
                 Ok(Security::Plaintext)
             }

@@ -20,9 +20,10 @@ use actor_cluster::transport::{
 use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
+use transport_tls::{Disconnect, Fault, PeerRole, Registered};
 
 use crate::error;
-use crate::handshake::Secured;
+use crate::handshake::{Proof, Secured};
 
 /// The bytes' way: a socket, or TLS over one.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -49,16 +50,28 @@ pub(crate) struct TcpConnection {
 impl TcpConnection {
     /// Wraps a connection whose handshake is done. The permit, if any, is given
     /// back when the socket is closed.
+    ///
+    /// # Errors
+    ///
+    /// If the peer is not believed any more.
     pub(crate) fn new(
         secured: Secured,
         role: Role,
         label: String,
         permit: Option<OwnedSemaphorePermit>,
-    ) -> Self {
-        let Secured { io, identity, binding } = secured;
-        let open = Open { io, reader: None, writer: None, _permit: permit };
-        let wire = Wire { identity, binding, label, state: Mutex::new(State::Open(open)) };
-        Self { wire: Arc::new(wire), role, given_out: AtomicBool::new(false) }
+    ) -> Result<Self, TransportError> {
+        let Secured { io, proof } = secured;
+        let identity = match &proof {
+            Some(proof) => PeerIdentity::Node(proof.node().map_err(|fault| error::faulty(&label, fault))?),
+            None => PeerIdentity::Anonymous,
+        };
+        let binding = proof.as_ref().map(|proof| proof.binding);
+        let open = Open { io, reader: None, writer: None, registered: None, _permit: permit };
+        let wire = Arc::new(Wire { identity, binding, label, state: Mutex::new(State::Open(open)) });
+        if let Some(proof) = proof {
+            wire.register(proof, role)?;
+        }
+        Ok(Self { wire, role, given_out: AtomicBool::new(false) })
     }
 
     /// Gives the stream out once, to the side whose turn it is.
@@ -189,6 +202,8 @@ struct Open {
     reader: Option<Waker>,
     /// Who waits to write.
     writer: Option<Waker>,
+    /// The place among those who are judged again when the authorities are replaced.
+    registered: Option<Registered>,
     /// The place among the accepted connections.
     _permit: Option<OwnedSemaphorePermit>,
 }
@@ -208,6 +223,23 @@ enum Farewell {
 }
 
 impl Wire {
+    /// Has the peer judged again when the authorities are replaced.
+    fn register(self: &Arc<Self>, proof: Proof, role: Role) -> Result<(), TransportError> {
+        let Proof { chain, context, .. } = proof;
+        let peer = match role {
+            Role::Dialler => PeerRole::Host,
+            Role::Host => PeerRole::Dialler,
+        };
+        let wire: Arc<dyn Disconnect> = self.clone();
+        let registered = context.register(chain, peer, Arc::downgrade(&wire));
+        let registered = registered.map_err(|fault| error::faulty(&self.label, fault))?;
+        // One that was disconnected meanwhile is closed, and what it holds is dropped here.
+        if let State::Open(open) = &mut *self.lock() {
+            open.registered = Some(registered);
+        }
+        Ok(())
+    }
+
     /// Polls the socket, unless it is closed.
     fn poll<T>(
         &self,
@@ -246,6 +278,14 @@ impl Wire {
     /// No code panics under this lock, so a poisoned one is still whole.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Disconnect for Wire {
+    fn disconnect(&self, fault: &Fault) {
+        let (Fault::Trust(detail) | Fault::Protocol(detail)) = fault;
+        tracing::warn!(peer = %self.label, %detail, "not believed any more");
+        self.close(&CloseReason::new(CloseCode::Refused, detail.clone()), Farewell::Said);
     }
 }
 

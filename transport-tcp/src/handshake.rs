@@ -2,22 +2,25 @@
 //! it was switched off. Must not live here: deadlines and caps (`listener.rs`).
 
 use std::io;
+use std::sync::Arc;
 
-use actor_cluster::transport::{ChannelBinding, PeerIdentity, TransportError};
-use rustls_pki_types::ServerName;
+use actor_cluster::id::NodeId;
+use actor_cluster::transport::{ChannelBinding, TransportError};
+use rustls::{ConnectionCommon, Error as TlsError};
+use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+use transport_tls::{ALPN, Fault, TlsContext, node_of};
 
 use crate::connection::Io;
 use crate::error::handshake_failed;
 use crate::limits::{READ_BUFFER_BYTES, REFUSED_BYTES_MAX, WRITE_BUFFER_BYTES};
 use crate::plaintext;
-use crate::tls::{self, Proof, Tls};
 
 /// How this node's connections are protected.
 pub(crate) enum Security {
-    Tls(Tls),
+    Tls(TlsContext),
     /// Not at all. Only `TcpConfig::danger_plaintext` makes this.
     Plaintext,
 }
@@ -25,8 +28,17 @@ pub(crate) enum Security {
 /// A connection after its handshake.
 pub(crate) struct Secured {
     pub(crate) io: Box<dyn Io>,
-    pub(crate) identity: PeerIdentity,
-    pub(crate) binding: Option<ChannelBinding>,
+    /// What the peer has proven, where there is TLS.
+    pub(crate) proof: Option<Proof>,
+}
+
+/// What a finished handshake proves about the other side.
+pub(crate) struct Proof {
+    pub(crate) binding: ChannelBinding,
+    /// The peer's certificate, and those between it and an authority.
+    pub(crate) chain: Arc<[CertificateDer<'static>]>,
+    /// Who judged the chain, and will again.
+    pub(crate) context: TlsContext,
 }
 
 /// A peer that does not get in, and its connection, where it still stands.
@@ -49,9 +61,10 @@ impl Security {
         let refuse = |error: io::Error, socket| Refusal { error: handshake_failed(peer, &error), socket };
         match self {
             Security::Tls(tls) => {
-                let accepted = tls.acceptor.accept(buffered(socket)).into_fallible().await;
+                let acceptor = TlsAcceptor::from(tls.server_config());
+                let accepted = acceptor.accept(buffered(socket)).into_fallible().await;
                 let stream = accepted.map_err(|(error, socket)| refuse(error, Some(socket.into_inner())))?;
-                let proof = tls::prove(stream.get_ref().1).map_err(|error| refuse(error, None))?;
+                let proof = prove(tls, stream.get_ref().1).map_err(|error| refuse(error, None))?;
                 Ok(Secured::proven(stream.into(), proof))
             }
             Security::Plaintext => match plaintext::answer(&mut socket).await {
@@ -71,8 +84,9 @@ impl Security {
         let failed = |error: io::Error| handshake_failed(peer, &error);
         match self {
             Security::Tls(tls) => {
-                let stream = tls.connector.connect(name, buffered(socket)).await.map_err(failed)?;
-                let proof = tls::prove(stream.get_ref().1).map_err(failed)?;
+                let connector = TlsConnector::from(tls.client_config());
+                let stream = connector.connect(name, buffered(socket)).await.map_err(failed)?;
+                let proof = prove(tls, stream.get_ref().1).map_err(failed)?;
                 Ok(Secured::proven(stream.into(), proof))
             }
             Security::Plaintext => {
@@ -81,6 +95,27 @@ impl Security {
             }
         }
     }
+}
+
+impl Proof {
+    /// The node that the peer's certificate speaks for.
+    pub(crate) fn node(&self) -> Result<NodeId, Fault> {
+        node_of(&self.chain)
+    }
+}
+
+/// Reads the proof out of a finished handshake.
+fn prove<Side>(context: &TlsContext, session: &ConnectionCommon<Side>) -> io::Result<Proof> {
+    // A client that names no protocol at all is not refused by rustls.
+    if session.alpn_protocol() != Some(ALPN) {
+        return Err(io::Error::other(TlsError::NoApplicationProtocol));
+    }
+    let chain = session.peer_certificates().unwrap_or_default();
+    let chain = chain.iter().map(|certificate| certificate.clone().into_owned()).collect();
+    let binding = session
+        .export_keying_material([0; ChannelBinding::BYTES], ChannelBinding::EXPORTER_LABEL, Some(&[]))
+        .map_err(io::Error::other)?;
+    Ok(Proof { binding: ChannelBinding::new(binding), chain, context: context.clone() })
 }
 
 /// TLS reads a few kilobytes at a time: each would be a system call.
@@ -94,12 +129,11 @@ impl Secured {
             TlsStream::Client(stream) => stream.get_mut().1.set_buffer_limit(Some(WRITE_BUFFER_BYTES)),
             TlsStream::Server(stream) => stream.get_mut().1.set_buffer_limit(Some(WRITE_BUFFER_BYTES)),
         }
-        let identity = PeerIdentity::Node(proof.node);
-        Self { io: Box::new(stream), identity, binding: Some(proof.binding) }
+        Self { io: Box::new(stream), proof: Some(proof) }
     }
 
     fn anonymous(socket: TcpStream) -> Self {
-        Self { io: Box::new(socket), identity: PeerIdentity::Anonymous, binding: None }
+        Self { io: Box::new(socket), proof: None }
     }
 }
 

@@ -18,18 +18,8 @@
 //! # }
 //! ```
 //!
-//! # Who a node is
-//!
-//! A node's identity is an Ed25519 public key. A certificate speaks for a node
-//! in one of two ways:
-//!
-//! - The authority put the URI `actor-node:` and the 64 hexadecimal digits of
-//!   the identity into its subject alternative names. Then its key may be of any
-//!   kind, and may be replaced without the node becoming another.
-//! - It names no node and its own key is an Ed25519 key: that is the identity.
-//!
-//! A certificate that does neither is not let in. Host names play no part: what
-//! is proven is which node answers, not where.
+//! Who a node is, whom it believes, and how both are replaced while connections
+//! live, is the matter of [`transport_tls`], which other transports share.
 //!
 //! # Addresses
 //!
@@ -37,34 +27,27 @@
 //! IPv6 address in brackets; `tcp+plaintext://host:port` without TLS. A TCP
 //! connection carries one stream with every lane.
 //!
-//! # Development certificates
+//! # Features
 //!
-//! The feature `dev-ca` adds `DevCa` and the program `dev-certs`, an authority
-//! that lives for one run. Production code does not compile it.
+//! `dev-ca` adds `DevCa`, an authority for tests and demos that lives for one run. Production
+//! code does not compile it. `aws-lc-rs` adds the other provider of cryptography.
 
 mod address;
 mod config;
 mod connection;
-mod credentials;
-#[cfg(feature = "dev-ca")]
-pub mod dev_ca;
 mod dialer;
 mod error;
 mod handshake;
-mod identity;
 pub mod limits;
 mod listener;
 mod plaintext;
-mod tls;
 mod transport;
 
-pub use rustls_pki_types as pki_types;
+pub use transport_tls as tls;
+pub use transport_tls::{Authorities, Credentials, TlsContext, TlsFiles};
+#[cfg(feature = "dev-ca")]
+pub use transport_tls::{DevCa, NodeCredentials};
 
 pub use config::TcpConfig;
-pub use credentials::{Authorities, Credentials};
-#[cfg(feature = "dev-ca")]
-pub use dev_ca::{DevCa, NodeCredentials};
-pub use identity::NODE_URI_PREFIX;
 pub use limits::TcpLimits;
-pub use tls::ALPN;
 pub use transport::TcpTransport;

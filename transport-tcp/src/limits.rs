@@ -34,9 +34,6 @@ pub const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// it is refused. After them the connection is cut.
 pub const REFUSED_BYTES_MAX: usize = 64 << 10;
 
-/// The largest certificate or key file, in bytes. A larger one is refused.
-pub const PEM_BYTES_MAX: u64 = 1 << 20;
-
 /// The bounds of one transport that may be set, see
 /// [`TcpConfig::limits`](crate::TcpConfig::limits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

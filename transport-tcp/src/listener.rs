@@ -119,7 +119,7 @@ async fn shake_hands(
         security.accept(socket, &label).await
     };
     match timeout(time, handshake).await {
-        Ok(Ok(secured)) => Ok(TcpConnection::new(secured, Role::Host, label, Some(place))),
+        Ok(Ok(secured)) => TcpConnection::new(secured, Role::Host, label, Some(place)),
         Ok(Err(mut refusal)) => {
             // Whether it stays to hear the reason is up to the peer.
             let left = time.saturating_sub(started.elapsed());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use actor_cluster::id::NodeId;
 use actor_cluster::transport::{Address, Connection, Listener, Transport, TransportError};
 use async_trait::async_trait;
+use transport_tls::TlsContext;
 
 use crate::address::{Advertised, Host, HostPort};
 use crate::config::TcpConfig;
@@ -20,7 +21,6 @@ use crate::listener::TcpListener;
 /// The [crate's page](crate) has an example.
 pub struct TcpTransport {
     pub(crate) security: Arc<Security>,
-    pub(crate) node_id: Option<NodeId>,
     pub(crate) listen: Option<Listen>,
     pub(crate) limits: TcpLimits,
 }
@@ -40,7 +40,16 @@ impl TcpTransport {
     /// The node that the credentials are for: who this node is to its peers.
     /// `None` for a plaintext transport, which is nobody in particular.
     pub fn node_id(&self) -> Option<NodeId> {
-        self.node_id
+        self.tls().map(TlsContext::node_id)
+    }
+
+    /// What the node proves itself with and whom it believes, to replace either. `None` for a
+    /// plaintext transport.
+    pub fn tls(&self) -> Option<&TlsContext> {
+        match &*self.security {
+            Security::Tls(context) => Some(context),
+            Security::Plaintext => None,
+        }
     }
 
     /// Reads an address of our scheme.
@@ -81,7 +90,7 @@ impl Transport for TcpTransport {
         let connected = socket.peer_addr().map_err(unreachable)?.ip();
         let name = dialer::server_name(&target, connected);
         let secured = self.security.connect(socket, name, address.as_str()).await?;
-        Ok(Box::new(TcpConnection::new(secured, Role::Dialler, address.to_string(), None)))
+        Ok(Box::new(TcpConnection::new(secured, Role::Dialler, address.to_string(), None)?))
     }
 }
 

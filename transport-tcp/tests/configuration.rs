@@ -3,8 +3,7 @@
 use std::net::SocketAddr;
 
 use actor_cluster::transport::{Transport, TransportError};
-use transport_tcp::limits::PEM_BYTES_MAX;
-use transport_tcp::{Authorities, Credentials, DevCa, TcpTransport};
+use transport_tcp::{DevCa, TcpTransport, TlsContext};
 
 use crate::world::{ANY_PORT, Host, assert_config, config, node_of};
 
@@ -73,6 +72,7 @@ async fn a_transport_may_only_dial() {
 fn what_makes_no_sense_is_refused_in_words() {
     let node = DevCa::new().unwrap().node("node").unwrap();
     let (credentials, authorities) = (node.credentials().unwrap(), node.authorities().unwrap());
+    let context = TlsContext::new(credentials.clone(), authorities.clone()).unwrap();
     let bare = TcpTransport::builder;
     for (config, detail) in [
         (bare(), "credentials are missing"),
@@ -80,6 +80,8 @@ fn what_makes_no_sense_is_refused_in_words() {
         (bare().credentials(credentials.clone()), "authorities are missing"),
         (config(&node).danger_plaintext(), "but plaintext was asked for"),
         (bare().authorities(authorities).danger_plaintext(), "but plaintext was asked for"),
+        (bare().tls(context.clone()).danger_plaintext(), "but plaintext was asked for"),
+        (config(&node).tls(context), "are given beside it, too"),
         (config(&node).listen(([0, 0, 0, 0], 0).into()), "no address that others can dial"),
         (config(&node).listen("[::]:0".parse().unwrap()), "no address that others can dial"),
         (config(&node).advertise("a b"), "cannot advertise"),
@@ -89,29 +91,6 @@ fn what_makes_no_sense_is_refused_in_words() {
         assert_config(&error, detail);
     }
     assert!(bare().danger_plaintext().listen(ANY_PORT).build().is_ok());
-}
-
-#[test]
-fn files_that_are_something_else_are_named() {
-    let node = DevCa::new().unwrap().node("node").unwrap();
-    let (cert, key) = (node.cert.as_bytes(), node.key.as_bytes());
-    assert_config(&Credentials::from_pem(key, key).unwrap_err(), "no certificate in the PEM text");
-    assert_config(&Credentials::from_pem(cert, cert).unwrap_err(), "no usable private key");
-    assert_config(&Credentials::from_pem(b"", key).unwrap_err(), "no certificate in the PEM text");
-    let broken = b"-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n";
-    assert_config(&Credentials::from_pem(broken, key).unwrap_err(), "not written in PEM");
-    let nonsense = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-    assert_config(&Credentials::from_pem(nonsense, key).unwrap_err(), "cannot be read");
-    assert_config(&Authorities::from_pem(nonsense).unwrap_err(), "an authority's certificate is unusable");
-    assert_config(&Authorities::from_der([]).unwrap_err(), "there is no authority");
-
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("missing.pem");
-    assert_config(&Authorities::from_pem_file(&path).unwrap_err(), "missing.pem");
-    std::fs::write(&path, vec![b' '; usize::try_from(PEM_BYTES_MAX).unwrap() + 1]).unwrap();
-    assert_config(&Authorities::from_pem_file(&path).unwrap_err(), "is larger than");
-    std::fs::write(&path, cert).unwrap();
-    assert_config(&Credentials::from_pem_files(&path, &path).unwrap_err(), "missing.pem");
 }
 
 /// Keys must not end up in a log by way of `{:?}`.

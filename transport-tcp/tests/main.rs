@@ -4,8 +4,8 @@
 mod capture;
 mod closing;
 mod configuration;
-mod dev_certs;
 mod limits;
+mod replacing;
 mod strangers;
 mod suite;
 mod trust;

@@ -12,9 +12,10 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::ring;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
-use transport_tcp::dev_ca::{DevCertificate, DevKey, DevUsages};
-use transport_tcp::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use transport_tcp::{ALPN, Credentials, DevCa, NodeCredentials, TcpTransport};
+use transport_tcp::tls::ALPN;
+use transport_tcp::tls::dev_ca::{DevCertificate, DevKey, DevUsages};
+use transport_tcp::tls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use transport_tcp::{Credentials, DevCa, NodeCredentials, TcpTransport};
 
 use crate::world::{Host, assert_config, assert_untrusted, config, guarded, node_of, refused};
 

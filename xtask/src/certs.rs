@@ -1,4 +1,4 @@
-//! `cargo xtask certs`: runs the certificate maker of transport-tcp, which
+//! `cargo xtask certs`: runs the certificate maker of transport-tls, which
 //! production builds do not compile. It checks its own arguments.
 
 use std::ffi::OsString;
@@ -12,4 +12,4 @@ pub(crate) fn run(args: &[OsString]) -> Outcome {
     shell::run(shell::cargo_here(words).args(args))
 }
 
-const MAKER: [&str; 7] = ["--package", "transport-tcp", "--features", "dev-ca", "--bin", "dev-certs", "--"];
+const MAKER: [&str; 7] = ["--package", "transport-tls", "--features", "dev-ca", "--bin", "dev-certs", "--"];

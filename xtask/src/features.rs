@@ -33,14 +33,34 @@ pub(crate) const MATRIX: &[Crate] = &[
         }],
     },
     Crate {
+        manifest: "transport-tls/Cargo.toml",
+        command: &["check", "--quiet"],
+        arguments: &[],
+        features: &[
+            Feature {
+                name: "dev-ca",
+                brings: &["lexopt", "rcgen"],
+                tests: &["nodes_load_what_the_program_wrote", "files_are_replaced_only_on_demand"],
+            },
+            Feature {
+                name: "aws-lc-rs",
+                brings: &["aws-lc-rs"],
+                tests: &["another_provider_may_do_the_cryptography"],
+            },
+        ],
+    },
+    Crate {
         manifest: "transport-tcp/Cargo.toml",
         command: &["check", "--quiet"],
         arguments: &[],
-        features: &[Feature {
-            name: "dev-ca",
-            brings: &["lexopt", "rcgen"],
-            tests: &["nodes_load_what_the_program_wrote", "files_are_replaced_only_on_demand"],
-        }],
+        features: &[
+            Feature { name: "dev-ca", brings: &["rcgen"], tests: &["a_context_may_be_shared"] },
+            Feature {
+                name: "aws-lc-rs",
+                brings: &["aws-lc-rs"],
+                tests: &["nodes_meet_whoever_does_the_cryptography"],
+            },
+        ],
     },
     Crate {
         manifest: "actor-toolkit/Cargo.toml",
@@ -81,7 +101,7 @@ pub(crate) struct Crate {
 /// One of them.
 pub(crate) struct Feature {
     pub(crate) name: &'static str,
-    /// The crates that are depended on with it, and not without.
+    /// The crates that are depended on with it, if only by what is depended on, and not without.
     brings: &'static [&'static str],
     /// Tests that are run with it by `cargo xtask test`. A crate that is run needs none.
     pub(crate) tests: &'static [&'static str],
@@ -137,7 +157,7 @@ fn with(command: &mut Command, krate: &Crate, set: &[&Feature]) {
 }
 
 fn depends_on_what_they_bring(krate: &Crate, set: &[&Feature]) -> Outcome {
-    let mut tree = shell::cargo(["tree", "--edges=normal", "--target=all", "--depth=1", "--prefix=none"]);
+    let mut tree = shell::cargo(["tree", "--edges=normal", "--target=all", "--prefix=none"]);
     with(&mut tree, krate, set);
     judge(krate, set, &shell::read(&mut tree)?)
 }

@@ -80,45 +80,46 @@ mod tests {
     use super::*;
     use crate::tidy::places;
 
-    const TCP: &str = "[package]\nname = \"tcp\"\n[features]\ndev-ca = [\"dep:a\"]\n";
-    const PEERS: &str = "[package]\nname = \"peers\"\n[features]\nmimalloc = [\"dep:mimalloc\"]\n";
-    const CLUSTER: &str = "[package]\nname = \"cluster\"\n[features]\nfuzzing = [\"dep:a\"]\n";
-    const TOOLKIT: &str =
-        "[package]\nname = \"toolkit\"\n[features]\ncron = [\"dep:c\"]\ntower = [\"dep:t\"]\n";
-    const TESTS: &str = "#[test]\nfn nodes_load_what_the_program_wrote() {}\n\
-        #[test]\nfn files_are_replaced_only_on_demand() {}\n";
-    const CLUSTER_TESTS: &str = "#[test]\nfn promises_hold_for_what_fuzzers_kept() {}\n\
-        #[test]\nfn promises_hold_whatever_comes() {}\n\
-        #[test]\nfn promises_hold_whatever_is_done() {}\n\
-        #[test]\nfn texts_are_what_they_say() {}\n";
-    const TOOLKIT_TESTS: &str = "#[test]\nfn c31_a_cron_schedule_ticks_and_is_cancelled() {}\n\
-        #[test]\nfn c31_a_wrong_expression_is_an_error_at_the_call() {}\n\
-        #[test]\nfn c33_a_call_is_a_service() {}\n";
+    const CRON: &str = "actor-toolkit/Cargo.toml";
 
-    fn found(tcp: &str, tests: &str) -> Vec<String> {
-        let matrix = |files: &[(&str, &str)]| judge(&Tree::of(files), MATRIX);
-        places(&matrix(&[
-            ("transport-tcp/Cargo.toml", tcp),
-            ("actor-cluster/Cargo.toml", CLUSTER),
-            ("actor-cluster/src/tests.rs", CLUSTER_TESTS),
-            ("integration-tests/peers/Cargo.toml", PEERS),
-            ("actor-toolkit/Cargo.toml", TOOLKIT),
-            ("actor-toolkit/tests/a.rs", TOOLKIT_TESTS),
-            ("transport-tcp/tests/a.rs", tests),
-            ("a/Cargo.toml", "[package]\nname = \"a\"\n[dependencies]\nb = \"1\"\n"),
-        ]))
+    /// A tree in which all is as the matrix says, but for one manifest, or one test that is missing.
+    fn found(cron: Option<&str>, missing: Option<&str>) -> Vec<String> {
+        let mut files = vec![("a/Cargo.toml".to_owned(), "[package]\nname = \"a\"\n".to_owned())];
+        for krate in MATRIX {
+            let manifest = match cron {
+                Some(text) if krate.manifest == CRON => text.to_owned(),
+                _ => manifest(krate),
+            };
+            let tests = krate.features.iter().flat_map(|feature| feature.tests);
+            let tests = tests.filter(|name| Some(**name) != missing);
+            let tests = tests.map(|name| format!("#[test]\nfn {name}() {{}}\n")).collect();
+            files.push((krate.manifest.replace("Cargo.toml", "tests/a.rs"), tests));
+            files.push((krate.manifest.to_owned(), manifest));
+        }
+        let files: Vec<(&str, &str)> =
+            files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        places(&judge(&Tree::of(&files), MATRIX))
+    }
+
+    /// Four lines, and one for each feature.
+    fn manifest(krate: &Crate) -> String {
+        let features = krate.features.iter().map(|feature| format!("{} = [\"dep:a\"]\n", feature.name));
+        format!("[package]\nname = \"b\"\n[features]\n{}", features.collect::<String>())
     }
 
     #[test]
     fn a23_a_feature_that_nobody_tries_is_found() {
-        assert!(found(TCP, TESTS).is_empty());
+        assert!(found(None, None).is_empty());
         // A new one, a default, and one that an optional dependency makes.
-        let more =
-            format!("{TCP}quick = []\ndefault = [\"quick\"]\n[dependencies]\nc = {{ optional = true }}\n");
-        assert_eq!(found(&more, TESTS), [5, 6, 8].map(|line| format!("transport-tcp/Cargo.toml:{line}")));
+        let toolkit = manifest(MATRIX.iter().find(|krate| krate.manifest == CRON).unwrap());
+        let more = format!(
+            "{toolkit}quick = []\ndefault = [\"quick\"]\n[dependencies]\nc = {{ optional = true }}\n"
+        );
+        assert_eq!(found(Some(&more), None), [6, 7, 9].map(|line| format!("{CRON}:{line}")));
         // One that is no more, and a test that is not there.
-        assert_eq!(found("[package]\nname = \"tcp\"\n", TESTS), ["transport-tcp/Cargo.toml:0"]);
-        assert_eq!(found(TCP, ""), ["transport-tcp/Cargo.toml:0", "transport-tcp/Cargo.toml:0"]);
+        let fewer = toolkit.replace("tower = [\"dep:a\"]\n", "");
+        assert_eq!(found(Some(&fewer), None), [format!("{CRON}:0")]);
+        assert_eq!(found(None, Some("c33_a_call_is_a_service")), [format!("{CRON}:0")]);
     }
 
     #[test]
@@ -129,9 +130,9 @@ mod tests {
             let findings = unnamed(&Tree::of(&[(PAGE, page)]), MATRIX);
             findings.into_iter().map(|finding| finding.message).collect()
         };
-        let all = [&["dev-ca", "cron", "tower", "fuzzing", "mimalloc"], RACTORS].concat();
+        let all = [&["aws-lc-rs", "cron", "tower", "fuzzing", "mimalloc", "dev-ca"], RACTORS].concat();
         assert!(found(&rows(&all)).is_empty());
-        assert_eq!(found(&rows(&all[1..])), ["the feature `dev-ca` has no row"]);
+        assert_eq!(found(&rows(&all[1..])), ["the feature `aws-lc-rs` has no row"; 2]);
         assert_eq!(found(&rows(&all[..all.len() - 1])), ["the feature `tokio_runtime` has no row"]);
         assert_eq!(unnamed(&Tree::of(&[]), MATRIX).len(), 1);
     }

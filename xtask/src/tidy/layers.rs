@@ -1,8 +1,10 @@
 //! The order of the crates: an arrow only points down.
 //!
 //! ```text
-//!  transport-tcp  transport-iroh  transport-quic    store-postgres    actor-testkit
-//!         └──────────────┬──────────────┘                │           (tests only)
+//!  transport-tcp  transport-quic  transport-iroh    store-postgres    actor-testkit
+//!         └──────┬───────┘             │                 │           (tests only)
+//!          transport-tls               │                 │
+//!                └───────┬─────────────┘                 │
 //!           actor-cluster ── actor-cluster-derive   actor-durable     actor-toolkit
 //!                └──────────────┬────────────────────────┴──────────────────┘
 //!                           actor-core ── actor-core-derive
@@ -103,9 +105,10 @@ const ORDER: &[(&str, &[&str])] = &[
     ("actor-durable", &["actor-core"]),
     ("actor-toolkit", &["actor-core"]),
     ("actor-testkit", &["actor-core"]),
-    ("transport-tcp", &["actor-cluster"]),
+    ("transport-tls", &["actor-cluster"]),
+    ("transport-tcp", &["actor-cluster", "transport-tls"]),
     ("transport-iroh", &["actor-cluster"]),
-    ("transport-quic", &["actor-cluster"]),
+    ("transport-quic", &["actor-cluster", "transport-tls"]),
     ("store-postgres", &["actor-durable"]),
     ("examples", &[EVERYTHING]),
     ("integration-tests", &[EVERYTHING]),

@@ -4,12 +4,12 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use transport_tcp::NodeCredentials;
+use transport_tls::{NodeCredentials, PeerRole};
 
-use crate::world::{Host, assert_config, config};
+use crate::world::{assert_config, chain_of, context};
 
-#[tokio::test]
-async fn nodes_load_what_the_program_wrote() {
+#[test]
+fn nodes_load_what_the_program_wrote() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("certs");
     let made = dev_certs(&["--out", out.to_str().unwrap(), "--nodes", "a,b"]);
@@ -18,8 +18,7 @@ async fn nodes_load_what_the_program_wrote() {
     assert_eq!(text(&made.stdout), format!("a {}\nb {}\n", a.node_id, b.node_id));
     assert_private(&out.join("a.key"));
 
-    let mut host = Host::start(&config(&a).build().unwrap()).await;
-    host.connect(&config(&b).build().unwrap()).await;
+    assert_eq!(context(&a).judge(&chain_of(&b), PeerRole::Dialler), Ok(b.node_id));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
-use transport_tcp::dev_ca::{DevCa, Existing, NodeCredentials};
+use transport_tls::dev_ca::{DevCa, Existing, NodeCredentials};
 
 const USAGE: &str = "\
 Usage: dev-certs --out DIR [--nodes NAME,NAME,…] [--force]

@@ -12,10 +12,13 @@ use std::time::{Duration, SystemTime};
 use actor_cluster::id::NodeId;
 use actor_cluster::transport::TransportError;
 use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, SanType,
+    BasicConstraints, Certificate, CertificateParams, CertificateRevocationListParams, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+    PKCS_ED25519, RevocationReason, RevokedCertParams, SanType, SerialNumber,
 };
+use webpki::EndEntityCert;
 
+use crate::pem;
 use crate::{Authorities, Credentials, NODE_URI_PREFIX};
 
 /// How long development certificates are valid: long enough for a project's
@@ -159,6 +162,36 @@ impl DevCa {
         let key = key.map_err(failed)?;
         let certificate = certificate.params(name)?.signed_by(&key, &self.issuer).map_err(failed)?;
         Ok((certificate, key))
+    }
+
+    /// Takes certificates back: a revocation list in PEM, of these and no others, that is valid
+    /// for the time given.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError::Config`] if a certificate was changed to something unreadable.
+    pub fn revoke<'a>(
+        &self,
+        certificates: impl IntoIterator<Item = &'a NodeCredentials>,
+        valid: &Range<SystemTime>,
+    ) -> Result<String, TransportError> {
+        let revoked = |node: &NodeCredentials| {
+            let chain = pem::certificates(node.cert.as_bytes())?;
+            let certificate = EndEntityCert::try_from(&chain[0])
+                .map_err(|error| pem::unusable(format!("the certificate cannot be read: {error}")))?;
+            let serial_number = SerialNumber::from_slice(certificate.serial());
+            let (revocation_time, reason_code) = (valid.start.into(), Some(RevocationReason::KeyCompromise));
+            Ok(RevokedCertParams { serial_number, revocation_time, reason_code, invalidity_date: None })
+        };
+        let params = CertificateRevocationListParams {
+            this_update: valid.start.into(),
+            next_update: valid.end.into(),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: certificates.into_iter().map(revoked).collect::<Result<_, TransportError>>()?,
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        params.signed_by(&self.issuer).and_then(|list| list.pem()).map_err(failed)
     }
 
     /// The authority's certificate in PEM.

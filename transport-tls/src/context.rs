@@ -1,0 +1,409 @@
+//! A node's side of TLS: both roles, ready to shake hands, and replaceable while
+//! connections live. Must not live here: sockets and deadlines (the transports).
+//!
+//! ```text
+//!  replace ─► Current (swapped whole) ─► handshakes that begin now
+//!     └─────► every registered peer is judged again ─► Disconnect
+//! ```
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use actor_cluster::id::NodeId;
+use actor_cluster::transport::TransportError;
+use arc_swap::ArcSwap;
+use rustls::client::Resumption;
+use rustls::crypto::CryptoProvider;
+use rustls::server::NoServerSessionStorage;
+use rustls::version::TLS13;
+use rustls::{ClientConfig, Error, ServerConfig};
+use rustls_pki_types::{CertificateDer, UnixTime};
+use slab::Slab;
+
+use crate::authorities::Authorities;
+use crate::credentials::Credentials;
+use crate::fault::Fault;
+use crate::files::{Contents, TlsFiles};
+use crate::pem::unusable;
+use crate::provider;
+use crate::trust::{PeerRole, Trust};
+
+/// The protocol that both sides must name (ALPN), so that nobody who listens or
+/// dials for something else is taken for a node.
+pub const ALPN: &[u8] = b"actor-cluster/1";
+
+/// What a node proves itself with and whom it believes, for every transport that it
+/// is given to. Clones share it: what is replaced in one is replaced in all.
+#[derive(Clone)]
+pub struct TlsContext {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    node: NodeId,
+    provider: Arc<CryptoProvider>,
+    /// Held while something is replaced, so that two who do it take turns.
+    material: Mutex<Material>,
+    current: ArcSwap<Current>,
+    peers: Mutex<Slab<Peer>>,
+    replaced: AtomicU64,
+    failed: AtomicU64,
+    disconnected: AtomicU64,
+}
+
+/// What the current configurations were made of.
+struct Material {
+    credentials: Credentials,
+    authorities: Authorities,
+    files: Option<(TlsFiles, Contents)>,
+}
+
+/// Both roles of a node.
+struct Current {
+    server: Arc<ServerConfig>,
+    client: Arc<ClientConfig>,
+    trust: Arc<Trust>,
+}
+
+/// A peer there is a connection with.
+#[derive(Clone)]
+struct Peer {
+    chain: Arc<[CertificateDer<'static>]>,
+    role: PeerRole,
+    connection: Weak<dyn Disconnect>,
+}
+
+/// A connection, which ends when its peer is not believed any more.
+pub trait Disconnect: Send + Sync {
+    /// Ends the connection at once. Called on the thread that replaces something in
+    /// the context, with none of its locks held.
+    fn disconnect(&self, fault: &Fault);
+}
+
+/// How often something was replaced, and what came of it. All since the context was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsCounts {
+    /// How often credentials, authorities or both were replaced.
+    pub replaced: u64,
+    /// How often that failed, and all stayed as it was: wrong files, for the most part.
+    pub failed: u64,
+    /// How many connections ended because their peer was not believed any more.
+    pub disconnected: u64,
+}
+
+impl TlsContext {
+    /// A context with [ring](provider::ring).
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError::Config`] if the key is not the certificate's.
+    pub fn new(credentials: Credentials, authorities: Authorities) -> Result<Self, TransportError> {
+        Self::with_provider(credentials, authorities, provider::ring())
+    }
+
+    /// A context with another [provider](provider) of cryptography.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new), and if the provider has no TLS 1.3.
+    pub fn with_provider(
+        credentials: Credentials,
+        authorities: Authorities,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Self, TransportError> {
+        let material = Material { credentials, authorities, files: None };
+        let current = Current::new(&material.credentials, &material.authorities, &provider)?;
+        let inner = Inner {
+            node: material.credentials.node_id(),
+            provider,
+            material: Mutex::new(material),
+            current: ArcSwap::from_pointee(current),
+            peers: Mutex::new(Slab::new()),
+            replaced: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            disconnected: AtomicU64::new(0),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// A context of what stands in files, which can be [read again](Self::reload).
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError::Config`] if a file cannot be read or used; it is named.
+    pub fn from_files(files: TlsFiles) -> Result<Self, TransportError> {
+        let contents = files.contents()?;
+        let (credentials, authorities) = files.parse(&contents)?;
+        let context = Self::new(credentials, authorities)?;
+        context.inner.material().files = Some((files, contents));
+        Ok(context)
+    }
+
+    /// The node that this is the side of.
+    pub fn node_id(&self) -> NodeId {
+        self.inner.node
+    }
+
+    /// The accepting role, for handshakes that begin now.
+    pub fn server_config(&self) -> Arc<ServerConfig> {
+        self.inner.current.load().server.clone()
+    }
+
+    /// The dialling role, for handshakes that begin now.
+    pub fn client_config(&self) -> Arc<ClientConfig> {
+        self.inner.current.load().client.clone()
+    }
+
+    /// The node that a chain of certificates speaks for, if it is believed now. That the
+    /// peer has the key of it is for the handshake to prove.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the chain.
+    pub fn judge(&self, chain: &[CertificateDer<'_>], role: PeerRole) -> Result<NodeId, Fault> {
+        let trust = self.inner.current.load().trust.clone();
+        judge(&trust, chain, role)
+    }
+
+    /// Has a peer judged again whenever the authorities are replaced, until the answer is dropped.
+    ///
+    /// # Errors
+    ///
+    /// If it is not believed now: what it was believed for has been replaced since its
+    /// handshake began.
+    pub fn register(
+        &self,
+        chain: Arc<[CertificateDer<'static>]>,
+        role: PeerRole,
+        connection: Weak<dyn Disconnect>,
+    ) -> Result<Registered, Fault> {
+        let key = self.inner.peers().insert(Peer { chain: chain.clone(), role, connection });
+        let registered = Registered { context: self.clone(), key };
+        // After it is registered: either this sees what was replaced, or whoever replaces it sees the peer.
+        self.judge(&chain, role)?;
+        Ok(registered)
+    }
+
+    /// Proves the node with others from now on. Connections that are there go on.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError::Config`], and all stays as it was, if they are for another node,
+    /// or the key is not the certificate's.
+    pub fn replace_credentials(&self, credentials: Credentials) -> Result<(), TransportError> {
+        let mut material = self.inner.material();
+        let authorities = material.authorities.clone();
+        self.replace(&mut material, credentials, authorities)
+    }
+
+    /// Believes others from now on. Peers that are not believed any more are disconnected before this comes
+    /// back, which takes about a tenth of a millisecond for each peer there is.
+    ///
+    /// To replace an authority without losing anybody, believe the old and the new one until every
+    /// node has a certificate of the new one.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError::Config`], and all stays as it was, if the provider cannot use them.
+    pub fn replace_authorities(&self, authorities: Authorities) -> Result<(), TransportError> {
+        let mut material = self.inner.material();
+        let credentials = material.credentials.clone();
+        self.replace(&mut material, credentials, authorities)
+    }
+
+    /// Reads the files again, and replaces everything if anything in them has changed. Whether it had.
+    /// Blocks for as long as the file system does.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError::Config`], and all stays as it was, if a file cannot be read or used, or if the
+    /// context was not made [from files](Self::from_files). A certificate that is there before its key is
+    /// such a case; it is mended when the key is there, too.
+    pub fn reload(&self) -> Result<bool, TransportError> {
+        let mut material = self.inner.material();
+        let Some((files, before)) = material.files.clone() else {
+            return Err(unusable("this context was not made from files"));
+        };
+        let read = files.contents().and_then(|contents| {
+            if contents == before {
+                return Ok(None);
+            }
+            files.parse(&contents).map(|parsed| Some((contents, parsed)))
+        });
+        let read = read.inspect_err(|_| self.inner.count_failure())?;
+        let Some((contents, (credentials, authorities))) = read else { return Ok(false) };
+        self.replace(&mut material, credentials, authorities)?;
+        material.files = Some((files, contents));
+        Ok(true)
+    }
+
+    /// [Reloads](Self::reload) again and again, for ever; what goes wrong is logged as a warning, once as long as
+    /// it stays the same. Must be polled on a tokio runtime, and may be dropped at any time.
+    pub async fn follow_files(self, every: Duration) {
+        let mut complaint = None;
+        loop {
+            tokio::time::sleep(every).await;
+            let context = self.clone();
+            let reloaded = tokio::task::spawn_blocking(move || context.reload()).await;
+            let error = match reloaded {
+                Ok(Ok(_)) => None,
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(error) => Some(error.to_string()),
+            };
+            if let Some(error) = error.as_ref().filter(|error| complaint.as_ref() != Some(*error)) {
+                tracing::warn!(%error, "certificates were not replaced; those from before are still used");
+            }
+            complaint = error;
+        }
+    }
+
+    /// What was replaced so far.
+    pub fn counts(&self) -> TlsCounts {
+        let Inner { replaced, failed, disconnected, .. } = &*self.inner;
+        let [replaced, failed, disconnected] =
+            [replaced, failed, disconnected].map(|count| count.load(Ordering::Relaxed));
+        TlsCounts { replaced, failed, disconnected }
+    }
+
+    fn replace(
+        &self,
+        material: &mut Material,
+        credentials: Credentials,
+        authorities: Authorities,
+    ) -> Result<(), TransportError> {
+        let inner = &*self.inner;
+        let current = inner.check_node(&credentials);
+        let current = current.and_then(|()| Current::new(&credentials, &authorities, &inner.provider));
+        let current = current.inspect_err(|_| inner.count_failure())?;
+        let trust = current.trust.clone();
+        inner.current.store(Arc::new(current));
+        inner.replaced.fetch_add(1, Ordering::Relaxed);
+        (material.credentials, material.authorities) = (credentials, authorities);
+        inner.judge_again(&trust);
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Others know this node by its identity, and would take it for a stranger.
+    fn check_node(&self, credentials: &Credentials) -> Result<(), TransportError> {
+        if credentials.node_id() == self.node {
+            return Ok(());
+        }
+        let (theirs, ours) = (credentials.node_id(), self.node);
+        Err(unusable(format!("the certificate is for the node {theirs}, and this one is {ours}")))
+    }
+
+    fn count_failure(&self) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn judge_again(&self, trust: &Trust) {
+        // Whoever is disconnected leaves the list, so it must not be locked meanwhile.
+        let peers: Vec<Peer> = self.peers().iter().map(|(_, peer)| peer.clone()).collect();
+        for Peer { chain, role, connection } in peers {
+            let Err(fault) = judge(trust, &chain, role) else { continue };
+            if let Some(connection) = connection.upgrade() {
+                self.disconnected.fetch_add(1, Ordering::Relaxed);
+                connection.disconnect(&fault);
+            }
+        }
+    }
+
+    /// What panics under these locks leaves both whole.
+    fn material(&self) -> MutexGuard<'_, Material> {
+        self.material.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn peers(&self) -> MutexGuard<'_, Slab<Peer>> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn judge(trust: &Trust, chain: &[CertificateDer<'_>], role: PeerRole) -> Result<NodeId, Fault> {
+    let (own, between) = chain.split_first().ok_or_else(|| Fault::of(&Error::NoCertificatesPresented))?;
+    trust.judge(own, between, role, UnixTime::now()).map_err(|error| Fault::of(&error))
+}
+
+impl Current {
+    fn new(
+        credentials: &Credentials,
+        authorities: &Authorities,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Self, TransportError> {
+        let trust = Arc::new(Trust::new(authorities.clone(), provider.clone()));
+        let server = server_config(provider.clone(), &trust, credentials).map_err(unusable_keys)?;
+        let client = client_config(provider.clone(), &trust, credentials).map_err(unusable_keys)?;
+        Ok(Self { server: Arc::new(server), client: Arc::new(client), trust })
+    }
+}
+
+/// The accepting role.
+fn server_config(
+    provider: Arc<CryptoProvider>,
+    trust: &Arc<Trust>,
+    credentials: &Credentials,
+) -> Result<ServerConfig, Error> {
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])?
+        .with_client_cert_verifier(trust.clone())
+        .with_single_cert(credentials.chain.clone(), credentials.key.clone_key())?;
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    // A resumed session proves nothing anew: a certificate that has expired or was
+    // revoked since would still get in.
+    config.send_tls13_tickets = 0;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    Ok(config)
+}
+
+/// The dialling role.
+fn client_config(
+    provider: Arc<CryptoProvider>,
+    trust: &Arc<Trust>,
+    credentials: &Credentials,
+) -> Result<ClientConfig, Error> {
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])?
+        .dangerous()
+        .with_custom_certificate_verifier(trust.clone())
+        .with_client_auth_cert(credentials.chain.clone(), credentials.key.clone_key())?;
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    config.resumption = Resumption::disabled();
+    Ok(config)
+}
+
+fn unusable_keys(error: Error) -> TransportError {
+    match error {
+        Error::InconsistentKeys(_) => unusable("the private key is not the one of the certificate"),
+        other => unusable(other.to_string()),
+    }
+}
+
+impl fmt::Debug for TlsContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsContext").field("node", &self.inner.node).finish_non_exhaustive()
+    }
+}
+
+/// A peer that is judged again when the authorities are replaced, for as long as this lives.
+pub struct Registered {
+    context: TlsContext,
+    key: usize,
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        // What a peer holds is dropped out of the lock: it may be the last of a connection.
+        let peer = self.context.inner.peers().try_remove(self.key);
+        drop(peer);
+    }
+}
+
+impl fmt::Debug for Registered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registered").finish_non_exhaustive()
+    }
+}

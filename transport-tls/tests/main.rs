@@ -1,0 +1,7 @@
+//! Certificates as transports use them, without a socket.
+
+mod dev_certs;
+mod files;
+mod replacing;
+mod revocation;
+mod world;
