@@ -14,7 +14,7 @@ use integration_tests::{Authority, NodeKeys, Way};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use transport_tcp::TcpLimits;
-use transport_tls::dev_ca::DevCertificate;
+use transport_tcp::tls::dev_ca::DevCertificate;
 
 use crate::support::{Member, guarded, pair, two};
 

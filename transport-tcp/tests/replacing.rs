@@ -3,7 +3,7 @@
 
 use std::io;
 
-use actor_cluster::transport::{ClusterBidiStream, PeerIdentity, Transport, TransportError};
+use actor_cluster::transport::{ClusterBidiStream, PeerIdentity, TransportError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use transport_tcp::tls::RevocationLists;
 use transport_tcp::tls::dev_ca::{DevCertificate, DevKey};
