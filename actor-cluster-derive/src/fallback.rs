@@ -61,8 +61,8 @@ fn message(wire: &TokenStream) -> TokenStream {
             ::core::unimplemented!()
         }
 
-        fn into_reply(
-            self,
+        fn take_reply(
+            &mut self,
             _: &mut #wire::PendingReplies,
         ) -> ::core::option::Option<#wire::PendingReply> {
             ::core::unimplemented!()

@@ -7,8 +7,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use actor_cluster::transport::{Address, TransportError};
 use actor_cluster::{NodeBuilder, NodeId, NodeServer, StartError, Wire};
 use transport_iroh::{IrohBuilder, IrohTransport, SECRET_KEY_BYTES, generate_secret_key, node_id_of};
-use transport_tcp::{Authorities, Credentials, DevCa, TcpConfig, TcpTransport};
 use transport_tcp::tls::dev_ca::{DevCertificate, DevKey};
+use transport_tcp::{Authorities, Credentials, DevCa, TcpConfig, TcpTransport};
 
 /// A transport that nodes can meet over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -97,17 +97,17 @@ fn reply_function(variants: &[Variant<'_>], wire: &TokenStream) -> TokenStream {
             Some(port) => {
                 let (member, bound) = (&port.member, binding(0));
                 let kept = quote_spanned!(port.ty().span()=> #wire::support::pending_reply(#bound, #pending));
-                quote!(Self::#ident { #member: #bound, .. } => #kept,)
+                quote!(Self::#ident { #member: ref mut #bound, .. } => #kept,)
             }
         }
     });
     quote! {
         #[inline]
-        fn into_reply(
-            self,
+        fn take_reply(
+            &mut self,
             #pending: &mut #wire::PendingReplies,
         ) -> ::core::option::Option<#wire::PendingReply> {
-            match self {
+            match *self {
                 #(#arms)*
             }
         }

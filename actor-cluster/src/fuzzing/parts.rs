@@ -1,7 +1,7 @@
 //! Messages in parts, against accounts that are too simple to be wrong: what a peer may cut, and what
 //! comes out at the end of a lane that cuts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::BytesMut;
@@ -10,7 +10,7 @@ use crate::limits::{FRAME_BODY_BYTES_MAX, LARGE_OPEN_MAX, PART_BYTES, PARTS_AHEA
 use crate::session::aside::Encoded;
 use crate::session::{Annotated, Assemblies, BadPart, Outgoing, Recipient};
 use crate::wire::WireContext;
-use crate::wire::frame::{Frame, Head, Kind, read_frame};
+use crate::wire::frame::{Frame, Head, Kind, read_frame, write_frame};
 use crate::wire::lanes::LaneId;
 
 const LANE: LaneId = LaneId::data(0);
@@ -27,7 +27,8 @@ enum Step {
     Begin { number: u8, kind: bool, length: u32 },
     /// The peer sends bytes of one: as many as it must, unless it says how many.
     Part { number: u8, byte: u8, length: Option<u32> },
-    /// This side sends a message, of so many bytes more than go in one frame, or of few.
+    /// This side sends a message, of so many bytes more than go in one frame, or of few, behind what says
+    /// how to read it.
     Send { to: u8, is_answer: bool, long: Option<u32> },
     /// A segment goes out, if one may.
     Pop,
@@ -123,6 +124,7 @@ struct Lane {
 #[derive(Default)]
 struct Reader {
     assemblies: Assemblies,
+    defined: BTreeSet<u32>,
     /// Where it is on its stream, and how far it has ever been.
     at: u64,
     end: u64,
@@ -135,6 +137,8 @@ impl Lane {
         let extra = long.map_or(0, |long| FRAME_BODY_BYTES_MAX - 8 + long as usize % PART_BYTES);
         let kind = if is_answer { Kind::Reply } else { Kind::Cast };
         self.sent += 1;
+        write_frame(self.out.open(), Kind::Define, LANE, self.sent, &[]);
+        self.out.seal();
         let mut body = [to.to_le_bytes().as_slice(), &self.sent.to_le_bytes()].concat();
         body.resize(body.len() + extra, self.sent.to_le_bytes()[0]);
         let (begun, rest) = (self.out.begin(kind, LANE, 0, to), &body[size_of::<u64>()..]);
@@ -187,6 +191,9 @@ impl Lane {
                     self.arrive(whole.head.kind, &whole.body);
                 }
             }
+            Kind::Define => {
+                self.reader.defined.insert(frame.index);
+            }
             kind => self.arrive(kind, &frame.body),
         }
     }
@@ -196,6 +203,8 @@ impl Lane {
         let recipient = if kind == Kind::Reply { Recipient::Caller(to) } else { Recipient::Actor(to) };
         let due = self.due.get_mut(&recipient).filter(|due| !due.is_empty()).expect("something is due");
         assert_eq!(due.remove(0), body, "another one, or overtaken");
+        let number = u32::from_le_bytes(*body[size_of::<u64>()..].first_chunk().expect("a number"));
+        assert!(self.reader.defined.remove(&number), "it has overtaken what says how to read it");
     }
 
     fn restart(&mut self) {

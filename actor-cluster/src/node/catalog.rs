@@ -413,7 +413,7 @@ fn bounce<M: RemoteMessage>(error: SendError<M>, actor: &ActorCell) -> Option<Re
         SendError::Full(_) => Rejection::Full,
         _ => Rejection::Stopped,
     };
-    match error.into_message().into_reply(&mut PendingReplies::default()) {
+    match error.into_message().take_reply(&mut PendingReplies::default()) {
         Some(reply) => {
             reply.fail(CallFailure::Rejected(rejection));
             None

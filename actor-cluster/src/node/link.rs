@@ -339,8 +339,8 @@ impl Link {
         let sent = inner.session.send(now, actor, message, attempt, annotation.as_ref());
         self.end_act(inner);
         match sent? {
-            // What was a cast is dropped here.
-            Sent::Cast(_) | Sent::Call => Ok(()),
+            // What is left of it is dropped here.
+            Sent::Gone(_) => Ok(()),
             Sent::Long(message, reservation) => self.send_aside(message, reservation, annotation.as_ref()),
         }
     }

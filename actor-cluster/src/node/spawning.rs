@@ -158,8 +158,8 @@ impl<M: RemoteMessage, T: Wire + Send + 'static> RemoteMessage for Request<M, T>
         call_header(&self.port)
     }
 
-    fn into_reply(self, pending: &mut PendingReplies) -> Option<PendingReply> {
-        pending_reply(self.port, pending)
+    fn take_reply(&mut self, pending: &mut PendingReplies) -> Option<PendingReply> {
+        pending_reply(&mut self.port, pending)
     }
 
     fn decode(_: VariantTag, dec: Decoder<'_>, _: &mut Option<ReplyTo>) -> Result<Self, DecodeError> {

@@ -31,10 +31,8 @@ pub(super) const NO_DEADLINE: u64 = 0;
 /// What became of a message that may go.
 #[derive(Debug)]
 pub(crate) enum Sent<M> {
-    /// This cast is on its way, and to be dropped outside of every lock.
-    Cast(M),
-    /// A call is.
-    Call,
+    /// It is on its way. What is left here is to be dropped outside of every lock.
+    Gone(M),
     /// It is too long for one frame: it is to be [encoded](Reservation::encode) outside of the lock, and then
     /// [sent](Session::send_encoded).
     Long(M, Reservation),
@@ -158,18 +156,16 @@ impl Session {
         &mut self,
         now: Instant,
         to: &To<'_>,
-        message: M,
+        mut message: M,
         dialect: Option<Arc<Dialect>>,
     ) -> Sent<M> {
-        if message.call().is_none() {
-            self.casts_sent += 1;
-            return Sent::Cast(message);
-        }
-        if let Some(reply) = message.into_reply(&mut self.pending_replies) {
+        if let Some(reply) = message.take_reply(&mut self.pending_replies) {
             self.calls.insert(Pending { reply: reply.speaking(dialect), lane: to.lane, actor: to.actor });
             self.sweep_at.get_or_insert(now + SWEEP_INTERVAL);
+        } else {
+            self.casts_sent += 1;
         }
-        Sent::Call
+        Sent::Gone(message)
     }
 
     /// Begins a message, if it can go now, with what stands before its fields. Here is all of

@@ -118,8 +118,8 @@ pub trait RemoteMessage: Sized + Send + 'static {
     fn call(&self) -> Option<CallHeader>;
 
     /// Takes the reply port out of a call, once its fields are on their way, and keeps it among
-    /// those that are pending. `None` where [`call`](Self::call) says `None`.
-    fn into_reply(self, pending: &mut PendingReplies) -> Option<PendingReply>;
+    /// those that are pending; [nobody's](ReplyPort::nobody) takes its place. `None` where [`call`](Self::call) says `None`.
+    fn take_reply(&mut self, pending: &mut PendingReplies) -> Option<PendingReply>;
 
     /// Reads the fields of a variant, to the payload's end, and puts the message
     /// together.

@@ -110,8 +110,9 @@ pub fn call_header<T>(port: &ReplyPort<T>) -> Option<CallHeader> {
 /// The port of a call that goes to another node, if anybody waits at it.
 #[inline]
 pub fn pending_reply<T: Wire + Send + 'static>(
-    port: ReplyPort<T>,
+    port: &mut ReplyPort<T>,
     pending: &mut PendingReplies,
 ) -> Option<PendingReply> {
+    let port = std::mem::replace(port, ReplyPort::nobody());
     (!port.is_nobody()).then(|| pending.insert(port))
 }

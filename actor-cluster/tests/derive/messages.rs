@@ -83,11 +83,11 @@ fn decode<M: RemoteMessage>(
 }
 
 /// Sends a message to another node and takes it in there, cut and damaged first.
-fn carry<M: RemoteMessage + Debug>(message: M) -> (M, Option<PendingReply>, Sink) {
+fn carry<M: RemoteMessage + Debug>(mut message: M) -> (M, Option<PendingReply>, Sink) {
     let (variant, bytes) = (message.variant(), encode(&message));
     let sink = Sink::default();
     let call = message.call();
-    let pending = message.into_reply(&mut PendingReplies::default());
+    let pending = message.take_reply(&mut PendingReplies::default());
     assert_eq!(call.map(|call| call.deadline), pending.as_ref().map(PendingReply::deadline));
     let mut reply = pending.is_some().then(|| sink.reply_to(1));
     for end in 0..bytes.len() {
@@ -176,9 +176,9 @@ fn b04_unknown_variant_is_an_error() {
 
 #[test]
 fn a_call_without_a_caller_is_one_whose_answer_nobody_wants() {
-    let message = Message::Only(ReplyPort::nobody());
+    let mut message = Message::Only(ReplyPort::nobody());
     assert_eq!(message.call(), None, "it travels as a cast");
-    assert!(message.into_reply(&mut PendingReplies::default()).is_none());
+    assert!(message.take_reply(&mut PendingReplies::default()).is_none());
     let decoded = decode::<Message>(VariantTag::named("Only"), &Bytes::new(), &mut None).unwrap();
     assert!(matches!(decoded, Message::Only(port) if port.is_nobody()));
 }

@@ -150,10 +150,10 @@ fn a_serde_message_reserves_no_memory_that_the_bytes_do_not_back() {
 fn the_answer_to_a_serde_call_finds_its_way_back() {
     let (sink, context) = (Sink::default(), WireContext::default());
     let (port, answer) = ReplyPort::new(Some(Instant::FAR));
-    let printed = Printed::wrap_call(1..9, port);
+    let mut printed = Printed::wrap_call(1..9, port);
     assert_eq!(printed.call().map(|call| call.deadline), Some(Some(Instant::FAR)));
     let bytes = encode(&printed).unwrap();
-    let pending = printed.into_reply(&mut PendingReplies::default()).unwrap();
+    let pending = printed.take_reply(&mut PendingReplies::default()).unwrap();
     assert_eq!((pending.deadline(), pending.is_closed()), (Some(Instant::FAR), false));
 
     let there = Printed::decode(CALL, Decoder::new(&bytes, &context), &mut Some(sink.reply_to(1))).unwrap();
@@ -171,7 +171,7 @@ fn a_serde_call_that_comes_to_nothing_says_so() {
     let context = WireContext::default();
     let call = || {
         let (port, answer) = ReplyPort::new(None);
-        (Printed::wrap_call(1..9, port).into_reply(&mut PendingReplies::default()).unwrap(), answer)
+        (Printed::wrap_call(1..9, port).take_reply(&mut PendingReplies::default()).unwrap(), answer)
     };
     let (pending, answer) = call();
     drop(pending);

@@ -15,8 +15,8 @@ fn use_value(value: &Value) {
     to_bytes(value, &WireContext::default()).unwrap();
 }
 
-fn use_message(message: Message<Value>) -> Option<PendingReply> {
-    message.into_reply(&mut PendingReplies::default())
+fn use_message(mut message: Message<Value>) -> Option<PendingReply> {
+    message.take_reply(&mut PendingReplies::default())
 }
 
 fn main() {}

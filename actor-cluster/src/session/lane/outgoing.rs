@@ -167,8 +167,8 @@ impl Outgoing {
         let (lead, prefix) = frame.take_body(&mut self.open);
         let body = rest.behind(&prefix);
         let length = u32::try_from(body.len()).expect("MESSAGE_BYTES_MAX_MOST is less");
-        let behind = self.frames_put();
-        self.parts.push_large(recipient, behind, Large { lead, head: Head { kind, index, length }, body });
+        let large = Large { behind: self.frames_put(), lead, head: Head { kind, index, length }, body };
+        self.parts.push_large(recipient, large);
     }
 
     /// How many bytes of whole frames there were so far, parts aside.
@@ -235,7 +235,7 @@ impl Outgoing {
         Some(Written { frames, slice: Bytes::new(), ends: None, part_bytes: 0 })
     }
 
-    /// Its reader acknowledges in time what was written: a quarter of the least that this lets go.
+    /// This cannot stand still: the reader acknowledges every [`ACK_BYTES`](crate::limits::ACK_BYTES), a quarter of the least that this lets go.
     fn may_write_part(&self) -> bool {
         self.log.part_bytes() < self.unacked_part_bytes_max.max(PARTS_AHEAD_LEAST)
     }

@@ -11,7 +11,7 @@
 //!
 //! A recipient has a line only while a message for it goes in parts. What comes for it meanwhile
 //! waits in the line; credit bounds it. A long message begins when all whole frames have gone that were
-//! written before it: one of them may be for the same recipient, or define its type.
+//! written before it: one of them may be for the same recipient, or define its type. So does one behind another.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::iter::repeat;
@@ -52,8 +52,6 @@ struct Line {
     items: VecDeque<Item>,
     /// Whether a part of that has been taken out.
     has_begun: bool,
-    /// How many bytes of whole frames must have gone before it begins.
-    behind: u64,
     /// What the large one is known as while it is under way.
     number: u32,
 }
@@ -90,6 +88,8 @@ impl Ending {
 /// A message that is too long for one frame.
 #[derive(Debug)]
 pub(crate) struct Large {
+    /// How many bytes of whole frames must have gone before it begins.
+    pub(crate) behind: u64,
     /// Ending frames that are written right in front of it.
     pub(crate) lead: Bytes,
     pub(crate) head: Head,
@@ -136,12 +136,12 @@ impl Parts {
         }
     }
 
-    /// A message that is too long for one frame. It begins when so many bytes of whole frames have gone.
-    pub(crate) fn push_large(&mut self, recipient: Recipient, behind: u64, large: Large) {
+    /// A message that is too long for one frame.
+    pub(crate) fn push_large(&mut self, recipient: Recipient, large: Large) {
         self.count(recipient, large.body.len(), 0);
         let line = self.lines.entry(recipient).or_insert_with(|| {
             self.waiting.push_back(recipient);
-            Line { behind, ..Line::default() }
+            Line::default()
         });
         line.items.push_back(Item::Large(large));
     }
@@ -161,8 +161,8 @@ impl Parts {
 
     /// The next long one for a recipient begins when so many bytes of whole frames have gone.
     pub(crate) fn wait_behind(&mut self, recipient: Recipient, behind: u64) {
-        if let Some(line) = self.lines.get_mut(&recipient) {
-            line.behind = behind;
+        if let Some(next) = self.lines.get_mut(&recipient).and_then(Line::front) {
+            next.behind = behind;
             self.waiting.push_back(recipient);
         }
     }
@@ -174,13 +174,17 @@ impl Parts {
         let line = self.lines.get_mut(&recipient)?;
         let (frames, slice, ended) = line.next_part(lane)?;
         let released = if ended.is_some() { line.take_frames() } else { None };
-        let again = (released.is_some() && !line.items.is_empty()).then_some(recipient);
-        if line.items.is_empty() || again.is_some() {
+        let is_empty = line.items.is_empty();
+        let again = (released.is_some() && !is_empty).then_some(recipient);
+        if is_empty || again.is_some() || !line.may_go_on(frames_gone) {
             self.numbers &= !(1 << line.number);
+            if !is_empty && again.is_none() {
+                self.waiting.push_back(recipient);
+            }
         } else {
             self.open.push_back(recipient);
         }
-        if line.items.is_empty() {
+        if is_empty {
             self.lines.remove(&recipient);
         }
         let taken = slice.len() + released.as_ref().map_or(0, BytesMut::len);
@@ -191,9 +195,9 @@ impl Parts {
 
     /// Lets those begin that waited, as far as there are numbers and what is before them has gone.
     fn open_more(&mut self, frames_gone: u64) {
-        let may_begin = |line: &Line| line.behind <= frames_gone;
+        let may_begin = |line: &mut Line| line.may_go_on(frames_gone);
         while self.open.len() < LARGE_OPEN_MAX
-            && self.waiting.front().and_then(|next| self.lines.get(next)).is_some_and(may_begin)
+            && self.waiting.front().and_then(|next| self.lines.get_mut(next)).is_some_and(may_begin)
             && let Some(recipient) = self.waiting.pop_front()
         {
             let number = self.numbers.trailing_ones();
@@ -234,19 +238,33 @@ impl Parts {
 }
 
 impl Line {
+    /// The large one in front.
+    fn front(&mut self) -> Option<&mut Large> {
+        match self.items.front_mut() {
+            Some(Item::Large(large)) => Some(large),
+            _ => None,
+        }
+    }
+
+    /// Whether the large one in front has begun, or may.
+    fn may_go_on(&mut self, frames_gone: u64) -> bool {
+        self.has_begun || self.front().is_some_and(|large| large.behind <= frames_gone)
+    }
+
     /// The next part of the large one in front, and what that is, if it is the last part.
     fn next_part(&mut self, lane: LaneId) -> Option<(Bytes, Bytes, Option<Head>)> {
-        let Some(Item::Large(Large { lead, head, body })) = self.items.front_mut() else { return None };
+        let (has_begun, number) = (self.has_begun, self.number);
+        let Large { lead, head, body, .. } = self.front()?;
         let head = *head;
         let mut frames = BytesMut::with_capacity(lead.len() + 3 * HEADER_BYTES);
-        if !self.has_begun {
+        if !has_begun {
             frames.extend_from_slice(&std::mem::take(lead));
-            write_frame(&mut frames, Kind::Large, lane, self.number, &[&head.to_bytes()]);
+            write_frame(&mut frames, Kind::Large, lane, number, &[&head.to_bytes()]);
         }
         let slice = body.split_to(body.len().min(PART_BYTES));
-        frame::write_header(&mut frames, Kind::Part, lane, self.number, slice.len());
-        self.has_begun = !body.is_empty();
+        frame::write_header(&mut frames, Kind::Part, lane, number, slice.len());
         let ended = body.is_empty().then_some(head);
+        self.has_begun = ended.is_none();
         if ended.is_some() {
             self.items.pop_front();
         }

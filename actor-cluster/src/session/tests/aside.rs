@@ -79,7 +79,7 @@ fn a_long_message_has_its_credit_before_it_is_encoded() {
     assert!(pair.session(A).has_room(1, false));
     let (second, other) = begun(&pair, long());
     assert!(matches!(pair.send(A, 1, Letter::Note(1)), Err(SendError::Full(_))));
-    assert!(matches!(sent(&pair, first, aside), Ok(Sent::Cast(_))), "it needs no more");
+    assert!(matches!(sent(&pair, first, aside), Ok(Sent::Gone(_))), "it needs no more");
     assert!(!pair.session(A).has_room(1, false));
     give_up(&pair, second, other);
     pair.drive();
@@ -116,7 +116,7 @@ fn what_has_begun_goes_though_its_actor_is_held_meanwhile() {
     let (message, reservation) = begun(&pair, long());
     pair.session(B).hold(1);
     pair.drive();
-    assert!(matches!(sent(&pair, message, reservation), Ok(Sent::Cast(_))));
+    assert!(matches!(sent(&pair, message, reservation), Ok(Sent::Gone(_))));
     assert!(matches!(pair.send(A, 1, Letter::Note(1)), Err(SendError::Full(_))), "another does not");
     pair.drive();
     assert_eq!(received(&mut pair), [LONG]);
@@ -142,7 +142,7 @@ fn a_version_that_is_heard_of_meanwhile_has_it_encoded_once_more() {
     let Ok(Sent::Long(message, aside)) = sent(&pair, message, aside) else {
         panic!("it is to be encoded anew")
     };
-    assert!(matches!(sent(&pair, message, aside), Ok(Sent::Cast(_))));
+    assert!(matches!(sent(&pair, message, aside), Ok(Sent::Gone(_))));
     pair.drive();
     assert_eq!((received(&mut pair), pair.session(B).ended()), (vec![LONG], None));
 }

@@ -68,6 +68,20 @@ fn a_long_message_of_a_new_type_does_not_overtake_its_define() {
     assert_eq!(pair.session(B).ended(), None);
 }
 
+/// It waits behind another for the same actor, and that one is out before the definition is.
+#[test]
+fn a_long_message_of_a_new_type_behind_a_long_one_does_not_overtake_its_define() {
+    let mut pair = blocked();
+    pair.send(A, 1, Letter::Parcel(vec![1; 3 * SEGMENT_BYTES].into())).unwrap();
+    for byte in 2..11 {
+        pair.send(A, 2, Letter::Parcel(vec![byte; SEGMENT_BYTES].into())).unwrap();
+    }
+    pair.send(A, 1, Other::Parcel(vec![99; 3 * SEGMENT_BYTES].into())).unwrap();
+    let_go(&mut pair);
+    assert_eq!(pair.session(B).ended(), None);
+    assert_eq!(pair.session(A).ended(), None);
+}
+
 /// A token is shown in the lane ahead of the first message.
 #[test]
 fn a_long_message_does_not_overtake_the_token_that_gives_the_right_to_send_it() {

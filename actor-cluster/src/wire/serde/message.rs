@@ -154,7 +154,7 @@ impl<T: Serialize + DeserializeOwned + Send + 'static, const TAG: u64> RemoteMes
         None
     }
 
-    fn into_reply(self, _: &mut PendingReplies) -> Option<PendingReply> {
+    fn take_reply(&mut self, _: &mut PendingReplies) -> Option<PendingReply> {
         None
     }
 
@@ -245,9 +245,9 @@ where
         call_header(&self.port)
     }
 
-    fn into_reply(self, pending: &mut PendingReplies) -> Option<PendingReply> {
+    fn take_reply(&mut self, pending: &mut PendingReplies) -> Option<PendingReply> {
         let deadline = self.call()?.deadline;
-        let port = Unwrapping(Some(self.port));
+        let port = Unwrapping(Some(std::mem::replace(&mut self.port, ReplyPort::nobody())));
         let port = ReplyPort::<Serde<A, TAG>>::foreign(port, deadline, Destination::default());
         Some(pending.insert(port))
     }
