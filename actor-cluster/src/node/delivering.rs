@@ -382,3 +382,6 @@ impl Drop for Contained {
         self.let_go();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,7 @@ mod missions;
 mod module_docs;
 mod no_machine;
 mod no_sleep;
+mod orphans;
 mod source;
 mod tree;
 mod unsafe_fence;
@@ -114,6 +115,7 @@ const CHECKS: &[Check] = &[
     Check { name: "machines_pure", run: machines_pure::check },
     Check { name: "executor_seam", run: executor_seam::check },
     Check { name: "no_sleep", run: no_sleep::check },
+    Check { name: "orphans", run: orphans::check },
     Check { name: "no_machine", run: no_machine::check },
     Check { name: "missions", run: missions::check },
     Check { name: "guarantees", run: guarantees::check },

@@ -118,7 +118,7 @@ impl Stage {
 
     async fn poll(&mut self, is_last: bool) {
         let mut cx = Context::from_waker(Waker::noop());
-        while self.deliveries.poll(&mut cx, &self.b.node, &self.at_b, is_last) {}
+        while self.deliveries.poll(&mut cx, &self.b.node, &self.at_b, true, is_last) {}
         self.at_b.act(|_| ());
         settle().await;
     }
@@ -197,7 +197,7 @@ async fn a_call_that_dies_in_front_of_its_line_is_no_dead_letter() {
     let shape = Shape { message: TypeTag::from_u64(1), variant: VariantTag::from_u64(2) };
     for is_call in [false, true] {
         let waiting = Box::pin(ready(Some(Rejection::Stopped)));
-        let front = in_front(LeftOver { actor: 1, shape, is_call }, 8, waiting).await;
+        let front = in_front(LeftOver { actor: 1, shape, is_call }, Weight::default(), waiting).await;
         assert_eq!(front.died.is_some(), !is_call);
     }
 }
