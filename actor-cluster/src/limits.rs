@@ -98,7 +98,8 @@ pub const WINDOW_BYTES: u64 = 512 * 1024;
 /// When more is next, everything behind it waits too, in whichever lane of messages.
 pub const STALLED_WINDOWS_MAX: u64 = 8;
 
-/// How many of the longest messages may wait so, of those that take more memory than they cost credit.
+/// How many of the longest messages may wait so. Those over half a window cost less credit than memory, so their lengths
+/// are added up apart, and may come to as much as this many of the longest.
 pub const STALLED_LONG_MAX: u64 = 4;
 
 /// For how many of its actors without room a node asks a peer to hold messages. With one more it takes no
@@ -120,8 +121,8 @@ pub const SEGMENT_BYTES: usize = 64 * 1024;
 /// the session.
 pub const CONTROL_BACKLOG_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// How many bytes of answers may wait for a peer that does not read before no more of
-/// its messages are taken.
+/// How many bytes of answers may wait in a lane for a peer that does not read before no more of its messages are taken; the longest
+/// answer that it takes may wait beside them.
 pub const ANSWER_BACKLOG_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// How many bytes of answers to its calls may be kept until a peer has acknowledged them, beside what is sent to it on credit.

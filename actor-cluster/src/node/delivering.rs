@@ -12,7 +12,7 @@
 //! is told to hold what is for it, so the line has at most what was under way by then, less than two windows
 //! in all; a line costs memory only while there is one. Should many actors stall one after the
 //! other, everything that comes from the peer waits, in whichever lane: when a message is next whose line
-//! would bring all lines over [`STALLED_WINDOWS_MAX`] windows or [`STALLED_LONG_MAX`] of the longest messages, or when there is one line more than the peer
+//! would bring all lines over [`STALLED_WINDOWS_MAX`] windows or [`STALLED_LONG_MAX`] of the longest messages, when one that began a line has, or when there is one line more than the peer
 //! can be [asked to hold](Holds) for.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -48,6 +48,8 @@ pub(super) struct Deliveries {
     lines: BTreeMap<u64, Line>,
     /// The message in front of each line.
     fronts: FuturesUnordered<Pin<Box<dyn Future<Output = Front> + Send>>>,
+    /// Whose lines wait until less is being read, in turn.
+    unread: VecDeque<u64>,
     /// What is in lines, fronts included.
     stalled: Weight,
     /// Whose lines the peer knows of.
@@ -56,7 +58,7 @@ pub(super) struct Deliveries {
 
 #[derive(Default)]
 struct Line {
-    /// What waits for room, unless it has found some.
+    /// What is being read or waits for room, unless it has found some.
     front: Option<LeftOver>,
     behind: VecDeque<Stalled>,
 }
@@ -97,12 +99,23 @@ struct Front {
     died: Option<(Shape, Rejection)>,
 }
 
+impl Front {
+    /// Says what became of a cast that died. Whose line it has left.
+    fn tell(self, node: &Node, link: &Arc<Link>) -> u64 {
+        if let Some((shape, rejection)) = self.died {
+            tracing::debug!(about = ?link.info, %rejection, "a remote cast was not taken");
+            node.on_inbound_dead(link, self.actor, shape, &rejection);
+        }
+        self.actor
+    }
+}
+
 /// What messages that wait count as.
 #[derive(Clone, Copy, Default)]
 struct Weight {
     /// What they cost in credit.
     credit: u64,
-    /// What those take in memory that cost less.
+    /// How long those are that cost less than that.
     long_bytes: u64,
 }
 
@@ -206,14 +219,27 @@ impl Deliveries {
         if self.lines.is_empty() {
             return false;
         }
-        let Poll::Ready(Some(front)) = self.fronts.poll_next_unpin(cx) else { return false };
-        let Front { actor, weight, died } = front;
-        if let Some((shape, rejection)) = died {
-            tracing::debug!(about = ?link.info, %rejection, "a remote cast was not taken");
-            node.on_inbound_dead(link, actor, shape, &rejection);
-        }
-        self.stalled = self.stalled - weight;
-        turn.delivered += 1;
+        let actor = match self.next_to_read(node, link) {
+            Some(actor) => actor,
+            None => {
+                let Poll::Ready(Some(front)) = self.fronts.poll_next_unpin(cx) else { return false };
+                self.stalled = self.stalled - front.weight;
+                turn.delivered += 1;
+                front.tell(node, link)
+            }
+        };
+        self.move_on(actor, turn, node, link);
+        true
+    }
+
+    /// The line that has waited longest for less to be read, if its next message may be read now.
+    fn next_to_read(&mut self, node: &Node, link: &Link) -> Option<u64> {
+        let next = self.unread.front().and_then(|actor| self.lines.get(actor))?.behind.front()?;
+        if reads_enough(&next.message, node, link) { None } else { self.unread.pop_front() }
+    }
+
+    /// Delivers what is in a line whose front has left it.
+    fn move_on(&mut self, actor: u64, turn: &mut Turn, node: &Arc<Node>, link: &Arc<Link>) {
         loop {
             let line = self.lines.entry(actor).or_default();
             line.front = None;
@@ -224,8 +250,13 @@ impl Deliveries {
                     release.into_iter().for_each(|actor| session.release(actor));
                     hold.into_iter().for_each(|actor| session.hold(actor));
                 });
-                return true;
+                return;
             };
+            if next.unread().is_read_aside() && reads_enough(&next.message, node, link) {
+                line.behind.push_front(next);
+                self.unread.push_back(actor);
+                return;
+            }
             let (weight, left_over) = (Weight::of(&next.message), LeftOver::of(&next.message));
             match inbound::deliver(node, link, &mut turn.reached, &next.unread()) {
                 Some(waiting) => {
@@ -242,7 +273,7 @@ impl Deliveries {
                     self.fronts.push(Box::pin(ready(Front { actor, weight, died: None })));
                 }
             }
-            return true;
+            return;
         }
     }
 
@@ -271,7 +302,12 @@ impl Deliveries {
                 messages.pop_front();
                 continue;
             }
-            if unread.is_read_aside() && !turn.is_last && !may_read(&first, self.stalled, node, link) {
+            // Whether this one begins a line shows only when it is handed over.
+            if !turn.is_last && !self.stalled.is_within(node) {
+                return;
+            }
+            let may_read = || self.unread.is_empty() && may_read(&first, self.stalled, node, link);
+            if unread.is_read_aside() && !turn.is_last && !may_read() {
                 return;
             }
             let most = DELIVERIES_PER_TURN - turn.delivered;
@@ -336,9 +372,13 @@ impl Turn {
 /// for room.
 fn may_read(message: &Inbound, stalled: Weight, node: &Node, link: &Link) -> bool {
     let long_bytes = stalled.long_bytes + message.long_bytes() as u64;
+    Weight { credit: 0, long_bytes }.is_within(node) && !reads_enough(message, node, link)
+}
+
+/// Whether too much is being read for this message to be read, too.
+fn reads_enough(message: &Inbound, node: &Node, link: &Link) -> bool {
     let most = node.window_bytes().saturating_mul(STALLED_WINDOWS_MAX);
-    Weight { credit: 0, long_bytes }.is_within(node)
-        && !link.reads_enough(most, message.fields.range().len() as u64)
+    link.reads_enough(most, message.fields.range().len() as u64)
 }
 
 /// Waits until a message has found room, or never will.

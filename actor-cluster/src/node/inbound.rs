@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::{Arc, Weak};
 
 use actor_core::{ActorCell, ActorId, CallFailure, ControlRequest, Exit, ExitListener, Rejection};
+use bytes::Bytes;
 
 use super::Node;
 use super::catalog::{PANICKED, Target, Undone, Waiting};
@@ -18,13 +19,14 @@ use crate::authorize::{Operation, Subject};
 use crate::contain::contained;
 use crate::event::NodeEvent;
 use crate::id::NodeId;
+use crate::limits::READ_ASIDE_BYTES_LEAST;
 use crate::once;
 use crate::session::{Correlation, Event, Inbound, InboundCall, Messages, Shape, Spoken, Unread, Verdict};
 use crate::transport::Address;
 use crate::wire::annotation::Key;
 use crate::wire::reference::Token;
 use crate::wire::schema::Dialect;
-use crate::wire::{Decoder, ReplyTo};
+use crate::wire::{Decoder, PendingReply, ReplyTo};
 
 /// Acts on an event that is neither a message nor the session's end.
 pub(super) fn on_event(node: &Arc<Node>, link: &Arc<Link>, event: Event) {
@@ -33,11 +35,7 @@ pub(super) fn on_event(node: &Arc<Node>, link: &Arc<Link>, event: Event) {
             link.state.send_replace(LinkState::Ready);
             node.on_ready(link);
         }
-        Event::Answered { reply, value } => {
-            if let Err(error) = reply.answer(&value, &link.context) {
-                tracing::warn!(peer = %link.info.name, %error, "an answer could not be read");
-            }
-        }
+        Event::Answered { reply, value } => on_answer(node, link, reply, value),
         Event::Failed { reply, failure } => reply.fail(failure),
         Event::Abandoned { reply } => drop(reply),
         Event::Room => link.room.notify_waiters(),
@@ -92,6 +90,23 @@ pub(super) fn on_event(node: &Arc<Node>, link: &Arc<Link>, event: Event) {
         Event::Messages(_) | Event::Cut { .. } | Event::Ended { .. } => {
             unreachable!("the session's task keeps these")
         }
+    }
+}
+
+/// Gives an answer to whoever waits for it. One that is long is read where it keeps nobody else waiting.
+fn on_answer(node: &Node, link: &Arc<Link>, reply: PendingReply, value: Bytes) {
+    let is_long = value.len() >= READ_ASIDE_BYTES_LEAST;
+    let (link, reading) = (link.clone(), is_long.then(|| link.begin_reading(value.len())));
+    let read = move || {
+        let _reading = reading;
+        if let Err(error) = reply.answer(&value, &link.context) {
+            tracing::warn!(peer = %link.info.name, %error, "an answer could not be read");
+        }
+    };
+    if is_long {
+        drop(node.executor().spawn_blocking(read));
+    } else {
+        read();
     }
 }
 

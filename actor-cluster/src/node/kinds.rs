@@ -20,7 +20,7 @@ use super::rights::ask;
 use super::spawning::{Asked, Refusal, arguments_of};
 use crate::authorize::{Operation, Subject};
 use crate::contain::contained;
-use crate::limits::LABEL_BYTES_MAX;
+use crate::limits::{LABEL_BYTES_MAX, READ_ASIDE_BYTES_LEAST};
 use crate::session::Correlation;
 use crate::wire::schema::Fingerprint;
 use crate::wire::{EncodeReply, RemoteMessage, TypeTag, Wire, WireContext, from_bytes};
@@ -121,9 +121,17 @@ pub(super) fn on_request(node: &Arc<Node>, link: &Arc<Link>, call: Correlation, 
     }
     let home = Home { system: node.system.clone(), node: Arc::downgrade(node) };
     let coming = Coming { link: link.clone(), call, is_answered: false };
-    match kind.begin(home, &asked.arguments, &link.context) {
-        Ok(beginning) => node.spawn_intake(async move { coming.answer(beginning.await) }),
+    let is_long = asked.arguments.len() >= READ_ASIDE_BYTES_LEAST;
+    let (at, kind, link) = (node.clone(), kind.clone(), link.clone());
+    let begin = move || match kind.begin(home, &asked.arguments, &link.context) {
+        Ok(beginning) => at.spawn_intake(async move { coming.answer(beginning.await) }),
         Err(refusal) => coming.answer(Err(refusal)),
+    };
+    if is_long {
+        // Where it keeps nobody else waiting.
+        drop(node.executor().spawn_blocking(begin));
+    } else {
+        begin();
     }
 }
 

@@ -29,7 +29,8 @@ impl Link {
 impl Drop for Reading {
     fn drop(&mut self) {
         self.link.reading_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-        // Whoever waits for what was read may wait no more; others may have waited for this.
+        // The session's task is woken: nobody may wait for what was read here any more, and another message for its
+        // turn to be read.
         self.link.waker.wake();
     }
 }

@@ -44,6 +44,8 @@ pub(crate) struct Calls {
 #[derive(Debug)]
 struct Call {
     generation: u32,
+    /// Whether its answer has begun to come, in parts.
+    is_answering: bool,
     pending: Pending,
 }
 
@@ -77,7 +79,14 @@ impl Calls {
     pub(crate) fn insert(&mut self, pending: Pending) -> Correlation {
         let generation = self.calls_made;
         self.calls_made = self.calls_made.wrapping_add(1);
-        Correlation::new(self.slots.insert(Call { generation, pending }), generation)
+        Correlation::new(self.slots.insert(Call { generation, is_answering: false, pending }), generation)
+    }
+
+    /// The answer begins to come in parts. Whether anybody waits for it, and none has begun before.
+    pub(crate) fn begin_answer(&mut self, correlation: Correlation) -> bool {
+        let call = correlation.slot().and_then(|slot| self.slots.get_mut(slot));
+        let call = call.filter(|call| call.generation == correlation.generation());
+        call.is_some_and(|call| !std::mem::replace(&mut call.is_answering, true))
     }
 
     /// Takes a call out; `None` if it is not pending any more.

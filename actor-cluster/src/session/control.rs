@@ -10,7 +10,9 @@ use super::lane::{Lane, MessageLane, Recipient};
 use super::receive::usable_addresses;
 use super::streams::ConnectionId;
 use super::{Event, Session, Verdict};
-use crate::limits::{CONTROL_BACKLOG_BYTES_MAX, CONTROL_BODY_BYTES_MAX, WATCHES_MAX};
+use crate::limits::{
+    ANSWER_BACKLOG_BYTES_MAX, CONTROL_BACKLOG_BYTES_MAX, CONTROL_BODY_BYTES_MAX, WATCHES_MAX,
+};
 use crate::transport::{CloseCode, CloseReason};
 use crate::wire::TypeTag;
 use crate::wire::control::{
@@ -33,9 +35,11 @@ const ENTRIES_PER_FRAME: usize = 64;
 
 impl Session {
     /// Whether more of the peer's messages should be taken: not while it leaves
-    /// the answers to the former ones unread.
+    /// the answers to the former ones unread. One answer alone, however long, is not too much.
     pub(crate) fn wants_messages(&self) -> bool {
-        self.messages.iter().all(MessageLane::is_read)
+        let (short, all) = (ANSWER_BACKLOG_BYTES_MAX, ANSWER_BACKLOG_BYTES_MAX + self.peer.message_bytes_max);
+        let mut lanes = self.messages.iter().map(|lane| &lane.lane.out);
+        lanes.all(|out| out.unsent_frame_bytes() < short && out.unsent_answer_bytes() < all)
     }
 
     /// Tells the session that a message, so many bytes of credit, has left a lane.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
-use actor_cluster::limits::{STALLED_LONG_MAX, WINDOW_BYTES};
+use actor_cluster::limits::{STALLED_LONG_MAX, STALLED_WINDOWS_MAX, WINDOW_BYTES};
 use actor_cluster::wire::{DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, TypeTag};
 use actor_cluster::{NodeBuilder, RemoteMessage, Wire};
 use actor_core::{Actor, ActorError, ActorRef, CallFailure, Rejection, ReplyPort, SpawnOptions};
@@ -20,10 +20,13 @@ on_every_shape! {
     b13_a_long_message_is_written_while_others_are_sent
     b13_a_long_answer_is_written_while_others_are_sent
     b13_a_long_message_is_read_while_others_are_handled
+    b13_a_long_answer_is_read_while_others_are_handled
+    b13_what_a_spawn_brings_is_read_while_others_are_handled
     b13_long_messages_that_cannot_be_read_say_so
     b13_what_waits_to_be_read_goes_on_when_a_reading_ends_that_nobody_waits_for
     w17_a_long_message_for_an_actor_that_stalls_keeps_nobody_elses_waiting
     w17_long_messages_for_actors_that_stall_are_bounded_together
+    w17_messages_for_many_actors_that_stall_are_bounded_together
 }
 
 const LONG: usize = 3 << 19;
@@ -220,6 +223,43 @@ async fn b13_a_long_message_is_read_while_others_are_handled(network: Network) {
     assert_eq!(archive.call(Archive::List).await.unwrap(), [number, 1], "those behind it stay there");
 }
 
+async fn b13_a_long_answer_is_read_while_others_are_handled(network: Network) {
+    let (a, b) = two(&network).await;
+    let (number, lock) = Lock::shut();
+    let archive = archive(&a, &b, Scroll { lock: number, meanwhile: None }).await;
+    let (_local, counter) = remote_counter(&a, &b, Start::default()).await;
+    let fetched = tokio::spawn(async move { archive.call(Archive::Fetch).await.unwrap().lock });
+    lock.has_readers(1).await;
+    for sum in 1..20 {
+        assert_eq!(counter.call(|port| Count::AddAndGet(1, port)).await, Ok(sum), "others are handled");
+    }
+    assert!(!fetched.is_finished());
+    lock.open();
+    assert_eq!(fetched.await.unwrap(), number);
+}
+
+async fn b13_what_a_spawn_brings_is_read_while_others_are_handled(network: Network) {
+    let makes = |builder: NodeBuilder| builder.spawnable("archivist", || Archivist);
+    let (a, b) = (node_with(&network, 1, |builder| builder).await, node_with(&network, 2, makes).await);
+    a.connect(&b).await;
+    let (_local, counter) = remote_counter(&a, &b, Start::default()).await;
+    let (number, lock) = Lock::shut();
+    let there = b.id();
+    let TestNode { server, system: _system } = a;
+    let spawned = tokio::spawn(async move {
+        let scroll = Scroll { lock: number, meanwhile: None };
+        server.spawn_on::<Archive, _>(there, "archivist", scroll).await.map(|archive| (archive, server))
+    });
+    lock.has_readers(1).await;
+    for sum in 1..20 {
+        assert_eq!(counter.call(|port| Count::AddAndGet(1, port)).await, Ok(sum), "others are handled");
+    }
+    assert!(!spawned.is_finished());
+    lock.open();
+    let (archive, _server) = spawned.await.unwrap().unwrap();
+    assert_eq!(archive.call(Archive::List).await.unwrap(), [0; 0]);
+}
+
 async fn b13_long_messages_that_cannot_be_read_say_so(network: Network) {
     let (a, b) = two(&network).await;
     let archive = archive(&a, &b, Scroll::default()).await;
@@ -319,5 +359,40 @@ async fn w17_long_messages_for_actors_that_stall_are_bounded_together(network: N
     }
     for remote in remotes {
         assert_eq!(remote.call(Count::Get).await, Ok(LONG as u64 + 1));
+    }
+}
+
+/// They are short enough to be read at once, and each begins a line, so it is not known before that it has to wait.
+async fn w17_messages_for_many_actors_that_stall_are_bounded_together(network: Network) {
+    const BYTES: usize = 300 << 10;
+    let (a, b) = two(&network).await;
+    let stalled = Start::narrow(1);
+    // Each costs half a window.
+    let may_wait = 2 * STALLED_WINDOWS_MAX;
+    let (_local, counter) = remote_counter(&a, &b, Start::default()).await;
+    let mut remotes = Vec::new();
+    for number in 0..=may_wait {
+        b.publish(&number.to_string(), stalled.clone()).await;
+        settle().await;
+        let remote = a.find(&number.to_string());
+        for number in 0..2 {
+            remote.send(Count::Add(number)).await.unwrap();
+        }
+        remote.send(Count::Load(vec![0; BYTES])).await.unwrap();
+        settle().await;
+        remotes.push(remote);
+        let waiting = tokio::spawn({
+            let counter = counter.clone();
+            async move { counter.call(Count::Get).await }
+        });
+        settle().await;
+        assert_eq!(waiting.is_finished(), number < may_wait, "after {number}");
+        if number == may_wait {
+            stalled.gate.open();
+        }
+        assert_eq!(waiting.await.unwrap(), Ok(0));
+    }
+    for remote in remotes {
+        assert_eq!(remote.call(Count::Get).await, Ok(BYTES as u64 + 1));
     }
 }

@@ -1,6 +1,7 @@
 //! Actors without room: what waits for them, and whom the peer is asked to spare.
 
-use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+use std::sync::{Condvar, Mutex};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -15,11 +16,36 @@ use crate::node::tests::node;
 use crate::session::{Shape, Spoken};
 use crate::testing::pipe::PipeNetwork;
 use crate::transport::{CloseCode, CloseReason};
-use crate::wire::{TypeTag, VariantTag};
+use crate::wire::{DecodeError, Decoder, EncodeError, Encoder, TypeTag, VariantTag, Wire};
 
 #[derive(Debug, RemoteMessage)]
 enum Note {
     Number(u32),
+    Long(Latched),
+}
+
+const LONG: usize = 1 << 20;
+
+/// Whoever reads one waits until the latch is lifted.
+#[derive(Debug)]
+struct Latched;
+
+static LATCH: Mutex<bool> = Mutex::new(false);
+static LIFTED: Condvar = Condvar::new();
+
+impl Wire for Latched {
+    const TYPE: TypeTag = TypeTag::named("tests::Latched");
+    const ENCODED_BYTES_MIN: usize = LONG;
+
+    fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        enc.put(&[0; LONG])
+    }
+
+    fn decode(dec: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        dec.take(dec.bytes_left())?;
+        drop(LIFTED.wait_while(LATCH.lock().unwrap(), |is_lifted| !*is_lifted).unwrap());
+        Ok(Self)
+    }
 }
 
 /// Takes a note for each permit, and writes it down.
@@ -34,13 +60,12 @@ impl Actor for Slow {
         Ok(gated)
     }
 
-    async fn handle(
-        &self,
-        _: &ActorRef<Note>,
-        Note::Number(number): Note,
-        gated: &mut Gated,
-    ) -> Result<(), ActorError> {
+    async fn handle(&self, _: &ActorRef<Note>, note: Note, gated: &mut Gated) -> Result<(), ActorError> {
         gated.permits.acquire().await?.forget();
+        let number = match note {
+            Note::Number(number) => number,
+            Note::Long(_) => u32::MAX,
+        };
         gated.taken.lock().unwrap().push(number);
         Ok(())
     }
@@ -73,6 +98,25 @@ fn rounds(actors: &[u64], rounds: u32) -> Messages {
     messages
 }
 
+/// A note of so many bytes for each actor.
+fn longs(actors: &[u64], bytes: &[usize]) -> Messages {
+    let longest = bytes.iter().copied().max().unwrap_or(0);
+    let mut messages = Messages::new(Bytes::from(vec![0; longest]), Vec::new());
+    for (actor, bytes) in actors.iter().zip(bytes) {
+        let message = Inbound {
+            lane: LaneId::data(0),
+            actor: *actor,
+            shape: Shape { message: Note::TYPE, variant: VariantTag::named("Long") },
+            spoken: Spoken::Unsaid,
+            call: None,
+            fields: Fields::new(0..*bytes),
+            bytes: 20,
+        };
+        messages.push(message, None);
+    }
+    messages
+}
+
 async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await; // sleep: virtual time, which passes when all are idle
 }
@@ -92,6 +136,17 @@ struct Stage {
 impl Stage {
     /// All has come, and been delivered as far as two may be held.
     async fn set() -> Self {
+        let mut stage = Self::empty(2).await;
+        stage.deliveries.push(rounds(&stage.serials(), ROUNDS));
+        stage.poll(false).await;
+        // One in each mailbox; of the next round three have found no room.
+        assert_eq!(stage.held(), [true, true, false, false, false]);
+        assert_eq!((stage.left(), stage.deliveries.lines.len()), (5 * ROUNDS as usize - 8, 3));
+        stage
+    }
+
+    /// Nothing has come, and so many may be held.
+    async fn empty(held_max: usize) -> Self {
         let network = PipeNetwork::new();
         let ((here, a), (there, b)) = (node(&network, 1).await, node(&network, 2).await);
         let mut slow = Vec::new();
@@ -105,15 +160,12 @@ impl Stage {
         a.connect(&b.addresses()[0]).await.unwrap();
         settle().await;
         let (at_a, at_b) = (a.node.links().remove(0), b.node.links().remove(0));
-        let mut deliveries = Deliveries { holds: Holds::new(2), ..Deliveries::default() };
-        let serials: Vec<u64> = slow.iter().map(|(actor, _)| actor.id().serial()).collect();
-        deliveries.push(rounds(&serials, ROUNDS));
-        let mut stage = Self { at_a, b, at_b, slow, deliveries, _alive: (here, a, there) };
-        stage.poll(false).await;
-        // One in each mailbox; of the next round three have found no room.
-        assert_eq!(stage.held(), [true, true, false, false, false]);
-        assert_eq!((stage.left(), stage.deliveries.lines.len()), (5 * ROUNDS as usize - 8, 3));
-        stage
+        let deliveries = Deliveries { holds: Holds::new(held_max), ..Deliveries::default() };
+        Self { at_a, b, at_b, slow, deliveries, _alive: (here, a, there) }
+    }
+
+    fn serials(&self) -> Vec<u64> {
+        self.slow.iter().map(|(actor, _)| actor.id().serial()).collect()
     }
 
     async fn poll(&mut self, is_last: bool) {
@@ -121,6 +173,15 @@ impl Stage {
         while self.deliveries.poll(&mut cx, &self.b.node, &self.at_b, true, is_last) {}
         self.at_b.act(|_| ());
         settle().await;
+    }
+
+    /// While somebody reads, no time passes.
+    async fn poll_for_a_while(&mut self) {
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..100 {
+            self.deliveries.poll(&mut cx, &self.b.node, &self.at_b, true, false);
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Which of the actors the peer spares.
@@ -171,6 +232,41 @@ async fn w17_no_more_are_held_than_may_be_and_all_is_delivered_in_order() {
         assert_eq!(*gated.taken.lock().unwrap(), expected, "actor {number}");
     }
     assert_eq!((stage.at_a.ended(), stage.at_b.ended()), (None, None));
+}
+
+/// Long ones come behind others for actors that have no room, and then all have some at once.
+#[tokio::test(start_paused = true)]
+async fn w17_no_more_is_read_at_a_time_than_may_be_in_whichever_line() {
+    let mut stage = Stage::empty(5).await;
+    let serials = stage.serials();
+    stage.deliveries.push(rounds(&serials[..4], 3));
+    let long = [LONG, LONG, LONG, 2 * LONG];
+    stage.deliveries.push(longs(&serials, &long));
+    stage.poll(false).await;
+    stage.poll(false).await;
+    assert_eq!((stage.left(), stage.deliveries.lines.len()), (0, 4));
+    stage.slow.iter().for_each(|(_, gated)| gated.permits.add_permits(4));
+    stage.poll_for_a_while().await;
+    let reading = |stage: &Stage| stage.at_b.reading_bytes.load(Ordering::Relaxed);
+    assert_eq!(
+        (reading(&stage), stage.deliveries.unread.len()),
+        (3 * LONG as u64, 1),
+        "with the last, 5 of 4"
+    );
+    // There would be room for this one, but not before the one that waits.
+    stage.deliveries.push(longs(&serials[4..], &[LONG]));
+    stage.poll_for_a_while().await;
+    assert_eq!((reading(&stage), stage.left()), (3 * LONG as u64, 1));
+    *LATCH.lock().unwrap() = true;
+    LIFTED.notify_all();
+    while !stage.deliveries.is_empty() {
+        stage.poll_for_a_while().await;
+    }
+    settle().await;
+    for (number, (_, gated)) in stage.slow.iter().enumerate() {
+        let expected: &[u32] = if number < 4 { &[0, 1, 2, u32::MAX] } else { &[u32::MAX] };
+        assert_eq!(*gated.taken.lock().unwrap(), expected, "actor {number}");
+    }
 }
 
 /// Nobody can be asked for anything then, and who has room is to have what has come.

@@ -16,7 +16,11 @@ pub(crate) struct Assemblies {
 struct Assembly {
     head: Head,
     annotated: Annotated,
+    /// How much of it has come.
+    came: usize,
+    /// That, unless nobody wants it.
     body: BytesMut,
+    is_wanted: bool,
 }
 
 /// A message of which every part has come.
@@ -48,30 +52,51 @@ impl Assemblies {
             Some(_) => Err(BadPart),
             // No memory before there are bytes to put there.
             slot => {
-                *slot = Some(Assembly { head, annotated, body: BytesMut::new() });
+                *slot = Some(Assembly { head, annotated, came: 0, body: BytesMut::new(), is_wanted: true });
                 Ok(())
             }
+        }
+    }
+
+    /// What a message is of which no part has come.
+    pub(crate) fn unbegun(&self, number: u32) -> Option<Head> {
+        let assembly = self.open.get(usize::try_from(number).ok()?)?.as_ref();
+        assembly.filter(|assembly| assembly.came == 0).map(|assembly| assembly.head)
+    }
+
+    /// How much memory they take.
+    #[cfg(test)]
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.open.iter().flatten().map(|assembly| assembly.body.capacity()).sum()
+    }
+
+    /// Nobody wants it: nothing of it is kept, and it never becomes whole.
+    pub(crate) fn ignore(&mut self, number: u32) {
+        if let Ok(Some(assembly)) = self.slot(number) {
+            assembly.is_wanted = false;
+            assembly.body = BytesMut::new();
         }
     }
 
     /// A part of one; what has become whole with it.
     pub(crate) fn part(&mut self, number: u32, part: &[u8]) -> Result<Option<Whole>, BadPart> {
         let slot = self.slot(number)?;
-        let Some(Assembly { head, body, .. }) = slot else { return Err(BadPart) };
+        let Some(Assembly { head, came, body, is_wanted, .. }) = slot else { return Err(BadPart) };
         let length = head.length as usize;
         // Parts of another length could cost more than they hold.
-        if part.len() != PART_BYTES.min(length - body.len()) {
+        if part.len() != PART_BYTES.min(length - *came) {
             return Err(BadPart);
         }
-        if body.is_empty() {
-            body.reserve(length);
+        *came += part.len();
+        if *is_wanted {
+            body.reserve(length - body.len());
+            body.extend_from_slice(part);
         }
-        body.extend_from_slice(part);
-        if body.len() < length {
+        if *came < length {
             return Ok(None);
         }
-        let whole = slot.take();
-        Ok(whole.map(|Assembly { head, annotated, body }| Whole { head, annotated, body: body.freeze() }))
+        let whole = slot.take().filter(|assembly| assembly.is_wanted);
+        Ok(whole.map(|Assembly { head, annotated, body, .. }| Whole { head, annotated, body: body.freeze() }))
     }
 
     fn slot(&mut self, number: u32) -> Result<&mut Option<Assembly>, BadPart> {
@@ -114,6 +139,21 @@ mod tests {
         assert_eq!(assemblies.part(0, &[1]), Ok(Some(whole)));
         assert_eq!(assemblies.part(0, &[1]), Err(BadPart), "it is whole");
         assert_eq!(begin(&mut assemblies, 0, length), Ok(()), "the number is free");
+    }
+
+    #[test]
+    fn what_nobody_wants_is_counted_and_not_kept() {
+        let mut assemblies = Assemblies::default();
+        begin(&mut assemblies, 3, 2 * PART_BYTES + 1).unwrap();
+        assert_eq!((assemblies.unbegun(3), assemblies.unbegun(4)), (Some(head(2 * PART_BYTES + 1)), None));
+        assert_eq!(assemblies.part(3, &[1; PART_BYTES]), Ok(None));
+        assert_eq!((assemblies.unbegun(3), assemblies.unbegun(16)), (None, None));
+        assemblies.ignore(3);
+        assert_eq!(assemblies.part(3, &[1; PART_BYTES]), Ok(None));
+        assert_eq!(assemblies.open[3].as_ref().unwrap().body.capacity(), 0);
+        assert_eq!(assemblies.part(3, &[1, 1]), Err(BadPart), "it is cut as others are");
+        assert_eq!(assemblies.part(3, &[1]), Ok(None), "it is never whole");
+        assert_eq!(begin(&mut assemblies, 3, MAX), Ok(()), "the number is free");
     }
 
     #[test]

@@ -5,7 +5,6 @@
 use super::Lane;
 use super::assembly::Assemblies;
 use super::parts::Recipient;
-use crate::limits::ANSWER_BACKLOG_BYTES_MAX;
 use crate::session::flow::{ReceiveWindow, SendWindow};
 use crate::session::types::{Index, ReceivedTypes, SentTypes, Shape};
 use crate::wire::TypeTag;
@@ -84,10 +83,5 @@ impl MessageLane {
         self.lane.out.begin(kind, self.lane.id, index, about).extend_from_slice(rest);
         let finished = self.lane.out.finish(recipient);
         debug_assert!(finished.is_some(), "it is short");
-    }
-
-    /// Whether the peer reads the answers that are written here.
-    pub(crate) fn is_read(&self) -> bool {
-        self.lane.out.unsent_answer_bytes() < ANSWER_BACKLOG_BYTES_MAX
     }
 }

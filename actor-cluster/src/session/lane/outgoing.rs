@@ -176,7 +176,8 @@ impl Outgoing {
         self.frames_taken + self.unsent_frame_bytes() as u64
     }
 
-    fn unsent_frame_bytes(&self) -> usize {
+    /// What waits to be written in whole frames.
+    pub(crate) fn unsent_frame_bytes(&self) -> usize {
         self.sealed_bytes + self.open.len()
     }
 

@@ -267,6 +267,10 @@ impl Session {
     fn on_part(&mut self, now: Instant, frame: FrameRef<'_>) -> Judged {
         let Header { lane: id, index, .. } = frame.header;
         let lane = self.message_lane(id).ok_or(ASTRAY)?;
+        if lane.assemblies.unbegun(index).is_some_and(|head| head.kind == Kind::Reply) {
+            self.begin_answer(id, index, frame.body())?;
+        }
+        let lane = self.message_lane(id).ok_or(ASTRAY)?;
         let whole = lane.assemblies.part(index, frame.body()).map_err(|BadPart| BAD_PARTS)?;
         let Some(Whole { head, annotated, body }) = whole else { return Ok(()) };
         let whole = FrameRef::assembled(head, id, &body);
@@ -325,6 +329,17 @@ impl Session {
             }
         }
         Ok(Some(InboundCall { correlation, deadline }))
+    }
+
+    /// An answer in parts costs no credit, so it is kept for a call that waits for it, and once.
+    fn begin_answer(&mut self, id: LaneId, number: u32, mut first: &[u8]) -> Judged {
+        let call = Correlation::from_u64(take_u64(&mut first)?);
+        if !self.calls.begin_answer(call)
+            && let Some(lane) = self.message_lane(id)
+        {
+            lane.assemblies.ignore(number);
+        }
+        Ok(())
     }
 
     fn on_reply(&mut self, frame: FrameRef<'_>) -> Judged {

@@ -6,13 +6,13 @@ use actor_cluster_derive::RemoteMessage;
 use actor_core::{CallFailure, SendError};
 use bytes::Bytes;
 
-use super::{A, B, Letter, answer_all, frames};
+use super::{A, B, Letter, answer_all, frame, frames};
 use crate::limits::{
     ACK_BYTES, BULK_TURN, FRAME_BODY_BYTES_MAX, LARGE_OPEN_MAX, PART_BYTES, PARTS_AHEAD_LEAST, SEGMENT_BYTES,
 };
 use crate::testing::pair::{Node, Pair, Saw, Side, outcome};
 use crate::transport::{CloseCode, CloseReason, LaneSet};
-use crate::wire::frame::{HEADER_BYTES, Kind};
+use crate::wire::frame::{HEADER_BYTES, Head, Kind};
 use crate::wire::lanes::LaneId;
 
 /// What may take its time.
@@ -217,6 +217,33 @@ fn more_long_messages_than_may_be_open_take_turns() {
     assert_eq!(*heads.iter().max().unwrap(), LARGE_OPEN_MAX as u32 - 1);
     let actors: Vec<u64> = received(&mut pair, B).iter().map(|(actor, ..)| *actor).collect();
     assert_eq!(actors, (0..many).collect::<Vec<_>>(), "one part each, in turn");
+}
+
+/// It is free of credit, so it may come when a call waits for it, and no other answer has begun to come for that.
+#[test]
+fn w17_a_long_answer_is_kept_for_one_call_that_waits() {
+    const LENGTH: usize = 8 << 20;
+    let mut pair = pair();
+    let call = pair.session(A).calls.next().as_u64();
+    let mut reply = pair.call(A, None, |port| Letter::Fetch(0, port));
+    pair.drive();
+    let _port = pair.received::<Letter>(B);
+    let head = Head { kind: Kind::Reply, index: 0, length: LENGTH as u32 };
+    let first = |to: u64| {
+        let mut part = to.to_le_bytes().to_vec();
+        part.resize(PART_BYTES, 0);
+        part
+    };
+    let kept = |pair: &Pair| -> usize {
+        pair.session(A).messages.iter().map(|lane| lane.assemblies.kept_bytes()).sum()
+    };
+    for (number, to) in (0..).zip([call, call, call + 1, u64::MAX]) {
+        pair.inject(0, B, &frame(Kind::Large, number, &head.to_bytes()));
+        pair.inject(0, B, &frame(Kind::Part, number, &first(to)));
+        pair.drive();
+        assert_eq!(kept(&pair), LENGTH, "after {number}");
+    }
+    assert_eq!((pair.session(A).ended(), outcome(&mut reply)), (None, None));
 }
 
 #[test]

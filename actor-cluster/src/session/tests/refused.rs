@@ -210,7 +210,8 @@ fn w17_a_peer_that_reads_no_refusals_gets_no_credit_until_it_does() {
             inject(pair, 1, &more(sent, step));
             sent += step as u64;
             // The failures of all calls that there is credit for, and of one message that overdraws it.
-            let most = ANSWER_BACKLOG_BYTES_MAX + ((WINDOW + MESSAGE) / CALL + 1) * FAILURE;
+            let failures = ((WINDOW + MESSAGE) / CALL + 1) * FAILURE;
+            let most = ANSWER_BACKLOG_BYTES_MAX + MESSAGE + failures;
             let unsent = pair.session(B).messages[1].lane.out.unsent_bytes();
             assert!(unsent <= most, "{unsent} bytes");
         };
