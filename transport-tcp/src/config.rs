@@ -15,8 +15,8 @@ use crate::transport::{Listen, TcpTransport};
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct TcpConfig {
-    listen: Option<SocketAddr>,
-    advertise: Option<String>,
+    listen: Vec<SocketAddr>,
+    advertise: Vec<String>,
     tls: Option<TlsContext>,
     credentials: Option<Credentials>,
     authorities: Option<Authorities>,
@@ -25,18 +25,21 @@ pub struct TcpConfig {
 }
 
 impl TcpConfig {
-    /// Accepts connections on this address; port 0 takes a free one. Without it
+    /// Accepts connections on this address; port 0 takes a free one. May be called several times. Without it
     /// the transport only dials.
+    ///
+    /// `0.0.0.0` is every interface over IPv4, and `[::]` every interface over both families, whatever the system's default.
     pub fn listen(mut self, address: SocketAddr) -> Self {
-        self.listen = Some(address);
+        self.listen.push(address);
         self
     }
 
     /// How others reach this node: a host name or an IP address, with a port
-    /// where it is not the listening one. Needed where the node listens on all
-    /// interfaces (`0.0.0.0`, `[::]`), or behind a translation of addresses.
+    /// where it is not the first listening one. Needed where the node listens on all
+    /// interfaces (`0.0.0.0`, `[::]`), or behind a translation of addresses. May be called several times: others try them in this
+    /// order.
     pub fn advertise(mut self, host: impl Into<String>) -> Self {
-        self.advertise = Some(host.into());
+        self.advertise.push(host.into());
         self
     }
 
@@ -119,24 +122,21 @@ impl TcpConfig {
         }
     }
 
-    fn listening(&self) -> Result<Option<Listen>, TransportError> {
-        let advertised = match &self.advertise {
-            Some(text) => {
-                let parsed = text.parse();
-                Some(
-                    parsed
-                        .map_err(|detail: &str| unusable(format!("cannot advertise {text:?}: {detail}")))?,
-                )
-            }
-            None => None,
+    fn listening(&self) -> Result<Listen, TransportError> {
+        let read = |text: &String| {
+            let parsed = text.parse();
+            parsed.map_err(|detail: &str| unusable(format!("cannot advertise {text:?}: {detail}")))
         };
-        match self.listen {
-            Some(socket) if socket.ip().is_unspecified() && advertised.is_none() => Err(unusable(format!(
+        let advertised = self.advertise.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let sockets = self.listen.clone();
+        if sockets.is_empty() && !advertised.is_empty() {
+            return Err(unusable("an advertised host needs an address to listen on"));
+        }
+        match sockets.iter().find(|socket| socket.ip().is_unspecified()) {
+            Some(socket) if advertised.is_empty() => Err(unusable(format!(
                 "{socket} is no address that others can dial; say with `advertise` how they reach this node"
             ))),
-            Some(socket) => Ok(Some(Listen { socket, advertised })),
-            None if advertised.is_some() => Err(unusable("an advertised host needs an address to listen on")),
-            None => Ok(None),
+            _ => Ok(Listen { sockets, advertised }),
         }
     }
 }

@@ -19,11 +19,11 @@ use actor_cluster::transport::{
 };
 use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::OwnedSemaphorePermit;
 use transport_tls::{Disconnect, Fault, PeerRole, Registered};
 
 use crate::error;
 use crate::handshake::{Proof, Secured};
+use crate::places::Place;
 
 /// The bytes' way: a socket, or TLS over one.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -48,7 +48,7 @@ pub(crate) struct TcpConnection {
 }
 
 impl TcpConnection {
-    /// Wraps a connection whose handshake is done. The permit, if any, is given
+    /// Wraps a connection whose handshake is done. Its place, if it has one, is given
     /// back when the socket is closed.
     ///
     /// # Errors
@@ -58,7 +58,7 @@ impl TcpConnection {
         secured: Secured,
         role: Role,
         label: String,
-        permit: Option<OwnedSemaphorePermit>,
+        place: Option<Place>,
     ) -> Result<Self, TransportError> {
         let Secured { io, proof } = secured;
         let identity = match &proof {
@@ -66,7 +66,7 @@ impl TcpConnection {
             None => PeerIdentity::Anonymous,
         };
         let binding = proof.as_ref().map(|proof| proof.binding);
-        let open = Open { io, reader: None, writer: None, registered: None, _permit: permit };
+        let open = Open { io, reader: None, writer: None, registered: None, _place: place };
         let wire = Arc::new(Wire { identity, binding, label, state: Mutex::new(State::Open(open)) });
         if let Some(proof) = proof {
             wire.register(proof, role)?;
@@ -205,7 +205,7 @@ struct Open {
     /// The place among those who are judged again when the authorities are replaced.
     registered: Option<Registered>,
     /// The place among the accepted connections.
-    _permit: Option<OwnedSemaphorePermit>,
+    _place: Option<Place>,
 }
 
 /// Which half of the socket is used.

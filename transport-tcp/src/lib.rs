@@ -40,7 +40,9 @@ mod error;
 mod handshake;
 pub mod limits;
 mod listener;
+mod places;
 mod plaintext;
+mod socket;
 mod transport;
 
 pub use transport_tls as tls;

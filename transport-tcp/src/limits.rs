@@ -15,9 +15,32 @@ pub const HANDSHAKES_MAX: usize = 256;
 /// among them. One more is dropped as soon as it connects.
 pub const CONNECTIONS_MAX: usize = 4096;
 
-/// How long the connection to one of a name's IP addresses may take before the
-/// next one is tried, so that one dead address does not use up the caller's
-/// deadline.
+/// How many of those at their handshake may come from one IPv4 address, or from one IPv6 network of 2⁶⁴. One
+/// more is dropped as soon as it connects, so that one machine cannot take all places.
+pub const HANDSHAKES_PER_ADDRESS_MAX: usize = 64;
+
+/// How many of the accepted connections may. Enough for a cluster on one machine, or behind one translation
+/// of addresses.
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 1024;
+
+/// How many newcomers wait in the system's queue, as far as it allows that. Those beyond try again
+/// by themselves.
+pub const BACKLOG: i32 = 1024;
+
+/// How long a connection is silent until the system asks whether the peer is there.
+pub const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(15);
+
+/// How long the system waits until it asks again.
+pub const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How often it asks in vain before the connection is lost.
+pub const KEEP_ALIVE_PROBES: u32 = 3;
+
+/// How long an attempt to connect to one of a name's IP addresses has until one to the next is made beside it:
+/// what RFC 8305 recommends.
+pub const CONNECT_ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// How long an attempt to connect to one IP address may take.
 pub const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// How many IP addresses of one name are tried. More are ignored.
@@ -42,8 +65,12 @@ pub struct TcpLimits {
     pub handshake_deadline: Duration,
     /// See [`HANDSHAKES_MAX`].
     pub handshakes_max: usize,
+    /// See [`HANDSHAKES_PER_ADDRESS_MAX`].
+    pub handshakes_per_address_max: usize,
     /// See [`CONNECTIONS_MAX`].
     pub connections_max: usize,
+    /// See [`CONNECTIONS_PER_ADDRESS_MAX`].
+    pub connections_per_address_max: usize,
 }
 
 impl Default for TcpLimits {
@@ -51,7 +78,9 @@ impl Default for TcpLimits {
         Self {
             handshake_deadline: HANDSHAKE_DEADLINE,
             handshakes_max: HANDSHAKES_MAX,
+            handshakes_per_address_max: HANDSHAKES_PER_ADDRESS_MAX,
             connections_max: CONNECTIONS_MAX,
+            connections_per_address_max: CONNECTIONS_PER_ADDRESS_MAX,
         }
     }
 }

@@ -8,15 +8,16 @@
 //! Nothing is accepted while nobody asks for connections: newcomers wait in the
 //! system's backlog.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actor_cluster::transport::{Address, Connection, Listener, TransportError};
 use async_trait::async_trait;
 use tokio::net::{TcpListener as Socket, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -24,48 +25,63 @@ use crate::connection::{Role, TcpConnection};
 use crate::error::dropped;
 use crate::handshake::{Refusal, Security};
 use crate::limits::{ACCEPT_PAUSE_MAX, ACCEPT_PAUSE_MIN, TcpLimits};
+use crate::places::{Full, Origin, Place, Places};
+use crate::socket;
 
-/// A listening socket and the handshakes of those it let knock.
+/// Listening sockets and the handshakes of those they let knock.
 pub(crate) struct TcpListener {
     /// Owned here and not by a task, so that dropping the listener frees the
-    /// port at once.
-    socket: Socket,
+    /// ports at once.
+    sockets: Sockets,
     addresses: Vec<Address>,
     security: Arc<Security>,
     limits: TcpLimits,
-    /// One place per accepted connection, from its first byte to its last.
-    places: Arc<Semaphore>,
+    /// One for each accepted connection, from its first byte to its last.
+    connections: Arc<Places>,
+    /// One for each that is at its handshake.
+    knocking: Arc<Places>,
     /// Aborted when the listener is dropped.
     handshakes: JoinSet<Result<TcpConnection, TransportError>>,
     pause: Pause,
 }
 
 impl TcpListener {
-    /// Listens on a socket that is bound already.
+    /// Listens on sockets that are bound already.
     pub(crate) fn new(
-        socket: Socket,
+        sockets: Vec<Socket>,
         addresses: Vec<Address>,
         security: Arc<Security>,
         limits: TcpLimits,
     ) -> Self {
-        let places = Arc::new(Semaphore::new(limits.connections_max.min(Semaphore::MAX_PERMITS)));
+        let sockets = Sockets { list: sockets, next: 0 };
+        let connections = Places::new(limits.connections_max, limits.connections_per_address_max);
+        let knocking = Places::new(limits.handshakes_max, limits.handshakes_per_address_max);
         let (handshakes, pause) = (JoinSet::new(), Pause::default());
-        Self { socket, addresses, security, limits, places, handshakes, pause }
+        Self { sockets, addresses, security, limits, connections, knocking, handshakes, pause }
     }
 
     /// Starts the handshake of a newcomer, if there is room for it.
     fn admit(&mut self, socket: TcpStream, peer: SocketAddr) -> Result<(), TransportError> {
         let label = format!("{} {peer}", self.security.scheme());
-        if self.handshakes.len() >= self.limits.handshakes_max {
-            let most = self.limits.handshakes_max;
-            return Err(dropped(&label, format!("more than {most} peers are at their handshake")));
-        }
-        let Ok(place) = self.places.clone().try_acquire_owned() else {
-            let most = self.limits.connections_max;
-            return Err(dropped(&label, format!("there are more than {most} connections")));
-        };
+        let origin = Origin::of(peer.ip());
+        let knocking = self.knocking.take(origin).map_err(|full| match full {
+            Full::All(most) => dropped(&label, format!("more than {most} peers are at their handshake")),
+            Full::Origin(most) => {
+                dropped(&label, format!("more than {most} peers from its address are at their handshake"))
+            }
+        })?;
+        let place = self.connections.take(origin).map_err(|full| match full {
+            Full::All(most) => dropped(&label, format!("there are more than {most} connections")),
+            Full::Origin(most) => {
+                dropped(&label, format!("there are more than {most} connections from its address"))
+            }
+        })?;
         let deadline = self.limits.handshake_deadline;
-        self.handshakes.spawn(shake_hands(self.security.clone(), socket, label, place, deadline));
+        let shaking = shake_hands(self.security.clone(), socket, label, place, deadline);
+        self.handshakes.spawn(async move {
+            let _knocking = knocking;
+            shaking.await
+        });
         Ok(())
     }
 }
@@ -86,7 +102,7 @@ impl Listener for TcpListener {
                     let done = done.map_err(|error| dropped("a peer", error.to_string()))?;
                     return done.map(|connection| Box::new(connection) as Box<dyn Connection>);
                 }
-                accepted = next_socket(&self.socket, &self.pause) => {
+                accepted = next_socket(&mut self.sockets, &self.pause) => {
                     let (socket, peer) = accepted.inspect_err(|error| self.pause.after(error))?;
                     self.pause = Pause::default();
                     self.admit(socket, peer)?;
@@ -97,11 +113,31 @@ impl Listener for TcpListener {
 }
 
 /// Waits out the pause, then for a newcomer.
-async fn next_socket(socket: &Socket, pause: &Pause) -> io::Result<(TcpStream, SocketAddr)> {
+async fn next_socket(sockets: &mut Sockets, pause: &Pause) -> io::Result<(TcpStream, SocketAddr)> {
     if let Some(until) = pause.until {
         sleep_until(until).await;
     }
-    socket.accept().await
+    poll_fn(|cx| sockets.poll_accept(cx)).await
+}
+
+/// What newcomers knock at.
+struct Sockets {
+    list: Vec<Socket>,
+    /// Which one is looked at first: a flood at one leaves the others their turn.
+    next: usize,
+}
+
+impl Sockets {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        let count = self.list.len();
+        for index in (0..count).map(|offset| (self.next + offset) % count) {
+            if let Poll::Ready(accepted) = self.list[index].poll_accept(cx) {
+                self.next = index + 1;
+                return Poll::Ready(accepted);
+            }
+        }
+        Poll::Pending
+    }
 }
 
 /// One newcomer's handshake, which is over at the deadline.
@@ -109,13 +145,12 @@ async fn shake_hands(
     security: Arc<Security>,
     socket: TcpStream,
     label: String,
-    place: OwnedSemaphorePermit,
+    place: Place,
     time: Duration,
 ) -> Result<TcpConnection, TransportError> {
     let started = Instant::now();
     let handshake = async {
-        // Frames are written whole; waiting to fill a packet only delays them.
-        socket.set_nodelay(true).map_err(|error| Refusal { error: error.into(), socket: None })?;
+        socket::tune(&socket).map_err(|error| Refusal { error: error.into(), socket: None })?;
         security.accept(socket, &label).await
     };
     match timeout(time, handshake).await {

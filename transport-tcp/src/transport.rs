@@ -15,20 +15,21 @@ use crate::dialer;
 use crate::handshake::Security;
 use crate::limits::TcpLimits;
 use crate::listener::TcpListener;
+use crate::socket;
 
 /// Connects nodes over TCP, with TLS 1.3 and certificates on both sides.
 ///
 /// The [crate's page](crate) has an example.
 pub struct TcpTransport {
     pub(crate) security: Arc<Security>,
-    pub(crate) listen: Option<Listen>,
+    pub(crate) listen: Listen,
     pub(crate) limits: TcpLimits,
 }
 
-/// Where this node listens, and what it tells others about it.
+/// Where this node listens, if anywhere, and what it tells others about it instead.
 pub(crate) struct Listen {
-    pub(crate) socket: SocketAddr,
-    pub(crate) advertised: Option<Advertised>,
+    pub(crate) sockets: Vec<SocketAddr>,
+    pub(crate) advertised: Vec<Advertised>,
 }
 
 impl TcpTransport {
@@ -68,19 +69,24 @@ impl Transport for TcpTransport {
     }
 
     fn is_listening(&self) -> bool {
-        self.listen.is_some()
+        !self.listen.sockets.is_empty()
     }
 
     async fn listen(&self) -> Result<Box<dyn Listener>, TransportError> {
-        let Some(listen) = &self.listen else {
+        if !self.is_listening() {
             return Err(TransportError::Config("this transport has no address to listen on".into()));
-        };
-        let bind = |source| TransportError::Bind { address: listen.socket.to_string(), source };
-        let socket = tokio::net::TcpListener::bind(listen.socket).await.map_err(bind)?;
-        let bound = socket.local_addr().map_err(bind)?;
-        let address = Address::new(self.scheme(), &listen.reached_at(bound))?;
-        let listener = TcpListener::new(socket, vec![address], self.security.clone(), self.limits);
-        Ok(Box::new(listener))
+        }
+        let mut sockets = Vec::new();
+        let mut bound = Vec::new();
+        for address in &self.listen.sockets {
+            let failed = |source| TransportError::Bind { address: address.to_string(), source };
+            let socket = socket::listen(*address).map_err(failed)?;
+            bound.push(socket.local_addr().map_err(failed)?);
+            sockets.push(socket);
+        }
+        let reached = self.listen.reached_at(&bound).into_iter();
+        let addresses = reached.map(|place| Address::new(self.scheme(), &place)).collect::<Result<_, _>>()?;
+        Ok(Box::new(TcpListener::new(sockets, addresses, self.security.clone(), self.limits)))
     }
 
     async fn dial(&self, address: &Address) -> Result<Box<dyn Connection>, TransportError> {
@@ -95,11 +101,15 @@ impl Transport for TcpTransport {
 }
 
 impl Listen {
-    /// The host and port that others dial, now that the real port is known.
-    fn reached_at(&self, bound: SocketAddr) -> String {
-        match &self.advertised {
-            Some(Advertised { host, port }) => format!("{host}:{}", port.unwrap_or(bound.port())),
-            None => format!("{}:{}", Host::Ip(bound.ip()), bound.port()),
+    /// The hosts and ports that others dial, now that the real ports are known.
+    fn reached_at(&self, bound: &[SocketAddr]) -> Vec<String> {
+        if self.advertised.is_empty() {
+            return bound.iter().map(|bound| format!("{}:{}", Host::Ip(bound.ip()), bound.port())).collect();
         }
+        let first = bound.first().map_or(0, SocketAddr::port);
+        self.advertised
+            .iter()
+            .map(|Advertised { host, port }| format!("{host}:{}", port.unwrap_or(first)))
+            .collect()
     }
 }

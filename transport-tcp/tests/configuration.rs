@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use actor_cluster::transport::{Transport, TransportError};
 use transport_tcp::{DevCa, TcpTransport, TlsContext};
 
-use crate::world::{ANY_PORT, Host, assert_config, config, node_of};
+use crate::world::{ANY_PORT, Host, assert_config, config, node_of, settings};
 
 #[tokio::test]
 async fn addresses_tell_the_real_port_and_the_advertised_host() {
@@ -15,7 +15,7 @@ async fn addresses_tell_the_real_port_and_the_advertised_host() {
     let real: SocketAddr = host.address.rest().parse().unwrap();
     assert_ne!(real.port(), 0);
 
-    let everywhere = config(&node).listen(([0, 0, 0, 0], 0).into());
+    let everywhere = settings(&node).listen(([0, 0, 0, 0], 0).into());
     let host = Host::start(&everywhere.clone().advertise("localhost").build().unwrap()).await;
     let (name, port) = host.address.rest().split_once(':').unwrap();
     assert_eq!(name, "localhost");
@@ -23,6 +23,46 @@ async fn addresses_tell_the_real_port_and_the_advertised_host() {
 
     let host = Host::start(&everywhere.advertise("[2001:db8::1]:7400").build().unwrap()).await;
     assert_eq!(host.address.as_str(), "tcp+tls://[2001:db8::1]:7400");
+}
+
+#[tokio::test]
+async fn several_sockets_are_listened_on_and_several_hosts_advertised() {
+    let ca = DevCa::new().unwrap();
+    let dialler = node_of(&ca, "dialler");
+    let second = "127.0.0.2:0".parse().unwrap();
+    let two = || config(&ca.node("host").unwrap()).listen(second);
+    let mut host = Host::start(&two().build().unwrap()).await;
+    let addresses = host.listener.addresses();
+    let [first, second] = &addresses[..] else { panic!("{addresses:?}") };
+    assert!(
+        first.rest().starts_with("127.0.0.1:") && second.rest().starts_with("127.0.0.2:"),
+        "{addresses:?}"
+    );
+    for address in [second, first, second] {
+        host.address = address.clone();
+        host.connect(&dialler).await;
+    }
+
+    let advertised = two().advertise("localhost").advertise("other.example:7400").build().unwrap();
+    let addresses = advertised.listen().await.unwrap().addresses();
+    let port = addresses[0].rest().rsplit_once(':').unwrap().1;
+    assert_ne!(port.parse::<u16>().unwrap(), 0);
+    assert_eq!(addresses[0].rest(), format!("localhost:{port}"));
+    assert_eq!(addresses[1].rest(), "other.example:7400");
+}
+
+/// A second socket that is taken leaves nothing of the first.
+#[tokio::test]
+async fn all_sockets_are_listened_on_or_none() {
+    let ca = DevCa::new().unwrap();
+    let taken = Host::start(&node_of(&ca, "taken")).await;
+    let free = Host::start(&node_of(&ca, "free")).await;
+    let [taken_at, free_at] = [&taken, &free].map(|host| host.address.rest().parse().unwrap());
+    drop(free);
+    let node = ca.node("host").unwrap();
+    let error = settings(&node).listen(free_at).listen(taken_at).build().unwrap().listen().await;
+    assert!(matches!(error.err(), Some(TransportError::Bind { .. })));
+    settings(&node).listen(free_at).build().unwrap().listen().await.unwrap();
 }
 
 #[tokio::test]
@@ -35,7 +75,7 @@ async fn a_host_name_is_resolved() {
 #[tokio::test]
 async fn ipv6_addresses_stand_in_brackets() {
     let ca = DevCa::new().unwrap();
-    let host = config(&ca.node("host").unwrap()).listen("[::1]:0".parse().unwrap()).build().unwrap();
+    let host = settings(&ca.node("host").unwrap()).listen("[::1]:0".parse().unwrap()).build().unwrap();
     // Some machines that build this have no IPv6.
     if let Err(TransportError::Bind { .. }) = host.listen().await {
         return;
@@ -82,8 +122,8 @@ fn what_makes_no_sense_is_refused_in_words() {
         (bare().authorities(authorities).danger_plaintext(), "but plaintext was asked for"),
         (bare().tls(context.clone()).danger_plaintext(), "but plaintext was asked for"),
         (config(&node).tls(context), "are given beside it, too"),
-        (config(&node).listen(([0, 0, 0, 0], 0).into()), "no address that others can dial"),
-        (config(&node).listen("[::]:0".parse().unwrap()), "no address that others can dial"),
+        (settings(&node).listen(([0, 0, 0, 0], 0).into()), "no address that others can dial"),
+        (settings(&node).listen("[::]:0".parse().unwrap()), "no address that others can dial"),
         (config(&node).advertise("a b"), "cannot advertise"),
         (bare().danger_plaintext().advertise("host"), "needs an address to listen on"),
     ] {

@@ -4,14 +4,14 @@ use actor_cluster::transport::{Transport, TransportError};
 use tokio::io::AsyncReadExt;
 use transport_tcp::{DevCa, TcpLimits, TcpTransport};
 
-use crate::world::{Host, assert_dropped, config, guarded, node_of, refused};
+use crate::world::{Host, assert_dropped, config, guarded, node_of, refused, settings};
 
 #[tokio::test]
 async fn a_port_is_had_by_one() {
     let ca = DevCa::new().unwrap();
     let host = Host::start(&node_of(&ca, "host")).await;
     let port = host.address.rest().parse().unwrap();
-    let second = config(&ca.node("second").unwrap()).listen(port).build().unwrap();
+    let second = settings(&ca.node("second").unwrap()).listen(port).build().unwrap();
     let error = second.listen().await.err().expect("the port is taken");
     assert!(matches!(error, TransportError::Bind { .. }), "{error}");
     assert!(error.to_string().contains(host.address.rest()), "{error}");
@@ -43,6 +43,41 @@ async fn connections_are_capped_and_make_room_again() {
     assert_dropped(&refused(near), "it hung up");
 
     drop(far);
+    host.connect(&dialler).await;
+}
+
+/// Another address has its places still.
+#[tokio::test]
+async fn w12_one_address_takes_its_share_of_places_and_no_more() {
+    let ca = DevCa::new().unwrap();
+    let limits = TcpLimits {
+        handshakes_per_address_max: 2,
+        connections_per_address_max: 3,
+        connections_max: 5,
+        ..TcpLimits::default()
+    };
+    let mut host = Host::start(&limited(&ca, limits)).await;
+    let silent = [host.knock_from(2).await, host.knock_from(2).await];
+    let mut third = host.knock_from(2).await;
+    assert_dropped(&host.refusal().await, "more than 2 peers from its address are at their handshake");
+    let thrown_out = guarded(third.read(&mut [0; 16])).await;
+    assert!(matches!(thrown_out, Ok(0) | Err(_)), "{thrown_out:?}");
+
+    // Three from here, which is another address; with the two silent ones that is all there may be.
+    let dialler = node_of(&ca, "dialler");
+    let mut streams = Vec::new();
+    for _ in 0..3 {
+        streams.push(host.connect(&dialler).await);
+    }
+    let (_, fourth) = host.meet(&dialler).await;
+    assert_dropped(&refused(fourth), "there are more than 5 connections");
+    drop(silent);
+    for _ in 0..2 {
+        assert_dropped(&host.refusal().await, "it hung up");
+    }
+    let (_, fourth) = host.meet(&dialler).await;
+    assert_dropped(&refused(fourth), "there are more than 3 connections from its address");
+    streams.pop();
     host.connect(&dialler).await;
 }
 

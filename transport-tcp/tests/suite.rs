@@ -48,7 +48,7 @@ impl Harness for WithTls {
 
     async fn again(&mut self, node: Node, address: &Address) -> Node {
         let PeerIdentity::Node(id) = node.identity else { panic!("a node without an identity") };
-        let config = world::config(&self.nodes[&id]).listen(address.rest().parse().unwrap());
+        let config = world::settings(&self.nodes[&id]).listen(address.rest().parse().unwrap());
         Node { transport: Box::new(config.build().unwrap()), identity: node.identity }
     }
 

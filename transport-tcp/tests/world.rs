@@ -8,7 +8,7 @@ use std::time::Duration;
 use actor_cluster::transport::{
     Address, ClusterBidiStream, Connection, LaneSet, Listener, Transport, TransportError,
 };
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use transport_tcp::{DevCa, NodeCredentials, TcpConfig, TcpTransport};
 
 /// Any port of this machine, over IPv4.
@@ -25,10 +25,12 @@ pub(crate) async fn guarded<T>(wait: impl Future<Output = T>) -> T {
 
 /// Settings of a node that listens on any port and believes its own authority.
 pub(crate) fn config(node: &NodeCredentials) -> TcpConfig {
-    TcpTransport::builder()
-        .listen(ANY_PORT)
-        .credentials(node.credentials().unwrap())
-        .authorities(node.authorities().unwrap())
+    settings(node).listen(ANY_PORT)
+}
+
+/// Settings of a node that only dials.
+pub(crate) fn settings(node: &NodeCredentials) -> TcpConfig {
+    TcpTransport::builder().credentials(node.credentials().unwrap()).authorities(node.authorities().unwrap())
 }
 
 /// A node of the authority, ready to go.
@@ -57,6 +59,13 @@ impl Host {
     /// A bare TCP connection to the listener.
     pub(crate) async fn knock(&self) -> TcpStream {
         TcpStream::connect(self.address.rest()).await.unwrap()
+    }
+
+    /// A bare TCP connection from another address of this machine's, by its last number.
+    pub(crate) async fn knock_from(&self, number: u8) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, number], 0))).unwrap();
+        socket.connect(self.address.rest().parse().unwrap()).await.unwrap()
     }
 
     /// The same host and port, for a transport of the other kind.

@@ -1,0 +1,122 @@
+//! Who may be there at once: so many in all, and so many from one address. Must not live
+//! here: what they do (`listener.rs`).
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Where somebody comes from: an IPv4 address, or the network of an IPv6 one, since whoever has one
+/// address there usually has all 2⁶⁴.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Origin(IpAddr);
+
+impl Origin {
+    pub(crate) fn of(address: IpAddr) -> Self {
+        const NETWORK: u128 = !(u64::MAX as u128);
+        match address.to_canonical() {
+            v4 @ IpAddr::V4(_) => Self(v4),
+            IpAddr::V6(v6) => Self(IpAddr::V6((v6.to_bits() & NETWORK).into())),
+        }
+    }
+}
+
+/// Places of one kind.
+#[derive(Debug)]
+pub(crate) struct Places {
+    most: usize,
+    most_of_one: usize,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    all: usize,
+    /// Those who have some.
+    by_origin: HashMap<Origin, usize>,
+}
+
+/// There is no place left.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// For anybody.
+    All(usize),
+    /// For those from there.
+    Origin(usize),
+}
+
+/// A place, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    places: Arc<Places>,
+    origin: Origin,
+}
+
+impl Places {
+    pub(crate) fn new(most: usize, most_of_one: usize) -> Arc<Self> {
+        Arc::new(Self { most, most_of_one, taken: Mutex::default() })
+    }
+
+    /// Takes a place for somebody from there.
+    pub(crate) fn take(self: &Arc<Self>, origin: Origin) -> Result<Place, Full> {
+        let mut taken = self.lock();
+        if taken.all >= self.most {
+            return Err(Full::All(self.most));
+        }
+        if taken.by_origin.get(&origin).is_some_and(|theirs| *theirs >= self.most_of_one) {
+            return Err(Full::Origin(self.most_of_one));
+        }
+        taken.all += 1;
+        *taken.by_origin.entry(origin).or_default() += 1;
+        Ok(Place { places: self.clone(), origin })
+    }
+
+    /// No code panics under this lock, so what it guards is whole.
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.lock();
+        taken.all -= 1;
+        if let Some(theirs) = taken.by_origin.get_mut(&self.origin) {
+            *theirs -= 1;
+            if *theirs == 0 {
+                taken.by_origin.remove(&self.origin);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(text: &str) -> Origin {
+        Origin::of(text.parse().unwrap())
+    }
+
+    #[test]
+    fn places_are_for_all_and_for_each_and_are_given_back() {
+        let places = Places::new(3, 2);
+        let (one, other) = (origin("10.0.0.1"), origin("10.0.0.2"));
+        let mut held = vec![places.take(one).unwrap(), places.take(one).unwrap()];
+        assert_eq!(places.take(one).unwrap_err(), Full::Origin(2));
+        held.push(places.take(other).unwrap());
+        assert_eq!(places.take(other).unwrap_err(), Full::All(3));
+        held.remove(0);
+        held.push(places.take(one).unwrap());
+        drop(held);
+        let taken = places.lock();
+        assert_eq!((taken.all, taken.by_origin.len()), (0, 0), "nothing is kept of those who left");
+    }
+
+    #[test]
+    fn an_origin_is_an_address_or_the_network_of_one() {
+        assert_eq!(origin("2001:db8::1"), origin("2001:db8::ffff:ffff:ffff:ffff"));
+        assert_ne!(origin("2001:db8::1"), origin("2001:db8:0:1::1"));
+        assert_ne!(origin("10.0.0.1"), origin("10.0.0.2"));
+        assert_eq!(origin("::ffff:10.0.0.1"), origin("10.0.0.1"), "as a socket of both families says it");
+    }
+}
