@@ -1,9 +1,9 @@
-//! An authenticated TCP connection and the one stream it carries.
+//! An authenticated connection over a socket, and the one stream it carries.
 //!
 //! ```text
-//!  TcpConnection ──┐            close() from either takes the socket out
+//!  SocketConnection ──┐            close() from either takes the socket out
 //!                  ├─► Wire ─► of the wire and wakes whoever waits there
-//!      TcpStream ──┘
+//!      SocketStream ──┘
 //! ```
 
 use std::io::{self, IoSlice};
@@ -22,7 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use transport_tls::{Disconnect, Fault, PeerRole, Registered};
 
 use crate::error;
-use crate::handshake::{Proof, Secured};
+use crate::handshake::{Peer, Proof, Secured};
 use crate::places::Place;
 
 /// The bytes' way: a socket, or TLS over one.
@@ -38,16 +38,16 @@ pub(crate) enum Role {
     Host,
 }
 
-/// A connection. It carries one stream for all lanes, because on TCP a second
+/// A connection. It carries one stream for all lanes, because on one socket a second
 /// one would share the first one's fate and its losses.
-pub(crate) struct TcpConnection {
+pub(crate) struct SocketConnection {
     wire: Arc<Wire>,
     role: Role,
     /// Whether the one stream has been given out.
     given_out: AtomicBool,
 }
 
-impl TcpConnection {
+impl SocketConnection {
     /// Wraps a connection whose handshake is done. Its place, if it has one, is given
     /// back when the socket is closed.
     ///
@@ -60,10 +60,14 @@ impl TcpConnection {
         label: String,
         place: Option<Place>,
     ) -> Result<Self, TransportError> {
-        let Secured { io, proof } = secured;
-        let identity = match &proof {
-            Some(proof) => PeerIdentity::Node(proof.node().map_err(|fault| error::faulty(&label, fault))?),
-            None => PeerIdentity::Anonymous,
+        let Secured { io, peer } = secured;
+        let (identity, proof) = match peer {
+            Peer::Anonymous => (PeerIdentity::Anonymous, None),
+            Peer::Known(node) => (PeerIdentity::Node(node), None),
+            Peer::Proven(proof) => {
+                let node = proof.node().map_err(|fault| error::faulty(&label, fault))?;
+                (PeerIdentity::Node(node), Some(proof))
+            }
         };
         let binding = proof.as_ref().map(|proof| proof.binding);
         let open = Open { io, reader: None, writer: None, registered: None, _place: place };
@@ -81,15 +85,15 @@ impl TcpConnection {
         }
         // One flag guards nothing but itself.
         if self.role != asked_as || self.given_out.swap(true, Ordering::Relaxed) {
-            let reason = CloseReason::new(CloseCode::Done, "a TCP connection carries one stream");
+            let reason = CloseReason::new(CloseCode::Done, "a connection carries one stream");
             return Err(TransportError::Closed(reason));
         }
-        Ok(Box::new(TcpStream { wire: self.wire.clone() }))
+        Ok(Box::new(SocketStream { wire: self.wire.clone() }))
     }
 }
 
 #[async_trait]
-impl Connection for TcpConnection {
+impl Connection for SocketConnection {
     fn peer_identity(&self) -> PeerIdentity {
         self.wire.identity
     }
@@ -112,11 +116,11 @@ impl Connection for TcpConnection {
 }
 
 /// The stream of a connection.
-struct TcpStream {
+struct SocketStream {
     wire: Arc<Wire>,
 }
 
-impl ClusterBidiStream for TcpStream {
+impl ClusterBidiStream for SocketStream {
     fn peer_identity(&self) -> PeerIdentity {
         self.wire.identity
     }
@@ -136,13 +140,13 @@ impl ClusterBidiStream for TcpStream {
 
 /// A stream that is dropped, and not closed, was abandoned: its peer shall see
 /// a broken connection and not an orderly end.
-impl Drop for TcpStream {
+impl Drop for SocketStream {
     fn drop(&mut self) {
         self.wire.close(&CloseReason::new(CloseCode::Lost, "the stream was dropped"), Farewell::Omitted);
     }
 }
 
-impl AsyncRead for TcpStream {
+impl AsyncRead for SocketStream {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -154,7 +158,7 @@ impl AsyncRead for TcpStream {
     }
 }
 
-impl AsyncWrite for TcpStream {
+impl AsyncWrite for SocketStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.wire.poll(Direction::Write, cx, |io, cx| io.poll_write(cx, bytes))
     }

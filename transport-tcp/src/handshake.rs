@@ -28,8 +28,17 @@ pub(crate) enum Security {
 /// A connection after its handshake.
 pub(crate) struct Secured {
     pub(crate) io: Box<dyn Io>,
-    /// What the peer has proven, where there is TLS.
-    pub(crate) proof: Option<Proof>,
+    pub(crate) peer: Peer,
+}
+
+/// What is known of the other side.
+pub(crate) enum Peer {
+    /// Nothing.
+    Anonymous,
+    /// The system vouches for it.
+    Known(NodeId),
+    /// A handshake of TLS has proven it.
+    Proven(Proof),
 }
 
 /// What a finished handshake proves about the other side.
@@ -44,7 +53,7 @@ pub(crate) struct Proof {
 /// A peer that does not get in, and its connection, where it still stands.
 pub(crate) struct Refusal {
     pub(crate) error: TransportError,
-    pub(crate) socket: Option<TcpStream>,
+    pub(crate) socket: Option<Box<dyn Io>>,
 }
 
 impl Security {
@@ -58,7 +67,10 @@ impl Security {
 
     /// The host's part.
     pub(crate) async fn accept(&self, mut socket: TcpStream, peer: &str) -> Result<Secured, Refusal> {
-        let refuse = |error: io::Error, socket| Refusal { error: handshake_failed(peer, &error), socket };
+        let refuse = |error: io::Error, socket: Option<TcpStream>| Refusal {
+            error: handshake_failed(peer, &error),
+            socket: socket.map(|socket| Box::new(socket) as Box<dyn Io>),
+        };
         match self {
             Security::Tls(tls) => {
                 let acceptor = TlsAcceptor::from(tls.server_config());
@@ -129,11 +141,11 @@ impl Secured {
             TlsStream::Client(stream) => stream.get_mut().1.set_buffer_limit(Some(WRITE_BUFFER_BYTES)),
             TlsStream::Server(stream) => stream.get_mut().1.set_buffer_limit(Some(WRITE_BUFFER_BYTES)),
         }
-        Self { io: Box::new(stream), proof: Some(proof) }
+        Self { io: Box::new(stream), peer: Peer::Proven(proof) }
     }
 
     fn anonymous(socket: TcpStream) -> Self {
-        Self { io: Box::new(socket), proof: None }
+        Self { io: Box::new(socket), peer: Peer::Anonymous }
     }
 }
 

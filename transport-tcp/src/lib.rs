@@ -27,6 +27,10 @@
 //! IPv6 address in brackets; `tcp+plaintext://host:port` without TLS. A TCP
 //! connection carries one stream with every lane.
 //!
+//! # Unix sockets
+//!
+//! Between processes of one machine, [`UnixTransport`] has the same without TLS, and asks the system which user the peer is.
+//!
 //! # Features
 //!
 //! `dev-ca` adds `DevCa`, an authority for tests and demos that lives for one run. Production
@@ -44,6 +48,8 @@ mod places;
 mod plaintext;
 mod socket;
 mod transport;
+#[cfg(unix)]
+pub mod unix;
 
 pub use transport_tls as tls;
 pub use transport_tls::{Authorities, Credentials, TlsContext, TlsFiles};
@@ -53,3 +59,5 @@ pub use transport_tls::{DevCa, NodeCredentials};
 pub use config::TcpConfig;
 pub use limits::TcpLimits;
 pub use transport::TcpTransport;
+#[cfg(unix)]
+pub use unix::{UnixConfig, UnixTransport};

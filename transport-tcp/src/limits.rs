@@ -46,6 +46,9 @@ pub const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// How many IP addresses of one name are tried. More are ignored.
 pub const CONNECT_ADDRESSES_MAX: usize = 8;
 
+/// The longest path of a Unix socket, in bytes: what fits on every system.
+pub const UNIX_PATH_BYTES_MAX: usize = 103;
+
 /// The first pause after the system had no resources to accept a connection;
 /// each further one is twice as long.
 pub const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(5);

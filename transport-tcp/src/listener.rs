@@ -1,7 +1,7 @@
 //! The accepting half: sockets in, authenticated connections out.
 //!
 //! ```text
-//!  socket ─ accept ─► caps ─► a handshake each, under its deadline ─► accept()
+//!  door ─── knock ──► caps ─► a handshake each, under its deadline ─► accept()
 //!     ▲ pause when out of resources      └────── side by side ──────┘
 //! ```
 //!
@@ -10,60 +10,76 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actor_cluster::transport::{Address, Connection, Listener, TransportError};
 use async_trait::async_trait;
-use tokio::net::{TcpListener as Socket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::connection::{Role, TcpConnection};
+use crate::connection::{Role, SocketConnection};
 use crate::error::dropped;
-use crate::handshake::{Refusal, Security};
+use crate::handshake::{Refusal, Secured, Security};
 use crate::limits::{ACCEPT_PAUSE_MAX, ACCEPT_PAUSE_MIN, TcpLimits};
-use crate::places::{Full, Origin, Place, Places};
+use crate::places::{Full, Origin, Places};
 use crate::socket;
 
-/// Listening sockets and the handshakes of those they let knock.
-pub(crate) struct TcpListener {
-    /// Owned here and not by a task, so that dropping the listener frees the
-    /// ports at once.
-    sockets: Sockets,
+/// What newcomers knock at, and how they are let in.
+pub(crate) trait Door: Send + 'static {
+    /// A bare connection.
+    type Socket: Send + 'static;
+
+    /// Waits for a newcomer.
+    fn poll_knock(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Knock<Self::Socket>>>;
+
+    /// The host's part of a handshake.
+    fn shake_hands(
+        &self,
+        socket: Self::Socket,
+        label: &str,
+    ) -> impl Future<Output = Result<Secured, Refusal>> + Send + use<Self>;
+}
+
+/// A newcomer.
+pub(crate) struct Knock<Socket> {
+    pub(crate) socket: Socket,
+    pub(crate) origin: Origin,
+    /// The transport, and where it comes from.
+    pub(crate) label: String,
+}
+
+/// A door and the handshakes of those who knocked there.
+pub(crate) struct Intake<D> {
+    /// Owned here and not by a task, so that dropping the listener frees its
+    /// addresses at once.
+    door: D,
     addresses: Vec<Address>,
-    security: Arc<Security>,
-    limits: TcpLimits,
+    deadline: Duration,
     /// One for each accepted connection, from its first byte to its last.
     connections: Arc<Places>,
     /// One for each that is at its handshake.
     knocking: Arc<Places>,
     /// Aborted when the listener is dropped.
-    handshakes: JoinSet<Result<TcpConnection, TransportError>>,
+    handshakes: JoinSet<Result<SocketConnection, TransportError>>,
     pause: Pause,
 }
 
-impl TcpListener {
-    /// Listens on sockets that are bound already.
-    pub(crate) fn new(
-        sockets: Vec<Socket>,
-        addresses: Vec<Address>,
-        security: Arc<Security>,
-        limits: TcpLimits,
-    ) -> Self {
-        let sockets = Sockets { list: sockets, next: 0 };
+impl<D: Door> Intake<D> {
+    /// Listens at a door that is open already.
+    pub(crate) fn new(door: D, addresses: Vec<Address>, limits: &TcpLimits) -> Self {
         let connections = Places::new(limits.connections_max, limits.connections_per_address_max);
         let knocking = Places::new(limits.handshakes_max, limits.handshakes_per_address_max);
         let (handshakes, pause) = (JoinSet::new(), Pause::default());
-        Self { sockets, addresses, security, limits, connections, knocking, handshakes, pause }
+        let deadline = limits.handshake_deadline;
+        Self { door, addresses, deadline, connections, knocking, handshakes, pause }
     }
 
     /// Starts the handshake of a newcomer, if there is room for it.
-    fn admit(&mut self, socket: TcpStream, peer: SocketAddr) -> Result<(), TransportError> {
-        let label = format!("{} {peer}", self.security.scheme());
-        let origin = Origin::of(peer.ip());
+    fn admit(&mut self, knock: Knock<D::Socket>) -> Result<(), TransportError> {
+        let Knock { socket, origin, label } = knock;
         let knocking = self.knocking.take(origin).map_err(|full| match full {
             Full::All(most) => dropped(&label, format!("more than {most} peers are at their handshake")),
             Full::Origin(most) => {
@@ -76,18 +92,27 @@ impl TcpListener {
                 dropped(&label, format!("there are more than {most} connections from its address"))
             }
         })?;
-        let deadline = self.limits.handshake_deadline;
-        let shaking = shake_hands(self.security.clone(), socket, label, place, deadline);
+        let shaking = self.door.shake_hands(socket, &label);
+        let deadline = self.deadline;
         self.handshakes.spawn(async move {
             let _knocking = knocking;
-            shaking.await
+            let secured = in_time(shaking, &label, deadline).await?;
+            SocketConnection::new(secured, Role::Host, label, Some(place))
         });
         Ok(())
+    }
+
+    /// Waits out the pause, then for a newcomer.
+    async fn next_knock(door: &mut D, pause: &Pause) -> io::Result<Knock<D::Socket>> {
+        if let Some(until) = pause.until {
+            sleep_until(until).await;
+        }
+        poll_fn(|cx| door.poll_knock(cx)).await
     }
 }
 
 #[async_trait]
-impl Listener for TcpListener {
+impl<D: Door> Listener for Intake<D> {
     fn addresses(&self) -> Vec<Address> {
         self.addresses.clone()
     }
@@ -102,66 +127,77 @@ impl Listener for TcpListener {
                     let done = done.map_err(|error| dropped("a peer", error.to_string()))?;
                     return done.map(|connection| Box::new(connection) as Box<dyn Connection>);
                 }
-                accepted = next_socket(&mut self.sockets, &self.pause) => {
-                    let (socket, peer) = accepted.inspect_err(|error| self.pause.after(error))?;
+                knock = Self::next_knock(&mut self.door, &self.pause) => {
+                    let knock = knock.inspect_err(|error| self.pause.after(error))?;
                     self.pause = Pause::default();
-                    self.admit(socket, peer)?;
+                    self.admit(knock)?;
                 }
             }
         }
     }
 }
 
-/// Waits out the pause, then for a newcomer.
-async fn next_socket(sockets: &mut Sockets, pause: &Pause) -> io::Result<(TcpStream, SocketAddr)> {
-    if let Some(until) = pause.until {
-        sleep_until(until).await;
-    }
-    poll_fn(|cx| sockets.poll_accept(cx)).await
-}
-
-/// What newcomers knock at.
-struct Sockets {
-    list: Vec<Socket>,
-    /// Which one is looked at first: a flood at one leaves the others their turn.
-    next: usize,
-}
-
-impl Sockets {
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        let count = self.list.len();
-        for index in (0..count).map(|offset| (self.next + offset) % count) {
-            if let Poll::Ready(accepted) = self.list[index].poll_accept(cx) {
-                self.next = index + 1;
-                return Poll::Ready(accepted);
-            }
-        }
-        Poll::Pending
-    }
-}
-
 /// One newcomer's handshake, which is over at the deadline.
-async fn shake_hands(
-    security: Arc<Security>,
-    socket: TcpStream,
-    label: String,
-    place: Place,
+async fn in_time(
+    handshake: impl Future<Output = Result<Secured, Refusal>>,
+    label: &str,
     time: Duration,
-) -> Result<TcpConnection, TransportError> {
+) -> Result<Secured, TransportError> {
     let started = Instant::now();
-    let handshake = async {
-        socket::tune(&socket).map_err(|error| Refusal { error: error.into(), socket: None })?;
-        security.accept(socket, &label).await
-    };
     match timeout(time, handshake).await {
-        Ok(Ok(secured)) => TcpConnection::new(secured, Role::Host, label, Some(place)),
+        Ok(Ok(secured)) => Ok(secured),
         Ok(Err(mut refusal)) => {
             // Whether it stays to hear the reason is up to the peer.
             let left = time.saturating_sub(started.elapsed());
             let _ = timeout(left, refusal.see_out()).await;
             Err(refusal.error)
         }
-        Err(_) => Err(dropped(&label, format!("it took longer than {time:?}"))),
+        Err(_) => Err(dropped(label, format!("it took longer than {time:?}"))),
+    }
+}
+
+/// Sockets of TCP.
+pub(crate) struct TcpDoor {
+    sockets: Vec<TcpListener>,
+    /// Which one is looked at first: a flood at one leaves the others their turn.
+    next: usize,
+    security: Arc<Security>,
+}
+
+impl TcpDoor {
+    /// Takes sockets that are bound already.
+    pub(crate) fn new(sockets: Vec<TcpListener>, security: Arc<Security>) -> Self {
+        Self { sockets, next: 0, security }
+    }
+}
+
+impl Door for TcpDoor {
+    type Socket = TcpStream;
+
+    fn poll_knock(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Knock<TcpStream>>> {
+        let count = self.sockets.len();
+        for index in (0..count).map(|offset| (self.next + offset) % count) {
+            let Poll::Ready(accepted) = self.sockets[index].poll_accept(cx) else { continue };
+            self.next = index + 1;
+            return Poll::Ready(accepted.map(|(socket, peer)| Knock {
+                socket,
+                origin: Origin::of(peer.ip()),
+                label: format!("{} {peer}", self.security.scheme()),
+            }));
+        }
+        Poll::Pending
+    }
+
+    fn shake_hands(
+        &self,
+        socket: TcpStream,
+        label: &str,
+    ) -> impl Future<Output = Result<Secured, Refusal>> + Send + use<> {
+        let (security, label) = (self.security.clone(), label.to_owned());
+        async move {
+            socket::tune(&socket).map_err(|error| Refusal { error: error.into(), socket: None })?;
+            security.accept(socket, &label).await
+        }
     }
 }
 

@@ -2,21 +2,27 @@
 //! here: what they do (`listener.rs`).
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Where somebody comes from: an IPv4 address, or the network of an IPv6 one, since whoever has one
-/// address there usually has all 2⁶⁴.
+/// Where somebody comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Origin(IpAddr);
+pub(crate) enum Origin {
+    /// An IPv4 address, or the network of an IPv6 one, since whoever has one address there usually has
+    /// all 2⁶⁴.
+    Address(IpAddr),
+    /// A user of this machine's; none where the system does not say.
+    #[cfg(unix)]
+    User(Option<u32>),
+}
 
 impl Origin {
     pub(crate) fn of(address: IpAddr) -> Self {
         const NETWORK: u128 = !(u64::MAX as u128);
-        match address.to_canonical() {
-            v4 @ IpAddr::V4(_) => Self(v4),
-            IpAddr::V6(v6) => Self(IpAddr::V6((v6.to_bits() & NETWORK).into())),
-        }
+        Self::Address(match address.to_canonical() {
+            v4 @ IpAddr::V4(_) => v4,
+            IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & NETWORK).into(),
+        })
     }
 }
 

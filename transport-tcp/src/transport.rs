@@ -10,11 +10,11 @@ use transport_tls::TlsContext;
 
 use crate::address::{Advertised, Host, HostPort};
 use crate::config::TcpConfig;
-use crate::connection::{Role, TcpConnection};
+use crate::connection::{Role, SocketConnection};
 use crate::dialer;
 use crate::handshake::Security;
 use crate::limits::TcpLimits;
-use crate::listener::TcpListener;
+use crate::listener::{Intake, TcpDoor};
 use crate::socket;
 
 /// Connects nodes over TCP, with TLS 1.3 and certificates on both sides.
@@ -86,7 +86,8 @@ impl Transport for TcpTransport {
         }
         let reached = self.listen.reached_at(&bound).into_iter();
         let addresses = reached.map(|place| Address::new(self.scheme(), &place)).collect::<Result<_, _>>()?;
-        Ok(Box::new(TcpListener::new(sockets, addresses, self.security.clone(), self.limits)))
+        let door = TcpDoor::new(sockets, self.security.clone());
+        Ok(Box::new(Intake::new(door, addresses, &self.limits)))
     }
 
     async fn dial(&self, address: &Address) -> Result<Box<dyn Connection>, TransportError> {
@@ -96,7 +97,7 @@ impl Transport for TcpTransport {
         let connected = socket.peer_addr().map_err(unreachable)?.ip();
         let name = dialer::server_name(&target, connected);
         let secured = self.security.connect(socket, name, address.as_str()).await?;
-        Ok(Box::new(TcpConnection::new(secured, Role::Dialler, address.to_string(), None)?))
+        Ok(Box::new(SocketConnection::new(secured, Role::Dialler, address.to_string(), None)?))
     }
 }
 

@@ -2,12 +2,20 @@
 
 use std::any::Any;
 use std::collections::HashMap;
+#[cfg(unix)]
+use std::sync::Arc;
 
 use actor_cluster::id::NodeId;
 use actor_cluster::testing::transport_suite::{Harness, Node};
 use actor_cluster::transport::{Address, PeerIdentity, Transport};
+#[cfg(unix)]
+use actor_cluster::transport::{Connection, Listener, TransportError};
+#[cfg(unix)]
+use async_trait::async_trait;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
+#[cfg(unix)]
+use transport_tcp::UnixTransport;
 use transport_tcp::{DevCa, NodeCredentials, TcpTransport};
 
 use crate::world::{self, ANY_PORT};
@@ -18,6 +26,11 @@ mod with_tls {
 
 mod in_plaintext {
     actor_cluster::transport_suite!(super::InPlaintext);
+}
+
+#[cfg(unix)]
+mod over_unix_sockets {
+    actor_cluster::transport_suite!(super::OverUnixSockets);
 }
 
 /// What stands in no address of ours.
@@ -96,6 +109,90 @@ impl Harness for InPlaintext {
 
     async fn bad_peer(&mut self, address: &Address) -> bool {
         bad_peer(address).await
+    }
+}
+
+#[cfg(unix)]
+struct OverUnixSockets {
+    directory: Arc<tempfile::TempDir>,
+    sockets: usize,
+}
+
+/// A transport whose sockets are there for as long as it is.
+#[cfg(unix)]
+struct Housed {
+    transport: UnixTransport,
+    _directory: Arc<tempfile::TempDir>,
+}
+
+#[cfg(unix)]
+#[async_trait]
+impl Transport for Housed {
+    fn scheme(&self) -> &str {
+        self.transport.scheme()
+    }
+
+    async fn listen(&self) -> Result<Box<dyn Listener>, TransportError> {
+        self.transport.listen().await
+    }
+
+    async fn dial(&self, address: &Address) -> Result<Box<dyn Connection>, TransportError> {
+        self.transport.dial(address).await
+    }
+}
+
+#[cfg(unix)]
+impl OverUnixSockets {
+    fn listening_at(&self, path: &str) -> Node {
+        let transport = UnixTransport::builder().listen(path).build().unwrap();
+        let transport = Box::new(Housed { transport, _directory: self.directory.clone() });
+        Node { transport, identity: PeerIdentity::Anonymous }
+    }
+
+    fn next_path(&mut self) -> String {
+        self.sockets += 1;
+        self.directory.path().join(self.sockets.to_string()).to_str().unwrap().to_owned()
+    }
+}
+
+#[cfg(unix)]
+impl Harness for OverUnixSockets {
+    const HAS_CHANNEL_BINDING: bool = false;
+    const MALFORMED: &'static [&'static str] = &[
+        "node.sock",
+        "./node.sock",
+        "/a/path/that/is/too/long/for/a/socket/of/any/system/of/which/there/are/some/that/take/no/more/than/103/bytes",
+    ];
+
+    async fn new() -> Self {
+        Self { directory: Arc::new(tempfile::tempdir().unwrap()), sockets: 0 }
+    }
+
+    async fn node(&mut self) -> Node {
+        let path = self.next_path();
+        self.listening_at(&path)
+    }
+
+    async fn again(&mut self, _node: Node, address: &Address) -> Node {
+        self.listening_at(address.rest())
+    }
+
+    async fn nobody(&mut self) -> Address {
+        let path = self.next_path();
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        Address::new("unix", &path).unwrap()
+    }
+
+    async fn silent_peer(&mut self, address: &Address) -> Option<Box<dyn Any>> {
+        Some(Box::new(tokio::net::UnixStream::connect(address.rest()).await.unwrap()))
+    }
+
+    async fn bad_peer(&mut self, address: &Address) -> bool {
+        let mut socket = tokio::net::UnixStream::connect(address.rest()).await.unwrap();
+        // The listener may hang up before it has read all of it.
+        let _ = socket.write_all(b"GET / HTTP/1.1\r\n\r\n").await;
+        let _ = socket.read_to_end(&mut Vec::new()).await;
+        true
     }
 }
 
