@@ -289,7 +289,8 @@ impl Disconnect for Wire {
     fn disconnect(&self, fault: &Fault) {
         let (Fault::Trust(detail) | Fault::Protocol(detail)) = fault;
         tracing::warn!(peer = %self.label, %detail, "not believed any more");
-        self.close(&CloseReason::new(CloseCode::Refused, detail.clone()), Farewell::Said);
+        // Lost, not refused: a peer with a certificate that is believed may go on over another connection.
+        self.close(&CloseReason::new(CloseCode::Lost, detail.clone()), Farewell::Said);
     }
 }
 

@@ -114,7 +114,7 @@ fn renewed(ca: &DevCa, node: &NodeCredentials) -> NodeCredentials {
 fn without(ca: &DevCa, revoked: &NodeCredentials) -> Authorities {
     let valid = DevCertificate::default().valid;
     let list = RevocationLists::from_pem(ca.revoke([revoked], &valid).unwrap().as_bytes()).unwrap();
-    Authorities::from_pem(ca.pem().as_bytes()).unwrap().with_revocations(list)
+    Authorities::from_pem(ca.pem().as_bytes()).unwrap().with_revocations(list).unwrap()
 }
 
 async fn assert_talk(near: &mut Box<dyn ClusterBidiStream>, far: &mut Box<dyn ClusterBidiStream>) {

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use actor_cluster::transport::TransportError;
 use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, TrustAnchor};
 use webpki::{CertRevocationList, OwnedCertRevocationList};
 
-use crate::pem::{certificates, in_file, read, unusable};
+use crate::pem::{certificates, describe, in_file, read, unusable};
 
 /// The authorities whose certificates are believed.
 ///
@@ -70,10 +70,21 @@ impl Authorities {
     ///
     /// There must be a list of every authority, those between included: a
     /// certificate of one without a list is refused, because nobody says that it
-    /// was not taken back.
-    pub fn with_revocations(mut self, lists: RevocationLists) -> Self {
+    /// was not taken back. Lists are found by the name of their authority, so an authority
+    /// that takes the place of another needs a name of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError::Config`] if there is no list of one of these authorities: none of its nodes
+    /// would get in.
+    pub fn with_revocations(mut self, lists: RevocationLists) -> Result<Self, TransportError> {
+        let is_listed =
+            |root: &TrustAnchor<'_>| lists.lists.iter().any(|list| list.issuer() == root.subject.as_ref());
+        if !self.roots.roots.iter().all(is_listed) {
+            return Err(unusable("one of the authorities has no revocation list; there must be one of each"));
+        }
         self.revocations = Some(lists);
-        self
+        Ok(self)
     }
 }
 
@@ -93,7 +104,7 @@ impl RevocationLists {
     ///
     /// # Errors
     ///
-    /// [`TransportError::Config`] if there is none, or one cannot be read: a
+    /// [`TransportError::Config`] if there is none, if two are of the same authority, or if one cannot be read: a
     /// delta or an indirect list, or one without a time for the next.
     pub fn from_der<'a>(
         lists: impl IntoIterator<Item = CertificateRevocationListDer<'a>>,
@@ -107,6 +118,12 @@ impl RevocationLists {
         if lists.is_empty() {
             return Err(unusable("there is no revocation list"));
         }
+        // Only one of them would be looked at.
+        let mut issuers: Vec<&[u8]> = lists.iter().map(CertRevocationList::issuer).collect();
+        issuers.sort_unstable();
+        if issuers.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(unusable("two revocation lists are of the same authority; keep its newest, whole"));
+        }
         Ok(Self { lists, refuses_outdated: false })
     }
 
@@ -118,7 +135,9 @@ impl RevocationLists {
     pub fn from_pem(pem: &[u8]) -> Result<Self, TransportError> {
         let lists = CertificateRevocationListDer::pem_slice_iter(pem)
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| unusable(format!("the revocation lists are not written in PEM: {error}")))?;
+            .map_err(|error| {
+                unusable(format!("the revocation lists are not written in PEM: {}", describe(&error)))
+            })?;
         Self::from_der(lists)
     }
 
@@ -135,7 +154,8 @@ impl RevocationLists {
     }
 
     /// Refuses everybody of an authority whose list should have been followed by
-    /// another. Whoever keeps the lists up to date then keeps the cluster up.
+    /// another. Then the cluster stands only as long as somebody renews the lists; whoever is
+    /// connected stays.
     pub fn refuse_outdated(mut self) -> Self {
         self.refuses_outdated = true;
         self

@@ -7,6 +7,7 @@
 //! ```
 
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -71,14 +72,17 @@ struct Current {
 #[derive(Clone)]
 struct Peer {
     chain: Arc<[CertificateDer<'static>]>,
+    /// When it was believed. It has shown that it was valid by then, and need not again: a node that renews its
+    /// certificate does so for its next connection.
+    since: UnixTime,
     role: PeerRole,
     connection: Weak<dyn Disconnect>,
 }
 
 /// A connection, which ends when its peer is not believed any more.
 pub trait Disconnect: Send + Sync {
-    /// Ends the connection at once. Called on the thread that replaces something in
-    /// the context, with none of its locks held.
+    /// Ends the connection at once. Called on the thread that replaces the authorities, with none of the context's locks held;
+    /// a panic is reported, and keeps nobody else connected.
     fn disconnect(&self, fault: &Fault);
 }
 
@@ -114,7 +118,10 @@ impl TlsContext {
         authorities: Authorities,
         provider: Arc<CryptoProvider>,
     ) -> Result<Self, TransportError> {
-        let material = Material { credentials, authorities, files: None };
+        Self::of(Material { credentials, authorities, files: None }, provider)
+    }
+
+    fn of(material: Material, provider: Arc<CryptoProvider>) -> Result<Self, TransportError> {
         let current = Current::new(&material.credentials, &material.authorities, &provider)?;
         let inner = Inner {
             node: material.credentials.node_id(),
@@ -135,11 +142,21 @@ impl TlsContext {
     ///
     /// [`TransportError::Config`] if a file cannot be read or used; it is named.
     pub fn from_files(files: TlsFiles) -> Result<Self, TransportError> {
+        Self::from_files_with_provider(files, provider::ring())
+    }
+
+    /// As [`from_files`](Self::from_files), with another [provider](provider) of cryptography.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_files`](Self::from_files), and if the provider has no TLS 1.3.
+    pub fn from_files_with_provider(
+        files: TlsFiles,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Self, TransportError> {
         let contents = files.contents()?;
         let (credentials, authorities) = files.parse(&contents)?;
-        let context = Self::new(credentials, authorities)?;
-        context.inner.material().files = Some((files, contents));
-        Ok(context)
+        Self::of(Material { credentials, authorities, files: Some((files, contents)) }, provider)
     }
 
     /// The node that this is the side of.
@@ -147,12 +164,13 @@ impl TlsContext {
         self.inner.node
     }
 
-    /// The accepting role, for handshakes that begin now.
+    /// The accepting role, for handshakes that begin now. When one is done, ask whether [`ALPN`] was agreed on: a peer that
+    /// names no protocol at all gets through otherwise.
     pub fn server_config(&self) -> Arc<ServerConfig> {
         self.inner.current.load().server.clone()
     }
 
-    /// The dialling role, for handshakes that begin now.
+    /// The dialling role, for handshakes that begin now. As for the other, ask for [`ALPN`].
     pub fn client_config(&self) -> Arc<ClientConfig> {
         self.inner.current.load().client.clone()
     }
@@ -165,7 +183,7 @@ impl TlsContext {
     /// What is wrong with the chain.
     pub fn judge(&self, chain: &[CertificateDer<'_>], role: PeerRole) -> Result<NodeId, Fault> {
         let trust = self.inner.current.load().trust.clone();
-        judge(&trust, chain, role)
+        judge(&trust, chain, role, UnixTime::now())
     }
 
     /// Has a peer judged again whenever the authorities are replaced, until the answer is dropped.
@@ -180,10 +198,12 @@ impl TlsContext {
         role: PeerRole,
         connection: Weak<dyn Disconnect>,
     ) -> Result<Registered, Fault> {
-        let key = self.inner.peers().insert(Peer { chain: chain.clone(), role, connection });
+        let since = UnixTime::now();
+        let key = self.inner.peers().insert(Peer { chain: chain.clone(), since, role, connection });
         let registered = Registered { context: self.clone(), key };
         // After it is registered: either this sees what was replaced, or whoever replaces it sees the peer.
-        self.judge(&chain, role)?;
+        let trust = self.inner.current.load().trust.clone();
+        judge(&trust, &chain, role, since)?;
         Ok(registered)
     }
 
@@ -196,10 +216,10 @@ impl TlsContext {
     pub fn replace_credentials(&self, credentials: Credentials) -> Result<(), TransportError> {
         let mut material = self.inner.material();
         let authorities = material.authorities.clone();
-        self.replace(&mut material, credentials, authorities)
+        self.inner.replace(&mut material, credentials, authorities).map(drop)
     }
 
-    /// Believes others from now on. Peers that are not believed any more are disconnected before this comes
+    /// Believes others from now on. Peers whose certificates would not have been believed are disconnected before this comes
     /// back, which takes about a tenth of a millisecond for each peer there is.
     ///
     /// To replace an authority without losing anybody, believe the old and the new one until every
@@ -211,7 +231,10 @@ impl TlsContext {
     pub fn replace_authorities(&self, authorities: Authorities) -> Result<(), TransportError> {
         let mut material = self.inner.material();
         let credentials = material.credentials.clone();
-        self.replace(&mut material, credentials, authorities)
+        let trust = self.inner.replace(&mut material, credentials, authorities)?;
+        drop(material);
+        self.inner.judge_again(&trust);
+        Ok(())
     }
 
     /// Reads the files again, and replaces everything if anything in them has changed. Whether it had.
@@ -235,8 +258,13 @@ impl TlsContext {
         });
         let read = read.inspect_err(|_| self.inner.count_failure())?;
         let Some((contents, (credentials, authorities))) = read else { return Ok(false) };
-        self.replace(&mut material, credentials, authorities)?;
+        let trust = self.inner.replace(&mut material, credentials, authorities)?;
+        let believes_others = !contents.has_same_trust(&before);
         material.files = Some((files, contents));
+        drop(material);
+        if believes_others {
+            self.inner.judge_again(&trust);
+        }
         Ok(true)
     }
 
@@ -267,27 +295,26 @@ impl TlsContext {
             [replaced, failed, disconnected].map(|count| count.load(Ordering::Relaxed));
         TlsCounts { replaced, failed, disconnected }
     }
+}
 
+impl Inner {
+    /// Puts others in place, by which handshakes are judged from now on, and peers that register.
     fn replace(
         &self,
         material: &mut Material,
         credentials: Credentials,
         authorities: Authorities,
-    ) -> Result<(), TransportError> {
-        let inner = &*self.inner;
-        let current = inner.check_node(&credentials);
-        let current = current.and_then(|()| Current::new(&credentials, &authorities, &inner.provider));
-        let current = current.inspect_err(|_| inner.count_failure())?;
+    ) -> Result<Arc<Trust>, TransportError> {
+        let current = self.check_node(&credentials);
+        let current = current.and_then(|()| Current::new(&credentials, &authorities, &self.provider));
+        let current = current.inspect_err(|_| self.count_failure())?;
         let trust = current.trust.clone();
-        inner.current.store(Arc::new(current));
-        inner.replaced.fetch_add(1, Ordering::Relaxed);
+        self.current.store(Arc::new(current));
+        self.replaced.fetch_add(1, Ordering::Relaxed);
         (material.credentials, material.authorities) = (credentials, authorities);
-        inner.judge_again(&trust);
-        Ok(())
+        Ok(trust)
     }
-}
 
-impl Inner {
     /// Others know this node by its identity, and would take it for a stranger.
     fn check_node(&self, credentials: &Credentials) -> Result<(), TransportError> {
         if credentials.node_id() == self.node {
@@ -304,16 +331,18 @@ impl Inner {
     fn judge_again(&self, trust: &Trust) {
         // Whoever is disconnected leaves the list, so it must not be locked meanwhile.
         let peers: Vec<Peer> = self.peers().iter().map(|(_, peer)| peer.clone()).collect();
-        for Peer { chain, role, connection } in peers {
-            let Err(fault) = judge(trust, &chain, role) else { continue };
-            if let Some(connection) = connection.upgrade() {
-                self.disconnected.fetch_add(1, Ordering::Relaxed);
-                connection.disconnect(&fault);
+        for Peer { chain, since, role, connection } in peers {
+            let Err(fault) = judge(trust, &chain, role, since) else { continue };
+            let Some(connection) = connection.upgrade() else { continue };
+            self.disconnected.fetch_add(1, Ordering::Relaxed);
+            let disconnected = panic::catch_unwind(AssertUnwindSafe(move || connection.disconnect(&fault)));
+            if disconnected.is_err() {
+                tracing::error!("a connection panicked when it was ended; others are ended all the same");
             }
         }
     }
 
-    /// What panics under these locks leaves both whole.
+    /// Nothing under these locks panics halfway through a change.
     fn material(&self) -> MutexGuard<'_, Material> {
         self.material.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -323,9 +352,14 @@ impl Inner {
     }
 }
 
-fn judge(trust: &Trust, chain: &[CertificateDer<'_>], role: PeerRole) -> Result<NodeId, Fault> {
+fn judge(
+    trust: &Trust,
+    chain: &[CertificateDer<'_>],
+    role: PeerRole,
+    now: UnixTime,
+) -> Result<NodeId, Fault> {
     let (own, between) = chain.split_first().ok_or_else(|| Fault::of(&Error::NoCertificatesPresented))?;
-    trust.judge(own, between, role, UnixTime::now()).map_err(|error| Fault::of(&error))
+    trust.judge(own, between, role, now).map_err(|error| Fault::of(&error))
 }
 
 impl Current {
@@ -396,9 +430,7 @@ pub struct Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        // What a peer holds is dropped out of the lock: it may be the last of a connection.
-        let peer = self.context.inner.peers().try_remove(self.key);
-        drop(peer);
+        self.context.inner.peers().try_remove(self.key);
     }
 }
 

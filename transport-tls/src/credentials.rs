@@ -10,7 +10,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::identity;
-use crate::pem::{certificates, in_file, read, unusable};
+use crate::pem::{certificates, describe, in_file, read, unusable};
 
 /// A node's certificate chain and its private key.
 ///
@@ -31,7 +31,7 @@ impl Credentials {
     /// # Errors
     ///
     /// [`TransportError::Config`] if there is no certificate, or it is not one
-    /// for a node. Whether the key fits shows when the transport is built.
+    /// for a node. Whether the key fits shows when a context is made of it.
     pub fn from_der(
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
@@ -51,7 +51,7 @@ impl Credentials {
     pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, TransportError> {
         let chain = certificates(chain)?;
         let key = PrivateKeyDer::from_pem_slice(key)
-            .map_err(|error| unusable(format!("there is no usable private key: {error}")))?;
+            .map_err(|error| unusable(format!("there is no usable private key: {}", describe(&error))))?;
         Self::from_der(chain, key)
     }
 

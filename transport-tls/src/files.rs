@@ -6,10 +6,14 @@ use std::path::{Path, PathBuf};
 use actor_cluster::transport::TransportError;
 
 use crate::authorities::{Authorities, RevocationLists};
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, warn_of_readers};
 use crate::pem::{in_file, read};
 
 /// The PEM files of one node.
+///
+/// They should be replaced by renaming others, as certificate managers do: a file that is being written when it is read again is half of
+/// one. What does not fit together then, a key of another certificate or an authority without its revocation list, replaces
+/// nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
     chain: PathBuf,
@@ -25,6 +29,13 @@ pub(crate) struct Contents {
     key: Vec<u8>,
     authorities: Vec<u8>,
     revocations: Option<Vec<u8>>,
+}
+
+impl Contents {
+    /// Whether the same are believed.
+    pub(crate) fn has_same_trust(&self, other: &Self) -> bool {
+        (&self.authorities, &self.revocations) == (&other.authorities, &other.revocations)
+    }
 }
 
 impl TlsFiles {
@@ -47,7 +58,6 @@ impl TlsFiles {
 
     /// Reads what is there now. Whether it is of any use shows later.
     pub(crate) fn contents(&self) -> Result<Contents, TransportError> {
-        crate::credentials::warn_of_readers(&self.key);
         Ok(Contents {
             chain: read(&self.chain)?,
             key: read(&self.key)?,
@@ -58,6 +68,7 @@ impl TlsFiles {
 
     /// What the contents say.
     pub(crate) fn parse(&self, contents: &Contents) -> Result<(Credentials, Authorities), TransportError> {
+        warn_of_readers(&self.key);
         let both = format!("{} and {}", self.chain.display(), self.key.display());
         let credentials =
             Credentials::from_pem(&contents.chain, &contents.key).map_err(|error| in_file(&both, &error))?;
@@ -68,6 +79,6 @@ impl TlsFiles {
         };
         let lists =
             RevocationLists::from_pem(lists).map_err(|error| in_file(&path.display().to_string(), &error))?;
-        Ok((credentials, authorities.with_revocations(lists)))
+        Ok((credentials, authorities.with_revocations(lists)?))
     }
 }

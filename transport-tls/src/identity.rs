@@ -1,5 +1,5 @@
 //! Which node a certificate speaks for. Must not live here: whether the
-//! certificate is to be trusted (`tls.rs` asks that first).
+//! certificate is to be trusted (`trust.rs` asks that first).
 
 use actor_cluster::id::NodeId;
 use rustls_pki_types::CertificateDer;

@@ -39,9 +39,9 @@
 //! # Replacing
 //!
 //! A handshake uses what the context holds when it begins. Connections that are
-//! there go on with the keys they have, but who is not believed any more is
-//! disconnected at once: every live peer is judged again when authorities or
-//! revocation lists are replaced.
+//! there go on with the keys they have. When authorities or revocation lists are replaced, every
+//! live peer is judged again by the certificate that it came with, as of the time when it came, and who is
+//! not believed any more is disconnected at once. A certificate that expires ends no connection.
 //!
 //! # Development certificates
 //!

@@ -7,19 +7,32 @@ use std::path::Path;
 
 use actor_cluster::transport::TransportError;
 use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::pem::{Error, PemObject};
 
 use crate::limits::PEM_BYTES_MAX;
 
 /// Every certificate in the text, which has at least one.
 pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TransportError> {
-    let certificates = CertificateDer::pem_slice_iter(pem)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| unusable(format!("the certificates are not written in PEM: {error}")))?;
+    let certificates =
+        CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(|error| {
+            unusable(format!("the certificates are not written in PEM: {}", describe(&error)))
+        })?;
     if certificates.is_empty() {
         return Err(unusable("there is no certificate in the PEM text"));
     }
     Ok(certificates)
+}
+
+/// What is wrong with a text, without a word of it: it may be a key, and this goes into logs.
+pub(crate) fn describe(error: &Error) -> &'static str {
+    match error {
+        Error::MissingSectionEnd { .. } => "a section has no end; were its line breaks lost?",
+        Error::IllegalSectionStart { .. } => "a section begins wrongly; were its line breaks lost?",
+        Error::Base64Decode(_) => "what stands in a section is not Base64",
+        Error::NoItemsFound => "there is none",
+        Error::SectionTooLarge => "a section is too long",
+        _ => "it cannot be read",
+    }
 }
 
 /// Reads a small file whole.

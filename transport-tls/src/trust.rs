@@ -8,7 +8,8 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, verify_tls13_signature};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme,
+    CertRevocationListError, CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError,
+    SignatureScheme,
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use webpki::{
@@ -223,6 +224,8 @@ fn tls_error(error: webpki::Error) -> Error {
         E::UnknownIssuer => C::UnknownIssuer,
         E::InvalidSignatureForPublicKey => C::BadSignature,
         E::RequiredEkuNotFoundContext(_) => C::InvalidPurpose,
+        E::InvalidCrlSignatureForPublicKey => return CertRevocationListError::BadSignature.into(),
+        E::IssuerNotCrlSigner => return CertRevocationListError::IssuerInvalidForCrl.into(),
         error => return other(Arc::new(Unbelievable(error))),
     })
 }

@@ -37,6 +37,25 @@ fn files_that_are_something_else_are_named() {
     assert_config(&Credentials::from_pem_files(&path, &path).unwrap_err(), "missing.pem");
 }
 
+/// Nor by way of an error: a key whose line breaks were lost, as they are in an environment, is still one.
+#[test]
+fn a_broken_key_is_not_repeated() {
+    let node = DevCa::new().unwrap().node("node").unwrap();
+    let (cert, key) = (node.cert.as_bytes(), &node.key);
+    for broken in
+        [key.replace('\n', ""), key.replace('\n', "\\n"), key.replace("END", "DNE"), key.replace('M', "\n!")]
+    {
+        let chain = Credentials::from_pem(broken.as_bytes(), cert).unwrap_err();
+        let own = Credentials::from_pem(cert, broken.as_bytes()).unwrap_err();
+        let authority = Authorities::from_pem(broken.as_bytes()).unwrap_err();
+        let list = RevocationLists::from_pem(broken.as_bytes()).unwrap_err();
+        for error in [chain, own, authority, list].map(|error| error.to_string()) {
+            // As a text or as numbers, a line of it would be longer.
+            assert!(error.len() < 150, "{error}");
+        }
+    }
+}
+
 /// Keys must not end up in a log by way of `{:?}`.
 #[test]
 fn keys_stay_out_of_logs() {
@@ -64,6 +83,7 @@ fn files_are_read_again_and_all_or_nothing_is_replaced() {
         ("node.pem", "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n", "not written in PEM"),
         ("ca.pem", "", "ca.pem: there is no certificate"),
         ("ca.crl", "", "ca.crl: there is no revocation list"),
+        ("ca.crl", &DevCa::new().unwrap().revoke([], &this_hour()).unwrap(), "has no revocation list"),
     ] {
         let path = dir.path().join(file);
         let before = fs::read(&path).unwrap();
@@ -75,7 +95,7 @@ fn files_are_read_again_and_all_or_nothing_is_replaced() {
     fs::remove_file(dir.path().join("node.key")).unwrap();
     assert_config(&tls.reload().unwrap_err(), "node.key");
     assert_works(&tls, &ca);
-    assert_eq!((tls.counts().replaced, tls.counts().failed), (0, 6));
+    assert_eq!((tls.counts().replaced, tls.counts().failed), (0, 7));
 
     // Another authority: now the node proves itself to others and believes others.
     let next = DevCa::new().unwrap();
@@ -84,7 +104,7 @@ fn files_are_read_again_and_all_or_nothing_is_replaced() {
     assert!(tls.reload().unwrap());
     assert_works(&tls, &next);
     assert!(tls.judge(&chain_of(&other), PeerRole::Host).is_err());
-    assert_eq!((tls.counts().replaced, tls.counts().failed), (1, 6));
+    assert_eq!((tls.counts().replaced, tls.counts().failed), (1, 7));
 }
 
 #[test]
@@ -134,6 +154,8 @@ fn a_key_that_others_may_read_is_warned_of() {
     for (mode, is_warned) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
         fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
         let warnings = warnings_of(|| drop(TlsContext::from_files(files.clone()).unwrap()));
+        let again = TlsContext::from_files(files.clone()).unwrap();
+        assert_eq!(warnings_of(|| assert!(!again.reload().unwrap())), "", "it is said once");
         let direct = warnings_of(|| drop(Credentials::from_pem_files(dir.path().join("node.pem"), &key)));
         for warnings in [warnings, direct] {
             assert_eq!(

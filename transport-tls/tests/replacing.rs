@@ -1,6 +1,7 @@
 //! What becomes of peers when credentials and authorities are replaced.
 
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
 use actor_cluster::id::NodeId;
 use transport_tls::dev_ca::{DevCertificate, DevKey};
@@ -96,10 +97,58 @@ fn who_is_revoked_is_disconnected() {
     let (stays, goes) = (named(&ca, 2), named(&ca, 3));
     let peers = [&stays, &goes].map(|node| Peer::connect(&tls, node));
     let list = RevocationLists::from_pem(ca.revoke([&goes], &this_hour()).unwrap().as_bytes()).unwrap();
-    let authorities = Authorities::from_pem(ca.pem().as_bytes()).unwrap().with_revocations(list);
+    let authorities = Authorities::from_pem(ca.pem().as_bytes()).unwrap().with_revocations(list).unwrap();
     tls.replace_authorities(authorities).unwrap();
     assert_eq!(peers[0].faults(), []);
     assert_eq!(peers[1].faults(), [Fault::Trust("its certificate was revoked; it needs another one".into())]);
+}
+
+/// It has renewed its certificate since, for its next connection, and not for this one.
+#[test]
+fn a_certificate_that_expires_ends_no_connection() {
+    let ca = DevCa::new().unwrap();
+    let now = SystemTime::now();
+    let second = Duration::from_secs(1);
+    let uris = vec![DevCertificate::uri_of(NodeId::from_bytes([2; 32]))];
+    let (key, valid) = (DevKey::EcdsaP256, now - second..now + 2 * second);
+    let short = ca.node_with("short", &DevCertificate { valid, key, uris, ..Default::default() }).unwrap();
+    let ours = named(&ca, 1);
+    let tls = context(&ours);
+    let peer = Peer::connect(&tls, &short);
+    // sleep: certificates go by the system's clock, in whole seconds.
+    std::thread::sleep(4 * second);
+    assert!(tls.judge(&chain_of(&short), PeerRole::Dialler).is_err(), "a new connection would be refused");
+    tls.replace_credentials(ours.credentials().unwrap()).unwrap();
+    tls.replace_authorities(ours.authorities().unwrap()).unwrap();
+    let list = RevocationLists::from_pem(ca.revoke([&ours], &this_hour()).unwrap().as_bytes()).unwrap();
+    tls.replace_authorities(ours.authorities().unwrap().with_revocations(list).unwrap()).unwrap();
+    assert_eq!(peer.faults(), []);
+}
+
+/// It asks for more of the context meanwhile, and panics.
+#[test]
+fn a_peer_may_do_as_it_likes_while_it_is_disconnected() {
+    struct Busy(TlsContext, NodeCredentials);
+    impl Disconnect for Busy {
+        fn disconnect(&self, _: &Fault) {
+            self.0.replace_credentials(self.1.credentials().unwrap()).unwrap();
+            assert!(self.0.reload().is_err());
+            panic!("and that is too much");
+        }
+    }
+
+    let (ca, other) = (DevCa::new().unwrap(), DevCa::new().unwrap());
+    let ours = named(&ca, 1);
+    let tls = context(&ours);
+    let busy: [Arc<dyn Disconnect>; 2] =
+        [(); 2].map(|()| Arc::new(Busy(tls.clone(), ours.clone())) as Arc<dyn Disconnect>);
+    let chain: Arc<[_]> = chain_of(&named(&ca, 2)).into();
+    let _registered = busy
+        .each_ref()
+        .map(|busy| tls.register(chain.clone(), PeerRole::Host, Arc::downgrade(busy)).unwrap());
+    let last = Peer::connect(&tls, &named(&ca, 3));
+    tls.replace_authorities(Authorities::from_pem(other.pem().as_bytes()).unwrap()).unwrap();
+    assert_eq!((tls.counts().disconnected, last.faults().len()), (3, 1));
 }
 
 /// The authorities were replaced between its handshake and its registration.

@@ -3,9 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use rustls::{AlertDescription, Error};
+use transport_tls::pki_types::CertificateRevocationListDer;
+use transport_tls::pki_types::pem::PemObject;
 use transport_tls::{Authorities, DevCa, Fault, NodeCredentials, RevocationLists, TlsContext};
 
-use crate::world::{context, shake_hands, this_hour};
+use crate::world::{assert_config, context, shake_hands, this_hour};
 
 #[test]
 fn a_revoked_certificate_is_refused_by_both_sides() {
@@ -32,11 +34,21 @@ fn a_revoked_certificate_is_refused_by_both_sides() {
 #[test]
 fn an_authority_without_a_list_is_not_believed_where_there_are_lists() {
     let (ca, silent) = (DevCa::new().unwrap(), DevCa::new().unwrap());
-    let node = ca.node("node").unwrap();
-    let both = NodeCredentials { ca: format!("{}{}", ca.pem(), silent.pem()), ..node };
-    let judge = believing(&both, &lists(&ca, &[]));
-    let (near, _) = shake_hands(&judge, &context(&silent.node("peer").unwrap()));
-    assert_trust(near.err(), "from an authority without a revocation list");
+    let both = Authorities::from_pem(format!("{}{}", ca.pem(), silent.pem()).as_bytes()).unwrap();
+    let error = both.with_revocations(lists(&ca, &[])).unwrap_err();
+    assert_config(&error, "one of the authorities has no revocation list");
+}
+
+/// Only one of them would be looked at, and who stands in the other would get in.
+#[test]
+fn an_authority_has_one_list() {
+    let (ca, other) = (DevCa::new().unwrap(), DevCa::new().unwrap());
+    let none = ca.revoke([], &this_hour()).unwrap();
+    let one = ca.revoke([&ca.node("bad").unwrap()], &this_hour()).unwrap();
+    let of_other = other.revoke([], &this_hour()).unwrap();
+    let error = RevocationLists::from_pem(format!("{none}{of_other}{one}").as_bytes()).unwrap_err();
+    assert_config(&error, "two revocation lists are of the same authority");
+    RevocationLists::from_pem(format!("{one}{of_other}").as_bytes()).unwrap();
 }
 
 #[test]
@@ -59,11 +71,14 @@ fn an_outdated_list_is_used_unless_that_is_refused() {
 /// A list that somebody else has signed in the authority's name.
 #[test]
 fn a_forged_list_is_not_believed() {
-    let (ca, forger) = (DevCa::new().unwrap(), DevCa::new().unwrap());
-    let node = ca.node("node").unwrap();
-    let judge = believing(&node, &lists(&forger, &[]));
-    let (near, _) = shake_hands(&judge, &context(&ca.node("peer").unwrap()));
-    assert_trust(near.err(), "from an authority without a revocation list");
+    let ca = DevCa::new().unwrap();
+    let (node, peer) = (ca.node("node").unwrap(), ca.node("peer").unwrap());
+    let pem = ca.revoke([], &this_hour()).unwrap();
+    let mut list = CertificateRevocationListDer::from_pem_slice(pem.as_bytes()).unwrap().as_ref().to_vec();
+    *list.last_mut().unwrap() ^= 1;
+    let judge = believing(&node, &RevocationLists::from_der([list.into()]).unwrap());
+    let (near, _) = shake_hands(&judge, &context(&peer));
+    assert_trust(near.err(), "the revocation list of its authority cannot be used");
 }
 
 fn lists(ca: &DevCa, revoked: &[&NodeCredentials]) -> RevocationLists {
@@ -73,7 +88,7 @@ fn lists(ca: &DevCa, revoked: &[&NodeCredentials]) -> RevocationLists {
 
 /// The node's side, where certificates in the lists are not believed.
 fn believing(node: &NodeCredentials, lists: &RevocationLists) -> TlsContext {
-    let authorities = Authorities::from_pem(node.ca.as_bytes()).unwrap().with_revocations(lists.clone());
+    let authorities = node.authorities().unwrap().with_revocations(lists.clone()).unwrap();
     TlsContext::new(node.credentials().unwrap(), authorities).unwrap()
 }
 
