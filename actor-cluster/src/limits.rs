@@ -290,8 +290,8 @@ pub const CALLS_PER_TURN_LEAST: usize = 8;
 /// The same, at most.
 pub const CALLS_PER_TURN_MOST: usize = 64;
 
-/// A message of so many bytes is read on a thread for blocking work, while its actor's line waits: a `Vec` is copied, which takes most
-/// of a second for a gibibyte.
+/// A message, an answer or the arguments of a spawn of so many bytes is read on a thread for blocking work. What else is for a message's
+/// actor waits meanwhile. Copying a `Vec` of a gibibyte takes most of a second.
 pub const READ_ASIDE_BYTES_LEAST: usize = 1024 * 1024;
 
 /// How often a stream is read before the others, and other tasks, get their turn.

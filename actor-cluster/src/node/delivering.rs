@@ -10,10 +10,12 @@
 //!
 //! An actor without room keeps nobody else's messages waiting: they go past its line. The peer
 //! is told to hold what is for it, so the line has at most what was under way by then, less than two windows
-//! in all; a line costs memory only while there is one. Should many actors stall one after the
-//! other, everything that comes from the peer waits, in whichever lane: when a message is next whose line
-//! would bring all lines over [`STALLED_WINDOWS_MAX`] windows or [`STALLED_LONG_MAX`] of the longest messages, when one that began a line has, or when there is one line more than the peer
-//! can be [asked to hold](Holds) for.
+//! in all; a line costs memory only while there is one.
+//!
+//! Should many actors stall one after the other, everything that comes from the peer waits, in whichever lane. There are three
+//! cases: the next message would bring its line over the bounds below; a message that began a line has brought the lines over them
+//! already; more actors have lines than the peer can be [asked to hold](Holds) for. The bounds are for all lines together:
+//! [`STALLED_WINDOWS_MAX`] windows, and [`STALLED_LONG_MAX`] of the longest messages.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::{Future, ready};

@@ -19,7 +19,6 @@ use crate::authorize::{Operation, Subject};
 use crate::contain::contained;
 use crate::event::NodeEvent;
 use crate::id::NodeId;
-use crate::limits::READ_ASIDE_BYTES_LEAST;
 use crate::once;
 use crate::session::{Correlation, Event, Inbound, InboundCall, Messages, Shape, Spoken, Unread, Verdict};
 use crate::transport::Address;
@@ -95,19 +94,13 @@ pub(super) fn on_event(node: &Arc<Node>, link: &Arc<Link>, event: Event) {
 
 /// Gives an answer to whoever waits for it. One that is long is read where it keeps nobody else waiting.
 fn on_answer(node: &Node, link: &Arc<Link>, reply: PendingReply, value: Bytes) {
-    let is_long = value.len() >= READ_ASIDE_BYTES_LEAST;
-    let (link, reading) = (link.clone(), is_long.then(|| link.begin_reading(value.len())));
-    let read = move || {
-        let _reading = reading;
+    let link = link.clone();
+    // Not counted as a message that is read is: there are no more of these than calls from here.
+    node.aside_if_long(value.len(), move || {
         if let Err(error) = reply.answer(&value, &link.context) {
             tracing::warn!(peer = %link.info.name, %error, "an answer could not be read");
         }
-    };
-    if is_long {
-        drop(node.executor().spawn_blocking(read));
-    } else {
-        read();
-    }
+    });
 }
 
 /// Hands a message to its actor, or tells its caller why not. Says what waits, if it is read

@@ -20,7 +20,7 @@ use super::rights::ask;
 use super::spawning::{Asked, Refusal, arguments_of};
 use crate::authorize::{Operation, Subject};
 use crate::contain::contained;
-use crate::limits::{LABEL_BYTES_MAX, READ_ASIDE_BYTES_LEAST};
+use crate::limits::LABEL_BYTES_MAX;
 use crate::session::Correlation;
 use crate::wire::schema::Fingerprint;
 use crate::wire::{EncodeReply, RemoteMessage, TypeTag, Wire, WireContext, from_bytes};
@@ -121,18 +121,15 @@ pub(super) fn on_request(node: &Arc<Node>, link: &Arc<Link>, call: Correlation, 
     }
     let home = Home { system: node.system.clone(), node: Arc::downgrade(node) };
     let coming = Coming { link: link.clone(), call, is_answered: false };
-    let is_long = asked.arguments.len() >= READ_ASIDE_BYTES_LEAST;
-    let (at, kind, link) = (node.clone(), kind.clone(), link.clone());
-    let begin = move || match kind.begin(home, &asked.arguments, &link.context) {
-        Ok(beginning) => at.spawn_intake(async move { coming.answer(beginning.await) }),
-        Err(refusal) => coming.answer(Err(refusal)),
-    };
-    if is_long {
-        // Where it keeps nobody else waiting.
-        drop(node.executor().spawn_blocking(begin));
-    } else {
-        begin();
-    }
+    let bytes = asked.arguments.len();
+    let (at, kind, link, reading) = (node.clone(), kind.clone(), link.clone(), link.begin_reading(bytes));
+    node.aside_if_long(bytes, move || {
+        let _reading = reading;
+        match kind.begin(home, &asked.arguments, &link.context) {
+            Ok(beginning) => at.spawn_intake(async move { coming.answer(beginning.await) }),
+            Err(refusal) => coming.answer(Err(refusal)),
+        }
+    });
 }
 
 fn reject(link: &Link, call: Correlation, rejection: Rejection) {

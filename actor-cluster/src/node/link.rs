@@ -6,8 +6,7 @@
 //! ```
 //!
 //! No user's code runs, and nothing of a user's is dropped, under a lock here, except
-//! that a message that goes into one frame is encoded under the lock of its session, and what a call has beside its port is
-//! dropped there; see `mod.rs` for the order of locks.
+//! that a message that goes into one frame is encoded under the lock of its session; see `mod.rs` for the order of locks.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -300,8 +299,8 @@ impl Link {
         self.reached(|state| *state != LinkState::Opening).await
     }
 
-    /// Completes when the session is over: its calls have been answered, its watches
-    /// told, its peer forgotten.
+    /// Completes when the session is over: its calls have their answers, which may still be read if they are long, its watches
+    /// are told, its peer is forgotten.
     pub(super) async fn over(&self) -> CloseReason {
         match self.reached(|state| matches!(state, LinkState::Ended(_))).await {
             LinkState::Ended(reason) => reason,

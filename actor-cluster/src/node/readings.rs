@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::Node;
 use super::link::Link;
+use crate::limits::READ_ASIDE_BYTES_LEAST;
 
 /// A message is being read, until this is dropped.
 pub(super) struct Reading {
@@ -23,6 +25,17 @@ impl Link {
     pub(super) fn reads_enough(&self, most: u64, bytes: u64) -> bool {
         let now = self.reading_bytes.load(Ordering::Relaxed);
         now > 0 && now + bytes > most
+    }
+}
+
+impl Node {
+    /// Reads so many bytes: at once if they are few, else where it keeps nobody else waiting.
+    pub(super) fn aside_if_long(&self, bytes: usize, read: impl FnOnce() + Send + 'static) {
+        if bytes >= READ_ASIDE_BYTES_LEAST {
+            drop(self.executor().spawn_blocking(read));
+        } else {
+            read();
+        }
     }
 }
 

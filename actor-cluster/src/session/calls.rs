@@ -44,8 +44,6 @@ pub(crate) struct Calls {
 #[derive(Debug)]
 struct Call {
     generation: u32,
-    /// Whether its answer has begun to come, in parts.
-    is_answering: bool,
     pending: Pending,
 }
 
@@ -56,6 +54,8 @@ pub(crate) struct Pending {
     /// Where it went: the lane, and the actor's serial.
     pub(crate) lane: LaneId,
     pub(crate) actor: u64,
+    /// Where its answer is being put together, if it has begun to come in parts: the lane, and the number there.
+    pub(crate) answer: Option<(LaneId, u32)>,
 }
 
 impl Calls {
@@ -79,14 +79,18 @@ impl Calls {
     pub(crate) fn insert(&mut self, pending: Pending) -> Correlation {
         let generation = self.calls_made;
         self.calls_made = self.calls_made.wrapping_add(1);
-        Correlation::new(self.slots.insert(Call { generation, is_answering: false, pending }), generation)
+        Correlation::new(self.slots.insert(Call { generation, pending }), generation)
     }
 
-    /// The answer begins to come in parts. Whether anybody waits for it, and none has begun before.
-    pub(crate) fn begin_answer(&mut self, correlation: Correlation) -> bool {
+    /// The first part of an answer has come. `true` if the call waits and this is the first answer to it in parts; else
+    /// the parts are to be ignored.
+    pub(crate) fn begin_answer(&mut self, correlation: Correlation, lane: LaneId, number: u32) -> bool {
         let call = correlation.slot().and_then(|slot| self.slots.get_mut(slot));
         let call = call.filter(|call| call.generation == correlation.generation());
-        call.is_some_and(|call| !std::mem::replace(&mut call.is_answering, true))
+        let Some(answer) = call.map(|call| &mut call.pending.answer) else { return false };
+        let is_first = answer.is_none();
+        answer.get_or_insert((lane, number));
+        is_first
     }
 
     /// Takes a call out; `None` if it is not pending any more.
@@ -125,7 +129,7 @@ mod tests {
 
     fn pending(deadline: Option<Instant>) -> (Pending, actor_core::ReplyFuture<u8>) {
         let (port, reply) = ReplyPort::new(deadline);
-        (Pending { reply: PendingReply::new(port), lane: LaneId::data(0), actor: 1 }, reply)
+        (Pending { reply: PendingReply::new(port), lane: LaneId::data(0), actor: 1, answer: None }, reply)
     }
 
     #[test]

@@ -37,9 +37,11 @@ impl Session {
     /// Whether more of the peer's messages should be taken: not while it leaves
     /// the answers to the former ones unread. One answer alone, however long, is not too much.
     pub(crate) fn wants_messages(&self) -> bool {
-        let (short, all) = (ANSWER_BACKLOG_BYTES_MAX, ANSWER_BACKLOG_BYTES_MAX + self.peer.message_bytes_max);
+        let short_most = ANSWER_BACKLOG_BYTES_MAX;
+        // With those in parts, of which one alone may be as long as the peer takes.
+        let most = ANSWER_BACKLOG_BYTES_MAX + self.peer.message_bytes_max;
         let mut lanes = self.messages.iter().map(|lane| &lane.lane.out);
-        lanes.all(|out| out.unsent_frame_bytes() < short && out.unsent_answer_bytes() < all)
+        lanes.all(|out| out.unsent_frame_bytes() < short_most && out.unsent_answer_bytes() < most)
     }
 
     /// Tells the session that a message, so many bytes of credit, has left a lane.
@@ -241,7 +243,8 @@ impl Session {
         if was_full && !abandoned.is_empty() {
             self.events.push_back(Event::Room);
         }
-        for (call, Pending { reply, lane, actor }) in abandoned {
+        for (call, Pending { reply, lane, actor, answer }) in abandoned {
+            self.ignore_answer(answer);
             if let Some(lane) = self.message_lane(lane) {
                 lane.write(Kind::Cancel, 0, Recipient::Actor(actor), call.as_u64(), &[]);
             }

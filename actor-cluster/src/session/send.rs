@@ -160,7 +160,8 @@ impl Session {
         dialect: Option<Arc<Dialect>>,
     ) -> Sent<M> {
         if let Some(reply) = message.take_reply(&mut self.pending_replies) {
-            self.calls.insert(Pending { reply: reply.speaking(dialect), lane: to.lane, actor: to.actor });
+            let reply = reply.speaking(dialect);
+            self.calls.insert(Pending { reply, lane: to.lane, actor: to.actor, answer: None });
             self.sweep_at.get_or_insert(now + SWEEP_INTERVAL);
         } else {
             self.casts_sent += 1;

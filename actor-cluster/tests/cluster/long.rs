@@ -22,6 +22,7 @@ on_every_shape! {
     b13_a_long_message_is_read_while_others_are_handled
     b13_a_long_answer_is_read_while_others_are_handled
     b13_what_a_spawn_brings_is_read_while_others_are_handled
+    b13_what_spawns_bring_is_counted_among_what_is_read
     b13_long_messages_that_cannot_be_read_say_so
     b13_what_waits_to_be_read_goes_on_when_a_reading_ends_that_nobody_waits_for
     w17_a_long_message_for_an_actor_that_stalls_keeps_nobody_elses_waiting
@@ -258,6 +259,28 @@ async fn b13_what_a_spawn_brings_is_read_while_others_are_handled(network: Netwo
     lock.open();
     let (archive, _server) = spawned.await.unwrap().unwrap();
     assert_eq!(archive.call(Archive::List).await.unwrap(), [0; 0]);
+}
+
+async fn b13_what_spawns_bring_is_counted_among_what_is_read(network: Network) {
+    let makes = |builder: NodeBuilder| builder.spawnable("archivist", || Archivist);
+    let (a, b) = (node_with(&network, 1, |builder| builder).await, node_with(&network, 2, makes).await);
+    a.connect(&b).await;
+    let (number, lock) = Lock::shut();
+    let (there, at_once) = (b.id(), 8 * WINDOW_BYTES / LONG as u64);
+    let spawns = (0..2 * at_once).map(|_| {
+        a.server.spawn_on::<Archive, _>(there, "archivist", Scroll { lock: number, meanwhile: None })
+    });
+    let all = futures_util::future::join_all(spawns);
+    let opening = async {
+        lock.has_readers(at_once).await;
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(lock.0.readers.load(Ordering::Acquire), at_once, "no more at a time");
+        lock.open();
+    };
+    let (spawned, ()) = tokio::join!(all, opening);
+    assert!(spawned.into_iter().all(|spawned| spawned.is_ok()));
 }
 
 async fn b13_long_messages_that_cannot_be_read_say_so(network: Network) {

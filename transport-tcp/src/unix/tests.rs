@@ -130,7 +130,7 @@ async fn a_file_that_took_the_sockets_place_is_left_alone() {
 async fn paths_that_others_could_not_dial_are_refused() {
     let long = format!("/{}", "a".repeat(UNIX_PATH_BYTES_MAX));
     for path in ["node.sock", "./node.sock", "/run/node a.sock", &long] {
-        let error = UnixTransport::builder().listen(path).build().err().expect(path);
+        let error = UnixTransport::builder().listen(path).build().expect_err(path);
         assert!(matches!(error, TransportError::Config(_)), "{error}");
     }
     let dialler = UnixTransport::builder().build().unwrap();

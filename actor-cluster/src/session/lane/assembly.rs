@@ -16,10 +16,11 @@ pub(crate) struct Assemblies {
 struct Assembly {
     head: Head,
     annotated: Annotated,
-    /// How much of it has come.
+    /// How many bytes of it have come.
     came: usize,
-    /// That, unless nobody wants it.
+    /// Those bytes; empty if nobody wants them.
     body: BytesMut,
+    /// Whether it is put together at all.
     is_wanted: bool,
 }
 

@@ -11,7 +11,8 @@
 //!
 //! A recipient has a line only while a message for it goes in parts. What comes for it meanwhile
 //! waits in the line; credit bounds it. A long message begins when all whole frames have gone that were
-//! written before it: one of them may be for the same recipient, or define its type. So does one behind another.
+//! written before it: one of them may be for the same recipient, or define its type. That holds for each long message of
+//! a line, not only for the first.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::iter::repeat;

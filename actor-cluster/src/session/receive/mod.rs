@@ -334,12 +334,19 @@ impl Session {
     /// An answer in parts costs no credit, so it is kept for a call that waits for it, and once.
     fn begin_answer(&mut self, id: LaneId, number: u32, mut first: &[u8]) -> Judged {
         let call = Correlation::from_u64(take_u64(&mut first)?);
-        if !self.calls.begin_answer(call)
-            && let Some(lane) = self.message_lane(id)
+        if !self.calls.begin_answer(call, id, number) {
+            self.ignore_answer(Some((id, number)));
+        }
+        Ok(())
+    }
+
+    /// Keeps no more of an answer that nobody waits for, if one is being put together.
+    pub(super) fn ignore_answer(&mut self, answer: Option<(LaneId, u32)>) {
+        if let Some((lane, number)) = answer
+            && let Some(lane) = self.message_lane(lane)
         {
             lane.assemblies.ignore(number);
         }
-        Ok(())
     }
 
     fn on_reply(&mut self, frame: FrameRef<'_>) -> Judged {
@@ -362,7 +369,8 @@ impl Session {
     /// Takes a call out, and tells whoever waits for room for one.
     fn take_call(&mut self, call: Correlation) -> Option<PendingReply> {
         let was_full = self.calls.is_full();
-        let Pending { reply, .. } = self.calls.take(call)?;
+        let Pending { reply, answer, .. } = self.calls.take(call)?;
+        self.ignore_answer(answer);
         if was_full {
             self.events.push_back(Event::Room);
         }

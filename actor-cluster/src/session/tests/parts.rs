@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::{A, B, Letter, answer_all, frame, frames};
 use crate::limits::{
     ACK_BYTES, BULK_TURN, FRAME_BODY_BYTES_MAX, LARGE_OPEN_MAX, PART_BYTES, PARTS_AHEAD_LEAST, SEGMENT_BYTES,
+    SWEEP_INTERVAL,
 };
 use crate::testing::pair::{Node, Pair, Saw, Side, outcome};
 use crate::transport::{CloseCode, CloseReason, LaneSet};
@@ -244,6 +245,10 @@ fn w17_a_long_answer_is_kept_for_one_call_that_waits() {
         assert_eq!(kept(&pair), LENGTH, "after {number}");
     }
     assert_eq!((pair.session(A).ended(), outcome(&mut reply)), (None, None));
+    // Nobody waits for it any more, though it has begun.
+    drop(reply);
+    pair.advance(SWEEP_INTERVAL);
+    assert_eq!((kept(&pair), pair.session(A).ended()), (0, None));
 }
 
 #[test]
