@@ -6,6 +6,7 @@ use actor_core::ActorId;
 use tokio::sync::broadcast;
 
 use crate::id::{Incarnation, NodeId, NodeLife};
+use crate::refusal::RefusalCause;
 use crate::transport::CloseReason;
 
 /// Something happened to a connection or a session of this node.
@@ -22,7 +23,9 @@ pub enum NodeEvent {
     Refused {
         /// The transport and the peer's address, as far as known.
         label: String,
-        /// What it failed at.
+        /// Why, for who counts.
+        cause: RefusalCause,
+        /// Why, for who mends it.
         error: String,
     },
     /// A peer has proven who it is, and a session with it begins.

@@ -104,7 +104,7 @@ impl Member {
     pub(crate) async fn refusal(&mut self) -> String {
         loop {
             match self.events.next().await.expect("the node lives") {
-                NodeEvent::Refused { label, error } => return format!("{label}: {error}"),
+                NodeEvent::Refused { label, error, .. } => return format!("{label}: {error}"),
                 NodeEvent::Opened { .. } => {}
                 other => panic!("{other:?} instead of a refusal"),
             }

@@ -15,6 +15,7 @@ use super::link::Link;
 use super::parting::{Held, Refusal};
 use crate::error::{ConnectError, HandshakeError};
 use crate::event::NodeEvent;
+use crate::refusal::RefusalCause;
 use crate::session::handshake;
 use crate::transport::{CloseCode, CloseReason, ClusterBidiStream, Connection, Listener, TransportError};
 
@@ -28,7 +29,9 @@ pub(super) async fn listen(node: Arc<Node>, mut listener: Box<dyn Listener>) {
                 tracing::warn!(%reason, "a listener has ended");
                 return;
             }
-            Err(error) => node.tell(NodeEvent::Refused { label: String::new(), error: error.to_string() }),
+            Err(error) => {
+                node.tell_refused(String::new(), RefusalCause::of_transport(&error), error.to_string());
+            }
         }
     }
 }
@@ -125,7 +128,7 @@ pub(super) async fn attach(
 }
 
 fn refused(node: &Node, label: String, error: &ConnectError) {
-    node.tell(NodeEvent::Refused { label, error: error.to_string() });
+    node.tell_refused(label, RefusalCause::of(error), error.to_string());
 }
 
 /// Runs a future until it ends, or until the session is over.

@@ -76,6 +76,7 @@ use crate::limits::{EVENTS_KEPT, HANDSHAKES_MAX};
 use crate::locked::locked;
 use crate::names::conflict::NameRule;
 use crate::once::CallMemory;
+use crate::refusal::{RefusalCause, RefusalCounts};
 use crate::session;
 use crate::session::handshake::Myself;
 use crate::trace::Propagator;
@@ -115,6 +116,7 @@ pub(crate) struct Node {
     /// told everything in the same order.
     publishing: Mutex<()>,
     events: broadcast::Sender<NodeEvent>,
+    refusals: RefusalCounts,
     moments: Moments,
     /// A place for each connection that has not proven anything yet.
     handshakes: Arc<Semaphore>,
@@ -149,6 +151,7 @@ impl Node {
             catalog: Catalog::default(),
             publishing: Mutex::default(),
             events: broadcast::Sender::new(EVENTS_KEPT),
+            refusals: RefusalCounts::default(),
             moments: Moments::default(),
             handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
             dials: Dials::default(),
@@ -199,6 +202,12 @@ impl Node {
 
     fn spawn_intake(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.intake.spawn(task);
+    }
+
+    /// A peer did not get in.
+    fn tell_refused(&self, label: String, cause: RefusalCause, error: String) {
+        self.refusals.count(cause);
+        self.tell(NodeEvent::Refused { label, cause, error });
     }
 
     fn tell(&self, event: NodeEvent) {

@@ -15,6 +15,7 @@ use crate::id::NodeId;
 use crate::limits::SHUTDOWN_TIMEOUT;
 use crate::names::Label;
 use crate::names::conflict::NameRule;
+use crate::refusal::Refusals;
 use crate::transport::{Address, CloseCode, CloseReason, ClusterBidiStream};
 use crate::wire::{RemoteMessage, Wire};
 
@@ -115,6 +116,11 @@ impl NodeServer {
         let links = self.node.links().into_iter();
         let ready = links.filter(|link| *link.state.borrow() == LinkState::Ready);
         ready.map(|link| NodeSession { link }).collect()
+    }
+
+    /// How many peers did not get in so far, by cause; an [event](NodeEvent::Refused) says more of each.
+    pub fn refusals(&self) -> Refusals {
+        self.node.refusals.now()
     }
 
     /// Subscribes to what happens from now on. Dropping the subscription ends it.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use actor_cluster::limits::{HANDSHAKE_TIMEOUT, HANDSHAKES_MAX};
 use actor_cluster::transport::{ClusterBidiStream, Connection, LaneSet, PeerIdentity, Transport};
 use actor_cluster::{
-    Conflict, ConnectError, FindError, HandshakeError, NodeBuilder, NodeServer, Operation, Subject,
+    Conflict, ConnectError, FindError, HandshakeError, NodeBuilder, NodeServer, Operation, RefusalCause,
+    Subject,
 };
 use actor_core::{ActorSystem, CallFailure, Executor, Exit, Rejection, Status};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -115,6 +116,13 @@ async fn b02_an_anonymous_stream_needs_a_cookie(network: Network) {
     assert_eq!((a.server.tasks(), b.server.tasks()), (1, 1));
 }
 
+/// So many for this cause, and none for another.
+#[track_caller]
+fn assert_refusals(node: &TestNode, cause: RefusalCause, times: u64) {
+    let refusals = node.server.refusals();
+    assert_eq!((refusals.of(cause), refusals.total()), (times, times), "{refusals:?}");
+}
+
 async fn another_cluster_is_refused(network: Network) {
     let a = node_with(&network, 1, |builder| builder.cluster("red")).await;
     let b = node_with(&network, 2, |builder| builder.cluster("blue")).await;
@@ -123,6 +131,7 @@ async fn another_cluster_is_refused(network: Network) {
     let theirs = HandshakeError::Refused(Box::new(HandshakeError::Cluster("red".to_owned())));
     assert_eq!(error.to_string(), ConnectError::Handshake(theirs).to_string());
     assert_eq!(refused(&mut events).await, "handshake failed: the peer belongs to cluster \"red\"");
+    assert_refusals(&b, RefusalCause::Incompatible, 1);
     settle().await;
     assert_eq!((a.server.tasks(), b.server.tasks()), (1, 1));
 }
@@ -153,6 +162,7 @@ async fn nobody_can_claim_anothers_identity(network: Network) {
     assert!(impostor.server.connect(&a.address()).await.is_err());
     let identity = HandshakeError::Identity { claimed: id(2), actual: id(3) };
     assert_eq!(refused(&mut events).await, ConnectError::Handshake(identity.clone()).to_string());
+    assert_refusals(&a, RefusalCause::Identity, 1);
     let error = a.server.connect(&impostor.address()).await.unwrap_err();
     assert_eq!(error.to_string(), ConnectError::Handshake(identity).to_string());
     settle().await;
@@ -178,6 +188,7 @@ async fn garbage_is_refused_and_nothing_is_left(network: Network) {
         (&[3, 0, 0, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff], "failed to decode"),
         (&[0, 0, 0, 2, 0, 0, 0, 0], "a handshake step out of order"),
     ];
+    let mut violations = 0;
     for (bytes, expected) in garbage {
         let (_connection, mut stream) = raw(&network, &a).await;
         stream.write_all(bytes).await.unwrap();
@@ -189,6 +200,8 @@ async fn garbage_is_refused_and_nothing_is_left(network: Network) {
         stream.shutdown().await.unwrap();
         stream.read_to_end(&mut answer).await.unwrap();
         assert_eq!(answer[3], 1, "a handshake frame that refuses");
+        violations += 1;
+        assert_refusals(&a, RefusalCause::Violation, violations);
         drop(stream);
         settle().await;
         assert_eq!(a.server.tasks(), 1);
@@ -207,6 +220,7 @@ async fn garbage_is_refused_and_nothing_is_left(network: Network) {
     stream.write_all(&[9, 0]).await.unwrap();
     drop(stream);
     assert!(refused(&mut events).await.contains("the peer hung up during the handshake"));
+    assert_eq!(a.server.refusals().of(RefusalCause::Unfinished), 1);
     settle().await;
     assert_eq!(a.server.tasks(), 1);
 }
@@ -225,6 +239,7 @@ async fn a_silent_peer_is_dropped_at_the_deadline(network: Network) {
         assert_eq!(refused(&mut events).await, "the session was not ready within 3s");
     }
     assert_eq!(begun.elapsed(), Duration::from_secs(3));
+    assert_refusals(&a, RefusalCause::Unfinished, 3);
     settle().await;
     assert_eq!(a.server.tasks(), 1);
     for stream in [&mut silent, &mut half] {
@@ -245,6 +260,7 @@ async fn w12_handshakes_are_capped(network: Network) {
     assert!(b.server.connect(&a.address()).await.is_err());
     let full = "handshake failed: the node takes no more sessions";
     assert_eq!(refused(&mut events).await, full);
+    assert_refusals(&a, RefusalCause::Busy, 1);
     assert_eq!(a.server.tasks(), 1 + HANDSHAKES_MAX, "whoever is too many takes no task");
     // Their time is over, and there is room again.
     pass(HANDSHAKE_TIMEOUT).await;
