@@ -18,6 +18,7 @@ use arc_swap::ArcSwap;
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::server::NoServerSessionStorage;
+use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::version::TLS13;
 use rustls::{ClientConfig, Error, ServerConfig};
 use rustls_pki_types::{CertificateDer, UnixTime};
@@ -45,6 +46,7 @@ pub struct TlsContext {
 struct Inner {
     node: NodeId,
     provider: Arc<CryptoProvider>,
+    clock: Arc<dyn TimeProvider>,
     /// Held while something is replaced, so that two who do it take turns.
     material: Mutex<Material>,
     current: ArcSwap<Current>,
@@ -118,14 +120,34 @@ impl TlsContext {
         authorities: Authorities,
         provider: Arc<CryptoProvider>,
     ) -> Result<Self, TransportError> {
-        Self::of(Material { credentials, authorities, files: None }, provider)
+        Self::with_details(credentials, authorities, provider, Arc::new(DefaultTimeProvider))
     }
 
-    fn of(material: Material, provider: Arc<CryptoProvider>) -> Result<Self, TransportError> {
-        let current = Current::new(&material.credentials, &material.authorities, &provider)?;
+    /// A context with another [provider](provider) of cryptography, and another clock to judge certificates by, such as that of
+    /// a simulation.
+    ///
+    /// # Errors
+    ///
+    /// As [`with_provider`](Self::with_provider).
+    pub fn with_details(
+        credentials: Credentials,
+        authorities: Authorities,
+        provider: Arc<CryptoProvider>,
+        clock: Arc<dyn TimeProvider>,
+    ) -> Result<Self, TransportError> {
+        Self::of(Material { credentials, authorities, files: None }, provider, clock)
+    }
+
+    fn of(
+        material: Material,
+        provider: Arc<CryptoProvider>,
+        clock: Arc<dyn TimeProvider>,
+    ) -> Result<Self, TransportError> {
+        let current = Current::new(&material.credentials, &material.authorities, &provider, &clock)?;
         let inner = Inner {
             node: material.credentials.node_id(),
             provider,
+            clock,
             material: Mutex::new(material),
             current: ArcSwap::from_pointee(current),
             peers: Mutex::new(Slab::new()),
@@ -156,7 +178,8 @@ impl TlsContext {
     ) -> Result<Self, TransportError> {
         let contents = files.contents()?;
         let (credentials, authorities) = files.parse(&contents)?;
-        Self::of(Material { credentials, authorities, files: Some((files, contents)) }, provider)
+        let material = Material { credentials, authorities, files: Some((files, contents)) };
+        Self::of(material, provider, Arc::new(DefaultTimeProvider))
     }
 
     /// The node that this is the side of.
@@ -183,7 +206,7 @@ impl TlsContext {
     /// What is wrong with the chain.
     pub fn judge(&self, chain: &[CertificateDer<'_>], role: PeerRole) -> Result<NodeId, Fault> {
         let trust = self.inner.current.load().trust.clone();
-        judge(&trust, chain, role, UnixTime::now())
+        judge(&trust, chain, role, self.inner.now()?)
     }
 
     /// Has a peer judged again whenever the authorities are replaced, until the answer is dropped.
@@ -198,7 +221,7 @@ impl TlsContext {
         role: PeerRole,
         connection: Weak<dyn Disconnect>,
     ) -> Result<Registered, Fault> {
-        let since = UnixTime::now();
+        let since = self.inner.now()?;
         let key = self.inner.peers().insert(Peer { chain: chain.clone(), since, role, connection });
         let registered = Registered { context: self.clone(), key };
         // After it is registered: either this sees what was replaced, or whoever replaces it sees the peer.
@@ -306,7 +329,8 @@ impl Inner {
         authorities: Authorities,
     ) -> Result<Arc<Trust>, TransportError> {
         let current = self.check_node(&credentials);
-        let current = current.and_then(|()| Current::new(&credentials, &authorities, &self.provider));
+        let current =
+            current.and_then(|()| Current::new(&credentials, &authorities, &self.provider, &self.clock));
         let current = current.inspect_err(|_| self.count_failure())?;
         let trust = current.trust.clone();
         self.current.store(Arc::new(current));
@@ -321,7 +345,13 @@ impl Inner {
             return Ok(());
         }
         let (theirs, ours) = (credentials.node_id(), self.node);
-        Err(unusable(format!("the certificate is for the node {theirs}, and this one is {ours}")))
+        Err(unusable(format!(
+            "the certificate is for the node {theirs}, and this one is {ours}; a node keeps its identity"
+        )))
+    }
+
+    fn now(&self) -> Result<UnixTime, Fault> {
+        self.clock.current_time().ok_or_else(|| Fault::of(&Error::FailedToGetCurrentTime))
     }
 
     fn count_failure(&self) {
@@ -367,21 +397,23 @@ impl Current {
         credentials: &Credentials,
         authorities: &Authorities,
         provider: &Arc<CryptoProvider>,
+        clock: &Arc<dyn TimeProvider>,
     ) -> Result<Self, TransportError> {
         let trust = Arc::new(Trust::new(authorities.clone(), provider.clone()));
-        let server = server_config(provider.clone(), &trust, credentials).map_err(unusable_keys)?;
-        let client = client_config(provider.clone(), &trust, credentials).map_err(unusable_keys)?;
+        let server = server_config(provider, clock, &trust, credentials).map_err(unusable_keys)?;
+        let client = client_config(provider, clock, &trust, credentials).map_err(unusable_keys)?;
         Ok(Self { server: Arc::new(server), client: Arc::new(client), trust })
     }
 }
 
 /// The accepting role.
 fn server_config(
-    provider: Arc<CryptoProvider>,
+    provider: &Arc<CryptoProvider>,
+    clock: &Arc<dyn TimeProvider>,
     trust: &Arc<Trust>,
     credentials: &Credentials,
 ) -> Result<ServerConfig, Error> {
-    let mut config = ServerConfig::builder_with_provider(provider)
+    let mut config = ServerConfig::builder_with_details(provider.clone(), clock.clone())
         .with_protocol_versions(&[&TLS13])?
         .with_client_cert_verifier(trust.clone())
         .with_single_cert(credentials.chain.clone(), credentials.key.clone_key())?;
@@ -395,11 +427,12 @@ fn server_config(
 
 /// The dialling role.
 fn client_config(
-    provider: Arc<CryptoProvider>,
+    provider: &Arc<CryptoProvider>,
+    clock: &Arc<dyn TimeProvider>,
     trust: &Arc<Trust>,
     credentials: &Credentials,
 ) -> Result<ClientConfig, Error> {
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let mut config = ClientConfig::builder_with_details(provider.clone(), clock.clone())
         .with_protocol_versions(&[&TLS13])?
         .dangerous()
         .with_custom_certificate_verifier(trust.clone())

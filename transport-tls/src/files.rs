@@ -68,17 +68,19 @@ impl TlsFiles {
 
     /// What the contents say.
     pub(crate) fn parse(&self, contents: &Contents) -> Result<(Credentials, Authorities), TransportError> {
-        warn_of_readers(&self.key);
         let both = format!("{} and {}", self.chain.display(), self.key.display());
         let credentials =
             Credentials::from_pem(&contents.chain, &contents.key).map_err(|error| in_file(&both, &error))?;
         let authorities = Authorities::from_pem(&contents.authorities)
             .map_err(|error| in_file(&self.authorities.display().to_string(), &error))?;
-        let (Some(lists), Some(path)) = (&contents.revocations, &self.revocations) else {
-            return Ok((credentials, authorities));
+        let authorities = match (&contents.revocations, &self.revocations) {
+            (Some(lists), Some(path)) => RevocationLists::from_pem(lists)
+                .and_then(|lists| authorities.with_revocations(lists))
+                .map_err(|error| in_file(&path.display().to_string(), &error))?,
+            _ => authorities,
         };
-        let lists =
-            RevocationLists::from_pem(lists).map_err(|error| in_file(&path.display().to_string(), &error))?;
-        Ok((credentials, authorities.with_revocations(lists)?))
+        // Last, so that it is said once for what is used, and not at each look at what is not.
+        warn_of_readers(&self.key);
+        Ok((credentials, authorities))
     }
 }

@@ -83,7 +83,11 @@ fn files_are_read_again_and_all_or_nothing_is_replaced() {
         ("node.pem", "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n", "not written in PEM"),
         ("ca.pem", "", "ca.pem: there is no certificate"),
         ("ca.crl", "", "ca.crl: there is no revocation list"),
-        ("ca.crl", &DevCa::new().unwrap().revoke([], &this_hour()).unwrap(), "has no revocation list"),
+        (
+            "ca.crl",
+            &DevCa::new().unwrap().revoke([], &this_hour()).unwrap(),
+            "ca.crl: one of the authorities has no",
+        ),
     ] {
         let path = dir.path().join(file);
         let before = fs::read(&path).unwrap();
@@ -149,13 +153,18 @@ fn a_key_that_others_may_read_is_warned_of() {
 
     let dir = tempfile::tempdir().unwrap();
     let ca = DevCa::new().unwrap();
-    let files = write(dir.path(), &ca, &ca.node("node").unwrap());
+    let node = ca.node("node").unwrap();
+    let files = write(dir.path(), &ca, &node);
     let key = dir.path().join("node.key");
     for (mode, is_warned) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
         fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
         let warnings = warnings_of(|| drop(TlsContext::from_files(files.clone()).unwrap()));
         let again = TlsContext::from_files(files.clone()).unwrap();
         assert_eq!(warnings_of(|| assert!(!again.reload().unwrap())), "", "it is said once");
+        fs::write(dir.path().join("ca.crl"), "garbage").unwrap();
+        let of_garbage = warnings_of(|| assert!(again.reload().is_err()));
+        assert_eq!(of_garbage, "", "nor at each look at what is not used");
+        write(dir.path(), &ca, &node);
         let direct = warnings_of(|| drop(Credentials::from_pem_files(dir.path().join("node.pem"), &key)));
         for warnings in [warnings, direct] {
             assert_eq!(

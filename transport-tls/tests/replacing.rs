@@ -1,10 +1,12 @@
 //! What becomes of peers when credentials and authorities are replaced.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actor_cluster::id::NodeId;
+use rustls::time_provider::TimeProvider;
 use transport_tls::dev_ca::{DevCertificate, DevKey};
+use transport_tls::pki_types::UnixTime;
 use transport_tls::{
     Authorities, DevCa, Disconnect, Fault, NodeCredentials, PeerRole, Registered, RevocationLists, TlsContext,
 };
@@ -113,16 +115,30 @@ fn a_certificate_that_expires_ends_no_connection() {
     let (key, valid) = (DevKey::EcdsaP256, now - second..now + 2 * second);
     let short = ca.node_with("short", &DevCertificate { valid, key, uris, ..Default::default() }).unwrap();
     let ours = named(&ca, 1);
-    let tls = context(&ours);
+    let clock = Arc::new(Clock(Mutex::new(UnixTime::now())));
+    let (credentials, authorities) = (ours.credentials().unwrap(), ours.authorities().unwrap());
+    let tls =
+        TlsContext::with_details(credentials, authorities, transport_tls::provider::ring(), clock.clone())
+            .unwrap();
     let peer = Peer::connect(&tls, &short);
-    // sleep: certificates go by the system's clock, in whole seconds.
-    std::thread::sleep(4 * second);
+    *clock.0.lock().unwrap() =
+        UnixTime::since_unix_epoch((now + 4 * second).duration_since(UNIX_EPOCH).unwrap());
     assert!(tls.judge(&chain_of(&short), PeerRole::Dialler).is_err(), "a new connection would be refused");
     tls.replace_credentials(ours.credentials().unwrap()).unwrap();
     tls.replace_authorities(ours.authorities().unwrap()).unwrap();
     let list = RevocationLists::from_pem(ca.revoke([&ours], &this_hour()).unwrap().as_bytes()).unwrap();
     tls.replace_authorities(ours.authorities().unwrap().with_revocations(list).unwrap()).unwrap();
     assert_eq!(peer.faults(), []);
+}
+
+/// A clock that is set by hand.
+#[derive(Debug)]
+struct Clock(Mutex<UnixTime>);
+
+impl TimeProvider for Clock {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(*self.0.lock().unwrap())
+    }
 }
 
 /// It asks for more of the context meanwhile, and panics.

@@ -118,7 +118,7 @@ impl NodeServer {
         ready.map(|link| NodeSession { link }).collect()
     }
 
-    /// How many peers did not get in so far, by cause; an [event](NodeEvent::Refused) says more of each.
+    /// How many peers did not get in so far, by cause; an [event](crate::NodeEvent::Refused) says more of each.
     pub fn refusals(&self) -> Refusals {
         self.node.refusals.now()
     }
