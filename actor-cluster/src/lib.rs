@@ -122,7 +122,7 @@ pub use event::{Events, GroupEvent, NodeEvent, PeerInfo, PublishedActor};
 pub use external::ExternalStream;
 pub use id::{Incarnation, NodeId};
 pub use names::conflict::{Conflict, NameRule};
-pub use node::{GroupEvents, Mode, NodeBuilder, NodeGroups, NodeScope, NodeServer, NodeSession};
+pub use node::{GroupEvents, Mode, NodeBuilder, NodeGroups, NodeScope, NodeServer, NodeSession, Preference};
 pub use once::CallMemory;
 pub use refusal::{RefusalCause, Refusals};
 pub use trace::{Propagator, TraceContext, TraceContextError};

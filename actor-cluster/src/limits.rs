@@ -319,3 +319,16 @@ pub const REDIAL_PAUSE: Duration = Duration::from_millis(10);
 
 /// The longest pause between two attempts to find a session new streams.
 pub const REDIAL_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// How long an address of a peer is tried before the next has its turn beside it.
+pub const WAY_DELAY: Duration = Duration::from_millis(250);
+
+/// How often a session whose streams did not come by the [best](crate::Preference) of the peer's addresses tries those that
+/// are better.
+pub const BETTER_WAY_INTERVAL: Duration = Duration::from_secs(30);
+
+/// The least age that connections must be [allowed](crate::NodeBuilder::connection_age_max).
+pub const CONNECTION_AGE_LEAST: Duration = Duration::from_secs(1);
+
+/// How many sessions of a node are given other streams at once because theirs are old, or not the best.
+pub const RENEWALS_MAX: usize = 16;

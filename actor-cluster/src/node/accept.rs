@@ -11,7 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::Node;
 use super::admit::{Admitted, Rejected};
 use super::handshaking::{self, Failure};
-use super::link::Link;
+use super::link::{Link, Origin};
 use super::parting::{Held, Refusal};
 use crate::error::{ConnectError, HandshakeError};
 use crate::event::NodeEvent;
@@ -56,7 +56,7 @@ async fn serve(node: Arc<Node>, connection: Box<dyn Connection>, place: OwnedSem
     let label = connection.label();
     let first = node.executor().timeout(node.handshake_timeout(), connection.accept()).await;
     let accepted = match first {
-        Ok(Ok(stream)) => accept(&node, stream).await,
+        Ok(Ok(stream)) => accept(&node, stream, Origin::Accepted).await,
         Ok(Err(error)) => Err(Refusal::silent(error)),
         Err(_) => Err(Refusal::silent(ConnectError::TimedOut(node.handshake_timeout()))),
     };
@@ -70,7 +70,7 @@ async fn serve(node: Arc<Node>, connection: Box<dyn Connection>, place: OwnedSem
     drop(place);
     // A session that stays without the streams it needs ends by itself.
     while let Some(Ok(stream)) = unless_over(&link, connection.accept()).await {
-        link = match accept(&node, stream).await {
+        link = match accept(&node, stream, Origin::Accepted).await {
             Ok(link) => link,
             Err(refusal) => {
                 return refused(&node, label, &node.part(refusal, Held::connection(connection)));
@@ -80,11 +80,15 @@ async fn serve(node: Arc<Node>, connection: Box<dyn Connection>, place: OwnedSem
 }
 
 /// Shakes hands on a stream that a peer opened, and hands it to a session.
-async fn accept(node: &Arc<Node>, mut stream: Box<dyn ClusterBidiStream>) -> Result<Arc<Link>, Refusal> {
+async fn accept(
+    node: &Arc<Node>,
+    mut stream: Box<dyn ClusterBidiStream>,
+    origin: Origin,
+) -> Result<Arc<Link>, Refusal> {
     let patience = node.handshake_timeout();
     let shaken = node.executor().timeout(patience, handshaking::accept(node, &mut *stream)).await;
     match shaken {
-        Ok(Ok(peer)) => match node.admit(peer, stream, handshake::accept(), BytesMut::new()) {
+        Ok(Ok(peer)) => match node.admit(peer, origin, stream, handshake::accept(), BytesMut::new()) {
             Ok(Admitted { link, spare }) => {
                 if let Some(stream) = spare {
                     node.say_last(stream, handshake::accept(), Held::default());
@@ -111,7 +115,7 @@ pub(super) async fn attach(
     node.tell(NodeEvent::Opened { label: label.clone() });
     let place = node.handshakes.clone().try_acquire_owned().ok();
     let accepted = match place {
-        Some(_) => accept(node, stream).await,
+        Some(_) => accept(node, stream, Origin::External).await,
         None => Err(Refusal::told(HandshakeError::Busy, stream)),
     };
     match accepted {

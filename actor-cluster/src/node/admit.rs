@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use super::Node;
 use super::connection::SessionTask;
 use super::groups::{Feeds, Told};
-use super::link::{Attached, Link, LinkState, Moment};
+use super::link::{Attached, Link, LinkState, Moment, Origin};
 use super::linking::Leash;
 use super::peer::Peer;
 use super::tasks::Place;
@@ -188,6 +188,7 @@ impl Node {
     pub(super) fn admit(
         self: &Arc<Self>,
         shaken: handshake::Peer,
+        origin: Origin,
         stream: Box<dyn ClusterBidiStream>,
         preface: Bytes,
         rest: BytesMut,
@@ -197,7 +198,7 @@ impl Node {
             Err(error) => return Err(Rejected { error, stream }),
             Ok(found) => found,
         };
-        let attached = link.attach(lanes, stream, preface, rest);
+        let attached = link.attach(lanes, origin, stream, preface, rest);
         if let Some(new) = new {
             self.start(link.clone(), new);
         }

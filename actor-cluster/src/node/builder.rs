@@ -7,14 +7,14 @@ use std::time::Duration;
 use actor_core::{Actor, ActorSystem};
 
 use super::kinds::Kinds;
-use super::{Node, NodeServer, Settings};
+use super::{Node, NodeServer, Preference, Settings};
 use crate::authorize::Authorize;
 use crate::error::StartError;
 use crate::id::{NodeId, NodeLife};
 use crate::limits::{
-    HANDSHAKE_TIMEOUT, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX_LEAST,
-    MESSAGE_BYTES_MAX_MOST, NODE_NAME_BYTES_MAX, PEERS_MAX, RESUME_TIMEOUT, WINDOW_BYTES, WINDOW_BYTES_LEAST,
-    WINDOW_BYTES_MOST,
+    CONNECTION_AGE_LEAST, HANDSHAKE_TIMEOUT, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, MESSAGE_BYTES_MAX,
+    MESSAGE_BYTES_MAX_LEAST, MESSAGE_BYTES_MAX_MOST, NODE_NAME_BYTES_MAX, PEERS_MAX, RESUME_TIMEOUT,
+    WINDOW_BYTES, WINDOW_BYTES_LEAST, WINDOW_BYTES_MOST,
 };
 use crate::names::conflict::NameRule;
 use crate::once::CallMemory;
@@ -53,6 +53,8 @@ pub struct NodeBuilder {
     pace: Pace,
     handshake_timeout: Duration,
     resume_timeout: Duration,
+    connection_age_max: Option<Duration>,
+    preference: Preference,
     message_bytes_max: usize,
     window_bytes: u64,
     peers_max: usize,
@@ -77,6 +79,8 @@ impl NodeBuilder {
             pace: Pace { interval: HEARTBEAT_INTERVAL, timeout: HEARTBEAT_TIMEOUT },
             handshake_timeout: HANDSHAKE_TIMEOUT,
             resume_timeout: RESUME_TIMEOUT,
+            connection_age_max: None,
+            preference: Preference::default(),
             message_bytes_max: MESSAGE_BYTES_MAX,
             window_bytes: WINDOW_BYTES,
             peers_max: PEERS_MAX,
@@ -176,6 +180,25 @@ impl NodeBuilder {
         self
     }
 
+    /// How old a connection may become; as old as it likes unless set. The node that dialled it dials again, up to a tenth
+    /// before that, and goes over to the new one without an interruption: so certificates that are checked only when
+    /// connections begin, and addresses that names resolve to, are looked at again. A connection that nobody renews, because
+    /// the peer cannot be reached any more or is let in no more, is given up when it is half as old again.
+    ///
+    /// External streams are left alone.
+    pub fn connection_age_max(mut self, age: Duration) -> Self {
+        self.connection_age_max = Some(age);
+        self
+    }
+
+    /// By which of its addresses a peer is dialled, where it has several: [`Preference::Dialled`] unless set. A session goes
+    /// over to the next best within moments when the best does not work any more, nothing being lost or reordered, and back
+    /// when it works again, which is tried each [`BETTER_WAY_INTERVAL`](crate::limits::BETTER_WAY_INTERVAL).
+    pub fn preference(mut self, preference: Preference) -> Self {
+        self.preference = preference;
+        self
+    }
+
     /// The longest message or answer the node takes from peers, in bytes. A longer one is given
     /// back to its sender.
     pub fn message_bytes_max(mut self, bytes: usize) -> Self {
@@ -240,6 +263,8 @@ impl NodeBuilder {
         let settings = Settings {
             mode: self.mode,
             handshake_timeout: self.handshake_timeout,
+            connection_age_max: self.connection_age_max,
+            preference: self.preference,
             name_rule: self.name_rule,
             peers_max: self.peers_max,
             propagator: self.propagator,
@@ -302,6 +327,9 @@ impl NodeBuilder {
         }
         if self.handshake_timeout.is_zero() {
             return unusable("the handshake needs time");
+        }
+        if self.connection_age_max.is_some_and(|age| age < CONNECTION_AGE_LEAST) {
+            return unusable("connections must be allowed to become a second old");
         }
         let mut schemes: Vec<_> = self.transports.iter().map(|transport| transport.scheme()).collect();
         schemes.sort_unstable();

@@ -135,7 +135,7 @@ impl SessionTask {
             let is_kept = stream.connection() != connection;
             if !is_kept {
                 stream.close(reason);
-                self.link.cut();
+                self.link.cut(connection);
             }
             is_kept
         });
@@ -169,6 +169,7 @@ impl SessionTask {
                         session.handle_timeout(now);
                         session.next_timeout()
                     });
+                    self.node.review(&self.link, now);
                 }
             }
         }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::Node;
 use super::admit::{Admitted, Proposing, Rejected};
 use super::handshaking::{self, Failure};
-use super::link::{Link, LinkState};
+use super::link::{Link, LinkState, Origin};
 use super::parting::{Held, Refusal};
 use crate::error::{ConnectError, HandshakeError};
 use crate::event::NodeEvent;
@@ -72,13 +72,25 @@ pub(super) async fn rejoin(node: &Arc<Node>, address: &Address, link: &Link) -> 
     let turns = node.dials.of(address);
     let attempt = async {
         let _turn = turns.lock().await;
-        if link.is_whole() {
-            return Ok(());
-        }
-        let dialled = dial(node, address, Some(link.info.node), Some(link.data_lanes)).await;
-        dialled.map(drop).map_err(|(error, _)| error)
+        if link.is_whole() { Ok(()) } else { dial_for(node, address, link).await }
     };
     node.executor().timeout(patience, attempt).await.unwrap_or(Err(ConnectError::TimedOut(patience)))
+}
+
+/// Dials a peer for more streams of its session here.
+pub(super) async fn join(node: &Arc<Node>, address: &Address, link: &Link) -> Result<(), ConnectError> {
+    let patience = node.handshake_timeout();
+    let turns = node.dials.of(address);
+    let attempt = async {
+        let _turn = turns.lock().await;
+        dial_for(node, address, link).await
+    };
+    node.executor().timeout(patience, attempt).await.unwrap_or(Err(ConnectError::TimedOut(patience)))
+}
+
+async fn dial_for(node: &Arc<Node>, address: &Address, link: &Link) -> Result<(), ConnectError> {
+    let dialled = dial(node, address, Some(link.info.node), Some(link.data_lanes)).await;
+    dialled.map(drop).map_err(|(error, _)| error)
 }
 
 /// Begins a session, or joins one, over a stream that somebody else has dialled.
@@ -90,7 +102,8 @@ pub(super) async fn connect_external(
     let patience = node.handshake_timeout();
     let carried =
         streams_of(&[LaneSet::ALL], None).next().map_or_else(Carried::default, |(_, carried)| carried);
-    let shaken = node.executor().timeout(patience, shake(node, stream, carried, None)).await;
+    let shaken =
+        node.executor().timeout(patience, shake(node, stream, carried, None, Origin::External)).await;
     match shaken {
         Ok(Ok(link)) => ready(node, link).await,
         Ok(Err(refusal)) => Err(node.part(refusal, Held::default())),
@@ -141,7 +154,7 @@ async fn dial(
     let connection = transport.dial(address).await.map_err(|error| (error.into(), false))?;
     node.tell(NodeEvent::Opened { label: connection.label() });
     let streams = streams_of(transport.streams(), data_lanes);
-    match open_streams(node, &*connection, streams, expected).await {
+    match open_streams(node, &*connection, streams, expected, address).await {
         Ok(link) => {
             link.note_dialled(address);
             Ok(link)
@@ -160,12 +173,13 @@ async fn open_streams(
     connection: &dyn Connection,
     streams: impl Iterator<Item = (LaneSet, Carried)>,
     expected: Option<NodeId>,
+    address: &Address,
 ) -> Result<Arc<Link>, Refusal> {
     let mut session: Option<Arc<Link>> = None;
     for (kinds, carried) in streams {
         let opened = connection.open(kinds).await.map_err(Refusal::silent);
         let shaken = match opened {
-            Ok(stream) => shake(node, stream, carried, expected).await,
+            Ok(stream) => shake(node, stream, carried, expected, Origin::Dialled(address.clone())).await,
             Err(refusal) => Err(refusal),
         };
         let link = match (shaken, &session) {
@@ -189,6 +203,7 @@ async fn shake(
     mut stream: Box<dyn ClusterBidiStream>,
     carried: Carried,
     expected: Option<NodeId>,
+    origin: Origin,
 ) -> Result<Arc<Link>, Refusal> {
     let mut proposing = Proposing::begin(node);
     let (peer, rest) = match handshaking::dial(node, &mut proposing, &mut *stream, carried, expected).await {
@@ -200,7 +215,7 @@ async fn shake(
         Err(Failure::Handshake(error)) => return Err(Refusal::told(error, stream)),
         Err(Failure::Stream(error)) => return Err(Refusal::silent(error)),
     };
-    match node.admit(peer, stream, Bytes::new(), rest) {
+    match node.admit(peer, origin, stream, Bytes::new(), rest) {
         // A spare is closed by being dropped.
         Ok(Admitted { link, .. }) => Ok(link),
         // The peer thinks that the session has begun: the end of the stream tells it.

@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use super::link::{Link, LinkState};
+use super::ways::{Way, first_to_work};
 use super::{Mode, Node, dial};
+use crate::error::ConnectError;
 use crate::event::NodeEvent;
 use crate::id::NodeId;
 use crate::locked::locked;
@@ -59,12 +61,14 @@ impl Node {
         let dialling = Dialling { node: self.clone(), member };
         self.spawn_intake(async move {
             let Dialling { node, member } = &dialling;
-            for address in addresses.iter().filter(|address| node.transport(address.scheme()).is_some()) {
-                match dial::connect(node, address, Some(*member)).await {
-                    Ok(_) => break,
-                    Err(error) => tracing::info!(%member, %address, %error, "cannot reach a peer's peer"),
-                }
-            }
+            let attempt = |way: Way| async move {
+                let connected = dial::connect(node, &way.address, Some(*member)).await;
+                let unreached = |error: &ConnectError| {
+                    tracing::info!(%member, %way.address, %error, "cannot reach a peer's peer");
+                };
+                connected.inspect_err(unreached).ok()
+            };
+            first_to_work(node.executor(), node.ways(addresses, None), attempt).await;
         });
     }
 }

@@ -11,6 +11,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
+use std::time::Duration;
 
 use actor_core::{Attempt, CallFailure, ControlRequest, Executor, Instant, KeyedAsk, SendError};
 use atomic_waker::AtomicWaker;
@@ -111,8 +112,11 @@ pub(super) struct Inner {
     /// Whether the task waits to be woken.
     is_resting: bool,
     connections_made: u64,
-    /// How many streams it has now.
-    streams: usize,
+    /// The streams that it has now.
+    made: Vec<Made>,
+    /// When to look again whether others should take their place.
+    next_review: Instant,
+    is_renewing: bool,
     /// Streams that the session's task has not taken yet.
     arrivals: Vec<Arrival>,
     pub(super) ties: Ties,
@@ -125,7 +129,9 @@ impl Inner {
             has_news: false,
             is_resting: false,
             connections_made: 0,
-            streams: 0,
+            made: Vec::new(),
+            next_review: Instant::ZERO,
+            is_renewing: false,
             arrivals: Vec::new(),
             ties: Ties::default(),
         }
@@ -134,6 +140,25 @@ impl Inner {
 
 /// How many actors may at least be noted before those that have ended are looked for.
 const GIVEN_KEPT_LEAST: usize = 64;
+
+/// A stream that a session has.
+#[derive(Clone)]
+pub(super) struct Made {
+    pub(super) connection: ConnectionId,
+    pub(super) origin: Origin,
+    pub(super) at: Instant,
+}
+
+/// Where a stream comes from.
+#[derive(Clone)]
+pub(super) enum Origin {
+    /// This node has dialled there.
+    Dialled(Address),
+    /// The peer has dialled.
+    Accepted,
+    /// The program has made it, and the node can have no other for it.
+    External,
+}
 
 /// What became of a stream that was handed to a session.
 pub(super) enum Attached {
@@ -225,6 +250,7 @@ impl Link {
     pub(super) fn attach(
         &self,
         lanes: LaneIds,
+        origin: Origin,
         stream: Box<dyn ClusterBidiStream>,
         preface: Bytes,
         rest: BytesMut,
@@ -234,13 +260,13 @@ impl Link {
         if inner.session.ended().is_some() {
             return Attached::Ended(stream);
         }
-        if inner.streams >= STREAMS_PER_SESSION_MAX {
+        if inner.made.len() >= STREAMS_PER_SESSION_MAX {
             return Attached::Enough(stream);
         }
         inner.connections_made += 1;
-        inner.streams += 1;
-        let connection = ConnectionId(inner.connections_made);
-        inner.session.attach(self.executor.now(), connection, lanes);
+        let (connection, at) = (ConnectionId(inner.connections_made), self.executor.now());
+        inner.made.push(Made { connection, origin, at });
+        inner.session.attach(at, connection, lanes);
         inner.arrivals.push(Arrival { connection, stream, preface, rest });
         drop(inner);
         self.waker.wake();
@@ -251,13 +277,35 @@ impl Link {
     pub(super) fn detach(&self, connection: ConnectionId, reason: CloseReason) {
         let now = self.executor.now();
         let mut inner = self.inner();
-        inner.streams -= 1;
+        inner.made.retain(|made| made.connection != connection);
         inner.session.detach(now, connection, reason);
     }
 
     /// Takes note that the session has given a stream up.
-    pub(super) fn cut(&self) {
-        self.inner().streams -= 1;
+    pub(super) fn cut(&self, connection: ConnectionId) {
+        self.inner().made.retain(|made| made.connection != connection);
+    }
+
+    /// The streams that it has.
+    pub(super) fn made(&self) -> Vec<Made> {
+        self.inner().made.clone()
+    }
+
+    /// Whether it is time to look whether other streams should take the place of these; the next time is after the interval.
+    pub(super) fn begin_review(&self, now: Instant, interval: Duration) -> bool {
+        if *self.state.borrow() != LinkState::Ready {
+            return false;
+        }
+        let mut inner = self.inner();
+        let is_due = now >= inner.next_review;
+        if is_due {
+            inner.next_review = now + interval;
+        }
+        is_due && !inner.is_renewing && inner.session.is_complete()
+    }
+
+    pub(super) fn note_renewing(&self, is_renewing: bool) {
+        self.inner().is_renewing = is_renewing;
     }
 
     /// Counts another time that the session has lost its streams.
@@ -423,11 +471,6 @@ impl Link {
 
     pub(super) fn ended(&self) -> Option<CloseReason> {
         self.inner().session.ended().cloned()
-    }
-
-    #[cfg(test)]
-    pub(super) fn streams(&self) -> usize {
-        self.inner().streams
     }
 
     pub(super) fn act_inner<R>(&self, act: impl FnOnce(&mut Inner) -> R) -> R {

@@ -40,6 +40,7 @@ mod publish;
 mod read_buffer;
 mod readings;
 mod references;
+mod renew;
 mod resume;
 mod rights;
 mod server;
@@ -50,6 +51,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 mod ties;
+mod ways;
 
 use std::future::Future;
 use std::sync::{Arc, Mutex};
@@ -69,10 +71,11 @@ use self::link::{Link, Moments};
 use self::once::KeyedCalls;
 pub use self::server::{NodeServer, NodeSession};
 use self::tasks::Tasks;
+pub use self::ways::Preference;
 use crate::authorize::Authorize;
 use crate::event::NodeEvent;
 use crate::id::{NodeId, NodeLife};
-use crate::limits::{EVENTS_KEPT, HANDSHAKES_MAX};
+use crate::limits::{EVENTS_KEPT, HANDSHAKES_MAX, RENEWALS_MAX};
 use crate::locked::locked;
 use crate::names::conflict::NameRule;
 use crate::once::CallMemory;
@@ -86,6 +89,8 @@ use crate::transport::{Address, CloseCode, CloseReason, Transport};
 struct Settings {
     mode: Mode,
     handshake_timeout: Duration,
+    connection_age_max: Option<Duration>,
+    preference: Preference,
     peers_max: usize,
     /// How names are published of which nothing else is said.
     name_rule: NameRule,
@@ -121,6 +126,8 @@ pub(crate) struct Node {
     /// A place for each connection that has not proven anything yet.
     handshakes: Arc<Semaphore>,
     dials: Dials,
+    /// A place for each session that is given other streams.
+    renewals: Arc<Semaphore>,
     /// Listening, dialling, shaking hands.
     intake: Tasks,
     /// One for each session.
@@ -155,6 +162,7 @@ impl Node {
             moments: Moments::default(),
             handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
             dials: Dials::default(),
+            renewals: Arc::new(Semaphore::new(RENEWALS_MAX)),
             intake: Tasks::new(executor.clone()),
             sessions: Tasks::new(executor),
         }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::link::Link;
+use super::ways::{Way, first_to_work};
 use super::{Node, dial};
+use crate::error::ConnectError;
 use crate::event::NodeEvent;
 use crate::limits::{REDIAL_PAUSE, REDIAL_PAUSE_MAX};
-use crate::locked::locked;
-use crate::transport::{Address, CloseReason};
+use crate::transport::CloseReason;
 
 impl Node {
     /// Looks for other streams, for as long as the session lives without.
@@ -25,14 +26,14 @@ impl Node {
             None => self.settings.session.resume_timeout / 4,
         };
         while self.lasts_for(link, interruption, pause).await {
-            for address in self.ways_to(link) {
-                match dial::rejoin(self, &address, link).await {
-                    Ok(()) => break,
-                    Err(error) => {
-                        tracing::debug!(peer = %link.info.name, %address, %error, "cannot reach it again");
-                    }
-                }
-            }
+            let attempt = |way: Way| async move {
+                let rejoined = dial::rejoin(self, &way.address, link).await;
+                let unreached = |error: &ConnectError| {
+                    tracing::debug!(peer = %link.info.name, %way.address, %error, "cannot reach it again");
+                };
+                rejoined.inspect_err(unreached).ok()
+            };
+            first_to_work(self.executor(), self.ways_to(link), attempt).await;
             pause = (pause * 2).clamp(REDIAL_PAUSE, REDIAL_PAUSE_MAX);
         }
     }
@@ -41,15 +42,5 @@ impl Node {
     async fn lasts_for(&self, link: &Link, interruption: u64, pause: Duration) -> bool {
         let is_over = self.executor().timeout(pause, link.over()).await.is_ok();
         !is_over && link.is_interrupted(interruption)
-    }
-
-    /// Where the peer may be reached, the best first.
-    fn ways_to(&self, link: &Link) -> Vec<Address> {
-        let dialled = link.dialled();
-        let known = locked(&self.peers).reachable.get(&link.info.node).cloned().unwrap_or_default();
-        let others = known.into_iter().filter(|address| Some(address) != dialled.as_ref());
-        let mut ways: Vec<Address> = dialled.clone().into_iter().chain(others).collect();
-        ways.retain(|address| self.transport(address.scheme()).is_some());
-        ways
     }
 }

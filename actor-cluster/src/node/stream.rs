@@ -271,6 +271,7 @@ mod tests {
 
     use super::*;
     use crate::limits::HEARTBEAT_INTERVAL;
+    use crate::node::link::Origin;
     use crate::node::tests::{Answerer, Ask, node};
     use crate::testing::pipe::{PipeNetwork, pipe};
     use crate::transport::LaneSet;
@@ -333,7 +334,7 @@ mod tests {
         // A second stream, whose other end is here: it says Take, of every lane.
         let (mut far, near) = pipe();
         let lanes = LaneIds::of_kinds(LaneSet::ALL, link.data_lanes);
-        link.attach(lanes, near, Bytes::new(), BytesMut::new());
+        link.attach(lanes, Origin::External, near, Bytes::new(), BytesMut::new());
         let [b0, b1, b2, _] = lanes.bits().to_le_bytes();
         far.write_all(&[0, 0, 0, Kind::Take as u8, b0, b1, b2, LaneId::NONE.as_u8()]).await.unwrap();
         let all_idle = || sleep(Duration::from_millis(1)); // sleep: virtual time, which passes when all are idle

@@ -14,7 +14,7 @@ use actor_core::{
 };
 use bytes::{Bytes, BytesMut};
 
-use super::link::{Attached, Link};
+use super::link::{Attached, Link, Origin};
 use super::outbound::remote_ref;
 use super::tasks::Tasks;
 use super::{Mode, NodeServer, dial, inbound};
@@ -131,7 +131,7 @@ async fn what_a_session_keeps_is_bounded() {
     }
     for server in [&a, &b] {
         let links = server.node.links();
-        assert_eq!((links.len(), links[0].streams()), (1, STREAMS_PER_SESSION_MAX));
+        assert_eq!((links.len(), links[0].made().len()), (1, STREAMS_PER_SESSION_MAX));
     }
     // Watches on actors that end, and that have ended before they are known to be watched.
     for _ in 0..20 {
@@ -185,7 +185,15 @@ async fn a_session_that_is_over_takes_no_stream_and_leaves_nothing() {
     assert_eq!(locked(&a.node.peers).names.holders("answerer").len(), 1);
     session.close("enough");
     // Its task has not seen it yet.
-    let attach = || link.attach(LaneIds::of_kinds(LaneSet::ALL, 1), pipe().0, Bytes::new(), BytesMut::new());
+    let attach = || {
+        link.attach(
+            LaneIds::of_kinds(LaneSet::ALL, 1),
+            Origin::External,
+            pipe().0,
+            Bytes::new(),
+            BytesMut::new(),
+        )
+    };
     assert!(matches!(attach(), Attached::Ended(_)));
     link.over().await;
     assert!(matches!(attach(), Attached::Ended(_)));

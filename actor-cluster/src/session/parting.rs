@@ -91,7 +91,7 @@ impl Session {
     }
 
     /// Takes a stream away that is of no use any more.
-    pub(super) fn cut(&mut self, now: Instant, connection: ConnectionId, reason: &CloseReason) {
+    pub(crate) fn cut(&mut self, now: Instant, connection: ConnectionId, reason: &CloseReason) {
         self.events.push_back(Event::Cut { connection, reason: reason.clone() });
         self.detach(now, connection, reason.clone());
     }

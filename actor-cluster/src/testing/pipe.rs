@@ -27,7 +27,7 @@ pub const PIPE_BYTES: usize = 64 << 10;
 /// unreachable.
 pub const BACKLOG_MAX: usize = 128;
 
-/// The scheme of pipes' addresses.
+/// The scheme of pipes' addresses, unless they are to have another.
 const SCHEME: &str = "pipe";
 
 /// Two connected streams between anonymous peers.
@@ -72,6 +72,7 @@ impl PipeNetwork {
             name: name.into(),
             identity: PeerIdentity::Anonymous,
             streams: vec![LaneSet::ALL],
+            scheme: SCHEME.into(),
         }
     }
 }
@@ -89,6 +90,7 @@ pub struct PipeTransport {
     name: String,
     identity: PeerIdentity,
     streams: Vec<LaneSet>,
+    scheme: Arc<str>,
 }
 
 impl PipeTransport {
@@ -105,10 +107,16 @@ impl PipeTransport {
         self
     }
 
+    /// Has addresses `scheme://name`, so that a node can have several of these transports. All on one network have the same.
+    pub fn with_scheme(mut self, scheme: impl Into<Arc<str>>) -> Self {
+        self.scheme = scheme.into();
+        self
+    }
+
     /// The name in `pipe://name`.
     fn read<'a>(&self, address: &'a Address) -> Result<&'a str, TransportError> {
-        if address.scheme() != SCHEME {
-            return Err(address.unusable(format!("this transport dials {SCHEME}://name")));
+        if address.scheme() != &*self.scheme {
+            return Err(address.unusable(format!("this transport dials {}://name", self.scheme)));
         }
         check_name(address.rest()).map_err(|detail| address.unusable(detail))?;
         Ok(address.rest())
@@ -118,7 +126,7 @@ impl PipeTransport {
 #[async_trait]
 impl Transport for PipeTransport {
     fn scheme(&self) -> &str {
-        SCHEME
+        &self.scheme
     }
 
     fn streams(&self) -> &[LaneSet] {
@@ -128,7 +136,7 @@ impl Transport for PipeTransport {
     async fn listen(&self) -> Result<Box<dyn Listener>, TransportError> {
         check_name(&self.name)
             .map_err(|detail| TransportError::Config(format!("{:?}: {detail}", self.name)))?;
-        let address = Address::new(SCHEME, &self.name)?;
+        let address = Address::new(&self.scheme, &self.name)?;
         let (backlog, incoming) = mpsc::channel(BACKLOG_MAX);
         match locked(&self.network.doors).entry(self.name.clone()) {
             Entry::Occupied(_) => {
@@ -216,13 +224,13 @@ impl PipeConnection {
         let link = Arc::new(Mutex::new(link));
         let near = Self {
             peer: host_identity,
-            label: format!("{SCHEME}://{host}").into(),
+            label: format!("{}://{host}", dialler.scheme).into(),
             link: link.clone(),
             side: Side::Dialler { ours: dialler.identity },
         };
         let far = Self {
             peer: dialler.identity,
-            label: format!("{SCHEME}://{}", dialler.name).into(),
+            label: format!("{}://{}", dialler.scheme, dialler.name).into(),
             link,
             side: Side::Host { incoming: AsyncMutex::new(incoming) },
         };

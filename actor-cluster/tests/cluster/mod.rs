@@ -16,6 +16,7 @@ mod names;
 mod once;
 mod plain;
 mod references;
+mod renewal;
 mod resume;
 mod serde;
 mod sessions;
@@ -28,5 +29,6 @@ mod traces;
 mod trust;
 mod versions;
 mod watches;
+mod ways;
 
 use self::support::Network;

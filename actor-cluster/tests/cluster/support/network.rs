@@ -5,6 +5,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
@@ -23,9 +24,13 @@ use super::id;
 pub(crate) struct Network {
     pipes: PipeNetwork,
     streams: Vec<LaneSet>,
+    scheme: &'static str,
     cables: Arc<Mutex<Vec<Arc<Cable>>>>,
     /// Where nobody answers any more.
     shut: Arc<Mutex<Vec<String>>>,
+    /// Whether dialling does not come to an end, as where packets are swallowed.
+    is_swallowing: Arc<AtomicBool>,
+    dials: Arc<AtomicU64>,
     /// Whether connections stay when there are no more streams to come.
     is_lasting: bool,
     /// Draws who goes on when, if anybody is to be slowed down.
@@ -45,8 +50,11 @@ impl Network {
         Self {
             pipes: PipeNetwork::new(),
             streams: streams.into(),
+            scheme: "pipe",
             cables: Arc::default(),
             shut: Arc::default(),
+            is_swallowing: Arc::default(),
+            dials: Arc::default(),
             is_lasting: false,
             dice: None,
         }
@@ -56,6 +64,11 @@ impl Network {
     pub(crate) fn lasting(mut self) -> Self {
         self.is_lasting = true;
         self
+    }
+
+    /// Another network beside this one, whose addresses have a scheme of their own.
+    pub(crate) fn beside(&self, scheme: &'static str) -> Self {
+        Self { scheme, ..Self::of(self.streams.clone()) }
     }
 
     /// Everything under way takes its time, as a seed says.
@@ -74,7 +87,12 @@ impl Network {
     }
 
     pub(crate) fn transport_at(&self, name: &str, identity: PeerIdentity) -> CableTransport {
-        let pipes = self.pipes.transport(name).with_identity(identity).with_streams(self.streams.clone());
+        let pipes = self
+            .pipes
+            .transport(name)
+            .with_identity(identity)
+            .with_streams(self.streams.clone())
+            .with_scheme(self.scheme);
         CableTransport { pipes, network: self.clone(), advertised: None }
     }
 
@@ -97,6 +115,22 @@ impl Network {
     /// A node can be dialled no more.
     pub(crate) fn close_door_of(&self, number: u8) {
         self.shut.lock().unwrap().push(format!("node-{number}"));
+    }
+
+    /// Everybody can be dialled again.
+    pub(crate) fn open_doors(&self) {
+        self.shut.lock().unwrap().clear();
+        self.is_swallowing.store(false, Ordering::Relaxed);
+    }
+
+    /// Whoever dials waits for ever.
+    pub(crate) fn swallow_dials(&self) {
+        self.is_swallowing.store(true, Ordering::Relaxed);
+    }
+
+    /// How often anybody has dialled.
+    pub(crate) fn dials(&self) -> u64 {
+        self.dials.load(Ordering::Relaxed)
     }
 
     /// What is written is not read until [`resume`](Self::resume).
@@ -206,6 +240,10 @@ impl Transport for CableTransport {
     }
 
     async fn dial(&self, address: &Address) -> Result<Box<dyn Connection>, TransportError> {
+        self.network.dials.fetch_add(1, Ordering::Relaxed);
+        if self.network.is_swallowing.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         if self.network.shut.lock().unwrap().iter().any(|name| name == address.rest()) {
             let source = io::Error::from(io::ErrorKind::ConnectionRefused);
             return Err(TransportError::Unreachable { address: address.to_string(), source });

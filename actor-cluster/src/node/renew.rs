@@ -1,0 +1,123 @@
+//! Streams that are as old as they may become, or that a better way could stand in for: others take their place while the
+//! session goes on.
+//!
+//! Whoever has dialled dials again, and gives the old ones up once the new ones are there. Whoever was dialled
+//! waits a while longer for that, and then gives them up whatever comes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actor_core::Instant;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::link::{Link, Made, Origin};
+use super::ways::{Way, first_to_work};
+use super::{Node, dial};
+use crate::limits::BETTER_WAY_INTERVAL;
+use crate::session::handshake::SessionId;
+use crate::session::streams::ConnectionId;
+use crate::transport::{Address, CloseCode, CloseReason};
+
+impl Node {
+    /// Looks whether the streams of a session should make place for others. With each heartbeat is often enough.
+    pub(super) fn review(self: &Arc<Self>, link: &Arc<Link>, now: Instant) {
+        let age_max = self.settings.connection_age_max;
+        let interval = age_max.map_or(BETTER_WAY_INTERVAL, |max| (max / 20).min(BETTER_WAY_INTERVAL));
+        if !link.begin_review(now, interval) {
+            return;
+        }
+        let made = link.made();
+        if let Some(max) = age_max {
+            give_up(link, now, &overdue(&made, now, max));
+        }
+        let Some(home) = link.dialled() else { return };
+        let is_old = age_max.is_some_and(|max| is_old(&made, now, max, link.id));
+        let ranks = made.iter().filter_map(|made| self.rank(made.dialled()?, Some(&home)));
+        let best = ranks.min().unwrap_or(usize::MAX);
+        let mut ways = self.ways_to(link);
+        ways.retain(|way| is_old || way.rank < best);
+        if ways.is_empty() {
+            return;
+        }
+        let Ok(place) = self.renewals.clone().try_acquire_owned() else { return };
+        let renewal = Renewal::begin(link, place);
+        let node = self.clone();
+        self.spawn_intake(async move { node.renew(&renewal.link, ways).await });
+    }
+
+    async fn renew(self: &Arc<Self>, link: &Arc<Link>, ways: Vec<Way>) {
+        // Those that come from here on are not given up.
+        let old = link.made();
+        let dialled = first_to_work(self.executor(), ways, |way| async move {
+            let joined = dial::join(self, &way.address, link).await;
+            joined
+                .inspect_err(
+                    |error| tracing::debug!(peer = %link.info.name, %way.address, %error, "stays as it is"),
+                )
+                .ok()
+        });
+        if dialled.await.is_none() {
+            return;
+        }
+        let has_new = link.made().iter().any(|made| old.iter().all(|old| old.connection != made.connection));
+        // The session may have had no room for them.
+        if has_new {
+            let old: Vec<_> =
+                old.iter().filter(|made| made.is_ours_to_end()).map(|made| made.connection).collect();
+            give_up(link, self.executor().now(), &old);
+        }
+    }
+}
+
+/// A session is being given other streams, until it is not, however that ends.
+struct Renewal {
+    link: Arc<Link>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Renewal {
+    fn begin(link: &Arc<Link>, place: OwnedSemaphorePermit) -> Self {
+        link.note_renewing(true);
+        Self { link: link.clone(), _place: place }
+    }
+}
+
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        self.link.note_renewing(false);
+    }
+}
+
+fn give_up(link: &Link, now: Instant, connections: &[ConnectionId]) {
+    let reason = CloseReason::new(CloseCode::Done, "another connection takes its place");
+    if !connections.is_empty() {
+        link.act(|session| connections.iter().for_each(|connection| session.cut(now, *connection, &reason)));
+    }
+}
+
+impl Made {
+    fn dialled(&self) -> Option<&Address> {
+        match &self.origin {
+            Origin::Dialled(address) => Some(address),
+            Origin::Accepted | Origin::External => None,
+        }
+    }
+
+    /// Whether the node can have another for it.
+    fn is_ours_to_end(&self) -> bool {
+        !matches!(self.origin, Origin::External)
+    }
+}
+
+/// Those that are half as old again as they may become: nobody has renewed them.
+fn overdue(made: &[Made], now: Instant, max: Duration) -> Vec<ConnectionId> {
+    let ours = made.iter().filter(|made| made.is_ours_to_end());
+    ours.filter(|made| now >= made.at + max * 3 / 2).map(|made| made.connection).collect()
+}
+
+/// Whether any that was dialled here is to be renewed: up to a tenth before its time, so that what was begun together is not
+/// renewed together.
+fn is_old(made: &[Made], now: Instant, max: Duration, session: SessionId) -> bool {
+    let early = max / 10 / 256 * u32::from(session.as_u64().to_le_bytes()[0]);
+    made.iter().any(|made| made.dialled().is_some() && now >= made.at + (max - early))
+}
