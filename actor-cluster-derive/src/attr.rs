@@ -15,6 +15,8 @@ pub(crate) struct ContainerAttrs {
     pub(crate) krate: Option<Path>,
     /// `#[wire(bulk)]`
     pub(crate) bulk: Option<Path>,
+    /// `#[wire(urgent)]`
+    pub(crate) urgent: Option<Path>,
 }
 
 impl ContainerAttrs {
@@ -28,10 +30,15 @@ impl ContainerAttrs {
                 set_once(&mut read.krate, &meta, path)
             } else if meta.path.is_ident("bulk") {
                 set_once(&mut read.bulk, &meta, |meta| Ok(meta.path.clone()))
+            } else if meta.path.is_ident("urgent") {
+                set_once(&mut read.urgent, &meta, |meta| Ok(meta.path.clone()))
             } else {
-                Err(meta.error("a type knows `name = \"...\"`, `bulk` and `crate = \"...\"`"))
+                Err(meta.error("a type knows `name = \"...\"`, `urgent`, `bulk` and `crate = \"...\"`"))
             }
         });
+        if let (Some(_), Some(bulk)) = (&read.urgent, &read.bulk) {
+            errors.add(bulk, "a type is `urgent` or `bulk`, not both");
+        }
         read
     }
 }

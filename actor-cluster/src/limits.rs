@@ -57,6 +57,9 @@ pub const DATA_LANES_MAX: u8 = 8;
 /// How many segments of data go before one of bulk, where both wait.
 pub const BULK_TURN: u32 = 8;
 
+/// How many segments of urgent messages are written to a stream, while others wait, before it is their turn once.
+pub const URGENT_TURNS: u32 = 8;
+
 /// The longest body of a frame that says what a message brings along, in bytes. A longer one ends the
 /// session.
 pub const ANNOTATION_BYTES_MAX: usize = 1024;

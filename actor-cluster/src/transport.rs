@@ -33,7 +33,7 @@ pub trait Transport: Send + Sync + 'static {
 
     /// The streams a dialler opens on each connection, in this order, and the kinds of
     /// lanes each of them carries. Together they must carry control and data; without a stream
-    /// for bulk those for data carry it. A session has as many data lanes as there are streams
+    /// for what is urgent or for bulk those for data carry it. A session has as many data lanes as there are streams
     /// for data, so where streams are lost apart, several are right; one with [`LaneSet::ALL`] is,
     /// where they share a fate anyway.
     fn streams(&self) -> &[LaneSet] {
@@ -190,12 +190,14 @@ impl fmt::Debug for ChannelBinding {
 }
 
 /// What a lane of a session is for. A lane is an ordered way for frames, apart from the others;
-/// a session has one for control, one for bulk, and one or several for data.
+/// a session has one for control, one for what is urgent, one for bulk, and one or several for data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LaneKind {
     /// Heartbeats, credit, names, watches. User data never delays it.
     Control,
-    /// Users' messages and replies.
+    /// Messages of types that are declared urgent, and their replies: other messages never delay it.
+    Urgent,
+    /// Other messages and replies.
     Data,
     /// Messages of types that are declared bulk: they may take their time.
     Bulk,
@@ -203,13 +205,14 @@ pub enum LaneKind {
 
 impl LaneKind {
     /// Every kind, most urgent first.
-    pub const ALL: [LaneKind; 3] = [LaneKind::Control, LaneKind::Data, LaneKind::Bulk];
+    pub const ALL: [LaneKind; 4] = [LaneKind::Control, LaneKind::Urgent, LaneKind::Data, LaneKind::Bulk];
 
     /// How urgent the lane is for transports that schedule streams; more is
     /// sooner.
     pub const fn priority(self) -> i32 {
         match self {
             LaneKind::Control => 10,
+            LaneKind::Urgent => 5,
             LaneKind::Data => 0,
             LaneKind::Bulk => -10,
         }
@@ -225,12 +228,15 @@ impl LaneSet {
     pub const NONE: LaneSet = LaneSet(0);
     /// The control lane alone.
     pub const CONTROL: LaneSet = LaneSet::of(LaneKind::Control);
+    /// The urgent lane alone.
+    pub const URGENT: LaneSet = LaneSet::of(LaneKind::Urgent);
     /// Data lanes alone.
     pub const DATA: LaneSet = LaneSet::of(LaneKind::Data);
     /// The bulk lane alone.
     pub const BULK: LaneSet = LaneSet::of(LaneKind::Bulk);
     /// Every kind.
-    pub const ALL: LaneSet = LaneSet(LaneSet::CONTROL.0 | LaneSet::DATA.0 | LaneSet::BULK.0);
+    pub const ALL: LaneSet =
+        LaneSet(LaneSet::CONTROL.0 | LaneSet::URGENT.0 | LaneSet::DATA.0 | LaneSet::BULK.0);
 
     /// The set of one kind.
     pub const fn of(lane: LaneKind) -> Self {
@@ -238,6 +244,7 @@ impl LaneSet {
             LaneKind::Control => LaneSet(1),
             LaneKind::Data => LaneSet(2),
             LaneKind::Bulk => LaneSet(4),
+            LaneKind::Urgent => LaneSet(8),
         }
     }
 
@@ -332,7 +339,8 @@ mod tests {
 
     #[test]
     fn lane_sets_know_their_lanes() {
-        assert_eq!(LaneSet::CONTROL.union(LaneSet::DATA).union(LaneSet::BULK), LaneSet::ALL);
+        let all = LaneSet::CONTROL.union(LaneSet::URGENT).union(LaneSet::DATA).union(LaneSet::BULK);
+        assert_eq!(all, LaneSet::ALL);
         assert_eq!(LaneSet::ALL.iter().collect::<Vec<_>>(), LaneKind::ALL);
         assert_eq!((LaneSet::ALL.priority(), LaneSet::DATA.priority()), (10, 0));
     }

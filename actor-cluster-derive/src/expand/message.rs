@@ -38,10 +38,14 @@ fn expand(input: &Input<'_>) -> TokenStream {
         decode_function(input.ident, variants, &wire),
         describe_function(input, Trait::RemoteMessage, &wire),
     ];
-    let is_bulk = input.attrs.bulk.is_some();
+    let urgency = match (&input.attrs.urgent, &input.attrs.bulk) {
+        (Some(_), _) => quote!(Urgent),
+        (None, Some(_)) => quote!(Bulk),
+        (None, None) => quote!(Normal),
+    };
     let body = quote! {
         const TYPE: #wire::TypeTag = #type_tag;
-        const IS_BULK: bool = #is_bulk;
+        const URGENCY: #wire::Urgency = #wire::Urgency::#urgency;
         #(#functions)*
     };
     let tags = variant_tags(variants, &wire);

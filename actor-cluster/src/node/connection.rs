@@ -26,8 +26,8 @@ use super::link::{Link, TurnBegun};
 use super::stream::{Round, StreamIo, Turn};
 use crate::contain::contained;
 use crate::limits::LINGER;
-use crate::session::Event;
 use crate::session::streams::ConnectionId;
+use crate::session::{Event, TakesMore};
 use crate::transport::{CloseCode, CloseReason};
 
 /// How often a session goes round before other tasks get their turn.
@@ -50,8 +50,8 @@ pub(super) struct SessionTask {
 /// What a session says in each round.
 struct Outlook {
     next_timeout: Instant,
-    /// Whether more of the peer's messages should be taken.
-    wants_messages: bool,
+    /// Which more of the peer's messages should be taken.
+    wants_messages: TakesMore,
 }
 
 impl SessionTask {
@@ -217,7 +217,7 @@ impl Future for SessionTask {
             let has_fired = this.poll_timer(cx, next_timeout);
             let has_events = this.handle_events();
             let is_last = this.cut_off.is_some();
-            let takes_more = is_last || wants_messages;
+            let takes_more = if is_last { TakesMore::ALL } else { wants_messages };
             let has_delivered = this.deliveries.poll(cx, &this.node, &this.link, takes_more, is_last);
             if this.is_over() {
                 this.link.release_memory();

@@ -12,9 +12,13 @@
 //! is told to hold what is for it, so the line has at most what was under way by then, less than two windows
 //! in all; a line costs memory only while there is one.
 //!
-//! Should many actors stall one after the other, everything that comes from the peer waits, in whichever lane. There are three
+//! What came in the urgent lane has an inbox of its own, and goes first.
+//!
+//! Should many actors stall one after the other, everything that comes from the peer waits, in whichever lane, but the urgent one, and
+//! that for itself. There are three
 //! cases: the next message would bring its line over the bounds below; a message that began a line has brought the lines over them
-//! already; more actors have lines than the peer can be [asked to hold](Holds) for. The bounds are for all lines together:
+//! already; more actors have lines than the peer can be [asked to hold](Holds) for. The bounds are for all
+//! lines together, those for urgent messages apart:
 //! [`STALLED_WINDOWS_MAX`] windows, and [`STALLED_LONG_MAX`] of the longest messages.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -35,27 +39,57 @@ use super::inbound::{self, Reached};
 use super::link::Link;
 use crate::contain::contained;
 use crate::limits::{DELIVERIES_PER_TURN, STALLED_LONG_MAX, STALLED_WINDOWS_MAX};
-use crate::session::{Config, Fields, Inbound, Messages, Shape, Unread, are_worth_copying};
+use crate::session::{Config, Fields, Inbound, Messages, Shape, TakesMore, Unread, are_worth_copying};
 use crate::wire::annotation::Annotation;
 use crate::wire::lanes::{LANES_MAX, LaneId};
+
+/// How many urgent messages are delivered in one turn while others wait: three quarters of it.
+const URGENT_DELIVERIES_PER_TURN: usize = DELIVERIES_PER_TURN / 4 * 3;
 
 /// See the module.
 #[derive(Default)]
 pub(super) struct Deliveries {
-    /// Oldest first; credit bounds them.
-    inbox: VecDeque<Messages>,
-    /// Whether some had to stay there although the last turn was not used up.
-    is_stalled: bool,
+    /// What came in the urgent lane: it goes first, whatever else waits.
+    urgent: Inbox,
+    others: Inbox,
     /// Behind the message that is being delivered to it, what else is for an actor without room.
     lines: BTreeMap<u64, Line>,
     /// The message in front of each line.
     fronts: FuturesUnordered<Pin<Box<dyn Future<Output = Front> + Send>>>,
     /// Whose lines wait until less is being read, in turn.
     unread: VecDeque<u64>,
-    /// What is in lines, fronts included.
-    stalled: Weight,
     /// Whose lines the peer knows of.
     holds: Holds,
+}
+
+/// Messages that have arrived, and what became of those before them.
+#[derive(Default)]
+struct Inbox {
+    /// Oldest first; credit bounds them.
+    messages: VecDeque<Messages>,
+    /// Whether some had to stay here although the last turn was not used up.
+    is_stalled: bool,
+    /// What has gone to lines and is still there, fronts included.
+    stalled: Weight,
+}
+
+impl Inbox {
+    fn push(&mut self, mut messages: Messages) {
+        if self.is_stalled {
+            // They may have to wait for long.
+            messages.copy_if_short();
+        }
+        self.messages.push_back(messages);
+    }
+
+    /// So much of a turn is over: what is left here waits, or would have had its turn.
+    fn end_turn(&mut self, turn: &Turn) {
+        let is_stalled = turn.goes_on() && !self.messages.is_empty();
+        if is_stalled && !self.is_stalled {
+            self.messages.iter_mut().for_each(Messages::copy_if_short);
+        }
+        self.is_stalled = is_stalled;
+    }
 }
 
 #[derive(Default)]
@@ -97,6 +131,7 @@ impl Stalled {
 struct Front {
     actor: u64,
     weight: Weight,
+    is_urgent: bool,
     /// The cast that it was, and why nobody handles it.
     died: Option<(Shape, Rejection)>,
 }
@@ -164,50 +199,56 @@ impl LeftOver {
 }
 
 impl Deliveries {
-    pub(super) fn push(&mut self, mut messages: Messages) {
-        if self.is_stalled {
-            // They may have to wait for long.
-            messages.copy_if_short();
-        }
-        self.inbox.push_back(messages);
+    pub(super) fn push(&mut self, messages: Messages) {
+        self.inbox(messages.are_urgent()).push(messages);
     }
 
-    /// Delivers what can be delivered; whether anything was. `takes_more`: whether messages leave the inbox.
+    fn inbox(&mut self, is_urgent: bool) -> &mut Inbox {
+        if is_urgent { &mut self.urgent } else { &mut self.others }
+    }
+
+    /// Delivers what can be delivered; whether anything was. `takes_more`: whether messages leave their inboxes.
     /// `is_last`: no more will come, and nothing is kept back.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         node: &Arc<Node>,
         link: &Arc<Link>,
-        takes_more: bool,
+        takes_more: TakesMore,
         is_last: bool,
     ) -> bool {
-        let mut turn = Turn { is_last, ..Turn::default() };
+        let mut turn = Turn::new(is_last);
         // A line that begins meanwhile is looked at in the next round, since there was progress.
         while turn.goes_on() && self.poll_lines(cx, &mut turn, node, link) {}
-        if takes_more {
-            self.take_messages(&mut turn, node, link);
+        // However much is urgent, others have a part of each turn.
+        if !self.others.messages.is_empty() {
+            turn.most = URGENT_DELIVERIES_PER_TURN;
         }
-        let is_stalled = turn.goes_on() && !self.inbox.is_empty();
-        if is_stalled && !self.is_stalled {
-            self.inbox.iter_mut().for_each(Messages::copy_if_short);
+        if takes_more.urgent {
+            self.take_messages(true, &mut turn, node, link);
         }
-        self.is_stalled = is_stalled;
+        self.urgent.end_turn(&turn);
+        turn.most = DELIVERIES_PER_TURN;
+        if takes_more.others {
+            self.take_messages(false, &mut turn, node, link);
+        }
+        self.others.end_turn(&turn);
         turn.tell(link)
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.inbox.is_empty() && self.lines.is_empty()
+        self.urgent.messages.is_empty() && self.others.messages.is_empty() && self.lines.is_empty()
     }
 
     /// Drops everything, and says what it was.
     pub(super) fn clear(&mut self) -> Vec<LeftOver> {
-        let Self { inbox, lines, .. } = std::mem::take(self);
+        let Self { urgent, others, lines, .. } = std::mem::take(self);
+        let inboxes = [urgent.messages, others.messages];
         let lines = lines.into_values();
         let in_lines = lines.flat_map(|Line { front, behind }| {
             front.into_iter().chain(behind.into_iter().map(|stalled| LeftOver::of(&stalled.message)))
         });
-        in_lines.chain(inbox.iter().flat_map(Messages::rest).map(LeftOver::of)).collect()
+        in_lines.chain(inboxes.iter().flatten().flat_map(Messages::rest).map(LeftOver::of)).collect()
     }
 
     /// Lets one line move on, as far as its actor has room. Whether any could.
@@ -225,7 +266,8 @@ impl Deliveries {
             Some(actor) => actor,
             None => {
                 let Poll::Ready(Some(front)) = self.fronts.poll_next_unpin(cx) else { return false };
-                self.stalled = self.stalled - front.weight;
+                let stalled = &mut self.inbox(front.is_urgent).stalled;
+                *stalled = *stalled - front.weight;
                 turn.delivered += 1;
                 front.tell(node, link)
             }
@@ -260,19 +302,21 @@ impl Deliveries {
                 return;
             }
             let (weight, left_over) = (Weight::of(&next.message), LeftOver::of(&next.message));
+            let is_urgent = next.message.lane.is_urgent();
             match inbound::deliver(node, link, &mut turn.reached, &next.unread()) {
                 Some(waiting) => {
                     line.front = Some(left_over);
-                    self.fronts.push(in_front(left_over, weight, waiting));
+                    self.fronts.push(in_front(left_over, weight, is_urgent, waiting));
                 }
                 None if turn.goes_on() => {
-                    self.stalled = self.stalled - weight;
+                    let stalled = &mut self.inbox(is_urgent).stalled;
+                    *stalled = *stalled - weight;
                     turn.delivered += 1;
                     continue;
                 }
                 // This one is delivered. It is counted in the next turn, with which the rest goes.
                 None => {
-                    self.fronts.push(Box::pin(ready(Front { actor, weight, died: None })));
+                    self.fronts.push(Box::pin(ready(Front { actor, weight, is_urgent, died: None })));
                 }
             }
             return;
@@ -280,10 +324,11 @@ impl Deliveries {
     }
 
     /// Takes messages out of their lanes, as long as they may come.
-    fn take_messages(&mut self, turn: &mut Turn, node: &Arc<Node>, link: &Arc<Link>) {
-        while let Some(messages) = self.inbox.front_mut() {
+    fn take_messages(&mut self, is_urgent: bool, turn: &mut Turn, node: &Arc<Node>, link: &Arc<Link>) {
+        let inbox = if is_urgent { &mut self.urgent } else { &mut self.others };
+        while let Some(messages) = inbox.messages.front_mut() {
             let Some(unread) = messages.front() else {
-                turn.emptied = self.inbox.pop_front();
+                turn.emptied = inbox.messages.pop_front();
                 continue;
             };
             if !turn.goes_on() || (!turn.is_last && self.holds.are_exceeded()) {
@@ -294,25 +339,25 @@ impl Deliveries {
             // Usually there are no lines, and nothing to look up.
             let line = if self.lines.is_empty() { None } else { self.lines.get_mut(&actor) };
             if let Some(line) = line {
-                let stalled = self.stalled + Weight::of(&first);
+                let stalled = inbox.stalled + Weight::of(&first);
                 if !turn.is_last && !stalled.is_within(node) {
                     return;
                 }
                 line.behind.push_back(Stalled::new(&unread));
-                self.stalled = stalled;
+                inbox.stalled = stalled;
                 turn.note(lane, 1, first.bytes);
                 messages.pop_front();
                 continue;
             }
             // Whether this one begins a line shows only when it is handed over.
-            if !turn.is_last && !self.stalled.is_within(node) {
+            if !turn.is_last && !inbox.stalled.is_within(node) {
                 return;
             }
-            let may_read = || self.unread.is_empty() && may_read(&first, self.stalled, node, link);
+            let may_read = || self.unread.is_empty() && may_read(&first, inbox.stalled, node, link);
             if unread.is_read_aside() && !turn.is_last && !may_read() {
                 return;
             }
-            let most = DELIVERIES_PER_TURN - turn.delivered;
+            let most = turn.most - turn.delivered;
             let together = inbound::deliver_casts(node, link, &mut turn.reached, messages, most);
             let (taken, waiting) =
                 together.unwrap_or_else(|| (1, inbound::deliver(node, link, &mut turn.reached, &unread)));
@@ -323,8 +368,8 @@ impl Deliveries {
                 let left_over = LeftOver::of(&last);
                 self.lines.insert(actor, Line { front: Some(left_over), behind: VecDeque::new() });
                 let weight = Weight::of(&last);
-                self.stalled = self.stalled + weight;
-                self.fronts.push(in_front(left_over, weight, waiting));
+                inbox.stalled = inbox.stalled + weight;
+                self.fronts.push(in_front(left_over, weight, is_urgent, waiting));
                 if self.holds.begin(actor) {
                     link.run(|session| session.hold(actor));
                 }
@@ -334,9 +379,10 @@ impl Deliveries {
 }
 
 /// What was delivered in one turn, for the session to be told once.
-#[derive(Default)]
 struct Turn {
     is_last: bool,
+    /// How many may be delivered in it.
+    most: usize,
     delivered: usize,
     reached: Reached,
     /// By the lanes' numbers.
@@ -346,8 +392,19 @@ struct Turn {
 }
 
 impl Turn {
+    fn new(is_last: bool) -> Self {
+        Self {
+            is_last,
+            most: DELIVERIES_PER_TURN,
+            delivered: 0,
+            reached: Reached::default(),
+            bytes: Default::default(),
+            emptied: None,
+        }
+    }
+
     fn goes_on(&self) -> bool {
-        self.delivered < DELIVERIES_PER_TURN
+        self.delivered < self.most
     }
 
     fn note(&mut self, lane: LaneId, messages: usize, bytes: usize) {
@@ -387,6 +444,7 @@ fn reads_enough(message: &Inbound, node: &Node, link: &Link) -> bool {
 fn in_front(
     LeftOver { actor, shape, is_call }: LeftOver,
     weight: Weight,
+    is_urgent: bool,
     waiting: Waiting,
 ) -> Pin<Box<dyn Future<Output = Front> + Send>> {
     let mut waiting = Contained(Some(waiting));
@@ -394,7 +452,7 @@ fn in_front(
         waiting.poll(cx).map(|died| {
             // The port of a call tells its caller.
             let died = died.filter(|_| !is_call).map(|rejection| (shape, rejection));
-            Front { actor, weight, died }
+            Front { actor, weight, is_urgent, died }
         })
     }))
 }

@@ -38,7 +38,7 @@ use crate::transport::{Address, CloseReason, ClusterBidiStream};
 use crate::wire::annotation::{Annotation, Key};
 use crate::wire::lanes::LaneIds;
 use crate::wire::reference::Token;
-use crate::wire::{EncodeReply, RemoteMessage, ReplySink, WireContext};
+use crate::wire::{EncodeReply, RemoteMessage, ReplySink, Urgency, WireContext};
 
 /// How far a session is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -379,7 +379,7 @@ impl Link {
         let mut inner = self.inner();
         if let Some(given) = given
             && !given.is_presented_in(self.id)
-            && inner.session.present(actor, M::IS_BULK, &given.token)
+            && inner.session.present(actor, M::URGENCY, &given.token)
         {
             given.note_presented_in(self.id);
         }
@@ -440,9 +440,9 @@ impl Link {
     }
 
     /// Completes when there may be room for a message to an actor, or never will be.
-    pub(super) async fn wait_for_room(&self, actor: u64, is_bulk: bool) {
+    pub(super) async fn wait_for_room(&self, actor: u64, urgency: Urgency) {
         let room = self.room.notified();
-        if self.inner().session.has_room(actor, is_bulk) {
+        if self.inner().session.has_room(actor, urgency) {
             return;
         }
         room.await;

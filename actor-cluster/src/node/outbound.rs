@@ -84,7 +84,7 @@ impl<M: RemoteMessage> Deliver<M> for RemoteActor<M> {
     fn room(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async {
             if let Some(link) = self.peer.link() {
-                link.wait_for_room(self.actor, M::IS_BULK).await;
+                link.wait_for_room(self.actor, M::URGENCY).await;
             }
         })
     }

@@ -6,7 +6,7 @@ use prost::Message;
 use super::calls::Pending;
 use super::capabilities::Capabilities;
 use super::codes;
-use super::lane::{Lane, MessageLane, Recipient};
+use super::lane::{Lane, MessageLane, Outgoing, Recipient};
 use super::receive::usable_addresses;
 use super::streams::ConnectionId;
 use super::{Event, Session, Verdict};
@@ -33,15 +33,35 @@ pub(super) const UNREAD: &str = "the peer does not read";
 /// frame is.
 const ENTRIES_PER_FRAME: usize = 64;
 
+/// Which of the peer's messages may be delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TakesMore {
+    pub(crate) urgent: bool,
+    pub(crate) others: bool,
+}
+
+impl TakesMore {
+    pub(crate) const ALL: Self = Self { urgent: true, others: true };
+
+    pub(crate) fn of(self, lane: LaneId) -> bool {
+        if lane.is_urgent() { self.urgent } else { self.others }
+    }
+}
+
 impl Session {
-    /// Whether more of the peer's messages should be taken: not while it leaves
+    /// Whether more of the peer's messages should be taken, of the urgent ones and of the others: not while it leaves
     /// the answers to the former ones unread. One answer alone, however long, is not too much.
-    pub(crate) fn wants_messages(&self) -> bool {
+    pub(crate) fn wants_messages(&self) -> TakesMore {
         let short_most = ANSWER_BACKLOG_BYTES_MAX;
         // With those in parts, of which one alone may be as long as the peer takes.
         let most = ANSWER_BACKLOG_BYTES_MAX + self.peer.message_bytes_max;
-        let mut lanes = self.messages.iter().map(|lane| &lane.lane.out);
-        lanes.all(|out| out.unsent_frame_bytes() < short_most && out.unsent_answer_bytes() < most)
+        let is_read =
+            |out: &Outgoing| out.unsent_frame_bytes() < short_most && out.unsent_answer_bytes() < most;
+        let unread = self.messages.iter().map(|lane| &lane.lane).filter(|lane| !is_read(&lane.out));
+        unread.fold(TakesMore::ALL, |takes, lane| match lane.id.is_urgent() {
+            true => TakesMore { urgent: false, ..takes },
+            false => TakesMore { others: false, ..takes },
+        })
     }
 
     /// Tells the session that a message, so many bytes of credit, has left a lane.

@@ -92,6 +92,8 @@ impl Unread<'_> {
 #[derive(Debug)]
 pub(crate) struct Messages {
     bytes: Bytes,
+    /// Whether they came in the urgent lane.
+    is_urgent: bool,
     list: Vec<Inbound>,
     /// What some of them bring along, by their places in the list, in order.
     annotations: VecDeque<(usize, Arc<Annotation>)>,
@@ -101,14 +103,21 @@ pub(crate) struct Messages {
 
 impl Messages {
     /// None so far, in an empty list that may have room.
-    pub(crate) fn new(bytes: Bytes, list: Vec<Inbound>) -> Self {
+    pub(crate) fn new(bytes: Bytes, list: Vec<Inbound>, is_urgent: bool) -> Self {
         debug_assert!(list.is_empty(), "it is used for these alone");
-        Self { bytes, list, annotations: VecDeque::new(), taken: 0 }
+        Self { bytes, is_urgent, list, annotations: VecDeque::new(), taken: 0 }
     }
 
-    /// Whether messages of this piece belong here.
-    pub(crate) fn are_in(&self, bytes: &Bytes) -> bool {
-        self.bytes.as_ptr() == bytes.as_ptr() && self.bytes.len() == bytes.len()
+    /// Whether they go ahead of others.
+    pub(crate) fn are_urgent(&self) -> bool {
+        self.is_urgent
+    }
+
+    /// Whether messages of this piece belong here, that are as urgent.
+    pub(crate) fn are_in(&self, bytes: &Bytes, is_urgent: bool) -> bool {
+        self.is_urgent == is_urgent
+            && self.bytes.as_ptr() == bytes.as_ptr()
+            && self.bytes.len() == bytes.len()
     }
 
     #[inline]
@@ -226,7 +235,7 @@ mod tests {
     fn short_messages_that_wait_keep_nothing_else_in_memory() {
         let piece = Bytes::from((0..=255).cycle().take(READ_BYTES).collect::<Vec<u8>>());
         let waiting = |ranges: &[Range<usize>]| {
-            let mut messages = Messages::new(piece.clone(), Vec::new());
+            let mut messages = Messages::new(piece.clone(), Vec::new(), false);
             ranges.iter().for_each(|range| messages.push(message(1, range.clone()), None));
             messages.pop_front();
             messages.copy_if_short();
@@ -248,7 +257,7 @@ mod tests {
             let trace = TraceContext::new(u128::from(number), number, 0).unwrap();
             Arc::new(Annotation { trace: Some(trace), key: None })
         };
-        let mut messages = Messages::new(Bytes::new(), Vec::new());
+        let mut messages = Messages::new(Bytes::new(), Vec::new(), false);
         let brought = [None, Some(1), None, Some(2), Some(3), None];
         for (actor, number) in (0..).zip(brought) {
             messages.push(message(actor, 0..0), number.map(annotation));

@@ -54,6 +54,7 @@ pub(crate) use self::annotations::Annotated;
 use self::annotations::Annotations;
 use self::calls::Calls;
 pub(crate) use self::calls::Correlation;
+pub(crate) use self::control::TakesMore;
 pub(crate) use self::deaths::Death;
 use self::deaths::Deaths;
 pub(crate) use self::event::Event;
@@ -71,7 +72,7 @@ use self::streams::{ConnectionId, Streams};
 pub(crate) use self::types::{Shape, Spoken};
 use crate::limits::{
     BULK_TURN, CALLS_PER_TURN_LEAST, CALLS_PER_TURN_MOST, FRAMES_PER_TURN, PAYLOAD_HEAP_BYTES_MAX,
-    SWEEP_INTERVAL,
+    SWEEP_INTERVAL, URGENT_TURNS,
 };
 use crate::transport::{CloseCode, CloseReason};
 use crate::wire::context::Switchboard;
@@ -110,6 +111,7 @@ pub(crate) struct Session {
     turn: usize,
     /// How many segments of data were written since one of bulk.
     turns_without_bulk: u32,
+    urgent_turns: u32,
     /// Whether the peer is to be told what has arrived, and what it may send.
     owes_ack: bool,
     /// Set while a lane waits for a stream.
@@ -202,6 +204,7 @@ impl Session {
             messages: Vec::new(),
             turn: 0,
             turns_without_bulk: 0,
+            urgent_turns: 0,
             owes_ack: false,
             broken: None,
             has_lost: false,
@@ -345,9 +348,16 @@ impl Session {
             return control;
         }
         let lanes = self.messages.len();
-        let in_turn = (0..lanes).map(|step| (self.turn + step) % lanes).filter(|lane| *lane != BULK);
+        let is_data = |lane: &usize| *lane != BULK && *lane != URGENT;
+        let in_turn = (0..lanes).map(|step| (self.turn + step) % lanes).filter(is_data);
         let data = in_turn.into_iter().find(|lane| wants(&self.messages[*lane].lane));
         let wants_bulk = wants(&self.messages[BULK].lane);
+        let do_others_wait = wants_bulk || data.is_some();
+        if wants(&self.messages[URGENT].lane) && !(do_others_wait && self.urgent_turns >= URGENT_TURNS) {
+            self.urgent_turns += u32::from(do_others_wait);
+            return Some(LaneId::URGENT);
+        }
+        self.urgent_turns = 0;
         if wants_bulk && (data.is_none() || self.turns_without_bulk >= BULK_TURN) {
             self.turns_without_bulk = 0;
             return Some(LaneId::BULK);
@@ -440,3 +450,5 @@ fn lane_of<'a>(control: &'a mut Lane, messages: &'a mut [MessageLane], id: LaneI
 
 /// The bulk lane's place among those that carry messages.
 const BULK: usize = 0;
+/// The urgent lane's.
+const URGENT: usize = 1;

@@ -3,6 +3,8 @@
 //! An honest peer sends them too. A caller that gives up has a place for another call, which may
 //! overtake the Cancel in another lane.
 
+use std::collections::BTreeMap;
+
 use actor_core::{CallFailure, Rejection};
 
 use super::{Correlation, Session};
@@ -19,12 +21,15 @@ impl Session {
     /// Gives the peer back what refused calls cost it in credit, unless it leaves its answers unread.
     /// Whether there was any. Whoever drives the session asks for it in each turn.
     pub(crate) fn repay_refused(&mut self) -> bool {
-        if self.refused.is_empty() || !self.wants_messages() {
+        if self.refused.is_empty() {
             return false;
         }
-        for (lane, bytes) in std::mem::take(&mut self.refused) {
-            self.delivered(lane, bytes);
-        }
-        true
+        let takes_more = self.wants_messages();
+        let (repaid, kept) =
+            std::mem::take(&mut self.refused).into_iter().partition(|(lane, _)| takes_more.of(*lane));
+        self.refused = kept;
+        let repaid: BTreeMap<LaneId, usize> = repaid;
+        repaid.iter().for_each(|(lane, bytes)| self.delivered(*lane, *bytes));
+        !repaid.is_empty()
     }
 }

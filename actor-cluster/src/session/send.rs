@@ -16,7 +16,7 @@ use crate::wire::frame::{self, HEADER_BYTES, Kind};
 use crate::wire::lanes::LaneId;
 use crate::wire::reference::Token;
 use crate::wire::schema::{Dialect, Schema};
-use crate::wire::{CallHeader, EncodeError, Encoder, RemoteMessage, WireContext};
+use crate::wire::{CallHeader, EncodeError, Encoder, RemoteMessage, Urgency, WireContext};
 
 /// The most bytes that stand between a header and an encoded value: the target,
 /// the correlation and the deadline of a call.
@@ -146,7 +146,7 @@ impl Session {
         annotation: Option<&'a Annotation>,
     ) -> To<'a> {
         let shape = Shape { message: M::TYPE, variant: message.variant() };
-        let lane = self.lane_to(actor, M::IS_BULK);
+        let lane = self.lane_to(actor, M::URGENCY);
         To { actor, lane, shape, attempt, schema: Schema::of::<M>, annotation }
     }
 
@@ -209,11 +209,11 @@ impl Session {
 
     /// Proves that this node was given an actor's address, ahead of the first message to it;
     /// whether it could be said.
-    pub(crate) fn present(&mut self, actor: u64, is_bulk: bool, token: &Token) -> bool {
+    pub(crate) fn present(&mut self, actor: u64, urgency: Urgency, token: &Token) -> bool {
         if !self.is_open() {
             return false;
         }
-        let lane = self.lane_to(actor, is_bulk);
+        let lane = self.lane_to(actor, urgency);
         let Some(lane) = self.message_lane(lane) else { return false };
         lane.write(Kind::Present, 0, Recipient::Actor(actor), actor, token.as_bytes());
         true
@@ -226,15 +226,19 @@ impl Session {
 
     /// Whether a message to an actor would be taken now, or be refused for another reason than a
     /// lack of room.
-    pub(crate) fn has_room(&self, actor: u64, is_bulk: bool) -> bool {
-        let lane = self.lane_to(actor, is_bulk);
+    pub(crate) fn has_room(&self, actor: u64, urgency: Urgency) -> bool {
+        let lane = self.lane_to(actor, urgency);
         let has_room = self.has_credit(lane, Attempt::First) && !self.is_held(actor) && !self.calls.is_full();
         has_room || !self.is_open()
     }
 
     /// The lane in which all messages of a type go to an actor.
-    fn lane_to(&self, actor: u64, is_bulk: bool) -> LaneId {
-        if is_bulk { LaneId::BULK } else { LaneId::of_recipient(actor, self.peer.data_lanes) }
+    fn lane_to(&self, actor: u64, urgency: Urgency) -> LaneId {
+        match urgency {
+            Urgency::Urgent => LaneId::URGENT,
+            Urgency::Normal => LaneId::of_recipient(actor, self.peer.data_lanes),
+            Urgency::Bulk => LaneId::BULK,
+        }
     }
 
     fn has_credit(&self, lane: LaneId, attempt: Attempt) -> bool {

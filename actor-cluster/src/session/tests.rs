@@ -21,6 +21,7 @@ mod refused;
 mod released;
 mod schemas;
 mod simultaneous;
+mod urgent;
 mod violations;
 mod watches;
 

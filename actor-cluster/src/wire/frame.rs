@@ -371,7 +371,7 @@ mod tests {
     #[test]
     fn the_layout_is_frozen() {
         let bytes = written(Kind::Cast, 0x01_0203, b"ab");
-        assert_eq!(&bytes[..], [2, 0, 0, 3, 0x03, 0x02, 0x01, 2, b'a', b'b']);
+        assert_eq!(&bytes[..], [2, 0, 0, 3, 0x03, 0x02, 0x01, 3, b'a', b'b']);
     }
 
     #[test]
@@ -403,13 +403,13 @@ mod tests {
         let mut garbage = BytesMut::from(&b"GET / HTTP/1.1\r\n"[..]);
         assert_eq!(read_frame(&mut garbage, MAX), Err(FrameError::Kind(b' ')));
         for (kind, lane) in
-            [(Kind::Cast, 0), (Kind::Cast, 255), (Kind::Cast, 10), (Kind::Control, 1), (Kind::Ping, 0)]
+            [(Kind::Cast, 0), (Kind::Cast, 255), (Kind::Cast, 11), (Kind::Control, 1), (Kind::Ping, 0)]
         {
             let mut stray = written(kind, 0, b"");
             stray[7] = lane;
             assert_eq!(read_frame(&mut stray, MAX), Err(FrameError::Lane { lane }));
         }
-        for lane in 1..10 {
+        for lane in 1..11 {
             let mut cast = written(Kind::Cast, 0, b"");
             cast[7] = lane;
             assert_eq!(read_frame(&mut cast, MAX).unwrap().unwrap().lane, LaneId::from_u8(lane));

@@ -12,19 +12,24 @@ use crate::transport::{LaneKind, LaneSet};
 pub(crate) struct LaneId(u8);
 
 /// One past the greatest number that any session's lane can have.
-pub(crate) const LANES_MAX: usize = 2 + DATA_LANES_MAX as usize;
+pub(crate) const LANES_MAX: usize = FIRST_DATA as usize + DATA_LANES_MAX as usize;
+
+/// The number of the first data lane.
+const FIRST_DATA: u8 = 3;
 
 impl LaneId {
     /// Of what is about the session.
     pub(crate) const CONTROL: Self = Self(0);
     /// Of messages that may take their time.
     pub(crate) const BULK: Self = Self(1);
+    /// Of messages that others must not delay.
+    pub(crate) const URGENT: Self = Self(2);
     /// Of frames that belong to no lane: they are about the stream they come on.
     pub(crate) const NONE: Self = Self(0xff);
 
     /// One of the lanes of ordinary messages, counted from zero.
     pub(crate) const fn data(number: u8) -> Self {
-        Self(2 + number)
+        Self(FIRST_DATA + number)
     }
 
     pub(crate) const fn from_u8(byte: u8) -> Self {
@@ -39,11 +44,16 @@ impl LaneId {
         match self {
             Self::CONTROL => LaneKind::Control,
             Self::BULK => LaneKind::Bulk,
+            Self::URGENT => LaneKind::Urgent,
             _ => LaneKind::Data,
         }
     }
 
-    /// Its place among the lanes that carry messages: the bulk lane's is the first.
+    pub(crate) fn is_urgent(self) -> bool {
+        self == Self::URGENT
+    }
+
+    /// Its place among the lanes that carry messages: the bulk lane's is the first, the urgent lane's the second.
     pub(crate) fn message_place(self) -> Option<usize> {
         usize::from(self.0).checked_sub(1)
     }
@@ -58,7 +68,7 @@ impl LaneId {
     /// All lanes of a session with so many data lanes, the most urgent first.
     pub(crate) fn all(data_lanes: u8) -> impl Iterator<Item = Self> {
         let data = (0..data_lanes).map(Self::data);
-        std::iter::once(Self::CONTROL).chain(data).chain([Self::BULK])
+        [Self::CONTROL, Self::URGENT].into_iter().chain(data).chain([Self::BULK])
     }
 }
 
@@ -67,8 +77,9 @@ impl fmt::Debug for LaneId {
         match *self {
             Self::CONTROL => f.write_str("control"),
             Self::BULK => f.write_str("bulk"),
+            Self::URGENT => f.write_str("urgent"),
             Self::NONE => f.write_str("none"),
-            Self(number) => write!(f, "data {}", number - 2),
+            Self(number) => write!(f, "data {}", number - FIRST_DATA),
         }
     }
 }
@@ -89,8 +100,8 @@ impl LaneIds {
     }
 
     /// Which lanes the streams carry that a transport opens, and how many of them are data
-    /// lanes: one for each stream for data. Without a stream for the bulk lane those for data
-    /// carry it.
+    /// lanes: one for each stream for data. Without a stream for the bulk lane, or for the urgent one, those
+    /// for data carry it.
     pub(crate) fn spread(streams: &[LaneSet]) -> (u8, Vec<Self>) {
         let of_data = streams.iter().filter(|kinds| kinds.contains(LaneKind::Data)).count();
         let data_lanes = u8::try_from(of_data).unwrap_or(u8::MAX).clamp(1, DATA_LANES_MAX);
@@ -101,10 +112,12 @@ impl LaneIds {
     pub(crate) fn spread_over(streams: &[LaneSet], data_lanes: u8) -> Vec<Self> {
         let is_data = |kinds: &&LaneSet| kinds.contains(LaneKind::Data);
         let of_data = streams.iter().filter(is_data).count().max(1);
-        let has_bulk = streams.iter().any(|kinds| kinds.contains(LaneKind::Bulk));
+        let has = |kind| streams.iter().any(|kinds| kinds.contains(kind));
+        let homeless = [LaneKind::Urgent, LaneKind::Bulk].into_iter().filter(|kind| !has(*kind));
+        let homeless = homeless.map(LaneSet::of).fold(LaneSet::NONE, LaneSet::union);
         let mut data_streams = 0;
         let lanes = streams.iter().map(|kinds| {
-            let kinds = if has_bulk || !is_data(&kinds) { *kinds } else { kinds.union(LaneSet::BULK) };
+            let kinds = if is_data(&kinds) { kinds.union(homeless) } else { *kinds };
             let carried = Self::of_kinds(kinds, data_lanes);
             if !is_data(&&kinds) {
                 return carried;
@@ -112,8 +125,8 @@ impl LaneIds {
             let number = data_streams;
             data_streams += 1;
             let is_its = |lane: &LaneId| match lane.kind() {
-                LaneKind::Data => usize::from(lane.0 - 2) % of_data == number,
-                LaneKind::Control | LaneKind::Bulk => true,
+                LaneKind::Data => usize::from(lane.0 - FIRST_DATA) % of_data == number,
+                LaneKind::Control | LaneKind::Urgent | LaneKind::Bulk => true,
             };
             carried.iter().filter(is_its).collect()
         });
@@ -169,12 +182,14 @@ mod tests {
         const CONTROL: LaneSet = LaneSet::CONTROL;
         const DATA: LaneSet = LaneSet::DATA;
         const BULK: LaneSet = LaneSet::BULK;
-        assert_eq!(bits(&[LaneSet::ALL]), (1, vec![0b111]));
-        assert_eq!(bits(&[CONTROL, DATA]), (1, vec![0b001, 0b110]), "nobody else carries the bulk lane");
-        assert_eq!(bits(&[CONTROL, DATA, BULK]), (1, vec![0b001, 0b100, 0b010]));
+        const URGENT: LaneSet = LaneSet::URGENT;
+        assert_eq!(bits(&[LaneSet::ALL]), (1, vec![0b1111]));
+        assert_eq!(bits(&[CONTROL, DATA]), (1, vec![0b0001, 0b1110]), "nobody else carries the others");
+        assert_eq!(bits(&[CONTROL, DATA, BULK]), (1, vec![0b0001, 0b1100, 0b0010]));
+        assert_eq!(bits(&[CONTROL, URGENT, DATA, BULK]), (1, vec![0b0001, 0b0100, 0b1000, 0b0010]));
         assert_eq!(
-            bits(&[CONTROL, DATA, DATA, DATA.union(BULK)]),
-            (3, vec![0b00001, 0b00100, 0b01000, 0b10010])
+            bits(&[CONTROL.union(URGENT), DATA, DATA, DATA.union(BULK)]),
+            (3, vec![0b00_0101, 0b00_1000, 0b01_0000, 0b10_0010])
         );
         assert_eq!(bits(&[DATA; 20]).0, DATA_LANES_MAX);
         assert_eq!(bits(&[]), (1, vec![]));
@@ -185,9 +200,10 @@ mod tests {
         let over = |streams: &[LaneSet], data_lanes| {
             LaneIds::spread_over(streams, data_lanes).iter().map(|lanes| lanes.bits()).collect::<Vec<_>>()
         };
-        assert_eq!(over(&[LaneSet::ALL], 3), [0b11111]);
-        assert_eq!(over(&[LaneSet::CONTROL, LaneSet::DATA, LaneSet::DATA], 3), [0b00001, 0b10110, 0b01010]);
-        assert_eq!(over(&[LaneSet::CONTROL, LaneSet::DATA, LaneSet::DATA], 1), [0b001, 0b110, 0b010]);
+        let two = [LaneSet::CONTROL, LaneSet::DATA, LaneSet::DATA];
+        assert_eq!(over(&[LaneSet::ALL], 3), [0b11_1111]);
+        assert_eq!(over(&two, 3), [0b00_0001, 0b10_1110, 0b01_0110]);
+        assert_eq!(over(&two, 1), [0b0001, 0b1110, 0b0110]);
     }
 
     #[test]
@@ -199,6 +215,6 @@ mod tests {
         assert_eq!(LaneIds::from_bits(0), None);
         assert!(!all.contains(LaneId::NONE));
         let order: Vec<_> = LaneId::all(2).map(LaneId::as_u8).collect();
-        assert_eq!(order, [0, 2, 3, 1], "the bulk lane is the last");
+        assert_eq!(order, [0, 2, 3, 4, 1], "what is urgent is the first of messages, and bulk the last");
     }
 }

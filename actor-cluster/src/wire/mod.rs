@@ -73,7 +73,7 @@ pub use context::WireContext;
 pub use decoder::Decoder;
 pub use encoder::Encoder;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
-pub use payload::{CallHeader, RemoteMessage, Wire, from_bytes, to_bytes};
+pub use payload::{CallHeader, RemoteMessage, Urgency, Wire, from_bytes, to_bytes};
 pub use pending::{PendingReplies, PendingReply};
 pub use reply::{EncodeReply, ReplySink, ReplyTo};
 pub use tag::{TypeTag, VariantTag};

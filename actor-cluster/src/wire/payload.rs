@@ -84,6 +84,20 @@ pub trait Wire: Sized {
     }
 }
 
+/// How urgent the messages of a type are beside those of others, to the same node. The answers to its calls are as urgent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Urgency {
+    /// They have a lane of their own, ahead of all others: what others send, and how many actors of others have no room,
+    /// delays them by no more than what is in the wire already. For little that is needed at once, such as the heartbeats of a
+    /// consensus protocol. They leave others every [`URGENT_TURNS`](crate::limits::URGENT_TURNS)th turn.
+    Urgent,
+    /// They take turns with those of other types.
+    #[default]
+    Normal,
+    /// They may take their time: they have a lane of their own, behind all others. For what is large.
+    Bulk,
+}
+
 /// A message that can go to an actor on another node.
 ///
 /// Derive it with `#[derive(RemoteMessage)]`. The type and the variant travel in the
@@ -98,9 +112,8 @@ pub trait RemoteMessage: Sized + Send + 'static {
     /// Names the type.
     const TYPE: TypeTag;
 
-    /// Whether its messages may take their time: they go in a lane of their own, behind other
-    /// types' messages to the same node. For what is large and not urgent.
-    const IS_BULK: bool = false;
+    /// How urgent its messages are beside those of other types, to the same node.
+    const URGENCY: Urgency = Urgency::Normal;
 
     /// Names the variant of this value.
     fn variant(&self) -> VariantTag;

@@ -27,6 +27,7 @@ mod stress;
 mod support;
 mod traces;
 mod trust;
+mod urgent;
 mod versions;
 mod watches;
 mod ways;

@@ -30,4 +30,10 @@ enum Names {
     Nothing,
 }
 
+#[derive(RemoteMessage)]
+#[wire(urgent, bulk)]
+enum Both {
+    Ways(u8),
+}
+
 fn main() {}

@@ -39,13 +39,13 @@ use crate::session::streams::ConnectionId;
 use crate::session::{Config, Correlation, Session, Shape};
 use crate::trace::TraceContext;
 use crate::transport::{CloseCode, CloseReason, LaneSet};
-use crate::wire::VariantTag;
 use crate::wire::annotation::{Annotation, Key};
 use crate::wire::control::{Member, Publication};
 use crate::wire::frame::Kind;
 use crate::wire::lanes::{LaneId, LaneIds};
 use crate::wire::reference::Token;
 use crate::wire::schema::Schema;
+use crate::wire::{Urgency, VariantTag};
 
 /// More than goes in one frame.
 const MESSAGE_BYTES_MAX: usize = 3 * MESSAGE_BYTES_MAX_LEAST;
@@ -188,7 +188,7 @@ impl Fuzzed {
     /// A stream, and the types of a cast and of a call: what every input would have to find first.
     fn begin_well(&mut self) {
         self.attach(every_lane());
-        for lane in [2, 2, 3, 3] {
+        for lane in [3, 3, 4, 4] {
             self.take(Step::Frame {
                 stream: 0,
                 lane,
@@ -296,7 +296,7 @@ impl Fuzzed {
                 self.promised.watched.remove(&u64::from(link));
             }
             Say::Claim(actor) => self.session.claim(u64::from(actor), actor % 2 == 0),
-            Say::Present(actor) => _ = self.session.present(u64::from(actor), actor % 2 == 0, &TOKEN),
+            Say::Present(actor) => _ = self.session.present(u64::from(actor), urgency_of(actor), &TOKEN),
             Say::Schema => self.session.say_schema(Letter::TYPE, &Schema::of::<Letter>()),
             Say::Died { actor, reason } => {
                 let shape = Shape { message: Letter::TYPE, variant: VariantTag::named("Parcel") };
@@ -375,7 +375,11 @@ impl Fuzzed {
 
 /// One of the session's lanes.
 fn lane_of(number: u8) -> LaneId {
-    LaneId::from_u8(number % (2 + DATA_LANES))
+    LaneId::from_u8(number % (3 + DATA_LANES))
+}
+
+fn urgency_of(actor: u8) -> Urgency {
+    [Urgency::Bulk, Urgency::Normal, Urgency::Urgent][usize::from(actor % 3)]
 }
 
 fn every_lane() -> LaneIds {

@@ -13,10 +13,10 @@ use crate::RemoteMessage;
 use crate::limits::READ_BYTES;
 use crate::node::NodeServer;
 use crate::node::tests::node;
-use crate::session::{Shape, Spoken};
+use crate::session::{Shape, Spoken, TakesMore};
 use crate::testing::pipe::PipeNetwork;
 use crate::transport::{CloseCode, CloseReason};
-use crate::wire::{DecodeError, Decoder, EncodeError, Encoder, TypeTag, VariantTag, Wire};
+use crate::wire::{DecodeError, Decoder, EncodeError, Encoder, TypeTag, Urgency, VariantTag, Wire};
 
 #[derive(Debug, RemoteMessage)]
 enum Note {
@@ -80,7 +80,7 @@ struct Gated {
 /// Rounds of one note for each actor.
 fn rounds(actors: &[u64], rounds: u32) -> Messages {
     let numbers: Vec<u8> = (0..rounds).flat_map(u32::to_le_bytes).collect();
-    let mut messages = Messages::new(Bytes::from(numbers), Vec::new());
+    let mut messages = Messages::new(Bytes::from(numbers), Vec::new(), false);
     for round in 0..rounds as usize {
         for actor in actors {
             let message = Inbound {
@@ -101,7 +101,7 @@ fn rounds(actors: &[u64], rounds: u32) -> Messages {
 /// A note of so many bytes for each actor.
 fn longs(actors: &[u64], bytes: &[usize]) -> Messages {
     let longest = bytes.iter().copied().max().unwrap_or(0);
-    let mut messages = Messages::new(Bytes::from(vec![0; longest]), Vec::new());
+    let mut messages = Messages::new(Bytes::from(vec![0; longest]), Vec::new(), false);
     for (actor, bytes) in actors.iter().zip(bytes) {
         let message = Inbound {
             lane: LaneId::data(0),
@@ -170,7 +170,7 @@ impl Stage {
 
     async fn poll(&mut self, is_last: bool) {
         let mut cx = Context::from_waker(Waker::noop());
-        while self.deliveries.poll(&mut cx, &self.b.node, &self.at_b, true, is_last) {}
+        while self.deliveries.poll(&mut cx, &self.b.node, &self.at_b, TakesMore::ALL, is_last) {}
         self.at_b.act(|_| ());
         settle().await;
     }
@@ -179,20 +179,20 @@ impl Stage {
     async fn poll_for_a_while(&mut self) {
         let mut cx = Context::from_waker(Waker::noop());
         for _ in 0..100 {
-            self.deliveries.poll(&mut cx, &self.b.node, &self.at_b, true, false);
+            self.deliveries.poll(&mut cx, &self.b.node, &self.at_b, TakesMore::ALL, false);
             tokio::task::yield_now().await;
         }
     }
 
     /// Which of the actors the peer spares.
     fn held(&self) -> Vec<bool> {
-        let is_held = |actor: u64| !self.at_a.run(|session| session.has_room(actor, false));
+        let is_held = |actor: u64| !self.at_a.run(|session| session.has_room(actor, Urgency::Normal));
         self.slow.iter().map(|(actor, _)| is_held(actor.id().serial())).collect()
     }
 
     /// How many messages have not left the lane.
     fn left(&self) -> usize {
-        self.deliveries.inbox.iter().map(|messages| messages.rest().len()).sum()
+        self.deliveries.others.messages.iter().map(|messages| messages.rest().len()).sum()
     }
 }
 
@@ -293,7 +293,7 @@ async fn a_call_that_dies_in_front_of_its_line_is_no_dead_letter() {
     let shape = Shape { message: TypeTag::from_u64(1), variant: VariantTag::from_u64(2) };
     for is_call in [false, true] {
         let waiting = Box::pin(ready(Some(Rejection::Stopped)));
-        let front = in_front(LeftOver { actor: 1, shape, is_call }, Weight::default(), waiting).await;
+        let front = in_front(LeftOver { actor: 1, shape, is_call }, Weight::default(), false, waiting).await;
         assert_eq!(front.died.is_some(), !is_call);
     }
 }
@@ -330,15 +330,15 @@ async fn what_waits_since_the_first_turn_keeps_no_buffers() {
     let mut deliveries = Deliveries { holds: Holds::new(0), ..Deliveries::default() };
     deliveries.holds.begin(77);
     for _ in 0..10 {
-        let mut messages = Messages::new(Bytes::from(vec![0; READ_BYTES]), Vec::new());
+        let mut messages = Messages::new(Bytes::from(vec![0; READ_BYTES]), Vec::new(), false);
         let one = rounds(&[stage.slow[0].0.id().serial()], 1);
         messages.push(one.front().unwrap().message, None);
         deliveries.push(messages);
     }
     std::mem::swap(&mut stage.deliveries, &mut deliveries);
     stage.poll(false).await;
-    assert!(stage.deliveries.is_stalled);
+    assert!(stage.deliveries.others.is_stalled);
     let kept: usize =
-        stage.deliveries.inbox.iter().map(|messages| messages.front().unwrap().piece.len()).sum();
+        stage.deliveries.others.messages.iter().map(|messages| messages.front().unwrap().piece.len()).sum();
     assert_eq!(kept, 10 * 4, "for ten numbers");
 }

@@ -18,7 +18,7 @@ use crate::locked::locked;
 use crate::testing::pipe::PipeNetwork;
 use crate::transport::PeerIdentity;
 use crate::wire::reference::{Home, Reference, Token};
-use crate::wire::{DecodeErrorKind, Encoder, RemoteMessage, from_bytes};
+use crate::wire::{DecodeErrorKind, Encoder, RemoteMessage, Urgency, from_bytes};
 
 #[derive(crate::RemoteMessage)]
 enum Ask {
@@ -196,7 +196,7 @@ async fn a_flood_of_presents_takes_no_memory() {
     let world = World::new().await;
     let link = world.at_a();
     for serial in 0..100_000 {
-        assert!(link.act(|session| session.present(serial, false, &Token::from_bytes([1; 16]))));
+        assert!(link.act(|session| session.present(serial, Urgency::Normal, &Token::from_bytes([1; 16]))));
         if serial % 1000 == 0 {
             settle().await;
         }
@@ -209,7 +209,7 @@ async fn a_flood_of_presents_takes_no_memory() {
         let token = world.exports().export(&actor, world.b.node.catalog()).unwrap();
         world.exports().watch_fresh();
         for _ in 0..3 {
-            link.act(|session| session.present(actor.id().serial(), false, &token));
+            link.act(|session| session.present(actor.id().serial(), Urgency::Normal, &token));
         }
         settle().await;
         actor.kill_and_wait(None).await.unwrap();

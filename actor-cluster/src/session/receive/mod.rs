@@ -101,7 +101,7 @@ impl Session {
         let id = first.header.lane;
         let position = self.streams.get(connection).and_then(|stream| stream.position(id)).ok_or(ASTRAY)?;
         let lane = id.message_place().and_then(|place| self.messages.get_mut(place)).ok_or(ASTRAY)?;
-        let messages = reported_in(&mut self.events, &mut self.spare, first.piece());
+        let messages = reported_in(&mut self.events, &mut self.spare, first.piece(), id);
         let mut next = Some(first);
         while let Some(frame) = next {
             let bytes = frame.header.frame_bytes();
@@ -302,7 +302,8 @@ impl Session {
         }
         let fields = Fields::new(frame.end_of_body(body.len()));
         let message = Inbound { lane, actor, shape, spoken, call, fields, bytes };
-        reported_in(&mut self.events, &mut self.spare, frame.piece()).push(message, annotated.annotation);
+        let messages = reported_in(&mut self.events, &mut self.spare, frame.piece(), lane);
+        messages.push(message, annotated.annotation);
         Ok(())
     }
 
@@ -424,15 +425,19 @@ impl Session {
     }
 }
 
-/// Where a message is reported that came in a piece: with those that came just before it in the same one.
+/// Where a message is reported that came in a piece: with those that came just before it in the same one,
+/// and are as urgent.
 fn reported_in<'a>(
     events: &'a mut VecDeque<Event>,
     spare: &mut Vec<Inbound>,
     piece: &Bytes,
+    lane: LaneId,
 ) -> &'a mut Messages {
-    let is_begun = matches!(events.back(), Some(Event::Messages(messages)) if messages.are_in(piece));
+    let is_urgent = lane.is_urgent();
+    let is_begun =
+        matches!(events.back(), Some(Event::Messages(messages)) if messages.are_in(piece, is_urgent));
     if !is_begun {
-        events.push_back(Event::Messages(Messages::new(piece.clone(), std::mem::take(spare))));
+        events.push_back(Event::Messages(Messages::new(piece.clone(), std::mem::take(spare), is_urgent)));
     }
     match events.back_mut() {
         Some(Event::Messages(messages)) => messages,

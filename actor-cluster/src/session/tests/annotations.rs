@@ -11,6 +11,7 @@ use crate::session::capabilities::Capabilities;
 use crate::testing::pair::{Node, Pair, Saw};
 use crate::trace::TraceContext;
 use crate::transport::{CloseCode, LaneSet};
+use crate::wire::Urgency;
 use crate::wire::annotation::{Annotation, Key};
 use crate::wire::frame::{Head, Kind};
 
@@ -134,7 +135,7 @@ fn it_costs_what_it_takes() {
     let again = (0..sent).all(|_| {
         pair.session(A).send_at_once(now, 1, Letter::Note(0), Attempt::First, Some(&trace(1))).is_ok()
     });
-    assert!(again && !pair.session(A).has_room(1, false));
+    assert!(again && !pair.session(A).has_room(1, Urgency::Normal));
 }
 
 /// Small messages that bring much along would else be many times the window.
@@ -186,7 +187,7 @@ fn a_peer_that_reads_none_is_told_none() {
     let written: Vec<u8> = std::iter::from_fn(|| session.poll_transmit(connection)).flatten().collect();
     assert!(frames(&written).iter().all(|frame| frame.kind != Kind::Annotate));
     // Nor may it say any.
-    let annotate = [super::begin(2, 0), frame(Kind::Annotate, 0, &[])].concat();
+    let annotate = [super::begin(3, 0), frame(Kind::Annotate, 0, &[])].concat();
     session.handle_input(pair.now(), connection, &mut BytesMut::from(&annotate[..]));
     let expected = reason(CloseCode::Violation, "an annotation that was not agreed on");
     assert_eq!(session.ended(), Some(&expected));

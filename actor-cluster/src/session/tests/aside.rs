@@ -10,6 +10,7 @@ use crate::session::aside::{Encoded, Reservation};
 use crate::session::send::Sent;
 use crate::testing::pair::{Node, Pair, Saw, outcome};
 use crate::transport::{CloseCode, LaneSet};
+use crate::wire::Urgency;
 use crate::wire::frame::Kind;
 use crate::wire::schema::Schema;
 use crate::wire::{EncodeError, RemoteMessage};
@@ -76,21 +77,21 @@ fn a_long_message_has_its_credit_before_it_is_encoded() {
     let mut pair = pair();
     // Each costs half a window, as it turns out or not.
     let (first, aside) = begun(&pair, long());
-    assert!(pair.session(A).has_room(1, false));
+    assert!(pair.session(A).has_room(1, Urgency::Normal));
     let (second, other) = begun(&pair, long());
     assert!(matches!(pair.send(A, 1, Letter::Note(1)), Err(SendError::Full(_))));
     assert!(matches!(sent(&pair, first, aside), Ok(Sent::Gone(_))), "it needs no more");
-    assert!(!pair.session(A).has_room(1, false));
+    assert!(!pair.session(A).has_room(1, Urgency::Normal));
     give_up(&pair, second, other);
     pair.drive();
     assert_eq!((pair.saw(A), received(&mut pair)), (vec![Saw::Room], vec![LONG]));
     pair.drive();
     // All of it came back: as much can begin as before.
     for _ in 0..2 {
-        assert!(pair.session(A).has_room(1, false));
+        assert!(pair.session(A).has_room(1, Urgency::Normal));
         let _begun = begun(&pair, long());
     }
-    assert!(!pair.session(A).has_room(1, false));
+    assert!(!pair.session(A).has_room(1, Urgency::Normal));
 }
 
 #[test]

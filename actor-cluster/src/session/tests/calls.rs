@@ -291,7 +291,7 @@ fn w22_a_type_is_introduced_once_and_named_never_again() {
     let kinds: Vec<_> =
         frames(&pair.written(0, A)).iter().map(|frame| (frame.kind, frame.index, frame.bytes())).collect();
     let expected = [
-        (Kind::Begin, 2, 16),
+        (Kind::Begin, 3, 16),
         (Kind::Define, 0, 32),
         (Kind::Cast, 0, 20),
         (Kind::Define, 1, 32),

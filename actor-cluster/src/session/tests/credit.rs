@@ -13,6 +13,7 @@ use crate::limits::{
 use crate::testing::pair::{Node, Pair, Saw, Side, outcome};
 use crate::trace::TraceContext;
 use crate::transport::{CloseCode, CloseReason, LaneSet};
+use crate::wire::Urgency;
 use crate::wire::annotation::Annotation;
 use crate::wire::control::{Body, Control, Publication};
 use crate::wire::frame::{HEADER_BYTES, Kind};
@@ -54,7 +55,7 @@ fn w17_a_sender_stops_at_the_window_and_goes_on_when_there_is_room() {
     got.extend(notes(pair.receive(B, 1)));
     pair.drive();
     assert_eq!(pair.saw(A), [Saw::Room]);
-    assert!(pair.session(A).has_room(1, false));
+    assert!(pair.session(A).has_room(1, Urgency::Normal));
     let more = fill(&pair, A, fits);
     assert!((quarter as u32 - 1..=quarter as u32).contains(&more), "{more}");
     pair.drive();
@@ -88,13 +89,13 @@ fn a_long_message_of_ones_own_is_no_unread_answer() {
     let mut pair = Pair::ready_between(node(1), node(2), &[LaneSet::ALL]);
     pair.stall(0, B, true);
     pair.send(B, 1, Letter::of_bytes(ANSWER_BACKLOG_BYTES_MAX)).unwrap();
-    assert!(pair.session(B).wants_messages());
+    assert!(pair.session(B).wants_messages().others);
     // The longest answer may wait, and as much again as is the bound without.
     for answers in 1..=3 {
         let _reply = pair.call(A, None, |port| Letter::Fetch(ANSWER_BACKLOG_BYTES_MAX as u32, port));
         pair.drive();
         answer_all(pair.received(B));
-        assert_eq!(pair.session(B).wants_messages(), answers < 3, "{answers} answers");
+        assert_eq!(pair.session(B).wants_messages().others, answers < 3, "{answers} answers");
     }
 }
 
@@ -160,8 +161,9 @@ fn w17_answers_beyond_what_may_be_unread_are_failures() {
     let mib = 1 << 20;
     let node = |number| Node::new(number).limits(2 * mib, mib as u64);
     let mut pair = Pair::ready_between(node(1), node(2), &[LaneSet::ALL]);
-    // In two lanes, that of bulk is one, two windows and four of the longest messages may be unread beside.
-    let calls = ANSWERS_UNREAD_BYTES_MAX / mib + 2 * (2 + 4 * 2);
+    // In three lanes, those of bulk and of what is urgent are two, two windows and four of the longest messages may be unread
+    // beside.
+    let calls = ANSWERS_UNREAD_BYTES_MAX / mib + 3 * (2 + 4 * 2);
     let mut replies: Vec<_> =
         (0..calls + 3).map(|_| pair.call(A, None, |port| Letter::Fetch(mib as u32, port))).collect();
     pair.drive();
@@ -286,7 +288,7 @@ fn w17_an_actor_is_spared_alone_and_for_as_long_as_the_peer_asks() {
     pair.session(B).hold(1);
     pair.drive();
     assert!(matches!(pair.send(A, 1, Letter::Note(0)), Err(SendError::Full(Letter::Note(0)))));
-    assert!(!pair.session(A).has_room(1, false) && pair.session(A).has_room(2, false));
+    assert!(!pair.session(A).has_room(1, Urgency::Normal) && pair.session(A).has_room(2, Urgency::Normal));
     pair.send(A, 2, Letter::Note(1)).unwrap();
     pair.session(B).release(3);
     pair.drive();
@@ -309,7 +311,7 @@ fn w17_an_actor_that_is_spared_is_so_on_the_next_stream() {
     pair.cut(0);
     pair.open(LaneSet::ALL);
     pair.drive();
-    assert!(!pair.session(A).has_room(1, false));
+    assert!(!pair.session(A).has_room(1, Urgency::Normal));
 }
 
 #[test]

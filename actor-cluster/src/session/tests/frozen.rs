@@ -11,6 +11,7 @@ use crate::session::Shape;
 use crate::testing::pair::{Node, Pair, Side};
 use crate::trace::TraceContext;
 use crate::transport::{CloseCode, CloseReason, LaneSet};
+use crate::wire::Urgency;
 use crate::wire::annotation::{Annotation, Key};
 use crate::wire::control::{Body, Control, Member, Publication};
 use crate::wire::frame::{Frame, HEADER_BYTES, Kind};
@@ -159,7 +160,7 @@ fn messages_are_frozen() {
         pair.drive();
         all.extend(lines(pair, from));
     };
-    pair.session(A).present(42, false, &TOKEN);
+    pair.session(A).present(42, Urgency::Normal, &TOKEN);
     take(&mut pair, A);
     let context = TraceContext::from_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
     let annotation = Annotation { trace: Some(context.unwrap().with_tracestate("a=b").unwrap()), key: None };
@@ -291,6 +292,7 @@ fn the_limits_are_as_printed() {
         ("SEGMENT_BYTES", limits::SEGMENT_BYTES),
         ("TRACE_STATE_BYTES_MAX", limits::TRACE_STATE_BYTES_MAX),
         ("TYPES_MAX", limits::TYPES_MAX),
+        ("URGENT_TURNS", limits::URGENT_TURNS as usize),
         ("WATCHES_MAX", limits::WATCHES_MAX),
         ("WINDOW_BYTES", limits::WINDOW_BYTES as usize),
         ("WINDOW_BYTES_LEAST", limits::WINDOW_BYTES_LEAST as usize),

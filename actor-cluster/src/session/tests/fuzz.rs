@@ -125,7 +125,7 @@ fn good_bytes() -> Vec<u8> {
     drop(replies);
     pair.session(A).close(&CloseReason::new(crate::transport::CloseCode::Shutdown, "maintenance"));
     pair.drive();
-    [begin(0, 0), begin(2, 0), pair.written(0, A)].concat()
+    [begin(0, 0), begin(3, 0), pair.written(0, A)].concat()
 }
 
 /// Feeds a session pieces of bytes as its shell would, and checks its bounds.

@@ -201,7 +201,7 @@ fn a_hello_is_judged_word_by_word() {
     expect(&|hello| hello.nonce.push(0), "a nonce of another length");
     let no_id = "a node identity is 32 bytes, written as 64 hexadecimal digits";
     expect(&|hello| hello.node.truncate(31), no_id);
-    for lanes in [0, 8, 15, 256, 1 << 10, 1 << 31] {
+    for lanes in [0, 16, 31, 256, 1 << 11, 1 << 31] {
         let [by_acceptor, by_dialler] = judged(|hello| hello.lanes = lanes);
         assert_eq!(by_acceptor, Some(violation("a stream that carries no known lane")), "{lanes}");
         assert_eq!(by_dialler, None, "the acceptor's lanes mean nothing");

@@ -9,6 +9,7 @@ use crate::limits::{FRAME_BODY_BYTES_MAX, MESSAGE_BYTES_MAX, SEGMENT_BYTES, WIND
 use crate::session::streams::ConnectionId;
 use crate::testing::pair::{Node, Pair, Saw};
 use crate::transport::LaneSet;
+use crate::wire::Urgency;
 use crate::wire::reference::Token;
 
 #[derive(Debug, RemoteMessage)]
@@ -89,7 +90,7 @@ fn a_long_message_does_not_overtake_the_token_that_gives_the_right_to_send_it() 
     for byte in 1..11 {
         pair.send(A, 1, Letter::Parcel(vec![byte; SEGMENT_BYTES].into())).unwrap();
     }
-    assert!(pair.session(A).present(2, false, &Token::from_bytes([7; 16])));
+    assert!(pair.session(A).present(2, Urgency::Normal, &Token::from_bytes([7; 16])));
     pair.send(A, 2, Letter::Parcel(vec![99; 3 * SEGMENT_BYTES].into())).unwrap();
     let_go(&mut pair);
     // What came behind the token: one message, if it is in order.

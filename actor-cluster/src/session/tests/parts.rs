@@ -13,6 +13,7 @@ use crate::limits::{
 };
 use crate::testing::pair::{Node, Pair, Saw, Side, outcome};
 use crate::transport::{CloseCode, CloseReason, LaneSet};
+use crate::wire::Urgency;
 use crate::wire::frame::{HEADER_BYTES, Head, Kind};
 use crate::wire::lanes::LaneId;
 
@@ -328,7 +329,7 @@ fn a_full_bulk_lane_keeps_nobody_else_waiting() {
     let loads = std::iter::repeat_with(load).take_while(|_| pair.send(A, 1, load()).is_ok()).count();
     assert_eq!(loads, 7);
     assert!(matches!(pair.send(A, 1, load()), Err(SendError::Full(_))));
-    assert!(!pair.session(A).has_room(1, true) && pair.session(A).has_room(1, false));
+    assert!(!pair.session(A).has_room(1, Urgency::Bulk) && pair.session(A).has_room(1, Urgency::Normal));
     pair.send(A, 1, Letter::Note(1)).unwrap();
     pair.drive();
     assert_eq!(pair.saw(B), vec![Saw::Message; 8]);
@@ -336,7 +337,7 @@ fn a_full_bulk_lane_keeps_nobody_else_waiting() {
     assert!(matches!(first, Letter::Note(1)), "it has gone first");
     assert_eq!(pair.received::<Cargo>(B).len(), 7);
     pair.drive();
-    assert!(pair.session(A).has_room(1, true), "its credit came back");
+    assert!(pair.session(A).has_room(1, Urgency::Bulk), "its credit came back");
 }
 
 #[test]
@@ -378,13 +379,13 @@ fn recipients_are_spread_over_the_lanes() {
         }
     }
     pair.drive();
-    let mut lanes = vec![0; usize::from(LANES) + 2];
+    let mut lanes = vec![0; usize::from(LANES) + 3];
     for frame in frames(&pair.written(0, A)).iter().filter(|frame| frame.kind == Kind::Cast) {
         let actor = u64::from_le_bytes(*frame.body.first_chunk().unwrap());
         assert_eq!(frame.lane, LaneId::of_recipient(actor, LANES));
         lanes[usize::from(frame.lane.as_u8())] += 1;
     }
-    assert!(lanes[2..].iter().all(|messages| (6..=18).contains(messages)), "{lanes:?}");
+    assert!(lanes[3..].iter().all(|messages| (6..=18).contains(messages)), "{lanes:?}");
     let all = received(&mut pair, B);
     for actor in 0..16 {
         let of: Vec<u32> = all.iter().filter(|(to, ..)| *to == actor).map(|(_, number, _)| *number).collect();
@@ -396,7 +397,7 @@ fn recipients_are_spread_over_the_lanes() {
     let lane_of = |actor| LaneId::of_recipient(actor, LANES);
     for actor in 0..16 {
         let shares_its_lane = lane_of(actor) == lane_of(greedy);
-        assert_eq!(pair.session(A).has_room(actor, false), !shares_its_lane, "{actor}");
+        assert_eq!(pair.session(A).has_room(actor, Urgency::Normal), !shares_its_lane, "{actor}");
     }
 }
 

@@ -13,6 +13,7 @@ use crate::session::Correlation;
 use crate::testing::pair::{Node, Pair, Saw, outcome};
 use crate::trace::TraceContext;
 use crate::transport::{CloseCode, CloseReason, LaneSet};
+use crate::wire::Urgency;
 use crate::wire::annotation::{Annotation, Key};
 use crate::wire::frame::{HEADER_BYTES, Head, Kind};
 
@@ -43,7 +44,7 @@ fn busy(streams: &[LaneSet]) -> (Pair, Vec<ReplyFuture<u32>>, Vec<(u64, Letter)>
     let mut pair = pair(streams);
     let (mut replies, mut letters) = (Vec::new(), Vec::new());
     while replies.len() < CALLS_MAX {
-        if pair.session(A).has_room(1, false) {
+        if pair.session(A).has_room(1, Urgency::Normal) {
             replies.push(pair.call(A, None, |port| Letter::Ask(0, port)));
             continue;
         }
@@ -90,7 +91,7 @@ fn more(from: u64, calls: usize) -> Vec<u8> {
 fn inject(pair: &mut Pair, stream: usize, bytes: &[u8]) {
     // At least what they cost, one by one.
     let pieces = bytes.chunks(WINDOW / 2);
-    pieces.for_each(|piece| pair.session(A).messages[1].send_window.sent(piece.len()));
+    pieces.for_each(|piece| pair.session(A).messages[2].send_window.sent(piece.len()));
     pair.inject(stream, A, bytes);
     pair.drive();
 }
@@ -212,10 +213,10 @@ fn w17_a_peer_that_reads_no_refusals_gets_no_credit_until_it_does() {
             // The failures of all calls that there is credit for, and of one message that overdraws it.
             let failures = ((WINDOW + MESSAGE) / CALL + 1) * FAILURE;
             let most = ANSWER_BACKLOG_BYTES_MAX + MESSAGE + failures;
-            let unsent = pair.session(B).messages[1].lane.out.unsent_bytes();
+            let unsent = pair.session(B).messages[2].lane.out.unsent_bytes();
             assert!(unsent <= most, "{unsent} bytes");
         };
-        while pair.session(B).wants_messages() {
+        while pair.session(B).wants_messages().others {
             next(&mut pair);
         }
         assert_eq!(ended(&pair), None);
@@ -239,8 +240,9 @@ fn w17_a_peer_that_reads_no_refusals_gets_no_credit_until_it_does() {
 #[test]
 fn w17_refusals_that_nobody_acknowledges_end_the_session() {
     let (mut pair, _replies, mut letters) = busy(&[LaneSet::ALL]);
-    // Two windows and four long messages in each of two lanes, that of bulk is one, and answers: all of that but a little.
-    let most = ANSWERS_UNREAD_BYTES_MAX + 2 * (2 * WINDOW + 4 * MESSAGE);
+    // Two windows and four long messages in each of three lanes, those of bulk and of what is urgent are two, and answers: all
+    // of that but a little.
+    let most = ANSWERS_UNREAD_BYTES_MAX + 3 * (2 * WINDOW + 4 * MESSAGE);
     let failures = MESSAGE + ANSWER_BACKLOG_BYTES_MAX;
     // Of one frame each: they are written, whoever reads them.
     let answer = FRAME_BODY_BYTES_MAX - 1024;

@@ -21,7 +21,7 @@ macro_rules! held {
 
 fn held(session: &Session) -> Vec<(&'static str, String)> {
     held!(session;
-        streams control messages turn turns_without_bulk owes_ack broken has_lost schemas annotations calls
+        streams control messages turn turns_without_bulk urgent_turns owes_ack broken has_lost schemas annotations calls
         peer_calls pending_replies sweep_at answering refused held watches deaths casts_sent publications
         publication_bytes events spare)
 }
@@ -52,7 +52,8 @@ fn full(pair: &mut Pair) {
     session.refused.insert(LaneId::BULK, 8);
     session.events.push_back(Event::Room);
     session.spare.reserve(9);
-    (session.turns_without_bulk, session.owes_ack, session.peer_calls) = (1, true, 1);
+    (session.turns_without_bulk, session.urgent_turns) = (1, 1);
+    (session.owes_ack, session.peer_calls) = (true, 1);
 }
 
 #[test]

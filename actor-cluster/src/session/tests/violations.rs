@@ -61,12 +61,12 @@ fn call(correlation: u64) -> Vec<u8> {
 fn frames_that_are_no_frames() {
     assert_violation(b"GET / HTTP/1.1\r\n", "a frame of unknown kind 32");
     assert_violation(&[0, 0, 0, 0, 0, 0, 0, 0], "a frame of unknown kind 0");
-    assert_violation(&[0, 0, 0, 3, 0, 0, 0, 10], "a frame on lane 10, where its kind does not belong");
+    assert_violation(&[0, 0, 0, 3, 0, 0, 0, 11], "a frame on lane 11, where its kind does not belong");
     assert_violation(&[0, 0, 0, 2, 0, 0, 0, 1], "a frame on lane 1, where its kind does not belong");
     assert_violation(&[0, 0, 0, 3, 0, 0, 0, 0], "a frame on lane 0, where its kind does not belong");
     assert_violation(&[0, 0, 0, 12, 0, 0, 0, 0], "a frame on lane 0, where its kind does not belong");
     assert_violation(&[0, 0, 0, 2, 1, 0, 0, 0], "a frame of kind 2 with index 1, where its kind has none");
-    let giant = [1, 0, 2, 3, 0, 0, 0, 2];
+    let giant = [1, 0, 2, 3, 0, 0, 0, 3];
     assert_violation(&giant, "a frame of 131073 bytes, where 131072 is the limit");
 }
 
@@ -141,7 +141,7 @@ fn what_may_have_crossed_is_harmless() {
     {
         assert_harmless(&bytes, &[]);
     }
-    assert_harmless(&[begin(2, 0), begin(2, 0), frame(Kind::Take, 0b111, b"")].concat(), &[]);
+    assert_harmless(&[begin(3, 0), begin(3, 0), frame(Kind::Take, 0b1111, b"")].concat(), &[]);
     let down = Body::Down(crate::wire::control::Down { watch: 9, exit: 1, text: None });
     assert_harmless(&control(down), &[]);
     for kind in [Kind::Reply, Kind::Failure, Kind::Cancel] {
@@ -191,20 +191,20 @@ fn credit_out_of_nowhere() {
 
 #[test]
 fn lanes_with_a_gap() {
-    assert_violation(&begin(2, 1), "a lane that begins behind a gap");
+    assert_violation(&begin(3, 1), "a lane that begins behind a gap");
     assert_violation(&begin(0, u64::MAX), "a lane that begins behind a gap");
-    for lane in [3, 10, 254] {
+    for lane in [4, 11, 254] {
         assert_violation(&begin(lane, 0), "the beginning of an unknown lane");
     }
     assert_violation(&begin(256, 0), "the beginning of no lane");
-    assert_violation(&frame(Kind::Take, 1 << 10, b""), "a set of unknown lanes");
+    assert_violation(&frame(Kind::Take, 1 << 11, b""), "a set of unknown lanes");
     let astray = "a frame on a stream that does not carry its lane";
-    assert_violation(&frame(Kind::Take, 0b1000, b""), astray);
+    assert_violation(&frame(Kind::Take, 0b1_0000, b""), astray);
     let mut of_another = define(0);
-    of_another[7] = 3;
+    of_another[7] = 4;
     assert_violation(&of_another, astray);
     // Frames that begin elsewhere than the first time.
-    let cut = [define(0), begin(2, 8), define(0)].concat();
+    let cut = [define(0), begin(3, 8), define(0)].concat();
     assert_violation(&cut, "a lane that goes on behind a gap");
 }
 
