@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actor_core::ActorId;
 use tokio::sync::broadcast;
 
+use crate::authorize::{Operation, Subject};
 use crate::id::{Incarnation, NodeId, NodeLife};
 use crate::refusal::RefusalCause;
 use crate::transport::CloseReason;
@@ -62,6 +63,19 @@ pub enum NodeEvent {
         /// have arrived.
         unacked: u64,
     },
+    /// A peer has tried what it may not. Of each operation one in a
+    /// [`FORBIDDEN_INTERVAL`](crate::limits::FORBIDDEN_INTERVAL) is told for a session, so that a peer which tries often
+    /// does not bury what else there is to tell; [`NodeServer::denials`](crate::NodeServer::denials) counts all.
+    Forbidden {
+        /// Who has tried.
+        peer: PeerInfo,
+        /// To do what.
+        operation: Operation,
+        /// To whom, or with what.
+        subject: Subject,
+        /// How often this operation was denied in the session since it was told last, this time among them.
+        count: u64,
+    },
     /// What a peer publishes has changed.
     Published(PeerInfo),
     /// This node and a peer hold the same name, and not both [allow](crate::Conflict::Allow) that. One of
@@ -100,8 +114,11 @@ pub struct PeerInfo {
     pub node: NodeId,
     /// Which of its lives this is.
     pub incarnation: Incarnation,
-    /// Its name, for people.
+    /// Its name, for people. It is what the node says, and proves nothing.
     pub name: String,
+    /// Whether a certificate or a key has proven that it is this node. If not, it has proven to know the
+    /// [secret](crate::Secrets) of the cluster, and says that it is this node; so could any other that knows it.
+    pub is_proven: bool,
 }
 
 impl PeerInfo {

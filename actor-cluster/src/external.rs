@@ -23,7 +23,7 @@ use crate::transport::{ChannelBinding, CloseReason, ClusterBidiStream, PeerIdent
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let node = |key: u8, system: &ActorSystem| {
 ///     let builder = NodeServer::builder(NodeId::from_bytes([key; 32]));
-///     builder.system(system.clone()).secret("one for all").start()
+///     builder.system(system.clone()).secret("one secret for all").start()
 /// };
 /// let (here, there) = (ActorSystem::new(), ActorSystem::new());
 /// let (a, b) = (node(1, &here).await?, node(2, &there).await?);

@@ -239,6 +239,17 @@ pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 /// is closed.
 pub const HANDSHAKES_MAX: usize = 256;
 
+/// The shortest shared secret, in bytes. A shorter one is a configuration error. It is no measure of how random it is: 32 random
+/// bytes are right.
+pub const SECRET_BYTES_LEAST: usize = 16;
+
+/// How many shared secrets a node takes for good at once: the current one, and others while it is replaced.
+pub const SECRETS_MAX: usize = 4;
+
+/// In so much time one denial of each operation is told of a peer, by [`NodeEvent::Forbidden`](crate::NodeEvent::Forbidden), which says
+/// how many there were. All are counted.
+pub const FORBIDDEN_INTERVAL: Duration = Duration::from_secs(1);
+
 /// How many peers a node can have sessions with. One more is refused.
 pub const PEERS_MAX: usize = 1024;
 

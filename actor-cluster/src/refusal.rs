@@ -17,7 +17,7 @@ pub enum RefusalCause {
     Unfinished,
     /// It does not know the cluster's shared secret.
     Secret,
-    /// It is not who it says it is.
+    /// It is not who it says it is, or does not prove it where it has to.
     Identity,
     /// It belongs to another cluster, or speaks no version of the protocol that this node speaks.
     Incompatible,
@@ -27,11 +27,13 @@ pub enum RefusalCause {
     Busy,
     /// The system failed, such as for want of file descriptors.
     System,
+    /// It is who it says it is, and may have [no session](crate::Authorize::may_join).
+    Forbidden,
 }
 
 impl RefusalCause {
     /// Every cause.
-    pub const ALL: [RefusalCause; 8] = [
+    pub const ALL: [RefusalCause; 9] = [
         RefusalCause::Untrusted,
         RefusalCause::Unfinished,
         RefusalCause::Secret,
@@ -40,6 +42,7 @@ impl RefusalCause {
         RefusalCause::Violation,
         RefusalCause::Busy,
         RefusalCause::System,
+        RefusalCause::Forbidden,
     ];
 
     pub(crate) fn of(error: &ConnectError) -> Self {
@@ -66,10 +69,11 @@ impl RefusalCause {
         use HandshakeError as E;
         match error {
             E::NoSecret | E::Secret => Self::Secret,
-            E::Identity { .. } | E::Myself => Self::Identity,
+            E::Identity { .. } | E::Myself | E::Unproven => Self::Identity,
             E::Version { .. } | E::Cluster(_) => Self::Incompatible,
             E::Violation(_) => Self::Violation,
             E::Changed | E::Stale | E::Busy => Self::Busy,
+            E::Forbidden => Self::Forbidden,
             // It has refused us.
             E::Refused(why) => Self::of_handshake(why),
         }
@@ -125,8 +129,8 @@ mod tests {
             (0..times).for_each(|_| counts.count(cause));
         }
         let now = counts.now();
-        assert_eq!(RefusalCause::ALL.map(|cause| now.of(cause)), [1, 2, 3, 4, 5, 6, 7, 8]);
-        assert_eq!(now.total(), 36);
+        assert_eq!(RefusalCause::ALL.map(|cause| now.of(cause)), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(now.total(), 45);
     }
 
     #[test]
@@ -137,13 +141,15 @@ mod tests {
         let dropped = TransportError::Handshake { peer: peer(), detail: peer() };
         let node = NodeId::from_bytes([1; 32]);
         let identity = HandshakeError::Identity { claimed: node, actual: node };
-        let errors: [(ConnectError, C); 9] = [
+        let errors: [(ConnectError, C); 11] = [
             (untrusted.into(), C::Untrusted),
             (dropped.into(), C::Unfinished),
             (TransportError::Io(std::io::ErrorKind::UnexpectedEof.into()).into(), C::Unfinished),
             (ConnectError::TimedOut(Duration::ZERO), C::Unfinished),
             (HandshakeError::Secret.into(), C::Secret),
             (identity.into(), C::Identity),
+            (HandshakeError::Unproven.into(), C::Identity),
+            (HandshakeError::Forbidden.into(), C::Forbidden),
             (HandshakeError::Cluster(peer()).into(), C::Incompatible),
             (HandshakeError::Violation(peer()).into(), C::Violation),
             (HandshakeError::Refused(Box::new(HandshakeError::Busy)).into(), C::Busy),

@@ -95,11 +95,13 @@ async fn who_is_not_on_our_list_is_not_dialled() {
 
 #[tokio::test]
 async fn b02_a_wrong_cookie_is_refused_over_every_transport() {
-    for (theirs, way) in [Some("another secret"), None].into_iter().flat_map(|s| Way::ALL.map(|w| (s, w))) {
+    for (theirs, way) in
+        [Some("the secret of another cluster"), None].into_iter().flat_map(|s| Way::ALL.map(|w| (s, w)))
+    {
         guarded(async {
             let [host, dialler] = two(&[way]);
             let peers = [host.node, dialler.node];
-            let ours = |builder: NodeBuilder| builder.secret("the secret");
+            let ours = |builder: NodeBuilder| builder.secret("the secret of this cluster");
             let other = |builder: NodeBuilder| match theirs {
                 Some(secret) => builder.secret(secret),
                 None => builder,

@@ -4,11 +4,12 @@
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::{Bytes, BytesMut};
 
+use crate::event::PeerInfo;
 use crate::id::{Incarnation, NodeId, NodeLife};
 use crate::limits::{HANDSHAKE_BODY_BYTES_MAX, MESSAGE_BYTES_MAX_LEAST, WINDOW_BYTES};
 use crate::session::handshake::{
     Acceptor, Carried, Channel, Dialler, HandshakeError, Myself, Offer, Peer, Progress, Proposal, Proposals,
-    Secret, SessionId, Sessions, accept, propose,
+    Secrets as Known, SessionId, Sessions, accept, propose,
 };
 use crate::transport::{ChannelBinding, LaneSet, PeerIdentity};
 use crate::wire::frame::{Frame, Kind, read_frame, write_frame};
@@ -194,7 +195,7 @@ fn node(number: u8, secrets: Secrets) -> (Myself, Channel) {
         cluster: "fuzzed".to_owned(),
         life: NodeLife::new(of(number), Incarnation::from_u64(u64::from(number))),
         name: format!("node-{number}"),
-        secret: secret.map(Secret::new),
+        secrets: secret.map(|secret| Known::of(&[secret])),
         message_bytes_max: u32::try_from(MESSAGE_BYTES_MAX_LEAST).unwrap_or(u32::MAX),
         window_bytes: WINDOW_BYTES,
         wants_dead_letters: false,
@@ -206,13 +207,21 @@ fn node(number: u8, secrets: Secrets) -> (Myself, Channel) {
 struct Nobody;
 
 impl Sessions for Nobody {
+    fn let_in(&self, _: &PeerInfo) -> Result<(), HandshakeError> {
+        Ok(())
+    }
+
     fn live(&self, _: NodeLife) -> Option<SessionId> {
         None
     }
 }
 
 impl Proposals for Nobody {
-    fn propose(&mut self, _: NodeLife, offer: Offer) -> Result<Proposal, HandshakeError> {
+    fn let_in(&self, _: &PeerInfo) -> Result<(), HandshakeError> {
+        Ok(())
+    }
+
+    fn propose(&mut self, _: &PeerInfo, offer: Offer) -> Result<Proposal, HandshakeError> {
         propose(offer, None, false)
     }
 }

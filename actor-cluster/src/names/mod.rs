@@ -21,7 +21,7 @@ use std::sync::Arc;
 use actor_core::ActorId;
 
 use self::conflict::{Claim, Conflict};
-use crate::authorize::Subject;
+use crate::authorize::{PublishedAs, Subject};
 use crate::event::{GroupEvent, PublishedActor};
 use crate::id::{NodeId, NodeLife};
 use crate::wire::TypeTag;
@@ -67,6 +67,14 @@ impl Label {
         match self.kind {
             LabelKind::Name => Subject::Name(self.text.clone()),
             LabelKind::Group => Subject::Group { scope: self.scope.clone(), name: self.text.clone() },
+        }
+    }
+
+    /// The same, of an actor of ours.
+    pub(crate) fn published_as(&self) -> PublishedAs {
+        match self.kind {
+            LabelKind::Name => PublishedAs::Name(self.text.clone()),
+            LabelKind::Group => PublishedAs::Group { scope: self.scope.clone(), name: self.text.clone() },
         }
     }
 
@@ -230,6 +238,21 @@ impl Names {
             let who = PublishedActor { node: life.node, actor: life.actor(publication.actor) };
             self.remove(&Label::of(publication), who, &mut changes);
         }
+        changes
+    }
+
+    /// All that one life of a peer publishes.
+    pub(crate) fn of_peer(&self, life: NodeLife) -> Vec<(Label, PublishedActor)> {
+        let is_theirs =
+            |who: &PublishedActor| who.node == life.node && who.actor.incarnation() == life.incarnation;
+        let all = self.labels.iter().flat_map(|(label, holders)| holders.keys().map(move |who| (label, who)));
+        all.filter(|(_, who)| is_theirs(who)).map(|(label, who)| (label.clone(), *who)).collect()
+    }
+
+    /// These are found no more.
+    pub(crate) fn remove_all(&mut self, gone: &[(Label, PublishedActor)]) -> Changes {
+        let mut changes = Changes::default();
+        gone.iter().for_each(|(label, who)| self.remove(label, *who, &mut changes));
         changes
     }
 

@@ -13,6 +13,7 @@ use super::groups::{Feeds, Told};
 use super::link::{Attached, Link, LinkState, Moment, Origin};
 use super::linking::Leash;
 use super::peer::Peer;
+use super::rights;
 use super::tasks::Place;
 use crate::error::HandshakeError;
 use crate::event::{NodeEvent, PeerInfo};
@@ -109,8 +110,18 @@ impl Peers {
     }
 
     /// Whether a later life of the node is here.
-    fn is_stale(&self, life: NodeLife) -> bool {
-        self.present.get(&life.node).is_some_and(|peer| peer.life.incarnation > life.incarnation)
+    fn is_stale(&self, peer: &PeerInfo) -> bool {
+        self.present.get(&peer.node).is_some_and(|present| {
+            let is_proven = present.link().is_some_and(|link| link.info.is_proven);
+            handshake::is_stale(peer.incarnation, peer.is_proven, (present.life.incarnation, is_proven))
+        })
+    }
+
+    /// Whether what the peer has proven is enough beside the session that is there with the node, in whichever life.
+    fn outrank(&self, peer: &PeerInfo) -> Result<(), HandshakeError> {
+        let present = self.present.get(&peer.node).and_then(|present| present.link());
+        let live = present.filter(|link| link.ended().is_none()).map(|link| link.info.is_proven);
+        handshake::outrank(peer.is_proven, live)
     }
 
     /// Whether a session is the one there is with its peer. What one that was
@@ -213,14 +224,22 @@ impl Node {
         self: &Arc<Self>,
         shaken: handshake::Peer,
     ) -> Result<(Arc<Link>, Option<New>), HandshakeError> {
-        // Before the peers, see the order of locks.
-        let publishing = locked(&self.publishing);
-        let mut peers = locked(&self.peers);
+        let (life, info) = (shaken.life, shaken.info());
+        let (publishing, mut peers) = loop {
+            let hooks = self.hooks.count();
+            rights::may_join(self, &info)?;
+            // Before the peers, see the order of locks.
+            let (publishing, peers) = (locked(&self.publishing), locked(&self.peers));
+            // Otherwise another hook is in force by now, which may not have seen this one.
+            if hooks == self.hooks.count() {
+                break (publishing, peers);
+            }
+        };
         if peers.is_closing {
             return Err(HandshakeError::Busy);
         }
-        let life = shaken.life;
-        if peers.is_stale(life) {
+        peers.outrank(&info)?;
+        if peers.is_stale(&info) {
             return Err(HandshakeError::Stale);
         }
         let live = peers.live(life);
@@ -317,9 +336,14 @@ impl Proposing {
 }
 
 impl Proposals for Proposing {
-    fn propose(&mut self, life: NodeLife, offer: Offer) -> Result<Proposal, HandshakeError> {
+    fn let_in(&self, peer: &PeerInfo) -> Result<(), HandshakeError> {
+        self.node.let_in(peer)
+    }
+
+    fn propose(&mut self, peer: &PeerInfo, offer: Offer) -> Result<Proposal, HandshakeError> {
+        let life = peer.life();
         let mut peers = locked(&self.node.peers);
-        if peers.is_stale(life) {
+        if peers.is_stale(peer) {
             return Err(HandshakeError::Stale);
         }
         let live = peers.live(life).map(|link| link.live(self.begun));
@@ -348,6 +372,11 @@ impl Drop for Proposing {
 }
 
 impl Sessions for Node {
+    fn let_in(&self, peer: &PeerInfo) -> Result<(), HandshakeError> {
+        locked(&self.peers).outrank(peer)?;
+        rights::may_join(self, peer)
+    }
+
     fn live(&self, life: NodeLife) -> Option<SessionId> {
         locked(&self.peers).live(life).map(|link| link.id)
     }

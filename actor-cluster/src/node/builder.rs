@@ -8,6 +8,7 @@ use actor_core::{Actor, ActorSystem};
 
 use super::kinds::Kinds;
 use super::{Node, NodeServer, Preference, Settings};
+use super::rights::Hooks;
 use crate::authorize::Authorize;
 use crate::error::StartError;
 use crate::id::{NodeId, NodeLife};
@@ -19,7 +20,7 @@ use crate::limits::{
 use crate::names::conflict::NameRule;
 use crate::once::CallMemory;
 use crate::session;
-use crate::session::handshake::{Myself, Secret};
+use crate::session::handshake::{Myself, SecretError, Secrets};
 use crate::session::heartbeat::Pace;
 use crate::trace::Propagator;
 use crate::transport::Transport;
@@ -44,10 +45,10 @@ pub struct NodeBuilder {
     name: String,
     cluster: String,
     system: Option<ActorSystem>,
-    secret: Option<Vec<u8>>,
+    secrets: Option<Result<Secrets, SecretError>>,
     mode: Mode,
     transports: Vec<Arc<dyn Transport>>,
-    authorize: Option<Arc<dyn Authorize>>,
+    authorize: Option<Box<dyn Authorize>>,
     kinds: Kinds,
     name_rule: NameRule,
     pace: Pace,
@@ -70,7 +71,7 @@ impl NodeBuilder {
             name: format!("{id:?}"),
             cluster: "default".to_owned(),
             system: None,
-            secret: None,
+            secrets: None,
             mode: Mode::default(),
             transports: Vec::new(),
             authorize: None,
@@ -112,10 +113,17 @@ impl NodeBuilder {
     }
 
     /// A secret that every node of the cluster must prove to know, on top of what
-    /// transports prove. Streams that prove nothing need one. Draw it at random:
-    /// whoever sees a handshake on an unencrypted stream can try guesses.
+    /// transports prove. Streams that prove nothing need one. Draw it at random, 32 bytes of it; fewer than
+    /// [`SECRET_BYTES_LEAST`](crate::limits::SECRET_BYTES_LEAST) are an error at the start: whoever can open a stream to the node, or
+    /// sees a handshake on one that is not encrypted, can try guesses.
     pub fn secret(mut self, secret: impl AsRef<[u8]>) -> Self {
-        self.secret = Some(secret.as_ref().to_vec());
+        self.secrets = Some(Secrets::new(secret));
+        self
+    }
+
+    /// As [`secret`](Self::secret), and others that are as good, for as long as the secret is being replaced.
+    pub fn secrets(mut self, secrets: Secrets) -> Self {
+        self.secrets = Some(Ok(secrets));
         self
     }
 
@@ -132,9 +140,10 @@ impl NodeBuilder {
         self
     }
 
-    /// Decides what peers may do to published actors; everything unless set.
+    /// Decides which peers may have sessions, and what they may do: [`Rights`](crate::Rights), or a hook of one's own. Unless set,
+    /// everybody who is let in may do everything to what is published, given or registered.
     pub fn authorize(mut self, authorize: impl Authorize) -> Self {
-        self.authorize = Some(Arc::new(authorize));
+        self.authorize = Some(Box::new(authorize));
         self
     }
 
@@ -255,6 +264,8 @@ impl NodeBuilder {
     /// If the system is on tokio and no runtime is current.
     pub async fn start(self) -> Result<NodeServer, StartError> {
         self.check()?;
+        let unusable = |error: SecretError| StartError::Setting(error.to_string());
+        let secrets = self.secrets.transpose().map_err(unusable)?;
         let mut listeners = Vec::new();
         for transport in self.transports.iter().filter(|transport| transport.is_listening()) {
             listeners.push(transport.listen().await?);
@@ -281,14 +292,15 @@ impl NodeBuilder {
                 cluster: self.cluster,
                 life: NodeLife::new(self.id, system.incarnation()),
                 name: self.name,
-                secret: self.secret.as_deref().map(Secret::new),
+                secrets,
                 message_bytes_max: u32::try_from(self.message_bytes_max).unwrap_or(u32::MAX),
                 window_bytes: self.window_bytes,
                 wants_dead_letters: self.wants_dead_letters,
             },
         };
         let addresses = listeners.iter().flat_map(|listener| listener.addresses()).collect();
-        let node = Node::new(system, settings, self.transports, addresses, self.authorize, self.kinds);
+        let node =
+            Node::new(system, settings, self.transports, addresses, Hooks::new(self.authorize), self.kinds);
         let node = Arc::new(node);
         for listener in listeners {
             node.spawn_intake(super::accept::listen(node.clone(), listener));
@@ -306,9 +318,6 @@ impl NodeBuilder {
         }
         if !self.kinds.are_usable() {
             return unusable("the name of a kind must have 1 to 255 bytes");
-        }
-        if self.secret.as_ref().is_some_and(Vec::is_empty) {
-            return unusable("an empty secret is known to everybody");
         }
         if !(MESSAGE_BYTES_MAX_LEAST..=MESSAGE_BYTES_MAX_MOST).contains(&self.message_bytes_max) {
             return unusable("the limit on messages must be from 64 KiB to 1 GiB");

@@ -5,12 +5,13 @@ use std::any::{TypeId, type_name};
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use actor_core::{ActorCell, ActorRef, CallFailure, Executor, Rejection, SendError, Status, WatchId};
 use bytes::Bytes;
 
 use super::readings::Reading;
+use crate::authorize::PublishedAs;
 use crate::contain::contained;
 use crate::error::PublishError;
 use crate::limits::{LABEL_BYTES_MAX, PUBLICATION_BYTES_MAX, PUBLICATIONS_MAX};
@@ -109,6 +110,8 @@ pub(super) struct Known {
 struct Export {
     target: Arc<dyn Target>,
     publications: Vec<Listed>,
+    /// What those are called, once somebody has asked since they have changed.
+    published_as: OnceLock<Arc<[PublishedAs]>>,
     /// What tells the node of the actor's end; none while it is being made.
     watch: Option<WatchId>,
 }
@@ -184,8 +187,10 @@ impl Catalog {
         let export = inner.exports.entry(serial).or_insert_with(|| Export {
             target: Arc::new(Typed::new(actor, schema.clone())),
             publications: Vec::new(),
+            published_as: OnceLock::new(),
             watch: None,
         });
+        export.published_as.take();
         export.publications.push(Listed { publication, stops_loser });
         is_first
     }
@@ -209,6 +214,7 @@ impl Catalog {
         let export = inner.exports.get_mut(&actor)?;
         let index = export.publications.iter().position(|listed| label.is_of(&listed.publication))?;
         let Listed { publication, stops_loser } = export.publications.swap_remove(index);
+        export.published_as.take();
         let stopped = stops_loser.then(|| export.target.cell().clone());
         let is_last = export.publications.is_empty();
         let export = if is_last { inner.exports.remove(&actor) } else { None };
@@ -231,6 +237,15 @@ impl Catalog {
     pub(super) fn target(&self, actor: u64) -> Option<Arc<dyn Target>> {
         let inner = self.read();
         inner.exports.get(&actor).map(|export| export.target.clone())
+    }
+
+    /// Under what an actor is published; nothing, if it is not.
+    pub(super) fn published_as(&self, actor: u64) -> Arc<[PublishedAs]> {
+        let inner = self.read();
+        let Some(export) = inner.exports.get(&actor) else { return Arc::default() };
+        let labels =
+            || export.publications.iter().map(|listed| Label::of(&listed.publication).published_as());
+        export.published_as.get_or_init(|| labels().collect()).clone()
     }
 
     /// Everything that is published, in the order of the actors.

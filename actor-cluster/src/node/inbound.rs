@@ -12,7 +12,7 @@ use super::kinds;
 use super::link::{Link, LinkState};
 use super::linking;
 use super::once::Unrun;
-use super::rights::{allowed, ask_uncontained};
+use super::rights::{self, allowed, ask_uncontained};
 use super::spans;
 use super::spawning::{Asked, SPAWNER};
 use crate::authorize::{Operation, Subject};
@@ -138,8 +138,7 @@ pub(super) fn deliver_casts(
 ) -> Option<(usize, Option<Waiting>)> {
     let mut taken = 0;
     // A hook is asked for each message.
-    let goes =
-        |next: &Unread<'_>| next.is_plain_cast() && !next.is_read_aside() && node.authorize().is_none();
+    let goes = |next: &Unread<'_>| next.is_plain_cast() && !next.is_read_aside() && !node.hooks.is_some();
     let next = messages.front().filter(goes);
     let Unread { message: first, piece, .. } = next?;
     let found = reached.found(node, link, first.actor).ok()?;
@@ -162,8 +161,9 @@ pub(super) struct Reached(Option<Found>);
 
 struct Found {
     actor: u64,
-    id: ActorId,
     target: Arc<dyn Target>,
+    /// What the hook is told of it, if there is one.
+    subject: Option<Subject>,
     understood: Option<Understood>,
 }
 
@@ -180,14 +180,23 @@ impl Reached {
             Some(found) if found.actor == actor => {}
             last => {
                 let target = node.reached(link, actor).ok_or(Rejection::NoSuchActor)?;
-                *last = Some(Found { actor, id: target.cell().id(), target, understood: None });
+                *last = Some(Found { actor, target, subject: None, understood: None });
             }
         }
         self.0.as_mut().ok_or(Rejection::NoSuchActor)
     }
+
+    /// What the hook was told of the last actor.
+    fn last_subject(&self) -> Option<&Subject> {
+        self.0.as_ref()?.subject.as_ref()
+    }
 }
 
 impl Found {
+    fn subject(&mut self, node: &Node) -> &Subject {
+        self.subject.get_or_insert_with(|| rights::subject(node, &*self.target))
+    }
+
     /// The actor, if it takes such a message, and what the message leaves out.
     fn understand(
         &mut self,
@@ -251,10 +260,20 @@ fn hand_over(
     let passed = contained("a message, or what may refuse it,", || {
         pass(node, link, reached, unread, &mut reply, &mut step)
     });
-    match passed.unwrap_or_else(|| Err(step.panicked())) {
+    let passed = passed.unwrap_or_else(|| {
+        if let (Step::Permission, Some(subject)) = (step, reached.last_subject()) {
+            rights::forbidden(node, link, operation_of(&unread.message), subject);
+        }
+        Err(step.panicked())
+    });
+    match passed {
         Ok(()) => None,
         Err(undone) => settle(node, link, &unread.message, reply, *undone),
     }
+}
+
+fn operation_of(message: &Inbound) -> Operation {
+    if message.call.is_some() { Operation::Call } else { Operation::Cast }
 }
 
 /// A message is not in its mailbox: it waits, or its caller is told why not, or it is a dead letter.
@@ -295,10 +314,9 @@ fn pass(
 ) -> Result<(), Box<Undone>> {
     let Unread { message, annotation, .. } = *unread;
     let Inbound { actor, shape, spoken, call, .. } = message;
-    let operation = if call.is_some() { Operation::Call } else { Operation::Cast };
     let found = reached.found(node, link, actor)?;
-    if node.authorize().is_some() {
-        ask_uncontained(node, link, operation, Subject::Actor(found.id))?;
+    if node.hooks.is_some() {
+        ask_uncontained(node, link, operation_of(&message), found.subject(node))?;
     }
     let (target, dialect) = found.understand(link, shape, spoken)?;
     let is_late =
@@ -457,7 +475,9 @@ mod tests {
         b.publish("answerer", &actor).unwrap();
         a.connect(&b.addresses()[0]).await.unwrap();
         let (link, serial) = (b.node.links().remove(0), actor.id().serial());
-        let finds = |reached: &mut Reached| reached.found(&b.node, &link, serial).map(|found| found.id);
+        let finds = |reached: &mut Reached| {
+            reached.found(&b.node, &link, serial).map(|found| found.target.cell().id())
+        };
         let mut reached = Reached::default();
         assert_eq!(finds(&mut reached), Ok(actor.id()));
         b.unpublish("answerer", &actor);

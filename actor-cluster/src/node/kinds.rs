@@ -110,7 +110,7 @@ pub(super) fn on_request(node: &Arc<Node>, link: &Arc<Link>, call: Correlation, 
     let Some((name, kind)) = node.kinds.0.get_key_value(&*asked.kind) else {
         return refuse(link, call, Refusal::NoSuchKind);
     };
-    if let Err(rejection) = ask(node, link, Operation::Spawn, Subject::Kind(name.clone())) {
+    if let Err(rejection) = ask(node, link, Operation::Spawn, &Subject::Kind(name.clone())) {
         return reject(link, call, rejection);
     }
     if (asked.message, asked.arguments_form) != (kind.message(), kind.arguments()) {

@@ -23,8 +23,8 @@ use super::exports::Exports;
 use super::outbound::Given;
 use super::references::{self, GivenTypes};
 use super::ties::Ties;
+use crate::authorize::denials::Telling;
 use crate::event::PeerInfo;
-use crate::id::NodeLife;
 use crate::limits::STREAMS_PER_SESSION_MAX;
 use crate::locked::locked;
 use crate::session::answering::Answered;
@@ -89,6 +89,8 @@ pub(super) struct Link {
     pub(super) reading_bytes: AtomicU64,
     inner: Mutex<Inner>,
     given: Mutex<GivenActors>,
+    /// Which denials are told.
+    pub(super) denials: Mutex<Telling>,
 }
 
 /// The actors of ours that the peer has shown to have been given. Locked after any other but the
@@ -189,8 +191,7 @@ impl Link {
     /// A session with a peer whose handshake is done, without streams yet.
     pub(super) fn new(node: &Arc<Node>, shaken: handshake::Peer) -> Self {
         let id = shaken.session;
-        let NodeLife { node: peer, incarnation } = shaken.life;
-        let info = PeerInfo { node: peer, incarnation, name: shaken.name.clone() };
+        let info = shaken.info();
         let executor = node.executor().clone();
         let mut session = Session::new(shaken, node.settings.session.clone(), executor.now());
         let given_types = Arc::<GivenTypes>::default();
@@ -214,6 +215,7 @@ impl Link {
             reading_bytes: AtomicU64::new(0),
             inner: Mutex::new(Inner::new(session)),
             given: Mutex::default(),
+            denials: Mutex::default(),
         };
         link.note_mutual();
         link

@@ -11,7 +11,7 @@
 //!
 //! Locks are taken in this order, and none is held across an await:
 //! `Node::publishing`; `Node::peers` or `Node::once`; `Link::inner`; then one of the catalog's, that of
-//! the given types, the tasks' and `Link::given`; that of the exports last. A user's code does not run
+//! the given types, the tasks', `Link::given` and `Link::denials`; that of the exports last. A user's code does not run
 //! under them and a user's value is not dropped, but for the encoding of what goes into one frame under its
 //! session's, which writes straight into what is sent, and for what a call has beside its port.
 
@@ -58,6 +58,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actor_core::{ActorSystem, Executor};
+use arc_swap::ArcSwapOption;
 use tokio::sync::{Semaphore, broadcast};
 
 use self::admit::Peers;
@@ -69,10 +70,11 @@ pub use self::groups::{GroupEvents, NodeGroups, NodeScope};
 use self::kinds::Kinds;
 use self::link::{Link, Moments};
 use self::once::KeyedCalls;
+use self::rights::Hooks;
 pub use self::server::{NodeServer, NodeSession};
 use self::tasks::Tasks;
 pub use self::ways::Preference;
-use crate::authorize::Authorize;
+use crate::authorize::denials::DenialCounts;
 use crate::event::NodeEvent;
 use crate::id::{NodeId, NodeLife};
 use crate::limits::{EVENTS_KEPT, HANDSHAKES_MAX, RENEWALS_MAX};
@@ -81,7 +83,7 @@ use crate::names::conflict::NameRule;
 use crate::once::CallMemory;
 use crate::refusal::{RefusalCause, RefusalCounts};
 use crate::session;
-use crate::session::handshake::Myself;
+use crate::session::handshake::{Myself, Secrets};
 use crate::trace::Propagator;
 use crate::transport::{Address, CloseCode, CloseReason, Transport};
 
@@ -107,8 +109,9 @@ pub(crate) struct Node {
     transports: Vec<Arc<dyn Transport>>,
     /// Where this node listens.
     addresses: Vec<Address>,
-    /// None if everything is allowed, as by [`AllowPublished`](crate::AllowPublished).
-    authorize: Option<Arc<dyn Authorize>>,
+    hooks: Hooks,
+    /// What every handshake from now on proves and demands.
+    secrets: ArcSwapOption<Secrets>,
     /// What peers may have started here.
     kinds: Kinds,
     /// Who is here, and what they publish.
@@ -122,6 +125,7 @@ pub(crate) struct Node {
     publishing: Mutex<()>,
     events: broadcast::Sender<NodeEvent>,
     refusals: RefusalCounts,
+    denials: DenialCounts,
     moments: Moments,
     /// A place for each connection that has not proven anything yet.
     handshakes: Arc<Semaphore>,
@@ -140,7 +144,7 @@ impl Node {
         settings: Settings,
         transports: Vec<Arc<dyn Transport>>,
         addresses: Vec<Address>,
-        authorize: Option<Arc<dyn Authorize>>,
+        hooks: Hooks,
         kinds: Kinds,
     ) -> Self {
         let executor = system.executor().clone();
@@ -149,16 +153,18 @@ impl Node {
             exports: Arc::new(Exports::new(&executor, system.incarnation())),
             once: Arc::new(KeyedCalls::new(settings.call_memory, executor.clone())),
             system,
+            secrets: ArcSwapOption::from_pointee(settings.myself.secrets.clone()),
             settings,
             transports,
             addresses,
-            authorize,
+            hooks,
             kinds,
             peers,
             catalog: Catalog::default(),
             publishing: Mutex::default(),
             events: broadcast::Sender::new(EVENTS_KEPT),
             refusals: RefusalCounts::default(),
+            denials: DenialCounts::default(),
             moments: Moments::default(),
             handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
             dials: Dials::default(),
@@ -173,7 +179,8 @@ impl Node {
     }
 
     fn myself(&self) -> Myself {
-        self.settings.myself.clone()
+        let secrets = self.secrets.load().as_deref().cloned();
+        Myself { secrets, ..self.settings.myself.clone() }
     }
 
     fn life(&self) -> NodeLife {
@@ -194,10 +201,6 @@ impl Node {
 
     fn catalog(&self) -> &Catalog {
         &self.catalog
-    }
-
-    fn authorize(&self) -> Option<&dyn Authorize> {
-        self.authorize.as_deref()
     }
 
     fn propagator(&self) -> Option<&dyn Propagator> {

@@ -161,15 +161,21 @@ impl Node {
     /// A peer publishes more, if the session is still the one there is with it: what it may. What this
     /// node loses by that is withdrawn.
     pub(super) fn on_published(&self, link: &Arc<Link>, mut publications: Vec<Publication>) {
-        // A user's code, so before the locks.
-        publications.retain(|publication| {
-            ask(self, link, Operation::Publish, Label::of(publication).subject()).is_ok()
-        });
-        if publications.is_empty() {
-            return;
-        }
-        let publishing = locked(&self.publishing);
-        let mut peers = locked(&self.peers);
+        let (publishing, mut peers) = loop {
+            let hooks = self.hooks.count();
+            // A user's code, so before the locks.
+            publications.retain(|publication| {
+                ask(self, link, Operation::Publish, &Label::of(publication).subject()).is_ok()
+            });
+            if publications.is_empty() {
+                return;
+            }
+            let (publishing, peers) = (locked(&self.publishing), locked(&self.peers));
+            // Otherwise another hook is in force by now, which may not have seen these.
+            if hooks == self.hooks.count() {
+                break (publishing, peers);
+            }
+        };
         if !peers.is_current(link) {
             return;
         }
@@ -203,6 +209,25 @@ impl Node {
             return;
         }
         let changes = peers.names.unlearn(link.info.life(), publications);
+        let told = peers.feeds.put(changes.groups);
+        drop(peers);
+        told.wake();
+        self.tell(NodeEvent::Published(link.info.clone()));
+    }
+
+    /// Takes back here what a peer publishes under labels that this says.
+    pub(super) fn withdraw_published(&self, link: &Arc<Link>, is_denied: impl Fn(&Label) -> bool) {
+        let mut published = locked(&self.peers).names.of_peer(link.info.life());
+        // A user's code, so between the locks.
+        published.retain(|(label, _)| is_denied(label));
+        if published.is_empty() {
+            return;
+        }
+        let mut peers = locked(&self.peers);
+        if !peers.is_current(link) {
+            return;
+        }
+        let changes = peers.names.remove_all(&published);
         let told = peers.feeds.put(changes.groups);
         drop(peers);
         told.wake();

@@ -8,7 +8,9 @@ use actor_core::{ActorId, ActorRef, ActorSystem, ChildSpec, Incarnation, SpawnEr
 
 use super::link::{Link, LinkState};
 use super::spawning::{self, Newborn};
-use super::{Node, NodeBuilder, NodeGroups, accept, dial};
+use super::{Node, NodeBuilder, NodeGroups, accept, dial, rights};
+use crate::authorize::Authorize;
+use crate::authorize::denials::Denials;
 use crate::error::{ConnectError, FindError, PublishError, SpawnOnError};
 use crate::event::{Events, PeerInfo};
 use crate::id::NodeId;
@@ -16,6 +18,7 @@ use crate::limits::SHUTDOWN_TIMEOUT;
 use crate::names::Label;
 use crate::names::conflict::NameRule;
 use crate::refusal::Refusals;
+use crate::session::handshake::Secrets;
 use crate::transport::{Address, CloseCode, CloseReason, ClusterBidiStream};
 use crate::wire::{RemoteMessage, Wire};
 
@@ -121,6 +124,28 @@ impl NodeServer {
     /// How many peers did not get in so far, by cause; an [event](crate::NodeEvent::Refused) says more of each.
     pub fn refusals(&self) -> Refusals {
         self.node.refusals.now()
+    }
+
+    /// Puts another hook in the place of the one that the node was built with, or of none: [`Rights`](crate::Rights), for example.
+    /// What comes in from now on is asked of it. Sessions with nodes that may not [join](crate::Authorize::may_join) any more end,
+    /// and what peers publish that they may not is withdrawn here.
+    ///
+    /// Two things stay: what a peer has begun goes on by the right that it had then, a watch, a link, a call under way; and what it was not allowed
+    /// to publish before is known from the next session with it on, or when it publishes it again.
+    pub fn set_authorize(&self, authorize: impl Authorize) {
+        rights::replace(&self.node, Box::new(authorize));
+    }
+
+    /// How often peers were denied something so far, by operation; an [event](crate::NodeEvent::Forbidden) says more of some.
+    pub fn denials(&self) -> Denials {
+        self.node.denials.now()
+    }
+
+    /// Puts other secrets in the place of those that the node was built with, or of none, for every handshake that begins from now on.
+    /// Sessions are left as they are, and come by new streams as the new secrets say. [`Secrets`] tells how a cluster's secret is replaced
+    /// while it runs.
+    pub fn set_secrets(&self, secrets: Secrets) {
+        self.node.secrets.store(Some(Arc::new(secrets)));
     }
 
     /// Subscribes to what happens from now on. Dropping the subscription ends it.

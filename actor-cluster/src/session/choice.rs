@@ -4,7 +4,8 @@
 use std::num::NonZeroU64;
 
 use super::handshake::{HandshakeError, Peer};
-use crate::id::{NodeId, NodeLife};
+use crate::event::PeerInfo;
+use crate::id::{Incarnation, NodeId, NodeLife};
 
 /// Names one session between two incarnations: drawn at random by the node that
 /// dialled its first stream.
@@ -35,15 +36,22 @@ impl SessionId {
 
 /// Which sessions this node has. An acceptor asks once it knows the peer.
 pub(crate) trait Sessions {
+    /// Whether a peer may have a session here. An acceptor asks before it shows a proof, if the transport has proven who
+    /// the peer is, and in any case after the peer's proof.
+    fn let_in(&self, peer: &PeerInfo) -> Result<(), HandshakeError>;
+
     /// The session with this life of a node, if there is one.
     fn live(&self, life: NodeLife) -> Option<SessionId>;
 }
 
 /// Which sessions this node has, and which it has proposed. A dialler asks once the peer has answered.
 pub(crate) trait Proposals {
-    /// What [`propose`] says, given what there is with this life of a node. What is
+    /// Whether a peer may have a session here. A dialler asks once the peer's proof is checked, and before it shows its own.
+    fn let_in(&self, peer: &PeerInfo) -> Result<(), HandshakeError>;
+
+    /// What [`propose`] says, given what there is with this life of a node, which was let in. What is
     /// proposed counts from the same moment on, until the stream's handshake is over.
-    fn propose(&mut self, life: NodeLife, offer: Offer) -> Result<Proposal, HandshakeError>;
+    fn propose(&mut self, peer: &PeerInfo, offer: Offer) -> Result<Proposal, HandshakeError>;
 }
 
 /// A dialler's choice: the session that the peer has named, if any, and a name for a new one.
@@ -117,6 +125,26 @@ pub(crate) fn propose(
         _ if has_proposed_named => Err(HandshakeError::Changed),
         _ => Ok(Proposal { session: offer.new, had }),
     }
+}
+
+/// Whether a node may have a session, given whether the transport has proven who it is, and whether it had for the session that is
+/// there with the node, if there is one. What was proven gives way to nothing that was not.
+///
+/// # Errors
+///
+/// [`Unproven`](HandshakeError::Unproven).
+pub(crate) fn outrank(is_proven: bool, live: Option<bool>) -> Result<(), HandshakeError> {
+    match live {
+        Some(true) if !is_proven => Err(HandshakeError::Unproven),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a life of a node is over, given the session that is there with the node: its incarnation, and whether it was
+/// proven. A later life that nobody has proven makes none stale that is.
+pub(crate) fn is_stale(of: Incarnation, is_proven: bool, live: (Incarnation, bool)) -> bool {
+    let (latest, is_live_proven) = live;
+    latest > of && (is_live_proven || !is_proven)
 }
 
 impl Peer {

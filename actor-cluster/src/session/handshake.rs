@@ -17,17 +17,24 @@
 //! role of who proves, and over the channel's binding. So it can neither be
 //! guessed offline from less than the whole exchange, nor reflected, nor carried
 //! over to another channel.
+//!
+//! Who may have a session at all is for [`Sessions`] and [`Proposals`] to say, as soon as it is known who asks, and
+//! on either side before it says which session it wants.
 
 mod said;
-
-use std::fmt;
+mod secrets;
 
 use bytes::{Bytes, BytesMut};
 use prost::Message;
 
 use self::said::{Role, Said};
+pub(crate) use self::secrets::Secret;
+pub use self::secrets::{SecretError, Secrets};
 use super::capabilities::Capabilities;
-pub(crate) use super::choice::{Decision, Live, Offer, Proposal, Proposals, SessionId, Sessions, propose};
+pub(crate) use super::choice::{
+    Decision, Live, Offer, Proposal, Proposals, SessionId, Sessions, is_stale, outrank, propose,
+};
+use crate::event::PeerInfo;
 use crate::id::{Incarnation, NodeId, NodeLife};
 use crate::limits::DATA_LANES_MAX;
 use crate::transport::{ChannelBinding, PeerIdentity};
@@ -40,29 +47,13 @@ pub(crate) const VERSIONS: std::ops::RangeInclusive<u32> = 1..=1;
 
 const NONCE_BYTES: usize = 32;
 
-/// The cluster's shared secret. It stays out of logs.
-#[derive(Clone)]
-pub(crate) struct Secret(Vec<u8>);
-
-impl Secret {
-    pub(crate) fn new(bytes: &[u8]) -> Self {
-        Self(bytes.to_vec())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
 /// What this node says of itself in every handshake.
 #[derive(Clone, Debug)]
 pub(crate) struct Myself {
     pub(crate) cluster: String,
     pub(crate) life: NodeLife,
     pub(crate) name: String,
-    pub(crate) secret: Option<Secret>,
+    pub(crate) secrets: Option<Secrets>,
     pub(crate) message_bytes_max: u32,
     pub(crate) window_bytes: u64,
     /// Whether peers are to tell this node of its casts that die.
@@ -100,6 +91,8 @@ pub(crate) struct Channel {
 pub(crate) struct Peer {
     pub(crate) life: NodeLife,
     pub(crate) name: String,
+    /// Whether the transport has proven that it is this node. If not, it knows the secret, and says so.
+    pub(crate) is_proven: bool,
     pub(crate) lanes: LaneIds,
     /// How many data lanes a session has that begins with the stream.
     pub(crate) data_lanes: u8,
@@ -113,6 +106,13 @@ pub(crate) struct Peer {
     pub(crate) had: Option<SessionId>,
     /// Who dialled.
     pub(crate) dialler: NodeId,
+}
+
+impl Peer {
+    pub(crate) fn info(&self) -> PeerInfo {
+        let NodeLife { node, incarnation } = self.life;
+        PeerInfo { node, incarnation, name: self.name.clone(), is_proven: self.is_proven }
+    }
 }
 
 /// Why a handshake came to nothing, sorted by who can do something about it.
@@ -137,7 +137,10 @@ pub enum HandshakeError {
     #[error("the peer belongs to cluster {0:?}")]
     Cluster(String),
     /// The peer is not who it says, or not who was dialled.
-    #[error("the peer is {actual}, not {claimed}")]
+    #[error(
+        "the peer is {actual}, not {claimed}: build a node with the identity that its certificate or key proves, and \
+         dial the address of the node that is meant"
+    )]
     Identity {
         /// Who it should be.
         claimed: NodeId,
@@ -156,6 +159,16 @@ pub enum HandshakeError {
     /// The node shuts down, or has as many sessions as it may.
     #[error("the node takes no more sessions")]
     Busy,
+    /// The [rights](crate::Authorize::may_join) of the node that refuses do not let the other in.
+    #[error("the peer may not join: grant it `join` in the rights of the node that refuses it")]
+    Forbidden,
+    /// There is a session with the node that the peer says to be, and that one's transport has proven it; the
+    /// peer's has not. Whoever knows the secret could say so.
+    #[error(
+        "the stream does not prove which node the peer is, and a session with that node does: let it dial with the \
+         transport that proves it, or end that session first"
+    )]
+    Unproven,
     /// The peer broke the protocol.
     #[error("protocol violation: {0}")]
     Violation(String),
@@ -177,6 +190,8 @@ impl HandshakeError {
             Self::Busy => 8,
             Self::Violation(_) | Self::Refused(_) => 9,
             Self::Changed => 10,
+            Self::Forbidden => 11,
+            Self::Unproven => 12,
         }
     }
 
@@ -192,6 +207,8 @@ impl HandshakeError {
             7 => Self::Stale,
             8 => Self::Busy,
             10 => Self::Changed,
+            11 => Self::Forbidden,
+            12 => Self::Unproven,
             _ => Self::Violation(said()),
         }))
     }
@@ -248,10 +265,12 @@ impl Dialler {
             (Self::AwaitAnswer { said, session }, Step::Answer(answer)) => {
                 let hello = said.check_hello(&answer.hello)?;
                 let said = said.and(&answer.hello).and_session(answer.session);
-                said.check_proof(Role::Acceptor, &answer.proof)?;
-                let life = life_of(&hello)?;
+                // Nothing is proven to somebody who has proven nothing.
+                let said = said.settle_secret(Role::Acceptor, &answer.proof)?;
+                let who = said.who(&hello)?;
+                proposals.let_in(&who)?;
                 let offer = Offer { named: SessionId::from_wire(answer.session), new: session };
-                let Proposal { session, had } = proposals.propose(life, offer)?;
+                let Proposal { session, had } = proposals.propose(&who, offer)?;
                 let carried = said.lanes;
                 let peer = said.peer(&hello, carried, session, had, said.myself.life.node)?;
                 let wanted = SessionId::to_wire(Some(session));
@@ -298,6 +317,11 @@ impl Acceptor {
         match (self, decode(frame)?) {
             (Self::AwaitHello { said, nonce }, Step::Hello(theirs)) => {
                 let hello = said.check_hello(&theirs)?;
+                let who = said.who(&hello)?;
+                if who.is_proven {
+                    // What follows would only show it a proof to guess by.
+                    sessions.let_in(&who)?;
+                }
                 let had = sessions.live(life_of(&hello)?);
                 let session = SessionId::to_wire(had);
                 let ours = said.hello(nonce);
@@ -309,6 +333,7 @@ impl Acceptor {
             (Self::AwaitConfirm { said, hello, had }, Step::Confirm(confirm)) => {
                 let said = said.and_session(confirm.session);
                 said.check_proof(Role::Dialler, &confirm.proof)?;
+                sessions.let_in(&said.who(&hello)?)?;
                 let session = SessionId::from_wire(confirm.session);
                 let session = session.ok_or_else(|| violation("a session without a name"))?;
                 let lanes = Carried::from_wire(hello.lanes, hello.data_lanes);

@@ -5,6 +5,7 @@
 
 mod annotations;
 mod aside;
+mod attacks;
 mod calls;
 mod credit;
 mod deaths;

@@ -64,7 +64,7 @@ impl AsyncWrite for Counting {
 async fn counted() -> (TestNode, TestNode, Arc<Moves>) {
     let node = async |number| {
         let system = ActorSystem::on(Executor::tokio());
-        let builder = NodeServer::builder(id(number)).system(system.clone()).secret("one for all");
+        let builder = NodeServer::builder(id(number)).system(system.clone()).secret("one secret for all");
         TestNode { system, server: builder.start().await.unwrap() }
     };
     let (a, b, moves) = (node(1).await, node(2).await, Arc::new(Moves::default()));

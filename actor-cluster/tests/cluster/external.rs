@@ -94,8 +94,8 @@ async fn bare(number: u8, settings: impl FnOnce(NodeBuilder) -> NodeBuilder) -> 
 #[tokio::test(start_paused = true)]
 async fn b09_two_nodes_talk_over_a_duplex_with_no_socket_open() {
     guarded(async {
-        let a = bare(1, |builder| builder.secret("one for all")).await;
-        let b = bare(2, |builder| builder.secret("one for all")).await;
+        let a = bare(1, |builder| builder.secret("one secret for all")).await;
+        let b = bare(2, |builder| builder.secret("one secret for all")).await;
         assert_eq!((a.server.addresses(), a.server.tasks()), (&[][..], 0));
         b.publish("counter", Start::default()).await;
         let [near, far] = Duplex::pair([None, None]);
@@ -149,7 +149,10 @@ async fn b09_a_stream_that_proves_nothing_needs_the_secret_of_its_own_channel() 
             assert!(matches!(error, ConnectError::Handshake(HandshakeError::NoSecret)), "{error}");
         }
         // A proof is worth nothing on another channel.
-        let (a, b) = (bare(1, |with| with.secret("same")).await, bare(2, |with| with.secret("same")).await);
+        let (a, b) = (
+            bare(1, |with| with.secret("the same for both")).await,
+            bare(2, |with| with.secret("the same for both")).await,
+        );
         let binding = |byte| Some(ChannelBinding::new([byte; 32]));
         let [near, far] = Duplex::pair([binding(1), binding(2)]);
         let both = tokio::join!(a.server.connect_external(near), b.server.attach_external_stream(far));
@@ -166,7 +169,8 @@ async fn b09_a_stream_that_proves_nothing_needs_the_secret_of_its_own_channel() 
 #[tokio::test(start_paused = true)]
 async fn b09_an_attempt_that_is_dropped_or_gets_no_answer_ends_the_stream() {
     guarded(async {
-        let a = bare(1, |with| with.secret("same").handshake_timeout(Duration::from_secs(4))).await;
+        let a =
+            bare(1, |with| with.secret("the same for both").handshake_timeout(Duration::from_secs(4))).await;
         for is_dropped in [true, false] {
             let [near, mut far] = Duplex::pair([None, None]);
             let attempt = a.server.attach_external_stream(near);
@@ -194,8 +198,8 @@ async fn b09_an_attempt_that_is_dropped_or_gets_no_answer_ends_the_stream() {
 #[tokio::test(start_paused = true)]
 async fn b09_a_stream_that_takes_little_at_a_time_is_written_without_a_pause() {
     guarded(async {
-        let a = bare(1, |builder| builder.secret("same")).await;
-        let b = bare(2, |builder| builder.secret("same")).await;
+        let a = bare(1, |builder| builder.secret("the same for both")).await;
+        let b = bare(2, |builder| builder.secret("the same for both")).await;
         b.publish("counter", Start::default()).await;
         let (near, far) = tokio::io::duplex(1 << 20);
         let [near, far] =
@@ -212,8 +216,8 @@ async fn b09_a_stream_that_takes_little_at_a_time_is_written_without_a_pause() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_panics_ends_its_session_and_leaves_nobody_waiting() {
     guarded(async {
-        let a = bare(1, |builder| builder.secret("same")).await;
-        let b = bare(2, |builder| builder.secret("same")).await;
+        let a = bare(1, |builder| builder.secret("the same for both")).await;
+        let b = bare(2, |builder| builder.secret("the same for both")).await;
         b.publish("counter", Start::default()).await;
         let (near, far) = tokio::io::duplex(1000);
         let near = Duplex::new(near, None);
@@ -252,8 +256,10 @@ async fn b09_any_stream_of_bytes_will_do() {
             external(tokio::io::join(to_far, from_far), "pipes"),
         ];
         for [near, far] in [sockets, pipes] {
-            let (a, b) =
-                (bare(1, |with| with.secret("same")).await, bare(2, |with| with.secret("same")).await);
+            let (a, b) = (
+                bare(1, |with| with.secret("the same for both")).await,
+                bare(2, |with| with.secret("the same for both")).await,
+            );
             b.publish("counter", Start::default()).await;
             let mut events = b.server.subscribe();
             let both = tokio::join!(a.server.connect_external(near), b.server.attach_external_stream(far));

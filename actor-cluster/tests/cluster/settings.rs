@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use actor_cluster::limits::{
-    MESSAGE_BYTES_MAX_LEAST, MESSAGE_BYTES_MAX_MOST, NODE_NAME_BYTES_MAX, WINDOW_BYTES_LEAST,
-    WINDOW_BYTES_MOST,
+    MESSAGE_BYTES_MAX_LEAST, MESSAGE_BYTES_MAX_MOST, NODE_NAME_BYTES_MAX, SECRET_BYTES_LEAST,
+    WINDOW_BYTES_LEAST, WINDOW_BYTES_MOST,
 };
 use actor_cluster::transport::{CloseCode, PeerIdentity, Transport};
 use actor_cluster::{ConnectError, HandshakeError, NodeBuilder, NodeServer, StartError};
@@ -134,7 +134,11 @@ async fn b06_every_bad_setting_is_an_error_and_leaves_nothing() {
         ("a name must", Box::new(|builder| builder.name("a\nb"))),
         ("a name must", Box::new(|builder| builder.cluster(""))),
         ("a name must", Box::new(move |builder| builder.cluster(&long_again))),
-        ("an empty secret", Box::new(|builder| builder.secret(""))),
+        ("a secret of 0 bytes can be guessed", Box::new(|builder| builder.secret(""))),
+        (
+            "a secret of 15 bytes can be guessed: take 32 random ones, 16 at least",
+            Box::new(|builder| builder.secret([7; SECRET_BYTES_LEAST - 1])),
+        ),
         ("the heartbeat", Box::new(move |builder| builder.heartbeat(Duration::ZERO, second))),
         ("the heartbeat", Box::new(move |builder| builder.heartbeat(second, second))),
         ("the handshake", Box::new(|builder| builder.handshake_timeout(Duration::ZERO))),

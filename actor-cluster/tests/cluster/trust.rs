@@ -49,10 +49,10 @@ async fn secret_node(
 
 async fn b02_a_wrong_cookie_gets_no_session_and_learns_nothing(network: Network) {
     let cookies: [(Option<&str>, Option<&str>); 4] = [
-        (Some("right"), Some("wrong")),
-        (Some("right"), None),
-        (None, Some("right")),
-        (Some("right"), Some("right ")),
+        (Some("the right secret"), Some("the wrong secret")),
+        (Some("the right secret"), None),
+        (None, Some("the right secret")),
+        (Some("the right secret"), Some("the right secret ")),
     ];
     for (ours, theirs) in cookies {
         for is_identified in [true, false] {
@@ -100,8 +100,10 @@ async fn b02_a_wrong_cookie_gets_no_session_and_learns_nothing(network: Network)
 }
 
 async fn b02_the_same_cookie_lets_anonymous_streams_in(network: Network) {
-    let a = secret_node(&network, 1, PeerIdentity::Anonymous, |builder| builder.secret("one for all")).await;
-    let b = secret_node(&network, 2, PeerIdentity::Anonymous, |builder| builder.secret("one for all")).await;
+    let a = secret_node(&network, 1, PeerIdentity::Anonymous, |builder| builder.secret("one secret for all"))
+        .await;
+    let b = secret_node(&network, 2, PeerIdentity::Anonymous, |builder| builder.secret("one secret for all"))
+        .await;
     b.publish("counter", Start { count: 3, ..Start::default() }).await;
     a.connect(&b).await;
     assert_eq!(a.find("counter").call(Count::Get).await, Ok(3));

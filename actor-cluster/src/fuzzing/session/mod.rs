@@ -151,6 +151,7 @@ impl Fuzzed {
         let peer = Peer {
             life: NodeLife::new(of(2), Incarnation::from_u64(2)),
             name: "peer".to_owned(),
+            is_proven: true,
             lanes: every_lane(),
             data_lanes: DATA_LANES,
             message_bytes_max: MESSAGE_BYTES_MAX,

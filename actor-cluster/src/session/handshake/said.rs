@@ -6,9 +6,10 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Carried, Channel, HandshakeError, Myself, NONCE_BYTES, Peer, SessionId, VERSIONS, life_of, node_of,
-    violation,
+    Carried, Channel, HandshakeError, Myself, NONCE_BYTES, Peer, Secret, SessionId, VERSIONS, life_of,
+    node_of, violation,
 };
+use crate::event::PeerInfo;
 use crate::id::NodeId;
 use crate::limits::{
     MESSAGE_BYTES_MAX_LEAST, MESSAGE_BYTES_MAX_MOST, NODE_NAME_BYTES_MAX, WINDOW_BYTES_LEAST,
@@ -40,6 +41,8 @@ pub(crate) struct Said {
     channel: Channel,
     pub(super) lanes: Carried,
     expected: Option<NodeId>,
+    /// Which of the secrets the proofs of this handshake are of: the acceptor's current one.
+    secret: Option<Secret>,
     transcript: Sha256,
 }
 
@@ -50,11 +53,12 @@ impl Said {
         lanes: Carried,
         expected: Option<NodeId>,
     ) -> Result<Self, HandshakeError> {
-        if channel.identity == PeerIdentity::Anonymous && myself.secret.is_none() {
+        if channel.identity == PeerIdentity::Anonymous && myself.secrets.is_none() {
             return Err(HandshakeError::NoSecret);
         }
         let transcript = Sha256::new_with_prefix(b"actor-cluster 1 handshake");
-        Ok(Self { myself, channel, lanes, expected, transcript })
+        let secret = myself.secrets.as_ref().map(|secrets| secrets.current().clone());
+        Ok(Self { myself, channel, lanes, expected, secret, transcript })
     }
 
     pub(super) fn hello(&self, nonce: [u8; NONCE_BYTES]) -> Vec<u8> {
@@ -121,23 +125,45 @@ impl Said {
         Ok(hello)
     }
 
-    /// The proof; empty where this node has no secret.
-    pub(super) fn proof(&self, role: Role) -> Vec<u8> {
-        self.mac(role).map_or_else(Vec::new, |mac| mac.finalize().into_bytes().to_vec())
+    /// Who has said this hello.
+    pub(super) fn who(&self, hello: &Hello) -> Result<PeerInfo, HandshakeError> {
+        let life = life_of(hello)?;
+        let is_proven = self.channel.identity == PeerIdentity::Node(life.node);
+        Ok(PeerInfo { node: life.node, incarnation: life.incarnation, name: hello.name.clone(), is_proven })
     }
 
+    /// The proof; empty where this node has no secret.
+    pub(super) fn proof(&self, role: Role) -> Vec<u8> {
+        let mac = self.secret.as_ref().map(|secret| self.mac(secret, role));
+        mac.map_or_else(Vec::new, |mac| mac.finalize().into_bytes().to_vec())
+    }
+
+    /// Checks a proof of the secret that this handshake is about.
     pub(super) fn check_proof(&self, role: Role, proof: &[u8]) -> Result<(), HandshakeError> {
-        match self.mac(role) {
-            // Compares in constant time.
-            Some(mac) => mac.verify_slice(proof).map_err(|_| HandshakeError::Secret),
+        match &self.secret {
+            Some(secret) if self.is_proof(secret, role, proof) => Ok(()),
+            Some(_) => Err(HandshakeError::Secret),
             // The stream's identity is proof enough where no secret is configured.
             None => Ok(()),
         }
     }
 
-    fn mac(&self, role: Role) -> Option<Hmac<Sha256>> {
-        let secret = self.myself.secret.as_ref()?;
-        let mut mac = Hmac::<Sha256>::new_from_slice(&secret.0).expect("HMAC takes keys of any length");
+    /// Checks the acceptor's proof, which may be of any secret that is accepted here. From then on the handshake is
+    /// about that one: it is what the acceptor demands.
+    pub(super) fn settle_secret(self, role: Role, proof: &[u8]) -> Result<Self, HandshakeError> {
+        let Some(secrets) = &self.myself.secrets else { return Ok(self) };
+        let fits = secrets.accepted().find(|secret| self.is_proof(secret, role, proof)).cloned();
+        Ok(Self { secret: Some(fits.ok_or(HandshakeError::Secret)?), ..self })
+    }
+
+    fn is_proof(&self, secret: &Secret, role: Role, proof: &[u8]) -> bool {
+        // Compares in constant time.
+        self.mac(secret, role).verify_slice(proof).is_ok()
+    }
+
+    fn mac(&self, secret: &Secret, role: Role) -> Hmac<Sha256> {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
         mac.update(role.label());
         mac.update(&self.transcript.clone().finalize());
         match &self.channel.binding {
@@ -147,7 +173,7 @@ impl Said {
             }
             None => mac.update(&[0]),
         }
-        Some(mac)
+        mac
     }
 
     pub(super) fn peer(
@@ -165,6 +191,7 @@ impl Said {
         Ok(Peer {
             life: life_of(hello)?,
             name: hello.name.clone(),
+            is_proven: self.who(hello)?.is_proven,
             lanes,
             data_lanes,
             message_bytes_max: message_bytes_max.min(MESSAGE_BYTES_MAX_MOST),

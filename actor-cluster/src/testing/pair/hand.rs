@@ -6,12 +6,13 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use super::Side;
+use crate::event::PeerInfo;
 use crate::id::{Incarnation, NodeId, NodeLife};
 use crate::limits::{HANDSHAKE_BODY_BYTES_MAX, MESSAGE_BYTES_MAX, WINDOW_BYTES};
 use crate::session::Config;
 use crate::session::handshake::{
     Acceptor, Carried, Channel, Decision, Dialler, HandshakeError, Live, Myself, Offer, Peer, Progress,
-    Proposal, Proposals, Secret, SessionId, Sessions, accept, propose,
+    Proposal, Proposals, Secrets, SessionId, Sessions, accept, propose,
 };
 use crate::session::heartbeat::Pace;
 use crate::transport::{ChannelBinding, LaneSet, PeerIdentity};
@@ -33,6 +34,8 @@ pub(crate) struct Node {
     pub(crate) expected: Option<NodeId>,
     /// What it says to a peer that has proven itself, instead of letting it in.
     pub(crate) refusal: Option<HandshakeError>,
+    /// Who may have a session with it.
+    pub(crate) lets_in: fn(&PeerInfo) -> Result<(), HandshakeError>,
     pub(crate) pace: Pace,
     pub(crate) patience: Duration,
     pub(crate) resume_timeout: Duration,
@@ -51,7 +54,7 @@ impl Node {
                     Incarnation::from_u64(u64::from(number)),
                 ),
                 name: format!("node-{number}"),
-                secret: Some(Secret::new(b"a shared secret")),
+                secrets: Some(Secrets::of(&[b"a shared secret"])),
                 message_bytes_max: u32::try_from(MESSAGE_BYTES_MAX).expect("it is below 24 bits"),
                 window_bytes: WINDOW_BYTES,
                 wants_dead_letters: false,
@@ -65,6 +68,7 @@ impl Node {
             present: None,
             expected: None,
             refusal: None,
+            lets_in: |_| Ok(()),
             pace: Pace { interval: Duration::from_secs(1), timeout: Duration::from_secs(5) },
             patience: Duration::from_secs(10),
             resume_timeout: Duration::from_secs(5),
@@ -80,7 +84,14 @@ impl Node {
     }
 
     pub(crate) fn secret(mut self, secret: Option<&str>) -> Self {
-        self.myself.secret = secret.map(|secret| Secret::new(secret.as_bytes()));
+        self.myself.secrets = secret.map(|secret| Secrets::of(&[secret.as_bytes()]));
+        self
+    }
+
+    /// The first is the current one.
+    pub(crate) fn secrets(mut self, secrets: &[&str]) -> Self {
+        let secrets: Vec<_> = secrets.iter().map(|secret| secret.as_bytes()).collect();
+        self.myself.secrets = Some(Secrets::of(&secrets));
         self
     }
 
@@ -151,6 +162,7 @@ pub(crate) struct Hand {
     /// The session that it proposes, until it is done.
     proposed: Option<SessionId>,
     refusal: Option<HandshakeError>,
+    lets_in: fn(&PeerInfo) -> Result<(), HandshakeError>,
     pub(crate) outcome: Outcome,
 }
 
@@ -184,7 +196,8 @@ impl Hand {
             Ok(step) => (step, Outcome::Waiting),
             Err(error) => (Step::Over, Outcome::Failed(error)),
         };
-        Self { myself: node.myself.life.node, step, proposed: None, refusal: node.refusal.clone(), outcome }
+        let (refusal, lets_in) = (node.refusal.clone(), node.lets_in);
+        Self { myself: node.myself.life.node, step, proposed: None, refusal, lets_in, outcome }
     }
 
     /// The session that it has proposed and waits for the peer's word on.
@@ -205,7 +218,7 @@ impl Hand {
         present: Option<&Present>,
         proposed: &[SessionId],
     ) -> Option<Bytes> {
-        let mut here = Here { present, proposed, made: None };
+        let mut here = Here { present, proposed, lets_in: self.lets_in, made: None };
         let result = match std::mem::replace(&mut self.step, Step::Over) {
             Step::Dialler(dialler) => match dialler.handle_frame(frame, &mut here) {
                 Ok(Progress::Continue { send, next }) => Ok((Some(send), Step::Dialler(next))),
@@ -270,6 +283,7 @@ impl Present {
 struct Here<'a> {
     present: Option<&'a Present>,
     proposed: &'a [SessionId],
+    lets_in: fn(&PeerInfo) -> Result<(), HandshakeError>,
     /// What it proposes because of the frame.
     made: Option<SessionId>,
 }
@@ -281,14 +295,22 @@ impl Here<'_> {
 }
 
 impl Sessions for Here<'_> {
+    fn let_in(&self, peer: &PeerInfo) -> Result<(), HandshakeError> {
+        (self.lets_in)(peer)
+    }
+
     fn live(&self, life: NodeLife) -> Option<SessionId> {
         self.present(life).map(|present| present.live.session)
     }
 }
 
 impl Proposals for Here<'_> {
-    fn propose(&mut self, life: NodeLife, offer: Offer) -> Result<Proposal, HandshakeError> {
-        let live = self.present(life).map(|present| present.live);
+    fn let_in(&self, peer: &PeerInfo) -> Result<(), HandshakeError> {
+        (self.lets_in)(peer)
+    }
+
+    fn propose(&mut self, peer: &PeerInfo, offer: Offer) -> Result<Proposal, HandshakeError> {
+        let live = self.present(peer.life()).map(|present| present.live);
         let is_proposed = offer.named.is_some_and(|named| self.proposed.contains(&named));
         let proposal = propose(offer, live, is_proposed)?;
         self.made = proposal.is_new().then_some(proposal.session);
