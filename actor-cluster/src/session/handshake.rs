@@ -137,10 +137,7 @@ pub enum HandshakeError {
     #[error("the peer belongs to cluster {0:?}")]
     Cluster(String),
     /// The peer is not who it says, or not who was dialled.
-    #[error(
-        "the peer is {actual}, not {claimed}: build a node with the identity that its certificate or key proves, and \
-         dial the address of the node that is meant"
-    )]
+    #[error("the peer is {actual}, not {claimed}: check the address, and its certificate or key")]
     Identity {
         /// Who it should be.
         claimed: NodeId,

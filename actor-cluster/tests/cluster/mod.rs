@@ -18,6 +18,8 @@ mod plain;
 mod references;
 mod renewal;
 mod resume;
+mod rights;
+mod secrets;
 mod serde;
 mod sessions;
 mod settings;

@@ -84,7 +84,8 @@ fn w10_a_stream_without_an_identity_needs_a_secret_on_both_sides() {
 fn w11_a_peer_is_who_the_transport_says_and_who_was_dialled() {
     let (one, two) = certified();
     let text = "the peer is 0303030303030303030303030303030303030303030303030303030303030303, not \
-                0202020202020202020202020202020202020202020202020202020202020202";
+                0202020202020202020202020202020202020202020202020202020202020202: \
+                check the address, and its certificate or key";
     let wrong = Error::Identity { claimed: id(2), actual: id(3) };
     let shaken = shake(&one.clone().sees(id(3)), &two);
     assert_failed("the acceptor's certificate", shaken, wrong, refused(violation(text)));
