@@ -389,6 +389,7 @@ async fn rights_are_replaced_while_the_node_runs(network: Network) {
     // What it is published under now is what counts.
     let counter = b.find("till");
     b.server.join_group("tills", &counter).unwrap();
+    assert_eq!(till.call(Count::Get).await, Ok(0));
     b.server.unpublish("till", &counter);
     assert_eq!(failure(till.call(Count::Get).await), forbidden);
     b.server.publish("till", &counter).unwrap();
