@@ -59,3 +59,8 @@ struct Messaging;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/book/remote.md")]
 struct Remote;
+
+/// As [`Actors`].
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/book/rights.md")]
+struct Rights;
