@@ -127,7 +127,8 @@ fn everything_is_what_is_allowed_without_rights() {
 #[test]
 fn a_grant_is_of_its_operations_and_of_no_others() {
     use Operation as O;
-    let grants: [(fn(Allow, Actors) -> Allow, &[Operation]); 6] = [
+    type Grant = fn(Allow, Actors) -> Allow;
+    let grants: [(Grant, &[Operation]); 6] = [
         (Allow::cast, &[O::Cast]),
         (Allow::call, &[O::Call]),
         (Allow::send, &[O::Cast, O::Call]),

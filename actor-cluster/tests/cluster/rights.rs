@@ -135,7 +135,7 @@ impl Trial {
         match known {
             Known::Published(PublishedAs::Name(name)) => there.server.publish(name, &actor).unwrap(),
             Known::Published(PublishedAs::Group { scope, name }) => {
-                there.server.groups().scope(&**scope).join(name, &actor).unwrap();
+                there.server.groups().scope(scope).join(name, &actor).unwrap();
             }
             Known::Given => {}
         }
@@ -144,7 +144,7 @@ impl Trial {
         let remote = match known {
             Known::Published(PublishedAs::Name(name)) => here.find(name),
             Known::Published(PublishedAs::Group { scope, name }) => {
-                here.server.groups().scope(&**scope).members::<Count>(name).remove(0)
+                here.server.groups().scope(scope).members::<Count>(name).remove(0)
             }
             Known::Given => given(&here, &there, &actor).await,
         };

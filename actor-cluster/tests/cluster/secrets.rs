@@ -74,9 +74,9 @@ async fn a_rolling_replacement_of_the_secret_fails_no_call(network: Network) {
     settle().await;
     let (is_over, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let mut callers = Vec::new();
-    for from in 0..3 {
-        for to in (1..=3).filter(|to| *to != from + 1) {
-            let counter = nodes[from].find(&format!("counter-{to}"));
+    for (number, from) in (1..).zip(&nodes) {
+        for to in (1..=3).filter(|to| *to != number) {
+            let counter = from.find(&format!("counter-{to}"));
             callers.push(tokio::spawn(call_on(counter, is_over.clone(), done.clone())));
         }
     }

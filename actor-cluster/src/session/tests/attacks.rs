@@ -126,7 +126,7 @@ fn attack_relay_on_streams_without_a_binding_is_not_noticed() {
 /// Somebody in the middle makes one of the two say less than it does, on a channel that does not protect its bytes.
 #[test]
 fn attack_downgrade_of_any_word_gets_nobody_in() {
-    let edits: [(&str, fn(&mut Hello)); 12] = [
+    let edits: [(&str, Edit); 12] = [
         ("no capabilities", |hello| hello.capabilities = 0),
         ("fewer capabilities", |hello| hello.capabilities &= hello.capabilities - 1),
         ("more capabilities", |hello| hello.capabilities = u64::MAX),
@@ -156,7 +156,10 @@ fn attack_downgrade_of_any_word_gets_nobody_in() {
     }
 }
 
-fn edited(hello: &[u8], edit: fn(&mut Hello)) -> Vec<u8> {
+/// What is made of a hello.
+type Edit = fn(&mut Hello);
+
+fn edited(hello: &[u8], edit: Edit) -> Vec<u8> {
     let mut hello = Hello::decode(hello).unwrap();
     edit(&mut hello);
     hello.encode_to_vec()
