@@ -7,8 +7,8 @@ use std::time::Duration;
 use actor_core::{Actor, ActorSystem};
 
 use super::kinds::Kinds;
-use super::{Node, NodeServer, Preference, Settings};
 use super::rights::Hooks;
+use super::{Node, NodeServer, Preference, Settings};
 use crate::authorize::Authorize;
 use crate::error::StartError;
 use crate::id::{NodeId, NodeLife};
