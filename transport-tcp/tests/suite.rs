@@ -73,6 +73,10 @@ impl Harness for WithTls {
         silent_peer(address).await
     }
 
+    async fn silent_host(&mut self, node: &Node) -> Option<(Address, Box<dyn Any>)> {
+        silent_host(node.transport.scheme())
+    }
+
     async fn bad_peer(&mut self, address: &Address) -> bool {
         bad_peer(address).await
     }
@@ -105,6 +109,10 @@ impl Harness for InPlaintext {
 
     async fn silent_peer(&mut self, address: &Address) -> Option<Box<dyn Any>> {
         silent_peer(address).await
+    }
+
+    async fn silent_host(&mut self, node: &Node) -> Option<(Address, Box<dyn Any>)> {
+        silent_host(node.transport.scheme())
     }
 
     async fn bad_peer(&mut self, address: &Address) -> bool {
@@ -187,6 +195,12 @@ impl Harness for OverUnixSockets {
         Some(Box::new(tokio::net::UnixStream::connect(address.rest()).await.unwrap()))
     }
 
+    async fn silent_host(&mut self, _node: &Node) -> Option<(Address, Box<dyn Any>)> {
+        let path = self.next_path();
+        let host = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        Some((Address::new("unix", &path).unwrap(), Box::new(host)))
+    }
+
     async fn bad_peer(&mut self, address: &Address) -> bool {
         let mut socket = tokio::net::UnixStream::connect(address.rest()).await.unwrap();
         // The listener may hang up before it has read all of it.
@@ -217,6 +231,13 @@ impl Reserved {
 
 async fn silent_peer(address: &Address) -> Option<Box<dyn Any>> {
     Some(Box::new(TcpStream::connect(address.rest()).await.unwrap()))
+}
+
+/// The system takes connections for it, and it never looks.
+fn silent_host(scheme: &str) -> Option<(Address, Box<dyn Any>)> {
+    let host = std::net::TcpListener::bind(ANY_PORT).unwrap();
+    let address = Address::new(scheme, &host.local_addr().unwrap().to_string()).unwrap();
+    Some((address, Box::new(host)))
 }
 
 /// Talks of something else and stays until it is thrown out.

@@ -66,6 +66,13 @@ impl Harness for World {
         Some(Box::new(stall(address).await))
     }
 
+    async fn silent_host(&mut self, _node: &Node) -> Option<(Address, Box<dyn Any>)> {
+        let silent = node_id_of(&generate_secret_key());
+        self.nodes.iter().for_each(|member| member.transport.allow(silent));
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("bind");
+        Some((address(silent, socket.local_addr().expect("an address")), Box::new(socket)))
+    }
+
     async fn bad_peer(&mut self, address: &Address) -> bool {
         let stranger = node().await;
         stranger.allow(node_id_in(address));

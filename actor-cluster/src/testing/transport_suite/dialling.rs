@@ -4,9 +4,10 @@ use std::pin::pin;
 
 use tokio::io::AsyncReadExt;
 
-use super::Harness;
+use super::holdings::Holdings;
 use super::pair::{Pair, accept, assert_talk, both, poll_once, receive, send, while_refusing, yield_now};
-use crate::transport::{Address, TransportError};
+use super::{Harness, Node};
+use crate::transport::{Address, Listener, TransportError};
 
 /// `Listener::accept` and `Connection::accept` may be dropped and called again
 /// and miss nothing.
@@ -72,25 +73,7 @@ pub async fn abandoned_dials_leave_the_listener_well<H: Harness>() {
             yield_now().await;
         }
     }
-    let dialling = async {
-        let connection = dialler.transport.dial(&address).await.expect("dial");
-        let mut stream = connection.open(dialler.transport.streams()[0]).await.expect("open");
-        send(&mut stream, b"here").await;
-        (connection, stream)
-    };
-    let accepting = async {
-        loop {
-            // The abandoned may still turn up; none of them says anything.
-            let connection = accept(&mut listener).await;
-            let Ok(mut stream) = connection.accept().await else { continue };
-            let mut greeting = [0; 4];
-            if stream.read_exact(&mut greeting).await.is_ok() {
-                break (connection, stream, greeting);
-            }
-        }
-    };
-    let (_dialled, (_connection, _stream, greeting)) = both(dialling, accepting).await;
-    assert_eq!(&greeting, b"here");
+    assert_gets_through(&dialler, &mut listener).await;
 }
 
 /// Addresses of another scheme, and such as nobody can read, are refused by
@@ -166,3 +149,70 @@ pub async fn a_bad_peer_does_not_end_the_listener<H: Harness>() {
     let mut pair = Pair::of(dialler, host, listener).await;
     assert_talk(&mut pair.streams[0]).await;
 }
+
+/// Of dials that were given up halfway nothing is left, on either side.
+pub async fn abandoned_dials_leave_nothing_behind<H: Harness>() {
+    let mut pair = Pair::connected::<H>().await;
+    let address = pair.listener.addresses().remove(0);
+    let before = Holdings::now();
+    for polls in (0..12).cycle().take(48) {
+        let mut dial = pin!(pair.dialler.transport.dial(&address));
+        for _ in 0..polls {
+            if poll_once(dial.as_mut()).is_some() {
+                break;
+            }
+            drop(poll_once(pin!(pair.listener.accept())));
+            yield_now().await;
+        }
+    }
+    before.wait_until_restored(&mut pair.listener).await;
+    assert_gets_through(&pair.dialler, &mut pair.listener).await;
+}
+
+/// Somebody takes the connection and never says a word: the dial waits, as its deadline is the caller's, and
+/// leaves nothing behind when it is given up.
+pub async fn a_dial_to_somebody_silent_can_be_given_up<H: Harness>() {
+    let mut world = H::new().await;
+    let (dialler, host) = (world.node().await, world.node().await);
+    let Some((address, silent)) = world.silent_host(&dialler).await else { return };
+    let listener = host.transport.listen().await.expect("listen");
+    let mut pair = Pair::of(dialler, host, listener).await;
+    let before = Holdings::now();
+    for _ in 0..3 {
+        let mut dial = pin!(pair.dialler.transport.dial(&address));
+        for _ in 0..SILENT_TURNS {
+            assert!(poll_once(dial.as_mut()).is_none(), "nobody has answered, and the dial is done");
+            yield_now().await;
+        }
+    }
+    before.wait_until_restored(&mut pair.listener).await;
+    assert_gets_through(&pair.dialler, &mut pair.listener).await;
+    drop(silent);
+}
+
+/// Another dial gets through, whoever was given up before it.
+async fn assert_gets_through(dialler: &Node, listener: &mut Box<dyn Listener>) {
+    let address = listener.addresses().remove(0);
+    let dialling = async {
+        let connection = dialler.transport.dial(&address).await.expect("dial");
+        let mut stream = connection.open(dialler.transport.streams()[0]).await.expect("open");
+        send(&mut stream, b"here").await;
+        (connection, stream)
+    };
+    let accepting = async {
+        loop {
+            // The abandoned may still turn up; none of them says anything.
+            let connection = accept(listener).await;
+            let Ok(mut stream) = connection.accept().await else { continue };
+            let mut greeting = [0; 4];
+            if stream.read_exact(&mut greeting).await.is_ok() {
+                break (connection, stream, greeting);
+            }
+        }
+    };
+    let (_dialled, (_connection, _stream, greeting)) = both(dialling, accepting).await;
+    assert_eq!(&greeting, b"here");
+}
+
+/// Polls after which a dial has said all that it says before an answer.
+const SILENT_TURNS: usize = 1000;

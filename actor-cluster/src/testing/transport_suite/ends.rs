@@ -1,9 +1,13 @@
-//! How streams and connections end: half, orderly, at once, or by being dropped.
+//! How streams and connections are ended: half, or all at once. Must not live here: what is
+//! dropped without a word (`drops.rs`).
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Harness;
-use super::pair::{Ends, Pair, assert_closed, assert_ended, assert_talk, both, receive_all, send, yield_now};
+use super::pair::{
+    CHUNK_BYTES, Ends, Flow, Pair, assert_closed, assert_ended, assert_talk, assert_unwritable, both,
+    receive, receive_all, send, transfer, yield_now,
+};
 use crate::transport::{CloseCode, CloseReason, LaneSet};
 
 /// After a shutdown the peer reads to the end and can still answer.
@@ -52,26 +56,69 @@ pub async fn closing_a_connection_ends_its_streams<H: Harness>() {
     pair.far.close(&reason);
 }
 
-/// A dropped stream ends for the peer: it reads the end or an error, and
-/// sooner or later cannot write.
-pub async fn dropping_a_stream_ends_both_directions<H: Harness>() {
+/// A half-close is the end of one direction and of nothing else, whichever side says it first: the other
+/// direction goes on for as much as anybody likes. It can be said twice, and nothing can be
+/// written behind it.
+pub async fn a_half_close_ends_one_direction_alone<H: Harness>() {
     let mut pair = Pair::connected::<H>().await;
-    for Ends { near, mut far, .. } in pair.streams.drain(..) {
-        drop(near);
-        assert_ended(&mut far).await;
-        // The first bytes may still fit into a buffer of the system.
-        while far.write(&[0; 1024]).await.is_ok() && far.flush().await.is_ok() {
-            yield_now().await;
+    let other = pair.connect_again().await;
+    let turned = other.streams.into_iter().map(Ends::turned);
+    for Ends { mut near, mut far } in pair.streams.drain(..).chain(turned) {
+        near.shutdown().await.expect("shutdown");
+        assert_eq!(receive_all(&mut far).await, b"");
+        transfer(&mut far, &mut near).await;
+        near.shutdown().await.expect("a second shutdown");
+        assert!(near.write(b"late").await.is_err() || near.flush().await.is_err(), "there is no way back");
+        assert_eq!(far.read(&mut [0; 4]).await.expect("the end stays the end"), 0);
+        send(&mut far, b"still open").await;
+        assert_eq!(receive(&mut near, 10).await, b"still open");
+    }
+}
+
+/// A stream that one side aborts, by closing or by dropping it, ends for the other with a part of what was
+/// written, from its beginning, then the end or an error. Nothing is made up, whoever waits to read
+/// is woken, and the connection's other streams live on.
+pub async fn a_reset_stream_fabricates_nothing<H: Harness>() {
+    let mut pair = Pair::connected::<H>().await;
+    for number in 0..pair.streams.len() {
+        for abort in [Abort::Close, Abort::Drop] {
+            for is_turned in [false, true] {
+                let mut link = pair.connect_again().await;
+                let ends = link.streams.remove(number);
+                assert_reset(if is_turned { ends.turned() } else { ends }, abort).await;
+                for others in &mut link.streams {
+                    assert_talk(others).await;
+                }
+            }
         }
     }
 }
 
-/// Streams outlive the connection value they were opened on.
-pub async fn dropping_a_connection_keeps_its_streams<H: Harness>() {
-    let Pair { near, far, mut streams, listener, dialler, host } = Pair::connected::<H>().await;
-    drop((near, far));
-    for ends in &mut streams {
-        assert_talk(ends).await;
-    }
-    drop((listener, dialler, host));
+/// How a stream is aborted.
+#[derive(Clone, Copy)]
+enum Abort {
+    Close,
+    Drop,
 }
+
+async fn assert_reset(ends: Ends, abort: Abort) {
+    let Ends { mut near, mut far } = ends;
+    let flow = Flow::default();
+    let aborting = async {
+        // More than any window, so that some is read, and some is not even sent.
+        while flow.read.get() < RESET_AFTER_BYTES {
+            flow.write_some(&mut near).await;
+        }
+        match abort {
+            Abort::Close => near.close(&CloseCode::Refused.into()),
+            Abort::Drop => drop(near),
+        }
+    };
+    let reading =
+        async { while flow.try_read_some(&mut far, CHUNK_BYTES).await.is_ok_and(|bytes| bytes > 0) {} };
+    both(aborting, reading).await;
+    assert_unwritable(&mut far).await;
+}
+
+/// Some of it has crossed, and more is on its way.
+const RESET_AFTER_BYTES: usize = 1 << 20;

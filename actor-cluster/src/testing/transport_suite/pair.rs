@@ -1,16 +1,24 @@
 //! Two connected nodes, and the few words the suite's cases are written in.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::{Harness, Node};
+use super::{Harness, Node, UNREAD_BYTES_MAX};
 use crate::transport::{Address, ClusterBidiStream, Connection, LaneSet, Listener, TransportError};
 
 /// What a large transfer carries in each direction, in bytes.
 const TRANSFER_BYTES: usize = 4 << 20;
+
+/// What is written, and mostly read, at a time.
+pub(super) const CHUNK_BYTES: usize = 64 << 10;
+
+/// The length after which a [`pattern`] repeats itself.
+const PERIOD: usize = 251;
 
 /// Two nodes with one connection between them, every stream open.
 pub(super) struct Pair {
@@ -63,6 +71,80 @@ impl Pair {
     }
 }
 
+impl Ends {
+    /// The same stream, seen from the other side.
+    pub(super) fn turned(self) -> Self {
+        Self { near: self.far, far: self.near }
+    }
+}
+
+/// One direction of a stream: a [`pattern`] without end, what was written of it and what was
+/// read. The difference is what the transport keeps, which is bounded.
+pub(super) struct Flow {
+    pattern: Vec<u8>,
+    pub(super) written: Cell<usize>,
+    pub(super) read: Cell<usize>,
+}
+
+impl Default for Flow {
+    fn default() -> Self {
+        Self { pattern: pattern(CHUNK_BYTES + PERIOD, 0), written: Cell::default(), read: Cell::default() }
+    }
+}
+
+impl Flow {
+    /// Writes what the transport takes of a chunk.
+    pub(super) async fn write_some(&self, stream: &mut (impl AsyncWrite + Unpin)) {
+        let next = &self.pattern[self.written.get() % PERIOD..][..CHUNK_BYTES];
+        let taken = stream.write(next).await.expect("an open stream takes bytes");
+        assert!(taken > 0, "a write of something takes something");
+        self.written.set(self.written.get() + taken);
+        let kept = self.written.get() - self.read.get();
+        assert!(kept <= UNREAD_BYTES_MAX, "{kept} bytes that nobody has read are kept");
+    }
+
+    /// Writes for as long as it is polled.
+    pub(super) async fn write_without_end(&self, stream: &mut (impl AsyncWrite + Unpin)) {
+        loop {
+            self.write_some(stream).await;
+        }
+    }
+
+    /// Reads up to so many bytes, of a chunk at most, and holds them against what was written. Zero at the end.
+    pub(super) async fn try_read_some(
+        &self,
+        stream: &mut (impl AsyncRead + Unpin),
+        most: usize,
+    ) -> io::Result<usize> {
+        let mut buffer = vec![0; most];
+        let bytes = stream.read(&mut buffer).await?;
+        let expected = &self.pattern[self.read.get() % PERIOD..][..bytes];
+        assert!(buffer[..bytes] == *expected, "bytes are lost, repeated, invented or out of order");
+        self.read.set(self.read.get() + bytes);
+        assert!(self.read.get() <= self.written.get(), "more is read than was written");
+        Ok(bytes)
+    }
+
+    /// As [`try_read_some`](Self::try_read_some), on a stream that nothing happens to.
+    pub(super) async fn read_some(&self, stream: &mut (impl AsyncRead + Unpin), most: usize) -> usize {
+        self.try_read_some(stream, most).await.expect("read")
+    }
+
+    /// Sends off all that was written by now, and reads it.
+    pub(super) async fn catch_up(
+        &self,
+        writer: &mut (impl AsyncWrite + Unpin),
+        reader: &mut (impl AsyncRead + Unpin),
+    ) {
+        let reading = async {
+            while self.read.get() < self.written.get() {
+                assert!(self.read_some(reader, CHUNK_BYTES).await > 0, "the end came too soon");
+            }
+        };
+        both(writer.flush(), reading).await.0.expect("flush");
+    }
+}
+
 /// Dials, accepts, and opens every stream the transport announces.
 async fn connect(dialler: &Node, listener: &mut Box<dyn Listener>, address: &Address) -> Link {
     let (near, far) = both(dialler.transport.dial(address), accept(listener)).await;
@@ -76,7 +158,7 @@ async fn connect(dialler: &Node, listener: &mut Box<dyn Listener>, address: &Add
 
 /// Opens a stream and accepts it. The dialler speaks first, because on some
 /// transports the peer does not see a stream before that.
-async fn open(near: &dyn Connection, far: &dyn Connection, lanes: LaneSet) -> Ends {
+pub(super) async fn open(near: &dyn Connection, far: &dyn Connection, lanes: LaneSet) -> Ends {
     let opening = async {
         let mut stream = near.open(lanes).await.expect("open");
         send(&mut stream, &name_of(lanes)).await;
@@ -177,6 +259,24 @@ pub(super) async fn exchange(stream: Box<dyn ClusterBidiStream>, ours: usize, th
     both(writing, reading).await;
 }
 
+/// Sends a large pattern in one direction of a stream that stays open.
+pub(super) async fn transfer(writer: &mut (impl AsyncWrite + Unpin), reader: &mut (impl AsyncRead + Unpin)) {
+    let flow = Flow::default();
+    let writing = async {
+        while flow.written.get() < TRANSFER_BYTES {
+            flow.write_some(writer).await;
+        }
+        writer.flush().await.expect("flush");
+    };
+    let reading = async {
+        while flow.read.get() < TRANSFER_BYTES {
+            assert!(flow.read_some(reader, CHUNK_BYTES).await > 0, "the end came too soon");
+        }
+    };
+    both(writing, reading).await;
+    flow.catch_up(writer, reader).await;
+}
+
 /// Bytes in which every lost, repeated or moved stretch shows: the period of
 /// 251 is prime to any size of a buffer.
 pub(super) fn pattern(length: usize, seed: usize) -> Vec<u8> {
@@ -195,6 +295,13 @@ pub(super) async fn assert_talk(ends: &mut Ends) {
 pub(super) async fn assert_ended(stream: &mut Box<dyn ClusterBidiStream>) {
     let mut buffer = [0; 1024];
     while stream.read(&mut buffer).await.is_ok_and(|bytes| bytes > 0) {}
+}
+
+/// Writing fails, sooner or later: the first bytes may still fit into a buffer of the system.
+pub(super) async fn assert_unwritable(stream: &mut Box<dyn ClusterBidiStream>) {
+    while stream.write(&[0; 1024]).await.is_ok() && stream.flush().await.is_ok() {
+        yield_now().await;
+    }
 }
 
 /// There is no stream to be had.
@@ -221,6 +328,27 @@ pub(super) async fn both<A, B>(a: impl Future<Output = A>, b: impl Future<Output
                 Poll::Pending
             }
         }
+    })
+    .await
+}
+
+/// Runs the work to its end, and what goes on beside it only until then.
+pub(super) async fn beside<T>(endless: impl Future, work: impl Future<Output = T>) -> T {
+    let (mut endless, mut work) = (pin!(endless), pin!(work));
+    let mut has_ended = false;
+    poll_fn(|cx| {
+        has_ended = has_ended || endless.as_mut().poll(cx).is_ready();
+        work.as_mut().poll(cx)
+    })
+    .await
+}
+
+/// Runs all of them to their ends in one task.
+pub(super) async fn all<F: Future>(futures: impl IntoIterator<Item = F>) {
+    let mut running: Vec<_> = futures.into_iter().map(Box::pin).collect();
+    poll_fn(|cx| {
+        running.retain_mut(|future| future.as_mut().poll(cx).is_pending());
+        if running.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     })
     .await
 }

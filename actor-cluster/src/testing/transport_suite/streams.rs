@@ -1,7 +1,12 @@
 //! The streams of a connection: who is at their ends, how many there are, what they share.
 
+use tokio::io::split;
+
 use super::Harness;
-use super::pair::{Ends, Pair, assert_closed, assert_talk};
+use super::pair::{
+    Ends, Flow, Pair, accept, all, assert_closed, assert_talk, beside, both, exchange, open, pattern,
+    receive, send, transfer,
+};
 use crate::transport::{CloseCode, LaneSet};
 
 /// Both sides learn who the other is, on the connection and on each stream.
@@ -68,3 +73,83 @@ pub async fn no_more_streams_open_than_are_announced<H: Harness>() {
         assert_talk(ends).await;
     }
 }
+
+/// Streams of one connection, where it has several, are independent: one that nobody reads
+/// takes what fits, and holds back no other stream, not even when all but one are stuck. Nor does it
+/// hold back its own other direction, or another connection.
+pub async fn a_reader_that_stops_holds_back_its_own_bytes_alone<H: Harness>() {
+    let mut pair = Pair::connected::<H>().await;
+    for free in 0..pair.streams.len() {
+        let streams = pair.connect_again().await.streams;
+        all_stuck_but(free, streams, &mut pair).await;
+        let streams = pair.connect_again().await.streams;
+        all_stuck_but(free, streams.into_iter().map(Ends::turned).collect(), &mut pair).await;
+    }
+}
+
+/// With one stream alone nothing is left but its other direction.
+async fn all_stuck_but(free: usize, mut streams: Vec<Ends>, pair: &mut Pair) {
+    let free = if streams.len() > 1 { Some(streams.remove(free)) } else { None };
+    let (mut ways, mut others) = (Vec::new(), Vec::new());
+    for Ends { near, far } in streams {
+        let ((near_reads, near_writes), (far_reads, far_writes)) = (split(near), split(far));
+        ways.push((Flow::default(), near_writes, far_reads));
+        others.push((far_writes, near_reads));
+    }
+    let work = async {
+        for (writer, reader) in &mut others {
+            transfer(writer, reader).await;
+        }
+        if let Some(Ends { near, far }) = free {
+            both(exchange(near, 1, 2), exchange(far, 2, 1)).await;
+        }
+        assert_talk(&mut pair.connect_again().await.streams[0]).await;
+    };
+    let stuck = all(ways.iter_mut().map(|(flow, writer, _)| flow.write_without_end(writer)));
+    beside(stuck, work).await;
+    for (flow, writer, reader) in &mut ways {
+        assert!(flow.written.get() > 0, "a stuck stream took nothing");
+        flow.catch_up(writer, reader).await;
+    }
+}
+
+/// Nothing waits for what was opened before it: a stream that is opened behind one that is stuck, and
+/// a connection that is made then, have their bytes at once.
+pub async fn what_is_opened_later_passes_what_is_stuck<H: Harness>() {
+    let mut pair = Pair::connected::<H>().await;
+    let address = pair.listener.addresses().remove(0);
+    let dialling = both(pair.dialler.transport.dial(&address), accept(&mut pair.listener)).await;
+    let (near, far) = (dialling.0.expect("dial"), dialling.1);
+    let mut lanes = pair.dialler.transport.streams().to_vec().into_iter();
+    let first = lanes.next().expect("a transport has streams");
+    let Ends { near: mut writer, far: mut reader } = open(&*near, &*far, first).await;
+    let flow = Flow::default();
+    let work = async {
+        for lanes in lanes {
+            assert_talk(&mut open(&*near, &*far, lanes).await).await;
+        }
+        assert_talk(&mut pair.connect_again().await.streams[0]).await;
+    };
+    beside(flow.write_without_end(&mut writer), work).await;
+    flow.catch_up(&mut writer, &mut reader).await;
+}
+
+/// Between streams there is no order: what was written first may be read last, whichever it is.
+pub async fn streams_are_read_in_any_order<H: Harness>() {
+    let mut pair = Pair::connected::<H>().await;
+    let other = pair.connect_again().await;
+    // Those of another connection count as well, so that there are two at least.
+    let mut streams: Vec<Ends> = pair.streams.drain(..).chain(other.streams).collect();
+    for first in 0..streams.len() {
+        let order: Vec<usize> = (0..streams.len()).cycle().skip(first).take(streams.len()).collect();
+        for &stream in &order {
+            send(&mut streams[stream].near, &pattern(SMALL_BYTES, stream)).await;
+        }
+        for &stream in order.iter().rev() {
+            assert_eq!(receive(&mut streams[stream].far, SMALL_BYTES).await, pattern(SMALL_BYTES, stream));
+        }
+    }
+}
+
+/// What every transport takes without a reader.
+const SMALL_BYTES: usize = 1 << 10;
