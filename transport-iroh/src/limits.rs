@@ -39,8 +39,9 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 pub const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 
 /// How many bytes a peer may send on all streams of a connection before we read
-/// them; then it waits.
-pub const CONNECTION_WINDOW_BYTES: u32 = 2 << 20;
+/// them; then it waits. All that its streams may take, so that those which nobody reads leave
+/// the others their own windows.
+pub const CONNECTION_WINDOW_BYTES: u32 = STREAMS_MAX as u32 * STREAM_WINDOW_BYTES;
 
 /// How many written bytes of a connection may be on their way; then its writers
 /// wait. What waits here delays control frames, so it is as small as bandwidth

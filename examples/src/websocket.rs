@@ -1,0 +1,149 @@
+//! A transport over WebSocket, as an example of how one is written.
+//!
+//! ```text
+//!  WsTransport ── listen() ─► WsListener ── accept() ─┐
+//!       └─────── dial("ws://host:port") ──────────────┴─► WsConnection ─► WsStream, one
+//! ```
+//!
+//! **It proves nothing.** Whoever can see the network reads every message, and whoever can touch it changes them. Every peer is
+//! [`Anonymous`](actor_cluster::transport::PeerIdentity::Anonymous), so a session demands the cluster's shared secret
+//! ([`NodeBuilder::secret`](actor_cluster::NodeBuilder::secret)), and no channel binding ties the secret's proof to the connection. It is for
+//! one machine, or for a network that something else protects.
+
+mod connection;
+mod listener;
+mod stream;
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use actor_cluster::transport::{Address, CloseReason, Connection, Listener, Transport, TransportError};
+use async_trait::async_trait;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
+use tokio_tungstenite::tungstenite::http::{HeaderValue, Uri};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+
+use self::connection::{Role, WsConnection};
+use self::listener::WsListener;
+
+/// The scheme of the addresses, which read `ws://host:port`.
+pub const SCHEME: &str = "ws";
+
+/// What both sides speak over WebSocket: nobody else's endpoint is taken for a node.
+pub const PROTOCOL: &str = "actor-cluster-1";
+
+/// The longest message, in bytes. Whoever sends a longer one is disconnected; we write no longer ones.
+pub const MESSAGE_BYTES_MAX: usize = 64 << 10;
+
+/// How many written bytes are kept that the system has not taken, a message more at most. Then writers wait.
+pub const WRITE_BUFFER_BYTES: usize = 128 << 10;
+
+/// How long a peer that connected to us may take until it has asked for a WebSocket. Then it is dropped.
+pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How many peers may be at their handshake at once. One more is dropped as soon as it connects.
+pub const HANDSHAKES_MAX: usize = 64;
+
+/// How many accepted connections there may be at once, those at their handshake among them. One more
+/// is dropped as soon as it connects.
+pub const CONNECTIONS_MAX: usize = 1024;
+
+/// How long nobody is accepted after the system had no resources for it.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+type Socket = WebSocketStream<TcpStream>;
+
+/// Connects nodes over WebSocket without TLS. [The module](self) says what that does not protect.
+#[derive(Clone, Copy, Debug)]
+pub struct WsTransport {
+    listen: Option<SocketAddr>,
+}
+
+impl WsTransport {
+    /// Accepts connections on this address; port 0 takes a free one.
+    pub fn listening_on(address: SocketAddr) -> Self {
+        Self { listen: Some(address) }
+    }
+
+    /// Only dials.
+    pub fn dialling_only() -> Self {
+        Self { listen: None }
+    }
+}
+
+#[async_trait]
+impl Transport for WsTransport {
+    fn scheme(&self) -> &str {
+        SCHEME
+    }
+
+    fn is_listening(&self) -> bool {
+        self.listen.is_some()
+    }
+
+    async fn listen(&self) -> Result<Box<dyn Listener>, TransportError> {
+        let Some(address) = self.listen else {
+            return Err(TransportError::Config("this transport has no address to listen on".into()));
+        };
+        let failed = |source| TransportError::Bind { address: address.to_string(), source };
+        let socket = TcpListener::bind(address).await.map_err(failed)?;
+        let bound = socket.local_addr().map_err(failed)?;
+        Ok(Box::new(WsListener::new(socket, Address::new(SCHEME, &bound.to_string())?)))
+    }
+
+    async fn dial(&self, address: &Address) -> Result<Box<dyn Connection>, TransportError> {
+        let place = read(address)?;
+        let unreachable = |source| TransportError::Unreachable { address: address.to_string(), source };
+        let socket = TcpStream::connect(place).await.map_err(unreachable)?;
+        socket.set_nodelay(true).map_err(unreachable)?;
+        let failed = |error: Error| handshake_failed(address.as_str(), &error);
+        let mut request = format!("{SCHEME}://{place}/").into_client_request().map_err(failed)?;
+        request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));
+        let shaken = client_async_with_config(request, socket, Some(bounds())).await;
+        let (socket, _answer) = shaken.map_err(failed)?;
+        Ok(Box::new(WsConnection::new(socket, Role::Dialler, address.to_string(), None)))
+    }
+}
+
+/// The `host:port` of one of our addresses, and nothing that only looks like it.
+fn read(address: &Address) -> Result<&str, TransportError> {
+    if address.scheme() != SCHEME {
+        return Err(address.unusable(format!("this transport dials {SCHEME}://host:port")));
+    }
+    let place = address.rest();
+    let uri: Uri = format!("{SCHEME}://{place}/")
+        .parse()
+        .map_err(|_| address.unusable("what follows the scheme is no host:port"))?;
+    let is_whole = uri.authority().is_some_and(|authority| authority.as_str() == place);
+    let has_host = uri.host().is_some_and(|host| !host.is_empty()) && !place.contains('@');
+    if is_whole && has_host && uri.port_u16().is_some_and(|port| port != 0) {
+        Ok(place)
+    } else {
+        Err(address.unusable("what follows the scheme is no host:port"))
+    }
+}
+
+/// What one peer can make us keep.
+fn bounds() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(MESSAGE_BYTES_MAX)
+        .max_message_size(Some(MESSAGE_BYTES_MAX))
+        .max_frame_size(Some(MESSAGE_BYTES_MAX))
+        // Each message is given to the system at once, as whoever wants few packets writes long ones.
+        .write_buffer_size(0)
+        .max_write_buffer_size(WRITE_BUFFER_BYTES)
+}
+
+fn handshake_failed(peer: &str, error: &Error) -> TransportError {
+    TransportError::Handshake { peer: peer.to_owned(), detail: error.to_string() }
+}
+
+/// What a stream says that has ended.
+fn closed(reason: CloseReason) -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, TransportError::Closed(reason))
+}
