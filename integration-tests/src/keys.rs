@@ -6,9 +6,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use actor_cluster::transport::{Address, TransportError};
 use actor_cluster::{NodeBuilder, NodeId, NodeServer, StartError, Wire};
+use examples::websocket::{self, WsTransport};
 use transport_iroh::{IrohBuilder, IrohTransport, SECRET_KEY_BYTES, generate_secret_key, node_id_of};
 use transport_tcp::tls::dev_ca::{DevCertificate, DevKey};
 use transport_tcp::{Authorities, Credentials, DevCa, TcpConfig, TcpTransport};
+
+/// The length of a cluster's secret.
+const SECRET_BYTES: usize = 32;
 
 /// A transport that nodes can meet over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,10 +21,12 @@ pub enum Way {
     Tcp,
     /// Iroh's QUIC.
     Iroh,
+    /// WebSocket without TLS. Nothing proves who a node is; they share a secret.
+    Ws,
 }
 
 impl Way {
-    /// Both.
+    /// Those on which nodes prove who they are.
     pub const ALL: [Way; 2] = [Way::Tcp, Way::Iroh];
 
     /// The scheme of its addresses.
@@ -28,6 +34,7 @@ impl Way {
         match self {
             Way::Tcp => "tcp+tls",
             Way::Iroh => transport_iroh::SCHEME,
+            Way::Ws => websocket::SCHEME,
         }
     }
 }
@@ -43,6 +50,8 @@ impl fmt::Display for Way {
 #[derive(Debug)]
 pub struct Authority {
     ca: DevCa,
+    /// What nodes share where nothing else proves that they belong together.
+    secret: [u8; SECRET_BYTES],
 }
 
 /// All that one node proves itself with. Whoever has this value is the node.
@@ -54,6 +63,8 @@ pub struct NodeKeys {
     pub node: NodeId,
     tcp: Option<TcpKeys>,
     iroh: Option<[u8; SECRET_KEY_BYTES]>,
+    /// The cluster's secret, for a node that is reached over WebSocket.
+    ws: Option<[u8; SECRET_BYTES]>,
 }
 
 /// PEM texts: a certificate, its key, and the authority that signed it.
@@ -71,7 +82,7 @@ impl Authority {
     ///
     /// [`TransportError::Config`] if the system has no random bytes.
     pub fn new() -> Result<Self, TransportError> {
-        Ok(Self { ca: DevCa::new()? })
+        Ok(Self { ca: DevCa::new()?, secret: generate_secret_key() })
     }
 
     /// Keys for a new node that is reached these ways.
@@ -108,8 +119,11 @@ impl Authority {
             node = Some(signed.node_id);
             tcp = Some(TcpKeys { certificate: signed.cert, key: signed.key, authority: signed.ca });
         }
+        let ws = ways.contains(&Way::Ws).then_some(self.secret);
+        // Nobody proves anything there, so any identity will do that no other node has.
+        let node = node.or_else(|| ws.map(|_| node_id_of(&generate_secret_key())));
         let node = node.ok_or_else(|| TransportError::Config(format!("{name} has no way to be reached")))?;
-        Ok(NodeKeys { name: name.to_owned(), node, tcp, iroh })
+        Ok(NodeKeys { name: name.to_owned(), node, tcp, iroh, ws })
     }
 }
 
@@ -164,6 +178,10 @@ impl NodeKeys {
             let transport = self.iroh(peers)?.bind().await?;
             builder = builder.transport(transport.clone());
             iroh = Some(transport);
+        }
+        if let Some(secret) = &self.ws {
+            let transport = WsTransport::listening_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+            builder = builder.secret(secret).transport(transport);
         }
         Ok(RunningNode { server: builder.start().await?, iroh })
     }

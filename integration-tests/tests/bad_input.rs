@@ -10,6 +10,7 @@ use actor_cluster::error::HandshakeError;
 use actor_cluster::transport::{Address, LaneSet, Transport, TransportError};
 use actor_cluster::{ConnectError, Mode, NodeBuilder, NodeServer, StartError};
 use actor_core::ActorSystem;
+use examples::websocket::WsTransport;
 use integration_tests::{Authority, NodeKeys, Way};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
@@ -269,6 +270,7 @@ async fn host_and_bare_transport(way: Way) -> (Member, Box<dyn Transport>) {
     let transport: Box<dyn Transport> = match way {
         Way::Tcp => Box::new(peer.tcp().unwrap().build().unwrap()),
         Way::Iroh => Box::new(peer.iroh(&peers).unwrap().bind().await.unwrap()),
+        Way::Ws => Box::new(WsTransport::dialling_only()),
     };
     (host, transport)
 }

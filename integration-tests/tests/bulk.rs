@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use actor_cluster::NodeBuilder;
 use actor_cluster::limits::MESSAGE_BYTES_MAX_MOST;
+use actor_cluster::testing::is_full;
 use actor_core::ActorRef;
 use integration_tests::echo::{BYSTANDERS, Say, TAKES_BULK};
 use integration_tests::flood::p99;
@@ -19,10 +20,6 @@ const HANG: Duration = Duration::from_secs(300);
 fn load_bytes() -> usize {
     // The fields have a length in front.
     if is_full() { MESSAGE_BYTES_MAX_MOST - 64 } else { 256 << 20 }
-}
-
-fn is_full() -> bool {
-    std::env::var_os("ACTOR_TEST_FULL").is_some()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use actor_cluster::testing::is_full;
 use actor_cluster::transport::TransportError;
 use actor_cluster::{Mode, NodeEvent, NodeServer, StartError};
 use actor_core::{ActorRef, ActorSystem};
@@ -20,7 +21,7 @@ use crate::support::{Member, guarded_for};
 
 /// So many cuts; the whole number in the long form of the tests.
 fn cuts() -> usize {
-    if std::env::var_os("ACTOR_TEST_FULL").is_some() { 1000 } else { 60 }
+    if is_full() { 1000 } else { 60 }
 }
 
 /// The long form takes a minute or two.

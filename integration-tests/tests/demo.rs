@@ -66,6 +66,18 @@ async fn the_demo_on_three_nodes_starts_the_killed_one_again() {
     assert!(stderr(&ended).contains("worker-1 has joined again"), "{}", stderr(&ended));
 }
 
+/// With a transport that proves nothing: a secret lets the workers in.
+#[tokio::test]
+async fn the_demo_runs_over_a_transport_of_somebodys_own() {
+    let input = Sample::new(10_000);
+    let ended = demo(&["--json", "--nodes", "4", "--transport", "ws"], input.path()).await;
+    assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
+    let json = json(&ended);
+    assert_eq!((&*json["transports"], &*json["killed"]), ("[\"ws\"]", "1"));
+    assert_eq!(json["words"], input.words.to_string());
+    assert!(json["retried"].parse::<u64>().unwrap() >= 1);
+}
+
 #[tokio::test]
 async fn the_demo_without_a_kill_retries_nothing() {
     let input = Sample::new(10_000);

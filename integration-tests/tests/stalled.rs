@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actor_cluster::testing::is_full;
 use actor_core::{Actor, ActorError, ActorRef, SpawnOptions};
 use integration_tests::echo::Say;
 use integration_tests::flood::{GAUGES, Gauge, LOAD_BYTES, Report, STUCK, SWIFT, p99, resident_kib};
@@ -35,10 +36,6 @@ fn watched_for() -> Duration {
     let said = std::env::var("ACTOR_TEST_STALL_SECS").ok().and_then(|secs| secs.parse().ok());
     let secs = said.unwrap_or(if is_full() { 60 } else { 2 });
     Duration::from_secs(secs)
-}
-
-fn is_full() -> bool {
-    std::env::var_os("ACTOR_TEST_FULL").is_some()
 }
 
 /// Counts what it is sent, once it may.

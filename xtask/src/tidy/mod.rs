@@ -29,6 +29,7 @@ mod module_docs;
 mod no_machine;
 mod no_sleep;
 mod orphans;
+mod quotes;
 mod source;
 mod tree;
 mod unsafe_fence;
@@ -119,6 +120,7 @@ const CHECKS: &[Check] = &[
     Check { name: "no_machine", run: no_machine::check },
     Check { name: "missions", run: missions::check },
     Check { name: "guarantees", run: guarantees::check },
+    Check { name: "quotes", run: quotes::check },
 ];
 
 /// What a check said, as `path:line`, for the tests of the checks.

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use actor_cluster::testing::is_full;
 use actor_cluster::transport::{Address, CloseCode, CloseReason};
 use actor_cluster::{Events, Mode, NodeBuilder, NodeEvent, NodeId, NodeServer, NodeSession, RemoteMessage};
 use actor_core::{
@@ -26,8 +27,7 @@ pub(crate) const SILENCE: Duration = actor_cluster::limits::HEARTBEAT_TIMEOUT;
 
 /// So many seeds, and many more in the long form of the tests.
 pub(crate) fn seeds(quick: u64) -> std::ops::Range<u64> {
-    let is_full = std::env::var_os("ACTOR_TEST_FULL").is_some();
-    0..if is_full { 30 * quick } else { quick }
+    0..if is_full() { 30 * quick } else { quick }
 }
 
 /// Fails a test that hangs.

@@ -32,13 +32,15 @@ const COUNT_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) async fn run(
     chunks: Vec<Chunk>,
     workers: usize,
+    ways: &[Way],
     plan: Plan,
     progress: &mut Progress,
 ) -> Result<Outcome, Failure> {
-    let crew = Crew::gather(workers).await?;
-    progress.note(&format!("{workers} workers have joined, by turns over tcp+tls and iroh"));
-    // The last one on TCP: the kernel tells of its death at once.
-    let victim = crew.workers.iter().rposition(|worker| worker.way == Way::Tcp);
+    let crew = Crew::gather(workers, ways).await?;
+    let names: Vec<&str> = ways.iter().map(|way| way.scheme()).collect();
+    progress.note(&format!("{workers} workers have joined, by turns over {}", names.join(" and ")));
+    // The last one on the first: the kernel tells of the death of one on TCP at once.
+    let victim = crew.workers.iter().rposition(|worker| worker.way == ways[0]);
     let victim = victim.filter(|_| plan == Plan::Kill);
     let mut job = Job {
         schedule: Schedule::new(chunks.len(), workers, plan),

@@ -68,12 +68,12 @@ pub(crate) enum End {
 impl Crew {
     /// Starts a coordinator and so many workers, by turns over each way, and waits
     /// until all have joined.
-    pub(crate) async fn gather(workers: usize) -> Result<Self, Failure> {
+    pub(crate) async fn gather(workers: usize, ways: &[Way]) -> Result<Self, Failure> {
         let program = env::current_exe().map_err(|error| failed("cannot find this program", error))?;
         let authority = Authority::new()?;
-        let coordinator = authority.keys("coordinator", &Way::ALL)?;
+        let coordinator = authority.keys("coordinator", ways)?;
         let mut members = Vec::new();
-        for (number, way) in (1..=workers).zip(Way::ALL.into_iter().cycle()) {
+        for (number, way) in (1..=workers).zip(ways.iter().copied().cycle()) {
             let keys = authority.keys(&format!("worker-{number}"), &[way])?;
             members.push(Worker::new(keys.name.clone(), way, keys));
         }

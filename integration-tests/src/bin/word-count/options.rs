@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use integration_tests::Way;
 use lexopt::prelude::*;
 
 use crate::Failure;
@@ -13,19 +14,22 @@ use crate::schedule::Plan;
 
 const HELP: &str = "\
 Counts the words of every text under a directory on a cluster of processes: a
-coordinator, and workers that join it over TCP with TLS and over Iroh by turns.
+coordinator, and workers that join it over TCP with TLS and over Iroh by turns,
+or over what is chosen.
 Midway one worker is killed with a chunk in hand, which then goes to another. The
 result is held against a plain count by one thread.
 
   --input DIR   what to count [the sources and docs of this workspace]
   --nodes N     how many processes, the coordinator among them, 3 to 32 [5]
+  --transport T what workers join over, by turns if given more than once: tcp,
+                iroh, ws (WebSocket without TLS, on this machine) [tcp, iroh]
   --no-kill     kill nobody
   --json        end with one line of JSON
   --help        this text
 
 Hidden directories, links and cargo's output are left out; what is not UTF-8 or
 cannot be read is skipped and named. Ends with 0 if the counts are equal, if a
-chunk was retried (unless nobody is killed) and if workers of both transports
+chunk was retried (unless nobody is killed) and if workers of all transports
 counted; with 1 if not; with 2 if it cannot be tried. RUST_LOG=debug shows more.
 ";
 
@@ -53,6 +57,8 @@ pub(crate) enum Role {
 pub(crate) struct Options {
     pub(crate) input: PathBuf,
     pub(crate) nodes: usize,
+    /// Over which transports the workers join, by turns.
+    pub(crate) ways: Vec<Way>,
     pub(crate) plan: Plan,
     pub(crate) json: bool,
 }
@@ -74,10 +80,12 @@ impl Role {
 
 fn parse(mut arguments: lexopt::Parser) -> Result<Role, lexopt::Error> {
     let (mut input, mut nodes, mut plan, mut json) = (None, NODES, Plan::Kill, false);
+    let mut ways = Vec::new();
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("input") => input = Some(PathBuf::from(arguments.value()?)),
             Long("nodes") => nodes = arguments.value()?.parse_with(parse_nodes)?,
+            Long("transport") => ways.push(arguments.value()?.parse_with(parse_way)?),
             Long("no-kill") => plan = Plan::Spare,
             Long("json") => json = true,
             Long("help") | Short('h') => return Ok(Role::Help(HELP)),
@@ -85,14 +93,31 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Role, lexopt::Error> {
         }
     }
     let input = input.or_else(workspace).ok_or("this is no workspace: say with --input what to count")?;
-    Ok(Role::Coordinator(Options { input, nodes, plan, json }))
+    if ways.is_empty() {
+        ways.extend(Way::ALL);
+    }
+    if nodes <= ways.len() {
+        return Err(too_few_or_many().into());
+    }
+    Ok(Role::Coordinator(Options { input, nodes, ways, plan, json }))
+}
+
+fn parse_way(text: &str) -> Result<Way, &'static str> {
+    match text {
+        "tcp" => Ok(Way::Tcp),
+        "iroh" => Ok(Way::Iroh),
+        "ws" => Ok(Way::Ws),
+        _ => Err("a transport is tcp, iroh or ws"),
+    }
 }
 
 fn parse_nodes(text: &str) -> Result<usize, String> {
     let nodes = text.parse().ok().filter(|nodes| (NODES_MIN..=NODES_MAX).contains(nodes));
-    nodes.ok_or_else(|| {
-        format!("there can be {NODES_MIN} to {NODES_MAX} nodes, a worker on each transport among them")
-    })
+    nodes.ok_or_else(too_few_or_many)
+}
+
+fn too_few_or_many() -> String {
+    format!("there can be {NODES_MIN} to {NODES_MAX} nodes, a worker on each transport among them")
 }
 
 /// The workspace that cargo runs us from, or that we stand in.
@@ -115,11 +140,11 @@ mod tests {
 
     #[test]
     fn all_that_the_help_names_is_understood() {
-        let Ok(Role::Coordinator(options)) = parsed(&["--input", "dir", "--nodes=3", "--no-kill", "--json"])
-        else {
-            panic!("not understood")
-        };
-        let expected = Options { input: "dir".into(), nodes: 3, plan: Plan::Spare, json: true };
+        let arguments =
+            ["--input", "dir", "--nodes=3", "--transport", "ws", "--transport=tcp", "--no-kill", "--json"];
+        let Ok(Role::Coordinator(options)) = parsed(&arguments) else { panic!("not understood") };
+        let ways = vec![Way::Ws, Way::Tcp];
+        let expected = Options { input: "dir".into(), nodes: 3, ways, plan: Plan::Spare, json: true };
         assert_eq!(options, expected);
         assert!(matches!(parsed(&["-h"]), Ok(Role::Help(_))));
         assert!(matches!(parsed(&[WORKER_ROLE]), Ok(Role::Worker)));
@@ -130,6 +155,7 @@ mod tests {
         let Ok(Role::Coordinator(options)) = parsed(&[]) else { panic!("not understood") };
         assert!(options.input.join("integration-tests/Cargo.toml").is_file());
         assert_eq!((options.nodes, options.plan, options.json), (5, Plan::Kill, false));
+        assert_eq!(options.ways, Way::ALL);
     }
 
     #[test]
@@ -140,6 +166,8 @@ mod tests {
             &["--nodes", "many"],
             &["--nodes"],
             &["--kill"],
+            &["--transport", "pigeon"],
+            &["--nodes=3", "--transport=tcp", "--transport=iroh", "--transport=ws"],
             &["directory"],
             &["--input"],
             &["--json=yes"],

@@ -47,6 +47,8 @@ pub(crate) struct Counted {
 #[derive(Debug)]
 pub(crate) struct Report<'a> {
     pub(crate) nodes: usize,
+    /// Over which transports the workers joined.
+    pub(crate) ways: &'a [Way],
     pub(crate) plan: Plan,
     pub(crate) files: usize,
     pub(crate) bytes: u64,
@@ -73,7 +75,7 @@ impl Report<'_> {
         if self.plan == Plan::Kill && self.outcome.retried == 0 {
             faults.push("no chunk had to be counted again".to_owned());
         }
-        for way in Way::ALL.into_iter().filter(|way| !self.ways().contains(way)) {
+        for way in self.ways.iter().filter(|way| !self.working_ways().contains(way)) {
             faults.push(format!("no surviving worker on {way} counted anything"));
         }
         faults
@@ -81,7 +83,7 @@ impl Report<'_> {
 
     /// The one line for programs.
     pub(crate) fn json(&self) -> String {
-        let ways: Vec<String> = self.ways().iter().map(|way| format!("\"{way}\"")).collect();
+        let ways: Vec<String> = self.working_ways().iter().map(|way| format!("\"{way}\"")).collect();
         format!(
             "{{\"nodes\":{},\"transports\":[{}],\"files\":{},\"bytes\":{},\"skipped\":{},\"words\":{},\
              \"expected\":{},\"killed\":{},\"retried\":{},\"seconds\":{:.3}}}",
@@ -139,7 +141,7 @@ impl Report<'_> {
     }
 
     /// The transports on which a worker that is still alive counted something.
-    fn ways(&self) -> BTreeSet<Way> {
+    fn working_ways(&self) -> BTreeSet<Way> {
         let survivors = self.outcome.shares.iter().filter(|share| share.end.is_none());
         survivors.filter(|share| share.counted.bytes > 0).map(|share| share.way).collect()
     }
@@ -169,6 +171,7 @@ mod tests {
         let expected = &Tally::of(expected);
         look(&Report {
             nodes: 4,
+            ways: &Way::ALL,
             plan,
             files: 7,
             bytes: 11,
