@@ -10,7 +10,8 @@
 //!
 //! A transport carries bytes and says who the peer is. It knows nothing of
 //! frames, sessions, actors or clusters. Whoever writes one runs
-//! [`transport_suite`](crate::testing::transport_suite) against it.
+//! [`transport_suite`](mod@crate::testing::transport_suite) against it, which is this contract as
+//! tests; `docs/book/write-your-own-transport.md` writes one.
 
 mod address;
 mod close;
@@ -26,6 +27,9 @@ pub use self::close::{CloseCode, CloseReason};
 use crate::id::NodeId;
 
 /// A way to reach other nodes: makes connections, accepts connections.
+///
+/// Dropping it ends nothing that it has made: connections, streams and listeners live on until
+/// they are dropped too.
 #[async_trait]
 pub trait Transport: Send + Sync + 'static {
     /// The scheme of the addresses this transport dials, such as `tcp+tls`.
@@ -36,6 +40,9 @@ pub trait Transport: Send + Sync + 'static {
     /// for what is urgent or for bulk those for data carry it. A session has as many data lanes as there are streams
     /// for data, so where streams are lost apart, several are right; one with [`LaneSet::ALL`] is,
     /// where they share a fate anyway.
+    ///
+    /// Several are independent: nothing is ordered between them, and those whose reader stops, be it all
+    /// but one, hold back no other.
     fn streams(&self) -> &[LaneSet] {
         &[LaneSet::ALL]
     }
@@ -58,7 +65,8 @@ pub trait Transport: Send + Sync + 'static {
     /// authenticates the peer as far as this transport does so.
     ///
     /// The caller imposes the deadline: dropping the future must abandon the
-    /// attempt and leave nothing behind.
+    /// attempt and leave nothing behind, but for what a transport remembers of an address for a
+    /// while, however often that is dialled.
     ///
     /// # Errors
     ///
@@ -68,8 +76,8 @@ pub trait Transport: Send + Sync + 'static {
     async fn dial(&self, address: &Address) -> Result<Box<dyn Connection>, TransportError>;
 }
 
-/// The accepting half of a transport. Dropping it stops accepting; the port is
-/// free once nothing else of the transport uses it.
+/// The accepting half of a transport. Dropping it stops accepting, and ends the connections that it
+/// has not given out; the port is free once nothing else of the transport uses it.
 #[async_trait]
 pub trait Listener: Send + 'static {
     /// Where others can dial this node, with real port numbers.
@@ -90,7 +98,8 @@ pub trait Listener: Send + 'static {
 
 /// One authenticated connection to a peer, on which streams are opened.
 ///
-/// Dropping the connection does not close the streams already opened on it.
+/// Dropping the connection does not close the streams already opened on it. If there are none, or once they
+/// are dropped too, the peer learns that it is over.
 #[async_trait]
 pub trait Connection: Send + Sync + 'static {
     /// Who the peer is, as far as this transport has proven it.
@@ -126,7 +135,11 @@ pub trait Connection: Send + Sync + 'static {
 ///
 /// Shutting the write side down ([`AsyncWrite::poll_shutdown`]) is a half-close:
 /// the peer reads what was written, then the end; it can still write.
-/// Dropping the stream ends both directions.
+/// Dropping the stream ends both directions. However a stream ends, the peer reads what was written from its
+/// beginning, as much of it as came through, and then the end or an error; nobody waits for what will not come.
+///
+/// Bytes that nobody reads are kept up to a bound, and then the writer waits. A direction that is stuck does not
+/// hold back the other.
 ///
 /// Where a stream knows why it ended, its input and output fail with an
 /// [`io::Error`] that wraps the [`TransportError`]: of kind `NotConnected` around
