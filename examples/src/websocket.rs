@@ -62,17 +62,24 @@ type Socket = WebSocketStream<TcpStream>;
 #[derive(Clone, Copy, Debug)]
 pub struct WsTransport {
     listen: Option<SocketAddr>,
+    connections_max: usize,
 }
 
 impl WsTransport {
     /// Accepts connections on this address; port 0 takes a free one.
     pub fn listening_on(address: SocketAddr) -> Self {
-        Self { listen: Some(address) }
+        Self { listen: Some(address), connections_max: CONNECTIONS_MAX }
     }
 
     /// Only dials.
     pub fn dialling_only() -> Self {
-        Self { listen: None }
+        Self { listen: None, connections_max: CONNECTIONS_MAX }
+    }
+
+    /// Accepts so many connections at once, instead of [`CONNECTIONS_MAX`].
+    pub fn connections_max(mut self, connections: usize) -> Self {
+        self.connections_max = connections;
+        self
     }
 }
 
@@ -93,7 +100,8 @@ impl Transport for WsTransport {
         let failed = |source| TransportError::Bind { address: address.to_string(), source };
         let socket = TcpListener::bind(address).await.map_err(failed)?;
         let bound = socket.local_addr().map_err(failed)?;
-        Ok(Box::new(WsListener::new(socket, Address::new(SCHEME, &bound.to_string())?)))
+        let address = Address::new(SCHEME, &bound.to_string())?;
+        Ok(Box::new(WsListener::new(socket, address, self.connections_max)))
     }
 
     async fn dial(&self, address: &Address) -> Result<Box<dyn Connection>, TransportError> {

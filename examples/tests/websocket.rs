@@ -198,3 +198,19 @@ async fn a_handshake_has_a_deadline_and_their_number_is_capped() {
     assert_eq!(refused.remove(0), "too many peers are at their handshake");
     assert!(refused.iter().all(|detail| detail == "it was too slow"), "{refused:?}");
 }
+
+#[tokio::test]
+async fn a_connection_has_its_place_until_it_ends() {
+    let host = WsTransport::listening_on(ANY_PORT).connections_max(1);
+    let mut listener = host.listen().await.unwrap();
+    let address = listener.addresses().remove(0);
+    let dialler = WsTransport::dialling_only();
+    let (near, far) = tokio::join!(dialler.dial(&address), listener.accept());
+    let (refused, reported) = tokio::join!(dialler.dial(&address), listener.accept());
+    assert!(matches!(refused, Err(TransportError::Handshake { .. })));
+    assert!(reported.is_err_and(|error| error.to_string().contains("there are too many connections")));
+    far.unwrap().close(&CloseCode::Done.into());
+    let (again, accepted) = tokio::join!(dialler.dial(&address), listener.accept());
+    assert!(again.is_ok() && accepted.is_ok());
+    drop(near);
+}

@@ -63,8 +63,10 @@ pub struct NodeKeys {
     pub node: NodeId,
     tcp: Option<TcpKeys>,
     iroh: Option<[u8; SECRET_KEY_BYTES]>,
-    /// The cluster's secret, for a node that is reached over WebSocket.
-    ws: Option<[u8; SECRET_BYTES]>,
+    /// Whether it is reached over WebSocket.
+    ws: bool,
+    /// The cluster's secret, where some nodes are.
+    secret: Option<[u8; SECRET_BYTES]>,
 }
 
 /// PEM texts: a certificate, its key, and the authority that signed it.
@@ -119,15 +121,21 @@ impl Authority {
             node = Some(signed.node_id);
             tcp = Some(TcpKeys { certificate: signed.cert, key: signed.key, authority: signed.ca });
         }
-        let ws = ways.contains(&Way::Ws).then_some(self.secret);
+        let ws = ways.contains(&Way::Ws);
         // Nobody proves anything there, so any identity will do that no other node has.
-        let node = node.or_else(|| ws.map(|_| node_id_of(&generate_secret_key())));
+        let node = node.or_else(|| ws.then(|| node_id_of(&generate_secret_key())));
         let node = node.ok_or_else(|| TransportError::Config(format!("{name} has no way to be reached")))?;
-        Ok(NodeKeys { name: name.to_owned(), node, tcp, iroh, ws })
+        Ok(NodeKeys { name: name.to_owned(), node, tcp, iroh, ws, secret: ws.then_some(self.secret) })
     }
 }
 
 impl NodeKeys {
+    /// The same node, which has the secret that the other one has: who has one demands it of everybody.
+    pub fn sharing_secret_with(mut self, other: &NodeKeys) -> Self {
+        self.secret = other.secret;
+        self
+    }
+
     /// The settings of this node's TCP transport: it listens on a free port of this
     /// machine.
     ///
@@ -179,9 +187,12 @@ impl NodeKeys {
             builder = builder.transport(transport.clone());
             iroh = Some(transport);
         }
-        if let Some(secret) = &self.ws {
-            let transport = WsTransport::listening_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-            builder = builder.secret(secret).transport(transport);
+        if let Some(secret) = &self.secret {
+            builder = builder.secret(secret);
+        }
+        if self.ws {
+            builder =
+                builder.transport(WsTransport::listening_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))));
         }
         Ok(RunningNode { server: builder.start().await?, iroh })
     }

@@ -70,10 +70,10 @@ async fn the_demo_on_three_nodes_starts_the_killed_one_again() {
 #[tokio::test]
 async fn the_demo_runs_over_a_transport_of_somebodys_own() {
     let input = Sample::new(10_000);
-    let ended = demo(&["--json", "--nodes", "4", "--transport", "ws"], input.path()).await;
+    let ended = demo(&["--json", "--nodes", "4", "--transport", "ws", "--transport=tcp"], input.path()).await;
     assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
     let json = json(&ended);
-    assert_eq!((&*json["transports"], &*json["killed"]), ("[\"ws\"]", "1"));
+    assert_eq!((&*json["transports"], &*json["killed"]), ("[\"tcp+tls\",\"ws\"]", "1"));
     assert_eq!(json["words"], input.words.to_string());
     assert!(json["retried"].parse::<u64>().unwrap() >= 1);
 }

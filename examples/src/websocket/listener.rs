@@ -16,10 +16,7 @@ use tokio_tungstenite::tungstenite::http::header::{ORIGIN, SEC_WEBSOCKET_PROTOCO
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 
 use super::connection::{Role, WsConnection};
-use super::{
-    ACCEPT_PAUSE, CONNECTIONS_MAX, HANDSHAKE_DEADLINE, HANDSHAKES_MAX, PROTOCOL, SCHEME, bounds,
-    handshake_failed,
-};
+use super::{ACCEPT_PAUSE, HANDSHAKE_DEADLINE, HANDSHAKES_MAX, PROTOCOL, SCHEME, bounds, handshake_failed};
 
 /// A socket that listens, and the handshakes of those who came.
 pub(super) struct WsListener {
@@ -35,8 +32,8 @@ pub(super) struct WsListener {
 }
 
 impl WsListener {
-    pub(super) fn new(socket: TcpListener, address: Address) -> Self {
-        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    pub(super) fn new(socket: TcpListener, address: Address, connections_max: usize) -> Self {
+        let places = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
         Self { socket, address, places, handshakes: JoinSet::new(), pause_until: None }
     }
 

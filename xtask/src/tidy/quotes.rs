@@ -77,7 +77,12 @@ fn end_of(part: &[&str], file: &[&str], start: usize) -> Option<usize> {
         true => line.is_empty(),
         false => line.strip_prefix(indent) == Some(*quoted),
     };
-    file.get(start..end)?.iter().zip(part).map(|(line, quoted)| (quoted, line)).all(stands_there).then_some(end)
+    file.get(start..end)?
+        .iter()
+        .zip(part)
+        .map(|(line, quoted)| (quoted, line))
+        .all(stands_there)
+        .then_some(end)
 }
 
 const PAGE: &str = "docs/book/write-your-own-transport.md";
@@ -90,7 +95,8 @@ const ADVICE: &str = "say where this code stands: end the line before it with a 
 mod tests {
     use super::*;
 
-    const FILE: &str = "impl A {\n    fn f() {\n        one();\n\n        two();\n        three();\n    }\n}\n";
+    const FILE: &str =
+        "impl A {\n    fn f() {\n        one();\n\n        two();\n        three();\n    }\n}\n";
 
     fn found(lead: &str, code: &str) -> Vec<String> {
         let page = format!("# Page\n\n{lead}\n\n```rust,ignore\n{code}\n```\n");
@@ -103,7 +109,9 @@ mod tests {
         let lead = "Look, [there](../../a/b.rs):";
         assert_eq!(found(lead, "one();\n\ntwo();"), [""; 0]);
         assert_eq!(found(lead, "fn f() {\n    one();\n    // …\n    three();\n}"), [""; 0]);
-        for wrong in ["one();\ntwo();", "fn f() {\none();", "two();\n// …\none();", "ne();", "three();\n    }\n}\n}"] {
+        for wrong in
+            ["one();\ntwo();", "fn f() {\none();", "two();\n// …\none();", "ne();", "three();\n    }\n}\n}"]
+        {
             assert_eq!(found(lead, wrong).len(), 1, "{wrong}");
         }
     }

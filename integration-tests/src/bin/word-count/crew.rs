@@ -74,7 +74,7 @@ impl Crew {
         let coordinator = authority.keys("coordinator", ways)?;
         let mut members = Vec::new();
         for (number, way) in (1..=workers).zip(ways.iter().copied().cycle()) {
-            let keys = authority.keys(&format!("worker-{number}"), &[way])?;
+            let keys = authority.keys(&format!("worker-{number}"), &[way])?.sharing_secret_with(&coordinator);
             members.push(Worker::new(keys.name.clone(), way, keys));
         }
         let peers: Vec<_> = members.iter().map(|worker| worker.keys.node).chain([coordinator.node]).collect();
