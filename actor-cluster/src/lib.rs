@@ -124,7 +124,9 @@ pub use event::{Events, GroupEvent, NodeEvent, PeerInfo, PublishedActor};
 pub use external::ExternalStream;
 pub use id::{Incarnation, NodeId};
 pub use names::conflict::{Conflict, NameRule};
-pub use node::{GroupEvents, Mode, NodeBuilder, NodeGroups, NodeScope, NodeServer, NodeSession, Preference};
+pub use node::{
+    GroupEvents, Mode, NodeBuilder, NodeGroups, NodeScope, NodeServer, NodeSession, Preference, StreamStatus,
+};
 pub use once::CallMemory;
 pub use refusal::{RefusalCause, Refusals};
 pub use rights::{Actors, Allow, Labels, Rights};

@@ -15,6 +15,7 @@
 
 mod address;
 mod close;
+mod path;
 
 use std::fmt;
 use std::io;
@@ -24,6 +25,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use self::address::Address;
 pub use self::close::{CloseCode, CloseReason};
+pub use self::path::{PathStatus, Route};
 use crate::id::NodeId;
 
 /// A way to reach other nodes: makes connections, accepts connections.
@@ -156,6 +158,12 @@ pub trait ClusterBidiStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {
 
     /// The transport and the peer's address, for logs and statistics.
     fn label(&self) -> String;
+
+    /// The way that the stream's bytes take now, where the transport can tell. Asked now and then,
+    /// for statistics; must not block.
+    fn path(&self) -> Option<PathStatus> {
+        None
+    }
 
     /// Ends both directions at once; bytes not yet read or written are lost.
     /// The peer is told the reason where the transport can carry it. Closing

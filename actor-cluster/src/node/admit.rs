@@ -35,6 +35,8 @@ pub(super) struct Peers {
     call_keys_made: Arc<AtomicU64>,
     /// Where those who are present can be dialled, as they say.
     pub(super) reachable: BTreeMap<NodeId, Vec<Address>>,
+    /// Where else nodes with a session are, as the last of their peers said that told of them.
+    pub(super) hearsay: BTreeMap<NodeId, Vec<Address>>,
     /// The sessions that this node has proposed and waits for the peer's word on.
     proposed: BTreeSet<(NodeLife, SessionId)>,
     /// What this node publishes, and those who are present.
@@ -79,6 +81,7 @@ impl Peers {
             known_kept: 0,
             call_keys_made: Arc::default(),
             reachable: BTreeMap::new(),
+            hearsay: BTreeMap::new(),
             proposed: BTreeSet::new(),
             names: Names::new(myself),
             feeds: Feeds::default(),
@@ -160,7 +163,7 @@ impl Peers {
     fn replace(&mut self, info: &PeerInfo, link: &Arc<Link>) -> (Option<Arc<Link>>, Told) {
         let peer = self.known(info.life());
         let told = self.forget_publications(info.node);
-        self.reachable.remove(&info.node);
+        self.forget_addresses(info.node);
         let former = self.present.insert(info.node, peer.clone());
         let former = former.filter(|former| !Arc::ptr_eq(former, &peer));
         let of_former_life = former.and_then(|former| former.set_link(None));
@@ -177,8 +180,13 @@ impl Peers {
         if !self.is_current(link) {
             return Told::default();
         }
-        self.reachable.remove(&link.info.node);
+        self.forget_addresses(link.info.node);
         self.forget_publications(link.info.node)
+    }
+
+    fn forget_addresses(&mut self, node: NodeId) {
+        self.reachable.remove(&node);
+        self.hearsay.remove(&node);
     }
 
     /// Forgets a session that is over, unless another took its place.
@@ -186,6 +194,8 @@ impl Peers {
         if self.is_current(link)
             && let Some(peer) = self.present.remove(&link.info.node)
         {
+            // Whatever was said of it since its session was over, too.
+            self.forget_addresses(link.info.node);
             // The caller holds the link too, so nothing is dropped here.
             drop(peer.set_link(None));
         }

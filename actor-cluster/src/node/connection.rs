@@ -209,6 +209,7 @@ impl Future for SessionTask {
         // Registered first: whatever is asked of the session from here on wakes it.
         this.link.waker.register(cx.waker());
         let mut wants_write = this.begin_turn();
+        this.link.questions.answer(|| this.streams.iter().map(|stream| stream.status(&this.link)).collect());
         // What was exported is in what waits to be written now.
         this.node.exports.watch_fresh();
         for _ in 0..ROUNDS_PER_TURN {
@@ -252,6 +253,7 @@ impl Drop for SessionTask {
             }
             drop(self.link.take_arrivals());
         }
+        self.link.questions.end();
         self.clear_deliveries();
     }
 }

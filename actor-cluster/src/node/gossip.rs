@@ -46,15 +46,20 @@ impl Node {
         }
     }
 
-    /// Dials a node that a peer told of, unless there is a session with it.
+    /// Dials a node that a peer told of. If there is a session with it, it is noted where it is
+    /// said to be: it may have come back somewhere else, and its session here be lost and not know it
+    /// yet.
     pub(super) fn on_member(self: &Arc<Self>, member: NodeId, addresses: Vec<Address>) {
         let mut peers = locked(&self.peers);
-        let is_wanted = self.settings.mode == Mode::Transitive
-            && member != self.id()
-            && !peers.is_closing
-            && !peers.present.contains_key(&member)
-            && peers.present.len() + peers.dialling.len() < self.settings.peers_max;
-        if !is_wanted || !peers.dialling.insert(member) {
+        if self.settings.mode != Mode::Transitive || member == self.id() || peers.is_closing {
+            return;
+        }
+        if peers.present.contains_key(&member) {
+            peers.hearsay.insert(member, addresses);
+            return;
+        }
+        let has_room = peers.present.len() + peers.dialling.len() < self.settings.peers_max;
+        if !has_room || !peers.dialling.insert(member) {
             return;
         }
         drop(peers);

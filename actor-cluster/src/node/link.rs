@@ -22,6 +22,7 @@ use super::Node;
 use super::exports::Exports;
 use super::outbound::Given;
 use super::references::{self, GivenTypes};
+use super::statistics::Questions;
 use super::ties::Ties;
 use crate::authorize::denials::Telling;
 use crate::event::PeerInfo;
@@ -81,6 +82,7 @@ pub(super) struct Link {
     pub(super) room: Notify,
     /// The session's task.
     pub(super) waker: AtomicWaker,
+    pub(super) questions: Questions,
     executor: Executor,
     given_types: Arc<GivenTypes>,
     /// Asked for what messages bring along, if the peer reads that.
@@ -209,6 +211,7 @@ impl Link {
             moments: node.moments.clone(),
             room: Notify::new(),
             waker: AtomicWaker::new(),
+            questions: Questions::default(),
             executor,
             given_types,
             propagator,

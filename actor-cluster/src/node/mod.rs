@@ -46,6 +46,7 @@ mod rights;
 mod server;
 mod spans;
 mod spawning;
+mod statistics;
 mod stream;
 mod tasks;
 #[cfg(test)]
@@ -72,6 +73,7 @@ use self::link::{Link, Moments};
 use self::once::KeyedCalls;
 use self::rights::Hooks;
 pub use self::server::{NodeServer, NodeSession};
+pub use self::statistics::StreamStatus;
 use self::tasks::Tasks;
 pub use self::ways::Preference;
 use crate::authorize::denials::DenialCounts;

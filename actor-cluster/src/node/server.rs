@@ -11,6 +11,7 @@ use super::spawning::{self, Newborn};
 use super::{Node, NodeBuilder, NodeGroups, accept, dial, rights};
 use crate::authorize::Authorize;
 use crate::authorize::denials::Denials;
+use super::statistics::StreamStatus;
 use crate::error::{ConnectError, FindError, PublishError, SpawnOnError};
 use crate::event::{Events, PeerInfo};
 use crate::id::NodeId;
@@ -361,6 +362,13 @@ impl NodeSession {
     /// How long the last answered ping took; `None` before the first.
     pub fn round_trip(&self) -> Option<Duration> {
         self.link.run(|session| session.round_trip())
+    }
+
+    /// The streams that it has now, in the order in which they came: which lanes each carries, and,
+    /// where its transport can tell, which way its bytes take. None while the session has lost them,
+    /// and once it is over. It is asked of the session's task, which answers in its next turn.
+    pub async fn streams(&self) -> Vec<StreamStatus> {
+        self.link.stream_statistics().await
     }
 
     /// Says goodbye to the peer and ends the session.

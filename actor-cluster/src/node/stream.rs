@@ -12,6 +12,7 @@ use tokio::io::AsyncReadExt;
 
 use super::link::{Arrival, Link};
 use super::read_buffer::ReadBuffer;
+use super::statistics::StreamStatus;
 use crate::limits::{
     PIECES_PER_WRITE, READ_BYTES_LEAST, READ_BYTES_PER_TURN, READS_PER_TURN, SEGMENT_BYTES, WRITES_PER_TURN,
 };
@@ -75,6 +76,11 @@ impl StreamIo {
 
     pub(super) fn close(&mut self, reason: &CloseReason) {
         self.stream.close(reason);
+    }
+
+    pub(super) fn status(&self, link: &Link) -> StreamStatus {
+        let lanes = link.run(|session| session.lanes_of(self.connection));
+        StreamStatus { label: self.stream.label(), lanes, path: self.stream.path() }
     }
 
     /// Writes and reads as much as goes now.

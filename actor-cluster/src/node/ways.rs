@@ -44,9 +44,16 @@ impl Node {
     /// Where the peer of a session may be reached, the best first.
     pub(super) fn ways_to(&self, link: &Link) -> Vec<Way> {
         let home = link.dialled();
-        let known = locked(&self.peers).reachable.get(&link.info.node).cloned().unwrap_or_default();
-        let others = known.into_iter().filter(|address| Some(address) != home.as_ref());
-        self.ways(home.clone().into_iter().chain(others), home.as_ref())
+        let peers = locked(&self.peers);
+        let said = [&peers.reachable, &peers.hearsay].map(|said| said.get(&link.info.node));
+        let mut addresses: Vec<Address> = home.clone().into_iter().collect();
+        for address in said.into_iter().flatten().flatten() {
+            if !addresses.contains(address) {
+                addresses.push(address.clone());
+            }
+        }
+        drop(peers);
+        self.ways(addresses, home.as_ref())
     }
 
     /// Those of the addresses for which there is a transport, the best first.

@@ -74,7 +74,7 @@ use crate::limits::{
     BULK_TURN, CALLS_PER_TURN_LEAST, CALLS_PER_TURN_MOST, FRAMES_PER_TURN, PAYLOAD_HEAP_BYTES_MAX,
     SWEEP_INTERVAL, URGENT_TURNS,
 };
-use crate::transport::{CloseCode, CloseReason};
+use crate::transport::{CloseCode, CloseReason, LaneSet};
 use crate::wire::context::Switchboard;
 use crate::wire::control::Publication;
 use crate::wire::frame::Kind;
@@ -412,6 +412,11 @@ impl Session {
     /// How long the last answered ping took, on the stream of the control lane.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         self.streams.round_trip(self.control.stream()?)
+    }
+
+    /// Which kinds of lanes a stream carries.
+    pub(crate) fn lanes_of(&self, stream: ConnectionId) -> LaneSet {
+        self.streams.lanes_of(stream)
     }
 
     fn check_ready(&mut self) {

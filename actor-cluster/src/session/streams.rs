@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use super::heartbeat::{Beat, Heartbeat, Pace};
 use super::lane::{Position, Segment};
 use crate::limits::URGENT_BACKLOG_BYTES_MAX;
+use crate::transport::LaneSet;
 use crate::wire::frame::{Kind, write_frame};
 use crate::wire::lanes::{LANES_MAX, LaneId, LaneIds};
 
@@ -76,6 +77,11 @@ impl Streams {
     /// Any stream, the oldest one.
     pub(crate) fn first(&self) -> Option<ConnectionId> {
         self.list.first().map(|stream| stream.id)
+    }
+
+    /// Which kinds of lanes a stream carries.
+    pub(crate) fn lanes_of(&self, id: ConnectionId) -> LaneSet {
+        self.list.iter().find(|stream| stream.id == id).map_or(LaneSet::NONE, |stream| stream.lanes.kinds())
     }
 
     pub(crate) fn is_empty(&self) -> bool {

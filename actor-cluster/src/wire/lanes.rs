@@ -99,6 +99,12 @@ impl LaneIds {
         LaneId::all(data_lanes).filter(|lane| kinds.contains(lane.kind())).collect()
     }
 
+    /// The kinds of its lanes.
+    pub(crate) fn kinds(self) -> LaneSet {
+        let lanes = LaneId::all(DATA_LANES_MAX).filter(|lane| self.contains(*lane));
+        lanes.fold(LaneSet::NONE, |kinds, lane| kinds.union(LaneSet::of(lane.kind())))
+    }
+
     /// Which lanes the streams carry that a transport opens, and how many of them are data
     /// lanes: one for each stream for data. Without a stream for the bulk lane, or for the urgent one, those
     /// for data carry it.

@@ -25,6 +25,7 @@ mod sessions;
 mod settings;
 mod shutdown;
 mod spawning;
+mod statistics;
 mod stress;
 mod support;
 mod traces;

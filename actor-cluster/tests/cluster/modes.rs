@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use super::Network;
 use super::support::{
     Count, SILENCE, Start, TestNode, id, kind, node, node_with, on_every_shape, pass, ready, refused, settle,
+    system_after,
 };
 
 on_every_shape! {
@@ -16,6 +17,7 @@ on_every_shape! {
     b07_a_chain_of_transitive_nodes_becomes_a_mesh
     b07_nobody_gets_in_under_an_address_that_was_said_to_be_anothers
     b07_a_node_that_comes_back_is_dialled_again
+    b07_a_node_that_came_back_elsewhere_is_found_while_its_former_life_is_looked_for
     b07_a_node_that_does_not_listen_is_told_of_to_nobody
     b06_peers_max_bounds_what_gossip_dials
     w14_nobody_is_dialled_by_a_transport_that_the_node_does_not_have
@@ -112,6 +114,34 @@ async fn b07_a_node_that_comes_back_is_dialled_again(network: Network) {
         settle().await;
         assert_eq!(a.peers(), [id(2)]);
     }
+}
+
+/// It went without a word, so there is a session with its former life still; and it dials only one of
+/// those that knew it.
+async fn b07_a_node_that_came_back_elsewhere_is_found_while_its_former_life_is_looked_for(network: Network) {
+    let transitive =
+        |number| node_with(&network, number, |node| node.mode(Mode::Transitive).resume_timeout(3 * SILENCE));
+    let (a, hub) = (transitive(1).await, transitive(2).await);
+    let former = in_mode(&network, 3, Mode::Isolated).await;
+    a.connect(&hub).await;
+    let lost = a.connect(&former).await;
+    // The hub has heard of it, and dialled it, too.
+    settle().await;
+    network.lose(3);
+
+    let system = system_after(&former.system);
+    let elsewhere = network.transport_at("elsewhere", PeerIdentity::Node(id(3)));
+    let builder = NodeServer::builder(id(3)).system(system).mode(Mode::Isolated).transport(elsewhere);
+    let later = builder.start().await.unwrap();
+    let address = hub.address();
+    later.connect(&address).await.unwrap();
+    let ended = lost.closed().await;
+    assert!(ended.detail().contains("another session took its place"), "{ended}");
+    settle().await;
+    assert_eq!(a.peers(), [id(2), id(3)]);
+    let found = a.server.sessions().into_iter().find(|session| session.peer().node == id(3)).unwrap();
+    assert_eq!(found.peer().incarnation, later.incarnation());
+    drop(former);
 }
 
 async fn b07_a_node_that_does_not_listen_is_told_of_to_nobody(network: Network) {

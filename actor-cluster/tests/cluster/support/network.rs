@@ -31,6 +31,8 @@ pub(crate) struct Network {
     /// Whether dialling does not come to an end, as where packets are swallowed.
     is_swallowing: Arc<AtomicBool>,
     dials: Arc<AtomicU64>,
+    /// Where dials are not even refused.
+    deaf: Arc<Mutex<Vec<String>>>,
     /// Whether connections stay when there are no more streams to come.
     is_lasting: bool,
     /// Draws who goes on when, if anybody is to be slowed down.
@@ -55,6 +57,7 @@ impl Network {
             shut: Arc::default(),
             is_swallowing: Arc::default(),
             dials: Arc::default(),
+            deaf: Arc::default(),
             is_lasting: false,
             dice: None,
         }
@@ -133,6 +136,14 @@ impl Network {
         self.dials.load(Ordering::Relaxed)
     }
 
+    /// Everything to a node is lost: connections to it are silent, and dials hear nothing.
+    pub(crate) fn lose(&self, number: u8) {
+        let name = format!("node-{number}");
+        let cables = self.cables.lock().unwrap();
+        cables.iter().filter(|cable| cable.to == name).for_each(|cable| cable.set(Fate::Silent));
+        self.deaf.lock().unwrap().push(name);
+    }
+
     /// What is written is not read until [`resume`](Self::resume).
     pub(crate) fn hold(&self) {
         self.cables.lock().unwrap().iter().for_each(|cable| cable.set(Fate::Held));
@@ -175,6 +186,8 @@ enum Fate {
 }
 
 struct Cable {
+    /// The name of the node that was dialled.
+    to: String,
     state: Mutex<(Fate, Vec<Waker>)>,
     dice: Option<Arc<Dice>>,
 }
@@ -248,9 +261,12 @@ impl Transport for CableTransport {
             let source = io::Error::from(io::ErrorKind::ConnectionRefused);
             return Err(TransportError::Unreachable { address: address.to_string(), source });
         }
+        if self.network.deaf.lock().unwrap().iter().any(|name| name == address.rest()) {
+            std::future::pending::<()>().await;
+        }
         let connection = self.pipes.dial(address).await?;
         let state = Mutex::new((Fate::Whole, Vec::new()));
-        let cable = Arc::new(Cable { state, dice: self.network.dice.clone() });
+        let cable = Arc::new(Cable { to: address.rest().to_owned(), state, dice: self.network.dice.clone() });
         self.network.cables.lock().unwrap().push(cable.clone());
         Ok(Box::new(CableConnection { connection, cable }))
     }
