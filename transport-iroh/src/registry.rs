@@ -1,6 +1,6 @@
 //! Which connections there are: being made, alive, or delivering their last
 //! bytes. Lets a transport close all of them and wait until they are gone. Must
-//! not live here: who may connect (`peers.rs`).
+//! not live here: who may connect (`allow_list.rs`).
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,10 +44,10 @@ impl Registry {
         }
     }
 
-    /// Closes every connection to the peer.
-    pub(crate) fn close_peer(&self, peer: NodeId, reason: &CloseReason) {
+    /// Closes every connection to such a peer.
+    pub(crate) fn close_those(&self, is_one: impl Fn(NodeId) -> bool, reason: &CloseReason) {
         for connection in self.alive() {
-            if connection.peer() == peer {
+            if is_one(connection.peer()) {
                 connection.close(reason);
             }
         }
