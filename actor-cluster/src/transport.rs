@@ -15,6 +15,7 @@
 
 mod address;
 mod close;
+pub mod net;
 mod path;
 
 use std::fmt;

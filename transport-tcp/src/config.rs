@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use actor_cluster::transport::TransportError;
+use actor_cluster::transport::net::Listen;
 
 use transport_tls::{Authorities, Credentials, TlsContext};
 
 use crate::handshake::Security;
 use crate::limits::TcpLimits;
-use crate::transport::{Listen, TcpTransport};
+use crate::transport::TcpTransport;
 
 /// The settings of a [`TcpTransport`], made by [`TcpTransport::builder`].
 #[derive(Clone, Debug, Default)]
@@ -93,7 +94,7 @@ impl TcpConfig {
     /// key is not the certificate's, or if others could not dial where this node
     /// listens.
     pub fn build(self) -> Result<TcpTransport, TransportError> {
-        let listen = self.listening()?;
+        let listen = Listen::new(self.listen.clone(), &self.advertise)?;
         let limits = self.limits;
         let security = Arc::new(self.security()?);
         Ok(TcpTransport { security, listen, limits })
@@ -119,24 +120,6 @@ impl TcpConfig {
             (true, ..) => {
                 Err(unusable("credentials and authorities are for TLS, but plaintext was asked for"))
             }
-        }
-    }
-
-    fn listening(&self) -> Result<Listen, TransportError> {
-        let read = |text: &String| {
-            let parsed = text.parse();
-            parsed.map_err(|detail: &str| unusable(format!("cannot advertise {text:?}: {detail}")))
-        };
-        let advertised = self.advertise.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        let sockets = self.listen.clone();
-        if sockets.is_empty() && !advertised.is_empty() {
-            return Err(unusable("an advertised host needs an address to listen on"));
-        }
-        match sockets.iter().find(|socket| socket.ip().is_unspecified()) {
-            Some(socket) if advertised.is_empty() => Err(unusable(format!(
-                "{socket} is no address that others can dial; say with `advertise` how they reach this node"
-            ))),
-            _ => Ok(Listen { sockets, advertised }),
         }
     }
 }

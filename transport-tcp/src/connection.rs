@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use actor_cluster::transport::net::Place;
 use actor_cluster::transport::{
     ChannelBinding, CloseCode, CloseReason, ClusterBidiStream, Connection, LaneSet, PeerIdentity,
     TransportError,
@@ -23,7 +24,6 @@ use transport_tls::{Disconnect, Fault, PeerRole, Registered};
 
 use crate::error;
 use crate::handshake::{Peer, Proof, Secured};
-use crate::places::Place;
 
 /// The bytes' way: a socket, or TLS over one.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}

@@ -36,7 +36,6 @@
 //! `dev-ca` adds `DevCa`, an authority for tests and demos that lives for one run. Production
 //! code does not compile it. `aws-lc-rs` adds the other provider of cryptography.
 
-mod address;
 mod config;
 mod connection;
 mod dialer;
@@ -44,7 +43,6 @@ mod error;
 mod handshake;
 pub mod limits;
 mod listener;
-mod places;
 mod plaintext;
 mod socket;
 mod transport;

@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use actor_cluster::transport::net::AdmissionLimits;
+pub use actor_cluster::transport::net::{CONNECT_ADDRESSES_MAX, CONNECT_ATTEMPT_DELAY};
+
 /// How long a peer that connected to us may take until it is authenticated. At
 /// the deadline it is dropped.
 pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
@@ -36,15 +39,8 @@ pub const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 /// How often it asks in vain before the connection is lost.
 pub const KEEP_ALIVE_PROBES: u32 = 3;
 
-/// How long an attempt to connect to one of a name's IP addresses has until one to the next is made beside it:
-/// what RFC 8305 recommends.
-pub const CONNECT_ATTEMPT_DELAY: Duration = Duration::from_millis(250);
-
 /// How long an attempt to connect to one IP address may take.
 pub const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
-
-/// How many IP addresses of one name are tried. More are ignored.
-pub const CONNECT_ADDRESSES_MAX: usize = 8;
 
 /// The longest path of a Unix socket, in bytes: what fits on every system.
 pub const UNIX_PATH_BYTES_MAX: usize = 103;
@@ -74,6 +70,17 @@ pub struct TcpLimits {
     pub connections_max: usize,
     /// See [`CONNECTIONS_PER_ADDRESS_MAX`].
     pub connections_per_address_max: usize,
+}
+
+impl TcpLimits {
+    pub(crate) fn admission(&self) -> AdmissionLimits {
+        AdmissionLimits {
+            handshakes_max: self.handshakes_max,
+            handshakes_per_address_max: self.handshakes_per_address_max,
+            connections_max: self.connections_max,
+            connections_per_address_max: self.connections_per_address_max,
+        }
+    }
 }
 
 impl Default for TcpLimits {

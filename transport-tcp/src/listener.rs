@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use actor_cluster::transport::net::{Admission, Origin};
 use actor_cluster::transport::{Address, Connection, Listener, TransportError};
 use async_trait::async_trait;
 use tokio::net::{TcpListener, TcpStream};
@@ -24,7 +25,6 @@ use crate::connection::{Role, SocketConnection};
 use crate::error::dropped;
 use crate::handshake::{Refusal, Secured, Security};
 use crate::limits::{ACCEPT_PAUSE_MAX, ACCEPT_PAUSE_MIN, TcpLimits};
-use crate::places::{Full, Origin, Places};
 use crate::socket;
 
 /// What newcomers knock at, and how they are let in.
@@ -58,10 +58,7 @@ pub(crate) struct Intake<D> {
     door: D,
     addresses: Vec<Address>,
     deadline: Duration,
-    /// One for each accepted connection, from its first byte to its last.
-    connections: Arc<Places>,
-    /// One for each that is at its handshake.
-    knocking: Arc<Places>,
+    admission: Admission,
     /// Aborted when the listener is dropped.
     handshakes: JoinSet<Result<SocketConnection, TransportError>>,
     pause: Pause,
@@ -70,28 +67,17 @@ pub(crate) struct Intake<D> {
 impl<D: Door> Intake<D> {
     /// Listens at a door that is open already.
     pub(crate) fn new(door: D, addresses: Vec<Address>, limits: &TcpLimits) -> Self {
-        let connections = Places::new(limits.connections_max, limits.connections_per_address_max);
-        let knocking = Places::new(limits.handshakes_max, limits.handshakes_per_address_max);
+        let admission = Admission::new(&limits.admission());
         let (handshakes, pause) = (JoinSet::new(), Pause::default());
         let deadline = limits.handshake_deadline;
-        Self { door, addresses, deadline, connections, knocking, handshakes, pause }
+        Self { door, addresses, deadline, admission, handshakes, pause }
     }
 
     /// Starts the handshake of a newcomer, if there is room for it.
     fn admit(&mut self, knock: Knock<D::Socket>) -> Result<(), TransportError> {
         let Knock { socket, origin, label } = knock;
-        let knocking = self.knocking.take(origin).map_err(|full| match full {
-            Full::All(most) => dropped(&label, format!("more than {most} peers are at their handshake")),
-            Full::Origin(most) => {
-                dropped(&label, format!("more than {most} peers from its address are at their handshake"))
-            }
-        })?;
-        let place = self.connections.take(origin).map_err(|full| match full {
-            Full::All(most) => dropped(&label, format!("there are more than {most} connections")),
-            Full::Origin(most) => {
-                dropped(&label, format!("there are more than {most} connections from its address"))
-            }
-        })?;
+        let admitted = self.admission.admit(origin);
+        let (knocking, place) = admitted.map_err(|detail| dropped(&label, detail))?;
         let shaking = self.door.shake_hands(socket, &label);
         let deadline = self.deadline;
         self.handshakes.spawn(async move {

@@ -1,14 +1,13 @@
 //! The transport itself: what was configured, put to use.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use actor_cluster::id::NodeId;
+use actor_cluster::transport::net::{HostPort, Listen};
 use actor_cluster::transport::{Address, Connection, Listener, Transport, TransportError};
 use async_trait::async_trait;
-use transport_tls::TlsContext;
+use transport_tls::{TlsContext, server_name};
 
-use crate::address::{Advertised, Host, HostPort};
 use crate::config::TcpConfig;
 use crate::connection::{Role, SocketConnection};
 use crate::dialer;
@@ -24,12 +23,6 @@ pub struct TcpTransport {
     pub(crate) security: Arc<Security>,
     pub(crate) listen: Listen,
     pub(crate) limits: TcpLimits,
-}
-
-/// Where this node listens, if anywhere, and what it tells others about it instead.
-pub(crate) struct Listen {
-    pub(crate) sockets: Vec<SocketAddr>,
-    pub(crate) advertised: Vec<Advertised>,
 }
 
 impl TcpTransport {
@@ -52,14 +45,6 @@ impl TcpTransport {
             Security::Plaintext => None,
         }
     }
-
-    /// Reads an address of our scheme.
-    fn read(&self, address: &Address) -> Result<HostPort, TransportError> {
-        if address.scheme() != self.scheme() {
-            return Err(address.unusable(format!("this transport dials {}://host:port", self.scheme())));
-        }
-        address.rest().parse().map_err(|detail: &str| address.unusable(detail))
-    }
 }
 
 #[async_trait]
@@ -69,7 +54,7 @@ impl Transport for TcpTransport {
     }
 
     fn is_listening(&self) -> bool {
-        !self.listen.sockets.is_empty()
+        !self.listen.sockets().is_empty()
     }
 
     async fn listen(&self) -> Result<Box<dyn Listener>, TransportError> {
@@ -78,7 +63,7 @@ impl Transport for TcpTransport {
         }
         let mut sockets = Vec::new();
         let mut bound = Vec::new();
-        for address in &self.listen.sockets {
+        for address in self.listen.sockets() {
             let failed = |source| TransportError::Bind { address: address.to_string(), source };
             let socket = socket::listen(*address).map_err(failed)?;
             bound.push(socket.local_addr().map_err(failed)?);
@@ -91,26 +76,12 @@ impl Transport for TcpTransport {
     }
 
     async fn dial(&self, address: &Address) -> Result<Box<dyn Connection>, TransportError> {
-        let target = self.read(address)?;
+        let target = HostPort::of(address, self.scheme())?;
         let unreachable = |source| TransportError::Unreachable { address: address.to_string(), source };
         let socket = dialer::connect(&target).await.map_err(unreachable)?;
         let connected = socket.peer_addr().map_err(unreachable)?.ip();
-        let name = dialer::server_name(&target, connected);
+        let name = server_name(&target.host, connected);
         let secured = self.security.connect(socket, name, address.as_str()).await?;
         Ok(Box::new(SocketConnection::new(secured, Role::Dialler, address.to_string(), None)?))
-    }
-}
-
-impl Listen {
-    /// The hosts and ports that others dial, now that the real ports are known.
-    fn reached_at(&self, bound: &[SocketAddr]) -> Vec<String> {
-        if self.advertised.is_empty() {
-            return bound.iter().map(|bound| format!("{}:{}", Host::Ip(bound.ip()), bound.port())).collect();
-        }
-        let first = bound.first().map_or(0, SocketAddr::port);
-        self.advertised
-            .iter()
-            .map(|Advertised { host, port }| format!("{host}:{}", port.unwrap_or(first)))
-            .collect()
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use actor_cluster::id::NodeId;
+use actor_cluster::transport::net::Origin;
 use actor_cluster::transport::{Address, Connection, Listener, Transport, TransportError};
 use async_trait::async_trait;
 use tokio::net::{UnixListener, UnixStream};
@@ -19,7 +20,6 @@ use crate::error::{handshake_failed, untrusted};
 use crate::handshake::{Peer, Refusal, Secured};
 use crate::limits::{TcpLimits, UNIX_PATH_BYTES_MAX};
 use crate::listener::{Door, Intake, Knock};
-use crate::places::Origin;
 use crate::plaintext;
 
 /// The scheme of the addresses, which read `unix:///run/app/node.sock`.

@@ -38,18 +38,6 @@ impl Node {
         }
     }
 
-    /// Dials every way to the peer, one a little after the other, until one leads to it. One where nobody
-    /// answers may take as long as the session has.
-    async fn rejoin(self: &Arc<Self>, link: &Arc<Link>) {
-        let ways = self.ways_to(link);
-        let mut attempts: FuturesUnordered<_> = (0..).zip(&ways).map(|(place, address)| async move {
-            self.executor().sleep(WAYS_APART * place).await;
-            let joined = dial::rejoin(self, address, link).await;
-            joined.map_err(|error| tracing::debug!(peer = %link.info.name, %address, %error, "cannot reach it again"))
-        }).collect();
-        while let Some(Err(())) = attempts.next().await {}
-    }
-
     /// Waits, and says whether this interruption still lasts.
     async fn lasts_for(&self, link: &Link, interruption: u64, pause: Duration) -> bool {
         let is_over = self.executor().timeout(pause, link.over()).await.is_ok();

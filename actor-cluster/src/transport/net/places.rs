@@ -1,5 +1,5 @@
 //! Who may be there at once: so many in all, and so many from one address. Must not live
-//! here: what they do (`listener.rs`).
+//! here: what they do (the transports' listeners).
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Where somebody comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Origin {
+#[non_exhaustive]
+pub enum Origin {
     /// An IPv4 address, or the network of an IPv6 one, since whoever has one address there usually has
     /// all 2⁶⁴.
     Address(IpAddr),
@@ -17,7 +18,8 @@ pub(crate) enum Origin {
 }
 
 impl Origin {
-    pub(crate) fn of(address: IpAddr) -> Self {
+    /// Where somebody with this address comes from.
+    pub fn of(address: IpAddr) -> Self {
         const NETWORK: u128 = !(u64::MAX as u128);
         Self::Address(match address.to_canonical() {
             v4 @ IpAddr::V4(_) => v4,
@@ -28,7 +30,7 @@ impl Origin {
 
 /// Places of one kind.
 #[derive(Debug)]
-pub(crate) struct Places {
+pub struct Places {
     most: usize,
     most_of_one: usize,
     taken: Mutex<Taken>,
@@ -42,8 +44,8 @@ struct Taken {
 }
 
 /// There is no place left.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Full {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
     /// For anybody.
     All(usize),
     /// For those from there.
@@ -52,18 +54,24 @@ pub(crate) enum Full {
 
 /// A place, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+#[must_use = "the place is given back when this is dropped"]
+pub struct Place {
     places: Arc<Places>,
     origin: Origin,
 }
 
 impl Places {
-    pub(crate) fn new(most: usize, most_of_one: usize) -> Arc<Self> {
+    /// So many places, and so many of them for those from one origin.
+    pub fn new(most: usize, most_of_one: usize) -> Arc<Self> {
         Arc::new(Self { most, most_of_one, taken: Mutex::default() })
     }
 
     /// Takes a place for somebody from there.
-    pub(crate) fn take(self: &Arc<Self>, origin: Origin) -> Result<Place, Full> {
+    ///
+    /// # Errors
+    ///
+    /// If all are taken, or all that those from there may have.
+    pub fn take(self: &Arc<Self>, origin: Origin) -> Result<Place, Full> {
         let mut taken = self.lock();
         if taken.all >= self.most {
             return Err(Full::All(self.most));
@@ -95,6 +103,55 @@ impl Drop for Place {
     }
 }
 
+/// How many may come in at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AdmissionLimits {
+    /// How many may be at their handshake.
+    pub handshakes_max: usize,
+    /// How many of those may come from one origin.
+    pub handshakes_per_address_max: usize,
+    /// How many accepted connections there may be, those at their handshake among them.
+    pub connections_max: usize,
+    /// How many of those may come from one origin.
+    pub connections_per_address_max: usize,
+}
+
+/// The places of those who come in.
+#[derive(Debug)]
+pub struct Admission {
+    /// One for each that is at its handshake.
+    knocking: Arc<Places>,
+    /// One for each accepted connection, from its first byte to its last.
+    connections: Arc<Places>,
+}
+
+impl Admission {
+    /// Nobody is there yet.
+    pub fn new(limits: &AdmissionLimits) -> Self {
+        Self {
+            knocking: Places::new(limits.handshakes_max, limits.handshakes_per_address_max),
+            connections: Places::new(limits.connections_max, limits.connections_per_address_max),
+        }
+    }
+
+    /// Takes a place for the handshake of somebody from there, and one for the connection that comes of it.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none, in words.
+    pub fn admit(&self, origin: Origin) -> Result<(Place, Place), String> {
+        let knocking = self.knocking.take(origin).map_err(|full| match full {
+            Full::All(most) => format!("more than {most} peers are at their handshake"),
+            Full::Origin(most) => format!("more than {most} peers from its address are at their handshake"),
+        })?;
+        let connection = self.connections.take(origin).map_err(|full| match full {
+            Full::All(most) => format!("there are more than {most} connections"),
+            Full::Origin(most) => format!("there are more than {most} connections from its address"),
+        })?;
+        Ok((knocking, connection))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,7 +168,7 @@ mod tests {
         assert_eq!(places.take(one).unwrap_err(), Full::Origin(2));
         held.push(places.take(other).unwrap());
         assert_eq!(places.take(other).unwrap_err(), Full::All(3));
-        held.remove(0);
+        drop(held.remove(0));
         held.push(places.take(one).unwrap());
         drop(held);
         let taken = places.lock();

@@ -1,32 +1,54 @@
 //! Hosts and ports as they stand in addresses: `host:port`, `1.2.3.4:port`,
-//! `[v6]:port`. Must not live here: name resolution (`dialer.rs`).
+//! `[v6]:port`. Must not live here: name resolution (`reach.rs`).
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
+
+use crate::transport::{Address, TransportError};
 
 /// The longest host name DNS knows, in bytes.
 const HOST_BYTES_MAX: usize = 253;
 
 /// A DNS name or an IP address that reads as one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Host {
+pub enum Host {
+    /// To be resolved by DNS.
     Name(String),
+    /// No need to.
     Ip(IpAddr),
 }
 
 /// Where a peer is dialled.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct HostPort {
-    pub(crate) host: Host,
-    pub(crate) port: u16,
+pub struct HostPort {
+    /// Without brackets.
+    pub host: Host,
+    /// Never 0.
+    pub port: u16,
 }
 
 /// Where this node says it can be dialled. Without a port it is the listener's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Advertised {
-    pub(crate) host: Host,
-    pub(crate) port: Option<u16>,
+pub struct Advertised {
+    /// What others dial.
+    pub host: Host,
+    /// Never 0.
+    pub port: Option<u16>,
+}
+
+impl HostPort {
+    /// Reads an address of this scheme.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError::Address`] if it is of another, or what stands behind it is no host and port.
+    pub fn of(address: &Address, scheme: &str) -> Result<Self, TransportError> {
+        if address.scheme() != scheme {
+            return Err(address.unusable(format!("this transport dials {scheme}://host:port")));
+        }
+        address.rest().parse().map_err(|detail: &str| address.unusable(detail))
+    }
 }
 
 impl FromStr for HostPort {

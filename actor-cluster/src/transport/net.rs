@@ -1,0 +1,12 @@
+//! What transports over IP have in common: hosts and ports in addresses, where a node listens and what it
+//! tells others of that, how a name becomes a connection, and how many may come in. Knows no protocol.
+
+mod host;
+mod listen;
+mod places;
+mod reach;
+
+pub use self::host::{Advertised, Host, HostPort};
+pub use self::listen::Listen;
+pub use self::places::{Admission, AdmissionLimits, Full, Origin, Place, Places};
+pub use self::reach::{CONNECT_ADDRESSES_MAX, CONNECT_ATTEMPT_DELAY, first_to_answer, resolve};
