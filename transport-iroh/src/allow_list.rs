@@ -182,7 +182,10 @@ pub(crate) async fn handshaking<F: Future>(handshake: F) -> (F::Output, Option<N
 
 /// What a peer is told that is not on the list, so that whoever runs it knows whom to ask for what.
 pub(crate) fn stranger(peer: &NodeId) -> CloseReason {
-    CloseReason::new(CloseCode::Refused, format!("{peer} is not on the list of peers here: this node must allow it"))
+    CloseReason::new(
+        CloseCode::Refused,
+        format!("{peer} is not on the list of peers here: this node must allow it"),
+    )
 }
 
 /// What is reported here of a peer that is not on the list.

@@ -6,64 +6,54 @@ use std::time::Duration;
 
 use actor_cluster::id::NodeId;
 use actor_cluster::transport::TransportError;
-use iroh::address_lookup::AddressLookupBuilder;
-use iroh::endpoint::{
-    Builder, IdleTimeout, NetReportConfig, PortmapperConfig, QuicTransportConfig, QuicTransportConfigBuilder,
-    VarInt, presets,
-};
-use iroh::{Endpoint, RelayMode, SecretKey};
+use actor_cluster::transport::net::AdmissionLimits;
+use iroh::endpoint::{QuicTransportConfigBuilder, presets};
+use iroh::{Endpoint, SecretKey};
 use tokio::sync::Semaphore;
 
+use crate::allow_list::AllowList;
 use crate::alpn::ALPN;
 use crate::error;
-use crate::host::{Bounds, Host};
-use crate::identity::{self, SECRET_KEY_BYTES};
+use crate::host::{Bounds, Host, Ownership};
+use crate::identity::SECRET_KEY_BYTES;
 use crate::limits::{
-    CONNECTION_WINDOW_BYTES, CONNECTIONS_MAX, HANDSHAKE_DEADLINE, HANDSHAKES_MAX, IDLE_TIMEOUT, KEEP_ALIVE,
-    SEND_WINDOW_BYTES, STREAM_WINDOW_BYTES, STREAMS_MAX,
+    CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, HANDSHAKE_DEADLINE, HANDSHAKES_MAX,
+    HANDSHAKES_PER_ADDRESS_MAX,
 };
-use crate::peers::Peers;
+use crate::quic::QuicSettings;
+use crate::reach::Reach;
 use crate::transport::IrohTransport;
 
-/// A last word on QUIC's settings.
-type Tune = Box<dyn FnOnce(QuicTransportConfigBuilder) -> QuicTransportConfigBuilder + Send>;
-
-/// Makes an [`IrohTransport`]. Three things must be said: a key, where to bind,
-/// and who may be a peer; without the last, the transport talks to nobody.
-#[must_use = "nothing is bound before `bind`"]
+/// Makes an [`IrohTransport`], with an endpoint of its own ([`bind`](Self::bind)) or on one of the caller's
+/// ([`attach`](Self::attach)). Three things must be said: a key, where to bind,
+/// and who may be a peer; without the last, the transport talks to nobody. An endpoint of the caller's has the first two.
+#[must_use = "there is no transport before `bind` or `attach`"]
 pub struct IrohBuilder {
-    endpoint: Builder,
     secret_key: Option<SecretKey>,
     sockets: Vec<SocketAddr>,
-    peers: Peers,
+    advertised: Vec<SocketAddr>,
+    reach: Option<Reach>,
+    peers: AllowList,
     bounds: Bounds,
-    keep_alive: Duration,
-    idle_timeout: Duration,
-    tune: Option<Tune>,
+    quic: QuicSettings,
 }
 
 impl IrohBuilder {
     pub(crate) fn new() -> Self {
-        // `Minimal` chooses the provider of cryptography and nothing else: no
-        // relay and no lookup service. What Iroh would do by itself is off too.
-        let endpoint = Endpoint::builder(presets::Minimal)
-            .relay_mode(RelayMode::Disabled)
-            .portmapper_config(PortmapperConfig::Disabled)
-            .net_report_config(NetReportConfig::minimal())
-            .clear_ip_transports();
+        let admission = AdmissionLimits {
+            handshakes_max: HANDSHAKES_MAX,
+            handshakes_per_address_max: HANDSHAKES_PER_ADDRESS_MAX,
+            connections_max: CONNECTIONS_MAX,
+            connections_per_address_max: CONNECTIONS_PER_ADDRESS_MAX,
+        };
         Self {
-            endpoint,
             secret_key: None,
             sockets: Vec::new(),
-            peers: Peers::default(),
-            bounds: Bounds {
-                handshake_deadline: HANDSHAKE_DEADLINE,
-                handshakes_max: HANDSHAKES_MAX,
-                connections_max: CONNECTIONS_MAX,
-            },
-            keep_alive: KEEP_ALIVE,
-            idle_timeout: IDLE_TIMEOUT,
-            tune: None,
+            advertised: Vec::new(),
+            reach: None,
+            peers: AllowList::new(),
+            bounds: Bounds { handshake_deadline: HANDSHAKE_DEADLINE, admission },
+            quic: QuicSettings::default(),
         }
     }
 
@@ -98,23 +88,22 @@ impl IrohBuilder {
         self
     }
 
+    /// Has this list say who may come in and be dialled, in place of what was said before. It can be shared.
+    pub fn allow_list(mut self, peers: AllowList) -> Self {
+        self.peers = peers;
+        self
+    }
+
     /// Where else the node can be dialled, such as the outside of a port mapping.
     pub fn advertise(mut self, socket: SocketAddr) -> Self {
-        self.endpoint = self.endpoint.external_addr(socket);
+        self.advertised.push(socket);
         self
     }
 
-    /// Which relays to use. None by default. Relays help through NAT; they see
-    /// who talks to whom, when and how much, not what.
-    pub fn relay_mode(mut self, relays: RelayMode) -> Self {
-        self.endpoint = self.endpoint.relay_mode(relays);
-        self
-    }
-
-    /// A service that finds peers by identity and may publish where this node is.
-    /// None by default. Can be called several times.
-    pub fn address_lookup(mut self, service: impl AddressLookupBuilder) -> Self {
-        self.endpoint = self.endpoint.address_lookup(service);
+    /// How peers are reached, and whom that takes: [`Reach::direct`] unless told otherwise, which contacts nobody
+    /// else.
+    pub fn reach(mut self, reach: Reach) -> Self {
+        self.reach = Some(reach);
         self
     }
 
@@ -128,28 +117,42 @@ impl IrohBuilder {
     /// How many handshakes there may be at once, instead of
     /// [`HANDSHAKES_MAX`](crate::limits::HANDSHAKES_MAX).
     pub fn handshakes_max(mut self, handshakes: usize) -> Self {
-        self.bounds.handshakes_max = handshakes;
+        self.bounds.admission.handshakes_max = handshakes;
+        self
+    }
+
+    /// How many of them may come from one address, instead of
+    /// [`HANDSHAKES_PER_ADDRESS_MAX`](crate::limits::HANDSHAKES_PER_ADDRESS_MAX).
+    pub fn handshakes_per_address_max(mut self, handshakes: usize) -> Self {
+        self.bounds.admission.handshakes_per_address_max = handshakes;
         self
     }
 
     /// How many accepted connections there may be at once, instead of
     /// [`CONNECTIONS_MAX`](crate::limits::CONNECTIONS_MAX).
     pub fn connections_max(mut self, connections: usize) -> Self {
-        self.bounds.connections_max = connections;
+        self.bounds.admission.connections_max = connections;
+        self
+    }
+
+    /// How many of them may come from one address, instead of
+    /// [`CONNECTIONS_PER_ADDRESS_MAX`](crate::limits::CONNECTIONS_PER_ADDRESS_MAX).
+    pub fn connections_per_address_max(mut self, connections: usize) -> Self {
+        self.bounds.admission.connections_per_address_max = connections;
         self
     }
 
     /// After how much silence to send a packet, instead of
     /// [`KEEP_ALIVE`](crate::limits::KEEP_ALIVE), which is also the longest.
     pub fn keep_alive(mut self, interval: Duration) -> Self {
-        self.keep_alive = interval;
+        self.quic.keep_alive = interval;
         self
     }
 
     /// After how much silence a connection is lost, instead of
     /// [`IDLE_TIMEOUT`](crate::limits::IDLE_TIMEOUT).
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.idle_timeout = timeout;
+        self.quic.idle_timeout = timeout;
         self
     }
 
@@ -161,7 +164,7 @@ impl IrohBuilder {
         mut self,
         tune: impl FnOnce(QuicTransportConfigBuilder) -> QuicTransportConfigBuilder + Send + 'static,
     ) -> Self {
-        self.tune = Some(Box::new(tune));
+        self.quic.tune = Some(Box::new(tune));
         self
     }
 
@@ -174,70 +177,127 @@ impl IrohBuilder {
     /// together; [`TransportError::Bind`] where a port is taken or may not be
     /// used.
     pub async fn bind(self) -> Result<IrohTransport, TransportError> {
-        if let Some(fault) = self.fault() {
-            return Err(TransportError::Config(fault.to_owned()));
-        }
-        let quic = self.quic()?;
-        let Some(secret_key) = self.secret_key else {
-            return Err(TransportError::Config("no key: call `secret_key`".to_owned()));
+        self.check_bounds()?;
+        let (Some(secret_key), false) = (&self.secret_key, self.sockets.is_empty()) else {
+            return Err(fault(
+                "it takes a key and a socket to bind: call `secret_key`, and `bind_addr` or `loopback`",
+            ));
         };
-        let node = identity::node_id(secret_key.public());
-        let quic = match self.tune {
-            Some(tune) => tune(quic),
-            None => quic,
-        };
-        let mut endpoint =
-            self.endpoint.secret_key(secret_key).alpns(vec![ALPN.to_vec()]).transport_config(limited(quic));
+        // `Minimal` chooses the provider of cryptography and nothing else: no
+        // relay and no lookup service.
+        let mut endpoint = Endpoint::builder(presets::Minimal)
+            .secret_key(secret_key.clone())
+            .alpns(vec![ALPN.to_vec()])
+            .hooks(self.peers.clone())
+            .clear_ip_transports();
         for socket in &self.sockets {
             endpoint = endpoint
                 .bind_addr(*socket)
-                .map_err(|error| TransportError::Config(format!("cannot bind {socket}: {error}")))?;
+                .map_err(|error| fault(format!("cannot bind {socket}: {error}")))?;
         }
+        endpoint = self.advertised.iter().fold(endpoint, |endpoint, socket| endpoint.external_addr(*socket));
         let sockets = self.sockets.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(",");
+        let reach = self.reach.unwrap_or_default();
+        let relays = reach.relays();
+        let endpoint = reach.apply(endpoint)?.transport_config(self.quic.build()?);
         let endpoint = endpoint.bind().await.map_err(|error| error::bind(error, sockets))?;
-        Ok(IrohTransport::new(Host::start(endpoint, node, self.bounds, self.peers)))
+        let host = Host::start(endpoint, Ownership::Ours { relays }, self.bounds, self.peers);
+        Ok(IrohTransport::new(host))
     }
 
-    /// What is missing or does not fit together, if anything.
-    fn fault(&self) -> Option<&'static str> {
-        let counts = [self.bounds.handshakes_max, self.bounds.connections_max];
-        if self.sockets.is_empty() {
-            Some("no socket to bind: call `bind_addr` or `loopback`")
-        } else if !counts.iter().all(|count| (1..=Semaphore::MAX_PERMITS).contains(count)) {
-            Some("there must be room for a handshake and a connection")
-        } else if self.keep_alive.is_zero() || self.keep_alive > KEEP_ALIVE {
-            Some("`keep_alive` must be positive and at most 5 s")
-        } else if self.keep_alive >= self.idle_timeout {
-            Some("`keep_alive` must be shorter than `idle_timeout`")
-        } else {
-            None
+    /// Works on an endpoint of the caller's, beside whatever else that is for. The caller accepts on it, by
+    /// a [`Router`](iroh::protocol::Router) that has this transport's
+    /// [`protocol`](IrohTransport::protocol); without one, the transport only dials. The
+    /// endpoint stays the caller's to close. Must be called on a tokio runtime.
+    ///
+    /// The endpoint has its own key, sockets, relays and lookup services, so none of them is to be said here. Nor
+    /// has this transport a say in what a peer may do on a connection that it has dialled: give the
+    /// endpoint [settings](iroh::endpoint::Builder::transport_config) that bound streams and windows, or
+    /// a peer that was let in can fill as much memory as Iroh's grant it. The list of peers is best
+    /// installed in the endpoint, too; see [`AllowList`].
+    ///
+    /// ```
+    /// use actor_cluster::transport::Transport;
+    /// use iroh::endpoint::{Connection, presets};
+    /// use iroh::protocol::{AcceptError, ProtocolHandler, Router};
+    /// use transport_iroh::iroh::{self, Endpoint};
+    /// use transport_iroh::{ALPN, AllowList, IrohTransport};
+    ///
+    /// #[derive(Debug)]
+    /// struct Files;
+    ///
+    /// impl ProtocolHandler for Files {
+    ///     async fn accept(&self, connection: Connection) -> Result<(), AcceptError> {
+    ///         connection.closed().await;
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let friend = transport_iroh::node_id_of(&transport_iroh::generate_secret_key());
+    /// let peers = AllowList::of([friend]);
+    /// let endpoint = Endpoint::builder(presets::Minimal)
+    ///     .clear_ip_transports()
+    ///     .bind_addr("127.0.0.1:0")?
+    ///     .hooks(peers.clone())
+    ///     .bind()
+    ///     .await?;
+    /// let transport = IrohTransport::builder().allow_list(peers).attach(endpoint.clone())?;
+    /// let router = Router::builder(endpoint)
+    ///     .incoming_filter(transport.incoming_filter())
+    ///     .accept(ALPN, transport.protocol())
+    ///     .accept(b"files/1", Files)
+    ///     .spawn();
+    /// let listener = transport.listen().await?;
+    /// # drop(listener);
+    /// // Closes the transport, and the endpoint behind it.
+    /// router.shutdown().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError::Config`] where something is said that is the endpoint's, or does not fit together;
+    /// [`TransportError::Closed`] where the endpoint is closed.
+    pub fn attach(self, endpoint: Endpoint) -> Result<IrohTransport, TransportError> {
+        self.check_bounds()?;
+        let is_the_endpoints = self.secret_key.is_some()
+            || self.reach.is_some()
+            || !(self.sockets.is_empty() && self.advertised.is_empty());
+        if is_the_endpoints {
+            return Err(fault(
+                "the endpoint has a key, sockets and a reach of its own: leave `secret_key`, `bind_addr`, `loopback`, \
+                 `advertise` and `reach` out, and say it where the endpoint is built",
+            ));
         }
+        if endpoint.is_closed() {
+            return Err(error::transport_closed());
+        }
+        let ownership = Ownership::Callers { quic: self.quic.build()? };
+        Ok(IrohTransport::new(Host::start(endpoint, ownership, self.bounds, self.peers)))
     }
 
-    /// QUIC's settings as this builder has them.
-    fn quic(&self) -> Result<QuicTransportConfigBuilder, TransportError> {
-        let idle_timeout = IdleTimeout::try_from(self.idle_timeout)
-            .map_err(|_| TransportError::Config("`idle_timeout` is too long".to_owned()))?;
-        Ok(QuicTransportConfig::builder()
-            .keep_alive_interval(self.keep_alive)
-            .default_path_keep_alive_interval(self.keep_alive)
-            .max_idle_timeout(Some(idle_timeout))
-            .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
-            .receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES))
-            .send_window(SEND_WINDOW_BYTES)
-            // Few long-lived streams: a burst of one goes out whole instead of
-            // in turns with the other's.
-            .send_fairness(false))
+    fn check_bounds(&self) -> Result<(), TransportError> {
+        let most = &self.bounds.admission;
+        let counts = [
+            most.handshakes_max,
+            most.handshakes_per_address_max,
+            most.connections_max,
+            most.connections_per_address_max,
+        ];
+        // As many may wait in a channel.
+        if counts.iter().all(|count| (1..=Semaphore::MAX_PERMITS).contains(count)) {
+            Ok(())
+        } else {
+            Err(fault("there must be room for a handshake and a connection"))
+        }
     }
 }
 
-/// Nobody can tune these away: what a peer may do is part of the protocol.
-fn limited(quic: QuicTransportConfigBuilder) -> QuicTransportConfig {
-    quic.max_concurrent_bidi_streams(VarInt::from_u32(u32::from(STREAMS_MAX)))
-        // The listener's word that lets a dialler in.
-        .max_concurrent_uni_streams(VarInt::from_u32(1))
-        .datagram_receive_buffer_size(None)
-        .build()
+fn fault(detail: impl Into<String>) -> TransportError {
+    TransportError::Config(detail.into())
 }
 
 /// The key stays out of logs.
@@ -245,6 +305,7 @@ impl fmt::Debug for IrohBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IrohBuilder")
             .field("sockets", &self.sockets)
+            .field("reach", &self.reach)
             .field("peers", &self.peers)
             .field("bounds", &self.bounds)
             .finish_non_exhaustive()

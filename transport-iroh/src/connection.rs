@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use actor_cluster::id::NodeId;
+use actor_cluster::transport::net::Place;
 use actor_cluster::transport::{
-    ChannelBinding, CloseCode, CloseReason, ClusterBidiStream, Connection, LaneSet, PeerIdentity,
-    TransportError,
+    ChannelBinding, CloseCode, CloseReason, ClusterBidiStream, Connection, LaneSet, PathStatus, PeerIdentity,
+    Route, TransportError,
 };
 use async_trait::async_trait;
 use iroh::TransportAddr;
-use iroh::endpoint::{ConnectionError, RecvStream, SendStream, StreamId, VarInt};
-use tokio::sync::OwnedSemaphorePermit;
+use iroh::endpoint::{ConnectionError, Path, PathList, RecvStream, SendStream, StreamId, VarInt};
 use tokio::time::timeout;
 
 use crate::error;
@@ -37,7 +37,7 @@ pub(crate) struct Shared {
     /// What the registry knows it by.
     key: u64,
     host: Arc<Host>,
-    _seat: Option<OwnedSemaphorePermit>,
+    _seat: Option<Place>,
     /// Declared last, so that whoever waits for it finds everything else gone.
     _held: GaugeGuard,
 }
@@ -48,7 +48,7 @@ impl Shared {
     pub(crate) fn new(
         quic: iroh::endpoint::Connection,
         host: Arc<Host>,
-        seat: Option<OwnedSemaphorePermit>,
+        seat: Option<Place>,
         held: GaugeGuard,
     ) -> Arc<Self> {
         Arc::new_cyclic(|shared| Self {
@@ -70,6 +70,23 @@ impl Shared {
     /// The node at the other end.
     pub(crate) fn peer(&self) -> NodeId {
         identity::node_id(self.quic.remote_id())
+    }
+
+    /// The path that is in use; `None` while there is none.
+    pub(crate) fn path(&self) -> Option<PathStatus> {
+        let paths = self.quic.paths();
+        let path = path_in_use(&paths)?;
+        let stats = path.stats();
+        let route = match path.remote_addr() {
+            TransportAddr::Relay(url) => Route::Relay(url.to_string()),
+            TransportAddr::Ip(socket) => Route::Direct(socket.to_string()),
+            other => Route::Direct(other.to_string()),
+        };
+        let mut status = PathStatus::new(route);
+        status.round_trip = Some(stats.rtt);
+        status.bytes_sent = stats.sent_bytes;
+        status.bytes_lost = stats.lost_bytes;
+        Some(status)
     }
 
     /// Who is at the other end, and where.
@@ -148,6 +165,11 @@ impl IrohConnection {
         Self { opened: AtomicUsize::new(0), accepted: AtomicUsize::new(0), shared }
     }
 
+    /// The QUIC connection itself.
+    pub(crate) fn quic(&self) -> &iroh::endpoint::Connection {
+        self.shared.quic()
+    }
+
     async fn open_stream(&self, lanes: LaneSet) -> Result<IrohStream, TransportError> {
         self.check_room(&self.opened)?;
         let halves = self.shared.quic.open_bi().await.map_err(|end| self.ended(&end))?;
@@ -216,11 +238,15 @@ impl Connection for IrohConnection {
 /// Where packets to the peer go; `None` while there is no path to it.
 fn place_of(quic: &iroh::endpoint::Connection) -> Option<String> {
     let paths = quic.paths();
-    let path = paths.iter().find(|path| path.is_selected()).or_else(|| paths.iter().next())?;
-    Some(match path.remote_addr() {
+    Some(match path_in_use(&paths)?.remote_addr() {
         TransportAddr::Ip(socket) => socket.to_string(),
         other => other.to_string(),
     })
+}
+
+/// The path that Iroh has selected, or any while it has not.
+fn path_in_use<'a>(paths: &'a PathList<'_>) -> Option<Path<'a>> {
+    paths.iter().find(Path::is_selected).or_else(|| paths.iter().next())
 }
 
 /// A reason's code as QUIC carries it.

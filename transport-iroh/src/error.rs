@@ -12,6 +12,10 @@ use iroh::endpoint::{
 /// The TLS alert of a peer that speaks none of our protocols.
 const NO_APPLICATION_PROTOCOL: u8 = 120;
 
+/// Our own list is asked before, so it can only be what else there is.
+const HOOKED: &str =
+    "it was taken off our list of peers meanwhile, or another of the endpoint's hooks rejects it";
+
 /// Why a connection ended: as the peer put it, as `ours` put it where we closed
 /// it, or as far as can be told.
 pub(crate) fn end_of_connection(error: &ConnectionError, ours: Option<&CloseReason>) -> CloseReason {
@@ -52,6 +56,9 @@ pub(crate) fn dial(error: ConnectError, address: &Address) -> TransportError {
         ConnectError::Connect { source, .. } => start_of_dial(source, address),
         ConnectError::Connecting { source: ConnectingError::ConnectionError { source, .. }, .. }
         | ConnectError::Connection { source, .. } => dialled_connection(&source, address),
+        ConnectError::Connecting { source: ConnectingError::LocallyRejected { .. }, .. } => {
+            untrusted(address, HOOKED.to_owned())
+        }
         ConnectError::Connecting { source, .. } => untrusted(address, format!("{source:#}")),
         other => unreachable(address, io::ErrorKind::Other, format!("{other:#}")),
     }
@@ -120,6 +127,7 @@ fn start_of_dial(error: ConnectWithOptsError, address: &Address) -> TransportErr
     match error {
         ConnectWithOptsError::SelfConnect { .. } => address.unusable("it is our own"),
         ConnectWithOptsError::EndpointClosed { .. } => transport_closed(),
+        ConnectWithOptsError::LocallyRejected { .. } => untrusted(address, HOOKED.to_owned()),
         ConnectWithOptsError::NoAddress { .. } => {
             unreachable(address, io::ErrorKind::NotFound, "it is not known where the peer is".to_owned())
         }

@@ -3,8 +3,8 @@
 //!
 //! ```text
 //!  IrohTransport ─┐
-//!  IrohListener ──┼─► Host ─► Endpoint ◄── door (a task; ends with the endpoint)
-//!  Shared (1 per ─┘             ▲
+//!  IrohListener ──┼─► Host ─► Endpoint ◄── door (a task; ends with the endpoint),
+//!  Shared (1 per ─┘             ▲           or the caller's Router and our protocol
 //!  connection)      close() takes the endpoint out, so that whoever is left
 //!                   holds a host, but no socket
 //! ```
@@ -16,17 +16,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actor_cluster::id::NodeId;
+use actor_cluster::transport::net::{Admission, AdmissionLimits};
 use actor_cluster::transport::{CloseCode, CloseReason, TransportError};
-use iroh::Endpoint;
+use iroh::endpoint::QuicTransportConfig;
+use iroh::{Endpoint, RelayMap};
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use crate::allow_list::AllowList;
 use crate::door::Door;
 use crate::error;
+use crate::identity;
 use crate::limits::{CLOSE_DEADLINE, LINGER, PORT_DEADLINE};
-use crate::peers::Peers;
 use crate::registry::Registry;
 
 /// How long to wait before the next look at a port.
@@ -36,21 +39,35 @@ const PORT_RETRY: Duration = Duration::from_millis(1);
 #[derive(Clone, Debug)]
 pub(crate) struct Bounds {
     pub(crate) handshake_deadline: Duration,
-    pub(crate) handshakes_max: usize,
-    pub(crate) connections_max: usize,
+    pub(crate) admission: AdmissionLimits,
+}
+
+/// Whose an endpoint is.
+#[derive(Clone, Debug)]
+pub(crate) enum Ownership {
+    /// This transport has bound it: it answers whoever comes, and closes it in the end.
+    Ours {
+        /// The relays that it uses; no others are dialled.
+        relays: RelayMap,
+    },
+    /// The caller has, who also accepts on it and closes it. Its connections are set up for whatever else it
+    /// serves, so ours are told how when they are dialled.
+    Callers {
+        /// The settings of connections that are dialled.
+        quic: QuicTransportConfig,
+    },
 }
 
 /// One endpoint and everything about it.
 pub(crate) struct Host {
     pub(crate) node: NodeId,
     pub(crate) bounds: Bounds,
-    pub(crate) peers: Peers,
+    pub(crate) ownership: Ownership,
+    pub(crate) peers: AllowList,
     pub(crate) registry: Registry,
     pub(crate) door: Door,
-    /// Places for handshakes of incoming connections.
-    pub(crate) handshakes: Arc<Semaphore>,
-    /// Places for accepted connections.
-    pub(crate) seats: Arc<Semaphore>,
+    /// Places for those who come in.
+    pub(crate) admission: Admission,
     /// What the endpoint is bound to.
     sockets: Vec<SocketAddr>,
     /// `None` once the transport is closed.
@@ -64,16 +81,21 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// Takes over an endpoint and sets its door task going. Must be called on a
+    /// Works on an endpoint, and sets its door task going if it is ours. Must be called on a
     /// tokio runtime.
-    pub(crate) fn start(endpoint: Endpoint, node: NodeId, bounds: Bounds, peers: Peers) -> Arc<Self> {
+    pub(crate) fn start(
+        endpoint: Endpoint,
+        ownership: Ownership,
+        bounds: Bounds,
+        peers: AllowList,
+    ) -> Arc<Self> {
         let host = Arc::new(Self {
-            node,
+            node: identity::node_id(endpoint.id()),
+            ownership,
             peers,
             registry: Registry::default(),
             door: Door::default(),
-            handshakes: Arc::new(Semaphore::new(bounds.handshakes_max)),
-            seats: Arc::new(Semaphore::new(bounds.connections_max)),
+            admission: Admission::new(&bounds.admission),
             bounds,
             sockets: endpoint.bound_sockets(),
             endpoint: Mutex::new(Some(endpoint.clone())),
@@ -82,9 +104,16 @@ impl Host {
             closed: watch::Sender::new(None),
             runtime: Handle::current(),
         });
-        let task = host.runtime.spawn(crate::door::keep(endpoint, Arc::downgrade(&host)));
-        *lock(&host.door_task) = Some(task);
+        host.peers.govern(&host);
+        if host.is_ours() {
+            let task = host.runtime.spawn(crate::door::keep(endpoint, Arc::downgrade(&host)));
+            *lock(&host.door_task) = Some(task);
+        }
         host
+    }
+
+    fn is_ours(&self) -> bool {
+        matches!(self.ownership, Ownership::Ours { .. })
     }
 
     /// The endpoint.
@@ -127,7 +156,7 @@ impl Drop for Host {
     /// Nobody is left to close the endpoint: peers shall hear of it all the same.
     fn drop(&mut self) {
         let endpoint = lock(&self.endpoint).take();
-        if let Some(endpoint) = endpoint {
+        if let Some(endpoint) = endpoint.filter(|_| self.is_ours()) {
             self.runtime.spawn(async move { endpoint.close().await });
         }
     }
@@ -143,7 +172,7 @@ async fn shut(host: Arc<Host>) {
     let _ = timeout(LINGER, host.registry.lingering.emptied()).await;
     // Iroh would close connections without a reason.
     host.registry.close_all(&CloseReason::new(CloseCode::Shutdown, "the transport is closed"));
-    if let Some(endpoint) = &endpoint {
+    if let Some(endpoint) = endpoint.as_ref().filter(|_| host.is_ours()) {
         endpoint.close().await;
     }
     let door_task = lock(&host.door_task).take();
@@ -158,7 +187,7 @@ async fn shut(host: Arc<Host>) {
         Err(_) => host.registry.held.count(),
     };
     drop(endpoint);
-    if held == 0 && timeout(PORT_DEADLINE, ports_are_free(&host.sockets)).await.is_err() {
+    if host.is_ours() && held == 0 && timeout(PORT_DEADLINE, ports_are_free(&host.sockets)).await.is_err() {
         tracing::debug!(sockets = ?host.sockets, "somebody else holds a port, or a clone of the endpoint");
     }
     host.closed.send_replace(Some(held));

@@ -13,15 +13,25 @@ pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
 /// more is refused before any cryptography, and reported. See
 /// [`IrohBuilder::handshakes_max`](crate::IrohBuilder::handshakes_max).
 ///
-/// Beyond half of them, a peer must first prove that it receives what is sent
-/// to its address, so that forged addresses cannot take all places.
+/// Once half of them are taken, or half of those for its address, a peer must first prove that it receives
+/// what is sent to its address, which costs it one more round trip: so forged addresses cannot take all places.
 pub const HANDSHAKES_MAX: usize = 64;
+
+/// How many of those may come from one address: from one IPv4 address, from one network of an IPv6 address (its first
+/// 64 bits), or, by way of a relay, from one node. One more is refused before any cryptography, and
+/// reported. See [`IrohBuilder::handshakes_per_address_max`](crate::IrohBuilder::handshakes_per_address_max).
+pub const HANDSHAKES_PER_ADDRESS_MAX: usize = 16;
 
 /// How many accepted connections may live at once. One more is refused before
 /// any cryptography, and reported. Dialled ones are not counted: how many there
 /// are is the dialler's own decision. See
 /// [`IrohBuilder::connections_max`](crate::IrohBuilder::connections_max).
 pub const CONNECTIONS_MAX: usize = 1024;
+
+/// How many of those may come from one address, as for
+/// [handshakes](HANDSHAKES_PER_ADDRESS_MAX). See
+/// [`IrohBuilder::connections_per_address_max`](crate::IrohBuilder::connections_per_address_max).
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 256;
 
 /// How many streams a dialler may open on a connection. One more is not granted.
 pub const STREAMS_MAX: u8 = 3;

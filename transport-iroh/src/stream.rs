@@ -7,7 +7,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use actor_cluster::transport::{ChannelBinding, CloseReason, ClusterBidiStream, LaneSet, PeerIdentity};
+use actor_cluster::transport::{
+    ChannelBinding, CloseReason, ClusterBidiStream, LaneSet, PathStatus, PeerIdentity,
+};
 use iroh::endpoint::{ReadError, RecvStream, SendStream, WriteError};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -110,6 +112,10 @@ impl ClusterBidiStream for IrohStream {
 
     fn label(&self) -> String {
         self.shared.label()
+    }
+
+    fn path(&self) -> Option<PathStatus> {
+        self.shared.path()
     }
 
     /// The peer sees the code; the detail reaches it where this was the last use

@@ -4,17 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 
 use actor_cluster::id::NodeId;
-use actor_cluster::transport::{
-    Address, CloseCode, CloseReason, Connection, LaneSet, Listener, Transport, TransportError,
-};
+use actor_cluster::transport::{Address, Connection, LaneSet, Listener, Transport, TransportError};
 use async_trait::async_trait;
 use iroh::Endpoint;
+use iroh::protocol::IncomingFilter;
 
+use crate::allow_list::AllowList;
 use crate::config::IrohBuilder;
 use crate::connection::STREAMS;
 use crate::dialer;
 use crate::host::Host;
 use crate::listener::IrohListener;
+use crate::protocol::{self, ClusterProtocol};
 
 /// The scheme of this transport's addresses.
 pub const SCHEME: &str = "iroh";
@@ -54,29 +55,48 @@ impl IrohTransport {
     /// services. `None` once the transport is closed.
     ///
     /// The endpoint keeps its port as long as somebody holds it. Connections that
-    /// come in are the transport's: do not call [`Endpoint::accept`].
+    /// come in are the transport's, unless it was [attached](IrohBuilder::attach): do not call
+    /// [`Endpoint::accept`].
     pub fn endpoint(&self) -> Option<Endpoint> {
         self.host.endpoint().ok()
     }
 
-    /// Puts a peer on the list: from now on it may come in and be dialled.
+    /// Who may come in and be dialled; it can be changed at any time.
+    pub fn allow_list(&self) -> &AllowList {
+        &self.host.peers
+    }
+
+    /// Puts a peer on the [list](Self::allow_list): from now on it may come in and be dialled.
     pub fn allow(&self, peer: NodeId) {
         self.host.peers.allow(peer);
     }
 
-    /// Takes a peer off the list, and closes the connections to it as
-    /// [`CloseCode::Refused`].
+    /// Takes a peer off the [list](Self::allow_list), and closes the connections to it as
+    /// [`CloseCode::Refused`](actor_cluster::transport::CloseCode::Refused).
     pub fn revoke(&self, peer: NodeId) {
         self.host.peers.revoke(peer);
-        let reason = CloseReason::new(CloseCode::Refused, "taken off the list of peers");
-        self.host.registry.close_peer(peer, &reason);
     }
 
-    /// Closes the endpoint: the listener ends, dials fail, and every connection
+    /// What a router takes in [this protocol](crate::ALPN) with, on an endpoint of the caller's: see
+    /// [`IrohBuilder::attach`].
+    pub fn protocol(&self) -> ClusterProtocol {
+        ClusterProtocol::new(&self.host)
+    }
+
+    /// For [`RouterBuilder::incoming_filter`](iroh::protocol::RouterBuilder::incoming_filter) of a router that has
+    /// [`protocol`](Self::protocol): once half of the places for handshakes are taken, whoever comes must prove its
+    /// address first. It is asked before it is known which protocol somebody speaks, so that is so for all of the
+    /// router's.
+    pub fn incoming_filter(&self) -> IncomingFilter {
+        protocol::incoming_filter(&self.host)
+    }
+
+    /// Closes the endpoint, if it is the transport's own: the listener ends, dials fail, and every connection
     /// is closed as [`CloseCode::Shutdown`], after streams that were dropped have
     /// had [`LINGER`](crate::limits::LINGER) to deliver what was written to them.
     /// Then waits until no task is left and the ports are free. Peers that do not
-    /// acknowledge the end, and handshakes that stall, make this take some 3 s.
+    /// acknowledge the end, and handshakes that stall, make this take some 3 s. An
+    /// endpoint of the caller's stays open; what is closed are the cluster's connections.
     ///
     /// Whoever holds a connection, a stream or a clone of the endpoint also holds
     /// the port. Connections and streams are waited for; they see their end at

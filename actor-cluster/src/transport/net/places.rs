@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::id::NodeId;
+
 /// Where somebody comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -12,6 +14,8 @@ pub enum Origin {
     /// An IPv4 address, or the network of an IPv6 one, since whoever has one address there usually has
     /// all 2⁶⁴.
     Address(IpAddr),
+    /// A node that comes by way of a relay, which has let it prove this identity: its address is not known.
+    Relayed(NodeId),
     /// A user of this machine's; none where the system does not say.
     #[cfg(unix)]
     User(Option<u32>),
@@ -84,6 +88,13 @@ impl Places {
         Ok(Place { places: self.clone(), origin })
     }
 
+    /// Whether half of all places are taken, or of those that others from there may have.
+    fn is_scarce(&self, origin: Origin) -> bool {
+        let taken = self.lock();
+        let theirs = taken.by_origin.get(&origin).copied().unwrap_or(0);
+        taken.all >= self.most.div_ceil(2) || theirs >= self.most_of_one.div_ceil(2)
+    }
+
     /// No code panics under this lock, so what it guards is whole.
     fn lock(&self) -> MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
@@ -134,6 +145,12 @@ impl Admission {
         }
     }
 
+    /// Whether places for handshakes get scarce, for all or for those from there: then a newcomer whose address may be forged
+    /// should prove it first, where that can be asked.
+    pub fn is_scarce(&self, origin: Origin) -> bool {
+        self.knocking.is_scarce(origin)
+    }
+
     /// Takes a place for the handshake of somebody from there, and one for the connection that comes of it.
     ///
     /// # Errors
@@ -173,6 +190,18 @@ mod tests {
         drop(held);
         let taken = places.lock();
         assert_eq!((taken.all, taken.by_origin.len()), (0, 0), "nothing is kept of those who left");
+    }
+
+    #[test]
+    fn half_of_the_places_may_be_taken_unproven() {
+        let places = Places::new(5, 3);
+        let (one, other) = (origin("10.0.0.1"), origin("10.0.0.2"));
+        let mut held = vec![places.take(one).unwrap()];
+        assert!(!places.is_scarce(one));
+        held.push(places.take(one).unwrap());
+        assert_eq!((places.is_scarce(one), places.is_scarce(other)), (true, false));
+        held.push(places.take(other).unwrap());
+        assert!(places.is_scarce(origin("10.0.0.3")));
     }
 
     #[test]
