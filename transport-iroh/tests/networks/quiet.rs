@@ -1,0 +1,94 @@
+//! Nobody is contacted who was not named: what leaves a machine is counted on its only wire.
+//!
+//! ```text
+//!  inside: two nodes, on all addresses ── wire: counted ── outside: gateway, name server, nobody there
+//! ```
+
+use std::fs;
+use std::time::Duration;
+
+use actor_cluster::transport::{Address, Transport};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::sleep;
+use transport_iroh::iroh::RelayMap;
+use transport_iroh::iroh::address_lookup::MemoryLookup;
+use transport_iroh::{IrohTransport, Reach, SCHEME, generate_secret_key};
+
+use crate::lab::{self, Lab};
+
+/// Longer than Iroh takes to look for other paths, to keep alive those that it has, and to begin whatever it
+/// begins by itself.
+const WHILE: Duration = Duration::from_secs(7);
+
+/// Long enough that only a hang reaches it.
+const HANG: Duration = Duration::from_secs(50);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b14_nothing_leaves_the_machine_unless_it_is_asked_for() {
+    if let Some(part) = lab::part() {
+        return play(&part).await;
+    }
+    let Some(lab) = Lab::new(&["in", "out"]) else { return };
+    lab.wire(("in", "wire"), ("out", "wire"));
+    lab.switch_on("in", "wire", "10.78.1.1/24");
+    lab.switch_on("out", "wire", "10.78.1.2/24");
+    lab.default_route("in", "10.78.1.2");
+    lab.name_server("in", "10.78.1.2");
+    let test = "quiet::b14_nothing_leaves_the_machine_unless_it_is_asked_for";
+    let packets_of = async |part: &str| {
+        let mut player = lab.start("in", test, part, &[]);
+        player.says_sometime("packets").await
+    };
+    tokio::time::timeout(HANG, async {
+        assert_eq!(packets_of("direct").await, "0");
+        assert_eq!(packets_of("discovery in memory").await, "0");
+        // What is counted would have been seen: a relay is named, and looked for.
+        assert_ne!(packets_of("relays").await, "0");
+    })
+    .await
+    .expect("the test hangs");
+}
+
+/// Has two nodes meet and talk for a while, and tells how many packets went over the wire meanwhile.
+async fn play(part: &str) {
+    let reach = || match part {
+        "direct" => Reach::direct(),
+        "discovery in memory" => Reach::direct().with_discovery(MemoryLookup::new()),
+        "relays" => {
+            Reach::direct().with_relays(RelayMap::try_from_iter(["https://relay.example"]).expect("a URL"))
+        }
+        other => panic!("there is no part {other}"),
+    };
+    let began = packets();
+    let (a, b) = (node(reach()).await, node(reach()).await);
+    let mut listener = b.listen().await.expect("listen");
+    let port = b.endpoint().expect("open").bound_sockets()[0].port();
+    let address = Address::new(SCHEME, &format!("{}@127.0.0.1:{port}", b.node_id())).expect("an address");
+    let (near, far) = tokio::join!(a.dial(&address), listener.accept());
+    let (near, far) = (near.expect("dial"), far.expect("accept"));
+    let mut opened = near.open(a.streams()[0]).await.expect("open");
+    opened.write_all(b"hello").await.expect("write");
+    let mut accepted = far.accept().await.expect("accept");
+    let mut hello = [0; 5];
+    accepted.read_exact(&mut hello).await.expect("read");
+    sleep(WHILE).await; // sleep: it is about what does not happen meanwhile
+    drop((opened, accepted, near, far, listener));
+    tokio::try_join!(a.close(), b.close()).expect("close");
+    lab::tell(&format!("packets {}", packets() - began));
+}
+
+/// On all addresses, that of the wire among them, which it tells its peers of.
+async fn node(reach: Reach) -> IrohTransport {
+    let builder = IrohTransport::builder().secret_key(generate_secret_key());
+    let anywhere = "0.0.0.0:0".parse().expect("a socket");
+    builder.bind_addr(anywhere).reach(reach).allow_any().bind().await.expect("bind")
+}
+
+/// How many packets went over the wire so far, in and out.
+fn packets() -> u64 {
+    let counters = fs::read_to_string("/proc/net/dev").expect("the system's counters");
+    let wire = counters.lines().find_map(|line| line.trim().strip_prefix("wire:")).expect("the wire");
+    let counters: Vec<u64> = wire.split_whitespace().map(|count| count.parse().expect("a number")).collect();
+    // Bytes and packets first, of what came; and again, after six more, of what went.
+    counters[1] + counters[9]
+}
