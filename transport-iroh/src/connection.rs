@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use actor_cluster::id::NodeId;
-use actor_cluster::transport::net::Place;
+use actor_cluster::transport::net::{GaugeGuard, Place};
 use actor_cluster::transport::{
     ChannelBinding, CloseCode, CloseReason, ClusterBidiStream, Connection, LaneSet, PathStatus, PeerIdentity,
     Route, TransportError,
@@ -20,7 +20,6 @@ use crate::error;
 use crate::host::Host;
 use crate::identity;
 use crate::limits::{LINGER, STREAMS_MAX};
-use crate::registry::GaugeGuard;
 use crate::stream::IrohStream;
 
 /// The streams of a connection, in the order in which a dialler opens them.

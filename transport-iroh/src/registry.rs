@@ -6,11 +6,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use crate::connection::Shared;
 use actor_cluster::id::NodeId;
 use actor_cluster::transport::CloseReason;
-use tokio::sync::watch;
-
-use crate::connection::Shared;
+use actor_cluster::transport::net::Gauge;
 
 /// The connections of one transport.
 #[derive(Default)]
@@ -61,46 +60,5 @@ impl Registry {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Weak<Shared>>> {
         self.alive.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A number of things that exist, and a way to wait until none does.
-pub(crate) struct Gauge {
-    count: Arc<watch::Sender<usize>>,
-}
-
-impl Gauge {
-    /// One more, until the guard is dropped.
-    pub(crate) fn enter(&self) -> GaugeGuard {
-        self.count.send_modify(|count| *count += 1);
-        GaugeGuard { count: self.count.clone() }
-    }
-
-    /// How many there are.
-    pub(crate) fn count(&self) -> usize {
-        *self.count.borrow()
-    }
-
-    /// Waits until there is none.
-    pub(crate) async fn emptied(&self) {
-        // The sender is ours, so the wait cannot end for want of one.
-        let _ = self.count.subscribe().wait_for(|count| *count == 0).await;
-    }
-}
-
-impl Default for Gauge {
-    fn default() -> Self {
-        Self { count: Arc::new(watch::Sender::new(0)) }
-    }
-}
-
-/// One thing that a [`Gauge`] counts.
-pub(crate) struct GaugeGuard {
-    count: Arc<watch::Sender<usize>>,
-}
-
-impl Drop for GaugeGuard {
-    fn drop(&mut self) {
-        self.count.send_modify(|count| *count -= 1);
     }
 }

@@ -1,11 +1,13 @@
 //! What transports over IP have in common: hosts and ports in addresses, where a node listens and what it
-//! tells others of that, how a name becomes a connection, and how many may come in. Knows no protocol.
+//! tells others of that, how a name becomes a connection, how many may come in, and who is still there. Knows no protocol.
 
+mod gauge;
 mod host;
 mod listen;
 mod places;
 mod reach;
 
+pub use self::gauge::{Gauge, GaugeGuard};
 pub use self::host::{Advertised, Host, HostPort};
 pub use self::listen::Listen;
 pub use self::places::{Admission, AdmissionLimits, Full, Origin, Place, Places};
