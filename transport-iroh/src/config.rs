@@ -199,7 +199,8 @@ impl IrohBuilder {
         let sockets = self.sockets.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(",");
         let reach = self.reach.unwrap_or_default();
         let relays = reach.relays();
-        let endpoint = reach.apply(endpoint)?.transport_config(self.quic.build()?);
+        let quic = if relays.is_empty() { self.quic } else { self.quic.with_other_paths() };
+        let endpoint = reach.apply(endpoint)?.transport_config(quic.build()?);
         let endpoint = endpoint.bind().await.map_err(|error| error::bind(error, sockets))?;
         let host = Host::start(endpoint, Ownership::Ours { relays }, self.bounds, self.peers);
         Ok(IrohTransport::new(host))

@@ -44,6 +44,15 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// than that is effective over relays alone.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// After how much silence a network path is given up where there are
+/// [relays](crate::Reach::with_relays) to go on by: before the cluster takes the streams for lost
+/// ([`HEARTBEAT_TIMEOUT`](actor_cluster::limits::HEARTBEAT_TIMEOUT)), so that a session notices nothing. A connection that
+/// has no path but this one is then lost.
+pub const PATH_IDLE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// After how much silence a packet is sent on each path of a connection, where there are relays.
+pub const PATH_KEEP_ALIVE: Duration = Duration::from_secs(1);
+
 /// How many bytes a peer may send on one stream before we read them; then it
 /// waits.
 pub const STREAM_WINDOW_BYTES: u32 = 1 << 20;

@@ -6,7 +6,8 @@ use actor_cluster::transport::TransportError;
 use iroh::endpoint::{IdleTimeout, QuicTransportConfig, QuicTransportConfigBuilder, VarInt};
 
 use crate::limits::{
-    CONNECTION_WINDOW_BYTES, IDLE_TIMEOUT, KEEP_ALIVE, SEND_WINDOW_BYTES, STREAM_WINDOW_BYTES, STREAMS_MAX,
+    CONNECTION_WINDOW_BYTES, IDLE_TIMEOUT, KEEP_ALIVE, PATH_IDLE_TIMEOUT, PATH_KEEP_ALIVE, SEND_WINDOW_BYTES,
+    STREAM_WINDOW_BYTES, STREAMS_MAX,
 };
 
 /// A last word on QUIC's settings.
@@ -17,15 +18,22 @@ pub(crate) struct QuicSettings {
     pub(crate) keep_alive: Duration,
     pub(crate) idle_timeout: Duration,
     pub(crate) tune: Option<Tune>,
+    has_other_paths: bool,
 }
 
 impl Default for QuicSettings {
     fn default() -> Self {
-        Self { keep_alive: KEEP_ALIVE, idle_timeout: IDLE_TIMEOUT, tune: None }
+        Self { keep_alive: KEEP_ALIVE, idle_timeout: IDLE_TIMEOUT, tune: None, has_other_paths: false }
     }
 }
 
 impl QuicSettings {
+    /// Connections have a relay to fall back on, so a path that is silent is given up soon.
+    pub(crate) fn with_other_paths(mut self) -> Self {
+        self.has_other_paths = true;
+        self
+    }
+
     /// The settings as QUIC has them.
     ///
     /// # Errors
@@ -52,6 +60,12 @@ impl QuicSettings {
             // Few long-lived streams: a burst of one goes out whole instead of
             // in turns with the other's.
             .send_fairness(false);
+        let quic = match self.has_other_paths {
+            true => quic
+                .default_path_keep_alive_interval(self.keep_alive.min(PATH_KEEP_ALIVE))
+                .default_path_max_idle_timeout(PATH_IDLE_TIMEOUT),
+            false => quic,
+        };
         Ok(limited(match self.tune {
             Some(tune) => tune(quic),
             None => quic,

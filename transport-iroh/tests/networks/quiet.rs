@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use actor_cluster::transport::{Address, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use transport_iroh::iroh::RelayMap;
 use transport_iroh::iroh::address_lookup::MemoryLookup;
 use transport_iroh::{IrohTransport, Reach, SCHEME, generate_secret_key};
 
-use crate::lab::{self, Lab};
+use crate::lab::{self, Lab, Player};
+
+const TEST: &str = "quiet::b14_nothing_leaves_the_machine_unless_it_is_asked_for";
 
 /// Longer than Iroh takes to look for other paths, to keep alive those that it has, and to begin whatever it
 /// begins by itself.
@@ -28,25 +30,29 @@ async fn b14_nothing_leaves_the_machine_unless_it_is_asked_for() {
     if let Some(part) = lab::part() {
         return play(&part).await;
     }
-    let Some(lab) = Lab::new(&["in", "out"]) else { return };
-    lab.wire(("in", "wire"), ("out", "wire"));
-    lab.switch_on("in", "wire", "10.78.1.1/24");
-    lab.switch_on("out", "wire", "10.78.1.2/24");
-    lab.default_route("in", "10.78.1.2");
-    lab.name_server("in", "10.78.1.2");
-    let test = "quiet::b14_nothing_leaves_the_machine_unless_it_is_asked_for";
-    let packets_of = async |part: &str| {
-        let mut player = lab.start("in", test, part, &[]);
-        player.says_sometime("packets").await
-    };
-    tokio::time::timeout(HANG, async {
-        assert_eq!(packets_of("direct").await, "0");
-        assert_eq!(packets_of("discovery in memory").await, "0");
+    // Each part has a wire of its own, so that they can be played at once.
+    let parts = ["direct", "discovery in memory", "relays"];
+    let Some(lab) = Lab::new(&["in-0", "out-0", "in-1", "out-1", "in-2", "out-2"]) else { return };
+    let mut players: Vec<_> = (0..).zip(parts).map(|(number, part)| on_a_wire(&lab, number, part)).collect();
+    timeout(HANG, async {
+        assert_eq!(players[0].says_sometime("packets").await, "0");
+        assert_eq!(players[1].says_sometime("packets").await, "0");
         // What is counted would have been seen: a relay is named, and looked for.
-        assert_ne!(packets_of("relays").await, "0");
+        assert_ne!(players[2].says_sometime("packets").await, "0");
     })
     .await
     .expect("the test hangs");
+}
+
+/// Starts a part where all that leaves goes to somebody who is not there.
+fn on_a_wire(lab: &Lab, number: u8, part: &str) -> Player {
+    let (inside, outside) = (&*format!("in-{number}"), &*format!("out-{number}"));
+    lab.wire((inside, "wire"), (outside, "wire"));
+    lab.switch_on(inside, "wire", "10.78.1.1/24");
+    lab.switch_on(outside, "wire", "10.78.1.2/24");
+    lab.default_route(inside, "10.78.1.2");
+    lab.name_server(inside, "10.78.1.2");
+    lab.start(inside, TEST, part, &[])
 }
 
 /// Has two nodes meet and talk for a while, and tells how many packets went over the wire meanwhile.

@@ -82,6 +82,11 @@ async fn direct() {
     assert!(route.starts_with("10.77.3.2:"), "{route}");
     calls(&mut guest).await;
 
+    // The way back is the relay again.
+    lab.ip(&format!("-n {} link set direct down", lab.name("guest")));
+    assert_eq!(guest.says_sometime("route").await, by_relay);
+    calls(&mut guest).await;
+
     guest.tell("end").await;
     let sent = guest.says_sometime("answered").await;
     host.tell("end").await;
