@@ -2,8 +2,10 @@
 //! and what is Iroh's own.
 
 mod cases {
+    mod company;
     mod ends;
     mod quiet;
+    mod reach;
     mod strangers;
     mod trust;
     mod world;

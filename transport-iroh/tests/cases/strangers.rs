@@ -109,6 +109,34 @@ async fn one_connection_too_many_is_refused_until_another_ends() {
 }
 
 #[tokio::test]
+async fn one_address_does_not_get_all_the_places() {
+    guarded(async {
+        let host = builder().handshakes_per_address_max(1).connections_per_address_max(2).allow_any();
+        let dialler = builder().allow_any().bind().await.expect("bind");
+        let mut pair = Pair::of(dialler, host.bind().await.expect("bind")).await;
+        let refused = async |pair: &mut Pair, words: &str| {
+            let (dialled, accepted) = tokio::join!(pair.dialler.dial(&pair.address), pair.listener.accept());
+            let heard = dialled.err().expect("refused");
+            assert!(
+                matches!(&heard, TransportError::Unreachable { source, .. }
+                if source.kind() == io::ErrorKind::ConnectionRefused),
+                "{heard}"
+            );
+            let reported = accepted.err().expect("refused").to_string();
+            assert!(reported.contains(words), "{reported}");
+        };
+        let held = (pair.connect().await, pair.connect().await);
+        refused(&mut pair, "more than 2 connections from its address").await;
+        drop(held);
+        let silent = stall(&pair.address).await;
+        refused(&mut pair, "more than 1 peers from its address are at their handshake").await;
+        drop(silent);
+        pair.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_connection_without_streams_harms_nobody() {
     guarded(async {
         let mut pair = Pair::listening().await;

@@ -4,9 +4,10 @@ use std::io;
 use std::time::Duration;
 
 use actor_cluster::transport::{CloseCode, Transport, TransportError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use transport_iroh::iroh::endpoint::{ConnectionError, presets};
 use transport_iroh::iroh::{Endpoint, EndpointAddr};
-use transport_iroh::{ALPN, IrohTransport, generate_secret_key, node_id_of};
+use transport_iroh::{ALPN, AllowList, IrohTransport, generate_secret_key, node_id_of};
 
 use super::world::{Pair, address, builder, end_of, friends, guarded, node, socket_of};
 
@@ -90,6 +91,53 @@ async fn a_peer_taken_off_the_list_is_cut_off() {
         let (dialled, accepted) = tokio::join!(pair.dialler.dial(&pair.address), pair.listener.accept());
         assert!(matches!(dialled, Err(TransportError::Untrusted { .. })));
         assert!(matches!(accepted, Err(TransportError::Untrusted { .. })));
+        drop((near, far));
+        pair.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_is_replaced_in_one_step() {
+    guarded(async {
+        let mut pair = Pair::listening().await;
+        let (mut near, mut far) = pair.talk().await;
+        let other = node_id_of(&generate_secret_key());
+        // Whoever is on both lists notices nothing.
+        pair.host.allow_list().replace([other, pair.dialler.node_id()]);
+        drop(pair.talk().await);
+        near.stream.write_all(b"still here").await.expect("write");
+        far.stream.read_exact(&mut [0; 10]).await.expect("read");
+
+        pair.host.allow_list().replace([other]);
+        let (heard, found) = tokio::join!(end_of(&mut near.stream), end_of(&mut far.stream));
+        assert_eq!((heard.code, heard.detail()), (CloseCode::Refused, "taken off the list of peers"));
+        assert_eq!(found, heard);
+        let (dialled, accepted) = tokio::join!(pair.dialler.dial(&pair.address), pair.listener.accept());
+        let heard = dialled.err().expect("off the list").to_string();
+        // It says who has to be put on the list, so that it can be passed on as it is.
+        let words =
+            format!("{} is not on the list of peers here: this node must allow it", pair.dialler.node_id());
+        assert!(heard.contains(&words), "{heard}");
+        let reported = accepted.err().expect("off the list").to_string();
+        assert!(reported.contains("`allow` this id"), "{reported}");
+        drop((near, far));
+        pair.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn transports_may_share_a_list() {
+    guarded(async {
+        let friends = AllowList::any();
+        let shared = || builder().allow_list(friends.clone()).bind();
+        let (a, b) = (shared().await.expect("bind"), shared().await.expect("bind"));
+        let mut pair = Pair::of(a, b).await;
+        let (mut near, mut far) = pair.talk().await;
+        friends.replace([]);
+        let (heard, found) = tokio::join!(end_of(&mut near.stream), end_of(&mut far.stream));
+        assert_eq!((heard.code, found.code), (CloseCode::Refused, CloseCode::Refused));
         drop((near, far));
         pair.close().await;
     })
