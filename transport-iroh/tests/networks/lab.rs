@@ -111,13 +111,7 @@ impl Lab {
     pub(crate) fn start(&self, space: &str, test: &str, part: &str, told: &[(&str, &str)]) -> Player {
         let mut command = tokio::process::Command::new("ip");
         command.args(["netns", "exec", &name_of(space)]).arg(env::current_exe().unwrap());
-        command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
-        command.env(PART, part).envs(told.iter().copied());
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
-        let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        let lines = BufReader::new(stdout).lines();
-        Player { part: part.to_owned(), stdin, lines, _child: child }
+        Player::of(command, test, part, told)
     }
 }
 
@@ -140,6 +134,22 @@ pub(crate) struct Player {
 }
 
 impl Player {
+    /// Starts this test once more, on this machine's own network, to play a part.
+    pub(crate) fn here(test: &str, part: &str, told: &[(&str, &str)]) -> Self {
+        let command = tokio::process::Command::new(env::current_exe().unwrap());
+        Self::of(command, test, part, told)
+    }
+
+    fn of(mut command: tokio::process::Command, test: &str, part: &str, told: &[(&str, &str)]) -> Self {
+        command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
+        command.env(PART, part).envs(told.iter().copied());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().unwrap();
+        let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let lines = BufReader::new(stdout).lines();
+        Self { part: part.to_owned(), stdin, lines, _child: child }
+    }
+
     /// The next that it says.
     pub(crate) async fn says(&mut self) -> String {
         loop {

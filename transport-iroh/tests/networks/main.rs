@@ -4,6 +4,8 @@
 #[cfg(target_os = "linux")]
 mod lab;
 #[cfg(target_os = "linux")]
+mod moved;
+#[cfg(target_os = "linux")]
 mod quiet;
 #[cfg(target_os = "linux")]
 mod relayed;
