@@ -120,7 +120,7 @@ async fn b07_a_node_that_comes_back_is_dialled_again(network: Network) {
 /// those that knew it.
 async fn b07_a_node_that_came_back_elsewhere_is_found_while_its_former_life_is_looked_for(network: Network) {
     let transitive =
-        |number| node_with(&network, number, |node| node.mode(Mode::Transitive).resume_timeout(3 * SILENCE));
+        |number| node_with(&network, number, |node| node.mode(Mode::Transitive).resume_timeout(SILENCE / 2));
     let (a, hub) = (transitive(1).await, transitive(2).await);
     let former = in_mode(&network, 3, Mode::Isolated).await;
     a.connect(&hub).await;

@@ -1,11 +1,10 @@
 //! The transport on an endpoint of the caller's, beside another protocol.
 
 use actor_cluster::transport::{CloseCode, Transport, TransportError};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use transport_iroh::iroh::endpoint::{Connection, ConnectionError, presets};
+use transport_iroh::iroh::endpoint::{ConnectingError, Connection, ConnectionError, presets};
 use transport_iroh::iroh::protocol::{AcceptError, ProtocolHandler, Router};
 use transport_iroh::iroh::{Endpoint, EndpointAddr};
-use transport_iroh::{ALPN, AllowList, IrohTransport, Reach, generate_secret_key};
+use transport_iroh::{ALPN, AllowList, IrohTransport, Reach, generate_secret_key, node_id_of};
 
 use super::world::{Pair, address, builder, end_of, guarded, node, socket_of};
 
@@ -72,7 +71,7 @@ async fn b14_the_callers_endpoint_serves_the_cluster_beside_another_protocol() {
         let reported = accepted.err().expect("nobody got in");
         assert!(
             matches!(&reported, TransportError::Untrusted { peer, .. }
-            if peer.contains(&transport_iroh::node_id_of(&stranger.secret_key().to_bytes()).to_string())),
+            if peer.contains(&node_id_of(&stranger.secret_key().to_bytes()).to_string())),
             "{reported}"
         );
 
@@ -136,23 +135,52 @@ async fn a_transport_without_a_router_dials_with_settings_of_its_own() {
     guarded(async {
         let theirs = endpoint(None).await;
         let dialler = IrohTransport::builder().allow_any().attach(theirs.clone()).expect("attach");
-        let host = builder().allow_any().bind().await.expect("bind");
-        let mut pair = Pair::of(dialler, host).await;
-        let (near, far) = pair.talk().await;
-        // The endpoint would grant a hundred streams; this connection grants none beyond those of the protocol.
+        let host = endpoint(None).await;
+        host.set_alpns(vec![ALPN.to_vec()]);
+        let there = address(node_id_of(&host.secret_key().to_bytes()), host.bound_sockets()[0]);
+        let answering = async {
+            let connection = host.accept().await.expect("an attempt").await.expect("a handshake");
+            let mut word = connection.open_uni().await.expect("a stream");
+            word.write_all(&[1]).await.expect("write");
+            word.finish().expect("finish");
+            connection
+        };
+        let (dialled, accepted) = tokio::join!(dialler.dial(&there), answering);
+        // The endpoint would grant the peer a hundred; this connection grants as many as the protocol has.
         let mut streams = Vec::new();
-        for lanes in &pair.dialler.streams()[1..] {
-            let mut stream = near.connection.open(*lanes).await.expect("open");
-            stream.write_all(b"hello").await.expect("write");
-            let mut accepted = far.connection.accept().await.expect("accept");
-            accepted.read_exact(&mut [0; 5]).await.expect("read");
-            streams.push((stream, accepted));
+        for _ in dialler.streams() {
+            streams.push(accepted.open_bi().await.expect("a stream"));
         }
-        assert!(near.connection.open(pair.dialler.streams()[0]).await.is_err());
-        drop((near, far, streams));
-        pair.close().await;
+        tokio::select! {
+            biased;
+            _ = accepted.open_bi() => panic!("one too many"),
+            () = std::future::ready(()) => {}
+        }
+        drop((dialled.expect("let in"), streams, accepted));
+        dialler.close().await.expect("close");
         assert!(!theirs.is_closed());
         theirs.close().await;
+        host.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_hooks_turn_strangers_away_whoever_accepts_and_from_this_protocol_alone() {
+    guarded(async {
+        let theirs = endpoint(Some(AllowList::new())).await;
+        theirs.set_alpns(vec![ALPN.to_vec(), ECHO.to_vec()]);
+        let there = EndpointAddr::new(theirs.id()).with_ip_addr(theirs.bound_sockets()[0]);
+        let stranger = endpoint(None).await;
+        let accepting = async { theirs.accept().await.expect("an attempt").await };
+        let (refused, accepted) = tokio::join!(turned_away(&stranger, there.clone()), accepting);
+        assert!(refused.contains("not on the list of peers here"), "{refused}");
+        assert!(matches!(accepted, Err(ConnectingError::LocallyRejected { .. })));
+        let accepting = async { theirs.accept().await.expect("an attempt").await };
+        let (connected, accepted) = tokio::join!(stranger.connect(there, ECHO), accepting);
+        assert!(connected.is_ok() && accepted.is_ok());
+        theirs.close().await;
+        stranger.close().await;
     })
     .await;
 }

@@ -54,7 +54,8 @@ async fn while_places_are_scarce_a_peer_proves_its_address_and_gets_in() {
         let host = builder().handshakes_max(2).allow_any().bind().await.expect("bind");
         let dialler = builder().allow_any().bind().await.expect("bind");
         let mut pair = Pair::of(dialler, host).await;
-        let silent = stall(&pair.address).await;
+        // The first takes a place; the others are asked to prove where they are, do not, and take none.
+        let silent = [stall(&pair.address).await, stall(&pair.address).await, stall(&pair.address).await];
         pair.talk().await;
         drop(silent);
         pair.close().await;
