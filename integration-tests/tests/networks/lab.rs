@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 
 /// Which part the test plays in this process; none in the process that the test began in.
-const PART: &str = "TRANSPORT_IROH_TEST_PART";
+const PART: &str = "ACTOR_TEST_PART";
 
 /// What marks the lines that a player means for the test: the harness writes its own.
 const MARK: &str = "::";

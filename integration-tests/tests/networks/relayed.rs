@@ -37,8 +37,8 @@ const HANG: Duration = Duration::from_secs(55);
 const RELAY: Ipv4Addr = Ipv4Addr::new(10, 77, 9, 9);
 const RELAY_PORT: u16 = 4443;
 
-const CERTIFICATE: &str = "TRANSPORT_IROH_TEST_CERTIFICATE";
-const KEY: &str = "TRANSPORT_IROH_TEST_KEY";
+const CERTIFICATE: &str = "ACTOR_TEST_CERTIFICATE";
+const KEY: &str = "ACTOR_TEST_KEY";
 
 /// Nobody else can reach their network.
 const HOST_KEY: [u8; 32] = [1; 32];

@@ -22,7 +22,7 @@ use crate::lab::{self, Player};
 const TEST: &str = "moved::b07_a_node_that_comes_back_on_another_port_is_found_by_its_identity";
 
 /// Where the mover dials.
-const HUB: &str = "TRANSPORT_IROH_TEST_HUB";
+const HUB: &str = "ACTOR_TEST_HUB";
 
 /// Long enough that only a hang reaches it.
 const HANG: Duration = Duration::from_secs(50);
