@@ -4,10 +4,14 @@
 //! are, so they must share a secret.
 
 use std::error::Error;
+use std::io::Write;
 
 use actor_cluster::{NodeId, NodeServer};
 use actor_core::{ActorSystem, actor};
 use examples::websocket::WsTransport;
+
+/// Everybody can read it here. A real one is 32 random bytes.
+const SECRET: &str = "an example has no secrets from you";
 
 struct Counter(u64);
 
@@ -43,17 +47,17 @@ async fn count(our_secret: &str, their_secret: &str) -> Result<u64, Box<dyn Erro
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    println!("{}", count("a long secret", "a long secret").await?);
-    Ok(())
+    let sum = count(SECRET, SECRET).await?;
+    Ok(writeln!(std::io::stdout(), "{sum}")?)
 }
 
 #[tokio::test]
 async fn those_who_share_the_secret_meet() {
-    assert_eq!(count("a long secret", "a long secret").await.unwrap(), 42);
+    assert_eq!(count(SECRET, SECRET).await.unwrap(), 42);
 }
 
 #[tokio::test]
 async fn others_do_not() {
-    let error = count("a long secret", "another secret").await.unwrap_err();
+    let error = count(SECRET, "what strangers have in its place").await.unwrap_err();
     assert!(error.to_string().contains("secret"), "{error}");
 }

@@ -350,7 +350,7 @@ pub(super) async fn all<F: Future>(futures: impl IntoIterator<Item = F>) {
         running.retain_mut(|future| future.as_mut().poll(cx).is_pending());
         if running.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     })
-    .await
+    .await;
 }
 
 /// Polls once, as somebody would who gives up at once.
