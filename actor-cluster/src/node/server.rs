@@ -8,10 +8,10 @@ use actor_core::{ActorId, ActorRef, ActorSystem, ChildSpec, Incarnation, SpawnEr
 
 use super::link::{Link, LinkState};
 use super::spawning::{self, Newborn};
+use super::statistics::StreamStatus;
 use super::{Node, NodeBuilder, NodeGroups, accept, dial, rights};
 use crate::authorize::Authorize;
 use crate::authorize::denials::Denials;
-use super::statistics::StreamStatus;
 use crate::error::{ConnectError, FindError, PublishError, SpawnOnError};
 use crate::event::{Events, PeerInfo};
 use crate::id::NodeId;
