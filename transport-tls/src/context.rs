@@ -15,11 +15,8 @@ use std::time::Duration;
 use actor_cluster::id::NodeId;
 use actor_cluster::transport::TransportError;
 use arc_swap::ArcSwap;
-use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
-use rustls::server::NoServerSessionStorage;
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
-use rustls::version::TLS13;
 use rustls::{ClientConfig, Error, ServerConfig};
 use rustls_pki_types::{CertificateDer, UnixTime};
 use slab::Slab;
@@ -30,7 +27,9 @@ use crate::fault::Fault;
 use crate::files::{Contents, TlsFiles};
 use crate::pem::unusable;
 use crate::provider;
+use crate::roles::{client_config, recording_client_config, recording_server_config, server_config};
 use crate::trust::{PeerRole, Trust};
+use crate::verdict::Verdict;
 
 /// The protocol that both sides must name (ALPN), so that nobody who listens or
 /// dials for something else is taken for a node.
@@ -196,6 +195,25 @@ impl TlsContext {
     /// The dialling role, for handshakes that begin now. As for the other, ask for [`ALPN`].
     pub fn client_config(&self) -> Arc<ClientConfig> {
         self.inner.current.load().client.clone()
+    }
+
+    /// The [accepting role](Self::server_config) for one handshake that begins now, and what it will find wrong with the
+    /// peer, for those who learn no more of a failed one than the alert that it ended with.
+    ///
+    /// # Errors
+    ///
+    /// None that [`new`](Self::new) would not have met before.
+    pub fn recording_server_config(&self) -> Result<(Arc<ServerConfig>, Verdict), Fault> {
+        let current = self.inner.current.load();
+        let config = recording_server_config(&current.server, &self.inner.clock, &current.trust);
+        config.map(|(config, verdict)| (Arc::new(config), verdict)).map_err(|error| Fault::of(&error))
+    }
+
+    /// The same for the [dialling role](Self::client_config).
+    pub fn recording_client_config(&self) -> (Arc<ClientConfig>, Verdict) {
+        let current = self.inner.current.load();
+        let (config, verdict) = recording_client_config(&current.client, &current.trust);
+        (Arc::new(config), verdict)
     }
 
     /// The node that a chain of certificates speaks for, if it is believed now. That the
@@ -404,42 +422,6 @@ impl Current {
         let client = client_config(provider, clock, &trust, credentials).map_err(unusable_keys)?;
         Ok(Self { server: Arc::new(server), client: Arc::new(client), trust })
     }
-}
-
-/// The accepting role.
-fn server_config(
-    provider: &Arc<CryptoProvider>,
-    clock: &Arc<dyn TimeProvider>,
-    trust: &Arc<Trust>,
-    credentials: &Credentials,
-) -> Result<ServerConfig, Error> {
-    let mut config = ServerConfig::builder_with_details(provider.clone(), clock.clone())
-        .with_protocol_versions(&[&TLS13])?
-        .with_client_cert_verifier(trust.clone())
-        .with_single_cert(credentials.chain.clone(), credentials.key.clone_key())?;
-    config.alpn_protocols = vec![ALPN.to_vec()];
-    // A resumed session proves nothing anew: a certificate that has expired or was
-    // revoked since would still get in.
-    config.send_tls13_tickets = 0;
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    Ok(config)
-}
-
-/// The dialling role.
-fn client_config(
-    provider: &Arc<CryptoProvider>,
-    clock: &Arc<dyn TimeProvider>,
-    trust: &Arc<Trust>,
-    credentials: &Credentials,
-) -> Result<ClientConfig, Error> {
-    let mut config = ClientConfig::builder_with_details(provider.clone(), clock.clone())
-        .with_protocol_versions(&[&TLS13])?
-        .dangerous()
-        .with_custom_certificate_verifier(trust.clone())
-        .with_client_auth_cert(credentials.chain.clone(), credentials.key.clone_key())?;
-    config.alpn_protocols = vec![ALPN.to_vec()];
-    config.resumption = Resumption::disabled();
-    Ok(config)
 }
 
 fn unusable_keys(error: Error) -> TransportError {

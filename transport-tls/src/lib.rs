@@ -60,7 +60,9 @@ pub mod limits;
 mod name;
 mod pem;
 pub mod provider;
+mod roles;
 mod trust;
+mod verdict;
 
 pub use rustls;
 pub use rustls_pki_types as pki_types;
@@ -75,3 +77,4 @@ pub use files::TlsFiles;
 pub use identity::NODE_URI_PREFIX;
 pub use name::server_name;
 pub use trust::{PeerRole, node_of};
+pub use verdict::Verdict;
