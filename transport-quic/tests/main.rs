@@ -2,4 +2,5 @@
 //! test with ports and authorities of its own.
 
 mod suite;
+mod trust;
 mod world;

@@ -5,7 +5,6 @@ mod capture;
 mod closing;
 mod configuration;
 mod limits;
-mod replacing;
 mod strangers;
 mod suite;
 mod trust;

@@ -46,7 +46,7 @@
 //! # Development certificates
 //!
 //! The feature `dev-ca` adds `DevCa` and the program `dev-certs`, an authority
-//! that lives for one run. Production code does not compile it.
+//! that lives for one run, and the suite of tests that transports with certificates run. Production code does not compile them.
 
 mod authorities;
 mod context;
@@ -61,6 +61,8 @@ mod name;
 mod pem;
 pub mod provider;
 mod roles;
+#[cfg(feature = "dev-ca")]
+pub mod testing;
 mod trust;
 mod verdict;
 

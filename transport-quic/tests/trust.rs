@@ -1,0 +1,85 @@
+//! Who gets in: the suite of all transports with certificates, and what is QUIC's own.
+
+use std::sync::Arc;
+
+use actor_cluster::transport::{Address, Transport};
+use quinn::crypto::rustls::QuicClientConfig;
+use quinn::{ClientConfig, ConnectionError, Endpoint};
+use rustls::AlertDescription;
+use transport_quic::tls::ALPN;
+use transport_quic::tls::dev_ca::DevCertificate;
+use transport_quic::tls::testing::trust_suite::{Harness, raw_client, signed};
+use transport_quic::{DevCa, NodeCredentials, QuicTransport, TlsContext};
+
+use crate::world::{ANY_PORT, Host, assert_config, config, guarded, node_of};
+
+transport_tls::trust_suite!(Quic);
+
+struct Quic;
+
+impl Harness for Quic {
+    fn transport(context: &TlsContext) -> Box<dyn Transport> {
+        Box::new(QuicTransport::builder().tls(context.clone()).listen(ANY_PORT).build().unwrap())
+    }
+
+    async fn shake_hands(address: Address, client: rustls::ClientConfig) -> String {
+        let (_endpoint, connecting) = begin(&address, client);
+        // The client is done before the host has looked at its certificate.
+        let error = match connecting.await {
+            Ok(connection) => connection.closed().await,
+            Err(error) => error,
+        };
+        let ConnectionError::ConnectionClosed(close) = error else { panic!("{error}") };
+        let alert = u8::try_from(u64::from(close.error_code) - 0x100).unwrap();
+        format!("{:?}", AlertDescription::from(alert))
+    }
+}
+
+/// Each connection proves its peer anew: there is nothing to resume, and nothing is said before the handshake.
+#[tokio::test]
+async fn sessions_are_never_resumed() {
+    let ca = DevCa::new().unwrap();
+    // Unlike ours, this client would gladly resume.
+    let mut client = raw_client(Some(signed(&ca, &DevCertificate::default())), Some(ALPN));
+    client.enable_early_data = true;
+    let mut host = Host::start(&node_of(&ca, "host")).await;
+    for _ in 0..2 {
+        let (_endpoint, connecting) = begin(&host.address, client.clone());
+        let connecting = connecting.into_0rtt().err().expect("no ticket of an earlier connection");
+        let (near, far) = guarded(async { tokio::join!(connecting, host.listener.accept()) }).await;
+        let (near, _far) = (near.unwrap(), far.unwrap());
+        // The host's word comes behind its tickets, if it sends any.
+        let mut word = near.accept_uni().await.unwrap();
+        guarded(word.read_to_end(1)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_another_certificate_is_refused_at_once() {
+    let ca = DevCa::new().unwrap();
+    let (one, other) = (ca.node("one").unwrap(), ca.node("other").unwrap());
+    let mixed = NodeCredentials { key: other.key, ..one };
+    let error = config(&mixed).build().err().expect("the key is another's");
+    assert_config(&error, "the private key is not the one of the certificate");
+}
+
+#[cfg(feature = "aws-lc-rs")]
+#[tokio::test]
+async fn nodes_meet_whoever_does_the_cryptography() {
+    let ca = DevCa::new().unwrap();
+    let node = ca.node("node").unwrap();
+    let (credentials, authorities) = (node.credentials().unwrap(), node.authorities().unwrap());
+    let provider = transport_quic::tls::provider::aws_lc_rs();
+    let tls = TlsContext::with_provider(credentials, authorities, provider).unwrap();
+    let dialler = QuicTransport::builder().tls(tls).build().unwrap();
+    Host::start(&node_of(&ca, "host")).await.connect(&dialler).await.talk().await;
+}
+
+/// A bare client of QUIC, which is no node.
+fn begin(address: &Address, client: rustls::ClientConfig) -> (Endpoint, quinn::Connecting) {
+    let crypto = QuicClientConfig::try_from(client).unwrap();
+    let config = ClientConfig::new(Arc::new(crypto));
+    let endpoint = Endpoint::client(ANY_PORT).unwrap();
+    let connecting = endpoint.connect_with(config, address.rest().parse().unwrap(), "localhost").unwrap();
+    (endpoint, connecting)
+}
