@@ -326,3 +326,6 @@ impl Connection for QuicConnection {
 pub(crate) fn close_code(reason: &CloseReason) -> VarInt {
     VarInt::from_u32(reason.code.as_u32())
 }
+
+#[cfg(test)]
+mod tests;

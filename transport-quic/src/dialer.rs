@@ -77,7 +77,7 @@ impl Dialling<'_> {
         let Node { settings, endpoints, .. } = &**self.node;
         let name = server_name(self.host, place.ip());
         loop {
-            let endpoint = endpoints.towards(place.ip(), || settings.endpoint())?;
+            let endpoint = endpoints.towards(place.ip(), settings)?;
             let (config, verdict) = settings.dialling()?;
             match endpoint.connect_with(config, place, &name.to_str()) {
                 Ok(connecting) => return Ok((connecting, verdict)),

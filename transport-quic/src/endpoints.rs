@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actor_cluster::transport::net::Gauge;
 use actor_cluster::transport::{CloseCode, CloseReason, TransportError};
-use quinn::{Endpoint, EndpointConfig, ServerConfig, TokioRuntime};
+use quinn::{Endpoint, ServerConfig, TokioRuntime};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::time::timeout;
 
 use crate::connection::close_code;
 use crate::limits::{CLOSE_DEADLINE, LINGER, SOCKET_BUFFER_BYTES};
+use crate::settings::Settings;
 
 /// The sockets that are open.
 #[derive(Default)]
@@ -32,19 +33,28 @@ struct Open {
 }
 
 impl Endpoints {
-    /// Opens a socket to listen on. The listener says when it is [done](Self::forget).
+    /// Opens sockets to listen on, all or none. The listener says when it is [done](Self::forget).
     pub(crate) fn listen(
         &self,
-        address: SocketAddr,
-        config: EndpointConfig,
-        server: ServerConfig,
-    ) -> Result<Endpoint, TransportError> {
+        addresses: &[SocketAddr],
+        settings: &Settings,
+        server: &ServerConfig,
+    ) -> Result<Vec<Endpoint>, TransportError> {
+        let failed = |address: &SocketAddr| {
+            let address = address.to_string();
+            |source| TransportError::Bind { address, source }
+        };
         let mut open = self.open()?;
-        let failed = |source| TransportError::Bind { address: address.to_string(), source };
-        let socket = bind(address).map_err(failed)?;
-        let endpoint = Endpoint::new(config, Some(server), socket, Arc::new(TokioRuntime)).map_err(failed)?;
-        open.listening.push(endpoint.clone());
-        Ok(endpoint)
+        let bind = |address: &SocketAddr| bind(*address).map_err(failed(address));
+        let sockets = addresses.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
+        let mut doors = Vec::new();
+        for (socket, address) in sockets.into_iter().zip(addresses) {
+            let door =
+                Endpoint::new(settings.endpoint()?, Some(server.clone()), socket, Arc::new(TokioRuntime));
+            doors.push(door.map_err(failed(address))?);
+        }
+        open.listening.extend(doors.iter().cloned());
+        Ok(doors)
     }
 
     /// A socket from which this address can be dialled.
@@ -52,17 +62,14 @@ impl Endpoints {
     /// # Errors
     ///
     /// [`TransportError::Closed`] once the transport is closed; otherwise what the system says.
-    pub(crate) fn towards(
-        &self,
-        remote: IpAddr,
-        config: impl FnOnce() -> Result<EndpointConfig, TransportError>,
-    ) -> Result<Endpoint, TransportError> {
+    pub(crate) fn towards(&self, remote: IpAddr, settings: &Settings) -> Result<Endpoint, TransportError> {
         let mut open = self.open()?;
         let local = local_for(remote);
         if let Some((_, endpoint)) = open.dialling.iter().find(|(address, _)| *address == local) {
             return Ok(endpoint.clone());
         }
-        let endpoint = Endpoint::new(config()?, None, bind((local, 0).into())?, Arc::new(TokioRuntime))?;
+        let endpoint =
+            Endpoint::new(settings.endpoint()?, None, bind((local, 0).into())?, Arc::new(TokioRuntime))?;
         open.dialling.push((local, endpoint.clone()));
         Ok(endpoint)
     }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use actor_cluster::transport::net::{Admission, Listen, Origin, Place};
+use actor_cluster::transport::net::{Admission, Origin, Place};
 use actor_cluster::transport::{Address, Connection, Listener, TransportError};
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -33,7 +33,7 @@ use crate::transport::{Node, SCHEME};
 pub(crate) struct QuicListener {
     doors: Vec<Endpoint>,
     /// Which one is looked at first: a flood at one leaves the others their turn.
-    next: usize,
+    next_door: usize,
     addresses: Vec<Address>,
     admission: Admission,
     /// What newcomers get until their handshake begins.
@@ -49,26 +49,41 @@ impl QuicListener {
     /// # Errors
     ///
     /// [`TransportError::Bind`] where a port is taken; [`TransportError::Closed`] where the transport is closed.
-    pub(crate) fn open(node: Arc<Node>, listen: &Listen) -> Result<Self, TransportError> {
-        let settings = &node.settings;
+    pub(crate) fn open(node: Arc<Node>) -> Result<Self, TransportError> {
+        let Node { settings, endpoints, listen } = &*node;
+        let base = settings.base()?;
+        let doors = endpoints.listen(listen.sockets(), settings, &base)?;
         let mut listener = Self {
-            doors: Vec::new(),
-            next: 0,
+            doors,
+            next_door: 0,
             addresses: Vec::new(),
             admission: Admission::new(&settings.limits.admission()),
-            base: settings.base()?,
+            base,
             handshakes: JoinSet::new(),
             node: node.clone(),
         };
-        let mut bound = Vec::new();
-        for address in listen.sockets() {
-            let door = node.endpoints.listen(*address, settings.endpoint()?, listener.base.clone())?;
-            bound.push(door.local_addr()?);
-            listener.doors.push(door);
-        }
+        let bound = listener.doors.iter().map(Endpoint::local_addr).collect::<Result<Vec<_>, _>>()?;
         let reached = listen.reached_at(&bound).into_iter();
         listener.addresses = reached.map(|place| Address::new(SCHEME, &place)).collect::<Result<_, _>>()?;
         Ok(listener)
+    }
+
+    /// Waits for somebody who is let in, or is not. Cancel safe, because everything that outlasts a poll is kept in `self`.
+    pub(crate) async fn next(&mut self) -> Result<QuicConnection, TransportError> {
+        loop {
+            tokio::select! {
+                // Those who are done go first; new handshakes are started below.
+                biased;
+                Some(done) = self.handshakes.join_next() => {
+                    let done = done.map_err(|error| dropped("a peer", error.to_string()))?;
+                    return done.map(QuicConnection::accepted);
+                }
+                incoming = next_incoming(&self.doors, &mut self.next_door) => match incoming {
+                    Some(incoming) => self.admit(incoming)?,
+                    None => return Err(TransportError::Closed(transport_closed())),
+                }
+            }
+        }
     }
 
     /// Starts the handshake of a newcomer, if there is room for it. Whoever is dropped is refused.
@@ -98,22 +113,8 @@ impl Listener for QuicListener {
         self.addresses.clone()
     }
 
-    /// Cancel safe, because everything that outlasts a poll is kept in `self`.
     async fn accept(&mut self) -> Result<Box<dyn Connection>, TransportError> {
-        loop {
-            tokio::select! {
-                // Those who are done go first; new handshakes are started below.
-                biased;
-                Some(done) = self.handshakes.join_next() => {
-                    let done = done.map_err(|error| dropped("a peer", error.to_string()))?;
-                    return done.map(|shared| Box::new(QuicConnection::accepted(shared)) as Box<dyn Connection>);
-                }
-                incoming = next_incoming(&self.doors, &mut self.next) => match incoming {
-                    Some(incoming) => self.admit(incoming)?,
-                    None => return Err(TransportError::Closed(transport_closed())),
-                }
-            }
-        }
+        Ok(Box::new(self.next().await?))
     }
 }
 

@@ -30,7 +30,7 @@ pub struct QuicTransport {
 pub(crate) struct Node {
     pub(crate) settings: Settings,
     pub(crate) endpoints: Endpoints,
-    listen: Listen,
+    pub(crate) listen: Listen,
 }
 
 impl QuicTransport {
@@ -41,6 +41,11 @@ impl QuicTransport {
 
     pub(crate) fn new(settings: Settings, listen: Listen) -> Self {
         Self { node: Arc::new(Node { settings, endpoints: Endpoints::default(), listen }) }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn node(&self) -> &Arc<Node> {
+        &self.node
     }
 
     /// The node that the credentials are for: who this node is to its peers.
@@ -102,7 +107,7 @@ impl Transport for QuicTransport {
         if !self.is_listening() {
             return Err(TransportError::Config("this transport has no address to listen on".into()));
         }
-        Ok(Box::new(QuicListener::open(self.node.clone(), &self.node.listen)?))
+        Ok(Box::new(QuicListener::open(self.node.clone())?))
     }
 
     async fn dial(&self, address: &Address) -> Result<Box<dyn Connection>, TransportError> {

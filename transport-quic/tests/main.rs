@@ -1,6 +1,13 @@
 //! The transport as its users see it: over real sockets on this machine, each
 //! test with ports and authorities of its own.
 
+mod capture;
+mod closing;
+mod configuration;
+mod limits;
+mod several;
+mod strangers;
 mod suite;
 mod trust;
+mod wire;
 mod world;

@@ -59,7 +59,7 @@ async fn a_key_of_another_certificate_is_refused_at_once() {
     let ca = DevCa::new().unwrap();
     let (one, other) = (ca.node("one").unwrap(), ca.node("other").unwrap());
     let mixed = NodeCredentials { key: other.key, ..one };
-    let error = config(&mixed).build().err().expect("the key is another's");
+    let error = config(&mixed).build().expect_err("the key is another's");
     assert_config(&error, "the private key is not the one of the certificate");
 }
 

@@ -105,13 +105,6 @@ pub(crate) fn refused(outcome: Result<Box<dyn Connection>, TransportError>) -> T
     }
 }
 
-/// The error is about trust and says this.
-#[track_caller]
-pub(crate) fn assert_untrusted(error: &TransportError, detail: &str) {
-    assert!(matches!(error, TransportError::Untrusted { .. }), "{error:?}");
-    assert!(error.to_string().contains(detail), "{error}");
-}
-
 /// The error is about a handshake that was not finished and says this.
 #[track_caller]
 pub(crate) fn assert_dropped(error: &TransportError, detail: &str) {
