@@ -2,39 +2,53 @@
 //! The keys live in memory and travel through pipes; no file ever holds them.
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use actor_cluster::transport::{Address, TransportError};
 use actor_cluster::{NodeBuilder, NodeId, NodeServer, StartError, Wire};
 use examples::websocket::{self, WsTransport};
 use transport_iroh::{IrohBuilder, IrohTransport, SECRET_KEY_BYTES, generate_secret_key, node_id_of};
+use transport_quic::{QuicConfig, QuicTransport};
 use transport_tcp::tls::dev_ca::{DevCertificate, DevKey};
 use transport_tcp::{Authorities, Credentials, DevCa, TcpConfig, TcpTransport};
 
 /// The length of a cluster's secret.
 const SECRET_BYTES: usize = 32;
+/// Any port of this machine.
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// A transport that nodes can meet over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Wire)]
 pub enum Way {
     /// TCP with TLS 1.3.
     Tcp,
     /// Iroh's QUIC.
     Iroh,
+    /// QUIC with the certificates that TCP has.
+    Quic,
     /// WebSocket without TLS. Nothing proves who a node is; they share a secret.
     Ws,
 }
 
 impl Way {
     /// Those on which nodes prove who they are.
-    pub const ALL: [Way; 2] = [Way::Tcp, Way::Iroh];
+    pub const ALL: [Way; 3] = [Way::Tcp, Way::Iroh, Way::Quic];
 
     /// The scheme of its addresses.
     pub fn scheme(self) -> &'static str {
         match self {
             Way::Tcp => "tcp+tls",
             Way::Iroh => transport_iroh::SCHEME,
+            Way::Quic => transport_quic::SCHEME,
             Way::Ws => websocket::SCHEME,
+        }
+    }
+
+    /// Whether a certificate says who a node is that is reached this way.
+    fn is_certified(self) -> bool {
+        match self {
+            Way::Tcp | Way::Quic => true,
+            Way::Iroh | Way::Ws => false,
         }
     }
 }
@@ -61,17 +75,16 @@ pub struct NodeKeys {
     pub name: String,
     /// Who it is, over every transport.
     pub node: NodeId,
-    tcp: Option<TcpKeys>,
+    ways: Vec<Way>,
+    tls: Option<TlsKeys>,
     iroh: Option<[u8; SECRET_KEY_BYTES]>,
-    /// Whether it is reached over WebSocket.
-    ws: bool,
     /// The cluster's secret, where some nodes are.
     secret: Option<[u8; SECRET_BYTES]>,
 }
 
 /// PEM texts: a certificate, its key, and the authority that signed it.
 #[derive(Clone, Wire)]
-struct TcpKeys {
+struct TlsKeys {
     certificate: String,
     key: String,
     authority: String,
@@ -109,8 +122,8 @@ impl Authority {
     ) -> Result<NodeKeys, TransportError> {
         let iroh = ways.contains(&Way::Iroh).then(generate_secret_key);
         let mut node = iroh.as_ref().map(node_id_of);
-        let mut tcp = None;
-        if ways.contains(&Way::Tcp) {
+        let mut tls = None;
+        if ways.iter().any(|way| way.is_certified()) {
             // A node has one identity. Over Iroh it is the endpoint's key, so the
             // certificate names that key and may have any of its own.
             if let Some(node) = node {
@@ -119,13 +132,14 @@ impl Authority {
             }
             let signed = self.ca.node_with(name, &certificate)?;
             node = Some(signed.node_id);
-            tcp = Some(TcpKeys { certificate: signed.cert, key: signed.key, authority: signed.ca });
+            tls = Some(TlsKeys { certificate: signed.cert, key: signed.key, authority: signed.ca });
         }
         let ws = ways.contains(&Way::Ws);
         // Nobody proves anything there, so any identity will do that no other node has.
         let node = node.or_else(|| ws.then(|| node_id_of(&generate_secret_key())));
         let node = node.ok_or_else(|| TransportError::Config(format!("{name} has no way to be reached")))?;
-        Ok(NodeKeys { name: name.to_owned(), node, tcp, iroh, ws, secret: ws.then_some(self.secret) })
+        let secret = ws.then_some(self.secret);
+        Ok(NodeKeys { name: name.to_owned(), node, ways: ways.to_vec(), tls, iroh, secret })
     }
 }
 
@@ -143,11 +157,25 @@ impl NodeKeys {
     ///
     /// [`TransportError::Config`] if the node has no certificate.
     pub fn tcp(&self) -> Result<TcpConfig, TransportError> {
-        let keys = self.tcp.as_ref().ok_or_else(|| self.lacks(Way::Tcp))?;
-        Ok(TcpTransport::builder()
-            .listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
-            .credentials(Credentials::from_pem(keys.certificate.as_bytes(), keys.key.as_bytes())?)
-            .authorities(Authorities::from_pem(keys.authority.as_bytes())?))
+        let (credentials, authorities) = self.certificate(Way::Tcp)?;
+        Ok(TcpTransport::builder().listen(ANY_PORT).credentials(credentials).authorities(authorities))
+    }
+
+    /// The settings of this node's QUIC transport: it listens on a free port of this
+    /// machine.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError::Config`] if the node has no certificate.
+    pub fn quic(&self) -> Result<QuicConfig, TransportError> {
+        let (credentials, authorities) = self.certificate(Way::Quic)?;
+        Ok(QuicTransport::builder().listen(ANY_PORT).credentials(credentials).authorities(authorities))
+    }
+
+    fn certificate(&self, way: Way) -> Result<(Credentials, Authorities), TransportError> {
+        let keys = self.tls.as_ref().ok_or_else(|| self.lacks(way))?;
+        let credentials = Credentials::from_pem(keys.certificate.as_bytes(), keys.key.as_bytes())?;
+        Ok((credentials, Authorities::from_pem(keys.authority.as_bytes())?))
     }
 
     /// The settings of this node's Iroh transport: it is bound to this machine's
@@ -167,7 +195,7 @@ impl NodeKeys {
     }
 
     /// Starts the node with a transport for each of its ways. `peers` are those it
-    /// talks to over Iroh; over TCP it is all of its authority's.
+    /// talks to over Iroh; over TCP and QUIC it is all of its authority's.
     ///
     /// # Errors
     ///
@@ -178,23 +206,19 @@ impl NodeKeys {
         settings: impl FnOnce(NodeBuilder) -> NodeBuilder,
     ) -> Result<RunningNode, StartError> {
         let mut builder = settings(NodeServer::builder(self.node).name(&self.name));
-        if self.tcp.is_some() {
-            builder = builder.transport(self.tcp()?.build()?);
-        }
-        let mut iroh = None;
-        if self.iroh.is_some() {
-            let transport = self.iroh(peers)?.bind().await?;
-            builder = builder.transport(transport.clone());
-            iroh = Some(transport);
+        let (mut iroh, mut quic) = (None, None);
+        for way in &self.ways {
+            builder = match way {
+                Way::Tcp => builder.transport(self.tcp()?.build()?),
+                Way::Iroh => builder.transport(iroh.insert(self.iroh(peers)?.bind().await?).clone()),
+                Way::Quic => builder.transport(quic.insert(self.quic()?.build()?).clone()),
+                Way::Ws => builder.transport(WsTransport::listening_on(ANY_PORT)),
+            };
         }
         if let Some(secret) = &self.secret {
             builder = builder.secret(secret);
         }
-        if self.ws {
-            builder =
-                builder.transport(WsTransport::listening_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))));
-        }
-        Ok(RunningNode { server: builder.start().await?, iroh })
+        Ok(RunningNode { server: builder.start().await?, iroh, quic })
     }
 
     fn lacks(&self, way: Way) -> TransportError {
@@ -216,12 +240,13 @@ pub struct RunningNode {
     pub server: NodeServer,
     /// Kept to be closed: the node's own end leaves the endpoint open.
     iroh: Option<IrohTransport>,
+    quic: Option<QuicTransport>,
 }
 
-/// A node without Iroh, that was set up otherwise.
+/// A node that was set up otherwise, without what has to be closed.
 impl From<NodeServer> for RunningNode {
     fn from(server: NodeServer) -> Self {
-        Self { server, iroh: None }
+        Self { server, iroh: None, quic: None }
     }
 }
 
@@ -241,11 +266,14 @@ impl RunningNode {
     ///
     /// # Errors
     ///
-    /// What Iroh says if its port cannot be freed.
+    /// What Iroh says if its port cannot be freed, or QUIC if a peer does not acknowledge the end.
     pub async fn shutdown(self) -> Result<(), TransportError> {
         self.server.shutdown().await;
-        match self.iroh {
-            Some(iroh) => iroh.close().await,
+        if let Some(iroh) = self.iroh {
+            iroh.close().await?;
+        }
+        match self.quic {
+            Some(quic) => quic.close().await,
             None => Ok(()),
         }
     }

@@ -271,6 +271,7 @@ async fn host_and_bare_transport(way: Way) -> (Member, Box<dyn Transport>) {
         Way::Tcp => Box::new(peer.tcp().unwrap().build().unwrap()),
         Way::Iroh => Box::new(peer.iroh(&peers).unwrap().bind().await.unwrap()),
         Way::Ws => Box::new(WsTransport::dialling_only()),
+        Way::Quic => Box::new(peer.quic().unwrap().build().unwrap()),
     };
     (host, transport)
 }

@@ -1,5 +1,5 @@
-//! The demo, run as people run it: as a process, with processes of its own, over TLS
-//! and Iroh.
+//! The demo, run as people run it: as a process, with processes of its own, over TLS,
+//! Iroh and QUIC.
 //!
 //! Its workers inherit its standard error. So whoever reads that to its end, as
 //! every test here does, has seen the end of all of them.
@@ -70,12 +70,26 @@ async fn the_demo_on_three_nodes_starts_the_killed_one_again() {
 #[tokio::test]
 async fn the_demo_runs_over_a_transport_of_somebodys_own() {
     let input = Sample::new(10_000);
-    let ended = demo(&["--json", "--nodes", "4", "--transport", "ws", "--transport=tcp"], input.path()).await;
+    let ended = demo(&["--json", "--nodes", "4", "--transports", "ws,tcp"], input.path()).await;
     assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
     let json = json(&ended);
     assert_eq!((&*json["transports"], &*json["killed"]), ("[\"tcp+tls\",\"ws\"]", "1"));
     assert_eq!(json["words"], input.words.to_string());
     assert!(json["retried"].parse::<u64>().unwrap() >= 1);
+}
+
+/// The killed one is on TCP if anybody is, and on whatever there is if not.
+#[tokio::test]
+async fn the_demo_counts_on_the_transports_that_it_is_told() {
+    let input = Sample::new(10_000);
+    let transports = [("tcp,iroh,quic", "[\"tcp+tls\",\"iroh\",\"quic\"]"), ("quic", "[\"quic\"]")];
+    for (names, reported) in transports {
+        let ended = demo(&["--json", "--nodes", "4", "--transports", names], input.path()).await;
+        assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
+        let json = json(&ended);
+        assert_eq!((&*json["transports"], &*json["killed"]), (reported, "1"));
+        assert_eq!(json["words"], input.words.to_string());
+    }
 }
 
 #[tokio::test]
@@ -105,13 +119,14 @@ async fn what_cannot_be_counted_is_an_error_in_words() {
     fs::create_dir(input.path().join("empty")).unwrap();
     fs::create_dir(input.path().join("short")).unwrap();
     fs::write(input.path().join("short/text"), "word").unwrap();
-    let cases: [(&str, &[&str], &str); 7] = [
+    let cases: [(&str, &[&str], &str); 8] = [
         ("missing", &[], "No such file"),
         ("file", &[], "Not a directory"),
         ("empty", &[], "there is no text under"),
         ("short", &[], "has 1 parts at most, and 5 nodes need 5"),
         ("", &["--nodes", "2"], "there can be 3 to 32 nodes"),
         ("", &["--nodes", "-1"], "there can be 3 to 32 nodes"),
+        ("", &["--transports", "udp"], "transports are named as in tcp,iroh,quic"),
         ("", &["--faster"], "invalid option '--faster'"),
     ];
     for (directory, arguments, words) in cases {

@@ -36,6 +36,11 @@ async fn b11_a_node_killed_on_iroh_is_reported_and_can_rejoin() {
     guarded(killed_and_back(Way::Iroh, CloseCode::Timeout)).await;
 }
 
+#[tokio::test]
+async fn b11_a_node_killed_on_quic_is_reported_and_can_rejoin() {
+    guarded(killed_and_back(Way::Quic, CloseCode::Timeout)).await;
+}
+
 async fn killed_and_back(way: Way, noticed_as: CloseCode) {
     let mut scene = Scene::new(way).await;
     let (mut process, first) = scene.invite().await;

@@ -31,16 +31,16 @@ const COUNT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Gathers a crew, has it count every chunk, and dismisses it.
 pub(crate) async fn run(
     chunks: Vec<Chunk>,
-    workers: usize,
-    ways: &[Way],
+    (workers, ways): (usize, &[Way]),
     plan: Plan,
     progress: &mut Progress,
 ) -> Result<Outcome, Failure> {
     let crew = Crew::gather(workers, ways).await?;
     let names: Vec<&str> = ways.iter().map(|way| way.scheme()).collect();
     progress.note(&format!("{workers} workers have joined, by turns over {}", names.join(" and ")));
-    // The last one on the first: the kernel tells of the death of one on TCP at once.
-    let victim = crew.workers.iter().rposition(|worker| worker.way == ways[0]);
+    // The last one on TCP, if there is one: the kernel tells of its death at once.
+    let on_tcp = crew.workers.iter().rposition(|worker| worker.way == Way::Tcp);
+    let victim = on_tcp.or_else(|| workers.checked_sub(1));
     let victim = victim.filter(|_| plan == Plan::Kill);
     let mut job = Job {
         schedule: Schedule::new(chunks.len(), workers, plan),

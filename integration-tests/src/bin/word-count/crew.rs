@@ -73,9 +73,10 @@ impl Crew {
         let authority = Authority::new()?;
         let coordinator = authority.keys("coordinator", ways)?;
         let mut members = Vec::new();
-        for (number, way) in (1..=workers).zip(ways.iter().copied().cycle()) {
-            let keys = authority.keys(&format!("worker-{number}"), &[way])?.sharing_secret_with(&coordinator);
-            members.push(Worker::new(keys.name.clone(), way, keys));
+        for (number, way) in (1..=workers).zip(ways.iter().cycle()) {
+            let keys =
+                authority.keys(&format!("worker-{number}"), &[*way])?.sharing_secret_with(&coordinator);
+            members.push(Worker::new(keys.name.clone(), *way, keys));
         }
         let peers: Vec<_> = members.iter().map(|worker| worker.keys.node).chain([coordinator.node]).collect();
         let node = coordinator.start(&peers, patient).await?;

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  main ── options ── input ──► coordinator ──► crew: this node, and a process for
-//!    │                              │            each worker, over TCP, Iroh or WebSocket
+//!    │                              │            each worker, over TCP, Iroh, QUIC or WebSocket
 //!    └── report ◄── outcome ────────┴── schedule: who counts which chunk
 //! ```
 //!
@@ -103,7 +103,7 @@ fn count(options: &Options) -> Result<(), Failure> {
     let workers = options.nodes - 1;
     let outcome = run(async {
         tokio::select! {
-            outcome = coordinator::run(chunks, workers, &options.ways, options.plan, &mut progress) => outcome,
+            outcome = coordinator::run(chunks, (workers, &options.ways), options.plan, &mut progress) => outcome,
             interrupted = interrupted() => Err(interrupted),
         }
     });

@@ -14,15 +14,14 @@ use crate::schedule::Plan;
 
 const HELP: &str = "\
 Counts the words of every text under a directory on a cluster of processes: a
-coordinator, and workers that join it over TCP with TLS and over Iroh by turns,
-or over what is chosen.
+coordinator, and workers that join it over the transports by turns.
 Midway one worker is killed with a chunk in hand, which then goes to another. The
 result is held against a plain count by one thread.
 
   --input DIR   what to count [the sources and docs of this workspace]
   --nodes N     how many processes, the coordinator among them, 3 to 32 [5]
-  --transport T what workers join over, by turns if given more than once: tcp,
-                iroh, ws (WebSocket without TLS, on this machine) [tcp, iroh]
+  --transports  which, as tcp,iroh,quic,ws: TCP with TLS, Iroh, QUIC, and WebSocket
+                without TLS on this machine [tcp,iroh]
   --no-kill     kill nobody
   --json        end with one line of JSON
   --help        this text
@@ -33,13 +32,15 @@ chunk was retried (unless nobody is killed) and if workers of all transports
 counted; with 1 if not; with 2 if it cannot be tried. RUST_LOG=debug shows more.
 ";
 
-/// The coordinator and a worker on each transport.
+/// The coordinator and two workers; at least one on each transport.
 const NODES_MIN: usize = 3;
 
 /// Each is a process.
 const NODES_MAX: usize = 32;
 
 const NODES: usize = 5;
+
+const WAYS: [Way; 2] = [Way::Tcp, Way::Iroh];
 
 /// What this process is to be.
 #[derive(Debug)]
@@ -57,7 +58,7 @@ pub(crate) enum Role {
 pub(crate) struct Options {
     pub(crate) input: PathBuf,
     pub(crate) nodes: usize,
-    /// Over which transports the workers join, by turns.
+    /// What workers join over, each once.
     pub(crate) ways: Vec<Way>,
     pub(crate) plan: Plan,
     pub(crate) json: bool,
@@ -79,13 +80,13 @@ impl Role {
 }
 
 fn parse(mut arguments: lexopt::Parser) -> Result<Role, lexopt::Error> {
-    let (mut input, mut nodes, mut plan, mut json) = (None, NODES, Plan::Kill, false);
-    let mut ways = Vec::new();
+    let (mut input, mut nodes, mut ways) = (None, NODES, WAYS.to_vec());
+    let (mut plan, mut json) = (Plan::Kill, false);
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("input") => input = Some(PathBuf::from(arguments.value()?)),
             Long("nodes") => nodes = arguments.value()?.parse_with(parse_nodes)?,
-            Long("transport") => ways.push(arguments.value()?.parse_with(parse_way)?),
+            Long("transports") => ways = arguments.value()?.parse_with(parse_ways)?,
             Long("no-kill") => plan = Plan::Spare,
             Long("json") => json = true,
             Long("help") | Short('h') => return Ok(Role::Help(HELP)),
@@ -93,31 +94,35 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Role, lexopt::Error> {
         }
     }
     let input = input.or_else(workspace).ok_or("this is no workspace: say with --input what to count")?;
-    if ways.is_empty() {
-        ways.extend(Way::ALL);
-    }
     if nodes <= ways.len() {
-        return Err(too_few_or_many().into());
+        return Err(
+            format!("{nodes} nodes are too few for a worker on each of {} transports", ways.len()).into()
+        );
     }
     Ok(Role::Coordinator(Options { input, nodes, ways, plan, json }))
 }
 
-fn parse_way(text: &str) -> Result<Way, &'static str> {
-    match text {
-        "tcp" => Ok(Way::Tcp),
-        "iroh" => Ok(Way::Iroh),
-        "ws" => Ok(Way::Ws),
-        _ => Err("a transport is tcp, iroh or ws"),
+fn parse_ways(text: &str) -> Result<Vec<Way>, String> {
+    let mut ways = Vec::new();
+    for name in text.split(',') {
+        let way = match name {
+            "tcp" => Way::Tcp,
+            "iroh" => Way::Iroh,
+            "quic" => Way::Quic,
+            "ws" => Way::Ws,
+            _ => return Err("transports are named as in tcp,iroh,quic,ws".to_owned()),
+        };
+        if ways.contains(&way) {
+            return Err(format!("{name} is named twice"));
+        }
+        ways.push(way);
     }
+    Ok(ways)
 }
 
 fn parse_nodes(text: &str) -> Result<usize, String> {
     let nodes = text.parse().ok().filter(|nodes| (NODES_MIN..=NODES_MAX).contains(nodes));
-    nodes.ok_or_else(too_few_or_many)
-}
-
-fn too_few_or_many() -> String {
-    format!("there can be {NODES_MIN} to {NODES_MAX} nodes, a worker on each transport among them")
+    nodes.ok_or_else(|| format!("there can be {NODES_MIN} to {NODES_MAX} nodes, the coordinator among them"))
 }
 
 /// The workspace that cargo runs us from, or that we stand in.
@@ -140,10 +145,12 @@ mod tests {
 
     #[test]
     fn all_that_the_help_names_is_understood() {
-        let arguments =
-            ["--input", "dir", "--nodes=3", "--transport", "ws", "--transport=tcp", "--no-kill", "--json"];
-        let Ok(Role::Coordinator(options)) = parsed(&arguments) else { panic!("not understood") };
-        let ways = vec![Way::Ws, Way::Tcp];
+        let Ok(Role::Coordinator(options)) =
+            parsed(&["--input", "dir", "--nodes=3", "--transports=quic,tcp", "--no-kill", "--json"])
+        else {
+            panic!("not understood")
+        };
+        let ways = vec![Way::Quic, Way::Tcp];
         let expected = Options { input: "dir".into(), nodes: 3, ways, plan: Plan::Spare, json: true };
         assert_eq!(options, expected);
         assert!(matches!(parsed(&["-h"]), Ok(Role::Help(_))));
@@ -155,7 +162,7 @@ mod tests {
         let Ok(Role::Coordinator(options)) = parsed(&[]) else { panic!("not understood") };
         assert!(options.input.join("integration-tests/Cargo.toml").is_file());
         assert_eq!((options.nodes, options.plan, options.json), (5, Plan::Kill, false));
-        assert_eq!(options.ways, Way::ALL);
+        assert_eq!(options.ways, WAYS);
     }
 
     #[test]
@@ -166,11 +173,13 @@ mod tests {
             &["--nodes", "many"],
             &["--nodes"],
             &["--kill"],
-            &["--transport", "pigeon"],
-            &["--nodes=3", "--transport=tcp", "--transport=iroh", "--transport=ws"],
             &["directory"],
             &["--input"],
             &["--json=yes"],
+            &["--transports", "udp"],
+            &["--transports", "tcp,"],
+            &["--transports", "quic,quic"],
+            &["--transports", "tcp,iroh,quic", "--nodes", "3"],
         ] {
             let Err(Failure::Unusable(text)) = parsed(arguments) else { panic!("{arguments:?}") };
             assert!(text.ends_with(HELP), "{text}");
