@@ -40,7 +40,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // Two nodes in one process, over pipes; `transport-tcp` and `transport-iroh` cross machines.
+//! // Two nodes in one process, over pipes; `transport-tcp`, `transport-quic` and `transport-iroh` cross machines.
 //! let network = PipeNetwork::new();
 //! let node = |name: &str, key: u8, system: &ActorSystem| {
 //!     let id = NodeId::from_bytes([key; 32]);

@@ -63,6 +63,19 @@ pub(crate) const MATRIX: &[Crate] = &[
         ],
     },
     Crate {
+        manifest: "transport-quic/Cargo.toml",
+        command: &["check", "--quiet"],
+        arguments: &[],
+        features: &[
+            Feature { name: "dev-ca", brings: &["rcgen"], tests: &["keys_stay_out_of_logs"] },
+            Feature {
+                name: "aws-lc-rs",
+                brings: &["aws-lc-rs"],
+                tests: &["nodes_meet_whoever_does_the_cryptography"],
+            },
+        ],
+    },
+    Crate {
         manifest: "actor-toolkit/Cargo.toml",
         command: &["check", "--quiet"],
         arguments: &[],
