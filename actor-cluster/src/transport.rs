@@ -71,6 +71,9 @@ pub trait Transport: Send + Sync + 'static {
     /// attempt and leave nothing behind, but for what a transport remembers of an address for a
     /// while, however often that is dialled.
     ///
+    /// A transport may make several connections to the same node and spread the streams over them. The caller sees
+    /// one; the other side sees each, and the streams of one session come on any of them.
+    ///
     /// # Errors
     ///
     /// [`TransportError::Address`], [`TransportError::Unreachable`],

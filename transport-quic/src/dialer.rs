@@ -76,16 +76,21 @@ impl Dialling<'_> {
     fn begin(&self, place: SocketAddr) -> Result<(Connecting, Verdict), TransportError> {
         let Node { settings, endpoints, .. } = &**self.node;
         let name = server_name(self.host, place.ip());
-        loop {
+        let (config, verdict) = settings.dialling()?;
+        let begin = || {
             let endpoint = endpoints.towards(place.ip(), settings)?;
-            let (config, verdict) = settings.dialling()?;
-            match endpoint.connect_with(config, place, &name.to_str()) {
-                Ok(connecting) => return Ok((connecting, verdict)),
-                // The socket is broken, or the transport was closed, which the next turn says.
-                Err(ConnectError::EndpointStopping) => endpoints.replace(place.ip()),
-                Err(error) => return Err(TransportError::Io(io::Error::other(error))),
+            Ok::<_, TransportError>(endpoint.connect_with(config.clone(), place, &name.to_str()))
+        };
+        let begun = match begin()? {
+            // The socket is broken, and gets one successor; or the transport was closed, which that says.
+            Err(ConnectError::EndpointStopping) => {
+                endpoints.replace(place.ip());
+                begin()?
             }
-        }
+            begun => begun,
+        };
+        let connecting = begun.map_err(|error| TransportError::Io(io::Error::other(error)))?;
+        Ok((connecting, verdict))
     }
 }
 

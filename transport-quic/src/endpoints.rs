@@ -114,6 +114,13 @@ impl Endpoints {
         closed.map_err(|_| TransportError::Io(io::Error::new(io::ErrorKind::TimedOut, late)))
     }
 
+    /// Why nobody comes to any socket any more.
+    pub(crate) fn end_of_listening(&self) -> TransportError {
+        let broken =
+            || TransportError::Closed(CloseReason::new(CloseCode::Lost, "the sockets do not work any more"));
+        self.open().err().unwrap_or_else(broken)
+    }
+
     fn open(&self) -> Result<MutexGuard<'_, Open>, TransportError> {
         let open = self.lock();
         if open.is_closed {
@@ -155,4 +162,22 @@ fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     Ok(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_on_this_machine_is_dialled_from_there_alone() {
+        for (remote, local) in [
+            ("127.0.0.7", "127.0.0.1"),
+            ("::1", "::1"),
+            ("::ffff:127.0.0.1", "127.0.0.1"),
+            ("10.0.0.1", "0.0.0.0"),
+            ("2001:db8::1", "::"),
+        ] {
+            assert_eq!(local_for(remote.parse().unwrap()).to_string(), local);
+        }
+    }
 }

@@ -7,6 +7,8 @@ use quinn::{ConnectionError, TransportErrorCode, VarInt};
 use rustls::{AlertDescription, Error as TlsError};
 use transport_tls::{Fault, Verdict};
 
+use crate::endpoints::transport_closed;
+
 /// Sorts a handshake that failed: into certificates that are not believed, by either side, and everything else.
 pub(crate) fn handshake_failed(peer: &str, error: &ConnectionError, verdict: &Verdict) -> TransportError {
     match error {
@@ -61,7 +63,8 @@ pub(crate) fn end_of_connection(
 ) -> TransportError {
     TransportError::Closed(match error {
         ConnectionError::ApplicationClosed(theirs) => said_by_peer(theirs.error_code, &theirs.reason),
-        ConnectionError::LocallyClosed => ours.cloned().unwrap_or_else(|| CloseCode::Done.into()),
+        // Whoever closes a connection says why, unless all are closed at once.
+        ConnectionError::LocallyClosed => ours.cloned().unwrap_or_else(transport_closed),
         ConnectionError::TimedOut => CloseReason::new(CloseCode::Timeout, "nothing was heard of the peer"),
         ConnectionError::ConnectionClosed(theirs) => match alert(theirs.error_code) {
             Some(alert) => return faulty(peer, Fault::of(&TlsError::AlertReceived(alert))),

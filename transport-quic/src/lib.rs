@@ -33,6 +33,13 @@
 //! of one delays none of the others, and what is more urgent is sent first. One connection is driven by one task on each
 //! side; where that is too little, [`QuicConfig::connections`] spreads the streams for data over several.
 //!
+//! # On the wire
+//!
+//! TLS negotiates the protocol `actor-cluster/1`. Once a dialler is let in, the host opens a unidirectional stream, writes the byte 1
+//! and ends it; until then a dial has not succeeded. A host that does not let the dialler in closes the connection instead. The dialler opens the bidirectional
+//! streams. The first byte of each is the dialler's, and says what it carries: 1 for control, 2 for data, 4 for bulk, or their sum. The rest is the
+//! cluster's.
+//!
 //! # When to use it
 //!
 //! Between machines whose network loses packets, since one lost packet holds up one lane and not all of them. Over a network

@@ -24,7 +24,6 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::connection::{QuicConnection, Shared};
-use crate::endpoints::transport_closed;
 use crate::error::dropped;
 use crate::handshake;
 use crate::transport::{Node, SCHEME};
@@ -80,7 +79,7 @@ impl QuicListener {
                 }
                 incoming = next_incoming(&self.doors, &mut self.next_door) => match incoming {
                     Some(incoming) => self.admit(incoming)?,
-                    None => return Err(TransportError::Closed(transport_closed())),
+                    None => return Err(self.node.endpoints.end_of_listening()),
                 }
             }
         }

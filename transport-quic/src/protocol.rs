@@ -1,14 +1,9 @@
-//! What this transport says on its own account. Must not live here: anything the cluster says.
-//!
-//! TLS negotiates [`ALPN`](transport_tls::ALPN), `actor-cluster/1`, which this is:
+//! What this transport says on its own account, as the crate's page tells. Must not live here: anything the cluster says.
 //!
 //! ```text
 //!  dialler ◄── one unidirectional stream: the byte 1, and its end ── host      you are let in
 //!  dialler ── each bidirectional stream: a byte that says its lanes ──► host   then it is the cluster's
 //! ```
-//!
-//! A host that does not let the dialler in closes the connection instead. Every close, reset and stop carries a
-//! [`CloseCode`](actor_cluster::transport::CloseCode) as its application error code, and a close also a detail in UTF-8.
 
 use actor_cluster::transport::{LaneKind, LaneSet};
 use quinn::Connection;

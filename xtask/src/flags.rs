@@ -327,7 +327,7 @@ const ENTRIES: &[Entry] = &[
             "Measure ours beside others, in one run on this machine. --quick takes two minutes.",
             "core: [--rows a,b] [--systems a,b] [--workers 1,2] [--rounds N] [--markdown], or",
             "--smoke to see that every row still works; integration-tests/peers/README.md.",
-            "remote: those, and [--transports tcp,iroh]; integration-tests/peers-remote/README.md.",
+            "remote: those, and [--transports tcp,iroh,quic]; integration-tests/peers-remote/README.md.",
         ],
     },
     Entry {

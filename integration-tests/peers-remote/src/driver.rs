@@ -67,7 +67,7 @@ fn sittings(plan: &Plan) -> Vec<(Transport, &'static Form, usize)> {
     for transport in Transport::ALL {
         let is_left_out = !plan.transports.is_empty() && !plan.transports.contains(&transport);
         for form in FORMS.iter().filter(is_wanted).filter(|_| !is_left_out) {
-            let is_for_long = transport == Transport::Iroh && !form.is_quick_on_iroh();
+            let is_for_long = transport != Transport::Tcp && !form.is_quick_on_quic();
             let is_chosen = !plan.rows.is_empty() || !plan.transports.is_empty();
             if plan.length == Length::Quick && is_for_long && !is_chosen {
                 continue;

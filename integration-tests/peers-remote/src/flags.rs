@@ -74,7 +74,7 @@ impl Plan {
 pub(crate) const HELP: &str = "\
 peers-remote: measures ours beside other actor systems, between two processes; see README.md.
 
-  remote [--quick | --smoke] [--rows a,b] [--systems a,b] [--transports tcp,iroh] [--workers 1,2]
+  remote [--quick | --smoke] [--rows a,b] [--systems a,b] [--transports tcp,iroh,quic] [--workers 1,2]
          [--rounds N] [--markdown]
       Compare, and write target/bench/remote.json and remote-readings.json of the checkout.
       --smoke runs everything once, briefly, and writes nothing.

@@ -8,8 +8,8 @@ pub(crate) struct Form {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
     pub(crate) rows: &'static [Row],
-    /// Whether a quick run has it on Iroh too.
-    is_quick_on_iroh: bool,
+    /// Whether a quick run has it on Iroh and QUIC too.
+    is_quick_on_quic: bool,
 }
 
 /// What is done.
@@ -93,12 +93,12 @@ impl Kind {
 }
 
 impl Form {
-    pub(crate) fn is_quick_on_iroh(&self) -> bool {
-        self.is_quick_on_iroh
+    pub(crate) fn is_quick_on_quic(&self) -> bool {
+        self.is_quick_on_quic
     }
 
-    const fn on_iroh(mut self) -> Self {
-        self.is_quick_on_iroh = true;
+    const fn on_quic(mut self) -> Self {
+        self.is_quick_on_quic = true;
         self
     }
 }
@@ -113,7 +113,7 @@ pub(crate) fn of_row(row: &str) -> Option<&'static Form> {
 }
 
 const fn form(name: &'static str, kind: Kind, rows: &'static [Row]) -> Form {
-    Form { name, kind, rows, is_quick_on_iroh: false }
+    Form { name, kind, rows, is_quick_on_quic: false }
 }
 
 const fn row(name: &'static str, unit: &'static str, better: Better, about: &'static str) -> Row {
@@ -137,7 +137,7 @@ use Better::{Less, More};
 pub(crate) const FORMS: &[Form] = &[
     form("tell_64", Kind::Tell(Load::Owned(64), 1), &[
         row("tell_64", RATE, More, "messages with a vector of 64 bytes, one sender"),
-    ]).on_iroh(),
+    ]).on_quic(),
     form("tell_64_fixed", Kind::Tell(Load::Fixed, 1), &[
         row("tell_64_fixed", RATE, More, "messages with a struct of 64 bytes, one sender"),
     ]),
@@ -149,11 +149,11 @@ pub(crate) const FORMS: &[Form] = &[
     ]),
     form("tell_64k", Kind::Tell(Load::Owned(BULK_BYTES), 1), &[
         row("tell_64k", BULK, More, "messages with a vector of 64 KiB, one sender; of a bare stream, its bytes"),
-    ]).on_iroh(),
+    ]).on_quic(),
     form("ask_seq", Kind::AskOne, &[
         row("ask_seq", TIME, Less, "a question and its answer, 64 bytes each, one at a time; median"),
         row("ask_seq_p99", TIME, Less, "the same; the 99th percentile"),
-    ]).on_iroh(),
+    ]).on_quic(),
     form("ask_64", Kind::AskMany(64), &[
         row("ask_64", RATE, More, "the same, 64 at a time"),
     ]),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  measure ── generic over ──► Client ◄── ours, ractor
-//!  streams: what a bare stream can do ◄── tls, tcp, iroh
+//!  streams: what a bare stream can do ◄── tls, tcp, iroh, quic
 //! ```
 //!
 //! An adapter uses its system as that system's documentation does. The receivers of all systems
@@ -23,14 +23,16 @@ use crate::rows::{Form, Kind};
 pub(crate) mod erlang;
 mod iroh;
 mod ours;
+mod quic;
 mod ractor;
 mod streams;
 mod tls;
 
 /// The columns, in the order they are run.
-pub(crate) const NAMES: &[&str] = &[OURS, PLAIN, RACTOR, ERLANG, TLS, TLS_BUFFERED, TCP, IROH_STREAM];
+pub(crate) const NAMES: &[&str] =
+    &[OURS, PLAIN, RACTOR, ERLANG, TLS, TLS_BUFFERED, TCP, IROH_STREAM, QUIC_STREAM];
 
-/// This project's, with mutual TLS 1.3 on TCP and with Iroh's QUIC on Iroh.
+/// This project's, with mutual TLS 1.3 on TCP and QUIC and with Iroh's QUIC on Iroh.
 pub(crate) const OURS: &str = "ours";
 /// The same over TCP without TLS, to see what is TLS's.
 pub(crate) const PLAIN: &str = "ours_plain";
@@ -42,21 +44,25 @@ const TLS: &str = "tls";
 const TLS_BUFFERED: &str = "tls_buffered";
 const TCP: &str = "tcp";
 const IROH_STREAM: &str = "iroh_stream";
+/// A stream of quinn's.
+const QUIC_STREAM: &str = "quic_stream";
 
 /// What lies below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
     Tcp,
     Iroh,
+    Quic,
 }
 
 impl Transport {
-    pub(crate) const ALL: [Transport; 2] = [Transport::Tcp, Transport::Iroh];
+    pub(crate) const ALL: [Transport; 3] = [Transport::Tcp, Transport::Iroh, Transport::Quic];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Transport::Tcp => "tcp",
             Transport::Iroh => "iroh",
+            Transport::Quic => "quic",
         }
     }
 
@@ -68,16 +74,18 @@ impl Transport {
         match self {
             Transport::Tcp => Way::Tcp,
             Transport::Iroh => Way::Iroh,
+            Transport::Quic => Way::Quic,
         }
     }
 }
 
 /// Why a system has no figure in a form, if so.
 pub(crate) fn why_left_out(system: &str, transport: Transport, form: &Form) -> Option<&'static str> {
-    let is_bare = [TLS, TLS_BUFFERED, TCP, IROH_STREAM].contains(&system);
+    let is_bare = [TLS, TLS_BUFFERED, TCP, IROH_STREAM, QUIC_STREAM].contains(&system);
     let is_over = match system {
         OURS => true,
         IROH_STREAM => transport == Transport::Iroh,
+        QUIC_STREAM => transport == Transport::Quic,
         _ => transport == Transport::Tcp,
     };
     if !is_over {
@@ -145,6 +153,7 @@ pub(crate) async fn serve(task: &Task, papers: Papers) -> Result<Serving, String
         TLS | TLS_BUFFERED => tls::serve(task, &papers.tls).await,
         TCP => streams::serve_tcp(task).await,
         IROH_STREAM => iroh::serve(task).await,
+        QUIC_STREAM => quic::serve(task, &papers.tls).await,
         other => Err(format!("{other} has processes of its own").into()),
     };
     served.map_err(|error| error.to_string())
@@ -186,6 +195,7 @@ async fn measure_as(task: &Task) -> Result<Reading, Error> {
         TLS | TLS_BUFFERED => streams::run(task, tls::dial(task, &near_tls, &address).await?, &mut far).await,
         TCP => streams::run(task, streams::dial_tcp(&address).await?, &mut far).await,
         IROH_STREAM => iroh::measure(task, &address, &mut far).await,
+        QUIC_STREAM => quic::measure(task, &near_tls, &address, &mut far).await,
         other => Err(format!("{other} has processes of its own").into()),
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn pair() -> Result<[Certificate; 2], Error> {
     Ok([leaf()?, leaf()?])
 }
 
-const NAME: &str = "localhost";
+pub(super) const NAME: &str = "localhost";
 
 impl Certificate {
     fn chain(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Error> {
@@ -68,7 +68,8 @@ impl Certificate {
         Ok(Arc::new(roots))
     }
 
-    fn acceptor(&self) -> Result<TlsAcceptor, Error> {
+    /// The accepting side.
+    pub(super) fn server(&self) -> Result<ServerConfig, Error> {
         let provider = Arc::new(ring::default_provider());
         let verifier =
             WebPkiClientVerifier::builder_with_provider(self.roots()?, provider.clone()).build()?;
@@ -77,21 +78,22 @@ impl Certificate {
             .with_protocol_versions(&[&TLS13])?
             .with_client_cert_verifier(verifier)
             .with_single_cert(chain, key)?;
-        Ok(TlsAcceptor::from(Arc::new(config)))
+        Ok(config)
     }
 
-    fn connector(&self) -> Result<TlsConnector, Error> {
+    /// The dialling side.
+    pub(super) fn client(&self) -> Result<ClientConfig, Error> {
         let (chain, key) = self.chain()?;
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(&[&TLS13])?
             .with_root_certificates(self.roots()?)
             .with_client_auth_cert(chain, key)?;
-        Ok(TlsConnector::from(Arc::new(config)))
+        Ok(config)
     }
 }
 
 pub(super) async fn serve(task: &Task, certificate: &Certificate) -> Result<Serving, Error> {
-    let acceptor = certificate.acceptor()?;
+    let acceptor = TlsAcceptor::from(Arc::new(certificate.server()?));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let (address, task) = (listener.local_addr()?, *task);
     let serving = tokio::spawn(async move {
@@ -111,7 +113,8 @@ pub(super) async fn dial(
     certificate: &Certificate,
     address: &str,
 ) -> Result<Box<dyn Stream>, Error> {
-    let (connector, name) = (certificate.connector()?, ServerName::try_from(NAME)?);
+    let connector = TlsConnector::from(Arc::new(certificate.client()?));
+    let name = ServerName::try_from(NAME)?;
     let socket = TcpStream::connect(address).await?;
     socket.set_nodelay(true)?;
     if task.system == TLS_BUFFERED {
