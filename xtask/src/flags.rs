@@ -250,7 +250,7 @@ impl Entry {
 const ENTRIES: &[Entry] = &[
     Entry {
         name: "demo",
-        options: "[--input DIR] [--nodes N] [--transport T] [--no-kill] [--json]",
+        options: "[--input DIR] [--nodes N] [--transports T,..] [--no-kill] [--json]",
         about: &[
             "Count the words of a directory on a cluster of processes, and lose one of them",
             "on the way. `demo --help` says more.",
