@@ -14,6 +14,7 @@ use crate::transport::QuicTransport;
 #[tokio::test]
 async fn both_ends_of_a_stream_give_it_the_urgency_of_its_lanes() {
     let (near, far, dialler) = connected().await;
+    let mut bindings = Vec::new();
     for lanes in dialler.streams() {
         // Nothing needs to be said for the host to see the stream.
         let opened = near.open_stream(*lanes).await.unwrap();
@@ -21,6 +22,9 @@ async fn both_ends_of_a_stream_give_it_the_urgency_of_its_lanes() {
         assert_eq!(opened.priority(), Some(lanes.priority()));
         assert_eq!(accepted.priority(), opened.priority());
         assert_eq!(accepted.channel_binding(), opened.channel_binding());
+        let binding = opened.channel_binding().unwrap();
+        assert!(!bindings.contains(&binding), "what is proven on one stream is proven on another");
+        bindings.push(binding);
     }
 }
 
