@@ -92,7 +92,7 @@ impl IrohTransport {
     }
 
     /// Closes the endpoint, if it is the transport's own: the listener ends, dials fail, and every connection
-    /// is closed as [`CloseCode::Shutdown`], after streams that were dropped have
+    /// is closed as [`CloseCode::Shutdown`](actor_cluster::transport::CloseCode::Shutdown), after streams that were dropped have
     /// had [`LINGER`](crate::limits::LINGER) to deliver what was written to them.
     /// Then waits until no task is left and the ports are free. Peers that do not
     /// acknowledge the end, and handshakes that stall, make this take some 3 s. An
