@@ -56,6 +56,37 @@ async fn garbage_is_dropped_and_the_next_peer_gets_in() {
     }
 }
 
+/// In either role: the first words of each side in TLS 1.2, without the extension that 1.3 hides in.
+#[tokio::test]
+async fn tls_1_2_is_refused() {
+    let ca = DevCa::new().unwrap();
+    let random = [7; 32];
+    let cipher = [0xc0, 0x2f];
+    let signature_algorithms = [0, 8, 0, 13, 0, 4, 0, 2, 4, 3];
+    let client_hello =
+        [&[3, 3][..], &random, &[0], &[0, 2], &cipher, &[1, 0], &signature_algorithms].concat();
+    let mut host = Host::start(&node_of(&ca, "host")).await;
+    let mut old = host.knock().await;
+    old.write_all(&handshake_record(1, &client_hello)).await.unwrap();
+    old.shutdown().await.unwrap();
+    assert_dropped(&host.refusal().await, "it does not speak TLS 1.3");
+    let mut alert = [0; 7];
+    guarded(old.read_exact(&mut alert)).await.unwrap();
+    assert_eq!((alert[0], &alert[5..]), (21, &[2, 70][..]), "a fatal alert: protocol_version");
+
+    let server_hello = [&[3, 3][..], &random, &[0], &cipher, &[0]].concat();
+    let said = handshake_record(2, &server_hello);
+    let error = dial_server_that_says(&node_of(&ca, "dialler"), &said).await;
+    assert_dropped(&error, "it does not speak TLS 1.3");
+}
+
+/// A record with one message of a handshake.
+fn handshake_record(kind: u8, message: &[u8]) -> Vec<u8> {
+    let length = |bytes: usize| u16::try_from(bytes).unwrap().to_be_bytes();
+    let message = [&[kind, 0][..], &length(message.len()), message].concat();
+    [&[22, 3, 3][..], &length(message.len()), &message].concat()
+}
+
 #[tokio::test]
 async fn a_silent_peer_is_dropped_at_the_deadline() {
     let limits = TcpLimits { handshake_deadline: Duration::from_millis(30), ..TcpLimits::default() };

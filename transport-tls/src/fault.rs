@@ -1,7 +1,7 @@
 //! What went wrong in TLS, in words for people, sorted by what they can do about
 //! it. Must not live here: which peer it was (the transports know).
 
-use rustls::{AlertDescription, CertRevocationListError, CertificateError, Error};
+use rustls::{AlertDescription, CertRevocationListError, CertificateError, Error, PeerIncompatible};
 
 /// Whose matter an error of TLS is, with what to say about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,11 +22,22 @@ impl Fault {
             Error::AlertReceived(description) => alert(*description),
             Error::InvalidMessage(_) => Fault::Protocol("it does not speak TLS".into()),
             Error::NoApplicationProtocol => Fault::Protocol("it does not speak our protocol".into()),
-            Error::PeerIncompatible(why) => {
-                Fault::Protocol(format!("it does not speak TLS as we do: {why:?}"))
-            }
+            Error::PeerIncompatible(why) => Fault::Protocol(incompatible(why)),
             other => Fault::Protocol(other.to_string()),
         }
+    }
+}
+
+fn incompatible(why: &PeerIncompatible) -> String {
+    use PeerIncompatible as P;
+    match why {
+        P::ServerDoesNotSupportTls12Or13
+        | P::ServerTlsVersionIsDisabledByOurConfig
+        | P::SupportedVersionsExtensionRequired
+        | P::Tls12NotOffered
+        | P::Tls12NotOfferedOrEnabled
+        | P::Tls13RequiredForQuic => "it does not speak TLS 1.3".into(),
+        why => format!("it does not speak TLS as we do: {why:?}"),
     }
 }
 
