@@ -23,7 +23,8 @@ use crate::limits::{LINGER, STREAMS_MAX};
 use crate::stream::IrohStream;
 
 /// The streams of a connection, in the order in which a dialler opens them.
-pub(crate) const STREAMS: [LaneSet; STREAMS_MAX as usize] = [LaneSet::CONTROL, LaneSet::DATA, LaneSet::BULK];
+pub(crate) const STREAMS: [LaneSet; STREAMS_MAX as usize] =
+    [LaneSet::CONTROL, LaneSet::URGENT, LaneSet::DATA, LaneSet::BULK];
 
 /// What keeps a connection alive: its handle and each of its streams have a
 /// share. The last one to go closes it.

@@ -34,7 +34,7 @@ pub const CONNECTIONS_MAX: usize = 1024;
 pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 256;
 
 /// How many streams a dialler may open on a connection. One more is not granted.
-pub const STREAMS_MAX: u8 = 3;
+pub const STREAMS_MAX: u8 = 4;
 
 /// After how much silence a packet is sent to keep a connection alive.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(5);

@@ -43,9 +43,9 @@ pub const DATA_STREAMS: usize = 4;
 /// How many connections there may be to one peer. There are as many data lanes then, and sessions have no more.
 pub const CONNECTIONS_PER_PEER_MAX: usize = DATA_LANES_MAX as usize;
 
-/// How many streams a dialler may open on one connection: for control, for bulk, and for as many data lanes as there may be. One more is
-/// not granted.
-pub const STREAMS_MAX: u32 = 2 + DATA_LANES_MAX as u32;
+/// How many streams a dialler may open on one connection: for control, for what is urgent, for bulk, and for as many data lanes as there
+/// may be. One more is not granted.
+pub const STREAMS_MAX: u32 = 3 + DATA_LANES_MAX as u32;
 
 /// After how much silence a packet is sent, so that a connection is not lost for want of something to say, and translations of addresses remember it.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(5);

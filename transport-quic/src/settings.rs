@@ -34,7 +34,7 @@ impl Settings {
         connections: usize,
     ) -> Result<Self, TransportError> {
         let data = vec![LaneSet::DATA; DATA_STREAMS.max(connections)];
-        let streams = [vec![LaneSet::CONTROL], data, vec![LaneSet::BULK]].concat();
+        let streams = [vec![LaneSet::CONTROL, LaneSet::URGENT], data, vec![LaneSet::BULK]].concat();
         let [mut host, mut dialler] = [transport(&limits)?, transport(&limits)?];
         // Only diallers open streams, and only hosts say that they let somebody in.
         host.max_concurrent_bidi_streams(VarInt::from_u32(STREAMS_MAX))

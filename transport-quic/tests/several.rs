@@ -42,7 +42,7 @@ async fn streams_for_data_are_spread_over_connections() {
     let near = near.unwrap();
     assert!(far.iter().all(|far| far.peer_identity() == PeerIdentity::Node(dialler.node_id())));
 
-    // Which of the host's connections each stream comes on: the first for control and bulk.
+    // Which of the host's connections each stream comes on: the first for all but data.
     let mut came_on = Vec::new();
     let mut streams = Vec::new();
     for lanes in dialler.streams() {
@@ -57,8 +57,8 @@ async fn streams_for_data_are_spread_over_connections() {
         came_on.push(connection);
         streams.push((opened, accepted));
     }
-    let [control, data @ .., bulk] = &came_on[..] else { panic!("{came_on:?}") };
-    assert_eq!((control, data.len(), bulk), (&data[0], 4, control));
+    let [control, urgent, data @ .., bulk] = &came_on[..] else { panic!("{came_on:?}") };
+    assert_eq!((control, data.len(), urgent, bulk), (&data[0], 4, control, control));
     assert_eq!(data[3], data[0], "by turns");
     let mut used = data[..3].to_vec();
     used.sort_unstable();
