@@ -132,7 +132,7 @@ mod tests {
         };
         let all = [&["aws-lc-rs", "cron", "tower", "fuzzing", "mimalloc", "dev-ca"], RACTORS].concat();
         assert!(found(&rows(&all)).is_empty());
-        assert_eq!(found(&rows(&all[1..])), ["the feature `aws-lc-rs` has no row"; 2]);
+        assert_eq!(found(&rows(&all[1..])), ["the feature `aws-lc-rs` has no row"; 3]);
         assert_eq!(found(&rows(&all[..all.len() - 1])), ["the feature `tokio_runtime` has no row"]);
         assert_eq!(unnamed(&Tree::of(&[]), MATRIX).len(), 1);
     }
