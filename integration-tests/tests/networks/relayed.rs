@@ -205,7 +205,7 @@ async fn tell_routes(session: NodeSession, routes: Arc<AtomicU64>) {
     let mut former = None;
     loop {
         let streams = session.streams().await;
-        assert_eq!(streams.len(), 3, "one for each kind of lane: {streams:?}");
+        assert_eq!(streams.len(), 4, "one for each kind of lane: {streams:?}");
         let mut paths = streams.iter().filter_map(|stream| stream.path.as_ref());
         let path = paths.next().expect("a path");
         assert!(path.bytes_sent >= path.bytes_lost && path.round_trip.is_some(), "{path:?}");
