@@ -100,6 +100,19 @@ impl Member {
         }
     }
 
+    /// Waits until the session has lost its connection and has another.
+    pub(crate) async fn resumed(&mut self) {
+        let mut was_interrupted = false;
+        loop {
+            let event = self.events.next().await.expect("the node lives");
+            match event {
+                NodeEvent::Interrupted { .. } => was_interrupted = true,
+                NodeEvent::Resumed(_) => return assert!(was_interrupted),
+                event => assert!(event.session_end().is_none(), "{event:?}"),
+            }
+        }
+    }
+
     /// Waits until somebody is not let in, and gives the words.
     pub(crate) async fn refusal(&mut self) -> String {
         loop {

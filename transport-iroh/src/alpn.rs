@@ -8,7 +8,7 @@ use iroh::endpoint::Connection;
 /// gets no connection.
 ///
 /// Version 1: once a dialler is let in, the listener opens a unidirectional
-/// stream, writes the byte 1 and finishes it. Then the dialler opens its two
+/// stream, writes the byte 1 and finishes it. Then the dialler opens its
 /// bidirectional streams, the control lane's first, and speaks first on each,
 /// because QUIC shows a stream to the peer only once something was sent on it. A
 /// listener that does not let the dialler in closes the connection instead.

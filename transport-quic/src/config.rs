@@ -76,7 +76,7 @@ impl QuicConfig {
 
     /// How many QUIC connections are made to each node that is dialled: 1 unless told otherwise, and at most
     /// [`CONNECTIONS_PER_PEER_MAX`]. Each is driven by a task of its own on either side, so several take more than one
-    /// processor where one is not enough. The streams for data are spread over them; those for control and bulk are on the first.
+    /// processor where one is not enough. The streams for data are spread over them; all others are on the first.
     ///
     /// The host counts each among its connections. A dial fails unless all are made and all lead to the same node, so what
     /// stands behind one address must be one node.

@@ -2,7 +2,7 @@
 //! a connection comes about (`handshake.rs`, `dialer.rs`, `listener.rs`).
 //!
 //! ```text
-//!  QuicConnection (dialled) ─┬─► Shared ─► quinn    control, bulk, data 0, n, ..
+//!  QuicConnection (dialled) ─┬─► Shared ─► quinn    control, urgent, bulk, data 0, n, ..
 //!                            └─► Shared ─► quinn    data 1, n + 1, ..
 //!  QuicConnection (accepted) ──► Shared ─► quinn    whatever the dialler opens on it
 //! ```

@@ -291,7 +291,8 @@ fn settle(
             return None;
         }
         (Undone::Refused(rejection), None) => {
-            tracing::warn!(about = ?link.info, %rejection, "a remote cast was refused");
+            // The dead letter tells of it, and of what is forbidden an event: no more often than they may, whatever the peer sends.
+            tracing::debug!(about = ?link.info, %rejection, "a remote cast was refused");
             rejection
         }
         (Undone::Bounced(rejection), None) => rejection,
