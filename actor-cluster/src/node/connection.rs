@@ -52,6 +52,7 @@ struct Outlook {
     next_timeout: Instant,
     /// Which more of the peer's messages should be taken.
     wants_messages: TakesMore,
+    wants_write: bool,
 }
 
 impl SessionTask {
@@ -64,17 +65,18 @@ impl SessionTask {
     /// Begins a turn. Whether the session has something to write.
     fn begin_turn(&mut self) -> bool {
         let TurnBegun { arrivals, wants_write } = self.link.begin_turn();
-        self.streams.extend(arrivals.into_iter().map(StreamIo::new));
+        let link = &self.link;
+        self.streams.extend(arrivals.into_iter().map(|arrival| StreamIo::new(arrival, link)));
         wants_write
     }
 
     /// Whether any stream could go on, and whether others are to have their turn first.
-    fn poll_streams(&mut self, cx: &mut Context<'_>, wants_write: bool) -> (bool, bool) {
+    fn poll_streams(&mut self, wants_write: bool) -> (bool, bool) {
         let round =
             Round { now: self.node.executor().now(), wants_write, is_closing: self.cut_off.is_some() };
         let link = &self.link;
         let (mut is_busy, mut is_sated) = (false, false);
-        self.streams.retain_mut(|stream| match stream.poll(cx, link, round) {
+        self.streams.retain_mut(|stream| match stream.poll(link, round) {
             Turn::Idle => true,
             Turn::Busy => {
                 is_busy = true;
@@ -100,7 +102,11 @@ impl SessionTask {
         let events = &mut self.events;
         self.link.run(|session| {
             session.swap_events(events);
-            Outlook { next_timeout: session.next_timeout(), wants_messages: session.wants_messages() }
+            Outlook {
+                next_timeout: session.next_timeout(),
+                wants_messages: session.wants_messages(),
+                wants_write: session.wants_write(),
+            }
         })
     }
 
@@ -213,12 +219,12 @@ impl Future for SessionTask {
         // What was exported is in what waits to be written now.
         this.node.exports.watch_fresh();
         for _ in 0..ROUNDS_PER_TURN {
-            let (is_busy, is_sated) = this.poll_streams(cx, wants_write);
-            let Outlook { next_timeout, wants_messages } = this.look();
-            let has_fired = this.poll_timer(cx, next_timeout);
+            let (is_busy, is_sated) = this.poll_streams(wants_write);
+            let outlook = this.look();
+            let has_fired = this.poll_timer(cx, outlook.next_timeout);
             let has_events = this.handle_events();
             let is_last = this.cut_off.is_some();
-            let takes_more = if is_last { TakesMore::ALL } else { wants_messages };
+            let takes_more = if is_last { TakesMore::ALL } else { outlook.wants_messages };
             let has_delivered = this.deliveries.poll(cx, &this.node, &this.link, takes_more, is_last);
             if this.is_over() {
                 this.link.release_memory();
@@ -230,8 +236,8 @@ impl Future for SessionTask {
             if !(is_busy || has_fired || has_events || has_delivered) && this.link.may_rest() {
                 return Poll::Pending;
             }
-            // What was done may have left something to write.
-            wants_write = true;
+            // What was done since the look may have left something to write. What others ask for meanwhile is news.
+            wants_write = outlook.wants_write || has_fired || has_events || has_delivered;
         }
         // There is more to do; other tasks get their turn first.
         cx.waker().wake_by_ref();

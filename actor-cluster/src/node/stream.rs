@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 use actor_core::Instant;
 use bytes::{Buf, Bytes};
@@ -41,10 +43,42 @@ pub(super) struct Round {
     pub(super) is_closing: bool,
 }
 
+/// Wakes a session's task, and notes on behalf of which stream: the others need not be asked, which costs a lock of its
+/// connection for each where one connection has many.
+struct StreamWaker {
+    link: Arc<Link>,
+    is_woken: AtomicBool,
+}
+
+impl StreamWaker {
+    /// Whether the stream has woken the task since this was last asked.
+    fn take(&self) -> bool {
+        // The load keeps the line shared: mostly there is nothing. Acquire: what the stream did before is seen.
+        self.is_woken.load(Ordering::Relaxed) && self.is_woken.swap(false, Ordering::Acquire)
+    }
+}
+
+impl Wake for StreamWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // Noted first: the task that is woken looks for it, and one in the middle of its turn comes again.
+        self.is_woken.store(true, Ordering::Release);
+        self.link.waker.wake();
+    }
+}
+
 /// A stream and its buffers.
 pub(super) struct StreamIo {
     connection: ConnectionId,
     stream: Box<dyn ClusterBidiStream>,
+    woken: Arc<StreamWaker>,
+    /// Whether the stream had nothing to read when it was last asked, and has not woken anybody since.
+    awaits_read: bool,
+    /// The same of room to write.
+    awaits_write: bool,
     /// What is being written, in pieces.
     writing: VecDeque<Bytes>,
     read: ReadBuffer,
@@ -57,11 +91,15 @@ pub(super) struct StreamIo {
 }
 
 impl StreamIo {
-    pub(super) fn new(arrival: Arrival) -> Self {
+    pub(super) fn new(arrival: Arrival, link: &Arc<Link>) -> Self {
         let Arrival { connection, stream, preface, rest } = arrival;
+        let woken = Arc::new(StreamWaker { link: link.clone(), is_woken: AtomicBool::new(false) });
         Self {
             connection,
             stream,
+            woken,
+            awaits_read: false,
+            awaits_write: false,
             writing: Some(preface).filter(|preface| !preface.is_empty()).into_iter().collect(),
             has_unparsed: !rest.is_empty(),
             read: ReadBuffer::new(rest),
@@ -83,18 +121,37 @@ impl StreamIo {
         StreamStatus { label: self.stream.label(), lanes, path: self.stream.path() }
     }
 
-    /// Writes and reads as much as goes now.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, link: &Link, round: Round) -> Turn {
-        let could_write_more = match self.poll_write(cx, link, round) {
+    /// Writes and reads as much as goes now. Whoever calls is the session's task, which the link's waker wakes.
+    pub(super) fn poll(&mut self, link: &Link, round: Round) -> Turn {
+        if self.woken.take() {
+            (self.awaits_read, self.awaits_write) = (false, false);
+        }
+        if self.rests(round) {
+            return Turn::Idle;
+        }
+        let waker = Waker::from(self.woken.clone());
+        let mut cx = Context::from_waker(&waker);
+        let could_write_more = match self.poll_write(&mut cx, link, round) {
             Poll::Ready(Err(reason)) => return Turn::Over(reason),
             Poll::Ready(Ok(is_done)) => !is_done,
             // The stream wakes the task when it takes bytes again.
-            Poll::Pending => false,
+            Poll::Pending => {
+                self.awaits_write = true;
+                false
+            }
         };
-        match self.read_some(cx, link, round) {
+        match self.read_some(&mut cx, link, round) {
             Turn::Idle if could_write_more => Turn::Busy,
             turn => turn,
         }
+    }
+
+    /// Whether there is nothing that could be done for it.
+    fn rests(&self, round: Round) -> bool {
+        let shuts = round.is_closing && !self.is_shut;
+        let writes = round.wants_write || shuts || self.is_dirty || !self.writing.is_empty();
+        let reads = self.has_unparsed || !self.awaits_read;
+        !reads && (self.awaits_write || !writes)
     }
 
     /// Ready with whether everything is written and flushed.
@@ -107,6 +164,9 @@ impl StreamIo {
         // A session that has ended may still say something; it is too late for that here.
         if self.is_shut {
             return Poll::Ready(Ok(true));
+        }
+        if self.awaits_write {
+            return Poll::Pending;
         }
         // A peer that reads as fast as others here write must not keep the task here.
         for write in 0.. {
@@ -230,16 +290,25 @@ impl StreamIo {
     /// Reads as much as there is, and as fits into one buffer. Streams such as TLS's give little at
     /// a time.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.awaits_read {
+            return Poll::Pending;
+        }
         self.read.make_room();
         let mut filled = 0;
         while filled == 0 || (filled < READ_BYTES_PER_TURN && self.read.room() >= READ_BYTES_LEAST) {
             // The future holds no state: dropping it while it is pending loses nothing.
             match pin!(self.stream.read_buf(self.read.unread())).poll(cx) {
-                Poll::Pending if filled == 0 => return Poll::Pending,
+                Poll::Pending => {
+                    self.awaits_read = true;
+                    if filled == 0 {
+                        return Poll::Pending;
+                    }
+                    break;
+                }
                 Poll::Ready(Err(error)) if filled == 0 => return Poll::Ready(Err(error)),
                 Poll::Ready(Ok(bytes)) if bytes > 0 => filled += bytes,
                 // It is read again, and then says so again.
-                Poll::Pending | Poll::Ready(_) => break,
+                Poll::Ready(_) => break,
             }
         }
         self.read.note_read(filled);
@@ -267,15 +336,16 @@ fn lost(error: &io::Error) -> CloseReason {
 
 #[cfg(test)]
 mod tests {
-    use std::task::Waker;
+    use std::sync::atomic::AtomicUsize;
     use std::time::Duration;
 
     use actor_core::SpawnOptions;
     use bytes::BytesMut;
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
     use tokio::time::{Instant, sleep};
 
     use super::*;
+    use crate::external::ExternalStream;
     use crate::limits::HEARTBEAT_INTERVAL;
     use crate::node::link::Origin;
     use crate::node::tests::{Answerer, Ask, node};
@@ -293,12 +363,70 @@ mod tests {
         let (stream, _peer) = pipe();
         let rest = BytesMut::from(&[0; 16][..]);
         let arrival = Arrival { connection: ConnectionId(99), stream, preface: Bytes::new(), rest };
-        let mut io = StreamIo::new(arrival);
-        let mut cx = Context::from_waker(Waker::noop());
+        let mut io = StreamIo::new(arrival, &link);
         let round = Round { now: a.node.executor().now(), wants_write: true, is_closing: true };
-        let turns: Vec<_> = (0..1000).map(|_| io.poll(&mut cx, &link, round)).collect();
+        let turns: Vec<_> = (0..1000).map(|_| io.poll(&link, round)).collect();
         let busy = turns.iter().filter(|turn| matches!(turn, Turn::Busy)).count();
         assert!(busy <= 1, "{busy} of 1000 turns want another at once");
+    }
+
+    /// Counts how often it is asked for bytes.
+    struct Counted {
+        io: tokio::io::DuplexStream,
+        asked: Arc<AtomicUsize>,
+    }
+
+    impl AsyncRead for Counted {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            let this = self.get_mut();
+            this.asked.fetch_add(1, Ordering::Relaxed);
+            Pin::new(&mut this.io).poll_read(cx, buffer)
+        }
+    }
+
+    impl AsyncWrite for Counted {
+        fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Pin::new(&mut self.get_mut().io).poll_write(cx, bytes)
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_asked_again_once_it_has_woken_the_task() {
+        let network = PipeNetwork::new();
+        let ((_h, a), (_t, b)) = (node(&network, 1).await, node(&network, 2).await);
+        a.connect(&b.addresses()[0]).await.unwrap();
+        let link = a.node.links().remove(0);
+        let ((near, mut far), asked) = (tokio::io::duplex(64), Arc::<AtomicUsize>::default());
+        let stream = Box::new(ExternalStream::new(Counted { io: near, asked: asked.clone() }, "counted"));
+        let preface = Bytes::from_static(&[0; 100]);
+        let arrival = Arrival { connection: ConnectionId(99), stream, preface, rest: BytesMut::new() };
+        let mut io = StreamIo::new(arrival, &link);
+        let round = Round { now: a.node.executor().now(), wants_write: false, is_closing: false };
+        let mut asked_in_turn = |bytes_left: usize| {
+            let before = asked.load(Ordering::Relaxed);
+            assert!(matches!(io.poll(&link, round), Turn::Idle | Turn::Busy));
+            assert_eq!(io.writing.iter().map(Bytes::len).sum::<usize>(), bytes_left);
+            asked.load(Ordering::Relaxed) - before
+        };
+        assert_eq!([asked_in_turn(36), asked_in_turn(36), asked_in_turn(36)], [1, 0, 0], "64 bytes fit");
+        far.write_all(&[0]).await.unwrap();
+        assert_eq!([asked_in_turn(36), asked_in_turn(36)], [2, 0], "what is there, and that it is all");
+        far.read_exact(&mut [0; 64]).await.unwrap();
+        assert_eq!([asked_in_turn(0), asked_in_turn(0)], [1, 0], "it has room again");
+        drop(far);
+        assert!(matches!(io.poll(&link, round), Turn::Over(_)));
     }
 
     /// What messages own is used again while it is in the processor's cache.
@@ -315,12 +443,11 @@ mod tests {
             let (mut far, near) = pipe();
             let rest = BytesMut::new();
             let arrival = Arrival { connection: ConnectionId(99), stream: near, preface: Bytes::new(), rest };
-            let mut io = StreamIo::new(arrival);
+            let mut io = StreamIo::new(arrival, &link);
             far.write_all(&header).await.unwrap();
             far.write_all(&vec![0; bytes - header.len()]).await.unwrap();
-            let mut cx = Context::from_waker(Waker::noop());
             let round = Round { now: a.node.executor().now(), wants_write: false, is_closing: false };
-            let is_sated = matches!(io.poll(&mut cx, &link, round), Turn::Sated);
+            let is_sated = matches!(io.poll(&link, round), Turn::Sated);
             (is_sated, io.read.unread().len())
         };
         assert_eq!(polled(READ_BYTES_PER_TURN - 1).await, (false, READ_BYTES_PER_TURN - 1));
