@@ -8,16 +8,17 @@
 //! No user's code runs, and nothing of a user's is dropped, under a lock here, except
 //! that a message that goes into one frame is encoded under the lock of its session; see `mod.rs` for the order of locks.
 
+mod streams;
+
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
-use std::time::Duration;
 
 use actor_core::{Attempt, CallFailure, ControlRequest, Executor, Instant, KeyedAsk, SendError};
 use atomic_waker::AtomicWaker;
-use bytes::{Bytes, BytesMut};
 use tokio::sync::{Notify, watch};
 
+pub(super) use self::streams::{Arrival, Attached, Made, Origin};
 use super::Node;
 use super::exports::Exports;
 use super::outbound::Given;
@@ -26,18 +27,15 @@ use super::statistics::Questions;
 use super::ties::Ties;
 use crate::authorize::denials::Telling;
 use crate::event::PeerInfo;
-use crate::limits::STREAMS_PER_SESSION_MAX;
 use crate::locked::locked;
 use crate::session::answering::Answered;
 use crate::session::aside::{Encoded, Reservation};
 use crate::session::handshake::{self, Live, SessionId};
 use crate::session::send::Sent;
-use crate::session::streams::ConnectionId;
 use crate::session::{Correlation, Session};
 use crate::trace::Propagator;
-use crate::transport::{Address, CloseReason, ClusterBidiStream};
+use crate::transport::{Address, CloseReason};
 use crate::wire::annotation::{Annotation, Key};
-use crate::wire::lanes::LaneIds;
 use crate::wire::reference::Token;
 use crate::wire::{EncodeReply, RemoteMessage, ReplySink, Urgency, WireContext};
 
@@ -145,44 +143,6 @@ impl Inner {
 /// How many actors may at least be noted before those that have ended are looked for.
 const GIVEN_KEPT_LEAST: usize = 64;
 
-/// A stream that a session has.
-#[derive(Clone)]
-pub(super) struct Made {
-    pub(super) connection: ConnectionId,
-    pub(super) origin: Origin,
-    pub(super) at: Instant,
-}
-
-/// Where a stream comes from.
-#[derive(Clone)]
-pub(super) enum Origin {
-    /// This node has dialled there.
-    Dialled(Address),
-    /// The peer has dialled.
-    Accepted,
-    /// The program has made it, and the node can have no other for it.
-    External,
-}
-
-/// What became of a stream that was handed to a session.
-pub(super) enum Attached {
-    Yes,
-    /// The session has all it can have.
-    Enough(Box<dyn ClusterBidiStream>),
-    /// The session is over.
-    Ended(Box<dyn ClusterBidiStream>),
-}
-
-/// A stream on its way to the session's task.
-pub(super) struct Arrival {
-    pub(super) connection: ConnectionId,
-    pub(super) stream: Box<dyn ClusterBidiStream>,
-    /// What is written before anything of the session's.
-    pub(super) preface: Bytes,
-    /// What was read behind the handshake.
-    pub(super) rest: BytesMut,
-}
-
 /// What a turn of the session's task begins with.
 pub(super) struct TurnBegun {
     pub(super) arrivals: Vec<Arrival>,
@@ -249,102 +209,6 @@ impl Link {
     /// Does something to the session, and wakes its task if that left it work.
     pub(super) fn act<R>(&self, act: impl FnOnce(&mut Session) -> R) -> R {
         self.act_inner(|inner| act(&mut inner.session))
-    }
-
-    /// Hands a stream over to the session's task.
-    pub(super) fn attach(
-        &self,
-        lanes: LaneIds,
-        origin: Origin,
-        stream: Box<dyn ClusterBidiStream>,
-        preface: Bytes,
-        rest: BytesMut,
-    ) -> Attached {
-        let mut inner = self.inner();
-        // Under the lock: the task does not end before it has taken what came before.
-        if inner.session.ended().is_some() {
-            return Attached::Ended(stream);
-        }
-        if inner.made.len() >= STREAMS_PER_SESSION_MAX {
-            return Attached::Enough(stream);
-        }
-        inner.connections_made += 1;
-        let (connection, at) = (ConnectionId(inner.connections_made), self.executor.now());
-        inner.made.push(Made { connection, origin, at });
-        inner.session.attach(at, connection, lanes);
-        inner.arrivals.push(Arrival { connection, stream, preface, rest });
-        drop(inner);
-        self.waker.wake();
-        Attached::Yes
-    }
-
-    /// Tells the session that a stream has ended, from its own task.
-    pub(super) fn detach(&self, connection: ConnectionId, reason: CloseReason) {
-        let now = self.executor.now();
-        let mut inner = self.inner();
-        inner.made.retain(|made| made.connection != connection);
-        inner.session.detach(now, connection, reason);
-    }
-
-    /// Takes note that the session has given a stream up.
-    pub(super) fn cut(&self, connection: ConnectionId) {
-        self.inner().made.retain(|made| made.connection != connection);
-    }
-
-    /// The streams that it has.
-    pub(super) fn made(&self) -> Vec<Made> {
-        self.inner().made.clone()
-    }
-
-    /// Whether it is time to look whether other streams should take the place of these; the next time is after the interval.
-    pub(super) fn begin_review(&self, now: Instant, interval: Duration) -> bool {
-        if *self.state.borrow() != LinkState::Ready {
-            return false;
-        }
-        let mut inner = self.inner();
-        let is_due = now >= inner.next_review;
-        if is_due {
-            inner.next_review = now + interval;
-        }
-        is_due && !inner.is_renewing && inner.session.is_complete()
-    }
-
-    pub(super) fn note_renewing(&self, is_renewing: bool) {
-        self.inner().is_renewing = is_renewing;
-    }
-
-    /// Counts another time that the session has lost its streams.
-    pub(super) fn begin_interruption(&self) -> u64 {
-        // Relaxed: whoever counts is the session's task, and only equality matters.
-        self.interruptions.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    /// Whether the session has found no streams since that time.
-    pub(super) fn is_interrupted(&self, interruption: u64) -> bool {
-        self.interruptions.load(Ordering::Relaxed) == interruption && !self.is_whole()
-    }
-
-    /// Whether every lane has a stream, or never will.
-    pub(super) fn is_whole(&self) -> bool {
-        let inner = self.inner();
-        inner.session.is_complete() || inner.session.ended().is_some()
-    }
-
-    /// Where it was dialled.
-    pub(super) fn note_dialled(&self, address: &Address) {
-        locked(&self.dialled).get_or_insert_with(|| address.clone());
-    }
-
-    pub(super) fn dialled(&self) -> Option<Address> {
-        locked(&self.dialled).clone()
-    }
-
-    pub(super) fn take_arrivals(&self) -> Vec<Arrival> {
-        std::mem::take(&mut self.inner().arrivals)
-    }
-
-    pub(super) fn has_arrivals(&self) -> bool {
-        !self.inner().arrivals.is_empty()
     }
 
     /// Completes when the session is ready or over already.
