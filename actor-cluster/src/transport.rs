@@ -147,6 +147,9 @@ pub trait Connection: Send + Sync + 'static {
 /// Bytes that nobody reads are kept up to a bound, and then the writer waits. A direction that is stuck does not
 /// hold back the other.
 ///
+/// Both directions are polled with the same waker. One that was pending is polled again once that waker was woken, and
+/// not before, whatever else the session has to do: so whatever ends the waiting wakes it, an end of the stream too.
+///
 /// Where a stream knows why it ended, its input and output fail with an
 /// [`io::Error`] that wraps the [`TransportError`]: of kind `NotConnected` around
 /// [`TransportError::Closed`] after either side closed it, of kind
