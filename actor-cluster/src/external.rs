@@ -67,9 +67,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> ExternalStream<S> {
     fn open(self: Pin<&mut Self>) -> io::Result<Pin<&mut S>> {
         match &mut self.get_mut().stream {
             Ok(stream) => Ok(Pin::new(stream)),
-            Err(reason) => {
-                Err(io::Error::new(io::ErrorKind::NotConnected, TransportError::Closed(reason.clone())))
-            }
+            Err(reason) => Err(TransportError::Closed(reason.clone()).into()),
         }
     }
 }

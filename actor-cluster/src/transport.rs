@@ -25,7 +25,7 @@ use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use self::address::Address;
-pub use self::close::{CloseCode, CloseReason};
+pub use self::close::{CloseCode, CloseReason, printable};
 pub use self::path::{PathStatus, Route};
 use crate::id::NodeId;
 
@@ -154,7 +154,7 @@ pub trait Connection: Send + Sync + 'static {
 /// [`io::Error`] that wraps the [`TransportError`]: of kind `NotConnected` around
 /// [`TransportError::Closed`] after either side closed it, of kind
 /// `PermissionDenied` around [`TransportError::Untrusted`] where the peer turned
-/// out not to trust us.
+/// out not to trust us. [`TransportError`] converts into it.
 pub trait ClusterBidiStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     /// Who the peer is, as far as the transport has proven it.
     fn peer_identity(&self) -> PeerIdentity;
@@ -359,6 +359,17 @@ pub enum TransportError {
     /// The environment's: input or output failed.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+/// What reading and writing say once a stream is over, see [`ClusterBidiStream`]. Whoever wants the reason finds it inside.
+impl From<TransportError> for io::Error {
+    fn from(error: TransportError) -> Self {
+        match error {
+            TransportError::Io(error) => error,
+            TransportError::Untrusted { .. } => io::Error::new(io::ErrorKind::PermissionDenied, error),
+            other => io::Error::new(io::ErrorKind::NotConnected, other),
+        }
+    }
 }
 
 #[cfg(test)]

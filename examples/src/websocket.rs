@@ -153,5 +153,5 @@ fn handshake_failed(peer: &str, error: &Error) -> TransportError {
 
 /// What a stream says that has ended.
 fn closed(reason: CloseReason) -> io::Error {
-    io::Error::new(io::ErrorKind::NotConnected, TransportError::Closed(reason))
+    TransportError::Closed(reason).into()
 }

@@ -112,9 +112,9 @@ impl Shared {
         self.reason.get_or_init(|| reason.clone());
     }
 
-    /// Why the connection ended.
-    pub(crate) fn reason_of(&self, end: &ConnectionError) -> CloseReason {
-        error::end_of_connection(end, self.reason.get())
+    /// Why the connection ended, as its streams say it.
+    pub(crate) fn ended(&self, end: &ConnectionError) -> TransportError {
+        TransportError::Closed(error::end_of_connection(end, self.reason.get()))
     }
 
     /// A binding of one stream.
@@ -172,13 +172,13 @@ impl IrohConnection {
 
     async fn open_stream(&self, lanes: LaneSet) -> Result<IrohStream, TransportError> {
         self.check_room(&self.opened)?;
-        let halves = self.shared.quic.open_bi().await.map_err(|end| self.ended(&end))?;
+        let halves = self.shared.quic.open_bi().await.map_err(|end| self.shared.ended(&end))?;
         Ok(self.stream(&self.opened, halves, lanes))
     }
 
     async fn accept_stream(&self) -> Result<IrohStream, TransportError> {
         self.check_room(&self.accepted)?;
-        let halves = self.shared.quic.accept_bi().await.map_err(|end| self.ended(&end))?;
+        let halves = self.shared.quic.accept_bi().await.map_err(|end| self.shared.ended(&end))?;
         // The dialler opens streams in the order of `STREAMS`, so a stream's
         // number tells how urgent its answers are. Nothing but scheduling hangs
         // on it: which lanes a stream carries, the session reads from it.
@@ -203,12 +203,8 @@ impl IrohConnection {
         }
         Err(self.shared.quic.close_reason().map_or_else(
             || TransportError::Closed(CloseReason::new(CloseCode::Done, "it carries no more streams")),
-            |end| self.ended(&end),
+            |end| self.shared.ended(&end),
         ))
-    }
-
-    fn ended(&self, end: &ConnectionError) -> TransportError {
-        TransportError::Closed(self.shared.reason_of(end))
     }
 }
 

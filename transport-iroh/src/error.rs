@@ -3,10 +3,9 @@
 
 use std::io;
 
-use actor_cluster::transport::{Address, CloseCode, CloseReason, TransportError};
+use actor_cluster::transport::{Address, CloseCode, CloseReason, TransportError, printable};
 use iroh::endpoint::{
     BindError, ConnectError, ConnectWithOptsError, ConnectingError, ConnectionError, TransportErrorCode,
-    VarInt,
 };
 
 /// The TLS alert of a peer that speaks none of our protocols.
@@ -20,7 +19,9 @@ const HOOKED: &str =
 /// it, or as far as can be told.
 pub(crate) fn end_of_connection(error: &ConnectionError, ours: Option<&CloseReason>) -> CloseReason {
     match error {
-        ConnectionError::ApplicationClosed(close) => said_by_peer(close.error_code, &close.reason),
+        ConnectionError::ApplicationClosed(close) => {
+            CloseReason::received(close.error_code.into_inner(), &close.reason)
+        }
         ConnectionError::LocallyClosed => ours.cloned().unwrap_or_else(|| CloseCode::Done.into()),
         ConnectionError::TimedOut => CloseCode::Timeout.into(),
         ConnectionError::TransportError(fault) => {
@@ -28,26 +29,6 @@ pub(crate) fn end_of_connection(error: &ConnectionError, ours: Option<&CloseReas
         }
         other => CloseReason::new(CloseCode::Lost, printable(&other.to_string())),
     }
-}
-
-/// The reason that a peer's application error code and detail stand for.
-pub(crate) fn said_by_peer(code: VarInt, detail: &[u8]) -> CloseReason {
-    let detail = printable(&String::from_utf8_lossy(detail));
-    match u32::try_from(code.into_inner()).ok().and_then(CloseCode::from_u32) {
-        Some(known) => CloseReason::new(known, detail),
-        None => CloseReason::new(CloseCode::Lost, format!("closed with the unknown code {code}: {detail}")),
-    }
-}
-
-/// What reading and writing say once the stream is over. Whoever wants the
-/// reason finds it inside, as [`TransportError::Closed`].
-pub(crate) fn closed(reason: CloseReason) -> io::Error {
-    let kind = match reason.code {
-        CloseCode::Timeout => io::ErrorKind::TimedOut,
-        CloseCode::Lost => io::ErrorKind::ConnectionReset,
-        _ => io::ErrorKind::ConnectionAborted,
-    };
-    io::Error::new(kind, TransportError::Closed(reason))
 }
 
 /// Why a dial failed before there was a connection.
@@ -140,7 +121,7 @@ fn start_of_dial(error: ConnectWithOptsError, address: &Address) -> TransportErr
 fn distrust(error: &ConnectionError) -> Option<String> {
     match error {
         ConnectionError::ApplicationClosed(close) => {
-            let reason = said_by_peer(close.error_code, &close.reason);
+            let reason = CloseReason::received(close.error_code.into_inner(), &close.reason);
             (reason.code == CloseCode::Refused).then(|| format!("it says: {reason}"))
         }
         ConnectionError::TransportError(fault) => is_proof_failure(fault.code).then(|| fault.to_string()),
@@ -155,40 +136,4 @@ fn distrust(error: &ConnectionError) -> Option<String> {
 fn is_proof_failure(code: TransportErrorCode) -> bool {
     const ALERTS: std::ops::Range<u64> = 0x100..0x200;
     ALERTS.contains(&u64::from(code)) && code != TransportErrorCode::crypto(NO_APPLICATION_PROTOCOL)
-}
-
-/// A peer's words, fit for one line of a log.
-fn printable(words: &str) -> String {
-    words.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_peers_reason_is_read_and_cleaned() {
-        let code = VarInt::from_u32(CloseCode::Violation.as_u32());
-        let reason = said_by_peer(code, b"bad frame\n2026 INFO all is well\xff");
-        assert_eq!(reason.code, CloseCode::Violation);
-        assert_eq!(reason.detail(), "bad frame 2026 INFO all is well\u{fffd}");
-    }
-
-    #[test]
-    fn an_unknown_code_is_a_loss_that_names_it() {
-        let reason = said_by_peer(VarInt::from_u64(1 << 40).unwrap(), b"");
-        assert_eq!(reason.code, CloseCode::Lost);
-        assert!(reason.detail().contains(&(1u64 << 40).to_string()), "{reason}");
-    }
-
-    #[test]
-    fn reads_and_writes_carry_the_reason_inside() {
-        let error = closed(CloseReason::new(CloseCode::Shutdown, "bye"));
-        assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted);
-        let inside = error.get_ref().and_then(|inside| inside.downcast_ref::<TransportError>());
-        assert!(
-            matches!(inside, Some(TransportError::Closed(reason)) if reason.detail() == "bye"),
-            "{error}"
-        );
-    }
 }

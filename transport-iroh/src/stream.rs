@@ -8,13 +8,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use actor_cluster::transport::{
-    ChannelBinding, CloseReason, ClusterBidiStream, LaneSet, PathStatus, PeerIdentity,
+    ChannelBinding, CloseReason, ClusterBidiStream, LaneSet, PathStatus, PeerIdentity, TransportError,
 };
-use iroh::endpoint::{ReadError, RecvStream, SendStream, WriteError};
+use iroh::endpoint::{ReadError, RecvStream, SendStream, VarInt, WriteError};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::connection::{Shared, close_code};
-use crate::error;
 
 /// Both halves of a stream. The connection lives as long as one of its streams.
 pub(crate) struct IrohStream {
@@ -44,15 +43,16 @@ impl IrohStream {
     }
 
     fn check_open(&self) -> io::Result<()> {
-        self.closed.as_ref().map_or(Ok(()), |reason| Err(error::closed(reason.clone())))
+        let closed = |reason: &CloseReason| Err(TransportError::Closed(reason.clone()).into());
+        self.closed.as_ref().map_or(Ok(()), closed)
     }
 
     /// A failed read in the seam's words.
     fn read_failed(&self, failure: io::Error) -> io::Error {
         let cause = failure.get_ref().and_then(|cause| cause.downcast_ref());
         match cause {
-            Some(ReadError::Reset(code)) => error::closed(error::said_by_peer(*code, b"")),
-            Some(ReadError::ConnectionLost(end)) => error::closed(self.shared.reason_of(end)),
+            Some(ReadError::Reset(code)) => closed_by_peer(*code),
+            Some(ReadError::ConnectionLost(end)) => self.shared.ended(end).into(),
             _ => failure,
         }
     }
@@ -60,12 +60,17 @@ impl IrohStream {
     /// A failed write in the seam's words.
     fn write_failed(&self, failure: WriteError) -> io::Error {
         match failure {
-            WriteError::Stopped(code) => error::closed(error::said_by_peer(code, b"")),
-            WriteError::ConnectionLost(end) => error::closed(self.shared.reason_of(&end)),
+            WriteError::Stopped(code) => closed_by_peer(code),
+            WriteError::ConnectionLost(end) => self.shared.ended(&end).into(),
             WriteError::ClosedStream => io::Error::new(io::ErrorKind::BrokenPipe, failure),
             other => other.into(),
         }
     }
+}
+
+/// The peer has closed the stream, which carries the code alone.
+fn closed_by_peer(code: VarInt) -> io::Error {
+    TransportError::Closed(CloseReason::received(code.into_inner(), b"")).into()
 }
 
 impl AsyncRead for IrohStream {

@@ -139,15 +139,15 @@ impl Shared {
     }
 
     /// Why the connection ended, as its streams say it.
-    pub(crate) fn end(&self, end: &ConnectionError) -> TransportError {
+    pub(crate) fn ended(&self, end: &ConnectionError) -> TransportError {
         error::end_of_connection(&self.label, end, self.reason.get())
     }
 
     /// Why a stream cannot be read any more.
     pub(crate) fn read_failed(&self, failure: ReadError) -> TransportError {
         match failure {
-            ReadError::Reset(code) => TransportError::Closed(error::said_by_peer(code, b"")),
-            ReadError::ConnectionLost(end) => self.end(&end),
+            ReadError::Reset(code) => closed_by_peer(code),
+            ReadError::ConnectionLost(end) => self.ended(&end),
             other => TransportError::Io(other.into()),
         }
     }
@@ -155,8 +155,8 @@ impl Shared {
     /// Why a stream cannot be written any more.
     pub(crate) fn write_failed(&self, failure: WriteError) -> TransportError {
         match failure {
-            WriteError::Stopped(code) => TransportError::Closed(error::said_by_peer(code, b"")),
-            WriteError::ConnectionLost(end) => self.end(&end),
+            WriteError::Stopped(code) => closed_by_peer(code),
+            WriteError::ConnectionLost(end) => self.ended(&end),
             other => TransportError::Io(io::Error::new(io::ErrorKind::BrokenPipe, other)),
         }
     }
@@ -241,7 +241,7 @@ impl QuicConnection {
         // Two callers at once may both find room for one stream; QUIC has room for it.
         self.check_room(self.first(), &self.opened, self.opened_max)?;
         let shared = self.carrier(lanes);
-        let (mut send, recv) = shared.quic.open_bi().await.map_err(|end| shared.end(&end))?;
+        let (mut send, recv) = shared.quic.open_bi().await.map_err(|end| shared.ended(&end))?;
         self.opened.fetch_add(1, Ordering::Relaxed);
         let named = send.write_all(&[protocol::byte_of(lanes)]).await;
         named.map_err(|failure| shared.write_failed(failure))?;
@@ -256,7 +256,7 @@ impl QuicConnection {
             self.check_room(shared, &self.accepted, STREAMS_MAX as usize)?;
             let (_, recv) = match &mut *unnamed {
                 Some(halves) => halves,
-                none => none.insert(shared.quic.accept_bi().await.map_err(|end| shared.end(&end))?),
+                none => none.insert(shared.quic.accept_bi().await.map_err(|end| shared.ended(&end))?),
             };
             let mut name = [0];
             let named = recv.read(&mut name).await;
@@ -294,7 +294,7 @@ impl QuicConnection {
         }
         Err(shared.quic.close_reason().map_or_else(
             || TransportError::Closed(CloseReason::new(CloseCode::Done, "it carries no more streams")),
-            |end| shared.end(&end),
+            |end| shared.ended(&end),
         ))
     }
 }
@@ -320,6 +320,11 @@ impl Connection for QuicConnection {
     fn close(&self, reason: &CloseReason) {
         self.shared.iter().for_each(|shared| shared.close(reason));
     }
+}
+
+/// What a stream says that the peer has closed. It carries the code alone.
+fn closed_by_peer(code: VarInt) -> TransportError {
+    TransportError::Closed(CloseReason::received(code.into_inner(), b""))
 }
 
 /// A reason's code as QUIC carries it.

@@ -1,9 +1,7 @@
 //! What went wrong, in the seam's words, sorted by whose fault it is. The only place that reads quinn's errors.
 
-use std::io;
-
-use actor_cluster::transport::{CloseCode, CloseReason, TransportError};
-use quinn::{ConnectionError, TransportErrorCode, VarInt};
+use actor_cluster::transport::{CloseCode, CloseReason, TransportError, printable};
+use quinn::{ConnectionError, TransportErrorCode};
 use rustls::{AlertDescription, Error as TlsError};
 use transport_tls::{Fault, Verdict};
 
@@ -25,7 +23,7 @@ pub(crate) fn handshake_failed(peer: &str, error: &ConnectionError, verdict: &Ve
             None => dropped(peer, format!("it hung up ({})", printable(&theirs.to_string()))),
         },
         ConnectionError::ApplicationClosed(theirs) => {
-            let reason = said_by_peer(theirs.error_code, &theirs.reason);
+            let reason = CloseReason::received(theirs.error_code.into_inner(), &theirs.reason);
             match reason.code {
                 CloseCode::Refused => untrusted(peer, format!("it says: {reason}")),
                 _ => dropped(peer, format!("it hung up ({reason})")),
@@ -62,7 +60,9 @@ pub(crate) fn end_of_connection(
     ours: Option<&CloseReason>,
 ) -> TransportError {
     TransportError::Closed(match error {
-        ConnectionError::ApplicationClosed(theirs) => said_by_peer(theirs.error_code, &theirs.reason),
+        ConnectionError::ApplicationClosed(theirs) => {
+            CloseReason::received(theirs.error_code.into_inner(), &theirs.reason)
+        }
         // Whoever closes a connection says why, unless all are closed at once.
         ConnectionError::LocallyClosed => ours.cloned().unwrap_or_else(transport_closed),
         ConnectionError::TimedOut => CloseReason::new(CloseCode::Timeout, "nothing was heard of the peer"),
@@ -75,24 +75,6 @@ pub(crate) fn end_of_connection(
         }
         other => CloseReason::new(CloseCode::Lost, printable(&other.to_string())),
     })
-}
-
-/// The reason that a peer's application error code and detail stand for.
-pub(crate) fn said_by_peer(code: VarInt, detail: &[u8]) -> CloseReason {
-    let detail = printable(&String::from_utf8_lossy(detail));
-    match u32::try_from(code.into_inner()).ok().and_then(CloseCode::from_u32) {
-        Some(known) => CloseReason::new(known, detail),
-        None => CloseReason::new(CloseCode::Lost, format!("closed with the unknown code {code}: {detail}")),
-    }
-}
-
-/// What reading and writing say once the stream is over. Whoever wants the reason finds it inside.
-pub(crate) fn over(error: TransportError) -> io::Error {
-    match error {
-        TransportError::Io(error) => error,
-        TransportError::Untrusted { .. } => io::Error::new(io::ErrorKind::PermissionDenied, error),
-        other => io::Error::new(io::ErrorKind::NotConnected, other),
-    }
 }
 
 /// The alert of TLS that a connection ended with, if it was one (RFC 9001, section 4.8).
@@ -111,29 +93,9 @@ fn broken_off(alert: AlertDescription, reason: &str) -> Fault {
     }
 }
 
-/// A peer's words, fit for one line of a log.
-fn printable(words: &str) -> String {
-    words.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_peers_reason_is_read_and_cleaned() {
-        let code = VarInt::from_u32(CloseCode::Violation.as_u32());
-        let reason = said_by_peer(code, b"bad frame\n2026 INFO all is well\xff");
-        assert_eq!(reason.code, CloseCode::Violation);
-        assert_eq!(reason.detail(), "bad frame 2026 INFO all is well\u{fffd}");
-    }
-
-    #[test]
-    fn an_unknown_code_is_a_loss_that_names_it() {
-        let reason = said_by_peer(VarInt::from_u64(1 << 40).unwrap(), b"");
-        assert_eq!(reason.code, CloseCode::Lost);
-        assert!(reason.detail().contains(&(1u64 << 40).to_string()), "{reason}");
-    }
 
     #[test]
     fn only_codes_of_tls_are_alerts() {
@@ -142,14 +104,5 @@ mod tests {
         for code in [TransportErrorCode::CONNECTION_REFUSED, TransportErrorCode::PROTOCOL_VIOLATION] {
             assert_eq!(alert(code), None);
         }
-    }
-
-    #[test]
-    fn reads_and_writes_carry_the_reason_inside() {
-        let reason = CloseReason::new(CloseCode::Shutdown, "bye");
-        let error = over(TransportError::Closed(reason.clone()));
-        assert_eq!((error.kind(), CloseReason::of(&error)), (io::ErrorKind::NotConnected, Some(&reason)));
-        let error = over(untrusted("a peer", "why"));
-        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
     }
 }

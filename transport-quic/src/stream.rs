@@ -14,7 +14,6 @@ use quinn::{RecvStream, SendStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::connection::{Shared, close_code};
-use crate::error;
 
 /// Both halves of a stream. The connection lives as long as one of its streams.
 pub(crate) struct QuicStream {
@@ -46,7 +45,7 @@ impl QuicStream {
     }
 
     fn check_open(&self) -> io::Result<()> {
-        let closed = |reason: &CloseReason| Err(error::over(TransportError::Closed(reason.clone())));
+        let closed = |reason: &CloseReason| Err(TransportError::Closed(reason.clone()).into());
         self.closed.as_ref().map_or(Ok(()), closed)
     }
 }
@@ -60,7 +59,7 @@ impl AsyncRead for QuicStream {
         let this = self.get_mut();
         // A stopped half would report the end, as if the peer had finished.
         this.check_open()?;
-        this.recv.poll_read_buf(cx, buffer).map_err(|failure| error::over(this.shared.read_failed(failure)))
+        this.recv.poll_read_buf(cx, buffer).map_err(|failure| this.shared.read_failed(failure).into())
     }
 }
 
@@ -69,7 +68,7 @@ impl AsyncWrite for QuicStream {
         let this = self.get_mut();
         this.check_open()?;
         let written = Pin::new(&mut this.send).poll_write(cx, bytes);
-        written.map_err(|failure| error::over(this.shared.write_failed(failure)))
+        written.map_err(|failure| this.shared.write_failed(failure).into())
     }
 
     /// Written bytes belong to QUIC at once; there is nothing to push.

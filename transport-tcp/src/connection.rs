@@ -259,10 +259,7 @@ impl Wire {
                 }
                 polled
             }
-            State::Closed(reason) => {
-                let reason = TransportError::Closed(reason.clone());
-                Poll::Ready(Err(io::Error::new(io::ErrorKind::NotConnected, reason)))
-            }
+            State::Closed(reason) => Poll::Ready(Err(TransportError::Closed(reason.clone()).into())),
         }
     }
 

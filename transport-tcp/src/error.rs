@@ -39,9 +39,7 @@ pub(crate) fn dropped(peer: &str, detail: impl Into<String>) -> TransportError {
 /// a dialler that is refused learns it here, on its first read.
 pub(crate) fn on_stream(peer: &str, error: io::Error) -> io::Error {
     match fault_of(&error) {
-        Some(Fault::Trust(detail)) => {
-            io::Error::new(io::ErrorKind::PermissionDenied, untrusted(peer, detail))
-        }
+        Some(Fault::Trust(detail)) => untrusted(peer, detail).into(),
         _ => error,
     }
 }

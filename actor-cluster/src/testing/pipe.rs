@@ -272,7 +272,7 @@ impl Connection for PipeConnection {
 
     fn close(&self, reason: &CloseReason) {
         let ends = locked(&self.link).close(reason);
-        ends.iter().filter_map(Weak::upgrade).for_each(|end| end.close());
+        ends.iter().filter_map(Weak::upgrade).for_each(|end| end.close(reason));
     }
 }
 
@@ -315,22 +315,26 @@ struct PipeStream {
     label: Arc<str>,
 }
 
-/// The pipe's end, until it is closed. A connection that is closed reaches in
+/// The pipe's end, until it is closed, and then why. A connection that is closed reaches in
 /// from another task, hence the lock.
-struct End(Mutex<Option<DuplexStream>>);
+struct End(Mutex<Result<DuplexStream, CloseReason>>);
 
 impl End {
-    /// Dropping the pipe's end is what wakes the peer; closing both wakes both.
-    fn close(&self) {
-        let io = locked(&self.0).take();
-        // Wakes, so not under the lock.
-        drop(io);
+    /// Dropping the pipe's end is what wakes the peer; closing both wakes both. The first reason counts.
+    fn close(&self, reason: &CloseReason) {
+        let mut end = locked(&self.0);
+        if end.is_ok() {
+            let io = std::mem::replace(&mut *end, Err(reason.clone()));
+            drop(end);
+            // Wakes, so not under the lock.
+            drop(io);
+        }
     }
 }
 
 impl PipeStream {
     fn new(io: DuplexStream, peer: PeerIdentity, label: Arc<str>) -> Self {
-        Self { end: Arc::new(End(Mutex::new(Some(io)))), peer, label }
+        Self { end: Arc::new(End(Mutex::new(Ok(io)))), peer, label }
     }
 
     /// Polls the pipe, unless it is closed.
@@ -339,8 +343,8 @@ impl PipeStream {
         poll: impl FnOnce(Pin<&mut DuplexStream>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         match &mut *locked(&self.end.0) {
-            Some(io) => poll(Pin::new(io)),
-            None => Poll::Ready(Err(io::Error::new(io::ErrorKind::NotConnected, "the stream is closed"))),
+            Ok(io) => poll(Pin::new(io)),
+            Err(reason) => Poll::Ready(Err(TransportError::Closed(reason.clone()).into())),
         }
     }
 }
@@ -358,14 +362,14 @@ impl ClusterBidiStream for PipeStream {
         self.label.to_string()
     }
 
-    fn close(&mut self, _reason: &CloseReason) {
-        self.end.close();
+    fn close(&mut self, reason: &CloseReason) {
+        self.end.close(reason);
     }
 }
 
 impl Drop for PipeStream {
     fn drop(&mut self) {
-        self.end.close();
+        self.end.close(&CloseCode::Lost.into());
     }
 }
 

@@ -30,6 +30,17 @@ impl CloseReason {
         Self { code, detail }
     }
 
+    /// The reason that a peer gave, as a transport carries it: the number of a [`CloseCode`], and words in UTF-8. A number that
+    /// is none of ours counts as [`Lost`](CloseCode::Lost), and is told in the detail. The words are made
+    /// [printable].
+    pub fn received(code: u64, detail: &[u8]) -> Self {
+        let detail = printable(&String::from_utf8_lossy(detail));
+        match u32::try_from(code).ok().and_then(CloseCode::from_u32) {
+            Some(known) => Self::new(known, detail),
+            None => Self::new(CloseCode::Lost, format!("closed with the unknown code {code}: {detail}")),
+        }
+    }
+
     /// The reason in the error of a stream that one side closed.
     pub fn of(error: &io::Error) -> Option<&Self> {
         match error.get_ref()?.downcast_ref() {
@@ -58,6 +69,11 @@ impl fmt::Display for CloseReason {
         }
         Ok(())
     }
+}
+
+/// A peer's words, fit for one line of a log: control characters become spaces.
+pub fn printable(words: &str) -> String {
+    words.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// The machine-readable half of a [`CloseReason`], and an application close code
@@ -135,8 +151,32 @@ mod tests {
             assert_eq!(CloseCode::from_u32(code).map(CloseCode::as_u32), Some(code));
         }
         assert_eq!(CloseCode::from_u32(6), None);
-        let error = io::Error::new(io::ErrorKind::NotConnected, TransportError::Closed(reason.clone()));
-        assert_eq!(CloseReason::of(&error), Some(&reason));
+    }
+
+    #[test]
+    fn a_streams_error_has_the_kind_and_the_reason_of_its_end() {
+        let reason = CloseReason::new(CloseCode::Shutdown, "bye");
+        let error = io::Error::from(TransportError::Closed(reason.clone()));
+        assert_eq!((error.kind(), CloseReason::of(&error)), (io::ErrorKind::NotConnected, Some(&reason)));
+        let error = TransportError::Untrusted { peer: "a peer".into(), detail: "why".into() };
+        assert_eq!(io::Error::from(error).kind(), io::ErrorKind::PermissionDenied);
+        let of_the_system = TransportError::Io(io::ErrorKind::ConnectionReset.into());
+        assert_eq!(io::Error::from(of_the_system).kind(), io::ErrorKind::ConnectionReset);
         assert_eq!(CloseReason::of(&io::Error::other("another")), None);
+    }
+
+    #[test]
+    fn a_peers_reason_is_read_and_cleaned() {
+        let code = u64::from(CloseCode::Violation.as_u32());
+        let reason = CloseReason::received(code, b"bad frame\n2026 INFO all is well\xff");
+        assert_eq!(reason.code, CloseCode::Violation);
+        assert_eq!(reason.detail(), "bad frame 2026 INFO all is well\u{fffd}");
+    }
+
+    #[test]
+    fn an_unknown_code_is_a_loss_that_names_it() {
+        let reason = CloseReason::received(1 << 40, b"");
+        assert_eq!(reason.code, CloseCode::Lost);
+        assert!(reason.detail().contains(&(1u64 << 40).to_string()), "{reason}");
     }
 }

@@ -9,7 +9,9 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{Harness, Node, UNREAD_BYTES_MAX};
-use crate::transport::{Address, ClusterBidiStream, Connection, LaneSet, Listener, TransportError};
+use crate::transport::{
+    Address, CloseReason, ClusterBidiStream, Connection, LaneSet, Listener, TransportError,
+};
 
 /// What a large transfer carries in each direction, in bytes.
 const TRANSFER_BYTES: usize = 4 << 20;
@@ -291,10 +293,38 @@ pub(super) async fn assert_talk(ends: &mut Ends) {
     assert_eq!(receive(&mut ends.near, 4).await, b"pong");
 }
 
-/// Reading comes to the end, or to an error.
+/// Reading comes to the end, or to an error in the seam's words.
 pub(super) async fn assert_ended(stream: &mut Box<dyn ClusterBidiStream>) {
+    if let Some(error) = error_at_the_end(stream).await {
+        let inside = error.get_ref().and_then(|inside| inside.downcast_ref());
+        let kind = match inside {
+            Some(TransportError::Closed(_)) => io::ErrorKind::NotConnected,
+            Some(TransportError::Untrusted { .. }) => io::ErrorKind::PermissionDenied,
+            _ => return,
+        };
+        assert_eq!(error.kind(), kind, "{error}");
+    }
+}
+
+/// Reading and writing fail, and say for what reason this side has closed the stream or its connection.
+pub(super) async fn assert_says_why(stream: &mut Box<dyn ClusterBidiStream>, reason: &CloseReason) {
+    let read = error_at_the_end(stream).await.expect("what we have closed has not come to its end");
+    let written = stream.write(b"more").await.expect_err("a closed stream takes no bytes");
+    for error in [read, written] {
+        assert_eq!((error.kind(), CloseReason::of(&error)), (io::ErrorKind::NotConnected, Some(reason)));
+    }
+}
+
+/// What reading to the end fails with, if it does.
+async fn error_at_the_end(stream: &mut Box<dyn ClusterBidiStream>) -> Option<io::Error> {
     let mut buffer = [0; 1024];
-    while stream.read(&mut buffer).await.is_ok_and(|bytes| bytes > 0) {}
+    loop {
+        match stream.read(&mut buffer).await {
+            Ok(0) => return None,
+            Ok(_) => {}
+            Err(error) => return Some(error),
+        }
+    }
 }
 
 /// Writing fails, sooner or later: the first bytes may still fit into a buffer of the system.
