@@ -65,6 +65,7 @@ mod roles;
 pub mod testing;
 mod trust;
 mod verdict;
+mod verifier;
 
 pub use rustls;
 pub use rustls_pki_types as pki_types;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::server::NoServerSessionStorage;
-use rustls::server::danger::ClientCertVerifier;
 use rustls::time_provider::TimeProvider;
 use rustls::version::TLS13;
 use rustls::{ClientConfig, ConfigBuilder, Error, ServerConfig, server::WantsServerCert};
@@ -13,7 +12,8 @@ use rustls::{ClientConfig, ConfigBuilder, Error, ServerConfig, server::WantsServ
 use crate::context::ALPN;
 use crate::credentials::Credentials;
 use crate::trust::Trust;
-use crate::verdict::{Recorded, Verdict};
+use crate::verdict::Verdict;
+use crate::verifier::Verifier;
 
 /// The accepting role.
 pub(crate) fn server_config(
@@ -22,7 +22,7 @@ pub(crate) fn server_config(
     trust: &Arc<Trust>,
     credentials: &Credentials,
 ) -> Result<ServerConfig, Error> {
-    let accepting = accepting(provider, clock, trust.clone())?;
+    let accepting = accepting(provider, clock, Verifier::new(trust.clone()))?;
     let config = accepting.with_single_cert(credentials.chain.clone(), credentials.key.clone_key())?;
     Ok(without_resumption(config))
 }
@@ -33,9 +33,8 @@ pub(crate) fn recording_server_config(
     clock: &Arc<dyn TimeProvider>,
     trust: &Arc<Trust>,
 ) -> Result<(ServerConfig, Verdict), Error> {
-    let verdict = Verdict::default();
-    let recorded = Recorded { trust: trust.clone(), verdict: verdict.clone() };
-    let accepting = accepting(config.crypto_provider(), clock, Arc::new(recorded))?;
+    let (verifier, verdict) = Verifier::recording(trust.clone());
+    let accepting = accepting(config.crypto_provider(), clock, verifier)?;
     Ok((without_resumption(accepting.with_cert_resolver(config.cert_resolver.clone())), verdict))
 }
 
@@ -49,7 +48,7 @@ pub(crate) fn client_config(
     let mut config = ClientConfig::builder_with_details(provider.clone(), clock.clone())
         .with_protocol_versions(&[&TLS13])?
         .dangerous()
-        .with_custom_certificate_verifier(trust.clone())
+        .with_custom_certificate_verifier(Verifier::new(trust.clone()))
         .with_client_auth_cert(credentials.chain.clone(), credentials.key.clone_key())?;
     config.alpn_protocols = vec![ALPN.to_vec()];
     config.resumption = Resumption::disabled();
@@ -58,17 +57,16 @@ pub(crate) fn client_config(
 
 /// The same for one handshake, which says what it does not believe.
 pub(crate) fn recording_client_config(config: &ClientConfig, trust: &Arc<Trust>) -> (ClientConfig, Verdict) {
-    let verdict = Verdict::default();
-    let recorded = Recorded { trust: trust.clone(), verdict: verdict.clone() };
+    let (verifier, verdict) = Verifier::recording(trust.clone());
     let mut config = config.clone();
-    config.dangerous().set_certificate_verifier(Arc::new(recorded));
+    config.dangerous().set_certificate_verifier(verifier);
     (config, verdict)
 }
 
 fn accepting(
     provider: &Arc<CryptoProvider>,
     clock: &Arc<dyn TimeProvider>,
-    verifier: Arc<dyn ClientCertVerifier>,
+    verifier: Arc<Verifier>,
 ) -> Result<ConfigBuilder<ServerConfig, WantsServerCert>, Error> {
     let builder = ServerConfig::builder_with_details(provider.clone(), clock.clone());
     Ok(builder.with_protocol_versions(&[&TLS13])?.with_client_cert_verifier(verifier))

@@ -1,17 +1,15 @@
 //! Whether a chain of certificates is believed, and which node it speaks for.
-//! The same judgement in both directions, at the handshake and later.
+//! The same judgement in both directions, at the handshake and later. Must not live here: how rustls asks for it (`verifier.rs`).
 
 use std::sync::Arc;
 
 use actor_cluster::id::NodeId;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, verify_tls13_signature};
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
-    CertRevocationListError, CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError,
-    SignatureScheme,
+    CertRevocationListError, CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme,
 };
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, UnixTime};
 use webpki::{
     CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, RevocationOptions,
     RevocationOptionsBuilder,
@@ -81,7 +79,8 @@ impl Trust {
         named(own)
     }
 
-    fn verify_signature(
+    /// Whether the key of this certificate has signed the message, as TLS 1.3 has it.
+    pub(crate) fn verify_signature(
         &self,
         message: &[u8],
         certificate: &CertificateDer<'_>,
@@ -91,7 +90,8 @@ impl Trust {
         verify_tls13_signature(message, certificate, signature, algorithms)
     }
 
-    fn schemes(&self) -> Vec<SignatureScheme> {
+    /// The signatures that can be told to be right.
+    pub(crate) fn schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
@@ -115,82 +115,6 @@ impl<'a> References<'a> {
         // Fails only where there is no list, and then there is no `RevocationLists`.
         let options = RevocationOptionsBuilder::new(&self.lists).ok()?;
         Some(options.with_expiration_policy(self.expiration).build())
-    }
-}
-
-impl ClientCertVerifier for Trust {
-    /// Strangers need not learn which authorities this cluster has, and nodes present the
-    /// one certificate they have anyway.
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &[]
-    }
-
-    fn verify_client_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<ClientCertVerified, Error> {
-        self.judge(end_entity, intermediates, PeerRole::Dialler, now)?;
-        Ok(ClientCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(not_tls13())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.verify_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.schemes()
-    }
-}
-
-impl ServerCertVerifier for Trust {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        self.judge(end_entity, intermediates, PeerRole::Host, now)?;
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(not_tls13())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.verify_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.schemes()
     }
 }
 
@@ -237,9 +161,4 @@ struct Unbelievable(webpki::Error);
 
 fn other(error: Arc<dyn std::error::Error + Send + Sync>) -> Error {
     Error::InvalidCertificate(CertificateError::Other(OtherError(error)))
-}
-
-/// Never met, because only TLS 1.3 is offered.
-fn not_tls13() -> Error {
-    Error::General("a signature of TLS 1.2".into())
 }
