@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use crate::allow_list::AllowList;
 use crate::alpn::ALPN;
 use crate::error;
-use crate::host::{Bounds, Host, Ownership};
+use crate::host::{Host, Ownership};
 use crate::identity::SECRET_KEY_BYTES;
 use crate::limits::{
     CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, HANDSHAKE_DEADLINE, HANDSHAKES_MAX,
@@ -34,13 +34,14 @@ pub struct IrohBuilder {
     advertised: Vec<SocketAddr>,
     reach: Option<Reach>,
     peers: AllowList,
-    bounds: Bounds,
+    limits: AdmissionLimits,
     quic: QuicSettings,
 }
 
 impl IrohBuilder {
     pub(crate) fn new() -> Self {
-        let admission = AdmissionLimits {
+        let limits = AdmissionLimits {
+            handshake_deadline: HANDSHAKE_DEADLINE,
             handshakes_max: HANDSHAKES_MAX,
             handshakes_per_address_max: HANDSHAKES_PER_ADDRESS_MAX,
             connections_max: CONNECTIONS_MAX,
@@ -52,7 +53,7 @@ impl IrohBuilder {
             advertised: Vec::new(),
             reach: None,
             peers: AllowList::new(),
-            bounds: Bounds { handshake_deadline: HANDSHAKE_DEADLINE, admission },
+            limits,
             quic: QuicSettings::default(),
         }
     }
@@ -110,35 +111,35 @@ impl IrohBuilder {
     /// How long a handshake may take, instead of
     /// [`HANDSHAKE_DEADLINE`](crate::limits::HANDSHAKE_DEADLINE).
     pub fn handshake_deadline(mut self, deadline: Duration) -> Self {
-        self.bounds.handshake_deadline = deadline;
+        self.limits.handshake_deadline = deadline;
         self
     }
 
     /// How many handshakes there may be at once, instead of
     /// [`HANDSHAKES_MAX`](crate::limits::HANDSHAKES_MAX).
     pub fn handshakes_max(mut self, handshakes: usize) -> Self {
-        self.bounds.admission.handshakes_max = handshakes;
+        self.limits.handshakes_max = handshakes;
         self
     }
 
     /// How many of them may come from one address, instead of
     /// [`HANDSHAKES_PER_ADDRESS_MAX`](crate::limits::HANDSHAKES_PER_ADDRESS_MAX).
     pub fn handshakes_per_address_max(mut self, handshakes: usize) -> Self {
-        self.bounds.admission.handshakes_per_address_max = handshakes;
+        self.limits.handshakes_per_address_max = handshakes;
         self
     }
 
     /// How many accepted connections there may be at once, instead of
     /// [`CONNECTIONS_MAX`](crate::limits::CONNECTIONS_MAX).
     pub fn connections_max(mut self, connections: usize) -> Self {
-        self.bounds.admission.connections_max = connections;
+        self.limits.connections_max = connections;
         self
     }
 
     /// How many of them may come from one address, instead of
     /// [`CONNECTIONS_PER_ADDRESS_MAX`](crate::limits::CONNECTIONS_PER_ADDRESS_MAX).
     pub fn connections_per_address_max(mut self, connections: usize) -> Self {
-        self.bounds.admission.connections_per_address_max = connections;
+        self.limits.connections_per_address_max = connections;
         self
     }
 
@@ -177,7 +178,7 @@ impl IrohBuilder {
     /// together; [`TransportError::Bind`] where a port is taken or may not be
     /// used.
     pub async fn bind(self) -> Result<IrohTransport, TransportError> {
-        self.check_bounds()?;
+        self.check_limits()?;
         let (Some(secret_key), false) = (&self.secret_key, self.sockets.is_empty()) else {
             return Err(fault(
                 "it takes a key and a socket to bind: call `secret_key`, and `bind_addr` or `loopback`",
@@ -202,7 +203,7 @@ impl IrohBuilder {
         let quic = if relays.is_empty() { self.quic } else { self.quic.with_other_paths() };
         let endpoint = reach.apply(endpoint)?.transport_config(quic.build()?);
         let endpoint = endpoint.bind().await.map_err(|error| error::bind(error, sockets))?;
-        let host = Host::start(endpoint, Ownership::Ours { relays }, self.bounds, self.peers);
+        let host = Host::start(endpoint, Ownership::Ours { relays }, self.limits, self.peers);
         Ok(IrohTransport::new(host))
     }
 
@@ -263,7 +264,7 @@ impl IrohBuilder {
     /// [`TransportError::Config`] where something is said that is the endpoint's, or does not fit together;
     /// [`TransportError::Closed`] where the endpoint is closed.
     pub fn attach(self, endpoint: Endpoint) -> Result<IrohTransport, TransportError> {
-        self.check_bounds()?;
+        self.check_limits()?;
         let is_the_endpoints = self.secret_key.is_some()
             || self.reach.is_some()
             || !(self.sockets.is_empty() && self.advertised.is_empty());
@@ -277,11 +278,11 @@ impl IrohBuilder {
             return Err(error::transport_closed());
         }
         let ownership = Ownership::Callers { quic: self.quic.build()? };
-        Ok(IrohTransport::new(Host::start(endpoint, ownership, self.bounds, self.peers)))
+        Ok(IrohTransport::new(Host::start(endpoint, ownership, self.limits, self.peers)))
     }
 
-    fn check_bounds(&self) -> Result<(), TransportError> {
-        let most = &self.bounds.admission;
+    fn check_limits(&self) -> Result<(), TransportError> {
+        let most = &self.limits;
         let counts = [
             most.handshakes_max,
             most.handshakes_per_address_max,
@@ -308,7 +309,7 @@ impl fmt::Debug for IrohBuilder {
             .field("sockets", &self.sockets)
             .field("reach", &self.reach)
             .field("peers", &self.peers)
-            .field("bounds", &self.bounds)
+            .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
 }

@@ -19,7 +19,7 @@ use crate::identity;
 
 /// Connects to the address, if its node is on the list of peers.
 pub(crate) async fn dial(host: &Arc<Host>, address: &Address) -> Result<IrohConnection, TransportError> {
-    let deadline = host.bounds.handshake_deadline;
+    let deadline = host.limits.handshake_deadline;
     match timeout(deadline, connect(host, address)).await {
         Ok(outcome) => outcome,
         Err(_) => {

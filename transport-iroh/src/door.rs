@@ -130,7 +130,7 @@ pub(crate) async fn welcome(
     from: IncomingAddr,
     (knocking, seat): (Place, Place),
 ) -> Option<Connection> {
-    let deadline = host.bounds.handshake_deadline;
+    let deadline = host.limits.handshake_deadline;
     let peer = place_of(&from);
     let arrival = timeout(deadline, admit(accepting, host, seat, peer.clone())).await.unwrap_or_else(|_| {
         Err(TransportError::Handshake { peer, detail: format!("it took longer than {deadline:?}") })

@@ -1,5 +1,5 @@
 //! What the transport, its listener and its connections have in common: one
-//! Iroh endpoint, the list of peers and the bounds. Owns the endpoint's end.
+//! Iroh endpoint, the list of peers and the limits. Owns the endpoint's end.
 //!
 //! ```text
 //!  IrohTransport ─┐
@@ -35,13 +35,6 @@ use crate::registry::Registry;
 /// How long to wait before the next look at a port.
 const PORT_RETRY: Duration = Duration::from_millis(1);
 
-/// How many there may be of what, and for how long.
-#[derive(Clone, Debug)]
-pub(crate) struct Bounds {
-    pub(crate) handshake_deadline: Duration,
-    pub(crate) admission: AdmissionLimits,
-}
-
 /// Whose an endpoint is.
 #[derive(Clone, Debug)]
 pub(crate) enum Ownership {
@@ -61,7 +54,7 @@ pub(crate) enum Ownership {
 /// One endpoint and everything about it.
 pub(crate) struct Host {
     pub(crate) node: NodeId,
-    pub(crate) bounds: Bounds,
+    pub(crate) limits: AdmissionLimits,
     pub(crate) ownership: Ownership,
     pub(crate) peers: AllowList,
     pub(crate) registry: Registry,
@@ -86,7 +79,7 @@ impl Host {
     pub(crate) fn start(
         endpoint: Endpoint,
         ownership: Ownership,
-        bounds: Bounds,
+        limits: AdmissionLimits,
         peers: AllowList,
     ) -> Arc<Self> {
         let host = Arc::new(Self {
@@ -95,8 +88,8 @@ impl Host {
             peers,
             registry: Registry::default(),
             door: Door::default(),
-            admission: Admission::new(&bounds.admission),
-            bounds,
+            admission: Admission::new(&limits),
+            limits,
             sockets: endpoint.bound_sockets(),
             endpoint: Mutex::new(Some(endpoint.clone())),
             door_task: Mutex::new(None),

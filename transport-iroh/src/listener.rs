@@ -29,7 +29,7 @@ impl IrohListener {
     /// [`TransportError::Config`] where somebody listens already.
     pub(crate) fn open(host: Arc<Host>) -> Result<Self, TransportError> {
         host.endpoint()?;
-        match host.door.open(host.bounds.admission.handshakes_max) {
+        match host.door.open(host.limits.handshakes_max) {
             Some(arrivals) => Ok(Self { arrivals, host }),
             None => Err(TransportError::Config("the transport listens already".to_owned())),
         }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use actor_cluster::transport::TransportError;
 use actor_cluster::transport::net::Listen;
-use transport_tls::{Authorities, Credentials, TlsContext};
+use transport_tls::{Authorities, Credentials, TlsContext, TlsSettings};
 
 use crate::limits::{CONNECTIONS_PER_PEER_MAX, INITIAL_MTU, MTU_MOST, QuicLimits};
 use crate::settings::Settings;
@@ -16,9 +16,7 @@ use crate::transport::QuicTransport;
 pub struct QuicConfig {
     listen: Vec<SocketAddr>,
     advertise: Vec<String>,
-    tls: Option<TlsContext>,
-    credentials: Option<Credentials>,
-    authorities: Option<Authorities>,
+    tls: TlsSettings,
     connections: usize,
     limits: QuicLimits,
 }
@@ -28,9 +26,7 @@ impl QuicConfig {
         Self {
             listen: Vec::new(),
             advertise: Vec::new(),
-            tls: None,
-            credentials: None,
-            authorities: None,
+            tls: TlsSettings::default(),
             connections: 1,
             limits: QuicLimits::default(),
         }
@@ -58,19 +54,19 @@ impl QuicConfig {
     /// replaced later, or is shared with other transports. Instead of
     /// [`credentials`](Self::credentials) and [`authorities`](Self::authorities).
     pub fn tls(mut self, context: TlsContext) -> Self {
-        self.tls = Some(context);
+        self.tls.context = Some(context);
         self
     }
 
     /// What this node proves itself with.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
-        self.credentials = Some(credentials);
+        self.tls.credentials = Some(credentials);
         self
     }
 
     /// Whose certificates this node believes.
     pub fn authorities(mut self, authorities: Authorities) -> Self {
-        self.authorities = Some(authorities);
+        self.tls.authorities = Some(authorities);
         self
     }
 
@@ -101,23 +97,11 @@ impl QuicConfig {
     pub fn build(self) -> Result<QuicTransport, TransportError> {
         let listen = Listen::new(self.listen.clone(), &self.advertise)?;
         if let Some(fault) = self.fault() {
-            return Err(unusable(fault));
+            return Err(TransportError::Config(fault));
         }
         let (connections, limits) = (self.connections, self.limits);
-        let settings = Settings::new(self.context()?, limits, connections)?;
+        let settings = Settings::new(self.tls.into_context()?, limits, connections)?;
         Ok(QuicTransport::new(settings, listen))
-    }
-
-    fn context(self) -> Result<TlsContext, TransportError> {
-        match (self.tls, self.credentials, self.authorities) {
-            (Some(context), None, None) => Ok(context),
-            (None, Some(credentials), Some(authorities)) => TlsContext::new(credentials, authorities),
-            (Some(_), ..) => Err(unusable(
-                "credentials and authorities stand in the TLS context and are given beside it, too",
-            )),
-            (None, None, _) => Err(unusable("credentials are missing: a certificate chain and its key")),
-            (None, _, None) => Err(unusable("authorities are missing: whose certificates to believe")),
-        }
     }
 
     /// What cannot be kept, if anything.
@@ -137,8 +121,4 @@ impl QuicConfig {
             None
         }
     }
-}
-
-fn unusable(detail: impl Into<String>) -> TransportError {
-    TransportError::Config(detail.into())
 }

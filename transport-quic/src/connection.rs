@@ -26,7 +26,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 use transport_tls::{Disconnect, Fault, PeerRole, Registered, TlsContext, node_of};
 
-use crate::error::{self, dropped, faulty};
+use crate::error::{self, dropped};
 use crate::limits::{LINGER, STREAMS_MAX};
 use crate::protocol;
 use crate::stream::QuicStream;
@@ -62,7 +62,7 @@ impl Shared {
         label: String,
         (place, lingering): (Option<Place>, Gauge),
     ) -> Result<Arc<Self>, TransportError> {
-        let peer = node_of(&chain).map_err(|fault| faulty(&label, fault))?;
+        let peer = node_of(&chain).map_err(|fault| fault.about(&label))?;
         let shared = Arc::new(Self {
             quic,
             peer,
@@ -79,7 +79,7 @@ impl Shared {
             Ok(registered) => shared.registered.get_or_init(|| registered),
             Err(fault) => {
                 shared.close(&CloseReason::new(CloseCode::Refused, NOT_BELIEVED));
-                return Err(faulty(&shared.label, fault));
+                return Err(fault.about(&shared.label));
             }
         };
         Ok(shared)

@@ -11,12 +11,12 @@ use crate::endpoints::transport_closed;
 pub(crate) fn handshake_failed(peer: &str, error: &ConnectionError, verdict: &Verdict) -> TransportError {
     match error {
         ConnectionError::TransportError(ours) => match (verdict.fault(), alert(ours.code)) {
-            (Some(fault), _) => faulty(peer, fault),
-            (None, Some(alert)) => faulty(peer, broken_off(alert, &ours.reason)),
+            (Some(fault), _) => fault.about(peer),
+            (None, Some(alert)) => broken_off(alert, &ours.reason).about(peer),
             (None, None) => dropped(peer, printable(&ours.to_string())),
         },
         ConnectionError::ConnectionClosed(theirs) => match alert(theirs.error_code) {
-            Some(alert) => faulty(peer, Fault::of(&TlsError::AlertReceived(alert))),
+            Some(alert) => Fault::of(&TlsError::AlertReceived(alert)).about(peer),
             None if theirs.error_code == TransportErrorCode::CONNECTION_REFUSED => {
                 dropped(peer, "it takes no more connections now")
             }
@@ -31,14 +31,6 @@ pub(crate) fn handshake_failed(peer: &str, error: &ConnectionError, verdict: &Ve
         }
         ConnectionError::Reset => dropped(peer, "it hung up"),
         other => dropped(peer, printable(&other.to_string())),
-    }
-}
-
-/// What is wrong in TLS.
-pub(crate) fn faulty(peer: &str, fault: Fault) -> TransportError {
-    match fault {
-        Fault::Trust(detail) => untrusted(peer, detail),
-        Fault::Protocol(detail) => dropped(peer, detail),
     }
 }
 
@@ -67,7 +59,7 @@ pub(crate) fn end_of_connection(
         ConnectionError::LocallyClosed => ours.cloned().unwrap_or_else(transport_closed),
         ConnectionError::TimedOut => CloseReason::new(CloseCode::Timeout, "nothing was heard of the peer"),
         ConnectionError::ConnectionClosed(theirs) => match alert(theirs.error_code) {
-            Some(alert) => return faulty(peer, Fault::of(&TlsError::AlertReceived(alert))),
+            Some(alert) => return Fault::of(&TlsError::AlertReceived(alert)).about(peer),
             None => CloseReason::new(CloseCode::Lost, printable(&theirs.to_string())),
         },
         ConnectionError::TransportError(ours) => {

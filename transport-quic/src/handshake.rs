@@ -11,7 +11,7 @@ use rustls_pki_types::CertificateDer;
 use transport_tls::{ALPN, Fault, PeerRole};
 
 use crate::connection::Shared;
-use crate::error::{faulty, handshake_failed};
+use crate::error::handshake_failed;
 use crate::transport::Node;
 
 /// The peer's certificate, and those between it and an authority.
@@ -26,7 +26,7 @@ pub(crate) async fn accept(
     place: Place,
 ) -> Result<Arc<Shared>, TransportError> {
     let accepting = node.settings.accepting(base);
-    let (config, verdict) = accepting.map_err(|fault| faulty(&label, fault))?;
+    let (config, verdict) = accepting.map_err(|fault| fault.about(&label))?;
     let failed = |error| handshake_failed(&label, &error, &verdict);
     let connecting = incoming.accept_with(config).map_err(failed)?;
     let connection = connecting.await.map_err(failed)?;
@@ -45,7 +45,7 @@ pub(crate) fn proven(
     label: String,
     place: Option<Place>,
 ) -> Result<Arc<Shared>, TransportError> {
-    let chain = proof_of(&connection).map_err(|fault| faulty(&label, fault))?;
+    let chain = proof_of(&connection).map_err(|fault| fault.about(&label))?;
     let lingering = node.endpoints.lingering.clone();
     Shared::new(connection, &node.settings.context, (chain, role), label, (place, lingering))
 }

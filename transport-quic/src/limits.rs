@@ -5,28 +5,10 @@ use std::time::Duration;
 
 use actor_cluster::limits::DATA_LANES_MAX;
 use actor_cluster::transport::net::AdmissionLimits;
-pub use actor_cluster::transport::net::{CONNECT_ADDRESSES_MAX, CONNECT_ATTEMPT_DELAY};
-
-/// How long a peer that connects to us may take until it is let in. At the deadline it is dropped.
-pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
-
-/// How many peers may be at their handshake at once. One more is refused before any cryptography.
-///
-/// From half of them on, a peer must first prove that it receives what is sent to its address, so that forged
-/// addresses cannot take all places.
-pub const HANDSHAKES_MAX: usize = 256;
-
-/// How many of those at their handshake may come from one IPv4 address, or from one IPv6 network of 2⁶⁴. One
-/// more is refused, so that one machine cannot take all places. From half of them on it must prove its address, too.
-pub const HANDSHAKES_PER_ADDRESS_MAX: usize = 64;
-
-/// How many accepted connections may exist at once, those at their handshake among them. One more is refused. Dialled ones
-/// are not counted: how many there are is the dialler's own decision.
-pub const CONNECTIONS_MAX: usize = 4096;
-
-/// How many of the accepted connections may come from one address. Enough for a cluster on one machine, or behind one
-/// translation of addresses.
-pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 1024;
+pub use actor_cluster::transport::net::{
+    CONNECT_ADDRESSES_MAX, CONNECT_ATTEMPT_DELAY, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX,
+    HANDSHAKE_DEADLINE, HANDSHAKES_MAX, HANDSHAKES_PER_ADDRESS_MAX,
+};
 
 /// How many bytes of a newcomer's packets are kept until it is its turn. Further ones are dropped, and it sends them again.
 pub const NEWCOMER_BYTES_MAX: u64 = 16 << 10;
@@ -88,9 +70,10 @@ pub const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
 pub struct QuicLimits {
     /// See [`HANDSHAKE_DEADLINE`].
     pub handshake_deadline: Duration,
-    /// See [`HANDSHAKES_MAX`].
+    /// See [`HANDSHAKES_MAX`]. From half of them on, a peer must first prove that it receives what is sent to its address, so that
+    /// forged addresses cannot take all places.
     pub handshakes_max: usize,
-    /// See [`HANDSHAKES_PER_ADDRESS_MAX`].
+    /// See [`HANDSHAKES_PER_ADDRESS_MAX`]. From half of them on, too.
     pub handshakes_per_address_max: usize,
     /// See [`CONNECTIONS_MAX`].
     pub connections_max: usize,
@@ -113,6 +96,7 @@ pub struct QuicLimits {
 impl QuicLimits {
     pub(crate) fn admission(&self) -> AdmissionLimits {
         AdmissionLimits {
+            handshake_deadline: self.handshake_deadline,
             handshakes_max: self.handshakes_max,
             handshakes_per_address_max: self.handshakes_per_address_max,
             connections_max: self.connections_max,

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use actor_cluster::transport::TransportError;
 use actor_cluster::transport::net::Listen;
-
-use transport_tls::{Authorities, Credentials, TlsContext};
+use transport_tls::{Authorities, Credentials, TlsContext, TlsSettings};
 
 use crate::handshake::Security;
 use crate::limits::TcpLimits;
@@ -18,9 +17,7 @@ use crate::transport::TcpTransport;
 pub struct TcpConfig {
     listen: Vec<SocketAddr>,
     advertise: Vec<String>,
-    tls: Option<TlsContext>,
-    credentials: Option<Credentials>,
-    authorities: Option<Authorities>,
+    tls: TlsSettings,
     plaintext: bool,
     limits: TcpLimits,
 }
@@ -48,19 +45,19 @@ impl TcpConfig {
     /// replaced later, or is shared with other transports. Instead of
     /// [`credentials`](Self::credentials) and [`authorities`](Self::authorities).
     pub fn tls(mut self, context: TlsContext) -> Self {
-        self.tls = Some(context);
+        self.tls.context = Some(context);
         self
     }
 
     /// What this node proves itself with.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
-        self.credentials = Some(credentials);
+        self.tls.credentials = Some(credentials);
         self
     }
 
     /// Whose certificates this node believes.
     pub fn authorities(mut self, authorities: Authorities) -> Self {
-        self.authorities = Some(authorities);
+        self.tls.authorities = Some(authorities);
         self
     }
 
@@ -101,29 +98,14 @@ impl TcpConfig {
     }
 
     fn security(self) -> Result<Security, TransportError> {
-        match (self.plaintext, self.tls, self.credentials, self.authorities) {
-            (false, Some(context), None, None) => Ok(Security::Tls(context)),
-            (false, None, Some(credentials), Some(authorities)) => {
-                TlsContext::new(credentials, authorities).map(Security::Tls)
-            }
-            (false, Some(_), ..) => Err(unusable(
-                "credentials and authorities stand in the TLS context and are given beside it, too",
-            )),
-            (false, None, None, _) => {
-                Err(unusable("credentials are missing: a certificate chain and its key"))
-            }
-            (false, None, _, None) => Err(unusable("authorities are missing: whose certificates to believe")),
-            (true, None, None, None) => {
-                tracing::warn!("this transport has no TLS: anybody can read it, change it and take part");
-                Ok(Security::Plaintext)
-            }
-            (true, ..) => {
-                Err(unusable("credentials and authorities are for TLS, but plaintext was asked for"))
-            }
+        if !self.plaintext {
+            return self.tls.into_context().map(Security::Tls);
         }
+        if !self.tls.is_empty() {
+            let detail = "credentials and authorities are for TLS, but plaintext was asked for";
+            return Err(TransportError::Config(detail.into()));
+        }
+        tracing::warn!("this transport has no TLS: anybody can read it, change it and take part");
+        Ok(Security::Plaintext)
     }
-}
-
-fn unusable(detail: impl Into<String>) -> TransportError {
-    TransportError::Config(detail.into())
 }

@@ -65,7 +65,7 @@ impl SocketConnection {
             Peer::Anonymous => (PeerIdentity::Anonymous, None),
             Peer::Known(node) => (PeerIdentity::Node(node), None),
             Peer::Proven(proof) => {
-                let node = proof.node().map_err(|fault| error::faulty(&label, fault))?;
+                let node = proof.node().map_err(|fault| fault.about(&label))?;
                 (PeerIdentity::Node(node), Some(proof))
             }
         };
@@ -236,7 +236,7 @@ impl Wire {
         };
         let wire: Arc<dyn Disconnect> = self.clone();
         let registered = context.register(chain, peer, Arc::downgrade(&wire));
-        let registered = registered.map_err(|fault| error::faulty(&self.label, fault))?;
+        let registered = registered.map_err(|fault| fault.about(&self.label))?;
         // One that was disconnected meanwhile is closed, and what it holds is dropped here.
         if let State::Open(open) = &mut *self.lock() {
             open.registered = Some(registered);

@@ -10,16 +10,8 @@ use transport_tls::Fault;
 /// either side, and everything else.
 pub(crate) fn handshake_failed(peer: &str, error: &io::Error) -> TransportError {
     match fault_of(error) {
-        Some(fault) => faulty(peer, fault),
+        Some(fault) => fault.about(peer),
         None => dropped(peer, describe_io(error)),
-    }
-}
-
-/// What is wrong in TLS.
-pub(crate) fn faulty(peer: &str, fault: Fault) -> TransportError {
-    match fault {
-        Fault::Trust(detail) => untrusted(peer, detail),
-        Fault::Protocol(detail) => dropped(peer, detail),
     }
 }
 

@@ -67,7 +67,7 @@ pub(crate) struct Intake<D> {
 impl<D: Door> Intake<D> {
     /// Listens at a door that is open already.
     pub(crate) fn new(door: D, addresses: Vec<Address>, limits: &TcpLimits) -> Self {
-        let admission = Admission::new(&limits.admission());
+        let admission = Admission::new(limits);
         let (handshakes, pause) = (JoinSet::new(), Pause::default());
         let deadline = limits.handshake_deadline;
         Self { door, addresses, deadline, admission, handshakes, pause }

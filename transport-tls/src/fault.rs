@@ -1,6 +1,7 @@
 //! What went wrong in TLS, in words for people, sorted by what they can do about
 //! it. Must not live here: which peer it was (the transports know).
 
+use actor_cluster::transport::TransportError;
 use rustls::{AlertDescription, CertRevocationListError, CertificateError, Error, PeerIncompatible};
 
 /// Whose matter an error of TLS is, with what to say about it.
@@ -24,6 +25,15 @@ impl Fault {
             Error::NoApplicationProtocol => Fault::Protocol("it does not speak our protocol".into()),
             Error::PeerIncompatible(why) => Fault::Protocol(incompatible(why)),
             other => Fault::Protocol(other.to_string()),
+        }
+    }
+
+    /// The same as the error of a handshake with this peer.
+    pub fn about(self, peer: &str) -> TransportError {
+        let peer = peer.to_owned();
+        match self {
+            Fault::Trust(detail) => TransportError::Untrusted { peer, detail },
+            Fault::Protocol(detail) => TransportError::Handshake { peer, detail },
         }
     }
 }

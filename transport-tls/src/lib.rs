@@ -61,6 +61,7 @@ mod name;
 mod pem;
 pub mod provider;
 mod roles;
+mod settings;
 #[cfg(feature = "dev-ca")]
 pub mod testing;
 mod trust;
@@ -79,5 +80,6 @@ pub use fault::Fault;
 pub use files::TlsFiles;
 pub use identity::NODE_URI_PREFIX;
 pub use name::server_name;
+pub use settings::TlsSettings;
 pub use trust::{PeerRole, node_of};
 pub use verdict::Verdict;

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::id::NodeId;
 
@@ -114,17 +115,50 @@ impl Drop for Place {
     }
 }
 
-/// How many may come in at once.
+/// How many may come in at once, and how long each may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AdmissionLimits {
-    /// How many may be at their handshake.
+    /// See [`HANDSHAKE_DEADLINE`].
+    pub handshake_deadline: Duration,
+    /// See [`HANDSHAKES_MAX`].
     pub handshakes_max: usize,
-    /// How many of those may come from one origin.
+    /// See [`HANDSHAKES_PER_ADDRESS_MAX`].
     pub handshakes_per_address_max: usize,
-    /// How many accepted connections there may be, those at their handshake among them.
+    /// See [`CONNECTIONS_MAX`].
     pub connections_max: usize,
-    /// How many of those may come from one origin.
+    /// See [`CONNECTIONS_PER_ADDRESS_MAX`].
     pub connections_per_address_max: usize,
+}
+
+/// How long a peer that connected to us may take until it is let in. At the deadline it is dropped.
+pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How many peers may be at their handshake at once. One more is dropped or refused at once, before any
+/// cryptography, so that nobody's silence fills the memory.
+pub const HANDSHAKES_MAX: usize = 256;
+
+/// How many of those at their handshake may come from one [`Origin`]: from one IPv4 address, or from one IPv6 network of 2⁶⁴. One
+/// more is dropped, so that one machine cannot take all places.
+pub const HANDSHAKES_PER_ADDRESS_MAX: usize = 64;
+
+/// How many accepted connections may exist at once, those at their handshake among them. One more is dropped. Dialled ones
+/// are not counted: how many there are is the dialler's own decision.
+pub const CONNECTIONS_MAX: usize = 4096;
+
+/// How many of the accepted connections may come from one [`Origin`]. Enough for a cluster on one machine, or behind one
+/// translation of addresses.
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 1024;
+
+impl Default for AdmissionLimits {
+    fn default() -> Self {
+        Self {
+            handshake_deadline: HANDSHAKE_DEADLINE,
+            handshakes_max: HANDSHAKES_MAX,
+            handshakes_per_address_max: HANDSHAKES_PER_ADDRESS_MAX,
+            connections_max: CONNECTIONS_MAX,
+            connections_per_address_max: CONNECTIONS_PER_ADDRESS_MAX,
+        }
+    }
 }
 
 /// The places of those who come in.
