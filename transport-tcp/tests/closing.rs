@@ -6,7 +6,7 @@ use actor_cluster::transport::{CloseCode, CloseReason, TransportError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use transport_tcp::DevCa;
 
-use crate::world::{Host, guarded, node_of};
+use crate::world::{Ends, Host, guarded, node_of};
 
 /// An orderly end is authenticated: somebody who cuts the wire cannot fake it.
 #[tokio::test]
@@ -15,11 +15,11 @@ async fn a_closed_stream_ends_and_a_dropped_one_breaks() {
     let mut host = Host::start(&node_of(&ca, "host")).await;
     let dialler = node_of(&ca, "dialler");
 
-    let (mut near, mut far) = host.connect(&dialler).await;
+    let Ends { mut near, mut far, .. } = host.connect(&dialler).await;
     near.close(&CloseCode::Done.into());
     assert_eq!(guarded(far.read(&mut [0; 16])).await.unwrap(), 0);
 
-    let (near, mut far) = host.connect(&dialler).await;
+    let Ends { near, mut far, .. } = host.connect(&dialler).await;
     drop(near);
     let error = guarded(far.read(&mut [0; 16])).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{error}");
@@ -29,7 +29,7 @@ async fn a_closed_stream_ends_and_a_dropped_one_breaks() {
 async fn a_closed_stream_says_why() {
     let ca = DevCa::new().unwrap();
     let mut host = Host::start(&node_of(&ca, "host")).await;
-    let (mut near, _far) = host.connect(&node_of(&ca, "dialler")).await;
+    let Ends { mut near, .. } = host.connect(&node_of(&ca, "dialler")).await;
     let reason = CloseReason::new(CloseCode::Violation, "a frame too long");
     near.close(&reason);
     near.close(&CloseCode::Done.into());

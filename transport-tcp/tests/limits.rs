@@ -4,7 +4,9 @@ use actor_cluster::transport::{Transport, TransportError};
 use tokio::io::AsyncReadExt;
 use transport_tcp::{DevCa, TcpLimits, TcpTransport};
 
-use crate::world::{Host, assert_dropped, config, guarded, node_of, refused, settings};
+use crate::world::{
+    Ends, Host, assert_dropped, config, guarded, knock, knock_from, node_of, refused, settings,
+};
 
 #[tokio::test]
 async fn a_port_is_had_by_one() {
@@ -21,8 +23,8 @@ async fn a_port_is_had_by_one() {
 async fn handshakes_are_capped_and_make_room_again() {
     let ca = DevCa::new().unwrap();
     let mut host = Host::start(&limited(&ca, TcpLimits { handshakes_max: 2, ..TcpLimits::default() })).await;
-    let (first, _second) = (host.knock().await, host.knock().await);
-    let mut third = host.knock().await;
+    let (first, _second) = (knock(&host).await, knock(&host).await);
+    let mut third = knock(&host).await;
     assert_dropped(&host.refusal().await, "more than 2 peers are at their handshake");
     let thrown_out = guarded(third.read(&mut [0; 16])).await;
     assert!(matches!(thrown_out, Ok(0) | Err(_)), "{thrown_out:?}");
@@ -37,7 +39,7 @@ async fn connections_are_capped_and_make_room_again() {
     let ca = DevCa::new().unwrap();
     let mut host = Host::start(&limited(&ca, TcpLimits { connections_max: 1, ..TcpLimits::default() })).await;
     let dialler = node_of(&ca, "dialler");
-    let (_near, far) = host.connect(&dialler).await;
+    let Ends { near: _near, far, .. } = host.connect(&dialler).await;
     let (near, second) = host.meet(&dialler).await;
     assert_dropped(&refused(second), "more than 1 connections");
     assert_dropped(&refused(near), "it hung up");
@@ -57,8 +59,8 @@ async fn w12_one_address_takes_its_share_of_places_and_no_more() {
         ..TcpLimits::default()
     };
     let mut host = Host::start(&limited(&ca, limits)).await;
-    let silent = [host.knock_from(2).await, host.knock_from(2).await];
-    let mut third = host.knock_from(2).await;
+    let silent = [knock_from(&host, 2).await, knock_from(&host, 2).await];
+    let mut third = knock_from(&host, 2).await;
     assert_dropped(&host.refusal().await, "more than 2 peers from its address are at their handshake");
     let thrown_out = guarded(third.read(&mut [0; 16])).await;
     assert!(matches!(thrown_out, Ok(0) | Err(_)), "{thrown_out:?}");

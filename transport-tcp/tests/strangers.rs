@@ -7,12 +7,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use transport_tcp::{DevCa, TcpLimits, TcpTransport};
 
-use crate::world::{ANY_PORT, Host, assert_dropped, config, guarded, node_of, plaintext, refused};
+use crate::world::{
+    ANY_PORT, Host, Met, assert_dropped, config, guarded, knock, node_of, plaintext, refused,
+};
 
 #[tokio::test]
 async fn b08_plaintext_client_to_a_tls_listener_is_refused() {
     let mut host = Host::start(&node_of(&DevCa::new().unwrap(), "host")).await;
-    let (near, far) = host.meet(&plaintext()).await;
+    let (near, far) = meet_as_its_kind(&mut host, &plaintext()).await;
     assert_dropped(&refused(near), "it speaks TLS, and this side was told not to");
     assert_dropped(&refused(far), "it does not speak TLS");
 }
@@ -20,7 +22,7 @@ async fn b08_plaintext_client_to_a_tls_listener_is_refused() {
 #[tokio::test]
 async fn a_tls_client_to_a_plaintext_listener_is_refused() {
     let mut host = Host::start(&plaintext()).await;
-    let (near, far) = host.meet(&node_of(&DevCa::new().unwrap(), "dialler")).await;
+    let (near, far) = meet_as_its_kind(&mut host, &node_of(&DevCa::new().unwrap(), "dialler")).await;
     assert_dropped(&refused(near), "it does not speak TLS");
     assert_dropped(&refused(far), "it speaks TLS, and this side was told not to");
 }
@@ -46,7 +48,7 @@ async fn garbage_is_dropped_and_the_next_peer_gets_in() {
         let garbage: [&[u8]; 4] =
             [&[0xff; 512], b"\x16\x03\x01\xff\xff", b"\x16\x03\x01\x00\x04\x01\x00\x00\x01\x00", &[0; 3]];
         for bytes in garbage {
-            let mut stranger = host.knock().await;
+            let mut stranger = knock(&host).await;
             stranger.write_all(bytes).await.unwrap();
             stranger.shutdown().await.unwrap();
             assert_dropped(&host.refusal().await, "was dropped");
@@ -54,6 +56,12 @@ async fn garbage_is_dropped_and_the_next_peer_gets_in() {
         }
         host.connect(&dialler).await;
     }
+}
+
+/// Dials where the host is, as if it were of the dialler's kind.
+async fn meet_as_its_kind(host: &mut Host, dialler: &TcpTransport) -> (Met, Met) {
+    host.address = Address::new(dialler.scheme(), host.address.rest()).unwrap();
+    host.meet(dialler).await
 }
 
 /// In either role: the first words of each side in TLS 1.2, without the extension that 1.3 hides in.
@@ -66,7 +74,7 @@ async fn tls_1_2_is_refused() {
     let client_hello =
         [&[3, 3][..], &random, &[0], &[0, 2], &cipher, &[1, 0], &signature_algorithms].concat();
     let mut host = Host::start(&node_of(&ca, "host")).await;
-    let mut old = host.knock().await;
+    let mut old = knock(&host).await;
     old.write_all(&handshake_record(1, &client_hello)).await.unwrap();
     old.shutdown().await.unwrap();
     assert_dropped(&host.refusal().await, "it does not speak TLS 1.3");
@@ -95,8 +103,8 @@ async fn a_silent_peer_is_dropped_at_the_deadline() {
     let beginnings: [(_, &[u8]); 2] = [(tls, b"\x16\x03\x01"), (plain, b"actor-cluster")];
     for (config, beginning) in beginnings {
         let mut host = Host::start(&config.build().unwrap()).await;
-        let silent = host.knock().await;
-        let mut halting = host.knock().await;
+        let silent = knock(&host).await;
+        let mut halting = knock(&host).await;
         halting.write_all(beginning).await.unwrap();
         for _ in 0..2 {
             assert_dropped(&host.refusal().await, "it took longer than 30ms");
@@ -112,7 +120,7 @@ async fn a_refused_peer_cannot_stay() {
     let limits = TcpLimits { handshake_deadline: Duration::from_millis(30), ..TcpLimits::default() };
     let transport = config(&DevCa::new().unwrap().node("host").unwrap()).limits(limits).build().unwrap();
     let mut host = Host::start(&transport).await;
-    let mut stranger = host.knock().await;
+    let mut stranger = knock(&host).await;
     stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
     assert_dropped(&host.refusal().await, "it does not speak TLS");
     assert_gone(stranger).await;
@@ -121,9 +129,9 @@ async fn a_refused_peer_cannot_stay() {
 #[tokio::test]
 async fn dropping_the_listener_drops_those_at_their_handshake() {
     let mut host = Host::start(&node_of(&DevCa::new().unwrap(), "host")).await;
-    let silent = host.knock().await;
+    let silent = knock(&host).await;
     // One that fails at once shows that the silent one before it was let in.
-    let hasty = host.knock().await;
+    let hasty = knock(&host).await;
     drop(hasty);
     assert_dropped(&host.refusal().await, "it hung up");
     drop(host);

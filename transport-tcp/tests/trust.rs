@@ -15,7 +15,7 @@ use transport_tcp::tls::pki_types::{PrivateKeyDer, ServerName};
 use transport_tcp::tls::testing::trust_suite::{Harness, raw_client, signed};
 use transport_tcp::{Credentials, DevCa, NodeCredentials, TcpTransport, TlsContext};
 
-use crate::world::{ANY_PORT, Host, assert_config, config, guarded, node_of};
+use crate::world::{ANY_PORT, Host, assert_config, config, guarded, knock, node_of};
 
 transport_tls::trust_suite!(Tcp);
 
@@ -65,7 +65,7 @@ async fn sessions_are_never_resumed() {
     let client = Arc::new(raw_client(Some(signed(&ca, &DevCertificate::default())), Some(ALPN)));
     let mut host = Host::start(&node_of(&ca, "host")).await;
     for _ in 0..2 {
-        let socket = host.knock().await;
+        let socket = knock(&host).await;
         let name = ServerName::try_from("localhost").unwrap();
         let shaking = TlsConnector::from(client.clone()).connect(name, socket);
         let (near, far) = guarded(async { tokio::join!(shaking, host.listener.accept()) }).await;
@@ -88,10 +88,5 @@ async fn nodes_meet_whoever_does_the_cryptography() {
     let provider = transport_tcp::tls::provider::aws_lc_rs();
     let tls = TlsContext::with_provider(credentials, authorities, provider).unwrap();
     let dialler = TcpTransport::builder().tls(tls).build().unwrap();
-    let (mut near, mut far) = Host::start(&node_of(&ca, "host")).await.connect(&dialler).await;
-    near.write_all(b"hello").await.unwrap();
-    near.flush().await.unwrap();
-    let mut heard = [0; 5];
-    guarded(far.read_exact(&mut heard)).await.unwrap();
-    assert_eq!(&heard, b"hello");
+    Host::start(&node_of(&ca, "host")).await.connect(&dialler).await.talk().await;
 }

@@ -1,120 +1,85 @@
-//! Two nodes that meet or do not, and the few words that the suite's cases are written in.
+//! Nodes of this machine that meet or do not, and the few words that tests of transports over TLS are written in. Must not live
+//! here: what is tested.
 
 use std::future::Future;
-use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use actor_cluster::transport::{Address, ClusterBidiStream, Connection, Listener, Transport, TransportError};
+use actor_cluster::transport::{
+    Address, ClusterBidiStream, Connection, LaneSet, Listener, Transport, TransportError,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::trust_suite::Harness;
-use crate::{Authorities, Credentials, DevCa, NodeCredentials, TlsContext};
+/// Any port of this machine, over IPv4.
+pub const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// A case that waits longer than this hangs. Generous, because a loaded machine is not a defect.
+/// A test that waits longer than this hangs. Generous, because a loaded machine is not a defect.
 const HANG: Duration = Duration::from_secs(60);
 
 /// Turns a wait without end into a failure.
-pub(super) async fn guarded<T>(wait: impl Future<Output = T>) -> T {
-    tokio::time::timeout(HANG, wait).await.expect("the case hangs")
+pub async fn guarded<T>(wait: impl Future<Output = T>) -> T {
+    tokio::time::timeout(HANG, wait).await.expect("the test hangs")
 }
 
-/// A node of this authority.
-pub(super) fn node_of<H: Harness>(ca: &DevCa, name: &str) -> Node {
-    Node::with::<H>(&ca.node(name).expect("a certificate"))
-}
-
-/// A node that can dial and listen.
-pub(super) struct Node {
-    pub(super) tls: TlsContext,
-    pub(super) transport: Box<dyn Transport>,
-}
-
-impl Node {
-    /// Proves itself with this, and believes its own authority.
-    pub(super) fn with<H: Harness>(node: &NodeCredentials) -> Self {
-        Self::of::<H>(credentials(node), node.authorities().expect("an authority"))
-    }
-
-    pub(super) fn of<H: Harness>(credentials: Credentials, authorities: Authorities) -> Self {
-        let tls = TlsContext::new(credentials, authorities).expect("a context");
-        Self { transport: H::transport(&tls), tls }
-    }
-
-    pub(super) async fn listen(&self) -> Host {
-        let listener = self.transport.listen().await.expect("listen");
-        let address = listener.addresses().remove(0);
-        Host { listener, address }
-    }
-
-    /// Dials a host that does not believe this node, goes on talking as long as it can, and gives what it learns.
-    pub(super) async fn learn_why(&self, address: &Address) -> TransportError {
-        let connection = match self.transport.dial(address).await {
-            Ok(connection) => connection,
-            Err(error) => return error,
-        };
-        // In TLS 1.3 a dialler is done before the host has seen its certificate, so there may be a connection.
-        let mut stream = connection.open(self.transport.streams()[0]).await.expect("open");
-        for _ in 0..8 {
-            stream.write_all(&[7; 4 << 10]).await.expect("write");
-            stream.flush().await.expect("flush");
-            tokio::task::yield_now().await;
-        }
-        let error = stream.read(&mut [0; 16]).await.expect_err("the host does not believe this node");
-        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied, "{error}");
-        let inside = error.into_inner().and_then(|inside| inside.downcast().ok());
-        *inside.expect("a transport's error inside")
-    }
-}
+/// What a dial or a listener comes to.
+pub type Met = Result<Box<dyn Connection>, TransportError>;
 
 /// A listener and where it is.
-pub(super) struct Host {
-    listener: Box<dyn Listener>,
-    pub(super) address: Address,
+pub struct Host {
+    /// Whoever comes is accepted here.
+    pub listener: Box<dyn Listener>,
+    /// Where [`connect`](Self::connect) and [`meet`](Self::meet) dial.
+    pub address: Address,
 }
 
 impl Host {
-    /// Lets both meet, and gives both ends of a stream.
-    pub(super) async fn connect(&mut self, dialler: &Node) -> Ends {
-        let meeting = async { tokio::join!(dialler.transport.dial(&self.address), self.listener.accept()) };
-        let (near, far) = guarded(meeting).await;
-        let (near, far) = (near.expect("dial"), far.expect("accept"));
-        let opening = async { tokio::join!(near.open(dialler.transport.streams()[0]), far.accept()) };
-        let (near_stream, far_stream) = guarded(opening).await;
-        let (near_stream, far_stream) = (near_stream.expect("open"), far_stream.expect("accept"));
-        Ends { near: near_stream, far: far_stream, _connections: [near, far] }
+    /// Has a transport listen; of several addresses, the first is dialled.
+    pub async fn start(transport: &(impl Transport + ?Sized)) -> Self {
+        let listener = transport.listen().await.expect("listen");
+        let address = listener.addresses().remove(0);
+        Self { listener, address }
     }
 
-    /// A node that must not get in: what it learns, and what the host says.
-    pub(super) async fn refuse(&mut self, dialler: &Node) -> (TransportError, TransportError) {
-        let address = self.address.clone();
-        guarded(async { tokio::join!(dialler.learn_why(&address), self.refusal()) }).await
+    /// Dials and accepts at once.
+    pub async fn meet(&mut self, dialler: &(impl Transport + ?Sized)) -> (Met, Met) {
+        guarded(async { tokio::join!(dialler.dial(&self.address), self.listener.accept()) }).await
     }
 
-    /// A bare client that must not get in: what it is told, and what the host says.
-    pub(super) async fn refuse_bare(
-        &mut self,
-        client: impl Future<Output = String>,
-    ) -> (String, TransportError) {
-        guarded(async { tokio::join!(client, self.refusal()) }).await
+    /// Dials, accepts, and gives both ends of the first stream.
+    pub async fn connect(&mut self, dialler: &(impl Transport + ?Sized)) -> Ends {
+        let (near, far) = self.meet(dialler).await;
+        Ends::open(near.expect("dial"), far.expect("accept"), dialler.streams()[0]).await
     }
 
-    async fn refusal(&mut self) -> TransportError {
-        match self.listener.accept().await {
-            Ok(connection) => panic!("{} got through", connection.label()),
-            Err(error) => error,
-        }
+    /// Waits for somebody who does not get in, and says why.
+    pub async fn refusal(&mut self) -> TransportError {
+        refused(guarded(self.listener.accept()).await)
     }
 }
 
-/// Both ends of a stream; the dialler's is the near one.
-pub(super) struct Ends {
-    pub(super) near: Box<dyn ClusterBidiStream>,
-    pub(super) far: Box<dyn ClusterBidiStream>,
-    _connections: [Box<dyn Connection>; 2],
+/// Both ends of a connection, and of a stream on it. The dialler's are the near ones.
+pub struct Ends {
+    /// The dialler's end of the stream.
+    pub near: Box<dyn ClusterBidiStream>,
+    /// The host's end of the stream.
+    pub far: Box<dyn ClusterBidiStream>,
+    /// The dialler's end of the connection.
+    pub near_connection: Box<dyn Connection>,
+    /// The host's end of the connection.
+    pub far_connection: Box<dyn Connection>,
 }
 
 impl Ends {
-    pub(super) async fn talk(&mut self) {
+    /// Opens a stream and accepts it.
+    pub async fn open(near: Box<dyn Connection>, far: Box<dyn Connection>, lanes: LaneSet) -> Self {
+        let (near_connection, far_connection) = (near, far);
+        let opening = async { tokio::join!(near_connection.open(lanes), far_connection.accept()) };
+        let (near, far) = guarded(opening).await;
+        Self { near: near.expect("open"), far: far.expect("accept"), near_connection, far_connection }
+    }
+
+    /// Something crosses from the dialler to the host.
+    pub async fn talk(&mut self) {
         self.near.write_all(b"still there?").await.expect("write");
         self.near.flush().await.expect("flush");
         let mut heard = [0; 12];
@@ -123,14 +88,31 @@ impl Ends {
     }
 }
 
-/// What the node proves itself with.
-pub(super) fn credentials(node: &NodeCredentials) -> Credentials {
-    node.credentials().expect("credentials")
+/// The error of a connection that must not come to be.
+pub fn refused(outcome: Met) -> TransportError {
+    match outcome {
+        Ok(connection) => panic!("{} got through", connection.label()),
+        Err(error) => error,
+    }
 }
 
 /// The error is about trust and says this.
 #[track_caller]
-pub(super) fn assert_untrusted(error: &TransportError, detail: &str) {
+pub fn assert_untrusted(error: &TransportError, detail: &str) {
     assert!(matches!(error, TransportError::Untrusted { .. }), "{error:?}");
+    assert!(error.to_string().contains(detail), "{error}");
+}
+
+/// The error is about a handshake that was not finished and says this.
+#[track_caller]
+pub fn assert_dropped(error: &TransportError, detail: &str) {
+    assert!(matches!(error, TransportError::Handshake { .. }), "{error:?}");
+    assert!(error.to_string().contains(detail), "{error}");
+}
+
+/// The error is about settings and says this.
+#[track_caller]
+pub fn assert_config(error: &TransportError, detail: &str) {
+    assert!(matches!(error, TransportError::Config(_)), "{error:?}");
     assert!(error.to_string().contains(detail), "{error}");
 }

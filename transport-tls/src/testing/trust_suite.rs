@@ -8,7 +8,8 @@
 //!     transport_tls::trust_suite!(super::MyHarness);
 //! }
 //! ```
-#![allow(clippy::missing_panics_doc, reason = "a suite speaks by panicking")]
+
+mod node;
 
 use std::future::Future;
 use std::io;
@@ -23,7 +24,8 @@ use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio::io::AsyncReadExt;
 
-use super::meeting::{Node, assert_untrusted, credentials, guarded, node_of};
+use self::node::{Node, credentials, node_of, refuse, refuse_bare};
+use super::meeting::{assert_untrusted, guarded};
 use crate::dev_ca::{DevCertificate, DevKey, DevUsages};
 use crate::{ALPN, Authorities, Credentials, DevCa, NodeCredentials, RevocationLists, TlsContext};
 
@@ -73,7 +75,7 @@ macro_rules! trust_suite {
 pub async fn an_unknown_authority_is_refused_by_both_sides<H: Harness>() {
     let (ours, theirs) = (authority(), authority());
     let mut host = node_of::<H>(&ours, "host").listen().await;
-    let (near, far) = host.refuse(&node_of::<H>(&theirs, "stranger")).await;
+    let (near, far) = refuse(&mut host, &node_of::<H>(&theirs, "stranger")).await;
     assert_untrusted(&near, "comes from an authority we do not know");
     assert_untrusted(&far, "does not know the authority of our certificate");
 }
@@ -93,7 +95,7 @@ pub async fn a_self_signed_certificate_is_refused<H: Harness>() {
     let key = key_of(&own.signing_key);
     let mut host = node_of::<H>(&authority(), "host").listen().await;
     let client = raw_client(Some((vec![own.cert.der().clone()], key)), Some(ALPN));
-    let (told, error) = host.refuse_bare(H::shake_hands(host.address.clone(), client)).await;
+    let (told, error) = refuse_bare(&mut host, |address| H::shake_hands(address, client)).await;
     assert_untrusted(&error, "from an authority we do not know");
     assert!(told.contains("UnknownCA"), "{told}");
 }
@@ -130,7 +132,7 @@ pub async fn a_certificate_is_for_the_side_it_says<H: Harness>() {
 pub async fn a_dialler_without_a_certificate_is_refused<H: Harness>() {
     let mut host = node_of::<H>(&authority(), "host").listen().await;
     let client = raw_client(None, Some(ALPN));
-    let (told, error) = host.refuse_bare(H::shake_hands(host.address.clone(), client)).await;
+    let (told, error) = refuse_bare(&mut host, |address| H::shake_hands(address, client)).await;
     assert_untrusted(&error, "it presented no certificate");
     assert!(told.contains("CertificateRequired"), "{told}");
 }
@@ -151,7 +153,7 @@ pub async fn a_certificate_that_speaks_for_no_node_is_refused<H: Harness>() {
         let own = Credentials::from_der(chain.clone(), key.clone_key()).expect_err("it is for no node");
         assert!(matches!(&own, TransportError::Config(said) if said.contains(detail)), "{own}");
         let client = raw_client(Some((chain, key)), Some(ALPN));
-        let (told, error) = host.refuse_bare(H::shake_hands(host.address.clone(), client)).await;
+        let (told, error) = refuse_bare(&mut host, |address| H::shake_hands(address, client)).await;
         assert_untrusted(&error, detail);
         assert!(told.contains("CertificateUnknown"), "{told}");
     }
@@ -168,7 +170,7 @@ pub async fn a_named_node_keeps_its_identity_when_its_key_changes<H: Harness>() 
         let certificate = DevCertificate { key, uris, ..Default::default() };
         let named = Node::with::<H>(&ca.node_with("named", &certificate).expect("a certificate"));
         assert_eq!(named.tls.node_id(), id);
-        let ends = listener.connect(&named).await;
+        let ends = listener.connect(&*named.transport).await;
         assert_eq!(ends.near.peer_identity(), PeerIdentity::Node(host.tls.node_id()));
         assert_eq!(ends.far.peer_identity(), PeerIdentity::Node(id));
     }
@@ -181,7 +183,7 @@ pub async fn another_protocol_is_refused<H: Harness>() {
     let mut host = node_of::<H>(&ca, "host").listen().await;
     for protocol in [None, Some(&b"h2"[..])] {
         let client = raw_client(Some(signed(&ca, &DevCertificate::default())), protocol);
-        let (_, error) = host.refuse_bare(H::shake_hands(host.address.clone(), client)).await;
+        let (_, error) = refuse_bare(&mut host, |address| H::shake_hands(address, client)).await;
         assert!(matches!(error, TransportError::Handshake { .. }), "{error}");
         assert!(error.to_string().contains("does not speak our protocol"), "{error}");
     }
@@ -196,7 +198,7 @@ pub async fn replaced_credentials_are_used_from_the_next_connection_on<H: Harnes
     let renewed = new.node_with("renewed", &renewed).expect("a certificate");
     let (dialler, host) = (Node::with::<H>(&ours), node_of::<H>(&old, "host"));
     let mut listener = host.listen().await;
-    let mut before = listener.connect(&dialler).await;
+    let mut before = listener.connect(&*dialler.transport).await;
 
     let both = Authorities::from_pem(format!("{}{}", old.pem(), new.pem()).as_bytes()).expect("authorities");
     for node in [&dialler, &host] {
@@ -206,7 +208,7 @@ pub async fn replaced_credentials_are_used_from_the_next_connection_on<H: Harnes
     // From here on only who shows the new certificate gets in.
     let only_new = Authorities::from_pem(new.pem().as_bytes()).expect("authorities");
     let judge = Node::of::<H>(credentials(&old.node("judge").expect("a certificate")), only_new);
-    let mut after = judge.listen().await.connect(&dialler).await;
+    let mut after = judge.listen().await.connect(&*dialler.transport).await;
     for ends in [&mut before, &mut after] {
         assert_eq!(ends.far.peer_identity(), PeerIdentity::Node(ours.node_id));
         ends.talk().await;
@@ -220,8 +222,9 @@ pub async fn a_revoked_peer_is_disconnected_and_stays_out<H: Harness>() {
     let (host, peer, friend) =
         (node_of::<H>(&ca, "host"), Node::with::<H>(&bad), node_of::<H>(&ca, "friend"));
     let (mut at_host, mut at_peer) = (host.listen().await, peer.listen().await);
-    let mut with_friend = at_host.connect(&friend).await;
-    let (mut from_peer, mut to_peer) = (at_host.connect(&peer).await, at_peer.connect(&host).await);
+    let mut with_friend = at_host.connect(&*friend.transport).await;
+    let (mut from_peer, mut to_peer) =
+        (at_host.connect(&*peer.transport).await, at_peer.connect(&*host.transport).await);
 
     host.tls.replace_authorities(without(&ca, &bad)).expect("replace");
     for stream in [&mut from_peer.far, &mut to_peer.near] {
@@ -235,10 +238,10 @@ pub async fn a_revoked_peer_is_disconnected_and_stays_out<H: Harness>() {
     }
     with_friend.talk().await;
 
-    let (near, far) = at_host.refuse(&peer).await;
+    let (near, far) = refuse(&mut at_host, &peer).await;
     assert_untrusted(&near, "it says that our certificate was revoked");
     assert_untrusted(&far, "its certificate was revoked");
-    let (near, far) = at_peer.refuse(&host).await;
+    let (near, far) = refuse(&mut at_peer, &host).await;
     assert_untrusted(&near, "its certificate was revoked");
     assert_untrusted(&far, "it says that our certificate was revoked");
     assert_eq!(host.tls.counts().disconnected, 2);
@@ -249,7 +252,7 @@ pub async fn closed_connections_are_forgotten<H: Harness>() {
     let ca = authority();
     let bad = ca.node("bad").expect("a certificate");
     let host = node_of::<H>(&ca, "host");
-    drop(host.listen().await.connect(&Node::with::<H>(&bad)).await);
+    drop(host.listen().await.connect(&*Node::with::<H>(&bad).transport).await);
     host.tls.replace_authorities(without(&ca, &bad)).expect("replace");
     assert_eq!(host.tls.counts().disconnected, 0);
 }
@@ -263,7 +266,7 @@ pub async fn a_context_may_be_shared<H: Harness>() {
     node.tls.replace_authorities(stranger).expect("replace");
     let mut host = node_of::<H>(&ca, "host").listen().await;
     for dialler in [&node, &other] {
-        let (near, _) = host.refuse(dialler).await;
+        let (near, _) = refuse(&mut host, dialler).await;
         assert_untrusted(&near, "from an authority we do not know");
     }
 }
@@ -295,7 +298,7 @@ async fn assert_refused_by_host<H: Harness>(
     told: &str,
 ) {
     let mut host = Node::with::<H>(host).listen().await;
-    let (near, far) = host.refuse(&Node::with::<H>(dialler)).await;
+    let (near, far) = refuse(&mut host, &Node::with::<H>(dialler)).await;
     assert_untrusted(&far, why);
     assert_untrusted(&near, told);
 }
@@ -303,7 +306,7 @@ async fn assert_refused_by_host<H: Harness>(
 /// The dialler refuses the host.
 async fn assert_refused_by_dialler<H: Harness>(host: &NodeCredentials, dialler: &NodeCredentials, why: &str) {
     let mut host = Node::with::<H>(host).listen().await;
-    let (near, far) = host.refuse(&Node::with::<H>(dialler)).await;
+    let (near, far) = refuse(&mut host, &Node::with::<H>(dialler)).await;
     assert_untrusted(&near, why);
     assert!(matches!(far, TransportError::Untrusted { .. }), "{far}");
 }
