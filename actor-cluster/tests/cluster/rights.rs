@@ -1,25 +1,24 @@
 //! What a policy of grants does between two nodes: each operation, on each kind of subject, allowed and denied; who gets in;
 //! and what becomes of those who were in when the policy changes.
 
+mod trial;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use actor_cluster::limits::FORBIDDEN_INTERVAL;
 use actor_cluster::testing::pipe::pipe_between;
 use actor_cluster::transport::{CloseCode, PeerIdentity};
 use actor_cluster::{
     Actors, Allow, Authorize, ConnectError, Events, FindError, HandshakeError, Labels, NodeBuilder,
-    NodeEvent, NodeServer, Operation, PeerInfo, PublishedAs, RefusalCause, RemoteMessage, Rights,
-    SpawnOnError, Subject,
+    NodeEvent, NodeServer, Operation, PeerInfo, RefusalCause, RemoteMessage, Rights, Subject,
 };
-use actor_core::{
-    Actor, ActorError, ActorRef, ActorSystem, CallFailure, Executor, Rejection, ReplyPort, SpawnOptions,
-    Status,
-};
+use actor_core::{ActorSystem, CallFailure, Executor, Rejection};
 
+use self::trial::{Known, Trial};
 use super::Network;
 use super::support::{
-    Count, Exits, Start, TestNode, builder, disconnected_by, failure, id, next, node, node_on, node_with,
+    Count, Start, TestNode, builder, disconnected_by, failure, id, next, node, node_on, node_with,
     on_every_shape, pass, refused, settle, system_after,
 };
 
@@ -35,207 +34,6 @@ on_every_shape! {
     a_stream_that_proves_nothing_neither_joins_nor_displaces_a_session
     anothers_name_gives_nothing
     rights_that_are_replaced_while_they_are_asked_hold
-}
-
-/// How an actor is known to the peer that tries something on it.
-#[derive(Clone, Debug)]
-enum Known {
-    Published(PublishedAs),
-    /// Its address was in a message.
-    Given,
-}
-
-impl Known {
-    fn all() -> [Known; 4] {
-        let group = |scope: &str| PublishedAs::Group { scope: scope.into(), name: "tills".into() };
-        let name = PublishedAs::Name("till".into());
-        [Known::Published(name), Known::Published(group("")), Known::Published(group("shop")), Known::Given]
-    }
-
-    /// The actors that are known so, and no others.
-    fn actors(&self) -> Actors {
-        match self {
-            Known::Published(PublishedAs::Name(name)) => Actors::published(Labels::name(name.clone())),
-            Known::Published(PublishedAs::Group { scope, name }) => {
-                Actors::published(Labels::group(scope.clone(), name.clone()))
-            }
-            Known::Given => Actors::taking::<Count>(),
-        }
-    }
-
-    /// What is next to it.
-    fn others() -> Actors {
-        let labels = Labels::name("tills").and(Labels::group("", "till")).and(Labels::group("shop", "till"));
-        Actors::published(labels.and(Labels::scope("other"))).and(Actors::taking::<Take>())
-    }
-
-    fn labels(&self) -> Vec<PublishedAs> {
-        match self {
-            Known::Published(label) => vec![label.clone()],
-            Known::Given => vec![],
-        }
-    }
-}
-
-/// Keeps the address that it is sent.
-#[derive(Debug, RemoteMessage)]
-enum Take {
-    #[rpc]
-    Take(ActorRef<Count>, ReplyPort<()>),
-}
-
-#[derive(Clone, Default)]
-struct Taker(Arc<Mutex<Option<ActorRef<Count>>>>);
-
-impl Actor for Taker {
-    type Msg = Take;
-    type State = ();
-    type Arguments = ();
-
-    async fn pre_start(&self, _: &ActorRef<Take>, (): ()) -> Result<(), ActorError> {
-        Ok(())
-    }
-
-    async fn handle(&self, _: &ActorRef<Take>, message: Take, (): &mut ()) -> Result<(), ActorError> {
-        let Take::Take(actor, port) = message;
-        *self.0.lock().unwrap() = Some(actor);
-        _ = port.send(());
-        Ok(())
-    }
-}
-
-/// The address of an actor of another node that is not published.
-async fn given(here: &TestNode, there: &TestNode, actor: &ActorRef<Count>) -> ActorRef<Count> {
-    let taker = Taker::default();
-    let address = here.system.spawn(taker.clone(), (), SpawnOptions::new()).await.unwrap();
-    here.server.publish("taker", &address).unwrap();
-    settle().await;
-    let taking = there.server.find::<Take>("taker").unwrap();
-    taking.call(|port| Take::Take(actor.clone(), port)).await.unwrap();
-    taker.0.lock().unwrap().take().unwrap()
-}
-
-/// One node, which has rights, and another that tries what they are.
-struct Trial {
-    here: TestNode,
-    there: TestNode,
-    /// Of the node that has rights.
-    events: Events,
-    /// On that node.
-    actor: ActorRef<Count>,
-    remote: ActorRef<Count>,
-}
-
-impl Trial {
-    async fn of(network: &Network, numbers: [u8; 2], known: &Known, rights: Rights) -> Self {
-        let [ours, theirs] = numbers;
-        let here = node(network, ours).await;
-        let there = node_with(network, theirs, |builder| builder.spawnable("blank", || Blank)).await;
-        let actor = there.counter(7).await;
-        match known {
-            Known::Published(PublishedAs::Name(name)) => there.server.publish(name, &actor).unwrap(),
-            Known::Published(PublishedAs::Group { scope, name }) => {
-                there.server.groups().scope(scope).join(name, &actor).unwrap();
-            }
-            Known::Given => {}
-        }
-        here.connect(&there).await;
-        settle().await;
-        let remote = match known {
-            Known::Published(PublishedAs::Name(name)) => here.find(name),
-            Known::Published(PublishedAs::Group { scope, name }) => {
-                here.server.groups().scope(scope).members::<Count>(name).remove(0)
-            }
-            Known::Given => given(&here, &there, &actor).await,
-        };
-        there.server.set_authorize(rights);
-        settle().await;
-        let events = there.server.subscribe();
-        Self { here, there, events, actor, remote }
-    }
-
-    async fn end(self) {
-        self.here.shutdown().await;
-        self.there.shutdown().await;
-    }
-
-    /// Tries an operation; whether it was done, by its effect.
-    async fn tries(&self, operation: Operation) -> bool {
-        let remote = &self.remote;
-        match operation {
-            Operation::Call => match remote.call(Count::Get).await {
-                Ok(_) => true,
-                denied => {
-                    assert_eq!(failure(denied), CallFailure::Rejected(Rejection::Forbidden));
-                    false
-                }
-            },
-            Operation::Cast => {
-                let before = self.actor.call(Count::Get).await.unwrap();
-                remote.cast(Count::Add(1)).unwrap();
-                settle().await;
-                self.actor.call(Count::Get).await.unwrap() > before
-            }
-            Operation::Watch => {
-                let exits = Exits::default();
-                exits.watch(remote);
-                settle().await;
-                exits.seen().is_empty()
-            }
-            Operation::Link => {
-                let supervisor = self.here.counter(0).await;
-                remote.cell().link(&supervisor.cell()).unwrap();
-                settle().await;
-                let is_linked = self.actor.cell().supervisor().is_some();
-                remote.cell().unlink(&supervisor.cell());
-                settle().await;
-                is_linked
-            }
-            Operation::Stop | Operation::Drain | Operation::Kill => {
-                match operation {
-                    Operation::Stop => remote.stop(None),
-                    Operation::Drain => remote.drain(),
-                    _ => remote.kill(),
-                }
-                settle().await;
-                self.actor.status() == Status::Stopped
-            }
-            Operation::Spawn => {
-                match self.here.server.spawn_on::<Count, ()>(self.there.id(), "blank", ()).await {
-                    Ok(_) => true,
-                    denied => {
-                        assert_eq!(denied.unwrap_err(), SpawnOnError::Forbidden);
-                        false
-                    }
-                }
-            }
-            Operation::Publish => {
-                let ours = self.here.publish("ours", Start::default()).await;
-                settle().await;
-                let is_found = self.there.server.find::<Count>("ours").is_ok();
-                self.here.server.unpublish("ours", &ours);
-                is_found
-            }
-            other => panic!("{other:?} is to be tried here"),
-        }
-    }
-}
-
-/// Answers nothing.
-struct Blank;
-
-impl Actor for Blank {
-    type Msg = Count;
-    type State = ();
-    type Arguments = ();
-
-    async fn pre_start(&self, _: &ActorRef<Count>, (): ()) -> Result<(), ActorError> {
-        Ok(())
-    }
-
-    async fn handle(&self, _: &ActorRef<Count>, _: Count, (): &mut ()) -> Result<(), ActorError> {
-        Ok(())
-    }
 }
 
 const ON_ACTORS: [Operation; 7] = [
@@ -312,18 +110,6 @@ async fn each_operation_is_granted_on_each_kind_of_subject(network: Network) {
         assert!(!trial.tries(operation).await, "{operation:?} is denied");
         assert_eq!(trial.forbidden(operation).await, subject);
         trial.end().await;
-    }
-}
-
-impl Trial {
-    /// What the node tells that was denied.
-    async fn forbidden(&mut self, expected: Operation) -> Subject {
-        loop {
-            if let NodeEvent::Forbidden { peer, operation, subject, count } = next(&mut self.events).await {
-                assert_eq!((peer.node, operation, count), (self.here.id(), expected, 1));
-                return subject;
-            }
-        }
     }
 }
 
