@@ -85,7 +85,7 @@ fn not_let_in(shared: &Shared, address: &Address) -> TransportError {
         None => {
             let detail = "it did not say whether it lets us in";
             shared.close(&CloseReason::new(CloseCode::Violation, detail));
-            error::untrusted(address, detail.to_owned())
+            error::dropped(address, detail)
         }
     }
 }

@@ -50,16 +50,23 @@ pub(crate) fn dialled_connection(error: &ConnectionError, address: &Address) -> 
     if let Some(detail) = distrust(error) {
         return untrusted(address, detail);
     }
-    let kind = match error {
-        ConnectionError::TimedOut => io::ErrorKind::TimedOut,
+    match error {
+        ConnectionError::TimedOut => {
+            unreachable(address, io::ErrorKind::TimedOut, "nobody answers".to_owned())
+        }
+        // Nobody listens there, or takes more connections now: an endpoint says no more than that.
         ConnectionError::ConnectionClosed(close)
             if close.error_code == TransportErrorCode::CONNECTION_REFUSED =>
         {
-            io::ErrorKind::ConnectionRefused
+            unreachable(address, io::ErrorKind::ConnectionRefused, error.to_string())
         }
-        _ => io::ErrorKind::ConnectionAborted,
-    };
-    unreachable(address, kind, error.to_string())
+        other => dropped(address, &format!("it hung up ({other})")),
+    }
+}
+
+/// Whoever is at the address did not finish its handshake with us.
+pub(crate) fn dropped(address: &Address, detail: &str) -> TransportError {
+    TransportError::Handshake { peer: address.to_string(), detail: printable(detail) }
 }
 
 /// We do not trust who is at the address, or they do not trust us.

@@ -25,7 +25,7 @@
 //!   relay. Without `@` and entries, the lookup services must find the peer. A peer that has moved is found
 //!   by them although an old place is dialled; and by whoever of its peers has heard of it, in a
 //!   [transitive](actor_cluster::Mode::Transitive) cluster, so that a session looks for it there.
-//! - **Streams.** Three on each connection, for control, data and bulk: what is more urgent is sent first
+//! - **Streams.** Four on each connection, for control, what is urgent, data and bulk: what is more urgent is sent first
 //!   whenever several have something to send. Each tells which
 //!   [path](actor_cluster::transport::PathStatus) is in use, a direct one or a relay, and how it fares:
 //!   [`NodeSession::streams`](actor_cluster::NodeSession::streams).

@@ -162,7 +162,7 @@ async fn who_speaks_another_protocol_gets_no_connection() {
         let answering = async { other.accept().await.expect("an attempt").await.err() };
         let (dialled, _) = tokio::join!(pair.dialler.dial(&there), answering);
         let error = dialled.err().expect("no common protocol");
-        assert!(matches!(error, TransportError::Unreachable { .. }), "{error}");
+        assert!(matches!(error, TransportError::Handshake { .. }), "{error}");
         other.close().await;
         pair.close().await;
     })
@@ -170,7 +170,7 @@ async fn who_speaks_another_protocol_gets_no_connection() {
 }
 
 #[tokio::test]
-async fn a_listener_that_does_not_let_in_as_it_should_is_not_trusted() {
+async fn a_listener_that_does_not_let_in_as_it_should_is_dropped() {
     guarded(async {
         let dialler = builder().allow_any().bind().await.expect("bind");
         let liar = iroh_endpoint(ALPN).await;
@@ -183,7 +183,7 @@ async fn a_listener_that_does_not_let_in_as_it_should_is_not_trusted() {
         };
         let (dialled, end) = tokio::join!(dialler.dial(&there), answering);
         let error = dialled.err().expect("not let in");
-        assert!(matches!(error, TransportError::Untrusted { .. }), "{error}");
+        assert!(matches!(error, TransportError::Handshake { .. }), "{error}");
         assert!(matches!(end, ConnectionError::ApplicationClosed(close)
             if close.error_code == CloseCode::Violation.as_u32().into()));
         liar.close().await;
