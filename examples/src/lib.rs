@@ -1,4 +1,4 @@
-//! What is too long for one of the programs beside it: a transport over WebSocket, which `docs/book/write-your-own-transport.md`
-//! takes apart.
+//! What is too long for one of the programs beside it: a transport over WebSocket, which
+//! `docs/book/write-your-own-transport.md` takes apart.
 
 pub mod websocket;

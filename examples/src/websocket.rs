@@ -5,10 +5,11 @@
 //!       └─────── dial("ws://host:port") ──────────────┴─► WsConnection ─► WsStream, one
 //! ```
 //!
-//! **It proves nothing.** Whoever can see the network reads every message, and whoever can touch it changes them. Every peer is
-//! [`Anonymous`](actor_cluster::transport::PeerIdentity::Anonymous), so a session demands the cluster's shared secret
-//! ([`NodeBuilder::secret`](actor_cluster::NodeBuilder::secret)), and no channel binding ties the secret's proof to the connection. It is for
-//! one machine, or for a network that something else protects.
+//! **It proves nothing.** Whoever can see the network reads every message, and whoever can touch it changes them.
+//! Every peer is [`Anonymous`](actor_cluster::transport::PeerIdentity::Anonymous), so a session demands the
+//! cluster's shared secret ([`NodeBuilder::secret`](actor_cluster::NodeBuilder::secret)), and no channel binding
+//! ties the secret's proof to the connection. It is for one machine, or for a network that something else
+//! protects.
 
 mod connection;
 mod listener;
@@ -18,13 +19,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use actor_cluster::transport::net::{HostPort, first_to_answer, resolve};
 use actor_cluster::transport::{Address, CloseReason, Connection, Listener, Transport, TransportError};
 use async_trait::async_trait;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
-use tokio_tungstenite::tungstenite::http::{HeaderValue, Uri};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
@@ -105,34 +107,17 @@ impl Transport for WsTransport {
     }
 
     async fn dial(&self, address: &Address) -> Result<Box<dyn Connection>, TransportError> {
-        let place = read(address)?;
+        let target = HostPort::of(address, SCHEME)?;
         let unreachable = |source| TransportError::Unreachable { address: address.to_string(), source };
-        let socket = TcpStream::connect(place).await.map_err(unreachable)?;
+        let places = resolve(&target).await.map_err(unreachable)?;
+        let socket = first_to_answer(places, TcpStream::connect::<SocketAddr>).await.map_err(unreachable)?;
         socket.set_nodelay(true).map_err(unreachable)?;
         let failed = |error: Error| handshake_failed(address.as_str(), &error);
-        let mut request = format!("{SCHEME}://{place}/").into_client_request().map_err(failed)?;
+        let mut request = format!("{address}/").into_client_request().map_err(failed)?;
         request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));
         let shaken = client_async_with_config(request, socket, Some(bounds())).await;
         let (socket, _answer) = shaken.map_err(failed)?;
         Ok(Box::new(WsConnection::new(socket, Role::Dialler, address.to_string(), None)))
-    }
-}
-
-/// The `host:port` of one of our addresses, and nothing that only looks like it.
-fn read(address: &Address) -> Result<&str, TransportError> {
-    if address.scheme() != SCHEME {
-        return Err(address.unusable(format!("this transport dials {SCHEME}://host:port")));
-    }
-    let place = address.rest();
-    let uri: Uri = format!("{SCHEME}://{place}/")
-        .parse()
-        .map_err(|_| address.unusable("what follows the scheme is no host:port"))?;
-    let is_whole = uri.authority().is_some_and(|authority| authority.as_str() == place);
-    let has_host = uri.host().is_some_and(|host| !host.is_empty()) && !place.contains('@');
-    if is_whole && has_host && uri.port_u16().is_some_and(|port| port != 0) {
-        Ok(place)
-    } else {
-        Err(address.unusable("what follows the scheme is no host:port"))
     }
 }
 

@@ -89,7 +89,7 @@ pub trait Wire: Sized {
 pub enum Urgency {
     /// They have a lane of their own, ahead of all others: what others send, and how many actors of others have no room,
     /// delays them by no more than what is in the wire already. For little that is needed at once, such as the heartbeats of a
-    /// consensus protocol. They leave others every [`URGENT_TURNS`](crate::limits::URGENT_TURNS)th turn.
+    /// consensus protocol. After [`URGENT_TURNS`](crate::limits::URGENT_TURNS) segments of them others have their turn once.
     Urgent,
     /// They take turns with those of other types.
     #[default]

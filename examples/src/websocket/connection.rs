@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use actor_cluster::transport::{
-    CloseCode, CloseReason, ClusterBidiStream, Connection, LaneSet, PeerIdentity, TransportError,
+    CloseCode, CloseReason, ClusterBidiStream, Connection, LaneSet, PeerIdentity, TransportError, printable,
 };
 use async_trait::async_trait;
 use futures_util::Sink;
@@ -168,6 +168,8 @@ fn say_goodbye(socket: &mut Socket, reason: &CloseReason) {
 /// Why the peer has closed the connection, as far as its close frame says.
 pub(super) fn said_by_peer(frame: Option<CloseFrame>) -> CloseReason {
     let Some(frame) = frame else { return CloseCode::Lost.into() };
-    let code = u16::from(frame.code).checked_sub(CLOSE_CODES).map(u32::from).and_then(CloseCode::from_u32);
-    CloseReason::new(code.unwrap_or(CloseCode::Lost), frame.reason.as_str())
+    let Some(code) = u16::from(frame.code).checked_sub(CLOSE_CODES) else {
+        return CloseReason::new(CloseCode::Lost, printable(&frame.to_string()));
+    };
+    CloseReason::received(code.into(), frame.reason.as_bytes())
 }

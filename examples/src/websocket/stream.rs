@@ -47,8 +47,8 @@ impl Open {
         [self.reader.take(), self.writer.take()]
     }
 
-    /// Copies what is there, and asks for another message only if nothing is: a slow reader leaves its peer's messages to TCP, which
-    /// lets the peer wait.
+    /// Copies what is there, and asks for another message only if nothing is: a slow reader leaves its peer's
+    /// messages to TCP, which lets the peer wait.
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         while self.unread.is_empty() && !self.is_at_end {
             let Poll::Ready(next) = Pin::new(&mut self.socket).poll_next(cx) else {
