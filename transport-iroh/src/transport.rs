@@ -91,12 +91,11 @@ impl IrohTransport {
         protocol::incoming_filter(&self.host)
     }
 
-    /// Closes the endpoint, if it is the transport's own: the listener ends, dials fail, and every connection
-    /// is closed as [`CloseCode::Shutdown`](actor_cluster::transport::CloseCode::Shutdown), after streams that were dropped have
-    /// had [`LINGER`](crate::limits::LINGER) to deliver what was written to them.
-    /// Then waits until no task is left and the ports are free. Peers that do not
-    /// acknowledge the end, and handshakes that stall, make this take some 3 s. An
-    /// endpoint of the caller's stays open; what is closed are the cluster's connections.
+    /// Closes the endpoint, if it is the transport's own: the listener ends, dials fail, and every connection is
+    /// closed as [`CloseCode::Shutdown`](actor_cluster::transport::CloseCode::Shutdown), after streams that were
+    /// dropped have had [`LINGER`](crate::limits::LINGER) to deliver what was written to them. Then waits until no
+    /// task is left and the ports are free. Peers that do not acknowledge the end, and handshakes that stall, make
+    /// this take some 3 s. An endpoint of the caller's stays open; what is closed are the cluster's connections.
     ///
     /// Whoever holds a connection, a stream or a clone of the endpoint also holds
     /// the port. Connections and streams are waited for; they see their end at

@@ -49,8 +49,8 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Takes a connection whose peer has proven that it has the key of this chain's first certificate, and has the chain judged
-    /// again whenever the authorities are replaced.
+    /// Takes a connection whose peer has proven that it has the key of this chain's first certificate, and has the
+    /// chain judged again whenever the authorities are replaced.
     ///
     /// # Errors
     ///

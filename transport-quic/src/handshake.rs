@@ -1,4 +1,5 @@
-//! From a beginning of a QUIC connection to a peer we know. Must not live here: deadlines and caps (`listener.rs`, `dialer.rs`).
+//! From a beginning of a QUIC connection to a peer we know. Must not live here: deadlines and caps (`listener.rs`,
+//! `dialer.rs`).
 
 use std::sync::Arc;
 

@@ -29,16 +29,18 @@
 //!
 //! # Streams
 //!
-//! A connection has a stream for control, one for what is urgent, [`DATA_STREAMS`](limits::DATA_STREAMS) for data and one for bulk. What is lost
-//! of one delays none of the others, and what is more urgent is sent first. One connection is driven by one task on each
-//! side; where that is too little, [`QuicConfig::connections`] spreads the streams for data over several.
+//! A connection has a stream for control, one for what is urgent, [`DATA_STREAMS`](limits::DATA_STREAMS) for data
+//! and one for bulk. What is lost of one delays none of the others, and what is more urgent is sent first. One
+//! connection is driven by one task on each side; where that is too little, [`QuicConfig::connections`] spreads
+//! the streams for data over several.
 //!
 //! # On the wire
 //!
-//! TLS negotiates the protocol `actor-cluster/1`. Once a dialler is let in, the host opens a unidirectional stream, writes the byte 1
-//! and ends it; until then a dial has not succeeded. A host that does not let the dialler in closes the connection instead. The dialler opens the bidirectional
-//! streams. The first byte of each is the dialler's, and says what it carries: 1 for control, 2 for data, 4 for bulk, 8 for what is urgent, or their sum. The rest is the
-//! cluster's.
+//! TLS negotiates the protocol `actor-cluster/1`. Once a dialler is let in, the host opens a unidirectional
+//! stream, writes the byte 1 and ends it; until then a dial has not succeeded. A host that does not let the
+//! dialler in closes the connection instead. The dialler opens the bidirectional streams. The first byte of each
+//! is the dialler's, and says what it carries: 1 for control, 2 for data, 4 for bulk, 8 for what is urgent, or
+//! their sum. The rest is the cluster's.
 //!
 //! # When to use it
 //!

@@ -17,34 +17,38 @@ pub const NEWCOMER_BYTES_MAX: u64 = 16 << 10;
 /// for it.
 pub const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 
-/// How many streams for data a dialler opens, where more [connections](crate::QuicConfig::connections) do not ask for more: as
-/// many data lanes has a session. What is lost of a stream delays the actors of its lane alone, a quarter of all. More of them is not free: each lane has a
-/// window of credit, which is memory that a stalled peer may take, and each stream is looked at in every turn of the session. Four instead
-/// of one cost a question's round trip a tenth over loopback, where nothing is lost.
+/// How many streams for data a dialler opens, where more [connections](crate::QuicConfig::connections) do not ask
+/// for more: as many data lanes has a session. What is lost of a stream delays the actors of its lane alone, a
+/// quarter of all. More of them is not free: each lane has a window of credit, which is memory that a stalled peer
+/// may take, and each stream is looked at in every turn of the session. Four instead of one cost a question's
+/// round trip a tenth over loopback, where nothing is lost.
 pub const DATA_STREAMS: usize = 4;
 
 /// How many connections there may be to one peer. There are as many data lanes then, and sessions have no more.
 pub const CONNECTIONS_PER_PEER_MAX: usize = DATA_LANES_MAX as usize;
 
-/// How many streams a dialler may open on one connection: for control, for what is urgent, for bulk, and for as many data lanes as there
-/// may be. One more is not granted.
+/// How many streams a dialler may open on one connection: for control, for what is urgent, for bulk, and for as
+/// many data lanes as there may be. One more is not granted.
 pub const STREAMS_MAX: u32 = 3 + DATA_LANES_MAX as u32;
 
-/// After how much silence a packet is sent, so that a connection is not lost for want of something to say, and translations of addresses remember it.
+/// After how much silence a packet is sent, so that a connection is not lost for want of something to say, and
+/// translations of addresses remember it.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// After how much silence a connection counts as lost.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How many bytes a peer may send on one stream before we read them; then it waits. As much as a session's window of
-/// [`WINDOW_BYTES`](actor_cluster::limits::WINDOW_BYTES) with what may be overdrawn, so that credit is what senders wait for.
+/// How many bytes a peer may send on one stream before we read them; then it waits. As much as a session's window
+/// of [`WINDOW_BYTES`](actor_cluster::limits::WINDOW_BYTES) with what may be overdrawn, so that credit is what
+/// senders wait for.
 pub const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 
-/// How many written bytes of a connection may wait to be acknowledged; then its writers wait. What is sent over a connection is no faster
-/// than this in a round trip.
+/// How many written bytes of a connection may wait to be acknowledged; then its writers wait. What is sent over a
+/// connection is no faster than this in a round trip.
 pub const SEND_WINDOW_BYTES: u64 = 1 << 20;
 
-/// How many bytes a packet has at first, until it is known that the path takes longer ones: what every network takes that carries QUIC.
+/// How many bytes a packet has at first, until it is known that the path takes longer ones: what every network
+/// takes that carries QUIC.
 pub const INITIAL_MTU: u16 = 1200;
 
 /// The longest packet that is tried, in bytes of UDP's payload: what Ethernet takes with IPv6.
@@ -57,8 +61,8 @@ pub const MTU_MOST: u16 = 8952;
 /// `net.core.rmem_max` and `net.core.wmem_max` say.
 pub const SOCKET_BUFFER_BYTES: usize = 4 << 20;
 
-/// How long a stream that was shut down and dropped may go on to deliver what was written to it. Then its connection is closed
-/// all the same.
+/// How long a stream that was shut down and dropped may go on to deliver what was written to it. Then its
+/// connection is closed all the same.
 pub const LINGER: Duration = Duration::from_secs(2);
 
 /// How long [`QuicTransport::close`](crate::QuicTransport::close) waits for peers to acknowledge the end.
@@ -70,8 +74,8 @@ pub const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
 pub struct QuicLimits {
     /// See [`HANDSHAKE_DEADLINE`].
     pub handshake_deadline: Duration,
-    /// See [`HANDSHAKES_MAX`]. From half of them on, a peer must first prove that it receives what is sent to its address, so that
-    /// forged addresses cannot take all places.
+    /// See [`HANDSHAKES_MAX`]. From half of them on, a peer must first prove that it receives what is sent to its
+    /// address, so that forged addresses cannot take all places.
     pub handshakes_max: usize,
     /// See [`HANDSHAKES_PER_ADDRESS_MAX`]. From half of them on, too.
     pub handshakes_per_address_max: usize,
@@ -83,7 +87,8 @@ pub struct QuicLimits {
     pub keep_alive: Duration,
     /// See [`IDLE_TIMEOUT`]. Of both sides the shorter one counts.
     pub idle_timeout: Duration,
-    /// See [`STREAM_WINDOW_BYTES`]. A connection's window is so much for each stream, so that one that nobody reads stops no other.
+    /// See [`STREAM_WINDOW_BYTES`]. A connection's window is so much for each stream, so that one that nobody
+    /// reads stops no other.
     pub stream_window_bytes: u32,
     /// See [`SEND_WINDOW_BYTES`].
     pub send_window_bytes: u64,

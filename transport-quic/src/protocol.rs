@@ -30,9 +30,9 @@ pub(crate) async fn hear_admitted(connection: &Connection) -> bool {
     matches!(stream.read_to_end(ADMITTED.len()).await, Ok(word) if word == ADMITTED)
 }
 
-/// What a dialler says first on a stream: bit by bit the [kinds](KINDS) of lanes that it carries. The host
-/// learns by it that there is a stream, before the dialler has anything else to say, and how urgent its own answers are. Nothing but
-/// that hangs on it: which lanes a stream carries, the session reads from it.
+/// What a dialler says first on a stream: bit by bit the [kinds](KINDS) of lanes that it carries. The host learns
+/// by it that there is a stream, before the dialler has anything else to say, and how urgent its own answers are.
+/// Nothing but that hangs on it: which lanes a stream carries, the session reads from it.
 pub(crate) fn byte_of(lanes: LaneSet) -> u8 {
     let bits = KINDS.iter().zip(0..).filter(|(kind, _)| lanes.contains(**kind));
     bits.fold(0, |byte, (_, bit)| byte | 1 << bit)

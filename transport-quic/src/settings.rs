@@ -26,8 +26,8 @@ pub(crate) struct Settings {
 impl Settings {
     /// # Errors
     ///
-    /// [`TransportError::Config`] if a bound is more than QUIC can count to, or the provider of cryptography cannot do QUIC's
-    /// first packets.
+    /// [`TransportError::Config`] if a bound is more than QUIC can count to, or the provider of cryptography
+    /// cannot do QUIC's first packets.
     pub(crate) fn new(
         context: TlsContext,
         limits: QuicLimits,
@@ -96,8 +96,9 @@ impl Settings {
 /// The longest packet that comes from peers with other settings: what Ethernet takes with IPv4.
 const ETHERNET_BYTES: u16 = 1472;
 
-/// What is the same for both sides. The control of congestion and segmentation offload are as quinn has them. So are the turns that streams take which are equally
-/// urgent: without them no figure was better by more than it varies.
+/// What is the same for both sides. The control of congestion and segmentation offload are as quinn has them. So
+/// are the turns that streams take which are equally urgent: without them no figure was better by more than it
+/// varies.
 fn transport(limits: &QuicLimits) -> Result<TransportConfig, TransportError> {
     let too_much = |_| unusable("a bound is more than QUIC can count to");
     let mut mtu = MtuDiscoveryConfig::default();

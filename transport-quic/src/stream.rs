@@ -115,8 +115,8 @@ impl ClusterBidiStream for QuicStream {
 
 impl Drop for QuicStream {
     /// What was written before the stream was shut down still goes out, for a while, although the connection may
-    /// have no other use: it would be lost if the connection closed now. A stream that is dropped without that was abandoned: its
-    /// peer shall see a broken connection and not an orderly end.
+    /// have no other use: it would be lost if the connection closed now. A stream that is dropped without that was
+    /// abandoned: its peer shall see a broken connection and not an orderly end.
     fn drop(&mut self) {
         if self.closed.is_some() || !self.shared.is_open() {
             return;

@@ -20,7 +20,8 @@ pub const SCHEME: &str = "quic";
 
 /// Connects nodes over QUIC, with TLS 1.3 and certificates on both sides. Clones share it.
 ///
-/// The [crate's page](crate) has an example. Connections live on a tokio runtime, the one on which they were dialled or accepted.
+/// The [crate's page](crate) has an example. Connections live on a tokio runtime, the one on which they were
+/// dialled or accepted.
 #[derive(Clone)]
 pub struct QuicTransport {
     node: Arc<Node>,
@@ -58,13 +59,13 @@ impl QuicTransport {
         &self.node.settings.context
     }
 
-    /// Closes the transport: the listener ends, dials fail, and every connection
-    /// is closed as [`Shutdown`](actor_cluster::transport::CloseCode::Shutdown), after streams that were shut down and dropped have
-    /// had [`LINGER`](crate::limits::LINGER) to deliver what was written to them. Then waits until the peers know.
-    /// Ports are free once the listener and all connections are dropped, too.
+    /// Closes the transport: the listener ends, dials fail, and every connection is closed as
+    /// [`Shutdown`](actor_cluster::transport::CloseCode::Shutdown), after streams that were shut down and dropped
+    /// have had [`LINGER`](crate::limits::LINGER) to deliver what was written to them. Then waits until the peers
+    /// know. Ports are free once the listener and all connections are dropped, too.
     ///
-    /// Without it, connections that are in nobody's hands end by themselves, but a process that ends at once may not have told
-    /// the peers: they find out by silence.
+    /// Without it, connections that are in nobody's hands end by themselves, but a process that ends at once may
+    /// not have told the peers: they find out by silence.
     ///
     /// Closing twice does nothing. Whoever gives up the wait before the connections are closed may call it again.
     ///

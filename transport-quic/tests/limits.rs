@@ -3,26 +3,14 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use actor_cluster::transport::{Transport, TransportError};
 use transport_quic::{DevCa, QuicLimits, QuicTransport};
 
-use crate::world::{Host, assert_dropped, config, guarded, knock, knock_from, node_of, refused, settings};
+use crate::world::{Host, assert_dropped, config, guarded, knock, knock_from, node_of, refused};
 
 /// What the first byte of a packet says of its kind (RFC 9000, section 17.2). A bit between means nothing (RFC 9287).
 const KIND: u8 = 0xb0;
 const INITIAL: u8 = 0x80;
 const RETRY: u8 = 0xb0;
-
-#[tokio::test]
-async fn a_port_is_had_by_one() {
-    let ca = DevCa::new().unwrap();
-    let host = Host::start(&node_of(&ca, "host")).await;
-    let port = host.address.rest().parse().unwrap();
-    let second = settings(&ca.node("second").unwrap()).listen(port).build().unwrap();
-    let error = second.listen().await.err().expect("the port is taken");
-    assert!(matches!(error, TransportError::Bind { .. }), "{error}");
-    assert!(error.to_string().contains(host.address.rest()), "{error}");
-}
 
 /// Whoever cannot prove its address takes half of the places at most, and whoever can gets in beside it.
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! Who gets in: the suite of all transports with certificates, and what is QUIC's own.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use actor_cluster::transport::{Address, Transport};
+use actor_cluster::transport::{Address, Transport, TransportError};
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{ClientConfig, ConnectionError, Endpoint};
 use rustls::AlertDescription;
@@ -15,11 +16,19 @@ use crate::world::{ANY_PORT, Host, assert_config, config, guarded, node_of};
 
 transport_tls::trust_suite!(Quic);
 
-struct Quic;
+pub(crate) struct Quic;
 
 impl Harness for Quic {
-    fn transport(context: &TlsContext) -> Box<dyn Transport> {
-        Box::new(QuicTransport::builder().tls(context.clone()).listen(ANY_PORT).build().unwrap())
+    fn build(
+        context: &TlsContext,
+        listen: &[SocketAddr],
+        advertise: &[&str],
+    ) -> Result<Box<dyn Transport>, TransportError> {
+        let listening = listen
+            .iter()
+            .fold(QuicTransport::builder().tls(context.clone()), |config, at| config.listen(*at));
+        let config = advertise.iter().fold(listening, |config, host| config.advertise(*host));
+        Ok(Box::new(config.build()?))
     }
 
     async fn shake_hands(address: Address, client: rustls::ClientConfig) -> String {

@@ -12,7 +12,8 @@ use crate::world::{ANY_PORT, DATAGRAM_BYTES_MAX};
 /// The length of the ids that quinn gives connections.
 const ID_BYTES: usize = 8;
 
-/// Passes one dialler's datagrams on to hosts: those of its first connection to the first host, those of the second to the second.
+/// Passes one dialler's datagrams on to hosts: those of its first connection to the first host, those of the
+/// second to the second.
 pub(crate) struct Wire {
     /// Where to dial instead.
     pub(crate) address: Address,

@@ -32,10 +32,9 @@ impl TcpConfig {
         self
     }
 
-    /// How others reach this node: a host name or an IP address, with a port
-    /// where it is not the first listening one. Needed where the node listens on all
-    /// interfaces (`0.0.0.0`, `[::]`), or behind a translation of addresses. May be called several times: others try them in this
-    /// order.
+    /// How others reach this node: a host name or an IP address, with a port where it is not the first listening
+    /// one. Needed where the node listens on all interfaces (`0.0.0.0`, `[::]`), or behind a translation of
+    /// addresses. May be called several times: others try them in this order.
     pub fn advertise(mut self, host: impl Into<String>) -> Self {
         self.advertise.push(host.into());
         self

@@ -42,10 +42,11 @@ pub const REFUSED_BYTES_MAX: usize = 64 << 10;
 /// How much a connection reads from its socket at a time, ahead of TLS.
 pub const READ_BUFFER_BYTES: usize = 128 * 1024;
 
-/// How much TLS keeps at most that the socket has not taken. A session writes a segment of 64 KiB at a time, and the frame that
-/// fills it: with less, a few bytes of each go in a record, a system call and a packet of their own.
+/// How much TLS keeps at most that the socket has not taken. A session writes a segment of 64 KiB at a time, and
+/// the frame that fills it: with less, a few bytes of each go in a record, a system call and a packet of their
+/// own.
 pub const WRITE_BUFFER_BYTES: usize = 128 * 1024;
 
-/// The bounds of one transport that may be set, see [`TcpConfig::limits`](crate::TcpConfig::limits): how many may come in, and
-/// how long each may take.
+/// The bounds of one transport that may be set, see [`TcpConfig::limits`](crate::TcpConfig::limits): how many may
+/// come in, and how long each may take.
 pub type TcpLimits = AdmissionLimits;

@@ -38,8 +38,8 @@ pub const SCHEME: &str = "unix";
 /// ```
 ///
 /// Processes of the same user talk to each other unless [others are allowed](UnixConfig::allow_user). Peers are
-/// [`Anonymous`](actor_cluster::transport::PeerIdentity::Anonymous), and sessions with them need the cluster's shared secret, unless
-/// their user [is a node](UnixConfig::node). There is no channel binding.
+/// [`Anonymous`](actor_cluster::transport::PeerIdentity::Anonymous), and sessions with them need the cluster's
+/// shared secret, unless their user [is a node](UnixConfig::node). There is no channel binding.
 #[derive(Debug)]
 pub struct UnixTransport {
     listen: Option<PathBuf>,

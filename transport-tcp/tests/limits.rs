@@ -1,23 +1,9 @@
 //! The caps of a listener.
 
-use actor_cluster::transport::{Transport, TransportError};
 use tokio::io::AsyncReadExt;
 use transport_tcp::{DevCa, TcpLimits, TcpTransport};
 
-use crate::world::{
-    Ends, Host, assert_dropped, config, guarded, knock, knock_from, node_of, refused, settings,
-};
-
-#[tokio::test]
-async fn a_port_is_had_by_one() {
-    let ca = DevCa::new().unwrap();
-    let host = Host::start(&node_of(&ca, "host")).await;
-    let port = host.address.rest().parse().unwrap();
-    let second = settings(&ca.node("second").unwrap()).listen(port).build().unwrap();
-    let error = second.listen().await.err().expect("the port is taken");
-    assert!(matches!(error, TransportError::Bind { .. }), "{error}");
-    assert!(error.to_string().contains(host.address.rest()), "{error}");
-}
+use crate::world::{Ends, Host, assert_dropped, config, guarded, knock, knock_from, node_of, refused};
 
 #[tokio::test]
 async fn handshakes_are_capped_and_make_room_again() {

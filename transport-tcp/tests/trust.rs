@@ -1,10 +1,11 @@
 //! Who gets in: the suite of all transports with certificates, and what is TCP's own.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use actor_cluster::id::NodeId;
-use actor_cluster::transport::{Address, Transport};
+use actor_cluster::transport::{Address, Transport, TransportError};
 use rustls::ClientConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -15,15 +16,22 @@ use transport_tcp::tls::pki_types::{PrivateKeyDer, ServerName};
 use transport_tcp::tls::testing::trust_suite::{Harness, raw_client, signed};
 use transport_tcp::{Credentials, DevCa, NodeCredentials, TcpTransport, TlsContext};
 
-use crate::world::{ANY_PORT, Host, assert_config, config, guarded, knock, node_of};
+use crate::world::{Host, assert_config, config, guarded, knock, node_of};
 
 transport_tls::trust_suite!(Tcp);
 
-struct Tcp;
+pub(crate) struct Tcp;
 
 impl Harness for Tcp {
-    fn transport(context: &TlsContext) -> Box<dyn Transport> {
-        Box::new(TcpTransport::builder().tls(context.clone()).listen(ANY_PORT).build().unwrap())
+    fn build(
+        context: &TlsContext,
+        listen: &[SocketAddr],
+        advertise: &[&str],
+    ) -> Result<Box<dyn Transport>, TransportError> {
+        let listening =
+            listen.iter().fold(TcpTransport::builder().tls(context.clone()), |config, at| config.listen(*at));
+        let config = advertise.iter().fold(listening, |config, host| config.advertise(*host));
+        Ok(Box::new(config.build()?))
     }
 
     async fn shake_hands(address: Address, client: ClientConfig) -> String {

@@ -82,8 +82,8 @@ struct Peer {
 
 /// A connection, which ends when its peer is not believed any more.
 pub trait Disconnect: Send + Sync {
-    /// Ends the connection at once. Called on the thread that replaces the authorities, with none of the context's locks held;
-    /// a panic is reported, and keeps nobody else connected.
+    /// Ends the connection at once. Called on the thread that replaces the authorities, with none of the context's
+    /// locks held; a panic is reported, and keeps nobody else connected.
     fn disconnect(&self, fault: &Fault);
 }
 
@@ -122,8 +122,8 @@ impl TlsContext {
         Self::with_details(credentials, authorities, provider, Arc::new(DefaultTimeProvider))
     }
 
-    /// A context with another [provider](provider) of cryptography, and another clock to judge certificates by, such as that of
-    /// a simulation.
+    /// A context with another [provider](provider) of cryptography, and another clock to judge certificates by,
+    /// such as that of a simulation.
     ///
     /// # Errors
     ///

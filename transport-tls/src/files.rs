@@ -11,9 +11,9 @@ use crate::pem::{in_file, read};
 
 /// The PEM files of one node.
 ///
-/// They should be replaced by renaming others, as certificate managers do: a file that is being written when it is read again is half of
-/// one. What does not fit together then, a key of another certificate or an authority without its revocation list, replaces
-/// nothing.
+/// They should be replaced by renaming others, as certificate managers do: a file that is being written when it is
+/// read again is half of one. What does not fit together then, a key of another certificate or an authority
+/// without its revocation list, replaces nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
     chain: PathBuf,

@@ -46,7 +46,8 @@
 //! # Development certificates
 //!
 //! The feature `dev-ca` adds `DevCa` and the program `dev-certs`, an authority
-//! that lives for one run, and the suite of tests that transports with certificates run. Production code does not compile them.
+//! that lives for one run, and the suites of tests that transports with certificates run. Production code does not compile
+//! them.
 
 mod authorities;
 mod context;

@@ -1,5 +1,5 @@
-//! Whether a chain of certificates is believed, and which node it speaks for.
-//! The same judgement in both directions, at the handshake and later. Must not live here: how rustls asks for it (`verifier.rs`).
+//! Whether a chain of certificates is believed, and which node it speaks for. The same judgement in both
+//! directions, at the handshake and later. Must not live here: how rustls asks for it (`verifier.rs`).
 
 use std::sync::Arc;
 

@@ -30,9 +30,9 @@ impl CloseReason {
         Self { code, detail }
     }
 
-    /// The reason that a peer gave, as a transport carries it: the number of a [`CloseCode`], and words in UTF-8. A number that
-    /// is none of ours counts as [`Lost`](CloseCode::Lost), and is told in the detail. The words are made
-    /// [printable].
+    /// The reason that a peer gave, as a transport carries it: the number of a [`CloseCode`], and words in UTF-8.
+    /// A number that is none of ours counts as [`Lost`](CloseCode::Lost), and is told in the detail. The words are
+    /// made [printable].
     pub fn received(code: u64, detail: &[u8]) -> Self {
         let detail = printable(&String::from_utf8_lossy(detail));
         match u32::try_from(code).ok().and_then(CloseCode::from_u32) {

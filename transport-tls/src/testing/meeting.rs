@@ -1,5 +1,5 @@
-//! Nodes of this machine that meet or do not, and the few words that tests of transports over TLS are written in. Must not live
-//! here: what is tested.
+//! Nodes of this machine that meet or do not, and the few words that tests of transports over TLS are written in.
+//! Must not live here: what is tested.
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

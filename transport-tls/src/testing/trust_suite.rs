@@ -13,6 +13,7 @@ mod node;
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -31,8 +32,17 @@ use crate::{ALPN, Authorities, Credentials, DevCa, NodeCredentials, RevocationLi
 
 /// How one kind of transport is made, and how somebody knocks who is no node.
 pub trait Harness {
-    /// A transport with this context, which listens on any port of this machine.
-    fn transport(context: &TlsContext) -> Box<dyn Transport>;
+    /// A transport with this context, which listens at these sockets and says that it is reached at these hosts;
+    /// without any of them it only dials.
+    ///
+    /// # Errors
+    ///
+    /// What the transport says of such settings.
+    fn build(
+        context: &TlsContext,
+        listen: &[SocketAddr],
+        advertise: &[&str],
+    ) -> Result<Box<dyn Transport>, TransportError>;
 
     /// Shakes hands as a bare client of TLS and waits for the end: what it is told of it, with the name of
     /// the alert ([`AlertDescription`](rustls::AlertDescription)) that ended it.
@@ -261,7 +271,7 @@ pub async fn closed_connections_are_forgotten<H: Harness>() {
 pub async fn a_context_may_be_shared<H: Harness>() {
     let ca = authority();
     let node = node_of::<H>(&ca, "node");
-    let other = Node { tls: node.tls.clone(), transport: H::transport(&node.tls) };
+    let other = Node { tls: node.tls.clone(), transport: Node::transport::<H>(&node.tls) };
     let stranger = Authorities::from_pem(authority().pem().as_bytes()).expect("authorities");
     node.tls.replace_authorities(stranger).expect("replace");
     let mut host = node_of::<H>(&ca, "host").listen().await;

@@ -5,8 +5,8 @@ use super::pair::{Link, Pair, assert_ended, assert_talk, both};
 use super::{Harness, is_full};
 use crate::transport::{CloseCode, CloseReason};
 
-/// 10 000 connections between the same two nodes, or 200 in the short form, that are used and ended in every way there is. No
-/// task and no open file is left of them, and where there are many no memory either.
+/// 10 000 connections between the same two nodes, or 200 in the short form, that are used and ended in every way
+/// there is. No task and no open file is left of them, and where there are many no memory either.
 pub async fn reconnecting_leaves_nothing_behind<H: Harness>() {
     let mut pair = Pair::connected::<H>().await;
     let before = Holdings::now();

@@ -137,8 +137,8 @@ pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// cryptography, so that nobody's silence fills the memory.
 pub const HANDSHAKES_MAX: usize = 256;
 
-/// How many of those at their handshake may come from one [`Origin`]: from one IPv4 address, or from one IPv6 network of 2⁶⁴. One
-/// more is dropped, so that one machine cannot take all places.
+/// How many of those at their handshake may come from one [`Origin`]: from one IPv4 address, or from one IPv6
+/// network of 2⁶⁴. One more is dropped, so that one machine cannot take all places.
 pub const HANDSHAKES_PER_ADDRESS_MAX: usize = 64;
 
 /// How many accepted connections may exist at once, those at their handshake among them. One more is dropped. Dialled ones
@@ -179,8 +179,8 @@ impl Admission {
         }
     }
 
-    /// Whether places for handshakes get scarce, for all or for those from there: then a newcomer whose address may be forged
-    /// should prove it first, where that can be asked.
+    /// Whether places for handshakes get scarce, for all or for those from there: then a newcomer whose address
+    /// may be forged should prove it first, where that can be asked.
     pub fn is_scarce(&self, origin: Origin) -> bool {
         self.knocking.is_scarce(origin)
     }

@@ -30,8 +30,8 @@ pub async fn resolve(target: &HostPort) -> io::Result<VecDeque<SocketAddr>> {
     }
 }
 
-/// Connects to whichever of the IP addresses answers first. They are tried one after the other,
-/// a moment apart and without waiting for those before to fail (Happy Eyeballs, RFC 8305). Dropping it gives all attempts up.
+/// Connects to whichever of the IP addresses answers first. They are tried one after the other, a moment apart and
+/// without waiting for those before to fail (Happy Eyeballs, RFC 8305). Dropping it gives all attempts up.
 ///
 /// # Errors
 ///

@@ -7,7 +7,7 @@ use actor_cluster::transport::{Address, Transport, TransportError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Harness;
-use crate::testing::meeting::{Host, guarded};
+use crate::testing::meeting::{ANY_PORT, Host, guarded};
 use crate::{Authorities, Credentials, DevCa, NodeCredentials, TlsContext};
 
 /// A node of this authority.
@@ -29,7 +29,12 @@ impl Node {
 
     pub(super) fn of<H: Harness>(credentials: Credentials, authorities: Authorities) -> Self {
         let tls = TlsContext::new(credentials, authorities).expect("a context");
-        Self { transport: H::transport(&tls), tls }
+        Self { transport: Self::transport::<H>(&tls), tls }
+    }
+
+    /// A transport that listens on any port of this machine.
+    pub(super) fn transport<H: Harness>(tls: &TlsContext) -> Box<dyn Transport> {
+        H::build(tls, &[ANY_PORT], &[]).expect("a transport")
     }
 
     pub(super) async fn listen(&self) -> Host {
