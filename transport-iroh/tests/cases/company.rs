@@ -196,7 +196,7 @@ async fn where_places_are_taken_the_router_lets_nobody_in_and_says_so() {
         let mut pair = Pair::of(friend, host).await;
         let first = pair.talk().await;
         let (dialled, accepted) = tokio::join!(pair.dialler.dial(&pair.address), pair.listener.accept());
-        assert!(matches!(dialled, Err(TransportError::Unreachable { .. })));
+        assert!(matches!(dialled, Err(TransportError::Handshake { .. })));
         let reported = accepted.err().expect("no place");
         assert!(reported.to_string().contains("more than 1 connections"), "{reported}");
         drop((first, pair.listener));
