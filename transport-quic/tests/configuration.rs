@@ -30,8 +30,6 @@ fn what_makes_no_sense_is_refused_in_words() {
     let bounds = |limits| config(&node).limits(limits);
     for (config, detail) in [
         (bare(), "credentials are missing"),
-        (bare().authorities(authorities.clone()), "credentials are missing"),
-        (bare().credentials(credentials.clone()), "authorities are missing"),
         (config(&node).tls(context), "are given beside it, too"),
         (bounds(QuicLimits { keep_alive: usual.idle_timeout, ..usual }), "shorter than `idle_timeout`"),
         (bounds(QuicLimits { keep_alive: Duration::ZERO, ..usual }), "must be positive"),

@@ -10,9 +10,9 @@ use rustls::AlertDescription;
 use transport_quic::tls::ALPN;
 use transport_quic::tls::dev_ca::DevCertificate;
 use transport_quic::tls::testing::trust_suite::{Harness, raw_client, signed};
-use transport_quic::{DevCa, NodeCredentials, QuicTransport, TlsContext};
+use transport_quic::{DevCa, QuicTransport, TlsContext};
 
-use crate::world::{ANY_PORT, Host, assert_config, config, guarded, node_of};
+use crate::world::{ANY_PORT, Host, guarded, node_of};
 
 transport_tls::trust_suite!(Quic);
 
@@ -61,15 +61,6 @@ async fn sessions_are_never_resumed() {
         let mut word = near.accept_uni().await.unwrap();
         guarded(word.read_to_end(1)).await.unwrap();
     }
-}
-
-#[tokio::test]
-async fn a_key_of_another_certificate_is_refused_at_once() {
-    let ca = DevCa::new().unwrap();
-    let (one, other) = (ca.node("one").unwrap(), ca.node("other").unwrap());
-    let mixed = NodeCredentials { key: other.key, ..one };
-    let error = config(&mixed).build().expect_err("the key is another's");
-    assert_config(&error, "the private key is not the one of the certificate");
 }
 
 #[cfg(feature = "aws-lc-rs")]

@@ -16,8 +16,6 @@ fn what_makes_no_sense_is_refused_in_words() {
     let bare = TcpTransport::builder;
     for (config, detail) in [
         (bare(), "credentials are missing"),
-        (bare().authorities(authorities.clone()), "credentials are missing"),
-        (bare().credentials(credentials.clone()), "authorities are missing"),
         (config(&node).danger_plaintext(), "but plaintext was asked for"),
         (bare().authorities(authorities).danger_plaintext(), "but plaintext was asked for"),
         (bare().tls(context.clone()).danger_plaintext(), "but plaintext was asked for"),

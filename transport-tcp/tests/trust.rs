@@ -4,7 +4,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use actor_cluster::id::NodeId;
 use actor_cluster::transport::{Address, Transport, TransportError};
 use rustls::ClientConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,11 +11,11 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use transport_tcp::tls::ALPN;
 use transport_tcp::tls::dev_ca::DevCertificate;
-use transport_tcp::tls::pki_types::{PrivateKeyDer, ServerName};
+use transport_tcp::tls::pki_types::ServerName;
 use transport_tcp::tls::testing::trust_suite::{Harness, raw_client, signed};
-use transport_tcp::{Credentials, DevCa, NodeCredentials, TcpTransport, TlsContext};
+use transport_tcp::{DevCa, TcpTransport, TlsContext};
 
-use crate::world::{Host, assert_config, config, guarded, knock, node_of};
+use crate::world::{Host, guarded, knock, node_of};
 
 transport_tls::trust_suite!(Tcp);
 
@@ -44,25 +43,6 @@ impl Harness for Tcp {
         let told: io::Result<usize> = shaken.await;
         told.unwrap_err().to_string()
     }
-}
-
-#[tokio::test]
-async fn an_ed25519_key_is_the_identity() {
-    let ca = DevCa::new().unwrap();
-    let (cert, key) = ca.sign("node", &DevCertificate::default()).unwrap();
-    let public = NodeId::try_from(rcgen::PublicKeyData::der_bytes(&key)).unwrap();
-    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let credentials = Credentials::from_der(vec![cert.der().clone()], key).unwrap();
-    assert_eq!(credentials.node_id(), public);
-}
-
-#[tokio::test]
-async fn a_key_of_another_certificate_is_refused_at_once() {
-    let ca = DevCa::new().unwrap();
-    let (one, other) = (ca.node("one").unwrap(), ca.node("other").unwrap());
-    let mixed = NodeCredentials { key: other.key, ..one };
-    let error = config(&mixed).build().err().expect("the key is another's");
-    assert_config(&error, "the private key is not the one of the certificate");
 }
 
 /// Each connection proves its peer anew: there is nothing to resume.

@@ -4,4 +4,5 @@ mod dev_certs;
 mod files;
 mod replacing;
 mod revocation;
+mod settings;
 mod world;

@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
-use actor_cluster::transport::TransportError;
 use rustls::{ClientConnection, ServerConnection};
 use transport_tls::pki_types::pem::PemObject;
 use transport_tls::pki_types::{CertificateDer, ServerName};
+pub(crate) use transport_tls::testing::meeting::assert_config;
 use transport_tls::{NodeCredentials, TlsContext};
 
 /// A node's side of TLS.
@@ -56,11 +56,4 @@ pub(crate) fn shake_hands(
         }
     }
     (says_near.map(|()| near), says_far.map(|()| far))
-}
-
-/// The error is about settings and says this.
-#[track_caller]
-pub(crate) fn assert_config(error: &TransportError, detail: &str) {
-    assert!(matches!(error, TransportError::Config(_)), "{error:?}");
-    assert!(error.to_string().contains(detail), "{error}");
 }
