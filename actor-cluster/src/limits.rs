@@ -169,6 +169,9 @@ pub const PUBLICATIONS_PER_PEER_MAX: usize = 65_536;
 /// is ignored.
 pub const GOSSIP_MEMBERS_MAX: usize = 1024;
 
+/// How many nodes are dialled at once because peers told of them. Others wait for their turn.
+pub const GOSSIP_DIALS_MAX: usize = 64;
+
 /// How many addresses of one node are kept. The rest is ignored.
 pub const ADDRESSES_PER_NODE_MAX: usize = 16;
 
@@ -344,5 +347,6 @@ pub const BETTER_WAY_INTERVAL: Duration = Duration::from_secs(30);
 /// The least age that connections must be [allowed](crate::NodeBuilder::connection_age_max).
 pub const CONNECTION_AGE_LEAST: Duration = Duration::from_secs(1);
 
-/// How many sessions of a node are given other streams at once because theirs are old, or not the best.
+/// How many sessions of a node are given other streams at once because theirs are old; and how many because theirs are not the
+/// best.
 pub const RENEWALS_MAX: usize = 16;

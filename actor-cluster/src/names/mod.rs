@@ -231,6 +231,12 @@ impl Names {
         }
     }
 
+    /// Whether this of a peer's is found here.
+    pub(crate) fn is_found(&self, life: NodeLife, publication: &Publication) -> bool {
+        let who = PublishedActor { node: life.node, actor: life.actor(publication.actor) };
+        self.labels.get(&Label::of(publication)).is_some_and(|holders| holders.contains_key(&who))
+    }
+
     /// A peer publishes less.
     pub(crate) fn unlearn(&mut self, life: NodeLife, gone: &[Publication]) -> Changes {
         let mut changes = Changes::default();

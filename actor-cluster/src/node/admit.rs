@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::Node;
 use super::connection::SessionTask;
+use super::dial::Whom;
 use super::groups::{Feeds, Told};
 use super::link::{Attached, Link, LinkState, Moment, Origin};
 use super::linking::Leash;
@@ -332,20 +333,21 @@ impl Node {
 }
 
 /// The side of a handshake that dials, for as long as it lasts.
-pub(super) struct Proposing {
+pub(super) struct Proposing<'a> {
     node: Arc<Node>,
+    whom: Whom<'a>,
     /// Before its first word.
     begun: Moment,
     proposed: Option<(NodeLife, SessionId)>,
 }
 
-impl Proposing {
-    pub(super) fn begin(node: &Arc<Node>) -> Self {
-        Self { node: node.clone(), begun: node.moments.next(), proposed: None }
+impl<'a> Proposing<'a> {
+    pub(super) fn begin(node: &Arc<Node>, whom: Whom<'a>) -> Self {
+        Self { node: node.clone(), whom, begun: node.moments.next(), proposed: None }
     }
 }
 
-impl Proposals for Proposing {
+impl Proposals for Proposing<'_> {
     fn let_in(&self, peer: &PeerInfo) -> Result<(), HandshakeError> {
         self.node.let_in(peer)
     }
@@ -360,6 +362,10 @@ impl Proposals for Proposing {
         let is_proposed = |named| peers.proposed.contains(&(life, named));
         let proposal = handshake::propose(offer, live, offer.named.is_some_and(is_proposed))?;
         if proposal.is_new() {
+            if self.whom.is_over() {
+                // Whoever has ended that session wants no other in its place.
+                return Err(HandshakeError::Changed);
+            }
             // What the peer lets in is taken, so there must be a place by then.
             if peers.is_closing || !peers.has_place(life.node, self.node.settings.peers_max) {
                 return Err(HandshakeError::Busy);
@@ -373,7 +379,7 @@ impl Proposals for Proposing {
 }
 
 /// However the handshake has ended, even by nobody waiting for it any more.
-impl Drop for Proposing {
+impl Drop for Proposing<'_> {
     fn drop(&mut self) {
         if let Some(proposed) = self.proposed.take() {
             locked(&self.node.peers).proposed.remove(&proposed);

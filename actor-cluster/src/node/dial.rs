@@ -51,7 +51,8 @@ pub(super) async fn connect(
         let _turn = turns.lock().await;
         let mut pause = REDIAL_PAUSE;
         loop {
-            match dial(node, address, expected, None).await {
+            let whom = expected.map_or(Whom::Anybody, Whom::Node);
+            match dial(node, address, whom).await {
                 // The other stream's session is on its way, if it is not there yet.
                 Err((_, is_passing)) if is_passing => node.executor().sleep(pause).await,
                 done => return done,
@@ -89,7 +90,7 @@ pub(super) async fn join(node: &Arc<Node>, address: &Address, link: &Link) -> Re
 }
 
 async fn dial_for(node: &Arc<Node>, address: &Address, link: &Link) -> Result<(), ConnectError> {
-    let dialled = dial(node, address, Some(link.info.node), Some(link.data_lanes)).await;
+    let dialled = dial(node, address, Whom::PeerOf(link)).await;
     dialled.map(drop).map_err(|(error, _)| error)
 }
 
@@ -103,7 +104,7 @@ pub(super) async fn connect_external(
     let carried =
         streams_of(&[LaneSet::ALL], None).next().map_or_else(Carried::default, |(_, carried)| carried);
     let shaken =
-        node.executor().timeout(patience, shake(node, stream, carried, None, Origin::External)).await;
+        node.executor().timeout(patience, shake(node, stream, carried, Whom::Anybody, Origin::External)).await;
     match shaken {
         Ok(Ok(link)) => ready(node, link).await,
         Ok(Err(refusal)) => Err(node.part(refusal, Held::default())),
@@ -141,20 +142,70 @@ fn streams_of(streams: &[LaneSet], data_lanes: Option<u8>) -> impl Iterator<Item
     streams.iter().copied().zip(carried).filter(|(_, carried)| !carried.lanes.is_empty())
 }
 
+/// Who is to answer.
+#[derive(Clone, Copy)]
+pub(super) enum Whom<'a> {
+    Anybody,
+    Node(NodeId),
+    /// The peer of a session that wants streams, for as long as it does.
+    PeerOf(&'a Link),
+}
+
+impl Whom<'_> {
+    fn node(self) -> Option<NodeId> {
+        match self {
+            Whom::Anybody => None,
+            Whom::Node(node) => Some(node),
+            Whom::PeerOf(link) => Some(link.info.node),
+        }
+    }
+
+    /// How many data lanes the streams are for, if that is settled.
+    fn data_lanes(self) -> Option<u8> {
+        match self {
+            Whom::PeerOf(link) => Some(link.data_lanes),
+            Whom::Anybody | Whom::Node(_) => None,
+        }
+    }
+
+    /// Whether nobody is wanted any more.
+    pub(super) fn is_over(self) -> bool {
+        matches!(self, Whom::PeerOf(link) if link.ended().is_some())
+    }
+}
+
+/// A connection whose streams are being opened. Given up before its end, it takes those along that a session has already: they
+/// would be streams for some lanes that nobody sees to.
+struct Opening<'a> {
+    connection: &'a dyn Connection,
+    is_done: bool,
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        if !self.is_done {
+            self.connection.close(&CloseReason::new(CloseCode::Lost, "the dial was given up"));
+        }
+    }
+}
+
 /// Dials once. An error comes with whether it is worth while to try again.
 async fn dial(
     node: &Arc<Node>,
     address: &Address,
-    expected: Option<NodeId>,
-    data_lanes: Option<u8>,
+    whom: Whom<'_>,
 ) -> Result<Arc<Link>, (ConnectError, bool)> {
     let transport = node.transport(address.scheme());
     let transport =
         transport.ok_or_else(|| (ConnectError::NoTransport(address.scheme().to_owned()), false))?;
     let connection = transport.dial(address).await.map_err(|error| (error.into(), false))?;
     node.tell(NodeEvent::Opened { label: connection.label() });
-    let streams = streams_of(transport.streams(), data_lanes);
-    match open_streams(node, &*connection, streams, expected, address).await {
+    let streams = streams_of(transport.streams(), whom.data_lanes());
+    let mut opening = Opening { connection: &*connection, is_done: false };
+    let opened = open_streams(node, &*connection, streams, whom, address).await;
+    opening.is_done = true;
+    drop(opening);
+    match opened {
         Ok(link) => {
             link.note_dialled(address);
             Ok(link)
@@ -172,14 +223,14 @@ async fn open_streams(
     node: &Arc<Node>,
     connection: &dyn Connection,
     streams: impl Iterator<Item = (LaneSet, Carried)>,
-    expected: Option<NodeId>,
+    whom: Whom<'_>,
     address: &Address,
 ) -> Result<Arc<Link>, Refusal> {
     let mut session: Option<Arc<Link>> = None;
     for (kinds, carried) in streams {
         let opened = connection.open(kinds).await.map_err(Refusal::silent);
         let shaken = match opened {
-            Ok(stream) => shake(node, stream, carried, expected, Origin::Dialled(address.clone())).await,
+            Ok(stream) => shake(node, stream, carried, whom, Origin::Dialled(address.clone())).await,
             Err(refusal) => Err(refusal),
         };
         let link = match (shaken, &session) {
@@ -202,11 +253,12 @@ async fn shake(
     node: &Arc<Node>,
     mut stream: Box<dyn ClusterBidiStream>,
     carried: Carried,
-    expected: Option<NodeId>,
+    whom: Whom<'_>,
     origin: Origin,
 ) -> Result<Arc<Link>, Refusal> {
-    let mut proposing = Proposing::begin(node);
-    let (peer, rest) = match handshaking::dial(node, &mut proposing, &mut *stream, carried, expected).await {
+    let mut proposing = Proposing::begin(node, whom);
+    let shaken = handshaking::dial(node, &mut proposing, &mut *stream, carried, whom.node()).await;
+    let (peer, rest) = match shaken {
         Ok(shaken) => shaken,
         // Nothing was said yet, and nothing needs to be.
         Err(Failure::Handshake(HandshakeError::NoSecret)) => {

@@ -66,6 +66,12 @@ impl Node {
         let dialling = Dialling { node: self.clone(), member };
         self.spawn_intake(async move {
             let Dialling { node, member } = &dialling;
+            // Never closed.
+            let Ok(_place) = node.gossip_dials.acquire().await else { return };
+            if locked(&node.peers).present.contains_key(member) {
+                // It came by itself meanwhile.
+                return;
+            }
             let attempt = |way: Way| async move {
                 let connected = dial::connect(node, &way.address, Some(*member)).await;
                 let unreached = |error: &ConnectError| {
@@ -87,5 +93,46 @@ struct Dialling {
 impl Drop for Dialling {
     fn drop(&mut self) {
         locked(&self.node.peers).dialling.remove(&self.member);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actor_core::{ActorSystem, Executor};
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::limits::GOSSIP_DIALS_MAX;
+    use crate::node::NodeServer;
+    use crate::testing::pipe::PipeNetwork;
+    use crate::transport::{PeerIdentity, Transport};
+
+    /// Whoever tells of nodes that there are not has us dial wherever it likes.
+    #[tokio::test(start_paused = true)]
+    async fn so_many_are_dialled_at_once_because_somebody_told_of_them() {
+        let network = PipeNetwork::new();
+        let id = NodeId::from_bytes([1; 32]);
+        let transport = network.transport("node-1").with_identity(PeerIdentity::Node(id));
+        let system = ActorSystem::on(Executor::tokio());
+        let server = NodeServer::builder(id).system(system).transport(transport).start().await.unwrap();
+        let mut doors = Vec::new();
+        for number in 0..2 * GOSSIP_DIALS_MAX {
+            let mut told = [9; 32];
+            told[..8].copy_from_slice(&number.to_le_bytes());
+            let told = NodeId::from_bytes(told);
+            let transport = network.transport(format!("door-{number}"));
+            let door = transport.with_identity(PeerIdentity::Node(told)).listen().await.unwrap();
+            server.node.on_member(told, door.addresses());
+            doors.push(door);
+        }
+        let mut dialled = async || {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await; // sleep: virtual time, until all are idle
+            let knocked = doors.iter_mut().filter_map(|door| door.accept().now_or_never());
+            knocked.map(Result::unwrap).collect::<Vec<_>>()
+        };
+        let first = dialled().await;
+        assert_eq!(first.len(), GOSSIP_DIALS_MAX, "they say nothing, so each takes its time");
+        drop(first);
+        assert_eq!(dialled().await.len(), GOSSIP_DIALS_MAX, "then the others have their turn");
     }
 }

@@ -69,6 +69,8 @@ pub(super) struct Link {
     pub(super) state: watch::Sender<LinkState>,
     pub(super) context: WireContext,
     pub(super) data_lanes: u8,
+    /// Whether it began with a stream that was dialled from here: of two that have both dialled, one says yes.
+    pub(super) is_begun_here: bool,
     /// Where its streams were dialled, if from here.
     dialled: Mutex<Option<Address>>,
     /// How often it has lost its streams.
@@ -152,8 +154,8 @@ pub(super) struct TurnBegun {
 impl Link {
     /// A session with a peer whose handshake is done, without streams yet.
     pub(super) fn new(node: &Arc<Node>, shaken: handshake::Peer) -> Self {
-        let id = shaken.session;
-        let info = shaken.info();
+        let (id, info) = (shaken.session, shaken.info());
+        let is_begun_here = shaken.dialler == node.id();
         let executor = node.executor().clone();
         let mut session = Session::new(shaken, node.settings.session.clone(), executor.now());
         let given_types = Arc::<GivenTypes>::default();
@@ -165,6 +167,7 @@ impl Link {
             state: watch::Sender::new(LinkState::Opening),
             context: session.context().clone(),
             data_lanes: session.data_lanes(),
+            is_begun_here,
             dialled: Mutex::default(),
             interruptions: AtomicU64::new(0),
             mutual_since: OnceLock::new(),

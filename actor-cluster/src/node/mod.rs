@@ -79,7 +79,7 @@ pub use self::ways::Preference;
 use crate::authorize::denials::DenialCounts;
 use crate::event::NodeEvent;
 use crate::id::{NodeId, NodeLife};
-use crate::limits::{EVENTS_KEPT, HANDSHAKES_MAX, RENEWALS_MAX};
+use crate::limits::{EVENTS_KEPT, GOSSIP_DIALS_MAX, HANDSHAKES_MAX, RENEWALS_MAX};
 use crate::locked::locked;
 use crate::names::conflict::NameRule;
 use crate::once::CallMemory;
@@ -132,8 +132,12 @@ pub(crate) struct Node {
     /// A place for each connection that has not proven anything yet.
     handshakes: Arc<Semaphore>,
     dials: Dials,
-    /// A place for each session that is given other streams.
+    /// A place for each session that is given other streams because its own are old.
     renewals: Arc<Semaphore>,
+    /// The same for those that go back to a better way.
+    returns: Arc<Semaphore>,
+    /// A place for each node that is dialled because a peer told of it.
+    gossip_dials: Arc<Semaphore>,
     /// Listening, dialling, shaking hands.
     intake: Tasks,
     /// One for each session.
@@ -171,6 +175,8 @@ impl Node {
             handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
             dials: Dials::default(),
             renewals: Arc::new(Semaphore::new(RENEWALS_MAX)),
+            returns: Arc::new(Semaphore::new(RENEWALS_MAX)),
+            gossip_dials: Arc::new(Semaphore::new(GOSSIP_DIALS_MAX)),
             intake: Tasks::new(executor.clone()),
             sessions: Tasks::new(executor),
         }

@@ -205,7 +205,9 @@ impl Node {
     /// A peer publishes less, likewise.
     pub(super) fn on_unpublished(&self, link: &Arc<Link>, publications: &[Publication]) {
         let mut peers = locked(&self.peers);
-        if !peers.is_current(link) {
+        // What it might not publish was not found here, and so is not missed.
+        let is_known = |publication| peers.names.is_found(link.info.life(), publication);
+        if !peers.is_current(link) || !publications.iter().any(is_known) {
             return;
         }
         let changes = peers.names.unlearn(link.info.life(), publications);

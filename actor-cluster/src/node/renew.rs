@@ -2,7 +2,8 @@
 //! session goes on.
 //!
 //! Whoever has dialled dials again, and gives the old ones up once the new ones are there. Whoever was dialled
-//! waits a while longer for that, and then gives them up whatever comes.
+//! waits a while longer for that, and then gives them up whatever comes. Of two that have both dialled the one that began the session
+//! goes back to its own address: else each would put its streams in the place of the other's, for ever.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::link::{Link, Made, Origin};
 use super::ways::{Way, first_to_work};
 use super::{Node, dial};
-use crate::limits::BETTER_WAY_INTERVAL;
+use crate::limits::{BETTER_WAY_INTERVAL, STREAMS_PER_SESSION_MAX};
 use crate::session::handshake::SessionId;
 use crate::session::streams::ConnectionId;
 use crate::transport::{Address, CloseCode, CloseReason};
@@ -33,19 +34,23 @@ impl Node {
         let Some(home) = link.dialled() else { return };
         let is_old = age_max.is_some_and(|max| is_old(&made, now, max, link.id));
         let ranks = made.iter().filter_map(|made| self.rank(made.dialled()?, Some(&home)));
-        let best = ranks.min().unwrap_or(usize::MAX);
+        let without_ours = if link.is_begun_here { usize::MAX } else { 0 };
+        let best = ranks.min().unwrap_or(without_ours);
         let mut ways = self.ways_to(link);
         ways.retain(|way| is_old || way.rank < best);
         if ways.is_empty() {
             return;
         }
-        let Ok(place) = self.renewals.clone().try_acquire_owned() else { return };
+        // A better way may swallow everything, for as long as a handshake may take: those whose time is up do not wait for that.
+        let places = if is_old { &self.renewals } else { &self.returns };
+        let Ok(place) = places.clone().try_acquire_owned() else { return };
         let renewal = Renewal::begin(link, place);
         let node = self.clone();
         self.spawn_intake(async move { node.renew(&renewal.link, ways).await });
     }
 
     async fn renew(self: &Arc<Self>, link: &Arc<Link>, ways: Vec<Way>) {
+        give_up_spare(link, self.executor().now());
         // Those that come from here on are not given up.
         let old = link.made();
         let dialled = first_to_work(self.executor(), ways, |way| async move {
@@ -59,11 +64,10 @@ impl Node {
         if dialled.await.is_none() {
             return;
         }
-        let has_new = link.made().iter().any(|made| old.iter().all(|old| old.connection != made.connection));
-        // The session may have had no room for them.
-        if has_new {
-            let old: Vec<_> =
-                old.iter().filter(|made| made.is_ours_to_end()).map(|made| made.connection).collect();
+        let old: Vec<_> =
+            old.iter().filter(|made| made.is_ours_to_end()).map(|made| made.connection).collect();
+        // The session may have had no room for them, or for some.
+        if link.run(|session| session.is_complete_without(&old)) {
             give_up(link, self.executor().now(), &old);
         }
     }
@@ -86,6 +90,17 @@ impl Drop for Renewal {
     fn drop(&mut self) {
         self.link.note_renewing(false);
     }
+}
+
+/// Makes room for others where a session has many: what no lane of ours is written to goes.
+fn give_up_spare(link: &Link, now: Instant) {
+    let made = link.made();
+    if made.len() <= STREAMS_PER_SESSION_MAX / 2 {
+        return;
+    }
+    let is_spare = |made: &&Made| made.is_ours_to_end() && !link.run(|session| session.uses(made.connection));
+    let spare: Vec<_> = made.iter().filter(is_spare).map(|made| made.connection).collect();
+    give_up(link, now, &spare);
 }
 
 fn give_up(link: &Link, now: Instant, connections: &[ConnectionId]) {
@@ -112,7 +127,7 @@ impl Made {
 /// Those that are half as old again as they may become: nobody has renewed them.
 fn overdue(made: &[Made], now: Instant, max: Duration) -> Vec<ConnectionId> {
     let ours = made.iter().filter(|made| made.is_ours_to_end());
-    ours.filter(|made| now >= made.at + max * 3 / 2).map(|made| made.connection).collect()
+    ours.filter(|made| now >= made.at + max.saturating_add(max / 2)).map(|made| made.connection).collect()
 }
 
 /// Whether any that was dialled here is to be renewed: up to a tenth before its time, so that what was begun together is not

@@ -33,7 +33,7 @@ impl Node {
                 };
                 rejoined.inspect_err(unreached).ok()
             };
-            first_to_work(self.executor(), self.ways_to(link), attempt).await;
+            first_to_work(self.executor(), self.ways_back_to(link), attempt).await;
             pause = (pause * 2).clamp(REDIAL_PAUSE, REDIAL_PAUSE_MAX);
         }
     }

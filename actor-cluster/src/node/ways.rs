@@ -41,19 +41,21 @@ impl Preference {
 }
 
 impl Node {
-    /// Where the peer of a session may be reached, the best first.
+    /// Where the peer of a session may be reached, as it says itself, the best first.
     pub(super) fn ways_to(&self, link: &Link) -> Vec<Way> {
         let home = link.dialled();
-        let peers = locked(&self.peers);
-        let said = [&peers.reachable, &peers.hearsay].map(|said| said.get(&link.info.node));
-        let mut addresses: Vec<Address> = home.clone().into_iter().collect();
-        for address in said.into_iter().flatten().flatten() {
-            if !addresses.contains(address) {
-                addresses.push(address.clone());
-            }
-        }
-        drop(peers);
-        self.ways(addresses, home.as_ref())
+        let said = locked(&self.peers).reachable.get(&link.info.node).cloned().unwrap_or_default();
+        self.ways(distinct(home.clone().into_iter().chain(said)), home.as_ref())
+    }
+
+    /// The same of one whose session has lost its streams, and behind that where others say that it is: it may have come back
+    /// somewhere else.
+    pub(super) fn ways_back_to(&self, link: &Link) -> Vec<Way> {
+        let mut ways = self.ways_to(link);
+        let said = locked(&self.peers).hearsay.get(&link.info.node).cloned().unwrap_or_default();
+        let known: Vec<Address> = ways.iter().map(|way| way.address.clone()).collect();
+        ways.extend(self.ways(said.into_iter().filter(|address| !known.contains(address)), None));
+        ways
     }
 
     /// Those of the addresses for which there is a transport, the best first.
@@ -78,6 +80,15 @@ impl Node {
             self.transports.iter().position(|transport| transport.scheme() == address.scheme())?;
         Some(self.settings.preference.rank(home == Some(address), transport))
     }
+}
+
+fn distinct(addresses: impl Iterator<Item = Address>) -> Vec<Address> {
+    addresses.fold(Vec::new(), |mut distinct, address| {
+        if !distinct.contains(&address) {
+            distinct.push(address);
+        }
+        distinct
+    })
 }
 
 /// Tries one way after the other, each when one before has failed or after [`WAY_DELAY`], until one has worked: so a way
@@ -115,9 +126,14 @@ mod tests {
     use std::cell::RefCell;
     use std::time::Duration;
 
+    use actor_core::ActorSystem;
     use tokio::time::{Instant, sleep};
 
     use super::*;
+    use crate::id::NodeId;
+    use crate::node::NodeServer;
+    use crate::testing::pipe::PipeNetwork;
+    use crate::transport::PeerIdentity;
 
     #[test]
     fn the_dialled_address_or_the_first_transport_is_the_best() {
@@ -126,6 +142,32 @@ mod tests {
         };
         assert_eq!(ranks(Preference::Dialled), [0, 0, 1, 2]);
         assert_eq!(ranks(Preference::Order), [0, 1, 0, 1]);
+    }
+
+    /// One that lies would else have every node dial where it likes, again and again, and delay what works.
+    #[tokio::test(start_paused = true)]
+    async fn what_others_say_of_a_peer_counts_only_while_it_is_lost_and_comes_last() {
+        let network = PipeNetwork::new();
+        let start = async |number: u8| {
+            let id = NodeId::from_bytes([number; 32]);
+            let on = |scheme: &'static str| {
+                let transport = network.transport(format!("{scheme}-{number}")).with_scheme(scheme);
+                transport.with_identity(PeerIdentity::Node(id))
+            };
+            let system = ActorSystem::on(Executor::tokio());
+            let builder = NodeServer::builder(id).system(system).transport(on("best")).transport(on("other"));
+            builder.start().await.unwrap()
+        };
+        let (a, b) = (start(1).await, start(2).await);
+        a.connect(&b.addresses()[1]).await.unwrap();
+        let link = a.node.links().remove(0);
+        a.node.on_member(b.id(), vec![Address::new("best", "hole").unwrap(), b.addresses()[0].clone()]);
+        let texts = |ways: Vec<Way>| ways.iter().map(|way| way.address.to_string()).collect::<Vec<_>>();
+        assert_eq!(texts(a.node.ways_to(&link)), ["other://other-2", "best://best-2"]);
+        assert_eq!(
+            texts(a.node.ways_back_to(&link)),
+            ["other://other-2", "best://best-2", "best://hole"]
+        );
     }
 
     fn ways(count: usize) -> Vec<Way> {

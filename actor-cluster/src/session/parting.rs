@@ -126,6 +126,16 @@ impl Session {
         self.lanes().all(|lane| lane.stream().is_some())
     }
 
+    /// Whether every lane would have one if these were not there.
+    pub(crate) fn is_complete_without(&self, streams: &[ConnectionId]) -> bool {
+        LaneId::all(self.peer.data_lanes).all(|lane| self.streams.carry_without(lane, streams))
+    }
+
+    /// Whether any lane is written to this stream.
+    pub(crate) fn uses(&self, stream: ConnectionId) -> bool {
+        self.lanes().any(|lane| lane.stream() == Some(stream))
+    }
+
     /// Writes a whole frame of a lane that this stream has; whether it is one.
     #[cfg(test)]
     pub(crate) fn inject(&mut self, connection: ConnectionId, bytes: bytes::Bytes) -> bool {

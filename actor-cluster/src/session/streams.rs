@@ -74,6 +74,11 @@ impl Streams {
         self.list.iter().find(|stream| stream.lanes.contains(lane)).map(|stream| stream.id)
     }
 
+    /// Whether any stream carries a lane that is none of these.
+    pub(crate) fn carry_without(&self, lane: LaneId, streams: &[ConnectionId]) -> bool {
+        self.list.iter().any(|stream| stream.lanes.contains(lane) && !streams.contains(&stream.id))
+    }
+
     /// Any stream, the oldest one.
     pub(crate) fn first(&self) -> Option<ConnectionId> {
         self.list.first().map(|stream| stream.id)

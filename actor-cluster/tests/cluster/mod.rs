@@ -2,6 +2,7 @@
 
 mod calls;
 mod conflicts;
+mod denied;
 mod economy;
 mod events;
 mod external;

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
@@ -16,6 +16,7 @@ use actor_cluster::transport::{
 };
 use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch;
 
 use super::id;
 
@@ -31,6 +32,10 @@ pub(crate) struct Network {
     /// Whether dialling does not come to an end, as where packets are swallowed.
     is_swallowing: Arc<AtomicBool>,
     dials: Arc<AtomicU64>,
+    /// Whether dials wait.
+    are_dials_held: Arc<watch::Sender<bool>>,
+    /// How many streams a connection opens before it opens none for ever.
+    streams_until_stuck: Arc<AtomicUsize>,
     /// Where dials are not even refused.
     deaf: Arc<Mutex<Vec<String>>>,
     /// Whether connections stay when there are no more streams to come.
@@ -48,6 +53,10 @@ impl Network {
         Self::of([LaneSet::CONTROL, LaneSet::DATA])
     }
 
+    pub(crate) fn three_streams() -> Self {
+        Self::of([LaneSet::CONTROL, LaneSet::URGENT, LaneSet::DATA])
+    }
+
     fn of(streams: impl Into<Vec<LaneSet>>) -> Self {
         Self {
             pipes: PipeNetwork::new(),
@@ -57,6 +66,8 @@ impl Network {
             shut: Arc::default(),
             is_swallowing: Arc::default(),
             dials: Arc::default(),
+            are_dials_held: Arc::new(watch::Sender::new(false)),
+            streams_until_stuck: Arc::new(AtomicUsize::new(usize::MAX)),
             deaf: Arc::default(),
             is_lasting: false,
             dice: None,
@@ -129,6 +140,20 @@ impl Network {
     /// Whoever dials waits for ever.
     pub(crate) fn swallow_dials(&self) {
         self.is_swallowing.store(true, Ordering::Relaxed);
+    }
+
+    /// Whoever dials waits until [`let_dials_go`](Self::let_dials_go).
+    pub(crate) fn hold_dials(&self) {
+        self.are_dials_held.send_replace(true);
+    }
+
+    pub(crate) fn let_dials_go(&self) {
+        self.are_dials_held.send_replace(false);
+    }
+
+    /// Connections that are dialled from now on get stuck behind so many streams.
+    pub(crate) fn get_stuck_after(&self, streams: usize) {
+        self.streams_until_stuck.store(streams, Ordering::Relaxed);
     }
 
     /// How often anybody has dialled.
@@ -264,11 +289,14 @@ impl Transport for CableTransport {
         if self.network.deaf.lock().unwrap().iter().any(|name| name == address.rest()) {
             std::future::pending::<()>().await;
         }
+        let mut held = self.network.are_dials_held.subscribe();
+        held.wait_for(|is_held| !is_held).await.expect("the network is there");
         let connection = self.pipes.dial(address).await?;
         let state = Mutex::new((Fate::Whole, Vec::new()));
         let cable = Arc::new(Cable { to: address.rest().to_owned(), state, dice: self.network.dice.clone() });
         self.network.cables.lock().unwrap().push(cable.clone());
-        Ok(Box::new(CableConnection { connection, cable }))
+        let streams_left = AtomicUsize::new(self.network.streams_until_stuck.load(Ordering::Relaxed));
+        Ok(Box::new(CableConnection { connection, cable, streams_left }))
     }
 }
 
@@ -322,6 +350,7 @@ impl Connection for Lasting {
 struct CableConnection {
     connection: Box<dyn Connection>,
     cable: Arc<Cable>,
+    streams_left: AtomicUsize,
 }
 
 #[async_trait]
@@ -335,6 +364,9 @@ impl Connection for CableConnection {
     }
 
     async fn open(&self, lanes: LaneSet) -> Result<Box<dyn ClusterBidiStream>, TransportError> {
+        if self.streams_left.fetch_sub(1, Ordering::Relaxed) == 0 {
+            std::future::pending::<()>().await;
+        }
         let stream = self.connection.open(lanes).await?;
         Ok(Box::new(CableStream { stream, cable: self.cable.clone() }))
     }
