@@ -43,8 +43,8 @@ use crate::session::{Config, Fields, Inbound, Messages, Shape, TakesMore, Unread
 use crate::wire::annotation::Annotation;
 use crate::wire::lanes::{LANES_MAX, LaneId};
 
-/// How many urgent messages are delivered in one turn while others wait: three quarters of it.
-const URGENT_DELIVERIES_PER_TURN: usize = DELIVERIES_PER_TURN / 4 * 3;
+/// How much of a turn is kept for what comes behind: of lines for each inbox that is not empty, of the urgent inbox for the other.
+const DELIVERIES_KEPT: usize = DELIVERIES_PER_TURN / 4;
 
 /// See the module.
 #[derive(Default)]
@@ -218,12 +218,15 @@ impl Deliveries {
         is_last: bool,
     ) -> bool {
         let mut turn = Turn::new(is_last);
+        // However much finds room in lines, and however much is urgent, others have a part of each turn.
+        let kept_for = |inbox: &Inbox, takes: bool| {
+            if takes && !inbox.messages.is_empty() { DELIVERIES_KEPT } else { 0 }
+        };
+        let for_others = kept_for(&self.others, takes_more.others);
+        turn.most = DELIVERIES_PER_TURN - for_others - kept_for(&self.urgent, takes_more.urgent);
         // A line that begins meanwhile is looked at in the next round, since there was progress.
         while turn.goes_on() && self.poll_lines(cx, &mut turn, node, link) {}
-        // However much is urgent, others have a part of each turn.
-        if !self.others.messages.is_empty() {
-            turn.most = URGENT_DELIVERIES_PER_TURN;
-        }
+        turn.most = DELIVERIES_PER_TURN - for_others;
         if takes_more.urgent {
             self.take_messages(true, &mut turn, node, link);
         }

@@ -136,3 +136,37 @@ fn is_old(made: &[Made], now: Instant, max: Duration, session: SessionId) -> boo
     let early = max / 10 / 256 * u32::from(session.as_u64().to_le_bytes()[0]);
     made.iter().any(|made| made.dialled().is_some() && now >= made.at + (max - early))
 }
+
+#[cfg(test)]
+mod tests {
+    use actor_core::{ActorSystem, Executor};
+
+    use super::*;
+    use crate::id::NodeId;
+    use crate::limits::RENEWALS_MAX;
+    use crate::node::NodeServer;
+    use crate::testing::pipe::PipeNetwork;
+    use crate::transport::PeerIdentity;
+
+    /// A thousand sessions whose better way swallows everything take each place there is for as long as a handshake may take.
+    #[tokio::test(start_paused = true)]
+    async fn those_whose_time_is_up_wait_for_none_that_looks_for_a_better_way() {
+        let network = PipeNetwork::new();
+        let start = async |number: u8| {
+            let id = NodeId::from_bytes([number; 32]);
+            let transport = network.transport(format!("node-{number}")).with_identity(PeerIdentity::Node(id));
+            let builder = NodeServer::builder(id).system(ActorSystem::on(Executor::tokio()));
+            let builder = builder.transport(transport).connection_age_max(Duration::from_secs(10));
+            builder.start().await.unwrap()
+        };
+        let (a, b) = (start(1).await, start(2).await);
+        a.connect(&b.addresses()[0]).await.unwrap();
+        let link = a.node.links().remove(0);
+        let first = link.made()[0].at;
+        let all = u32::try_from(RENEWALS_MAX).unwrap();
+        let _taken = a.node.returns.clone().acquire_many_owned(all).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(12)).await; // sleep: virtual time that makes it old
+        let made = link.made();
+        assert!(made.len() == 1 && made[0].at > first, "it was renewed");
+    }
+}

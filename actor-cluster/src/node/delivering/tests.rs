@@ -196,6 +196,42 @@ impl Stage {
     }
 }
 
+/// However many actors find room in each turn, what comes in the lanes has its part of it.
+#[tokio::test(start_paused = true)]
+async fn lines_leave_what_is_urgent_and_others_a_part_of_each_turn() {
+    let mut stage = Stage::empty(1000).await;
+    let system = stage._alive.2.clone();
+    let permits = Arc::new(Semaphore::new(0));
+    let mut serials = Vec::new();
+    for number in 0..3 * DELIVERIES_PER_TURN {
+        let gated = Gated { permits: permits.clone(), taken: Arc::default() };
+        let options = SpawnOptions::new().mailbox(1.try_into().unwrap());
+        let actor = system.spawn(Slow, gated, options).await.unwrap();
+        stage.b.publish(&format!("many-{number}"), &actor).unwrap();
+        serials.push(actor.id().serial());
+    }
+    settle().await;
+    stage.deliveries.push(rounds(&serials, 1));
+    stage.poll(false).await;
+    // In its hand, in its mailbox, and one that waits.
+    stage.deliveries.push(rounds(&serials, 2));
+    stage.poll(false).await;
+    assert_eq!((stage.left(), stage.deliveries.lines.len()), (0, serials.len()));
+    permits.add_permits(3 * serials.len());
+    settle().await;
+    let [urgent, other, ..] = stage.serials()[..] else { panic!("there are five") };
+    let mut first = Messages::new(Bytes::from(vec![0; 4]), Vec::new(), true);
+    let message = Inbound { lane: LaneId::URGENT, ..rounds(&[urgent], 1).front().unwrap().message };
+    first.push(message, None);
+    stage.deliveries.push(first);
+    stage.deliveries.push(rounds(&[other], 1));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(stage.deliveries.poll(&mut cx, &stage.b.node, &stage.at_b, TakesMore::ALL, false));
+    assert!(stage.deliveries.urgent.messages.is_empty(), "what is urgent waits for no lines");
+    assert_eq!(stage.left(), 0);
+    assert!(!stage.deliveries.lines.is_empty(), "there was more than a turn of them");
+}
+
 /// Else the peer would take it for an attack.
 #[tokio::test(start_paused = true)]
 async fn w17_no_more_are_held_than_may_be_and_all_is_delivered_in_order() {
