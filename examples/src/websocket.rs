@@ -51,9 +51,15 @@ pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// How many peers may be at their handshake at once. One more is dropped as soon as it connects.
 pub const HANDSHAKES_MAX: usize = 64;
 
+/// How many of those may come from one address, or from one network of IPv6: so one machine cannot take all places.
+pub const HANDSHAKES_PER_ADDRESS_MAX: usize = 16;
+
 /// How many accepted connections there may be at once, those at their handshake among them. One more
 /// is dropped as soon as it connects.
 pub const CONNECTIONS_MAX: usize = 1024;
+
+/// How many of those may come from one address.
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 256;
 
 /// How long nobody is accepted after the system had no resources for it.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -1,6 +1,7 @@
 //! The transport over WebSocket: the contract that every transport keeps, and what is its own.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use actor_cluster::testing::transport_suite::{Harness, Node};
@@ -8,7 +9,9 @@ use actor_cluster::transport::{
     Address, CloseCode, CloseReason, ClusterBidiStream, LaneSet, Listener, PeerIdentity, Transport,
     TransportError,
 };
-use examples::websocket::{HANDSHAKES_MAX, MESSAGE_BYTES_MAX, PROTOCOL, SCHEME, WsTransport};
+use examples::websocket::{
+    HANDSHAKES_MAX, HANDSHAKES_PER_ADDRESS_MAX, MESSAGE_BYTES_MAX, PROTOCOL, SCHEME, WsTransport,
+};
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -184,19 +187,33 @@ async fn browsers_and_other_services_peers_are_refused() {
 async fn a_handshake_has_a_deadline_and_their_number_is_capped() {
     let (mut listener, address) = listening().await;
     let mut silent = Vec::new();
-    for _ in 0..=HANDSHAKES_MAX {
-        silent.push(TcpStream::connect(address.rest()).await.unwrap());
+    // So many addresses take all places, and one more has none.
+    let addresses = u8::try_from(HANDSHAKES_MAX / HANDSHAKES_PER_ADDRESS_MAX).unwrap() + 1;
+    for machine in 1..=addresses {
+        for _ in 0..=HANDSHAKES_PER_ADDRESS_MAX {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.bind(([127, 0, 0, machine], 0).into()).unwrap();
+            silent.push(socket.connect(address.rest().parse().unwrap()).await.unwrap());
+        }
     }
-    let mut refused = Vec::new();
+    let mut refused = BTreeMap::new();
     for _ in &silent {
         match listener.accept().await {
-            Err(TransportError::Handshake { detail, .. }) => refused.push(detail),
+            Err(TransportError::Handshake { detail, .. }) => *refused.entry(detail).or_default() += 1,
             Ok(connection) => panic!("{} said nothing and got in", connection.label()),
             Err(error) => panic!("{error}"),
         }
     }
-    assert_eq!(refused.remove(0), "too many peers are at their handshake");
-    assert!(refused.iter().all(|detail| detail == "it was too slow"), "{refused:?}");
+    let of_one =
+        format!("more than {HANDSHAKES_PER_ADDRESS_MAX} peers from its address are at their handshake");
+    let of_all = format!("more than {HANDSHAKES_MAX} peers are at their handshake");
+    let expected = [
+        // The last of the last address that has places finds none for anybody.
+        (of_one, usize::from(addresses) - 2),
+        (of_all, 1 + HANDSHAKES_PER_ADDRESS_MAX + 1),
+        ("it was too slow".to_owned(), HANDSHAKES_MAX),
+    ];
+    assert_eq!(refused, BTreeMap::from(expected));
 }
 
 #[tokio::test]
@@ -208,7 +225,7 @@ async fn a_connection_has_its_place_until_it_ends() {
     let (near, far) = tokio::join!(dialler.dial(&address), listener.accept());
     let (refused, reported) = tokio::join!(dialler.dial(&address), listener.accept());
     assert!(matches!(refused, Err(TransportError::Handshake { .. })));
-    assert!(reported.is_err_and(|error| error.to_string().contains("there are too many connections")));
+    assert!(reported.is_err_and(|error| error.to_string().contains("there are more than 1 connections")));
     far.unwrap().close(&CloseCode::Done.into());
     let (again, accepted) = tokio::join!(dialler.dial(&address), listener.accept());
     assert!(again.is_ok() && accepted.is_ok());

@@ -103,8 +103,10 @@ pub(super) async fn connect_external(
     let patience = node.handshake_timeout();
     let carried =
         streams_of(&[LaneSet::ALL], None).next().map_or_else(Carried::default, |(_, carried)| carried);
-    let shaken =
-        node.executor().timeout(patience, shake(node, stream, carried, Whom::Anybody, Origin::External)).await;
+    let shaken = node
+        .executor()
+        .timeout(patience, shake(node, stream, carried, Whom::Anybody, Origin::External))
+        .await;
     match shaken {
         Ok(Ok(link)) => ready(node, link).await,
         Ok(Err(refusal)) => Err(node.part(refusal, Held::default())),

@@ -164,10 +164,7 @@ mod tests {
         a.node.on_member(b.id(), vec![Address::new("best", "hole").unwrap(), b.addresses()[0].clone()]);
         let texts = |ways: Vec<Way>| ways.iter().map(|way| way.address.to_string()).collect::<Vec<_>>();
         assert_eq!(texts(a.node.ways_to(&link)), ["other://other-2", "best://best-2"]);
-        assert_eq!(
-            texts(a.node.ways_back_to(&link)),
-            ["other://other-2", "best://best-2", "best://hole"]
-        );
+        assert_eq!(texts(a.node.ways_back_to(&link)), ["other://other-2", "best://best-2", "best://hole"]);
     }
 
     fn ways(count: usize) -> Vec<Way> {

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use actor_cluster::limits::{
-    BETTER_WAY_INTERVAL, RESUME_TIMEOUT, STREAMS_PER_SESSION_MAX,
-};
+use actor_cluster::limits::{BETTER_WAY_INTERVAL, RESUME_TIMEOUT, STREAMS_PER_SESSION_MAX};
 use actor_cluster::testing::pipe::pipe_between;
 use actor_cluster::transport::PeerIdentity;
 use actor_cluster::{NodeBuilder, StartError};

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use actor_cluster::transport::net::Place;
 use actor_cluster::transport::{
     CloseCode, CloseReason, ClusterBidiStream, Connection, LaneSet, PeerIdentity, TransportError, printable,
 };
 use async_trait::async_trait;
 use futures_util::Sink;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as WsCloseCode;
@@ -44,12 +44,7 @@ pub(super) struct WsConnection {
 
 impl WsConnection {
     /// The place among the accepted connections, if it has one, is given back with the socket.
-    pub(super) fn new(
-        socket: Socket,
-        role: Role,
-        label: String,
-        place: Option<OwnedSemaphorePermit>,
-    ) -> Self {
+    pub(super) fn new(socket: Socket, role: Role, label: String, place: Option<Place>) -> Self {
         let wire = Wire { label, state: Mutex::new(State::Open(Box::new(Open::new(socket, place)))) };
         Self { wire: Arc::new(wire), role, is_given: AtomicBool::new(false) }
     }

@@ -2,12 +2,12 @@
 //! capped.
 
 use std::io;
-use std::sync::Arc;
+use std::net::SocketAddr;
 
+use actor_cluster::transport::net::{Admission, AdmissionLimits, Origin, Place};
 use actor_cluster::transport::{Address, Connection, Listener, TransportError};
 use async_trait::async_trait;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::accept_hdr_async_with_config;
@@ -16,15 +16,18 @@ use tokio_tungstenite::tungstenite::http::header::{ORIGIN, SEC_WEBSOCKET_PROTOCO
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 
 use super::connection::{Role, WsConnection};
-use super::{ACCEPT_PAUSE, HANDSHAKE_DEADLINE, HANDSHAKES_MAX, PROTOCOL, SCHEME, bounds, handshake_failed};
+use super::{
+    ACCEPT_PAUSE, CONNECTIONS_PER_ADDRESS_MAX, HANDSHAKE_DEADLINE, HANDSHAKES_MAX,
+    HANDSHAKES_PER_ADDRESS_MAX, PROTOCOL, SCHEME, bounds, handshake_failed,
+};
 
 /// A socket that listens, and the handshakes of those who came.
 pub(super) struct WsListener {
     /// Owned here and not by a task, so that dropping the listener frees the port at once.
     socket: TcpListener,
     address: Address,
-    /// One for each accepted connection, from its first byte to its last.
-    places: Arc<Semaphore>,
+    /// Places for those at their handshake, and for each accepted connection from its first byte to its last.
+    admission: Admission,
     /// Aborted when the listener is dropped.
     handshakes: JoinSet<Result<WsConnection, TransportError>>,
     /// Nobody is accepted before, for want of resources.
@@ -33,20 +36,22 @@ pub(super) struct WsListener {
 
 impl WsListener {
     pub(super) fn new(socket: TcpListener, address: Address, connections_max: usize) -> Self {
-        let places = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
-        Self { socket, address, places, handshakes: JoinSet::new(), pause_until: None }
+        let admission = Admission::new(&AdmissionLimits {
+            handshakes_max: HANDSHAKES_MAX,
+            handshakes_per_address_max: HANDSHAKES_PER_ADDRESS_MAX,
+            connections_max,
+            connections_per_address_max: CONNECTIONS_PER_ADDRESS_MAX,
+        });
+        Self { socket, address, admission, handshakes: JoinSet::new(), pause_until: None }
     }
 
-    /// Starts a handshake, if there is room for it.
-    fn admit(&mut self, socket: TcpStream, peer: String) -> Result<(), TransportError> {
-        let dropped =
-            |detail: &str| TransportError::Handshake { peer: peer.clone(), detail: detail.to_owned() };
-        if self.handshakes.len() >= HANDSHAKES_MAX {
-            return Err(dropped("too many peers are at their handshake"));
-        }
-        let place = self.places.clone().try_acquire_owned();
-        let place = place.map_err(|_| dropped("there are too many connections"))?;
+    /// Starts a handshake, if there is room for it, and for one more from there.
+    fn admit(&mut self, socket: TcpStream, from: SocketAddr) -> Result<(), TransportError> {
+        let peer = format!("{SCHEME} {from}");
+        let dropped = |detail| TransportError::Handshake { peer: peer.clone(), detail };
+        let (knocking, place) = self.admission.admit(Origin::of(from.ip())).map_err(dropped)?;
         self.handshakes.spawn(async move {
+            let _knocking = knocking;
             let late =
                 |_| TransportError::Handshake { peer: peer.clone(), detail: "it was too slow".to_owned() };
             timeout(HANDSHAKE_DEADLINE, shake_hands(socket, peer.clone(), place)).await.map_err(late)?
@@ -55,13 +60,16 @@ impl WsListener {
     }
 
     /// Waits out the pause, then for a newcomer.
-    async fn newcomer(socket: &TcpListener, pause_until: Option<Instant>) -> io::Result<(TcpStream, String)> {
+    async fn newcomer(
+        socket: &TcpListener,
+        pause_until: Option<Instant>,
+    ) -> io::Result<(TcpStream, SocketAddr)> {
         if let Some(until) = pause_until {
             sleep_until(until).await;
         }
         let (socket, from) = socket.accept().await?;
         socket.set_nodelay(true)?;
-        Ok((socket, format!("{SCHEME} {from}")))
+        Ok((socket, from))
     }
 }
 
@@ -82,19 +90,15 @@ impl Listener for WsListener {
                 }
                 newcomer = Self::newcomer(&self.socket, self.pause_until) => {
                     self.pause_until = newcomer.is_err().then(|| Instant::now() + ACCEPT_PAUSE);
-                    let (socket, peer) = newcomer?;
-                    self.admit(socket, peer)?;
+                    let (socket, from) = newcomer?;
+                    self.admit(socket, from)?;
                 }
             }
         }
     }
 }
 
-async fn shake_hands(
-    socket: TcpStream,
-    peer: String,
-    place: OwnedSemaphorePermit,
-) -> Result<WsConnection, TransportError> {
+async fn shake_hands(socket: TcpStream, peer: String, place: Place) -> Result<WsConnection, TransportError> {
     let shaken = accept_hdr_async_with_config(socket, Judge, Some(bounds())).await;
     let socket = shaken.map_err(|error| handshake_failed(&peer, &error))?;
     Ok(WsConnection::new(socket, Role::Host, peer, Some(place)))

@@ -13,10 +13,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
+use actor_cluster::transport::net::Place;
 use actor_cluster::transport::{ChannelBinding, CloseCode, CloseReason, ClusterBidiStream, PeerIdentity};
 use futures_util::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
 use super::connection::{Farewell, Wire, said_by_peer};
@@ -34,11 +34,11 @@ pub(super) struct Open {
     /// Who waits. The socket knows them too, but one that is dropped wakes nobody.
     reader: Option<Waker>,
     writer: Option<Waker>,
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Option<Place>,
 }
 
 impl Open {
-    pub(super) fn new(socket: Socket, place: Option<OwnedSemaphorePermit>) -> Self {
+    pub(super) fn new(socket: Socket, place: Option<Place>) -> Self {
         let (unread, is_at_end, is_finished) = (Bytes::new(), false, false);
         Self { socket, unread, is_at_end, is_finished, reader: None, writer: None, _place: place }
     }
