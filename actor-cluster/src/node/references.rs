@@ -265,7 +265,8 @@ impl Node {
     /// A peer says that it was given an actor's address.
     pub(super) fn on_presented(&self, link: &Link, actor: u64, token: &Token) {
         if !self.exports.is_token(actor, token) {
-            tracing::warn!(peer = %link.info.name, actor, "a token that was never given");
+            // No more often than warnings may be, whatever the peer sends.
+            tracing::debug!(peer = %link.info.name, actor, "a token that was never given");
         } else if let Some(target) = self.exports.target(actor) {
             link.note_given(actor, &self.exports);
             // It may have been given by another node, which could not say so.
