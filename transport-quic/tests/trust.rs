@@ -2,11 +2,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actor_cluster::transport::{Address, Transport, TransportError};
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{ClientConfig, ConnectionError, Endpoint};
-use rustls::AlertDescription;
+use rustls::client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue};
+use rustls::{AlertDescription, NamedGroup};
+use rustls_pki_types::ServerName;
 use transport_quic::tls::ALPN;
 use transport_quic::tls::dev_ca::DevCertificate;
 use transport_quic::tls::testing::trust_suite::{Harness, raw_client, signed};
@@ -51,6 +54,8 @@ async fn sessions_are_never_resumed() {
     // Unlike ours, this client would gladly resume.
     let mut client = raw_client(Some(signed(&ca, &DevCertificate::default())), Some(ALPN));
     client.enable_early_data = true;
+    let tickets = Arc::new(Tickets::default());
+    client.resumption = Resumption::store(tickets.clone());
     let mut host = Host::start(&node_of(&ca, "host")).await;
     for _ in 0..2 {
         let (_endpoint, connecting) = begin(&host.address, client.clone());
@@ -60,6 +65,36 @@ async fn sessions_are_never_resumed() {
         // The host's word comes behind its tickets, if it sends any.
         let mut word = near.accept_uni().await.unwrap();
         guarded(word.read_to_end(1)).await.unwrap();
+        // Without early data a ticket would still spare the host its look at the certificate.
+        assert_eq!(tickets.0.load(Ordering::Relaxed), 0);
+    }
+}
+
+/// Counts the tickets that a host has sent, and keeps none.
+#[derive(Debug, Default)]
+struct Tickets(AtomicUsize);
+
+impl ClientSessionStore for Tickets {
+    fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
+
+    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
+        None
+    }
+
+    fn set_tls12_session(&self, _: ServerName<'static>, _: Tls12ClientSessionValue) {}
+
+    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        None
+    }
+
+    fn remove_tls12_session(&self, _: &ServerName<'static>) {}
+
+    fn insert_tls13_ticket(&self, _: ServerName<'static>, _: Tls13ClientSessionValue) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
+        None
     }
 }
 
