@@ -1,7 +1,10 @@
 //! Sessions that have lost their streams: the peer is dialled until there are others.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+
+use futures_util::future::select;
 
 use super::link::Link;
 use super::ways::{Way, first_to_work};
@@ -33,8 +36,17 @@ impl Node {
                 };
                 rejoined.inspect_err(unreached).ok()
             };
-            first_to_work(self.executor(), self.ways_back_to(link), attempt).await;
+            let tries = pin!(first_to_work(self.executor(), self.ways_back_to(link), attempt));
+            // Streams that come otherwise make an end of it: dials to one address take turns, and the next interruption needs its own.
+            select(tries, pin!(self.passed(link, interruption))).await;
             pause = (pause * 2).clamp(REDIAL_PAUSE, REDIAL_PAUSE_MAX);
+        }
+    }
+
+    /// Completes soon after the session has found streams. Not where it has ended: a dial may be about to begin the next one.
+    async fn passed(&self, link: &Link, interruption: u64) {
+        while link.ended().is_some() || link.is_interrupted(interruption) {
+            self.executor().sleep(REDIAL_PAUSE_MAX).await;
         }
     }
 

@@ -18,6 +18,7 @@ on_every_shape! {
     a_way_that_swallows_everything_keeps_nobody_from_the_next
     what_was_dialled_is_the_best_unless_the_order_is_to_decide
     a_peer_of_a_peer_is_dialled_by_the_best_of_its_addresses
+    a_dial_for_what_was_found_otherwise_keeps_no_later_one_waiting
     many_changes_under_load_lose_repeat_and_reorder_nothing
 }
 
@@ -106,6 +107,24 @@ async fn a_way_that_swallows_everything_keeps_nobody_from_the_next(network: Netw
     let most = SILENCE + BEAT + REDIAL_PAUSE_MAX + WAY_DELAY;
     assert!((SILENCE..most).contains(&since.elapsed()), "{:?}", since.elapsed());
     assert_eq!((a.peers(), b.peers()), (vec![b.id()], vec![a.id()]), "the same session");
+}
+
+/// Dials to one address take turns, and one that hears nothing takes as long as a handshake may.
+async fn a_dial_for_what_was_found_otherwise_keeps_no_later_one_waiting(network: Network) {
+    let lasting = |builder: NodeBuilder| builder.resume_timeout(RESUME_TIMEOUT);
+    let (a, b) = (node_with(&network, 1, lasting).await, node_with(&network, 2, lasting).await);
+    a.connect(&b).await;
+    let (_, held) = remote_counter(&a, &b, Start::default()).await;
+    // Whoever was dialled dials in the end, and is heard.
+    network.lose(2);
+    assert_eq!(held.call(|port| Count::AddAndGet(1, port)).await, Ok(1));
+    network.open_doors();
+    network.close_door_of(1);
+    pass(REDIAL_PAUSE_MAX).await;
+    network.cut();
+    let since = Instant::now();
+    assert_eq!(held.call(|port| Count::AddAndGet(1, port)).await, Ok(2));
+    assert!(since.elapsed() < REDIAL_PAUSE_MAX, "{:?}", since.elapsed());
 }
 
 async fn what_was_dialled_is_the_best_unless_the_order_is_to_decide(network: Network) {

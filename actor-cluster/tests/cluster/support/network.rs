@@ -134,6 +134,7 @@ impl Network {
     /// Everybody can be dialled again.
     pub(crate) fn open_doors(&self) {
         self.shut.lock().unwrap().clear();
+        self.deaf.lock().unwrap().clear();
         self.is_swallowing.store(false, Ordering::Relaxed);
     }
 
