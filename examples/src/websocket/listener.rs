@@ -37,6 +37,7 @@ pub(super) struct WsListener {
 impl WsListener {
     pub(super) fn new(socket: TcpListener, address: Address, connections_max: usize) -> Self {
         let admission = Admission::new(&AdmissionLimits {
+            handshake_deadline: HANDSHAKE_DEADLINE,
             handshakes_max: HANDSHAKES_MAX,
             handshakes_per_address_max: HANDSHAKES_PER_ADDRESS_MAX,
             connections_max,
