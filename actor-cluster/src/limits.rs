@@ -283,8 +283,12 @@ pub const READ_BYTES: usize = 256 * 1024;
 /// The same of one that has not.
 pub const READ_BYTES_QUIET: usize = 64 * 1024;
 
+/// The same of one on which there are hardly more than heartbeats: every stream of a session has one, and most have nothing
+/// to say most of the time.
+pub const READ_BYTES_IDLE: usize = 1024;
+
 /// How often in a row less than [`READ_BYTES_LEAST`] is read from a stream before its buffer is that of a
-/// quiet one.
+/// quiet one, or less than half of [`READ_BYTES_IDLE`] before it is that of an idle one.
 pub const QUIET_READS: usize = 64;
 
 /// After how many bytes from a stream the actors that they are for have their turn: what their

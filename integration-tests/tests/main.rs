@@ -8,6 +8,7 @@ mod cut;
 mod demo;
 mod factory;
 mod failover;
+mod idle;
 mod killed;
 mod load;
 mod logs;

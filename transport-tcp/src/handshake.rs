@@ -8,15 +8,16 @@ use actor_cluster::id::NodeId;
 use actor_cluster::transport::{ChannelBinding, TransportError};
 use rustls::{ConnectionCommon, Error as TlsError};
 use rustls_pki_types::{CertificateDer, ServerName};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use transport_tls::{ALPN, Fault, TlsContext, node_of};
 
 use crate::connection::Io;
 use crate::error::handshake_failed;
-use crate::limits::{READ_BUFFER_BYTES, REFUSED_BYTES_MAX, WRITE_BUFFER_BYTES};
+use crate::limits::{REFUSED_BYTES_MAX, WRITE_BUFFER_BYTES};
 use crate::plaintext;
+use crate::read_ahead::ReadAhead;
 
 /// How this node's connections are protected.
 pub(crate) enum Security {
@@ -74,7 +75,7 @@ impl Security {
         match self {
             Security::Tls(tls) => {
                 let acceptor = TlsAcceptor::from(tls.server_config());
-                let accepted = acceptor.accept(buffered(socket)).into_fallible().await;
+                let accepted = acceptor.accept(ReadAhead::new(socket)).into_fallible().await;
                 let stream = accepted.map_err(|(error, socket)| refuse(error, Some(socket.into_inner())))?;
                 let proof = prove(tls, stream.get_ref().1).map_err(|error| refuse(error, None))?;
                 Ok(Secured::proven(stream.into(), proof))
@@ -97,7 +98,7 @@ impl Security {
         match self {
             Security::Tls(tls) => {
                 let connector = TlsConnector::from(tls.client_config());
-                let stream = connector.connect(name, buffered(socket)).await.map_err(failed)?;
+                let stream = connector.connect(name, ReadAhead::new(socket)).await.map_err(failed)?;
                 let proof = prove(tls, stream.get_ref().1).map_err(failed)?;
                 Ok(Secured::proven(stream.into(), proof))
             }
@@ -130,13 +131,8 @@ fn prove<Side>(context: &TlsContext, session: &ConnectionCommon<Side>) -> io::Re
     Ok(Proof { binding: ChannelBinding::new(binding), chain, context: context.clone() })
 }
 
-/// TLS reads a few kilobytes at a time: each would be a system call.
-fn buffered(socket: TcpStream) -> BufReader<TcpStream> {
-    BufReader::with_capacity(READ_BUFFER_BYTES, socket)
-}
-
 impl Secured {
-    fn proven(mut stream: TlsStream<BufReader<TcpStream>>, proof: Proof) -> Self {
+    fn proven(mut stream: TlsStream<ReadAhead<TcpStream>>, proof: Proof) -> Self {
         match &mut stream {
             TlsStream::Client(stream) => stream.get_mut().1.set_buffer_limit(Some(WRITE_BUFFER_BYTES)),
             TlsStream::Server(stream) => stream.get_mut().1.set_buffer_limit(Some(WRITE_BUFFER_BYTES)),

@@ -44,6 +44,7 @@ mod handshake;
 pub mod limits;
 mod listener;
 mod plaintext;
+mod read_ahead;
 mod socket;
 mod transport;
 #[cfg(unix)]

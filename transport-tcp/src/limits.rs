@@ -39,12 +39,17 @@ pub const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// it is refused. After them the connection is cut.
 pub const REFUSED_BYTES_MAX: usize = 64 << 10;
 
-/// How much a connection reads from its socket at a time, ahead of TLS.
+/// How much a connection with much to read reads from its socket at a time, ahead of TLS. Others have no such buffer.
 pub const READ_BUFFER_BYTES: usize = 128 * 1024;
 
-/// How much TLS keeps at most that the socket has not taken. A session writes a segment of 64 KiB at a time, and
-/// the frame that fills it: with less, a few bytes of each go in a record, a system call and a packet of their
-/// own.
+/// A connection has much to read when so many bytes come at once, or all that TLS asked for, which is as much.
+pub const READ_AHEAD_LEAST: usize = 4 * 1024;
+
+/// After how many reads in a row that brought less it gives the buffer up.
+pub const READ_AHEAD_RESTS: usize = 64;
+
+/// How much TLS keeps at most that the socket has not taken. A session writes a segment of 64 KiB at a time, and the frame that
+/// fills it: with less, a few bytes of each go in a record, a system call and a packet of their own.
 pub const WRITE_BUFFER_BYTES: usize = 128 * 1024;
 
 /// The bounds of one transport that may be set, see [`TcpConfig::limits`](crate::TcpConfig::limits): how many may

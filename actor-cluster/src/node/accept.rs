@@ -56,7 +56,8 @@ async fn serve(node: Arc<Node>, connection: Box<dyn Connection>, place: OwnedSem
     let label = connection.label();
     let first = node.executor().timeout(node.handshake_timeout(), connection.accept()).await;
     let accepted = match first {
-        Ok(Ok(stream)) => accept(&node, stream, Origin::Accepted).await,
+        // In a box, so that the task of a session keeps no room for its handshake.
+        Ok(Ok(stream)) => Box::pin(accept(&node, stream, Origin::Accepted)).await,
         Ok(Err(error)) => Err(Refusal::silent(error)),
         Err(_) => Err(Refusal::silent(ConnectError::TimedOut(node.handshake_timeout()))),
     };
@@ -70,7 +71,7 @@ async fn serve(node: Arc<Node>, connection: Box<dyn Connection>, place: OwnedSem
     drop(place);
     // A session that stays without the streams it needs ends by itself.
     while let Some(Ok(stream)) = unless_over(&link, connection.accept()).await {
-        link = match accept(&node, stream, Origin::Accepted).await {
+        link = match Box::pin(accept(&node, stream, Origin::Accepted)).await {
             Ok(link) => link,
             Err(refusal) => {
                 return refused(&node, label, &node.part(refusal, Held::connection(connection)));

@@ -18,6 +18,7 @@ use std::task::{Context, Poll};
 
 use actor_core::Instant;
 use actor_core::executor::Sleep;
+use bytes::BytesMut;
 
 use super::Node;
 use super::delivering::{Deliveries, LeftOver};
@@ -39,6 +40,8 @@ pub(super) struct SessionTask {
     node: Arc<Node>,
     link: Arc<Link>,
     streams: Vec<StreamIo>,
+    /// What those of them are read into on which little comes, one after the other.
+    spare: BytesMut,
     deliveries: Deliveries,
     /// Filled by a look and emptied when they are handled: it keeps its room.
     events: VecDeque<Event>,
@@ -58,8 +61,8 @@ struct Outlook {
 impl SessionTask {
     pub(super) fn new(node: Arc<Node>, link: Arc<Link>) -> Self {
         let (streams, deliveries) = (Vec::new(), Deliveries::default());
-        let events = VecDeque::new();
-        Self { node, link, streams, deliveries, events, timer: None, cut_off: None }
+        let (events, spare) = (VecDeque::new(), BytesMut::new());
+        Self { node, link, streams, spare, deliveries, events, timer: None, cut_off: None }
     }
 
     /// Begins a turn. Whether the session has something to write.
@@ -74,9 +77,9 @@ impl SessionTask {
     fn poll_streams(&mut self, wants_write: bool) -> (bool, bool) {
         let round =
             Round { now: self.node.executor().now(), wants_write, is_closing: self.cut_off.is_some() };
-        let link = &self.link;
+        let (link, spare) = (&self.link, &mut self.spare);
         let (mut is_busy, mut is_sated) = (false, false);
-        self.streams.retain_mut(|stream| match stream.poll(link, round) {
+        self.streams.retain_mut(|stream| match stream.poll(link, round, spare) {
             Turn::Idle => true,
             Turn::Busy => {
                 is_busy = true;

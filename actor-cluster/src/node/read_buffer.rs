@@ -2,12 +2,19 @@
 //!
 //! The messages that were read share the memory they came in. When none of them is left it is read into
 //! again: memory that comes from the system anew costs as much as what is read into it, and is in no cache.
+//!
+//! ```text
+//!            it is full              there is much
+//!   idle ───────────────► quiet ───────────────────► busy
+//!    ▲                    │   ▲                        │
+//!    └── QUIET_READS ─────┴───┴── reads that need less ┘
+//! ```
 
 use std::mem;
 
 use bytes::BytesMut;
 
-use crate::limits::{QUIET_READS, READ_BYTES, READ_BYTES_LEAST, READ_BYTES_QUIET};
+use crate::limits::{QUIET_READS, READ_BYTES, READ_BYTES_IDLE, READ_BYTES_LEAST, READ_BYTES_QUIET};
 
 /// See the module.
 pub(super) struct ReadBuffer {
@@ -19,12 +26,33 @@ pub(super) struct ReadBuffer {
     size: usize,
     /// How often in a row little was read.
     quiet: usize,
+    /// The most that was read in one of these times.
+    most: usize,
 }
 
 impl ReadBuffer {
     /// In which bytes are already that were not looked at.
     pub(super) fn new(bytes: BytesMut) -> Self {
-        Self { bytes, former: BytesMut::new(), size: READ_BYTES_QUIET, quiet: 0 }
+        Self::of_size(READ_BYTES_IDLE, bytes)
+    }
+
+    fn of_size(size: usize, bytes: BytesMut) -> Self {
+        Self { bytes, former: BytesMut::new(), size, quiet: 0, most: 0 }
+    }
+
+    /// Takes memory to read into that others have left, if it has none: streams on which little comes have none of their own.
+    pub(super) fn borrow_from(&mut self, spare: &mut BytesMut) {
+        if self.bytes.capacity() == 0 {
+            mem::swap(&mut self.bytes, spare);
+        }
+    }
+
+    /// Leaves its memory to others if it does not need it.
+    pub(super) fn leave_to(&mut self, spare: &mut BytesMut) {
+        if self.size == READ_BYTES_IDLE && self.bytes.is_empty() {
+            *spare = mem::take(&mut self.bytes);
+            self.former = BytesMut::new();
+        }
     }
 
     /// What was read and is not handled yet.
@@ -37,12 +65,18 @@ impl ReadBuffer {
         self.bytes.capacity() - self.bytes.len()
     }
 
-    /// Makes room for [`READ_BYTES_LEAST`] at least.
+    /// How much room there is at least when it is read into.
+    fn room_least(&self) -> usize {
+        READ_BYTES_LEAST.min(self.size / 4)
+    }
+
+    /// Makes room to read into: [`READ_BYTES_LEAST`] at least, unless the stream is idle.
     pub(super) fn make_room(&mut self) {
-        if self.room() >= READ_BYTES_LEAST {
+        let least = self.room_least();
+        if self.room() >= least {
             return;
         }
-        let missing = self.size.saturating_sub(self.bytes.len()).max(READ_BYTES_LEAST);
+        let missing = self.size.saturating_sub(self.bytes.len()).max(least);
         if self.bytes.try_reclaim(missing) {
             return;
         }
@@ -59,19 +93,32 @@ impl ReadBuffer {
     /// So much was read at once. A stream with much to read gets more memory, and one that was quiet for
     /// long gives it up.
     pub(super) fn note_read(&mut self, bytes: usize) {
+        if self.size == READ_BYTES_IDLE {
+            // What filled it is not all that there is.
+            self.size = if self.room() == 0 { READ_BYTES_QUIET } else { READ_BYTES_IDLE };
+            return;
+        }
         // What is handled takes no room in the end: little at a time needs no more than there is.
         let is_much = bytes >= READ_BYTES_LEAST || self.bytes.len() > READ_BYTES_QUIET / 2;
         if is_much && self.room() < READ_BYTES_LEAST {
-            (self.size, self.quiet) = (READ_BYTES, 0);
+            (self.size, self.quiet, self.most) = (READ_BYTES, 0, 0);
         } else if bytes >= READ_BYTES_LEAST {
-            self.quiet = 0;
-        } else if self.size > READ_BYTES_QUIET {
-            self.quiet += 1;
+            (self.quiet, self.most) = (0, 0);
+        } else {
+            (self.quiet, self.most) = (self.quiet + 1, self.most.max(bytes));
             if self.quiet >= QUIET_READS {
-                let rest = &self.bytes[..];
-                *self = Self::new(BytesMut::from(rest));
+                self.rest();
             }
         }
+    }
+
+    /// Gives up what the last reads did not need.
+    fn rest(&mut self) {
+        let size = if self.most <= READ_BYTES_IDLE / 2 { READ_BYTES_IDLE } else { READ_BYTES_QUIET };
+        if size < self.size {
+            *self = Self::of_size(size, BytesMut::from(&self.bytes[..]));
+        }
+        (self.quiet, self.most) = (0, 0);
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use actor_core::Instant;
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 
 use super::link::{Arrival, Link};
@@ -121,8 +121,9 @@ impl StreamIo {
         StreamStatus { label: self.stream.label(), lanes, path: self.stream.path() }
     }
 
-    /// Writes and reads as much as goes now. Whoever calls is the session's task, which the link's waker wakes.
-    pub(super) fn poll(&mut self, link: &Link, round: Round) -> Turn {
+    /// Writes and reads as much as goes now. Whoever calls is the session's task, which the link's waker wakes. What is spare is
+    /// memory to read into, of all streams of a session.
+    pub(super) fn poll(&mut self, link: &Link, round: Round, spare: &mut BytesMut) -> Turn {
         if self.woken.take() {
             (self.awaits_read, self.awaits_write) = (false, false);
         }
@@ -140,7 +141,10 @@ impl StreamIo {
                 false
             }
         };
-        match self.read_some(&mut cx, link, round) {
+        self.read.borrow_from(spare);
+        let turn = self.read_some(&mut cx, link, round);
+        self.read.leave_to(spare);
+        match turn {
             Turn::Idle if could_write_more => Turn::Busy,
             turn => turn,
         }
@@ -268,7 +272,7 @@ impl StreamIo {
             if bytes_read >= READ_BYTES_PER_TURN {
                 return Turn::Sated;
             }
-            match self.poll_fill(cx) {
+            match self.poll_fill(cx, now) {
                 // What was read may have left something to write.
                 Poll::Pending if has_read => return Turn::Busy,
                 Poll::Pending => return Turn::Idle,
@@ -289,7 +293,7 @@ impl StreamIo {
 
     /// Reads as much as there is, and as fits into one buffer. Streams such as TLS's give little at
     /// a time.
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    fn poll_fill(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<io::Result<usize>> {
         if self.awaits_read {
             return Poll::Pending;
         }
@@ -301,6 +305,7 @@ impl StreamIo {
                 Poll::Pending => {
                     self.awaits_read = true;
                     if filled == 0 {
+                        self.read.rest(now);
                         return Poll::Pending;
                     }
                     break;
@@ -311,7 +316,10 @@ impl StreamIo {
                 Poll::Ready(_) => break,
             }
         }
-        self.read.note_read(filled);
+        self.read.note_read(now, filled);
+        if self.awaits_read {
+            self.read.rest(now);
+        }
         Poll::Ready(Ok(filled))
     }
 
@@ -365,7 +373,7 @@ mod tests {
         let arrival = Arrival { connection: ConnectionId(99), stream, preface: Bytes::new(), rest };
         let mut io = StreamIo::new(arrival, &link);
         let round = Round { now: a.node.executor().now(), wants_write: true, is_closing: true };
-        let turns: Vec<_> = (0..1000).map(|_| io.poll(&link, round)).collect();
+        let turns: Vec<_> = (0..1000).map(|_| io.poll(&link, round, &mut BytesMut::new())).collect();
         let busy = turns.iter().filter(|turn| matches!(turn, Turn::Busy)).count();
         assert!(busy <= 1, "{busy} of 1000 turns want another at once");
     }
@@ -416,7 +424,7 @@ mod tests {
         let round = Round { now: a.node.executor().now(), wants_write: false, is_closing: false };
         let mut asked_in_turn = |bytes_left: usize| {
             let before = asked.load(Ordering::Relaxed);
-            assert!(matches!(io.poll(&link, round), Turn::Idle | Turn::Busy));
+            assert!(matches!(io.poll(&link, round, &mut BytesMut::new()), Turn::Idle | Turn::Busy));
             assert_eq!(io.writing.iter().map(Bytes::len).sum::<usize>(), bytes_left);
             asked.load(Ordering::Relaxed) - before
         };
@@ -426,7 +434,7 @@ mod tests {
         far.read_exact(&mut [0; 64]).await.unwrap();
         assert_eq!([asked_in_turn(0), asked_in_turn(0)], [1, 0], "it has room again");
         drop(far);
-        assert!(matches!(io.poll(&link, round), Turn::Over(_)));
+        assert!(matches!(io.poll(&link, round, &mut BytesMut::new()), Turn::Over(_)));
     }
 
     /// What messages own is used again while it is in the processor's cache.
@@ -447,7 +455,7 @@ mod tests {
             far.write_all(&header).await.unwrap();
             far.write_all(&vec![0; bytes - header.len()]).await.unwrap();
             let round = Round { now: a.node.executor().now(), wants_write: false, is_closing: false };
-            let is_sated = matches!(io.poll(&link, round), Turn::Sated);
+            let is_sated = matches!(io.poll(&link, round, &mut BytesMut::new()), Turn::Sated);
             (is_sated, io.read.unread().len())
         };
         assert_eq!(polled(READ_BYTES_PER_TURN - 1).await, (false, READ_BYTES_PER_TURN - 1));

@@ -185,6 +185,7 @@ impl Session {
                 MessageLane::new(lane, windows.0, windows.1)
             })
             .collect();
+        messages.shrink_to_fit();
         messages.sort_by_key(|lane| lane.lane.id);
         let phase = Phase::Opening { until: now + config.patience, is_synced: false };
         Self { messages, ..Self::bare(peer, config, context, phase) }
@@ -295,7 +296,8 @@ impl Session {
                     self.write(connection, Kind::Ping, 0, &[&number.to_le_bytes()]);
                     self.owes_ack |= self.has_untold();
                     let messages = self.messages.iter_mut().map(|lane| &mut lane.lane);
-                    let here = messages.filter(|lane| lane.stream() == Some(connection));
+                    let lanes = messages.chain([&mut self.control]);
+                    let here = lanes.filter(|lane| lane.stream() == Some(connection));
                     here.for_each(|lane| lane.out.rest());
                 }
             }

@@ -5,12 +5,14 @@ use std::error::Error;
 use std::future::pending;
 use std::io;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use actor_cluster::NodeBuilder;
 use actor_cluster::limits::MESSAGE_BYTES_MAX_MOST;
+use actor_cluster::{Mode, NodeBuilder};
 use actor_core::Spawn;
 use integration_tests::echo::{BYSTANDERS, ECHOES, Echo, TAKES_BULK};
 use integration_tests::flood::{Flood, GAUGES};
+use integration_tests::vitals::{TELLS_VITALS, VITALS, Watched};
 use integration_tests::{Invitation, process};
 
 #[tokio::main]
@@ -32,12 +34,17 @@ async fn main() -> ExitCode {
 }
 
 async fn live(invitation: Invitation) -> Result<(), Box<dyn Error>> {
-    let takes_bulk = std::env::args().any(|argument| argument == TAKES_BULK);
-    let settings = |builder: NodeBuilder| match takes_bulk {
-        true => builder.message_bytes_max(MESSAGE_BYTES_MAX_MOST),
-        false => builder,
+    let is_told = |word: &str| std::env::args().any(|argument| argument == word);
+    let (takes_bulk, tells_vitals) = (is_told(TAKES_BULK), is_told(TELLS_VITALS));
+    let settings = |builder: NodeBuilder| match (takes_bulk, tells_vitals) {
+        (true, _) => builder.message_bytes_max(MESSAGE_BYTES_MAX_MOST),
+        (false, true) => builder.mode(Mode::Isolated),
+        (false, false) => builder,
     };
-    let node = invitation.keys.start(&invitation.peers, settings).await?;
+    let node = Arc::new(invitation.keys.start(&invitation.peers, settings).await?);
+    if tells_vitals {
+        node.server.join_group(VITALS, &Watched(node.clone()).spawn(()).await?)?;
+    }
     if takes_bulk {
         node.server.join_group(BYSTANDERS, &Echo.spawn(()).await?)?;
     }

@@ -9,7 +9,8 @@ use crate::wire::frame::Head;
 /// What has arrived of them so far, by their numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Assemblies {
-    open: [Option<Assembly>; LARGE_OPEN_MAX],
+    /// A place for each number, or no places while there are none: most lanes never have any.
+    open: Vec<Option<Assembly>>,
 }
 
 #[derive(Debug)]
@@ -48,6 +49,9 @@ impl Assemblies {
         let length = head.length as usize;
         if length <= FRAME_BODY_BYTES_MAX || length > length_max {
             return Err(BadPart);
+        }
+        if self.open.is_empty() {
+            self.open.resize_with(LARGE_OPEN_MAX, || None);
         }
         match self.slot(number)? {
             Some(_) => Err(BadPart),
@@ -97,6 +101,9 @@ impl Assemblies {
             return Ok(None);
         }
         let whole = slot.take().filter(|assembly| assembly.is_wanted);
+        if self.open.iter().all(Option::is_none) {
+            self.open = Vec::new();
+        }
         Ok(whole.map(|Assembly { head, annotated, body, .. }| Whole { head, annotated, body: body.freeze() }))
     }
 

@@ -92,6 +92,9 @@ impl Outgoing {
     pub(crate) fn rest(&mut self) {
         if std::mem::replace(&mut self.sent_before, self.log.sent()) == self.log.sent() {
             self.spare = Vec::new();
+            if self.open.is_empty() {
+                (self.open, self.room) = (BytesMut::new(), 0);
+            }
         }
     }
 
