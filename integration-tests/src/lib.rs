@@ -15,6 +15,7 @@ pub mod invitation;
 pub mod keys;
 pub mod process;
 pub mod shop;
+pub mod siege;
 pub mod vitals;
 
 pub use invitation::Invitation;

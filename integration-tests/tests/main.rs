@@ -14,6 +14,7 @@ mod load;
 mod logs;
 mod relay;
 mod rotation;
+mod siege;
 mod stalled;
 mod stdio;
 mod support;
