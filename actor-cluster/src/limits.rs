@@ -283,13 +283,15 @@ pub const READ_BYTES: usize = 256 * 1024;
 /// The same of one that has not.
 pub const READ_BYTES_QUIET: usize = 64 * 1024;
 
-/// The same of one on which there are hardly more than heartbeats: every stream of a session has one, and most have nothing
-/// to say most of the time.
+/// The same of one on which there are hardly more than heartbeats; all of a session have one such buffer together.
 pub const READ_BYTES_IDLE: usize = 1024;
 
 /// How often in a row less than [`READ_BYTES_LEAST`] is read from a stream before its buffer is that of a
-/// quiet one, or less than half of [`READ_BYTES_IDLE`] before it is that of an idle one.
+/// quiet one.
 pub const QUIET_READS: usize = 64;
+
+/// How long nothing but heartbeats is read from a stream before it gives up what memory it has to be read into.
+pub const READ_REST: Duration = Duration::from_secs(5);
 
 /// After how many bytes from a stream the actors that they are for have their turn: what their
 /// messages own is used again while it is in the processor's cache.

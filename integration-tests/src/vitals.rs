@@ -3,8 +3,9 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
-use actor_cluster::{RefusalCause, RemoteMessage, Wire};
+use actor_cluster::{NodeBuilder, RefusalCause, RemoteMessage, Wire};
 use actor_core::{Actor, ActorError, ActorRef, ReplyPort};
 
 use crate::flood::resident_kib;
@@ -15,6 +16,14 @@ pub const VITALS: &str = "vitals";
 
 /// Told to a node that is to have such a gauge, and to have sessions with those alone who dial it.
 pub const TELLS_VITALS: &str = "tells-vitals";
+
+/// Told to a node, with a number of seconds behind it, that is to send heartbeats so seldom.
+pub const HEARTBEAT: &str = "heartbeat=";
+
+/// Has a node send heartbeats so seldom, and take a peer for lost after as many in vain as otherwise.
+pub fn heartbeat_every(builder: NodeBuilder, interval: Duration) -> NodeBuilder {
+    builder.heartbeat(interval, 5 * interval)
+}
 
 /// What the gauge understands.
 #[derive(Debug, RemoteMessage)]

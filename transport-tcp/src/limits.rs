@@ -45,8 +45,8 @@ pub const READ_BUFFER_BYTES: usize = 128 * 1024;
 /// A connection has much to read when so many bytes come at once, or all that TLS asked for, which is as much.
 pub const READ_AHEAD_LEAST: usize = 4 * 1024;
 
-/// After how many reads in a row that brought less it gives the buffer up.
-pub const READ_AHEAD_RESTS: usize = 64;
+/// How long less than that comes at a time before it gives the buffer up.
+pub const READ_AHEAD_REST: Duration = Duration::from_secs(5);
 
 /// How much TLS keeps at most that the socket has not taken. A session writes a segment of 64 KiB at a time, and the frame that
 /// fills it: with less, a few bytes of each go in a record, a system call and a packet of their own.

@@ -4,8 +4,8 @@
 //! ```text
 //!           a read takes all that was asked for
 //!  direct ──────────────────────────────────────► ahead
-//!     ▲                                            │
-//!     └── READ_AHEAD_RESTS reads that need it not ─┘
+//!     ▲                                             │
+//!     └── READ_AHEAD_REST without one that did so ──┘
 //! ```
 
 use std::io::{self, IoSlice};
@@ -13,8 +13,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
 
-use crate::limits::{READ_AHEAD_LEAST, READ_AHEAD_RESTS, READ_BUFFER_BYTES};
+use crate::limits::{READ_AHEAD_LEAST, READ_AHEAD_REST, READ_BUFFER_BYTES};
 
 /// See the module.
 #[derive(Debug)]
@@ -27,13 +28,13 @@ pub(crate) struct ReadAhead<S> {
     to: usize,
     /// Whether the next read is to be one ahead.
     is_ahead: bool,
-    /// How often in a row less came than is worth a buffer.
-    rests: usize,
+    /// When so much came last that it is worth a buffer.
+    used_at: Instant,
 }
 
 impl<S> ReadAhead<S> {
     pub(crate) fn new(socket: S) -> Self {
-        Self { socket, buffer: Box::default(), from: 0, to: 0, is_ahead: false, rests: 0 }
+        Self { socket, buffer: Box::default(), from: 0, to: 0, is_ahead: false, used_at: Instant::now() }
     }
 
     /// The socket. What was read ahead is lost.
@@ -44,10 +45,9 @@ impl<S> ReadAhead<S> {
     /// So much came of a read that had room for more or less.
     fn note_read(&mut self, bytes: usize, room: usize) {
         if bytes >= READ_AHEAD_LEAST || bytes == room {
-            (self.is_ahead, self.rests) = (true, 0);
+            (self.is_ahead, self.used_at) = (true, Instant::now());
         } else if self.is_ahead {
-            self.rests += 1;
-            self.is_ahead = self.rests < READ_AHEAD_RESTS;
+            self.is_ahead = self.used_at.elapsed() < READ_AHEAD_REST;
         }
     }
 }
@@ -113,5 +113,47 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ReadAhead<S> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().socket).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn there_is_a_buffer_while_much_comes() {
+        let (mut far, near) = duplex(4 * READ_BUFFER_BYTES);
+        let mut near = ReadAhead::new(near);
+        let mut room = [0; READ_AHEAD_LEAST];
+        far.write_all(&[1; 100]).await.unwrap();
+        assert_eq!(near.read(&mut room).await.unwrap(), 100);
+        assert!(near.buffer.is_empty() && !near.is_ahead, "a little is read as it is");
+
+        far.write_all(&[2; READ_BUFFER_BYTES]).await.unwrap();
+        assert_eq!(near.read(&mut room).await.unwrap(), READ_AHEAD_LEAST);
+        assert!(near.buffer.is_empty() && near.is_ahead);
+        assert_eq!(near.read(&mut room).await.unwrap(), READ_AHEAD_LEAST);
+        assert_eq!((near.from, near.to), (READ_AHEAD_LEAST, READ_BUFFER_BYTES - READ_AHEAD_LEAST));
+        let mut rest = vec![0; READ_BUFFER_BYTES - 2 * READ_AHEAD_LEAST];
+        near.read_exact(&mut rest).await.unwrap();
+        assert!(room.iter().chain(&rest).all(|byte| *byte == 2), "nothing is lost or twice there");
+
+        advance(READ_AHEAD_REST - Duration::from_millis(1)).await;
+        for (beat, is_kept) in [(3, true), (4, false)] {
+            far.write_all(&[beat]).await.unwrap();
+            assert_eq!((near.read(&mut room).await.unwrap(), room[0]), (1, beat));
+            assert_eq!((near.is_ahead, near.buffer.len()), (is_kept, READ_BUFFER_BYTES));
+            advance(Duration::from_millis(1)).await;
+        }
+        far.write_all(&[5]).await.unwrap();
+        assert_eq!((near.read(&mut room).await.unwrap(), room[0]), (1, 5));
+        assert!(near.buffer.is_empty(), "it was given up");
+        drop(far);
+        assert_eq!(near.read(&mut room).await.unwrap(), 0);
     }
 }

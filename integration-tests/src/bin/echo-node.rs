@@ -6,13 +6,14 @@ use std::future::pending;
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actor_cluster::limits::MESSAGE_BYTES_MAX_MOST;
 use actor_cluster::{Mode, NodeBuilder};
 use actor_core::Spawn;
 use integration_tests::echo::{BYSTANDERS, ECHOES, Echo, TAKES_BULK};
 use integration_tests::flood::{Flood, GAUGES};
-use integration_tests::vitals::{TELLS_VITALS, VITALS, Watched};
+use integration_tests::vitals::{HEARTBEAT, TELLS_VITALS, VITALS, Watched, heartbeat_every};
 use integration_tests::{Invitation, process};
 
 #[tokio::main]
@@ -36,10 +37,18 @@ async fn main() -> ExitCode {
 async fn live(invitation: Invitation) -> Result<(), Box<dyn Error>> {
     let is_told = |word: &str| std::env::args().any(|argument| argument == word);
     let (takes_bulk, tells_vitals) = (is_told(TAKES_BULK), is_told(TELLS_VITALS));
-    let settings = |builder: NodeBuilder| match (takes_bulk, tells_vitals) {
-        (true, _) => builder.message_bytes_max(MESSAGE_BYTES_MAX_MOST),
-        (false, true) => builder.mode(Mode::Isolated),
-        (false, false) => builder,
+    let pace = std::env::args().find_map(|argument| argument.strip_prefix(HEARTBEAT)?.parse().ok());
+    let settings = |mut builder: NodeBuilder| {
+        if takes_bulk {
+            builder = builder.message_bytes_max(MESSAGE_BYTES_MAX_MOST);
+        }
+        if tells_vitals {
+            builder = builder.mode(Mode::Isolated);
+        }
+        match pace {
+            Some(secs) => heartbeat_every(builder, Duration::from_secs(secs)),
+            None => builder,
+        }
     };
     let node = Arc::new(invitation.keys.start(&invitation.peers, settings).await?);
     if tells_vitals {

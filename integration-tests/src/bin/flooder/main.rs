@@ -1,4 +1,5 @@
-//! Makes connections that come to nothing: `flooder <kind> <how many> <how many a second> <host:port>`.
+//! Makes connections that come to nothing: `flooder <kind> <how many> <how many a second> <host:port> <milliseconds until it
+//! gives one up>`.
 //! It prints how many there were and how many milliseconds that took, and ends once none of them is left.
 
 mod quic;
@@ -6,6 +7,7 @@ mod tcp;
 
 use std::error::Error;
 use std::future::Future;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -14,9 +16,6 @@ use integration_tests::siege::Kind;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-/// Longer than a node waits for a handshake, unless told otherwise.
-const PATIENCE: Duration = Duration::from_secs(15);
-
 /// What is flooded, and how.
 #[derive(Clone, Copy)]
 struct Flood {
@@ -24,6 +23,8 @@ struct Flood {
     count: u32,
     per_second: u32,
     target: SocketAddr,
+    /// How long an attack goes on that nobody ends.
+    patience: Duration,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -40,12 +41,15 @@ async fn main() -> ExitCode {
 #[expect(clippy::print_stdout, reason = "who started it reads this")]
 async fn flood() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [kind, count, per_second, target] = &arguments[..] else { return Err("see the source".into()) };
+    let [kind, count, per_second, target, patience] = &arguments[..] else {
+        return Err("the source says what it wants to know".into());
+    };
     let flood = Flood {
         kind: kind.parse()?,
         count: count.parse()?,
         per_second: per_second.parse()?,
         target: target.parse()?,
+        patience: Duration::from_millis(patience.parse()?),
     };
     let began = Instant::now();
     let made = match flood.kind {
@@ -60,7 +64,7 @@ impl Flood {
     /// Starts an attack for each, so many a second, and waits for all. How many were made.
     async fn run<F>(self, mut attack: impl FnMut(u32) -> F) -> u32
     where
-        F: Future<Output = std::io::Result<()>> + Send + 'static,
+        F: Future<Output = io::Result<()>> + Send + 'static,
     {
         let mut pace = interval(Duration::from_secs(1) / self.per_second);
         pace.set_missed_tick_behavior(MissedTickBehavior::Burst);

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::error::Error;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use actor_cluster::transport::{Address, Transport};
@@ -12,7 +13,7 @@ use tokio::net::UdpSocket;
 use tokio::time::timeout;
 use transport_quic::QuicTransport;
 
-use super::{Flood, PATIENCE, source};
+use super::{Flood, source};
 
 /// The longest datagram that is caught.
 const DATAGRAM_BYTES_MAX: usize = 2048;
@@ -60,7 +61,7 @@ pub(super) async fn flood(flood: Flood) -> Result<u32, Box<dyn Error>> {
             let refused = flood.run(|_| {
                 let (transport, address) = (transport.clone(), address.clone());
                 async move {
-                    match timeout(PATIENCE, transport.dial(&address)).await {
+                    match timeout(flood.patience, transport.dial(&address)).await {
                         Ok(Ok(_)) => Err(io::Error::other("a stranger got in")),
                         Ok(Err(_)) | Err(_) => Ok(()),
                     }
@@ -71,7 +72,7 @@ pub(super) async fn flood(flood: Flood) -> Result<u32, Box<dyn Error>> {
     }
 }
 
-async fn send(number: u32, datagram: &[u8], target: std::net::SocketAddr) -> io::Result<()> {
+async fn send(number: u32, datagram: &[u8], target: SocketAddr) -> io::Result<()> {
     let socket = UdpSocket::bind(source(number)).await?;
     socket.send_to(datagram, target).await.map(drop)
 }

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
-use super::{Flood, PATIENCE, source};
+use super::{Flood, source};
 
 /// The time between two bytes of one that says one at a time.
 const DRIP: Duration = Duration::from_millis(100);
@@ -27,7 +27,7 @@ pub(super) async fn flood(flood: Flood) -> Result<u32, Box<dyn Error>> {
             socket.bind(source(number))?;
             let stream = socket.connect(flood.target).await?;
             // The node hangs up, or nothing more is to come of it.
-            let _ = timeout(PATIENCE, attack(flood.kind, stream, &hello)).await;
+            let _ = timeout(flood.patience, attack(flood.kind, stream, &hello)).await;
             Ok(())
         }
     });
