@@ -44,7 +44,17 @@ impl NodeProcess {
         invitation: &Invitation,
     ) -> io::Result<Self> {
         let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).kill_on_drop(true);
+        command.args(arguments);
+        Self::start_command(command, invitation).await
+    }
+
+    /// The same of a program with other things to be started with, such as an environment.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub async fn start_command(mut command: Command, invitation: &Invitation) -> io::Result<Self> {
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).kill_on_drop(true);
         let mut child = command.spawn()?;
         let mut stdin = child.stdin.take();
         if let Some(stdin) = &mut stdin {
