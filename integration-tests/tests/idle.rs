@@ -93,7 +93,9 @@ async fn talked(way: Way) {
     let busy = crowd.signs().await;
     let after = crowd.rested().await;
     let (busy, each) = (each(&before, &busy), each(&before, &after));
-    said(format_args!("{way}: {TALKERS} sessions, {busy:.1} KiB each when they have just talked, {each:.1} KiB later"));
+    said(format_args!(
+        "{way}: {TALKERS} sessions, {busy:.1} KiB each when they have just talked, {each:.1} KiB later"
+    ));
     assert!(busy > KIB_PER_SESSION_MAX, "it shows: {busy} KiB");
     assert!(each <= kib_rested_max(way), "{each} KiB");
     crowd.assert_there();
