@@ -46,7 +46,12 @@ fn sessions() -> usize {
 /// The time between two heartbeats on a stream. With more than one stream to a session, a thousand sessions would take all the
 /// time of a small machine for an unoptimised build's heartbeats at the pace they have otherwise.
 fn heartbeat(way: Way) -> Duration {
-    Duration::from_secs(if way == Way::Tcp { 1 } else { 10 })
+    let seconds = match way {
+        Way::Tcp => 1,
+        _ if is_full() => 10,
+        _ => 2,
+    };
+    Duration::from_secs(seconds)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -82,10 +87,10 @@ async fn new(way: Way) {
     crowd.assert_there();
 }
 
-/// [`KIB_PER_SESSION_MAX`] is the goal over every transport. Over QUIC it is missed: 69 KiB were measured, by a profile of the heap about half of them
-/// quinn's and rustls's.
+/// [`KIB_PER_SESSION_MAX`] is the goal over every transport. Over QUIC it is missed: 69 KiB were measured, of which a profile of the
+/// heap gives three quarters to quinn and rustls.
 fn kib_new_max(way: Way) -> f64 {
-    if way == Way::Quic { 80.0 } else { KIB_PER_SESSION_MAX }
+    if way == Way::Quic { 72.0 } else { KIB_PER_SESSION_MAX }
 }
 
 /// Sessions that have said much, and do no more.
