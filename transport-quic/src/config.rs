@@ -6,7 +6,7 @@ use actor_cluster::transport::TransportError;
 use actor_cluster::transport::net::Listen;
 use transport_tls::{Authorities, Credentials, TlsContext, TlsSettings};
 
-use crate::limits::{CONNECTIONS_PER_PEER_MAX, INITIAL_MTU, MTU_MOST, QuicLimits};
+use crate::limits::{CONNECTIONS_PER_PEER_MAX, DATA_STREAMS_MAX, INITIAL_MTU, MTU_MOST, QuicLimits};
 use crate::settings::Settings;
 use crate::transport::QuicTransport;
 
@@ -17,6 +17,7 @@ pub struct QuicConfig {
     listen: Vec<SocketAddr>,
     advertise: Vec<String>,
     tls: TlsSettings,
+    data_streams: usize,
     connections: usize,
     limits: QuicLimits,
 }
@@ -27,6 +28,7 @@ impl QuicConfig {
             listen: Vec::new(),
             advertise: Vec::new(),
             tls: TlsSettings::default(),
+            data_streams: 1,
             connections: 1,
             limits: QuicLimits::default(),
         }
@@ -69,9 +71,21 @@ impl QuicConfig {
         self
     }
 
+    /// How many streams for data are opened to each node that is dialled, and so how many data lanes the session has: 1 unless
+    /// told otherwise, and at most [`DATA_STREAMS_MAX`]. Each actor's messages take one of them.
+    ///
+    /// What the network loses of a stream delays the actors of its lane alone, so several are worth while where packets are
+    /// lost. They are not free: each lane has a window of credit, which is memory that a stalled peer may take, and each
+    /// stream has a heartbeat of its own and some 1.5 KiB of memory on either side.
+    pub fn data_streams(mut self, streams: usize) -> Self {
+        self.data_streams = streams;
+        self
+    }
+
     /// How many QUIC connections are made to each node that is dialled: 1 unless told otherwise, and at most
     /// [`CONNECTIONS_PER_PEER_MAX`]. Each is driven by a task of its own on either side, so several take more than one
-    /// processor where one is not enough. The streams for data are spread over them; all others are on the first.
+    /// processor where one is not enough. The streams for data are spread over them, and are as many at least; all others are on
+    /// the first.
     ///
     /// The host counts each among its connections. A dial fails unless all are made and all lead to the same node, so what
     /// stands behind one address must be one node.
@@ -98,8 +112,8 @@ impl QuicConfig {
         if let Some(fault) = self.fault() {
             return Err(TransportError::Config(fault));
         }
-        let (connections, limits) = (self.connections, self.limits);
-        let settings = Settings::new(self.tls.into_context()?, limits, connections)?;
+        let streams = (self.data_streams, self.connections);
+        let settings = Settings::new(self.tls.into_context()?, self.limits, streams)?;
         Ok(QuicTransport::new(settings, listen))
     }
 
@@ -108,6 +122,8 @@ impl QuicConfig {
         let QuicLimits { keep_alive, idle_timeout, initial_mtu, mtu_max, .. } = self.limits;
         if !(1..=CONNECTIONS_PER_PEER_MAX).contains(&self.connections) {
             Some(format!("there are 1 to {CONNECTIONS_PER_PEER_MAX} connections to a peer"))
+        } else if !(1..=DATA_STREAMS_MAX).contains(&self.data_streams) {
+            Some(format!("there are 1 to {DATA_STREAMS_MAX} streams for data"))
         } else if keep_alive.is_zero() || keep_alive >= idle_timeout {
             Some("`keep_alive` must be positive and shorter than `idle_timeout`".into())
         } else if !(INITIAL_MTU..=MTU_MOST).contains(&mtu_max)

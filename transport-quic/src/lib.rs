@@ -29,7 +29,7 @@
 //!
 //! # Streams
 //!
-//! A connection has a stream for control, one for what is urgent, [`DATA_STREAMS`](limits::DATA_STREAMS) for data
+//! A connection has a stream for control, one for what is urgent, one for data, or [several](QuicConfig::data_streams),
 //! and one for bulk. What is lost of one delays none of the others, and what is more urgent is sent first. One
 //! connection is driven by one task on each side; where that is too little, [`QuicConfig::connections`] spreads
 //! the streams for data over several.

@@ -17,15 +17,11 @@ pub const NEWCOMER_BYTES_MAX: u64 = 16 << 10;
 /// for it.
 pub const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 
-/// How many streams for data a dialler opens, where more [connections](crate::QuicConfig::connections) do not ask
-/// for more: as many data lanes has a session. What is lost of a stream delays the actors of its lane alone, a
-/// quarter of all. More of them is not free: each lane has a window of credit, which is memory that a stalled peer
-/// may take, and each stream is looked at in every turn of the session. Four instead of one cost a question's
-/// round trip a tenth over loopback, where nothing is lost.
-pub const DATA_STREAMS: usize = 4;
+/// How many streams for data there may be to one peer: as many data lanes has a session then, and sessions have no more.
+pub const DATA_STREAMS_MAX: usize = DATA_LANES_MAX as usize;
 
-/// How many connections there may be to one peer. There are as many data lanes then, and sessions have no more.
-pub const CONNECTIONS_PER_PEER_MAX: usize = DATA_LANES_MAX as usize;
+/// How many connections there may be to one peer: one for each stream for data.
+pub const CONNECTIONS_PER_PEER_MAX: usize = DATA_STREAMS_MAX;
 
 /// How many streams a dialler may open on one connection: for control, for what is urgent, for bulk, and for as
 /// many data lanes as there may be. One more is not granted.

@@ -9,7 +9,7 @@ use quinn::{
 };
 use transport_tls::{Fault, TlsContext, Verdict};
 
-use crate::limits::{DATA_STREAMS, NEWCOMER_BYTES_MAX, QuicLimits, STREAMS_MAX};
+use crate::limits::{NEWCOMER_BYTES_MAX, QuicLimits, STREAMS_MAX};
 
 /// What every connection of a transport is made with.
 pub(crate) struct Settings {
@@ -31,9 +31,9 @@ impl Settings {
     pub(crate) fn new(
         context: TlsContext,
         limits: QuicLimits,
-        connections: usize,
+        (data_streams, connections): (usize, usize),
     ) -> Result<Self, TransportError> {
-        let data = vec![LaneSet::DATA; DATA_STREAMS.max(connections)];
+        let data = vec![LaneSet::DATA; data_streams.max(connections)];
         let streams = [vec![LaneSet::CONTROL, LaneSet::URGENT], data, vec![LaneSet::BULK]].concat();
         let [mut host, mut dialler] = [transport(&limits)?, transport(&limits)?];
         // Only diallers open streams, and only hosts say that they let somebody in.

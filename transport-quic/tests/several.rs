@@ -2,7 +2,7 @@
 
 use actor_cluster::transport::{LaneSet, PeerIdentity, Transport, TransportError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use transport_quic::limits::{CONNECTIONS_PER_PEER_MAX, DATA_STREAMS};
+use transport_quic::limits::{CONNECTIONS_PER_PEER_MAX, DATA_STREAMS_MAX};
 use transport_quic::{DevCa, QuicTransport};
 
 use crate::wire::Wire;
@@ -15,11 +15,15 @@ fn with_connections(ca: &DevCa, connections: usize) -> QuicTransport {
 #[test]
 fn there_are_as_many_streams_for_data_as_there_are_connections_at_least() {
     let ca = DevCa::new().unwrap();
-    let data = |connections| {
-        let transport = with_connections(&ca, connections);
-        transport.streams().iter().filter(|lanes| **lanes == LaneSet::DATA).count()
+    let data = |(streams, connections)| {
+        let config = settings(&ca.node("dialler").unwrap()).data_streams(streams).connections(connections);
+        config.build().unwrap().streams().iter().filter(|lanes| **lanes == LaneSet::DATA).count()
     };
-    assert_eq!([1, 4, 5, 8].map(data), [DATA_STREAMS, DATA_STREAMS, 5, 8]);
+    assert_eq!([(1, 1), (4, 1), (4, 4), (4, 5), (1, 8)].map(data), [1, 4, 4, 5, 8]);
+    for streams in [0, DATA_STREAMS_MAX + 1] {
+        let error = config(&ca.node("node").unwrap()).data_streams(streams).build().err();
+        assert_config(&error.expect("too few or too many"), "1 to 8 streams for data");
+    }
     for connections in [0, CONNECTIONS_PER_PEER_MAX + 1] {
         let error = config(&ca.node("node").unwrap()).connections(connections).build().err();
         assert_config(&error.expect("too few or too many"), "1 to 8 connections");
@@ -29,7 +33,7 @@ fn there_are_as_many_streams_for_data_as_there_are_connections_at_least() {
 #[tokio::test]
 async fn streams_for_data_are_spread_over_connections() {
     let ca = DevCa::new().unwrap();
-    let dialler = with_connections(&ca, 3);
+    let dialler = settings(&ca.node("dialler").unwrap()).connections(3).data_streams(4).build().unwrap();
     let mut host = Host::start(&node_of(&ca, "host")).await;
     let accepting = async {
         let mut far = Vec::new();
