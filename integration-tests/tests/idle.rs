@@ -47,9 +47,8 @@ fn sessions() -> usize {
 /// time of a small machine for an unoptimised build's heartbeats at the pace they have otherwise.
 fn heartbeat(way: Way) -> Duration {
     let seconds = match way {
-        Way::Tcp => 1,
-        _ if is_full() => 10,
-        _ => 2,
+        Way::Quic if is_full() => 10,
+        _ => 1,
     };
     Duration::from_secs(seconds)
 }

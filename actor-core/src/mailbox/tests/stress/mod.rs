@@ -24,7 +24,7 @@ use self::oracle::Random;
 /// Runs rounds until the time is over.
 fn stress<C: Channel>(bound: Option<usize>, seconds: u64) {
     let is_full = std::env::var_os("ACTOR_TEST_FULL").is_some();
-    let time = Duration::from_secs(if is_full { 10 * seconds } else { seconds });
+    let time = Duration::from_secs(if is_full { 20 * seconds } else { seconds });
     let named: Option<u64> = std::env::var("ACTOR_STRESS_SEED").ok().map(|seed| seed.parse().unwrap());
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
@@ -53,9 +53,9 @@ impl Drop for Named {
     }
 }
 
-/// So that nine of them take about a minute on two cores.
-const OURS_SECONDS: u64 = 16;
-const TOKIOS_SECONDS: u64 = 5;
+/// So that nine of them take about half a minute on two cores.
+const OURS_SECONDS: u64 = 8;
+const TOKIOS_SECONDS: u64 = 3;
 
 #[test]
 fn ours_unbounded() {
