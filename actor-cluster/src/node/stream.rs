@@ -378,7 +378,7 @@ mod tests {
         assert!(busy <= 1, "{busy} of 1000 turns want another at once");
     }
 
-    /// Counts how often it is asked for bytes.
+    /// Counts how often it is asked for bytes, or to take some.
     struct Counted {
         io: tokio::io::DuplexStream,
         asked: Arc<AtomicUsize>,
@@ -398,7 +398,9 @@ mod tests {
 
     impl AsyncWrite for Counted {
         fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-            Pin::new(&mut self.get_mut().io).poll_write(cx, bytes)
+            let this = self.get_mut();
+            this.asked.fetch_add(1, Ordering::Relaxed);
+            Pin::new(&mut this.io).poll_write(cx, bytes)
         }
 
         fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -428,11 +430,19 @@ mod tests {
             assert_eq!(io.writing.iter().map(Bytes::len).sum::<usize>(), bytes_left);
             asked.load(Ordering::Relaxed) - before
         };
-        assert_eq!([asked_in_turn(36), asked_in_turn(36), asked_in_turn(36)], [1, 0, 0], "64 bytes fit");
+        assert_eq!(
+            [asked_in_turn(36), asked_in_turn(36), asked_in_turn(36)],
+            [3, 0, 0],
+            "64 bytes fit, and no more"
+        );
         far.write_all(&[0]).await.unwrap();
-        assert_eq!([asked_in_turn(36), asked_in_turn(36)], [2, 0], "what is there, and that it is all");
+        assert_eq!(
+            [asked_in_turn(36), asked_in_turn(36)],
+            [3, 0],
+            "what is there, and that it is all; and whether there is room"
+        );
         far.read_exact(&mut [0; 64]).await.unwrap();
-        assert_eq!([asked_in_turn(0), asked_in_turn(0)], [1, 0], "it has room again");
+        assert_eq!([asked_in_turn(0), asked_in_turn(0)], [2, 0], "it has room again");
         drop(far);
         assert!(matches!(io.poll(&link, round, &mut BytesMut::new()), Turn::Over(_)));
     }
