@@ -76,7 +76,7 @@ impl QuicConfig {
     ///
     /// What the network loses of a stream delays the actors of its lane alone, so several are worth while where packets are
     /// lost. They are not free: each lane has a window of credit, which is memory that a stalled peer may take, and each
-    /// stream has a heartbeat of its own and some 1.5 KiB of memory on either side.
+    /// stream has a heartbeat of its own and some 3 KiB of memory on either side.
     pub fn data_streams(mut self, streams: usize) -> Self {
         self.data_streams = streams;
         self

@@ -111,7 +111,7 @@ fn give_up(link: &Link, now: Instant, connections: &[ConnectionId]) {
 }
 
 impl Made {
-    fn dialled(&self) -> Option<&Address> {
+    pub(super) fn dialled(&self) -> Option<&Address> {
         match &self.origin {
             Origin::Dialled(address) => Some(address),
             Origin::Accepted | Origin::External => None,

@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actor_core::Instant;
 use futures_util::future::select;
 
 use super::link::Link;
@@ -43,9 +44,12 @@ impl Node {
         }
     }
 
-    /// Completes soon after the session has found streams. Not where it has ended: a dial may be about to begin the next one.
+    /// Completes soon after the session has found all its streams without those that were dialled since it was asked: a dial
+    /// that has brought some is to bring the rest. Not where it has ended: a dial may be about to begin the next one.
     async fn passed(&self, link: &Link, interruption: u64) {
-        while link.ended().is_some() || link.is_interrupted(interruption) {
+        let begun = self.executor().now();
+        while link.ended().is_some() || link.is_interrupted(interruption) || needs_dialled_since(link, begun)
+        {
             self.executor().sleep(REDIAL_PAUSE_MAX).await;
         }
     }
@@ -54,5 +58,43 @@ impl Node {
     async fn lasts_for(&self, link: &Link, interruption: u64, pause: Duration) -> bool {
         let is_over = self.executor().timeout(pause, link.over()).await.is_ok();
         !is_over && link.is_interrupted(interruption)
+    }
+}
+
+/// Whether the session has all its streams thanks to those that were dialled from here since then.
+fn needs_dialled_since(link: &Link, begun: Instant) -> bool {
+    let made = link.made();
+    let brought = made.iter().filter(|made| made.dialled().is_some() && made.at >= begun);
+    let brought: Vec<_> = brought.map(|made| made.connection).collect();
+    !brought.is_empty() && !link.run(|session| session.is_complete_without(&brought))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::{Bytes, BytesMut};
+
+    use super::*;
+    use crate::node::link::Origin;
+    use crate::node::tests::node;
+    use crate::testing::pipe::{PipeNetwork, pipe};
+    use crate::transport::LaneSet;
+    use crate::wire::lanes::LaneIds;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dial_that_has_brought_streams_is_left_to_bring_the_rest() {
+        let network = PipeNetwork::new();
+        let ((_, a), (_, b)) = (node(&network, 1).await, node(&network, 2).await);
+        a.connect(&b.addresses()[0]).await.unwrap();
+        let link = a.node.links().remove(0);
+        let interruption = link.begin_interruption();
+        let (executor, patience) = (a.node.executor().clone(), REDIAL_PAUSE_MAX * 10);
+        let mut passed = pin!(a.node.passed(&link, interruption));
+        assert!(executor.timeout(patience, &mut passed).await.is_err(), "all it has was dialled since");
+        let later = executor.timeout(Duration::ZERO, a.node.passed(&link, interruption));
+        assert!(later.await.is_ok(), "asked later, it was dialled before");
+        let (near, _far) = pipe();
+        let lanes = LaneIds::of_kinds(LaneSet::ALL, link.data_lanes);
+        link.attach(lanes, Origin::Accepted, near, Bytes::new(), BytesMut::new());
+        assert!(executor.timeout(patience, &mut passed).await.is_ok(), "others have come");
     }
 }
