@@ -4,6 +4,7 @@
 //! |---|---|
 //! | one actor's hooks and its state, without a system | [`Bench`] |
 //! | actors together, in virtual time and in an order that a seed chooses | [`Simulation`] |
+//! | a cluster of nodes under faults, in virtual time: the feature `cluster` | `SimCluster` |
 //! | what an actor says to its neighbours | [`Probe`], which stands for one |
 //! | what happened in a system: lives, failures, messages that died | [`EventRecorder`] |
 //!
@@ -54,9 +55,13 @@
 //! A library has this crate as a dev-dependency, so that nobody who uses it compiles it.
 
 mod bench;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 pub mod limits;
 mod probe;
 mod recorder;
+// A cluster parts a simulation's world into places, which nobody else does.
+#[cfg_attr(not(feature = "cluster"), allow(dead_code))]
 mod simulation;
 
 pub use self::bench::Bench;

@@ -33,6 +33,16 @@ pub(crate) const MATRIX: &[Crate] = &[
         }],
     },
     Crate {
+        manifest: "actor-testkit/Cargo.toml",
+        command: &["check", "--quiet"],
+        arguments: &[],
+        features: &[Feature {
+            name: "cluster",
+            brings: &["actor-cluster"],
+            tests: &["a_seed_is_one_run", "a_partition_keeps_messages_until_it_heals"],
+        }],
+    },
+    Crate {
         manifest: "transport-tls/Cargo.toml",
         command: &["check", "--quiet"],
         arguments: &[],

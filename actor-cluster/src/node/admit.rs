@@ -326,7 +326,7 @@ impl Node {
         } else {
             NodeEvent::SessionLost { peer, reason: why, unacked }
         });
-        link.state.send_replace(LinkState::Ended(reason.clone()));
+        link.state.set(LinkState::Ended(reason.clone()));
         // Not before it has been told: a session that begins now still waits for this.
         locked(&self.peers).remove(link);
     }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::link::{Link, LinkState};
+use super::link::Link;
 use super::ways::{Way, first_to_work};
 use super::{Mode, Node, dial};
 use crate::error::ConnectError;
@@ -40,7 +40,7 @@ impl Node {
             Some(Member { node: node.as_bytes().to_vec(), addresses })
         };
         let others = links.into_iter().filter(|link| link.info.node != newcomer.info.node);
-        for other in others.filter(|link| *link.state.borrow() == LinkState::Ready) {
+        for other in others.filter(|link| link.state.is_ready()) {
             newcomer.act(|session| session.gossip(member(&other.info.node)));
             other.act(|session| session.gossip(member(&newcomer.info.node)));
         }

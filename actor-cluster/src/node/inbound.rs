@@ -31,7 +31,7 @@ use crate::wire::{Decoder, PendingReply, ReplyTo};
 pub(super) fn on_event(node: &Arc<Node>, link: &Arc<Link>, event: Event) {
     match event {
         Event::Ready => {
-            link.state.send_replace(LinkState::Ready);
+            link.state.set(LinkState::Ready);
             node.on_ready(link);
         }
         Event::Answered { reply, value } => on_answer(node, link, reply, value),

@@ -8,6 +8,7 @@
 //! No user's code runs, and nothing of a user's is dropped, under a lock here, except
 //! that a message that goes into one frame is encoded under the lock of its session; see `mod.rs` for the order of locks.
 
+mod standing;
 mod streams;
 
 use std::collections::HashSet;
@@ -16,8 +17,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
 
 use actor_core::{Attempt, CallFailure, ControlRequest, Executor, Instant, KeyedAsk, SendError};
 use atomic_waker::AtomicWaker;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
+use self::standing::Standing;
 pub(super) use self::streams::{Arrival, Attached, Made, Origin};
 use super::Node;
 use super::exports::Exports;
@@ -66,7 +68,7 @@ impl Moments {
 pub(super) struct Link {
     pub(super) info: PeerInfo,
     pub(super) id: SessionId,
-    pub(super) state: watch::Sender<LinkState>,
+    pub(super) state: Standing,
     pub(super) context: WireContext,
     pub(super) data_lanes: u8,
     /// Whether it began with a stream that was dialled from here: of two that have both dialled, one says yes.
@@ -164,7 +166,7 @@ impl Link {
         let link = Self {
             info,
             id,
-            state: watch::Sender::new(LinkState::Opening),
+            state: Standing::new(),
             context: session.context().clone(),
             data_lanes: session.data_lanes(),
             is_begun_here,
@@ -216,22 +218,16 @@ impl Link {
 
     /// Completes when the session is ready or over already.
     pub(super) async fn settled(&self) -> LinkState {
-        self.reached(|state| *state != LinkState::Opening).await
+        self.state.reached(|state| *state != LinkState::Opening).await
     }
 
     /// Completes when the session is over: its calls have their answers, which may still be read if they are long, its watches
     /// are told, its peer is forgotten.
     pub(super) async fn over(&self) -> CloseReason {
-        match self.reached(|state| matches!(state, LinkState::Ended(_))).await {
+        match self.state.reached(|state| matches!(state, LinkState::Ended(_))).await {
             LinkState::Ended(reason) => reason,
             LinkState::Opening | LinkState::Ready => unreachable!("it was waited for"),
         }
-    }
-
-    async fn reached(&self, is_it: impl FnMut(&LinkState) -> bool) -> LinkState {
-        let mut states = self.state.subscribe();
-        let state = states.wait_for(is_it).await;
-        state.expect("this link holds the sender").clone()
     }
 
     /// Sends a message to an actor of the peer's; one that was given is presented first.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actor_core::{ActorId, ActorRef, ActorSystem, ChildSpec, Incarnation, SpawnError};
 
-use super::link::{Link, LinkState};
+use super::link::Link;
 use super::spawning::{self, Newborn};
 use super::statistics::StreamStatus;
 use super::{Node, NodeBuilder, NodeGroups, accept, dial, rights};
@@ -118,7 +118,7 @@ impl NodeServer {
     /// Every session that is ready, by node.
     pub fn sessions(&self) -> Vec<NodeSession> {
         let links = self.node.links().into_iter();
-        let ready = links.filter(|link| *link.state.borrow() == LinkState::Ready);
+        let ready = links.filter(|link| link.state.is_ready());
         ready.map(|link| NodeSession { link }).collect()
     }
 
@@ -350,7 +350,7 @@ impl NodeSession {
 
     /// Whether it carries messages.
     pub fn is_ready(&self) -> bool {
-        *self.link.state.borrow() == LinkState::Ready
+        self.link.state.is_ready()
     }
 
     /// Whether it has lost its streams, or some of them, and looks for others. What is sent

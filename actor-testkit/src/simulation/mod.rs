@@ -8,9 +8,12 @@
 //!                                   when all wait, time jumps to the next timer
 //! ```
 
-mod world;
+mod places;
+mod random;
+mod trace;
+pub(crate) mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -22,6 +25,10 @@ use std::time::Duration;
 
 use actor_core::{ActorSystem, Executor, Instant, SystemBuilder};
 
+#[cfg(feature = "cluster")]
+pub(crate) use self::places::Skew;
+#[cfg(feature = "cluster")]
+pub(crate) use self::random::Random;
 use self::world::{Handle, Origin, Task, World};
 use crate::limits::SIMULATION_STEPS_MAX_DEFAULT;
 use crate::recorder::EventRecorder;
@@ -176,6 +183,11 @@ impl Simulation {
         Executor::custom(Arc::new(self.handle.clone()))
     }
 
+    #[cfg(feature = "cluster")]
+    pub(crate) fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
     /// The time. It begins at zero.
     pub fn now(&self) -> Instant {
         self.handle.world().now
@@ -274,8 +286,14 @@ impl Simulation {
 
     /// Whose turn it is, if it is anybody's. That is one step.
     #[track_caller]
-    fn next(&self, steps: &mut u64) -> Option<Arc<Task>> {
+    fn next(&mut self, steps: &mut u64) -> Option<Arc<Task>> {
         let mut world = self.handle.world();
+        while world.has_ended_places() {
+            let ended = world.take_ended();
+            drop(world);
+            self.bury(&ended);
+            world = self.handle.world();
+        }
         let ready = world.ready.len();
         if ready == 0 {
             return None;
@@ -289,7 +307,7 @@ impl Simulation {
             Order::Fifo => 0,
             Order::Seeded(_) => usize::try_from(world.draw() % ready as u64).unwrap_or(0),
         };
-        let task = world.ready.remove(index)?;
+        let task = world.take_ready(index)?;
         drop(world);
         task.state().is_queued = false;
         Some(task)
@@ -312,6 +330,16 @@ impl Simulation {
         if !is_over {
             self.tasks.insert(task.number, living);
         }
+    }
+
+    /// Drops the tasks of places that have ended.
+    fn bury(&mut self, places: &[usize]) {
+        let is_theirs = |task: &Living| places.contains(&task.place());
+        let numbers: Vec<u64> =
+            self.tasks.iter().filter(|(_, task)| is_theirs(task)).map(|(number, _)| *number).collect();
+        let begun = numbers.iter().filter_map(|number| self.tasks.remove(number)).collect();
+        let queued = places.iter().flat_map(|place| self.handle.take_waiting(*place)).collect();
+        drop_tasks(begun, queued);
     }
 
     fn next_due(&self) -> Option<Instant> {
@@ -366,18 +394,23 @@ impl Drop for Simulation {
             eprintln!("the simulation's seed was {seed}: Simulation::seeded({seed}) does the same again");
         }
         // Tasks may wake and spawn others while they are dropped, which is then to no effect.
-        let queued = self.handle.world().end();
-        let begun = std::mem::take(&mut self.tasks).into_values();
-        // A destructor that panics keeps no other task from its end, and the test from saying
-        // what it has failed by before.
-        let begun = begun.map(|task| catch_unwind(AssertUnwindSafe(|| drop(task))));
-        let queued = queued.into_iter().map(|task| catch_unwind(AssertUnwindSafe(|| task.give_up())));
-        let panics: Vec<_> = begun.chain(queued).filter_map(Result::err).collect();
-        if let Some(first) = panics.into_iter().next()
-            && !thread::panicking()
-        {
-            resume_unwind(first);
-        }
+        let (queued, wakers) = self.handle.world().end();
+        let begun = std::mem::take(&mut self.tasks).into_values().collect();
+        drop_tasks(begun, queued);
+        drop(wakers);
+    }
+}
+
+/// A destructor that panics keeps no other task from its end, and the test from saying
+/// what it has failed by before.
+fn drop_tasks(begun: Vec<Living>, queued: VecDeque<Arc<Task>>) {
+    let begun = begun.into_iter().map(|task| catch_unwind(AssertUnwindSafe(|| drop(task))));
+    let queued = queued.into_iter().map(|task| catch_unwind(AssertUnwindSafe(|| task.give_up())));
+    let panics: Vec<_> = begun.chain(queued).filter_map(Result::err).collect();
+    if let Some(first) = panics.into_iter().next()
+        && !thread::panicking()
+    {
+        resume_unwind(first);
     }
 }
 
@@ -395,7 +428,7 @@ impl fmt::Debug for Simulation {
 struct Living {
     future: Pin<Box<dyn Future<Output = ()>>>,
     /// Dropped after the future, however that comes about.
-    _ending: Ending,
+    ending: Ending,
 }
 
 /// Whoever waits for the end of a task is told when this is dropped.
@@ -403,7 +436,11 @@ struct Ending(Arc<Task>);
 
 impl Living {
     fn new(future: Pin<Box<dyn Future<Output = ()>>>, task: &Arc<Task>) -> Self {
-        Self { future, _ending: Ending(task.clone()) }
+        Self { future, ending: Ending(task.clone()) }
+    }
+
+    fn place(&self) -> usize {
+        self.ending.0.place
     }
 }
 

@@ -13,25 +13,42 @@ use std::time::Duration;
 use actor_core::Instant;
 use actor_core::executor::{BoxTask, LocalJob, LocalRuntime, Runtime, RuntimeTask};
 
+use super::places::{Place, Skew};
+use super::random::Random;
+use super::trace::Trace;
+
 /// The wall-clock time at which every simulation begins, since 1970.
 const UNIX_BEGINNING: Duration = Duration::from_secs(1_700_000_000);
 
 /// The queue, the clock, the timers, the random bytes. Nothing of a user's is called or dropped
 /// while it is locked.
-#[derive(Default)]
-pub(super) struct World {
-    pub(super) now: Instant,
+pub(crate) struct World {
+    pub(crate) now: Instant,
     pub(super) ready: VecDeque<Arc<Task>>,
     timers: BTreeMap<(Instant, u64), Waker>,
     numbers: u64,
-    random: u64,
+    random: Random,
+    pub(super) places: Vec<Place>,
+    /// Places that have ended, and whose tasks the driver has not dropped yet.
+    pub(super) ended: Vec<usize>,
+    pub(super) trace: Trace,
     /// The driver is gone: nothing runs any more, and nothing is queued.
-    is_over: bool,
+    pub(super) is_over: bool,
 }
 
 impl World {
     pub(super) fn new(seed: u64) -> Self {
-        Self { random: seed, ..Self::default() }
+        Self {
+            now: Instant::ZERO,
+            ready: VecDeque::new(),
+            timers: BTreeMap::new(),
+            numbers: 0,
+            random: Random::seeded(seed),
+            places: vec![Place::default()],
+            ended: Vec::new(),
+            trace: Trace::default(),
+            is_over: false,
+        }
     }
 
     fn number(&mut self) -> u64 {
@@ -39,13 +56,34 @@ impl World {
         self.numbers
     }
 
-    /// SplitMix64.
     pub(super) fn draw(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.random.draw()
+    }
+
+    /// Wakes somebody at a moment, unless that is [taken back](Self::take_back).
+    pub(crate) fn wake_at(&mut self, at: Instant, waker: Waker) -> (Instant, u64) {
+        let key = (at, self.number());
+        self.timers.insert(key, waker);
+        key
+    }
+
+    /// Nobody is woken then. What comes back is dropped outside of the lock.
+    #[must_use]
+    pub(crate) fn take_back(&mut self, key: (Instant, u64)) -> Option<Waker> {
+        self.timers.remove(&key)
+    }
+
+    /// Takes whose turn it is out of the queue, and notes it in the trace.
+    pub(super) fn take_ready(&mut self, index: usize) -> Option<Arc<Task>> {
+        let task = self.ready.remove(index)?;
+        self.trace.note(task.number);
+        let place = &mut self.places[task.place];
+        if place.step_cost > Duration::ZERO {
+            place.rests_until = self.now + place.step_cost;
+            self.set_aside(task.place);
+            self.wake_at_end_of_rest(&task);
+        }
+        Some(task)
     }
 
     /// When the next timer is due, if one is set.
@@ -55,8 +93,10 @@ impl World {
 
     /// Goes to the next timer, and gives whom to wake.
     pub(super) fn go_to_next_timer(&mut self) -> Option<Waker> {
-        let ((due, _), waker) = self.timers.pop_first()?;
+        let ((due, number), waker) = self.timers.pop_first()?;
         self.now = self.now.max(due);
+        self.trace.note(due.elapsed().subsec_nanos().into());
+        self.trace.note(number);
         Some(waker)
     }
 
@@ -66,33 +106,39 @@ impl World {
         self.go_to_next_timer()
     }
 
-    /// Ends it, and gives what was queued.
-    pub(super) fn end(&mut self) -> VecDeque<Arc<Task>> {
+    /// Ends it, and gives what was queued, and who was to be woken.
+    pub(super) fn end(&mut self) -> (VecDeque<Arc<Task>>, Vec<Waker>) {
         self.is_over = true;
-        std::mem::take(&mut self.ready)
+        let mut queued = std::mem::take(&mut self.ready);
+        self.places.iter_mut().for_each(|place| queued.append(&mut place.waiting));
+        (queued, std::mem::take(&mut self.timers).into_values().collect())
     }
 }
 
-/// The way into a world.
+/// The way into a world, for those of one place.
 #[derive(Clone)]
-pub(super) struct Handle(Arc<Mutex<World>>);
+pub(crate) struct Handle {
+    pub(super) world: Arc<Mutex<World>>,
+    pub(super) place: usize,
+}
 
 impl Handle {
     pub(super) fn new(world: World) -> Self {
-        Self(Arc::new(Mutex::new(world)))
+        Self { world: Arc::new(Mutex::new(world)), place: 0 }
     }
 
-    pub(super) fn world(&self) -> MutexGuard<'_, World> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Queues a new task. Without an origin it is somebody's who polls a future of his own.
     pub(super) fn admit(&self, origin: Option<Origin>) -> Arc<Task> {
         let number = self.world().number();
         let state = TaskState { origin, ..TaskState::default() };
-        let task = Arc::new(Task { number, handle: self.clone(), state: Mutex::new(state) });
+        let handle = self.clone();
+        let task = Arc::new(Task { number, place: self.place, handle, state: Mutex::new(state) });
         task.wake_by_ref();
-        if self.world().is_over {
+        if !self.world().is_alive(self.place) {
             // As on a runtime that has shut down.
             task.give_up();
         }
@@ -119,7 +165,13 @@ impl Runtime for Handle {
     }
 
     fn unix_time(&self) -> Duration {
-        UNIX_BEGINNING + self.now().elapsed()
+        let world = self.world();
+        let clock = &world.places[self.place].clock_ahead;
+        let unbent = UNIX_BEGINNING + world.now.elapsed();
+        match clock {
+            Skew::Ahead(by) => unbent.saturating_add(*by),
+            Skew::Behind(by) => unbent.saturating_sub(*by),
+        }
     }
 
     fn fill_random(&self, buffer: &mut [u8]) {
@@ -136,8 +188,9 @@ impl LocalRuntime for Handle {
 }
 
 /// A task's name in the ready queue; the driver holds its future.
-pub(super) struct Task {
+pub(crate) struct Task {
     pub(super) number: u64,
+    pub(super) place: usize,
     handle: Handle,
     state: Mutex<TaskState>,
 }
@@ -159,6 +212,10 @@ pub(super) enum Origin {
 }
 
 impl Task {
+    pub(super) fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
     pub(super) fn state(&self) -> MutexGuard<'_, TaskState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -194,8 +251,14 @@ impl Wake for Task {
         // What is not queued is dropped after the lock.
         let handle = self.handle.clone();
         let mut world = handle.world();
-        if !world.is_over {
+        if !world.is_alive(self.place) {
+            return;
+        }
+        if world.may_run(self.place) {
             world.ready.push_back(self);
+        } else {
+            let place = self.place;
+            world.places[place].waiting.push_back(self);
         }
     }
 }
@@ -220,7 +283,7 @@ impl RuntimeTask for Joiner {
     }
 }
 
-struct Timer {
+pub(crate) struct Timer {
     handle: Handle,
     key: (Instant, u64),
 }

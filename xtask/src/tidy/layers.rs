@@ -104,7 +104,8 @@ const ORDER: &[(&str, &[&str])] = &[
     ("actor-cluster", &["actor-core", "actor-cluster-derive"]),
     ("actor-durable", &["actor-core"]),
     ("actor-toolkit", &["actor-core"]),
-    ("actor-testkit", &["actor-core"]),
+    // The cluster by a feature.
+    ("actor-testkit", &["actor-core", "actor-cluster"]),
     ("transport-tls", &["actor-cluster"]),
     ("transport-tcp", &["actor-cluster", "transport-tls"]),
     ("transport-iroh", &["actor-cluster"]),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actor_core::Instant;
 use bytes::{Bytes, BytesMut};
 
-use super::{Link, LinkState};
+use super::Link;
 use crate::limits::STREAMS_PER_SESSION_MAX;
 use crate::locked::locked;
 use crate::session::streams::ConnectionId;
@@ -99,7 +99,7 @@ impl Link {
 
     /// Whether it is time to look whether other streams should take the place of these; the next time is after the interval.
     pub(in crate::node) fn begin_review(&self, now: Instant, interval: Duration) -> bool {
-        if *self.state.borrow() != LinkState::Ready {
+        if !self.state.is_ready() {
             return false;
         }
         let mut inner = self.inner();

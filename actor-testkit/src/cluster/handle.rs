@@ -1,0 +1,356 @@
+//! What can be asked of a simulated cluster and done to it, while it runs and while it does not.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use actor_cluster::transport::{Address, PeerIdentity};
+use actor_cluster::{NodeId, NodeServer};
+use actor_core::{Executor, Instant};
+
+use super::builder::{Setup, SimClusterBuilder};
+use super::conditions::Conditions;
+use super::fault::{Crash, Fault};
+use super::history::{Event, Recorder, What};
+use super::net::{Net, SimTransport, address_of};
+use super::node::SimNode;
+use crate::simulation::world::Handle;
+use crate::simulation::{Random, Simulation, Skew};
+
+/// How often a node looks for those with which it has no session.
+const MEET_EVERY: Duration = Duration::from_secs(1);
+
+/// The way to a [`SimCluster`](super::SimCluster), from futures that run in it too. Clones lead to the same cluster. What is done
+/// to it counts from the next step on.
+#[derive(Clone)]
+pub struct SimHandle {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    seed: u64,
+    world: Handle,
+    net: Net,
+    recorder: Recorder,
+    setup: Setup,
+    ids: Vec<NodeId>,
+    /// By number; none while a node is down.
+    nodes: Mutex<Vec<Option<SimNode>>>,
+    /// What each node's wall clock shows.
+    clocks: Mutex<Vec<Skew>>,
+}
+
+impl SimHandle {
+    pub(super) fn new(seed: u64, builder: SimClusterBuilder, simulation: &Simulation) -> Self {
+        let SimClusterBuilder { nodes, conditions, setup, .. } = builder;
+        let world = simulation.handle();
+        let recorder = Recorder::new(world.clone());
+        let net = Net::new(seed, nodes, conditions, world.clone(), recorder.clone());
+        // Which of two nodes has the smaller identity decides some things between them: the seed decides which.
+        let mut random = Random::seeded(seed ^ 0x6964_656e_7469_7479);
+        let ids = (0..nodes).map(|index| id_of(index, &mut random)).collect();
+        let lives = Mutex::new(vec![None; nodes]);
+        let clocks = Mutex::new(vec![Skew::default(); nodes]);
+        Self { shared: Arc::new(Shared { seed, world, net, recorder, setup, ids, nodes: lives, clocks }) }
+    }
+
+    /// The seed.
+    pub fn seed(&self) -> u64 {
+        self.shared.seed
+    }
+
+    /// How many nodes there are, those that are down among them.
+    pub fn nodes(&self) -> usize {
+        self.shared.ids.len()
+    }
+
+    /// A node's present life.
+    ///
+    /// # Panics
+    ///
+    /// If it is down.
+    #[track_caller]
+    pub fn node(&self, node: usize) -> SimNode {
+        self.try_node(node).unwrap_or_else(|| panic!("node {node} is down"))
+    }
+
+    /// A node's present life, if it has one.
+    pub fn try_node(&self, node: usize) -> Option<SimNode> {
+        self.lives().get(node).cloned().flatten()
+    }
+
+    /// Who a node is, in all its lives.
+    pub fn id(&self, node: usize) -> NodeId {
+        self.shared.ids[node]
+    }
+
+    /// Where a node is dialled.
+    pub fn address(&self, node: usize) -> Address {
+        address_of(node)
+    }
+
+    /// The virtual time. It begins at zero.
+    pub fn now(&self) -> Instant {
+        self.shared.world.world().now
+    }
+
+    /// What a test's own futures sleep and spawn on: on no node.
+    pub fn executor(&self) -> Executor {
+        Executor::custom(Arc::new(self.shared.world.clone()))
+    }
+
+    /// Completes after so much virtual time.
+    pub async fn sleep(&self, time: Duration) {
+        self.executor().sleep(time).await;
+    }
+
+    /// Whether two nodes have a session that is ready, each with the present life of the other.
+    pub fn connected(&self, one: usize, another: usize) -> bool {
+        let (Some(one), Some(another)) = (self.try_node(one), self.try_node(another)) else { return false };
+        has_session(&one, &another) && has_session(&another, &one)
+    }
+
+    /// Whether each node that is not down has a session with each other one.
+    pub fn is_mesh(&self) -> bool {
+        let lives: Vec<SimNode> = self.lives().iter().flatten().cloned().collect();
+        lives.iter().all(|node| {
+            let sessions = node.try_server().map(NodeServer::sessions).unwrap_or_default();
+            let has = |other: &SimNode| {
+                sessions.iter().any(|session| session.peer().incarnation == other.incarnation())
+            };
+            lives.iter().filter(|other| other.index() != node.index()).all(has)
+        })
+    }
+
+    /// What all that has happened so far comes to: each step, each byte that was delivered, each event of the history. Two runs
+    /// that did the same have the same number.
+    pub fn event_hash(&self) -> u64 {
+        self.shared.world.world().trace().value()
+    }
+
+    /// All that has happened so far.
+    pub fn history(&self) -> Vec<Event> {
+        self.shared.recorder.history()
+    }
+
+    /// What writes the history, for the test's own actors.
+    pub fn recorder(&self) -> Recorder {
+        self.shared.recorder.clone()
+    }
+
+    /// Does what a fault says; each has a method of its own as well.
+    pub fn inject(&self, fault: &Fault) {
+        if !self.is_possible(fault) {
+            return;
+        }
+        self.shared.recorder.record(fault_node(fault), What::Fault(fault.clone()));
+        let net = &self.shared.net;
+        match fault {
+            Fault::Partition(groups) => net.set_blocked(|from, to| {
+                !groups.iter().any(|group| group.contains(&from) && group.contains(&to))
+            }),
+            Fault::Block { from, to } => net.block(*from, *to),
+            Fault::Heal => net.set_blocked(|_, _| false),
+            Fault::Cut(one, another) => net.cut(*one, *another),
+            Fault::Crash(node, how) => self.end(*node, *how),
+            Fault::Restart(node) => drop(self.begin(*node)),
+            Fault::Freeze(node) => self.place(*node).freeze(),
+            Fault::Thaw(node) => self.place(*node).thaw(),
+            Fault::Slow(node, cost) => self.place(*node).set_step_cost(*cost),
+            Fault::ClockJump { node, by, is_backwards } => self.jump(*node, *by, *is_backwards),
+        }
+    }
+
+    /// Whether a fault names nodes that there are, in a state to which it can happen.
+    fn is_possible(&self, fault: &Fault) -> bool {
+        let nodes = self.nodes();
+        match fault {
+            Fault::Partition(_) | Fault::Heal => true,
+            Fault::Block { from, to } | Fault::Cut(from, to) => *from < nodes && *to < nodes && from != to,
+            Fault::Crash(node, _) | Fault::Freeze(node) | Fault::Thaw(node) | Fault::Slow(node, _) => {
+                self.try_node(*node).is_some()
+            }
+            Fault::Restart(node) => *node < nodes && self.try_node(*node).is_none(),
+            Fault::ClockJump { node, .. } => *node < nodes,
+        }
+    }
+
+    /// Lets nothing pass between nodes of different groups, see [`Fault::Partition`].
+    pub fn partition(&self, groups: &[&[usize]]) {
+        self.inject(&Fault::Partition(groups.iter().map(|group| group.to_vec()).collect()));
+    }
+
+    /// Lets nothing pass from one node to another, see [`Fault::Block`].
+    pub fn block(&self, from: usize, to: usize) {
+        self.inject(&Fault::Block { from, to });
+    }
+
+    /// Lets everything pass everywhere again.
+    pub fn heal(&self) {
+        self.inject(&Fault::Heal);
+    }
+
+    /// Resets all connections between two nodes.
+    pub fn cut(&self, one: usize, another: usize) {
+        self.inject(&Fault::Cut(one, another));
+    }
+
+    /// Ends a node's life without a word; nothing if it is down.
+    pub fn crash(&self, node: usize, how: Crash) {
+        self.inject(&Fault::Crash(node, how));
+    }
+
+    /// Begins another life of a node that is down; nothing if it is not. It starts when the cluster runs.
+    pub fn restart(&self, node: usize) {
+        self.inject(&Fault::Restart(node));
+    }
+
+    /// Stops a node, see [`Fault::Freeze`].
+    pub fn freeze(&self, node: usize) {
+        self.inject(&Fault::Freeze(node));
+    }
+
+    /// Lets a frozen node go on.
+    pub fn thaw(&self, node: usize) {
+        self.inject(&Fault::Thaw(node));
+    }
+
+    /// Lets each step of a node's tasks take so long, see [`Fault::Slow`].
+    pub fn slow(&self, node: usize, step: Duration) {
+        self.inject(&Fault::Slow(node, step));
+    }
+
+    /// Sets a node's wall clock forward, or back. It stays so in the node's next lives.
+    pub fn jump_clock(&self, node: usize, by: Duration, is_backwards: bool) {
+        self.inject(&Fault::ClockJump { node, by, is_backwards });
+    }
+
+    /// What the way from one node to another is like from now on.
+    pub fn set_conditions(&self, from: usize, to: usize, conditions: Conditions) {
+        self.shared.net.set_conditions(from, to, conditions);
+    }
+
+    fn lives(&self) -> MutexGuard<'_, Vec<Option<SimNode>>> {
+        self.shared.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn clocks(&self) -> MutexGuard<'_, Vec<Skew>> {
+        self.shared.clocks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn place(&self, node: usize) -> Handle {
+        self.node(node).life().place.clone()
+    }
+
+    /// Begins a life of a node that has none. What comes back is ready when it has set itself up.
+    pub(super) fn begin(&self, index: usize) -> impl Future<Output = ()> + use<> {
+        let place = self.shared.world.new_place();
+        place.set_skew(self.clocks()[index]);
+        self.shared.net.begin_life(index);
+        let node = SimNode::new(index, self.id(index), place, self.shared.recorder.clone());
+        self.lives()[index] = Some(node.clone());
+        let handle = self.clone();
+        let life = node.clone();
+        let begun = node.run(async move { handle.live(life).await });
+        async move {
+            // A node that crashes meanwhile sets nothing up.
+            let _: Option<()> = begun.await;
+        }
+    }
+
+    async fn live(self, node: SimNode) {
+        let setup = &self.shared.setup;
+        let (id, index) = (node.id(), node.index());
+        let executor = node.system().executor().clone();
+        let identity = PeerIdentity::Node(id);
+        let transport =
+            SimTransport::new(&self.shared.net, index, identity, setup.streams.clone(), executor.clone());
+        let builder = NodeServer::builder(id).name(format!("node-{index}")).system(node.system().clone());
+        let started = (setup.configure)(index, builder.transport(transport)).start().await;
+        let server = started.unwrap_or_else(|error| panic!("node {index} cannot start: {error}"));
+        node.record(What::Started { id, incarnation: node.incarnation() });
+        let mut events = server.subscribe();
+        let watched = node.clone();
+        executor
+            .spawn(async move {
+                while let Some(event) = events.next().await {
+                    watched.record(What::Node(event));
+                }
+            })
+            .detach();
+        node.set_server(server);
+        (setup.on_start)(node.clone()).await;
+        if setup.meets {
+            let handle = self.clone();
+            executor.spawn(async move { handle.meet(&node).await }).detach();
+        }
+    }
+
+    /// Dials those that this node has no session with, for ever.
+    async fn meet(&self, node: &SimNode) {
+        let executor = node.system().executor();
+        loop {
+            let known: Vec<NodeId> =
+                node.server().sessions().iter().map(|session| session.peer().node).collect();
+            for other in (0..node.index()).filter(|other| !known.contains(&self.id(*other))) {
+                let (node, id, address) = (node.clone(), self.id(other), address_of(other));
+                let dialled = async move { drop(node.server().connect_to(id, &address).await) };
+                executor.spawn(dialled).detach();
+            }
+            executor.sleep(MEET_EVERY).await;
+        }
+    }
+
+    fn end(&self, index: usize, how: Crash) {
+        let Some(node) = self.lives()[index].take() else { return };
+        self.shared.net.crash(index, how);
+        node.life().place.end_place();
+        node.record(What::Crashed { incarnation: node.incarnation() });
+    }
+
+    fn jump(&self, index: usize, by: Duration, is_backwards: bool) {
+        let mut clocks = self.clocks();
+        clocks[index] = clocks[index].jumped(by, is_backwards);
+        let skew = clocks[index];
+        drop(clocks);
+        if let Some(node) = self.try_node(index) {
+            node.life().place.set_skew(skew);
+        }
+    }
+}
+
+fn has_session(here: &SimNode, there: &SimNode) -> bool {
+    let sessions = here.try_server().map(NodeServer::sessions).unwrap_or_default();
+    sessions.iter().any(|session| session.peer().incarnation == there.incarnation())
+}
+
+/// Which node a fault is about, if it is about one.
+fn fault_node(fault: &Fault) -> Option<usize> {
+    match fault {
+        Fault::Crash(node, _)
+        | Fault::Restart(node)
+        | Fault::Freeze(node)
+        | Fault::Thaw(node)
+        | Fault::Slow(node, _)
+        | Fault::ClockJump { node, .. } => Some(*node),
+        Fault::Partition(_) | Fault::Block { .. } | Fault::Heal | Fault::Cut(..) => None,
+    }
+}
+
+fn id_of(index: usize, random: &mut Random) -> NodeId {
+    let mut bytes = [0; NodeId::BYTES];
+    bytes[..8].copy_from_slice(&random.draw().to_be_bytes());
+    bytes[8..16].copy_from_slice(&(index as u64).to_be_bytes());
+    NodeId::from_bytes(bytes)
+}
+
+impl fmt::Debug for SimHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimHandle")
+            .field("seed", &self.shared.seed)
+            .field("nodes", &*self.lives())
+            .field("now", &self.now())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,185 @@
+//! A cluster in one thread: users' own actors and the real actor-core and actor-cluster, on simulated nodes with virtual
+//! time, over a network that delays, loses, cuts and parts; all of it from a seed.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use actor_cluster::RemoteMessage;
+//! use actor_core::{Actor, ActorError, ActorRef, ReplyPort, SpawnOptions};
+//! use actor_testkit::cluster::{Crash, SimCluster};
+//!
+//! #[derive(RemoteMessage)]
+//! enum Message {
+//!     Add(u64),
+//!     #[rpc]
+//!     Get(ReplyPort<u64>),
+//! }
+//!
+//! struct Counter;
+//!
+//! impl Actor for Counter {
+//!     type Msg = Message;
+//!     type State = u64;
+//!     type Arguments = ();
+//!
+//!     async fn pre_start(&self, _: &ActorRef<Message>, _: ()) -> Result<u64, ActorError> {
+//!         Ok(0)
+//!     }
+//!
+//!     async fn handle(&self, _: &ActorRef<Message>, message: Message, n: &mut u64) -> Result<(), ActorError> {
+//!         match message {
+//!             Message::Add(by) => *n += by,
+//!             Message::Get(port) => drop(port.send(*n)),
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let mut cluster = SimCluster::seeded(7)
+//!     .nodes(3)
+//!     .on_start(async |node| {
+//!         // In each life of each node.
+//!         let counter = node.system().spawn(Counter, (), SpawnOptions::new()).await.unwrap();
+//!         node.server().publish(&format!("counter-{}", node.index()), &counter).unwrap();
+//!     })
+//!     .start();
+//!
+//! let counter = cluster.node(0).server().find::<Message>("counter-2").unwrap();
+//! cluster.block_on(async {
+//!     counter.cast(Message::Add(3)).unwrap();
+//!     assert_eq!(counter.call(Message::Get).await.unwrap(), 3);
+//! });
+//!
+//! // Two seconds without a way between them: the session waits, and so does the call.
+//! cluster.partition(&[&[0, 1], &[2]]);
+//! cluster.advance(Duration::from_secs(2));
+//! counter.cast(Message::Add(4)).unwrap();
+//! cluster.heal();
+//! assert_eq!(cluster.block_on(counter.call(Message::Get)).unwrap(), 7);
+//!
+//! // Another life of the node has another counter.
+//! cluster.crash(2, Crash::Silent);
+//! cluster.restart(2);
+//! cluster.advance(Duration::from_secs(30));
+//! let counter = cluster.node(0).server().find::<Message>("counter-2").unwrap();
+//! assert_eq!(cluster.block_on(counter.call(Message::Get)).unwrap(), 0);
+//! ```
+//!
+//! # What is simulated
+//!
+//! Each node is a [`NodeServer`](actor_cluster::NodeServer) with an [`ActorSystem`](actor_core::ActorSystem) of its own, at the address
+//! `sim://node-3`. Below the transport's seam all is simulated: [`Conditions`] say what the network is like, and a [`Fault`] is what goes
+//! wrong. Connections are ordered streams: what is lost is late, and nothing comes twice. While a way is blocked its bytes wait to be
+//! sent again, as TCP's do, also those of connections that are older than the fault; and where one direction is blocked the other
+//! goes on until the buffers of the two sockets, [256 KiB](crate::limits::SIMULATED_SOCKET_BYTES), are full.
+//! There is no TLS and no file in it, and no thread.
+//!
+//! # What is the same each time
+//!
+//! With one seed all that is said of [`Simulation`](crate::Simulation), and so each step, each byte and each event: [`event_hash`](SimHandle::event_hash)
+//! is one number for all that. What a test's actors take from elsewhere is not, first of all the wall clock.
+
+mod builder;
+mod conditions;
+mod fault;
+mod handle;
+pub mod history;
+mod net;
+mod node;
+
+use std::future::Future;
+use std::ops::Deref;
+use std::time::Duration;
+
+pub use self::builder::SimClusterBuilder;
+pub use self::conditions::Conditions;
+pub use self::fault::{Crash, Fault};
+pub use self::handle::SimHandle;
+pub use self::node::SimNode;
+use crate::limits::{SIM_CLUSTER_STEPS_MAX, SIM_CLUSTER_TIME_MAX};
+use crate::simulation::Simulation;
+
+/// A cluster of simulated nodes. It is a [`SimHandle`] as well, and what drives the nodes: they run while one of its methods
+/// does, and not otherwise.
+///
+/// The [module](self) tells what is simulated.
+#[must_use = "nothing runs in a cluster by itself"]
+#[derive(Debug)]
+pub struct SimCluster {
+    // Dropped first: it has the tasks, which use the rest.
+    simulation: Simulation,
+    handle: SimHandle,
+}
+
+impl SimCluster {
+    /// A cluster whose order of steps, delays, losses and random bytes come from a seed. It has three nodes unless told otherwise.
+    pub fn seeded(seed: u64) -> SimClusterBuilder {
+        SimClusterBuilder::new(seed)
+    }
+
+    fn new(simulation: Simulation, handle: SimHandle) -> Self {
+        Self { simulation: simulation.steps_max(SIM_CLUSTER_STEPS_MAX), handle }
+    }
+
+    /// The way to the cluster for futures that inject faults themselves.
+    pub fn handle(&self) -> SimHandle {
+        self.handle.clone()
+    }
+
+    /// Runs a future and all nodes until the future ends. The future is on no node: it goes on while nodes are frozen, and sends and calls as
+    /// somebody on the node whose refs it uses.
+    ///
+    /// # Panics
+    ///
+    /// As [`Simulation::block_on`], and after [`SIM_CLUSTER_TIME_MAX`] of virtual time.
+    #[track_caller]
+    pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
+        let limited = self.handle.executor().timeout(SIM_CLUSTER_TIME_MAX, future);
+        match self.simulation.block_on(limited) {
+            Ok(output) => output,
+            Err(_) => panic!("the future still waits after {SIM_CLUSTER_TIME_MAX:?} of virtual time"),
+        }
+    }
+
+    /// Lets time pass, and all nodes run.
+    ///
+    /// # Panics
+    ///
+    /// As [`Simulation::advance`].
+    #[track_caller]
+    pub fn advance(&mut self, time: Duration) {
+        self.simulation.advance(time);
+    }
+
+    /// Runs all nodes until all wait. Time does not move.
+    ///
+    /// # Panics
+    ///
+    /// As [`Simulation::run_until_idle`].
+    #[track_caller]
+    pub fn run_until_idle(&mut self) -> u64 {
+        self.simulation.run_until_idle()
+    }
+
+    /// Lets time pass until something is so, looked at each tenth of a second, and says whether it is so within that time.
+    #[track_caller]
+    pub fn advance_until(&mut self, within: Duration, mut is_so: impl FnMut(&SimHandle) -> bool) -> bool {
+        const STEP: Duration = Duration::from_millis(100);
+        let end = self.now() + within;
+        while !is_so(&self.handle) {
+            if self.now() >= end {
+                return false;
+            }
+            self.advance(STEP.min(end - self.now()));
+        }
+        true
+    }
+}
+
+impl Deref for SimCluster {
+    type Target = SimHandle;
+
+    fn deref(&self) -> &SimHandle {
+        &self.handle
+    }
+}

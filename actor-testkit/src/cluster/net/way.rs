@@ -1,0 +1,96 @@
+//! The way from one node to another: how long bytes take, and whether they pass.
+
+use std::time::Duration;
+
+use actor_core::Instant;
+
+use crate::cluster::conditions::Conditions;
+use crate::simulation::Random;
+
+/// How long a sender waits before it sends again what was lost, the first time. TCP measures; this is its least.
+const RESEND_AFTER: Duration = Duration::from_millis(200);
+/// How often something is lost in a row at most.
+const LOSSES_MAX: u32 = 8;
+/// The longest a sender waits before it sends again, when nothing has passed for long.
+const RESEND_AFTER_MAX: Duration = Duration::from_secs(60);
+
+/// One direction between two nodes.
+pub(super) struct Way {
+    pub(super) conditions: Conditions,
+    blocked: Option<Instant>,
+    /// When what was written before has left.
+    free_at: Instant,
+}
+
+impl Way {
+    pub(super) fn new(conditions: Conditions) -> Self {
+        Self { conditions, blocked: None, free_at: Instant::ZERO }
+    }
+
+    pub(super) fn is_blocked(&self) -> bool {
+        self.blocked.is_some()
+    }
+
+    /// Whether what was to arrive at a moment has.
+    pub(super) fn has_let_pass(&self, due: Instant, now: Instant) -> bool {
+        due <= now && self.blocked.is_none_or(|since| due <= since)
+    }
+
+    pub(super) fn block(&mut self, now: Instant) {
+        self.blocked.get_or_insert(now);
+    }
+
+    /// Since when it was blocked, if it was.
+    pub(super) fn open(&mut self) -> Option<Instant> {
+        self.blocked.take()
+    }
+
+    /// When so many bytes arrive that are written now.
+    pub(super) fn arrival(&mut self, now: Instant, bytes: usize, random: &mut Random) -> Instant {
+        let leaves = now.max(self.free_at) + self.crossing(bytes);
+        self.free_at = leaves;
+        let mut lost = Duration::ZERO;
+        for times in 0..LOSSES_MAX {
+            if !chance(self.conditions.loss, random) {
+                break;
+            }
+            lost += RESEND_AFTER * 2u32.pow(times);
+        }
+        leaves + self.delay(random) + lost
+    }
+
+    /// How long a small thing takes that is not lost.
+    pub(super) fn delay(&self, random: &mut Random) -> Duration {
+        self.conditions.delay + part_of(self.conditions.jitter, random)
+    }
+
+    /// When that arrives which could not pass: senders try again ever less often.
+    pub(super) fn second_arrival(&self, blocked: Instant, now: Instant, random: &mut Random) -> Instant {
+        now + part_of((now - blocked).min(RESEND_AFTER_MAX), random) + self.delay(random)
+    }
+
+    fn crossing(&self, bytes: usize) -> Duration {
+        let Some(each_second) = self.conditions.bytes_per_second else { return Duration::ZERO };
+        let nanos = (bytes as u64).saturating_mul(1_000_000_000) / each_second.max(1);
+        Duration::from_nanos(nanos)
+    }
+}
+
+/// Whether something happens that is so likely.
+pub(super) fn chance(likelihood: f64, random: &mut Random) -> bool {
+    // Nothing is drawn where nothing can happen.
+    likelihood > 0.0 && unit(random) < likelihood
+}
+
+/// Any time up to this.
+pub(super) fn part_of(whole: Duration, random: &mut Random) -> Duration {
+    if whole.is_zero() { whole } else { whole.mul_f64(unit(random)) }
+}
+
+/// From 0 to 1, without 1.
+fn unit(random: &mut Random) -> f64 {
+    const BITS: u32 = 53;
+    #[allow(clippy::cast_precision_loss, reason = "so many bits fit")]
+    let unit = (random.draw() >> (u64::BITS - BITS)) as f64 / (1u64 << BITS) as f64;
+    unit
+}
