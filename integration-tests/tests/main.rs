@@ -18,4 +18,5 @@ mod siege;
 mod stalled;
 mod stdio;
 mod support;
+mod turmoil;
 mod versions;

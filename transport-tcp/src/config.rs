@@ -90,10 +90,26 @@ impl TcpConfig {
     /// key is not the certificate's, or if others could not dial where this node
     /// listens.
     pub fn build(self) -> Result<TcpTransport, TransportError> {
+        let (security, listen, limits) = self.check()?;
+        Ok(TcpTransport { security: Arc::new(security), listen, limits })
+    }
+
+    /// The same, for a host of a [`turmoil`](::turmoil) simulation, which must
+    /// [advertise](Self::advertise) its name there.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    #[cfg(feature = "turmoil")]
+    pub fn build_on_turmoil(self) -> Result<crate::TurmoilTransport, TransportError> {
+        let (security, listen, limits) = self.check()?;
+        Ok(crate::TurmoilTransport::new(security, listen, limits))
+    }
+
+    fn check(self) -> Result<(Security, Listen, TcpLimits), TransportError> {
         let listen = Listen::new(self.listen.clone(), &self.advertise)?;
         let limits = self.limits;
-        let security = Arc::new(self.security()?);
-        Ok(TcpTransport { security, listen, limits })
+        Ok((self.security()?, listen, limits))
     }
 
     fn security(self) -> Result<Security, TransportError> {

@@ -9,7 +9,6 @@ use actor_cluster::transport::{ChannelBinding, TransportError};
 use rustls::{ConnectionCommon, Error as TlsError};
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use transport_tls::{ALPN, Fault, TlsContext, node_of};
 
@@ -66,9 +65,21 @@ impl Security {
         }
     }
 
+    /// What there is to replace; nothing in plaintext.
+    pub(crate) fn tls(&self) -> Option<&TlsContext> {
+        match self {
+            Security::Tls(context) => Some(context),
+            Security::Plaintext => None,
+        }
+    }
+
     /// The host's part.
-    pub(crate) async fn accept(&self, mut socket: TcpStream, peer: &str) -> Result<Secured, Refusal> {
-        let refuse = |error: io::Error, socket: Option<TcpStream>| Refusal {
+    pub(crate) async fn accept<S: Io + 'static>(
+        &self,
+        mut socket: S,
+        peer: &str,
+    ) -> Result<Secured, Refusal> {
+        let refuse = |error: io::Error, socket: Option<S>| Refusal {
             error: handshake_failed(peer, &error),
             socket: socket.map(|socket| Box::new(socket) as Box<dyn Io>),
         };
@@ -88,9 +99,9 @@ impl Security {
     }
 
     /// The dialler's part.
-    pub(crate) async fn connect(
+    pub(crate) async fn connect<S: Io + 'static>(
         &self,
-        mut socket: TcpStream,
+        mut socket: S,
         name: ServerName<'static>,
         peer: &str,
     ) -> Result<Secured, TransportError> {
@@ -132,7 +143,7 @@ fn prove<Side>(context: &TlsContext, session: &ConnectionCommon<Side>) -> io::Re
 }
 
 impl Secured {
-    fn proven(mut stream: TlsStream<ReadAhead<TcpStream>>, proof: Proof) -> Self {
+    fn proven<S: Io + 'static>(mut stream: TlsStream<ReadAhead<S>>, proof: Proof) -> Self {
         match &mut stream {
             TlsStream::Client(stream) => stream.get_mut().1.set_buffer_limit(Some(WRITE_BUFFER_BYTES)),
             TlsStream::Server(stream) => stream.get_mut().1.set_buffer_limit(Some(WRITE_BUFFER_BYTES)),
@@ -140,7 +151,7 @@ impl Secured {
         Self { io: Box::new(stream), peer: Peer::Proven(proof) }
     }
 
-    fn anonymous(socket: TcpStream) -> Self {
+    fn anonymous(socket: impl Io + 'static) -> Self {
         Self { io: Box::new(socket), peer: Peer::Anonymous }
     }
 }

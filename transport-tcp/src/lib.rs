@@ -34,7 +34,8 @@
 //! # Features
 //!
 //! `dev-ca` adds `DevCa`, an authority for tests and demos that lives for one run. Production
-//! code does not compile it. `aws-lc-rs` adds the other provider of cryptography.
+//! code does not compile it. `aws-lc-rs` adds the other provider of cryptography. `turmoil` adds `TurmoilTransport`, which is this
+//! one on hosts of a [turmoil](https://docs.rs/turmoil) simulation, for tests.
 
 mod config;
 mod connection;
@@ -47,6 +48,8 @@ mod plaintext;
 mod read_ahead;
 mod socket;
 mod transport;
+#[cfg(feature = "turmoil")]
+mod turmoil;
 #[cfg(unix)]
 pub mod unix;
 
@@ -58,5 +61,7 @@ pub use transport_tls::{DevCa, NodeCredentials};
 pub use config::TcpConfig;
 pub use limits::TcpLimits;
 pub use transport::TcpTransport;
+#[cfg(feature = "turmoil")]
+pub use turmoil::TurmoilTransport;
 #[cfg(unix)]
 pub use unix::{UnixConfig, UnixTransport};

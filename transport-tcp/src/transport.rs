@@ -40,10 +40,7 @@ impl TcpTransport {
     /// What the node proves itself with and whom it believes, to replace either. `None` for a
     /// plaintext transport.
     pub fn tls(&self) -> Option<&TlsContext> {
-        match &*self.security {
-            Security::Tls(context) => Some(context),
-            Security::Plaintext => None,
-        }
+        self.security.tls()
     }
 }
 

@@ -8,4 +8,5 @@ mod limits;
 mod strangers;
 mod suite;
 mod trust;
+mod turmoil;
 mod world;

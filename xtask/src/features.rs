@@ -65,6 +65,7 @@ pub(crate) const MATRIX: &[Crate] = &[
         arguments: &[],
         features: &[
             Feature { name: "dev-ca", brings: &["rcgen"], tests: &["a_context_may_be_shared"] },
+            Feature { name: "turmoil", brings: &["turmoil"], tests: &["hosts_of_a_simulation_meet"] },
             Feature {
                 name: "aws-lc-rs",
                 brings: &["aws-lc-rs"],
