@@ -7,6 +7,7 @@
 //! | a cluster of nodes under faults, in virtual time: the feature `cluster` | `SimCluster` |
 //! | what an actor says to its neighbours | [`Probe`], which stands for one |
 //! | what happened in a system: lives, failures, messages that died | [`EventRecorder`] |
+//! | nodes that are real processes: killed, frozen, cut off | `process::ProcessCluster`, with the feature `process` |
 //!
 //! ```
 //! use std::time::Duration;
@@ -59,6 +60,8 @@ mod bench;
 pub mod cluster;
 pub mod limits;
 mod probe;
+#[cfg(feature = "process")]
+pub mod process;
 mod recorder;
 // A cluster parts a simulation's world into places, which nobody else does.
 #[cfg_attr(not(feature = "cluster"), allow(dead_code))]

@@ -2,6 +2,8 @@
 
 mod bench;
 mod probe;
+#[cfg(all(unix, feature = "process"))]
+mod process;
 mod recorder;
 mod simulation;
 

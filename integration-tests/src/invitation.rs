@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use actor_cluster::transport::Address;
 use actor_cluster::wire::{WireContext, from_bytes, to_bytes};
 use actor_cluster::{ConnectError, NodeId, NodeServer, NodeSession, Wire};
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use actor_testkit::process::Greeting;
 
 use crate::keys::NodeKeys;
 
@@ -38,20 +38,6 @@ impl Invitation {
         node.connect_to(self.host, &address).await
     }
 
-    /// Writes the invitation, its length first.
-    ///
-    /// # Errors
-    ///
-    /// What the pipe says.
-    pub async fn write(&self, pipe: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
-        let bytes = to_bytes(self, &WireContext::default()).map_err(io::Error::other)?;
-        let length = u32::try_from(bytes.len()).ok().filter(|length| *length <= INVITATION_BYTES_MAX);
-        let length = length.ok_or_else(|| io::Error::other("the invitation is too long"))?;
-        pipe.write_all(&length.to_le_bytes()).await?;
-        pipe.write_all(&bytes).await?;
-        pipe.flush().await
-    }
-
     /// Reads an invitation, and not a byte more.
     ///
     /// # Errors
@@ -71,18 +57,27 @@ impl Invitation {
     }
 }
 
+/// Its length first.
+impl Greeting for Invitation {
+    fn bytes(&self) -> io::Result<Vec<u8>> {
+        let bytes = to_bytes(self, &WireContext::default()).map_err(io::Error::other)?;
+        let length = u32::try_from(bytes.len()).ok().filter(|length| *length <= INVITATION_BYTES_MAX);
+        let length = length.ok_or_else(|| io::Error::other("the invitation is too long"))?;
+        Ok([&length.to_le_bytes()[..], &bytes].concat())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::keys::{Authority, Way};
 
-    #[tokio::test]
-    async fn an_invitation_arrives_as_it_was_and_alone() {
+    #[test]
+    fn an_invitation_arrives_as_it_was_and_alone() {
         let keys = Authority::new().unwrap().keys("guest", &Way::ALL).unwrap();
         let host = NodeId::from_bytes([1; 32]);
         let sent = Invitation { keys, peers: vec![host], host, address: "iroh://somewhere".to_owned() };
-        let mut pipe = Vec::new();
-        sent.write(&mut pipe).await.unwrap();
+        let mut pipe = sent.bytes().unwrap();
         pipe.extend(b"more");
         let mut rest = &pipe[..];
         let read = Invitation::read(&mut rest).unwrap();

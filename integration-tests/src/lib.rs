@@ -13,14 +13,13 @@ pub mod echo;
 pub mod flood;
 pub mod invitation;
 pub mod keys;
-pub mod process;
 pub mod shop;
 pub mod siege;
 pub mod vitals;
 
+pub use actor_testkit::process::{self, NodeProcess};
 pub use invitation::Invitation;
 pub use keys::{Authority, NodeKeys, RunningNode, Way};
-pub use process::NodeProcess;
 
 /// The README's programs, which run as written.
 #[cfg(doctest)]

@@ -8,10 +8,10 @@ use actor_cluster::testing::is_full;
 use actor_cluster::transport::TransportError;
 use actor_cluster::{Mode, NodeServer, StartError};
 use actor_core::ActorSystem;
+use actor_testkit::process::Relay;
 use integration_tests::{Authority, NodeKeys, NodeProcess, Way};
 
 use crate::load::Load;
-use crate::relay::Relay;
 use crate::support::{Member, guarded_for};
 
 /// So many cuts; the whole number in the long form of the tests.
@@ -57,8 +57,8 @@ async fn b12_a_connection_cut_again_and_again_under_load_loses_nothing() {
 async fn behind_a_relay(keys: &NodeKeys) -> (Member, Relay) {
     loop {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let relay = Relay::to(free).await;
-        let transport = keys.tcp().unwrap().listen(free).advertise(relay.address.to_string());
+        let relay = Relay::to(free).await.unwrap();
+        let transport = keys.tcp().unwrap().listen(free).advertise(relay.address().to_string());
         let system = ActorSystem::new();
         let builder = NodeServer::builder(keys.node).system(system.clone()).mode(Mode::Isolated);
         match builder.transport(transport.build().unwrap()).start().await {

@@ -9,10 +9,10 @@ use std::time::Duration;
 use actor_cluster::transport::TransportError;
 use actor_cluster::{Mode, NodeServer, NodeSession, StartError};
 use actor_core::ActorSystem;
+use actor_testkit::process::{Datagrams, Relay};
 use integration_tests::{Authority, NodeKeys, NodeProcess, Way};
 
 use crate::load::Load;
-use crate::relay::{Datagrams, Relay};
 use crate::support::{Member, guarded_for};
 
 const HANG: Duration = Duration::from_secs(120);
@@ -44,7 +44,7 @@ async fn b12_a_session_goes_from_tcp_to_quic_and_back_under_load() {
             tcp.shut().await;
             goes_by(&session, Way::Quic).await;
             load.passes(MESSAGES).await;
-            tcp.open().await;
+            tcp.open().await.unwrap();
             // Nobody says that it is lost. The heartbeat finds out.
             quic.silence();
         }
@@ -78,9 +78,9 @@ async fn behind_relays(keys: &NodeKeys) -> (Member, Relay, Datagrams) {
             TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap(),
             UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap(),
         ];
-        let (tcp, quic) = (Relay::to(tcp_port).await, Datagrams::to(quic_port).await);
-        let by_tcp = keys.tcp().unwrap().listen(tcp_port).advertise(tcp.address.to_string());
-        let by_quic = keys.quic().unwrap().listen(quic_port).advertise(quic.address.to_string());
+        let (tcp, quic) = (Relay::to(tcp_port).await.unwrap(), Datagrams::to(quic_port, 0).await.unwrap());
+        let by_tcp = keys.tcp().unwrap().listen(tcp_port).advertise(tcp.address().to_string());
+        let by_quic = keys.quic().unwrap().listen(quic_port).advertise(quic.address().to_string());
         let system = ActorSystem::new();
         let builder = NodeServer::builder(keys.node).system(system.clone()).mode(Mode::Isolated);
         let builder = builder.transport(by_tcp.build().unwrap()).transport(by_quic.build().unwrap());

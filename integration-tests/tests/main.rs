@@ -12,7 +12,6 @@ mod idle;
 mod killed;
 mod load;
 mod logs;
-mod relay;
 mod rotation;
 mod siege;
 mod stalled;

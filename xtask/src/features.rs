@@ -36,11 +36,21 @@ pub(crate) const MATRIX: &[Crate] = &[
         manifest: "actor-testkit/Cargo.toml",
         command: &["check", "--quiet"],
         arguments: &[],
-        features: &[Feature {
-            name: "cluster",
-            brings: &["actor-cluster"],
-            tests: &["a_seed_is_one_run", "a_partition_keeps_messages_until_it_heals"],
-        }],
+        features: &[
+            Feature {
+                name: "cluster",
+                brings: &["actor-cluster"],
+                tests: &["a_seed_is_one_run", "a_partition_keeps_messages_until_it_heals"],
+            },
+            Feature {
+                name: "process",
+                brings: &["rustix"],
+                tests: &[
+                    "nodes_are_asked_killed_frozen_and_started_again",
+                    "a_node_that_does_not_come_says_why",
+                ],
+            },
+        ],
     },
     Crate {
         manifest: "transport-tls/Cargo.toml",

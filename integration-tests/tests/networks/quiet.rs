@@ -32,7 +32,9 @@ async fn b14_nothing_leaves_the_machine_unless_it_is_asked_for() {
     }
     // Each part has a wire of its own, so that they can be played at once.
     let parts = ["direct", "discovery in memory", "relays"];
-    let Some(lab) = Lab::new(&["in-0", "out-0", "in-1", "out-1", "in-2", "out-2"]) else { return };
+    let Some(lab) = lab::or_skip(Lab::new(&["in-0", "out-0", "in-1", "out-1", "in-2", "out-2"])) else {
+        return;
+    };
     let mut players: Vec<_> = (0..).zip(parts).map(|(number, part)| on_a_wire(&lab, number, part)).collect();
     timeout(HANG, async {
         assert_eq!(players[0].says_sometime("packets").await, "0");
@@ -47,12 +49,12 @@ async fn b14_nothing_leaves_the_machine_unless_it_is_asked_for() {
 /// Starts a part where all that leaves goes to somebody who is not there.
 fn on_a_wire(lab: &Lab, number: u8, part: &str) -> Player {
     let (inside, outside) = (&*format!("in-{number}"), &*format!("out-{number}"));
-    lab.wire((inside, "wire"), (outside, "wire"));
-    lab.switch_on(inside, "wire", "10.78.1.1/24");
-    lab.switch_on(outside, "wire", "10.78.1.2/24");
-    lab.default_route(inside, "10.78.1.2");
-    lab.name_server(inside, "10.78.1.2");
-    lab.start(inside, TEST, part, &[])
+    lab.wire((inside, "wire"), (outside, "wire")).unwrap();
+    lab.switch_on(inside, "wire", "10.78.1.1/24").unwrap();
+    lab.switch_on(outside, "wire", "10.78.1.2/24").unwrap();
+    lab.default_route(inside, "10.78.1.2").unwrap();
+    lab.name_server(inside, "10.78.1.2").unwrap();
+    Player::start(lab, inside, TEST, part, &[])
 }
 
 /// Has two nodes meet and talk for a while, and tells how many packets went over the wire meanwhile.

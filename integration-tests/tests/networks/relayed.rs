@@ -65,25 +65,25 @@ async fn direct() {
     let certificate = hex(signed.cert.der());
     let key = hex(&signed.signing_key.serialize_der());
     let told = [(CERTIFICATE, &*certificate), (KEY, &*key)];
-    let mut relay = lab.start("relay", TEST, "relay", &told);
+    let mut relay = Player::start(&lab, "relay", TEST, "relay", &told);
     relay.says_sometime("ready").await;
-    let mut host = lab.start("host", TEST, "host", &told[..1]);
+    let mut host = Player::start(&lab, "host", TEST, "host", &told[..1]);
     host.says_sometime("ready").await;
-    let mut guest = lab.start("guest", TEST, "guest", &told[..1]);
+    let mut guest = Player::start(&lab, "guest", TEST, "guest", &told[..1]);
 
     let by_relay = format!("by way of https://{RELAY}:{RELAY_PORT}/");
     assert_eq!(guest.says_sometime("route").await, by_relay);
     calls(&mut guest).await;
     assert_eq!(guest.says_sometime("told").await, "1 route", "there is no other way yet");
 
-    lab.switch_on("guest", "direct", "10.77.3.1/24");
-    lab.switch_on("host", "direct", "10.77.3.2/24");
+    lab.switch_on("guest", "direct", "10.77.3.1/24").unwrap();
+    lab.switch_on("host", "direct", "10.77.3.2/24").unwrap();
     let route = guest.says_sometime("route").await;
     assert!(route.starts_with("10.77.3.2:"), "{route}");
     calls(&mut guest).await;
 
     // The way back is the relay again.
-    lab.ip(&format!("-n {} link set direct down", lab.name("guest")));
+    lab.ip(&format!("-n {} link set direct down", lab.name("guest"))).unwrap();
     assert_eq!(guest.says_sometime("route").await, by_relay);
     calls(&mut guest).await;
 
@@ -102,16 +102,16 @@ async fn calls(guest: &mut Player) {
 
 /// Two nodes with a relay between them, which forwards nothing; and a wire that is not switched on.
 fn network() -> Option<Lab> {
-    let lab = Lab::new(&["relay", "host", "guest"])?;
-    lab.sh("relay", "echo 0 > /proc/sys/net/ipv4/ip_forward");
-    lab.ip(&format!("-n {} addr add {RELAY}/32 dev lo", lab.name("relay")));
+    let lab = lab::or_skip(Lab::new(&["relay", "host", "guest"]))?;
+    lab.sh("relay", "echo 0 > /proc/sys/net/ipv4/ip_forward").unwrap();
+    lab.ip(&format!("-n {} addr add {RELAY}/32 dev lo", lab.name("relay"))).unwrap();
     for (number, space) in [(1, "guest"), (2, "host")] {
-        lab.wire((space, "wire"), ("relay", space));
-        lab.switch_on("relay", space, &format!("10.77.{number}.1/24"));
-        lab.switch_on(space, "wire", &format!("10.77.{number}.2/24"));
-        lab.default_route(space, &format!("10.77.{number}.1"));
+        lab.wire((space, "wire"), ("relay", space)).unwrap();
+        lab.switch_on("relay", space, &format!("10.77.{number}.1/24")).unwrap();
+        lab.switch_on(space, "wire", &format!("10.77.{number}.2/24")).unwrap();
+        lab.default_route(space, &format!("10.77.{number}.1")).unwrap();
     }
-    lab.wire(("guest", "direct"), ("host", "direct"));
+    lab.wire(("guest", "direct"), ("host", "direct")).unwrap();
     Some(lab)
 }
 

@@ -1,0 +1,506 @@
+//! Many nodes, each a process of its own: they are started, stopped, killed, frozen, cut off, and asked.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::str::FromStr;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::limits::{
+    ANSWER_TIMEOUT_DEFAULT, NODES_MAX, READY_TIMEOUT_DEFAULT, SEEDS_MAX, STOP_TIMEOUT_DEFAULT, UNTIL_PAUSE,
+};
+
+use super::error::ProcessError;
+use super::invitation::Invitation;
+use super::member::{Inspection, Member};
+use super::network::Network;
+use super::node_process::{Greeting, NodeProcess};
+use super::program::{NodePlan, Program};
+use super::talk::Talk;
+
+/// Nodes that are processes, numbered from 0. Dropping it kills them all, and removes the networks that they had. So does our
+/// end, even by SIGKILL.
+///
+/// Its methods need a tokio runtime whose drivers are enabled; each future may be dropped, and what it had begun is then as far
+/// as it is. The [module](super) has an example.
+#[derive(Debug)]
+pub struct ProcessCluster {
+    settings: ProcessClusterBuilder,
+    // Before the network, in which they are.
+    nodes: Vec<Member>,
+    network: Option<Network>,
+}
+
+/// How a cluster is to be; see [`ProcessCluster::builder`].
+pub struct ProcessClusterBuilder {
+    program: Program,
+    nodes: usize,
+    in_namespaces: bool,
+    each: Box<Each>,
+    logs: Option<PathBuf>,
+    ready_timeout: Duration,
+    answer_timeout: Duration,
+}
+
+/// What is different for each node.
+type Each = dyn Fn(usize, &mut NodePlan) + Send + Sync;
+
+impl ProcessClusterBuilder {
+    /// How many nodes there are at first; 3 unless said, at most [`NODES_MAX`].
+    pub fn nodes(mut self, nodes: usize) -> Self {
+        self.nodes = nodes;
+        self
+    }
+
+    /// Each node gets a network of its own, as a namespace of Linux, and an address in it; so they can be cut off from each
+    /// other. It takes root and iproute2. Otherwise they are all on this machine's loopback.
+    pub fn in_namespaces(mut self) -> Self {
+        self.in_namespaces = true;
+        self
+    }
+
+    /// What is different for each node: asked once for each, with its number, before it is started for the first time.
+    pub fn each(mut self, plan: impl Fn(usize, &mut NodePlan) + Send + Sync + 'static) -> Self {
+        self.each = Box::new(plan);
+        self
+    }
+
+    /// What nodes write to their standard error goes to files in this directory, one for each life: `node-0.1.log`. Otherwise
+    /// it goes where ours does.
+    pub fn logs_in(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.logs = Some(directory.into());
+        self
+    }
+
+    /// How long a node may take until it is [ready](super::Guest::ready): [`READY_TIMEOUT_DEFAULT`] unless said.
+    pub fn ready_timeout(mut self, timeout: Duration) -> Self {
+        self.ready_timeout = timeout;
+        self
+    }
+
+    /// How long a node may take to answer: [`ANSWER_TIMEOUT_DEFAULT`] unless said.
+    pub fn answer_timeout(mut self, timeout: Duration) -> Self {
+        self.answer_timeout = timeout;
+        self
+    }
+
+    /// Starts the nodes: the first, and once that is ready the others, all at once, which have it as their seed. All are ready
+    /// when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`ProcessError::NotHere`] if they are to be in namespaces and this machine does not let us; whatever keeps a node from
+    /// being ready.
+    pub async fn start(self) -> Result<ProcessCluster, ProcessError> {
+        let network = if self.in_namespaces { Some(Network::new()?) } else { None };
+        let count = self.nodes;
+        let mut cluster = ProcessCluster { settings: self, nodes: Vec::new(), network };
+        if count > 0 {
+            cluster.add().await?;
+            cluster.add_many(count - 1).await?;
+        }
+        Ok(cluster)
+    }
+}
+
+impl fmt::Debug for ProcessClusterBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("ProcessClusterBuilder");
+        shown.field("program", &self.program).field("nodes", &self.nodes);
+        shown.field("in_namespaces", &self.in_namespaces).finish_non_exhaustive()
+    }
+}
+
+impl ProcessCluster {
+    /// Nodes that run this program, which begins with [`Guest::arrive`](super::Guest::arrive).
+    pub fn builder(program: Program) -> ProcessClusterBuilder {
+        ProcessClusterBuilder {
+            program,
+            nodes: 3,
+            in_namespaces: false,
+            each: Box::new(|_, _| {}),
+            logs: None,
+            ready_timeout: READY_TIMEOUT_DEFAULT,
+            answer_timeout: ANSWER_TIMEOUT_DEFAULT,
+        }
+    }
+
+    /// How many nodes there are, those that have ended among them.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// Starts one more node, and waits until it is ready; its number.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](ProcessClusterBuilder::start); [`ProcessError::TooMuch`] if there are [`NODES_MAX`].
+    pub async fn add(&mut self) -> Result<usize, ProcessError> {
+        self.add_many(1).await?;
+        Ok(self.nodes.len() - 1)
+    }
+
+    /// Starts so many more at once, and waits until all are ready.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    pub async fn add_many(&mut self, count: usize) -> Result<(), ProcessError> {
+        let first = self.nodes.len();
+        self.add_all(first..first + count).await
+    }
+
+    /// Starts a node again that has ended, with what it was told the first time and other seeds, and waits until it is ready.
+    /// It gets the port again that its address ended with.
+    ///
+    /// # Errors
+    ///
+    /// [`ProcessError::Running`] if it has not ended; as [`add`](Self::add).
+    pub async fn restart(&mut self, node: usize) -> Result<(), ProcessError> {
+        let seeds = self.seeds();
+        let member = self.member_mut(node)?;
+        if member.ending()?.is_none() {
+            return Err(ProcessError::Running(member.name().to_owned()));
+        }
+        member.plan.invitation.seeds = seeds;
+        member.lives += 1;
+        let (plan, life) = (member.plan.clone(), member.lives);
+        let (process, talk) = self.spawn(node, &plan, life)?;
+        let patience = self.settings.ready_timeout;
+        let member = self.member_mut(node)?;
+        (member.process, member.talk) = (process, talk);
+        member.ready(patience).await
+    }
+
+    /// Asks a node to end, by SIGTERM, and waits until it has; kills it if that takes longer than [`STOP_TIMEOUT_DEFAULT`]. One that
+    /// is frozen goes on first.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub async fn stop(&mut self, node: usize) -> Result<ExitStatus, ProcessError> {
+        let member = self.member_mut(node)?;
+        member.process.thaw()?;
+        member.process.terminate()?;
+        member.end(STOP_TIMEOUT_DEFAULT).await
+    }
+
+    /// Stops all nodes at once, as [`stop`](Self::stop) does; how each has ended.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub async fn shutdown(mut self) -> Result<Vec<ExitStatus>, ProcessError> {
+        for member in &mut self.nodes {
+            member.process.thaw()?;
+            member.process.terminate()?;
+        }
+        let mut endings = Vec::new();
+        for member in &mut self.nodes {
+            endings.push(member.end(STOP_TIMEOUT_DEFAULT).await?);
+        }
+        Ok(endings)
+    }
+
+    /// Kills a node, by SIGKILL: it gets to say nothing. It is gone when this returns.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub async fn kill(&mut self, node: usize) -> Result<(), ProcessError> {
+        let member = self.member_mut(node)?;
+        member.process.kill().await?;
+        member.end(STOP_TIMEOUT_DEFAULT).await.map(drop)
+    }
+
+    /// Freezes a node, by SIGSTOP: it does nothing, and its connections stay open. Nothing if it has ended.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn freeze(&mut self, node: usize) -> Result<(), ProcessError> {
+        Ok(self.member_mut(node)?.process.freeze()?)
+    }
+
+    /// Has a node go on where it was frozen, by SIGCONT.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn thaw(&mut self, node: usize) -> Result<(), ProcessError> {
+        Ok(self.member_mut(node)?.process.thaw()?)
+    }
+
+    /// Waits until a node ends by itself.
+    ///
+    /// # Errors
+    ///
+    /// [`ProcessError::Late`] if it does not.
+    pub async fn ended(&mut self, node: usize, patience: Duration) -> Result<ExitStatus, ProcessError> {
+        let member = self.member_mut(node)?;
+        match timeout(patience, member.process.exited()).await {
+            Ok(status) => Ok(status?),
+            Err(_) => Err(ProcessError::Late {
+                node: member.name().to_owned(),
+                what: "ended".to_owned(),
+                patience,
+                said: member.talk.own_lines(),
+            }),
+        }
+    }
+
+    /// What is known of a node from outside.
+    ///
+    /// # Errors
+    ///
+    /// [`ProcessError::NoSuchNode`]; what the system says.
+    pub fn inspect(&mut self, node: usize) -> Result<Inspection, ProcessError> {
+        self.member_mut(node)?.inspect()
+    }
+
+    /// Where a node said that it is.
+    ///
+    /// # Errors
+    ///
+    /// [`ProcessError::NoSuchNode`].
+    pub fn addresses(&self, node: usize) -> Result<Vec<String>, ProcessError> {
+        Ok(self.member(node)?.talk.addresses().unwrap_or_default())
+    }
+
+    /// Asks a node, which answers by [`Guest::next`](super::Guest::next).
+    ///
+    /// # Errors
+    ///
+    /// [`ProcessError::Late`], [`ProcessError::Ended`], [`ProcessError::Refused`].
+    pub async fn ask(&self, node: usize, question: &str) -> Result<String, ProcessError> {
+        self.member(node)?.talk.ask(question, self.settings.answer_timeout).await
+    }
+
+    /// Asks a node for something that is more than words.
+    ///
+    /// # Errors
+    ///
+    /// As [`ask`](Self::ask); [`ProcessError::Garbled`] if it is something else.
+    pub async fn ask_as<T>(&self, node: usize, question: &str) -> Result<T, ProcessError>
+    where
+        T: FromStr<Err: fmt::Display>,
+    {
+        let answer = self.ask(node, question).await?;
+        answer.parse().map_err(|why: T::Err| ProcessError::Garbled {
+            node: self.nodes[node].name().to_owned(),
+            question: question.to_owned(),
+            why: why.to_string(),
+            answer,
+        })
+    }
+
+    /// Asks a node again and again until the answer will do; the answer.
+    ///
+    /// # Errors
+    ///
+    /// [`ProcessError::Late`] if none does, with the last one in it; as [`ask`](Self::ask).
+    pub async fn until(
+        &self,
+        node: usize,
+        question: &str,
+        patience: Duration,
+        mut will_do: impl FnMut(&str) -> bool,
+    ) -> Result<String, ProcessError> {
+        let talk = &self.member(node)?.talk;
+        let end = Instant::now() + patience;
+        loop {
+            let answer = talk.ask(question, end.saturating_duration_since(Instant::now())).await?;
+            if will_do(&answer) {
+                return Ok(answer);
+            }
+            if Instant::now() >= end {
+                let node = self.nodes[node].name().to_owned();
+                let what = format!("answered {question:?} as it should, but with {answer:?},");
+                return Err(ProcessError::Late { node, what, patience, said: talk.own_lines() });
+            }
+            // It is another process, which says nothing by itself.
+            sleep(UNTIL_PAUSE).await;
+        }
+    }
+
+    /// The next that a node says by [`Guest::tell`](super::Guest::tell), of the last [`TOLD_KEPT`](crate::limits::TOLD_KEPT).
+    ///
+    /// # Errors
+    ///
+    /// [`ProcessError::Late`], [`ProcessError::Ended`].
+    pub async fn next_told(&self, node: usize) -> Result<String, ProcessError> {
+        self.member(node)?.talk.next_told(self.settings.answer_timeout).await
+    }
+
+    /// Nothing gets through between two nodes, in either direction; nobody is told so.
+    ///
+    /// # Errors
+    ///
+    /// [`ProcessError::OnLoopback`].
+    pub fn cut(&mut self, one: usize, other: usize) -> Result<(), ProcessError> {
+        self.cut_ways(&[(one, other), (other, one)], true)
+    }
+
+    /// Nothing gets through from one node to another; what goes the other way does.
+    ///
+    /// # Errors
+    ///
+    /// [`ProcessError::OnLoopback`].
+    pub fn cut_one_way(&mut self, from: usize, to: usize) -> Result<(), ProcessError> {
+        self.cut_ways(&[(from, to)], true)
+    }
+
+    /// Everything gets through between two nodes again.
+    ///
+    /// # Errors
+    ///
+    /// [`ProcessError::OnLoopback`].
+    pub fn heal(&mut self, one: usize, other: usize) -> Result<(), ProcessError> {
+        self.cut_ways(&[(one, other), (other, one)], false)
+    }
+
+    /// Nothing gets through between nodes of different groups. Nodes that are in none are left as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`ProcessError::OnLoopback`].
+    pub fn partition(&mut self, groups: &[&[usize]]) -> Result<(), ProcessError> {
+        let mut ways = Vec::new();
+        for (place, group) in groups.iter().enumerate() {
+            for other in &groups[place + 1..] {
+                for (&one, &other) in group.iter().flat_map(|one| other.iter().map(move |other| (one, other)))
+                {
+                    ways.extend([(one, other), (other, one)]);
+                }
+            }
+        }
+        self.cut_ways(&ways, true)
+    }
+
+    /// Pulls a node's wire: its link is down, and it sees that.
+    ///
+    /// # Errors
+    ///
+    /// [`ProcessError::OnLoopback`].
+    pub fn unplug(&mut self, node: usize) -> Result<(), ProcessError> {
+        let number = self.number(node)?;
+        self.network_mut()?.switch(number, false)
+    }
+
+    /// Puts it in again.
+    ///
+    /// # Errors
+    ///
+    /// [`ProcessError::OnLoopback`].
+    pub fn plug_in(&mut self, node: usize) -> Result<(), ProcessError> {
+        let number = self.number(node)?;
+        self.network_mut()?.switch(number, true)
+    }
+
+    /// Everything gets through everywhere again.
+    ///
+    /// # Errors
+    ///
+    /// [`ProcessError::OnLoopback`].
+    pub fn heal_all(&mut self) -> Result<(), ProcessError> {
+        self.network_mut()?.heal()
+    }
+
+    fn cut_ways(&mut self, ways: &[(usize, usize)], is_cut: bool) -> Result<(), ProcessError> {
+        let ways: Result<Vec<_>, ProcessError> =
+            ways.iter().map(|&(from, to)| Ok((self.number(from)?, self.number(to)?))).collect();
+        self.network_mut()?.cut(&ways?, is_cut)
+    }
+
+    fn network_mut(&mut self) -> Result<&mut Network, ProcessError> {
+        self.network.as_mut().ok_or(ProcessError::OnLoopback)
+    }
+
+    fn member(&self, node: usize) -> Result<&Member, ProcessError> {
+        self.nodes.get(node).ok_or(ProcessError::NoSuchNode(node))
+    }
+
+    fn member_mut(&mut self, node: usize) -> Result<&mut Member, ProcessError> {
+        self.nodes.get_mut(node).ok_or(ProcessError::NoSuchNode(node))
+    }
+
+    fn number(&self, node: usize) -> Result<u8, ProcessError> {
+        self.member(node)?;
+        self.number_of(node)
+    }
+}
+
+/// Where nodes come from.
+impl ProcessCluster {
+    async fn add_all(&mut self, numbers: std::ops::Range<usize>) -> Result<(), ProcessError> {
+        let seeds = self.seeds();
+        for number in numbers.clone() {
+            let mut plan = self.plan(number)?;
+            plan.invitation.seeds.clone_from(&seeds);
+            let (process, talk) = self.spawn(number, &plan, 1)?;
+            self.nodes.push(Member { plan, process, talk, lives: 1 });
+        }
+        for number in numbers {
+            self.nodes[number].ready(self.settings.ready_timeout).await?;
+        }
+        Ok(())
+    }
+
+    fn plan(&mut self, number: usize) -> Result<NodePlan, ProcessError> {
+        let short = u8::try_from(number).ok().filter(|_| number < NODES_MAX);
+        let short = short.ok_or(ProcessError::TooMuch { what: "the number of nodes", max: NODES_MAX })?;
+        let mut ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        if let Some(network) = &mut self.network {
+            network.add(short)?;
+            ip = Network::ip(short);
+        }
+        let invitation = Invitation::new(format!("node-{number}"), ip);
+        let mut plan = NodePlan::new(self.settings.program.clone(), invitation);
+        (self.settings.each)(number, &mut plan);
+        Ok(plan)
+    }
+
+    fn spawn(&self, number: usize, plan: &NodePlan, life: u32) -> Result<(NodeProcess, Talk), ProcessError> {
+        let name = &plan.invitation.name;
+        let path = plan.program.path();
+        let before = match &self.network {
+            Some(network) => network.command(self.number_of(number)?, path),
+            None => std::process::Command::new(path),
+        };
+        let errors =
+            self.settings.logs.as_ref().map(|directory| log_of(directory, name, life)).transpose()?;
+        let not_started = |source| ProcessError::NotStarted { program: path.to_owned(), source };
+        let mut process = NodeProcess::spawn(plan.program.command(before, errors)).map_err(not_started)?;
+        let greeting = plan.invitation.bytes()?;
+        let pipes = process.pipes().ok_or_else(|| io::Error::other("it has no standard input and output"))?;
+        Ok((process, Talk::begin(name, greeting, pipes)))
+    }
+
+    /// Where those are who are ready.
+    fn seeds(&mut self) -> Vec<String> {
+        let running = self.nodes.iter_mut().filter_map(|member| match member.ending() {
+            Ok(None) => member.talk.addresses(),
+            _ => None,
+        });
+        running.flatten().take(SEEDS_MAX).collect()
+    }
+
+    fn number_of(&self, node: usize) -> Result<u8, ProcessError> {
+        u8::try_from(node).map_err(|_| ProcessError::NoSuchNode(node))
+    }
+}
+
+fn log_of(directory: &std::path::Path, name: &str, life: u32) -> io::Result<File> {
+    fs::create_dir_all(directory)?;
+    File::create(directory.join(format!("{name}.{life}.log")))
+}
