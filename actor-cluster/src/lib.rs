@@ -106,6 +106,9 @@ pub mod limits;
 #[doc(hidden)]
 pub mod lock;
 mod locked;
+// Nobody calls it yet: the node does next.
+#[allow(dead_code, unused_imports, reason = "not wired yet")]
+mod membership;
 mod names;
 mod node;
 mod once;
@@ -123,6 +126,7 @@ pub use error::{ConnectError, FindError, HandshakeError, PublishError, SpawnOnEr
 pub use event::{Events, GroupEvent, NodeEvent, PeerInfo, PublishedActor};
 pub use external::ExternalStream;
 pub use id::{Incarnation, NodeId};
+pub use membership::events::{Clash, LostReason, Member, MemberEvent, Members};
 pub use names::conflict::{Conflict, NameRule};
 pub use node::{
     GroupEvents, Mode, NodeBuilder, NodeGroups, NodeScope, NodeServer, NodeSession, Preference, StreamStatus,

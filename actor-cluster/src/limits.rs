@@ -172,6 +172,75 @@ pub const GOSSIP_MEMBERS_MAX: usize = 1024;
 /// How many nodes are dialled at once because peers told of them. Others wait for their turn.
 pub const GOSSIP_DIALS_MAX: usize = 64;
 
+/// How many other nodes the membership of a node knows of, those who are down among them. Of more it is not told; for a
+/// new one, whoever is down for longest is forgotten.
+pub const MEMBERS_MAX: usize = 1024;
+
+/// The longest word of membership, in bytes. A longer one from a peer is ignored.
+pub const MEMBERSHIP_FRAME_BYTES_MAX: usize = 32 * 1024;
+
+/// The longest packet of SWIM in one, in bytes.
+pub const MEMBERSHIP_PACKET_BYTES_MAX: usize = 16 * 1024;
+
+/// After so many bytes of records of where members are the next goes into another frame. The longest record and this fit into one.
+pub const MEMBERSHIP_RECORDS_BYTES: usize = 12 * 1024;
+
+/// How often membership looks at the time, while a node has peers.
+pub const MEMBERSHIP_TICK: Duration = Duration::from_millis(125);
+
+/// How often neighbours on the ring of members say that they are here.
+pub const BEAT_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How many neighbours a member has, half of them on either side.
+pub const NEIGHBOURS: usize = 4;
+
+/// How many others are asked at a time whether they hear a member that is silent.
+pub const HELPERS: usize = 3;
+
+/// How many members a node asks for others at a time whether they are there. Of more it says that it cannot tell.
+pub const ERRANDS_MAX: usize = 256;
+
+/// How long a member that its neighbours do not hear has to say that it lives, where whoever suspects it does well
+/// itself. Nine times as long at most.
+pub const SUSPICION_WINDOW: Duration = Duration::from_millis(500);
+
+/// The same for one that only failed a probe of SWIM's.
+pub const SUSPICION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How many peers are told at once of a member that is suspected or down. The others hear of it by gossip.
+pub const MEMBERSHIP_TOLD_MAX: usize = 128;
+
+/// How long a node that is down is remembered to be, against gossip of before.
+pub const DOWN_KEPT: Duration = Duration::from_secs(3600);
+
+/// How long a node that was lost is dialled in case that it comes back.
+pub const LOST_KEPT: Duration = Duration::from_secs(24 * 3600);
+
+/// How long a node that was declared down though it lives waits before it joins again; twice as long each time that it happens
+/// soon again.
+pub const REJOIN_PAUSE: Duration = Duration::from_millis(250);
+
+/// The longest of these pauses.
+pub const REJOIN_PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// The pause after the first dial of a member, or a seed, that has failed; twice as long each time.
+pub const DIAL_PAUSE: Duration = Duration::from_millis(250);
+
+/// The longest of these pauses.
+pub const DIAL_PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// How much later the greater of two members dials that have no session: the lesser one's dial is on its way.
+pub const DIAL_STAGGER: Duration = Duration::from_millis(500);
+
+/// How often a node is dialled of which somebody told and which is no member.
+pub const TOLD_DIALS_MAX: u32 = 3;
+
+/// How many seeds a node can be given. With one more it does not start.
+pub const SEEDS_MAX: usize = 64;
+
+/// How many pairs of nodes that are too much alike are remembered, so that each is told once. Of more nothing is told.
+pub const CLASHES_KEPT_MAX: usize = 1024;
+
 /// How many addresses of one node are kept. The rest is ignored.
 pub const ADDRESSES_PER_NODE_MAX: usize = 16;
 

@@ -54,6 +54,7 @@ pub(crate) mod hello;
 mod impls;
 mod kind;
 pub(crate) mod lanes;
+pub(crate) mod membership;
 mod payload;
 mod pending;
 pub(crate) mod piece;

@@ -1,0 +1,7 @@
+//! Many machines in a world of events: joining, leaving, failing, and what nobody may be blamed for.
+
+mod figures;
+mod hostile;
+mod life;
+mod partitions;
+mod world;

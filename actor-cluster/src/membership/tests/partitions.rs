@@ -1,0 +1,122 @@
+//! Networks that fall apart, in both directions and in one, and come together again; clocks that jump.
+
+use super::world::{Network, SECOND, World};
+use crate::membership::events::MemberEvent;
+
+/// Whoever takes another for a member is taken for one by it, and by all whom it takes for members.
+fn has_settled(world: &World) -> bool {
+    let views: Vec<Vec<usize>> = world.living().into_iter().map(|node| with_itself(world, node)).collect();
+    let side = |node: usize| views.iter().find(|view| view.contains(&node));
+    world.living().into_iter().zip(&views).all(|(node, view)| {
+        view.contains(&node)
+            && view.iter().all(|other| with_itself(world, *other) == *view)
+            && side(node).is_some()
+    })
+}
+
+fn with_itself(world: &World, node: usize) -> Vec<usize> {
+    let mut view = world.view(node);
+    view.push(node);
+    view.sort_unstable();
+    view
+}
+
+fn assert_heals(world: &mut World) {
+    let count = world.nodes.len();
+    for one in 0..count {
+        (0..count).for_each(|other| world.cut(one, other, false));
+    }
+    assert!(world.run_while_not(60 * SECOND, World::has_converged), "{:?}", views(world));
+    let since = world.now;
+    world.run_for(60 * SECOND);
+    let restless: Vec<_> = world.told_since(since + 5 * SECOND);
+    assert!(restless.is_empty(), "{restless:?}");
+}
+
+fn views(world: &World) -> Vec<Vec<usize>> {
+    world.living().into_iter().map(|node| world.view(node)).collect()
+}
+
+#[test]
+fn two_sides_part_and_meet_again() {
+    for seed in 0..3 {
+        let mut world = World::of(5, seed, Network::GOOD);
+        for one in [0, 1] {
+            [2, 3, 4].into_iter().for_each(|other| world.cut_both(one, other, true));
+        }
+        world.run_for(60 * SECOND);
+        assert_eq!(views(&world), [vec![1], vec![0], vec![3, 4], vec![2, 4], vec![2, 3]], "seed {seed}");
+        assert_heals(&mut world);
+    }
+}
+
+/// What one side says gets to the other, and nothing back.
+#[test]
+fn an_asymmetric_partition_settles_on_one_side() {
+    let sides: [(&[usize], &[usize]); 4] =
+        [(&[0, 1], &[2, 3, 4]), (&[2, 3, 4], &[0, 1]), (&[0], &[1, 2, 3, 4]), (&[1, 2, 3, 4], &[0])];
+    for (seed, (speakers, hearers)) in (0..).zip(sides) {
+        let mut world = World::of(5, seed, Network::GOOD);
+        for speaker in speakers {
+            hearers.iter().for_each(|hearer| world.cut(*hearer, *speaker, true));
+        }
+        world.run_for(30 * SECOND);
+        assert!(has_settled(&world), "seed {seed}: {:?}", views(&world));
+        assert_eq!(with_itself(&world, speakers[0]), speakers, "seed {seed}");
+        assert_eq!(with_itself(&world, hearers[0]), hearers, "seed {seed}");
+        let (settled, since) = (views(&world), world.now);
+        world.run_for(120 * SECOND);
+        assert_eq!(views(&world), settled, "seed {seed}: it stays so");
+        assert!(world.told_since(since).is_empty(), "seed {seed}: {:?}", world.told_since(since));
+        assert_heals(&mut world);
+    }
+}
+
+/// Two that do not hear each other, in one direction or both, and all others hear both.
+#[test]
+fn two_that_do_not_hear_each_other_stay_members_while_others_hear_both() {
+    for (seed, is_one_way) in [(1, false), (2, true)] {
+        let mut world = World::of(5, seed, Network::GOOD);
+        let since = world.now;
+        world.cut(1, 2, true);
+        world.cut(2, 1, !is_one_way);
+        world.run_for(120 * SECOND);
+        assert!(world.living().into_iter().all(|node| world.view(node).len() == 4), "{:?}", views(&world));
+        let wrong = world
+            .told_since(since)
+            .into_iter()
+            .filter(|(_, _, event)| matches!(event, MemberEvent::Lost { .. }));
+        assert_eq!(wrong.count(), 0);
+        assert_heals(&mut world);
+    }
+}
+
+/// It was asleep for an hour: it blames nobody, and comes back.
+#[test]
+fn a_clock_that_jumps_blames_nobody() {
+    let mut world = World::of(5, 1, Network::GOOD);
+    let since = world.now;
+    world.pause(3, 3600 * SECOND);
+    world.run_for(3600 * SECOND);
+    assert!(world.living().into_iter().filter(|node| *node != 3).all(|node| !world.view(node).contains(&3)));
+    assert!(world.run_while_not(30 * SECOND, World::has_converged), "{:?}", views(&world));
+    let blamed = world.nodes[3].told.iter().filter(|(at, event)| {
+        *at >= since && matches!(event, MemberEvent::Suspected(_) | MemberEvent::Lost { .. })
+    });
+    let blamed: Vec<_> = blamed.collect();
+    assert!(
+        world.nodes[3].told.iter().any(|(at, event)| *at >= since && *event == MemberEvent::Removed)
+            || !blamed.is_empty()
+    );
+    assert!(!blamed.iter().any(|(_, event)| matches!(event, MemberEvent::Suspected(_))), "{blamed:?}");
+}
+
+#[test]
+fn a_lossy_network_loses_no_members() {
+    let mut world = World::of(8, 1, Network { late: 300, lost: 300 });
+    let since = world.now;
+    world.run_for(600 * SECOND);
+    let lost =
+        world.told_since(since).into_iter().filter(|(_, _, event)| matches!(event, MemberEvent::Lost { .. }));
+    assert_eq!(lost.count(), 0);
+}

@@ -1,0 +1,317 @@
+//! Who is a member, as this node sees it: what changes is told, and what follows for dials and sessions.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use foca::State;
+
+use super::dialing::Why;
+use super::events::{Clash, LostReason, Member, MemberEvent, Members};
+use super::frame::Frame;
+use super::identity::Identity;
+use super::swim::LEFT;
+use super::watch::{Line, Peer};
+use super::{Effect, Farewell, Membership, Standing};
+use crate::id::{Incarnation, NodeId, NodeLife};
+use crate::limits::{DIAL_STAGGER, DOWN_KEPT};
+use crate::transport::Address;
+
+/// A member that speaks of membership.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) identity: Identity,
+    pub(super) refutations: u16,
+    pub(super) is_suspected: bool,
+}
+
+impl Membership {
+    /// Everybody who is a member but this node.
+    pub(crate) fn members(&self) -> Members {
+        let plain = self.peers.iter().filter(|(node, peer)| !peer.speaks && !self.known.contains_key(node));
+        let mut nodes: Vec<NodeId> = self.known.keys().chain(plain.map(|(node, _)| node)).copied().collect();
+        nodes.sort_unstable();
+        Members { epoch: self.epoch, members: nodes.into_iter().map(|node| self.member(node)).collect() }
+    }
+
+    #[cfg(test)]
+    pub(super) fn peer_life(&self, node: NodeId) -> Option<NodeLife> {
+        self.peers.get(&node).map(|peer| peer.life)
+    }
+
+    /// What is known of a node.
+    pub(super) fn member(&self, node: NodeId) -> Member {
+        let (known, peer) = (self.known.get(&node), self.peers.get(&node));
+        let lives = known.map(|known| known.identity.incarnation).or(peer.map(|peer| peer.life.incarnation));
+        let record = self.records.get(node);
+        Member {
+            node,
+            incarnation: lives
+                .or(record.map(|record| record.life.incarnation))
+                .unwrap_or(Incarnation::from_u64(0)),
+            name: record.map(|record| record.name.clone()).unwrap_or_default(),
+            addresses: record.map(|record| record.addresses.clone()).unwrap_or_default(),
+            is_connected: peer.is_some_and(|peer| peer.line != Line::Cut),
+            is_suspected: known.is_some_and(|known| known.is_suspected),
+            round_trip: peer.and_then(|peer| peer.watch.round_trip()),
+        }
+    }
+
+    /// Compares what foca knows now with what was known.
+    pub(super) fn look_at_members(&mut self, listened: Duration) {
+        let mut alive = BTreeMap::new();
+        let mut gone = Vec::new();
+        for member in self.swim.all() {
+            let (identity, refutations) = (*member.id(), member.incarnation());
+            match member.state() {
+                State::Down => {
+                    if refutations == LEFT && self.known.contains_key(&identity.node) {
+                        self.farewells.insert(identity.node, Farewell::Left);
+                    }
+                    gone.push(identity);
+                }
+                state => {
+                    let is_suspected = state == State::Suspect;
+                    alive.insert(identity.node, Known { identity, refutations, is_suspected });
+                }
+            }
+        }
+        for identity in gone {
+            self.down.entry(identity.node).or_insert((identity, listened)).0 = identity;
+        }
+        let former = std::mem::take(&mut self.known);
+        let lost: Vec<Known> = former
+            .values()
+            .filter(|known| {
+                let now = alive.get(&known.identity.node);
+                now.is_none_or(|now| now.identity.incarnation != known.identity.incarnation)
+            })
+            .copied()
+            .collect();
+        let (mut joined, mut others) = (Vec::new(), Vec::new());
+        for (node, known) in &alive {
+            match former.get(node) {
+                Some(before) if before.identity.incarnation == known.identity.incarnation => {
+                    if before.is_suspected != known.is_suspected {
+                        others.push((*node, known.is_suspected));
+                    }
+                }
+                _ => joined.push(*node),
+            }
+        }
+        self.known = former;
+        lost.iter().for_each(|known| self.on_gone(*known, alive.get(&known.identity.node), listened));
+        self.known = alive;
+        let has_other_members = !(lost.is_empty() && joined.is_empty());
+        if has_other_members || !others.is_empty() {
+            self.epoch += 1;
+        }
+        joined.into_iter().for_each(|node| self.on_joined(node, listened));
+        for (node, is_suspected) in others {
+            let member = self.member(node);
+            self.tell(if is_suspected {
+                MemberEvent::Suspected(member)
+            } else {
+                MemberEvent::Trusted(member)
+            });
+        }
+        if has_other_members {
+            self.has_new_records = true;
+            self.find_neighbours(listened);
+        }
+    }
+
+    fn on_joined(&mut self, node: NodeId, listened: Duration) {
+        self.down.remove(&node);
+        self.tell(MemberEvent::Joined(self.member(node)));
+        self.tell_if_ready(node);
+        self.want_member(node, listened);
+    }
+
+    fn on_gone(&mut self, known: Known, successor: Option<&Known>, listened: Duration) {
+        let node = known.identity.node;
+        let mut member = self.member(node);
+        (member.incarnation, member.is_connected) = (known.identity.incarnation, false);
+        let told = if successor.is_some() { LostReason::Replaced } else { LostReason::Told };
+        let farewell = self.farewells.remove(&node).unwrap_or(Farewell::Lost(told));
+        self.known.remove(&node);
+        let is_of_it = |peer: &Peer| peer.speaks && peer.life == known.identity.life();
+        let session = self.peers.get(&node).filter(|peer| is_of_it(peer)).map(|peer| peer.line);
+        if session.is_some() {
+            self.peers.remove(&node);
+        }
+        self.conflicts.forget(node);
+        self.dialing.unwant(node);
+        match farewell {
+            Farewell::Left => {
+                self.shunned.remove(&node);
+                self.records.forget(node);
+                self.tell(MemberEvent::Left(member));
+            }
+            Farewell::Lost(reason) => {
+                self.tell(MemberEvent::Lost { member, reason });
+                if session.is_some_and(|line| line != Line::Cut) {
+                    self.effects.push_back(Effect::End { life: known.identity.life() });
+                }
+                if successor.is_none() {
+                    self.want_again(node, listened);
+                }
+            }
+        }
+    }
+
+    /// A peer of whom only the session was known has gone with it.
+    pub(super) fn on_plain_gone(&mut self, peer: &Peer, farewell: Farewell) {
+        self.epoch += 1;
+        let mut member = self.member(peer.life.node);
+        (member.incarnation, member.is_connected) = (peer.life.incarnation, false);
+        self.tell(match farewell {
+            Farewell::Left => MemberEvent::Left(member),
+            Farewell::Lost(reason) => MemberEvent::Lost { member, reason },
+        });
+    }
+
+    /// Tells once for each session that a member can be reached.
+    pub(super) fn tell_if_ready(&mut self, node: NodeId) {
+        let known = self.known.get(&node).map(|known| known.identity.life());
+        let Some(peer) = self.peers.get_mut(&node) else { return };
+        let is_member = !peer.speaks || known == Some(peer.life);
+        if is_member && peer.line == Line::Up && !std::mem::replace(&mut peer.is_told, true) {
+            self.epoch += 1;
+            self.tell(MemberEvent::Ready(self.member(node)));
+        }
+    }
+
+    /// Asks a peer to be let in, or to say that this node was declared down.
+    pub(super) fn announce_to(&mut self, life: NodeLife, listened: Duration) {
+        if self.standing == Standing::Here {
+            self.swim.announce(Identity::new(life, 0), listened);
+        }
+    }
+
+    pub(super) fn announce_to_all(&mut self, listened: Duration) {
+        let lives: Vec<NodeLife> =
+            self.peers.values().filter(|peer| peer.is_reached()).map(|peer| peer.life).collect();
+        lives.into_iter().for_each(|life| self.announce_to(life, listened));
+    }
+
+    /// The same to those who can be reached and are no members.
+    pub(super) fn announce_to_strangers(&mut self, listened: Duration) {
+        let strangers = self.peers.values().filter(|peer| {
+            let known = self.known.get(&peer.life.node).map(|known| known.identity.life());
+            peer.is_reached() && known != Some(peer.life)
+        });
+        let lives: Vec<NodeLife> = strangers.map(|peer| peer.life).collect();
+        lives.into_iter().for_each(|life| self.announce_to(life, listened));
+    }
+
+    /// Whether others are told where a node is.
+    pub(super) fn is_told_of(&self, node: NodeId) -> bool {
+        self.is_me(node) || self.known.contains_key(&node)
+    }
+
+    /// Says where members are.
+    pub(super) fn tell_records(&mut self, to: NodeId, buckets: u32, wanted: u32) {
+        let mut portions = self.records.portions(buckets, |node| self.is_told_of(node));
+        if portions.is_empty() {
+            portions.push(Vec::new());
+        }
+        for (number, entries) in portions.into_iter().enumerate() {
+            let wanted = if number == 0 { wanted } else { 0 };
+            self.send(to, Frame::Records { entries, wanted });
+        }
+    }
+
+    /// Compares with somebody what the two know.
+    pub(super) fn compare_records(&mut self) {
+        let reached: Vec<NodeId> =
+            self.peers.iter().filter(|(_, peer)| peer.is_reached()).map(|(node, _)| *node).collect();
+        if let Some(node) = self.dice.pick(&reached).copied() {
+            let digest = self.records.digest(|node| self.is_told_of(node));
+            self.send(node, Frame::Digest(Box::new(digest)));
+        }
+    }
+
+    pub(super) fn look_for_clashes(&mut self) {
+        let (known, peers) = (&self.known, &self.peers);
+        let is_here = |node: &NodeId| {
+            *node == self.config.life.node || known.contains_key(node) || peers.contains_key(node)
+        };
+        let here = self.records.iter().filter(|record| is_here(&record.life.node));
+        let clashes = self.conflicts.look(here);
+        clashes.into_iter().for_each(|clash| self.tell(MemberEvent::Clash(clash)));
+    }
+
+    pub(super) fn tell_clash(&mut self, clash: Clash) {
+        if self.conflicts.is_news(&clash) {
+            self.tell(MemberEvent::Clash(clash));
+        }
+    }
+
+    /// Members without a session should have one.
+    pub(super) fn want_members(&mut self, listened: Duration) {
+        let nodes: Vec<NodeId> = self.known.keys().copied().collect();
+        nodes.into_iter().for_each(|node| self.want_member(node, listened));
+    }
+
+    fn want_member(&mut self, node: NodeId, listened: Duration) {
+        let has_session = self.peers.get(&node).is_some_and(|peer| peer.line != Line::Cut);
+        if has_session || self.shunned.contains(&node) || self.standing == Standing::Left {
+            return;
+        }
+        if let Some(record) = self.records.get(node) {
+            let first = self.stagger(node);
+            self.dialing.want(node, Why::Member, &record.addresses, listened, first);
+        }
+    }
+
+    /// Somebody is said to be there who is no member yet.
+    pub(super) fn want_stranger(&mut self, node: NodeId, addresses: &[Address], listened: Duration) {
+        let has_session = self.peers.get(&node).is_some_and(|peer| peer.line != Line::Cut);
+        if !has_session && !self.shunned.contains(&node) {
+            let first = self.stagger(node);
+            self.dialing.want(node, Why::Told, addresses, listened, first);
+        }
+    }
+
+    /// Who was lost may come back.
+    pub(super) fn want_again(&mut self, node: NodeId, listened: Duration) {
+        let is_wanted = self.config.is_transitive && self.standing != Standing::Left;
+        if let Some(record) = self.records.get(node).filter(|_| is_wanted) {
+            let why = if self.known.contains_key(&node) { Why::Member } else { Why::Lost };
+            let first = self.stagger(node);
+            self.dialing.want(node, why, &record.addresses, listened, first);
+        }
+    }
+
+    /// Both may want a session: the lesser node dials first.
+    fn stagger(&self, node: NodeId) -> Duration {
+        if self.config.life.node < node { Duration::ZERO } else { DIAL_STAGGER }
+    }
+
+    pub(super) fn dial_due(&mut self, listened: Duration) {
+        let is_alone = self.known.is_empty();
+        let peers = &self.peers;
+        let is_connected = |node| peers.get(&node).is_some_and(|peer: &Peer| peer.line != Line::Cut);
+        for (target, addresses) in self.dialing.due(listened, is_alone, is_connected) {
+            self.effects.push_back(Effect::Dial { target, addresses });
+        }
+    }
+
+    /// Who has been down for long enough that nobody talks of it any more.
+    pub(super) fn forget_the_long_gone(&mut self, listened: Duration) {
+        let is_over = |since: &Duration| listened.saturating_sub(*since) >= DOWN_KEPT;
+        let over: Vec<(NodeId, Identity)> = self
+            .down
+            .iter()
+            .filter(|(_, (_, since))| is_over(since))
+            .map(|(node, (identity, _))| (*node, *identity))
+            .collect();
+        for (node, identity) in over {
+            self.down.remove(&node);
+            self.swim.forget(identity);
+            if !self.known.contains_key(&node) && !self.peers.contains_key(&node) {
+                self.records.forget(node);
+            }
+        }
+    }
+}
