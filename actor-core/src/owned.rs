@@ -185,6 +185,7 @@ struct Ending<'a> {
     /// Who is asked next, the last one first.
     next: Vec<ActorCell>,
     /// Who was asked already.
+    // unordered: looked up, never gone through
     asked: HashSet<ActorId>,
     killed: Vec<ActorId>,
 }

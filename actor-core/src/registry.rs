@@ -11,6 +11,7 @@ use crate::sync::{LockExt, Mutex};
 /// The names of one system.
 #[derive(Default)]
 pub(crate) struct Registry {
+    // unordered: sorted where it is gone through
     names: Mutex<HashMap<Arc<str>, ActorCell>>,
 }
 

@@ -90,12 +90,13 @@ pub(super) struct Catalog {
 
 #[derive(Default)]
 struct Inner {
+    // unordered: what goes through it puts it in order
     exports: HashMap<u64, Export>,
     publications: usize,
     /// What they take on the wire.
     bytes: usize,
     /// Of the types that are published or looked up. There are as many as the program has.
-    schemas: HashMap<TypeId, Known>,
+    schemas: BTreeMap<TypeId, Known>,
 }
 
 /// A message type of the program's.
@@ -281,7 +282,9 @@ impl Catalog {
     /// The message types of what is published, and their schemas.
     pub(super) fn schemas(&self) -> BTreeMap<TypeTag, Arc<Schema>> {
         let inner = self.read();
-        let targets = inner.exports.values().map(|export| &export.target);
+        let mut exports: Vec<_> = inner.exports.iter().collect();
+        exports.sort_unstable_by_key(|(actor, _)| **actor);
+        let targets = exports.into_iter().map(|(_, export)| &export.target);
         targets.map(|target| (target.message(), target.schema().clone())).collect()
     }
 

@@ -32,6 +32,7 @@ pub(super) struct Exports {
 
 #[derive(Default)]
 struct Inner {
+    // unordered: looked up, never gone through
     actors: HashMap<u64, (Arc<dyn Target>, Token)>,
     /// Those whose ends are not watched yet.
     fresh: Vec<ActorCell>,

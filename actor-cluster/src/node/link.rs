@@ -100,6 +100,7 @@ pub(super) struct Link {
 /// The actors of ours that the peer has shown to have been given. Locked after any other but the
 /// exports.
 struct GivenActors {
+    // unordered: looked up, and thinned out without a word to anybody
     actors: HashSet<u64>,
     /// How many there may be before those that have ended are looked for.
     kept: usize,

@@ -55,6 +55,7 @@ pub(super) struct GivenTypes {
 
 #[derive(Default)]
 struct Types {
+    // unordered: looked up, never gone through
     known: HashSet<TypeTag>,
     /// What the session was not told of yet.
     fresh: Vec<(TypeTag, Arc<Schema>)>,

@@ -18,8 +18,10 @@ use crate::supervise::{ChildKey, Roster, Stage};
 #[derive(Default)]
 pub(super) struct Family {
     children: BTreeMap<ChildKey, Child>,
+    // unordered: looked up, never gone through
     by_id: HashMap<Arc<str>, ChildKey>,
     /// Of those that have an address.
+    // unordered: looked up, never gone through
     by_actor: HashMap<ActorId, ChildKey>,
     /// How many are being launched.
     launching: usize,

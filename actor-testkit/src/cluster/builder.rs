@@ -13,11 +13,13 @@ use super::conditions::Conditions;
 use super::handle::SimHandle;
 use super::node::SimNode;
 use crate::simulation::Simulation;
+use crate::simulation::witness::Witness;
 
 /// Sets up a [`SimCluster`].
 #[must_use]
 pub struct SimClusterBuilder {
     seed: u64,
+    witness: Option<Witness>,
     pub(super) nodes: usize,
     pub(super) conditions: Conditions,
     pub(super) setup: Setup,
@@ -41,7 +43,13 @@ impl SimClusterBuilder {
             streams: Arc::new([LaneSet::ALL]),
             meets: true,
         };
-        Self { seed, nodes: 3, conditions: Conditions::default(), setup }
+        Self { seed, witness: None, nodes: 3, conditions: Conditions::default(), setup }
+    }
+
+    /// Has somebody look at every step.
+    pub(super) fn witnessed(mut self, witness: Witness) -> Self {
+        self.witness = Some(witness);
+        self
     }
 
     /// How many nodes there are.
@@ -95,8 +103,9 @@ impl SimClusterBuilder {
     ///
     /// If a node cannot be started with what it was configured with, or if they do not find each other within five minutes.
     #[track_caller]
-    pub fn start(self) -> SimCluster {
+    pub fn start(mut self) -> SimCluster {
         let simulation = Simulation::seeded(self.seed);
+        *simulation.handle().world().witness() = self.witness.take().map(Box::new);
         let meets = self.setup.meets;
         let handle = SimHandle::new(self.seed, self, &simulation);
         let mut cluster = SimCluster::new(simulation, handle);

@@ -247,6 +247,7 @@ impl SimHandle {
     pub(super) fn begin(&self, index: usize) -> impl Future<Output = ()> + use<> {
         let place = self.shared.world.new_place();
         place.set_skew(self.clocks()[index]);
+        place.name_place(&format!("node {index}"));
         self.shared.net.begin_life(index);
         let node = SimNode::new(index, self.id(index), place, self.shared.recorder.clone());
         self.lives()[index] = Some(node.clone());

@@ -155,7 +155,9 @@ impl Recorder {
         let mut world = self.world.world();
         let event = Event { at: world.now, node: node.into(), what };
         // The text of an event says all of it, and nothing of it differs between runs that do the same.
-        world.trace().note_bytes(format!("{event:?}").as_bytes());
+        let text = format!("{event:?}");
+        world.trace().note_bytes(text.as_bytes());
+        world.note(|| format!("history: {text}"));
         drop(world);
         self.events().push(event);
     }

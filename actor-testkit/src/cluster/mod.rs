@@ -77,10 +77,12 @@
 //! # What is the same each time
 //!
 //! With one seed all that is said of [`Simulation`](crate::Simulation), and so each step, each byte and each event: [`event_hash`](SimHandle::event_hash)
-//! is one number for all that. What a test's actors take from elsewhere is not, first of all the wall clock.
+//! is one number for all that. What a test's actors take from elsewhere is not, first of all the wall clock:
+//! [`check_deterministic`] finds and names whoever does.
 
 mod builder;
 mod conditions;
+mod determinism;
 mod fault;
 mod handle;
 pub mod history;
@@ -93,11 +95,13 @@ use std::time::Duration;
 
 pub use self::builder::SimClusterBuilder;
 pub use self::conditions::Conditions;
+pub use self::determinism::{Difference, Suspect, check_deterministic};
 pub use self::fault::{Crash, Fault};
 pub use self::handle::SimHandle;
 pub use self::node::SimNode;
 use crate::limits::{SIM_CLUSTER_STEPS_MAX, SIM_CLUSTER_TIME_MAX};
 use crate::simulation::Simulation;
+use crate::simulation::witness::Witness;
 
 /// A cluster of simulated nodes. It is a [`SimHandle`] as well, and what drives the nodes: they run while one of its methods
 /// does, and not otherwise.
@@ -159,6 +163,10 @@ impl SimCluster {
     #[track_caller]
     pub fn run_until_idle(&mut self) -> u64 {
         self.simulation.run_until_idle()
+    }
+
+    fn take_witness(&self) -> Option<Witness> {
+        self.simulation.handle().world().witness().take().map(|witness| *witness)
     }
 
     /// Lets time pass until something is so, looked at each tenth of a second, and says whether it is so within that time.

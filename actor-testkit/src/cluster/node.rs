@@ -5,9 +5,10 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
 use actor_cluster::{Incarnation, NodeId, NodeServer};
-use actor_core::{ActorSystem, Executor};
+use actor_core::{ActorChange, ActorEvent, ActorSystem, Executor, Observer};
 
 use super::history::{Recorder, What};
+use crate::simulation::witness::SeenActor;
 use crate::simulation::world::Handle;
 
 /// One life of a node. Clones are the same life; when that is over they still name it, and what is asked of its system comes
@@ -30,7 +31,10 @@ pub(super) struct Life {
 impl SimNode {
     pub(super) fn new(index: usize, id: NodeId, place: Handle, recorder: Recorder) -> Self {
         let executor = Executor::custom(Arc::new(place.clone()));
-        let system = ActorSystem::builder().executor(executor).build();
+        let builder = ActorSystem::builder().executor(executor);
+        let is_witnessed = place.world().witness().is_some();
+        let system =
+            if is_witnessed { builder.observer(Observed(place.clone())).build() } else { builder.build() };
         Self { life: Arc::new(Life { index, id, place, system, server: OnceLock::new(), recorder }) }
     }
 
@@ -95,6 +99,35 @@ impl SimNode {
     /// Writes down something that happens on the node now.
     pub fn record(&self, what: What) {
         self.life.recorder.record(self.index(), what);
+    }
+}
+
+/// Tells the witness of a run what actors do.
+struct Observed(Handle);
+
+impl Observer for Observed {
+    fn observe(&self, event: &actor_core::Event) {
+        let mut world = self.0.world();
+        let Some(witness) = world.witness() else { return };
+        match event {
+            actor_core::Event::Actor(ActorEvent {
+                actor,
+                name,
+                change: ActorChange::Spawned(type_name),
+                ..
+            }) => {
+                let name = name.as_ref().map(ToString::to_string);
+                witness.note_spawned(SeenActor { id: *actor, name, type_name });
+            }
+            actor_core::Event::Actor(ActorEvent { actor, change: ActorChange::Started, .. }) => {
+                witness.note_actor(*actor);
+            }
+            actor_core::Event::Message(event) => {
+                witness.note_actor(event.actor);
+                witness.note_message(event.actor, event.message);
+            }
+            _ => {}
+        }
     }
 }
 

@@ -11,6 +11,7 @@
 mod places;
 mod random;
 mod trace;
+pub(crate) mod witness;
 pub(crate) mod world;
 
 use std::collections::{BTreeMap, VecDeque};

@@ -10,6 +10,7 @@ use std::time::Duration;
 use actor_core::Instant;
 
 use super::trace::Trace;
+use super::witness::Witness;
 use super::world::{Handle, Task, World};
 
 /// Where tasks live that share a fate.
@@ -107,6 +108,10 @@ impl World {
     pub(crate) fn trace(&mut self) -> &mut Trace {
         &mut self.trace
     }
+
+    pub(crate) fn witness(&mut self) -> &mut Option<Box<Witness>> {
+        &mut self.witness
+    }
 }
 
 impl Handle {
@@ -117,6 +122,13 @@ impl Handle {
         let place = world.places.len() - 1;
         drop(world);
         Handle { world: self.world.clone(), place }
+    }
+
+    /// What this place is called where somebody looks.
+    pub(crate) fn name_place(&self, name: &str) {
+        if let Some(witness) = &mut self.world().witness {
+            witness.name_place(self.place, name.to_owned());
+        }
     }
 
     /// Ends this place: nothing of it runs any more, what is spawned in it is dropped at once, and its tasks are dropped

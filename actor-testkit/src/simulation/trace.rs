@@ -1,5 +1,7 @@
 //! What happened in a world, as one number: two runs that did the same have the same.
 
+use actor_core::Instant;
+
 /// A running hash. Not a cryptographic one: nobody is to be fooled.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Trace(u64);
@@ -15,6 +17,11 @@ impl Trace {
         // A multiplication carries a difference upwards only, so the upper half is folded down.
         let mixed = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         self.0 = mixed ^ (mixed >> 32);
+    }
+
+    pub(crate) fn note_instant(&mut self, instant: Instant) {
+        let elapsed = instant.elapsed();
+        self.note(elapsed.as_secs() << 32 | u64::from(elapsed.subsec_nanos()));
     }
 
     pub(crate) fn note_bytes(&mut self, bytes: &[u8]) {

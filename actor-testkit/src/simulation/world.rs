@@ -16,6 +16,7 @@ use actor_core::executor::{BoxTask, LocalJob, LocalRuntime, Runtime, RuntimeTask
 use super::places::{Place, Skew};
 use super::random::Random;
 use super::trace::Trace;
+use super::witness::Witness;
 
 /// The wall-clock time at which every simulation begins, since 1970.
 const UNIX_BEGINNING: Duration = Duration::from_secs(1_700_000_000);
@@ -32,6 +33,7 @@ pub(crate) struct World {
     /// Places that have ended, and whose tasks the driver has not dropped yet.
     pub(super) ended: Vec<usize>,
     pub(super) trace: Trace,
+    pub(super) witness: Option<Box<Witness>>,
     /// The driver is gone: nothing runs any more, and nothing is queued.
     pub(super) is_over: bool,
 }
@@ -47,6 +49,7 @@ impl World {
             places: vec![Place::default()],
             ended: Vec::new(),
             trace: Trace::default(),
+            witness: None,
             is_over: false,
         }
     }
@@ -64,6 +67,7 @@ impl World {
     pub(crate) fn wake_at(&mut self, at: Instant, waker: Waker) -> (Instant, u64) {
         let key = (at, self.number());
         self.timers.insert(key, waker);
+        self.note_timer(at);
         key
     }
 
@@ -73,9 +77,29 @@ impl World {
         self.timers.remove(&key)
     }
 
+    /// Somebody waits for a moment.
+    fn note_timer(&mut self, at: Instant) {
+        self.trace.note_instant(at);
+        self.note(|| format!("waits for {at:?}"));
+    }
+
+    /// Whose turn it is does something.
+    pub(crate) fn note(&mut self, effect: impl FnOnce() -> String) {
+        if let Some(witness) = &mut self.witness {
+            witness.note(effect);
+        }
+    }
+
+    fn begin_step(&mut self, next: Option<(u64, usize)>) {
+        if let Some(witness) = &mut self.witness {
+            witness.begin_step(self.trace.value(), self.now, next);
+        }
+    }
+
     /// Takes whose turn it is out of the queue, and notes it in the trace.
     pub(super) fn take_ready(&mut self, index: usize) -> Option<Arc<Task>> {
         let task = self.ready.remove(index)?;
+        self.begin_step(Some((task.number, task.place)));
         self.trace.note(task.number);
         let place = &mut self.places[task.place];
         if place.step_cost > Duration::ZERO {
@@ -94,8 +118,9 @@ impl World {
     /// Goes to the next timer, and gives whom to wake.
     pub(super) fn go_to_next_timer(&mut self) -> Option<Waker> {
         let ((due, number), waker) = self.timers.pop_first()?;
+        self.begin_step(None);
         self.now = self.now.max(due);
-        self.trace.note(due.elapsed().subsec_nanos().into());
+        self.trace.note_instant(due);
         self.trace.note(number);
         Some(waker)
     }
@@ -175,8 +200,11 @@ impl Runtime for Handle {
     }
 
     fn fill_random(&self, buffer: &mut [u8]) {
+        let mut world = self.world();
+        world.trace.note(buffer.len() as u64);
+        world.note(|| format!("draws {} random bytes", buffer.len()));
         for chunk in buffer.chunks_mut(8) {
-            chunk.copy_from_slice(&self.world().draw().to_le_bytes()[..chunk.len()]);
+            chunk.copy_from_slice(&world.draw().to_le_bytes()[..chunk.len()]);
         }
     }
 }
@@ -254,6 +282,10 @@ impl Wake for Task {
         if !world.is_alive(self.place) {
             return;
         }
+        world.trace.note(self.number);
+        if let Some(witness) = &mut world.witness {
+            witness.note_wake(self.number, self.place);
+        }
         if world.may_run(self.place) {
             world.ready.push_back(self);
         } else {
@@ -299,6 +331,9 @@ impl Future for Timer {
             return Poll::Ready(());
         }
         let former = world.timers.insert(self.key, waker);
+        if former.is_none() {
+            world.note_timer(self.key.0);
+        }
         drop(world);
         drop(former);
         Poll::Pending

@@ -1,6 +1,9 @@
 //! What faults do.
 
-use actor_testkit::cluster::Crash;
+use actor_cluster::ConnectError;
+use actor_cluster::transport::TransportError;
+use actor_testkit::cluster::history::{Event, What};
+use actor_testkit::cluster::{Conditions, Crash, Fault, SimHandle};
 
 use super::*;
 
@@ -69,4 +72,179 @@ fn a_seed_is_one_run() {
     }
     assert_eq!(first.0, again.0);
     assert_ne!(first.0, run(8).0);
+}
+
+/// What goes one way goes until nobody hears that it arrived.
+#[test]
+fn a_way_can_be_blocked_in_one_direction() {
+    let mut cluster = counters(4).nodes(2).start();
+    let (there, here) = (counter(&cluster, 0, 1), counter(&cluster, 1, 1));
+    cluster.block(1, 0);
+    there.cast(Ask::Add(1)).unwrap();
+    cluster.advance(SECOND);
+    assert_eq!(cluster.block_on(here.call(Ask::Sum)).unwrap(), 1, "this direction is open");
+    let late = cluster.block_on(there.call_timeout(SECOND, Ask::Sum));
+    assert!(late.is_err(), "no answer comes back");
+    cluster.heal();
+    assert_eq!(cluster.block_on(there.call(Ask::Sum)).unwrap(), 1);
+    let blocked =
+        cluster.history().iter().any(|event| event.what == What::Fault(Fault::Block { from: 1, to: 0 }));
+    assert!(blocked);
+}
+
+#[test]
+fn a_frozen_node_does_nothing_and_goes_on() {
+    let mut cluster = counters(5).nodes(2).start();
+    let (there, here) = (counter(&cluster, 0, 1), counter(&cluster, 1, 1));
+    let node = cluster.node(1);
+    let executor = node.system().executor().clone();
+    let woke_at = node.run(async move {
+        executor.sleep(SECOND).await; // sleep: virtual time, which is what this is about
+        executor.now()
+    });
+    cluster.run_until_idle();
+    let frozen_at = cluster.now();
+    cluster.freeze(1);
+    there.cast(Ask::Add(1)).unwrap();
+    cluster.advance(3 * SECOND);
+    assert_eq!(here.mailbox_stats().unwrap().received, 0);
+    cluster.thaw(1);
+    let woke_at = cluster.block_on(woke_at).unwrap();
+    assert_eq!(woke_at, frozen_at + 3 * SECOND);
+    assert_eq!(cluster.block_on(there.call(Ask::Sum)).unwrap(), 1);
+}
+
+#[test]
+fn a_frozen_node_is_lost_after_the_heartbeats_timeout() {
+    let mut cluster = counters(6).start();
+    cluster.freeze(1);
+    let alone = |cluster: &SimHandle| cluster.node(0).server().sessions().len() == 1;
+    assert!(!cluster.advance_until(4 * SECOND, alone));
+    assert!(cluster.advance_until(20 * SECOND, alone));
+    cluster.thaw(1);
+    assert!(cluster.advance_until(30 * SECOND, SimHandle::is_mesh));
+}
+
+#[test]
+fn steps_of_a_slow_node_take_their_time() {
+    let mut cluster = counters(7).nodes(2).start();
+    let there = counter(&cluster, 0, 1);
+    let took = |cluster: &mut SimCluster| {
+        let begun = cluster.now();
+        cluster.block_on(there.call(Ask::Sum)).unwrap();
+        cluster.now() - begun
+    };
+    let quick = took(&mut cluster);
+    assert!(quick < Duration::from_millis(1), "{quick:?}");
+    cluster.slow(1, Duration::from_millis(10));
+    let slow = took(&mut cluster);
+    assert!(slow >= Duration::from_millis(20) && slow < SECOND, "{slow:?}");
+    cluster.slow(1, Duration::ZERO);
+    cluster.advance(SECOND);
+    assert!(took(&mut cluster) < Duration::from_millis(1));
+}
+
+/// The incarnation of a life is from the wall clock, so a life after a jump may look older than the one before.
+#[test]
+fn a_clock_that_jumps_is_of_its_node_alone() {
+    let mut cluster = counters(8).start();
+    let clock = |cluster: &SimCluster, node| cluster.node(node).system().executor().unix_time();
+    let (before, others) = (clock(&cluster, 1), clock(&cluster, 0));
+    assert_eq!(before, others);
+    cluster.jump_clock(1, 3600 * SECOND, true);
+    assert_eq!((clock(&cluster, 1), clock(&cluster, 0)), (before - 3600 * SECOND, others));
+    let former = cluster.node(1).incarnation();
+    cluster.crash(1, Crash::Reset);
+    cluster.restart(1);
+    assert!(cluster.node(1).incarnation() < former);
+    assert!(cluster.advance_until(30 * SECOND, SimHandle::is_mesh), "the present life is known to all");
+    cluster.jump_clock(1, 7200 * SECOND, false);
+    assert_eq!(clock(&cluster, 1), clock(&cluster, 0) + 3600 * SECOND);
+}
+
+#[test]
+fn a_network_that_is_slow_is_as_slow_as_it_says() {
+    let slow = Conditions::lan().with_delay(Duration::from_millis(50), Duration::ZERO);
+    let mut cluster = counters(9).nodes(2).conditions(slow.with_bytes_per_second(100_000)).start();
+    let there = counter(&cluster, 0, 1);
+    cluster.advance(SECOND);
+    let begun = cluster.now();
+    cluster.block_on(there.call(Ask::Sum)).unwrap();
+    let round_trip = cluster.now() - begun;
+    assert!(
+        round_trip >= Duration::from_millis(100) && round_trip < Duration::from_millis(110),
+        "{round_trip:?}"
+    );
+    // About 20 bytes each.
+    let begun = cluster.now();
+    cluster.block_on(async {
+        for _ in 0..10_000 {
+            there.send(Ask::Add(1)).await.unwrap();
+        }
+        assert_eq!(there.call(Ask::Sum).await.unwrap(), 10_000);
+    });
+    let took = cluster.now() - begun;
+    assert!(took > SECOND && took < 5 * SECOND, "{took:?}");
+}
+
+#[test]
+fn a_rough_network_loses_and_reorders_nothing() {
+    let mut cluster = counters(10).nodes(2).conditions(Conditions::rough().with_loss(0.2)).start();
+    let there = counter(&cluster, 0, 1);
+    cluster.block_on(async {
+        for round in 1..=200 {
+            there.send(Ask::Add(1)).await.unwrap();
+            assert_eq!(there.call(Ask::Sum).await.unwrap(), round);
+        }
+    });
+}
+
+#[test]
+fn an_attempt_to_connect_may_come_twice() {
+    let mut doubles = Conditions::lan();
+    doubles.duplicates = 1.0;
+    let cluster = counters(11).nodes(2).conditions(doubles).start();
+    let opened =
+        |event: &&Event| matches!(event.what, What::ConnectionOpened { .. }) && event.node == Some(0);
+    assert_eq!(cluster.history().iter().filter(opened).count(), 2);
+    assert!(cluster.connected(0, 1));
+}
+
+#[test]
+fn a_dial_to_nobody_is_refused_and_one_into_the_dark_hangs() {
+    let mut cluster = counters(12).apart().start();
+    cluster.crash(1, Crash::Reset);
+    cluster.crash(2, Crash::Silent);
+    let mut dial = |node: usize| {
+        let (server, address) = (cluster.node(0), cluster.address(node));
+        let begun = cluster.now();
+        let error = cluster.block_on(server.server().connect(&address)).unwrap_err();
+        (error, cluster.now() - begun)
+    };
+    let (error, took) = dial(1);
+    assert!(matches!(error, ConnectError::Transport(TransportError::Unreachable { .. })), "{error}");
+    assert!(took < Duration::from_millis(1));
+    let (error, took) = dial(2);
+    assert!(matches!(error, ConnectError::TimedOut(_)), "{error}");
+    assert_eq!(took, 10 * SECOND);
+    assert!(matches!(dial(3).0, ConnectError::Transport(TransportError::Unreachable { .. })));
+}
+
+#[test]
+fn what_a_crashed_node_leaves_comes_to_nothing() {
+    let mut cluster = counters(13).start();
+    let node = cluster.node(1);
+    let never = node.run(std::future::pending::<()>());
+    let here = counter(&cluster, 1, 1);
+    cluster.crash(1, Crash::Silent);
+    assert_eq!(cluster.block_on(never), None);
+    assert!(cluster.block_on(here.call(Ask::Sum)).is_err());
+    assert_eq!(cluster.block_on(node.run(async { 1 })), None);
+    // Neither does what cannot happen to it.
+    let events = cluster.history().len();
+    cluster.crash(1, Crash::Reset);
+    cluster.freeze(1);
+    cluster.restart(0);
+    cluster.cut(0, 9);
+    assert_eq!(cluster.history().len(), events);
 }

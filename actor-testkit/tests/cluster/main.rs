@@ -1,5 +1,6 @@
 //! Simulated clusters as their users see them, each promise by a test.
 
+mod determinism;
 mod faults;
 
 use std::time::Duration;

@@ -13,6 +13,7 @@ use crate::shell::{self, Failure, Outcome};
 
 use tree::Tree;
 
+mod chance;
 mod core_deps;
 mod examples;
 mod executor_seam;
@@ -114,6 +115,7 @@ const CHECKS: &[Check] = &[
     Check { name: "module_docs", run: module_docs::check },
     Check { name: "file_size", run: file_size::check },
     Check { name: "machines_pure", run: machines_pure::check },
+    Check { name: "chance", run: chance::check },
     Check { name: "executor_seam", run: executor_seam::check },
     Check { name: "no_sleep", run: no_sleep::check },
     Check { name: "orphans", run: orphans::check },

@@ -51,10 +51,9 @@ impl Net {
             let pipe = &mut stream.pipes[other(side)];
             match pipe.read(now, &state.ways[there], most - read) {
                 Readable::Bytes(bytes) => {
-                    let mut world = self.world.world();
-                    world.trace().note(id * 2 + side as u64);
-                    world.trace().note_bytes(&bytes);
-                    drop(world);
+                    // What they are was noted when they were written.
+                    let word = (id * 2 + side as u64) << 32 | bytes.len() as u64;
+                    self.world.world().trace().note(word);
                     buffer.put_slice(&bytes);
                     read += bytes.len();
                     if let Some(writer) = pipe.note_read(bytes.len(), &state.ways[back]) {
@@ -103,6 +102,10 @@ impl Net {
         let due = state.ways[there].arrival(now, written, &mut state.random);
         let Some(stream) = state.streams.get_mut(&id) else { return Poll::Ready(Err(lost())) };
         let pipe = &mut stream.pipes[side];
+        let mut world = self.world.world();
+        world.trace().note_bytes(&bytes[..written]);
+        world.note(|| format!("writes {written} bytes to node {theirs}"));
+        drop(world);
         pipe.write(Bytes::copy_from_slice(&bytes[..written]), due);
         self.set_alarm(pipe);
         Poll::Ready(Ok(written))
