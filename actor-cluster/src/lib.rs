@@ -134,6 +134,8 @@ pub use node::{
 pub use once::CallMemory;
 pub use refusal::{RefusalCause, Refusals};
 pub use rights::{Actors, Allow, Labels, Rights};
+#[doc(hidden)]
+pub use session::audit::{CreditAudit, LaneAudit, SessionAudit};
 pub use session::handshake::{SecretError, Secrets};
 pub use trace::{Propagator, TraceContext, TraceContextError};
 pub use wire::{RemoteMessage, Wire};

@@ -30,6 +30,11 @@ pub const SIMULATED_BACKLOG_MAX: usize = 128;
 #[cfg(feature = "cluster")]
 pub const SIM_CLUSTER_STEPS_MAX: u64 = 1_000_000_000;
 
+/// How many runs of a [`Scenario`](crate::cluster::scenario::Scenario) look for fewer faults that fail as those of a seed did: the fewest
+/// found by then are told.
+#[cfg(feature = "cluster")]
+pub const SHRINK_RUNS_MAX: usize = 60;
+
 /// How much virtual time one call of [`SimCluster::block_on`](crate::cluster::SimCluster::block_on)
 /// takes: then it panics. In a cluster there is always a next heartbeat, so what waits for ever would run for ever.
 #[cfg(feature = "cluster")]

@@ -19,6 +19,7 @@ use crate::limits::SHUTDOWN_TIMEOUT;
 use crate::names::Label;
 use crate::names::conflict::NameRule;
 use crate::refusal::Refusals;
+use crate::session::audit::SessionAudit;
 use crate::session::handshake::Secrets;
 use crate::transport::{Address, CloseCode, CloseReason, ClusterBidiStream};
 use crate::wire::{RemoteMessage, Wire};
@@ -369,6 +370,13 @@ impl NodeSession {
     /// and once it is over. It is asked of the session's task, which answers in its next turn.
     pub async fn streams(&self) -> Vec<StreamStatus> {
         self.link.stream_statistics().await
+    }
+
+    /// What its numbers are now; `None` if it is over. For whoever checks this crate: it is no promise.
+    #[doc(hidden)]
+    pub fn audit(&self) -> Option<SessionAudit> {
+        let lanes = self.link.run(|session| session.audit())?;
+        Some(SessionAudit { session: self.link.id.as_u64(), lanes })
     }
 
     /// Says goodbye to the peer and ends the session.

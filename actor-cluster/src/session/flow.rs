@@ -42,6 +42,11 @@ impl SendWindow {
         Self { window, sent: 0, limit: window }
     }
 
+    /// The window, what was spent, and the limit.
+    pub(crate) fn audit(&self) -> [u64; 3] {
+        [self.window, self.sent, self.limit]
+    }
+
     /// How much may be under way.
     pub(crate) fn bytes(&self) -> u64 {
         self.window
@@ -107,6 +112,11 @@ pub(crate) struct Overdrawn;
 impl ReceiveWindow {
     pub(crate) fn new(window: u64) -> Self {
         Self { window, received: 0, delivered: 0, told: 0 }
+    }
+
+    /// The window, what was received, delivered, and told of.
+    pub(crate) fn audit(&self) -> [u64; 4] {
+        [self.window, self.received, self.delivered, self.told]
     }
 
     /// What a message of so many bytes costs.

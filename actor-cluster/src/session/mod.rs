@@ -20,6 +20,7 @@
 mod annotations;
 pub(crate) mod answering;
 pub(crate) mod aside;
+pub(crate) mod audit;
 mod calls;
 pub(crate) mod capabilities;
 mod choice;

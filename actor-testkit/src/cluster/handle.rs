@@ -239,6 +239,13 @@ impl SimHandle {
         self.shared.clocks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Which node's tasks are in a place of the world, if it is one's.
+    pub(super) fn node_at(&self, place: usize) -> Option<usize> {
+        let lives = self.lives();
+        let node = lives.iter().flatten().find(|node| node.life().place.number() == place);
+        node.map(SimNode::index)
+    }
+
     fn place(&self, node: usize) -> Handle {
         self.node(node).life().place.clone()
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actor_cluster::{Incarnation, NodeEvent, NodeId};
-use actor_core::{ActorId, CallFailure, Instant};
+use actor_core::{ActorId, CallError, CallFailure, Instant};
 
 use super::fault::Fault;
 use crate::simulation::world::Handle;
@@ -123,6 +123,18 @@ pub enum What {
         /// The actor.
         actor: ActorId,
     },
+    /// Somebody on the node has found an actor by a name.
+    NameFound {
+        /// The name.
+        name: Arc<str>,
+        /// The actor.
+        actor: ActorId,
+    },
+    /// An actor on the node has ended.
+    ActorEnded {
+        /// Which.
+        actor: ActorId,
+    },
     /// Anything else that a test wants to have in its history.
     Note(String),
 }
@@ -136,6 +148,26 @@ pub enum Outcome {
     NotSent,
     /// It was not, and what is known of whether it ran.
     Failed(CallFailure),
+}
+
+impl Outcome {
+    /// Whether the caller was told that no handler saw the call.
+    pub fn never_ran(&self) -> bool {
+        match self {
+            Self::Answered => false,
+            Self::NotSent => true,
+            Self::Failed(failure) => failure.never_ran(),
+        }
+    }
+
+    /// What a call came to.
+    pub fn of<T, M>(result: &Result<T, CallError<M>>) -> Self {
+        match result {
+            Ok(_) => Self::Answered,
+            Err(CallError::NotSent(_)) => Self::NotSent,
+            Err(CallError::Failed(failure)) => Self::Failed(failure.clone()),
+        }
+    }
 }
 
 /// Writes the history of a cluster. Clones write the same.
@@ -165,6 +197,15 @@ impl Recorder {
     /// All events so far, in the order in which they happened.
     pub fn history(&self) -> Vec<Event> {
         self.events().clone()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.events().len()
+    }
+
+    /// What came after so many events.
+    pub(super) fn since(&self, events: usize) -> Vec<Event> {
+        self.events().get(events..).unwrap_or_default().to_vec()
     }
 
     fn events(&self) -> MutexGuard<'_, Vec<Event>> {

@@ -86,11 +86,14 @@ mod determinism;
 mod fault;
 mod handle;
 pub mod history;
+pub mod invariants;
 mod net;
 mod node;
+pub mod scenario;
 
 use std::future::Future;
 use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use self::builder::SimClusterBuilder;
@@ -98,6 +101,7 @@ pub use self::conditions::Conditions;
 pub use self::determinism::{Difference, Suspect, check_deterministic};
 pub use self::fault::{Crash, Fault};
 pub use self::handle::SimHandle;
+use self::invariants::Checker;
 pub use self::node::SimNode;
 use crate::limits::{SIM_CLUSTER_STEPS_MAX, SIM_CLUSTER_TIME_MAX};
 use crate::simulation::Simulation;
@@ -167,6 +171,15 @@ impl SimCluster {
 
     fn take_witness(&self) -> Option<Witness> {
         self.simulation.handle().world().witness().take().map(|witness| *witness)
+    }
+
+    /// Has a checker look at the cluster after each step.
+    fn check_each_step(&mut self, checker: &Arc<Mutex<Checker>>) {
+        let (checker, handle) = (checker.clone(), self.handle());
+        self.simulation.after_each_step(move |place| {
+            let node = handle.node_at(place);
+            checker.lock().unwrap_or_else(PoisonError::into_inner).look(&handle, node);
+        });
     }
 
     /// Lets time pass until something is so, looked at each tenth of a second, and says whether it is so within that time.

@@ -113,7 +113,11 @@ pub struct Simulation {
     order: Order,
     steps_max: u64,
     tasks: BTreeMap<u64, Living>,
+    /// Told after each step in which place it was.
+    after_step: Option<Box<AfterStep>>,
 }
+
+type AfterStep = dyn FnMut(usize) + Send;
 
 impl Simulation {
     /// A world at time zero with nobody in it.
@@ -123,7 +127,13 @@ impl Simulation {
             Order::Seeded(seed) => seed,
         };
         let handle = Handle::new(World::new(seed));
-        Self { handle, order, steps_max: SIMULATION_STEPS_MAX_DEFAULT, tasks: BTreeMap::new() }
+        Self {
+            handle,
+            order,
+            steps_max: SIMULATION_STEPS_MAX_DEFAULT,
+            tasks: BTreeMap::new(),
+            after_step: None,
+        }
     }
 
     /// A world whose order and random bytes come from a seed.
@@ -220,7 +230,11 @@ impl Simulation {
             };
             if task.number != root.number {
                 self.run(&task);
-            } else if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&task.into())) {
+                continue;
+            }
+            let polled = future.as_mut().poll(&mut Context::from_waker(&task.into()));
+            self.tell_step(root.place);
+            if let Poll::Ready(output) = polled {
                 return output;
             }
         }
@@ -330,6 +344,19 @@ impl Simulation {
         let is_over = is_aborted || living.future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
         if !is_over {
             self.tasks.insert(task.number, living);
+        }
+        self.tell_step(task.place);
+    }
+
+    /// Has somebody look after each step, who is told in which place it was.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn after_each_step(&mut self, look: impl FnMut(usize) + Send + 'static) {
+        self.after_step = Some(Box::new(look));
+    }
+
+    fn tell_step(&mut self, place: usize) {
+        if let Some(look) = &mut self.after_step {
+            look(place);
         }
     }
 

@@ -131,6 +131,11 @@ impl Handle {
         }
     }
 
+    /// Which of the world's places this is.
+    pub(crate) fn number(&self) -> usize {
+        self.place
+    }
+
     /// Ends this place: nothing of it runs any more, what is spawned in it is dropped at once, and its tasks are dropped
     /// before the next step of anybody.
     pub(crate) fn end_place(&self) {

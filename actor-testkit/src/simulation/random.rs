@@ -16,4 +16,10 @@ impl Random {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     }
+
+    /// One of so many, from 0 on.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn below(&mut self, of: usize) -> usize {
+        usize::try_from(self.draw() % of.max(1) as u64).unwrap_or(0)
+    }
 }

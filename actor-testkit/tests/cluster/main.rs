@@ -2,6 +2,7 @@
 
 mod determinism;
 mod faults;
+mod scenario;
 
 use std::time::Duration;
 

@@ -44,6 +44,11 @@ impl Incoming {
         if end <= self.received { Ok(false) } else { Err(Gap) }
     }
 
+    /// How much has arrived, and how much of it the peer was told of.
+    pub(crate) fn received_and_told(&self) -> (u64, u64) {
+        (self.received, self.told)
+    }
+
     /// How much of that the peer was not told of.
     pub(crate) fn untold(&self) -> u64 {
         self.received - self.told

@@ -274,6 +274,11 @@ impl Outgoing {
         log.acknowledged(offset, |frames| recycle(spare, frames))
     }
 
+    /// How much was handed out, ever, and how much of that is acknowledged.
+    pub(crate) fn sent_and_acked(&self) -> (u64, u64) {
+        (self.log.sent(), self.log.sent() - self.log.bytes())
+    }
+
     /// What waits to be written for the first time.
     pub(crate) fn unsent_bytes(&self) -> usize {
         self.unsent_frame_bytes() + self.parts.bytes()

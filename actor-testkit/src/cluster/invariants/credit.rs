@@ -1,0 +1,76 @@
+//! Nobody sends on credit that it was not given, and nobody gives credit back that was not spent.
+
+use std::collections::BTreeMap;
+
+use actor_cluster::{CreditAudit, LaneAudit};
+
+use super::{Checked, Invariant, SessionSide, Violation};
+use crate::cluster::history::Event;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Credit {
+    /// By session, node and lane.
+    sides: BTreeMap<(u64, usize, u8), CreditAudit>,
+    /// Which two nodes a session is between.
+    nodes: BTreeMap<u64, Vec<usize>>,
+}
+
+impl Invariant for Credit {
+    fn name(&self) -> &'static str {
+        "credit is never negative"
+    }
+
+    fn observe(&mut self, _: &Event) -> Checked {
+        Ok(0)
+    }
+
+    fn audit(&mut self, side: &SessionSide) -> Checked {
+        let nodes = self.nodes.entry(side.audit.session).or_default();
+        if !nodes.contains(&side.node) {
+            nodes.push(side.node);
+        }
+        let peer = nodes.iter().copied().find(|node| *node != side.node);
+        let mut checked = 0;
+        for LaneAudit { lane, credit, .. } in &side.audit.lanes {
+            let Some(credit) = credit else { continue };
+            let key = |node| (side.audit.session, node, *lane);
+            let former = self.sides.insert(key(side.node), *credit);
+            let peer = peer.and_then(|peer| self.sides.get(&key(peer)));
+            if let Some(wrong) = wrong(credit, former.as_ref(), peer) {
+                let text = format!("{wrong}: node {}, lane {lane}, {credit:?}, the peer {peer:?}", side.node);
+                return Err(Violation::new(text));
+            }
+            checked += 1;
+        }
+        Ok(checked)
+    }
+}
+
+fn wrong(
+    here: &CreditAudit,
+    former: Option<&CreditAudit>,
+    peer: Option<&CreditAudit>,
+) -> Option<&'static str> {
+    // One that has waited may begin half a window later, and the last message overdraws by as much.
+    if here.spent > here.limit.saturating_add(here.window) {
+        return Some("it has spent more than it has");
+    }
+    if here.taken > here.returned.saturating_add(here.lent_window.saturating_mul(2)) {
+        return Some("the peer has spent more than it was lent");
+    }
+    if here.delivered > here.taken || here.returned > here.delivered {
+        return Some("more was given back than was spent");
+    }
+    if former.is_some_and(|former| here.limit < former.limit || here.returned < former.returned) {
+        return Some("credit that was given was taken back");
+    }
+    let peer = peer?;
+    // Each knows of the other at most what the other has done.
+    if here.limit > peer.returned.saturating_add(peer.lent_window)
+        || peer.limit > here.returned.saturating_add(here.lent_window)
+    {
+        return Some("one has more credit than the other gave");
+    }
+    (here.taken > peer.spent || peer.taken > here.spent).then_some("more has come than was paid for")
+}

@@ -1,0 +1,63 @@
+//! The numbers of a lane never go back, and neither side knows of more than the other has done.
+
+use std::collections::BTreeMap;
+
+use actor_cluster::LaneAudit;
+
+use super::{Checked, Invariant, SessionSide, Violation};
+use crate::cluster::history::Event;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Sequences {
+    /// By session, node and lane.
+    sides: BTreeMap<(u64, usize, u8), LaneAudit>,
+    /// Which two nodes a session is between.
+    nodes: BTreeMap<u64, Vec<usize>>,
+}
+
+impl Invariant for Sequences {
+    fn name(&self) -> &'static str {
+        "sequence numbers never regress"
+    }
+
+    fn observe(&mut self, _: &Event) -> Checked {
+        Ok(0)
+    }
+
+    fn audit(&mut self, side: &SessionSide) -> Checked {
+        let nodes = self.nodes.entry(side.audit.session).or_default();
+        if !nodes.contains(&side.node) {
+            nodes.push(side.node);
+        }
+        let peer = nodes.iter().copied().find(|node| *node != side.node);
+        for lane in &side.audit.lanes {
+            let key = |node| (side.audit.session, node, lane.lane);
+            let former = self.sides.insert(key(side.node), *lane);
+            let peer = peer.and_then(|peer| self.sides.get(&key(peer)));
+            if let Some(wrong) = wrong(lane, former.as_ref(), peer) {
+                let text =
+                    format!("{wrong}: node {}, {lane:?}, before {former:?}, the peer {peer:?}", side.node);
+                return Err(Violation::new(text));
+            }
+        }
+        Ok(side.audit.lanes.len() as u64)
+    }
+}
+
+fn wrong(here: &LaneAudit, former: Option<&LaneAudit>, peer: Option<&LaneAudit>) -> Option<&'static str> {
+    if here.acked > here.sent || here.told > here.received {
+        return Some("more is acknowledged than there is");
+    }
+    let numbers = |lane: &LaneAudit| [lane.sent, lane.acked, lane.received, lane.told];
+    if let Some(former) = former
+        && numbers(here).iter().zip(numbers(former)).any(|(now, before)| *now < before)
+    {
+        return Some("a number went back");
+    }
+    let peer = peer?;
+    if here.received > peer.sent || peer.received > here.sent {
+        return Some("more has come than was sent");
+    }
+    (here.acked > peer.told || peer.acked > here.told).then_some("one knows more to have come than has")
+}

@@ -1,0 +1,52 @@
+//! A session that nobody closes ends only where a fault explains it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use actor_cluster::NodeId;
+
+use super::lives::Lives;
+use super::trouble::Trouble;
+use super::{About, Checked, Invariant, Violation};
+use crate::cluster::history::{Event, What};
+
+/// How long a fault explains what comes of it: a session waits so long for its streams, and dials again meanwhile.
+const EXPLAINS_FOR: Duration = Duration::from_secs(120);
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct LossExplained {
+    lives: Lives,
+    trouble: Trouble,
+    nodes: BTreeMap<NodeId, usize>,
+}
+
+impl Invariant for LossExplained {
+    fn name(&self) -> &'static str {
+        "no session is lost without a fault"
+    }
+
+    fn observe(&mut self, event: &Event) -> Checked {
+        self.lives.observe(event);
+        self.trouble.observe(event);
+        let node = match (&event.what, event.node) {
+            (What::Started { id, .. }, Some(node)) => {
+                self.nodes.insert(*id, node);
+                return Ok(0);
+            }
+            (What::Node(_), Some(node)) => node,
+            _ => return Ok(0),
+        };
+        let What::Node(told) = &event.what else { return Ok(0) };
+        let Some((peer, reason)) = told.session_end() else { return Ok(0) };
+        let Some(there) = self.nodes.get(&peer.node) else { return Ok(0) };
+        let is_explained = self.lives.has_ended(peer.incarnation)
+            || self.trouble.explains(node, *there, EXPLAINS_FOR, event.at);
+        if is_explained {
+            return Ok(1);
+        }
+        let text =
+            format!("node {node} lost its session with node {there} ({reason}), and nothing was wrong");
+        Err(Violation::new(text).about(About::Node(node)))
+    }
+}
