@@ -9,8 +9,10 @@
 //! Must not live here: what nodes do once they run. The demo's work is in
 //! `bin/word-count/`, the tests' own actor in [`echo`].
 
+pub mod chaos;
 pub mod echo;
 pub mod flood;
+pub mod guest;
 pub mod invitation;
 pub mod keys;
 pub mod shop;

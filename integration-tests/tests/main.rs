@@ -4,6 +4,7 @@ mod bad_input;
 mod bulk;
 mod calls;
 mod capture;
+mod chaos;
 mod cut;
 mod demo;
 mod factory;

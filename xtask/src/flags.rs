@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use lexopt::prelude::*;
 
 use crate::fuzz::{self, Found};
+use crate::program::Program;
 use crate::shell::Failure;
 
 /// What the caller asked for, checked.
@@ -13,8 +14,10 @@ use crate::shell::Failure;
 pub(crate) enum Command {
     /// Print this text and be content.
     Help(String),
-    /// Run the word count; its own arguments are its own business.
-    Demo {
+    /// Run a program; its own arguments are its own business.
+    Run {
+        /// Which one.
+        program: Program,
         /// Passed on as they are.
         args: Vec<OsString>,
     },
@@ -109,7 +112,9 @@ pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Command, Failure> {
     };
     match name.to_str().unwrap_or_default() {
         "help" => Ok(Command::Help(help())),
-        "demo" => Ok(Command::Demo { args: all_that_follow(args)? }),
+        "demo" => Ok(Command::Run { program: Program::Demo, args: all_that_follow(args)? }),
+        "cluster" => Ok(Command::Run { program: Program::Cluster, args: all_that_follow(args)? }),
+        "chaos" => Ok(Command::Run { program: Program::Chaos, args: all_that_follow(args)? }),
         "test" => parse_test(args),
         "ci" => parse_bare(args, "ci", Command::Ci),
         "check" => parse_bare(args, "check", Command::Check),
@@ -257,6 +262,22 @@ const ENTRIES: &[Entry] = &[
         ],
     },
     Entry {
+        name: "cluster",
+        options: "up|status|ask|kill|freeze|cut|..|down",
+        about: &[
+            "A cluster of real processes to play with. `cluster up -n 5` starts one; from another",
+            "terminal the other words ask it, hurt it, and end it. `cluster --help` says more.",
+        ],
+    },
+    Entry {
+        name: "chaos",
+        options: "[--minutes N] [--seed N] [OPTION...]",
+        about: &[
+            "Ten minutes of kill, stop, cut and heal among five processes under 10000 calls a second,",
+            "and the proof that every call got what its outcome says. `chaos --help` says more.",
+        ],
+    },
+    Entry {
         name: "test",
         options: "[--full] [FILTER...]",
         about: &[
@@ -377,7 +398,10 @@ mod tests {
     #[test]
     fn the_demo_gets_its_arguments_as_they_are() {
         let args = vec!["--json".into(), "--help".into(), "--".into(), "x".into()];
-        assert_eq!(parsed(&["demo", "--json", "--help", "--", "x"]).unwrap(), Command::Demo { args });
+        assert_eq!(
+            parsed(&["demo", "--json", "--help", "--", "x"]).unwrap(),
+            Command::Run { program: Program::Demo, args }
+        );
     }
 
     #[test]

@@ -15,11 +15,11 @@ use crate::shell::{Failure, Outcome};
 mod bench;
 mod certs;
 mod ci;
-mod demo;
 mod features;
 mod flags;
 mod fuzz;
 mod models;
+mod program;
 mod sanitize;
 mod shell;
 mod test;
@@ -39,7 +39,7 @@ fn carry_out(command: Command) -> Outcome {
             print!("{text}");
             Ok(())
         }
-        Command::Demo { args } => demo::run(&args),
+        Command::Run { program, args } => program::run(program, &args),
         Command::Test(plan) => test::run(&plan),
         Command::Ci => ci::run(ci::Scope::Everything),
         Command::Check => ci::run(ci::Scope::AllButTests),
