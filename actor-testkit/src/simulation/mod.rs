@@ -14,7 +14,7 @@ mod trace;
 pub(crate) mod witness;
 pub(crate) mod world;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -112,7 +112,9 @@ pub struct Simulation {
     handle: Handle,
     order: Order,
     steps_max: u64,
-    tasks: BTreeMap<u64, Living>,
+    /// Where each is is known to its task; one that runs is not here.
+    tasks: Vec<Option<Living>>,
+    free: Vec<usize>,
     /// Told after each step in which place it was.
     after_step: Option<Box<AfterStep>>,
 }
@@ -131,7 +133,8 @@ impl Simulation {
             handle,
             order,
             steps_max: SIMULATION_STEPS_MAX_DEFAULT,
-            tasks: BTreeMap::new(),
+            tasks: Vec::new(),
+            free: Vec::new(),
             after_step: None,
         }
     }
@@ -333,19 +336,40 @@ impl Simulation {
             let mut state = task.state();
             (state.origin.take(), state.is_aborted)
         };
-        let living = match origin {
-            Some(Origin::Task(future)) => Some(Living::new(future, task)),
-            Some(Origin::Job(job)) => Some(Living::new(job(), task)),
-            None => self.tasks.remove(&task.number),
+        let (slot, living) = match origin {
+            Some(Origin::Task(future)) => (self.take_slot(task), Some(Living::new(future, task))),
+            Some(Origin::Job(job)) => (self.take_slot(task), Some(Living::new(job(), task))),
+            None => (task.slot(), self.take_living(task)),
         };
         // While it runs it is not with the others: if it panics, it is gone.
         let Some(mut living) = living else { return };
         let waker = Waker::from(task.clone());
         let is_over = is_aborted || living.future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
-        if !is_over {
-            self.tasks.insert(task.number, living);
+        if is_over {
+            self.free.push(slot);
+        } else {
+            self.tasks[slot] = Some(living);
         }
         self.tell_step(task.place);
+    }
+
+    fn take_slot(&mut self, task: &Task) -> usize {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.tasks.push(None);
+            self.tasks.len() - 1
+        });
+        task.set_slot(slot);
+        slot
+    }
+
+    /// What runs as this task, if it has begun and not ended: its place may be another's by now.
+    fn take_living(&mut self, task: &Arc<Task>) -> Option<Living> {
+        let place = self.tasks.get_mut(task.slot())?;
+        place.take_if(|living| Arc::ptr_eq(&living.ending.0, task))
+    }
+
+    fn living(&self) -> usize {
+        self.tasks.iter().flatten().count()
     }
 
     /// Has somebody look after each step, who is told in which place it was.
@@ -362,12 +386,15 @@ impl Simulation {
 
     /// Drops the tasks of places that have ended.
     fn bury(&mut self, places: &[usize]) {
-        let is_theirs = |task: &Living| places.contains(&task.place());
-        let numbers: Vec<u64> =
-            self.tasks.iter().filter(|(_, task)| is_theirs(task)).map(|(number, _)| *number).collect();
-        let begun = numbers.iter().filter_map(|number| self.tasks.remove(number)).collect();
+        let mut begun = Vec::new();
+        for (slot, living) in self.tasks.iter_mut().enumerate() {
+            if let Some(living) = living.take_if(|living| places.contains(&living.place())) {
+                begun.push(living);
+                self.free.push(slot);
+            }
+        }
         let queued = places.iter().flat_map(|place| self.handle.take_waiting(*place)).collect();
-        drop_tasks(begun, queued);
+        drop_tasks(in_order(begun), queued);
     }
 
     fn next_due(&self) -> Option<Instant> {
@@ -399,7 +426,7 @@ impl Simulation {
              the wakers of what yields to it: use a plain `#[test]`",
             self.now(),
             self.order,
-            self.tasks.len(),
+            self.living(),
         );
     }
 
@@ -423,10 +450,16 @@ impl Drop for Simulation {
         }
         // Tasks may wake and spawn others while they are dropped, which is then to no effect.
         let (queued, wakers) = self.handle.world().end();
-        let begun = std::mem::take(&mut self.tasks).into_values().collect();
+        let begun = in_order(std::mem::take(&mut self.tasks).into_iter().flatten().collect());
         drop_tasks(begun, queued);
         drop(wakers);
     }
+}
+
+/// By their numbers: in the order in which they were spawned.
+fn in_order(mut tasks: Vec<Living>) -> Vec<Living> {
+    tasks.sort_unstable_by_key(|task| task.ending.0.number);
+    tasks
 }
 
 /// A destructor that panics keeps no other task from its end, and the test from saying
@@ -447,7 +480,7 @@ impl fmt::Debug for Simulation {
         f.debug_struct("Simulation")
             .field("order", &self.order)
             .field("now", &self.now())
-            .field("tasks", &self.tasks.len())
+            .field("tasks", &self.living())
             .finish_non_exhaustive()
     }
 }

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -161,7 +162,8 @@ impl Handle {
         let number = self.world().number();
         let state = TaskState { origin, ..TaskState::default() };
         let handle = self.clone();
-        let task = Arc::new(Task { number, place: self.place, handle, state: Mutex::new(state) });
+        let (place, slot) = (self.place, AtomicUsize::new(usize::MAX));
+        let task = Arc::new(Task { number, place, handle, slot, state: Mutex::new(state) });
         task.wake_by_ref();
         if !self.world().is_alive(self.place) {
             // As on a runtime that has shut down.
@@ -220,6 +222,8 @@ pub(crate) struct Task {
     pub(super) number: u64,
     pub(super) place: usize,
     handle: Handle,
+    /// Where the driver has its future, once it has begun. The driver alone looks at it.
+    slot: AtomicUsize,
     state: Mutex<TaskState>,
 }
 
@@ -240,6 +244,14 @@ pub(super) enum Origin {
 }
 
 impl Task {
+    pub(super) fn slot(&self) -> usize {
+        self.slot.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_slot(&self, slot: usize) {
+        self.slot.store(slot, Ordering::Relaxed);
+    }
+
     pub(super) fn handle(&self) -> Handle {
         self.handle.clone()
     }

@@ -105,12 +105,12 @@ impl Net {
         let state = &mut *guard;
         state.machines[node].door = None;
         state.machines[node].is_dark = how == Crash::Silent;
-        let ids: Vec<u64> = state.streams.keys().copied().collect();
+        let ids: Vec<u64> = state.streams.numbers();
         for id in ids {
-            let Some(nodes) = state.streams.get(&id).map(|stream| stream.nodes) else { continue };
+            let Some(nodes) = state.streams.get(id).map(|stream| stream.nodes) else { continue };
             for side in (0..2).filter(|side| nodes[*side] == node) {
                 let due = state.arrival(now, node, nodes[other(side)]);
-                let Some(stream) = state.streams.get_mut(&id) else { continue };
+                let Some(stream) = state.streams.get_mut(id) else { continue };
                 if stream.sides[side].is_gone {
                     continue;
                 }
@@ -122,12 +122,12 @@ impl Net {
                 state.forget_stream(id);
             }
         }
-        let ids: Vec<u64> = state.connections.keys().copied().collect();
+        let ids: Vec<u64> = state.connections.numbers();
         for id in ids {
-            let Some(nodes) = state.connections.get(&id).map(|connection| connection.nodes) else { continue };
+            let Some(nodes) = state.connections.get(id).map(|connection| connection.nodes) else { continue };
             for side in (0..2).filter(|side| nodes[*side] == node) {
                 let due = state.arrival(now, node, nodes[other(side)]);
-                let Some(connection) = state.connections.get_mut(&id) else { continue };
+                let Some(connection) = state.connections.get_mut(id) else { continue };
                 connection.sides[side].is_gone = true;
                 connection.streams_left = 0;
                 connection.sides[side].is_unheard = how == Crash::Silent;
@@ -148,13 +148,13 @@ impl Net {
         let state = &mut *guard;
         state.machines[node].is_dark = false;
         state.machines[node].life += 1;
-        let ids: Vec<u64> = state.streams.keys().copied().collect();
+        let ids: Vec<u64> = state.streams.numbers();
         for id in ids {
-            let Some(nodes) = state.streams.get(&id).map(|stream| stream.nodes) else { continue };
+            let Some(nodes) = state.streams.get(id).map(|stream| stream.nodes) else { continue };
             for side in (0..2).filter(|side| nodes[*side] == node) {
                 let pause = part_of(RESET_AFTER_MAX, &mut state.random);
                 let due = state.arrival(now, node, nodes[other(side)]) + pause;
-                let Some(stream) = state.streams.get_mut(&id) else { continue };
+                let Some(stream) = state.streams.get_mut(id) else { continue };
                 if std::mem::take(&mut stream.sides[side].is_unheard) {
                     self.reset_side(stream, other(side), due);
                 }

@@ -9,18 +9,20 @@
 //! Its lock is taken before the world's, and wakers are woken under it: none of them comes back here.
 
 mod faults;
+mod numbered;
 mod pipe;
 mod stream;
 mod transport;
 mod way;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use actor_cluster::transport::{CloseReason, PeerIdentity};
 use actor_core::Instant;
 
+use self::numbered::Numbered;
 use self::pipe::Pipe;
 pub(super) use self::transport::{SimTransport, address_of};
 use self::way::Way;
@@ -42,9 +44,8 @@ struct State {
     /// From each node to each node, those of one sender together.
     ways: Vec<Way>,
     machines: Vec<Machine>,
-    connections: BTreeMap<u64, Connection>,
-    streams: BTreeMap<u64, Stream>,
-    made: u64,
+    connections: Numbered<Connection>,
+    streams: Numbered<Stream>,
 }
 
 /// Where a node runs.
@@ -111,9 +112,8 @@ impl Net {
             random: Random::seeded(seed ^ 0x6e65_7477_6f72_6b73),
             ways: (0..nodes * nodes).map(|_| Way::new(conditions)).collect(),
             machines: (0..nodes).map(|_| Machine::default()).collect(),
-            connections: BTreeMap::new(),
-            streams: BTreeMap::new(),
-            made: 0,
+            connections: Numbered::default(),
+            streams: Numbered::default(),
         };
         Self { state: Arc::new(Mutex::new(state)), world, recorder }
     }
@@ -161,11 +161,6 @@ impl Net {
 }
 
 impl State {
-    fn number(&mut self) -> u64 {
-        self.made += 1;
-        self.made
-    }
-
     fn way_index(&self, from: usize, to: usize) -> usize {
         from * self.machines.len() + to
     }
@@ -183,9 +178,9 @@ impl State {
     /// Forgets what nobody has any more.
     fn forget_stream(&mut self, stream: u64) {
         let is_gone = |stream: &Stream| stream.sides.iter().all(|side| side.is_gone);
-        if self.streams.get(&stream).is_some_and(is_gone)
-            && let Some(gone) = self.streams.remove(&stream)
-            && let Some(connection) = self.connections.get_mut(&gone.connection)
+        if self.streams.get(stream).is_some_and(is_gone)
+            && let Some(gone) = self.streams.remove(stream)
+            && let Some(connection) = self.connections.get_mut(gone.connection)
         {
             connection.streams.retain(|other| *other != stream);
         }
@@ -193,8 +188,8 @@ impl State {
 
     fn forget_connection(&mut self, connection: u64) {
         let is_gone = |connection: &Connection| connection.sides.iter().all(|side| side.is_gone);
-        if self.connections.get(&connection).is_some_and(is_gone) {
-            self.connections.remove(&connection);
+        if self.connections.get(connection).is_some_and(is_gone) {
+            self.connections.remove(connection);
         }
     }
 }

@@ -47,7 +47,7 @@ impl Net {
         let now = self.now();
         let mut read = 0;
         loop {
-            let Some(stream) = state.streams.get_mut(&id) else { return Poll::Ready(Err(lost())) };
+            let Some(stream) = state.streams.get_mut(id) else { return Poll::Ready(Err(lost())) };
             let pipe = &mut stream.pipes[other(side)];
             match pipe.read(now, &state.ways[there], most - read) {
                 Readable::Bytes(bytes) => {
@@ -85,7 +85,7 @@ impl Net {
         let Some([ours, theirs]) = nodes(state, id, side)? else { return Poll::Ready(Err(lost())) };
         let (there, back) = (state.way_index(ours, theirs), state.way_index(theirs, ours));
         let now = self.now();
-        let Some(stream) = state.streams.get_mut(&id) else { return Poll::Ready(Err(lost())) };
+        let Some(stream) = state.streams.get_mut(id) else { return Poll::Ready(Err(lost())) };
         let pipe = &mut stream.pipes[side];
         if pipe.is_unread(now, &state.ways[back]) {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
@@ -100,7 +100,7 @@ impl Net {
         }
         let written = part(state, room, there);
         let due = state.ways[there].arrival(now, written, &mut state.random);
-        let Some(stream) = state.streams.get_mut(&id) else { return Poll::Ready(Err(lost())) };
+        let Some(stream) = state.streams.get_mut(id) else { return Poll::Ready(Err(lost())) };
         let pipe = &mut stream.pipes[side];
         let mut world = self.world.world();
         world.trace().note_bytes(&bytes[..written]);
@@ -117,7 +117,7 @@ impl Net {
         let Some([ours, theirs]) = nodes(state, id, side)? else { return Ok(()) };
         let now = self.now();
         let due = state.arrival(now, ours, theirs);
-        if let Some(stream) = state.streams.get_mut(&id) {
+        if let Some(stream) = state.streams.get_mut(id) {
             let pipe = &mut stream.pipes[side];
             pipe.end(due);
             self.set_alarm(pipe);
@@ -129,7 +129,7 @@ impl Net {
     pub(super) fn close_stream(&self, id: u64, side: usize, reason: &CloseReason) {
         let mut guard = self.state();
         let state = &mut *guard;
-        let Some(stream) = state.streams.get_mut(&id) else { return };
+        let Some(stream) = state.streams.get_mut(id) else { return };
         let its = &mut stream.sides[side];
         if its.closed.is_some() || its.is_gone {
             return;
@@ -138,7 +138,7 @@ impl Net {
         let [ours, theirs] = [stream.nodes[side], stream.nodes[other(side)]];
         let now = self.now();
         let due = state.arrival(now, ours, theirs);
-        let Some(stream) = state.streams.get_mut(&id) else { return };
+        let Some(stream) = state.streams.get_mut(id) else { return };
         let [our_writer, their_writer] = {
             let [mine, yours] = &mut stream.pipes;
             let (mine, yours) = if side == 0 { (mine, yours) } else { (yours, mine) };
@@ -157,7 +157,7 @@ impl Net {
     pub(super) fn drop_stream(&self, id: u64, side: usize) {
         self.close_stream(id, side, &CloseCode::Lost.into());
         let mut state = self.state();
-        if let Some(stream) = state.streams.get_mut(&id) {
+        if let Some(stream) = state.streams.get_mut(id) {
             stream.sides[side].is_gone = true;
         }
         state.forget_stream(id);
@@ -166,7 +166,7 @@ impl Net {
 
 /// This node and the other one, unless this side has closed the stream.
 fn nodes(state: &State, id: u64, side: usize) -> io::Result<Option<[usize; 2]>> {
-    let Some(Stream { nodes, sides, .. }) = state.streams.get(&id) else { return Ok(None) };
+    let Some(Stream { nodes, sides, .. }) = state.streams.get(id) else { return Ok(None) };
     match &sides[side].closed {
         Some(reason) => Err(TransportError::Closed(reason.clone()).into()),
         None => Ok(Some([nodes[side], nodes[other(side)]])),

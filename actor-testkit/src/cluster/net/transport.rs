@@ -100,13 +100,10 @@ impl Net {
     ) -> Option<(u64, PeerIdentity)> {
         let mut guard = self.state();
         let state = &mut *guard;
-        let id = state.number();
         let door = state.machines[to].door.as_mut()?;
         if door.backlog.len() >= SIMULATED_BACKLOG_MAX {
             return None;
         }
-        door.backlog.push_back(id);
-        door.listener.take().into_iter().for_each(Waker::wake);
         let theirs = door.identity;
         let connection = Connection {
             nodes: [from, to],
@@ -118,7 +115,9 @@ impl Net {
             taker: None,
             no_more: None,
         };
-        state.connections.insert(id, connection);
+        let id = state.connections.insert(connection);
+        door.backlog.push_back(id);
+        door.listener.take().into_iter().for_each(Waker::wake);
         drop(guard);
         self.record_opened(id, [from, to]);
         Some((id, theirs))
@@ -148,15 +147,16 @@ impl Net {
         let now = self.now();
         let mut guard = self.state();
         let state = &mut *guard;
-        let number = state.number();
-        let its = state.connections.get_mut(&connection)?;
+        let its = state.connections.get_mut(connection)?;
         if its.streams_left == 0 || its.sides[0].closed.is_some() {
             return None;
         }
         its.streams_left -= 1;
         let nodes = its.nodes;
         let due = state.arrival(now, nodes[0], nodes[1]);
-        let its = state.connections.get_mut(&connection)?;
+        let stream = Stream { connection, nodes, sides: Default::default(), pipes: Default::default() };
+        let number = state.streams.insert(stream);
+        let its = state.connections.get_mut(connection)?;
         // One after the other, and when none is left the other side need not wait for more.
         let due = its.opened.back().map_or(due, |(last, _)| due.max(*last));
         its.opened.push_back((due, number));
@@ -165,8 +165,6 @@ impl Net {
             its.no_more = Some(due);
         }
         let taker = its.taker.take();
-        let stream = Stream { connection, nodes, sides: Default::default(), pipes: Default::default() };
-        state.streams.insert(number, stream);
         self.wake_at(due, taker);
         Some(number)
     }
@@ -175,7 +173,7 @@ impl Net {
         let now = self.now();
         let mut guard = self.state();
         let state = &mut *guard;
-        let Some(its) = state.connections.get_mut(&connection) else { return Poll::Ready(None) };
+        let Some(its) = state.connections.get_mut(connection) else { return Poll::Ready(None) };
         if its.sides[1].closed.is_some() {
             return Poll::Ready(None);
         }
@@ -205,7 +203,7 @@ impl Net {
         let now = self.now();
         let mut guard = self.state();
         let state = &mut *guard;
-        let Some(its) = state.connections.get_mut(&connection) else { return };
+        let Some(its) = state.connections.get_mut(connection) else { return };
         if its.sides[side].closed.is_some() || its.sides[side].is_gone {
             return;
         }
@@ -214,7 +212,7 @@ impl Net {
         let (nodes, streams, taker) = (its.nodes, its.streams.clone(), its.taker.take());
         let due = state.arrival(now, nodes[side], nodes[other(side)]);
         if side == 0
-            && let Some(its) = state.connections.get_mut(&connection)
+            && let Some(its) = state.connections.get_mut(connection)
         {
             its.no_more = Some(its.no_more.map_or(due, |former| former.min(due)));
             self.wake_at(due, taker);
@@ -230,7 +228,7 @@ impl Net {
         let now = self.now();
         let mut guard = self.state();
         let state = &mut *guard;
-        let Some(its) = state.connections.get_mut(&connection) else { return };
+        let Some(its) = state.connections.get_mut(connection) else { return };
         if its.sides[side].is_gone {
             return;
         }
@@ -241,7 +239,7 @@ impl Net {
             if side == 1 { its.opened.drain(..).map(|(_, stream)| stream).collect() } else { Vec::new() };
         let due = state.arrival(now, nodes[side], nodes[other(side)]);
         if side == 0
-            && let Some(its) = state.connections.get_mut(&connection)
+            && let Some(its) = state.connections.get_mut(connection)
         {
             its.no_more.get_or_insert(due);
             let taker = its.taker.take();
@@ -255,7 +253,7 @@ impl Net {
 
     fn closed_reason(&self, connection: u64, side: usize) -> TransportError {
         let state = self.state();
-        let closed = state.connections.get(&connection).and_then(|its| its.sides[side].closed.clone());
+        let closed = state.connections.get(connection).and_then(|its| its.sides[side].closed.clone());
         let no_more = || CloseReason::new(CloseCode::Done, "this connection carries no more streams");
         TransportError::Closed(closed.unwrap_or_else(no_more))
     }
@@ -337,7 +335,7 @@ impl Listener for SimListener {
     async fn accept(&mut self) -> Result<Box<dyn actor_cluster::transport::Connection>, TransportError> {
         let accepted = poll_fn(|cx| self.net.poll_accept(self.node, cx)).await;
         let state = self.net.state();
-        let found = accepted.and_then(|id| Some((id, state.connections.get(&id)?)));
+        let found = accepted.and_then(|id| Some((id, state.connections.get(id)?)));
         let (connection, its) = found.ok_or_else(|| TransportError::Closed(CloseCode::Lost.into()))?;
         let label = address_of(its.nodes[0]).as_str().into();
         let peer = its.identities[0];
