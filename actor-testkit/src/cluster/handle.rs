@@ -92,7 +92,7 @@ impl SimHandle {
 
     /// The virtual time. It begins at zero.
     pub fn now(&self) -> Instant {
-        self.shared.world.world().now
+        self.shared.world.time()
     }
 
     /// What a test's own futures sleep and spawn on: on no node.

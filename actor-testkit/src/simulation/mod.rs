@@ -204,7 +204,7 @@ impl Simulation {
 
     /// The time. It begins at zero.
     pub fn now(&self) -> Instant {
-        self.handle.world().now
+        self.handle.time()
     }
 
     /// Runs a future and all tasks until the future ends. While all wait, time goes to the next
@@ -292,7 +292,7 @@ impl Simulation {
             self.go_to_next_timer();
             self.run_all(&mut steps);
         }
-        self.handle.world().now = until;
+        self.handle.world().set_now(until);
     }
 
     #[track_caller]

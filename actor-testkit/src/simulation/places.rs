@@ -121,7 +121,7 @@ impl Handle {
         world.places.push(Place::default());
         let place = world.places.len() - 1;
         drop(world);
-        Handle { world: self.world.clone(), place }
+        Handle { shared: self.shared.clone(), place }
     }
 
     /// What this place is called where somebody looks.

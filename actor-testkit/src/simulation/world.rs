@@ -6,7 +6,7 @@ use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -26,6 +26,8 @@ const UNIX_BEGINNING: Duration = Duration::from_secs(1_700_000_000);
 /// while it is locked.
 pub(crate) struct World {
     pub(crate) now: Instant,
+    /// The same, for those who have no lock: written where this is.
+    clock: Arc<AtomicU64>,
     pub(super) ready: VecDeque<Arc<Task>>,
     timers: BTreeMap<(Instant, u64), Waker>,
     numbers: u64,
@@ -43,6 +45,7 @@ impl World {
     pub(super) fn new(seed: u64) -> Self {
         Self {
             now: Instant::ZERO,
+            clock: Arc::default(),
             ready: VecDeque::new(),
             timers: BTreeMap::new(),
             numbers: 0,
@@ -120,10 +123,16 @@ impl World {
     pub(super) fn go_to_next_timer(&mut self) -> Option<Waker> {
         let ((due, number), waker) = self.timers.pop_first()?;
         self.begin_step(None);
-        self.now = self.now.max(due);
+        self.set_now(self.now.max(due));
         self.trace.note_instant(due);
         self.trace.note(number);
         Some(waker)
+    }
+
+    pub(super) fn set_now(&mut self, now: Instant) {
+        self.now = now;
+        let nanos = u64::try_from(now.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.clock.store(nanos, Ordering::Relaxed);
     }
 
     /// Whom else to wake at this moment.
@@ -141,20 +150,32 @@ impl World {
     }
 }
 
+/// A world, and its time for those who need nothing else of it.
+pub(super) struct Shared {
+    world: Mutex<World>,
+    clock: Arc<AtomicU64>,
+}
+
 /// The way into a world, for those of one place.
 #[derive(Clone)]
 pub(crate) struct Handle {
-    pub(super) world: Arc<Mutex<World>>,
+    pub(super) shared: Arc<Shared>,
     pub(super) place: usize,
 }
 
 impl Handle {
     pub(super) fn new(world: World) -> Self {
-        Self { world: Arc::new(Mutex::new(world)), place: 0 }
+        let clock = world.clock.clone();
+        Self { shared: Arc::new(Shared { world: Mutex::new(world), clock }), place: 0 }
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The time, without a lock.
+    pub(crate) fn time(&self) -> Instant {
+        Instant::from_elapsed(Duration::from_nanos(self.shared.clock.load(Ordering::Relaxed)))
     }
 
     /// Queues a new task. Without an origin it is somebody's who polls a future of his own.
@@ -183,12 +204,12 @@ impl Runtime for Handle {
     }
 
     fn now(&self) -> Instant {
-        self.world().now
+        self.time()
     }
 
     fn sleep_until(&self, deadline: Instant) -> BoxTask {
         let key = (deadline, self.world().number());
-        Box::pin(Timer { handle: self.clone(), key })
+        Box::pin(Timer { handle: self.clone(), key, set_for: None })
     }
 
     fn unix_time(&self) -> Duration {
@@ -330,21 +351,26 @@ impl RuntimeTask for Joiner {
 pub(crate) struct Timer {
     handle: Handle,
     key: (Instant, u64),
+    /// Who is woken then, if that is arranged.
+    set_for: Option<Waker>,
 }
 
 impl Future for Timer {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let waker = cx.waker().clone();
-        let mut world = self.handle.world();
-        if world.now >= self.key.0 {
-            drop(world);
+        let this = self.get_mut();
+        if this.handle.time() >= this.key.0 {
             return Poll::Ready(());
         }
-        let former = world.timers.insert(self.key, waker);
-        if former.is_none() {
-            world.note_timer(self.key.0);
+        if this.set_for.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return Poll::Pending;
+        }
+        let is_first = this.set_for.replace(cx.waker().clone()).is_none();
+        let mut world = this.handle.world();
+        let former = world.timers.insert(this.key, cx.waker().clone());
+        if is_first {
+            world.note_timer(this.key.0);
         }
         drop(world);
         drop(former);
@@ -354,8 +380,10 @@ impl Future for Timer {
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        // A timer that nobody waits for must not move time.
-        let timer = self.handle.world().timers.remove(&self.key);
-        drop(timer);
+        // A timer that nobody waits for must not move time. One of the past has gone off.
+        if self.set_for.is_some() && self.handle.time() <= self.key.0 {
+            let timer = self.handle.world().timers.remove(&self.key);
+            drop(timer);
+        }
     }
 }

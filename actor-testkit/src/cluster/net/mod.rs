@@ -123,7 +123,7 @@ impl Net {
     }
 
     fn now(&self) -> Instant {
-        self.world.world().now
+        self.world.time()
     }
 
     /// Has the reader of a pipe woken when there is something for it.
@@ -140,7 +140,8 @@ impl Net {
     }
 
     fn take_alarm_back(&self, pipe: &mut Pipe) {
-        if let Some(alarm) = pipe.alarm.take() {
+        // One of the past has gone off, and one of this moment may do so to no effect.
+        if let Some(alarm) = pipe.alarm.take().filter(|(at, _)| *at > self.now()) {
             let waker = self.world.world().take_back(alarm);
             drop(waker);
         }
