@@ -72,7 +72,7 @@ fn suffer(cluster: &mut SimCluster) {
 }
 
 #[test]
-fn one_seed_gives_one_hash_and_two_seeds_two() {
+fn b15_one_seed_gives_one_hash_and_two_seeds_two() {
     let run = |seed| {
         let mut cluster = users(seed).start();
         suffer(&mut cluster);
