@@ -8,6 +8,7 @@ use lexopt::prelude::*;
 use crate::fuzz::{self, Found};
 use crate::program::Program;
 use crate::shell::Failure;
+use crate::sim;
 
 /// What the caller asked for, checked.
 #[derive(Debug, PartialEq)]
@@ -36,6 +37,8 @@ pub(crate) enum Command {
     Sanitize,
     /// Feed what eats a peer's bytes.
     Fuzz(fuzz::Plan),
+    /// Run simulated clusters.
+    Sim(sim::Plan),
     /// The checks of style and structure.
     Tidy,
     /// Build and try every Cargo feature, with and without.
@@ -121,6 +124,7 @@ pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Command, Failure> {
         "models" => parse_models(args),
         "sanitize" => parse_bare(args, "sanitize", Command::Sanitize),
         "fuzz" => parse_fuzz(args),
+        "sim" => parse_sim(args),
         "tidy" => parse_bare(args, "tidy", Command::Tidy),
         "features" => parse_bare(args, "features", Command::Features),
         "bench" => parse_bench(args),
@@ -178,6 +182,29 @@ fn parse_fuzz(mut args: lexopt::Parser) -> Result<Command, Failure> {
     }
     Ok(Command::Fuzz(plan))
 }
+
+fn parse_sim(mut args: lexopt::Parser) -> Result<Command, Failure> {
+    let mut plan = sim::Plan { seeds: SIM_SEEDS, first: 0, nodes: None, jobs: None, writes_report: false };
+    while let Some(arg) = args.next().map_err(misuse)? {
+        match arg {
+            Long("seeds") => plan.seeds = number(&mut args)?,
+            Long("first") => plan.first = number(&mut args)?,
+            Long("nodes") => plan.nodes = Some(number(&mut args)?),
+            Long("jobs") => plan.jobs = Some(number(&mut args)?),
+            Long("report") => plan.writes_report = true,
+            Long("help") | Short('h') => return Ok(help_on("sim")),
+            other => return Err(misuse(other.unexpected())),
+        }
+    }
+    Ok(Command::Sim(plan))
+}
+
+fn number(args: &mut lexopt::Parser) -> Result<u64, Failure> {
+    args.value().and_then(|value| value.parse()).map_err(misuse)
+}
+
+/// How many seeds are run, unless said.
+const SIM_SEEDS: u64 = 100;
 
 /// For each target, unless said.
 const FUZZ_MINUTES: u64 = 10;
@@ -323,6 +350,15 @@ const ENTRIES: &[Entry] = &[
             "Feed frames, handshakes, sessions, payloads and texts to what reads them, for ten minutes",
             "each unless said. --keep writes what it found worth keeping to fuzz/corpus/TARGET.hex,",
             "which the tests replay. It needs a nightly toolchain and cargo-fuzz.",
+        ],
+    },
+    Entry {
+        name: "sim",
+        options: "[--seeds N] [--first S] [--nodes N] [--jobs N] [--report]",
+        about: &[
+            "Random users on simulated clusters in virtual time, under faults: a hundred seeds from 0,",
+            "three to five nodes each and one for each processor at a time, unless said. What fails is",
+            "run again with fewer faults, and printed. --report writes docs/evidence.md anew.",
         ],
     },
     Entry {

@@ -22,6 +22,7 @@ mod models;
 mod program;
 mod sanitize;
 mod shell;
+mod sim;
 mod test;
 mod tidy;
 
@@ -46,6 +47,7 @@ fn carry_out(command: Command) -> Outcome {
         Command::Models { length } => models::run(length),
         Command::Sanitize => sanitize::run(),
         Command::Fuzz(plan) => fuzz::run(&plan),
+        Command::Sim(plan) => sim::run(&plan),
         Command::Tidy => tidy::run(),
         Command::Features => features::run(),
         Command::Bench { suite, length, more } => bench::run(suite, length, &more),

@@ -2,6 +2,7 @@
 
 mod determinism;
 mod faults;
+mod invariants;
 mod scenario;
 
 use std::time::Duration;

@@ -11,13 +11,17 @@ use super::Finding;
 use super::tree::Tree;
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    let Some(page) = tree.file(PAGE) else { return vec![Finding::error(PAGE, 0, "the page is missing")] };
+    PAGES.iter().flat_map(|page| check_page(tree, page)).collect()
+}
+
+fn check_page(tree: &Tree, name: &'static str) -> Vec<Finding> {
+    let Some(page) = tree.file(name) else { return vec![Finding::error(name, 0, "the page is missing")] };
     let quotes = quotes(&page.text);
     if quotes.is_empty() {
-        return vec![Finding::error(PAGE, 0, "the page quotes nothing; is its code compiled anywhere?")];
+        return vec![Finding::error(name, 0, "the page quotes nothing; is its code compiled anywhere?")];
     }
     let wrong = quotes.iter().filter_map(|quote| Some((quote.line, fault(quote, tree)?)));
-    wrong.map(|(line, message)| Finding::error(PAGE, line, message)).collect()
+    wrong.map(|(line, message)| Finding::error(name, line, message)).collect()
 }
 
 /// A block of Rust.
@@ -85,7 +89,7 @@ fn end_of(part: &[&str], file: &[&str], start: usize) -> Option<usize> {
         .then_some(end)
 }
 
-const PAGE: &str = "docs/book/write-your-own-transport.md";
+const PAGES: [&str; 2] = ["docs/book/write-your-own-transport.md", "docs/book/simulation.md"];
 
 const LEFT_OUT: &str = "// …";
 
@@ -95,12 +99,13 @@ const ADVICE: &str = "say where this code stands: end the line before it with a 
 mod tests {
     use super::*;
 
+    const PAGE: &str = PAGES[0];
     const FILE: &str =
         "impl A {\n    fn f() {\n        one();\n\n        two();\n        three();\n    }\n}\n";
 
     fn found(lead: &str, code: &str) -> Vec<String> {
         let page = format!("# Page\n\n{lead}\n\n```rust,ignore\n{code}\n```\n");
-        let findings = check(&Tree::of(&[(PAGE, &page), ("a/b.rs", FILE)]));
+        let findings = check_page(&Tree::of(&[(PAGE, &page), ("a/b.rs", FILE)]), PAGE);
         findings.into_iter().map(|finding| finding.message).collect()
     }
 
@@ -120,7 +125,7 @@ mod tests {
     fn a_block_says_where_it_stands() {
         assert_eq!(found("Look:", "one();"), [ADVICE]);
         assert_eq!(found("[There](../../a/c.rs):", "one();"), ["there is no a/c.rs to quote"]);
-        assert_eq!(check(&Tree::of(&[(PAGE, "no code")])).len(), 1);
-        assert_eq!(check(&Tree::of(&[])).len(), 1);
+        assert_eq!(check_page(&Tree::of(&[(PAGE, "no code")]), PAGE).len(), 1);
+        assert_eq!(check(&Tree::of(&[])).len(), PAGES.len());
     }
 }

@@ -187,6 +187,13 @@ pub struct End {
     pub apart: Vec<(usize, usize)>,
 }
 
+impl End {
+    /// All are connected.
+    pub fn new(at: Instant) -> Self {
+        Self { at, apart: Vec::new() }
+    }
+}
+
 /// All that this crate knows of.
 pub fn all() -> Vec<Box<dyn Invariant>> {
     vec![

@@ -11,7 +11,7 @@ use super::{About, Checked, Invariant, Violation};
 use crate::cluster::history::{Event, What};
 
 /// How long a fault explains what comes of it: a session waits so long for its streams, and dials again meanwhile.
-const EXPLAINS_FOR: Duration = Duration::from_secs(120);
+const EXPLAINS_FOR: Duration = Duration::from_secs(30);
 
 /// See the module.
 #[derive(Debug, Default)]

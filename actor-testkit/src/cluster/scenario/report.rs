@@ -23,15 +23,19 @@ impl fmt::Display for Run {
         writeln!(f, "seed {seed} fails after {at:?} of virtual time: {invariant}")?;
         writeln!(f, "  {text}")?;
         match self.shrunk {
-            Some((faults, runs)) => writeln!(f, "faults that do it, of {faults}, as found in {runs} runs:")?,
-            None => writeln!(f, "faults:")?,
+            Some((faults, runs)) => write!(f, "faults that do it, of {faults}, as found in {runs} runs")?,
+            None => write!(f, "faults")?,
         }
+        writeln!(f, ", from when all nodes had met, at {:?}:", self.met)?;
         write!(f, "{}", self.schedule)?;
         writeln!(f, "what happened:")?;
         for line in around {
             writeln!(f, "  {line}")?;
         }
-        let test = thread::current().name().map(|name| format!(" cargo test {name}")).unwrap_or_default();
+        // A test's thread is called as the test is.
+        let test =
+            thread::current().name().filter(|name| *name != "main").map(|name| format!(" cargo test {name}"));
+        let test = test.unwrap_or_default();
         write!(f, "again: {SEED_VARIABLE}={seed}{test}")
     }
 }

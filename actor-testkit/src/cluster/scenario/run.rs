@@ -35,6 +35,8 @@ pub struct Run {
     pub schedule: Schedule,
     /// How many faults the schedule had before it was made smaller, and in how many runs that was done.
     pub shrunk: Option<(usize, usize)>,
+    /// When all nodes had met: from then on the schedule's times are counted.
+    pub met: Duration,
     /// What [the whole run](SimHandle::event_hash) comes to.
     pub event_hash: u64,
     /// How much virtual time it took.
@@ -65,6 +67,19 @@ pub struct Failure {
     pub around: Vec<String>,
 }
 
+impl Run {
+    /// Something is wrong with it that was seen from outside.
+    pub fn fail(&mut self, invariant: &str) {
+        let text = "it was not so".to_owned();
+        self.failure = Some(Failure {
+            invariant: invariant.to_owned(),
+            text,
+            at: self.virtual_time,
+            around: Vec::new(),
+        });
+    }
+}
+
 impl Scenario {
     /// One run with these faults instead of those that the seed brings.
     pub fn run_with(&self, seed: u64, schedule: &Schedule) -> Run {
@@ -72,6 +87,7 @@ impl Scenario {
             seed,
             schedule: schedule.clone(),
             shrunk: None,
+            met: Duration::ZERO,
             event_hash: 0,
             virtual_time: Duration::ZERO,
             events: 0,
@@ -86,6 +102,7 @@ impl Scenario {
         let driven = catch_unwind(AssertUnwindSafe(|| {
             let mut cluster = self.with_users((self.cluster)(seed), &crowd).start();
             *handle.lock().unwrap_or_else(PoisonError::into_inner) = Some(cluster.handle());
+            run.met = since_start(cluster.now());
             Drive { scenario: self, cluster: &mut cluster, checker: &checker, crowd: &crowd }.drive(schedule);
         }));
         let handle = handle.into_inner().unwrap_or_else(PoisonError::into_inner);

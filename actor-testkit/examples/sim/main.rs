@@ -1,0 +1,128 @@
+//! Random users on simulated clusters, seed after seed: `cargo xtask sim` builds and runs this, and `cargo xtask sim --help` says
+//! what it can be told.
+
+#![expect(clippy::print_stdout, reason = "printing is what a command line does")]
+
+mod options;
+mod page;
+mod progress;
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+
+use actor_testkit::cluster::scenario::{Run, Tally, random_users};
+
+use self::options::Options;
+use self::progress::Progress;
+
+/// Of so many seeds one is run twice, and must come to the same.
+const TWICE_EACH: u64 = 20;
+
+/// After so many failures no more seeds are begun: they are all the same one, mostly.
+const FAILURES_MAX: usize = 3;
+
+fn main() -> ExitCode {
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(why) => {
+            eprintln!("error: {why}");
+            return ExitCode::from(2);
+        }
+    };
+    let outcome = run_all(&options);
+    println!("{}", outcome.tally);
+    for (kind, times) in &outcome.tally.faults {
+        println!("  {times:>10} {kind}");
+    }
+    for (invariant, times) in &outcome.tally.checked {
+        println!("  {times:>10} checks: {invariant}");
+    }
+    println!("{} seeds were run twice, and came to the same", outcome.twice);
+    if !outcome.tally.failures.is_empty() {
+        println!("{} seeds failed; the first is run again by:", outcome.tally.failures.len());
+        let (seed, _) = &outcome.tally.failures[0];
+        let nodes = options.nodes.map(|nodes| format!(" --nodes {nodes}")).unwrap_or_default();
+        println!("  cargo xtask sim --seeds 1 --first {seed}{nodes}");
+        return ExitCode::FAILURE;
+    }
+    if let Some(path) = &options.report {
+        let written = std::fs::write(path, page::page(&options, &outcome));
+        if let Err(error) = written {
+            eprintln!("error: {}: {error}", path.display());
+            return ExitCode::FAILURE;
+        }
+        println!("written: {}", path.display());
+    }
+    ExitCode::SUCCESS
+}
+
+/// What all seeds came to.
+struct Outcome {
+    tally: Tally,
+    /// How many were run twice.
+    twice: u64,
+}
+
+/// A run, and what the same seed came to the second time if there was one.
+type Ran = (Run, Option<u64>);
+
+fn run_all(options: &Options) -> Outcome {
+    let next = AtomicU64::new(0);
+    let (done, ran) = mpsc::channel();
+    thread::scope(|scope| {
+        for _ in 0..options.jobs {
+            let done = done.clone();
+            scope.spawn(|| work(options, &next, done));
+        }
+        drop(done);
+        gather(options, &next, &ran)
+    })
+}
+
+/// Runs one seed after another until there are no more.
+fn work(options: &Options, next: &AtomicU64, done: Sender<Ran>) {
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        if number >= options.seeds {
+            return;
+        }
+        let seed = options.first.wrapping_add(number);
+        let scenario = random_users(options.nodes_of(seed));
+        let run = scenario.run_and_shrink(seed);
+        let again = (run.failure.is_none() && number.is_multiple_of(TWICE_EACH))
+            .then(|| scenario.run(seed).event_hash);
+        if done.send((run, again)).is_err() {
+            return;
+        }
+    }
+}
+
+/// Takes what comes, in whichever order, and counts it in the order of the seeds.
+fn gather(options: &Options, next: &AtomicU64, ran: &Receiver<Ran>) -> Outcome {
+    let mut progress = Progress::new(options.seeds);
+    let mut runs = BTreeMap::new();
+    let (mut failures, mut twice) = (0, 0);
+    for (mut run, again) in ran {
+        twice += u64::from(again.is_some());
+        if let Some(hash) = again.filter(|hash| *hash != run.event_hash) {
+            println!("seed {} comes to {:016x}, and then to {hash:016x}", run.seed, run.event_hash);
+            run.fail("the same seed gives the same run");
+        }
+        if run.failure.is_some() {
+            println!("{run}\n");
+            failures += 1;
+            if failures >= FAILURES_MAX {
+                next.store(options.seeds, Ordering::Relaxed);
+            }
+        }
+        progress.count(&run);
+        runs.insert(run.seed, run);
+    }
+    progress.end();
+    let mut tally = Tally::default();
+    runs.values().for_each(|run| tally.add(run));
+    Outcome { tally, twice }
+}

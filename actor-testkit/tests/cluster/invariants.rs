@@ -1,0 +1,284 @@
+//! Each invariant holds in a history that is as it must be, and is broken by one that is not.
+
+use std::sync::Arc;
+
+use actor_cluster::transport::{CloseCode, CloseReason};
+use actor_cluster::{
+    CreditAudit, Incarnation, LaneAudit, NodeEvent, NodeId, PeerInfo, PublishedActor, SessionAudit,
+};
+use actor_core::{ActorId, CallFailure, Instant, Rejection};
+use actor_testkit::cluster::history::{Event, Outcome, What};
+use actor_testkit::cluster::invariants::{
+    CallsAnswered, Checked, ConnectedAgain, Credit, End, Fifo, Invariant, Ledger, LossExplained,
+    NamesWithdrawn, NothingLost, OneOwner, Sequences, SessionSide, WatchOnce,
+};
+use actor_testkit::cluster::{Crash, Fault};
+
+use super::SECOND;
+
+/// So many seconds after the beginning.
+fn at(seconds: u32) -> Instant {
+    Instant::ZERO + seconds * SECOND
+}
+
+fn life(node: usize) -> Incarnation {
+    Incarnation::new(1, node as u64 + 1)
+}
+
+fn id(node: usize) -> NodeId {
+    NodeId::from_bytes([u8::try_from(node).unwrap(); 32])
+}
+
+fn actor(node: usize) -> ActorId {
+    ActorId::new(life(node), 7)
+}
+
+fn peer(node: usize) -> PeerInfo {
+    PeerInfo { node: id(node), incarnation: life(node), name: String::new(), is_proven: true }
+}
+
+fn lost(node: usize) -> What {
+    let reason = CloseReason::new(CloseCode::Timeout, "the peer is silent");
+    What::Node(NodeEvent::SessionLost { peer: peer(node), reason, unacked: 0 })
+}
+
+/// Three nodes that have started, and then this, a second each; in the end all are connected.
+fn check(mut invariant: impl Invariant, events: &[(usize, What)]) -> Checked {
+    let started = (0..3).map(|node| (node, What::Started { id: id(node), incarnation: life(node) }));
+    let mut now = 0;
+    for (node, what) in started.chain(events.iter().cloned()) {
+        now += 1;
+        invariant.observe(&Event { at: at(now), node: Some(node), what })?;
+    }
+    invariant.at_end(&End::new(at(now + 600)))
+}
+
+#[track_caller]
+fn holds(invariant: impl Invariant, events: &[(usize, What)]) {
+    assert!(check(invariant, events).is_ok());
+}
+
+#[track_caller]
+fn breaks(invariant: impl Invariant, events: &[(usize, What)], why: &str) {
+    let violation = check(invariant, events).unwrap_err().to_string();
+    assert!(violation.contains(why), "{violation}");
+}
+
+fn sent(number: u64) -> (usize, What) {
+    (0, What::Sent { from: 1, to: actor(1), number })
+}
+
+fn received(number: u64) -> (usize, What) {
+    (1, What::Received { from: 1, to: actor(1), number })
+}
+
+#[test]
+fn messages_out_of_order_and_repeated_ones_are_seen() {
+    let all = [sent(0), sent(1), received(0), received(1)];
+    holds(Fifo::default(), &all);
+    // What is missing is another's matter.
+    holds(Fifo::default(), &[sent(0), sent(1), received(1)]);
+    breaks(Fifo::default(), &[sent(0), sent(1), received(1), received(0)], "after message 1");
+    breaks(Fifo::default(), &[sent(0), received(0), received(0)], "came twice");
+}
+
+#[test]
+fn a_message_that_never_came_is_seen() {
+    holds(NothingLost::default(), &[sent(0), received(0)]);
+    breaks(NothingLost::default(), &[sent(0), sent(1), received(1)], "message 0");
+    breaks(NothingLost::default(), &[sent(0), (0, lost(2))], "message 0");
+    // Before it was sent.
+    breaks(NothingLost::default(), &[(0, lost(1)), sent(0)], "message 0");
+    holds(NothingLost::default(), &[sent(0), (0, lost(1))]);
+    holds(NothingLost::default(), &[sent(0), (1, lost(0))]);
+    holds(NothingLost::default(), &[sent(0), (1, What::ActorEnded { actor: actor(1) })]);
+    holds(NothingLost::default(), &[sent(0), (1, What::Crashed { incarnation: life(1) })]);
+}
+
+const CALL: u64 = 5;
+
+fn begun() -> (usize, What) {
+    (0, What::CallBegun { call: CALL, to: actor(1) })
+}
+
+fn ran() -> (usize, What) {
+    (1, What::CallRan { call: CALL })
+}
+
+fn ended(outcome: Outcome) -> (usize, What) {
+    (0, What::CallEnded { call: CALL, outcome })
+}
+
+#[test]
+fn a_call_that_waits_for_ever_is_seen() {
+    holds(CallsAnswered::default(), &[begun(), ended(Outcome::Answered)]);
+    breaks(CallsAnswered::default(), &[begun(), ran()], "still waits");
+    // Whoever called is no more.
+    holds(CallsAnswered::default(), &[begun(), (0, What::Crashed { incarnation: life(0) })]);
+    breaks(CallsAnswered::default(), &[begun(), (1, What::Crashed { incarnation: life(1) })], "still waits");
+    let twice = [begun(), ended(Outcome::Answered), ended(Outcome::Answered)];
+    breaks(CallsAnswered::default(), &twice, "not under way");
+}
+
+#[test]
+fn outcomes_that_are_not_true_are_seen() {
+    let rejected = Outcome::Failed(CallFailure::Rejected(Rejection::Stopped));
+    holds(Ledger::default(), &[begun(), ran(), ended(Outcome::Answered)]);
+    holds(Ledger::default(), &[begun(), ran(), ended(Outcome::Failed(CallFailure::Unknown))]);
+    holds(Ledger::default(), &[begun(), ended(rejected.clone())]);
+    breaks(Ledger::default(), &[begun(), ended(Outcome::Answered)], "never ran");
+    breaks(Ledger::default(), &[begun(), ran(), ran()], "ran 2 times");
+    for outcome in [rejected, Outcome::NotSent, Outcome::Failed(CallFailure::Expired)] {
+        breaks(Ledger::default(), &[begun(), ran(), ended(outcome.clone())], "was told");
+        breaks(Ledger::default(), &[begun(), ended(outcome), ran()], "was told");
+    }
+}
+
+#[test]
+fn watches_that_fire_twice_or_never_or_for_nothing_are_seen() {
+    let watches = (0, What::WatchBegun { watch: 3, actor: actor(1) });
+    let fires = (0, What::WatchFired { watch: 3 });
+    let ends = (1, What::ActorEnded { actor: actor(1) });
+    let dies = (1, What::Crashed { incarnation: life(1) });
+    let late = (0..6).map(|_| (2, What::Note(String::new())));
+    let check = WatchOnce::default;
+    holds(check(), std::slice::from_ref(&watches));
+    holds(check(), &[watches.clone(), ends.clone(), fires.clone()]);
+    holds(check(), &[ends.clone(), watches.clone(), fires.clone()]);
+    holds(check(), &[watches.clone(), (0, lost(1)), fires.clone()]);
+    breaks(check(), &[watches.clone(), ends.clone(), fires.clone(), fires.clone()], "fired again");
+    breaks(check(), &[watches.clone(), ends], "the actor has ended");
+    breaks(check(), &[watches.clone(), dies.clone()], "the actor has ended");
+    breaks(check(), &[watches.clone(), fires], "the actor lives");
+    let parted: Vec<_> = [watches.clone()].into_iter().chain(late).chain([(0, lost(1))]).collect();
+    breaks(check(), &parted, "the session");
+    holds(check(), &[watches, dies, (0, What::Crashed { incarnation: life(0) })]);
+}
+
+#[test]
+fn a_name_of_two_is_seen_once_they_have_had_time() {
+    let name: Arc<str> = "role".into();
+    let takes = |node| (node, What::NameTaken { name: name.clone(), actor: actor(node) });
+    let found = (2, What::NameFound { name: name.clone(), actor: actor(0) });
+    let published = |node| PublishedActor { node: id(node), actor: actor(node) };
+    let (winner, loser) = (published(0), published(1));
+    let conflict = |node| (node, What::Node(NodeEvent::NameConflict { name: name.clone(), winner, loser }));
+    let parted = (0, What::Fault(Fault::Partition(vec![vec![0], vec![1, 2]])));
+    let check = OneOwner::default;
+    holds(check(), &[takes(0), (0, What::NameLost { name: name.clone(), actor: actor(0) }), takes(1)]);
+    breaks(check(), &[takes(0), takes(1)], "two owners");
+    // The winner's node tells it as well.
+    breaks(check(), &[takes(0), takes(1), conflict(0)], "two owners");
+    holds(check(), &[takes(0), takes(1), conflict(1)]);
+    holds(check(), &[takes(0), takes(1), (1, What::Crashed { incarnation: life(1) })]);
+    holds(check(), &[takes(0), takes(1), (1, What::ActorEnded { actor: actor(1) })]);
+    holds(check(), &[takes(0), takes(1), parted.clone(), found.clone()]);
+    let mends = (0, What::Fault(Fault::Heal));
+    breaks(check(), &[takes(0), takes(1), parted, mends, found], "two owners");
+}
+
+#[test]
+fn a_name_of_a_life_that_is_over_is_seen() {
+    let found = (0, What::NameFound { name: "name".into(), actor: actor(1) });
+    let dies = (1, What::Crashed { incarnation: life(1) });
+    holds(NamesWithdrawn::default(), std::slice::from_ref(&found));
+    // Nobody knows it yet.
+    holds(NamesWithdrawn::default(), &[dies.clone(), found.clone()]);
+    breaks(NamesWithdrawn::default(), &[dies, (0, lost(1)), found], "led to");
+}
+
+#[test]
+fn a_session_that_is_lost_for_nothing_is_seen() {
+    let fault = |fault| (2, What::Fault(fault));
+    let check = LossExplained::default;
+    holds(check(), &[fault(Fault::Cut(0, 1)), (0, lost(1))]);
+    holds(check(), &[fault(Fault::Block { from: 1, to: 0 }), (0, lost(1))]);
+    holds(check(), &[fault(Fault::Freeze(1)), (0, lost(1))]);
+    holds(check(), &[fault(Fault::Crash(1, Crash::Silent)), (0, lost(1))]);
+    // A clock's time explains nothing, nor does what happens to others; but that a node has just begun does.
+    let long = |cause: Fault| {
+        let late = (0..130).map(|_| (2, What::Note(String::new())));
+        late.chain([fault(cause), (0, lost(1))]).collect::<Vec<_>>()
+    };
+    breaks(check(), &long(Fault::Cut(1, 2)), "nothing was wrong");
+    breaks(check(), &long(Fault::ClockJump { node: 1, by: SECOND, is_backwards: true }), "nothing was wrong");
+    holds(check(), &long(Fault::Cut(0, 1)));
+}
+
+#[test]
+fn nodes_that_stay_apart_are_seen() {
+    let mut end = End::new(at(1));
+    assert_eq!(ConnectedAgain.at_end(&end), Ok(1));
+    end.apart = vec![(0, 2)];
+    assert!(ConnectedAgain.at_end(&end).is_err());
+}
+
+/// Both sides of a session, as they are after some messages.
+fn sides() -> [SessionSide; 2] {
+    let credit = CreditAudit {
+        window: 100,
+        spent: 60,
+        limit: 130,
+        lent_window: 100,
+        taken: 60,
+        delivered: 50,
+        returned: 30,
+    };
+    let lane = LaneAudit { lane: 3, sent: 500, acked: 400, received: 450, told: 420, credit: Some(credit) };
+    [0, 1].map(|node| SessionSide { node, audit: SessionAudit { session: 9, lanes: vec![lane] } })
+}
+
+/// Shows both sides, changes the first, and shows it again.
+fn changed(mut invariant: impl Invariant, change: impl FnOnce(&mut LaneAudit)) -> Checked {
+    let [mut one, other] = sides();
+    invariant.audit(&one)?;
+    invariant.audit(&other)?;
+    change(&mut one.audit.lanes[0]);
+    invariant.audit(&one)
+}
+
+#[test]
+fn credit_that_nobody_gave_is_seen() {
+    type Change = fn(&mut CreditAudit);
+    let check = |change: Change| changed(Credit::default(), |lane| change(lane.credit.as_mut().unwrap()));
+    let fine: [Change; 3] = [|_| {}, |credit| credit.spent = 230, |credit| credit.delivered = 60];
+    for change in fine {
+        assert_eq!(check(change), Ok(1));
+    }
+    let bad: [(Change, &str); 7] = [
+        (|credit| credit.spent = 231, "spent more than it has"),
+        (|credit| credit.taken = 231, "spent more than it was lent"),
+        (|credit| credit.delivered = 61, "more was given back"),
+        (|credit| credit.returned = 51, "more was given back"),
+        (|credit| credit.limit = 129, "taken back"),
+        (|credit| credit.limit = 131, "more credit than the other gave"),
+        (|credit| (credit.taken, credit.spent) = (61, 60), "paid for"),
+    ];
+    for (change, why) in bad {
+        let violation = check(change).unwrap_err().to_string();
+        assert!(violation.contains(why), "{violation}");
+    }
+}
+
+#[test]
+fn numbers_that_go_back_or_too_far_are_seen() {
+    type Change = fn(&mut LaneAudit);
+    let check = |change: Change| changed(Sequences::default(), change);
+    for change in [|_| {}, |lane| lane.sent = 501, |lane: &mut LaneAudit| lane.acked = 420] as [Change; 3] {
+        assert_eq!(check(change), Ok(1));
+    }
+    let bad: [(Change, &str); 8] = [
+        (|lane| lane.acked = 501, "more is acknowledged"),
+        (|lane| lane.told = 451, "more is acknowledged"),
+        (|lane| lane.sent = 499, "went back"),
+        (|lane| lane.acked = 399, "went back"),
+        (|lane| lane.received = 449, "went back"),
+        (|lane| lane.told = 419, "went back"),
+        (|lane| lane.received = 501, "more has come"),
+        (|lane| lane.acked = 421, "knows more"),
+    ];
+    for (change, why) in bad {
+        let violation = check(change).unwrap_err().to_string();
+        assert!(violation.contains(why), "{violation}");
+    }
+}

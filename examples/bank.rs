@@ -1,0 +1,179 @@
+//! cargo run --example bank [SEEDS]
+//!
+//! Money goes from one account to another, each on a node of its own, while the network fails. In the first form of the program a
+//! transfer of which nobody knows whether it was carried out is carried out again. The simulator finds that; the second form passes.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use actor_cluster::RemoteMessage;
+use actor_core::{Actor, ActorError, ActorRef, CallError, CallFailure, ReplyPort, SendError, SpawnOptions};
+use actor_testkit::cluster::history::{Event, What};
+use actor_testkit::cluster::invariants::{About, Checked, End, Invariant, Violation};
+use actor_testkit::cluster::scenario::{FaultKind, Faults, Scenario, User};
+use actor_testkit::cluster::{SimCluster, SimNode};
+
+/// How many accounts there are, and what each has at first.
+const ACCOUNTS: usize = 3;
+const AT_FIRST: i64 = 100;
+
+#[derive(RemoteMessage)]
+enum Ask {
+    /// Adds so much, or takes it away if it is less than nothing, and says what there is then.
+    #[rpc]
+    Book(i64, ReplyPort<i64>),
+}
+
+struct Account {
+    node: SimNode,
+}
+
+impl Actor for Account {
+    type Msg = Ask;
+    type State = i64;
+    type Arguments = ();
+
+    async fn pre_start(&self, _: &ActorRef<Ask>, (): ()) -> Result<i64, ActorError> {
+        Ok(AT_FIRST)
+    }
+
+    async fn handle(&self, _: &ActorRef<Ask>, ask: Ask, balance: &mut i64) -> Result<(), ActorError> {
+        let Ask::Book(amount, port) = ask;
+        *balance += amount;
+        self.node.record(What::Note(format!("booked {amount}, has {balance}")));
+        _ = port.send(*balance);
+        Ok(())
+    }
+}
+
+/// What is done about a call of which nobody knows whether it ran.
+#[derive(Clone, Copy)]
+enum Again {
+    /// It is made once more.
+    Anew,
+    /// It is asked again with the same key, by which the account knows it.
+    WithItsKey,
+}
+
+/// One transfer between two accounts.
+async fn transfer(user: User, again: Again) {
+    let from = user.pick(ACCOUNTS);
+    let to = (from + 1 + user.pick(ACCOUNTS - 1)) % ACCOUNTS;
+    let amount = 1 + user.pick(20) as i64;
+    book(&user, from, -amount, again).await;
+    book(&user, to, amount, again).await;
+}
+
+async fn book(user: &User, account: usize, amount: i64, again: Again) {
+    let account = loop {
+        match user.node().server().find::<Ask>(&format!("account-{account}")) {
+            Ok(account) => break account,
+            Err(_) => user.sleep(Duration::from_millis(500)).await,
+        }
+    };
+    let key = account.call_key();
+    loop {
+        let answer = match again {
+            Again::Anew => account.call(|port| Ask::Book(amount, port)).await,
+            Again::WithItsKey => {
+                account.call_once(&key, Duration::from_secs(5), |port| Ask::Book(amount, port)).await
+            }
+        };
+        match answer {
+            Ok(_) => return,
+            Err(CallError::Failed(CallFailure::Unknown | CallFailure::TimedOut(_))) => {}
+            Err(CallError::Failed(failure)) if failure.never_ran() => {}
+            Err(CallError::NotSent(SendError::NotConnected(_))) => {}
+            Err(error) => return user.record(What::Note(format!("given up: {}", error.map(drop)))),
+        }
+        user.sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// Money is neither made nor lost.
+#[derive(Default)]
+struct Conserved {
+    /// What all bookings come to: less than nothing while money is on its way.
+    booked: i64,
+}
+
+impl Invariant for Conserved {
+    fn name(&self) -> &'static str {
+        "money is neither made nor lost"
+    }
+
+    fn observe(&mut self, event: &Event) -> Checked {
+        let What::Note(note) = &event.what else { return Ok(0) };
+        let Some((amount, _)) = note.strip_prefix("booked ").and_then(|note| note.split_once(',')) else {
+            return Ok(0);
+        };
+        self.booked += amount.parse::<i64>().unwrap_or_default();
+        if self.booked > 0 {
+            return Err(self.violation());
+        }
+        Ok(1)
+    }
+
+    fn at_end(&mut self, _: &End) -> Checked {
+        if self.booked == 0 { Ok(1) } else { Err(self.violation()) }
+    }
+}
+
+impl Conserved {
+    fn violation(&self) -> Violation {
+        let all = AT_FIRST * ACCOUNTS as i64;
+        let text = format!("the accounts had {all} in all, and have {}", all + self.booked);
+        Violation::new(text).about(About::Note("booked".into()))
+    }
+}
+
+/// A bank, under faults that an account outlives.
+fn bank(again: Again) -> Scenario {
+    Scenario::new("bank", |seed| {
+        SimCluster::seeded(seed).nodes(ACCOUNTS).on_start(async |node| {
+            let account = Account { node: node.clone() };
+            let account = node.system().spawn(account, (), SpawnOptions::new()).await.expect("it starts");
+            let name = format!("account-{}", node.index());
+            node.server().publish(&name, &account).expect("nobody else has the name");
+        })
+    })
+    .users(1, move |user| transfer(user, again))
+    .pause(Duration::from_secs(2))
+    .faults(Faults::only([FaultKind::Partition, FaultKind::OneWay, FaultKind::Cut, FaultKind::Freeze]))
+    .invariant(Conserved::default)
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let seeds = std::env::args().nth(1).map_or(Ok(100), |seeds| seeds.parse())?;
+    let out = &mut io::stdout();
+    let anew = bank(Again::Anew);
+    match (0..seeds).map(|seed| anew.run_and_shrink(seed)).find(|run| run.failure.is_some()) {
+        Some(run) => writeln!(out, "{run}")?,
+        None => writeln!(out, "{seeds} seeds have found nothing")?,
+    }
+    writeln!(out, "mended: {}", bank(Again::WithItsKey).check(0..seeds))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_simulator_finds_what_is_booked_twice() {
+        let bank = bank(Again::Anew);
+        let found = (0..40).map(|seed| bank.run_and_shrink(seed)).find(|run| run.failure.is_some());
+        let run = found.expect("one of forty seeds finds it");
+        let failure = run.failure.as_ref().unwrap();
+        assert_eq!(failure.invariant, "money is neither made nor lost", "{run}");
+        assert!(run.schedule.episodes.len() <= 3, "few faults are needed: {run}");
+        // The seed does it again.
+        assert_eq!(bank.run_with(run.seed, &run.schedule).failure.as_ref(), Some(failure));
+    }
+
+    #[test]
+    fn the_mended_bank_passes() {
+        bank(Again::WithItsKey).check(0..10);
+    }
+}
