@@ -12,6 +12,8 @@ mod faults;
 mod numbered;
 mod pipe;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod way;
 

@@ -23,6 +23,8 @@ pub(super) struct Pipe {
     pub(super) reader: Option<Waker>,
     pub(super) alarm: Option<(Instant, u64)>,
     pub(super) writer: Option<Waker>,
+    /// The writer has said that it writes no more.
+    is_ended: bool,
     /// When the word arrives that nobody reads any more.
     unread: Option<Instant>,
 }
@@ -61,8 +63,15 @@ impl Pipe {
         self.put(What::Bytes(bytes), due);
     }
 
+    /// Nothing more is written. Said again it changes nothing.
     pub(super) fn end(&mut self, due: Instant) {
-        self.put(What::End, due);
+        if !std::mem::replace(&mut self.is_ended, true) {
+            self.put(What::End, due);
+        }
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        self.is_ended
     }
 
     /// What is not there by then never comes.

@@ -87,7 +87,7 @@ impl Net {
         let now = self.now();
         let Some(stream) = state.streams.get_mut(id) else { return Poll::Ready(Err(lost())) };
         let pipe = &mut stream.pipes[side];
-        if pipe.is_unread(now, &state.ways[back]) {
+        if pipe.is_ended() || pipe.is_unread(now, &state.ways[back]) {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
         if bytes.is_empty() {
