@@ -48,7 +48,7 @@ pub async fn start(
 ) -> Result<Arc<NodeServer>, Box<dyn Error>> {
     let bytes = invitation.bytes_of(KEYS).ok_or("the invitation has no keys")?;
     let keys: NodeKeys = from_bytes(&bytes.into(), &WireContext::default())?;
-    let transport = keys.tcp()?.listen(SocketAddr::new(invitation.ip, invitation.port)).build()?;
+    let transport = keys.tcp_on(SocketAddr::new(invitation.ip, invitation.port))?.build()?;
     let builder = NodeServer::builder(keys.node).name(&keys.name).transport(transport);
     Ok(Arc::new(settings(builder).start().await?))
 }

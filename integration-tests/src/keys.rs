@@ -157,8 +157,17 @@ impl NodeKeys {
     ///
     /// [`TransportError::Config`] if the node has no certificate.
     pub fn tcp(&self) -> Result<TcpConfig, TransportError> {
+        self.tcp_on(ANY_PORT)
+    }
+
+    /// As [`tcp`](Self::tcp), and it listens there.
+    ///
+    /// # Errors
+    ///
+    /// As [`tcp`](Self::tcp).
+    pub fn tcp_on(&self, address: SocketAddr) -> Result<TcpConfig, TransportError> {
         let (credentials, authorities) = self.certificate(Way::Tcp)?;
-        Ok(TcpTransport::builder().listen(ANY_PORT).credentials(credentials).authorities(authorities))
+        Ok(TcpTransport::builder().listen(address).credentials(credentials).authorities(authorities))
     }
 
     /// The settings of this node's QUIC transport: it listens on a free port of this

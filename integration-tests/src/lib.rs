@@ -15,6 +15,7 @@ pub mod flood;
 pub mod guest;
 pub mod invitation;
 pub mod keys;
+pub mod playground;
 pub mod shop;
 pub mod siege;
 pub mod vitals;

@@ -54,7 +54,7 @@ async fn b12_a_connection_cut_again_and_again_under_load_loses_nothing() {
 }
 
 /// A node that others reach through a relay alone: it is all that it tells them of.
-async fn behind_a_relay(keys: &NodeKeys) -> (Member, Relay) {
+pub(crate) async fn behind_a_relay(keys: &NodeKeys) -> (Member, Relay) {
     loop {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let relay = Relay::to(free).await.unwrap();

@@ -318,16 +318,22 @@ impl ProcessCluster {
     ) -> Result<String, ProcessError> {
         let talk = &self.member(node)?.talk;
         let end = Instant::now() + patience;
+        let mut last = None;
         loop {
-            let answer = talk.ask(question, end.saturating_duration_since(Instant::now())).await?;
+            let answer = match talk.ask(question, end.saturating_duration_since(Instant::now())).await {
+                Ok(answer) => answer,
+                Err(ProcessError::Late { node, said, .. }) => {
+                    let otherwise =
+                        last.map_or(String::new(), |last: String| format!(", but with {last:?},"));
+                    let what = format!("answered {question:?} as it should{otherwise}");
+                    return Err(ProcessError::Late { node, what, patience, said });
+                }
+                Err(error) => return Err(error),
+            };
             if will_do(&answer) {
                 return Ok(answer);
             }
-            if Instant::now() >= end {
-                let node = self.nodes[node].name().to_owned();
-                let what = format!("answered {question:?} as it should, but with {answer:?},");
-                return Err(ProcessError::Late { node, what, patience, said: talk.own_lines() });
-            }
+            last = Some(answer);
             // It is another process, which says nothing by itself.
             sleep(UNTIL_PAUSE).await;
         }

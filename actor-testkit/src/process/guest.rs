@@ -20,6 +20,9 @@ pub struct Guest {
     orders: mpsc::Receiver<Order>,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    /// Only held: whoever interrupts the test from a terminal interrupts its nodes too, and it is the test that ends them.
+    #[cfg(unix)]
+    _interrupt: tokio::signal::unix::Signal,
 }
 
 /// What the cluster wants of a node.
@@ -48,7 +51,10 @@ impl Guest {
             return Ok(None);
         }
         #[cfg(unix)]
-        let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        let (terminate, interrupt) = {
+            use tokio::signal::unix::{SignalKind, signal};
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+        };
         let invitation = Invitation::read(&mut io::stdin().lock())?;
         let (sender, orders) = mpsc::channel(QUESTIONS_MAX);
         // A thread of its own, which the end of the process takes along: a read that
@@ -59,6 +65,8 @@ impl Guest {
             orders,
             #[cfg(unix)]
             terminate,
+            #[cfg(unix)]
+            _interrupt: interrupt,
         }))
     }
 

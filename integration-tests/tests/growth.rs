@@ -1,0 +1,57 @@
+//! Clusters that grow, and that all come back to a node at once.
+
+use std::time::Instant;
+
+use actor_cluster::testing::is_full;
+
+use crate::playing::{SOON, introduce, nodes, see_each_other};
+use crate::support::guarded;
+
+/// How many there are in the end: each is a process, and the machine of a test is small.
+fn many() -> usize {
+    if is_full() { 20 } else { 10 }
+}
+
+#[tokio::test]
+async fn b11_three_nodes_become_many_at_once_and_all_know_all() {
+    guarded(async {
+        let mut cluster = nodes(3, |_, _| {}).start().await.unwrap();
+        see_each_other(&cluster, &[0, 1, 2]).await;
+        let began = Instant::now();
+        cluster.add_many(many() - 3).await.unwrap();
+        see_each_other(&cluster, &(0..many()).collect::<Vec<_>>()).await;
+        #[expect(clippy::print_stdout, reason = "the long form is run for this figure")]
+        if is_full() {
+            println!("3 nodes were {} after {:?}", many(), began.elapsed());
+        }
+        assert_eq!(cluster.ask(many() - 1, "rounds node-1 3").await.unwrap(), "3 rounds");
+        assert_eq!(cluster.ask(1, &format!("rounds node-{} 3", many() - 1)).await.unwrap(), "3 rounds");
+        cluster.shutdown().await.unwrap();
+    })
+    .await;
+}
+
+/// All dial the one that was killed, for as long as it is away, and find it when it is back, at once.
+#[tokio::test]
+async fn b12_a_node_that_all_come_back_to_at_once_has_them_all() {
+    guarded(async {
+        let count = many() / 2;
+        let all: Vec<usize> = (0..count).collect();
+        let mut cluster = nodes(count, |_, _| {}).start().await.unwrap();
+        introduce(&cluster).await;
+        see_each_other(&cluster, &all).await;
+        for life in 2..=4 {
+            cluster.kill(0).await.unwrap();
+            for node in &all[1..] {
+                let others = (count - 2).to_string();
+                cluster.until(*node, "peers", SOON, |peers| peers == others).await.unwrap();
+            }
+            cluster.restart(0).await.unwrap();
+            see_each_other(&cluster, &all).await;
+            assert_eq!(cluster.inspect(0).unwrap().lives, life);
+            assert_eq!(cluster.ask(0, "rounds node-1 3").await.unwrap(), "3 rounds");
+        }
+        cluster.shutdown().await.unwrap();
+    })
+    .await;
+}
