@@ -14,6 +14,8 @@ pub(crate) struct Plan {
     pub(crate) nodes: Option<u64>,
     /// How many seeds at a time; as many as there are processors unless said.
     pub(crate) jobs: Option<u64>,
+    /// Whether all are run, whatever fails.
+    pub(crate) keeps_going: bool,
     /// Whether the page of evidence is written anew.
     pub(crate) writes_report: bool,
 }
@@ -22,6 +24,9 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
     let what = ["--package", "actor-testkit", "--features", "cluster", "--example", "sim"];
     let mut command = shell::cargo(["run", "--profile", "sim"]);
     command.args(what).arg("--").args(arguments(plan));
+    if plan.keeps_going {
+        command.arg("--keep-going");
+    }
     if plan.writes_report {
         command.arg("--report").arg(shell::root().join(PAGE));
     }
@@ -49,7 +54,8 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_not_passed_on() {
-        let plan = Plan { seeds: 7, first: 0, nodes: None, jobs: Some(2), writes_report: true };
+        let plan =
+            Plan { seeds: 7, first: 0, nodes: None, jobs: Some(2), keeps_going: false, writes_report: true };
         assert_eq!(arguments(&plan), ["--seeds", "7", "--first", "0", "--jobs", "2"]);
     }
 }

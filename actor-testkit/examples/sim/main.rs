@@ -41,9 +41,11 @@ fn main() -> ExitCode {
         println!("  {times:>10} checks: {invariant}");
     }
     println!("{} seeds were run twice, and came to the same", outcome.twice);
-    if !outcome.tally.failures.is_empty() {
-        println!("{} seeds failed; the first is run again by:", outcome.tally.failures.len());
-        let (seed, _) = &outcome.tally.failures[0];
+    if let [(seed, _), ..] = &outcome.tally.failures[..] {
+        for (invariant, seeds) in by_invariant(&outcome.tally) {
+            println!("{seeds} seeds failed: {invariant}");
+        }
+        println!("the first is run again by:");
         let nodes = options.nodes.map(|nodes| format!(" --nodes {nodes}")).unwrap_or_default();
         println!("  cargo xtask sim --seeds 1 --first {seed}{nodes}");
         return ExitCode::FAILURE;
@@ -57,6 +59,15 @@ fn main() -> ExitCode {
         println!("written: {}", path.display());
     }
     ExitCode::SUCCESS
+}
+
+/// How many seeds each invariant has failed in.
+fn by_invariant(tally: &Tally) -> BTreeMap<&str, usize> {
+    let mut seeds = BTreeMap::new();
+    for (_, invariant) in &tally.failures {
+        *seeds.entry(invariant.as_str()).or_default() += 1;
+    }
+    seeds
 }
 
 /// What all seeds came to.
@@ -91,7 +102,7 @@ fn work(options: &Options, next: &AtomicU64, done: Sender<Ran>) {
         }
         let seed = options.first.wrapping_add(number);
         let scenario = random_users(options.nodes_of(seed));
-        let run = scenario.run_and_shrink(seed);
+        let run = if options.keeps_going { scenario.run(seed) } else { scenario.run_and_shrink(seed) };
         let again = (run.failure.is_none() && number.is_multiple_of(TWICE_EACH))
             .then(|| scenario.run(seed).event_hash);
         if done.send((run, again)).is_err() {
@@ -112,9 +123,11 @@ fn gather(options: &Options, next: &AtomicU64, ran: &Receiver<Ran>) -> Outcome {
             run.fail("the same seed gives the same run");
         }
         if run.failure.is_some() {
-            println!("{run}\n");
             failures += 1;
-            if failures >= FAILURES_MAX {
+            if failures == 1 || !options.keeps_going {
+                println!("{run}\n");
+            }
+            if failures >= FAILURES_MAX && !options.keeps_going {
                 next.store(options.seeds, Ordering::Relaxed);
             }
         }

@@ -15,6 +15,8 @@ pub(crate) struct Options {
     pub(crate) nodes: Option<usize>,
     /// How many seeds at a time.
     pub(crate) jobs: usize,
+    /// Whether all seeds are run, whatever fails, and only counted.
+    pub(crate) keeps_going: bool,
     /// Where the page of evidence goes.
     pub(crate) report: Option<PathBuf>,
 }
@@ -22,9 +24,13 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Self, String> {
         let jobs = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let mut options = Self { seeds: 100, first: 0, nodes: None, jobs, report: None };
+        let mut options = Self { seeds: 100, first: 0, nodes: None, jobs, keeps_going: false, report: None };
         let mut words = words;
         while let Some(word) = words.next() {
+            if word == "--keep-going" {
+                options.keeps_going = true;
+                continue;
+            }
             let value = words.next().ok_or_else(|| format!("{word} wants a value"))?;
             let number =
                 || value.parse::<u64>().map_err(|_| format!("{word} wants a number, and not {value:?}"));

@@ -203,6 +203,9 @@ fn a_session_that_is_lost_for_nothing_is_seen() {
     breaks(check(), &long(Fault::Cut(1, 2)), "nothing was wrong");
     breaks(check(), &long(Fault::ClockJump { node: 1, by: SECOND, is_backwards: true }), "nothing was wrong");
     holds(check(), &long(Fault::Cut(0, 1)));
+    let reason = CloseReason::new(CloseCode::Violation, "a gap");
+    let broken = What::Node(NodeEvent::SessionLost { peer: peer(1), reason, unacked: 0 });
+    breaks(check(), &[fault(Fault::Cut(0, 1)), (0, broken)], "broken the protocol");
 }
 
 #[test]

@@ -1,9 +1,10 @@
-//! A session that nobody closes ends only where a fault explains it.
+//! A session that nobody closes ends only where a fault explains it. No fault explains that a node breaks the protocol.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actor_cluster::NodeId;
+use actor_cluster::transport::CloseCode;
 
 use super::lives::Lives;
 use super::trouble::Trouble;
@@ -40,6 +41,10 @@ impl Invariant for LossExplained {
         let What::Node(told) = &event.what else { return Ok(0) };
         let Some((peer, reason)) = told.session_end() else { return Ok(0) };
         let Some(there) = self.nodes.get(&peer.node) else { return Ok(0) };
+        if reason.code == CloseCode::Violation {
+            let text = format!("node {node} and node {there} have broken the protocol: {reason}");
+            return Err(Violation::new(text).about(About::Node(node)));
+        }
         let is_explained = self.lives.has_ended(peer.incarnation)
             || self.trouble.explains(node, *there, EXPLAINS_FOR, event.at);
         if is_explained {
