@@ -48,9 +48,9 @@ fn intro(options: &Options) -> String {
     format!(
         "`cargo xtask sim --seeds {seeds}{first}{nodes} --report` has written this page, and writes it anew; nobody edits it. Each seed is a \
          cluster of\nits own in virtual time: three users on each node call, send, watch, stop and start actors, take names and look them up \
-         at random,\nwhile faults come and go; then all is mended, and the cluster must be whole again and serve. One seed in three has \
-         a\nnetwork that loses, delays and splits what it carries. One in {TWICE_EACH} is run twice. \
-         [The book](book/simulation.md) says how to do the same with\nactors of your own."
+         at random,\nwhile faults come and go; then all is mended, and the cluster must be whole again and serve. The \
+         seed\nalso says what the network is like, which streams carry what, how much credit there is, and how old connections \
+         become. One in\n{TWICE_EACH} is run twice. [The book](book/simulation.md) says how to do the same with\nactors of your own."
     )
 }
 

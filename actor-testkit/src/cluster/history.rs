@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use actor_cluster::{Incarnation, NodeEvent, NodeId};
+use actor_cluster::{Incarnation, MemberEvent, NodeEvent, NodeId};
 use actor_core::{ActorId, CallError, CallFailure, Instant};
 
 use super::fault::Fault;
@@ -60,6 +60,8 @@ pub enum What {
     },
     /// The node told this of itself: sessions that are ready, interrupted, lost, and so on.
     Node(NodeEvent),
+    /// The node has seen this happen to the members of its cluster.
+    Member(MemberEvent),
     /// Somebody on the node called an actor.
     CallBegun {
         /// Whatever the test numbers its calls by.

@@ -17,6 +17,8 @@ mod fifo;
 mod ledger;
 mod lives;
 mod lookup;
+mod member_loss;
+mod member_views;
 mod name_owner;
 mod nothing_lost;
 mod sequences;
@@ -24,10 +26,11 @@ mod session_loss;
 mod trouble;
 mod watch_once;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use actor_cluster::SessionAudit;
+use actor_cluster::{Incarnation, SessionAudit};
 use actor_core::{ActorId, Instant};
 
 pub use self::apart::ConnectedAgain;
@@ -38,6 +41,8 @@ pub use self::credit::Credit;
 pub use self::fifo::Fifo;
 pub use self::ledger::Ledger;
 pub use self::lookup::NamesWithdrawn;
+pub use self::member_loss::MembersTrusted;
+pub use self::member_views::MembersConverge;
 pub use self::name_owner::OneOwner;
 pub use self::nothing_lost::NothingLost;
 pub use self::sequences::Sequences;
@@ -158,9 +163,10 @@ impl About {
                 | What::CallBegun { to: actor, .. },
                 Self::Actor(this),
             ) => actor == this,
-            (What::Node(_) | What::Started { .. } | What::Crashed { .. }, Self::Node(this)) => {
-                event.node == Some(*this)
-            }
+            (
+                What::Node(_) | What::Member(_) | What::Started { .. } | What::Crashed { .. },
+                Self::Node(this),
+            ) => event.node == Some(*this),
             (What::Note(note), Self::Note(this)) => note.contains(this),
             _ => false,
         }
@@ -185,12 +191,25 @@ pub struct End {
     pub at: Instant,
     /// Pairs of nodes that are there, and have no session with each other.
     pub apart: Vec<(usize, usize)>,
+    /// Whom each node that is there takes for a member.
+    pub members: Vec<View>,
+}
+
+/// Whom a node takes for a member.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The node.
+    pub node: usize,
+    /// Which of its lives it has.
+    pub life: Incarnation,
+    /// The lives that it takes for members, without its own.
+    pub sees: BTreeSet<Incarnation>,
 }
 
 impl End {
     /// All are connected.
     pub fn new(at: Instant) -> Self {
-        Self { at, apart: Vec::new() }
+        Self { at, apart: Vec::new(), members: Vec::new() }
     }
 }
 
@@ -208,5 +227,7 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::<Sequences>::default(),
         Box::<LossExplained>::default(),
         Box::<ConnectedAgain>::default(),
+        Box::<MembersTrusted>::default(),
+        Box::<MembersConverge>::default(),
     ]
 }

@@ -105,6 +105,15 @@ impl Trouble {
         !is_any && self.blocked.is_empty() && now >= self.last + time
     }
 
+    /// Whether something is wrong with a node or with any way to it, or was within such a time.
+    pub(super) fn explains_about(&self, node: usize, within: Duration, now: Instant) -> bool {
+        let is_of = |pair: &(usize, usize)| pair.0 == node || pair.1 == node;
+        let is_recent = |at: &Instant| now <= *at + within;
+        self.explains(node, node, within, now)
+            || self.blocked.iter().any(is_of)
+            || self.of_pair.iter().any(|(pair, at)| is_of(pair) && is_recent(at))
+    }
+
     /// Whether something is wrong with two nodes or between them, or was within such a time.
     pub(super) fn explains(&self, one: usize, other: usize, within: Duration, now: Instant) -> bool {
         let is_bad =

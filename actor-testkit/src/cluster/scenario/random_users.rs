@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actor_cluster::limits::WINDOW_BYTES;
+use actor_cluster::transport::LaneSet;
 use actor_cluster::{Conflict, RemoteMessage};
 use actor_core::{
     Actor, ActorError, ActorId, ActorRef, CallError, CallFailure, Exit, ExitListener, ReplyPort, SpawnOptions,
@@ -11,11 +13,13 @@ use actor_core::{
 
 use super::{Scenario, User};
 use crate::cluster::SimCluster;
+use crate::cluster::builder::SimClusterBuilder;
 use crate::cluster::conditions::Conditions;
 use crate::cluster::handle::SimHandle;
 use crate::cluster::history::{Outcome, What};
 use crate::cluster::invariants::{About, Violation};
 use crate::cluster::node::SimNode;
+use crate::simulation::Random;
 
 /// How many actors of each node come and go.
 const MORTALS: usize = 2;
@@ -24,14 +28,28 @@ const ROLES: usize = 3;
 /// How many users each node has.
 const USERS: usize = 3;
 
-/// So many nodes, on each of them three users who do anything at random, under all kinds of faults; every third seed over a
-/// [rough](Conditions::rough) network.
+/// So many nodes, on each of them three users who do anything at random, under all kinds of faults. The seed also says whether the
+/// network is a [rough](Conditions::rough) one, which streams carry what, how much credit there is, and how old connections become.
 pub fn random_users(nodes: usize) -> Scenario {
-    let cluster = move |seed: u64| {
-        let conditions = if seed.is_multiple_of(3) { Conditions::rough() } else { Conditions::lan() };
-        SimCluster::seeded(seed).nodes(nodes).conditions(conditions).on_start(set_up)
-    };
+    let cluster = move |seed: u64| setting(seed).nodes(nodes).on_start(set_up);
     Scenario::new("random users", cluster).users(USERS, move |user| act(user, nodes)).serves(serves)
+}
+
+fn setting(seed: u64) -> SimClusterBuilder {
+    let mut random = Random::seeded(seed ^ 0x7365_7474_696e_6773);
+    let conditions = if random.below(3) == 0 { Conditions::rough() } else { Conditions::lan() };
+    let rest = LaneSet::URGENT.union(LaneSet::DATA).union(LaneSet::BULK);
+    let streams = match random.below(3) {
+        0 => vec![LaneSet::CONTROL, rest],
+        1 => vec![LaneSet::CONTROL, LaneSet::URGENT, LaneSet::DATA, LaneSet::DATA, LaneSet::BULK],
+        _ => vec![LaneSet::ALL],
+    };
+    let window = [WINDOW_BYTES, 4 << 10, 32 << 10][random.below(3)];
+    let is_renewed = random.below(4) == 0;
+    SimCluster::seeded(seed).conditions(conditions).streams(streams).configure(move |_, builder| {
+        let builder = builder.window_bytes(window);
+        if is_renewed { builder.connection_age_max(Duration::from_secs(3)) } else { builder }
+    })
 }
 
 #[derive(RemoteMessage)]
@@ -39,8 +57,8 @@ enum Ask {
     /// Work on a call, and answer it in some manner.
     #[rpc]
     Work(u64, u64, ReplyPort<u64>),
-    /// A sender's message, and its number.
-    Tell(u64, u64),
+    /// A sender's message, its number, and what makes it long.
+    Tell(u64, u64, Vec<u8>),
 }
 
 const ANSWERS_LATER: u64 = 1;
@@ -70,7 +88,7 @@ impl Actor for Servant {
                     _ = port.send(call);
                 }
             }
-            Ask::Tell(from, number) => self.0.record(What::Received { from, to: myself.id(), number }),
+            Ask::Tell(from, number, _) => self.0.record(What::Received { from, to: myself.id(), number }),
         }
         Ok(())
     }
@@ -174,7 +192,8 @@ async fn tell(user: &User, name: &str) {
     let Some(actor) = find(user, name) else { return };
     let (from, mut number) = (user.next_number(), 0);
     for _ in 0..=user.pick(20) {
-        if actor.cast(Ask::Tell(from, number)).is_ok() {
+        let bytes = if user.pick(20) == 0 { user.pick(200_000) } else { user.pick(100) };
+        if actor.cast(Ask::Tell(from, number, vec![0; bytes])).is_ok() {
             user.record(What::Sent { from, to: actor.id(), number });
             number += 1;
         }

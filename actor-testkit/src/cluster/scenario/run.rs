@@ -177,8 +177,9 @@ impl Drive<'_> {
         self.serve();
         let cluster = &self.cluster;
         let pairs = (0..cluster.nodes()).flat_map(|one| (0..one).map(move |other| (other, one)));
-        let apart = pairs.filter(|(one, other)| !cluster.connected(*one, *other)).collect();
-        locked(self.checker).end(&End { at: cluster.now(), apart });
+        let mut end = End::new(cluster.now());
+        end.apart = pairs.filter(|(one, other)| !cluster.connected(*one, *other)).collect();
+        locked(self.checker).end(&end);
     }
 
     fn is_broken(&self) -> bool {
