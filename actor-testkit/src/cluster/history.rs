@@ -69,7 +69,7 @@ pub enum What {
         /// Whom.
         to: ActorId,
     },
-    /// An actor on the node ran a call.
+    /// An actor on the node ran a call. Where calls are told at all this must be too: one that is answered has run.
     CallRan {
         /// Which.
         call: u64,
