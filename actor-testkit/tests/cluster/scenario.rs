@@ -105,6 +105,7 @@ fn a_healed_cluster_that_does_not_serve_is_a_failure() {
     let refuses = two_nodes("refuses").serves(async |_| Err(Violation::new("closed")));
     assert_eq!(refuses.run(1).failure.unwrap().text, "closed");
     let hangs = two_nodes("hangs").serves(async |cluster| {
+        // sleep: it is to take too long.
         cluster.sleep(60 * SECOND).await;
         Ok(())
     });

@@ -59,5 +59,6 @@ fn wrong(here: &LaneAudit, former: Option<&LaneAudit>, peer: Option<&LaneAudit>)
     if here.received > peer.sent || peer.received > here.sent {
         return Some("more has come than was sent");
     }
-    (here.acked > peer.told || peer.acked > here.told).then_some("one knows more to have come than has")
+    (here.acked > peer.received || peer.acked > here.received)
+        .then_some("one knows more to have come than has")
 }
