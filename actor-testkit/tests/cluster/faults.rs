@@ -248,3 +248,12 @@ fn what_a_crashed_node_leaves_comes_to_nothing() {
     cluster.cut(0, 9);
     assert_eq!(cluster.history().len(), events);
 }
+
+/// Sooner than by the heartbeats, which take five seconds.
+#[test]
+fn a_machine_that_is_back_resets_what_it_has_forgotten() {
+    let mut cluster = counters(14).start();
+    cluster.crash(0, Crash::Silent);
+    cluster.restart(0);
+    assert!(cluster.advance_until(4 * SECOND, SimHandle::is_mesh));
+}
