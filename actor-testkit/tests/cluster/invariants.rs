@@ -173,6 +173,11 @@ fn a_name_of_two_is_seen_once_they_have_had_time() {
     holds(check(), &[takes(0), takes(1), (1, What::Crashed { incarnation: life(1) })]);
     holds(check(), &[takes(0), takes(1), (1, What::ActorEnded { actor: actor(1) })]);
     holds(check(), &[takes(0), takes(1), parted.clone(), found.clone()]);
+    let late = (0..6).map(|_| (2, What::Note(String::new())));
+    let lost: Vec<_> = [takes(0), takes(1), conflict(1)].into_iter().chain(late).collect();
+    let finds = |node| (2, What::NameFound { name: name.clone(), actor: actor(node) });
+    holds(check(), &[&lost[..], &[finds(0)]].concat());
+    breaks(check(), &[&lost[..], &[finds(1)]].concat(), "had lost it");
     let mends = (0, What::Fault(Fault::Heal));
     breaks(check(), &[takes(0), takes(1), parted, mends, found], "two owners");
 }

@@ -21,6 +21,8 @@ pub struct OneOwner {
     ids: BTreeMap<usize, NodeId>,
     /// Who has each.
     owners: BTreeMap<Arc<str>, BTreeMap<ActorId, Owned>>,
+    /// When that has changed last.
+    changed: BTreeMap<Arc<str>, Instant>,
 }
 
 /// On which node, and since when.
@@ -37,22 +39,24 @@ impl Invariant for OneOwner {
             (What::Started { id, .. }, Some(node)) => drop(self.ids.insert(node, *id)),
             (What::NameTaken { name, actor }, node) => {
                 self.owners.entry(name.clone()).or_default().insert(*actor, (node, event.at));
+                self.changed.insert(name.clone(), event.at);
                 return self.check(name, event.at);
             }
-            (What::NameLost { name, actor }, _) => self.lost(name, *actor),
+            (What::NameLost { name, actor }, _) => self.lost(name, *actor, event.at),
             (What::Node(NodeEvent::NameConflict { name, loser, .. }), Some(node))
                 if self.ids.get(&node) == Some(&loser.node) =>
             {
-                self.lost(name, loser.actor);
+                self.lost(name, loser.actor, event.at);
             }
             (What::ActorEnded { actor }, _) => {
-                self.owners.values_mut().for_each(|owners| _ = owners.remove(actor));
+                self.leaves(event.at, |owner| owner == *actor);
             }
             (What::Crashed { incarnation } | What::Left { incarnation }, _) => {
-                let is_left = |actor: &ActorId| actor.incarnation() != *incarnation;
-                self.owners.values_mut().for_each(|owners| owners.retain(|actor, _| is_left(actor)));
+                self.leaves(event.at, |owner| owner.incarnation() == *incarnation);
             }
-            (What::NameFound { name, .. }, _) => return self.check(name, event.at),
+            (What::NameFound { name, actor }, _) => {
+                return Ok(self.check_found(name, *actor, event.at)? + self.check(name, event.at)?);
+            }
             _ => {}
         }
         Ok(0)
@@ -64,10 +68,35 @@ impl Invariant for OneOwner {
 }
 
 impl OneOwner {
-    fn lost(&mut self, name: &Arc<str>, actor: ActorId) {
+    fn lost(&mut self, name: &Arc<str>, actor: ActorId, at: Instant) {
         if let Some(owners) = self.owners.get_mut(name) {
             owners.remove(&actor);
+            self.changed.insert(name.clone(), at);
         }
+    }
+
+    /// Actors are no more.
+    fn leaves(&mut self, at: Instant, is_gone: impl Fn(ActorId) -> bool) {
+        for (name, owners) in &mut self.owners {
+            let before = owners.len();
+            owners.retain(|actor, _| !is_gone(*actor));
+            if owners.len() < before {
+                self.changed.insert(name.clone(), at);
+            }
+        }
+    }
+
+    /// Whoever is found has not lost the name long ago.
+    fn check_found(&self, name: &Arc<str>, actor: ActorId, now: Instant) -> Checked {
+        let (Some(owners), Some(changed)) = (self.owners.get(name), self.changed.get(name)) else {
+            return Ok(0);
+        };
+        let is_settled = now >= *changed + SETTLES_WITHIN && self.trouble.is_calm_for(SETTLES_WITHIN, now);
+        if !is_settled || owners.contains_key(&actor) {
+            return Ok(u64::from(is_settled));
+        }
+        let text = format!("{name:?} led to actor {actor}, which had lost it by {changed:?}");
+        Err(Violation::new(text).about(About::Name(name.clone())))
     }
 
     fn check(&self, name: &Arc<str>, now: Instant) -> Checked {

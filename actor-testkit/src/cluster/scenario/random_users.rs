@@ -260,8 +260,15 @@ async fn serves(cluster: SimHandle) -> Result<(), Violation> {
     }
     for role in 0..ROLES {
         let name = format!("role-{role}");
-        let owner = |node| cluster.node(node).server().find::<Ask>(&name).ok().map(|actor| actor.id());
+        let owner = |node| {
+            let node = cluster.node(node);
+            let actor = node.server().find::<Ask>(&name).ok()?.id();
+            node.record(What::NameFound { name: name.as_str().into(), actor });
+            Some(actor)
+        };
         let owners: Vec<_> = (0..cluster.nodes()).map(owner).collect();
+        // What was written down is looked at first.
+        cluster.sleep(Duration::from_millis(1)).await;
         if owners.iter().any(|owner| *owner != owners[0]) {
             let text = format!("the nodes find different owners of {name:?}: {owners:?}");
             return Err(Violation::new(text).about(About::Name(name.into())));

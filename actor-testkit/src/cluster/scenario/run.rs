@@ -174,7 +174,13 @@ impl Drive<'_> {
         if self.is_broken() {
             return;
         }
-        self.serve();
+        self.end();
+        if !self.is_broken() {
+            self.serve();
+        }
+    }
+
+    fn end(&mut self) {
         let cluster = &self.cluster;
         let pairs = (0..cluster.nodes()).flat_map(|one| (0..one).map(move |other| (other, one)));
         let mut end = End::new(cluster.now());
