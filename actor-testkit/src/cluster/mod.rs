@@ -76,7 +76,7 @@
 //!
 //! # What is the same each time
 //!
-//! With one seed all that is said of [`Simulation`](crate::Simulation), and so each step, each byte and each event: [`event_hash`](SimHandle::event_hash)
+//! With one seed all that is said of [`Simulation`], and so each step, each byte and each event: [`event_hash`](SimHandle::event_hash)
 //! is one number for all that. What a test's actors take from elsewhere is not, first of all the wall clock:
 //! [`check_deterministic`] finds and names whoever does.
 
