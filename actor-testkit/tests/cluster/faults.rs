@@ -1,7 +1,7 @@
 //! What faults do.
 
-use actor_cluster::ConnectError;
 use actor_cluster::transport::TransportError;
+use actor_cluster::{ConnectError, NodeEvent};
 use actor_testkit::cluster::history::{Event, What};
 use actor_testkit::cluster::{Conditions, Crash, Fault, SimHandle};
 
@@ -49,6 +49,10 @@ fn a_cut_loses_nothing() {
         cluster.advance(SECOND);
     }
     assert_eq!(cluster.block_on(there.call(Ask::Sum)).unwrap(), 20);
+    let is_cut = |event: &&Event| matches!(event.what, What::Node(NodeEvent::Interrupted { .. }));
+    let history = cluster.history();
+    let cuts = |node| history.iter().filter(is_cut).filter(|event| event.node == Some(node)).count();
+    assert_eq!((cuts(0), cuts(1), cuts(2)), (10, 10, 0));
 }
 
 #[test]
