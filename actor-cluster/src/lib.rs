@@ -106,8 +106,6 @@ pub mod limits;
 #[doc(hidden)]
 pub mod lock;
 mod locked;
-// Nobody calls it yet: the node does next.
-#[allow(dead_code, unused_imports, reason = "not wired yet")]
 mod membership;
 mod names;
 mod node;
@@ -129,7 +127,8 @@ pub use id::{Incarnation, NodeId};
 pub use membership::events::{Clash, LostReason, Member, MemberEvent, Members};
 pub use names::conflict::{Conflict, NameRule};
 pub use node::{
-    GroupEvents, Mode, NodeBuilder, NodeGroups, NodeScope, NodeServer, NodeSession, Preference, StreamStatus,
+    GroupEvents, MemberEvents, Mode, NodeBuilder, NodeGroups, NodeScope, NodeServer, NodeSession, Preference,
+    StreamStatus,
 };
 pub use once::CallMemory;
 pub use refusal::{RefusalCause, Refusals};

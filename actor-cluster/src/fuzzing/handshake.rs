@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use crate::event::PeerInfo;
 use crate::id::{Incarnation, NodeId, NodeLife};
 use crate::limits::{HANDSHAKE_BODY_BYTES_MAX, MESSAGE_BYTES_MAX_LEAST, WINDOW_BYTES};
+use crate::session::capabilities::Capabilities;
 use crate::session::handshake::{
     Acceptor, Carried, Channel, Dialler, HandshakeError, Myself, Offer, Peer, Progress, Proposal, Proposals,
     Secrets as Known, SessionId, Sessions, accept, propose,
@@ -199,6 +200,7 @@ fn node(number: u8, secrets: Secrets) -> (Myself, Channel) {
         message_bytes_max: u32::try_from(MESSAGE_BYTES_MAX_LEAST).unwrap_or(u32::MAX),
         window_bytes: WINDOW_BYTES,
         wants_dead_letters: false,
+        capabilities: Capabilities::OURS,
     };
     (myself, Channel { identity, binding: Some(ChannelBinding::new([0xc4; 32])) })
 }

@@ -80,6 +80,15 @@ struct Seed {
     told: Option<String>,
 }
 
+impl Seed {
+    fn is_wanted(&self, is_alone: bool, is_connected: impl Fn(NodeId) -> bool) -> bool {
+        match self.reached {
+            None => !self.is_ourselves,
+            Some(reached) => is_alone && !is_connected(reached),
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Dialing {
     seeds: Vec<Seed>,
@@ -111,7 +120,7 @@ impl Dialing {
         let is_full = self.wanted.len() >= MEMBERS_MAX;
         match self.wanted.get_mut(&node) {
             Some(wanted) => {
-                if wanted.why != why {
+                if wanted.why < why {
                     (wanted.why, wanted.since) = (why, now);
                 }
                 if wanted.addresses != addresses {
@@ -135,6 +144,11 @@ impl Dialing {
         }
     }
 
+    /// Whether there is nobody to dial, now or later.
+    pub(crate) fn is_idle(&self, is_alone: bool, is_connected: impl Fn(NodeId) -> bool) -> bool {
+        self.wanted.is_empty() && !self.seeds.iter().any(|seed| seed.is_wanted(is_alone, &is_connected))
+    }
+
     #[cfg(test)]
     pub(crate) fn wants(&self, node: NodeId) -> Option<Why> {
         self.wanted.get(&node).map(|wanted| wanted.why)
@@ -150,11 +164,7 @@ impl Dialing {
     ) -> Vec<(Target, Vec<Address>)> {
         let mut due = Vec::new();
         for (number, seed) in self.seeds.iter_mut().enumerate() {
-            let is_wanted = match seed.reached {
-                None => !seed.is_ourselves,
-                Some(reached) => is_alone && !is_connected(reached),
-            };
-            if is_wanted && seed.attempts.is_due(now) {
+            if seed.is_wanted(is_alone, &is_connected) && seed.attempts.is_due(now) {
                 seed.attempts.is_under_way = true;
                 due.push((Target::Seed(number), Vec::new()));
             }

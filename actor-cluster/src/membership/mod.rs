@@ -198,6 +198,7 @@ impl Membership {
         self.attention.ask_for(next);
         self.ticks += 1;
         if self.standing == Standing::Left {
+            self.attention.ask_for(Instant::FAR);
             return;
         }
         self.swim.handle_timers(listened);
@@ -215,6 +216,17 @@ impl Membership {
         }
         self.dial_due(listened);
         self.settle(listened);
+        if self.is_idle() {
+            self.attention.ask_for(Instant::FAR);
+        }
+    }
+
+    /// Whether nothing will happen until it is told something.
+    fn is_idle(&self) -> bool {
+        let hears_nobody = !self.peers.values().any(|peer| peer.speaks) && self.known.is_empty();
+        let is_connected = |node| self.peers.contains_key(&node);
+        let has_news = self.has_other_members || self.has_new_records || self.standing != Standing::Here;
+        hears_nobody && !has_news && self.dialing.is_idle(true, is_connected)
     }
 
     /// A dial has come to its end. A session that it made was told of before.
@@ -225,6 +237,8 @@ impl Membership {
             let seed = self.config.seeds.get(number).cloned().unwrap_or_default();
             self.tell(MemberEvent::SeedFailed { seed, error });
         }
+        // Others may wait for its place.
+        self.dial_due(listened);
     }
 
     /// Leaves the cluster: everybody is told, and nothing more is done.
@@ -243,6 +257,9 @@ impl Membership {
     fn listen(&mut self, now: Instant) -> Duration {
         let late = self.attention.advance(now);
         self.now = self.now.max(now);
+        if self.attention.due() == Instant::FAR && self.standing != Standing::Left {
+            self.attention.ask_for(self.now + MEMBERSHIP_TICK);
+        }
         let listened = self.attention.listened();
         self.health.on_late(late, listened);
         listened

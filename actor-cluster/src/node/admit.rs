@@ -329,6 +329,7 @@ impl Node {
         link.state.set(LinkState::Ended(reason.clone()));
         // Not before it has been told: a session that begins now still waits for this.
         locked(&self.peers).remove(link);
+        self.note_ended(link.info.life(), reason);
     }
 }
 

@@ -1,12 +1,15 @@
 //! How a node is set up.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actor_core::{Actor, ActorSystem};
+use futures_util::FutureExt;
 
 use super::kinds::Kinds;
+use super::members::{Seed, Setup};
 use super::rights::Hooks;
 use super::{Node, NodeServer, Preference, Settings};
 use crate::authorize::Authorize;
@@ -15,15 +18,17 @@ use crate::id::{NodeId, NodeLife};
 use crate::limits::{
     CONNECTION_AGE_LEAST, HANDSHAKE_TIMEOUT, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, MESSAGE_BYTES_MAX,
     MESSAGE_BYTES_MAX_LEAST, MESSAGE_BYTES_MAX_MOST, NODE_NAME_BYTES_MAX, PEERS_MAX, RESUME_TIMEOUT,
-    WINDOW_BYTES, WINDOW_BYTES_LEAST, WINDOW_BYTES_MOST,
+    SEEDS_MAX, WINDOW_BYTES, WINDOW_BYTES_LEAST, WINDOW_BYTES_MOST,
 };
+use crate::membership::events::MemberEvent;
 use crate::names::conflict::NameRule;
 use crate::once::CallMemory;
 use crate::session;
+use crate::session::capabilities::Capabilities;
 use crate::session::handshake::{Myself, SecretError, Secrets};
 use crate::session::heartbeat::Pace;
 use crate::trace::Propagator;
-use crate::transport::Transport;
+use crate::transport::{Address, Transport};
 use crate::wire::{RemoteMessage, Wire};
 
 /// Whether a node looks for the peers of its peers.
@@ -62,6 +67,7 @@ pub struct NodeBuilder {
     wants_dead_letters: bool,
     propagator: Option<Arc<dyn Propagator>>,
     call_memory: CallMemory,
+    members: Setup,
 }
 
 impl NodeBuilder {
@@ -88,6 +94,7 @@ impl NodeBuilder {
             wants_dead_letters: false,
             propagator: None,
             call_memory: CallMemory::default(),
+            members: Setup::default(),
         }
     }
 
@@ -131,6 +138,39 @@ impl NodeBuilder {
     /// to.
     pub fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
+        self
+    }
+
+    /// Where the node looks for its cluster: an address at which another member can be dialled, whoever it is. Seeds are dialled
+    /// until they were reached once, with pauses that grow to [`DIAL_PAUSE_MAX`](crate::limits::DIAL_PAUSE_MAX), and again
+    /// whenever no member is left. One that is this node itself does no harm, so that all nodes can be given the same.
+    ///
+    /// On Iroh an address is the node's id; over TCP and QUIC it may have a host's name, which is resolved for each dial.
+    pub fn seed(self, address: Address) -> Self {
+        let name = address.to_string();
+        self.seed_with(name, move || std::future::ready(Ok(vec![address.clone()])))
+    }
+
+    /// As [`seed`](Self::seed), for addresses that are looked up somewhere: the records of a service in DNS, a list that an
+    /// orchestrator keeps. It is asked before each attempt, and the addresses are tried in its order, as one seed; an error is
+    /// told by [`SeedFailed`](crate::MemberEvent::SeedFailed). The name is for people.
+    pub fn seed_with<F>(
+        mut self,
+        name: impl Into<String>,
+        resolve: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<Vec<Address>, String>> + Send + 'static,
+    {
+        let resolve = Box::new(move || resolve().boxed());
+        self.members.seeds.push(Seed { name: name.into(), resolve });
+        self
+    }
+
+    /// Calls this with everything that happens to members, in order. It is called on the task of membership, and must be quick;
+    /// [`NodeServer::member_events`] is for whoever takes longer.
+    pub fn on_member_event(mut self, listener: impl Fn(&MemberEvent) + Send + Sync + 'static) -> Self {
+        self.members.listeners.push(Box::new(listener));
         self
     }
 
@@ -296,12 +336,24 @@ impl NodeBuilder {
                 message_bytes_max: u32::try_from(self.message_bytes_max).unwrap_or(u32::MAX),
                 window_bytes: self.window_bytes,
                 wants_dead_letters: self.wants_dead_letters,
+                capabilities: match self.mode {
+                    Mode::Transitive => Capabilities::TRANSITIVE,
+                    Mode::Isolated => Capabilities::OURS,
+                },
             },
         };
         let addresses = listeners.iter().flat_map(|listener| listener.addresses()).collect();
-        let node =
-            Node::new(system, settings, self.transports, addresses, Hooks::new(self.authorize), self.kinds);
+        let node = Node::new(
+            system,
+            settings,
+            self.transports,
+            addresses,
+            Hooks::new(self.authorize),
+            self.kinds,
+            self.members,
+        );
         let node = Arc::new(node);
+        node.housekeeping.spawn(super::members::run(node.clone()));
         for listener in listeners {
             node.spawn_intake(super::accept::listen(node.clone(), listener));
         }
@@ -327,6 +379,9 @@ impl NodeBuilder {
         }
         if self.peers_max == 0 {
             return unusable("a node needs room for a peer");
+        }
+        if self.members.seeds.len() > SEEDS_MAX {
+            return unusable("a node can be given 64 seeds");
         }
         if self.call_memory.callers_max == 0 {
             return unusable("the memory of calls needs room for a caller");

@@ -1,13 +1,11 @@
 //! How a node comes to know the peers of its peers: each tells the others of a
 //! newcomer and where it can be dialled; whoever does not know it dials, and lets in
-//! nobody else who may answer there.
+//! nobody else who may answer there. It is for peers without the capability *membership*, and what makes others know at once.
 
 use std::sync::Arc;
 
 use super::link::Link;
-use super::ways::{Way, first_to_work};
-use super::{Mode, Node, dial};
-use crate::error::ConnectError;
+use super::{Mode, Node};
 use crate::event::NodeEvent;
 use crate::id::NodeId;
 use crate::locked::locked;
@@ -24,6 +22,7 @@ impl Node {
 
     pub(super) fn on_ready(&self, link: &Arc<Link>) {
         self.tell(NodeEvent::Ready(link.info.clone()));
+        self.note_ready(link);
         if self.settings.mode == Mode::Transitive {
             self.gossip(link);
         }
@@ -46,10 +45,9 @@ impl Node {
         }
     }
 
-    /// Dials a node that a peer told of. If there is a session with it, it is noted where it is
-    /// said to be: it may have come back somewhere else, and its session here be lost and not know it
-    /// yet.
-    pub(super) fn on_member(self: &Arc<Self>, member: NodeId, addresses: Vec<Address>) {
+    /// A peer tells where another node is. If there is a session with that, it is noted where it is said to be: it may have come
+    /// back somewhere else, and its session here be lost and not know it yet. Otherwise membership has it dialled.
+    pub(super) fn on_member(&self, member: NodeId, addresses: Vec<Address>) {
         let mut peers = locked(&self.peers);
         if self.settings.mode != Mode::Transitive || member == self.id() || peers.is_closing {
             return;
@@ -58,41 +56,8 @@ impl Node {
             peers.hearsay.insert(member, addresses);
             return;
         }
-        let has_room = peers.present.len() + peers.dialling.len() < self.settings.peers_max;
-        if !has_room || !peers.dialling.insert(member) {
-            return;
-        }
         drop(peers);
-        let dialling = Dialling { node: self.clone(), member };
-        self.spawn_intake(async move {
-            let Dialling { node, member } = &dialling;
-            // Never closed.
-            let Ok(_place) = node.gossip_dials.acquire().await else { return };
-            if locked(&node.peers).present.contains_key(member) {
-                // It came by itself meanwhile.
-                return;
-            }
-            let attempt = |way: Way| async move {
-                let connected = dial::connect(node, &way.address, Some(*member)).await;
-                let unreached = |error: &ConnectError| {
-                    tracing::info!(%member, %way.address, %error, "cannot reach a peer's peer");
-                };
-                connected.inspect_err(unreached).ok()
-            };
-            first_to_work(node.executor(), node.ways(addresses, None), attempt).await;
-        });
-    }
-}
-
-/// A node that is being dialled, until it is not, however that ends.
-struct Dialling {
-    node: Arc<Node>,
-    member: NodeId,
-}
-
-impl Drop for Dialling {
-    fn drop(&mut self) {
-        locked(&self.node.peers).dialling.remove(&self.member);
+        self.note(|members, now| members.handle_told(member, &addresses, now));
     }
 }
 

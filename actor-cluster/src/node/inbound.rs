@@ -85,7 +85,11 @@ pub(super) fn on_event(node: &Arc<Node>, link: &Arc<Link>, event: Event) {
         }
         Event::Died(deaths) => node.on_outbound_dead(link, deaths),
         Event::Interrupted(reason) => node.on_interrupted(link, reason),
-        Event::Resumed => node.tell(NodeEvent::Resumed(link.info.clone())),
+        Event::Resumed => {
+            node.tell(NodeEvent::Resumed(link.info.clone()));
+            node.note(|members, now| members.handle_resumed(link.info.life(), now));
+        }
+        Event::Membership(word) => node.on_membership(link, &word),
         Event::Messages(_) | Event::Cut { .. } | Event::Ended { .. } => {
             unreachable!("the session's task keeps these")
         }

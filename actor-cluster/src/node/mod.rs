@@ -10,8 +10,8 @@
 //! [`NodeServer`] is the public handle; `Node` is what its tasks share.
 //!
 //! Locks are taken in this order, and none is held across an await:
-//! `Node::publishing`; `Node::peers` or `Node::once`; `Link::inner`; then one of the catalog's, that of
-//! the given types, the tasks', `Link::given` and `Link::denials`; that of the exports last. A user's code does not run
+//! that under which effects of membership are carried out; `Node::publishing`; `Node::peers` or `Node::once`; `Link::inner`; then one of the catalog's, that of
+//! the given types, the tasks', that of membership, `Link::given` and `Link::denials`; that of the exports last. A user's code does not run
 //! under them and a user's value is not dropped, but for the encoding of what goes into one frame under its
 //! session's, which writes straight into what is sent, and for what a call has beside its port.
 
@@ -32,6 +32,8 @@ mod inbound;
 mod kinds;
 mod link;
 mod linking;
+mod member_events;
+mod members;
 mod once;
 mod outbound;
 mod parting;
@@ -70,6 +72,8 @@ use self::exports::Exports;
 pub use self::groups::{GroupEvents, NodeGroups, NodeScope};
 use self::kinds::Kinds;
 use self::link::{Link, Moments};
+pub use self::member_events::MemberEvents;
+use self::members::{Members, Setup};
 use self::once::KeyedCalls;
 use self::rights::Hooks;
 pub use self::server::{NodeServer, NodeSession};
@@ -79,8 +83,9 @@ pub use self::ways::Preference;
 use crate::authorize::denials::DenialCounts;
 use crate::event::NodeEvent;
 use crate::id::{NodeId, NodeLife};
-use crate::limits::{EVENTS_KEPT, GOSSIP_DIALS_MAX, HANDSHAKES_MAX, RENEWALS_MAX};
+use crate::limits::{EVENTS_KEPT, HANDSHAKES_MAX, RENEWALS_MAX};
 use crate::locked::locked;
+use crate::membership;
 use crate::names::conflict::NameRule;
 use crate::once::CallMemory;
 use crate::refusal::{RefusalCause, RefusalCounts};
@@ -136,12 +141,14 @@ pub(crate) struct Node {
     renewals: Arc<Semaphore>,
     /// The same for those that go back to a better way.
     returns: Arc<Semaphore>,
-    /// A place for each node that is dialled because a peer told of it.
-    gossip_dials: Arc<Semaphore>,
+    /// Who is a member.
+    members: Members,
     /// Listening, dialling, shaking hands.
     intake: Tasks,
     /// One for each session.
     sessions: Tasks,
+    /// That of membership.
+    housekeeping: Tasks,
 }
 
 impl Node {
@@ -152,8 +159,17 @@ impl Node {
         addresses: Vec<Address>,
         hooks: Hooks,
         kinds: Kinds,
+        setup: Setup,
     ) -> Self {
         let executor = system.executor().clone();
+        let config = membership::Config {
+            life: settings.myself.life,
+            name: settings.myself.name.clone(),
+            addresses: addresses.clone(),
+            is_transitive: settings.mode == Mode::Transitive,
+            seeds: setup.seeds.iter().map(|seed| seed.name.clone()).collect(),
+        };
+        let members = Members::new(config, executor.random_u64(), executor.now(), setup);
         let peers = Mutex::new(Peers::new(settings.myself.life.node));
         Self {
             exports: Arc::new(Exports::new(&executor, system.incarnation())),
@@ -176,9 +192,10 @@ impl Node {
             dials: Dials::default(),
             renewals: Arc::new(Semaphore::new(RENEWALS_MAX)),
             returns: Arc::new(Semaphore::new(RENEWALS_MAX)),
-            gossip_dials: Arc::new(Semaphore::new(GOSSIP_DIALS_MAX)),
+            members,
             intake: Tasks::new(executor.clone()),
-            sessions: Tasks::new(executor),
+            sessions: Tasks::new(executor.clone()),
+            housekeeping: Tasks::new(executor),
         }
     }
 
@@ -244,6 +261,7 @@ impl Node {
     fn begin_shutdown(&self) {
         let links = locked(&self.peers).close();
         self.intake.close();
+        self.housekeeping.close();
         for link in links {
             link.close(&CloseReason::from(CloseCode::Shutdown));
         }

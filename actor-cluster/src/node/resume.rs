@@ -2,12 +2,14 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actor_core::Instant;
 use futures_util::future::select;
 
 use super::link::Link;
+use super::members::is_refused;
 use super::ways::{Way, first_to_work};
 use super::{Node, dial};
 use crate::error::ConnectError;
@@ -19,6 +21,7 @@ impl Node {
     /// Looks for other streams, for as long as the session lives without.
     pub(super) fn on_interrupted(self: &Arc<Self>, link: &Arc<Link>, reason: CloseReason) {
         self.tell(NodeEvent::Interrupted { peer: link.info.clone(), reason });
+        self.note(|members, now| members.handle_interrupted(link.info.life(), now));
         let (node, link, interruption) = (self.clone(), link.clone(), link.begin_interruption());
         self.spawn_intake(async move { node.resume(&link, interruption).await });
     }
@@ -30,14 +33,23 @@ impl Node {
             None => self.settings.session.resume_timeout / 4,
         };
         while self.lasts_for(link, interruption, pause).await {
+            let ways = self.ways_back_to(link);
+            // At how many of its addresses nobody listens any more.
+            let refusals = AtomicUsize::new(0);
+            let (refused, ways_count) = (&refusals, ways.len());
             let attempt = |way: Way| async move {
                 let rejoined = dial::rejoin(self, &way.address, link).await;
                 let unreached = |error: &ConnectError| {
                     tracing::debug!(peer = %link.info.name, %way.address, %error, "cannot reach it again");
+                    // Relaxed: one task counts.
+                    let refused = refused.fetch_add(usize::from(is_refused(error)), Ordering::Relaxed);
+                    if is_refused(error) && refused + 1 == ways_count {
+                        self.note(|members, now| members.handle_refused(link.info.life(), now));
+                    }
                 };
                 rejoined.inspect_err(unreached).ok()
             };
-            let tries = pin!(first_to_work(self.executor(), self.ways_back_to(link), attempt));
+            let tries = pin!(first_to_work(self.executor(), ways, attempt));
             // Streams that come otherwise make an end of it: dials to one address take turns, and the next interruption needs its own.
             select(tries, pin!(self.passed(link, interruption))).await;
             pause = (pause * 2).clamp(REDIAL_PAUSE, REDIAL_PAUSE_MAX);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actor_core::{ActorId, ActorRef, ActorSystem, ChildSpec, Incarnation, SpawnError};
 
+use super::MemberEvents;
 use super::link::Link;
 use super::spawning::{self, Newborn};
 use super::statistics::StreamStatus;
@@ -16,6 +17,7 @@ use crate::error::{ConnectError, FindError, PublishError, SpawnOnError};
 use crate::event::{Events, PeerInfo};
 use crate::id::NodeId;
 use crate::limits::SHUTDOWN_TIMEOUT;
+use crate::membership::events::Members;
 use crate::names::Label;
 use crate::names::conflict::NameRule;
 use crate::refusal::Refusals;
@@ -153,6 +155,17 @@ impl NodeServer {
     /// Subscribes to what happens from now on. Dropping the subscription ends it.
     pub fn subscribe(&self) -> Events {
         Events::new(self.node.events.subscribe())
+    }
+
+    /// Everybody who is a member of the cluster but this node, as it knows it now. In [`Mode::Transitive`](crate::Mode::Transitive) all
+    /// nodes that can hear each other come to know the same; in `Isolated` it is the sessions.
+    pub fn members(&self) -> Members {
+        self.node.members.view()
+    }
+
+    /// What happens to members from now on, as a stream.
+    pub fn member_events(&self) -> MemberEvents {
+        self.node.members.feeds.subscribe()
     }
 
     /// Lets peers find and reach an actor of this node under a name, by the
@@ -307,10 +320,18 @@ impl NodeServer {
     pub async fn shutdown(self) {
         self.node.begin_shutdown();
         self.node.intake.ended().await;
+        self.node.housekeeping.ended().await;
         if self.node.executor().timeout(SHUTDOWN_TIMEOUT, self.node.sessions.ended()).await.is_err() {
             self.node.sessions.close();
             self.node.sessions.ended().await;
         }
+    }
+
+    /// Leaves the cluster: tells every member, so that this node is [gone](crate::MemberEvent::Left) and not lost, and then
+    /// [shuts down](Self::shutdown).
+    pub async fn leave(self) {
+        self.node.leave_members();
+        self.shutdown().await;
     }
 
     /// How many tasks the node has: listeners, dials, connections that may still bring

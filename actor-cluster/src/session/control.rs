@@ -168,6 +168,18 @@ impl Session {
         }
     }
 
+    /// Whether the two sides tell each other who is a member.
+    pub(crate) fn speaks_membership(&self) -> bool {
+        self.peer.capabilities.has(Capabilities::MEMBERSHIP)
+    }
+
+    /// Says a word of membership, if it leaves at once: a later one would say what was so before.
+    pub(crate) fn say_membership(&mut self, word: Vec<u8>) {
+        if self.speaks_membership() && self.is_open() && self.is_complete() {
+            self.send_control(Body::Membership(word));
+        }
+    }
+
     /// Says what is to become of an actor that the peer has started for this node.
     pub(crate) fn claim(&mut self, actor: u64, is_unwanted: bool) {
         self.send_control(Body::Claim(Claim { actor, is_unwanted }));

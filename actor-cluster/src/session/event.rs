@@ -54,6 +54,8 @@ pub(crate) enum Event {
     Unlinked { link: u64 },
     /// What is to become of an actor that was started for the peer.
     Claim { actor: u64, is_unwanted: bool },
+    /// A word of membership, not longer than it may be.
+    Membership(Vec<u8>),
     /// Casts of this side's have died, at the peer's or with the session.
     Died(Vec<Death>),
     /// The stream is no more of the session's: nothing comes from it.

@@ -58,6 +58,8 @@ pub(crate) struct Myself {
     pub(crate) window_bytes: u64,
     /// Whether peers are to tell this node of its casts that die.
     pub(crate) wants_dead_letters: bool,
+    /// What it can do beyond its version.
+    pub(crate) capabilities: Capabilities,
 }
 
 /// What a stream carries. The default is nothing, which is what an acceptor says.

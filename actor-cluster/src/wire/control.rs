@@ -9,7 +9,7 @@ use crate::limits::LABEL_BYTES_MAX;
 /// One control frame's body.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Control {
-    #[prost(oneof = "Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 25")]
+    #[prost(oneof = "Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 25, 26")]
     pub(crate) body: Option<Body>,
 }
 
@@ -69,6 +69,9 @@ pub(crate) enum Body {
     /// Casts of the reader's have died.
     #[prost(message, tag = "25")]
     Died(Died),
+    /// A word of membership: a `Membership` of `wire/membership.rs`, which the session does not read.
+    #[prost(bytes = "vec", tag = "26")]
+    Membership(Vec<u8>),
 }
 
 #[derive(Clone, PartialEq, Message)]

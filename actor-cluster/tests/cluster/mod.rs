@@ -12,6 +12,7 @@ mod groups;
 mod links;
 mod long;
 mod loss;
+mod members;
 mod modes;
 mod names;
 mod once;

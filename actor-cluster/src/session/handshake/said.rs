@@ -14,7 +14,6 @@ use crate::id::NodeId;
 use crate::limits::{
     MESSAGE_BYTES_MAX_LEAST, MESSAGE_BYTES_MAX_MOST, NODE_NAME_BYTES_MAX, WINDOW_BYTES_LEAST,
 };
-use crate::session::capabilities::Capabilities;
 use crate::transport::PeerIdentity;
 use crate::wire::hello::{Hello, REPORT_DEAD_LETTERS};
 
@@ -74,7 +73,7 @@ impl Said {
             data_lanes: u32::from(self.lanes.data_lanes),
             message_bytes_max: self.myself.message_bytes_max,
             window_bytes: self.myself.window_bytes,
-            capabilities: Capabilities::OURS.bits(),
+            capabilities: self.myself.capabilities.bits(),
             reports: if self.myself.wants_dead_letters { REPORT_DEAD_LETTERS } else { 0 },
         }
         .encode_to_vec()
@@ -196,7 +195,7 @@ impl Said {
             data_lanes,
             message_bytes_max: message_bytes_max.min(MESSAGE_BYTES_MAX_MOST),
             window_bytes: hello.window_bytes,
-            capabilities: Capabilities::shared_with(hello.capabilities),
+            capabilities: self.myself.capabilities.shared_with(hello.capabilities),
             wants_dead_letters: hello.reports & REPORT_DEAD_LETTERS != 0,
             session,
             had,

@@ -7,7 +7,7 @@ use super::super::{Event, Phase, Session, codes};
 use super::{Judged, token_of};
 use crate::limits::{
     ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, CONTROL_BODY_BYTES_MAX, GOSSIP_MEMBERS_MAX, HELD_MAX,
-    PUBLICATION_BYTES_MAX, PUBLICATIONS_PER_PEER_MAX, WATCHES_MAX,
+    MEMBERSHIP_FRAME_BYTES_MAX, PUBLICATION_BYTES_MAX, PUBLICATIONS_PER_PEER_MAX, WATCHES_MAX,
 };
 use crate::transport::{CloseCode, CloseReason};
 use crate::wire::TypeTag;
@@ -42,8 +42,20 @@ impl Session {
             Body::Release(actor) => self.on_release(actor),
             Body::Schema(said) => self.on_schema(&said)?,
             Body::Died(died) => self.on_died(died)?,
+            Body::Membership(word) => self.on_membership(word)?,
             Body::Goodbye(goodbye) => self.on_goodbye(now, goodbye),
         }
+        Ok(())
+    }
+
+    fn on_membership(&mut self, word: Vec<u8>) -> Judged {
+        if !self.speaks_membership() {
+            return Err("a word of membership in a session without it".to_owned());
+        }
+        if word.len() > MEMBERSHIP_FRAME_BYTES_MAX {
+            return Err("a word of membership over the limit".to_owned());
+        }
+        self.events.push_back(Event::Membership(word));
         Ok(())
     }
 

@@ -71,6 +71,7 @@ fn name(frame: &Frame) -> &'static str {
             Body::Unlinked(_) => "Unlinked",
             Body::Claim(_) => "Claim",
             Body::Died(_) => "Died",
+            Body::Membership(_) => "Membership",
         },
         Kind::Cast => "Cast",
         Kind::Call => "Call",

@@ -10,6 +10,7 @@ use crate::event::PeerInfo;
 use crate::id::{Incarnation, NodeId, NodeLife};
 use crate::limits::{HANDSHAKE_BODY_BYTES_MAX, MESSAGE_BYTES_MAX, WINDOW_BYTES};
 use crate::session::Config;
+use crate::session::capabilities::Capabilities;
 use crate::session::handshake::{
     Acceptor, Carried, Channel, Decision, Dialler, HandshakeError, Live, Myself, Offer, Peer, Progress,
     Proposal, Proposals, Secrets, SessionId, Sessions, accept, propose,
@@ -58,6 +59,7 @@ impl Node {
                 message_bytes_max: u32::try_from(MESSAGE_BYTES_MAX).expect("it is below 24 bits"),
                 window_bytes: WINDOW_BYTES,
                 wants_dead_letters: false,
+                capabilities: Capabilities::OURS,
             },
             channel: Channel {
                 identity: PeerIdentity::Anonymous,

@@ -71,6 +71,7 @@ pub(crate) enum Saw {
         is_unwanted: bool,
     },
     Died(Vec<Death>),
+    Membership(Vec<u8>),
     Interrupted(CloseReason),
     Resumed,
     Ended(CloseReason),
@@ -202,6 +203,7 @@ impl Host {
             Event::Down { watch, exit } => Saw::Down { watch, exit },
             Event::Request { actor, request, .. } => Saw::Request { actor, request },
             Event::Died(deaths) => Saw::Died(deaths),
+            Event::Membership(word) => Saw::Membership(word),
             Event::Interrupted(reason) => Saw::Interrupted(reason),
             Event::Resumed => Saw::Resumed,
             Event::Ended { reason, unacked } => {

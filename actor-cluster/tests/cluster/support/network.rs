@@ -38,6 +38,8 @@ pub(crate) struct Network {
     streams_until_stuck: Arc<AtomicUsize>,
     /// Where dials are not even refused.
     deaf: Arc<Mutex<Vec<String>>>,
+    /// Who cannot dial.
+    mute: Arc<Mutex<Vec<String>>>,
     /// Whether connections stay when there are no more streams to come.
     is_lasting: bool,
     /// Draws who goes on when, if anybody is to be slowed down.
@@ -69,6 +71,7 @@ impl Network {
             are_dials_held: Arc::new(watch::Sender::new(false)),
             streams_until_stuck: Arc::new(AtomicUsize::new(usize::MAX)),
             deaf: Arc::default(),
+            mute: Arc::default(),
             is_lasting: false,
             dice: None,
         }
@@ -107,7 +110,7 @@ impl Network {
             .with_identity(identity)
             .with_streams(self.streams.clone())
             .with_scheme(self.scheme);
-        CableTransport { pipes, network: self.clone(), advertised: None }
+        CableTransport { name: name.to_owned(), pipes, network: self.clone(), advertised: None }
     }
 
     /// Every connection that was ever dialled breaks now.
@@ -135,6 +138,7 @@ impl Network {
     pub(crate) fn open_doors(&self) {
         self.shut.lock().unwrap().clear();
         self.deaf.lock().unwrap().clear();
+        self.mute.lock().unwrap().clear();
         self.is_swallowing.store(false, Ordering::Relaxed);
     }
 
@@ -168,6 +172,16 @@ impl Network {
         let cables = self.cables.lock().unwrap();
         cables.iter().filter(|cable| cable.to == name).for_each(|cable| cable.set(Fate::Silent));
         self.deaf.lock().unwrap().push(name);
+    }
+
+    /// The same, and everything from it, as where its machine has gone.
+    pub(crate) fn lose_all_of(&self, number: u8) {
+        self.lose(number);
+        let name = format!("node-{number}");
+        let cables = self.cables.lock().unwrap();
+        cables.iter().filter(|cable| cable.from == name).for_each(|cable| cable.set(Fate::Silent));
+        drop(cables);
+        self.mute.lock().unwrap().push(name);
     }
 
     /// What is written is not read until [`resume`](Self::resume).
@@ -212,6 +226,8 @@ enum Fate {
 }
 
 struct Cable {
+    /// The name of the node that has dialled.
+    from: String,
     /// The name of the node that was dialled.
     to: String,
     state: Mutex<(Fate, Vec<Waker>)>,
@@ -247,6 +263,7 @@ impl Cable {
 }
 
 pub(crate) struct CableTransport {
+    name: String,
     pipes: PipeTransport,
     network: Network,
     /// Where it says that it listens, if not where it does.
@@ -280,7 +297,8 @@ impl Transport for CableTransport {
 
     async fn dial(&self, address: &Address) -> Result<Box<dyn Connection>, TransportError> {
         self.network.dials.fetch_add(1, Ordering::Relaxed);
-        if self.network.is_swallowing.load(Ordering::Relaxed) {
+        let is_mute = self.network.mute.lock().unwrap().contains(&self.name);
+        if is_mute || self.network.is_swallowing.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
         if self.network.shut.lock().unwrap().iter().any(|name| name == address.rest()) {
@@ -294,7 +312,12 @@ impl Transport for CableTransport {
         held.wait_for(|is_held| !is_held).await.expect("the network is there");
         let connection = self.pipes.dial(address).await?;
         let state = Mutex::new((Fate::Whole, Vec::new()));
-        let cable = Arc::new(Cable { to: address.rest().to_owned(), state, dice: self.network.dice.clone() });
+        let cable = Arc::new(Cable {
+            from: self.name.clone(),
+            to: address.rest().to_owned(),
+            state,
+            dice: self.network.dice.clone(),
+        });
         self.network.cables.lock().unwrap().push(cable.clone());
         let streams_left = AtomicUsize::new(self.network.streams_until_stuck.load(Ordering::Relaxed));
         Ok(Box::new(CableConnection { connection, cable, streams_left }))

@@ -1,0 +1,266 @@
+//! The shell of membership: tells the machine what happens to sessions, and does what it asks for.
+//!
+//! ```text
+//!  sessions' tasks ── note ──► Membership ◄── time ── the task of membership
+//!                                  └── effects ──────► says, dials, ends sessions, tells
+//! ```
+
+use std::sync::{Arc, Mutex};
+
+use actor_core::Instant;
+use futures_util::future::BoxFuture;
+use tokio::sync::Notify;
+
+use super::dial;
+use super::link::Link;
+use super::member_events::Feeds;
+use super::ways::{Way, first_to_work};
+use super::{Mode, Node};
+use crate::contain::contained;
+use crate::error::{ConnectError, HandshakeError};
+use crate::id::{NodeId, NodeLife};
+use crate::locked::locked;
+use crate::membership::events::MemberEvent;
+use crate::membership::frame::Frame;
+use crate::membership::{Config, Dialled, Effect, Membership, PeerNews, SessionEnd, Target};
+use crate::transport::{Address, CloseCode, CloseReason, TransportError};
+
+/// Where a node looks for its cluster.
+pub(super) struct Seed {
+    /// For people.
+    pub(super) name: String,
+    pub(super) resolve: Box<dyn Fn() -> BoxFuture<'static, Result<Vec<Address>, String>> + Send + Sync>,
+}
+
+/// What a node's builder says of membership.
+#[derive(Default)]
+pub(super) struct Setup {
+    pub(super) seeds: Vec<Seed>,
+    pub(super) listeners: Vec<Listener>,
+}
+
+pub(super) type Listener = Box<dyn Fn(&MemberEvent) + Send + Sync>;
+
+/// What a node keeps of membership.
+pub(super) struct Members {
+    machine: Mutex<Membership>,
+    /// There are effects to carry out, or another time to be called.
+    news: Notify,
+    /// Held while effects are carried out, so that all are in order.
+    carrying: Mutex<()>,
+    seeds: Vec<Seed>,
+    listeners: Vec<Listener>,
+    pub(super) feeds: Feeds,
+}
+
+impl Members {
+    pub(super) fn new(config: Config, seed: u64, now: Instant, setup: Setup) -> Self {
+        let Setup { seeds, listeners } = setup;
+        Self {
+            machine: Mutex::new(Membership::new(config, seed, now)),
+            news: Notify::new(),
+            carrying: Mutex::default(),
+            seeds,
+            listeners,
+            feeds: Feeds::default(),
+        }
+    }
+
+    pub(super) fn view(&self) -> crate::membership::events::Members {
+        locked(&self.machine).members()
+    }
+}
+
+/// Runs the machine until the node shuts down.
+pub(super) async fn run(node: Arc<Node>) {
+    loop {
+        let news = node.members.news.notified();
+        node.carry_out();
+        let due = locked(&node.members.machine).next_timeout();
+        if due == Instant::FAR {
+            news.await;
+        } else if node.executor().timeout_at(due, news).await.is_err() {
+            let now = node.executor().now();
+            locked(&node.members.machine).handle_timeout(now);
+        }
+    }
+}
+
+impl Node {
+    /// Tells the machine something.
+    pub(super) fn note(&self, tell: impl FnOnce(&mut Membership, Instant)) {
+        let now = self.executor().now();
+        tell(&mut locked(&self.members.machine), now);
+        self.members.news.notify_one();
+    }
+
+    pub(super) fn note_ready(&self, link: &Link) {
+        let addresses = locked(&self.peers).reachable.get(&link.info.node).cloned().unwrap_or_default();
+        let news = PeerNews {
+            life: link.info.life(),
+            name: link.info.name.clone(),
+            addresses,
+            speaks: link.run(|session| session.speaks_membership()),
+        };
+        self.note(|members, now| members.handle_ready(news, now));
+    }
+
+    pub(super) fn note_ended(&self, life: NodeLife, reason: &CloseReason) {
+        let end = match reason.code {
+            CloseCode::Done | CloseCode::Refused => SessionEnd::Closed,
+            CloseCode::Shutdown => SessionEnd::Shutdown,
+            _ => SessionEnd::Lost,
+        };
+        self.note(|members, now| members.handle_ended(life, end, now));
+    }
+
+    /// A peer says a word of membership.
+    pub(super) fn on_membership(&self, link: &Arc<Link>, word: &[u8]) {
+        match Frame::decode(word) {
+            Ok(Some(frame)) => {
+                if locked(&self.peers).is_current(link) {
+                    self.note(|members, now| members.handle_frame(link.info.life(), frame, now));
+                }
+            }
+            // Something that a later version says.
+            Ok(None) => {}
+            Err(error) => link.close(&CloseReason::new(CloseCode::Violation, error.to_string())),
+        }
+    }
+
+    /// Leaves the cluster, before the node shuts down.
+    pub(super) fn leave_members(self: &Arc<Self>) {
+        self.note(Membership::leave);
+        self.carry_out();
+    }
+
+    fn carry_out(self: &Arc<Self>) {
+        let _carrying = locked(&self.members.carrying);
+        loop {
+            // Not for as long as the effect takes.
+            let effect = locked(&self.members.machine).poll_effect();
+            match effect {
+                Some(Effect::Send { to, frame }) => self.say_membership(to, frame),
+                Some(Effect::Dial { target, addresses }) => self.dial_target(target, addresses),
+                Some(Effect::End { life }) => self.end_lost(life),
+                Some(Effect::Tell(event)) => self.tell_members(&event),
+                None => return,
+            }
+        }
+    }
+
+    fn say_membership(&self, to: NodeId, frame: Frame) {
+        let peer = locked(&self.peers).present.get(&to).cloned();
+        if let Some(link) = peer.and_then(|peer| peer.link()) {
+            link.act(|session| session.say_membership(frame.encode()));
+        }
+    }
+
+    fn end_lost(&self, life: NodeLife) {
+        let link = locked(&self.peers).live(life);
+        if let Some(link) = link {
+            link.close(&CloseReason::new(CloseCode::Lost, "it is no member of the cluster any more"));
+        }
+    }
+
+    fn tell_members(&self, event: &MemberEvent) {
+        tracing::debug!(?event);
+        for listener in &self.members.listeners {
+            contained("a listener to members", || listener(event));
+        }
+        self.members.feeds.put(event);
+    }
+
+    fn dial_target(self: &Arc<Self>, target: Target, addresses: Vec<Address>) {
+        let node = self.clone();
+        self.spawn_intake(async move {
+            let dialled = match target {
+                Target::Seed(number) => node.dial_seed(number).await,
+                Target::Node(member) => node.dial_member(member, addresses).await,
+            };
+            node.note(|members, now| members.handle_dialled(target, &dialled, now));
+        });
+    }
+
+    async fn dial_seed(self: &Arc<Self>, number: usize) -> Dialled {
+        let Some(seed) = self.members.seeds.get(number) else { return Dialled::Ourselves };
+        match (seed.resolve)().await {
+            Err(error) => Dialled::Failed(error),
+            Ok(addresses) => self.dial_any(addresses, None).await,
+        }
+    }
+
+    async fn dial_member(self: &Arc<Self>, member: NodeId, addresses: Vec<Address>) -> Dialled {
+        let Some(_dialling) = Dialling::begin(self, member) else {
+            return Dialled::Failed("there is a session with it, or no room for one".to_owned());
+        };
+        self.dial_any(addresses, Some(member)).await
+    }
+
+    /// Dials the addresses, the best first, until there is a session.
+    async fn dial_any(self: &Arc<Self>, addresses: Vec<Address>, expected: Option<NodeId>) -> Dialled {
+        let ways = self.ways(addresses, None);
+        if ways.is_empty() {
+            return Dialled::Failed("no transport for any of its addresses".to_owned());
+        }
+        let failed = Mutex::new(None);
+        let attempt = |way: Way| {
+            let failed = &failed;
+            async move {
+                let error = match dial::connect(self, &way.address, expected).await {
+                    Ok(link) => return Some(link.info.node),
+                    Err(error) => error,
+                };
+                tracing::info!(member = ?expected, %way.address, %error, "cannot reach it");
+                *locked(failed) = Some(error);
+                None
+            }
+        };
+        match first_to_work(self.executor(), ways, attempt).await {
+            Some(node) => Dialled::Connected(node),
+            None => match locked(&failed).take() {
+                Some(error) if is_myself(&error) => Dialled::Ourselves,
+                error => Dialled::Failed(error.map(|error| error.to_string()).unwrap_or_default()),
+            },
+        }
+    }
+}
+
+/// Whether whoever answered was this node itself.
+fn is_myself(error: &ConnectError) -> bool {
+    match error {
+        ConnectError::Handshake(HandshakeError::Myself) => true,
+        ConnectError::Handshake(HandshakeError::Refused(theirs)) => **theirs == HandshakeError::Myself,
+        _ => false,
+    }
+}
+
+/// Whether nobody listens there: a process that was there is gone.
+pub(super) fn is_refused(error: &ConnectError) -> bool {
+    let ConnectError::Transport(TransportError::Unreachable { source, .. }) = error else { return false };
+    source.kind() == std::io::ErrorKind::ConnectionRefused
+}
+
+/// A node that is being dialled, until it is not, however that ends.
+struct Dialling {
+    node: Arc<Node>,
+    member: NodeId,
+}
+
+impl Dialling {
+    fn begin(node: &Arc<Node>, member: NodeId) -> Option<Self> {
+        let mut peers = locked(&node.peers);
+        let has_room = peers.present.len() + peers.dialling.len() < node.settings.peers_max;
+        let is_wanted = node.settings.mode == Mode::Transitive && !peers.is_closing;
+        if !is_wanted || peers.present.contains_key(&member) || !has_room || !peers.dialling.insert(member) {
+            return None;
+        }
+        Some(Self { node: node.clone(), member })
+    }
+}
+
+impl Drop for Dialling {
+    fn drop(&mut self) {
+        locked(&self.node.peers).dialling.remove(&self.member);
+    }
+}
