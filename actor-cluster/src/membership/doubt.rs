@@ -6,7 +6,7 @@
 //!               ▼ two do not hear it either
 //!            Accused ── heard again, or it refutes ──► no doubt
 //!               │
-//!               ▼ SUSPICION_WINDOW, longer the worse this node does itself
+//!               ▼ the window, longer the worse this node does itself
 //!             down
 //! ```
 
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::frame::Verdict;
 use crate::id::NodeId;
-use crate::limits::{MEMBERSHIP_TICK, SUSPICION_WINDOW};
+use crate::limits::MEMBERSHIP_TICK;
 
 /// How long helpers have to answer.
 const PATIENCE: Duration = MEMBERSHIP_TICK.saturating_mul(3);
@@ -24,6 +24,9 @@ const ACCUSERS: usize = 2;
 
 /// After how many rounds in which too few answer a peer is accused all the same: perhaps nobody else is left.
 const ROUNDS: u32 = 3;
+
+/// How long a peer is waited for where there is nobody to ask: with what went before and comes after, as long as a stream may be silent.
+const ALONE_PATIENCE: Duration = Duration::from_millis(3400);
 
 #[derive(Debug)]
 pub(crate) struct Doubt {
@@ -94,14 +97,13 @@ impl Doubt {
     }
 
     /// What comes next, where there are so many who could help.
-    pub(crate) fn step(&self, helpers: usize, multiplier: u32, now: Duration) -> Step {
+    pub(crate) fn step(&self, helpers: usize, window: Duration, now: Duration) -> Step {
         if let Some(accused_at) = self.accused_at {
-            let is_over = now.saturating_sub(accused_at) >= SUSPICION_WINDOW * multiplier;
+            let is_over = now.saturating_sub(accused_at) >= window;
             return if is_over { Step::DeclareDown } else { Step::Wait };
         }
         if helpers == 0 {
-            // Nobody to ask: it has as much time again as they would have.
-            let is_over = now.saturating_sub(self.since) >= PATIENCE * ROUNDS;
+            let is_over = now.saturating_sub(self.since) >= ALONE_PATIENCE;
             return if is_over { Step::Accuse } else { Step::Wait };
         }
         if self.not_heard >= ACCUSERS.min(helpers) {
@@ -141,34 +143,34 @@ mod tests {
         assert!(doubt.on_verdict(node(1), Verdict::NotHeard));
         assert!(!doubt.on_verdict(node(1), Verdict::NotHeard), "each counts once");
         assert!(!doubt.on_verdict(node(9), Verdict::NotHeard), "it was not asked");
-        assert_eq!(doubt.step(3, 1, ms(1)), Step::Wait);
-        assert_eq!(doubt.step(1, 1, ms(1)), Step::Accuse);
+        assert_eq!(doubt.step(3, ms(500), ms(1)), Step::Wait);
+        assert_eq!(doubt.step(1, ms(500), ms(1)), Step::Accuse);
         assert!(doubt.on_verdict(node(2), Verdict::NotHeard));
-        assert_eq!(doubt.step(3, 1, ms(1)), Step::Accuse);
+        assert_eq!(doubt.step(3, ms(500), ms(1)), Step::Accuse);
     }
 
     #[test]
     fn who_gets_no_answers_asks_others_and_accuses_late() {
         let mut doubt = asked(&[1, 2, 3]);
         assert!(!doubt.on_verdict(node(1), Verdict::Unknown));
-        assert_eq!(doubt.step(3, 1, ms(374)), Step::Wait);
-        assert_eq!(doubt.step(3, 1, ms(375)), Step::AskOthers { unanswered: 2 });
+        assert_eq!(doubt.step(3, ms(500), ms(374)), Step::Wait);
+        assert_eq!(doubt.step(3, ms(500), ms(375)), Step::AskOthers { unanswered: 2 });
         doubt.on_asked(&[], ms(375));
         doubt.on_asked(&[], ms(750));
-        assert_eq!(doubt.step(3, 1, ms(1124)), Step::Wait);
-        assert_eq!(doubt.step(3, 1, ms(1125)), Step::Accuse);
+        assert_eq!(doubt.step(3, ms(500), ms(1124)), Step::Wait);
+        assert_eq!(doubt.step(3, ms(500), ms(1125)), Step::Accuse);
     }
 
     #[test]
     fn who_is_accused_has_time_to_refute_and_more_if_the_accuser_does_badly() {
         let mut doubt = asked(&[1]);
-        assert_eq!(asked(&[]).step(0, 1, ms(1124)), Step::Wait);
-        assert_eq!(asked(&[]).step(0, 1, ms(1125)), Step::Accuse, "nobody to ask");
+        assert_eq!(asked(&[]).step(0, ms(500), ms(3399)), Step::Wait);
+        assert_eq!(asked(&[]).step(0, ms(500), ms(3400)), Step::Accuse, "nobody to ask");
         doubt.on_accused(ms(100));
         assert!(doubt.is_accused());
-        assert_eq!(doubt.step(1, 1, ms(599)), Step::Wait);
-        assert_eq!(doubt.step(1, 1, ms(600)), Step::DeclareDown);
-        assert_eq!(doubt.step(1, 3, ms(1599)), Step::Wait);
-        assert_eq!(doubt.step(1, 3, ms(1600)), Step::DeclareDown);
+        assert_eq!(doubt.step(1, ms(500), ms(599)), Step::Wait);
+        assert_eq!(doubt.step(1, ms(500), ms(600)), Step::DeclareDown);
+        assert_eq!(doubt.step(1, ms(1500), ms(1599)), Step::Wait);
+        assert_eq!(doubt.step(1, ms(1500), ms(1600)), Step::DeclareDown);
     }
 }

@@ -115,7 +115,7 @@ impl Membership {
     fn judge(&mut self, node: NodeId, listened: Duration) {
         let Some(known) = self.known.get(&node).copied() else { return };
         let helpers = self.helpers(node).len();
-        let multiplier = self.health.multiplier();
+        let window = self.config.suspicion_window * self.health.multiplier();
         let Some(peer) = self.peers.get_mut(&node).filter(|peer| peer.life == known.identity.life()) else {
             return;
         };
@@ -132,7 +132,7 @@ impl Membership {
             self.on_heard_elsewhere(node, listened);
             return;
         }
-        match doubt.step(helpers, multiplier, listened) {
+        match doubt.step(helpers, window, listened) {
             Step::Wait => {}
             Step::AskOthers { unanswered } => {
                 (0..unanswered).for_each(|_| self.health.on_trouble(listened));

@@ -70,6 +70,8 @@ pub(crate) struct Config {
     pub(crate) addresses: Vec<Address>,
     /// Whether it looks for members beyond its sessions.
     pub(crate) is_transitive: bool,
+    /// How long who is suspected has to say that it lives.
+    pub(crate) suspicion_window: Duration,
     /// The seeds, for people.
     pub(crate) seeds: Vec<String>,
 }

@@ -47,6 +47,8 @@ pub(crate) struct Watch {
     theirs_at: Instant,
     /// When a word from here was last known to have come there, and the answer back.
     heard_at: Duration,
+    /// Whether that was since it began to listen: how long the first round trip takes says nothing of later ones.
+    has_heard: bool,
     gaps: Gaps,
     round_trip: Option<Duration>,
     pub(crate) doubt: Option<Doubt>,
@@ -65,6 +67,7 @@ impl Watch {
             theirs: 0,
             theirs_at: now,
             heard_at: listened,
+            has_heard: false,
             gaps: Gaps::new(BEAT_INTERVAL, listened),
             round_trip: None,
             doubt: None,
@@ -75,7 +78,7 @@ impl Watch {
 
     /// Listens from here on; what was before says nothing.
     pub(crate) fn begin(&mut self, listened: Duration) {
-        self.heard_at = listened;
+        (self.heard_at, self.has_heard) = (listened, false);
         self.doubt = None;
         self.heard_elsewhere = 0;
     }
@@ -105,7 +108,9 @@ impl Watch {
             return;
         }
         self.acknowledged = heard;
-        self.gaps.on_gap(listened.saturating_sub(self.heard_at), listened);
+        if std::mem::replace(&mut self.has_heard, true) {
+            self.gaps.on_gap(listened.saturating_sub(self.heard_at), listened);
+        }
         self.heard_at = listened;
         self.heard_elsewhere = 0;
         if (ago as usize) < BEATS_REMEMBERED {

@@ -167,6 +167,15 @@ impl NodeBuilder {
         self
     }
 
+    /// How long a member that is not heard any more has to say that it lives, before it is declared lost; [`SUSPICION_WINDOW`](crate::limits::SUSPICION_WINDOW) unless
+    /// set. That it is not heard is certain after a little more than a second, so with the default it is lost within two.
+    /// Whoever would rather wait out a network that is silent for longer, with sessions and what is under way in them, says so
+    /// here; [`resume_timeout`](Self::resume_timeout) is for connections that are known to be lost.
+    pub fn suspicion_window(mut self, window: Duration) -> Self {
+        self.members.suspicion_window = window;
+        self
+    }
+
     /// Calls this with everything that happens to members, in order. It is called on the task of membership, and must be quick;
     /// [`NodeServer::member_events`] is for whoever takes longer.
     pub fn on_member_event(mut self, listener: impl Fn(&MemberEvent) + Send + Sync + 'static) -> Self {

@@ -6,6 +6,7 @@
 //! ```
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use actor_core::Instant;
 use futures_util::future::BoxFuture;
@@ -19,6 +20,7 @@ use super::{Mode, Node};
 use crate::contain::contained;
 use crate::error::{ConnectError, HandshakeError};
 use crate::id::{NodeId, NodeLife};
+use crate::limits::SUSPICION_WINDOW;
 use crate::locked::locked;
 use crate::membership::events::MemberEvent;
 use crate::membership::frame::Frame;
@@ -33,10 +35,16 @@ pub(super) struct Seed {
 }
 
 /// What a node's builder says of membership.
-#[derive(Default)]
 pub(super) struct Setup {
+    pub(super) suspicion_window: Duration,
     pub(super) seeds: Vec<Seed>,
     pub(super) listeners: Vec<Listener>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { suspicion_window: SUSPICION_WINDOW, seeds: Vec::new(), listeners: Vec::new() }
+    }
 }
 
 pub(super) type Listener = Box<dyn Fn(&MemberEvent) + Send + Sync>;
@@ -55,7 +63,7 @@ pub(super) struct Members {
 
 impl Members {
     pub(super) fn new(config: Config, seed: u64, now: Instant, setup: Setup) -> Self {
-        let Setup { seeds, listeners } = setup;
+        let Setup { seeds, listeners, .. } = setup;
         Self {
             machine: Mutex::new(Membership::new(config, seed, now)),
             news: Notify::new(),

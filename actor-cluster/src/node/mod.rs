@@ -167,6 +167,7 @@ impl Node {
             name: settings.myself.name.clone(),
             addresses: addresses.clone(),
             is_transitive: settings.mode == Mode::Transitive,
+            suspicion_window: setup.suspicion_window,
             seeds: setup.seeds.iter().map(|seed| seed.name.clone()).collect(),
         };
         let members = Members::new(config, executor.random_u64(), executor.now(), setup);

@@ -13,7 +13,8 @@ fn a_partition_keeps_messages_until_it_heals() {
     let there = counter(&cluster, 0, 2);
     cluster.partition(&[&[0, 1], &[2]]);
     there.cast(Ask::Add(3)).unwrap();
-    cluster.advance(2 * SECOND);
+    // Not as long as it takes to be lost.
+    cluster.advance(SECOND);
     let here = counter(&cluster, 2, 2);
     assert_eq!(cluster.block_on(here.call(Ask::Sum)).unwrap(), 0);
     cluster.heal();
@@ -119,12 +120,12 @@ fn a_frozen_node_does_nothing_and_goes_on() {
 }
 
 #[test]
-fn a_frozen_node_is_lost_after_the_heartbeats_timeout() {
+fn a_frozen_node_is_lost_within_two_seconds() {
     let mut cluster = counters(6).start();
     cluster.freeze(1);
     let alone = |cluster: &SimHandle| cluster.node(0).server().sessions().len() == 1;
-    assert!(!cluster.advance_until(4 * SECOND, alone));
-    assert!(cluster.advance_until(20 * SECOND, alone));
+    assert!(!cluster.advance_until(SECOND, alone));
+    assert!(cluster.advance_until(SECOND, alone));
     cluster.thaw(1);
     assert!(cluster.advance_until(30 * SECOND, SimHandle::is_mesh));
 }

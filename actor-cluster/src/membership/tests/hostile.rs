@@ -88,6 +88,7 @@ impl Stage {
             name: "a".to_owned(),
             addresses: vec![address(0)],
             is_transitive: true,
+            suspicion_window: crate::limits::SUSPICION_WINDOW,
             seeds: Vec::new(),
         };
         let mut stage = Self { machine: Membership::new(config, 1, instant(0)), now: instant(0) };

@@ -11,6 +11,7 @@ use actor_core::Instant;
 use slab::Slab;
 
 use crate::id::{Incarnation, NodeId, NodeLife};
+use crate::limits::SUSPICION_WINDOW;
 use crate::membership::dice::Dice;
 use crate::membership::events::MemberEvent;
 use crate::membership::frame::Frame;
@@ -228,6 +229,7 @@ impl World {
             name: one.name.clone(),
             addresses: vec![one.address.clone()],
             is_transitive: one.is_transitive,
+            suspicion_window: SUSPICION_WINDOW,
             seeds: one.seeds.iter().map(|seed| format!("seed {seed}")).collect(),
         };
         // Not all in step.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use actor_cluster::LaneAudit;
+use actor_cluster::{LaneAudit, NodeId};
 
 use super::{Checked, Invariant, SessionSide, Violation};
-use crate::cluster::history::Event;
+use crate::cluster::history::{Event, What};
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -14,6 +14,18 @@ pub struct Sequences {
     sides: BTreeMap<(u64, usize, u8), LaneAudit>,
     /// Which two nodes a session is between.
     nodes: BTreeMap<u64, Vec<usize>>,
+    ids: BTreeMap<NodeId, usize>,
+}
+
+impl Sequences {
+    /// One side of the sessions between two nodes is over: what it wrote last, and was not looked at any more, may still come to the
+    /// other.
+    fn forget_side(&mut self, node: usize, peer: usize) {
+        let is_between = |session: &u64| {
+            self.nodes.get(session).is_some_and(|nodes| nodes.contains(&node) && nodes.contains(&peer))
+        };
+        self.sides.retain(|(session, side, _), _| *side != node || !is_between(session));
+    }
 }
 
 impl Invariant for Sequences {
@@ -21,7 +33,17 @@ impl Invariant for Sequences {
         "sequence numbers never regress"
     }
 
-    fn observe(&mut self, _: &Event) -> Checked {
+    fn observe(&mut self, event: &Event) -> Checked {
+        match (&event.what, event.node) {
+            (What::Started { id, .. }, Some(node)) => drop(self.ids.insert(*id, node)),
+            (What::Node(told), Some(node)) => {
+                let peer = told.session_end().and_then(|(peer, _)| self.ids.get(&peer.node).copied());
+                if let Some(peer) = peer {
+                    self.forget_side(node, peer);
+                }
+            }
+            _ => {}
+        }
         Ok(0)
     }
 
