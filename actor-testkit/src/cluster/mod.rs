@@ -169,8 +169,14 @@ impl SimCluster {
         self.simulation.run_until_idle()
     }
 
+    /// What was seen of the run, which is over.
     fn take_witness(&self) -> Option<Witness> {
-        self.simulation.handle().world().witness().take().map(|witness| *witness)
+        let handle = self.simulation.handle();
+        let mut world = handle.world();
+        let trace = world.trace().value();
+        let mut witness = *world.witness().take()?;
+        witness.end(trace);
+        Some(witness)
     }
 
     /// Has a checker look at the cluster after each step.

@@ -274,6 +274,7 @@ impl Simulation {
     pub fn run_until_idle(&mut self) -> u64 {
         let mut steps = 0;
         self.run_all(&mut steps);
+        self.handle.world().end_turns();
         steps
     }
 
@@ -292,7 +293,9 @@ impl Simulation {
             self.go_to_next_timer();
             self.run_all(&mut steps);
         }
-        self.handle.world().set_now(until);
+        let mut world = self.handle.world();
+        world.end_turns();
+        world.set_now(until);
     }
 
     #[track_caller]

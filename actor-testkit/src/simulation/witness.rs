@@ -107,6 +107,17 @@ impl Witness {
         }
     }
 
+    /// The run is over, and its last step with it. Where the other one goes on, or was over before, they differ.
+    pub(crate) fn end(&mut self, trace: u64) {
+        self.end_step(trace);
+        let Question::Compare(traces) = &self.question else { return };
+        if self.found.is_none() && traces.len() > self.steps {
+            self.current = None;
+            self.effects.push("ends".to_owned());
+            self.found = Some(self.describe(self.steps));
+        }
+    }
+
     fn end_step(&mut self, trace: u64) {
         let step = self.steps;
         self.steps += 1;

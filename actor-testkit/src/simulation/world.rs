@@ -94,6 +94,11 @@ impl World {
         }
     }
 
+    /// The tasks have had their turns. What follows is nobody's.
+    pub(super) fn end_turns(&mut self) {
+        self.begin_step(None);
+    }
+
     fn begin_step(&mut self, next: Option<(u64, usize)>) {
         if let Some(witness) = &mut self.witness {
             witness.begin_step(self.trace.value(), self.now, next);

@@ -1,5 +1,6 @@
 //! What is the same each time, and what is found not to be.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::time::SystemTime;
 
@@ -102,6 +103,35 @@ fn a_scenario_that_does_the_same_is_found_to() {
     let mut cluster = users(3).start();
     suffer(&mut cluster);
     assert_eq!(cluster.event_hash(), hash, "to look changes nothing");
+}
+
+#[test]
+fn what_the_test_itself_does_last_differs_too() {
+    let now = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos();
+    let note = |cluster: &SimCluster| cluster.recorder().record(None, What::Note(now().to_string()));
+    let noted = check_deterministic(
+        || users(3),
+        |cluster| {
+            cluster.advance(SECOND);
+            note(cluster);
+        },
+    );
+    let difference = noted.unwrap_err();
+    assert_eq!((&*difference.place, difference.suspect()), ("the test itself", None), "{difference}");
+    assert!(difference.effects[0] != difference.effects[1], "{difference}");
+}
+
+#[test]
+fn a_run_that_is_over_sooner_or_later_differs() {
+    for (first, second) in [(2, 1), (1, 2)] {
+        let seconds = Cell::new([second, second, first]);
+        let shorter = |cluster: &mut SimCluster| {
+            let [next, then, now] = seconds.get();
+            seconds.set([next, next, then]);
+            cluster.advance(SECOND * now);
+        };
+        check_deterministic(|| users(3), shorter).unwrap_err();
+    }
 }
 
 /// Waits until the minute is over, by the wall clock.
