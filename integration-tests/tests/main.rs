@@ -18,6 +18,7 @@ mod load;
 mod logs;
 mod matrix;
 mod partitions;
+mod playground;
 mod playing;
 mod rotation;
 mod siege;

@@ -70,7 +70,14 @@ async fn command() -> ExitCode {
         }
     };
     let done = match options.words.first().map(String::as_str) {
-        Some("up") => stage::up(options).await,
+        Some("up") => {
+            let ended = stage::up(options).await;
+            if let Err(error) = &ended {
+                eprintln!("error: {error}");
+            }
+            // A read of the terminal that the runtime began would hold it up.
+            std::process::exit(i32::from(ended.is_err()));
+        }
         _ => remote::say(&options.name, &options.words.join(" ")).await,
     };
     match done {
