@@ -41,6 +41,23 @@ pub enum Fault {
     },
 }
 
+impl Fault {
+    /// The numbers of all nodes that it names.
+    pub(super) fn nodes(&self) -> Vec<usize> {
+        match self {
+            Fault::Partition(groups) => groups.concat(),
+            Fault::Heal => Vec::new(),
+            Fault::Block { from: one, to: another } | Fault::Cut(one, another) => vec![*one, *another],
+            Fault::Crash(node, _)
+            | Fault::Restart(node)
+            | Fault::Freeze(node)
+            | Fault::Thaw(node)
+            | Fault::Slow(node, _)
+            | Fault::ClockJump { node, .. } => vec![*node],
+        }
+    }
+}
+
 /// How a node crashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Crash {

@@ -81,7 +81,13 @@ impl SimHandle {
     }
 
     /// Who a node is, in all its lives.
+    ///
+    /// # Panics
+    ///
+    /// If the cluster has no such node.
+    #[track_caller]
     pub fn id(&self, node: usize) -> NodeId {
+        self.assert_has(node);
         self.shared.ids[node]
     }
 
@@ -139,8 +145,15 @@ impl SimHandle {
         self.shared.recorder.clone()
     }
 
-    /// Does what a fault says; each has a method of its own as well.
+    /// Does what a fault says; each has a method of its own as well. Where it cannot happen, as a crash of a node that is down,
+    /// nothing does, and the history does not have it.
+    ///
+    /// # Panics
+    ///
+    /// If it names a node that the cluster does not have; so do the other methods.
+    #[track_caller]
     pub fn inject(&self, fault: &Fault) {
+        fault.nodes().into_iter().for_each(|node| self.assert_has(node));
         if !self.is_possible(fault) {
             return;
         }
@@ -162,72 +175,92 @@ impl SimHandle {
         }
     }
 
-    /// Whether a fault names nodes that there are, in a state to which it can happen.
+    #[track_caller]
+    fn assert_has(&self, node: usize) {
+        assert!(node < self.nodes(), "there is no node {node} among {}", self.nodes());
+    }
+
+    /// Whether its nodes are in a state to which the fault can happen.
     fn is_possible(&self, fault: &Fault) -> bool {
-        let nodes = self.nodes();
         match fault {
-            Fault::Partition(_) | Fault::Heal => true,
-            Fault::Block { from, to } | Fault::Cut(from, to) => *from < nodes && *to < nodes && from != to,
+            Fault::Partition(_) | Fault::Heal | Fault::ClockJump { .. } => true,
+            Fault::Block { from, to } | Fault::Cut(from, to) => from != to,
             Fault::Crash(node, _) | Fault::Freeze(node) | Fault::Thaw(node) | Fault::Slow(node, _) => {
                 self.try_node(*node).is_some()
             }
-            Fault::Restart(node) => *node < nodes && self.try_node(*node).is_none(),
-            Fault::ClockJump { node, .. } => *node < nodes,
+            Fault::Restart(node) => self.try_node(*node).is_none(),
         }
     }
 
     /// Lets nothing pass between nodes of different groups, see [`Fault::Partition`].
+    #[track_caller]
     pub fn partition(&self, groups: &[&[usize]]) {
         self.inject(&Fault::Partition(groups.iter().map(|group| group.to_vec()).collect()));
     }
 
     /// Lets nothing pass from one node to another, see [`Fault::Block`].
+    #[track_caller]
     pub fn block(&self, from: usize, to: usize) {
         self.inject(&Fault::Block { from, to });
     }
 
     /// Lets everything pass everywhere again.
+    #[track_caller]
     pub fn heal(&self) {
         self.inject(&Fault::Heal);
     }
 
     /// Resets all connections between two nodes.
+    #[track_caller]
     pub fn cut(&self, one: usize, another: usize) {
         self.inject(&Fault::Cut(one, another));
     }
 
     /// Ends a node's life without a word; nothing if it is down.
+    #[track_caller]
     pub fn crash(&self, node: usize, how: Crash) {
         self.inject(&Fault::Crash(node, how));
     }
 
     /// Begins another life of a node that is down; nothing if it is not. It starts when the cluster runs.
+    #[track_caller]
     pub fn restart(&self, node: usize) {
         self.inject(&Fault::Restart(node));
     }
 
     /// Stops a node, see [`Fault::Freeze`].
+    #[track_caller]
     pub fn freeze(&self, node: usize) {
         self.inject(&Fault::Freeze(node));
     }
 
     /// Lets a frozen node go on.
+    #[track_caller]
     pub fn thaw(&self, node: usize) {
         self.inject(&Fault::Thaw(node));
     }
 
     /// Lets each step of a node's tasks take so long, see [`Fault::Slow`].
+    #[track_caller]
     pub fn slow(&self, node: usize, step: Duration) {
         self.inject(&Fault::Slow(node, step));
     }
 
     /// Sets a node's wall clock forward, or back. It stays so in the node's next lives.
+    #[track_caller]
     pub fn jump_clock(&self, node: usize, by: Duration, is_backwards: bool) {
         self.inject(&Fault::ClockJump { node, by, is_backwards });
     }
 
     /// What the way from one node to another is like from now on.
+    ///
+    /// # Panics
+    ///
+    /// If the cluster has no such node, or the two are one.
+    #[track_caller]
     pub fn set_conditions(&self, from: usize, to: usize, conditions: Conditions) {
+        [from, to].into_iter().for_each(|node| self.assert_has(node));
+        assert_ne!(from, to, "a node has no way to itself");
         self.shared.net.set_conditions(from, to, conditions);
     }
 

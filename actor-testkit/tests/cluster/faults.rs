@@ -1,5 +1,7 @@
 //! What faults do.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use actor_cluster::transport::TransportError;
 use actor_cluster::{ConnectError, NodeEvent};
 use actor_testkit::cluster::history::{Event, What};
@@ -250,7 +252,6 @@ fn what_a_crashed_node_leaves_comes_to_nothing() {
     cluster.crash(1, Crash::Reset);
     cluster.freeze(1);
     cluster.restart(0);
-    cluster.cut(0, 9);
     assert_eq!(cluster.history().len(), events);
 }
 
@@ -261,4 +262,23 @@ fn a_machine_that_is_back_resets_what_it_has_forgotten() {
     cluster.crash(0, Crash::Silent);
     cluster.restart(0);
     assert!(cluster.advance_until(4 * SECOND, SimHandle::is_mesh));
+}
+
+#[test]
+fn a_node_that_there_is_not_is_a_mistake() {
+    let cluster = counters(1).start();
+    let mistakes: [fn(&SimHandle); 5] = [
+        |cluster| cluster.crash(3, Crash::Reset),
+        |cluster| cluster.block(0, 9),
+        |cluster| cluster.partition(&[&[0, 1], &[2, 3]]),
+        |cluster| cluster.set_conditions(0, 3, Conditions::default()),
+        |cluster| _ = cluster.id(3),
+    ];
+    for mistake in mistakes {
+        let handle = cluster.handle();
+        let panic = catch_unwind(AssertUnwindSafe(|| mistake(&handle))).unwrap_err();
+        let words = panic.downcast_ref::<String>().unwrap();
+        assert!(words.starts_with("there is no node ") && words.ends_with(" among 3"), "{words}");
+    }
+    assert!(!cluster.history().iter().any(|event| matches!(event.what, What::Fault(_))));
 }
