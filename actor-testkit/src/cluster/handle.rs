@@ -320,6 +320,15 @@ impl SimHandle {
                 }
             })
             .detach();
+        let mut members = server.member_events();
+        let watched = node.clone();
+        executor
+            .spawn(async move {
+                while let Some(event) = members.next().await {
+                    watched.record(What::Member(event));
+                }
+            })
+            .detach();
         node.set_server(server);
         (setup.on_start)(node.clone()).await;
         if setup.meets {

@@ -14,7 +14,8 @@ use crate::cluster::SimCluster;
 use crate::cluster::builder::SimClusterBuilder;
 use crate::cluster::handle::SimHandle;
 use crate::cluster::history::{Event, What};
-use crate::cluster::invariants::{self, Checker, Count, End, Violation};
+use crate::cluster::invariants::{self, Checker, Count, End, View, Violation};
+use crate::cluster::node::SimNode;
 
 /// How far a run goes on after something was found wrong.
 const SLICE: Duration = Duration::from_millis(100);
@@ -185,6 +186,7 @@ impl Drive<'_> {
         let pairs = (0..cluster.nodes()).flat_map(|one| (0..one).map(move |other| (other, one)));
         let mut end = End::new(cluster.now());
         end.apart = pairs.filter(|(one, other)| !cluster.connected(*one, *other)).collect();
+        end.members = (0..cluster.nodes()).filter_map(|node| view(cluster.try_node(node)?)).collect();
         locked(self.checker).end(&end);
     }
 
@@ -232,6 +234,13 @@ impl Drive<'_> {
             locked(self.checker).break_for(SERVES, violation, self.cluster.now());
         }
     }
+}
+
+/// Whom a node takes for a member.
+fn view(node: SimNode) -> Option<View> {
+    let members = node.try_server()?.members();
+    let sees = members.members.iter().map(|member| member.incarnation).collect();
+    Some(View { node: node.index(), life: node.incarnation(), sees })
 }
 
 const SERVES: &str = "the healed cluster serves";
