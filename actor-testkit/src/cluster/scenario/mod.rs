@@ -225,6 +225,8 @@ impl Scenario {
         let seeds: Vec<u64> = only.map_or_else(|| seeds.into_iter().collect(), |seed| vec![seed]);
         let mut tally = Tally::default();
         for seed in seeds {
+            // Seen of a run that never ends, too.
+            eprintln!("{}: seed {seed}", self.name);
             let run = self.run_and_shrink(seed);
             assert!(run.failure.is_none(), "{}: {run}", self.name);
             tally.add(&run);
