@@ -41,15 +41,6 @@ fn main() -> ExitCode {
         println!("  {times:>10} checks: {invariant}");
     }
     println!("{} seeds were run twice, and came to the same", outcome.twice);
-    if let [(seed, _), ..] = &outcome.tally.failures[..] {
-        for (invariant, seeds) in by_invariant(&outcome.tally) {
-            println!("{seeds} seeds failed: {invariant}");
-        }
-        println!("the first is run again by:");
-        let nodes = options.nodes.map(|nodes| format!(" --nodes {nodes}")).unwrap_or_default();
-        println!("  cargo xtask sim --seeds 1 --first {seed}{nodes}");
-        return ExitCode::FAILURE;
-    }
     if let Some(path) = &options.report {
         let written = std::fs::write(path, page::page(&options, &outcome));
         if let Err(error) = written {
@@ -58,14 +49,21 @@ fn main() -> ExitCode {
         }
         println!("written: {}", path.display());
     }
-    ExitCode::SUCCESS
+    let Some((seed, _)) = outcome.tally.failures.first() else { return ExitCode::SUCCESS };
+    for (invariant, seeds) in by_invariant(&outcome.tally) {
+        println!("{} seeds failed: {invariant}", seeds.len());
+    }
+    println!("the first is run again by:");
+    let nodes = options.nodes.map(|nodes| format!(" --nodes {nodes}")).unwrap_or_default();
+    println!("  cargo xtask sim --seeds 1 --first {seed}{nodes}");
+    ExitCode::FAILURE
 }
 
-/// How many seeds each invariant has failed in.
-fn by_invariant(tally: &Tally) -> BTreeMap<&str, usize> {
-    let mut seeds = BTreeMap::new();
-    for (_, invariant) in &tally.failures {
-        *seeds.entry(invariant.as_str()).or_default() += 1;
+/// The seeds that each invariant has failed in.
+fn by_invariant(tally: &Tally) -> BTreeMap<&str, Vec<u64>> {
+    let mut seeds = BTreeMap::<_, Vec<u64>>::new();
+    for (seed, invariant) in &tally.failures {
+        seeds.entry(invariant.as_str()).or_default().push(*seed);
     }
     seeds
 }

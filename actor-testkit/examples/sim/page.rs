@@ -2,7 +2,7 @@
 //! same options it is the same page.
 
 use crate::options::Options;
-use crate::{Outcome, TWICE_EACH};
+use crate::{Outcome, TWICE_EACH, by_invariant};
 
 pub(crate) fn page(options: &Options, outcome: &Outcome) -> String {
     let tally = &outcome.tally;
@@ -27,6 +27,14 @@ pub(crate) fn page(options: &Options, outcome: &Outcome) -> String {
     line(format!("| seeds that were run twice | {}, each came to the same event hash |", outcome.twice));
     line(format!("| all event hashes, folded | `{:016x}` |", tally.event_hash));
     line(format!("| seeds that failed | {} |", tally.failures.len()));
+    if !tally.failures.is_empty() {
+        line("\n## What failed\n\n`cargo xtask sim --seeds 1 --first SEED` shows one again.\n".to_owned());
+        line("| invariant | seeds | the first |\n|---|---|---|".to_owned());
+        for (invariant, seeds) in by_invariant(tally) {
+            let first: Vec<String> = seeds.iter().take(5).map(ToString::to_string).collect();
+            line(format!("| {invariant} | {} | {} |", seeds.len(), first.join(", ")));
+        }
+    }
     line("\n## Faults\n\n| fault | how often |\n|---|---|".to_owned());
     for (kind, times) in &tally.faults {
         line(format!("| {kind} | {times} |"));
@@ -46,7 +54,7 @@ fn intro(options: &Options) -> String {
     let first = if *first == 0 { String::new() } else { format!(" --first {first}") };
     let nodes = nodes.map(|nodes| format!(" --nodes {nodes}")).unwrap_or_default();
     format!(
-        "`cargo xtask sim --seeds {seeds}{first}{nodes} --report` has written this page, and writes it anew; nobody edits it. Each seed is a \
+        "`cargo xtask sim --seeds {seeds}{first}{nodes} --keep-going --report` has written this page, and writes it anew; nobody edits it. Each seed is a \
          cluster of\nits own in virtual time: three users on each node call, send, watch, stop and start actors, take names and look them up \
          at random,\nwhile faults come and go; then all is mended, and the cluster must be whole again and serve. The \
          seed\nalso says what the network is like, which streams carry what, how much credit there is, and how old connections \
@@ -64,6 +72,8 @@ const GAPS: &str = "\
 - One version of the program: mixed versions are for the integration tests.
 - Small messages and at most five nodes; large payloads and many nodes have tests of their own.
 - An invariant sees what users tell and what sessions count. Group membership, links and remote spawn are not among it.
+- A node whose wall clock was set back and that is then restarted has a lesser incarnation than its former life. Sessions with it work;
+  membership takes the former life for the newer, and does not let it in: `membership converges` fails.
 - Seeds are drawn, not enumerated: a thousand runs without a failure bound the share of failing seeds below 0.3 % at
   95 % confidence, and no more.
 ";
