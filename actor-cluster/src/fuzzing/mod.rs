@@ -6,6 +6,7 @@
 
 mod frames;
 mod handshake;
+mod membership;
 mod names;
 mod parts;
 mod payload;
@@ -16,6 +17,7 @@ mod tests;
 
 pub use self::frames::{control, frames};
 pub use self::handshake::handshake;
+pub use self::membership::membership;
 pub use self::names::names;
 pub use self::parts::parts;
 pub use self::payload::{payload, serde};

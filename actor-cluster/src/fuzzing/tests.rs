@@ -9,10 +9,11 @@ use arbitrary::{Arbitrary, Unstructured};
 use proptest::prelude::*;
 
 /// Every target of `fuzz/`, and what it does with its bytes.
-const TARGETS: [(&str, Entry); 9] = [
+const TARGETS: [(&str, Entry); 10] = [
     ("control", super::control),
     ("frames", super::frames),
     ("handshake", super::handshake),
+    ("membership", super::membership),
     // The target asks a transport too, whose own tests replay that.
     ("names", |bytes| super::names(text(bytes))),
     ("parts", super::parts),

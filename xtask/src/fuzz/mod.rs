@@ -83,6 +83,7 @@ const TARGETS: &[Target] = &[
     Target { name: "control", before_frames: Some(&[]) },
     Target { name: "payload", before_frames: None },
     Target { name: "serde", before_frames: None },
+    Target { name: "membership", before_frames: None },
     Target { name: "names", before_frames: None },
     Target { name: "parts", before_frames: None },
     Target { name: "schema", before_frames: None },
