@@ -115,7 +115,7 @@ impl Membership {
     fn judge(&mut self, node: NodeId, listened: Duration) {
         let Some(known) = self.known.get(&node).copied() else { return };
         let helpers = self.helpers(node).len();
-        let window = self.config.suspicion_window * self.health.multiplier();
+        let window = self.config.suspicion_window.saturating_mul(self.health.multiplier());
         let Some(peer) = self.peers.get_mut(&node).filter(|peer| peer.life == known.identity.life()) else {
             return;
         };

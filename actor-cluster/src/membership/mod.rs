@@ -53,7 +53,7 @@ pub(crate) use self::sessions::{PeerNews, SessionEnd};
 use self::swim::Swim;
 use self::sync::{Record, Records};
 use self::view::Known;
-use self::watch::Peer;
+use self::watch::{Line, Peer};
 use crate::id::{NodeId, NodeLife};
 use crate::limits::{MEMBERSHIP_TICK, REJOIN_PAUSE, REJOIN_PAUSE_MAX};
 use crate::transport::Address;
@@ -145,7 +145,7 @@ pub(crate) struct Membership {
 impl Membership {
     pub(crate) fn new(config: Config, seed: u64, now: Instant) -> Self {
         let mut dice = Dice::new(seed);
-        let swim = Swim::new(Identity::new(config.life, 0), Dice::new(dice.roll()));
+        let swim = Swim::new(Identity::new(config.life, 0), config.suspicion_window, Dice::new(dice.roll()));
         let mut records = Records::default();
         records.learn_first_hand(Record::new(config.life, config.name.clone(), config.addresses.clone()));
         let mut attention = Attention::new(now);
@@ -203,7 +203,11 @@ impl Membership {
             self.attention.ask_for(Instant::FAR);
             return;
         }
-        self.swim.handle_timers(listened);
+        let is_awaited = |member: &Identity| {
+            let peer = self.peers.get(&member.node).filter(|peer| peer.life == member.life());
+            peer.is_some_and(|peer| peer.line == Line::Broken { is_refused: false })
+        };
+        self.swim.handle_timers(listened, is_awaited);
         self.beat();
         self.judge_all(listened);
         self.run_errands(listened);

@@ -100,7 +100,7 @@ impl Membership {
         self.listen(now);
         if let Some(peer) = self.peers.get_mut(&life.node)
             && peer.life == life
-            && peer.line != Line::Up
+            && matches!(peer.line, Line::Broken { .. })
         {
             peer.line = Line::Broken { is_refused: true };
         }

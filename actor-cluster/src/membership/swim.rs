@@ -22,16 +22,19 @@ pub(crate) const LEFT: u16 = u16::MAX;
 /// How many members a change is told to by each that hears of it: foca's own measure for a thousand.
 const TRANSMISSIONS: NonZeroU8 = NonZeroU8::new(12).unwrap();
 
+/// How long after its time to refute is over, and it is awaited, it is looked at again.
+const AWAITED_AGAIN: Duration = Duration::from_millis(500);
+
 /// How many others are asked to probe a member that does not answer, and how many are told of changes at a time.
 const FAN_OUT: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 
-const fn config(multiplier: u32) -> Config {
+fn config(patience: Duration, multiplier: u32) -> Config {
     Config {
         probe_period: Duration::from_secs(1),
         probe_rtt: Duration::from_millis(400),
         num_indirect_probes: FAN_OUT,
         max_transmissions: TRANSMISSIONS,
-        suspect_to_down_after: SUSPICION_TIMEOUT.saturating_mul(multiplier),
+        suspect_to_down_after: patience.saturating_mul(multiplier),
         // The machine itself forgets who is down: foca would keep a timer for each time that somebody is.
         remove_down_after: None,
         max_packet_size: NonZeroUsize::new(MEMBERSHIP_PACKET_BYTES_MAX).unwrap(),
@@ -51,7 +54,11 @@ pub(crate) struct Swim {
     /// By when they are due, and the order in which they were asked for.
     timers: BTreeMap<(Duration, u64), Timer<Identity>>,
     timers_made: u64,
+    /// How long a suspected member has to refute it, where this node does well.
+    patience: Duration,
     multiplier: u32,
+    /// What other lives of foca draw theirs from.
+    dice: Dice,
     /// How often this identity of ours has refuted a suspicion, as foca said last.
     refutations: u16,
 }
@@ -81,13 +88,17 @@ impl Runtime<Identity> for &mut Out {
 }
 
 impl Swim {
-    pub(crate) fn new(identity: Identity, dice: Dice) -> Self {
+    /// A member that the detector waits longer for, foca waits for as long.
+    pub(crate) fn new(identity: Identity, suspicion_window: Duration, mut dice: Dice) -> Self {
+        let patience = SUSPICION_TIMEOUT.max(suspicion_window);
         Self {
-            foca: Foca::new(identity, config(1), dice, Codec),
+            foca: Foca::new(identity, config(patience, 1), Dice::new(dice.roll()), Codec),
             out: Out::default(),
             timers: BTreeMap::new(),
             timers_made: 0,
+            patience,
             multiplier: 1,
+            dice,
             refutations: 0,
         }
     }
@@ -106,7 +117,7 @@ impl Swim {
         if self.multiplier != multiplier {
             self.multiplier = multiplier;
             // Only what may change while it runs is another.
-            drop(self.foca.set_config(config(multiplier)));
+            drop(self.foca.set_config(config(self.patience, multiplier)));
         }
     }
 
@@ -140,23 +151,36 @@ impl Swim {
         drop(self.foca.handle_timer(Timer::RemoveDown(identity), &mut self.out));
     }
 
-    /// Begins the next term, after it was declared down.
+    /// Begins the next term, after it was declared down. What it has found out about others in the meantime it may have been alone
+    /// with: it takes along whom it has for members, and tells nobody that somebody is down.
     pub(crate) fn rejoin(&mut self, now: Duration) {
         let identity = self.identity();
         let next = Identity { term: identity.term.saturating_add(1), ..identity };
-        drop(self.foca.change_identity(next, &mut self.out));
+        let members: Vec<_> = self.foca.iter_members().cloned().collect();
+        let config = config(self.patience, self.multiplier);
+        self.foca = Foca::new(next, config, Dice::new(self.dice.roll()), Codec);
+        self.timers.clear();
+        drop(self.foca.apply_many(members.into_iter(), false, &mut self.out));
+        drop(self.foca.gossip(&mut self.out));
         self.refutations = 0;
         self.out.has_changed = true;
         self.settle(now);
     }
 
-    pub(crate) fn handle_timers(&mut self, now: Duration) {
+    /// Does what is due. Whether a member may be awaited longer is the caller's to say: then its time to refute goes on.
+    pub(crate) fn handle_timers(&mut self, now: Duration, is_awaited: impl Fn(&Identity) -> bool) {
         while let Some(entry) = self.timers.first_entry() {
             if entry.key().0 > now {
                 break;
             }
             let timer = entry.remove();
             if self.is_refuted(&timer) {
+                continue;
+            }
+            if let Timer::ChangeSuspectToDown { member_id, .. } = &timer
+                && is_awaited(member_id)
+            {
+                self.arm(now + AWAITED_AGAIN, timer);
                 continue;
             }
             // These decide who is suspect or down.
@@ -175,15 +199,19 @@ impl Swim {
     }
 
     fn settle(&mut self, now: Duration) {
-        for (after, timer) in self.out.timers.drain(..) {
-            self.timers_made += 1;
-            self.timers.insert((now + after, self.timers_made), timer);
+        for (after, timer) in std::mem::take(&mut self.out.timers) {
+            self.arm(now.saturating_add(after), timer);
         }
         if let Some((_, packet)) = self.out.packets.last()
             && let Some(refutations) = packet.get(Identity::BYTES..Identity::BYTES + 2)
         {
             self.refutations = u16::from_le_bytes([refutations[0], refutations[1]]);
         }
+    }
+
+    fn arm(&mut self, due: Duration, timer: Timer<Identity>) {
+        self.timers_made += 1;
+        self.timers.insert((due, self.timers_made), timer);
     }
 
     pub(crate) fn refutations(&self) -> u16 {

@@ -326,10 +326,11 @@ impl Node {
         } else {
             NodeEvent::SessionLost { peer, reason: why, unacked }
         });
+        // Before the next session with that life may begin, which waits for this one's end.
+        self.note_ended(link.info.life(), reason);
         link.state.set(LinkState::Ended(reason.clone()));
         // Not before it has been told: a session that begins now still waits for this.
         locked(&self.peers).remove(link);
-        self.note_ended(link.info.life(), reason);
     }
 }
 

@@ -1,5 +1,7 @@
 //! Seeds that are none, nodes that are too much alike, and peers that say what they should not.
 
+use std::time::Duration;
+
 use actor_core::Instant;
 use foca::State;
 
@@ -83,12 +85,16 @@ fn life(node: usize, incarnation: u64) -> NodeLife {
 
 impl Stage {
     fn new() -> Self {
+        Self::with_window(crate::limits::SUSPICION_WINDOW)
+    }
+
+    fn with_window(suspicion_window: Duration) -> Self {
         let config = Config {
             life: life(0, 5),
             name: "a".to_owned(),
             addresses: vec![address(0)],
             is_transitive: true,
-            suspicion_window: crate::limits::SUSPICION_WINDOW,
+            suspicion_window,
             seeds: Vec::new(),
         };
         let mut stage = Self { machine: Membership::new(config, 1, instant(0)), now: instant(0) };
@@ -130,6 +136,22 @@ impl Stage {
         view.sort_unstable();
         view
     }
+}
+
+#[test]
+fn a_window_without_end_removes_nobody_who_is_silent() {
+    let mut stage = Stage::with_window(Duration::MAX);
+    for round in 0..2000 {
+        stage.tick();
+        if round % 20 == 0 {
+            // Late, so that it takes itself to be unwell.
+            stage.now = stage.now + Duration::from_secs(2);
+            stage.machine.handle_timeout(stage.now);
+        }
+    }
+    let effects = stage.effects();
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Tell(MemberEvent::Suspected(_)))));
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Tell(MemberEvent::Lost { .. }))));
 }
 
 fn packet(from: usize, message: foca::Message<Identity>) -> Vec<u8> {
@@ -254,12 +276,7 @@ fn nonsense_does_no_harm() {
                 5 => Frame::Records { entries, wanted: number },
                 6 => Frame::Leave(about),
                 7 => Frame::Swim((0..dice.below(200)).map(|_| dice.roll().to_le_bytes()[0]).collect()),
-                _ => Frame::Beat {
-                    number,
-                    heard: number,
-                    held: std::time::Duration::MAX,
-                    is_answer: number == 0,
-                },
+                _ => Frame::Beat { number, heard: number, held: Duration::MAX, is_answer: number == 0 },
             };
             match dice.below(8) {
                 0 => stage.ready(from),

@@ -157,6 +157,32 @@ fn a_cut_that_heals_loses_nobody() {
     assert!(world.has_converged());
 }
 
+/// As long as it takes: a node may be told to let its sessions wait for an hour.
+#[test]
+fn a_session_that_waits_long_for_streams_loses_nobody() {
+    for count in [2, 5] {
+        let mut world = World::of(count, 1, Network::GOOD);
+        let since = world.now;
+        let pairs: Vec<_> = (1..count).flat_map(|other| [(0, other), (other, 0)]).collect();
+        for (here, there) in &pairs {
+            let life = world.nodes[*there].life;
+            world.act(*here, |machine, now| machine.handle_interrupted(life, now));
+            world.cut(*here, *there, true);
+        }
+        world.run_for(120 * SECOND);
+        for (here, there) in &pairs {
+            let life = world.nodes[*there].life;
+            world.cut(*here, *there, false);
+            world.act(*here, |machine, now| machine.handle_resumed(life, now));
+        }
+        world.run_for(20 * SECOND);
+        let told = world.told_since(since);
+        let lost = |event: &MemberEvent| matches!(event, MemberEvent::Lost { .. } | MemberEvent::Removed);
+        assert!(!told.iter().any(|(_, _, event)| lost(event)), "{count} nodes: {told:?}");
+        assert!(world.has_converged(), "{count} nodes");
+    }
+}
+
 /// A process that was killed: its streams are reset, and nobody listens where it was.
 #[test]
 fn a_reset_and_a_refused_dial_are_believed_sooner_than_silence() {
