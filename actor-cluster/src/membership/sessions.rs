@@ -64,6 +64,7 @@ impl Membership {
         self.dialing.unwant(node);
         self.shunned.remove(&node);
         self.has_new_records |= self.records.learn_first_hand(Record::new(life, name, addresses));
+        self.give_up_greater_life(life, listened);
         if speaks {
             self.announce_to(life, listened);
             self.tell_records(node, u32::MAX, 0);
@@ -74,6 +75,21 @@ impl Membership {
         self.find_neighbours(listened);
         self.tell_if_ready(node);
         self.settle(listened);
+    }
+
+    /// A node that a session is with is in the life that the session is with. One that began with its clock set back has the lesser
+    /// number, and foca would never let it win.
+    fn give_up_greater_life(&mut self, life: NodeLife, listened: Duration) {
+        let lives = self.swim.all().map(|member| *member.id());
+        let greater: Vec<Identity> =
+            lives.filter(|other| other.node == life.node && other.incarnation > life.incarnation).collect();
+        for identity in greater {
+            if self.known.contains_key(&life.node) {
+                self.farewells.insert(life.node, Farewell::Lost(LostReason::Replaced));
+            }
+            self.down.remove(&life.node);
+            self.swim.give_up(identity, listened);
+        }
     }
 
     /// Somebody says where another node is, in whatever way.
@@ -217,7 +233,7 @@ impl Membership {
             return true;
         }
         if let Some(peer) = self.peers.get(&member.node)
-            && peer.line == Line::Up
+            && peer.line != Line::Cut
             && member.incarnation > peer.life.incarnation
         {
             return false;

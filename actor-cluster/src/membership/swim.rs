@@ -146,6 +146,15 @@ impl Swim {
         self.settle(now);
     }
 
+    /// Forgets a member, and tells nobody.
+    pub(crate) fn give_up(&mut self, identity: Identity, now: Duration) {
+        let member = Member::new(identity, LEFT, State::Down);
+        self.out.has_changed = true;
+        drop(self.foca.apply_many(std::iter::once(member), false, &mut self.out));
+        self.forget(identity);
+        self.settle(now);
+    }
+
     /// Forgets who is down.
     pub(crate) fn forget(&mut self, identity: Identity) {
         drop(self.foca.handle_timer(Timer::RemoveDown(identity), &mut self.out));

@@ -99,13 +99,13 @@ impl Records {
     /// Takes what somebody says of another. Whether that is news.
     pub(crate) fn learn(&mut self, record: Record) -> bool {
         let node = record.life.node;
+        if self.first_hand.contains(&node) {
+            // It has said so itself, and can at any time.
+            return false;
+        }
         match self.records.get(&node) {
             Some(known) if known.life.incarnation > record.life.incarnation => return false,
-            Some(known)
-                if known.life == record.life && (self.first_hand.contains(&node) || *known >= record) =>
-            {
-                return false;
-            }
+            Some(known) if known.life == record.life && *known >= record => return false,
             Some(_) => {}
             None if !self.has_place_for(node) => return false,
             None => {}
@@ -185,6 +185,8 @@ mod tests {
         assert!(!records.learn(record(1, 1, "a")));
         assert!(records.learn_first_hand(record(1, 1, "a")));
         assert!(!records.learn(record(1, 1, "z")));
+        assert!(!records.learn(record(1, 2, "z")), "not of another life either");
+        records.is_hearsay_again(record(1, 1, "a").life.node);
         assert!(records.learn(record(1, 2, "c")), "a later life");
         assert!(!records.learn(record(1, 1, "z")), "an earlier one");
         assert!(records.learn_first_hand(record(1, 2, "a")));

@@ -129,6 +129,25 @@ fn a_node_that_is_back_before_anybody_noticed_is_another_member() {
     });
 }
 
+/// Incarnations come from the wall clock, which was set back. Whether or not the former life was known to be over.
+#[test]
+fn a_life_with_a_lesser_number_is_a_member_too() {
+    for (seed, seconds_gone) in [(1, 0), (2, 30)] {
+        let mut world = World::of(5, seed, Network::GOOD);
+        world.crash(4);
+        world.run_for(seconds_gone * SECOND);
+        let since = world.now;
+        world.start_as(4, 0);
+        assert!(world.run_while_not(20 * SECOND, World::has_converged), "gone for {seconds_gone} s");
+        world.run_for(60 * SECOND);
+        assert!(world.has_converged(), "gone for {seconds_gone} s");
+        for node in 0..4 {
+            let joined = told(&world, node, since).iter().filter(|event| *event == "joined 4").count();
+            assert_eq!(joined, 1, "node {node}, gone for {seconds_gone} s");
+        }
+    }
+}
+
 /// A session that has lost its streams may find others for as long as it lives.
 #[test]
 fn a_cut_that_heals_loses_nobody() {

@@ -221,9 +221,14 @@ impl World {
 
     /// Begins another life of a node.
     pub(super) fn start(&mut self, node: usize) {
+        self.start_as(node, self.nodes[node].life.incarnation.as_u64() + 1);
+    }
+
+    /// Begins a life of this number.
+    pub(super) fn start_as(&mut self, node: usize, incarnation: u64) {
         self.crash(node);
         let one = &mut self.nodes[node];
-        one.life.incarnation = Incarnation::from_u64(one.life.incarnation.as_u64() + 1);
+        one.life.incarnation = Incarnation::from_u64(incarnation);
         let config = Config {
             life: one.life,
             name: one.name.clone(),
