@@ -290,3 +290,20 @@ fn numbers_that_go_back_or_too_far_are_seen() {
         assert!(violation.contains(why), "{violation}");
     }
 }
+
+/// What a side did last, before it was over, was not looked at.
+#[test]
+fn a_side_that_is_over_is_compared_with_nothing() {
+    let [one, mut other] = sides();
+    other.audit.lanes[0].received = one.audit.lanes[0].sent + 1;
+    let check = |ends: bool| {
+        let mut sequences = Sequences::default();
+        sequences.audit(&one)?;
+        if ends {
+            sequences.audit_over(9, 0);
+        }
+        sequences.audit(&other)
+    };
+    assert!(check(false).is_err());
+    assert_eq!(check(true), Ok(1));
+}

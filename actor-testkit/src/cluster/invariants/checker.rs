@@ -74,12 +74,19 @@ impl Checker {
         let sessions = life.as_ref().and_then(|life| life.try_server()).map(NodeServer::sessions);
         let audits = sessions.into_iter().flatten().filter_map(|session| session.audit());
         let mut changed = Vec::new();
+        let mut over: Vec<u64> =
+            self.sides.keys().filter(|(_, side)| *side == node).map(|(session, _)| *session).collect();
         for audit in audits {
+            over.retain(|session| *session != audit.session);
             let key = (audit.session, node);
             if self.sides.get(&key) != Some(&audit) {
                 self.sides.insert(key, audit.clone());
                 changed.push(SessionSide { node, audit });
             }
+        }
+        for session in over {
+            self.sides.remove(&(session, node));
+            self.invariants.iter_mut().for_each(|(invariant, _)| invariant.audit_over(session, node));
         }
         changed
     }

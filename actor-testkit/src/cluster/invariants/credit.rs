@@ -1,19 +1,15 @@
 //! Nobody sends on credit that it was not given, and nobody gives credit back that was not spent.
 
-use std::collections::BTreeMap;
-
 use actor_cluster::{CreditAudit, LaneAudit};
 
+use super::sides::Sides;
 use super::{Checked, Invariant, SessionSide, Violation};
 use crate::cluster::history::Event;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Credit {
-    /// By session, node and lane.
-    sides: BTreeMap<(u64, usize, u8), CreditAudit>,
-    /// Which two nodes a session is between.
-    nodes: BTreeMap<u64, Vec<usize>>,
+    sides: Sides<CreditAudit>,
 }
 
 impl Invariant for Credit {
@@ -26,24 +22,21 @@ impl Invariant for Credit {
     }
 
     fn audit(&mut self, side: &SessionSide) -> Checked {
-        let nodes = self.nodes.entry(side.audit.session).or_default();
-        if !nodes.contains(&side.node) {
-            nodes.push(side.node);
-        }
-        let peer = nodes.iter().copied().find(|node| *node != side.node);
         let mut checked = 0;
         for LaneAudit { lane, credit, .. } in &side.audit.lanes {
             let Some(credit) = credit else { continue };
-            let key = |node| (side.audit.session, node, *lane);
-            let former = self.sides.insert(key(side.node), *credit);
-            let peer = peer.and_then(|peer| self.sides.get(&key(peer)));
-            if let Some(wrong) = wrong(credit, former.as_ref(), peer) {
+            let (former, peer) = self.sides.note(side.audit.session, side.node, *lane, *credit);
+            if let Some(wrong) = wrong(credit, former.as_ref(), peer.as_ref()) {
                 let text = format!("{wrong}: node {}, lane {lane}, {credit:?}, the peer {peer:?}", side.node);
                 return Err(Violation::new(text));
             }
             checked += 1;
         }
         Ok(checked)
+    }
+
+    fn audit_over(&mut self, session: u64, node: usize) {
+        self.sides.forget(session, node);
     }
 }
 

@@ -23,6 +23,7 @@ mod name_owner;
 mod nothing_lost;
 mod sequences;
 mod session_loss;
+mod sides;
 mod trouble;
 mod watch_once;
 
@@ -71,6 +72,12 @@ pub trait Invariant: Send {
     fn audit(&mut self, side: &SessionSide) -> Checked {
         let _ = side;
         Ok(0)
+    }
+
+    /// A node's side of a session is over, and is looked at no more.
+    #[doc(hidden)]
+    fn audit_over(&mut self, session: u64, node: usize) {
+        let _ = (session, node);
     }
 
     /// The faults were mended, the nodes had time to find each other again, and nobody does anything more.
