@@ -72,8 +72,9 @@ const GAPS: &str = "\
 - One version of the program: mixed versions are for the integration tests.
 - Small messages and at most five nodes; large payloads and many nodes have tests of their own.
 - An invariant sees what users tell and what sessions count. Group membership, links and remote spawn are not among it.
-- A node whose wall clock was set back and that is then restarted has a lesser incarnation than its former life. Sessions with it work;
-  membership takes the former life for the newer, and does not let it in: `membership converges` fails.
+- A session or a member that is lost within half a minute of a start or a fault is taken to be explained by it, and counted as
+  checked; in runs as short as these that is nearly every one. A partition is drawn node by node, so some part nobody.
+- After a wall clock was set back, members may be told of a restarted node more than once before that settles.
 - Seeds are drawn, not enumerated: a thousand runs without a failure bound the share of failing seeds below 0.3 % at
   95 % confidence, and no more.
 ";
