@@ -36,6 +36,13 @@ pub(super) struct Errand {
     until: Duration,
 }
 
+impl Peer {
+    /// Whether it should have been heard by now.
+    pub(super) fn is_silent(&self, listened: Duration, allowance: Duration) -> bool {
+        self.watch.phi(listened, allowance) >= PHI_DOUBT
+    }
+}
+
 impl Membership {
     /// Beats to the neighbours, each second tick.
     pub(super) fn beat(&mut self) {
@@ -93,13 +100,18 @@ impl Membership {
         ring
     }
 
+    /// How much later than usual others may be, for this node's own sake.
+    pub(super) fn allowance(&self) -> Duration {
+        MEMBERSHIP_TICK * 2 * (self.health.multiplier() - 1)
+    }
+
     /// Looks at everybody who should be heard.
     pub(super) fn judge_all(&mut self, listened: Duration) {
-        let allowance = MEMBERSHIP_TICK * 2 * (self.health.multiplier() - 1);
+        let allowance = self.allowance();
         let mut doubtful = Vec::new();
         for (node, peer) in &mut self.peers {
             let is_silent = match peer.line {
-                Line::Up => peer.is_neighbour && peer.watch.phi(listened, allowance) >= PHI_DOUBT,
+                Line::Up => peer.is_neighbour && peer.is_silent(listened, allowance),
                 Line::Broken { is_refused } => is_refused,
                 Line::Cut => true,
             };

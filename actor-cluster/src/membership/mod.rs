@@ -203,9 +203,15 @@ impl Membership {
             self.attention.ask_for(Instant::FAR);
             return;
         }
+        // Probes are slow to come back where the way loses much; whoever is heard all the while is not down for that.
+        let allowance = self.allowance();
         let is_awaited = |member: &Identity| {
             let peer = self.peers.get(&member.node).filter(|peer| peer.life == member.life());
-            peer.is_some_and(|peer| peer.line == Line::Broken { is_refused: false })
+            peer.is_some_and(|peer| match peer.line {
+                Line::Up => peer.is_neighbour && !peer.is_silent(listened, allowance),
+                Line::Broken { is_refused } => !is_refused,
+                Line::Cut => false,
+            })
         };
         self.swim.handle_timers(listened, is_awaited);
         self.beat();

@@ -50,9 +50,9 @@
 //!     assert_eq!(counter.call(Message::Get).await.unwrap(), 3);
 //! });
 //!
-//! // Two seconds without a way between them: the session waits, and so does the call.
+//! // A second without a way between them: the session waits, and so does the call. After two it would be no member any more.
 //! cluster.partition(&[&[0, 1], &[2]]);
-//! cluster.advance(Duration::from_secs(2));
+//! cluster.advance(Duration::from_secs(1));
 //! counter.cast(Message::Add(4)).unwrap();
 //! cluster.heal();
 //! assert_eq!(cluster.block_on(counter.call(Message::Get)).unwrap(), 7);

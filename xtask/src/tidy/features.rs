@@ -130,8 +130,11 @@ mod tests {
             let findings = unnamed(&Tree::of(&[(PAGE, page)]), MATRIX);
             findings.into_iter().map(|finding| finding.message).collect()
         };
-        let all =
-            [&["aws-lc-rs", "cron", "tower", "fuzzing", "mimalloc", "dev-ca", "turmoil"], RACTORS].concat();
+        let all = [
+            &["aws-lc-rs", "cron", "tower", "fuzzing", "mimalloc", "dev-ca", "turmoil", "cluster", "process"],
+            RACTORS,
+        ]
+        .concat();
         assert!(found(&rows(&all)).is_empty());
         assert_eq!(found(&rows(&all[1..])), ["the feature `aws-lc-rs` has no row"; 3]);
         assert_eq!(found(&rows(&all[..all.len() - 1])), ["the feature `tokio_runtime` has no row"]);
