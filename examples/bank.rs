@@ -147,11 +147,16 @@ fn main() -> Result<(), Box<dyn Error>> {
 mod tests {
     use super::*;
 
+    const CHAPTER: &str = include_str!("../docs/book/simulation.md");
+
     #[test]
     fn the_simulator_finds_what_is_booked_twice() {
         let bank = bank(Again::Anew);
         let found = (0..40).map(|seed| bank.run_and_shrink(seed)).find(|run| run.failure.is_some());
         let run = found.expect("one of forty seeds finds it");
+        let printed = run.to_string();
+        let (told, _) = printed.split_once(" cargo test").expect("how it is run again");
+        assert!(CHAPTER.contains(told), "the chapter shows what it prints, and that is:\n{told}");
         let failure = run.failure.as_ref().unwrap();
         assert_eq!(failure.invariant, "each transfer is booked once", "{run}");
         assert!(run.schedule.episodes.len() <= 3, "few faults are needed: {run}");

@@ -12,14 +12,18 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
+use std::time::Duration;
 
-use actor_testkit::cluster::scenario::{Run, Tally, random_users};
+use actor_testkit::cluster::scenario::{Faults, Run, Scenario, Tally, random_users};
 
 use self::options::Options;
 use self::progress::Progress;
 
 /// Of so many seeds one is run twice, and must come to the same.
 const TWICE_EACH: u64 = 20;
+
+/// One of so many is long, and its faults are far between: what happens then without one has no excuse.
+const SPARSE_EACH: u64 = 4;
 
 /// After so many failures no more seeds are begun: they are all the same one, mostly.
 const FAILURES_MAX: usize = 3;
@@ -99,13 +103,22 @@ fn work(options: &Options, next: &AtomicU64, done: Sender<Ran>) {
             return;
         }
         let seed = options.first.wrapping_add(number);
-        let scenario = random_users(options.nodes_of(seed));
+        let scenario = scenario_of(options, seed);
         let run = if options.keeps_going { scenario.run(seed) } else { scenario.run_and_shrink(seed) };
         let again = (run.failure.is_none() && number.is_multiple_of(TWICE_EACH))
             .then(|| scenario.run(seed).event_hash);
         if done.send((run, again)).is_err() {
             return;
         }
+    }
+}
+
+fn scenario_of(options: &Options, seed: u64) -> Scenario {
+    let users = random_users(options.nodes_of(seed));
+    if seed % SPARSE_EACH == SPARSE_EACH - 1 {
+        users.lasting(Duration::from_secs(120)).faults(Faults::all().every(Duration::from_secs(40)))
+    } else {
+        users
     }
 }
 

@@ -22,6 +22,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::limits::{RELAY_CHUNK_BYTES, RELAY_CHUNKS_MAX, RELAY_DATAGRAMS_MAX};
+use crate::simulation::Random;
 
 /// How badly a direction passes on what comes; at once and all of it, unless said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -304,24 +305,24 @@ async fn pass_back(far: Arc<UdpSocket>, near: Arc<UdpSocket>, to: SocketAddr, mu
 /// Carries the datagrams of one direction.
 struct Post {
     conditions: watch::Receiver<Conditions>,
-    random: SplitMix,
+    random: Random,
     /// What is on its way, at most; a router loses what comes on top.
     room: Arc<Semaphore>,
 }
 
 impl Post {
     fn new(conditions: watch::Receiver<Conditions>, seed: u64) -> Self {
-        Self { conditions, random: SplitMix(seed), room: Arc::new(Semaphore::new(RELAY_DATAGRAMS_MAX)) }
+        Self { conditions, random: Random::seeded(seed), room: Arc::new(Semaphore::new(RELAY_DATAGRAMS_MAX)) }
     }
 
     async fn take(&mut self, datagram: &[u8], by: &Arc<UdpSocket>, to: SocketAddr) {
         let now = *self.conditions.borrow();
-        if now.is_stalled || self.random.per_mille() < now.lost_per_mille {
+        if now.is_stalled || self.random.below(1000) < now.lost_per_mille.into() {
             return;
         }
-        let copies = if self.random.per_mille() < now.doubled_per_mille { 2 } else { 1 };
+        let copies = if self.random.below(1000) < now.doubled_per_mille.into() { 2 } else { 1 };
         for _ in 0..copies {
-            let late = now.delay + now.jitter.mul_f64(self.random.fraction());
+            let late = now.delay + now.jitter.mul_f64(self.random.unit());
             if late.is_zero() {
                 // What the system does not take is lost as any other.
                 _ = by.send_to(datagram, to).await;
@@ -335,29 +336,6 @@ impl Post {
                 drop(place);
             });
         }
-    }
-}
-
-/// SplitMix64, of Steele, Lea and Flood.
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// From 0 to 999.
-    fn per_mille(&mut self) -> u16 {
-        u16::try_from(self.next() % 1000).unwrap_or_default()
-    }
-
-    /// From 0 to 1.
-    fn fraction(&mut self) -> f64 {
-        f64::from(u32::try_from(self.next() >> 32).unwrap_or_default()) / f64::from(u32::MAX)
     }
 }
 

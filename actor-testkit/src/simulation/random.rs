@@ -18,8 +18,17 @@ impl Random {
     }
 
     /// One of so many, from 0 on.
-    #[cfg(feature = "cluster")]
+    #[cfg(any(feature = "cluster", feature = "process"))]
     pub(crate) fn below(&mut self, of: usize) -> usize {
         usize::try_from(self.draw() % of.max(1) as u64).unwrap_or(0)
+    }
+
+    /// From 0 to 1, without 1.
+    #[cfg(any(feature = "cluster", feature = "process"))]
+    pub(crate) fn unit(&mut self) -> f64 {
+        const BITS: u32 = 53;
+        #[allow(clippy::cast_precision_loss, reason = "so many bits fit")]
+        let unit = (self.draw() >> (u64::BITS - BITS)) as f64 / (1u64 << BITS) as f64;
+        unit
     }
 }

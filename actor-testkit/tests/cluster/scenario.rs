@@ -112,6 +112,18 @@ fn a_healed_cluster_that_does_not_serve_is_a_failure() {
 }
 
 #[test]
+fn a_user_that_waits_for_ever_is_found() {
+    let scenario = two_nodes("patient").users(1, async |user: User| {
+        if user.action() == 3 {
+            std::future::pending::<()>().await;
+        }
+    });
+    let failure = scenario.run(1).failure.expect("one of them never comes back");
+    assert_eq!(failure.invariant, "users finish");
+    assert_eq!(failure.text, "2 of them are still at it 5s after all was mended");
+}
+
+#[test]
 fn a_seed_brings_the_same_faults_and_the_same_run() {
     let scenario = random_users(2).lasting(5 * SECOND);
     let (one, again, other) = (scenario.run(5), scenario.run(5), scenario.run(6));

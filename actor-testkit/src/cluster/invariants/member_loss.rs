@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use actor_cluster::limits::{HEARTBEAT_TIMEOUT, RESUME_TIMEOUT};
 use actor_cluster::{MemberEvent, NodeId};
 
 use super::lives::Lives;
@@ -10,8 +11,10 @@ use super::trouble::Trouble;
 use super::{About, Checked, Invariant, Violation};
 use crate::cluster::history::{Event, What};
 
-/// How long a fault of the member, or of any way to it, explains what others say of it: they tell each other.
-const EXPLAINS_FOR: Duration = Duration::from_secs(30);
+/// How long a fault of the member, or of any way to it, explains what others say of it: a session may wait that long for streams, then
+/// helpers are asked, and they tell each other.
+const EXPLAINS_FOR: Duration = HEARTBEAT_TIMEOUT.saturating_add(RESUME_TIMEOUT).saturating_add(ASKS_FOR);
+const ASKS_FOR: Duration = Duration::from_secs(5);
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -34,6 +37,8 @@ impl Invariant for MembersTrusted {
                 self.nodes.insert(*id, node);
                 return Ok(0);
             }
+            // One more that can be lost.
+            (What::Member(MemberEvent::Joined(_)), _) => return Ok(1),
             (What::Member(MemberEvent::Lost { member, reason }), Some(_)) => (member, reason),
             _ => return Ok(0),
         };
@@ -43,7 +48,7 @@ impl Invariant for MembersTrusted {
             || self.trouble.explains_about(*there, EXPLAINS_FOR, event.at)
             || self.trouble.explains(here, *there, EXPLAINS_FOR, event.at);
         if is_explained {
-            return Ok(1);
+            return Ok(0);
         }
         let text = format!("node {here} has declared node {there} lost ({why:?}), and nothing was wrong");
         Err(Violation::new(text).about(About::Node(here)))

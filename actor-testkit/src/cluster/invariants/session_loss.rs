@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use actor_cluster::NodeId;
+use actor_cluster::limits::{HEARTBEAT_TIMEOUT, RESUME_TIMEOUT};
 use actor_cluster::transport::CloseCode;
+use actor_cluster::{NodeEvent, NodeId};
 
 use super::lives::Lives;
 use super::trouble::Trouble;
 use super::{About, Checked, Invariant, Violation};
 use crate::cluster::history::{Event, What};
 
-/// How long a fault explains what comes of it: a session waits so long for its streams, and dials again meanwhile.
-const EXPLAINS_FOR: Duration = Duration::from_secs(30);
+/// How long a fault explains what comes of it: that streams are silent is noticed so late, a session waits so long for others, and a
+/// dial may be under way.
+const EXPLAINS_FOR: Duration = HEARTBEAT_TIMEOUT.saturating_add(RESUME_TIMEOUT).saturating_add(DIALS_FOR);
+const DIALS_FOR: Duration = Duration::from_secs(2);
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -35,6 +38,8 @@ impl Invariant for LossExplained {
                 self.nodes.insert(*id, node);
                 return Ok(0);
             }
+            // One more that can be lost.
+            (What::Node(NodeEvent::Ready(_)), _) => return Ok(1),
             (What::Node(_), Some(node)) => node,
             _ => return Ok(0),
         };
@@ -48,7 +53,7 @@ impl Invariant for LossExplained {
         let is_explained = self.lives.has_ended(peer.incarnation)
             || self.trouble.explains(node, *there, EXPLAINS_FOR, event.at);
         if is_explained {
-            return Ok(1);
+            return Ok(0);
         }
         let text =
             format!("node {node} lost its session with node {there} ({reason}), and nothing was wrong");

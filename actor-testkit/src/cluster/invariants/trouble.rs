@@ -28,8 +28,8 @@ impl Trouble {
         self.nodes.extend(event.node);
         match &event.what {
             What::Fault(fault) => self.take(fault, event.at),
-            // It sets itself up now.
-            What::Started { .. } => self.touch_node(event.node, event.at),
+            // It sets itself up now. That it begins another life is a fault, that it is there at all is none.
+            What::Started { .. } => self.last = event.at,
             _ => {}
         }
     }

@@ -79,18 +79,10 @@ impl Way {
 /// Whether something happens that is so likely.
 pub(super) fn chance(likelihood: f64, random: &mut Random) -> bool {
     // Nothing is drawn where nothing can happen.
-    likelihood > 0.0 && unit(random) < likelihood
+    likelihood > 0.0 && random.unit() < likelihood
 }
 
 /// Any time up to this.
 pub(super) fn part_of(whole: Duration, random: &mut Random) -> Duration {
-    if whole.is_zero() { whole } else { whole.mul_f64(unit(random)) }
-}
-
-/// From 0 to 1, without 1.
-fn unit(random: &mut Random) -> f64 {
-    const BITS: u32 = 53;
-    #[allow(clippy::cast_precision_loss, reason = "so many bits fit")]
-    let unit = (random.draw() >> (u64::BITS - BITS)) as f64 / (1u64 << BITS) as f64;
-    unit
+    if whole.is_zero() { whole } else { whole.mul_f64(random.unit()) }
 }

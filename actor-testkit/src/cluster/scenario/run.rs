@@ -176,6 +176,7 @@ impl Drive<'_> {
             return;
         }
         self.end();
+        self.check_users();
         if !self.is_broken() {
             self.serve();
         }
@@ -224,6 +225,18 @@ impl Drive<'_> {
         }
     }
 
+    /// Whoever still waits by now waits for ever.
+    fn check_users(&self) {
+        let busy = self.crowd.busy();
+        if busy > 0 {
+            let text = format!(
+                "{busy} of them are still at it {:?} after all was mended",
+                self.scenario.healed_within
+            );
+            locked(self.checker).break_for(FINISH, Violation::new(text), self.cluster.now());
+        }
+    }
+
     fn serve(&mut self) {
         let serves = (self.scenario.serves)(self.cluster.handle());
         let executor = self.cluster.executor();
@@ -243,6 +256,7 @@ fn view(node: SimNode) -> Option<View> {
     Some(View { node: node.index(), life: node.incarnation(), sees })
 }
 
+const FINISH: &str = "users finish";
 const SERVES: &str = "the healed cluster serves";
 
 fn locked(checker: &Mutex<Checker>) -> MutexGuard<'_, Checker> {

@@ -209,9 +209,14 @@ impl Draw {
         let (one, other) = self.pair(nodes);
         match kind {
             FaultKind::Partition => {
-                let is_left: Vec<bool> = (0..nodes).map(|_| self.0.below(2) == 0).collect();
-                let group = |left: bool| (0..nodes).filter(|node| is_left[*node] == left).collect();
-                Fault::Partition(vec![group(true), group(false)])
+                let mut left: Vec<usize> = (0..nodes).collect();
+                let mut right = Vec::new();
+                for _ in 0..=self.0.below(nodes - 1) {
+                    right.push(left.swap_remove(self.0.below(left.len())));
+                }
+                left.sort_unstable();
+                right.sort_unstable();
+                Fault::Partition(vec![left, right])
             }
             FaultKind::OneWay => Fault::Block { from: one, to: other },
             FaultKind::Cut => Fault::Cut(one, other),
