@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
+use integration_tests::chaos::demand::Demand;
 use integration_tests::chaos::run::{Plan, run};
 use integration_tests::chaos::{Flaw, node};
 use integration_tests::process::{Guest, Program};
@@ -22,10 +23,11 @@ chaos: processes that call each other are killed, frozen and cut off; every call
   --out DIR        where the records go, which is to be empty; they are removed otherwise
   --on-loopback    nothing is cut: it takes no root, and no iproute2
   --break FLAW     do something wrong on purpose, so that the check is seen to find it:
-                   twice, skips, denies, forgets
+                   twice, skips, denies, forgets, mute
   --quiet          do not say what is done to whom
 
-It ends with 1 if anything contradicts anything.
+It ends with 1 if anything contradicts anything, or too little happens: from a minute on 90 % of
+the calls must be begun and half of those be answered; in less time 50 % and a fifth.
 ";
 
 struct Options {
@@ -114,7 +116,12 @@ async fn chaos(Options { plan, keeps, is_quiet }: Options) -> Result<ExitCode, B
     }
     let report = report?;
     print(&format!("\n{report}\n"));
-    Ok(if report.verdict.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let shortfalls = report.shortfalls(Demand::of(plan.span));
+    for shortfall in &shortfalls {
+        print(&format!("TOO LITTLE: {shortfall}\n"));
+    }
+    let is_good = report.verdict.is_clean() && shortfalls.is_empty();
+    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 #[expect(clippy::print_stdout, reason = "it is what the program is for")]

@@ -6,6 +6,7 @@
 //!   │                                                  ▼                           ▼
 //!   │                                  calls-N-LIFE.log: begun, outcome     ran-N-LIFE.log: what it ran
 //!   └── afterwards ─► check.rs reads all of it ◄───────┴───────────────────────────┘
+//!                     demand.rs: was there enough of it?
 //! ```
 //!
 //! A worker writes a call down before it answers, and a caller that a call begins before it makes it; each by a write of its own to the
@@ -13,6 +14,7 @@
 
 pub mod caller;
 pub mod check;
+pub mod demand;
 pub mod faults;
 pub mod journal;
 pub mod node;
@@ -33,11 +35,14 @@ pub enum Flaw {
     Denies,
     /// A caller does not note what became of some calls.
     Forgets,
+    /// A worker answers no call at all.
+    Mute,
 }
 
 impl Flaw {
     /// All of them.
-    pub const ALL: [Flaw; 5] = [Flaw::None, Flaw::Twice, Flaw::Skips, Flaw::Denies, Flaw::Forgets];
+    pub const ALL: [Flaw; 6] =
+        [Flaw::None, Flaw::Twice, Flaw::Skips, Flaw::Denies, Flaw::Forgets, Flaw::Mute];
 
     /// The word for it on a command line.
     pub fn word(self) -> &'static str {
@@ -47,6 +52,7 @@ impl Flaw {
             Flaw::Skips => "skips",
             Flaw::Denies => "denies",
             Flaw::Forgets => "forgets",
+            Flaw::Mute => "mute",
         }
     }
 
@@ -55,9 +61,9 @@ impl Flaw {
         Self::ALL.into_iter().find(|flaw| flaw.word() == word)
     }
 
-    /// Whether it is this one's turn: one call in a thousand.
+    /// Whether it is this one's turn: one call in a thousand, and of the mute every one.
     pub fn strikes(self, flaw: Flaw, call: u64) -> bool {
-        self == flaw && scrambled(call).is_multiple_of(1000)
+        self == flaw && (self == Flaw::Mute || scrambled(call).is_multiple_of(1000))
     }
 }
 

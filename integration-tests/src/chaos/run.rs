@@ -9,6 +9,7 @@ use tokio::time::{sleep, sleep_until};
 
 use super::Flaw;
 use super::check::{Verdict, check};
+use super::demand::{Demand, Shifts};
 use super::faults::{Event, Fault, schedule};
 use super::journal::Records;
 use super::node::{DIRECTORY, FLAW, NUMBER, PER_SECOND, SEED};
@@ -45,6 +46,12 @@ pub struct Plan {
     pub in_namespaces: bool,
 }
 
+impl Plan {
+    fn per_second_each(&self) -> u64 {
+        self.per_second / self.nodes as u64
+    }
+}
+
 /// What came of it.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -54,6 +61,8 @@ pub struct Report {
     pub faults: BTreeMap<&'static str, u64>,
     /// For how long there were calls.
     pub called_for: Duration,
+    /// How many calls were asked for, of the processes that were there.
+    pub asked_for: u64,
     /// How many calls were not begun, because too many were under way or there was nobody to be called. What callers that were killed
     /// held back is not known.
     pub held_back: u64,
@@ -61,6 +70,13 @@ pub struct Report {
     pub reconnected_after: Duration,
     /// What the records say.
     pub verdict: Verdict,
+}
+
+impl Report {
+    /// What there was too little of for this to show anything; see [`Demand`].
+    pub fn shortfalls(&self, demand: Demand) -> Vec<String> {
+        demand.shortfalls(self.asked_for, &self.verdict)
+    }
 }
 
 impl fmt::Display for Report {
@@ -72,8 +88,10 @@ impl fmt::Display for Report {
         let rate = self.verdict.begun as f64 / self.called_for.as_secs_f64();
         writeln!(
             f,
-            "{rate:.0} calls a second for {:.1} s; {} held back",
+            "{rate:.0} calls a second for {:.1} s, {} of {} that were asked for; {} held back",
             self.called_for.as_secs_f64(),
+            self.verdict.begun,
+            self.asked_for,
             self.held_back
         )?;
         write!(f, "all connected {:?} after the last fault", self.reconnected_after)
@@ -91,18 +109,16 @@ pub async fn run(plan: &Plan, mut say: impl FnMut(&str)) -> Result<Report, Proce
     let events = schedule(plan.seed, plan.nodes, plan.span, plan.in_namespaces);
     settle(&cluster, plan.nodes).await?;
     let begun = Instant::now();
+    let mut tally =
+        Tally { shifts: Shifts::of(plan.nodes), faults: BTreeMap::new(), killed: BTreeSet::new() };
     for node in 0..plan.nodes {
         cluster.ask(node, "call").await?;
+        tally.shifts.begin(node, Instant::now());
     }
-    let mut faults = BTreeMap::new();
-    let mut killed = BTreeSet::new();
     for event in events {
         sleep_until((begun + event.at).into()).await;
         say(&event.to_string());
-        if !event.is_over {
-            *faults.entry(event.fault.kind()).or_default() += 1;
-        }
-        apply(&mut cluster, event, &mut killed).await?;
+        apply(&mut cluster, event, &mut tally).await?;
     }
     sleep_until((begun + plan.span).into()).await;
     say("no more faults");
@@ -111,15 +127,39 @@ pub async fn run(plan: &Plan, mut say: impl FnMut(&str)) -> Result<Report, Proce
     let reconnected_after = healed.elapsed();
     sleep(CALM).await;
     let called_for = begun.elapsed();
+    let held_back = rest(&cluster, plan.nodes, &mut tally.shifts).await?;
+    cluster.shutdown().await?;
+    say("the records are read");
+    let verdict = check(Records::read(&plan.directory)?, &tally.killed);
+    let asked_for = tally.shifts.calls(plan.per_second_each());
+    Ok(Report {
+        seed: plan.seed,
+        faults: tally.faults,
+        called_for,
+        asked_for,
+        held_back,
+        reconnected_after,
+        verdict,
+    })
+}
+
+/// What is counted on the way.
+struct Tally {
+    shifts: Shifts,
+    faults: BTreeMap<&'static str, u64>,
+    /// The lives of callers that were killed, as the records name them.
+    killed: BTreeSet<String>,
+}
+
+/// Has all rest; how much they have held back.
+async fn rest(cluster: &ProcessCluster, nodes: usize, shifts: &mut Shifts) -> Result<u64, ProcessError> {
     let mut held_back = 0;
-    for node in 0..plan.nodes {
+    for node in 0..nodes {
+        shifts.end(node, Instant::now());
         let counts = cluster.until(node, "rest", ANSWERED_WITHIN, |_| true).await?;
         held_back += counts.split(' ').nth(1).and_then(|count| count.parse::<u64>().ok()).unwrap_or_default();
     }
-    cluster.shutdown().await?;
-    say("the records are read");
-    let verdict = check(Records::read(&plan.directory)?, &killed);
-    Ok(Report { seed: plan.seed, faults, called_for, held_back, reconnected_after, verdict })
+    Ok(held_back)
 }
 
 async fn start(plan: &Plan) -> Result<ProcessCluster, ProcessError> {
@@ -130,7 +170,7 @@ async fn start(plan: &Plan) -> Result<ProcessCluster, ProcessError> {
         let told = &mut node.invitation;
         told.set(NUMBER, number.to_string());
         told.set(DIRECTORY, settings.directory.display().to_string());
-        told.set(PER_SECOND, (settings.per_second / settings.nodes as u64).to_string());
+        told.set(PER_SECOND, settings.per_second_each().to_string());
         told.set(FLAW, settings.flaw.word());
         told.set(SEED, settings.seed.to_string());
     };
@@ -161,21 +201,23 @@ async fn settle(cluster: &ProcessCluster, nodes: usize) -> Result<(), ProcessErr
     Ok(())
 }
 
-async fn apply(
-    cluster: &mut ProcessCluster,
-    event: Event,
-    killed: &mut BTreeSet<String>,
-) -> Result<(), ProcessError> {
+async fn apply(cluster: &mut ProcessCluster, event: Event, tally: &mut Tally) -> Result<(), ProcessError> {
     let Event { node, fault, is_over, .. } = event;
+    if !is_over {
+        *tally.faults.entry(fault.kind()).or_default() += 1;
+    }
     match (fault, is_over) {
         (Fault::Kill, false) => {
-            killed.insert(format!("{node}-{}", cluster.inspect(node)?.lives - 1));
+            tally.killed.insert(format!("{node}-{}", cluster.inspect(node)?.lives - 1));
+            tally.shifts.end(node, Instant::now());
             cluster.kill(node).await
         }
         (Fault::Kill, true) => {
             cluster.restart(node).await?;
             introduce(cluster, node).await?;
-            cluster.ask(node, "call").await.map(drop)
+            cluster.ask(node, "call").await?;
+            tally.shifts.begin(node, Instant::now());
+            Ok(())
         }
         (Fault::Stop, false) => cluster.freeze(node),
         (Fault::Stop, true) => cluster.thaw(node),

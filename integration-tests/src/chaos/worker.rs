@@ -59,7 +59,7 @@ impl Actor for Worker {
         if manner.is_multiple_of(3001) {
             sleep(SLOW).await;
         }
-        if manner % 1009 == 1 {
+        if manner % 1009 == 1 || self.flaw.strikes(Flaw::Mute, call) {
             // It ran, and its caller hears nothing.
             return Ok(());
         }
