@@ -23,7 +23,7 @@ pub const HEARTBEAT: &str = "heartbeat-ms";
 pub const RESUME: &str = "resume-ms";
 /// If it is there, the node has sessions only with those it dials and those who dial it.
 pub const ISOLATED: &str = "isolated";
-/// If it is there, the node dials its seeds once, and not again when they are lost.
+/// If it is there, the node dials the first of its seeds once, and nobody else, nor again when that one is lost.
 pub const ONCE: &str = "once";
 /// The file that all is written to which the node has to say about itself.
 pub const LOG: &str = "log";
@@ -111,14 +111,12 @@ pub async fn run(mut guest: Guest) -> Result<(), Box<dyn Error>> {
 }
 
 async fn join(node: &Arc<NodeServer>, told: &Invitation) {
-    for seed in &told.seeds {
-        if told.setting(ONCE).is_none() {
-            stay_connected(node, seed);
-        } else if let Ok(address) = seed.parse()
-            && let Err(error) = node.connect(&address).await
-        {
-            Guest::tell(format!("cannot join: {error}"));
-        }
+    if told.setting(ONCE).is_none() {
+        told.seeds.iter().for_each(|seed| stay_connected(node, seed));
+    } else if let Some(Ok(address)) = told.seeds.first().map(|seed| seed.parse())
+        && let Err(error) = node.connect(&address).await
+    {
+        Guest::tell(format!("cannot join: {error}"));
     }
 }
 

@@ -6,7 +6,7 @@
 //! | groups | `members_of_a_group_talk_in_rounds` |
 //! | encryption | `capture`: what is on the wire, with TLS and without |
 //! | external transport | `stdio`: a child is a node over its standard input and output; `write-your-own-transport.md` |
-//! | transitive connect | `whoever_joins_one_knows_all` |
+//! | transitive connect | `whoever_joins_one_knows_all`; who stays out of that `isolated_nodes_look_for_nobody_and_serve_whoever_dials_them`, `an_isolated_node_tells_nobody_of_its_peers` |
 //! | kill -9, SIGSTOP | `killed`; under load `chaos` |
 //! | partition and heal, in one direction too | `partitions` |
 //! | slow reader | `slow`; an actor that takes nothing `stalled` |
@@ -16,6 +16,10 @@
 //! | certificates that expire, or are replaced | `expiry`, `rotation` |
 //! | a full disk, no more files | `exhaustion` |
 
+use std::time::{Duration, Instant};
+
+use actor_testkit::limits::UNTIL_PAUSE;
+use actor_testkit::process::ProcessCluster;
 use integration_tests::guest::with_keys;
 use integration_tests::playground::{ISOLATED, ONCE};
 
@@ -59,25 +63,89 @@ async fn members_of_a_group_talk_in_rounds() {
     .await;
 }
 
-/// And whoever wants to know nobody else does not.
 #[tokio::test]
 async fn whoever_joins_one_knows_all() {
     guarded(async {
-        // Each but the first dials that one, and nobody else; the last keeps to itself.
-        let started = nodes(4, |number, plan| {
-            plan.invitation.set(ONCE, "");
-            if number == 3 {
-                plan.invitation.set(ISOLATED, "");
-            }
-        });
+        // Each but the first dials that one, and nobody else.
+        let started = nodes(3, |_, plan| plan.invitation.set(ONCE, ""));
         let cluster = started.start().await.unwrap();
-        cluster.until(1, "names", SOON, |names| names.contains("node-0 node-2")).await.unwrap();
-        cluster.until(2, "names", SOON, |names| names.contains("node-0 node-1")).await.unwrap();
+        see_each_other(&cluster, &[0, 1, 2]).await;
         greet_each_other(&cluster, &[0, 1, 2]).await;
         cluster.shutdown().await.unwrap();
     })
     .await;
 }
+
+/// Each but the first dials that one; these are isolated.
+async fn with_isolated(count: usize, isolated: &'static [usize]) -> ProcessCluster {
+    let started = nodes(count, |number, plan| {
+        plan.invitation.set(ONCE, "");
+        if isolated.contains(&number) {
+            plan.invitation.set(ISOLATED, "");
+        }
+    });
+    started.start().await.unwrap()
+}
+
+/// Nodes 1 and 2 are told of each other, and dial nobody for that. Who looks for others, as 3 does, finds them, and is served.
+#[tokio::test]
+async fn isolated_nodes_look_for_nobody_and_serve_whoever_dials_them() {
+    guarded(async {
+        let mut cluster = with_isolated(4, &[1, 2]).await;
+        // Once this is so, both have been told of each other.
+        for (node, names) in [(0, "node-1 node-2 node-3"), (3, "node-0 node-1 node-2")] {
+            cluster.until(node, "names", SOON, |seen| seen == names).await.unwrap();
+        }
+        for node in [1, 2] {
+            cluster.until(node, "names", SOON, |seen| seen.contains("node-3")).await.unwrap();
+        }
+        stays(&cluster, &[1, 2], "node-0 node-3").await;
+        greet_each_other(&cluster, &[0, 1, 3]).await;
+        greet_each_other(&cluster, &[0, 2, 3]).await;
+        assert_eq!(cluster.ask(1, "greet node-2").await.unwrap(), "nobody");
+        // Whom it dials itself, it has.
+        let address = cluster.addresses(2).unwrap().join(" ");
+        cluster.ask(1, &format!("know {address}")).await.unwrap();
+        see_each_other(&cluster, &[0, 1, 2, 3]).await;
+        greet_each_other(&cluster, &[1, 2]).await;
+        // The one that it began with is lost, and it serves on.
+        cluster.kill(0).await.unwrap();
+        see_each_other(&cluster, &[1, 2, 3]).await;
+        greet_each_other(&cluster, &[1, 2, 3]).await;
+        cluster.shutdown().await.unwrap();
+    })
+    .await;
+}
+
+/// All know the first, which is isolated, and nobody else: who is between others makes no mesh of them.
+#[tokio::test]
+async fn an_isolated_node_tells_nobody_of_its_peers() {
+    guarded(async {
+        let cluster = with_isolated(3, &[0]).await;
+        for (node, names) in [(0, "node-1 node-2"), (1, "node-0"), (2, "node-0")] {
+            cluster.until(node, "names", SOON, |seen| seen.contains(names)).await.unwrap();
+        }
+        stays(&cluster, &[1, 2], "node-0").await;
+        greet_each_other(&cluster, &[0, 1]).await;
+        greet_each_other(&cluster, &[0, 2]).await;
+        cluster.shutdown().await.unwrap();
+    })
+    .await;
+}
+
+/// Nodes know these for longer than others take to hear of each other.
+async fn stays(cluster: &ProcessCluster, nodes: &[usize], names: &str) {
+    let end = Instant::now() + HEARD_OF;
+    while Instant::now() < end {
+        for node in nodes {
+            assert_eq!(cluster.ask(*node, "names").await.unwrap(), names);
+        }
+        tokio::time::sleep(UNTIL_PAUSE).await; // sleep: another process, of which it is asked what it does not do
+    }
+}
+
+/// Some rounds of gossip, and a dial.
+const HEARD_OF: Duration = Duration::from_secs(2);
 
 #[tokio::test]
 async fn a_payload_of_64_mib_arrives_whole() {
