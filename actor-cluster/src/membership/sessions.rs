@@ -79,21 +79,6 @@ impl Membership {
 
     /// A node that a session is with is in the life that the session is with. One that began with its clock set back has the lesser
     /// number, and foca would never let it win.
-    pub(super) fn give_up_overtaken(&mut self, listened: Duration) {
-        let overtakes = |member: &Identity| {
-            let peer = self.peers.get(&member.node).filter(|peer| peer.line != Line::Cut)?;
-            (member.incarnation > peer.life.incarnation).then_some((peer.life, peer.speaks))
-        };
-        // A probe of the former life that was under way may have brought it back.
-        let overtaken: Vec<_> = self.swim.all().filter_map(|member| overtakes(member.id())).collect();
-        for (life, speaks) in overtaken {
-            self.give_up_greater_life(life, listened);
-            if speaks {
-                self.announce_to(life, listened);
-            }
-        }
-    }
-
     fn give_up_greater_life(&mut self, life: NodeLife, listened: Duration) {
         let lives = self.swim.all().map(|member| *member.id());
         let greater: Vec<Identity> =

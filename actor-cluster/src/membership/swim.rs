@@ -146,13 +146,11 @@ impl Swim {
         self.settle(now);
     }
 
-    /// Forgets a member, and tells nobody.
+    /// Forgets that a member has ever been there, and tells nobody. foca may be probing it, and would bring it back: so another foca goes on
+    /// with what this one knows of all others.
     pub(crate) fn give_up(&mut self, identity: Identity, now: Duration) {
-        let member = Member::new(identity, LEFT, State::Down);
-        self.out.has_changed = true;
-        drop(self.foca.apply_many(std::iter::once(member), false, &mut self.out));
-        self.forget(identity);
-        self.settle(now);
+        let others = self.all().filter(|member| *member.id() != identity).cloned().collect();
+        self.begin(self.identity(), others, now);
     }
 
     /// Forgets who is down.
@@ -165,12 +163,18 @@ impl Swim {
     pub(crate) fn rejoin(&mut self, now: Duration) {
         let identity = self.identity();
         let next = Identity { term: identity.term.saturating_add(1), ..identity };
-        let members: Vec<_> = self.foca.iter_members().cloned().collect();
-        let config = config(self.patience, self.multiplier);
-        self.foca = Foca::new(next, config, Dice::new(self.dice.roll()), Codec);
-        self.timers.clear();
-        drop(self.foca.apply_many(members.into_iter(), false, &mut self.out));
+        let members = self.foca.iter_members().cloned().collect();
+        self.begin(next, members, now);
         drop(self.foca.gossip(&mut self.out));
+        self.settle(now);
+    }
+
+    /// Begins with what is known of others. Whoever suspects this node says so again, and it refutes that again.
+    fn begin(&mut self, identity: Identity, others: Vec<Member<Identity>>, now: Duration) {
+        let config = config(self.patience, self.multiplier);
+        self.foca = Foca::new(identity, config, Dice::new(self.dice.roll()), Codec);
+        self.timers.clear();
+        drop(self.foca.apply_many(others.into_iter(), false, &mut self.out));
         self.refutations = 0;
         self.out.has_changed = true;
         self.settle(now);

@@ -58,7 +58,6 @@ impl Membership {
 
     /// Compares what foca knows now with what was known.
     pub(super) fn look_at_members(&mut self, listened: Duration) {
-        self.give_up_overtaken(listened);
         let mut alive = BTreeMap::new();
         let mut gone = Vec::new();
         for member in self.swim.all() {

@@ -74,7 +74,6 @@ const GAPS: &str = "\
 - An invariant sees what users tell and what sessions count. Group membership, links and remote spawn are not among it.
 - A session that is lost within twelve seconds of a fault of its nodes or of the way between them is taken to be explained by
   it, a member within fifteen; in the short runs that is nearly every one, so one seed in four is long and has few faults.
-- After a wall clock was set back, members may be told of a restarted node more than once before that settles.
 - Seeds are drawn, not enumerated: a thousand runs without a failure bound the share of failing seeds below 0.3 % at
   95 % confidence, and no more.
 ";

@@ -307,7 +307,12 @@ impl SimHandle {
         let identity = PeerIdentity::Node(id);
         let transport =
             SimTransport::new(&self.shared.net, index, identity, setup.streams.clone(), executor.clone());
-        let builder = NodeServer::builder(id).name(format!("node-{index}")).system(node.system().clone());
+        let watched = node.clone();
+        let builder = NodeServer::builder(id)
+            .name(format!("node-{index}"))
+            .system(node.system().clone())
+            // In this order: who is no member any more has no session either.
+            .on_member_event(move |event| watched.record(What::Member(event.clone())));
         let started = (setup.configure)(index, builder.transport(transport)).start().await;
         let server = started.unwrap_or_else(|error| panic!("node {index} cannot start: {error}"));
         node.record(What::Started { id, incarnation: node.incarnation() });
@@ -317,15 +322,6 @@ impl SimHandle {
             .spawn(async move {
                 while let Some(event) = events.next().await {
                     watched.record(What::Node(event));
-                }
-            })
-            .detach();
-        let mut members = server.member_events();
-        let watched = node.clone();
-        executor
-            .spawn(async move {
-                while let Some(event) = members.next().await {
-                    watched.record(What::Member(event));
                 }
             })
             .detach();

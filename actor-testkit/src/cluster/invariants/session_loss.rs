@@ -1,11 +1,11 @@
 //! A session that nobody closes ends only where a fault explains it. No fault explains that a node breaks the protocol.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use actor_cluster::limits::{HEARTBEAT_TIMEOUT, RESUME_TIMEOUT};
 use actor_cluster::transport::CloseCode;
-use actor_cluster::{NodeEvent, NodeId};
+use actor_cluster::{Incarnation, LostReason, MemberEvent, NodeEvent, NodeId};
 
 use super::lives::Lives;
 use super::trouble::Trouble;
@@ -23,6 +23,8 @@ pub struct LossExplained {
     lives: Lives,
     trouble: Trouble,
     nodes: BTreeMap<NodeId, usize>,
+    /// Which life has taken which for no member any more: it ends the session, and [`MembersTrusted`](super::MembersTrusted) asks why.
+    given_up: BTreeSet<(Incarnation, Incarnation)>,
 }
 
 impl Invariant for LossExplained {
@@ -38,6 +40,13 @@ impl Invariant for LossExplained {
                 self.nodes.insert(*id, node);
                 return Ok(0);
             }
+            (What::Member(MemberEvent::Lost { member, reason }), node)
+                if *reason != LostReason::Disconnected =>
+            {
+                let here = self.lives.of(node);
+                self.given_up.extend(here.map(|here| (here, member.incarnation)));
+                return Ok(0);
+            }
             // One more that can be lost.
             (What::Node(NodeEvent::Ready(_)), _) => return Ok(1),
             (What::Node(_), Some(node)) => node,
@@ -50,7 +59,12 @@ impl Invariant for LossExplained {
             let text = format!("node {node} and node {there} have broken the protocol: {reason}");
             return Err(Violation::new(text).about(About::Node(node)));
         }
+        let here = self.lives.of(event.node);
+        let has_given_up = |one, other| self.given_up.contains(&(one, other));
         let is_explained = self.lives.has_ended(peer.incarnation)
+            || here.is_some_and(|here| {
+                has_given_up(here, peer.incarnation) || has_given_up(peer.incarnation, here)
+            })
             || self.trouble.explains(node, *there, EXPLAINS_FOR, event.at);
         if is_explained {
             return Ok(0);
