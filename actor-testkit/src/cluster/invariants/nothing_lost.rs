@@ -1,6 +1,6 @@
 //! A message that was taken is handled, unless its actor, a node or the session between them has ended.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use actor_cluster::Incarnation;
 use actor_core::{ActorId, Instant};
@@ -13,7 +13,6 @@ use crate::cluster::history::{Event, What};
 #[derive(Debug, Default)]
 pub struct NothingLost {
     lives: Lives,
-    ended: BTreeSet<ActorId>,
     /// When each message was sent that is not handled yet, and by which life.
     under_way: BTreeMap<(u64, ActorId, u64), (Instant, Incarnation)>,
     handled: u64,
@@ -36,9 +35,6 @@ impl Invariant for NothingLost {
                 self.under_way.remove(&(*from, *to, *number));
                 self.handled += 1;
             }
-            What::ActorEnded { actor } => {
-                self.ended.insert(*actor);
-            }
             _ => {}
         }
         Ok(0)
@@ -46,9 +42,8 @@ impl Invariant for NothingLost {
 
     fn at_end(&mut self, _: &End) -> Checked {
         for ((from, to, number), (sent, life)) in &self.under_way {
-            let is_explained = self.ended.contains(to)
-                || self.lives.is_of_ended_life(*to)
-                || self.lives.are_parted_since(*life, to.incarnation(), *sent);
+            let is_explained =
+                self.lives.is_over(*to) || self.lives.are_parted_since(*life, to.incarnation(), *sent);
             if !is_explained {
                 let text =
                     format!("message {number} of sender {from} to actor {to}, sent at {sent:?}, never came");
