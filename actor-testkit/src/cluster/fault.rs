@@ -42,18 +42,26 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// The node that it happens to, if it is one.
+    pub(super) fn node(&self) -> Option<usize> {
+        match self {
+            Fault::Partition(_) | Fault::Block { .. } | Fault::Heal | Fault::Cut(..) => None,
+            Fault::Crash(node, _)
+            | Fault::Restart(node)
+            | Fault::Freeze(node)
+            | Fault::Thaw(node)
+            | Fault::Slow(node, _)
+            | Fault::ClockJump { node, .. } => Some(*node),
+        }
+    }
+
     /// The numbers of all nodes that it names.
     pub(super) fn nodes(&self) -> Vec<usize> {
         match self {
             Fault::Partition(groups) => groups.concat(),
             Fault::Heal => Vec::new(),
             Fault::Block { from: one, to: another } | Fault::Cut(one, another) => vec![*one, *another],
-            Fault::Crash(node, _)
-            | Fault::Restart(node)
-            | Fault::Freeze(node)
-            | Fault::Thaw(node)
-            | Fault::Slow(node, _)
-            | Fault::ClockJump { node, .. } => vec![*node],
+            _ => self.node().into_iter().collect(),
         }
     }
 }

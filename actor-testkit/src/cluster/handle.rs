@@ -157,7 +157,7 @@ impl SimHandle {
         if !self.is_possible(fault) {
             return;
         }
-        self.shared.recorder.record(fault_node(fault), What::Fault(fault.clone()));
+        self.shared.recorder.record(fault.node(), What::Fault(fault.clone()));
         let net = &self.shared.net;
         match fault {
             Fault::Partition(groups) => net.set_blocked(|from, to| {
@@ -369,19 +369,6 @@ impl SimHandle {
 fn has_session(here: &SimNode, there: &SimNode) -> bool {
     let sessions = here.try_server().map(NodeServer::sessions).unwrap_or_default();
     sessions.iter().any(|session| session.peer().incarnation == there.incarnation())
-}
-
-/// Which node a fault is about, if it is about one.
-fn fault_node(fault: &Fault) -> Option<usize> {
-    match fault {
-        Fault::Crash(node, _)
-        | Fault::Restart(node)
-        | Fault::Freeze(node)
-        | Fault::Thaw(node)
-        | Fault::Slow(node, _)
-        | Fault::ClockJump { node, .. } => Some(*node),
-        Fault::Partition(_) | Fault::Block { .. } | Fault::Heal | Fault::Cut(..) => None,
-    }
 }
 
 fn id_of(index: usize, random: &mut Random) -> NodeId {

@@ -32,11 +32,7 @@ async fn be_a_user(node: &SimNode) {
             drop(member.cast(Ask::Add(1)));
             let call = executor.random_u64();
             node.record(What::CallBegun { call, to: member.id() });
-            let outcome = match member.call_timeout(SECOND, Ask::Sum).await {
-                Ok(_) => Outcome::Answered,
-                Err(actor_core::CallError::Failed(failure)) => Outcome::Failed(failure),
-                Err(_) => Outcome::NotSent,
-            };
+            let outcome = Outcome::of(&member.call_timeout(SECOND, Ask::Sum).await);
             node.record(What::CallEnded { call, outcome });
         }
         let sessions = node.server().sessions();

@@ -42,15 +42,15 @@ fn lost(node: usize) -> What {
     What::Node(NodeEvent::SessionLost { peer: peer(node), reason, unacked: 0 })
 }
 
-/// Three nodes that have started, and then this, a second each; in the end all are connected.
+/// Three nodes that have started, and then this, a second each; in the end all are connected. Says how often it was checked.
 fn check(mut invariant: impl Invariant, events: &[(usize, What)]) -> Checked {
     let started = (0..3).map(|node| (node, What::Started { id: id(node), incarnation: life(node) }));
-    let mut now = 0;
+    let (mut now, mut checked) = (0, 0);
     for (node, what) in started.chain(events.iter().cloned()) {
         now += 1;
-        invariant.observe(&Event { at: at(now), node: Some(node), what })?;
+        checked += invariant.observe(&Event { at: at(now), node: Some(node), what })?;
     }
-    invariant.at_end(&End::new(at(now + 600)))
+    Ok(checked + invariant.at_end(&End::new(at(now + 600)))?)
 }
 
 #[track_caller]
@@ -147,9 +147,27 @@ fn watches_that_fire_twice_or_never_or_for_nothing_are_seen() {
     holds(check(), &[ends.clone(), watches.clone(), fires.clone()]);
     holds(check(), &[watches.clone(), (0, lost(1)), fires.clone()]);
     breaks(check(), &[watches.clone(), ends.clone(), fires.clone(), fires.clone()], "fired again");
-    breaks(check(), &[watches.clone(), ends], "the actor has ended");
+    breaks(check(), &[watches.clone(), ends.clone()], "the actor has ended");
     breaks(check(), &[watches.clone(), dies.clone()], "the actor has ended");
-    breaks(check(), &[watches.clone(), fires], "the actor lives");
+    breaks(check(), &[watches.clone(), fires.clone()], "the actor lived");
+    let notes = |count| (0..count).map(|_| (2, What::Note(String::new())));
+    // What comes too late is no reason, for however long the test goes on.
+    breaks(check(), &[watches.clone(), fires.clone(), ends.clone()], "the actor lived");
+    breaks(check(), &[watches.clone(), fires.clone(), dies.clone()], "the actor lived");
+    let told_after = |seconds| {
+        let first = [watches.clone(), fires.clone()].into_iter();
+        first.chain(notes(seconds)).chain([(0, lost(1))]).collect::<Vec<_>>()
+    };
+    holds(check(), &told_after(0));
+    holds(check(), &told_after(4));
+    breaks(check(), &told_after(5), "the actor lived");
+    // A node that stands still tells nothing.
+    let stands: Vec<_> = [(0, What::Fault(Fault::Freeze(0)))].into_iter().chain(told_after(20)).collect();
+    holds(check(), &stands);
+    // The session before is none of its business, unless there has been no other since.
+    let ready = (0, What::Node(NodeEvent::Ready(peer(1))));
+    holds(check(), &[(0, lost(1)), watches.clone(), fires.clone()]);
+    breaks(check(), &[(0, lost(1)), ready, watches.clone(), fires], "the actor lived");
     let parted: Vec<_> = [watches.clone()].into_iter().chain(late).chain([(0, lost(1))]).collect();
     breaks(check(), &parted, "the session");
     holds(check(), &[watches, dies, (0, What::Crashed { incarnation: life(0) })]);
@@ -173,23 +191,66 @@ fn a_name_of_two_is_seen_once_they_have_had_time() {
     holds(check(), &[takes(0), takes(1), (1, What::Crashed { incarnation: life(1) })]);
     holds(check(), &[takes(0), takes(1), (1, What::ActorEnded { actor: actor(1) })]);
     holds(check(), &[takes(0), takes(1), parted.clone(), found.clone()]);
-    let late = (0..6).map(|_| (2, What::Note(String::new())));
-    let lost: Vec<_> = [takes(0), takes(1), conflict(1)].into_iter().chain(late).collect();
-    let finds = |node| (2, What::NameFound { name: name.clone(), actor: actor(node) });
-    holds(check(), &[&lost[..], &[finds(0)]].concat());
-    breaks(check(), &[&lost[..], &[finds(1)]].concat(), "had lost it");
     let mends = (0, What::Fault(Fault::Heal));
     breaks(check(), &[takes(0), takes(1), parted, mends, found], "two owners");
 }
 
 #[test]
+fn a_name_that_nobody_has_is_not_counted() {
+    let name: Arc<str> = "role".into();
+    let takes = (0, What::NameTaken { name: name.clone(), actor: actor(0) });
+    let loses = (0, What::NameLost { name: name.clone(), actor: actor(0) });
+    assert_eq!(check(OneOwner::default(), &[takes.clone(), loses]), Ok(0));
+    assert_eq!(check(OneOwner::default(), &[takes]), Ok(1));
+}
+
+#[test]
 fn a_name_of_a_life_that_is_over_is_seen() {
-    let found = (0, What::NameFound { name: "name".into(), actor: actor(1) });
+    let found = |node| (0, What::NameFound { name: "name".into(), actor: actor(node) });
     let dies = (1, What::Crashed { incarnation: life(1) });
-    holds(NamesWithdrawn::default(), std::slice::from_ref(&found));
+    let invariant = NamesWithdrawn::default;
+    assert_eq!(check(invariant(), &[found(1)]), Ok(0));
     // Nobody knows it yet.
-    holds(NamesWithdrawn::default(), &[dies.clone(), found.clone()]);
-    breaks(NamesWithdrawn::default(), &[dies, (0, lost(1)), found], "led to");
+    assert_eq!(check(invariant(), &[found(1), dies.clone(), found(1)]), Ok(0));
+    breaks(invariant(), &[dies.clone(), (0, lost(1)), found(1)], "the session was over");
+    assert_eq!(check(invariant(), &[found(1), dies, (0, lost(1)), found(2)]), Ok(1));
+}
+
+#[test]
+fn a_name_that_a_live_node_has_withdrawn_vanishes_elsewhere() {
+    let name: Arc<str> = "name".into();
+    let invariant = NamesWithdrawn::default;
+    let found = |node| (0, What::NameFound { name: name.clone(), actor: actor(node) });
+    let takes = (1, What::NameTaken { name: name.clone(), actor: actor(1) });
+    let (winner, loser) =
+        (PublishedActor { node: id(2), actor: actor(2) }, PublishedActor { node: id(1), actor: actor(1) });
+    let conflict = What::Node(NodeEvent::NameConflict { name: name.clone(), winner, loser });
+    let after = |seconds, events: &[(usize, What)], last| {
+        let late = (0..seconds).map(|_| (2, What::Note(String::new())));
+        let events = [found(1)].into_iter().chain(events.iter().cloned());
+        check(invariant(), &events.chain(late).chain([last]).collect::<Vec<_>>())
+    };
+    let losses = [
+        What::NameLost { name: name.clone(), actor: actor(1) },
+        What::ActorEnded { actor: actor(1) },
+        What::Crashed { incarnation: life(1) },
+        conflict.clone(),
+    ];
+    for loses in losses {
+        let loses = &[(1, loses)];
+        assert_eq!(after(4, loses, found(1)), Ok(0), "{loses:?}");
+        let violation = after(5, loses, found(1)).unwrap_err().to_string();
+        assert!(violation.contains("which has it no more since 5s"), "{violation}");
+        assert_eq!(after(5, loses, found(2)), Ok(1), "{loses:?}");
+    }
+    let loses = (1, What::NameLost { name: name.clone(), actor: actor(1) });
+    assert_eq!(after(5, &[loses.clone(), takes], found(1)), Ok(0), "it has it again");
+    assert_eq!(after(5, &[(2, conflict)], found(1)), Ok(0), "the winner tells it too");
+    let parted = (0, What::Fault(Fault::Block { from: 1, to: 0 }));
+    assert_eq!(after(50, &[parted.clone(), loses.clone()], found(1)), Ok(0), "nobody could tell it");
+    let heals = (0, What::Fault(Fault::Heal));
+    assert_eq!(after(4, &[parted.clone(), loses.clone(), heals.clone()], found(1)), Ok(0));
+    after(5, &[parted, loses, heals], found(1)).unwrap_err();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{Checked, End, Invariant, Violation};
 use crate::cluster::history::Event;
 
-/// See the module.
+/// In the end each two nodes have a session.
 #[derive(Debug, Default)]
 pub struct ConnectedAgain;
 

@@ -9,7 +9,7 @@ use super::lives::Lives;
 use super::{About, Checked, End, Invariant, Violation};
 use crate::cluster::history::{Event, What};
 
-/// See the module.
+/// Each call has ended once in the end, with an answer or an error, unless its caller's node died.
 #[derive(Debug, Default)]
 pub struct CallsAnswered {
     lives: Lives,

@@ -6,7 +6,7 @@ use super::sides::Sides;
 use super::{Checked, Invariant, SessionSide, Violation};
 use crate::cluster::history::Event;
 
-/// See the module.
+/// Each side of a session spends what it was given and gives back what was spent, of each lane's credit.
 #[derive(Debug, Default)]
 pub struct Credit {
     sides: Sides<CreditAudit>,

@@ -7,7 +7,7 @@ use actor_core::ActorId;
 use super::{About, Checked, Invariant, Violation};
 use crate::cluster::history::{Event, What};
 
-/// See the module.
+/// An actor handles what one sender sends it in the order in which that was sent, each message once at most.
 #[derive(Debug, Default)]
 pub struct Fifo {
     /// The message of each pair that was handled last.

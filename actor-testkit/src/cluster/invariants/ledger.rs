@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{About, Checked, Invariant, Violation};
 use crate::cluster::history::{Event, Outcome, What};
 
-/// See the module.
+/// What the callers of calls are told agrees with what ran: answered calls did, none did twice, and those that are said not to have run did not.
 #[derive(Debug, Default)]
 pub struct Ledger {
     calls: BTreeMap<u64, Entry>,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use actor_cluster::{Incarnation, NodeEvent};
+use actor_cluster::{Incarnation, NodeEvent, NodeId};
 use actor_core::{ActorId, Instant};
 
 use crate::cluster::history::{Event, What};
@@ -14,6 +14,7 @@ use crate::cluster::history::{Event, What};
 pub(super) struct Lives {
     /// Of each node the life that it has now, or had last.
     current: BTreeMap<usize, Incarnation>,
+    ids: BTreeMap<NodeId, usize>,
     /// Whose each life is, or was.
     nodes: BTreeMap<Incarnation, usize>,
     ended: BTreeMap<Incarnation, Instant>,
@@ -34,7 +35,8 @@ struct Sessions {
 impl Lives {
     pub(super) fn observe(&mut self, event: &Event) {
         match (&event.what, event.node) {
-            (What::Started { incarnation, .. }, Some(node)) => {
+            (What::Started { id, incarnation }, Some(node)) => {
+                self.ids.insert(*id, node);
                 self.current.insert(node, *incarnation);
                 self.nodes.insert(*incarnation, node);
             }
@@ -64,6 +66,11 @@ impl Lives {
     /// The life that a node has.
     pub(super) fn of(&self, node: Option<usize>) -> Option<Incarnation> {
         self.current.get(&node?).copied()
+    }
+
+    /// The number of a node.
+    pub(super) fn node(&self, id: NodeId) -> Option<usize> {
+        self.ids.get(&id).copied()
     }
 
     /// The node that an actor is on, or was.

@@ -1,10 +1,9 @@
 //! No member that lives is declared lost unless a fault explains it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
+use actor_cluster::MemberEvent;
 use actor_cluster::limits::{HEARTBEAT_TIMEOUT, RESUME_TIMEOUT};
-use actor_cluster::{MemberEvent, NodeId};
 
 use super::lives::Lives;
 use super::trouble::Trouble;
@@ -16,12 +15,11 @@ use crate::cluster::history::{Event, What};
 const EXPLAINS_FOR: Duration = HEARTBEAT_TIMEOUT.saturating_add(RESUME_TIMEOUT).saturating_add(ASKS_FOR);
 const ASKS_FOR: Duration = Duration::from_secs(5);
 
-/// See the module.
+/// A member that lives is declared lost only where a fault of it, of who says so, or of a way to it explains that.
 #[derive(Debug, Default)]
 pub struct MembersTrusted {
     lives: Lives,
     trouble: Trouble,
-    nodes: BTreeMap<NodeId, usize>,
 }
 
 impl Invariant for MembersTrusted {
@@ -32,21 +30,16 @@ impl Invariant for MembersTrusted {
     fn observe(&mut self, event: &Event) -> Checked {
         self.lives.observe(event);
         self.trouble.observe(event);
-        let (lost, why) = match (&event.what, event.node) {
-            (What::Started { id, .. }, Some(node)) => {
-                self.nodes.insert(*id, node);
-                return Ok(0);
-            }
+        let (here, lost, why) = match (&event.what, event.node) {
             // One more that can be lost.
             (What::Member(MemberEvent::Joined(_)), _) => return Ok(1),
-            (What::Member(MemberEvent::Lost { member, reason }), Some(_)) => (member, reason),
+            (What::Member(MemberEvent::Lost { member, reason }), Some(here)) => (here, member, reason),
             _ => return Ok(0),
         };
-        let Some(there) = self.nodes.get(&lost.node) else { return Ok(0) };
-        let here = event.node.unwrap_or(*there);
+        let Some(there) = self.lives.node(lost.node) else { return Ok(0) };
         let is_explained = self.lives.has_ended(lost.incarnation)
-            || self.trouble.explains_about(*there, EXPLAINS_FOR, event.at)
-            || self.trouble.explains(here, *there, EXPLAINS_FOR, event.at);
+            || self.trouble.explains_about(there, EXPLAINS_FOR, event.at)
+            || self.trouble.explains(here, there, EXPLAINS_FOR, event.at);
         if is_explained {
             return Ok(0);
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{About, Checked, End, Invariant, Violation};
 use crate::cluster::history::Event;
 
-/// See the module.
+/// In the end the members that each node knows are the other nodes, each in the life that it has.
 #[derive(Debug, Default)]
 pub struct MembersConverge;
 

@@ -9,7 +9,7 @@ use super::lives::Lives;
 use super::{About, Checked, End, Invariant, Violation};
 use crate::cluster::history::{Event, What};
 
-/// See the module.
+/// Each message that was sent is handled in the end, unless its actor, a node or their session has ended since.
 #[derive(Debug, Default)]
 pub struct NothingLost {
     lives: Lives,

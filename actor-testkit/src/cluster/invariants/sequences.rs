@@ -6,7 +6,7 @@ use super::sides::Sides;
 use super::{Checked, Invariant, SessionSide, Violation};
 use crate::cluster::history::Event;
 
-/// See the module.
+/// The numbers of each lane only grow, and neither side acknowledges or knows of more than the other has sent.
 #[derive(Debug, Default)]
 pub struct Sequences {
     sides: Sides<LaneAudit>,

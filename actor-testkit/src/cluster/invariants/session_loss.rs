@@ -1,11 +1,11 @@
 //! A session that nobody closes ends only where a fault explains it. No fault explains that a node breaks the protocol.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use actor_cluster::limits::{HEARTBEAT_TIMEOUT, RESUME_TIMEOUT};
 use actor_cluster::transport::CloseCode;
-use actor_cluster::{Incarnation, LostReason, MemberEvent, NodeEvent, NodeId};
+use actor_cluster::{Incarnation, LostReason, MemberEvent, NodeEvent};
 
 use super::lives::Lives;
 use super::trouble::Trouble;
@@ -17,12 +17,11 @@ use crate::cluster::history::{Event, What};
 const EXPLAINS_FOR: Duration = HEARTBEAT_TIMEOUT.saturating_add(RESUME_TIMEOUT).saturating_add(DIALS_FOR);
 const DIALS_FOR: Duration = Duration::from_secs(2);
 
-/// See the module.
+/// A session that nobody closes ends only where a fault of its nodes or of the way between them explains that.
 #[derive(Debug, Default)]
 pub struct LossExplained {
     lives: Lives,
     trouble: Trouble,
-    nodes: BTreeMap<NodeId, usize>,
     /// Which life has taken which for no member any more: it ends the session, and [`MembersTrusted`](super::MembersTrusted) asks why.
     given_up: BTreeSet<(Incarnation, Incarnation)>,
 }
@@ -35,11 +34,7 @@ impl Invariant for LossExplained {
     fn observe(&mut self, event: &Event) -> Checked {
         self.lives.observe(event);
         self.trouble.observe(event);
-        let node = match (&event.what, event.node) {
-            (What::Started { id, .. }, Some(node)) => {
-                self.nodes.insert(*id, node);
-                return Ok(0);
-            }
+        let (node, told) = match (&event.what, event.node) {
             (What::Member(MemberEvent::Lost { member, reason }), node)
                 if *reason != LostReason::Disconnected =>
             {
@@ -49,12 +44,11 @@ impl Invariant for LossExplained {
             }
             // One more that can be lost.
             (What::Node(NodeEvent::Ready(_)), _) => return Ok(1),
-            (What::Node(_), Some(node)) => node,
+            (What::Node(told), Some(node)) => (node, told),
             _ => return Ok(0),
         };
-        let What::Node(told) = &event.what else { return Ok(0) };
         let Some((peer, reason)) = told.session_end() else { return Ok(0) };
-        let Some(there) = self.nodes.get(&peer.node) else { return Ok(0) };
+        let Some(there) = self.lives.node(peer.node) else { return Ok(0) };
         if reason.code == CloseCode::Violation {
             let text = format!("node {node} and node {there} have broken the protocol: {reason}");
             return Err(Violation::new(text).about(About::Node(node)));
@@ -65,7 +59,7 @@ impl Invariant for LossExplained {
             || here.is_some_and(|here| {
                 has_given_up(here, peer.incarnation) || has_given_up(peer.incarnation, here)
             })
-            || self.trouble.explains(node, *there, EXPLAINS_FOR, event.at);
+            || self.trouble.explains(node, there, EXPLAINS_FOR, event.at);
         if is_explained {
             return Ok(0);
         }

@@ -40,8 +40,10 @@ impl Invariant for WatchOnce {
     }
 
     fn observe(&mut self, event: &Event) -> Checked {
+        self.check_early(event.at)?;
         self.lives.observe(event);
         self.trouble.observe(event);
+        self.explain_early();
         match &event.what {
             What::WatchBegun { watch, actor } => {
                 let (node, watcher) = (event.node, self.lives.of(event.node));
@@ -50,7 +52,7 @@ impl Invariant for WatchOnce {
                 Ok(0)
             }
             What::WatchFired { watch } => self.fires(*watch, event.at),
-            _ => self.check_early(event.at),
+            _ => Ok(0),
         }
     }
 
@@ -90,11 +92,14 @@ impl WatchOnce {
             || self.lives.session_ended(here, there).is_some_and(|at| at >= watch.begun)
     }
 
-    /// Nothing but a session's end is told later than it is acted on, and that not for long.
-    fn check_early(&mut self, now: Instant) -> Checked {
+    fn explain_early(&mut self) {
         let mut early = std::mem::take(&mut self.early);
         early.retain(|number| !self.is_explained(&self.watches[number]));
         self.early = early;
+    }
+
+    /// Nothing but a session's end is told later than it is acted on, and that not for long.
+    fn check_early(&self, now: Instant) -> Result<(), Violation> {
         let overdue = |number: &&u64| {
             let watch = &self.watches[*number];
             let is_slow = watch.node.is_some_and(|node| self.trouble.explains(node, node, TOLD_LATE_BY, now));
@@ -102,7 +107,7 @@ impl WatchOnce {
         };
         match self.early.iter().find(overdue) {
             Some(number) => Err(self.watches[number].wrong(*number, "has fired, and the actor lived")),
-            None => Ok(0),
+            None => Ok(()),
         }
     }
 
