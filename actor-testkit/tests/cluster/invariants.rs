@@ -1,49 +1,65 @@
 //! Each invariant holds in a history that is as it must be, and is broken by one that is not.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actor_cluster::transport::{CloseCode, CloseReason};
 use actor_cluster::{
-    CreditAudit, Incarnation, LaneAudit, NodeEvent, NodeId, PeerInfo, PublishedActor, SessionAudit,
+    CreditAudit, Incarnation, LaneAudit, LostReason, Member, MemberEvent, NodeEvent, NodeId, PeerInfo,
+    PublishedActor, SessionAudit,
 };
 use actor_core::{ActorId, CallFailure, Instant, Rejection};
 use actor_testkit::cluster::history::{Event, Outcome, What};
 use actor_testkit::cluster::invariants::{
     CallsAnswered, Checked, ConnectedAgain, Credit, End, Fifo, Invariant, Ledger, LossExplained,
-    NamesWithdrawn, NothingLost, OneOwner, Sequences, SessionSide, WatchOnce,
+    MembersConverge, MembersTrusted, NamesWithdrawn, NothingLost, OneOwner, Sequences, SessionSide, View,
+    WatchOnce,
 };
 use actor_testkit::cluster::{Crash, Fault};
 
-use super::SECOND;
+use super::{SECOND, counters};
 
 /// So many seconds after the beginning.
 fn at(seconds: u32) -> Instant {
     Instant::ZERO + seconds * SECOND
 }
 
-fn life(node: usize) -> Incarnation {
+pub(super) fn life(node: usize) -> Incarnation {
     Incarnation::new(1, node as u64 + 1)
 }
 
-fn id(node: usize) -> NodeId {
+pub(super) fn id(node: usize) -> NodeId {
     NodeId::from_bytes([u8::try_from(node).unwrap(); 32])
 }
 
-fn actor(node: usize) -> ActorId {
+pub(super) fn actor(node: usize) -> ActorId {
     ActorId::new(life(node), 7)
+}
+
+/// Only nodes make members: one of a cluster, with another's identity.
+fn member(node: usize) -> Member {
+    let mut cluster = counters(1).nodes(2).start();
+    cluster.advance(SECOND);
+    let mut member = cluster.node(0).server().members().members[0].clone();
+    (member.node, member.incarnation) = (id(node), life(node));
+    member
+}
+
+pub(super) fn declared_lost(node: usize) -> What {
+    What::Member(MemberEvent::Lost { member: member(node), reason: LostReason::Silent })
 }
 
 fn peer(node: usize) -> PeerInfo {
     PeerInfo { node: id(node), incarnation: life(node), name: String::new(), is_proven: true }
 }
 
-fn lost(node: usize) -> What {
+pub(super) fn lost(node: usize) -> What {
     let reason = CloseReason::new(CloseCode::Timeout, "the peer is silent");
     What::Node(NodeEvent::SessionLost { peer: peer(node), reason, unacked: 0 })
 }
 
 /// Three nodes that have started, and then this, a second each; in the end all are connected. Says how often it was checked.
-fn check(mut invariant: impl Invariant, events: &[(usize, What)]) -> Checked {
+pub(super) fn check(mut invariant: impl Invariant, events: &[(usize, What)]) -> Checked {
     let started = (0..3).map(|node| (node, What::Started { id: id(node), incarnation: life(node) }));
     let (mut now, mut checked) = (0, 0);
     for (node, what) in started.chain(events.iter().cloned()) {
@@ -275,6 +291,66 @@ fn a_session_that_is_lost_for_nothing_is_seen() {
 }
 
 #[test]
+fn a_member_that_is_declared_lost_for_nothing_is_seen() {
+    let fault = |fault| (2, What::Fault(fault));
+    let check = |cause: &[(usize, What)], seconds: usize| {
+        let late = (0..seconds).map(|_| (2, What::Note(String::new())));
+        let events = cause.iter().cloned().chain(late).chain([(0, declared_lost(1))]);
+        check(MembersTrusted::default(), &events.collect::<Vec<_>>())
+    };
+    let violation = check(&[], 0).unwrap_err().to_string();
+    assert_eq!(violation, "node 0 has declared node 1 lost (Silent), and nothing was wrong");
+    // Of the member, of who says so, or of any way to the member; and for a while after that.
+    for explains in [
+        Fault::Freeze(1),
+        Fault::Freeze(0),
+        Fault::Slow(1, SECOND),
+        Fault::Cut(0, 1),
+        Fault::Block { from: 2, to: 1 },
+        Fault::Partition(vec![vec![0, 2], vec![1]]),
+        Fault::Crash(1, Crash::Silent),
+    ] {
+        assert_eq!(check(&[fault(explains.clone())], 10), Ok(0), "{explains:?}");
+    }
+    check(&[fault(Fault::Freeze(1)), fault(Fault::Thaw(1))], 14).unwrap();
+    check(&[fault(Fault::Freeze(1)), fault(Fault::Thaw(1))], 15).unwrap_err();
+    check(&[fault(Fault::Cut(1, 2))], 15).unwrap_err();
+    // A clock explains nothing, nor does what happens to others.
+    for explains_nothing in [
+        Fault::ClockJump { node: 1, by: SECOND, is_backwards: true },
+        Fault::Freeze(2),
+        Fault::Block { from: 0, to: 2 },
+    ] {
+        check(&[fault(explains_nothing)], 0).unwrap_err();
+    }
+    let dies = (1, What::Crashed { incarnation: life(1) });
+    assert_eq!(check(&[dies], 100), Ok(0), "it does not live");
+}
+
+#[test]
+fn members_that_are_missing_or_should_not_be_are_seen() {
+    let mut end = End::new(at(1));
+    for node in 0..3 {
+        let sees = (0..3).filter(|other| *other != node).map(life).collect();
+        end.members.push(View { node, life: life(node), sees });
+    }
+    assert_eq!(MembersConverge.at_end(&end), Ok(3));
+    let check = |change: fn(&mut BTreeSet<Incarnation>)| {
+        let mut end = end.clone();
+        change(&mut end.members[1].sees);
+        MembersConverge.at_end(&end).unwrap_err().to_string()
+    };
+    let missing = check(|sees| _ = sees.remove(&life(2)));
+    assert_eq!(missing, "node 1 misses 1 members, and knows 0 that are not there");
+    let gone = check(|sees| _ = sees.insert(life(7)));
+    assert_eq!(gone, "node 1 misses 0 members, and knows 1 that are not there");
+    let former = check(|sees| *sees = BTreeSet::from([life(0), Incarnation::new(0, 3)]));
+    assert_eq!(former, "node 1 misses 1 members, and knows 1 that are not there");
+    let itself = check(|sees| _ = sees.insert(life(1)));
+    assert_eq!(itself, "node 1 misses 0 members, and knows 1 that are not there");
+}
+
+#[test]
 fn nodes_that_stay_apart_are_seen() {
     let mut end = End::new(at(1));
     assert_eq!(ConnectedAgain.at_end(&end), Ok(1));
@@ -298,7 +374,7 @@ fn sides() -> [SessionSide; 2] {
 }
 
 /// Shows both sides, changes the first, and shows it again.
-fn changed(mut invariant: impl Invariant, change: impl FnOnce(&mut LaneAudit)) -> Checked {
+pub(super) fn changed(mut invariant: impl Invariant, change: impl FnOnce(&mut LaneAudit)) -> Checked {
     let [mut one, other] = sides();
     invariant.audit(&one)?;
     invariant.audit(&other)?;

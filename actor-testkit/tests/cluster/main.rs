@@ -3,6 +3,7 @@
 mod determinism;
 mod faults;
 mod invariants;
+mod liars;
 mod scenario;
 
 use std::time::Duration;
