@@ -121,7 +121,7 @@ async fn b11_a_node_that_is_lost_is_no_member_within_three_seconds_and_its_watch
     let (who, reason) = lost(&mut events).await;
     assert_eq!(who, id(5));
     assert!(matches!(reason, LostReason::Silent | LostReason::Told), "{reason:?}");
-    // Two seconds are the 99th percentile, which `membership::tests::figures` looks at.
+    // Two seconds are the 99th percentile, which the simulator's tests of members look at in `actor-testkit`.
     assert!(since.elapsed() <= Duration::from_secs(3), "{:?}", since.elapsed());
     settle().await;
     assert_eq!(log.seen(), [Exit::Unreachable], "its watches fire");

@@ -4,6 +4,7 @@ mod determinism;
 mod faults;
 mod invariants;
 mod liars;
+mod members;
 mod scenario;
 
 use std::time::Duration;
