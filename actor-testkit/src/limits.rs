@@ -30,6 +30,11 @@ pub const SIMULATED_BACKLOG_MAX: usize = 128;
 #[cfg(feature = "cluster")]
 pub const SIM_CLUSTER_STEPS_MAX: u64 = 1_000_000_000;
 
+/// How many steps a [`SimCluster`](crate::cluster::SimCluster) takes at one moment of virtual time: then it panics. Tasks that take
+/// so many without a moment's rest wake each other for ever.
+#[cfg(feature = "cluster")]
+pub const SIM_CLUSTER_STEPS_AT_ONCE_MAX: u64 = 200_000;
+
 /// How many runs of a [`Scenario`](crate::cluster::scenario::Scenario) look for fewer faults that fail as those of a seed did: the fewest
 /// found by then are told.
 #[cfg(feature = "cluster")]

@@ -103,7 +103,7 @@ pub use self::fault::{Crash, Fault};
 pub use self::handle::SimHandle;
 use self::invariants::Checker;
 pub use self::node::SimNode;
-use crate::limits::{SIM_CLUSTER_STEPS_MAX, SIM_CLUSTER_TIME_MAX};
+use crate::limits::{SIM_CLUSTER_STEPS_AT_ONCE_MAX, SIM_CLUSTER_STEPS_MAX, SIM_CLUSTER_TIME_MAX};
 use crate::simulation::Simulation;
 use crate::simulation::witness::Witness;
 
@@ -126,7 +126,9 @@ impl SimCluster {
     }
 
     fn new(simulation: Simulation, handle: SimHandle) -> Self {
-        Self { simulation: simulation.steps_max(SIM_CLUSTER_STEPS_MAX), handle }
+        let simulation =
+            simulation.steps_max(SIM_CLUSTER_STEPS_MAX).steps_at_once_max(SIM_CLUSTER_STEPS_AT_ONCE_MAX);
+        Self { simulation, handle }
     }
 
     /// The way to the cluster for futures that inject faults themselves.
@@ -139,7 +141,8 @@ impl SimCluster {
     ///
     /// # Panics
     ///
-    /// As [`Simulation::block_on`], and after [`SIM_CLUSTER_TIME_MAX`] of virtual time.
+    /// As [`Simulation::block_on`], after [`SIM_CLUSTER_TIME_MAX`] of virtual time, and after
+    /// [`SIM_CLUSTER_STEPS_AT_ONCE_MAX`] steps without any.
     #[track_caller]
     pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
         let limited = self.handle.executor().timeout(SIM_CLUSTER_TIME_MAX, future);
@@ -153,7 +156,7 @@ impl SimCluster {
     ///
     /// # Panics
     ///
-    /// As [`Simulation::advance`].
+    /// As [`Simulation::advance`], and after [`SIM_CLUSTER_STEPS_AT_ONCE_MAX`] steps at one moment.
     #[track_caller]
     pub fn advance(&mut self, time: Duration) {
         self.simulation.advance(time);
@@ -163,7 +166,7 @@ impl SimCluster {
     ///
     /// # Panics
     ///
-    /// As [`Simulation::run_until_idle`].
+    /// As [`Simulation::run_until_idle`], and after [`SIM_CLUSTER_STEPS_AT_ONCE_MAX`] steps.
     #[track_caller]
     pub fn run_until_idle(&mut self) -> u64 {
         self.simulation.run_until_idle()

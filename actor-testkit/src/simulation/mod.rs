@@ -112,6 +112,10 @@ pub struct Simulation {
     handle: Handle,
     order: Order,
     steps_max: u64,
+    /// The same, without time going on.
+    steps_at_once_max: u64,
+    /// How many there were since it last did.
+    steps_at_once: (Instant, u64),
     /// Where each is is known to its task; one that runs is not here.
     tasks: Vec<Option<Living>>,
     free: Vec<usize>,
@@ -133,6 +137,8 @@ impl Simulation {
             handle,
             order,
             steps_max: SIMULATION_STEPS_MAX_DEFAULT,
+            steps_at_once_max: u64::MAX,
+            steps_at_once: (Instant::ZERO, 0),
             tasks: Vec::new(),
             free: Vec::new(),
             after_step: None,
@@ -165,6 +171,14 @@ impl Simulation {
     pub fn steps_max(self, steps_max: u64) -> Self {
         let mut simulation = self;
         simulation.steps_max = steps_max;
+        simulation
+    }
+
+    /// How many steps may be taken at one moment before it panics.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn steps_at_once_max(self, steps_max: u64) -> Self {
+        let mut simulation = self;
+        simulation.steps_at_once_max = steps_max;
         simulation
     }
 
@@ -319,11 +333,15 @@ impl Simulation {
         if ready == 0 {
             return None;
         }
-        if *steps >= self.steps_max {
+        if self.steps_at_once.0 != world.now {
+            self.steps_at_once = (world.now, 0);
+        }
+        if *steps >= self.steps_max || self.steps_at_once.1 >= self.steps_at_once_max {
             drop(world);
             self.panic_for_livelock();
         }
         *steps += 1;
+        self.steps_at_once.1 += 1;
         let index = match self.order {
             Order::Fifo => 0,
             Order::Seeded(_) => usize::try_from(world.draw() % ready as u64).unwrap_or(0),
@@ -436,6 +454,12 @@ impl Simulation {
     #[cold]
     #[track_caller]
     fn panic_for_livelock(&self) -> ! {
+        let (now, at_once) = self.steps_at_once;
+        assert!(
+            at_once < self.steps_at_once_max,
+            "{at_once} steps at {now:?}, with Order::{:?}, and no time passes: some tasks wake each other, or themselves, for ever",
+            self.order,
+        );
         panic!(
             "no end after {} steps at {:?}, with Order::{:?}: some tasks wake each other, or timers follow each \
              other, for ever. A test that needs more steps says so by `Simulation::steps_max`",

@@ -16,7 +16,7 @@ const SEEDS: u64 = 50;
 fn b11_a_silent_crash_is_told_by_all_within_two_seconds_at_the_99th_percentile() {
     let mut delays: Vec<Duration> = (0..SEEDS).flat_map(delays_of_loss).collect();
     delays.sort_unstable();
-    assert_eq!(delays.len(), SEEDS as usize * (NODES - 1), "each survivor tells it, once");
+    assert_eq!(delays.len() as u64, SEEDS * (NODES as u64 - 1), "each survivor tells it, once");
     let rank = (delays.len() * 99).div_ceil(100);
     let (percentile, longest) = (delays[rank - 1], delays[delays.len() - 1]);
     assert!(percentile <= 2 * SECOND, "{percentile:?}, and the longest is {longest:?}");

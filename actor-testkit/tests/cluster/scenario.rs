@@ -1,5 +1,6 @@
 //! Scenarios: what random users do, and what is said when something is wrong.
 
+use std::task::Poll;
 use std::time::Duration;
 
 use actor_cluster::RemoteMessage;
@@ -121,6 +122,30 @@ fn a_user_that_waits_for_ever_is_found() {
     let failure = scenario.run(1).failure.expect("one of them never comes back");
     assert_eq!(failure.invariant, "users finish");
     assert_eq!(failure.text, "2 of them are still at it 5s after all was mended");
+}
+
+/// Its task is ready again as soon as it has run.
+async fn yields_for_ever() {
+    std::future::poll_fn(|cx| {
+        cx.waker().wake_by_ref();
+        Poll::<()>::Pending
+    })
+    .await;
+}
+
+#[test]
+fn a_user_that_yields_for_ever_is_found() {
+    let scenario = two_nodes("restless").users(1, async |user: User| {
+        if user.action() == 3 {
+            yields_for_ever().await;
+        }
+    });
+    let run = scenario.run(1);
+    let failure = run.failure.expect("no time passes any more");
+    assert_eq!(failure.invariant, "nothing panics");
+    assert!(failure.text.starts_with("200000 steps at "), "{}", failure.text);
+    assert!(failure.text.contains("no time passes"), "{}", failure.text);
+    assert!(run.virtual_time < 2 * SECOND, "{:?}", run.virtual_time);
 }
 
 #[test]
