@@ -169,8 +169,28 @@ pub const PUBLICATIONS_PER_PEER_MAX: usize = 65_536;
 /// is ignored.
 pub const GOSSIP_MEMBERS_MAX: usize = 1024;
 
-/// How many nodes are dialled at once because peers told of them. Others wait for their turn.
+/// How many nodes are dialled at once because membership wants sessions with them. Others wait for their turn.
 pub const GOSSIP_DIALS_MAX: usize = 64;
+
+/// With how many of these dials under way none begins of a node with which there was no session within [`LOST_KEPT`]: that it is a
+/// member is what others say.
+pub const HEARSAY_DIALS_MAX: usize = 32;
+
+/// With how many none begins of a node that is not even a member.
+pub const TOLD_DIALS_AT_ONCE_MAX: usize = 16;
+
+/// How many addresses of such nodes are dialled in vain before there is a wait for each. Those of nodes that are no
+/// members count for twice.
+pub const HEARSAY_ADDRESSES_MAX: usize = 256;
+
+/// The wait for each further address.
+pub const HEARSAY_ADDRESS_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Of how many nodes it is remembered how often dials of them came to nothing. For more the one that was dialled longest ago is forgotten.
+pub const DIAL_FAILURES_KEPT_MAX: usize = 4096;
+
+/// How long that is remembered after the last one.
+pub const DIAL_FAILURES_KEPT_FOR: Duration = Duration::from_secs(600);
 
 /// How many other nodes the membership of a node knows of, those who are down among them. Of more it is not told; for a
 /// new one, whoever is down for longest is forgotten.
@@ -213,7 +233,7 @@ pub const MEMBERSHIP_TOLD_MAX: usize = 128;
 /// How long a node that is down is remembered to be, against gossip of before.
 pub const DOWN_KEPT: Duration = Duration::from_secs(3600);
 
-/// How long a node that was lost is dialled in case that it comes back.
+/// How long a node that was lost is dialled in case that it comes back, and how long after a session it counts as met.
 pub const LOST_KEPT: Duration = Duration::from_secs(24 * 3600);
 
 /// How long a node that was declared down though it lives waits before it joins again; twice as long each time that it happens
@@ -232,7 +252,8 @@ pub const DIAL_PAUSE_MAX: Duration = Duration::from_secs(30);
 /// How much later the greater of two members dials that have no session: the lesser one's dial is on its way.
 pub const DIAL_STAGGER: Duration = Duration::from_millis(500);
 
-/// How often a node is dialled of which somebody told and which is no member.
+/// How often a node is dialled of which somebody told and which is no member, until the last failure is forgotten
+/// ([`DIAL_FAILURES_KEPT_FOR`]).
 pub const TOLD_DIALS_MAX: u32 = 3;
 
 /// How many seeds a node can be given. With one more it does not start.

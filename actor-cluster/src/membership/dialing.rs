@@ -1,11 +1,20 @@
 //! Whom to dial, and when: seeds, members without a session, those of whom somebody told, and those who were lost.
+//!
+//! Where a node is, and often that it is there at all, is said by others, and who is dialled because of a lie may be anybody. So a dial
+//! takes a place until it has ended, failures are remembered, and nodes with which there never was a session go last, with
+//! fewer places, at a rate.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::attempts::{Allowance, Attempts, Tried};
 use super::dice::Dice;
 use crate::id::NodeId;
-use crate::limits::{DIAL_PAUSE, DIAL_PAUSE_MAX, GOSSIP_DIALS_MAX, LOST_KEPT, MEMBERS_MAX, TOLD_DIALS_MAX};
+use crate::limits::{
+    ADDRESSES_PER_NODE_MAX, DIAL_PAUSE_MAX, GOSSIP_DIALS_MAX, HEARSAY_ADDRESSES_MAX, HEARSAY_DIALS_MAX,
+    LOST_KEPT, MEMBERS_MAX, TOLD_DIALS_AT_ONCE_MAX, TOLD_DIALS_MAX,
+};
 use crate::transport::Address;
 
 /// Why a node is dialled, from the least certain to the most.
@@ -37,29 +46,30 @@ pub(crate) enum Dialled {
     Failed(String),
 }
 
-#[derive(Debug)]
-struct Attempts {
-    failed: u32,
-    next: Duration,
-    is_under_way: bool,
+/// What is known of a node that is to be dialled, from the least to the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Footing {
+    /// Somebody has told of it.
+    Hearsay,
+    /// It is said to be a member, and there never was a session with it.
+    Unmet,
+    /// There was a session with it.
+    Met,
 }
 
-impl Attempts {
-    fn new(next: Duration) -> Self {
-        Self { failed: 0, next, is_under_way: false }
+impl Footing {
+    /// With how many dials under way no other of this kind begins.
+    fn dials_max(self) -> usize {
+        match self {
+            Footing::Hearsay => TOLD_DIALS_AT_ONCE_MAX,
+            Footing::Unmet => HEARSAY_DIALS_MAX,
+            Footing::Met => GOSSIP_DIALS_MAX,
+        }
     }
 
-    fn is_due(&self, now: Duration) -> bool {
-        !self.is_under_way && now >= self.next
-    }
-
-    fn on_failed(&mut self, now: Duration, dice: &mut Dice) {
-        let pause = (DIAL_PAUSE * 2_u32.saturating_pow(self.failed.min(16))).min(DIAL_PAUSE_MAX);
-        // Up to a quarter less, so that not all come at the same time.
-        let early = pause / 256 * u32::from(dice.roll().to_le_bytes()[0]) / 4;
-        self.next = now + pause - early;
-        self.failed += 1;
-        self.is_under_way = false;
+    /// How much of the allowance is left to others.
+    fn reserve(self) -> usize {
+        if self == Footing::Hearsay { HEARSAY_ADDRESSES_MAX / 2 } else { 0 }
     }
 }
 
@@ -68,12 +78,14 @@ struct Wanted {
     why: Why,
     addresses: Vec<Address>,
     since: Duration,
-    attempts: Attempts,
+    /// Not before then.
+    first: Duration,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Seed {
     attempts: Attempts,
+    is_under_way: bool,
     /// Who answered last.
     reached: Option<NodeId>,
     is_ourselves: bool,
@@ -81,10 +93,11 @@ struct Seed {
 }
 
 impl Seed {
-    fn is_wanted(&self, is_alone: bool, is_connected: impl Fn(NodeId) -> bool) -> bool {
+    /// One that was reached is, once nobody is there any more, unless its node needs no dial.
+    fn is_wanted(&self, is_alone: bool, is_spared: impl Fn(NodeId) -> bool) -> bool {
         match self.reached {
             None => !self.is_ourselves,
-            Some(reached) => is_alone && !is_connected(reached),
+            Some(reached) => is_alone && !is_spared(reached),
         }
     }
 }
@@ -93,19 +106,21 @@ impl Seed {
 pub(crate) struct Dialing {
     seeds: Vec<Seed>,
     wanted: BTreeMap<NodeId, Wanted>,
-    under_way: usize,
+    /// What each has spent of the allowance.
+    under_way: BTreeMap<NodeId, usize>,
+    tried: Tried,
+    /// With whom there was a session, when the last one began or ended.
+    met: BTreeMap<NodeId, Duration>,
+    hearsay: Allowance,
 }
 
 impl Dialing {
     pub(crate) fn new(seeds: usize) -> Self {
-        let seed = |_| {
-            let attempts = Attempts::new(Duration::ZERO);
-            Seed { attempts, reached: None, is_ourselves: false, told: None }
-        };
-        Self { seeds: (0..seeds).map(seed).collect(), ..Self::default() }
+        Self { seeds: (0..seeds).map(|_| Seed::default()).collect(), ..Self::default() }
     }
 
-    /// A node without a session should have one.
+    /// A node without a session should have one. Of those that were lost it is believed of whom it was met; and whoever is but told of has
+    /// so many attempts.
     pub(crate) fn want(
         &mut self,
         node: NodeId,
@@ -114,39 +129,82 @@ impl Dialing {
         now: Duration,
         first: Duration,
     ) {
-        if addresses.is_empty() {
+        let is_hopeless = match why {
+            Why::Told => self.tried.of(node, now).failed() >= TOLD_DIALS_MAX,
+            Why::Lost => !self.has_met(node, now),
+            Why::Member => false,
+        };
+        if addresses.is_empty() || is_hopeless {
             return;
         }
-        let is_full = self.wanted.len() >= MEMBERS_MAX;
-        match self.wanted.get_mut(&node) {
-            Some(wanted) => {
-                if wanted.why < why {
-                    (wanted.why, wanted.since) = (why, now);
-                }
-                if wanted.addresses != addresses {
-                    wanted.addresses = addresses.to_vec();
-                    wanted.attempts.next = wanted.attempts.next.min(now + first);
-                }
+        let addresses = addresses.iter().take(ADDRESSES_PER_NODE_MAX).cloned().collect();
+        if let Some(wanted) = self.wanted.get_mut(&node) {
+            if wanted.why < why {
+                (wanted.why, wanted.since) = (why, now);
             }
-            None if is_full => {}
-            None => {
-                let attempts = Attempts::new(now + first);
-                let addresses = addresses.to_vec();
-                self.wanted.insert(node, Wanted { why, addresses, since: now, attempts });
-            }
+            // What others say of where it is ends no pause.
+            wanted.addresses = addresses;
+        } else if self.has_place(why) {
+            self.wanted.insert(node, Wanted { why, addresses, since: now, first: now + first });
         }
     }
 
-    /// Nobody needs to dial it.
-    pub(crate) fn unwant(&mut self, node: NodeId) {
-        if self.wanted.remove(&node).is_some_and(|wanted| wanted.attempts.is_under_way) {
-            self.under_way -= 1;
+    /// Whether one more may be wanted for this reason. If there is no place, whoever is wanted for a lesser one goes.
+    fn has_place(&mut self, why: Why) -> bool {
+        if self.wanted.len() < MEMBERS_MAX {
+            return true;
         }
+        let least = self.wanted.iter().min_by_key(|(_, wanted)| (wanted.why, wanted.since));
+        let lesser = least.filter(|(_, wanted)| wanted.why < why).map(|(node, _)| *node);
+        lesser.is_some_and(|lesser| self.wanted.remove(&lesser).is_some())
+    }
+
+    /// Nobody needs to dial it. A dial that is under way takes its place until it ends.
+    pub(crate) fn unwant(&mut self, node: NodeId) {
+        self.wanted.remove(&node);
+    }
+
+    /// There is a session with it.
+    pub(crate) fn on_met(&mut self, node: NodeId, now: Duration) {
+        self.unwant(node);
+        self.remember(node, now);
+    }
+
+    /// The session with it is over. Had it lasted, then the next dial need not wait.
+    pub(crate) fn on_parted(&mut self, node: NodeId, now: Duration) {
+        let begun = self.met.get(&node).copied().unwrap_or(now);
+        if now.saturating_sub(begun) >= DIAL_PAUSE_MAX {
+            self.tried.forget(node);
+        }
+        self.remember(node, now);
+    }
+
+    /// It has left: it is like any other of whom somebody may tell.
+    pub(crate) fn on_left(&mut self, node: NodeId) {
+        self.unwant(node);
+        self.met.remove(&node);
+    }
+
+    fn remember(&mut self, node: NodeId, now: Duration) {
+        if self.met.len() >= 2 * MEMBERS_MAX && !self.met.contains_key(&node) {
+            let oldest = self.met.iter().min_by_key(|(_, at)| **at).map(|(node, _)| *node);
+            oldest.and_then(|oldest| self.met.remove(&oldest));
+        }
+        self.met.insert(node, now);
+    }
+
+    fn has_met(&self, node: NodeId, now: Duration) -> bool {
+        self.met.get(&node).is_some_and(|at| now.saturating_sub(*at) < LOST_KEPT)
+    }
+
+    /// Whether it is whom a seed has led to.
+    pub(crate) fn is_seed(&self, node: NodeId) -> bool {
+        self.seeds.iter().any(|seed| seed.reached == Some(node))
     }
 
     /// Whether there is nobody to dial, now or later.
-    pub(crate) fn is_idle(&self, is_alone: bool, is_connected: impl Fn(NodeId) -> bool) -> bool {
-        self.wanted.is_empty() && !self.seeds.iter().any(|seed| seed.is_wanted(is_alone, &is_connected))
+    pub(crate) fn is_idle(&self, is_alone: bool, is_spared: impl Fn(NodeId) -> bool) -> bool {
+        self.wanted.is_empty() && !self.seeds.iter().any(|seed| seed.is_wanted(is_alone, &is_spared))
     }
 
     #[cfg(test)]
@@ -155,39 +213,57 @@ impl Dialing {
     }
 
     /// What is to be dialled now. Seeds while they were not reached yet, or nobody is there; the others as long as they are
-    /// wanted, so many at a time.
+    /// wanted, so many at a time, those first of whom the most is known.
     pub(crate) fn due(
         &mut self,
         now: Duration,
         is_alone: bool,
-        is_connected: impl Fn(NodeId) -> bool,
+        is_spared: impl Fn(NodeId) -> bool,
     ) -> Vec<(Target, Vec<Address>)> {
         let mut due = Vec::new();
         for (number, seed) in self.seeds.iter_mut().enumerate() {
-            if seed.is_wanted(is_alone, &is_connected) && seed.attempts.is_due(now) {
-                seed.attempts.is_under_way = true;
+            let is_due = !seed.is_under_way && now >= seed.attempts.next();
+            if is_due && seed.is_wanted(is_alone, &is_spared) {
+                seed.is_under_way = true;
                 due.push((Target::Seed(number), Vec::new()));
             }
         }
-        self.wanted.retain(|_, wanted| {
-            let is_over = match wanted.why {
-                Why::Member => false,
-                Why::Told => wanted.attempts.failed >= TOLD_DIALS_MAX,
-                Why::Lost => now.saturating_sub(wanted.since) >= LOST_KEPT,
-            };
-            !is_over || wanted.attempts.is_under_way
+        let tried = &self.tried;
+        self.wanted.retain(|node, wanted| match wanted.why {
+            Why::Member => true,
+            Why::Told => tried.of(*node, now).failed() < TOLD_DIALS_MAX,
+            Why::Lost => now.saturating_sub(wanted.since) < LOST_KEPT,
         });
-        for (node, wanted) in &mut self.wanted {
-            if self.under_way >= GOSSIP_DIALS_MAX {
+        for (node, footing) in self.candidates(now) {
+            let Some(wanted) = self.wanted.get(&node) else { continue };
+            let cost = if footing == Footing::Met { 0 } else { wanted.addresses.len() };
+            let is_affordable = cost == 0 || self.hearsay.left(now) >= cost + footing.reserve();
+            if self.under_way.len() >= footing.dials_max() || !is_affordable {
                 break;
             }
-            if wanted.attempts.is_due(now) {
-                wanted.attempts.is_under_way = true;
-                self.under_way += 1;
-                due.push((Target::Node(*node), wanted.addresses.clone()));
-            }
+            self.hearsay.spend(cost);
+            self.under_way.insert(node, cost);
+            due.push((Target::Node(node), wanted.addresses.clone()));
         }
         due
+    }
+
+    /// Who could be dialled now, the best known first, and of those the one that has waited longest.
+    fn candidates(&self, now: Duration) -> Vec<(NodeId, Footing)> {
+        let idle = self.wanted.iter().filter(|(node, _)| !self.under_way.contains_key(node));
+        let mut candidates: Vec<_> = idle
+            .filter_map(|(node, wanted)| {
+                let next = wanted.first.max(self.tried.of(*node, now).next());
+                let footing = match wanted.why {
+                    _ if self.has_met(*node, now) => Footing::Met,
+                    Why::Told => Footing::Hearsay,
+                    Why::Lost | Why::Member => Footing::Unmet,
+                };
+                (now >= next).then_some((Reverse((footing, wanted.why)), next, *node))
+            })
+            .collect();
+        candidates.sort_unstable();
+        candidates.into_iter().map(|(Reverse((footing, _)), _, node)| (node, footing)).collect()
     }
 
     /// A dial has come to its end. What is new to tell of a seed.
@@ -200,18 +276,22 @@ impl Dialing {
     ) -> Option<String> {
         match target {
             Target::Node(node) => {
-                let wanted = self.wanted.get_mut(&node).filter(|wanted| wanted.attempts.is_under_way)?;
-                self.under_way -= 1;
-                // Where there is a session by now, it is not wanted any more anyhow.
-                wanted.attempts.on_failed(now, dice);
+                let spent = self.under_way.remove(&node)?;
+                if matches!(dialled, Dialled::Connected(_)) || self.has_met(node, now) {
+                    self.hearsay.give_back(spent);
+                }
+                // Also one that has led to a session: it may end at once, again and again.
+                self.tried.on_failed(node, now, dice);
                 None
             }
             Target::Seed(number) => {
                 let seed = self.seeds.get_mut(number)?;
+                seed.is_under_way = false;
                 let error = match dialled {
                     Dialled::Connected(node) => {
                         (seed.reached, seed.told) = (Some(*node), None);
-                        seed.attempts = Attempts::new(now + DIAL_PAUSE);
+                        seed.attempts = Attempts::default();
+                        seed.attempts.on_failed(now, dice);
                         return None;
                     }
                     Dialled::Ourselves => {
@@ -229,92 +309,4 @@ impl Dialing {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ms(ms: u64) -> Duration {
-        Duration::from_millis(ms)
-    }
-
-    fn node(number: usize) -> NodeId {
-        let mut key = [0; 32];
-        key[..8].copy_from_slice(&number.to_le_bytes());
-        NodeId::from_bytes(key)
-    }
-
-    fn address() -> Vec<Address> {
-        vec!["pipe://a".parse().unwrap()]
-    }
-
-    fn failed() -> Dialled {
-        Dialled::Failed("no".to_owned())
-    }
-
-    /// When it is dialled within so many milliseconds, if each dial fails at once.
-    fn dialled(dialing: &mut Dialing, until: u64) -> Vec<u64> {
-        let mut dice = Dice::new(1);
-        let mut times = Vec::new();
-        for now in (0..until).step_by(25) {
-            for (target, _) in dialing.due(ms(now), true, |_| false) {
-                times.push(now);
-                dialing.on_dialled(target, &failed(), ms(now), &mut dice);
-            }
-        }
-        times
-    }
-
-    #[test]
-    fn who_does_not_answer_is_dialled_at_growing_pauses_and_somebody_who_was_told_of_not_for_ever() {
-        let mut dialing = Dialing::default();
-        dialing.want(node(1), Why::Member, &address(), ms(0), ms(500));
-        let times = dialled(&mut dialing, 600_000);
-        assert_eq!(times[0], 500);
-        let pauses: Vec<u64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        assert!(pauses.windows(2).take(6).all(|pair| pair[1] > pair[0]), "{pauses:?}");
-        let most = u64::try_from(DIAL_PAUSE_MAX.as_millis()).unwrap();
-        assert!(pauses[8..].iter().all(|pause| (most * 3 / 4..=most + 25).contains(pause)), "{pauses:?}");
-        let mut dialing = Dialing::default();
-        dialing.want(node(1), Why::Told, &address(), ms(0), ms(0));
-        assert_eq!(dialled(&mut dialing, 600_000).len(), usize::try_from(TOLD_DIALS_MAX).unwrap());
-        assert_eq!(dialing.wants(node(1)), None);
-        dialing.want(node(1), Why::Told, &[], ms(0), ms(0));
-        assert_eq!(dialing.wants(node(1)), None, "nowhere to dial");
-    }
-
-    #[test]
-    fn so_many_are_dialled_at_a_time_and_so_many_wanted() {
-        let mut dialing = Dialing::default();
-        for number in 0..2 * MEMBERS_MAX {
-            dialing.want(node(number), Why::Told, &address(), ms(0), ms(0));
-        }
-        assert_eq!(dialing.wanted.len(), MEMBERS_MAX);
-        let due = dialing.due(ms(0), true, |_| false);
-        assert_eq!(due.len(), GOSSIP_DIALS_MAX);
-        assert_eq!(dialing.due(ms(0), true, |_| false), []);
-        let mut dice = Dice::new(1);
-        dialing.on_dialled(due[0].0, &failed(), ms(0), &mut dice);
-        dialing.on_dialled(due[0].0, &failed(), ms(0), &mut dice);
-        let Target::Node(second) = due[1].0 else { panic!("not a node") };
-        dialing.unwant(second);
-        assert_eq!(dialing.due(ms(0), true, |_| false).len(), 2);
-    }
-
-    #[test]
-    fn seeds_are_dialled_until_they_are_reached_and_again_when_nobody_is_left() {
-        let mut dialing = Dialing::new(3);
-        let mut dice = Dice::new(1);
-        let due = dialing.due(ms(0), true, |_| false);
-        assert_eq!(due.len(), 3);
-        let mut told = |dialing: &mut Dialing, seed, dialled: Dialled| {
-            dialing.on_dialled(Target::Seed(seed), &dialled, ms(0), &mut dice)
-        };
-        assert_eq!(told(&mut dialing, 0, Dialled::Connected(node(1))), None);
-        assert!(told(&mut dialing, 1, Dialled::Ourselves).is_some());
-        assert_eq!(told(&mut dialing, 2, failed()), Some("no".to_owned()));
-        let seeds =
-            |due: Vec<(Target, Vec<Address>)>| due.into_iter().map(|(target, _)| target).collect::<Vec<_>>();
-        assert_eq!(seeds(dialing.due(ms(60_000), false, |_| true)), [Target::Seed(2)], "never ourselves");
-        assert_eq!(told(&mut dialing, 2, failed()), None, "it was told");
-        assert_eq!(seeds(dialing.due(ms(120_000), true, |_| false)), [Target::Seed(0), Target::Seed(2)]);
-    }
-}
+mod tests;

@@ -14,6 +14,7 @@
 //! down within two seconds. A member that was down comes back in its next term. Peers whose sessions do not have the capability
 //! *membership* are members for as long as their sessions last, and nobody is told of them here.
 
+mod attempts;
 mod attention;
 mod codec;
 mod conflicts;
@@ -236,9 +237,8 @@ impl Membership {
     /// Whether nothing will happen until it is told something.
     fn is_idle(&self) -> bool {
         let hears_nobody = !self.peers.values().any(|peer| peer.speaks) && self.known.is_empty();
-        let is_connected = |node| self.peers.contains_key(&node);
         let has_news = self.has_other_members || self.has_new_records || self.standing != Standing::Here;
-        hears_nobody && !has_news && self.dialing.is_idle(true, is_connected)
+        hears_nobody && !has_news && self.dialing.is_idle(self.is_alone(), |node| self.is_spared(node))
     }
 
     /// A dial has come to its end. A session that it made was told of before.

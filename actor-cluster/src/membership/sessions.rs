@@ -55,17 +55,20 @@ impl Membership {
             return;
         }
         let speaks = speaks && self.config.is_transitive;
+        if !speaks {
+            self.give_up_speaker(node, listened);
+        }
         let watch = Watch::new(self.now, listened);
         let peer = Peer { life, speaks, line: Line::Up, is_told: false, is_neighbour: false, watch };
         let former = self.peers.insert(node, peer);
-        if let Some(former) = former.filter(|former| !former.speaks && former.life != life) {
+        if let Some(former) = former.filter(|former| !former.speaks) {
             self.on_plain_gone(&former, Farewell::Lost(LostReason::Replaced));
         }
-        self.dialing.unwant(node);
+        self.dialing.on_met(node, listened);
         self.shunned.remove(&node);
         self.has_new_records |= self.records.learn_first_hand(Record::new(life, name, addresses));
-        self.give_up_greater_life(life, listened);
         if speaks {
+            self.give_up_greater_life(life, listened);
             self.announce_to(life, listened);
             self.tell_records(node, u32::MAX, 0);
         } else {
@@ -80,14 +83,26 @@ impl Membership {
     /// A node that a session is with is in the life that the session is with. One that began with its clock set back has the lesser
     /// number, and foca would never let it win.
     fn give_up_greater_life(&mut self, life: NodeLife, listened: Duration) {
+        self.give_up(life.node, |other| other.incarnation > life.incarnation, listened);
+    }
+
+    /// A node is back with a session that does not have the capability: what it was before is over, and that is told first.
+    fn give_up_speaker(&mut self, node: NodeId, listened: Duration) {
+        self.give_up(node, |_| true, listened);
+        if self.known.contains_key(&node) {
+            self.look_at_members(listened);
+        }
+    }
+
+    /// Forgets what a node was, and that it may be down.
+    fn give_up(&mut self, node: NodeId, is_over: impl Fn(&Identity) -> bool, listened: Duration) {
         let lives = self.swim.all().map(|member| *member.id());
-        let greater: Vec<Identity> =
-            lives.filter(|other| other.node == life.node && other.incarnation > life.incarnation).collect();
-        for identity in greater {
-            if self.known.contains_key(&life.node) {
-                self.farewells.insert(life.node, Farewell::Lost(LostReason::Replaced));
+        let over: Vec<Identity> = lives.filter(|life| life.node == node && is_over(life)).collect();
+        for identity in over {
+            if self.known.contains_key(&node) {
+                self.farewells.insert(node, Farewell::Lost(LostReason::Replaced));
             }
-            self.down.remove(&life.node);
+            self.down.remove(&node);
             self.swim.give_up(identity, listened);
         }
     }
@@ -99,7 +114,6 @@ impl Membership {
         let is_known = self.peers.contains_key(&node) || self.shunned.contains(&node);
         if is_wanted && !is_known && self.known.len() < MEMBERS_MAX {
             self.dialing.want(node, super::dialing::Why::Told, addresses, listened, Duration::ZERO);
-            self.dial_due(listened);
         }
     }
 
@@ -137,6 +151,11 @@ impl Membership {
         let node = life.node;
         let Some(peer) = self.peers.get_mut(&node).filter(|peer| peer.life == life) else { return };
         peer.is_told = false;
+        self.dialing.on_parted(node, listened);
+        if end == SessionEnd::Closed {
+            self.shun(node);
+        }
+        let Some(peer) = self.peers.get_mut(&node) else { return };
         if !peer.speaks {
             if let Some(peer) = self.peers.remove(&node) {
                 let farewell = match end {
@@ -153,7 +172,6 @@ impl Membership {
                 SessionEnd::Lost => peer.line = Line::Cut,
                 SessionEnd::Closed => {
                     self.peers.remove(&node);
-                    self.shunned.insert(node);
                 }
                 SessionEnd::Shutdown => {
                     self.peers.remove(&node);
@@ -167,6 +185,17 @@ impl Membership {
         }
         self.find_neighbours(listened);
         self.settle(listened);
+    }
+
+    /// Its session was closed on purpose: it is not dialled again, until it has left or there is a session again.
+    fn shun(&mut self, node: NodeId) {
+        if self.shunned.len() >= MEMBERS_MAX {
+            let (known, down, dialing) = (&self.known, &self.down, &self.dialing);
+            let may_be_dialled =
+                |node: &NodeId| known.contains_key(node) || down.contains_key(node) || dialing.is_seed(*node);
+            self.shunned.retain(may_be_dialled);
+        }
+        self.shunned.insert(node);
     }
 
     /// A peer says a word of membership.
@@ -188,7 +217,8 @@ impl Membership {
             }
             Frame::Update { member, refutations, state } => {
                 // Gossip of whoever was removed counts for nothing.
-                if self.known.contains_key(&node) && self.may_hear_of(member) {
+                let is_credible = !self.is_talked_away(member, refutations, state);
+                if self.known.contains_key(&node) && is_credible && self.may_hear_of(member) {
                     self.on_update(member, refutations, state, listened);
                 }
             }
@@ -234,11 +264,18 @@ impl Membership {
         }
         if let Some(peer) = self.peers.get(&member.node)
             && peer.line != Line::Cut
-            && member.incarnation > peer.life.incarnation
+            && (!peer.speaks || member.incarnation > peer.life.incarnation)
         {
             return false;
         }
         self.known.contains_key(&member.node) || self.down.contains_key(&member.node) || self.has_place()
+    }
+
+    /// Whether somebody says of a member that it has left while there is a session with it: that it says itself, or the session's end does.
+    fn is_talked_away(&self, member: Identity, refutations: u16, state: State) -> bool {
+        let peer = self.peers.get(&member.node).filter(|peer| peer.life == member.life());
+        let has_session = peer.is_some_and(|peer| peer.line != Line::Cut);
+        has_session && state == State::Down && refutations == LEFT
     }
 
     /// Whether one more node may be remembered. If there is none, whoever is down for longest is forgotten.
@@ -276,7 +313,10 @@ impl Membership {
         {
             return;
         }
-        packet.members.retain(|member| self.may_hear_of(*member.id()));
+        packet.members.retain(|member| {
+            let (identity, refutations, state) = (*member.id(), member.incarnation(), member.state());
+            !self.is_talked_away(identity, refutations, state) && self.may_hear_of(identity)
+        });
         let before = self.swim.refutations();
         if self.swim.handle_packet(&packet, listened).is_ok() {
             self.refute_if_suspected(before, listened);

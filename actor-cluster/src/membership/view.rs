@@ -1,6 +1,6 @@
 //! Who is a member, as this node sees it: what changes is told, and what follows for dials and sessions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use foca::State;
@@ -136,20 +136,28 @@ impl Membership {
         self.known.remove(&node);
         let is_of_it = |peer: &Peer| peer.speaks && peer.life == known.identity.life();
         let session = self.peers.get(&node).filter(|peer| is_of_it(peer)).map(|peer| peer.line);
-        if session.is_some() {
-            self.peers.remove(&node);
-        }
+        let has_session = session.is_some_and(|line| line != Line::Cut);
         self.conflicts.forget(node);
         self.dialing.unwant(node);
         match farewell {
             Farewell::Left => {
+                // It is heard until its session ends.
+                if has_session && let Some(peer) = self.peers.get_mut(&node) {
+                    peer.is_told = false;
+                } else if session.is_some() {
+                    self.peers.remove(&node);
+                }
                 self.shunned.remove(&node);
+                self.dialing.on_left(node);
                 self.records.forget(node);
                 self.tell(MemberEvent::Left(member));
             }
             Farewell::Lost(reason) => {
+                if session.is_some() {
+                    self.peers.remove(&node);
+                }
                 self.tell(MemberEvent::Lost { member, reason });
-                if session.is_some_and(|line| line != Line::Cut) {
+                if has_session {
                     self.effects.push_back(Effect::End { life: known.identity.life() });
                 }
                 if successor.is_none() {
@@ -275,7 +283,10 @@ impl Membership {
 
     /// Who was lost may come back.
     pub(super) fn want_again(&mut self, node: NodeId, listened: Duration) {
-        let is_wanted = self.config.is_transitive && self.standing != Standing::Left;
+        let is_wanted = self.config.is_transitive
+            && self.standing != Standing::Left
+            && !self.shunned.contains(&node)
+            && self.peers.get(&node).is_none_or(|peer| peer.line == Line::Cut);
         if let Some(record) = self.records.get(node).filter(|_| is_wanted) {
             let why = if self.known.contains_key(&node) { Why::Member } else { Why::Lost };
             let first = self.stagger(node);
@@ -289,12 +300,22 @@ impl Membership {
     }
 
     pub(super) fn dial_due(&mut self, listened: Duration) {
-        let is_alone = self.known.is_empty();
-        let peers = &self.peers;
-        let is_connected = |node| peers.get(&node).is_some_and(|peer: &Peer| peer.line != Line::Cut);
-        for (target, addresses) in self.dialing.due(listened, is_alone, is_connected) {
+        let is_alone = self.is_alone();
+        let (peers, shunned) = (&self.peers, &self.shunned);
+        let is_spared = |node| is_spared(peers, shunned, node);
+        for (target, addresses) in self.dialing.due(listened, is_alone, is_spared) {
             self.effects.push_back(Effect::Dial { target, addresses });
         }
+    }
+
+    /// Whether nobody is a member but this node.
+    pub(super) fn is_alone(&self) -> bool {
+        self.known.is_empty() && self.peers.values().all(|peer| peer.speaks)
+    }
+
+    /// Whether a seed's node is not dialled, even if nobody else is there.
+    pub(super) fn is_spared(&self, node: NodeId) -> bool {
+        is_spared(&self.peers, &self.shunned, node)
     }
 
     /// Who has been down for long enough that nobody talks of it any more.
@@ -314,4 +335,9 @@ impl Membership {
             }
         }
     }
+}
+
+/// There is a session with it, or one was closed on purpose.
+fn is_spared(peers: &BTreeMap<NodeId, Peer>, shunned: &BTreeSet<NodeId>, node: NodeId) -> bool {
+    shunned.contains(&node) || peers.get(&node).is_some_and(|peer| peer.line != Line::Cut)
 }

@@ -67,7 +67,7 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::limits::GOSSIP_DIALS_MAX;
+    use crate::limits::{MEMBERSHIP_TICK, TOLD_DIALS_AT_ONCE_MAX};
     use crate::node::NodeServer;
     use crate::testing::pipe::PipeNetwork;
     use crate::transport::{PeerIdentity, Transport};
@@ -81,7 +81,7 @@ mod tests {
         let system = ActorSystem::on(Executor::tokio());
         let server = NodeServer::builder(id).system(system).transport(transport).start().await.unwrap();
         let mut doors = Vec::new();
-        for number in 0..2 * GOSSIP_DIALS_MAX {
+        for number in 0..2 * TOLD_DIALS_AT_ONCE_MAX {
             let mut told = [9; 32];
             told[..8].copy_from_slice(&number.to_le_bytes());
             let told = NodeId::from_bytes(told);
@@ -91,13 +91,13 @@ mod tests {
             doors.push(door);
         }
         let mut dialled = async || {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await; // sleep: virtual time, until all are idle
+            tokio::time::sleep(2 * MEMBERSHIP_TICK).await; // sleep: virtual time, until it looks again
             let knocked = doors.iter_mut().filter_map(|door| door.accept().now_or_never());
             knocked.map(Result::unwrap).collect::<Vec<_>>()
         };
         let first = dialled().await;
-        assert_eq!(first.len(), GOSSIP_DIALS_MAX, "they say nothing, so each takes its time");
+        assert_eq!(first.len(), TOLD_DIALS_AT_ONCE_MAX, "they say nothing, so each takes its time");
         drop(first);
-        assert_eq!(dialled().await.len(), GOSSIP_DIALS_MAX, "then the others have their turn");
+        assert_eq!(dialled().await.len(), TOLD_DIALS_AT_ONCE_MAX, "then the others have their turn");
     }
 }

@@ -7,13 +7,14 @@ use foca::State;
 
 use super::world::{Network, SECOND, World, address, id, instant, number};
 use crate::id::{Incarnation, NodeId, NodeLife};
-use crate::limits::{ERRANDS_MAX, GOSSIP_DIALS_MAX, MEMBERS_MAX};
+use crate::limits::{ERRANDS_MAX, HEARSAY_DIALS_MAX, MEMBERS_MAX};
 use crate::membership::dice::Dice;
 use crate::membership::events::{Clash, MemberEvent};
 use crate::membership::frame::{Frame, Verdict};
 use crate::membership::identity::Identity;
+use crate::membership::swim::LEFT;
 use crate::membership::sync::{BUCKETS, Record};
-use crate::membership::{Config, Effect, Membership, PeerNews};
+use crate::membership::{Config, Dialled, Effect, Membership, PeerNews, SessionEnd, Target};
 
 fn failures(world: &World, node: usize) -> Vec<(String, String)> {
     let told = world.nodes[node].told.iter();
@@ -208,6 +209,129 @@ fn gossip_of_whoever_was_removed_counts_for_nothing() {
     assert_eq!(stage.view(), [1]);
 }
 
+/// It would be deaf to the member, which would hear nobody any more and take all others for lost.
+#[test]
+fn nobody_says_of_another_that_it_has_left_while_there_is_a_session_with_it() {
+    let mut stage = Stage::new();
+    stage.ready(2);
+    stage.hear(2, Frame::Swim(packet(2, foca::Message::Announce)));
+    assert_eq!(stage.view(), [1, 2]);
+    stage.effects();
+    let member = Identity::new(life(2, 1), 0);
+    let lie = Frame::Update { member, refutations: LEFT, state: State::Down };
+    let packet_with_lie = || {
+        let (src, dst) = (Identity::new(life(1, 1), 0), Identity::new(life(0, 5), 0));
+        let header = foca::Header { src, src_incarnation: 0, dst, message: foca::Message::Gossip };
+        let members = vec![foca::Member::new(member, LEFT, State::Down)];
+        Frame::Swim(crate::membership::codec::Packet { header, members }.encode().unwrap())
+    };
+    let said = |stage: &mut Stage| {
+        stage.hear(1, lie.clone());
+        stage.hear(1, packet_with_lie());
+        stage.view()
+    };
+    assert_eq!(said(&mut stage), [1, 2]);
+    stage.machine.handle_interrupted(life(2, 1), stage.now);
+    assert_eq!(said(&mut stage), [1, 2], "the session may find other streams");
+    stage.machine.handle_resumed(life(2, 1), stage.now);
+    stage.effects();
+    stage.hear(2, Frame::Beat { number: 1, heard: 0, held: Duration::ZERO, is_answer: false });
+    stage.tick();
+    stage.tick();
+    let effects = stage.effects();
+    let beats =
+        |effect: &Effect| matches!(effect, Effect::Send { to, frame: Frame::Beat { .. } } if *to == id(2));
+    assert!(effects.iter().any(beats), "it is heard, and beaten to: {effects:?}");
+    let ends = |effect: &Effect| matches!(effect, Effect::End { .. } | Effect::Tell(MemberEvent::Left(_)));
+    assert!(!effects.iter().any(ends), "{effects:?}");
+    // Once the session is over, it is believed.
+    stage.machine.handle_ended(life(2, 1), SessionEnd::Lost, stage.now);
+    assert_eq!(said(&mut stage), [1]);
+    assert!(stage.effects().iter().any(|effect| matches!(effect, Effect::Tell(MemberEvent::Left(_)))));
+}
+
+/// Whoever says so itself is heard for as long as its session lasts, and not dialled when that is lost.
+#[test]
+fn who_says_that_it_leaves_and_stays_is_heard_and_comes_back_as_another_member() {
+    let mut stage = Stage::new();
+    stage.ready(2);
+    stage.hear(2, Frame::Swim(packet(2, foca::Message::Announce)));
+    assert_eq!(stage.view(), [1, 2]);
+    stage.hear(2, Frame::Leave(Identity::new(life(2, 1), 0)));
+    assert_eq!(stage.view(), [1]);
+    assert_eq!(stage.machine.peer_life(id(2)), Some(life(2, 1)));
+    assert!(stage.effects().iter().all(|effect| !matches!(effect, Effect::End { .. })));
+    let (src, dst) = (Identity::new(life(2, 1), 1), Identity::new(life(0, 5), 0));
+    let header = foca::Header { src, src_incarnation: 0, dst, message: foca::Message::Announce };
+    let announce = crate::membership::codec::Packet { header, members: Vec::new() };
+    stage.hear(2, Frame::Swim(announce.encode().unwrap()));
+    assert_eq!(stage.view(), [1, 2]);
+    let told = stage
+        .effects()
+        .into_iter()
+        .filter(|effect| matches!(effect, Effect::Tell(MemberEvent::Joined(_) | MemberEvent::Ready(_))));
+    assert_eq!(told.count(), 2);
+    stage.hear(2, Frame::Leave(src));
+    assert_eq!(stage.view(), [1]);
+    stage.machine.handle_ended(life(2, 1), SessionEnd::Lost, stage.now);
+    assert_eq!(stage.machine.peer_life(id(2)), None);
+    (0..2000).for_each(|_| stage.tick());
+    let dials =
+        |effect: &Effect| matches!(effect, Effect::Dial { target, .. } if *target == Target::Node(id(2)));
+    assert!(!stage.effects().iter().any(dials), "it has left");
+}
+
+/// Members that there are not, each at sixteen addresses of somebody who is none of this cluster, elsewhere every moment.
+#[test]
+fn strangers_are_dialled_at_a_rate_whatever_a_peer_makes_up() {
+    let mut stage = Stage::new();
+    let mut dialled = 0;
+    let mut dials = Vec::new();
+    let rounds = 2000;
+    let begun = stage.now;
+    for round in 0..rounds {
+        let node = 10 + round % 100;
+        let there = (0..16).map(|number| address(100_000 + 16 * round + number));
+        let record = Record::new(life(node, 1), format!("n{round:05}"), there);
+        let states = [State::Alive, State::Down];
+        let incarnation = 1 + u64::try_from(round / 200).unwrap();
+        stage.hear(1, update(node, incarnation, states[round / 100 % 2]));
+        stage.machine.handle_told(id(node), &record.addresses, stage.now);
+        stage.hear(1, Frame::Records { entries: vec![record], wanted: 0 });
+        stage.tick();
+        for effect in stage.effects() {
+            if let Effect::Dial { target, addresses } = effect {
+                dialled += addresses.len();
+                dials.push(target);
+            }
+        }
+        for target in dials.drain(..) {
+            stage.machine.handle_dialled(target, &Dialled::Failed("no".to_owned()), stage.now);
+        }
+        for effect in stage.effects() {
+            if let Effect::Dial { target, addresses } = effect {
+                dialled += addresses.len();
+                dials.push(target);
+            }
+        }
+        stage.hear(
+            1,
+            Frame::Beat {
+                number: u32::try_from(round).unwrap(),
+                heard: u32::try_from(round).unwrap() / 2,
+                held: Duration::ZERO,
+                is_answer: true,
+            },
+        );
+    }
+    let seconds = (stage.now - begun).as_secs();
+    let most = crate::limits::HEARSAY_ADDRESSES_MAX + usize::try_from(seconds + 1).unwrap() * 4;
+    assert!(
+        seconds >= 240 && (crate::limits::HEARSAY_ADDRESSES_MAX..=most).contains(&dialled),
+        "{dialled} in {seconds} s"
+    );
+}
+
 #[test]
 fn another_life_with_our_key_is_told_and_does_not_win_by_hearsay() {
     let mut stage = Stage::new();
@@ -240,7 +364,7 @@ fn what_peers_tell_is_bounded() {
     assert!(stage.machine.swim.timers() < 64, "{}", stage.machine.swim.timers());
     (0..40).for_each(|_| stage.tick());
     let dials = stage.effects().into_iter().filter(|effect| matches!(effect, Effect::Dial { .. })).count();
-    assert_eq!(dials, GOSSIP_DIALS_MAX, "none of them ends here");
+    assert_eq!(dials, HEARSAY_DIALS_MAX, "none of them ends here");
 }
 
 /// Anything in any order, from members and others: nothing panics, nothing grows beyond its bound.

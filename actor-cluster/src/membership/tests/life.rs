@@ -243,6 +243,84 @@ fn an_isolated_node_knows_its_sessions_and_nobody_else() {
     assert!(world.nodes.iter().all(|node| node.life.node == id(number(node.life.node))));
 }
 
+/// A member comes back as an older version, or with `Isolated`: without the capability. Whether or not its former life is known to be over.
+#[test]
+fn a_member_that_comes_back_without_the_capability_is_another_member_and_known_once() {
+    for (seed, tenths_gone) in (0..30).map(|tenth| (tenth, tenth)).chain([(30, 300)]) {
+        let mut world = World::of(4, seed, Network::GOOD);
+        // It dials all of them itself, as an older one does that is told of them.
+        let last = world.add(&[0, 1, 2, 3]);
+        world.run_for(30 * SECOND);
+        assert!(world.has_converged(), "seed {seed}");
+        let since = world.now;
+        world.crash(last);
+        world.run_for(tenths_gone * SECOND / 10);
+        world.nodes[last].is_transitive = false;
+        world.start(last);
+        world.run_for(20 * SECOND);
+        assert!(world.has_converged(), "seed {seed}");
+        for node in 0..4 {
+            let events = told(&world, node, since);
+            let events: Vec<_> = events.into_iter().filter(|event| !event.starts_with("trusted")).collect();
+            let count = |what: &str| events.iter().filter(|event| event.starts_with(what)).count();
+            assert_eq!((count("lost 4"), count("joined 4")), (1, 1), "seed {seed}: {events:?}");
+            assert_eq!(events[events.len() - 2..], ["joined 4", "ready 4"], "seed {seed}: {events:?}");
+        }
+        let since = world.now;
+        world.run_for(20 * SECOND);
+        assert!(world.told_since(since).is_empty(), "seed {seed}: {:?}", world.told_since(since));
+        // And back again.
+        world.nodes[last].is_transitive = true;
+        world.start(last);
+        world.run_for(20 * SECOND);
+        assert!(world.has_converged(), "seed {seed}");
+        for node in 0..4 {
+            assert_eq!(
+                told(&world, node, since),
+                ["lost 4 Disconnected", "joined 4", "ready 4"],
+                "seed {seed}"
+            );
+        }
+    }
+}
+
+/// With nobody else there, neither who was lost nor a seed is dialled.
+#[test]
+fn of_two_nodes_neither_dials_the_other_after_a_session_was_closed_on_purpose() {
+    for is_transitive in [true, false] {
+        let mut world = World::new(1, Network::GOOD);
+        world.add_as("one", super::world::address(0), &[], true);
+        world.add_as("other", super::world::address(1), &[0], is_transitive);
+        world.run_for(30 * SECOND);
+        assert!(world.has_converged());
+        world.end_session(0, 1, SessionEnd::Closed);
+        world.run_for(600 * SECOND);
+        assert!(!world.has_session(0, 1) && !world.has_session(1, 0));
+        assert_eq!((world.view(0), world.view(1)), (vec![], vec![]));
+        world.start(1);
+        assert!(world.run_while_not(10 * SECOND, World::has_converged), "another life begins anew");
+        world.end_session(0, 1, SessionEnd::Lost);
+        assert!(world.run_while_not(40 * SECOND, World::has_converged), "nobody closed that");
+    }
+}
+
+/// A seed is dialled when nobody is left. Whoever knows an older node, or an isolated one, is not alone.
+#[test]
+fn who_knows_a_member_of_its_sessions_is_not_alone() {
+    let mut world = World::new(1, Network::GOOD);
+    world.add_as("seed", super::world::address(0), &[], false);
+    world.add_as("node", super::world::address(1), &[0, 2], true);
+    world.add_as("other", super::world::address(2), &[], false);
+    world.run_for(10 * SECOND);
+    assert_eq!(world.view(1), [0, 2]);
+    world.end_session(0, 1, SessionEnd::Shutdown);
+    world.run_for(60 * SECOND);
+    assert_eq!(world.view(1), [2]);
+    world.end_session(2, 1, SessionEnd::Shutdown);
+    world.run_for(60 * SECOND);
+    assert_eq!(world.view(1), [0, 2], "now it is");
+}
+
 /// A program has closed a session, and wants none.
 #[test]
 fn a_session_that_was_closed_on_purpose_is_not_dialled_again() {

@@ -98,7 +98,7 @@ pub(super) struct Node {
     /// Where it says to be.
     address: Address,
     seeds: Vec<usize>,
-    is_transitive: bool,
+    pub(super) is_transitive: bool,
     armed: Instant,
     overload: Option<Overload>,
     /// It does nothing until then.
