@@ -1,7 +1,10 @@
 //! Panics of a user's code, stopped where it is called: hand-written wire forms,
 //! destructors, listeners, the hook that authorizes. No session must pay for them.
 
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
 
 /// Runs a user's code. Its panic is reported, goes no further, and becomes `None`.
 /// `what` says in the report what panicked.
@@ -13,6 +16,17 @@ pub(crate) fn contained<T>(what: &str, run: impl FnOnce() -> T) -> Option<T> {
         report(what);
     }
     outcome.ok()
+}
+
+/// As [`contained`], for what takes time.
+pub(crate) async fn contained_future<T>(what: &str, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match contained(what, || future.as_mut().poll(cx)) {
+        Some(Poll::Pending) => Poll::Pending,
+        Some(Poll::Ready(outcome)) => Poll::Ready(Some(outcome)),
+        None => Poll::Ready(None),
+    })
+    .await
 }
 
 #[cold]

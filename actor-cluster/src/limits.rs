@@ -256,6 +256,9 @@ pub const DIAL_STAGGER: Duration = Duration::from_millis(500);
 /// ([`DIAL_FAILURES_KEPT_FOR`]).
 pub const TOLD_DIALS_MAX: u32 = 3;
 
+/// How long the function that is asked where a seed is may take. Then that attempt has failed.
+pub const SEED_RESOLVE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How many seeds a node can be given. With one more it does not start.
 pub const SEEDS_MAX: usize = 64;
 

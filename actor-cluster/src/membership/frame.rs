@@ -151,6 +151,40 @@ impl TryFrom<wire::Record> for Record {
     }
 }
 
+/// One of each kind, as `docs/PROTOCOL.md` §9 prints them: of node 3, in its life 9 and term 7, said by node 1 in its life 1 to node 2 in its life 2.
+#[cfg(test)]
+pub(crate) fn examples() -> Vec<Frame> {
+    use super::codec::Packet;
+
+    let identity = |node: u8, incarnation: u64, term: u32| {
+        let life = NodeLife::new(NodeId::from_bytes([node; 32]), Incarnation::from_u64(incarnation));
+        Identity::new(life, term)
+    };
+    let (src, dst, about) = (identity(1, 1, 0), identity(2, 2, 0), identity(3, 9, 7));
+    let packet = |message: foca::Message<Identity>| {
+        let header = foca::Header { src, src_incarnation: 258, dst, message };
+        let members = vec![foca::Member::new(about, 513, State::Suspect)];
+        Frame::Swim(Packet { header, members }.encode().unwrap())
+    };
+    let address = "tcp+tls://host:1".parse().unwrap();
+    vec![
+        Frame::Beat { number: 1, heard: 2, held: Duration::from_micros(3), is_answer: true },
+        Frame::Ask { about, number: 4 },
+        Frame::Verdict { about, number: 4, verdict: Verdict::Unknown },
+        Frame::Verdict { about, number: 4, verdict: Verdict::Heard },
+        Frame::Verdict { about, number: 4, verdict: Verdict::NotHeard },
+        Frame::Update { member: about, refutations: 513, state: State::Down },
+        packet(foca::Message::Gossip),
+        packet(foca::Message::PingReq { target: about, probe_number: 5 }),
+        Frame::Digest(Box::new(std::array::from_fn(|bucket| bucket as u64))),
+        Frame::Records {
+            entries: vec![Record::new(about.life(), "node-3".to_owned(), [address])],
+            wanted: 0x8001,
+        },
+        Frame::Leave(src),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,26 +194,9 @@ mod tests {
         Identity::new(life, 7)
     }
 
-    fn frames() -> Vec<Frame> {
-        let record = Record::new(identity(1).life(), "a".to_owned(), ["pipe://a".parse().unwrap()]);
-        let about = identity(2);
-        vec![
-            Frame::Beat { number: 1, heard: 2, held: Duration::from_micros(3), is_answer: true },
-            Frame::Ask { about, number: 4 },
-            Frame::Verdict { about, number: 4, verdict: Verdict::Unknown },
-            Frame::Verdict { about, number: 4, verdict: Verdict::Heard },
-            Frame::Verdict { about, number: 4, verdict: Verdict::NotHeard },
-            Frame::Update { member: about, refutations: 5, state: State::Down },
-            Frame::Swim(vec![1, 2, 3]),
-            Frame::Digest(Box::new([6; BUCKETS])),
-            Frame::Records { entries: vec![record], wanted: 0x8001 },
-            Frame::Leave(about),
-        ]
-    }
-
     #[test]
     fn every_frame_comes_back() {
-        for frame in frames() {
+        for frame in examples() {
             assert_eq!(Frame::decode(&frame.clone().encode()), Ok(Some(frame)));
         }
     }

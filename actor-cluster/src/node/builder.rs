@@ -153,7 +153,8 @@ impl NodeBuilder {
 
     /// As [`seed`](Self::seed), for addresses that are looked up somewhere: the records of a service in DNS, a list that an
     /// orchestrator keeps. It is asked before each attempt, and the addresses are tried in its order, as one seed; an error is
-    /// told by [`SeedFailed`](crate::MemberEvent::SeedFailed). The name is for people.
+    /// told by [`SeedFailed`](crate::MemberEvent::SeedFailed), and so is that it panics, or takes longer than
+    /// [`SEED_RESOLVE_TIMEOUT`](crate::limits::SEED_RESOLVE_TIMEOUT): then its future is dropped. It must not block its thread. The name is for people.
     pub fn seed_with<F>(
         mut self,
         name: impl Into<String>,
@@ -176,8 +177,9 @@ impl NodeBuilder {
         self
     }
 
-    /// Calls this with everything that happens to members, in order. It is called on the task of membership, and must be quick;
-    /// [`NodeServer::member_events`] is for whoever takes longer.
+    /// Calls this with everything that happens to members, in order. It is called on the task of membership, which says nothing to
+    /// anybody meanwhile: it must be quick, or the others take this node for dead. [`NodeServer::member_events`] is for whoever takes longer.
+    /// It may ask the node anything, and have it leave; what it waits for must not be waited for there. Its panic is reported and goes no further.
     pub fn on_member_event(mut self, listener: impl Fn(&MemberEvent) + Send + Sync + 'static) -> Self {
         self.members.listeners.push(Box::new(listener));
         self

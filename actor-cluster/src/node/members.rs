@@ -2,9 +2,10 @@
 //!
 //! ```text
 //!  sessions' tasks ── note ──► Membership ◄── time ── the task of membership
-//!                                  └── effects ──────► says, dials, ends sessions, tells
+//!                                  └── effects ──────► says, dials, ends sessions; events ──► that task tells them
 //! ```
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,10 +18,10 @@ use super::link::Link;
 use super::member_events::Feeds;
 use super::ways::{Way, first_to_work};
 use super::{Mode, Node};
-use crate::contain::contained;
+use crate::contain::{contained, contained_future};
 use crate::error::{ConnectError, HandshakeError};
 use crate::id::{NodeId, NodeLife};
-use crate::limits::SUSPICION_WINDOW;
+use crate::limits::{SEED_RESOLVE_TIMEOUT, SUSPICION_WINDOW};
 use crate::locked::locked;
 use crate::membership::events::MemberEvent;
 use crate::membership::frame::Frame;
@@ -54,8 +55,10 @@ pub(super) struct Members {
     machine: Mutex<Membership>,
     /// There are effects to carry out, or another time to be called.
     news: Notify,
-    /// Held while effects are carried out, so that all are in order.
+    /// Held while effects are carried out, so that all are in order. Nobody else's code runs meanwhile.
     carrying: Mutex<()>,
+    /// What the task of membership is to tell.
+    untold: Mutex<VecDeque<MemberEvent>>,
     seeds: Vec<Seed>,
     listeners: Vec<Listener>,
     pub(super) feeds: Feeds,
@@ -68,6 +71,7 @@ impl Members {
             machine: Mutex::new(Membership::new(config, seed, now)),
             news: Notify::new(),
             carrying: Mutex::default(),
+            untold: Mutex::default(),
             seeds,
             listeners,
             feeds: Feeds::default(),
@@ -84,6 +88,7 @@ pub(super) async fn run(node: Arc<Node>) {
     loop {
         let news = node.members.news.notified();
         node.carry_out();
+        node.tell_members();
         let due = locked(&node.members.machine).next_timeout();
         if due == Instant::FAR {
             news.await;
@@ -151,7 +156,7 @@ impl Node {
                 Some(Effect::Send { to, frame }) => self.say_membership(to, frame),
                 Some(Effect::Dial { target, addresses }) => self.dial_target(target, addresses),
                 Some(Effect::End { life }) => self.end_lost(life),
-                Some(Effect::Tell(event)) => self.tell_members(&event),
+                Some(Effect::Tell(event)) => locked(&self.members.untold).push_back(event),
                 None => return,
             }
         }
@@ -171,30 +176,52 @@ impl Node {
         }
     }
 
-    fn tell_members(&self, event: &MemberEvent) {
-        tracing::debug!(?event);
-        for listener in &self.members.listeners {
-            contained("a listener to members", || listener(event));
+    /// Under no lock: whoever listens may call the node.
+    fn tell_members(&self) {
+        loop {
+            let Some(event) = locked(&self.members.untold).pop_front() else { return };
+            tracing::debug!(?event);
+            for listener in &self.members.listeners {
+                contained("a listener to members", || listener(&event));
+            }
+            self.members.feeds.put(&event);
         }
-        self.members.feeds.put(event);
     }
 
     fn dial_target(self: &Arc<Self>, target: Target, addresses: Vec<Address>) {
         let node = self.clone();
         self.spawn_intake(async move {
-            let dialled = match target {
-                Target::Seed(number) => node.dial_seed(number).await,
-                Target::Node(member) => node.dial_member(member, addresses).await,
+            let dial = async {
+                match target {
+                    Target::Seed(number) => node.dial_seed(number).await,
+                    Target::Node(member) => node.dial_member(member, addresses).await,
+                }
             };
+            // The machine counts a dial until it hears how it ended.
+            let dialled = contained_future("a dial", dial).await;
+            let dialled = dialled.unwrap_or_else(|| Dialled::Failed("dialling it panicked".to_owned()));
             node.note(|members, now| members.handle_dialled(target, &dialled, now));
         });
     }
 
     async fn dial_seed(self: &Arc<Self>, number: usize) -> Dialled {
         let Some(seed) = self.members.seeds.get(number) else { return Dialled::Ourselves };
-        match (seed.resolve)().await {
+        match self.resolve(seed).await {
             Err(error) => Dialled::Failed(error),
             Ok(addresses) => self.dial_any(addresses, None).await,
+        }
+    }
+
+    /// Asks a function of the user's, which may do anything.
+    async fn resolve(&self, seed: &Seed) -> Result<Vec<Address>, String> {
+        let asked = async {
+            let resolved = async { (seed.resolve)().await };
+            self.executor().timeout(SEED_RESOLVE_TIMEOUT, resolved).await
+        };
+        match contained_future("the resolver of a seed", asked).await {
+            Some(Ok(resolved)) => resolved,
+            Some(Err(_)) => Err(format!("its addresses were not found within {SEED_RESOLVE_TIMEOUT:?}")),
+            None => Err("looking up its addresses panicked".to_owned()),
         }
     }
 

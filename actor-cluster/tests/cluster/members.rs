@@ -1,5 +1,6 @@
 //! Who is a member: seeds, events, and what becomes of sessions.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -205,6 +206,105 @@ async fn b11_members_of_an_isolated_node_are_its_sessions(network: Network) {
     network.cut();
     assert_eq!(lost(&mut events).await, (id(2), LostReason::Disconnected));
     assert_eq!(members(&a), []);
+}
+
+/// What a user's functions do wrong is the seed's failure, and nothing else's.
+#[tokio::test(start_paused = true)]
+async fn b11_a_seed_whose_function_panics_or_hangs_has_failed_and_is_asked_again() {
+    let network = Network::one_stream();
+    let there = node_with(&network, 1, |builder| builder.mode(Mode::Transitive)).await;
+    let (seed, asked) = (there.address(), Arc::new(AtomicUsize::new(0)));
+    let here = node_with(&network, 2, |builder| {
+        let counter = asked.clone();
+        builder
+            .mode(Mode::Transitive)
+            .seed_with("panics", || -> std::future::Ready<_> { panic!("on purpose") })
+            .seed_with("panics later", || async { panic!("on purpose") })
+            .seed_with("hangs", std::future::pending)
+            .seed_with("hangs at first", move || {
+                let (seed, is_first) = (seed.clone(), counter.fetch_add(1, Ordering::Relaxed) == 0);
+                async move { if is_first { std::future::pending().await } else { Ok(vec![seed]) } }
+            })
+    });
+    let here = here.await;
+    let mut events = here.server.member_events();
+    let mut failed = Vec::new();
+    let ready = loop {
+        match events.next().await.expect("the node is there") {
+            MemberEvent::SeedFailed { seed, error } => failed.push((seed, error)),
+            MemberEvent::Ready(member) => break member.node,
+            _ => {}
+        }
+    };
+    assert_eq!(ready, id(1));
+    failed.sort();
+    let told = |seed: &str, error: &str| (seed.to_owned(), error.to_owned());
+    let (panicked, late) = ("looking up its addresses panicked", "its addresses were not found within 10s");
+    let expected = [
+        told("hangs", late),
+        told("hangs at first", late),
+        told("panics", panicked),
+        told("panics later", panicked),
+    ];
+    assert_eq!(failed, expected);
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+}
+
+/// A listener is nobody's lock's business: it may ask the node, and have it leave.
+#[test]
+fn b10_a_listener_may_ask_its_node_and_have_it_leave() {
+    let (sender, outcome) = std::sync::mpsc::channel();
+    // On a thread of its own: a deadlock would not end.
+    std::thread::spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().start_paused(true).build().unwrap();
+        sender.send(runtime.block_on(left_by_its_listener()))
+    });
+    // sleep: real time, for a thread that is not to be waited for without end.
+    let (asked, told) = outcome.recv_timeout(Duration::from_secs(30)).expect("it came to no end");
+    assert_eq!(asked, [id(1)], "{told:?}");
+    assert!(
+        matches!(&told[..], [MemberEvent::Joined(_), MemberEvent::Ready(_), MemberEvent::Left(_)]),
+        "{told:?}"
+    );
+}
+
+/// Whom a node knew when its listener asked; what another was told of it.
+async fn left_by_its_listener() -> (Vec<actor_cluster::NodeId>, Vec<MemberEvent>) {
+    let network = PipeNetwork::new();
+    let start = async |number: u8, listener: Box<dyn Fn(&MemberEvent) + Send + Sync>| {
+        let transport =
+            network.transport(format!("node-{number}")).with_identity(PeerIdentity::Node(id(number)));
+        let system = ActorSystem::on(Executor::tokio());
+        let builder = NodeServer::builder(id(number)).system(system).transport(transport);
+        builder.on_member_event(listener).start().await.unwrap()
+    };
+    let other = start(1, Box::new(|_| {})).await;
+    let mut events = other.member_events();
+    let (server, asked) = (Arc::new(Mutex::new(None::<NodeServer>)), Arc::new(Mutex::new(Vec::new())));
+    let (slot, log) = (server.clone(), asked.clone());
+    let node = start(
+        2,
+        Box::new(move |event| {
+            if !matches!(event, MemberEvent::Ready(_)) {
+                return;
+            }
+            let node = slot.lock().unwrap().take().expect("it is told once");
+            log.lock().unwrap().extend(node.members().members.iter().map(|member| member.node));
+            // What it does at once it does here.
+            assert!(futures_util::FutureExt::now_or_never(node.leave()).is_none());
+        }),
+    );
+    let node = node.await;
+    let address = node.addresses()[0].clone();
+    *server.lock().unwrap() = Some(node);
+    drop(other.connect(&address).await);
+    let mut told = Vec::new();
+    while told.len() < 3 {
+        told.push(events.next().await.expect("the node is there"));
+    }
+    let asked = asked.lock().unwrap().clone();
+    (asked, told)
 }
 
 struct Keeper(tokio::sync::mpsc::UnboundedSender<MemberEvent>);

@@ -7,7 +7,9 @@ use prost::Message;
 
 use super::{A, B, Letter, frames};
 use crate::limits;
+use crate::membership;
 use crate::session::Shape;
+use crate::session::capabilities::Capabilities;
 use crate::testing::pair::{Node, Pair, Side};
 use crate::trace::TraceContext;
 use crate::transport::{CloseCode, CloseReason, LaneSet};
@@ -252,6 +254,24 @@ fn control_is_frozen() {
     names.dedup();
     assert_eq!(names.len(), 22, "every message of the control lane is there: {names:?}");
     assert_block("control", &lines);
+}
+
+/// Each word about who is a member, written by A.
+#[test]
+fn membership_is_frozen() {
+    let transitive = |number| {
+        let mut node = Node::new(number);
+        node.myself.capabilities = Capabilities::TRANSITIVE;
+        node
+    };
+    let mut pair = Pair::new(transitive(1), transitive(2));
+    pair.open(LaneSet::ALL);
+    pair.drive();
+    lines(&mut pair, A);
+    let words = membership::frame::examples();
+    words.into_iter().for_each(|word| pair.session(A).say_membership(word.encode()));
+    pair.drive();
+    assert_block("membership", &lines(&mut pair, A));
 }
 
 /// The limits that a peer can notice, with their values.
