@@ -4,23 +4,21 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::str::FromStr;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::limits::{
-    ANSWER_TIMEOUT_DEFAULT, NODES_MAX, READY_TIMEOUT_DEFAULT, SEEDS_MAX, STOP_TIMEOUT_DEFAULT, UNTIL_PAUSE,
-};
+use crate::limits::{NODES_MAX, SEEDS_MAX, STOP_TIMEOUT_DEFAULT, UNTIL_PAUSE};
 
+use super::builder::ProcessClusterBuilder;
 use super::error::ProcessError;
 use super::invitation::Invitation;
 use super::member::{Inspection, Member};
 use super::network::Network;
 use super::node_process::{Greeting, NodeProcess};
-use super::program::{NodePlan, Program};
+use super::program::NodePlan;
 use super::talk::Talk;
 
 /// Nodes that are processes, numbered from 0. Dropping it kills them all, and removes the networks that they had. So does our
@@ -33,101 +31,12 @@ pub struct ProcessCluster {
     settings: ProcessClusterBuilder,
     // Before the network, in which they are.
     nodes: Vec<Member>,
-    network: Option<Network>,
-}
-
-/// How a cluster is to be; see [`ProcessCluster::builder`].
-pub struct ProcessClusterBuilder {
-    program: Program,
-    nodes: usize,
-    in_namespaces: bool,
-    each: Box<Each>,
-    logs: Option<PathBuf>,
-    ready_timeout: Duration,
-    answer_timeout: Duration,
-}
-
-/// What is different for each node.
-type Each = dyn Fn(usize, &mut NodePlan) + Send + Sync;
-
-impl ProcessClusterBuilder {
-    /// How many nodes there are at first; 3 unless said, at most [`NODES_MAX`].
-    pub fn nodes(mut self, nodes: usize) -> Self {
-        self.nodes = nodes;
-        self
-    }
-
-    /// Each node gets a network of its own, as a namespace of Linux, and an address in it; so they can be cut off from each
-    /// other. It takes root and iproute2. Otherwise they are all on this machine's loopback.
-    pub fn in_namespaces(mut self) -> Self {
-        self.in_namespaces = true;
-        self
-    }
-
-    /// What is different for each node: asked once for each, with its number, before it is started for the first time.
-    pub fn each(mut self, plan: impl Fn(usize, &mut NodePlan) + Send + Sync + 'static) -> Self {
-        self.each = Box::new(plan);
-        self
-    }
-
-    /// What nodes write to their standard error goes to files in this directory, one for each life: `node-0.1.log`. Otherwise
-    /// it goes where ours does.
-    pub fn logs_in(mut self, directory: impl Into<PathBuf>) -> Self {
-        self.logs = Some(directory.into());
-        self
-    }
-
-    /// How long a node may take until it is [ready](super::Guest::ready): [`READY_TIMEOUT_DEFAULT`] unless said.
-    pub fn ready_timeout(mut self, timeout: Duration) -> Self {
-        self.ready_timeout = timeout;
-        self
-    }
-
-    /// How long a node may take to answer: [`ANSWER_TIMEOUT_DEFAULT`] unless said.
-    pub fn answer_timeout(mut self, timeout: Duration) -> Self {
-        self.answer_timeout = timeout;
-        self
-    }
-
-    /// Starts the nodes: the first, and once that is ready the others, all at once, which have it as their seed. All are ready
-    /// when this returns.
-    ///
-    /// # Errors
-    ///
-    /// [`ProcessError::NotHere`] if they are to be in namespaces and this machine does not let us; whatever keeps a node from
-    /// being ready.
-    pub async fn start(self) -> Result<ProcessCluster, ProcessError> {
-        let network = if self.in_namespaces { Some(Network::new()?) } else { None };
-        let count = self.nodes;
-        let mut cluster = ProcessCluster { settings: self, nodes: Vec::new(), network };
-        if count > 0 {
-            cluster.add().await?;
-            cluster.add_many(count - 1).await?;
-        }
-        Ok(cluster)
-    }
-}
-
-impl fmt::Debug for ProcessClusterBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("ProcessClusterBuilder");
-        shown.field("program", &self.program).field("nodes", &self.nodes);
-        shown.field("in_namespaces", &self.in_namespaces).finish_non_exhaustive()
-    }
+    pub(super) network: Option<Network>,
 }
 
 impl ProcessCluster {
-    /// Nodes that run this program, which begins with [`Guest::arrive`](super::Guest::arrive).
-    pub fn builder(program: Program) -> ProcessClusterBuilder {
-        ProcessClusterBuilder {
-            program,
-            nodes: 3,
-            in_namespaces: false,
-            each: Box::new(|_, _| {}),
-            logs: None,
-            ready_timeout: READY_TIMEOUT_DEFAULT,
-            answer_timeout: ANSWER_TIMEOUT_DEFAULT,
-        }
+    pub(super) fn new(settings: ProcessClusterBuilder, network: Option<Network>) -> Self {
+        Self { settings, nodes: Vec::new(), network }
     }
 
     /// How many nodes there are, those that have ended among them.
@@ -348,90 +257,6 @@ impl ProcessCluster {
         self.member(node)?.talk.next_told(self.settings.answer_timeout).await
     }
 
-    /// Nothing gets through between two nodes, in either direction; nobody is told so.
-    ///
-    /// # Errors
-    ///
-    /// [`ProcessError::OnLoopback`].
-    pub fn cut(&mut self, one: usize, other: usize) -> Result<(), ProcessError> {
-        self.cut_ways(&[(one, other), (other, one)], true)
-    }
-
-    /// Nothing gets through from one node to another; what goes the other way does.
-    ///
-    /// # Errors
-    ///
-    /// [`ProcessError::OnLoopback`].
-    pub fn cut_one_way(&mut self, from: usize, to: usize) -> Result<(), ProcessError> {
-        self.cut_ways(&[(from, to)], true)
-    }
-
-    /// Everything gets through between two nodes again.
-    ///
-    /// # Errors
-    ///
-    /// [`ProcessError::OnLoopback`].
-    pub fn heal(&mut self, one: usize, other: usize) -> Result<(), ProcessError> {
-        self.cut_ways(&[(one, other), (other, one)], false)
-    }
-
-    /// Nothing gets through between nodes of different groups. Nodes that are in none are left as they are.
-    ///
-    /// # Errors
-    ///
-    /// [`ProcessError::OnLoopback`].
-    pub fn partition(&mut self, groups: &[&[usize]]) -> Result<(), ProcessError> {
-        let mut ways = Vec::new();
-        for (place, group) in groups.iter().enumerate() {
-            for other in &groups[place + 1..] {
-                for (&one, &other) in group.iter().flat_map(|one| other.iter().map(move |other| (one, other)))
-                {
-                    ways.extend([(one, other), (other, one)]);
-                }
-            }
-        }
-        self.cut_ways(&ways, true)
-    }
-
-    /// Pulls a node's wire: its link is down, and it sees that.
-    ///
-    /// # Errors
-    ///
-    /// [`ProcessError::OnLoopback`].
-    pub fn unplug(&mut self, node: usize) -> Result<(), ProcessError> {
-        let number = self.number(node)?;
-        self.network_mut()?.switch(number, false)
-    }
-
-    /// Puts it in again.
-    ///
-    /// # Errors
-    ///
-    /// [`ProcessError::OnLoopback`].
-    pub fn plug_in(&mut self, node: usize) -> Result<(), ProcessError> {
-        let number = self.number(node)?;
-        self.network_mut()?.switch(number, true)
-    }
-
-    /// Everything gets through everywhere again.
-    ///
-    /// # Errors
-    ///
-    /// [`ProcessError::OnLoopback`].
-    pub fn heal_all(&mut self) -> Result<(), ProcessError> {
-        self.network_mut()?.heal()
-    }
-
-    fn cut_ways(&mut self, ways: &[(usize, usize)], is_cut: bool) -> Result<(), ProcessError> {
-        let ways: Result<Vec<_>, ProcessError> =
-            ways.iter().map(|&(from, to)| Ok((self.number(from)?, self.number(to)?))).collect();
-        self.network_mut()?.cut(&ways?, is_cut)
-    }
-
-    fn network_mut(&mut self) -> Result<&mut Network, ProcessError> {
-        self.network.as_mut().ok_or(ProcessError::OnLoopback)
-    }
-
     fn member(&self, node: usize) -> Result<&Member, ProcessError> {
         self.nodes.get(node).ok_or(ProcessError::NoSuchNode(node))
     }
@@ -440,7 +265,7 @@ impl ProcessCluster {
         self.nodes.get_mut(node).ok_or(ProcessError::NoSuchNode(node))
     }
 
-    fn number(&self, node: usize) -> Result<u8, ProcessError> {
+    pub(super) fn number(&self, node: usize) -> Result<u8, ProcessError> {
         self.member(node)?;
         self.number_of(node)
     }

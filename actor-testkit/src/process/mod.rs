@@ -84,6 +84,7 @@
 //! end: [`Guest::next`] says [`Order::Stop`], and the process ends after [`GUEST_GRACE`](crate::limits::GUEST_GRACE) at the latest; frozen
 //! ones are killed, and namespaces removed, by shells that wait for our end.
 
+mod builder;
 mod cluster;
 mod error;
 mod guest;
@@ -93,12 +94,14 @@ mod lines;
 mod member;
 mod network;
 mod node_process;
+mod parting;
 mod program;
 mod relay;
 mod talk;
 mod warden;
 
-pub use self::cluster::{ProcessCluster, ProcessClusterBuilder};
+pub use self::builder::ProcessClusterBuilder;
+pub use self::cluster::ProcessCluster;
 pub use self::error::{Ending, ProcessError, or_skip};
 pub use self::guest::{Guest, Order, Question};
 pub use self::invitation::Invitation;
