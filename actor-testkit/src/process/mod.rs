@@ -86,6 +86,8 @@
 
 mod builder;
 mod cluster;
+mod conditions;
+mod datagrams;
 mod error;
 mod guest;
 mod invitation;
@@ -102,6 +104,8 @@ mod warden;
 
 pub use self::builder::ProcessClusterBuilder;
 pub use self::cluster::ProcessCluster;
+pub use self::conditions::{Conditions, Direction};
+pub use self::datagrams::Datagrams;
 pub use self::error::{Ending, ProcessError, or_skip};
 pub use self::guest::{Guest, Order, Question};
 pub use self::invitation::Invitation;
@@ -109,4 +113,4 @@ pub use self::lab::Lab;
 pub use self::member::{Inspection, NodeState};
 pub use self::node_process::{Greeting, NodeProcess, parent_gone};
 pub use self::program::{NodePlan, Program};
-pub use self::relay::{Conditions, Datagrams, Direction, Relay};
+pub use self::relay::Relay;
