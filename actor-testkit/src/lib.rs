@@ -58,6 +58,8 @@
 mod bench;
 #[cfg(feature = "cluster")]
 pub mod cluster;
+#[cfg(any(feature = "cluster", feature = "process"))]
+mod crash;
 pub mod limits;
 mod probe;
 #[cfg(feature = "process")]

@@ -29,15 +29,25 @@ const DIAL: Duration = Duration::from_secs(2);
 ///
 /// If the system has no random bytes.
 pub fn with_keys() -> impl Fn(usize, &mut NodePlan) + Send + Sync + 'static {
+    with_keys_for(Way::Tcp)
+}
+
+/// The same for another way: TCP or QUIC.
+///
+/// # Panics
+///
+/// If the system has no random bytes.
+pub fn with_keys_for(way: Way) -> impl Fn(usize, &mut NodePlan) + Send + Sync + 'static {
     let authority = Authority::new().expect("an authority");
     move |_, plan| {
-        let keys = authority.keys(&plan.invitation.name, &[Way::Tcp]).expect("a name that will do");
+        let keys = authority.keys(&plan.invitation.name, &[way]).expect("a name that will do");
         let bytes = to_bytes(&keys, &WireContext::default()).expect("keys can be written down");
         plan.invitation.set_bytes(KEYS, &bytes);
     }
 }
 
-/// Starts the node that is invited: over TCP, where it is told to listen.
+/// Starts the node that is invited: over the way that its keys are for, where it is told to listen; and tells others of the relay
+/// before it, if there is one.
 ///
 /// # Errors
 ///
@@ -48,8 +58,18 @@ pub async fn start(
 ) -> Result<Arc<NodeServer>, Box<dyn Error>> {
     let bytes = invitation.bytes_of(KEYS).ok_or("the invitation has no keys")?;
     let keys: NodeKeys = from_bytes(&bytes.into(), &WireContext::default())?;
-    let transport = keys.tcp_on(SocketAddr::new(invitation.ip, invitation.port))?.build()?;
-    let builder = NodeServer::builder(keys.node).name(&keys.name).transport(transport);
+    let address = SocketAddr::new(invitation.ip, invitation.port);
+    let advertised = invitation.advertised.unwrap_or(address).to_string();
+    let builder = NodeServer::builder(keys.node).name(&keys.name);
+    let builder = if keys.ways().contains(&Way::Quic) {
+        let config = keys.quic_on(address)?;
+        let config = if invitation.advertised.is_some() { config.advertise(advertised) } else { config };
+        builder.transport(config.build()?)
+    } else {
+        let config = keys.tcp_on(address)?;
+        let config = if invitation.advertised.is_some() { config.advertise(advertised) } else { config };
+        builder.transport(config.build()?)
+    };
     Ok(Arc::new(settings(builder).start().await?))
 }
 

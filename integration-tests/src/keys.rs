@@ -177,8 +177,22 @@ impl NodeKeys {
     ///
     /// [`TransportError::Config`] if the node has no certificate.
     pub fn quic(&self) -> Result<QuicConfig, TransportError> {
+        self.quic_on(ANY_PORT)
+    }
+
+    /// As [`quic`](Self::quic), and it listens there.
+    ///
+    /// # Errors
+    ///
+    /// As [`quic`](Self::quic).
+    pub fn quic_on(&self, address: SocketAddr) -> Result<QuicConfig, TransportError> {
         let (credentials, authorities) = self.certificate(Way::Quic)?;
-        Ok(QuicTransport::builder().listen(ANY_PORT).credentials(credentials).authorities(authorities))
+        Ok(QuicTransport::builder().listen(address).credentials(credentials).authorities(authorities))
+    }
+
+    /// The ways that the node is reached.
+    pub fn ways(&self) -> &[Way] {
+        &self.ways
     }
 
     fn certificate(&self, way: Way) -> Result<(Credentials, Authorities), TransportError> {

@@ -1,5 +1,6 @@
 //! A node to play with, and to test with: it greets whoever asks, tells what it sees, and does what it is asked.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs::{self, OpenOptions};
 use std::sync::{Arc, Mutex};
@@ -40,29 +41,48 @@ pub enum Greet {
     /// Answers how much it is.
     #[rpc]
     Weigh(Vec<u8>, ReplyPort<u64>),
+    /// The next number of a sender's, who counts from 0.
+    Number(String, u64),
+    /// Answers how many numbers came of a sender, and how many of them were not its next.
+    #[rpc]
+    Numbers(String, ReplyPort<(u64, u64)>),
 }
 
 /// Greets in the name of a node.
 #[derive(Debug)]
 struct Greeter(String);
 
+/// What a greeter remembers.
+#[derive(Debug, Default)]
+struct Memory {
+    greeted: u64,
+    /// By sender: how many numbers came, and how many of them were not the next.
+    numbers: BTreeMap<String, (u64, u64)>,
+}
+
 impl Actor for Greeter {
     type Msg = Greet;
-    type State = u64;
+    type State = Memory;
     type Arguments = ();
 
-    async fn pre_start(&self, _: &ActorRef<Greet>, (): ()) -> Result<u64, ActorError> {
-        Ok(0)
+    async fn pre_start(&self, _: &ActorRef<Greet>, (): ()) -> Result<Memory, ActorError> {
+        Ok(Memory::default())
     }
 
-    async fn handle(&self, _: &ActorRef<Greet>, greet: Greet, greeted: &mut u64) -> Result<(), ActorError> {
+    async fn handle(&self, _: &ActorRef<Greet>, greet: Greet, memory: &mut Memory) -> Result<(), ActorError> {
         // Whoever asks and goes away misses it.
         match greet {
             Greet::Hello(name, port) => {
-                *greeted += 1;
-                _ = port.send(format!("hello {name}, from {}; greeting {greeted}", self.0));
+                memory.greeted += 1;
+                _ = port.send(format!("hello {name}, from {}; greeting {}", self.0, memory.greeted));
             }
             Greet::Weigh(load, port) => _ = port.send(load.len() as u64),
+            Greet::Number(name, number) => {
+                let (came, astray) = memory.numbers.entry(name).or_default();
+                *astray += u64::from(number != *came);
+                *came += 1;
+            }
+            Greet::Numbers(name, port) => _ = port.send(memory.numbers.remove(&name).unwrap_or_default()),
         }
         Ok(())
     }
@@ -74,6 +94,7 @@ impl Actor for Greeter {
 /// - `know ADDRESS..`: to stay connected with those;
 /// - `greet NAME`, `rounds NAME COUNT`, `weigh NAME BYTES`: to call that node's greeter; the answer is that one's, or what became
 ///   of the call;
+/// - `number NAME COUNT`: to send that one so many numbers in their order; the answer is how many came, and how many not in their turn;
 /// - `refused`: how many did not get in;
 /// - `logged`: how much is in its log.
 ///
@@ -145,6 +166,10 @@ async fn answer(node: Arc<NodeServer>, told: Invitation, question: Question) {
             }
             _ => question.answer("nobody"),
         },
+        ["number", name, count] => match (greeter_of(&node, name), count.parse()) {
+            (Some(greeter), Ok(count)) => question.answer(number(&greeter, &told.name, count).await),
+            _ => question.answer("nobody"),
+        },
         ["refused"] => question.answer(node.refusals().total()),
         ["logged"] => {
             let logged =
@@ -166,6 +191,19 @@ async fn rounds(greeter: &ActorRef<Greet>, name: &str, count: u32) -> String {
         }
     }
     format!("{count} rounds")
+}
+
+/// Sends them without waiting for anything but room.
+async fn number(greeter: &ActorRef<Greet>, name: &str, count: u64) -> String {
+    for number in 0..count {
+        if let Err(error) = greeter.send(Greet::Number(name.to_owned(), number)).await {
+            return error.to_string();
+        }
+    }
+    match greeter.call(|port| Greet::Numbers(name.to_owned(), port)).await {
+        Ok((came, astray)) => format!("{came} came, {astray} not in their turn"),
+        Err(error) => error.to_string(),
+    }
 }
 
 fn outcome<T: ToString>(answer: Result<T, CallError<Greet>>) -> String {

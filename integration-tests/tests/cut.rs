@@ -57,7 +57,7 @@ async fn b12_a_connection_cut_again_and_again_under_load_loses_nothing() {
 pub(crate) async fn behind_a_relay(keys: &NodeKeys) -> (Member, Relay) {
     loop {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let relay = Relay::to(free).await.unwrap();
+        let relay = Relay::to(free, 0).unwrap();
         let transport = keys.tcp().unwrap().listen(free).advertise(relay.address().to_string());
         let system = ActorSystem::new();
         let builder = NodeServer::builder(keys.node).system(system.clone()).mode(Mode::Isolated);

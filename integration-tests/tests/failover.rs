@@ -44,7 +44,7 @@ async fn b12_a_session_goes_from_tcp_to_quic_and_back_under_load() {
             tcp.shut().await;
             goes_by(&session, Way::Quic).await;
             load.passes(MESSAGES).await;
-            tcp.open().await.unwrap();
+            tcp.open().unwrap();
             // Nobody says that it is lost. The heartbeat finds out.
             quic.silence();
         }
@@ -78,7 +78,7 @@ async fn behind_relays(keys: &NodeKeys) -> (Member, Relay, Datagrams) {
             TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap(),
             UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap(),
         ];
-        let (tcp, quic) = (Relay::to(tcp_port).await.unwrap(), Datagrams::to(quic_port, 0).await.unwrap());
+        let (tcp, quic) = (Relay::to(tcp_port, 0).unwrap(), Datagrams::to(quic_port, 0).unwrap());
         let by_tcp = keys.tcp().unwrap().listen(tcp_port).advertise(tcp.address().to_string());
         let by_quic = keys.quic().unwrap().listen(quic_port).advertise(quic.address().to_string());
         let system = ActorSystem::new();

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use actor_cluster::testing::is_full;
+use actor_testkit::process::Crash;
 
 use crate::playing::{SOON, introduce, nodes, see_each_other};
 use crate::support::guarded;
@@ -41,7 +42,7 @@ async fn b12_a_node_that_all_come_back_to_at_once_has_them_all() {
         introduce(&cluster).await;
         see_each_other(&cluster, &all).await;
         for life in 2..=4 {
-            cluster.kill(0).await.unwrap();
+            cluster.crash(0, Crash::Reset).await.unwrap();
             for node in &all[1..] {
                 let others = (count - 2).to_string();
                 cluster.until(*node, "peers", SOON, |peers| peers == others).await.unwrap();

@@ -28,3 +28,4 @@ mod stdio;
 mod support;
 mod turmoil;
 mod versions;
+mod weather;

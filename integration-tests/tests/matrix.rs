@@ -10,6 +10,7 @@
 //! | kill -9, SIGSTOP | `killed`; under load `chaos` |
 //! | partition and heal, in one direction too | `partitions` |
 //! | slow reader | `slow`; an actor that takes nothing `stalled` |
+//! | delay, jitter, disorder, loss | `weather` |
 //! | payloads of 64 MiB | `a_payload_of_64_mib_arrives_whole`; of a gibibyte `bulk` |
 //! | reconnect storms, 3 → 20 nodes | `growth`; one connection cut again and again `cut` |
 //! | mixed versions | `versions` |
@@ -19,7 +20,7 @@
 use std::time::{Duration, Instant};
 
 use actor_testkit::limits::UNTIL_PAUSE;
-use actor_testkit::process::ProcessCluster;
+use actor_testkit::process::{Crash, ProcessCluster};
 use integration_tests::guest::with_keys;
 use integration_tests::playground::{ISOLATED, ONCE};
 
@@ -109,7 +110,7 @@ async fn isolated_nodes_look_for_nobody_and_serve_whoever_dials_them() {
         see_each_other(&cluster, &[0, 1, 2, 3]).await;
         greet_each_other(&cluster, &[1, 2]).await;
         // The one that it began with is lost, and it serves on.
-        cluster.kill(0).await.unwrap();
+        cluster.crash(0, Crash::Reset).await.unwrap();
         see_each_other(&cluster, &[1, 2, 3]).await;
         greet_each_other(&cluster, &[1, 2, 3]).await;
         cluster.shutdown().await.unwrap();

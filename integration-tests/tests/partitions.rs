@@ -36,7 +36,7 @@ async fn b12_a_partition_heals_and_either_side_works_meanwhile() {
             greet_each_other(&cluster, side).await;
         }
         assert_eq!(cluster.ask(0, "greet node-2").await.unwrap(), "nobody");
-        cluster.heal_all().unwrap();
+        cluster.heal().unwrap();
         see_each_other(&cluster, &[0, 1, 2, 3, 4]).await;
         greet_each_other(&cluster, &[0, 1, 2, 3, 4]).await;
         cluster.shutdown().await.unwrap();
@@ -49,14 +49,14 @@ async fn b12_a_partition_heals_and_either_side_works_meanwhile() {
 async fn b12_a_partition_in_one_direction_ends_the_session_on_both_sides() {
     guarded(async {
         let Some(mut cluster) = cluster(3).await else { return };
-        cluster.cut_one_way(0, 1).unwrap();
+        cluster.block(0, 1).unwrap();
         told_lost(&cluster, 0, 1).await;
         told_lost(&cluster, 1, 0).await;
         // The third is between them, and has both.
         for (node, names) in [(0, "node-2"), (1, "node-2"), (2, "node-0 node-1")] {
             cluster.until(node, "names", SOON, |seen| seen == names).await.unwrap();
         }
-        cluster.heal_all().unwrap();
+        cluster.heal().unwrap();
         see_each_other(&cluster, &[0, 1, 2]).await;
         greet_each_other(&cluster, &[0, 1, 2]).await;
         cluster.shutdown().await.unwrap();

@@ -34,10 +34,10 @@ async fn a_cluster_is_started_asked_hurt_and_ended() {
         }
         let (done, greeting) = say(&["greet", "0", "1"]).await;
         assert!(done && greeting.starts_with("hello node-0, from node-1; greeting 1"), "{greeting}");
-        assert_eq!(say(&["kill", "1"]).await, (true, "done\n".to_owned()));
+        assert_eq!(say(&["crash", "1"]).await, (true, "done\n".to_owned()));
         let (_, status) = say(&["status"]).await;
         assert!(status.contains("ended, signal: 9") && status.lines().count() == 2, "{status}");
-        assert!(!say(&["cut", "0", "1"]).await.0, "they are on loopback");
+        assert!(!say(&["block", "0", "1"]).await.0, "they are on loopback");
         assert_eq!(say(&["down"]).await, (true, "going down\n".to_owned()));
         assert!(up.exited().await.unwrap().success());
         assert_eq!(say(&["status"]).await, (false, String::new()), "nothing is left");

@@ -14,7 +14,15 @@ pub(crate) fn nodes(
     count: usize,
     more: impl Fn(usize, &mut NodePlan) + Send + Sync + 'static,
 ) -> ProcessClusterBuilder {
-    let keys = with_keys();
+    nodes_with(with_keys(), count, more)
+}
+
+/// The same, with other keys.
+pub(crate) fn nodes_with(
+    keys: impl Fn(usize, &mut NodePlan) + Send + Sync + 'static,
+    count: usize,
+    more: impl Fn(usize, &mut NodePlan) + Send + Sync + 'static,
+) -> ProcessClusterBuilder {
     let each = move |number: usize, plan: &mut NodePlan| {
         keys(number, plan);
         plan.invitation.set(HEARTBEAT, "200");

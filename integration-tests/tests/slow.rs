@@ -15,7 +15,7 @@ use crate::load::Load;
 use crate::support::guarded;
 
 /// How many bytes a second it takes on each of its connections.
-const BYTES_PER_SECOND: u32 = 50_000;
+const BYTES_PER_SECOND: u64 = 50_000;
 
 /// For how long.
 const SPAN: Duration = Duration::from_secs(2);
@@ -35,7 +35,7 @@ async fn w17_a_slow_reader_keeps_its_senders_waiting_and_loses_nothing() {
         host.ready(guest.node).await;
         let echo = host.echo_of(guest.node).unwrap();
 
-        let slow = Conditions { bytes_per_second: BYTES_PER_SECOND, ..Conditions::default() };
+        let slow = Conditions::default().with_bytes_per_second(BYTES_PER_SECOND);
         relay.set(Direction::Back, slow);
         let load = Load::start(&echo, 4);
         load.passes(100).await;

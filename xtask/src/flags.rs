@@ -298,7 +298,7 @@ const ENTRIES: &[Entry] = &[
     },
     Entry {
         name: "cluster",
-        options: "up|status|ask|kill|freeze|cut|..|down",
+        options: "up|status|ask|crash|freeze|block|..|down",
         about: &[
             "A cluster of real processes to play with. `cluster up -n 5` starts one; from another",
             "terminal the other words ask it, hurt it, and end it. `cluster --help` says more.",

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub use crate::crash::Crash;
+
 /// Something goes wrong, or is mended. [`SimHandle::inject`](super::SimHandle::inject) does it; each has a method of its own
 /// there too.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,14 +66,4 @@ impl Fault {
             _ => self.node().into_iter().collect(),
         }
     }
-}
-
-/// How a node crashes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Crash {
-    /// Its process dies and its machine lives: peers see their connections reset, and who dials is refused.
-    Reset,
-    /// Its machine dies, or its cable is pulled: nobody hears anything. What peers have sent there is reset when the node is
-    /// there again.
-    Silent,
 }

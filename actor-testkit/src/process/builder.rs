@@ -7,7 +7,9 @@ use std::time::Duration;
 use crate::limits::{ANSWER_TIMEOUT_DEFAULT, READY_TIMEOUT_DEFAULT};
 
 use super::cluster::ProcessCluster;
+use super::conditions::Conditions;
 use super::error::ProcessError;
+use super::front::Carries;
 use super::network::Network;
 use super::program::{NodePlan, Program};
 
@@ -20,6 +22,15 @@ pub struct ProcessClusterBuilder {
     pub(super) logs: Option<PathBuf>,
     pub(super) ready_timeout: Duration,
     pub(super) answer_timeout: Duration,
+    pub(super) relays: Option<Relays>,
+    pub(super) conditions: Option<Conditions>,
+}
+
+/// What is before each node.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Relays {
+    pub(super) carries: Carries,
+    pub(super) seed: u64,
 }
 
 /// What is different for each node.
@@ -36,6 +47,20 @@ impl ProcessClusterBuilder {
     /// other. It takes root and iproute2. Otherwise they are all on this machine's loopback.
     pub fn in_namespaces(mut self) -> Self {
         self.in_namespaces = true;
+        self
+    }
+
+    /// Each node has a relay before it, which it is to [advertise](super::Invitation::advertised) in place of its own address, so
+    /// that all who dial it go that way; those it dials itself go by theirs. What is lost and late follows from the seed. In
+    /// namespaces, each relay is in one of its own.
+    pub fn behind_relays(mut self, carries: Carries, seed: u64) -> Self {
+        self.relays = Some(Relays { carries, seed });
+        self
+    }
+
+    /// What the relays are like at first, in both directions; [`set_conditions`](ProcessCluster::set_conditions) changes it.
+    pub fn conditions(mut self, conditions: Conditions) -> Self {
+        self.conditions = Some(conditions);
         self
     }
 
@@ -69,9 +94,12 @@ impl ProcessClusterBuilder {
     ///
     /// # Errors
     ///
-    /// [`ProcessError::NotHere`] if they are to be in namespaces and this machine does not let us; whatever keeps a node from
-    /// being ready.
+    /// [`ProcessError::NotHere`] if they are to be in namespaces and this machine does not let us; [`ProcessError::NoRelays`] if
+    /// there are conditions for some, and none; whatever keeps a node from being ready.
     pub async fn start(self) -> Result<ProcessCluster, ProcessError> {
+        if self.conditions.is_some() && self.relays.is_none() {
+            return Err(ProcessError::NoRelays);
+        }
         let network = if self.in_namespaces { Some(Network::new()?) } else { None };
         let count = self.nodes;
         let mut cluster = ProcessCluster::new(self, network);
@@ -102,6 +130,8 @@ impl ProcessCluster {
             logs: None,
             ready_timeout: READY_TIMEOUT_DEFAULT,
             answer_timeout: ANSWER_TIMEOUT_DEFAULT,
+            relays: None,
+            conditions: None,
         }
     }
 }

@@ -3,22 +3,26 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitStatus;
 use std::str::FromStr;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::crash::Crash;
 use crate::limits::{NODES_MAX, SEEDS_MAX, STOP_TIMEOUT_DEFAULT, UNTIL_PAUSE};
 
-use super::builder::ProcessClusterBuilder;
+use super::builder::{ProcessClusterBuilder, Relays};
+use super::conditions::Direction;
 use super::error::ProcessError;
+use super::front::{Front, free_port};
 use super::invitation::Invitation;
 use super::member::{Inspection, Member};
 use super::network::Network;
 use super::node_process::{Greeting, NodeProcess};
 use super::program::NodePlan;
+use super::space::Space;
 use super::talk::Talk;
 
 /// Nodes that are processes, numbered from 0. Dropping it kills them all, and removes the networks that they had. So does our
@@ -84,6 +88,9 @@ impl ProcessCluster {
         member.plan.invitation.seeds = seeds;
         member.lives += 1;
         let (plan, life) = (member.plan.clone(), member.lives);
+        if std::mem::take(&mut member.is_unplugged) {
+            self.plug_in(node)?;
+        }
         let (process, talk) = self.spawn(node, &plan, life)?;
         let patience = self.settings.ready_timeout;
         let member = self.member_mut(node)?;
@@ -121,12 +128,17 @@ impl ProcessCluster {
         Ok(endings)
     }
 
-    /// Kills a node, by SIGKILL: it gets to say nothing. It is gone when this returns.
+    /// Ends a node's life without a word, by SIGKILL: it is gone when this returns. [Silently](Crash::Silent), its wire is pulled
+    /// before, and is in again when it is [restarted](Self::restart).
     ///
     /// # Errors
     ///
-    /// What the system says.
-    pub async fn kill(&mut self, node: usize) -> Result<(), ProcessError> {
+    /// [`ProcessError::OnLoopback`] if it is to be silent; what the system says.
+    pub async fn crash(&mut self, node: usize, how: Crash) -> Result<(), ProcessError> {
+        if how == Crash::Silent {
+            self.unplug(node)?;
+            self.member_mut(node)?.is_unplugged = true;
+        }
         let member = self.member_mut(node)?;
         member.process.kill().await?;
         member.end(STOP_TIMEOUT_DEFAULT).await.map(drop)
@@ -257,7 +269,7 @@ impl ProcessCluster {
         self.member(node)?.talk.next_told(self.settings.answer_timeout).await
     }
 
-    fn member(&self, node: usize) -> Result<&Member, ProcessError> {
+    pub(super) fn member(&self, node: usize) -> Result<&Member, ProcessError> {
         self.nodes.get(node).ok_or(ProcessError::NoSuchNode(node))
     }
 
@@ -276,10 +288,10 @@ impl ProcessCluster {
     async fn add_all(&mut self, numbers: std::ops::Range<usize>) -> Result<(), ProcessError> {
         let seeds = self.seeds();
         for number in numbers.clone() {
-            let mut plan = self.plan(number)?;
+            let (mut plan, front) = self.plan(number)?;
             plan.invitation.seeds.clone_from(&seeds);
             let (process, talk) = self.spawn(number, &plan, 1)?;
-            self.nodes.push(Member { plan, process, talk, lives: 1 });
+            self.nodes.push(Member { plan, process, talk, lives: 1, front, is_unplugged: false });
         }
         for number in numbers {
             self.nodes[number].ready(self.settings.ready_timeout).await?;
@@ -287,7 +299,7 @@ impl ProcessCluster {
         Ok(())
     }
 
-    fn plan(&mut self, number: usize) -> Result<NodePlan, ProcessError> {
+    fn plan(&mut self, number: usize) -> Result<(NodePlan, Option<Front>), ProcessError> {
         let short = u8::try_from(number).ok().filter(|_| number < NODES_MAX);
         let short = short.ok_or(ProcessError::TooMuch { what: "the number of nodes", max: NODES_MAX })?;
         let mut ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -295,10 +307,29 @@ impl ProcessCluster {
             network.add(short)?;
             ip = Network::ip(short);
         }
-        let invitation = Invitation::new(format!("node-{number}"), ip);
+        let mut invitation = Invitation::new(format!("node-{number}"), ip);
+        let front =
+            self.settings.relays.map(|relays| self.front_of(short, relays, &mut invitation)).transpose()?;
         let mut plan = NodePlan::new(self.settings.program.clone(), invitation);
         (self.settings.each)(number, &mut plan);
-        Ok(plan)
+        Ok((plan, front))
+    }
+
+    /// The relay before a node, which is told of it.
+    fn front_of(&mut self, node: u8, relays: Relays, told: &mut Invitation) -> Result<Front, ProcessError> {
+        let Relays { carries, seed } = relays;
+        let (space, at);
+        (space, at, told.port) = match &mut self.network {
+            Some(network) => (network.add_relay(node)?, Network::relay_ip(node), RELAYED_PORT),
+            None => (Space::here(), told.ip, free_port(carries)?),
+        };
+        let target = SocketAddr::new(told.ip, told.port);
+        let front = Front::new(carries, at, &space, target, seed.wrapping_add(node.into()))?;
+        told.advertised = Some(front.address());
+        for direction in [Direction::There, Direction::Back] {
+            front.set(direction, self.settings.conditions.unwrap_or_default());
+        }
+        Ok(front)
     }
 
     fn spawn(&self, number: usize, plan: &NodePlan, life: u32) -> Result<(NodeProcess, Talk), ProcessError> {
@@ -330,6 +361,9 @@ impl ProcessCluster {
         u8::try_from(node).map_err(|_| ProcessError::NoSuchNode(node))
     }
 }
+
+/// Where a node listens that has a relay before it, and a network of its own, so that the port is free.
+const RELAYED_PORT: u16 = 4242;
 
 fn log_of(directory: &std::path::Path, name: &str, life: u32) -> io::Result<File> {
     fs::create_dir_all(directory)?;

@@ -21,8 +21,12 @@ pub enum ProcessError {
     },
     /// It is done to networks, and the nodes have none of their own: see
     /// [`in_namespaces`](super::ProcessClusterBuilder::in_namespaces).
-    #[error("the nodes are on loopback, where nothing can be cut; start them in namespaces")]
+    #[error("the nodes are on loopback, where nothing can be blocked; start them in namespaces")]
     OnLoopback,
+    /// It is done to relays, and the nodes have none before them: see
+    /// [`behind_relays`](super::ProcessClusterBuilder::behind_relays).
+    #[error("the nodes are not behind relays; start them so")]
+    NoRelays,
     /// The program of a node does not start.
     #[error("{} does not start: {source}", program.display())]
     NotStarted {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::limits::{INVITATION_LINES_MAX, LINE_BYTES_MAX};
 
@@ -21,6 +21,8 @@ pub struct Invitation {
     pub ip: IpAddr,
     /// On which port; 0 is any that is free. A node that starts again gets the one that it had.
     pub port: u16,
+    /// What it is to tell others in place of that: a relay is there, which passes on all that comes.
+    pub advertised: Option<SocketAddr>,
     /// Where others are who were ready when it was started, as they said it; none for the first.
     pub seeds: Vec<String>,
     /// What else the test tells it.
@@ -29,7 +31,7 @@ pub struct Invitation {
 
 impl Invitation {
     pub(super) fn new(name: String, ip: IpAddr) -> Self {
-        Self { name, ip, port: 0, seeds: Vec::new(), settings: BTreeMap::new() }
+        Self { name, ip, port: 0, advertised: None, seeds: Vec::new(), settings: BTreeMap::new() }
     }
 
     /// Tells the node something more: any text, under a key without spaces.
@@ -66,6 +68,7 @@ impl Invitation {
                 "name" => invitation.name = unescape(rest),
                 "ip" => invitation.ip = rest.parse().map_err(|_| wrong())?,
                 "port" => invitation.port = rest.parse().map_err(|_| wrong())?,
+                "advertise" => invitation.advertised = Some(rest.parse().map_err(|_| wrong())?),
                 "seed" => invitation.seeds.push(unescape(rest)),
                 "set" => {
                     let (key, value) = rest.split_once(' ').ok_or_else(wrong)?;
@@ -82,6 +85,9 @@ impl Invitation {
 impl Greeting for Invitation {
     fn bytes(&self) -> io::Result<Vec<u8>> {
         let mut text = format!("name {}\nip {}\nport {}\n", escape(&self.name), self.ip, self.port);
+        if let Some(address) = self.advertised {
+            text += &format!("advertise {address}\n");
+        }
         for seed in &self.seeds {
             text += &format!("seed {}\n", escape(seed));
         }
@@ -103,6 +109,7 @@ impl std::fmt::Debug for Invitation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut shown = f.debug_struct("Invitation");
         shown.field("name", &self.name).field("ip", &self.ip).field("port", &self.port);
+        shown.field("advertised", &self.advertised);
         shown.field("seeds", &self.seeds).field("keys", &self.settings.keys()).finish_non_exhaustive()
     }
 }
@@ -123,6 +130,7 @@ mod tests {
     fn sample() -> Invitation {
         let mut sent = Invitation::new("node-1".to_owned(), "127.0.0.1".parse().unwrap());
         (sent.port, sent.seeds) = (4242, vec!["tcp://127.0.0.1:1".to_owned(), "odd\none".to_owned()]);
+        sent.advertised = Some("10.1.2.3:7".parse().unwrap());
         sent.set("key", "-----BEGIN\nPRIVATE\\KEY-----\n");
         sent.set("empty", "");
         sent.set_bytes("bytes", &[0, 1, 255]);
@@ -154,6 +162,7 @@ mod tests {
             b"dance\n",
             b"name \xff\ncome\n",
             b"port 70000\n",
+            b"advertise me\n",
             b"set x\n",
         ] {
             let refused = Invitation::read(&mut &*bytes);

@@ -16,6 +16,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::error::ProcessError;
+use super::space::Space;
 use super::warden::Warden;
 
 /// Some spaces, each with a network of its own. They go with this value.
@@ -175,6 +176,15 @@ impl Lab {
     pub fn sh(&self, space: &str, line: &str) -> Result<(), ProcessError> {
         let output = self.command(space, "sh").args(["-c", line]).output()?;
         judge(line, &output)
+    }
+
+    /// A space to make sockets in, for a [`Relay`](super::Relay) or [`Datagrams`](super::Datagrams) of this process.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn space(&self, space: &str) -> Result<Space, ProcessError> {
+        Ok(Space::named(&self.name(space))?)
     }
 
     /// A program to be run in a space.

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use crate::limits::STOP_TIMEOUT_DEFAULT;
 
 use super::error::{Ending, ProcessError};
+use super::front::Front;
 use super::node_process::NodeProcess;
 use super::program::NodePlan;
 use super::talk::Talk;
@@ -64,6 +65,10 @@ pub(super) struct Member {
     pub(super) process: NodeProcess,
     pub(super) talk: Talk,
     pub(super) lives: u32,
+    /// What others know in its place.
+    pub(super) front: Option<Front>,
+    /// Its wire was pulled when it crashed.
+    pub(super) is_unplugged: bool,
 }
 
 impl Member {
@@ -71,9 +76,10 @@ impl Member {
         &self.plan.invitation.name
     }
 
-    /// Waits until it is ready, and remembers its port.
+    /// Waits until it is ready, and remembers its port, unless it was given one.
     pub(super) async fn ready(&mut self, patience: Duration) -> Result<(), ProcessError> {
         match self.talk.ready(patience).await {
+            Ok(_) if self.front.is_some() => Ok(()),
             Ok(addresses) => {
                 let port = addresses.first().and_then(|address| address.rsplit_once(':')?.1.parse().ok());
                 self.plan.invitation.port = port.unwrap_or_default();

@@ -15,7 +15,7 @@
 //! use std::net::{TcpListener, TcpStream};
 //! use std::time::Duration;
 //!
-//! use actor_testkit::process::{Guest, NodeState, Order, ProcessCluster, ProcessError, Program};
+//! use actor_testkit::process::{Crash, Guest, NodeState, Order, ProcessCluster, ProcessError, Program};
 //!
 //! #[tokio::main(flavor = "current_thread")]
 //! async fn main() -> Result<(), ProcessError> {
@@ -29,7 +29,7 @@
 //!     assert!(matches!(cluster.ask(2, "why?").await, Err(ProcessError::Refused { .. })));
 //!
 //!     // It is gone without a word.
-//!     cluster.kill(0).await?;
+//!     cluster.crash(0, Crash::Reset).await?;
 //!     assert!(matches!(cluster.inspect(0)?.state, NodeState::Ended(_)));
 //!     cluster.until(2, "whom do you reach?", Duration::from_secs(5), |answer| answer == "0 of 1").await?;
 //!
@@ -69,14 +69,15 @@
 //!
 //! # Networks
 //!
-//! On loopback, which is the default, nodes can be stopped, killed and frozen. With
-//! [`in_namespaces`](ProcessClusterBuilder::in_namespaces) each has a network namespace of Linux, and an address, of its own, and they can be
-//! [cut off](ProcessCluster::cut) from each other, in [one direction](ProcessCluster::cut_one_way) too, by rules of the hub between them, or
+//! On loopback, which is the default, nodes can be stopped, crashed and frozen. With
+//! [`in_namespaces`](ProcessClusterBuilder::in_namespaces) each has a network namespace of Linux, and an address, of its own; they can be
+//! [partitioned](ProcessCluster::partition), and [blocked](ProcessCluster::block) in one direction, by rules of the hub between them, or
 //! [unplugged](ProcessCluster::unplug), by the state of their link. It takes root and iproute2: where either lacks,
 //! [`ProcessError::NotHere`] says so, and [`or_skip`] makes a skipped test of that, and a failed one where `CI` is set.
 //!
 //! Delay, loss, disorder and slow readers are made by a [`Relay`] or [`Datagrams`] that a node advertises in place of its own
-//! address. They work anywhere, and ask no rights.
+//! address. They work anywhere, and ask no rights; [`behind_relays`](ProcessClusterBuilder::behind_relays) puts one before each node, on
+//! loopback or in a namespace of its own.
 //!
 //! # What is left
 //!
@@ -89,6 +90,7 @@ mod cluster;
 mod conditions;
 mod datagrams;
 mod error;
+mod front;
 mod guest;
 mod invitation;
 mod lab;
@@ -99,14 +101,16 @@ mod node_process;
 mod parting;
 mod program;
 mod relay;
+mod space;
 mod talk;
 mod warden;
 
 pub use self::builder::ProcessClusterBuilder;
 pub use self::cluster::ProcessCluster;
-pub use self::conditions::{Conditions, Direction};
+pub use self::conditions::{Carried, Conditions, Direction};
 pub use self::datagrams::Datagrams;
 pub use self::error::{Ending, ProcessError, or_skip};
+pub use self::front::Carries;
 pub use self::guest::{Guest, Order, Question};
 pub use self::invitation::Invitation;
 pub use self::lab::Lab;
@@ -114,3 +118,5 @@ pub use self::member::{Inspection, NodeState};
 pub use self::node_process::{Greeting, NodeProcess, parent_gone};
 pub use self::program::{NodePlan, Program};
 pub use self::relay::Relay;
+pub use self::space::Space;
+pub use crate::crash::Crash;

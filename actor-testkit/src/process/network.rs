@@ -3,7 +3,7 @@
 //! ```text
 //!  node-0 ── 10.83.0.2 ─┐
 //!  node-1 ── 10.83.1.2 ─┤ hub: from whom to whom nothing gets through, as rules of its routing
-//!  node-2 ── 10.83.2.2 ─┘
+//!  relay-1 ─ 10.84.1.2 ─┘
 //! ```
 
 use std::collections::BTreeSet;
@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::error::ProcessError;
 use super::lab::Lab;
+use super::space::Space;
 
 /// Where all wires end.
 const HUB: &str = "hub";
@@ -19,8 +20,10 @@ const HUB: &str = "hub";
 #[derive(Debug)]
 pub(super) struct Network {
     lab: Lab,
+    /// Who is behind a relay.
+    relayed: BTreeSet<u8>,
     /// From whom to whom nothing gets through.
-    cuts: BTreeSet<(u8, u8)>,
+    blocked: BTreeSet<(u8, u8)>,
     /// Whose wire is down.
     down: BTreeSet<u8>,
 }
@@ -29,24 +32,41 @@ impl Network {
     pub(super) fn new() -> Result<Self, ProcessError> {
         let lab = Lab::new(&[HUB])?;
         lab.sh(HUB, "echo 1 > /proc/sys/net/ipv4/ip_forward")?;
-        Ok(Self { lab, cuts: BTreeSet::new(), down: BTreeSet::new() })
+        Ok(Self { lab, relayed: BTreeSet::new(), blocked: BTreeSet::new(), down: BTreeSet::new() })
     }
 
     /// The address of a node.
     pub(super) fn ip(node: u8) -> IpAddr {
-        Ipv4Addr::new(10, 83, node, 2).into()
+        Ipv4Addr::new(10, NODES, node, 2).into()
+    }
+
+    /// The address of the relay before a node.
+    pub(super) fn relay_ip(node: u8) -> IpAddr {
+        Ipv4Addr::new(10, RELAYS, node, 2).into()
     }
 
     /// A space for one more node, with a wire to the hub.
     pub(super) fn add(&mut self, node: u8) -> Result<(), ProcessError> {
-        let space = space_of(node);
-        self.lab.add(&space)?;
-        self.lab.wire((&space, "wire"), (HUB, &space))?;
-        self.lab.ip_lines(HUB, &format!("addr add 10.83.{node}.1/24 dev {space}\nlink set {space} up\n"))?;
+        self.join(&space_of(node), NODES, node)
+    }
+
+    /// A space for the relay before a node.
+    pub(super) fn add_relay(&mut self, node: u8) -> Result<Space, ProcessError> {
+        let name = format!("relay-{node}");
+        self.join(&name, RELAYS, node)?;
+        self.relayed.insert(node);
+        self.lab.space(&name)
+    }
+
+    fn join(&mut self, space: &str, net: u8, number: u8) -> Result<(), ProcessError> {
+        self.lab.add(space)?;
+        self.lab.wire((space, "wire"), (HUB, space))?;
+        let hub = format!("addr add 10.{net}.{number}.1/24 dev {space}\nlink set {space} up\n");
+        self.lab.ip_lines(HUB, &hub)?;
         let lines = format!(
-            "addr add 10.83.{node}.2/24 dev wire\nlink set wire up\nroute add default via 10.83.{node}.1\n"
+            "addr add 10.{net}.{number}.2/24 dev wire\nlink set wire up\nroute add default via 10.{net}.{number}.1\n"
         );
-        self.lab.ip_lines(&space, &lines)
+        self.lab.ip_lines(space, &lines)
     }
 
     /// A program to be run where a node is.
@@ -54,18 +74,37 @@ impl Network {
         self.lab.command(&space_of(node), program)
     }
 
-    /// Has nothing get through from there to there, or everything again.
-    pub(super) fn cut(&mut self, ways: &[(u8, u8)], is_cut: bool) -> Result<(), ProcessError> {
-        let mut lines = String::new();
-        for &(from, to) in ways.iter().filter(|(from, to)| from != to) {
-            let is_new = if is_cut { self.cuts.insert((from, to)) } else { self.cuts.remove(&(from, to)) };
-            if is_new {
-                let verb = if is_cut { "add" } else { "del" };
-                lines +=
-                    &format!("rule {verb} from 10.83.{from}.2 to 10.83.{to}.2 blackhole priority {RULES}\n");
-            }
+    /// From whom to whom nothing gets through.
+    pub(super) fn blocked(&self) -> &BTreeSet<(u8, u8)> {
+        &self.blocked
+    }
+
+    /// Has nothing get through these ways from here on, and everything all others.
+    pub(super) fn set_blocked(&mut self, mut blocked: BTreeSet<(u8, u8)>) -> Result<(), ProcessError> {
+        blocked.retain(|(from, to)| from != to);
+        let added = blocked.difference(&self.blocked).map(|way| ("add", *way));
+        let removed = self.blocked.difference(&blocked).map(|way| ("del", *way));
+        let lines: String = added.chain(removed).map(|(verb, way)| self.rules(verb, way)).collect();
+        if !lines.is_empty() {
+            self.lab.ip_lines(HUB, &lines)?;
         }
-        if lines.is_empty() { Ok(()) } else { self.lab.ip_lines(HUB, &lines) }
+        self.blocked = blocked;
+        Ok(())
+    }
+
+    /// One node dials another, directly or by its relay, or was dialled by it so.
+    fn rules(&self, verb: &str, (from, to): (u8, u8)) -> String {
+        let rule = |from: IpAddr, to: IpAddr| {
+            format!("rule {verb} from {from} to {to} blackhole priority {PRIORITY}\n")
+        };
+        let mut lines = rule(Self::ip(from), Self::ip(to));
+        if self.relayed.contains(&to) {
+            lines += &rule(Self::ip(from), Self::relay_ip(to));
+        }
+        if self.relayed.contains(&from) {
+            lines += &rule(Self::relay_ip(from), Self::ip(to));
+        }
+        lines
     }
 
     /// Pulls a node's wire out of the hub, or puts it in again.
@@ -81,15 +120,20 @@ impl Network {
 
     /// Everything gets through everywhere.
     pub(super) fn heal(&mut self) -> Result<(), ProcessError> {
-        let ways: Vec<_> = self.cuts.iter().copied().collect();
-        self.cut(&ways, false)?;
+        self.set_blocked(BTreeSet::new())?;
         let down: Vec<_> = self.down.iter().copied().collect();
         down.into_iter().try_for_each(|node| self.switch(node, true))
     }
 }
 
+/// The second number of the addresses of nodes.
+const NODES: u8 = 83;
+
+/// The same of relays.
+const RELAYS: u8 = 84;
+
 /// Before all rules that the system has.
-const RULES: u32 = 100;
+const PRIORITY: u32 = 100;
 
 fn space_of(node: u8) -> String {
     format!("node-{node}")

@@ -1,53 +1,49 @@
-//! What keeps nodes of a cluster from hearing each other, and what ends that.
+//! What keeps nodes of a cluster from hearing each other, or makes it hard, and what ends that. The words are those of
+//! the simulated cluster, `SimCluster`.
+
+use std::collections::BTreeSet;
 
 use super::cluster::ProcessCluster;
+use super::conditions::{Carried, Conditions, Direction};
 use super::error::ProcessError;
+use super::front::Front;
 use super::network::Network;
 
 impl ProcessCluster {
-    /// Nothing gets through between two nodes, in either direction; nobody is told so.
-    ///
-    /// # Errors
-    ///
-    /// [`ProcessError::OnLoopback`].
-    pub fn cut(&mut self, one: usize, other: usize) -> Result<(), ProcessError> {
-        self.cut_ways(&[(one, other), (other, one)], true)
-    }
-
-    /// Nothing gets through from one node to another; what goes the other way does.
-    ///
-    /// # Errors
-    ///
-    /// [`ProcessError::OnLoopback`].
-    pub fn cut_one_way(&mut self, from: usize, to: usize) -> Result<(), ProcessError> {
-        self.cut_ways(&[(from, to)], true)
-    }
-
-    /// Everything gets through between two nodes again.
-    ///
-    /// # Errors
-    ///
-    /// [`ProcessError::OnLoopback`].
-    pub fn heal(&mut self, one: usize, other: usize) -> Result<(), ProcessError> {
-        self.cut_ways(&[(one, other), (other, one)], false)
-    }
-
-    /// Nothing gets through between nodes of different groups. Nodes that are in none are left as they are.
+    /// Lets nothing pass between nodes of different groups; nobody is told so. Nodes in none are alone. What was blocked before
+    /// and is not by this, passes again.
     ///
     /// # Errors
     ///
     /// [`ProcessError::OnLoopback`].
     pub fn partition(&mut self, groups: &[&[usize]]) -> Result<(), ProcessError> {
-        let mut ways = Vec::new();
-        for (place, group) in groups.iter().enumerate() {
-            for other in &groups[place + 1..] {
-                for (&one, &other) in group.iter().flat_map(|one| other.iter().map(move |other| (one, other)))
-                {
-                    ways.extend([(one, other), (other, one)]);
-                }
+        groups.concat().into_iter().try_for_each(|node| self.number(node).map(drop))?;
+        let is_together = |from, to| groups.iter().any(|group| group.contains(&from) && group.contains(&to));
+        let mut blocked = BTreeSet::new();
+        for (from, to) in (0..self.len()).flat_map(|from| (0..self.len()).map(move |to| (from, to))) {
+            if !is_together(from, to) {
+                blocked.insert((self.number(from)?, self.number(to)?));
             }
         }
-        self.cut_ways(&ways, true)
+        self.network_mut()?.set_blocked(blocked)
+    }
+
+    /// Lets nothing pass from one node to another; nobody is told so. The other direction is left as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`ProcessError::OnLoopback`].
+    pub fn block(&mut self, from: usize, to: usize) -> Result<(), ProcessError> {
+        self.set_way(from, to, BTreeSet::insert)
+    }
+
+    /// Lets everything pass again from one node to another. The other direction is left as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`ProcessError::OnLoopback`].
+    pub fn unblock(&mut self, from: usize, to: usize) -> Result<(), ProcessError> {
+        self.set_way(from, to, |blocked, way| blocked.remove(&way))
     }
 
     /// Pulls a node's wire: its link is down, and it sees that.
@@ -70,22 +66,57 @@ impl ProcessCluster {
         self.network_mut()?.switch(number, true)
     }
 
-    /// Everything gets through everywhere again.
+    /// Lets everything pass everywhere again, and puts all wires in. What relays are like stays as it is.
     ///
     /// # Errors
     ///
     /// [`ProcessError::OnLoopback`].
-    pub fn heal_all(&mut self) -> Result<(), ProcessError> {
+    pub fn heal(&mut self) -> Result<(), ProcessError> {
         self.network_mut()?.heal()
     }
 
-    fn cut_ways(&mut self, ways: &[(usize, usize)], is_cut: bool) -> Result<(), ProcessError> {
-        let ways: Result<Vec<_>, ProcessError> =
-            ways.iter().map(|&(from, to)| Ok((self.number(from)?, self.number(to)?))).collect();
-        self.network_mut()?.cut(&ways?, is_cut)
+    /// What the relay before a node is like from now on, in one direction, for the connections that there are, too.
+    ///
+    /// # Errors
+    ///
+    /// [`ProcessError::NoRelays`].
+    pub fn set_conditions(
+        &self,
+        node: usize,
+        direction: Direction,
+        conditions: Conditions,
+    ) -> Result<(), ProcessError> {
+        self.front(node)?.set(direction, conditions);
+        Ok(())
+    }
+
+    /// What has passed the relay before a node.
+    ///
+    /// # Errors
+    ///
+    /// [`ProcessError::NoRelays`].
+    pub fn carried(&self, node: usize) -> Result<Carried, ProcessError> {
+        Ok(self.front(node)?.carried())
+    }
+
+    fn set_way(
+        &mut self,
+        from: usize,
+        to: usize,
+        set: impl FnOnce(&mut BTreeSet<(u8, u8)>, (u8, u8)) -> bool,
+    ) -> Result<(), ProcessError> {
+        let way = (self.number(from)?, self.number(to)?);
+        let network = self.network_mut()?;
+        let mut blocked = network.blocked().clone();
+        set(&mut blocked, way);
+        network.set_blocked(blocked)
     }
 
     fn network_mut(&mut self) -> Result<&mut Network, ProcessError> {
         self.network.as_mut().ok_or(ProcessError::OnLoopback)
+    }
+
+    fn front(&self, node: usize) -> Result<&Front, ProcessError> {
+        self.member(node)?.front.as_ref().ok_or(ProcessError::NoRelays)
     }
 }

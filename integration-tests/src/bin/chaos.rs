@@ -21,7 +21,7 @@ chaos: processes that call each other are killed, frozen and cut off; every call
   --per-second N   how many calls in all (10000)
   --seed N         what happens follows from it; one is drawn and printed otherwise
   --out DIR        where the records go, which is to be empty; they are removed otherwise
-  --on-loopback    nothing is cut: it takes no root, and no iproute2
+  --on-loopback    nothing is blocked: it takes no root, and no iproute2
   --break FLAW     do something wrong on purpose, so that the check is seen to find it:
                    twice, skips, denies, forgets, mute
   --quiet          do not say what is done to whom

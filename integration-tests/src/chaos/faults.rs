@@ -9,15 +9,15 @@ use super::Chance;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     /// It is killed, and started again after a while.
-    Kill,
-    /// It is frozen, and goes on after a while.
-    Stop,
-    /// Its worker is replaced by another.
     Crash,
-    /// It is cut off from another, and healed.
-    Cut(usize),
-    /// Nothing gets from it to another, and then it does.
-    CutOneWay(usize),
+    /// It is stopped as by SIGSTOP, and goes on after a while.
+    Freeze,
+    /// Its worker is replaced by another.
+    Replace,
+    /// Nothing passes between it and another, and then it does.
+    Part(usize),
+    /// Nothing passes from it to another, and then it does.
+    Block(usize),
     /// Its wire is pulled, and put in again.
     Unplug,
 }
@@ -26,11 +26,11 @@ impl Fault {
     /// The word for its kind.
     pub fn kind(self) -> &'static str {
         match self {
-            Fault::Kill => "kill",
-            Fault::Stop => "stop",
-            Fault::Crash => "crash of a worker",
-            Fault::Cut(_) => "cut",
-            Fault::CutOneWay(_) => "cut one way",
+            Fault::Crash => "crash",
+            Fault::Freeze => "freeze",
+            Fault::Replace => "worker replaced",
+            Fault::Part(_) => "block both ways",
+            Fault::Block(_) => "block one way",
             Fault::Unplug => "unplug",
         }
     }
@@ -54,7 +54,7 @@ impl fmt::Display for Event {
         let Event { at, node, fault, is_over } = self;
         let over = if *is_over { "end of " } else { "" };
         let other = match fault {
-            Fault::Cut(other) | Fault::CutOneWay(other) => format!(" from node-{other}"),
+            Fault::Part(other) | Fault::Block(other) => format!(", node-{other}"),
             _ => String::new(),
         };
         write!(f, "{:>6.1} s  node-{node}: {over}{}{other}", at.as_secs_f64(), fault.kind())
@@ -62,7 +62,7 @@ impl fmt::Display for Event {
 }
 
 /// The faults of this seed, in order of time; all of them end before the time is over. Without networks of their own nothing
-/// is cut.
+/// is blocked.
 pub fn schedule(seed: u64, nodes: usize, span: Duration, has_networks: bool) -> Vec<Event> {
     let mut chance = Chance::seeded(seed);
     let millis = Duration::from_millis;
@@ -75,11 +75,11 @@ pub fn schedule(seed: u64, nodes: usize, span: Duration, has_networks: bool) -> 
         let node = chance.place(nodes);
         let other = (node + 1 + chance.place(nodes - 1)) % nodes;
         let kinds = [
-            Fault::Kill,
-            Fault::Stop,
             Fault::Crash,
-            Fault::Cut(other),
-            Fault::CutOneWay(other),
+            Fault::Freeze,
+            Fault::Replace,
+            Fault::Part(other),
+            Fault::Block(other),
             Fault::Unplug,
         ];
         let fault = kinds[chance.place(if has_networks { 6 } else { 3 })];
@@ -87,7 +87,7 @@ pub fn schedule(seed: u64, nodes: usize, span: Duration, has_networks: bool) -> 
         if end >= span {
             break;
         }
-        if matches!(fault, Fault::Kill | Fault::Stop | Fault::Crash) {
+        if matches!(fault, Fault::Crash | Fault::Freeze | Fault::Replace) {
             if busy[node] > at {
                 continue;
             }
@@ -95,7 +95,7 @@ pub fn schedule(seed: u64, nodes: usize, span: Duration, has_networks: bool) -> 
             busy[node] = end + millis(500);
         }
         events.push(Event { at, node, fault, is_over: false });
-        if fault != Fault::Crash {
+        if fault != Fault::Replace {
             events.push(Event { at: end, node, fault, is_over: true });
         }
     }
@@ -117,7 +117,7 @@ mod tests {
         assert_ne!(events, schedule(8, 5, span, true));
         let kinds: BTreeSet<_> = events.iter().map(|event| event.fault.kind()).collect();
         assert_eq!(kinds.len(), 6);
-        for fault in [Fault::Kill, Fault::Stop, Fault::Unplug] {
+        for fault in [Fault::Crash, Fault::Freeze, Fault::Unplug] {
             let count = |is_over| {
                 events.iter().filter(|event| event.fault == fault && event.is_over == is_over).count()
             };
@@ -125,7 +125,9 @@ mod tests {
         }
         let on_loopback = schedule(7, 5, span, false);
         assert!(
-            on_loopback.iter().all(|event| matches!(event.fault, Fault::Kill | Fault::Stop | Fault::Crash))
+            on_loopback
+                .iter()
+                .all(|event| matches!(event.fault, Fault::Crash | Fault::Freeze | Fault::Replace))
         );
         assert!(events.iter().chain(&on_loopback).all(|event| event.at < span));
     }

@@ -1,7 +1,7 @@
 //! Calls among processes that are killed, frozen and cut off, and the proof that each got what its outcome says.
 //!
 //! ```text
-//!  run ── seed ─► faults: kill, stop, cut, heal ─► five processes: node.rs
+//!  run ── seed ─► faults: crash, freeze, block  ─► five processes: node.rs
 //!   │                                                  │ caller.rs ── calls ─► worker.rs, on another node
 //!   │                                                  ▼                           ▼
 //!   │                                  calls-N-LIFE.log: begun, outcome     ran-N-LIFE.log: what it ran

@@ -37,7 +37,7 @@ const RESUME_TIMEOUT: Duration = Duration::from_millis(1000);
 /// - `know ADDRESS..`: stay connected with those;
 /// - `call`: begin;
 /// - `peers`: with how many it is connected;
-/// - `crash`: replace its worker by another one, with its messages lost;
+/// - `replace`: replace its worker by another one, with its messages lost;
 /// - `rest`: call no more; the answer comes once all calls have ended.
 ///
 /// # Errors
@@ -74,7 +74,7 @@ pub async fn run(mut guest: Guest) -> Result<(), Box<dyn Error>> {
                 question.answer("begun");
             }
             ("peers", _) => question.answer(connected(&node)),
-            ("crash", _) => {
+            ("replace", _) => {
                 worker.kill();
                 worker = employ(&node, &journal, flaw).await?;
                 question.answer("replaced");

@@ -14,7 +14,7 @@ use super::faults::{Event, Fault, schedule};
 use super::journal::Records;
 use super::node::{DIRECTORY, FLAW, NUMBER, PER_SECOND, SEED};
 use crate::guest::with_keys;
-use crate::process::{NodePlan, ProcessCluster, ProcessError, Program};
+use crate::process::{Crash, NodePlan, ProcessCluster, ProcessError, Program};
 
 /// How long it may take until all are connected again once all faults have ended.
 const RECONNECTED_WITHIN: Duration = Duration::from_secs(30);
@@ -42,7 +42,7 @@ pub struct Plan {
     pub flaw: Flaw,
     /// Where the records go, and what the nodes write to their standard error. It is to be empty.
     pub directory: PathBuf,
-    /// Whether the nodes have networks that can be cut.
+    /// Whether the nodes have networks that can be blocked.
     pub in_namespaces: bool,
 }
 
@@ -207,24 +207,26 @@ async fn apply(cluster: &mut ProcessCluster, event: Event, tally: &mut Tally) ->
         *tally.faults.entry(fault.kind()).or_default() += 1;
     }
     match (fault, is_over) {
-        (Fault::Kill, false) => {
+        (Fault::Crash, false) => {
             tally.killed.insert(format!("{node}-{}", cluster.inspect(node)?.lives - 1));
             tally.shifts.end(node, Instant::now());
-            cluster.kill(node).await
+            cluster.crash(node, Crash::Reset).await
         }
-        (Fault::Kill, true) => {
+        (Fault::Crash, true) => {
             cluster.restart(node).await?;
             introduce(cluster, node).await?;
             cluster.ask(node, "call").await?;
             tally.shifts.begin(node, Instant::now());
             Ok(())
         }
-        (Fault::Stop, false) => cluster.freeze(node),
-        (Fault::Stop, true) => cluster.thaw(node),
-        (Fault::Crash, _) => cluster.ask(node, "crash").await.map(drop),
-        (Fault::Cut(other), false) => cluster.cut(node, other),
-        (Fault::Cut(other) | Fault::CutOneWay(other), true) => cluster.heal(node, other),
-        (Fault::CutOneWay(other), false) => cluster.cut_one_way(node, other),
+        (Fault::Freeze, false) => cluster.freeze(node),
+        (Fault::Freeze, true) => cluster.thaw(node),
+        (Fault::Replace, _) => cluster.ask(node, "replace").await.map(drop),
+        (Fault::Part(other), false) => cluster.block(node, other).and_then(|()| cluster.block(other, node)),
+        (Fault::Part(other) | Fault::Block(other), true) => {
+            cluster.unblock(node, other).and_then(|()| cluster.unblock(other, node))
+        }
+        (Fault::Block(other), false) => cluster.block(node, other),
         (Fault::Unplug, false) => cluster.unplug(node),
         (Fault::Unplug, true) => cluster.plug_in(node),
     }

@@ -2,7 +2,7 @@
 //! cluster from another terminal.
 //!
 //! ```text
-//!  cluster up ── starts ─► node-0, node-1, …        cluster status, kill, freeze, cut, .., down
+//!  cluster up ── starts ─► node-0, node-1, …        cluster status, crash, freeze, block, .., down
 //!      └── stage.rs: one command after the other ◄── a Unix socket: remote.rs ──┘
 //! ```
 
@@ -20,16 +20,18 @@ const HELP: &str = "\
 cluster: a cluster of real processes to play with.
 
   up [-n N] [--in-namespaces]    start N nodes (5), and run until Ctrl-C or `down`; in network
-                                 namespaces they can be cut off, which takes root and iproute2
+                                 namespaces they can be parted, which takes root and iproute2
   status                         what each node does, and with whom it is connected
   greet A B                      have node A greet node B
   ask A WORDS                    ask node A: peers, names, refused, weigh NAME BYTES, ..
   add                            one more node
-  kill A | restart A | stop A    by SIGKILL; again; by SIGTERM
+  crash A [silent]               by SIGKILL; silently, its wire is pulled before
+  restart A | stop A             another life of one that has ended; by SIGTERM
   freeze A | thaw A              by SIGSTOP and SIGCONT
-  cut A B | cut-one-way A B      nothing gets through between them; or from A to B
+  partition A,B C,D              nothing passes between the groups; who is in none is alone
+  block A B | unblock A B        nothing passes from A to B; it does again
   unplug A | plug-in A           pull the wire of a node
-  heal                           everything gets through again
+  heal                           everything passes again
   down                           stop all of them
 
   --name NAME                    which cluster, where there are several

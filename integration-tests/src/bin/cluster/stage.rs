@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use integration_tests::guest::with_keys;
 use integration_tests::playground::{HEARTBEAT, RESUME};
-use integration_tests::process::{NodePlan, NodeState, ProcessCluster, ProcessError, Program};
+use integration_tests::process::{Crash, NodePlan, NodeState, ProcessCluster, ProcessError, Program};
 use lexopt::prelude::*;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::signal;
@@ -176,7 +176,8 @@ impl Stage {
                 self.introduce(node).await?;
                 return Ok(format!("node-{node} is up\n"));
             }
-            ["kill", node] => self.cluster.kill(number(node)?).await?,
+            ["crash", node] => self.cluster.crash(number(node)?, Crash::Reset).await?,
+            ["crash", node, "silent"] => self.cluster.crash(number(node)?, Crash::Silent).await?,
             ["restart", node] => {
                 self.cluster.restart(number(node)?).await?;
                 self.introduce(number(node)?).await?;
@@ -184,15 +185,24 @@ impl Stage {
             ["stop", node] => _ = self.cluster.stop(number(node)?).await?,
             ["freeze", node] => self.cluster.freeze(number(node)?)?,
             ["thaw", node] => self.cluster.thaw(number(node)?)?,
-            ["cut", one, other] => self.cluster.cut(number(one)?, number(other)?)?,
-            ["cut-one-way", from, to] => self.cluster.cut_one_way(number(from)?, number(to)?)?,
+            ["partition", ref groups @ ..] => self.partition(groups)?,
+            ["block", from, to] => self.cluster.block(number(from)?, number(to)?)?,
+            ["unblock", from, to] => self.cluster.unblock(number(from)?, number(to)?)?,
             ["unplug", node] => self.cluster.unplug(number(node)?)?,
             ["plug-in", node] => self.cluster.plug_in(number(node)?)?,
-            ["heal"] => self.cluster.heal_all()?,
+            ["heal"] => self.cluster.heal()?,
             ["down"] => return Ok("going down\n".to_owned()),
             _ => return Err(format!("there is no command {command:?}; `help` lists them").into()),
         }
         Ok("done\n".to_owned())
+    }
+
+    /// `0,1 2` are two groups.
+    fn partition(&mut self, groups: &[&str]) -> Result<(), Box<dyn Error>> {
+        let numbers = |group: &&str| group.split(',').map(number).collect::<Result<Vec<_>, _>>();
+        let groups: Vec<Vec<usize>> = groups.iter().map(numbers).collect::<Result<_, _>>()?;
+        let groups: Vec<&[usize]> = groups.iter().map(Vec::as_slice).collect();
+        Ok(self.cluster.partition(&groups)?)
     }
 
     /// Tells a node where all others are.
