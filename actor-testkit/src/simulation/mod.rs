@@ -28,7 +28,7 @@ use actor_core::{ActorSystem, Executor, Instant, SystemBuilder};
 
 #[cfg(feature = "cluster")]
 pub(crate) use self::places::Skew;
-#[cfg(feature = "cluster")]
+#[cfg(any(feature = "cluster", feature = "process"))]
 pub(crate) use self::random::Random;
 use self::world::{Handle, Origin, Task, World};
 use crate::limits::SIMULATION_STEPS_MAX_DEFAULT;
