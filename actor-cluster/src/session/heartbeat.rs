@@ -1,4 +1,7 @@
 //! Whether a stream is alive: pings, and anything heard.
+//!
+//! Whoever was just asked knows that the other lives, and has no need to ask. So where both ask at the same pace they do so in turns:
+//! each has its round trip measured, and an idle stream carries one ping in an interval and not two.
 
 use std::time::Duration;
 
@@ -23,10 +26,12 @@ pub(crate) enum Beat {
     Dead,
 }
 
-/// The heartbeat of one session.
+/// The heartbeat of one session's end, on one stream.
 #[derive(Debug)]
 pub(crate) struct Heartbeat {
     pace: Pace,
+    /// How long after a ping of the peer's its own is due.
+    rest: Duration,
     heard: Instant,
     /// The peer is not dead before this, however long it was silent.
     grace_until: Instant,
@@ -37,14 +42,21 @@ pub(crate) struct Heartbeat {
 }
 
 impl Heartbeat {
-    pub(crate) fn new(pace: Pace, now: Instant) -> Self {
-        let next_ping = now + pace.interval;
-        Self { pace, heard: now, grace_until: now, next_ping, pings: 0, last_ping: None, round_trip: None }
+    /// The two ends begin at the same time: one of them goes second, and waits a little longer.
+    pub(crate) fn new(pace: Pace, is_second: bool, now: Instant) -> Self {
+        let rest = if is_second { pace.interval + pace.interval / 4 } else { pace.interval };
+        let (heard, grace_until, next_ping) = (now, now, now + rest);
+        Self { pace, rest, heard, grace_until, next_ping, pings: 0, last_ping: None, round_trip: None }
     }
 
     /// Something came from the peer.
     pub(crate) fn on_heard(&mut self, now: Instant) {
         self.heard = now;
+    }
+
+    /// The peer asks whether this node lives.
+    pub(crate) fn on_ping(&mut self, now: Instant) {
+        self.next_ping = self.next_ping.max(now + self.rest);
     }
 
     /// The answer to a ping.
@@ -66,7 +78,9 @@ impl Heartbeat {
         if now < self.next_ping {
             return Beat::Nothing;
         }
-        self.next_ping = now + self.pace.interval;
+        // Now it is the peer's turn. One that does not take it, because its pace is another, is asked twice at least before it is dead.
+        let turns = (2 * self.pace.interval).min(self.pace.timeout / 2);
+        self.next_ping = now + turns.max(self.pace.interval);
         self.pings += 1;
         self.last_ping = Some((self.pings, now));
         Beat::Ping(self.pings)
@@ -92,13 +106,17 @@ mod tests {
 
     const PACE: Pace = Pace { interval: Duration::from_secs(1), timeout: Duration::from_secs(3) };
 
+    fn first(now: Instant) -> Heartbeat {
+        Heartbeat::new(PACE, false, now)
+    }
+
     fn at(ms: u64) -> Instant {
         Instant::ZERO + Duration::from_millis(ms)
     }
 
     #[test]
     fn it_pings_on_time_and_measures() {
-        let mut beat = Heartbeat::new(PACE, at(0));
+        let mut beat = first(at(0));
         assert_eq!(beat.next_timeout(), at(1000));
         assert_eq!(beat.handle_timeout(at(999)), Beat::Nothing);
         assert_eq!(beat.handle_timeout(at(1000)), Beat::Ping(1));
@@ -107,14 +125,32 @@ mod tests {
         beat.on_heard(at(1250));
         beat.on_pong(1, at(1250));
         assert_eq!(beat.round_trip(), Some(Duration::from_millis(250)));
-        assert_eq!(beat.next_timeout(), at(2000));
+        assert_eq!(beat.next_timeout(), at(2500), "half of the timeout, as nobody asks it anything");
+    }
+
+    #[test]
+    fn two_that_begin_at_once_take_turns() {
+        let mut ends = [Heartbeat::new(PACE, false, at(0)), Heartbeat::new(PACE, true, at(0))];
+        let mut pings = Vec::new();
+        for ms in 0..10_000 {
+            for asks in [0, 1] {
+                if ends[asks].handle_timeout(at(ms)) != Beat::Nothing {
+                    pings.push((asks, ms));
+                    // At once: there is no way between them.
+                    ends.iter_mut().for_each(|end| end.on_heard(at(ms)));
+                    ends[1 - asks].on_ping(at(ms));
+                }
+            }
+        }
+        let turns = [(0, 1000), (1, 2250), (0, 3250), (1, 4500), (0, 5500), (1, 6750), (0, 7750), (1, 9000)];
+        assert_eq!(pings, turns);
     }
 
     #[test]
     fn silence_is_death_at_the_exact_moment() {
-        let mut beat = Heartbeat::new(PACE, at(0));
-        for ping in 1..=2 {
-            assert_eq!(beat.handle_timeout(at(ping * 1000)), Beat::Ping(ping));
+        let mut beat = first(at(0));
+        for (ms, ping) in [(1000, 1), (2500, 2)] {
+            assert_eq!(beat.handle_timeout(at(ms)), Beat::Ping(ping));
         }
         assert_eq!(beat.handle_timeout(at(2999)), Beat::Nothing);
         assert_eq!(beat.next_timeout(), at(3000));
@@ -123,13 +159,13 @@ mod tests {
 
     #[test]
     fn a_process_that_was_stopped_does_not_blame_its_peer() {
-        let mut beat = Heartbeat::new(PACE, at(0));
+        let mut beat = first(at(0));
         assert_eq!(beat.handle_timeout(at(1000)), Beat::Ping(1));
-        assert_eq!(beat.handle_timeout(at(60_000)), Beat::Ping(2), "it was due at 2000");
+        assert_eq!(beat.handle_timeout(at(60_000)), Beat::Ping(2), "it was due at 2500");
         assert_eq!(beat.next_timeout(), at(61_000));
         assert_eq!(beat.handle_timeout(at(60_999)), Beat::Nothing);
         assert_eq!(beat.handle_timeout(at(61_000)), Beat::Dead, "it had its interval");
-        let mut late = Heartbeat::new(PACE, at(0));
+        let mut late = first(at(0));
         assert_eq!(late.handle_timeout(at(1000)), Beat::Ping(1));
         assert_eq!(late.handle_timeout(at(2999)), Beat::Ping(2), "not late enough for grace");
         assert_eq!(late.handle_timeout(at(3000)), Beat::Dead);
@@ -137,12 +173,12 @@ mod tests {
 
     #[test]
     fn any_sound_keeps_it_alive() {
-        let mut beat = Heartbeat::new(PACE, at(0));
+        let mut beat = first(at(0));
         assert_eq!(beat.handle_timeout(at(1000)), Beat::Ping(1));
-        assert_eq!(beat.handle_timeout(at(2000)), Beat::Ping(2));
+        assert_eq!(beat.handle_timeout(at(2500)), Beat::Ping(2));
         beat.on_heard(at(2999));
-        for ping in 3..=5 {
-            assert_eq!(beat.handle_timeout(at(ping * 1000)), Beat::Ping(ping));
+        for (ms, ping) in [(4000, 3), (5500, 4)] {
+            assert_eq!(beat.handle_timeout(at(ms)), Beat::Ping(ping));
         }
         assert_eq!(beat.handle_timeout(at(5998)), Beat::Nothing);
         assert_eq!(beat.handle_timeout(at(5999)), Beat::Dead);

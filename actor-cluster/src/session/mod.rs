@@ -196,7 +196,7 @@ impl Session {
     fn bare(peer: Peer, config: Config, context: WireContext, phase: Phase) -> Self {
         Self {
             phase,
-            streams: Streams::new(config.pace),
+            streams: Streams::new(config.pace, peer.dialler == peer.life.node),
             held: BTreeSet::new(),
             has_heard: false,
             context,

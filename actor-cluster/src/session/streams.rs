@@ -22,6 +22,7 @@ pub(crate) struct ConnectionId(pub(crate) u64);
 #[derive(Debug)]
 pub(crate) struct Streams {
     pace: Pace,
+    pings_second: bool,
     list: Vec<Stream>,
 }
 
@@ -42,8 +43,9 @@ pub(crate) struct Stream {
 }
 
 impl Streams {
-    pub(crate) fn new(pace: Pace) -> Self {
-        Self { pace, list: Vec::new() }
+    /// Of two ends one pings second.
+    pub(crate) fn new(pace: Pace, pings_second: bool) -> Self {
+        Self { pace, pings_second, list: Vec::new() }
     }
 
     pub(crate) fn attach(&mut self, now: Instant, id: ConnectionId, lanes: LaneIds) {
@@ -52,7 +54,7 @@ impl Streams {
             id,
             lanes,
             is_used: false,
-            heartbeat: Heartbeat::new(self.pace, now),
+            heartbeat: Heartbeat::new(self.pace, self.pings_second, now),
             positions: Default::default(),
             urgent: BytesMut::new(),
             begun: VecDeque::new(),
@@ -119,6 +121,10 @@ impl Stream {
     /// Something came from the peer.
     pub(crate) fn on_heard(&mut self, now: Instant) {
         self.heartbeat.on_heard(now);
+    }
+
+    pub(crate) fn on_ping(&mut self, now: Instant) {
+        self.heartbeat.on_ping(now);
     }
 
     pub(crate) fn on_pong(&mut self, number: u64, now: Instant) {

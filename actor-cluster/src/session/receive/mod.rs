@@ -169,6 +169,10 @@ impl Session {
             Kind::Ping => {
                 let number = take_u64(&mut body)?;
                 end_of(body)?;
+                if let Some(stream) = self.streams.get(connection) {
+                    stream.on_ping(now);
+                }
+                self.owes_ack |= self.has_untold();
                 self.write(connection, Kind::Pong, 0, &[&number.to_le_bytes()]);
                 Ok(())
             }

@@ -238,7 +238,7 @@ fn control_is_frozen() {
         session.unlink(link, true);
         session.claim(42, true);
     }
-    pair.advance(std::time::Duration::from_secs(1));
+    pair.advance(std::time::Duration::from_secs(3));
     pair.send(B, 42, Letter::of_bytes(3000)).unwrap();
     pair.drive();
     drop(pair.received::<Letter>(A));

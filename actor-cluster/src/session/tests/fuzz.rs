@@ -121,7 +121,7 @@ fn good_bytes() -> Vec<u8> {
         session.unwatch(watch);
         session.request(3, &actor_core::ControlRequest::Stop(Some("enough".into())), None);
     }
-    pair.advance(Duration::from_secs(1));
+    pair.advance(Duration::from_secs(3));
     drop(replies);
     pair.session(A).close(&CloseReason::new(crate::transport::CloseCode::Shutdown, "maintenance"));
     pair.drive();
