@@ -196,14 +196,50 @@ pub const DIAL_FAILURES_KEPT_FOR: Duration = Duration::from_secs(600);
 /// new one, whoever is down for longest is forgotten.
 pub const MEMBERS_MAX: usize = 1024;
 
-/// The longest word of membership, in bytes. A longer one from a peer is ignored.
+/// The longest word of membership, in bytes. A longer one from a peer ends the session.
 pub const MEMBERSHIP_FRAME_BYTES_MAX: usize = 32 * 1024;
+
+/// How many words of membership are heard of a peer for each [`MEMBERSHIP_TICK`]; each member that a packet tells of, and each record,
+/// is one, and a digest is 65. More are not heard.
+pub const MEMBERSHIP_WORDS_PER_TICK: usize = 512;
+
+/// How many it may have saved, having said less for a while, or while this node did not listen.
+pub const MEMBERSHIP_WORDS_MAX: usize = 16 * MEMBERSHIP_WORDS_PER_TICK;
+
+/// How many packets of SWIM are heard of a peer for each [`MEMBERSHIP_TICK`]: what costs an answer as long as a packet may be. More are
+/// not heard.
+pub const MEMBERSHIP_PACKETS_PER_TICK: usize = 2;
+
+/// How many it may have saved.
+pub const MEMBERSHIP_PACKETS_MAX: usize = 16 * MEMBERSHIP_PACKETS_PER_TICK;
+
+/// While so many things are to be done that membership has asked for, no words of peers are heard.
+pub const MEMBERSHIP_EFFECTS_MAX: usize = 16 * 1024;
+
+/// How many of them are done before it is looked whether the time is due for something else.
+pub const MEMBERSHIP_EFFECTS_PER_TURN: usize = 256;
+
+/// How many changes of members may wait to be told to others. Of members that are not known yet no more is heard then.
+pub const MEMBERSHIP_BACKLOG_MAX: usize = MEMBERS_MAX;
+
+/// How far beyond the term of a member that is known somebody else may say that it is. What is said of a later term is not heard.
+pub const MEMBERSHIP_TERM_STEP_MAX: u32 = 64;
 
 /// The longest packet of SWIM in one, in bytes.
 pub const MEMBERSHIP_PACKET_BYTES_MAX: usize = 16 * 1024;
 
-/// After so many bytes of records of where members are the next goes into another frame. The longest record and this fit into one.
+/// How many bytes of records of where members are go into a frame, roughly. A peer is told one such frame in a [`MEMBERSHIP_TICK`].
 pub const MEMBERSHIP_RECORDS_BYTES: usize = 12 * 1024;
+
+/// How many bytes a member's name and addresses may have together. The addresses behind those that fit are not passed on.
+pub const MEMBERSHIP_RECORD_BYTES_MAX: usize = 2 * 1024;
+
+/// Of how many nodes it is kept where they are, those who have gone and those of whom somebody told among them. Members and peers
+/// displace others.
+pub const RECORDS_MAX: usize = 2 * MEMBERS_MAX;
+
+/// How long it is kept of those who are neither members nor peers.
+pub const STRANGERS_KEPT: Duration = Duration::from_secs(300);
 
 /// How often membership looks at the time, while a node has peers.
 pub const MEMBERSHIP_TICK: Duration = Duration::from_millis(125);
@@ -219,6 +255,9 @@ pub const HELPERS: usize = 3;
 
 /// How many members a node asks for others at a time whether they are there. Of more it says that it cannot tell.
 pub const ERRANDS_MAX: usize = 256;
+
+/// How many of these for one node that asks.
+pub const ERRANDS_PER_PEER_MAX: usize = 32;
 
 /// How long a member that its neighbours do not hear has to say that it lives, where whoever suspects it does well
 /// itself. Nine times as long at most.

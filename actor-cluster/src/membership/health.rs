@@ -19,6 +19,7 @@ const LATE: Duration = Duration::from_millis(200);
 pub(crate) struct Health {
     score: u32,
     calm_since: Duration,
+    suspected_at: Option<Duration>,
 }
 
 impl Health {
@@ -29,10 +30,18 @@ impl Health {
         }
     }
 
-    /// A helper did not even say that it knows nothing, or this node was itself suspected.
+    /// A helper did not even say that it knows nothing, or this node was taken for dead.
     pub(crate) fn on_trouble(&mut self, now: Duration) {
         self.score = (self.score + 1).min(SCORE_MOST);
         self.calm_since = now;
+    }
+
+    /// Others suspected this node, and were told that it lives. That they said so more than once says nothing more.
+    pub(crate) fn on_suspected(&mut self, now: Duration) {
+        if self.suspected_at.is_none_or(|at| now.saturating_sub(at) >= CALM) {
+            self.suspected_at = Some(now);
+            self.on_trouble(now);
+        }
     }
 
     /// Time passes. Whether the score is another.
@@ -57,6 +66,15 @@ mod tests {
 
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn suspicions_count_once_a_second() {
+        let mut health = Health::default();
+        (0..1000).for_each(|now| health.on_suspected(ms(now)));
+        assert_eq!(health.multiplier(), 2);
+        health.on_suspected(ms(1000));
+        assert_eq!(health.multiplier(), 3);
     }
 
     #[test]

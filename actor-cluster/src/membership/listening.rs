@@ -12,7 +12,7 @@ use super::identity::Identity;
 use super::watch::{Line, Peer};
 use super::{Farewell, Standing};
 use crate::id::NodeId;
-use crate::limits::{ERRANDS_MAX, HELPERS, MEMBERSHIP_TICK, NEIGHBOURS};
+use crate::limits::{ERRANDS_MAX, ERRANDS_PER_PEER_MAX, HELPERS, MEMBERSHIP_TICK, NEIGHBOURS};
 
 /// From here on a silence is a reason to ask helpers.
 const PHI_DOUBT: f64 = 8.0;
@@ -166,7 +166,7 @@ impl Membership {
     /// Takes what was found out of a member, and tells everybody, the member too: it may refute a suspicion.
     fn decide(&mut self, member: Identity, refutations: u16, state: State, listened: Duration) {
         self.tell_everybody(&Frame::Update { member, refutations, state });
-        self.swim.apply(member, refutations, state, listened);
+        self.swim.apply(foca::Member::new(member, refutations, state), listened);
     }
 
     /// Who could say whether a member lives.
@@ -238,7 +238,8 @@ impl Membership {
     pub(super) fn begin_errand(&mut self, asker: NodeId, about: Identity, number: u32, listened: Duration) {
         let now = self.now;
         let Some(peer) = self.peers.get_mut(&about.node) else { return };
-        if self.errands.len() >= ERRANDS_MAX {
+        let for_asker = self.errands.iter().filter(|errand| errand.asker == asker).count();
+        if self.errands.len() >= ERRANDS_MAX || for_asker >= ERRANDS_PER_PEER_MAX {
             self.send(asker, Frame::Verdict { about, number, verdict: Verdict::Unknown });
             return;
         }

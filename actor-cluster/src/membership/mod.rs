@@ -3,8 +3,9 @@
 //! ```text
 //!  sessions, frames, dials, time ──► Membership ──► Send, Dial, End, Tell
 //!                                       │
-//!      swim (foca: who wins, gossip, probes) · watch, gaps (is it heard) · doubt (helpers are asked)
-//!      attention, health (is it me) · sync (where members are) · dialing (whom to dial) · conflicts
+//!      ration, hearsay (what may a peer say) · swim (foca: who wins, gossip, probes)
+//!      watch, gaps (is it heard) · doubt (helpers are asked) · attention, health (is it me)
+//!      sync, telling (where members are) · dialing (whom to dial) · conflicts
 //! ```
 //!
 //! Only the shell around it, `node/members.rs`, may call it. The time, the seed of its random numbers and everything that it hears
@@ -25,11 +26,14 @@ pub(crate) mod events;
 pub(crate) mod frame;
 mod gaps;
 mod health;
+mod hearsay;
 mod identity;
 mod listening;
+mod ration;
 mod sessions;
 mod swim;
 mod sync;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -48,6 +52,7 @@ use self::dice::Dice;
 use self::events::{LostReason, MemberEvent};
 use self::frame::Frame;
 use self::health::Health;
+use self::hearsay::Own;
 use self::identity::Identity;
 use self::listening::Errand;
 pub(crate) use self::sessions::{PeerNews, SessionEnd};
@@ -132,6 +137,8 @@ pub(crate) struct Membership {
     dialing: Dialing,
     errands: Vec<Errand>,
     questions: u32,
+    /// What is heard of this node itself.
+    own: Own,
     standing: Standing,
     rejoins: u32,
     rejoined_at: Duration,
@@ -148,7 +155,8 @@ impl Membership {
         let mut dice = Dice::new(seed);
         let swim = Swim::new(Identity::new(config.life, 0), config.suspicion_window, Dice::new(dice.roll()));
         let mut records = Records::default();
-        records.learn_first_hand(Record::new(config.life, config.name.clone(), config.addresses.clone()));
+        let own = Record::new(config.life, config.name.clone(), config.addresses.clone());
+        records.learn_first_hand(own, Duration::ZERO, |_| true);
         let mut attention = Attention::new(now);
         attention.ask_for(now + MEMBERSHIP_TICK);
         Self {
@@ -168,6 +176,7 @@ impl Membership {
             dialing: Dialing::new(config.seeds.len()),
             errands: Vec::new(),
             questions: 0,
+            own: Own::default(),
             standing: Standing::Here,
             rejoins: 0,
             rejoined_at: Duration::ZERO,
@@ -215,7 +224,9 @@ impl Membership {
             })
         };
         self.swim.handle_timers(listened, is_awaited);
+        self.hear_suspicion_again(listened);
         self.beat();
+        self.tell_portions();
         self.judge_all(listened);
         self.run_errands(listened);
         if self.ticks.is_multiple_of(8) {
@@ -226,6 +237,13 @@ impl Membership {
         }
         if self.ticks.is_multiple_of(480) {
             self.forget_the_long_gone(listened);
+            let (known, peers, me) = (&self.known, &self.peers, self.config.life.node);
+            let is_here = |node| node == me || known.contains_key(&node) || peers.contains_key(&node);
+            self.records.forget_strangers(listened, is_here);
+        }
+        if std::mem::take(&mut self.has_new_records) {
+            self.look_for_clashes();
+            self.want_members(listened);
         }
         self.dial_due(listened);
         self.settle(listened);
@@ -286,7 +304,8 @@ impl Membership {
         {
             self.standing = Standing::Here;
             self.rejoined_at = listened;
-            self.swim.rejoin(listened);
+            self.swim.rejoin(self.own.greatest_term, listened);
+            self.down.clear();
             self.announce_to_all(listened);
         }
         if self.standing == Standing::Here {
@@ -320,16 +339,9 @@ impl Membership {
         self.has_other_members |= self.swim.take_changed();
         // Each look goes through all members, so a peer cannot have it done for each of its words.
         let is_due = self.now >= self.looked_at + LOOK_INTERVAL;
-        if !is_due || !(self.has_other_members || self.has_new_records) {
-            return;
-        }
-        self.looked_at = self.now;
-        if std::mem::take(&mut self.has_other_members) {
+        if is_due && std::mem::take(&mut self.has_other_members) {
+            self.looked_at = self.now;
             self.look_at_members(listened);
-        }
-        if std::mem::take(&mut self.has_new_records) {
-            self.look_for_clashes();
-            self.want_members(listened);
         }
     }
 

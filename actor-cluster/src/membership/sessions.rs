@@ -3,18 +3,19 @@
 use std::time::Duration;
 
 use actor_core::Instant;
-use foca::{Message, State};
+use foca::{Member, State};
 
-use super::codec::Packet;
-use super::events::{Clash, LostReason, MemberEvent};
+use super::events::{LostReason, MemberEvent};
 use super::frame::{Frame, Verdict};
 use super::identity::Identity;
+use super::ration::Ration;
 use super::swim::LEFT;
 use super::sync::{Record, Records};
+use super::telling::Telling;
 use super::watch::{Line, Peer, Watch};
 use super::{Farewell, Membership, Standing};
 use crate::id::{NodeId, NodeLife};
-use crate::limits::MEMBERS_MAX;
+use crate::limits::{MEMBERS_MAX, MEMBERSHIP_EFFECTS_MAX};
 use crate::transport::Address;
 
 /// Who a session is with.
@@ -59,14 +60,24 @@ impl Membership {
             self.give_up_speaker(node, listened);
         }
         let watch = Watch::new(self.now, listened);
-        let peer = Peer { life, speaks, line: Line::Up, is_told: false, is_neighbour: false, watch };
+        let peer = Peer {
+            life,
+            speaks,
+            term: None,
+            line: Line::Up,
+            is_told: false,
+            is_neighbour: false,
+            watch,
+            ration: Ration::new(self.now),
+            telling: Telling::default(),
+        };
         let former = self.peers.insert(node, peer);
         if let Some(former) = former.filter(|former| !former.speaks) {
             self.on_plain_gone(&former, Farewell::Lost(LostReason::Replaced));
         }
         self.dialing.on_met(node, listened);
         self.shunned.remove(&node);
-        self.has_new_records |= self.records.learn_first_hand(Record::new(life, name, addresses));
+        self.learn_first_hand(Record::new(life, name, addresses), listened);
         if speaks {
             self.give_up_greater_life(life, listened);
             self.announce_to(life, listened);
@@ -202,8 +213,12 @@ impl Membership {
     pub(crate) fn handle_frame(&mut self, from: NodeLife, frame: Frame, now: Instant) {
         let listened = self.listen(now);
         let node = from.node;
-        let is_heard = self.peers.get(&node).is_some_and(|peer| peer.life == from && peer.is_reached());
-        if !is_heard || self.standing == Standing::Left {
+        if self.standing == Standing::Left || self.effects.len() >= MEMBERSHIP_EFFECTS_MAX {
+            return;
+        }
+        let now = self.now;
+        let peer = self.peers.get_mut(&node).filter(|peer| peer.life == from && peer.is_reached());
+        if !peer.is_some_and(|peer| peer.ration.take(&frame, now)) {
             return;
         }
         match frame {
@@ -217,9 +232,8 @@ impl Membership {
             }
             Frame::Update { member, refutations, state } => {
                 // Gossip of whoever was removed counts for nothing.
-                let is_credible = !self.is_talked_away(member, refutations, state);
-                if self.known.contains_key(&node) && is_credible && self.may_hear_of(member) {
-                    self.on_update(member, refutations, state, listened);
+                if self.known.contains_key(&node) {
+                    self.on_update(Member::new(member, refutations, state), listened);
                 }
             }
             Frame::Swim(packet) => self.on_packet(from, &packet, listened),
@@ -248,108 +262,7 @@ impl Membership {
     fn on_left(&mut self, node: NodeId, listened: Duration) {
         if let Some(known) = self.known.get(&node) {
             let identity = known.identity;
-            self.swim.apply(identity, LEFT, State::Down, listened);
-        }
-    }
-
-    /// Whether something may be said of a member: nobody who has a session here is replaced by hearsay, and there is a bound.
-    fn may_hear_of(&mut self, member: Identity) -> bool {
-        if self.is_me(member.node) {
-            if member.incarnation > self.config.life.incarnation {
-                // Another life of this very node. It cannot be let win by words of others.
-                self.tell_clash(Clash::Key { node: member.node });
-                return false;
-            }
-            return true;
-        }
-        if let Some(peer) = self.peers.get(&member.node)
-            && peer.line != Line::Cut
-            && (!peer.speaks || member.incarnation > peer.life.incarnation)
-        {
-            return false;
-        }
-        self.known.contains_key(&member.node) || self.down.contains_key(&member.node) || self.has_place()
-    }
-
-    /// Whether somebody says of a member that it has left while there is a session with it: that it says itself, or the session's end does.
-    fn is_talked_away(&self, member: Identity, refutations: u16, state: State) -> bool {
-        let peer = self.peers.get(&member.node).filter(|peer| peer.life == member.life());
-        let has_session = peer.is_some_and(|peer| peer.line != Line::Cut);
-        has_session && state == State::Down && refutations == LEFT
-    }
-
-    /// Whether one more node may be remembered. If there is none, whoever is down for longest is forgotten.
-    fn has_place(&mut self) -> bool {
-        if self.swim.all().len() < MEMBERS_MAX {
-            return true;
-        }
-        let oldest = self.down.iter().min_by_key(|(_, (_, since))| *since);
-        let Some((node, (identity, _))) = oldest.map(|(node, down)| (*node, *down)) else { return false };
-        self.down.remove(&node);
-        self.swim.forget(identity);
-        true
-    }
-
-    fn on_update(&mut self, member: Identity, refutations: u16, state: State, listened: Duration) {
-        let before = self.swim.refutations();
-        self.swim.apply(member, refutations, state, listened);
-        self.refute_if_suspected(before, listened);
-    }
-
-    fn on_packet(&mut self, from: NodeLife, bytes: &[u8], listened: Duration) {
-        let Ok(mut packet) = Packet::decode(bytes) else { return };
-        // A node speaks for itself alone, whatever it writes.
-        if packet.header.src.life() != from || self.standing != Standing::Here {
-            return;
-        }
-        // So does one that has asked others to probe: nobody needs to be probed who is unknown.
-        let src = packet.header.src;
-        if !self.may_hear_of(src) {
-            return;
-        }
-        let is_stranger = |about: &Identity| !self.known.contains_key(&about.node) && !self.is_me(about.node);
-        if let Message::PingReq { target, .. } | Message::IndirectAck { target, .. } = &packet.header.message
-            && is_stranger(target)
-        {
-            return;
-        }
-        packet.members.retain(|member| {
-            let (identity, refutations, state) = (*member.id(), member.incarnation(), member.state());
-            !self.is_talked_away(identity, refutations, state) && self.may_hear_of(identity)
-        });
-        let before = self.swim.refutations();
-        if self.swim.handle_packet(&packet, listened).is_ok() {
-            self.refute_if_suspected(before, listened);
-        }
-    }
-
-    /// If this node was suspected and has refuted that, all should know it soon.
-    fn refute_if_suspected(&mut self, before: u16, listened: Duration) {
-        let refutations = self.swim.refutations();
-        if refutations > before {
-            self.health.on_trouble(listened);
-            let (member, state) = (self.swim.identity(), State::Alive);
-            self.tell_everybody(&Frame::Update { member, refutations, state });
-        }
-    }
-
-    fn on_records(&mut self, entries: Vec<Record>, listened: Duration) {
-        for record in entries {
-            let node = record.life.node;
-            if self.is_me(node) {
-                if record.life.incarnation > self.config.life.incarnation {
-                    self.tell_clash(Clash::Key { node });
-                }
-                continue;
-            }
-            let is_stranger = !self.known.contains_key(&node);
-            if self.records.learn(record) {
-                self.has_new_records = true;
-                if is_stranger && let Some(record) = self.records.get(node) {
-                    let addresses = record.addresses.clone();
-                    self.want_stranger(node, &addresses, listened);
-                }
-            }
+            self.swim.apply(Member::new(identity, LEFT, State::Down), listened);
         }
     }
 

@@ -13,6 +13,7 @@ use foca::{Config, Foca, Member, NoCustomBroadcast, Notification, PeriodicParams
 use super::codec::{Codec, Malformed, Packet};
 use super::dice::Dice;
 use super::identity::Identity;
+use crate::id::NodeId;
 use crate::limits::{MEMBERSHIP_PACKET_BYTES_MAX, SUSPICION_TIMEOUT};
 
 /// So often has a member refuted suspicions that has left: nobody else comes so far. It tells those who hear of it by gossip that nothing is
@@ -112,6 +113,16 @@ impl Swim {
         self.foca.iter_membership_state()
     }
 
+    /// What is known of a node, if anything is.
+    pub(crate) fn find(&self, node: NodeId) -> Option<Identity> {
+        self.all().map(|member| *member.id()).find(|identity| identity.node == node)
+    }
+
+    /// How many changes wait to be told to others.
+    pub(crate) fn backlog(&self) -> usize {
+        self.foca.updates_backlog()
+    }
+
     /// How patient to be with who is suspected.
     pub(crate) fn set_multiplier(&mut self, multiplier: u32) {
         if self.multiplier != multiplier {
@@ -139,8 +150,7 @@ impl Swim {
     }
 
     /// Takes what was found out of a member, and tells others in time.
-    pub(crate) fn apply(&mut self, identity: Identity, refutations: u16, state: State, now: Duration) {
-        let member = Member::new(identity, refutations, state);
+    pub(crate) fn apply(&mut self, member: Member<Identity>, now: Duration) {
         self.out.has_changed = true;
         drop(self.foca.apply_many(std::iter::once(member), true, &mut self.out));
         self.settle(now);
@@ -153,20 +163,38 @@ impl Swim {
         self.begin(self.identity(), others, now);
     }
 
+    /// Takes a member out, and tells nobody. A probe of it that is under way may bring it back; all others stay as they are, and what is
+    /// told of them.
+    pub(crate) fn take_out(&mut self, identity: Identity, now: Duration) {
+        let member = Member::new(identity, LEFT, State::Down);
+        self.out.has_changed = true;
+        drop(self.foca.apply_many(std::iter::once(member), false, &mut self.out));
+        self.forget(identity);
+        self.settle(now);
+    }
+
     /// Forgets who is down.
     pub(crate) fn forget(&mut self, identity: Identity) {
         drop(self.foca.handle_timer(Timer::RemoveDown(identity), &mut self.out));
     }
 
-    /// Begins the next term, after it was declared down. What it has found out about others in the meantime it may have been alone
-    /// with: it takes along whom it has for members, and tells nobody that somebody is down.
-    pub(crate) fn rejoin(&mut self, now: Duration) {
+    /// Begins the next term, beyond the greatest that anybody spoke of, after it was declared down. What it has found out about others in
+    /// the meantime it may have been alone with: it takes along whom it has for members, and tells nobody that somebody is down.
+    pub(crate) fn rejoin(&mut self, greatest_term: u32, now: Duration) {
         let identity = self.identity();
-        let next = Identity { term: identity.term.saturating_add(1), ..identity };
+        let next = Identity { term: identity.term.max(greatest_term).saturating_add(1), ..identity };
         let members = self.foca.iter_members().cloned().collect();
         self.begin(next, members, now);
         drop(self.foca.gossip(&mut self.out));
         self.settle(now);
+    }
+
+    /// Nobody is left: what it has found out about others it has found out alone, and tells nobody. Who has left has said so.
+    pub(crate) fn begin_alone(&mut self, now: Duration) {
+        let has_left =
+            |member: &&Member<Identity>| member.state() == State::Down && member.incarnation() == LEFT;
+        let left = self.all().filter(has_left).cloned().collect();
+        self.begin(self.identity(), left, now);
     }
 
     /// Begins with what is known of others. Whoever suspects this node says so again, and it refutes that again.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use foca::State;
 
 use super::dialing::Why;
-use super::events::{Clash, LostReason, Member, MemberEvent, Members};
+use super::events::{LostReason, Member, MemberEvent, Members};
 use super::frame::Frame;
 use super::identity::Identity;
 use super::swim::LEFT;
@@ -117,6 +117,17 @@ impl Membership {
         if has_other_members {
             self.has_new_records = true;
             self.find_neighbours(listened);
+            self.begin_alone_if_alone(listened);
+        }
+    }
+
+    /// Whoever has lost all others, one after the other, was perhaps cut off itself. When it meets them again it shall not part them
+    /// by what it took them for.
+    fn begin_alone_if_alone(&mut self, listened: Duration) {
+        if self.known.is_empty() && self.standing == Standing::Here {
+            self.swim.begin_alone(listened);
+            let left: BTreeSet<NodeId> = self.swim.all().map(|member| member.id().node).collect();
+            self.down.retain(|node, _| left.contains(node));
         }
     }
 
@@ -137,6 +148,9 @@ impl Membership {
         let is_of_it = |peer: &Peer| peer.speaks && peer.life == known.identity.life();
         let session = self.peers.get(&node).filter(|peer| is_of_it(peer)).map(|peer| peer.line);
         let has_session = session.is_some_and(|line| line != Line::Cut);
+        if session.is_some() {
+            self.records.is_hearsay_again(node);
+        }
         self.conflicts.forget(node);
         self.dialing.unwant(node);
         match farewell {
@@ -217,18 +231,6 @@ impl Membership {
         self.is_me(node) || self.known.contains_key(&node)
     }
 
-    /// Says where members are.
-    pub(super) fn tell_records(&mut self, to: NodeId, buckets: u32, wanted: u32) {
-        let mut portions = self.records.portions(buckets, |node| self.is_told_of(node));
-        if portions.is_empty() {
-            portions.push(Vec::new());
-        }
-        for (number, entries) in portions.into_iter().enumerate() {
-            let wanted = if number == 0 { wanted } else { 0 };
-            self.send(to, Frame::Records { entries, wanted });
-        }
-    }
-
     /// Compares with somebody what the two know.
     pub(super) fn compare_records(&mut self) {
         let reached: Vec<NodeId> =
@@ -249,19 +251,13 @@ impl Membership {
         clashes.into_iter().for_each(|clash| self.tell(MemberEvent::Clash(clash)));
     }
 
-    pub(super) fn tell_clash(&mut self, clash: Clash) {
-        if self.conflicts.is_news(&clash) {
-            self.tell(MemberEvent::Clash(clash));
-        }
-    }
-
     /// Members without a session should have one.
     pub(super) fn want_members(&mut self, listened: Duration) {
         let nodes: Vec<NodeId> = self.known.keys().copied().collect();
         nodes.into_iter().for_each(|node| self.want_member(node, listened));
     }
 
-    fn want_member(&mut self, node: NodeId, listened: Duration) {
+    pub(super) fn want_member(&mut self, node: NodeId, listened: Duration) {
         let has_session = self.peers.get(&node).is_some_and(|peer| peer.line != Line::Cut);
         if has_session || self.shunned.contains(&node) || self.standing == Standing::Left {
             return;
@@ -330,7 +326,7 @@ impl Membership {
         for (node, identity) in over {
             self.down.remove(&node);
             self.swim.forget(identity);
-            if !self.known.contains_key(&node) && !self.peers.contains_key(&node) {
+            if !self.is_told_of(node) && !self.peers.contains_key(&node) {
                 self.records.forget(node);
             }
         }

@@ -6,6 +6,8 @@ use actor_core::Instant;
 
 use super::doubt::Doubt;
 use super::gaps::Gaps;
+use super::ration::Ration;
+use super::telling::Telling;
 use crate::id::NodeLife;
 use crate::limits::BEAT_INTERVAL;
 
@@ -30,11 +32,15 @@ pub(crate) struct Peer {
     pub(crate) life: NodeLife,
     /// Whether it says words of membership. Of one that does not, its session is all that is known.
     pub(crate) speaks: bool,
+    /// The term that it says to be in, once it has.
+    pub(crate) term: Option<u32>,
     pub(crate) line: Line,
     /// Whether `Ready` was told.
     pub(crate) is_told: bool,
     pub(crate) is_neighbour: bool,
     pub(crate) watch: Watch,
+    pub(crate) ration: Ration,
+    pub(crate) telling: Telling,
 }
 
 /// What was said and heard on a session.

@@ -392,7 +392,7 @@ impl NodeBuilder {
             return unusable("a node needs room for a peer");
         }
         if self.members.seeds.len() > SEEDS_MAX {
-            return unusable("a node can be given 64 seeds");
+            return unusable(&format!("a node can be given {SEEDS_MAX} seeds"));
         }
         if self.call_memory.callers_max == 0 {
             return unusable("the memory of calls needs room for a caller");

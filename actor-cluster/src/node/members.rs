@@ -6,7 +6,9 @@
 //! ```
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use actor_core::Instant;
@@ -21,7 +23,7 @@ use super::{Mode, Node};
 use crate::contain::{contained, contained_future};
 use crate::error::{ConnectError, HandshakeError};
 use crate::id::{NodeId, NodeLife};
-use crate::limits::{SEED_RESOLVE_TIMEOUT, SUSPICION_WINDOW};
+use crate::limits::{MEMBERSHIP_EFFECTS_PER_TURN, SEED_RESOLVE_TIMEOUT, SUSPICION_WINDOW};
 use crate::locked::locked;
 use crate::membership::events::MemberEvent;
 use crate::membership::frame::Frame;
@@ -83,20 +85,46 @@ impl Members {
     }
 }
 
+/// Whether there is more to carry out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Effects {
+    Done,
+    Left,
+}
+
 /// Runs the machine until the node shuts down.
 pub(super) async fn run(node: Arc<Node>) {
     loop {
         let news = node.members.news.notified();
-        node.carry_out();
+        // However much there is to do, and to hear: time passes.
+        let now = node.executor().now();
+        locked(&node.members.machine).handle_timeout(now);
+        let effects = node.carry_out();
         node.tell_members();
+        if effects == Effects::Left {
+            let_others_run().await;
+            continue;
+        }
         let due = locked(&node.members.machine).next_timeout();
         if due == Instant::FAR {
             news.await;
-        } else if node.executor().timeout_at(due, news).await.is_err() {
-            let now = node.executor().now();
-            locked(&node.members.machine).handle_timeout(now);
+        } else {
+            _ = node.executor().timeout_at(due, news).await;
         }
     }
+}
+
+/// Goes on when the executor has seen to others.
+async fn let_others_run() {
+    let mut has_waited = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 impl Node {
@@ -144,12 +172,14 @@ impl Node {
     /// Leaves the cluster, before the node shuts down.
     pub(super) fn leave_members(self: &Arc<Self>) {
         self.note(Membership::leave);
-        self.carry_out();
+        // Whoever has left hears nothing that would make more of them.
+        while self.carry_out() == Effects::Left {}
     }
 
-    fn carry_out(self: &Arc<Self>) {
+    /// Carries out what the machine asks for, so much at a time.
+    fn carry_out(self: &Arc<Self>) -> Effects {
         let _carrying = locked(&self.members.carrying);
-        loop {
+        for _ in 0..MEMBERSHIP_EFFECTS_PER_TURN {
             // Not for as long as the effect takes.
             let effect = locked(&self.members.machine).poll_effect();
             match effect {
@@ -157,9 +187,10 @@ impl Node {
                 Some(Effect::Dial { target, addresses }) => self.dial_target(target, addresses),
                 Some(Effect::End { life }) => self.end_lost(life),
                 Some(Effect::Tell(event)) => locked(&self.members.untold).push_back(event),
-                None => return,
+                None => return Effects::Done,
             }
         }
+        Effects::Left
     }
 
     fn say_membership(&self, to: NodeId, frame: Frame) {

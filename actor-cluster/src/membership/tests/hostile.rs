@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use actor_core::Instant;
 use foca::State;
 
-use super::world::{Network, SECOND, World, address, id, instant, number};
-use crate::id::{Incarnation, NodeId, NodeLife};
+use super::stage::{Stage, life, packet, update};
+use super::world::{Network, SECOND, World, address, id};
+use crate::id::{Incarnation, NodeId};
 use crate::limits::{ERRANDS_MAX, HEARSAY_DIALS_MAX, MEMBERS_MAX};
 use crate::membership::dice::Dice;
 use crate::membership::events::{Clash, MemberEvent};
@@ -14,7 +14,7 @@ use crate::membership::frame::{Frame, Verdict};
 use crate::membership::identity::Identity;
 use crate::membership::swim::LEFT;
 use crate::membership::sync::{BUCKETS, Record};
-use crate::membership::{Config, Dialled, Effect, Membership, PeerNews, SessionEnd, Target};
+use crate::membership::{Dialled, Effect, SessionEnd, Target};
 
 fn failures(world: &World, node: usize) -> Vec<(String, String)> {
     let told = world.nodes[node].told.iter();
@@ -74,71 +74,6 @@ fn two_nodes_with_one_name_or_one_address_are_told_and_are_members() {
     }
 }
 
-/// One machine by itself, with peers that a test speaks for.
-struct Stage {
-    machine: Membership,
-    now: Instant,
-}
-
-fn life(node: usize, incarnation: u64) -> NodeLife {
-    NodeLife::new(id(node), Incarnation::from_u64(incarnation))
-}
-
-impl Stage {
-    fn new() -> Self {
-        Self::with_window(crate::limits::SUSPICION_WINDOW)
-    }
-
-    fn with_window(suspicion_window: Duration) -> Self {
-        let config = Config {
-            life: life(0, 5),
-            name: "a".to_owned(),
-            addresses: vec![address(0)],
-            is_transitive: true,
-            suspicion_window,
-            seeds: Vec::new(),
-        };
-        let mut stage = Self { machine: Membership::new(config, 1, instant(0)), now: instant(0) };
-        stage.ready(1);
-        let joined = Frame::Swim(packet(1, foca::Message::Announce));
-        stage.hear(1, joined);
-        stage.tick();
-        stage
-    }
-
-    fn ready(&mut self, node: usize) {
-        let news = PeerNews {
-            life: life(node, 1),
-            name: format!("node-{node}"),
-            addresses: vec![address(node)],
-            speaks: true,
-        };
-        self.machine.handle_ready(news, self.now);
-    }
-
-    fn hear(&mut self, from: usize, frame: Frame) {
-        self.machine.handle_frame(life(from, 1), frame, self.now);
-    }
-
-    fn tick(&mut self) {
-        self.now = self.machine.next_timeout();
-        self.machine.handle_timeout(self.now);
-    }
-
-    fn effects(&mut self) -> Vec<Effect> {
-        std::iter::from_fn(|| self.machine.poll_effect()).collect()
-    }
-
-    /// Once it has looked.
-    fn view(&mut self) -> Vec<usize> {
-        self.tick();
-        let mut view: Vec<usize> =
-            self.machine.members().members.iter().map(|member| number(member.node)).collect();
-        view.sort_unstable();
-        view
-    }
-}
-
 #[test]
 fn a_window_without_end_removes_nobody_who_is_silent() {
     let mut stage = Stage::with_window(Duration::MAX);
@@ -153,16 +88,6 @@ fn a_window_without_end_removes_nobody_who_is_silent() {
     let effects = stage.effects();
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Tell(MemberEvent::Suspected(_)))));
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::Tell(MemberEvent::Lost { .. }))));
-}
-
-fn packet(from: usize, message: foca::Message<Identity>) -> Vec<u8> {
-    let (src, dst) = (Identity::new(life(from, 1), 0), Identity::new(life(0, 5), 0));
-    let header = foca::Header { src, src_incarnation: 0, dst, message };
-    crate::membership::codec::Packet { header, members: Vec::new() }.encode().unwrap()
-}
-
-fn update(node: usize, incarnation: u64, state: State) -> Frame {
-    Frame::Update { member: Identity::new(life(node, incarnation), 0), refutations: 0, state }
 }
 
 #[test]
