@@ -10,6 +10,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -49,6 +50,14 @@ pub(crate) struct Knock<Socket> {
     pub(crate) origin: Origin,
     /// The transport, and where it comes from.
     pub(crate) label: String,
+}
+
+impl<Socket> Knock<Socket> {
+    /// What a socket of the network has accepted.
+    pub(crate) fn of(accepted: io::Result<(Socket, SocketAddr)>, scheme: &str) -> io::Result<Self> {
+        let (socket, peer) = accepted?;
+        Ok(Self { socket, origin: Origin::of(peer.ip()), label: format!("{scheme} {peer}") })
+    }
 }
 
 /// A door and the handshakes of those who knocked there.
@@ -165,11 +174,7 @@ impl Door for TcpDoor {
         for index in (0..count).map(|offset| (self.next + offset) % count) {
             let Poll::Ready(accepted) = self.sockets[index].poll_accept(cx) else { continue };
             self.next = index + 1;
-            return Poll::Ready(accepted.map(|(socket, peer)| Knock {
-                socket,
-                origin: Origin::of(peer.ip()),
-                label: format!("{} {peer}", self.security.scheme()),
-            }));
+            return Poll::Ready(Knock::of(accepted, self.security.scheme()));
         }
         Poll::Pending
     }

@@ -1,5 +1,7 @@
 //! The transport itself: what was configured, put to use.
 
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use actor_cluster::id::NodeId;
@@ -9,7 +11,7 @@ use async_trait::async_trait;
 use transport_tls::{TlsContext, server_name};
 
 use crate::config::TcpConfig;
-use crate::connection::{Role, SocketConnection};
+use crate::connection::{Io, Role, SocketConnection};
 use crate::dialer;
 use crate::handshake::Security;
 use crate::limits::TcpLimits;
@@ -55,19 +57,13 @@ impl Transport for TcpTransport {
     }
 
     async fn listen(&self) -> Result<Box<dyn Listener>, TransportError> {
-        if !self.is_listening() {
-            return Err(TransportError::Config("this transport has no address to listen on".into()));
-        }
-        let mut sockets = Vec::new();
-        let mut bound = Vec::new();
-        for address in self.listen.sockets() {
-            let failed = |source| TransportError::Bind { address: address.to_string(), source };
-            let socket = socket::listen(*address).map_err(failed)?;
-            bound.push(socket.local_addr().map_err(failed)?);
+        let (mut sockets, mut bound) = (Vec::new(), Vec::new());
+        for address in wanted(&self.listen)? {
+            let socket = socket::listen(*address).map_err(|source| not_bound(*address, source))?;
+            bound.push(socket.local_addr().map_err(|source| not_bound(*address, source))?);
             sockets.push(socket);
         }
-        let reached = self.listen.reached_at(&bound).into_iter();
-        let addresses = reached.map(|place| Address::new(self.scheme(), &place)).collect::<Result<_, _>>()?;
+        let addresses = reached(&self.listen, &bound, self.scheme())?;
         let door = TcpDoor::new(sockets, self.security.clone());
         Ok(Box::new(Intake::new(door, addresses, &self.limits)))
     }
@@ -77,8 +73,39 @@ impl Transport for TcpTransport {
         let unreachable = |source| TransportError::Unreachable { address: address.to_string(), source };
         let socket = dialer::connect(&target).await.map_err(unreachable)?;
         let connected = socket.peer_addr().map_err(unreachable)?.ip();
-        let name = server_name(&target.host, connected);
-        let secured = self.security.connect(socket, name, address.as_str()).await?;
-        Ok(Box::new(SocketConnection::new(secured, Role::Dialler, address.to_string(), None)?))
+        enter(&self.security, socket, (&target, connected), address).await
     }
+}
+
+/// Where to listen: somewhere.
+pub(crate) fn wanted(listen: &Listen) -> Result<&[SocketAddr], TransportError> {
+    match listen.sockets() {
+        [] => Err(TransportError::Config("this transport has no address to listen on".into())),
+        sockets => Ok(sockets),
+    }
+}
+
+pub(crate) fn not_bound(address: SocketAddr, source: io::Error) -> TransportError {
+    TransportError::Bind { address: address.to_string(), source }
+}
+
+/// Where a node is dialled that listens there.
+pub(crate) fn reached(
+    listen: &Listen,
+    bound: &[SocketAddr],
+    scheme: &str,
+) -> Result<Vec<Address>, TransportError> {
+    listen.reached_at(bound).into_iter().map(|place| Address::new(scheme, &place)).collect()
+}
+
+/// The dialler's part of a handshake, with whoever has answered at that IP address.
+pub(crate) async fn enter(
+    security: &Security,
+    socket: impl Io + 'static,
+    (target, connected): (&HostPort, IpAddr),
+    address: &Address,
+) -> Result<Box<dyn Connection>, TransportError> {
+    let name = server_name(&target.host, connected);
+    let secured = security.connect(socket, name, address.as_str()).await?;
+    Ok(Box::new(SocketConnection::new(secured, Role::Dialler, address.to_string(), None)?))
 }

@@ -9,17 +9,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use actor_cluster::transport::net::{Host, HostPort, Listen, Origin};
+use actor_cluster::transport::net::{Host, HostPort, Listen};
 use actor_cluster::transport::{Address, Connection, Listener, Transport, TransportError};
 use async_trait::async_trait;
 use tokio::time::timeout;
-use transport_tls::{TlsContext, server_name};
+use transport_tls::TlsContext;
 use turmoil::net::{TcpListener, TcpStream};
 
-use crate::connection::{Role, SocketConnection};
 use crate::handshake::{Refusal, Secured, Security};
 use crate::limits::{CONNECT_DEADLINE, TcpLimits};
 use crate::listener::{Door, Intake, Knock};
+use crate::transport::{enter, not_bound, reached, wanted};
 
 /// Connects nodes that are hosts of a simulation, over its TCP and with real TLS. Made by
 /// [`TcpConfig::build_on_turmoil`](crate::TcpConfig::build_on_turmoil).
@@ -63,18 +63,13 @@ impl Transport for TurmoilTransport {
     }
 
     async fn listen(&self) -> Result<Box<dyn Listener>, TransportError> {
-        if !self.is_listening() {
-            return Err(TransportError::Config("this transport has no address to listen on".into()));
-        }
         let (mut sockets, mut bound) = (Vec::new(), Vec::new());
-        for address in self.listen.sockets() {
-            let failed = |source| TransportError::Bind { address: address.to_string(), source };
-            let socket = TcpListener::bind(*address).await.map_err(failed)?;
-            bound.push(socket.local_addr().map_err(failed)?);
+        for address in wanted(&self.listen)? {
+            let socket = TcpListener::bind(*address).await.map_err(|source| not_bound(*address, source))?;
+            bound.push(socket.local_addr().map_err(|source| not_bound(*address, source))?);
             sockets.push(Socket::new(socket));
         }
-        let reached = self.listen.reached_at(&bound).into_iter();
-        let addresses = reached.map(|place| Address::new(self.scheme(), &place)).collect::<Result<_, _>>()?;
+        let addresses = reached(&self.listen, &bound, self.scheme())?;
         let door = TurmoilDoor { sockets, security: self.security.clone() };
         Ok(Box::new(Intake::new(door, addresses, &self.limits)))
     }
@@ -84,9 +79,7 @@ impl Transport for TurmoilTransport {
         let unreachable = |source| TransportError::Unreachable { address: address.to_string(), source };
         let socket = connect(&target).await.map_err(unreachable)?;
         let connected = socket.peer_addr().map_err(unreachable)?.ip();
-        let name = server_name(&target.host, connected);
-        let secured = self.security.connect(socket, name, address.as_str()).await?;
-        Ok(Box::new(SocketConnection::new(secured, Role::Dialler, address.to_string(), None)?))
+        enter(&self.security, socket, (&target, connected), address).await
     }
 }
 
@@ -138,11 +131,7 @@ impl Door for TurmoilDoor {
     fn poll_knock(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Knock<TcpStream>>> {
         for socket in &mut self.sockets {
             let Poll::Ready(accepted) = socket.poll_accept(cx) else { continue };
-            return Poll::Ready(accepted.map(|(socket, peer)| Knock {
-                socket,
-                origin: Origin::of(peer.ip()),
-                label: format!("{} {peer}", self.security.scheme()),
-            }));
+            return Poll::Ready(Knock::of(accepted, self.security.scheme()));
         }
         Poll::Pending
     }
