@@ -8,17 +8,16 @@
 //!                                   when all wait, time jumps to the next timer
 //! ```
 
+mod living;
 mod places;
 mod random;
 mod trace;
 pub(crate) mod witness;
 pub(crate) mod world;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::thread;
@@ -26,6 +25,7 @@ use std::time::Duration;
 
 use actor_core::{ActorSystem, Executor, Instant, SystemBuilder};
 
+use self::living::{Living, drop_tasks, in_order};
 #[cfg(feature = "cluster")]
 pub(crate) use self::places::Skew;
 #[cfg(any(feature = "cluster", feature = "process"))]
@@ -483,25 +483,6 @@ impl Drop for Simulation {
     }
 }
 
-/// By their numbers: in the order in which they were spawned.
-fn in_order(mut tasks: Vec<Living>) -> Vec<Living> {
-    tasks.sort_unstable_by_key(|task| task.ending.0.number);
-    tasks
-}
-
-/// A destructor that panics keeps no other task from its end, and the test from saying
-/// what it has failed by before.
-fn drop_tasks(begun: Vec<Living>, queued: VecDeque<Arc<Task>>) {
-    let begun = begun.into_iter().map(|task| catch_unwind(AssertUnwindSafe(|| drop(task))));
-    let queued = queued.into_iter().map(|task| catch_unwind(AssertUnwindSafe(|| task.give_up())));
-    let panics: Vec<_> = begun.chain(queued).filter_map(Result::err).collect();
-    if let Some(first) = panics.into_iter().next()
-        && !thread::panicking()
-    {
-        resume_unwind(first);
-    }
-}
-
 impl fmt::Debug for Simulation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Simulation")
@@ -509,31 +490,5 @@ impl fmt::Debug for Simulation {
             .field("now", &self.now())
             .field("tasks", &self.living())
             .finish_non_exhaustive()
-    }
-}
-
-/// A task that has begun. It need not be able to leave the thread.
-struct Living {
-    future: Pin<Box<dyn Future<Output = ()>>>,
-    /// Dropped after the future, however that comes about.
-    ending: Ending,
-}
-
-/// Whoever waits for the end of a task is told when this is dropped.
-struct Ending(Arc<Task>);
-
-impl Living {
-    fn new(future: Pin<Box<dyn Future<Output = ()>>>, task: &Arc<Task>) -> Self {
-        Self { future, ending: Ending(task.clone()) }
-    }
-
-    fn place(&self) -> usize {
-        self.ending.0.place
-    }
-}
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        self.0.finish();
     }
 }
