@@ -334,6 +334,13 @@ impl NodeServer {
         self.shutdown().await;
     }
 
+    /// The same for whoever has only borrowed it: a simulator, in which others go on looking at it.
+    #[doc(hidden)]
+    pub fn leave_borrowed(&self) -> impl Future<Output = ()> + Send + use<> {
+        let server = Self { node: self.node.clone() };
+        server.leave()
+    }
+
     /// How many tasks the node has: listeners, dials, connections that may still bring
     /// streams, sessions.
     pub fn tasks(&self) -> usize {

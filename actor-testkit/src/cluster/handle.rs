@@ -11,12 +11,12 @@ use actor_core::{Executor, Instant};
 
 use super::builder::{Setup, SimClusterBuilder};
 use super::conditions::Conditions;
-use super::fault::{Crash, Fault};
+use super::fault::{Crash, Degradation, Fault};
 use super::history::{Event, Recorder, What};
 use super::net::{Net, SimTransport, address_of};
 use super::node::SimNode;
 use crate::simulation::world::Handle;
-use crate::simulation::{Random, Simulation, Skew};
+use crate::simulation::{Random, Simulation, WallClock};
 
 /// How often a node looks for those with which it has no session.
 const MEET_EVERY: Duration = Duration::from_secs(1);
@@ -37,8 +37,10 @@ struct Shared {
     ids: Vec<NodeId>,
     /// By number; none while a node is down.
     nodes: Mutex<Vec<Option<SimNode>>>,
+    /// Those that say goodbye, by number: they count as down.
+    leaving: Mutex<Vec<Option<SimNode>>>,
     /// What each node's wall clock shows.
-    clocks: Mutex<Vec<Skew>>,
+    clocks: Mutex<Vec<WallClock>>,
 }
 
 impl SimHandle {
@@ -51,8 +53,10 @@ impl SimHandle {
         let mut random = Random::seeded(seed ^ 0x6964_656e_7469_7479);
         let ids = (0..nodes).map(|index| id_of(index, &mut random)).collect();
         let lives = Mutex::new(vec![None; nodes]);
-        let clocks = Mutex::new(vec![Skew::default(); nodes]);
-        Self { shared: Arc::new(Shared { seed, world, net, recorder, setup, ids, nodes: lives, clocks }) }
+        let leaving = Mutex::new(vec![None; nodes]);
+        let clocks = Mutex::new(vec![WallClock::default(); nodes]);
+        let shared = Shared { seed, world, net, recorder, setup, ids, nodes: lives, leaving, clocks };
+        Self { shared: Arc::new(shared) }
     }
 
     /// The seed.
@@ -171,7 +175,14 @@ impl SimHandle {
             Fault::Freeze(node) => self.place(*node).freeze(),
             Fault::Thaw(node) => self.place(*node).thaw(),
             Fault::Slow(node, cost) => self.place(*node).set_step_cost(*cost),
-            Fault::ClockJump { node, by, is_backwards } => self.jump(*node, *by, *is_backwards),
+            Fault::Leave(node) => self.leave_in_order(*node),
+            Fault::Degrade(node, degradation) => net.degrade(*node, *degradation),
+            Fault::ClockForward(node, by) => self.set_clock(*node, |clock| clock.set_forward(*by)),
+            Fault::ClockBack(node, by) => self.set_clock(*node, |clock| clock.set_back(*by)),
+            Fault::ClockDrift(node, ppm) => {
+                let now = self.now();
+                self.set_clock(*node, |clock| clock.drift(*ppm, now));
+            }
         }
     }
 
@@ -183,11 +194,18 @@ impl SimHandle {
     /// Whether its nodes are in a state to which the fault can happen.
     fn is_possible(&self, fault: &Fault) -> bool {
         match fault {
-            Fault::Partition(_) | Fault::Heal | Fault::ClockJump { .. } => true,
+            Fault::Partition(_)
+            | Fault::Heal
+            | Fault::Degrade(..)
+            | Fault::ClockForward(..)
+            | Fault::ClockBack(..)
+            | Fault::ClockDrift(..) => true,
             Fault::Block { from, to } | Fault::Cut(from, to) => from != to,
             Fault::Crash(node, _) | Fault::Freeze(node) | Fault::Thaw(node) | Fault::Slow(node, _) => {
                 self.try_node(*node).is_some()
             }
+            // One that does not listen yet has nobody to say goodbye to.
+            Fault::Leave(node) => self.try_node(*node).is_some_and(|node| node.try_server().is_some()),
             Fault::Restart(node) => self.try_node(*node).is_none(),
         }
     }
@@ -246,10 +264,35 @@ impl SimHandle {
         self.inject(&Fault::Slow(node, step));
     }
 
-    /// Sets a node's wall clock forward, or back. It stays so in the node's next lives.
+    /// Has a node leave in order, see [`Fault::Leave`]; nothing if it is down, or does not listen yet. It counts as down at once, and
+    /// says goodbye when the cluster runs.
     #[track_caller]
-    pub fn jump_clock(&self, node: usize, by: Duration, is_backwards: bool) {
-        self.inject(&Fault::ClockJump { node, by, is_backwards });
+    pub fn leave(&self, node: usize) {
+        self.inject(&Fault::Leave(node));
+    }
+
+    /// Has all ways to and from a node be worse than they are set up to be, see [`Fault::Degrade`].
+    #[track_caller]
+    pub fn degrade(&self, node: usize, degradation: Degradation) {
+        self.inject(&Fault::Degrade(node, degradation));
+    }
+
+    /// Sets a node's wall clock forward. It stays so in the node's next lives.
+    #[track_caller]
+    pub fn set_clock_forward(&self, node: usize, by: Duration) {
+        self.inject(&Fault::ClockForward(node, by));
+    }
+
+    /// Sets a node's wall clock back. It stays so in the node's next lives.
+    #[track_caller]
+    pub fn set_clock_back(&self, node: usize, by: Duration) {
+        self.inject(&Fault::ClockBack(node, by));
+    }
+
+    /// Has a node's wall clock gain so many millionths from now on, or lose them, see [`Fault::ClockDrift`]. Timers go by the world's time.
+    #[track_caller]
+    pub fn drift_clock(&self, node: usize, ppm: i32) {
+        self.inject(&Fault::ClockDrift(node, ppm));
     }
 
     /// What the way from one node to another is like from now on.
@@ -268,7 +311,11 @@ impl SimHandle {
         self.shared.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn clocks(&self) -> MutexGuard<'_, Vec<Skew>> {
+    fn leaving(&self) -> MutexGuard<'_, Vec<Option<SimNode>>> {
+        self.shared.leaving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn clocks(&self) -> MutexGuard<'_, Vec<WallClock>> {
         self.shared.clocks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -285,8 +332,9 @@ impl SimHandle {
 
     /// Begins a life of a node that has none. What comes back is ready when it has set itself up.
     pub(super) fn begin(&self, index: usize) -> impl Future<Output = ()> + use<> {
+        self.end_leaving(index);
         let place = self.shared.world.new_place();
-        place.set_skew(self.clocks()[index]);
+        place.set_clock(self.clocks()[index]);
         place.name_place(&format!("node {index}"));
         self.shared.net.begin_life(index);
         let node = SimNode::new(index, self.id(index), place, self.shared.recorder.clone());
@@ -355,13 +403,37 @@ impl SimHandle {
         node.record(What::Crashed { incarnation: node.incarnation() });
     }
 
-    fn jump(&self, index: usize, by: Duration, is_backwards: bool) {
+    fn leave_in_order(&self, index: usize) {
+        let Some(node) = self.lives()[index].take() else { return };
+        let (handle, incarnation) = (self.clone(), node.incarnation());
+        let goodbye = node.server().leave_borrowed();
+        self.leaving()[index] = Some(node.clone());
+        let leaves = async move {
+            goodbye.await;
+            let is_still =
+                handle.leaving()[index].as_ref().is_some_and(|node| node.incarnation() == incarnation);
+            if is_still {
+                handle.end_leaving(index);
+            }
+        };
+        node.system().executor().spawn(leaves).detach();
+    }
+
+    /// The life of a node that leaves is over, whether or not it has said goodbye to all.
+    fn end_leaving(&self, index: usize) {
+        let Some(node) = self.leaving()[index].take() else { return };
+        self.shared.net.crash(index, Crash::Reset);
+        node.life().place.end_place();
+        node.record(What::Left { incarnation: node.incarnation() });
+    }
+
+    fn set_clock(&self, index: usize, set: impl FnOnce(&mut WallClock)) {
         let mut clocks = self.clocks();
-        clocks[index] = clocks[index].jumped(by, is_backwards);
-        let skew = clocks[index];
+        set(&mut clocks[index]);
+        let clock = clocks[index];
         drop(clocks);
         if let Some(node) = self.try_node(index) {
-            node.life().place.set_skew(skew);
+            node.life().place.set_clock(clock);
         }
     }
 }

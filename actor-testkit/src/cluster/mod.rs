@@ -99,7 +99,7 @@ use std::time::Duration;
 pub use self::builder::SimClusterBuilder;
 pub use self::conditions::Conditions;
 pub use self::determinism::{Difference, Suspect, check_deterministic};
-pub use self::fault::{Crash, Fault};
+pub use self::fault::{Crash, Degradation, Fault};
 pub use self::handle::SimHandle;
 use self::invariants::Checker;
 pub use self::node::SimNode;

@@ -27,7 +27,7 @@ use actor_core::{ActorSystem, Executor, Instant, SystemBuilder};
 
 use self::living::{Living, drop_tasks, in_order};
 #[cfg(feature = "cluster")]
-pub(crate) use self::places::Skew;
+pub(crate) use self::places::WallClock;
 #[cfg(any(feature = "cluster", feature = "process"))]
 pub(crate) use self::random::Random;
 use self::world::{Handle, Origin, Task, World};

@@ -23,7 +23,7 @@ pub(super) struct Place {
     pub(super) step_cost: Duration,
     /// Nobody in it runs before.
     pub(super) rests_until: Instant,
-    pub(super) clock_ahead: Skew,
+    pub(super) clock: WallClock,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -35,32 +35,47 @@ enum Standing {
 }
 
 /// What a wall clock shows compared with the world's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Skew {
-    /// It is so much later there.
-    Ahead(Duration),
-    /// It is so much earlier there.
-    Behind(Duration),
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct WallClock {
+    /// By how many nanoseconds it was later at some moment.
+    ahead: i128,
+    /// That moment.
+    since: Instant,
+    /// How many millionths of the time since then it has gained.
+    drift_ppm: i32,
 }
 
-impl Skew {
-    #[cfg(feature = "cluster")]
-    pub(crate) fn jumped(self, by: Duration, is_backwards: bool) -> Self {
-        match (self, is_backwards) {
-            (Self::Ahead(skew), false) => Self::Ahead(skew.saturating_add(by)),
-            (Self::Behind(skew), true) => Self::Behind(skew.saturating_add(by)),
-            (Self::Ahead(skew), true) if skew >= by => Self::Ahead(skew - by),
-            (Self::Ahead(skew), true) => Self::Behind(by - skew),
-            (Self::Behind(skew), false) if skew >= by => Self::Behind(skew - by),
-            (Self::Behind(skew), false) => Self::Ahead(by - skew),
-        }
+#[cfg(feature = "cluster")]
+impl WallClock {
+    pub(crate) fn set_forward(&mut self, by: Duration) {
+        self.ahead += nanos(by);
+    }
+
+    pub(crate) fn set_back(&mut self, by: Duration) {
+        self.ahead -= nanos(by);
+    }
+
+    /// What it has gained by now it keeps.
+    pub(crate) fn drift(&mut self, ppm: i32, now: Instant) {
+        *self = Self { ahead: self.ahead_at(now), since: now, drift_ppm: ppm };
     }
 }
 
-impl Default for Skew {
-    fn default() -> Self {
-        Self::Ahead(Duration::ZERO)
+impl WallClock {
+    /// What it shows where a clock that is right shows this.
+    pub(super) fn shows(&self, right: Duration, now: Instant) -> Duration {
+        let ahead = self.ahead_at(now);
+        let by = u64::try_from(ahead.unsigned_abs()).map_or(Duration::MAX, Duration::from_nanos);
+        if ahead < 0 { right.saturating_sub(by) } else { right.saturating_add(by) }
     }
+
+    fn ahead_at(&self, now: Instant) -> i128 {
+        self.ahead + nanos(now - self.since) * i128::from(self.drift_ppm) / 1_000_000
+    }
+}
+
+fn nanos(time: Duration) -> i128 {
+    i128::try_from(time.as_nanos()).unwrap_or(i128::MAX)
 }
 
 impl World {
@@ -172,8 +187,8 @@ impl Handle {
         self.world().places[self.place].step_cost = cost;
     }
 
-    pub(crate) fn set_skew(&self, skew: Skew) {
-        self.world().places[self.place].clock_ahead = skew;
+    pub(crate) fn set_clock(&self, clock: WallClock) {
+        self.world().places[self.place].clock = clock;
     }
 
     /// The tasks of this place that were queued when it ended.

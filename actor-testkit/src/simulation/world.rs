@@ -14,7 +14,7 @@ use std::time::Duration;
 use actor_core::Instant;
 use actor_core::executor::{BoxTask, LocalJob, LocalRuntime, Runtime, RuntimeTask};
 
-use super::places::{Place, Skew};
+use super::places::Place;
 use super::random::Random;
 use super::trace::Trace;
 use super::witness::Witness;
@@ -219,12 +219,8 @@ impl Runtime for Handle {
 
     fn unix_time(&self) -> Duration {
         let world = self.world();
-        let clock = &world.places[self.place].clock_ahead;
-        let unbent = UNIX_BEGINNING + world.now.elapsed();
-        match clock {
-            Skew::Ahead(by) => unbent.saturating_add(*by),
-            Skew::Behind(by) => unbent.saturating_sub(*by),
-        }
+        let right = UNIX_BEGINNING + world.now.elapsed();
+        world.places[self.place].clock.shows(right, world.now)
     }
 
     fn fill_random(&self, buffer: &mut [u8]) {

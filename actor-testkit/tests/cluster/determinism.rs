@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use actor_cluster::{Conflict, NodeEvent};
 use actor_core::{ActorRef, Context, actor};
 use actor_testkit::cluster::history::{Outcome, What};
-use actor_testkit::cluster::{Conditions, Crash, SimNode, check_deterministic};
+use actor_testkit::cluster::{Conditions, Crash, Degradation, SimNode, check_deterministic};
 
 use super::*;
 
@@ -62,10 +62,17 @@ fn suffer(cluster: &mut SimCluster) {
     cluster.freeze(0);
     cluster.advance(SECOND);
     cluster.thaw(0);
-    cluster.jump_clock(1, 3600 * SECOND, true);
+    cluster.set_clock_back(1, 3600 * SECOND);
+    cluster.drift_clock(2, 500);
+    cluster.degrade(2, Degradation { lost_per_mille: 50, ..Degradation::NONE });
     cluster.restart(1);
     cluster.cut(0, 2);
     cluster.advance(20 * SECOND);
+    cluster.degrade(2, Degradation::NONE);
+    cluster.leave(1);
+    cluster.advance(SECOND);
+    cluster.restart(1);
+    cluster.advance(5 * SECOND);
 }
 
 #[test]

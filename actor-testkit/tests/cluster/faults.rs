@@ -3,9 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use actor_cluster::transport::TransportError;
-use actor_cluster::{ConnectError, NodeEvent};
+use actor_cluster::{ConnectError, MemberEvent, NodeEvent};
 use actor_testkit::cluster::history::{Event, What};
-use actor_testkit::cluster::{Conditions, Crash, Fault, SimHandle};
+use actor_testkit::cluster::{Conditions, Crash, Degradation, Fault, SimHandle};
 
 use super::*;
 
@@ -158,15 +158,114 @@ fn a_clock_that_jumps_is_of_its_node_alone() {
     let clock = |cluster: &SimCluster, node| cluster.node(node).system().executor().unix_time();
     let (before, others) = (clock(&cluster, 1), clock(&cluster, 0));
     assert_eq!(before, others);
-    cluster.jump_clock(1, 3600 * SECOND, true);
+    cluster.set_clock_back(1, 3600 * SECOND);
     assert_eq!((clock(&cluster, 1), clock(&cluster, 0)), (before - 3600 * SECOND, others));
     let former = cluster.node(1).incarnation();
     cluster.crash(1, Crash::Reset);
     cluster.restart(1);
     assert!(cluster.node(1).incarnation() < former);
     assert!(cluster.advance_until(30 * SECOND, SimHandle::is_mesh), "the present life is known to all");
-    cluster.jump_clock(1, 7200 * SECOND, false);
+    cluster.set_clock_forward(1, 7200 * SECOND);
     assert_eq!(clock(&cluster, 1), clock(&cluster, 0) + 3600 * SECOND);
+}
+
+#[test]
+fn a_clock_that_drifts_gains_or_loses_and_keeps_it() {
+    let mut cluster = counters(8).start();
+    let ahead = |cluster: &SimCluster, node: usize| {
+        let clock = |node| cluster.node(node).system().executor().unix_time();
+        if clock(node) >= clock(0) { (clock(node) - clock(0), false) } else { (clock(0) - clock(node), true) }
+    };
+    cluster.drift_clock(1, 1000);
+    cluster.drift_clock(2, -500);
+    cluster.advance(1000 * SECOND);
+    assert_eq!((ahead(&cluster, 1), ahead(&cluster, 2)), ((SECOND, false), (SECOND / 2, true)));
+    // In the next life too, and what it has gained by the time it goes right it keeps.
+    cluster.crash(1, Crash::Reset);
+    cluster.restart(1);
+    cluster.advance(1000 * SECOND);
+    cluster.drift_clock(1, 0);
+    cluster.advance(1000 * SECOND);
+    assert_eq!(ahead(&cluster, 1), (2 * SECOND, false));
+    cluster.set_clock_back(1, SECOND);
+    assert_eq!(ahead(&cluster, 1), (SECOND, false));
+    // Timers do not go by it.
+    assert!(cluster.is_mesh());
+}
+
+#[test]
+fn a_node_that_leaves_has_left_and_is_not_lost() {
+    let mut cluster = counters(15).start();
+    cluster.advance(SECOND);
+    let former = cluster.node(1).incarnation();
+    cluster.leave(1);
+    assert!(cluster.try_node(1).is_none());
+    assert!(cluster.advance_until(SECOND, |cluster| cluster.node(0).server().sessions().len() == 1));
+    cluster.advance(5 * SECOND);
+    let history = cluster.history();
+    let tell = |is_it: fn(&What) -> bool| history.iter().filter(|event| is_it(&event.what)).count();
+    assert_eq!(tell(|what| matches!(what, What::Member(MemberEvent::Left(_)))), 2, "both others");
+    assert_eq!(tell(|what| matches!(what, What::Member(MemberEvent::Lost { .. }))), 0);
+    assert_eq!(tell(|what| matches!(what, What::Node(NodeEvent::SessionLost { .. }))), 0);
+    let left: Vec<_> =
+        history.iter().filter(|event| event.what == What::Left { incarnation: former }).collect();
+    assert_eq!((left.len(), left[0].node), (1, Some(1)));
+    // It cannot leave twice, and comes back as another.
+    cluster.leave(1);
+    assert_eq!(cluster.history().len(), history.len());
+    cluster.restart(1);
+    assert!(cluster.advance_until(30 * SECOND, |cluster| cluster.try_node(1).is_some() && cluster.is_mesh()));
+    assert_ne!(cluster.node(1).incarnation(), former);
+}
+
+#[test]
+fn a_node_that_is_restarted_while_it_leaves_leaves_no_more() {
+    let mut cluster = counters(16).start();
+    let former = cluster.node(1).incarnation();
+    cluster.leave(1);
+    cluster.restart(1);
+    let lefts = || {
+        let history = cluster.history();
+        history.into_iter().filter(|event| event.what == What::Left { incarnation: former }).count()
+    };
+    assert_eq!(lefts(), 1);
+    assert!(cluster.advance_until(30 * SECOND, SimHandle::is_mesh));
+    let lefts = cluster.history().into_iter().filter(|event| matches!(event.what, What::Left { .. }));
+    assert_eq!(lefts.count(), 1);
+}
+
+#[test]
+fn a_network_that_is_worse_is_as_it_was_afterwards() {
+    let mut cluster = counters(17).nodes(2).start();
+    let took = |cluster: &mut SimCluster| {
+        let there = counter(cluster, 0, 1);
+        let begun = cluster.now();
+        cluster.block_on(there.call(Ask::Sum)).unwrap();
+        cluster.now() - begun
+    };
+    assert!(took(&mut cluster) < Duration::from_millis(1));
+    let worse = |delay, lost_per_mille| Degradation {
+        delay: Duration::from_millis(delay),
+        lost_per_mille,
+        ..Degradation::NONE
+    };
+    cluster.degrade(1, worse(50, 0));
+    let late = took(&mut cluster);
+    assert!(late >= Duration::from_millis(100) && late < Duration::from_millis(101), "{late:?}");
+    // That of both ends adds up, and so does what is set up.
+    cluster.degrade(0, worse(10, 0));
+    let set_up = Conditions::lan().with_delay(Duration::from_millis(5), Duration::ZERO);
+    cluster.set_conditions(0, 1, set_up);
+    let late = took(&mut cluster);
+    assert!(late >= Duration::from_millis(125) && late < Duration::from_millis(126), "{late:?}");
+    cluster.degrade(0, worse(0, 1000));
+    let there = counter(&cluster, 0, 1);
+    let late = cluster.block_on(there.call_timeout(SECOND, Ask::Sum));
+    assert!(late.is_err(), "each write is lost again and again");
+    (0..2).for_each(|node| cluster.degrade(node, Degradation::NONE));
+    cluster.set_conditions(0, 1, Conditions::lan());
+    cluster.advance(60 * SECOND);
+    assert!(took(&mut cluster) < Duration::from_millis(1));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use actor_testkit::cluster::invariants::{
     MembersConverge, MembersTrusted, NamesWithdrawn, NothingLost, OneOwner, Sequences, SessionSide, View,
     WatchOnce,
 };
-use actor_testkit::cluster::{Crash, Fault};
+use actor_testkit::cluster::{Crash, Degradation, Fault};
 
 use super::{SECOND, counters};
 
@@ -283,7 +283,7 @@ fn a_session_that_is_lost_for_nothing_is_seen() {
         late.chain([fault(cause), (0, lost(1))]).collect::<Vec<_>>()
     };
     breaks(check(), &long(Fault::Cut(1, 2)), "nothing was wrong");
-    breaks(check(), &long(Fault::ClockJump { node: 1, by: SECOND, is_backwards: true }), "nothing was wrong");
+    breaks(check(), &long(Fault::ClockBack(1, SECOND)), "nothing was wrong");
     holds(check(), &long(Fault::Cut(0, 1)));
     let reason = CloseReason::new(CloseCode::Violation, "a gap");
     let broken = What::Node(NodeEvent::SessionLost { peer: peer(1), reason, unacked: 0 });
@@ -305,6 +305,8 @@ fn a_member_that_is_declared_lost_for_nothing_is_seen() {
         Fault::Freeze(1),
         Fault::Freeze(0),
         Fault::Slow(1, SECOND),
+        Fault::Degrade(1, Degradation { lost_per_mille: 100, ..Degradation::NONE }),
+        Fault::Leave(1),
         Fault::Cut(0, 1),
         Fault::Block { from: 2, to: 1 },
         Fault::Partition(vec![vec![0, 2], vec![1]]),
@@ -317,7 +319,10 @@ fn a_member_that_is_declared_lost_for_nothing_is_seen() {
     check(&[fault(Fault::Cut(1, 2))], 15).unwrap_err();
     // A clock explains nothing, nor does what happens to others.
     for explains_nothing in [
-        Fault::ClockJump { node: 1, by: SECOND, is_backwards: true },
+        Fault::ClockBack(1, SECOND),
+        Fault::ClockForward(1, SECOND),
+        Fault::ClockDrift(1, 1000),
+        Fault::Degrade(1, Degradation::NONE),
         Fault::Freeze(2),
         Fault::Block { from: 0, to: 2 },
     ] {

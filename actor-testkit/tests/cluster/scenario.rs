@@ -7,7 +7,7 @@ use actor_cluster::RemoteMessage;
 use actor_core::{Actor, ActorError, ActorRef, ReplyPort, SpawnOptions};
 use actor_testkit::cluster::history::{Outcome, What};
 use actor_testkit::cluster::invariants::Violation;
-use actor_testkit::cluster::scenario::{FaultKind, Faults, Scenario, User, random_users};
+use actor_testkit::cluster::scenario::{Episode, FaultKind, Faults, Scenario, Schedule, User, random_users};
 use actor_testkit::cluster::{SimCluster, SimNode};
 
 use super::SECOND;
@@ -166,4 +166,29 @@ fn only_the_faults_that_are_wanted_happen() {
     let run = two_nodes("cuts").faults(faults).run(1);
     assert!(run.failure.is_none(), "{run}");
     assert_eq!(run.faults.keys().collect::<Vec<_>>(), [&FaultKind::Cut]);
+}
+
+#[test]
+fn each_kind_is_drawn_and_ends() {
+    for kind in FaultKind::ALL {
+        let schedule = Schedule::random(1, 3, 600 * SECOND, &Faults::only([kind]));
+        assert!(schedule.episodes.len() > 50, "{kind}");
+        for Episode { fault, lasts, .. } in schedule.episodes {
+            assert_eq!(FaultKind::of(&fault), Some(kind));
+            let is_at_once = matches!(kind, FaultKind::Cut | FaultKind::ClockJump);
+            assert_eq!(lasts.is_none(), is_at_once, "{kind}");
+        }
+    }
+}
+
+#[test]
+fn what_is_counted_as_a_fault_is_one() {
+    let faults = Faults::only([FaultKind::Degrade, FaultKind::Leave, FaultKind::ClockDrift]);
+    let scenario = Scenario::new("leavers", |seed| SimCluster::seeded(seed).nodes(3)).lasting(10 * SECOND);
+    let scenario = scenario.faults(faults.every(SECOND).last_at_most(2 * SECOND));
+    let run = scenario.run(1);
+    assert!(run.failure.is_none(), "{run}");
+    assert_eq!(run.faults.len(), 3, "{:?}", run.faults);
+    // Neither what mends one is, nor what could not happen.
+    assert!(run.faults.values().sum::<u64>() <= run.schedule.episodes.len() as u64);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actor_core::Instant;
 
-use crate::cluster::fault::Fault;
+use crate::cluster::fault::{Degradation, Fault};
 use crate::cluster::history::{Event, What};
 
 /// The faults of a cluster.
@@ -14,6 +14,7 @@ pub(super) struct Trouble {
     nodes: BTreeSet<usize>,
     frozen: BTreeSet<usize>,
     slow: BTreeSet<usize>,
+    degraded: BTreeSet<usize>,
     down: BTreeSet<usize>,
     /// Ways between two nodes, the lesser first.
     blocked: BTreeSet<(usize, usize)>,
@@ -54,7 +55,7 @@ impl Trouble {
             Fault::Cut(one, other) => {
                 self.of_pair.insert(pair(*one, *other), at);
             }
-            Fault::Crash(node, _) => {
+            Fault::Crash(node, _) | Fault::Leave(node) => {
                 // Whatever it suffered from is over with it.
                 self.frozen.remove(node);
                 self.slow.remove(node);
@@ -80,8 +81,16 @@ impl Trouble {
                     self.touch_node(Some(*node), at);
                 }
             }
+            Fault::Degrade(node, degradation) if *degradation != Degradation::NONE => {
+                self.degraded.insert(*node);
+            }
+            Fault::Degrade(node, _) => {
+                if self.degraded.remove(node) {
+                    self.touch_node(Some(*node), at);
+                }
+            }
             // A wall clock is nobody's business.
-            Fault::ClockJump { .. } => return,
+            Fault::ClockForward(..) | Fault::ClockBack(..) | Fault::ClockDrift(..) => return,
         }
         self.last = at;
     }
@@ -99,10 +108,13 @@ impl Trouble {
         self.last = at;
     }
 
+    fn bad(&self) -> [&BTreeSet<usize>; 4] {
+        [&self.frozen, &self.slow, &self.degraded, &self.down]
+    }
+
     /// Whether nothing is wrong now, and nothing was for so long.
     pub(super) fn is_calm_for(&self, time: Duration, now: Instant) -> bool {
-        let is_any = [&self.frozen, &self.slow, &self.down].into_iter().any(|nodes| !nodes.is_empty());
-        !is_any && self.blocked.is_empty() && now >= self.last + time
+        self.bad().into_iter().all(BTreeSet::is_empty) && self.blocked.is_empty() && now >= self.last + time
     }
 
     /// Whether something is wrong with a node or with any way to it, or was within such a time.
@@ -116,8 +128,7 @@ impl Trouble {
 
     /// Whether something is wrong with two nodes or between them, or was within such a time.
     pub(super) fn explains(&self, one: usize, other: usize, within: Duration, now: Instant) -> bool {
-        let is_bad =
-            |node: usize| [&self.frozen, &self.slow, &self.down].into_iter().any(|set| set.contains(&node));
+        let is_bad = |node: usize| self.bad().into_iter().any(|nodes| nodes.contains(&node));
         let marks = [self.of_node.get(&one), self.of_node.get(&other), self.of_pair.get(&pair(one, other))];
         is_bad(one)
             || is_bad(other)

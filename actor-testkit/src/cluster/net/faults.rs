@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::way::{Way, part_of};
 use super::{Net, Stream, other};
 use crate::cluster::conditions::Conditions;
-use crate::cluster::fault::Crash;
+use crate::cluster::fault::{Crash, Degradation};
 
 /// How long after a machine is back the first comes from those who still believe in what it has forgotten.
 const RESET_AFTER_MAX: Duration = Duration::from_secs(1);
@@ -16,7 +16,20 @@ impl Net {
     pub(in crate::cluster) fn set_conditions(&self, from: usize, to: usize, conditions: Conditions) {
         let mut state = self.state();
         let index = state.way_index(from, to);
-        state.ways[index].conditions = conditions;
+        let worse = state.degradations(from, to);
+        state.ways[index].set(conditions, worse);
+    }
+
+    /// Has all ways to and from a node be worse than they are set up to be.
+    pub(in crate::cluster) fn degrade(&self, node: usize, degradation: Degradation) {
+        let mut state = self.state();
+        state.machines[node].degradation = degradation;
+        for other in (0..state.machines.len()).filter(|other| *other != node) {
+            for (from, to) in [(node, other), (other, node)] {
+                let (index, worse) = (state.way_index(from, to), state.degradations(from, to));
+                state.ways[index].degrade(worse);
+            }
+        }
     }
 
     /// Lets nothing pass on some of the ways, and everything on the others.

@@ -29,6 +29,7 @@ use self::pipe::Pipe;
 pub(super) use self::transport::{SimTransport, address_of};
 use self::way::Way;
 use super::conditions::Conditions;
+use super::fault::Degradation;
 use super::history::{Recorder, What};
 use crate::simulation::Random;
 use crate::simulation::world::Handle;
@@ -58,6 +59,8 @@ struct Machine {
     /// How many lives the node has begun.
     life: u64,
     door: Option<Door>,
+    /// What has become of its network.
+    degradation: Degradation,
 }
 
 /// Where a node takes connections.
@@ -170,6 +173,10 @@ impl State {
 
     fn way(&self, from: usize, to: usize) -> &Way {
         &self.ways[self.way_index(from, to)]
+    }
+
+    fn degradations(&self, from: usize, to: usize) -> [Degradation; 2] {
+        [from, to].map(|node| self.machines[node].degradation)
     }
 
     /// When a small thing arrives that is sent now.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use actor_core::Instant;
 
 use crate::cluster::conditions::Conditions;
+use crate::cluster::fault::Degradation;
 use crate::simulation::Random;
 
 /// How long a sender waits before it sends again what was lost, the first time. TCP measures; this is its least.
@@ -16,7 +17,10 @@ const RESEND_AFTER_MAX: Duration = Duration::from_secs(60);
 
 /// One direction between two nodes.
 pub(super) struct Way {
+    /// As it is now.
     pub(super) conditions: Conditions,
+    /// As it is while neither of its nodes' network is degraded.
+    set_up: Conditions,
     blocked: Option<Instant>,
     /// When what was written before has left.
     free_at: Instant,
@@ -24,7 +28,17 @@ pub(super) struct Way {
 
 impl Way {
     pub(super) fn new(conditions: Conditions) -> Self {
-        Self { conditions, blocked: None, free_at: Instant::ZERO }
+        Self { conditions, set_up: conditions, blocked: None, free_at: Instant::ZERO }
+    }
+
+    /// What it is like from now on, by itself and by what has become of the networks of its nodes.
+    pub(super) fn set(&mut self, set_up: Conditions, worse: [Degradation; 2]) {
+        self.set_up = set_up;
+        self.degrade(worse);
+    }
+
+    pub(super) fn degrade(&mut self, worse: [Degradation; 2]) {
+        self.conditions = worse.iter().fold(self.set_up, |conditions, worse| worse.of(conditions));
     }
 
     pub(super) fn is_blocked(&self) -> bool {

@@ -12,6 +12,7 @@ use super::user::Crowd;
 use super::{Scenario, since_start};
 use crate::cluster::SimCluster;
 use crate::cluster::builder::SimClusterBuilder;
+use crate::cluster::fault::Degradation;
 use crate::cluster::handle::SimHandle;
 use crate::cluster::history::{Event, What};
 use crate::cluster::invariants::{self, Checker, Count, End, View, Violation};
@@ -205,6 +206,8 @@ impl Drive<'_> {
     fn mend(&self) {
         self.cluster.heal();
         for node in 0..self.cluster.nodes() {
+            self.cluster.degrade(node, Degradation::NONE);
+            self.cluster.drift_clock(node, 0);
             if self.cluster.try_node(node).is_none() {
                 self.cluster.restart(node);
             } else {

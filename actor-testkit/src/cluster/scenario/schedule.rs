@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::cluster::fault::{Crash, Fault};
+use crate::cluster::fault::{Crash, Degradation, Fault};
 use crate::simulation::Random;
 
 /// A kind of [`Fault`] that a seed may bring. Each is mended after a while, unless it mends itself.
@@ -24,13 +24,19 @@ pub enum FaultKind {
     Freeze,
     /// A node is slow for a while.
     Slow,
+    /// A node's network is bad for a while: slow, with losses, and with attempts to connect that come twice.
+    Degrade,
+    /// A node leaves in order, and comes back.
+    Leave,
     /// A node's wall clock jumps.
     ClockJump,
+    /// A node's wall clock goes too fast or too slowly for a while.
+    ClockDrift,
 }
 
 impl FaultKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Partition,
         Self::OneWay,
         Self::Cut,
@@ -38,7 +44,10 @@ impl FaultKind {
         Self::CrashSilent,
         Self::Freeze,
         Self::Slow,
+        Self::Degrade,
+        Self::Leave,
         Self::ClockJump,
+        Self::ClockDrift,
     ];
 
     /// What kind a fault is; none if it mends something.
@@ -51,7 +60,11 @@ impl FaultKind {
             Fault::Crash(_, Crash::Silent) => Self::CrashSilent,
             Fault::Freeze(_) => Self::Freeze,
             Fault::Slow(_, cost) if *cost > Duration::ZERO => Self::Slow,
-            Fault::ClockJump { .. } => Self::ClockJump,
+            Fault::Degrade(_, degradation) if *degradation != Degradation::NONE => Self::Degrade,
+            Fault::Leave(_) => Self::Leave,
+            Fault::ClockForward(..) | Fault::ClockBack(..) => Self::ClockJump,
+            Fault::ClockDrift(_, ppm) if *ppm != 0 => Self::ClockDrift,
+            Fault::Degrade(..) | Fault::ClockDrift(..) => return None,
             Fault::Slow(..) | Fault::Heal | Fault::Restart(_) | Fault::Thaw(_) => return None,
         })
     }
@@ -67,7 +80,10 @@ impl fmt::Display for FaultKind {
             Self::CrashSilent => "machine crash",
             Self::Freeze => "stopped process",
             Self::Slow => "slow node",
+            Self::Degrade => "bad network",
+            Self::Leave => "node leaves in order",
             Self::ClockJump => "clock jump",
+            Self::ClockDrift => "clock drift",
         })
     }
 }
@@ -125,9 +141,11 @@ impl Episode {
     fn mend(&self) -> Option<Fault> {
         Some(match self.fault {
             Fault::Partition(_) | Fault::Block { .. } => Fault::Heal,
-            Fault::Crash(node, _) => Fault::Restart(node),
+            Fault::Crash(node, _) | Fault::Leave(node) => Fault::Restart(node),
             Fault::Freeze(node) => Fault::Thaw(node),
             Fault::Slow(node, _) => Fault::Slow(node, Duration::ZERO),
+            Fault::Degrade(node, _) => Fault::Degrade(node, Degradation::NONE),
+            Fault::ClockDrift(node, _) => Fault::ClockDrift(node, 0),
             _ => return None,
         })
     }
@@ -191,6 +209,20 @@ impl fmt::Display for Schedule {
     }
 }
 
+/// How far a clock is set at most.
+const CLOCK_JUMP_MAX: Duration = Duration::from_secs(48 * 3600);
+
+/// How many thousandths a clock goes too fast or too slowly at most: no clock is as bad, and what goes by it shows sooner.
+const CLOCK_DRIFT_PER_MILLE_MAX: u16 = 100;
+
+/// How bad a network is at most.
+const WORSE_BY_MAX: Degradation = Degradation {
+    delay: Duration::from_millis(200),
+    jitter: Duration::from_millis(200),
+    lost_per_mille: 100,
+    doubled_per_mille: 500,
+};
+
 struct Draw(Random);
 
 impl Draw {
@@ -224,10 +256,30 @@ impl Draw {
             FaultKind::CrashSilent => Fault::Crash(one, Crash::Silent),
             FaultKind::Freeze => Fault::Freeze(one),
             FaultKind::Slow => Fault::Slow(one, Duration::from_micros(100 + self.0.below(5_000) as u64)),
+            FaultKind::Degrade => Fault::Degrade(one, self.degradation()),
+            FaultKind::Leave => Fault::Leave(one),
             FaultKind::ClockJump => {
-                let by = self.up_to(Duration::from_secs(48 * 3600));
-                Fault::ClockJump { node: one, by, is_backwards: self.0.below(2) == 0 }
+                let by = self.up_to(CLOCK_JUMP_MAX);
+                if self.0.below(2) == 0 { Fault::ClockBack(one, by) } else { Fault::ClockForward(one, by) }
+            }
+            FaultKind::ClockDrift => {
+                let ppm = 1 + self.per_mille(CLOCK_DRIFT_PER_MILLE_MAX);
+                let ppm = i32::from(ppm) * 1000;
+                Fault::ClockDrift(one, if self.0.below(2) == 0 { -ppm } else { ppm })
             }
         }
+    }
+
+    fn degradation(&mut self) -> Degradation {
+        Degradation {
+            delay: self.up_to(WORSE_BY_MAX.delay),
+            jitter: self.up_to(WORSE_BY_MAX.jitter),
+            lost_per_mille: 1 + self.per_mille(WORSE_BY_MAX.lost_per_mille),
+            doubled_per_mille: self.per_mille(WORSE_BY_MAX.doubled_per_mille),
+        }
+    }
+
+    fn per_mille(&mut self, below: u16) -> u16 {
+        u16::try_from(self.0.below(below.into())).unwrap_or(0)
     }
 }
