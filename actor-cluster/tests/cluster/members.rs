@@ -11,12 +11,13 @@ use actor_core::{Actor, ActorError, ActorRef, ActorSystem, Executor, Exit, Spawn
 
 use super::Network;
 use super::support::{
-    Exits, Start, TestNode, id, node_with, on_every_shape, pass, remote_counter, settle, system_after,
+    Exits, Start, TestNode, guarded, id, node_with, on_every_shape, pass, remote_counter, settle,
+    system_after,
 };
 
 on_every_shape! {
     b11_nodes_that_are_given_one_seed_find_each_other
-    b11_a_node_that_is_lost_is_no_member_within_three_seconds_and_its_watches_fire
+    b11_a_node_that_is_lost_is_no_member_within_two_seconds_and_its_watches_fire
     b11_a_node_that_leaves_has_left_for_all
     b11_a_node_that_comes_back_in_another_life_is_a_member_again
     b11_a_session_that_finds_other_streams_in_time_keeps_its_member
@@ -109,7 +110,7 @@ async fn b11_nodes_that_are_given_one_seed_find_each_other(network: Network) {
     assert_eq!((failed("a list that is not there", "no list"), failed("a list", "")), (4, 4));
 }
 
-async fn b11_a_node_that_is_lost_is_no_member_within_three_seconds_and_its_watches_fire(network: Network) {
+async fn b11_a_node_that_is_lost_is_no_member_within_two_seconds_and_its_watches_fire(network: Network) {
     let nodes = cluster(&network, 5).await;
     let (_counter, remote) = remote_counter(&nodes[0], &nodes[4], Start::default()).await;
     let log = Exits::default();
@@ -122,8 +123,8 @@ async fn b11_a_node_that_is_lost_is_no_member_within_three_seconds_and_its_watch
     let (who, reason) = lost(&mut events).await;
     assert_eq!(who, id(5));
     assert!(matches!(reason, LostReason::Silent | LostReason::Told), "{reason:?}");
-    // Two seconds are the 99th percentile, which the simulator's tests of members look at in `actor-testkit`.
-    assert!(since.elapsed() <= Duration::from_secs(3), "{:?}", since.elapsed());
+    // Nothing is late here, and time is virtual. What a network adds, the simulator's tests of members look at in `actor-testkit`.
+    assert!(since.elapsed() <= Duration::from_secs(2), "{:?}", since.elapsed());
     settle().await;
     assert_eq!(log.seen(), [Exit::Unreachable], "its watches fire");
     loop {
@@ -229,14 +230,16 @@ async fn b11_a_seed_whose_function_panics_or_hangs_has_failed_and_is_asked_again
     let here = here.await;
     let mut events = here.server.member_events();
     let mut failed = Vec::new();
-    let ready = loop {
-        match events.next().await.expect("the node is there") {
-            MemberEvent::SeedFailed { seed, error } => failed.push((seed, error)),
-            MemberEvent::Ready(member) => break member.node,
-            _ => {}
+    let ready = guarded(async {
+        loop {
+            match events.next().await.expect("the node is there") {
+                MemberEvent::SeedFailed { seed, error } => failed.push((seed, error)),
+                MemberEvent::Ready(member) => return member.node,
+                _ => {}
+            }
         }
-    };
-    assert_eq!(ready, id(1));
+    });
+    assert_eq!(ready.await, id(1));
     failed.sort();
     let told = |seed: &str, error: &str| (seed.to_owned(), error.to_owned());
     let (panicked, late) = ("looking up its addresses panicked", "its addresses were not found within 10s");

@@ -54,6 +54,30 @@ fn messages_flow_before_it_is_ready() {
     assert_eq!(notes(pair.received(B)), [1]);
 }
 
+/// One side is ready, the other is not yet, and ends with its streams: to who was ready that is a session that is lost.
+#[test]
+fn streams_lost_before_both_are_ready_end_the_session_and_who_has_sent_is_told() {
+    let (one, two) = nodes();
+    let patience = two.resume_timeout;
+    let mut pair = Pair::new(one, two);
+    pair.open(LaneSet::ALL);
+    pair.drive();
+    pair.session(A).synced();
+    pair.drive();
+    assert_eq!((pair.saw(A), pair.saw(B)), (vec![], vec![Saw::Ready]));
+    pair.send(B, 1, Letter::Note(1)).unwrap();
+    let mut asked = pair.call(B, None, |port| Letter::Ask(2, port));
+    pair.cut(0);
+    pair.drive();
+    assert_eq!(pair.session(A).ended().map(|reason| reason.code), Some(CloseCode::Lost));
+    assert!(pair.session(B).ended().is_none(), "it may find other streams, for all it knows");
+    pair.advance(patience);
+    assert_eq!(pair.session(B).ended().map(|reason| reason.code), Some(CloseCode::Lost));
+    assert_eq!(pair.unacked(B), 2);
+    assert_eq!(outcome(&mut asked), Some(Err(CallFailure::NeverLeft)));
+    assert_eq!(notes(pair.received(A)), []);
+}
+
 #[test]
 fn b17_a_session_that_never_gets_ready_ends_at_its_deadline() {
     let (one, two) = nodes();
