@@ -74,6 +74,8 @@ const GAPS: &str = "\
 - An invariant sees what users tell and what sessions count. Group membership, links and remote spawn are not among it.
 - A session that is lost within twelve seconds of a fault of its nodes or of the way between them is taken to be explained by
   it, a member within fifteen; in the short runs that is nearly every one, so one seed in four is long and has few faults.
+- Wall clocks jump and drift; the clock that timers go by is one for all nodes. All nodes begin at one moment, and until one is
+  restarted they look at theirs at the same moments.
 - Seeds are drawn, not enumerated: a thousand runs without a failure bound the share of failing seeds below 0.3 % at
   95 % confidence, and no more.
 ";
