@@ -221,8 +221,8 @@ impl Membership {
 
     fn on_new_record(&mut self, node: NodeId) {
         self.has_new_records = true;
-        // Members are seen with their names and addresses.
-        self.epoch += u64::from(self.known.contains_key(&node) || self.peers.contains_key(&node));
+        // Members are seen with their names and addresses; who is none yet is seen when it joins.
+        self.epoch += u64::from(self.known.contains_key(&node));
     }
 
     fn want_told(&mut self, node: NodeId, listened: Duration) {

@@ -5,9 +5,11 @@ use std::time::Duration;
 use foca::State;
 
 use super::stage::{Stage, life, packet, update};
-use super::world::{Network, SECOND, World, address, id};
-use crate::id::{Incarnation, NodeId};
-use crate::limits::{ERRANDS_MAX, HEARSAY_DIALS_MAX, MEMBERS_MAX};
+use super::world::{Network, SECOND, World, address, id, number};
+use crate::id::Incarnation;
+use crate::limits::{
+    ERRANDS_PER_PEER_MAX, HEARSAY_DIALS_MAX, MEMBERS_MAX, MEMBERSHIP_BACKLOG_MAX, RECORDS_MAX,
+};
 use crate::membership::dice::Dice;
 use crate::membership::events::{Clash, MemberEvent};
 use crate::membership::frame::{Frame, Verdict};
@@ -273,23 +275,40 @@ fn another_life_with_our_key_is_told_and_does_not_win_by_hearsay() {
 #[test]
 fn what_peers_tell_is_bounded() {
     let mut stage = Stage::new();
+    stage.effects();
+    let mut effects = Vec::new();
     for node in 10..10 + 2 * MEMBERS_MAX {
         stage.hear(1, update(node, 1, if node % 2 == 0 { State::Alive } else { State::Down }));
-        if node % 64 == 0 {
-            stage.tick();
-        }
         let record = Record::new(life(node, 1), format!("n{node}"), [address(node)]);
         stage.hear(1, Frame::Records { entries: vec![record], wanted: 0 });
         stage.machine.handle_told(id(node), &[address(node)], stage.now);
         stage.hear(1, Frame::Ask { about: Identity::new(life(1, 1), 0), number: 7 });
+        if node % 64 == 0 {
+            effects.extend(stage.effects());
+            effects.extend(stage.tick_heard());
+        }
     }
-    assert!(stage.machine.swim.all().len() <= MEMBERS_MAX);
-    assert!(stage.view().len() <= MEMBERS_MAX);
-    assert!(stage.machine.errands.len() <= ERRANDS_MAX);
-    assert!(stage.machine.swim.timers() < 64, "{}", stage.machine.swim.timers());
-    (0..40).for_each(|_| stage.tick());
-    let dials = stage.effects().into_iter().filter(|effect| matches!(effect, Effect::Dial { .. })).count();
-    assert_eq!(dials, HEARSAY_DIALS_MAX, "none of them ends here");
+    (0..8).for_each(|_| effects.extend(stage.tick_heard()));
+    let swim = &stage.machine.swim;
+    assert_eq!(swim.all().len(), MEMBERS_MAX, "the last ones have found no place");
+    assert_eq!(stage.machine.members().members.len(), MEMBERS_MAX);
+    assert_eq!(stage.machine.records.len(), RECORDS_MAX, "nor have they here");
+    assert!(swim.backlog() <= MEMBERSHIP_BACKLOG_MAX, "{}", swim.backlog());
+    assert!(swim.timers() <= 16, "{}", swim.timers());
+    assert_eq!((stage.machine.errands.len(), stage.machine.down.len()), (0, 0));
+    let count = |is: fn(&Effect) -> bool| effects.iter().filter(|effect| is(effect)).count();
+    assert_eq!(
+        count(|effect| matches!(effect, Effect::Dial { .. })),
+        HEARSAY_DIALS_MAX,
+        "none of them ends here"
+    );
+    let joined = |effect: &Effect| matches!(effect, Effect::Tell(MemberEvent::Joined(_)));
+    assert_eq!(count(joined), MEMBERS_MAX - 1, "each once");
+    let lost =
+        |effect: &Effect| matches!(effect, Effect::Tell(MemberEvent::Lost { .. }) | Effect::End { .. });
+    assert_eq!(count(lost), 0);
+    let verdicts = |effect: &Effect| matches!(effect, Effect::Send { frame: Frame::Verdict { .. }, .. });
+    assert_eq!(count(verdicts), 2 * MEMBERS_MAX, "questions are cheap");
 }
 
 /// Anything in any order, from members and others: nothing panics, nothing grows beyond its bound.
@@ -298,6 +317,7 @@ fn nonsense_does_no_harm() {
     for seed in 0..20 {
         let mut dice = Dice::new(seed);
         let mut stage = Stage::new();
+        stage.effects();
         for _ in 0..2000 {
             let from = 1 + dice.below(6);
             let about =
@@ -327,23 +347,65 @@ fn nonsense_does_no_harm() {
                 7 => Frame::Swim((0..dice.below(200)).map(|_| dice.roll().to_le_bytes()[0]).collect()),
                 _ => Frame::Beat { number, heard: number, held: Duration::MAX, is_answer: number == 0 },
             };
-            match dice.below(8) {
-                0 => stage.ready(from),
-                1 => stage.tick(),
-                2 => stage.machine.handle_interrupted(life(from, 1), stage.now),
-                3 => stage.machine.handle_resumed(life(from, 1), stage.now),
-                _ => stage.hear(from, frame),
-            }
-            stage.effects();
-            assert!(stage.machine.swim.timers() < 512, "seed {seed}");
-            assert!(
-                stage
-                    .machine
-                    .members()
-                    .members
-                    .iter()
-                    .all(|member| member.node != NodeId::from_bytes([0; 32]))
-            );
+            let most = match dice.below(8) {
+                0 => {
+                    stage.ready(from);
+                    EFFECTS_OF_A_SESSION
+                }
+                1 => {
+                    stage.tick();
+                    EFFECTS_OF_A_TICK
+                }
+                2 => {
+                    stage.machine.handle_interrupted(life(from, 1), stage.now);
+                    0
+                }
+                3 => {
+                    stage.machine.handle_resumed(life(from, 1), stage.now);
+                    0
+                }
+                _ => {
+                    stage.hear(from, frame);
+                    EFFECTS_OF_A_WORD
+                }
+            };
+            let effects = stage.effects();
+            assert!(effects.len() <= most, "seed {seed}: {effects:?}");
+            assert_sound(&stage, seed);
         }
+        assert_lives(&mut stage, seed);
     }
+}
+
+/// A word is answered, or tells of a change all six peers, three more by foca, and those who listen here.
+const EFFECTS_OF_A_WORD: usize = 16;
+const EFFECTS_OF_A_TICK: usize = 64;
+const EFFECTS_OF_A_SESSION: usize = 24;
+
+/// What holds whatever is said of seven nodes, by six of them.
+fn assert_sound(stage: &Stage, seed: u64) {
+    let machine = &stage.machine;
+    assert!(machine.swim.timers() <= 64, "seed {seed}: {}", machine.swim.timers());
+    assert!(machine.swim.backlog() <= 7, "seed {seed}: {}", machine.swim.backlog());
+    assert_eq!(machine.swim.find(id(0)), None, "seed {seed}: it is no member of its own");
+    assert!(machine.swim.all().len() <= 7, "seed {seed}");
+    assert!(machine.down.len() <= 7 && machine.errands.len() <= 6 * ERRANDS_PER_PEER_MAX, "seed {seed}");
+    assert!(
+        machine.members().members.iter().all(|member| (1..8).contains(&number(member.node))),
+        "seed {seed}"
+    );
+    let own = machine.records.get(id(0)).map(|record| (record.life, &record.name[..], &record.addresses[..]));
+    assert_eq!(own, Some((life(0, 5), "a", &[address(0)][..])), "seed {seed}");
+    assert!(machine.records.len() <= 8, "seed {seed}");
+}
+
+/// Whoever comes then finds a node that works.
+fn assert_lives(stage: &mut Stage, seed: u64) {
+    // It may have been declared down, and waits to come back.
+    (0..8 * 11).for_each(|_| stage.tick());
+    stage.join(9);
+    assert!(stage.view().contains(&9), "seed {seed}");
+    stage.effects();
+    stage.hear(9, Frame::Ask { about: Identity::new(life(99, 1), 0), number: 7 });
+    assert_eq!(stage.effects().len(), 1, "seed {seed}");
 }
