@@ -30,7 +30,8 @@ pub struct Member {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Members {
-    /// Greater with every change that this node sees. Other nodes count otherwise.
+    /// Greater with every change that this node sees: of who is here, how, under which name and where. Not with each round trip. Other
+    /// nodes count otherwise.
     pub epoch: u64,
     /// By node.
     pub members: Arc<[Member]>,

@@ -65,7 +65,7 @@ fn the_same_seed_gives_the_same_events() {
         (world.happened, world.told_since(0))
     };
     assert_eq!(run(5), run(5));
-    assert_ne!(run(5).0, run(6).0);
+    assert_ne!(run(5).1, run(6).1);
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn an_isolated_node_knows_its_sessions_and_nobody_else() {
     let mut world = World::new(1, Network::GOOD);
     world.add(&[]);
     world.add(&[0]);
-    world.add_as("alone", super::world::address(2), &[0], false);
+    world.add_as("alone", address(2), &[0], false);
     world.run_for(20 * SECOND);
     assert_eq!(world.view(2), [0]);
     assert_eq!((world.view(0), world.view(1)), (vec![1, 2], vec![0]));
@@ -286,8 +286,8 @@ fn a_member_that_comes_back_without_the_capability_is_another_member_and_known_o
 fn of_two_nodes_neither_dials_the_other_after_a_session_was_closed_on_purpose() {
     for is_transitive in [true, false] {
         let mut world = World::new(1, Network::GOOD);
-        world.add_as("one", super::world::address(0), &[], true);
-        world.add_as("other", super::world::address(1), &[0], is_transitive);
+        world.add_as("one", address(0), &[], true);
+        world.add_as("other", address(1), &[0], is_transitive);
         world.run_for(30 * SECOND);
         assert!(world.has_converged());
         world.end_session(0, 1, SessionEnd::Closed);
@@ -305,9 +305,9 @@ fn of_two_nodes_neither_dials_the_other_after_a_session_was_closed_on_purpose() 
 #[test]
 fn who_knows_a_member_of_its_sessions_is_not_alone() {
     let mut world = World::new(1, Network::GOOD);
-    world.add_as("seed", super::world::address(0), &[], false);
-    world.add_as("node", super::world::address(1), &[0, 2], true);
-    world.add_as("other", super::world::address(2), &[], false);
+    world.add_as("seed", address(0), &[], false);
+    world.add_as("node", address(1), &[0, 2], true);
+    world.add_as("other", address(2), &[], false);
     world.run_for(10 * SECOND);
     assert_eq!(world.view(1), [0, 2]);
     world.end_session(0, 1, SessionEnd::Shutdown);

@@ -132,6 +132,17 @@ fn a_clock_that_jumps_blames_nobody() {
     assert_eq!(lost, [], "it has not blamed one of those who were there all the time");
 }
 
+/// As a machine that was closed with all that runs on it: nobody was there to be heard, and nobody is to blame.
+#[test]
+fn whoever_slept_all_together_blames_nobody() {
+    let mut world = World::of(5, 1, Network::GOOD);
+    let since = world.now;
+    (0..5).for_each(|node| world.pause(node, 3600 * SECOND));
+    world.run_for(3660 * SECOND);
+    assert_eq!(world.told_since(since), []);
+    assert!(world.has_converged());
+}
+
 /// Who lost whom, and why.
 fn lost((node, _, event): (usize, u64, MemberEvent)) -> Option<(usize, usize, LostReason)> {
     match event {
