@@ -12,23 +12,8 @@ use integration_tests::chaos::{Flaw, node};
 use integration_tests::process::{Guest, Program};
 use lexopt::prelude::*;
 
-const HELP: &str = "\
-chaos: processes that call each other are killed, frozen and cut off; every call is accounted for.
-
-  --minutes N      for how long there are faults (10)
-  --seconds N      the same, for less
-  --nodes N        how many processes (5)
-  --per-second N   how many calls in all (10000)
-  --seed N         what happens follows from it; one is drawn and printed otherwise
-  --out DIR        where the records go, which is to be empty; they are removed otherwise
-  --on-loopback    nothing is blocked: it takes no root, and no iproute2
-  --break FLAW     do something wrong on purpose, so that the check is seen to find it:
-                   twice, skips, denies, forgets, mute
-  --quiet          do not say what is done to whom
-
-It ends with 1 if anything contradicts anything, or too little happens: from a minute on 90 % of
-the calls must be begun and half of those be answered; in less time 50 % and a fifth.
-";
+/// `cargo xtask chaos --help` prints it without building this.
+const HELP: &str = include_str!("../help/chaos.txt");
 
 struct Options {
     plan: Plan,
@@ -73,6 +58,12 @@ fn options() -> Result<Option<Options>, lexopt::Error> {
     if !(2..=50).contains(&plan.nodes) {
         return Err("there are 2 to 50 nodes".into());
     }
+    if plan.per_second < plan.nodes as u64 {
+        return Err(format!("{} processes make {} calls a second at least", plan.nodes, plan.nodes).into());
+    }
+    if std::fs::read_dir(&plan.directory).is_ok_and(|mut files| files.next().is_some()) {
+        return Err(format!("there is something in {}", plan.directory.display()).into());
+    }
     Ok(Some(Options { plan, keeps, is_quiet }))
 }
 
@@ -87,7 +78,7 @@ async fn main() -> ExitCode {
                 Ok(ExitCode::SUCCESS)
             }
             Err(error) => {
-                eprintln!("error: {error}\n\n{HELP}");
+                eprintln!("error: {error}\n\n`chaos --help` says what there is");
                 return ExitCode::from(2);
             }
         },

@@ -16,28 +16,8 @@ use std::process::ExitCode;
 use integration_tests::playground;
 use integration_tests::process::Guest;
 
-const HELP: &str = "\
-cluster: a cluster of real processes to play with.
-
-  up [-n N] [--in-namespaces]    start N nodes (5), and run until Ctrl-C or `down`; in network
-                                 namespaces they can be parted, which takes root and iproute2
-  status                         what each node does, and with whom it is connected
-  greet A B                      have node A greet node B
-  ask A WORDS                    ask node A: peers, names, refused, weigh NAME BYTES, ..
-  add                            one more node
-  crash A [silent]               by SIGKILL; silently, its wire is pulled before
-  restart A | stop A             another life of one that has ended; by SIGTERM
-  freeze A | thaw A              by SIGSTOP and SIGCONT
-  partition A,B C,D              nothing passes between the groups; who is in none is alone
-  block A B | unblock A B        nothing passes from A to B; it does again
-  unplug A | plug-in A           pull the wire of a node
-  heal                           everything passes again
-  down                           stop all of them
-
-  --name NAME                    which cluster, where there are several
-
-All but `up` are for another terminal; where `up` runs they can be typed as they are.
-";
+/// `cargo xtask cluster --help` prints it without building this.
+const HELP: &str = include_str!("../../help/cluster.txt");
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -67,7 +47,7 @@ async fn command() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Err(error) => {
-            eprintln!("error: {error}\n\n{HELP}");
+            eprintln!("error: {error}\n\n`cluster --help` says what there is");
             return ExitCode::from(2);
         }
     };

@@ -224,17 +224,12 @@ impl Stage {
                 }
                 _ => String::new(),
             };
-            writeln!(
-                text,
-                "{:<9} {:<10} life {}, process {:<7} {:>7} KiB, {:>3} files  {}",
-                seen.name,
-                seen.state.to_string(),
-                seen.lives,
-                seen.process.map_or("-".to_owned(), |id| id.to_string()),
-                seen.resident_kib.unwrap_or_default(),
-                seen.descriptors.unwrap_or_default(),
-                names,
-            )?;
+            let process = seen.process.map_or(String::new(), |id| {
+                let (kib, files) =
+                    (seen.resident_kib.unwrap_or_default(), seen.descriptors.unwrap_or_default());
+                format!(", process {id:<7} {kib:>7} KiB, {files:>3} files  {names}")
+            });
+            writeln!(text, "{:<9} {:<8} life {}{process}", seen.name, seen.state.to_string(), seen.lives)?;
         }
         Ok(text)
     }
