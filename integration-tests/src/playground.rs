@@ -26,6 +26,8 @@ pub const RESUME: &str = "resume-ms";
 pub const ISOLATED: &str = "isolated";
 /// If it is there, the node dials the first of its seeds once, and nobody else, nor again when that one is lost.
 pub const ONCE: &str = "once";
+/// If it is there, the node dials none of its seeds: it waits to be dialled.
+pub const WAITS: &str = "waits";
 /// The file that all is written to which the node has to say about itself.
 pub const LOG: &str = "log";
 
@@ -132,6 +134,9 @@ pub async fn run(mut guest: Guest) -> Result<(), Box<dyn Error>> {
 }
 
 async fn join(node: &Arc<NodeServer>, told: &Invitation) {
+    if told.setting(WAITS).is_some() {
+        return;
+    }
     if told.setting(ONCE).is_none() {
         told.seeds.iter().for_each(|seed| stay_connected(node, seed));
     } else if let Some(Ok(address)) = told.seeds.first().map(|seed| seed.parse())

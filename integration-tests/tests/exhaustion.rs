@@ -5,7 +5,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use actor_testkit::process::or_skip;
-use integration_tests::playground::LOG;
+use integration_tests::playground::{ISOLATED, LOG};
 
 use crate::playing::{greet_each_other, nodes, program, see_each_other};
 use crate::support::guarded;
@@ -41,12 +41,17 @@ async fn a_node_whose_logs_disk_is_full_serves_on() {
 /// How many files a node may have open.
 const FILES: usize = 64;
 
+/// For how long it is seen that a node without files does nothing for that.
+const SPAN: Duration = Duration::from_secs(1);
+
 /// Strangers take all the files that there are. Whoever has a session goes on, and once the strangers have gone others come in.
 #[tokio::test]
 async fn a_node_without_files_left_keeps_its_sessions_and_lets_others_in_later() {
     guarded(async {
         let started = nodes(2, |number, plan| {
             if number == 1 {
+                // It dials nobody itself: who comes later, comes in.
+                plan.invitation.set(ISOLATED, "");
                 plan.program = program().by_shell(&format!("ulimit -n {FILES}; exec \"$@\""));
             }
         });
@@ -67,6 +72,11 @@ async fn a_node_without_files_left_keeps_its_sessions_and_lets_others_in_later()
         }
         greet_each_other(&cluster, &[0, 1]).await;
         assert_eq!(cluster.ask(1, "weigh node-0 1000000").await.unwrap(), "1000000");
+        let before = cluster.inspect(1).unwrap().processor_time;
+        tokio::time::sleep(SPAN).await; // sleep: it is about what does not happen meanwhile
+        let after = cluster.inspect(1).unwrap().processor_time;
+        let used = after.unwrap_or_default().saturating_sub(before.unwrap_or_default());
+        assert!(used < SPAN / 5, "it asks again and again for whom it has no file for: {used:?} of {SPAN:?}");
         drop(strangers);
         assert_eq!(cluster.add().await.unwrap(), 2);
         see_each_other(&cluster, &[0, 1, 2]).await;

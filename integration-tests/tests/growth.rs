@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use actor_cluster::testing::is_full;
-use actor_testkit::process::Crash;
+use actor_testkit::process::{Crash, NodePlan};
+use integration_tests::playground::{ISOLATED, WAITS};
 
-use crate::playing::{SOON, introduce, nodes, see_each_other};
+use crate::playing::{introduce_to, nodes, see_each_other};
 use crate::support::guarded;
 
 /// How many there are in the end: each is a process, and the machine of a test is small.
@@ -38,15 +39,22 @@ async fn b12_a_node_that_all_come_back_to_at_once_has_them_all() {
     guarded(async {
         let count = many() / 2;
         let all: Vec<usize> = (0..count).collect();
-        let mut cluster = nodes(count, |_, _| {}).start().await.unwrap();
-        introduce(&cluster).await;
+        // It dials nobody when it is back, so that it is found by all others or not at all.
+        let waiting = |number: usize, plan: &mut NodePlan| {
+            if number == 0 {
+                plan.invitation.set(WAITS, "");
+                plan.invitation.set(ISOLATED, "");
+            }
+        };
+        let mut cluster = nodes(count, waiting).start().await.unwrap();
+        for node in &all[1..] {
+            introduce_to(&cluster, *node).await;
+        }
         see_each_other(&cluster, &all).await;
         for life in 2..=4 {
             cluster.crash(0, Crash::Reset).await.unwrap();
-            for node in &all[1..] {
-                let others = (count - 2).to_string();
-                cluster.until(*node, "peers", SOON, |peers| peers == others).await.unwrap();
-            }
+            // Until no session is left that would be resumed: from here on they look for it.
+            see_each_other(&cluster, &all[1..]).await;
             cluster.restart(0).await.unwrap();
             see_each_other(&cluster, &all).await;
             assert_eq!(cluster.inspect(0).unwrap().lives, life);

@@ -60,8 +60,13 @@ pub(crate) async fn greet_each_other(cluster: &ProcessCluster, group: &[usize]) 
 /// Has every node know every other, also those whom it loses.
 pub(crate) async fn introduce(cluster: &ProcessCluster) {
     for node in 0..cluster.len() {
-        let others = (0..cluster.len()).filter(|other| *other != node);
-        let others: Vec<_> = others.flat_map(|other| cluster.addresses(other).unwrap()).collect();
-        cluster.ask(node, &format!("know {}", others.join(" "))).await.unwrap();
+        introduce_to(cluster, node).await;
     }
+}
+
+/// Has this node know every other.
+pub(crate) async fn introduce_to(cluster: &ProcessCluster, node: usize) {
+    let others = (0..cluster.len()).filter(|other| *other != node);
+    let others: Vec<_> = others.flat_map(|other| cluster.addresses(other).unwrap()).collect();
+    cluster.ask(node, &format!("know {}", others.join(" "))).await.unwrap();
 }

@@ -31,6 +31,8 @@ pub struct Inspection {
     pub addresses: Vec<String>,
     /// What it takes of the machine's memory, where the system says so, as Linux does.
     pub resident_kib: Option<u64>,
+    /// How long processors have worked for it in this life, where the system says so. It counts in hundredths of a second.
+    pub processor_time: Option<Duration>,
     /// How many files and sockets it has open, where the system says so.
     pub descriptors: Option<usize>,
     /// The last lines of its standard output that were not for the cluster.
@@ -124,11 +126,24 @@ impl Member {
             lives: self.lives,
             addresses: self.talk.addresses().unwrap_or_default(),
             resident_kib: process.and_then(resident_kib),
+            processor_time: process.and_then(processor_time),
             descriptors: process.and_then(|id| Some(fs::read_dir(format!("/proc/{id}/fd")).ok()?.count())),
             said: self.talk.own_lines(),
         })
     }
 }
+
+fn processor_time(process: u32) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // What stands in brackets is the program's name, with whatever is in that. The twelfth and thirteenth after it are the
+    // ticks of itself and of the system for it.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let mut ticks = || fields.next()?.parse::<u32>().ok();
+    Some(TICK * ticks()?.checked_add(ticks()?)?)
+}
+
+/// What Linux counts the time of processes in, as it tells it.
+const TICK: Duration = Duration::from_millis(10);
 
 fn resident_kib(process: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
