@@ -141,6 +141,10 @@ fn whoever_slept_all_together_blames_nobody() {
     world.run_for(3660 * SECOND);
     assert_eq!(world.told_since(since), []);
     assert!(world.has_converged());
+    // Not even for a moment, in which nothing is told yet.
+    let refutations =
+        |node: usize| world.nodes[node].machine.as_ref().map(|machine| machine.swim.refutations());
+    assert_eq!((0..5).map(refutations).collect::<Vec<_>>(), [Some(0); 5]);
 }
 
 /// Who lost whom, and why.
