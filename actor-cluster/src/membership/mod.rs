@@ -227,6 +227,8 @@ impl Membership {
         self.hear_suspicion_again(listened);
         self.beat();
         self.tell_portions();
+        // Whoever was accused is suspected by what is known now, or has refuted it.
+        self.look(listened);
         self.judge_all(listened);
         self.run_errands(listened);
         if self.ticks.is_multiple_of(8) {
@@ -338,8 +340,15 @@ impl Membership {
         }
         self.has_other_members |= self.swim.take_changed();
         // Each look goes through all members, so a peer cannot have it done for each of its words.
-        let is_due = self.now >= self.looked_at + LOOK_INTERVAL;
-        if is_due && std::mem::take(&mut self.has_other_members) {
+        if self.now >= self.looked_at + LOOK_INTERVAL {
+            self.look(listened);
+        }
+    }
+
+    /// Looks at all members, if they may be others by now.
+    fn look(&mut self, listened: Duration) {
+        self.has_other_members |= self.swim.take_changed();
+        if std::mem::take(&mut self.has_other_members) {
             self.looked_at = self.now;
             self.look_at_members(listened);
         }

@@ -17,7 +17,7 @@ use super::support::{
 
 on_every_shape! {
     b11_nodes_that_are_given_one_seed_find_each_other
-    b11_a_node_that_is_lost_is_no_member_within_three_seconds_and_its_watches_fire
+    b11_a_node_that_is_lost_is_no_member_within_two_seconds_and_its_watches_fire
     b11_a_node_that_leaves_has_left_for_all
     b11_a_node_that_comes_back_in_another_life_is_a_member_again
     b11_a_session_that_finds_other_streams_in_time_keeps_its_member
@@ -110,7 +110,7 @@ async fn b11_nodes_that_are_given_one_seed_find_each_other(network: Network) {
     assert_eq!((failed("a list that is not there", "no list"), failed("a list", "")), (4, 4));
 }
 
-async fn b11_a_node_that_is_lost_is_no_member_within_three_seconds_and_its_watches_fire(network: Network) {
+async fn b11_a_node_that_is_lost_is_no_member_within_two_seconds_and_its_watches_fire(network: Network) {
     let nodes = cluster(&network, 5).await;
     let (_counter, remote) = remote_counter(&nodes[0], &nodes[4], Start::default()).await;
     let log = Exits::default();
@@ -123,9 +123,8 @@ async fn b11_a_node_that_is_lost_is_no_member_within_three_seconds_and_its_watch
     let (who, reason) = lost(&mut events).await;
     assert_eq!(who, id(5));
     assert!(matches!(reason, LostReason::Silent | LostReason::Told), "{reason:?}");
-    // Two seconds are the 99th percentile of many moments, which the simulator's tests of members look at in `actor-testkit`. Here all
-    // beat in step, always lost at the same moment between two beats, and by the seeds of the nodes it is 1.4 s or, in three runs of ten, 2.1 s.
-    assert!(since.elapsed() <= Duration::from_secs(3), "{:?}", since.elapsed());
+    // Nothing is late here, and time is virtual. What a network adds, the simulator's tests of members look at in `actor-testkit`.
+    assert!(since.elapsed() <= Duration::from_secs(2), "{:?}", since.elapsed());
     settle().await;
     assert_eq!(log.seen(), [Exit::Unreachable], "its watches fire");
     loop {

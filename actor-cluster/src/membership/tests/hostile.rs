@@ -8,7 +8,8 @@ use super::stage::{Stage, life, packet, update};
 use super::world::{Network, SECOND, World, address, id, number};
 use crate::id::Incarnation;
 use crate::limits::{
-    ERRANDS_PER_PEER_MAX, HEARSAY_DIALS_MAX, MEMBERS_MAX, MEMBERSHIP_BACKLOG_MAX, RECORDS_MAX,
+    ERRANDS_PER_PEER_MAX, HEARSAY_DIALS_MAX, MEMBERS_MAX, MEMBERSHIP_BACKLOG_MAX, MEMBERSHIP_TICK,
+    RECORDS_MAX, SUSPICION_WINDOW,
 };
 use crate::membership::dice::Dice;
 use crate::membership::events::{Clash, MemberEvent};
@@ -90,6 +91,52 @@ fn a_window_without_end_removes_nobody_who_is_silent() {
     let effects = stage.effects();
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Tell(MemberEvent::Suspected(_)))));
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::Tell(MemberEvent::Lost { .. }))));
+}
+
+/// Something else is looked at in the moment before. Until its own accusation is, too, it is not known whether that was refuted.
+#[test]
+fn an_accusation_stands_though_a_look_came_just_before_it() {
+    let mut stage = Stage::new();
+    for node in [2, 3] {
+        stage.ready(node);
+        stage.hear(node, Frame::Swim(packet(node, foca::Message::Announce)));
+    }
+    assert_eq!(stage.view(), [1, 2, 3]);
+    // All but one answer.
+    let tick = |stage: &mut Stage| {
+        stage.tick();
+        let effects = stage.effects();
+        for effect in &effects {
+            if let Effect::Send { to, frame: Frame::Beat { number: beat, .. } } = effect
+                && *to != id(3)
+            {
+                let (beat, held) = (*beat, Duration::ZERO);
+                stage.hear(number(*to), Frame::Beat { number: beat, heard: beat, held, is_answer: true });
+            }
+        }
+        effects
+    };
+    let question = |effect: &Effect| match effect {
+        Effect::Send { frame: Frame::Ask { about, number }, .. } if about.node == id(3) => {
+            Some((*about, *number))
+        }
+        _ => None,
+    };
+    let (about, number) =
+        (0..40).find_map(|_| tick(&mut stage).iter().find_map(question)).expect("it is silent");
+    stage.now = stage.now + Duration::from_millis(50);
+    stage.hear(1, update(4, 1, State::Alive));
+    assert!(stage.effects().iter().any(|effect| matches!(effect, Effect::Tell(MemberEvent::Joined(_)))));
+    for helper in [1, 2] {
+        stage.hear(helper, Frame::Verdict { about, number, verdict: Verdict::NotHeard });
+    }
+    let until = stage.now + SUSPICION_WINDOW + MEMBERSHIP_TICK;
+    let mut told = Vec::new();
+    while stage.now < until {
+        told.extend(tick(&mut stage));
+    }
+    let is_lost = |effect: &Effect| matches!(effect, Effect::Tell(MemberEvent::Lost { member, .. }) if member.node == id(3));
+    assert!(told.iter().any(is_lost), "{told:?}");
 }
 
 #[test]
