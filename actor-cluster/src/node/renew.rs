@@ -165,7 +165,7 @@ mod tests {
         let first = link.made()[0].at;
         let all = u32::try_from(RENEWALS_MAX).unwrap();
         let _taken = a.node.returns.clone().acquire_many_owned(all).await.unwrap();
-        tokio::time::sleep(Duration::from_secs(12)).await; // sleep: virtual time that makes it old
+        tokio::time::sleep(Duration::from_secs(13)).await; // sleep: virtual time that makes it old
         let made = link.made();
         assert!(made.len() == 1 && made[0].at > first, "it was renewed");
     }
