@@ -159,6 +159,11 @@ impl Dialing {
         lesser.is_some_and(|lesser| self.wanted.remove(&lesser).is_some())
     }
 
+    /// Whether so few are wanted that it costs little to look who is due.
+    pub(crate) fn is_short(&self) -> bool {
+        self.wanted.len() <= TOLD_DIALS_AT_ONCE_MAX
+    }
+
     /// Nobody needs to dial it. A dial that is under way takes its place until it ends.
     pub(crate) fn unwant(&mut self, node: NodeId) {
         self.wanted.remove(&node);
@@ -183,6 +188,7 @@ impl Dialing {
     pub(crate) fn on_left(&mut self, node: NodeId) {
         self.unwant(node);
         self.met.remove(&node);
+        self.tried.forget(node);
     }
 
     fn remember(&mut self, node: NodeId, now: Duration) {

@@ -125,6 +125,10 @@ impl Membership {
         let is_known = self.peers.contains_key(&node) || self.shunned.contains(&node);
         if is_wanted && !is_known && self.known.len() < MEMBERS_MAX {
             self.dialing.want(node, super::dialing::Why::Told, addresses, listened, Duration::ZERO);
+            // Of many the next tick takes care: a peer cannot have all looked at for each that it tells of.
+            if self.dialing.is_short() {
+                self.dial_due(listened);
+            }
         }
     }
 
@@ -163,8 +167,10 @@ impl Membership {
         let Some(peer) = self.peers.get_mut(&node).filter(|peer| peer.life == life) else { return };
         peer.is_told = false;
         self.dialing.on_parted(node, listened);
-        if end == SessionEnd::Closed {
-            self.shun(node);
+        match end {
+            SessionEnd::Closed => self.shun(node),
+            SessionEnd::Shutdown => self.dialing.on_left(node),
+            SessionEnd::Lost => {}
         }
         let Some(peer) = self.peers.get_mut(&node) else { return };
         if !peer.speaks {
