@@ -43,6 +43,8 @@ pub(crate) enum Dialled {
     Connected(NodeId),
     /// It is this node itself.
     Ourselves,
+    /// There was nothing to dial, or no place for a session.
+    Nowhere(String),
     Failed(String),
 }
 
@@ -96,7 +98,8 @@ impl Seed {
     /// One that was reached is, once nobody is there any more, unless its node needs no dial.
     fn is_wanted(&self, is_alone: bool, is_spared: impl Fn(NodeId) -> bool) -> bool {
         match self.reached {
-            None => !self.is_ourselves,
+            // Behind a name or a balanced address others may be too: where nobody else is there it is asked again.
+            None => is_alone || !self.is_ourselves,
             Some(reached) => is_alone && !is_spared(reached),
         }
     }
@@ -245,7 +248,7 @@ impl Dialing {
             let cost = if footing == Footing::Met { 0 } else { wanted.addresses.len() };
             let is_affordable = cost == 0 || self.hearsay.left(now) >= cost + footing.reserve();
             if self.under_way.len() >= footing.dials_max() || !is_affordable {
-                break;
+                continue;
             }
             self.hearsay.spend(cost);
             self.under_way.insert(node, cost);
@@ -283,7 +286,8 @@ impl Dialing {
         match target {
             Target::Node(node) => {
                 let spent = self.under_way.remove(&node)?;
-                if matches!(dialled, Dialled::Connected(_)) || self.has_met(node, now) {
+                let is_spent = matches!(dialled, Dialled::Ourselves | Dialled::Failed(_));
+                if !is_spent || self.has_met(node, now) {
                     self.hearsay.give_back(spent);
                 }
                 // Also one that has led to a session: it may end at once, again and again.
@@ -304,7 +308,7 @@ impl Dialing {
                         seed.is_ourselves = true;
                         "it is this node itself".to_owned()
                     }
-                    Dialled::Failed(error) => error.clone(),
+                    Dialled::Nowhere(error) | Dialled::Failed(error) => error.clone(),
                 };
                 seed.attempts.on_failed(now, dice);
                 let is_news = seed.told.as_ref() != Some(&error);

@@ -101,7 +101,9 @@ impl Membership {
             return None;
         }
         if let Some(known) = self.swim.find(identity.node) {
-            return may_follow(known, identity).then_some(member);
+            // What has become of a life of which nobody has heard that it began says nothing either: it would outlast the life that is there.
+            let is_news = identity.life() == known.life() || member.state() == State::Alive;
+            return (is_news && may_follow(known, identity)).then_some(member);
         }
         // That somebody is dead of whom nothing is known says nothing, and it would be told on and on.
         let has_room = self.swim.backlog() + *newcomers < MEMBERSHIP_BACKLOG_MAX;
@@ -208,6 +210,11 @@ impl Membership {
                 if record.life.incarnation > self.config.life.incarnation {
                     self.tell_clash(Clash::Key { node });
                 }
+                continue;
+            }
+            // Of a member only what its life says: a later one that somebody has made up would hide where it is for good.
+            let is_of_another = |known: &super::Known| known.identity.incarnation != record.life.incarnation;
+            if self.known.get(&node).is_some_and(is_of_another) {
                 continue;
             }
             let (known, peers, me) = (&self.known, &self.peers, self.config.life.node);

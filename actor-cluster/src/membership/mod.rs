@@ -39,7 +39,7 @@ mod tests;
 mod view;
 mod watch;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use actor_core::Instant;
@@ -60,7 +60,7 @@ use self::swim::Swim;
 use self::sync::{Record, Records};
 use self::view::Known;
 use self::watch::{Line, Peer};
-use crate::id::{NodeId, NodeLife};
+use crate::id::{Incarnation, NodeId, NodeLife};
 use crate::limits::{MEMBERSHIP_TICK, REJOIN_PAUSE, REJOIN_PAUSE_MAX};
 use crate::transport::Address;
 
@@ -131,7 +131,9 @@ pub(crate) struct Membership {
     /// Why those are gone who will be in a moment.
     farewells: BTreeMap<NodeId, Farewell>,
     /// Nodes whose sessions were closed on purpose.
-    shunned: BTreeSet<NodeId>,
+    shunned: BTreeMap<NodeId, Incarnation>,
+    /// When foca had to forget a life last.
+    gave_up_at: Option<Duration>,
     records: Records,
     conflicts: Conflicts,
     dialing: Dialing,
@@ -170,7 +172,8 @@ impl Membership {
             known: BTreeMap::new(),
             down: BTreeMap::new(),
             farewells: BTreeMap::new(),
-            shunned: BTreeSet::new(),
+            shunned: BTreeMap::new(),
+            gave_up_at: None,
             records,
             conflicts: Conflicts::default(),
             dialing: Dialing::new(config.seeds.len()),
@@ -310,6 +313,7 @@ impl Membership {
             self.down.clear();
             self.announce_to_all(listened);
         }
+        self.give_up_former_lives(listened);
         if self.standing == Standing::Here {
             self.announce_to_strangers(listened);
         }

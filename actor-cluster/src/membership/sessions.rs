@@ -18,6 +18,9 @@ use crate::id::{NodeId, NodeLife};
 use crate::limits::{MEMBERS_MAX, MEMBERSHIP_EFFECTS_MAX};
 use crate::transport::Address;
 
+/// The time between two lives that foca has to forget, at least.
+const GIVE_UP_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Who a session is with.
 #[derive(Clone, Debug)]
 pub(crate) struct PeerNews {
@@ -33,6 +36,8 @@ pub(crate) struct PeerNews {
 pub(crate) enum SessionEnd {
     /// One of the two nodes wants no session.
     Closed,
+    /// One of the two does not let the other in, or not any more; that may change.
+    Refused,
     /// The peer shuts down.
     Shutdown,
     /// Its streams were lost for too long, or the peer broke the protocol.
@@ -105,16 +110,35 @@ impl Membership {
         }
     }
 
-    /// Forgets what a node was, and that it may be down.
+    /// Forgets what a node was, and that it may be down. Others are not told, suspected and probed meanwhile, so a node that comes in one
+    /// lesser life after the other has this done once in a second.
     fn give_up(&mut self, node: NodeId, is_over: impl Fn(&Identity) -> bool, listened: Duration) {
-        let lives = self.swim.all().map(|member| *member.id());
-        let over: Vec<Identity> = lives.filter(|life| life.node == node && is_over(life)).collect();
-        for identity in over {
-            if self.known.contains_key(&node) {
-                self.farewells.insert(node, Farewell::Lost(LostReason::Replaced));
+        let Some(identity) = self.swim.find(node).filter(is_over) else { return };
+        if self.gave_up_at.is_some_and(|at| listened < at + GIVE_UP_INTERVAL) {
+            return;
+        }
+        self.gave_up_at = Some(listened);
+        if self.known.contains_key(&node) {
+            self.farewells.insert(node, Farewell::Lost(LostReason::Replaced));
+        }
+        self.down.remove(&node);
+        self.swim.give_up(identity, listened);
+    }
+
+    /// For whom it was too early when their sessions were ready.
+    pub(super) fn give_up_former_lives(&mut self, listened: Duration) {
+        let overtakes = |member: &Identity| {
+            let peer = self.peers.get(&member.node).filter(|peer| peer.line != Line::Cut)?;
+            let is_over = !peer.speaks || member.incarnation > peer.life.incarnation;
+            is_over.then_some((peer.life, peer.speaks))
+        };
+        let overtaken: Vec<_> = self.swim.all().filter_map(|member| overtakes(member.id())).collect();
+        for (life, speaks) in overtaken {
+            if speaks {
+                self.give_up_greater_life(life, listened);
+            } else {
+                self.give_up(life.node, |_| true, listened);
             }
-            self.down.remove(&node);
-            self.swim.give_up(identity, listened);
         }
     }
 
@@ -122,7 +146,7 @@ impl Membership {
     pub(crate) fn handle_told(&mut self, node: NodeId, addresses: &[Address], now: Instant) {
         let listened = self.listen(now);
         let is_wanted = self.config.is_transitive && self.standing != Standing::Left && !self.is_me(node);
-        let is_known = self.peers.contains_key(&node) || self.shunned.contains(&node);
+        let is_known = self.peers.contains_key(&node) || self.shunned.contains_key(&node);
         if is_wanted && !is_known && self.known.len() < MEMBERS_MAX {
             self.dialing.want(node, super::dialing::Why::Told, addresses, listened, Duration::ZERO);
             // Of many the next tick takes care: a peer cannot have all looked at for each that it tells of.
@@ -168,15 +192,15 @@ impl Membership {
         peer.is_told = false;
         self.dialing.on_parted(node, listened);
         match end {
-            SessionEnd::Closed => self.shun(node),
+            SessionEnd::Closed => self.shun(life),
             SessionEnd::Shutdown => self.dialing.on_left(node),
-            SessionEnd::Lost => {}
+            SessionEnd::Refused | SessionEnd::Lost => {}
         }
         let Some(peer) = self.peers.get_mut(&node) else { return };
         if !peer.speaks {
             if let Some(peer) = self.peers.remove(&node) {
                 let farewell = match end {
-                    SessionEnd::Closed | SessionEnd::Shutdown => Farewell::Left,
+                    SessionEnd::Closed | SessionEnd::Refused | SessionEnd::Shutdown => Farewell::Left,
                     SessionEnd::Lost => Farewell::Lost(LostReason::Disconnected),
                 };
                 self.on_plain_gone(&peer, farewell);
@@ -187,7 +211,7 @@ impl Membership {
             self.epoch += 1;
             match end {
                 SessionEnd::Lost => peer.line = Line::Cut,
-                SessionEnd::Closed => {
+                SessionEnd::Closed | SessionEnd::Refused => {
                     self.peers.remove(&node);
                 }
                 SessionEnd::Shutdown => {
@@ -197,22 +221,24 @@ impl Membership {
             }
         }
         self.records.is_hearsay_again(node);
-        if end == SessionEnd::Lost {
+        let is_let_in_again = end == SessionEnd::Refused && self.known.contains_key(&node);
+        if end == SessionEnd::Lost || is_let_in_again {
             self.want_again(node, listened);
         }
         self.find_neighbours(listened);
         self.settle(listened);
     }
 
-    /// Its session was closed on purpose: it is not dialled again, until it has left or there is a session again.
-    fn shun(&mut self, node: NodeId) {
+    /// Its session was closed on purpose: it is not dialled again, until it has left, or is known in another life, or there is a session
+    /// again.
+    fn shun(&mut self, life: NodeLife) {
         if self.shunned.len() >= MEMBERS_MAX {
             let (known, down, dialing) = (&self.known, &self.down, &self.dialing);
             let may_be_dialled =
                 |node: &NodeId| known.contains_key(node) || down.contains_key(node) || dialing.is_seed(*node);
-            self.shunned.retain(may_be_dialled);
+            self.shunned.retain(|node, _| may_be_dialled(node));
         }
-        self.shunned.insert(node);
+        self.shunned.insert(life.node, life.incarnation);
     }
 
     /// A peer says a word of membership.

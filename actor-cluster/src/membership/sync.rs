@@ -1,8 +1,8 @@
 //! Where members are: what each says of itself, passed on by everybody, and compared now and then so that what was missed is
 //! made up for.
 //!
-//! A record says only where to dial. Who answers there must prove to be the node that was meant, so a record that lies costs a
-//! dial and nothing else; and of two for the same life the greater one stays everywhere, unless the node itself said
+//! A record says only where to dial. Who answers there must prove to be the node that was meant, so a record that lies costs
+//! dials, and at worst hides where a node is until that node dials itself; and of two for the same life the greater one stays everywhere, unless the node itself said
 //! the other here.
 
 use std::collections::BTreeMap;

@@ -106,6 +106,8 @@ impl Membership {
             self.epoch += 1;
         }
         joined.into_iter().for_each(|node| self.on_joined(node, listened));
+        // Whoever was to go, and has said that it lives.
+        self.farewells.clear();
         for (node, is_suspected) in others {
             let member = self.member(node);
             self.tell(if is_suspected {
@@ -133,6 +135,10 @@ impl Membership {
 
     fn on_joined(&mut self, node: NodeId, listened: Duration) {
         self.down.remove(&node);
+        let joined = self.known.get(&node).map(|known| known.identity.incarnation);
+        if self.shunned.get(&node).is_some_and(|shunned| Some(*shunned) != joined) {
+            self.shunned.remove(&node);
+        }
         self.tell(MemberEvent::Joined(self.member(node)));
         self.tell_if_ready(node);
         self.want_member(node, listened);
@@ -259,7 +265,7 @@ impl Membership {
 
     pub(super) fn want_member(&mut self, node: NodeId, listened: Duration) {
         let has_session = self.peers.get(&node).is_some_and(|peer| peer.line != Line::Cut);
-        if has_session || self.shunned.contains(&node) || self.standing == Standing::Left {
+        if has_session || self.shunned.contains_key(&node) || self.standing == Standing::Left {
             return;
         }
         if let Some(record) = self.records.get(node) {
@@ -271,7 +277,7 @@ impl Membership {
     /// Somebody is said to be there who is no member yet.
     pub(super) fn want_stranger(&mut self, node: NodeId, addresses: &[Address], listened: Duration) {
         let has_session = self.peers.get(&node).is_some_and(|peer| peer.line != Line::Cut);
-        if !has_session && !self.shunned.contains(&node) {
+        if !has_session && !self.shunned.contains_key(&node) {
             let first = self.stagger(node);
             self.dialing.want(node, Why::Told, addresses, listened, first);
         }
@@ -281,7 +287,7 @@ impl Membership {
     pub(super) fn want_again(&mut self, node: NodeId, listened: Duration) {
         let is_wanted = self.config.is_transitive
             && self.standing != Standing::Left
-            && !self.shunned.contains(&node)
+            && !self.shunned.contains_key(&node)
             && self.peers.get(&node).is_none_or(|peer| peer.line == Line::Cut);
         if let Some(record) = self.records.get(node).filter(|_| is_wanted) {
             let why = if self.known.contains_key(&node) { Why::Member } else { Why::Lost };
@@ -334,6 +340,6 @@ impl Membership {
 }
 
 /// There is a session with it, or one was closed on purpose.
-fn is_spared(peers: &BTreeMap<NodeId, Peer>, shunned: &BTreeSet<NodeId>, node: NodeId) -> bool {
-    shunned.contains(&node) || peers.get(&node).is_some_and(|peer| peer.line != Line::Cut)
+fn is_spared(peers: &BTreeMap<NodeId, Peer>, shunned: &BTreeMap<NodeId, Incarnation>, node: NodeId) -> bool {
+    shunned.contains_key(&node) || peers.get(&node).is_some_and(|peer| peer.line != Line::Cut)
 }

@@ -148,7 +148,8 @@ impl Node {
 
     pub(super) fn note_ended(&self, life: NodeLife, reason: &CloseReason) {
         let end = match reason.code {
-            CloseCode::Done | CloseCode::Refused => SessionEnd::Closed,
+            CloseCode::Done => SessionEnd::Closed,
+            CloseCode::Refused => SessionEnd::Refused,
             CloseCode::Shutdown => SessionEnd::Shutdown,
             _ => SessionEnd::Lost,
         };
@@ -258,7 +259,7 @@ impl Node {
 
     async fn dial_member(self: &Arc<Self>, member: NodeId, addresses: Vec<Address>) -> Dialled {
         let Some(_dialling) = Dialling::begin(self, member) else {
-            return Dialled::Failed("there is a session with it, or no room for one".to_owned());
+            return Dialled::Nowhere("there is a session with it, or no room for one".to_owned());
         };
         self.dial_any(addresses, Some(member)).await
     }
@@ -267,7 +268,7 @@ impl Node {
     async fn dial_any(self: &Arc<Self>, addresses: Vec<Address>, expected: Option<NodeId>) -> Dialled {
         let ways = self.ways(addresses, None);
         if ways.is_empty() {
-            return Dialled::Failed("no transport for any of its addresses".to_owned());
+            return Dialled::Nowhere("no transport for any of its addresses".to_owned());
         }
         let failed = Mutex::new(None);
         let attempt = |way: Way| {
@@ -278,7 +279,11 @@ impl Node {
                     Err(error) => error,
                 };
                 tracing::info!(member = ?expected, %way.address, %error, "cannot reach it");
-                *locked(failed) = Some(error);
+                let mut failed = locked(failed);
+                // That this node has answered one of them says nothing of the others.
+                if failed.is_none() || !is_myself(&error) {
+                    *failed = Some(error);
+                }
                 None
             }
         };

@@ -44,7 +44,9 @@ pub(crate) struct Heartbeat {
 impl Heartbeat {
     /// The two ends begin at the same time: one of them goes second, and waits a little longer.
     pub(crate) fn new(pace: Pace, is_second: bool, now: Instant) -> Self {
-        let rest = if is_second { pace.interval + pace.interval / 4 } else { pace.interval };
+        // Nobody is taken for dead who was not asked: of a short timeout half is left for that.
+        let longer = (pace.interval + pace.interval / 4).min((pace.timeout / 2).max(pace.interval));
+        let rest = if is_second { longer } else { pace.interval };
         let (heard, grace_until, next_ping) = (now, now, now + rest);
         Self { pace, rest, heard, grace_until, next_ping, pings: 0, last_ping: None, round_trip: None }
     }
@@ -78,7 +80,7 @@ impl Heartbeat {
         if now < self.next_ping {
             return Beat::Nothing;
         }
-        // Now it is the peer's turn. One that does not take it, because its pace is another, is asked twice at least before it is dead.
+        // Now it is the peer's turn; but its pace may be another.
         let turns = (2 * self.pace.interval).min(self.pace.timeout / 2);
         self.next_ping = now + turns.max(self.pace.interval);
         self.pings += 1;
@@ -144,6 +146,17 @@ mod tests {
         }
         let turns = [(0, 1000), (1, 2250), (0, 3250), (1, 4500), (0, 5500), (1, 6750), (0, 7750), (1, 9000)];
         assert_eq!(pings, turns);
+    }
+
+    #[test]
+    fn nobody_is_dead_who_was_not_asked() {
+        let pace = Pace { interval: Duration::from_secs(1), timeout: Duration::from_millis(1200) };
+        let mut second = Heartbeat::new(pace, true, at(0));
+        assert_eq!(second.handle_timeout(at(1000)), Beat::Ping(1));
+        second.on_heard(at(1010));
+        second.on_ping(at(1010));
+        assert_eq!(second.handle_timeout(at(2010)), Beat::Ping(2));
+        assert_eq!(second.handle_timeout(at(2210)), Beat::Dead);
     }
 
     #[test]

@@ -243,5 +243,37 @@ fn seeds_are_dialled_until_they_are_reached_and_again_when_nobody_is_left() {
         |due: Vec<(Target, Vec<Address>)>| due.into_iter().map(|(target, _)| target).collect::<Vec<_>>();
     assert_eq!(seeds(dialing.due(ms(60_000), false, |_| true)), [Target::Seed(2)], "never ourselves");
     assert_eq!(told(&mut dialing, 2, failed()), None, "it was told");
-    assert_eq!(seeds(dialing.due(ms(120_000), true, |_| false)), [Target::Seed(0), Target::Seed(2)]);
+    let all = [Target::Seed(0), Target::Seed(1), Target::Seed(2)];
+    assert_eq!(seeds(dialing.due(ms(120_000), true, |_| false)), all, "others may be behind that name too");
+}
+
+/// Members that cannot be dialled from here, and those that are expensive to dial, stand in nobody's way.
+#[test]
+fn what_was_never_dialled_costs_nothing_and_what_costs_too_much_waits_alone() {
+    let mut dialing = Dialing::default();
+    let mut dice = Dice::new(1);
+    let many = |count: usize| -> Vec<Address> {
+        (0..count).map(|number| format!("pipe://{number}").parse().unwrap()).collect()
+    };
+    for number in 0..100 {
+        dialing.want(node(number), Why::Member, &many(16), ms(0), ms(0));
+        for (target, _) in dialing.due(ms(0), false, |_| false) {
+            dialing.on_dialled(target, &Dialled::Nowhere("no transport".to_owned()), ms(0), &mut dice);
+        }
+        dialing.unwant(node(number));
+    }
+    assert_eq!(HEARSAY_ADDRESSES_MAX, 16 * ADDRESSES_PER_NODE_MAX);
+    for number in 200..220 {
+        let count = if number == 200 { ADDRESSES_PER_NODE_MAX - 1 } else { ADDRESSES_PER_NODE_MAX };
+        dialing.want(node(number), Why::Member, &many(count), ms(0), ms(0));
+    }
+    dialing.want(node(240), Why::Member, &many(1), ms(0), ms(0));
+    dialing.want(node(241), Why::Member, &many(1), ms(0), ms(0));
+    let due: Vec<_> = dialing.due(ms(0), false, |_| false).into_iter().map(|(target, _)| target).collect();
+    let paid: Vec<_> = (200..216).chain([240]).map(|number| Target::Node(node(number))).collect();
+    let sorted = |mut targets: Vec<Target>| {
+        targets.sort_unstable();
+        targets
+    };
+    assert_eq!(sorted(due), sorted(paid));
 }

@@ -155,6 +155,45 @@ fn of_whoever_was_lost_others_may_say_where_it_is_now() {
     assert_eq!(stage.machine.records.get(id(2)), Some(&elsewhere));
 }
 
+/// A later life than any that there is would be dead for good, and would be where nobody is.
+#[test]
+fn nobody_makes_up_a_life_of_a_member_that_is_dead_or_elsewhere() {
+    let mut stage = Stage::new();
+    stage.hear(1, update(3, 1, State::Alive));
+    assert_eq!(stage.view(), [1, 3]);
+    let here = Record::new(life(3, 1), "c".to_owned(), [address(3)]);
+    stage.hear(1, Frame::Records { entries: vec![here.clone()], wanted: 0 });
+    stage.hear(1, update(3, u64::MAX, State::Down));
+    stage.hear(1, update(3, u64::MAX, State::Suspect));
+    let nowhere = Record::new(life(3, u64::MAX), "c".to_owned(), [address(9)]);
+    stage.hear(1, Frame::Records { entries: vec![nowhere], wanted: 0 });
+    assert_eq!(stage.view(), [1, 3]);
+    assert_eq!(stage.machine.records.get(id(3)), Some(&here));
+    stage.hear(1, update(3, 2, State::Alive));
+    stage.hear(1, update(3, 2, State::Down));
+    assert_eq!(stage.view(), [1], "of a life that has begun it is heard that it is over");
+}
+
+/// One that comes in a lesser life each time would have foca begin anew with each.
+#[test]
+fn of_lives_that_go_backwards_one_in_a_second_is_forgotten() {
+    let mut stage = Stage::new();
+    stage.join(2);
+    assert_eq!(stage.view(), [1, 2]);
+    let mut forgotten = Vec::new();
+    for tick in 0..16 {
+        stage.hear(1, update(2, 9, State::Alive));
+        stage.machine.handle_ended(life(2, 1), SessionEnd::Lost, stage.now);
+        stage.hear(1, update(2, 10 + tick, State::Alive));
+        stage.ready(2);
+        if stage.machine.swim.find(id(2)).is_none_or(|known| known.life() == life(2, 1)) {
+            forgotten.push(tick);
+        }
+        stage.tick_heard();
+    }
+    assert_eq!(forgotten, [0, 8], "of sixteen in two seconds");
+}
+
 /// Whoever hears first that somebody is dead, and then that it lives, believes the second; whoever never knew it, neither.
 #[test]
 fn a_death_of_somebody_unknown_is_no_news() {

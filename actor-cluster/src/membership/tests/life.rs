@@ -326,4 +326,16 @@ fn a_session_that_was_closed_on_purpose_is_not_dialled_again() {
     world.run_for(60 * SECOND);
     assert!(!world.has_session(1, 2));
     assert_eq!(world.view(1), [0, 2, 3], "it is a member all the same");
+    world.crash(2);
+    world.run_for(5 * SECOND);
+    world.start(2);
+    assert!(world.run_while_not(60 * SECOND, |world| world.has_session(1, 2)), "it is another life");
+}
+
+/// Rights may be given back.
+#[test]
+fn a_session_that_was_refused_is_dialled_again_while_both_are_members() {
+    let mut world = World::of(4, 1, Network::GOOD);
+    world.end_session(1, 2, SessionEnd::Refused);
+    assert!(world.run_while_not(60 * SECOND, |world| world.has_session(1, 2)));
 }
