@@ -174,6 +174,21 @@ fn nobody_makes_up_a_life_of_a_member_that_is_dead_or_elsewhere() {
     assert_eq!(stage.view(), [1], "of a life that has begun it is heard that it is over");
 }
 
+#[test]
+fn whose_session_was_closed_on_purpose_is_dialled_in_its_next_life() {
+    let mut stage = Stage::new();
+    stage.join(2);
+    assert_eq!(stage.view(), [1, 2]);
+    stage.machine.handle_ended(life(2, 1), SessionEnd::Closed, stage.now);
+    let dials = |stage: &mut Stage| {
+        let effects = (0..16).flat_map(|_| stage.tick_heard()).collect::<Vec<_>>();
+        effects.iter().filter(|effect| matches!(effect, Effect::Dial { .. })).count()
+    };
+    assert_eq!(dials(&mut stage), 0);
+    stage.hear(1, update(2, 2, State::Alive));
+    assert_eq!(dials(&mut stage), 1);
+}
+
 /// One that comes in a lesser life each time would have foca begin anew with each.
 #[test]
 fn of_lives_that_go_backwards_one_in_a_second_is_forgotten() {
