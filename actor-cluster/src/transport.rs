@@ -172,6 +172,15 @@ pub trait ClusterBidiStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {
         None
     }
 
+    /// What carries the stream, where several have one connection below, and so live and die together: a number that all streams of that
+    /// connection say, and no other stream in this process while one of them is there. Bytes that come on one of them are then a
+    /// sign of life of all: a connection that is slow may have none for the less urgent ones for long. Must not change.
+    ///
+    /// `None`, unless implemented: the stream stands alone.
+    fn carrier(&self) -> Option<u64> {
+        None
+    }
+
     /// Ends both directions at once; bytes not yet read or written are lost.
     /// The peer is told the reason where the transport can carry it. Closing
     /// twice does nothing.

@@ -30,6 +30,10 @@ fn far_apart(way: Way, carries: Carries, conditions: Conditions) -> ProcessClust
     nodes_with(with_keys_for(way), 3, |_, _| {}).behind_relays(carries, SEED).conditions(conditions)
 }
 
+/// How long a message is: about two seconds' worth of QUIC, which is slow where packets overtake each other, and so longer than the
+/// nodes' timeout for silence. What is less urgent comes behind all of it.
+const LONG_BYTES: u64 = 200_000;
+
 /// All know all, call all, and hear all in order; what the relays have carried, of which there is much.
 async fn works(cluster: ProcessCluster) -> Carried {
     let all = [0, 1, 2];
@@ -43,6 +47,8 @@ async fn works(cluster: ProcessCluster) -> Carried {
         let numbers = cluster.ask(one, &format!("number node-{other} {NUMBERS}")).await.unwrap();
         assert_eq!(numbers, format!("{NUMBERS} came, 0 not in their turn"));
     }
+    let weighed = cluster.ask(0, &format!("weigh node-2 {LONG_BYTES}")).await.unwrap();
+    assert_eq!(weighed, LONG_BYTES.to_string());
     let mut carried = Carried::default();
     for node in all {
         let there = cluster.carried(node).unwrap();

@@ -98,6 +98,10 @@ impl ClusterBidiStream for QuicStream {
         self.shared.label().to_owned()
     }
 
+    fn carrier(&self) -> Option<u64> {
+        Some(self.shared.quic().stable_id() as u64)
+    }
+
     /// The peer sees the code; the detail reaches it where this was the last use
     /// of the connection.
     fn close(&mut self, reason: &CloseReason) {

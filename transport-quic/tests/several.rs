@@ -48,6 +48,7 @@ async fn streams_for_data_are_spread_over_connections() {
 
     // Which of the host's connections each stream comes on: the first for all but data.
     let mut came_on = Vec::new();
+    let mut carriers = Vec::new();
     let mut streams = Vec::new();
     for lanes in dialler.streams() {
         let mut opened = near.open(*lanes).await.unwrap();
@@ -58,6 +59,7 @@ async fn streams_for_data_are_spread_over_connections() {
         let mut heard = [0; 4];
         guarded(accepted.read_exact(&mut heard)).await.unwrap();
         assert_eq!(accepted.channel_binding(), opened.channel_binding());
+        carriers.push([opened.carrier().unwrap(), accepted.carrier().unwrap()]);
         came_on.push(connection);
         streams.push((opened, accepted));
     }
@@ -67,6 +69,12 @@ async fn streams_for_data_are_spread_over_connections() {
     let mut used = data[..3].to_vec();
     used.sort_unstable();
     assert_eq!(used, [0, 1, 2]);
+    for (one, on_one) in carriers.iter().zip(&came_on) {
+        for (other, on_other) in carriers.iter().zip(&came_on) {
+            let are_shared = [0, 1].map(|side| one[side] == other[side]);
+            assert_eq!(are_shared, [on_one == on_other; 2], "a carrier is one connection, on either side");
+        }
+    }
 
     // What ends one ends all.
     near.close(&actor_cluster::transport::CloseCode::Shutdown.into());

@@ -51,9 +51,19 @@ impl Heartbeat {
         Self { pace, rest, heard, grace_until, next_ping, pings: 0, last_ping: None, round_trip: None }
     }
 
-    /// Something came from the peer.
-    pub(crate) fn on_heard(&mut self, now: Instant) {
-        self.heard = now;
+    /// Something came from the peer then.
+    pub(crate) fn on_heard(&mut self, then: Instant) {
+        self.heard = then;
+    }
+
+    /// When something came from the peer, the last time.
+    pub(crate) fn heard(&self) -> Instant {
+        self.heard
+    }
+
+    /// Whether it has been silent for too long, unless the peer was heard elsewhere.
+    pub(crate) fn is_silent(&self, now: Instant) -> bool {
+        now >= self.dead_at()
     }
 
     /// The peer asks whether this node lives.
@@ -74,7 +84,7 @@ impl Heartbeat {
         if now >= self.next_timeout() + self.pace.interval {
             self.grace_until = now + self.pace.interval;
         }
-        if now >= self.dead_at() {
+        if self.is_silent(now) {
             return Beat::Dead;
         }
         if now < self.next_ping {

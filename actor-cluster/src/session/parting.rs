@@ -36,6 +36,13 @@ impl Session {
         self.check_ready();
     }
 
+    /// Tells the session what carries a stream, see [`carrier`](crate::transport::ClusterBidiStream::carrier).
+    pub(crate) fn share(&mut self, connection: ConnectionId, carrier: u64) {
+        if let Some(stream) = self.streams.get(connection) {
+            stream.share(carrier);
+        }
+    }
+
     /// Tells the session that a stream has ended, and why. Its lanes go on with another, or wait
     /// for one. While the session opens, it ends with a stream that has carried anything.
     pub(crate) fn detach(&mut self, now: Instant, connection: ConnectionId, reason: CloseReason) {

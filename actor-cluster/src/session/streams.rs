@@ -1,7 +1,7 @@
 //! The streams of a session: which lanes each carries, whether it is alive, and what is
 //! written to it before anything of a lane.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use actor_core::Instant;
@@ -31,6 +31,8 @@ pub(crate) struct Streams {
 pub(crate) struct Stream {
     pub(crate) id: ConnectionId,
     pub(crate) lanes: LaneIds,
+    /// What it shares with others, and its fate with them.
+    carrier: Option<u64>,
     /// Whether anything was written to it or read from it.
     pub(crate) is_used: bool,
     heartbeat: Heartbeat,
@@ -53,6 +55,7 @@ impl Streams {
         self.list.push(Stream {
             id,
             lanes,
+            carrier: None,
             is_used: false,
             heartbeat: Heartbeat::new(self.pace, self.pings_second, now),
             positions: Default::default(),
@@ -102,8 +105,25 @@ impl Streams {
 
     /// Which streams have a timer that is due, and what it asks for.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Vec<(ConnectionId, Beat)> {
+        if self.list.iter().any(|stream| stream.carrier.is_some() && stream.heartbeat.is_silent(now)) {
+            self.share_what_was_heard();
+        }
         let beats = self.list.iter_mut().map(|stream| (stream.id, stream.heartbeat.handle_timeout(now)));
         beats.filter(|(_, beat)| *beat != Beat::Nothing).collect()
+    }
+
+    /// Whoever was heard on a stream is heard on all that have the same carrier. That one may be slow, and what is more urgent comes
+    /// first on it: then nothing comes on the others for as long as there is more of that.
+    fn share_what_was_heard(&mut self) {
+        let mut last: BTreeMap<u64, Instant> = BTreeMap::new();
+        for (carrier, heard) in self.list.iter().filter_map(|s| Some((s.carrier?, s.heartbeat.heard()))) {
+            last.entry(carrier).and_modify(|last| *last = heard.max(*last)).or_insert(heard);
+        }
+        for stream in &mut self.list {
+            if let Some(heard) = stream.carrier.and_then(|carrier| last.get(&carrier)) {
+                stream.heartbeat.on_heard(*heard);
+            }
+        }
     }
 
     pub(crate) fn next_timeout(&self) -> Instant {
@@ -118,6 +138,11 @@ impl Streams {
 }
 
 impl Stream {
+    /// It has this carrier, and a sign of life of the others that have it is one of its own.
+    pub(crate) fn share(&mut self, carrier: u64) {
+        self.carrier = Some(carrier);
+    }
+
     /// Something came from the peer.
     pub(crate) fn on_heard(&mut self, now: Instant) {
         self.heartbeat.on_heard(now);

@@ -124,6 +124,7 @@ macro_rules! transport_suite {
             a_gibibyte_crosses_whole,
             identities_are_told_on_connections_and_streams,
             channel_bindings_match_at_both_ends_and_nowhere_else,
+            no_carrier_is_of_two_connections,
             half_close_lets_the_peer_answer,
             a_half_close_ends_one_direction_alone,
             a_reset_stream_fabricates_nothing,

@@ -73,6 +73,9 @@ impl Link {
         let (connection, at) = (ConnectionId(inner.connections_made), self.executor.now());
         inner.made.push(Made { connection, origin, at });
         inner.session.attach(at, connection, lanes);
+        if let Some(carrier) = stream.carrier() {
+            inner.session.share(connection, carrier);
+        }
         inner.arrivals.push(Arrival { connection, stream, preface, rest });
         drop(inner);
         self.waker.wake();

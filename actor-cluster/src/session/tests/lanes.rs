@@ -257,6 +257,44 @@ fn a_silent_stream_is_given_up_and_its_lanes_go_on() {
     assert_eq!(pair.saw(A), []);
 }
 
+/// On a slow connection what is more urgent comes first, for long; that says that the peer lives.
+#[test]
+fn a_stream_is_not_given_up_while_another_of_its_carrier_is_heard() {
+    let silent = || Saw::Interrupted(reason(CloseCode::Timeout, "the peer is silent"));
+    for (carrier, saw, heard) in [(7, None, vec![1]), (8, Some(silent()), vec![])] {
+        let mut pair = Pair::ready(&[LaneSet::CONTROL, LaneSet::DATA]);
+        for side in [A, B] {
+            pair.session(side).share(ConnectionId(0), 7);
+            pair.session(side).share(ConnectionId(1), carrier);
+            pair.stall(1, side, true);
+        }
+        pair.send(A, 1, Letter::Note(1)).unwrap();
+        pair.advance(9 * SECOND);
+        assert_eq!(pair.saw(A).into_iter().next(), saw, "carrier {carrier}");
+        [A, B].map(|side| pair.stall(1, side, false));
+        pair.drive();
+        assert_eq!(notes(pair.received(B)), heard, "carrier {carrier}");
+    }
+}
+
+/// A timeout after the last that came on any of them.
+#[test]
+fn streams_of_one_carrier_are_lost_at_the_same_exact_moment() {
+    let mut pair = Pair::ready(&[LaneSet::CONTROL, LaneSet::DATA]);
+    for stream in [ConnectionId(0), ConnectionId(1)] {
+        pair.session(A).share(stream, 7);
+    }
+    pair.stall(1, B, true);
+    pair.advance(1500 * Duration::from_millis(1));
+    // The last sound was a second after the beginning.
+    pair.stall(0, B, true);
+    pair.advance(4 * SECOND + 500 * Duration::from_millis(1) - NANO);
+    assert_eq!(pair.saw(A), []);
+    pair.advance(NANO);
+    assert_eq!(pair.saw(A), [Saw::Interrupted(reason(CloseCode::Timeout, "the peer is silent"))]);
+    assert_eq!([0, 1].map(|stream| pair.session(A).lanes_of(ConnectionId(stream))), [LaneSet::NONE; 2]);
+}
+
 #[test]
 fn a_lane_keeps_its_stream_when_another_comes_whatever_its_number() {
     let (one, two) = (Node::new(1), Node::new(2));

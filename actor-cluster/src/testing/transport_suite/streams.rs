@@ -41,6 +41,21 @@ pub async fn channel_bindings_match_at_both_ends_and_nowhere_else<H: Harness>() 
     }
 }
 
+/// Streams of two connections have no carrier in common, at either end, and each keeps what it has.
+pub async fn no_carrier_is_of_two_connections<H: Harness>() {
+    let mut pair = Pair::connected::<H>().await;
+    let mut other = pair.connect_again().await;
+    let carriers_of = |streams: &[Ends]| -> Vec<_> {
+        streams.iter().flat_map(|ends| [ends.near.carrier(), ends.far.carrier()]).flatten().collect()
+    };
+    let (first, second) = (carriers_of(&pair.streams), carriers_of(&other.streams));
+    assert!(first.iter().all(|carrier| !second.contains(carrier)), "{first:?}, {second:?}");
+    for ends in pair.streams.iter_mut().chain(&mut other.streams) {
+        assert_talk(ends).await;
+    }
+    assert_eq!((carriers_of(&pair.streams), carriers_of(&other.streams)), (first, second));
+}
+
 /// Several connections between the same nodes live side by side, and one's end
 /// is not another's.
 pub async fn connections_are_independent<H: Harness>() {
