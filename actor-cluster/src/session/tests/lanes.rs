@@ -271,7 +271,9 @@ fn a_stream_is_not_given_up_while_another_of_its_carrier_is_heard() {
         pair.send(A, 1, Letter::Note(1)).unwrap();
         pair.advance(9 * SECOND);
         assert_eq!(pair.saw(A).into_iter().next(), saw, "carrier {carrier}");
-        [A, B].map(|side| pair.stall(1, side, false));
+        for side in [A, B] {
+            pair.stall(1, side, false);
+        }
         pair.drive();
         assert_eq!(notes(pair.received(B)), heard, "carrier {carrier}");
     }
