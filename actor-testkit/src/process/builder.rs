@@ -37,7 +37,7 @@ pub(super) struct Relays {
 type Each = dyn Fn(usize, &mut NodePlan) + Send + Sync;
 
 impl ProcessClusterBuilder {
-    /// How many nodes there are at first; 3 unless said, at most [`NODES_MAX`].
+    /// How many nodes there are at first; 3 unless said, at most [`NODES_MAX`](crate::limits::NODES_MAX).
     pub fn nodes(mut self, nodes: usize) -> Self {
         self.nodes = nodes;
         self
