@@ -24,6 +24,9 @@ const SCALE_LEAST: f64 = 0.046;
 /// The greatest, in seconds: nobody can make itself immortal by being late.
 const SCALE_MOST: f64 = 0.53;
 
+/// How many scales more it has to refute a suspicion: then one in fifty of those that would be wrong is left.
+const SLACK_SCALES: f64 = 4.0;
+
 #[derive(Debug)]
 pub(crate) struct Gaps {
     /// How often something should be heard.
@@ -53,6 +56,11 @@ impl Gaps {
     fn scale(&self) -> f64 {
         let peak = self.peak.max(self.peak_before);
         self.mean_excess.max(PEAK_SHARE * peak).clamp(SCALE_LEAST, SCALE_MOST)
+    }
+
+    /// How much longer than others whoever is suspected has to refute it: as it was late before, it may be late with that too.
+    pub(crate) fn slack(&self) -> Duration {
+        Duration::from_secs_f64(SLACK_SCALES * (self.scale() - SCALE_LEAST))
     }
 
     /// How suspicious it is: at 1 one such silence in ten is of a peer that lives, at 8 one in a hundred million.
@@ -93,6 +101,17 @@ mod tests {
         assert_eq!(patience(&gaps, 8.0), 250 + 4606, "for more than five minutes");
         (1400..2600).for_each(|beat| gaps.on_gap(ms(250), ms(1000 + 250 * beat)));
         assert_eq!(patience(&gaps, 8.0), 1098, "and not for more than ten");
+    }
+
+    #[test]
+    fn who_was_late_has_more_time_to_refute_and_who_was_not_has_none() {
+        let mut gaps = Gaps::new(INTERVAL, ms(0));
+        gaps.on_gap(ms(250), ms(250));
+        assert_eq!(gaps.slack(), ms(0));
+        gaps.on_gap(ms(1250), ms(1500));
+        assert_eq!(gaps.slack(), ms(816), "four quarters of a second, but for what everybody has");
+        gaps.on_gap(ms(60_000), ms(61_500));
+        assert_eq!(gaps.slack(), ms(1936));
     }
 
     #[test]

@@ -131,6 +131,7 @@ impl Membership {
         let Some(peer) = self.peers.get_mut(&node).filter(|peer| peer.life == known.identity.life()) else {
             return;
         };
+        let window = window.saturating_add(peer.watch.slack());
         let Some(doubt) = &mut peer.watch.doubt else {
             if listened >= peer.watch.doubt_after {
                 self.questions = self.questions.wrapping_add(1);

@@ -134,6 +134,11 @@ impl Watch {
         self.gaps.phi(self.silence(listened).saturating_sub(allowance))
     }
 
+    /// How much longer than others it has to refute a suspicion.
+    pub(crate) fn slack(&self) -> Duration {
+        self.gaps.slack()
+    }
+
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         self.round_trip
     }
