@@ -83,7 +83,7 @@ impl Allowance {
         self.spent += addresses;
     }
 
-    /// A dial came to something.
+    /// A dial came to something, or was none.
     pub(super) fn give_back(&mut self, addresses: usize) {
         self.spent = self.spent.saturating_sub(addresses);
     }

@@ -220,7 +220,8 @@ impl NodeBuilder {
         self
     }
 
-    /// The time between pings, and the silence after which a stream counts as lost.
+    /// How long after a ping of the peer's this node pings, and the silence after which a stream counts as lost. The two take turns; a
+    /// node whose peer does not ping does so every other interval, or when half of a shorter timeout is over.
     pub fn heartbeat(mut self, interval: Duration, timeout: Duration) -> Self {
         self.pace = Pace { interval, timeout };
         self

@@ -10,21 +10,23 @@ const NODES: usize = 5;
 const SEEDS: u64 = 50;
 
 /// A machine dies without a word, in each seed another one at another moment of the others' probes. All that survive tell that it is
-/// lost, and of their delays over all seeds the 99th percentile is at most two seconds. The nodes have begun at moments of their own,
-/// as they do elsewhere; where all have begun at the same one, so that all look at the same moments for ever, it takes up to 2.25 s.
+/// lost, and of their delays the 99th percentile is at most two seconds: where the nodes have begun at moments of their own, and where
+/// all have begun at the same one, so that all look at the same moments for ever.
 #[test]
 fn b11_a_silent_crash_is_told_by_all_within_two_seconds_at_the_99th_percentile() {
-    let mut delays: Vec<Duration> = (0..SEEDS).flat_map(delays_of_loss).collect();
-    delays.sort_unstable();
-    assert_eq!(delays.len() as u64, SEEDS * (NODES as u64 - 1), "each survivor tells it, once");
-    let rank = (delays.len() * 99).div_ceil(100);
-    let (percentile, longest) = (delays[rank - 1], delays[delays.len() - 1]);
-    assert!(percentile <= 2 * SECOND, "{percentile:?}, and the longest is {longest:?}");
+    for begin in [begun_one_by_one, begun_in_step] {
+        let mut delays: Vec<Duration> =
+            (0..SEEDS).flat_map(|seed| delays_of_loss(begin(seed), seed)).collect();
+        delays.sort_unstable();
+        assert_eq!(delays.len() as u64, SEEDS * (NODES as u64 - 1), "each survivor tells it, once");
+        let rank = (delays.len() * 99).div_ceil(100);
+        let (percentile, longest) = (delays[rank - 1], delays[delays.len() - 1]);
+        assert!(percentile <= 2 * SECOND, "{percentile:?}, and the longest is {longest:?}");
+    }
 }
 
 /// How long after the crash each survivor has declared the node lost.
-fn delays_of_loss(seed: u64) -> Vec<Duration> {
-    let mut cluster = begun_one_by_one(seed);
+fn delays_of_loss(mut cluster: SimCluster, seed: u64) -> Vec<Duration> {
     // The probes of nodes follow each other by the second.
     cluster.advance(Duration::from_millis(seed * 1000 / SEEDS));
     let victim = usize::try_from(seed).unwrap() % NODES;
@@ -39,7 +41,7 @@ fn delays_of_loss(seed: u64) -> Vec<Duration> {
     tells.map(|event| event.at - crashed).collect()
 }
 
-/// Nodes of which each has begun at a moment of its own, and that know each other.
+/// Nodes of which each has begun at a moment of its own.
 fn begun_one_by_one(seed: u64) -> SimCluster {
     let mut cluster = SimCluster::seeded(seed).nodes(NODES).start();
     for node in 1..NODES {
@@ -48,6 +50,14 @@ fn begun_one_by_one(seed: u64) -> SimCluster {
         cluster.advance(Duration::from_millis(later));
         cluster.restart(node);
     }
+    know_each_other(cluster)
+}
+
+fn begun_in_step(seed: u64) -> SimCluster {
+    know_each_other(SimCluster::seeded(seed).nodes(NODES).start())
+}
+
+fn know_each_other(mut cluster: SimCluster) -> SimCluster {
     let knows_all = |cluster: &SimHandle, node| {
         let life = cluster.try_node(node).and_then(|life| life.try_server().map(NodeServer::members));
         life.is_some_and(|known| {
