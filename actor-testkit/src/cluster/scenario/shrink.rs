@@ -10,7 +10,8 @@ pub(super) fn shrink(scenario: &Scenario, run: Run) -> Run {
     let faults = run.schedule.episodes.len();
     let mut shrinking = Shrinking { scenario, best: run, runs: 0 };
     shrinking.remove();
-    shrinking.shorten();
+    // A shorter one may do without another.
+    while shrinking.shorten() && shrinking.remove() {}
     let runs = shrinking.runs;
     Run { shrunk: Some((faults, runs)), ..shrinking.best }
 }
@@ -22,10 +23,13 @@ struct Shrinking<'a> {
 }
 
 impl Shrinking<'_> {
-    /// Leaves out as many faults at a time as possible: all, then halves, quarters, and so on to single ones.
-    fn remove(&mut self) {
-        let mut at_a_time = self.len();
+    /// Leaves out as many faults at a time as possible: all, then halves, quarters, and so on to single ones, until none of those that are
+    /// left can be left out. Whether any was.
+    fn remove(&mut self) -> bool {
+        let faults = self.len();
+        let mut at_a_time = faults;
         while at_a_time > 0 {
+            let before = self.len();
             let mut from = 0;
             while from < self.len() {
                 let mut fewer = self.episodes().to_vec();
@@ -34,12 +38,17 @@ impl Shrinking<'_> {
                     from += at_a_time;
                 }
             }
-            at_a_time /= 2;
+            // One that was needed may not be any more, without those behind it.
+            if at_a_time > 1 || self.len() == before {
+                at_a_time /= 2;
+            }
         }
+        self.len() < faults
     }
 
-    /// Halves how long each fault lasts, again and again.
-    fn shorten(&mut self) {
+    /// Halves how long each fault lasts, again and again. Whether any is shorter.
+    fn shorten(&mut self) -> bool {
+        let mut is_any = false;
         for index in 0..self.len() {
             while let Some(lasts) = self.episodes()[index].lasts.filter(|lasts| lasts.as_millis() > 100) {
                 let mut shorter = self.episodes().to_vec();
@@ -47,8 +56,10 @@ impl Shrinking<'_> {
                 if !self.is_as_bad(shorter) {
                     break;
                 }
+                is_any = true;
             }
         }
+        is_any
     }
 
     fn episodes(&self) -> &[Episode] {
