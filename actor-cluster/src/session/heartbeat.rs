@@ -1,7 +1,7 @@
-//! Whether a stream is alive: pings, and anything heard.
+//! Whether what carries a stream is alive: pings, and anything heard.
 //!
 //! Whoever was just asked knows that the other lives, and has no need to ask. So where both ask at the same pace they do so in turns:
-//! each has its round trip measured, and an idle stream carries one ping in an interval and not two.
+//! each has its round trip measured, and one that is idle carries one ping in an interval and not two.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub(crate) enum Beat {
     Dead,
 }
 
-/// The heartbeat of one session's end, on one stream.
+/// The heartbeat of one session's end, on one stream or on several that share a connection.
 #[derive(Debug)]
 pub(crate) struct Heartbeat {
     pace: Pace,
@@ -56,19 +56,13 @@ impl Heartbeat {
         self.heard = then;
     }
 
-    /// When something came from the peer, the last time.
-    pub(crate) fn heard(&self) -> Instant {
-        self.heard
-    }
-
-    /// Whether it has been silent for too long, unless the peer was heard elsewhere.
-    pub(crate) fn is_silent(&self, now: Instant) -> bool {
-        now >= self.dead_at()
-    }
-
     /// The peer asks whether this node lives.
     pub(crate) fn on_ping(&mut self, now: Instant) {
-        self.next_ping = self.next_ping.max(now + self.rest);
+        let rested = now + self.rest;
+        // As long as they keep their turns the timer goes off when a ping is due, and never before, to no effect.
+        if rested > self.next_ping + self.pace.interval / 4 {
+            self.next_ping = rested;
+        }
     }
 
     /// The answer to a ping.
@@ -84,14 +78,14 @@ impl Heartbeat {
         if now >= self.next_timeout() + self.pace.interval {
             self.grace_until = now + self.pace.interval;
         }
-        if self.is_silent(now) {
+        if now >= self.dead_at() {
             return Beat::Dead;
         }
         if now < self.next_ping {
             return Beat::Nothing;
         }
-        // Now it is the peer's turn; but its pace may be another.
-        let turns = (2 * self.pace.interval).min(self.pace.timeout / 2);
+        // Now it is the peer's turn, and then this one's again; but its pace may be another.
+        let turns = (self.pace.interval * 5 / 2).min(self.pace.timeout / 2);
         self.next_ping = now + turns.max(self.pace.interval);
         self.pings += 1;
         self.last_ping = Some((self.pings, now));
@@ -156,6 +150,31 @@ mod tests {
         }
         let turns = [(0, 1000), (1, 2250), (0, 3250), (1, 4500), (0, 5500), (1, 6750), (0, 7750), (1, 9000)];
         assert_eq!(pings, turns);
+    }
+
+    /// Each with a timer of its own, as its task has it, and on a way that takes now longer and now less long.
+    #[test]
+    fn those_that_keep_their_turns_have_nothing_to_do_between_them() {
+        let pace = Pace { timeout: Duration::from_secs(5), ..PACE };
+        let mut ends = [Heartbeat::new(pace, false, at(0)), Heartbeat::new(pace, true, at(0))];
+        let (mut timers, mut wakes, mut pings) =
+            (ends.each_ref().map(Heartbeat::next_timeout), 0, Vec::new());
+        for ms in 0..60_000 {
+            for asks in [0, 1] {
+                if timers[asks] <= at(ms) {
+                    wakes += 1;
+                    if ends[asks].handle_timeout(at(ms)) != Beat::Nothing {
+                        let takes = ms % 100;
+                        ends.iter_mut().for_each(|end| end.on_heard(at(ms + takes)));
+                        ends[1 - asks].on_ping(at(ms + takes));
+                        pings.push(ms);
+                    }
+                    timers[asks] = ends[asks].next_timeout();
+                }
+            }
+        }
+        assert_eq!((wakes, pings.len()), (49, 48), "the second had set its first before it was asked");
+        assert!(pings.windows(2).all(|two| (1000..1500).contains(&(two[1] - two[0]))), "{pings:?}");
     }
 
     #[test]

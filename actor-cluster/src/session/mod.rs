@@ -298,7 +298,9 @@ impl Session {
                     self.owes_ack |= self.has_untold();
                     let messages = self.messages.iter_mut().map(|lane| &mut lane.lane);
                     let lanes = messages.chain([&mut self.control]);
-                    let here = lanes.filter(|lane| lane.stream() == Some(connection));
+                    let streams = &self.streams;
+                    let is_here = |stream| streams.are_together(stream, connection);
+                    let here = lanes.filter(|lane| lane.stream().is_some_and(is_here));
                     here.for_each(|lane| lane.out.rest());
                 }
             }

@@ -37,10 +37,8 @@ impl Session {
     }
 
     /// Tells the session what carries a stream, see [`carrier`](crate::transport::ClusterBidiStream::carrier).
-    pub(crate) fn share(&mut self, connection: ConnectionId, carrier: u64) {
-        if let Some(stream) = self.streams.get(connection) {
-            stream.share(carrier);
-        }
+    pub(crate) fn share(&mut self, now: Instant, connection: ConnectionId, carrier: u64) {
+        self.streams.share(now, connection, carrier);
     }
 
     /// Tells the session that a stream has ended, and why. Its lanes go on with another, or wait

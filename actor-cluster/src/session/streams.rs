@@ -1,7 +1,7 @@
-//! The streams of a session: which lanes each carries, whether it is alive, and what is
+//! The streams of a session: which lanes each carries, whether what carries it is alive, and what is
 //! written to it before anything of a lane.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use actor_core::Instant;
@@ -24,6 +24,17 @@ pub(crate) struct Streams {
     pace: Pace,
     pings_second: bool,
     list: Vec<Stream>,
+    /// Each carrier's, of those that carry any stream.
+    heartbeats: Vec<(Carrier, Heartbeat)>,
+}
+
+/// What lives and dies as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Carrier {
+    /// The stream itself.
+    Own(ConnectionId),
+    /// A connection that several streams may share.
+    Shared(u64),
 }
 
 /// One of them.
@@ -31,11 +42,9 @@ pub(crate) struct Streams {
 pub(crate) struct Stream {
     pub(crate) id: ConnectionId,
     pub(crate) lanes: LaneIds,
-    /// What it shares with others, and its fate with them.
-    carrier: Option<u64>,
+    carrier: Carrier,
     /// Whether anything was written to it or read from it.
     pub(crate) is_used: bool,
-    heartbeat: Heartbeat,
     /// Where its reader is in each lane.
     positions: [Position; LANES_MAX],
     /// Frames of no lane.
@@ -47,17 +56,18 @@ pub(crate) struct Stream {
 impl Streams {
     /// Of two ends one pings second.
     pub(crate) fn new(pace: Pace, pings_second: bool) -> Self {
-        Self { pace, pings_second, list: Vec::new() }
+        Self { pace, pings_second, list: Vec::new(), heartbeats: Vec::new() }
     }
 
     pub(crate) fn attach(&mut self, now: Instant, id: ConnectionId, lanes: LaneIds) {
         debug_assert!(self.get(id).is_none(), "every stream has a number of its own");
+        let carrier = Carrier::Own(id);
+        self.heartbeats.push((carrier, Heartbeat::new(self.pace, self.pings_second, now)));
         self.list.push(Stream {
             id,
             lanes,
-            carrier: None,
+            carrier,
             is_used: false,
-            heartbeat: Heartbeat::new(self.pace, self.pings_second, now),
             positions: Default::default(),
             urgent: BytesMut::new(),
             begun: VecDeque::new(),
@@ -66,7 +76,43 @@ impl Streams {
 
     pub(crate) fn detach(&mut self, id: ConnectionId) -> Option<Stream> {
         let at = self.list.iter().position(|stream| stream.id == id)?;
-        Some(self.list.remove(at))
+        let stream = self.list.remove(at);
+        if self.list.iter().all(|other| other.carrier != stream.carrier) {
+            self.heartbeats.retain(|(carrier, _)| *carrier != stream.carrier);
+        }
+        Some(stream)
+    }
+
+    /// A stream has this carrier, and one heartbeat with the others that have it: it came just now, so the carrier lives.
+    pub(crate) fn share(&mut self, now: Instant, id: ConnectionId, carrier: u64) {
+        let shared = Carrier::Shared(carrier);
+        let Some(stream) = self.get(id) else { return };
+        let own = std::mem::replace(&mut stream.carrier, shared);
+        let Some(at) = self.heartbeats.iter().position(|(carrier, _)| *carrier == own) else { return };
+        if let Some(heartbeat) = self.heartbeat(shared) {
+            heartbeat.on_heard(now);
+            self.heartbeats.remove(at);
+        } else {
+            self.heartbeats[at].0 = shared;
+        }
+    }
+
+    /// Whether two streams have one carrier.
+    pub(crate) fn are_together(&self, one: ConnectionId, other: ConnectionId) -> bool {
+        self.carrier_of(one).is_some_and(|carrier| self.carrier_of(other) == Some(carrier))
+    }
+
+    fn carrier_of(&self, id: ConnectionId) -> Option<Carrier> {
+        self.list.iter().find(|stream| stream.id == id).map(|stream| stream.carrier)
+    }
+
+    fn heartbeat(&mut self, carrier: Carrier) -> Option<&mut Heartbeat> {
+        self.heartbeats.iter_mut().find(|(its, _)| *its == carrier).map(|(_, heartbeat)| heartbeat)
+    }
+
+    /// The heartbeat of what carries a stream.
+    pub(crate) fn heartbeat_of(&mut self, id: ConnectionId) -> Option<&mut Heartbeat> {
+        self.heartbeat(self.carrier_of(id)?)
     }
 
     pub(crate) fn get(&mut self, id: ConnectionId) -> Option<&mut Stream> {
@@ -103,59 +149,38 @@ impl Streams {
         self.list.iter().any(|stream| !stream.urgent.is_empty() || !stream.begun.is_empty())
     }
 
-    /// Which streams have a timer that is due, and what it asks for.
+    /// What the time asks for, and of which streams. A ping goes on one of those that have a carrier; all of them are dead together.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Vec<(ConnectionId, Beat)> {
-        if self.list.iter().any(|stream| stream.carrier.is_some() && stream.heartbeat.is_silent(now)) {
-            self.share_what_was_heard();
-        }
-        let beats = self.list.iter_mut().map(|stream| (stream.id, stream.heartbeat.handle_timeout(now)));
-        beats.filter(|(_, beat)| *beat != Beat::Nothing).collect()
-    }
-
-    /// Whoever was heard on a stream is heard on all that have the same carrier. That one may be slow, and what is more urgent comes
-    /// first on it: then nothing comes on the others for as long as there is more of that.
-    fn share_what_was_heard(&mut self) {
-        let mut last: BTreeMap<u64, Instant> = BTreeMap::new();
-        for (carrier, heard) in self.list.iter().filter_map(|s| Some((s.carrier?, s.heartbeat.heard()))) {
-            last.entry(carrier).and_modify(|last| *last = heard.max(*last)).or_insert(heard);
-        }
-        for stream in &mut self.list {
-            if let Some(heard) = stream.carrier.and_then(|carrier| last.get(&carrier)) {
-                stream.heartbeat.on_heard(*heard);
+        let mut asked = Vec::new();
+        for (carrier, heartbeat) in &mut self.heartbeats {
+            let mut carried = self.list.iter().filter(|stream| stream.carrier == *carrier);
+            match heartbeat.handle_timeout(now) {
+                Beat::Nothing => {}
+                Beat::Dead => asked.extend(carried.map(|stream| (stream.id, Beat::Dead))),
+                ping @ Beat::Ping(_) => {
+                    // The control lane's is waited with least, where some come before others.
+                    let first = carried.clone().next();
+                    let control = carried.find(|stream| stream.lanes.contains(LaneId::CONTROL));
+                    asked.extend(control.or(first).map(|stream| (stream.id, ping)));
+                }
             }
         }
+        asked
     }
 
     pub(crate) fn next_timeout(&self) -> Instant {
-        let timeouts = self.list.iter().map(|stream| stream.heartbeat.next_timeout());
+        let timeouts = self.heartbeats.iter().map(|(_, heartbeat)| heartbeat.next_timeout());
         timeouts.min().unwrap_or(Instant::FAR)
     }
 
-    /// How long the last answered ping on a stream took.
+    /// How long the last answered ping took on what carries a stream.
     pub(crate) fn round_trip(&self, id: ConnectionId) -> Option<Duration> {
-        self.list.iter().find(|stream| stream.id == id)?.heartbeat.round_trip()
+        let carrier = self.carrier_of(id)?;
+        self.heartbeats.iter().find(|(its, _)| *its == carrier)?.1.round_trip()
     }
 }
 
 impl Stream {
-    /// It has this carrier, and a sign of life of the others that have it is one of its own.
-    pub(crate) fn share(&mut self, carrier: u64) {
-        self.carrier = Some(carrier);
-    }
-
-    /// Something came from the peer.
-    pub(crate) fn on_heard(&mut self, now: Instant) {
-        self.heartbeat.on_heard(now);
-    }
-
-    pub(crate) fn on_ping(&mut self, now: Instant) {
-        self.heartbeat.on_ping(now);
-    }
-
-    pub(crate) fn on_pong(&mut self, number: u64, now: Instant) {
-        self.heartbeat.on_pong(number, now);
-    }
-
     /// Where its reader is in a lane that it carries.
     pub(crate) fn position(&mut self, lane: LaneId) -> Option<&mut Position> {
         if self.lanes.contains(lane) { self.positions.get_mut(usize::from(lane.as_u8())) } else { None }

@@ -74,7 +74,7 @@ impl Link {
         inner.made.push(Made { connection, origin, at });
         inner.session.attach(at, connection, lanes);
         if let Some(carrier) = stream.carrier() {
-            inner.session.share(connection, carrier);
+            inner.session.share(at, connection, carrier);
         }
         inner.arrivals.push(Arrival { connection, stream, preface, rest });
         drop(inner);

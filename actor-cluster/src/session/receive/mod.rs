@@ -50,9 +50,11 @@ impl Session {
         buffer: &mut BytesMut,
     ) -> bool {
         let (piece, behind) = split_frames(buffer, self.frames_per_turn(), FRAME_BODY_BYTES_MAX);
+        // A part of a frame is a sign of life too: it may be long and the stream slow.
+        if let Some(heartbeat) = self.streams.heartbeat_of(connection) {
+            heartbeat.on_heard(now);
+        }
         if let Some(stream) = self.streams.get(connection) {
-            // A part of a frame is a sign of life too: it may be long and the stream slow.
-            stream.on_heard(now);
             stream.is_used |= !piece.is_empty();
             self.has_heard |= !piece.is_empty();
             self.handle_frames(now, connection, &piece);
@@ -169,8 +171,8 @@ impl Session {
             Kind::Ping => {
                 let number = take_u64(&mut body)?;
                 end_of(body)?;
-                if let Some(stream) = self.streams.get(connection) {
-                    stream.on_ping(now);
+                if let Some(heartbeat) = self.streams.heartbeat_of(connection) {
+                    heartbeat.on_ping(now);
                 }
                 self.owes_ack |= self.has_untold();
                 self.write(connection, Kind::Pong, 0, &[&number.to_le_bytes()]);
@@ -179,8 +181,8 @@ impl Session {
             Kind::Pong => {
                 let number = take_u64(&mut body)?;
                 end_of(body)?;
-                if let Some(stream) = self.streams.get(connection) {
-                    stream.on_pong(number, now);
+                if let Some(heartbeat) = self.streams.heartbeat_of(connection) {
+                    heartbeat.on_pong(number, now);
                 }
                 Ok(())
             }

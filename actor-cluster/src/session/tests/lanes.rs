@@ -263,9 +263,10 @@ fn a_stream_is_not_given_up_while_another_of_its_carrier_is_heard() {
     let silent = || Saw::Interrupted(reason(CloseCode::Timeout, "the peer is silent"));
     for (carrier, saw, heard) in [(7, None, vec![1]), (8, Some(silent()), vec![])] {
         let mut pair = Pair::ready(&[LaneSet::CONTROL, LaneSet::DATA]);
+        let now = pair.now();
         for side in [A, B] {
-            pair.session(side).share(ConnectionId(0), 7);
-            pair.session(side).share(ConnectionId(1), carrier);
+            pair.session(side).share(now, ConnectionId(0), 7);
+            pair.session(side).share(now, ConnectionId(1), carrier);
             pair.stall(1, side, true);
         }
         pair.send(A, 1, Letter::Note(1)).unwrap();
@@ -279,12 +280,28 @@ fn a_stream_is_not_given_up_while_another_of_its_carrier_is_heard() {
     }
 }
 
+#[test]
+fn streams_of_one_carrier_have_one_heartbeat() {
+    for (carrier, has_ping) in [(7, [false, true]), (8, [true, true])] {
+        let mut pair = Pair::ready(&[LaneSet::DATA, LaneSet::CONTROL]);
+        let now = pair.now();
+        for stream in [0, 1] {
+            pair.session(A).share(now, ConnectionId(stream), if stream == 0 { carrier } else { 7 });
+        }
+        pair.advance(SECOND - NANO);
+        [0, 1].into_iter().for_each(|stream| pair.stall(stream, A, true));
+        pair.advance(NANO);
+        assert_eq!([0, 1].map(|stream| pair.in_flight(stream, A) > 0), has_ping, "carrier {carrier}");
+    }
+}
+
 /// A timeout after the last that came on any of them.
 #[test]
 fn streams_of_one_carrier_are_lost_at_the_same_exact_moment() {
     let mut pair = Pair::ready(&[LaneSet::CONTROL, LaneSet::DATA]);
+    let now = pair.now();
     for stream in [ConnectionId(0), ConnectionId(1)] {
-        pair.session(A).share(stream, 7);
+        pair.session(A).share(now, stream, 7);
     }
     pair.stall(1, B, true);
     pair.advance(1500 * Duration::from_millis(1));

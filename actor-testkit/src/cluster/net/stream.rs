@@ -20,6 +20,7 @@ pub(super) struct SimStream {
     pub(super) net: Net,
     pub(super) stream: u64,
     pub(super) side: usize,
+    pub(super) connection: u64,
     pub(super) peer: PeerIdentity,
     pub(super) label: Arc<str>,
 }
@@ -215,6 +216,10 @@ impl ClusterBidiStream for SimStream {
 
     fn label(&self) -> String {
         self.label.to_string()
+    }
+
+    fn carrier(&self) -> Option<u64> {
+        Some(self.connection)
     }
 
     fn close(&mut self, reason: &CloseReason) {

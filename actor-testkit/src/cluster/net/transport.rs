@@ -370,7 +370,7 @@ impl SimConnection {
     fn stream(&self, stream: Option<u64>) -> Result<Box<dyn ClusterBidiStream>, TransportError> {
         let stream = stream.ok_or_else(|| self.net.closed_reason(self.connection, self.side))?;
         let (net, side, peer, label) = (self.net.clone(), self.side, self.peer, self.label.clone());
-        Ok(Box::new(SimStream { net, stream, side, peer, label }))
+        Ok(Box::new(SimStream { net, stream, side, connection: self.connection, peer, label }))
     }
 }
 
