@@ -250,6 +250,10 @@ pub const BEAT_INTERVAL: Duration = Duration::from_millis(250);
 /// How many neighbours a member has, half of them on either side.
 pub const NEIGHBOURS: usize = 4;
 
+/// In a cluster of so many members each tells all others of a newcomer at once; in a larger one its [`NEIGHBOURS`] do, which takes a few hundred
+/// milliseconds longer and keeps what is said while many join at once from growing with the third power of their number.
+pub const TOLD_BY_ALL_MAX: usize = 32;
+
 /// How many others are asked at a time whether they hear a member that is silent.
 pub const HELPERS: usize = 3;
 

@@ -1,6 +1,6 @@
 //! How long a large cluster takes to simulate: `cargo run --profile sim -p actor-testkit --features cluster --example many_nodes
 //! -- 100 600` has a hundred nodes, each with a session with each other one, and ten minutes of virtual time in which nothing
-//! but heartbeats happens, and each node calls another one each second.
+//! but membership and heartbeats happens, and each node calls another one each second.
 
 #![allow(clippy::print_stdout, reason = "it is a program that tells what it measures")]
 
@@ -9,10 +9,7 @@ use std::time::{Duration, Instant};
 
 use actor_cluster::RemoteMessage;
 use actor_core::{Actor, ActorError, ActorRef, ReplyPort, SpawnOptions};
-use actor_testkit::cluster::{SimCluster, SimHandle, SimNode};
-
-/// How long after one node the next one looks for the others.
-const BEGIN_AFTER: Duration = Duration::from_millis(50);
+use actor_testkit::cluster::{SimCluster, SimNode};
 
 #[derive(RemoteMessage)]
 enum Ask {
@@ -42,16 +39,6 @@ impl Actor for Doubler {
     }
 }
 
-/// Dials every node that began before this one: each begins a little after the one before.
-async fn meet(node: &SimNode, all: &SimHandle) {
-    let index = u32::try_from(node.index()).expect("there are fewer");
-    node.system().executor().sleep(BEGIN_AFTER * index).await;
-    for other in 0..node.index() {
-        let met = node.server().connect_to(all.id(other), &all.address(other)).await;
-        met.expect("nothing is in the way");
-    }
-}
-
 /// Calls the next node's actor each second.
 async fn call(node: &SimNode, nodes: usize) {
     let next = format!("doubler-{}", (node.index() + 1) % nodes);
@@ -70,7 +57,6 @@ fn main() {
     let begun = Instant::now();
     let mut cluster = SimCluster::seeded(1)
         .nodes(nodes)
-        .apart()
         .on_start(move |node| async move {
             let doubler = node.system().spawn(Doubler, (), SpawnOptions::new()).await.expect("it starts");
             node.server().publish(&format!("doubler-{}", node.index()), &doubler).expect("it is published");
@@ -78,12 +64,6 @@ fn main() {
             node.system().executor().spawn(async move { call(&here, nodes).await }).detach();
         })
         .start();
-    for index in 0..nodes {
-        let (node, all) = (cluster.node(index), cluster.handle());
-        let here = node.clone();
-        drop(node.run(async move { meet(&here, &all).await }));
-    }
-    assert!(cluster.advance_until(Duration::from_secs(60), SimHandle::is_mesh), "they have not met");
     println!(
         "{nodes} nodes: all have met after {:?} of virtual time, {:?} of real time",
         cluster.now(),

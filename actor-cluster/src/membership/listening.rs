@@ -93,7 +93,7 @@ impl Membership {
     }
 
     /// All members and this node, sorted.
-    fn ring(&self) -> Vec<NodeId> {
+    pub(super) fn ring(&self) -> Vec<NodeId> {
         let mut ring: Vec<NodeId> = self.known.keys().copied().collect();
         let place = ring.binary_search(&self.config.life.node).unwrap_or_else(|place| place);
         ring.insert(place, self.config.life.node);
@@ -286,7 +286,7 @@ impl Membership {
 }
 
 /// The nodes next to one on a sorted ring that it is on: half as many as it has neighbours on either side, or all.
-fn ring_neighbours(node: NodeId, ring: &[NodeId]) -> Vec<NodeId> {
+pub(super) fn ring_neighbours(node: NodeId, ring: &[NodeId]) -> Vec<NodeId> {
     let others = ring.len().saturating_sub(1);
     let Ok(place) = ring.binary_search(&node) else { return Vec::new() };
     if others <= NEIGHBOURS {

@@ -64,7 +64,7 @@ impl Membership {
         if !speaks {
             self.give_up_speaker(node, listened);
         }
-        let watch = Watch::new(self.now, listened);
+        let watch = Box::new(Watch::new(self.now, listened));
         let peer = Peer {
             life,
             speaks,
@@ -87,6 +87,7 @@ impl Membership {
             self.give_up_greater_life(life, listened);
             self.announce_to(life, listened);
             self.tell_records(node, u32::MAX, 0);
+            self.spread(&[node]);
         } else {
             self.epoch += 1;
             self.tell(MemberEvent::Joined(self.member(node)));
@@ -225,7 +226,6 @@ impl Membership {
         if end == SessionEnd::Lost || is_let_in_again {
             self.want_again(node, listened);
         }
-        self.find_neighbours(listened);
         self.settle(listened);
     }
 

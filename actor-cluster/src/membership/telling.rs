@@ -1,9 +1,14 @@
-//! What a peer is told of where members are: a portion at a time, and one in a tick, however often and for how much it asks.
+//! What a peer is told of where members are: of newcomers at once, of all a portion at a time, and one in a tick, however often and for how
+//! much it asks.
+
+use foca::State;
 
 use super::Membership;
 use super::frame::Frame;
+use super::listening::ring_neighbours;
 use super::sync::Record;
 use crate::id::NodeId;
+use crate::limits::TOLD_BY_ALL_MAX;
 
 /// What is still to be said to a peer.
 #[derive(Debug, Default)]
@@ -43,6 +48,27 @@ impl Telling {
 }
 
 impl Membership {
+    /// Has others know at once of those that are members and have a session with this node, of which one has just begun. In a large cluster a newcomer's neighbours on the
+    /// ring tell everybody, and who is none of them tells them: so nobody hears of it from everybody, however many join at once.
+    pub(super) fn spread(&mut self, joined: &[NodeId]) {
+        let ring = self.ring();
+        for node in joined {
+            let Some(known) = self.known.get(node).copied() else { continue };
+            let is_met = self.peers.get(node).is_some_and(|peer| peer.is_reached());
+            let Some(record) = self.records.get(*node).filter(|_| is_met).cloned() else { continue };
+            let near = ring_neighbours(*node, &ring);
+            let is_near = ring.len() <= TOLD_BY_ALL_MAX || near.contains(&self.config.life.node);
+            let reached = self.peers.iter().filter(|(other, peer)| *other != node && peer.is_reached());
+            let told: Vec<NodeId> =
+                reached.map(|(other, _)| *other).filter(|other| is_near || near.contains(other)).collect();
+            let (member, refutations) = (known.identity, known.refutations);
+            for other in told {
+                self.send(other, Frame::Update { member, refutations, state: State::Alive });
+                self.send(other, Frame::Records { entries: vec![record.clone()], wanted: 0 });
+            }
+        }
+    }
+
     /// Says where members are whose records are in these buckets, and asks for others.
     pub(super) fn tell_records(&mut self, to: NodeId, buckets: u32, wanted: u32) {
         if let Some(peer) = self.peers.get_mut(&to) {

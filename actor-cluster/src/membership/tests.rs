@@ -5,6 +5,7 @@ mod floods;
 mod hearsay;
 mod hostile;
 mod life;
+mod newcomers;
 mod partitions;
 mod stage;
 mod world;

@@ -105,7 +105,8 @@ impl Membership {
         if has_other_members || !others.is_empty() {
             self.epoch += 1;
         }
-        joined.into_iter().for_each(|node| self.on_joined(node, listened));
+        joined.iter().for_each(|node| self.on_joined(*node, listened));
+        self.spread(&joined);
         // Whoever was to go, and has said that it lives.
         self.farewells.clear();
         for (node, is_suspected) in others {

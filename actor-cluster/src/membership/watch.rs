@@ -38,7 +38,8 @@ pub(crate) struct Peer {
     /// Whether `Ready` was told.
     pub(crate) is_told: bool,
     pub(crate) is_neighbour: bool,
-    pub(crate) watch: Watch,
+    /// Apart: all peers are gone through again and again, and few of them listened to.
+    pub(crate) watch: Box<Watch>,
     pub(crate) ration: Ration,
     pub(crate) telling: Telling,
 }

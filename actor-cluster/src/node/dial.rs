@@ -45,10 +45,32 @@ pub(super) async fn connect(
     address: &Address,
     expected: Option<NodeId>,
 ) -> Result<Arc<Link>, ConnectError> {
+    connect_unless(node, address, expected, || None).await
+}
+
+/// As [`connect`], unless there is a session with the node when it is its turn: then that one.
+pub(super) async fn reach(
+    node: &Arc<Node>,
+    address: &Address,
+    member: NodeId,
+) -> Result<Arc<Link>, ConnectError> {
+    let present = || locked(&node.peers).present.get(&member)?.link();
+    connect_unless(node, address, Some(member), present).await
+}
+
+async fn connect_unless(
+    node: &Arc<Node>,
+    address: &Address,
+    expected: Option<NodeId>,
+    present: impl Fn() -> Option<Arc<Link>>,
+) -> Result<Arc<Link>, ConnectError> {
     let patience = node.handshake_timeout();
     let turns = node.dials.of(address);
     let attempts = async {
         let _turn = turns.lock().await;
+        if let Some(link) = present() {
+            return Ok(link);
+        }
         let mut pause = REDIAL_PAUSE;
         loop {
             let whom = expected.map_or(Whom::Anybody, Whom::Node);

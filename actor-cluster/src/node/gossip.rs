@@ -1,6 +1,6 @@
 //! How a node comes to know the peers of its peers: each tells the others of a
 //! newcomer and where it can be dialled; whoever does not know it dials, and lets in
-//! nobody else who may answer there. It is for peers without the capability *membership*, and what makes others know at once.
+//! nobody else who may answer there. Those that have the capability *membership* tell each other by its means.
 
 use std::sync::Arc;
 
@@ -28,8 +28,10 @@ impl Node {
         }
     }
 
-    /// Tells a new peer of the others, and the others of it.
+    /// Tells a new peer of the others, and the others of it, but for two that both have the capability.
     fn gossip(&self, newcomer: &Arc<Link>) {
+        let speaks = |link: &Arc<Link>| link.run(|session| session.speaks_membership());
+        let newcomer_speaks = speaks(newcomer);
         let peers = locked(&self.peers);
         let (links, reachable) = (peers.links(), peers.reachable.clone());
         drop(peers);
@@ -39,7 +41,7 @@ impl Node {
             Some(Member { node: node.as_bytes().to_vec(), addresses })
         };
         let others = links.into_iter().filter(|link| link.info.node != newcomer.info.node);
-        for other in others.filter(|link| link.state.is_ready()) {
+        for other in others.filter(|link| link.state.is_ready() && !(newcomer_speaks && speaks(link))) {
             newcomer.act(|session| session.gossip(member(&other.info.node)));
             other.act(|session| session.gossip(member(&newcomer.info.node)));
         }
@@ -71,6 +73,28 @@ mod tests {
     use crate::node::NodeServer;
     use crate::testing::pipe::PipeNetwork;
     use crate::transport::{PeerIdentity, Transport};
+
+    /// Of the third node both others know already; that one of them says where it is shows that it was told.
+    #[tokio::test(start_paused = true)]
+    async fn those_that_both_know_of_membership_are_not_told_by_other_means() {
+        for (mode, told) in [(Mode::Transitive, 0), (Mode::Isolated, 1)] {
+            let network = PipeNetwork::new();
+            let start = |number: u8, mode: Mode| {
+                let id = NodeId::from_bytes([number; 32]);
+                let transport = network.transport(format!("node-{number}"));
+                let transport = transport.with_identity(PeerIdentity::Node(id));
+                let system = ActorSystem::on(Executor::tokio());
+                NodeServer::builder(id).mode(mode).system(system).transport(transport).start()
+            };
+            let [a, b, c] = [start(1, Mode::Transitive), start(2, Mode::Transitive), start(3, mode)];
+            let (a, b, c) = (a.await.unwrap(), b.await.unwrap(), c.await.unwrap());
+            a.connect(&b.addresses()[0]).await.unwrap();
+            c.connect(&a.addresses()[0]).await.unwrap();
+            c.connect(&b.addresses()[0]).await.unwrap();
+            tokio::time::sleep(MEMBERSHIP_TICK).await; // sleep: virtual time, until everything has arrived
+            assert_eq!(locked(&a.node.peers).hearsay.len(), told, "{mode:?}");
+        }
+    }
 
     /// Whoever tells of nodes that there are not has us dial wherever it likes.
     #[tokio::test(start_paused = true)]

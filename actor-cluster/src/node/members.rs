@@ -274,7 +274,11 @@ impl Node {
         let attempt = |way: Way| {
             let failed = &failed;
             async move {
-                let error = match dial::connect(self, &way.address, expected).await {
+                let dialled = match expected {
+                    Some(member) => dial::reach(self, &way.address, member).await,
+                    None => dial::connect(self, &way.address, None).await,
+                };
+                let error = match dialled {
                     Ok(link) => return Some(link.info.node),
                     Err(error) => error,
                 };

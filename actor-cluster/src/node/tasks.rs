@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use actor_core::Executor;
 use actor_core::executor::TaskHandle;
+use pin_project_lite::pin_project;
 use tokio::sync::Notify;
 
 use crate::locked::locked;
@@ -55,7 +56,7 @@ impl Tasks {
     /// Starts a task that was counted before.
     pub(super) fn spawn_in(&self, place: Place, task: impl Future<Output = ()> + Send + 'static) {
         let number = place.number;
-        let task = Placed { task: Box::pin(task), _place: place };
+        let task = Placed { task, place };
         if locked(&self.shared.state).is_closed {
             return drop(task);
         }
@@ -112,16 +113,19 @@ impl Drop for Place {
     }
 }
 
-/// A task in its place. The fields are dropped in this order.
-struct Placed {
-    task: Pin<Box<dyn Future<Output = ()> + Send>>,
-    _place: Place,
+pin_project! {
+    /// A task in its place. The fields are dropped in this order.
+    struct Placed<T> {
+        #[pin]
+        task: T,
+        place: Place,
+    }
 }
 
-impl Future for Placed {
+impl<T: Future<Output = ()>> Future for Placed<T> {
     type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.task.as_mut().poll(cx)
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.project().task.poll(cx)
     }
 }

@@ -1,5 +1,6 @@
 //! What can be asked of a simulated cluster and done to it, while it runs and while it does not.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -381,15 +382,25 @@ impl SimHandle {
         }
     }
 
-    /// Dials those that this node has no session with, for ever.
+    /// Dials those that this node has no session with, for ever. One attempt at a time: each that works is another connection.
     async fn meet(&self, node: &SimNode) {
         let executor = node.system().executor();
+        let dialling: Arc<Mutex<BTreeSet<usize>>> = Arc::default();
+        let under_way = || dialling.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            let known: Vec<NodeId> =
+            let known: BTreeSet<NodeId> =
                 node.server().sessions().iter().map(|session| session.peer().node).collect();
-            for other in (0..node.index()).filter(|other| !known.contains(&self.id(*other))) {
+            let is_mine = |other: &usize| node.id() < self.id(*other) && !known.contains(&self.id(*other));
+            for other in (0..self.nodes()).filter(is_mine) {
+                if !under_way().insert(other) {
+                    continue;
+                }
                 let (node, id, address) = (node.clone(), self.id(other), address_of(other));
-                let dialled = async move { drop(node.server().connect_to(id, &address).await) };
+                let dialling = dialling.clone();
+                let dialled = async move {
+                    drop(node.server().connect_to(id, &address).await);
+                    dialling.lock().unwrap_or_else(PoisonError::into_inner).remove(&other);
+                };
                 executor.spawn(dialled).detach();
             }
             executor.sleep(MEET_EVERY).await;
