@@ -250,8 +250,8 @@ pub const BEAT_INTERVAL: Duration = Duration::from_millis(250);
 /// How many neighbours a member has, half of them on either side.
 pub const NEIGHBOURS: usize = 4;
 
-/// In a cluster of so many members each tells all others of a newcomer at once; in a larger one its [`NEIGHBOURS`] do, which takes a few hundred
-/// milliseconds longer and keeps what is said while many join at once from growing with the third power of their number.
+/// In a cluster of up to so many members, this node included, each tells all others of a newcomer at once. In a larger one only the newcomer's [`NEIGHBOURS`] do,
+/// as otherwise what is said while many join at once grows with the third power of their number.
 pub const TOLD_BY_ALL_MAX: usize = 32;
 
 /// How many others are asked at a time whether they hear a member that is silent.
@@ -338,7 +338,7 @@ pub const DEATHS_INTERVAL: Duration = Duration::from_millis(100);
 /// acknowledged some.
 pub const DEATHS_BACKLOG_BYTES_MAX: usize = CONTROL_BACKLOG_BYTES_MAX / 4;
 
-/// The time between two pings on a stream.
+/// The pace of pings on what carries a session's streams, see [`heartbeat`](crate::NodeBuilder::heartbeat).
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How often a session looks which callers have gone away, while there are calls: their callees

@@ -173,8 +173,8 @@ pub trait ClusterBidiStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     }
 
     /// What carries the stream, where several have one connection below, and so live and die together: a number that all streams of that
-    /// connection say, and no other stream in this process while one of them is there. Bytes that come on one of them are then a
-    /// sign of life of all, and only one of them is asked for any: a connection that is slow may have none for the less urgent ones for long. Must not change.
+    /// connection say, and no other stream in this process while one of them is there. Must not change. Such streams have one heartbeat: a byte that
+    /// comes on one is a sign of life of all, since on a slow connection nothing may come on the less urgent ones for long; and pings go on one of them.
     ///
     /// `None`, unless implemented: the stream stands alone.
     fn carrier(&self) -> Option<u64> {

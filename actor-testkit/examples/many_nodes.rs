@@ -1,6 +1,6 @@
 //! How long a large cluster takes to simulate: `cargo run --profile sim -p actor-testkit --features cluster --example many_nodes
-//! -- 100 600` has a hundred nodes, each with a session with each other one, and ten minutes of virtual time in which nothing
-//! but membership and heartbeats happens, and each node calls another one each second.
+//! -- 100 600` has a hundred nodes, each with a session with each other one, and ten minutes of virtual time. Each node calls another one
+//! each second; else there are only membership and heartbeats. It stops after whole minutes.
 
 #![allow(clippy::print_stdout, reason = "it is a program that tells what it measures")]
 

@@ -43,8 +43,7 @@ fn sessions() -> usize {
     if is_full() { 1000 } else { 100 }
 }
 
-/// The time between two heartbeats on a stream. With more than one stream to a session, a thousand sessions would take all the
-/// time of a small machine for an unoptimised build's heartbeats at the pace they have otherwise.
+/// The pace of heartbeats. A thousand sessions over QUIC, in an unoptimised build, take much of a small machine at the usual one.
 fn heartbeat(way: Way) -> Duration {
     let seconds = match way {
         Way::Quic if is_full() => 10,

@@ -7,6 +7,7 @@ mod capture;
 mod chaos;
 mod cut;
 mod demo;
+mod detection;
 mod exhaustion;
 mod expiry;
 mod factory;

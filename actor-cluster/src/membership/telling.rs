@@ -1,12 +1,11 @@
-//! What a peer is told of where members are: of newcomers at once, of all a portion at a time, and one in a tick, however often and for how
-//! much it asks.
+//! What a peer is told of where members are. Of newcomers: at once. Of all: a portion in a tick, however often and for how much it asks.
 
 use foca::State;
 
-use super::Membership;
 use super::frame::Frame;
 use super::listening::ring_neighbours;
 use super::sync::Record;
+use super::{Known, Membership, Peer};
 use crate::id::NodeId;
 use crate::limits::TOLD_BY_ALL_MAX;
 
@@ -48,20 +47,23 @@ impl Telling {
 }
 
 impl Membership {
-    /// Has others know at once of those that are members and have a session with this node, of which one has just begun. In a large cluster a newcomer's neighbours on the
-    /// ring tell everybody, and who is none of them tells them: so nobody hears of it from everybody, however many join at once.
-    pub(super) fn spread(&mut self, joined: &[NodeId]) {
+    /// Tells others at once that these nodes are members, and where they are: of each that is a member and has a session with this node, the later of
+    /// which has just come to be. In a large cluster a node tells everybody of its neighbours on the ring only; of another it tells that one's neighbours.
+    pub(super) fn spread(&mut self, nodes: &[NodeId]) {
         let ring = self.ring();
-        for node in joined {
-            let Some(known) = self.known.get(node).copied() else { continue };
-            let is_met = self.peers.get(node).is_some_and(|peer| peer.is_reached());
-            let Some(record) = self.records.get(*node).filter(|_| is_met).cloned() else { continue };
+        for node in nodes {
+            if !self.peers.get(node).is_some_and(Peer::is_reached) {
+                continue;
+            }
+            let Some(Known { identity: member, refutations, .. }) = self.known.get(node).copied() else {
+                continue;
+            };
+            let Some(record) = self.records.get(*node).cloned() else { continue };
             let near = ring_neighbours(*node, &ring);
-            let is_near = ring.len() <= TOLD_BY_ALL_MAX || near.contains(&self.config.life.node);
-            let reached = self.peers.iter().filter(|(other, peer)| *other != node && peer.is_reached());
+            let tells_all = ring.len() <= TOLD_BY_ALL_MAX || near.contains(&self.config.life.node);
+            let reached = self.peers.iter().filter(|(_, peer)| peer.is_reached()).map(|(other, _)| *other);
             let told: Vec<NodeId> =
-                reached.map(|(other, _)| *other).filter(|other| is_near || near.contains(other)).collect();
-            let (member, refutations) = (known.identity, known.refutations);
+                reached.filter(|other| other != node && (tells_all || near.contains(other))).collect();
             for other in told {
                 self.send(other, Frame::Update { member, refutations, state: State::Alive });
                 self.send(other, Frame::Records { entries: vec![record.clone()], wanted: 0 });
@@ -86,7 +88,7 @@ impl Membership {
 
     fn tell_portion(&mut self, to: NodeId) {
         let tick = self.ticks;
-        let is_due = |peer: &&super::Peer| peer.is_reached() && peer.telling.is_due(tick);
+        let is_due = |peer: &&Peer| peer.is_reached() && peer.telling.is_due(tick);
         let Some(telling) = self.peers.get(&to).filter(is_due).map(|peer| &peer.telling) else { return };
         let (after, wanted) = (telling.after, telling.wanted);
         let (entries, more_behind) =

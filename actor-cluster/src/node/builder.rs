@@ -220,8 +220,9 @@ impl NodeBuilder {
         self
     }
 
-    /// How long after a ping of the peer's this node pings, and the silence after which a stream counts as lost. The two take turns; a
-    /// node whose peer does not ping does so every other interval, or when half of a shorter timeout is over.
+    /// The pace of pings, and the silence after which a stream counts as lost, with those that share its connection; 1 s and 5 s unless set. The two nodes take
+    /// turns, so a session has one ping in one and a quarter intervals on each connection. A node whose peer does not ping does so every two and a half, or when
+    /// half of a shorter timeout is over.
     pub fn heartbeat(mut self, interval: Duration, timeout: Duration) -> Self {
         self.pace = Pace { interval, timeout };
         self

@@ -1,6 +1,5 @@
-//! How a node comes to know the peers of its peers: each tells the others of a
-//! newcomer and where it can be dialled; whoever does not know it dials, and lets in
-//! nobody else who may answer there. Those that have the capability *membership* tell each other by its means.
+//! How nodes without the capability *membership* come to know the peers of their peers: each tells the others of a newcomer and where it can be
+//! dialled; whoever does not know it dials, and lets in nobody else who may answer there. Of two that both have it `membership/telling.rs` tells.
 
 use std::sync::Arc;
 
@@ -30,8 +29,7 @@ impl Node {
 
     /// Tells a new peer of the others, and the others of it, but for two that both have the capability.
     fn gossip(&self, newcomer: &Arc<Link>) {
-        let speaks = |link: &Arc<Link>| link.run(|session| session.speaks_membership());
-        let newcomer_speaks = speaks(newcomer);
+        let newcomer_speaks = newcomer.speaks_membership();
         let peers = locked(&self.peers);
         let (links, reachable) = (peers.links(), peers.reachable.clone());
         drop(peers);
@@ -41,7 +39,9 @@ impl Node {
             Some(Member { node: node.as_bytes().to_vec(), addresses })
         };
         let others = links.into_iter().filter(|link| link.info.node != newcomer.info.node);
-        for other in others.filter(|link| link.state.is_ready() && !(newcomer_speaks && speaks(link))) {
+        for other in
+            others.filter(|link| link.state.is_ready() && !(newcomer_speaks && link.speaks_membership()))
+        {
             newcomer.act(|session| session.gossip(member(&other.info.node)));
             other.act(|session| session.gossip(member(&newcomer.info.node)));
         }
@@ -74,7 +74,8 @@ mod tests {
     use crate::testing::pipe::PipeNetwork;
     use crate::transport::{PeerIdentity, Transport};
 
-    /// Of the third node both others know already; that one of them says where it is shows that it was told.
+    /// All three have sessions with each other. What a peer says of a node with which there is a session is kept as hearsay: so A's says whether C was told of
+    /// by Members.
     #[tokio::test(start_paused = true)]
     async fn those_that_both_know_of_membership_are_not_told_by_other_means() {
         for (mode, told) in [(Mode::Transitive, 0), (Mode::Isolated, 1)] {

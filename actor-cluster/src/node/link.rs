@@ -329,6 +329,11 @@ impl Link {
         self.act(|session| session.request(actor, request, token));
     }
 
+    /// Whether both ends have the capability *membership*.
+    pub(super) fn speaks_membership(&self) -> bool {
+        self.run(|session| session.speaks_membership())
+    }
+
     /// Whether the peer waits for the answer to a call.
     pub(super) fn is_answering(&self, call: Correlation) -> bool {
         self.run(|session| session.is_answering(call))

@@ -141,7 +141,7 @@ impl Node {
             life: link.info.life(),
             name: link.info.name.clone(),
             addresses,
-            speaks: link.run(|session| session.speaks_membership()),
+            speaks: link.speaks_membership(),
         };
         self.note(|members, now| members.handle_ready(news, now));
     }

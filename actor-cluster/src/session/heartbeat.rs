@@ -1,7 +1,7 @@
 //! Whether what carries a stream is alive: pings, and anything heard.
 //!
 //! Whoever was just asked knows that the other lives, and has no need to ask. So where both ask at the same pace they do so in turns:
-//! each has its round trip measured, and one that is idle carries one ping in an interval and not two.
+//! each has its round trip measured, and where nothing else is said there is one ping in one and a quarter intervals, and not two in one.
 
 use std::time::Duration;
 
@@ -14,6 +14,13 @@ pub(crate) struct Pace {
     pub(crate) interval: Duration,
     /// The silence after which the peer counts as dead.
     pub(crate) timeout: Duration,
+}
+
+impl Pace {
+    /// By so much the second end waits longer, and by so much a ping may come late and the turns are still kept.
+    fn slack(self) -> Duration {
+        self.interval / 4
+    }
 }
 
 /// What the time asks for.
@@ -30,7 +37,7 @@ pub(crate) enum Beat {
 #[derive(Debug)]
 pub(crate) struct Heartbeat {
     pace: Pace,
-    /// How long after a ping of the peer's its own is due.
+    /// How long after a ping of the peer's its own is due, unless it is due little earlier anyway.
     rest: Duration,
     heard: Instant,
     /// The peer is not dead before this, however long it was silent.
@@ -45,22 +52,22 @@ impl Heartbeat {
     /// The two ends begin at the same time: one of them goes second, and waits a little longer.
     pub(crate) fn new(pace: Pace, is_second: bool, now: Instant) -> Self {
         // Nobody is taken for dead who was not asked: of a short timeout half is left for that.
-        let longer = (pace.interval + pace.interval / 4).min((pace.timeout / 2).max(pace.interval));
+        let longer = (pace.interval + pace.slack()).min((pace.timeout / 2).max(pace.interval));
         let rest = if is_second { longer } else { pace.interval };
         let (heard, grace_until, next_ping) = (now, now, now + rest);
         Self { pace, rest, heard, grace_until, next_ping, pings: 0, last_ping: None, round_trip: None }
     }
 
-    /// Something came from the peer then.
-    pub(crate) fn on_heard(&mut self, then: Instant) {
-        self.heard = then;
+    /// Something came from the peer.
+    pub(crate) fn on_heard(&mut self, now: Instant) {
+        self.heard = now;
     }
 
     /// The peer asks whether this node lives.
     pub(crate) fn on_ping(&mut self, now: Instant) {
         let rested = now + self.rest;
-        // As long as they keep their turns the timer goes off when a ping is due, and never before, to no effect.
-        if rested > self.next_ping + self.pace.interval / 4 {
+        // Not for little: the task's timer is set already, and would go off at the old time for nothing.
+        if rested > self.next_ping + self.pace.slack() {
             self.next_ping = rested;
         }
     }
@@ -84,8 +91,8 @@ impl Heartbeat {
         if now < self.next_ping {
             return Beat::Nothing;
         }
-        // Now it is the peer's turn, and then this one's again; but its pace may be another.
-        let turns = (self.pace.interval * 5 / 2).min(self.pace.timeout / 2);
+        // The peer's turn, and then this end's again. A peer with another pace may leave its turn out.
+        let turns = (2 * (self.pace.interval + self.pace.slack())).min(self.pace.timeout / 2);
         self.next_ping = now + turns.max(self.pace.interval);
         self.pings += 1;
         self.last_ping = Some((self.pings, now));
@@ -164,7 +171,7 @@ mod tests {
                 if timers[asks] <= at(ms) {
                     wakes += 1;
                     if ends[asks].handle_timeout(at(ms)) != Beat::Nothing {
-                        let takes = ms % 100;
+                        let takes = 37 * pings.len() as u64 % 100;
                         ends.iter_mut().for_each(|end| end.on_heard(at(ms + takes)));
                         ends[1 - asks].on_ping(at(ms + takes));
                         pings.push(ms);
@@ -173,7 +180,11 @@ mod tests {
                 }
             }
         }
-        assert_eq!((wakes, pings.len()), (49, 48), "the second had set its first before it was asked");
+        assert_eq!(
+            (wakes, pings.len()),
+            (49, 48),
+            "one wake for nothing: the second's first ping, put off after its timer was set"
+        );
         assert!(pings.windows(2).all(|two| (1000..1500).contains(&(two[1] - two[0]))), "{pings:?}");
     }
 

@@ -29,16 +29,17 @@ impl Broken {
 }
 
 impl Session {
-    /// Gives the session another stream.
-    pub(crate) fn attach(&mut self, now: Instant, connection: ConnectionId, lanes: LaneIds) {
-        self.streams.attach(now, connection, lanes);
+    /// Gives the session another stream, and says what carries it, see [`carrier`](crate::transport::ClusterBidiStream::carrier).
+    pub(crate) fn attach(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        lanes: LaneIds,
+        carrier: Option<u64>,
+    ) {
+        self.streams.attach(now, connection, lanes, carrier);
         self.assign_lanes();
         self.check_ready();
-    }
-
-    /// Tells the session what carries a stream, see [`carrier`](crate::transport::ClusterBidiStream::carrier).
-    pub(crate) fn share(&mut self, now: Instant, connection: ConnectionId, carrier: u64) {
-        self.streams.share(now, connection, carrier);
     }
 
     /// Tells the session that a stream has ended, and why. Its lanes go on with another, or wait

@@ -24,7 +24,7 @@ pub(crate) struct Streams {
     pace: Pace,
     pings_second: bool,
     list: Vec<Stream>,
-    /// Each carrier's, of those that carry any stream.
+    /// One for each carrier of any stream.
     heartbeats: Vec<(Carrier, Heartbeat)>,
 }
 
@@ -59,10 +59,14 @@ impl Streams {
         Self { pace, pings_second, list: Vec::new(), heartbeats: Vec::new() }
     }
 
-    pub(crate) fn attach(&mut self, now: Instant, id: ConnectionId, lanes: LaneIds) {
+    /// A stream that comes is a sign of life of what carries it.
+    pub(crate) fn attach(&mut self, now: Instant, id: ConnectionId, lanes: LaneIds, carrier: Option<u64>) {
         debug_assert!(self.get(id).is_none(), "every stream has a number of its own");
-        let carrier = Carrier::Own(id);
-        self.heartbeats.push((carrier, Heartbeat::new(self.pace, self.pings_second, now)));
+        let carrier = carrier.map_or(Carrier::Own(id), Carrier::Shared);
+        match self.heartbeat(carrier) {
+            Some(heartbeat) => heartbeat.on_heard(now),
+            None => self.heartbeats.push((carrier, Heartbeat::new(self.pace, self.pings_second, now))),
+        }
         self.list.push(Stream {
             id,
             lanes,
@@ -81,20 +85,6 @@ impl Streams {
             self.heartbeats.retain(|(carrier, _)| *carrier != stream.carrier);
         }
         Some(stream)
-    }
-
-    /// A stream has this carrier, and one heartbeat with the others that have it: it came just now, so the carrier lives.
-    pub(crate) fn share(&mut self, now: Instant, id: ConnectionId, carrier: u64) {
-        let shared = Carrier::Shared(carrier);
-        let Some(stream) = self.get(id) else { return };
-        let own = std::mem::replace(&mut stream.carrier, shared);
-        let Some(at) = self.heartbeats.iter().position(|(carrier, _)| *carrier == own) else { return };
-        if let Some(heartbeat) = self.heartbeat(shared) {
-            heartbeat.on_heard(now);
-            self.heartbeats.remove(at);
-        } else {
-            self.heartbeats[at].0 = shared;
-        }
     }
 
     /// Whether two streams have one carrier.
@@ -149,19 +139,18 @@ impl Streams {
         self.list.iter().any(|stream| !stream.urgent.is_empty() || !stream.begun.is_empty())
     }
 
-    /// What the time asks for, and of which streams. A ping goes on one of those that have a carrier; all of them are dead together.
+    /// What each carrier's heartbeat asks for, and of which streams: a ping goes on one of those that it carries, and all of them die together.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Vec<(ConnectionId, Beat)> {
         let mut asked = Vec::new();
         for (carrier, heartbeat) in &mut self.heartbeats {
-            let mut carried = self.list.iter().filter(|stream| stream.carrier == *carrier);
+            let carried = self.list.iter().filter(|stream| stream.carrier == *carrier);
             match heartbeat.handle_timeout(now) {
                 Beat::Nothing => {}
                 Beat::Dead => asked.extend(carried.map(|stream| (stream.id, Beat::Dead))),
                 ping @ Beat::Ping(_) => {
-                    // The control lane's is waited with least, where some come before others.
-                    let first = carried.clone().next();
-                    let control = carried.find(|stream| stream.lanes.contains(LaneId::CONTROL));
-                    asked.extend(control.or(first).map(|stream| (stream.id, ping)));
+                    // On the stream of the control lane, if it is here: nothing goes before that one, so the ping waits for nothing.
+                    let one = carried.min_by_key(|stream| !stream.lanes.contains(LaneId::CONTROL));
+                    asked.extend(one.map(|stream| (stream.id, ping)));
                 }
             }
         }

@@ -65,6 +65,7 @@ pub(crate) struct Pair {
 
 struct Stream {
     lanes: LaneIds,
+    carrier: Option<u64>,
     ends: [End; 2],
     /// What each side writes.
     ways: [Way; 2],
@@ -159,28 +160,46 @@ impl Pair {
         Self::ready_between(Node::new(1), Node::new(2), streams)
     }
 
+    /// The same, and each stream with what carries it.
+    pub(crate) fn ready_on(streams: &[(LaneSet, u64)]) -> Self {
+        let mut pair = Self::new(Node::new(1), Node::new(2));
+        for (lanes, carrier) in streams {
+            pair.open_on(*lanes, Some(*carrier));
+        }
+        pair.get_ready();
+        pair
+    }
+
     /// These nodes, ready.
     pub(crate) fn ready_between(dialler: Node, acceptor: Node, streams: &[LaneSet]) -> Self {
         let mut pair = Self::new(dialler, acceptor);
         for lanes in streams {
             pair.open(*lanes);
         }
-        pair.drive();
-        Side::BOTH.iter().for_each(|side| pair.session(*side).synced());
-        pair.drive();
-        Side::BOTH.iter().for_each(|side| assert_eq!(pair.saw(*side), [Saw::Ready]));
+        pair.get_ready();
         pair
+    }
+
+    fn get_ready(&mut self) {
+        self.drive();
+        Side::BOTH.iter().for_each(|side| self.session(*side).synced());
+        self.drive();
+        Side::BOTH.iter().for_each(|side| assert_eq!(self.saw(*side), [Saw::Ready]));
     }
 
     /// Dials another stream; [`drive`](Self::drive) shakes hands on it.
     pub(crate) fn open(&mut self, lanes: LaneSet) -> usize {
+        self.open_on(lanes, None)
+    }
+
+    fn open_on(&mut self, lanes: LaneSet, carrier: Option<u64>) -> usize {
         let [dialler, acceptor] = &self.nodes;
         let (hand, hello) = Hand::dial(dialler, lanes);
         let mut ways = [Way::default(), Way::default()];
         hello.into_iter().for_each(|hello| ways[0].push(self.now, hello));
         let ends = [hand, Hand::accept(acceptor)].map(|hand| End::Hand(Box::new(hand)));
         let lanes = dialler.carried(lanes).lanes;
-        self.streams.push(Stream { lanes, ends, ways });
+        self.streams.push(Stream { lanes, carrier, ends, ways });
         self.streams.len() - 1
     }
 
@@ -420,7 +439,7 @@ impl Pair {
 
     fn on_handshake(&mut self, stream: usize, side: Side, frame: &Frame) {
         let host = &mut self.hosts[side.index()];
-        let Stream { lanes, ends, ways } = &mut self.streams[stream];
+        let Stream { lanes, carrier, ends, ways } = &mut self.streams[stream];
         let end = &mut ends[side.index()];
         let End::Hand(hand) = end else { return };
         let present = host.as_ref().and_then(Host::present);
@@ -432,7 +451,7 @@ impl Pair {
                 let config = self.nodes[side.index()].config();
                 *host = Some(Host::new(peer, config, self.now));
             }
-            host.as_ref().expect("it is there now").session().attach(self.now, id, *lanes);
+            host.as_ref().expect("it is there now").session().attach(self.now, id, *lanes, *carrier);
             *end = End::Open(id);
         }
     }

@@ -91,7 +91,7 @@ impl SimClusterBuilder {
     }
 
     /// Leaves it to the test to connect the nodes. Otherwise each dials, once it has set itself up and each second from then on, those of
-    /// a greater id with which it has no session.
+    /// a greater id with which it has no session, and which it is not dialling already.
     pub fn apart(mut self) -> Self {
         self.setup.meets = false;
         self

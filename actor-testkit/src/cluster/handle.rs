@@ -382,24 +382,24 @@ impl SimHandle {
         }
     }
 
-    /// Dials those that this node has no session with, for ever. One attempt at a time: each that works is another connection.
+    /// Dials those of a greater id that this node has no session with, for ever: the lesser of two dials, as in membership. To each there is one attempt
+    /// at a time, since a second one that works too would be a second connection of the same session.
     async fn meet(&self, node: &SimNode) {
         let executor = node.system().executor();
         let dialling: Arc<Mutex<BTreeSet<usize>>> = Arc::default();
-        let under_way = || dialling.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let known: BTreeSet<NodeId> =
                 node.server().sessions().iter().map(|session| session.peer().node).collect();
             let is_mine = |other: &usize| node.id() < self.id(*other) && !known.contains(&self.id(*other));
             for other in (0..self.nodes()).filter(is_mine) {
-                if !under_way().insert(other) {
+                if !under_way(&dialling).insert(other) {
                     continue;
                 }
                 let (node, id, address) = (node.clone(), self.id(other), address_of(other));
                 let dialling = dialling.clone();
                 let dialled = async move {
                     drop(node.server().connect_to(id, &address).await);
-                    dialling.lock().unwrap_or_else(PoisonError::into_inner).remove(&other);
+                    under_way(&dialling).remove(&other);
                 };
                 executor.spawn(dialled).detach();
             }
@@ -469,4 +469,9 @@ impl fmt::Debug for SimHandle {
             .field("now", &self.now())
             .finish_non_exhaustive()
     }
+}
+
+/// Which nodes are being dialled.
+fn under_way(dialling: &Mutex<BTreeSet<usize>>) -> MutexGuard<'_, BTreeSet<usize>> {
+    dialling.lock().unwrap_or_else(PoisonError::into_inner)
 }

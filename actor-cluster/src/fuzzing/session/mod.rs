@@ -315,7 +315,7 @@ impl Fuzzed {
         if self.streams.len() < STREAMS_MAX && self.session.ended().is_none() {
             self.streams_made += 1;
             let id = ConnectionId(self.streams_made);
-            self.session.attach(self.now, id, lanes);
+            self.session.attach(self.now, id, lanes, None);
             self.streams.push(Stream { id, lanes, said: BTreeMap::new(), inbox: BytesMut::new() });
         }
     }

@@ -72,10 +72,7 @@ impl Link {
         inner.connections_made += 1;
         let (connection, at) = (ConnectionId(inner.connections_made), self.executor.now());
         inner.made.push(Made { connection, origin, at });
-        inner.session.attach(at, connection, lanes);
-        if let Some(carrier) = stream.carrier() {
-            inner.session.share(at, connection, carrier);
-        }
+        inner.session.attach(at, connection, lanes, stream.carrier());
         inner.arrivals.push(Arrival { connection, stream, preface, rest });
         drop(inner);
         self.waker.wake();

@@ -178,7 +178,7 @@ fn a_peer_that_reads_none_is_told_none() {
     let mut session = Session::new(without, config, pair.now());
     assert!(!session.takes_annotations() && pair.session(A).takes_annotations());
     let connection = crate::session::streams::ConnectionId(0);
-    session.attach(pair.now(), connection, super::every_lane());
+    session.attach(pair.now(), connection, super::every_lane(), None);
     session.send_at_once(pair.now(), 1, Letter::Note(1), Attempt::First, Some(&trace(1))).unwrap();
     // A trace can be left out; a key cannot.
     let key = Annotation { trace: None, key: Some(Key { number: 1, is_repeat: false }) };

@@ -78,7 +78,7 @@ fn busy_session(now: Instant) -> Session {
         wants_dead_letters: false,
     };
     let mut session = Session::new(peer, config, now);
-    session.attach(now, ConnectionId(1), super::every_lane());
+    session.attach(now, ConnectionId(1), super::every_lane(), None);
     session.synced();
     session.send_at_once(now, 1, Letter::of_bytes(4000), Attempt::First, None).unwrap();
     for number in 0..4 {

@@ -182,7 +182,7 @@ fn w04_a_session_without_streams_ends_at_the_exact_moment() {
 fn what_was_acknowledged_is_not_counted_as_lost() {
     let mut pair = Pair::ready(&[LaneSet::ALL]);
     (0..7).for_each(|number| pair.send(A, 1, Letter::Note(number)).unwrap());
-    // B's ping comes with the acknowledgement.
+    // B's pong comes with the acknowledgement.
     pair.advance(SECOND);
     pair.send(A, 1, Letter::Note(7)).unwrap();
     pair.cut(0);
@@ -262,11 +262,8 @@ fn a_silent_stream_is_given_up_and_its_lanes_go_on() {
 fn a_stream_is_not_given_up_while_another_of_its_carrier_is_heard() {
     let silent = || Saw::Interrupted(reason(CloseCode::Timeout, "the peer is silent"));
     for (carrier, saw, heard) in [(7, None, vec![1]), (8, Some(silent()), vec![])] {
-        let mut pair = Pair::ready(&[LaneSet::CONTROL, LaneSet::DATA]);
-        let now = pair.now();
+        let mut pair = Pair::ready_on(&[(LaneSet::CONTROL, 7), (LaneSet::DATA, carrier)]);
         for side in [A, B] {
-            pair.session(side).share(now, ConnectionId(0), 7);
-            pair.session(side).share(now, ConnectionId(1), carrier);
             pair.stall(1, side, true);
         }
         pair.send(A, 1, Letter::Note(1)).unwrap();
@@ -283,11 +280,7 @@ fn a_stream_is_not_given_up_while_another_of_its_carrier_is_heard() {
 #[test]
 fn streams_of_one_carrier_have_one_heartbeat() {
     for (carrier, has_ping) in [(7, [false, true]), (8, [true, true])] {
-        let mut pair = Pair::ready(&[LaneSet::DATA, LaneSet::CONTROL]);
-        let now = pair.now();
-        for stream in [0, 1] {
-            pair.session(A).share(now, ConnectionId(stream), if stream == 0 { carrier } else { 7 });
-        }
+        let mut pair = Pair::ready_on(&[(LaneSet::DATA, carrier), (LaneSet::CONTROL, 7)]);
         pair.advance(SECOND - NANO);
         [0, 1].into_iter().for_each(|stream| pair.stall(stream, A, true));
         pair.advance(NANO);
@@ -298,11 +291,7 @@ fn streams_of_one_carrier_have_one_heartbeat() {
 /// A timeout after the last that came on any of them.
 #[test]
 fn streams_of_one_carrier_are_lost_at_the_same_exact_moment() {
-    let mut pair = Pair::ready(&[LaneSet::CONTROL, LaneSet::DATA]);
-    let now = pair.now();
-    for stream in [ConnectionId(0), ConnectionId(1)] {
-        pair.session(A).share(now, stream, 7);
-    }
+    let mut pair = Pair::ready_on(&[(LaneSet::CONTROL, 7), (LaneSet::DATA, 7)]);
     pair.stall(1, B, true);
     pair.advance(1500 * Duration::from_millis(1));
     // The last sound was a second after the beginning.
@@ -323,9 +312,9 @@ fn a_lane_keeps_its_stream_when_another_comes_whatever_its_number() {
     let now = pair.now();
     let mut session = pair.session(A);
     let [first, second] = [ConnectionId(8), ConnectionId(7)];
-    session.attach(now, first, every_lane());
+    session.attach(now, first, every_lane(), None);
     session.detach(now, ConnectionId(0), lost());
-    session.attach(now, second, every_lane());
+    session.attach(now, second, every_lane(), None);
     session.send_at_once(now, 1, Letter::Note(1), Attempt::First, None).unwrap();
     assert!(session.poll_transmit(first).is_some(), "streams may get ready in any order");
     assert_eq!(session.poll_transmit(second), None);

@@ -1,5 +1,5 @@
-//! A schedule of faults that fails, made smaller for as long as it fails in the same way: delta debugging, by Zeller and Hildebrandt
-//! (2002), and then shorter faults.
+//! A schedule of faults that fails, made smaller for as long as it fails in the same way: faults are left out, by the delta debugging of Zeller and
+//! Hildebrandt (2002), then made shorter, and both again until neither helps or [`SHRINK_RUNS_MAX`] runs are over.
 
 use super::schedule::{Episode, Schedule};
 use super::{Run, Scenario};
@@ -10,7 +10,7 @@ pub(super) fn shrink(scenario: &Scenario, run: Run) -> Run {
     let faults = run.schedule.episodes.len();
     let mut shrinking = Shrinking { scenario, best: run, runs: 0 };
     shrinking.remove();
-    // A shorter one may do without another.
+    // Once faults are shorter, others may no longer be needed.
     while shrinking.shorten() && shrinking.remove() {}
     let runs = shrinking.runs;
     Run { shrunk: Some((faults, runs)), ..shrinking.best }
@@ -38,7 +38,7 @@ impl Shrinking<'_> {
                     from += at_a_time;
                 }
             }
-            // One that was needed may not be any more, without those behind it.
+            // Without those that went in this pass, one that was kept before them may no longer be needed.
             if at_a_time > 1 || self.len() == before {
                 at_a_time /= 2;
             }

@@ -188,7 +188,7 @@ impl World {
                     self.streams[stream].ends[to as usize] = End::Open(id);
                     self.speak(to);
                 }
-                self.hosts[to as usize].as_ref().unwrap().session().attach(self.now, id, every_lane());
+                self.hosts[to as usize].as_ref().unwrap().session().attach(self.now, id, every_lane(), None);
                 self.streams[stream].ends[to as usize] = End::Open(id);
             }
         }
