@@ -250,6 +250,12 @@ pub const BEAT_INTERVAL: Duration = Duration::from_millis(250);
 /// How many neighbours a member has, half of them on either side.
 pub const NEIGHBOURS: usize = 4;
 
+/// Of how many newcomers a peer is told in a [`MEMBERSHIP_TICK`]: their records fit into a frame.
+pub const NEWCOMERS_PER_TICK: usize = 8;
+
+/// Of a member that others were told of they are not told again within this time, however often its session begins anew.
+pub const NEWCOMER_PAUSE: Duration = Duration::from_secs(30);
+
 /// In a cluster of up to so many members, this node included, each tells all others of a newcomer at once. In a larger one only the newcomer's [`NEIGHBOURS`] do,
 /// as otherwise what is said while many join at once grows with the third power of their number.
 pub const TOLD_BY_ALL_MAX: usize = 32;

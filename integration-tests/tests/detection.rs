@@ -89,6 +89,7 @@ async fn a_node_with_a_quarter_of_a_processor_is_not_lost() {
             // sleep: this, and the next, are what it is to bear
             sleep(Duration::from_millis(if turn % 256 == 255 { 250 } else { 30 })).await;
             cluster.thaw(0).unwrap();
+            // sleep: for so long it runs
             sleep(Duration::from_millis(10)).await;
         }
         let told = select_all(all().into_iter().map(|node| {

@@ -98,6 +98,7 @@ impl Membership {
             return self.hear_of_myself(&member);
         }
         if self.knows_better(&member) {
+            self.note_later_life(&member);
             return None;
         }
         if let Some(known) = self.swim.find(identity.node) {
@@ -111,6 +112,18 @@ impl Membership {
         let is_heard = is_there && has_room && self.has_place(*newcomers);
         *newcomers += usize::from(is_heard);
         is_heard.then_some(member)
+    }
+
+    /// A member whose session may be as good as lost is said to live in a later life.
+    fn note_later_life(&mut self, member: &Member<Identity>) {
+        let identity = *member.id();
+        if member.state() == State::Alive
+            && let Some(peer) = self.peers.get_mut(&identity.node)
+            && peer.speaks
+            && identity.incarnation > peer.life.incarnation
+        {
+            peer.later = Some(identity);
+        }
     }
 
     /// Whether the session with a member says otherwise: nobody talks it into another life or term, or out of the cluster. If it has not
@@ -212,9 +225,14 @@ impl Membership {
                 }
                 continue;
             }
-            // Of a member only what its life says: a later one that somebody has made up would hide where it is for good.
-            let is_of_another = |known: &super::Known| known.identity.incarnation != record.life.incarnation;
-            if self.known.get(&node).is_some_and(is_of_another) {
+            // Of a member only what its life says: a later one that somebody has made up would hide where it is for good. The view may be older than what is known.
+            let known = self.known.get(&node).and_then(|_| self.swim.find(node));
+            if let Some(known) = known.filter(|known| known.incarnation != record.life.incarnation) {
+                // But where it may have come back to is tried too, once its session here has lost its streams.
+                if record.life.incarnation > known.incarnation && self.peers.contains_key(&node) {
+                    let addresses = record.addresses;
+                    self.effects.push_back(super::Effect::NoteElsewhere { node, addresses });
+                }
                 continue;
             }
             let (known, peers, me) = (&self.known, &self.peers, self.config.life.node);

@@ -93,7 +93,7 @@ impl Membership {
     }
 
     /// All members and this node, sorted.
-    pub(super) fn ring(&self) -> Vec<NodeId> {
+    fn ring(&self) -> Vec<NodeId> {
         let mut ring: Vec<NodeId> = self.known.keys().copied().collect();
         let place = ring.binary_search(&self.config.life.node).unwrap_or_else(|place| place);
         ring.insert(place, self.config.life.node);

@@ -58,6 +58,7 @@ use self::listening::Errand;
 pub(crate) use self::sessions::{PeerNews, SessionEnd};
 use self::swim::Swim;
 use self::sync::{Record, Records};
+use self::telling::Newcomers;
 use self::view::Known;
 use self::watch::{Line, Peer};
 use crate::id::{Incarnation, NodeId, NodeLife};
@@ -91,6 +92,8 @@ pub(crate) enum Effect {
     Dial { target: Target, addresses: Vec<Address> },
     /// The session with this life of a node is lost: it is no member any more.
     End { life: NodeLife },
+    /// Somebody says that a node, which the session is with in a former life, can be dialled there.
+    NoteElsewhere { node: NodeId, addresses: Vec<Address> },
     /// Tell whoever wants to know.
     Tell(MemberEvent),
 }
@@ -137,6 +140,7 @@ pub(crate) struct Membership {
     records: Records,
     conflicts: Conflicts,
     dialing: Dialing,
+    newcomers: Newcomers,
     errands: Vec<Errand>,
     questions: u32,
     /// What is heard of this node itself.
@@ -177,6 +181,7 @@ impl Membership {
             records,
             conflicts: Conflicts::default(),
             dialing: Dialing::new(config.seeds.len()),
+            newcomers: Newcomers::default(),
             errands: Vec::new(),
             questions: 0,
             own: Own::default(),
@@ -229,6 +234,7 @@ impl Membership {
         self.swim.handle_timers(listened, is_awaited);
         self.hear_suspicion_again(listened);
         self.beat();
+        self.spread(listened);
         self.tell_portions();
         // Whoever was accused is suspected by what is known now, or has refuted it.
         self.look(listened);
@@ -242,6 +248,7 @@ impl Membership {
         }
         if self.ticks.is_multiple_of(480) {
             self.forget_the_long_gone(listened);
+            self.newcomers.forget(listened);
             let (known, peers, me) = (&self.known, &self.peers, self.config.life.node);
             let is_here = |node| node == me || known.contains_key(&node) || peers.contains_key(&node);
             self.records.forget_strangers(listened, is_here);

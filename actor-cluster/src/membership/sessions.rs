@@ -70,6 +70,7 @@ impl Membership {
             speaks,
             term: None,
             line: Line::Up,
+            later: None,
             is_told: false,
             is_neighbour: false,
             watch,
@@ -87,7 +88,7 @@ impl Membership {
             self.give_up_greater_life(life, listened);
             self.announce_to(life, listened);
             self.tell_records(node, u32::MAX, 0);
-            self.spread(&[node]);
+            self.note_newcomer(node);
         } else {
             self.epoch += 1;
             self.tell(MemberEvent::Joined(self.member(node)));

@@ -67,7 +67,7 @@ impl Record {
     }
 }
 
-fn bucket_of(node: NodeId) -> usize {
+pub(super) fn bucket_of(node: NodeId) -> usize {
     usize::from(node.as_bytes()[0]) % BUCKETS
 }
 

@@ -1,13 +1,17 @@
 //! What a peer is told of where members are. Of newcomers: at once. Of all: a portion in a tick, however often and for how much it asks.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
 use foca::State;
 
 use super::frame::Frame;
+use super::identity::Identity;
 use super::listening::ring_neighbours;
 use super::sync::Record;
 use super::{Known, Membership, Peer};
 use crate::id::NodeId;
-use crate::limits::TOLD_BY_ALL_MAX;
+use crate::limits::{NEWCOMER_PAUSE, NEWCOMERS_PER_TICK, TOLD_BY_ALL_MAX};
 
 /// What is still to be said to a peer.
 #[derive(Debug, Default)]
@@ -46,29 +50,85 @@ impl Telling {
     }
 }
 
+/// Members of whom others may not know.
+#[derive(Debug, Default)]
+pub(super) struct Newcomers {
+    /// Of whom they are still to be told.
+    waiting: BTreeSet<NodeId>,
+    /// Of whom they were, and when.
+    told: BTreeMap<NodeId, (Identity, Duration)>,
+}
+
+impl Newcomers {
+    /// Whether it was not told of for a while. It is now.
+    fn is_news(&mut self, member: Identity, now: Duration) -> bool {
+        let is_old =
+            |(told, at): &(Identity, Duration)| *told == member && now.saturating_sub(*at) < NEWCOMER_PAUSE;
+        let is_news = !self.told.get(&member.node).is_some_and(is_old);
+        if is_news {
+            self.told.insert(member.node, (member, now));
+        }
+        is_news
+    }
+
+    /// Forgets what was told long ago.
+    pub(super) fn forget(&mut self, now: Duration) {
+        self.told.retain(|_, (_, at)| now.saturating_sub(*at) < NEWCOMER_PAUSE);
+    }
+}
+
 impl Membership {
-    /// Tells others at once that these nodes are members, and where they are: of each that is a member and has a session with this node, the later of
-    /// which has just come to be. In a large cluster a node tells everybody of its neighbours on the ring only; of another it tells that one's neighbours.
-    pub(super) fn spread(&mut self, nodes: &[NodeId]) {
-        let ring = self.ring();
-        for node in nodes {
-            if !self.peers.get(node).is_some_and(Peer::is_reached) {
-                continue;
-            }
-            let Some(Known { identity: member, refutations, .. }) = self.known.get(node).copied() else {
-                continue;
-            };
-            let Some(record) = self.records.get(*node).cloned() else { continue };
-            let near = ring_neighbours(*node, &ring);
-            let tells_all = ring.len() <= TOLD_BY_ALL_MAX || near.contains(&self.config.life.node);
-            let reached = self.peers.iter().filter(|(_, peer)| peer.is_reached()).map(|(other, _)| *other);
-            let told: Vec<NodeId> =
-                reached.filter(|other| other != node && (tells_all || near.contains(other))).collect();
-            for other in told {
-                self.send(other, Frame::Update { member, refutations, state: State::Alive });
-                self.send(other, Frame::Records { entries: vec![record.clone()], wanted: 0 });
+    /// A member may be news to others: it has just become one, or its session has just begun.
+    pub(super) fn note_newcomer(&mut self, node: NodeId) {
+        self.newcomers.waiting.insert(node);
+    }
+
+    /// Tells others of members that are news, and where they are, of a few in a tick. In a large cluster a node tells everybody of its neighbours on the ring
+    /// only; of another it tells that one's neighbours. The ring is of those it has sessions with: so there are some who can be told.
+    pub(super) fn spread(&mut self, listened: Duration) {
+        if self.newcomers.waiting.is_empty() {
+            return;
+        }
+        let here = self.config.life.node;
+        let mut ring: Vec<NodeId> =
+            self.peers.iter().filter(|(_, peer)| peer.is_reached()).map(|(node, _)| *node).collect();
+        let place = ring.binary_search(&here).unwrap_or_else(|place| place);
+        ring.insert(place, here);
+        let mut records: BTreeMap<NodeId, Vec<Record>> = BTreeMap::new();
+        for (known, record) in self.take_newcomers(listened) {
+            let node = known.identity.node;
+            let near = ring_neighbours(node, &ring);
+            let tells_all = ring.len() <= TOLD_BY_ALL_MAX || near.contains(&here);
+            let (member, refutations) = (known.identity, known.refutations);
+            let others = ring.iter().filter(|other| **other != node && **other != here);
+            for other in others.filter(|other| tells_all || near.contains(other)) {
+                self.send(*other, Frame::Update { member, refutations, state: State::Alive });
+                records.entry(*other).or_default().push(record.clone());
             }
         }
+        for (other, entries) in records {
+            self.say_records(other, entries, 0);
+        }
+    }
+
+    /// So many of those that are news as are told of in a tick: members that have a session in the life that they are known in, and of which
+    /// nothing was told lately.
+    fn take_newcomers(&mut self, listened: Duration) -> Vec<(Known, Record)> {
+        let mut taken = Vec::new();
+        while taken.len() < NEWCOMERS_PER_TICK
+            && let Some(node) = self.newcomers.waiting.pop_first()
+        {
+            let Some(known) = self.known.get(&node).copied() else { continue };
+            let is_it = |peer: &Peer| peer.is_reached() && peer.life == known.identity.life();
+            let Some(record) = self.records.get(node).filter(|_| self.peers.get(&node).is_some_and(is_it))
+            else {
+                continue;
+            };
+            if self.newcomers.is_news(known.identity, listened) {
+                taken.push((known, record.clone()));
+            }
+        }
+        taken
     }
 
     /// Says where members are whose records are in these buckets, and asks for others.

@@ -10,6 +10,7 @@ use super::events::{LostReason, Member, MemberEvent, Members};
 use super::frame::Frame;
 use super::identity::Identity;
 use super::swim::LEFT;
+use super::sync::bucket_of;
 use super::watch::{Line, Peer};
 use super::{Effect, Farewell, Membership, Standing};
 use crate::id::{Incarnation, NodeId, NodeLife};
@@ -105,8 +106,7 @@ impl Membership {
         if has_other_members || !others.is_empty() {
             self.epoch += 1;
         }
-        joined.iter().for_each(|node| self.on_joined(*node, listened));
-        self.spread(&joined);
+        joined.into_iter().for_each(|node| self.on_joined(node, listened));
         // Whoever was to go, and has said that it lives.
         self.farewells.clear();
         for (node, is_suspected) in others {
@@ -142,7 +142,23 @@ impl Membership {
         }
         self.tell(MemberEvent::Joined(self.member(node)));
         self.tell_if_ready(node);
+        self.note_newcomer(node);
+        self.ask_where_it_is(node);
         self.want_member(node, listened);
+    }
+
+    /// Of a life that has joined it may not be known where it is: what was said of that while its former life was believed was not heard.
+    fn ask_where_it_is(&mut self, node: NodeId) {
+        let life = self.known.get(&node).map(|known| known.identity.life());
+        let (session, record) = (self.peers.get(&node), self.records.get(node));
+        if session.map(|peer| peer.life) == life || record.map(|record| record.life) == life {
+            return;
+        }
+        let reached: Vec<NodeId> =
+            self.peers.iter().filter(|(_, peer)| peer.is_reached()).map(|(node, _)| *node).collect();
+        if let Some(asked) = self.dice.pick(&reached).copied() {
+            self.tell_records(asked, 0, 1 << bucket_of(node));
+        }
     }
 
     fn on_gone(&mut self, known: Known, successor: Option<&Known>, listened: Duration) {
@@ -174,14 +190,17 @@ impl Membership {
                 self.tell(MemberEvent::Left(member));
             }
             Farewell::Lost(reason) => {
-                if session.is_some() {
-                    self.peers.remove(&node);
+                let gone = session.and_then(|_| self.peers.remove(&node));
+                // Now that counts which others said of the life after it.
+                let later = gone.and_then(|peer| peer.later).filter(|_| successor.is_none());
+                if let Some(later) = later {
+                    self.swim.apply(foca::Member::alive(later), listened);
                 }
                 self.tell(MemberEvent::Lost { member, reason });
                 if has_session {
                     self.effects.push_back(Effect::End { life: known.identity.life() });
                 }
-                if successor.is_none() {
+                if successor.is_none() && later.is_none() {
                     self.want_again(node, listened);
                 }
             }
@@ -269,7 +288,9 @@ impl Membership {
         if has_session || self.shunned.contains_key(&node) || self.standing == Standing::Left {
             return;
         }
-        if let Some(record) = self.records.get(node) {
+        // Where its former life was nobody may answer for long.
+        let life = self.known.get(&node).map(|known| known.identity.life());
+        if let Some(record) = self.records.get(node).filter(|record| Some(record.life) == life) {
             let first = self.stagger(node);
             self.dialing.want(node, Why::Member, &record.addresses, listened, first);
         }

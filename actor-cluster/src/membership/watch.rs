@@ -6,6 +6,7 @@ use actor_core::Instant;
 
 use super::doubt::Doubt;
 use super::gaps::Gaps;
+use super::identity::Identity;
 use super::ration::Ration;
 use super::telling::Telling;
 use crate::id::NodeLife;
@@ -35,6 +36,8 @@ pub(crate) struct Peer {
     /// The term that it says to be in, once it has.
     pub(crate) term: Option<u32>,
     pub(crate) line: Line,
+    /// A life that others say it to be in by now, of which nothing counts while this one's session lasts.
+    pub(crate) later: Option<Identity>,
     /// Whether `Ready` was told.
     pub(crate) is_told: bool,
     pub(crate) is_neighbour: bool,

@@ -157,7 +157,8 @@ impl SessionTask {
         loop {
             let is_armed = self.timer.as_ref().is_some_and(|(armed, _)| *armed <= due);
             if !is_armed {
-                self.timer = Some((due, Box::pin(self.node.executor().sleep_until(due))));
+                let at = self.node.review_due().map_or(due, |review| due.min(review));
+                self.timer = Some((at, Box::pin(self.node.executor().sleep_until(at))));
             }
             let Some((_, sleep)) = &mut self.timer else { return has_fired };
             if sleep.as_mut().poll(cx).is_pending() {
@@ -167,6 +168,7 @@ impl SessionTask {
             has_fired = true;
             let now = self.node.executor().now();
             self.node.once.sweep(now);
+            self.streams.iter_mut().for_each(|stream| stream.rest(now));
             match self.cut_off {
                 Some(at) if now >= at => {
                     self.give_up();

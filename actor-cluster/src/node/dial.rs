@@ -48,13 +48,13 @@ pub(super) async fn connect(
     connect_unless(node, address, expected, || None).await
 }
 
-/// As [`connect`], unless there is a session with the node when it is its turn: then that one.
+/// As [`connect`], unless there is a session with the node when it is its turn, or another dial brings one: then that one, if it gets ready.
 pub(super) async fn reach(
     node: &Arc<Node>,
     address: &Address,
     member: NodeId,
 ) -> Result<Arc<Link>, ConnectError> {
-    let present = || locked(&node.peers).present.get(&member)?.link();
+    let present = || locked(&node.peers).present.get(&member)?.link().filter(|link| link.ended().is_none());
     connect_unless(node, address, Some(member), present).await
 }
 
@@ -68,11 +68,13 @@ async fn connect_unless(
     let turns = node.dials.of(address);
     let attempts = async {
         let _turn = turns.lock().await;
-        if let Some(link) = present() {
-            return Ok(link);
-        }
         let mut pause = REDIAL_PAUSE;
         loop {
+            if let Some(link) = present()
+                && let Ok(link) = ready(node, link).await
+            {
+                return Ok(link);
+            }
             let whom = expected.map_or(Whom::Anybody, Whom::Node);
             match dial(node, address, whom).await {
                 // The other stream's session is on its way, if it is not there yet.

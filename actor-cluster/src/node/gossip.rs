@@ -61,6 +61,14 @@ impl Node {
         drop(peers);
         self.note(|members, now| members.handle_told(member, &addresses, now));
     }
+
+    /// A node with which there is a session is said to be somewhere else by now.
+    pub(super) fn note_elsewhere(&self, node: NodeId, addresses: Vec<Address>) {
+        let mut peers = locked(&self.peers);
+        if peers.present.contains_key(&node) {
+            peers.hearsay.insert(node, addresses);
+        }
+    }
 }
 
 #[cfg(test)]

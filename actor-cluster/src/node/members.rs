@@ -187,6 +187,7 @@ impl Node {
                 Some(Effect::Send { to, frame }) => self.say_membership(to, frame),
                 Some(Effect::Dial { target, addresses }) => self.dial_target(target, addresses),
                 Some(Effect::End { life }) => self.end_lost(life),
+                Some(Effect::NoteElsewhere { node, addresses }) => self.note_elsewhere(node, addresses),
                 Some(Effect::Tell(event)) => locked(&self.members.untold).push_back(event),
                 None => return Effects::Done,
             }

@@ -20,7 +20,13 @@ use crate::session::streams::ConnectionId;
 use crate::transport::{Address, CloseCode, CloseReason};
 
 impl Node {
-    /// Looks whether the streams of a session should make place for others. With each heartbeat is often enough.
+    /// When to look at the latest whether streams are too old, if they may be: heartbeats may be further apart.
+    pub(super) fn review_due(&self) -> Option<Instant> {
+        let max = self.settings.connection_age_max?;
+        Some(self.executor().now() + (max / 20).min(BETTER_WAY_INTERVAL))
+    }
+
+    /// Looks whether the streams of a session should make place for others. With each heartbeat is often enough for a better way.
     pub(super) fn review(self: &Arc<Self>, link: &Arc<Link>, now: Instant) {
         let age_max = self.settings.connection_age_max;
         let interval = age_max.map_or(BETTER_WAY_INTERVAL, |max| (max / 20).min(BETTER_WAY_INTERVAL));

@@ -121,6 +121,14 @@ impl StreamIo {
         StreamStatus { label: self.stream.label(), lanes, path: self.stream.path() }
     }
 
+    /// Gives up what memory it has if nothing has come for long. Nothing needs to have woken the task for it: of streams that share a connection
+    /// most carry no heartbeats.
+    pub(super) fn rest(&mut self, now: Instant) {
+        if self.awaits_read {
+            self.read.rest(now);
+        }
+    }
+
     /// Writes and reads as much as goes now. Whoever calls is the session's task, which the link's waker wakes. What is spare is
     /// memory to read into, of all streams of a session.
     pub(super) fn poll(&mut self, link: &Link, round: Round, spare: &mut BytesMut) -> Turn {
@@ -354,7 +362,7 @@ mod tests {
 
     use super::*;
     use crate::external::ExternalStream;
-    use crate::limits::HEARTBEAT_INTERVAL;
+    use crate::limits::{HEARTBEAT_INTERVAL, READ_BYTES_IDLE, READ_REST};
     use crate::node::link::Origin;
     use crate::node::tests::{Answerer, Ask, node};
     use crate::testing::pipe::{PipeNetwork, pipe};
@@ -445,6 +453,36 @@ mod tests {
         assert_eq!([asked_in_turn(0), asked_in_turn(0)], [2, 0], "it has room again");
         drop(far);
         assert!(matches!(io.poll(&link, round, &mut BytesMut::new()), Turn::Over(_)));
+    }
+
+    /// Nobody pings on it where several streams share a connection, and so nothing wakes it.
+    #[tokio::test]
+    async fn a_stream_gives_its_memory_back_without_being_woken() {
+        let network = PipeNetwork::new();
+        let ((_h, a), (_t, b)) = (node(&network, 1).await, node(&network, 2).await);
+        a.connect(&b.addresses()[0]).await.unwrap();
+        let link = a.node.links().remove(0);
+        let (mut far, near) = pipe();
+        let arrival = Arrival {
+            connection: ConnectionId(99),
+            stream: near,
+            preface: Bytes::new(),
+            rest: BytesMut::new(),
+        };
+        let mut io = StreamIo::new(arrival, &link);
+        let [l0, l1, l2, ..] = (2 * READ_BYTES_IDLE).to_le_bytes();
+        far.write_all(&[l0, l1, l2, Kind::Ping as u8, 0, 0, 0, LaneId::NONE.as_u8()]).await.unwrap();
+        far.write_all(&[0; READ_BYTES_IDLE]).await.unwrap();
+        let now = a.node.executor().now();
+        let round = Round { now, wants_write: false, is_closing: false };
+        while matches!(io.poll(&link, round, &mut BytesMut::new()), Turn::Busy) {}
+        far.write_all(&[0; READ_BYTES_IDLE]).await.unwrap();
+        while matches!(io.poll(&link, round, &mut BytesMut::new()), Turn::Busy) {}
+        let room = |io: &mut StreamIo| io.read.unread().capacity();
+        io.rest(now);
+        assert!(room(&mut io) > READ_BYTES_IDLE, "it was used just now");
+        io.rest(now + READ_REST);
+        assert!(room(&mut io) <= 3 * READ_BYTES_IDLE, "{}", room(&mut io));
     }
 
     /// What messages own is used again while it is in the processor's cache.

@@ -1,9 +1,11 @@
 //! Who comes to know whom.
 
+use actor_cluster::limits::{HEARTBEAT_TIMEOUT, MEMBERSHIP_TICK};
 use actor_cluster::transport::PeerIdentity;
 use actor_cluster::{Mode, NodeServer};
 use actor_core::{ActorSystem, Executor};
 use futures_util::FutureExt;
+use tokio::time::Instant;
 
 use super::Network;
 use super::support::{
@@ -18,6 +20,7 @@ on_every_shape! {
     b07_nobody_gets_in_under_an_address_that_was_said_to_be_anothers
     b07_a_node_that_comes_back_is_dialled_again
     b07_a_node_that_came_back_elsewhere_is_found_while_its_former_life_is_looked_for
+    b07_a_member_that_came_back_elsewhere_is_found_while_its_former_life_is_looked_for
     b07_a_node_that_does_not_listen_is_told_of_to_nobody
     b06_peers_max_bounds_what_gossip_dials
     w14_nobody_is_dialled_by_a_transport_that_the_node_does_not_have
@@ -116,31 +119,45 @@ async fn b07_a_node_that_comes_back_is_dialled_again(network: Network) {
     }
 }
 
-/// It went without a word, so there is a session with its former life still; and it dials only one of
-/// those that knew it.
 async fn b07_a_node_that_came_back_elsewhere_is_found_while_its_former_life_is_looked_for(network: Network) {
-    let transitive =
-        |number| node_with(&network, number, |node| node.mode(Mode::Transitive).resume_timeout(SILENCE / 2));
-    let (a, hub) = (transitive(1).await, transitive(2).await);
-    let former = in_mode(&network, 3, Mode::Isolated).await;
-    a.connect(&hub).await;
-    let lost = a.connect(&former).await;
+    comes_back_elsewhere(&network, Mode::Isolated).await;
+}
+
+async fn b07_a_member_that_came_back_elsewhere_is_found_while_its_former_life_is_looked_for(
+    network: Network,
+) {
+    comes_back_elsewhere(&network, Mode::Transitive).await;
+}
+
+/// It went without a word, so there is a session with its former life still; and it cannot dial all of those that knew it.
+async fn comes_back_elsewhere(network: &Network, mode: Mode) {
+    let hidden = network.transport_at("hidden", PeerIdentity::Node(id(1)));
+    let hidden = hidden.advertising("pipe://nowhere".parse().unwrap());
+    let system = ActorSystem::on(Executor::tokio());
+    let a = NodeServer::builder(id(1)).resume_timeout(SILENCE / 2).system(system).transport(hidden);
+    let a = a.start().await.unwrap();
+    let (hub, former) = (in_mode(network, 2, Mode::Transitive).await, in_mode(network, 3, mode).await);
+    a.connect(&hub.address()).await.unwrap();
+    let lost = a.connect(&former.address()).await.unwrap();
     // The hub has heard of it, and dialled it, too.
-    settle().await;
+    pass(2 * MEMBERSHIP_TICK).await;
     network.lose(3);
 
     let system = system_after(&former.system);
     let elsewhere = network.transport_at("elsewhere", PeerIdentity::Node(id(3)));
-    let builder = NodeServer::builder(id(3)).system(system).mode(Mode::Isolated).transport(elsewhere);
+    let builder = NodeServer::builder(id(3)).system(system).mode(mode).transport(elsewhere);
     let later = builder.start().await.unwrap();
-    let address = hub.address();
-    later.connect(&address).await.unwrap();
-    let ended = lost.closed().await;
-    assert!(ended.detail().contains("another session took its place"), "{ended}");
-    settle().await;
-    assert_eq!(a.peers(), [id(2), id(3)]);
-    let found = a.server.sessions().into_iter().find(|session| session.peer().node == id(3)).unwrap();
-    assert_eq!(found.peer().incarnation, later.incarnation());
+    later.connect(&hub.address()).await.unwrap();
+    let begun = Instant::now();
+    lost.closed().await;
+    while a.sessions().len() < 2 {
+        pass(MEMBERSHIP_TICK).await;
+    }
+    assert!(begun.elapsed() <= HEARTBEAT_TIMEOUT + MEMBERSHIP_TICK, "after {:?}", begun.elapsed());
+    let peers = a.sessions().into_iter().map(|session| (session.peer().node, session.peer().incarnation));
+    let mut peers: Vec<_> = peers.collect();
+    peers.sort_unstable_by_key(|(node, _)| *node);
+    assert_eq!(peers, [(id(2), hub.server.incarnation()), (id(3), later.incarnation())]);
     drop(former);
 }
 

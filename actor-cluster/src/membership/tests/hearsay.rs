@@ -186,6 +186,9 @@ fn whose_session_was_closed_on_purpose_is_dialled_in_its_next_life() {
     };
     assert_eq!(dials(&mut stage), 0);
     stage.hear(1, update(2, 2, State::Alive));
+    assert_eq!(dials(&mut stage), 0, "where it was nobody may answer");
+    let here = Record::new(life(2, 2), "b".to_owned(), [address(2)]);
+    stage.hear(1, Frame::Records { entries: vec![here], wanted: 0 });
     assert_eq!(dials(&mut stage), 1);
 }
 

@@ -449,6 +449,7 @@ impl World {
                         self.push(to, delay, What::Ended { life, end: SessionEnd::Lost });
                     }
                 }
+                Effect::NoteElsewhere { .. } => {}
                 Effect::Tell(event) => self.nodes[node].told.push((self.now, event)),
             }
         }

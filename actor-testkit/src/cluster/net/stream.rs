@@ -218,8 +218,9 @@ impl ClusterBidiStream for SimStream {
         self.label.to_string()
     }
 
+    /// Of every other connection: a transport may say so or not.
     fn carrier(&self) -> Option<u64> {
-        Some(self.connection)
+        self.connection.is_multiple_of(2).then_some(self.connection)
     }
 
     fn close(&mut self, reason: &CloseReason) {
