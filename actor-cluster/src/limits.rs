@@ -256,8 +256,8 @@ pub const NEWCOMERS_PER_TICK: usize = 8;
 /// Of a member that others were told of they are not told again within this time, however often its session begins anew.
 pub const NEWCOMER_PAUSE: Duration = Duration::from_secs(30);
 
-/// In a cluster of up to so many members, this node included, each tells all others of a newcomer at once. In a larger one only the newcomer's [`NEIGHBOURS`] do,
-/// as otherwise what is said while many join at once grows with the third power of their number.
+/// A node that has sessions with members, up to so many with itself, tells all of them of a newcomer. One that has more does so only as one of the newcomer's
+/// [`NEIGHBOURS`], as otherwise what is said while many join at once grows with the third power of their number.
 pub const TOLD_BY_ALL_MAX: usize = 32;
 
 /// How many others are asked at a time whether they hear a member that is silent.

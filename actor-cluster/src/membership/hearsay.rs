@@ -226,8 +226,9 @@ impl Membership {
                 continue;
             }
             // Of a member only what its life says: a later one that somebody has made up would hide where it is for good. The view may be older than what is known.
-            let known = self.known.get(&node).and_then(|_| self.swim.find(node));
-            if let Some(known) = known.filter(|known| known.incarnation != record.life.incarnation) {
+            let is_other = |known: Identity| known.incarnation != record.life.incarnation;
+            let seen = self.known.get(&node).filter(|known| is_other(known.identity));
+            if let Some(known) = seen.and_then(|_| self.swim.find(node)).filter(|known| is_other(*known)) {
                 // But where it may have come back to is tried too, once its session here has lost its streams.
                 if record.life.incarnation > known.incarnation && self.peers.contains_key(&node) {
                     let addresses = record.addresses;

@@ -1,4 +1,4 @@
-//! What a peer is told of where members are. Of newcomers: at once. Of all: a portion in a tick, however often and for how much it asks.
+//! What a peer is told of where members are. Of newcomers: unasked, a few in a tick. Of all: a portion in a tick, however often and for how much it asks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

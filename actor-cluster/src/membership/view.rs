@@ -194,7 +194,7 @@ impl Membership {
                 // Now that counts which others said of the life after it.
                 let later = gone.and_then(|peer| peer.later).filter(|_| successor.is_none());
                 if let Some(later) = later {
-                    self.swim.apply(foca::Member::alive(later), listened);
+                    self.on_update(foca::Member::alive(later), listened);
                 }
                 self.tell(MemberEvent::Lost { member, reason });
                 if has_session {

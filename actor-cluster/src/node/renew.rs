@@ -19,18 +19,22 @@ use crate::session::handshake::SessionId;
 use crate::session::streams::ConnectionId;
 use crate::transport::{Address, CloseCode, CloseReason};
 
+/// The time between two looks, where streams may become so old.
+fn review_interval(age_max: Option<Duration>) -> Duration {
+    age_max.map_or(BETTER_WAY_INTERVAL, |max| (max / 20).min(BETTER_WAY_INTERVAL))
+}
+
 impl Node {
     /// When to look at the latest whether streams are too old, if they may be: heartbeats may be further apart.
     pub(super) fn review_due(&self) -> Option<Instant> {
         let max = self.settings.connection_age_max?;
-        Some(self.executor().now() + (max / 20).min(BETTER_WAY_INTERVAL))
+        Some(self.executor().now() + review_interval(Some(max)))
     }
 
     /// Looks whether the streams of a session should make place for others. With each heartbeat is often enough for a better way.
     pub(super) fn review(self: &Arc<Self>, link: &Arc<Link>, now: Instant) {
         let age_max = self.settings.connection_age_max;
-        let interval = age_max.map_or(BETTER_WAY_INTERVAL, |max| (max / 20).min(BETTER_WAY_INTERVAL));
-        if !link.begin_review(now, interval) {
+        if !link.begin_review(now, review_interval(age_max)) {
             return;
         }
         let made = link.made();

@@ -122,13 +122,15 @@ fn a_member_whose_session_begins_again_and_again_is_told_of_now_and_then() {
     assert_eq!(again(&mut stage), BTreeSet::from([1, 2, 4]));
 }
 
-/// Another life than the session's is believed until it is looked at; nobody is told of that one.
+/// The former one is believed until the later one says that it is a member; that it lives is not so.
 #[test]
 fn of_a_life_that_the_session_is_not_with_nobody_is_told() {
-    let mut stage = with_members(4, 3);
-    stage.hear(1, update(3, 9, State::Alive));
-    assert_eq!(told_of(&mut stage, 3), BTreeSet::new());
-    stage.ready(3);
+    let mut stage = with_members(4, 0);
+    let end = stage.now + NEWCOMER_PAUSE;
+    while stage.now < end {
+        stage.tick_heard();
+    }
+    stage.ready_in(life(3, 2));
     assert_eq!(told_of(&mut stage, 3), BTreeSet::new());
 }
 

@@ -46,12 +46,14 @@ impl Stage {
     }
 
     pub(super) fn ready(&mut self, node: usize) {
-        let news = PeerNews {
-            life: life(node, 1),
-            name: format!("node-{node}"),
-            addresses: vec![address(node)],
-            speaks: true,
-        };
+        self.ready_in(life(node, 1));
+    }
+
+    /// There is a session with a life of a node.
+    pub(super) fn ready_in(&mut self, life: NodeLife) {
+        let node = number(life.node);
+        let news =
+            PeerNews { life, name: format!("node-{node}"), addresses: vec![address(node)], speaks: true };
         self.machine.handle_ready(news, self.now);
     }
 
