@@ -1,0 +1,219 @@
+//! What a store knows of an actor in one row, and what may be done with it. Pure: every store decides by these functions,
+//! and keeps what they return.
+//!
+//! ```text
+//!            claim (epoch + 1)              commit (epoch, sequence compared)
+//!  nobody's ──────────────────► an owner's ─────────────────┐
+//!     ▲                          │   ▲                      │
+//!     └────────── release ───────┘   └──────────────────────┘
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use super::turn::TurnCommit;
+use super::{Message, Refusal, StoreError, check_headers, within};
+use crate::id::{Epoch, OwnerId, Position, Sequence, Target, WallTime};
+use crate::limits::{CLOCK_SKEW_MAX, INBOX_MESSAGES_MAX, PAYLOAD_BYTES_MAX};
+
+/// An actor as its store knows it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Head {
+    /// Which actor, and what it is.
+    pub target: Target,
+    /// How many times it was taken into possession.
+    pub epoch: Epoch,
+    /// Who has it; `None` once it was released.
+    pub owner: Option<OwnerId>,
+    /// How many owners in a row have lost it without a commit of their own: something there ends processes.
+    pub crashes: u32,
+    /// The last entry of its journal.
+    pub sequence: Sequence,
+    /// The entry of the state that is stored, if one is.
+    pub snapshot: Option<Sequence>,
+    /// Entries up to this one are not there any more.
+    pub trimmed: Sequence,
+    /// Messages made at this time or earlier are refused unless they are remembered.
+    pub horizon: WallTime,
+    /// Where the next message in the inbox lies.
+    pub next: Position,
+    /// How many messages are in the inbox.
+    pub waiting: u64,
+    /// Whether it has ended for good.
+    pub has_ended: bool,
+    /// When the store first heard of it.
+    pub created_at: WallTime,
+}
+
+/// How an actor is taken into possession.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Claim {
+    /// Which actor, and what it is. One that nobody has heard of begins to be.
+    pub target: Target,
+    /// By whom.
+    pub owner: OwnerId,
+    /// The epoch is at least this one: what a placement has decided.
+    pub epoch_min: Epoch,
+    /// Whether it is taken away from an owner whose lease is not over.
+    pub mode: ClaimMode,
+}
+
+/// See [`Claim`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ClaimMode {
+    /// It is not: that owner is still at it.
+    #[default]
+    IfFree,
+    /// It is: somebody who knows has decided so.
+    Seize,
+}
+
+impl Head {
+    /// An actor that nobody has heard of.
+    pub fn new(target: Target, now: WallTime) -> Self {
+        Self {
+            target,
+            epoch: Epoch::ZERO,
+            owner: None,
+            crashes: 0,
+            sequence: Sequence::ZERO,
+            snapshot: None,
+            trimmed: Sequence::ZERO,
+            horizon: WallTime::ZERO,
+            next: Position::ZERO.next(),
+            waiting: 0,
+            has_ended: false,
+            created_at: now,
+        }
+    }
+
+    /// Refuses an actor of another type.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::WrongType`].
+    pub fn is_of(&self, target: &Target) -> Result<(), StoreError> {
+        if self.target.actor_type == target.actor_type {
+            return Ok(());
+        }
+        let (stored, asked) = (self.target.actor_type.clone(), target.actor_type.clone());
+        Err(Refusal::WrongType { stored, asked }.into())
+    }
+
+    /// Takes it into possession. `is_held` is whether its present owner's lease is not over.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::WrongType`]; [`Refusal::Held`], unless it is seized.
+    pub fn claim(&self, claim: &Claim, is_held: bool) -> Result<Head, StoreError> {
+        self.is_of(&claim.target)?;
+        if let Some(owner) = self.owner.filter(|owner| *owner != claim.owner)
+            && is_held
+            && claim.mode == ClaimMode::IfFree
+        {
+            return Err(Refusal::Held { owner }.into());
+        }
+        let crashes = if self.owner.is_some() { self.crashes.saturating_add(1) } else { self.crashes };
+        let epoch = self.epoch.next().max(claim.epoch_min);
+        Ok(Head { epoch, owner: Some(claim.owner), crashes, ..self.clone() })
+    }
+
+    /// Refuses whoever does not own it any more.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Fenced`].
+    pub fn is_owned(&self, epoch: Epoch) -> Result<(), StoreError> {
+        if self.epoch == epoch && self.owner.is_some() {
+            return Ok(());
+        }
+        Err(StoreError::Fenced { ours: epoch, theirs: self.epoch })
+    }
+
+    /// Gives it back.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Fenced`].
+    pub fn release(&self, epoch: Epoch) -> Result<Head, StoreError> {
+        self.is_owned(epoch)?;
+        Ok(Head { owner: None, ..self.clone() })
+    }
+
+    /// The head after a commit that passed [`TurnCommit::check`]. Whether the messages it names are where it says is the
+    /// store's to see.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Fenced`]; [`Refusal::Sequence`]; [`Refusal::Ended`]; [`Refusal::Malformed`] if more is trimmed than a
+    /// state covers.
+    pub fn commit(&self, commit: &TurnCommit) -> Result<Head, StoreError> {
+        self.is_owned(commit.epoch)?;
+        if self.sequence != commit.expected {
+            return Err(Refusal::Sequence { expected: commit.expected, found: self.sequence }.into());
+        }
+        if self.has_ended {
+            return Err(Refusal::Ended.into());
+        }
+        let snapshot = commit.state.as_ref().map(|state| state.sequence).or(self.snapshot);
+        let trimmed = self.trim(commit.trim, snapshot)?;
+        let taken = commit.handled.iter().filter(|handled| handled.was == super::Source::Inbox).count();
+        Ok(Head {
+            crashes: 0,
+            sequence: commit.last(),
+            snapshot,
+            trimmed,
+            horizon: self.horizon.max(commit.horizon),
+            waiting: self.waiting.saturating_sub((taken + commit.dead.len()) as u64),
+            has_ended: commit.ends,
+            ..self.clone()
+        })
+    }
+
+    /// How far the journal is trimmed when that much more of it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Malformed`] if more is trimmed than a state covers.
+    pub fn trim(&self, trim: Option<Sequence>, snapshot: Option<Sequence>) -> Result<Sequence, StoreError> {
+        let Some(trim) = trim else { return Ok(self.trimmed) };
+        if snapshot.is_none_or(|snapshot| snapshot < trim) {
+            return Err(Refusal::Malformed("only what a stored state covers is trimmed").into());
+        }
+        Ok(self.trimmed.max(trim))
+    }
+
+    /// The head after a message that is new has been put into the inbox, at [`next`](Self::next).
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::WrongType`]; [`Refusal::Ended`]; [`Refusal::TooMany`]; [`Refusal::TooLarge`]; [`Refusal::TooOld`] and
+    /// [`Refusal::FromTheFuture`] by the time its id was made.
+    pub fn enqueue(&self, message: &Message, now: WallTime) -> Result<Head, StoreError> {
+        self.is_of(&message.to)?;
+        if self.has_ended {
+            return Err(Refusal::Ended.into());
+        }
+        within("a payload", message.body.bytes.len(), PAYLOAD_BYTES_MAX)?;
+        check_headers(&message.headers)?;
+        self.admits(message.id, now)?;
+        if self.waiting >= INBOX_MESSAGES_MAX as u64 {
+            return Err(Refusal::TooMany { what: "messages in an inbox", max: INBOX_MESSAGES_MAX }.into());
+        }
+        Ok(Head { next: self.next.next(), waiting: self.waiting + 1, ..self.clone() })
+    }
+
+    /// Whether a message that is not remembered may be new.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TooOld`], [`Refusal::FromTheFuture`].
+    pub fn admits(&self, id: crate::MessageId, now: WallTime) -> Result<(), Refusal> {
+        if id.made() <= self.horizon {
+            return Err(Refusal::TooOld { id, horizon: self.horizon });
+        }
+        if id.made() > now.after(CLOCK_SKEW_MAX) {
+            return Err(Refusal::FromTheFuture { id, now });
+        }
+        Ok(())
+    }
+}

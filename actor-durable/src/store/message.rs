@@ -1,0 +1,139 @@
+//! What waits for an actor, leaves it, or is to come to it later.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{DurableId, MessageId, Name, Position, Sequence, Target, WallTime};
+
+/// What a message says, and in which version of its type's form.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Body {
+    /// The version of the type that wrote it.
+    pub version: u32,
+    /// The bytes.
+    pub bytes: Bytes,
+}
+
+/// Short texts beside a message that whoever does not know them hands on.
+pub type Headers = BTreeMap<String, String>;
+
+/// A message to a durable actor.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Message {
+    /// To whom.
+    pub to: Target,
+    /// Which. The same id to the same actor is the same message, whatever else differs.
+    pub id: MessageId,
+    /// The durable actor it comes from, if it is one.
+    pub from: Option<DurableId>,
+    /// The actor that is sent the reply.
+    pub reply_to: Option<Target>,
+    /// When it was sent, by the sender's clock.
+    pub sent_at: WallTime,
+    /// What it says.
+    pub body: Body,
+    /// See [`Headers`].
+    pub headers: Headers,
+}
+
+/// A message in an actor's inbox.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Letter {
+    /// Those before it came earlier.
+    pub position: Position,
+    /// How often its handling was begun and not finished.
+    pub attempts: u32,
+    /// The message.
+    pub message: Message,
+}
+
+/// What became of a message that was put into an inbox.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Enqueued {
+    /// It is new, and is stored.
+    Stored,
+    /// The same one waits already; nothing was changed.
+    Waiting,
+    /// The same one was handled already; nothing was changed.
+    Handled(Option<Bytes>),
+    /// The same one was given up as poison and lies among the dead letters; nothing was changed.
+    Dead,
+}
+
+/// Where in an outbox a message lies: as it was sent.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct OutboxPosition {
+    /// The entry of the turn that sent it.
+    pub sequence: Sequence,
+    /// Which of that turn's.
+    pub index: u32,
+}
+
+/// Whither a message leaves.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Destination {
+    /// The inbox of a durable actor.
+    Actor(Target),
+    /// Something outside that the program has given a name: mail, a payment service.
+    Outlet(Name),
+}
+
+/// A message that an actor has sent and that is not known to have arrived.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Outgoing {
+    /// Its place: messages to one destination leave in this order.
+    pub position: OutboxPosition,
+    /// Whither.
+    pub to: Destination,
+    /// The key by which the receiver knows it again.
+    pub id: MessageId,
+    /// The actor that is sent the reply.
+    pub reply_to: Option<Target>,
+    /// When the turn sent it.
+    pub sent_at: WallTime,
+    /// What it says.
+    pub body: Body,
+    /// See [`Headers`].
+    pub headers: Headers,
+}
+
+/// What becomes of the times at which a reminder was due while nobody was there to see to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash, Serialize, Deserialize)]
+pub enum CatchUp {
+    /// They are one.
+    #[default]
+    FireOnce,
+    /// They are none: it is due next at its next time. A reminder without a period that was missed fires never.
+    Skip,
+    /// They are as many as they were.
+    FireAll,
+}
+
+/// A message that an actor will get later, from nobody. It outlives the process.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Reminder {
+    /// The actor has no other one of this name: setting it again replaces it.
+    pub name: Name,
+    /// When it is due; never earlier.
+    pub due: WallTime,
+    /// After how long again; `None` for once.
+    pub period: Option<Duration>,
+    /// See [`CatchUp`].
+    pub catch_up: CatchUp,
+    /// What the message says.
+    pub body: Body,
+}
+
+/// A message that was given up.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct DeadLetter {
+    /// As it lay in the inbox.
+    pub letter: Letter,
+    /// When it was given up.
+    pub at: WallTime,
+    /// Why: the text of the last error.
+    pub reason: String,
+}

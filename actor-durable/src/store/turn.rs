@@ -1,0 +1,239 @@
+//! What one commit says: the whole outcome of one turn, or of several in a row.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::message::{Body, DeadLetter, Outgoing, Reminder};
+use super::{Refusal, StoreError};
+use crate::id::{DurableId, Epoch, MessageId, Name, Sequence, Target, WallTime};
+use crate::limits::{
+    COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX, EVENT_BYTES_MAX, HEADERS_BYTES_MAX, HEADERS_MAX, PAYLOAD_BYTES_MAX,
+    REPLY_BYTES_MAX, STATE_BYTES_MAX,
+};
+
+/// All that one or several turns of an actor change, as one: either all of it is stored or nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TurnCommit {
+    /// Whose.
+    pub actor: DurableId,
+    /// As the committer acquired the actor. A later owner's is greater, and then nothing is stored.
+    pub epoch: Epoch,
+    /// The last entry in the journal. If it is another, nothing is stored.
+    pub expected: Sequence,
+    /// What is appended to the journal: at least one, numbered from `expected` on.
+    pub entries: Vec<Entry>,
+    /// The state after the last entry, if it is to be kept whole.
+    pub state: Option<Snapshot>,
+    /// The messages whose handling this is.
+    pub handled: Vec<Handled>,
+    /// What leaves afterwards.
+    pub outbox: Vec<Outgoing>,
+    /// What is to come later, or not any more. In order: the last word on a name counts.
+    pub reminders: Vec<ReminderChange>,
+    /// Who was added and removed. In order, as reminders.
+    pub children: Vec<ChildChange>,
+    /// Messages in the inbox that are given up; they count as handled.
+    pub dead: Vec<DeadLetter>,
+    /// Handled messages that are not remembered any more.
+    pub forget: Vec<MessageId>,
+    /// Messages made at this time or earlier are refused unless they are remembered. It never goes back.
+    pub horizon: WallTime,
+    /// Entries up to this one are dropped. Only what a stored state covers may be.
+    pub trim: Option<Sequence>,
+    /// Whether the actor has ended for good: nothing is accepted for it any more.
+    pub ends: bool,
+}
+
+/// One turn in the journal.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its number.
+    pub sequence: Sequence,
+    /// When it was, by the owner's clock; never before the entry before it.
+    pub at: WallTime,
+    /// Why it was.
+    pub cause: Cause,
+    /// Whether the state changed.
+    pub has_changed: bool,
+    /// What happened, for actors that keep events: applying them to the state before gives the state after.
+    pub events: Vec<Body>,
+    /// What it sent.
+    pub sent: Vec<MessageId>,
+}
+
+/// Why there was a turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Cause {
+    /// The actor began to be.
+    Spawned,
+    /// A message was handled.
+    Message(MessageId),
+    /// A message was given up.
+    GaveUp(MessageId),
+    /// Its own doing, such as a supervisor's decision.
+    Own,
+    /// The actor ended for good.
+    Stopped,
+}
+
+/// A state as of an entry.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The last entry that is in it.
+    pub sequence: Sequence,
+    /// The state.
+    pub body: Body,
+}
+
+/// A message was handled.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Handled {
+    /// Which.
+    pub message: MessageId,
+    /// Whether it was in the inbox: then it is not any more.
+    pub was: Source,
+    /// What whoever sends it again is told.
+    pub reply: Option<Bytes>,
+}
+
+/// Whence a message came that was handled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Source {
+    /// From a caller that waits.
+    Caller,
+    /// From the inbox.
+    Inbox,
+}
+
+/// What becomes of a reminder.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum ReminderChange {
+    /// It is set, in place of another one of its name.
+    Set(Reminder),
+    /// It is not any more, if it was.
+    Cancel(Name),
+}
+
+/// An actor that another one has recorded as its child.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Child {
+    /// What the parent calls it.
+    pub name: Name,
+    /// Which actor it is.
+    pub target: Target,
+    /// What the parent wants to know of it when it has recovered.
+    pub body: Body,
+}
+
+/// What becomes of a recorded child.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum ChildChange {
+    /// It is recorded, in place of another one of its name.
+    Add(Child),
+    /// It is not any more, if it was.
+    Remove(Name),
+}
+
+impl TurnCommit {
+    /// A commit that is empty but for where it stands.
+    pub fn new(actor: DurableId, epoch: Epoch, expected: Sequence) -> Self {
+        Self {
+            actor,
+            epoch,
+            expected,
+            entries: Vec::new(),
+            state: None,
+            handled: Vec::new(),
+            outbox: Vec::new(),
+            reminders: Vec::new(),
+            children: Vec::new(),
+            dead: Vec::new(),
+            forget: Vec::new(),
+            horizon: WallTime::ZERO,
+            trim: None,
+            ends: false,
+        }
+    }
+
+    /// The last entry there will be.
+    pub fn last(&self) -> Sequence {
+        Sequence(self.expected.0 + self.entries.len() as u64)
+    }
+
+    /// What can be said against it without looking at what is stored. Every store asks this first.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Malformed`] for what no actor of this crate does, [`Refusal::TooLarge`] for what has no room.
+    pub fn check(&self) -> Result<(), StoreError> {
+        self.check_shape().map_err(|what| StoreError::NotApplied(Refusal::Malformed(what)))?;
+        self.check_sizes().map_err(StoreError::NotApplied)
+    }
+
+    fn check_shape(&self) -> Result<(), &'static str> {
+        if self.entries.is_empty() {
+            return Err("a commit has at least one entry");
+        }
+        let numbers = (self.expected.0..).skip(1);
+        if !self.entries.iter().map(|entry| entry.sequence.0).eq(numbers.take(self.entries.len())) {
+            return Err("entries are numbered without a gap");
+        }
+        if !self.entries.is_sorted_by_key(|entry| entry.at) {
+            return Err("entries do not go back in time");
+        }
+        if self.state.as_ref().is_some_and(|state| state.sequence != self.last()) {
+            return Err("a state is of the last entry");
+        }
+        if self.trim.is_some_and(|trim| trim > self.last()) {
+            return Err("what is to come cannot be trimmed");
+        }
+        let places = self.outbox.iter().map(|outgoing| outgoing.position);
+        if !places.clone().all(|place| place.sequence > self.expected && place.sequence <= self.last())
+            || !places.is_sorted_by(|one, other| one < other)
+        {
+            return Err("what leaves is numbered by its entry, in order");
+        }
+        Ok(())
+    }
+
+    fn check_sizes(&self) -> Result<(), Refusal> {
+        within("a commit's entries", self.entries.len(), COMMIT_ENTRIES_MAX)?;
+        let state = self.state.iter().map(|state| state.body.bytes.len());
+        largest("a state", state, STATE_BYTES_MAX)?;
+        let events = || self.entries.iter().flat_map(|entry| &entry.events).map(|event| event.bytes.len());
+        largest("an event", events(), EVENT_BYTES_MAX)?;
+        let replies = || self.handled.iter().filter_map(|handled| handled.reply.as_ref()).map(Bytes::len);
+        largest("a reply", replies(), REPLY_BYTES_MAX)?;
+        let set = self.reminders.iter().filter_map(|change| match change {
+            ReminderChange::Set(reminder) => Some(&reminder.body),
+            ReminderChange::Cancel(_) => None,
+        });
+        let added = self.children.iter().filter_map(|change| match change {
+            ChildChange::Add(child) => Some(&child.body),
+            ChildChange::Remove(_) => None,
+        });
+        let sent = self.outbox.iter().map(|outgoing| &outgoing.body);
+        let payloads = || sent.clone().chain(set.clone()).chain(added.clone()).map(|body| body.bytes.len());
+        largest("a payload", payloads(), PAYLOAD_BYTES_MAX)?;
+        for outgoing in &self.outbox {
+            check_headers(&outgoing.headers)?;
+        }
+        let all = events().chain(replies()).chain(payloads()).sum();
+        within("a commit's bytes", all, COMMIT_BYTES_MAX)
+    }
+}
+
+/// Refuses headers that are too many or too long.
+pub(super) fn check_headers(headers: &super::Headers) -> Result<(), Refusal> {
+    within("a message's headers", headers.len(), HEADERS_MAX)?;
+    let bytes = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    within("the bytes of a message's headers", bytes, HEADERS_BYTES_MAX)
+}
+
+fn largest(what: &'static str, mut sizes: impl Iterator<Item = usize>, max: usize) -> Result<(), Refusal> {
+    sizes.try_for_each(|size| within(what, size, max))
+}
+
+pub(super) fn within(what: &'static str, size: usize, max: usize) -> Result<(), Refusal> {
+    if size > max { Err(Refusal::TooLarge { what, size, max }) } else { Ok(()) }
+}
