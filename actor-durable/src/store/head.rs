@@ -163,7 +163,7 @@ impl Head {
             snapshot,
             trimmed,
             horizon: self.horizon.max(commit.horizon),
-            waiting: self.waiting.saturating_sub((taken + commit.dead.len()) as u64),
+            waiting: self.waiting.saturating_sub((taken + commit.dead.len() + commit.dropped.len()) as u64),
             has_ended: commit.ends,
             ..self.clone()
         })

@@ -110,7 +110,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// As [`TurnCommit::check`] and [`Head::commit`]. [`Refusal::NoSuchActor`]. [`Refusal::AlreadyHandled`] if a message is
-    /// remembered as handled. [`Refusal::NoSuchMessage`] if one is said to be in the inbox and is not.
+    /// remembered as handled; it may be dropped all the same. [`Refusal::NoSuchMessage`] if one is said to be in the inbox and
+    /// is not.
     /// [`Refusal::TooMany`] of reminders and children.
     async fn commit_turn(&self, commit: TurnCommit) -> Result<(), StoreError>;
 

@@ -34,6 +34,8 @@ pub struct TurnCommit {
     pub children: Vec<ChildChange>,
     /// Messages in the inbox that are given up; they count as handled.
     pub dead: Vec<DeadLetter>,
+    /// Messages in the inbox that leave it and change nothing: they came twice, and were handled before as a caller's.
+    pub dropped: Vec<MessageId>,
     /// Handled messages that are not remembered any more.
     pub forget: Vec<MessageId>,
     /// Messages made at this time or earlier are refused unless they are remembered. It never goes back.
@@ -70,6 +72,8 @@ pub enum Cause {
     Message(MessageId),
     /// A message was given up.
     GaveUp(MessageId),
+    /// A message had been handled before.
+    Duplicate(MessageId),
     /// Its own doing, such as a supervisor's decision.
     Own,
     /// The actor ended for good.
@@ -148,6 +152,7 @@ impl TurnCommit {
             reminders: Vec::new(),
             children: Vec::new(),
             dead: Vec::new(),
+            dropped: Vec::new(),
             forget: Vec::new(),
             horizon: WallTime::ZERO,
             trim: None,
