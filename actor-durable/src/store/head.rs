@@ -11,9 +11,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::turn::TurnCommit;
-use super::{Message, Refusal, StoreError, check_headers, within};
-use crate::id::{Epoch, OwnerId, Position, Sequence, Target, WallTime};
-use crate::limits::{CLOCK_SKEW_MAX, INBOX_MESSAGES_MAX, PAYLOAD_BYTES_MAX};
+use super::{Message, Refusal, Snapshot, Source, StoreError, check_headers, within};
+use crate::id::{Epoch, MessageId, OwnerId, Position, Sequence, Target, WallTime};
+use crate::limits::{CLOCK_SKEW_MAX, INBOX_MESSAGES_MAX, PAYLOAD_BYTES_MAX, STATE_BYTES_MAX};
 
 /// An actor as its store knows it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -68,11 +68,12 @@ pub enum ClaimMode {
 }
 
 impl Head {
-    /// An actor that nobody has heard of.
-    pub fn new(target: Target, now: WallTime) -> Self {
+    /// An actor that nobody has heard of. `floor` is the latest epoch of all actors that the store has ever deleted, so that
+    /// former owners of one that was here before stay fenced.
+    pub fn new(target: Target, floor: Epoch, now: WallTime) -> Self {
         Self {
             target,
-            epoch: Epoch::ZERO,
+            epoch: floor,
             owner: None,
             crashes: 0,
             sequence: Sequence::ZERO,
@@ -140,7 +141,7 @@ impl Head {
     }
 
     /// The head after a commit that passed [`TurnCommit::check`]. Whether the messages it names are where it says is the
-    /// store's to see.
+    /// store's to see, after this.
     ///
     /// # Errors
     ///
@@ -156,7 +157,7 @@ impl Head {
         }
         let snapshot = commit.state.as_ref().map(|state| state.sequence).or(self.snapshot);
         let trimmed = self.trim(commit.trim, snapshot)?;
-        let taken = commit.handled.iter().filter(|handled| handled.was == super::Source::Inbox).count();
+        let taken = commit.handled.iter().filter(|handled| handled.was == Source::Inbox).count();
         Ok(Head {
             crashes: 0,
             sequence: commit.last(),
@@ -167,6 +168,31 @@ impl Head {
             has_ended: commit.ends,
             ..self.clone()
         })
+    }
+
+    /// The head after a state as of an entry is stored beside the journal, and entries up to `trim` are dropped. `None` if a
+    /// later state is stored: then nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Fenced`]; [`Refusal::TooLarge`]; [`Refusal::Malformed`] if there is no such entry, or if more is
+    /// trimmed than the state covers.
+    pub fn save(
+        &self,
+        epoch: Epoch,
+        snapshot: &Snapshot,
+        trim: Option<Sequence>,
+    ) -> Result<Option<Head>, StoreError> {
+        self.is_owned(epoch)?;
+        within("a state", snapshot.body.bytes.len(), STATE_BYTES_MAX)?;
+        if self.snapshot.is_some_and(|stored| stored > snapshot.sequence) {
+            return Ok(None);
+        }
+        if snapshot.sequence == Sequence::ZERO || snapshot.sequence > self.sequence {
+            return Err(Refusal::Malformed("a state is of an entry that is stored").into());
+        }
+        let snapshot = Some(snapshot.sequence);
+        Ok(Some(Head { snapshot, trimmed: self.trim(trim, snapshot)?, ..self.clone() }))
     }
 
     /// How far the journal is trimmed when that much more of it is.
@@ -186,20 +212,46 @@ impl Head {
     ///
     /// # Errors
     ///
-    /// [`Refusal::WrongType`]; [`Refusal::Ended`]; [`Refusal::TooMany`]; [`Refusal::TooLarge`]; [`Refusal::TooOld`] and
-    /// [`Refusal::FromTheFuture`] by the time its id was made.
+    /// As [`remind`](Self::remind), and [`Refusal::TooOld`] by the time its id was made.
     pub fn enqueue(&self, message: &Message, now: WallTime) -> Result<Head, StoreError> {
+        let head = self.remind(message, now)?;
+        self.admits(message.id, now)?;
+        Ok(head)
+    }
+
+    /// The head after a message of one of the actor's reminders has been put into the inbox. It may be old: a reminder fires
+    /// once for each time that it is due, however late.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::WrongType`]; [`Refusal::Ended`]; [`Refusal::TooMany`]; [`Refusal::TooLarge`]; [`Refusal::FromTheFuture`] by
+    /// the time its id was made.
+    pub fn remind(&self, message: &Message, now: WallTime) -> Result<Head, StoreError> {
         self.is_of(&message.to)?;
+        within("a payload", message.body.bytes.len(), PAYLOAD_BYTES_MAX)?;
+        check_headers(&message.headers)?;
+        is_past(message.id, now)?;
+        self.revive()
+    }
+
+    /// The head after a dead letter has been put back into the inbox.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Ended`]; [`Refusal::TooMany`].
+    pub fn revive(&self) -> Result<Head, StoreError> {
         if self.has_ended {
             return Err(Refusal::Ended.into());
         }
-        within("a payload", message.body.bytes.len(), PAYLOAD_BYTES_MAX)?;
-        check_headers(&message.headers)?;
-        self.admits(message.id, now)?;
         if self.waiting >= INBOX_MESSAGES_MAX as u64 {
             return Err(Refusal::TooMany { what: "messages in an inbox", max: INBOX_MESSAGES_MAX }.into());
         }
         Ok(Head { next: self.next.next(), waiting: self.waiting + 1, ..self.clone() })
+    }
+
+    /// Whether there is something in the inbox that will be handled: once an actor has ended nothing is.
+    pub fn has_mail(&self) -> bool {
+        self.waiting > 0 && !self.has_ended
     }
 
     /// Whether a message that is not remembered may be new.
@@ -207,13 +259,14 @@ impl Head {
     /// # Errors
     ///
     /// [`Refusal::TooOld`], [`Refusal::FromTheFuture`].
-    pub fn admits(&self, id: crate::MessageId, now: WallTime) -> Result<(), Refusal> {
+    pub fn admits(&self, id: MessageId, now: WallTime) -> Result<(), Refusal> {
         if id.made() <= self.horizon {
             return Err(Refusal::TooOld { id, horizon: self.horizon });
         }
-        if id.made() > now.after(CLOCK_SKEW_MAX) {
-            return Err(Refusal::FromTheFuture { id, now });
-        }
-        Ok(())
+        is_past(id, now)
     }
+}
+
+fn is_past(id: MessageId, now: WallTime) -> Result<(), Refusal> {
+    if id.made() > now.after(CLOCK_SKEW_MAX) { Err(Refusal::FromTheFuture { id, now }) } else { Ok(()) }
 }

@@ -57,7 +57,7 @@ pub enum Enqueued {
     Stored,
     /// The same one waits already; nothing was changed.
     Waiting,
-    /// The same one was handled already; nothing was changed.
+    /// The same one was handled already, though it may lie in the inbox too; nothing was changed.
     Handled(Option<Bytes>),
     /// The same one was given up as poison and lies among the dead letters; nothing was changed.
     Dead,

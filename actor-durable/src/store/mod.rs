@@ -49,7 +49,8 @@ use crate::id::{DurableId, Epoch, MessageId, Name, OwnerId, Position, Sequence, 
 ///
 /// What is certain of each is said by [`StoreError`]. Any operation may be refused with [`Refusal::Unavailable`],
 /// [`Refusal::Closed`], [`Refusal::NoSpace`], [`Refusal::ReadOnly`], [`Refusal::Damaged`] and [`Refusal::FutureVersion`];
-/// what else it may be refused with stands beside it. An operation that only reads is never [`StoreError::Unknown`].
+/// what else it may be refused with stands beside it. Where several apply it is any of them, but that whoever does not own an
+/// actor hears nothing else than [`StoreError::Fenced`]. An operation that only reads is never [`StoreError::Unknown`].
 #[async_trait]
 pub trait Store: Debug + Send + Sync + 'static {
     /// Begins or prolongs the lease of an owner, for this long from now, by the store's clock.
@@ -120,8 +121,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Fenced`]; [`Refusal::NoSuchActor`]; [`Refusal::Malformed`] for a state of an entry that is not stored,
-    /// and as [`Head::trim`]; [`Refusal::TooLarge`].
+    /// As [`Head::save`]; [`Refusal::NoSuchActor`].
     async fn save_snapshot(
         &self,
         actor: &DurableId,
@@ -158,7 +158,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// As [`Head::enqueue`].
+    /// As [`Head::enqueue`]. Of what is not new only the type of its actor is looked at.
     async fn enqueue(&self, message: Message) -> Result<Enqueued, StoreError>;
 
     /// The reply to a message that is remembered as handled, which may be none; `None` if it is not remembered.
@@ -174,10 +174,10 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// As [`Head::enqueue`], but that no message is too old.
+    /// As [`Head::remind`]; [`Refusal::Malformed`] for a message to another actor.
     async fn fire(&self, firing: Firing) -> Result<bool, StoreError>;
 
-    /// Actors that have something to do, in their inbox or outbox, and are in nobody's possession or in that of an owner whose
+    /// Actors that [have mail](Head::has_mail) or something in their outbox, and are in nobody's possession or in that of an owner whose
     /// lease is over; by id, after one, at most so many.
     async fn waiting(&self, after: Option<&DurableId>, limit: usize) -> Result<Vec<Target>, StoreError>;
 
@@ -190,7 +190,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// One actor; `None` if the store has never heard of it.
     async fn head(&self, actor: &DurableId) -> Result<Option<Head>, StoreError>;
 
-    /// Deletes all of an actor, and that it ever was. A message with an id of its past is new from then on.
+    /// Deletes all of an actor, and that it ever was. A message with an id of its past is new from then on; its owners stay
+    /// fenced, as [`Head::new`] says.
     ///
     /// # Errors
     ///
@@ -213,7 +214,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`Refusal::NoSuchActor`]; [`Refusal::NoSuchMessage`]; [`Refusal::Ended`]; [`Refusal::TooMany`].
+    /// As [`Head::revive`]; [`Refusal::NoSuchActor`]; [`Refusal::NoSuchMessage`].
     async fn revive(&self, actor: &DurableId, message: MessageId) -> Result<(), StoreError>;
 
     /// Drops a dead letter for good; it is remembered as handled for as long as any other.

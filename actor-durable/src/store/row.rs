@@ -114,14 +114,14 @@ fn sum(key: &[u8], row: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{ActorType, DurableId, Target, WallTime};
+    use crate::id::{ActorType, DurableId, Epoch, Target, WallTime};
 
     fn head() -> Head {
         let target = Target {
             id: DurableId::new("order-17").expect("a good id"),
             actor_type: ActorType::new("order").expect("a good name"),
         };
-        Head::new(target, WallTime::from_millis(5))
+        Head::new(target, Epoch::ZERO, WallTime::from_millis(5))
     }
 
     #[test]

@@ -32,17 +32,19 @@ pub struct TurnCommit {
     pub reminders: Vec<ReminderChange>,
     /// Who was added and removed. In order, as reminders.
     pub children: Vec<ChildChange>,
-    /// Messages in the inbox that are given up; they count as handled.
+    /// Messages in the inbox that are given up; they count as handled, after those that are.
     pub dead: Vec<DeadLetter>,
     /// Messages in the inbox that leave it and change nothing: they came twice, and were handled before as a caller's.
     pub dropped: Vec<MessageId>,
-    /// Handled messages that are not remembered any more.
+    /// Handled messages that are not remembered any more. What is not remembered is passed over, and so is what lies in the
+    /// inbox too: it will be handled again unless it is remembered.
     pub forget: Vec<MessageId>,
     /// Messages made at this time or earlier are refused unless they are remembered. It never goes back.
     pub horizon: WallTime,
     /// Entries up to this one are dropped. Only what a stored state covers may be.
     pub trim: Option<Sequence>,
-    /// Whether the actor has ended for good: nothing is accepted for it any more.
+    /// Whether the actor has ended for good: nothing is accepted for it any more, and its reminders are no more. What is in
+    /// its inbox lies there until it is deleted; its outbox is still delivered.
     pub ends: bool,
 }
 
@@ -198,7 +200,22 @@ impl TurnCommit {
         {
             return Err("what leaves is numbered by its entry, in order");
         }
+        if self.names_twice() {
+            return Err("a message is handled once");
+        }
         Ok(())
+    }
+
+    /// Whether a message is handled twice, or leaves the inbox twice.
+    fn names_twice(&self) -> bool {
+        if self.handled.len() + self.dead.len() + self.dropped.len() < 2 {
+            return false;
+        }
+        let dead = || self.dead.iter().map(|dead| dead.letter.message.id);
+        let handled = self.handled.iter().map(|handled| handled.message);
+        let taken = self.handled.iter().filter(|handled| handled.was == Source::Inbox);
+        let taken = taken.map(|handled| handled.message).chain(self.dropped.iter().copied());
+        has_twice(handled.chain(dead())) || has_twice(taken.chain(dead()))
     }
 
     fn check_sizes(&self) -> Result<(), Refusal> {
@@ -233,6 +250,12 @@ pub(super) fn check_headers(headers: &super::Headers) -> Result<(), Refusal> {
     within("a message's headers", headers.len(), HEADERS_MAX)?;
     let bytes = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
     within("the bytes of a message's headers", bytes, HEADERS_BYTES_MAX)
+}
+
+fn has_twice(ids: impl Iterator<Item = MessageId>) -> bool {
+    let mut ids: Vec<MessageId> = ids.collect();
+    ids.sort_unstable();
+    !ids.is_sorted_by(|one, other| one < other)
 }
 
 fn largest(what: &'static str, mut sizes: impl Iterator<Item = usize>, max: usize) -> Result<(), Refusal> {
