@@ -4,8 +4,12 @@
 
 mod id;
 pub mod limits;
+mod memory;
 pub mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use id::{
     ActorType, BadName, DurableId, Epoch, MessageId, Name, OwnerId, Position, Sequence, Target, WallTime,
 };
+pub use memory::MemoryStore;

@@ -49,3 +49,6 @@ pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(300);
 
 /// One page of a list that a store gives has no more rows.
 pub const PAGE_ROWS_MAX: usize = 1_000;
+
+/// Whoever listens to a store's arrivals and falls behind by more is told that it has missed some.
+pub const ARRIVALS_BEHIND_MAX: usize = 1_024;

@@ -33,6 +33,16 @@ pub(crate) const MATRIX: &[Crate] = &[
         }],
     },
     Crate {
+        manifest: "actor-durable/Cargo.toml",
+        command: &["check", "--quiet"],
+        arguments: &[],
+        features: &[Feature {
+            name: "testing",
+            brings: &[],
+            tests: &["a_clock_is_moved_by_hand_and_its_executor_shows_it"],
+        }],
+    },
+    Crate {
         manifest: "actor-testkit/Cargo.toml",
         command: &["check", "--quiet"],
         arguments: &[],

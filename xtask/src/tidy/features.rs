@@ -131,7 +131,18 @@ mod tests {
             findings.into_iter().map(|finding| finding.message).collect()
         };
         let all = [
-            &["aws-lc-rs", "cron", "tower", "fuzzing", "mimalloc", "dev-ca", "turmoil", "cluster", "process"],
+            &[
+                "aws-lc-rs",
+                "cron",
+                "tower",
+                "fuzzing",
+                "mimalloc",
+                "dev-ca",
+                "turmoil",
+                "cluster",
+                "process",
+                "testing",
+            ],
             RACTORS,
         ]
         .concat();

@@ -1,0 +1,100 @@
+//! All that a store keeps, as tables, and each operation of the contract as one method that checks all and then changes.
+//! Pure: the time is an argument.
+//!
+//! ```text
+//!  leases: owner ─► end            due: (time, actor, name)
+//!  actors: id ─► head · entries · snapshot · inbox · handled · outbox · reminders · children · dead
+//! ```
+
+mod dead;
+mod inbox;
+mod lists;
+mod ownership;
+mod recent;
+mod reminders;
+mod turns;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use self::inbox::Inbox;
+use self::recent::Recent;
+pub(crate) use self::reminders::Fired;
+use crate::id::{DurableId, Epoch, MessageId, Name, OwnerId, WallTime};
+use crate::limits::PAGE_ROWS_MAX;
+use crate::store::{
+    Child, DeadLetter, Entry, Head, OutboxPosition, Outgoing, Refusal, Reminder, Snapshot, StoreError,
+};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Tables {
+    /// When the lease of each owner is over. One that is over may be there or not.
+    leases: BTreeMap<OwnerId, WallTime>,
+    actors: BTreeMap<DurableId, Actor>,
+    /// The reminders of all actors, the earliest first.
+    due: BTreeSet<(WallTime, DurableId, Name)>,
+    /// The latest epoch of all actors that were deleted.
+    floor: Epoch,
+}
+
+#[derive(Debug)]
+struct Actor {
+    head: Head,
+    /// From the one after `head.trimmed` to `head.sequence`.
+    entries: VecDeque<Entry>,
+    snapshot: Option<Snapshot>,
+    inbox: Inbox,
+    handled: Recent,
+    outbox: BTreeMap<OutboxPosition, Outgoing>,
+    reminders: BTreeMap<Name, Reminder>,
+    children: BTreeMap<Name, Child>,
+    dead: BTreeMap<MessageId, DeadLetter>,
+}
+
+impl Tables {
+    fn actor(&self, id: &DurableId) -> Result<&Actor, StoreError> {
+        self.actors.get(id).ok_or(StoreError::NotApplied(Refusal::NoSuchActor))
+    }
+
+    fn actor_mut(&mut self, id: &DurableId) -> Result<&mut Actor, StoreError> {
+        self.actors.get_mut(id).ok_or(StoreError::NotApplied(Refusal::NoSuchActor))
+    }
+
+    fn owned(&self, id: &DurableId, epoch: Epoch) -> Result<&Actor, StoreError> {
+        let actor = self.actor(id)?;
+        actor.head.is_owned(epoch)?;
+        Ok(actor)
+    }
+
+    fn owned_mut(&mut self, id: &DurableId, epoch: Epoch) -> Result<&mut Actor, StoreError> {
+        let actor = self.actor_mut(id)?;
+        actor.head.is_owned(epoch)?;
+        Ok(actor)
+    }
+}
+
+impl Actor {
+    fn new(head: Head) -> Self {
+        Self {
+            head,
+            entries: VecDeque::new(),
+            snapshot: None,
+            inbox: Inbox::default(),
+            handled: Recent::default(),
+            outbox: BTreeMap::new(),
+            reminders: BTreeMap::new(),
+            children: BTreeMap::new(),
+            dead: BTreeMap::new(),
+        }
+    }
+
+    /// Whether a message was handled or given up. What lies among the dead letters is known for as long as it lies there.
+    fn has_handled(&self, message: MessageId) -> bool {
+        self.handled.contains(message) || self.dead.contains_key(&message)
+    }
+}
+
+/// How many rows a page has.
+fn page(limit: usize) -> usize {
+    limit.min(PAGE_ROWS_MAX)
+}

@@ -1,0 +1,94 @@
+//! What comes later.
+
+use std::collections::BTreeSet;
+
+use super::{Actor, Tables, page};
+use crate::id::{DurableId, Name, Target, WallTime};
+use crate::store::{Due, Firing, Refusal, Reminder, ReminderChange, StoreError};
+
+/// What became of a firing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Fired {
+    /// The reminder is not due at that time any more.
+    NotDue,
+    /// It is set to its next time, and nothing new is in the inbox.
+    Silent,
+    /// There is something new in this actor's inbox.
+    Told(Target),
+}
+
+impl Tables {
+    pub(crate) fn due(&self, now: WallTime, limit: usize) -> Due {
+        let mut times = self.due.iter().peekable();
+        let mut reminders = Vec::new();
+        while reminders.len() < page(limit)
+            && let Some((_, id, name)) = times.next_if(|(due, ..)| *due <= now)
+        {
+            let found = self.actors.get(id).and_then(|actor| Some((actor, actor.reminders.get(name)?)));
+            reminders.extend(found.map(|(actor, reminder)| (actor.head.target.clone(), reminder.clone())));
+        }
+        Due { reminders, next: times.peek().map(|(due, ..)| *due) }
+    }
+
+    pub(crate) fn fire(&mut self, firing: Firing, now: WallTime) -> Result<Fired, StoreError> {
+        let Self { actors, due, .. } = self;
+        let Some(actor) = actors.get_mut(&firing.actor) else { return Ok(Fired::NotDue) };
+        if actor.reminders.get(&firing.name).is_none_or(|reminder| reminder.due != firing.due) {
+            return Ok(Fired::NotDue);
+        }
+        let (mut head, mut ids, mut letters) = (actor.head.clone(), BTreeSet::new(), Vec::new());
+        for message in firing.messages {
+            if message.to.id != firing.actor {
+                return Err(Refusal::Malformed("a reminder's message is to its own actor").into());
+            }
+            head.is_of(&message.to)?;
+            if actor.known(message.id).is_none() && ids.insert(message.id) {
+                head = head.remind(&message, now)?;
+                letters.push((message, head.clone()));
+            }
+        }
+        actor.set_due(due, &firing.name, firing.next);
+        let fired = if letters.is_empty() { Fired::Silent } else { Fired::Told(head.target) };
+        letters.into_iter().for_each(|(message, head)| actor.put(message, head));
+        Ok(fired)
+    }
+}
+
+/// See [`Tables`].
+type Times = BTreeSet<(WallTime, DurableId, Name)>;
+
+impl Actor {
+    pub(super) fn change_reminders(&mut self, due: &mut Times, changes: Vec<ReminderChange>) {
+        for change in changes {
+            match change {
+                ReminderChange::Set(reminder) => {
+                    self.set_due(due, &reminder.name, None);
+                    due.insert(self.time_of(&reminder));
+                    self.reminders.insert(reminder.name.clone(), reminder);
+                }
+                ReminderChange::Cancel(name) => self.set_due(due, &name, None),
+            }
+        }
+    }
+
+    pub(super) fn cancel_reminders(&mut self, due: &mut Times) {
+        for reminder in std::mem::take(&mut self.reminders).values() {
+            due.remove(&self.time_of(reminder));
+        }
+    }
+
+    /// Sets when a reminder is due, if there is one; without a time it is not any more.
+    fn set_due(&mut self, due: &mut Times, name: &Name, next: Option<WallTime>) {
+        let Some(reminder) = self.reminders.remove(name) else { return };
+        due.remove(&self.time_of(&reminder));
+        if let Some(next) = next {
+            let reminder = Reminder { due: next, ..reminder };
+            due.insert(self.time_of(&reminder));
+            self.reminders.insert(reminder.name.clone(), reminder);
+        }
+    }
+
+    fn time_of(&self, reminder: &Reminder) -> (WallTime, DurableId, Name) {
+        (reminder.due, self.head.target.id.clone(), reminder.name.clone())
+    }
+}

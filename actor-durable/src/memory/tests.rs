@@ -1,0 +1,44 @@
+//! The suite of stores, on the one in memory, and what is its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::MemoryStore;
+use crate::id::WallTime;
+use crate::store::Store;
+use crate::testing::WallClock;
+use crate::testing::store_suite::Place;
+
+/// A store whose clock is moved by hand.
+struct Memory {
+    clock: WallClock,
+    store: MemoryStore,
+}
+
+impl Memory {
+    fn new() -> Self {
+        let clock = WallClock::at(WallTime::from_millis(1_800_000_000_000));
+        Self { store: MemoryStore::on(clock.executor()), clock }
+    }
+}
+
+#[async_trait]
+impl Place for Memory {
+    async fn open(&self) -> Arc<dyn Store> {
+        Arc::new(self.store.clone())
+    }
+
+    async fn pass(&self, time: Duration) {
+        self.clock.pass(time);
+    }
+
+    fn now(&self) -> WallTime {
+        self.clock.now()
+    }
+}
+
+mod suite {
+    crate::store_suite!(super::Memory::new());
+}

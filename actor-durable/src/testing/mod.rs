@@ -1,0 +1,7 @@
+//! What stores and durable actors are tested with: the contract of stores as a suite, a store that fails when it is told to,
+//! and a wall clock that is moved by hand. Behind the feature `testing`; must not live here: what production needs.
+
+mod clock;
+pub mod store_suite;
+
+pub use self::clock::WallClock;
