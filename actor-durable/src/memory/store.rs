@@ -92,6 +92,20 @@ impl Store for MemoryStore {
         self.tables().mark_delivered(actor, epoch, delivered)
     }
 
+    async fn transfer(
+        &self,
+        actor: &DurableId,
+        epoch: Epoch,
+        position: OutboxPosition,
+    ) -> Result<Enqueued, StoreError> {
+        let now = self.now();
+        let (told, enqueued) = self.tables().transfer(actor, epoch, position, now)?;
+        if let Some(target) = told {
+            self.tell(target);
+        }
+        Ok(enqueued)
+    }
+
     async fn enqueue(&self, message: Message) -> Result<Enqueued, StoreError> {
         let (now, to) = (self.now(), message.to.clone());
         let enqueued = self.tables().enqueue(message, now)?;

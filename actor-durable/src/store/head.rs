@@ -212,21 +212,20 @@ impl Head {
     ///
     /// # Errors
     ///
-    /// As [`remind`](Self::remind), and [`Refusal::TooOld`] by the time its id was made.
+    /// As [`accept`](Self::accept), and [`Refusal::TooOld`] by the time its id was made.
     pub fn enqueue(&self, message: &Message, now: WallTime) -> Result<Head, StoreError> {
-        let head = self.remind(message, now)?;
-        self.admits(message.id, now)?;
+        let head = self.accept(message, now)?;
+        admit(self.horizon, message.id, now)?;
         Ok(head)
     }
 
-    /// The head after a message of one of the actor's reminders has been put into the inbox. It may be old: a reminder fires
-    /// once for each time that it is due, however late.
+    /// [`enqueue`](Self::enqueue) of a message that comes once however old it is: of a reminder, or from an outbox.
     ///
     /// # Errors
     ///
     /// [`Refusal::WrongType`]; [`Refusal::Ended`]; [`Refusal::TooMany`]; [`Refusal::TooLarge`]; [`Refusal::FromTheFuture`] by
     /// the time its id was made.
-    pub fn remind(&self, message: &Message, now: WallTime) -> Result<Head, StoreError> {
+    pub fn accept(&self, message: &Message, now: WallTime) -> Result<Head, StoreError> {
         self.is_of(&message.to)?;
         within("a payload", message.body.bytes.len(), PAYLOAD_BYTES_MAX)?;
         check_headers(&message.headers)?;
@@ -253,18 +252,18 @@ impl Head {
     pub fn has_mail(&self) -> bool {
         self.waiting > 0 && !self.has_ended
     }
+}
 
-    /// Whether a message that is not remembered may be new.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal::TooOld`], [`Refusal::FromTheFuture`].
-    pub fn admits(&self, id: MessageId, now: WallTime) -> Result<(), Refusal> {
-        if id.made() <= self.horizon {
-            return Err(Refusal::TooOld { id, horizon: self.horizon });
-        }
-        is_past(id, now)
+/// Whether a message that is not remembered may be new, where those made until `horizon` may have been forgotten.
+///
+/// # Errors
+///
+/// [`Refusal::TooOld`], [`Refusal::FromTheFuture`].
+pub fn admit(horizon: WallTime, id: MessageId, now: WallTime) -> Result<(), Refusal> {
+    if id.made() <= horizon {
+        return Err(Refusal::TooOld { id, horizon });
     }
+    is_past(id, now)
 }
 
 fn is_past(id: MessageId, now: WallTime) -> Result<(), Refusal> {

@@ -100,6 +100,14 @@ pub struct Outgoing {
     pub headers: Headers,
 }
 
+impl Outgoing {
+    /// As it comes to a durable actor.
+    pub fn message(&self, from: DurableId, to: Target) -> Message {
+        let Self { id, reply_to, sent_at, body, headers, .. } = self.clone();
+        Message { to, id, from: Some(from), reply_to, sent_at, body, headers }
+    }
+}
+
 /// What becomes of the times at which a reminder was due while nobody was there to see to it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash, Serialize, Deserialize)]
 pub enum CatchUp {

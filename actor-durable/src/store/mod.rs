@@ -26,7 +26,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 pub use self::error::{Cause as ErrorCause, Refusal, StoreError};
-pub use self::head::{Claim, ClaimMode, Head};
+pub use self::head::{Claim, ClaimMode, Head, admit};
 pub use self::message::{
     Body, CatchUp, DeadLetter, Destination, Enqueued, Headers, Letter, Message, OutboxPosition, Outgoing,
     Reminder,
@@ -142,7 +142,7 @@ pub trait Store: Debug + Send + Sync + 'static {
         message: MessageId,
     ) -> Result<u32, StoreError>;
 
-    /// Drops what has arrived from an outbox; what is not there is passed over.
+    /// Drops what has arrived elsewhere from an outbox; what is not there is passed over.
     ///
     /// # Errors
     ///
@@ -153,6 +153,21 @@ pub trait Store: Debug + Send + Sync + 'static {
         epoch: Epoch,
         delivered: &[OutboxPosition],
     ) -> Result<(), StoreError>;
+
+    /// Moves a message from an outbox into the inbox of the actor it goes to: it leaves the one and is in the other, as one. So it
+    /// comes once however often this is called, and however old it is. One that is not in the outbox any more is
+    /// [`Enqueued::Waiting`]. One whose id the receiver remembers leaves the outbox and changes nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Fenced`]; [`Refusal::NoSuchActor`]; [`Refusal::Malformed`] if it goes to an outlet; and as
+    /// [`Head::enqueue`] of the receiver's, but that no message is too old: then it stays in the outbox.
+    async fn transfer(
+        &self,
+        actor: &DurableId,
+        epoch: Epoch,
+        position: OutboxPosition,
+    ) -> Result<Enqueued, StoreError>;
 
     /// Puts a message into an inbox, once for its id. An actor that nobody has heard of begins to be, in nobody's possession.
     ///

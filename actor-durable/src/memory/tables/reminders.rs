@@ -43,7 +43,7 @@ impl Tables {
             }
             head.is_of(&message.to)?;
             if actor.known(message.id).is_none() && ids.insert(message.id) {
-                head = head.remind(&message, now)?;
+                head = head.accept(&message, now)?;
                 letters.push((message, head.clone()));
             }
         }
