@@ -5,10 +5,12 @@
 mod id;
 pub mod limits;
 mod memory;
+mod redb;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+pub use self::redb::{RedbOptions, RedbStore};
 pub use id::{
     ActorType, BadName, DurableId, Epoch, MessageId, Name, OwnerId, Position, Sequence, Target, WallTime,
 };

@@ -52,3 +52,21 @@ pub const PAGE_ROWS_MAX: usize = 1_000;
 
 /// Whoever listens to a store's arrivals and falls behind by more is told that it has missed some.
 pub const ARRIVALS_BEHIND_MAX: usize = 1_024;
+
+/// One page of a list that a store gives has no more bytes, unless its first row alone has.
+pub const PAGE_BYTES_MAX: usize = 4 << 20;
+
+/// The embedded store keeps so much of its file in memory unless told otherwise, in bytes.
+pub const CACHE_BYTES_DEFAULT: usize = 64 << 20;
+
+/// So many operations wait for the embedded store's writer; whoever asks for one more waits for room.
+pub const WRITE_QUEUE_OPERATIONS_MAX: usize = 4_096;
+
+/// What waits for the embedded store's writer has no more bytes, unless it is one operation.
+pub const WRITE_QUEUE_BYTES_MAX: usize = 64 << 20;
+
+/// The embedded store writes no more operations at a time.
+pub const GROUP_OPERATIONS_MAX: usize = 1_024;
+
+/// The embedded store begins no further operation in a batch that has so many bytes.
+pub const GROUP_BYTES_MAX: usize = 8 << 20;

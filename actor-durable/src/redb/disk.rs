@@ -1,0 +1,130 @@
+//! What stands between redb and a file: keeps the header for last, and lets nothing through once it has failed.
+//!
+//! redb writes a commit in any order: the header, which makes it so, perhaps first. Here the header is held until all else
+//! is written and the file is about to be synced. So a write that fails for want of space leaves the header as it was, and
+//! it is certain that the commit did not happen.
+
+use std::io;
+use std::ops::Bound;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use redb::{BackendError, StorageBackend};
+
+/// What the writer knows of the disk.
+#[derive(Debug, Default)]
+pub(super) struct Health {
+    is_sealed: AtomicBool,
+    was_published: AtomicBool,
+}
+
+impl Health {
+    /// A commit begins: nothing of it can be seen in the file yet.
+    pub(super) fn begin(&self) {
+        self.was_published.store(false, Ordering::Release);
+    }
+
+    /// Whether a header was written since: what it says may be seen by whoever opens the file.
+    pub(super) fn was_published(&self) -> bool {
+        self.was_published.load(Ordering::Acquire)
+    }
+
+    /// Nothing is written any more.
+    pub(super) fn seal(&self) {
+        self.is_sealed.store(true, Ordering::Release);
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Disk<B> {
+    inner: B,
+    health: Arc<Health>,
+    /// The header that waits for the sync. It lies at the file's beginning.
+    header: Mutex<Option<Vec<u8>>>,
+}
+
+impl<B: StorageBackend> Disk<B> {
+    pub(super) fn new(inner: B, health: Arc<Health>) -> Self {
+        Self { inner, health, header: Mutex::new(None) }
+    }
+
+    fn header(&self) -> MutexGuard<'_, Option<Vec<u8>>> {
+        self.header.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_open(&self) -> io::Result<()> {
+        if self.health.is_sealed.load(Ordering::Acquire) {
+            return Err(io::Error::other("nothing is written to a file that has failed"));
+        }
+        Ok(())
+    }
+}
+
+impl<B: StorageBackend> StorageBackend for Disk<B> {
+    fn len(&self) -> io::Result<u64> {
+        self.inner.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.inner.read(offset, out)?;
+        let header = self.header();
+        let Some(held) = header.as_ref() else { return Ok(()) };
+        if let Some(from) = usize::try_from(offset).ok().and_then(|offset| held.get(offset..)) {
+            let shared = from.len().min(out.len());
+            out[..shared].copy_from_slice(&from[..shared]);
+        }
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.is_open()?;
+        self.inner.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.is_open()?;
+        if let Some(header) = self.header().take() {
+            self.health.was_published.store(true, Ordering::Release);
+            self.inner.write(0, &header)?;
+        }
+        self.inner.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.is_open()?;
+        if offset > 0 {
+            return self.inner.write(offset, data);
+        }
+        *self.header() = Some(data.to_vec());
+        Ok(())
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.inner.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.inner.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.inner.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.inner.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.inner.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.inner.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.inner.query_lock_range(start, end)
+    }
+}

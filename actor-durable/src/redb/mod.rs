@@ -1,0 +1,352 @@
+//! The embedded store, over redb: one file, in one process at a time.
+//!
+//! ```text
+//!  operations ──► queue ──► one writer thread ──► one transaction, one fsync for all that waited
+//!  reads ───────► threads that may block ───────► a snapshot each: no read waits for a write
+//! ```
+//!
+//! Keys, tables and rows are described in `docs/book/store-format.md`.
+
+mod arrivals;
+mod disk;
+mod error;
+mod keys;
+mod open;
+mod reads;
+mod shared;
+mod view;
+mod world;
+mod write;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use actor_core::Executor;
+use async_trait::async_trait;
+use bytes::Bytes;
+use redb::Database;
+
+use self::disk::Health;
+use self::error::Trouble;
+use self::open::Opening;
+use self::shared::Shared;
+use self::view::Tables;
+use self::world::World;
+use self::write::{
+    Acquire, BeginAttempt, Delete, Enqueue, Fire, MarkDelivered, Operation, Purge, Release, Revive,
+    SaveSnapshot, Transfer,
+};
+use self::writer::Queue;
+use crate::id::{DurableId, Epoch, MessageId, OwnerId, Position, Sequence, Target, WallTime};
+use crate::limits::CACHE_BYTES_DEFAULT;
+use crate::store::{
+    Arrivals, Claim, DeadLetter, Due, Enqueued, Entry, ErrorCause, Firing, Head, Letter, Message,
+    OutboxPosition, Recovery, Refusal, Snapshot, Store, StoreError, TurnCommit,
+};
+
+/// How a [`RedbStore`] is opened. See [`RedbStore::options`].
+#[derive(Clone, Debug)]
+pub struct RedbOptions {
+    executor: Executor,
+    opening: Opening,
+}
+
+impl RedbOptions {
+    /// So much of the file is kept in memory, in bytes; [`CACHE_BYTES_DEFAULT`] unless said.
+    #[must_use]
+    pub fn cache_bytes(mut self, bytes: usize) -> Self {
+        self.opening.cache_bytes = bytes;
+        self
+    }
+
+    /// Opens a file without looking through it if it was closed in good order. It opens at once, however large it is; but
+    /// damage that came to it since is seen only where it is read, and not all of it: what cannot be found for damage may
+    /// count as not there. Unless said, each opening checks the sums of the whole file, as is done in any case after a
+    /// process has ended without closing it.
+    #[must_use]
+    pub fn trust_clean_files(mut self) -> Self {
+        self.opening.is_checked = false;
+        self
+    }
+
+    /// What tells the time, and runs reads where they may block. [`Executor::tokio`] unless said.
+    #[must_use]
+    pub fn executor(mut self, executor: Executor) -> Self {
+        self.executor = executor;
+        self
+    }
+
+    /// Opens a file, or makes it. It has no other name in its directory while it is being made than its own with an ending.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::InUse`] if another process has it, or this one already; [`Refusal::Damaged`]; [`Refusal::FutureVersion`];
+    /// [`Refusal::ReadOnly`]; [`Refusal::NoSpace`]; [`Refusal::Unavailable`] for all else that keeps a file from being opened.
+    pub async fn open(self, path: impl AsRef<Path>) -> Result<RedbStore, StoreError> {
+        let path = path.as_ref().to_owned();
+        let Self { executor, opening } = self;
+        let clock = executor.clone();
+        let opened = executor.spawn_blocking(move || open::open_file(&path, opening, &clock)).await;
+        let (database, health) = opened.ok_or_else(no_answer)??;
+        RedbStore::start(database, health, executor)
+    }
+}
+
+/// Keeps durable actors in a file, by redb.
+///
+/// What it has answered with `Ok` outlives the process and the machine: it is synced to the disk before. Many operations at a
+/// time share one sync.
+///
+/// # Failure
+///
+/// If a write or a sync fails the store closes for good: those who waited are told what is certain, everybody after
+/// [`Refusal::Closed`]. Opening the file anew shows what is there; a failed sync is never tried again on the same file.
+///
+/// # Leases
+///
+/// Only one process can have the file, so leases are kept in memory, and those of earlier processes are over.
+///
+/// # Dropping
+///
+/// Waits for what is under way, for a sync or two; [`close`](Self::close) does not block the thread.
+#[derive(Debug)]
+pub struct RedbStore {
+    shared: Arc<Shared>,
+    /// `None` once it is dropped.
+    queue: Option<Queue>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl RedbStore {
+    /// Opens a file, or makes it. See [`RedbOptions::open`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::options().open(path).await
+    }
+
+    /// How else a file may be opened.
+    pub fn options() -> RedbOptions {
+        let opening = Opening { cache_bytes: CACHE_BYTES_DEFAULT, is_checked: true };
+        RedbOptions { executor: Executor::tokio(), opening }
+    }
+
+    fn start(database: Database, health: Arc<Health>, executor: Executor) -> Result<Self, StoreError> {
+        let shared = Arc::new(Shared::new(database, health, World::new(executor)));
+        let (queue, writer) = Queue::new(shared.clone());
+        let thread = std::thread::Builder::new().name("actor-durable-redb".into());
+        let writer = thread.spawn(|| writer.run()).map_err(error::io)?;
+        Ok(Self { shared, queue: Some(queue), writer: Some(writer) })
+    }
+
+    /// Finishes what was asked for, closes the file and gives it back to the system.
+    pub async fn close(self) {
+        let executor = self.shared.world().executor().clone();
+        executor.spawn_blocking(move || drop(self)).await;
+    }
+
+    /// Makes the file as small as it can be. Nothing else is done meanwhile, neither read nor written, and everybody waits: it
+    /// takes as long as writing the whole file does. Says whether anything was gained.
+    ///
+    /// # Errors
+    ///
+    /// As all operations; what is stored is not changed by any of it.
+    pub async fn compact(&self) -> Result<bool, StoreError> {
+        self.queue()?.compact().await
+    }
+
+    fn queue(&self) -> Result<&Queue, StoreError> {
+        self.queue.as_ref().ok_or_else(|| self.shared.closed())
+    }
+
+    async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, StoreError> {
+        self.queue()?.write(operation).await
+    }
+
+    /// Reads where it keeps no task waiting.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Tables) -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.shared.is_open()?;
+        let shared = self.shared.clone();
+        let executor = self.shared.world().executor();
+        executor.spawn_blocking(move || shared.read(work)).await.ok_or_else(no_answer)?
+    }
+}
+
+impl Drop for RedbStore {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(writer) = self.writer.take() {
+            // Its panics are contained; there is nothing to hear.
+            let _ = writer.join();
+        }
+    }
+}
+
+fn no_answer() -> StoreError {
+    Refusal::Unavailable(ErrorCause::new("the runtime is shutting down")).into()
+}
+
+#[async_trait]
+impl Store for RedbStore {
+    async fn renew(&self, owner: OwnerId, lease: Duration) -> Result<(), StoreError> {
+        self.shared.is_open()?;
+        self.shared.world().renew(owner, lease);
+        Ok(())
+    }
+
+    async fn retire(&self, owner: OwnerId) -> Result<(), StoreError> {
+        self.shared.is_open()?;
+        self.shared.world().retire(owner);
+        Ok(())
+    }
+
+    async fn acquire(&self, claim: Claim) -> Result<Head, StoreError> {
+        self.write(Acquire(claim)).await
+    }
+
+    async fn release(&self, actor: &DurableId, epoch: Epoch) -> Result<(), StoreError> {
+        self.write(Release { actor: actor.clone(), epoch }).await
+    }
+
+    async fn load(&self, actor: &DurableId, epoch: Epoch) -> Result<Recovery, StoreError> {
+        let actor = actor.clone();
+        self.read(move |tables| reads::load(tables, &actor, epoch)).await
+    }
+
+    async fn entries(
+        &self,
+        actor: &DurableId,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let actor = actor.clone();
+        self.read(move |tables| tables.actor(&actor).entries(after, limit)).await
+    }
+
+    async fn inbox(
+        &self,
+        actor: &DurableId,
+        epoch: Epoch,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<Letter>, StoreError> {
+        let actor = actor.clone();
+        self.read(move |tables| reads::inbox(tables, &actor, epoch, after, limit)).await
+    }
+
+    async fn commit_turn(&self, commit: TurnCommit) -> Result<(), StoreError> {
+        self.write(commit).await
+    }
+
+    async fn save_snapshot(
+        &self,
+        actor: &DurableId,
+        epoch: Epoch,
+        snapshot: Snapshot,
+        trim: Option<Sequence>,
+    ) -> Result<(), StoreError> {
+        self.write(SaveSnapshot { actor: actor.clone(), epoch, snapshot, trim }).await
+    }
+
+    async fn begin_attempt(
+        &self,
+        actor: &DurableId,
+        epoch: Epoch,
+        message: MessageId,
+    ) -> Result<u32, StoreError> {
+        self.write(BeginAttempt { actor: actor.clone(), epoch, message }).await
+    }
+
+    async fn mark_delivered(
+        &self,
+        actor: &DurableId,
+        epoch: Epoch,
+        delivered: &[OutboxPosition],
+    ) -> Result<(), StoreError> {
+        let delivered = delivered.to_vec();
+        self.write(MarkDelivered { actor: actor.clone(), epoch, delivered }).await
+    }
+
+    async fn transfer(
+        &self,
+        actor: &DurableId,
+        epoch: Epoch,
+        position: OutboxPosition,
+    ) -> Result<Enqueued, StoreError> {
+        self.write(Transfer { actor: actor.clone(), epoch, position }).await
+    }
+
+    async fn enqueue(&self, message: Message) -> Result<Enqueued, StoreError> {
+        self.write(Enqueue(message)).await
+    }
+
+    async fn reply(
+        &self,
+        actor: &DurableId,
+        message: MessageId,
+    ) -> Result<Option<Option<Bytes>>, StoreError> {
+        let actor = actor.clone();
+        self.read(move |tables| reads::reply(tables, &actor, message)).await
+    }
+
+    async fn due(&self, now: WallTime, limit: usize) -> Result<Due, StoreError> {
+        self.read(move |tables| reads::due(tables, now, limit)).await
+    }
+
+    async fn fire(&self, firing: Firing) -> Result<bool, StoreError> {
+        self.write(Fire(firing)).await
+    }
+
+    async fn waiting(&self, after: Option<&DurableId>, limit: usize) -> Result<Vec<Target>, StoreError> {
+        let after = after.cloned();
+        let shared = self.shared.clone();
+        self.read(move |tables| reads::waiting(tables, shared.world(), after.as_ref(), limit)).await
+    }
+
+    fn arrivals(&self) -> Box<dyn Arrivals> {
+        Box::new(self.shared.bell().listen())
+    }
+
+    async fn actors(&self, after: Option<&DurableId>, limit: usize) -> Result<Vec<Head>, StoreError> {
+        let after = after.cloned();
+        self.read(move |tables| view::heads(&tables.rows, after.as_ref(), limit)).await
+    }
+
+    async fn head(&self, actor: &DurableId) -> Result<Option<Head>, StoreError> {
+        let actor = actor.clone();
+        self.read(move |tables| tables.actor(&actor).try_head()).await
+    }
+
+    async fn delete(&self, actor: &DurableId, epoch: Epoch) -> Result<(), StoreError> {
+        self.write(Delete { actor: actor.clone(), epoch }).await
+    }
+
+    async fn dead_letters(
+        &self,
+        actor: &DurableId,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, StoreError> {
+        let actor = actor.clone();
+        self.read(move |tables| reads::dead_letters(tables, &actor, after, limit)).await
+    }
+
+    async fn revive(&self, actor: &DurableId, message: MessageId) -> Result<(), StoreError> {
+        self.write(Revive { actor: actor.clone(), message }).await
+    }
+
+    async fn purge(&self, actor: &DurableId, message: MessageId) -> Result<(), StoreError> {
+        self.write(Purge { actor: actor.clone(), message }).await
+    }
+}

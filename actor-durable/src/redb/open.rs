@@ -1,0 +1,150 @@
+//! Opens a file: makes it if there is none, and sees that it is a store of a version that is known.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use actor_core::Executor;
+use redb::backends::FileBackend;
+use redb::{Builder, Database, ReadTransaction, ReadableDatabase, StorageBackend, TableHandle};
+
+use super::disk::{Disk, Health};
+use super::error::{self, Trouble, damaged, panic_text};
+use super::keys::{self, BUSY, DUE, FORMAT, FORMAT_KEY, META, ROWS};
+use crate::store::Refusal;
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opening {
+    pub(super) cache_bytes: usize,
+    pub(super) is_checked: bool,
+}
+
+/// Opens a file, or makes it.
+pub(super) fn open_file(
+    path: &Path,
+    opening: Opening,
+    executor: &Executor,
+) -> Result<(Database, Arc<Health>), Refusal> {
+    if !path.try_exists().map_err(error::io)? {
+        create(path, opening, executor)?;
+    }
+    let file = OpenOptions::new().read(true).write(true).open(path).map_err(error::io)?;
+    if file.metadata().map_err(error::io)?.len() == 0 {
+        return Err(damaged("it is empty"));
+    }
+    open_backend(backend(file)?, opening)
+}
+
+/// Makes a file beside and gives it its name when it is whole, so that under its name there is never half a store.
+fn create(path: &Path, opening: Opening, executor: &Executor) -> Result<(), Refusal> {
+    let beside = beside(path, executor);
+    let made = make(&beside, opening).and_then(|()| match std::fs::hard_link(&beside, path) {
+        // Somebody else was faster; theirs is as good.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        // No links on this file system.
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+            std::fs::rename(&beside, path).map_err(error::io)
+        }
+        linked => linked.map_err(error::io),
+    });
+    let _ = std::fs::remove_file(&beside);
+    made?;
+    sync_directory(path)
+}
+
+fn beside(path: &Path, executor: &Executor) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{:016x}.new", executor.random_u64()));
+    path.with_file_name(name)
+}
+
+fn make(path: &Path, opening: Opening) -> Result<(), Refusal> {
+    let file = OpenOptions::new().read(true).write(true).create_new(true).open(path).map_err(error::io)?;
+    let (database, _) = open_backend(backend(file)?, opening)?;
+    database.close().map_err(error::opening)
+}
+
+/// A new name is in its directory for good only once the directory is synced.
+fn sync_directory(path: &Path) -> Result<(), Refusal> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if cfg!(unix) {
+        let directory = File::open(parent.unwrap_or(Path::new("."))).map_err(error::io)?;
+        directory.sync_all().map_err(error::io)?;
+    }
+    Ok(())
+}
+
+fn backend(file: File) -> Result<FileBackend, Refusal> {
+    FileBackend::new(file).map_err(error::opening)
+}
+
+/// Opens what lies on a backend, or makes it if there is nothing.
+pub(super) fn open_backend(
+    backend: impl StorageBackend,
+    opening: Opening,
+) -> Result<(Database, Arc<Health>), Refusal> {
+    let health = Arc::new(Health::default());
+    let disk = Disk::new(backend, health.clone());
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        let database = Builder::new()
+            .set_cache_size(opening.cache_bytes)
+            .set_check_integrity_on_open(opening.is_checked)
+            .create_with_backend(disk)
+            .map_err(error::opening)?;
+        prepare(&database)?;
+        Ok(database)
+    }));
+    let opened =
+        opened.unwrap_or_else(|panic| Err(damaged(format!("redb has panicked: {}", panic_text(&*panic)))));
+    Ok((opened?, health))
+}
+
+/// Sees that the file is a store of a version that is known; makes an empty one into a store.
+fn prepare(database: &Database) -> Result<(), Refusal> {
+    prepared(database).map_err(super::writer::failure)
+}
+
+fn prepared(database: &Database) -> Result<(), Trouble> {
+    let transaction = database.begin_read()?;
+    let mut tables = transaction.list_tables()?.map(|table| table.name().to_owned()).collect::<Vec<_>>();
+    tables.sort_unstable();
+    if tables.is_empty() {
+        drop(transaction);
+        return initialise(database);
+    }
+    if !tables.iter().any(|table| table == META.name()) {
+        return Err(damaged(format!("it is no store: its tables are {}", tables.join(", "))).into());
+    }
+    let version = version(&transaction)?;
+    if version > FORMAT {
+        let what = "the store".into();
+        return Err(Refusal::FutureVersion { what, found: version, known: FORMAT }.into());
+    }
+    if version < FORMAT || tables != [BUSY.name(), DUE.name(), META.name(), ROWS.name()] {
+        return Err(damaged(format!("it is of version {version}, with tables {}", tables.join(", "))).into());
+    }
+    super::view::Tables::open(&transaction)?;
+    Ok(())
+}
+
+fn version(transaction: &ReadTransaction) -> Result<u32, Trouble> {
+    let meta = transaction.open_table(META)?;
+    let row = redb::ReadableTable::get(&meta, FORMAT_KEY)?;
+    let row = row.ok_or_else(|| damaged("it does not say of which version it is"))?;
+    Ok(u32::from_le_bytes(keys::unseal(FORMAT_KEY, row.value())?))
+}
+
+fn initialise(database: &Database) -> Result<(), Trouble> {
+    let transaction = database.begin_write()?;
+    {
+        transaction.open_table(ROWS)?;
+        transaction.open_table(DUE)?;
+        transaction.open_table(BUSY)?;
+        let mut meta = transaction.open_table(META)?;
+        meta.insert(FORMAT_KEY, keys::seal(FORMAT_KEY, &FORMAT.to_le_bytes()).as_slice())?;
+    }
+    Ok(transaction.commit()?)
+}

@@ -1,0 +1,52 @@
+//! What a store knows beside its file: the time, and who lives.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use actor_core::{Executor, Instant};
+
+use crate::id::{OwnerId, WallTime};
+
+/// Leases are by the monotonic clock and in memory: only one process can have the file, so those of an earlier one are void.
+#[derive(Debug)]
+pub(super) struct World {
+    executor: Executor,
+    leases: Mutex<BTreeMap<OwnerId, Instant>>,
+}
+
+impl World {
+    pub(super) fn new(executor: Executor) -> Self {
+        Self { executor, leases: Mutex::default() }
+    }
+
+    pub(super) fn executor(&self) -> &Executor {
+        &self.executor
+    }
+
+    pub(super) fn now(&self) -> WallTime {
+        WallTime::from_unix(self.executor.unix_time())
+    }
+
+    fn leases(&self) -> MutexGuard<'_, BTreeMap<OwnerId, Instant>> {
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins or prolongs a lease; those that are over are forgotten.
+    pub(super) fn renew(&self, owner: OwnerId, lease: Duration) {
+        let now = self.executor.now();
+        let mut leases = self.leases();
+        leases.retain(|_, until| *until > now);
+        leases.insert(owner, now + lease);
+    }
+
+    pub(super) fn retire(&self, owner: OwnerId) {
+        self.leases().remove(&owner);
+    }
+
+    /// Whether the lease of an owner is not over.
+    pub(super) fn is_alive(&self, owner: OwnerId) -> bool {
+        let now = self.executor.now();
+        self.leases().get(&owner).is_some_and(|until| *until > now)
+    }
+}

@@ -1,0 +1,186 @@
+//! The outcome of turns.
+
+use std::collections::BTreeSet;
+
+use super::{Operation, Writing};
+use crate::id::{MessageId, Name};
+use crate::limits::{CHILDREN_MAX, REMINDERS_MAX};
+use crate::redb::error::Trouble;
+use crate::redb::keys::{Keys, Kind, Place, Turn};
+use crate::redb::view::{Rows, View};
+use crate::store::{
+    ChildChange, Handled, Head, Refusal, Reminder, ReminderChange, Source, StoreError, TurnCommit,
+};
+
+/// What was looked up before anything is written.
+struct Plan {
+    before: Head,
+    after: Head,
+    /// The messages that leave the inbox.
+    taken: Vec<(MessageId, Place)>,
+    /// The reminders that are there.
+    reminders: Vec<Reminder>,
+}
+
+impl Plan {
+    fn of<T: Rows>(actor: &View<'_, T>, commit: &TurnCommit) -> Result<Self, Trouble> {
+        let before = actor.owned(commit.epoch)?;
+        commit.check()?;
+        let after = before.commit(commit)?;
+        let taken = taken(actor, commit)?;
+        let has_reminders = !commit.reminders.is_empty() || commit.ends;
+        let reminders = if has_reminders { actor.all(Kind::Reminder)? } else { Vec::new() };
+        check_reminders(&reminders, &commit.reminders)?;
+        check_children(actor, &commit.children)?;
+        Ok(Self { before, after, taken, reminders })
+    }
+}
+
+/// Where the messages lie that leave the inbox; none of those that are handled was handled before.
+fn taken<T: Rows>(actor: &View<'_, T>, commit: &TurnCommit) -> Result<Vec<(MessageId, Place)>, Trouble> {
+    let dead = || commit.dead.iter().map(|dead| dead.letter.message.id);
+    for message in commit.handled.iter().map(|handled| handled.message).chain(dead()) {
+        if actor.handled(message)?.is_some() {
+            return Err(Refusal::AlreadyHandled(message).into());
+        }
+    }
+    let handled = commit.handled.iter().filter(|handled| handled.was == Source::Inbox);
+    let leaving = handled.map(|handled| handled.message).chain(dead()).chain(commit.dropped.iter().copied());
+    let place = |message| match actor.place(message)? {
+        Some(place) => Ok((message, place)),
+        None => Err(Refusal::NoSuchMessage(message).into()),
+    };
+    leaving.map(place).collect()
+}
+
+fn check_reminders(stored: &[Reminder], changes: &[ReminderChange]) -> Result<(), StoreError> {
+    let mut names: BTreeSet<&Name> = stored.iter().map(|reminder| &reminder.name).collect();
+    for change in changes {
+        match change {
+            ReminderChange::Set(reminder) => names.insert(&reminder.name),
+            ReminderChange::Cancel(name) => names.remove(name),
+        };
+    }
+    too_many("reminders", names.len(), REMINDERS_MAX)
+}
+
+fn check_children<T: Rows>(actor: &View<'_, T>, changes: &[ChildChange]) -> Result<(), Trouble> {
+    if !changes.iter().any(|change| matches!(change, ChildChange::Add(_))) {
+        return Ok(());
+    }
+    let start = actor.keys.row(Kind::Child, &[]);
+    let mut names: BTreeSet<Vec<u8>> = BTreeSet::new();
+    for pair in actor.pairs(Kind::Child)? {
+        let (key, _) = pair?;
+        names.insert(key.value()[start.len()..].to_vec());
+    }
+    for change in changes {
+        match change {
+            ChildChange::Add(child) => names.insert(child.name.as_str().as_bytes().to_vec()),
+            ChildChange::Remove(name) => names.remove(name.as_str().as_bytes()),
+        };
+    }
+    Ok(too_many("children", names.len(), CHILDREN_MAX)?)
+}
+
+fn too_many(what: &'static str, count: usize, max: usize) -> Result<(), StoreError> {
+    if count > max { Err(Refusal::TooMany { what, max }.into()) } else { Ok(()) }
+}
+
+impl Operation for TurnCommit {
+    type Output = ();
+
+    fn bytes(&self) -> usize {
+        let events = self.entries.iter().flat_map(|entry| &entry.events).map(|event| event.bytes.len());
+        let state = self.state.iter().map(|state| state.body.bytes.len());
+        let replies = self.handled.iter().filter_map(|handled| handled.reply.as_ref()).map(bytes::Bytes::len);
+        let sent = self.outbox.iter().map(|outgoing| outgoing.body.bytes.len());
+        events.chain(state).chain(replies).chain(sent).sum()
+    }
+
+    fn apply(&self, writing: &mut Writing<'_>) -> Result<(), Trouble> {
+        let actor = writing.actor(&self.actor);
+        let plan = Plan::of(&actor, self)?;
+        let keys = actor.keys;
+        writing.put_turn(&keys, &plan, self)?;
+        writing.put_messages(&keys, &plan, self)?;
+        writing.change_reminders(&keys, plan.reminders, self)?;
+        writing.change_children(&keys, &self.children)?;
+        writing.put_head(&keys, &plan.after)
+    }
+}
+
+impl Writing<'_> {
+    fn put_turn(&mut self, keys: &Keys, plan: &Plan, commit: &TurnCommit) -> Result<(), Trouble> {
+        for entry in &commit.entries {
+            self.put(&keys.entry(entry.sequence), entry)?;
+        }
+        if let Some(state) = &commit.state {
+            self.put(&keys.snapshot(), state)?;
+        }
+        self.trim(keys, plan.before.trimmed, plan.after.trimmed)
+    }
+
+    fn put_messages(&mut self, keys: &Keys, plan: &Plan, commit: &TurnCommit) -> Result<(), Trouble> {
+        for (message, place) in &plan.taken {
+            self.drop_letter(keys, *message, *place)?;
+        }
+        let dead = commit.dead.iter().map(|dead| dead.letter.message.id);
+        let dead = dead.map(|message| Handled { message, was: Source::Inbox, reply: None });
+        for (index, handled) in (0..).zip(commit.handled.iter().cloned().chain(dead)) {
+            self.put_handled(keys, Turn { sequence: commit.last(), index }, &handled)?;
+        }
+        for dead in &commit.dead {
+            self.put(&keys.dead_letter(dead.letter.message.id), dead)?;
+        }
+        for outgoing in &commit.outbox {
+            self.put(&keys.outgoing(outgoing.position), outgoing)?;
+        }
+        commit.forget.iter().try_for_each(|message| self.forget(keys, commit, *message))
+    }
+
+    /// What waits in the inbox is not forgotten: it would be handled again.
+    fn forget(&mut self, keys: &Keys, commit: &TurnCommit, message: MessageId) -> Result<(), Trouble> {
+        let actor = self.actor(&commit.actor);
+        let Some((turn, _)) = actor.handled(message)? else { return Ok(()) };
+        if actor.place(message)?.is_some() {
+            return Ok(());
+        }
+        self.drop_handled(keys, message, turn)
+    }
+
+    fn change_reminders(
+        &mut self,
+        keys: &Keys,
+        mut stored: Vec<Reminder>,
+        commit: &TurnCommit,
+    ) -> Result<(), Trouble> {
+        for change in &commit.reminders {
+            let (ReminderChange::Set(Reminder { name, .. }) | ReminderChange::Cancel(name)) = change;
+            let index = stored.iter().position(|reminder| reminder.name == *name);
+            let before = index.map(|index| stored.swap_remove(index));
+            match (change, before) {
+                (ReminderChange::Set(reminder), before) => {
+                    self.put_reminder(keys, before.as_ref(), reminder)?;
+                    stored.push(reminder.clone());
+                }
+                (ReminderChange::Cancel(_), Some(before)) => self.drop_reminder(keys, &before)?,
+                (ReminderChange::Cancel(_), None) => {}
+            }
+        }
+        if commit.ends {
+            stored.iter().try_for_each(|reminder| self.drop_reminder(keys, reminder))?;
+        }
+        Ok(())
+    }
+
+    fn change_children(&mut self, keys: &Keys, changes: &[ChildChange]) -> Result<(), Trouble> {
+        for change in changes {
+            match change {
+                ChildChange::Add(child) => self.put(&keys.child(&child.name), child)?,
+                ChildChange::Remove(name) => self.drop_row(&keys.child(name))?,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,236 @@
+//! The writer: one thread that puts all that is asked for at a time into one transaction, and syncs once for all of it.
+//!
+//! ```text
+//!  callers ── bounded queue ──► apply each (refused: nothing changed) ──► commit, one fsync ──► answer all
+//! ```
+//!
+//! It does not wait for company: what has come while it worked is the next batch, and what comes while a batch is applied
+//! joins it. If the commit fails the store is closed for good. Where the header was not written yet it is certain that
+//! nothing was changed; else nobody knows until the file is opened anew.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use redb::{Database, WriteTransaction};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+use super::error::{self, Trouble};
+use super::shared::Shared;
+use super::write::{Operation, Writing};
+use crate::limits::{
+    GROUP_BYTES_MAX, GROUP_OPERATIONS_MAX, WRITE_QUEUE_BYTES_MAX, WRITE_QUEUE_OPERATIONS_MAX,
+};
+use crate::store::{ErrorCause, Refusal, StoreError};
+
+/// Where callers put what they ask for.
+pub(super) struct Queue {
+    sender: mpsc::Sender<Asked>,
+    /// The bytes that there is room for.
+    room: Arc<Semaphore>,
+    shared: Arc<Shared>,
+}
+
+enum Asked {
+    Write(Box<dyn Job>, OwnedSemaphorePermit),
+    Compact(oneshot::Sender<Result<bool, StoreError>>),
+}
+
+/// Bytes are counted by the kibibyte, so that the count fits what semaphores take.
+const ROOM_UNIT: usize = 1 << 10;
+
+impl Queue {
+    pub(super) fn new(shared: Arc<Shared>) -> (Self, Writer) {
+        let (sender, asked) = mpsc::channel(WRITE_QUEUE_OPERATIONS_MAX);
+        let room = Arc::new(Semaphore::new(WRITE_QUEUE_BYTES_MAX / ROOM_UNIT));
+        (Self { sender, room, shared: shared.clone() }, Writer { asked, shared })
+    }
+
+    /// Has an operation done. Waits for room, then for its batch.
+    pub(super) async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, StoreError> {
+        self.shared.is_open()?;
+        let units = (operation.bytes() / ROOM_UNIT + 1).min(WRITE_QUEUE_BYTES_MAX / ROOM_UNIT);
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        let permit = self.room.clone().acquire_many_owned(units).await;
+        let permit = permit.map_err(|_| self.shared.closed())?;
+        let (answer, answered) = oneshot::channel();
+        let job = Box::new(Pending { operation, outcome: None, answer });
+        self.ask(Asked::Write(job, permit)).await?;
+        answered.await.unwrap_or_else(|_| Err(unanswered()))
+    }
+
+    pub(super) async fn compact(&self) -> Result<bool, StoreError> {
+        self.shared.is_open()?;
+        let (answer, answered) = oneshot::channel();
+        self.ask(Asked::Compact(answer)).await?;
+        answered.await.unwrap_or_else(|_| Err(unanswered()))
+    }
+
+    async fn ask(&self, asked: Asked) -> Result<(), StoreError> {
+        self.sender.send(asked).await.map_err(|_| self.shared.closed())
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Queue")
+    }
+}
+
+fn unanswered() -> StoreError {
+    StoreError::Unknown(ErrorCause::new("the writer has ended"))
+}
+
+/// An operation that somebody waits for.
+trait Job: Send {
+    fn bytes(&self) -> usize;
+
+    /// Does it, and keeps what came out until the commit.
+    fn apply(&mut self, writing: &mut Writing<'_>) -> Result<(), Refusal>;
+
+    /// Tells what came out: of the operation, or of the whole batch.
+    fn answer(self: Box<Self>, batch: Result<(), StoreError>);
+}
+
+struct Pending<O: Operation> {
+    operation: O,
+    outcome: Option<Result<O::Output, StoreError>>,
+    answer: oneshot::Sender<Result<O::Output, StoreError>>,
+}
+
+impl<O: Operation> Job for Pending<O> {
+    fn bytes(&self) -> usize {
+        self.operation.bytes()
+    }
+
+    fn apply(&mut self, writing: &mut Writing<'_>) -> Result<(), Refusal> {
+        self.outcome = Some(match self.operation.apply(writing) {
+            Ok(output) => Ok(output),
+            Err(Trouble::Refused(error)) => Err(error),
+            Err(Trouble::Failed(refusal)) => return Err(refusal),
+        });
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, batch: Result<(), StoreError>) {
+        let Self { outcome, answer, .. } = *self;
+        let outcome = match batch {
+            Ok(()) => outcome.unwrap_or_else(|| Err(unanswered())),
+            Err(error) => Err(error),
+        };
+        // A caller that has gone is not told.
+        let _ = answer.send(outcome);
+    }
+}
+
+/// The thread's end of the queue.
+pub(super) struct Writer {
+    asked: mpsc::Receiver<Asked>,
+    shared: Arc<Shared>,
+}
+
+/// What is written together.
+#[derive(Default)]
+struct Batch {
+    jobs: Vec<(Box<dyn Job>, OwnedSemaphorePermit)>,
+    bytes: usize,
+}
+
+impl Batch {
+    fn has_room(&self) -> bool {
+        self.jobs.len() < GROUP_OPERATIONS_MAX && self.bytes < GROUP_BYTES_MAX
+    }
+}
+
+impl Writer {
+    /// Works until all queues are gone, then closes the file.
+    pub(super) fn run(mut self) {
+        let mut left = None;
+        while let Some(asked) = left.take().or_else(|| self.asked.blocking_recv()) {
+            match asked {
+                Asked::Compact(answer) => drop(answer.send(self.shared.compact())),
+                Asked::Write(job, permit) => left = self.write(job, permit),
+            }
+        }
+        self.shared.end("its owner has dropped it");
+    }
+
+    /// Writes a batch that begins with this job. Gives back what was taken from the queue and is not of the batch.
+    fn write(&mut self, first: Box<dyn Job>, permit: OwnedSemaphorePermit) -> Option<Asked> {
+        let mut batch = Batch { bytes: first.bytes(), jobs: vec![(first, permit)] };
+        let mut left = None;
+        let shared = self.shared.clone();
+        let outcome = shared.with_database(|database| {
+            shared.health().begin();
+            catch_unwind(AssertUnwindSafe(|| self.transact(database, &mut batch, &mut left))).unwrap_or_else(
+                |panic| {
+                    let text = error::panic_text(&*panic);
+                    Err(Refusal::Unavailable(ErrorCause::new(format!("the writer has panicked: {text}"))))
+                },
+            )
+        });
+        let outcome = match outcome {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(refusal)) => Err(shared.fail(refusal)),
+            Err(closed) => Err(closed),
+        };
+        for (job, _permit) in batch.jobs {
+            job.answer(outcome.clone());
+        }
+        left
+    }
+
+    fn transact(
+        &mut self,
+        database: &Database,
+        batch: &mut Batch,
+        left: &mut Option<Asked>,
+    ) -> Result<(), Refusal> {
+        let transaction = self.begin(database).map_err(failure)?;
+        let shared = self.shared.clone();
+        let mut writing = Writing::open(&transaction, shared.world()).map_err(failure)?;
+        let mut applied = 0;
+        while let Some((job, _)) = batch.jobs.get_mut(applied) {
+            job.apply(&mut writing)?;
+            applied += 1;
+            if applied == batch.jobs.len() {
+                self.take_more(batch, left);
+            }
+        }
+        let (has_changed, arrived) = (writing.has_changed, std::mem::take(&mut writing.arrived));
+        drop(writing);
+        if !has_changed {
+            return transaction.abort().map_err(error::storage);
+        }
+        transaction.commit().map_err(Trouble::from).map_err(failure)?;
+        self.shared.bell().ring(arrived);
+        Ok(())
+    }
+
+    fn begin(&self, database: &Database) -> Result<WriteTransaction, Trouble> {
+        // `Durability::Immediate` is redb's default: a commit returns after its sync.
+        Ok(database.begin_write()?)
+    }
+
+    /// Takes all that has come meanwhile, as far as there is room.
+    fn take_more(&mut self, batch: &mut Batch, left: &mut Option<Asked>) {
+        while left.is_none() && batch.has_room() {
+            match self.asked.try_recv() {
+                Ok(Asked::Write(job, permit)) => {
+                    batch.bytes += job.bytes();
+                    batch.jobs.push((job, permit));
+                }
+                Ok(asked) => *left = Some(asked),
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// What a batch fails with, where nothing is refused one by one.
+pub(super) fn failure(trouble: Trouble) -> Refusal {
+    match trouble {
+        Trouble::Failed(refusal) | Trouble::Refused(StoreError::NotApplied(refusal)) => refusal,
+        Trouble::Refused(error) => Refusal::Unavailable(ErrorCause::new(error)),
+    }
+}
