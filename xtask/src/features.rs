@@ -43,6 +43,16 @@ pub(crate) const MATRIX: &[Crate] = &[
         }],
     },
     Crate {
+        manifest: "store-postgres/Cargo.toml",
+        command: &["check", "--quiet"],
+        arguments: &[],
+        features: &[Feature {
+            name: "testing",
+            brings: &["tempfile"],
+            tests: &["an_actor_begins_to_be_when_it_is_acquired"],
+        }],
+    },
+    Crate {
         manifest: "actor-testkit/Cargo.toml",
         command: &["check", "--quiet"],
         arguments: &[],

@@ -1,0 +1,110 @@
+//! What became of an operation when the database or the way to it fails.
+//!
+//! ```text
+//!  no connection ─────────────────────────► not applied
+//!  the server says ERROR ─────────────────► it has rolled back: not applied, or again
+//!  it ends (FATAL), or is not heard again ► before the last word was sent: not applied
+//!                                           after it: unknown
+//! ```
+
+use actor_durable::store::{ErrorCause, Refusal, StoreError};
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
+
+/// Why an attempt at an operation has failed.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// This is the answer.
+    Store(StoreError),
+    /// The server has rolled it back for the sake of another, and says to try again.
+    Again(sqlx::Error),
+    /// A function of the schema has refused; the number is the last digit of its `DA00x`.
+    Raised(u8),
+}
+
+/// How far an operation has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stage {
+    /// Without another word of ours nothing of it is kept.
+    Open,
+    /// What is being sent, if it arrives, makes it so.
+    Committing,
+}
+
+impl Trouble {
+    /// Of an error of the database or of the connection to it.
+    pub(crate) fn of(error: sqlx::Error, stage: Stage) -> Self {
+        match rolled_back(&error).map(PgDatabaseError::code) {
+            Some(code @ ("40001" | "40P01")) => {
+                tracing::debug!(code, "the database has rolled back, to try again");
+                Self::Again(error)
+            }
+            Some(code) => match code.strip_prefix("DA00").and_then(|digit| digit.parse().ok()) {
+                Some(number) => Self::Raised(number),
+                None => Self::Store(refusal(code, &error).into()),
+            },
+            None if stage == Stage::Committing => Self::Store(StoreError::Unknown(ErrorCause::new(error))),
+            None => Self::Store(lost(error).into()),
+        }
+    }
+
+    /// Nobody waits for it any longer.
+    pub(crate) fn late(stage: Stage) -> Self {
+        let cause = ErrorCause::new("the database does not answer in time");
+        Self::Store(match stage {
+            Stage::Open => Refusal::Unavailable(cause).into(),
+            Stage::Committing => StoreError::Unknown(cause),
+        })
+    }
+}
+
+impl From<Refusal> for Trouble {
+    fn from(refusal: Refusal) -> Self {
+        Self::Store(refusal.into())
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Whether the server has said itself that nothing is kept.
+pub(crate) fn is_rolled_back(error: &sqlx::Error) -> bool {
+    rolled_back(error).is_some()
+}
+
+/// The server's word that it has rolled back. One that ends the connection says nothing of the kind: it may come
+/// right after a commit.
+fn rolled_back(error: &sqlx::Error) -> Option<&PgDatabaseError> {
+    let error = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;
+    (error.severity() == PgSeverity::Error).then_some(error)
+}
+
+/// What a rolled-back operation is refused for.
+fn refusal(code: &str, error: &sqlx::Error) -> Refusal {
+    let cause = || ErrorCause::new(error.to_string());
+    match code {
+        // disk_full.
+        "53100" => Refusal::NoSpace(cause()),
+        // read_only_sql_transaction.
+        "25006" => Refusal::ReadOnly(cause()),
+        // Its files are corrupt; a table, a column or a constraint is not as it was made.
+        _ if ["XX001", "XX002"].contains(&code)
+            || ["23", "42"].iter().any(|class| code.starts_with(class)) =>
+        {
+            Refusal::Damaged { what: "the database".into(), detail: error.to_string() }
+        }
+        _ => Refusal::Unavailable(cause()),
+    }
+}
+
+/// What is refused when nothing came back that could be understood, and nothing was to be kept.
+fn lost(error: sqlx::Error) -> Refusal {
+    match error {
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
+            Refusal::Damaged { what: "the database".into(), detail: error.to_string() }
+        }
+        error => Refusal::Unavailable(ErrorCause::new(error)),
+    }
+}

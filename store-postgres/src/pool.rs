@@ -1,0 +1,277 @@
+//! Connections, and what is said on them: one statement that is a transaction, or a transaction of several.
+//!
+//! Not sqlx's own pool: that one asks a connection whether it is well each time it comes back, which is a round trip more for
+//! every turn.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actor_durable::store::{ErrorCause, Refusal};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Postgres};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use crate::config::PostgresConfig;
+use crate::error::{Stage, Trouble, is_rolled_back};
+use crate::limits::{
+    ATTEMPTS_MAX, CONNECTION_AGE_MAX, IDLE_MAX, IDLE_UNASKED_MAX, RECONNECT_DELAY_MAX, RECONNECT_DELAY_MIN,
+};
+
+/// A statement and what is bound to it.
+pub(crate) type Statement<'q> = Query<'q, Postgres, PgArguments>;
+
+/// The connections of a store.
+pub(crate) struct Pool {
+    options: PgConnectOptions,
+    settings: String,
+    permits: Arc<Semaphore>,
+    /// The freshest last.
+    idle: Arc<Mutex<Vec<Idle>>>,
+    connect_timeout: Duration,
+    answer_timeout: Duration,
+}
+
+struct Idle {
+    connection: PgConnection,
+    born: Instant,
+    since: Instant,
+}
+
+impl Pool {
+    pub(crate) fn new(config: &PostgresConfig) -> Self {
+        Self {
+            options: config.options.clone().disable_statement_logging(),
+            settings: settings(&config.schema, config.answer_timeout),
+            permits: Arc::new(Semaphore::new(config.connections_max)),
+            idle: Arc::default(),
+            connect_timeout: config.connect_timeout,
+            answer_timeout: config.answer_timeout,
+        }
+    }
+
+    /// A connection that is there, as far as can be known, within the time that is allowed.
+    pub(crate) async fn session(&self) -> Result<Session, Trouble> {
+        let deadline = Instant::now() + self.connect_timeout;
+        let permit = timeout_at(deadline, Arc::clone(&self.permits).acquire_owned()).await;
+        let permit = permit.map_err(|_| Refusal::Unavailable(ErrorCause::new("no connection is free")))?;
+        let permit = permit.map_err(|_| Refusal::Closed(ErrorCause::new("it was closed")))?;
+        let (connection, born) = match self.known(deadline).await {
+            Some(Idle { connection, born, .. }) => (connection, born),
+            None => (self.connect(deadline).await?, Instant::now()),
+        };
+        Ok(Session {
+            connection: Some(connection),
+            born,
+            is_between: true,
+            is_in_transaction: false,
+            idle: Arc::clone(&self.idle),
+            permit,
+            answer_timeout: self.answer_timeout,
+        })
+    }
+
+    /// A session that has begun a transaction.
+    pub(crate) async fn begin(&self) -> Result<Session, Trouble> {
+        let mut session = self.session().await?;
+        session.is_in_transaction = true;
+        session.say("BEGIN", Stage::Open).await?;
+        Ok(session)
+    }
+
+    /// The rows of a statement that changes nothing.
+    pub(crate) async fn read(&self, statement: Statement<'_>) -> Result<Vec<PgRow>, Trouble> {
+        self.session().await?.rows(statement, Stage::Open).await
+    }
+
+    /// The rows of a statement that is a transaction of its own.
+    pub(crate) async fn write(&self, statement: Statement<'_>) -> Result<Vec<PgRow>, Trouble> {
+        self.session().await?.rows(statement, Stage::Committing).await
+    }
+
+    /// No more connections, from now on.
+    pub(crate) fn close(&self) {
+        self.permits.close();
+        lock(&self.idle).clear();
+    }
+
+    /// One connection more, that does not count. Tries until the deadline.
+    pub(crate) async fn connect(&self, deadline: Instant) -> Result<PgConnection, Trouble> {
+        let mut delay = RECONNECT_DELAY_MIN;
+        loop {
+            let error = match timeout_at(deadline, self.connect_once()).await {
+                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Err(error)) => error,
+                Err(_) => return Err(Trouble::late(Stage::Open)),
+            };
+            let is_over = Instant::now() + delay >= deadline || self.permits.is_closed();
+            if is_over || !may_pass(&error) {
+                return Err(Trouble::of(error, Stage::Open));
+            }
+            // sleep: a server that starts again is not asked without a pause.
+            sleep(delay).await;
+            delay = (delay * 2).min(RECONNECT_DELAY_MAX);
+        }
+    }
+
+    /// A connection to the server with the settings that the statements rely on.
+    pub(crate) async fn connect_once(&self) -> Result<PgConnection, sqlx::Error> {
+        let mut connection = self.options.connect().await?;
+        // Safe: the schema's name has been checked and the rest is ours.
+        sqlx::raw_sql(AssertSqlSafe(self.settings.as_str())).execute(&mut connection).await?;
+        Ok(connection)
+    }
+
+    /// One that is idle and was heard of lately, or answers now.
+    async fn known(&self, deadline: Instant) -> Option<Idle> {
+        loop {
+            let mut found = {
+                let mut idle = lock(&self.idle);
+                idle.retain(|idle| {
+                    idle.since.elapsed() < IDLE_MAX && idle.born.elapsed() < CONNECTION_AGE_MAX
+                });
+                idle.pop()?
+            };
+            if found.since.elapsed() < IDLE_UNASKED_MAX {
+                return Some(found);
+            }
+            if let Ok(Ok(())) = timeout_at(deadline, found.connection.ping()).await {
+                return Some(found);
+            }
+        }
+    }
+}
+
+/// Tries until the database does not say "again", so many times.
+pub(crate) async fn until_settled<T, F, A>(attempt: A) -> Result<T, Trouble>
+where
+    A: Fn() -> F,
+    F: Future<Output = Result<T, Trouble>>,
+{
+    for _ in 1..ATTEMPTS_MAX {
+        match attempt().await {
+            Err(Trouble::Again(_)) => {}
+            outcome => return outcome,
+        }
+    }
+    match attempt().await {
+        Err(Trouble::Again(error)) => Err(Refusal::Unavailable(ErrorCause::new(error)).into()),
+        outcome => outcome,
+    }
+}
+
+/// One connection, while somebody uses it. Dropped in the middle of something it is closed: the server rolls back.
+pub(crate) struct Session {
+    /// `None` only while it is dropped.
+    connection: Option<PgConnection>,
+    born: Instant,
+    /// No answer is outstanding.
+    is_between: bool,
+    is_in_transaction: bool,
+    idle: Arc<Mutex<Vec<Idle>>>,
+    /// Given back after the connection is.
+    permit: OwnedSemaphorePermit,
+    answer_timeout: Duration,
+}
+
+impl Session {
+    /// The rows of a statement.
+    pub(crate) async fn rows(
+        &mut self,
+        statement: Statement<'_>,
+        stage: Stage,
+    ) -> Result<Vec<PgRow>, Trouble> {
+        let answer_timeout = self.answer_timeout;
+        self.is_between = false;
+        let answer = timeout(answer_timeout, statement.fetch_all(self.connection())).await;
+        self.heard(answer, stage)
+    }
+
+    /// The rows of a statement within a transaction.
+    pub(crate) async fn run(&mut self, statement: Statement<'_>) -> Result<Vec<PgRow>, Trouble> {
+        self.rows(statement, Stage::Open).await
+    }
+
+    /// Ends the transaction: keeps what was done if it went well.
+    pub(crate) async fn end<T>(mut self, outcome: Result<T, Trouble>) -> Result<T, Trouble> {
+        if outcome.is_ok() {
+            self.say("COMMIT", Stage::Committing).await?;
+        } else if !self.is_between || self.say("ROLLBACK", Stage::Open).await.is_err() {
+            // The connection is closed; the server rolls back when it sees that.
+            return outcome;
+        }
+        self.is_in_transaction = false;
+        outcome
+    }
+
+    /// Says something that has no parameters and no rows.
+    pub(crate) async fn say(&mut self, words: &'static str, stage: Stage) -> Result<(), Trouble> {
+        let answer_timeout = self.answer_timeout;
+        self.is_between = false;
+        let answer = timeout(answer_timeout, sqlx::raw_sql(words).execute(self.connection())).await;
+        self.heard(answer, stage).map(drop)
+    }
+
+    fn connection(&mut self) -> &mut PgConnection {
+        self.connection.as_mut().expect("it is there until it is dropped")
+    }
+
+    fn heard<T>(
+        &mut self,
+        answer: Result<Result<T, sqlx::Error>, tokio::time::error::Elapsed>,
+        stage: Stage,
+    ) -> Result<T, Trouble> {
+        let error = match answer {
+            Err(_) => return Err(Trouble::late(stage)),
+            Ok(Err(error)) => error,
+            Ok(Ok(answer)) => {
+                self.is_between = true;
+                return Ok(answer);
+            }
+        };
+        // A refusal by the server leaves the connection in order.
+        self.is_between = is_rolled_back(&error);
+        Err(Trouble::of(error, stage))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let is_in_order = self.is_between && !self.is_in_transaction;
+        if let Some(connection) = self.connection.take()
+            && is_in_order
+            && !self.permit.semaphore().is_closed()
+        {
+            let idle = Idle { connection, born: self.born, since: Instant::now() };
+            lock(&self.idle).push(idle);
+        }
+    }
+}
+
+/// What each connection is told first. A server that does not wait for its disk at a commit would break our word.
+fn settings(schema: &str, answer_timeout: Duration) -> String {
+    let statement_ms = (answer_timeout * 9 / 10).as_millis().max(1);
+    format!(
+        "SET search_path = \"{schema}\"; SET statement_timeout = {statement_ms}; SET lock_timeout = {statement_ms}; \
+         SET idle_in_transaction_session_timeout = {idle_ms}; SET default_transaction_isolation = 'read committed'; \
+         SET plan_cache_mode = 'force_generic_plan'; SET client_min_messages = 'warning'; \
+         SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+        idle_ms = answer_timeout.as_millis().max(1),
+    )
+}
+
+/// Whether it may be otherwise in a moment: the server is not there, starts, ends, or has too many connections.
+fn may_pass(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| ["57P01", "57P02", "57P03", "53300"].contains(&&*code))
+        }
+        _ => false,
+    }
+}
+
+fn lock(idle: &Mutex<Vec<Idle>>) -> std::sync::MutexGuard<'_, Vec<Idle>> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
+}

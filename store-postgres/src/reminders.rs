@@ -1,0 +1,81 @@
+//! What is to come later.
+
+use actor_durable::WallTime;
+use actor_durable::limits::PAGE_ROWS_MAX;
+use actor_durable::store::{Due, Firing, Refusal, Reminder};
+
+use crate::error::Trouble;
+use crate::inbox::{Age, explain_ageless, put_in};
+use crate::ownership::lock;
+use crate::pool::{Pool, Session, until_settled};
+use crate::row::{column, count, decode, encode, millis, target};
+
+/// One row more than are asked for: it says when the next one is due.
+const DUE: &str = "
+    SELECT r.actor, a.actor_type, r.name, r.row FROM reminders r JOIN actors a ON a.id = r.actor
+    ORDER BY r.due, r.actor, r.name LIMIT $1";
+
+pub(crate) async fn due(pool: &Pool, now: WallTime, limit: usize) -> Result<Due, Trouble> {
+    let limit = limit.min(PAGE_ROWS_MAX);
+    let rows = pool.read(sqlx::query(DUE).bind(count(limit + 1))).await?;
+    let mut due = Due::default();
+    for row in &rows {
+        let target = target(row, 0)?;
+        let reminder: Reminder = decode(&target.id, column::<&str>(row, 2)?.as_bytes(), column(row, 3)?)?;
+        if reminder.due > now || due.reminders.len() == limit {
+            due.next = Some(reminder.due);
+            break;
+        }
+        due.reminders.push((target, reminder));
+    }
+    Ok(due)
+}
+
+/// Puts a reminder's messages into its actor's inbox, and sets when it is due next.
+pub(crate) async fn fire(pool: &Pool, firing: &Firing) -> Result<bool, Trouble> {
+    if firing.messages.iter().any(|message| message.to.id != firing.actor) {
+        return Err(Refusal::Malformed("a reminder's messages are to its own actor").into());
+    }
+    until_settled(|| async {
+        let mut session = pool.begin().await?;
+        let mut refused = None;
+        let outcome = fire_in(&mut session, firing, &mut refused).await;
+        match (session.end(outcome).await, refused) {
+            (Err(Trouble::Raised(_)), Some(at)) => Err(explain_ageless(pool, &firing.messages[at]).await?),
+            (outcome, _) => outcome,
+        }
+    })
+    .await
+}
+
+/// Notes which message the head did not allow.
+async fn fire_in(
+    session: &mut Session,
+    firing: &Firing,
+    refused: &mut Option<usize>,
+) -> Result<bool, Trouble> {
+    if lock(session, &firing.actor).await?.is_none() {
+        return Ok(false);
+    }
+    let (actor, name) = (firing.actor.as_str(), firing.name.as_str());
+    let find = "SELECT row FROM reminders WHERE actor = $1 AND name = $2";
+    let rows = session.run(sqlx::query(find).bind(actor).bind(name)).await?;
+    let Some(row) = rows.first() else { return Ok(false) };
+    let reminder: Reminder = decode(&firing.actor, name.as_bytes(), column(row, 0)?)?;
+    if reminder.due != firing.due {
+        return Ok(false);
+    }
+    for (at, message) in firing.messages.iter().enumerate() {
+        *refused = Some(at);
+        put_in(session, message, Age::IsNoMatter).await?;
+    }
+    let Some(next) = firing.next else {
+        let drop = "DELETE FROM reminders WHERE actor = $1 AND name = $2";
+        session.run(sqlx::query(drop).bind(actor).bind(name)).await?;
+        return Ok(true);
+    };
+    let row = encode(&firing.actor, name.as_bytes(), &Reminder { due: next, ..reminder });
+    let keep = "UPDATE reminders SET due = $3, row = $4 WHERE actor = $1 AND name = $2";
+    session.run(sqlx::query(keep).bind(actor).bind(name).bind(millis(next)).bind(row)).await?;
+    Ok(true)
+}

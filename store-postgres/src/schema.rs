@@ -1,0 +1,73 @@
+//! The tables: how they come to be, and which version of them there is.
+//!
+//! A schema holds one row that says its version. Whoever opens the store brings it to the version of this release, one
+//! process at a time, and refuses a later one.
+
+use actor_durable::store::Refusal;
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::error::{Stage, Trouble};
+use crate::pool::{Pool, Session};
+
+/// What makes each version of the one before it; never changed once it was released.
+const MIGRATIONS: &[&str] = &[include_str!("../sql/0001_store.sql")];
+
+/// Held while somebody looks at the version or changes it; any number that others do not use.
+const LOCK: i64 = 0x6163_746f_7264_7572;
+
+/// Brings the schema to the version of this release.
+///
+/// # Errors
+///
+/// [`Refusal::FutureVersion`] if it is of a later one.
+pub(crate) async fn migrate(pool: &Pool, schema: &str) -> Result<(), Trouble> {
+    if version(&mut pool.session().await?).await? == Some(known()) {
+        return Ok(());
+    }
+    let mut session = pool.begin().await?;
+    let outcome = migrate_in(&mut session, schema).await;
+    session.end(outcome).await
+}
+
+async fn migrate_in(session: &mut Session, schema: &str) -> Result<(), Trouble> {
+    session.run(sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK)).await?;
+    let found = match version(session).await? {
+        Some(found) => found,
+        None => {
+            let create = format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"");
+            // Safe: the name has been checked.
+            session.run(sqlx::query(AssertSqlSafe(create))).await?;
+            session.say("CREATE TABLE version (number bigint NOT NULL)", Stage::Open).await?;
+            session.say("INSERT INTO version (number) VALUES (0)", Stage::Open).await?;
+            0
+        }
+    };
+    for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(usize::MAX)) {
+        session.say(migration, Stage::Open).await?;
+    }
+    session.run(sqlx::query("UPDATE version SET number = $1").bind(i64::from(known()))).await?;
+    Ok(())
+}
+
+/// The schema's version, if it has one.
+async fn version(session: &mut Session) -> Result<Option<u32>, Trouble> {
+    let is_there = "SELECT to_regclass(quote_ident(current_schema()) || '.version') IS NOT NULL";
+    let is_there = session.run(sqlx::query(is_there)).await?;
+    if !is_there.first().is_some_and(|row| row.try_get(0).unwrap_or(false)) {
+        return Ok(None);
+    }
+    let rows = session.run(sqlx::query("SELECT number FROM version")).await?;
+    let damaged = |detail: &str| Refusal::Damaged { what: "the version".into(), detail: detail.into() };
+    let [row] = &rows[..] else { return Err(damaged("it is not said once").into()) };
+    let number = row.try_get::<i64, _>(0).ok().and_then(|number| u32::try_from(number).ok());
+    let found = number.ok_or_else(|| damaged("it is no number"))?;
+    if found > known() {
+        let what = "the schema".into();
+        return Err(Refusal::FutureVersion { what, found, known: known() }.into());
+    }
+    Ok(Some(found))
+}
+
+fn known() -> u32 {
+    u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,219 @@
+//! The store itself: it hands each operation to whoever knows it.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use actor_durable::store::{
+    Arrivals, Claim, DeadLetter, Due, Enqueued, Entry, Firing, Head, Letter, Message, OutboxPosition,
+    Recovery, Refusal, Snapshot, Store, StoreError, TurnCommit,
+};
+use actor_durable::{DurableId, Epoch, MessageId, OwnerId, Position, Sequence, Target, WallTime};
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::arrivals::{self, Listening};
+use crate::config::PostgresConfig;
+use crate::error::{Stage, Trouble};
+use crate::pool::Pool;
+use crate::{inbox, lists, ownership, recovery, reminders, schema, transfer, turn};
+
+/// Keeps durable actors in PostgreSQL. Any number of processes may share one database: what keeps them from each other's
+/// actors are epochs and leases, by the server's clock.
+///
+/// What it has answered with `Ok` outlives the process, and the machine of the server as far as its `fsync` and its replicas
+/// do. It needs a tokio runtime with time and input.
+pub struct PostgresStore {
+    config: PostgresConfig,
+    pool: Pool,
+    /// `None` once it is closed.
+    listening: Mutex<Option<Listening>>,
+}
+
+impl PostgresStore {
+    /// Opens a store, and makes or renews its tables first if need be.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::FutureVersion`] if a later release has renewed the tables; [`Refusal::Unavailable`] if there is no way
+    /// to the database; [`Refusal::ReadOnly`] if there are no tables yet and none can be made.
+    pub async fn open(config: PostgresConfig) -> Result<Self, StoreError> {
+        let pool = Pool::new(&config);
+        schema::migrate(&pool, &config.schema).await.map_err(answer)?;
+        let listening = Listening::begin(&config).await;
+        let listening = listening.map_err(|error| answer(Trouble::of(error, Stage::Open)))?;
+        Ok(Self { config, pool, listening: Mutex::new(Some(listening)) })
+    }
+
+    /// Closes it for good: what is asked from now on is refused with [`Refusal::Closed`]. What is under way comes to its end.
+    pub fn close(&self) {
+        self.pool.close();
+        self.listening().take();
+    }
+
+    fn listening(&self) -> std::sync::MutexGuard<'_, Option<Listening>> {
+        self.listening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// What nobody tries any more is the answer.
+fn answer(trouble: Trouble) -> StoreError {
+    match trouble {
+        Trouble::Store(error) => error,
+        Trouble::Again(error) => Refusal::Unavailable(actor_durable::store::ErrorCause::new(error)).into(),
+        Trouble::Raised(_) => Refusal::Malformed("the functions of the schema refuse it").into(),
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn renew(&self, owner: OwnerId, lease: Duration) -> Result<(), StoreError> {
+        ownership::renew(&self.pool, owner, lease).await.map_err(answer)
+    }
+
+    async fn retire(&self, owner: OwnerId) -> Result<(), StoreError> {
+        ownership::retire(&self.pool, owner).await.map_err(answer)
+    }
+
+    async fn acquire(&self, claim: Claim) -> Result<Head, StoreError> {
+        ownership::acquire(&self.pool, &claim).await.map_err(answer)
+    }
+
+    async fn release(&self, actor: &DurableId, epoch: Epoch) -> Result<(), StoreError> {
+        ownership::release(&self.pool, actor, epoch).await.map_err(answer)
+    }
+
+    async fn load(&self, actor: &DurableId, epoch: Epoch) -> Result<Recovery, StoreError> {
+        recovery::load(&self.pool, actor, epoch).await.map_err(answer)
+    }
+
+    async fn entries(
+        &self,
+        actor: &DurableId,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        recovery::entries(&self.pool, actor, after, limit).await.map_err(answer)
+    }
+
+    async fn inbox(
+        &self,
+        actor: &DurableId,
+        epoch: Epoch,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<Letter>, StoreError> {
+        inbox::inbox(&self.pool, actor, epoch, after, limit).await.map_err(answer)
+    }
+
+    async fn commit_turn(&self, commit: TurnCommit) -> Result<(), StoreError> {
+        turn::commit(&self.pool, &commit).await.map_err(answer)
+    }
+
+    async fn save_snapshot(
+        &self,
+        actor: &DurableId,
+        epoch: Epoch,
+        snapshot: Snapshot,
+        trim: Option<Sequence>,
+    ) -> Result<(), StoreError> {
+        turn::save_snapshot(&self.pool, actor, epoch, &snapshot, trim).await.map_err(answer)
+    }
+
+    async fn begin_attempt(
+        &self,
+        actor: &DurableId,
+        epoch: Epoch,
+        message: MessageId,
+    ) -> Result<u32, StoreError> {
+        inbox::begin_attempt(&self.pool, actor, epoch, message).await.map_err(answer)
+    }
+
+    async fn mark_delivered(
+        &self,
+        actor: &DurableId,
+        epoch: Epoch,
+        delivered: &[OutboxPosition],
+    ) -> Result<(), StoreError> {
+        turn::mark_delivered(&self.pool, actor, epoch, delivered).await.map_err(answer)
+    }
+
+    async fn transfer(
+        &self,
+        actor: &DurableId,
+        epoch: Epoch,
+        position: OutboxPosition,
+    ) -> Result<Enqueued, StoreError> {
+        transfer::transfer(&self.pool, actor, epoch, position).await.map_err(answer)
+    }
+
+    async fn enqueue(&self, message: Message) -> Result<Enqueued, StoreError> {
+        inbox::enqueue(&self.pool, &message).await.map_err(answer)
+    }
+
+    async fn reply(
+        &self,
+        actor: &DurableId,
+        message: MessageId,
+    ) -> Result<Option<Option<Bytes>>, StoreError> {
+        inbox::reply(&self.pool, actor, message).await.map_err(answer)
+    }
+
+    async fn due(&self, now: WallTime, limit: usize) -> Result<Due, StoreError> {
+        reminders::due(&self.pool, now, limit).await.map_err(answer)
+    }
+
+    async fn fire(&self, firing: Firing) -> Result<bool, StoreError> {
+        reminders::fire(&self.pool, &firing).await.map_err(answer)
+    }
+
+    async fn waiting(&self, after: Option<&DurableId>, limit: usize) -> Result<Vec<Target>, StoreError> {
+        lists::waiting(&self.pool, after, limit).await.map_err(answer)
+    }
+
+    fn arrivals(&self) -> Box<dyn Arrivals> {
+        self.listening().as_ref().map_or_else(arrivals::closed, Listening::arrivals)
+    }
+
+    async fn actors(&self, after: Option<&DurableId>, limit: usize) -> Result<Vec<Head>, StoreError> {
+        lists::actors(&self.pool, after, limit).await.map_err(answer)
+    }
+
+    async fn head(&self, actor: &DurableId) -> Result<Option<Head>, StoreError> {
+        let found = ownership::find(&self.pool, actor).await.map_err(answer)?;
+        Ok(found.map(|(head, _)| head))
+    }
+
+    async fn delete(&self, actor: &DurableId, epoch: Epoch) -> Result<(), StoreError> {
+        ownership::delete(&self.pool, actor, epoch).await.map_err(answer)
+    }
+
+    async fn dead_letters(
+        &self,
+        actor: &DurableId,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, StoreError> {
+        inbox::dead_letters(&self.pool, actor, after, limit).await.map_err(answer)
+    }
+
+    async fn revive(&self, actor: &DurableId, message: MessageId) -> Result<(), StoreError> {
+        inbox::revive(&self.pool, actor, message).await.map_err(answer)
+    }
+
+    async fn purge(&self, actor: &DurableId, message: MessageId) -> Result<(), StoreError> {
+        inbox::purge(&self.pool, actor, message).await.map_err(answer)
+    }
+}

@@ -1,0 +1,4 @@
+//! The store on a real server of the tests' own.
+
+mod place;
+mod suite;
