@@ -2,16 +2,32 @@
 //!
 //! What keeps them is a [`store::Store`].
 
+mod actor;
+mod engine;
+mod error;
+mod form;
 mod id;
+mod ledger;
 pub mod limits;
 mod memory;
+mod model;
+mod outbox;
+mod recover;
 mod redb;
+mod remind;
 pub mod store;
+mod system;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod turn;
 
 pub use self::redb::{RedbOptions, RedbStore};
+pub use actor::{Decision, Durability, Durable, DurableActor, EventSourced, NoError};
+pub use error::{ActivationError, AskError, Doubt, NotApplied};
+pub use form::{BadForm, decode};
 pub use id::{
     ActorType, BadName, DurableId, Epoch, MessageId, Name, OwnerId, Position, Sequence, Target, WallTime,
 };
 pub use memory::MemoryStore;
+pub use system::{DurableBuilder, DurableCall, DurableRef, DurableSystem, Outlet};
+pub use turn::{BadRequest, Turn};

@@ -70,3 +70,58 @@ pub const GROUP_OPERATIONS_MAX: usize = 1_024;
 
 /// The embedded store begins no further operation in a batch that has so many bytes.
 pub const GROUP_BYTES_MAX: usize = 8 << 20;
+/// How many turns stay in the journal behind those that the state needs, unless the type says otherwise.
+pub const JOURNAL_KEPT_DEFAULT: u64 = 100;
+
+/// After how many events the state is stored beside them, unless the type says otherwise.
+pub const SNAPSHOT_EVERY_DEFAULT: u64 = 500;
+
+/// How often the handling of a message from the inbox is begun before it is given up, unless the type says otherwise.
+pub const ATTEMPTS_DEFAULT: u32 = 5;
+
+/// What is kept back of turns that are not stored yet is no larger, in bytes; then they are stored before the next.
+pub const STAGED_BYTES_MAX: usize = 1 << 20;
+
+/// So many messages are read from an inbox at a time.
+pub const INBOX_PAGE: usize = 128;
+
+/// So many entries are read from a journal at a time.
+pub const JOURNAL_PAGE: usize = 1_000;
+
+/// So many messages that an actor has sent may not have arrived; it takes no other command until fewer are left.
+pub const OUTBOX_MAX: usize = 10_000;
+
+/// A message that did not arrive is sent again after so long; each further time after twice as long, until
+/// [`DELIVERY_PAUSE_MAX`].
+pub const DELIVERY_PAUSE_FIRST: Duration = Duration::from_millis(50);
+
+/// A message that does not arrive is tried again at least so often.
+pub const DELIVERY_PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// A reminder that catches up with all of a downtime fires so often at a time.
+pub const CATCH_UP_MAX: usize = 100;
+
+/// A reminder that fires so much later than it was due, or less, was not missed.
+pub const REMINDER_LATE_MAX: Duration = Duration::from_secs(10);
+
+/// Whether reminders are due is looked at again after so long, if nobody in this process has set one meanwhile.
+pub const REMINDER_LOOK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// So many reminders are fired at a time.
+pub const REMINDER_PAGE: usize = 100;
+
+/// Inboxes of actors that nobody has are looked into so often, besides when a message comes.
+pub const MAIL_LOOK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// A message whose handling failed is tried again after so long; each further time after twice as long, until
+/// [`ATTEMPT_PAUSE_MAX`].
+pub const ATTEMPT_PAUSE_FIRST: Duration = Duration::from_millis(100);
+
+/// The longest pause between two attempts at a message.
+pub const ATTEMPT_PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// For how long a process holds its actors after it was last heard of.
+pub const LEASE_DEFAULT: Duration = Duration::from_secs(10);
+
+/// A caller's message goes to so many activations in a row that end before its turn comes.
+pub const ACTIVATIONS_MAX: usize = 4;

@@ -189,7 +189,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// As [`Head::remind`]; [`Refusal::Malformed`] for a message to another actor.
+    /// As [`Head::accept`]; [`Refusal::Malformed`] for a message to another actor.
     async fn fire(&self, firing: Firing) -> Result<bool, StoreError>;
 
     /// Actors that [have mail](Head::has_mail) or something in their outbox, and are in nobody's possession or in that of an owner whose

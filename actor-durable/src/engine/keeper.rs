@@ -1,0 +1,199 @@
+//! What is between a turn and the world: it is stored, and only then do replies and messages leave.
+
+use std::sync::Arc;
+
+use actor_core::{ActorCell, ActorError, ReplyPort};
+
+use super::courier::{Courier, Sender};
+use super::{Answer, not_applied};
+use crate::actor::Durable;
+use crate::error::{AskError, Doubt, NotApplied};
+use crate::id::MessageId;
+use crate::ledger::Ledger;
+use crate::store::{Body, OutboxPosition, Outgoing, Snapshot, StoreError};
+use crate::system::Shared;
+
+/// See the module.
+pub(super) struct Keeper<A: Durable> {
+    pub(super) ledger: Ledger,
+    shared: Arc<Shared>,
+    actor: ActorCell,
+    /// Answers that follow from what is staged.
+    held: Vec<Held<A>>,
+    courier: Option<Courier>,
+    /// Whether a flush is on its way.
+    will_flush: bool,
+    /// What the staged turns want once they are stored.
+    passivates: bool,
+    reminds: bool,
+    /// What is to follow from what is stored.
+    follow: Follow,
+}
+
+struct Held<A: Durable> {
+    id: MessageId,
+    port: ReplyPort<Answer<A>>,
+    answer: Answer<A>,
+}
+
+/// What is to follow from turns that are stored.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Follow {
+    pub(super) ends: bool,
+    pub(super) passivates: bool,
+}
+
+impl<A: Durable> Keeper<A> {
+    pub(super) fn new(shared: Arc<Shared>, actor: ActorCell, ledger: Ledger) -> Self {
+        let (held, courier, follow) = (Vec::new(), None, Follow::default());
+        Self {
+            ledger,
+            shared,
+            actor,
+            held,
+            courier,
+            will_flush: false,
+            passivates: false,
+            reminds: false,
+            follow,
+        }
+    }
+
+    /// An answer leaves once what is staged is stored.
+    pub(super) fn hold(&mut self, id: MessageId, port: ReplyPort<Answer<A>>, answer: Answer<A>) {
+        self.held.push(Held { id, port, answer });
+    }
+
+    /// What the turn that was staged last wants once it is stored.
+    pub(super) fn note(&mut self, passivates: bool, reminds: bool) {
+        self.passivates |= passivates;
+        self.reminds |= reminds;
+    }
+
+    /// Sees to it that a flush comes, unless one does already. Whether one does.
+    pub(super) fn flush_later(&mut self, begin: impl FnOnce() -> bool) -> bool {
+        self.will_flush = self.will_flush || begin();
+        self.will_flush
+    }
+
+    /// A flush has come.
+    pub(super) fn has_flushed(&mut self) {
+        self.will_flush = false;
+    }
+
+    /// Stores what is staged. Whoever waits for an answer gets it then, or is told what is certain.
+    ///
+    /// # Errors
+    ///
+    /// Memory is not what is stored any more, or nobody knows: the activation has to end.
+    pub(super) async fn settle(&mut self) -> Result<(), StoreError> {
+        let Some(commit) = self.ledger.take() else { return Ok(()) };
+        let (ends, outbox) = (commit.ends, commit.outbox.clone());
+        let (passivates, reminds) = (std::mem::take(&mut self.passivates), std::mem::take(&mut self.reminds));
+        // Those of turns that are staged meanwhile are held anew.
+        let held = std::mem::take(&mut self.held);
+        if let Err(error) = self.shared.store().commit_turn(commit).await {
+            for Held { id, port, .. } in held {
+                drop(port.send(Err(fate(id, &error))));
+            }
+            return Err(error);
+        }
+        self.ledger.settle();
+        self.release_answers(held);
+        self.send_on(outbox);
+        if reminds {
+            self.shared.look_at_reminders();
+        }
+        self.follow.ends |= ends;
+        self.follow.passivates |= passivates;
+        Ok(())
+    }
+
+    /// What is to follow from what is stored, once.
+    pub(super) fn take_follow(&mut self) -> Follow {
+        std::mem::take(&mut self.follow)
+    }
+
+    fn release_answers(&mut self, mut held: Vec<Held<A>>) {
+        for Held { port, answer, .. } in held.drain(..) {
+            // Who does not wait any more does not miss it.
+            drop(port.send(answer));
+        }
+        // Its memory serves again.
+        if self.held.is_empty() {
+            self.held = held;
+        }
+    }
+
+    /// Stores the state beside the journal, and cuts off what it makes needless.
+    pub(super) async fn save_snapshot(&mut self, body: Body) -> Result<(), StoreError> {
+        let sequence = self.ledger.head().sequence;
+        let trim = self.ledger.trim_for(sequence);
+        let (actor, epoch) = (&self.ledger.target().id, self.ledger.epoch());
+        self.shared.store().save_snapshot(actor, epoch, Snapshot { sequence, body }, trim).await?;
+        self.ledger.note_snapshot(sequence, trim);
+        Ok(())
+    }
+
+    /// Has messages leave that are stored.
+    pub(super) fn send_on(&mut self, outbox: Vec<Outgoing>) {
+        if outbox.is_empty() {
+            return;
+        }
+        let (shared, actor) = (&self.shared, &self.actor);
+        let from = || Sender { target: self.ledger.target().clone(), epoch: self.ledger.epoch() };
+        let courier = self.courier.get_or_insert_with(|| Courier::begin(shared.clone(), actor, from()));
+        courier.send(outbox);
+    }
+
+    /// Whether messages have left that are not known to have arrived.
+    pub(super) fn is_sending(&self) -> bool {
+        self.courier.as_ref().is_some_and(Courier::is_sending)
+    }
+
+    /// Waits until there is room for what a turn may send.
+    pub(super) async fn wait_for_outbox(&mut self) -> Result<(), ActorError> {
+        if self.courier.as_ref().is_none_or(Courier::has_room) {
+            return Ok(());
+        }
+        self.settle().await?;
+        if let Some(courier) = &self.courier {
+            courier.room().await;
+        }
+        self.mark_delivered().await
+    }
+
+    /// Forgets what has arrived.
+    pub(super) async fn mark_delivered(&mut self) -> Result<(), ActorError> {
+        let Some(courier) = &self.courier else { return Ok(()) };
+        let arrived: Vec<OutboxPosition> = courier.take_arrived();
+        if !arrived.is_empty() {
+            let (actor, epoch) = (&self.ledger.target().id, self.ledger.epoch());
+            self.shared.store().mark_delivered(actor, epoch, &arrived).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives the actor back.
+    pub(super) async fn release(&mut self) -> Result<(), StoreError> {
+        let (actor, epoch) = (&self.ledger.target().id, self.ledger.epoch());
+        self.shared.store().release(actor, epoch).await
+    }
+}
+
+/// What a caller is told whose turn was in a commit that failed.
+fn fate<E>(id: MessageId, error: &StoreError) -> AskError<E> {
+    match error {
+        StoreError::Unknown(_) => AskError::Unknown { id, why: Doubt::Store(error.clone()) },
+        _ => AskError::NotApplied(NotApplied::Store(error.clone())),
+    }
+}
+
+/// The activation ends with turns that no store was asked to keep.
+impl<A: Durable> Drop for Keeper<A> {
+    fn drop(&mut self) {
+        for Held { port, .. } in self.held.drain(..) {
+            not_applied::<A>(port, NotApplied::Ended);
+        }
+    }
+}

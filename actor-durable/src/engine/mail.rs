@@ -1,0 +1,180 @@
+//! The inbox: letters are read when somebody says that there may be some, and handled before what callers ask later. One whose
+//! handling fails is tried again, and given up after so many times.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actor_core::{ActorError, Status};
+
+use super::run::Job;
+use super::{Activation, Incoming, Request};
+use crate::actor::Durable;
+use crate::error::NotApplied;
+use crate::id::Position;
+use crate::ledger::Outcome;
+use crate::limits::{ATTEMPT_PAUSE_FIRST, ATTEMPT_PAUSE_MAX, INBOX_PAGE};
+use crate::model::{Model, read_command};
+use crate::store::{Cause, DeadLetter, Letter, Source};
+use crate::turn::Asked;
+
+/// Whether there may be letters that were not read. Shared with those who know.
+#[derive(Clone, Debug)]
+pub(crate) struct MailFlag(Arc<AtomicBool>);
+
+impl MailFlag {
+    /// There may be, as whoever begins does not know better.
+    pub(crate) fn raised() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+
+    /// There may be one that was stored before this.
+    pub(crate) fn raise(&self) {
+        // Pairs with `take`: whoever sees the flag reads the store after it was raised.
+        self.0.store(true, Ordering::Release);
+    }
+
+    fn take(&self) -> bool {
+        // A load first: it is up seldom, and asked for with each message.
+        self.0.load(Ordering::Acquire) && self.0.swap(false, Ordering::Acquire)
+    }
+}
+
+/// How far an inbox is read.
+#[derive(Debug)]
+pub(super) struct Mailing {
+    flag: MailFlag,
+    /// Letters up to this one are handled, or given up.
+    read_to: Position,
+    /// A letter is to be tried again later; those behind it wait.
+    is_paused: bool,
+    /// Former activations have ended without a word: what ends processes may be in the inbox, so each attempt is counted
+    /// before it begins, until one has gone well.
+    is_careful: bool,
+}
+
+impl Mailing {
+    pub(super) fn new(flag: MailFlag, is_careful: bool) -> Self {
+        Self { flag, read_to: Position::ZERO, is_paused: false, is_careful }
+    }
+}
+
+impl<M: Model> Activation<M> {
+    /// Handles the letters that were there when somebody said so.
+    pub(super) async fn read_mail(&mut self) -> Result<(), ActorError> {
+        let Some(kept) = &mut self.kept else { return Ok(()) };
+        if kept.mailing.is_paused || !kept.mailing.flag.take() {
+            return Ok(());
+        }
+        loop {
+            // Whoever is asked to stop does not read on; the letters are where they were.
+            if self.myself.status() >= Status::Stopping {
+                return Ok(());
+            }
+            let Some(kept) = &mut self.kept else { return Ok(()) };
+            let (ledger, after) = (&kept.keeper.ledger, kept.mailing.read_to);
+            let letters =
+                self.shared.store().inbox(&self.target.id, ledger.epoch(), after, INBOX_PAGE).await?;
+            if letters.is_empty() {
+                return Ok(());
+            }
+            self.last_active = self.shared.executor().now();
+            for letter in letters {
+                self.take_letter(letter).await?;
+                let Some(kept) = &mut self.kept else { return Ok(()) };
+                if kept.mailing.is_paused {
+                    return Ok(());
+                }
+                if kept.keeper.ledger.is_full() {
+                    self.settle().await?;
+                }
+            }
+        }
+    }
+
+    /// The pause after a failed attempt is over.
+    pub(super) async fn resume_mail(&mut self) -> Result<(), ActorError> {
+        if let Some(kept) = &mut self.kept {
+            kept.mailing.is_paused = false;
+            kept.mailing.flag.raise();
+        }
+        self.read_mail().await
+    }
+
+    async fn take_letter(&mut self, letter: Letter) -> Result<(), ActorError> {
+        let kept = self.kept_mut()?;
+        let (position, id) = (letter.position, letter.message.id);
+        if kept.keeper.ledger.knows(id) {
+            // A caller sent the same, and was first.
+            let at = kept.keeper.ledger.time(letter.message.sent_at);
+            kept.keeper.ledger.stage(Outcome::nothing(Cause::Duplicate(id), at))?;
+            kept.mailing.read_to = position;
+            return Ok(());
+        }
+        let mut counted = None;
+        if kept.mailing.is_careful || letter.attempts > 0 {
+            let attempts = self.count_attempt(&letter).await?;
+            if attempts > M::Actor::ATTEMPTS_MAX {
+                return self.give_up(letter, attempts, "its handling has ended the process").await;
+            }
+            counted = Some(attempts);
+        }
+        let kept = self.kept_mut()?;
+        kept.keeper.wait_for_outbox().await?;
+        let why = match read_command::<M::Actor>(&letter.message.body) {
+            Ok(command) => {
+                let job = Job { command, id, source: Source::Inbox, message: Some(&letter.message) };
+                self.execute(job).await?.err()
+            }
+            Err(form) => Some(NotApplied::Form(form)),
+        };
+        let kept = self.kept_mut()?;
+        let Some(why) = why else {
+            kept.mailing.read_to = position;
+            if std::mem::take(&mut kept.mailing.is_careful) {
+                // Only what is stored has gone well.
+                self.settle().await?;
+            }
+            return Ok(());
+        };
+        let attempts = match counted {
+            Some(attempts) => attempts,
+            None => self.count_attempt(&letter).await?,
+        };
+        tracing::warn!(actor = %self.target, message = %id, attempts, %why, "a message was not handled");
+        if attempts >= M::Actor::ATTEMPTS_MAX {
+            return self.give_up(letter, attempts, &why.to_string()).await;
+        }
+        let pause = pause(attempts);
+        self.kept_mut()?.mailing.is_paused = true;
+        self.myself.send_after(pause, Incoming(Request::MailAgain));
+        Ok(())
+    }
+
+    async fn count_attempt(&mut self, letter: &Letter) -> Result<u32, ActorError> {
+        let epoch = self.kept_mut()?.keeper.ledger.epoch();
+        Ok(self.shared.store().begin_attempt(&self.target.id, epoch, letter.message.id).await?)
+    }
+
+    /// A letter goes to the dead ones, and those behind it get their turn.
+    async fn give_up(&mut self, mut letter: Letter, attempts: u32, reason: &str) -> Result<(), ActorError> {
+        tracing::warn!(actor = %self.target, message = %letter.message.id, attempts, reason, "a message is given up");
+        let now = self.shared.wall_time();
+        let kept = self.kept_mut()?;
+        let (id, position) = (letter.message.id, letter.position);
+        letter.attempts = attempts;
+        let at = kept.keeper.ledger.time(now);
+        let mut outcome = Outcome::nothing(Cause::GaveUp(id), at);
+        outcome.asked = Asked::default();
+        outcome.dead = Some(DeadLetter { letter, at, reason: reason.to_owned() });
+        kept.keeper.ledger.stage(outcome)?;
+        kept.mailing.read_to = position;
+        self.settle().await
+    }
+}
+
+/// How long to wait before the next attempt.
+fn pause(attempts: u32) -> Duration {
+    let doubled = 1 << attempts.saturating_sub(1).min(20);
+    ATTEMPT_PAUSE_FIRST.saturating_mul(doubled).min(ATTEMPT_PAUSE_MAX)
+}

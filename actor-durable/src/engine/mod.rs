@@ -1,0 +1,387 @@
+//! A durable actor is an ordinary actor of actor-core: this one. What it does is decided by the [`Ledger`](crate::ledger) and
+//! the [`Outbox`](crate::outbox); here it is done.
+//!
+//! ```text
+//!  a caller's command ──┐                    ┌─ queries ─────────────── reply
+//!  a letter of the inbox├─► run ─► stage ────┤
+//!  a timer's command ───┘   │                └─ keeper: commit ─► replies, outbox, end
+//!                           └ panic, error: the state is as before
+//! ```
+//!
+//! While a commit is awaited, commands gather in the mailbox; they are run one after the other, and stored as one.
+
+mod courier;
+mod keeper;
+mod mail;
+mod run;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use actor_core::{Actor, ActorError, ActorRef, Instant, ReplyPort};
+
+use self::keeper::Keeper;
+use self::mail::Mailing;
+use crate::actor::{Durability, Durable};
+use crate::error::{ActivationError, AskError, NotApplied};
+use crate::id::{MessageId, Target, WallTime};
+use crate::ledger::{Ledger, Outcome};
+use crate::model::{Keeps, Model, State};
+use crate::recover::{Recovered, recover};
+use crate::store::{Body, Cause, Claim, ClaimMode};
+use crate::system::{Place, Seat, Shared};
+use crate::turn::{About, Asked, Turn};
+
+pub(crate) use self::courier::Sender;
+pub(crate) use self::mail::MailFlag;
+
+/// The answer to a caller.
+pub(crate) type Answer<A> = Result<<A as Durable>::Reply, AskError<<A as Durable>::Error>>;
+
+/// What an activation takes. Its users send it by a [`DurableRef`](crate::DurableRef).
+pub(crate) struct Incoming<A: Durable>(pub(crate) Request<A>);
+
+pub(crate) enum Request<A: Durable> {
+    /// A caller's command.
+    Ask { id: MessageId, command: A::Command, port: ReplyPort<Answer<A>> },
+    /// A timer's command.
+    Timer(Body),
+    /// There may be letters in the inbox.
+    Mail,
+    /// The letter that failed may be tried again.
+    MailAgain,
+    /// What is staged is to be stored.
+    Flush,
+    /// Messages have arrived, and are to be marked.
+    Delivered,
+    /// It may have had nothing to do for long enough.
+    Idle,
+}
+
+/// What an activation begins with.
+pub(crate) struct Beginning {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) target: Target,
+    pub(crate) seat: Seat,
+}
+
+/// The actor of an activation.
+pub(crate) struct Engine<M> {
+    pub(crate) model: Arc<M>,
+}
+
+/// An actor in memory.
+pub(crate) struct Activation<M: Model> {
+    myself: ActorRef<Incoming<M::Actor>>,
+    model: Arc<M>,
+    shared: Arc<Shared>,
+    target: Target,
+    state: State<M>,
+    /// The state as it was last written, for types that keep it whole.
+    written: Body,
+    /// None if it is volatile.
+    kept: Option<Box<Kept<M>>>,
+    last_active: Instant,
+    /// Dropped last: then there is no activation any more.
+    _place: Place,
+}
+
+/// What an activation has that is stored.
+struct Kept<M: Model> {
+    keeper: Keeper<M::Actor>,
+    mailing: Mailing,
+    events_since: u64,
+}
+
+impl<M: Model> Actor for Engine<M> {
+    type Msg = Incoming<M::Actor>;
+    type State = Activation<M>;
+    type Arguments = Beginning;
+
+    async fn pre_start(
+        &self,
+        myself: &ActorRef<Self::Msg>,
+        Beginning { shared, target, mut seat }: Beginning,
+    ) -> Result<Activation<M>, ActorError> {
+        if let Some(former) = seat.former.take() {
+            // Without a limit it does not fail.
+            drop(former.wait(None).await);
+        }
+        let failure = seat.failure.clone();
+        let place = Place { shared, target, seat };
+        match Activation::begin(self.model.clone(), myself.clone(), place).await {
+            Ok(activation) => Ok(activation),
+            Err(error) => {
+                let text = error.to_string();
+                failure.set(error);
+                Err(text.into())
+            }
+        }
+    }
+
+    fn handle(
+        &self,
+        _: &ActorRef<Self::Msg>,
+        message: Self::Msg,
+        activation: &mut Activation<M>,
+    ) -> impl Future<Output = Result<(), ActorError>> + Send {
+        activation.handle(message.0)
+    }
+
+    async fn post_stop(
+        &self,
+        _: &ActorRef<Self::Msg>,
+        activation: &mut Activation<M>,
+    ) -> Result<(), ActorError> {
+        activation.finish().await
+    }
+}
+
+impl<M: Model> Activation<M> {
+    async fn begin(
+        model: Arc<M>,
+        myself: ActorRef<Incoming<M::Actor>>,
+        place: Place,
+    ) -> Result<Self, ActivationError> {
+        let (shared, target) = (place.shared.clone(), place.target.clone());
+        let last_active = shared.executor().now();
+        if M::Actor::DURABILITY == Durability::Volatile {
+            let mut state = model.actor().create(&target.id);
+            let recovered = model.actor().on_recover(&target.id, &mut state).await;
+            recovered.map_err(|error| hook_failed("on_recover", &error))?;
+            let mut activation = Self {
+                myself,
+                model,
+                shared,
+                target,
+                state,
+                written: Body::default(),
+                kept: None,
+                last_active,
+                _place: place,
+            };
+            activation.start_volatile().await?;
+            activation.watch_idleness();
+            return Ok(activation);
+        }
+        let claim = Claim {
+            target: target.clone(),
+            owner: shared.owner(),
+            epoch_min: place.epoch_min(),
+            mode: ClaimMode::IfFree,
+        };
+        let mut recovered: Recovered<M> = recover(&*model, shared.store(), claim).await?;
+        let outbox = recovered.take_outbox();
+        let Recovered { head, recovery, past } = recovered;
+        let is_new = head.sequence.0 == 0;
+        let is_careful = head.crashes > 0;
+        if head.has_ended {
+            return Err(crate::store::StoreError::from(crate::store::Refusal::Ended).into());
+        }
+        let mut ledger = Ledger::new(head, &recovery, M::Actor::REMEMBERED, M::Actor::JOURNAL_KEPT);
+        ledger.note_time(past.last_at);
+        let keeper = Keeper::new(shared.clone(), myself.cell(), ledger);
+        let mailing = Mailing::new(place.seat.mail.clone(), is_careful);
+        let kept = Kept { keeper, mailing, events_since: past.events_since };
+        let written = match (M::KEEPS, recovery.snapshot) {
+            (Keeps::State, Some(snapshot)) => snapshot.body,
+            _ => Body::default(),
+        };
+        let mut activation = Self {
+            myself,
+            model,
+            shared,
+            target,
+            state: past.state,
+            written,
+            kept: Some(Box::new(kept)),
+            last_active,
+            _place: place,
+        };
+        if is_new {
+            activation.start().await?;
+        }
+        if let Some(kept) = &mut activation.kept {
+            kept.keeper.send_on(outbox);
+        }
+        activation.watch_idleness();
+        Ok(activation)
+    }
+
+    /// The first turn of a volatile actor.
+    async fn start_volatile(&mut self) -> Result<(), ActivationError> {
+        let Self { model, state, target, .. } = self;
+        let about = About { actor: target, at: WallTime::ZERO, id: None, message: None };
+        let mut asked = Asked::default();
+        let started = model.start(state, Turn::new(&about, &mut asked)).await;
+        started.map_err(|error| hook_failed("on_start", &error))?;
+        self.begin_timers(asked.timers);
+        Ok(())
+    }
+
+    /// The first turn of an actor, and its commit.
+    async fn start(&mut self) -> Result<(), ActivationError> {
+        let Self { model, state, target, kept: Some(kept), shared, .. } = self else { return Ok(()) };
+        let at = kept.keeper.ledger.time(shared.wall_time());
+        let about = About { actor: target, at, id: None, message: None };
+        let mut asked = Asked::default();
+        let started = model.start(state, Turn::new(&about, &mut asked)).await;
+        let events = started.map_err(|error| hook_failed("on_start", &error))?;
+        let timers = std::mem::take(&mut asked.timers);
+        kept.events_since += events.len() as u64;
+        let mut outcome = Outcome::nothing(Cause::Spawned, at);
+        (outcome.events, outcome.asked, outcome.has_changed) = (events, asked, true);
+        if M::KEEPS == Keeps::State {
+            let form = |form| ActivationError::Form { what: format!("the first state of {target}"), form };
+            let body = run::write_state::<M>(state).map_err(form)?;
+            self.written = body.clone();
+            outcome.state = Some(body);
+        }
+        kept.keeper.ledger.stage(outcome)?;
+        kept.keeper.settle().await?;
+        self.begin_timers(timers);
+        Ok(())
+    }
+
+    async fn handle(&mut self, request: Request<M::Actor>) -> Result<(), ActorError> {
+        if M::Actor::DURABILITY == Durability::Volatile {
+            return self.handle_volatile(request).await;
+        }
+        self.read_mail().await?;
+        match request {
+            Request::Ask { id, command, port } => self.ask(id, command, port).await?,
+            Request::Timer(body) => self.run_timer(&body).await?,
+            Request::Mail => {}
+            Request::MailAgain => self.resume_mail().await?,
+            Request::Flush => self.flush().await?,
+            Request::Delivered => self.kept_mut()?.keeper.mark_delivered().await?,
+            Request::Idle => self.end_if_idle(),
+        }
+        self.conclude().await
+    }
+
+    /// Stores what is staged, if it is time for that.
+    async fn conclude(&mut self) -> Result<(), ActorError> {
+        let Some(kept) = &mut self.kept else { return Ok(()) };
+        let keeper = &mut kept.keeper;
+        let is_alone = || self.myself.mailbox_stats().is_none_or(|stats| stats.depth == 0);
+        let is_due = match M::Actor::DURABILITY {
+            _ if !keeper.ledger.is_staged() => false,
+            _ if keeper.ledger.is_full() => true,
+            // Whatever waits joins in: it is run first, and the flush comes behind it.
+            Durability::WriteThrough => {
+                is_alone() || !keeper.flush_later(|| self.myself.cast(Incoming(Request::Flush)).is_ok())
+            }
+            Durability::WriteBack(interval) => {
+                keeper.flush_later(|| {
+                    self.myself.send_after(interval, Incoming(Request::Flush));
+                    true
+                });
+                false
+            }
+            Durability::Lazy | Durability::Volatile => false,
+        };
+        if is_due {
+            self.settle().await?;
+        }
+        self.follow();
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), ActorError> {
+        if let Some(kept) = &mut self.kept {
+            kept.keeper.has_flushed();
+        }
+        self.settle().await
+    }
+
+    /// Stores what is staged.
+    async fn settle(&mut self) -> Result<(), ActorError> {
+        let Some(kept) = &mut self.kept else { return Ok(()) };
+        kept.keeper.settle().await?;
+        self.save_snapshot().await
+    }
+
+    /// Does what is to follow from what is stored.
+    fn follow(&mut self) {
+        let Some(kept) = &mut self.kept else { return };
+        let follow = kept.keeper.take_follow();
+        if follow.ends {
+            self.myself.stop(Some("it has ended for good"));
+        }
+        if follow.passivates {
+            self.passivate();
+        }
+    }
+
+    /// Stores a state beside the events, if there are enough of them.
+    async fn save_snapshot(&mut self) -> Result<(), ActorError> {
+        let Keeps::Events { snapshot_every } = M::KEEPS else { return Ok(()) };
+        let Some(kept) = &mut self.kept else { return Ok(()) };
+        if kept.events_since < snapshot_every || kept.keeper.ledger.is_staged() {
+            return Ok(());
+        }
+        self.model.actor().on_checkpoint(&self.target.id, &self.state);
+        let body = run::write_state::<M>(&self.state)?;
+        kept.keeper.save_snapshot(body).await?;
+        kept.events_since = 0;
+        Ok(())
+    }
+
+    /// The last thing: nothing is left behind that is not stored.
+    async fn finish(&mut self) -> Result<(), ActorError> {
+        let Some(kept) = &mut self.kept else { return Ok(()) };
+        kept.keeper.settle().await?;
+        kept.keeper.release().await?;
+        Ok(())
+    }
+
+    fn kept_mut(&mut self) -> Result<&mut Kept<M>, ActorError> {
+        self.kept.as_deref_mut().ok_or_else(|| "a volatile actor keeps nothing".into())
+    }
+
+    fn begin_timers(&self, timers: Vec<(std::time::Duration, Body)>) {
+        for (delay, body) in timers {
+            self.myself.send_after(delay, Incoming(Request::Timer(body)));
+        }
+    }
+
+    fn watch_idleness(&self) {
+        if let Some(idle) = M::Actor::IDLE_MAX {
+            self.myself.send_after(idle, Incoming(Request::Idle));
+        }
+    }
+
+    fn end_if_idle(&mut self) {
+        let Some(idle) = M::Actor::IDLE_MAX else { return };
+        let since = self.shared.executor().now().saturating_since(self.last_active);
+        let is_sending = self.kept.as_ref().is_some_and(|kept| kept.keeper.is_sending());
+        if since >= idle && !is_sending {
+            self.passivate();
+        } else {
+            let rest = idle.saturating_sub(since).max(std::time::Duration::from_millis(1));
+            self.myself.send_after(rest, Incoming(Request::Idle));
+        }
+    }
+
+    /// What is in the mailbox is handled; what comes later goes to the next activation.
+    fn passivate(&self) {
+        self.myself.drain();
+    }
+}
+
+fn hook_failed(hook: &'static str, error: &ActorError) -> ActivationError {
+    ActivationError::Hook { hook, text: error.to_string() }
+}
+
+/// A caller's command was certainly not applied.
+pub(crate) fn not_applied<A: Durable>(port: ReplyPort<Answer<A>>, why: impl Into<NotApplied>) {
+    // Who does not wait any more does not miss it.
+    drop(port.send(Err(AskError::NotApplied(why.into()))));
+}
+
+impl<A: Durable> std::fmt::Debug for Incoming<A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Incoming")
+    }
+}

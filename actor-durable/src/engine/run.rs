@@ -1,0 +1,294 @@
+//! One turn: the handler is run, and what it gave is staged or taken back.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::task::Poll;
+
+use actor_core::{ActorError, ReplyPort};
+use futures_util::FutureExt;
+use futures_util::future::{join, poll_fn};
+
+use super::{Activation, Answer, Request, not_applied};
+use crate::actor::{Durability, Durable};
+use crate::error::{AskError, Doubt, NotApplied};
+use crate::form::{BadForm, decode, encode, encode_body};
+use crate::id::MessageId;
+use crate::ledger::{Judgement, Outcome};
+use crate::model::{Command, Keeps, Model, NotRun, State, read_command, read_state};
+use crate::recover::read_past;
+use crate::store::{Body, Cause, Message, Refusal, Source};
+use crate::turn::{About, Asked, Turn};
+
+/// The reply or refusal of a turn that is staged, or why it is not.
+pub(super) type Executed<A> = Result<Result<<A as Durable>::Reply, <A as Durable>::Error>, NotApplied>;
+
+/// What is run.
+pub(super) struct Job<'a, A: Durable> {
+    pub(super) command: A::Command,
+    pub(super) id: MessageId,
+    pub(super) source: Source,
+    /// If it lay in the inbox.
+    pub(super) message: Option<&'a Message>,
+}
+
+/// A state as it is stored.
+pub(super) fn write_state<M: Model>(state: &State<M>) -> Result<Body, BadForm> {
+    encode_body("a state", M::Actor::STATE_VERSION, state)
+}
+
+impl<M: Model> Activation<M> {
+    /// A caller's command.
+    pub(super) async fn ask(
+        &mut self,
+        id: MessageId,
+        command: Command<M>,
+        port: ReplyPort<Answer<M::Actor>>,
+    ) -> Result<(), ActorError> {
+        self.last_active = self.shared.executor().now();
+        let Some(kept) = &mut self.kept else { return Ok(()) };
+        match kept.keeper.ledger.judge(id, self.shared.wall_time()) {
+            Judgement::New => {}
+            Judgement::Remembered => return self.answer_again(id, port).await,
+            Judgement::Unsettled => {
+                self.settle().await?;
+                return self.answer_again(id, port).await;
+            }
+            Judgement::Refused(refusal @ Refusal::TooOld { .. }) => {
+                drop(port.send(Err(AskError::Unknown { id, why: Doubt::Forgotten(refusal) })));
+                return Ok(());
+            }
+            Judgement::Refused(refusal) => {
+                not_applied::<M::Actor>(port, NotApplied::Store(refusal.into()));
+                return Ok(());
+            }
+        }
+        kept.keeper.wait_for_outbox().await?;
+        match self.execute(Job { command, id, source: Source::Caller, message: None }).await? {
+            Ok(result) => self.answer(id, port, result.map_err(AskError::Refused)),
+            Err(why) => not_applied::<M::Actor>(port, why),
+        }
+        Ok(())
+    }
+
+    /// A command of a timer, whose answer nobody waits for.
+    pub(super) async fn run_timer(&mut self, body: &Body) -> Result<(), ActorError> {
+        // It was written here.
+        let command = read_command::<M::Actor>(body)?;
+        let id = self.shared.new_message_id();
+        if let Err(why) = self.execute(Job { command, id, source: Source::Caller, message: None }).await? {
+            tracing::warn!(actor = %self.target, %why, "a timer's command was not applied");
+        }
+        Ok(())
+    }
+
+    /// The reply leaves when what it follows from is stored, or at once where that is not promised.
+    fn answer(&mut self, id: MessageId, port: ReplyPort<Answer<M::Actor>>, answer: Answer<M::Actor>) {
+        let Some(kept) = &mut self.kept else { return };
+        if M::Actor::DURABILITY == Durability::WriteThrough && kept.keeper.ledger.is_staged() {
+            kept.keeper.hold(id, port, answer);
+        } else {
+            drop(port.send(answer));
+        }
+    }
+
+    /// The same command came again: its reply is stored.
+    async fn answer_again(
+        &mut self,
+        id: MessageId,
+        port: ReplyPort<Answer<M::Actor>>,
+    ) -> Result<(), ActorError> {
+        let reply = self.shared.store().reply(&self.target.id, id).await;
+        let answer = match reply {
+            Ok(Some(Some(bytes))) => {
+                match decode::<Result<_, _>>("a reply", M::Actor::COMMAND_VERSION, &bytes) {
+                    Ok(result) => result.map_err(AskError::Refused),
+                    Err(form) => Err(AskError::BadReply(form)),
+                }
+            }
+            // It was given up as poison, or lay in the inbox without a reply.
+            Ok(Some(None)) => {
+                Err(AskError::NotApplied(NotApplied::Store(Refusal::AlreadyHandled(id).into())))
+            }
+            Ok(None) => Err(AskError::Unknown { id, why: Doubt::Forgotten(Refusal::NoSuchMessage(id)) }),
+            Err(error) => Err(AskError::Unknown { id, why: Doubt::Store(error) }),
+        };
+        drop(port.send(answer));
+        Ok(())
+    }
+
+    /// Runs a command and stages what came of it.
+    ///
+    /// # Errors
+    ///
+    /// Only what ends the activation.
+    pub(super) async fn execute(&mut self, job: Job<'_, M::Actor>) -> Result<Executed<M::Actor>, ActorError> {
+        let Job { command, id, source, message } = job;
+        let is_query = M::Actor::is_query(&command) && source == Source::Caller;
+        let mut asked = Asked::default();
+        let Self { model, state, target, kept: Some(kept), shared, .. } = self else {
+            return Err("a volatile actor has no turns".into());
+        };
+        let at = kept.keeper.ledger.time(shared.wall_time());
+        let about = About { actor: target, at, id: Some(id), message };
+        let ran = {
+            let turn = Turn::new(&about, &mut asked);
+            let mut run = pin!(AssertUnwindSafe(model.run(command, state, turn)).catch_unwind());
+            match first_poll(run.as_mut()).await {
+                Poll::Ready(ran) => ran,
+                // What was done before need not wait for it.
+                Poll::Pending if M::Actor::DURABILITY == Durability::WriteThrough => {
+                    let (settled, ran) = join(kept.keeper.settle(), run).await;
+                    settled?;
+                    ran
+                }
+                Poll::Pending => run.await,
+            }
+        };
+        let ran = match ran {
+            Ok(ran) => ran,
+            Err(payload) => {
+                let text = text_of(&*payload);
+                drop(payload);
+                self.rebuild().await?;
+                return Ok(Err(NotApplied::Panicked(text)));
+            }
+        };
+        let (result, events) = match ran {
+            Ok((reply, events)) => (Ok(reply), events),
+            Err(NotRun::Refused(error)) => {
+                asked = Asked::default();
+                self.take_back_state().await?;
+                (Err(error), Vec::new())
+            }
+            Err(NotRun::Unwritable(form)) => return Ok(Err(form.into())),
+        };
+        if is_query && events.is_empty() && asked.is_nothing() {
+            return Ok(Ok(result));
+        }
+        let mut outcome = Outcome::nothing(Cause::Message(id), at);
+        outcome.source = Some(source);
+        let staged = self.stage(outcome, result.as_ref(), events, asked);
+        match staged {
+            Ok(()) => Ok(Ok(result)),
+            Err(why) => {
+                // Events were applied, and a state may have changed, for nothing.
+                self.rebuild().await?;
+                Ok(Err(why))
+            }
+        }
+    }
+
+    fn stage(
+        &mut self,
+        mut outcome: Outcome,
+        result: Result<&<M::Actor as Durable>::Reply, &<M::Actor as Durable>::Error>,
+        events: Vec<Body>,
+        mut asked: Asked,
+    ) -> Result<(), NotApplied> {
+        let Self { state, written, kept: Some(kept), .. } = self else { return Ok(()) };
+        let ledger = &mut kept.keeper.ledger;
+        let (timers, passivates) = (std::mem::take(&mut asked.timers), asked.passivates);
+        let reminds = !asked.reminders.is_empty();
+        outcome.reply = Some(encode("a reply", &result)?);
+        let count = events.len() as u64;
+        outcome.has_changed = count > 0;
+        (outcome.events, outcome.asked) = (events, asked);
+        if M::KEEPS == Keeps::State && result.is_ok() {
+            let is_checkpoint = ledger.is_checkpoint_due();
+            if is_checkpoint {
+                self.model.actor().on_checkpoint(&self.target.id, state);
+            }
+            let body = write_state::<M>(state)?;
+            outcome.has_changed = body != *written;
+            outcome.state = (outcome.has_changed || is_checkpoint).then(|| body.clone());
+            ledger.stage(outcome).map_err(NotApplied::Store)?;
+            *written = body;
+        } else {
+            ledger.stage(outcome).map_err(NotApplied::Store)?;
+        }
+        kept.events_since += count;
+        kept.keeper.note(passivates, reminds);
+        self.begin_timers(timers);
+        Ok(())
+    }
+
+    /// The handler refused: a state that is kept whole is as it was last written.
+    async fn take_back_state(&mut self) -> Result<(), ActorError> {
+        if M::KEEPS != Keeps::State || write_state::<M>(&self.state).is_ok_and(|body| body == self.written) {
+            return Ok(());
+        }
+        self.state = read_state::<M::Actor>(&self.written)?;
+        self.model.actor().on_recover(&self.target.id, &mut self.state).await
+    }
+
+    /// The state may be anything: it is made anew of what is staged and stored.
+    async fn rebuild(&mut self) -> Result<(), ActorError> {
+        if M::KEEPS == Keeps::State {
+            self.state = read_state::<M::Actor>(&self.written)?;
+            return self.model.actor().on_recover(&self.target.id, &mut self.state).await;
+        }
+        let Some(kept) = &mut self.kept else { return Ok(()) };
+        kept.keeper.settle().await?;
+        let (head, store) = (kept.keeper.ledger.head(), self.shared.store());
+        let recovery = store.load(&head.target.id, head.epoch).await?;
+        let past = read_past(&*self.model, store, head, &recovery).await?;
+        kept.events_since = past.events_since;
+        self.state = past.state;
+        Ok(())
+    }
+
+    /// As a plain actor would: no store, no id, no copy.
+    pub(super) async fn handle_volatile(&mut self, request: Request<M::Actor>) -> Result<(), ActorError> {
+        match request {
+            Request::Ask { id, command, port } => {
+                let mut asked = Asked::default();
+                let about =
+                    About { actor: &self.target, at: crate::WallTime::ZERO, id: Some(id), message: None };
+                let ran = self.model.run(command, &mut self.state, Turn::new(&about, &mut asked)).await;
+                let answer = match ran {
+                    Ok((reply, _)) => Ok(reply),
+                    Err(NotRun::Refused(error)) => Err(AskError::Refused(error)),
+                    Err(NotRun::Unwritable(form)) => Err(AskError::NotApplied(form.into())),
+                };
+                drop(port.send(answer));
+                self.follow_volatile(asked);
+            }
+            Request::Timer(body) => {
+                let command = read_command::<M::Actor>(&body)?;
+                let mut asked = Asked::default();
+                let about = About { actor: &self.target, at: crate::WallTime::ZERO, id: None, message: None };
+                // Nobody waits for what it says.
+                drop(self.model.run(command, &mut self.state, Turn::new(&about, &mut asked)).await);
+                self.follow_volatile(asked);
+            }
+            Request::Idle => self.end_if_idle(),
+            Request::Mail | Request::MailAgain | Request::Flush | Request::Delivered => {}
+        }
+        Ok(())
+    }
+
+    fn follow_volatile(&mut self, asked: Asked) {
+        if M::Actor::IDLE_MAX.is_some() {
+            self.last_active = self.shared.executor().now();
+        }
+        if asked.is_nothing() && asked.timers.is_empty() && !asked.passivates {
+            return;
+        }
+        self.begin_timers(asked.timers);
+        if asked.ends || asked.passivates {
+            self.passivate();
+        }
+    }
+}
+
+/// What one poll of a future gives.
+async fn first_poll<F: Future + Unpin>(mut future: F) -> Poll<F::Output> {
+    poll_fn(|cx| Poll::Ready(future.poll_unpin(cx))).await
+}
+
+fn text_of(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a payload that is not text").to_owned()
+}

@@ -1,0 +1,149 @@
+//! What a caller of a durable actor is told when it is not told the reply.
+
+use std::fmt;
+use std::time::Duration;
+
+use actor_core::SpawnError;
+
+use crate::form::BadForm;
+use crate::id::{BadName, MessageId};
+use crate::store::{Refusal, StoreError};
+
+/// Why a call has no reply.
+///
+/// What matters is whether the command may have been applied: only [`Unknown`](Self::Unknown) leaves that open, and asking
+/// again with the same id settles it, as an actor applies one id once.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum AskError<E> {
+    /// The actor refuses. Nothing was changed, and the same id is refused again.
+    Refused(E),
+    /// The command was certainly not applied.
+    NotApplied(NotApplied),
+    /// The command was applied, or not, or may yet be. Ask again with the same id.
+    Unknown {
+        /// The id to ask again with.
+        id: MessageId,
+        /// What is known of the reason.
+        why: Doubt,
+    },
+    /// The command was applied, and its reply cannot be read: this program's type of it is another.
+    BadReply(BadForm),
+}
+
+/// Why a command was certainly not applied.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotApplied {
+    /// The store refused.
+    #[error(transparent)]
+    Store(StoreError),
+    /// The actor could not be activated.
+    #[error("the actor was not activated: {0}")]
+    NotActivated(ActivationError),
+    /// The handler panicked; the actor is as it was before.
+    #[error("the handler panicked: {0}")]
+    Panicked(String),
+    /// A value has no form, or is larger than allowed.
+    #[error(transparent)]
+    Form(#[from] BadForm),
+    /// The id is none, or the type's name is.
+    #[error(transparent)]
+    Name(#[from] BadName),
+    /// Nobody has registered the type here.
+    #[error("no actor of type {0} is registered here")]
+    NotRegistered(String),
+    /// The actor is volatile: it has no inbox.
+    #[error("a volatile actor has no inbox")]
+    Volatile,
+    /// The system is shut down.
+    #[error("the system is shut down")]
+    ShutDown,
+    /// The activation was ended again and again before the command's turn came.
+    #[error("the activation ended before the command's turn came")]
+    Ended,
+}
+
+/// Why it is not known whether a command was applied.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Doubt {
+    /// The store does not know.
+    #[error(transparent)]
+    Store(StoreError),
+    /// The activation ended with the command in hand.
+    #[error("the activation ended with the command in hand")]
+    Ended,
+    /// No answer came within the caller's time.
+    #[error("no answer within {0:?}")]
+    TimedOut(Duration),
+    /// It was made before messages that the actor has forgotten, so it may have been handled then.
+    #[error(transparent)]
+    Forgotten(Refusal),
+}
+
+/// Why an actor could not be activated.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ActivationError {
+    /// The store refused or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What is stored cannot be read by this program.
+    #[error("{what}: {form}")]
+    Form {
+        /// Of what.
+        what: String,
+        /// Why.
+        form: BadForm,
+    },
+    /// What is stored does not fit together.
+    #[error("what is stored does not fit together: {0}")]
+    Inconsistent(String),
+    /// A hook of the actor failed, with this text.
+    #[error("{hook} failed: {text}")]
+    Hook {
+        /// Which hook.
+        hook: &'static str,
+        /// Its error.
+        text: String,
+    },
+    /// The system could not spawn it.
+    #[error("{0}")]
+    Spawn(String),
+}
+
+impl From<SpawnError> for ActivationError {
+    fn from(error: SpawnError) -> Self {
+        Self::Spawn(error.to_string())
+    }
+}
+
+impl<E> AskError<E> {
+    /// The id to ask again with, if it is not known whether the command was applied.
+    pub fn unknown_id(&self) -> Option<MessageId> {
+        match self {
+            Self::Unknown { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+}
+
+impl<E> From<NotApplied> for AskError<E> {
+    fn from(error: NotApplied) -> Self {
+        Self::NotApplied(error)
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for AskError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(error) => error.fmt(f),
+            Self::NotApplied(why) => write!(f, "not applied: {why}"),
+            Self::Unknown { id, why } => write!(f, "unknown, ask again with the id {id}: {why}"),
+            Self::BadReply(form) => write!(f, "applied, but the reply is unreadable: {form}"),
+        }
+    }
+}
+
+impl<E: fmt::Display + fmt::Debug> std::error::Error for AskError<E> {}

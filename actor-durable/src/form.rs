@@ -1,0 +1,73 @@
+//! How states, commands, events and replies become bytes, and what is wrong with bytes that do not become them again.
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::store::Body;
+
+/// Bytes are not what they were taken for, or a value has no bytes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadForm {
+    /// They were written in a version that is not known here.
+    #[error("{what} of version {found}; this program knows version {known} and those it can make into it")]
+    UnknownVersion {
+        /// What they are of.
+        what: &'static str,
+        /// Their version.
+        found: u32,
+        /// The version that this program writes.
+        known: u32,
+    },
+    /// They are of the right version and do not fit it.
+    #[error("{what} of version {version} cannot be read: {why}")]
+    Undecodable {
+        /// What they are of.
+        what: &'static str,
+        /// Their version.
+        version: u32,
+        /// What does not fit.
+        why: String,
+    },
+    /// The type's own `Serialize` refuses the value.
+    #[error("{what} cannot be written: {why}")]
+    Unencodable {
+        /// What was to be written.
+        what: &'static str,
+        /// What it says.
+        why: String,
+    },
+}
+
+/// What reading a version gives.
+pub(crate) fn unknown<T>(what: &'static str, found: u32, known: u32) -> Result<T, BadForm> {
+    Err(BadForm::UnknownVersion { what, found, known })
+}
+
+pub(crate) fn encode<T: Serialize>(what: &'static str, value: &T) -> Result<Bytes, BadForm> {
+    let bytes = postcard::to_stdvec(value);
+    bytes.map(Bytes::from).map_err(|error| BadForm::Unencodable { what, why: error.to_string() })
+}
+
+pub(crate) fn encode_body<T: Serialize>(
+    what: &'static str,
+    version: u32,
+    value: &T,
+) -> Result<Body, BadForm> {
+    Ok(Body { version, bytes: encode(what, value)? })
+}
+
+/// Reads a value whole: bytes that are left over do not belong to it.
+///
+/// # Errors
+///
+/// [`BadForm::Undecodable`].
+pub fn decode<T: DeserializeOwned>(what: &'static str, version: u32, bytes: &[u8]) -> Result<T, BadForm> {
+    let bad = |why: String| BadForm::Undecodable { what, version, why };
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
+        Ok((_, rest)) => Err(bad(format!("{} bytes are left over", rest.len()))),
+        Err(error) => Err(bad(error.to_string())),
+    }
+}

@@ -1,0 +1,344 @@
+//! What an activation remembers of its past, and what it has done and not stored yet. Pure: it knows no store, actor or clock.
+//!
+//! ```text
+//!  a message's id ──► judge: new, remembered, unsettled, refused
+//!  a turn's outcome ─► stage ──► staged ── take ──► a TurnCommit in flight ── settle ──► remembered
+//!                        ▲          │ more turns join it meanwhile
+//!                        └──────────┘
+//! ```
+//!
+//! One commit is in flight at a time, as each says where the one before ended.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use bytes::Bytes;
+
+use crate::id::{Epoch, MessageId, Sequence, Target, WallTime};
+use crate::limits::{COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX, STAGED_BYTES_MAX};
+use crate::store::{
+    Body, Cause, ChildChange, DeadLetter, Entry, Handled, Head, OutboxPosition, Outgoing, Recovery, Refusal,
+    ReminderChange, Snapshot, Source, StoreError, TurnCommit, admit,
+};
+use crate::turn::{Asked, Draft};
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    head: Head,
+    /// The last entry's, staged ones among them.
+    last_at: WallTime,
+    /// As they were handled, the longest ago first; those that are not stored yet come last.
+    remembered: VecDeque<MessageId>,
+    known: BTreeSet<MessageId>,
+    remembered_max: usize,
+    kept: u64,
+    staged: TurnCommit,
+    staged_bytes: usize,
+    /// How many of the remembered are staged or in flight.
+    unsettled: usize,
+    in_flight: Option<Head>,
+}
+
+/// What is known of a message before it is handled.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Judgement {
+    /// It is to be handled.
+    New,
+    /// It was handled, and that is stored.
+    Remembered,
+    /// It was handled, and that is not stored yet.
+    Unsettled,
+    /// It is not known whether it was, or it claims what cannot be.
+    Refused(Refusal),
+}
+
+/// How a turn went.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) cause: Cause,
+    pub(crate) at: WallTime,
+    /// Whence its message came, if it had one.
+    pub(crate) source: Option<Source>,
+    pub(crate) reply: Option<Bytes>,
+    pub(crate) has_changed: bool,
+    pub(crate) events: Vec<Body>,
+    pub(crate) state: Option<Body>,
+    pub(crate) asked: Asked,
+    pub(crate) dead: Option<DeadLetter>,
+}
+
+impl Outcome {
+    /// A turn in which nothing was done.
+    pub(crate) fn nothing(cause: Cause, at: WallTime) -> Self {
+        let (source, reply, state, dead) = (None, None, None, None);
+        Self {
+            cause,
+            at,
+            source,
+            reply,
+            has_changed: false,
+            events: Vec::new(),
+            state,
+            asked: Asked::default(),
+            dead,
+        }
+    }
+}
+
+impl Ledger {
+    /// Of an actor that was acquired and loaded. It remembers so many messages, and keeps so many entries that its state does
+    /// not need.
+    pub(crate) fn new(head: Head, recovery: &Recovery, remembered_max: usize, kept: u64) -> Self {
+        let staged = TurnCommit::new(head.target.id.clone(), head.epoch, head.sequence);
+        Self {
+            last_at: WallTime::ZERO,
+            remembered: recovery.handled.iter().copied().collect(),
+            known: recovery.handled.iter().copied().collect(),
+            remembered_max: remembered_max.max(1),
+            kept: kept.max(1),
+            head,
+            staged,
+            staged_bytes: 0,
+            unsettled: 0,
+            in_flight: None,
+        }
+    }
+
+    pub(crate) fn target(&self) -> &Target {
+        &self.head.target
+    }
+
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.head.epoch
+    }
+
+    /// As far as it is stored.
+    pub(crate) fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// The time of the next turn: now, but never before the last one.
+    pub(crate) fn time(&self, now: WallTime) -> WallTime {
+        now.max(self.last_at)
+    }
+
+    /// The last entry of the journal was at this time.
+    pub(crate) fn note_time(&mut self, at: WallTime) {
+        self.last_at = self.last_at.max(at);
+    }
+
+    /// The number of the next turn's entry.
+    pub(crate) fn next(&self) -> Sequence {
+        self.staged.last().next()
+    }
+
+    /// What is known of a message that came from a caller.
+    pub(crate) fn judge(&self, id: MessageId, now: WallTime) -> Judgement {
+        if !self.known.contains(&id) {
+            let horizon = self.head.horizon.max(self.staged.horizon);
+            return admit(horizon, id, self.time(now)).map_or_else(Judgement::Refused, |()| Judgement::New);
+        }
+        let unsettled = self.remembered.iter().rev().take(self.unsettled);
+        if unsettled.into_iter().any(|other| *other == id) {
+            Judgement::Unsettled
+        } else {
+            Judgement::Remembered
+        }
+    }
+
+    /// Whether a message is remembered, stored or not.
+    pub(crate) fn knows(&self, id: MessageId) -> bool {
+        self.known.contains(&id)
+    }
+
+    /// Whether so much of the journal may go now that it is worth it, if the state is stored with the next turn.
+    pub(crate) fn is_checkpoint_due(&self) -> bool {
+        self.next().0 - self.head.trimmed.0.max(self.staged.trim.map_or(0, |trim| trim.0)) >= 2 * self.kept
+    }
+
+    /// How far the journal may go once the state is stored as of an entry.
+    pub(crate) fn trim_for(&self, snapshot: Sequence) -> Option<Sequence> {
+        let trim = Sequence(snapshot.0.saturating_sub(self.kept));
+        (trim > self.head.trimmed).then_some(trim)
+    }
+
+    /// Adds a turn to what is to be stored.
+    ///
+    /// # Errors
+    ///
+    /// What no store would take; the ledger is as before.
+    pub(crate) fn stage(&mut self, outcome: Outcome) -> Result<(), StoreError> {
+        let is_checkpoint = self.is_checkpoint_due() && outcome.state.is_some();
+        let mut turn = self.commit_of(outcome);
+        if is_checkpoint {
+            turn.trim = self.trim_for(turn.last());
+        }
+        turn.check()?;
+        let bytes = bytes_of(&turn);
+        if bytes > TURN_BYTES_MAX {
+            return Err(Refusal::TooLarge { what: "a turn", size: bytes, max: TURN_BYTES_MAX }.into());
+        }
+        self.last_at = turn.entries[0].at;
+        for handled in &turn.handled {
+            self.remembered.push_back(handled.message);
+            self.known.insert(handled.message);
+            self.unsettled += 1;
+        }
+        for dead in &turn.dead {
+            self.remembered.push_back(dead.letter.message.id);
+            self.known.insert(dead.letter.message.id);
+            self.unsettled += 1;
+        }
+        self.staged_bytes += bytes;
+        append(&mut self.staged, turn);
+        self.forget();
+        Ok(())
+    }
+
+    fn commit_of(&self, outcome: Outcome) -> TurnCommit {
+        let Outcome { cause, at, source, reply, has_changed, events, state, asked, dead } = outcome;
+        let sequence = self.next();
+        let mut turn = TurnCommit::new(self.target().id.clone(), self.epoch(), self.staged.last());
+        let outbox: Vec<_> =
+            asked.sends.into_iter().zip(0..).map(|(draft, index)| self.outgoing(draft, at, index)).collect();
+        let sent = outbox.iter().map(|outgoing| outgoing.id).collect();
+        turn.entries.push(Entry { sequence, at, cause, has_changed, events, sent });
+        turn.state = state.map(|body| Snapshot { sequence, body });
+        if let (Cause::Message(message), Some(was)) = (cause, source) {
+            turn.handled.push(Handled { message, was, reply });
+        }
+        if let Cause::Duplicate(message) = cause {
+            turn.dropped.push(message);
+        }
+        turn.outbox = outbox;
+        turn.reminders = asked.reminders;
+        turn.children = asked.children;
+        turn.dead.extend(dead);
+        turn.ends = asked.ends;
+        turn
+    }
+
+    fn outgoing(&self, draft: Draft, at: WallTime, index: u32) -> Outgoing {
+        let sequence = self.next();
+        let Draft { to, id, reply_to, body, headers } = draft;
+        let own = || {
+            let (from, sequence, index) =
+                (self.target().id.as_str(), sequence.0.to_le_bytes(), index.to_le_bytes());
+            MessageId::hashed(at, &[from.as_bytes(), &sequence, &index])
+        };
+        let id = id.unwrap_or_else(own);
+        Outgoing {
+            position: OutboxPosition { sequence, index },
+            to,
+            id,
+            reply_to,
+            sent_at: at,
+            body,
+            headers,
+        }
+    }
+
+    /// Forgets those that are more than it remembers. What is not stored yet is not forgotten.
+    fn forget(&mut self) {
+        while self.remembered.len() > self.remembered_max.max(self.unsettled) {
+            let Some(id) = self.remembered.pop_front() else { return };
+            self.known.remove(&id);
+            self.staged.forget.push(id);
+            self.staged.horizon = self.staged.horizon.max(id.made());
+        }
+    }
+
+    /// Whether there is anything to be stored.
+    pub(crate) fn is_staged(&self) -> bool {
+        !self.staged.entries.is_empty()
+    }
+
+    /// Whether no other turn may join what is staged.
+    pub(crate) fn is_full(&self) -> bool {
+        self.staged.entries.len() >= COMMIT_ENTRIES_MAX || self.staged_bytes >= STAGED_BYTES_MAX
+    }
+
+    /// Takes what is staged, to be stored. Nothing else is in flight.
+    pub(crate) fn take(&mut self) -> Option<TurnCommit> {
+        if !self.is_staged() || self.in_flight.is_some() {
+            return None;
+        }
+        let next = TurnCommit::new(self.target().id.clone(), self.epoch(), self.staged.last());
+        let commit = std::mem::replace(&mut self.staged, next);
+        self.staged_bytes = 0;
+        // What no store will take, none is asked for: this very function is what they decide by.
+        self.in_flight = self.head.commit(&commit).ok();
+        Some(commit)
+    }
+
+    /// What was in flight is stored.
+    pub(crate) fn settle(&mut self) {
+        if let Some(head) = self.in_flight.take() {
+            self.head = head;
+        }
+        // Only what was staged meanwhile is not.
+        self.unsettled = self.staged.handled.len() + self.staged.dead.len();
+    }
+
+    /// A state was stored beside the journal, and that much of it is gone.
+    pub(crate) fn note_snapshot(&mut self, snapshot: Sequence, trim: Option<Sequence>) {
+        self.head.snapshot = self.head.snapshot.max(Some(snapshot));
+        self.head.trimmed = self.head.trimmed.max(trim.unwrap_or_default());
+    }
+}
+
+/// What is staged already never keeps one turn more from being stored with it.
+const TURN_BYTES_MAX: usize = COMMIT_BYTES_MAX - STAGED_BYTES_MAX;
+
+/// Puts one commit behind another.
+fn append(commit: &mut TurnCommit, next: TurnCommit) {
+    let TurnCommit {
+        actor: _,
+        epoch: _,
+        expected: _,
+        entries,
+        state,
+        handled,
+        outbox,
+        reminders,
+        children,
+        dead,
+        dropped,
+        forget,
+        horizon,
+        trim,
+        ends,
+    } = next;
+    commit.entries.extend(entries);
+    // A state is of the last entry; the one before is in it.
+    match (state, &mut commit.state) {
+        (Some(state), _) => commit.state = Some(state),
+        (None, Some(state)) => state.sequence = Sequence(commit.expected.0 + commit.entries.len() as u64),
+        (None, None) => {}
+    }
+    commit.handled.extend(handled);
+    commit.outbox.extend(outbox);
+    commit.reminders.extend(reminders);
+    commit.children.extend(children);
+    commit.dead.extend(dead);
+    commit.dropped.extend(dropped);
+    commit.forget.extend(forget);
+    commit.horizon = commit.horizon.max(horizon);
+    commit.trim = commit.trim.max(trim);
+    commit.ends |= ends;
+}
+
+fn bytes_of(turn: &TurnCommit) -> usize {
+    let events = turn.entries.iter().flat_map(|entry| &entry.events).map(|event| event.bytes.len());
+    let replies = turn.handled.iter().filter_map(|handled| handled.reply.as_ref()).map(Bytes::len);
+    let sent = turn.outbox.iter().map(|outgoing| outgoing.body.bytes.len());
+    let reminders = turn.reminders.iter().map(|change| match change {
+        ReminderChange::Set(reminder) => reminder.body.bytes.len(),
+        ReminderChange::Cancel(_) => 0,
+    });
+    let children = turn.children.iter().map(|change| match change {
+        ChildChange::Add(child) => child.body.bytes.len(),
+        ChildChange::Remove(_) => 0,
+    });
+    events.chain(replies).chain(sent).chain(reminders).chain(children).sum()
+}

@@ -1,0 +1,155 @@
+//! The two kinds of durable actors as one: state that is kept whole, and events that come to a state. What differs between
+//! them is here, and nowhere else.
+
+use std::future::Future;
+
+use actor_core::ActorError;
+
+use crate::actor::{Durable, DurableActor, EventSourced};
+use crate::form::{BadForm, decode, encode_body};
+use crate::store::Body;
+use crate::turn::Turn;
+
+/// What a turn gave, or why it was refused.
+pub(crate) type Ran<A> = Result<(<A as Durable>::Reply, Vec<Body>), NotRun<<A as Durable>::Error>>;
+
+/// Why a turn changed nothing.
+#[derive(Debug)]
+pub(crate) enum NotRun<E> {
+    /// The handler says so.
+    Refused(E),
+    /// An event of its has no form.
+    Unwritable(BadForm),
+}
+
+/// How an actor's past is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keeps {
+    /// The state, after each turn that changed it.
+    State,
+    /// Events, and the state after each so many of them.
+    Events { snapshot_every: u64 },
+}
+
+/// A kind of durable actors.
+pub(crate) trait Model: Send + Sync + 'static {
+    type Actor: Durable;
+
+    const KEEPS: Keeps;
+
+    fn actor(&self) -> &Self::Actor;
+
+    /// The first turn; events are applied already.
+    fn start(
+        &self,
+        state: &mut State<Self>,
+        turn: Turn<'_, Self::Actor>,
+    ) -> impl Future<Output = Result<Vec<Body>, ActorError>> + Send;
+
+    /// Any other turn; events are applied already. Where it is refused, a state that is kept whole may have been changed.
+    fn run(
+        &self,
+        command: Command<Self>,
+        state: &mut State<Self>,
+        turn: Turn<'_, Self::Actor>,
+    ) -> impl Future<Output = Ran<Self::Actor>> + Send;
+
+    /// What an event that was stored does.
+    fn replay(&self, state: &mut State<Self>, event: &Body) -> Result<(), BadForm>;
+}
+
+pub(crate) type State<M> = <<M as Model>::Actor as Durable>::State;
+pub(crate) type Command<M> = <<M as Model>::Actor as Durable>::Command;
+
+/// See [`DurableActor`].
+#[derive(Debug)]
+pub(crate) struct ByState<A>(pub(crate) A);
+
+/// See [`EventSourced`].
+#[derive(Debug)]
+pub(crate) struct ByEvents<A>(pub(crate) A);
+
+impl<A: DurableActor> Model for ByState<A> {
+    type Actor = A;
+
+    const KEEPS: Keeps = Keeps::State;
+
+    fn actor(&self) -> &A {
+        &self.0
+    }
+
+    async fn start(&self, state: &mut A::State, mut turn: Turn<'_, A>) -> Result<Vec<Body>, ActorError> {
+        self.0.on_start(state, &mut turn).await?;
+        Ok(Vec::new())
+    }
+
+    async fn run(&self, command: A::Command, state: &mut A::State, mut turn: Turn<'_, A>) -> Ran<A> {
+        let reply = self.0.handle(command, state, &mut turn).await.map_err(NotRun::Refused)?;
+        Ok((reply, Vec::new()))
+    }
+
+    fn replay(&self, _: &mut A::State, event: &Body) -> Result<(), BadForm> {
+        let why = "its type keeps no events".into();
+        Err(BadForm::Undecodable { what: "an event", version: event.version, why })
+    }
+}
+
+impl<A: EventSourced> ByEvents<A> {
+    /// Writes events, then applies them: what cannot be written did not happen.
+    fn happen(&self, state: &mut A::State, events: &[A::Event]) -> Result<Vec<Body>, BadForm> {
+        let bodies = events
+            .iter()
+            .map(|event| encode_body("an event", A::EVENT_VERSION, event))
+            .collect::<Result<_, _>>()?;
+        for event in events {
+            self.0.apply(state, event);
+        }
+        Ok(bodies)
+    }
+}
+
+impl<A: EventSourced> Model for ByEvents<A> {
+    type Actor = A;
+
+    const KEEPS: Keeps = Keeps::Events { snapshot_every: A::SNAPSHOT_EVERY };
+
+    fn actor(&self) -> &A {
+        &self.0
+    }
+
+    async fn start(&self, state: &mut A::State, mut turn: Turn<'_, A>) -> Result<Vec<Body>, ActorError> {
+        let events = self.0.on_start(state, &mut turn).await?;
+        Ok(self.happen(state, &events)?)
+    }
+
+    async fn run(&self, command: A::Command, state: &mut A::State, mut turn: Turn<'_, A>) -> Ran<A> {
+        let decision = self.0.decide(command, state, &mut turn).await.map_err(NotRun::Refused)?;
+        let bodies = self.happen(state, &decision.events).map_err(NotRun::Unwritable)?;
+        Ok((decision.reply, bodies))
+    }
+
+    fn replay(&self, state: &mut A::State, event: &Body) -> Result<(), BadForm> {
+        let event = match event.version {
+            version if version == A::EVENT_VERSION => decode("an event", version, &event.bytes)?,
+            version => A::upcast_event(version, &event.bytes)?,
+        };
+        self.0.apply(state, &event);
+        Ok(())
+    }
+}
+
+/// The state of a body.
+pub(crate) fn read_state<A: Durable>(body: &Body) -> Result<A::State, BadForm> {
+    match body.version {
+        version if version == A::STATE_VERSION => decode("a state", version, &body.bytes),
+        version => A::upcast_state(version, &body.bytes),
+    }
+}
+
+/// The command of a body.
+pub(crate) fn read_command<A: Durable>(body: &Body) -> Result<A::Command, BadForm> {
+    match body.version {
+        version if version == A::COMMAND_VERSION => decode("a command", version, &body.bytes),
+        version => A::upcast_command(version, &body.bytes),
+    }
+}

@@ -1,0 +1,109 @@
+//! From what is stored to an actor in memory: take it into possession, read its state, replay what came after.
+//!
+//! ```text
+//!  acquire ─► load ─► state ─► entries after it ─► on_recover ─► ready
+//!                       └ none: create, on_start (in the engine)
+//! ```
+
+use std::sync::Arc;
+
+use crate::actor::Durable;
+use crate::error::ActivationError;
+use crate::id::{Sequence, WallTime};
+use crate::limits::JOURNAL_PAGE;
+use crate::model::{Keeps, Model, State, read_state};
+use crate::store::{Claim, Head, Outgoing, Recovery, Store};
+
+/// An actor as it was stored.
+pub(crate) struct Recovered<M: Model> {
+    pub(crate) head: Head,
+    pub(crate) recovery: Recovery,
+    pub(crate) past: Past<M>,
+}
+
+/// What a journal comes to.
+pub(crate) struct Past<M: Model> {
+    pub(crate) state: State<M>,
+    /// When the last entry was.
+    pub(crate) last_at: WallTime,
+    /// Events since the stored state.
+    pub(crate) events_since: u64,
+}
+
+impl<M: Model> Recovered<M> {
+    /// What has not arrived.
+    pub(crate) fn take_outbox(&mut self) -> Vec<Outgoing> {
+        std::mem::take(&mut self.recovery.outbox)
+    }
+}
+
+/// Takes an actor into possession and reads it.
+pub(crate) async fn recover<M: Model>(
+    model: &M,
+    store: &Arc<dyn Store>,
+    claim: Claim,
+) -> Result<Recovered<M>, ActivationError> {
+    let head = store.acquire(claim).await?;
+    let recovery = store.load(&head.target.id, head.epoch).await?;
+    let past = read_past(model, store, &head, &recovery).await?;
+    Ok(Recovered { head, recovery, past })
+}
+
+/// Reads the state of an actor that is ours.
+pub(crate) async fn read_past<M: Model>(
+    model: &M,
+    store: &Arc<dyn Store>,
+    head: &Head,
+    recovery: &Recovery,
+) -> Result<Past<M>, ActivationError> {
+    let id = &head.target.id;
+    let mut past = match &recovery.snapshot {
+        None if head.trimmed > Sequence::ZERO => {
+            let what = format!("the journal begins after {} and there is no state", head.trimmed);
+            return Err(ActivationError::Inconsistent(what));
+        }
+        None => Past { state: model.actor().create(id), last_at: WallTime::ZERO, events_since: 0 },
+        Some(snapshot) => {
+            let state = read_state::<M::Actor>(&snapshot.body).map_err(|form| {
+                let what = format!("the state of {} at {}", head.target, snapshot.sequence);
+                ActivationError::Form { what, form }
+            })?;
+            Past { state, last_at: WallTime::ZERO, events_since: 0 }
+        }
+    };
+    // The entry of the state itself says when it was, unless it was trimmed.
+    let from = recovery.snapshot.as_ref().map_or(Sequence::ZERO, |snapshot| snapshot.sequence);
+    let mut at = Sequence(from.0.saturating_sub(1)).max(head.trimmed);
+    while at < head.sequence {
+        let entries = store.entries(id, at, JOURNAL_PAGE).await?;
+        if entries.is_empty() {
+            let what = format!("the journal ends at {at}, not at {}", head.sequence);
+            return Err(ActivationError::Inconsistent(what));
+        }
+        for entry in entries {
+            if entry.sequence != at.next() {
+                let what = format!("entry {} follows entry {at}", entry.sequence);
+                return Err(ActivationError::Inconsistent(what));
+            }
+            at = entry.sequence;
+            past.last_at = past.last_at.max(entry.at);
+            if at <= from {
+                continue;
+            }
+            if M::KEEPS == Keeps::State && entry.has_changed {
+                let what = format!("entry {at} changed the state, and what is stored is of {from}");
+                return Err(ActivationError::Inconsistent(what));
+            }
+            for event in &entry.events {
+                model.replay(&mut past.state, event).map_err(|form| {
+                    let what = format!("an event of {} in entry {at}", head.target);
+                    ActivationError::Form { what, form }
+                })?;
+                past.events_since += 1;
+            }
+        }
+    }
+    let recovered = model.actor().on_recover(id, &mut past.state).await;
+    recovered.map_err(|error| ActivationError::Hook { hook: "on_recover", text: error.to_string() })?;
+    Ok(past)
+}

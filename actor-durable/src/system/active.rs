@@ -1,0 +1,134 @@
+//! The activations of a process: at most one for each actor.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use actor_core::ActorCell;
+
+use super::Shared;
+use crate::engine::MailFlag;
+use crate::error::ActivationError;
+use crate::id::{DurableId, Epoch, Target};
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct ActiveSet {
+    // unordered: looked up by id, and gone through only to end all
+    actors: Mutex<HashMap<DurableId, Active>>,
+}
+
+/// An activation.
+#[derive(Clone)]
+pub(crate) struct Active {
+    pub(crate) target: Target,
+    pub(crate) cell: ActorCell,
+    pub(crate) mail: MailFlag,
+    /// Why it could not begin, if it could not.
+    pub(crate) failure: Failure,
+    number: u64,
+}
+
+/// Why an activation could not begin.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Failure(Arc<OnceLock<ActivationError>>);
+
+impl Failure {
+    /// The first counts.
+    pub(crate) fn set(&self, error: ActivationError) {
+        drop(self.0.set(error));
+    }
+
+    pub(crate) fn get(&self) -> Option<ActivationError> {
+        self.0.get().cloned()
+    }
+}
+
+impl ActiveSet {
+    fn actors(&self) -> MutexGuard<'_, HashMap<DurableId, Active>> {
+        // Nothing panics under it that leaves it half done.
+        self.actors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The activation of an actor, if it takes messages, or else the one that `begin` makes.
+    pub(crate) fn get_or_begin<E>(
+        &self,
+        target: &Target,
+        begin: impl FnOnce(Seat) -> Result<ActorCell, E>,
+    ) -> Result<Active, E> {
+        let mut actors = self.actors();
+        let former = actors.get(&target.id);
+        if let Some(active) = former.filter(|active| active.cell.status().admits()) {
+            return Ok(active.clone());
+        }
+        let number = former.map_or(0, |former| former.number + 1);
+        let seat = Seat {
+            number,
+            former: former.map(|former| former.cell.clone()),
+            mail: MailFlag::raised(),
+            failure: Failure::default(),
+        };
+        let (mail, failure) = (seat.mail.clone(), seat.failure.clone());
+        let active = Active { target: target.clone(), cell: begin(seat)?, mail, failure, number };
+        actors.insert(target.id.clone(), active.clone());
+        Ok(active)
+    }
+
+    /// The activation of an actor, whatever its state.
+    pub(crate) fn get(&self, id: &DurableId) -> Option<Active> {
+        self.actors().get(id).cloned()
+    }
+
+    pub(crate) fn is_active(&self, id: &DurableId) -> bool {
+        self.actors().get(id).is_some_and(|active| active.cell.status().admits())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.actors().len()
+    }
+
+    pub(crate) fn targets(&self) -> Vec<Target> {
+        self.actors().values().map(|active| active.target.clone()).collect()
+    }
+
+    pub(crate) fn cells(&self) -> Vec<ActorCell> {
+        self.actors().values().map(|active| active.cell.clone()).collect()
+    }
+
+    /// An activation has ended: it is forgotten, unless there is a later one.
+    fn leave(&self, id: &DurableId, number: u64) {
+        let mut actors = self.actors();
+        if actors.get(id).is_some_and(|active| active.number == number) {
+            actors.remove(id);
+        }
+    }
+}
+
+/// What an activation is given when it begins.
+pub(crate) struct Seat {
+    number: u64,
+    /// The activation before it, which may have something in hand.
+    pub(crate) former: Option<ActorCell>,
+    pub(crate) mail: MailFlag,
+    pub(crate) failure: Failure,
+}
+
+/// An activation's place among the others. When it is dropped there is no activation any more.
+pub(crate) struct Place {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) target: Target,
+    pub(crate) seat: Seat,
+}
+
+impl Place {
+    /// What a placement has decided, if there is one.
+    pub(crate) fn epoch_min(&self) -> Epoch {
+        Epoch::ZERO
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.shared.active().leave(&self.target.id, self.seat.number);
+        self.shared.look_again(&self.target);
+    }
+}

@@ -1,0 +1,227 @@
+//! References to durable actors, and calls by them.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actor_core::{ActorRef, CallError, CallFailure};
+
+use super::active::Active;
+use super::shared::Shared;
+use crate::actor::{Durability, Durable};
+use crate::engine::{Answer, Incoming, Request};
+use crate::error::{AskError, Doubt, NotApplied};
+use crate::form::encode_body;
+use crate::id::{DurableId, MessageId, Target};
+use crate::limits::ACTIVATIONS_MAX;
+use crate::store::{Enqueued, Headers, Message};
+
+/// A durable actor, wherever it is: in memory, or only in the store. Clones are equal.
+pub struct DurableRef<A: Durable> {
+    shared: Arc<Shared>,
+    target: Target,
+    /// Where it was last.
+    known: Arc<Mutex<Option<Known<A>>>>,
+}
+
+struct Known<A: Durable> {
+    actor: ActorRef<Incoming<A>>,
+    active: Active,
+}
+
+impl<A: Durable> Clone for Known<A> {
+    fn clone(&self) -> Self {
+        Self { actor: self.actor.clone(), active: self.active.clone() }
+    }
+}
+
+impl<A: Durable> DurableRef<A> {
+    pub(super) fn new(shared: Arc<Shared>, target: Target) -> Self {
+        Self { shared, target, known: Arc::default() }
+    }
+
+    /// The actor's id.
+    pub fn id(&self) -> &DurableId {
+        &self.target.id
+    }
+
+    /// The actor and its type.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// An id for a command that may be asked more than once.
+    pub fn new_message_id(&self) -> MessageId {
+        self.shared.new_message_id()
+    }
+
+    /// Asks the actor and waits for its answer, which comes when all it follows from is stored. An actor that is not in memory
+    /// is activated. Nothing is sent before it is awaited.
+    ///
+    /// ```ignore
+    /// let balance = account.call(Command::Deposit(5)).id(id).timeout(SECOND).await?;
+    /// ```
+    pub fn call(&self, command: A::Command) -> DurableCall<'_, A> {
+        DurableCall { actor: self, command, id: None, timeout: None }
+    }
+
+    /// Puts a command into the actor's inbox: `Ok` means that it is stored and will be handled, whatever fails next. Nobody
+    /// waits for its reply, which [`call`](Self::call) with the same id gives later.
+    ///
+    /// # Errors
+    ///
+    /// [`AskError::NotApplied`]: it is not in the inbox. [`AskError::Unknown`]: nobody knows; sending it again with the same
+    /// id, by [`send_with`](Self::send_with), is safe.
+    ///
+    /// # Cancellation
+    ///
+    /// If the future is dropped before it is ready, the command may be stored.
+    pub async fn send(&self, command: A::Command) -> Result<MessageId, AskError<A::Error>> {
+        let id = self.new_message_id();
+        self.send_with(id, Headers::new(), &command).await?;
+        Ok(id)
+    }
+
+    /// [`send`](Self::send) with an id of the sender's choice, and headers. What became of it is told if it is not new.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_with(
+        &self,
+        id: MessageId,
+        headers: Headers,
+        command: &A::Command,
+    ) -> Result<Enqueued, AskError<A::Error>> {
+        if A::DURABILITY == Durability::Volatile {
+            return Err(NotApplied::Volatile.into());
+        }
+        let body = encode_body("a command", A::COMMAND_VERSION, command).map_err(NotApplied::Form)?;
+        let sent_at = self.shared.wall_time();
+        let message =
+            Message { to: self.target.clone(), id, from: None, reply_to: None, sent_at, body, headers };
+        self.shared.enqueue(message).await.map_err(|error| match error {
+            crate::store::StoreError::Unknown(_) => AskError::Unknown { id, why: Doubt::Store(error) },
+            error => NotApplied::Store(error).into(),
+        })
+    }
+
+    fn resolve(&self) -> Result<Known<A>, NotApplied> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.as_ref().filter(|known| known.actor.status().admits()) {
+            return Ok(known.clone());
+        }
+        let active = self.shared.resolve(&self.target)?;
+        let actor = ActorRef::from_cell(active.cell.clone()).map_err(|_| {
+            // Two types of the program have one name.
+            NotApplied::NotRegistered(format!("{} of this kind", self.target.actor_type))
+        })?;
+        Ok(known.insert(Known { actor, active }).clone())
+    }
+}
+
+/// A call of a durable actor: await it for the answer.
+///
+/// # Errors
+///
+/// See [`AskError`]: it says whether the command may have been applied.
+///
+/// # Cancellation
+///
+/// If the future is dropped before it is ready, the command may be applied. Ask again with the same id to know.
+#[must_use = "a call does nothing unless it is awaited"]
+pub struct DurableCall<'a, A: Durable> {
+    actor: &'a DurableRef<A>,
+    command: A::Command,
+    id: Option<MessageId>,
+    timeout: Option<Duration>,
+}
+
+impl<A: Durable> DurableCall<'_, A> {
+    /// Gives the command an id of the caller's choice. The same id to the same actor is applied once, and answered again.
+    pub fn id(self, id: MessageId) -> Self {
+        Self { id: Some(id), ..self }
+    }
+
+    /// Waits no longer than this; then nobody knows.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout: Some(timeout), ..self }
+    }
+
+    async fn ask(self) -> Answer<A> {
+        let Self { actor: DurableRef { shared, .. }, timeout, .. } = self;
+        let id = self.id.unwrap_or_else(|| shared.new_message_id());
+        let executor = shared.executor().clone();
+        match timeout {
+            None => ask(self.actor, id, self.command).await,
+            Some(timeout) => match executor.timeout(timeout, ask(self.actor, id, self.command)).await {
+                Ok(answer) => answer,
+                Err(_) => Err(AskError::Unknown { id, why: Doubt::TimedOut(timeout) }),
+            },
+        }
+    }
+}
+
+async fn ask<A: Durable>(actor: &DurableRef<A>, id: MessageId, mut command: A::Command) -> Answer<A> {
+    for _ in 0..ACTIVATIONS_MAX {
+        let known = actor.resolve()?;
+        let ask = |port| Incoming(Request::Ask { id, command, port });
+        let error = match known.actor.call(ask).await {
+            Ok(answer) => return answer,
+            Err(error) => error,
+        };
+        if let Some(failure) = known.active.failure.get() {
+            return Err(NotApplied::NotActivated(failure).into());
+        }
+        // It ended before the command's turn came: another activation may be there.
+        command = match error {
+            CallError::NotSent(unsent) => match unsent.into_message().0 {
+                Request::Ask { command, .. } => command,
+                _ => return Err(NotApplied::Ended.into()),
+            },
+            CallError::Failed(failure) if failure.never_ran() => return Err(NotApplied::Ended.into()),
+            CallError::Failed(CallFailure::NoReply) => {
+                return Err(AskError::Unknown { id, why: Doubt::Ended });
+            }
+            CallError::Failed(_) => return Err(AskError::Unknown { id, why: Doubt::Ended }),
+        };
+    }
+    Err(NotApplied::Ended.into())
+}
+
+impl<'a, A: Durable> IntoFuture for DurableCall<'a, A> {
+    type Output = Answer<A>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.ask())
+    }
+}
+
+impl<A: Durable> Clone for DurableRef<A> {
+    fn clone(&self) -> Self {
+        Self { shared: self.shared.clone(), target: self.target.clone(), known: self.known.clone() }
+    }
+}
+
+impl<A: Durable> PartialEq for DurableRef<A> {
+    fn eq(&self, other: &Self) -> bool {
+        self.target == other.target
+    }
+}
+
+impl<A: Durable> Eq for DurableRef<A> {}
+
+impl<A: Durable> fmt::Debug for DurableRef<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("DurableRef").field(&self.target).finish()
+    }
+}
+
+impl<A: Durable> fmt::Debug for DurableCall<'_, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DurableCall").field("actor", self.actor).field("id", &self.id).finish_non_exhaustive()
+    }
+}

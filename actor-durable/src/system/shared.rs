@@ -1,0 +1,207 @@
+//! What references, activations and services have in common.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use actor_core::executor::TaskHandle;
+use actor_core::{ActorCell, ActorSystem, Executor};
+use tokio::sync::Notify;
+
+use super::active::{Active, ActiveSet, Seat};
+use super::builder::{News, Outlet};
+use crate::engine::Sender;
+use crate::error::{ActivationError, NotApplied};
+use crate::id::{DurableId, MessageId, Name, OwnerId, Target, WallTime};
+use crate::store::{Enqueued, Message, OutboxPosition, Outgoing, Store, StoreError};
+
+/// See the module.
+pub(crate) struct Shared {
+    system: ActorSystem,
+    store: Arc<dyn Store>,
+    owner: OwnerId,
+    types: BTreeMap<&'static str, Arc<dyn Registered>>,
+    outlets: BTreeMap<Name, Arc<dyn Outlet>>,
+    active: ActiveSet,
+    is_closed: AtomicBool,
+    services: Mutex<Vec<TaskHandle>>,
+    /// A reminder was set, so that the next may be due earlier.
+    pub(super) reminders: Notify,
+    /// Activations that have ended, whose inbox may not be empty.
+    again: Mutex<Vec<Target>>,
+    pub(super) mail: Notify,
+}
+
+/// A type of actors that the system knows, whatever it takes.
+pub(crate) trait Registered: Send + Sync {
+    /// Begins an activation.
+    fn activate(
+        &self,
+        shared: &Arc<Shared>,
+        target: &Target,
+        seat: Seat,
+    ) -> Result<ActorCell, ActivationError>;
+
+    /// Tells an activation of this type, if it can be told.
+    fn tell(&self, cell: &ActorCell, news: News);
+}
+
+impl Shared {
+    pub(super) fn new(
+        system: ActorSystem,
+        store: Arc<dyn Store>,
+        types: BTreeMap<&'static str, Arc<dyn Registered>>,
+        outlets: BTreeMap<Name, Arc<dyn Outlet>>,
+    ) -> Self {
+        let owner = OwnerId::new(random(system.executor()));
+        Self {
+            system,
+            store,
+            owner,
+            types,
+            outlets,
+            active: ActiveSet::default(),
+            is_closed: AtomicBool::new(false),
+            services: Mutex::default(),
+            reminders: Notify::new(),
+            again: Mutex::default(),
+            mail: Notify::new(),
+        }
+    }
+
+    pub(crate) fn system(&self) -> &ActorSystem {
+        &self.system
+    }
+
+    pub(crate) fn executor(&self) -> &Executor {
+        self.system.executor()
+    }
+
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    pub(crate) fn owner(&self) -> OwnerId {
+        self.owner
+    }
+
+    pub(crate) fn active(&self) -> &ActiveSet {
+        &self.active
+    }
+
+    pub(crate) fn wall_time(&self) -> WallTime {
+        WallTime::from_unix(self.executor().unix_time())
+    }
+
+    pub(crate) fn new_message_id(&self) -> MessageId {
+        MessageId::new(self.wall_time(), random(self.executor()))
+    }
+
+    /// The activation of an actor, which may only just begin.
+    pub(crate) fn resolve(self: &Arc<Self>, target: &Target) -> Result<Active, NotApplied> {
+        let Some(registered) = self.types.get(target.actor_type.as_str()) else {
+            return Err(NotApplied::NotRegistered(target.actor_type.to_string()));
+        };
+        if self.is_closed.load(Ordering::Relaxed) {
+            return Err(NotApplied::ShutDown);
+        }
+        let begin = |seat| registered.activate(self, target, seat);
+        self.active.get_or_begin(target, begin).map_err(NotApplied::NotActivated)
+    }
+
+    pub(super) fn knows(&self, target: &Target) -> bool {
+        self.types.contains_key(target.actor_type.as_str())
+    }
+
+    /// Puts a message into an inbox of the store, and tells the actor if it is in memory here.
+    pub(crate) async fn enqueue(&self, message: Message) -> Result<Enqueued, StoreError> {
+        let to = message.to.clone();
+        let enqueued = self.store.enqueue(message).await?;
+        self.tell_mail(&to);
+        Ok(enqueued)
+    }
+
+    /// Moves a message from an outbox into an inbox.
+    pub(crate) async fn transfer(
+        &self,
+        from: &Sender,
+        to: &Target,
+        position: OutboxPosition,
+    ) -> Result<(), String> {
+        let moved = self.store.transfer(&from.target.id, from.epoch, position).await;
+        moved.map_err(|error| error.to_string())?;
+        self.tell_mail(to);
+        Ok(())
+    }
+
+    /// Has an outlet do what a message says.
+    pub(crate) async fn bring_out(
+        &self,
+        name: &Name,
+        from: &DurableId,
+        message: &Outgoing,
+    ) -> Result<(), String> {
+        let Some(outlet) = self.outlets.get(name) else {
+            return Err(format!("there is no outlet {name} here"));
+        };
+        outlet.deliver(from, message).await.map_err(|error| error.to_string())
+    }
+
+    /// Letters may have come for an actor. Whether it is in memory here.
+    pub(crate) fn tell_mail(&self, to: &Target) -> bool {
+        let Some(active) = self.active.get(&to.id) else { return false };
+        active.mail.raise();
+        self.tell(to, &active.cell, News::Mail);
+        active.cell.status().admits()
+    }
+
+    /// What an actor has sent has arrived, and is to be marked.
+    pub(crate) fn tell_delivered(&self, from: &Target) {
+        if let Some(active) = self.active.get(&from.id) {
+            self.tell(from, &active.cell, News::Delivered);
+        }
+    }
+
+    fn tell(&self, to: &Target, cell: &ActorCell, news: News) {
+        if let Some(registered) = self.types.get(to.actor_type.as_str()) {
+            registered.tell(cell, news);
+        }
+    }
+
+    /// A reminder was set.
+    pub(crate) fn look_at_reminders(&self) {
+        self.reminders.notify_one();
+    }
+
+    /// An activation has ended; letters that it has not read may be there.
+    pub(crate) fn look_again(&self, target: &Target) {
+        if self.is_closed.load(Ordering::Relaxed) {
+            return;
+        }
+        self.again.lock().unwrap_or_else(PoisonError::into_inner).push(target.clone());
+        self.mail.notify_one();
+    }
+
+    pub(super) fn take_again(&self) -> Vec<Target> {
+        std::mem::take(&mut self.again.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// No activation begins any more.
+    pub(super) fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_service(&self, task: TaskHandle) {
+        self.services.lock().unwrap_or_else(PoisonError::into_inner).push(task);
+    }
+
+    pub(super) fn end_services(&self) {
+        for task in std::mem::take(&mut *self.services.lock().unwrap_or_else(PoisonError::into_inner)) {
+            task.abort();
+        }
+    }
+}
+
+fn random(executor: &Executor) -> u128 {
+    u128::from(executor.random_u64()) << 64 | u128::from(executor.random_u64())
+}

@@ -1,0 +1,262 @@
+//! What a handler may ask for in its turn: all of it happens when the turn is stored, or not at all.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::actor::{Durability, Durable};
+use crate::form::{BadForm, encode_body};
+use crate::id::{BadName, DurableId, MessageId, Name, Target, WallTime};
+use crate::store::{
+    Body, CatchUp, Child, ChildChange, Destination, Headers, Message, Reminder, ReminderChange,
+};
+
+/// The turn that a handler runs in: which message it is, when it is, and what is to come of it.
+pub struct Turn<'a, A: ?Sized> {
+    about: &'a About<'a>,
+    asked: &'a mut Asked,
+    actor: PhantomData<fn() -> Box<A>>,
+}
+
+/// What a turn is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct About<'a> {
+    pub(crate) actor: &'a Target,
+    pub(crate) at: WallTime,
+    pub(crate) id: Option<MessageId>,
+    /// Of a message from an inbox.
+    pub(crate) message: Option<&'a Message>,
+}
+
+/// What a handler has asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) sends: Vec<Draft>,
+    pub(crate) reminders: Vec<ReminderChange>,
+    pub(crate) children: Vec<ChildChange>,
+    pub(crate) timers: Vec<(Duration, Body)>,
+    pub(crate) ends: bool,
+    pub(crate) passivates: bool,
+}
+
+impl Asked {
+    /// Whether nothing is to be stored.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.sends.is_empty() && self.reminders.is_empty() && self.children.is_empty() && !self.ends
+    }
+}
+
+/// A message that is to leave.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub(crate) to: Destination,
+    pub(crate) id: Option<MessageId>,
+    pub(crate) reply_to: Option<Target>,
+    pub(crate) body: Body,
+    pub(crate) headers: Headers,
+}
+
+/// Something cannot be asked for as it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadRequest {
+    /// A name cannot be one.
+    #[error(transparent)]
+    Name(#[from] BadName),
+    /// A value has no form.
+    #[error(transparent)]
+    Form(#[from] BadForm),
+    /// The actor is [volatile](crate::Durability::Volatile): nothing of it is stored, so nothing outlives it.
+    #[error("a volatile actor has no outbox, no reminders and no recorded children")]
+    Volatile,
+}
+
+impl<'a, A: Durable> Turn<'a, A> {
+    pub(crate) fn new(about: &'a About<'a>, asked: &'a mut Asked) -> Self {
+        Self { about, asked, actor: PhantomData }
+    }
+
+    /// The actor's id.
+    pub fn id(&self) -> &DurableId {
+        &self.about.actor.id
+    }
+
+    /// When the turn is, as the journal has it. Take this for now: another clock tells something else when the same command
+    /// runs again.
+    pub fn at(&self) -> WallTime {
+        self.about.at
+    }
+
+    /// The id of the message that is handled; none in `on_start`.
+    pub fn message_id(&self) -> Option<MessageId> {
+        self.about.id
+    }
+
+    /// The message as it lay in the inbox, with its sender and headers; none if a caller waits for the answer.
+    pub fn message(&self) -> Option<&Message> {
+        self.about.message
+    }
+
+    /// Sends a command to a durable actor, which gets it once, after this turn is stored. Commands to one actor arrive in the
+    /// order they were sent.
+    ///
+    /// # Errors
+    ///
+    /// The id is none, the command has no form, or the actor is volatile. Nothing is sent.
+    pub fn send<B: Durable>(&mut self, to: &str, command: &B::Command) -> Result<(), BadRequest> {
+        self.is_kept()?;
+        let target = target::<B>(to)?;
+        let body = encode_body("a command", B::COMMAND_VERSION, command)?;
+        self.draft(Destination::Actor(target), None, body);
+        Ok(())
+    }
+
+    /// Has an [outlet](crate::Outlet) do something outside after this turn is stored: at least once, and always with the same
+    /// key, `id` if one is given. What goes to one outlet arrives in order.
+    ///
+    /// # Errors
+    ///
+    /// The name is none, or the actor is volatile.
+    pub fn effect(
+        &mut self,
+        outlet: &str,
+        id: Option<MessageId>,
+        body: impl Into<Bytes>,
+    ) -> Result<(), BadRequest> {
+        self.is_kept()?;
+        let to = Destination::Outlet(Name::new(outlet)?);
+        self.draft(to, id, Body { version: 0, bytes: body.into() });
+        Ok(())
+    }
+
+    fn is_kept(&self) -> Result<(), BadRequest> {
+        if A::DURABILITY == Durability::Volatile { Err(BadRequest::Volatile) } else { Ok(()) }
+    }
+
+    fn draft(&mut self, to: Destination, id: Option<MessageId>, body: Body) {
+        self.asked.sends.push(Draft { to, id, reply_to: None, body, headers: Headers::new() });
+    }
+
+    /// Has the actor get a command later, once, even if no process lives until then. It is never early. Another reminder of
+    /// this name is replaced.
+    ///
+    /// # Errors
+    ///
+    /// The name is none, the command has no form, or the actor is volatile.
+    pub fn remind(&mut self, name: &str, due: WallTime, command: &A::Command) -> Result<(), BadRequest> {
+        self.set_reminder(name, due, None, CatchUp::FireOnce, command)
+    }
+
+    /// [`remind`](Self::remind), and again after each period. What becomes of the times that nobody saw to is for `catch_up`
+    /// to say.
+    ///
+    /// # Errors
+    ///
+    /// As [`remind`](Self::remind).
+    pub fn remind_every(
+        &mut self,
+        name: &str,
+        first: WallTime,
+        period: Duration,
+        catch_up: CatchUp,
+        command: &A::Command,
+    ) -> Result<(), BadRequest> {
+        // A period of nothing would be due for ever.
+        self.set_reminder(name, first, Some(period.max(Duration::from_millis(1))), catch_up, command)
+    }
+
+    fn set_reminder(
+        &mut self,
+        name: &str,
+        due: WallTime,
+        period: Option<Duration>,
+        catch_up: CatchUp,
+        command: &A::Command,
+    ) -> Result<(), BadRequest> {
+        self.is_kept()?;
+        let name = Name::new(name)?;
+        let body = encode_body("a command", A::COMMAND_VERSION, command)?;
+        let reminder = Reminder { name, due, period, catch_up, body };
+        self.asked.reminders.push(ReminderChange::Set(reminder));
+        Ok(())
+    }
+
+    /// Takes a reminder back. A message of it that lies in the inbox already stays there.
+    ///
+    /// # Errors
+    ///
+    /// The name is none, or the actor is volatile.
+    pub fn cancel_reminder(&mut self, name: &str) -> Result<(), BadRequest> {
+        self.is_kept()?;
+        self.asked.reminders.push(ReminderChange::Cancel(Name::new(name)?));
+        Ok(())
+    }
+
+    /// Has the actor get a command after a time, unless its activation ends before: a timer is volatile. What must not be lost
+    /// is a [reminder](Self::remind).
+    ///
+    /// # Errors
+    ///
+    /// The command has no form.
+    pub fn timer(&mut self, delay: Duration, command: &A::Command) -> Result<(), BadRequest> {
+        let body = encode_body("a command", A::COMMAND_VERSION, command)?;
+        self.asked.timers.push((delay, body));
+        Ok(())
+    }
+
+    /// Records a child of this actor.
+    ///
+    /// # Errors
+    ///
+    /// A name is none, or the actor is volatile.
+    pub fn add_child<B: Durable>(
+        &mut self,
+        name: &str,
+        id: &str,
+        about: impl Into<Bytes>,
+    ) -> Result<(), BadRequest> {
+        self.is_kept()?;
+        let body = Body { version: 0, bytes: about.into() };
+        let child = Child { name: Name::new(name)?, target: target::<B>(id)?, body };
+        self.asked.children.push(ChildChange::Add(child));
+        Ok(())
+    }
+
+    /// Records that a child is one no more.
+    ///
+    /// # Errors
+    ///
+    /// The name is none, or the actor is volatile.
+    pub fn remove_child(&mut self, name: &str) -> Result<(), BadRequest> {
+        self.is_kept()?;
+        self.asked.children.push(ChildChange::Remove(Name::new(name)?));
+        Ok(())
+    }
+
+    /// Ends the actor for good after this turn: it takes no message any more, in this activation or a later one.
+    pub fn end(&mut self) {
+        self.asked.ends = true;
+    }
+
+    /// Gives the actor's memory back once it has nothing in hand; the next message activates it again.
+    pub fn passivate(&mut self) {
+        self.asked.passivates = true;
+    }
+}
+
+/// A durable actor of a type.
+///
+/// # Errors
+///
+/// The id is none, or the type's name is.
+pub(crate) fn target<B: Durable + ?Sized>(id: &str) -> Result<Target, BadName> {
+    Ok(Target { id: DurableId::new(id)?, actor_type: crate::ActorType::new(B::TYPE)? })
+}
+
+impl<A: ?Sized> fmt::Debug for Turn<'_, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Turn").field("about", &self.about).field("asked", &self.asked).finish()
+    }
+}

@@ -1,0 +1,124 @@
+//! Messages that wait: for an actor that is away, from another actor, from a reminder.
+
+use std::time::Duration;
+
+use actor_durable::store::Enqueued;
+use actor_durable::{DurableSystem, WallTime};
+
+use crate::stage::{Command, World, account, pass};
+
+/// Lets all that can happen at once happen.
+async fn settle(system: &DurableSystem) {
+    pass(system, Duration::from_millis(1)).await;
+}
+
+#[test]
+fn d06_d07_a_message_to_an_actor_that_is_away_is_handled_when_somebody_is_there() {
+    let mut world = World::new();
+    world.run_and_crash(async |system| {
+        let account = account(system, "a");
+        // The process ends before anything else happens.
+        account.send(Command::Add(5)).await.expect("it is stored");
+    });
+    world.run(async |system| {
+        settle(system).await;
+        assert!(system.is_active(account(system, "a").id()), "the mail has activated it");
+        assert_eq!(account(system, "a").call(Command::Get).await.ok(), Some(5));
+    });
+}
+
+#[test]
+fn d13_the_same_message_is_in_the_inbox_once_and_its_reply_can_be_asked_for() {
+    let mut world = World::new();
+    world.run(async |system| {
+        let account = account(system, "a");
+        let id = account.new_message_id();
+        let send = || account.send_with(id, Default::default(), &Command::Add(5));
+        assert_eq!(send().await.ok(), Some(Enqueued::Stored));
+        settle(system).await;
+        assert!(matches!(send().await, Ok(Enqueued::Handled(Some(_)))));
+        assert_eq!(account.call(Command::Add(5)).id(id).await.ok(), Some(5));
+        assert_eq!(account.call(Command::Get).await.ok(), Some(5));
+    });
+}
+
+#[test]
+fn what_one_sender_sends_and_then_asks_comes_in_that_order() {
+    let mut world = World::new();
+    world.run(async |system| {
+        let account = account(system, "a");
+        for n in 1..=300 {
+            account.send(Command::Add(1)).await.expect("it is stored");
+            if n % 7 == 0 {
+                assert_eq!(account.call(Command::Get).await.ok(), Some(n));
+            }
+        }
+    });
+}
+
+#[test]
+fn what_an_actor_sends_arrives_once_whoever_ends_meanwhile() {
+    let mut world = World::new();
+    world.run_and_crash(async |system| {
+        let a = account(system, "a");
+        a.call(Command::Add(100)).await.expect("it is stored");
+        // The process ends as soon as it is stored.
+        a.call(Command::Pay("b".into(), 30)).await.expect("it is stored");
+    });
+    world.run(async |system| {
+        // Nobody asks: it is found.
+        pass(system, Duration::from_secs(20)).await;
+        assert_eq!(account(system, "a").call(Command::Get).await.ok(), Some(70));
+        assert_eq!(account(system, "b").call(Command::Get).await.ok(), Some(30));
+    });
+}
+
+#[test]
+fn a_refused_command_sends_nothing() {
+    let mut world = World::new();
+    world.run(async |system| {
+        let a = account(system, "a");
+        assert!(a.call(Command::Pay("b".into(), 30)).await.is_err());
+        pass(system, Duration::from_secs(20)).await;
+        assert_eq!(system.store().head(account(system, "b").id()).await.expect("it is in memory"), None);
+    });
+}
+
+#[test]
+fn a_reminder_fires_once_and_not_early_though_no_process_was_there() {
+    let mut world = World::new();
+    let now = |system: &DurableSystem| WallTime::from_unix(system.executor().unix_time());
+    let due = world.run_and_crash(async |system| {
+        let due = now(system).after(Duration::from_secs(60));
+        account(system, "a").call(Command::AddAt(due, 5)).await.expect("it is stored");
+        due
+    });
+    world.run_and_crash(async |system| {
+        pass(system, due.since(now(system)) - Duration::from_millis(1)).await;
+        assert_eq!(account(system, "a").call(Command::Get).await.ok(), Some(0));
+        pass(system, Duration::from_millis(2)).await;
+        assert_eq!(account(system, "a").call(Command::Get).await.ok(), Some(5));
+    });
+    world.run(async |system| {
+        pass(system, Duration::from_secs(100)).await;
+        assert_eq!(account(system, "a").call(Command::Get).await.ok(), Some(5));
+    });
+}
+
+#[test]
+fn a_poisonous_message_is_given_up_and_those_behind_it_are_handled() {
+    let mut world = World::new();
+    world.run(async |system| {
+        let account = account(system, "a");
+        let poison = account.send(Command::Panic).await.expect("it is stored");
+        account.send(Command::Add(5)).await.expect("it is stored");
+        settle(system).await;
+        assert_eq!(account.call(Command::Get).await.ok(), Some(0), "those behind it wait");
+        pass(system, Duration::from_secs(60)).await;
+        assert_eq!(account.call(Command::Get).await.ok(), Some(5));
+        let dead = system.store().dead_letters(account.id(), None, 10).await.expect("it is there");
+        let [dead] = &dead[..] else { panic!("{dead:?}") };
+        assert_eq!((dead.letter.message.id, dead.letter.attempts), (poison, 5));
+        assert_eq!(dead.reason, "the handler panicked: so it was asked");
+    });
+}

@@ -1,0 +1,172 @@
+//! What an actor is after its process has ended: as it was when it last answered.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use actor_durable::{AskError, DurableRef, NotApplied};
+
+use crate::stage::{Command, Forgotten, Poor, World, Written, WrittenBack, account, pass};
+
+#[test]
+fn d01_d30_what_was_answered_is_there_after_a_crash() {
+    let mut world = World::new();
+    world.run_and_crash(async |system| {
+        let account = account(system, "a");
+        assert_eq!(account.call(Command::Add(5)).await.ok(), Some(5));
+        assert_eq!(account.call(Command::Add(2)).await.ok(), Some(7));
+    });
+    let balance = world.run(async |system| account(system, "a").call(Command::Get).await.ok());
+    assert_eq!(balance, Some(7));
+}
+
+#[test]
+fn d02_a_refused_command_leaves_the_state_as_it_was_and_the_refusal_is_remembered() {
+    let mut world = World::new();
+    world.run(async |system| {
+        let account = account(system, "a");
+        account.call(Command::Add(5)).await.expect("it is stored");
+        let id = account.new_message_id();
+        for _ in 0..2 {
+            let refused = account.call(Command::Take(8)).id(id).await;
+            assert!(matches!(refused, Err(AskError::Refused(Poor { missing: 3 }))), "{refused:?}");
+            assert_eq!(account.call(Command::Get).await.ok(), Some(5));
+        }
+    });
+    // The refused one ran once, with an addition and two looks.
+    assert_eq!(world.account.runs.load(Ordering::Relaxed), 4);
+}
+
+#[test]
+fn d03_on_start_runs_once_ever_and_on_recover_with_each_activation() {
+    let mut world = World::new();
+    for _ in 0..3 {
+        world.run_and_crash(async |system| {
+            account(system, "a").call(Command::Add(1)).await.expect("it is stored");
+        });
+    }
+    assert_eq!(world.account.starts.load(Ordering::Relaxed), 1);
+    assert_eq!(world.account.recoveries.load(Ordering::Relaxed), 3);
+}
+
+#[test]
+fn d10_the_same_id_has_one_effect_and_one_reply() {
+    let mut world = World::new();
+    let id = world.run_and_crash(async |system| {
+        let account = account(system, "a");
+        let id = account.new_message_id();
+        assert_eq!(account.call(Command::Add(5)).id(id).await.ok(), Some(5));
+        assert_eq!(account.call(Command::Add(1)).await.ok(), Some(6));
+        assert_eq!(account.call(Command::Add(5)).id(id).await.ok(), Some(5));
+        id
+    });
+    world.run(async |system| {
+        let account = account(system, "a");
+        assert_eq!(account.call(Command::Add(5)).id(id).await.ok(), Some(5));
+        assert_eq!(account.call(Command::Get).await.ok(), Some(6));
+    });
+}
+
+#[test]
+fn a_panic_changes_nothing_and_the_actor_goes_on() {
+    let mut world = World::new();
+    world.run(async |system| {
+        let account = account(system, "a");
+        account.call(Command::Add(5)).await.expect("it is stored");
+        let panicked = account.call(Command::Panic).await;
+        let Err(AskError::NotApplied(NotApplied::Panicked(text))) = panicked else { panic!("{panicked:?}") };
+        assert_eq!(text, "so it was asked");
+        assert_eq!(account.call(Command::Get).await.ok(), Some(5));
+    });
+}
+
+#[test]
+fn d31_written_back_a_crash_loses_the_last_interval_and_nothing_else() {
+    let mut world = World::new();
+    world.run_and_crash(async |system| {
+        let actor: DurableRef<WrittenBack> = system.actor("a").expect("a good id");
+        actor.call(Command::Add(1)).await.expect("it is answered at once");
+        pass(system, Duration::from_secs(2)).await;
+        actor.call(Command::Add(10)).await.expect("it is answered at once");
+    });
+    let left = world.run(async |system| {
+        let actor: DurableRef<WrittenBack> = system.actor("a").expect("a good id");
+        let left = actor.call(Command::Get).await.ok();
+        actor.call(Command::Add(100)).await.expect("it is answered at once");
+        left
+    });
+    assert_eq!(left, Some(1));
+    // That process ended gracefully.
+    let left = world.run(async |system| {
+        system.actor::<WrittenBack>("a").expect("a good id").call(Command::Get).await.ok()
+    });
+    assert_eq!(left, Some(101));
+}
+
+#[test]
+fn d32_lazy_a_crash_loses_all_since_the_activation_and_a_passivation_nothing() {
+    let mut world = World::new();
+    world.run(async |system| {
+        let actor: DurableRef<Written> = system.actor("a").expect("a good id");
+        actor.call(Command::Add(1)).await.expect("it is answered at once");
+        system.passivate(actor.id()).await;
+        assert_eq!(actor.call(Command::Get).await.ok(), Some(1));
+    });
+    world.run_and_crash(async |system| {
+        let actor: DurableRef<Written> = system.actor("a").expect("a good id");
+        actor.call(Command::Add(1)).await.expect("it is answered at once");
+        pass(system, Duration::from_secs(100)).await;
+    });
+    let left = world
+        .run(async |system| system.actor::<Written>("a").expect("a good id").call(Command::Get).await.ok());
+    assert_eq!(left, Some(1));
+}
+
+#[test]
+fn volatile_nothing_is_stored() {
+    let mut world = World::new();
+    world.run(async |system| {
+        let actor: DurableRef<Forgotten> = system.actor("a").expect("a good id");
+        assert_eq!(actor.call(Command::Add(1)).await.ok(), Some(1));
+        system.passivate(actor.id()).await;
+        assert_eq!(actor.call(Command::Get).await.ok(), Some(0));
+        assert!(system.store().head(actor.id()).await.expect("it is in memory").is_none());
+        let refused = actor.send(Command::Add(1)).await;
+        assert!(matches!(refused, Err(AskError::NotApplied(NotApplied::Volatile))), "{refused:?}");
+    });
+}
+
+#[test]
+fn an_actor_that_has_ended_takes_nothing_any_more() {
+    let mut world = World::new();
+    world.run(async |system| {
+        let account = account(system, "a");
+        account.call(Command::Add(1)).await.expect("it is stored");
+        account.call(Command::End).await.expect("it is stored");
+        let refused = account.call(Command::Get).await;
+        assert!(matches!(refused, Err(AskError::NotApplied(_))), "{refused:?}");
+    });
+    world.run(async |system| {
+        let refused = account(system, "a").call(Command::Get).await;
+        let Err(error) = refused else { panic!("it has ended") };
+        assert_eq!(
+            error.to_string(),
+            "not applied: the actor was not activated: not applied: the actor has ended for good"
+        );
+        assert!(matches!(error, AskError::NotApplied(NotApplied::NotActivated(_))));
+    });
+}
+
+#[test]
+fn d11_an_id_of_another_type_is_an_error_by_name() {
+    let mut world = World::new();
+    world.run(async |system| {
+        account(system, "a").call(Command::Add(1)).await.expect("it is stored");
+        system.passivate(account(system, "a").id()).await;
+        let refused = system.actor::<Written>("a").expect("a good id").call(Command::Get).await;
+        let Err(error) = refused else { panic!("it is an account") };
+        assert_eq!(
+            error.to_string(),
+            "not applied: the actor was not activated: not applied: the actor is a account, not a Written"
+        );
+    });
+}

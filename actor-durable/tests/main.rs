@@ -1,0 +1,6 @@
+//! Durable actors as their users meet them, in virtual time and over a store in memory.
+
+mod gate;
+mod inbox;
+mod life;
+mod stage;
