@@ -21,7 +21,7 @@ const LOCK: i64 = 0x6163_746f_7264_7572;
 ///
 /// [`Refusal::FutureVersion`] if it is of a later one.
 pub(crate) async fn migrate(pool: &Pool, schema: &str) -> Result<(), Trouble> {
-    if version(&mut pool.session().await?).await? == Some(known()) {
+    if version(&mut pool.session().await?, schema).await? == Some(known()) {
         return Ok(());
     }
     let mut session = pool.begin().await?;
@@ -31,7 +31,7 @@ pub(crate) async fn migrate(pool: &Pool, schema: &str) -> Result<(), Trouble> {
 
 async fn migrate_in(session: &mut Session, schema: &str) -> Result<(), Trouble> {
     session.run(sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK)).await?;
-    let found = match version(session).await? {
+    let found = match version(session, schema).await? {
         Some(found) => found,
         None => {
             let create = format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"");
@@ -50,9 +50,11 @@ async fn migrate_in(session: &mut Session, schema: &str) -> Result<(), Trouble> 
 }
 
 /// The schema's version, if it has one.
-async fn version(session: &mut Session) -> Result<Option<u32>, Trouble> {
-    let is_there = "SELECT to_regclass(quote_ident(current_schema()) || '.version') IS NOT NULL";
-    let is_there = session.run(sqlx::query(is_there)).await?;
+async fn version(session: &mut Session, schema: &str) -> Result<Option<u32>, Trouble> {
+    // Not by `to_regclass`, which may not have heard yet of what another process has just made.
+    let is_there = "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = $1 AND c.relname = 'version')";
+    let is_there = session.run(sqlx::query(is_there).bind(schema)).await?;
     if !is_there.first().is_some_and(|row| row.try_get(0).unwrap_or(false)) {
         return Ok(None);
     }

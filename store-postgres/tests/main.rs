@@ -1,4 +1,13 @@
 //! The store on a real server of the tests' own.
 
+mod arrivals;
+mod crash;
+mod cutting;
+mod failing;
+mod heads;
+mod opening;
 mod place;
+mod relay;
+mod sharing;
 mod suite;
+mod values;

@@ -26,7 +26,8 @@ impl Schema {
     /// On a server that the test has.
     pub(crate) fn on(server: Server) -> Self {
         let name = server.fresh_schema();
-        let config = PostgresConfig::new(&server.address()).expect("a good address");
+        let address = format!("{}&application_name={name}", server.address());
+        let config = PostgresConfig::new(&address).expect("a good address");
         let config = config.with_schema(&name).expect("a good name");
         Self { server, config, name }
     }

@@ -1,0 +1,96 @@
+//! Who listens hears for whom messages have come, from whichever store.
+
+use std::time::Duration;
+
+use actor_durable::limits::ARRIVALS_BEHIND_MAX;
+use actor_durable::store::{Arrival, Arrivals, ReminderChange, Store};
+use actor_durable::{Sequence, WallTime};
+use sqlx::AssertSqlSafe;
+use tokio::time::timeout;
+
+use crate::place::Schema;
+use crate::values::{actor, message, outgoing, own, reminder, target, turn};
+
+/// The next one; a test that would wait for ever fails.
+async fn next(arrivals: &mut Box<dyn Arrivals>) -> Arrival {
+    timeout(Duration::from_secs(20), arrivals.next()).await.expect("something is told")
+}
+
+#[tokio::test]
+async fn mail_from_any_store_is_told_to_all_who_listen() {
+    let Some(schema) = Schema::new() else { return };
+    let (one, other) = (schema.store().await, schema.store().await);
+    let (mut first, mut second) = (one.arrivals(), other.arrivals());
+    one.enqueue(message("a", 1)).await.expect("it is new");
+    one.enqueue(message("a", 1)).await.expect("it waits");
+    other.enqueue(message("b", 1)).await.expect("it is new");
+    for arrivals in [&mut first, &mut second] {
+        assert_eq!(next(arrivals).await, Arrival::Mail(target("a")));
+        assert_eq!(next(arrivals).await, Arrival::Mail(target("b")), "what waits already is not told");
+    }
+}
+
+/// Reminders and other actors' outboxes bring mail too.
+#[tokio::test]
+async fn mail_of_reminders_and_of_outboxes_is_told() {
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store().await;
+    let mut arrivals = store.arrivals();
+    let head = own(&store, "a", 1).await;
+    let mut commit = turn(&actor("a"), head.epoch, Sequence::ZERO);
+    commit.reminders = vec![ReminderChange::Set(reminder(5))];
+    commit.outbox = vec![outgoing(1, "b")];
+    let position = commit.outbox[0].position;
+    store.commit_turn(commit).await.expect("it is owned");
+    store.transfer(&actor("a"), head.epoch, position).await.expect("it is there");
+    assert_eq!(next(&mut arrivals).await, Arrival::Mail(target("b")));
+    let firing = actor_durable::store::Firing {
+        actor: actor("a"),
+        name: reminder(5).name,
+        due: WallTime::from_millis(5),
+        messages: vec![message("a", 3)],
+        next: None,
+    };
+    assert!(store.fire(firing).await.expect("it is due"));
+    assert_eq!(next(&mut arrivals).await, Arrival::Mail(target("a")));
+}
+
+#[tokio::test]
+async fn a_lost_connection_tells_that_some_may_be_missed_and_goes_on() {
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store().await;
+    let mut arrivals = store.arrivals();
+    let end = format!(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE query LIKE 'LISTEN%actor_mail:{}%'",
+        schema.name
+    );
+    let ended = sqlx::raw_sql(AssertSqlSafe(end)).execute(&mut schema.connection().await).await;
+    assert_eq!(ended.expect("the server runs").rows_affected(), 1);
+    assert_eq!(next(&mut arrivals).await, Arrival::Missed);
+    store.enqueue(message("a", 1)).await.expect("it is new");
+    assert_eq!(next(&mut arrivals).await, Arrival::Mail(target("a")));
+}
+
+#[tokio::test]
+async fn whoever_falls_behind_is_told_that_it_has_missed_some() {
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store().await;
+    let (mut slow, mut quick) = (store.arrivals(), store.arrivals());
+    let notify = format!(
+        "SELECT pg_notify('actor_mail:{}', E'counter\\na' || number) FROM generate_series(0, {ARRIVALS_BEHIND_MAX}) number",
+        schema.name
+    );
+    schema.say(&notify).await;
+    for number in 0..=ARRIVALS_BEHIND_MAX {
+        // The quick one reads as they come.
+        let heard = next(&mut quick).await;
+        if heard == Arrival::Missed {
+            continue;
+        }
+        assert!(
+            matches!(&heard, Arrival::Mail(target) if target.id.as_str() == format!("a{number}"))
+                || number > 0
+        );
+    }
+    assert_eq!(next(&mut slow).await, Arrival::Missed);
+}

@@ -1,0 +1,221 @@
+//! The connection is cut at every point of an operation, both ways. What the store says then is true, and nothing is half done.
+
+use std::time::Duration;
+
+use actor_durable::store::{
+    Claim, ClaimMode, Enqueued, Handled, Head, Refusal, ReminderChange, Source, Store, StoreError,
+};
+use actor_durable::{Epoch, OwnerId, Position, Sequence};
+use sqlx::{Connection, PgConnection, Row};
+use store_postgres::{PostgresConfig, PostgresStore};
+use tokio::time::sleep;
+
+use crate::place::Schema;
+use crate::relay::{Fate, Relay, Way};
+use crate::values::{
+    LONG, actor, claim, message, message_id, number, outgoing, own, refusal, reminder, turn,
+};
+
+/// A connection is cut after each so many bytes; after each single one it takes half a minute.
+const STRIDE: usize = 3;
+
+/// A store behind a relay, one that is not, and a look at what the server does for the first.
+struct Scene {
+    schema: Schema,
+    relay: Relay,
+    behind: PostgresStore,
+    witness: PostgresStore,
+    eyes: PgConnection,
+}
+
+/// What an operation said, summed over all the points.
+#[derive(Debug, Default, PartialEq)]
+struct Tally {
+    done: u32,
+    unknown_done: u32,
+    unknown_not_done: u32,
+    not_applied: u32,
+}
+
+impl Scene {
+    async fn new() -> Option<Self> {
+        let schema = Schema::new()?;
+        let witness = schema.store().await;
+        let relay = Relay::before(schema.server.directory());
+        let behind = PostgresStore::open(Self::config(&schema, &relay)).await.expect("the server runs");
+        let eyes = PgConnection::connect(&schema.server.address()).await.expect("the server runs");
+        Some(Self { schema, relay, behind, witness, eyes })
+    }
+
+    fn config(schema: &Schema, relay: &Relay) -> PostgresConfig {
+        let address = format!(
+            "postgres:///postgres?host={}&port=5432&user=postgres&sslmode=disable&application_name=cut_{}",
+            relay.directory().display(),
+            schema.name,
+        );
+        let config = PostgresConfig::new(&address).expect("a good address");
+        config.with_schema(&schema.name).expect("a good name").with_connections_max(1)
+    }
+
+    /// Waits until the server has seen that the connection is cut: only the one that listens is there. Then nothing changes any more.
+    async fn settle(&mut self) {
+        let count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'cut_' || $1";
+        loop {
+            let row = sqlx::query(count).bind(&self.schema.name).fetch_one(&mut self.eyes).await;
+            if row.expect("the server runs").get::<i64, _>(0) <= 1 {
+                return;
+            }
+            // sleep: the server tells nobody when it is done with a connection.
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// A connection that nobody has used for anything else, and so the same bytes each time.
+    async fn connect_anew(&self) {
+        self.relay.cut();
+        // One may be idle that is cut.
+        _ = self.behind.head(&actor("nobody")).await;
+        self.behind.head(&actor("nobody")).await.expect("the server runs");
+    }
+
+    /// Runs an operation with its connection cut at each point in turn. Each attempt has an actor of its own, which is prepared by
+    /// somebody else. `is_done` says whether it was done, all of it, and panics if a part of it was.
+    async fn cut_everywhere<P>(
+        &mut self,
+        prepare: impl AsyncFn(&PostgresStore, &str) -> P,
+        operate: impl AsyncFn(&PostgresStore, &P) -> Result<(), StoreError>,
+        is_done: impl AsyncFn(&PostgresStore, &P) -> bool,
+    ) -> Tally {
+        // Of the length of all the others, so that it takes as many bytes.
+        let prepared = prepare(&self.witness, "ToServerFirst").await;
+        self.connect_anew().await;
+        self.relay.counts();
+        operate(&self.behind, &prepared).await.expect("nothing is in its way");
+        assert!(is_done(&self.witness, &prepared).await);
+        let bytes = self.relay.counts();
+        let mut tally = Tally::default();
+        for way in [Way::ToServer, Way::ToClient] {
+            for point in (0..=bytes[way as usize]).step_by(STRIDE) {
+                let prepared = prepare(&self.witness, &format!("{way:?}{point:05}")).await;
+                self.connect_anew().await;
+                self.relay.set(Fate::Cut(way, point));
+                let outcome = operate(&self.behind, &prepared).await;
+                self.relay.cut();
+                self.settle().await;
+                let is_done = is_done(&self.witness, &prepared).await;
+                tally.count(outcome, is_done, &format!("{way:?} {point}"));
+            }
+        }
+        tally
+    }
+}
+
+impl Tally {
+    /// What was said is true.
+    fn count(&mut self, outcome: Result<(), StoreError>, is_done: bool, at: &str) {
+        match outcome {
+            Ok(()) => {
+                assert!(is_done, "{at}: it was acknowledged");
+                self.done += 1;
+            }
+            Err(StoreError::Unknown(_)) if is_done => self.unknown_done += 1,
+            Err(StoreError::Unknown(_)) => self.unknown_not_done += 1,
+            Err(StoreError::NotApplied(Refusal::Unavailable(_))) => {
+                assert!(!is_done, "{at}: it was said not to be applied");
+                self.not_applied += 1;
+            }
+            Err(error) => panic!("{at}: {error}"),
+        }
+    }
+}
+
+/// A turn is one statement: as soon as any of it is on its way nobody knows.
+#[tokio::test]
+async fn a_turn_whose_connection_is_cut_anywhere_is_whole_or_not_there_and_unknown() {
+    let Some(mut scene) = Scene::new().await else { return };
+    let prepare = async |store: &PostgresStore, id: &str| {
+        let head = own(store, id, 1).await;
+        store.enqueue(message(id, 9)).await.expect("it is new");
+        head
+    };
+    let operate = async |store: &PostgresStore, head: &Head| {
+        let mut turn = turn(&head.target.id, head.epoch, head.sequence);
+        let was = Source::Inbox;
+        turn.handled.push(Handled { message: message_id(9), was, reply: None });
+        turn.outbox = vec![outgoing(1, "receiver")];
+        turn.reminders = vec![ReminderChange::Set(reminder(5))];
+        store.commit_turn(turn).await
+    };
+    let is_done = async |store: &PostgresStore, head: &Head| {
+        let (id, epoch) = (&head.target.id, head.epoch);
+        let now = store.head(id).await.expect("a store").expect("it is there");
+        let found = store.load(id, epoch).await.expect("it is owned");
+        let letters = store.inbox(id, epoch, Position::ZERO, 10).await.expect("it is owned").len();
+        let entries = store.entries(id, Sequence::ZERO, 10).await.expect("it is there").len();
+        let parts = (found.handled.len(), found.outbox.len(), found.reminders.len(), letters, entries);
+        match found.snapshot {
+            Some(snapshot) => {
+                assert_eq!((parts, number(&snapshot.body), now.sequence), ((2, 1, 1, 0, 1), 1, Sequence(1)));
+                true
+            }
+            None => {
+                assert_eq!((parts, now.sequence), ((0, 0, 0, 1, 0), Sequence::ZERO));
+                false
+            }
+        }
+    };
+    let tally = scene.cut_everywhere(prepare, operate, is_done).await;
+    assert!(tally.unknown_done > 5 && tally.unknown_not_done > 5 && tally.not_applied == 0, "{tally:?}");
+}
+
+/// A message is sent again with the same id until it is known to be there, and is there once.
+#[tokio::test]
+async fn a_message_whose_connection_is_cut_anywhere_comes_once_when_it_is_sent_again() {
+    let Some(mut scene) = Scene::new().await else { return };
+    let prepare = async |_: &PostgresStore, id: &str| id.to_owned();
+    let operate = async |store: &PostgresStore, id: &String| store.enqueue(message(id, 9)).await.map(drop);
+    let is_done = async |store: &PostgresStore, id: &String| {
+        let was_there = store.head(&actor(id)).await.expect("a store").is_some();
+        let expected = if was_there { Enqueued::Waiting } else { Enqueued::Stored };
+        assert_eq!(store.enqueue(message(id, 9)).await.expect("a store"), expected);
+        let head = own(store, id, 1).await;
+        let letters = store.inbox(&actor(id), head.epoch, Position::ZERO, 10).await.expect("it is owned");
+        assert_eq!((letters.len(), head.waiting), (1, 1));
+        was_there
+    };
+    let tally = scene.cut_everywhere(prepare, operate, is_done).await;
+    assert!(tally.unknown_done > 5 && tally.unknown_not_done > 5 && tally.not_applied == 0, "{tally:?}");
+}
+
+/// An acquisition is a transaction of several statements: until its last word is sent it is certain that nothing was changed.
+#[tokio::test]
+async fn an_acquisition_that_is_cut_before_its_last_word_has_changed_nothing_and_says_so() {
+    let Some(mut scene) = Scene::new().await else { return };
+    scene.witness.renew(OwnerId::new(1), LONG).await.expect("a lease");
+    let prepare = async |_: &PostgresStore, id: &str| claim(id, 1, ClaimMode::IfFree);
+    let operate = async |store: &PostgresStore, claim: &Claim| store.acquire(claim.clone()).await.map(drop);
+    let is_done = async |store: &PostgresStore, claim: &Claim| {
+        let head = store.head(&claim.target.id).await.expect("a store");
+        assert!(head.as_ref().is_none_or(|head| head.epoch == Epoch(1) && head.owner == Some(claim.owner)));
+        head.is_some()
+    };
+    let tally = scene.cut_everywhere(prepare, operate, is_done).await;
+    assert!(tally.not_applied > 50 && tally.unknown_done > 0 && tally.unknown_not_done > 0, "{tally:?}");
+}
+
+/// A server that is not heard any more is not waited for without an end.
+#[tokio::test]
+async fn a_turn_that_is_not_answered_in_time_is_unknown_and_a_read_is_unavailable() {
+    let Some(mut scene) = Scene::new().await else { return };
+    let config = Scene::config(&scene.schema, &scene.relay).with_answer_timeout(Duration::from_millis(300));
+    scene.behind = PostgresStore::open(config).await.expect("the server runs");
+    let head = own(&scene.witness, "a", 1).await;
+    scene.connect_anew().await;
+    scene.relay.set(Fate::Silence(Way::ToClient, 0));
+    let unheard = scene.behind.head(&head.target.id).await;
+    assert!(matches!(refusal(unheard), Refusal::Unavailable(_)));
+    scene.behind.head(&head.target.id).await.expect("a new connection is heard");
+    scene.relay.set(Fate::Silence(Way::ToClient, 0));
+    let unheard = scene.behind.commit_turn(turn(&head.target.id, head.epoch, head.sequence)).await;
+    assert!(matches!(unheard, Err(StoreError::Unknown(_))), "{unheard:?}");
+}

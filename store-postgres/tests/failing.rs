@@ -1,0 +1,150 @@
+//! What the server says when it cannot, and what the store makes of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actor_durable::store::{Head, Refusal, Store, StoreError};
+use actor_durable::{Position, Sequence};
+use sqlx::{AssertSqlSafe, Connection};
+use store_postgres::PostgresStore;
+
+use crate::place::Schema;
+use crate::values::{actor, message, own, refusal, turn};
+
+async fn commit(store: &PostgresStore, head: &Head) -> Result<(), StoreError> {
+    store.commit_turn(turn(&head.target.id, head.epoch, head.sequence)).await
+}
+
+/// Makes each entry that is written fail with an error of the server's.
+async fn fail_with(schema: &Schema, code: &str) {
+    let trigger = format!(
+        "CREATE SEQUENCE failures; CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF nextval('failures') <= (SELECT max(number) FROM failures_max) THEN
+                RAISE EXCEPTION USING ERRCODE = '{code}', MESSAGE = 'a test wants it';
+            END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TABLE failures_max (number bigint); INSERT INTO failures_max VALUES (1000000);
+        CREATE TRIGGER fail BEFORE INSERT ON entries FOR EACH ROW EXECUTE FUNCTION fail()"
+    );
+    schema.say(&trigger).await;
+}
+
+#[tokio::test]
+async fn a_full_disk_is_no_space_and_nothing_is_stored() {
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store().await;
+    let head = own(&store, "a", 1).await;
+    fail_with(&schema, "53100").await;
+    assert!(matches!(refusal(commit(&store, &head).await), Refusal::NoSpace(_)));
+    assert_eq!(store.head(&actor("a")).await.expect("a store"), Some(head.clone()));
+    schema.say("DROP TRIGGER fail ON entries").await;
+    commit(&store, &head).await.expect("there is room again");
+}
+
+/// The server has rolled back for the sake of another: the same is tried again, and not for ever.
+#[tokio::test]
+async fn what_the_server_rolls_back_for_others_is_tried_again_a_few_times() {
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store().await;
+    let mut head = own(&store, "a", 1).await;
+    fail_with(&schema, "40P01").await;
+    assert!(matches!(refusal(commit(&store, &head).await), Refusal::Unavailable(_)));
+    for (code, failures) in [("40P01", 9), ("40001", 9)] {
+        let again = "DROP SEQUENCE failures; DROP TABLE failures_max; DROP TRIGGER fail ON entries; DROP FUNCTION fail";
+        schema.say(again).await;
+        fail_with(&schema, code).await;
+        schema.say(&format!("UPDATE failures_max SET number = {failures}")).await;
+        commit(&store, &head).await.expect("the tenth attempt succeeds");
+        head.sequence = head.sequence.next();
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_is_damaged_or_missing_is_said_to_be() {
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store().await;
+    let mut head = own(&store, "a", 1).await;
+    for _ in 0..3 {
+        commit(&store, &head).await.expect("it is owned");
+        head.sequence = head.sequence.next();
+    }
+    store.enqueue(message("a", 100)).await.expect("it is new");
+    let flip = |table: &str| format!("UPDATE {table} SET row = set_byte(row, 9, get_byte(row, 9) # 1)");
+    schema.say(&flip("letters")).await;
+    let read = store.inbox(&actor("a"), head.epoch, Position::ZERO, 10).await;
+    assert!(matches!(refusal(read), Refusal::Damaged { .. }));
+    schema.say(&flip("snapshots")).await;
+    assert!(matches!(refusal(store.load(&actor("a"), head.epoch).await), Refusal::Damaged { .. }));
+    schema.say("DELETE FROM entries WHERE sequence = 2").await;
+    let read = store.entries(&actor("a"), Sequence::ZERO, 10).await;
+    assert!(matches!(refusal(read), Refusal::Damaged { .. }));
+    schema.say("DELETE FROM entries WHERE sequence = 3").await;
+    let read = store.entries(&actor("a"), Sequence(2), 10).await;
+    assert!(matches!(refusal(read), Refusal::Damaged { .. }), "the last one is missed too");
+    // An entry lies where the next one is to be: the head must be wrong.
+    schema.say("INSERT INTO entries (actor, sequence, row) VALUES ('a', 4, '')").await;
+    assert!(matches!(refusal(commit(&store, &head).await), Refusal::Damaged { .. }));
+}
+
+/// Somebody holds the actor's row, and one connection waits for it.
+#[tokio::test]
+async fn an_operation_that_finds_no_connection_or_waits_too_long_has_changed_nothing() {
+    let Some(schema) = Schema::new() else { return };
+    let head = own(&schema.store().await, "a", 1).await;
+    let config =
+        schema.config.clone().with_connections_max(1).with_connect_timeout(Duration::from_millis(100));
+    let config = config.with_answer_timeout(Duration::from_millis(1_000));
+    let store = Arc::new(PostgresStore::open(config).await.expect("the server runs"));
+    let mut other = schema.connection().await;
+    let mut lock = other.begin().await.expect("the server runs");
+    let take = "SELECT FROM actors WHERE id = 'a' FOR UPDATE";
+    sqlx::raw_sql(take).execute(&mut *lock).await.expect("it is there");
+    let waits = tokio::spawn({
+        let (store, head) = (Arc::clone(&store), head.clone());
+        async move { commit(&store, &head).await }
+    });
+    // The one connection is taken as soon as the task runs.
+    tokio::task::yield_now().await;
+    let found = refusal(store.head(&actor("a")).await);
+    assert_eq!(found.to_string(), "the store is not available: no connection is free");
+    let found = refusal(waits.await.expect("no panic"));
+    assert!(matches!(found, Refusal::Unavailable(_)), "{found:?}");
+    lock.rollback().await.expect("the server runs");
+    assert_eq!(store.head(&actor("a")).await.expect("a store"), Some(head.clone()));
+    commit(&store, &head).await.expect("nobody is in the way");
+}
+
+/// The server ends the connections that are idle: the next operation says what is true, and the one after it has another.
+#[tokio::test]
+async fn a_connection_that_the_server_has_ended_is_replaced() {
+    let Some(schema) = Schema::new() else { return };
+    let config = schema.config.clone().with_connections_max(1);
+    let store = PostgresStore::open(config).await.expect("the server runs");
+    let head = own(&store, "a", 1).await;
+    end_others(&schema).await;
+    let outcome = commit(&store, &head).await;
+    let now = store.head(&actor("a")).await.expect("it has another connection").expect("it is there");
+    match outcome {
+        Err(StoreError::Unknown(_)) => assert_eq!(now.sequence, Sequence::ZERO),
+        outcome => panic!("{outcome:?}"),
+    }
+    end_others(&schema).await;
+    assert!(matches!(refusal(store.head(&actor("a")).await), Refusal::Unavailable(_)));
+    commit(&store, &head).await.expect("it has another connection");
+    end_others(&schema).await;
+    // sleep: after so long a connection is asked before it is used.
+    tokio::time::sleep(store_postgres::limits::IDLE_UNASKED_MAX).await;
+    let next = Head { sequence: Sequence(1), ..head };
+    commit(&store, &next).await.expect("one that is gone is not used");
+}
+
+/// Ends the connections of a schema's store, and waits until they are gone.
+async fn end_others(schema: &Schema) {
+    let mut connection = schema.connection().await;
+    let end = format!(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = '{}'",
+        schema.name
+    );
+    sqlx::raw_sql(AssertSqlSafe(end)).execute(&mut connection).await.expect("the server runs");
+}

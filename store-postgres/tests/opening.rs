@@ -1,0 +1,74 @@
+//! Stores that are opened: the first makes the tables, and a later release's are left alone.
+
+use actor_durable::Sequence;
+use actor_durable::store::{Arrival, Refusal, Store};
+use store_postgres::{PostgresConfig, PostgresStore};
+
+use crate::place::Schema;
+use crate::values::{actor, own, refusal, turn};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stores_that_are_opened_at_once_make_the_tables_once() {
+    let Some(schema) = Schema::new() else { return };
+    let opened: Vec<_> = (0..6).map(|_| tokio::spawn(PostgresStore::open(schema.config.clone()))).collect();
+    for store in opened {
+        store.await.expect("no panic").expect("it is opened");
+    }
+}
+
+#[tokio::test]
+async fn schemas_on_one_server_are_stores_of_their_own() {
+    let Some(one) = Schema::new() else { return };
+    let Some(other) = Schema::new() else { return };
+    let (one, other) = (one.store().await, other.store().await);
+    let head = own(&one, "a", 1).await;
+    one.commit_turn(turn(&actor("a"), head.epoch, Sequence::ZERO)).await.expect("it is owned");
+    assert_eq!(other.head(&actor("a")).await.expect("a store"), None);
+}
+
+#[tokio::test]
+async fn a_schema_of_a_later_release_is_refused_by_its_number() {
+    let Some(schema) = Schema::new() else { return };
+    drop(schema.store().await);
+    schema.say("UPDATE version SET number = 7").await;
+    let found = refusal(PostgresStore::open(schema.config.clone()).await);
+    assert_eq!(found, Refusal::FutureVersion { what: "the schema".into(), found: 7, known: 1 });
+    schema.say("DELETE FROM version").await;
+    let found = refusal(PostgresStore::open(schema.config.clone()).await);
+    assert!(matches!(found, Refusal::Damaged { .. }), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_unavailable() {
+    let nowhere = tempfile::tempdir().expect("a directory");
+    let address = format!("postgres:///postgres?host={}&user=postgres", nowhere.path().display());
+    let config = PostgresConfig::new(&address).expect("a good address");
+    let config = config.with_connect_timeout(std::time::Duration::from_millis(100));
+    let found = refusal(PostgresStore::open(config).await);
+    assert!(matches!(found, Refusal::Unavailable(_)), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_closed_store_says_so() {
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store().await;
+    let mut arrivals = store.arrivals();
+    store.close();
+    assert!(matches!(refusal(store.head(&actor("a")).await), Refusal::Closed(_)));
+    assert_eq!(arrivals.next().await, Arrival::Closed);
+    assert_eq!(store.arrivals().next().await, Arrival::Closed);
+}
+
+/// What is written is read-only by the server's own word.
+#[tokio::test]
+async fn a_database_that_takes_no_writes_is_read_and_says_so() {
+    let Some(schema) = Schema::new() else { return };
+    let head = own(&schema.store().await, "a", 1).await;
+    let address = format!("{}&options=-c%20default_transaction_read_only%3Don", schema.server.address());
+    let config = PostgresConfig::new(&address).expect("a good address");
+    let store = PostgresStore::open(config.with_schema(&schema.name).expect("a good name")).await;
+    let store = store.expect("it is there");
+    assert_eq!(store.head(&actor("a")).await.expect("a store"), Some(head.clone()));
+    let written = store.commit_turn(turn(&actor("a"), head.epoch, head.sequence)).await;
+    assert!(matches!(refusal(written), Refusal::ReadOnly(_)));
+}

@@ -1,0 +1,135 @@
+//! What stands between a store and its server, and cuts a connection after so many bytes.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+
+const SOCKET: &str = ".s.PGSQL.5432";
+
+/// What only a connection of the pool says, and first.
+const POOLS: &[u8] = b"SET search_path";
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Way {
+    ToServer,
+    ToClient,
+}
+
+/// What becomes of the latest connection of the pool: by what it says first it is known from the one that listens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fate {
+    /// All goes through and is counted.
+    Through,
+    /// After so many bytes more on one way the connection is cut, on both.
+    Cut(Way, usize),
+    /// After so many bytes more on one way nothing goes through any more that way.
+    Silence(Way, usize),
+}
+
+/// It ends with the runtime.
+pub(crate) struct Relay {
+    directory: tempfile::TempDir,
+    state: Arc<Mutex<State>>,
+    ended: watch::Sender<u64>,
+}
+
+struct State {
+    fate: Fate,
+    /// The number of the latest connection of the pool.
+    latest: u64,
+    /// What has gone through of it since it was last asked.
+    counts: [usize; 2],
+}
+
+impl Relay {
+    /// Before a server whose socket is in a directory.
+    pub(crate) fn before(server: &Path) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let listener = UnixListener::bind(directory.path().join(SOCKET)).expect("a socket");
+        let state = Arc::new(Mutex::new(State { fate: Fate::Through, latest: 0, counts: [0; 2] }));
+        let (ended, end) = watch::channel(0);
+        tokio::spawn(relay(listener, server.join(SOCKET), Arc::clone(&state), end));
+        Self { directory, state, ended }
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// From now on, for the latest connection; a later one is not touched.
+    pub(crate) fn set(&self, fate: Fate) {
+        self.state.lock().expect("no test panics with it").fate = fate;
+    }
+
+    /// Cuts the latest connection now.
+    pub(crate) fn cut(&self) {
+        self.ended.send_replace(self.state.lock().expect("no test panics with it").latest);
+    }
+
+    /// How many bytes have gone through since this was last asked: to the server, and to the client.
+    pub(crate) fn counts(&self) -> [usize; 2] {
+        std::mem::take(&mut self.state.lock().expect("no test panics with it").counts)
+    }
+}
+
+async fn relay(listener: UnixListener, server: PathBuf, state: Arc<Mutex<State>>, end: watch::Receiver<u64>) {
+    let mut number = 0;
+    while let Ok((client, _)) = listener.accept().await {
+        let Ok(server) = UnixStream::connect(&server).await else { continue };
+        number += 1;
+        let (state, mut end) = (Arc::clone(&state), end.clone());
+        tokio::spawn(async move {
+            let ((from_client, to_client), (from_server, to_server)) =
+                (client.into_split(), server.into_split());
+            let up = pump(Way::ToServer, number, &state, from_client, to_server);
+            let down = pump(Way::ToClient, number, &state, from_server, to_client);
+            // Whichever ends first ends both: all four halves are dropped.
+            tokio::select! { () = up => {} () = down => {} _ = end.wait_for(|end| *end == number) => {} }
+        });
+    }
+}
+
+async fn pump(way: Way, number: u64, state: &Mutex<State>, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
+    let mut buffer = vec![0; 1 << 16];
+    while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        let is_of_the_pool = buffer[..read].windows(POOLS.len()).any(|words| words == POOLS);
+        let (passes, is_cut) = {
+            let mut state = state.lock().expect("no test panics with it");
+            if is_of_the_pool && state.latest < number {
+                *state = State { fate: Fate::Through, latest: number, counts: [0; 2] };
+            }
+            state.judge(way, number, read)
+        };
+        if to.write_all(&buffer[..passes]).await.is_err() || is_cut {
+            return;
+        }
+    }
+}
+
+impl State {
+    /// How much of what was read passes, and whether the connection is cut behind it.
+    fn judge(&mut self, way: Way, number: u64, read: usize) -> (usize, bool) {
+        if number != self.latest {
+            return (read, false);
+        }
+        let (passes, is_cut) = match &mut self.fate {
+            Fate::Cut(cut, left) if *cut == way => {
+                let passes = read.min(*left);
+                *left -= passes;
+                (passes, *left == 0)
+            }
+            Fate::Silence(silent, left) if *silent == way => {
+                let passes = read.min(*left);
+                *left -= passes;
+                (passes, false)
+            }
+            _ => (read, false),
+        };
+        self.counts[way as usize] += passes;
+        (passes, is_cut)
+    }
+}
