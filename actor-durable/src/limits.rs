@@ -125,3 +125,6 @@ pub const LEASE_DEFAULT: Duration = Duration::from_secs(10);
 
 /// A caller's message goes to so many activations in a row that end before its turn comes.
 pub const ACTIVATIONS_MAX: usize = 4;
+
+/// An activation that has ended and could not give its actor back is followed by another one after so long, if there is mail.
+pub const REACTIVATION_PAUSE: Duration = Duration::from_secs(1);

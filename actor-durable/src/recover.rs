@@ -1,8 +1,8 @@
-//! From what is stored to an actor in memory: take it into possession, read its state, replay what came after.
+//! From what is stored to an actor in memory: its state, and what came after.
 //!
 //! ```text
-//!  acquire ─► load ─► state ─► entries after it ─► on_recover ─► ready
-//!                       └ none: create, on_start (in the engine)
+//!  load ─► state ─► entries after it ─► on_recover ─► ready
+//!            └ none: create, on_start (in the engine)
 //! ```
 
 use std::sync::Arc;
@@ -12,14 +12,7 @@ use crate::error::ActivationError;
 use crate::id::{Sequence, WallTime};
 use crate::limits::JOURNAL_PAGE;
 use crate::model::{Keeps, Model, State, read_state};
-use crate::store::{Claim, Head, Outgoing, Recovery, Store};
-
-/// An actor as it was stored.
-pub(crate) struct Recovered<M: Model> {
-    pub(crate) head: Head,
-    pub(crate) recovery: Recovery,
-    pub(crate) past: Past<M>,
-}
+use crate::store::{Head, Recovery, Store};
 
 /// What a journal comes to.
 pub(crate) struct Past<M: Model> {
@@ -28,25 +21,6 @@ pub(crate) struct Past<M: Model> {
     pub(crate) last_at: WallTime,
     /// Events since the stored state.
     pub(crate) events_since: u64,
-}
-
-impl<M: Model> Recovered<M> {
-    /// What has not arrived.
-    pub(crate) fn take_outbox(&mut self) -> Vec<Outgoing> {
-        std::mem::take(&mut self.recovery.outbox)
-    }
-}
-
-/// Takes an actor into possession and reads it.
-pub(crate) async fn recover<M: Model>(
-    model: &M,
-    store: &Arc<dyn Store>,
-    claim: Claim,
-) -> Result<Recovered<M>, ActivationError> {
-    let head = store.acquire(claim).await?;
-    let recovery = store.load(&head.target.id, head.epoch).await?;
-    let past = read_past(model, store, &head, &recovery).await?;
-    Ok(Recovered { head, recovery, past })
 }
 
 /// Reads the state of an actor that is ours.

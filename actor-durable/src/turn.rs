@@ -4,6 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use actor_core::Executor;
 use bytes::Bytes;
 
 use crate::actor::{Durability, Durable};
@@ -24,10 +25,19 @@ pub struct Turn<'a, A: ?Sized> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct About<'a> {
     pub(crate) actor: &'a Target,
-    pub(crate) at: WallTime,
+    pub(crate) at: Moment<'a>,
     pub(crate) id: Option<MessageId>,
     /// Of a message from an inbox.
     pub(crate) message: Option<&'a Message>,
+}
+
+/// When a turn is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Moment<'a> {
+    /// As the journal will have it.
+    Entered(WallTime),
+    /// Whenever somebody asks: there is no journal.
+    Now(&'a Executor),
 }
 
 /// What a handler has asked for.
@@ -86,7 +96,10 @@ impl<'a, A: Durable> Turn<'a, A> {
     /// When the turn is, as the journal has it. Take this for now: another clock tells something else when the same command
     /// runs again.
     pub fn at(&self) -> WallTime {
-        self.about.at
+        match self.about.at {
+            Moment::Entered(at) => at,
+            Moment::Now(executor) => WallTime::from_unix(executor.unix_time()),
+        }
     }
 
     /// The id of the message that is handled; none in `on_start`.

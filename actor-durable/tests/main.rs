@@ -1,5 +1,6 @@
 //! Durable actors as their users meet them, in virtual time and over a store in memory.
 
+mod events;
 mod gate;
 mod inbox;
 mod life;

@@ -102,11 +102,12 @@ impl<M: Model> Activation<M> {
     }
 
     async fn take_letter(&mut self, letter: Letter) -> Result<(), ActorError> {
+        let now = self.shared.wall_time();
         let kept = self.kept_mut()?;
         let (position, id) = (letter.position, letter.message.id);
         if kept.keeper.ledger.knows(id) {
             // A caller sent the same, and was first.
-            let at = kept.keeper.ledger.time(letter.message.sent_at);
+            let at = kept.keeper.ledger.time(now);
             kept.keeper.ledger.stage(Outcome::nothing(Cause::Duplicate(id), at))?;
             kept.mailing.read_to = position;
             return Ok(());

@@ -24,13 +24,13 @@ use self::keeper::Keeper;
 use self::mail::Mailing;
 use crate::actor::{Durability, Durable};
 use crate::error::{ActivationError, AskError, NotApplied};
-use crate::id::{MessageId, Target, WallTime};
+use crate::id::{MessageId, Sequence, Target};
 use crate::ledger::{Ledger, Outcome};
 use crate::model::{Keeps, Model, State};
-use crate::recover::{Recovered, recover};
-use crate::store::{Body, Cause, Claim, ClaimMode};
+use crate::recover::read_past;
+use crate::store::{Body, Cause, Claim, ClaimMode, Head, Refusal, StoreError};
 use crate::system::{Place, Seat, Shared};
-use crate::turn::{About, Asked, Turn};
+use crate::turn::{About, Asked, Moment, Turn};
 
 pub(crate) use self::courier::Sender;
 pub(crate) use self::mail::MailFlag;
@@ -83,7 +83,7 @@ pub(crate) struct Activation<M: Model> {
     kept: Option<Box<Kept<M>>>,
     last_active: Instant,
     /// Dropped last: then there is no activation any more.
-    _place: Place,
+    place: Place,
 }
 
 /// What an activation has that is stored.
@@ -108,7 +108,7 @@ impl<M: Model> Actor for Engine<M> {
             drop(former.wait(None).await);
         }
         let failure = seat.failure.clone();
-        let place = Place { shared, target, seat };
+        let place = Place { shared, target, seat, is_given_back: false };
         match Activation::begin(self.model.clone(), myself.clone(), place).await {
             Ok(activation) => Ok(activation),
             Err(error) => {
@@ -119,13 +119,20 @@ impl<M: Model> Actor for Engine<M> {
         }
     }
 
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` keeps its arguments twice")]
     fn handle(
         &self,
         _: &ActorRef<Self::Msg>,
         message: Self::Msg,
         activation: &mut Activation<M>,
     ) -> impl Future<Output = Result<(), ActorError>> + Send {
-        activation.handle(message.0)
+        async move {
+            let handled = activation.handle(message.0).await;
+            if handled.is_err() {
+                activation.give_back().await;
+            }
+            handled
+        }
     }
 
     async fn post_stop(
@@ -143,75 +150,77 @@ impl<M: Model> Activation<M> {
         myself: ActorRef<Incoming<M::Actor>>,
         place: Place,
     ) -> Result<Self, ActivationError> {
-        let (shared, target) = (place.shared.clone(), place.target.clone());
-        let last_active = shared.executor().now();
         if M::Actor::DURABILITY == Durability::Volatile {
-            let mut state = model.actor().create(&target.id);
-            let recovered = model.actor().on_recover(&target.id, &mut state).await;
-            recovered.map_err(|error| hook_failed("on_recover", &error))?;
-            let mut activation = Self {
-                myself,
-                model,
-                shared,
-                target,
-                state,
-                written: Body::default(),
-                kept: None,
-                last_active,
-                _place: place,
-            };
-            activation.start_volatile().await?;
-            activation.watch_idleness();
-            return Ok(activation);
+            return Self::begin_volatile(model, myself, place).await;
         }
-        let claim = Claim {
-            target: target.clone(),
-            owner: shared.owner(),
-            epoch_min: place.epoch_min(),
-            mode: ClaimMode::IfFree,
-        };
-        let mut recovered: Recovered<M> = recover(&*model, shared.store(), claim).await?;
-        let outbox = recovered.take_outbox();
-        let Recovered { head, recovery, past } = recovered;
-        let is_new = head.sequence.0 == 0;
-        let is_careful = head.crashes > 0;
+        let (shared, target) = (place.shared.clone(), place.target.clone());
+        let (owner, epoch_min) = (shared.owner(), place.epoch_min());
+        let claim = Claim { target, owner, epoch_min, mode: ClaimMode::IfFree };
+        let head = shared.store().acquire(claim).await?;
+        let (id, epoch) = (head.target.id.clone(), head.epoch);
+        let begun = Self::begin_kept(model, myself, place, head).await;
+        if begun.is_err() {
+            // Whoever can does better. If this fails too, a later claim does the same.
+            drop(shared.store().release(&id, epoch).await);
+        }
+        begun
+    }
+
+    async fn begin_volatile(
+        model: Arc<M>,
+        myself: ActorRef<Incoming<M::Actor>>,
+        place: Place,
+    ) -> Result<Self, ActivationError> {
+        let id = &place.target.id;
+        let mut state = model.actor().create(id);
+        let recovered = model.actor().on_recover(id, &mut state).await;
+        recovered.map_err(|error| hook_failed("on_recover", &error))?;
+        let mut activation = Self::new(model, myself, place, state);
+        activation.start_volatile().await?;
+        activation.watch_idleness();
+        Ok(activation)
+    }
+
+    async fn begin_kept(
+        model: Arc<M>,
+        myself: ActorRef<Incoming<M::Actor>>,
+        place: Place,
+        head: Head,
+    ) -> Result<Self, ActivationError> {
         if head.has_ended {
-            return Err(crate::store::StoreError::from(crate::store::Refusal::Ended).into());
+            return Err(StoreError::from(Refusal::Ended).into());
         }
+        let (is_new, is_careful) = (head.sequence == Sequence::ZERO, head.crashes > 0);
+        let mut recovery = place.shared.store().load(&head.target.id, head.epoch).await?;
+        let past = read_past(&*model, place.shared.store(), &head, &recovery).await?;
+        let outbox = std::mem::take(&mut recovery.outbox);
         let mut ledger = Ledger::new(head, &recovery, M::Actor::REMEMBERED, M::Actor::JOURNAL_KEPT);
         ledger.note_time(past.last_at);
-        let keeper = Keeper::new(shared.clone(), myself.cell(), ledger);
+        let mut keeper = Keeper::new(place.shared.clone(), myself.cell(), ledger);
+        keeper.send_on(outbox);
         let mailing = Mailing::new(place.seat.mail.clone(), is_careful);
-        let kept = Kept { keeper, mailing, events_since: past.events_since };
-        let written = match (M::KEEPS, recovery.snapshot) {
-            (Keeps::State, Some(snapshot)) => snapshot.body,
-            _ => Body::default(),
-        };
-        let mut activation = Self {
-            myself,
-            model,
-            shared,
-            target,
-            state: past.state,
-            written,
-            kept: Some(Box::new(kept)),
-            last_active,
-            _place: place,
-        };
+        let mut activation = Self::new(model, myself, place, past.state);
+        if let (Keeps::State, Some(snapshot)) = (M::KEEPS, recovery.snapshot) {
+            activation.written = snapshot.body;
+        }
+        activation.kept = Some(Box::new(Kept { keeper, mailing, events_since: past.events_since }));
         if is_new {
             activation.start().await?;
-        }
-        if let Some(kept) = &mut activation.kept {
-            kept.keeper.send_on(outbox);
         }
         activation.watch_idleness();
         Ok(activation)
     }
 
+    fn new(model: Arc<M>, myself: ActorRef<Incoming<M::Actor>>, place: Place, state: State<M>) -> Self {
+        let (shared, target) = (place.shared.clone(), place.target.clone());
+        let (written, last_active) = (Body::default(), shared.executor().now());
+        Self { myself, model, shared, target, state, written, kept: None, last_active, place }
+    }
+
     /// The first turn of a volatile actor.
     async fn start_volatile(&mut self) -> Result<(), ActivationError> {
-        let Self { model, state, target, .. } = self;
-        let about = About { actor: target, at: WallTime::ZERO, id: None, message: None };
+        let Self { model, state, target, shared, .. } = self;
+        let about = About { actor: target, at: Moment::Now(shared.executor()), id: None, message: None };
         let mut asked = Asked::default();
         let started = model.start(state, Turn::new(&about, &mut asked)).await;
         started.map_err(|error| hook_failed("on_start", &error))?;
@@ -223,7 +232,7 @@ impl<M: Model> Activation<M> {
     async fn start(&mut self) -> Result<(), ActivationError> {
         let Self { model, state, target, kept: Some(kept), shared, .. } = self else { return Ok(()) };
         let at = kept.keeper.ledger.time(shared.wall_time());
-        let about = About { actor: target, at, id: None, message: None };
+        let about = About { actor: target, at: Moment::Entered(at), id: None, message: None };
         let mut asked = Asked::default();
         let started = model.start(state, Turn::new(&about, &mut asked)).await;
         let events = started.map_err(|error| hook_failed("on_start", &error))?;
@@ -322,9 +331,17 @@ impl<M: Model> Activation<M> {
             return Ok(());
         }
         self.model.actor().on_checkpoint(&self.target.id, &self.state);
-        let body = run::write_state::<M>(&self.state)?;
-        kept.keeper.save_snapshot(body).await?;
+        // The journal has it all; the state is stored with the next events.
         kept.events_since = 0;
+        let why = match run::write_state::<M>(&self.state) {
+            Ok(body) => match kept.keeper.save_snapshot(body).await {
+                Ok(()) => return Ok(()),
+                Err(error @ StoreError::Fenced { .. }) => return Err(error.into()),
+                Err(error) => error.to_string(),
+            },
+            Err(form) => form.to_string(),
+        };
+        tracing::warn!(actor = %self.target, why, "a state was not stored beside its events");
         Ok(())
     }
 
@@ -332,8 +349,17 @@ impl<M: Model> Activation<M> {
     async fn finish(&mut self) -> Result<(), ActorError> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
         kept.keeper.settle().await?;
-        kept.keeper.release().await?;
+        self.give_back().await;
         Ok(())
+    }
+
+    /// Gives the actor back, so that whoever wants it need not wait for the end of a lease.
+    async fn give_back(&mut self) {
+        let Some(kept) = &mut self.kept else { return };
+        match kept.keeper.release().await {
+            Ok(()) | Err(StoreError::Fenced { .. }) => self.place.is_given_back = true,
+            Err(error) => tracing::warn!(actor = %self.target, %error, "an actor was not given back"),
+        }
     }
 
     fn kept_mut(&mut self) -> Result<&mut Kept<M>, ActorError> {

@@ -13,12 +13,12 @@ use super::{Activation, Answer, Request, not_applied};
 use crate::actor::{Durability, Durable};
 use crate::error::{AskError, Doubt, NotApplied};
 use crate::form::{BadForm, decode, encode, encode_body};
-use crate::id::MessageId;
+use crate::id::{MessageId, Position};
 use crate::ledger::{Judgement, Outcome};
 use crate::model::{Command, Keeps, Model, NotRun, State, read_command, read_state};
 use crate::recover::read_past;
 use crate::store::{Body, Cause, Message, Refusal, Source};
-use crate::turn::{About, Asked, Turn};
+use crate::turn::{About, Asked, Moment, Turn};
 
 /// The reply or refusal of a turn that is staged, or why it is not.
 pub(super) type Executed<A> = Result<Result<<A as Durable>::Reply, <A as Durable>::Error>, NotApplied>;
@@ -130,7 +130,7 @@ impl<M: Model> Activation<M> {
             return Err("a volatile actor has no turns".into());
         };
         let at = kept.keeper.ledger.time(shared.wall_time());
-        let about = About { actor: target, at, id: Some(id), message };
+        let about = About { actor: target, at: Moment::Entered(at), id: Some(id), message };
         let ran = {
             let turn = Turn::new(&about, &mut asked);
             let mut run = pin!(AssertUnwindSafe(model.run(command, state, turn)).catch_unwind());
@@ -164,6 +164,7 @@ impl<M: Model> Activation<M> {
             Err(NotRun::Unwritable(form)) => return Ok(Err(form.into())),
         };
         if is_query && events.is_empty() && asked.is_nothing() {
+            self.is_still_ours().await?;
             return Ok(Ok(result));
         }
         let mut outcome = Outcome::nothing(Cause::Message(id), at);
@@ -177,6 +178,17 @@ impl<M: Model> Activation<M> {
                 Ok(Err(why))
             }
         }
+    }
+
+    /// What nobody stores is not compared by the store: where somebody else may have the actor by now, it is asked.
+    async fn is_still_ours(&mut self) -> Result<(), ActorError> {
+        if self.shared.is_lease_held() {
+            return Ok(());
+        }
+        let Some(kept) = &self.kept else { return Ok(()) };
+        let (store, epoch) = (self.shared.store(), kept.keeper.ledger.epoch());
+        store.inbox(&self.target.id, epoch, Position(u64::MAX), 1).await?;
+        Ok(())
     }
 
     fn stage(
@@ -243,8 +255,12 @@ impl<M: Model> Activation<M> {
         match request {
             Request::Ask { id, command, port } => {
                 let mut asked = Asked::default();
-                let about =
-                    About { actor: &self.target, at: crate::WallTime::ZERO, id: Some(id), message: None };
+                let about = About {
+                    actor: &self.target,
+                    at: Moment::Now(self.shared.executor()),
+                    id: Some(id),
+                    message: None,
+                };
                 let ran = self.model.run(command, &mut self.state, Turn::new(&about, &mut asked)).await;
                 let answer = match ran {
                     Ok((reply, _)) => Ok(reply),
@@ -257,7 +273,12 @@ impl<M: Model> Activation<M> {
             Request::Timer(body) => {
                 let command = read_command::<M::Actor>(&body)?;
                 let mut asked = Asked::default();
-                let about = About { actor: &self.target, at: crate::WallTime::ZERO, id: None, message: None };
+                let about = About {
+                    actor: &self.target,
+                    at: Moment::Now(self.shared.executor()),
+                    id: None,
+                    message: None,
+                };
                 // Nobody waits for what it says.
                 drop(self.model.run(command, &mut self.state, Turn::new(&about, &mut asked)).await);
                 self.follow_volatile(asked);

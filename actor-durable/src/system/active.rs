@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use actor_core::ActorCell;
 
@@ -9,6 +10,7 @@ use super::Shared;
 use crate::engine::MailFlag;
 use crate::error::ActivationError;
 use crate::id::{DurableId, Epoch, Target};
+use crate::limits::REACTIVATION_PAUSE;
 
 /// See the module.
 #[derive(Default)]
@@ -94,6 +96,11 @@ impl ActiveSet {
         self.actors().values().map(|active| active.cell.clone()).collect()
     }
 
+    /// Forgets those that ended before they had a place.
+    pub(crate) fn sweep(&self) {
+        self.actors().retain(|_, active| active.cell.exit().is_none());
+    }
+
     /// An activation has ended: it is forgotten, unless there is a later one.
     fn leave(&self, id: &DurableId, number: u64) {
         let mut actors = self.actors();
@@ -117,6 +124,8 @@ pub(crate) struct Place {
     pub(crate) shared: Arc<Shared>,
     pub(crate) target: Target,
     pub(crate) seat: Seat,
+    /// Whether the store knows that nobody has it.
+    pub(crate) is_given_back: bool,
 }
 
 impl Place {
@@ -129,6 +138,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.shared.active().leave(&self.target.id, self.seat.number);
-        self.shared.look_again(&self.target);
+        let pause = if self.is_given_back { Duration::ZERO } else { REACTIVATION_PAUSE };
+        self.shared.look_again(&self.target, pause);
     }
 }

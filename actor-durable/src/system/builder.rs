@@ -99,7 +99,7 @@ impl DurableBuilder {
         // Before anything is told, so that nothing is missed.
         let arrivals = store.arrivals();
         let shared = Arc::new(Shared::new(system, store, types, outlets));
-        shared.store().renew(shared.owner(), lease).await.map_err(NotApplied::Store)?;
+        shared.renew(lease).await.map_err(NotApplied::Store)?;
         services::begin(&shared, lease, arrivals);
         Ok(DurableSystem { shared })
     }

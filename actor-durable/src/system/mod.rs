@@ -112,18 +112,21 @@ impl DurableSystem {
     /// The lease could not be ended: it runs out by itself.
     pub async fn shutdown(&self, within: Duration) -> Result<(), NotApplied> {
         self.shared.close();
-        let cells = self.shared.active().cells();
-        for cell in &cells {
-            cell.drain();
-        }
         let executor = self.shared.executor();
         let deadline = executor.now() + within;
-        for cell in &cells {
-            if cell.wait(Some(deadline - executor.now())).await.is_err() {
-                cell.kill();
-                // Without a limit it does not fail.
-                drop(cell.wait(None).await);
+        // One may have begun while this one began.
+        while let cells = self.shared.active().cells()
+            && !cells.is_empty()
+        {
+            cells.iter().for_each(|cell| cell.drain());
+            for cell in &cells {
+                if cell.wait(Some(deadline - executor.now())).await.is_err() {
+                    cell.kill();
+                    // Without a limit it does not fail.
+                    drop(cell.wait(None).await);
+                }
             }
+            self.shared.active().sweep();
         }
         self.shared.end_services();
         self.shared.store().retire(self.shared.owner()).await.map_err(NotApplied::Store)

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use actor_core::Executor;
+use actor_core::{Executor, Instant};
 use futures_util::future::{Either, select};
 
 use super::shared::Shared;
@@ -26,7 +26,7 @@ async fn keep_lease(executor: Executor, shared: Weak<Shared>, lease: Duration) {
     loop {
         executor.sleep(lease / 3).await;
         let Some(shared) = shared.upgrade() else { return };
-        if let Err(error) = shared.store().renew(shared.owner(), lease).await {
+        if let Err(error) = shared.renew(lease).await {
             // Whoever takes the actors meanwhile is told apart by the epoch.
             tracing::warn!(%error, "the lease of this process was not renewed");
         }
@@ -90,6 +90,7 @@ fn has_mail(shared: &Arc<Shared>, target: &Target) {
 async fn see_to_mail(executor: Executor, shared: Arc<Shared>, mut arrivals: Box<dyn Arrivals>) {
     let mut is_told = true;
     look_everywhere(&shared).await;
+    let mut again_at: Option<Instant> = None;
     let mut look_at = executor.now() + MAIL_LOOK_INTERVAL;
     loop {
         let arrival = async {
@@ -99,7 +100,7 @@ async fn see_to_mail(executor: Executor, shared: Arc<Shared>, mut arrivals: Box<
             arrivals.next().await
         };
         let again = shared.mail.notified();
-        let look = executor.sleep_until(look_at);
+        let look = executor.sleep_until(again_at.map_or(look_at, |again_at| again_at.min(look_at)));
         let other = async {
             select(pin!(again), pin!(look)).await;
         };
@@ -115,9 +116,11 @@ async fn see_to_mail(executor: Executor, shared: Arc<Shared>, mut arrivals: Box<
             }
             Some(Arrival::Closed) => is_told = false,
             None => {
-                for target in shared.take_again() {
+                let (due, next) = shared.take_again(executor.now());
+                for target in due {
                     look_into(&shared, &target).await;
                 }
+                again_at = next;
                 if executor.now() >= look_at {
                     look_everywhere(&shared).await;
                     look_at = executor.now() + MAIL_LOOK_INTERVAL;

@@ -1,11 +1,12 @@
 //! What references, activations and services have in common.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use actor_core::executor::TaskHandle;
-use actor_core::{ActorCell, ActorSystem, Executor};
+use actor_core::{ActorCell, ActorSystem, Executor, Instant};
 use tokio::sync::Notify;
 
 use super::active::{Active, ActiveSet, Seat};
@@ -24,11 +25,13 @@ pub(crate) struct Shared {
     outlets: BTreeMap<Name, Arc<dyn Outlet>>,
     active: ActiveSet,
     is_closed: AtomicBool,
+    /// Until when the lease of this process certainly lasts, as nanoseconds of the executor's clock.
+    held_until: AtomicU64,
     services: Mutex<Vec<TaskHandle>>,
     /// A reminder was set, so that the next may be due earlier.
     pub(super) reminders: Notify,
     /// Activations that have ended, whose inbox may not be empty.
-    again: Mutex<Vec<Target>>,
+    again: Mutex<Vec<(Instant, Target)>>,
     pub(super) mail: Notify,
 }
 
@@ -62,6 +65,7 @@ impl Shared {
             outlets,
             active: ActiveSet::default(),
             is_closed: AtomicBool::new(false),
+            held_until: AtomicU64::new(0),
             services: Mutex::default(),
             reminders: Notify::new(),
             again: Mutex::default(),
@@ -173,17 +177,39 @@ impl Shared {
         self.reminders.notify_one();
     }
 
-    /// An activation has ended; letters that it has not read may be there.
-    pub(crate) fn look_again(&self, target: &Target) {
+    /// An activation has ended; letters that it has not read may be there, and are looked for after a pause.
+    pub(crate) fn look_again(&self, target: &Target, pause: Duration) {
         if self.is_closed.load(Ordering::Relaxed) {
             return;
         }
-        self.again.lock().unwrap_or_else(PoisonError::into_inner).push(target.clone());
+        let at = self.executor().now() + pause;
+        self.again.lock().unwrap_or_else(PoisonError::into_inner).push((at, target.clone()));
         self.mail.notify_one();
     }
 
-    pub(super) fn take_again(&self) -> Vec<Target> {
-        std::mem::take(&mut self.again.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Those whose pause is over, and when the next one's is.
+    pub(super) fn take_again(&self, now: Instant) -> (Vec<Target>, Option<Instant>) {
+        let mut again = self.again.lock().unwrap_or_else(PoisonError::into_inner);
+        let (due, rest) = std::mem::take(&mut *again).into_iter().partition(|(at, _)| *at <= now);
+        *again = rest;
+        let due: Vec<(Instant, Target)> = due;
+        (due.into_iter().map(|(_, target)| target).collect(), again.iter().map(|(at, _)| *at).min())
+    }
+
+    /// Begins or prolongs the lease of this process.
+    pub(super) async fn renew(&self, lease: Duration) -> Result<(), StoreError> {
+        // Counted from before it is asked for, so that nobody else can think it is over before.
+        let until = self.executor().now() + lease;
+        self.store.renew(self.owner, lease).await?;
+        let nanos = u64::try_from(until.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.held_until.fetch_max(nanos, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether what this process has is certainly its own: nobody takes it before its lease is over.
+    pub(crate) fn is_lease_held(&self) -> bool {
+        let until = Instant::from_elapsed(Duration::from_nanos(self.held_until.load(Ordering::Relaxed)));
+        self.executor().now() < until
     }
 
     /// No activation begins any more.
