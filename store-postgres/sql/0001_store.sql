@@ -131,7 +131,7 @@ BEGIN
     END IF;
 
     INSERT INTO entries (actor, sequence, row)
-        SELECT the_actor, expected + e.place, e.row FROM unnest(entry_rows) WITH ORDINALITY AS e (row, place);
+        SELECT the_actor, generate_series(expected + 1, last), unnest(entry_rows);
     IF state IS NOT NULL THEN
         INSERT INTO snapshots (actor, row) VALUES (the_actor, state)
             ON CONFLICT (actor) DO UPDATE SET row = excluded.row;
@@ -141,13 +141,7 @@ BEGIN
     END IF;
     IF cardinality(handled_ids) > 0 THEN
         INSERT INTO handled (actor, message, sequence, place, row)
-            SELECT the_actor, h.message, last, h.place, h.row
-            FROM unnest(handled_ids, handled_rows) WITH ORDINALITY AS h (message, row, place)
-            ON CONFLICT DO NOTHING;
-        GET DIAGNOSTICS changed = ROW_COUNT;
-        IF changed <> cardinality(handled_ids) THEN
-            RAISE EXCEPTION USING ERRCODE = 'DA001', MESSAGE = 'a message was handled already';
-        END IF;
+            SELECT the_actor, unnest(handled_ids), last, generate_series(1, cardinality(handled_ids)), unnest(handled_rows);
     END IF;
     IF cardinality(taken) > 0 THEN
         DELETE FROM letters WHERE actor = the_actor AND message = ANY (taken);
@@ -158,7 +152,7 @@ BEGIN
     END IF;
     IF cardinality(dead_ids) > 0 THEN
         INSERT INTO dead_letters (actor, message, row)
-            SELECT the_actor, d.message, d.row FROM unnest(dead_ids, dead_rows) AS d (message, row);
+            SELECT the_actor, unnest(dead_ids), unnest(dead_rows);
     END IF;
     IF cardinality(forgotten) > 0 THEN
         DELETE FROM handled WHERE actor = the_actor AND message = ANY (forgotten)
@@ -166,16 +160,14 @@ BEGIN
     END IF;
     IF cardinality(outbox_rows) > 0 THEN
         INSERT INTO outbox (actor, sequence, place, row)
-            SELECT the_actor, o.sequence, o.place, o.row
-            FROM unnest(outbox_sequences, outbox_places, outbox_rows) AS o (sequence, place, row);
+            SELECT the_actor, unnest(outbox_sequences), unnest(outbox_places), unnest(outbox_rows);
     END IF;
     IF cardinality(cancelled) > 0 THEN
         DELETE FROM reminders WHERE actor = the_actor AND name = ANY (cancelled);
     END IF;
     IF cardinality(reminder_names) > 0 THEN
         INSERT INTO reminders (actor, name, due, row)
-            SELECT the_actor, r.name, r.due, r.row
-            FROM unnest(reminder_names, reminder_dues, reminder_rows) AS r (name, due, row)
+            SELECT the_actor, unnest(reminder_names), unnest(reminder_dues), unnest(reminder_rows)
             ON CONFLICT (actor, name) DO UPDATE SET due = excluded.due, row = excluded.row;
         IF (SELECT count(*) FROM reminders WHERE actor = the_actor) > reminders_max THEN
             RAISE EXCEPTION USING ERRCODE = 'DA003', MESSAGE = 'too many reminders';
@@ -189,7 +181,7 @@ BEGIN
     END IF;
     IF cardinality(child_names) > 0 THEN
         INSERT INTO children (actor, name, row)
-            SELECT the_actor, c.name, c.row FROM unnest(child_names, child_rows) AS c (name, row)
+            SELECT the_actor, unnest(child_names), unnest(child_rows)
             ON CONFLICT (actor, name) DO UPDATE SET row = excluded.row;
         IF (SELECT count(*) FROM children WHERE actor = the_actor) > children_max THEN
             RAISE EXCEPTION USING ERRCODE = 'DA004', MESSAGE = 'too many children';

@@ -17,9 +17,12 @@ pub(crate) enum Trouble {
     Store(StoreError),
     /// The server has rolled it back for the sake of another, and says to try again.
     Again(sqlx::Error),
-    /// A function of the schema has refused; the number is the last digit of its `DA00x`.
+    /// A function of the schema has refused; the number is the last digit of its `DA00x`, or [`HANDLED`].
     Raised(u8),
 }
+
+/// A message was handled before: a row is there already.
+pub(crate) const HANDLED: u8 = 1;
 
 /// How far an operation has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,12 +36,13 @@ pub(crate) enum Stage {
 impl Trouble {
     /// Of an error of the database or of the connection to it.
     pub(crate) fn of(error: sqlx::Error, stage: Stage) -> Self {
-        match rolled_back(&error).map(PgDatabaseError::code) {
-            Some(code @ ("40001" | "40P01")) => {
+        match rolled_back(&error).map(|said| (said.code(), said.constraint())) {
+            Some((code @ ("40001" | "40P01"), _)) => {
                 tracing::debug!(code, "the database has rolled back, to try again");
                 Self::Again(error)
             }
-            Some(code) => match code.strip_prefix("DA00").and_then(|digit| digit.parse().ok()) {
+            Some(("23505", Some("handled_are_unique"))) => Self::Raised(HANDLED),
+            Some((code, _)) => match code.strip_prefix("DA00").and_then(|digit| digit.parse().ok()) {
                 Some(number) => Self::Raised(number),
                 None => Self::Store(refusal(code, &error).into()),
             },

@@ -11,7 +11,7 @@ use actor_durable::store::{
 };
 use actor_durable::{DurableId, Epoch, MessageId, Sequence};
 
-use crate::error::Trouble;
+use crate::error::{HANDLED, Trouble};
 use crate::ownership::{find, lock, not_owned};
 use crate::pool::{Pool, Session, until_settled};
 use crate::row::{clamped, column, count, encode, message_id, millis};
@@ -49,7 +49,7 @@ async fn explain(pool: &Pool, turn: &TurnCommit) -> Trouble {
 /// Which message or limit it was.
 async fn explain_raised(pool: &Pool, turn: &TurnCommit, number: u8) -> Trouble {
     let refusal = match number {
-        1 => {
+        HANDLED => {
             let ids: Vec<MessageId> =
                 turn.handled.iter().map(|handled| handled.message).chain(dead(turn)).collect();
             let there = "SELECT message FROM handled WHERE actor = $1 AND message = ANY ($2)";

@@ -1,6 +1,7 @@
 //! What the server says when it cannot, and what the store makes of it.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use actor_durable::store::{Head, Refusal, Store, StoreError};
@@ -147,4 +148,45 @@ async fn end_others(schema: &Schema) {
         schema.name
     );
     sqlx::raw_sql(AssertSqlSafe(end)).execute(&mut connection).await.expect("the server runs");
+}
+
+/// Futures are dropped wherever they are; the connection that one of them had gives nobody another one's answer.
+#[tokio::test]
+async fn a_dropped_operation_leaves_nothing_to_the_next_one() {
+    let Some(schema) = Schema::new() else { return };
+    let config = schema.config.clone().with_connections_max(1);
+    let store = PostgresStore::open(config).await.expect("the server runs");
+    for dropped_after in 0..60 {
+        let id = format!("a{dropped_after}");
+        let head = own(&store, &id, 1).await;
+        let half = polled(dropped_after, commit(&store, &head)).await;
+        let now = store.head(&actor(&id)).await.expect("a store").expect("it is there");
+        assert_eq!(now.target.id, actor(&id), "the answer to this question");
+        if let Some(outcome) = half {
+            outcome.expect("it is owned");
+            assert_eq!(now.sequence, Sequence(1), "{id}");
+        }
+        // Whoever drops one acquires anew, and then nothing of the old one comes any more.
+        let again = own(&store, &id, 1).await;
+        let entries = store.entries(&actor(&id), Sequence::ZERO, 10).await.expect("it is there");
+        assert_eq!(entries.len() as u64, again.sequence.0, "{id}");
+        commit(&store, &again).await.expect("it is owned");
+    }
+}
+
+/// Polls a future so many times, and drops it.
+async fn polled<F: Future>(times: u32, future: F) -> Option<F::Output> {
+    let mut future = std::pin::pin!(future);
+    let mut left = times;
+    std::future::poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        let polled = future.as_mut().poll(context).map(Some);
+        // Also when nothing has come yet: the times at which it is dropped are many.
+        context.waker().wake_by_ref();
+        polled
+    })
+    .await
 }

@@ -8,6 +8,7 @@ mod heads;
 mod opening;
 mod place;
 mod relay;
+mod server;
 mod sharing;
 mod suite;
 mod values;
