@@ -17,11 +17,25 @@
 //! |---|---|
 //! | `ownership` | leases, epochs, fences |
 //! | `turns` | what a commit stores, field by field |
+//! | `refusals` | what commits are refused |
+//! | `snapshots` | states that are stored beside the journal, and what is trimmed |
+//! | `inbox` | what is put into inboxes, once and in order, and attempts |
+//! | `dead_letters` | what is given up, revived and purged |
+//! | `reminders` | what is due, and what fires |
+//! | `lists` | the actors, those that have something to do, and arrivals |
+//! | `deletion` | what is deleted for good |
 #![allow(clippy::missing_panics_doc, reason = "a suite speaks by panicking")]
 
+mod dead_letters;
+mod deletion;
 mod dump;
+mod inbox;
+mod lists;
 mod ownership;
+mod refusals;
+mod reminders;
 mod scene;
+mod snapshots;
 mod turns;
 
 use std::sync::Arc;
@@ -30,7 +44,14 @@ use std::time::Duration;
 use actor_core::Executor;
 use async_trait::async_trait;
 
+pub use self::dead_letters::*;
+pub use self::deletion::*;
+pub use self::inbox::*;
+pub use self::lists::*;
 pub use self::ownership::*;
+pub use self::refusals::*;
+pub use self::reminders::*;
+pub use self::snapshots::*;
 pub use self::turns::*;
 use crate::id::WallTime;
 use crate::store::Store;
@@ -80,6 +101,60 @@ macro_rules! store_suite {
             an_actor_that_is_not_there_is_said_to_be_none,
             an_actor_of_another_type_is_refused,
             a_commit_is_found_whole,
+            entries_are_read_from_anywhere,
+            a_commit_brings_a_state_or_leaves_it,
+            the_last_word_on_a_name_counts,
+            what_is_handled_leaves_the_inbox,
+            a_double_is_dropped_in_the_commit_of_the_first,
+            handled_messages_are_remembered_in_order_until_forgotten,
+            what_waits_is_not_forgotten,
+            what_is_given_up_is_a_dead_letter,
+            a_horizon_never_goes_back,
+            what_has_arrived_leaves_the_outbox,
+            an_ended_actor_accepts_nothing,
+            a_commit_at_another_place_is_refused,
+            a_malformed_commit_is_refused,
+            what_no_state_covers_is_not_trimmed,
+            what_is_too_large_is_refused,
+            a_commit_has_bounds,
+            what_was_handled_is_not_handled_again,
+            a_dead_letter_is_not_handled,
+            what_is_not_in_the_inbox_does_not_leave_it,
+            reminders_are_bounded,
+            children_are_bounded,
+            a_state_is_stored_beside_the_journal,
+            what_is_trimmed_is_said_to_be,
+            an_older_state_changes_nothing,
+            a_state_of_nothing_is_refused,
+            an_actor_begins_to_be_with_a_message,
+            a_message_is_found_whole,
+            messages_lie_in_the_order_they_came,
+            a_message_is_stored_once,
+            a_message_that_is_refused_is_not_stored,
+            attempts_are_counted,
+            dead_letters_are_listed,
+            a_dead_letter_is_revived,
+            a_revived_message_waits,
+            a_dead_letter_is_purged,
+            a_dead_letter_outlives_what_is_remembered,
+            reminders_are_due_when_they_say,
+            a_reminder_is_found_whole,
+            a_reminder_fires,
+            a_reminder_that_is_not_there_does_not_fire,
+            a_reminder_fires_once_and_however_late,
+            a_firing_happens_whole_or_not,
+            reminders_outlive_their_owner,
+            actors_are_listed,
+            actors_that_have_something_to_do_are_listed,
+            actors_of_owners_without_a_lease_are_listed,
+            pages_are_bounded,
+            arrivals_are_told,
+            whoever_is_behind_misses_nothing_unknowingly,
+            a_wait_for_arrivals_can_be_given_up,
+            a_deleted_actor_leaves_nothing,
+            messages_of_a_deleted_actor_are_new,
+            owners_of_a_deleted_actor_stay_fenced,
+            an_ended_actor_can_be_deleted,
         }
     };
     (@cases $place:expr; $($case:ident),* $(,)?) => {

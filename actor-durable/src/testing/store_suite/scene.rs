@@ -8,15 +8,19 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Place;
-use super::dump::Dump;
+use super::dump::{Dump, all_letters};
 use crate::id::{ActorType, DurableId, Epoch, MessageId, Name, OwnerId, Sequence, Target, WallTime};
 use crate::store::{
-    Body, CatchUp, Cause, Child, Claim, ClaimMode, Destination, Entry, Handled, Head, Headers, Message,
-    OutboxPosition, Outgoing, Refusal, Reminder, Snapshot, Source, Store, StoreError, TurnCommit,
+    Body, CatchUp, Cause, Child, ChildChange, Claim, ClaimMode, DeadLetter, Destination, Enqueued, Entry,
+    Handled, Head, Headers, Letter, Message, OutboxPosition, Outgoing, Refusal, Reminder, ReminderChange,
+    Snapshot, Source, Store, StoreError, TurnCommit,
 };
 
 /// No case takes so long.
 pub(super) const LONG: Duration = Duration::from_secs(3600);
+
+/// No clock shows so late a time while a case runs.
+pub(super) const FAR: WallTime = WallTime::from_millis(9_000_000_000_000);
 
 /// The type of all actors but where types are the matter.
 const COUNTER: &str = "counter";
@@ -78,6 +82,26 @@ impl<'p> Scene<'p> {
         message(to, self.id(number))
     }
 
+    /// Puts messages of these numbers into an inbox, in order.
+    pub(super) async fn fill(&self, to: &str, numbers: impl IntoIterator<Item = u128>) {
+        for number in numbers {
+            let enqueued = self.enqueue(self.message(to, number)).await.expect("it is accepted");
+            assert_eq!(enqueued, Enqueued::Stored);
+        }
+    }
+
+    /// The messages that an actor remembers as handled.
+    pub(super) async fn remembered(&self, head: &Head) -> Vec<MessageId> {
+        self.load(&head.target.id, head.epoch).await.expect("it is owned").handled
+    }
+
+    /// Stores a commit, and gives the head afterwards.
+    pub(super) async fn commit(&self, commit: TurnCommit) -> Head {
+        let id = commit.actor.clone();
+        self.commit_turn(commit).await.expect("it is accepted");
+        self.head(&id).await.expect("a store").expect("it is there")
+    }
+
     /// Why an operation is refused; all is as it was before.
     pub(super) async fn refused<T: Debug>(
         &self,
@@ -137,6 +161,10 @@ pub(super) fn body(text: &str) -> Body {
     Body { version: 3, bytes: Bytes::copy_from_slice(text.as_bytes()) }
 }
 
+pub(super) fn large(bytes: usize) -> Body {
+    Body { version: 1, bytes: Bytes::from(vec![b'x'; bytes]) }
+}
+
 pub(super) fn headers() -> Headers {
     [("traceparent", "00-1"), ("tenant", "ä")].map(|(name, value)| (name.into(), value.into())).into()
 }
@@ -194,11 +222,35 @@ pub(super) fn child(name_: &str, text: &str) -> Child {
     Child { name: name(name_), target: target("child"), body: body(text) }
 }
 
+/// All pages of an inbox, as ids.
+pub(super) async fn waiting(scene: &Scene<'_>, head: &Head) -> Vec<MessageId> {
+    all_letters(scene, head).await.iter().map(|letter| letter.message.id).collect()
+}
+
 /// A commit of so many entries, and of nothing else, to an actor as its owner sees it.
 pub(super) fn turns(head: &Head, entries: u64) -> TurnCommit {
     let mut commit = TurnCommit::new(head.target.id.clone(), head.epoch, head.sequence);
     commit.entries = (1..=entries).map(|number| entry(head.sequence.0 + number)).collect();
     commit
+}
+
+/// A commit that says all there is to say: `from_inbox` is handled, another message is given up and a caller's is handled.
+pub(super) fn full(head: &Head, from_inbox: MessageId, dead: Letter, from_caller: MessageId) -> TurnCommit {
+    let mut commit = turns(head, 2);
+    let last = commit.last();
+    commit.state = Some(snapshot(last.0, "state"));
+    commit.handled =
+        vec![handled(from_inbox, Source::Inbox, Some("reply")), handled(from_caller, Source::Caller, None)];
+    commit.dead = vec![given_up(dead)];
+    commit.outbox = vec![outgoing(last.0 - 1, 0), outgoing(last.0, 0), outgoing(last.0, 1)];
+    commit.reminders = vec![ReminderChange::Set(reminder("r", FAR))];
+    commit.children = vec![ChildChange::Add(child("c", "one"))];
+    commit.horizon = WallTime::from_millis(5);
+    commit
+}
+
+pub(super) fn given_up(letter: Letter) -> DeadLetter {
+    DeadLetter { letter, at: WallTime::from_millis(1_234), reason: "it panicked".into() }
 }
 
 /// A commit of one entry, and of nothing else.

@@ -1,0 +1,185 @@
+//! The actors, those that have something to do, and arrivals.
+
+use std::time::Duration;
+
+use super::Place;
+use super::dump::{all_actors, all_letters, all_waiting};
+use super::scene::{LONG, Scene, actor, claim, given_up, message, name, outgoing, reminder, target, turn};
+use crate::id::{MessageId, OwnerId, Target, WallTime};
+use crate::limits::PAGE_ROWS_MAX;
+use crate::store::{Arrival, Arrivals, Firing, Head, Letter, ReminderChange, TurnCommit};
+
+/// In order: by bytes, not as any language sorts.
+const IDS: [&str; 8] = ["A", "B", "a", "a-1", "a/b", "a1", "b", "ä"];
+
+/// Actors are listed by their ids' bytes, by pages, each with its head.
+pub async fn actors_are_listed(place: &dyn Place) {
+    let scene = Scene::open(place).await;
+    assert_eq!(scene.actors(None, 10).await.expect("a store"), []);
+    for id in ["b", "a1", "A", "ä", "a", "B", "a/b", "a-1"] {
+        scene.own(id).await;
+    }
+    scene.fill("B", [1]).await;
+    let scene = scene.reopen().await;
+    let all = all_actors(&scene).await;
+    let mut heads = Vec::new();
+    for id in IDS {
+        heads.push(scene.head_of(id).await);
+    }
+    assert_eq!(all, heads);
+    assert_eq!(all.iter().map(|head| head.target.id.as_str()).collect::<Vec<_>>(), IDS);
+    let after = |id: &str| actor(id);
+    assert_eq!(scene.actors(Some(&after("a-1")), 2).await.expect("a store"), all[4..6]);
+    assert_eq!(
+        scene.actors(Some(&after("a0")), 1).await.expect("a store"),
+        all[5..6],
+        "it need not be there"
+    );
+    assert_eq!(scene.actors(Some(&after("ä")), 10).await.expect("a store"), []);
+    assert_eq!(scene.actors(None, 0).await.expect("a store"), []);
+}
+
+/// Those that have mail, or something to deliver, are listed while nobody has them.
+pub async fn actors_that_have_something_to_do_are_listed(place: &dyn Place) {
+    let scene = Scene::open(place).await;
+    for id in IDS {
+        let head = scene.own(id).await;
+        scene.release(&actor(id), head.epoch).await.expect("it is owned");
+    }
+    assert_eq!(all_waiting(&scene).await, []);
+    for id in ["b", "A", "a/b", "B", "a"] {
+        scene.fill(id, [1]).await;
+    }
+    let with_outbox = scene.own("ä").await;
+    let commit = TurnCommit { outbox: vec![outgoing(1, 0)], ..turn(&with_outbox) };
+    scene.commit_turn(commit).await.expect("it is owned");
+    let targets = |ids: &[&str]| ids.iter().map(|id| target(id)).collect::<Vec<Target>>();
+    assert_eq!(all_waiting(&scene).await, targets(&["A", "B", "a", "a/b", "b"]), "the other one is held");
+    scene.release(&actor("ä"), with_outbox.epoch).await.expect("it is owned");
+    let scene = scene.reopen().await;
+    let all = targets(&["A", "B", "a", "a/b", "b", "ä"]);
+    assert_eq!(all_waiting(&scene).await, all);
+    assert_eq!(scene.waiting(Some(&actor("B")), 2).await.expect("a store"), all[2..4]);
+    assert_eq!(scene.waiting(Some(&actor("a0")), 1).await.expect("a store"), all[4..5]);
+    assert_eq!(scene.waiting(None, 0).await.expect("a store"), []);
+    let head = scene.own("ä").await;
+    scene.mark_delivered(&actor("ä"), head.epoch, &[outgoing(1, 0).position]).await.expect("it is owned");
+    scene.release(&actor("ä"), head.epoch).await.expect("it is owned");
+    assert_eq!(all_waiting(&scene).await, all[..5]);
+}
+
+/// An actor is listed as having something to do when its owner's lease is over.
+pub async fn actors_of_owners_without_a_lease_are_listed(place: &dyn Place) {
+    let scene = Scene::open(place).await;
+    scene.renew(OwnerId::new(1), Duration::from_secs(4)).await.expect("a lease");
+    scene.renew(OwnerId::new(2), LONG).await.expect("a lease");
+    scene.acquire(claim("a", 1)).await.expect("it is new");
+    scene.acquire(claim("b", 2)).await.expect("it is new");
+    scene.fill("a", [1]).await;
+    scene.fill("b", [1]).await;
+    assert_eq!(all_waiting(&scene).await, []);
+    scene.place.pass(Duration::from_secs(5)).await;
+    assert_eq!(all_waiting(&scene).await, [target("a")]);
+    scene.retire(OwnerId::new(2)).await.expect("it lives");
+    assert_eq!(all_waiting(&scene).await, [target("a"), target("b")]);
+}
+
+/// No page has more rows than it may, whatever is asked for.
+pub async fn pages_are_bounded(place: &dyn Place) {
+    let scene = Scene::open(place).await;
+    let count = PAGE_ROWS_MAX + 1;
+    let messages = (0..count).map(|number| scene.enqueue(message("a", scene.id(number as u128))));
+    for message in messages {
+        message.await.expect("it is new");
+    }
+    let head = scene.own("a").await;
+    assert_eq!(head.waiting, count as u64);
+    let first = scene.inbox(&actor("a"), head.epoch, crate::id::Position::ZERO, usize::MAX).await;
+    let first: Vec<Letter> = first.expect("it is owned");
+    assert!(!first.is_empty() && first.len() <= PAGE_ROWS_MAX, "{}", first.len());
+    assert_eq!(all_letters(&scene, &head).await.len(), count);
+}
+
+async fn next(arrivals: &mut Box<dyn Arrivals>) -> Arrival {
+    arrivals.next().await
+}
+
+/// Whoever listens is told of each message that has come, by whatever way, once it is there.
+pub async fn arrivals_are_told(place: &dyn Place) {
+    let scene = Scene::open(place).await;
+    let head = scene.own("a").await;
+    scene.fill("a", [1]).await;
+    let mut arrivals = scene.arrivals();
+    scene.fill("b", [1]).await;
+    told(&mut arrivals, "b").await;
+    let letter = all_letters(&scene, &head).await.remove(0);
+    let due = WallTime::from_millis(100);
+    let commit = TurnCommit {
+        dead: vec![given_up(letter)],
+        reminders: vec![ReminderChange::Set(reminder("r", due))],
+        ..turn(&head)
+    };
+    scene.commit_turn(commit).await.expect("it is owned");
+    scene.revive(&actor("a"), scene.id(1)).await.expect("it is dead");
+    told(&mut arrivals, "a").await;
+    let messages = vec![message("a", MessageId::of_key(due, b"r"))];
+    let firing = Firing { actor: actor("a"), name: name("r"), due, messages, next: None };
+    assert!(scene.fire(firing).await.expect("it is due"));
+    told(&mut arrivals, "a").await;
+    let mut others = scene.arrivals();
+    scene.fill("c", [1]).await;
+    told(&mut arrivals, "c").await;
+    told(&mut others, "c").await;
+}
+
+/// Waits until there is mail for an actor, or it may have been missed. Others may be told of too: a store may tell twice.
+async fn told(arrivals: &mut Box<dyn Arrivals>, id: &str) {
+    loop {
+        match next(arrivals).await {
+            Arrival::Mail(to) if to == target(id) => return,
+            Arrival::Mail(_) => {}
+            Arrival::Missed => return,
+            Arrival::Closed => panic!("the store is open"),
+        }
+    }
+}
+
+/// Whoever listens and is behind is told of what came meanwhile, or that some of it was missed; nothing is silent.
+pub async fn whoever_is_behind_misses_nothing_unknowingly(place: &dyn Place) {
+    let scene = Scene::open(place).await;
+    let mut arrivals = scene.arrivals();
+    let count = crate::limits::ARRIVALS_BEHIND_MAX as u128 * 2;
+    for number in 0..count {
+        scene.enqueue(message("a", scene.id(number))).await.expect("it is new");
+    }
+    scene.fill("last", [1]).await;
+    let mut mails = 0;
+    loop {
+        match next(&mut arrivals).await {
+            Arrival::Missed => return,
+            Arrival::Mail(to) if to == target("last") => break,
+            Arrival::Mail(to) => {
+                assert_eq!(to, target("a"));
+                mails += 1;
+            }
+            Arrival::Closed => panic!("the store is open"),
+        }
+    }
+    assert!(mails > 0, "it was told of something");
+}
+
+/// Dropping the wait for an arrival loses none.
+pub async fn a_wait_for_arrivals_can_be_given_up(place: &dyn Place) {
+    let scene = Scene::open(place).await;
+    let mut arrivals = scene.arrivals();
+    for number in 1..=3_u128 {
+        let executor = actor_core::Executor::tokio();
+        let waited = executor.timeout(Duration::from_millis(1), next(&mut arrivals)).await;
+        assert!(!matches!(waited, Ok(Arrival::Closed)), "the store is open");
+        let id = format!("a{number}");
+        scene.fill(&id, [number]).await;
+        told(&mut arrivals, &id).await;
+    }
+    let heads: Vec<Head> = all_actors(&scene).await;
+    assert_eq!(heads.len(), 3);
+}
