@@ -53,7 +53,8 @@ use crate::id::{DurableId, Epoch, MessageId, Name, OwnerId, Position, Sequence, 
 /// actor hears nothing else than [`StoreError::Fenced`]. An operation that only reads is never [`StoreError::Unknown`].
 #[async_trait]
 pub trait Store: Debug + Send + Sync + 'static {
-    /// Begins or prolongs the lease of an owner, for this long from now, by the store's clock.
+    /// Begins or prolongs the lease of an owner, for this long from now, by the store's clock. A store that one process has for
+    /// itself may end all leases when it is closed.
     async fn renew(&self, owner: OwnerId, lease: Duration) -> Result<(), StoreError>;
 
     /// Ends the lease of an owner, if it has one. What it has not released is free.

@@ -87,11 +87,6 @@ impl Actor {
             dead: BTreeMap::new(),
         }
     }
-
-    /// Whether a message was handled or given up. What lies among the dead letters is known for as long as it lies there.
-    fn has_handled(&self, message: MessageId) -> bool {
-        self.handled.contains(message) || self.dead.contains_key(&message)
-    }
 }
 
 /// How many rows a page has.

@@ -94,7 +94,7 @@ impl Actor {
     }
 
     fn is_new(&self, message: MessageId) -> Result<(), Refusal> {
-        if self.has_handled(message) { Err(Refusal::AlreadyHandled(message)) } else { Ok(()) }
+        if self.handled.contains(message) { Err(Refusal::AlreadyHandled(message)) } else { Ok(()) }
     }
 
     fn waits(&self, message: MessageId) -> Result<(), Refusal> {

@@ -23,13 +23,13 @@ pub async fn a_deleted_actor_leaves_nothing(place: &dyn Place) {
     scene.delete(&actor("a"), head.epoch).await.expect("it is owned");
     assert_eq!(Dump::of(&scene).await, before);
     let scene = scene.reopen().await;
+    scene.renew(OwnerId::new(1), LONG).await.expect("a lease");
     assert_eq!(Dump::of(&scene).await, before);
     assert_eq!(scene.head(&actor("a")).await.expect("a store"), None);
     assert_eq!(scene.reply(&actor("a"), scene.id(1)).await.expect("a store"), None);
     let due = scene.due(WallTime::MAX, 10).await.expect("a store");
     assert_eq!(due.reminders, [(kept.target, reminder("r", FAR))]);
     // Whatever its id is given to begins with nothing.
-    scene.renew(OwnerId::new(1), LONG).await.expect("a lease");
     let claim = Claim { target: other_type("a"), ..claim("a", 1) };
     let head = scene.acquire(claim).await.expect("it may be of another type");
     assert_eq!(

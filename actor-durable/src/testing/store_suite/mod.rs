@@ -20,6 +20,7 @@
 //! | `refusals` | what commits are refused |
 //! | `snapshots` | states that are stored beside the journal, and what is trimmed |
 //! | `inbox` | what is put into inboxes, once and in order, and attempts |
+//! | `transfers` | messages that move from an outbox to an inbox |
 //! | `dead_letters` | what is given up, revived and purged |
 //! | `reminders` | what is due, and what fires |
 //! | `lists` | the actors, those that have something to do, and arrivals |
@@ -36,6 +37,7 @@ mod refusals;
 mod reminders;
 mod scene;
 mod snapshots;
+mod transfers;
 mod turns;
 
 use std::sync::Arc;
@@ -52,6 +54,7 @@ pub use self::ownership::*;
 pub use self::refusals::*;
 pub use self::reminders::*;
 pub use self::snapshots::*;
+pub use self::transfers::*;
 pub use self::turns::*;
 use crate::id::WallTime;
 use crate::store::Store;
@@ -118,7 +121,6 @@ macro_rules! store_suite {
             what_is_too_large_is_refused,
             a_commit_has_bounds,
             what_was_handled_is_not_handled_again,
-            a_dead_letter_is_not_handled,
             what_is_not_in_the_inbox_does_not_leave_it,
             reminders_are_bounded,
             children_are_bounded,
@@ -132,6 +134,11 @@ macro_rules! store_suite {
             a_message_is_stored_once,
             a_message_that_is_refused_is_not_stored,
             attempts_are_counted,
+            a_message_moves_from_an_outbox_to_an_inbox,
+            a_message_moves_to_whomever_it_goes,
+            what_the_receiver_knows_only_leaves_the_outbox,
+            what_the_receiver_refuses_stays_in_the_outbox,
+            whoever_does_not_own_the_sender_moves_nothing,
             dead_letters_are_listed,
             a_dead_letter_is_revived,
             a_revived_message_waits,

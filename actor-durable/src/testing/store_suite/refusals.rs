@@ -205,18 +205,6 @@ pub async fn what_was_handled_is_not_handled_again(place: &dyn Place) {
     }
 }
 
-/// A dead letter is not handled while it is one, though it is forgotten otherwise.
-pub async fn a_dead_letter_is_not_handled(place: &dyn Place) {
-    let scene = Scene::open(place).await;
-    let (head, _) = something(&scene).await;
-    let mut commit = turn(&head);
-    commit.forget = vec![scene.id(2)];
-    let head = scene.commit(commit).await;
-    let mut commit = turn(&head);
-    commit.handled = vec![handled(scene.id(2), Source::Caller, None)];
-    assert_eq!(scene.refused(scene.commit_turn(commit)).await, Refusal::AlreadyHandled(scene.id(2)));
-}
-
 /// What is said to be in the inbox is there.
 pub async fn what_is_not_in_the_inbox_does_not_leave_it(place: &dyn Place) {
     let scene = Scene::open(place).await;
