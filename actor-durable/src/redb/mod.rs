@@ -10,6 +10,8 @@
 mod arrivals;
 mod disk;
 mod error;
+#[cfg(any(test, feature = "testing"))]
+mod faulty;
 mod keys;
 mod open;
 mod reads;
@@ -34,6 +36,8 @@ use redb::Database;
 
 use self::disk::Health;
 use self::error::Trouble;
+#[cfg(any(test, feature = "testing"))]
+pub use self::faulty::{DiskFault, FaultyDisk};
 use self::open::Opening;
 use self::shared::Shared;
 use self::view::Tables;
@@ -93,6 +97,19 @@ impl RedbOptions {
         let Self { executor, opening } = self;
         let clock = executor.clone();
         let opened = executor.spawn_blocking(move || open::open_file(&path, opening, &clock)).await;
+        let (database, health) = opened.ok_or_else(no_answer)??;
+        RedbStore::start(database, health, executor)
+    }
+
+    /// Opens the store on a disk that fails, or makes it there.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), but for what only files have.
+    #[cfg(any(test, feature = "testing"))]
+    pub async fn open_on(self, disk: FaultyDisk) -> Result<RedbStore, StoreError> {
+        let Self { executor, opening } = self;
+        let opened = executor.spawn_blocking(move || open::open_backend(disk, opening)).await;
         let (database, health) = opened.ok_or_else(no_answer)??;
         RedbStore::start(database, health, executor)
     }

@@ -5,3 +5,4 @@ mod clock;
 pub mod store_suite;
 
 pub use self::clock::WallClock;
+pub use crate::redb::{DiskFault, FaultyDisk};

@@ -1,6 +1,9 @@
 //! What the store promises, on files and on disks that fail.
 
+mod cuts;
 mod files;
+mod group;
+mod script;
 mod suite;
 
 use std::time::Duration;

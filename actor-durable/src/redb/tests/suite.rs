@@ -14,8 +14,11 @@ use crate::store::Store;
 use crate::testing::WallClock;
 use crate::testing::store_suite::Place;
 
+/// What clocks show.
+pub(super) const BEGAN: WallTime = WallTime::from_millis(1_800_000_000_000);
+
 /// A runtime whose monotonic clock goes with the wall clock: leases are by the one, messages by the other.
-struct OneClock(WallClock);
+pub(super) struct OneClock(pub(super) WallClock);
 
 impl Runtime for OneClock {
     fn spawn(&self, task: BoxTask) -> Box<dyn RuntimeTask> {
@@ -55,7 +58,7 @@ struct Directory {
 
 impl Directory {
     fn new() -> Self {
-        let clock = WallClock::at(WallTime::from_millis(1_800_000_000_000));
+        let clock = WallClock::at(BEGAN);
         Self { directory: tempfile::tempdir().expect("a directory"), clock }
     }
 }
