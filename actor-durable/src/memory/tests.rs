@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use crate::id::WallTime;
 use crate::store::Store;
-use crate::testing::WallClock;
 use crate::testing::store_suite::Place;
+use crate::testing::{FaultStore, WallClock};
 
 /// A store whose clock is moved by hand.
 struct Memory {
@@ -41,4 +41,26 @@ impl Place for Memory {
 
 mod suite {
     crate::store_suite!(super::Memory::new());
+}
+
+/// The same through a store that could fail and is not told to.
+struct Faultless(Memory);
+
+#[async_trait]
+impl Place for Faultless {
+    async fn open(&self) -> Arc<dyn Store> {
+        Arc::new(FaultStore::new(self.0.open().await, []))
+    }
+
+    async fn pass(&self, time: Duration) {
+        self.0.pass(time).await;
+    }
+
+    fn now(&self) -> WallTime {
+        self.0.now()
+    }
+}
+
+mod without_faults {
+    crate::store_suite!(super::Faultless(super::Memory::new()));
 }

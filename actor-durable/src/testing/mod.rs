@@ -2,7 +2,9 @@
 //! and a wall clock that is moved by hand. Behind the feature `testing`; must not live here: what production needs.
 
 mod clock;
+mod faulty;
 pub mod store_suite;
 
 pub use self::clock::WallClock;
+pub use self::faulty::{Fault, FaultMode, FaultStore, Operation};
 pub use crate::redb::{DiskFault, FaultyDisk};
