@@ -21,7 +21,7 @@ mod system;
 pub mod testing;
 mod turn;
 
-pub use self::redb::{RedbOptions, RedbStore};
+pub use self::redb::{RedbInspection, RedbOptions, RedbStore, StoreFault, StoreRule, Verified};
 pub use actor::{Decision, Durability, Durable, DurableActor, EventSourced, NoError};
 pub use error::{ActivationError, AskError, Doubt, NotApplied};
 pub use form::{BadForm, decode};

@@ -12,10 +12,12 @@ mod disk;
 mod error;
 #[cfg(any(test, feature = "testing"))]
 mod faulty;
+mod inspect;
 mod keys;
 mod open;
 mod reads;
 mod shared;
+mod verify;
 mod view;
 mod world;
 mod write;
@@ -38,8 +40,10 @@ use self::disk::Health;
 use self::error::Trouble;
 #[cfg(any(test, feature = "testing"))]
 pub use self::faulty::{DiskFault, FaultyDisk};
+pub use self::inspect::RedbInspection;
 use self::open::Opening;
 use self::shared::Shared;
+pub use self::verify::{StoreFault, StoreRule, Verified};
 use self::view::Tables;
 use self::world::World;
 use self::write::{
@@ -178,6 +182,19 @@ impl RedbStore {
     /// As all operations; what is stored is not changed by any of it.
     pub async fn compact(&self) -> Result<bool, StoreError> {
         self.queue()?.compact().await
+    }
+
+    /// Says everything that cannot be in a store, one by one, and how much was looked at. It looks at the store as it is when
+    /// it begins, a row at a time, and changes nothing; others go on meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from reading on.
+    pub async fn verify(
+        &self,
+        mut report: impl FnMut(StoreFault) + Send + 'static,
+    ) -> Result<Verified, StoreError> {
+        self.read(move |tables| verify::verify(tables, &mut report)).await
     }
 
     fn queue(&self) -> Result<&Queue, StoreError> {

@@ -32,10 +32,18 @@ pub(super) fn open_file(
         create(path, opening, executor)?;
     }
     let file = OpenOptions::new().read(true).write(true).open(path).map_err(error::io)?;
-    if file.metadata().map_err(error::io)?.len() == 0 {
+    open_existing(backend(file)?, opening)
+}
+
+/// Opens what lies on a backend. Nothing is no store: a file has its name only when it is one.
+pub(super) fn open_existing(
+    backend: impl StorageBackend,
+    opening: Opening,
+) -> Result<(Database, Arc<Health>), Refusal> {
+    if backend.len().map_err(error::io)? == 0 {
         return Err(damaged("it is empty"));
     }
-    open_backend(backend(file)?, opening)
+    open_backend(backend, opening)
 }
 
 /// Makes a file beside and gives it its name when it is whole, so that under its name there is never half a store.

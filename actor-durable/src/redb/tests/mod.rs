@@ -5,6 +5,7 @@ mod files;
 mod group;
 mod script;
 mod suite;
+mod verifying;
 
 use std::time::Duration;
 

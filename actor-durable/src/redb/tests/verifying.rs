@@ -1,0 +1,227 @@
+//! Stores that are looked through: sound ones have no fault, and each thing that cannot be is said.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use redb::{Builder, Database, ReadableTable};
+
+use super::script::{Script, open, state};
+use super::suite::BEGAN;
+use super::{acquire, body, message, target, turn};
+use crate::RedbStore;
+use crate::id::{MessageId, Name, Position, Sequence, WallTime};
+use crate::redb::faulty::{DiskFault, FaultyDisk};
+use crate::redb::inspect::RedbInspection;
+use crate::redb::keys::{self, BUSY, DUE, Keys, META, Place, ROWS, Turn};
+use crate::redb::verify::{StoreFault, StoreRule};
+use crate::store::{
+    CatchUp, Head, Refusal, Reminder, ReminderChange, Snapshot, Store, StoreError, decode_row, encode_row,
+};
+
+async fn faults(store: &RedbStore) -> Vec<StoreFault> {
+    let faults = Arc::new(Mutex::new(Vec::new()));
+    let said = faults.clone();
+    let verified = store.verify(move |fault| said.lock().expect("no panic").push(fault)).await;
+    let faults = std::mem::take(&mut *faults.lock().expect("no panic"));
+    assert_eq!(verified.expect("it reads").faults, faults.len() as u64);
+    faults
+}
+
+#[tokio::test]
+async fn a_store_in_use_and_one_after_a_cut_have_no_fault() {
+    for seed in 20..24 {
+        let script = Script::of(seed, 60).await;
+        let disk = FaultyDisk::new();
+        let store = open(&disk).await;
+        disk.fail_at(150 + seed * 10, DiskFault::Gone);
+        for (act, _) in &script.acts {
+            drop(act.run(&store).await);
+        }
+        drop(store);
+        let cut = disk.power_cut(seed);
+        let bytes = cut.bytes();
+        let inspection = RedbInspection::on(cut.clone()).expect("it opens");
+        let verified = inspection.verify(|fault| panic!("seed {seed}: {fault}")).expect("it reads");
+        assert!(verified.rows > 0 && verified.actors > 0, "{verified:?}");
+        drop(inspection);
+        assert_eq!(cut.bytes(), bytes, "looking changes nothing");
+        let store = open(&cut).await;
+        assert_eq!(faults(&store).await, []);
+        drop(state(&store).await);
+    }
+}
+
+fn id(number: u128) -> MessageId {
+    MessageId::new(BEGAN, number)
+}
+
+/// A store with one of everything, closed.
+async fn sound() -> FaultyDisk {
+    let disk = FaultyDisk::new();
+    let store = open(&disk).await;
+    let head = acquire(&store, "a").await.expect("it is free");
+    let mut first = turn(&head, id(1), "one");
+    first.state = Some(Snapshot { sequence: Sequence(1), body: body("state") });
+    let name = Name::new("later").expect("a good name");
+    let (due, catch_up) = (WallTime::from_millis(5), CatchUp::FireOnce);
+    first.reminders.push(ReminderChange::Set(Reminder { name, due, period: None, catch_up, body: body("") }));
+    store.commit_turn(first).await.expect("it commits");
+    let head = Head { sequence: Sequence(1), ..head };
+    store.commit_turn(turn(&head, id(2), "two")).await.expect("it commits");
+    let head = Head { sequence: Sequence(2), ..head };
+    store.commit_turn(turn(&head, id(3), "three")).await.expect("it commits");
+    store.enqueue(message("a", id(4), "waits")).await.expect("it is new");
+    assert_eq!(faults(&store).await, []);
+    drop(store);
+    disk
+}
+
+/// Changes a closed store behind its back, by redb alone.
+fn change(disk: &FaultyDisk, change: impl FnOnce(&redb::WriteTransaction)) {
+    let database: Database = Builder::new().create_with_backend(disk.clone()).expect("it opens");
+    let transaction = database.begin_write().expect("nobody writes");
+    change(&transaction);
+    transaction.commit().expect("it commits");
+}
+
+fn keys_of(id: &str) -> Keys {
+    Keys::of(&target(id).id)
+}
+
+/// What is said of a store after a change, by rule.
+async fn rules(tampered: impl FnOnce(&redb::WriteTransaction)) -> BTreeSet<StoreRule> {
+    let disk = sound().await;
+    change(&disk, tampered);
+    let store = open(&disk).await;
+    faults(&store).await.into_iter().map(|fault| fault.rule).collect()
+}
+
+fn remove(transaction: &redb::WriteTransaction, key: &[u8]) {
+    let mut rows = transaction.open_table(ROWS).expect("a table");
+    assert!(rows.remove(key).expect("it writes").is_some(), "it was there");
+}
+
+fn put(transaction: &redb::WriteTransaction, key: &[u8], row: &[u8]) {
+    transaction.open_table(ROWS).expect("a table").insert(key, row).expect("it writes");
+}
+
+fn put_head(transaction: &redb::WriteTransaction, change: impl FnOnce(&mut Head)) {
+    let key = keys_of("a").head();
+    let mut rows = transaction.open_table(ROWS).expect("a table");
+    let row = rows.get(key.as_slice()).expect("it reads").expect("it is there").value().to_vec();
+    let mut head: Head = decode_row(&key, &row).expect("it is sound");
+    change(&mut head);
+    rows.insert(key.as_slice(), encode_row(&key, &head).as_slice()).expect("it writes");
+}
+
+#[tokio::test]
+async fn each_rule_that_is_broken_is_said_and_no_other() {
+    let a = keys_of("a");
+    let one = |rule| BTreeSet::from([rule]);
+    let said = rules(|store| remove(store, &a.entry(Sequence(2)))).await;
+    assert_eq!(said, one(StoreRule::JournalIsGapless));
+    let said = rules(|store| remove(store, &a.entry(Sequence(3)))).await;
+    assert_eq!(said, one(StoreRule::JournalIsGapless));
+    assert_eq!(rules(|store| remove(store, &a.snapshot())).await, one(StoreRule::SnapshotAgrees));
+    assert_eq!(rules(|store| put_head(store, |head| head.trimmed = Sequence(2))).await.len(), 2);
+    assert_eq!(rules(|store| remove(store, &a.letter(Position(1)))).await, one(StoreRule::InboxAgrees));
+    assert_eq!(rules(|store| remove(store, &a.place(id(4)))).await, one(StoreRule::InboxAgrees));
+    assert_eq!(rules(|store| put_head(store, |head| head.waiting = 2)).await, one(StoreRule::InboxAgrees));
+    assert_eq!(
+        rules(|store| put_head(store, |head| head.next = Position(1))).await,
+        one(StoreRule::InboxAgrees)
+    );
+    assert_eq!(rules(|store| remove(store, &a.handled(id(1)))).await, one(StoreRule::OrderAgrees));
+    let order = a.order(Turn { sequence: Sequence(1), index: 0 });
+    assert_eq!(rules(|store| remove(store, &order)).await, one(StoreRule::OrderAgrees));
+    let name = Name::new("later").expect("a good name");
+    assert_eq!(rules(|store| remove(store, &a.reminder(&name))).await, one(StoreRule::ReminderAgrees));
+    let due = a.due(WallTime::from_millis(5), &name);
+    let said = rules(|store| {
+        store.open_table(DUE).expect("a table").remove(due.as_slice()).expect("it writes");
+    });
+    assert_eq!(said.await, one(StoreRule::ReminderAgrees));
+    let said = rules(|store| {
+        store.open_table(BUSY).expect("a table").remove(b"a".as_slice()).expect("it writes");
+    });
+    assert_eq!(said.await, one(StoreRule::BusyAgrees));
+    let said = rules(|store| {
+        store.open_table(BUSY).expect("a table").insert(b"b".as_slice(), ()).expect("it writes");
+    });
+    assert_eq!(said.await, one(StoreRule::BusyAgrees));
+    let stray = keys_of("b").place(id(9));
+    let place = Place { position: Position(1), attempts: 0 };
+    let said = rules(|store| put(store, &stray, &keys::seal(&stray, &place.to_bytes()))).await;
+    assert_eq!(said, one(StoreRule::RowHasHead));
+    assert_eq!(rules(|store| put(store, b"no key", b"")).await, one(StoreRule::RowIsSound));
+    let said = rules(|store| put(store, &a.row(keys::Kind::Child, b"x"), b"no row at all")).await;
+    assert_eq!(said, one(StoreRule::RowIsSound));
+}
+
+#[tokio::test]
+async fn a_damaged_row_is_named_when_it_is_read_and_the_rest_can_be_read() {
+    let disk = sound().await;
+    let key = keys_of("a").entry(Sequence(2));
+    change(&disk, |transaction| {
+        let mut rows = transaction.open_table(ROWS).expect("a table");
+        let mut row = rows.get(key.as_slice()).expect("it reads").expect("it is there").value().to_vec();
+        let last = row.len() - 1;
+        row[last] ^= 1;
+        rows.insert(key.as_slice(), row.as_slice()).expect("it writes");
+    });
+    let store = open(&disk).await;
+    let error = store.entries(&target("a").id, Sequence(0), 9).await.expect_err("it is damaged");
+    assert!(matches!(error, StoreError::NotApplied(Refusal::Damaged { .. })), "{error:?}");
+    let rest = store.entries(&target("a").id, Sequence(2), 9).await.expect("it is sound");
+    assert_eq!(rest[0].events, [body("three")]);
+}
+
+#[tokio::test]
+async fn an_entry_that_is_missing_is_damage_and_not_the_end() {
+    let disk = sound().await;
+    change(&disk, |transaction| remove(transaction, &keys_of("a").entry(Sequence(2))));
+    let store = open(&disk).await;
+    for after in [0, 1] {
+        let error = store.entries(&target("a").id, Sequence(after), 9).await.expect_err("it has a gap");
+        assert!(matches!(error, StoreError::NotApplied(Refusal::Damaged { .. })), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_of_a_later_release_says_so_and_another_file_of_redb_is_no_store() {
+    let disk = sound().await;
+    change(&disk, |transaction| {
+        let mut meta = transaction.open_table(META).expect("a table");
+        let row = keys::seal(keys::FORMAT_KEY, &2_u32.to_le_bytes());
+        meta.insert(keys::FORMAT_KEY, row.as_slice()).expect("it writes");
+    });
+    let error = RedbInspection::on(disk).expect_err("it is of the future");
+    assert!(
+        matches!(error, StoreError::NotApplied(Refusal::FutureVersion { found: 2, known: 1, .. })),
+        "{error:?}"
+    );
+    let disk = FaultyDisk::new();
+    change(&disk, |transaction| {
+        transaction.open_table(ROWS).expect("a table");
+    });
+    let error = RedbInspection::on(disk).expect_err("it is no store");
+    assert!(matches!(error, StoreError::NotApplied(Refusal::Damaged { .. })), "{error:?}");
+    let error = RedbInspection::on(FaultyDisk::new()).expect_err("it is empty");
+    assert!(matches!(error, StoreError::NotApplied(Refusal::Damaged { .. })), "{error:?}");
+}
+
+#[tokio::test]
+async fn pages_of_a_later_redb_say_so() {
+    let disk = sound().await;
+    let mut bytes = disk.bytes();
+    // The version of redb's pages begins each of the two commit slots.
+    for slot in [64, 192] {
+        assert_eq!(bytes[slot], 3);
+        bytes[slot] = 4;
+    }
+    let error = RedbInspection::on(FaultyDisk::of_bytes(bytes)).expect_err("it is of the future");
+    assert!(
+        matches!(error, StoreError::NotApplied(Refusal::FutureVersion { found: 4, known: 3, .. })),
+        "{error:?}"
+    );
+}
