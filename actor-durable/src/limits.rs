@@ -104,14 +104,12 @@ pub const CATCH_UP_MAX: usize = 100;
 /// A reminder that fires so much later than it was due, or less, was not missed.
 pub const REMINDER_LATE_MAX: Duration = Duration::from_secs(10);
 
-/// Whether reminders are due is looked at again after so long, if nobody in this process has set one meanwhile.
-pub const REMINDER_LOOK_INTERVAL: Duration = Duration::from_secs(5);
+/// How often a store is asked for work that nobody was told of, unless the system is made otherwise: letters of actors that
+/// nobody has, and reminders that another process has set.
+pub const LOOK_INTERVAL_DEFAULT: Duration = Duration::from_secs(5);
 
 /// So many reminders are fired at a time.
 pub const REMINDER_PAGE: usize = 100;
-
-/// Inboxes of actors that nobody has are looked into so often, besides when a message comes.
-pub const MAIL_LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A message whose handling failed is tried again after so long; each further time after twice as long, until
 /// [`ATTEMPT_PAUSE_MAX`].

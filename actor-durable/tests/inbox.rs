@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actor_durable::store::Enqueued;
+use actor_durable::store::{Body, Enqueued, Headers, Message};
 use actor_durable::{DurableSystem, WallTime};
 
 use crate::stage::{Command, World, account, pass};
@@ -33,7 +33,7 @@ fn d13_the_same_message_is_in_the_inbox_once_and_its_reply_can_be_asked_for() {
     world.run(async |system| {
         let account = account(system, "a");
         let id = account.new_message_id();
-        let send = || account.send_with(id, Default::default(), &Command::Add(5));
+        let send = || account.send_with(id, Headers::new(), &Command::Add(5));
         assert_eq!(send().await.ok(), Some(Enqueued::Stored));
         settle(system).await;
         assert!(matches!(send().await, Ok(Enqueued::Handled(Some(_)))));
@@ -121,4 +121,32 @@ fn a_poisonous_message_is_given_up_and_those_behind_it_are_handled() {
         assert_eq!((dead.letter.message.id, dead.letter.attempts), (poison, 5));
         assert_eq!(dead.reason, "the handler panicked: so it was asked");
     });
+}
+
+#[test]
+fn a_message_that_came_by_both_ways_has_one_effect_and_leaves_the_inbox() {
+    for seed in 0..20 {
+        let mut world = World::seeded(seed);
+        world.run(async |system| {
+            let account = account(system, "a");
+            account.call(Command::Add(1)).await.expect("it is stored");
+            let id = account.new_message_id();
+            let body = Body {
+                version: 1,
+                bytes: postcard::to_stdvec(&Command::Add(5)).expect("it has a form").into(),
+            };
+            let to = account.target().clone();
+            let sent_at = WallTime::ZERO;
+            let message =
+                Message { to, id, from: None, reply_to: None, sent_at, body, headers: Headers::new() };
+            // Another process puts it there; this one hears of it, sooner or later.
+            system.store().enqueue(message).await.expect("it is in memory");
+            assert_eq!(account.call(Command::Add(5)).id(id).await.ok(), Some(6), "seed {seed}");
+            pass(system, Duration::from_secs(20)).await;
+            assert_eq!(account.call(Command::Get).await.ok(), Some(6), "seed {seed}");
+            let head =
+                system.store().head(account.id()).await.expect("it is in memory").expect("it is there");
+            assert_eq!((head.waiting, head.crashes, head.epoch.0), (0, 0, 1), "seed {seed}");
+        });
+    }
 }

@@ -15,7 +15,7 @@ use crate::actor::{Durable, DurableActor, EventSourced};
 use crate::engine::{Beginning, Engine, Incoming, Request};
 use crate::error::{ActivationError, NotApplied};
 use crate::id::{DurableId, Name, Target};
-use crate::limits::LEASE_DEFAULT;
+use crate::limits::{LEASE_DEFAULT, LOOK_INTERVAL_DEFAULT};
 use crate::model::{ByEvents, ByState, Model};
 use crate::store::{Outgoing, Store};
 
@@ -39,6 +39,7 @@ pub struct DurableBuilder {
     types: BTreeMap<&'static str, Arc<dyn Registered>>,
     outlets: BTreeMap<Name, Arc<dyn Outlet>>,
     lease: Duration,
+    look_interval: Duration,
     /// The first thing that was wrong.
     mistake: Option<NotApplied>,
 }
@@ -46,7 +47,8 @@ pub struct DurableBuilder {
 impl DurableBuilder {
     pub(super) fn new(system: ActorSystem, store: Arc<dyn Store>) -> Self {
         let (types, outlets) = (BTreeMap::new(), BTreeMap::new());
-        Self { system, store, types, outlets, lease: LEASE_DEFAULT, mistake: None }
+        let (lease, look_interval) = (LEASE_DEFAULT, LOOK_INTERVAL_DEFAULT);
+        Self { system, store, types, outlets, lease, look_interval, mistake: None }
     }
 
     /// Has the system know a type of actors whose state is kept whole. The value serves all of them.
@@ -82,6 +84,12 @@ impl DurableBuilder {
         Self { lease, ..self }
     }
 
+    /// How often the store is asked for work that nobody was told of: letters of actors that nobody has, reminders that another
+    /// process has set. Without it, [`LOOK_INTERVAL_DEFAULT`].
+    pub fn look_interval(self, look_interval: Duration) -> Self {
+        Self { look_interval, ..self }
+    }
+
     /// Begins the process's lease, and the services.
     ///
     /// # Errors
@@ -92,7 +100,7 @@ impl DurableBuilder {
     ///
     /// As [`Executor::spawn`](actor_core::Executor::spawn).
     pub async fn start(self) -> Result<DurableSystem, NotApplied> {
-        let Self { system, store, types, outlets, lease, mistake } = self;
+        let Self { system, store, types, outlets, lease, look_interval, mistake } = self;
         if let Some(mistake) = mistake {
             return Err(mistake);
         }
@@ -100,7 +108,7 @@ impl DurableBuilder {
         let arrivals = store.arrivals();
         let shared = Arc::new(Shared::new(system, store, types, outlets));
         shared.renew(lease).await.map_err(NotApplied::Store)?;
-        services::begin(&shared, lease, arrivals);
+        services::begin(&shared, lease, look_interval, arrivals);
         Ok(DurableSystem { shared })
     }
 }

@@ -78,7 +78,7 @@ impl DurableSystem {
     /// what then is; waits until nothing of it runs any more.
     pub async fn abandon(&self) {
         self.shared.close();
-        self.shared.end_services();
+        self.shared.end_services().await;
         let cells = self.shared.active().cells();
         for cell in &cells {
             cell.kill();
@@ -128,7 +128,7 @@ impl DurableSystem {
             }
             self.shared.active().sweep();
         }
-        self.shared.end_services();
+        self.shared.end_services().await;
         self.shared.store().retire(self.shared.owner()).await.map_err(NotApplied::Store)
     }
 }

@@ -10,16 +10,16 @@ use futures_util::future::{Either, select};
 
 use super::shared::Shared;
 use crate::id::{DurableId, Target};
-use crate::limits::{MAIL_LOOK_INTERVAL, PAGE_ROWS_MAX, REMINDER_LOOK_INTERVAL, REMINDER_PAGE};
+use crate::limits::{PAGE_ROWS_MAX, REMINDER_PAGE};
 use crate::remind::fire;
 use crate::store::{Arrival, Arrivals, StoreError};
 
 /// Begins them all.
-pub(super) fn begin(shared: &Arc<Shared>, lease: Duration, arrivals: Box<dyn Arrivals>) {
+pub(super) fn begin(shared: &Arc<Shared>, lease: Duration, look: Duration, arrivals: Box<dyn Arrivals>) {
     let executor = shared.executor();
     shared.add_service(executor.spawn(keep_lease(executor.clone(), Arc::downgrade(shared), lease)));
-    shared.add_service(executor.spawn(see_to_reminders(executor.clone(), shared.clone())));
-    shared.add_service(executor.spawn(see_to_mail(executor.clone(), shared.clone(), arrivals)));
+    shared.add_service(executor.spawn(see_to_reminders(executor.clone(), shared.clone(), look)));
+    shared.add_service(executor.spawn(see_to_mail(executor.clone(), shared.clone(), look, arrivals)));
 }
 
 async fn keep_lease(executor: Executor, shared: Weak<Shared>, lease: Duration) {
@@ -33,14 +33,14 @@ async fn keep_lease(executor: Executor, shared: Weak<Shared>, lease: Duration) {
     }
 }
 
-async fn see_to_reminders(executor: Executor, shared: Arc<Shared>) {
+async fn see_to_reminders(executor: Executor, shared: Arc<Shared>, look_interval: Duration) {
     loop {
         let set = pin!(shared.reminders.notified());
         let pause = match fire_due(&shared).await {
-            Ok(pause) => pause.min(REMINDER_LOOK_INTERVAL),
+            Ok(pause) => pause.min(look_interval),
             Err(error) => {
                 tracing::warn!(%error, "reminders were not looked at");
-                REMINDER_LOOK_INTERVAL
+                look_interval
             }
         };
         if !pause.is_zero() {
@@ -71,9 +71,7 @@ async fn fire_due(shared: &Arc<Shared>) -> Result<Duration, StoreError> {
     if is_page_full && has_fired {
         return Ok(Duration::ZERO);
     }
-    Ok(due
-        .next
-        .map_or(REMINDER_LOOK_INTERVAL, |next| next.since(shared.wall_time()).max(Duration::from_millis(1))))
+    Ok(due.next.map_or(Duration::MAX, |next| next.since(shared.wall_time()).max(Duration::from_millis(1))))
 }
 
 /// Tells the actor, or activates it.
@@ -87,11 +85,16 @@ fn has_mail(shared: &Arc<Shared>, target: &Target) {
     }
 }
 
-async fn see_to_mail(executor: Executor, shared: Arc<Shared>, mut arrivals: Box<dyn Arrivals>) {
+async fn see_to_mail(
+    executor: Executor,
+    shared: Arc<Shared>,
+    look_interval: Duration,
+    mut arrivals: Box<dyn Arrivals>,
+) {
     let mut is_told = true;
     look_everywhere(&shared).await;
     let mut again_at: Option<Instant> = None;
-    let mut look_at = executor.now() + MAIL_LOOK_INTERVAL;
+    let mut look_at = executor.now() + look_interval;
     loop {
         let arrival = async {
             if !is_told {
@@ -123,7 +126,7 @@ async fn see_to_mail(executor: Executor, shared: Arc<Shared>, mut arrivals: Box<
                 again_at = next;
                 if executor.now() >= look_at {
                     look_everywhere(&shared).await;
-                    look_at = executor.now() + MAIL_LOOK_INTERVAL;
+                    look_at = executor.now() + look_interval;
                 }
             }
         }

@@ -221,9 +221,12 @@ impl Shared {
         self.services.lock().unwrap_or_else(PoisonError::into_inner).push(task);
     }
 
-    pub(super) fn end_services(&self) {
-        for task in std::mem::take(&mut *self.services.lock().unwrap_or_else(PoisonError::into_inner)) {
+    /// Ends the services, and waits until they are no more.
+    pub(super) async fn end_services(&self) {
+        let tasks = std::mem::take(&mut *self.services.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
             task.abort();
+            task.await;
         }
     }
 }

@@ -4,6 +4,7 @@
 mod clock;
 mod faulty;
 pub mod store_suite;
+pub mod turn_suite;
 
 pub use self::clock::WallClock;
 pub use self::faulty::{Fault, FaultMode, FaultStore, Operation};

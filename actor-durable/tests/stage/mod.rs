@@ -163,7 +163,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let simulation = Simulation::seeded(9);
+        Self::seeded(9)
+    }
+
+    pub(crate) fn seeded(seed: u64) -> Self {
+        let simulation = Simulation::seeded(seed);
         let store = Arc::new(MemoryStore::on(simulation.executor()));
         Self { simulation, store, account: Account::default() }
     }

@@ -1,0 +1,127 @@
+//! What must hold after a run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::actors::{Sink, Teller, TellerCommand, Vault, VaultCommand, VaultEvent};
+use super::run::Acknowledged;
+use crate::store::Store;
+use crate::{DurableId, DurableSystem, Epoch, MessageId, Sequence};
+
+const PAGE: usize = 1_000;
+
+/// Whether all has come where it goes: letters, effects, the reminder.
+pub(super) async fn is_quiet(system: &DurableSystem, sink: &Sink, payments: u32) -> bool {
+    let store = system.store();
+    let mut quiet = true;
+    for id in ["teller", "vault"] {
+        let head = store.head(&id_of(id)).await;
+        quiet &= matches!(head, Ok(Some(head)) if head.waiting == 0);
+    }
+    let reminded = match look_at_teller(system).await {
+        Ok((reminded, _)) => reminded,
+        Err(_) => 0,
+    };
+    let arrived = sink.keys().len();
+    let credited = look_at_vault(system).await.unwrap_or_default();
+    let all = |text: &str| text.matches(|c: char| c.is_ascii_digit()).count() == (payments + 2) as usize;
+    quiet && reminded > 0 && arrived == payments as usize && all(&credited)
+}
+
+/// Says what does not hold.
+pub(super) async fn judge(
+    system: &DurableSystem,
+    acknowledged: &[Acknowledged],
+    sink: &Sink,
+) -> Result<(), String> {
+    let mut expected: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for payment in acknowledged {
+        expected.entry(payment.sender).or_default().push(payment.number);
+    }
+    let expected = format!("{expected:?}");
+    // I1, I2, I6: each once, in its sender's order.
+    let (reminded, teller) = look_at_teller(system).await?;
+    same("the teller's payments", &teller, &expected)?;
+    let vault = look_at_vault(system).await?;
+    same("the vault's payments", &vault, &expected)?;
+    same("how often the reminder came", &reminded.to_string(), "1")?;
+    // I3, I4.
+    check_journal(&**system.store(), "teller").await?;
+    let credited = check_journal(&**system.store(), "vault").await?;
+    same("what the vault's journal comes to", &credited, &expected)?;
+    // I5.
+    let ids: BTreeSet<MessageId> = acknowledged.iter().map(|payment| payment.id).collect();
+    same("the keys at the sink", &format!("{:?}", sink.keys()), &format!("{ids:?}"))?;
+    // I7.
+    check_replies(system, acknowledged).await
+}
+
+fn same(what: &str, found: &str, expected: &str) -> Result<(), String> {
+    if found == expected { Ok(()) } else { Err(format!("{what}: {found}, not {expected}")) }
+}
+
+async fn look_at_teller(system: &DurableSystem) -> Result<(u32, String), String> {
+    let teller = system.actor::<Teller>("teller").expect("a good id");
+    teller.call(TellerCommand::Look).await.map_err(|error| format!("the teller: {error}"))
+}
+
+async fn look_at_vault(system: &DurableSystem) -> Result<String, String> {
+    let vault = system.actor::<Vault>("vault").expect("a good id");
+    vault.call(VaultCommand::Look).await.map_err(|error| format!("the vault: {error}"))
+}
+
+/// The journal has no gap, its times do not go back, and each message is in it once. What its events come to.
+async fn check_journal(store: &dyn Store, id: &str) -> Result<String, String> {
+    let head = store.head(&id_of(id)).await.map_err(|error| error.to_string())?.ok_or("there is no head")?;
+    if head.epoch == Epoch::ZERO {
+        return Err(format!("{id} is in no epoch"));
+    }
+    let entries = store.entries(&id_of(id), Sequence::ZERO, PAGE).await.map_err(|error| error.to_string())?;
+    let numbers: Vec<u64> = entries.iter().map(|entry| entry.sequence.0).collect();
+    same(
+        "the journal's numbers",
+        &format!("{numbers:?}"),
+        &format!("{:?}", (1..=head.sequence.0).collect::<Vec<_>>()),
+    )?;
+    if !entries.is_sorted_by_key(|entry| entry.at) {
+        return Err(format!("the journal of {id} goes back in time"));
+    }
+    let mut seen = BTreeSet::new();
+    let mut payments: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for entry in &entries {
+        if let crate::store::Cause::Message(message) = entry.cause
+            && !seen.insert(message)
+        {
+            return Err(format!("{message} is in the journal of {id} twice"));
+        }
+        for event in &entry.events {
+            let event =
+                crate::decode("an event", event.version, &event.bytes).map_err(|error| error.to_string())?;
+            let VaultEvent::Credited { sender, number } = event;
+            payments.entry(sender).or_default().push(number);
+        }
+    }
+    Ok(format!("{payments:?}"))
+}
+
+async fn check_replies(system: &DurableSystem, acknowledged: &[Acknowledged]) -> Result<(), String> {
+    let teller = system.actor::<Teller>("teller").expect("a good id");
+    for Acknowledged { id, sender, number, reply } in acknowledged {
+        let command = || TellerCommand::Pay { sender: *sender, number: *number };
+        let [one, other] = [teller.call(command()).id(*id).await, teller.call(command()).id(*id).await]
+            .map(|reply| reply.map(|(count, _)| count).map_err(|error| error.to_string()));
+        if one != other || one.is_err() || reply.is_some_and(|reply| one != Ok(reply)) {
+            return Err(format!("{id} was answered {reply:?}, then {one:?}, then {other:?}"));
+        }
+    }
+    Ok(())
+}
+
+fn id_of(id: &str) -> DurableId {
+    DurableId::new(id).expect("a good id")
+}
+
+impl Sink {
+    fn keys(&self) -> BTreeSet<MessageId> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+}

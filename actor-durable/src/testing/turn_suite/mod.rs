@@ -1,0 +1,85 @@
+//! What durable actors promise, over a store that fails at each of its operations in each of five ways: the points at which a
+//! turn can be cut off, and what must hold whichever it was. Every store runs it.
+//!
+//! | point | here |
+//! |---|---|
+//! | P0 message stored, sender not told | `Enqueue`, lost or crashed after |
+//! | P1 lease taken | `Renew`, `Acquire` |
+//! | P2, P3 state read, in the midst of replaying | `Load`, `Entries`, `Inbox` |
+//! | P4 before the handler | the process ends in the handler: [`HANDLER`] |
+//! | P5, P6, P7, P10 before, in and after the append, before replies leave | `CommitTurn`; tearing is for the stores' own tests |
+//! | P8, P9 before and after the state is stored beside events | `SaveSnapshot` |
+//! | P11 delivered, and not marked | `Transfer`, `MarkDelivered`, and the outlet |
+//! | P12, P13 before and after the release | `Release` |
+//!
+//! and `BeginAttempt`, `Fire`, `Due`, `Waiting`, `Reply`, which no table names.
+//!
+//! What must hold: I1 no acknowledged message is lost; I2 each changes the state once; I3 the state is what the journal comes
+//! to; I4 the journal has no gap and its times do not go back; I5 each effect happens, and once for a sink that knows keys; I6
+//! one sender's messages are applied in order; I7 the same id has the same reply.
+//!
+//! Mounted as the suite of stores is: `actor_durable::turn_suite!(MyPlace::new())`.
+#![allow(clippy::missing_panics_doc, reason = "a suite speaks by panicking")]
+
+mod actors;
+mod judge;
+mod run;
+
+use std::time::Duration;
+
+use actor_core::Executor;
+
+pub use self::run::Trial;
+use super::store_suite::Place;
+use super::{Fault, FaultMode, Op};
+
+/// How long one run may take before it counts as hung.
+pub const RUN_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Stands for the handler, which is no operation of a store: the process ends in it.
+pub const HANDLER: Op = Op::Actors;
+
+/// Generates one `#[tokio::test]` for each operation. The expression makes a place, of which each run has its own.
+#[macro_export]
+macro_rules! turn_suite {
+    ($place:expr) => {
+        $crate::turn_suite! { @ops $place;
+            enqueue: Enqueue, renew: Renew, acquire: Acquire, load: Load, entries: Entries, inbox: Inbox,
+            handler: Actors, commit_turn: CommitTurn, save_snapshot: SaveSnapshot, transfer: Transfer,
+            mark_delivered: MarkDelivered, release: Release, begin_attempt: BeginAttempt, fire: Fire, due: Due,
+            waiting: Waiting, reply: Reply,
+        }
+    };
+    (@ops $place:expr; $($name:ident: $op:ident),* $(,)?) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                use $crate::testing::{Op, turn_suite as suite};
+                let mut struck = 0;
+                for fault in suite::faults(Op::$op) {
+                    struck += u32::from(suite::try_fault(&$place, fault).await);
+                }
+                assert!(struck > 0, "no fault struck");
+            }
+        )*
+    };
+}
+
+/// The faults of an operation: at its first visits, or at more of them where `ACTOR_TEST_FULL` is set.
+pub fn faults(op: Op) -> Vec<Fault> {
+    let visits = if std::env::var_os("ACTOR_TEST_FULL").is_some() { 24 } else { 4 };
+    let modes = |visit| FaultMode::ALL.into_iter().map(move |mode| Fault { op, visit, mode });
+    let is_possible = |fault: &Fault| op != HANDLER || fault.mode == FaultMode::CrashBefore;
+    (1..=visits).flat_map(modes).filter(is_possible).collect()
+}
+
+/// One run with one fault: it says which if anything does not hold, and returns whether the fault struck.
+pub async fn try_fault(place: &impl Place, fault: Fault) -> bool {
+    let trial = Trial::new(fault);
+    let run = Executor::tokio().timeout(RUN_DEADLINE, trial.run(place)).await;
+    match run {
+        Ok(Ok(has_struck)) => has_struck,
+        Ok(Err(what)) => panic!("{fault:?}: {what}"),
+        Err(_) => panic!("{fault:?}: the run hangs"),
+    }
+}

@@ -1,0 +1,215 @@
+//! One run: two senders pay, the store fails once, what has crashed begins again, and each payment is asked for until it is
+//! acknowledged. Then the judge looks.
+
+use std::future::pending;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use actor_core::ActorSystem;
+use futures_util::future::{Either, join, select};
+
+use super::actors::{Sink, Teller, TellerCommand, Trap, Vault};
+use super::{Fault, FaultMode, HANDLER, Op, judge};
+use crate::store::{Headers, Store};
+use crate::testing::FaultStore;
+use crate::testing::store_suite::Place;
+use crate::{DurableRef, DurableSystem, MessageId};
+
+/// Payments of each sender.
+const PAYMENTS: u32 = 4;
+
+const LEASE: Duration = Duration::from_secs(5);
+
+/// How often a process looks for work that nobody told it of.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// For how long a pause holds an operation up.
+const PAUSE: Duration = Duration::from_millis(30);
+
+/// How often a sender that was told nothing good tries again.
+const RETRY_PAUSE: Duration = Duration::from_millis(2);
+
+/// One run with one fault.
+#[derive(Debug)]
+pub struct Trial {
+    /// Each is of one process after the other.
+    faults: Vec<Fault>,
+    /// Whether the last of them struck.
+    has_struck: AtomicBool,
+    sink: Sink,
+    /// What each sender has left to do: the first one's payments are calls, the second one's go to the inbox.
+    senders: [Mutex<Sender>; 2],
+}
+
+#[derive(Debug, Default)]
+struct Sender {
+    next: u32,
+    /// The id of the payment in hand.
+    id: Option<MessageId>,
+    acknowledged: Vec<Acknowledged>,
+}
+
+/// A payment that its sender knows to be applied, or to be so once.
+#[derive(Clone, Debug)]
+pub(super) struct Acknowledged {
+    pub(super) id: MessageId,
+    pub(super) sender: u32,
+    pub(super) number: u32,
+    /// If somebody waited for it.
+    pub(super) reply: Option<u32>,
+}
+
+impl Trial {
+    /// A run in which the store fails so: the first process's, or the second's after the first has crashed, where only a
+    /// recovery comes to that point.
+    pub fn new(fault: Fault) -> Self {
+        // The second commit is of the first payment: its sender asks again.
+        let crash = Fault { op: Op::CommitTurn, visit: 2, mode: FaultMode::CrashAfter };
+        let faults = match fault.op {
+            Op::Load | Op::Entries | Op::BeginAttempt | Op::Reply => vec![crash, fault],
+            _ => vec![fault],
+        };
+        Self {
+            faults,
+            has_struck: AtomicBool::new(false),
+            sink: Sink::default(),
+            senders: Default::default(),
+        }
+    }
+
+    /// Runs, and says whether the fault struck.
+    ///
+    /// # Errors
+    ///
+    /// What does not hold.
+    pub async fn run(&self, place: &impl Place) -> Result<bool, String> {
+        // Processes follow each other until all is acknowledged and nothing is under way.
+        let mut faults = self.faults.iter().copied();
+        loop {
+            let fault = faults.next();
+            let store = FaultStore::new(place.open().await);
+            if let Some(fault) = fault.filter(|fault| fault.op != HANDLER) {
+                store.plan(fault);
+            }
+            let has_crashed = self.process(store, fault).await?;
+            place.pass(LEASE * 2).await;
+            if !has_crashed {
+                break;
+            }
+        }
+        // Once more from what is stored alone.
+        let store = FaultStore::new(place.open().await);
+        let system = self.start(&store, None).await?;
+        let judged = judge::judge(&system, &self.acknowledged(), &self.sink).await;
+        system.shutdown(LEASE).await.map_err(|error| format!("shutdown: {error}"))?;
+        judged.map(|()| self.has_struck.load(Ordering::Relaxed))
+    }
+
+    async fn start(&self, store: &FaultStore, fault: Option<Fault>) -> Result<DurableSystem, String> {
+        let in_handler = fault.filter(|fault| fault.op == HANDLER);
+        let trap = in_handler.map(|fault| Arc::new(Trap::new(store.clone(), fault.visit)));
+        loop {
+            let store: Arc<dyn Store> = Arc::new(store.clone());
+            let started = DurableSystem::builder(&ActorSystem::new(), store)
+                .register(Teller { trap: trap.clone() })
+                .register_event_sourced(Vault)
+                .outlet("sink", self.sink.clone())
+                .lease(LEASE)
+                .look_interval(LOOK_INTERVAL)
+                .start()
+                .await;
+            match started {
+                Ok(system) => return Ok(system),
+                // What failed fails once.
+                Err(error) if fault.is_some() => drop(error),
+                Err(error) => return Err(format!("the system does not begin: {error}")),
+            }
+        }
+    }
+
+    /// A process's life. Whether it crashed.
+    async fn process(&self, store: FaultStore, fault: Option<Fault>) -> Result<bool, String> {
+        let resumed = async {
+            // sleep: the pause that is to be survived
+            tokio::time::sleep(PAUSE).await;
+            store.resume();
+            pending::<()>().await;
+        };
+        let crashed = pin!(async {
+            select(pin!(store.crashed()), pin!(resumed)).await;
+        });
+        let (system, crashed) = match select(pin!(self.start(&store, fault)), crashed).await {
+            Either::Left((system, crashed)) => (system?, crashed),
+            Either::Right(_) => {
+                self.note(&store, fault, true);
+                return Ok(true);
+            }
+        };
+        let work = pin!(async {
+            join(self.send(&system, 0), self.send(&system, 1)).await;
+            self.settle(&system).await;
+            system.shutdown(LEASE).await
+        });
+        let has_crashed = match select(work, crashed).await {
+            // Who cannot end its lease lets it run out.
+            Either::Left(_) => false,
+            Either::Right(_) => true,
+        };
+        system.abandon().await;
+        self.note(&store, fault, has_crashed);
+        Ok(has_crashed)
+    }
+
+    fn note(&self, store: &FaultStore, fault: Option<Fault>, has_crashed: bool) {
+        if let Some(fault) = fault {
+            let has_struck = if fault.op == HANDLER { has_crashed } else { store.has_failed() };
+            self.has_struck.store(has_struck, Ordering::Relaxed);
+        }
+    }
+
+    /// One sender pays until each payment is acknowledged, each with one id however often it is asked for.
+    async fn send(&self, system: &DurableSystem, which: usize) {
+        let teller: DurableRef<Teller> = system.actor("teller").expect("a good id");
+        loop {
+            let (id, number) = {
+                let mut sender = self.sender(which);
+                if sender.next == PAYMENTS {
+                    return;
+                }
+                (*sender.id.get_or_insert_with(|| teller.new_message_id()), sender.next)
+            };
+            let sender = u32::try_from(which).expect("there are two");
+            let command = TellerCommand::Pay { sender, number };
+            let reply = match which {
+                0 => teller.call(command).id(id).await.map(|(count, _)| Some(count)),
+                _ => teller.send_with(id, Headers::new(), &command).await.map(|_| None),
+            };
+            if let Ok(reply) = reply {
+                let mut state = self.sender(which);
+                state.acknowledged.push(Acknowledged { id, sender, number, reply });
+                (state.next, state.id) = (number + 1, None);
+            } else {
+                // sleep: a client that tries again
+                tokio::time::sleep(RETRY_PAUSE).await;
+            }
+        }
+    }
+
+    fn sender(&self, which: usize) -> MutexGuard<'_, Sender> {
+        self.senders[which].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn acknowledged(&self) -> Vec<Acknowledged> {
+        (0..2).flat_map(|which| self.sender(which).acknowledged.clone()).collect()
+    }
+
+    /// Waits until nothing is under way.
+    async fn settle(&self, system: &DurableSystem) {
+        while !judge::is_quiet(system, &self.sink, 2 * PAYMENTS).await {
+            // sleep: there is no event that says so
+            tokio::time::sleep(RETRY_PAUSE).await;
+        }
+    }
+}
