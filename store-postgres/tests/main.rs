@@ -11,4 +11,5 @@ mod relay;
 mod server;
 mod sharing;
 mod suite;
+mod turns;
 mod values;

@@ -43,7 +43,6 @@ mod suite {
     crate::store_suite!(super::Memory::new());
 }
 
-<<<<<<< HEAD
 /// The same through a store that could fail and is not told to.
 struct Faultless(Memory);
 
@@ -64,8 +63,8 @@ impl Place for Faultless {
 
 mod without_faults {
     crate::store_suite!(super::Faultless(super::Memory::new()));
-=======
+}
+
 mod turns {
     crate::turn_suite!(super::Memory::new());
->>>>>>> 523c1d8 (What durable actors promise over a store that fails, as a suite: each operation, in five ways)
 }

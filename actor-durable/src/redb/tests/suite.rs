@@ -84,3 +84,7 @@ impl Place for Directory {
 mod cases {
     crate::store_suite!(super::Directory::new());
 }
+
+mod turns {
+    crate::turn_suite!(super::Directory::new());
+}

@@ -6,6 +6,7 @@
 //!                │ crash before:  ✗ the store hears nothing, the caller nothing, now and ever after
 //!                │ crash after:   the store has done it; the caller hears nothing, now and ever after
 //!                │ lose answer:   the store has done it; the caller is told that nobody knows
+//!                │ refuse:        the store hears nothing; the caller is told that it is not there
 //!                └ pause:         waits until resume(), then goes on
 //! ```
 
@@ -101,14 +102,21 @@ pub enum FaultMode {
     /// The store has done it, and the caller is told [`StoreError::Unknown`]; of what only reads,
     /// [`Refusal::Unavailable`].
     LoseAnswer,
+    /// The store hears nothing, as it is not there now: [`Refusal::Unavailable`].
+    Refuse,
     /// It waits before the store hears of it, until it is [resumed](FaultStore::resume).
     Pause,
 }
 
 impl FaultMode {
     /// All of them.
-    pub const ALL: &[FaultMode] =
-        &[FaultMode::CrashBefore, FaultMode::CrashAfter, FaultMode::LoseAnswer, FaultMode::Pause];
+    pub const ALL: &[FaultMode] = &[
+        FaultMode::CrashBefore,
+        FaultMode::CrashAfter,
+        FaultMode::LoseAnswer,
+        FaultMode::Refuse,
+        FaultMode::Pause,
+    ];
 }
 
 /// One thing that goes wrong.
@@ -245,6 +253,10 @@ impl Shared {
         let mode = self.plan().mode_of_next(operation);
         match mode {
             Some(FaultMode::CrashBefore) => return self.crash().await,
+            Some(FaultMode::Refuse) => {
+                let cause = ErrorCause::new(format!("{operation:?} is refused, as the plan says"));
+                return Err(Refusal::Unavailable(cause).into());
+            }
             Some(FaultMode::Pause) => self.pause().await,
             _ => {}
         }

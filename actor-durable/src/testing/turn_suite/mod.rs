@@ -31,13 +31,13 @@ use actor_core::Executor;
 
 pub use self::run::Trial;
 use super::store_suite::Place;
-use super::{Fault, FaultMode, Op};
+use super::{Fault, FaultMode, Operation};
 
 /// How long one run may take before it counts as hung.
 pub const RUN_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Stands for the handler, which is no operation of a store: the process ends in it.
-pub const HANDLER: Op = Op::Actors;
+pub const HANDLER: Operation = Operation::Actors;
 
 /// Generates one `#[tokio::test]` for each operation. The expression makes a place, of which each run has its own.
 #[macro_export]
@@ -54,9 +54,9 @@ macro_rules! turn_suite {
         $(
             #[tokio::test]
             async fn $name() {
-                use $crate::testing::{Op, turn_suite as suite};
+                use $crate::testing::{Operation, turn_suite as suite};
                 let mut struck = 0;
-                for fault in suite::faults(Op::$op) {
+                for fault in suite::faults(Operation::$op) {
                     struck += u32::from(suite::try_fault(&$place, fault).await);
                 }
                 assert!(struck > 0, "no fault struck");
@@ -66,10 +66,10 @@ macro_rules! turn_suite {
 }
 
 /// The faults of an operation: at its first visits, or at more of them where `ACTOR_TEST_FULL` is set.
-pub fn faults(op: Op) -> Vec<Fault> {
+pub fn faults(operation: Operation) -> Vec<Fault> {
     let visits = if std::env::var_os("ACTOR_TEST_FULL").is_some() { 24 } else { 4 };
-    let modes = |visit| FaultMode::ALL.into_iter().map(move |mode| Fault { op, visit, mode });
-    let is_possible = |fault: &Fault| op != HANDLER || fault.mode == FaultMode::CrashBefore;
+    let modes = |visit| FaultMode::ALL.iter().map(move |mode| Fault { operation, visit, mode: *mode });
+    let is_possible = |fault: &Fault| operation != HANDLER || fault.mode == FaultMode::CrashBefore;
     (1..=visits).flat_map(modes).filter(is_possible).collect()
 }
 
@@ -79,7 +79,7 @@ pub async fn try_fault(place: &impl Place, fault: Fault) -> bool {
     let run = Executor::tokio().timeout(RUN_DEADLINE, trial.run(place)).await;
     match run {
         Ok(Ok(has_struck)) => has_struck,
-        Ok(Err(what)) => panic!("{fault:?}: {what}"),
-        Err(_) => panic!("{fault:?}: the run hangs"),
+        Ok(Err(what)) => panic!("{fault}: {what}"),
+        Err(_) => panic!("{fault}: the run hangs"),
     }
 }

@@ -11,7 +11,7 @@ use actor_core::ActorSystem;
 use futures_util::future::{Either, join, select};
 
 use super::actors::{Sink, Teller, TellerCommand, Trap, Vault};
-use super::{Fault, FaultMode, HANDLER, Op, judge};
+use super::{Fault, FaultMode, HANDLER, Operation, judge};
 use crate::store::{Headers, Store};
 use crate::testing::FaultStore;
 use crate::testing::store_suite::Place;
@@ -66,9 +66,11 @@ impl Trial {
     /// recovery comes to that point.
     pub fn new(fault: Fault) -> Self {
         // The second commit is of the first payment: its sender asks again.
-        let crash = Fault { op: Op::CommitTurn, visit: 2, mode: FaultMode::CrashAfter };
-        let faults = match fault.op {
-            Op::Load | Op::Entries | Op::BeginAttempt | Op::Reply => vec![crash, fault],
+        let crash = Fault { operation: Operation::CommitTurn, visit: 2, mode: FaultMode::CrashAfter };
+        let faults = match fault.operation {
+            Operation::Load | Operation::Entries | Operation::BeginAttempt | Operation::Reply => {
+                vec![crash, fault]
+            }
             _ => vec![fault],
         };
         Self {
@@ -89,10 +91,8 @@ impl Trial {
         let mut faults = self.faults.iter().copied();
         loop {
             let fault = faults.next();
-            let store = FaultStore::new(place.open().await);
-            if let Some(fault) = fault.filter(|fault| fault.op != HANDLER) {
-                store.plan(fault);
-            }
+            let plan = fault.filter(|fault| fault.operation != HANDLER);
+            let store = FaultStore::new(place.open().await, plan);
             let has_crashed = self.process(store, fault).await?;
             place.pass(LEASE * 2).await;
             if !has_crashed {
@@ -100,7 +100,7 @@ impl Trial {
             }
         }
         // Once more from what is stored alone.
-        let store = FaultStore::new(place.open().await);
+        let store = FaultStore::new(place.open().await, None);
         let system = self.start(&store, None).await?;
         let judged = judge::judge(&system, &self.acknowledged(), &self.sink).await;
         system.shutdown(LEASE).await.map_err(|error| format!("shutdown: {error}"))?;
@@ -108,7 +108,7 @@ impl Trial {
     }
 
     async fn start(&self, store: &FaultStore, fault: Option<Fault>) -> Result<DurableSystem, String> {
-        let in_handler = fault.filter(|fault| fault.op == HANDLER);
+        let in_handler = fault.filter(|fault| fault.operation == HANDLER);
         let trap = in_handler.map(|fault| Arc::new(Trap::new(store.clone(), fault.visit)));
         loop {
             let store: Arc<dyn Store> = Arc::new(store.clone());
@@ -132,6 +132,7 @@ impl Trial {
     /// A process's life. Whether it crashed.
     async fn process(&self, store: FaultStore, fault: Option<Fault>) -> Result<bool, String> {
         let resumed = async {
+            store.paused().await;
             // sleep: the pause that is to be survived
             tokio::time::sleep(PAUSE).await;
             store.resume();
@@ -164,7 +165,8 @@ impl Trial {
 
     fn note(&self, store: &FaultStore, fault: Option<Fault>, has_crashed: bool) {
         if let Some(fault) = fault {
-            let has_struck = if fault.op == HANDLER { has_crashed } else { store.has_failed() };
+            let has_struck =
+                if fault.operation == HANDLER { has_crashed } else { store.faults_left().is_empty() };
             self.has_struck.store(has_struck, Ordering::Relaxed);
         }
     }
