@@ -25,13 +25,18 @@
 //! | `reminders` | what is due, and what fires |
 //! | `lists` | the actors, those that have something to do, and arrivals |
 //! | `deletion` | what is deleted for good |
+//! | `concurrency` | many callers at once |
+//! | `oracle` | whatever comes, beside the store in memory |
 #![allow(clippy::missing_panics_doc, reason = "a suite speaks by panicking")]
 
+mod concurrency;
 mod dead_letters;
 mod deletion;
+mod dice;
 mod dump;
 mod inbox;
 mod lists;
+mod oracle;
 mod ownership;
 mod refusals;
 mod reminders;
@@ -46,10 +51,12 @@ use std::time::Duration;
 use actor_core::Executor;
 use async_trait::async_trait;
 
+pub use self::concurrency::*;
 pub use self::dead_letters::*;
 pub use self::deletion::*;
 pub use self::inbox::*;
 pub use self::lists::*;
+pub use self::oracle::*;
 pub use self::ownership::*;
 pub use self::refusals::*;
 pub use self::reminders::*;
@@ -162,6 +169,14 @@ macro_rules! store_suite {
             messages_of_a_deleted_actor_are_new,
             owners_of_a_deleted_actor_stay_fenced,
             an_ended_actor_can_be_deleted,
+            one_of_many_acquires_an_actor,
+            no_two_owners_have_one_epoch,
+            one_of_many_commits_at_one_place,
+            many_that_send_the_same_send_it_once,
+            each_senders_messages_lie_in_order,
+            owners_that_fight_leave_a_journal_without_a_gap,
+            a_reminder_is_fired_by_one_of_many,
+            whatever_comes_a_store_does_as_the_one_in_memory,
         }
     };
     (@cases $place:expr; $($case:ident),* $(,)?) => {
