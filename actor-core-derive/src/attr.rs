@@ -152,7 +152,7 @@ fn twice(tokens: impl ToTokens) -> syn::Error {
     syn::Error::new_spanned(tokens, "this option is here twice")
 }
 
-const OPTIONS: &str = "the options are `local`, `remote`, `fail_on_err`, `ageing = 4`, `derive(..)`, `message(..)`, `structs(..)`, a \
+const OPTIONS: &str = "the options are `durable`, `local`, `remote`, `fail_on_err`, `ageing = 4`, `derive(..)`, `message(..)`, `structs(..)`, a \
      visibility such as `pub(crate)`, and `crate = \"path\"`";
 
 /// What our own attribute makes of a method.

@@ -15,6 +15,7 @@
 
 mod ast;
 mod attr;
+mod durable;
 mod errors;
 mod expand;
 mod fallback;
@@ -119,6 +120,77 @@ use proc_macro::TokenStream;
 /// | `structs(..)` | attributes for the message structs, as `structs(derive(Debug))` |
 /// | `pub`, `pub(crate)`, .. | the visibility of what is generated |
 /// | `crate = "path"` | where actor-core is, if not at `::actor_core` |
+/// | `durable` | a durable actor of actor-durable; the rest of this page is about it |
+///
+/// # A durable actor
+///
+/// With `durable` the struct is what a durable actor keeps: it is `Serialize` and `Deserialize`, and `Default` unless
+/// `#[init]` builds it. Each method is a command: with `&mut self` its turn is stored before it is answered, with `&self` it
+/// only looks, and nothing is stored.
+///
+/// ```ignore
+/// use actor_core::actor;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Default, Serialize, Deserialize)]
+/// struct Counter {
+///     n: i64,
+/// }
+///
+/// #[actor(durable)]
+/// impl Counter {
+///     fn inc(&mut self, by: i64) -> i64 {
+///         self.n += by;
+///         self.n
+///     }
+/// }
+///
+/// let system = DurableSystem::builder(&ActorSystem::current(), store).register(Counter::durable()).start().await?;
+/// let counter = CounterRef::new(&system, "c1")?;
+/// assert_eq!(counter.inc(3).await?, 3);
+/// ```
+///
+/// | item | what it is |
+/// |---|---|
+/// | `CounterRef` | a typed reference: a method per command. What it returns is awaited for the reply, or put into the inbox by `.send()`; `.id(..)` and `.timeout(..)` refine it. See `actor_durable::DurableAsk` |
+/// | `CounterCommand`, `CounterReply` | enums with a variant per method: `Inc(i64)` |
+/// | `CounterError` | the same of those methods that return `Result<T, E>`, whose error is a refusal: the state is as it was before. Absent if there are none |
+/// | `CounterDurable` | the `actor_durable::DurableActor` whose state the struct is |
+/// | `Counter::durable` | makes that: `.register(Counter::durable())` |
+///
+/// A method may be `async`, and may take `turn: &mut Turn<'_, CounterDurable>` as its first argument, to send, to set
+/// reminders and the like: `turn.remind("later", due, &CounterCommand::Inc(1))`. Arguments and replies are `Serialize` and
+/// `DeserializeOwned`; the `E` of a `Result<T, E>` is `Display` too.
+///
+/// | attribute | effect |
+/// |---|---|
+/// | `#[init]` | builds the state of a new actor, at once: `fn new(id: &DurableId) -> Self`, or without the id |
+/// | `#[started]` | runs once in the actor's life, and may take the turn |
+/// | `#[recovered]` | runs with each activation, before everything else; makes what is not kept. May take `id: &DurableId` |
+/// | `#[checkpoint]` | takes `&self`, and perhaps `id: &DurableId`: see `Durable::on_checkpoint` |
+/// | `#[was("add(by: i64)")]` | the method also takes the commands that an older program stored by this name |
+///
+/// | option | effect |
+/// |---|---|
+/// | `durable = "counter"` | what stores call the type; without a name, as the struct is called. It outlives the code: give one before the struct is renamed |
+/// | `durability = Lazy` | or `WriteThrough`, `WriteBack(interval)`, `Volatile` |
+/// | `idle = duration` | after so long without a command its memory is given back |
+/// | `remembered = 1000` | how many handled messages it remembers |
+/// | `version = 2`, `upcast = path` | the version of the struct's form, and the `fn(u32, &[u8]) -> Result<Counter, BadForm>` that reads older ones |
+/// | `derive(..)` | derives for `CounterCommand` |
+/// | `pub`, .., `crate = "path"` | as above; `crate` says where actor-durable is |
+///
+/// ## When the program changes
+///
+/// Commands and replies are stored by name, with the arguments' names and types as they are written: `inc(by: i64)`,
+/// `inc -> i64`. So methods may be added, removed and put in another order. A command of a name that is gone is a dead
+/// letter, and such a reply is `AskError::BadReply`; the name is in the error, and nothing is read as something else.
+///
+/// * A method that is renamed, or whose types are written in another way and are the same, has its old name in `#[was(..)]`.
+/// * Where arguments change, the method of old stays beside the new one, under another name: `#[was("inc(by: i64)")] fn
+///   inc_one(&mut self, by: i64) { self.inc(by, 1); }`. It may go when no inbox, outbox or reminder holds such a command.
+/// * What a name cannot tell is the inside of a type: where the fields of an argument's struct change, use another type. And
+///   where the fields of the actor's struct change, raise `version`.
 #[proc_macro_attribute]
 pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::actor(options.into(), item.into()).into()

@@ -65,6 +65,12 @@ snapshots! {
     conditions
     context
     delegated
+    durable
+    durable_durability
+    durable_mistakes
+    durable_name
+    durable_options
+    durable_own_options
     fail_on_err
     generic
     hooks

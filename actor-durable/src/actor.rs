@@ -9,7 +9,7 @@ use actor_core::ActorError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::form::{BadForm, unknown};
+use crate::form::{BadForm, decode, unknown};
 use crate::id::DurableId;
 use crate::limits::{ATTEMPTS_DEFAULT, JOURNAL_KEPT_DEFAULT, REMEMBERED_DEFAULT, SNAPSHOT_EVERY_DEFAULT};
 use crate::turn::Turn;
@@ -109,6 +109,29 @@ pub trait Durable: Send + Sync + 'static {
     fn upcast_command(version: u32, bytes: &[u8]) -> Result<Self::Command, BadForm> {
         let _ = bytes;
         unknown("a command", version, Self::COMMAND_VERSION)
+    }
+
+    /// Reads a command as it was stored. Not for people: `#[actor(durable)]` knows its commands by their names.
+    ///
+    /// # Errors
+    ///
+    /// As [`upcast_state`](Self::upcast_state).
+    #[doc(hidden)]
+    fn read_command(version: u32, bytes: &[u8]) -> Result<Self::Command, BadForm> {
+        match version {
+            version if version == Self::COMMAND_VERSION => decode("a command", version, bytes),
+            version => Self::upcast_command(version, bytes),
+        }
+    }
+
+    /// Reads a reply or a refusal as it was stored, as [`read_command`](Self::read_command) does.
+    ///
+    /// # Errors
+    ///
+    /// [`BadForm::Undecodable`].
+    #[doc(hidden)]
+    fn read_reply(bytes: &[u8]) -> Result<Result<Self::Reply, Self::Error>, BadForm> {
+        decode("a reply", Self::COMMAND_VERSION, bytes)
     }
 }
 

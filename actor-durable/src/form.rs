@@ -20,6 +20,14 @@ pub enum BadForm {
         /// The version that this program writes.
         known: u32,
     },
+    /// They are of something that this program has none of by that name: its method is gone, or takes other arguments.
+    #[error("{what} called `{found}` is unknown to this program")]
+    UnknownName {
+        /// What they are of.
+        what: &'static str,
+        /// Its name.
+        found: String,
+    },
     /// They are of the right version and do not fit it.
     #[error("{what} of version {version} cannot be read: {why}")]
     Undecodable {

@@ -9,6 +9,8 @@ mod form;
 mod id;
 mod ledger;
 pub mod limits;
+#[doc(hidden)]
+pub mod macro_support;
 mod memory;
 mod model;
 mod outbox;
@@ -29,5 +31,5 @@ pub use id::{
     ActorType, BadName, DurableId, Epoch, MessageId, Name, OwnerId, Position, Sequence, Target, WallTime,
 };
 pub use memory::MemoryStore;
-pub use system::{DurableBuilder, DurableCall, DurableRef, DurableSystem, Outlet};
+pub use system::{DurableAsk, DurableBuilder, DurableCall, DurableRef, DurableSystem, Outlet};
 pub use turn::{BadRequest, Turn};

@@ -148,8 +148,5 @@ pub(crate) fn read_state<A: Durable>(body: &Body) -> Result<A::State, BadForm> {
 
 /// The command of a body.
 pub(crate) fn read_command<A: Durable>(body: &Body) -> Result<A::Command, BadForm> {
-    match body.version {
-        version if version == A::COMMAND_VERSION => decode("a command", version, &body.bytes),
-        version => A::upcast_command(version, &body.bytes),
-    }
+    A::read_command(body.version, &body.bytes)
 }

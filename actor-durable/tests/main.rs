@@ -4,4 +4,5 @@ mod events;
 mod gate;
 mod inbox;
 mod life;
+mod plain;
 mod stage;

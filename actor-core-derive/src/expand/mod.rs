@@ -26,11 +26,17 @@ use crate::ast::{Argument, Message, Surface};
 use crate::attr::Options;
 use crate::errors::Errors;
 use crate::types::Needed;
-use crate::{fallback, item, types, valid};
+use crate::{durable, fallback, item, types, valid};
 
 /// The expansion, or the mistakes and what can be had in spite of them.
 pub(crate) fn actor(options: TokenStream, tokens: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
+    if durable::is_wanted(&options) {
+        return match item::inherent_impl(tokens.clone()) {
+            Err(error) => fallback::with_errors(&tokens, &error),
+            Ok((implementation, name)) => durable::actor(options, implementation, name, errors),
+        };
+    }
     let options = Options::read(options, &mut errors);
     match item::inherent_impl(tokens.clone()) {
         Err(error) => fallback::with_errors(&tokens, &error),

@@ -12,7 +12,7 @@ use futures_util::future::{join, poll_fn};
 use super::{Activation, Answer, Request, not_applied};
 use crate::actor::{Durability, Durable};
 use crate::error::{AskError, Doubt, NotApplied};
-use crate::form::{BadForm, decode, encode, encode_body};
+use crate::form::{BadForm, encode, encode_body};
 use crate::id::{MessageId, Position};
 use crate::ledger::{Judgement, Outcome};
 use crate::model::{Command, Keeps, Model, NotRun, State, read_command, read_state};
@@ -100,12 +100,10 @@ impl<M: Model> Activation<M> {
     ) -> Result<(), ActorError> {
         let reply = self.shared.store().reply(&self.target.id, id).await;
         let answer = match reply {
-            Ok(Some(Some(bytes))) => {
-                match decode::<Result<_, _>>("a reply", M::Actor::COMMAND_VERSION, &bytes) {
-                    Ok(result) => result.map_err(AskError::Refused),
-                    Err(form) => Err(AskError::BadReply(form)),
-                }
-            }
+            Ok(Some(Some(bytes))) => match M::Actor::read_reply(&bytes) {
+                Ok(result) => result.map_err(AskError::Refused),
+                Err(form) => Err(AskError::BadReply(form)),
+            },
             // It was given up as poison, or lay in the inbox without a reply.
             Ok(Some(None)) => {
                 Err(AskError::NotApplied(NotApplied::Store(Refusal::AlreadyHandled(id).into())))

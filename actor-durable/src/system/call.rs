@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use actor_core::{ActorRef, CallError, CallFailure};
+use actor_core::{ActorRef, CallError, CallFailure, Executor};
 
 use super::active::Active;
 use super::shared::Shared;
@@ -108,6 +108,10 @@ impl<A: Durable> DurableRef<A> {
         })
     }
 
+    pub(super) fn executor(&self) -> &Executor {
+        self.shared.executor()
+    }
+
     fn resolve(&self) -> Result<Known<A>, NotApplied> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = known.as_ref().filter(|known| known.actor.status().admits()) {
@@ -133,10 +137,10 @@ impl<A: Durable> DurableRef<A> {
 /// If the future is dropped before it is ready, the command may be applied. Ask again with the same id to know.
 #[must_use = "a call does nothing unless it is awaited"]
 pub struct DurableCall<'a, A: Durable> {
-    actor: &'a DurableRef<A>,
-    command: A::Command,
-    id: Option<MessageId>,
-    timeout: Option<Duration>,
+    pub(super) actor: &'a DurableRef<A>,
+    pub(super) command: A::Command,
+    pub(super) id: Option<MessageId>,
+    pub(super) timeout: Option<Duration>,
 }
 
 impl<A: Durable> DurableCall<'_, A> {
@@ -150,7 +154,7 @@ impl<A: Durable> DurableCall<'_, A> {
         Self { timeout: Some(timeout), ..self }
     }
 
-    async fn ask(self) -> Answer<A> {
+    pub(super) async fn ask(self) -> Answer<A> {
         let Self { actor: DurableRef { shared, .. }, timeout, .. } = self;
         let id = self.id.unwrap_or_else(|| shared.new_message_id());
         let executor = shared.executor().clone();

@@ -9,6 +9,7 @@
 //! ```
 
 mod active;
+mod ask;
 mod builder;
 mod call;
 mod services;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use actor_core::{ActorSystem, Executor};
 
 pub(crate) use self::active::{Place, Seat};
+pub use self::ask::DurableAsk;
 pub use self::builder::{DurableBuilder, Outlet};
 pub use self::call::{DurableCall, DurableRef};
 pub(crate) use self::shared::Shared;

@@ -9,7 +9,8 @@ use actor_core::{ActorError, ActorSystem};
 use actor_durable::limits::LEASE_DEFAULT;
 use actor_durable::store::Store;
 use actor_durable::{
-    Durability, Durable, DurableActor, DurableId, DurableRef, DurableSystem, MemoryStore, Turn, WallTime,
+    Durability, Durable, DurableActor, DurableBuilder, DurableId, DurableRef, DurableSystem, MemoryStore,
+    Turn, WallTime,
 };
 use actor_testkit::Simulation;
 use serde::{Deserialize, Serialize};
@@ -196,6 +197,21 @@ impl World {
         let (_, system) = self.process();
         self.simulation.block_on(async {
             let system = system.await;
+            let result = body(&system).await;
+            system.shutdown(Duration::from_secs(60)).await.expect("the store takes the lease back");
+            result
+        })
+    }
+
+    /// As [`run`](Self::run), in a process that knows other types.
+    pub(crate) fn run_with<R>(
+        &mut self,
+        register: impl FnOnce(DurableBuilder) -> DurableBuilder,
+        body: impl AsyncFnOnce(&DurableSystem) -> R,
+    ) -> R {
+        let builder = register(DurableSystem::builder(&self.simulation.system(), self.store.clone()));
+        self.simulation.block_on(async {
+            let system = builder.start().await.expect("the store gives a lease");
             let result = body(&system).await;
             system.shutdown(Duration::from_secs(60)).await.expect("the store takes the lease back");
             result

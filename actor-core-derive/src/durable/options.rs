@@ -1,0 +1,178 @@
+//! The options of `#[actor(durable, ..)]`, as written.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::parse::{ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{Expr, Ident, LitStr, Path, Token, Visibility, parenthesized, token};
+
+use crate::errors::Errors;
+
+/// What stands in `#[actor(durable, ..)]`.
+#[derive(Default)]
+pub(super) struct Options {
+    /// Whether `durable` was there.
+    is_durable: Option<()>,
+    /// What stores call the type, if not as the struct.
+    pub(super) type_name: Option<LitStr>,
+    pub(super) durability: Option<Durability>,
+    pub(super) idle: Option<Expr>,
+    pub(super) remembered: Option<Expr>,
+    pub(super) version: Option<Expr>,
+    pub(super) upcast: Option<Path>,
+    /// Derives of the enum of commands.
+    pub(super) derives: Option<Vec<Path>>,
+    pub(super) vis: Option<Visibility>,
+    pub(super) krate: Option<Path>,
+}
+
+/// A variant of `actor_durable::Durability`.
+pub(super) struct Durability {
+    pub(super) variant: Ident,
+    /// Of `WriteBack`.
+    pub(super) interval: Option<Expr>,
+}
+
+impl Options {
+    /// Reads the options up to the first that is none.
+    pub(super) fn read(tokens: TokenStream, errors: &mut Errors) -> Self {
+        let mut read = Self::default();
+        errors.absorb((|input: ParseStream<'_>| read.read_all(input)).parse2(tokens));
+        if let Some(upcast) = read.upcast.as_ref().filter(|_| read.version.is_none()) {
+            errors
+                .add(upcast, "`upcast` reads the states of older versions: say which this is, `version = 2`");
+        }
+        read
+    }
+
+    fn read_all(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        while !input.is_empty() {
+            self.read_one(input)?;
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_one(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        if input.peek(Token![pub]) {
+            let vis: Visibility = input.parse()?;
+            return once(&mut self.vis, &vis, vis.clone());
+        }
+        if input.peek(Token![crate]) {
+            let word: Token![crate] = input.parse()?;
+            input.parse::<Token![=]>()?;
+            let text: LitStr = input.parse()?;
+            let path = text.parse_with(Path::parse_mod_style).map_err(|_| {
+                syn::Error::new_spanned(&text, "this is no path such as `framework::durable`")
+            })?;
+            return once(&mut self.krate, &word, path);
+        }
+        let word: Ident = input.parse().map_err(|error| syn::Error::new(error.span(), OPTIONS))?;
+        match word.to_string().as_str() {
+            "durable" => {
+                once(&mut self.is_durable, &word, ())?;
+                if input.peek(Token![=]) {
+                    self.type_name = Some(type_name(input)?);
+                }
+                Ok(())
+            }
+            "durability" => {
+                let durability = durability(value(&word, input)?)?;
+                once(&mut self.durability, &word, durability)
+            }
+            "idle" => once(&mut self.idle, &word, value(&word, input)?),
+            "remembered" => once(&mut self.remembered, &word, value(&word, input)?),
+            "version" => once(&mut self.version, &word, value(&word, input)?),
+            "upcast" => {
+                input.parse::<Token![=]>()?;
+                once(&mut self.upcast, &word, input.parse()?)
+            }
+            "derive" if input.peek(token::Paren) => {
+                let inside;
+                parenthesized!(inside in input);
+                let derives =
+                    Punctuated::<Path, Token![,]>::parse_terminated_with(&inside, Path::parse_mod_style)?;
+                once(&mut self.derives, &word, derives.into_iter().collect())
+            }
+            other => Err(syn::Error::new_spanned(&word, foreign(other).unwrap_or(OPTIONS))),
+        }
+    }
+}
+
+/// Why an option of other actors is none of these.
+fn foreign(option: &str) -> Option<&'static str> {
+    Some(match option {
+        "local" => {
+            "a durable actor may be activated on any thread: its struct is `Send`, and `local` is for others"
+        }
+        "remote" => {
+            "what goes to a durable actor goes by its store, from any process that shares it: remove `remote`"
+        }
+        "fail_on_err" => {
+            "an error of a durable actor's method is its refusal, and is stored: remove `fail_on_err`"
+        }
+        "ageing" => "a durable actor takes its commands in the order they came: remove `ageing`",
+        "message" | "structs" => {
+            "a durable actor has one enum of commands and no structs; `derive(..)` gives derives to that enum"
+        }
+        _ => return None,
+    })
+}
+
+/// The expression behind an option's `=`.
+fn value(word: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
+    if !input.peek(Token![=]) {
+        return Err(syn::Error::new_spanned(word, format!("`{word}` takes a value: `{word} = ..`")));
+    }
+    input.parse::<Token![=]>()?;
+    input.parse()
+}
+
+fn type_name(input: ParseStream<'_>) -> syn::Result<LitStr> {
+    input.parse::<Token![=]>()?;
+    let name: LitStr = input.parse()?;
+    let text = name.value();
+    if text.is_empty() || text.len() > NAME_BYTES_MAX || text.chars().any(char::is_control) {
+        let what = format!("stores take a name of 1 to {NAME_BYTES_MAX} bytes without control characters");
+        return Err(syn::Error::new_spanned(&name, what));
+    }
+    Ok(name)
+}
+
+fn durability(value: Expr) -> syn::Result<Durability> {
+    let advice = "`durability` is `WriteThrough`, `WriteBack(Duration::from_secs(1))`, `Lazy` or `Volatile`";
+    let wrong = |value: &dyn ToTokens| syn::Error::new_spanned(value.to_token_stream(), advice);
+    let variant_of = |path: &Path| path.segments.last().map(|segment| segment.ident.clone());
+    let (variant, interval) = match &value {
+        Expr::Path(path) => (variant_of(&path.path), None),
+        Expr::Call(call) => match (&*call.func, call.args.len(), call.args.first()) {
+            (Expr::Path(path), 1, Some(interval)) => (variant_of(&path.path), Some(interval.clone())),
+            _ => return Err(wrong(&value)),
+        },
+        _ => return Err(wrong(&value)),
+    };
+    let variant = variant.ok_or_else(|| wrong(&value))?;
+    match (variant.to_string().as_str(), &interval) {
+        ("WriteThrough" | "Lazy" | "Volatile", None) | ("WriteBack", Some(_)) => {
+            Ok(Durability { variant, interval })
+        }
+        _ => Err(wrong(&value)),
+    }
+}
+
+/// Keeps what an option says. `place` is where it stands.
+fn once<T>(slot: &mut Option<T>, place: &impl ToTokens, value: T) -> syn::Result<()> {
+    match slot.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(syn::Error::new_spanned(place, "this option is here twice")),
+    }
+}
+
+/// As `actor_durable::limits` has it.
+const NAME_BYTES_MAX: usize = 100;
+
+const OPTIONS: &str = "the options of a durable actor are `durable`, or `durable = \"name\"`, `durability = ..`, `idle = ..`, \
+     `remembered = ..`, `version = ..`, `upcast = ..`, `derive(..)`, a visibility such as `pub(crate)`, and \
+     `crate = \"path\"`";
