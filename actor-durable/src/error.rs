@@ -44,6 +44,9 @@ pub enum NotApplied {
     /// The handler panicked; the actor is as it was before.
     #[error("the handler panicked: {0}")]
     Panicked(String),
+    /// It has failed or was stopped, and its [supervisor](crate::supervise) has not started it again.
+    #[error("the actor is suspended: its supervisor has not started it again")]
+    Suspended,
     /// A value has no form, or is larger than allowed.
     #[error(transparent)]
     Form(#[from] BadForm),
@@ -111,6 +114,9 @@ pub enum ActivationError {
     /// The system could not spawn it.
     #[error("{0}")]
     Spawn(String),
+    /// It ended while it did what its supervisor had said.
+    #[error("it ended while it began: {0}")]
+    Ended(String),
 }
 
 impl From<SpawnError> for ActivationError {

@@ -18,6 +18,7 @@ mod recover;
 mod redb;
 mod remind;
 pub mod store;
+pub mod supervise;
 mod system;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -126,3 +126,12 @@ pub const ACTIVATIONS_MAX: usize = 4;
 
 /// An activation that has ended and could not give its actor back is followed by another one after so long, if there is mail.
 pub const REACTIVATION_PAUSE: Duration = Duration::from_secs(1);
+
+/// A durable supervisor has no more children.
+pub const SUPERVISED_MAX: usize = 1_000;
+
+/// The most restarts that the intensity of a durable supervisor can allow: each is stored while it counts.
+pub const RESTARTS_COUNTED_MAX: u32 = 1_000;
+
+/// The text of a failure is cut to so many bytes when it is told to a supervisor.
+pub const FAILURE_TEXT_BYTES_MAX: usize = 1 << 10;

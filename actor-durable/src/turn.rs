@@ -13,6 +13,7 @@ use crate::id::{BadName, DurableId, MessageId, Name, Target, WallTime};
 use crate::store::{
     Body, CatchUp, Child, ChildChange, Destination, Headers, Message, Reminder, ReminderChange,
 };
+use crate::supervise::is_reserved;
 
 /// The turn that a handler runs in: which message it is, when it is, and what is to come of it.
 pub struct Turn<'a, A: ?Sized> {
@@ -34,8 +35,8 @@ pub(crate) struct About<'a> {
 /// When a turn is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Moment<'a> {
-    /// As the journal will have it.
-    Entered(WallTime),
+    /// As the journal will have it, and as the clock has it, which may have stepped back.
+    Entered { at: WallTime, clock: WallTime },
     /// Whenever somebody asks: there is no journal.
     Now(&'a Executor),
 }
@@ -49,12 +50,18 @@ pub(crate) struct Asked {
     pub(crate) timers: Vec<(Duration, Body)>,
     pub(crate) ends: bool,
     pub(crate) passivates: bool,
+    /// The turn is stored, and then the actor has failed with this text.
+    pub(crate) fails: Option<String>,
 }
 
 impl Asked {
     /// Whether nothing is to be stored.
     pub(crate) fn is_nothing(&self) -> bool {
-        self.sends.is_empty() && self.reminders.is_empty() && self.children.is_empty() && !self.ends
+        self.sends.is_empty()
+            && self.reminders.is_empty()
+            && self.children.is_empty()
+            && !self.ends
+            && self.fails.is_none()
     }
 }
 
@@ -81,6 +88,9 @@ pub enum BadRequest {
     /// The actor is [volatile](crate::Durability::Volatile): nothing of it is stored, so nothing outlives it.
     #[error("a volatile actor has no outbox, no reminders and no recorded children")]
     Volatile,
+    /// An actor's supervisor is recorded by this name beside its children.
+    #[error("a child cannot be called {0}")]
+    Reserved(String),
 }
 
 impl<'a, A: Durable> Turn<'a, A> {
@@ -97,7 +107,7 @@ impl<'a, A: Durable> Turn<'a, A> {
     /// runs again.
     pub fn at(&self) -> WallTime {
         match self.about.at {
-            Moment::Entered(at) => at,
+            Moment::Entered { at, .. } => at,
             Moment::Now(executor) => WallTime::from_unix(executor.unix_time()),
         }
     }
@@ -219,11 +229,11 @@ impl<'a, A: Durable> Turn<'a, A> {
         Ok(())
     }
 
-    /// Records a child of this actor.
+    /// Records a child of this actor: whenever this actor begins to be active, its children are activated too.
     ///
     /// # Errors
     ///
-    /// A name is none, or the actor is volatile.
+    /// A name is none or reserved, or the actor is volatile.
     pub fn add_child<B: Durable>(
         &mut self,
         name: &str,
@@ -232,7 +242,7 @@ impl<'a, A: Durable> Turn<'a, A> {
     ) -> Result<(), BadRequest> {
         self.is_kept()?;
         let body = Body { version: 0, bytes: about.into() };
-        let child = Child { name: Name::new(name)?, target: target::<B>(id)?, body };
+        let child = Child { name: child_name(name)?, target: target::<B>(id)?, body };
         self.asked.children.push(ChildChange::Add(child));
         Ok(())
     }
@@ -244,19 +254,41 @@ impl<'a, A: Durable> Turn<'a, A> {
     /// The name is none, or the actor is volatile.
     pub fn remove_child(&mut self, name: &str) -> Result<(), BadRequest> {
         self.is_kept()?;
-        self.asked.children.push(ChildChange::Remove(Name::new(name)?));
+        self.asked.children.push(ChildChange::Remove(child_name(name)?));
         Ok(())
     }
 
-    /// Ends the actor for good after this turn: it takes no message any more, in this activation or a later one.
+    /// Ends the actor for good after this turn: it takes no message any more, in this activation or a later one. If it has a
+    /// [supervisor](crate::supervise), that decides: a permanent child begins afresh instead.
     pub fn end(&mut self) {
         self.asked.ends = true;
+    }
+
+    /// The turn is stored, and with it that the actor has failed.
+    pub(crate) fn fail(&mut self, text: String) {
+        self.asked.fails = Some(text);
+    }
+
+    /// What the clock says, be it before what is in the journal.
+    pub(crate) fn clock(&self) -> WallTime {
+        match self.about.at {
+            Moment::Entered { clock, .. } => clock,
+            Moment::Now(_) => self.at(),
+        }
+    }
+
+    pub(crate) fn asked_mut(&mut self) -> &mut Asked {
+        self.asked
     }
 
     /// Gives the actor's memory back once it has nothing in hand; the next message activates it again.
     pub fn passivate(&mut self) {
         self.asked.passivates = true;
     }
+}
+
+fn child_name(name: &str) -> Result<Name, BadRequest> {
+    if is_reserved(name) { Err(BadRequest::Reserved(name.to_owned())) } else { Ok(Name::new(name)?) }
 }
 
 /// A durable actor of a type.

@@ -6,3 +6,4 @@ mod inbox;
 mod life;
 mod plain;
 mod stage;
+mod supervise;

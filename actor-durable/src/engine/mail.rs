@@ -16,6 +16,7 @@ use crate::ledger::Outcome;
 use crate::limits::{ATTEMPT_PAUSE_FIRST, ATTEMPT_PAUSE_MAX, INBOX_PAGE};
 use crate::model::{Model, read_command};
 use crate::store::{Cause, DeadLetter, Letter, Source};
+use crate::supervise::Order;
 use crate::turn::Asked;
 
 /// Whether there may be letters that were not read. Shared with those who know.
@@ -57,13 +58,36 @@ impl Mailing {
     pub(super) fn new(flag: MailFlag, is_careful: bool) -> Self {
         Self { flag, read_to: Position::ZERO, is_paused: false, is_careful }
     }
+
+    pub(super) fn take_flag(&self) -> bool {
+        self.flag.take()
+    }
+
+    /// Letters that were passed over are to be read.
+    pub(super) fn raise_flag(&self) {
+        self.flag.raise();
+    }
+
+    pub(super) fn read_to(&self) -> Position {
+        self.read_to
+    }
+
+    /// The pause after a failed attempt is over.
+    pub(super) fn resume(&mut self) {
+        self.is_paused = false;
+        self.flag.raise();
+    }
 }
 
 impl<M: Model> Activation<M> {
     /// Handles the letters that were there when somebody said so.
     pub(super) async fn read_mail(&mut self) -> Result<(), ActorError> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
-        if kept.mailing.is_paused || !kept.mailing.flag.take() {
+        if kept.mailing.is_paused {
+            // What a supervisor says does not wait.
+            return if kept.standing.is_some() { self.take_orders().await } else { Ok(()) };
+        }
+        if !kept.mailing.flag.take() {
             return Ok(());
         }
         loop {
@@ -81,6 +105,9 @@ impl<M: Model> Activation<M> {
             self.last_active = self.shared.executor().now();
             for letter in letters {
                 self.take_letter(letter).await?;
+                if self.is_suspended() {
+                    return Ok(());
+                }
                 let Some(kept) = &mut self.kept else { return Ok(()) };
                 if kept.mailing.is_paused {
                     return Ok(());
@@ -95,8 +122,7 @@ impl<M: Model> Activation<M> {
     /// The pause after a failed attempt is over.
     pub(super) async fn resume_mail(&mut self) -> Result<(), ActorError> {
         if let Some(kept) = &mut self.kept {
-            kept.mailing.is_paused = false;
-            kept.mailing.flag.raise();
+            kept.mailing.resume();
         }
         self.read_mail().await
     }
@@ -110,6 +136,11 @@ impl<M: Model> Activation<M> {
             let at = kept.keeper.ledger.time(now);
             kept.keeper.ledger.stage(Outcome::nothing(Cause::Duplicate(id), at))?;
             kept.mailing.read_to = position;
+            return Ok(());
+        }
+        if Order::of(&letter.message).is_some() {
+            self.obey(&letter, true).await?;
+            self.kept_mut()?.mailing.read_to = position;
             return Ok(());
         }
         let mut counted = None;

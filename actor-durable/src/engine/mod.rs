@@ -14,6 +14,7 @@ mod courier;
 mod keeper;
 mod mail;
 mod run;
+mod supervised;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -27,8 +28,9 @@ use crate::error::{ActivationError, AskError, NotApplied};
 use crate::id::{MessageId, Sequence, Target};
 use crate::ledger::{Ledger, Outcome};
 use crate::model::{Keeps, Model, State};
-use crate::recover::read_past;
+use crate::recover::{Past, read_past};
 use crate::store::{Body, Cause, Claim, ClaimMode, Head, Refusal, StoreError};
+use crate::supervise::Standing;
 use crate::system::{Place, Seat, Shared};
 use crate::turn::{About, Asked, Moment, Turn};
 
@@ -44,8 +46,8 @@ pub(crate) struct Incoming<A: Durable>(pub(crate) Request<A>);
 pub(crate) enum Request<A: Durable> {
     /// A caller's command.
     Ask { id: MessageId, command: A::Command, port: ReplyPort<Answer<A>> },
-    /// A timer's command.
-    Timer(Body),
+    /// A timer's command, and the life of the actor that it belongs to.
+    Timer { body: Body, life: u64 },
     /// There may be letters in the inbox.
     Mail,
     /// The letter that failed may be tried again.
@@ -91,6 +93,8 @@ struct Kept<M: Model> {
     keeper: Keeper<M::Actor>,
     mailing: Mailing,
     events_since: u64,
+    /// How it stands to its supervisor, if it has one.
+    standing: Option<Standing>,
 }
 
 impl<M: Model> Actor for Engine<M> {
@@ -190,9 +194,23 @@ impl<M: Model> Activation<M> {
         if head.has_ended {
             return Err(StoreError::from(Refusal::Ended).into());
         }
+        let has_mail = head.has_mail();
         let (is_new, is_careful) = (head.sequence == Sequence::ZERO, head.crashes > 0);
-        let mut recovery = place.shared.store().load(&head.target.id, head.epoch).await?;
-        let past = read_past(&*model, place.shared.store(), &head, &recovery).await?;
+        let store = place.shared.store();
+        let mut recovery = store.load(&head.target.id, head.epoch).await?;
+        let standing = Standing::of(&recovery.children).map_err(|form| {
+            let what = format!("how {} stands to its supervisor", head.target);
+            ActivationError::Form { what, form }
+        })?;
+        let adoption = if is_new { supervised::adoption(&**store, &head).await? } else { None };
+        let is_supervised = standing.is_some() || adoption.is_some();
+        let past = if is_supervised {
+            // Whatever its state is, it is there to tell, and to be told.
+            let last_at = supervised::last_at(&**store, &head).await?;
+            Past { state: model.actor().create(&head.target.id), last_at, events_since: 0 }
+        } else {
+            read_past(&*model, store, &head, &recovery).await?
+        };
         let outbox = std::mem::take(&mut recovery.outbox);
         let mut ledger = Ledger::new(head, &recovery, M::Actor::REMEMBERED, M::Actor::JOURNAL_KEPT);
         ledger.note_time(past.last_at);
@@ -203,9 +221,17 @@ impl<M: Model> Activation<M> {
         if let (Keeps::State, Some(snapshot)) = (M::KEEPS, recovery.snapshot) {
             activation.written = snapshot.body;
         }
-        activation.kept = Some(Box::new(Kept { keeper, mailing, events_since: past.events_since }));
-        if is_new {
+        let kept = Kept { keeper, mailing, events_since: past.events_since, standing };
+        activation.kept = Some(Box::new(kept));
+        if is_supervised {
+            activation.begin_supervised(adoption).await.map_err(ended)?;
+        } else if is_new {
             activation.start().await?;
+        }
+        activation.activate_children(&recovery.children);
+        if has_mail {
+            // Perhaps nobody says anything: it was activated because of its letters.
+            drop(activation.myself.cast(Incoming(Request::Mail)));
         }
         activation.watch_idleness();
         Ok(activation)
@@ -231,13 +257,24 @@ impl<M: Model> Activation<M> {
     /// The first turn of an actor, and its commit.
     async fn start(&mut self) -> Result<(), ActivationError> {
         let Self { model, state, target, kept: Some(kept), shared, .. } = self else { return Ok(()) };
-        let at = kept.keeper.ledger.time(shared.wall_time());
-        let about = About { actor: target, at: Moment::Entered(at), id: None, message: None };
+        let clock = shared.wall_time();
+        let at = kept.keeper.ledger.time(clock);
+        let about = About { actor: target, at: Moment::Entered { at, clock }, id: None, message: None };
         let mut asked = Asked::default();
         let started = model.start(state, Turn::new(&about, &mut asked)).await;
         let events = started.map_err(|error| hook_failed("on_start", &error))?;
         let timers = std::mem::take(&mut asked.timers);
         kept.events_since += events.len() as u64;
+        let mut next = kept.standing.clone();
+        if let Some(standing) = &mut next {
+            standing.kept.has_started = true;
+            let form = |form| ActivationError::Form { what: format!("the first turn of {target}"), form };
+            asked.children.push(standing.change().map_err(form)?);
+            kept.standing = next;
+            next = supervised::hand_over(kept, &target.id, &mut asked, at)
+                .map_err(form)?
+                .or(kept.standing.clone());
+        }
         let mut outcome = Outcome::nothing(Cause::Spawned, at);
         (outcome.events, outcome.asked, outcome.has_changed) = (events, asked, true);
         if M::KEEPS == Keeps::State {
@@ -248,6 +285,7 @@ impl<M: Model> Activation<M> {
         }
         kept.keeper.ledger.stage(outcome)?;
         kept.keeper.settle().await?;
+        kept.standing = next;
         self.begin_timers(timers);
         Ok(())
     }
@@ -256,10 +294,18 @@ impl<M: Model> Activation<M> {
         if M::Actor::DURABILITY == Durability::Volatile {
             return self.handle_volatile(request).await;
         }
-        self.read_mail().await?;
+        if self.is_suspended() {
+            self.take_orders().await?;
+        }
+        if !self.is_suspended() {
+            self.read_mail().await?;
+        }
         match request {
+            request if self.is_suspended() => self.handle_suspended(request).await?,
             Request::Ask { id, command, port } => self.ask(id, command, port).await?,
-            Request::Timer(body) => self.run_timer(&body).await?,
+            // A timer of another life is over with it.
+            Request::Timer { life, .. } if life != self.life() => {}
+            Request::Timer { body, .. } => self.run_timer(&body).await?,
             Request::Mail => {}
             Request::MailAgain => self.resume_mail().await?,
             Request::Flush => self.flush().await?,
@@ -368,7 +414,7 @@ impl<M: Model> Activation<M> {
 
     fn begin_timers(&self, timers: Vec<(std::time::Duration, Body)>) {
         for (delay, body) in timers {
-            self.myself.send_after(delay, Incoming(Request::Timer(body)));
+            self.myself.send_after(delay, Incoming(Request::Timer { body, life: self.life() }));
         }
     }
 
@@ -394,6 +440,11 @@ impl<M: Model> Activation<M> {
     fn passivate(&self) {
         self.myself.drain();
     }
+}
+
+/// The activation ended before it began to take anything.
+fn ended(error: ActorError) -> ActivationError {
+    ActivationError::Ended(error.to_string())
 }
 
 fn hook_failed(hook: &'static str, error: &ActorError) -> ActivationError {

@@ -9,6 +9,7 @@ use actor_core::{ActorError, ReplyPort};
 use futures_util::FutureExt;
 use futures_util::future::{join, poll_fn};
 
+use super::supervised::hand_over;
 use super::{Activation, Answer, Request, not_applied};
 use crate::actor::{Durability, Durable};
 use crate::error::{AskError, Doubt, NotApplied};
@@ -18,6 +19,7 @@ use crate::ledger::{Judgement, Outcome};
 use crate::model::{Command, Keeps, Model, NotRun, State, read_command, read_state};
 use crate::recover::read_past;
 use crate::store::{Body, Cause, Message, Refusal, Source};
+use crate::supervise::Failure;
 use crate::turn::{About, Asked, Moment, Turn};
 
 /// The reply or refusal of a turn that is staged, or why it is not.
@@ -127,8 +129,9 @@ impl<M: Model> Activation<M> {
         let Self { model, state, target, kept: Some(kept), shared, .. } = self else {
             return Err("a volatile actor has no turns".into());
         };
-        let at = kept.keeper.ledger.time(shared.wall_time());
-        let about = About { actor: target, at: Moment::Entered(at), id: Some(id), message };
+        let clock = shared.wall_time();
+        let at = kept.keeper.ledger.time(clock);
+        let about = About { actor: target, at: Moment::Entered { at, clock }, id: Some(id), message };
         let ran = {
             let turn = Turn::new(&about, &mut asked);
             let mut run = pin!(AssertUnwindSafe(model.run(command, state, turn)).catch_unwind());
@@ -148,7 +151,11 @@ impl<M: Model> Activation<M> {
             Err(payload) => {
                 let text = text_of(&*payload);
                 drop(payload);
-                self.rebuild().await?;
+                if self.is_supervised() {
+                    self.fail(Failure::Panicked(text.clone())).await?;
+                } else {
+                    self.rebuild().await?;
+                }
                 return Ok(Err(NotApplied::Panicked(text)));
             }
         };
@@ -197,12 +204,13 @@ impl<M: Model> Activation<M> {
         mut asked: Asked,
     ) -> Result<(), NotApplied> {
         let Self { state, written, kept: Some(kept), .. } = self else { return Ok(()) };
-        let ledger = &mut kept.keeper.ledger;
         let (timers, passivates) = (std::mem::take(&mut asked.timers), asked.passivates);
         let reminds = !asked.reminders.is_empty();
         outcome.reply = Some(encode("a reply", &result)?);
         let count = events.len() as u64;
         outcome.has_changed = count > 0;
+        let next = hand_over(kept, &self.target.id, &mut asked, outcome.at)?;
+        let ledger = &mut kept.keeper.ledger;
         (outcome.events, outcome.asked) = (events, asked);
         if M::KEEPS == Keeps::State && result.is_ok() {
             let is_checkpoint = ledger.is_checkpoint_due();
@@ -216,6 +224,9 @@ impl<M: Model> Activation<M> {
             *written = body;
         } else {
             ledger.stage(outcome).map_err(NotApplied::Store)?;
+        }
+        if next.is_some() {
+            kept.standing = next;
         }
         kept.events_since += count;
         kept.keeper.note(passivates, reminds);
@@ -268,7 +279,7 @@ impl<M: Model> Activation<M> {
                 drop(port.send(answer));
                 self.follow_volatile(asked);
             }
-            Request::Timer(body) => {
+            Request::Timer { body, .. } => {
                 let command = read_command::<M::Actor>(&body)?;
                 let mut asked = Asked::default();
                 let about = About {
@@ -306,7 +317,7 @@ async fn first_poll<F: Future + Unpin>(mut future: F) -> Poll<F::Output> {
     poll_fn(|cx| Poll::Ready(future.poll_unpin(cx))).await
 }
 
-fn text_of(payload: &(dyn std::any::Any + Send)) -> String {
+pub(super) fn text_of(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("a payload that is not text").to_owned()

@@ -1,0 +1,294 @@
+//! An activation under a supervisor: it tells of its failure, does nothing until it is told, and does as it is told. See
+//! [`supervise`](crate::supervise).
+//!
+//! ```text
+//!        panic, hook, form: one turn with the report
+//!  up ─────────────────────────────────────────────► suspended ─► callers are told, letters wait
+//!   ▲                                                    │
+//!   └──────── Start: one turn, fresh state or not ◄──────┘ orders are looked for among the letters
+//! ```
+
+use std::panic::AssertUnwindSafe;
+
+use actor_core::ActorError;
+use futures_util::FutureExt;
+
+use super::{Activation, Incoming, Kept, Request, not_applied, run};
+use crate::actor::Durable;
+use crate::error::{ActivationError, NotApplied};
+use crate::form::BadForm;
+use crate::id::{DurableId, Position, WallTime};
+use crate::ledger::Outcome;
+use crate::limits::INBOX_PAGE;
+use crate::model::{Keeps, Model};
+use crate::recover::read_past;
+use crate::store::{Body, Cause, Child, Head, Letter, Source, Store, StoreError};
+use crate::supervise::{Failure, Order, Stage, Standing, What, is_reserved};
+use crate::turn::Asked;
+
+/// The order by which an actor that nobody has heard of gets a supervisor, if it lies in its inbox: it counts before
+/// anything that may fail.
+pub(super) async fn adoption(store: &dyn Store, head: &Head) -> Result<Option<Letter>, StoreError> {
+    if head.waiting == 0 {
+        return Ok(None);
+    }
+    let letters = store.inbox(&head.target.id, head.epoch, Position::ZERO, INBOX_PAGE).await?;
+    let is_adoption =
+        |letter: &Letter| matches!(Order::of(&letter.message), Some((_, Ok(Order::Adopt { .. }))));
+    Ok(letters.into_iter().find(is_adoption))
+}
+
+/// When the last entry of a journal was.
+pub(super) async fn last_at(store: &dyn Store, head: &Head) -> Result<WallTime, StoreError> {
+    let before = crate::Sequence(head.sequence.0.saturating_sub(1)).max(head.trimmed);
+    let last = store.entries(&head.target.id, before, 1).await?;
+    Ok(last.last().map_or(WallTime::ZERO, |entry| entry.at))
+}
+
+/// What a turn asks for that is its supervisor's to decide: that is told, and nothing more is done until it has.
+pub(super) fn hand_over<M: Model>(
+    kept: &Kept<M>,
+    id: &DurableId,
+    asked: &mut Asked,
+    at: WallTime,
+) -> Result<Option<Standing>, BadForm> {
+    let Some(standing) = &kept.standing else { return Ok(None) };
+    let what = match (asked.fails.take(), asked.ends) {
+        (Some(text), _) => What::Failed(Failure::Escalated(text).short()),
+        (None, true) => What::Ended,
+        (None, false) => return Ok(None),
+    };
+    asked.ends = false;
+    report(standing, id, what, asked, at).map(Some)
+}
+
+fn report(
+    standing: &Standing,
+    id: &DurableId,
+    what: What,
+    asked: &mut Asked,
+    at: WallTime,
+) -> Result<Standing, BadForm> {
+    let mut next = standing.clone();
+    next.kept.stage = Stage::Reported;
+    asked.sends.push(next.report(id, what, at)?);
+    asked.children.push(next.change()?);
+    Ok(next)
+}
+
+impl<M: Model> Activation<M> {
+    fn standing(&self) -> Option<&Standing> {
+        self.kept.as_ref().and_then(|kept| kept.standing.as_ref())
+    }
+
+    pub(super) fn is_supervised(&self) -> bool {
+        self.standing().is_some()
+    }
+
+    /// Whether it does nothing until its supervisor says so.
+    pub(super) fn is_suspended(&self) -> bool {
+        self.standing().is_some_and(|standing| !standing.is_up())
+    }
+
+    /// Which of its lives it is.
+    pub(super) fn life(&self) -> u64 {
+        self.standing().map_or(0, |standing| standing.kept.life)
+    }
+
+    /// The beginning of one that has a supervisor, or is given one by this letter.
+    pub(super) async fn begin_supervised(&mut self, adoption: Option<Letter>) -> Result<(), ActorError> {
+        match adoption {
+            Some(letter) => self.obey(&letter, false).await,
+            None if self.is_suspended() => Ok(()),
+            None => self.revive(true).await,
+        }
+    }
+
+    /// Has the recorded children be active.
+    pub(super) fn activate_children(&self, children: &[Child]) {
+        if self.is_suspended() {
+            return;
+        }
+        for child in children.iter().filter(|child| !is_reserved(child.name.as_str())) {
+            if let Err(why) = self.shared.resolve(&child.target) {
+                tracing::debug!(actor = %self.target, child = %child.target, %why, "a child was not activated");
+            }
+        }
+    }
+
+    /// What is asked of one that is suspended.
+    pub(super) async fn handle_suspended(&mut self, request: Request<M::Actor>) -> Result<(), ActorError> {
+        match request {
+            Request::Ask { port, .. } => not_applied::<M::Actor>(port, NotApplied::Suspended),
+            // It was of a life that is over.
+            Request::Timer { .. } | Request::Mail => {}
+            Request::MailAgain => self.kept_mut()?.mailing.resume(),
+            Request::Flush => self.flush().await?,
+            Request::Delivered => self.kept_mut()?.keeper.mark_delivered().await?,
+            Request::Idle => self.watch_idleness(),
+        }
+        Ok(())
+    }
+
+    /// It has failed: what it was is forgotten, and its supervisor is told, as one.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be stored, or there is no supervisor: the activation ends.
+    pub(super) async fn fail(&mut self, failure: Failure) -> Result<(), ActorError> {
+        tracing::warn!(actor = %self.target, ?failure, "an actor under a supervisor failed");
+        let now = self.shared.wall_time();
+        let id = self.target.id.clone();
+        let kept = self.kept_mut()?;
+        // The turns before it are good.
+        kept.keeper.settle().await?;
+        let Some(standing) = &kept.standing else { return Err(format!("{failure:?}").into()) };
+        let at = kept.keeper.ledger.time(now);
+        let mut outcome = Outcome::nothing(Cause::Own, at);
+        let next = report(standing, &id, What::Failed(failure.short()), &mut outcome.asked, at)?;
+        kept.keeper.ledger.stage(outcome)?;
+        kept.keeper.settle().await?;
+        kept.standing = Some(next);
+        self.state = self.model.actor().create(&id);
+        Ok(())
+    }
+
+    /// Looks for orders among the letters, before those that wait.
+    pub(super) async fn take_orders(&mut self) -> Result<(), ActorError> {
+        let kept = self.kept_mut()?;
+        if !kept.mailing.take_flag() {
+            return Ok(());
+        }
+        let mut after = kept.mailing.read_to();
+        loop {
+            let epoch = self.kept_mut()?.keeper.ledger.epoch();
+            let letters = self.shared.store().inbox(&self.target.id, epoch, after, INBOX_PAGE).await?;
+            let Some(last) = letters.last() else { return Ok(()) };
+            after = last.position;
+            for letter in letters {
+                if Order::of(&letter.message).is_some() {
+                    self.obey(&letter, true).await?;
+                }
+            }
+        }
+    }
+
+    /// Does what a supervisor says, in one turn. `has_started` is whether an actor without supervisor had its first turn.
+    pub(super) async fn obey(&mut self, letter: &Letter, has_started: bool) -> Result<(), ActorError> {
+        let now = self.shared.wall_time();
+        let id = self.target.id.clone();
+        let Some((from, order)) = Order::of(&letter.message) else { return Ok(()) };
+        let kept = self.kept_mut()?;
+        kept.keeper.settle().await?;
+        let before = kept.standing.clone();
+        let was_up = before.as_ref().is_none_or(Standing::is_up);
+        let has_started = before.as_ref().map_or(has_started, |standing| standing.kept.has_started);
+        let is_other = before.as_ref().is_some_and(|standing| standing.supervisor.id != from);
+        let at = kept.keeper.ledger.time(now);
+        let mut outcome = Outcome::nothing(Cause::Message(letter.message.id), at);
+        outcome.source = Some(Source::Inbox);
+        let mut next = before;
+        let mut fresh = None;
+        match (order, &mut next) {
+            (Ok(Order::Adopt { child, life }), next) => {
+                let adopted = Standing::adopted(from, child, life, has_started);
+                if is_other {
+                    let what = What::Failed(Failure::NotActivated("it has another supervisor".into()));
+                    let report = adopted.map(|adopted| adopted.report(&id, what, at)).transpose()?;
+                    outcome.asked.sends.extend(report);
+                } else {
+                    *next = adopted;
+                }
+            }
+            (Ok(order), Some(_)) if is_other => {
+                tracing::warn!(actor = %id, %from, ?order, "an order is not from this actor's supervisor");
+            }
+            (Ok(Order::Start { life, is_fresh }), Some(standing)) => {
+                (standing.kept.life, standing.kept.stage) = (life, Stage::Up);
+                fresh = is_fresh.then(|| run::write_state::<M>(&self.model.actor().create(&id)));
+            }
+            (Ok(Order::Halt), Some(standing)) => standing.kept.stage = Stage::Halted,
+            (Ok(Order::End), Some(_)) => outcome.asked.ends = true,
+            (Ok(Order::Release), next) => *next = None,
+            (Ok(order), None) => {
+                tracing::warn!(actor = %id, %from, ?order, "an order to an actor without supervisor");
+            }
+            (Err(form), _) => tracing::warn!(actor = %id, %from, %form, "an order cannot be read"),
+        }
+        self.follow_order(outcome, next, fresh, was_up, has_started).await
+    }
+
+    /// Stores what an order leads to, and does it.
+    async fn follow_order(
+        &mut self,
+        mut outcome: Outcome,
+        next: Option<Standing>,
+        fresh: Option<Result<Body, BadForm>>,
+        was_up: bool,
+        has_started: bool,
+    ) -> Result<(), ActorError> {
+        let is_fresh = fresh.is_some();
+        let (fresh, unwritable) = match fresh.transpose() {
+            Ok(fresh) => (fresh, None),
+            Err(form) => (None, Some(form)),
+        };
+        let is_up = next.as_ref().is_none_or(Standing::is_up);
+        let kept = self.kept_mut()?;
+        if next != kept.standing {
+            let change = next.as_ref().map_or_else(Standing::removal, Standing::change);
+            outcome.asked.children.push(change?);
+        }
+        outcome.has_changed = fresh.is_some();
+        outcome.state = fresh.clone();
+        // Alone: a state that is stored beside events is of the last entry of its commit.
+        kept.keeper.ledger.stage(outcome)?;
+        kept.keeper.settle().await?;
+        kept.standing = next;
+        if let Some(body) = fresh {
+            kept.events_since = 0;
+            if M::KEEPS == Keeps::State {
+                self.written = body;
+            }
+        }
+        if let Some(form) = unwritable {
+            return self.fail(Failure::NotActivated(form.to_string())).await;
+        }
+        if !is_up {
+            self.state = self.model.actor().create(&self.target.id);
+        } else if is_fresh || !was_up || !has_started {
+            self.revive(has_started).await?;
+        }
+        // Those letters are to be read that have waited.
+        self.kept_mut()?.mailing.raise_flag();
+        drop(self.myself.cast(Incoming(Request::Mail)));
+        Ok(())
+    }
+
+    /// Makes the state of what is stored, and has the first turn if it was not. Its failure is told.
+    async fn revive(&mut self, has_started: bool) -> Result<(), ActorError> {
+        let has_started = self.standing().map_or(has_started, |standing| standing.kept.has_started);
+        let failure = match AssertUnwindSafe(self.try_revive(has_started)).catch_unwind().await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(ActivationError::Store(error))) => return Err(error.into()),
+            Ok(Err(error)) => error.to_string(),
+            Err(payload) => format!("a hook panicked: {}", run::text_of(&*payload)),
+        };
+        self.fail(Failure::NotActivated(failure)).await
+    }
+
+    async fn try_revive(&mut self, has_started: bool) -> Result<(), ActivationError> {
+        let Some(kept) = &mut self.kept else { return Ok(()) };
+        let (head, store) = (kept.keeper.ledger.head(), self.shared.store());
+        let recovery = store.load(&head.target.id, head.epoch).await?;
+        let past = read_past(&*self.model, store, head, &recovery).await?;
+        kept.events_since = past.events_since;
+        self.state = past.state;
+        if let (Keeps::State, Some(snapshot)) = (M::KEEPS, recovery.snapshot) {
+            self.written = snapshot.body;
+        }
+        if !has_started {
+            self.start().await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! What a durable supervisor and its children tell each other, and what a child keeps of that. All of it goes by outboxes and
+//! inboxes, so it is told once, whoever ends meanwhile.
+
+use serde::{Deserialize, Serialize};
+
+use super::actor::{DurableSupervisor, SupervisorCommand};
+use super::spec::Failure;
+use crate::actor::Durable;
+use crate::form::{BadForm, decode, encode, encode_body};
+use crate::id::{DurableId, MessageId, Name, Target, WallTime};
+use crate::store::{Body, Child, ChildChange, Destination, Headers, Message};
+use crate::turn::Draft;
+
+/// What a supervisor tells a child. It comes as a message whose [header](ORDER) says so, from the supervisor itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Order {
+    /// You are my child of this name, and begin this life.
+    Adopt { child: Name, life: u64 },
+    /// Begin this life.
+    Start { life: u64, is_fresh: bool },
+    /// Do nothing until you are started.
+    Halt,
+    /// End for good.
+    End,
+    /// You are not my child any more.
+    Release,
+}
+
+/// The header of orders. Those that callers write are not from an actor, and so are none.
+const ORDER: &str = "actor-durable-order";
+
+/// The version of [`Order`]'s and [`Standing`]'s form.
+const VERSION: u32 = 1;
+
+impl Order {
+    pub(crate) fn draft(&self, to: Target) -> Result<Draft, BadForm> {
+        let body = encode_body("an order", VERSION, self)?;
+        let headers = Headers::from([(ORDER.to_owned(), String::new())]);
+        Ok(Draft { to: Destination::Actor(to), id: None, reply_to: None, body, headers })
+    }
+
+    /// The order that a message is, and the supervisor it is from; `None` if it is none.
+    pub(crate) fn of(message: &Message) -> Option<(DurableId, Result<Self, BadForm>)> {
+        let from = message.from.clone().filter(|_| message.headers.contains_key(ORDER))?;
+        let Body { version, bytes } = &message.body;
+        Some((from, decode("an order", *version, bytes)))
+    }
+}
+
+/// What a child tells its supervisor. Users do not make it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    pub(crate) child: Name,
+    pub(crate) life: u64,
+    pub(crate) what: What,
+}
+
+impl Report {
+    /// What its supervisor calls the child.
+    pub fn child(&self) -> &Name {
+        &self.child
+    }
+
+    /// How it failed; `None` if it has ended by itself.
+    pub fn failure(&self) -> Option<&Failure> {
+        match &self.what {
+            What::Failed(failure) => Some(failure),
+            What::Ended => None,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum What {
+    /// It failed, and does nothing more in this life.
+    Failed(Failure),
+    /// It wants to end.
+    Ended,
+}
+
+/// How a child stands to its supervisor. Kept in a row beside its own children's, so that stores need not know of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) supervisor: Target,
+    pub(crate) kept: KeptStanding,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeptStanding {
+    pub(crate) child: Name,
+    pub(crate) life: u64,
+    pub(crate) stage: Stage,
+    /// Whether its first turn was.
+    pub(crate) has_started: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Stage {
+    Up,
+    /// It has failed, or wants to end, and said so.
+    Reported,
+    Halted,
+}
+
+/// No child can be called so, see [`is_reserved`].
+const SUPERVISOR: &str = "actor-durable-supervisor";
+
+/// Whether a child cannot be called so.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    name == SUPERVISOR
+}
+
+impl Standing {
+    /// Of the rows of an actor's children; the others are its children.
+    pub(crate) fn of(children: &[Child]) -> Result<Option<Self>, BadForm> {
+        let Some(row) = children.iter().find(|child| is_reserved(child.name.as_str())) else {
+            return Ok(None);
+        };
+        let kept = decode("a child's standing", row.body.version, &row.body.bytes)?;
+        Ok(Some(Self { supervisor: row.target.clone(), kept }))
+    }
+
+    /// Of a child that was adopted.
+    pub(crate) fn adopted(supervisor: DurableId, child: Name, life: u64, has_started: bool) -> Option<Self> {
+        let actor_type = crate::ActorType::new(DurableSupervisor::TYPE).ok()?;
+        let kept = KeptStanding { child, life, stage: Stage::Up, has_started };
+        Some(Self { supervisor: Target { id: supervisor, actor_type }, kept })
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.kept.stage == Stage::Up
+    }
+
+    /// As it is kept.
+    pub(crate) fn change(&self) -> Result<ChildChange, BadForm> {
+        let body = Body { version: VERSION, bytes: encode("a child's standing", &self.kept)? };
+        let name = reserved()?;
+        Ok(ChildChange::Add(Child { name, target: self.supervisor.clone(), body }))
+    }
+
+    /// It has none any more.
+    pub(crate) fn removal() -> Result<ChildChange, BadForm> {
+        Ok(ChildChange::Remove(reserved()?))
+    }
+
+    /// What the supervisor is told. Its id is of the child and its life, so it is decided upon once.
+    pub(crate) fn report(&self, actor: &DurableId, what: What, at: WallTime) -> Result<Draft, BadForm> {
+        let KeptStanding { child, life, .. } = self.kept.clone();
+        let id = MessageId::hashed(at, &[b"report", actor.as_str().as_bytes(), &life.to_le_bytes()]);
+        let command = SupervisorCommand::Report(Report { child, life, what });
+        let body = encode_body("a command", DurableSupervisor::COMMAND_VERSION, &command)?;
+        let to = Destination::Actor(self.supervisor.clone());
+        Ok(Draft { to, id: Some(id), reply_to: None, body, headers: Headers::new() })
+    }
+}
+
+fn reserved() -> Result<Name, BadForm> {
+    let unencodable =
+        |error: crate::BadName| BadForm::Unencodable { what: "a child's standing", why: error.to_string() };
+    Name::new(SUPERVISOR).map_err(unencodable)
+}

@@ -1,0 +1,228 @@
+//! What a durable supervisor is told: plain values, which are stored as they are.
+
+use std::time::Duration;
+
+use actor_core::{Intensity, Restart, Strategy};
+use serde::{Deserialize, Serialize};
+
+use crate::actor::{Durability, Durable};
+use crate::id::{Name, Target, WallTime};
+use crate::limits::{FAILURE_TEXT_BYTES_MAX, RESTARTS_COUNTED_MAX};
+use crate::turn::{BadRequest, target};
+
+/// What becomes of the children of one supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SupervisorSpec {
+    /// Whom a [fresh start](Directive::Restart) of one child concerns.
+    #[serde(with = "StrategyForm")]
+    pub strategy: Strategy,
+    /// How many restarts in how long a time are too many; at most [`RESTARTS_COUNTED_MAX`]. The time is the wall clock's, so
+    /// that it goes on while no process lives.
+    #[serde(with = "IntensityForm")]
+    pub intensity: Intensity,
+}
+
+impl SupervisorSpec {
+    /// With the core's default intensity.
+    pub fn new(strategy: Strategy) -> Self {
+        Self { strategy, intensity: Intensity::default() }
+    }
+
+    /// Replaces the intensity.
+    #[must_use]
+    pub fn intensity(self, restarts: u32, within: Duration) -> Self {
+        Self { intensity: Intensity { restarts, window: within }, ..self }
+    }
+
+    pub(super) fn is_usable(&self) -> bool {
+        self.intensity.restarts <= RESTARTS_COUNTED_MAX
+    }
+}
+
+/// One child of a durable supervisor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChildSpec {
+    /// What the supervisor calls it. No other child of it has the name.
+    pub name: Name,
+    /// Which actor it is. It has no other supervisor.
+    pub target: Target,
+    /// When it is started again.
+    #[serde(with = "RestartForm")]
+    pub restart: Restart,
+    /// What a failure leads to.
+    pub on_failure: OnFailure,
+}
+
+impl ChildSpec {
+    /// The actor `id` of the type `A`, permanent, with the default directives.
+    ///
+    /// # Errors
+    ///
+    /// A name is none, or the type is volatile: it has nothing that could be kept or made anew.
+    pub fn new<A: Durable>(name: &str, id: &str) -> Result<Self, BadRequest> {
+        if A::DURABILITY == Durability::Volatile {
+            return Err(BadRequest::Volatile);
+        }
+        let (name, target) = (Name::new(name)?, target::<A>(id)?);
+        Ok(Self { name, target, restart: Restart::Permanent, on_failure: OnFailure::default() })
+    }
+
+    /// Replaces when it is started again.
+    #[must_use]
+    pub fn restart(self, restart: Restart) -> Self {
+        Self { restart, ..self }
+    }
+
+    /// Replaces what a failure leads to.
+    #[must_use]
+    pub fn on_failure(self, on_failure: OnFailure) -> Self {
+        Self { on_failure, ..self }
+    }
+}
+
+/// What each kind of [`Failure`] leads to.
+///
+/// The default loses nothing of what is stored: a panic has left the state as it was after the last turn, so the child goes on
+/// with it; what cannot be read is left alone until somebody has looked; and a supervisor that has given up begins anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnFailure {
+    /// Of [`Failure::Panicked`].
+    pub panicked: Directive,
+    /// Of [`Failure::NotActivated`].
+    pub not_activated: Directive,
+    /// Of [`Failure::Escalated`].
+    pub escalated: Directive,
+}
+
+impl OnFailure {
+    /// The same for every kind.
+    pub const fn always(directive: Directive) -> Self {
+        Self { panicked: directive, not_activated: directive, escalated: directive }
+    }
+
+    pub(super) fn of(&self, what: &Failure) -> Directive {
+        match what {
+            Failure::Panicked(_) => self.panicked,
+            Failure::NotActivated(_) => self.not_activated,
+            Failure::Escalated(_) => self.escalated,
+        }
+    }
+}
+
+impl Default for OnFailure {
+    fn default() -> Self {
+        let (panicked, not_activated) = (Directive::Resume, Directive::Stop);
+        Self { panicked, not_activated, escalated: Directive::Restart }
+    }
+}
+
+/// What is to become of a child that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Directive {
+    /// It goes on with a fresh state, what `create` makes for its id; what it was is lost. What waits in its inbox, what it has
+    /// sent, what it remembers as handled, and its reminders are kept. `on_start` does not run again, as it runs once in a
+    /// life. A supervisor keeps its children and starts each of them afresh.
+    Restart,
+    /// It goes on with the state after its last turn.
+    Resume,
+    /// It does not go on until it is [started](super::SupervisorCommand::StartChild). Its state and what waits for it stay.
+    Stop,
+    /// The failure is the supervisor's own.
+    Escalate,
+}
+
+/// How a child failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Failure {
+    /// A handler panicked, with this text. Nothing that it did is stored.
+    Panicked(String),
+    /// A hook failed, or what is stored cannot be read.
+    NotActivated(String),
+    /// It is a supervisor, and gave up.
+    Escalated(String),
+}
+
+impl Failure {
+    /// Its text cut to what a report may have.
+    pub(crate) fn short(self) -> Self {
+        match self {
+            Self::Panicked(text) => Self::Panicked(cut(text)),
+            Self::NotActivated(text) => Self::NotActivated(cut(text)),
+            Self::Escalated(text) => Self::Escalated(cut(text)),
+        }
+    }
+
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Self::Panicked(text) | Self::NotActivated(text) | Self::Escalated(text) => text,
+        }
+    }
+}
+
+fn cut(mut text: String) -> String {
+    let end = (0..=FAILURE_TEXT_BYTES_MAX).rev().find(|end| text.is_char_boundary(*end));
+    text.truncate(end.unwrap_or(0));
+    text
+}
+
+/// Restarts that still count, by the wall clock.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Restarts {
+    /// Oldest first.
+    counted: Vec<WallTime>,
+}
+
+impl Restarts {
+    /// Whether one more is allowed.
+    ///
+    /// The clock may have stepped back: a restart that seems to come yet was just now, so that it counts for the window at
+    /// most, from when the step was noticed.
+    pub(super) fn allow(&self, limit: &Intensity, now: WallTime) -> bool {
+        let counting = self.counted.iter().filter(|at| now.since(**at) < limit.window);
+        counting.count() < limit.restarts as usize
+    }
+
+    /// Counts one.
+    pub(super) fn count(&mut self, limit: &Intensity, now: WallTime) {
+        self.note(limit, now);
+        self.counted.push(now);
+    }
+
+    /// It is so late: no restart was later, and those that do not count any more never will again.
+    pub(super) fn note(&mut self, limit: &Intensity, now: WallTime) {
+        self.counted.iter_mut().for_each(|at| *at = (*at).min(now));
+        self.counted.retain(|at| now.since(*at) < limit.window);
+    }
+
+    pub(super) fn counted(&self) -> &[WallTime] {
+        &self.counted
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.counted.clear();
+    }
+}
+
+/// The core's types are shared; their stored form is this crate's.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Strategy")]
+enum StrategyForm {
+    OneForOne,
+    OneForAll,
+    RestForOne,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Restart")]
+enum RestartForm {
+    Permanent,
+    Transient,
+    Temporary,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Intensity")]
+struct IntensityForm {
+    restarts: u32,
+    window: Duration,
+}

@@ -1,0 +1,439 @@
+//! The children of one durable supervisor and what is to become of them. Pure: time is what it is told.
+//!
+//! ```text
+//!                decide                    apply
+//!  what is asked ──────► one event, stored ─────► the tree
+//!  or reported              │
+//!                           └ orders ─► orders to children, stored with it
+//!
+//!            Spawned                 Stopped, Decided(Stop)
+//!  (nobody) ────────► Up ──────────────────────────────────► Stopped
+//!                     │ ▲ └───── Started ◄──────────────────────┘ │
+//!   Halted, Escalate  ▼ │ BegunAgain                              │ Removed
+//!                   Halted                                        ▼
+//!                                     Decided(Forget): from Up ► (nobody)
+//! ```
+//!
+//! A child's life has a number, which no other one of this supervisor has. It fails once in a life at most, as it does nothing
+//! more until it is given the next; so what is told of a life that is over has led to its decision already.
+
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod tests;
+
+use actor_core::{Restart, Strategy};
+use serde::{Deserialize, Serialize};
+
+use super::order::{Order, Report, What};
+use super::spec::{ChildSpec, Directive, Restarts, SupervisorSpec};
+use crate::id::{Name, Target, WallTime};
+use crate::limits::SUPERVISED_MAX;
+
+/// See the module.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SupervisorTree {
+    spec: Option<SupervisorSpec>,
+    /// In the order they were added.
+    children: Vec<Child>,
+    restarts: Restarts,
+    /// How many lives were given in all.
+    lives: u64,
+    has_escalated: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Child {
+    spec: ChildSpec,
+    life: u64,
+    stage: ChildStage,
+    restarts: u64,
+}
+
+/// Where a child is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ChildStage {
+    /// It takes messages, or is about to.
+    Up,
+    /// It was stopped, by a decision or by somebody, until it is started.
+    Stopped,
+    /// It was stopped with its supervisor, until that begins again.
+    Halted,
+}
+
+/// What is asked of a tree.
+#[derive(Clone, Debug)]
+pub(super) enum Input {
+    Begin(SupervisorSpec),
+    Spawn(ChildSpec),
+    Stop(Name),
+    Start(Name),
+    Remove(Name),
+    Report(Report),
+    BeginAgain { is_fresh: bool },
+    Halt,
+}
+
+/// What has happened to a supervisor's tree, as its journal has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum SupervisorEvent {
+    /// It was told its strategy and intensity.
+    Begun(SupervisorSpec),
+    /// A child was added, and begins this life.
+    Spawned {
+        /// The child.
+        spec: ChildSpec,
+        /// The number of its life.
+        life: u64,
+    },
+    /// Somebody stopped a child.
+    Stopped(Name),
+    /// Somebody started a child that was stopped.
+    Started {
+        /// The child.
+        child: Name,
+        /// The number of its new life.
+        life: u64,
+    },
+    /// A child that was stopped is the supervisor's no more.
+    Removed(Name),
+    /// A child failed or ended, and this was decided.
+    Decided {
+        /// What was reported.
+        report: Report,
+        /// When it was, by the wall clock.
+        at: WallTime,
+        /// What was decided.
+        decision: SupervisorDecision,
+        /// Who begins a new life with that, and its number.
+        starts: Vec<(Name, u64)>,
+    },
+    /// The supervisor was started again by its own one, and starts its children.
+    BegunAgain {
+        /// Whether with a fresh state.
+        is_fresh: bool,
+        /// Who begins a new life with that, and its number.
+        starts: Vec<(Name, u64)>,
+    },
+    /// The supervisor was stopped by its own one, and its children with it.
+    Halted,
+}
+
+/// What was decided about a child that failed or ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SupervisorDecision {
+    /// It goes on with a fresh state, and so does whom the strategy says.
+    Restart,
+    /// It goes on with the state it has.
+    Resume,
+    /// It does not go on until somebody starts it.
+    Stop,
+    /// It ends for good, and the supervisor forgets it.
+    Forget,
+    /// The failure is the supervisor's: its children are stopped, and it fails.
+    Escalate,
+    /// Nothing: it was stopped, or begins a new life, by an earlier decision.
+    Nothing,
+}
+
+/// Why a supervisor does not do what it is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
+pub enum SupervisorRefusal {
+    /// It was not told its strategy yet.
+    #[error("the supervisor has not begun: it was not told its strategy")]
+    NotBegun,
+    /// It was told another one.
+    #[error("the supervisor has begun with another strategy or intensity")]
+    AlreadyBegun,
+    /// The intensity allows more than [`RESTARTS_COUNTED_MAX`](crate::limits::RESTARTS_COUNTED_MAX) restarts.
+    #[error("the intensity allows too many restarts")]
+    BadSpec,
+    /// There is another child of this name, or of this actor.
+    #[error("there is another child {0}, or another child is the same actor")]
+    Taken(Name),
+    /// There are [`SUPERVISED_MAX`](crate::limits::SUPERVISED_MAX) children.
+    #[error("there are too many children")]
+    TooMany,
+    /// There is no child of this name.
+    #[error("there is no child {0}")]
+    NoSuchChild(Name),
+    /// Only a child that was stopped is removed.
+    #[error("the child {0} is not stopped")]
+    NotStopped(Name),
+    /// It has given up, and does nothing until it begins again.
+    #[error("the supervisor has given up")]
+    Escalated,
+}
+
+/// A child as it is seen from outside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SupervisedChild {
+    /// What it was added with.
+    pub spec: ChildSpec,
+    /// Where it is.
+    pub stage: ChildStage,
+    /// How often it was started again after a failure or an end, its own or a sibling's.
+    pub restarts: u64,
+}
+
+impl SupervisorTree {
+    /// What it was told; none if it has not begun.
+    pub fn spec(&self) -> Option<&SupervisorSpec> {
+        self.spec.as_ref()
+    }
+
+    /// The children, in the order they were added.
+    pub fn children(&self) -> impl Iterator<Item = SupervisedChild> + '_ {
+        self.children.iter().map(|Child { spec, stage, restarts, .. }| SupervisedChild {
+            spec: spec.clone(),
+            stage: *stage,
+            restarts: *restarts,
+        })
+    }
+
+    /// When the restarts were that may still count, oldest first.
+    pub fn restarts(&self) -> &[WallTime] {
+        self.restarts.counted()
+    }
+
+    /// Whether it has given up.
+    pub fn has_escalated(&self) -> bool {
+        self.has_escalated
+    }
+
+    /// What something that is asked or reported leads to; none if it is so already.
+    pub(super) fn decide(
+        &self,
+        input: Input,
+        now: WallTime,
+    ) -> Result<Option<SupervisorEvent>, SupervisorRefusal> {
+        let Some(spec) = self.spec else {
+            return match input {
+                Input::Begin(spec) if spec.is_usable() => Ok(Some(SupervisorEvent::Begun(spec))),
+                Input::Begin(_) => Err(SupervisorRefusal::BadSpec),
+                _ => Err(SupervisorRefusal::NotBegun),
+            };
+        };
+        Ok(match input {
+            Input::Begin(begun) if begun == spec => None,
+            Input::Begin(_) => return Err(SupervisorRefusal::AlreadyBegun),
+            Input::Halt => self.ups().next().map(|_| SupervisorEvent::Halted),
+            Input::Spawn(spec) => self.spawn(spec)?,
+            Input::Stop(child) => {
+                let is_stopped = self.child(&child)?.stage == ChildStage::Stopped;
+                (!is_stopped).then_some(SupervisorEvent::Stopped(child))
+            }
+            Input::Start(child) => self.start(child)?,
+            Input::Remove(child) if self.child(&child)?.stage == ChildStage::Stopped => {
+                Some(SupervisorEvent::Removed(child))
+            }
+            Input::Remove(child) => return Err(SupervisorRefusal::NotStopped(child)),
+            Input::Report(report) => Some(self.judge(&spec, report, now)),
+            Input::BeginAgain { is_fresh } => {
+                let concerned = self.children.iter().filter(|child| child.stage != ChildStage::Stopped);
+                Some(SupervisorEvent::BegunAgain { is_fresh, starts: self.lives(concerned) })
+            }
+        })
+    }
+
+    fn spawn(&self, spec: ChildSpec) -> Result<Option<SupervisorEvent>, SupervisorRefusal> {
+        if self.children.iter().any(|child| child.spec == spec) {
+            return Ok(None);
+        }
+        let is_other = |child: &Child| child.spec.name == spec.name || child.spec.target.id == spec.target.id;
+        if self.children.iter().any(is_other) {
+            return Err(SupervisorRefusal::Taken(spec.name));
+        }
+        if self.children.len() >= SUPERVISED_MAX {
+            return Err(SupervisorRefusal::TooMany);
+        }
+        if self.has_escalated {
+            return Err(SupervisorRefusal::Escalated);
+        }
+        Ok(Some(SupervisorEvent::Spawned { spec, life: self.lives + 1 }))
+    }
+
+    fn start(&self, child: Name) -> Result<Option<SupervisorEvent>, SupervisorRefusal> {
+        match self.child(&child)?.stage {
+            ChildStage::Stopped if self.has_escalated => Err(SupervisorRefusal::Escalated),
+            ChildStage::Stopped => Ok(Some(SupervisorEvent::Started { child, life: self.lives + 1 })),
+            ChildStage::Halted => Err(SupervisorRefusal::Escalated),
+            ChildStage::Up => Ok(None),
+        }
+    }
+
+    /// What a report leads to: one decision, whatever it says.
+    fn judge(&self, spec: &SupervisorSpec, report: Report, now: WallTime) -> SupervisorEvent {
+        let child = self.ups().find(|child| child.spec.name == report.child && child.life == report.life);
+        let Some(child) = child else {
+            let (decision, starts) = (SupervisorDecision::Nothing, Vec::new());
+            return SupervisorEvent::Decided { report, at: now, decision, starts };
+        };
+        let wanted = match (&report.what, child.spec.restart) {
+            (What::Ended, Restart::Permanent) => SupervisorDecision::Restart,
+            (What::Ended, _) | (What::Failed(_), Restart::Temporary) => SupervisorDecision::Forget,
+            (What::Failed(what), _) => match child.spec.on_failure.of(what) {
+                Directive::Restart => SupervisorDecision::Restart,
+                Directive::Resume => SupervisorDecision::Resume,
+                Directive::Stop => SupervisorDecision::Stop,
+                Directive::Escalate => SupervisorDecision::Escalate,
+            },
+        };
+        let decision = match wanted {
+            SupervisorDecision::Restart | SupervisorDecision::Resume
+                if !self.restarts.allow(&spec.intensity, now) =>
+            {
+                SupervisorDecision::Escalate
+            }
+            decision => decision,
+        };
+        let starts = match (decision, spec.strategy) {
+            (SupervisorDecision::Resume, _) | (SupervisorDecision::Restart, Strategy::OneForOne) => {
+                self.lives(std::iter::once(child))
+            }
+            (SupervisorDecision::Restart, Strategy::OneForAll) => self.lives(self.ups()),
+            (SupervisorDecision::Restart, Strategy::RestForOne) => {
+                let before = |other: &&Child| other.spec.name != child.spec.name;
+                self.lives(self.ups().skip_while(before))
+            }
+            _ => Vec::new(),
+        };
+        SupervisorEvent::Decided { report, at: now, decision, starts }
+    }
+
+    /// What an event that was stored does. An unknown name does nothing.
+    pub(super) fn apply(&mut self, event: &SupervisorEvent) {
+        match event {
+            SupervisorEvent::Begun(spec) => self.spec = Some(*spec),
+            SupervisorEvent::Spawned { spec, life } => {
+                self.lives = self.lives.max(*life);
+                let (spec, life) = (spec.clone(), *life);
+                self.children.push(Child { spec, life, stage: ChildStage::Up, restarts: 0 });
+            }
+            SupervisorEvent::Stopped(child) => self.place(child, ChildStage::Stopped),
+            SupervisorEvent::Started { child, life } => {
+                self.begin(child, *life);
+            }
+            SupervisorEvent::Removed(child) => self.forget(child),
+            SupervisorEvent::Decided { report, at, decision, starts } => {
+                self.apply_decision(&report.child, *at, *decision, starts);
+            }
+            SupervisorEvent::BegunAgain { starts, .. } => {
+                self.has_escalated = false;
+                self.restarts.clear();
+                for (child, life) in starts {
+                    self.begin(child, *life);
+                }
+            }
+            SupervisorEvent::Halted => self.halt(),
+        }
+    }
+
+    fn apply_decision(
+        &mut self,
+        child: &Name,
+        at: WallTime,
+        decision: SupervisorDecision,
+        starts: &[(Name, u64)],
+    ) {
+        let limit = self.spec.map(|spec| spec.intensity).unwrap_or_default();
+        match decision {
+            SupervisorDecision::Restart | SupervisorDecision::Resume => self.restarts.count(&limit, at),
+            _ => self.restarts.note(&limit, at),
+        }
+        for (child, life) in starts {
+            if let Some(child) = self.begin(child, *life) {
+                child.restarts += 1;
+            }
+        }
+        match decision {
+            SupervisorDecision::Stop => self.place(child, ChildStage::Stopped),
+            SupervisorDecision::Forget => self.forget(child),
+            SupervisorDecision::Escalate => {
+                self.has_escalated = true;
+                self.halt();
+            }
+            SupervisorDecision::Restart | SupervisorDecision::Resume | SupervisorDecision::Nothing => {}
+        }
+    }
+
+    /// What children are told of an event, by the tree as it was before.
+    pub(super) fn orders(&self, event: &SupervisorEvent) -> Vec<(Target, Order)> {
+        let to = |name: &Name| self.child(name).ok().map(|child| child.spec.target.clone());
+        let one = |name: &Name, order: Order| to(name).map(|to| (to, order)).into_iter().collect();
+        let all_halt = || self.ups().map(|child| (child.spec.target.clone(), Order::Halt)).collect();
+        let start = |starts: &[(Name, u64)], is_fresh: bool| {
+            let order =
+                |(name, life): &(Name, u64)| to(name).map(|to| (to, Order::Start { life: *life, is_fresh }));
+            starts.iter().filter_map(order).collect()
+        };
+        match event {
+            SupervisorEvent::Begun(_) => Vec::new(),
+            SupervisorEvent::Spawned { spec, life } => {
+                vec![(spec.target.clone(), Order::Adopt { child: spec.name.clone(), life: *life })]
+            }
+            SupervisorEvent::Stopped(child) => one(child, Order::Halt),
+            SupervisorEvent::Started { child, life } => {
+                one(child, Order::Start { life: *life, is_fresh: false })
+            }
+            SupervisorEvent::Removed(child) => one(child, Order::Release),
+            SupervisorEvent::Decided { report, decision, starts, .. } => match decision {
+                SupervisorDecision::Restart => start(starts, true),
+                SupervisorDecision::Resume => start(starts, false),
+                SupervisorDecision::Stop => one(&report.child, Order::Halt),
+                SupervisorDecision::Forget => one(&report.child, Order::End),
+                SupervisorDecision::Escalate => all_halt(),
+                SupervisorDecision::Nothing => Vec::new(),
+            },
+            SupervisorEvent::BegunAgain { is_fresh, starts } => start(starts, *is_fresh),
+            SupervisorEvent::Halted => all_halt(),
+        }
+    }
+
+    /// Those that are up.
+    pub(super) fn active(&self) -> impl Iterator<Item = &ChildSpec> {
+        self.ups().map(|child| &child.spec)
+    }
+
+    fn ups(&self) -> impl Iterator<Item = &Child> {
+        self.children.iter().filter(|child| child.stage == ChildStage::Up)
+    }
+
+    fn child(&self, name: &Name) -> Result<&Child, SupervisorRefusal> {
+        let child = self.children.iter().find(|child| child.spec.name == *name);
+        child.ok_or_else(|| SupervisorRefusal::NoSuchChild(name.clone()))
+    }
+
+    fn child_mut(&mut self, name: &Name) -> Option<&mut Child> {
+        self.children.iter_mut().find(|child| child.spec.name == *name)
+    }
+
+    /// New lives for some children.
+    fn lives<'a>(&'a self, children: impl Iterator<Item = &'a Child>) -> Vec<(Name, u64)> {
+        children.map(|child| child.spec.name.clone()).zip(self.lives + 1..).collect()
+    }
+
+    fn begin(&mut self, name: &Name, life: u64) -> Option<&mut Child> {
+        self.lives = self.lives.max(life);
+        let child = self.child_mut(name)?;
+        (child.stage, child.life) = (ChildStage::Up, life);
+        Some(child)
+    }
+
+    fn place(&mut self, name: &Name, stage: ChildStage) {
+        if let Some(child) = self.child_mut(name) {
+            child.stage = stage;
+        }
+    }
+
+    fn forget(&mut self, name: &Name) {
+        self.children.retain(|child| child.spec.name != *name);
+    }
+
+    fn halt(&mut self) {
+        let ups = self.children.iter_mut().filter(|child| child.stage == ChildStage::Up);
+        ups.for_each(|child| child.stage = ChildStage::Halted);
+    }
+}
