@@ -89,7 +89,8 @@ fn end_of(part: &[&str], file: &[&str], start: usize) -> Option<usize> {
         .then_some(end)
 }
 
-const PAGES: [&str; 2] = ["docs/book/write-your-own-transport.md", "docs/book/simulation.md"];
+const PAGES: [&str; 3] =
+    ["docs/book/write-your-own-transport.md", "docs/book/simulation.md", "docs/book/durability.md"];
 
 const LEFT_OUT: &str = "// …";
 
