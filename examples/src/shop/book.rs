@@ -1,0 +1,87 @@
+//! Somebody outside, such as a carrier: a file with a line for each thing done. It may be asked for the same thing again, and
+//! knows it by its key.
+
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use actor_core::ActorError;
+use actor_durable::store::Outgoing;
+use actor_durable::{DurableId, Outlet};
+use async_trait::async_trait;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Book(Arc<Mutex<Pages>>);
+
+#[derive(Debug)]
+struct Pages {
+    file: File,
+    keys: BTreeSet<String>,
+}
+
+/// A thing that was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BookLine {
+    /// The key it was asked for with.
+    pub key: String,
+    /// What it was.
+    pub text: String,
+}
+
+impl Book {
+    /// Opens the book in a file, or begins it.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        let mut text = String::new();
+        file.read_to_string(&mut text)?;
+        // Who was writing a line when the process ended has not said that it is done.
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        file.set_len(whole as u64)?;
+        let keys = lines(&text[..whole]).map(|line| line.key).collect();
+        Ok(Self(Arc::new(Mutex::new(Pages { file, keys }))))
+    }
+
+    /// All that is in a book, in order.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn read(path: &Path) -> io::Result<Vec<BookLine>> {
+        Ok(lines(&std::fs::read_to_string(path)?).collect())
+    }
+
+    fn write(&self, key: String, text: &str) -> io::Result<()> {
+        let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if pages.keys.contains(&key) {
+            return Ok(());
+        }
+        let line = format!("{key} {}\n", text.replace('\n', " "));
+        pages.file.write_all(line.as_bytes())?;
+        pages.file.sync_data()?;
+        pages.keys.insert(key);
+        Ok(())
+    }
+}
+
+fn lines(text: &str) -> impl Iterator<Item = BookLine> {
+    let pairs = text.lines().filter_map(|line| line.split_once(' '));
+    pairs.map(|(key, text)| BookLine { key: key.to_owned(), text: text.to_owned() })
+}
+
+#[async_trait]
+impl Outlet for Book {
+    async fn deliver(&self, _: &DurableId, message: &Outgoing) -> Result<(), ActorError> {
+        let (book, key) = (self.clone(), message.id.to_string());
+        let text = String::from_utf8_lossy(&message.body.bytes).into_owned();
+        // A sync takes its time.
+        tokio::task::spawn_blocking(move || book.write(key, &text)).await??;
+        Ok(())
+    }
+}
