@@ -124,6 +124,21 @@ fn a_poisonous_message_is_given_up_and_those_behind_it_are_handled() {
 }
 
 #[test]
+fn a_message_whose_turn_no_store_takes_is_given_up_too() {
+    let mut world = World::new();
+    world.run(async |system| {
+        let account = account(system, "a");
+        // More reminders than an actor may have.
+        let greedy = account.send(Command::Remind(1_001)).await.expect("it is stored");
+        account.send(Command::Add(5)).await.expect("it is stored");
+        pass(system, Duration::from_secs(60)).await;
+        assert_eq!(account.call(Command::Get).await.ok(), Some(5));
+        let dead = system.store().dead_letters(account.id(), None, 10).await.expect("it is there");
+        assert_eq!(dead.iter().map(|dead| dead.letter.message.id).collect::<Vec<_>>(), [greedy]);
+    });
+}
+
+#[test]
 fn a_message_that_came_by_both_ways_has_one_effect_and_leaves_the_inbox() {
     for seed in 0..20 {
         let mut world = World::seeded(seed);

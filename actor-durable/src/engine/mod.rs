@@ -31,7 +31,7 @@ use crate::model::{Keeps, Model, State};
 use crate::recover::{Past, read_past};
 use crate::store::{Body, Cause, Claim, ClaimMode, Head, Refusal, StoreError};
 use crate::supervise::Standing;
-use crate::system::{Place, Seat, Shared};
+use crate::system::{Fate, Place, Seat, Shared};
 use crate::turn::{About, Asked, Moment, Turn};
 
 pub(crate) use self::courier::Sender;
@@ -112,7 +112,7 @@ impl<M: Model> Actor for Engine<M> {
             drop(former.wait(None).await);
         }
         let failure = seat.failure.clone();
-        let place = Place { shared, target, seat, is_given_back: false };
+        let place = Place { shared, target, seat, fate: Fate::NotBegun };
         match Activation::begin(self.model.clone(), myself.clone(), place).await {
             Ok(activation) => Ok(activation),
             Err(error) => {
@@ -123,20 +123,13 @@ impl<M: Model> Actor for Engine<M> {
         }
     }
 
-    #[expect(clippy::manual_async_fn, reason = "an `async fn` keeps its arguments twice")]
     fn handle(
         &self,
         _: &ActorRef<Self::Msg>,
         message: Self::Msg,
         activation: &mut Activation<M>,
     ) -> impl Future<Output = Result<(), ActorError>> + Send {
-        async move {
-            let handled = activation.handle(message.0).await;
-            if handled.is_err() {
-                activation.give_back().await;
-            }
-            handled
-        }
+        activation.handle(message.0)
     }
 
     async fn post_stop(
@@ -233,6 +226,7 @@ impl<M: Model> Activation<M> {
             // Perhaps nobody says anything: it was activated because of its letters.
             drop(activation.myself.cast(Incoming(Request::Mail)));
         }
+        activation.place.fate = Fate::Lost;
         activation.watch_idleness();
         Ok(activation)
     }
@@ -395,17 +389,10 @@ impl<M: Model> Activation<M> {
     async fn finish(&mut self) -> Result<(), ActorError> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
         kept.keeper.settle().await?;
-        self.give_back().await;
+        // So that whoever wants it need not wait for the end of a lease.
+        kept.keeper.release().await?;
+        self.place.fate = Fate::GivenBack;
         Ok(())
-    }
-
-    /// Gives the actor back, so that whoever wants it need not wait for the end of a lease.
-    async fn give_back(&mut self) {
-        let Some(kept) = &mut self.kept else { return };
-        match kept.keeper.release().await {
-            Ok(()) | Err(StoreError::Fenced { .. }) => self.place.is_given_back = true,
-            Err(error) => tracing::warn!(actor = %self.target, %error, "an actor was not given back"),
-        }
     }
 
     fn kept_mut(&mut self) -> Result<&mut Kept<M>, ActorError> {

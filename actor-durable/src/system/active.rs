@@ -124,8 +124,18 @@ pub(crate) struct Place {
     pub(crate) shared: Arc<Shared>,
     pub(crate) target: Target,
     pub(crate) seat: Seat,
-    /// Whether the store knows that nobody has it.
-    pub(crate) is_given_back: bool,
+    pub(crate) fate: Fate,
+}
+
+/// How far an activation came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fate {
+    /// It did not begin; what the store has of it is as before.
+    NotBegun,
+    /// It began, and has ended without a word: memory was not what is stored, or it was killed.
+    Lost,
+    /// It has given the actor back.
+    GivenBack,
 }
 
 impl Place {
@@ -138,7 +148,12 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.shared.active().leave(&self.target.id, self.seat.number);
-        let pause = if self.is_given_back { Duration::ZERO } else { REACTIVATION_PAUSE };
-        self.shared.look_again(&self.target, pause);
+        match self.fate {
+            // Whoever looks everywhere finds what waits for it.
+            Fate::NotBegun => {}
+            // The next one counts this as a crash, and is careful with the mail.
+            Fate::Lost => self.shared.look_again(&self.target, REACTIVATION_PAUSE),
+            Fate::GivenBack => self.shared.look_again(&self.target, Duration::ZERO),
+        }
     }
 }

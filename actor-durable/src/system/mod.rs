@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use actor_core::{ActorSystem, Executor};
 
-pub(crate) use self::active::{Place, Seat};
+pub(crate) use self::active::{Fate, Place, Seat};
 pub use self::ask::DurableAsk;
 pub use self::builder::{DurableBuilder, Outlet};
 pub use self::call::{DurableCall, DurableRef};

@@ -133,10 +133,11 @@ async fn see_to_mail(
     }
 }
 
-/// Activates the actor if letters wait for it.
+/// Activates the actor if letters wait for it, or if an activation here has lost it: another one goes on with what that has
+/// left, such as messages that have not arrived.
 async fn look_into(shared: &Arc<Shared>, target: &Target) {
     match shared.store().head(&target.id).await {
-        Ok(Some(head)) if head.has_mail() => has_mail(shared, target),
+        Ok(Some(head)) if head.has_mail() || head.owner == Some(shared.owner()) => has_mail(shared, target),
         Ok(_) => {}
         Err(error) => tracing::warn!(actor = %target, %error, "an inbox was not looked into"),
     }

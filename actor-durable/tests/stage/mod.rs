@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Pay(String, i64),
     /// Gets so much at that time.
     AddAt(WallTime, i64),
+    /// Sets so many reminders.
+    Remind(u32),
     Panic,
     Passivate,
     End,
@@ -108,6 +110,11 @@ impl DurableActor for Account {
             }
             Command::AddAt(due, money) => {
                 turn.remind("later", due, &Command::Add(money)).expect("a good name");
+            }
+            Command::Remind(count) => {
+                for n in 0..count {
+                    turn.remind(&n.to_string(), WallTime::MAX, &Command::Get).expect("a good name");
+                }
             }
             Command::Panic => panic!("so it was asked"),
             Command::Passivate => turn.passivate(),
