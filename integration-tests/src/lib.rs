@@ -18,6 +18,7 @@ pub mod keys;
 pub mod playground;
 pub mod shop;
 pub mod siege;
+pub mod tally;
 pub mod vitals;
 
 pub use actor_testkit::process::{self, NodeProcess};

@@ -15,6 +15,8 @@ mod failover;
 mod growth;
 mod idle;
 mod killed;
+#[cfg(target_os = "linux")]
+mod lives;
 mod load;
 mod logs;
 mod matrix;
@@ -23,6 +25,8 @@ mod playground;
 mod playing;
 mod rotation;
 mod siege;
+#[cfg(target_os = "linux")]
+mod sigkill;
 mod slow;
 mod stalled;
 mod stdio;
