@@ -269,3 +269,26 @@ pub fn admit(horizon: WallTime, id: MessageId, now: WallTime) -> Result<(), Refu
 fn is_past(id: MessageId, now: WallTime) -> Result<(), Refusal> {
     if id.made() > now.after(CLOCK_SKEW_MAX) { Err(Refusal::FromTheFuture { id, now }) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{ActorType, DurableId};
+
+    /// No store can be filled so far in a test that ends soon, so that all stores ask the head is enough.
+    #[test]
+    fn a_full_inbox_takes_no_more() {
+        let target = Target {
+            id: DurableId::new("a").expect("a good id"),
+            actor_type: ActorType::new("counter").expect("a good name"),
+        };
+        let almost =
+            Head { waiting: INBOX_MESSAGES_MAX as u64 - 1, ..Head::new(target, Epoch::ZERO, WallTime::ZERO) };
+        let full = almost.revive().expect("one has room");
+        let many = Refusal::TooMany { what: "messages in an inbox", max: INBOX_MESSAGES_MAX };
+        match full.revive() {
+            Err(StoreError::NotApplied(refusal)) => assert_eq!(refusal, many),
+            other => panic!("it is refused: {other:?}"),
+        }
+    }
+}

@@ -48,6 +48,8 @@ pub async fn messages_of_a_deleted_actor_are_new(place: &dyn Place) {
     let head = something(&scene, "a").await;
     let head = scene.commit(TurnCommit { horizon: scene.began, ..turn(&head) }).await;
     scene.delete(&actor("a"), head.epoch).await.expect("it is owned");
+    let due = scene.due(WallTime::ZERO, 10).await.expect("a store");
+    assert_eq!((due.reminders, due.next), (vec![], None));
     for number in [1, 2, 3, 9] {
         let enqueued = scene.enqueue(scene.message("a", number)).await.expect("it is new");
         assert_eq!(enqueued, Enqueued::Stored);
