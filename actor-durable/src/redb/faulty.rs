@@ -138,6 +138,11 @@ impl FaultyDisk {
         self.state().live.clone()
     }
 
+    /// The bytes that were synced.
+    pub fn synced(&self) -> Vec<u8> {
+        self.state().durable.clone()
+    }
+
     /// A disk with these bytes, in order.
     #[must_use]
     pub fn of_bytes(bytes: Vec<u8>) -> Self {
