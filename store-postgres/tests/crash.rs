@@ -36,6 +36,11 @@ async fn commit_on(store: Arc<PostgresStore>, id: String, epoch: Epoch, from: Se
 async fn what_was_acknowledged_outlives_a_server_that_crashes_under_load() {
     let Some(server) = or_skip(Server::private()) else { return };
     let schema = Schema::on(server);
+    // The server would acknowledge what is not on the disk, and write it there seldom; the store does not let it.
+    for lazy in ["synchronous_commit = off", "wal_writer_delay = '10s'"] {
+        schema.say(&format!("ALTER SYSTEM SET {lazy}")).await;
+    }
+    schema.say("SELECT pg_reload_conf()").await;
     let store = Arc::new(schema.store().await);
     let ids: Vec<String> = (0..ACTORS).map(|number| format!("a{number}")).collect();
     let mut committed = 0;
