@@ -33,7 +33,8 @@ pub enum ConfigError {
 impl PostgresConfig {
     /// A database by its address, such as `postgres://user:password@host/database?sslmode=verify-full`; what the address leaves
     /// out the variables of libpq say, such as `PGPASSWORD`. Whether the connection is encrypted and the server checked is
-    /// for `sslmode` to say; without it an unencrypted connection is made where the server offers no other.
+    /// for `sslmode` to say; without it an unencrypted connection is made where the server offers no other. What stands between
+    /// must leave a connection its session: the store sets what holds for a session, and listens.
     ///
     /// # Errors
     ///

@@ -46,7 +46,12 @@ pub(crate) async fn enqueue(pool: &Pool, message: &Message) -> Result<Enqueued, 
 pub(crate) async fn put_in(session: &mut Session, message: &Message, age: Age) -> Result<Enqueued, Trouble> {
     let row = letter_row(message);
     let rows = session.rows(put(message, &row, age), Stage::Open).await?;
-    Ok(outcome(message, &rows)?)
+    let outcome = outcome(message, &rows)?;
+    if outcome == Enqueued::Stored {
+        // Of what is not new the size is no matter; what is goes with the transaction.
+        message_only(message).accept(message, WallTime::MAX)?;
+    }
+    Ok(outcome)
 }
 
 /// Of a message that can only be one that is known already; why it cannot be new otherwise.
@@ -199,7 +204,7 @@ pub(crate) async fn reply(
 /// At least one row if there is such an actor.
 const DEAD: &str = "
     SELECT d.message, d.row FROM actors a LEFT JOIN LATERAL (
-        SELECT message, row FROM dead_letters WHERE actor = $1 AND ($2::bytea IS NULL OR message > $2)
+        SELECT message, row FROM dead_letters WHERE actor = $1 AND message > $2
         ORDER BY message LIMIT $3
     ) d ON true WHERE a.id = $1 ORDER BY d.message";
 
@@ -209,7 +214,8 @@ pub(crate) async fn dead_letters(
     after: Option<MessageId>,
     limit: usize,
 ) -> Result<Vec<DeadLetter>, Trouble> {
-    let after = after.map(|after| after.to_bytes().to_vec());
+    // No bytes come before all ids.
+    let after = after.map_or_else(Vec::new, |after| after.to_bytes().into());
     let rows = pool.read(sqlx::query(DEAD).bind(actor.as_str()).bind(after).bind(page(limit))).await?;
     let first = rows.first().ok_or(Refusal::NoSuchActor)?;
     if column::<Option<&[u8]>>(first, 0)?.is_none() {

@@ -17,7 +17,7 @@ use crate::values::{
 };
 
 /// A connection is cut after each so many bytes; after each single one it takes half a minute.
-const STRIDE: usize = 3;
+const STRIDE: usize = 5;
 
 /// A store behind a relay, one that is not, and a look at what the server does for the first.
 struct Scene {

@@ -21,8 +21,8 @@ use crate::config::PostgresConfig;
 /// A shared server that nobody has used for so long is ended and its directory emptied. It bridges the time between two tests.
 const IDLE_SECONDS: u32 = 20;
 
-/// A PostgreSQL server of the tests' own, on a Unix socket in a directory of its own. It waits for the disk as any other:
-/// nothing about it is made fast and unsafe.
+/// A PostgreSQL server of the tests' own, on a Unix socket in a directory of its own. A private one waits for the disk as any other:
+/// nothing about it is made fast and unsafe. The shared one does not wait for the disk, and loses nothing as long as the machine runs.
 #[derive(Debug)]
 pub struct Server {
     programs: Programs,
@@ -142,8 +142,9 @@ impl Server {
         self.programs.run("initdb", &arguments, &self.directory)?;
         let settings = format!(
             "listen_addresses = ''\nunix_socket_directories = '{}'\nunix_socket_permissions = 0700\n\
-             max_connections = 200\nshared_buffers = 64MB\n",
+             max_connections = 200\nshared_buffers = 64MB\nfsync = {}\n",
             self.directory.display(),
+            if self.private.is_some() { "on" } else { "off" },
         );
         let mut configuration = OpenOptions::new().append(true).open(data.join("postgresql.conf"))?;
         std::io::Write::write_all(&mut configuration, settings.as_bytes())?;
