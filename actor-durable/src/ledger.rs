@@ -151,6 +151,12 @@ impl Ledger {
         self.known.contains(&id)
     }
 
+    /// A message that was given up is as new again.
+    pub(crate) fn revive(&mut self, id: MessageId) {
+        self.known.remove(&id);
+        self.remembered.retain(|other| *other != id);
+    }
+
     /// Whether so much of the journal may go now that it is worth it, if the state is stored with the next turn.
     pub(crate) fn is_checkpoint_due(&self) -> bool {
         self.next().0 - self.head.trimmed.0.max(self.staged.trim.map_or(0, |trim| trim.0)) >= 2 * self.kept

@@ -1,5 +1,6 @@
 //! Messages that wait: for an actor that is away, from another actor, from a reminder.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actor_durable::store::{Body, Enqueued, Headers, Message};
@@ -121,6 +122,24 @@ fn a_poisonous_message_is_given_up_and_those_behind_it_are_handled() {
         assert_eq!((dead.letter.message.id, dead.letter.attempts), (poison, 5));
         assert_eq!(dead.reason, "the handler panicked: so it was asked");
     });
+}
+
+#[test]
+fn a_dead_letter_that_is_put_back_is_handled_again() {
+    let mut world = World::new();
+    world.run(async |system| {
+        let account = account(system, "a");
+        let poison = account.send(Command::Panic).await.expect("it is stored");
+        let dead = async || system.store().dead_letters(account.id(), None, 10).await.expect("it is there");
+        pass(system, Duration::from_secs(60)).await;
+        assert_eq!(dead().await.len(), 1);
+        system.store().revive(account.id(), poison).await.expect("it is there");
+        assert_eq!(dead().await.len(), 0);
+        pass(system, Duration::from_secs(60)).await;
+        // It is no better, and is given up once more.
+        assert_eq!(dead().await.len(), 1);
+    });
+    assert_eq!(world.account.runs.load(Ordering::Relaxed), 10, "five times each");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::run::Job;
 use super::{Activation, Incoming, Request};
 use crate::actor::Durable;
 use crate::error::NotApplied;
-use crate::id::Position;
+use crate::id::{MessageId, Position};
 use crate::ledger::Outcome;
 use crate::limits::{ATTEMPT_PAUSE_FIRST, ATTEMPT_PAUSE_MAX, INBOX_PAGE};
 use crate::model::{Model, read_command};
@@ -128,16 +128,17 @@ impl<M: Model> Activation<M> {
     }
 
     async fn take_letter(&mut self, letter: Letter) -> Result<(), ActorError> {
-        let now = self.shared.wall_time();
-        let kept = self.kept_mut()?;
         let (position, id) = (letter.position, letter.message.id);
-        if kept.keeper.ledger.knows(id) {
+        if self.has_handled(id).await? {
             // A caller sent the same, and was first.
+            let now = self.shared.wall_time();
+            let kept = self.kept_mut()?;
             let at = kept.keeper.ledger.time(now);
             kept.keeper.ledger.stage(Outcome::nothing(Cause::Duplicate(id), at))?;
             kept.mailing.read_to = position;
             return Ok(());
         }
+        let kept = self.kept_mut()?;
         if Order::of(&letter.message).is_some() {
             self.obey(&letter, true).await?;
             self.kept_mut()?.mailing.read_to = position;
@@ -181,6 +182,20 @@ impl<M: Model> Activation<M> {
         self.kept_mut()?.mailing.is_paused = true;
         self.myself.send_after(pause, Incoming(Request::MailAgain));
         Ok(())
+    }
+
+    /// Whether a letter's message was handled before. One that is remembered here and not in the store was given up, and put
+    /// back by somebody: it is as new.
+    async fn has_handled(&mut self, id: MessageId) -> Result<bool, ActorError> {
+        if !self.kept_mut()?.keeper.ledger.knows(id) {
+            return Ok(false);
+        }
+        self.settle().await?;
+        let is_stored = self.shared.store().reply(&self.target.id, id).await?.is_some();
+        if !is_stored {
+            self.kept_mut()?.keeper.ledger.revive(id);
+        }
+        Ok(is_stored)
     }
 
     async fn count_attempt(&mut self, letter: &Letter) -> Result<u32, ActorError> {
