@@ -250,13 +250,13 @@ impl Drop for Session {
 }
 
 /// What each connection is told first. A server that does not wait for its disk at a commit would break our word. Statements are
-/// planned once, and so not for tables as small as they were then: there is an index for each.
+/// planned once, and so not for tables as small as they were then: there is an index for each; and none of them is worth compiling.
 fn settings(schema: &str, answer_timeout: Duration) -> String {
     let statement_ms = (answer_timeout * 9 / 10).as_millis().max(1);
     format!(
         "SET search_path = \"{schema}\"; SET statement_timeout = {statement_ms}; SET lock_timeout = {statement_ms}; \
          SET idle_in_transaction_session_timeout = {idle_ms}; SET default_transaction_isolation = 'read committed'; \
-         SET plan_cache_mode = 'force_generic_plan'; SET enable_seqscan = off; SET client_min_messages = 'warning'; \
+         SET plan_cache_mode = 'force_generic_plan'; SET enable_seqscan = off; SET jit = off; SET client_min_messages = 'warning'; \
          SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
         idle_ms = answer_timeout.as_millis().max(1),
     )
