@@ -82,6 +82,10 @@ pub const ATTEMPTS_DEFAULT: u32 = 5;
 /// What is kept back of turns that are not stored yet is no larger, in bytes; then they are stored before the next.
 pub const STAGED_BYTES_MAX: usize = 1 << 20;
 
+/// A letter whose handling was begun so many times more than it may fail, while each time the process ended, is given up as
+/// what ends it.
+pub const DEATHS_MAX: u32 = 10;
+
 /// So many messages are read from an inbox at a time.
 pub const INBOX_PAGE: usize = 128;
 

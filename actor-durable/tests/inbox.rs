@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use actor_durable::store::{Body, Enqueued, Headers, Message};
+use actor_durable::store::{Body, Claim, ClaimMode, Enqueued, Headers, Message};
 use actor_durable::{DurableSystem, WallTime};
 
 use crate::stage::{Command, World, account, pass};
@@ -140,6 +140,35 @@ fn a_dead_letter_that_is_put_back_is_handled_again() {
         assert_eq!(dead().await.len(), 1);
     });
     assert_eq!(world.account.runs.load(Ordering::Relaxed), 10, "five times each");
+}
+
+#[test]
+fn a_death_is_counted_against_one_letter_of_those_in_hand() {
+    let mut world = World::new();
+    world.run_and_crash(async |system| {
+        for id in ["a", "b", "c"] {
+            account(system, id).send(Command::Hang).await.expect("it is stored");
+        }
+        settle(system).await;
+    });
+    for _ in 0..4 {
+        world.run_and_crash(async |system| settle(system).await);
+    }
+    let attempts = world.run_and_crash(async |system| {
+        let store = system.store();
+        let mut attempts = 0;
+        for id in ["a", "b", "c"] {
+            let target = account(system, id).target().clone();
+            let (owner, epoch_min) = (system.owner(), Default::default());
+            let claim = Claim { target, owner, epoch_min, mode: ClaimMode::Seize };
+            let head = store.acquire(claim).await.expect("it is seized");
+            let letters = store.inbox(&head.target.id, head.epoch, Default::default(), 10).await;
+            attempts += letters.expect("it is ours")[0].attempts;
+        }
+        attempts
+    });
+    // The first death came before anybody was careful; the last process counts too.
+    assert!((4..=5).contains(&attempts), "{attempts} for five deaths");
 }
 
 #[test]

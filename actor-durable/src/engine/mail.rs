@@ -13,7 +13,7 @@ use crate::actor::Durable;
 use crate::error::NotApplied;
 use crate::id::{MessageId, Position};
 use crate::ledger::Outcome;
-use crate::limits::{ATTEMPT_PAUSE_FIRST, ATTEMPT_PAUSE_MAX, INBOX_PAGE};
+use crate::limits::{ATTEMPT_PAUSE_FIRST, ATTEMPT_PAUSE_MAX, DEATHS_MAX, INBOX_PAGE};
 use crate::model::{Model, read_command};
 use crate::store::{Cause, DeadLetter, Letter, Source};
 use crate::supervise::Order;
@@ -138,16 +138,17 @@ impl<M: Model> Activation<M> {
             kept.mailing.read_to = position;
             return Ok(());
         }
-        let kept = self.kept_mut()?;
         if Order::of(&letter.message).is_some() {
             self.obey(&letter, true).await?;
             self.kept_mut()?.mailing.read_to = position;
             return Ok(());
         }
-        let mut counted = None;
-        if kept.mailing.is_careful || letter.attempts > 0 {
+        let (shared, mut permit, mut counted) = (self.shared.clone(), None, None);
+        if self.kept_mut()?.mailing.is_careful || letter.attempts > 0 {
+            // Until it is stored: of all letters here, one is counted against that is in hand when the process ends.
+            permit = Some(shared.careful().await);
             let attempts = self.count_attempt(&letter).await?;
-            if attempts > M::Actor::ATTEMPTS_MAX {
+            if attempts > M::Actor::ATTEMPTS_MAX + DEATHS_MAX {
                 return self.give_up(letter, attempts, "its handling has ended the process").await;
             }
             counted = Some(attempts);
@@ -164,12 +165,14 @@ impl<M: Model> Activation<M> {
         let kept = self.kept_mut()?;
         let Some(why) = why else {
             kept.mailing.read_to = position;
-            if std::mem::take(&mut kept.mailing.is_careful) {
+            kept.mailing.is_careful = false;
+            if permit.is_some() {
                 // Only what is stored has gone well.
                 self.settle().await?;
             }
             return Ok(());
         };
+        drop(permit);
         let attempts = match counted {
             Some(attempts) => attempts,
             None => self.count_attempt(&letter).await?,

@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     /// Activations that have ended, whose inbox may not be empty.
     again: Mutex<Vec<(Instant, Target)>>,
     pub(super) mail: Notify,
+    /// Whoever handles a letter that may end the process.
+    careful: tokio::sync::Mutex<()>,
 }
 
 /// A type of actors that the system knows, whatever it takes.
@@ -70,6 +72,7 @@ impl Shared {
             reminders: Notify::new(),
             again: Mutex::default(),
             mail: Notify::new(),
+            careful: tokio::sync::Mutex::new(()),
         }
     }
 
@@ -170,6 +173,11 @@ impl Shared {
         if let Some(registered) = self.types.get(to.actor_type.as_str()) {
             registered.tell(cell, news);
         }
+    }
+
+    /// Handling a letter that may end the process: one at a time.
+    pub(crate) async fn careful(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.careful.lock().await
     }
 
     /// A reminder was set.

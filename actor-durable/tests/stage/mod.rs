@@ -45,6 +45,8 @@ pub(crate) enum Command {
     /// Sets so many reminders.
     Remind(u32),
     Panic,
+    /// Never ends.
+    Hang,
     Passivate,
     End,
 }
@@ -116,6 +118,7 @@ impl DurableActor for Account {
                     turn.remind(&n.to_string(), WallTime::MAX, &Command::Get).expect("a good name");
                 }
             }
+            Command::Hang => std::future::pending().await,
             Command::Panic => panic!("so it was asked"),
             Command::Passivate => turn.passivate(),
             Command::End => turn.end(),
