@@ -23,6 +23,7 @@ mod system;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod turn;
+mod wrap;
 
 pub use self::redb::{RedbInspection, RedbOptions, RedbStore, StoreFault, StoreRule, Verified};
 pub use actor::{Decision, Durability, Durable, DurableActor, EventSourced, NoError};
@@ -34,3 +35,6 @@ pub use id::{
 pub use memory::MemoryStore;
 pub use system::{DurableAsk, DurableBuilder, DurableCall, DurableRef, DurableSystem, Outlet};
 pub use turn::{BadRequest, Turn};
+pub use wrap::{
+    ReplyTo, ServiceCalls, ServiceError, WrapActor, WrapError, WrapService, Wrapped, WrappedService,
+};

@@ -131,6 +131,13 @@ pub const ACTIVATIONS_MAX: usize = 4;
 /// An activation that has ended and could not give its actor back is followed by another one after so long, if there is mail.
 pub const REACTIVATION_PAUSE: Duration = Duration::from_secs(1);
 
+/// A wrapped service that is not ready for a request within this is made anew, and the request is not applied.
+pub const SERVICE_READY_MAX: Duration = Duration::from_secs(5);
+
+/// So many calls of a wrapped service may be under way by one [`ServiceCalls`](crate::ServiceCalls) and its clones, unless it is
+/// made otherwise.
+pub const SERVICE_CALLS_MAX: usize = 1_024;
+
 /// A durable supervisor has no more children.
 pub const SUPERVISED_MAX: usize = 1_000;
 

@@ -1,12 +1,14 @@
-//! The two kinds of durable actors as one: state that is kept whole, and events that come to a state. What differs between
-//! them is here, and nowhere else.
+//! The kinds of durable actors as one: state that is kept whole, and events that come to a state. What differs between them is
+//! here, and in [`wrap`](crate::wrap) for those that were written for something else.
 
 use std::future::Future;
 
 use actor_core::ActorError;
 
 use crate::actor::{Durable, DurableActor, EventSourced};
+use crate::engine::Bell;
 use crate::form::{BadForm, decode, encode_body};
+use crate::id::DurableId;
 use crate::store::Body;
 use crate::turn::Turn;
 
@@ -20,6 +22,23 @@ pub(crate) enum NotRun<E> {
     Refused(E),
     /// An event of its has no form.
     Unwritable(BadForm),
+    /// It could not be asked: what it is may be lost, and is to be made anew.
+    Broken(String),
+}
+
+/// Why an event that was stored has no effect again.
+#[derive(Debug)]
+pub(crate) enum NotReplayed {
+    /// It cannot be read.
+    Form(BadForm),
+    /// It has another effect than it had.
+    Otherwise(String),
+}
+
+impl From<BadForm> for NotReplayed {
+    fn from(form: BadForm) -> Self {
+        Self::Form(form)
+    }
 }
 
 /// How an actor's past is kept.
@@ -39,6 +58,18 @@ pub(crate) trait Model: Send + Sync + 'static {
 
     fn actor(&self) -> &Self::Actor;
 
+    /// Makes what is not kept, before anything else is done with a state that was read or created. By the bell the actor can
+    /// have a turn of its own.
+    fn recover(
+        &self,
+        id: &DurableId,
+        state: &mut State<Self>,
+        bell: &Bell<Self::Actor>,
+    ) -> impl Future<Output = Result<(), ActorError>> + Send {
+        let _ = bell;
+        self.actor().on_recover(id, state)
+    }
+
     /// The first turn; events are applied already.
     fn start(
         &self,
@@ -54,12 +85,34 @@ pub(crate) trait Model: Send + Sync + 'static {
         turn: Turn<'_, Self::Actor>,
     ) -> impl Future<Output = Ran<Self::Actor>> + Send;
 
+    /// A turn that the actor has rung for. Where it is refused, the state may have been changed.
+    fn run_own(
+        &self,
+        state: &mut State<Self>,
+        turn: Turn<'_, Self::Actor>,
+    ) -> impl Future<Output = Result<(), NotRun<Error<Self>>>> + Send {
+        let _ = (state, turn);
+        async { Ok(()) }
+    }
+
     /// What an event that was stored does.
-    fn replay(&self, state: &mut State<Self>, event: &Body) -> Result<(), BadForm>;
+    fn replay(
+        &self,
+        id: &DurableId,
+        state: &mut State<Self>,
+        event: &Body,
+    ) -> impl Future<Output = Result<(), NotReplayed>> + Send;
+
+    /// The activation ends in peace, and all of it is stored.
+    fn finish(&self, state: &mut State<Self>) -> impl Future<Output = ()> + Send {
+        let _ = state;
+        async {}
+    }
 }
 
 pub(crate) type State<M> = <<M as Model>::Actor as Durable>::State;
 pub(crate) type Command<M> = <<M as Model>::Actor as Durable>::Command;
+pub(crate) type Error<M> = <<M as Model>::Actor as Durable>::Error;
 
 /// See [`DurableActor`].
 #[derive(Debug)]
@@ -88,9 +141,8 @@ impl<A: DurableActor> Model for ByState<A> {
         Ok((reply, Vec::new()))
     }
 
-    fn replay(&self, _: &mut A::State, event: &Body) -> Result<(), BadForm> {
-        let why = "its type keeps no events".into();
-        Err(BadForm::Undecodable { what: "an event", version: event.version, why })
+    async fn replay(&self, _: &DurableId, _: &mut A::State, event: &Body) -> Result<(), NotReplayed> {
+        Err(no_events(event).into())
     }
 }
 
@@ -128,7 +180,7 @@ impl<A: EventSourced> Model for ByEvents<A> {
         Ok((decision.reply, bodies))
     }
 
-    fn replay(&self, state: &mut A::State, event: &Body) -> Result<(), BadForm> {
+    async fn replay(&self, _: &DurableId, state: &mut A::State, event: &Body) -> Result<(), NotReplayed> {
         let event = match event.version {
             version if version == A::EVENT_VERSION => decode("an event", version, &event.bytes)?,
             version => A::upcast_event(version, &event.bytes)?,
@@ -136,6 +188,12 @@ impl<A: EventSourced> Model for ByEvents<A> {
         self.0.apply(state, &event);
         Ok(())
     }
+}
+
+/// An event of a type that keeps none.
+pub(crate) fn no_events(event: &Body) -> BadForm {
+    let why = "its type keeps no events".into();
+    BadForm::Undecodable { what: "an event", version: event.version, why }
 }
 
 /// The state of a body.

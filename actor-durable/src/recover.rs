@@ -8,10 +8,11 @@
 use std::sync::Arc;
 
 use crate::actor::Durable;
+use crate::engine::Bell;
 use crate::error::ActivationError;
 use crate::id::{Sequence, WallTime};
 use crate::limits::JOURNAL_PAGE;
-use crate::model::{Keeps, Model, State, read_state};
+use crate::model::{Keeps, Model, NotReplayed, State, read_state};
 use crate::store::{Head, Recovery, Store};
 
 /// What a journal comes to.
@@ -29,6 +30,7 @@ pub(crate) async fn read_past<M: Model>(
     store: &Arc<dyn Store>,
     head: &Head,
     recovery: &Recovery,
+    bell: &Bell<M::Actor>,
 ) -> Result<Past<M>, ActivationError> {
     let id = &head.target.id;
     let mut past = match &recovery.snapshot {
@@ -69,15 +71,20 @@ pub(crate) async fn read_past<M: Model>(
                 return Err(ActivationError::Inconsistent(what));
             }
             for event in &entry.events {
-                model.replay(&mut past.state, event).map_err(|form| {
+                model.replay(id, &mut past.state, event).await.map_err(|why| {
                     let what = format!("an event of {} in entry {at}", head.target);
-                    ActivationError::Form { what, form }
+                    match why {
+                        NotReplayed::Form(form) => ActivationError::Form { what, form },
+                        NotReplayed::Otherwise(why) => {
+                            ActivationError::Inconsistent(format!("{what}: {why}"))
+                        }
+                    }
                 })?;
                 past.events_since += 1;
             }
         }
     }
-    let recovered = model.actor().on_recover(id, &mut past.state).await;
+    let recovered = model.recover(id, &mut past.state, bell).await;
     recovered.map_err(|error| ActivationError::Hook { hook: "on_recover", text: error.to_string() })?;
     Ok(past)
 }

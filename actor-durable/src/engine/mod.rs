@@ -13,6 +13,7 @@
 mod courier;
 mod keeper;
 mod mail;
+mod own;
 mod run;
 mod supervised;
 
@@ -36,6 +37,7 @@ use crate::turn::{About, Asked, Moment, Turn};
 
 pub(crate) use self::courier::Sender;
 pub(crate) use self::mail::MailFlag;
+pub(crate) use self::own::Bell;
 
 /// The answer to a caller.
 pub(crate) type Answer<A> = Result<<A as Durable>::Reply, AskError<<A as Durable>::Error>>;
@@ -48,6 +50,8 @@ pub(crate) enum Request<A: Durable> {
     Ask { id: MessageId, command: A::Command, port: ReplyPort<Answer<A>> },
     /// A timer's command, and the life of the actor that it belongs to.
     Timer { body: Body, life: u64 },
+    /// The actor wants a turn of its own, and to know that it was.
+    Own { done: ReplyPort<()> },
     /// There may be letters in the inbox.
     Mail,
     /// The letter that failed may be tried again.
@@ -170,7 +174,8 @@ impl<M: Model> Activation<M> {
     ) -> Result<Self, ActivationError> {
         let id = &place.target.id;
         let mut state = model.actor().create(id);
-        let recovered = model.actor().on_recover(id, &mut state).await;
+        let bell = Bell::new(&myself, &place.shared);
+        let recovered = model.recover(id, &mut state, &bell).await;
         recovered.map_err(|error| hook_failed("on_recover", &error))?;
         let mut activation = Self::new(model, myself, place, state);
         activation.start_volatile().await?;
@@ -202,7 +207,8 @@ impl<M: Model> Activation<M> {
             let last_at = supervised::last_at(&**store, &head).await?;
             Past { state: model.actor().create(&head.target.id), last_at, events_since: 0 }
         } else {
-            read_past(&*model, store, &head, &recovery).await?
+            let bell = Bell::new(&myself, &place.shared);
+            read_past(&*model, store, &head, &recovery, &bell).await?
         };
         let outbox = std::mem::take(&mut recovery.outbox);
         let mut ledger = Ledger::new(head, &recovery, M::Actor::REMEMBERED, M::Actor::JOURNAL_KEPT);
@@ -300,6 +306,7 @@ impl<M: Model> Activation<M> {
             // A timer of another life is over with it.
             Request::Timer { life, .. } if life != self.life() => {}
             Request::Timer { body, .. } => self.run_timer(&body).await?,
+            Request::Own { done } => self.run_own(done).await?,
             Request::Mail => {}
             Request::MailAgain => self.resume_mail().await?,
             Request::Flush => self.flush().await?,
@@ -389,6 +396,7 @@ impl<M: Model> Activation<M> {
     async fn finish(&mut self) -> Result<(), ActorError> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
         kept.keeper.settle().await?;
+        self.model.finish(&mut self.state).await;
         // So that whoever wants it need not wait for the end of a lease.
         kept.keeper.release().await?;
         self.place.fate = Fate::GivenBack;

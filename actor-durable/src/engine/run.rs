@@ -9,6 +9,8 @@ use actor_core::{ActorError, ReplyPort};
 use futures_util::FutureExt;
 use futures_util::future::{join, poll_fn};
 
+use super::keeper::Keeper;
+use super::own::Bell;
 use super::supervised::hand_over;
 use super::{Activation, Answer, Request, not_applied};
 use crate::actor::{Durability, Durable};
@@ -18,12 +20,15 @@ use crate::id::{MessageId, Position};
 use crate::ledger::{Judgement, Outcome};
 use crate::model::{Command, Keeps, Model, NotRun, State, read_command, read_state};
 use crate::recover::read_past;
-use crate::store::{Body, Cause, Message, Refusal, Source};
+use crate::store::{Body, Cause, Message, Refusal, Source, StoreError};
 use crate::supervise::Failure;
 use crate::turn::{About, Asked, Moment, Turn};
 
 /// The reply or refusal of a turn that is staged, or why it is not.
 pub(super) type Executed<A> = Result<Result<<A as Durable>::Reply, <A as Durable>::Error>, NotApplied>;
+
+/// What a panic carries.
+pub(super) type Payload = Box<dyn std::any::Any + Send>;
 
 /// What is run.
 pub(super) struct Job<'a, A: Durable> {
@@ -132,32 +137,10 @@ impl<M: Model> Activation<M> {
         let clock = shared.wall_time();
         let at = kept.keeper.ledger.time(clock);
         let about = About { actor: target, at: Moment::Entered { at, clock }, id: Some(id), message };
-        let ran = {
-            let turn = Turn::new(&about, &mut asked);
-            let mut run = pin!(AssertUnwindSafe(model.run(command, state, turn)).catch_unwind());
-            match first_poll(run.as_mut()).await {
-                Poll::Ready(ran) => ran,
-                // What was done before need not wait for it.
-                Poll::Pending if M::Actor::DURABILITY == Durability::WriteThrough => {
-                    let (settled, ran) = join(kept.keeper.settle(), run).await;
-                    settled?;
-                    ran
-                }
-                Poll::Pending => run.await,
-            }
-        };
-        let ran = match ran {
+        let run = model.run(command, state, Turn::new(&about, &mut asked));
+        let ran = match contained(&mut kept.keeper, run).await? {
             Ok(ran) => ran,
-            Err(payload) => {
-                let text = text_of(&*payload);
-                drop(payload);
-                if self.is_supervised() {
-                    self.fail(Failure::Panicked(text.clone())).await?;
-                } else {
-                    self.rebuild().await?;
-                }
-                return Ok(Err(NotApplied::Panicked(text)));
-            }
+            Err(payload) => return self.has_panicked(payload).await.map(Err),
         };
         let (result, events) = match ran {
             Ok((reply, events)) => (Ok(reply), events),
@@ -167,6 +150,10 @@ impl<M: Model> Activation<M> {
                 (Err(error), Vec::new())
             }
             Err(NotRun::Unwritable(form)) => return Ok(Err(form.into())),
+            Err(NotRun::Broken(text)) => {
+                self.rebuild().await?;
+                return Ok(Err(NotApplied::NotReady(text)));
+            }
         };
         if is_query && events.is_empty() && asked.is_nothing() {
             self.is_still_ours().await?;
@@ -174,7 +161,11 @@ impl<M: Model> Activation<M> {
         }
         let mut outcome = Outcome::nothing(Cause::Message(id), at);
         outcome.source = Some(source);
-        let staged = self.stage(outcome, result.as_ref(), events, asked);
+        let reply = encode("a reply", &result.as_ref()).map_err(NotApplied::Form);
+        let staged = reply.and_then(|reply| {
+            outcome.reply = Some(reply);
+            self.stage(outcome, result.is_ok(), events, asked)
+        });
         match staged {
             Ok(()) => Ok(Ok(result)),
             Err(why) => {
@@ -196,23 +187,23 @@ impl<M: Model> Activation<M> {
         Ok(())
     }
 
-    fn stage(
+    /// What a turn gave is to be stored.
+    pub(super) fn stage(
         &mut self,
         mut outcome: Outcome,
-        result: Result<&<M::Actor as Durable>::Reply, &<M::Actor as Durable>::Error>,
+        is_accepted: bool,
         events: Vec<Body>,
         mut asked: Asked,
     ) -> Result<(), NotApplied> {
         let Self { state, written, kept: Some(kept), .. } = self else { return Ok(()) };
         let (timers, passivates) = (std::mem::take(&mut asked.timers), asked.passivates);
         let reminds = !asked.reminders.is_empty();
-        outcome.reply = Some(encode("a reply", &result)?);
         let count = events.len() as u64;
         outcome.has_changed = count > 0;
         let next = hand_over(kept, &self.target.id, &mut asked, outcome.at)?;
         let ledger = &mut kept.keeper.ledger;
         (outcome.events, outcome.asked) = (events, asked);
-        if M::KEEPS == Keeps::State && result.is_ok() {
+        if M::KEEPS == Keeps::State && is_accepted {
             let is_checkpoint = ledger.is_checkpoint_due();
             if is_checkpoint {
                 self.model.actor().on_checkpoint(&self.target.id, state);
@@ -234,26 +225,44 @@ impl<M: Model> Activation<M> {
         Ok(())
     }
 
+    /// The handler panicked: the state is as before, or whoever supervises the actor is told.
+    pub(super) async fn has_panicked(&mut self, payload: Payload) -> Result<NotApplied, ActorError> {
+        let text = text_of(&*payload);
+        drop(payload);
+        if self.is_supervised() {
+            self.fail(Failure::Panicked(text.clone())).await?;
+        } else {
+            self.rebuild().await?;
+        }
+        Ok(NotApplied::Panicked(text))
+    }
+
     /// The handler refused: a state that is kept whole is as it was last written.
-    async fn take_back_state(&mut self) -> Result<(), ActorError> {
+    pub(super) async fn take_back_state(&mut self) -> Result<(), ActorError> {
         if M::KEEPS != Keeps::State || write_state::<M>(&self.state).is_ok_and(|body| body == self.written) {
             return Ok(());
         }
+        self.read_back().await
+    }
+
+    /// The state is made anew of how it was last written.
+    async fn read_back(&mut self) -> Result<(), ActorError> {
         self.state = read_state::<M::Actor>(&self.written)?;
-        self.model.actor().on_recover(&self.target.id, &mut self.state).await
+        let bell = Bell::new(&self.myself, &self.shared);
+        self.model.recover(&self.target.id, &mut self.state, &bell).await
     }
 
     /// The state may be anything: it is made anew of what is staged and stored.
-    async fn rebuild(&mut self) -> Result<(), ActorError> {
+    pub(super) async fn rebuild(&mut self) -> Result<(), ActorError> {
         if M::KEEPS == Keeps::State {
-            self.state = read_state::<M::Actor>(&self.written)?;
-            return self.model.actor().on_recover(&self.target.id, &mut self.state).await;
+            return self.read_back().await;
         }
+        let bell = Bell::new(&self.myself, &self.shared);
         let Some(kept) = &mut self.kept else { return Ok(()) };
         kept.keeper.settle().await?;
         let (head, store) = (kept.keeper.ledger.head(), self.shared.store());
         let recovery = store.load(&head.target.id, head.epoch).await?;
-        let past = read_past(&*self.model, store, head, &recovery).await?;
+        let past = read_past(&*self.model, store, head, &recovery, &bell).await?;
         kept.events_since = past.events_since;
         self.state = past.state;
         Ok(())
@@ -275,6 +284,7 @@ impl<M: Model> Activation<M> {
                     Ok((reply, _)) => Ok(reply),
                     Err(NotRun::Refused(error)) => Err(AskError::Refused(error)),
                     Err(NotRun::Unwritable(form)) => Err(AskError::NotApplied(form.into())),
+                    Err(NotRun::Broken(text)) => Err(AskError::NotApplied(NotApplied::NotReady(text))),
                 };
                 drop(port.send(answer));
                 self.follow_volatile(asked);
@@ -293,7 +303,11 @@ impl<M: Model> Activation<M> {
                 self.follow_volatile(asked);
             }
             Request::Idle => self.end_if_idle(),
-            Request::Mail | Request::MailAgain | Request::Flush | Request::Delivered => {}
+            Request::Own { .. }
+            | Request::Mail
+            | Request::MailAgain
+            | Request::Flush
+            | Request::Delivered => {}
         }
         Ok(())
     }
@@ -309,6 +323,23 @@ impl<M: Model> Activation<M> {
         if asked.ends || asked.passivates {
             self.passivate();
         }
+    }
+}
+
+/// What a handler gives, or what it panicked with. If it waits, what was done before it need not, and is stored meanwhile.
+pub(super) async fn contained<A: Durable, T>(
+    keeper: &mut Keeper<A>,
+    run: impl Future<Output = T>,
+) -> Result<Result<T, Payload>, StoreError> {
+    let mut run = pin!(AssertUnwindSafe(run).catch_unwind());
+    match first_poll(run.as_mut()).await {
+        Poll::Ready(ran) => Ok(ran),
+        Poll::Pending if A::DURABILITY == Durability::WriteThrough => {
+            let (settled, ran) = join(keeper.settle(), run).await;
+            settled?;
+            Ok(ran)
+        }
+        Poll::Pending => Ok(run.await),
     }
 }
 

@@ -13,7 +13,7 @@ use std::panic::AssertUnwindSafe;
 use actor_core::ActorError;
 use futures_util::FutureExt;
 
-use super::{Activation, Incoming, Kept, Request, not_applied, run};
+use super::{Activation, Bell, Incoming, Kept, Request, not_applied, run};
 use crate::actor::Durable;
 use crate::error::{ActivationError, NotApplied};
 use crate::form::BadForm;
@@ -121,7 +121,7 @@ impl<M: Model> Activation<M> {
         match request {
             Request::Ask { port, .. } => not_applied::<M::Actor>(port, NotApplied::Suspended),
             // It was of a life that is over.
-            Request::Timer { .. } | Request::Mail => {}
+            Request::Timer { .. } | Request::Own { .. } | Request::Mail => {}
             Request::MailAgain => self.kept_mut()?.mailing.resume(),
             Request::Flush => self.flush().await?,
             Request::Delivered => self.kept_mut()?.keeper.mark_delivered().await?,
@@ -277,10 +277,11 @@ impl<M: Model> Activation<M> {
     }
 
     async fn try_revive(&mut self, has_started: bool) -> Result<(), ActivationError> {
+        let bell = Bell::new(&self.myself, &self.shared);
         let Some(kept) = &mut self.kept else { return Ok(()) };
         let (head, store) = (kept.keeper.ledger.head(), self.shared.store());
         let recovery = store.load(&head.target.id, head.epoch).await?;
-        let past = read_past(&*self.model, store, head, &recovery).await?;
+        let past = read_past(&*self.model, store, head, &recovery, &bell).await?;
         kept.events_since = past.events_since;
         self.state = past.state;
         if let (Keeps::State, Some(snapshot)) = (M::KEEPS, recovery.snapshot) {

@@ -68,3 +68,15 @@ mod without_faults {
 mod turns {
     crate::turn_suite!(super::Memory::new());
 }
+
+mod turns_of_events {
+    crate::turn_suite!(super::Memory::new(), Events);
+}
+
+mod turns_of_a_wrapped_actor {
+    crate::turn_suite!(super::Memory::new(), Wrapped);
+}
+
+mod turns_of_a_wrapped_service {
+    crate::turn_suite!(super::Memory::new(), Service);
+}

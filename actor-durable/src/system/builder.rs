@@ -18,6 +18,7 @@ use crate::id::{DurableId, Name, Target};
 use crate::limits::{LEASE_DEFAULT, LOOK_INTERVAL_DEFAULT};
 use crate::model::{ByEvents, ByState, Model};
 use crate::store::{Outgoing, Store};
+use crate::wrap::{ByRequests, ByWrapping, WrapActor, WrapService};
 
 /// Where messages go that leave the world of actors.
 #[async_trait]
@@ -59,6 +60,18 @@ impl DurableBuilder {
     /// Has the system know a type of actors whose events are kept. The value serves all of them.
     pub fn register_event_sourced<A: EventSourced>(self, actor: A) -> Self {
         self.add(ByEvents(actor))
+    }
+
+    /// Has the system know a type of plain actors, made durable. The value serves all of them, and each is called as
+    /// [`Wrapped`](crate::Wrapped) of its type.
+    pub fn wrap<A: WrapActor>(self, actor: A) -> Self {
+        self.add(ByWrapping::new(actor))
+    }
+
+    /// Has the system know a kind of services, made durable. The value makes all of them; see
+    /// [`ServiceCalls`](crate::ServiceCalls).
+    pub fn wrap_service<W: WrapService>(self, kind: W) -> Self {
+        self.add(ByRequests::new(kind))
     }
 
     fn add<M: Model>(mut self, model: M) -> Self {

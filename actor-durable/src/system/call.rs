@@ -108,6 +108,11 @@ impl<A: Durable> DurableRef<A> {
         })
     }
 
+    /// Whether no command is taken any more.
+    pub(crate) fn is_shut_down(&self) -> bool {
+        self.shared.is_closed()
+    }
+
     pub(super) fn executor(&self) -> &Executor {
         self.shared.executor()
     }

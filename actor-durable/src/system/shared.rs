@@ -220,6 +220,11 @@ impl Shared {
         self.executor().now() < until
     }
 
+    /// Whether no activation begins any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Relaxed)
+    }
+
     /// No activation begins any more.
     pub(super) fn close(&self) {
         self.is_closed.store(true, Ordering::Relaxed);

@@ -2,25 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::actors::{Sink, Teller, TellerCommand, Vault, VaultCommand, VaultEvent};
+use super::actors::{Sink, Vault, VaultCommand, VaultEvent};
 use super::run::Acknowledged;
-use crate::store::Store;
+use super::teller::{Answer, Teller, TellerCommand};
+use crate::store::{Body, Store};
 use crate::{DurableId, DurableSystem, Epoch, MessageId, Sequence};
 
 const PAGE: usize = 1_000;
 
 /// Whether all has come where it goes: letters, effects, the reminder.
-pub(super) async fn is_quiet(system: &DurableSystem, sink: &Sink, payments: u32) -> bool {
+pub(super) async fn is_quiet<T: Teller>(system: &DurableSystem, sink: &Sink, payments: u32) -> bool {
     let store = system.store();
     let mut quiet = true;
     for id in ["teller", "vault"] {
         let head = store.head(&id_of(id)).await;
         quiet &= matches!(head, Ok(Some(head)) if head.waiting == 0);
     }
-    let reminded = match look_at_teller(system).await {
-        Ok((reminded, _)) => reminded,
-        Err(_) => 0,
-    };
+    let reminded = look_at_teller::<T>(system).await.map_or(0, |answer| answer.count);
     let arrived = sink.keys().len();
     let credited = look_at_vault(system).await.unwrap_or_default();
     let all = |text: &str| text.matches(|c: char| c.is_ascii_digit()).count() == (payments + 2) as usize;
@@ -28,7 +26,7 @@ pub(super) async fn is_quiet(system: &DurableSystem, sink: &Sink, payments: u32)
 }
 
 /// Says what does not hold.
-pub(super) async fn judge(
+pub(super) async fn judge<T: Teller>(
     system: &DurableSystem,
     acknowledged: &[Acknowledged],
     sink: &Sink,
@@ -39,29 +37,32 @@ pub(super) async fn judge(
     }
     let expected = format!("{expected:?}");
     // I1, I2, I6: each once, in its sender's order.
-    let (reminded, teller) = look_at_teller(system).await?;
-    same("the teller's payments", &teller, &expected)?;
+    let Answer { count: reminded, payments } = look_at_teller::<T>(system).await?;
+    same("the teller's payments", &payments, &expected)?;
     let vault = look_at_vault(system).await?;
     same("the vault's payments", &vault, &expected)?;
     same("how often the reminder came", &reminded.to_string(), "1")?;
     // I3, I4.
-    check_journal(&**system.store(), "teller").await?;
-    let credited = check_journal(&**system.store(), "vault").await?;
+    if let Some(paid) = check_journal(&**system.store(), "teller", T::payment).await? {
+        same("what the teller's journal comes to", &paid, &expected)?;
+    }
+    let credited = check_journal(&**system.store(), "vault", credited).await?.unwrap_or_default();
     same("what the vault's journal comes to", &credited, &expected)?;
     // I5.
     let ids: BTreeSet<MessageId> = acknowledged.iter().map(|payment| payment.id).collect();
     same("the keys at the sink", &format!("{:?}", sink.keys()), &format!("{ids:?}"))?;
     // I7.
-    check_replies(system, acknowledged).await
+    check_replies::<T>(system, acknowledged).await
 }
 
 fn same(what: &str, found: &str, expected: &str) -> Result<(), String> {
     if found == expected { Ok(()) } else { Err(format!("{what}: {found}, not {expected}")) }
 }
 
-async fn look_at_teller(system: &DurableSystem) -> Result<(u32, String), String> {
-    let teller = system.actor::<Teller>("teller").expect("a good id");
-    teller.call(TellerCommand::Look).await.map_err(|error| format!("the teller: {error}"))
+async fn look_at_teller<T: Teller>(system: &DurableSystem) -> Result<Answer, String> {
+    let teller = system.actor::<T>("teller").expect("a good id");
+    let reply = teller.call(TellerCommand::Look).await.map_err(|error| format!("the teller: {error}"))?;
+    T::answer(reply)
 }
 
 async fn look_at_vault(system: &DurableSystem) -> Result<String, String> {
@@ -69,8 +70,19 @@ async fn look_at_vault(system: &DurableSystem) -> Result<String, String> {
     vault.call(VaultCommand::Look).await.map_err(|error| format!("the vault: {error}"))
 }
 
-/// The journal has no gap, its times do not go back, and each message is in it once. What its events come to.
-async fn check_journal(store: &dyn Store, id: &str) -> Result<String, String> {
+/// The payment that an event of the vault is of.
+fn credited(event: &Body) -> Result<Option<(u32, u32)>, String> {
+    let event = crate::decode("an event", event.version, &event.bytes).map_err(|error| error.to_string())?;
+    let VaultEvent::Credited { sender, number } = event;
+    Ok(Some((sender, number)))
+}
+
+/// The journal has no gap, its times do not go back, and each message is in it once. What its events come to, if it has any.
+async fn check_journal(
+    store: &dyn Store,
+    id: &str,
+    payment: impl Fn(&Body) -> Result<Option<(u32, u32)>, String>,
+) -> Result<Option<String>, String> {
     let head = store.head(&id_of(id)).await.map_err(|error| error.to_string())?.ok_or("there is no head")?;
     if head.epoch == Epoch::ZERO {
         return Err(format!("{id} is in no epoch"));
@@ -86,7 +98,7 @@ async fn check_journal(store: &dyn Store, id: &str) -> Result<String, String> {
         return Err(format!("the journal of {id} goes back in time"));
     }
     let mut seen = BTreeSet::new();
-    let mut payments: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    let (mut has_events, mut payments) = (false, BTreeMap::<u32, Vec<u32>>::new());
     for entry in &entries {
         if let crate::store::Cause::Message(message) = entry.cause
             && !seen.insert(message)
@@ -94,22 +106,25 @@ async fn check_journal(store: &dyn Store, id: &str) -> Result<String, String> {
             return Err(format!("{message} is in the journal of {id} twice"));
         }
         for event in &entry.events {
-            let event =
-                crate::decode("an event", event.version, &event.bytes).map_err(|error| error.to_string())?;
-            let VaultEvent::Credited { sender, number } = event;
-            payments.entry(sender).or_default().push(number);
+            has_events = true;
+            if let Some((sender, number)) = payment(event)? {
+                payments.entry(sender).or_default().push(number);
+            }
         }
     }
-    Ok(format!("{payments:?}"))
+    Ok(has_events.then(|| format!("{payments:?}")))
 }
 
-async fn check_replies(system: &DurableSystem, acknowledged: &[Acknowledged]) -> Result<(), String> {
-    let teller = system.actor::<Teller>("teller").expect("a good id");
+async fn check_replies<T: Teller>(
+    system: &DurableSystem,
+    acknowledged: &[Acknowledged],
+) -> Result<(), String> {
+    let teller = system.actor::<T>("teller").expect("a good id");
     for Acknowledged { id, sender, number, reply } in acknowledged {
         let command = || TellerCommand::Pay { sender: *sender, number: *number };
         let [one, other] = [teller.call(command()).id(*id).await, teller.call(command()).id(*id).await]
-            .map(|reply| reply.map(|(count, _)| count).map_err(|error| error.to_string()));
-        if one != other || one.is_err() || reply.is_some_and(|reply| one != Ok(reply)) {
+            .map(|reply| reply.map_err(|error| error.to_string()).and_then(T::answer));
+        if one != other || one.is_err() || reply.as_ref().is_some_and(|reply| one != *reply) {
             return Err(format!("{id} was answered {reply:?}, then {one:?}, then {other:?}"));
         }
     }

@@ -18,20 +18,24 @@
 //! to; I4 the journal has no gap and its times do not go back; I5 each effect happens, and once for a sink that knows keys; I6
 //! one sender's messages are applied in order; I7 the same id has the same reply.
 //!
-//! Mounted as the suite of stores is: `actor_durable::turn_suite!(MyPlace::new())`.
+//! Mounted as the suite of stores is: `actor_durable::turn_suite!(MyPlace::new())`. The actor that is cut off there keeps its state
+//! whole; in another [`Form`] with `turn_suite!(MyPlace::new(), Events)`.
 #![allow(clippy::missing_panics_doc, reason = "a suite speaks by panicking")]
 
 mod actors;
 mod judge;
 mod run;
+mod teller;
 
 use std::time::Duration;
 
 use actor_core::Executor;
 
-pub use self::run::Trial;
+use self::run::Trial;
+use self::teller::{EventTeller, PlainTeller, StateTeller, Teller, TellerServices};
 use super::store_suite::Place;
 use super::{Fault, FaultMode, Operation};
+use crate::{Wrapped, WrappedService};
 
 /// How long one run may take before it counts as hung.
 pub const RUN_DEADLINE: Duration = Duration::from_secs(60);
@@ -39,25 +43,42 @@ pub const RUN_DEADLINE: Duration = Duration::from_secs(60);
 /// Stands for the handler, which is no operation of a store: the process ends in it.
 pub const HANDLER: Operation = Operation::Actors;
 
-/// Generates one `#[tokio::test]` for each operation. The expression makes a place, of which each run has its own.
+/// In which form the actor is written that is cut off.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// A [`DurableActor`](crate::DurableActor).
+    State,
+    /// An [`EventSourced`](crate::EventSourced) actor.
+    Events,
+    /// A plain actor, by [`WrapActor`](crate::WrapActor).
+    Wrapped,
+    /// A `tower` service, by [`WrapService`](crate::WrapService).
+    Service,
+}
+
+/// Generates one `#[tokio::test]` for each operation. The expression makes a place, of which each run has its own; behind it may
+/// stand a [`Form`](crate::testing::turn_suite::Form), without which it is `State`.
 #[macro_export]
 macro_rules! turn_suite {
     ($place:expr) => {
-        $crate::turn_suite! { @ops $place;
+        $crate::turn_suite!($place, State);
+    };
+    ($place:expr, $form:ident) => {
+        $crate::turn_suite! { @ops $place, $form;
             enqueue: Enqueue, renew: Renew, acquire: Acquire, load: Load, entries: Entries, inbox: Inbox,
             handler: Actors, commit_turn: CommitTurn, save_snapshot: SaveSnapshot, transfer: Transfer,
             mark_delivered: MarkDelivered, release: Release, begin_attempt: BeginAttempt, fire: Fire, due: Due,
             waiting: Waiting, reply: Reply,
         }
     };
-    (@ops $place:expr; $($name:ident: $op:ident),* $(,)?) => {
+    (@ops $place:expr, $form:ident; $($name:ident: $op:ident),* $(,)?) => {
         $(
             #[tokio::test]
             async fn $name() {
                 use $crate::testing::{Operation, turn_suite as suite};
                 let mut struck = 0;
                 for fault in suite::faults(Operation::$op) {
-                    struck += u32::from(suite::try_fault(&$place, fault).await);
+                    struck += u32::from(suite::try_fault(&$place, suite::Form::$form, fault).await);
                 }
                 assert!(struck > 0, "no fault struck");
             }
@@ -74,8 +95,17 @@ pub fn faults(operation: Operation) -> Vec<Fault> {
 }
 
 /// One run with one fault: it says which if anything does not hold, and returns whether the fault struck.
-pub async fn try_fault(place: &impl Place, fault: Fault) -> bool {
-    let trial = Trial::new(fault);
+pub async fn try_fault(place: &impl Place, form: Form, fault: Fault) -> bool {
+    match form {
+        Form::State => try_with::<StateTeller>(place, fault).await,
+        Form::Events => try_with::<EventTeller>(place, fault).await,
+        Form::Wrapped => try_with::<Wrapped<PlainTeller>>(place, fault).await,
+        Form::Service => try_with::<WrappedService<TellerServices>>(place, fault).await,
+    }
+}
+
+async fn try_with<T: Teller>(place: &impl Place, fault: Fault) -> bool {
+    let trial = Trial::<T>::new(fault);
     let run = Executor::tokio().timeout(RUN_DEADLINE, trial.run(place)).await;
     match run {
         Ok(Ok(has_struck)) => has_struck,

@@ -2,6 +2,7 @@
 //! acknowledged. Then the judge looks.
 
 use std::future::pending;
+use std::marker::PhantomData;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +11,8 @@ use std::time::Duration;
 use actor_core::ActorSystem;
 use futures_util::future::{Either, join, select};
 
-use super::actors::{Sink, Teller, TellerCommand, Trap, Vault};
+use super::actors::{Sink, Vault};
+use super::teller::{Answer, Teller, TellerCommand, Trap};
 use super::{Fault, FaultMode, HANDLER, Operation, judge};
 use crate::store::{Headers, Store};
 use crate::testing::FaultStore;
@@ -31,9 +33,9 @@ const PAUSE: Duration = Duration::from_millis(30);
 /// How often a sender that was told nothing good tries again.
 const RETRY_PAUSE: Duration = Duration::from_millis(2);
 
-/// One run with one fault.
+/// One run with one fault, of a teller in one form.
 #[derive(Debug)]
-pub struct Trial {
+pub(super) struct Trial<T> {
     /// Each is of one process after the other.
     faults: Vec<Fault>,
     /// Whether the last of them struck.
@@ -41,6 +43,7 @@ pub struct Trial {
     sink: Sink,
     /// What each sender has left to do: the first one's payments are calls, the second one's go to the inbox.
     senders: [Mutex<Sender>; 2],
+    teller: PhantomData<fn() -> T>,
 }
 
 #[derive(Debug, Default)]
@@ -58,13 +61,13 @@ pub(super) struct Acknowledged {
     pub(super) sender: u32,
     pub(super) number: u32,
     /// If somebody waited for it.
-    pub(super) reply: Option<u32>,
+    pub(super) reply: Option<Result<Answer, String>>,
 }
 
-impl Trial {
+impl<T: Teller> Trial<T> {
     /// A run in which the store fails so: the first process's, or the second's after the first has crashed, where only a
     /// recovery comes to that point.
-    pub fn new(fault: Fault) -> Self {
+    pub(super) fn new(fault: Fault) -> Self {
         // The second commit is of the first payment: its sender asks again.
         let crash = Fault { operation: Operation::CommitTurn, visit: 2, mode: FaultMode::CrashAfter };
         let faults = match fault.operation {
@@ -78,6 +81,7 @@ impl Trial {
             has_struck: AtomicBool::new(false),
             sink: Sink::default(),
             senders: Default::default(),
+            teller: PhantomData,
         }
     }
 
@@ -86,7 +90,7 @@ impl Trial {
     /// # Errors
     ///
     /// What does not hold.
-    pub async fn run(&self, place: &impl Place) -> Result<bool, String> {
+    pub(super) async fn run(&self, place: &impl Place) -> Result<bool, String> {
         // Processes follow each other until all is acknowledged and nothing is under way.
         let mut faults = self.faults.iter().copied();
         loop {
@@ -102,7 +106,7 @@ impl Trial {
         // Once more from what is stored alone.
         let store = FaultStore::new(place.open().await, None);
         let system = self.start(&store, None).await?;
-        let judged = judge::judge(&system, &self.acknowledged(), &self.sink).await;
+        let judged = judge::judge::<T>(&system, &self.acknowledged(), &self.sink).await;
         system.shutdown(LEASE).await.map_err(|error| format!("shutdown: {error}"))?;
         judged.map(|()| self.has_struck.load(Ordering::Relaxed))
     }
@@ -112,8 +116,7 @@ impl Trial {
         let trap = in_handler.map(|fault| Arc::new(Trap::new(store.clone(), fault.visit)));
         loop {
             let store: Arc<dyn Store> = Arc::new(store.clone());
-            let started = DurableSystem::builder(&ActorSystem::new(), store)
-                .register(Teller { trap: trap.clone() })
+            let started = T::register(DurableSystem::builder(&ActorSystem::new(), store), trap.clone())
                 .register_event_sourced(Vault)
                 .outlet("sink", self.sink.clone())
                 .lease(LEASE)
@@ -173,7 +176,7 @@ impl Trial {
 
     /// One sender pays until each payment is acknowledged, each with one id however often it is asked for.
     async fn send(&self, system: &DurableSystem, which: usize) {
-        let teller: DurableRef<Teller> = system.actor("teller").expect("a good id");
+        let teller: DurableRef<T> = system.actor("teller").expect("a good id");
         loop {
             let (id, number) = {
                 let mut sender = self.sender(which);
@@ -185,7 +188,7 @@ impl Trial {
             let sender = u32::try_from(which).expect("there are two");
             let command = TellerCommand::Pay { sender, number };
             let reply = match which {
-                0 => teller.call(command).id(id).await.map(|(count, _)| Some(count)),
+                0 => teller.call(command).id(id).await.map(|reply| Some(T::answer(reply))),
                 _ => teller.send_with(id, Headers::new(), &command).await.map(|_| None),
             };
             if let Ok(reply) = reply {
@@ -209,7 +212,7 @@ impl Trial {
 
     /// Waits until nothing is under way.
     async fn settle(&self, system: &DurableSystem) {
-        while !judge::is_quiet(system, &self.sink, 2 * PAYMENTS).await {
+        while !judge::is_quiet::<T>(system, &self.sink, 2 * PAYMENTS).await {
             // sleep: there is no event that says so
             tokio::time::sleep(RETRY_PAUSE).await;
         }

@@ -1,0 +1,91 @@
+//! Turns that nobody else has asked for: an actor that was not written to be durable is told things by other ways than its
+//! commands, such as its timers, and [rings](Bell::ring) for a turn.
+
+use std::sync::Arc;
+
+use actor_core::{ActorError, ActorRef, ActorSystem, ReplyPort};
+
+use super::run::{contained, write_state};
+use super::{Activation, Incoming, Request};
+use crate::actor::Durable;
+use crate::ledger::Outcome;
+use crate::model::{Model, NotRun};
+use crate::store::Cause;
+use crate::system::Shared;
+use crate::turn::{About, Asked, Moment, Turn};
+
+/// What an activation's turns are rung for by.
+pub(crate) struct Bell<A: Durable> {
+    activation: ActorRef<Incoming<A>>,
+    shared: Arc<Shared>,
+}
+
+impl<A: Durable> Bell<A> {
+    pub(super) fn new(activation: &ActorRef<Incoming<A>>, shared: &Arc<Shared>) -> Self {
+        Self { activation: activation.clone(), shared: shared.clone() }
+    }
+
+    /// Has the actor have a turn, behind what it has accepted, and waits for that. Whether it had one.
+    pub(crate) async fn ring(&self) -> bool {
+        self.activation.call(|done| Incoming(Request::Own { done })).await.is_ok()
+    }
+
+    /// Ends the activation once it has handled what it has accepted.
+    pub(crate) fn passivate(&self) {
+        self.activation.drain();
+    }
+
+    pub(crate) fn system(&self) -> &ActorSystem {
+        self.shared.system()
+    }
+}
+
+impl<A: Durable> Clone for Bell<A> {
+    fn clone(&self) -> Self {
+        Self { activation: self.activation.clone(), shared: self.shared.clone() }
+    }
+}
+
+impl<M: Model> Activation<M> {
+    /// A turn that the actor has rung for. Nobody hears of its failure: the state is as before it.
+    pub(super) async fn run_own(&mut self, done: ReplyPort<()>) -> Result<(), ActorError> {
+        let Self { model, state, target, kept: Some(kept), shared, .. } = self else { return Ok(()) };
+        kept.keeper.wait_for_outbox().await?;
+        let clock = shared.wall_time();
+        let at = kept.keeper.ledger.time(clock);
+        let about = About { actor: target, at: Moment::Entered { at, clock }, id: None, message: None };
+        let mut asked = Asked::default();
+        let run = model.run_own(state, Turn::new(&about, &mut asked));
+        let why = match contained(&mut kept.keeper, run).await? {
+            Ok(Ok(())) => self.stage_own(at, asked).await?,
+            Ok(Err(NotRun::Refused(error))) => {
+                self.take_back_state().await?;
+                Some(error.to_string())
+            }
+            Ok(Err(NotRun::Unwritable(form))) => Some(form.to_string()),
+            Ok(Err(NotRun::Broken(text))) => {
+                self.rebuild().await?;
+                Some(text)
+            }
+            Err(payload) => Some(self.has_panicked(payload).await?.to_string()),
+        };
+        if let Some(why) = why {
+            tracing::warn!(actor = %self.target, why, "what an actor told itself was not handled");
+        }
+        // Who does not wait any more does not miss it.
+        _ = done.send(());
+        Ok(())
+    }
+
+    /// Why it is not staged, if it is not: then nothing was.
+    async fn stage_own(&mut self, at: crate::WallTime, asked: Asked) -> Result<Option<String>, ActorError> {
+        let is_nothing = asked.is_nothing() && asked.timers.is_empty() && !asked.passivates;
+        if is_nothing && write_state::<M>(&self.state).is_ok_and(|body| body == self.written) {
+            return Ok(None);
+        }
+        let staged = self.stage(Outcome::nothing(Cause::Own, at), true, Vec::new(), asked);
+        let Err(why) = staged else { return Ok(None) };
+        self.rebuild().await?;
+        Ok(Some(why.to_string()))
+    }
+}

@@ -1,0 +1,378 @@
+//! A plain actor, made durable: what its user adds, and how its turns are made.
+
+use std::fmt;
+use std::time::Duration;
+
+use actor_core::{Actor, ActorError, CallFailure, Exit};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::ear::{Life, Own};
+use super::reply_to::ReplyTo;
+use crate::actor::{Durability, Durable};
+use crate::engine::Bell;
+use crate::form::{BadForm, unknown};
+use crate::id::DurableId;
+use crate::limits::{ATTEMPTS_DEFAULT, JOURNAL_KEPT_DEFAULT, REMEMBERED_DEFAULT};
+use crate::model::{Keeps, Model, NotReplayed, NotRun, Ran, no_events};
+use crate::store::Body;
+use crate::turn::Turn;
+
+/// What a plain [`Actor`] says in addition to be durable: its state can be written and read, and its messages are made of
+/// commands that can.
+///
+/// A system [knows it](crate::DurableBuilder::wrap), and it is called as [`Wrapped`] of it.
+///
+/// ```
+/// use actor_core::{Actor, ActorError, ActorRef, ReplyPort};
+/// use actor_durable::{DurableId, ReplyTo, WrapActor};
+/// use serde::{Deserialize, Serialize};
+///
+/// // The actor, as it was.
+/// struct Counter;
+///
+/// enum Message {
+///     Add(u64),
+///     Get(ReplyPort<u64>),
+/// }
+///
+/// impl Actor for Counter {
+///     type Msg = Message;
+///     type State = u64;
+///     type Arguments = u64;
+///
+///     async fn pre_start(&self, _: &ActorRef<Message>, start: u64) -> Result<u64, ActorError> {
+///         Ok(start)
+///     }
+///
+///     async fn handle(&self, _: &ActorRef<Message>, message: Message, n: &mut u64) -> Result<(), ActorError> {
+///         match message {
+///             Message::Add(by) => *n += by,
+///             Message::Get(port) => _ = port.send(*n),
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// // What makes it durable.
+/// #[derive(Serialize, Deserialize)]
+/// enum Command {
+///     Add(u64),
+///     Get,
+/// }
+///
+/// impl WrapActor for Counter {
+///     const TYPE: &'static str = "counter";
+///     type Command = Command;
+///     type Reply = Option<u64>;
+///
+///     fn arguments(&self, _: &DurableId) -> u64 {
+///         0
+///     }
+///
+///     fn message(command: Command, to: ReplyTo<Option<u64>>) -> Message {
+///         match command {
+///             Command::Add(by) => {
+///                 to.always(None);
+///                 Message::Add(by)
+///             }
+///             Command::Get => Message::Get(to.port_as(Some)),
+///         }
+///     }
+/// }
+/// ```
+///
+/// # What becomes of what a plain actor does
+///
+/// - A command is one turn: its message is handled, and the state and the reply are stored as one before the reply leaves. The
+///   same id has no second effect, and gets the same reply.
+/// - **An error of `handle`** refuses the command, and the state is as it was: [`WrapError::Failed`] tells its text.
+///   `on_error` is not asked. **A panic** is as everywhere: the caller is told that nothing was applied, and a letter is tried
+///   again and then given up. If the state had been changed, a new life begins, of the state as it is stored.
+/// - **A reply** has to be there when the handler returns; see [`ReplyTo`].
+/// - **`pre_start`** builds the state once, before there is one that is stored. **`post_start`** runs whenever a life begins: with
+///   each activation, and after an error or a panic that had changed the state. What serde skips in the state is made anew there.
+///   **`post_stop`** runs when an activation ends in peace, once all is stored; what it does to the state is not.
+/// - **`myself`** is of this life. What is sent to it, by the actor or its timers or its tasks, is volatile, and handled in a turn
+///   of its own, which is stored if it has changed the state; if that fails, the state is as it was, and a warning is logged. Its
+///   messages have the order of the actor's `SORTING`; commands come in the order in which they were accepted. What must not be
+///   lost goes through [`on_handled`](Self::on_handled) instead.
+/// - **`myself.stop`**, `drain` and `kill` give the actor's memory back, when the commands that it has accepted are handled. The
+///   next command activates it again; to end it for good there is [`Turn::end`].
+/// - **Children** that are linked to `myself` are of this life and end with it; `handle_supervisor_evt` is a turn like those of
+///   messages to itself. Unless overridden, the end of a child stops `myself`.
+/// - What a handler does elsewhere, such as a message to another actor, happens at once: it is not held back until the turn is
+///   stored, and may happen again if it is not.
+pub trait WrapActor: Actor<State: Serialize + DeserializeOwned + Sync> {
+    /// See [`Durable::TYPE`].
+    const TYPE: &'static str;
+    /// See [`Durability`]. An actor that is to be volatile need not be wrapped: that does not compile.
+    const DURABILITY: Durability = Durability::WriteThrough;
+    /// See [`Durable::REMEMBERED`].
+    const REMEMBERED: usize = REMEMBERED_DEFAULT;
+    /// See [`Durable::JOURNAL_KEPT`].
+    const JOURNAL_KEPT: u64 = JOURNAL_KEPT_DEFAULT;
+    /// See [`Durable::ATTEMPTS_MAX`].
+    const ATTEMPTS_MAX: u32 = ATTEMPTS_DEFAULT;
+    /// See [`Durable::IDLE_MAX`]. What it sends itself does not count as something to do.
+    const IDLE_MAX: Option<Duration> = None;
+    /// See [`Durable::STATE_VERSION`].
+    const STATE_VERSION: u32 = 1;
+    /// See [`Durable::COMMAND_VERSION`].
+    const COMMAND_VERSION: u32 = 1;
+
+    /// What it is asked; usually an enum as its messages are, without the ports.
+    type Command: Serialize + DeserializeOwned + Send + 'static;
+    /// What it answers.
+    type Reply: Serialize + DeserializeOwned + Send + 'static;
+
+    /// What an actor that nobody has heard of starts from.
+    fn arguments(&self, id: &DurableId) -> Self::Arguments;
+
+    /// The message of a command, and where its reply goes.
+    fn message(command: Self::Command, to: ReplyTo<Self::Reply>) -> Self::Msg;
+
+    /// See [`Durable::is_query`].
+    fn is_query(command: &Self::Command) -> bool {
+        let _ = command;
+        false
+    }
+
+    /// Runs in each turn behind the handler, unless that fails, and in the first turn of all. What is to happen if and only if the
+    /// turn is stored is asked for here: messages to other durable actors, effects, reminders.
+    ///
+    /// # Errors
+    ///
+    /// As one of `handle`.
+    fn on_handled(
+        &self,
+        state: &mut Self::State,
+        turn: &mut Turn<'_, Wrapped<Self>>,
+    ) -> Result<(), ActorError> {
+        let _ = (state, turn);
+        Ok(())
+    }
+
+    /// See [`Durable::upcast_state`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    fn upcast_state(version: u32, bytes: &[u8]) -> Result<Self::State, BadForm> {
+        let _ = bytes;
+        unknown("a state", version, Self::STATE_VERSION)
+    }
+
+    /// See [`Durable::upcast_command`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    fn upcast_command(version: u32, bytes: &[u8]) -> Result<Self::Command, BadForm> {
+        let _ = bytes;
+        unknown("a command", version, Self::COMMAND_VERSION)
+    }
+}
+
+/// A plain actor as a durable one: `system.actor::<Wrapped<Counter>>("c1")`.
+#[derive(Debug)]
+pub struct Wrapped<A>(A);
+
+/// Why a wrapped actor refuses a command. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
+pub enum WrapError {
+    /// The handler failed, or it failed the call; this is the text, with those of its sources.
+    #[error("{0}")]
+    Failed(String),
+    /// The handler returned, and the reply was not there.
+    #[error("the handler gave no reply")]
+    Unanswered,
+}
+
+/// The state of a wrapped actor, and the life that it is in.
+pub struct WrappedState<A: WrapActor> {
+    /// None before there was one.
+    state: Option<A::State>,
+    life: Option<Life<A::Msg>>,
+}
+
+impl<A: WrapActor> Durable for Wrapped<A> {
+    const TYPE: &'static str = A::TYPE;
+    const DURABILITY: Durability = {
+        assert!(
+            !matches!(A::DURABILITY, Durability::Volatile),
+            "a volatile actor need not be wrapped: spawn it as it is"
+        );
+        A::DURABILITY
+    };
+    const REMEMBERED: usize = A::REMEMBERED;
+    const JOURNAL_KEPT: u64 = A::JOURNAL_KEPT;
+    const ATTEMPTS_MAX: u32 = A::ATTEMPTS_MAX;
+    const IDLE_MAX: Option<Duration> = A::IDLE_MAX;
+    const STATE_VERSION: u32 = A::STATE_VERSION;
+    const COMMAND_VERSION: u32 = A::COMMAND_VERSION;
+
+    type State = WrappedState<A>;
+    type Command = A::Command;
+    type Reply = A::Reply;
+    type Error = WrapError;
+
+    fn create(&self, _: &DurableId) -> WrappedState<A> {
+        WrappedState { state: None, life: None }
+    }
+
+    fn is_query(command: &A::Command) -> bool {
+        A::is_query(command)
+    }
+
+    fn upcast_state(version: u32, bytes: &[u8]) -> Result<WrappedState<A>, BadForm> {
+        // As an `Option` is written: there is a state, and then it.
+        let state = match bytes {
+            [0] => None,
+            [_, bytes @ ..] => Some(A::upcast_state(version, bytes)?),
+            [] => return unknown("a state", version, Self::STATE_VERSION),
+        };
+        Ok(WrappedState { state, life: None })
+    }
+
+    fn upcast_command(version: u32, bytes: &[u8]) -> Result<A::Command, BadForm> {
+        A::upcast_command(version, bytes)
+    }
+}
+
+/// See [`WrapActor`].
+#[derive(Debug)]
+pub(crate) struct ByWrapping<A>(Wrapped<A>);
+
+impl<A: WrapActor> ByWrapping<A> {
+    pub(crate) fn new(actor: A) -> Self {
+        Self(Wrapped(actor))
+    }
+
+    fn plain(&self) -> &A {
+        &self.0.0
+    }
+}
+
+impl<A: WrapActor> Model for ByWrapping<A> {
+    type Actor = Wrapped<A>;
+
+    const KEEPS: Keeps = Keeps::State;
+
+    fn actor(&self) -> &Wrapped<A> {
+        &self.0
+    }
+
+    async fn recover(
+        &self,
+        id: &DurableId,
+        held: &mut WrappedState<A>,
+        bell: &Bell<Wrapped<A>>,
+    ) -> Result<(), ActorError> {
+        let actor = self.plain();
+        let life = Life::begin::<A>(bell)?;
+        let mut state = match held.state.take() {
+            Some(state) => state,
+            None => actor.pre_start(life.myself(), actor.arguments(id)).await?,
+        };
+        actor.post_start(life.myself(), &mut state).await?;
+        *held = WrappedState { state: Some(state), life: Some(life) };
+        Ok(())
+    }
+
+    async fn start(
+        &self,
+        held: &mut WrappedState<A>,
+        mut turn: Turn<'_, Wrapped<A>>,
+    ) -> Result<Vec<Body>, ActorError> {
+        let (_, state) = held.alive()?;
+        self.plain().on_handled(state, &mut turn)?;
+        Ok(Vec::new())
+    }
+
+    async fn run(
+        &self,
+        command: A::Command,
+        held: &mut WrappedState<A>,
+        mut turn: Turn<'_, Wrapped<A>>,
+    ) -> Ran<Wrapped<A>> {
+        let (life, state) = held.alive().map_err(refused)?;
+        let (to, reply) = ReplyTo::new();
+        let message = A::message(command, to);
+        self.plain().handle(life.myself(), message, state).await.map_err(refused)?;
+        self.plain().on_handled(state, &mut turn).map_err(refused)?;
+        match reply.take() {
+            Some(Ok(reply)) => Ok((reply, Vec::new())),
+            Some(Err(CallFailure::NoReply)) | None => Err(NotRun::Refused(WrapError::Unanswered)),
+            Some(Err(failure)) => Err(NotRun::Refused(WrapError::Failed(failure.to_string()))),
+        }
+    }
+
+    async fn run_own(
+        &self,
+        held: &mut WrappedState<A>,
+        mut turn: Turn<'_, Wrapped<A>>,
+    ) -> Result<(), NotRun<WrapError>> {
+        let (life, state) = held.alive().map_err(refused)?;
+        let handled = match life.take() {
+            // It was of a life before.
+            None => return Ok(()),
+            Some(Own::Message(message)) => self.plain().handle(life.myself(), message, state).await,
+            Some(Own::Event(event)) => self.plain().handle_supervisor_evt(life.myself(), event, state).await,
+        };
+        handled.map_err(refused)?;
+        self.plain().on_handled(state, &mut turn).map_err(refused)
+    }
+
+    async fn replay(&self, _: &DurableId, _: &mut WrappedState<A>, event: &Body) -> Result<(), NotReplayed> {
+        Err(no_events(event).into())
+    }
+
+    async fn finish(&self, held: &mut WrappedState<A>) {
+        let Ok((life, state)) = held.alive() else { return };
+        if let Err(error) = self.plain().post_stop(life.myself(), state).await {
+            tracing::warn!(actor = A::TYPE, %error, "`post_stop` of a wrapped actor failed");
+        }
+    }
+}
+
+impl<A: WrapActor> WrappedState<A> {
+    /// An actor that was recovered has both.
+    fn alive(&mut self) -> Result<(&Life<A::Msg>, &mut A::State), ActorError> {
+        match self {
+            Self { state: Some(state), life: Some(life) } => Ok((life, state)),
+            _ => Err("it is not in memory".into()),
+        }
+    }
+}
+
+fn refused(error: ActorError) -> NotRun<WrapError> {
+    NotRun::Refused(WrapError::Failed(text_of(&error)))
+}
+
+/// An error's text, with those of its sources.
+fn text_of(error: &ActorError) -> String {
+    match Exit::failed(error) {
+        Exit::Failed(text) => text.as_ref().to_owned(),
+        other => other.to_string(),
+    }
+}
+
+impl<A: WrapActor> Serialize for WrappedState<A> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.state.serialize(serializer)
+    }
+}
+
+impl<'de, A: WrapActor> Deserialize<'de> for WrappedState<A> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self { state: Option::deserialize(deserializer)?, life: None })
+    }
+}
+
+impl<A: WrapActor<State: fmt::Debug>> fmt::Debug for WrappedState<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WrappedState").field("state", &self.state).finish_non_exhaustive()
+    }
+}

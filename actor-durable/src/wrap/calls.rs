@@ -1,0 +1,151 @@
+//! A durable service as its callers have it: a `tower` service again.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tower_service::Service;
+
+use super::service::{WrapService, WrappedService};
+use crate::error::{AskError, Doubt, NotApplied};
+use crate::form::BadForm;
+use crate::id::MessageId;
+use crate::limits::SERVICE_CALLS_MAX;
+use crate::system::DurableRef;
+
+/// Calls of one durable service, as a `tower` service. Clones share the bound.
+///
+/// It is ready if fewer than so many calls are under way by it and its clones, [`SERVICE_CALLS_MAX`] unless told otherwise; and
+/// it fails if the system is shut down. A call waits for no more than its answer, which comes when the request is stored.
+///
+/// Each call has an id of its own unless the request [has one](WrapService::id): a layer that repeats calls needs that, as otherwise
+/// the request may be applied twice.
+///
+/// # Panics
+///
+/// `call` panics if it was not ready, as `tower` allows.
+pub struct ServiceCalls<W: WrapService> {
+    actor: DurableRef<WrappedService<W>>,
+    room: Arc<Semaphore>,
+    place: Place,
+}
+
+/// What a call under way has.
+enum Place {
+    None,
+    Waiting(Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>),
+    Taken(OwnedSemaphorePermit),
+}
+
+/// Why a call of a durable service has no response.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ServiceError {
+    /// The service's own error, in words. The request was applied: the same request again has the same answer.
+    Service(String),
+    /// The request was certainly not applied.
+    NotApplied(NotApplied),
+    /// The request was applied, or not, or may yet be. Ask again with the same id: see [`WrapService::id`].
+    Unknown {
+        /// The id to ask again with.
+        id: MessageId,
+        /// What is known of the reason.
+        why: Doubt,
+    },
+    /// The request was applied, and its answer cannot be read: this program's type of it is another.
+    BadReply(BadForm),
+}
+
+impl<W: WrapService> ServiceCalls<W> {
+    /// Calls of this service.
+    pub fn new(actor: DurableRef<WrappedService<W>>) -> Self {
+        Self::bounded(actor, SERVICE_CALLS_MAX)
+    }
+
+    /// [`new`](Self::new), with another bound for the calls under way; at least one.
+    pub fn bounded(actor: DurableRef<WrappedService<W>>, calls_max: usize) -> Self {
+        let room = Arc::new(Semaphore::new(calls_max.clamp(1, Semaphore::MAX_PERMITS)));
+        Self { actor, room, place: Place::None }
+    }
+
+    /// The service as a durable actor, to call it with an id or to send it a request.
+    pub fn actor(&self) -> &DurableRef<WrappedService<W>> {
+        &self.actor
+    }
+}
+
+impl<W: WrapService> Service<W::Request> for ServiceCalls<W> {
+    type Response = W::Response;
+    type Error = ServiceError;
+    type Future = Pin<Box<dyn Future<Output = Result<W::Response, ServiceError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ServiceError>> {
+        loop {
+            if self.actor.is_shut_down() {
+                self.place = Place::None;
+                return Poll::Ready(Err(ServiceError::NotApplied(NotApplied::ShutDown)));
+            }
+            self.place = match &mut self.place {
+                Place::Taken(_) => return Poll::Ready(Ok(())),
+                Place::None => Place::Waiting(Box::pin(self.room.clone().acquire_owned())),
+                Place::Waiting(waiting) => match ready!(waiting.as_mut().poll(cx)) {
+                    Ok(permit) => Place::Taken(permit),
+                    // Nobody closes it.
+                    Err(_) => return Poll::Ready(Err(ServiceError::NotApplied(NotApplied::ShutDown))),
+                },
+            };
+        }
+    }
+
+    fn call(&mut self, request: W::Request) -> Self::Future {
+        let Place::Taken(permit) = std::mem::replace(&mut self.place, Place::None) else {
+            panic!("a service is called when it is ready: await `poll_ready` first");
+        };
+        let actor = self.actor.clone();
+        Box::pin(async move {
+            let id = W::id(&request).unwrap_or_else(|| actor.new_message_id());
+            let answer = actor.call(request).id(id).await;
+            drop(permit);
+            match answer {
+                Ok(Ok(response)) => Ok(response),
+                Ok(Err(error)) => Err(ServiceError::Service(error)),
+                Err(AskError::Refused(never)) => match never {},
+                Err(AskError::NotApplied(why)) => Err(ServiceError::NotApplied(why)),
+                Err(AskError::Unknown { id, why }) => Err(ServiceError::Unknown { id, why }),
+                Err(AskError::BadReply(form)) => Err(ServiceError::BadReply(form)),
+            }
+        })
+    }
+}
+
+impl fmt::Display for ServiceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Service(text) => f.write_str(text),
+            Self::NotApplied(why) => write!(f, "not applied: {why}"),
+            Self::Unknown { id, why } => write!(f, "unknown, ask again with the id {id}: {why}"),
+            Self::BadReply(form) => write!(f, "applied, but the answer is unreadable: {form}"),
+        }
+    }
+}
+
+impl std::error::Error for ServiceError {}
+
+/// The clone has to become ready by itself.
+impl<W: WrapService> Clone for ServiceCalls<W> {
+    fn clone(&self) -> Self {
+        Self { actor: self.actor.clone(), room: self.room.clone(), place: Place::None }
+    }
+}
+
+impl<W: WrapService> fmt::Debug for ServiceCalls<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServiceCalls")
+            .field("actor", &self.actor)
+            .field("free", &self.room.available_permits())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,404 @@
+//! A `tower` service, made durable: the requests that it has answered are its journal, and run again they make it what it was.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use actor_core::{ActorError, ActorSystem, Exit};
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use tower_service::Service;
+
+use crate::actor::{Durability, Durable, NoError};
+use crate::form::{BadForm, decode, encode, encode_body, unknown};
+use crate::id::{DurableId, MessageId};
+use crate::limits::{ATTEMPTS_DEFAULT, JOURNAL_KEPT_DEFAULT, REMEMBERED_DEFAULT, SERVICE_READY_MAX};
+use crate::model::{Keeps, Model, NotReplayed, NotRun, Ran};
+use crate::store::Body;
+use crate::turn::Turn;
+
+/// A kind of `tower` services that are durable. The value makes them, one for each id.
+///
+/// A request is a command, and once it is answered it is an event: its answer leaves when the request is stored. After that a
+/// process that ends loses nothing, as the next one makes a new service and gives it the same requests in the same order. A
+/// system [knows the kind](crate::DurableBuilder::wrap_service), and its callers have [`ServiceCalls`](super::ServiceCalls), which
+/// are services again.
+///
+/// ```
+/// use std::convert::Infallible;
+/// use std::future::{Ready, ready};
+/// use std::task::{Context, Poll};
+///
+/// use actor_durable::{DurableId, WrapService};
+/// use tower_service::Service;
+///
+/// // The service, as it was.
+/// struct Total(u64);
+///
+/// impl Service<u64> for Total {
+///     type Response = u64;
+///     type Error = Infallible;
+///     type Future = Ready<Result<u64, Infallible>>;
+///
+///     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+///         Poll::Ready(Ok(()))
+///     }
+///
+///     fn call(&mut self, by: u64) -> Self::Future {
+///         self.0 += by;
+///         ready(Ok(self.0))
+///     }
+/// }
+///
+/// // What makes it durable.
+/// struct Totals;
+///
+/// impl WrapService for Totals {
+///     const TYPE: &'static str = "total";
+///     type Request = u64;
+///     type Service = Total;
+///     type Response = u64;
+///
+///     fn create(&self, _: &DurableId) -> Total {
+///         Total(0)
+///     }
+/// }
+/// ```
+///
+/// # What a service has to be
+///
+/// **Deterministic**: what it answers and what it becomes follow from the requests alone, not from a clock, chance, or anybody else.
+/// Its answers are compared when requests are run again, and one that is another than before ends the activation by
+/// [`Inconsistent`](crate::ActivationError::Inconsistent): a state that nobody ever saw answers nobody. A change of the program that
+/// changes an answer is a change of [`VERSION`](Self::VERSION).
+///
+/// **Without effects of its own**, as requests are run again. What is to happen outside, once, is asked for in
+/// [`on_answered`](Self::on_answered).
+///
+/// An error is an answer: the request is stored, and the caller is told the error's text. A panic is none: the request is not
+/// stored, and the service is made anew of those before it. A service that is not ready within
+/// [`SERVICE_READY_MAX`], or says that it never will be, is made anew as well, and the caller is told
+/// [`NotReady`](crate::NotApplied::NotReady): nothing was applied.
+pub trait WrapService: Send + Sync + 'static {
+    /// See [`Durable::TYPE`].
+    const TYPE: &'static str;
+    /// The version of a request's form, and of what is answered to it. Raise it when one of them changes. Requests of older versions
+    /// are [made into this one](Self::upcast_request), and what is answered to them now is not compared.
+    const VERSION: u32 = 1;
+    /// After how many requests the service's state is stored beside them, so that an activation need not begin at the first. Without
+    /// a [`snapshot`](Self::snapshot) leave it at never: the journal is kept whole, and each activation runs all of it.
+    const SNAPSHOT_EVERY: u64 = u64::MAX;
+    /// The version of a snapshot's form. Raise it when the form changes.
+    const SNAPSHOT_VERSION: u32 = 1;
+    /// See [`Durable::REMEMBERED`].
+    const REMEMBERED: usize = REMEMBERED_DEFAULT;
+    /// See [`Durable::JOURNAL_KEPT`].
+    const JOURNAL_KEPT: u64 = JOURNAL_KEPT_DEFAULT;
+    /// See [`Durable::ATTEMPTS_MAX`].
+    const ATTEMPTS_MAX: u32 = ATTEMPTS_DEFAULT;
+    /// See [`Durable::IDLE_MAX`].
+    const IDLE_MAX: Option<Duration> = None;
+
+    /// What it is asked.
+    type Request: Serialize + DeserializeOwned + Send + 'static;
+    /// What it answers.
+    type Response: Serialize + DeserializeOwned + Send + 'static;
+    /// The service. It takes one request at a time.
+    type Service: Service<Self::Request, Response = Self::Response, Error: Into<ActorError>, Future: Send>
+        + Send
+        + 'static;
+
+    /// A service that nobody has asked anything.
+    fn create(&self, id: &DurableId) -> Self::Service;
+
+    /// Whether a request only looks. It is not stored, nor is its answer; a service that it changes is an error of the program's.
+    fn is_query(request: &Self::Request) -> bool {
+        let _ = request;
+        false
+    }
+
+    /// The id of a request that has one, so that a caller that repeats it has it applied once; see
+    /// [`MessageId::of_key`]. Otherwise each call has an id of its own.
+    fn id(request: &Self::Request) -> Option<MessageId> {
+        let _ = request;
+        None
+    }
+
+    /// Runs in the turn of a request that was answered, and never when it is run again. What is to happen if and only if the
+    /// request is stored is asked for here: messages to durable actors, effects, reminders.
+    ///
+    /// # Errors
+    ///
+    /// Any error takes the request back: the service is made anew without it.
+    fn on_answered(
+        &self,
+        answer: Result<&Self::Response, &str>,
+        turn: &mut Turn<'_, WrappedService<Self>>,
+    ) -> Result<(), ActorError> {
+        let _ = (answer, turn);
+        Ok(())
+    }
+
+    /// Runs once in an actor's life, before its first request, as [`on_start`](crate::DurableActor::on_start).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    fn on_start(&self, turn: &mut Turn<'_, WrappedService<Self>>) -> Result<(), ActorError> {
+        let _ = turn;
+        Ok(())
+    }
+
+    /// The service's state in bytes, if it can give it.
+    fn snapshot(service: &Self::Service) -> Option<Vec<u8>> {
+        let _ = service;
+        None
+    }
+
+    /// The service of a [`snapshot`](Self::snapshot).
+    ///
+    /// # Errors
+    ///
+    /// The bytes are of no service, or of a version that is not known: unless overridden, of every one.
+    fn restore(&self, id: &DurableId, version: u32, bytes: &[u8]) -> Result<Self::Service, BadForm> {
+        let _ = (id, bytes);
+        unknown("a service's state", version, Self::SNAPSHOT_VERSION)
+    }
+
+    /// Makes a request of an older version into one of this.
+    ///
+    /// # Errors
+    ///
+    /// As [`Durable::upcast_state`].
+    fn upcast_request(version: u32, bytes: &[u8]) -> Result<Self::Request, BadForm> {
+        let _ = bytes;
+        unknown("a request", version, Self::VERSION)
+    }
+}
+
+/// A kind of services as a durable actor: `system.actor::<WrappedService<Totals>>("t1")`. Its callers usually have
+/// [`ServiceCalls`](super::ServiceCalls).
+#[derive(Debug)]
+pub struct WrappedService<W: ?Sized>(W);
+
+/// A service in memory, or what it is to be made of.
+pub struct ServiceState<S>(Mutex<Stage<S>>);
+
+enum Stage<S> {
+    /// Nobody has asked it anything.
+    New,
+    /// As it was stored.
+    Stored {
+        version: u32,
+        bytes: Bytes,
+    },
+    Running(Running<S>),
+}
+
+struct Running<S> {
+    service: S,
+    version: u32,
+    snapshot: fn(&S) -> Option<Vec<u8>>,
+}
+
+/// A request as an event, and what tells its answer from others.
+#[derive(Serialize, Deserialize)]
+struct Answered {
+    request: Bytes,
+    answer: u32,
+}
+
+impl<W: WrapService> Durable for WrappedService<W> {
+    const TYPE: &'static str = W::TYPE;
+    const DURABILITY: Durability = Durability::WriteThrough;
+    const REMEMBERED: usize = W::REMEMBERED;
+    const JOURNAL_KEPT: u64 = W::JOURNAL_KEPT;
+    const ATTEMPTS_MAX: u32 = W::ATTEMPTS_MAX;
+    const IDLE_MAX: Option<Duration> = W::IDLE_MAX;
+    const COMMAND_VERSION: u32 = W::VERSION;
+
+    type State = ServiceState<W::Service>;
+    type Command = W::Request;
+    /// An error of the service is an answer too.
+    type Reply = Result<W::Response, String>;
+    type Error = NoError;
+
+    fn create(&self, _: &DurableId) -> Self::State {
+        ServiceState(Mutex::new(Stage::New))
+    }
+
+    fn is_query(request: &W::Request) -> bool {
+        W::is_query(request)
+    }
+
+    fn upcast_command(version: u32, bytes: &[u8]) -> Result<W::Request, BadForm> {
+        W::upcast_request(version, bytes)
+    }
+}
+
+/// See [`WrapService`].
+#[derive(Debug)]
+pub(crate) struct ByRequests<W>(WrappedService<W>);
+
+impl<W: WrapService> ByRequests<W> {
+    pub(crate) fn new(kind: W) -> Self {
+        Self(WrappedService(kind))
+    }
+
+    fn kind(&self) -> &W {
+        &self.0.0
+    }
+
+    /// The service, made if it is not there.
+    fn running<'s>(
+        &self,
+        id: &DurableId,
+        state: &'s mut ServiceState<W::Service>,
+    ) -> Result<&'s mut W::Service, BadForm> {
+        let stage = state.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let made = match stage {
+            Stage::New => Some(self.kind().create(id)),
+            Stage::Stored { version, bytes } => Some(self.kind().restore(id, *version, bytes)?),
+            Stage::Running(_) => None,
+        };
+        if let Some(service) = made {
+            *stage = Stage::Running(Running { service, version: W::SNAPSHOT_VERSION, snapshot: W::snapshot });
+        }
+        match stage {
+            Stage::Running(running) => Ok(&mut running.service),
+            Stage::New | Stage::Stored { .. } => unreachable!("it was made"),
+        }
+    }
+}
+
+/// The answer to a request, or why it could not be asked.
+async fn ask<W: WrapService>(
+    service: &mut W::Service,
+    request: W::Request,
+) -> Result<Result<W::Response, String>, String> {
+    // Its error may be of this thread, and is made a text where it comes.
+    let ready = poll_fn(|cx| service.poll_ready(cx).map_err(|error| text_of(error.into())));
+    // It is asked in an actor's task.
+    let executor = ActorSystem::current().executor().clone();
+    let is_ready = executor.timeout(SERVICE_READY_MAX, ready).await;
+    is_ready.unwrap_or_else(|_| Err(format!("it was not within {SERVICE_READY_MAX:?}")))?;
+    Ok(service.call(request).await.map_err(|error| text_of(error.into())))
+}
+
+impl<W: WrapService> Model for ByRequests<W> {
+    type Actor = WrappedService<W>;
+
+    const KEEPS: Keeps = Keeps::Events { snapshot_every: W::SNAPSHOT_EVERY };
+
+    fn actor(&self) -> &WrappedService<W> {
+        &self.0
+    }
+
+    async fn start(
+        &self,
+        _: &mut ServiceState<W::Service>,
+        mut turn: Turn<'_, WrappedService<W>>,
+    ) -> Result<Vec<Body>, ActorError> {
+        self.kind().on_start(&mut turn)?;
+        Ok(Vec::new())
+    }
+
+    async fn run(
+        &self,
+        request: W::Request,
+        state: &mut ServiceState<W::Service>,
+        mut turn: Turn<'_, WrappedService<W>>,
+    ) -> Ran<WrappedService<W>> {
+        let is_query = W::is_query(&request);
+        // What cannot be written is not asked.
+        let written = encode("a request", &request).map_err(NotRun::Unwritable)?;
+        let service = self.running(turn.id(), state).map_err(NotRun::Unwritable)?;
+        let answer = ask::<W>(service, request).await.map_err(NotRun::Broken)?;
+        if is_query {
+            return Ok((answer, Vec::new()));
+        }
+        let broken = |form: BadForm| NotRun::Broken(form.to_string());
+        let event = Answered { request: written, answer: sum_of(&answer).map_err(broken)? };
+        let event = encode_body("a request", W::VERSION, &event).map_err(broken)?;
+        let asked = self.kind().on_answered(answer.as_ref().map_err(String::as_str), &mut turn);
+        asked.map_err(|error| NotRun::Broken(text_of(error)))?;
+        Ok((answer, vec![event]))
+    }
+
+    async fn replay(
+        &self,
+        id: &DurableId,
+        state: &mut ServiceState<W::Service>,
+        event: &Body,
+    ) -> Result<(), NotReplayed> {
+        let (request, before) = read::<W>(event)?;
+        let answer = ask::<W>(self.running(id, state)?, request).await.map_err(NotReplayed::Otherwise)?;
+        if event.version == W::VERSION && sum_of(&answer)? != before {
+            let why =
+                "the service has answered otherwise than before: it is not deterministic, or another one";
+            return Err(NotReplayed::Otherwise(why.to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// The request of an event, and what told its answer from others.
+fn read<W: WrapService>(event: &Body) -> Result<(W::Request, u32), BadForm> {
+    let Answered { request, answer } = decode("a request", event.version, &event.bytes)?;
+    let request = match event.version {
+        version if version == W::VERSION => decode("a request", version, &request)?,
+        version => W::upcast_request(version, &request)?,
+    };
+    Ok((request, answer))
+}
+
+/// The request of an event.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn read_request<W: WrapService>(event: &Body) -> Result<W::Request, BadForm> {
+    read::<W>(event).map(|(request, _)| request)
+}
+
+/// What tells one answer from others.
+fn sum_of<T: Serialize>(answer: &Result<T, String>) -> Result<u32, BadForm> {
+    Ok(crc32fast::hash(&encode("an answer", answer)?))
+}
+
+/// An error's text, with those of its sources.
+fn text_of(error: ActorError) -> String {
+    match Exit::failed(&error) {
+        Exit::Failed(text) => text.as_ref().to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// None if nobody has asked it anything.
+impl<S> Serialize for ServiceState<S> {
+    fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
+        let stage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let form: Option<(u32, Bytes)> = match &*stage {
+            Stage::New => None,
+            Stage::Stored { version, bytes } => Some((*version, bytes.clone())),
+            Stage::Running(Running { service, version, snapshot }) => match snapshot(service) {
+                Some(bytes) => Some((*version, bytes.into())),
+                None => return Err(serde::ser::Error::custom("the service does not give its state")),
+            },
+        };
+        form.serialize(serializer)
+    }
+}
+
+impl<'de, S> Deserialize<'de> for ServiceState<S> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let form = Option::<(u32, Bytes)>::deserialize(deserializer)?;
+        let stage = form.map_or(Stage::New, |(version, bytes)| Stage::Stored { version, bytes });
+        Ok(Self(Mutex::new(stage)))
+    }
+}
+
+impl<S> fmt::Debug for ServiceState<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServiceState").finish_non_exhaustive()
+    }
+}
