@@ -47,13 +47,14 @@ pub const REMEMBERED_DEFAULT: usize = 1_000;
 /// A message whose id was made so much later than now is refused: the sender's clock is wrong.
 pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(300);
 
-/// One page of a list that a store gives has no more rows.
+/// One page of a list that a store gives has no more rows. Every store keeps to it.
 pub const PAGE_ROWS_MAX: usize = 1_000;
 
 /// Whoever listens to a store's arrivals and falls behind by more is told that it has missed some.
 pub const ARRIVALS_BEHIND_MAX: usize = 1_024;
 
-/// One page of a list that a store gives has no more bytes, unless its first row alone has.
+/// The embedded store gives no more bytes in one page of a list, unless its first row alone has more. A store that reads from
+/// a disk or a network has such a bound, each its own.
 pub const PAGE_BYTES_MAX: usize = 4 << 20;
 
 /// The embedded store keeps so much of its file in memory unless told otherwise, in bytes.

@@ -53,6 +53,12 @@ impl WallClock {
     pub fn executor(&self) -> Executor {
         Executor::custom(Arc::new(self.clone()))
     }
+
+    /// An executor for a store, which counts leases by the monotonic clock and looks at messages' ids by the wall clock: both
+    /// are this one. Nothing that sleeps is to run on it, as its timers know only the runtime's clock.
+    pub fn store_executor(&self) -> Executor {
+        Executor::custom(Arc::new(OneClock(self.clone())))
+    }
 }
 
 impl fmt::Debug for WallClock {
@@ -92,6 +98,39 @@ impl Runtime for WallClock {
     }
 }
 
+/// See [`WallClock::store_executor`].
+struct OneClock(WallClock);
+
+impl Runtime for OneClock {
+    fn spawn(&self, task: BoxTask) -> Box<dyn RuntimeTask> {
+        Runtime::spawn(&self.0, task)
+    }
+
+    fn local(&self, name: &str) -> io::Result<Arc<dyn LocalRuntime>> {
+        self.0.local(name)
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_elapsed(self.unix_time())
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> BoxTask {
+        self.0.sleep_until(deadline)
+    }
+
+    fn unix_time(&self) -> Duration {
+        self.0.unix_time()
+    }
+
+    fn fill_random(&self, buffer: &mut [u8]) {
+        self.0.fill_random(buffer);
+    }
+
+    fn spawn_blocking(&self, job: Box<dyn FnOnce() + Send>) {
+        Runtime::spawn_blocking(&self.0, job);
+    }
+}
+
 struct Spawned(TaskHandle);
 
 impl RuntimeTask for Spawned {
@@ -126,6 +165,19 @@ mod tests {
         clock.set(WallTime::from_millis(1));
         assert_eq!(executor.unix_time(), Duration::from_millis(1));
         executor.spawn(async {}).await;
+        assert_eq!(executor.spawn_blocking(|| 7).await, Some(7));
+    }
+
+    #[tokio::test]
+    async fn a_store_counts_leases_by_the_clock_that_is_moved() {
+        let clock = WallClock::at(WallTime::from_millis(5_000));
+        let executor = clock.store_executor();
+        let began = executor.now();
+        clock.pass(Duration::from_secs(3));
+        assert_eq!(
+            (executor.unix_time(), executor.now() - began),
+            (Duration::from_secs(8), Duration::from_secs(3))
+        );
         assert_eq!(executor.spawn_blocking(|| 7).await, Some(7));
     }
 }

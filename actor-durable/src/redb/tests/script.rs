@@ -1,11 +1,8 @@
 //! What is done to a store, as values: drawn from a seed on the store in memory, then done to another one.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use actor_core::Executor;
-
-use super::suite::{BEGAN, OneClock};
+use super::suite::BEGAN;
 use crate::MemoryStore;
 use crate::id::{DurableId, Epoch, MessageId, Name, OwnerId, Position, Sequence, WallTime};
 use crate::redb::faulty::{FaultyDisk, Random};
@@ -98,7 +95,7 @@ pub(super) async fn lease(store: &dyn Store) {
 
 /// How stores are opened in which scripts are played.
 pub(super) fn options() -> RedbOptions {
-    let executor = Executor::custom(Arc::new(OneClock(WallClock::at(BEGAN))));
+    let executor = WallClock::at(BEGAN).store_executor();
     RedbStore::options().executor(executor).cache_bytes(1 << 20)
 }
 

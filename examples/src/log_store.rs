@@ -1,0 +1,226 @@
+//! A store of durable actors in one file that only grows while it is open. `docs/book/write-your-own-store.md` takes it apart.
+//!
+//! ```text
+//!  LogStore ── job ──► a thread: Tables ── what has changed, one record ──► Log: append, sync
+//!     ▲                                                                        │
+//!     └───────────────────────────── the answers ◄─────────────────────────────┘
+//! ```
+//!
+//! | file | |
+//! |---|---|
+//! | `store` | the contract, as jobs |
+//! | `tables`, `turns`, `mail` | what each operation changes |
+//! | `rows` | keys and values, and undoing |
+//! | `log` | bytes on a disk |
+
+mod log;
+mod mail;
+mod rows;
+mod store;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod turns;
+
+use std::path::Path;
+use std::thread::{self, JoinHandle};
+
+use actor_core::Executor;
+use actor_durable::Target;
+use actor_durable::limits::ARRIVALS_BEHIND_MAX;
+use actor_durable::store::{ErrorCause, Refusal, StoreError};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use self::log::{Lock, Log};
+use self::rows::Changes;
+use self::tables::Tables;
+
+/// So many operations wait for the thread; whoever asks for one more waits for room.
+const JOBS_MAX: usize = 1_024;
+
+/// One record is of no more operations.
+const GROUP_MAX: usize = 256;
+
+/// No operation joins a record that has so many bytes.
+const GROUP_BYTES: usize = 4 << 20;
+
+/// A log that is larger than all that it says, by this factor and by [`GROUP_BYTES`], is written anew when it is opened.
+const GROWTH_MAX: u64 = 2;
+
+/// Keeps durable actors in memory, and in a file that says how they came to be. One process has it at a time.
+///
+/// Dropping it waits for what is under way. A write or a sync that fails closes it for good: what it had in hand is unknown,
+/// and opening the file anew shows what is there.
+#[derive(Debug)]
+pub struct LogStore {
+    /// None once it is dropped.
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+    arrivals: broadcast::Sender<Target>,
+    torn_bytes: u64,
+}
+
+/// An operation. Its answer waits until what it says is stored.
+type Job = Box<dyn FnOnce(&mut Tables) -> Answer + Send>;
+type Answer = Box<dyn FnOnce(&Outcome) + Send>;
+
+/// What has become of the record that an operation is in.
+enum Outcome {
+    Stored,
+    /// Nobody knows.
+    Unknown(ErrorCause),
+    /// An earlier one failed.
+    Closed(ErrorCause),
+}
+
+impl LogStore {
+    /// Opens a file, or makes it. This waits for the disk, and reads all of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::InUse`]; [`Refusal::Damaged`] and [`Refusal::FutureVersion`]; what the system says of the file.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_on(path, Executor::tokio())
+    }
+
+    /// [`open`](Self::open) with the clocks of an executor.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_on(path: impl AsRef<Path>, executor: Executor) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        let lock = Lock::take(path)?;
+        let (mut log, contents) = log::open(path)?;
+        let mut tables = Tables::new(executor);
+        for payload in &contents.payloads {
+            tables.rows.restore(decode(path, payload)?);
+        }
+        let all = encode(&tables.rows.all().collect());
+        if log.bytes() > GROWTH_MAX * all.len() as u64 + GROUP_BYTES as u64 {
+            log = log::replace(path, &[all])?;
+        }
+        let mut store = Self::on(tables, log, Some(lock))?;
+        store.torn_bytes = contents.torn_bytes;
+        Ok(store)
+    }
+
+    /// So many bytes of a record were cut off when the file was opened, as a crash had left it unfinished. Whoever asked for it
+    /// was told nothing.
+    pub fn torn_bytes(&self) -> u64 {
+        self.torn_bytes
+    }
+
+    fn on(tables: Tables, log: Log, lock: Option<Lock>) -> Result<Self, StoreError> {
+        let (jobs, jobs_there) = mpsc::channel(JOBS_MAX);
+        let (arrivals, _) = broadcast::channel(ARRIVALS_BEHIND_MAX);
+        let told = arrivals.clone();
+        let work = move || {
+            work(jobs_there, tables, log, &told);
+            drop(lock);
+        };
+        let thread = thread::Builder::new().name("log-store".into()).spawn(work).map_err(log::refusal)?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), arrivals, torn_bytes: 0 })
+    }
+
+    /// Does something that may change what is stored.
+    async fn write<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&mut Tables) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.ask(operation, StoreError::Unknown).await
+    }
+
+    /// Looks at what is stored. It sees what waits for the disk as well, and so it is answered after that.
+    async fn read<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&mut Tables) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.ask(operation, |cause| Refusal::Closed(cause).into()).await
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&mut Tables) -> Result<T, StoreError> + Send + 'static,
+        lost: fn(ErrorCause) -> StoreError,
+    ) -> Result<T, StoreError> {
+        let (tell, told) = oneshot::channel();
+        let job: Job = Box::new(move |tables| {
+            let answer = tables.atomically(operation);
+            Box::new(move |outcome| {
+                let answer = match (outcome, answer) {
+                    (Outcome::Stored, answer) => answer,
+                    (Outcome::Unknown(cause), Ok(_)) => Err(lost(cause.clone())),
+                    (Outcome::Unknown(cause) | Outcome::Closed(cause), _) => {
+                        Err(Refusal::Closed(cause.clone()).into())
+                    }
+                };
+                // Whoever has given up does not hear it.
+                drop(tell.send(answer));
+            })
+        });
+        let gone = || ErrorCause::new("the store's thread has ended");
+        let Some(jobs) = &self.jobs else { return Err(Refusal::Closed(gone()).into()) };
+        jobs.send(job).await.map_err(|_| Refusal::Closed(gone()))?;
+        told.await.unwrap_or_else(|_| Err(lost(gone())))
+    }
+}
+
+impl Drop for LogStore {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has been told to those who waited.
+            drop(thread.join());
+        }
+    }
+}
+
+/// Does what is asked for, until nobody can ask any more. What waits together is one record, and so one sync.
+fn work(
+    mut jobs: mpsc::Receiver<Job>,
+    mut tables: Tables,
+    mut log: Log,
+    arrivals: &broadcast::Sender<Target>,
+) {
+    let mut failed: Option<ErrorCause> = None;
+    while let Some(first) = jobs.blocking_recv() {
+        let mut answers = vec![first(&mut tables)];
+        while answers.len() < GROUP_MAX
+            && tables.rows.changed_bytes() < GROUP_BYTES
+            && let Ok(job) = jobs.try_recv()
+        {
+            answers.push(job(&mut tables));
+        }
+        let (changes, arrived) = tables.take();
+        let outcome = match &failed {
+            Some(cause) => Outcome::Closed(cause.clone()),
+            None if changes.is_empty() => Outcome::Stored,
+            None => match log.append(&encode(&changes)) {
+                Ok(()) => Outcome::Stored,
+                Err(error) => {
+                    // What a failed sync has lost is not known, and a second one would not say.
+                    let cause = ErrorCause::new(error);
+                    failed = Some(cause.clone());
+                    Outcome::Unknown(cause)
+                }
+            },
+        };
+        answers.into_iter().for_each(|answer| answer(&outcome));
+        if matches!(outcome, Outcome::Stored) {
+            // Nobody may be listening.
+            arrived.into_iter().for_each(|target| drop(arrivals.send(target)));
+        }
+    }
+}
+
+fn encode(changes: &Changes) -> Vec<u8> {
+    postcard::to_stdvec(changes).expect("keys and values have a form")
+}
+
+fn decode(path: &Path, payload: &[u8]) -> Result<Changes, Refusal> {
+    postcard::from_bytes(payload).map_err(|error| {
+        let detail = format!("a record that is whole cannot be read: {error}");
+        Refusal::Damaged { what: path.display().to_string(), detail }
+    })
+}
