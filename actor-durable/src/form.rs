@@ -79,3 +79,21 @@ pub fn decode<T: DeserializeOwned>(what: &'static str, version: u32, bytes: &[u8
         Err(error) => Err(bad(error.to_string())),
     }
 }
+
+/// A text cut to so many bytes, between two characters.
+pub(crate) fn cut(mut text: String, bytes_max: usize) -> String {
+    let end = (0..=bytes_max.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    text.truncate(end.unwrap_or(0));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        let cut = |max| cut("aäb".to_owned(), max);
+        assert_eq!([cut(0), cut(1), cut(2), cut(3), cut(4), cut(9)], ["", "a", "a", "aä", "aäb", "aäb"]);
+    }
+}

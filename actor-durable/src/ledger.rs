@@ -14,7 +14,7 @@ use std::collections::{BTreeSet, VecDeque};
 use bytes::Bytes;
 
 use crate::id::{Epoch, MessageId, Sequence, Target, WallTime};
-use crate::limits::{COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX, STAGED_BYTES_MAX};
+use crate::limits::{COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX, STAGED_BYTES_MAX, STAGED_ROWS_MAX, TURN_ROWS_MAX};
 use crate::store::{
     Body, Cause, ChildChange, DeadLetter, Entry, Handled, Head, OutboxPosition, Outgoing, Recovery, Refusal,
     ReminderChange, Snapshot, Source, StoreError, TurnCommit, admit,
@@ -184,6 +184,9 @@ impl Ledger {
         if bytes > TURN_BYTES_MAX {
             return Err(Refusal::TooLarge { what: "a turn", size: bytes, max: TURN_BYTES_MAX }.into());
         }
+        if let Some((what, size)) = turn.rows().into_iter().find(|(_, count)| *count > TURN_ROWS_MAX) {
+            return Err(Refusal::TooLarge { what, size, max: TURN_ROWS_MAX }.into());
+        }
         self.last_at = turn.entries[0].at;
         for handled in &turn.handled {
             self.remembered.push_back(handled.message);
@@ -246,7 +249,10 @@ impl Ledger {
 
     /// Forgets those that are more than it remembers. What is not stored yet is not forgotten.
     fn forget(&mut self) {
-        while self.remembered.len() > self.remembered_max.max(self.unsettled) {
+        // A type that remembers less than before forgets by and by.
+        while self.remembered.len() > self.remembered_max.max(self.unsettled)
+            && self.staged.forget.len() < STAGED_ROWS_MAX
+        {
             let Some(id) = self.remembered.pop_front() else { return };
             self.known.remove(&id);
             self.staged.forget.push(id);
@@ -261,7 +267,9 @@ impl Ledger {
 
     /// Whether no other turn may join what is staged.
     pub(crate) fn is_full(&self) -> bool {
-        self.staged.entries.len() >= COMMIT_ENTRIES_MAX || self.staged_bytes >= STAGED_BYTES_MAX
+        self.staged.entries.len() >= COMMIT_ENTRIES_MAX
+            || self.staged_bytes >= STAGED_BYTES_MAX
+            || self.staged.rows().into_iter().any(|(_, count)| count >= STAGED_ROWS_MAX)
     }
 
     /// Takes what is staged, to be stored. Nothing else is in flight.

@@ -32,6 +32,13 @@ pub const COMMIT_ENTRIES_MAX: usize = 256;
 /// What one commit changes is no larger altogether, in bytes; its state is not counted.
 pub const COMMIT_BYTES_MAX: usize = 8 << 20;
 
+/// One turn sends no more messages, changes no more reminders, no more recorded children, and has no more events: so many of each.
+pub const TURN_ROWS_MAX: usize = 10_000;
+
+/// One commit sends no more messages, changes no more reminders, no more recorded children, has no more events, handles and forgets
+/// no more messages: so many of each.
+pub const COMMIT_ROWS_MAX: usize = TURN_ROWS_MAX + STAGED_ROWS_MAX;
+
 /// So many messages may wait in an actor's inbox; one more is refused.
 pub const INBOX_MESSAGES_MAX: usize = 100_000;
 
@@ -82,6 +89,9 @@ pub const ATTEMPTS_DEFAULT: u32 = 5;
 
 /// What is kept back of turns that are not stored yet is no larger, in bytes; then they are stored before the next.
 pub const STAGED_BYTES_MAX: usize = 1 << 20;
+
+/// What is kept back of turns that are not stored yet has no more rows of one kind; then they are stored before the next.
+pub const STAGED_ROWS_MAX: usize = 2_000;
 
 /// A letter whose handling was begun so many times more than it may fail, while each time the process ended, is given up as
 /// what ends it.
@@ -144,6 +154,9 @@ pub const SUPERVISED_MAX: usize = 1_000;
 
 /// The most restarts that the intensity of a durable supervisor can allow: each is stored while it counts.
 pub const RESTARTS_COUNTED_MAX: u32 = 1_000;
+
+/// Why a message was given up is said in no more bytes.
+pub const REASON_BYTES_MAX: usize = 1 << 10;
 
 /// The text of a failure is cut to so many bytes when it is told to a supervisor.
 pub const FAILURE_TEXT_BYTES_MAX: usize = 1 << 10;

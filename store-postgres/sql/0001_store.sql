@@ -101,6 +101,15 @@ CREATE TABLE dead_letters (
     PRIMARY KEY (actor, message)
 );
 
+-- What was sent and given up.
+CREATE TABLE undelivered (
+    actor      text COLLATE "C" NOT NULL,
+    sequence   bigint NOT NULL,
+    place      bigint NOT NULL,
+    row        bytea NOT NULL,
+    PRIMARY KEY (actor, sequence, place)
+);
+
 -- The server's time as the store tells it.
 CREATE FUNCTION now_ms() RETURNS bigint LANGUAGE sql VOLATILE AS $$
     SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint
@@ -223,6 +232,7 @@ BEGIN
     DELETE FROM reminders WHERE actor = the_actor;
     DELETE FROM children WHERE actor = the_actor;
     DELETE FROM dead_letters WHERE actor = the_actor;
+    DELETE FROM undelivered WHERE actor = the_actor;
     RETURN true;
 END
 $$;

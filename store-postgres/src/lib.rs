@@ -38,6 +38,7 @@ mod store;
 pub mod testing;
 mod transfer;
 mod turn;
+mod undelivered;
 
 pub use self::config::{ConfigError, PostgresConfig};
 pub use self::store::PostgresStore;

@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use actor_durable::store::{
-    Arrivals, Claim, DeadLetter, Due, Enqueued, Entry, Firing, Head, Letter, Message, OutboxPosition,
-    Recovery, Refusal, Snapshot, Store, StoreError, TurnCommit,
+    Arrivals, Claim, DeadLetter, Due, Enqueued, Entry, Firing, GivingUp, Head, Letter, Message,
+    OutboxPosition, Recovery, Refusal, Snapshot, Store, StoreError, TurnCommit, Undelivered,
 };
 use actor_durable::{DurableId, Epoch, MessageId, OwnerId, Position, Sequence, Target, WallTime};
 use async_trait::async_trait;
@@ -16,7 +16,7 @@ use crate::arrivals::{self, Listening};
 use crate::config::PostgresConfig;
 use crate::error::{Stage, Trouble};
 use crate::pool::Pool;
-use crate::{inbox, lists, ownership, recovery, reminders, schema, transfer, turn};
+use crate::{inbox, lists, ownership, recovery, reminders, schema, transfer, turn, undelivered};
 
 /// Keeps durable actors in PostgreSQL. Any number of processes may share one database: what keeps them from each other's
 /// actors are epochs and leases, by the server's clock.
@@ -159,6 +159,10 @@ impl Store for PostgresStore {
         transfer::transfer(&self.pool, actor, epoch, position).await.map_err(answer)
     }
 
+    async fn give_up_delivery(&self, giving_up: GivingUp) -> Result<bool, StoreError> {
+        undelivered::give_up(&self.pool, &giving_up).await.map_err(answer)
+    }
+
     async fn enqueue(&self, message: Message) -> Result<Enqueued, StoreError> {
         inbox::enqueue(&self.pool, &message).await.map_err(answer)
     }
@@ -215,5 +219,26 @@ impl Store for PostgresStore {
 
     async fn purge(&self, actor: &DurableId, message: MessageId) -> Result<(), StoreError> {
         inbox::purge(&self.pool, actor, message).await.map_err(answer)
+    }
+
+    async fn undelivered(
+        &self,
+        actor: &DurableId,
+        after: Option<OutboxPosition>,
+        limit: usize,
+    ) -> Result<Vec<Undelivered>, StoreError> {
+        undelivered::list(&self.pool, actor, after, limit).await.map_err(answer)
+    }
+
+    async fn redeliver(
+        &self,
+        actor: &DurableId,
+        position: OutboxPosition,
+    ) -> Result<Option<Enqueued>, StoreError> {
+        undelivered::redeliver(&self.pool, actor, position).await.map_err(answer)
+    }
+
+    async fn discard(&self, actor: &DurableId, position: OutboxPosition) -> Result<bool, StoreError> {
+        undelivered::discard(&self.pool, actor, position).await.map_err(answer)
     }
 }

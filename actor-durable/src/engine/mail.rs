@@ -11,13 +11,13 @@ use super::run::Job;
 use super::{Activation, Incoming, Request};
 use crate::actor::Durable;
 use crate::error::NotApplied;
+use crate::form::cut;
 use crate::id::{MessageId, Position};
 use crate::ledger::Outcome;
-use crate::limits::{ATTEMPT_PAUSE_FIRST, ATTEMPT_PAUSE_MAX, DEATHS_MAX, INBOX_PAGE};
+use crate::limits::{ATTEMPT_PAUSE_FIRST, ATTEMPT_PAUSE_MAX, DEATHS_MAX, INBOX_PAGE, REASON_BYTES_MAX};
 use crate::model::{Model, read_command};
 use crate::store::{Cause, DeadLetter, Letter, Source};
 use crate::supervise::Order;
-use crate::turn::Asked;
 
 /// Whether there may be letters that were not read. Shared with those who know.
 #[derive(Clone, Debug)]
@@ -215,8 +215,7 @@ impl<M: Model> Activation<M> {
         letter.attempts = attempts;
         let at = kept.keeper.ledger.time(now);
         let mut outcome = Outcome::nothing(Cause::GaveUp(id), at);
-        outcome.asked = Asked::default();
-        outcome.dead = Some(DeadLetter { letter, at, reason: reason.to_owned() });
+        outcome.dead = Some(DeadLetter { letter, at, reason: cut(reason.to_owned(), REASON_BYTES_MAX) });
         kept.keeper.ledger.stage(outcome)?;
         kept.mailing.read_to = position;
         self.settle().await

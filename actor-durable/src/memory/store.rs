@@ -9,8 +9,8 @@ use super::tables::Fired;
 use super::{Listener, MemoryStore};
 use crate::id::{DurableId, Epoch, MessageId, OwnerId, Position, Sequence, Target, WallTime};
 use crate::store::{
-    Arrivals, Claim, DeadLetter, Due, Enqueued, Entry, Firing, Head, Letter, Message, OutboxPosition,
-    Recovery, Snapshot, Store, StoreError, TurnCommit,
+    Arrivals, Claim, DeadLetter, Due, Enqueued, Entry, Firing, GivingUp, Head, Letter, Message,
+    OutboxPosition, Recovery, Snapshot, Store, StoreError, TurnCommit, Undelivered,
 };
 
 #[async_trait]
@@ -106,6 +106,16 @@ impl Store for MemoryStore {
         Ok(enqueued)
     }
 
+    async fn give_up_delivery(&self, giving_up: GivingUp) -> Result<bool, StoreError> {
+        giving_up.check()?;
+        let now = self.now();
+        let (is_given_up, told) = self.tables().give_up_delivery(giving_up, now)?;
+        if let Some(target) = told {
+            self.tell(target);
+        }
+        Ok(is_given_up)
+    }
+
     async fn enqueue(&self, message: Message) -> Result<Enqueued, StoreError> {
         let (now, to) = (self.now(), message.to.clone());
         let enqueued = self.tables().enqueue(message, now)?;
@@ -174,5 +184,31 @@ impl Store for MemoryStore {
 
     async fn purge(&self, actor: &DurableId, message: MessageId) -> Result<(), StoreError> {
         self.tables().purge(actor, message)
+    }
+
+    async fn undelivered(
+        &self,
+        actor: &DurableId,
+        after: Option<OutboxPosition>,
+        limit: usize,
+    ) -> Result<Vec<Undelivered>, StoreError> {
+        self.tables().undelivered(actor, after, limit)
+    }
+
+    async fn redeliver(
+        &self,
+        actor: &DurableId,
+        position: OutboxPosition,
+    ) -> Result<Option<Enqueued>, StoreError> {
+        let now = self.now();
+        let Some((told, enqueued)) = self.tables().redeliver(actor, position, now)? else { return Ok(None) };
+        if let Some(target) = told {
+            self.tell(target);
+        }
+        Ok(Some(enqueued))
+    }
+
+    async fn discard(&self, actor: &DurableId, position: OutboxPosition) -> Result<bool, StoreError> {
+        self.tables().discard(actor, position)
     }
 }

@@ -21,7 +21,7 @@ use super::world::World;
 use super::{Tables, Trouble, error, reads};
 use crate::id::{DurableId, MessageId, Position, Sequence, WallTime};
 use crate::limits::CACHE_BYTES_DEFAULT;
-use crate::store::{DeadLetter, Due, Entry, Head, Letter, Recovery, StoreError};
+use crate::store::{DeadLetter, Due, Entry, Head, Letter, OutboxPosition, Recovery, StoreError, Undelivered};
 
 /// A file that is looked at and not changed. What redb would repair is repaired in memory.
 ///
@@ -123,6 +123,20 @@ impl RedbInspection {
         limit: usize,
     ) -> Result<Vec<DeadLetter>, StoreError> {
         self.of_actor(actor, |actor, _| actor.dead_letters(after, limit))
+    }
+
+    /// What an actor has sent and was given up, after one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::undelivered`](crate::store::Store::undelivered).
+    pub fn undelivered(
+        &self,
+        actor: &DurableId,
+        after: Option<OutboxPosition>,
+        limit: usize,
+    ) -> Result<Vec<Undelivered>, StoreError> {
+        self.of_actor(actor, |actor, _| actor.undelivered(after, limit))
     }
 
     /// The reminders of all actors that are due at a time.

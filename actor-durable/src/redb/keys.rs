@@ -53,6 +53,8 @@ pub(super) enum Kind {
     Child = 10,
     /// A `DeadLetter`; by message.
     DeadLetter = 11,
+    /// An `Undelivered`; by position in the outbox.
+    Undelivered = 12,
 }
 
 /// Ends an id: no id has this byte, so that keys sort as ids do.
@@ -111,6 +113,11 @@ impl Keys {
     pub(super) fn outgoing(&self, position: OutboxPosition) -> Vec<u8> {
         let turn = Turn { sequence: position.sequence, index: position.index };
         self.row(Kind::Outgoing, &turn.to_bytes())
+    }
+
+    pub(super) fn undelivered(&self, position: OutboxPosition) -> Vec<u8> {
+        let turn = Turn { sequence: position.sequence, index: position.index };
+        self.row(Kind::Undelivered, &turn.to_bytes())
     }
 
     pub(super) fn reminder(&self, name: &Name) -> Vec<u8> {

@@ -47,15 +47,15 @@ pub use self::verify::{StoreFault, StoreRule, Verified};
 use self::view::Tables;
 use self::world::World;
 use self::write::{
-    Acquire, BeginAttempt, Delete, Enqueue, Fire, MarkDelivered, Operation, Purge, Release, Revive,
-    SaveSnapshot, Transfer,
+    Acquire, BeginAttempt, Delete, Discard, Enqueue, Fire, GiveUpDelivery, MarkDelivered, Operation, Purge,
+    Redeliver, Release, Revive, SaveSnapshot, Transfer,
 };
 use self::writer::Queue;
 use crate::id::{DurableId, Epoch, MessageId, OwnerId, Position, Sequence, Target, WallTime};
 use crate::limits::CACHE_BYTES_DEFAULT;
 use crate::store::{
-    Arrivals, Claim, DeadLetter, Due, Enqueued, Entry, ErrorCause, Firing, Head, Letter, Message,
-    OutboxPosition, Recovery, Refusal, Snapshot, Store, StoreError, TurnCommit,
+    Arrivals, Claim, DeadLetter, Due, Enqueued, Entry, ErrorCause, Firing, GivingUp, Head, Letter, Message,
+    OutboxPosition, Recovery, Refusal, Snapshot, Store, StoreError, TurnCommit, Undelivered,
 };
 
 /// How a [`RedbStore`] is opened. See [`RedbStore::options`].
@@ -321,6 +321,10 @@ impl Store for RedbStore {
         self.write(Transfer { actor: actor.clone(), epoch, position }).await
     }
 
+    async fn give_up_delivery(&self, giving_up: GivingUp) -> Result<bool, StoreError> {
+        self.write(GiveUpDelivery(giving_up)).await
+    }
+
     async fn enqueue(&self, message: Message) -> Result<Enqueued, StoreError> {
         self.write(Enqueue(message)).await
     }
@@ -382,5 +386,27 @@ impl Store for RedbStore {
 
     async fn purge(&self, actor: &DurableId, message: MessageId) -> Result<(), StoreError> {
         self.write(Purge { actor: actor.clone(), message }).await
+    }
+
+    async fn undelivered(
+        &self,
+        actor: &DurableId,
+        after: Option<OutboxPosition>,
+        limit: usize,
+    ) -> Result<Vec<Undelivered>, StoreError> {
+        let actor = actor.clone();
+        self.read(move |tables| reads::undelivered(tables, &actor, after, limit)).await
+    }
+
+    async fn redeliver(
+        &self,
+        actor: &DurableId,
+        position: OutboxPosition,
+    ) -> Result<Option<Enqueued>, StoreError> {
+        self.write(Redeliver { actor: actor.clone(), position }).await
+    }
+
+    async fn discard(&self, actor: &DurableId, position: OutboxPosition) -> Result<bool, StoreError> {
+        self.write(Discard { actor: actor.clone(), position }).await
     }
 }

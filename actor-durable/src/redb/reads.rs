@@ -9,7 +9,7 @@ use super::view::{Tables, next, reminder_at};
 use super::world::World;
 use crate::id::{DurableId, Epoch, MessageId, Position, Target, WallTime};
 use crate::limits::PAGE_ROWS_MAX;
-use crate::store::{DeadLetter, Due, Letter, Recovery};
+use crate::store::{DeadLetter, Due, Letter, OutboxPosition, Recovery, Undelivered};
 
 pub(super) fn load(tables: &Tables, actor: &DurableId, epoch: Epoch) -> Result<Recovery, Trouble> {
     let actor = tables.actor(actor);
@@ -46,6 +46,17 @@ pub(super) fn dead_letters(
     let actor = tables.actor(actor);
     actor.head()?;
     actor.dead_letters(after, limit)
+}
+
+pub(super) fn undelivered(
+    tables: &Tables,
+    actor: &DurableId,
+    after: Option<OutboxPosition>,
+    limit: usize,
+) -> Result<Vec<Undelivered>, Trouble> {
+    let actor = tables.actor(actor);
+    actor.head()?;
+    actor.undelivered(after, limit)
 }
 
 pub(super) fn due(tables: &Tables, now: WallTime, limit: usize) -> Result<Due, Trouble> {

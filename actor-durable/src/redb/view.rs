@@ -6,7 +6,10 @@ use super::error::Trouble;
 use super::keys::{self, BUSY, DUE, Keys, Kind, Place, ROWS, Turn};
 use crate::id::{DurableId, Epoch, MessageId, Name, Position, Sequence, WallTime};
 use crate::limits::{PAGE_BYTES_MAX, PAGE_ROWS_MAX};
-use crate::store::{DeadLetter, Entry, Handled, Head, Letter, Recovery, Refusal, Row, Snapshot, decode_row};
+use crate::store::{
+    DeadLetter, Entry, Handled, Head, Letter, OutboxPosition, Recovery, Refusal, Row, Snapshot, Undelivered,
+    decode_row,
+};
 
 /// A key and a row.
 pub(super) type Pair<'r> = (AccessGuard<'r, &'static [u8]>, AccessGuard<'r, &'static [u8]>);
@@ -178,6 +181,16 @@ impl<'r, T: Rows> View<'r, T> {
         let [start, _] = self.keys.kind(Kind::DeadLetter);
         let after = after.map_or(start, |after| self.keys.dead_letter(after));
         self.page(Kind::DeadLetter, &after, limit)
+    }
+
+    pub(super) fn undelivered(
+        &self,
+        after: Option<OutboxPosition>,
+        limit: usize,
+    ) -> Result<Vec<Undelivered>, Trouble> {
+        let [start, _] = self.keys.kind(Kind::Undelivered);
+        let after = after.map_or(start, |after| self.keys.undelivered(after));
+        self.page(Kind::Undelivered, &after, limit)
     }
 
     /// The ids that are remembered as handled, in the order they were.

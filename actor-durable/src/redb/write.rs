@@ -4,11 +4,13 @@
 mod commit;
 mod inbox;
 mod owner;
+mod undelivered;
 
 use redb::{ReadableTable, Table, WriteTransaction};
 
 pub(super) use self::inbox::{Enqueue, Fire, Purge, Revive, Transfer};
 pub(super) use self::owner::{Acquire, BeginAttempt, Delete, MarkDelivered, Release, SaveSnapshot};
+pub(super) use self::undelivered::{Discard, GiveUpDelivery, Redeliver};
 use super::error::Trouble;
 use super::keys::{self, BUSY, DUE, FLOOR_KEY, Keys, META, Place, ROWS, Turn};
 use super::view::{self, View};

@@ -164,6 +164,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether the same is refused for as long as the actor that it concerns is there.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::WrongType { .. } | Self::Ended | Self::TooLarge { .. } | Self::Malformed(_))
+    }
+
     /// Whether the same may succeed later, without anybody's doing.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Held { .. } | Self::Unavailable(_) | Self::TooMany { .. } | Self::NoSpace(_))

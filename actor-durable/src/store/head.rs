@@ -233,6 +233,15 @@ impl Head {
         self.revive()
     }
 
+    /// The head after the actor has been told something by a notice to itself; `None` if it has ended, as nobody hears it then.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept`](Self::accept).
+    pub fn notify(&self, notice: &Message, now: WallTime) -> Result<Option<Head>, StoreError> {
+        if self.has_ended { Ok(None) } else { self.accept(notice, now).map(Some) }
+    }
+
     /// The head after a dead letter has been put back into the inbox.
     ///
     /// # Errors

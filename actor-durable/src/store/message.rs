@@ -145,3 +145,14 @@ pub struct DeadLetter {
     /// Why: the text of the last error.
     pub reason: String,
 }
+
+/// A message that an actor has sent and that was given up: it does not arrive unless somebody sees to it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Undelivered {
+    /// As it lay in the outbox.
+    pub outgoing: Outgoing,
+    /// When it was given up.
+    pub at: WallTime,
+    /// Why: what its destination said.
+    pub reason: String,
+}

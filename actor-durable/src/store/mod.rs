@@ -29,7 +29,7 @@ pub use self::error::{Cause as ErrorCause, Refusal, StoreError};
 pub use self::head::{Claim, ClaimMode, Head, admit};
 pub use self::message::{
     Body, CatchUp, DeadLetter, Destination, Enqueued, Headers, Letter, Message, OutboxPosition, Outgoing,
-    Reminder,
+    Reminder, Undelivered,
 };
 pub use self::recovery::Recovery;
 pub use self::row::{Row, RowKind, decode_row, encode_row};
@@ -38,6 +38,7 @@ pub use self::turn::{
 };
 use self::turn::{check_headers, within};
 use crate::id::{DurableId, Epoch, MessageId, Name, OwnerId, Position, Sequence, Target, WallTime};
+use crate::limits::REASON_BYTES_MAX;
 
 /// Keeps durable actors.
 ///
@@ -170,6 +171,16 @@ pub trait Store: Debug + Send + Sync + 'static {
         position: OutboxPosition,
     ) -> Result<Enqueued, StoreError>;
 
+    /// Gives up a message in an outbox: it leaves the outbox and lies among what its sender could not [deliver](Self::undelivered),
+    /// and the notice, if there is one, is put into the sender's own inbox, as one. Where the sender has ended, or knows the
+    /// notice already, there is no notice. Says whether it was so: `false` if it is not in the outbox any more, and then nothing
+    /// was changed.
+    ///
+    /// # Errors
+    ///
+    /// As [`GivingUp::check`]. [`StoreError::Fenced`]; [`Refusal::NoSuchActor`]; and as [`Head::accept`] of the notice.
+    async fn give_up_delivery(&self, giving_up: GivingUp) -> Result<bool, StoreError>;
+
     /// Puts a message into an inbox, once for its id. An actor that nobody has heard of begins to be, in nobody's possession.
     ///
     /// # Errors
@@ -239,6 +250,38 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// [`Refusal::NoSuchActor`]; [`Refusal::NoSuchMessage`].
     async fn purge(&self, actor: &DurableId, message: MessageId) -> Result<(), StoreError>;
+
+    /// What an actor has sent and was given up, in the order it was sent, after one, at most so many.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoSuchActor`].
+    async fn undelivered(
+        &self,
+        actor: &DurableId,
+        after: Option<OutboxPosition>,
+        limit: usize,
+    ) -> Result<Vec<Undelivered>, StoreError>;
+
+    /// Moves a message that was given up into the inbox of the actor it goes to, as [`transfer`](Self::transfer) does from an
+    /// outbox. `None` if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoSuchActor`]; [`Refusal::Malformed`] if it goes to an outlet; and as [`Head::accept`] of the receiver's: then
+    /// it stays where it is.
+    async fn redeliver(
+        &self,
+        actor: &DurableId,
+        position: OutboxPosition,
+    ) -> Result<Option<Enqueued>, StoreError>;
+
+    /// Drops a message that was given up for good. Says whether it was there.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoSuchActor`].
+    async fn discard(&self, actor: &DurableId, position: OutboxPosition) -> Result<bool, StoreError>;
 }
 
 /// Tells for whom messages have come. See [`Store::arrivals`].
@@ -281,4 +324,41 @@ pub struct Firing {
     pub messages: Vec<Message>,
     /// When it is due next.
     pub next: Option<WallTime>,
+}
+
+/// See [`Store::give_up_delivery`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GivingUp {
+    /// Who has sent it.
+    pub actor: DurableId,
+    /// As its owner acquired it.
+    pub epoch: Epoch,
+    /// Where it lies in the outbox.
+    pub position: OutboxPosition,
+    /// When it is given up.
+    pub at: WallTime,
+    /// Why.
+    pub reason: String,
+    /// What the actor is told of it, by a message to itself.
+    pub notice: Option<Message>,
+}
+
+impl GivingUp {
+    /// What can be said against it without looking at what is stored. Every store asks this first.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TooLarge`] of the reason; [`Refusal::Malformed`] for a notice to another actor.
+    pub fn check(&self) -> Result<(), StoreError> {
+        within("a reason", self.reason.len(), REASON_BYTES_MAX)?;
+        if self.notice.as_ref().is_some_and(|notice| notice.to.id != self.actor) {
+            return Err(Refusal::Malformed("a notice is to the actor itself").into());
+        }
+        Ok(())
+    }
+
+    /// The message that is given up, as it is kept.
+    pub fn undelivered(&self, outgoing: Outgoing) -> Undelivered {
+        Undelivered { outgoing, at: self.at, reason: self.reason.clone() }
+    }
 }

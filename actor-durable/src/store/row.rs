@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::turn::Child;
-use super::{DeadLetter, Entry, Handled, Head, Letter, Outgoing, Refusal, Reminder, Snapshot};
+use super::{DeadLetter, Entry, Handled, Head, Letter, Outgoing, Refusal, Reminder, Snapshot, Undelivered};
 
 /// The latest form of rows. It changes when the fields of a value do.
 const FORMAT: u8 = 1;
@@ -40,6 +40,8 @@ pub enum RowKind {
     Child = 8,
     /// A [`DeadLetter`].
     DeadLetter = 9,
+    /// An [`Undelivered`].
+    Undelivered = 10,
 }
 
 /// A value that is kept as a row.
@@ -56,7 +58,7 @@ macro_rules! rows {
     };
 }
 
-rows!(Head, Entry, Snapshot, Letter, Handled, Outgoing, Reminder, Child, DeadLetter);
+rows!(Head, Entry, Snapshot, Letter, Handled, Outgoing, Reminder, Child, DeadLetter, Undelivered);
 
 /// The bytes of a row that is kept under a key.
 ///

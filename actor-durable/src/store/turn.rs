@@ -7,8 +7,8 @@ use super::message::{Body, DeadLetter, Outgoing, Reminder};
 use super::{Refusal, StoreError};
 use crate::id::{DurableId, Epoch, MessageId, Name, Sequence, Target, WallTime};
 use crate::limits::{
-    COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX, EVENT_BYTES_MAX, HEADERS_BYTES_MAX, HEADERS_MAX, PAYLOAD_BYTES_MAX,
-    REPLY_BYTES_MAX, STATE_BYTES_MAX,
+    COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX, COMMIT_ROWS_MAX, EVENT_BYTES_MAX, HEADERS_BYTES_MAX, HEADERS_MAX,
+    PAYLOAD_BYTES_MAX, REASON_BYTES_MAX, REPLY_BYTES_MAX, STATE_BYTES_MAX,
 };
 
 /// All that one or several turns of an actor change, as one: either all of it is stored or nothing.
@@ -218,8 +218,24 @@ impl TurnCommit {
         has_twice(handled.chain(dead())) || has_twice(taken.chain(dead()))
     }
 
+    /// How many rows of each kind it brings.
+    pub(crate) fn rows(&self) -> [(&'static str, usize); 6] {
+        [
+            ("a commit's events", self.entries.iter().map(|entry| entry.events.len()).sum()),
+            ("a commit's messages that leave", self.outbox.len()),
+            ("a commit's changes of reminders", self.reminders.len()),
+            ("a commit's changes of children", self.children.len()),
+            ("a commit's handled messages", self.handled.len() + self.dead.len() + self.dropped.len()),
+            ("a commit's forgotten messages", self.forget.len()),
+        ]
+    }
+
     fn check_sizes(&self) -> Result<(), Refusal> {
         within("a commit's entries", self.entries.len(), COMMIT_ENTRIES_MAX)?;
+        for (what, count) in self.rows() {
+            within(what, count, COMMIT_ROWS_MAX)?;
+        }
+        largest("a reason", self.dead.iter().map(|dead| dead.reason.len()), REASON_BYTES_MAX)?;
         let state = self.state.iter().map(|state| state.body.bytes.len());
         largest("a state", state, STATE_BYTES_MAX)?;
         let events = || self.entries.iter().flat_map(|entry| &entry.events).map(|event| event.bytes.len());

@@ -6,6 +6,7 @@ use actor_core::{Intensity, Restart, Strategy};
 use serde::{Deserialize, Serialize};
 
 use crate::actor::{Durability, Durable};
+use crate::form::cut;
 use crate::id::{Name, Target, WallTime};
 use crate::limits::{FAILURE_TEXT_BYTES_MAX, RESTARTS_COUNTED_MAX};
 use crate::turn::{BadRequest, target};
@@ -146,9 +147,9 @@ impl Failure {
     /// Its text cut to what a report may have.
     pub(crate) fn short(self) -> Self {
         match self {
-            Self::Panicked(text) => Self::Panicked(cut(text)),
-            Self::NotActivated(text) => Self::NotActivated(cut(text)),
-            Self::Escalated(text) => Self::Escalated(cut(text)),
+            Self::Panicked(text) => Self::Panicked(cut(text, FAILURE_TEXT_BYTES_MAX)),
+            Self::NotActivated(text) => Self::NotActivated(cut(text, FAILURE_TEXT_BYTES_MAX)),
+            Self::Escalated(text) => Self::Escalated(cut(text, FAILURE_TEXT_BYTES_MAX)),
         }
     }
 
@@ -157,12 +158,6 @@ impl Failure {
             Self::Panicked(text) | Self::NotActivated(text) | Self::Escalated(text) => text,
         }
     }
-}
-
-fn cut(mut text: String) -> String {
-    let end = (0..=FAILURE_TEXT_BYTES_MAX).rev().find(|end| text.is_char_boundary(*end));
-    text.truncate(end.unwrap_or(0));
-    text
 }
 
 /// Restarts that still count, by the wall clock.

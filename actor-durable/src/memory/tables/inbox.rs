@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{Actor, Tables, page};
 use crate::id::{DurableId, Epoch, MessageId, Position, Target, WallTime};
-use crate::store::{Destination, Enqueued, Head, Letter, Message, OutboxPosition, Refusal, StoreError};
+use crate::store::{Enqueued, Head, Letter, Message, OutboxPosition, Refusal, StoreError};
 
 /// One actor's.
 #[derive(Debug, Default)]
@@ -61,23 +61,10 @@ impl Tables {
         let Some(outgoing) = self.owned(actor, epoch)?.outbox.get(&position) else {
             return Ok((None, Enqueued::Waiting));
         };
-        let Destination::Actor(to) = outgoing.to.clone() else {
-            return Err(Refusal::Malformed("what goes to an outlet is not moved").into());
-        };
-        let message = outgoing.message(actor.clone(), to.clone());
-        let floor = self.floor;
-        let new = || Head::new(to.clone(), floor, now);
-        let receiver = self.actors.get(&to.id);
-        let head = receiver.map_or_else(new, |receiver| receiver.head.clone());
-        head.is_of(&to)?;
-        let known = receiver.and_then(|receiver| receiver.known(message.id));
-        let after = if known.is_none() { Some(head.accept(&message, now)?) } else { None };
+        let outgoing = outgoing.clone();
+        let moved = self.put_outgoing(actor, &outgoing, now)?;
         self.owned_mut(actor, epoch)?.outbox.remove(&position);
-        if let Some(after) = after {
-            self.actors.entry(to.id.clone()).or_insert_with(|| Actor::new(new())).put(message, after);
-        }
-        let told = known.is_none().then_some(to);
-        Ok((told, known.unwrap_or(Enqueued::Stored)))
+        Ok(moved)
     }
 
     pub(crate) fn enqueue(&mut self, message: Message, now: WallTime) -> Result<Enqueued, StoreError> {

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  leases: owner ─► end            due: (time, actor, name)
-//!  actors: id ─► head · entries · snapshot · inbox · handled · outbox · reminders · children · dead
+//!  actors: id ─► head · entries · snapshot · inbox · handled · outbox · reminders · children · dead · undelivered
 //! ```
 
 mod dead;
@@ -13,6 +13,7 @@ mod ownership;
 mod recent;
 mod reminders;
 mod turns;
+mod undelivered;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -23,6 +24,7 @@ use crate::id::{DurableId, Epoch, MessageId, Name, OwnerId, WallTime};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::store::{
     Child, DeadLetter, Entry, Head, OutboxPosition, Outgoing, Refusal, Reminder, Snapshot, StoreError,
+    Undelivered,
 };
 
 /// See the module.
@@ -49,6 +51,7 @@ struct Actor {
     reminders: BTreeMap<Name, Reminder>,
     children: BTreeMap<Name, Child>,
     dead: BTreeMap<MessageId, DeadLetter>,
+    undelivered: BTreeMap<OutboxPosition, Undelivered>,
 }
 
 impl Tables {
@@ -85,6 +88,7 @@ impl Actor {
             reminders: BTreeMap::new(),
             children: BTreeMap::new(),
             dead: BTreeMap::new(),
+            undelivered: BTreeMap::new(),
         }
     }
 }

@@ -8,7 +8,8 @@ use crate::redb::error::Trouble;
 use crate::redb::keys::{self, Kind, Parts, Place, Turn};
 use crate::redb::view::{Tables, View, decode_handled};
 use crate::store::{
-    Child, DeadLetter, Entry, Head, Letter, Outgoing, Refusal, Reminder, Row, Snapshot, decode_row,
+    Child, DeadLetter, Entry, Head, Letter, Outgoing, Refusal, Reminder, Row, Snapshot, Undelivered,
+    decode_row,
 };
 
 /// What was seen of an actor so far.
@@ -97,6 +98,9 @@ impl<'t> ActorCheck<'t> {
             }
             kind if kind == Kind::DeadLetter as u8 => {
                 self.dead_letter(parts.rest, decoded(key, row, findings)?, findings)?;
+            }
+            kind if kind == Kind::Undelivered as u8 => {
+                self.undelivered(parts.rest, decoded(key, row, findings)?, findings)?;
             }
             kind => findings.say(
                 key.escape_ascii(),
@@ -222,6 +226,22 @@ impl<'t> ActorCheck<'t> {
         if rest != id.to_bytes() || place.is_some() {
             findings.say(&self.id, StoreRule::DeadLetterAgrees, format!("{id} waits, or lies elsewhere"));
         }
+        Ok(())
+    }
+
+    fn undelivered(
+        &mut self,
+        rest: &[u8],
+        undelivered: Option<Undelivered>,
+        findings: &mut Findings<'_>,
+    ) -> Result<(), Trouble> {
+        let Some(Undelivered { outgoing, .. }) = undelivered else { return Ok(()) };
+        let waiting = self.view.row::<Outgoing>(&self.view.keys.outgoing(outgoing.position));
+        if findings.sound(waiting)?.flatten().is_some() {
+            let found = format!("{} was given up, and is to leave", outgoing.id);
+            findings.say(&self.id, StoreRule::OutboxAgrees, found);
+        }
+        self.outgoing(rest, Some(outgoing), findings);
         Ok(())
     }
 

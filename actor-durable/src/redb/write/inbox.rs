@@ -9,7 +9,7 @@ use crate::store::{
 };
 
 /// What became of a message that is not new.
-fn known<T: Rows>(actor: &View<'_, T>, message: MessageId) -> Result<Option<Enqueued>, Trouble> {
+pub(super) fn known<T: Rows>(actor: &View<'_, T>, message: MessageId) -> Result<Option<Enqueued>, Trouble> {
     if actor.is_dead(message)? {
         return Ok(Some(Enqueued::Dead));
     }
@@ -62,30 +62,41 @@ impl Operation for Transfer {
 
     fn apply(&self, writing: &mut Writing<'_>) -> Result<Enqueued, Trouble> {
         let sender = writing.actor(&self.actor);
-        let head = sender.owned(self.epoch)?;
+        sender.owned(self.epoch)?;
         let key = sender.keys.outgoing(self.position);
         let Some(outgoing) = sender.row::<Outgoing>(&key)? else { return Ok(Enqueued::Waiting) };
-        let Destination::Actor(to) = &outgoing.to else {
-            return Err(Refusal::Malformed("what goes to an outlet is not moved").into());
-        };
-        let message = outgoing.message(self.actor.clone(), to.clone());
-        let before = writing.head_or_new(to)?;
-        before.is_of(to)?;
-        let receiver = writing.actor(&to.id);
-        let known = known(&receiver, message.id)?;
-        let after =
-            if known.is_none() { before.accept(&message, writing.world.now())? } else { before.clone() };
-        let (from, to) = (sender.keys, receiver.keys);
+        let from = sender.keys;
+        // Before the sender's head is kept, which may be the receiver's too.
+        let moved = put_outgoing(writing, &self.actor, &outgoing)?;
         writing.drop_row(&key)?;
+        let head = writing.actor(&self.actor).head()?;
         writing.put_head(&from, &head)?;
-        if let Some(known) = known {
-            return Ok(known);
-        }
-        writing.put_letter(&to, &before, &message)?;
-        writing.put_head(&to, &after)?;
-        writing.arrived.push(after.target);
-        Ok(Enqueued::Stored)
+        Ok(moved)
     }
+}
+
+/// Puts what an actor has sent into the inbox it goes to, however old it is.
+pub(super) fn put_outgoing(
+    writing: &mut Writing<'_>,
+    from: &DurableId,
+    outgoing: &Outgoing,
+) -> Result<Enqueued, Trouble> {
+    let Destination::Actor(to) = &outgoing.to else {
+        return Err(Refusal::Malformed("what goes to an outlet is not moved").into());
+    };
+    let message = outgoing.message(from.clone(), to.clone());
+    let before = writing.head_or_new(to)?;
+    before.is_of(to)?;
+    let receiver = writing.actor(&to.id);
+    if let Some(known) = known(&receiver, message.id)? {
+        return Ok(known);
+    }
+    let after = before.accept(&message, writing.world.now())?;
+    let keys = receiver.keys;
+    writing.put_letter(&keys, &before, &message)?;
+    writing.put_head(&keys, &after)?;
+    writing.arrived.push(after.target);
+    Ok(Enqueued::Stored)
 }
 
 /// [`Store::fire`](crate::store::Store::fire).

@@ -90,6 +90,14 @@ operations! {
     Revive: false,
     /// [`Store::purge`]
     Purge: false,
+    /// [`Store::give_up_delivery`]
+    GiveUpDelivery: false,
+    /// [`Store::undelivered`]
+    Undelivered: true,
+    /// [`Store::redeliver`]
+    Redeliver: false,
+    /// [`Store::discard`]
+    Discard: false,
 }
 
 /// How an operation fails.

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use super::{FaultStore, Operation, Shared};
 use crate::id::{DurableId, Epoch, MessageId, OwnerId, Position, Sequence, Target, WallTime};
 use crate::store::{
-    Arrival, Arrivals, Claim, DeadLetter, Due, Enqueued, Entry, Firing, Head, Letter, Message,
-    OutboxPosition, Recovery, Snapshot, Store, StoreError, TurnCommit,
+    Arrival, Arrivals, Claim, DeadLetter, Due, Enqueued, Entry, Firing, GivingUp, Head, Letter, Message,
+    OutboxPosition, Recovery, Snapshot, Store, StoreError, TurnCommit, Undelivered,
 };
 
 #[async_trait]
@@ -153,6 +153,31 @@ impl Store for FaultStore {
 
     async fn purge(&self, actor: &DurableId, message: MessageId) -> Result<(), StoreError> {
         self.shared.visit(Operation::Purge, self.shared.inner.purge(actor, message)).await
+    }
+
+    async fn give_up_delivery(&self, giving_up: GivingUp) -> Result<bool, StoreError> {
+        self.shared.visit(Operation::GiveUpDelivery, self.shared.inner.give_up_delivery(giving_up)).await
+    }
+
+    async fn undelivered(
+        &self,
+        actor: &DurableId,
+        after: Option<OutboxPosition>,
+        limit: usize,
+    ) -> Result<Vec<Undelivered>, StoreError> {
+        self.shared.visit(Operation::Undelivered, self.shared.inner.undelivered(actor, after, limit)).await
+    }
+
+    async fn redeliver(
+        &self,
+        actor: &DurableId,
+        position: OutboxPosition,
+    ) -> Result<Option<Enqueued>, StoreError> {
+        self.shared.visit(Operation::Redeliver, self.shared.inner.redeliver(actor, position)).await
+    }
+
+    async fn discard(&self, actor: &DurableId, position: OutboxPosition) -> Result<bool, StoreError> {
+        self.shared.visit(Operation::Discard, self.shared.inner.discard(actor, position)).await
     }
 
     fn arrivals(&self) -> Box<dyn Arrivals> {

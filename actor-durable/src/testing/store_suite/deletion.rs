@@ -2,7 +2,9 @@
 
 use super::Place;
 use super::dump::{Dump, all_letters};
-use super::scene::{FAR, LONG, Scene, actor, claim, full, other_type, reminder, seizure, turn};
+use super::scene::{
+    FAR, LONG, Scene, actor, claim, full, giving_up, other_type, outgoing, reminder, seizure, turn,
+};
 use crate::id::{OwnerId, Sequence, WallTime};
 use crate::store::{Claim, Enqueued, Head, Recovery, ReminderChange, TurnCommit};
 
@@ -11,7 +13,9 @@ async fn something(scene: &Scene<'_>, id: &str) -> Head {
     let head = scene.own(id).await;
     scene.fill(id, 1..=3).await;
     let dead = all_letters(scene, &head).await.remove(1);
-    scene.commit(full(&head, scene.id(1), dead, scene.id(9))).await
+    let head = scene.commit(full(&head, scene.id(1), dead, scene.id(9))).await;
+    scene.give_up_delivery(giving_up(&head, outgoing(1, 0).position)).await.expect("it was sent");
+    head
 }
 
 /// Nothing of a deleted actor is left, and nothing of another one is touched.
@@ -38,6 +42,7 @@ pub async fn a_deleted_actor_leaves_nothing(place: &dyn Place) {
     );
     assert_eq!(scene.load(&actor("a"), head.epoch).await.expect("it is owned"), Recovery::default());
     assert_eq!(scene.dead_letters(&actor("a"), None, 10).await.expect("it is there"), []);
+    assert_eq!(scene.undelivered(&actor("a"), None, 10).await.expect("it is there"), []);
     assert_eq!(scene.entries(&actor("a"), Sequence::ZERO, 10).await.expect("it is there"), []);
     assert_eq!(all_letters(&scene, &head).await, []);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::id::{DurableId, MessageId, Position, Sequence, Target, WallTime};
-use crate::store::{DeadLetter, Due, Entry, Head, Letter, Recovery, Reminder, Store};
+use crate::store::{DeadLetter, Due, Entry, Head, Letter, Recovery, Reminder, Store, Undelivered};
 
 /// Small, so that what is compared crosses pages.
 const PAGE: usize = 3;
@@ -23,6 +23,7 @@ struct Actor {
     head: Head,
     entries: Vec<Entry>,
     dead: Vec<DeadLetter>,
+    undelivered: Vec<Undelivered>,
     inside: Option<Inside>,
 }
 
@@ -54,12 +55,13 @@ impl Actor {
         let entries = all_entries(store, &id, head.trimmed).await;
         let mut dead = all_dead(store, &id).await;
         dead.iter_mut().for_each(|dead| dead.letter.position = Position::ZERO);
+        let undelivered = all_undelivered(store, &id).await;
         let inside = match head.owner {
             Some(_) => Some(Inside::of(store, &head).await),
             None => None,
         };
         let head = Head { next: Position::ZERO, created_at: WallTime::ZERO, ..head };
-        Self { head, entries, dead, inside }
+        Self { head, entries, dead, undelivered, inside }
     }
 }
 
@@ -116,6 +118,17 @@ pub(super) async fn all_dead(store: &Arc<dyn Store>, actor: &DurableId) -> Vec<D
     loop {
         let after = all.last().map(|dead| dead.letter.message.id);
         match store.dead_letters(actor, after, PAGE).await.expect("an actor") {
+            page if page.is_empty() => return all,
+            page => all.extend(page),
+        }
+    }
+}
+
+pub(super) async fn all_undelivered(store: &Arc<dyn Store>, actor: &DurableId) -> Vec<Undelivered> {
+    let mut all: Vec<Undelivered> = Vec::new();
+    loop {
+        let after = all.last().map(|undelivered| undelivered.outgoing.position);
+        match store.undelivered(actor, after, PAGE).await.expect("an actor") {
             page if page.is_empty() => return all,
             page => all.extend(page),
         }

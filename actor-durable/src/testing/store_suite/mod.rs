@@ -21,6 +21,7 @@
 //! | `snapshots` | states that are stored beside the journal, and what is trimmed |
 //! | `inbox` | what is put into inboxes, once and in order, and attempts |
 //! | `transfers` | messages that move from an outbox to an inbox |
+//! | `undelivered` | messages that leave an outbox without having arrived |
 //! | `dead_letters` | what is given up, revived and purged |
 //! | `reminders` | what is due, and what fires |
 //! | `lists` | the actors, those that have something to do, and arrivals |
@@ -44,6 +45,7 @@ mod scene;
 mod snapshots;
 mod transfers;
 mod turns;
+mod undelivered;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +65,7 @@ pub use self::reminders::*;
 pub use self::snapshots::*;
 pub use self::transfers::*;
 pub use self::turns::*;
+pub use self::undelivered::*;
 use crate::id::WallTime;
 use crate::store::Store;
 
@@ -127,6 +130,7 @@ macro_rules! store_suite {
             what_no_state_covers_is_not_trimmed,
             what_is_too_large_is_refused,
             a_commit_has_bounds,
+            the_rows_of_a_commit_are_bounded,
             what_was_handled_is_not_handled_again,
             what_is_not_in_the_inbox_does_not_leave_it,
             reminders_are_bounded,
@@ -146,6 +150,14 @@ macro_rules! store_suite {
             what_the_receiver_knows_only_leaves_the_outbox,
             what_the_receiver_refuses_stays_in_the_outbox,
             whoever_does_not_own_the_sender_moves_nothing,
+            what_is_given_up_leaves_the_outbox,
+            whoever_gives_up_tells_the_sender,
+            an_ended_sender_is_not_told,
+            what_cannot_be_given_up_stays_in_the_outbox,
+            what_was_given_up_is_listed,
+            what_was_given_up_is_delivered_after_all,
+            what_the_receiver_refuses_again_stays_given_up,
+            what_was_given_up_is_discarded,
             dead_letters_are_listed,
             a_dead_letter_is_revived,
             a_revived_message_waits,

@@ -13,8 +13,8 @@ use super::scene::{
 use crate::MemoryStore;
 use crate::id::{DurableId, Epoch, MessageId, OwnerId, Sequence, WallTime};
 use crate::store::{
-    ChildChange, Claim, Destination, Firing, Head, Outgoing, ReminderChange, Source, Store, StoreError,
-    TurnCommit,
+    ChildChange, Claim, Destination, Firing, GivingUp, Head, Outgoing, ReminderChange, Source, Store,
+    StoreError, TurnCommit,
 };
 use crate::testing::WallClock;
 
@@ -55,7 +55,7 @@ impl Two<'_> {
     /// Leases are made long before each, so that time is no matter.
     async fn step(&mut self) {
         let id = *self.dice.pick(&ACTORS).expect("there are some");
-        match self.dice.below(16) {
+        match self.dice.below(17) {
             0..=1 => self.acquire(id).await,
             2..=6 => self.commit(id).await,
             7..=9 => self.enqueue(id).await,
@@ -64,6 +64,7 @@ impl Two<'_> {
             12 => self.attempt(id).await,
             13 => self.dead(id).await,
             14 => self.save(id).await,
+            15 => self.undelivered(id).await,
             _ => self.leave(id).await,
         }
     }
@@ -201,6 +202,17 @@ impl Two<'_> {
             return;
         };
         if self.dice.once_in(3) {
+            let notice = self.dice.once_in(2).then(|| message(id.as_str(), self.id()));
+            let (actor, at, reason) = (id.clone(), WallTime::from_millis(5), "it is refused".to_owned());
+            let giving_up = GivingUp { actor, epoch, position, at, reason, notice };
+            let what = format!("give up {giving_up:?}");
+            let said = [
+                self.oracle.give_up_delivery(giving_up.clone()).await,
+                self.scene.give_up_delivery(giving_up).await,
+            ];
+            return self.same(what, said);
+        }
+        if self.dice.once_in(3) {
             let delivered = [position];
             let what = format!("mark {position:?} of {id}");
             let said = [
@@ -235,6 +247,19 @@ impl Two<'_> {
         }
         let said = [self.oracle.revive(&id, message).await, self.scene.revive(&id, message).await];
         self.same(format!("revive {message} of {id}"), said);
+    }
+
+    async fn undelivered(&mut self, id: &str) {
+        let id = actor(id);
+        let given_up = self.oracle.undelivered(&id, None, 10).await.unwrap_or_default();
+        let given_up = self.dice.pick(&given_up).map(|undelivered| undelivered.outgoing.position);
+        let position = given_up.unwrap_or(outgoing(1, 0).position);
+        if self.dice.once_in(4) {
+            let said = [self.oracle.discard(&id, position).await, self.scene.discard(&id, position).await];
+            return self.same(format!("discard {position:?} of {id}"), said);
+        }
+        let said = [self.oracle.redeliver(&id, position).await, self.scene.redeliver(&id, position).await];
+        self.same(format!("redeliver {position:?} of {id}"), said);
     }
 
     async fn save(&mut self, id: &str) {

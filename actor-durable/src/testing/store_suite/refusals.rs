@@ -3,13 +3,13 @@
 use super::Place;
 use super::dump::all_letters;
 use super::scene::{
-    FAR, Scene, actor, child, entry, full, given_up, handled, large, message, name, outgoing, reminder,
+    FAR, Scene, actor, body, child, entry, full, given_up, handled, large, message, name, outgoing, reminder,
     snapshot, turn, turns,
 };
 use crate::id::{Sequence, WallTime};
 use crate::limits::{
-    CHILDREN_MAX, COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX, EVENT_BYTES_MAX, HEADERS_BYTES_MAX, HEADERS_MAX,
-    PAYLOAD_BYTES_MAX, REMINDERS_MAX, REPLY_BYTES_MAX, STATE_BYTES_MAX,
+    CHILDREN_MAX, COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX, COMMIT_ROWS_MAX, EVENT_BYTES_MAX, HEADERS_BYTES_MAX,
+    HEADERS_MAX, PAYLOAD_BYTES_MAX, REASON_BYTES_MAX, REMINDERS_MAX, REPLY_BYTES_MAX, STATE_BYTES_MAX,
 };
 use crate::store::{
     ChildChange, Head, Letter, Outgoing, Refusal, Reminder, ReminderChange, Snapshot, Source, TurnCommit,
@@ -33,6 +33,9 @@ async fn something(scene: &Scene<'_>) -> (Head, TurnCommit) {
 }
 
 type Spoil = fn(&mut TurnCommit);
+
+/// Gives a commit so many rows of a kind.
+type SpoilRows<'s> = &'s dyn Fn(&mut TurnCommit, usize);
 
 /// A commit begins where the journal ends, and nowhere else.
 pub async fn a_commit_at_another_place_is_refused(place: &dyn Place) {
@@ -128,6 +131,10 @@ pub async fn what_is_too_large_is_refused(place: &dyn Place) {
             spoilt(&|commit| commit.handled[1].reply = Some(large(reply).bytes)),
             Refusal::TooLarge { what: "a reply", size: reply, max: REPLY_BYTES_MAX },
         ),
+        (
+            spoilt(&|commit| commit.dead[0].reason = "x".repeat(REASON_BYTES_MAX + 1)),
+            Refusal::TooLarge { what: "a reason", size: REASON_BYTES_MAX + 1, max: REASON_BYTES_MAX },
+        ),
         (spoilt(&|commit| commit.outbox[1].body = large(body)), payload(body)),
         (spoilt(&|commit| commit.reminders.push(set(body))), payload(body)),
         (spoilt(&|commit| commit.children.push(add(body))), payload(body)),
@@ -154,6 +161,7 @@ pub async fn what_is_too_large_is_refused(place: &dyn Place) {
     commit.state = Some(Snapshot { body: large(STATE_BYTES_MAX), ..snapshot(4, "") });
     commit.entries[1].events = vec![large(EVENT_BYTES_MAX)];
     commit.handled[1].reply = Some(large(REPLY_BYTES_MAX).bytes);
+    commit.dead[0].reason = "x".repeat(REASON_BYTES_MAX);
     commit.outbox[1] =
         Outgoing { body: large(PAYLOAD_BYTES_MAX), headers: long(HEADERS_BYTES_MAX), ..outgoing(4, 0) };
     commit.reminders.push(set(PAYLOAD_BYTES_MAX));
@@ -187,6 +195,41 @@ pub async fn a_commit_has_bounds(place: &dyn Place) {
     assert_eq!(refusal, Refusal::TooLarge { what: "a commit's bytes", size, max });
     commit.handled.clear();
     scene.commit_turn(commit).await.expect("it is as large as it may be");
+}
+
+/// A commit has at most so many rows of each kind.
+pub async fn the_rows_of_a_commit_are_bounded(place: &dyn Place) {
+    const ROWS: usize = COMMIT_ROWS_MAX + 1;
+    let scene = Scene::open(place).await;
+    let head = scene.own("a").await;
+    let ids = |count: usize| (0..count as u128).map(|number| scene.id(number));
+    let spoils: [(&str, SpoilRows<'_>); 6] = [
+        ("a commit's events", &|commit, rows| commit.entries[0].events = vec![body(""); rows]),
+        ("a commit's messages that leave", &|commit, rows| {
+            commit.outbox = (0..rows).map(|n| outgoing(1, u32::try_from(n).expect("it is small"))).collect();
+        }),
+        ("a commit's changes of reminders", &|commit, rows| {
+            commit.reminders = vec![ReminderChange::Cancel(name("r")); rows];
+        }),
+        ("a commit's changes of children", &|commit, rows| {
+            commit.children = vec![ChildChange::Remove(name("c")); rows];
+        }),
+        ("a commit's handled messages", &|commit, rows| {
+            commit.handled = ids(rows).map(|id| handled(id, Source::Caller, None)).collect();
+        }),
+        ("a commit's forgotten messages", &|commit, rows| commit.forget = ids(rows).collect()),
+    ];
+    let mut full = turn(&head);
+    for (what, spoil) in spoils {
+        let mut commit = turn(&head);
+        spoil(&mut commit, ROWS);
+        let refusal = scene.refused(scene.commit_turn(commit)).await;
+        assert_eq!(refusal, Refusal::TooLarge { what, size: ROWS, max: COMMIT_ROWS_MAX });
+        spoil(&mut full, COMMIT_ROWS_MAX);
+    }
+    // What leaves is the dearest: a hundredth of it does here.
+    full.outbox.truncate(COMMIT_ROWS_MAX / 100);
+    scene.commit_turn(full).await.expect("it has as much as it may have");
 }
 
 /// What was handled, by whatever way, is not handled again.

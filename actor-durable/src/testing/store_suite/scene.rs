@@ -12,8 +12,8 @@ use super::dump::{Dump, all_letters};
 use crate::id::{ActorType, DurableId, Epoch, MessageId, Name, OwnerId, Sequence, Target, WallTime};
 use crate::store::{
     Body, CatchUp, Cause, Child, ChildChange, Claim, ClaimMode, DeadLetter, Destination, Enqueued, Entry,
-    Handled, Head, Headers, Letter, Message, OutboxPosition, Outgoing, Refusal, Reminder, ReminderChange,
-    Snapshot, Source, Store, StoreError, TurnCommit,
+    GivingUp, Handled, Head, Headers, Letter, Message, OutboxPosition, Outgoing, Refusal, Reminder,
+    ReminderChange, Snapshot, Source, Store, StoreError, TurnCommit,
 };
 
 /// No case takes so long.
@@ -251,6 +251,12 @@ pub(super) fn full(head: &Head, from_inbox: MessageId, dead: Letter, from_caller
 
 pub(super) fn given_up(letter: Letter) -> DeadLetter {
     DeadLetter { letter, at: WallTime::from_millis(1_234), reason: "it panicked".into() }
+}
+
+/// Gives up what lies in the outbox of an actor as its owner sees it, and tells nobody.
+pub(super) fn giving_up(head: &Head, position: OutboxPosition) -> GivingUp {
+    let (actor, epoch, at) = (head.target.id.clone(), head.epoch, WallTime::from_millis(4_321));
+    GivingUp { actor, epoch, position, at, reason: "nobody takes it".into(), notice: None }
 }
 
 /// A commit of one entry, and of nothing else.
