@@ -2,14 +2,14 @@
 
 use actor_durable::limits::PAGE_ROWS_MAX;
 use actor_durable::store::{
-    DeadLetter, Destination, Due, Enqueued, Firing, Head, Letter, Message, OutboxPosition, Outgoing, Refusal,
-    Reminder, StoreError,
+    DeadLetter, Destination, Due, Enqueued, Firing, GivingUp, Head, Letter, Message, OutboxPosition,
+    Outgoing, Refusal, Reminder, StoreError, Undelivered,
 };
 use actor_durable::{DurableId, Epoch, MessageId, WallTime};
 use bytes::Bytes;
 
 use super::rows::{Kind, damaged, key};
-use super::tables::{Tables, outgoing_key};
+use super::tables::{Tables, outgoing_key, undelivered_key};
 
 impl Tables {
     pub(super) fn enqueue(&mut self, message: &Message) -> Result<Enqueued, StoreError> {
@@ -55,20 +55,66 @@ impl Tables {
         self.owned(actor, epoch)?;
         let at = outgoing_key(actor, position);
         let Some(outgoing) = self.rows.get::<Outgoing>(&at)? else { return Ok(Enqueued::Waiting) };
+        self.rows.remove(at);
+        self.deliver(actor, &outgoing)
+    }
+
+    /// Into the inbox it goes to. However old it is, it was elsewhere until now and so comes once.
+    fn deliver(&mut self, from: &DurableId, outgoing: &Outgoing) -> Result<Enqueued, StoreError> {
         let Destination::Actor(to) = &outgoing.to else {
             return Err(Refusal::Malformed("what goes to an outlet is not moved").into());
         };
         let head = self.head_or_new(to)?;
         head.is_of(to)?;
-        self.rows.remove(at);
         if let Some(known) = self.known(&to.id, outgoing.id)? {
             return Ok(known);
         }
-        let message = outgoing.message(actor.clone(), to.clone());
-        // However old it is, it was in the outbox until now and so comes once.
+        let message = outgoing.message(from.clone(), to.clone());
         let after = head.accept(&message, self.now())?;
         self.put_letter(&head, &after, &message);
         Ok(Enqueued::Stored)
+    }
+
+    /// Out of the outbox for good, and the actor is told, unless it has ended or knows.
+    pub(super) fn give_up_delivery(&mut self, giving_up: &GivingUp) -> Result<bool, StoreError> {
+        let GivingUp { actor, epoch, position, notice, .. } = giving_up;
+        giving_up.check()?;
+        let head = self.owned(actor, *epoch)?;
+        let at = outgoing_key(actor, *position);
+        let Some(outgoing) = self.rows.get::<Outgoing>(&at)? else { return Ok(false) };
+        self.rows.remove(at);
+        self.rows.put(undelivered_key(actor, *position), &giving_up.undelivered(outgoing));
+        if let Some(notice) = notice
+            && self.known(actor, notice.id)?.is_none()
+            && let Some(after) = head.notify(notice, self.now())?
+        {
+            self.put_letter(&head, &after, notice);
+        }
+        Ok(true)
+    }
+
+    pub(super) fn redeliver(
+        &mut self,
+        actor: &DurableId,
+        position: OutboxPosition,
+    ) -> Result<Option<Enqueued>, StoreError> {
+        self.head(actor)?;
+        let at = undelivered_key(actor, position);
+        let Some(Undelivered { outgoing, .. }) = self.rows.get(&at)? else { return Ok(None) };
+        self.rows.remove(at);
+        self.deliver(actor, &outgoing).map(Some)
+    }
+
+    pub(super) fn discard(
+        &mut self,
+        actor: &DurableId,
+        position: OutboxPosition,
+    ) -> Result<bool, StoreError> {
+        self.head(actor)?;
+        let at = undelivered_key(actor, position);
+        let is_there = self.rows.has(&at);
+        self.rows.remove(at);
+        Ok(is_there)
     }
 
     pub(super) fn due(&self, now: WallTime, limit: usize) -> Result<Due, StoreError> {

@@ -4,7 +4,7 @@
 //! | kind | rest of the key | value |
 //! |---|---|---|
 //! | `Head`, `Snapshot` | | the row |
-//! | `Entry`, `Letter`, `Outgoing` | where it lies | the row |
+//! | `Entry`, `Letter`, `Outgoing`, `Undelivered` | where it lies, or lay in the outbox | the row |
 //! | `Reminder`, `Child`, `DeadLetter` | its name, or its message | the row |
 //! | `Handled` | when it was: the last entry of the commit, and which of that commit's | the row |
 //! | `Waits`, `Remembered` | a message that has a `Letter`, or a `Handled` | that one's key |
@@ -36,13 +36,27 @@ pub(super) enum Kind {
     DeadLetter = 11,
     Due = 12,
     Floor = 13,
+    Undelivered = 14,
 }
 
 impl Kind {
     /// Those that lie under an actor's id.
-    pub(super) const OF_ACTOR: [Kind; 11] = {
+    pub(super) const OF_ACTOR: [Kind; 12] = {
         use Kind::*;
-        [Head, Snapshot, Entry, Letter, Waits, Handled, Remembered, Outgoing, Reminder, Child, DeadLetter]
+        [
+            Head,
+            Snapshot,
+            Entry,
+            Letter,
+            Waits,
+            Handled,
+            Remembered,
+            Outgoing,
+            Reminder,
+            Child,
+            DeadLetter,
+            Undelivered,
+        ]
     };
 }
 

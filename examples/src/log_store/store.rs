@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use actor_durable::limits::PAGE_ROWS_MAX;
 use actor_durable::store::{
-    Arrival, Arrivals, Claim, DeadLetter, Due, Enqueued, Entry, Firing, Head, Letter, Message,
-    OutboxPosition, Recovery, Refusal, Snapshot, Store, StoreError, TurnCommit,
+    Arrival, Arrivals, Claim, DeadLetter, Due, Enqueued, Entry, Firing, GivingUp, Head, Letter, Message,
+    OutboxPosition, Recovery, Refusal, Snapshot, Store, StoreError, TurnCommit, Undelivered,
 };
 use actor_durable::{DurableId, Epoch, MessageId, OwnerId, Position, Sequence, Target, WallTime};
 use async_trait::async_trait;
@@ -14,6 +14,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::LogStore;
 use super::rows::Kind;
+use super::tables::outbox_place;
 
 #[async_trait]
 impl Store for LogStore {
@@ -124,6 +125,10 @@ impl Store for LogStore {
         self.write(move |tables| tables.transfer(&actor, epoch, position)).await
     }
 
+    async fn give_up_delivery(&self, giving_up: GivingUp) -> Result<bool, StoreError> {
+        self.write(move |tables| tables.give_up_delivery(&giving_up)).await
+    }
+
     async fn enqueue(&self, message: Message) -> Result<Enqueued, StoreError> {
         self.write(move |tables| tables.enqueue(&message)).await
     }
@@ -196,6 +201,34 @@ impl Store for LogStore {
     async fn purge(&self, actor: &DurableId, message: MessageId) -> Result<(), StoreError> {
         let actor = actor.clone();
         self.write(move |tables| tables.purge(&actor, message)).await
+    }
+
+    async fn undelivered(
+        &self,
+        actor: &DurableId,
+        after: Option<OutboxPosition>,
+        limit: usize,
+    ) -> Result<Vec<Undelivered>, StoreError> {
+        let (actor, after) = (actor.clone(), after.map_or(Vec::new(), outbox_place));
+        self.read(move |tables| {
+            tables.head(&actor)?;
+            tables.rows.page(Kind::Undelivered, &actor, after, limit)
+        })
+        .await
+    }
+
+    async fn redeliver(
+        &self,
+        actor: &DurableId,
+        position: OutboxPosition,
+    ) -> Result<Option<Enqueued>, StoreError> {
+        let actor = actor.clone();
+        self.write(move |tables| tables.redeliver(&actor, position)).await
+    }
+
+    async fn discard(&self, actor: &DurableId, position: OutboxPosition) -> Result<bool, StoreError> {
+        let actor = actor.clone();
+        self.write(move |tables| tables.discard(&actor, position)).await
     }
 }
 

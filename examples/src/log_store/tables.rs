@@ -216,6 +216,14 @@ impl Tables {
 }
 
 pub(super) fn outgoing_key(actor: &DurableId, position: OutboxPosition) -> Bytes {
-    let rest = [&position.sequence.0.to_be_bytes()[..], &position.index.to_be_bytes()].concat();
-    key(Kind::Outgoing, actor, rest)
+    key(Kind::Outgoing, actor, outbox_place(position))
+}
+
+pub(super) fn undelivered_key(actor: &DurableId, position: OutboxPosition) -> Bytes {
+    key(Kind::Undelivered, actor, outbox_place(position))
+}
+
+/// Sorts as messages were sent.
+pub(super) fn outbox_place(position: OutboxPosition) -> Vec<u8> {
+    [&position.sequence.0.to_be_bytes()[..], &position.index.to_be_bytes()].concat()
 }
