@@ -25,7 +25,7 @@ pub mod testing;
 mod turn;
 mod wrap;
 
-pub use self::redb::{RedbInspection, RedbOptions, RedbStore, StoreFault, StoreRule, Verified};
+pub use self::redb::{ActorSummary, RedbInspection, RedbOptions, RedbStore, StoreFault, StoreRule, Verified};
 pub use actor::{Decision, Durability, Durable, DurableActor, EventSourced, NoError};
 pub use error::{ActivationError, AskError, Doubt, NotApplied};
 pub use form::{BadForm, decode};

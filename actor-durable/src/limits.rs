@@ -78,6 +78,11 @@ pub const GROUP_OPERATIONS_MAX: usize = 1_024;
 
 /// The embedded store begins no further operation in a batch that has so many bytes.
 pub const GROUP_BYTES_MAX: usize = 8 << 20;
+
+/// After its disk had no space the embedded store opens its file anew, to see whether there is some, no sooner than after so
+/// long. Whoever asks sooner is refused. If to open it takes longer than a ninth of this, it waits nine times as long as that.
+pub const REOPEN_PAUSE: Duration = Duration::from_secs(1);
+
 /// How many turns stay in the journal behind those that the state needs, unless the type says otherwise.
 pub const JOURNAL_KEPT_DEFAULT: u64 = 100;
 

@@ -28,17 +28,45 @@ impl From<Refusal> for Trouble {
     }
 }
 
-macro_rules! failures {
-    ($($error:ty => $says:ident),*) => {
-        $(impl From<$error> for Trouble {
-            fn from(error: $error) -> Self {
-                Self::Failed($says(error))
+impl From<StorageError> for Trouble {
+    fn from(error: StorageError) -> Self {
+        match error {
+            // Whoever met the failure itself decides what becomes of the file.
+            StorageError::PreviousIo => {
+                let cause = ErrorCause::new("another operation on the file has failed meanwhile");
+                Self::Refused(Refusal::Unavailable(cause).into())
             }
-        })*
-    };
+            error => Self::Failed(storage(error)),
+        }
+    }
 }
 
-failures!(StorageError => storage, TransactionError => transaction, TableError => table, CommitError => commit);
+impl From<TransactionError> for Trouble {
+    fn from(error: TransactionError) -> Self {
+        match error {
+            TransactionError::Storage(error) => error.into(),
+            error => Self::Failed(Refusal::Unavailable(ErrorCause::new(error.to_string()))),
+        }
+    }
+}
+
+impl From<TableError> for Trouble {
+    fn from(error: TableError) -> Self {
+        match error {
+            TableError::Storage(error) => error.into(),
+            error => Self::Failed(damaged(error.to_string())),
+        }
+    }
+}
+
+impl From<CommitError> for Trouble {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Storage(error) => error.into(),
+            error => Self::Failed(Refusal::Unavailable(ErrorCause::new(error.to_string()))),
+        }
+    }
+}
 
 /// What a failure of redb's storage means.
 pub(super) fn storage(error: StorageError) -> Refusal {
@@ -84,27 +112,6 @@ pub(super) fn opening(error: DatabaseError) -> Refusal {
 pub(super) fn compaction(error: CompactionError) -> Refusal {
     match error {
         CompactionError::Storage(error) => storage(error),
-        error => Refusal::Unavailable(ErrorCause::new(error.to_string())),
-    }
-}
-
-fn transaction(error: TransactionError) -> Refusal {
-    match error {
-        TransactionError::Storage(error) => storage(error),
-        error => Refusal::Unavailable(ErrorCause::new(error.to_string())),
-    }
-}
-
-fn table(error: TableError) -> Refusal {
-    match error {
-        TableError::Storage(error) => storage(error),
-        error => damaged(error.to_string()),
-    }
-}
-
-fn commit(error: CommitError) -> Refusal {
-    match error {
-        CommitError::Storage(error) => storage(error),
         error => Refusal::Unavailable(ErrorCause::new(error.to_string())),
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use redb::StorageBackend;
+use tokio::sync::watch;
 
 /// What a disk writes whole or not at all.
 const SECTOR_BYTES: usize = 512;
@@ -19,6 +20,8 @@ pub struct FaultyDisk {
 struct Shared {
     state: Mutex<State>,
     released: Condvar,
+    /// Whether a sync is held.
+    syncing: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -33,7 +36,6 @@ struct State {
     syncs: u64,
     fault: Option<(u64, DiskFault)>,
     is_held: bool,
-    is_waiting: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -53,6 +55,8 @@ pub enum DiskFault {
     ReadOnly,
     /// From this step on syncs fail, and what they should have synced may be lost.
     SyncFails,
+    /// Once so many steps were begun reads fail. Steps succeed.
+    ReadFails,
     /// This step panics.
     Panics,
 }
@@ -88,14 +92,20 @@ impl FaultyDisk {
         self.state().fault = Some((step, fault));
     }
 
+    /// Is in order again, with all that was written and not forgotten.
+    pub fn mend(&self) {
+        self.state().fault = None;
+    }
+
     /// From now on syncs wait until they are [released](Self::release_syncs).
     pub fn hold_syncs(&self) {
         self.state().is_held = true;
     }
 
-    /// Whether a sync is held.
-    pub fn is_syncing(&self) -> bool {
-        self.state().is_waiting
+    /// Waits until a sync is held.
+    pub async fn syncing(&self) {
+        // This disk is here, and so is whoever tells.
+        let _ = self.shared.syncing.subscribe().wait_for(|is_syncing| *is_syncing).await;
     }
 
     /// Lets syncs go on.
@@ -188,6 +198,9 @@ impl StorageBackend for FaultyDisk {
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let state = self.state();
+        if matches!(state.fault, Some((step, DiskFault::ReadFails)) if state.steps >= step) {
+            return Err(io::Error::other("the read has failed"));
+        }
         let start = place(offset)?;
         let bytes = state.live.get(start..start.saturating_add(out.len()));
         out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
@@ -205,10 +218,10 @@ impl StorageBackend for FaultyDisk {
     fn sync_data(&self) -> io::Result<()> {
         let mut state = self.step(true)?;
         while state.is_held {
-            state.is_waiting = true;
+            self.shared.syncing.send_replace(true);
             state = self.shared.released.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        state.is_waiting = false;
+        self.shared.syncing.send_replace(false);
         state.syncs += 1;
         let State { durable, unsynced, .. } = &mut *state;
         for change in unsynced.drain(..) {

@@ -1,27 +1,31 @@
 //! Looks at a file without changing it, for tools: also at one that a process has left behind as it ended, and that redb
 //! would repair.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry as Slot;
+mod summary;
+
 use std::fs::File;
 use std::io;
-use std::ops::Bound;
+use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use actor_core::Executor;
+use redb::StorageBackend;
 use redb::backends::FileBackend;
-use redb::{BackendError, StorageBackend};
 
+pub use self::summary::ActorSummary;
 use super::open::{Opening, open_existing};
+use super::overlay::Overlay;
 use super::shared::Shared;
 use super::verify::{StoreFault, Verified, verify};
 use super::view;
 use super::world::World;
 use super::{Tables, Trouble, error, reads};
-use crate::id::{DurableId, MessageId, Position, Sequence, WallTime};
+use crate::id::{DurableId, MessageId, Name, Position, Sequence, WallTime};
 use crate::limits::CACHE_BYTES_DEFAULT;
-use crate::store::{DeadLetter, Due, Entry, Head, Letter, OutboxPosition, Recovery, StoreError, Undelivered};
+use crate::store::{
+    Child, DeadLetter, Due, Entry, Head, Letter, OutboxPosition, Outgoing, Recovery, Refusal, Reminder,
+    Snapshot, StoreError, Undelivered,
+};
 
 /// A file that is looked at and not changed. What redb would repair is repaired in memory.
 ///
@@ -30,6 +34,7 @@ use crate::store::{DeadLetter, Due, Entry, Head, Letter, OutboxPosition, Recover
 #[derive(Debug)]
 pub struct RedbInspection {
     shared: Shared,
+    was_left_open: bool,
 }
 
 impl RedbInspection {
@@ -46,10 +51,17 @@ impl RedbInspection {
 
     /// Looks at what lies on a backend.
     pub(super) fn on(backend: impl StorageBackend) -> Result<Self, StoreError> {
-        let opening = Opening { cache_bytes: CACHE_BYTES_DEFAULT, is_checked: true };
-        let (database, health) = open_existing(Overlay::new(backend), opening)?;
-        let shared = Shared::new(database, health, World::new(Executor::tokio()));
-        Ok(Self { shared })
+        let was_left_open = was_left_open(&backend).map_err(error::io)?;
+        let opening = Opening { cache_bytes: CACHE_BYTES_DEFAULT, is_checked: true, is_made: false };
+        let file = open_existing(Overlay::new(backend), opening)?;
+        let shared = Shared::new(file, None, World::new(Executor::tokio()));
+        Ok(Self { shared, was_left_open })
+    }
+
+    /// Whether the process that had the file last ended without closing it. What it was answered is there all the same; the
+    /// next [`RedbStore`](super::RedbStore) that opens it repairs it.
+    pub fn was_left_open(&self) -> bool {
+        self.was_left_open
     }
 
     /// Says everything that cannot be in a store, one by one, and how much was looked at.
@@ -59,6 +71,34 @@ impl RedbInspection {
     /// What keeps it from reading on.
     pub fn verify(&self, mut report: impl FnMut(StoreFault)) -> Result<Verified, StoreError> {
         self.shared.read(|tables| verify(tables, &mut report))
+    }
+
+    /// Says what there is of each actor by id, from one on, until it is told to stop. All rows of those are read, and one
+    /// summary at a time is in memory. In place of rows that belong to nobody their refusal is said.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from reading on.
+    pub fn summaries(
+        &self,
+        from: Option<&DurableId>,
+        mut visit: impl FnMut(Result<ActorSummary, Refusal>) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.shared.read(|tables| summary::visit(tables, from, &mut visit))
+    }
+
+    /// What there is of one actor; `None` if there is nothing.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from reading.
+    pub fn summary(&self, actor: &DurableId) -> Result<Option<ActorSummary>, StoreError> {
+        let mut found = None;
+        self.summaries(Some(actor), |summary| {
+            found = summary.ok().filter(|summary| summary.id == *actor);
+            ControlFlow::Break(())
+        })?;
+        Ok(found)
     }
 
     /// The actors by id, after one, at most so many.
@@ -88,6 +128,15 @@ impl RedbInspection {
         self.of_actor(actor, |actor, head| actor.recovery(head))
     }
 
+    /// The stored state, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`recovery`](Self::recovery).
+    pub fn state(&self, actor: &DurableId) -> Result<Option<Snapshot>, StoreError> {
+        self.of_actor(actor, |actor, head| actor.snapshot(head))
+    }
+
     /// The next entries of a journal after one.
     ///
     /// # Errors
@@ -109,6 +158,48 @@ impl RedbInspection {
     /// As [`Store::inbox`](crate::store::Store::inbox), without an owner.
     pub fn inbox(&self, actor: &DurableId, after: Position, limit: usize) -> Result<Vec<Letter>, StoreError> {
         self.of_actor(actor, |actor, _| actor.inbox(after, limit))
+    }
+
+    /// The next messages of an outbox after one, in order.
+    ///
+    /// # Errors
+    ///
+    /// As [`recovery`](Self::recovery).
+    pub fn outbox(
+        &self,
+        actor: &DurableId,
+        after: Option<OutboxPosition>,
+        limit: usize,
+    ) -> Result<Vec<Outgoing>, StoreError> {
+        self.of_actor(actor, |actor, _| actor.outbox(after, limit))
+    }
+
+    /// The reminders by name, after one.
+    ///
+    /// # Errors
+    ///
+    /// As [`recovery`](Self::recovery).
+    pub fn reminders(
+        &self,
+        actor: &DurableId,
+        after: Option<&Name>,
+        limit: usize,
+    ) -> Result<Vec<Reminder>, StoreError> {
+        self.of_actor(actor, |actor, _| actor.reminders(after, limit))
+    }
+
+    /// The recorded children by name, after one.
+    ///
+    /// # Errors
+    ///
+    /// As [`recovery`](Self::recovery).
+    pub fn children(
+        &self,
+        actor: &DurableId,
+        after: Option<&Name>,
+        limit: usize,
+    ) -> Result<Vec<Child>, StoreError> {
+        self.of_actor(actor, |actor, _| actor.children(after, limit))
     }
 
     /// The dead letters by id, after one.
@@ -163,129 +254,15 @@ impl RedbInspection {
 
 type ActorView<'t> = view::View<'t, redb::ReadOnlyTable<&'static [u8], &'static [u8]>>;
 
-/// What is written at a time.
-const BLOCK_BYTES: usize = 4 << 10;
+/// Where redb's header has its flags, and the one that says that the file is open, or was not closed.
+const FLAGS_AT: u64 = 9;
+const OPEN_FLAG: u8 = 2;
 
-/// Reads what lies below, and keeps in memory what is written.
-#[derive(Debug)]
-struct Overlay<B> {
-    below: B,
-    written: Mutex<Written>,
-}
-
-#[derive(Debug, Default)]
-struct Written {
-    /// `None` as long as the length is that of what lies below.
-    length: Option<u64>,
-    blocks: BTreeMap<u64, Vec<u8>>,
-}
-
-impl<B: StorageBackend> Overlay<B> {
-    fn new(below: B) -> Self {
-        Self { below, written: Mutex::default() }
+fn was_left_open(backend: &impl StorageBackend) -> io::Result<bool> {
+    if backend.len()? <= FLAGS_AT {
+        return Ok(false);
     }
-
-    fn written(&self) -> MutexGuard<'_, Written> {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A block as it is below, with zeros after the end.
-    fn block(&self, number: u64) -> io::Result<Vec<u8>> {
-        let mut block = vec![0; BLOCK_BYTES];
-        let start = number * BLOCK_BYTES as u64;
-        let there = self.below.len()?.saturating_sub(start).min(BLOCK_BYTES as u64);
-        let there = usize::try_from(there).map_err(io::Error::other)?;
-        self.below.read(start, &mut block[..there])?;
-        Ok(block)
-    }
-
-    /// Goes through the blocks of a range: their number, where in the block, where in the range, how many bytes.
-    fn blocks(offset: u64, length: usize) -> impl Iterator<Item = (u64, usize, usize, usize)> {
-        let mut done = 0;
-        std::iter::from_fn(move || {
-            let at = offset + done as u64;
-            let within = usize::try_from(at % BLOCK_BYTES as u64).expect("it is less than a block");
-            let part = (BLOCK_BYTES - within).min(length - done);
-            let from = done;
-            done += part;
-            (part > 0).then_some((at / BLOCK_BYTES as u64, within, from, part))
-        })
-    }
-}
-
-impl<B: StorageBackend> StorageBackend for Overlay<B> {
-    fn len(&self) -> io::Result<u64> {
-        let length = self.written().length;
-        length.map_or_else(|| self.below.len(), Ok)
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        if offset.saturating_add(out.len() as u64) > self.len()? {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let written = self.written();
-        for (number, within, from, part) in Self::blocks(offset, out.len()) {
-            let below;
-            let block = match written.blocks.get(&number) {
-                Some(block) => block,
-                None => {
-                    below = self.block(number)?;
-                    &below
-                }
-            };
-            out[from..from + part].copy_from_slice(&block[within..within + part]);
-        }
-        Ok(())
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        // What is cut off and comes again would be as it is below: redb writes before it reads there.
-        self.written().length = Some(len);
-        Ok(())
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let mut written = self.written();
-        for (number, within, from, part) in Self::blocks(offset, data.len()) {
-            let block = match written.blocks.entry(number) {
-                Slot::Occupied(block) => block.into_mut(),
-                Slot::Vacant(vacant) => vacant.insert(self.block(number)?),
-            };
-            block[within..within + part].copy_from_slice(&data[from..from + part]);
-        }
-        Ok(())
-    }
-
-    fn close(&self) -> io::Result<()> {
-        self.below.close()
-    }
-
-    /// Whoever looks shares the file with others who do, and with nobody who writes.
-    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.below.try_lock_shared_range(start, end)
-    }
-
-    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.below.try_lock_shared_range(start, end)
-    }
-
-    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.below.lock_shared_range(start, end)
-    }
-
-    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.below.lock_shared_range(start, end)
-    }
-
-    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.below.unlock_range(start, end)
-    }
-
-    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.below.query_lock_range(start, end)
-    }
+    let mut flags = [0];
+    backend.read(FLAGS_AT, &mut flags)?;
+    Ok(flags[0] & OPEN_FLAG != 0)
 }

@@ -15,6 +15,7 @@ mod faulty;
 mod inspect;
 mod keys;
 mod open;
+mod overlay;
 mod reads;
 mod shared;
 mod verify;
@@ -34,15 +35,13 @@ use std::time::Duration;
 use actor_core::Executor;
 use async_trait::async_trait;
 use bytes::Bytes;
-use redb::Database;
 
-use self::disk::Health;
 use self::error::Trouble;
 #[cfg(any(test, feature = "testing"))]
 pub use self::faulty::{DiskFault, FaultyDisk};
-pub use self::inspect::RedbInspection;
+pub use self::inspect::{ActorSummary, RedbInspection};
 use self::open::Opening;
-use self::shared::Shared;
+use self::shared::{OpenFile, Opener, Shared};
 pub use self::verify::{StoreFault, StoreRule, Verified};
 use self::view::Tables;
 use self::world::World;
@@ -83,6 +82,13 @@ impl RedbOptions {
         self
     }
 
+    /// Opens a file that is there and makes none; if there is none it is [`Refusal::Unavailable`].
+    #[must_use]
+    pub fn existing(mut self) -> Self {
+        self.opening.is_made = false;
+        self
+    }
+
     /// What tells the time, and runs reads where they may block. [`Executor::tokio`] unless said.
     #[must_use]
     pub fn executor(mut self, executor: Executor) -> Self {
@@ -97,12 +103,10 @@ impl RedbOptions {
     /// [`Refusal::InUse`] if another process has it, or this one already; [`Refusal::Damaged`]; [`Refusal::FutureVersion`];
     /// [`Refusal::ReadOnly`]; [`Refusal::NoSpace`]; [`Refusal::Unavailable`] for all else that keeps a file from being opened.
     pub async fn open(self, path: impl AsRef<Path>) -> Result<RedbStore, StoreError> {
-        let path = path.as_ref().to_owned();
+        let path = std::path::absolute(path).map_err(error::io)?;
         let Self { executor, opening } = self;
         let clock = executor.clone();
-        let opened = executor.spawn_blocking(move || open::open_file(&path, opening, &clock)).await;
-        let (database, health) = opened.ok_or_else(no_answer)??;
-        RedbStore::start(database, health, executor)
+        start(executor, opening, move |opening| open::open_file(&path, opening, &clock)).await
     }
 
     /// Opens the store on a disk that fails, or makes it there.
@@ -113,10 +117,25 @@ impl RedbOptions {
     #[cfg(any(test, feature = "testing"))]
     pub async fn open_on(self, disk: FaultyDisk) -> Result<RedbStore, StoreError> {
         let Self { executor, opening } = self;
-        let opened = executor.spawn_blocking(move || open::open_backend(disk, opening)).await;
-        let (database, health) = opened.ok_or_else(no_answer)??;
-        RedbStore::start(database, health, executor)
+        start(executor, opening, move |opening| open::open_backend(disk.clone(), opening)).await
     }
+}
+
+/// Opens a file where it keeps no task waiting, and begins to write to it.
+async fn start(
+    executor: Executor,
+    opening: Opening,
+    open: impl Fn(Opening) -> Result<OpenFile, Refusal> + Send + Sync + 'static,
+) -> Result<RedbStore, StoreError> {
+    let opened = executor.spawn_blocking(move || open(opening).map(|file| (file, open))).await;
+    let (file, open) = opened.ok_or_else(no_answer)??;
+    // What was here once is not made again in its place.
+    let opener: Opener = Box::new(move || open(Opening { is_made: false, ..opening }));
+    let shared = Arc::new(Shared::new(file, Some(opener), World::new(executor)));
+    let (queue, writer) = Queue::new(shared.clone());
+    let thread = std::thread::Builder::new().name("actor-durable-redb".into());
+    let writer = thread.spawn(|| writer.run()).map_err(error::io)?;
+    Ok(RedbStore { shared, queue: Some(queue), writer: Some(writer) })
 }
 
 /// Keeps durable actors in a file, by redb.
@@ -128,6 +147,11 @@ impl RedbOptions {
 ///
 /// If a write or a sync fails the store closes for good: those who waited are told what is certain, everybody after
 /// [`Refusal::Closed`]. Opening the file anew shows what is there; a failed sync is never tried again on the same file.
+///
+/// Only a disk without space does not close it, where it is certain that nothing was changed: everybody is told
+/// [`Refusal::NoSpace`], readers too, until there is some. The store opens its file anew to find out, for whoever asks, each
+/// [`REOPEN_PAUSE`](crate::limits::REOPEN_PAUSE) at most. Meanwhile the file is nobody's, and another process may take it:
+/// then it is [`Refusal::InUse`].
 ///
 /// # Leases
 ///
@@ -156,16 +180,8 @@ impl RedbStore {
 
     /// How else a file may be opened.
     pub fn options() -> RedbOptions {
-        let opening = Opening { cache_bytes: CACHE_BYTES_DEFAULT, is_checked: true };
+        let opening = Opening { cache_bytes: CACHE_BYTES_DEFAULT, is_checked: true, is_made: true };
         RedbOptions { executor: Executor::tokio(), opening }
-    }
-
-    fn start(database: Database, health: Arc<Health>, executor: Executor) -> Result<Self, StoreError> {
-        let shared = Arc::new(Shared::new(database, health, World::new(executor)));
-        let (queue, writer) = Queue::new(shared.clone());
-        let thread = std::thread::Builder::new().name("actor-durable-redb".into());
-        let writer = thread.spawn(|| writer.run()).map_err(error::io)?;
-        Ok(Self { shared, queue: Some(queue), writer: Some(writer) })
     }
 
     /// Finishes what was asked for, closes the file and gives it back to the system.

@@ -13,6 +13,7 @@ use redb::{Builder, Database, ReadTransaction, ReadableDatabase, StorageBackend,
 use super::disk::{Disk, Health};
 use super::error::{self, Trouble, damaged, panic_text};
 use super::keys::{self, BUSY, DUE, FORMAT, FORMAT_KEY, META, ROWS};
+use super::shared::OpenFile;
 use crate::store::Refusal;
 
 /// How a file is opened.
@@ -20,15 +21,13 @@ use crate::store::Refusal;
 pub(super) struct Opening {
     pub(super) cache_bytes: usize,
     pub(super) is_checked: bool,
+    /// Whether a file that is not there is made.
+    pub(super) is_made: bool,
 }
 
 /// Opens a file, or makes it.
-pub(super) fn open_file(
-    path: &Path,
-    opening: Opening,
-    executor: &Executor,
-) -> Result<(Database, Arc<Health>), Refusal> {
-    if !path.try_exists().map_err(error::io)? {
+pub(super) fn open_file(path: &Path, opening: Opening, executor: &Executor) -> Result<OpenFile, Refusal> {
+    if opening.is_made && !path.try_exists().map_err(error::io)? {
         create(path, opening, executor)?;
     }
     let file = OpenOptions::new().read(true).write(true).open(path).map_err(error::io)?;
@@ -36,10 +35,7 @@ pub(super) fn open_file(
 }
 
 /// Opens what lies on a backend. Nothing is no store: a file has its name only when it is one.
-pub(super) fn open_existing(
-    backend: impl StorageBackend,
-    opening: Opening,
-) -> Result<(Database, Arc<Health>), Refusal> {
+pub(super) fn open_existing(backend: impl StorageBackend, opening: Opening) -> Result<OpenFile, Refusal> {
     if backend.len().map_err(error::io)? == 0 {
         return Err(damaged("it is empty"));
     }
@@ -71,8 +67,7 @@ fn beside(path: &Path, executor: &Executor) -> PathBuf {
 
 fn make(path: &Path, opening: Opening) -> Result<(), Refusal> {
     let file = OpenOptions::new().read(true).write(true).create_new(true).open(path).map_err(error::io)?;
-    let (database, _) = open_backend(backend(file)?, opening)?;
-    database.close().map_err(error::opening)
+    open_backend(backend(file)?, opening)?.database.close().map_err(error::opening)
 }
 
 /// A new name is in its directory for good only once the directory is synced.
@@ -90,10 +85,7 @@ fn backend(file: File) -> Result<FileBackend, Refusal> {
 }
 
 /// Opens what lies on a backend, or makes it if there is nothing.
-pub(super) fn open_backend(
-    backend: impl StorageBackend,
-    opening: Opening,
-) -> Result<(Database, Arc<Health>), Refusal> {
+pub(super) fn open_backend(backend: impl StorageBackend, opening: Opening) -> Result<OpenFile, Refusal> {
     let health = Arc::new(Health::default());
     let disk = Disk::new(backend, health.clone());
     let opened = catch_unwind(AssertUnwindSafe(|| {
@@ -107,7 +99,7 @@ pub(super) fn open_backend(
     }));
     let opened =
         opened.unwrap_or_else(|panic| Err(damaged(format!("redb has panicked: {}", panic_text(&*panic)))));
-    Ok((opened?, health))
+    Ok(OpenFile { database: opened?, health })
 }
 
 /// Sees that the file is a store of a version that is known; makes an empty one into a store.

@@ -1,8 +1,10 @@
 //! What the store's handle, its readers and its writer share: the file, and whether it is still good.
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
+use actor_core::Instant;
 use redb::{Database, ReadableDatabase};
 
 use super::arrivals::Bell;
@@ -10,27 +12,55 @@ use super::disk::Health;
 use super::error::{self, Trouble, damaged, panic_text};
 use super::view::Tables;
 use super::world::World;
+use crate::limits::REOPEN_PAUSE;
 use crate::store::{ErrorCause, Refusal, StoreError};
 
+/// A file that is open.
 #[derive(Debug)]
+pub(super) struct OpenFile {
+    pub(super) database: Database,
+    pub(super) health: Arc<Health>,
+}
+
+/// Opens the same file again.
+pub(super) type Opener = Box<dyn Fn() -> Result<OpenFile, Refusal> + Send + Sync>;
+
+/// What became of the file.
+#[derive(Debug)]
+enum State {
+    Open(OpenFile),
+    /// The disk had no space for a commit, and nothing of it can be seen. The file is opened anew for whoever asks from `again` on.
+    Full {
+        why: Refusal,
+        again: Instant,
+    },
+    Closed,
+}
+
 pub(super) struct Shared {
-    /// Empty once the file is closed. Whoever reads or writes holds the lock shared; a compaction holds it alone.
-    database: RwLock<Option<Database>>,
-    health: Arc<Health>,
+    /// Whoever reads or writes holds the lock shared; whoever compacts, opens anew or closes holds it alone.
+    state: RwLock<State>,
+    /// `None` for what is never written.
+    opener: Option<Opener>,
     world: World,
     bell: Bell,
-    /// Why the store is closed, once it is.
+    /// Why the store is closed for good, once it is.
     closed: OnceLock<ErrorCause>,
 }
 
-impl Shared {
-    pub(super) fn new(database: Database, health: Arc<Health>, world: World) -> Self {
-        let database = RwLock::new(Some(database));
-        Self { database, health, world, bell: Bell::new(), closed: OnceLock::new() }
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("state", &self.state)
+            .field("closed", &self.closed)
+            .finish_non_exhaustive()
     }
+}
 
-    pub(super) fn health(&self) -> &Health {
-        &self.health
+impl Shared {
+    pub(super) fn new(file: OpenFile, opener: Option<Opener>, world: World) -> Self {
+        let state = RwLock::new(State::Open(file));
+        Self { state, opener, world, bell: Bell::new(), closed: OnceLock::new() }
     }
 
     pub(super) fn world(&self) -> &World {
@@ -51,74 +81,128 @@ impl Shared {
         if self.closed.get().is_some() { Err(self.closed()) } else { Ok(()) }
     }
 
-    /// Closes the store for good: the first reason stays.
-    fn close(&self, cause: ErrorCause) {
-        let _ = self.closed.set(cause);
-        self.health.seal();
+    /// Closes the store for good: the first reason stays. Says so to whoever met it.
+    fn close(&self, refusal: Refusal) -> Refusal {
+        let _ = self.closed.set(ErrorCause::new(refusal.clone()));
+        if let State::Open(file) = &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
+            file.health.seal();
+        }
         self.bell.close();
+        match refusal {
+            // What might come back on its own does not where the store has closed over it.
+            Refusal::Unavailable(_) => Refusal::Closed(ErrorCause::new(refusal)),
+            refusal => refusal,
+        }
     }
 
     /// Works on the file while it is good.
-    pub(super) fn with_database<T>(&self, work: impl FnOnce(&Database) -> T) -> Result<T, StoreError> {
-        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn with_file<T>(&self, work: impl FnOnce(&OpenFile) -> T) -> Result<T, StoreError> {
+        self.open_anew()?;
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         self.is_open()?;
-        database.as_ref().map(work).ok_or_else(|| self.closed())
+        match &*state {
+            State::Open(file) => Ok(work(file)),
+            State::Full { why, .. } => Err(why.clone().into()),
+            State::Closed => Err(self.closed()),
+        }
+    }
+
+    /// If the disk was full, and that was a while ago, opens the file anew.
+    fn open_anew(&self) -> Result<(), StoreError> {
+        if !matches!(&*self.state.read().unwrap_or_else(PoisonError::into_inner), State::Full { .. }) {
+            return Ok(());
+        }
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        self.is_open()?;
+        let State::Full { why, again } = &*state else { return Ok(()) };
+        let began = self.world.executor().now();
+        let Some(opener) = self.opener.as_ref().filter(|_| began >= *again) else {
+            return Err(why.clone().into());
+        };
+        match opener() {
+            Ok(file) => {
+                *state = State::Open(file);
+                Ok(())
+            }
+            Err(why) => {
+                let now = self.world.executor().now();
+                // To look through a large file takes long: not most of the time is spent on it.
+                let pause = REOPEN_PAUSE.max(now.saturating_since(began) * REOPEN_SHARE);
+                *state = State::Full { why: why.clone(), again: now + pause };
+                Err(why.into())
+            }
+        }
     }
 
     /// Reads, as of one moment. What it finds damaged is said; if redb itself comes to grief over it the store is closed.
     pub(super) fn read<T>(&self, work: impl FnOnce(&Tables) -> Result<T, Trouble>) -> Result<T, StoreError> {
-        let outcome = self.with_database(|database| {
+        let outcome = self.with_file(|file| {
             catch_unwind(AssertUnwindSafe(|| {
-                let transaction = database.begin_read()?;
+                let transaction = file.database.begin_read()?;
                 work(&Tables::open(&transaction)?)
             }))
         })?;
-        match outcome {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(Trouble::Refused(error))) => Err(error),
-            Ok(Err(Trouble::Failed(refusal))) => {
-                self.close(ErrorCause::new(refusal.clone()));
-                Err(refusal.into())
-            }
-            Err(panic) => {
-                let refusal = damaged(format!("redb has panicked: {}", panic_text(&*panic)));
-                self.close(ErrorCause::new(refusal.clone()));
-                Err(refusal.into())
-            }
-        }
+        let refusal = match outcome {
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(Trouble::Refused(error))) => return Err(error),
+            Ok(Err(Trouble::Failed(refusal))) => refusal,
+            Err(panic) => damaged(format!("redb has panicked: {}", panic_text(&*panic))),
+        };
+        Err(self.close(refusal).into())
     }
 
-    /// The writer has failed: the store is closed, and its batch is told what is certain.
-    pub(super) fn fail(&self, refusal: Refusal) -> StoreError {
-        self.close(ErrorCause::new(refusal.clone()));
-        if self.health.was_published() {
-            return StoreError::Unknown(ErrorCause::new(refusal));
+    /// The writer has failed: the store is closed, and its batch is told what is certain. Where that is that nothing was
+    /// changed, as there is no space, it waits for space instead.
+    pub(super) fn fail(&self, refusal: Refusal, was_published: bool) -> StoreError {
+        if was_published {
+            return StoreError::Unknown(ErrorCause::new(self.close(refusal)));
         }
-        StoreError::NotApplied(refusal)
+        if !matches!(refusal, Refusal::NoSpace(_)) || self.opener.is_none() {
+            return self.close(refusal).into();
+        }
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let again = self.world.executor().now() + REOPEN_PAUSE;
+        let failed = std::mem::replace(&mut *state, State::Full { why: refusal.clone(), again });
+        if let State::Open(file) = failed {
+            // Nothing more is written to it: what it would is of the commit that has failed.
+            file.health.seal();
+            let _ = catch_unwind(AssertUnwindSafe(|| file.database.close()));
+        }
+        refusal.into()
     }
 
     /// Compacts the file, alone with it.
     pub(super) fn compact(&self) -> Result<bool, StoreError> {
-        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        self.is_open()?;
-        let Some(database) = database.as_mut() else { return Err(self.closed()) };
-        let outcome = catch_unwind(AssertUnwindSafe(|| database.compact()));
-        let refusal = match outcome {
-            Ok(Ok(has_shrunk)) => return Ok(has_shrunk),
-            Ok(Err(error)) => error::compaction(error),
-            Err(panic) => damaged(format!("redb has panicked: {}", panic_text(&*panic))),
+        self.open_anew()?;
+        let refusal = {
+            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            self.is_open()?;
+            let file = match &mut *state {
+                State::Open(file) => file,
+                State::Full { why, .. } => return Err(why.clone().into()),
+                State::Closed => return Err(self.closed()),
+            };
+            match catch_unwind(AssertUnwindSafe(|| file.database.compact())) {
+                Ok(Ok(has_shrunk)) => return Ok(has_shrunk),
+                Ok(Err(error)) => error::compaction(error),
+                Err(panic) => damaged(format!("redb has panicked: {}", panic_text(&*panic))),
+            }
         };
         // What a compaction moves changes nothing that is stored, however far it came.
-        self.close(ErrorCause::new(refusal.clone()));
-        Err(refusal.into())
+        Err(self.fail(refusal, false))
     }
 
     /// Waits for whoever reads, and gives the file back.
     pub(super) fn end(&self, why: &'static str) {
         let _ = self.closed.set(ErrorCause::new(why));
         self.bell.close();
-        let database = self.database.write().unwrap_or_else(PoisonError::into_inner).take();
-        // All that was promised is synced: an error here says that the next opening looks through the whole file.
-        let _ = catch_unwind(AssertUnwindSafe(|| database.map(Database::close)));
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if let State::Open(file) = std::mem::replace(&mut *state, State::Closed) {
+            // All that was promised is synced: an error here says that the next opening looks through the whole file.
+            let _ = catch_unwind(AssertUnwindSafe(|| file.database.close()));
+        }
     }
 }
+
+/// Opening anew takes at most one part of the time in so many and one.
+const REOPEN_SHARE: u32 = 9;

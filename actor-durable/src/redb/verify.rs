@@ -9,7 +9,7 @@ use redb::ReadableTable;
 use self::actor::ActorCheck;
 use super::error::Trouble;
 use super::keys;
-use super::view::{Tables, reminder_at};
+use super::view::{Tables, floor, reminder_at};
 use crate::store::{Refusal, StoreError};
 
 /// What is wrong with a store.
@@ -120,10 +120,23 @@ impl Findings<'_> {
 /// Looks through all tables, as of one moment.
 pub(super) fn verify(tables: &Tables, report: &mut dyn FnMut(StoreFault)) -> Result<Verified, Trouble> {
     let mut findings = Findings { verified: Verified::default(), report };
+    verify_meta(tables, &mut findings)?;
     verify_rows(tables, &mut findings)?;
     verify_due(tables, &mut findings)?;
     verify_busy(tables, &mut findings)?;
     Ok(findings.verified)
+}
+
+/// What is known of the file itself. Its version was compared when it was opened.
+fn verify_meta(tables: &Tables, findings: &mut Findings<'_>) -> Result<(), Trouble> {
+    findings.sound(floor(&tables.meta))?;
+    for pair in tables.meta.iter()? {
+        let (key, _) = pair?;
+        if ![keys::FORMAT_KEY, keys::FLOOR_KEY].contains(&key.value()) {
+            findings.say(key.value().escape_ascii(), StoreRule::RowIsSound, "it is no key of a store");
+        }
+    }
+    Ok(())
 }
 
 /// An actor's rows lie side by side: one pass over all rows is one over each actor.

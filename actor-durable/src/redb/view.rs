@@ -3,12 +3,12 @@
 use redb::{AccessGuard, ReadOnlyTable, ReadTransaction, ReadableTable, StorageError};
 
 use super::error::Trouble;
-use super::keys::{self, BUSY, DUE, Keys, Kind, Place, ROWS, Turn};
+use super::keys::{self, BUSY, DUE, Keys, Kind, META, Place, ROWS, Turn};
 use crate::id::{DurableId, Epoch, MessageId, Name, Position, Sequence, WallTime};
 use crate::limits::{PAGE_BYTES_MAX, PAGE_ROWS_MAX};
 use crate::store::{
-    DeadLetter, Entry, Handled, Head, Letter, OutboxPosition, Recovery, Refusal, Row, Snapshot, Undelivered,
-    decode_row,
+    Child, DeadLetter, Entry, Handled, Head, Letter, OutboxPosition, Outgoing, Recovery, Refusal, Reminder,
+    Row, Snapshot, Undelivered, decode_row,
 };
 
 /// A key and a row.
@@ -21,6 +21,7 @@ impl<T: ReadableTable<&'static [u8], &'static [u8]>> Rows for T {}
 
 /// All tables, as of one moment.
 pub(super) struct Tables {
+    pub(super) meta: ReadOnlyTable<&'static [u8], &'static [u8]>,
     pub(super) rows: ReadOnlyTable<&'static [u8], &'static [u8]>,
     pub(super) due: ReadOnlyTable<&'static [u8], ()>,
     pub(super) busy: ReadOnlyTable<&'static [u8], ()>,
@@ -29,6 +30,7 @@ pub(super) struct Tables {
 impl Tables {
     pub(super) fn open(transaction: &ReadTransaction) -> Result<Self, Trouble> {
         Ok(Self {
+            meta: transaction.open_table(META)?,
             rows: transaction.open_table(ROWS)?,
             due: transaction.open_table(DUE)?,
             busy: transaction.open_table(BUSY)?,
@@ -178,9 +180,34 @@ impl<'r, T: Rows> View<'r, T> {
         after: Option<MessageId>,
         limit: usize,
     ) -> Result<Vec<DeadLetter>, Trouble> {
-        let [start, _] = self.keys.kind(Kind::DeadLetter);
-        let after = after.map_or(start, |after| self.keys.dead_letter(after));
-        self.page(Kind::DeadLetter, &after, limit)
+        self.page_after(Kind::DeadLetter, after.map(|after| self.keys.dead_letter(after)), limit)
+    }
+
+    /// A page of values of a kind, after the key of one, or from the first on.
+    fn page_after<R: Row>(
+        &self,
+        kind: Kind,
+        after: Option<Vec<u8>>,
+        limit: usize,
+    ) -> Result<Vec<R>, Trouble> {
+        let [start, _] = self.keys.kind(kind);
+        self.page(kind, &after.unwrap_or(start), limit)
+    }
+
+    pub(super) fn outbox(
+        &self,
+        after: Option<OutboxPosition>,
+        limit: usize,
+    ) -> Result<Vec<Outgoing>, Trouble> {
+        self.page_after(Kind::Outgoing, after.map(|after| self.keys.outgoing(after)), limit)
+    }
+
+    pub(super) fn reminders(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Reminder>, Trouble> {
+        self.page_after(Kind::Reminder, after.map(|after| self.keys.reminder(after)), limit)
+    }
+
+    pub(super) fn children(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Child>, Trouble> {
+        self.page_after(Kind::Child, after.map(|after| self.keys.child(after)), limit)
     }
 
     pub(super) fn undelivered(
@@ -188,9 +215,7 @@ impl<'r, T: Rows> View<'r, T> {
         after: Option<OutboxPosition>,
         limit: usize,
     ) -> Result<Vec<Undelivered>, Trouble> {
-        let [start, _] = self.keys.kind(Kind::Undelivered);
-        let after = after.map_or(start, |after| self.keys.undelivered(after));
-        self.page(Kind::Undelivered, &after, limit)
+        self.page_after(Kind::Undelivered, after.map(|after| self.keys.undelivered(after)), limit)
     }
 
     /// The ids that are remembered as handled, in the order they were.
@@ -290,13 +315,10 @@ pub(super) fn floor(meta: &impl Rows) -> Result<Epoch, Trouble> {
 }
 
 /// The reminder that an index row names.
-pub(super) fn reminder_at(
-    rows: &impl Rows,
-    key: &[u8],
-) -> Result<(WallTime, DurableId, crate::store::Reminder), Trouble> {
+pub(super) fn reminder_at(rows: &impl Rows, key: &[u8]) -> Result<(WallTime, DurableId, Reminder), Trouble> {
     let (due, actor, name): (WallTime, DurableId, Name) = keys::due_parts(key)?;
     let view = View::of(rows, &actor);
-    let reminder: crate::store::Reminder = view.sure(&view.keys.reminder(&name))?;
+    let reminder: Reminder = view.sure(&view.keys.reminder(&name))?;
     if reminder.due != due {
         return Err(keys::damaged(key, "the reminder is due at another time").into());
     }

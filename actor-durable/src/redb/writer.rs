@@ -5,8 +5,8 @@
 //! ```
 //!
 //! It does not wait for company: what has come while it worked is the next batch, and what comes while a batch is applied
-//! joins it. If the commit fails the store is closed for good. Where the header was not written yet it is certain that
-//! nothing was changed; else nobody knows until the file is opened anew.
+//! joins it. If the commit fails the store is closed for good, unless it was for want of space. Where the header was not
+//! written yet it is certain that nothing was changed; else nobody knows until the file is opened anew.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -160,19 +160,19 @@ impl Writer {
         let mut batch = Batch { bytes: first.bytes(), jobs: vec![(first, permit)] };
         let mut left = None;
         let shared = self.shared.clone();
-        let outcome = shared.with_database(|database| {
-            shared.health().begin();
-            catch_unwind(AssertUnwindSafe(|| self.transact(database, &mut batch, &mut left))).unwrap_or_else(
-                |panic| {
-                    let text = error::panic_text(&*panic);
-                    Err(Refusal::Unavailable(ErrorCause::new(format!("the writer has panicked: {text}"))))
-                },
-            )
+        let outcome = shared.with_file(|file| {
+            file.health.begin();
+            let work = AssertUnwindSafe(|| self.transact(&file.database, &mut batch, &mut left));
+            let outcome = catch_unwind(work).unwrap_or_else(|panic| {
+                let text = error::panic_text(&*panic);
+                Err(Refusal::Unavailable(ErrorCause::new(format!("the writer has panicked: {text}"))))
+            });
+            outcome.map_err(|refusal| (refusal, file.health.was_published()))
         });
         let outcome = match outcome {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(refusal)) => Err(shared.fail(refusal)),
-            Err(closed) => Err(closed),
+            Ok(Err((refusal, was_published))) => Err(shared.fail(refusal, was_published)),
+            Err(error) => Err(error),
         };
         for (job, _permit) in batch.jobs {
             job.answer(outcome.clone());

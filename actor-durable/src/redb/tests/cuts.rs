@@ -1,9 +1,15 @@
 //! Disks that fail: after the file is opened again everything acknowledged is there, and nothing half.
 
 use super::script::{Script, lease, open, options, state};
+use super::suite::BEGAN;
+use super::verifying::faults;
+use super::{acquire, turn};
+use crate::id::{MessageId, Sequence};
+use crate::limits::REOPEN_PAUSE;
 use crate::redb::RedbStore;
 use crate::redb::faulty::{DiskFault, FaultyDisk, Random};
 use crate::store::{Refusal, Store, StoreError};
+use crate::testing::WallClock;
 
 const SEEDS: std::ops::Range<u64> = 0..3;
 const ACTS: usize = 60;
@@ -134,6 +140,87 @@ async fn a_full_or_read_only_disk_is_named_and_nothing_was_changed() {
         unknown += usize::from(matches!(played.error, Some(StoreError::Unknown(_))));
     }
     assert!(certain > 3 * unknown, "{certain} are certain, {unknown} are not");
+}
+
+#[tokio::test]
+async fn a_store_whose_disk_was_full_goes_on_when_there_is_space() {
+    let script = Script::of(12, ACTS).await;
+    let steps = steps(&script).await;
+    let mut went_on = 0;
+    for step in steps.step_by(19) {
+        let (disk, clock) = (FaultyDisk::new(), WallClock::at(BEGAN));
+        let store = options().executor(clock.store_executor()).open_on(disk.clone()).await.expect("it opens");
+        lease(&store).await;
+        disk.fail_at(step, DiskFault::NoSpace);
+        let played = play(&store, &script, 0).await;
+        if !matches!(played.error, Some(StoreError::NotApplied(Refusal::NoSpace(_)))) {
+            continue;
+        }
+        let is_full =
+            |error| assert!(matches!(error, StoreError::NotApplied(Refusal::NoSpace(_))), "{error:?}");
+        // Whoever asks again soon costs nothing.
+        let tried = disk.steps();
+        is_full(script.acts[played.answered].0.run(&store).await.expect_err("it is full"));
+        is_full(store.actors(None, 1).await.expect_err("it is full"));
+        assert_eq!(disk.steps(), tried, "step {step}");
+        clock.pass(REOPEN_PAUSE);
+        is_full(store.actors(None, 1).await.expect_err("it is full"));
+        assert!(disk.steps() > tried, "step {step}: it has tried");
+        disk.mend();
+        is_full(script.acts[played.answered].0.run(&store).await.expect_err("it was full a moment ago"));
+        clock.pass(REOPEN_PAUSE);
+        assert_eq!(state(&store).await, script.states[played.answered], "step {step}");
+        // What is stored says when it was.
+        clock.set(BEGAN);
+        let rest = play(&store, &script, played.answered).await;
+        assert!(rest.error.is_none(), "step {step}: {:?}", rest.error);
+        assert_eq!(state(&store).await, script.states[ACTS], "step {step}");
+        assert_eq!(faults(&store).await, [], "step {step}");
+        drop(store);
+        assert_eq!(state(&open(&disk).await).await, script.states[ACTS], "step {step}");
+        went_on += 1;
+    }
+    assert!(went_on > 5, "{went_on}");
+}
+
+#[tokio::test]
+async fn a_read_that_fails_is_named_and_closes_the_store() {
+    // More than it keeps in memory.
+    const EVENTS: usize = 30;
+    let large = "x".repeat(100_000);
+    for is_write in [false, true] {
+        let disk = FaultyDisk::new();
+        let store = open(&disk).await;
+        let mut head = acquire(&store, "a").await.expect("it is free");
+        for number in 0..EVENTS as u128 {
+            let commit = turn(&head, MessageId::new(BEGAN, number), &large);
+            head.sequence = commit.last();
+            store.commit_turn(commit).await.expect("it commits");
+        }
+        disk.fail_at(disk.steps(), DiskFault::ReadFails);
+        let id = &head.target.id;
+        let error = if is_write {
+            // All that the actor has is looked for.
+            store.delete(id, head.epoch).await.expect_err("the disk fails")
+        } else {
+            store.entries(id, Sequence::ZERO, EVENTS).await.expect_err("the disk fails")
+        };
+        let StoreError::NotApplied(refusal @ Refusal::Closed(_)) = &error else { panic!("{error:?}") };
+        let why = "the store is closed: the store is not available: the read has failed";
+        assert_eq!((refusal.to_string().as_str(), error.is_transient()), (why, false));
+        for later in [store.actors(None, 1).await.map(drop), store.release(id, head.epoch).await] {
+            let later = later.expect_err("it is closed");
+            assert_eq!(later.to_string(), format!("not applied: {why}"));
+        }
+        let opened = options().open_on(disk.clone()).await.expect_err("the disk fails");
+        let StoreError::NotApplied(Refusal::Unavailable(cause)) = &opened else { panic!("{opened:?}") };
+        assert_eq!(cause.to_string(), "the read has failed");
+        drop(store);
+        disk.mend();
+        let store = open(&disk).await;
+        let entries = store.entries(id, Sequence::ZERO, EVENTS).await.expect("it reads");
+        assert_eq!(entries.len(), EVENTS, "nothing was changed");
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{JoinSet, yield_now};
+use tokio::time::timeout;
 
 use super::script::{Script, lease, open, options, state};
 use super::suite::BEGAN;
@@ -29,10 +30,8 @@ fn letter(number: u128) -> crate::store::Message {
 
 /// Waits until the writer is in a sync that is held.
 async fn is_syncing(disk: &FaultyDisk) {
-    while !disk.is_syncing() {
-        // sleep: the writer is a thread of its own.
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    // The writer is a thread of its own: the bound is for one that never comes so far.
+    timeout(Duration::from_secs(30), disk.syncing()).await.expect("the writer syncs");
 }
 
 #[tokio::test]

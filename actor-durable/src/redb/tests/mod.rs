@@ -3,6 +3,7 @@
 mod cuts;
 mod files;
 mod group;
+mod rules;
 mod script;
 mod suite;
 mod verifying;

@@ -95,8 +95,7 @@ pub(super) async fn lease(store: &dyn Store) {
 
 /// How stores are opened in which scripts are played.
 pub(super) fn options() -> RedbOptions {
-    let executor = WallClock::at(BEGAN).store_executor();
-    RedbStore::options().executor(executor).cache_bytes(1 << 20)
+    RedbStore::options().executor(WallClock::at(BEGAN).store_executor()).cache_bytes(1 << 20)
 }
 
 pub(super) async fn open(disk: &FaultyDisk) -> RedbStore {

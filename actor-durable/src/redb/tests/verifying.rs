@@ -1,6 +1,5 @@
 //! Stores that are looked through: sound ones have no fault, and each thing that cannot be is said.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use redb::{Builder, Database, ReadableTable};
@@ -9,16 +8,14 @@ use super::script::{Script, open, state};
 use super::suite::BEGAN;
 use super::{acquire, body, message, target, turn};
 use crate::RedbStore;
-use crate::id::{MessageId, Name, Position, Sequence, WallTime};
+use crate::id::{MessageId, Name, Sequence, WallTime};
 use crate::redb::faulty::{DiskFault, FaultyDisk};
 use crate::redb::inspect::RedbInspection;
-use crate::redb::keys::{self, BUSY, DUE, Keys, META, Place, ROWS, Turn};
-use crate::redb::verify::{StoreFault, StoreRule};
-use crate::store::{
-    CatchUp, Head, Refusal, Reminder, ReminderChange, Snapshot, Store, StoreError, decode_row, encode_row,
-};
+use crate::redb::keys::{self, Keys, META, ROWS};
+use crate::redb::verify::StoreFault;
+use crate::store::{CatchUp, Head, Refusal, Reminder, ReminderChange, Snapshot, Store, StoreError};
 
-async fn faults(store: &RedbStore) -> Vec<StoreFault> {
+pub(super) async fn faults(store: &RedbStore) -> Vec<StoreFault> {
     let faults = Arc::new(Mutex::new(Vec::new()));
     let said = faults.clone();
     let verified = store.verify(move |fault| said.lock().expect("no panic").push(fault)).await;
@@ -51,7 +48,7 @@ async fn a_store_in_use_and_one_after_a_cut_have_no_fault() {
     }
 }
 
-fn id(number: u128) -> MessageId {
+pub(super) fn id(number: u128) -> MessageId {
     MessageId::new(BEGAN, number)
 }
 
@@ -77,85 +74,20 @@ async fn sound() -> FaultyDisk {
 }
 
 /// Changes a closed store behind its back, by redb alone.
-fn change(disk: &FaultyDisk, change: impl FnOnce(&redb::WriteTransaction)) {
+pub(super) fn change(disk: &FaultyDisk, change: impl FnOnce(&redb::WriteTransaction)) {
     let database: Database = Builder::new().create_with_backend(disk.clone()).expect("it opens");
     let transaction = database.begin_write().expect("nobody writes");
     change(&transaction);
     transaction.commit().expect("it commits");
 }
 
-fn keys_of(id: &str) -> Keys {
+pub(super) fn keys_of(id: &str) -> Keys {
     Keys::of(&target(id).id)
-}
-
-/// What is said of a store after a change, by rule.
-async fn rules(tampered: impl FnOnce(&redb::WriteTransaction)) -> BTreeSet<StoreRule> {
-    let disk = sound().await;
-    change(&disk, tampered);
-    let store = open(&disk).await;
-    faults(&store).await.into_iter().map(|fault| fault.rule).collect()
 }
 
 fn remove(transaction: &redb::WriteTransaction, key: &[u8]) {
     let mut rows = transaction.open_table(ROWS).expect("a table");
     assert!(rows.remove(key).expect("it writes").is_some(), "it was there");
-}
-
-fn put(transaction: &redb::WriteTransaction, key: &[u8], row: &[u8]) {
-    transaction.open_table(ROWS).expect("a table").insert(key, row).expect("it writes");
-}
-
-fn put_head(transaction: &redb::WriteTransaction, change: impl FnOnce(&mut Head)) {
-    let key = keys_of("a").head();
-    let mut rows = transaction.open_table(ROWS).expect("a table");
-    let row = rows.get(key.as_slice()).expect("it reads").expect("it is there").value().to_vec();
-    let mut head: Head = decode_row(&key, &row).expect("it is sound");
-    change(&mut head);
-    rows.insert(key.as_slice(), encode_row(&key, &head).as_slice()).expect("it writes");
-}
-
-#[tokio::test]
-async fn each_rule_that_is_broken_is_said_and_no_other() {
-    let a = keys_of("a");
-    let one = |rule| BTreeSet::from([rule]);
-    let said = rules(|store| remove(store, &a.entry(Sequence(2)))).await;
-    assert_eq!(said, one(StoreRule::JournalIsGapless));
-    let said = rules(|store| remove(store, &a.entry(Sequence(3)))).await;
-    assert_eq!(said, one(StoreRule::JournalIsGapless));
-    assert_eq!(rules(|store| remove(store, &a.snapshot())).await, one(StoreRule::SnapshotAgrees));
-    assert_eq!(rules(|store| put_head(store, |head| head.trimmed = Sequence(2))).await.len(), 2);
-    assert_eq!(rules(|store| remove(store, &a.letter(Position(1)))).await, one(StoreRule::InboxAgrees));
-    assert_eq!(rules(|store| remove(store, &a.place(id(4)))).await, one(StoreRule::InboxAgrees));
-    assert_eq!(rules(|store| put_head(store, |head| head.waiting = 2)).await, one(StoreRule::InboxAgrees));
-    assert_eq!(
-        rules(|store| put_head(store, |head| head.next = Position(1))).await,
-        one(StoreRule::InboxAgrees)
-    );
-    assert_eq!(rules(|store| remove(store, &a.handled(id(1)))).await, one(StoreRule::OrderAgrees));
-    let order = a.order(Turn { sequence: Sequence(1), index: 0 });
-    assert_eq!(rules(|store| remove(store, &order)).await, one(StoreRule::OrderAgrees));
-    let name = Name::new("later").expect("a good name");
-    assert_eq!(rules(|store| remove(store, &a.reminder(&name))).await, one(StoreRule::ReminderAgrees));
-    let due = a.due(WallTime::from_millis(5), &name);
-    let said = rules(|store| {
-        store.open_table(DUE).expect("a table").remove(due.as_slice()).expect("it writes");
-    });
-    assert_eq!(said.await, one(StoreRule::ReminderAgrees));
-    let said = rules(|store| {
-        store.open_table(BUSY).expect("a table").remove(b"a".as_slice()).expect("it writes");
-    });
-    assert_eq!(said.await, one(StoreRule::BusyAgrees));
-    let said = rules(|store| {
-        store.open_table(BUSY).expect("a table").insert(b"b".as_slice(), ()).expect("it writes");
-    });
-    assert_eq!(said.await, one(StoreRule::BusyAgrees));
-    let stray = keys_of("b").place(id(9));
-    let place = Place { position: Position(1), attempts: 0 };
-    let said = rules(|store| put(store, &stray, &keys::seal(&stray, &place.to_bytes()))).await;
-    assert_eq!(said, one(StoreRule::RowHasHead));
-    assert_eq!(rules(|store| put(store, b"no key", b"")).await, one(StoreRule::RowIsSound));
-    let said = rules(|store| put(store, &a.row(keys::Kind::Child, b"x"), b"no row at all")).await;
-    assert_eq!(said, one(StoreRule::RowIsSound));
 }
 
 #[tokio::test]

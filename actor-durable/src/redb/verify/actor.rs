@@ -172,6 +172,11 @@ impl<'t> ActorCheck<'t> {
             let found = format!("{} lies at the key of another", handled.message);
             findings.say(&self.id, StoreRule::OrderAgrees, found);
         }
+        if self.head.as_ref().is_some_and(|head| turn.sequence > head.sequence) {
+            let found =
+                format!("{} was handled at {}, after the journal's end", handled.message, turn.sequence);
+            findings.say(&self.id, StoreRule::OrderAgrees, found);
+        }
         let place = self.ordered(turn);
         let Some(message) = findings.sound(place)? else { return Ok(()) };
         if message != Some(handled.message) {
@@ -206,6 +211,10 @@ impl<'t> ActorCheck<'t> {
         findings: &mut Findings<'_>,
     ) -> Result<(), Trouble> {
         let Some(reminder) = reminder else { return Ok(()) };
+        if self.head.as_ref().is_some_and(|head| head.has_ended) {
+            let found = format!("{} is set, and the actor has ended for good", reminder.name);
+            findings.say(&self.id, StoreRule::ReminderAgrees, found);
+        }
         let due = self.view.keys.due(reminder.due, &reminder.name);
         if rest != reminder.name.as_str().as_bytes() || self.tables.due.get(due.as_slice())?.is_none() {
             let found = format!("{} is not found at {:?}", reminder.name, reminder.due);
