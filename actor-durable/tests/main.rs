@@ -5,5 +5,6 @@ mod gate;
 mod inbox;
 mod life;
 mod plain;
+mod reminders;
 mod stage;
 mod supervise;

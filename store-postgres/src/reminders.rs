@@ -2,7 +2,7 @@
 
 use actor_durable::WallTime;
 use actor_durable::limits::PAGE_ROWS_MAX;
-use actor_durable::store::{Due, Firing, Refusal, Reminder};
+use actor_durable::store::{Due, DuePlace, Firing, Refusal, Reminder};
 
 use crate::error::Trouble;
 use crate::inbox::{Age, explain_ageless, put_in};
@@ -13,11 +13,21 @@ use crate::row::{column, count, decode, encode, millis, target};
 /// One row more than are asked for: it says when the next one is due.
 const DUE: &str = "
     SELECT r.actor, a.actor_type, r.name, r.row FROM reminders r JOIN actors a ON a.id = r.actor
-    ORDER BY r.due, r.actor, r.name LIMIT $1";
+    WHERE (r.due, r.actor, r.name) > ($2, $3, $4) ORDER BY r.due, r.actor, r.name LIMIT $1";
 
-pub(crate) async fn due(pool: &Pool, now: WallTime, limit: usize) -> Result<Due, Trouble> {
+pub(crate) async fn due(
+    pool: &Pool,
+    now: WallTime,
+    after: Option<&DuePlace>,
+    limit: usize,
+) -> Result<Due, Trouble> {
     let limit = limit.min(PAGE_ROWS_MAX);
-    let rows = pool.read(sqlx::query(DUE).bind(count(limit + 1))).await?;
+    // No time is before all others, so this is before all of them.
+    let (at, actor, name) = after.map_or((i64::MIN, "", ""), |DuePlace { due, actor, name }| {
+        (millis(*due), actor.as_str(), name.as_str())
+    });
+    let query = sqlx::query(DUE).bind(count(limit + 1)).bind(at).bind(actor).bind(name);
+    let rows = pool.read(query).await?;
     let mut due = Due::default();
     for row in &rows {
         let target = target(row, 0)?;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use actor_durable::store::{
-    Arrivals, Claim, DeadLetter, Due, Enqueued, Entry, Firing, GivingUp, Head, Letter, Message,
+    Arrivals, Claim, DeadLetter, Due, DuePlace, Enqueued, Entry, Firing, GivingUp, Head, Letter, Message,
     OutboxPosition, Recovery, Refusal, Snapshot, Store, StoreError, TurnCommit, Undelivered,
 };
 use actor_durable::{DurableId, Epoch, MessageId, OwnerId, Position, Sequence, Target, WallTime};
@@ -175,8 +175,8 @@ impl Store for PostgresStore {
         inbox::reply(&self.pool, actor, message).await.map_err(answer)
     }
 
-    async fn due(&self, now: WallTime, limit: usize) -> Result<Due, StoreError> {
-        reminders::due(&self.pool, now, limit).await.map_err(answer)
+    async fn due(&self, now: WallTime, after: Option<&DuePlace>, limit: usize) -> Result<Due, StoreError> {
+        reminders::due(&self.pool, now, after, limit).await.map_err(answer)
     }
 
     async fn fire(&self, firing: Firing) -> Result<bool, StoreError> {

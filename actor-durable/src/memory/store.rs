@@ -9,7 +9,7 @@ use super::tables::Fired;
 use super::{Listener, MemoryStore};
 use crate::id::{DurableId, Epoch, MessageId, OwnerId, Position, Sequence, Target, WallTime};
 use crate::store::{
-    Arrivals, Claim, DeadLetter, Due, Enqueued, Entry, Firing, GivingUp, Head, Letter, Message,
+    Arrivals, Claim, DeadLetter, Due, DuePlace, Enqueued, Entry, Firing, GivingUp, Head, Letter, Message,
     OutboxPosition, Recovery, Snapshot, Store, StoreError, TurnCommit, Undelivered,
 };
 
@@ -133,8 +133,8 @@ impl Store for MemoryStore {
         Ok(self.tables().reply(actor, message))
     }
 
-    async fn due(&self, now: WallTime, limit: usize) -> Result<Due, StoreError> {
-        Ok(self.tables().due(now, limit))
+    async fn due(&self, now: WallTime, after: Option<&DuePlace>, limit: usize) -> Result<Due, StoreError> {
+        Ok(self.tables().due(now, after, limit))
     }
 
     async fn fire(&self, firing: Firing) -> Result<bool, StoreError> {

@@ -23,8 +23,8 @@ use super::{Tables, Trouble, error, reads};
 use crate::id::{DurableId, MessageId, Name, Position, Sequence, WallTime};
 use crate::limits::CACHE_BYTES_DEFAULT;
 use crate::store::{
-    Child, DeadLetter, Due, Entry, Head, Letter, OutboxPosition, Outgoing, Recovery, Refusal, Reminder,
-    Snapshot, StoreError, Undelivered,
+    Child, DeadLetter, Due, DuePlace, Entry, Head, Letter, OutboxPosition, Outgoing, Recovery, Refusal,
+    Reminder, Snapshot, StoreError, Undelivered,
 };
 
 /// A file that is looked at and not changed. What redb would repair is repaired in memory.
@@ -235,8 +235,8 @@ impl RedbInspection {
     /// # Errors
     ///
     /// As [`Store::due`](crate::store::Store::due).
-    pub fn due(&self, now: WallTime, limit: usize) -> Result<Due, StoreError> {
-        self.shared.read(|tables| reads::due(tables, now, limit))
+    pub fn due(&self, now: WallTime, after: Option<&DuePlace>, limit: usize) -> Result<Due, StoreError> {
+        self.shared.read(|tables| reads::due(tables, now, after, limit))
     }
 
     fn of_actor<T>(

@@ -53,8 +53,8 @@ use self::writer::Queue;
 use crate::id::{DurableId, Epoch, MessageId, OwnerId, Position, Sequence, Target, WallTime};
 use crate::limits::CACHE_BYTES_DEFAULT;
 use crate::store::{
-    Arrivals, Claim, DeadLetter, Due, Enqueued, Entry, ErrorCause, Firing, GivingUp, Head, Letter, Message,
-    OutboxPosition, Recovery, Refusal, Snapshot, Store, StoreError, TurnCommit, Undelivered,
+    Arrivals, Claim, DeadLetter, Due, DuePlace, Enqueued, Entry, ErrorCause, Firing, GivingUp, Head, Letter,
+    Message, OutboxPosition, Recovery, Refusal, Snapshot, Store, StoreError, TurnCommit, Undelivered,
 };
 
 /// How a [`RedbStore`] is opened. See [`RedbStore::options`].
@@ -354,8 +354,9 @@ impl Store for RedbStore {
         self.read(move |tables| reads::reply(tables, &actor, message)).await
     }
 
-    async fn due(&self, now: WallTime, limit: usize) -> Result<Due, StoreError> {
-        self.read(move |tables| reads::due(tables, now, limit)).await
+    async fn due(&self, now: WallTime, after: Option<&DuePlace>, limit: usize) -> Result<Due, StoreError> {
+        let after = after.cloned();
+        self.read(move |tables| reads::due(tables, now, after.as_ref(), limit)).await
     }
 
     async fn fire(&self, firing: Firing) -> Result<bool, StoreError> {

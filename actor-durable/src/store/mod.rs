@@ -192,8 +192,9 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn reply(&self, actor: &DurableId, message: MessageId)
     -> Result<Option<Option<Bytes>>, StoreError>;
 
-    /// The reminders that are due at a time, the earliest first and at most so many, and when the next one will be.
-    async fn due(&self, now: WallTime, limit: usize) -> Result<Due, StoreError>;
+    /// The reminders that are due at a time and stand behind a place, the earliest first and at most so many, and when the next
+    /// one behind these will be.
+    async fn due(&self, now: WallTime, after: Option<&DuePlace>, limit: usize) -> Result<Due, StoreError>;
 
     /// Puts messages of a reminder into its actor's inbox, each once for its id, and sets when it is due next; without a next
     /// time there is no such reminder any more. Says whether it was so: `false` if the reminder is not due at that time any
@@ -307,8 +308,19 @@ pub enum Arrival {
 pub struct Due {
     /// The reminders that are due, and whose they are.
     pub reminders: Vec<(Target, Reminder)>,
-    /// When the earliest of the others is; `None` if there are no others.
+    /// When the earliest of those behind them is; `None` if there are none.
     pub next: Option<WallTime>,
+}
+
+/// Where a reminder stands among those of all actors: by when it is due, then by its actor's id, then by its name.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct DuePlace {
+    /// When it is due.
+    pub due: WallTime,
+    /// Whose it is.
+    pub actor: DurableId,
+    /// Which.
+    pub name: Name,
 }
 
 /// See [`Store::fire`].
@@ -360,5 +372,12 @@ impl GivingUp {
     /// The message that is given up, as it is kept.
     pub fn undelivered(&self, outgoing: Outgoing) -> Undelivered {
         Undelivered { outgoing, at: self.at, reason: self.reason.clone() }
+    }
+}
+
+impl DuePlace {
+    /// That of a reminder, and of whom it is, as [`Due`] has them.
+    pub fn of((target, reminder): &(Target, Reminder)) -> Self {
+        Self { due: reminder.due, actor: target.id.clone(), name: reminder.name.clone() }
     }
 }

@@ -9,10 +9,10 @@ use actor_core::{Executor, Instant};
 use futures_util::future::{Either, select};
 
 use super::shared::Shared;
-use crate::id::{DurableId, Target};
+use crate::id::{DurableId, Target, WallTime};
 use crate::limits::{PAGE_ROWS_MAX, REMINDER_PAGE};
 use crate::remind::fire;
-use crate::store::{Arrival, Arrivals, StoreError};
+use crate::store::{Arrival, Arrivals, Due, DuePlace, Reminder, StoreError};
 
 /// Begins them all.
 pub(super) fn begin(shared: &Arc<Shared>, lease: Duration, look: Duration, arrivals: Box<dyn Arrivals>) {
@@ -49,29 +49,50 @@ async fn see_to_reminders(executor: Executor, shared: Arc<Shared>, look_interval
     }
 }
 
-/// Fires what is due, and says when something may be again.
+/// Fires what is due, each once, and says when something may be again. What does not fire keeps nothing from firing that is
+/// due later.
 async fn fire_due(shared: &Arc<Shared>) -> Result<Duration, StoreError> {
     let now = shared.wall_time();
-    let due = shared.store().due(now, REMINDER_PAGE).await?;
-    let is_page_full = due.reminders.len() >= REMINDER_PAGE;
-    let mut has_fired = false;
-    for (target, reminder) in due.reminders {
-        let Some(firing) = fire(&target, &reminder, now) else { continue };
-        match shared.store().fire(firing).await {
-            Ok(_) => {
-                has_fired = true;
-                has_mail(shared, &target);
-            }
-            // Of one actor; the others' are not less due.
-            Err(error) => {
-                tracing::warn!(actor = %target, reminder = %reminder.name, %error, "a reminder did not fire");
-            }
+    let (mut after, mut soonest) = (None, None);
+    loop {
+        let Due { reminders, next } = shared.store().due(now, after.as_ref(), REMINDER_PAGE).await?;
+        let last = reminders.last().map(DuePlace::of);
+        for (target, reminder) in reminders {
+            let again = fire_one(shared, &target, &reminder, now).await;
+            soonest = earlier(soonest, again);
+        }
+        if last.is_none() || next.is_none_or(|next| next > now) {
+            let pause = |at: WallTime| at.since(shared.wall_time());
+            return Ok(earlier(soonest, next).map_or(Duration::MAX, pause));
+        }
+        after = last;
+    }
+}
+
+fn earlier(one: Option<WallTime>, other: Option<WallTime>) -> Option<WallTime> {
+    one.into_iter().chain(other).min()
+}
+
+/// Fires a reminder, and says when it is due again.
+async fn fire_one(
+    shared: &Arc<Shared>,
+    target: &Target,
+    reminder: &Reminder,
+    now: WallTime,
+) -> Option<WallTime> {
+    let firing = fire(target, reminder, now)?;
+    let next = firing.next;
+    match shared.store().fire(firing).await {
+        Ok(_) => {
+            has_mail(shared, target);
+            next
+        }
+        // Of one actor; the others' are not less due.
+        Err(error) => {
+            tracing::warn!(actor = %target, reminder = %reminder.name, %error, "a reminder did not fire");
+            None
         }
     }
-    if is_page_full && has_fired {
-        return Ok(Duration::ZERO);
-    }
-    Ok(due.next.map_or(Duration::MAX, |next| next.since(shared.wall_time()).max(Duration::from_millis(1))))
 }
 
 /// Tells the actor, or activates it.

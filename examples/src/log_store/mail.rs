@@ -2,13 +2,13 @@
 
 use actor_durable::limits::PAGE_ROWS_MAX;
 use actor_durable::store::{
-    DeadLetter, Destination, Due, Enqueued, Firing, GivingUp, Head, Letter, Message, OutboxPosition,
-    Outgoing, Refusal, Reminder, StoreError, Undelivered,
+    DeadLetter, Destination, Due, DuePlace, Enqueued, Firing, GivingUp, Head, Letter, Message,
+    OutboxPosition, Outgoing, Refusal, Reminder, StoreError, Undelivered,
 };
 use actor_durable::{DurableId, Epoch, MessageId, WallTime};
 use bytes::Bytes;
 
-use super::rows::{Kind, damaged, key};
+use super::rows::{Kind, damaged, due_key, key};
 use super::tables::{Tables, outgoing_key, undelivered_key};
 
 impl Tables {
@@ -117,10 +117,18 @@ impl Tables {
         Ok(is_there)
     }
 
-    pub(super) fn due(&self, now: WallTime, limit: usize) -> Result<Due, StoreError> {
+    pub(super) fn due(
+        &self,
+        now: WallTime,
+        after: Option<&DuePlace>,
+        limit: usize,
+    ) -> Result<Due, StoreError> {
         let all = Bytes::from_static(&[Kind::Due as u8]);
+        let start = after.map_or(all.clone(), |DuePlace { due, actor, name }| {
+            due_key(due.as_millis(), &key(Kind::Reminder, actor, name.as_str()))
+        });
         let mut due = Due::default();
-        for (_, reminder) in self.rows.under(all) {
+        for (_, reminder) in self.rows.after(all, start) {
             let row: Reminder = self.rows.sure(reminder)?;
             if due.reminders.len() == limit.min(PAGE_ROWS_MAX) || row.due > now {
                 due.next = Some(row.due);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use actor_durable::limits::PAGE_ROWS_MAX;
 use actor_durable::store::{
-    Arrival, Arrivals, Claim, DeadLetter, Due, Enqueued, Entry, Firing, GivingUp, Head, Letter, Message,
-    OutboxPosition, Recovery, Refusal, Snapshot, Store, StoreError, TurnCommit, Undelivered,
+    Arrival, Arrivals, Claim, DeadLetter, Due, DuePlace, Enqueued, Entry, Firing, GivingUp, Head, Letter,
+    Message, OutboxPosition, Recovery, Refusal, Snapshot, Store, StoreError, TurnCommit, Undelivered,
 };
 use actor_durable::{DurableId, Epoch, MessageId, OwnerId, Position, Sequence, Target, WallTime};
 use async_trait::async_trait;
@@ -142,8 +142,9 @@ impl Store for LogStore {
         self.read(move |tables| Ok(tables.handled(&actor, message)?.map(|handled| handled.reply))).await
     }
 
-    async fn due(&self, now: WallTime, limit: usize) -> Result<Due, StoreError> {
-        self.read(move |tables| tables.due(now, limit)).await
+    async fn due(&self, now: WallTime, after: Option<&DuePlace>, limit: usize) -> Result<Due, StoreError> {
+        let after = after.cloned();
+        self.read(move |tables| tables.due(now, after.as_ref(), limit)).await
     }
 
     async fn fire(&self, firing: Firing) -> Result<bool, StoreError> {

@@ -2,7 +2,7 @@
 //! Pure: the time is an argument.
 //!
 //! ```text
-//!  leases: owner ─► end            due: (time, actor, name)
+//!  leases: owner ─► end            due: places, by time
 //!  actors: id ─► head · entries · snapshot · inbox · handled · outbox · reminders · children · dead · undelivered
 //! ```
 
@@ -23,8 +23,8 @@ pub(crate) use self::reminders::Fired;
 use crate::id::{DurableId, Epoch, MessageId, Name, OwnerId, WallTime};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::store::{
-    Child, DeadLetter, Entry, Head, OutboxPosition, Outgoing, Refusal, Reminder, Snapshot, StoreError,
-    Undelivered,
+    Child, DeadLetter, DuePlace, Entry, Head, OutboxPosition, Outgoing, Refusal, Reminder, Snapshot,
+    StoreError, Undelivered,
 };
 
 /// See the module.
@@ -34,7 +34,7 @@ pub(crate) struct Tables {
     leases: BTreeMap<OwnerId, WallTime>,
     actors: BTreeMap<DurableId, Actor>,
     /// The reminders of all actors, the earliest first.
-    due: BTreeSet<(WallTime, DurableId, Name)>,
+    due: BTreeSet<DuePlace>,
     /// The latest epoch of all actors that were deleted.
     floor: Epoch,
 }

@@ -1,10 +1,11 @@
 //! What comes later.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use super::{Actor, Tables, page};
-use crate::id::{DurableId, Name, Target, WallTime};
-use crate::store::{Due, Firing, Refusal, Reminder, ReminderChange, StoreError};
+use crate::id::{Name, Target, WallTime};
+use crate::store::{Due, DuePlace, Firing, Refusal, Reminder, ReminderChange, StoreError};
 
 /// What became of a firing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,16 +19,18 @@ pub(crate) enum Fired {
 }
 
 impl Tables {
-    pub(crate) fn due(&self, now: WallTime, limit: usize) -> Due {
-        let mut times = self.due.iter().peekable();
+    pub(crate) fn due(&self, now: WallTime, after: Option<&DuePlace>, limit: usize) -> Due {
+        let start = after.cloned().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut times = self.due.range((start, Bound::Unbounded)).peekable();
         let mut reminders = Vec::new();
         while reminders.len() < page(limit)
-            && let Some((_, id, name)) = times.next_if(|(due, ..)| *due <= now)
+            && let Some(place) = times.next_if(|place| place.due <= now)
         {
-            let found = self.actors.get(id).and_then(|actor| Some((actor, actor.reminders.get(name)?)));
+            let found = self.actors.get(&place.actor);
+            let found = found.and_then(|actor| Some((actor, actor.reminders.get(&place.name)?)));
             reminders.extend(found.map(|(actor, reminder)| (actor.head.target.clone(), reminder.clone())));
         }
-        Due { reminders, next: times.peek().map(|(due, ..)| *due) }
+        Due { reminders, next: times.peek().map(|place| place.due) }
     }
 
     pub(crate) fn fire(&mut self, firing: Firing, now: WallTime) -> Result<Fired, StoreError> {
@@ -54,16 +57,13 @@ impl Tables {
     }
 }
 
-/// See [`Tables`].
-type Times = BTreeSet<(WallTime, DurableId, Name)>;
-
 impl Actor {
-    pub(super) fn change_reminders(&mut self, due: &mut Times, changes: Vec<ReminderChange>) {
+    pub(super) fn change_reminders(&mut self, due: &mut BTreeSet<DuePlace>, changes: Vec<ReminderChange>) {
         for change in changes {
             match change {
                 ReminderChange::Set(reminder) => {
                     self.set_due(due, &reminder.name, None);
-                    due.insert(self.time_of(&reminder));
+                    due.insert(self.place_of(&reminder));
                     self.reminders.insert(reminder.name.clone(), reminder);
                 }
                 ReminderChange::Cancel(name) => self.set_due(due, &name, None),
@@ -71,24 +71,24 @@ impl Actor {
         }
     }
 
-    pub(super) fn cancel_reminders(&mut self, due: &mut Times) {
+    pub(super) fn cancel_reminders(&mut self, due: &mut BTreeSet<DuePlace>) {
         for reminder in std::mem::take(&mut self.reminders).values() {
-            due.remove(&self.time_of(reminder));
+            due.remove(&self.place_of(reminder));
         }
     }
 
     /// Sets when a reminder is due, if there is one; without a time it is not any more.
-    fn set_due(&mut self, due: &mut Times, name: &Name, next: Option<WallTime>) {
+    fn set_due(&mut self, due: &mut BTreeSet<DuePlace>, name: &Name, next: Option<WallTime>) {
         let Some(reminder) = self.reminders.remove(name) else { return };
-        due.remove(&self.time_of(&reminder));
+        due.remove(&self.place_of(&reminder));
         if let Some(next) = next {
             let reminder = Reminder { due: next, ..reminder };
-            due.insert(self.time_of(&reminder));
+            due.insert(self.place_of(&reminder));
             self.reminders.insert(reminder.name.clone(), reminder);
         }
     }
 
-    fn time_of(&self, reminder: &Reminder) -> (WallTime, DurableId, Name) {
-        (reminder.due, self.head.target.id.clone(), reminder.name.clone())
+    fn place_of(&self, reminder: &Reminder) -> DuePlace {
+        DuePlace { due: reminder.due, actor: self.head.target.id.clone(), name: reminder.name.clone() }
     }
 }

@@ -106,7 +106,7 @@ pub(super) async fn open(disk: &FaultyDisk) -> RedbStore {
 
 /// All that a store shows, as text.
 pub(super) async fn state(store: &dyn Store) -> String {
-    let mut text = format!("{:?}\n", store.due(WallTime::MAX, 100).await.expect("it reads"));
+    let mut text = format!("{:?}\n", store.due(WallTime::MAX, None, 100).await.expect("it reads"));
     for head in store.actors(None, 100).await.expect("it reads") {
         let id = &head.target.id;
         text += &format!("{head:?}\n{:?}\n", store.entries(id, head.trimmed, 100).await.expect("it reads"));

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use super::{FaultStore, Operation, Shared};
 use crate::id::{DurableId, Epoch, MessageId, OwnerId, Position, Sequence, Target, WallTime};
 use crate::store::{
-    Arrival, Arrivals, Claim, DeadLetter, Due, Enqueued, Entry, Firing, GivingUp, Head, Letter, Message,
-    OutboxPosition, Recovery, Snapshot, Store, StoreError, TurnCommit, Undelivered,
+    Arrival, Arrivals, Claim, DeadLetter, Due, DuePlace, Enqueued, Entry, Firing, GivingUp, Head, Letter,
+    Message, OutboxPosition, Recovery, Snapshot, Store, StoreError, TurnCommit, Undelivered,
 };
 
 #[async_trait]
@@ -114,8 +114,8 @@ impl Store for FaultStore {
         self.shared.visit(Operation::Reply, self.shared.inner.reply(actor, message)).await
     }
 
-    async fn due(&self, now: WallTime, limit: usize) -> Result<Due, StoreError> {
-        self.shared.visit(Operation::Due, self.shared.inner.due(now, limit)).await
+    async fn due(&self, now: WallTime, after: Option<&DuePlace>, limit: usize) -> Result<Due, StoreError> {
+        self.shared.visit(Operation::Due, self.shared.inner.due(now, after, limit)).await
     }
 
     async fn fire(&self, firing: Firing) -> Result<bool, StoreError> {

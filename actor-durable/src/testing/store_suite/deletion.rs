@@ -31,7 +31,7 @@ pub async fn a_deleted_actor_leaves_nothing(place: &dyn Place) {
     assert_eq!(Dump::of(&scene).await, before);
     assert_eq!(scene.head(&actor("a")).await.expect("a store"), None);
     assert_eq!(scene.reply(&actor("a"), scene.id(1)).await.expect("a store"), None);
-    let due = scene.due(WallTime::MAX, 10).await.expect("a store");
+    let due = scene.due(WallTime::MAX, None, 10).await.expect("a store");
     assert_eq!(due.reminders, [(kept.target, reminder("r", FAR))]);
     // Whatever its id is given to begins with nothing.
     let claim = Claim { target: other_type("a"), ..claim("a", 1) };
@@ -53,7 +53,7 @@ pub async fn messages_of_a_deleted_actor_are_new(place: &dyn Place) {
     let head = something(&scene, "a").await;
     let head = scene.commit(TurnCommit { horizon: scene.began, ..turn(&head) }).await;
     scene.delete(&actor("a"), head.epoch).await.expect("it is owned");
-    let due = scene.due(WallTime::ZERO, 10).await.expect("a store");
+    let due = scene.due(WallTime::ZERO, None, 10).await.expect("a store");
     assert_eq!((due.reminders, due.next), (vec![], None));
     for number in [1, 2, 3, 9] {
         let enqueued = scene.enqueue(scene.message("a", number)).await.expect("it is new");
@@ -95,6 +95,6 @@ pub async fn an_ended_actor_can_be_deleted(place: &dyn Place) {
     assert!(!head.has_ended);
     let set = vec![ReminderChange::Set(reminder("r", FAR))];
     scene.commit(TurnCommit { reminders: set, ..turn(&head) }).await;
-    let due = scene.due(WallTime::MAX, 10).await.expect("a store");
+    let due = scene.due(WallTime::MAX, None, 10).await.expect("a store");
     assert_eq!(due.reminders, [(head.target, reminder("r", FAR))]);
 }

@@ -42,7 +42,7 @@ impl Dump {
         for head in all_actors(store).await {
             actors.push(Actor::of(store, head).await);
         }
-        let Due { mut reminders, next } = store.due(WallTime::MAX, usize::MAX).await.expect("a store");
+        let Due { mut reminders, next } = store.due(WallTime::MAX, None, usize::MAX).await.expect("a store");
         assert_eq!(next, None, "no reminder is later");
         reminders.sort_by(|(one, first), (other, second)| (one, &first.name).cmp(&(other, &second.name)));
         Self { actors, waiting: all_waiting(store).await, reminders }

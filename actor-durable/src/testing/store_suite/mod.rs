@@ -164,7 +164,7 @@ macro_rules! store_suite {
             a_dead_letter_is_purged,
             a_dead_letter_outlives_what_is_remembered,
             reminders_are_due_when_they_say,
-            a_reminder_is_found_whole,
+            reminders_are_read_by_pages, a_reminder_is_found_whole,
             a_reminder_fires,
             a_reminder_that_is_not_there_does_not_fire,
             a_reminder_fires_once_and_however_late,

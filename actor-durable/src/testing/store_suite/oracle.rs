@@ -183,7 +183,7 @@ impl Two<'_> {
     }
 
     async fn fire(&mut self, id: &str) {
-        let due = self.oracle.due(WallTime::MAX, 100).await.expect("a store").reminders;
+        let due = self.oracle.due(WallTime::MAX, None, 100).await.expect("a store").reminders;
         let set = due.into_iter().find(|(target, _)| target.id.as_str() == id);
         let due = set.map_or(WallTime::from_millis(1), |(_, reminder)| reminder.due);
         let (name, count) = (name("r"), self.dice.below(3));

@@ -10,7 +10,7 @@ use super::scene::{
 use crate::id::{MessageId, Name, OwnerId, Target, WallTime};
 use crate::limits::{CLOCK_SKEW_MAX, PAYLOAD_BYTES_MAX};
 use crate::store::{
-    CatchUp, Due, Firing, Head, Message, Refusal, Reminder, ReminderChange, Source, TurnCommit,
+    CatchUp, Due, DuePlace, Firing, Head, Message, Refusal, Reminder, ReminderChange, Source, TurnCommit,
 };
 
 fn time(millis: u64) -> WallTime {
@@ -26,7 +26,7 @@ async fn reminded(scene: &Scene<'_>, id: &str, reminders: &[(&str, u64)]) -> Hea
 
 /// Which are due: whose, called what, and when.
 async fn due(scene: &Scene<'_>, now: u64, limit: usize) -> (Vec<(Target, Name, WallTime)>, Option<WallTime>) {
-    let Due { reminders, next } = scene.due(time(now), limit).await.expect("a store");
+    let Due { reminders, next } = scene.due(time(now), None, limit).await.expect("a store");
     let reminders = reminders.into_iter().map(|(target, reminder)| (target, reminder.name, reminder.due));
     (reminders.collect(), next)
 }
@@ -57,6 +57,31 @@ pub async fn reminders_are_due_when_they_say(place: &dyn Place) {
     assert_eq!(due(&scene, u64::MAX, 10).await, (vec![one, two, three, four], None));
 }
 
+/// Those behind a place are given, be there a reminder at that place or not.
+pub async fn reminders_are_read_by_pages(place: &dyn Place) {
+    let scene = Scene::open(place).await;
+    reminded(&scene, "a", &[("r", 100), ("s", 100)]).await;
+    reminded(&scene, "b", &[("r", 100), ("s", 200)]).await;
+    let at =
+        |id: &str, called: &str, due: u64| DuePlace { due: time(due), actor: actor(id), name: name(called) };
+    let all = [at("a", "r", 100), at("a", "s", 100), at("b", "r", 100), at("b", "s", 200)];
+    for read in 0..all.len() {
+        let Due { reminders, next } = scene.due(time(150), Some(&all[read]), 1).await.expect("a store");
+        let found =
+            reminders.iter().map(|(target, reminder)| at(target.id.as_str(), reminder.name.as_str(), 100));
+        let due: Vec<_> = all[read + 1..].iter().filter(|place| place.due == time(100)).cloned().collect();
+        assert_eq!(found.collect::<Vec<_>>(), due.iter().take(1).cloned().collect::<Vec<_>>());
+        let behind = all.get(read + 1 + due.len().min(1));
+        assert_eq!(next, behind.map(|place| place.due), "behind {:?}", all[read]);
+    }
+    let nobody = at("a", "rr", 100);
+    let Due { reminders, .. } = scene.due(time(150), Some(&nobody), 10).await.expect("a store");
+    assert_eq!(
+        reminders.iter().map(|(_, reminder)| &reminder.name).collect::<Vec<_>>(),
+        [&name("s"), &name("r")]
+    );
+}
+
 /// A reminder is found as it was set, whatever it says.
 pub async fn a_reminder_is_found_whole(place: &dyn Place) {
     let scene = Scene::open(place).await;
@@ -69,7 +94,7 @@ pub async fn a_reminder_is_found_whole(place: &dyn Place) {
     scene.commit(TurnCommit { reminders: set, ..turn(&head) }).await;
     let scene = scene.reopen().await;
     assert_eq!(scene.load(&actor("a"), head.epoch).await.expect("it is owned").reminders, reminders);
-    let Due { reminders, next } = scene.due(time(1), 10).await.expect("a store");
+    let Due { reminders, next } = scene.due(time(1), None, 10).await.expect("a store");
     assert_eq!((reminders, next), (vec![(target("a"), once)], Some(FAR)));
 }
 

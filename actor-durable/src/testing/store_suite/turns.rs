@@ -127,7 +127,7 @@ pub async fn the_last_word_on_a_name_counts(place: &dyn Place) {
     let left = [("a", 3), ("c", 9), ("e", 7)].map(|(name, due)| reminder(name, WallTime::from_millis(due)));
     assert_eq!(recovery.reminders, left);
     assert_eq!(recovery.children, [child("b", "9")]);
-    let due = scene.due(WallTime::from_millis(100), 10).await.expect("a store");
+    let due = scene.due(WallTime::from_millis(100), None, 10).await.expect("a store");
     let names: Vec<&str> = due.reminders.iter().map(|(_, reminder)| reminder.name.as_str()).collect();
     assert_eq!((names, due.next), (vec!["a", "e", "c"], None));
 }
@@ -294,7 +294,7 @@ pub async fn an_ended_actor_accepts_nothing(place: &dyn Place) {
     let head = scene.commit(last).await;
     assert!(head.has_ended);
     assert_eq!(scene.load(&id, head.epoch).await.expect("it is owned").reminders, []);
-    let due = scene.due(WallTime::MAX, 10).await.expect("a store");
+    let due = scene.due(WallTime::MAX, None, 10).await.expect("a store");
     assert_eq!((due.reminders, due.next), (vec![], None));
 
     let scene = scene.reopen().await;
