@@ -11,7 +11,10 @@ use serde::de::DeserializeOwned;
 
 use crate::form::{BadForm, decode, unknown};
 use crate::id::DurableId;
-use crate::limits::{ATTEMPTS_DEFAULT, JOURNAL_KEPT_DEFAULT, REMEMBERED_DEFAULT, SNAPSHOT_EVERY_DEFAULT};
+use crate::limits::{
+    ATTEMPTS_DEFAULT, JOURNAL_KEPT_DEFAULT, REMEMBERED_DEFAULT, SNAPSHOT_BYTES_DEFAULT,
+    SNAPSHOT_EVERY_DEFAULT,
+};
 use crate::turn::Turn;
 
 /// When what a turn did is stored, and when its reply leaves.
@@ -208,8 +211,10 @@ pub trait EventSourced: Durable + Sized {
 
     /// The version of [`Event`](Self::Event)'s form. Raise it when the form changes.
     const EVENT_VERSION: u32 = 1;
-    /// After how many events the state is stored beside them, so that a recovery does not begin at the first.
+    /// After how many events, or turns, the state is stored beside them, so that a recovery does not begin at the first.
     const SNAPSHOT_EVERY: u64 = SNAPSHOT_EVERY_DEFAULT;
+    /// After how many bytes of events the state is stored beside them, however few events they are.
+    const SNAPSHOT_BYTES: usize = SNAPSHOT_BYTES_DEFAULT;
 
     /// Runs once in an actor's life, before its first command; what it returns happened first.
     ///

@@ -86,8 +86,11 @@ pub const REOPEN_PAUSE: Duration = Duration::from_secs(1);
 /// How many turns stay in the journal behind those that the state needs, unless the type says otherwise.
 pub const JOURNAL_KEPT_DEFAULT: u64 = 100;
 
-/// After how many events the state is stored beside them, unless the type says otherwise.
+/// After how many events, or turns, the state is stored beside them, unless the type says otherwise.
 pub const SNAPSHOT_EVERY_DEFAULT: u64 = 500;
+
+/// After how many bytes of events the state is stored beside them, unless the type says otherwise.
+pub const SNAPSHOT_BYTES_DEFAULT: usize = 1 << 20;
 
 /// How often the handling of a message from the inbox is begun before it is given up, unless the type says otherwise.
 pub const ATTEMPTS_DEFAULT: u32 = 5;
@@ -137,6 +140,12 @@ pub const ATTEMPT_PAUSE_FIRST: Duration = Duration::from_millis(100);
 
 /// The longest pause between two attempts at a message.
 pub const ATTEMPT_PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// A store is asked for work at most so often, however short an interval is asked for.
+pub const LOOK_INTERVAL_MIN: Duration = Duration::from_millis(10);
+
+/// The shortest lease of a process; a shorter one is made as long.
+pub const LEASE_MIN: Duration = Duration::from_millis(100);
 
 /// For how long a process holds its actors after it was last heard of.
 pub const LEASE_DEFAULT: Duration = Duration::from_secs(10);

@@ -8,7 +8,7 @@ use actor_core::ActorError;
 use crate::actor::{Durable, DurableActor, EventSourced};
 use crate::engine::Bell;
 use crate::form::{BadForm, decode, encode_body};
-use crate::id::DurableId;
+use crate::id::{DurableId, Sequence};
 use crate::store::Body;
 use crate::turn::Turn;
 
@@ -46,8 +46,35 @@ impl From<BadForm> for NotReplayed {
 pub(crate) enum Keeps {
     /// The state, after each turn that changed it.
     State,
-    /// Events, and the state after each so many of them.
-    Events { snapshot_every: u64 },
+    /// Events, and the state after each so many of them or of turns, or so many bytes of events.
+    Events { count: u64, bytes: usize },
+}
+
+/// What the stored state does not know: the end of the journal behind an entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tail {
+    behind: Sequence,
+    events: u64,
+    bytes: usize,
+}
+
+impl Tail {
+    pub(crate) fn new(behind: Sequence) -> Self {
+        Self { behind, events: 0, bytes: 0 }
+    }
+
+    pub(crate) fn add(&mut self, events: &[Body]) {
+        self.events += events.len() as u64;
+        self.bytes += events.iter().map(|event| event.bytes.len()).sum::<usize>();
+    }
+
+    /// Whether there is so much of it, up to an entry, that the state is to be stored.
+    pub(crate) fn is_long(self, keeps: Keeps, last: Sequence) -> bool {
+        let Keeps::Events { count, bytes } = keeps else { return false };
+        // Turns in which nothing happened lie in the journal too.
+        let turns = last.0.saturating_sub(self.behind.0);
+        turns > 0 && (turns.max(self.events) >= count || self.bytes >= bytes)
+    }
 }
 
 /// A kind of durable actors.
@@ -163,7 +190,7 @@ impl<A: EventSourced> ByEvents<A> {
 impl<A: EventSourced> Model for ByEvents<A> {
     type Actor = A;
 
-    const KEEPS: Keeps = Keeps::Events { snapshot_every: A::SNAPSHOT_EVERY };
+    const KEEPS: Keeps = Keeps::Events { count: A::SNAPSHOT_EVERY, bytes: A::SNAPSHOT_BYTES };
 
     fn actor(&self) -> &A {
         &self.0

@@ -12,7 +12,7 @@ use crate::engine::Bell;
 use crate::error::ActivationError;
 use crate::id::{Sequence, WallTime};
 use crate::limits::JOURNAL_PAGE;
-use crate::model::{Keeps, Model, NotReplayed, State, read_state};
+use crate::model::{Keeps, Model, NotReplayed, State, Tail, read_state};
 use crate::store::{Head, Recovery, Store};
 
 /// What a journal comes to.
@@ -20,8 +20,8 @@ pub(crate) struct Past<M: Model> {
     pub(crate) state: State<M>,
     /// When the last entry was.
     pub(crate) last_at: WallTime,
-    /// Events since the stored state.
-    pub(crate) events_since: u64,
+    /// The events since the stored state.
+    pub(crate) tail: Tail,
 }
 
 /// Reads the state of an actor that is ours.
@@ -38,13 +38,13 @@ pub(crate) async fn read_past<M: Model>(
             let what = format!("the journal begins after {} and there is no state", head.trimmed);
             return Err(ActivationError::Inconsistent(what));
         }
-        None => Past { state: model.actor().create(id), last_at: WallTime::ZERO, events_since: 0 },
+        None => Past { state: model.actor().create(id), last_at: WallTime::ZERO, tail: Tail::default() },
         Some(snapshot) => {
             let state = read_state::<M::Actor>(&snapshot.body).map_err(|form| {
                 let what = format!("the state of {} at {}", head.target, snapshot.sequence);
                 ActivationError::Form { what, form }
             })?;
-            Past { state, last_at: WallTime::ZERO, events_since: 0 }
+            Past { state, last_at: WallTime::ZERO, tail: Tail::new(snapshot.sequence) }
         }
     };
     // The entry of the state itself says when it was, unless it was trimmed.
@@ -80,8 +80,8 @@ pub(crate) async fn read_past<M: Model>(
                         }
                     }
                 })?;
-                past.events_since += 1;
             }
+            past.tail.add(&entry.events);
         }
     }
     let recovered = model.recover(id, &mut past.state, bell).await;

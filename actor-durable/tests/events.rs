@@ -58,6 +58,7 @@ impl<const RELEASE: u32> EventSourced for Words<RELEASE> {
     type Event = Event;
     const EVENT_VERSION: u32 = RELEASE;
     const SNAPSHOT_EVERY: u64 = 20;
+    const SNAPSHOT_BYTES: usize = 10_000;
 
     async fn on_start(&self, _: &Self::State, _: &mut Turn<'_, Self>) -> Result<Vec<Event>, ActorError> {
         Ok(vec![Event::Said("hello".into(), 0)])
@@ -134,7 +135,37 @@ fn d05_d23_the_journal_is_bounded_and_the_state_is_what_all_events_come_to() {
         assert_eq!(head.trimmed, Sequence(snapshot.0 - 10), "so many are kept behind the state");
         assert!(head.sequence.0 - snapshot.0 < 40, "{head:?}");
     });
-    assert_eq!(words.checkpoints.load(Ordering::Relaxed), 8, "one for each 20 of 171 events");
+    assert_eq!(words.checkpoints.load(Ordering::Relaxed), 17, "one for each 20 of 341 turns");
+}
+
+#[test]
+fn d05_the_journal_is_bounded_though_nothing_happens() {
+    let (mut simulation, store) = world();
+    let words = Words::<8>::default();
+    run(&mut simulation, &store, words, async |actor| {
+        for _ in 0..100 {
+            assert_eq!(actor.call(Command::Count).await.ok(), Some(1));
+            let head = store.head(actor.id()).await.expect("it is in memory").expect("it is there");
+            assert!(head.sequence.0 - head.trimmed.0 <= 30, "20 turns, and 10 that are kept: {head:?}");
+        }
+    });
+}
+
+#[test]
+fn the_state_is_stored_beside_events_that_are_many_bytes_however_few_they_are() {
+    let (mut simulation, store) = world();
+    run(&mut simulation, &store, Words::<8>::default(), async |actor| {
+        let snapshot =
+            async || store.head(actor.id()).await.expect("it is in memory").expect("it is there").snapshot;
+        // With the first turn's a little less than is allowed.
+        let almost = Words::<8>::SNAPSHOT_BYTES - 100;
+        actor.call(Command::Say("x".repeat(almost))).await.expect("it is stored");
+        assert_eq!(snapshot().await, None);
+        actor.call(Command::Say("x".repeat(100))).await.expect("it is stored");
+        assert_eq!(snapshot().await, Some(Sequence(3)));
+        actor.call(Command::Say("x".repeat(100))).await.expect("it is stored");
+        assert_eq!(snapshot().await, Some(Sequence(3)), "it begins anew");
+    });
 }
 
 #[test]

@@ -28,7 +28,7 @@ use crate::actor::{Durability, Durable};
 use crate::error::{ActivationError, AskError, NotApplied};
 use crate::id::{MessageId, Sequence, Target};
 use crate::ledger::{Ledger, Outcome};
-use crate::model::{Keeps, Model, State};
+use crate::model::{Keeps, Model, State, Tail};
 use crate::recover::{Past, read_past};
 use crate::store::{Body, Cause, Claim, ClaimMode, Head, Refusal, StoreError};
 use crate::supervise::Standing;
@@ -96,7 +96,8 @@ pub(crate) struct Activation<M: Model> {
 struct Kept<M: Model> {
     keeper: Keeper<M::Actor>,
     mailing: Mailing,
-    events_since: u64,
+    /// What the stored state does not know.
+    tail: Tail,
     /// How it stands to its supervisor, if it has one.
     standing: Option<Standing>,
 }
@@ -205,7 +206,7 @@ impl<M: Model> Activation<M> {
         let past = if is_supervised {
             // Whatever its state is, it is there to tell, and to be told.
             let last_at = supervised::last_at(&**store, &head).await?;
-            Past { state: model.actor().create(&head.target.id), last_at, events_since: 0 }
+            Past { state: model.actor().create(&head.target.id), last_at, tail: Tail::new(head.sequence) }
         } else {
             let bell = Bell::new(&myself, &place.shared);
             read_past(&*model, store, &head, &recovery, &bell).await?
@@ -220,7 +221,7 @@ impl<M: Model> Activation<M> {
         if let (Keeps::State, Some(snapshot)) = (M::KEEPS, recovery.snapshot) {
             activation.written = snapshot.body;
         }
-        let kept = Kept { keeper, mailing, events_since: past.events_since, standing };
+        let kept = Kept { keeper, mailing, tail: past.tail, standing };
         activation.kept = Some(Box::new(kept));
         if is_supervised {
             activation.begin_supervised(adoption).await.map_err(ended)?;
@@ -264,7 +265,7 @@ impl<M: Model> Activation<M> {
         let started = model.start(state, Turn::new(&about, &mut asked)).await;
         let events = started.map_err(|error| hook_failed("on_start", &error))?;
         let timers = std::mem::take(&mut asked.timers);
-        kept.events_since += events.len() as u64;
+        kept.tail.add(&events);
         let mut next = kept.standing.clone();
         if let Some(standing) = &mut next {
             standing.kept.has_started = true;
@@ -372,14 +373,14 @@ impl<M: Model> Activation<M> {
 
     /// Stores a state beside the events, if there are enough of them.
     async fn save_snapshot(&mut self) -> Result<(), ActorError> {
-        let Keeps::Events { snapshot_every } = M::KEEPS else { return Ok(()) };
         let Some(kept) = &mut self.kept else { return Ok(()) };
-        if kept.events_since < snapshot_every || kept.keeper.ledger.is_staged() {
+        let last = kept.keeper.ledger.head().sequence;
+        if !kept.tail.is_long(M::KEEPS, last) || kept.keeper.ledger.is_staged() {
             return Ok(());
         }
         self.model.actor().on_checkpoint(&self.target.id, &self.state);
         // The journal has it all; the state is stored with the next events.
-        kept.events_since = 0;
+        kept.tail = Tail::new(last);
         let why = match run::write_state::<M>(&self.state) {
             Ok(body) => match kept.keeper.save_snapshot(body).await {
                 Ok(()) => return Ok(()),

@@ -198,8 +198,9 @@ impl<M: Model> Activation<M> {
         let Self { state, written, kept: Some(kept), .. } = self else { return Ok(()) };
         let (timers, passivates) = (std::mem::take(&mut asked.timers), asked.passivates);
         let reminds = !asked.reminders.is_empty();
-        let count = events.len() as u64;
-        outcome.has_changed = count > 0;
+        outcome.has_changed = !events.is_empty();
+        let mut tail = kept.tail;
+        tail.add(&events);
         let next = hand_over(kept, &self.target.id, &mut asked, outcome.at)?;
         let ledger = &mut kept.keeper.ledger;
         (outcome.events, outcome.asked) = (events, asked);
@@ -219,7 +220,7 @@ impl<M: Model> Activation<M> {
         if next.is_some() {
             kept.standing = next;
         }
-        kept.events_since += count;
+        kept.tail = tail;
         kept.keeper.note(passivates, reminds);
         self.begin_timers(timers);
         Ok(())
@@ -263,7 +264,7 @@ impl<M: Model> Activation<M> {
         let (head, store) = (kept.keeper.ledger.head(), self.shared.store());
         let recovery = store.load(&head.target.id, head.epoch).await?;
         let past = read_past(&*self.model, store, head, &recovery, &bell).await?;
-        kept.events_since = past.events_since;
+        kept.tail = past.tail;
         self.state = past.state;
         Ok(())
     }

@@ -20,7 +20,7 @@ use crate::form::BadForm;
 use crate::id::{DurableId, Position, WallTime};
 use crate::ledger::Outcome;
 use crate::limits::INBOX_PAGE;
-use crate::model::{Keeps, Model};
+use crate::model::{Keeps, Model, Tail};
 use crate::recover::read_past;
 use crate::store::{Body, Cause, Child, Head, Letter, Source, Store, StoreError};
 use crate::supervise::{Failure, Order, Stage, Standing, What, is_reserved};
@@ -245,7 +245,7 @@ impl<M: Model> Activation<M> {
         kept.keeper.settle().await?;
         kept.standing = next;
         if let Some(body) = fresh {
-            kept.events_since = 0;
+            kept.tail = Tail::new(kept.keeper.ledger.head().sequence);
             if M::KEEPS == Keeps::State {
                 self.written = body;
             }
@@ -282,7 +282,7 @@ impl<M: Model> Activation<M> {
         let (head, store) = (kept.keeper.ledger.head(), self.shared.store());
         let recovery = store.load(&head.target.id, head.epoch).await?;
         let past = read_past(&*self.model, store, head, &recovery, &bell).await?;
-        kept.events_since = past.events_since;
+        kept.tail = past.tail;
         self.state = past.state;
         if let (Keeps::State, Some(snapshot)) = (M::KEEPS, recovery.snapshot) {
             self.written = snapshot.body;

@@ -290,7 +290,7 @@ async fn ask<W: WrapService>(
 impl<W: WrapService> Model for ByRequests<W> {
     type Actor = WrappedService<W>;
 
-    const KEEPS: Keeps = Keeps::Events { snapshot_every: W::SNAPSHOT_EVERY };
+    const KEEPS: Keeps = Keeps::Events { count: W::SNAPSHOT_EVERY, bytes: usize::MAX };
 
     fn actor(&self) -> &WrappedService<W> {
         &self.0
