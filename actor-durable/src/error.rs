@@ -56,6 +56,9 @@ pub enum NotApplied {
     /// The id is none, or the type's name is.
     #[error(transparent)]
     Name(#[from] BadName),
+    /// Two types of actors, or two outlets, have one name in a system.
+    #[error("{0} is registered twice")]
+    Twice(String),
     /// Nobody has registered the type here.
     #[error("no actor of type {0} is registered here")]
     NotRegistered(String),

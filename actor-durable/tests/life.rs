@@ -3,9 +3,11 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use actor_durable::{AskError, DurableRef, NotApplied};
+use actor_core::ActorError;
+use actor_durable::store::{Outgoing, Refusal, StoreError};
+use actor_durable::{AskError, DurableBuilder, DurableId, DurableRef, DurableSystem, NotApplied, Outlet};
 
-use crate::stage::{Command, Forgotten, Poor, World, Written, WrittenBack, account, pass};
+use crate::stage::{Account, Command, Forgotten, Poor, World, Written, WrittenBack, account, pass};
 
 #[test]
 fn d01_d30_what_was_answered_is_there_after_a_crash() {
@@ -169,4 +171,65 @@ fn d11_an_id_of_another_type_is_an_error_by_name() {
             "not applied: the actor was not activated: not applied: the actor is a account, not a Written"
         );
     });
+}
+
+#[test]
+fn an_actor_that_is_deleted_is_a_new_one_when_it_is_asked_for() {
+    let mut world = World::new();
+    world.run(async |system| {
+        let account = account(system, "a");
+        let id = account.new_message_id();
+        account.call(Command::Add(5)).id(id).await.expect("it is stored");
+        assert!(system.delete(account.id()).await.expect("it is ours"));
+        assert!(!system.delete(account.id()).await.expect("it is in memory"));
+        assert_eq!(system.store().head(account.id()).await.expect("it is in memory"), None);
+        assert_eq!(account.call(Command::Get).await.ok(), Some(0));
+        assert_eq!(
+            account.call(Command::Add(2)).id(id).await.ok(),
+            Some(2),
+            "that it was handled is forgotten too"
+        );
+    });
+    assert_eq!(world.account.starts.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn what_another_process_has_is_not_deleted() {
+    let mut world = World::new();
+    let (_, other) = world.process();
+    world.run(async |system| {
+        let other = other.await;
+        let theirs = account(&other, "a");
+        theirs.call(Command::Add(5)).await.expect("it is stored");
+        let why = system.delete(theirs.id()).await;
+        let is_held =
+            |why: &NotApplied| matches!(why, NotApplied::Store(StoreError::NotApplied(Refusal::Held { .. })));
+        assert!(why.as_ref().is_err_and(is_held), "{why:?}");
+        assert_eq!(theirs.call(Command::Add(1)).await.ok(), Some(6));
+        other.shutdown(Duration::from_secs(60)).await.expect("the store takes the lease back");
+    });
+}
+
+#[test]
+fn two_types_or_outlets_of_one_name_are_refused_by_it() {
+    let mut world = World::new();
+    let system = world.simulation.system();
+    let builder = || DurableSystem::builder(&system, world.store.clone());
+    let mut refusal = |builder: DurableBuilder| {
+        let why = world.simulation.block_on(builder.start()).err().map(|why| why.to_string());
+        why.expect("it is a mistake")
+    };
+    let twice = builder().register(Account::default()).register(Account::default());
+    assert_eq!(refusal(twice), "the type account is registered twice");
+    let twice = builder().outlet("mail", Nothing).outlet("mail", Nothing);
+    assert_eq!(refusal(twice), "the outlet mail is registered twice");
+}
+
+struct Nothing;
+
+#[async_trait::async_trait]
+impl Outlet for Nothing {
+    async fn deliver(&self, _: &DurableId, _: &Outgoing) -> Result<(), ActorError> {
+        Ok(())
+    }
 }

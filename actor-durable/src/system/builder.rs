@@ -15,7 +15,7 @@ use crate::actor::{Durable, DurableActor, EventSourced};
 use crate::engine::{Beginning, Engine, Incoming, Request};
 use crate::error::{ActivationError, NotApplied};
 use crate::id::{DurableId, Name, Target};
-use crate::limits::{LEASE_DEFAULT, LOOK_INTERVAL_DEFAULT};
+use crate::limits::{LEASE_DEFAULT, LEASE_MIN, LOOK_INTERVAL_DEFAULT, LOOK_INTERVAL_MIN};
 use crate::model::{ByEvents, ByState, Model};
 use crate::store::{Outgoing, Store};
 use crate::wrap::{ByRequests, ByWrapping, WrapActor, WrapService};
@@ -78,13 +78,19 @@ impl DurableBuilder {
         if let Err(error) = crate::ActorType::new(M::Actor::TYPE) {
             self.mistake = self.mistake.or(Some(error.into()));
         }
-        self.types.insert(M::Actor::TYPE, Arc::new(Type { model: Arc::new(model) }));
+        if self.types.insert(M::Actor::TYPE, Arc::new(Type { model: Arc::new(model) })).is_some() {
+            let what = format!("the type {}", M::Actor::TYPE);
+            self.mistake = self.mistake.or(Some(NotApplied::Twice(what)));
+        }
         self
     }
 
     /// Gives a name to something outside that actors send [effects](crate::Turn::effect) to.
     pub fn outlet(mut self, name: &str, outlet: impl Outlet) -> Self {
         match Name::new(name) {
+            Ok(name) if self.outlets.contains_key(&name) => {
+                self.mistake = self.mistake.or(Some(NotApplied::Twice(format!("the outlet {name}"))));
+            }
             Ok(name) => drop(self.outlets.insert(name, Arc::new(outlet))),
             Err(error) => self.mistake = self.mistake.or(Some(error.into())),
         }
@@ -92,22 +98,22 @@ impl DurableBuilder {
     }
 
     /// For how long the process holds its actors after the store last heard of it; it is heard of three times in that time.
-    /// Without it, [`LEASE_DEFAULT`].
+    /// Without it, [`LEASE_DEFAULT`]; never less than [`LEASE_MIN`].
     pub fn lease(self, lease: Duration) -> Self {
-        Self { lease, ..self }
+        Self { lease: lease.max(LEASE_MIN), ..self }
     }
 
     /// How often the store is asked for work that nobody was told of: letters of actors that nobody has, reminders that another
-    /// process has set. Without it, [`LOOK_INTERVAL_DEFAULT`].
+    /// process has set. Without it, [`LOOK_INTERVAL_DEFAULT`]; never less than [`LOOK_INTERVAL_MIN`].
     pub fn look_interval(self, look_interval: Duration) -> Self {
-        Self { look_interval, ..self }
+        Self { look_interval: look_interval.max(LOOK_INTERVAL_MIN), ..self }
     }
 
     /// Begins the process's lease, and the services.
     ///
     /// # Errors
     ///
-    /// A name is none, or the store does not give a lease.
+    /// A name is none, or is given twice; or the store does not give a lease.
     ///
     /// # Panics
     ///

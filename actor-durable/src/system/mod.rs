@@ -28,8 +28,8 @@ pub use self::call::{DurableCall, DurableRef};
 pub(crate) use self::shared::Shared;
 use crate::actor::Durable;
 use crate::error::NotApplied;
-use crate::id::{BadName, DurableId, OwnerId};
-use crate::store::Store;
+use crate::id::{BadName, DurableId, Epoch, OwnerId};
+use crate::store::{Claim, ClaimMode, Store};
 use crate::turn::target;
 
 /// The durable actors of a process: their store, their types, and those that are in memory. Cloning gives another handle to
@@ -74,6 +74,30 @@ impl DurableSystem {
             // Without a limit it does not fail.
             drop(active.cell.wait(None).await);
         }
+    }
+
+    /// Deletes all of an actor, and that it ever was: its state and journal, what waits for it, what it has sent that has not
+    /// arrived, its reminders, its dead letters, and which messages it has handled. If it is in memory here it is given back
+    /// first. Whoever asks for it then asks for a new one. Whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// [`NotApplied::Store`]: another process has it, which is [`Refusal::Held`](crate::store::Refusal::Held), or the store
+    /// fails. If that is [`StoreError::Unknown`](crate::store::StoreError::Unknown), deleting it again is safe.
+    ///
+    /// # Cancellation
+    ///
+    /// If the future is dropped before it is ready, the actor may be deleted.
+    pub async fn delete(&self, id: &DurableId) -> Result<bool, NotApplied> {
+        self.passivate(id).await;
+        let store = self.shared.store();
+        let Some(head) = store.head(id).await.map_err(NotApplied::Store)? else { return Ok(false) };
+        let (owner, epoch_min) = (self.shared.owner(), Epoch::ZERO);
+        let claim = Claim { target: head.target, owner, epoch_min, mode: ClaimMode::IfFree };
+        // An activation that begins here meanwhile is fenced by this.
+        let head = store.acquire(claim).await.map_err(NotApplied::Store)?;
+        store.delete(id, head.epoch).await.map_err(NotApplied::Store)?;
+        Ok(true)
     }
 
     /// Ends all of it at once, and has nothing stored: of the process is left what there would be after a crash. For tests of
