@@ -89,7 +89,8 @@ pub(super) fn io(error: io::Error) -> Refusal {
             Refusal::NoSpace(ErrorCause::new(error))
         }
         Kind::ReadOnlyFilesystem | Kind::PermissionDenied => Refusal::ReadOnly(ErrorCause::new(error)),
-        Kind::UnexpectedEof | Kind::InvalidData => damaged(error.to_string()),
+        Kind::UnexpectedEof => damaged("it ends too early"),
+        Kind::InvalidData => damaged(error.to_string()),
         _ => Refusal::Unavailable(ErrorCause::new(error)),
     }
 }
@@ -118,7 +119,9 @@ pub(super) fn compaction(error: CompactionError) -> Refusal {
 
 fn corrupted(detail: String) -> Refusal {
     match page_version(&detail) {
-        Some((found, known)) => Refusal::FutureVersion { what: "the file's pages".into(), found, known },
+        Some((found, known)) => {
+            Refusal::FutureVersion { what: "the form of the file's pages".into(), found, known }
+        }
         None => damaged(detail),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  transport-tcp  transport-quic  transport-iroh    store-postgres    actor-testkit
-//!         └──────┬───────┘             │                 │           (tests only)
+//!         └──────┬───────┘             │            actor-durable-tool  (tests only)
 //!          transport-tls               │                 │
 //!                └───────┬─────────────┘                 │
 //!           actor-cluster ── actor-cluster-derive   actor-durable     actor-toolkit
@@ -103,6 +103,7 @@ const ORDER: &[(&str, &[&str])] = &[
     ("actor-cluster-derive", &[]),
     ("actor-cluster", &["actor-core", "actor-cluster-derive"]),
     ("actor-durable", &["actor-core"]),
+    ("actor-durable-tool", &["actor-durable"]),
     ("actor-toolkit", &["actor-core"]),
     // The cluster by a feature.
     ("actor-testkit", &["actor-core", "actor-cluster"]),

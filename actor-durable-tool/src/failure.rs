@@ -1,0 +1,93 @@
+//! How it ends: what was found, or what kept it from finding, and what can be done about that.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use actor_durable::store::{Refusal, StoreError};
+
+/// What came of a task that was done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Found {
+    /// Nothing is wrong.
+    Nothing,
+    /// Something that cannot be in a store is.
+    Faults,
+    /// Some of it could not be read, and was named.
+    Unreadable,
+}
+
+impl Found {
+    pub(crate) fn exit_code(self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Nothing => 0,
+            Self::Faults => 1,
+            Self::Unreadable => 2,
+        })
+    }
+}
+
+/// Why a task was not done.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The command line cannot be understood.
+    Usage(String),
+    /// The store refuses.
+    Store { path: PathBuf, error: StoreError },
+    /// The output takes no more.
+    Output(io::Error),
+}
+
+impl Failure {
+    pub(crate) fn store(path: &Path, error: StoreError) -> Self {
+        Self::Store { path: path.to_owned(), error }
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(2)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(text) => f.write_str(text),
+            Self::Output(error) => write!(f, "the output takes no more: {error}"),
+            Self::Store { path, error } => {
+                let why = match error {
+                    StoreError::NotApplied(refusal) => refusal.to_string(),
+                    error => error.to_string(),
+                };
+                write!(f, "{}: {why}", path.display())?;
+                match advice(error) {
+                    Some(advice) => write!(f, "\n  {advice}"),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+/// What whoever called can do.
+fn advice(error: &StoreError) -> Option<&'static str> {
+    let StoreError::NotApplied(refusal) = error else { return None };
+    match refusal {
+        Refusal::InUse(_) => Some("Another process has it open: end that process first."),
+        Refusal::Damaged { .. } => {
+            Some("It was not changed. Put back a copy that was made while no process had it open.")
+        }
+        Refusal::FutureVersion { .. } => {
+            Some("It was not changed. Use the tool of the release that has written it, or a later one.")
+        }
+        Refusal::ReadOnly(_) => Some("It was not changed. Run this as a user who may do that."),
+        Refusal::NoSpace(_) => Some("What is stored in it is not changed. Make room and run this again."),
+        _ => None,
+    }
+}

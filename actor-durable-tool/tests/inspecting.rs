@@ -1,0 +1,81 @@
+//! `inspect`: a list of all actors, and one of them.
+
+use actor_durable::store::Store;
+use actor_durable::{ActorType, DurableId, Target};
+
+use crate::scene::{Scene, message, open};
+
+#[tokio::test]
+async fn all_actors_are_listed_with_what_they_have() {
+    let scene = Scene::with_actors().await;
+    assert_eq!(scene.look(&["inspect", "store.redb"]).text(), include_str!("said/list.txt"));
+    assert_eq!(scene.look(&["inspect", "store.redb", "--json"]).text(), include_str!("said/list-json.txt"));
+}
+
+#[tokio::test]
+async fn a_list_goes_on_where_it_ended() {
+    let scene = Scene::with_actors().await;
+    assert_eq!(
+        scene.look(&["inspect", "store.redb", "--limit", "1"]).text(),
+        include_str!("said/list-first.txt")
+    );
+    assert_eq!(
+        scene.look(&["inspect", "store.redb", "--limit", "1", "--json"]).text(),
+        include_str!("said/list-first-json.txt")
+    );
+    assert_eq!(
+        scene.look(&["inspect", "store.redb", "--from", "b c"]).text(),
+        include_str!("said/list-from.txt")
+    );
+    assert_eq!(
+        scene.look(&["inspect", "store.redb", "--from", "c", "--limit", "0"]).text(),
+        include_str!("said/list-none.txt")
+    );
+}
+
+#[tokio::test]
+async fn an_actor_is_shown_with_all_it_has() {
+    let scene = Scene::with_actors().await;
+    assert_eq!(scene.look(&["inspect", "store.redb", "a"]).text(), include_str!("said/actor.txt"));
+    assert_eq!(
+        scene.look(&["inspect", "store.redb", "a", "--json"]).text(),
+        include_str!("said/actor-json.txt")
+    );
+}
+
+#[tokio::test]
+async fn a_history_is_shown_from_an_entry_on_and_so_many() {
+    let scene = Scene::with_actors().await;
+    assert_eq!(
+        scene.look(&["inspect", "store.redb", "a", "--from", "2", "--limit", "1", "--bytes", "2"]).text(),
+        include_str!("said/actor-page.txt")
+    );
+}
+
+#[tokio::test]
+async fn a_list_is_as_long_as_there_are_actors() {
+    const ACTORS: usize = 2_500;
+    let scene = Scene::empty();
+    let store = open(&scene.path()).await;
+    let counter = ActorType::new("counter").expect("a good name");
+    let ask = |number: usize| {
+        let id = DurableId::new(format!("actor-{number:04}")).expect("a good id");
+        let message = message(&Target { id, actor_type: counter.clone() }, number as u128, "hello");
+        let store = &store;
+        async move { store.enqueue(message).await.expect("it is new") }
+    };
+    futures_util::future::join_all((0..ACTORS).map(ask)).await;
+    store.close().await;
+    let said = scene.look(&["inspect", "store.redb"]);
+    let ids: Vec<&str> =
+        said.output.lines().filter_map(|line| line.split_once("counter ")).map(|(_, id)| id).collect();
+    assert_eq!(ids, (0..ACTORS).map(|number| format!("actor-{number:04}")).collect::<Vec<_>>());
+    assert!(said.output.ends_with("\n2500 actors\n"), "{}", said.output);
+}
+
+#[tokio::test]
+async fn who_is_not_there_is_said() {
+    let scene = Scene::with_actors().await;
+    assert_eq!(scene.look(&["inspect", "store.redb", "nobody"]).text(), include_str!("said/nobody.txt"));
+    assert_eq!(scene.look(&["repair", "store.redb"]).text(), include_str!("said/misuse.txt"));
+}
