@@ -45,7 +45,8 @@ pub trait Durable: Send + Sync + 'static {
     const DURABILITY: Durability = Durability::WriteThrough;
     /// How many handled messages one actor remembers, so that none of them has an effect again.
     const REMEMBERED: usize = REMEMBERED_DEFAULT;
-    /// How many turns stay in the journal behind those that the state needs.
+    /// How many turns stay in the journal behind those that the state needs. Where the state
+    /// is kept whole it is cut when there are twice as many; beside events, when the state is stored. One commit may be more.
     const JOURNAL_KEPT: u64 = JOURNAL_KEPT_DEFAULT;
     /// How often the handling of a message from the inbox is begun before it is given up as poison.
     const ATTEMPTS_MAX: u32 = ATTEMPTS_DEFAULT;
@@ -89,7 +90,8 @@ pub trait Durable: Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// Runs once before each time that a part of the journal is cut off, and before the state is stored for that.
+    /// Runs once for each checkpoint: each time that the state is stored so that what came before it in the journal can go,
+    /// and before it is. It runs anew for one that failed.
     fn on_checkpoint(&self, id: &DurableId, state: &Self::State) {
         let _ = (id, state);
     }

@@ -14,7 +14,7 @@ use std::collections::{BTreeSet, VecDeque};
 use bytes::Bytes;
 
 use crate::id::{Epoch, MessageId, Sequence, Target, WallTime};
-use crate::limits::{COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX, STAGED_BYTES_MAX, STAGED_ROWS_MAX, TURN_ROWS_MAX};
+use crate::limits::{COMMIT_BYTES_MAX, STAGED_BYTES_MAX, STAGED_ROWS_MAX, STAGED_TURNS_MAX, TURN_ROWS_MAX};
 use crate::store::{
     Body, Cause, ChildChange, DeadLetter, Entry, Handled, Head, OutboxPosition, Outgoing, Recovery, Refusal,
     ReminderChange, Snapshot, Source, StoreError, TurnCommit, admit,
@@ -159,7 +159,19 @@ impl Ledger {
 
     /// Whether so much of the journal may go now that it is worth it, if the state is stored with the next turn.
     pub(crate) fn is_checkpoint_due(&self) -> bool {
-        self.next().0 - self.head.trimmed.0.max(self.staged.trim.map_or(0, |trim| trim.0)) >= 2 * self.kept
+        let trimmed = self.head.trimmed.max(self.staged.trim.unwrap_or_default());
+        self.next().0 - trimmed.0 >= self.kept.saturating_mul(2)
+    }
+
+    /// Whether the journal that is stored is so long that a state is to be stored for that alone: turns that bring none, as
+    /// those that were refused, make it longer too.
+    pub(crate) fn is_journal_long(&self) -> bool {
+        self.head.sequence.0 - self.head.trimmed.0 >= self.kept.saturating_mul(2)
+    }
+
+    /// Whether the actor has ended for good, as far as is known here.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.head.has_ended || self.staged.ends
     }
 
     /// How far the journal may go once the state is stored as of an entry.
@@ -212,7 +224,12 @@ impl Ledger {
             asked.sends.into_iter().zip(0..).map(|(draft, index)| self.outgoing(draft, at, index)).collect();
         let sent = outbox.iter().map(|outgoing| outgoing.id).collect();
         turn.entries.push(Entry { sequence, at, cause, has_changed, events, sent });
-        turn.state = state.map(|body| Snapshot { sequence, body });
+        if asked.ends {
+            let (sequence, cause) = (sequence.next(), Cause::Stopped);
+            let (events, sent) = (Vec::new(), Vec::new());
+            turn.entries.push(Entry { sequence, at, cause, has_changed: false, events, sent });
+        }
+        turn.state = state.map(|body| Snapshot { sequence: turn.last(), body });
         if let (Cause::Message(message), Some(was)) = (cause, source) {
             turn.handled.push(Handled { message, was, reply });
         }
@@ -267,7 +284,7 @@ impl Ledger {
 
     /// Whether no other turn may join what is staged.
     pub(crate) fn is_full(&self) -> bool {
-        self.staged.entries.len() >= COMMIT_ENTRIES_MAX
+        self.staged.entries.len() >= STAGED_TURNS_MAX
             || self.staged_bytes >= STAGED_BYTES_MAX
             || self.staged.rows().into_iter().any(|(_, count)| count >= STAGED_ROWS_MAX)
     }

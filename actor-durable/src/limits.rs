@@ -95,6 +95,10 @@ pub const SNAPSHOT_BYTES_DEFAULT: usize = 1 << 20;
 /// How often the handling of a message from the inbox is begun before it is given up, unless the type says otherwise.
 pub const ATTEMPTS_DEFAULT: u32 = 5;
 
+/// So many turns that are not stored yet are kept back; then they are stored before the next. A commit has room for one entry
+/// more, as the last turn of an actor has two: what it did, and that it was the last.
+pub const STAGED_TURNS_MAX: usize = COMMIT_ENTRIES_MAX - 1;
+
 /// What is kept back of turns that are not stored yet is no larger, in bytes; then they are stored before the next.
 pub const STAGED_BYTES_MAX: usize = 1 << 20;
 
@@ -152,6 +156,10 @@ pub const LEASE_DEFAULT: Duration = Duration::from_secs(10);
 
 /// A caller's message goes to so many activations in a row that end before its turn comes.
 pub const ACTIVATIONS_MAX: usize = 4;
+
+/// A message whose sender has not chosen its id gets so many in turn, while the actor has forgotten messages that were made
+/// later.
+pub const NEW_IDS_MAX: usize = 4;
 
 /// An activation that has ended and could not give its actor back is followed by another one after so long, if there is mail.
 pub const REACTIVATION_PAUSE: Duration = Duration::from_secs(1);

@@ -129,10 +129,25 @@ impl<'a, A: Durable> Turn<'a, A> {
     ///
     /// The id is none, the command has no form, or the actor is volatile. Nothing is sent.
     pub fn send<B: Durable>(&mut self, to: &str, command: &B::Command) -> Result<(), BadRequest> {
+        self.send_with::<B>(to, Headers::new(), command)
+    }
+
+    /// [`send`](Self::send) with headers, such as those of the [message](Self::message) that is handled: none goes on by
+    /// itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send). Too many or too long headers are found when the turn is to be stored: then it is not applied.
+    pub fn send_with<B: Durable>(
+        &mut self,
+        to: &str,
+        headers: Headers,
+        command: &B::Command,
+    ) -> Result<(), BadRequest> {
         self.is_kept()?;
         let target = target::<B>(to)?;
         let body = encode_body("a command", B::COMMAND_VERSION, command)?;
-        self.draft(Destination::Actor(target), None, body);
+        self.draft(Destination::Actor(target), None, body, headers);
         Ok(())
     }
 
@@ -150,7 +165,7 @@ impl<'a, A: Durable> Turn<'a, A> {
     ) -> Result<(), BadRequest> {
         self.is_kept()?;
         let to = Destination::Outlet(Name::new(outlet)?);
-        self.draft(to, id, Body { version: 0, bytes: body.into() });
+        self.draft(to, id, Body { version: 0, bytes: body.into() }, Headers::new());
         Ok(())
     }
 
@@ -158,8 +173,8 @@ impl<'a, A: Durable> Turn<'a, A> {
         if A::DURABILITY == Durability::Volatile { Err(BadRequest::Volatile) } else { Ok(()) }
     }
 
-    fn draft(&mut self, to: Destination, id: Option<MessageId>, body: Body) {
-        self.asked.sends.push(Draft { to, id, reply_to: None, body, headers: Headers::new() });
+    fn draft(&mut self, to: Destination, id: Option<MessageId>, body: Body, headers: Headers) {
+        self.asked.sends.push(Draft { to, id, reply_to: None, body, headers });
     }
 
     /// Has the actor get a command later, once, even if no process lives until then. It is never early. Another reminder of

@@ -5,6 +5,7 @@ mod gate;
 mod inbox;
 mod life;
 mod plain;
+mod promises;
 mod reminders;
 mod stage;
 mod supervise;

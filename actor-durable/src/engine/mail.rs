@@ -83,6 +83,9 @@ impl<M: Model> Activation<M> {
     /// Handles the letters that were there when somebody said so.
     pub(super) async fn read_mail(&mut self) -> Result<(), ActorError> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
+        if kept.keeper.ledger.has_ended() {
+            return Ok(());
+        }
         if kept.mailing.is_paused {
             // What a supervisor says does not wait.
             return if kept.standing.is_some() { self.take_orders().await } else { Ok(()) };
@@ -112,8 +115,13 @@ impl<M: Model> Activation<M> {
                 if kept.mailing.is_paused {
                     return Ok(());
                 }
-                if kept.keeper.ledger.is_full() {
+                let has_ended = kept.keeper.ledger.has_ended();
+                if kept.keeper.ledger.is_full() || has_ended {
                     self.settle().await?;
+                }
+                if has_ended {
+                    // What is behind it lies there until the actor is deleted.
+                    return Ok(());
                 }
             }
         }

@@ -46,8 +46,8 @@ pub(crate) type Answer<A> = Result<<A as Durable>::Reply, AskError<<A as Durable
 pub(crate) struct Incoming<A: Durable>(pub(crate) Request<A>);
 
 pub(crate) enum Request<A: Durable> {
-    /// A caller's command.
-    Ask { id: MessageId, command: A::Command, port: ReplyPort<Answer<A>> },
+    /// A caller's command. If its id was not chosen by the caller, it was made for this and is nowhere else.
+    Ask { id: MessageId, is_chosen: bool, command: A::Command, port: ReplyPort<Answer<A>> },
     /// A timer's command, and the life of the actor that it belongs to.
     Timer { body: Body, life: u64 },
     /// The actor wants a turn of its own, and to know that it was.
@@ -303,7 +303,7 @@ impl<M: Model> Activation<M> {
         }
         match request {
             request if self.is_suspended() => self.handle_suspended(request).await?,
-            Request::Ask { id, command, port } => self.ask(id, command, port).await?,
+            Request::Ask { id, is_chosen, command, port } => self.ask(id, is_chosen, command, port).await?,
             // A timer of another life is over with it.
             Request::Timer { life, .. } if life != self.life() => {}
             Request::Timer { body, .. } => self.run_timer(&body).await?,
@@ -324,7 +324,8 @@ impl<M: Model> Activation<M> {
         let is_alone = || self.myself.mailbox_stats().is_none_or(|stats| stats.depth == 0);
         let is_due = match M::Actor::DURABILITY {
             _ if !keeper.ledger.is_staged() => false,
-            _ if keeper.ledger.is_full() => true,
+            // After an end there is nothing that could join in.
+            _ if keeper.ledger.is_full() || keeper.ledger.has_ended() => true,
             // Whatever waits joins in: it is run first, and the flush comes behind it.
             Durability::WriteThrough => {
                 is_alone() || !keeper.flush_later(|| self.myself.cast(Incoming(Request::Flush)).is_ok())
@@ -371,17 +372,30 @@ impl<M: Model> Activation<M> {
         }
     }
 
-    /// Stores a state beside the events, if there are enough of them.
+    /// Stores a state beside the journal, if there is enough of it that the state makes needless.
     async fn save_snapshot(&mut self) -> Result<(), ActorError> {
+        if self.is_suspended() {
+            // What is in memory is not its state.
+            return Ok(());
+        }
         let Some(kept) = &mut self.kept else { return Ok(()) };
         let last = kept.keeper.ledger.head().sequence;
-        if !kept.tail.is_long(M::KEEPS, last) || kept.keeper.ledger.is_staged() {
+        let is_due = match M::KEEPS {
+            // A turn that changes the state brings it along, and cuts the journal itself.
+            Keeps::State => kept.keeper.ledger.is_journal_long(),
+            Keeps::Events { .. } => kept.tail.is_long(M::KEEPS, last),
+        };
+        if !is_due || kept.keeper.ledger.is_staged() {
             return Ok(());
         }
         self.model.actor().on_checkpoint(&self.target.id, &self.state);
-        // The journal has it all; the state is stored with the next events.
+        // The journal has it all; if this fails, the state is stored when there is as much again.
         kept.tail = Tail::new(last);
-        let why = match run::write_state::<M>(&self.state) {
+        let body = match M::KEEPS {
+            Keeps::State => Ok(self.written.clone()),
+            Keeps::Events { .. } => run::write_state::<M>(&self.state),
+        };
+        let why = match body {
             Ok(body) => match kept.keeper.save_snapshot(body).await {
                 Ok(()) => return Ok(()),
                 Err(error @ StoreError::Fenced { .. }) => return Err(error.into()),
@@ -389,7 +403,7 @@ impl<M: Model> Activation<M> {
             },
             Err(form) => form.to_string(),
         };
-        tracing::warn!(actor = %self.target, why, "a state was not stored beside its events");
+        tracing::warn!(actor = %self.target, why, "a state was not stored beside its journal");
         Ok(())
     }
 

@@ -49,6 +49,7 @@ impl<M: Model> Activation<M> {
     pub(super) async fn ask(
         &mut self,
         id: MessageId,
+        is_chosen: bool,
         command: Command<M>,
         port: ReplyPort<Answer<M::Actor>>,
     ) -> Result<(), ActorError> {
@@ -56,6 +57,8 @@ impl<M: Model> Activation<M> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
         match kept.keeper.ledger.judge(id, self.shared.wall_time()) {
             Judgement::New => {}
+            // However old it is, it cannot be one that was forgotten.
+            Judgement::Refused(Refusal::TooOld { .. }) if !is_chosen => {}
             Judgement::Remembered => return self.answer_again(id, port).await,
             Judgement::Unsettled => {
                 self.settle().await?;
@@ -70,6 +73,10 @@ impl<M: Model> Activation<M> {
                 return Ok(());
             }
         }
+        if kept.keeper.ledger.has_ended() {
+            not_applied::<M::Actor>(port, NotApplied::Store(Refusal::Ended.into()));
+            return Ok(());
+        }
         kept.keeper.wait_for_outbox().await?;
         match self.execute(Job { command, id, source: Source::Caller, message: None }).await? {
             Ok(result) => self.answer(id, port, result.map_err(AskError::Refused)),
@@ -80,6 +87,9 @@ impl<M: Model> Activation<M> {
 
     /// A command of a timer, whose answer nobody waits for.
     pub(super) async fn run_timer(&mut self, body: &Body) -> Result<(), ActorError> {
+        if self.kept_mut()?.keeper.ledger.has_ended() {
+            return Ok(());
+        }
         // It was written here.
         let command = read_command::<M::Actor>(body)?;
         let id = self.shared.new_message_id();
@@ -272,7 +282,7 @@ impl<M: Model> Activation<M> {
     /// As a plain actor would: no store, no id, no copy.
     pub(super) async fn handle_volatile(&mut self, request: Request<M::Actor>) -> Result<(), ActorError> {
         match request {
-            Request::Ask { id, command, port } => {
+            Request::Ask { id, command, port, .. } => {
                 let mut asked = Asked::default();
                 let about = About {
                     actor: &self.target,

@@ -62,8 +62,15 @@ impl<'a, A: Durable, T, E> DurableAsk<'a, A, T, E> {
     pub async fn send(self) -> Result<MessageId, AskError<E>> {
         let Self { call, refusal, .. } = self;
         let DurableCall { actor, command, id, timeout } = call;
-        let id = id.unwrap_or_else(|| actor.new_message_id());
-        let sent = actor.send_with(id, Headers::new(), &command);
+        let is_chosen = id.is_some();
+        let mut id = id.unwrap_or_else(|| actor.new_message_id());
+        let sent = async {
+            if is_chosen {
+                actor.send_with(id, Headers::new(), &command).await.map(drop)
+            } else {
+                actor.send_new(&mut id, &command).await
+            }
+        };
         let sent = match timeout {
             None => sent.await,
             Some(timeout) => match actor.executor().timeout(timeout, sent).await {
@@ -71,7 +78,7 @@ impl<'a, A: Durable, T, E> DurableAsk<'a, A, T, E> {
                 Err(_) => Err(AskError::Unknown { id, why: Doubt::TimedOut(timeout) }),
             },
         };
-        sent.map(|_| id).map_err(|error| narrow::<A, E>(error, refusal))
+        sent.map(|()| id).map_err(|error| narrow::<A, E>(error, refusal))
     }
 
     async fn ask(self) -> Result<T, AskError<E>> {

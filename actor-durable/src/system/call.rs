@@ -15,8 +15,8 @@ use crate::engine::{Answer, Incoming, Request};
 use crate::error::{AskError, Doubt, NotApplied};
 use crate::form::encode_body;
 use crate::id::{DurableId, MessageId, Target};
-use crate::limits::ACTIVATIONS_MAX;
-use crate::store::{Enqueued, Headers, Message};
+use crate::limits::{ACTIVATIONS_MAX, NEW_IDS_MAX};
+use crate::store::{Enqueued, Headers, Message, Refusal, StoreError};
 
 /// A durable actor, wherever it is: in memory, or only in the store. Clones are equal.
 pub struct DurableRef<A: Durable> {
@@ -79,9 +79,29 @@ impl<A: Durable> DurableRef<A> {
     ///
     /// If the future is dropped before it is ready, the command may be stored.
     pub async fn send(&self, command: A::Command) -> Result<MessageId, AskError<A::Error>> {
-        let id = self.new_message_id();
-        self.send_with(id, Headers::new(), &command).await?;
+        let mut id = self.new_message_id();
+        self.send_new(&mut id, &command).await?;
         Ok(id)
+    }
+
+    /// [`send`](Self::send) with an id that was made for it, or another one.
+    pub(super) async fn send_new(
+        &self,
+        id: &mut MessageId,
+        command: &A::Command,
+    ) -> Result<(), AskError<A::Error>> {
+        for _ in 1..NEW_IDS_MAX {
+            match self.send_with(*id, Headers::new(), command).await {
+                // Messages that were made later, perhaps by a clock that is ahead, are forgotten already. This one is
+                // nowhere else, so it may be of any time.
+                Err(AskError::NotApplied(NotApplied::Store(StoreError::NotApplied(Refusal::TooOld {
+                    horizon,
+                    ..
+                })))) => *id = self.shared.new_message_id_after(horizon),
+                sent => return sent.map(drop),
+            }
+        }
+        self.send_with(*id, Headers::new(), command).await.map(drop)
     }
 
     /// [`send`](Self::send) with an id of the sender's choice, and headers. What became of it is told if it is not new.
@@ -103,7 +123,7 @@ impl<A: Durable> DurableRef<A> {
         let message =
             Message { to: self.target.clone(), id, from: None, reply_to: None, sent_at, body, headers };
         self.shared.enqueue(message).await.map_err(|error| match error {
-            crate::store::StoreError::Unknown(_) => AskError::Unknown { id, why: Doubt::Store(error) },
+            StoreError::Unknown(_) => AskError::Unknown { id, why: Doubt::Store(error) },
             error => NotApplied::Store(error).into(),
         })
     }
@@ -161,11 +181,13 @@ impl<A: Durable> DurableCall<'_, A> {
 
     pub(super) async fn ask(self) -> Answer<A> {
         let Self { actor: DurableRef { shared, .. }, timeout, .. } = self;
+        let is_chosen = self.id.is_some();
         let id = self.id.unwrap_or_else(|| shared.new_message_id());
         let executor = shared.executor().clone();
+        let ask = ask(self.actor, id, is_chosen, self.command);
         match timeout {
-            None => ask(self.actor, id, self.command).await,
-            Some(timeout) => match executor.timeout(timeout, ask(self.actor, id, self.command)).await {
+            None => ask.await,
+            Some(timeout) => match executor.timeout(timeout, ask).await {
                 Ok(answer) => answer,
                 Err(_) => Err(AskError::Unknown { id, why: Doubt::TimedOut(timeout) }),
             },
@@ -173,10 +195,15 @@ impl<A: Durable> DurableCall<'_, A> {
     }
 }
 
-async fn ask<A: Durable>(actor: &DurableRef<A>, id: MessageId, mut command: A::Command) -> Answer<A> {
+async fn ask<A: Durable>(
+    actor: &DurableRef<A>,
+    id: MessageId,
+    is_chosen: bool,
+    mut command: A::Command,
+) -> Answer<A> {
     for _ in 0..ACTIVATIONS_MAX {
         let known = actor.resolve()?;
-        let ask = |port| Incoming(Request::Ask { id, command, port });
+        let ask = |port| Incoming(Request::Ask { id, is_chosen, command, port });
         let error = match known.actor.call(ask).await {
             Ok(answer) => return answer,
             Err(error) => error,

@@ -104,6 +104,12 @@ impl Shared {
         MessageId::new(self.wall_time(), random(self.executor()))
     }
 
+    /// An id that was made after a time, and of which nobody can say more.
+    pub(crate) fn new_message_id_after(&self, time: WallTime) -> MessageId {
+        let made = self.wall_time().max(time.after(Duration::from_millis(1)));
+        MessageId::new(made, random(self.executor()))
+    }
+
     /// The activation of an actor, which may only just begin.
     pub(crate) fn resolve(self: &Arc<Self>, target: &Target) -> Result<Active, NotApplied> {
         let Some(registered) = self.types.get(target.actor_type.as_str()) else {

@@ -194,11 +194,7 @@ impl World {
         store: Arc<dyn Store>,
     ) -> (ActorSystem, impl Future<Output = DurableSystem> + use<>) {
         let (system, account) = (self.simulation.system(), self.account.clone());
-        let builder = DurableSystem::builder(&system, store)
-            .register(account)
-            .register(WrittenBack)
-            .register(Written)
-            .register(Forgotten);
+        let builder = register(DurableSystem::builder(&system, store), account);
         (system, async move { builder.start().await.expect("the store gives a lease") })
     }
 
@@ -228,17 +224,34 @@ impl World {
         })
     }
 
-    /// Runs a future in a process of its own, of which nothing is left after it but what is stored. Then its lease runs out.
-    pub(crate) fn run_and_crash<R>(&mut self, body: impl AsyncFnOnce(&DurableSystem) -> R) -> R {
-        let (_, system) = self.process();
+    /// As [`run_and_crash`](Self::run_and_crash), in a process that knows other types and sees the store through something.
+    pub(crate) fn crash_with<R>(
+        &mut self,
+        store: Arc<dyn Store>,
+        register: impl FnOnce(DurableBuilder) -> DurableBuilder,
+        body: impl AsyncFnOnce(&DurableSystem) -> R,
+    ) -> R {
+        let builder = register(DurableSystem::builder(&self.simulation.system(), store));
         self.simulation.block_on(async {
-            let system = system.await;
+            let system = builder.start().await.expect("the store gives a lease");
             let result = body(&system).await;
             system.abandon().await;
             pass(&system, LEASE_DEFAULT).await;
             result
         })
     }
+
+    /// Runs a future in a process of its own, of which nothing is left after it but what is stored. Then its lease runs out.
+    pub(crate) fn run_and_crash<R>(&mut self, body: impl AsyncFnOnce(&DurableSystem) -> R) -> R {
+        let store = self.store.clone();
+        let account = self.account.clone();
+        self.crash_with(store, |builder| register(builder, account), body)
+    }
+}
+
+/// All types of this file.
+fn register(builder: DurableBuilder, account: Account) -> DurableBuilder {
+    builder.register(account).register(WrittenBack).register(Written).register(Forgotten)
 }
 
 pub(crate) fn account(system: &DurableSystem, id: &str) -> DurableRef<Account> {
