@@ -15,6 +15,7 @@ use crate::limits::{
     ATTEMPTS_DEFAULT, JOURNAL_KEPT_DEFAULT, REMEMBERED_DEFAULT, SNAPSHOT_BYTES_DEFAULT,
     SNAPSHOT_EVERY_DEFAULT,
 };
+use crate::question::{Answer, untaken};
 use crate::turn::Turn;
 
 /// When what a turn did is stored, and when its reply leaves.
@@ -114,6 +115,60 @@ pub trait Durable: Send + Sync + 'static {
     fn upcast_command(version: u32, bytes: &[u8]) -> Result<Self::Command, BadForm> {
         let _ = bytes;
         unknown("a command", version, Self::COMMAND_VERSION)
+    }
+
+    /// Makes a command of the answer to a [question](crate::Turn::ask) that the actor has asked: it is handled as any other.
+    ///
+    /// ```
+    /// # use actor_durable::{Answer, BadForm, Durable, DurableActor, DurableId, NoError, Turn};
+    /// # use serde::{Deserialize, Serialize};
+    /// # struct Bank;
+    /// # impl Durable for Bank {
+    /// #     const TYPE: &'static str = "bank";
+    /// #     type State = ();
+    /// #     type Command = u32;
+    /// #     type Reply = u32;
+    /// #     type Error = NoError;
+    /// #     fn create(&self, _: &DurableId) {}
+    /// # }
+    /// struct Order;
+    ///
+    /// #[derive(Serialize, Deserialize)]
+    /// enum Command {
+    ///     Pay,
+    ///     Paid { is_paid: bool },
+    /// }
+    ///
+    /// impl Durable for Order {
+    ///     const TYPE: &'static str = "order";
+    /// #   type State = bool;
+    ///     type Command = Command;
+    /// #   type Reply = ();
+    /// #   type Error = NoError;
+    /// #   fn create(&self, _: &DurableId) -> bool { false }
+    ///     // …
+    ///     fn on_answer(answer: &Answer<'_>) -> Result<Command, BadForm> {
+    ///         Ok(Command::Paid { is_paid: answer.reply::<Bank>().is_ok() })
+    ///     }
+    /// }
+    ///
+    /// impl DurableActor for Order {
+    ///     async fn handle(&self, command: Command, paid: &mut bool, turn: &mut Turn<'_, Self>) -> Result<(), NoError> {
+    ///         match command {
+    ///             Command::Pay => drop(turn.ask::<Bank>("payment", "bank-1", &17)),
+    ///             Command::Paid { is_paid } => *paid = is_paid,
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`BadForm::UnknownName`] for a question that it does not know: unless overridden, for each. The answer is then a message
+    /// that cannot be read, and goes where such go.
+    fn on_answer(answer: &Answer<'_>) -> Result<Self::Command, BadForm> {
+        untaken(answer)
     }
 
     /// Reads a command as it was stored. Not for people: `#[actor(durable)]` knows its commands by their names.

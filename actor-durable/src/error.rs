@@ -68,6 +68,12 @@ pub enum NotApplied {
     /// The system is shut down.
     #[error("the system is shut down")]
     ShutDown,
+    /// An [outlet](crate::Outlet) did not do what it was asked, with this text.
+    #[error("not delivered: {0}")]
+    NotDelivered(String),
+    /// A [question](crate::Turn::ask) was given up, or did not arrive, for this reason.
+    #[error("the question was given up: {0}")]
+    GivenUp(String),
     /// The activation was ended again and again before the command's turn came.
     #[error("the activation ended before the command's turn came")]
     Ended,

@@ -64,6 +64,7 @@ pub mod macro_support;
 mod memory;
 mod model;
 mod outbox;
+mod question;
 mod recover;
 mod redb;
 mod remind;
@@ -83,7 +84,8 @@ pub use id::{
     ActorType, BadName, DurableId, Epoch, MessageId, Name, OwnerId, Position, Sequence, Target, WallTime,
 };
 pub use memory::MemoryStore;
-pub use system::{DurableAsk, DurableBuilder, DurableCall, DurableRef, DurableSystem, Outlet};
+pub use question::Answer;
+pub use system::{DurableAsk, DurableBuilder, DurableCall, DurableRef, DurableSystem, EffectRefused, Outlet};
 pub use turn::{BadRequest, Turn};
 pub use wrap::{
     ReplyTo, ServiceCalls, ServiceError, WrapActor, WrapError, WrapService, Wrapped, WrappedService,

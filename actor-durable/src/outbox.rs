@@ -46,8 +46,8 @@ impl Outbox {
         line.waiting.front().cloned()
     }
 
-    /// It arrived: its place may be forgotten.
-    pub(crate) fn handle_arrived(&mut self, to: &Destination) -> Option<OutboxPosition> {
+    /// It arrived, or never will: its place may be forgotten.
+    pub(crate) fn handle_gone(&mut self, to: &Destination) -> Option<OutboxPosition> {
         let line = self.lines.get_mut(to)?;
         let outgoing = line.waiting.pop_front()?;
         (line.is_under_way, line.failures, line.pause) = (false, 0, None);
@@ -110,15 +110,15 @@ mod tests {
         outbox.handle_failed(&a, now);
         assert_eq!(sequence(outbox.poll_send(now)), None);
         assert_eq!(outbox.next_timeout(), Some(now + DELIVERY_PAUSE_FIRST));
-        assert_eq!(outbox.handle_arrived(&b), Some(outgoing("b", 3).position));
+        assert_eq!(outbox.handle_gone(&b), Some(outgoing("b", 3).position));
         assert_eq!(sequence(outbox.poll_send(now + DELIVERY_PAUSE_FIRST)), Some(1));
         outbox.handle_failed(&a, now);
         assert_eq!(outbox.next_timeout(), Some(now + DELIVERY_PAUSE_FIRST * 2));
         let later = now + DELIVERY_PAUSE_MAX;
         assert_eq!(sequence(outbox.poll_send(later)), Some(1));
-        assert_eq!(outbox.handle_arrived(&a), Some(outgoing("a", 1).position));
+        assert_eq!(outbox.handle_gone(&a), Some(outgoing("a", 1).position));
         assert_eq!((sequence(outbox.poll_send(later)), outbox.len()), (Some(2), 1));
-        assert_eq!(outbox.handle_arrived(&a), Some(outgoing("a", 2).position));
+        assert_eq!(outbox.handle_gone(&a), Some(outgoing("a", 2).position));
         assert_eq!((outbox.len(), outbox.next_timeout()), (0, None));
     }
 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use crate::actor::{Durability, Durable};
 use crate::form::{BadForm, encode_body};
 use crate::id::{BadName, DurableId, MessageId, Name, Target, WallTime};
+use crate::question;
 use crate::store::{
     Body, CatchUp, Child, ChildChange, Destination, Headers, Message, Reminder, ReminderChange,
 };
@@ -88,6 +89,9 @@ pub enum BadRequest {
     /// The actor is [volatile](crate::Durability::Volatile): nothing of it is stored, so nothing outlives it.
     #[error("a volatile actor has no outbox, no reminders and no recorded children")]
     Volatile,
+    /// The actor that is to get it is [volatile](crate::Durability::Volatile).
+    #[error("a volatile actor has no inbox")]
+    NoInbox,
     /// An actor's supervisor is recorded by this name beside its children.
     #[error("a child cannot be called {0}")]
     Reserved(String),
@@ -127,13 +131,13 @@ impl<'a, A: Durable> Turn<'a, A> {
     ///
     /// # Errors
     ///
-    /// The id is none, the command has no form, or the actor is volatile. Nothing is sent.
+    /// The id is none, the command has no form, or one of the two actors is volatile. Nothing is sent.
     pub fn send<B: Durable>(&mut self, to: &str, command: &B::Command) -> Result<(), BadRequest> {
         self.send_with::<B>(to, Headers::new(), command)
     }
 
     /// [`send`](Self::send) with headers, such as those of the [message](Self::message) that is handled: none goes on by
-    /// itself.
+    /// itself. The engine's own, which begin with `actor-durable-`, are left out.
     ///
     /// # Errors
     ///
@@ -145,10 +149,47 @@ impl<'a, A: Durable> Turn<'a, A> {
         command: &B::Command,
     ) -> Result<(), BadRequest> {
         self.is_kept()?;
-        let target = target::<B>(to)?;
-        let body = encode_body("a command", B::COMMAND_VERSION, command)?;
-        self.draft(Destination::Actor(target), None, body, headers);
+        let (to, body) = addressed::<B>(to, command)?;
+        // What is handed on is no order and no answer.
+        let headers = headers.into_iter().filter(|(name, _)| !is_own_header(name)).collect();
+        self.draft(to, None, body, headers);
         Ok(())
+    }
+
+    /// Asks a durable actor: sends it a command as [`send`](Self::send) does, and has the actor of this turn get the answer, once, as
+    /// the command that [`Durable::on_answer`] makes of it. `name` is what it knows the question by then, and the id that is returned
+    /// is the question's. Nothing waits meanwhile, and whatever process ends, the answer comes: the reply, the refusal, or that
+    /// the question was given up or could not be delivered.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send); the name is none.
+    pub fn ask<B: Durable>(
+        &mut self,
+        name: &str,
+        to: &str,
+        command: &B::Command,
+    ) -> Result<MessageId, BadRequest> {
+        self.is_kept()?;
+        let (to, body) = addressed::<B>(to, command)?;
+        let headers = question::headers(Name::new(name)?.as_str());
+        let id = self.question_id();
+        let reply_to = Some(self.about.actor.clone());
+        self.asked.sends.push(Draft { to, id: Some(id), reply_to, body, headers });
+        Ok(id)
+    }
+
+    /// No other turn of the actor, and nothing else in this one, has the same.
+    fn question_id(&self) -> MessageId {
+        let message = self.about.id.map(MessageId::to_bytes);
+        let index = (self.asked.sends.len() as u64).to_le_bytes();
+        let parts: [&[u8]; 4] = [
+            b"question",
+            self.about.actor.id.as_str().as_bytes(),
+            message.as_ref().map_or(&[], |id| id),
+            &index,
+        ];
+        MessageId::hashed(self.at(), &parts)
     }
 
     /// Has an [outlet](crate::Outlet) do something outside after this turn is stored: at least once, and always with the same
@@ -300,6 +341,20 @@ impl<'a, A: Durable> Turn<'a, A> {
     pub fn passivate(&mut self) {
         self.asked.passivates = true;
     }
+}
+
+/// A command as it is sent to a durable actor.
+fn addressed<B: Durable>(to: &str, command: &B::Command) -> Result<(Destination, Body), BadRequest> {
+    if B::DURABILITY == Durability::Volatile {
+        return Err(BadRequest::NoInbox);
+    }
+    let body = encode_body("a command", B::COMMAND_VERSION, command)?;
+    Ok((Destination::Actor(target::<B>(to)?), body))
+}
+
+/// Whether a header is the engine's own.
+fn is_own_header(name: &str) -> bool {
+    name.starts_with("actor-durable-")
 }
 
 fn child_name(name: &str) -> Result<Name, BadRequest> {

@@ -6,6 +6,8 @@ mod inbox;
 mod life;
 mod plain;
 mod promises;
+mod questions;
 mod reminders;
 mod stage;
 mod supervise;
+mod undelivered;

@@ -8,11 +8,14 @@ use futures_util::future::{Either, pending, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Notify;
 
+use crate::form::cut;
 use crate::id::{Epoch, Target};
-use crate::limits::OUTBOX_MAX;
+use crate::limits::{OUTBOX_MAX, REASON_BYTES_MAX};
 use crate::outbox::Outbox;
-use crate::store::{Destination, OutboxPosition, Outgoing};
-use crate::system::Shared;
+use crate::question;
+use crate::store::{Destination, GivingUp, OutboxPosition, Outgoing, StoreError};
+use crate::supervise::Order;
+use crate::system::{NotDelivered, Shared};
 
 /// For whom it is carried.
 pub(crate) struct Sender {
@@ -39,6 +42,8 @@ struct Desk {
 struct Papers {
     outbox: Outbox,
     arrived: Vec<OutboxPosition>,
+    /// Whether the actor waits for the last of them.
+    is_awaited: bool,
 }
 
 impl Desk {
@@ -67,6 +72,11 @@ impl Courier {
     pub(super) fn is_sending(&self) -> bool {
         let papers = self.desk.papers();
         papers.outbox.len() > 0 || !papers.arrived.is_empty()
+    }
+
+    /// Tells the actor when nothing is under way any more.
+    pub(super) fn await_all(&self) {
+        self.desk.papers().is_awaited = true;
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -122,7 +132,15 @@ async fn carry(shared: Arc<Shared>, from: Sender, desk: Arc<Desk>) {
 /// What became of a message that left.
 struct Delivery {
     to: Destination,
-    has_arrived: bool,
+    fate: Fate,
+}
+
+enum Fate {
+    Arrived,
+    /// It has left the outbox, and will never arrive.
+    GivenUp,
+    /// It is tried again.
+    Failed,
 }
 
 impl Desk {
@@ -131,21 +149,23 @@ impl Desk {
         self.papers().outbox.poll_send(now)
     }
 
-    /// Whether something has arrived that is to be marked, and nobody was told so yet.
-    fn note(&self, Delivery { to, has_arrived }: Delivery, now: Instant) -> bool {
+    /// Whether the actor is to be told: something has arrived that is to be marked, and nobody was told so yet, or it was the
+    /// last that the actor waits for.
+    fn note(&self, Delivery { to, fate }: Delivery, now: Instant) -> bool {
         let mut papers = self.papers();
-        if !has_arrived {
+        if let Fate::Failed = fate {
             papers.outbox.handle_failed(&to, now);
             return false;
         }
         let is_first = papers.arrived.is_empty();
-        let position = papers.outbox.handle_arrived(&to);
-        // One that went to an actor has left the outbox with that.
-        let is_marked = matches!(to, Destination::Outlet(_));
+        let position = papers.outbox.handle_gone(&to);
+        // One that went to an actor, or was given up, has left the outbox with that.
+        let is_marked = matches!((&fate, &to), (Fate::Arrived, Destination::Outlet(_)));
         papers.arrived.extend(position.filter(|_| is_marked));
+        let is_last = papers.is_awaited && papers.outbox.len() == 0;
         drop(papers);
         self.room.notify_one();
-        is_first && is_marked
+        is_first && is_marked || is_last
     }
 }
 
@@ -154,9 +174,33 @@ async fn deliver(shared: &Shared, from: &Sender, outgoing: Outgoing) -> Delivery
         Destination::Actor(to) => shared.transfer(from, to, outgoing.position).await,
         Destination::Outlet(name) => shared.bring_out(name, &from.target.id, &outgoing).await,
     };
-    if let Err(why) = &delivered {
-        let (actor, to, message) = (&from.target.id, &outgoing.to, outgoing.id);
-        tracing::warn!(%actor, ?to, %message, why, "a message did not arrive; it is sent again");
-    }
-    Delivery { to: outgoing.to, has_arrived: delivered.is_ok() }
+    let (actor, to, message) = (&from.target.id, &outgoing.to, outgoing.id);
+    let fate = match delivered {
+        Ok(()) => Fate::Arrived,
+        Err(NotDelivered::Yet(why)) => {
+            tracing::warn!(%actor, ?to, %message, why, "a message did not arrive; it is sent again");
+            Fate::Failed
+        }
+        Err(NotDelivered::Ever(why)) => {
+            tracing::warn!(%actor, ?to, %message, why, "a message will never arrive; it is given up");
+            match give_up(shared, from, &outgoing, why).await {
+                Ok(()) => Fate::GivenUp,
+                Err(error) => {
+                    tracing::warn!(%actor, ?to, %message, %error, "a message was not given up");
+                    Fate::Failed
+                }
+            }
+        }
+    };
+    Delivery { to: outgoing.to, fate }
+}
+
+/// It leaves the outbox, and whoever waits for what it leads to is told.
+async fn give_up(shared: &Shared, from: &Sender, outgoing: &Outgoing, why: String) -> Result<(), StoreError> {
+    let Sender { target, epoch } = from;
+    let (at, reason) = (shared.wall_time(), cut(why, REASON_BYTES_MAX));
+    let notice = question::undelivered(target, outgoing, &reason, at)
+        .or_else(|| Order::undelivered(target, outgoing, &reason, at));
+    let (actor, epoch, position) = (target.id.clone(), *epoch, outgoing.position);
+    shared.give_up(GivingUp { actor, epoch, position, at, reason, notice }, target).await
 }

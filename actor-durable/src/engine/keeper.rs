@@ -26,8 +26,10 @@ pub(super) struct Keeper<A: Durable> {
     /// What the staged turns want once they are stored.
     passivates: bool,
     reminds: bool,
-    /// What is to follow from what is stored.
-    follow: Follow,
+    /// Whether a turn that is stored wants that.
+    has_passivated: bool,
+    /// Whether the actor waits until nothing is under way.
+    is_awaited: bool,
 }
 
 struct Held<A: Durable> {
@@ -36,26 +38,19 @@ struct Held<A: Durable> {
     answer: Answer<A>,
 }
 
-/// What is to follow from turns that are stored.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Follow {
-    pub(super) ends: bool,
-    pub(super) passivates: bool,
-}
-
 impl<A: Durable> Keeper<A> {
     pub(super) fn new(shared: Arc<Shared>, actor: ActorCell, ledger: Ledger) -> Self {
-        let (held, courier, follow) = (Vec::new(), None, Follow::default());
         Self {
             ledger,
             shared,
             actor,
-            held,
-            courier,
+            held: Vec::new(),
+            courier: None,
             will_flush: false,
             passivates: false,
             reminds: false,
-            follow,
+            has_passivated: false,
+            is_awaited: false,
         }
     }
 
@@ -88,7 +83,7 @@ impl<A: Durable> Keeper<A> {
     /// Memory is not what is stored any more, or nobody knows: the activation has to end.
     pub(super) async fn settle(&mut self) -> Result<(), StoreError> {
         let Some(commit) = self.ledger.take() else { return Ok(()) };
-        let (ends, outbox) = (commit.ends, commit.outbox.clone());
+        let outbox = commit.outbox.clone();
         let (passivates, reminds) = (std::mem::take(&mut self.passivates), std::mem::take(&mut self.reminds));
         // Those of turns that are staged meanwhile are held anew.
         let held = std::mem::take(&mut self.held);
@@ -104,14 +99,20 @@ impl<A: Durable> Keeper<A> {
         if reminds {
             self.shared.look_at_reminders();
         }
-        self.follow.ends |= ends;
-        self.follow.passivates |= passivates;
+        self.has_passivated |= passivates;
         Ok(())
     }
 
-    /// What is to follow from what is stored, once.
-    pub(super) fn take_follow(&mut self) -> Follow {
-        std::mem::take(&mut self.follow)
+    /// Whether a turn that is stored wants it, once.
+    pub(super) fn take_passivates(&mut self) -> bool {
+        std::mem::take(&mut self.has_passivated)
+    }
+
+    /// Has the actor told when nothing is under way any more. Whether nothing is.
+    pub(super) fn await_outbox(&mut self) -> bool {
+        self.is_awaited = true;
+        self.courier.as_ref().inspect(|courier| courier.await_all());
+        !self.is_sending()
     }
 
     fn release_answers(&mut self, mut held: Vec<Held<A>>) {
@@ -143,6 +144,9 @@ impl<A: Durable> Keeper<A> {
         let (shared, actor) = (&self.shared, &self.actor);
         let from = || Sender { target: self.ledger.target().clone(), epoch: self.ledger.epoch() };
         let courier = self.courier.get_or_insert_with(|| Courier::begin(shared.clone(), actor, from()));
+        if self.is_awaited {
+            courier.await_all();
+        }
         courier.send(outbox);
     }
 

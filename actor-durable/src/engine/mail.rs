@@ -1,13 +1,15 @@
 //! The inbox: letters are read when somebody says that there may be some, and handled before what callers ask later. One whose
 //! handling fails is tried again, and given up after so many times.
 
+use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actor_core::{ActorError, Status};
+use bytes::Bytes;
 
-use super::run::Job;
+use super::run::{Job, said, text_of};
 use super::{Activation, Incoming, Request};
 use crate::actor::Durable;
 use crate::error::NotApplied;
@@ -16,7 +18,8 @@ use crate::id::{MessageId, Position};
 use crate::ledger::Outcome;
 use crate::limits::{ATTEMPT_PAUSE_FIRST, ATTEMPT_PAUSE_MAX, DEATHS_MAX, INBOX_PAGE, REASON_BYTES_MAX};
 use crate::model::{Model, read_command};
-use crate::store::{Cause, DeadLetter, Letter, Source};
+use crate::question::{self, Answer};
+use crate::store::{Cause, DeadLetter, Letter, Message, Source};
 use crate::supervise::Order;
 
 /// Whether there may be letters that were not read. Shared with those who know.
@@ -137,14 +140,8 @@ impl<M: Model> Activation<M> {
 
     async fn take_letter(&mut self, letter: Letter) -> Result<(), ActorError> {
         let (position, id) = (letter.position, letter.message.id);
-        if self.has_handled(id).await? {
-            // A caller sent the same, and was first.
-            let now = self.shared.wall_time();
-            let kept = self.kept_mut()?;
-            let at = kept.keeper.ledger.time(now);
-            kept.keeper.ledger.stage(Outcome::nothing(Cause::Duplicate(id), at))?;
-            kept.mailing.read_to = position;
-            return Ok(());
+        if let Some(reply) = self.has_handled(id).await? {
+            return self.drop_double(&letter, reply);
         }
         if Order::of(&letter.message).is_some() {
             self.obey(&letter, true).await?;
@@ -163,12 +160,12 @@ impl<M: Model> Activation<M> {
         }
         let kept = self.kept_mut()?;
         kept.keeper.wait_for_outbox().await?;
-        let why = match read_command::<M::Actor>(&letter.message.body) {
+        let why = match read_message::<M::Actor>(&letter.message) {
             Ok(command) => {
                 let job = Job { command, id, source: Source::Inbox, message: Some(&letter.message) };
                 self.execute(job).await?.err()
             }
-            Err(form) => Some(NotApplied::Form(form)),
+            Err(why) => Some(why),
         };
         let kept = self.kept_mut()?;
         let Some(why) = why else {
@@ -195,18 +192,30 @@ impl<M: Model> Activation<M> {
         Ok(())
     }
 
-    /// Whether a letter's message was handled before. One that is remembered here and not in the store was given up, and put
-    /// back by somebody: it is as new.
-    async fn has_handled(&mut self, id: MessageId) -> Result<bool, ActorError> {
+    /// The reply to a letter's message that was handled before, which may be none. One that is remembered here and not in the store
+    /// was given up, and put back by somebody: it is as new.
+    async fn has_handled(&mut self, id: MessageId) -> Result<Option<Option<Bytes>>, ActorError> {
         if !self.kept_mut()?.keeper.ledger.knows(id) {
-            return Ok(false);
+            return Ok(None);
         }
         self.settle().await?;
-        let is_stored = self.shared.store().reply(&self.target.id, id).await?.is_some();
-        if !is_stored {
+        let reply = self.shared.store().reply(&self.target.id, id).await?;
+        if reply.is_none() {
             self.kept_mut()?.keeper.ledger.revive(id);
         }
-        Ok(is_stored)
+        Ok(reply)
+    }
+
+    /// A caller sent the same, and was first. If it is a question, its answer is the same.
+    fn drop_double(&mut self, letter: &Letter, reply: Option<Bytes>) -> Result<(), ActorError> {
+        let now = self.shared.wall_time();
+        let kept = self.kept_mut()?;
+        let mut outcome = Outcome::nothing(Cause::Duplicate(letter.message.id), kept.keeper.ledger.time(now));
+        let said = reply.map(said::<M>).ok_or_else(|| "it was given up before".to_owned());
+        outcome.asked.sends.extend(question::answer(&letter.message, said));
+        kept.keeper.ledger.stage(outcome)?;
+        kept.mailing.read_to = letter.position;
+        Ok(())
     }
 
     async fn count_attempt(&mut self, letter: &Letter) -> Result<u32, ActorError> {
@@ -223,10 +232,24 @@ impl<M: Model> Activation<M> {
         letter.attempts = attempts;
         let at = kept.keeper.ledger.time(now);
         let mut outcome = Outcome::nothing(Cause::GaveUp(id), at);
-        outcome.dead = Some(DeadLetter { letter, at, reason: cut(reason.to_owned(), REASON_BYTES_MAX) });
+        let reason = cut(reason.to_owned(), REASON_BYTES_MAX);
+        outcome.asked.sends.extend(question::answer(&letter.message, Err(reason.clone())));
+        outcome.dead = Some(DeadLetter { letter, at, reason });
         kept.keeper.ledger.stage(outcome)?;
         kept.mailing.read_to = position;
         self.settle().await
+    }
+}
+
+/// What a letter says. What reads it is the user's, and may panic.
+fn read_message<A: Durable>(message: &Message) -> Result<A::Command, NotApplied> {
+    let read = || match Answer::of(message) {
+        Some(answer) => A::on_answer(&answer),
+        None => read_command::<A>(&message.body),
+    };
+    match catch_unwind(read) {
+        Ok(command) => Ok(command?),
+        Err(payload) => Err(NotApplied::Panicked(text_of(&*payload))),
     }
 }
 

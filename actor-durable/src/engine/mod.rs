@@ -38,6 +38,7 @@ use crate::turn::{About, Asked, Moment, Turn};
 pub(crate) use self::courier::Sender;
 pub(crate) use self::mail::MailFlag;
 pub(crate) use self::own::Bell;
+pub(crate) use self::run::text_of;
 
 /// The answer to a caller.
 pub(crate) type Answer<A> = Result<<A as Durable>::Reply, AskError<<A as Durable>::Error>>;
@@ -191,7 +192,7 @@ impl<M: Model> Activation<M> {
         head: Head,
     ) -> Result<Self, ActivationError> {
         if head.has_ended {
-            return Err(StoreError::from(Refusal::Ended).into());
+            return Self::begin_over(model, myself, place, head).await;
         }
         let has_mail = head.has_mail();
         let (is_new, is_careful) = (head.sequence == Sequence::ZERO, head.crashes > 0);
@@ -229,12 +230,36 @@ impl<M: Model> Activation<M> {
             activation.start().await?;
         }
         activation.activate_children(&recovery.children);
-        if has_mail {
-            // Perhaps nobody says anything: it was activated because of its letters.
+        if has_mail || activation.is_over() {
+            // Perhaps nobody says anything: it was activated because of its letters, or has ended as it began.
             drop(activation.myself.cast(Incoming(Request::Mail)));
         }
         activation.place.fate = Fate::Lost;
         activation.watch_idleness();
+        Ok(activation)
+    }
+
+    /// The beginning of one that has ended: it is there until what it has sent has arrived, and takes nothing.
+    async fn begin_over(
+        model: Arc<M>,
+        myself: ActorRef<Incoming<M::Actor>>,
+        place: Place,
+        head: Head,
+    ) -> Result<Self, ActivationError> {
+        let mut recovery = place.shared.store().load(&head.target.id, head.epoch).await?;
+        if recovery.outbox.is_empty() {
+            return Err(StoreError::from(Refusal::Ended).into());
+        }
+        let (outbox, state) = (std::mem::take(&mut recovery.outbox), model.actor().create(&head.target.id));
+        let ledger = Ledger::new(head, &recovery, M::Actor::REMEMBERED, M::Actor::JOURNAL_KEPT);
+        let mut keeper = Keeper::new(place.shared.clone(), myself.cell(), ledger);
+        keeper.await_outbox();
+        keeper.send_on(outbox);
+        let mailing = Mailing::new(place.seat.mail.clone(), false);
+        let mut activation = Self::new(model, myself, place, state);
+        let kept = Kept { keeper, mailing, tail: Tail::default(), standing: None };
+        activation.kept = Some(Box::new(kept));
+        activation.place.fate = Fate::Lost;
         Ok(activation)
     }
 
@@ -295,13 +320,14 @@ impl<M: Model> Activation<M> {
         if M::Actor::DURABILITY == Durability::Volatile {
             return self.handle_volatile(request).await;
         }
-        if self.is_suspended() {
+        if self.is_suspended() && !self.is_over() {
             self.take_orders().await?;
         }
-        if !self.is_suspended() {
+        if !self.is_suspended() && !self.is_over() {
             self.read_mail().await?;
         }
         match request {
+            request if self.is_over() => self.handle_over(request).await?,
             request if self.is_suspended() => self.handle_suspended(request).await?,
             Request::Ask { id, is_chosen, command, port } => self.ask(id, is_chosen, command, port).await?,
             // A timer of another life is over with it.
@@ -315,6 +341,27 @@ impl<M: Model> Activation<M> {
             Request::Idle => self.end_if_idle(),
         }
         self.conclude().await
+    }
+
+    /// What is asked of one that has ended for good.
+    async fn handle_over(&mut self, request: Request<M::Actor>) -> Result<(), ActorError> {
+        match request {
+            // What it has answered it answers again.
+            Request::Ask { id, is_chosen, command, port } => self.ask(id, is_chosen, command, port).await?,
+            Request::Flush => self.flush().await?,
+            Request::Delivered => self.kept_mut()?.keeper.mark_delivered().await?,
+            Request::Timer { .. }
+            | Request::Own { .. }
+            | Request::Mail
+            | Request::MailAgain
+            | Request::Idle => {}
+        }
+        Ok(())
+    }
+
+    /// Whether it has ended for good, stored or not.
+    fn is_over(&self) -> bool {
+        self.kept.as_ref().is_some_and(|kept| kept.keeper.ledger.has_ended())
     }
 
     /// Stores what is staged, if it is time for that.
@@ -363,11 +410,12 @@ impl<M: Model> Activation<M> {
     /// Does what is to follow from what is stored.
     fn follow(&mut self) {
         let Some(kept) = &mut self.kept else { return };
-        let follow = kept.keeper.take_follow();
-        if follow.ends {
-            self.myself.stop(Some("it has ended for good"));
-        }
-        if follow.passivates {
+        if kept.keeper.ledger.head().has_ended {
+            // What it has sent leaves all the same.
+            if kept.keeper.await_outbox() {
+                self.myself.stop(Some("it has ended for good"));
+            }
+        } else if kept.keeper.take_passivates() {
             self.passivate();
         }
     }

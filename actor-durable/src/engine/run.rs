@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use actor_core::{ActorError, ReplyPort};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{join, poll_fn};
 
@@ -19,6 +20,7 @@ use crate::form::{BadForm, encode, encode_body};
 use crate::id::{MessageId, Position};
 use crate::ledger::{Judgement, Outcome};
 use crate::model::{Command, Keeps, Model, NotRun, State, read_command, read_state};
+use crate::question;
 use crate::recover::read_past;
 use crate::store::{Body, Cause, Message, Refusal, Source, StoreError};
 use crate::supervise::Failure;
@@ -42,6 +44,11 @@ pub(super) struct Job<'a, A: Durable> {
 /// A state as it is stored.
 pub(super) fn write_state<M: Model>(state: &State<M>) -> Result<Body, BadForm> {
     encode_body("a state", M::Actor::STATE_VERSION, state)
+}
+
+/// A reply as whoever has asked for it gets it.
+pub(super) fn said<M: Model>(reply: Bytes) -> Body {
+    Body { version: M::Actor::COMMAND_VERSION, bytes: reply }
 }
 
 impl<M: Model> Activation<M> {
@@ -173,6 +180,9 @@ impl<M: Model> Activation<M> {
         outcome.source = Some(source);
         let reply = encode("a reply", &result.as_ref()).map_err(NotApplied::Form);
         let staged = reply.and_then(|reply| {
+            asked
+                .sends
+                .extend(message.and_then(|message| question::answer(message, Ok(said::<M>(reply.clone())))));
             outcome.reply = Some(reply);
             self.stage(outcome, result.is_ok(), events, asked)
         });
@@ -359,7 +369,7 @@ async fn first_poll<F: Future + Unpin>(mut future: F) -> Poll<F::Output> {
     poll_fn(|cx| Poll::Ready(future.poll_unpin(cx))).await
 }
 
-pub(super) fn text_of(payload: &(dyn std::any::Any + Send)) -> String {
+pub(crate) fn text_of(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("a payload that is not text").to_owned()

@@ -203,7 +203,7 @@ impl<M: Model> Activation<M> {
             (Ok(order), Some(_)) if is_other => {
                 tracing::warn!(actor = %id, %from, ?order, "an order is not from this actor's supervisor");
             }
-            (Ok(Order::Start { life, is_fresh }), Some(standing)) => {
+            (Ok(Order::Start { life, is_fresh, .. }), Some(standing)) => {
                 (standing.kept.life, standing.kept.stage) = (life, Stage::Up);
                 fresh = is_fresh.then(|| run::write_state::<M>(&self.model.actor().create(&id)));
             }

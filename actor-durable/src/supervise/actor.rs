@@ -123,8 +123,9 @@ impl EventSourced for DurableSupervisor {
 fn send(turn: &mut Turn<'_, DurableSupervisor>, to: Target, order: &Order) {
     let is_supervisor = to.actor_type.as_str() == DurableSupervisor::TYPE;
     match order {
-        Order::Start { life, is_fresh } if is_supervisor => {
-            push(turn, Order::Start { life: *life, is_fresh: false }.draft(to.clone()));
+        Order::Start { child, life, is_fresh } if is_supervisor => {
+            let start = Order::Start { child: child.clone(), life: *life, is_fresh: false };
+            push(turn, start.draft(to.clone()));
             push(turn, command(to, &SupervisorCommand::BeginAgain { is_fresh: *is_fresh }));
         }
         Order::Halt if is_supervisor => {

@@ -8,7 +8,7 @@ use super::spec::Failure;
 use crate::actor::Durable;
 use crate::form::{BadForm, decode, encode, encode_body};
 use crate::id::{DurableId, MessageId, Name, Target, WallTime};
-use crate::store::{Body, Child, ChildChange, Destination, Headers, Message};
+use crate::store::{Body, Child, ChildChange, Destination, Headers, Message, Outgoing};
 use crate::turn::Draft;
 
 /// What a supervisor tells a child. It comes as a message whose [header](ORDER) says so, from the supervisor itself.
@@ -16,8 +16,8 @@ use crate::turn::Draft;
 pub(crate) enum Order {
     /// You are my child of this name, and begin this life.
     Adopt { child: Name, life: u64 },
-    /// Begin this life.
-    Start { life: u64, is_fresh: bool },
+    /// Child of this name, begin this life.
+    Start { child: Name, life: u64, is_fresh: bool },
     /// Do nothing until you are started.
     Halt,
     /// End for good.
@@ -37,6 +37,30 @@ impl Order {
         let body = encode_body("an order", VERSION, self)?;
         let headers = Headers::from([(ORDER.to_owned(), String::new())]);
         Ok(Draft { to: Destination::Actor(to), id: None, reply_to: None, body, headers })
+    }
+
+    /// What a supervisor is told whose order to begin a life will never arrive: the child cannot be activated. Other orders have
+    /// nothing to say to a child that is none.
+    pub(crate) fn undelivered(
+        supervisor: &Target,
+        order: &Outgoing,
+        reason: &str,
+        now: WallTime,
+    ) -> Option<Message> {
+        let Destination::Actor(to) = &order.to else { return None };
+        if !order.headers.contains_key(ORDER) {
+            return None;
+        }
+        let (child, life) = match decode("an order", order.body.version, &order.body.bytes).ok()? {
+            Self::Adopt { child, life } | Self::Start { child, life, .. } => (child, life),
+            Self::Halt | Self::End | Self::Release => return None,
+        };
+        let what = What::Failed(Failure::NotActivated(reason.to_owned()).short());
+        let command = SupervisorCommand::Report(Report { child, life, what });
+        let body = encode_body("a command", DurableSupervisor::COMMAND_VERSION, &command).ok()?;
+        let id = MessageId::hashed(order.id.made(), &[b"undelivered", &order.id.to_bytes()]);
+        let (to, from, headers) = (supervisor.clone(), Some(to.id.clone()), Headers::new());
+        Some(Message { to, id, from, reply_to: None, sent_at: now, body, headers })
     }
 
     /// The order that a message is, and the supervisor it is from; `None` if it is none.

@@ -366,8 +366,8 @@ impl SupervisorTree {
         let all_halt = || self.ups().map(|child| (child.spec.target.clone(), Order::Halt)).collect();
         let start = |starts: &[(Name, u64)], is_fresh: bool| {
             let order =
-                |(name, life): &(Name, u64)| to(name).map(|to| (to, Order::Start { life: *life, is_fresh }));
-            starts.iter().filter_map(order).collect()
+                |(child, life): &(Name, u64)| Order::Start { child: child.clone(), life: *life, is_fresh };
+            starts.iter().filter_map(|start| Some((to(&start.0)?, order(start)))).collect()
         };
         match event {
             SupervisorEvent::Begun(_) => Vec::new(),
@@ -376,7 +376,7 @@ impl SupervisorTree {
             }
             SupervisorEvent::Stopped(child) => one(child, Order::Halt),
             SupervisorEvent::Started { child, life } => {
-                one(child, Order::Start { life: *life, is_fresh: false })
+                one(child, Order::Start { child: child.clone(), life: *life, is_fresh: false })
             }
             SupervisorEvent::Removed(child) => one(child, Order::Release),
             SupervisorEvent::Decided { report, decision, starts, .. } => match decision {

@@ -28,8 +28,31 @@ pub trait Outlet: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Any error: it is tried again later, and what comes after it from the same actor waits.
+    /// Any error: it is tried again later, and what comes after it from the same actor waits. [`EffectRefused`]: it is not; it lies
+    /// among what the actor could not [deliver](crate::store::Store::undelivered) from then on, and the next is its turn.
     async fn deliver(&self, from: &DurableId, message: &Outgoing) -> Result<(), ActorError>;
+}
+
+/// What an [`Outlet`] says of an effect that can never be done, such as a payment to an account that is none.
+///
+/// ```
+/// use actor_core::ActorError;
+/// use actor_durable::EffectRefused;
+///
+/// fn pay(account: &str) -> Result<(), ActorError> {
+///     if account.is_empty() { Err(EffectRefused::new("there is no such account").into()) } else { Ok(()) }
+/// }
+/// # assert!(pay("").is_err() && pay("a").is_ok());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct EffectRefused(String);
+
+impl EffectRefused {
+    /// Refused for this reason, which is kept with the effect.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
 }
 
 /// Makes a [`DurableSystem`].

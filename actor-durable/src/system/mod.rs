@@ -23,13 +23,13 @@ use actor_core::{ActorSystem, Executor};
 
 pub(crate) use self::active::{Fate, Place, Seat};
 pub use self::ask::DurableAsk;
-pub use self::builder::{DurableBuilder, Outlet};
+pub use self::builder::{DurableBuilder, EffectRefused, Outlet};
 pub use self::call::{DurableCall, DurableRef};
-pub(crate) use self::shared::Shared;
+pub(crate) use self::shared::{NotDelivered, Shared};
 use crate::actor::Durable;
 use crate::error::NotApplied;
-use crate::id::{BadName, DurableId, Epoch, OwnerId};
-use crate::store::{Claim, ClaimMode, Store};
+use crate::id::{BadName, DurableId, Epoch, OwnerId, Sequence};
+use crate::store::{Claim, ClaimMode, Destination, OutboxPosition, Store};
 use crate::turn::target;
 
 /// The durable actors of a process: their store, their types, and those that are in memory. Cloning gives another handle to
@@ -128,6 +128,35 @@ impl DurableSystem {
     /// What keeps the actors.
     pub fn store(&self) -> &Arc<dyn Store> {
         self.shared.store()
+    }
+
+    /// Delivers after all what an actor has sent and was [given up](Store::undelivered): puts it into the inbox it goes to, or has the
+    /// outlet do it, which may come to do it twice, with the same key. Says whether it was there. What others have sent since is not
+    /// behind it.
+    ///
+    /// # Errors
+    ///
+    /// It is refused once more, or not taken now: it stays where it is.
+    pub async fn redeliver(&self, actor: &DurableId, position: OutboxPosition) -> Result<bool, NotApplied> {
+        let store = self.shared.store();
+        let before = position.index.checked_sub(1).map(|index| OutboxPosition { index, ..position });
+        let before = before.or(position
+            .sequence
+            .0
+            .checked_sub(1)
+            .map(|sequence| OutboxPosition { sequence: Sequence(sequence), index: u32::MAX }));
+        let next = store.undelivered(actor, before, 1).await.map_err(NotApplied::Store)?;
+        let Some(found) = next.into_iter().find(|found| found.outgoing.position == position) else {
+            return Ok(false);
+        };
+        let Destination::Outlet(outlet) = &found.outgoing.to else {
+            let moved = store.redeliver(actor, position).await.map_err(NotApplied::Store)?;
+            return Ok(moved.is_some());
+        };
+        match self.shared.bring_out(outlet, actor, &found.outgoing).await {
+            Ok(()) => store.discard(actor, position).await.map_err(NotApplied::Store),
+            Err(NotDelivered::Yet(why) | NotDelivered::Ever(why)) => Err(NotApplied::NotDelivered(why)),
+        }
     }
 
     /// Takes no more commands, has all actors handle what they have accepted and be stored, gives them back, and ends the

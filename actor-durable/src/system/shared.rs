@@ -1,20 +1,22 @@
 //! What references, activations and services have in common.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actor_core::executor::TaskHandle;
-use actor_core::{ActorCell, ActorSystem, Executor, Instant};
+use actor_core::{ActorCell, ActorError, ActorSystem, Executor, Instant};
+use futures_util::FutureExt;
 use tokio::sync::Notify;
 
 use super::active::{Active, ActiveSet, Seat};
-use super::builder::{News, Outlet};
-use crate::engine::Sender;
+use super::builder::{EffectRefused, News, Outlet};
+use crate::engine::{Sender, text_of};
 use crate::error::{ActivationError, NotApplied};
 use crate::id::{DurableId, MessageId, Name, OwnerId, Target, WallTime};
-use crate::store::{Enqueued, Message, OutboxPosition, Outgoing, Store, StoreError};
+use crate::store::{Enqueued, GivingUp, Message, OutboxPosition, Outgoing, Store, StoreError};
 
 /// See the module.
 pub(crate) struct Shared {
@@ -35,6 +37,30 @@ pub(crate) struct Shared {
     pub(super) mail: Notify,
     /// Whoever handles a letter that may end the process.
     careful: tokio::sync::Mutex<()>,
+}
+
+/// Why a message was not delivered.
+#[derive(Debug)]
+pub(crate) enum NotDelivered {
+    /// It may be another time.
+    Yet(String),
+    /// It never will be.
+    Ever(String),
+}
+
+impl NotDelivered {
+    fn by_outlet(error: ActorError) -> Self {
+        if error.is::<EffectRefused>() { Self::Ever(error.to_string()) } else { Self::Yet(error.to_string()) }
+    }
+}
+
+impl From<StoreError> for NotDelivered {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotApplied(refusal) if refusal.is_final() => Self::Ever(refusal.to_string()),
+            error => Self::Yet(error.to_string()),
+        }
+    }
 }
 
 /// A type of actors that the system knows, whatever it takes.
@@ -140,9 +166,8 @@ impl Shared {
         from: &Sender,
         to: &Target,
         position: OutboxPosition,
-    ) -> Result<(), String> {
-        let moved = self.store.transfer(&from.target.id, from.epoch, position).await;
-        moved.map_err(|error| error.to_string())?;
+    ) -> Result<(), NotDelivered> {
+        self.store.transfer(&from.target.id, from.epoch, position).await?;
         self.tell_mail(to);
         Ok(())
     }
@@ -153,11 +178,25 @@ impl Shared {
         name: &Name,
         from: &DurableId,
         message: &Outgoing,
-    ) -> Result<(), String> {
+    ) -> Result<(), NotDelivered> {
         let Some(outlet) = self.outlets.get(name) else {
-            return Err(format!("there is no outlet {name} here"));
+            // A later release of the program may have it.
+            return Err(NotDelivered::Yet(format!("there is no outlet {name} here")));
         };
-        outlet.deliver(from, message).await.map_err(|error| error.to_string())
+        match AssertUnwindSafe(outlet.deliver(from, message)).catch_unwind().await {
+            Ok(delivered) => delivered.map_err(NotDelivered::by_outlet),
+            Err(payload) => Err(NotDelivered::Yet(format!("the outlet panicked: {}", text_of(&*payload)))),
+        }
+    }
+
+    /// Has a message leave an outbox that will never arrive.
+    pub(crate) async fn give_up(&self, giving_up: GivingUp, from: &Target) -> Result<(), StoreError> {
+        let has_notice = giving_up.notice.is_some();
+        self.store.give_up_delivery(giving_up).await?;
+        if has_notice {
+            self.tell_mail(from);
+        }
+        Ok(())
     }
 
     /// Letters may have come for an actor. Whether it is in memory here.

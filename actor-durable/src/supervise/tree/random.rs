@@ -62,7 +62,7 @@ impl Oracle {
             self.lives += 1;
             let kid = self.kids.get_mut(text).expect("it is there");
             (kid.life, kid.stage) = (self.lives, ChildStage::Up);
-            orders.push(((*text).to_owned(), Order::Start { life: self.lives, is_fresh }));
+            orders.push(((*text).to_owned(), Order::Start { child: name(text), life: self.lives, is_fresh }));
         }
         orders
     }

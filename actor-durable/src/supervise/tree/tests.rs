@@ -53,7 +53,7 @@ fn fail(tree: &mut SupervisorTree, text: &str, now: WallTime) -> Vec<(String, Or
 }
 
 fn fresh(text: &str, life: u64) -> (String, Order) {
-    (text.to_owned(), Order::Start { life, is_fresh: true })
+    (text.to_owned(), Order::Start { child: name(text), life, is_fresh: true })
 }
 
 #[test]
