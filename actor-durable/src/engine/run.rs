@@ -8,7 +8,7 @@ use std::task::Poll;
 use actor_core::{ActorError, ReplyPort};
 use bytes::Bytes;
 use futures_util::FutureExt;
-use futures_util::future::{join, poll_fn};
+use futures_util::future::{Either, poll_fn, select};
 
 use super::keeper::Keeper;
 use super::own::Bell;
@@ -356,9 +356,17 @@ pub(super) async fn contained<A: Durable, T>(
     match first_poll(run.as_mut()).await {
         Poll::Ready(ran) => Ok(ran),
         Poll::Pending if A::DURABILITY == Durability::WriteThrough => {
-            let (settled, ran) = join(keeper.settle(), run).await;
-            settled?;
-            Ok(ran)
+            match select(pin!(keeper.settle()), run).await {
+                Either::Left((settled, run)) => {
+                    // If it failed nobody will store what the handler does, however long it takes.
+                    settled?;
+                    Ok(run.await)
+                }
+                Either::Right((ran, settled)) => {
+                    settled.await?;
+                    Ok(ran)
+                }
+            }
         }
         Poll::Pending => Ok(run.await),
     }
