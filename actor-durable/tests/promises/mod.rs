@@ -6,6 +6,7 @@ mod history;
 mod loss;
 mod mail;
 mod pending;
+mod questions;
 mod streams;
 
 use std::sync::Arc;

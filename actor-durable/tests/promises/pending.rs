@@ -23,13 +23,13 @@ use crate::stage::{World, pass};
 
 /// Has something of everything in hand. While it is stuck, it does not come back from what is asked.
 #[derive(Clone, Default)]
-struct Desk {
+pub(super) struct Desk {
     is_stuck: Arc<AtomicBool>,
     printed: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-enum Task {
+pub(super) enum Task {
     Add(u64),
     /// Prints something, reminds itself then and again, sets a timer, and has a child.
     Begin(WallTime),

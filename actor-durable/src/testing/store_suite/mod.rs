@@ -27,6 +27,7 @@
 //! | `lists` | the actors, those that have something to do, and arrivals |
 //! | `deletion` | what is deleted for good |
 //! | `concurrency` | many callers at once |
+//! | `promises` | rows of `docs/missions.md`, whole |
 //! | `oracle` | whatever comes, beside the store in memory |
 #![allow(clippy::missing_panics_doc, reason = "a suite speaks by panicking")]
 
@@ -39,6 +40,7 @@ mod inbox;
 mod lists;
 mod oracle;
 mod ownership;
+mod promises;
 mod refusals;
 mod reminders;
 mod scene;
@@ -60,6 +62,7 @@ pub use self::inbox::*;
 pub use self::lists::*;
 pub use self::oracle::*;
 pub use self::ownership::*;
+pub use self::promises::*;
 pub use self::refusals::*;
 pub use self::reminders::*;
 pub use self::snapshots::*;
@@ -188,6 +191,9 @@ macro_rules! store_suite {
             each_senders_messages_lie_in_order,
             owners_that_fight_leave_a_journal_without_a_gap,
             a_reminder_is_fired_by_one_of_many,
+            d12_state_of_a_former_owner_or_from_a_former_place_is_refused,
+            d15_what_is_not_in_the_owners_inbox_is_not_acknowledged,
+            d16_a_message_keeps_all_it_carries_wherever_it_lies,
             whatever_comes_a_store_does_as_the_one_in_memory,
         }
     };
