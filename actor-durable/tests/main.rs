@@ -1,6 +1,8 @@
-//! Durable actors as their users meet them, in virtual time and over a store in memory.
+//! Durable actors as their users meet them, in virtual time and over a store in memory; and stores in real files.
 
+mod bad_input;
 mod events;
+mod files;
 mod gate;
 mod inbox;
 mod life;

@@ -31,7 +31,10 @@ pub(super) fn open_file(path: &Path, opening: Opening, executor: &Executor) -> R
         create(path, opening, executor)?;
     }
     let file = OpenOptions::new().read(true).write(true).open(path).map_err(error::io)?;
-    open_existing(backend(file)?, opening)
+    let opened = open_existing(backend(file)?, opening)?;
+    // Whoever made it may have ended before it came to this.
+    sync_directory(path)?;
+    Ok(opened)
 }
 
 /// Opens what lies on a backend. Nothing is no store: a file has its name only when it is one.
@@ -55,8 +58,7 @@ fn create(path: &Path, opening: Opening, executor: &Executor) -> Result<(), Refu
         linked => linked.map_err(error::io),
     });
     let _ = std::fs::remove_file(&beside);
-    made?;
-    sync_directory(path)
+    made
 }
 
 fn beside(path: &Path, executor: &Executor) -> PathBuf {
@@ -75,7 +77,15 @@ fn sync_directory(path: &Path) -> Result<(), Refusal> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     if cfg!(unix) {
         let directory = File::open(parent.unwrap_or(Path::new("."))).map_err(error::io)?;
-        directory.sync_all().map_err(error::io)?;
+        return match directory.sync_all() {
+            // There are file systems whose directories are not synced, but by themselves.
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) =>
+            {
+                Ok(())
+            }
+            synced => synced.map_err(error::io),
+        };
     }
     Ok(())
 }
