@@ -44,9 +44,10 @@ pub enum NotApplied {
     /// The handler panicked; the actor is as it was before.
     #[error("the handler panicked: {0}")]
     Panicked(String),
-    /// The service that is [wrapped](crate::WrapService) was not ready for it; this says why.
-    #[error("the service is not ready: {0}")]
-    NotReady(String),
+    /// The service that is [wrapped](crate::WrapService) was not ready for it, or what is to follow from it could not be asked
+    /// for; this says why.
+    #[error("the service has not taken it: {0}")]
+    NotTaken(String),
     /// It has failed or was stopped, and its [supervisor](crate::supervise) has not started it again.
     #[error("the actor is suspended: its supervisor has not started it again")]
     Suspended,

@@ -33,6 +33,8 @@ pub(crate) enum NotReplayed {
     Form(BadForm),
     /// It has another effect than it had.
     Otherwise(String),
+    /// What it is for is not ready.
+    NotReady(String),
 }
 
 impl From<BadForm> for NotReplayed {

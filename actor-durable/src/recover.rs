@@ -75,6 +75,7 @@ pub(crate) async fn read_past<M: Model>(
                     let what = format!("an event of {} in entry {at}", head.target);
                     match why {
                         NotReplayed::Form(form) => ActivationError::Form { what, form },
+                        NotReplayed::NotReady(text) => ActivationError::Hook { hook: "poll_ready", text },
                         NotReplayed::Otherwise(why) => {
                             ActivationError::Inconsistent(format!("{what}: {why}"))
                         }

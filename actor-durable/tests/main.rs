@@ -13,3 +13,4 @@ mod reminders;
 mod stage;
 mod supervise;
 mod undelivered;
+mod wrapped;

@@ -169,7 +169,7 @@ impl<M: Model> Activation<M> {
             Err(NotRun::Unwritable(form)) => return Ok(Err(form.into())),
             Err(NotRun::Broken(text)) => {
                 self.rebuild().await?;
-                return Ok(Err(NotApplied::NotReady(text)));
+                return Ok(Err(NotApplied::NotTaken(text)));
             }
         };
         if is_query && events.is_empty() && asked.is_nothing() {
@@ -305,7 +305,7 @@ impl<M: Model> Activation<M> {
                     Ok((reply, _)) => Ok(reply),
                     Err(NotRun::Refused(error)) => Err(AskError::Refused(error)),
                     Err(NotRun::Unwritable(form)) => Err(AskError::NotApplied(form.into())),
-                    Err(NotRun::Broken(text)) => Err(AskError::NotApplied(NotApplied::NotReady(text))),
+                    Err(NotRun::Broken(text)) => Err(AskError::NotApplied(NotApplied::NotTaken(text))),
                 };
                 drop(port.send(answer));
                 self.follow_volatile(asked);

@@ -80,7 +80,7 @@ use crate::turn::Turn;
 /// An error is an answer: the request is stored, and the caller is told the error's text. A panic is none: the request is not
 /// stored, and the service is made anew of those before it. A service that is not ready within
 /// [`SERVICE_READY_MAX`], or says that it never will be, is made anew as well, and the caller is told
-/// [`NotReady`](crate::NotApplied::NotReady): nothing was applied.
+/// [`NotTaken`](crate::NotApplied::NotTaken): nothing was applied.
 pub trait WrapService: Send + Sync + 'static {
     /// See [`Durable::TYPE`].
     const TYPE: &'static str;
@@ -131,7 +131,8 @@ pub trait WrapService: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Any error takes the request back: the service is made anew without it.
+    /// Any error takes the request back: the service is made anew without it, and the caller is told
+    /// [`NotTaken`](crate::NotApplied::NotTaken).
     fn on_answered(
         &self,
         answer: Result<&Self::Response, &str>,
@@ -334,7 +335,7 @@ impl<W: WrapService> Model for ByRequests<W> {
         event: &Body,
     ) -> Result<(), NotReplayed> {
         let (request, before) = read::<W>(event)?;
-        let answer = ask::<W>(self.running(id, state)?, request).await.map_err(NotReplayed::Otherwise)?;
+        let answer = ask::<W>(self.running(id, state)?, request).await.map_err(NotReplayed::NotReady)?;
         if event.version == W::VERSION && sum_of(&answer)? != before {
             let why =
                 "the service has answered otherwise than before: it is not deterministic, or another one";
