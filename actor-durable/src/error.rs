@@ -127,9 +127,6 @@ pub enum ActivationError {
     /// The system could not spawn it.
     #[error("{0}")]
     Spawn(String),
-    /// It ended while it did what its supervisor had said.
-    #[error("it ended while it began: {0}")]
-    Ended(String),
 }
 
 impl From<SpawnError> for ActivationError {

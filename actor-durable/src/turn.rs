@@ -357,7 +357,8 @@ fn is_own_header(name: &str) -> bool {
     name.starts_with("actor-durable-")
 }
 
-fn child_name(name: &str) -> Result<Name, BadRequest> {
+/// What a child can be called.
+pub(crate) fn child_name(name: &str) -> Result<Name, BadRequest> {
     if is_reserved(name) { Err(BadRequest::Reserved(name.to_owned())) } else { Ok(Name::new(name)?) }
 }
 

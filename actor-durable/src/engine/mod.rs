@@ -225,7 +225,7 @@ impl<M: Model> Activation<M> {
         let kept = Kept { keeper, mailing, tail: past.tail, standing };
         activation.kept = Some(Box::new(kept));
         if is_supervised {
-            activation.begin_supervised(adoption).await.map_err(ended)?;
+            activation.begin_supervised(adoption).await?;
         } else if is_new {
             activation.start().await?;
         }
@@ -323,7 +323,7 @@ impl<M: Model> Activation<M> {
         if self.is_suspended() && !self.is_over() {
             self.take_orders().await?;
         }
-        if !self.is_suspended() && !self.is_over() {
+        if !self.is_suspended() {
             self.read_mail().await?;
         }
         match request {
@@ -466,8 +466,9 @@ impl<M: Model> Activation<M> {
         Ok(())
     }
 
-    fn kept_mut(&mut self) -> Result<&mut Kept<M>, ActorError> {
-        self.kept.as_deref_mut().ok_or_else(|| "a volatile actor keeps nothing".into())
+    fn kept_mut(&mut self) -> Result<&mut Kept<M>, ActivationError> {
+        let nothing = || ActivationError::Inconsistent("a volatile actor keeps nothing".to_owned());
+        self.kept.as_deref_mut().ok_or_else(nothing)
     }
 
     fn begin_timers(&self, timers: Vec<(std::time::Duration, Body)>) {
@@ -498,11 +499,6 @@ impl<M: Model> Activation<M> {
     fn passivate(&self) {
         self.myself.drain();
     }
-}
-
-/// The activation ended before it began to take anything.
-fn ended(error: ActorError) -> ActivationError {
-    ActivationError::Ended(error.to_string())
 }
 
 fn hook_failed(hook: &'static str, error: &ActorError) -> ActivationError {

@@ -22,8 +22,8 @@ use crate::ledger::Outcome;
 use crate::limits::INBOX_PAGE;
 use crate::model::{Keeps, Model, Tail};
 use crate::recover::read_past;
-use crate::store::{Body, Cause, Child, Head, Letter, Source, Store, StoreError};
-use crate::supervise::{Failure, Order, Stage, Standing, What, is_reserved};
+use crate::store::{Cause, Child, Head, Letter, Source, Store, StoreError};
+use crate::supervise::{DurableSupervisor, Failure, Order, Stage, Standing, What, is_reserved};
 use crate::turn::Asked;
 
 /// The order by which an actor that nobody has heard of gets a supervisor, if it lies in its inbox: it counts before
@@ -76,6 +76,20 @@ fn report(
     Ok(next)
 }
 
+/// What an order leads to.
+struct Obeyed {
+    /// How the actor stands to a supervisor then.
+    next: Option<Standing>,
+    /// Whether it begins with a new state.
+    is_fresh: bool,
+    halts_children: bool,
+}
+
+/// Whether actors of a type have children that are to do what they do.
+fn is_supervisor<M: Model>() -> bool {
+    M::Actor::TYPE == DurableSupervisor::TYPE
+}
+
 impl<M: Model> Activation<M> {
     fn standing(&self) -> Option<&Standing> {
         self.kept.as_ref().and_then(|kept| kept.standing.as_ref())
@@ -96,7 +110,10 @@ impl<M: Model> Activation<M> {
     }
 
     /// The beginning of one that has a supervisor, or is given one by this letter.
-    pub(super) async fn begin_supervised(&mut self, adoption: Option<Letter>) -> Result<(), ActorError> {
+    pub(super) async fn begin_supervised(
+        &mut self,
+        adoption: Option<Letter>,
+    ) -> Result<(), ActivationError> {
         match adoption {
             Some(letter) => self.obey(&letter, false).await,
             None if self.is_suspended() => Ok(()),
@@ -135,17 +152,21 @@ impl<M: Model> Activation<M> {
     /// # Errors
     ///
     /// It cannot be stored, or there is no supervisor: the activation ends.
-    pub(super) async fn fail(&mut self, failure: Failure) -> Result<(), ActorError> {
+    pub(super) async fn fail(&mut self, failure: Failure) -> Result<(), ActivationError> {
         tracing::warn!(actor = %self.target, ?failure, "an actor under a supervisor failed");
         let now = self.shared.wall_time();
         let id = self.target.id.clone();
         let kept = self.kept_mut()?;
         // The turns before it are good.
         kept.keeper.settle().await?;
-        let Some(standing) = &kept.standing else { return Err(format!("{failure:?}").into()) };
+        let Some(standing) = &kept.standing else {
+            return Err(ActivationError::Inconsistent(format!("nobody is told of {failure:?}")));
+        };
         let at = kept.keeper.ledger.time(now);
         let mut outcome = Outcome::nothing(Cause::Own, at);
-        let next = report(standing, &id, What::Failed(failure.short()), &mut outcome.asked, at)?;
+        let what = What::Failed(failure.short());
+        let next = report(standing, &id, what, &mut outcome.asked, at)
+            .map_err(|form| ActivationError::Form { what: format!("the failure of {id}"), form })?;
         kept.keeper.ledger.stage(outcome)?;
         kept.keeper.settle().await?;
         kept.standing = Some(next);
@@ -169,77 +190,122 @@ impl<M: Model> Activation<M> {
                 if Order::of(&letter.message).is_some() {
                     self.obey(&letter, true).await?;
                 }
+                if self.is_over() {
+                    return Ok(());
+                }
             }
         }
     }
 
     /// Does what a supervisor says, in one turn. `has_started` is whether an actor without supervisor had its first turn.
-    pub(super) async fn obey(&mut self, letter: &Letter, has_started: bool) -> Result<(), ActorError> {
+    pub(super) async fn obey(&mut self, letter: &Letter, has_started: bool) -> Result<(), ActivationError> {
         let now = self.shared.wall_time();
-        let id = self.target.id.clone();
         let Some((from, order)) = Order::of(&letter.message) else { return Ok(()) };
         let kept = self.kept_mut()?;
         kept.keeper.settle().await?;
         let before = kept.standing.clone();
-        let was_up = before.as_ref().is_none_or(Standing::is_up);
         let has_started = before.as_ref().map_or(has_started, |standing| standing.kept.has_started);
-        let is_other = before.as_ref().is_some_and(|standing| standing.supervisor.id != from);
-        let at = kept.keeper.ledger.time(now);
-        let mut outcome = Outcome::nothing(Cause::Message(letter.message.id), at);
+        let mut outcome = Outcome::nothing(Cause::Message(letter.message.id), kept.keeper.ledger.time(now));
         outcome.source = Some(Source::Inbox);
-        let mut next = before;
-        let mut fresh = None;
-        match (order, &mut next) {
-            (Ok(Order::Adopt { child, life }), next) => {
-                let adopted = Standing::adopted(from, child, life, has_started);
+        let mut obeyed = match order {
+            Ok(order) => self.decide_order(&from, order, before, has_started, &mut outcome)?,
+            Err(form) => {
+                tracing::warn!(actor = %self.target, %from, %form, "an order cannot be read");
+                Obeyed { next: before, is_fresh: false, halts_children: false }
+            }
+        };
+        if obeyed.halts_children {
+            self.halt_children(&mut outcome.asked).await?;
+        }
+        let form = if obeyed.is_fresh { self.write_fresh(&mut outcome).err() } else { None };
+        obeyed.is_fresh &= form.is_none();
+        self.follow_order(outcome, obeyed, has_started).await?;
+        match form {
+            Some(form) => self.fail(Failure::NotActivated(form.to_string())).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What an order leads to. One that is not from its supervisor leads to nothing.
+    fn decide_order(
+        &self,
+        from: &DurableId,
+        order: Order,
+        before: Option<Standing>,
+        has_started: bool,
+        outcome: &mut Outcome,
+    ) -> Result<Obeyed, ActivationError> {
+        let id = &self.target.id;
+        let is_other = before.as_ref().is_some_and(|standing| standing.supervisor.id != *from);
+        let mut obeyed = Obeyed { next: before, is_fresh: false, halts_children: false };
+        match (order, &mut obeyed.next) {
+            (Order::Adopt { child, life }, next) => {
+                let adopted = Standing::adopted(from.clone(), child, life, has_started);
                 if is_other {
                     let what = What::Failed(Failure::NotActivated("it has another supervisor".into()));
-                    let report = adopted.map(|adopted| adopted.report(&id, what, at)).transpose()?;
-                    outcome.asked.sends.extend(report);
+                    let report = adopted.map(|adopted| adopted.report(id, what, outcome.at)).transpose();
+                    outcome.asked.sends.extend(report.map_err(|form| self.no_form(form))?);
                 } else {
                     *next = adopted;
                 }
             }
-            (Ok(order), Some(_)) if is_other => {
+            (order, Some(_)) if is_other => {
                 tracing::warn!(actor = %id, %from, ?order, "an order is not from this actor's supervisor");
             }
-            (Ok(Order::Start { life, is_fresh, .. }), Some(standing)) => {
+            (Order::Start { life, is_fresh, .. }, Some(standing)) => {
                 (standing.kept.life, standing.kept.stage) = (life, Stage::Up);
-                fresh = is_fresh.then(|| run::write_state::<M>(&self.model.actor().create(&id)));
+                obeyed.is_fresh = is_fresh;
             }
-            (Ok(Order::Halt), Some(standing)) => standing.kept.stage = Stage::Halted,
-            (Ok(Order::End), Some(_)) => outcome.asked.ends = true,
-            (Ok(Order::Release), next) => *next = None,
-            (Ok(order), None) => {
+            (Order::Halt, Some(standing)) => {
+                standing.kept.stage = Stage::Halted;
+                obeyed.halts_children = is_supervisor::<M>();
+            }
+            (Order::End, Some(_)) => {
+                outcome.asked.ends = true;
+                obeyed.halts_children = is_supervisor::<M>();
+            }
+            (Order::Release, next) => *next = None,
+            (order, None) => {
                 tracing::warn!(actor = %id, %from, ?order, "an order to an actor without supervisor");
             }
-            (Err(form), _) => tracing::warn!(actor = %id, %from, %form, "an order cannot be read"),
         }
-        self.follow_order(outcome, next, fresh, was_up, has_started).await
+        Ok(obeyed)
+    }
+
+    /// Has its recorded children do nothing more. A supervisor that was asked to halt while it could has told them itself, and
+    /// records none; one that cannot read its own state has them recorded all the same.
+    async fn halt_children(&mut self, asked: &mut Asked) -> Result<(), ActivationError> {
+        let Some(kept) = &self.kept else { return Ok(()) };
+        let recovery = self.shared.store().load(&self.target.id, kept.keeper.ledger.epoch()).await?;
+        for child in recovery.children.into_iter().filter(|child| !is_reserved(child.name.as_str())) {
+            let halt = Order::Halt.draft(child.target).map_err(|form| self.no_form(form))?;
+            asked.sends.push(halt);
+        }
+        Ok(())
+    }
+
+    /// A state as `create` makes it is to be stored.
+    fn write_fresh(&self, outcome: &mut Outcome) -> Result<(), BadForm> {
+        outcome.state = Some(run::write_state::<M>(&self.model.actor().create(&self.target.id))?);
+        outcome.has_changed = true;
+        Ok(())
     }
 
     /// Stores what an order leads to, and does it.
     async fn follow_order(
         &mut self,
         mut outcome: Outcome,
-        next: Option<Standing>,
-        fresh: Option<Result<Body, BadForm>>,
-        was_up: bool,
+        Obeyed { next, is_fresh, .. }: Obeyed,
         has_started: bool,
-    ) -> Result<(), ActorError> {
-        let is_fresh = fresh.is_some();
-        let (fresh, unwritable) = match fresh.transpose() {
-            Ok(fresh) => (fresh, None),
-            Err(form) => (None, Some(form)),
-        };
+    ) -> Result<(), ActivationError> {
         let is_up = next.as_ref().is_none_or(Standing::is_up);
-        let kept = self.kept_mut()?;
-        if next != kept.standing {
+        let fresh = outcome.state.clone();
+        let was_up = self.standing().is_none_or(Standing::is_up);
+        if next.as_ref() != self.standing() {
             let change = next.as_ref().map_or_else(Standing::removal, Standing::change);
-            outcome.asked.children.push(change?);
+            outcome.asked.children.push(change.map_err(|form| self.no_form(form))?);
         }
-        outcome.has_changed = fresh.is_some();
-        outcome.state = fresh.clone();
+        let kept = self.kept_mut()?;
         // Alone: a state that is stored beside events is of the last entry of its commit.
         kept.keeper.ledger.stage(outcome)?;
         kept.keeper.settle().await?;
@@ -249,9 +315,6 @@ impl<M: Model> Activation<M> {
             if M::KEEPS == Keeps::State {
                 self.written = body;
             }
-        }
-        if let Some(form) = unwritable {
-            return self.fail(Failure::NotActivated(form.to_string())).await;
         }
         if !is_up {
             self.state = self.model.actor().create(&self.target.id);
@@ -264,12 +327,17 @@ impl<M: Model> Activation<M> {
         Ok(())
     }
 
+    /// What it has to tell or to keep has no form, which it always has.
+    fn no_form(&self, form: BadForm) -> ActivationError {
+        ActivationError::Form { what: format!("what {} tells its supervisor", self.target), form }
+    }
+
     /// Makes the state of what is stored, and has the first turn if it was not. Its failure is told.
-    async fn revive(&mut self, has_started: bool) -> Result<(), ActorError> {
+    async fn revive(&mut self, has_started: bool) -> Result<(), ActivationError> {
         let has_started = self.standing().map_or(has_started, |standing| standing.kept.has_started);
         let failure = match AssertUnwindSafe(self.try_revive(has_started)).catch_unwind().await {
             Ok(Ok(())) => return Ok(()),
-            Ok(Err(ActivationError::Store(error))) => return Err(error.into()),
+            Ok(Err(error @ ActivationError::Store(_))) => return Err(error),
             Ok(Err(error)) => error.to_string(),
             Err(payload) => format!("a hook panicked: {}", run::text_of(&*payload)),
         };

@@ -9,7 +9,7 @@ use crate::actor::{Durability, Durable};
 use crate::form::cut;
 use crate::id::{Name, Target, WallTime};
 use crate::limits::{FAILURE_TEXT_BYTES_MAX, RESTARTS_COUNTED_MAX};
-use crate::turn::{BadRequest, target};
+use crate::turn::{BadRequest, child_name, target};
 
 /// What becomes of the children of one supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,12 +59,12 @@ impl ChildSpec {
     ///
     /// # Errors
     ///
-    /// A name is none, or the type is volatile: it has nothing that could be kept or made anew.
+    /// A name is none or reserved, or the type is volatile: it has nothing that could be kept or made anew.
     pub fn new<A: Durable>(name: &str, id: &str) -> Result<Self, BadRequest> {
         if A::DURABILITY == Durability::Volatile {
             return Err(BadRequest::Volatile);
         }
-        let (name, target) = (Name::new(name)?, target::<A>(id)?);
+        let (name, target) = (child_name(name)?, target::<A>(id)?);
         Ok(Self { name, target, restart: Restart::Permanent, on_failure: OnFailure::default() })
     }
 

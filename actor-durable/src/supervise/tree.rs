@@ -25,7 +25,7 @@ mod tests;
 use actor_core::{Restart, Strategy};
 use serde::{Deserialize, Serialize};
 
-use super::order::{Order, Report, What};
+use super::order::{Order, Report, What, is_reserved};
 use super::spec::{ChildSpec, Directive, Restarts, SupervisorSpec};
 use crate::id::{Name, Target, WallTime};
 use crate::limits::SUPERVISED_MAX;
@@ -165,6 +165,9 @@ pub enum SupervisorRefusal {
     /// It has given up, and does nothing until it begins again.
     #[error("the supervisor has given up")]
     Escalated,
+    /// A supervisor's own supervisor is recorded by this name beside its children.
+    #[error("a child cannot be called {0}")]
+    Reserved(Name),
 }
 
 /// A child as it is seen from outside.
@@ -245,6 +248,9 @@ impl SupervisorTree {
         let is_other = |child: &Child| child.spec.name == spec.name || child.spec.target.id == spec.target.id;
         if self.children.iter().any(is_other) {
             return Err(SupervisorRefusal::Taken(spec.name));
+        }
+        if is_reserved(spec.name.as_str()) {
+            return Err(SupervisorRefusal::Reserved(spec.name));
         }
         if self.children.len() >= SUPERVISED_MAX {
             return Err(SupervisorRefusal::TooMany);

@@ -3,6 +3,7 @@
 
 mod crashes;
 mod decisions;
+mod orders;
 mod recovery;
 
 use std::collections::BTreeSet;
@@ -39,6 +40,8 @@ struct Log {
     recoveries: Mutex<Vec<String>>,
     /// Whose `on_recover` fails.
     broken: Mutex<BTreeSet<String>>,
+    /// Whose `on_start` fails.
+    unwilling: Mutex<BTreeSet<String>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -52,6 +55,8 @@ enum Work {
     Panic,
     End,
     Timer(Duration),
+    /// Records a child by this name; less than nothing if it cannot.
+    Adopt(String),
 }
 
 impl<const RELEASE: u32> Durable for Worker<RELEASE> {
@@ -81,6 +86,9 @@ impl<const RELEASE: u32> Durable for Worker<RELEASE> {
 
 impl<const RELEASE: u32> DurableActor for Worker<RELEASE> {
     async fn on_start(&self, _: &mut i64, turn: &mut Turn<'_, Self>) -> Result<(), ActorError> {
+        if lock(&self.log.unwilling).contains(turn.id().as_str()) {
+            return Err("it does not begin".into());
+        }
         lock(&self.log.starts).push(turn.id().to_string());
         Ok(())
     }
@@ -95,6 +103,8 @@ impl<const RELEASE: u32> DurableActor for Worker<RELEASE> {
                 panic!("so it was asked");
             }
             Work::End => turn.end(),
+            Work::Adopt(name) if turn.add_child::<Self>(&name, "x", "").is_err() => return Ok(-1),
+            Work::Adopt(_) => {}
             Work::Timer(delay) => turn.timer(delay, &Work::Add(1000)).expect("it has a form"),
         }
         Ok(*n)

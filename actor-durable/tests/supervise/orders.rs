@@ -1,0 +1,210 @@
+//! Orders on their way: which a child obeys, what they overtake, and what becomes of those that cannot arrive.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actor_core::Restart;
+use actor_durable::store::{
+    Body, Cause, Claim, ClaimMode, Entry, Refusal, Store, StoreError, TurnCommit,
+};
+use actor_durable::supervise::{
+    ChildSpec, ChildStage, Directive, DurableSupervisor, OnFailure, SupervisorCommand, SupervisorDecision,
+    SupervisorEvent, SupervisorRefusal,
+};
+use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation};
+use actor_durable::{
+    ActivationError, AskError, BadRequest, DurableSystem, Epoch, NotApplied, OwnerId,
+};
+
+use super::decisions::name;
+use super::{
+    Work, Worker, World, add, ask, begin, begin_with, child, children, decisions, events, is_suspended,
+    journal, lock, one_for_one, settle, spawn, supervisor, tree, value, values, worker,
+};
+use crate::stage::pass;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn an_order_overtakes_a_letter_that_waits_for_its_next_attempt() {
+    let mut world = World::new();
+    world.run(async |system| {
+        let spec = one_for_one().intensity(100, 1000 * SECOND);
+        begin_with(system, "s", spec, vec![child("a", Directive::Resume)]).await;
+        worker(system, "a").send(Work::Panic).await.expect("it is stored");
+        settle(system).await;
+        assert_eq!(value(system, "a").await, Some(1), "it goes on, and the letter waits");
+        ask(system, "s", SupervisorCommand::StopChild(name("a"))).await;
+        settle(system).await;
+        assert!(is_suspended(system, "a").await, "the letter waits for longer than that");
+    });
+}
+
+#[test]
+fn an_order_from_another_supervisor_is_ignored() {
+    let mut world = World::new();
+    world.run(async |system| {
+        begin_with(system, "s", one_for_one(), vec![child("a", Directive::Resume)]).await;
+        begin(system, "other", one_for_one()).await;
+        // It is told that the child is not its own, and orders a fresh start all the same.
+        spawn(system, "other", child("a", Directive::Restart)).await;
+        assert_eq!(decisions(system.store(), "other").await[0].1, SupervisorDecision::Restart);
+        assert_eq!(value(system, "a").await, Some(1), "it has its state");
+        ask(system, "other", SupervisorCommand::StopChild(name("a"))).await;
+        settle(system).await;
+        assert_eq!(value(system, "a").await, Some(1), "it goes on");
+        ask(system, "s", SupervisorCommand::StopChild(name("a"))).await;
+        settle(system).await;
+        assert!(is_suspended(system, "a").await, "its own it obeys");
+    });
+}
+
+#[test]
+fn a_child_that_does_not_begin_has_a_supervisor_before_and_tells_it() {
+    let mut world = World::new();
+    let log = world.log.clone();
+    lock(&log.unwilling).insert("a".to_owned());
+    world.run(async |system| {
+        begin(system, "s", one_for_one()).await;
+        spawn(system, "s", child("a", Directive::Stop)).await;
+        let expected = [("a".to_owned(), ChildStage::Stopped, 0)];
+        assert_eq!(children(&tree(system, "s").await), expected);
+        assert!(is_suspended(system, "a").await);
+        lock(&log.unwilling).clear();
+        ask(system, "s", SupervisorCommand::StartChild(name("a"))).await;
+        settle(system).await;
+        assert_eq!(value(system, "a").await, Some(0));
+    });
+    assert_eq!(*lock(&log.starts), ["a"]);
+}
+
+#[test]
+fn no_child_has_the_name_by_which_a_supervisor_is_recorded() {
+    let reserved = "actor-durable-supervisor";
+    let refused = ChildSpec::new::<Worker<1>>(reserved, "a");
+    assert_eq!(refused, Err(BadRequest::Reserved(reserved.to_owned())));
+    let mut world = World::new();
+    world.run(async |system| {
+        begin(system, "s", one_for_one()).await;
+        let spec = ChildSpec { name: name(reserved), ..child("a", Directive::Stop) };
+        let refused = supervisor(system, "s").call(SupervisorCommand::SpawnChild(spec)).await;
+        let Err(AskError::Refused(refusal)) = refused else { panic!("{refused:?}") };
+        assert_eq!(refusal, SupervisorRefusal::Reserved(name(reserved)));
+        let refused = worker(system, "b").call(Work::Adopt(reserved.to_owned())).await;
+        assert_eq!(refused.ok(), Some(-1), "nor has one that is recorded by hand");
+    });
+}
+
+#[test]
+fn a_child_that_has_ended_or_is_of_another_type_is_said_to_be_so() {
+    let mut world = World::new();
+    world.run(async |system| {
+        worker(system, "a").call(Work::End).await.expect("it is stored");
+        begin(system, "b", one_for_one()).await;
+        begin(system, "s", one_for_one()).await;
+        for id in ["a", "b"] {
+            spawn(system, "s", child(id, Directive::Stop)).await;
+        }
+        let expected = ["a", "b"].map(|id| (id.to_owned(), ChildStage::Stopped, 0));
+        assert_eq!(children(&tree(system, "s").await), expected);
+        let failures = events(system.store(), "s").await.into_iter().filter_map(|event| match event {
+            SupervisorEvent::Decided { report, .. } => report.failure().map(|failure| format!("{failure:?}")),
+            _ => None,
+        });
+        let expected = [
+            r#"NotActivated("the actor has ended for good")"#,
+            r#"NotActivated("the actor is a actor-durable-supervisor, not a worker")"#,
+        ];
+        assert_eq!(failures.collect::<Vec<_>>(), expected);
+        let undelivered = system.store().undelivered(supervisor(system, "s").id(), None, 10).await;
+        assert_eq!(undelivered.expect("it is there").len(), 4, "to be a child, and to halt, each");
+    });
+}
+
+#[test]
+fn a_child_that_can_never_begin_is_started_again_as_often_as_is_allowed() {
+    let mut world = World::new();
+    world.run(async |system| {
+        worker(system, "a").call(Work::End).await.expect("it is stored");
+        begin(system, "s", one_for_one().intensity(2, 1000 * SECOND)).await;
+        spawn(system, "s", child("a", Directive::Restart)).await;
+        let decided: Vec<_> = decisions(system.store(), "s").await.into_iter().map(|(_, it)| it).collect();
+        let restart = SupervisorDecision::Restart;
+        assert_eq!(decided, [restart, restart, SupervisorDecision::Escalate]);
+    });
+}
+
+/// Has a supervisor's journal say something that no release knows, while it is in nobody's possession.
+async fn spoil(store: &Arc<dyn Store>, system: &DurableSystem, id: &str) {
+    let owner = OwnerId::new(77);
+    store.renew(owner, SECOND).await.expect("a lease");
+    let target = supervisor(system, id).target().clone();
+    let (epoch_min, mode) = (Epoch::ZERO, ClaimMode::Seize);
+    let head = store.acquire(Claim { target, owner, epoch_min, mode }).await.expect("it is seized");
+    let at = journal(store, id).await.last().expect("it has begun").at;
+    let mut commit = TurnCommit::new(head.target.id.clone(), head.epoch, head.sequence);
+    let events = vec![Body { version: 99, ..Body::default() }];
+    let (sequence, cause, sent) = (head.sequence.next(), Cause::Own, Vec::new());
+    commit.entries = vec![Entry { sequence, at, cause, has_changed: true, events, sent }];
+    store.commit_turn(commit).await.expect("it fits");
+    store.release(&head.target.id, head.epoch).await.expect("it is owned");
+}
+
+/// A supervisor `top` with the child `s`, a supervisor of the workers `a` and `b`; `s` cannot read its own state any more.
+fn spoilt_tower(world: &mut World, restart: Restart) {
+    world.run_and_crash(async |system| {
+        begin(system, "top", one_for_one()).await;
+        let spec = ChildSpec::new::<DurableSupervisor>("s", "s").expect("good names").restart(restart);
+        spawn(system, "top", spec.on_failure(OnFailure::always(Directive::Stop))).await;
+        let specs = ["a", "b"].map(|id| child(id, Directive::Resume)).to_vec();
+        begin_with(system, "s", one_for_one(), specs).await;
+        let store = system.store();
+        spoil(store, system, "s").await;
+    });
+}
+
+#[test]
+fn d38_a_supervisor_that_cannot_be_read_is_stopped_and_its_children_with_it() {
+    for restart in [Restart::Temporary, Restart::Permanent] {
+        let mut world = World::new();
+        spoilt_tower(&mut world, restart);
+        world.run(async |system| {
+            tree(system, "top").await;
+            pass(system, 20 * SECOND).await;
+            let is_temporary = restart == Restart::Temporary;
+            let head = system.store().head(supervisor(system, "s").id()).await.expect("it is in memory");
+            assert_eq!(head.map(|head| head.has_ended), Some(is_temporary));
+            let expected = if is_temporary { vec![] } else { vec![("s".to_owned(), ChildStage::Stopped, 0)] };
+            assert_eq!(children(&tree(system, "top").await), expected);
+            assert_eq!(values(system, ["a", "b"]).await, [None; 2]);
+            assert!(is_suspended(system, "a").await && is_suspended(system, "b").await, "{restart:?}");
+        });
+    }
+}
+
+#[test]
+fn what_keeps_a_child_from_beginning_is_told_with_its_type() {
+    let mut world = World::new();
+    world.run(async |system| {
+        begin_with(system, "s", one_for_one(), vec![child("a", Directive::Resume)]).await;
+        add(system, "a", 1).await;
+    });
+    let store = FaultStore::new(world.store.clone(), []);
+    let inner = std::mem::replace(&mut world.store, Arc::new(store.clone()));
+    world.run(async |system| {
+        // What a child reads first is how it stands to its supervisor, and then its state.
+        let loads = store.visits().get(&Operation::Load).copied().unwrap_or_default();
+        store.add(Fault { operation: Operation::Load, visit: loads + 2, mode: FaultMode::Refuse });
+        let refused = worker(system, "a").call(Work::Get).await;
+        let Err(AskError::NotApplied(NotApplied::NotActivated(error))) = refused else {
+            panic!("{refused:?}");
+        };
+        let is_unavailable = matches!(
+            &error,
+            ActivationError::Store(StoreError::NotApplied(Refusal::Unavailable(_)))
+        );
+        assert!(is_unavailable, "{error:?}");
+        assert_eq!(value(system, "a").await, Some(2));
+    });
+    world.store = inner;
+}
