@@ -158,37 +158,52 @@ impl<M: Model> Activation<M> {
             }
             counted = Some(attempts);
         }
-        let kept = self.kept_mut()?;
-        kept.keeper.wait_for_outbox().await?;
-        let why = match read_message::<M::Actor>(&letter.message) {
-            Ok(command) => {
-                let job = Job { command, id, source: Source::Inbox, message: Some(&letter.message) };
-                self.execute(job).await?.err()
-            }
-            Err(why) => Some(why),
+        if let Some(why) = self.try_letter(&letter).await? {
+            drop(permit);
+            return self.letter_failed(letter, counted, &why).await;
+        }
+        if permit.is_some() {
+            // Only what is stored has gone well.
+            self.settle().await?;
+        }
+        Ok(())
+    }
+
+    /// Does what a letter says. Why it was not done, if it was not.
+    async fn try_letter(&mut self, letter: &Letter) -> Result<Option<NotApplied>, ActorError> {
+        self.kept_mut()?.keeper.wait_for_outbox().await?;
+        let command = match read_message::<M::Actor>(&letter.message) {
+            Ok(command) => command,
+            Err(why) => return Ok(Some(why)),
         };
-        let kept = self.kept_mut()?;
-        let Some(why) = why else {
-            kept.mailing.read_to = position;
-            kept.mailing.is_careful = false;
-            if permit.is_some() {
-                // Only what is stored has gone well.
-                self.settle().await?;
-            }
-            return Ok(());
-        };
-        drop(permit);
+        let (id, message) = (letter.message.id, Some(&letter.message));
+        let job = Job { command, id, source: Source::Inbox, message };
+        if let Err(why) = self.execute(job).await? {
+            return Ok(Some(why));
+        }
+        let mailing = &mut self.kept_mut()?.mailing;
+        (mailing.read_to, mailing.is_careful) = (letter.position, false);
+        Ok(None)
+    }
+
+    /// It is tried again after a pause, or given up. `counted` are its attempts if this one is counted already.
+    async fn letter_failed(
+        &mut self,
+        letter: Letter,
+        counted: Option<u32>,
+        why: &NotApplied,
+    ) -> Result<(), ActorError> {
         let attempts = match counted {
             Some(attempts) => attempts,
             None => self.count_attempt(&letter).await?,
         };
+        let id = letter.message.id;
         tracing::warn!(actor = %self.target, message = %id, attempts, %why, "a message was not handled");
         if attempts >= M::Actor::ATTEMPTS_MAX {
             return self.give_up(letter, attempts, &why.to_string()).await;
         }
-        let pause = pause(attempts);
         self.kept_mut()?.mailing.is_paused = true;
-        self.myself.send_after(pause, Incoming(Request::MailAgain));
+        self.myself.send_after(pause(attempts), Incoming(Request::MailAgain));
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use actor_core::{ActorRef, CallError, CallFailure, Executor};
+use actor_core::{ActorRef, CallError, Executor};
 
 use super::active::Active;
 use super::shared::Shared;
@@ -218,9 +218,6 @@ async fn ask<A: Durable>(
                 _ => return Err(NotApplied::Ended.into()),
             },
             CallError::Failed(failure) if failure.never_ran() => return Err(NotApplied::Ended.into()),
-            CallError::Failed(CallFailure::NoReply) => {
-                return Err(AskError::Unknown { id, why: Doubt::Ended });
-            }
             CallError::Failed(_) => return Err(AskError::Unknown { id, why: Doubt::Ended }),
         };
     }
