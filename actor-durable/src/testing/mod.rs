@@ -7,5 +7,5 @@ pub mod store_suite;
 pub mod turn_suite;
 
 pub use self::clock::WallClock;
-pub use self::faulty::{Fault, FaultMode, FaultStore, Operation};
+pub use self::faulty::{Fault, FaultMode, FaultStore, Late, Operation};
 pub use crate::redb::{DiskFault, FaultyDisk};

@@ -160,6 +160,17 @@ struct Shared {
     inner: Arc<dyn Store>,
     plan: Mutex<Plan>,
     phase: watch::Sender<Phase>,
+    late: Mutex<Vec<Late>>,
+}
+
+/// What the store within has said to an operation that was [paused](FaultMode::Pause) or [stalled](FaultStore::stall), once it
+/// was resumed.
+#[derive(Clone, Debug)]
+pub struct Late {
+    /// Which.
+    pub operation: Operation,
+    /// The answer, without what it may bring.
+    pub answer: Result<(), StoreError>,
 }
 
 /// What is to fail yet, and what was visited.
@@ -172,9 +183,13 @@ struct Plan {
 #[derive(Clone, Copy, Default, Debug)]
 struct Phase {
     has_crashed: bool,
+    /// Whatever comes is paused.
+    is_stalled: bool,
     /// How many visits were ever paused, and how many of them were resumed.
     paused: u64,
     resumed: u64,
+    /// How many of the paused ones have their answer, or were dropped.
+    over: u64,
 }
 
 impl FaultStore {
@@ -182,7 +197,7 @@ impl FaultStore {
     pub fn new(inner: Arc<dyn Store>, plan: impl IntoIterator<Item = Fault>) -> Self {
         let plan = Plan { faults: plan.into_iter().collect(), visits: BTreeMap::new() };
         let phase = watch::Sender::new(Phase::default());
-        Self { shared: Arc::new(Shared { inner, plan: Mutex::new(plan), phase }) }
+        Self { shared: Arc::new(Shared { inner, plan: Mutex::new(plan), phase, late: Mutex::default() }) }
     }
 
     /// How often each operation was visited. One that never was is not there.
@@ -215,9 +230,26 @@ impl FaultStore {
         self.shared.until(|phase| phase.has_crashed).await;
     }
 
+    /// Whatever comes from now on waits until it may [go on](Self::go_on): the process stands still.
+    pub fn stall(&self) {
+        self.shared.phase.send_modify(|phase| phase.is_stalled = true);
+    }
+
+    /// What has waited since [`stall`](Self::stall) goes on.
+    pub fn go_on(&self) {
+        self.shared.phase.send_modify(|phase| phase.is_stalled = false);
+    }
+
     /// Waits until something is paused.
     pub async fn paused(&self) {
         self.shared.until(|phase| phase.paused > phase.resumed).await;
+    }
+
+    /// Waits until all that was resumed has its answer or was dropped, and gives the answers, with those of what was stalled as
+    /// far as there are any.
+    pub async fn late(&self) -> Vec<Late> {
+        self.shared.until(|phase| phase.over >= phase.resumed).await;
+        self.shared.late().clone()
     }
 
     /// Lets go on what is paused.
@@ -243,6 +275,10 @@ impl Shared {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn late(&self) -> std::sync::MutexGuard<'_, Vec<Late>> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn until(&self, is_so: impl FnMut(&Phase) -> bool) {
         let mut phase = self.phase.subscribe();
         // The sender is here, so it is not closed.
@@ -265,10 +301,22 @@ impl Shared {
                 let cause = ErrorCause::new(format!("{operation:?} is refused, as the plan says"));
                 return Err(Refusal::Unavailable(cause).into());
             }
-            Some(FaultMode::Pause) => self.pause().await,
             _ => {}
         }
+        let is_stalled = self.phase.borrow().is_stalled;
+        let paused = match mode {
+            Some(FaultMode::Pause) => Some(self.pause().await),
+            _ => None,
+        };
+        if is_stalled && paused.is_none() {
+            self.until(|phase| !phase.is_stalled).await;
+        }
         let answer = call.await;
+        if is_stalled || paused.is_some() {
+            let answer = answer.as_ref().map(drop).map_err(Clone::clone);
+            self.late().push(Late { operation, answer });
+        }
+        drop(paused);
         match mode {
             Some(FaultMode::CrashAfter) => self.crash().await,
             _ if self.phase.borrow().has_crashed => pending().await,
@@ -282,16 +330,27 @@ impl Shared {
         pending().await
     }
 
-    async fn pause(&self) {
+    async fn pause(&self) -> Paused<'_> {
         let mut number = 0;
         self.phase.send_modify(|phase| {
             phase.paused += 1;
             number = phase.paused;
         });
+        let paused = Paused(self);
         self.until(|phase| phase.resumed >= number).await;
         if self.phase.borrow().has_crashed {
             pending::<()>().await;
         }
+        paused
+    }
+}
+
+/// An operation that was paused and is not over.
+struct Paused<'s>(&'s Shared);
+
+impl Drop for Paused<'_> {
+    fn drop(&mut self) {
+        self.0.phase.send_modify(|phase| phase.over += 1);
     }
 }
 

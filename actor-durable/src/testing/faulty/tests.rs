@@ -96,6 +96,14 @@ async fn what_is_paused_goes_on_when_it_is_told_to() {
     assert_eq!(faulty.acquire(claim()).await.expect("others pass it").epoch, Epoch(1));
     faulty.resume();
     assert_eq!(first.await.expect("it goes on").epoch, Epoch(2));
+    assert!(matches!(faulty.late().await[..], [Late { operation: Operation::Acquire, answer: Ok(()) }]));
+    faulty.stall();
+    let id = claim().target.id;
+    let mut read = faulty.head(&id);
+    assert!(waits(&mut read), "a process that stands still does nothing");
+    faulty.go_on();
+    assert_eq!(read.await.expect("a store").map(|head| head.epoch), Some(Epoch(2)));
+    assert_eq!(faulty.late().await.len(), 2);
     let mut third = faulty.acquire(claim());
     assert!(waits(&mut third), "it waits for its own word");
     faulty.crash();

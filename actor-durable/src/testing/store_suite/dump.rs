@@ -12,7 +12,7 @@ const PAGE: usize = 3;
 
 /// See the file. Where messages lie is left out, as stores may leave out numbers, and so is when actors began to be.
 #[derive(PartialEq, Debug)]
-pub(super) struct Dump {
+pub(in crate::testing) struct Dump {
     actors: Vec<Actor>,
     waiting: Vec<Target>,
     reminders: Vec<(Target, Reminder)>,
@@ -37,7 +37,7 @@ struct Inside {
 
 impl Dump {
     /// Of a store that nobody else uses meanwhile.
-    pub(super) async fn of(store: &Arc<dyn Store>) -> Self {
+    pub(in crate::testing) async fn of(store: &Arc<dyn Store>) -> Self {
         let mut actors = Vec::new();
         for head in all_actors(store).await {
             actors.push(Actor::of(store, head).await);

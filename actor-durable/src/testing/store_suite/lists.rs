@@ -150,7 +150,7 @@ pub async fn whoever_is_behind_misses_nothing_unknowingly(place: &dyn Place) {
     let scene = Scene::open(place).await;
     let mut arrivals = scene.arrivals();
     let mut left = BTreeSet::new();
-    for number in 0..crate::limits::ARRIVALS_BEHIND_MAX * 2 {
+    for number in 0..crate::limits::ARRIVALS_BEHIND_MAX + 100 {
         let id = format!("a{number}");
         scene.fill(&id, [1]).await;
         left.insert(target(&id));

@@ -35,7 +35,7 @@ mod concurrency;
 mod dead_letters;
 mod deletion;
 mod dice;
-mod dump;
+pub(super) mod dump;
 mod inbox;
 mod lists;
 mod oracle;

@@ -25,6 +25,18 @@ pub(super) async fn is_quiet<T: Teller>(system: &DurableSystem, sink: &Sink, pay
     quiet && reminded > 0 && arrived == payments as usize && all(&credited)
 }
 
+/// Whether the store knows that all that was sent has arrived, too.
+pub(super) async fn is_delivered(store: &dyn Store) -> bool {
+    for id in ["teller", "vault"] {
+        let Ok(Some(head)) = store.head(&id_of(id)).await else { return false };
+        let recovery = store.load(&head.target.id, head.epoch).await;
+        if !recovery.is_ok_and(|recovery| recovery.outbox.is_empty()) {
+            return false;
+        }
+    }
+    true
+}
+
 /// Says what does not hold.
 pub(super) async fn judge<T: Teller>(
     system: &DurableSystem,
@@ -55,17 +67,17 @@ pub(super) async fn judge<T: Teller>(
     check_replies::<T>(system, acknowledged).await
 }
 
-fn same(what: &str, found: &str, expected: &str) -> Result<(), String> {
+pub(super) fn same(what: &str, found: &str, expected: &str) -> Result<(), String> {
     if found == expected { Ok(()) } else { Err(format!("{what}: {found}, not {expected}")) }
 }
 
-async fn look_at_teller<T: Teller>(system: &DurableSystem) -> Result<Answer, String> {
+pub(super) async fn look_at_teller<T: Teller>(system: &DurableSystem) -> Result<Answer, String> {
     let teller = system.actor::<T>("teller").expect("a good id");
     let reply = teller.call(TellerCommand::Look).await.map_err(|error| format!("the teller: {error}"))?;
     T::answer(reply)
 }
 
-async fn look_at_vault(system: &DurableSystem) -> Result<String, String> {
+pub(super) async fn look_at_vault(system: &DurableSystem) -> Result<String, String> {
     let vault = system.actor::<Vault>("vault").expect("a good id");
     vault.call(VaultCommand::Look).await.map_err(|error| format!("the vault: {error}"))
 }

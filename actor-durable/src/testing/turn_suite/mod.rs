@@ -25,17 +25,25 @@
 mod actors;
 mod judge;
 mod run;
+mod takeover;
 mod teller;
 
+use std::fmt::Display;
+use std::future::ready;
 use std::time::Duration;
 
 use actor_core::Executor;
+use futures_util::stream::{self, StreamExt};
 
 use self::run::Trial;
+pub use self::takeover::{Takeover, When};
 use self::teller::{EventTeller, PlainTeller, StateTeller, Teller, TellerServices};
 use super::store_suite::Place;
 use super::{Fault, FaultMode, Operation};
 use crate::{Wrapped, WrappedService};
+
+/// So many runs are under way at a time.
+const AT_ONCE: usize = 5;
 
 /// How long one run may take before it counts as hung.
 pub const RUN_DEADLINE: Duration = Duration::from_secs(60);
@@ -70,17 +78,35 @@ macro_rules! turn_suite {
             mark_delivered: MarkDelivered, release: Release, begin_attempt: BeginAttempt, fire: Fire, due: Due,
             waiting: Waiting, reply: Reply,
         }
+        $crate::turn_suite! { @late $place, $form;
+            late_enqueue: Enqueue, late_acquire: Acquire, late_load: Load, late_inbox: Inbox,
+            late_commit_turn: CommitTurn, late_save_snapshot: SaveSnapshot, late_begin_attempt: BeginAttempt,
+            late_transfer: Transfer, late_mark_delivered: MarkDelivered, late_release: Release, late_fire: Fire,
+        }
+    };
+    (@late $place:expr, $form:ident; $($name:ident: $op:ident),* $(,)?) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                use $crate::testing::{Operation, turn_suite as suite};
+                let mut runs = Vec::new();
+                for takeover in suite::takeovers(Operation::$op) {
+                    runs.push(($place, takeover));
+                }
+                suite::try_takeovers(suite::Form::$form, runs).await;
+            }
+        )*
     };
     (@ops $place:expr, $form:ident; $($name:ident: $op:ident),* $(,)?) => {
         $(
             #[tokio::test]
             async fn $name() {
                 use $crate::testing::{Operation, turn_suite as suite};
-                let mut struck = 0;
+                let mut runs = Vec::new();
                 for fault in suite::faults(Operation::$op) {
-                    struck += u32::from(suite::try_fault(&$place, suite::Form::$form, fault).await);
+                    runs.push(($place, fault));
                 }
-                assert!(struck > 0, "no fault struck");
+                suite::try_faults(suite::Form::$form, runs).await;
             }
         )*
     };
@@ -88,10 +114,26 @@ macro_rules! turn_suite {
 
 /// The faults of an operation: at its first visits, or at more of them where `ACTOR_TEST_FULL` is set.
 pub fn faults(operation: Operation) -> Vec<Fault> {
-    let visits = if std::env::var_os("ACTOR_TEST_FULL").is_some() { 24 } else { 4 };
+    let visits =
+        if std::env::var_os("ACTOR_TEST_FULL").is_some() { (1..=24).collect() } else { vec![1, 2, 4] };
     let modes = |visit| FaultMode::ALL.iter().map(move |mode| Fault { operation, visit, mode: *mode });
     let is_possible = |fault: &Fault| operation != HANDLER || fault.mode == FaultMode::CrashBefore;
-    (1..=visits).flat_map(modes).filter(is_possible).collect()
+    visits.into_iter().flat_map(modes).filter(is_possible).collect()
+}
+
+/// Runs with one fault each, some side by side: they mostly wait. Each has its place.
+///
+/// # Panics
+///
+/// Something does not hold, or no fault struck.
+pub async fn try_faults<P: Place>(form: Form, runs: Vec<(P, Fault)>) {
+    side_by_side(runs.into_iter().map(|(place, fault)| async move { try_fault(&place, form, fault).await }))
+        .await;
+}
+
+async fn side_by_side(runs: impl Iterator<Item = impl Future<Output = bool>>) {
+    let struck = stream::iter(runs).buffer_unordered(AT_ONCE).filter(|has_struck| ready(*has_struck));
+    assert!(struck.count().await > 0, "no fault struck");
 }
 
 /// One run with one fault: it says which if anything does not hold, and returns whether the fault struck.
@@ -106,10 +148,42 @@ pub async fn try_fault(place: &impl Place, form: Form, fault: Fault) -> bool {
 
 async fn try_with<T: Teller>(place: &impl Place, fault: Fault) -> bool {
     let trial = Trial::<T>::new(fault);
-    let run = Executor::tokio().timeout(RUN_DEADLINE, trial.run(place)).await;
-    match run {
+    judged(fault, trial.run(place)).await
+}
+
+async fn judged(what: impl Display, run: impl Future<Output = Result<bool, String>>) -> bool {
+    match Executor::tokio().timeout(RUN_DEADLINE, run).await {
         Ok(Ok(has_struck)) => has_struck,
-        Ok(Err(what)) => panic!("{fault}: {what}"),
-        Err(_) => panic!("{fault}: the run hangs"),
+        Ok(Err(why)) => panic!("{what}: {why}"),
+        Err(_) => panic!("{what}: the run hangs"),
     }
+}
+
+/// How an operation of an owner that is none any more comes late.
+pub fn takeovers(operation: Operation) -> Vec<Takeover> {
+    let visits = if std::env::var_os("ACTOR_TEST_FULL").is_some() { 12 } else { 2 };
+    let both = |visit| When::ALL.iter().map(move |when| Takeover { operation, visit, when: *when });
+    (1..=visits).flat_map(both).collect()
+}
+
+/// Runs with one takeover each, as [`try_faults`].
+///
+/// # Panics
+///
+/// Something does not hold, or nothing came late.
+pub async fn try_takeovers<P: Place>(form: Form, runs: Vec<(P, Takeover)>) {
+    let runs = runs.into_iter().map(|(place, takeover)| async move {
+        match form {
+            Form::State => try_takeover::<StateTeller>(&place, takeover).await,
+            Form::Events => try_takeover::<EventTeller>(&place, takeover).await,
+            Form::Wrapped => try_takeover::<Wrapped<PlainTeller>>(&place, takeover).await,
+            Form::Service => try_takeover::<WrappedService<TellerServices>>(&place, takeover).await,
+        }
+    });
+    side_by_side(runs).await;
+}
+
+async fn try_takeover<T: Teller>(place: &impl Place, takeover: Takeover) -> bool {
+    let trial = Trial::<T>::new(takeover.fault());
+    judged(takeover, trial.take_over(place, takeover.when)).await
 }

@@ -20,7 +20,7 @@ use crate::testing::store_suite::Place;
 use crate::{DurableRef, DurableSystem, MessageId};
 
 /// Payments of each sender.
-const PAYMENTS: u32 = 4;
+pub(super) const PAYMENTS: u32 = 4;
 
 const LEASE: Duration = Duration::from_secs(5);
 
@@ -31,27 +31,29 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 const PAUSE: Duration = Duration::from_millis(30);
 
 /// How often a sender that was told nothing good tries again.
-const RETRY_PAUSE: Duration = Duration::from_millis(2);
+pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(2);
 
 /// One run with one fault, of a teller in one form.
 #[derive(Debug)]
 pub(super) struct Trial<T> {
     /// Each is of one process after the other.
-    faults: Vec<Fault>,
+    pub(super) faults: Vec<Fault>,
     /// Whether the last of them struck.
     has_struck: AtomicBool,
-    sink: Sink,
+    pub(super) sink: Sink,
     /// What each sender has left to do: the first one's payments are calls, the second one's go to the inbox.
-    senders: [Mutex<Sender>; 2],
+    pub(super) senders: [Mutex<Sender>; 2],
+    /// Of each process.
+    pub(super) lease: Duration,
     teller: PhantomData<fn() -> T>,
 }
 
 #[derive(Debug, Default)]
-struct Sender {
-    next: u32,
+pub(super) struct Sender {
+    pub(super) next: u32,
     /// The id of the payment in hand.
-    id: Option<MessageId>,
-    acknowledged: Vec<Acknowledged>,
+    pub(super) id: Option<MessageId>,
+    pub(super) acknowledged: Vec<Acknowledged>,
 }
 
 /// A payment that its sender knows to be applied, or to be so once.
@@ -69,7 +71,12 @@ impl<T: Teller> Trial<T> {
     /// recovery comes to that point.
     pub(super) fn new(fault: Fault) -> Self {
         // The second commit is of the first payment: its sender asks again.
-        let crash = Fault { operation: Operation::CommitTurn, visit: 2, mode: FaultMode::CrashAfter };
+        let mode = match fault.operation {
+            // Letters are still there, and are handled with care.
+            Operation::BeginAttempt => FaultMode::CrashBefore,
+            _ => FaultMode::CrashAfter,
+        };
+        let crash = Fault { operation: Operation::CommitTurn, visit: 2, mode };
         let faults = match fault.operation {
             Operation::Load | Operation::Entries | Operation::BeginAttempt | Operation::Reply => {
                 vec![crash, fault]
@@ -81,6 +88,7 @@ impl<T: Teller> Trial<T> {
             has_struck: AtomicBool::new(false),
             sink: Sink::default(),
             senders: Default::default(),
+            lease: LEASE,
             teller: PhantomData,
         }
     }
@@ -98,20 +106,29 @@ impl<T: Teller> Trial<T> {
             let plan = fault.filter(|fault| fault.operation != HANDLER);
             let store = FaultStore::new(place.open().await, plan);
             let has_crashed = self.process(store, fault).await?;
-            place.pass(LEASE * 2).await;
+            place.pass(self.lease * 2).await;
             if !has_crashed {
                 break;
             }
         }
-        // Once more from what is stored alone.
+        self.judge(place).await?;
+        Ok(self.has_struck.load(Ordering::Relaxed))
+    }
+
+    /// Looks once more, at what is stored alone.
+    pub(super) async fn judge(&self, place: &impl Place) -> Result<(), String> {
         let store = FaultStore::new(place.open().await, None);
         let system = self.start(&store, None).await?;
         let judged = judge::judge::<T>(&system, &self.acknowledged(), &self.sink).await;
         system.shutdown(LEASE).await.map_err(|error| format!("shutdown: {error}"))?;
-        judged.map(|()| self.has_struck.load(Ordering::Relaxed))
+        judged
     }
 
-    async fn start(&self, store: &FaultStore, fault: Option<Fault>) -> Result<DurableSystem, String> {
+    pub(super) async fn start(
+        &self,
+        store: &FaultStore,
+        fault: Option<Fault>,
+    ) -> Result<DurableSystem, String> {
         let in_handler = fault.filter(|fault| fault.operation == HANDLER);
         let trap = in_handler.map(|fault| Arc::new(Trap::new(store.clone(), fault.visit)));
         loop {
@@ -119,7 +136,7 @@ impl<T: Teller> Trial<T> {
             let started = T::register(DurableSystem::builder(&ActorSystem::new(), store), trap.clone())
                 .register_event_sourced(Vault)
                 .outlet("sink", self.sink.clone())
-                .lease(LEASE)
+                .lease(self.lease)
                 .look_interval(LOOK_INTERVAL)
                 .start()
                 .await;
@@ -133,7 +150,7 @@ impl<T: Teller> Trial<T> {
     }
 
     /// A process's life. Whether it crashed.
-    async fn process(&self, store: FaultStore, fault: Option<Fault>) -> Result<bool, String> {
+    pub(super) async fn process(&self, store: FaultStore, fault: Option<Fault>) -> Result<bool, String> {
         let resumed = async {
             store.paused().await;
             // sleep: the pause that is to be survived
@@ -175,7 +192,7 @@ impl<T: Teller> Trial<T> {
     }
 
     /// One sender pays until each payment is acknowledged, each with one id however often it is asked for.
-    async fn send(&self, system: &DurableSystem, which: usize) {
+    pub(super) async fn send(&self, system: &DurableSystem, which: usize) {
         let teller: DurableRef<T> = system.actor("teller").expect("a good id");
         loop {
             let (id, number) = {
@@ -192,9 +209,7 @@ impl<T: Teller> Trial<T> {
                 _ => teller.send_with(id, Headers::new(), &command).await.map(|_| None),
             };
             if let Ok(reply) = reply {
-                let mut state = self.sender(which);
-                state.acknowledged.push(Acknowledged { id, sender, number, reply });
-                (state.next, state.id) = (number + 1, None);
+                self.acknowledge(which, reply);
             } else {
                 // sleep: a client that tries again
                 tokio::time::sleep(RETRY_PAUSE).await;
@@ -202,16 +217,25 @@ impl<T: Teller> Trial<T> {
         }
     }
 
-    fn sender(&self, which: usize) -> MutexGuard<'_, Sender> {
+    /// A sender's payment in hand is acknowledged.
+    pub(super) fn acknowledge(&self, which: usize, reply: Option<Result<Answer, String>>) {
+        let mut state = self.sender(which);
+        let sender = u32::try_from(which).expect("there are two");
+        let (id, number) = (state.id.take().expect("one is in hand"), state.next);
+        state.acknowledged.push(Acknowledged { id, sender, number, reply });
+        state.next = number + 1;
+    }
+
+    pub(super) fn sender(&self, which: usize) -> MutexGuard<'_, Sender> {
         self.senders[which].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn acknowledged(&self) -> Vec<Acknowledged> {
+    pub(super) fn acknowledged(&self) -> Vec<Acknowledged> {
         (0..2).flat_map(|which| self.sender(which).acknowledged.clone()).collect()
     }
 
     /// Waits until nothing is under way.
-    async fn settle(&self, system: &DurableSystem) {
+    pub(super) async fn settle(&self, system: &DurableSystem) {
         while !judge::is_quiet::<T>(system, &self.sink, 2 * PAYMENTS).await {
             // sleep: there is no event that says so
             tokio::time::sleep(RETRY_PAUSE).await;
