@@ -22,6 +22,8 @@ struct Shared {
     released: Condvar,
     /// Whether a sync is held.
     syncing: watch::Sender<bool>,
+    /// Whether a step has failed.
+    failed: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -108,6 +110,11 @@ impl FaultyDisk {
         let _ = self.shared.syncing.subscribe().wait_for(|is_syncing| *is_syncing).await;
     }
 
+    /// Waits until a step has failed.
+    pub async fn failed(&self) {
+        let _ = self.shared.failed.subscribe().wait_for(|has_failed| *has_failed).await;
+    }
+
     /// Lets syncs go on.
     pub fn release_syncs(&self) {
         self.state().is_held = false;
@@ -165,17 +172,19 @@ impl FaultyDisk {
         let step = state.steps;
         state.steps += 1;
         let fault = state.fault.filter(|(at, _)| step >= *at).map(|(at, fault)| (step == at, fault));
-        match fault {
-            Some((_, DiskFault::Gone)) => Err(io::Error::other("the power is cut")),
-            Some((_, DiskFault::NoSpace)) if !is_sync => Err(io::ErrorKind::StorageFull.into()),
-            Some((_, DiskFault::ReadOnly)) if !is_sync => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
-            Some((_, DiskFault::SyncFails)) if is_sync => Err(io::Error::other("the sync has failed")),
+        let error: io::Error = match fault {
+            Some((_, DiskFault::Gone)) => io::Error::other("the power is cut"),
+            Some((_, DiskFault::NoSpace)) if !is_sync => io::ErrorKind::StorageFull.into(),
+            Some((_, DiskFault::ReadOnly)) if !is_sync => io::ErrorKind::ReadOnlyFilesystem.into(),
+            Some((_, DiskFault::SyncFails)) if is_sync => io::Error::other("the sync has failed"),
             Some((true, DiskFault::Panics)) => {
                 drop(state);
                 panic!("the disk panics");
             }
-            _ => Ok(state),
-        }
+            _ => return Ok(state),
+        };
+        self.shared.failed.send_replace(true);
+        Err(error)
     }
 }
 

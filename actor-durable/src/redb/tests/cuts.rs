@@ -1,5 +1,7 @@
 //! Disks that fail: after the file is opened again everything acknowledged is there, and nothing half.
 
+use tokio::sync::oneshot;
+
 use super::script::{Script, lease, open, options, state};
 use super::suite::BEGAN;
 use super::verifying::faults;
@@ -8,7 +10,7 @@ use crate::id::{MessageId, Sequence};
 use crate::limits::REOPEN_PAUSE;
 use crate::redb::RedbStore;
 use crate::redb::faulty::{DiskFault, FaultyDisk, Random};
-use crate::store::{Refusal, Store, StoreError};
+use crate::store::{Head, Refusal, Store, StoreError};
 use crate::testing::WallClock;
 
 const SEEDS: std::ops::Range<u64> = 0..3;
@@ -183,20 +185,58 @@ async fn a_store_whose_disk_was_full_goes_on_when_there_is_space() {
     assert!(went_on > 5, "{went_on}");
 }
 
+/// A store with a journal that is larger than what it keeps in memory, and the journal's actor.
+async fn with_long_journal(disk: &FaultyDisk, clock: &WallClock) -> (RedbStore, Head) {
+    let store = options().executor(clock.store_executor()).open_on(disk.clone()).await.expect("it opens");
+    let mut head = acquire(&store, "a").await.expect("it is free");
+    for number in 0..EVENTS as u128 {
+        let commit = turn(&head, MessageId::new(BEGAN, number), &"x".repeat(100_000));
+        head.sequence = commit.last();
+        store.commit_turn(commit).await.expect("it commits");
+    }
+    (store, head)
+}
+
+const EVENTS: usize = 30;
+
+#[tokio::test]
+async fn whoever_reads_while_the_disk_gets_full_is_told_and_does_not_close_the_store() {
+    let (disk, clock) = (FaultyDisk::new(), WallClock::at(BEGAN));
+    let (store, head) = with_long_journal(&disk, &clock).await;
+    let (began, has_begun) = oneshot::channel();
+    let (go, goes) = std::sync::mpsc::channel();
+    let (shared, id) = (store.shared.clone(), head.target.id.clone());
+    let reading = tokio::task::spawn_blocking(move || {
+        shared.read(|tables| {
+            began.send(()).expect("somebody waits");
+            goes.recv().expect("somebody says so");
+            tables.actor(&id).entries(Sequence::ZERO, EVENTS)
+        })
+    });
+    has_begun.await.expect("it begins");
+    disk.fail_at(disk.steps(), DiskFault::NoSpace);
+    let release = store.release(&head.target.id, head.epoch);
+    let meanwhile = async {
+        disk.failed().await;
+        go.send(()).expect("it waits");
+        reading.await.expect("it does not panic")
+    };
+    let (released, read) = tokio::join!(release, meanwhile);
+    let (full, read) = (released.expect_err("it is full"), read.expect_err("the file has failed"));
+    assert!(matches!(full, StoreError::NotApplied(Refusal::NoSpace(_))), "{full:?}");
+    assert!(matches!(read, StoreError::NotApplied(Refusal::Unavailable(_))), "{read:?}");
+    disk.mend();
+    clock.pass(REOPEN_PAUSE);
+    let entries = store.entries(&head.target.id, Sequence::ZERO, EVENTS).await.expect("it reads");
+    assert_eq!(entries.len(), EVENTS);
+    store.release(&head.target.id, head.epoch).await.expect("it goes on");
+}
+
 #[tokio::test]
 async fn a_read_that_fails_is_named_and_closes_the_store() {
-    // More than it keeps in memory.
-    const EVENTS: usize = 30;
-    let large = "x".repeat(100_000);
     for is_write in [false, true] {
         let disk = FaultyDisk::new();
-        let store = open(&disk).await;
-        let mut head = acquire(&store, "a").await.expect("it is free");
-        for number in 0..EVENTS as u128 {
-            let commit = turn(&head, MessageId::new(BEGAN, number), &large);
-            head.sequence = commit.last();
-            store.commit_turn(commit).await.expect("it commits");
-        }
+        let (store, head) = with_long_journal(&disk, &WallClock::at(BEGAN)).await;
         disk.fail_at(disk.steps(), DiskFault::ReadFails);
         let id = &head.target.id;
         let error = if is_write {
