@@ -88,8 +88,12 @@ async fn what_is_no_store_is_refused_by_name_and_left_as_it_is() {
     assert!(matches!(error, StoreError::NotApplied(Refusal::Unavailable(_))), "{error:?}");
     let error = RedbStore::open(directory.path()).await.expect_err("it is a directory");
     assert!(matches!(error, StoreError::NotApplied(Refusal::Unavailable(_))), "{error:?}");
-    let error = RedbInspection::open(directory.path().join("nothing")).expect_err("it is not there");
+    let nothing = directory.path().join("nothing");
+    let error = RedbInspection::open(&nothing).expect_err("it is not there");
     assert!(matches!(error, StoreError::NotApplied(Refusal::Unavailable(_))), "{error:?}");
+    let error = RedbStore::options().existing().open(&nothing).await.expect_err("it is not there");
+    assert!(matches!(error, StoreError::NotApplied(Refusal::Unavailable(_))), "{error:?}");
+    assert!(!nothing.exists(), "it was not made");
 }
 
 #[tokio::test]
