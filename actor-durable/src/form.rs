@@ -1,6 +1,7 @@
 //! How states, commands, events and replies become bytes, and what is wrong with bytes that do not become them again.
 
 use bytes::Bytes;
+use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -54,8 +55,53 @@ pub(crate) fn unknown<T>(what: &'static str, found: u32, known: u32) -> Result<T
 }
 
 pub(crate) fn encode<T: Serialize>(what: &'static str, value: &T) -> Result<Bytes, BadForm> {
-    let bytes = postcard::to_stdvec(value);
-    bytes.map(Bytes::from).map_err(|error| BadForm::Unencodable { what, why: error.to_string() })
+    let bytes = postcard::serialize_with_flavor(value, Short::default());
+    bytes.map_err(|error| BadForm::Unencodable { what, why: error.to_string() })
+}
+
+/// Where a value is written to: most are short, and then memory is asked for once, when it is known how much.
+struct Short {
+    start: [u8; SHORT_BYTES],
+    filled: usize,
+    /// All of it, once it is longer.
+    rest: Vec<u8>,
+}
+
+const SHORT_BYTES: usize = 128;
+
+impl Default for Short {
+    fn default() -> Self {
+        Self { start: [0; SHORT_BYTES], filled: 0, rest: Vec::new() }
+    }
+}
+
+impl Flavor for Short {
+    type Output = Bytes;
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.try_extend(&[byte])
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        if self.rest.is_empty() {
+            if let Some(room) = self.start.get_mut(self.filled..self.filled + bytes.len()) {
+                room.copy_from_slice(bytes);
+                self.filled += bytes.len();
+                return Ok(());
+            }
+            self.rest.reserve(2 * (SHORT_BYTES + bytes.len()));
+            self.rest.extend_from_slice(&self.start[..self.filled]);
+        }
+        self.rest.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<Bytes> {
+        if self.rest.is_empty() {
+            return Ok(Bytes::copy_from_slice(&self.start[..self.filled]));
+        }
+        Ok(self.rest.into())
+    }
 }
 
 pub(crate) fn encode_body<T: Serialize>(
@@ -95,5 +141,17 @@ mod tests {
     fn a_text_is_cut_between_characters() {
         let cut = |max| cut("aäb".to_owned(), max);
         assert_eq!([cut(0), cut(1), cut(2), cut(3), cut(4), cut(9)], ["", "a", "a", "aä", "aäb", "aäb"]);
+    }
+
+    /// In pieces of all lengths, so that one of them crosses the end of what is short.
+    #[test]
+    fn values_of_all_lengths_are_written_as_postcard_writes_them() {
+        for length in 0..3 * SHORT_BYTES {
+            for piece in [1, 2, 7, SHORT_BYTES, 300] {
+                let value: Vec<String> = vec!["x".repeat(piece); length / piece];
+                let plain = postcard::to_stdvec(&value).expect("texts have a form");
+                assert_eq!(encode("texts", &value).expect("texts have a form"), plain);
+            }
+        }
     }
 }

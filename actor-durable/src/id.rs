@@ -183,7 +183,8 @@ impl fmt::Debug for WallTime {
 /// Names one message to one actor, so that it is handled once however often it is sent.
 ///
 /// The sender chooses it, and sends the same again if it does not know what became of the first. The upper 48 bits are the
-/// time when it was made, in milliseconds; the lower 80 are random, or a hash of what the sender calls the message. The time
+/// time when it was made, in milliseconds; the lower 80 are random, or follow the last one that a process made in the same
+/// millisecond, or are a hash of what the sender calls the message. The time
 /// is what lets an actor forget: of the messages it has handled it remembers the last so many, and refuses those that were
 /// made before the youngest it has forgotten, as it cannot know whether it has handled them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -197,6 +198,11 @@ impl MessageId {
     /// An id made now, of random bits.
     pub const fn new(now: WallTime, random: u128) -> Self {
         Self((now.as_millis() as u128) << Self::LOW_BITS | random & Self::LOW)
+    }
+
+    /// The next greater one.
+    pub(crate) const fn successor(self) -> Self {
+        Self(self.0.wrapping_add(1))
     }
 
     /// The id of what a sender calls `key`. The same time and key give the same id, in every process and release, so a

@@ -9,12 +9,11 @@
 //!
 //! One commit is in flight at a time, as each says where the one before ended.
 
-use std::collections::{BTreeSet, VecDeque};
-
 use bytes::Bytes;
 
 use crate::id::{Epoch, MessageId, Sequence, Target, WallTime};
 use crate::limits::{COMMIT_BYTES_MAX, STAGED_BYTES_MAX, STAGED_ROWS_MAX, STAGED_TURNS_MAX, TURN_ROWS_MAX};
+use crate::remembered::Remembered;
 use crate::store::{
     Body, Cause, ChildChange, DeadLetter, Entry, Handled, Head, OutboxPosition, Outgoing, Recovery, Refusal,
     ReminderChange, Snapshot, Source, StoreError, TurnCommit, admit,
@@ -27,9 +26,8 @@ pub(crate) struct Ledger {
     head: Head,
     /// The last entry's, staged ones among them.
     last_at: WallTime,
-    /// As they were handled, the longest ago first; those that are not stored yet come last.
-    remembered: VecDeque<MessageId>,
-    known: BTreeSet<MessageId>,
+    /// Those that are not stored yet come last.
+    remembered: Remembered,
     remembered_max: usize,
     kept: u64,
     staged: TurnCommit,
@@ -64,7 +62,7 @@ pub(crate) struct Outcome {
     pub(crate) events: Vec<Body>,
     pub(crate) state: Option<Body>,
     pub(crate) asked: Asked,
-    pub(crate) dead: Option<DeadLetter>,
+    pub(crate) dead: Option<Box<DeadLetter>>,
 }
 
 impl Outcome {
@@ -93,7 +91,6 @@ impl Ledger {
         Self {
             last_at: WallTime::ZERO,
             remembered: recovery.handled.iter().copied().collect(),
-            known: recovery.handled.iter().copied().collect(),
             remembered_max: remembered_max.max(1),
             kept: kept.max(1),
             head,
@@ -134,12 +131,11 @@ impl Ledger {
 
     /// What is known of a message that came from a caller.
     pub(crate) fn judge(&self, id: MessageId, now: WallTime) -> Judgement {
-        if !self.known.contains(&id) {
+        if !self.remembered.contains(id) {
             let horizon = self.head.horizon.max(self.staged.horizon);
             return admit(horizon, id, self.time(now)).map_or_else(Judgement::Refused, |()| Judgement::New);
         }
-        let unsettled = self.remembered.iter().rev().take(self.unsettled);
-        if unsettled.into_iter().any(|other| *other == id) {
+        if self.remembered.is_among_last(id, self.unsettled) {
             Judgement::Unsettled
         } else {
             Judgement::Remembered
@@ -148,13 +144,12 @@ impl Ledger {
 
     /// Whether a message is remembered, stored or not.
     pub(crate) fn knows(&self, id: MessageId) -> bool {
-        self.known.contains(&id)
+        self.remembered.contains(id)
     }
 
     /// A message that was given up is as new again.
     pub(crate) fn revive(&mut self, id: MessageId) {
-        self.known.remove(&id);
-        self.remembered.retain(|other| *other != id);
+        self.remembered.remove(id);
     }
 
     /// Whether so much of the journal may go now that it is worth it, if the state is stored with the next turn.
@@ -201,17 +196,19 @@ impl Ledger {
         }
         self.last_at = turn.entries[0].at;
         for handled in &turn.handled {
-            self.remembered.push_back(handled.message);
-            self.known.insert(handled.message);
+            self.remembered.push(handled.message);
             self.unsettled += 1;
         }
         for dead in &turn.dead {
-            self.remembered.push_back(dead.letter.message.id);
-            self.known.insert(dead.letter.message.id);
+            self.remembered.push(dead.letter.message.id);
             self.unsettled += 1;
         }
         self.staged_bytes += bytes;
-        append(&mut self.staged, turn);
+        if self.is_staged() {
+            append(&mut self.staged, turn);
+        } else {
+            self.staged = turn;
+        }
         self.forget();
         Ok(())
     }
@@ -223,7 +220,7 @@ impl Ledger {
         let outbox: Vec<_> =
             asked.sends.into_iter().zip(0..).map(|(draft, index)| self.outgoing(draft, at, index)).collect();
         let sent = outbox.iter().map(|outgoing| outgoing.id).collect();
-        turn.entries.push(Entry { sequence, at, cause, has_changed, events, sent });
+        turn.entries = vec![Entry { sequence, at, cause, has_changed, events, sent }];
         if asked.ends {
             let (sequence, cause) = (sequence.next(), Cause::Stopped);
             let (events, sent) = (Vec::new(), Vec::new());
@@ -231,7 +228,7 @@ impl Ledger {
         }
         turn.state = state.map(|body| Snapshot { sequence: turn.last(), body });
         if let (Cause::Message(message), Some(was)) = (cause, source) {
-            turn.handled.push(Handled { message, was, reply });
+            turn.handled = vec![Handled { message, was, reply }];
         }
         if let Cause::Duplicate(message) = cause {
             turn.dropped.push(message);
@@ -239,7 +236,7 @@ impl Ledger {
         turn.outbox = outbox;
         turn.reminders = asked.reminders;
         turn.children = asked.children;
-        turn.dead.extend(dead);
+        turn.dead.extend(dead.map(|dead| *dead));
         turn.ends = asked.ends;
         turn
     }
@@ -270,8 +267,7 @@ impl Ledger {
         while self.remembered.len() > self.remembered_max.max(self.unsettled)
             && self.staged.forget.len() < STAGED_ROWS_MAX
         {
-            let Some(id) = self.remembered.pop_front() else { return };
-            self.known.remove(&id);
+            let Some(id) = self.remembered.pop() else { return };
             self.staged.forget.push(id);
             self.staged.horizon = self.staged.horizon.max(id.made());
         }
@@ -371,5 +367,10 @@ fn bytes_of(turn: &TurnCommit) -> usize {
         ChildChange::Add(child) => child.body.bytes.len(),
         ChildChange::Remove(_) => 0,
     });
-    events.chain(replies).chain(sent).chain(reminders).chain(children).sum()
+    // One by one: most of them are empty.
+    events.sum::<usize>()
+        + replies.sum::<usize>()
+        + sent.sum::<usize>()
+        + reminders.sum::<usize>()
+        + children.sum::<usize>()
 }

@@ -67,6 +67,7 @@ mod outbox;
 mod question;
 mod recover;
 mod redb;
+mod remembered;
 mod remind;
 pub mod store;
 pub mod supervise;
@@ -85,7 +86,10 @@ pub use id::{
 };
 pub use memory::MemoryStore;
 pub use question::Answer;
-pub use system::{DurableAsk, DurableBuilder, DurableCall, DurableRef, DurableSystem, EffectRefused, Outlet};
+pub use system::{
+    AskFuture, CallFuture, DurableAsk, DurableBuilder, DurableCall, DurableRef, DurableSystem, EffectRefused,
+    Outlet,
+};
 pub use turn::{BadRequest, Turn};
 pub use wrap::{
     ReplyTo, ServiceCalls, ServiceError, WrapActor, WrapError, WrapService, Wrapped, WrappedService,

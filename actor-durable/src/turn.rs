@@ -116,7 +116,7 @@ impl<'a, A: Durable> Turn<'a, A> {
         }
     }
 
-    /// The id of the message that is handled; none in `on_start`.
+    /// The id of the message that is handled; none in `on_start`, and none of a volatile actor's unless its caller chose one.
     pub fn message_id(&self) -> Option<MessageId> {
         self.about.id
     }

@@ -56,7 +56,7 @@ struct StepResult {
 fn steps(scope: Scope) -> &'static [Step] {
     match scope {
         Scope::Everything => STEPS,
-        Scope::AllButTests => &STEPS[..STEPS.len() - 5],
+        Scope::AllButTests => &STEPS[..STEPS.len() - 6],
     }
 }
 
@@ -99,6 +99,10 @@ fn remote() -> Outcome {
     bench::test_remote()
 }
 
+fn durable() -> Outcome {
+    bench::test_durable()
+}
+
 /// Quick ones first; those that run something last, because [`Scope::AllButTests`] cuts
 /// them off.
 const STEPS: &[Step] = &[
@@ -124,6 +128,11 @@ const STEPS: &[Step] = &[
         alone: "cargo test --manifest-path integration-tests/peers-remote/Cargo.toml",
         action: remote,
     },
+    Step {
+        name: "durable",
+        alone: "cargo test --manifest-path integration-tests/peers-durable/Cargo.toml",
+        action: durable,
+    },
     // After the benchmarks' tests, which build most of what it needs.
     Step { name: "features", alone: "cargo xtask features", action: features::run },
     Step { name: "models", alone: "cargo xtask models", action: models },
@@ -139,7 +148,7 @@ mod tests {
         let names = |scope| steps(scope).iter().map(|step| step.name).collect::<Vec<_>>();
         assert_eq!(
             names(Scope::Everything),
-            ["fmt", "tidy", "clippy", "docs", "peers", "remote", "features", "models", "test"]
+            ["fmt", "tidy", "clippy", "docs", "peers", "remote", "durable", "features", "models", "test"]
         );
         assert_eq!(names(Scope::AllButTests), ["fmt", "tidy", "clippy", "docs"]);
     }

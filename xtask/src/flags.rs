@@ -394,6 +394,7 @@ const ENTRIES: &[Entry] = &[
             "core: [--rows a,b] [--systems a,b] [--workers 1,2] [--rounds N] [--markdown], or",
             "--smoke to see that every row still works; integration-tests/peers/README.md.",
             "remote: those, and [--transports tcp,iroh,quic]; integration-tests/peers-remote/README.md.",
+            "durable: as core, with the bounds it is held to; integration-tests/peers-durable/README.md.",
         ],
     },
     Entry {

@@ -18,7 +18,7 @@ use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use self::cell::CellRoute;
@@ -35,7 +35,7 @@ use crate::key::KeyedAsk;
 use crate::lifecycle::Flag;
 use crate::mailbox::{Inbox, Mailbox, Owner, Sending};
 use crate::observe::{DeadReason, Observation};
-use crate::reply::{Bound, Destination, ReplyPort};
+use crate::reply::{Bound, Destination, ReplyFuture, ReplyPort};
 use crate::time::Instant;
 use crate::trace::{InHand, Tag};
 
@@ -358,6 +358,28 @@ impl<M: Send + 'static> ActorRef<M> {
                 Err(_) => Err(CallFailure::TimedOut(timeout).into()),
             }
         }
+    }
+
+    /// [`cast`](Self::cast) of a message with a reply port in it, and what awaits the answer: for futures that are written
+    /// by hand, in a poll of theirs. They poll it before that poll ends.
+    ///
+    /// # Errors
+    ///
+    /// As [`cast`](Self::cast).
+    ///
+    /// # Panics
+    ///
+    /// As [`call`](Self::call).
+    #[inline(always)]
+    pub fn cast_call<T: Send + 'static>(
+        &self,
+        cx: &mut Context<'_>,
+        message: impl FnOnce(ReplyPort<T>) -> M,
+    ) -> Result<ReplyFuture<T>, SendError<M>> {
+        self.refuse_self_call();
+        let (port, reply) = ReplyPort::awaited(self.bound(), None, cx.waker());
+        self.cast(message(port))?;
+        Ok(reply)
     }
 
     /// Puts the message in, or begins to wait for room.

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use actor_core::{ActorCell, ActorError, ReplyPort};
+use actor_core::{ActorCell, ActorError};
 
 use super::courier::{Courier, Sender};
-use super::{Answer, not_applied};
+use super::{Answer, Port, not_applied};
 use crate::actor::Durable;
 use crate::error::{AskError, Doubt, NotApplied};
 use crate::id::MessageId;
@@ -34,7 +34,7 @@ pub(super) struct Keeper<A: Durable> {
 
 struct Held<A: Durable> {
     id: MessageId,
-    port: ReplyPort<Answer<A>>,
+    port: Port<A>,
     answer: Answer<A>,
 }
 
@@ -55,7 +55,7 @@ impl<A: Durable> Keeper<A> {
     }
 
     /// An answer leaves once what is staged is stored.
-    pub(super) fn hold(&mut self, id: MessageId, port: ReplyPort<Answer<A>>, answer: Answer<A>) {
+    pub(super) fn hold(&mut self, id: MessageId, port: Port<A>, answer: Answer<A>) {
         self.held.push(Held { id, port, answer });
     }
 
@@ -89,7 +89,7 @@ impl<A: Durable> Keeper<A> {
         let held = std::mem::take(&mut self.held);
         if let Err(error) = self.shared.store().commit_turn(commit).await {
             for Held { id, port, .. } in held {
-                drop(port.send(Err(fate(id, &error))));
+                port.tell(Err(fate(id, &error)));
             }
             return Err(error);
         }
@@ -117,8 +117,7 @@ impl<A: Durable> Keeper<A> {
 
     fn release_answers(&mut self, mut held: Vec<Held<A>>) {
         for Held { port, answer, .. } in held.drain(..) {
-            // Who does not wait any more does not miss it.
-            drop(port.send(answer));
+            port.tell(answer);
         }
         // Its memory serves again.
         if self.held.is_empty() {
@@ -155,9 +154,14 @@ impl<A: Durable> Keeper<A> {
         self.courier.as_ref().is_some_and(Courier::is_sending)
     }
 
-    /// Waits until there is room for what a turn may send.
+    /// Whether there is room for what a turn may send.
+    pub(super) fn has_room(&self) -> bool {
+        self.courier.as_ref().is_none_or(Courier::has_room)
+    }
+
+    /// Waits until there is.
     pub(super) async fn wait_for_outbox(&mut self) -> Result<(), ActorError> {
-        if self.courier.as_ref().is_none_or(Courier::has_room) {
+        if self.has_room() {
             return Ok(());
         }
         self.settle().await?;

@@ -108,7 +108,7 @@ impl<M: Model> Activation<M> {
             if letters.is_empty() {
                 return Ok(());
             }
-            self.last_active = self.shared.executor().now();
+            self.note_active();
             for letter in letters {
                 self.take_letter(letter).await?;
                 if self.is_suspended() {
@@ -176,8 +176,8 @@ impl<M: Model> Activation<M> {
             Ok(command) => command,
             Err(why) => return Ok(Some(why)),
         };
-        let (id, message) = (letter.message.id, Some(&letter.message));
-        let job = Job { command, id, source: Source::Inbox, message };
+        let (id, message, clock) = (letter.message.id, Some(&letter.message), self.shared.wall_time());
+        let job = Job { command, id, source: Source::Inbox, message, clock };
         if let Err(why) = self.execute(job).await? {
             return Ok(Some(why));
         }
@@ -249,7 +249,7 @@ impl<M: Model> Activation<M> {
         let mut outcome = Outcome::nothing(Cause::GaveUp(id), at);
         let reason = cut(reason.to_owned(), REASON_BYTES_MAX);
         outcome.asked.sends.extend(question::answer(&letter.message, Err(reason.clone())));
-        outcome.dead = Some(DeadLetter { letter, at, reason });
+        outcome.dead = Some(Box::new(DeadLetter { letter, at, reason }));
         kept.keeper.ledger.stage(outcome)?;
         kept.mailing.read_to = position;
         self.settle().await

@@ -43,12 +43,49 @@ pub(crate) use self::run::text_of;
 /// The answer to a caller.
 pub(crate) type Answer<A> = Result<<A as Durable>::Reply, AskError<<A as Durable>::Error>>;
 
+/// The answer on its way: what is rare is boxed, so that the others are short.
+pub(crate) enum Told<A: Durable> {
+    Reply(A::Reply),
+    Refused(A::Error),
+    Failed(Box<AskError<A::Error>>),
+}
+
+impl<A: Durable> From<Answer<A>> for Told<A> {
+    fn from(answer: Answer<A>) -> Self {
+        match answer {
+            Ok(reply) => Self::Reply(reply),
+            Err(AskError::Refused(error)) => Self::Refused(error),
+            Err(error) => Self::Failed(Box::new(error)),
+        }
+    }
+}
+
+impl<A: Durable> From<Told<A>> for Answer<A> {
+    fn from(told: Told<A>) -> Self {
+        match told {
+            Told::Reply(reply) => Ok(reply),
+            Told::Refused(error) => Err(AskError::Refused(error)),
+            Told::Failed(error) => Err(*error),
+        }
+    }
+}
+
+/// Where an answer goes. Who does not wait any more does not miss it.
+pub(crate) struct Port<A: Durable>(pub(crate) ReplyPort<Told<A>>);
+
+impl<A: Durable> Port<A> {
+    pub(crate) fn tell(self, told: impl Into<Told<A>>) {
+        drop(self.0.send(told.into()));
+    }
+}
+
 /// What an activation takes. Its users send it by a [`DurableRef`](crate::DurableRef).
 pub(crate) struct Incoming<A: Durable>(pub(crate) Request<A>);
 
 pub(crate) enum Request<A: Durable> {
-    /// A caller's command. If its id was not chosen by the caller, it was made for this and is nowhere else.
-    Ask { id: MessageId, is_chosen: bool, command: A::Command, port: ReplyPort<Answer<A>> },
+    /// A caller's command. If its id was not chosen by the caller, it was made for this and is nowhere else; a volatile actor's then
+    /// has none.
+    Ask { id: Option<MessageId>, is_chosen: bool, command: A::Command, port: Port<A> },
     /// A timer's command, and the life of the actor that it belongs to.
     Timer { body: Body, life: u64 },
     /// The actor wants a turn of its own, and to know that it was.
@@ -88,6 +125,8 @@ pub(crate) struct Activation<M: Model> {
     written: Body,
     /// None if it is volatile.
     kept: Option<Box<Kept<M>>>,
+    /// What the turn in hand asks for, if it is volatile: made once, as almost no turn of one does.
+    asked: Asked,
     last_active: Instant,
     /// Dropped last: then there is no activation any more.
     place: Place,
@@ -266,7 +305,18 @@ impl<M: Model> Activation<M> {
     fn new(model: Arc<M>, myself: ActorRef<Incoming<M::Actor>>, place: Place, state: State<M>) -> Self {
         let (shared, target) = (place.shared.clone(), place.target.clone());
         let (written, last_active) = (Body::default(), shared.executor().now());
-        Self { myself, model, shared, target, state, written, kept: None, last_active, place }
+        Self {
+            myself,
+            model,
+            shared,
+            target,
+            state,
+            written,
+            kept: None,
+            asked: Asked::default(),
+            last_active,
+            place,
+        }
     }
 
     /// The first turn of a volatile actor.
@@ -316,10 +366,23 @@ impl<M: Model> Activation<M> {
         Ok(())
     }
 
-    async fn handle(&mut self, request: Request<M::Actor>) -> Result<(), ActorError> {
-        if M::Actor::DURABILITY == Durability::Volatile {
-            return self.handle_volatile(request).await;
+    /// Not an `async fn`, which would keep what it is asked twice.
+    fn handle(&mut self, request: Request<M::Actor>) -> impl Future<Output = Result<(), ActorError>> + Send {
+        async move {
+            match request {
+                Request::Ask { id, command, port, .. } if M::Actor::DURABILITY == Durability::Volatile => {
+                    self.ask_volatile(id, command, port).await;
+                    Ok(())
+                }
+                request if M::Actor::DURABILITY == Durability::Volatile => {
+                    self.handle_volatile(request).await
+                }
+                request => self.handle_kept(request).await,
+            }
         }
+    }
+
+    async fn handle_kept(&mut self, request: Request<M::Actor>) -> Result<(), ActorError> {
         if self.is_suspended() && !self.is_over() {
             self.take_orders().await?;
         }
@@ -477,6 +540,13 @@ impl<M: Model> Activation<M> {
         }
     }
 
+    /// It has something to do. Nobody asks when, unless it is watched.
+    fn note_active(&mut self) {
+        if M::Actor::IDLE_MAX.is_some() {
+            self.last_active = self.shared.executor().now();
+        }
+    }
+
     fn watch_idleness(&self) {
         if let Some(idle) = M::Actor::IDLE_MAX {
             self.myself.send_after(idle, Incoming(Request::Idle));
@@ -506,9 +576,8 @@ fn hook_failed(hook: &'static str, error: &ActorError) -> ActivationError {
 }
 
 /// A caller's command was certainly not applied.
-pub(crate) fn not_applied<A: Durable>(port: ReplyPort<Answer<A>>, why: impl Into<NotApplied>) {
-    // Who does not wait any more does not miss it.
-    drop(port.send(Err(AskError::NotApplied(why.into()))));
+pub(crate) fn not_applied<A: Durable>(port: Port<A>, why: impl Into<NotApplied>) {
+    port.tell(Err(AskError::NotApplied(why.into())));
 }
 
 impl<A: Durable> std::fmt::Debug for Incoming<A> {

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::task::Poll;
 
-use actor_core::{ActorError, ReplyPort};
+use actor_core::ActorError;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{Either, poll_fn, select};
@@ -13,11 +13,11 @@ use futures_util::future::{Either, poll_fn, select};
 use super::keeper::Keeper;
 use super::own::Bell;
 use super::supervised::hand_over;
-use super::{Activation, Answer, Request, not_applied};
+use super::{Activation, Answer, Port, Request, Told, not_applied};
 use crate::actor::{Durability, Durable};
 use crate::error::{AskError, Doubt, NotApplied};
 use crate::form::{BadForm, encode, encode_body};
-use crate::id::{MessageId, Position};
+use crate::id::{MessageId, Position, WallTime};
 use crate::ledger::{Judgement, Outcome};
 use crate::model::{Command, Keeps, Model, NotRun, State, read_command, read_state};
 use crate::question;
@@ -39,6 +39,8 @@ pub(super) struct Job<'a, A: Durable> {
     pub(super) source: Source,
     /// If it lay in the inbox.
     pub(super) message: Option<&'a Message>,
+    /// What the clock says.
+    pub(super) clock: WallTime,
 }
 
 /// A state as it is stored.
@@ -55,14 +57,16 @@ impl<M: Model> Activation<M> {
     /// A caller's command.
     pub(super) async fn ask(
         &mut self,
-        id: MessageId,
+        id: Option<MessageId>,
         is_chosen: bool,
         command: Command<M>,
-        port: ReplyPort<Answer<M::Actor>>,
+        port: Port<M::Actor>,
     ) -> Result<(), ActorError> {
-        self.last_active = self.shared.executor().now();
+        self.note_active();
+        let id = id.unwrap_or_else(|| self.shared.new_message_id());
+        let mut clock = self.shared.wall_time();
         let Some(kept) = &mut self.kept else { return Ok(()) };
-        match kept.keeper.ledger.judge(id, self.shared.wall_time()) {
+        match kept.keeper.ledger.judge(id, clock) {
             Judgement::New => {}
             // However old it is, it cannot be one that was forgotten.
             Judgement::Refused(Refusal::TooOld { .. }) if !is_chosen => {}
@@ -72,7 +76,7 @@ impl<M: Model> Activation<M> {
                 return self.answer_again(id, port).await;
             }
             Judgement::Refused(refusal @ Refusal::TooOld { .. }) => {
-                drop(port.send(Err(AskError::Unknown { id, why: Doubt::Forgotten(refusal) })));
+                port.tell(Err(AskError::Unknown { id, why: Doubt::Forgotten(refusal) }));
                 return Ok(());
             }
             Judgement::Refused(refusal) => {
@@ -84,8 +88,11 @@ impl<M: Model> Activation<M> {
             not_applied::<M::Actor>(port, NotApplied::Store(Refusal::Ended.into()));
             return Ok(());
         }
-        kept.keeper.wait_for_outbox().await?;
-        match self.execute(Job { command, id, source: Source::Caller, message: None }).await? {
+        if !kept.keeper.has_room() {
+            kept.keeper.wait_for_outbox().await?;
+            clock = self.shared.wall_time();
+        }
+        match self.execute(Job { command, id, source: Source::Caller, message: None, clock }).await? {
             Ok(result) => self.answer(id, port, result.map_err(AskError::Refused)),
             Err(why) => not_applied::<M::Actor>(port, why),
         }
@@ -99,29 +106,26 @@ impl<M: Model> Activation<M> {
         }
         // It was written here.
         let command = read_command::<M::Actor>(body)?;
-        let id = self.shared.new_message_id();
-        if let Err(why) = self.execute(Job { command, id, source: Source::Caller, message: None }).await? {
+        let (id, clock) = (self.shared.new_message_id(), self.shared.wall_time());
+        let job = Job { command, id, source: Source::Caller, message: None, clock };
+        if let Err(why) = self.execute(job).await? {
             tracing::warn!(actor = %self.target, %why, "a timer's command was not applied");
         }
         Ok(())
     }
 
     /// The reply leaves when what it follows from is stored, or at once where that is not promised.
-    fn answer(&mut self, id: MessageId, port: ReplyPort<Answer<M::Actor>>, answer: Answer<M::Actor>) {
+    fn answer(&mut self, id: MessageId, port: Port<M::Actor>, answer: Answer<M::Actor>) {
         let Some(kept) = &mut self.kept else { return };
         if M::Actor::DURABILITY == Durability::WriteThrough && kept.keeper.ledger.is_staged() {
             kept.keeper.hold(id, port, answer);
         } else {
-            drop(port.send(answer));
+            port.tell(answer);
         }
     }
 
     /// The same command came again: its reply is stored.
-    async fn answer_again(
-        &mut self,
-        id: MessageId,
-        port: ReplyPort<Answer<M::Actor>>,
-    ) -> Result<(), ActorError> {
+    async fn answer_again(&mut self, id: MessageId, port: Port<M::Actor>) -> Result<(), ActorError> {
         let reply = self.shared.store().reply(&self.target.id, id).await;
         let answer = match reply {
             Ok(Some(Some(bytes))) => match M::Actor::read_reply(&bytes) {
@@ -135,7 +139,7 @@ impl<M: Model> Activation<M> {
             Ok(None) => Err(AskError::Unknown { id, why: Doubt::Forgotten(Refusal::NoSuchMessage(id)) }),
             Err(error) => Err(AskError::Unknown { id, why: Doubt::Store(error) }),
         };
-        drop(port.send(answer));
+        port.tell(answer);
         Ok(())
     }
 
@@ -145,13 +149,12 @@ impl<M: Model> Activation<M> {
     ///
     /// Only what ends the activation.
     pub(super) async fn execute(&mut self, job: Job<'_, M::Actor>) -> Result<Executed<M::Actor>, ActorError> {
-        let Job { command, id, source, message } = job;
+        let Job { command, id, source, message, clock } = job;
         let is_query = M::Actor::is_query(&command) && source == Source::Caller;
         let mut asked = Asked::default();
-        let Self { model, state, target, kept: Some(kept), shared, .. } = self else {
+        let Self { model, state, target, kept: Some(kept), .. } = self else {
             return Err("a volatile actor has no turns".into());
         };
-        let clock = shared.wall_time();
         let at = kept.keeper.ledger.time(clock);
         let about = About { actor: target, at: Moment::Entered { at, clock }, id: Some(id), message };
         let run = model.run(command, state, Turn::new(&about, &mut asked));
@@ -289,42 +292,41 @@ impl<M: Model> Activation<M> {
         Ok(())
     }
 
-    /// As a plain actor would: no store, no id, no copy.
+    /// As a plain actor would: no store, no copy, and no id unless the caller has chosen one.
+    pub(super) fn ask_volatile(
+        &mut self,
+        id: Option<MessageId>,
+        command: Command<M>,
+        port: Port<M::Actor>,
+    ) -> impl Future<Output = ()> + Send {
+        async move {
+            let Self { model, state, target, shared, asked, .. } = self;
+            let about = About { actor: target, at: Moment::Now(shared.executor()), id, message: None };
+            port.tell(match model.run(command, state, Turn::new(&about, asked)).await {
+                Ok((reply, _)) => Told::Reply(reply),
+                Err(NotRun::Refused(error)) => Told::Refused(error),
+                Err(NotRun::Unwritable(form)) => Err(AskError::NotApplied(form.into())).into(),
+                Err(NotRun::Broken(text)) => Err(AskError::NotApplied(NotApplied::NotTaken(text))).into(),
+            });
+            self.follow_volatile();
+        }
+    }
+
+    /// What else comes to a volatile actor.
     pub(super) async fn handle_volatile(&mut self, request: Request<M::Actor>) -> Result<(), ActorError> {
         match request {
-            Request::Ask { id, command, port, .. } => {
-                let mut asked = Asked::default();
-                let about = About {
-                    actor: &self.target,
-                    at: Moment::Now(self.shared.executor()),
-                    id: Some(id),
-                    message: None,
-                };
-                let ran = self.model.run(command, &mut self.state, Turn::new(&about, &mut asked)).await;
-                let answer = match ran {
-                    Ok((reply, _)) => Ok(reply),
-                    Err(NotRun::Refused(error)) => Err(AskError::Refused(error)),
-                    Err(NotRun::Unwritable(form)) => Err(AskError::NotApplied(form.into())),
-                    Err(NotRun::Broken(text)) => Err(AskError::NotApplied(NotApplied::NotTaken(text))),
-                };
-                drop(port.send(answer));
-                self.follow_volatile(asked);
-            }
             Request::Timer { body, .. } => {
                 let command = read_command::<M::Actor>(&body)?;
-                let mut asked = Asked::default();
-                let about = About {
-                    actor: &self.target,
-                    at: Moment::Now(self.shared.executor()),
-                    id: None,
-                    message: None,
-                };
+                let Self { model, state, target, shared, asked, .. } = self;
+                let at = Moment::Now(shared.executor());
+                let about = About { actor: target, at, id: None, message: None };
                 // Nobody waits for what it says.
-                drop(self.model.run(command, &mut self.state, Turn::new(&about, &mut asked)).await);
-                self.follow_volatile(asked);
+                drop(model.run(command, state, Turn::new(&about, asked)).await);
+                self.follow_volatile();
             }
             Request::Idle => self.end_if_idle(),
-            Request::Own { .. }
+            Request::Ask { .. }
+            | Request::Own { .. }
             | Request::Mail
             | Request::MailAgain
             | Request::Flush
@@ -333,13 +335,12 @@ impl<M: Model> Activation<M> {
         Ok(())
     }
 
-    fn follow_volatile(&mut self, asked: Asked) {
-        if M::Actor::IDLE_MAX.is_some() {
-            self.last_active = self.shared.executor().now();
-        }
-        if asked.is_nothing() && asked.timers.is_empty() && !asked.passivates {
+    fn follow_volatile(&mut self) {
+        self.note_active();
+        if self.asked.is_nothing() && self.asked.timers.is_empty() && !self.asked.passivates {
             return;
         }
+        let asked = std::mem::take(&mut self.asked);
         self.begin_timers(asked.timers);
         if asked.ends || asked.passivates {
             self.passivate();

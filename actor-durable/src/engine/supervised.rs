@@ -110,10 +110,7 @@ impl<M: Model> Activation<M> {
     }
 
     /// The beginning of one that has a supervisor, or is given one by this letter.
-    pub(super) async fn begin_supervised(
-        &mut self,
-        adoption: Option<Letter>,
-    ) -> Result<(), ActivationError> {
+    pub(super) async fn begin_supervised(&mut self, adoption: Option<Letter>) -> Result<(), ActivationError> {
         match adoption {
             Some(letter) => self.obey(&letter, false).await,
             None if self.is_suspended() => Ok(()),

@@ -3,8 +3,12 @@
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use pin_project_lite::pin_project;
+
+use super::asking::CallFuture;
 use super::call::{DurableCall, DurableRef};
 use crate::actor::Durable;
 use crate::error::{AskError, Doubt};
@@ -80,14 +84,6 @@ impl<'a, A: Durable, T, E> DurableAsk<'a, A, T, E> {
         };
         sent.map(|()| id).map_err(|error| narrow::<A, E>(error, refusal))
     }
-
-    async fn ask(self) -> Result<T, AskError<E>> {
-        let Self { call, answer, refusal } = self;
-        match call.ask().await {
-            Ok(reply) => answer(reply).ok_or_else(another::<A, E>),
-            Err(error) => Err(narrow::<A, E>(error, refusal)),
-        }
-    }
 }
 
 /// The error of a command, from that of all of them.
@@ -106,12 +102,42 @@ fn another<A: Durable, E>() -> AskError<E> {
     AskError::BadReply(BadForm::Undecodable { what: "a reply", version: A::COMMAND_VERSION, why })
 }
 
-impl<'a, A: Durable, T: Send + 'a, E: Send + 'a> IntoFuture for DurableAsk<'a, A, T, E> {
+pin_project! {
+    /// What awaiting a [`DurableAsk`] runs.
+    #[must_use = "futures do nothing unless they are awaited"]
+    pub struct AskFuture<'a, A: Durable, T, E> {
+        #[pin]
+        call: CallFuture<'a, A>,
+        answer: fn(A::Reply) -> Option<T>,
+        refusal: fn(A::Error) -> Option<E>,
+    }
+}
+
+impl<A: Durable, T, E> Future for AskFuture<'_, A, T, E> {
     type Output = Result<T, AskError<E>>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        this.call.poll(cx).map(|answered| match answered {
+            Ok(reply) => (this.answer)(reply).ok_or_else(another::<A, E>),
+            Err(error) => Err(narrow::<A, E>(error, *this.refusal)),
+        })
+    }
+}
+
+impl<'a, A: Durable, T, E> IntoFuture for DurableAsk<'a, A, T, E> {
+    type Output = Result<T, AskError<E>>;
+    type IntoFuture = AskFuture<'a, A, T, E>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.ask())
+        let Self { call, answer, refusal } = self;
+        AskFuture { call: call.into_future(), answer, refusal }
+    }
+}
+
+impl<A: Durable, T, E> fmt::Debug for AskFuture<'_, A, T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AskFuture").field(&self.call).finish()
     }
 }
 

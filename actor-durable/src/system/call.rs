@@ -1,40 +1,28 @@
 //! References to durable actors, and calls by them.
 
 use std::fmt;
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::future::IntoFuture;
+use std::sync::Arc;
 use std::time::Duration;
 
-use actor_core::{ActorRef, CallError, Executor};
+use actor_core::{ActorRef, Executor};
 
-use super::active::Active;
+use super::asking::CallFuture;
 use super::shared::Shared;
+use super::whereabouts::{Found, Known, Whereabouts};
 use crate::actor::{Durability, Durable};
-use crate::engine::{Answer, Incoming, Request};
+use crate::engine::Answer;
 use crate::error::{AskError, Doubt, NotApplied};
 use crate::form::encode_body;
 use crate::id::{DurableId, MessageId, Target};
-use crate::limits::{ACTIVATIONS_MAX, NEW_IDS_MAX};
+use crate::limits::NEW_IDS_MAX;
 use crate::store::{Enqueued, Headers, Message, Refusal, StoreError};
 
 /// A durable actor, wherever it is: in memory, or only in the store. Clones are equal.
 pub struct DurableRef<A: Durable> {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     target: Target,
-    /// Where it was last.
-    known: Arc<Mutex<Option<Known<A>>>>,
-}
-
-struct Known<A: Durable> {
-    actor: ActorRef<Incoming<A>>,
-    active: Active,
-}
-
-impl<A: Durable> Clone for Known<A> {
-    fn clone(&self) -> Self {
-        Self { actor: self.actor.clone(), active: self.active.clone() }
-    }
+    known: Arc<Whereabouts<A>>,
 }
 
 impl<A: Durable> DurableRef<A> {
@@ -137,17 +125,22 @@ impl<A: Durable> DurableRef<A> {
         self.shared.executor()
     }
 
-    fn resolve(&self) -> Result<Known<A>, NotApplied> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known.as_ref().filter(|known| known.actor.status().admits()) {
-            return Ok(known.clone());
-        }
-        let active = self.shared.resolve(&self.target)?;
-        let actor = ActorRef::from_cell(active.cell.clone()).map_err(|_| {
-            // Two types of the program have one name.
-            NotApplied::NotRegistered(format!("{} of this kind", self.target.actor_type))
-        })?;
-        Ok(known.insert(Known { actor, active }).clone())
+    /// Where it was last, whether it still is there or not.
+    #[inline]
+    pub(super) fn known(&self) -> Option<Found<'_, A>> {
+        self.known.last()
+    }
+
+    /// Where it is: in an activation that takes commands, which may be a new one.
+    pub(super) fn resolve(&self) -> Result<Arc<Known<A>>, NotApplied> {
+        self.known.get_or_find(|| {
+            let active = self.shared.resolve(&self.target)?;
+            let actor = ActorRef::from_cell(active.cell.clone()).map_err(|_| {
+                // Two types of the program have one name.
+                NotApplied::NotRegistered(format!("{} of this kind", self.target.actor_type))
+            })?;
+            Ok(Known { actor, active })
+        })
     }
 }
 
@@ -178,58 +171,15 @@ impl<A: Durable> DurableCall<'_, A> {
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout: Some(timeout), ..self }
     }
-
-    pub(super) async fn ask(self) -> Answer<A> {
-        let Self { actor: DurableRef { shared, .. }, timeout, .. } = self;
-        let is_chosen = self.id.is_some();
-        let id = self.id.unwrap_or_else(|| shared.new_message_id());
-        let executor = shared.executor().clone();
-        let ask = ask(self.actor, id, is_chosen, self.command);
-        match timeout {
-            None => ask.await,
-            Some(timeout) => match executor.timeout(timeout, ask).await {
-                Ok(answer) => answer,
-                Err(_) => Err(AskError::Unknown { id, why: Doubt::TimedOut(timeout) }),
-            },
-        }
-    }
-}
-
-async fn ask<A: Durable>(
-    actor: &DurableRef<A>,
-    id: MessageId,
-    is_chosen: bool,
-    mut command: A::Command,
-) -> Answer<A> {
-    for _ in 0..ACTIVATIONS_MAX {
-        let known = actor.resolve()?;
-        let ask = |port| Incoming(Request::Ask { id, is_chosen, command, port });
-        let error = match known.actor.call(ask).await {
-            Ok(answer) => return answer,
-            Err(error) => error,
-        };
-        if let Some(failure) = known.active.failure.get() {
-            return Err(NotApplied::NotActivated(failure).into());
-        }
-        // It ended before the command's turn came: another activation may be there.
-        command = match error {
-            CallError::NotSent(unsent) => match unsent.into_message().0 {
-                Request::Ask { command, .. } => command,
-                _ => return Err(NotApplied::Ended.into()),
-            },
-            CallError::Failed(failure) if failure.never_ran() => return Err(NotApplied::Ended.into()),
-            CallError::Failed(_) => return Err(AskError::Unknown { id, why: Doubt::Ended }),
-        };
-    }
-    Err(NotApplied::Ended.into())
 }
 
 impl<'a, A: Durable> IntoFuture for DurableCall<'a, A> {
     type Output = Answer<A>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+    type IntoFuture = CallFuture<'a, A>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.ask())
+    fn into_future(self) -> CallFuture<'a, A> {
+        let Self { actor, command, id, timeout } = self;
+        CallFuture::new(actor, command, id, timeout)
     }
 }
 

@@ -10,10 +10,13 @@
 
 mod active;
 mod ask;
+mod asking;
 mod builder;
 mod call;
+mod mint;
 mod services;
 mod shared;
+mod whereabouts;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,7 +25,8 @@ use std::time::Duration;
 use actor_core::{ActorSystem, Executor};
 
 pub(crate) use self::active::{Fate, Place, Seat};
-pub use self::ask::DurableAsk;
+pub use self::ask::{AskFuture, DurableAsk};
+pub use self::asking::CallFuture;
 pub use self::builder::{DurableBuilder, EffectRefused, Outlet};
 pub use self::call::{DurableCall, DurableRef};
 pub(crate) use self::shared::{NotDelivered, Shared};

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 
 use super::active::{Active, ActiveSet, Seat};
 use super::builder::{EffectRefused, News, Outlet};
+use super::mint::{self, Mint};
 use crate::engine::{Sender, text_of};
 use crate::error::{ActivationError, NotApplied};
 use crate::id::{DurableId, MessageId, Name, OwnerId, Target, WallTime};
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     pub(super) mail: Notify,
     /// Whoever handles a letter that may end the process.
     careful: tokio::sync::Mutex<()>,
+    mint: Mint,
 }
 
 /// Why a message was not delivered.
@@ -84,7 +86,7 @@ impl Shared {
         types: BTreeMap<&'static str, Arc<dyn Registered>>,
         outlets: BTreeMap<Name, Arc<dyn Outlet>>,
     ) -> Self {
-        let owner = OwnerId::new(random(system.executor()));
+        let owner = OwnerId::new(mint::random(system.executor()));
         Self {
             system,
             store,
@@ -99,6 +101,7 @@ impl Shared {
             again: Mutex::default(),
             mail: Notify::new(),
             careful: tokio::sync::Mutex::new(()),
+            mint: Mint::default(),
         }
     }
 
@@ -127,13 +130,13 @@ impl Shared {
     }
 
     pub(crate) fn new_message_id(&self) -> MessageId {
-        MessageId::new(self.wall_time(), random(self.executor()))
+        self.mint.make(self.wall_time(), self.executor())
     }
 
     /// An id that was made after a time, and of which nobody can say more.
     pub(crate) fn new_message_id_after(&self, time: WallTime) -> MessageId {
         let made = self.wall_time().max(time.after(Duration::from_millis(1)));
-        MessageId::new(made, random(self.executor()))
+        MessageId::new(made, mint::random(self.executor()))
     }
 
     /// The activation of an actor, which may only just begin.
@@ -287,8 +290,4 @@ impl Shared {
             task.await;
         }
     }
-}
-
-fn random(executor: &Executor) -> u128 {
-    u128::from(executor.random_u64()) << 64 | u128::from(executor.random_u64())
 }

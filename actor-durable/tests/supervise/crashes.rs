@@ -77,7 +77,7 @@ fn d38_d40_an_escalation_is_not_repeated_wherever_the_process_ends() {
             settle(system).await;
             // A caller's command is not tried again.
             let worker = worker(system, "a");
-            let mut call = worker.call(Work::Panic).into_future();
+            let mut call = Box::pin(worker.call(Work::Panic).into_future());
             let mut is_over = false;
             for _ in 0..steps {
                 if !is_over {

@@ -4,17 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actor_core::Restart;
-use actor_durable::store::{
-    Body, Cause, Claim, ClaimMode, Entry, Refusal, Store, StoreError, TurnCommit,
-};
+use actor_durable::store::{Body, Cause, Claim, ClaimMode, Entry, Refusal, Store, StoreError, TurnCommit};
 use actor_durable::supervise::{
     ChildSpec, ChildStage, Directive, DurableSupervisor, OnFailure, SupervisorCommand, SupervisorDecision,
     SupervisorEvent, SupervisorRefusal,
 };
 use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation};
-use actor_durable::{
-    ActivationError, AskError, BadRequest, DurableSystem, Epoch, NotApplied, OwnerId,
-};
+use actor_durable::{ActivationError, AskError, BadRequest, DurableSystem, Epoch, NotApplied, OwnerId};
 
 use super::decisions::name;
 use super::{
@@ -199,10 +195,8 @@ fn what_keeps_a_child_from_beginning_is_told_with_its_type() {
         let Err(AskError::NotApplied(NotApplied::NotActivated(error))) = refused else {
             panic!("{refused:?}");
         };
-        let is_unavailable = matches!(
-            &error,
-            ActivationError::Store(StoreError::NotApplied(Refusal::Unavailable(_)))
-        );
+        let is_unavailable =
+            matches!(&error, ActivationError::Store(StoreError::NotApplied(Refusal::Unavailable(_))));
         assert!(is_unavailable, "{error:?}");
         assert_eq!(value(system, "a").await, Some(2));
     });

@@ -163,6 +163,10 @@ fn check_count<'a, T>(
     changes: impl Iterator<Item = (&'a Name, bool)>,
     max: usize,
 ) -> Result<(), Refusal> {
+    let mut changes = changes.peekable();
+    if changes.peek().is_none() {
+        return Ok(());
+    }
     let (mut added, mut removed) = (BTreeSet::new(), BTreeSet::new());
     for (name, is_there) in changes {
         let (to, from) = if is_there { (&mut added, &mut removed) } else { (&mut removed, &mut added) };

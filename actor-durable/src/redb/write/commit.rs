@@ -106,6 +106,10 @@ impl Operation for TurnCommit {
         writing.put_messages(&keys, &plan, self)?;
         writing.change_reminders(&keys, plan.reminders, self)?;
         writing.change_children(&keys, &self.children)?;
+        if self.outbox.is_empty() && plan.before.has_mail() == plan.after.has_mail() {
+            // It has as much to do as before.
+            return writing.put(&keys.head(), &plan.after);
+        }
         writing.put_head(&keys, &plan.after)
     }
 }
