@@ -135,6 +135,26 @@ impl From<SpawnError> for ActivationError {
     }
 }
 
+impl NotApplied {
+    /// Whether the same may succeed later, without anybody's doing: another process has the actor, say, and dies; or this one has lost
+    /// it, and gets it again.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Store(error) | Self::NotActivated(ActivationError::Store(error)) => {
+                let is_ours_again = |error: &StoreError| {
+                    matches!(
+                        error,
+                        StoreError::Fenced { .. } | StoreError::NotApplied(Refusal::LeaseOver { .. })
+                    )
+                };
+                error.is_transient() || is_ours_again(error)
+            }
+            Self::Ended => true,
+            _ => false,
+        }
+    }
+}
+
 impl<E> AskError<E> {
     /// The id to ask again with, if it is not known whether the command was applied.
     pub fn unknown_id(&self) -> Option<MessageId> {

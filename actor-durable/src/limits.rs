@@ -109,6 +109,9 @@ pub const STAGED_ROWS_MAX: usize = 2_000;
 /// what ends it.
 pub const DEATHS_MAX: u32 = 10;
 
+/// A letter that may end the process keeps the others that may from being handled for so long at most.
+pub const CAREFUL_MAX: Duration = Duration::from_secs(1);
+
 /// So many messages are read from an inbox at a time.
 pub const INBOX_PAGE: usize = 128;
 
@@ -134,6 +137,12 @@ pub const REMINDER_LATE_MAX: Duration = Duration::from_secs(10);
 /// How often a store is asked for work that nobody was told of, unless the system is made otherwise: letters of actors that
 /// nobody has, and reminders that another process has set.
 pub const LOOK_INTERVAL_DEFAULT: Duration = Duration::from_secs(5);
+
+/// So many activations begin at a time in a process for the sake of letters; the others wait, and another process may begin them.
+pub const BEGINNING_MAX: usize = 64;
+
+/// An activation that takes longer to begin keeps no other from beginning.
+pub const BEGINNING_HELD_MAX: Duration = Duration::from_secs(1);
 
 /// So many reminders are fired at a time.
 pub const REMINDER_PAGE: usize = 100;

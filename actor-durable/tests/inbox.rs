@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use actor_durable::limits::CAREFUL_MAX;
 use actor_durable::store::{Body, Claim, ClaimMode, Enqueued, Headers, Message};
 use actor_durable::{DurableSystem, WallTime};
 
@@ -169,6 +170,37 @@ fn a_death_is_counted_against_one_letter_of_those_in_hand() {
     });
     // The first death came before anybody was careful; the last process counts too.
     assert!((4..=5).contains(&attempts), "{attempts} for five deaths");
+}
+
+/// After a crash letters are handled one at a time in the process, but not behind one that never ends.
+#[test]
+fn d18_a_letter_that_never_ends_and_may_end_the_process_keeps_no_others_for_long() {
+    const OTHERS: [&str; 4] = ["b", "c", "d", "e"];
+    // Who comes first is another one each time.
+    for seed in 0..8 {
+        let mut world = World::seeded(seed);
+        world.run_and_crash(async |system| {
+            let a = account(system, "a");
+            a.send(Command::Hang).await.expect("it is stored");
+            for id in OTHERS {
+                account(system, id).call(Command::Add(1)).await.expect("it is stored");
+            }
+            settle(system).await;
+            // The process ends with all of them in hand.
+            for id in OTHERS {
+                account(system, id).send(Command::Add(1)).await.expect("it is stored");
+            }
+        });
+        world.run_and_crash(async |system| {
+            pass(system, CAREFUL_MAX + Duration::from_millis(1)).await;
+            for id in OTHERS {
+                let handled = account(system, id).call(Command::Get).timeout(Duration::from_millis(1)).await;
+                assert_eq!(handled.ok(), Some(2), "{id}, seed {seed}");
+            }
+            let a = system.store().head(account(system, "a").id()).await.expect("it is in memory");
+            assert_eq!(a.expect("it is there").waiting, 1, "it is still at it");
+        });
+    }
 }
 
 #[test]

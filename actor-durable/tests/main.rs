@@ -10,6 +10,7 @@ mod plain;
 mod promises;
 mod questions;
 mod reminders;
+mod sharing;
 mod stage;
 mod supervise;
 mod undelivered;

@@ -237,16 +237,23 @@ BEGIN
 END
 $$;
 
--- Puts a message behind all others of an inbox and tells who listens. The actor is locked.
+-- Puts a message behind all others of an inbox and tells who listens: the actor's type, its owner if that one has a lease, and the
+-- actor. The actor is locked.
 CREATE FUNCTION append_letter(the_actor text, the_message bytea, the_row bytea) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     the_type text;
+    the_owner bytea;
 BEGIN
     INSERT INTO letters (actor, position, message, row)
         SELECT the_actor, next, the_message, the_row FROM actors WHERE id = the_actor;
-    UPDATE actors SET next = next + 1, waiting = waiting + 1 WHERE id = the_actor RETURNING actor_type INTO the_type;
-    PERFORM pg_notify('actor_mail:' || current_schema(), the_type || E'\n' || the_actor);
+    UPDATE actors SET next = next + 1, waiting = waiting + 1 WHERE id = the_actor
+        RETURNING actor_type, owner INTO the_type, the_owner;
+    PERFORM FROM leases WHERE owner = the_owner AND ends_at > clock_timestamp();
+    IF NOT FOUND THEN
+        the_owner := '';
+    END IF;
+    PERFORM pg_notify('actor_mail:' || current_schema(), the_type || E'\n' || encode(the_owner, 'hex') || E'\n' || the_actor);
 END
 $$;
 

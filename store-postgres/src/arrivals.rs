@@ -1,22 +1,58 @@
-//! Who tells for whom messages have come: one connection of the store's own listens, and all who asked are told.
+//! Who tells for whom messages have come: one connection of the store's own listens, and all who asked are told. Of an actor that
+//! somebody has elsewhere nobody is told here: else all processes would reach for it with each message.
 //!
 //! ```text
-//!  NOTIFY ─► listening ─► each `Arrivals`
+//!  NOTIFY ─► listening ─► is its owner here, or has it none? ─► each `Arrivals`
 //!               │ lost
 //!               ▼
 //!          connecting anew, ever more slowly ─► listening: `Missed`, as nobody has heard what came meanwhile
 //! ```
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use actor_durable::limits::ARRIVALS_BEHIND_MAX;
 use actor_durable::store::{Arrival, Arrivals};
-use actor_durable::{ActorType, DurableId, Target};
+use actor_durable::{ActorType, DurableId, OwnerId, Target};
 use async_trait::async_trait;
 use sqlx::postgres::{PgListener, PgPoolOptions};
 use tokio::sync::broadcast::{self, Receiver, Sender, error::RecvError};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::PostgresConfig;
-use crate::limits::{RECONNECT_DELAY_MAX, RECONNECT_DELAY_MIN, SILENCE_MAX};
+use crate::limits::{OWNERS_MAX, RECONNECT_DELAY_MAX, RECONNECT_DELAY_MIN, SILENCE_MAX};
+
+/// The owners whose leases the store has renewed: they are here.
+#[derive(Clone, Default)]
+pub(crate) struct Owners(Arc<Mutex<BTreeSet<OwnerId>>>);
+
+impl Owners {
+    /// Before its lease begins, so that it misses nothing.
+    pub(crate) fn add(&self, owner: OwnerId) {
+        let mut owners = self.owners();
+        // With one more all are told of all.
+        if owners.len() <= OWNERS_MAX {
+            owners.insert(owner);
+        }
+    }
+
+    /// Its lease is ended.
+    pub(crate) fn remove(&self, owner: OwnerId) {
+        let mut owners = self.owners();
+        if owners.len() <= OWNERS_MAX {
+            owners.remove(&owner);
+        }
+    }
+
+    fn is_elsewhere(&self, owner: OwnerId) -> bool {
+        let owners = self.owners();
+        owners.len() <= OWNERS_MAX && !owners.contains(&owner)
+    }
+
+    fn owners(&self) -> MutexGuard<'_, BTreeSet<OwnerId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// The task that listens; it ends with this.
 pub(crate) struct Listening {
@@ -26,8 +62,8 @@ pub(crate) struct Listening {
 
 impl Listening {
     /// Listens from now on.
-    pub(crate) async fn begin(config: &PostgresConfig) -> Result<Self, sqlx::Error> {
-        let ear = Ear { config: config.clone() };
+    pub(crate) async fn begin(config: &PostgresConfig, owners: Owners) -> Result<Self, sqlx::Error> {
+        let ear = Ear { config: config.clone(), owners };
         let listener = timeout(config.connect_timeout, ear.connect()).await;
         let listener = listener.map_err(|_| sqlx::Error::PoolTimedOut)??;
         let (told, _) = broadcast::channel(ARRIVALS_BEHIND_MAX);
@@ -67,6 +103,7 @@ impl Arrivals for Told {
 
 struct Ear {
     config: PostgresConfig,
+    owners: Owners,
 }
 
 impl Ear {
@@ -93,7 +130,11 @@ impl Ear {
                     Err(error) => return error,
                 },
             };
-            let arrival = target(heard.payload()).map_or(Arrival::Missed, Arrival::Mail);
+            let arrival = match mail(heard.payload()) {
+                Some((_, Some(owner))) if self.owners.is_elsewhere(owner) => continue,
+                Some((target, _)) => Arrival::Mail(target),
+                None => Arrival::Missed,
+            };
             _ = told.send(arrival);
         }
     }
@@ -136,8 +177,14 @@ fn channel(schema: &str) -> String {
     format!("actor_mail:{schema}")
 }
 
-/// `None` for what no function of the schema has said.
-fn target(payload: &str) -> Option<Target> {
-    let (actor_type, id) = payload.split_once('\n')?;
-    Some(Target { id: DurableId::new(id).ok()?, actor_type: ActorType::new(actor_type).ok()? })
+/// For whom a message has come, and who has that actor. `None` for what no function of the schema has said.
+fn mail(payload: &str) -> Option<(Target, Option<OwnerId>)> {
+    let mut parts = payload.splitn(3, '\n');
+    let (actor_type, owner, id) = (parts.next()?, parts.next()?, parts.next()?);
+    let target = Target { id: DurableId::new(id).ok()?, actor_type: ActorType::new(actor_type).ok()? };
+    let owner = match owner {
+        "" => None,
+        owner => Some(OwnerId::new(u128::from_str_radix(owner, 16).ok()?)),
+    };
+    Some((target, owner))
 }

@@ -35,5 +35,8 @@ pub const RECONNECT_DELAY_MAX: Duration = Duration::from_secs(2);
 /// When nothing has come for so long, the connection that tells of arrivals is asked whether it is there.
 pub const SILENCE_MAX: Duration = Duration::from_secs(10);
 
+/// While a store renews the leases of no more owners, those who listen to it are not told of the actors that others have.
+pub const OWNERS_MAX: usize = 1_000;
+
 /// One page of a list is no larger, in bytes, but for its first row.
 pub const PAGE_BYTES_MAX: usize = 8 << 20;

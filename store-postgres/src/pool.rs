@@ -265,7 +265,8 @@ fn settings(schema: &str, answer_timeout: Duration) -> String {
 /// Whether it may be otherwise in a moment: the server is not there, starts, ends, or has too many connections.
 fn may_pass(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_) => true,
+        // Of bytes that make no sense; a certificate that is not believed is such.
+        sqlx::Error::Io(error) => error.kind() != std::io::ErrorKind::InvalidData,
         sqlx::Error::Database(error) => {
             error.code().is_some_and(|code| ["57P01", "57P02", "57P03", "53300"].contains(&&*code))
         }

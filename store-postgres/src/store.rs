@@ -12,7 +12,7 @@ use actor_durable::{DurableId, Epoch, MessageId, OwnerId, Position, Sequence, Ta
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::arrivals::{self, Listening};
+use crate::arrivals::{self, Listening, Owners};
 use crate::config::PostgresConfig;
 use crate::error::{Stage, Trouble};
 use crate::pool::Pool;
@@ -26,6 +26,7 @@ use crate::{inbox, lists, ownership, recovery, reminders, schema, transfer, turn
 pub struct PostgresStore {
     config: PostgresConfig,
     pool: Pool,
+    owners: Owners,
     /// `None` once it is closed.
     listening: Mutex<Option<Listening>>,
 }
@@ -40,9 +41,10 @@ impl PostgresStore {
     pub async fn open(config: PostgresConfig) -> Result<Self, StoreError> {
         let pool = Pool::new(&config);
         schema::migrate(&pool, &config.schema).await.map_err(answer)?;
-        let listening = Listening::begin(&config).await;
+        let owners = Owners::default();
+        let listening = Listening::begin(&config, owners.clone()).await;
         let listening = listening.map_err(|error| answer(Trouble::of(error, Stage::Open)))?;
-        Ok(Self { config, pool, listening: Mutex::new(Some(listening)) })
+        Ok(Self { config, pool, owners, listening: Mutex::new(Some(listening)) })
     }
 
     /// Closes it for good: what is asked from now on is refused with [`Refusal::Closed`]. What is under way comes to its end.
@@ -80,11 +82,14 @@ fn answer(trouble: Trouble) -> StoreError {
 #[async_trait]
 impl Store for PostgresStore {
     async fn renew(&self, owner: OwnerId, lease: Duration) -> Result<(), StoreError> {
+        self.owners.add(owner);
         ownership::renew(&self.pool, owner, lease).await.map_err(answer)
     }
 
     async fn retire(&self, owner: OwnerId) -> Result<(), StoreError> {
-        ownership::retire(&self.pool, owner).await.map_err(answer)
+        ownership::retire(&self.pool, owner).await.map_err(answer)?;
+        self.owners.remove(owner);
+        Ok(())
     }
 
     async fn acquire(&self, claim: Claim) -> Result<Head, StoreError> {

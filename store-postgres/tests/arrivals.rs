@@ -9,7 +9,7 @@ use sqlx::AssertSqlSafe;
 use tokio::time::timeout;
 
 use crate::place::Schema;
-use crate::values::{actor, message, outgoing, own, reminder, target, turn};
+use crate::values::{LONG, actor, message, outgoing, own, reminder, target, turn};
 
 /// The next one; a test that would wait for ever fails.
 async fn next(arrivals: &mut Box<dyn Arrivals>) -> Arrival {
@@ -27,6 +27,39 @@ async fn mail_from_any_store_is_told_to_all_who_listen() {
     for arrivals in [&mut first, &mut second] {
         assert_eq!(next(arrivals).await, Arrival::Mail(target("a")));
         assert_eq!(next(arrivals).await, Arrival::Mail(target("b")), "what waits already is not told");
+    }
+}
+
+/// Else all processes would reach for an actor with each message to it.
+#[tokio::test]
+async fn d18_of_an_actor_that_somebody_has_only_that_one_is_told() {
+    let Some(schema) = Schema::new() else { return };
+    let (one, other) = (schema.store().await, schema.store().await);
+    let (mut owners, mut others) = (one.arrivals(), other.arrivals());
+    own(&one, "a", 1).await;
+    // Another owner, and nobody's.
+    own(&other, "b", 2).await;
+    for id in ["a", "b", "c"] {
+        other.enqueue(message(id, 1)).await.expect("it is new");
+    }
+    for id in ["a", "c"] {
+        assert_eq!(next(&mut owners).await, Arrival::Mail(target(id)));
+    }
+    for id in ["b", "c"] {
+        assert_eq!(next(&mut others).await, Arrival::Mail(target(id)));
+    }
+    // The lease of its owner is over.
+    schema.say("UPDATE leases SET ends_at = clock_timestamp() - interval '1 second'").await;
+    other.enqueue(message("a", 2)).await.expect("it is new");
+    for arrivals in [&mut owners, &mut others] {
+        assert_eq!(next(arrivals).await, Arrival::Mail(target("a")));
+    }
+    // Nobody answers for an owner that has retired.
+    one.renew(actor_durable::OwnerId::new(1), LONG).await.expect("a lease");
+    one.retire(actor_durable::OwnerId::new(1)).await.expect("a store");
+    other.enqueue(message("a", 3)).await.expect("it is new");
+    for arrivals in [&mut owners, &mut others] {
+        assert_eq!(next(arrivals).await, Arrival::Mail(target("a")));
     }
 }
 
@@ -77,7 +110,7 @@ async fn whoever_falls_behind_is_told_that_it_has_missed_some() {
     let store = schema.store().await;
     let (mut slow, mut quick) = (store.arrivals(), store.arrivals());
     let notify = format!(
-        "SELECT pg_notify('actor_mail:{}', E'counter\\na' || number) FROM generate_series(0, {ARRIVALS_BEHIND_MAX}) number",
+        "SELECT pg_notify('actor_mail:{}', E'counter\\n\\na' || number) FROM generate_series(0, {ARRIVALS_BEHIND_MAX}) number",
         schema.name
     );
     schema.say(&notify).await;

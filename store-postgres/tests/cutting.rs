@@ -16,8 +16,10 @@ use crate::values::{
     LONG, actor, claim, message, message_id, number, outgoing, own, refusal, reminder, turn,
 };
 
-/// A connection is cut after each so many bytes; after each single one it takes half a minute.
-const STRIDE: usize = 5;
+/// A connection is cut after each so many bytes: in the long form after each single one, which takes half a minute.
+fn stride() -> usize {
+    if std::env::var_os("ACTOR_TEST_FULL").is_some() { 1 } else { 5 }
+}
 
 /// A store behind a relay, one that is not, and a look at what the server does for the first.
 struct Scene {
@@ -95,7 +97,7 @@ impl Scene {
         let bytes = self.relay.counts();
         let mut tally = Tally::default();
         for way in [Way::ToServer, Way::ToClient] {
-            for point in (0..=bytes[way as usize]).step_by(STRIDE) {
+            for point in (0..=bytes[way as usize]).step_by(stride()) {
                 let prepared = prepare(&self.witness, &format!("{way:?}{point:05}")).await;
                 self.connect_anew().await;
                 self.relay.set(Fate::Cut(way, point));

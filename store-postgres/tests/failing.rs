@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actor_durable::store::{Head, Refusal, Store, StoreError};
 use actor_durable::{Position, Sequence};
-use sqlx::{AssertSqlSafe, Connection};
+use sqlx::{AssertSqlSafe, Connection, Row};
 use store_postgres::PostgresStore;
 
 use crate::place::Schema;
@@ -114,6 +114,46 @@ async fn an_operation_that_finds_no_connection_or_waits_too_long_has_changed_not
     lock.rollback().await.expect("the server runs");
     assert_eq!(store.head(&actor("a")).await.expect("a store"), Some(head.clone()));
     commit(&store, &head).await.expect("nobody is in the way");
+}
+
+/// However much is asked at once: so many connections, and the one that listens.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_has_no_more_connections_than_it_may() {
+    const MAX: usize = 3;
+    let Some(schema) = Schema::new() else { return };
+    let config = schema.config.clone().with_connections_max(MAX);
+    let store = Arc::new(PostgresStore::open(config).await.expect("the server runs"));
+    let head = own(&*store, "a", 1).await;
+    let mut other = schema.connection().await;
+    let mut lock = other.begin().await.expect("the server runs");
+    let take = "SELECT FROM actors WHERE id = 'a' FOR UPDATE";
+    sqlx::raw_sql(take).execute(&mut *lock).await.expect("it is there");
+    // All but the readers wait for the lock.
+    let tasks: Vec<_> = (0..20)
+        .map(|number| {
+            let (store, head) = (Arc::clone(&store), head.clone());
+            tokio::spawn(async move {
+                match number % 2 {
+                    0 => store.enqueue(message("a", 100 + number)).await.map(drop),
+                    _ => store.head(&head.target.id).await.map(drop),
+                }
+            })
+        })
+        .collect();
+    let count = format!("SELECT count(*) FROM pg_stat_activity WHERE application_name = '{}'", schema.name);
+    let mut eyes = schema.connection().await;
+    let mut most = 0;
+    for _ in 0..100 {
+        let row = sqlx::query(AssertSqlSafe(count.clone())).fetch_one(&mut eyes).await;
+        most = most.max(row.expect("the server runs").get::<i64, _>(0));
+        // sleep: the server tells nobody who comes.
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert_eq!(most, MAX as i64 + 1);
+    lock.rollback().await.expect("the server runs");
+    for task in tasks {
+        task.await.expect("no panic").expect("it has waited for its turn");
+    }
 }
 
 /// The server ends the connections that are idle: the next operation says what is true, and the one after it has another.

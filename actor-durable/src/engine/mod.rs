@@ -18,9 +18,11 @@ mod run;
 mod supervised;
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 
-use actor_core::{Actor, ActorError, ActorRef, Instant, ReplyPort};
+use actor_core::{Actor, ActorError, ActorRef, Executor, Instant, ReplyPort};
+use futures_util::future::{Either, select};
 
 use self::keeper::Keeper;
 use self::mail::Mailing;
@@ -28,6 +30,7 @@ use crate::actor::{Durability, Durable};
 use crate::error::{ActivationError, AskError, NotApplied};
 use crate::id::{MessageId, Sequence, Target};
 use crate::ledger::{Ledger, Outcome};
+use crate::limits::BEGINNING_HELD_MAX;
 use crate::model::{Keeps, Model, State, Tail};
 use crate::recover::{Past, read_past};
 use crate::store::{Body, Cause, Claim, ClaimMode, Head, Refusal, StoreError};
@@ -152,13 +155,17 @@ impl<M: Model> Actor for Engine<M> {
         myself: &ActorRef<Self::Msg>,
         Beginning { shared, target, mut seat }: Beginning,
     ) -> Result<Activation<M>, ActorError> {
-        if let Some(former) = seat.former.take() {
-            // Without a limit it does not fail.
-            drop(former.wait(None).await);
-        }
-        let failure = seat.failure.clone();
+        let (failure, permit, former) = (seat.failure.clone(), seat.permit.take(), seat.former.take());
+        let executor = shared.executor().clone();
         let place = Place { shared, target, seat, fate: Fate::NotBegun };
-        match Activation::begin(self.model.clone(), myself.clone(), place).await {
+        let begin = async {
+            if let Some(former) = former {
+                // Without a limit it does not fail.
+                drop(former.wait(None).await);
+            }
+            Activation::begin(self.model.clone(), myself.clone(), place).await
+        };
+        match holding(permit, &executor, begin).await {
             Ok(activation) => Ok(activation),
             Err(error) => {
                 let text = error.to_string();
@@ -568,6 +575,20 @@ impl<M: Model> Activation<M> {
     /// What is in the mailbox is handled; what comes later goes to the next activation.
     fn passivate(&self) {
         self.myself.drain();
+    }
+}
+
+/// Lets go of a permit when something is done, or takes long.
+async fn holding<P, T>(permit: Option<P>, executor: &Executor, work: impl Future<Output = T>) -> T {
+    if permit.is_none() {
+        return work.await;
+    }
+    match select(pin!(work), pin!(executor.sleep(BEGINNING_HELD_MAX))).await {
+        Either::Left((done, _)) => done,
+        Either::Right(((), work)) => {
+            drop(permit);
+            work.await
+        }
     }
 }
 

@@ -209,7 +209,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// lease is over; by id, after one, at most so many.
     async fn waiting(&self, after: Option<&DurableId>, limit: usize) -> Result<Vec<Target>, StoreError>;
 
-    /// Tells from now on for whom messages have come.
+    /// Tells from now on for whom messages have come. A store that several processes share may leave out an actor whose owner has
+    /// a lease that was renewed elsewhere: it is told of there.
     fn arrivals(&self) -> Box<dyn Arrivals>;
 
     /// The actors by id, after one, at most so many.

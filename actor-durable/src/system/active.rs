@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use actor_core::ActorCell;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Shared;
 use crate::engine::MailFlag;
@@ -55,6 +56,7 @@ impl ActiveSet {
     pub(crate) fn get_or_begin<E>(
         &self,
         target: &Target,
+        permit: Option<OwnedSemaphorePermit>,
         begin: impl FnOnce(Seat) -> Result<ActorCell, E>,
     ) -> Result<Active, E> {
         let mut actors = self.actors();
@@ -67,6 +69,7 @@ impl ActiveSet {
             number,
             former: former.map(|former| former.cell.clone()),
             mail: MailFlag::raised(),
+            permit,
             failure: Failure::default(),
         };
         let (mail, failure) = (seat.mail.clone(), seat.failure.clone());
@@ -116,6 +119,8 @@ pub(crate) struct Seat {
     /// The activation before it, which may have something in hand.
     pub(crate) former: Option<ActorCell>,
     pub(crate) mail: MailFlag,
+    /// So few begin at a time.
+    pub(crate) permit: Option<OwnedSemaphorePermit>,
     pub(crate) failure: Failure,
 }
 

@@ -13,6 +13,7 @@ mod ask;
 mod asking;
 mod builder;
 mod call;
+mod careful;
 mod mint;
 mod services;
 mod shared;

@@ -1,6 +1,7 @@
 //! What runs beside the actors for as long as the system does: the lease, the mail, the reminders. Each asks the store, and
 //! what it cannot do now it does later.
 
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use futures_util::future::{Either, select};
 
 use super::shared::Shared;
 use crate::id::{DurableId, Target, WallTime};
-use crate::limits::{PAGE_ROWS_MAX, REMINDER_PAGE};
+use crate::limits::{BEGINNING_MAX, PAGE_ROWS_MAX, REMINDER_PAGE};
 use crate::remind::fire;
 use crate::store::{Arrival, Arrivals, Due, DuePlace, Reminder, StoreError};
 
@@ -19,7 +20,8 @@ pub(super) fn begin(shared: &Arc<Shared>, lease: Duration, look: Duration, arriv
     let executor = shared.executor();
     shared.add_service(executor.spawn(keep_lease(executor.clone(), Arc::downgrade(shared), lease)));
     shared.add_service(executor.spawn(see_to_reminders(executor.clone(), shared.clone(), look)));
-    shared.add_service(executor.spawn(see_to_mail(executor.clone(), shared.clone(), look, arrivals)));
+    shared.add_service(executor.spawn(see_to_mail(executor.clone(), shared.clone(), arrivals)));
+    shared.add_service(executor.spawn(look_around(executor.clone(), shared.clone(), look)));
 }
 
 async fn keep_lease(executor: Executor, shared: Weak<Shared>, lease: Duration) {
@@ -84,7 +86,7 @@ async fn fire_one(
     let next = firing.next;
     match shared.store().fire(firing).await {
         Ok(_) => {
-            has_mail(shared, target);
+            has_mail(shared, target).await;
             next
         }
         // Of one actor; the others' are not less due.
@@ -95,27 +97,21 @@ async fn fire_one(
     }
 }
 
-/// Tells the actor, or activates it.
-fn has_mail(shared: &Arc<Shared>, target: &Target) {
+/// Tells the actor, or activates it: when few others begin here, as another process may do it meanwhile.
+async fn has_mail(shared: &Arc<Shared>, target: &Target) {
     if shared.tell_mail(target) || !shared.knows(target) {
         return;
     }
+    let permit = shared.may_begin().await;
     // Whoever has it elsewhere hears of it there; then this one does not begin.
-    if let Err(why) = shared.resolve(target) {
+    if let Err(why) = shared.resolve_with(target, permit) {
         tracing::debug!(actor = %target, %why, "an actor with letters was not activated");
     }
 }
 
-async fn see_to_mail(
-    executor: Executor,
-    shared: Arc<Shared>,
-    look_interval: Duration,
-    mut arrivals: Box<dyn Arrivals>,
-) {
+async fn see_to_mail(executor: Executor, shared: Arc<Shared>, mut arrivals: Box<dyn Arrivals>) {
     let mut is_told = true;
-    look_everywhere(&shared).await;
     let mut again_at: Option<Instant> = None;
-    let mut look_at = executor.now() + look_interval;
     loop {
         let arrival = async {
             if !is_told {
@@ -124,7 +120,12 @@ async fn see_to_mail(
             arrivals.next().await
         };
         let again = shared.mail.notified();
-        let look = executor.sleep_until(again_at.map_or(look_at, |again_at| again_at.min(look_at)));
+        let look = async {
+            match again_at {
+                Some(again_at) => executor.sleep_until(again_at).await,
+                None => std::future::pending().await,
+            }
+        };
         let other = async {
             select(pin!(again), pin!(look)).await;
         };
@@ -133,10 +134,10 @@ async fn see_to_mail(
             Either::Right(_) => None,
         };
         match next {
-            Some(Arrival::Mail(target)) => has_mail(&shared, &target),
+            Some(Arrival::Mail(target)) => has_mail(&shared, &target).await,
             Some(Arrival::Missed) => {
                 tell_all(&shared);
-                look_everywhere(&shared).await;
+                shared.missed.notify_one();
             }
             Some(Arrival::Closed) => is_told = false,
             None => {
@@ -145,10 +146,6 @@ async fn see_to_mail(
                     look_into(&shared, &target).await;
                 }
                 again_at = next;
-                if executor.now() >= look_at {
-                    look_everywhere(&shared).await;
-                    look_at = executor.now() + look_interval;
-                }
             }
         }
     }
@@ -158,7 +155,9 @@ async fn see_to_mail(
 /// left, such as messages that have not arrived.
 async fn look_into(shared: &Arc<Shared>, target: &Target) {
     match shared.store().head(&target.id).await {
-        Ok(Some(head)) if head.has_mail() || head.owner == Some(shared.owner()) => has_mail(shared, target),
+        Ok(Some(head)) if head.has_mail() || head.owner == Some(shared.owner()) => {
+            has_mail(shared, target).await;
+        }
         Ok(_) => {}
         Err(error) => tracing::warn!(actor = %target, %error, "an inbox was not looked into"),
     }
@@ -171,16 +170,42 @@ fn tell_all(shared: &Shared) {
     }
 }
 
-/// Activates those that have something to do and nobody who does it.
-async fn look_everywhere(shared: &Arc<Shared>) {
+/// Looks at once, after each interval, and when something may have been missed.
+async fn look_around(executor: Executor, shared: Arc<Shared>, look_interval: Duration) {
+    loop {
+        if let Err(error) = look_everywhere(&shared).await {
+            tracing::warn!(%error, "inboxes were not looked into");
+        }
+        select(pin!(shared.missed.notified()), pin!(executor.sleep(look_interval))).await;
+    }
+}
+
+/// Activates those that have something to do and nobody who does it. Other processes do the same, perhaps at the same time: each
+/// begins a few, whichever they are, and looks again at what is left.
+async fn look_everywhere(shared: &Arc<Shared>) -> Result<(), StoreError> {
     let mut after: Option<DurableId> = None;
     loop {
-        let page = match shared.store().waiting(after.as_ref(), PAGE_ROWS_MAX).await {
-            Ok(page) => page,
-            Err(error) => return tracing::warn!(%error, "inboxes were not looked into"),
-        };
-        let Some(last) = page.last() else { return };
-        after = Some(last.id.clone());
-        page.iter().for_each(|target| has_mail(shared, target));
+        let mut page = shared.store().waiting(after.as_ref(), PAGE_ROWS_MAX).await?;
+        let Some(last) = page.last().map(|target| target.id.clone()) else { return Ok(()) };
+        let mut tried = BTreeSet::new();
+        while !page.is_empty() {
+            shuffle(&mut page, || shared.executor().random_u64());
+            for target in page.drain(..page.len().min(BEGINNING_MAX)) {
+                has_mail(shared, &target).await;
+                tried.insert(target.id);
+            }
+            page = shared.store().waiting(after.as_ref(), PAGE_ROWS_MAX).await?;
+            page.retain(|target| target.id <= last && !tried.contains(&target.id));
+        }
+        after = Some(last);
+    }
+}
+
+/// By Fisher and Yates.
+fn shuffle<T>(items: &mut [T], mut random: impl FnMut() -> u64) {
+    for at in (1..items.len()).rev() {
+        let other = random() % (at as u64 + 1);
+        // It is at most `at`.
+        items.swap(at, usize::try_from(other).unwrap_or(at));
     }
 }

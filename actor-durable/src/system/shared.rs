@@ -9,14 +9,16 @@ use std::time::Duration;
 use actor_core::executor::TaskHandle;
 use actor_core::{ActorCell, ActorError, ActorSystem, Executor, Instant};
 use futures_util::FutureExt;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::active::{Active, ActiveSet, Seat};
 use super::builder::{EffectRefused, News, Outlet};
+use super::careful::{Careful, InHand};
 use super::mint::{self, Mint};
 use crate::engine::{Sender, text_of};
 use crate::error::{ActivationError, NotApplied};
 use crate::id::{DurableId, MessageId, Name, OwnerId, Target, WallTime};
+use crate::limits::BEGINNING_MAX;
 use crate::store::{Enqueued, GivingUp, Message, OutboxPosition, Outgoing, Store, StoreError};
 
 /// See the module.
@@ -36,8 +38,10 @@ pub(crate) struct Shared {
     /// Activations that have ended, whose inbox may not be empty.
     again: Mutex<Vec<(Instant, Target)>>,
     pub(super) mail: Notify,
-    /// Whoever handles a letter that may end the process.
-    careful: tokio::sync::Mutex<()>,
+    /// Letters may have come that nobody was told of.
+    pub(super) missed: Notify,
+    beginning: Arc<Semaphore>,
+    careful: Careful,
     mint: Mint,
 }
 
@@ -100,7 +104,9 @@ impl Shared {
             reminders: Notify::new(),
             again: Mutex::default(),
             mail: Notify::new(),
-            careful: tokio::sync::Mutex::new(()),
+            missed: Notify::new(),
+            beginning: Arc::new(Semaphore::new(BEGINNING_MAX)),
+            careful: Careful::default(),
             mint: Mint::default(),
         }
     }
@@ -141,6 +147,15 @@ impl Shared {
 
     /// The activation of an actor, which may only just begin.
     pub(crate) fn resolve(self: &Arc<Self>, target: &Target) -> Result<Active, NotApplied> {
+        self.resolve_with(target, None)
+    }
+
+    /// [`resolve`](Self::resolve), where a new activation gets what [`may_begin`](Self::may_begin) gave.
+    pub(super) fn resolve_with(
+        self: &Arc<Self>,
+        target: &Target,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Result<Active, NotApplied> {
         let Some(registered) = self.types.get(target.actor_type.as_str()) else {
             return Err(NotApplied::NotRegistered(target.actor_type.to_string()));
         };
@@ -148,7 +163,7 @@ impl Shared {
             return Err(NotApplied::ShutDown);
         }
         let begin = |seat| registered.activate(self, target, seat);
-        self.active.get_or_begin(target, begin).map_err(NotApplied::NotActivated)
+        self.active.get_or_begin(target, permit, begin).map_err(NotApplied::NotActivated)
     }
 
     pub(super) fn knows(&self, target: &Target) -> bool {
@@ -223,9 +238,15 @@ impl Shared {
         }
     }
 
-    /// Handling a letter that may end the process: one at a time.
-    pub(crate) async fn careful(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.careful.lock().await
+    /// Waits until another activation may begin for its letters; no caller waits for those.
+    pub(super) async fn may_begin(&self) -> Option<OwnedSemaphorePermit> {
+        // It is never closed.
+        self.beginning.clone().acquire_owned().await.ok()
+    }
+
+    /// Handling a letter that may end the process: one at a time, if none takes long.
+    pub(crate) async fn careful(&self) -> InHand<'_> {
+        self.careful.take(self.executor()).await
     }
 
     /// A reminder was set.

@@ -8,6 +8,8 @@
 //! ```
 
 use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::Write;
+use std::net::TcpListener;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -132,6 +134,35 @@ impl Server {
         self.programs.run("pg_ctl", &["-D", "data", "-w", "-t", "60", "-l", "log", "start"], &self.directory)
     }
 
+    /// Has a private server that was just made be reached by TLS as well, as `localhost`, and gives the port.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError::Failed`].
+    pub fn with_tls(&self, certificate_pem: &str, key_pem: &str) -> Result<u16, ServerError> {
+        let data = self.directory.join("data");
+        for (file, text) in [("tls.crt", certificate_pem), ("tls.key", key_pem)] {
+            fs::write(data.join(file), text)?;
+            fs::set_permissions(data.join(file), Permissions::from_mode(0o600))?;
+            self.programs.own(&data.join(file))?;
+        }
+        // Whoever takes it before the server does fails the test.
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let settings = format!(
+            "listen_addresses = '127.0.0.1'\nport = {port}\nssl = on\nssl_cert_file = 'tls.crt'\nssl_key_file = 'tls.key'\n"
+        );
+        self.configure(&settings)?;
+        self.stop_immediately()?;
+        self.start()?;
+        Ok(port)
+    }
+
+    fn configure(&self, settings: &str) -> Result<(), ServerError> {
+        let configuration = self.directory.join("data/postgresql.conf");
+        OpenOptions::new().append(true).open(configuration)?.write_all(settings.as_bytes())?;
+        Ok(())
+    }
+
     fn make(&self) -> Result<(), ServerError> {
         let data = self.directory.join("data");
         if data.exists() {
@@ -146,9 +177,7 @@ impl Server {
             self.directory.display(),
             if self.private.is_some() { "on" } else { "off" },
         );
-        let mut configuration = OpenOptions::new().append(true).open(data.join("postgresql.conf"))?;
-        std::io::Write::write_all(&mut configuration, settings.as_bytes())?;
-        Ok(())
+        self.configure(&settings)
     }
 
     fn is_running(&self) -> bool {
