@@ -89,8 +89,12 @@ fn end_of(part: &[&str], file: &[&str], start: usize) -> Option<usize> {
         .then_some(end)
 }
 
-const PAGES: [&str; 3] =
-    ["docs/book/write-your-own-transport.md", "docs/book/simulation.md", "docs/book/durability.md"];
+const PAGES: [&str; 4] = [
+    "docs/book/write-your-own-transport.md",
+    "docs/book/write-your-own-store.md",
+    "docs/book/simulation.md",
+    "docs/book/durability.md",
+];
 
 const LEFT_OUT: &str = "// …";
 
