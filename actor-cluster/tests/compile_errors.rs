@@ -3,7 +3,7 @@
 //! it is kept.
 //!
 //! Those of actor-core, and of its `#[actor]`, are here too, so that actor-core itself needs no crate that
-//! serializes, not even for its tests.
+//! serializes, not even for its tests. So are those that `#[actor(durable)]` finds by itself, for which no store is compiled.
 
 use trybuild::TestCases;
 
@@ -25,4 +25,9 @@ fn b04_mistakes_in_a_derive_are_explained_where_they_are() {
 #[test]
 fn a29_mistakes_in_an_actor_are_explained_where_they_are() {
     TestCases::new().compile_fail("tests/ui/actor/*.rs");
+}
+
+#[test]
+fn mistakes_in_a_durable_actor_are_explained_where_they_are() {
+    TestCases::new().compile_fail("tests/ui/durable/*.rs");
 }

@@ -1,25 +1,26 @@
 //! The options of `#[actor(..)]` and the attributes on methods, as written. What they
 //! mean together is `valid.rs`'s business.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Ident, LitInt, LitStr, Meta, Path, Token, Visibility, parenthesized, token};
+use syn::{Attribute, Ident, LitInt, Meta, Path, Token};
 
 use crate::ast::MessageAttrs;
 use crate::errors::Errors;
+use crate::options::{self, Common, once, parenthesis};
+use crate::roles::{self, Copied, Role as _};
 
 /// What stands in `#[actor(..)]`.
 #[derive(Default)]
 pub(crate) struct Options {
-    pub(crate) is_local: bool,
+    is_local: Option<()>,
     pub(crate) remote: Option<Ident>,
     pub(crate) fail_on_err: Option<Ident>,
     /// As it is written, and more than zero.
     pub(crate) ageing: Option<LitInt>,
-    pub(crate) vis: Option<Visibility>,
-    pub(crate) krate: Option<Path>,
+    pub(crate) common: Common,
     /// The insides of attributes for the enum.
     pub(crate) message: Vec<TokenStream>,
     /// The insides of attributes for the structs.
@@ -31,8 +32,7 @@ pub(crate) struct Options {
 impl Options {
     /// Reads the options up to the first that is none.
     pub(crate) fn read(tokens: TokenStream, errors: &mut Errors) -> Self {
-        let mut read = Self::default();
-        errors.absorb((|input: ParseStream<'_>| read.read_all(input)).parse2(tokens));
+        let mut read: Self = options::read(tokens, errors);
         if let Some(remote) = read.remote.take_if(|_| read.derives_remote) {
             errors.add(remote, "`RemoteMessage` is derived already: remove `remote`, or the derive");
             read.message.clear();
@@ -41,61 +41,14 @@ impl Options {
         read
     }
 
+    /// Whether the actor cannot leave its thread.
+    pub(crate) fn is_local(&self) -> bool {
+        self.is_local.is_some()
+    }
+
     /// Whether the enum travels between nodes.
     pub(crate) fn is_remote(&self) -> bool {
         self.remote.is_some() || self.derives_remote
-    }
-
-    fn read_all(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
-        while !input.is_empty() {
-            self.read_one(input)?;
-            if !input.is_empty() {
-                input.parse::<Token![,]>()?;
-            }
-        }
-        Ok(())
-    }
-
-    fn read_one(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
-        if input.peek(Token![pub]) {
-            let vis: Visibility = input.parse()?;
-            return once_at(&mut self.vis, &vis, vis.clone());
-        }
-        if input.peek(Token![crate]) {
-            let word: Token![crate] = input.parse()?;
-            input.parse::<Token![=]>()?;
-            let text: LitStr = input.parse()?;
-            let path = text
-                .parse_with(Path::parse_mod_style)
-                .map_err(|_| syn::Error::new_spanned(&text, "this is no path such as `framework::core`"))?;
-            return once_at(&mut self.krate, &word, path);
-        }
-        let word: Ident = input.parse().map_err(|error| syn::Error::new(error.span(), OPTIONS))?;
-        match word.to_string().as_str() {
-            "local" => once(&mut self.is_local, &word),
-            "remote" => once_at(&mut self.remote, &word, word.clone()),
-            "fail_on_err" => once_at(&mut self.fail_on_err, &word, word.clone()),
-            "ageing" => {
-                let number = ageing(&word, input)?;
-                once_at(&mut self.ageing, &word, number)
-            }
-            "derive" => {
-                let inside = parenthesis(&word, input)?;
-                self.add_message(quote!(#word(#inside)))
-            }
-            "message" => {
-                let inside = parenthesis(&word, input)?;
-                let attributes = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(inside)?;
-                attributes.into_iter().try_for_each(|meta| self.add_message(meta.into_token_stream()))
-            }
-            "structs" => {
-                let inside = parenthesis(&word, input)?;
-                let attributes = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(inside)?;
-                self.structs.extend(attributes.into_iter().map(ToTokens::into_token_stream));
-                Ok(())
-            }
-            _ => Err(syn::Error::new_spanned(&word, OPTIONS)),
-        }
     }
 
     fn add_message(&mut self, attribute: TokenStream) -> syn::Result<()> {
@@ -112,24 +65,40 @@ impl Options {
     }
 }
 
-fn parenthesis(word: &Ident, input: ParseStream<'_>) -> syn::Result<TokenStream> {
-    if !input.peek(token::Paren) {
-        return Err(syn::Error::new_spanned(word, format!("`{word}` takes a list: `{word}(..)`")));
+impl options::Options for Options {
+    const ALL: &'static str = OPTIONS;
+    const CRATE: &'static str = "framework::core";
+
+    fn common(&mut self) -> &mut Common {
+        &mut self.common
     }
-    let inside;
-    parenthesized!(inside in input);
-    inside.parse()
-}
 
-fn once(flag: &mut bool, word: &Ident) -> syn::Result<()> {
-    if std::mem::replace(flag, true) { Err(twice(word)) } else { Ok(()) }
-}
-
-/// Keeps what an option says. `place` is where it stands.
-fn once_at<T>(slot: &mut Option<T>, place: &impl ToTokens, value: T) -> syn::Result<()> {
-    match slot.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(twice(place)),
+    fn read_word(&mut self, word: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+        match word.to_string().as_str() {
+            "local" => once(&mut self.is_local, word, ()),
+            "remote" => once(&mut self.remote, word, word.clone()),
+            "fail_on_err" => once(&mut self.fail_on_err, word, word.clone()),
+            "ageing" => {
+                let number = ageing(word, input)?;
+                once(&mut self.ageing, word, number)
+            }
+            "derive" => {
+                let inside = parenthesis(word, input)?;
+                self.add_message(quote!(#word(#inside)))
+            }
+            "message" => {
+                let inside = parenthesis(word, input)?;
+                let attributes = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(inside)?;
+                attributes.into_iter().try_for_each(|meta| self.add_message(meta.into_token_stream()))
+            }
+            "structs" => {
+                let inside = parenthesis(word, input)?;
+                let attributes = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(inside)?;
+                self.structs.extend(attributes.into_iter().map(ToTokens::into_token_stream));
+                Ok(())
+            }
+            _ => Err(syn::Error::new_spanned(word, OPTIONS)),
+        }
     }
 }
 
@@ -148,10 +117,6 @@ fn ageing(word: &Ident, input: ParseStream<'_>) -> syn::Result<LitInt> {
     }
 }
 
-fn twice(tokens: impl ToTokens) -> syn::Error {
-    syn::Error::new_spanned(tokens, "this option is here twice")
-}
-
 const OPTIONS: &str = "the options are `durable`, `local`, `remote`, `fail_on_err`, `ageing = 4`, `derive(..)`, `message(..)`, `structs(..)`, a \
      visibility such as `pub(crate)`, and `crate = \"path\"`";
 
@@ -166,8 +131,8 @@ pub(crate) enum Role {
     OnError,
 }
 
-impl Role {
-    const ALL: [(&'static str, Self); 6] = [
+impl roles::Role for Role {
+    const ALL: &'static [(&'static str, Self)] = &[
         ("cast", Self::Cast),
         ("init", Self::Init),
         ("started", Self::Started),
@@ -175,15 +140,6 @@ impl Role {
         ("supervision", Self::Supervision),
         ("on_error", Self::OnError),
     ];
-
-    fn of(attr: &Attribute) -> Option<Self> {
-        Self::ALL.into_iter().find(|(name, _)| attr.path().is_ident(name)).map(|(_, role)| role)
-    }
-
-    /// As it is written.
-    pub(crate) fn name(self) -> &'static str {
-        Self::ALL.into_iter().find(|(_, role)| *role == self).map_or("", |(name, _)| name)
-    }
 }
 
 /// Takes our attributes off a method, and copies those that what we generate needs.
@@ -192,49 +148,25 @@ pub(crate) fn take(
     errors: &mut Errors,
 ) -> (Option<(Role, Attribute)>, MessageAttrs) {
     let mut role: Option<(Role, Attribute)> = None;
-    let mut read = MessageAttrs::default();
+    let mut copied = Copied::default();
     let (mut rest, mut passed_on) = (Vec::new(), Vec::new());
     for attr in attrs.drain(..) {
         if let Some(found) = Role::of(&attr) {
-            if !matches!(attr.meta, Meta::Path(_)) {
-                errors.add(&attr, format!("`#[{}]` takes no arguments", found.name()));
-            }
-            match &role {
-                Some((first, _)) => errors.add(
-                    &attr,
-                    format!("a method has one role, and this one is marked `#[{}]` already", first.name()),
-                ),
-                None => role = Some((found, attr)),
-            }
+            roles::take(&mut role, found, attr, errors);
             continue;
         }
         if attr.path().is_ident("wire") || attr.path().is_ident("message") {
             passed_on.push(attr);
             continue;
         }
-        if let Some(ours) = conditional(&attr) {
-            let advice = match ours {
-                "cfg" => "put the whole condition into a `#[cfg(..)]`".to_owned(),
-                _ => {
-                    format!("write `#[{ours}]` itself, on one of two methods with a `#[cfg(..)]` if need be")
-                }
-            };
-            let what = "`#[actor]` reads its attributes before the compiler decides on a `cfg_attr`";
-            errors.add(&attr, format!("{what}: {advice}"));
+        if roles::refuse_conditional::<Role>(&attr, &["priority", "expires", "wire", "message"], errors) {
             continue;
         }
-        let path = attr.path();
-        if path.is_ident("doc") {
-            read.docs.push(attr.clone());
-        } else if path.is_ident("cfg") {
-            read.cfgs.push(attr.clone());
-        } else if path.is_ident("deprecated") || path.is_ident("allow") {
-            read.reference.push(attr.clone());
-        }
+        copied.look_at(&attr);
         rest.push(attr);
     }
     *attrs = rest;
-    read.variant = match &role {
+    let variant = match &role {
         None | Some((Role::Cast, _)) => insides(passed_on, errors),
         Some((role, _)) => {
             for attr in passed_on {
@@ -247,21 +179,8 @@ pub(crate) fn take(
             Vec::new()
         }
     };
-    (role, read)
-}
-
-/// What a `cfg_attr` holds that we would have to know of.
-fn conditional(attr: &Attribute) -> Option<&'static str> {
-    let list = attr.meta.require_list().ok().filter(|list| list.path.is_ident("cfg_attr"))?;
-    let is_comma = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',');
-    let held = list.tokens.clone().into_iter().skip_while(|token| !is_comma(token)).skip(1).collect();
-    let held = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(held).ok()?;
-    let ours = |path: &Path| {
-        let others = ["priority", "expires", "wire", "message", "cfg", "cfg_attr"].into_iter();
-        let mut names = Role::ALL.into_iter().map(|(name, _)| name).chain(others);
-        names.find(|name| path.is_ident(name))
-    };
-    held.iter().find_map(|meta| ours(meta.path()))
+    let Copied { docs, cfgs, reference } = copied;
+    (role, MessageAttrs { docs, cfgs, reference, variant })
 }
 
 /// What stands on the variant for `#[wire(..)]` and `#[message(..)]`.

@@ -20,6 +20,8 @@ mod errors;
 mod expand;
 mod fallback;
 mod item;
+mod options;
+mod roles;
 mod sorting;
 mod types;
 mod valid;

@@ -18,6 +18,7 @@ use crate::ast::{Argument, Broken, Hook, Hooks, Init, Kind, Message, MessageAttr
 use crate::attr::{self, Options, Role};
 use crate::errors::Errors;
 use crate::item::{camel, widest};
+use crate::roles::Role as _;
 use crate::sorting::{self, Marks};
 use crate::types::{self, Place};
 
@@ -38,7 +39,8 @@ pub(crate) fn surface(options: Options, mut item: ItemImpl, name: Ident, errors:
     }
     reader.options(&options);
     let Reader { name, hooks, messages, broken, .. } = reader;
-    let vis = options.vis.clone().unwrap_or_else(|| widest(messages.iter().map(|message| &message.vis)));
+    let vis =
+        options.common.vis.clone().unwrap_or_else(|| widest(messages.iter().map(|message| &message.vis)));
     Surface { options, item, generics, name, vis, messages, hooks, broken }
 }
 

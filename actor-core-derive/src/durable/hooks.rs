@@ -1,14 +1,12 @@
 //! The attributes on a method of a durable actor, and the methods that are no commands.
 
-use proc_macro2::TokenTree;
-use syn::parse::Parser;
-use syn::punctuated::Punctuated;
-use syn::{Attribute, ImplItemFn, LitStr, Meta, Receiver, ReceiverKind, ReturnType, Token, Type};
+use syn::{Attribute, ImplItemFn, LitStr, Receiver, ReceiverKind, ReturnType, Type};
 
 use super::form::Former;
 use super::read::{Given, Reader};
 use super::surface::Hook;
 use crate::errors::Errors;
+use crate::roles::{self, Copied, Role as _};
 use crate::types;
 
 /// What our own attribute makes of a method.
@@ -20,22 +18,13 @@ pub(super) enum Role {
     Checkpoint,
 }
 
-impl Role {
-    const ALL: [(&'static str, Self); 4] = [
+impl roles::Role for Role {
+    const ALL: &'static [(&'static str, Self)] = &[
         ("init", Self::Init),
         ("started", Self::Started),
         ("recovered", Self::Recovered),
         ("checkpoint", Self::Checkpoint),
     ];
-
-    fn of(attr: &Attribute) -> Option<Self> {
-        Self::ALL.into_iter().find(|(name, _)| attr.path().is_ident(name)).map(|(_, role)| role)
-    }
-
-    /// As it is written.
-    pub(super) fn name(self) -> &'static str {
-        Self::ALL.into_iter().find(|(_, role)| *role == self).map_or("", |(name, _)| name)
-    }
 }
 
 /// What the attributes of a method say.
@@ -44,10 +33,7 @@ pub(super) struct Attrs {
     pub(super) role: Option<(Role, Attribute)>,
     /// What it was called, with where that stands.
     pub(super) was: Vec<(LitStr, Former)>,
-    pub(super) docs: Vec<Attribute>,
-    pub(super) cfgs: Vec<Attribute>,
-    /// To the reference's method.
-    pub(super) reference: Vec<Attribute>,
+    pub(super) copied: Copied,
 }
 
 impl Attrs {
@@ -58,7 +44,7 @@ impl Attrs {
         for attr in attrs.drain(..) {
             let path = attr.path();
             if let Some(role) = Role::of(&attr) {
-                read.take_role(role, attr, errors);
+                roles::take(&mut read.role, role, attr, errors);
                 continue;
             } else if path.is_ident("was") {
                 read.take_was(&attr, errors);
@@ -66,37 +52,14 @@ impl Attrs {
             } else if let Some(why) = foreign(path.get_ident().map(ToString::to_string).as_deref()) {
                 errors.add(&attr, why);
                 continue;
-            } else if holds_ours(&attr) {
-                let what = "`#[actor]` reads its attributes before the compiler decides on a `cfg_attr`";
-                errors.add(
-                    &attr,
-                    format!("{what}: write it itself, or put the whole condition into a `#[cfg(..)]`"),
-                );
+            } else if roles::refuse_conditional::<Role>(&attr, &["was"], errors) {
                 continue;
-            } else if path.is_ident("doc") {
-                read.docs.push(attr.clone());
-            } else if path.is_ident("cfg") {
-                read.cfgs.push(attr.clone());
-            } else if path.is_ident("deprecated") || path.is_ident("allow") {
-                read.reference.push(attr.clone());
             }
+            read.copied.look_at(&attr);
             rest.push(attr);
         }
         *attrs = rest;
         read
-    }
-
-    fn take_role(&mut self, role: Role, attr: Attribute, errors: &mut Errors) {
-        if !matches!(attr.meta, Meta::Path(_)) {
-            errors.add(&attr, format!("`#[{}]` takes no arguments", role.name()));
-        }
-        match &self.role {
-            Some((first, _)) => errors.add(
-                &attr,
-                format!("a method has one role, and this one is marked `#[{}]` already", first.name()),
-            ),
-            None => self.role = Some((role, attr)),
-        }
     }
 
     fn take_was(&mut self, attr: &Attribute, errors: &mut Errors) {
@@ -135,22 +98,6 @@ fn foreign(attribute: Option<&str>) -> Option<&'static str> {
     })
 }
 
-/// Whether a `cfg_attr` holds what we would have to know of.
-fn holds_ours(attr: &Attribute) -> bool {
-    let Ok(list) = attr.meta.require_list() else { return false };
-    if !list.path.is_ident("cfg_attr") {
-        return false;
-    }
-    let is_comma = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',');
-    let held = list.tokens.clone().into_iter().skip_while(|token| !is_comma(token)).skip(1).collect();
-    let Ok(held) = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(held) else { return false };
-    let is_ours = |meta: &Meta| {
-        let ours = ["was", "cfg", "cfg_attr"].into_iter();
-        Role::ALL.into_iter().map(|(name, _)| name).chain(ours).any(|name| meta.path().is_ident(name))
-    };
-    held.iter().any(is_ours)
-}
-
 impl Reader<'_> {
     pub(super) fn hook(&mut self, method: &ImplItemFn, role: Role, attrs: Attrs) {
         let (signature, name) = (&method.sig, role.name());
@@ -160,7 +107,7 @@ impl Reader<'_> {
                 format!("`#[{name}]` is no command, and nothing of it is stored: remove `#[was]`"),
             );
         }
-        for cfg in &attrs.cfgs {
+        for cfg in &attrs.copied.cfgs {
             self.errors.add(cfg, "a hook is always there: put the `#[cfg]` inside it");
         }
         match (signature.receiver(), role) {

@@ -4,9 +4,10 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Expr, Ident, LitStr, Path, Token, Visibility, parenthesized, token};
+use syn::{Expr, Ident, LitStr, Path, Token};
 
 use crate::errors::Errors;
+use crate::options::{self, Common, once, parenthesis};
 
 /// What stands in `#[actor(durable, ..)]`.
 #[derive(Default)]
@@ -22,8 +23,7 @@ pub(super) struct Options {
     pub(super) upcast: Option<Path>,
     /// Derives of the enum of commands.
     pub(super) derives: Option<Vec<Path>>,
-    pub(super) vis: Option<Visibility>,
-    pub(super) krate: Option<Path>,
+    pub(super) common: Common,
 }
 
 /// A variant of `actor_durable::Durability`.
@@ -36,67 +36,54 @@ pub(super) struct Durability {
 impl Options {
     /// Reads the options up to the first that is none.
     pub(super) fn read(tokens: TokenStream, errors: &mut Errors) -> Self {
-        let mut read = Self::default();
-        errors.absorb((|input: ParseStream<'_>| read.read_all(input)).parse2(tokens));
+        let read: Self = options::read(tokens, errors);
         if let Some(upcast) = read.upcast.as_ref().filter(|_| read.version.is_none()) {
             errors
                 .add(upcast, "`upcast` reads the states of older versions: say which this is, `version = 2`");
         }
         read
     }
+}
 
-    fn read_all(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
-        while !input.is_empty() {
-            self.read_one(input)?;
-            if !input.is_empty() {
-                input.parse::<Token![,]>()?;
-            }
-        }
-        Ok(())
+impl options::Options for Options {
+    const ALL: &'static str = OPTIONS;
+    const CRATE: &'static str = "framework::durable";
+
+    fn common(&mut self) -> &mut Common {
+        &mut self.common
     }
 
-    fn read_one(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
-        if input.peek(Token![pub]) {
-            let vis: Visibility = input.parse()?;
-            return once(&mut self.vis, &vis, vis.clone());
-        }
-        if input.peek(Token![crate]) {
-            let word: Token![crate] = input.parse()?;
-            input.parse::<Token![=]>()?;
-            let text: LitStr = input.parse()?;
-            let path = text.parse_with(Path::parse_mod_style).map_err(|_| {
-                syn::Error::new_spanned(&text, "this is no path such as `framework::durable`")
-            })?;
-            return once(&mut self.krate, &word, path);
-        }
-        let word: Ident = input.parse().map_err(|error| syn::Error::new(error.span(), OPTIONS))?;
+    fn read_word(&mut self, word: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
         match word.to_string().as_str() {
             "durable" => {
-                once(&mut self.is_durable, &word, ())?;
+                once(&mut self.is_durable, word, ())?;
                 if input.peek(Token![=]) {
                     self.type_name = Some(type_name(input)?);
                 }
                 Ok(())
             }
             "durability" => {
-                let durability = durability(value(&word, input)?)?;
-                once(&mut self.durability, &word, durability)
+                let durability = durability(value(word, input)?)?;
+                once(&mut self.durability, word, durability)
             }
-            "idle" => once(&mut self.idle, &word, value(&word, input)?),
-            "remembered" => once(&mut self.remembered, &word, value(&word, input)?),
-            "version" => once(&mut self.version, &word, value(&word, input)?),
+            "idle" => once(&mut self.idle, word, value(word, input)?),
+            "remembered" => once(&mut self.remembered, word, value(word, input)?),
+            "version" => once(&mut self.version, word, value(word, input)?),
             "upcast" => {
-                input.parse::<Token![=]>()?;
-                once(&mut self.upcast, &word, input.parse()?)
+                let Expr::Path(path) = value(word, input)? else {
+                    let advice = "`upcast` names a function: `upcast = read_older`";
+                    return Err(syn::Error::new_spanned(word, advice));
+                };
+                once(&mut self.upcast, word, path.path)
             }
-            "derive" if input.peek(token::Paren) => {
-                let inside;
-                parenthesized!(inside in input);
-                let derives =
-                    Punctuated::<Path, Token![,]>::parse_terminated_with(&inside, Path::parse_mod_style)?;
-                once(&mut self.derives, &word, derives.into_iter().collect())
+            "derive" => {
+                let derives = |input: ParseStream<'_>| {
+                    Punctuated::<Path, Token![,]>::parse_terminated_with(input, Path::parse_mod_style)
+                };
+                let derives = derives.parse2(parenthesis(word, input)?)?;
+                once(&mut self.derives, word, derives.into_iter().collect())
             }
-            other => Err(syn::Error::new_spanned(&word, foreign(other).unwrap_or(OPTIONS))),
+            other => Err(syn::Error::new_spanned(word, foreign(other).unwrap_or(OPTIONS))),
         }
     }
 }
@@ -159,14 +146,6 @@ fn durability(value: Expr) -> syn::Result<Durability> {
             Ok(Durability { variant, interval })
         }
         _ => Err(wrong(&value)),
-    }
-}
-
-/// Keeps what an option says. `place` is where it stands.
-fn once<T>(slot: &mut Option<T>, place: &impl ToTokens, value: T) -> syn::Result<()> {
-    match slot.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(syn::Error::new_spanned(place, "this option is here twice")),
     }
 }
 

@@ -38,7 +38,8 @@ pub(super) fn surface(options: Options, mut item: ItemImpl, name: Ident, errors:
         }
     }
     let Reader { name, hooks, commands, .. } = reader;
-    let vis = options.vis.clone().unwrap_or_else(|| widest(commands.iter().map(|command| &command.vis)));
+    let vis =
+        options.common.vis.clone().unwrap_or_else(|| widest(commands.iter().map(|command| &command.vis)));
     Surface { options, item, name, vis, commands, hooks }
 }
 
@@ -153,15 +154,15 @@ impl Reader<'_> {
             names
         };
         let (reply_names, error_names) = (names(&reply), error.as_ref().map(names).unwrap_or_default());
-        self.take_forms(ident, &command_names, !attrs.cfgs.is_empty());
-        let Some(variant) = self.variant(ident, !attrs.cfgs.is_empty()) else { return };
+        self.take_forms(ident, &command_names, !attrs.copied.cfgs.is_empty());
+        let Some(variant) = self.variant(ident, !attrs.copied.cfgs.is_empty()) else { return };
         self.commands.push(Command {
             method: ident.clone(),
             variant,
             vis: method.vis.clone(),
-            docs: attrs.docs,
-            cfgs: attrs.cfgs,
-            reference: attrs.reference,
+            docs: attrs.copied.docs,
+            cfgs: attrs.copied.cfgs,
+            reference: attrs.copied.reference,
             fields,
             takes_turn,
             is_query: signature.receiver().is_some_and(|receiver| !is_mut(receiver)),

@@ -16,7 +16,7 @@ pub(super) fn expand(surface: &Surface, names: &Names<'_>) -> TokenStream {
     let Names { krate, engine, own, .. } = names;
     let generics = &surface.generics;
     let (impl_generics, type_generics, where_clause) = names.generics();
-    let which = if surface.options.is_local { quote!(LocalActor) } else { quote!(Actor) };
+    let which = if surface.options.is_local() { quote!(LocalActor) } else { quote!(Actor) };
     let message = names.message_type();
     let ways = ways(surface);
     let (declared, made) = match generics.type_params().next() {
@@ -194,7 +194,7 @@ pub(super) fn function(
     names: &Names<'_>,
 ) -> TokenStream {
     let krate = &names.krate;
-    let bound = (!names.surface.options.is_local).then(|| quote!(+ ::core::marker::Send));
+    let bound = (!names.surface.options.is_local()).then(|| quote!(+ ::core::marker::Send));
     quote! {
         fn #name(
             &self,

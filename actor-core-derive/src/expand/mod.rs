@@ -99,7 +99,7 @@ impl<'s> Names<'s> {
             types.map(move |ty| (ty, is_always_there))
         });
         Self {
-            krate: surface.options.krate.clone().unwrap_or_else(|| parse_quote!(::actor_core)),
+            krate: surface.options.common.krate.clone().unwrap_or_else(|| parse_quote!(::actor_core)),
             own: &surface.item.self_ty,
             reference: format_ident!("{name}Ref"),
             message: format_ident!("{name}Message"),

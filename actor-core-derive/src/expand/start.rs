@@ -54,7 +54,7 @@ pub(super) fn start_arguments(way: &Way<'_>, names: &Names<'_>) -> TokenStream {
             let types = init.fields.iter().map(|field| &field.ty);
             quote!((#(#types,)*))
         }
-        None if names.surface.options.is_local => quote!(#krate::macro_support::Build<#own>),
+        None if names.surface.options.is_local() => quote!(#krate::macro_support::Build<#own>),
         None => quote!(#own),
     }
 }
@@ -67,7 +67,7 @@ pub(super) fn pre_start(way: &Way<'_>, names: &Names<'_>) -> TokenStream {
     let (pattern, body) = match way.init {
         Some(init) => build(init, names),
         None => {
-            let state = if names.surface.options.is_local { quote!(#given()) } else { quote!(#given) };
+            let state = if names.surface.options.is_local() { quote!(#given()) } else { quote!(#given) };
             (quote!(#given), quote!(::core::result::Result::Ok(#state)))
         }
     };
@@ -109,7 +109,7 @@ pub(super) fn spawn(way: &Way<'_>, names: &Names<'_>, made: &TokenStream) -> Tok
             (arguments.collect(), quote!((#(#idents,)*)))
         }
         None if surface.hooks.broken_init.is_some() => return broken_spawn(names, made),
-        None if surface.options.is_local => {
+        None if surface.options.is_local() => {
             docs.push(doc(""));
             docs.push(doc("The struct is built on the spawner's thread, which it never leaves."));
             // Named, as what the result captures must be.
@@ -122,7 +122,7 @@ pub(super) fn spawn(way: &Way<'_>, names: &Names<'_>, made: &TokenStream) -> Tok
         None => (vec![quote!(self)], quote!(self)),
     };
     let start = quote!(impl #krate::Start<Ref = #reference, Future: ::core::marker::Send>);
-    if surface.options.is_local {
+    if surface.options.is_local() {
         let captured = captured(&parameters, names);
         quote! {
             #cfgs
@@ -150,7 +150,7 @@ pub(super) fn child(way: &Way<'_>, names: &Names<'_>, made: &TokenStream) -> Tok
     let Names { krate, given, own, surface, .. } = names;
     let (vis, message, cfgs) = (&surface.vis, names.message_type(), &way.cfgs);
     let [spawner, id, make] = ["spawner", "id", "make"].map(|text| Ident::new(text, given.span()));
-    let is_local = surface.options.is_local;
+    let is_local = surface.options.is_local();
     // What `make` gives, and what the actor starts from.
     let (makes, starts_from) = match way.init {
         _ if surface.hooks.broken_init.is_some() => return broken_child(names),
@@ -198,7 +198,7 @@ pub(super) fn child(way: &Way<'_>, names: &Names<'_>, made: &TokenStream) -> Tok
 fn broken_child(names: &Names<'_>) -> TokenStream {
     let Names { krate, surface, .. } = names;
     let (vis, message) = (&surface.vis, names.message_type());
-    let place = surface.options.is_local.then(|| quote!(_: &#krate::LocalSpawner,));
+    let place = surface.options.is_local().then(|| quote!(_: &#krate::LocalSpawner,));
     let has_arguments = surface.hooks.broken_init.is_some_and(|count| count > 0);
     let (parameter, make) = match has_arguments {
         true => (Some(quote!(F__)), Some(quote!(_: F__))),
@@ -227,12 +227,12 @@ fn captured(parameters: &[Ident], names: &Names<'_>) -> TokenStream {
 fn broken_spawn(names: &Names<'_>, made: &TokenStream) -> TokenStream {
     let Names { krate, surface, .. } = names;
     let (vis, reference) = (&surface.vis, names.reference_type());
-    let place = surface.options.is_local.then(|| quote!(spawner: &#krate::LocalSpawner,));
+    let place = surface.options.is_local().then(|| quote!(spawner: &#krate::LocalSpawner,));
     let types: Vec<_> =
         (0..surface.hooks.broken_init.unwrap_or_default()).map(|index| format_ident!("A{index}__")).collect();
     let captured = captured(&types, names);
     let start = quote!(impl #krate::Start<Ref = #reference, Future: ::core::marker::Send> + #captured);
-    let (kind, begin) = if surface.options.is_local {
+    let (kind, begin) = if surface.options.is_local() {
         (quote!(LocalSpawning), quote!(local_spawning(spawner, || #made, ::core::unreachable!())))
     } else {
         (quote!(Spawning), quote!(spawning(#made, ::core::unreachable!())))

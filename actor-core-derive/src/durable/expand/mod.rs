@@ -42,7 +42,8 @@ struct Names<'s> {
 impl<'s> Names<'s> {
     fn new(surface: &'s Surface) -> Self {
         let name = &surface.name;
-        let krate: Path = surface.options.krate.clone().unwrap_or_else(|| parse_quote!(::actor_durable));
+        let krate: Path =
+            surface.options.common.krate.clone().unwrap_or_else(|| parse_quote!(::actor_durable));
         let local = |text| Ident::new(text, Span::mixed_site());
         let refuses = surface.commands.iter().any(|command| command.error.is_some());
         Self {
