@@ -374,3 +374,6 @@ fn bytes_of(turn: &TurnCommit) -> usize {
         + reminders.sum::<usize>()
         + children.sum::<usize>()
 }
+
+#[cfg(test)]
+mod tests;

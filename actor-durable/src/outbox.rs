@@ -121,4 +121,26 @@ mod tests {
         assert_eq!(outbox.handle_gone(&a), Some(outgoing("a", 2).position));
         assert_eq!((outbox.len(), outbox.next_timeout()), (0, None));
     }
+
+    #[test]
+    fn pauses_grow_up_to_a_bound_and_begin_anew_after_an_arrival() {
+        let mut outbox = Outbox::default();
+        (1..=2).for_each(|number| outbox.add(outgoing("a", number)));
+        let (a, mut now) = (outgoing("a", 0).to, Instant::ZERO);
+        for failures in 0..40 {
+            assert_eq!(sequence(outbox.poll_send(now)), Some(1));
+            assert_eq!(outbox.next_timeout(), None, "it is under way");
+            outbox.handle_failed(&a, now);
+            let pause = DELIVERY_PAUSE_MAX.min(DELIVERY_PAUSE_FIRST * (1 << failures.min(10)));
+            assert_eq!(outbox.next_timeout(), Some(now + pause), "after {failures} failures");
+            assert_eq!(sequence(outbox.poll_send(now + (pause - Duration::from_nanos(1)))), None);
+            now = now + pause;
+        }
+        assert_eq!(sequence(outbox.poll_send(now)), Some(1));
+        assert_eq!(outbox.handle_gone(&a), Some(outgoing("a", 1).position));
+        assert_eq!(outbox.next_timeout(), None, "the next may leave at once");
+        assert_eq!(sequence(outbox.poll_send(now)), Some(2));
+        outbox.handle_failed(&a, now);
+        assert_eq!(outbox.next_timeout(), Some(now + DELIVERY_PAUSE_FIRST));
+    }
 }

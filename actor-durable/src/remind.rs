@@ -123,4 +123,28 @@ mod tests {
         let [one, other] = [at(100), at(9000)].map(|now| fire(&target(), &reminder, now).expect("it is due"));
         assert_eq!(one, other);
     }
+
+    #[test]
+    fn the_messages_of_two_actors_names_or_times_have_two_ids() {
+        let fired = |actor: &str, name: &str, due: u64| {
+            let target = Target { id: DurableId::new(actor).expect("a good id"), ..target() };
+            let name = Name::new(name).expect("a good name");
+            let (period, body) = (None, Body::default());
+            let reminder = Reminder { name, due: at(due), period, catch_up: CatchUp::FireOnce, body };
+            fire(&target, &reminder, at(due)).expect("it is due").messages[0].id
+        };
+        let first = fired("a", "r", 1);
+        assert!(
+            [fired("b", "r", 1), fired("a", "s", 1), fired("a", "r", 2)].iter().all(|other| *other != first)
+        );
+    }
+
+    #[test]
+    fn a_period_of_less_than_a_clock_shows_is_none() {
+        let name = Name::new("r").expect("a good name");
+        let (period, body) = (Some(Duration::from_micros(999)), Body::default());
+        let reminder = Reminder { name, due: at(100), period, catch_up: CatchUp::FireAll, body };
+        let firing = fire(&target(), &reminder, at(200)).expect("it is due");
+        assert_eq!((firing.messages.len(), firing.next), (1, None));
+    }
 }

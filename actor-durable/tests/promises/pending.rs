@@ -32,7 +32,7 @@ pub(super) struct Desk {
 pub(super) enum Task {
     Add(u64),
     /// Prints something, reminds itself then and again, sets a timer, and has a child.
-    Begin(WallTime),
+    Begin(WallTime, Duration),
     /// Does not end while the desk is stuck.
     Stick,
 }
@@ -65,11 +65,11 @@ impl DurableActor for Desk {
     ) -> Result<u64, NoError> {
         match command {
             Task::Add(number) => *state += number,
-            Task::Begin(due) => {
+            Task::Begin(due, delay) => {
                 turn.effect("printer", None, "page").expect("a good name");
                 let every = &Task::Add(1_000);
                 turn.remind_every("again", due, PERIOD, CatchUp::FireOnce, every).expect("a good name");
-                turn.timer(Duration::from_secs(1), &Task::Add(1_000_000)).expect("it has a form");
+                turn.timer(delay, &Task::Add(1_000_000)).expect("it has a form");
                 turn.add_child::<Desk>("child", "c", "about it").expect("a good name");
             }
             Task::Stick if self.is_stuck.load(Ordering::Relaxed) => std::future::pending().await,
@@ -92,9 +92,9 @@ fn desk(system: &DurableSystem) -> DurableRef<Desk> {
 }
 
 /// Work of each kind, of which nothing can be done: there is no printer here, and it is stuck at the first letter.
-async fn take_work(system: &DurableSystem, due: WallTime) {
+async fn take_work(system: &DurableSystem, due: WallTime, delay: Duration) {
     let desk = desk(system);
-    desk.call(Task::Begin(due)).await.expect("it is stored");
+    desk.call(Task::Begin(due, delay)).await.expect("it is stored");
     for _ in 0..20 {
         desk.call(Task::Add(1)).await.expect("it is stored");
     }
@@ -107,7 +107,10 @@ async fn d22_what_waits_is_restored_with_a_state_whose_journal_is_cut() {
     for place in places() {
         let stuck = Desk { is_stuck: Arc::new(AtomicBool::new(true)), ..Desk::default() };
         let register = |builder: DurableBuilder| builder.register(stuck.clone());
-        crash(&*place, register, async |system| take_work(system, WallTime::MAX).await).await;
+        crash(&*place, register, async |system| {
+            take_work(system, WallTime::MAX, Duration::from_secs(3600)).await;
+        })
+        .await;
         let store = place.open().await;
         let before = head(&store, "d").await;
         // The turn that sent and reminded is not in the journal any more.
@@ -143,7 +146,7 @@ fn d22_what_waited_is_done_and_a_timer_is_not() {
     let due = world.crash_with(store, register, async |system| {
         let now = WallTime::from_unix(system.executor().unix_time());
         let due = now.after(Duration::from_secs(50));
-        take_work(system, due).await;
+        take_work(system, due, Duration::from_secs(1)).await;
         due
     });
     desk_of.is_stuck.store(false, Ordering::Relaxed);

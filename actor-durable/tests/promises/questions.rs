@@ -18,6 +18,8 @@ use super::pending::{Desk, Task};
 use super::{journal, quick_or_full};
 use crate::stage::{Command, Forgotten, Poor, World, account, pass};
 
+const SECOND: Duration = Duration::from_secs(1);
+
 /// A store that counts, and fails as it is told to.
 fn counted(world: &World, faults: impl IntoIterator<Item = Fault>) -> FaultStore {
     FaultStore::new(world.store.clone(), faults)
@@ -252,21 +254,25 @@ fn d43_q6_a_timer_ends_with_its_activation_and_a_reminder_comes_whoever_is_there
     };
     let begin = async |system: &DurableSystem, after: Duration| {
         let due = WallTime::from_unix(system.executor().unix_time()).after(after);
-        system.actor::<Desk>("d").expect("a good id").call(Task::Begin(due)).await.expect("it is stored");
+        system
+            .actor::<Desk>("d")
+            .expect("a good id")
+            .call(Task::Begin(due, SECOND))
+            .await
+            .expect("it is stored");
     };
-    let second = Duration::from_secs(1);
     world.run_with(register, async |system| {
-        begin(system, 20 * second).await;
+        begin(system, 20 * SECOND).await;
         // The timer is after a second, and counts a million; the reminder counts a thousand.
-        pass(system, 2 * second).await;
+        pass(system, 2 * SECOND).await;
         assert_eq!(value(system).await, Some(1_000_000), "it lives on");
-        begin(system, 20 * second).await;
+        begin(system, 20 * SECOND).await;
         // What it prints leaves, and is marked.
-        pass(system, second / 10).await;
+        pass(system, SECOND / 10).await;
         system.passivate(&super::id("d")).await;
-        pass(system, 17 * second).await;
+        pass(system, 17 * SECOND).await;
         assert!(!system.is_active(&super::id("d")), "no timer wakes it");
-        pass(system, 4 * second).await;
+        pass(system, 4 * SECOND).await;
         assert!(system.is_active(&super::id("d")), "a reminder does");
         assert_eq!(value(system).await, Some(1_001_000));
     });
