@@ -373,7 +373,7 @@ impl<M: Model> Activation<M> {
         Ok(())
     }
 
-    /// Not an `async fn`, which would keep what it is asked twice.
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` keeps what it is asked twice")]
     fn handle(&mut self, request: Request<M::Actor>) -> impl Future<Output = Result<(), ActorError>> + Send {
         async move {
             match request {

@@ -293,6 +293,7 @@ impl<M: Model> Activation<M> {
     }
 
     /// As a plain actor would: no store, no copy, and no id unless the caller has chosen one.
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` keeps what it is asked twice")]
     pub(super) fn ask_volatile(
         &mut self,
         id: Option<MessageId>,
