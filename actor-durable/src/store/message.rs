@@ -50,7 +50,8 @@ pub struct Letter {
     pub message: Message,
 }
 
-/// What became of a message that was put into an inbox.
+/// What became of a message that was put into an inbox. One that is given up counts as handled too, and is said to be
+/// [`Dead`](Self::Dead); one that is handled may wait too, and is said to be [`Handled`](Self::Handled).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Enqueued {
     /// It is new, and is stored.

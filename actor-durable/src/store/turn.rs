@@ -32,7 +32,8 @@ pub struct TurnCommit {
     pub reminders: Vec<ReminderChange>,
     /// Who was added and removed. In order, as reminders.
     pub children: Vec<ChildChange>,
-    /// Messages in the inbox that are given up; they count as handled, after those that are.
+    /// Messages in the inbox that are given up; they count as handled, after those that are. They are kept as they are here: the
+    /// inbox is asked only whether they are in it.
     pub dead: Vec<DeadLetter>,
     /// Messages in the inbox that leave it and change nothing: they came twice, and were handled before as a caller's.
     pub dropped: Vec<MessageId>,

@@ -122,12 +122,11 @@ impl Actor {
             }
             self.handled.insert(handled.message, handled.reply);
         }
-        for DeadLetter { letter, at, reason } in dead {
-            let id = letter.message.id;
-            // What the store has is what lay in the inbox.
-            let letter = self.inbox.remove(id).unwrap_or(letter);
+        for dead in dead {
+            let id = dead.letter.message.id;
+            self.inbox.remove(id);
             self.handled.insert(id, None);
-            self.dead.insert(id, DeadLetter { letter, at, reason });
+            self.dead.insert(id, dead);
         }
         for message in dropped {
             self.inbox.remove(*message);

@@ -222,8 +222,10 @@ pub async fn what_is_given_up_is_a_dead_letter(place: &dyn Place) {
         let counted = scene.begin_attempt(&actor("a"), head.epoch, scene.id(1)).await.expect("it waits");
         assert_eq!(counted, attempts);
     }
-    let letter = all_letters(&scene, &head).await.remove(0);
+    let mut letter = all_letters(&scene, &head).await.remove(0);
     assert_eq!(letter.attempts, 3);
+    // It is kept as the commit says it.
+    letter.attempts = 7;
     let mut commit = turn(&head);
     commit.dead = vec![given_up(letter.clone())];
     let head = scene.commit(commit).await;

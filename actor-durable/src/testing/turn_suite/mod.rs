@@ -14,6 +14,9 @@
 //!
 //! and `BeginAttempt`, `Fire`, `Due`, `Waiting`, `Reply`, which no table names.
 //!
+//! Each operation of an owner is also held up until another process has the actors, as `late_…`: then it is fenced and changes
+//! nothing, and whoever waited for it is told what is certain.
+//!
 //! What must hold: I1 no acknowledged message is lost; I2 each changes the state once; I3 the state is what the journal comes
 //! to; I4 the journal has no gap and its times do not go back; I5 each effect happens, and once for a sink that knows keys; I6
 //! one sender's messages are applied in order; I7 the same id has the same reply.

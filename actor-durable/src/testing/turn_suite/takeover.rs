@@ -40,8 +40,8 @@ pub struct Takeover {
 /// When an operation comes that was held up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum When {
-    /// The second process has the actors, and has committed nothing: the journal is where the first one thinks it is, and only the
-    /// epoch is another.
+    /// The second process has the actors, and nobody has asked it for anything yet: unless letters waited, the journal is where the
+    /// first one thinks it is, and only the epoch is another.
     Acquired,
     /// The second process has done all that was left to do.
     Done,
