@@ -1,5 +1,7 @@
 //! What is remembered, what is staged, and when: without a store, an actor or a clock.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::id::{ActorType, DurableId, Name, OwnerId};
 use crate::limits::{COMMIT_ENTRIES_MAX, EVENT_BYTES_MAX, HEADERS_MAX};
@@ -46,7 +48,7 @@ fn given_up(number: u64) -> Outcome {
         headers,
     };
     let letter = Letter { position: Default::default(), attempts: 5, message };
-    let dead = Some(DeadLetter { letter, at: at(number), reason: "poison".into() });
+    let dead = Some(Box::new(DeadLetter { letter, at: at(number), reason: "poison".into() }));
     Outcome { dead, ..Outcome::nothing(Cause::GaveUp(id(number)), at(number)) }
 }
 
