@@ -1,7 +1,7 @@
 //! A till: a plain actor, and the little that makes it durable.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actor_core::{Actor, ActorError, ActorRef, ActorSystem, ReplyPort, SpawnOptions, SupervisionEvent};
@@ -19,7 +19,9 @@ pub(super) struct Till {
     pub(super) lives: Arc<AtomicU32>,
     pub(super) stops: Arc<AtomicU32>,
     pub(super) runs: Arc<AtomicU32>,
-    /// Whether the end of a child is left to the core.
+    /// Ports that it has kept, whatever becomes of its state.
+    kept: Arc<Mutex<Vec<ReplyPort<i64>>>>,
+    /// Whether it ends with a child.
     pub(super) ends_with_child: bool,
 }
 
@@ -77,8 +79,6 @@ pub(super) struct Money {
     to_send: Option<i64>,
     #[serde(skip)]
     is_ready: bool,
-    #[serde(skip)]
-    kept: Vec<ReplyPort<i64>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -134,9 +134,12 @@ impl Actor for Till {
             Message::Ends(port) => _ = port.send(state.ends),
             Message::Keep(port) => {
                 state.money += 1_000;
-                state.kept.push(port);
+                self.kept.lock().expect("nobody panics with it").push(port);
             }
-            Message::KeptAreClosed(port) => _ = port.send(state.kept.iter().all(ReplyPort::is_closed)),
+            Message::KeptAreClosed(port) => {
+                let kept = self.kept.lock().expect("nobody panics with it");
+                _ = port.send(!kept.is_empty() && kept.iter().all(ReplyPort::is_closed));
+            }
             Message::FailCall(port) => port.fail(actor_core::CallFailure::Expired),
             Message::Panic => {
                 state.money += 1_000;
