@@ -8,6 +8,7 @@ use std::time::Duration;
 use actor_core::ActorError;
 use actor_durable::limits::{LEASE_DEFAULT, REASON_BYTES_MAX, TURN_ROWS_MAX};
 use actor_durable::store::{Claim, ClaimMode, Outgoing, Refusal, StoreError, Undelivered};
+use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation};
 use actor_durable::{
     ActivationError, AskError, Durable, DurableActor, DurableBuilder, DurableId, DurableRef, DurableSystem,
     EffectRefused, Epoch, NoError, NotApplied, Outlet, Turn, WallTime,
@@ -258,7 +259,10 @@ fn what_an_actor_has_sent_leaves_though_it_has_ended() {
 fn what_an_actor_has_sent_leaves_though_it_and_then_its_process_have_ended() {
     let mut world = World::new();
     let builder = knows(&world, &Bank::default());
-    let builder = builder(DurableSystem::builder(&world.simulation.system(), world.store.clone()));
+    // Its message does not leave at once.
+    let refused = Fault { operation: Operation::Transfer, visit: 1, mode: FaultMode::Refuse };
+    let store = FaultStore::new(world.store.clone(), [refused]);
+    let builder = builder(DurableSystem::builder(&world.simulation.system(), Arc::new(store)));
     world.simulation.block_on(async {
         let system = builder.start().await.expect("the store gives a lease");
         clerk(&system, "c").call(Errand::PayAndEnd("a".into(), 5)).await.expect("it is stored");

@@ -31,6 +31,10 @@
 //! [`RestForOne`](actor_core::Strategy::RestForOne) one decision restarts all it concerns, each when the order reaches it, and
 //! until then it goes on. A child hears an order after the messages that lie in its inbox before it, unless it is suspended.
 //!
+//! An order that can never arrive, as the child has ended or is of another type, is given up as any message is, and the supervisor
+//! is told that the child cannot be activated: it decides upon that as upon any failure. A supervisor that is stopped or ended has its
+//! recorded children stopped in the same turn, though it cannot read its own state; those of one that has ended wait for good.
+//!
 //! A supervisor that begins to be active has its recorded children activated, as any durable actor has: a child is there once,
 //! whoever else asks for it. The supervisor at the top is not anybody's child: whoever starts a process asks it something, such as
 //! [`SupervisorCommand::Begin`]. Without a supervisor above, one that gives up keeps its children stopped, and says so in its
