@@ -5,23 +5,26 @@
 //! its standard input, and may be killed whenever you like. It keeps its actors in a file of the directory, or in PostgreSQL;
 //! without a directory, in one that is gone afterwards.
 
+use std::fmt::{Debug, Display};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actor_core::ActorError;
-use actor_durable::RedbStore;
 use actor_durable::store::Store;
+use actor_durable::{AskError, RedbStore};
 use examples::shop::{
     AccountCommand, Book, CARRIER, MAIL, OrderCommand, Shop, Stage, Terms, WarehouseCommand, serve,
 };
 use store_postgres::{PostgresConfig, PostgresStore};
 
-const SERVICE: Terms = Terms { cart_kept: Duration::from_secs(15 * 60), stock: 1_000 };
+const SERVICE: Terms =
+    Terms { cart_kept: Duration::from_secs(15 * 60), stock: 1_000, lease: Duration::from_secs(10) };
 
 /// In the story nobody waits long.
-const STORY: Terms = Terms { cart_kept: Duration::from_millis(200), stock: 2 };
+const STORY: Terms =
+    Terms { cart_kept: Duration::from_millis(200), stock: 2, lease: Duration::from_millis(500) };
 
 #[tokio::main]
 async fn main() -> Result<(), ActorError> {
@@ -83,13 +86,27 @@ async fn story(keep: &Keep, out: &mut impl Write) -> Result<(), ActorError> {
     let shop = keep.open(STORY).await?;
     for (customer, cents, key) in keys {
         // Nobody was told, so everybody asks again.
-        shop.account(customer)?.call(AccountCommand::Deposit(cents)).id(key).await?;
+        let account = shop.account(customer)?;
+        again(async || account.call(AccountCommand::Deposit(cents)).id(key).await).await?;
     }
     for order in ["1", "2", "3", "4", "5"] {
         writeln!(out, "order {order} is {}", end_of(&shop, order).await?)?;
     }
     report(&shop, &keep.directory, out).await?;
     Ok(shop.system().shutdown(Duration::from_secs(10)).await?)
+}
+
+/// Asks until nothing is in the way that passes: in PostgreSQL the process that has ended has its actors until its lease is over.
+async fn again<T, E: Display + Debug + Send + Sync + 'static>(
+    ask: impl AsyncFn() -> Result<T, AskError<E>>,
+) -> Result<T, ActorError> {
+    loop {
+        match ask().await {
+            Err(AskError::NotApplied(why)) if why.is_transient() => {}
+            answer => return Ok(answer?),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// The name of each order, what is ordered, by whom and whither.
@@ -116,7 +133,7 @@ async fn check_out(shop: &Shop, order: &str, customer: &str, city: &str) -> Resu
 async fn end_of(shop: &Shop, order: &str) -> Result<Stage, ActorError> {
     let order = shop.order(order)?;
     loop {
-        let stage = order.call(OrderCommand::Look).await?;
+        let stage = again(async || order.call(OrderCommand::Look).await).await?;
         if stage.is_end() {
             return Ok(stage);
         }
@@ -126,10 +143,12 @@ async fn end_of(shop: &Shop, order: &str) -> Result<Stage, ActorError> {
 
 async fn report(shop: &Shop, directory: &Path, out: &mut impl Write) -> Result<(), ActorError> {
     for customer in ["Ada", "Bob", "Eve", "till"] {
-        let cents = shop.account(customer)?.call(AccountCommand::Look).await?;
+        let account = shop.account(customer)?;
+        let cents = again(async || account.call(AccountCommand::Look).await).await?;
         writeln!(out, "{customer} has {cents} cents")?;
     }
-    let goods = shop.warehouse()?.call(WarehouseCommand::Look).await?;
+    let warehouse = shop.warehouse()?;
+    let goods = again(async || warehouse.call(WarehouseCommand::Look).await).await?;
     writeln!(out, "free are {:?}, reserved {:?}", goods.free, goods.reserved)?;
     for line in Book::read(&directory.join(CARRIER))? {
         writeln!(out, "the carrier brings {}", line.text)?;
@@ -151,12 +170,24 @@ async fn letters(directory: &Path) -> io::Result<usize> {
 
 #[cfg(test)]
 mod tests {
+    use store_postgres::testing::{Server, or_skip};
+
     use super::*;
 
     #[tokio::test]
     async fn a_shop_that_crashes_amid_its_orders_finishes_them_and_the_money_is_right() {
+        assert_told(None).await;
+    }
+
+    #[tokio::test]
+    async fn it_does_so_in_postgresql_too() {
+        let Some(server) = or_skip(Server::private()) else { return };
+        assert_told(Some(server.address())).await;
+    }
+
+    async fn assert_told(postgres: Option<String>) {
         let directory = tempfile::tempdir().unwrap();
-        let keep = Keep { directory: directory.path().to_owned(), postgres: None };
+        let keep = Keep { directory: directory.path().to_owned(), postgres };
         let mut out = Vec::new();
         story(&keep, &mut out).await.unwrap();
         let expected = "\

@@ -56,6 +56,8 @@ pub struct Terms {
     pub cart_kept: Duration,
     /// How many there are of each of the goods at first.
     pub stock: u32,
+    /// Where several processes share a store: for how long one that died keeps what it had from the others.
+    pub lease: Duration,
 }
 
 /// A shop that is open.
@@ -77,6 +79,9 @@ impl Shop {
             .register(Warehouse { stock: terms.stock })
             .outlet(CARRIER, Book::open(&books.join("carrier"))?)
             .outlet(MAIL, Book::open(&books.join("mail"))?)
+            .lease(terms.lease)
+            // For what one had that died.
+            .look_interval(terms.lease / 2)
             .start()
             .await?;
         Ok(Self { system })

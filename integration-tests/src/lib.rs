@@ -20,6 +20,7 @@ pub mod shop;
 pub mod siege;
 pub mod tally;
 pub mod vitals;
+pub mod witness;
 
 pub use actor_testkit::process::{self, NodeProcess};
 pub use invitation::Invitation;

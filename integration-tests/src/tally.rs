@@ -2,13 +2,25 @@
 //! came twice, never, or out of turn is seen by the numbers.
 
 use std::collections::BTreeMap;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
 
+use actor_core::ActorError;
 use actor_durable::{BadRequest, Decision, Durable, DurableActor, DurableId, EventSourced, Turn};
 use serde::{Deserialize, Serialize};
 
+use crate::witness::Witness;
+
 /// Keeps its [`Tally`] whole.
-#[derive(Clone, Copy, Debug)]
-pub struct Whole;
+#[derive(Clone, Debug, Default)]
+pub struct Whole {
+    /// Who writes down what is handled, if somebody does. Then it takes a moment.
+    pub witness: Option<Arc<Witness>>,
+}
+
+/// Long enough for another process to be at it too, if it could.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// Keeps events, and a tally beside each so many of them.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +40,10 @@ pub enum Say {
     },
     /// What came so far.
     Look,
+    /// Has the handler panic.
+    Panic,
+    /// Has the handler never return.
+    Hang,
 }
 
 /// What came so far.
@@ -87,6 +103,13 @@ impl Durable for Whole {
         Tally::default()
     }
 
+    async fn on_recover(&self, id: &DurableId, _: &mut Tally) -> Result<(), ActorError> {
+        match &self.witness {
+            Some(witness) => witness.note_activation(id).await,
+            None => Ok(()),
+        }
+    }
+
     fn is_query(command: &Say) -> bool {
         matches!(command, Say::Look)
     }
@@ -94,11 +117,25 @@ impl Durable for Whole {
 
 impl DurableActor for Whole {
     async fn handle(&self, say: Say, tally: &mut Tally, turn: &mut Turn<'_, Self>) -> Result<Tally, Refused> {
-        if let Say::Number { sender, number, forward } = say {
-            if let Some(to) = &forward {
-                pass_on(turn, tally, to)?;
+        let watched = self.witness.as_ref().zip(turn.message_id()).filter(|_| !Self::is_query(&say));
+        if let Some((witness, message)) = watched {
+            witness.write(turn.id(), message, false);
+            // sleep: see `MOMENT`
+            tokio::time::sleep(MOMENT).await;
+        }
+        match say {
+            Say::Number { sender, number, forward } => {
+                if let Some(to) = &forward {
+                    pass_on(turn, tally, to)?;
+                }
+                tally.take(&sender, number, forward.as_deref());
             }
-            tally.take(&sender, number, forward.as_deref());
+            Say::Look => {}
+            Say::Panic => panic!("so it was asked"),
+            Say::Hang => pending().await,
+        }
+        if let Some((witness, message)) = watched {
+            witness.write(turn.id(), message, true);
         }
         Ok(tally.clone())
     }

@@ -15,6 +15,9 @@ use tokio::task::JoinHandle;
 /// So many requests wait to be written.
 const WAITING_MAX: usize = 256;
 
+/// Before whoever does not know is asked again.
+const PAUSE: Duration = Duration::from_millis(1);
+
 /// Numbers from a seed, by SplitMix64.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(pub(crate) u64);
@@ -108,20 +111,36 @@ impl Service {
         self.kills += 1;
     }
 
+    /// The number of its process.
+    pub(crate) fn process(&self) -> u32 {
+        let (child, _) = self.life.as_ref().expect("it lives");
+        child.id().expect("nobody has waited for it")
+    }
+
     /// Somebody who asks it.
     pub(crate) fn client(&self) -> Client {
         Client { current: self.current.subscribe() }
     }
 
-    /// Kills it at any instant of its life: mostly so long after its first answer, whatever it does then, as a slow machine
-    /// would else have it do nothing ever; but sometimes so long after its beginning.
-    pub(crate) async fn kill_after(&mut self, pause: Duration, random: &mut Random) {
+    /// Waits until this life has answered something.
+    pub(crate) async fn answers(&mut self) {
+        // If it has ended, `kill` says so.
+        drop(self.has_answered.wait_for(|has| *has).await);
+    }
+
+    /// Waits for any instant of its life: mostly so long after its first answer, whatever it does then, as a slow machine would
+    /// else have it do nothing ever; but sometimes so long after its beginning.
+    pub(crate) async fn instant(&mut self, pause: Duration, random: &mut Random) {
         if random.below(4) > 0 {
-            // If it has ended, `kill` says so.
-            drop(self.has_answered.wait_for(|has| *has).await);
+            self.answers().await;
         }
         // sleep: nothing is waited for
         tokio::time::sleep(pause).await;
+    }
+
+    /// Kills it at any [instant](Self::instant) of its life.
+    pub(crate) async fn kill_after(&mut self, pause: Duration, random: &mut Random) {
+        self.instant(pause, random).await;
         self.kill().await;
     }
 }
@@ -140,7 +159,8 @@ async fn talk(
                 // A line that was cut off is no answer.
                 let Ok(Some(line)) = line else { return };
                 let Some((key, answer)) = line.split_once(' ') else { continue };
-                answered.send_replace(true);
+                // Who knows nothing has not begun: another one has all of its actors still.
+                answered.send_if_modified(|has| !answer.starts_with("failed ") && !std::mem::replace(has, true));
                 if let Some(port) = asked.remove(key) {
                     drop(port.send(answer.to_owned()));
                 }
@@ -173,19 +193,30 @@ impl Client {
     pub(crate) async fn ask(&mut self, key: &str, request: &str) -> Answered {
         let mut dead = None;
         for tries in 1.. {
-            let is_new = |talk: &Option<Talk>| talk.as_ref().is_some_and(|talk| Some(talk.life) != dead);
-            let talk = self.current.wait_for(is_new).await.expect("the service is there").clone();
-            let talk = talk.expect("it was waited for");
-            let (answer, answered) = oneshot::channel();
-            let line = format!("{key} {request}\n");
-            drop(talk.requests.send(Request { key: key.to_owned(), line, answer }).await);
-            match answered.await {
+            match self.ask_life(key, request, dead).await {
                 Ok(text) if !text.starts_with("failed ") => return Answered { text, tries },
                 // It lives, and does not know.
-                Ok(_) => tokio::task::yield_now().await,
-                Err(_) => dead = Some(talk.life),
+                // sleep: it is not asked again without a pause
+                Ok(_) => tokio::time::sleep(PAUSE).await,
+                Err(life) => dead = Some(life),
             }
         }
         unreachable!("it is asked until it is answered")
+    }
+
+    /// Asks once, whatever the answer; none if that life ends first.
+    pub(crate) async fn ask_once(&mut self, key: &str, request: &str) -> Option<String> {
+        self.ask_life(key, request, None).await.ok()
+    }
+
+    /// Asks a life that is not this one. Its number, if it ends first.
+    async fn ask_life(&mut self, key: &str, request: &str, dead: Option<u32>) -> Result<String, u32> {
+        let is_new = |talk: &Option<Talk>| talk.as_ref().is_some_and(|talk| Some(talk.life) != dead);
+        let talk = self.current.wait_for(is_new).await.expect("the service is there").clone();
+        let talk = talk.expect("it was waited for");
+        let (answer, answered) = oneshot::channel();
+        let line = format!("{key} {request}\n");
+        drop(talk.requests.send(Request { key: key.to_owned(), line, answer }).await);
+        answered.await.map_err(|_| talk.life)
     }
 }

@@ -1,5 +1,7 @@
-//! Processes with durable actors that are killed at random instants, under load.
+//! Processes with durable actors that are killed at random instants, under load; and several of them on one store.
 
+mod crowd;
+mod kept;
 mod shop;
 mod tally;
 

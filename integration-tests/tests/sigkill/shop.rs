@@ -1,18 +1,22 @@
 //! The example's shop is killed while its customers order, and the money is right in the end, to the cent.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actor_cluster::testing::is_full;
-use actor_durable::RedbStore;
+use actor_durable::limits::LEASE_DEFAULT;
+use actor_durable::{AskError, Durable, DurableRef};
 use examples::shop::{
     AccountCommand, Book, BookLine, CARRIER, MAIL, Shop, Terms, WarehouseCommand, WarehouseState, serve,
 };
 use futures_util::future::join_all;
+use store_postgres::testing::{Server, or_skip};
 use tokio::task::JoinHandle;
 
+use super::kept::Kept;
 use super::{random, say};
 use crate::lives::{Client, Random, Service};
 use crate::support::guarded_for;
@@ -29,8 +33,14 @@ const STOCK: u32 = 60;
 /// Longer than a customer thinks, most of the time.
 const CART_KEPT: Duration = Duration::from_secs(2);
 
-/// A life is no longer than this.
+/// A life is no longer than this after its first answer.
 const LIFE_MILLIS_MAX: u64 = 250;
+
+/// One that has to wait first for what the dead one had, and for a server.
+const LIFE_ON_SERVER_MILLIS_MAX: u64 = 1_500;
+
+/// After so many ends of the shop the server ends, too, if there is one.
+const SERVER_ENDS_EVERY: u32 = 5;
 
 const GOODS: [(&str, u64); 3] = [("book", 2_000), ("lamp", 3_500), ("piano", 90_000)];
 
@@ -40,11 +50,22 @@ fn orders_each() -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_money_is_right_and_each_order_is_shipped_once_however_often_the_shop_is_killed() {
+    kill(&Kept::in_file("shop.redb"), "shop").await;
+}
+
+/// The shop is killed, and now and then the server ends without a word.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_money_is_right_on_postgresql_whichever_of_both_ends() {
+    let Some(server) = or_skip(Server::private()) else { return };
+    kill(&Kept::on(server), "shop on postgresql").await;
+}
+
+async fn kill(kept: &Kept, name: &str) {
     guarded_for(Duration::from_secs(if is_full() { 1_200 } else { 120 }), async {
-        let mut random = random("shop");
-        let directory = tempfile::tempdir().unwrap();
+        let mut random = random(name);
         let (cart, stock) = (CART_KEPT.as_millis().to_string(), STOCK.to_string());
-        let words = [directory.path().as_os_str(), cart.as_ref(), stock.as_ref()];
+        let mut words = vec![kept.directory().to_str().unwrap().to_owned(), cart, stock];
+        words.extend(kept.words());
         let mut service = Service::start(env!("CARGO_BIN_EXE_shop-service"), words);
         let customers = (0..CUSTOMERS).map(|number| {
             let customer = Customer::new(&format!("customer{number}"), service.client(), random.fork());
@@ -54,13 +75,18 @@ async fn the_money_is_right_and_each_order_is_shipped_once_however_often_the_sho
         let all: JoinHandle<Vec<Customer>> =
             tokio::spawn(async { join_all(customers).await.into_iter().map(Result::unwrap).collect() });
         while !all.is_finished() {
-            let life = Duration::from_micros(random.below(LIFE_MILLIS_MAX * 1_000));
+            let most = if kept.is_on_server() { LIFE_ON_SERVER_MILLIS_MAX } else { LIFE_MILLIS_MAX };
+            let life = Duration::from_micros(random.below(most * 1_000));
             service.kill_after(life, &mut random).await;
+            if service.kills.is_multiple_of(SERVER_ENDS_EVERY) && kept.is_on_server() {
+                service.answers().await;
+                kept.crash();
+            }
         }
         let customers = all.await.unwrap();
         service.end().await;
         say(&format!("{} kills, {} orders", service.kills, CUSTOMERS * orders_each()));
-        audit(directory.path(), &customers).await;
+        audit(kept, &customers).await;
     })
     .await;
 }
@@ -154,10 +180,10 @@ impl Customer {
 }
 
 /// Compares the shop's books with what the customers know.
-async fn audit(directory: &Path, customers: &[Customer]) {
-    let store = Arc::new(RedbStore::open(directory.join("shop.redb")).await.unwrap());
-    let terms = Terms { cart_kept: CART_KEPT, stock: STOCK };
-    let shop = Shop::open(store, directory, terms).await.unwrap();
+async fn audit(kept: &Kept, customers: &[Customer]) {
+    let directory = kept.directory();
+    let terms = Terms { cart_kept: CART_KEPT, stock: STOCK, lease: LEASE_DEFAULT };
+    let shop = Shop::open(kept.open().await, directory, terms).await.unwrap();
     let orders: BTreeMap<&String, &Ordered> =
         customers.iter().flat_map(|customer| &customer.orders).collect();
     let letters = letters(directory, orders.len()).await;
@@ -175,7 +201,7 @@ async fn audit(directory: &Path, customers: &[Customer]) {
     assert_eq!(balance(&shop, "till").await, sold, "each shipped order was paid once, and no other");
 
     let shipped: Vec<_> = customers.iter().flat_map(Customer::shipped).collect();
-    let there = shop.warehouse().unwrap().call(WarehouseCommand::Look).await.unwrap();
+    let there = look(&shop.warehouse().unwrap(), WarehouseCommand::Look).await;
     let free = GOODS.map(|(item, _)| {
         let gone: u64 = shipped.iter().filter_map(|(_, order)| order.goods.get(item)).sum();
         (item.to_owned(), STOCK - u32::try_from(gone).unwrap())
@@ -198,7 +224,22 @@ async fn audit(directory: &Path, customers: &[Customer]) {
 }
 
 async fn balance(shop: &Shop, customer: &str) -> u64 {
-    shop.account(customer).unwrap().call(AccountCommand::Look).await.unwrap()
+    look(&shop.account(customer).unwrap(), AccountCommand::Look).await
+}
+
+/// Asks until the shop that was killed last has the actor no more.
+async fn look<A: Durable<Command: Clone, Error: Debug>>(
+    actor: &DurableRef<A>,
+    command: A::Command,
+) -> A::Reply {
+    loop {
+        match actor.call(command.clone()).await {
+            Err(AskError::NotApplied(why)) if why.is_transient() => {}
+            answer => return answer.unwrap(),
+        }
+        // sleep: nothing tells when a lease is over
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// The letters, once all of them are written; or those that are after a while.
@@ -243,7 +284,8 @@ fn outcomes(orders: &BTreeMap<&String, &Ordered>) {
 async fn the_shop_answers_lines() {
     let directory = tempfile::tempdir().unwrap();
     let store = Arc::new(actor_durable::MemoryStore::new());
-    let shop = Shop::open(store, directory.path(), Terms { cart_kept: CART_KEPT, stock: 1 }).await.unwrap();
+    let terms = Terms { cart_kept: CART_KEPT, stock: 1, lease: LEASE_DEFAULT };
+    let shop = Shop::open(store, directory.path(), terms).await.unwrap();
     let made = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
     let cases = [
         ("1 deposit Ada 100", "1 refused a key begins with its time"),

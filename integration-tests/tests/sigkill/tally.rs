@@ -2,7 +2,7 @@
 //! what they know, and in the end it is compared with what is stored: with the states, and with each entry of the journals.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,10 +10,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use actor_cluster::testing::is_full;
 use actor_core::ActorSystem;
 use actor_durable::store::{Cause, Store};
-use actor_durable::{DurableId, DurableSystem, MessageId, RedbStore, Sequence, WallTime};
+use actor_durable::{DurableId, DurableSystem, MessageId, Sequence, WallTime};
 use futures_util::future::join_all;
 use integration_tests::tally::{Say, Sourced, Tally, Whole, is_sourced};
+use store_postgres::testing::{Server, or_skip};
 
+use super::kept::Kept;
 use super::{random, say};
 use crate::lives::{Answered, Client, Random, Service};
 use crate::support::guarded_for;
@@ -24,24 +26,51 @@ const ACTORS: [&str; 6] = ["w0", "w1", "w2", "e0", "e1", "e2"];
 /// Each has one message under way.
 const SENDERS: u64 = 16;
 
-/// A life is no longer than this.
-const LIFE_MILLIS_MAX: u64 = 400;
+/// A life takes so many milliseconds.
+const LIFE: Range<u64> = 0..400;
+
+/// One that is not over before it has done something, and soon after.
+const SHORT_LIFE: Range<u64> = 20..40;
+
+/// After so many ends of the process the server ends, too.
+const SERVER_ENDS_EVERY: u32 = 4;
 
 /// How often it is killed.
-fn kills() -> u32 {
-    if is_full() { 200 } else { 15 }
+fn kills(kept: &Kept) -> u32 {
+    match is_full() {
+        true => 200,
+        // A server takes a while to start again, and those who were killed are waited for.
+        false if kept.is_on_server() => 8,
+        false => 15,
+    }
+}
+
+fn limit() -> Duration {
+    Duration::from_secs(if is_full() { 1_200 } else { 120 })
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_is_applied_once_and_in_order_however_often_the_process_is_killed() {
-    guarded_for(Duration::from_secs(if is_full() { 1_200 } else { 120 }), async {
-        let mut random = random("tally");
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("tally.redb");
-        let logs = load(&file, &mut random).await;
-        compare(&file, &logs).await;
-    })
-    .await;
+    guarded_for(limit(), kill(&Kept::in_file("tally.redb"), "tally", LIFE)).await;
+}
+
+/// What ends processes is counted against letters: never so often that one is given up that has nothing to do with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_letter_is_given_up_in_processes_that_are_killed_as_soon_as_they_work() {
+    guarded_for(limit(), kill(&Kept::in_file("tally.redb"), "crash loop", SHORT_LIFE)).await;
+}
+
+/// The process is killed, and the server ends without a word, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_is_applied_once_on_postgresql_whichever_of_both_ends() {
+    let Some(server) = or_skip(Server::private()) else { return };
+    guarded_for(limit(), kill(&Kept::on(server), "tally on postgresql", LIFE)).await;
+}
+
+async fn kill(kept: &Kept, name: &str, life: Range<u64>) {
+    let mut random = random(name);
+    let logs = load(kept, &mut random, life).await;
+    compare(kept, &logs).await;
 }
 
 /// What one sender knows.
@@ -59,8 +88,8 @@ struct Log {
 }
 
 /// Runs the senders while the process is killed.
-async fn load(file: &Path, random: &mut Random) -> Vec<Log> {
-    let mut service = Service::start(env!("CARGO_BIN_EXE_tally-node"), [file]);
+async fn load(kept: &Kept, random: &mut Random, life: Range<u64>) -> Vec<Log> {
+    let mut service = Service::start(env!("CARGO_BIN_EXE_tally-node"), kept.words());
     let is_over = Arc::new(AtomicBool::new(false));
     let senders = (0..SENDERS).map(|number| {
         let sender = Sender {
@@ -71,9 +100,15 @@ async fn load(file: &Path, random: &mut Random) -> Vec<Log> {
         tokio::spawn(sender.run(is_over.clone()))
     });
     let senders: Vec<_> = senders.collect();
-    for _ in 0..kills() {
-        let life = Duration::from_micros(random.below(LIFE_MILLIS_MAX * 1_000));
-        service.kill_after(life, random).await;
+    let pause = |random: &mut Random| {
+        Duration::from_micros(life.start * 1_000 + random.below((life.end - life.start) * 1_000))
+    };
+    for kill in 1..=kills(kept) {
+        service.kill_after(pause(random), random).await;
+        if kill.is_multiple_of(SERVER_ENDS_EVERY) && kept.is_on_server() {
+            service.instant(pause(random), random).await;
+            kept.crash();
+        }
     }
     is_over.store(true, Ordering::Relaxed);
     let logs = join_all(senders).await.into_iter().map(Result::unwrap).collect();
@@ -131,10 +166,10 @@ fn now() -> WallTime {
 }
 
 /// Compares what the senders know with what is stored.
-async fn compare(file: &Path, logs: &[Log]) {
-    let store = Arc::new(RedbStore::open(file).await.unwrap());
+async fn compare(kept: &Kept, logs: &[Log]) {
+    let store = kept.open().await;
     let builder = DurableSystem::builder(&ActorSystem::new(), store.clone());
-    let system = builder.register(Whole).register_event_sourced(Sourced).start().await.unwrap();
+    let system = builder.register(Whole::default()).register_event_sourced(Sourced).start().await.unwrap();
     let (mut messages, mut turns) = (0, 0);
     for actor in ACTORS {
         let expected = expected(actor, logs);
@@ -162,12 +197,11 @@ async fn compare(file: &Path, logs: &[Log]) {
     }
     let retried: usize = logs.iter().map(|log| log.retried).sum();
     say(&format!(
-        "{} kills: {messages} messages acknowledged, {retried} asked again, {turns} turns, {} bytes of file",
-        kills(),
-        std::fs::metadata(file).unwrap().len()
+        "{} kills: {messages} messages acknowledged, {retried} asked again, {turns} turns",
+        kills(kept),
     ));
     system.shutdown(Duration::from_secs(10)).await.unwrap();
-    assert!(messages > kills() as usize, "there was load: {messages}");
+    assert!(messages > kills(kept) as usize, "there was load: {messages}");
     assert!(retried > 0, "it was killed with something in hand");
 }
 
@@ -194,11 +228,15 @@ fn expected(actor: &str, logs: &[Log]) -> Tally {
 async fn settled(system: &DurableSystem, actor: &str, expected: &Tally) -> Tally {
     let mut tally = Tally::default();
     for _ in 0..1_000 {
-        tally = if is_sourced(actor) {
-            system.actor::<Sourced>(actor).unwrap().call(Say::Look).await.unwrap()
+        let looked = if is_sourced(actor) {
+            system.actor::<Sourced>(actor).unwrap().call(Say::Look).await
         } else {
-            system.actor::<Whole>(actor).unwrap().call(Say::Look).await.unwrap()
+            system.actor::<Whole>(actor).unwrap().call(Say::Look).await
         };
+        // Or a process that is dead has it still.
+        if let Ok(looked) = looked {
+            tally = looked;
+        }
         if tally == *expected {
             break;
         }
@@ -209,7 +247,7 @@ async fn settled(system: &DurableSystem, actor: &str, expected: &Tally) -> Tally
 }
 
 /// How often each message was handled, by the journal, which has no gap.
-async fn handled(store: &dyn Store, actor: &str) -> BTreeMap<MessageId, u32> {
+pub(super) async fn handled(store: &dyn Store, actor: &str) -> BTreeMap<MessageId, u32> {
     let id = DurableId::new(actor).unwrap();
     let mut handled = BTreeMap::new();
     let mut after = Sequence::ZERO;
