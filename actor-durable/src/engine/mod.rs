@@ -10,6 +10,7 @@
 //!
 //! While a commit is awaited, commands gather in the mailbox; they are run one after the other, and stored as one.
 
+mod answer;
 mod courier;
 mod keeper;
 mod mail;
@@ -27,7 +28,7 @@ use futures_util::future::{Either, select};
 use self::keeper::Keeper;
 use self::mail::Mailing;
 use crate::actor::{Durability, Durable};
-use crate::error::{ActivationError, AskError, NotApplied};
+use crate::error::ActivationError;
 use crate::id::{MessageId, Sequence, Target};
 use crate::ledger::{Ledger, Outcome};
 use crate::limits::BEGINNING_HELD_MAX;
@@ -38,49 +39,11 @@ use crate::supervise::Standing;
 use crate::system::{Fate, Place, Seat, Shared};
 use crate::turn::{About, Asked, Moment, Turn};
 
+pub(crate) use self::answer::{Answer, Port, Told, not_applied};
 pub(crate) use self::courier::Sender;
 pub(crate) use self::mail::MailFlag;
 pub(crate) use self::own::Bell;
 pub(crate) use self::run::text_of;
-
-/// The answer to a caller.
-pub(crate) type Answer<A> = Result<<A as Durable>::Reply, AskError<<A as Durable>::Error>>;
-
-/// The answer on its way: what is rare is boxed, so that the others are short.
-pub(crate) enum Told<A: Durable> {
-    Reply(A::Reply),
-    Refused(A::Error),
-    Failed(Box<AskError<A::Error>>),
-}
-
-impl<A: Durable> From<Answer<A>> for Told<A> {
-    fn from(answer: Answer<A>) -> Self {
-        match answer {
-            Ok(reply) => Self::Reply(reply),
-            Err(AskError::Refused(error)) => Self::Refused(error),
-            Err(error) => Self::Failed(Box::new(error)),
-        }
-    }
-}
-
-impl<A: Durable> From<Told<A>> for Answer<A> {
-    fn from(told: Told<A>) -> Self {
-        match told {
-            Told::Reply(reply) => Ok(reply),
-            Told::Refused(error) => Err(AskError::Refused(error)),
-            Told::Failed(error) => Err(*error),
-        }
-    }
-}
-
-/// Where an answer goes. Who does not wait any more does not miss it.
-pub(crate) struct Port<A: Durable>(pub(crate) ReplyPort<Told<A>>);
-
-impl<A: Durable> Port<A> {
-    pub(crate) fn tell(self, told: impl Into<Told<A>>) {
-        drop(self.0.send(told.into()));
-    }
-}
 
 /// What an activation takes. Its users send it by a [`DurableRef`](crate::DurableRef).
 pub(crate) struct Incoming<A: Durable>(pub(crate) Request<A>);
@@ -594,11 +557,6 @@ async fn holding<P, T>(permit: Option<P>, executor: &Executor, work: impl Future
 
 fn hook_failed(hook: &'static str, error: &ActorError) -> ActivationError {
     ActivationError::Hook { hook, text: error.to_string() }
-}
-
-/// A caller's command was certainly not applied.
-pub(crate) fn not_applied<A: Durable>(port: Port<A>, why: impl Into<NotApplied>) {
-    port.tell(Err(AskError::NotApplied(why.into())));
 }
 
 impl<A: Durable> std::fmt::Debug for Incoming<A> {
