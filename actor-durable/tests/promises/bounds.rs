@@ -256,6 +256,21 @@ fn d05_the_journal_has_a_bound_whatever_is_done_again_and_again() {
 }
 
 #[test]
+fn d05_a_state_is_stored_for_the_journals_sake_no_more_often_than_it_is_cut() {
+    let (mut world, store, seen, register) = watched();
+    let over: Arc<dyn Store> = Arc::new(store.clone());
+    world.crash_with(over, &register, async |system| {
+        let slate = system.actor::<Slate>("s").expect("a good id");
+        for _ in 0..200 {
+            drop(slate.call(Tap::Refuse).await);
+        }
+        slate.call(Tap::Look).await.expect("it comes after what follows");
+    });
+    // After the 20th entry of 201, and then with each ten.
+    assert_eq!((visits(&store).1, seen.lock().expect("nothing panics under it").len()), (19, 19));
+}
+
+#[test]
 fn d05_the_journal_has_a_bound_when_many_are_stored_at_once_and_none_changes_anything() {
     let (mut world, _, _, register) = watched();
     world.run_with(&register, async |system| {

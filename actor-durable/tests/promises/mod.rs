@@ -2,6 +2,7 @@
 //! are kept, what a journal comes to, and places of stores that outlive processes.
 
 mod bounds;
+mod guards;
 mod history;
 mod loss;
 mod mail;

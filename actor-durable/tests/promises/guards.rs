@@ -1,0 +1,190 @@
+//! What the engine takes care of without anybody's asking: room in the outbox, time that does not go back, reminders that are due
+//! soon, and a past that is not what its type says.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actor_core::{ActorError, ActorSystem};
+use actor_durable::limits::OUTBOX_MAX;
+use actor_durable::store::{Outgoing, Store};
+use actor_durable::testing::WallClock;
+use actor_durable::{
+    AskError, Doubt, Durable, DurableActor, DurableBuilder, DurableId, DurableSystem, MemoryStore,
+    NotApplied, Outlet, Sequence, Turn, WallTime,
+};
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::{No, Sum, Tap, Tape, head, journal, tape};
+use crate::stage::{Account, Command, World, account, pass};
+
+/// Sends more than can wait.
+struct Flood;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Pour {
+    Pour(usize),
+    Look,
+}
+
+impl Durable for Flood {
+    const TYPE: &'static str = "flood";
+    type State = usize;
+    type Command = Pour;
+    type Reply = usize;
+    type Error = No;
+
+    fn create(&self, _: &DurableId) -> usize {
+        0
+    }
+
+    fn is_query(command: &Pour) -> bool {
+        matches!(command, Pour::Look)
+    }
+}
+
+impl DurableActor for Flood {
+    async fn handle(
+        &self,
+        command: Pour,
+        poured: &mut usize,
+        turn: &mut Turn<'_, Self>,
+    ) -> Result<usize, No> {
+        if let Pour::Pour(count) = command {
+            for _ in 0..count {
+                turn.effect("sea", None, "drop").expect("a good name");
+            }
+            *poured += count;
+        }
+        Ok(*poured)
+    }
+}
+
+/// Takes nothing while it is shut.
+#[derive(Clone)]
+struct Sea {
+    is_shut: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl Outlet for Sea {
+    async fn deliver(&self, _: &DurableId, _: &Outgoing) -> Result<(), ActorError> {
+        if self.is_shut.load(Ordering::Relaxed) { Err("it is shut".into()) } else { Ok(()) }
+    }
+}
+
+#[test]
+fn an_actor_whose_outbox_is_full_takes_nothing_until_there_is_room() {
+    let mut world = World::new();
+    let sea = Sea { is_shut: Arc::new(AtomicBool::new(true)) };
+    let register = |builder: DurableBuilder| builder.register(Flood).outlet("sea", sea.clone());
+    world.run_with(register, async |system| {
+        let flood = system.actor::<Flood>("f").expect("a good id");
+        assert_eq!(flood.call(Pour::Pour(OUTBOX_MAX - 1)).await.ok(), Some(OUTBOX_MAX - 1));
+        assert_eq!(flood.call(Pour::Pour(1)).await.ok(), Some(OUTBOX_MAX), "there is room for it");
+        let late = flood.call(Pour::Pour(1)).timeout(Duration::from_secs(100)).await;
+        assert!(matches!(late, Err(AskError::Unknown { why: Doubt::TimedOut(_), .. })), "{late:?}");
+        sea.is_shut.store(false, Ordering::Relaxed);
+        // The one that nobody waits for any more was in hand.
+        let look = flood.call(Pour::Look).timeout(Duration::from_secs(100)).await;
+        assert_eq!(look.ok(), Some(OUTBOX_MAX + 1));
+        pass(system, Duration::from_secs(1)).await;
+        let head = super::seize(system.store(), flood.target()).await;
+        let outbox = system.store().load(flood.id(), head.epoch).await.expect("it is seized").outbox;
+        assert_eq!(outbox, [], "all of it has left, and is marked");
+    });
+}
+
+#[tokio::test]
+async fn time_does_not_go_back_in_a_journal_though_a_clock_does() {
+    let clock = WallClock::at(WallTime::from_millis(1_800_000_000_000));
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::on(clock.executor()));
+    let began = clock.now();
+    for _ in 0..3 {
+        let system = ActorSystem::builder().executor(clock.executor()).build();
+        let builder = DurableSystem::builder(&system, store.clone()).register(Account::default());
+        let system = builder.start().await.expect("the store gives a lease");
+        account(&system, "a").call(Command::Add(1)).await.expect("it is stored");
+        system.shutdown(Duration::from_secs(60)).await.expect("the store takes the lease back");
+        clock.set(WallTime::from_millis(clock.now().as_millis() - 3_600_000));
+    }
+    let times: Vec<WallTime> = journal(&store, "a").await.iter().map(|entry| entry.at).collect();
+    assert_eq!(times, [began; 4], "the first turn, and three more");
+}
+
+#[test]
+fn a_reminder_that_is_due_before_anybody_looks_comes_in_time() {
+    let mut world = World::new();
+    world.run(async |system| {
+        let now = WallTime::from_unix(system.executor().unix_time());
+        let due = now.after(Duration::from_millis(100));
+        account(system, "a").call(Command::AddAt(due, 5)).await.expect("it is stored");
+        pass(system, Duration::from_millis(99)).await;
+        assert_eq!(account(system, "a").call(Command::Get).await.ok(), Some(0), "not early");
+        pass(system, Duration::from_millis(3)).await;
+        assert_eq!(account(system, "a").call(Command::Get).await.ok(), Some(5), "not late");
+    });
+}
+
+#[test]
+fn events_that_came_before_a_process_count_for_the_next_state() {
+    let mut world = World::new();
+    let register = |builder: DurableBuilder| builder.register_event_sourced(Tape::<7, 10>);
+    let mut stored = Vec::new();
+    for _ in 0..4 {
+        let store = world.store.clone();
+        stored.push(world.crash_with(store, register, async |system| {
+            let tape = tape::<7, 10>(system, "t");
+            tape.call(Tap::Write(vec![1, 2, 3])).await.expect("it is stored");
+            tape.call(Tap::Look).await.expect("it comes after what follows");
+            head(system.store(), "t").await.snapshot
+        }));
+    }
+    // Three in each: with the ninth there are seven and more.
+    let at = Some(Sequence(4));
+    assert_eq!(stored, [None, None, at, at]);
+}
+
+/// What was a tape once, and is kept whole by this program.
+struct Whole;
+
+impl Durable for Whole {
+    const TYPE: &'static str = Tape::<7, 10>::TYPE;
+    type State = Sum;
+    type Command = Tap;
+    type Reply = Sum;
+    type Error = No;
+
+    fn create(&self, _: &DurableId) -> Sum {
+        Sum::default()
+    }
+}
+
+impl DurableActor for Whole {
+    async fn handle(&self, _: Tap, state: &mut Sum, _: &mut Turn<'_, Self>) -> Result<Sum, No> {
+        Ok(*state)
+    }
+}
+
+#[test]
+fn a_past_of_events_is_no_past_of_a_type_that_keeps_none() {
+    let mut world = World::new();
+    world.run_with(
+        |builder| builder.register_event_sourced(Tape::<7, 10>),
+        async |system| drop(tape::<7, 10>(system, "t").call(Tap::Write(vec![1])).await),
+    );
+    world.run_with(
+        |builder| builder.register(Whole),
+        async |system| {
+            let refused = system.actor::<Whole>("t").expect("a good id").call(Tap::Look).await;
+            let Err(AskError::NotApplied(NotApplied::NotActivated(why))) = refused else {
+                panic!("{refused:?}")
+            };
+            assert_eq!(
+                why.to_string(),
+                "what is stored does not fit together: entry 1 changed the state, and what is stored is of 0"
+            );
+        },
+    );
+}
