@@ -170,7 +170,8 @@ pub const ACTIVATIONS_MAX: usize = 4;
 /// later.
 pub const NEW_IDS_MAX: usize = 4;
 
-/// An activation that has ended and could not give its actor back is followed by another one after so long, if there is mail.
+/// An activation that has ended and could not give its actor back is followed by another one after so long, if there is mail;
+/// and what a store did not say then it is asked again after so long.
 pub const REACTIVATION_PAUSE: Duration = Duration::from_secs(1);
 
 /// A wrapped service that is not ready for a request within this is made anew, and the request is not applied.

@@ -6,6 +6,7 @@ mod files;
 mod gate;
 mod inbox;
 mod life;
+mod outages;
 mod plain;
 mod promises;
 mod questions;

@@ -19,10 +19,12 @@ mod run;
 mod supervised;
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 
 use actor_core::{Actor, ActorError, ActorRef, Executor, Instant, ReplyPort};
+use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 
 use self::keeper::Keeper;
@@ -31,7 +33,7 @@ use crate::actor::{Durability, Durable};
 use crate::error::ActivationError;
 use crate::id::{MessageId, Sequence, Target};
 use crate::ledger::{Ledger, Outcome};
-use crate::limits::BEGINNING_HELD_MAX;
+use crate::limits::{BEGINNING_HELD_MAX, REACTIVATION_PAUSE};
 use crate::model::{Keeps, Model, State, Tail};
 use crate::recover::{Past, read_past};
 use crate::store::{Body, Cause, Claim, ClaimMode, Head, Refusal, StoreError};
@@ -160,7 +162,7 @@ impl<M: Model> Activation<M> {
     async fn begin(
         model: Arc<M>,
         myself: ActorRef<Incoming<M::Actor>>,
-        place: Place,
+        mut place: Place,
     ) -> Result<Self, ActivationError> {
         if M::Actor::DURABILITY == Durability::Volatile {
             return Self::begin_volatile(model, myself, place).await;
@@ -168,14 +170,15 @@ impl<M: Model> Activation<M> {
         let (shared, target) = (place.shared.clone(), place.target.clone());
         let (owner, epoch_min) = (shared.owner(), place.epoch_min());
         let claim = Claim { target, owner, epoch_min, mode: ClaimMode::IfFree };
-        let head = shared.store().acquire(claim).await?;
-        let (id, epoch) = (head.target.id.clone(), head.epoch);
-        let begun = Self::begin_kept(model, myself, place, head).await;
-        if begun.is_err() {
-            // Whoever can does better. If this fails too, a later claim does the same.
-            drop(shared.store().release(&id, epoch).await);
+        let claimed = shared.store().acquire(claim).await;
+        let head = claimed.inspect_err(|error| place.fate = Fate::not_granted(error))?;
+        let (target, epoch) = (head.target.clone(), head.epoch);
+        let begun = AssertUnwindSafe(Self::begin_kept(model, myself, place, head)).catch_unwind().await;
+        // Whoever can does better. If this fails too, nobody else takes it.
+        if !matches!(begun, Ok(Ok(_))) && shared.store().release(&target.id, epoch).await.is_err() {
+            shared.look_again(&target, REACTIVATION_PAUSE);
         }
-        begun
+        begun.unwrap_or_else(|payload| resume_unwind(payload))
     }
 
     async fn begin_volatile(

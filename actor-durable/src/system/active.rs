@@ -12,6 +12,7 @@ use crate::engine::MailFlag;
 use crate::error::ActivationError;
 use crate::id::{DurableId, Epoch, Target};
 use crate::limits::REACTIVATION_PAUSE;
+use crate::store::{Refusal, StoreError};
 
 /// See the module.
 #[derive(Default)]
@@ -135,12 +136,24 @@ pub(crate) struct Place {
 /// How far an activation came.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Fate {
-    /// It did not begin; what the store has of it is as before.
+    /// It did not begin, and this process does not have the actor by it.
     NotBegun,
-    /// It began, and has ended without a word: memory was not what is stored, or it was killed.
+    /// The store may say that this process has the actor, and there is no activation: memory was not what is stored, it was
+    /// killed, or the store did not answer. Nobody else takes it then.
     Lost,
     /// It has given the actor back.
     GivenBack,
+}
+
+impl Fate {
+    /// Of one whose claim was not granted. Where nobody says that another process has the actor it may be this one's all the
+    /// same: since before, or by a claim whose answer was lost.
+    pub(crate) fn not_granted(error: &StoreError) -> Self {
+        match error {
+            StoreError::NotApplied(Refusal::Held { .. } | Refusal::WrongType { .. }) => Self::NotBegun,
+            _ => Self::Lost,
+        }
+    }
 }
 
 impl Place {

@@ -11,7 +11,7 @@ use futures_util::future::{Either, select};
 
 use super::shared::Shared;
 use crate::id::{DurableId, Target, WallTime};
-use crate::limits::{BEGINNING_MAX, PAGE_ROWS_MAX, REMINDER_PAGE};
+use crate::limits::{BEGINNING_MAX, PAGE_ROWS_MAX, REACTIVATION_PAUSE, REMINDER_PAGE};
 use crate::remind::fire;
 use crate::store::{Arrival, Arrivals, Due, DuePlace, Reminder, StoreError};
 
@@ -142,25 +142,36 @@ async fn see_to_mail(executor: Executor, shared: Arc<Shared>, mut arrivals: Box<
             Some(Arrival::Closed) => is_told = false,
             None => {
                 let (due, next) = shared.take_again(executor.now());
-                for target in due {
-                    look_into(&shared, &target).await;
-                }
+                look_into_all(&shared, &due).await;
                 again_at = next;
             }
         }
     }
 }
 
+/// Nobody else looks into those that the store says are this process's: what cannot be looked into now is later.
+async fn look_into_all(shared: &Arc<Shared>, targets: &[Target]) {
+    let mut failure = None;
+    for target in targets {
+        if let Err(error) = look_into(shared, target).await {
+            shared.look_again(target, REACTIVATION_PAUSE);
+            failure = Some((target, error));
+        }
+    }
+    // Mostly they fail together: one line says it.
+    if let Some((target, error)) = failure {
+        tracing::warn!(actor = %target, %error, "inboxes were not looked into, this one among them");
+    }
+}
+
 /// Activates the actor if letters wait for it, or if an activation here has lost it: another one goes on with what that has
 /// left, such as messages that have not arrived.
-async fn look_into(shared: &Arc<Shared>, target: &Target) {
-    match shared.store().head(&target.id).await {
-        Ok(Some(head)) if head.has_mail() || head.owner == Some(shared.owner()) => {
-            has_mail(shared, target).await;
-        }
-        Ok(_) => {}
-        Err(error) => tracing::warn!(actor = %target, %error, "an inbox was not looked into"),
+async fn look_into(shared: &Arc<Shared>, target: &Target) -> Result<(), StoreError> {
+    let Some(head) = shared.store().head(&target.id).await? else { return Ok(()) };
+    if head.has_mail() || head.owner == Some(shared.owner()) {
+        has_mail(shared, target).await;
     }
+    Ok(())
 }
 
 /// There may be letters for any of those in memory.

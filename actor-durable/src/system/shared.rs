@@ -35,8 +35,8 @@ pub(crate) struct Shared {
     services: Mutex<Vec<TaskHandle>>,
     /// A reminder was set, so that the next may be due earlier.
     pub(super) reminders: Notify,
-    /// Activations that have ended, whose inbox may not be empty.
-    again: Mutex<Vec<(Instant, Target)>>,
+    /// Actors whose activation has ended, whose inbox may not be empty, and when it is looked into.
+    again: Mutex<BTreeMap<Target, Instant>>,
     pub(super) mail: Notify,
     /// Letters may have come that nobody was told of.
     pub(super) missed: Notify,
@@ -260,17 +260,19 @@ impl Shared {
             return;
         }
         let at = self.executor().now() + pause;
-        self.again.lock().unwrap_or_else(PoisonError::into_inner).push((at, target.clone()));
+        let mut again = self.again.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = again.entry(target.clone()).or_insert(at);
+        *first = at.min(*first);
+        drop(again);
         self.mail.notify_one();
     }
 
     /// Those whose pause is over, and when the next one's is.
     pub(super) fn take_again(&self, now: Instant) -> (Vec<Target>, Option<Instant>) {
         let mut again = self.again.lock().unwrap_or_else(PoisonError::into_inner);
-        let (due, rest) = std::mem::take(&mut *again).into_iter().partition(|(at, _)| *at <= now);
-        *again = rest;
-        let due: Vec<(Instant, Target)> = due;
-        (due.into_iter().map(|(_, target)| target).collect(), again.iter().map(|(at, _)| *at).min())
+        let due = again.iter().filter(|(_, at)| **at <= now).map(|(target, _)| target.clone()).collect();
+        again.retain(|_, at| *at > now);
+        (due, again.values().min().copied())
     }
 
     /// Begins or prolongs the lease of this process.

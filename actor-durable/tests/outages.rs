@@ -1,0 +1,129 @@
+//! A store that is away for a while, or whose answers are lost: whatever it was asked for then, what it has promised is done
+//! when it is back, and two activations of an actor do not answer side by side.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actor_core::ActorError;
+use actor_durable::limits::REACTIVATION_PAUSE;
+use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation};
+use actor_durable::{Durable, DurableActor, DurableId, NoError, Turn};
+
+use crate::stage::{Command, World, account, pass};
+
+fn fault(operation: Operation, visit: u64, mode: FaultMode) -> Fault {
+    Fault { operation, visit, mode }
+}
+
+/// Sends a letter to an actor, perhaps to one that is in memory, while the store fails so. Then it is handled in this time.
+fn a_letter_is_handled_within(time: Duration, is_active: bool, faults: Vec<Fault>) {
+    let mut world = World::new();
+    let store = FaultStore::new(world.store.clone(), faults);
+    let (_, system) = world.process_over(Arc::new(store.clone()));
+    let inner = world.store.clone();
+    world.simulation.block_on(async {
+        let system = system.await;
+        let a = account(&system, "a");
+        if is_active {
+            a.call(Command::Add(0)).await.expect("it is stored");
+        }
+        a.send(Command::Add(5)).await.expect("it is stored");
+        pass(&system, time).await;
+        let head = inner.head(a.id()).await.expect("it is in memory").expect("it is there");
+        assert_eq!((head.waiting, store.faults_left()), (0, Vec::new()));
+        assert_eq!(a.call(Command::Get).await.ok(), Some(5));
+    });
+}
+
+#[test]
+fn a_letter_is_handled_though_the_answer_to_the_claim_was_lost() {
+    let faults = vec![fault(Operation::Acquire, 1, FaultMode::LoseAnswer)];
+    a_letter_is_handled_within(2 * REACTIVATION_PAUSE, false, faults);
+}
+
+#[test]
+fn a_letter_is_handled_though_the_actor_was_neither_loaded_nor_given_back() {
+    let faults =
+        [Operation::Load, Operation::Release].map(|operation| fault(operation, 1, FaultMode::Refuse));
+    a_letter_is_handled_within(2 * REACTIVATION_PAUSE, false, faults.into());
+}
+
+#[test]
+fn a_letter_is_handled_though_after_a_lost_turn_the_actor_was_not_taken_again() {
+    let lost = fault(Operation::CommitTurn, 3, FaultMode::Refuse);
+    let faults = (2..=60).map(|visit| fault(Operation::Acquire, visit, FaultMode::Refuse)).chain([lost]);
+    a_letter_is_handled_within(61 * REACTIVATION_PAUSE, true, faults.collect());
+}
+
+#[test]
+fn a_letter_is_handled_though_after_a_lost_turn_its_inbox_was_not_looked_into() {
+    let lost = fault(Operation::CommitTurn, 3, FaultMode::Refuse);
+    let faults = (1..=60).map(|visit| fault(Operation::Head, visit, FaultMode::Refuse)).chain([lost]);
+    a_letter_is_handled_within(62 * REACTIVATION_PAUSE, true, faults.collect());
+}
+
+/// Panics when it begins, if it is told to.
+#[derive(Clone, Default)]
+struct Shaky {
+    panics: Arc<AtomicBool>,
+}
+
+impl Durable for Shaky {
+    const TYPE: &'static str = "shaky";
+    type State = u32;
+    type Command = ();
+    type Reply = u32;
+    type Error = NoError;
+
+    fn create(&self, _: &DurableId) -> u32 {
+        0
+    }
+
+    async fn on_recover(&self, _: &DurableId, _: &mut u32) -> Result<(), ActorError> {
+        assert!(!self.panics.swap(false, Ordering::Relaxed), "so it was told");
+        Ok(())
+    }
+}
+
+impl DurableActor for Shaky {
+    async fn handle(&self, (): (), count: &mut u32, _: &mut Turn<'_, Self>) -> Result<u32, NoError> {
+        *count += 1;
+        Ok(*count)
+    }
+}
+
+#[test]
+fn a_letter_is_handled_though_the_actor_panicked_as_it_began() {
+    let mut world = World::new();
+    let shaky = Shaky { panics: Arc::new(AtomicBool::new(true)) };
+    world.run_with(
+        |builder| builder.register(shaky.clone()),
+        async |system| {
+            let a = system.actor::<Shaky>("a").expect("a good id");
+            a.send(()).await.expect("it is stored");
+            pass(system, Duration::from_secs(10)).await;
+            assert!(!shaky.panics.load(Ordering::Relaxed), "it has panicked");
+            let head = system.store().head(a.id()).await.expect("it is in memory").expect("it is there");
+            assert_eq!(head.waiting, 0);
+            assert_eq!(a.call(()).await.ok(), Some(2), "it counts the letter");
+        },
+    );
+}
+
+#[test]
+fn an_actor_that_is_not_there_for_many_callers_is_looked_into_once() {
+    const CALLERS: u64 = 100;
+    let mut world = World::new();
+    let faults = (1..=CALLERS).map(|visit| fault(Operation::Acquire, visit, FaultMode::Refuse));
+    let store = FaultStore::new(world.store.clone(), faults);
+    let (_, system) = world.process_over(Arc::new(store.clone()));
+    world.simulation.block_on(async {
+        let system = system.await;
+        for _ in 0..CALLERS {
+            account(&system, "a").call(Command::Get).await.expect_err("the store is away");
+        }
+        pass(&system, 10 * REACTIVATION_PAUSE).await;
+        assert_eq!((store.visits()[&Operation::Head], store.faults_left()), (1, Vec::new()));
+    });
+}
