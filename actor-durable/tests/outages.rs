@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use actor_core::ActorError;
 use actor_durable::limits::REACTIVATION_PAUSE;
+use actor_durable::store::{Refusal, StoreError};
 use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation};
-use actor_durable::{Durable, DurableActor, DurableId, NoError, Turn};
+use actor_durable::{
+    ActivationError, AskError, Doubt, Durable, DurableActor, DurableId, NoError, NotApplied, Turn,
+};
 
 use crate::stage::{Command, World, account, pass};
 
@@ -125,5 +128,55 @@ fn an_actor_that_is_not_there_for_many_callers_is_looked_into_once() {
         }
         pass(&system, 10 * REACTIVATION_PAUSE).await;
         assert_eq!((store.visits()[&Operation::Head], store.faults_left()), (1, Vec::new()));
+    });
+}
+
+/// The renewals that are refused: the lease is over from 10 s to 20 s.
+fn lease_lost_for_a_while() -> impl Iterator<Item = Fault> {
+    (2..=6).map(|visit| fault(Operation::Renew, visit, FaultMode::Refuse))
+}
+
+#[test]
+fn an_activation_from_before_a_lease_was_over_does_not_answer_when_there_is_one_again() {
+    let mut world = World::new();
+    let store = FaultStore::new(world.store.clone(), lease_lost_for_a_while());
+    let ((_, first), (_, second)) = (world.process_over(Arc::new(store.clone())), world.process());
+    world.simulation.block_on(async {
+        let first = first.await;
+        let former = account(&first, "a");
+        former.call(Command::Add(1)).await.expect("it is stored");
+        pass(&first, Duration::from_secs(15)).await;
+        let second = second.await;
+        let present = account(&second, "a");
+        assert_eq!(present.call(Command::Add(10)).await.ok(), Some(11));
+        pass(&first, Duration::from_secs(60)).await;
+        assert_eq!(store.faults_left(), []);
+        let stale = former.call(Command::Get).await;
+        assert!(matches!(stale, Err(AskError::Unknown { why: Doubt::Ended, .. })), "{stale:?}");
+        let held = former.call(Command::Get).await;
+        let Err(AskError::NotApplied(NotApplied::NotActivated(ActivationError::Store(why)))) = held else {
+            panic!("{held:?}")
+        };
+        assert!(matches!(why, StoreError::NotApplied(Refusal::Held { .. })), "{why:?}");
+        assert_eq!(present.call(Command::Get).await.ok(), Some(11));
+    });
+}
+
+#[test]
+fn an_activation_that_nobody_took_while_there_was_no_lease_asks_the_store_once() {
+    let mut world = World::new();
+    let store = FaultStore::new(world.store.clone(), lease_lost_for_a_while());
+    let (_, system) = world.process_over(Arc::new(store.clone()));
+    world.simulation.block_on(async {
+        let system = system.await;
+        let a = account(&system, "a");
+        a.call(Command::Add(1)).await.expect("it is stored");
+        pass(&system, Duration::from_secs(60)).await;
+        let asked = || store.visits()[&Operation::Inbox];
+        let before = asked();
+        for _ in 0..3 {
+            assert_eq!(a.call(Command::Get).await.ok(), Some(1));
+            assert_eq!(asked(), before + 1);
+        }
     });
 }

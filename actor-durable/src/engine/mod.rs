@@ -122,7 +122,7 @@ impl<M: Model> Actor for Engine<M> {
     ) -> Result<Activation<M>, ActorError> {
         let (failure, permit, former) = (seat.failure.clone(), seat.permit.take(), seat.former.take());
         let executor = shared.executor().clone();
-        let place = Place { shared, target, seat, fate: Fate::NotBegun };
+        let place = Place::new(shared, target, seat);
         let begin = async {
             if let Some(former) = former {
                 // Without a limit it does not fail.

@@ -201,12 +201,14 @@ impl<M: Model> Activation<M> {
 
     /// What nobody stores is not compared by the store: where somebody else may have the actor by now, it is asked.
     async fn is_still_ours(&mut self) -> Result<(), ActorError> {
-        if self.shared.is_lease_held() {
+        if self.shared.is_lease_held_since(self.place.term) {
             return Ok(());
         }
         let Some(kept) = &self.kept else { return Ok(()) };
         let (store, epoch) = (self.shared.store(), kept.keeper.ledger.epoch());
+        let term = self.shared.lease_term();
         store.inbox(&self.target.id, epoch, Position(u64::MAX), 1).await?;
+        self.place.term = term;
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use actor_core::ActorCell;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Shared;
+use super::lease::Term;
 use crate::engine::MailFlag;
 use crate::error::ActivationError;
 use crate::id::{DurableId, Epoch, Target};
@@ -130,6 +131,8 @@ pub(crate) struct Place {
     pub(crate) shared: Arc<Shared>,
     pub(crate) target: Target,
     pub(crate) seat: Seat,
+    /// The last one in which the actor was certainly this process's.
+    pub(crate) term: Term,
     pub(crate) fate: Fate,
 }
 
@@ -157,6 +160,12 @@ impl Fate {
 }
 
 impl Place {
+    /// Of one that has not asked for its actor.
+    pub(crate) fn new(shared: Arc<Shared>, target: Target, seat: Seat) -> Self {
+        let term = shared.lease_term();
+        Self { shared, target, seat, term, fate: Fate::NotBegun }
+    }
+
     /// What a placement has decided, if there is one.
     pub(crate) fn epoch_min(&self) -> Epoch {
         Epoch::ZERO

@@ -14,6 +14,7 @@ mod asking;
 mod builder;
 mod call;
 mod careful;
+mod lease;
 mod mint;
 mod services;
 mod shared;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use super::active::{Active, ActiveSet, Seat};
 use super::builder::{EffectRefused, News, Outlet};
 use super::careful::{Careful, InHand};
+use super::lease::{Lease, Term};
 use super::mint::{self, Mint};
 use crate::engine::{Sender, text_of};
 use crate::error::{ActivationError, NotApplied};
@@ -30,8 +31,7 @@ pub(crate) struct Shared {
     outlets: BTreeMap<Name, Arc<dyn Outlet>>,
     active: ActiveSet,
     is_closed: AtomicBool,
-    /// Until when the lease of this process certainly lasts, as nanoseconds of the executor's clock.
-    held_until: AtomicU64,
+    lease: Lease,
     services: Mutex<Vec<TaskHandle>>,
     /// A reminder was set, so that the next may be due earlier.
     pub(super) reminders: Notify,
@@ -99,7 +99,7 @@ impl Shared {
             outlets,
             active: ActiveSet::default(),
             is_closed: AtomicBool::new(false),
-            held_until: AtomicU64::new(0),
+            lease: Lease::default(),
             services: Mutex::default(),
             reminders: Notify::new(),
             again: Mutex::default(),
@@ -277,18 +277,20 @@ impl Shared {
 
     /// Begins or prolongs the lease of this process.
     pub(super) async fn renew(&self, lease: Duration) -> Result<(), StoreError> {
-        // Counted from before it is asked for, so that nobody else can think it is over before.
         let until = self.executor().now() + lease;
         self.store.renew(self.owner, lease).await?;
-        let nanos = u64::try_from(until.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.held_until.fetch_max(nanos, Ordering::Relaxed);
+        self.lease.renewed(self.executor().now(), until);
         Ok(())
     }
 
-    /// Whether what this process has is certainly its own: nobody takes it before its lease is over.
-    pub(crate) fn is_lease_held(&self) -> bool {
-        let until = Instant::from_elapsed(Duration::from_nanos(self.held_until.load(Ordering::Relaxed)));
-        self.executor().now() < until
+    /// The term of the lease in which an actor is had that is asked for from now on.
+    pub(crate) fn lease_term(&self) -> Term {
+        self.lease.term()
+    }
+
+    /// Whether what this process had in that term is certainly its own: nobody takes it before its lease is over.
+    pub(crate) fn is_lease_held_since(&self, term: Term) -> bool {
+        self.lease.is_held_since(term, self.executor().now())
     }
 
     /// Whether no activation begins any more.
