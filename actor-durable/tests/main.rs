@@ -1,6 +1,7 @@
 //! Durable actors as their users meet them, in virtual time and over a store in memory; and stores in real files.
 
 mod bad_input;
+mod deletion;
 mod events;
 mod files;
 mod gate;

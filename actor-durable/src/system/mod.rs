@@ -14,6 +14,7 @@ mod asking;
 mod builder;
 mod call;
 mod careful;
+mod delete;
 mod lease;
 mod mint;
 mod services;
@@ -34,8 +35,8 @@ pub use self::call::{DurableCall, DurableRef};
 pub(crate) use self::shared::{NotDelivered, Shared};
 use crate::actor::Durable;
 use crate::error::NotApplied;
-use crate::id::{BadName, DurableId, Epoch, OwnerId, Sequence};
-use crate::store::{Claim, ClaimMode, Destination, OutboxPosition, Store};
+use crate::id::{BadName, DurableId, OwnerId, Sequence};
+use crate::store::{Destination, OutboxPosition, Store};
 use crate::turn::target;
 
 /// The durable actors of a process: their store, their types, and those that are in memory. Cloning gives another handle to
@@ -96,14 +97,7 @@ impl DurableSystem {
     /// If the future is dropped before it is ready, the actor may be deleted.
     pub async fn delete(&self, id: &DurableId) -> Result<bool, NotApplied> {
         self.passivate(id).await;
-        let store = self.shared.store();
-        let Some(head) = store.head(id).await.map_err(NotApplied::Store)? else { return Ok(false) };
-        let (owner, epoch_min) = (self.shared.owner(), Epoch::ZERO);
-        let claim = Claim { target: head.target, owner, epoch_min, mode: ClaimMode::IfFree };
-        // An activation that begins here meanwhile is fenced by this.
-        let head = store.acquire(claim).await.map_err(NotApplied::Store)?;
-        store.delete(id, head.epoch).await.map_err(NotApplied::Store)?;
-        Ok(true)
+        delete::delete(&self.shared, id).await.map_err(NotApplied::Store)
     }
 
     /// Ends all of it at once, and has nothing stored: of the process is left what there would be after a crash. For tests of

@@ -1,0 +1,53 @@
+//! Deleting an actor, whatever else is asked of it in this process meanwhile.
+
+use actor_core::ActorCell;
+
+use super::shared::Shared;
+use crate::id::{DurableId, Epoch, Target};
+use crate::limits::REACTIVATION_PAUSE;
+use crate::store::{Claim, ClaimMode, StoreError};
+
+/// Deletes an actor that was given back, if there is one. Whether there was.
+pub(super) async fn delete(shared: &Shared, id: &DurableId) -> Result<bool, StoreError> {
+    let store = shared.store();
+    let Some(head) = store.head(id).await? else { return Ok(false) };
+    let mut taken = Taken { shared, target: head.target, fenced: None };
+    let (target, owner, epoch_min) = (taken.target.clone(), shared.owner(), Epoch::ZERO);
+    let epoch = store.acquire(Claim { target, owner, epoch_min, mode: ClaimMode::IfFree }).await?.epoch;
+    // One has begun since. What it stores is refused from now on, and what it has in memory is soon nobody's.
+    taken.fenced = shared.active().get(id).map(|active| active.cell);
+    let deleted = store.delete(id, epoch).await;
+    taken.end_fenced().await;
+    if deleted.is_err() {
+        // Whoever can goes on with it. If this fails too, it is looked into.
+        drop(store.release(id, epoch).await);
+    }
+    deleted.map(|()| true)
+}
+
+/// An actor that was claimed to be deleted. However that ends, an activation that was fenced ends, and an actor that the store
+/// has all the same is looked into.
+struct Taken<'s> {
+    shared: &'s Shared,
+    target: Target,
+    fenced: Option<ActorCell>,
+}
+
+impl Taken<'_> {
+    async fn end_fenced(&mut self) {
+        if let Some(cell) = self.fenced.take() {
+            cell.kill();
+            // Without a limit it does not fail.
+            drop(cell.wait(None).await);
+        }
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if let Some(cell) = &self.fenced {
+            cell.kill();
+        }
+        self.shared.look_again(&self.target, REACTIVATION_PAUSE);
+    }
+}

@@ -1,0 +1,74 @@
+//! Actors that are deleted while others ask for them, or while the store fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actor_durable::limits::REACTIVATION_PAUSE;
+use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation};
+use actor_durable::{DurableId, DurableSystem, OwnerId};
+
+use crate::stage::{Command, World, account, pass};
+
+/// Who has it, as the store says.
+async fn owner(system: &DurableSystem, id: &DurableId) -> Option<OwnerId> {
+    system.store().head(id).await.expect("it is not away").expect("it is there").owner
+}
+
+/// Has the next visit fail.
+fn fail(store: &FaultStore, operation: Operation, mode: FaultMode) {
+    let visit = store.visits().get(&operation).copied().unwrap_or(0) + 1;
+    store.add(Fault { operation, visit, mode });
+}
+
+#[test]
+fn a_deleted_actor_answers_no_more_though_somebody_asked_for_it_meanwhile() {
+    let mut world = World::new();
+    let store = FaultStore::new(world.store.clone(), []);
+    let (_, system) = world.process_over(Arc::new(store.clone()));
+    world.simulation.block_on(async {
+        let system = system.await;
+        let a = account(&system, "a");
+        a.call(Command::Add(5)).await.expect("it is stored");
+        system.passivate(a.id()).await;
+        pass(&system, REACTIVATION_PAUSE).await;
+        fail(&store, Operation::Head, FaultMode::Pause);
+        let query = async {
+            store.paused().await;
+            let before = a.call(Command::Get).await.ok();
+            store.resume();
+            before
+        };
+        let (deleted, before) = tokio::join!(system.delete(a.id()), query);
+        assert_eq!((deleted.ok(), before), (Some(true), Some(5)));
+        assert!(!system.is_active(a.id()));
+        assert_eq!(a.call(Command::Get).await.ok(), Some(0), "it is another one");
+        pass(&system, 2 * REACTIVATION_PAUSE).await;
+        assert_eq!(a.call(Command::Add(1)).await.ok(), Some(1), "that one lives on");
+    });
+}
+
+#[test]
+fn an_actor_that_could_not_be_deleted_is_given_back_or_goes_on() {
+    let mut world = World::new();
+    let store = FaultStore::new(world.store.clone(), []);
+    let (_, system) = world.process_over(Arc::new(store.clone()));
+    world.simulation.block_on(async {
+        let system = system.await;
+        let a = account(&system, "a");
+        a.call(Command::Add(5)).await.expect("it is stored");
+        fail(&store, Operation::Delete, FaultMode::Refuse);
+        system.delete(a.id()).await.expect_err("the store is away");
+        assert_eq!(owner(&system, a.id()).await, None, "others may have it");
+        pass(&system, 2 * REACTIVATION_PAUSE).await;
+        assert!(!system.is_active(a.id()), "it has nothing to do");
+
+        fail(&store, Operation::Delete, FaultMode::Refuse);
+        fail(&store, Operation::Release, FaultMode::Refuse);
+        system.delete(a.id()).await.expect_err("the store is away");
+        assert_eq!(owner(&system, a.id()).await, Some(system.owner()));
+        assert!(!system.is_active(a.id()));
+        pass(&system, 2 * REACTIVATION_PAUSE).await;
+        assert!(system.is_active(a.id()), "nobody else can have it");
+        assert_eq!(a.call(Command::Get).timeout(Duration::from_secs(1)).await.ok(), Some(5));
+    });
+}
