@@ -131,6 +131,14 @@ fn an_actor_that_is_not_there_for_many_callers_is_looked_into_once() {
     });
 }
 
+/// Whether the actor was not activated as another process has it.
+fn is_held<T, E>(answer: &Result<T, AskError<E>>) -> bool {
+    let Err(AskError::NotApplied(NotApplied::NotActivated(ActivationError::Store(why)))) = answer else {
+        return false;
+    };
+    matches!(why, StoreError::NotApplied(Refusal::Held { .. }))
+}
+
 /// The renewals that are refused: the lease is over from 10 s to 20 s.
 fn lease_lost_for_a_while() -> impl Iterator<Item = Fault> {
     (2..=6).map(|visit| fault(Operation::Renew, visit, FaultMode::Refuse))
@@ -154,10 +162,7 @@ fn an_activation_from_before_a_lease_was_over_does_not_answer_when_there_is_one_
         let stale = former.call(Command::Get).await;
         assert!(matches!(stale, Err(AskError::Unknown { why: Doubt::Ended, .. })), "{stale:?}");
         let held = former.call(Command::Get).await;
-        let Err(AskError::NotApplied(NotApplied::NotActivated(ActivationError::Store(why)))) = held else {
-            panic!("{held:?}")
-        };
-        assert!(matches!(why, StoreError::NotApplied(Refusal::Held { .. })), "{why:?}");
+        assert!(is_held(&held), "{held:?}");
         assert_eq!(present.call(Command::Get).await.ok(), Some(11));
     });
 }
@@ -178,5 +183,22 @@ fn an_activation_that_nobody_took_while_there_was_no_lease_asks_the_store_once()
             assert_eq!(a.call(Command::Get).await.ok(), Some(1));
             assert_eq!(asked(), before + 1);
         }
+    });
+}
+
+#[test]
+fn a_lease_is_renewed_though_a_renewal_before_has_no_answer() {
+    let mut world = World::new();
+    let store = FaultStore::new(world.store.clone(), [fault(Operation::Renew, 2, FaultMode::Pause)]);
+    let ((_, first), (_, second)) = (world.process_over(Arc::new(store.clone())), world.process());
+    world.simulation.block_on(async {
+        let first = first.await;
+        let ours = account(&first, "a");
+        ours.call(Command::Add(1)).await.expect("it is stored");
+        pass(&first, Duration::from_secs(60)).await;
+        assert_eq!(store.faults_left(), []);
+        let theirs = account(&second.await, "a").call(Command::Get).await;
+        assert!(is_held(&theirs), "{theirs:?}");
+        assert_eq!(ours.call(Command::Get).await.ok(), Some(1));
     });
 }

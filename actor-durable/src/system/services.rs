@@ -25,12 +25,17 @@ pub(super) fn begin(shared: &Arc<Shared>, lease: Duration, look: Duration, arriv
 }
 
 async fn keep_lease(executor: Executor, shared: Weak<Shared>, lease: Duration) {
+    let pause = lease / 3;
+    let mut next = executor.now() + pause;
     loop {
-        executor.sleep(lease / 3).await;
+        executor.sleep_until(next).await;
+        next = executor.now() + pause;
         let Some(shared) = shared.upgrade() else { return };
-        if let Err(error) = shared.renew(lease).await {
-            // Whoever takes the actors meanwhile is told apart by the epoch.
-            tracing::warn!(%error, "the lease of this process was not renewed");
+        // Whoever takes the actors meanwhile is told apart by the epoch.
+        match executor.timeout_at(next, shared.renew(lease)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the lease of this process was not renewed"),
+            Err(late) => tracing::warn!(error = %late, "the lease of this process was not renewed"),
         }
     }
 }

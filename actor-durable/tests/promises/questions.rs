@@ -123,8 +123,9 @@ fn d43_q3_ownership_is_compared_with_each_commit_and_clocks_decide_nothing() {
         assert!(held.to_string().contains("in the possession of"), "{held}");
         // The first one is not heard of any more, and is in the midst of a turn.
         let visits = slow.visits();
-        for operation in [Operation::Renew, Operation::CommitTurn] {
-            slow.add(Fault { operation, visit: visits[&operation] + 1, mode: FaultMode::Pause });
+        let renewals = (1..=10).map(|later| (Operation::Renew, later));
+        for (operation, later) in renewals.chain([(Operation::CommitTurn, 1)]) {
+            slow.add(Fault { operation, visit: visits[&operation] + later, mode: FaultMode::Pause });
         }
         let late = async {
             let late = here.call(Command::Add(100)).await;
