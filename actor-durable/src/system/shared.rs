@@ -159,11 +159,17 @@ impl Shared {
         let Some(registered) = self.types.get(target.actor_type.as_str()) else {
             return Err(NotApplied::NotRegistered(target.actor_type.to_string()));
         };
-        if self.is_closed.load(Ordering::Relaxed) {
+        if self.is_closed() {
             return Err(NotApplied::ShutDown);
         }
-        let begin = |seat| registered.activate(self, target, seat);
-        self.active.get_or_begin(target, permit, begin).map_err(NotApplied::NotActivated)
+        let begin = |seat| {
+            // Once more, as now nobody else goes through the set: whoever closes it sees this one, or is seen.
+            if self.is_closed() {
+                return Err(NotApplied::ShutDown);
+            }
+            registered.activate(self, target, seat).map_err(NotApplied::NotActivated)
+        };
+        self.active.get_or_begin(target, permit, begin)
     }
 
     pub(super) fn knows(&self, target: &Target) -> bool {
