@@ -1,11 +1,15 @@
 //! Messages that wait: for an actor that is away, from another actor, from a reminder.
 
+use std::cell::Cell;
+use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use actor_core::ActorSystem;
 use actor_durable::limits::CAREFUL_MAX;
 use actor_durable::store::{Body, Claim, ClaimMode, Enqueued, Headers, Message};
-use actor_durable::{DurableSystem, WallTime};
+use actor_durable::{Durable, DurableActor, DurableId, DurableSystem, NoError, Turn, WallTime};
+use futures_util::future::{Either, select};
 
 use crate::stage::{Command, World, account, pass};
 
@@ -201,6 +205,62 @@ fn d18_a_letter_that_never_ends_and_may_end_the_process_keeps_no_others_for_long
             assert_eq!(a.expect("it is there").waiting, 1, "it is still at it");
         });
     }
+}
+
+/// Takes its time for whatever it is told.
+struct Slow;
+
+impl Durable for Slow {
+    const TYPE: &'static str = "slow";
+    type State = u64;
+    type Command = ();
+    type Reply = u64;
+    type Error = NoError;
+
+    fn create(&self, _: &DurableId) -> u64 {
+        0
+    }
+}
+
+impl DurableActor for Slow {
+    async fn handle(&self, (): (), n: &mut u64, _: &mut Turn<'_, Self>) -> Result<u64, NoError> {
+        // sleep: the simulation's time
+        ActorSystem::current().executor().sleep(Duration::from_millis(5)).await;
+        *n += 1;
+        Ok(*n)
+    }
+}
+
+#[test]
+fn letters_without_end_keep_no_caller_waiting_and_no_passivation() {
+    const LONG: Duration = Duration::from_secs(10);
+    let mut world = World::new();
+    world.run_with(
+        |builder| builder.register(Slow),
+        async |system| {
+            let slow = system.actor::<Slow>("a").expect("a good id");
+            let sent = Cell::new(0);
+            let send = async {
+                // More than it can handle.
+                loop {
+                    slow.send(()).await.expect("it is stored");
+                    sent.set(sent.get() + 1);
+                    pass(system, Duration::from_millis(4)).await;
+                }
+            };
+            let ask = async {
+                pass(system, Duration::from_millis(200)).await;
+                for _ in 0..3 {
+                    let before = sent.get();
+                    let answer = slow.call(()).timeout(LONG).await.expect("it is answered");
+                    assert!(answer > before, "behind what was sent before: {answer}, {before}");
+                }
+                let (passivation, long) = (pin!(system.passivate(slow.id())), pin!(pass(system, LONG)));
+                assert!(matches!(select(passivation, long).await, Either::Left(_)), "it goes on and on");
+            };
+            select(pin!(send), pin!(ask)).await;
+        },
+    );
 }
 
 #[test]

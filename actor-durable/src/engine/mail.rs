@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::run::{Job, said, text_of};
 use super::{Activation, Incoming, Request};
 use crate::actor::Durable;
-use crate::error::NotApplied;
+use crate::error::{ActivationError, NotApplied};
 use crate::form::cut;
 use crate::id::{MessageId, Position};
 use crate::ledger::Outcome;
@@ -50,6 +50,8 @@ pub(super) struct Mailing {
     flag: MailFlag,
     /// Letters up to this one are handled, or given up.
     read_to: Position,
+    /// It was looked for a supervisor's orders among those up to this one, which may wait.
+    seen_to: Position,
     /// A letter is to be tried again later; those behind it wait.
     is_paused: bool,
     /// Former activations have ended without a word: what ends processes may be in the inbox, so each attempt is counted
@@ -59,20 +61,21 @@ pub(super) struct Mailing {
 
 impl Mailing {
     pub(super) fn new(flag: MailFlag, is_careful: bool) -> Self {
-        Self { flag, read_to: Position::ZERO, is_paused: false, is_careful }
+        Self { flag, read_to: Position::ZERO, seen_to: Position::ZERO, is_paused: false, is_careful }
     }
 
     pub(super) fn take_flag(&self) -> bool {
         self.flag.take()
     }
 
-    /// Letters that were passed over are to be read.
-    pub(super) fn raise_flag(&self) {
-        self.flag.raise();
+    /// Letters up to this one are no orders that are not obeyed.
+    pub(super) fn seen_to(&self) -> Position {
+        self.seen_to.max(self.read_to)
     }
 
-    pub(super) fn read_to(&self) -> Position {
-        self.read_to
+    /// It was looked for orders among the letters up to this one.
+    pub(super) fn note_seen(&mut self, position: Position) {
+        self.seen_to = position;
     }
 
     /// The pause after a failed attempt is over.
@@ -83,7 +86,8 @@ impl Mailing {
 }
 
 impl<M: Model> Activation<M> {
-    /// Handles the letters that were there when somebody said so.
+    /// Handles the letters that were there when somebody said so. Those that come meanwhile are left to the next message, all but
+    /// the first of them: letters without end keep no caller waiting, and no end.
     pub(super) async fn read_mail(&mut self) -> Result<(), ActorError> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
         if kept.keeper.ledger.has_ended() {
@@ -96,38 +100,73 @@ impl<M: Model> Activation<M> {
         if !kept.mailing.flag.take() {
             return Ok(());
         }
-        loop {
-            // Whoever is asked to stop does not read on; the letters are where they were.
-            if self.myself.status() >= Status::Stopping {
-                return Ok(());
+        let letters = self.next_letters().await?;
+        if !self.take_letters(letters, Position(u64::MAX)).await? {
+            return Ok(());
+        }
+        let mut letters = self.next_letters().await?;
+        if letters.is_empty() {
+            return Ok(());
+        }
+        let end = self.inbox_end().await?;
+        while self.take_letters(letters, end).await? {
+            letters = self.next_letters().await?;
+        }
+        Ok(())
+    }
+
+    /// A page of letters. Whoever is asked to stop does not read on; they are where they were.
+    async fn next_letters(&mut self) -> Result<Vec<Letter>, ActorError> {
+        if self.myself.status() >= Status::Stopping {
+            return Ok(Vec::new());
+        }
+        let kept = self.kept_mut()?;
+        let (epoch, after) = (kept.keeper.ledger.epoch(), kept.mailing.read_to);
+        Ok(self.shared.store().inbox(&self.target.id, epoch, after, INBOX_PAGE).await?)
+    }
+
+    /// Where the next letter will lie.
+    async fn inbox_end(&mut self) -> Result<Position, ActorError> {
+        let head = self.shared.store().head(&self.target.id).await?;
+        Ok(head.map_or(Position::ZERO, |head| head.next))
+    }
+
+    /// Handles letters, if they are before an end. Whether there may be more of them.
+    async fn take_letters(&mut self, letters: Vec<Letter>, end: Position) -> Result<bool, ActorError> {
+        if letters.is_empty() {
+            return Ok(false);
+        }
+        self.note_active();
+        for letter in letters {
+            if letter.position >= end {
+                self.read_again()?;
+                return Ok(false);
             }
-            let Some(kept) = &mut self.kept else { return Ok(()) };
-            let (ledger, after) = (&kept.keeper.ledger, kept.mailing.read_to);
-            let letters =
-                self.shared.store().inbox(&self.target.id, ledger.epoch(), after, INBOX_PAGE).await?;
-            if letters.is_empty() {
-                return Ok(());
+            self.take_letter(letter).await?;
+            if self.is_suspended() {
+                return Ok(false);
             }
-            self.note_active();
-            for letter in letters {
-                self.take_letter(letter).await?;
-                if self.is_suspended() {
-                    return Ok(());
-                }
-                let Some(kept) = &mut self.kept else { return Ok(()) };
-                if kept.mailing.is_paused {
-                    return Ok(());
-                }
-                let has_ended = kept.keeper.ledger.has_ended();
-                if kept.keeper.ledger.is_full() || has_ended {
-                    self.settle().await?;
-                }
-                if has_ended {
-                    // What is behind it lies there until the actor is deleted.
-                    return Ok(());
-                }
+            let kept = self.kept_mut()?;
+            if kept.mailing.is_paused {
+                return Ok(false);
+            }
+            let has_ended = kept.keeper.ledger.has_ended();
+            if kept.keeper.ledger.is_full() || has_ended {
+                self.settle().await?;
+            }
+            if has_ended {
+                // What is behind it lies there until the actor is deleted.
+                return Ok(false);
             }
         }
+        Ok(true)
+    }
+
+    /// There are letters that were not read: they are, behind what waits here.
+    pub(super) fn read_again(&mut self) -> Result<(), ActivationError> {
+        self.kept_mut()?.mailing.flag.raise();
+        drop(self.myself.cast(Incoming(Request::Mail)));
+        Ok(())
     }
 
     /// The pause after a failed attempt is over.
@@ -148,6 +187,8 @@ impl<M: Model> Activation<M> {
             self.kept_mut()?.mailing.read_to = position;
             return Ok(());
         }
+        // Before it is counted or in hand: whatever ends the process meanwhile is another's doing.
+        self.kept_mut()?.keeper.wait_for_outbox().await?;
         let (shared, mut permit, mut counted) = (self.shared.clone(), None, None);
         if self.kept_mut()?.mailing.is_careful || letter.attempts > 0 {
             // Until it is stored: of all letters here, one is counted against that is in hand when the process ends.
@@ -171,7 +212,6 @@ impl<M: Model> Activation<M> {
 
     /// Does what a letter says. Why it was not done, if it was not.
     async fn try_letter(&mut self, letter: &Letter) -> Result<Option<NotApplied>, ActorError> {
-        self.kept_mut()?.keeper.wait_for_outbox().await?;
         let command = match read_message::<M::Actor>(&letter.message) {
             Ok(command) => command,
             Err(why) => return Ok(Some(why)),

@@ -356,6 +356,10 @@ impl<M: Model> Activation<M> {
     }
 
     async fn handle_kept(&mut self, request: Request<M::Actor>) -> Result<(), ActorError> {
+        if matches!(request, Request::Mail) && !is_last(&self.myself) {
+            // With what waits behind it letters are looked for too, and those that came before that.
+            return Ok(());
+        }
         if self.is_suspended() && !self.is_over() {
             self.take_orders().await?;
         }
@@ -404,14 +408,14 @@ impl<M: Model> Activation<M> {
     async fn conclude(&mut self) -> Result<(), ActorError> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
         let keeper = &mut kept.keeper;
-        let is_alone = || self.myself.mailbox_stats().is_none_or(|stats| stats.depth == 0);
         let is_due = match M::Actor::DURABILITY {
             _ if !keeper.ledger.is_staged() => false,
             // After an end there is nothing that could join in.
             _ if keeper.ledger.is_full() || keeper.ledger.has_ended() => true,
             // Whatever waits joins in: it is run first, and the flush comes behind it.
             Durability::WriteThrough => {
-                is_alone() || !keeper.flush_later(|| self.myself.cast(Incoming(Request::Flush)).is_ok())
+                is_last(&self.myself)
+                    || !keeper.flush_later(|| self.myself.cast(Incoming(Request::Flush)).is_ok())
             }
             Durability::WriteBack(interval) => {
                 keeper.flush_later(|| {
@@ -542,6 +546,11 @@ impl<M: Model> Activation<M> {
     fn passivate(&self) {
         self.myself.drain();
     }
+}
+
+/// Whether nothing waits behind the message in hand.
+fn is_last<T: Send + 'static>(myself: &ActorRef<T>) -> bool {
+    myself.mailbox_stats().is_none_or(|stats| stats.depth == 0)
 }
 
 /// Lets go of a permit when something is done, or takes long.

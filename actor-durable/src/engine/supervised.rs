@@ -13,7 +13,7 @@ use std::panic::AssertUnwindSafe;
 use actor_core::ActorError;
 use futures_util::FutureExt;
 
-use super::{Activation, Bell, Incoming, Kept, Request, not_applied, run};
+use super::{Activation, Bell, Kept, Request, not_applied, run};
 use crate::actor::Durable;
 use crate::error::{ActivationError, NotApplied};
 use crate::form::BadForm;
@@ -177,12 +177,11 @@ impl<M: Model> Activation<M> {
         if !kept.mailing.take_flag() {
             return Ok(());
         }
-        let mut after = kept.mailing.read_to();
         loop {
-            let epoch = self.kept_mut()?.keeper.ledger.epoch();
+            let kept = self.kept_mut()?;
+            let (epoch, after) = (kept.keeper.ledger.epoch(), kept.mailing.seen_to());
             let letters = self.shared.store().inbox(&self.target.id, epoch, after, INBOX_PAGE).await?;
-            let Some(last) = letters.last() else { return Ok(()) };
-            after = last.position;
+            let Some(last) = letters.last().map(|last| last.position) else { return Ok(()) };
             for letter in letters {
                 if Order::of(&letter.message).is_some() {
                     self.obey(&letter, true).await?;
@@ -191,6 +190,7 @@ impl<M: Model> Activation<M> {
                     return Ok(());
                 }
             }
+            self.kept_mut()?.mailing.note_seen(last);
         }
     }
 
@@ -319,9 +319,7 @@ impl<M: Model> Activation<M> {
             self.revive(has_started).await?;
         }
         // Those letters are to be read that have waited.
-        self.kept_mut()?.mailing.raise_flag();
-        drop(self.myself.cast(Incoming(Request::Mail)));
-        Ok(())
+        self.read_again()
     }
 
     /// What it has to tell or to keep has no form, which it always has.

@@ -11,7 +11,7 @@ use actor_durable::store::{Outgoing, Store};
 use actor_durable::testing::WallClock;
 use actor_durable::{
     AskError, Doubt, Durable, DurableActor, DurableBuilder, DurableId, DurableSystem, MemoryStore,
-    NotApplied, Outlet, Sequence, Turn, WallTime,
+    NotApplied, Outlet, Position, Sequence, Turn, WallTime,
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -94,6 +94,30 @@ fn an_actor_whose_outbox_is_full_takes_nothing_until_there_is_room() {
         let outbox = system.store().load(flood.id(), head.epoch).await.expect("it is seized").outbox;
         assert_eq!(outbox, [], "all of it has left, and is marked");
     });
+}
+
+#[test]
+fn a_letter_that_waits_for_room_in_the_outbox_is_not_counted_as_begun() {
+    let mut world = World::new();
+    let sea = Sea { is_shut: Arc::new(AtomicBool::new(true)) };
+    let register = |builder: DurableBuilder| builder.register(Flood).outlet("sea", sea.clone());
+    // Those after the first know that one has ended without a word, and are careful.
+    for process in 0..3 {
+        let store = world.store.clone();
+        let (crashes, attempts) = world.crash_with(store, register, async |system| {
+            let flood = system.actor::<Flood>("f").expect("a good id");
+            if process == 0 {
+                flood.call(Pour::Pour(OUTBOX_MAX)).await.expect("it is stored");
+                flood.send(Pour::Pour(1)).await.expect("it is stored");
+            }
+            pass(system, Duration::from_secs(10)).await;
+            let head = head(system.store(), "f").await;
+            let letters = system.store().inbox(flood.id(), head.epoch, Position::ZERO, 10).await;
+            let letters = letters.expect("it is there");
+            (head.crashes, letters.iter().map(|letter| letter.attempts).collect::<Vec<_>>())
+        });
+        assert_eq!((crashes, attempts), (process, vec![0]));
+    }
 }
 
 #[tokio::test]

@@ -37,6 +37,36 @@ fn an_order_overtakes_a_letter_that_waits_for_its_next_attempt() {
 }
 
 #[test]
+fn letters_that_wait_behind_a_suspension_are_looked_through_once() {
+    let mut world = World::new();
+    let store = FaultStore::new(world.store.clone(), []);
+    world.store = Arc::new(store.clone());
+    world.run(async |system| {
+        begin_with(system, "s", one_for_one(), vec![child("a", Directive::Resume)]).await;
+        ask(system, "s", SupervisorCommand::StopChild(name("a"))).await;
+        settle(system).await;
+        let send = async || {
+            worker(system, "a").send(Work::Add(1)).await.expect("it is stored");
+            settle(system).await;
+        };
+        for _ in 0..300 {
+            send().await;
+        }
+        let looks = || store.visits()[&Operation::Inbox];
+        let before = looks();
+        for _ in 0..10 {
+            send().await;
+        }
+        // At the one that came, behind it, and once more, as the actor is told of it twice. Those before it have three pages.
+        let looks = looks() - before;
+        assert!(looks <= 30, "{looks}");
+        ask(system, "s", SupervisorCommand::StartChild(name("a"))).await;
+        settle(system).await;
+        assert_eq!(value(system, "a").await, Some(311), "it goes on, and has them all");
+    });
+}
+
+#[test]
 fn an_order_from_another_supervisor_is_ignored() {
     let mut world = World::new();
     world.run(async |system| {
