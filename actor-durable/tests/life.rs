@@ -5,7 +5,11 @@ use std::time::Duration;
 
 use actor_core::ActorError;
 use actor_durable::store::{Outgoing, Refusal, StoreError};
-use actor_durable::{AskError, DurableBuilder, DurableId, DurableRef, DurableSystem, NotApplied, Outlet};
+use actor_durable::{
+    AskError, Doubt, Durable, DurableActor, DurableBuilder, DurableId, DurableRef, DurableSystem, NoError,
+    NotApplied, Outlet, Turn,
+};
+use serde::{Deserialize, Serialize};
 
 use crate::stage::{Account, Command, Forgotten, Poor, World, Written, WrittenBack, account, pass};
 
@@ -121,6 +125,115 @@ fn d32_lazy_a_crash_loses_all_since_the_activation_and_a_passivation_nothing() {
     let left = world
         .run(async |system| system.actor::<Written>("a").expect("a good id").call(Command::Get).await.ok());
     assert_eq!(left, Some(1));
+}
+
+#[test]
+fn d31_written_back_what_was_answered_is_stored_in_time_though_a_handler_never_ends() {
+    for (time, stored) in [(900, 0), (1_100, 1)] {
+        let mut world = World::new();
+        world.run_and_crash(async |system| {
+            let actor: DurableRef<WrittenBack> = system.actor("a").expect("a good id");
+            actor.call(Command::Add(1)).await.expect("it is answered at once");
+            let hung = actor.call(Command::Hang).timeout(Duration::from_millis(time)).await;
+            assert!(matches!(hung, Err(AskError::Unknown { why: Doubt::TimedOut(_), .. })), "{hung:?}");
+        });
+        let left = world.run(async |system| {
+            system.actor::<WrittenBack>("a").expect("a good id").call(Command::Get).await.ok()
+        });
+        assert_eq!(left, Some(stored), "after {time} ms");
+    }
+}
+
+/// Has an actor asked to give its memory back; it is asked for the crash of its process.
+async fn passivates<A>(system: &DurableSystem)
+where
+    A: DurableActor<Command = Command, Reply = i64, Error = Poor>,
+{
+    let actor: DurableRef<A> = system.actor("a").expect("a good id");
+    actor.call(Command::Add(5)).await.expect("it is answered at once");
+    actor.call(Command::Passivate).await.expect("it is answered at once");
+    pass(system, Duration::from_millis(1)).await;
+    assert!(!system.is_active(actor.id()), "{}", A::TYPE);
+}
+
+#[test]
+fn d32_an_actor_that_asks_to_be_passivated_is_at_once_and_loses_nothing_however_it_is_stored() {
+    let mut world = World::new();
+    world.run_and_crash(passivates::<Written>);
+    let left = world
+        .run(async |system| system.actor::<Written>("a").expect("a good id").call(Command::Get).await.ok());
+    assert_eq!(left, Some(5));
+    let mut world = World::new();
+    world.run_and_crash(passivates::<WrittenBack>);
+    let left = world.run(async |system| {
+        system.actor::<WrittenBack>("a").expect("a good id").call(Command::Get).await.ok()
+    });
+    assert_eq!(left, Some(5));
+}
+
+/// Does what it is asked in turns that only look.
+struct Looker;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Ask {
+    Show,
+    /// Counts in a second.
+    CountLater,
+    /// Gives its memory back.
+    Leave,
+    Count,
+}
+
+impl Durable for Looker {
+    const TYPE: &'static str = "looker";
+    type State = u32;
+    type Command = Ask;
+    type Reply = u32;
+    type Error = NoError;
+
+    fn create(&self, _: &DurableId) -> u32 {
+        0
+    }
+
+    fn is_query(ask: &Ask) -> bool {
+        !matches!(ask, Ask::Count)
+    }
+}
+
+impl DurableActor for Looker {
+    async fn handle(&self, ask: Ask, n: &mut u32, turn: &mut Turn<'_, Self>) -> Result<u32, NoError> {
+        match ask {
+            Ask::Show => {}
+            Ask::CountLater => turn.timer(Duration::from_secs(1), &Ask::Count).expect("it has a form"),
+            Ask::Leave => turn.passivate(),
+            Ask::Count => *n += 1,
+        }
+        Ok(*n)
+    }
+}
+
+#[test]
+fn a_query_may_begin_a_timer_and_ask_for_the_passivation() {
+    let mut world = World::new();
+    world.run_with(
+        |builder| builder.register(Looker),
+        async |system| {
+            let looker = system.actor::<Looker>("a").expect("a good id");
+            let entries = async || {
+                let head = system.store().head(looker.id()).await.expect("it is in memory");
+                head.expect("it has begun").sequence.0
+            };
+            assert_eq!(looker.call(Ask::CountLater).await.ok(), Some(0));
+            pass(system, Duration::from_millis(999)).await;
+            assert_eq!((looker.call(Ask::Show).await.ok(), entries().await), (Some(0), 1));
+            pass(system, Duration::from_millis(2)).await;
+            assert_eq!((looker.call(Ask::Show).await.ok(), entries().await), (Some(1), 2));
+            assert_eq!(looker.call(Ask::Leave).await.ok(), Some(1));
+            pass(system, Duration::from_millis(1)).await;
+            assert!(!system.is_active(looker.id()));
+            assert_eq!((looker.call(Ask::Show).await.ok(), entries().await), (Some(1), 2));
+        },
+    );
 }
 
 #[test]

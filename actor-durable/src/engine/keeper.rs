@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use actor_core::{ActorCell, ActorError};
+use actor_core::executor::Sleep;
+use actor_core::{ActorCell, ActorError, Instant};
 
 use super::courier::{Courier, Sender};
 use super::{Answer, Port, not_applied};
-use crate::actor::Durable;
+use crate::actor::{Durability, Durable};
 use crate::error::{AskError, Doubt, NotApplied};
 use crate::id::MessageId;
 use crate::ledger::Ledger;
@@ -23,6 +24,8 @@ pub(super) struct Keeper<A: Durable> {
     courier: Option<Courier>,
     /// Whether a flush is on its way.
     will_flush: bool,
+    /// Until when what is staged is to be stored, if that is promised.
+    due: Instant,
     /// What the staged turns want once they are stored.
     passivates: bool,
     reminds: bool,
@@ -47,6 +50,7 @@ impl<A: Durable> Keeper<A> {
             held: Vec::new(),
             courier: None,
             will_flush: false,
+            due: Instant::FAR,
             passivates: false,
             reminds: false,
             has_passivated: false,
@@ -63,6 +67,21 @@ impl<A: Durable> Keeper<A> {
     pub(super) fn note(&mut self, passivates: bool, reminds: bool) {
         self.passivates |= passivates;
         self.reminds |= reminds;
+        if let Durability::WriteBack(interval) = A::DURABILITY
+            && self.due == Instant::FAR
+        {
+            self.due = self.shared.executor().now() + interval;
+        }
+    }
+
+    /// Whether a turn that is staged wants the actor's memory to be given back.
+    pub(super) fn will_passivate(&self) -> bool {
+        self.passivates
+    }
+
+    /// Waits until what is staged is to be stored, if it is not stored when a turn ends.
+    pub(super) fn due(&self) -> Sleep {
+        self.shared.executor().sleep_until(self.due)
     }
 
     /// Sees to it that a flush comes, unless one does already. Whether one does.
@@ -83,6 +102,7 @@ impl<A: Durable> Keeper<A> {
     /// Memory is not what is stored any more, or nobody knows: the activation has to end.
     pub(super) async fn settle(&mut self) -> Result<(), StoreError> {
         let Some(commit) = self.ledger.take() else { return Ok(()) };
+        self.due = Instant::FAR;
         let outbox = commit.outbox.clone();
         let (passivates, reminds) = (std::mem::take(&mut self.passivates), std::mem::take(&mut self.reminds));
         // Those of turns that are staged meanwhile are held anew.

@@ -417,6 +417,8 @@ impl<M: Model> Activation<M> {
                 is_last(&self.myself)
                     || !keeper.flush_later(|| self.myself.cast(Incoming(Request::Flush)).is_ok())
             }
+            // What comes later is handled by the next activation.
+            Durability::WriteBack(_) | Durability::Lazy if keeper.will_passivate() => true,
             Durability::WriteBack(interval) => {
                 keeper.flush_later(|| {
                     self.myself.send_after(interval, Incoming(Request::Flush));

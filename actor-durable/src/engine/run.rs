@@ -177,6 +177,10 @@ impl<M: Model> Activation<M> {
         };
         if is_query && events.is_empty() && asked.is_nothing() {
             self.is_still_ours().await?;
+            self.begin_timers(asked.timers);
+            if asked.passivates {
+                self.passivate();
+            }
             return Ok(Ok(result));
         }
         let mut outcome = Outcome::nothing(Cause::Message(id), at);
@@ -351,28 +355,32 @@ impl<M: Model> Activation<M> {
     }
 }
 
-/// What a handler gives, or what it panicked with. If it waits, what was done before it need not, and is stored meanwhile.
+/// What a handler gives, or what it panicked with. If it waits, what was done before it need not, and is stored meanwhile, when it
+/// is to be.
 pub(super) async fn contained<A: Durable, T>(
     keeper: &mut Keeper<A>,
     run: impl Future<Output = T>,
 ) -> Result<Result<T, Payload>, StoreError> {
     let mut run = pin!(AssertUnwindSafe(run).catch_unwind());
-    match first_poll(run.as_mut()).await {
-        Poll::Ready(ran) => Ok(ran),
-        Poll::Pending if A::DURABILITY == Durability::WriteThrough => {
-            match select(pin!(keeper.settle()), run).await {
-                Either::Left((settled, run)) => {
-                    // If it failed nobody will store what the handler does, however long it takes.
-                    settled?;
-                    Ok(run.await)
-                }
-                Either::Right((ran, settled)) => {
-                    settled.await?;
-                    Ok(ran)
-                }
-            }
+    if let Poll::Ready(ran) = first_poll(run.as_mut()).await {
+        return Ok(ran);
+    }
+    if A::DURABILITY != Durability::WriteThrough {
+        run = match select(pin!(keeper.due()), run).await {
+            Either::Left(((), run)) => run,
+            Either::Right((ran, _)) => return Ok(ran),
+        };
+    }
+    match select(pin!(keeper.settle()), run).await {
+        Either::Left((settled, run)) => {
+            // If it failed nobody will store what the handler does, however long it takes.
+            settled?;
+            Ok(run.await)
         }
-        Poll::Pending => Ok(run.await),
+        Either::Right((ran, settled)) => {
+            settled.await?;
+            Ok(ran)
+        }
     }
 }
 

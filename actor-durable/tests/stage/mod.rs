@@ -150,10 +150,13 @@ macro_rules! account_of {
                 &self,
                 command: Command,
                 n: &mut i64,
-                _: &mut Turn<'_, Self>,
+                turn: &mut Turn<'_, Self>,
             ) -> Result<i64, Poor> {
-                if let Command::Add(money) = command {
-                    *n += money;
+                match command {
+                    Command::Add(money) => *n += money,
+                    Command::Hang => std::future::pending().await,
+                    Command::Passivate => turn.passivate(),
+                    _ => {}
                 }
                 Ok(*n)
             }
