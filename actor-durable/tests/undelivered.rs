@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use actor_core::ActorError;
+use actor_core::{ActorError, ActorSystem, Capacity};
 use actor_durable::limits::{LEASE_DEFAULT, REASON_BYTES_MAX, TURN_ROWS_MAX};
 use actor_durable::store::{Claim, ClaimMode, Outgoing, Refusal, StoreError, Undelivered};
 use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation};
@@ -14,7 +14,9 @@ use actor_durable::{
     EffectRefused, Epoch, NoError, NotApplied, Outlet, Turn, WallTime,
 };
 use async_trait::async_trait;
+use futures_util::future::{join, join_all};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 use crate::stage::{Command, World, account, pass};
 
@@ -33,6 +35,8 @@ enum Errand {
     /// So many messages.
     Flood(u32),
     Remind,
+    /// Nothing, for a second.
+    Rest,
     Count,
 }
 
@@ -73,6 +77,8 @@ impl DurableActor for Clerk {
                 turn.remind("r", due, &Errand::Count).expect("a good name");
                 turn.end();
             }
+            // sleep: the simulation's time
+            Errand::Rest => ActorSystem::current().executor().sleep(Duration::from_secs(1)).await,
             Errand::Count => {}
         }
         Ok(*n)
@@ -243,6 +249,48 @@ fn an_outlet_that_panics_is_tried_again_and_its_actor_goes_on() {
     });
 }
 
+/// Lets nothing through before it is told.
+struct Gate(Arc<Notify>);
+
+#[async_trait]
+impl Outlet for Gate {
+    async fn deliver(&self, _: &DurableId, _: &Outgoing) -> Result<(), ActorError> {
+        self.0.notified().await;
+        Ok(())
+    }
+}
+
+#[test]
+fn what_has_arrived_is_marked_though_there_was_no_room_to_tell_of_it() {
+    let mut world = World::new();
+    let gate = Arc::new(Notify::new());
+    let small = Capacity::try_from(2).expect("it is not zero");
+    let process = world.simulation.builder().mailbox(small).build();
+    let store = world.store.clone();
+    let builder = DurableSystem::builder(&process, store.clone());
+    let builder = builder.register(Clerk).outlet("bank", Gate(gate.clone()));
+    world.simulation.block_on(async {
+        let system = builder.start().await.expect("the store gives a lease");
+        do_errand(&system, Errand::Effect("one".into())).await;
+        let c = clerk(&system, "c");
+        // One is in hand, and there is room for two.
+        let all = [Errand::Rest, Errand::Count, Errand::Count].map(|errand| c.call(errand).into_future());
+        let open = async {
+            settle(&system).await;
+            gate.notify_one();
+        };
+        let (said, ()) = join(join_all(all), open).await;
+        let said: Vec<Option<u32>> = said.into_iter().map(Result::ok).collect();
+        assert_eq!(said, [Some(2), Some(3), Some(4)]);
+        system.passivate(c.id()).await;
+        let (target, owner) = (c.target().clone(), system.owner());
+        let claim = Claim { target, owner, epoch_min: Epoch::ZERO, mode: ClaimMode::IfFree };
+        let head = store.acquire(claim).await.expect("it is free");
+        assert_eq!(store.load(c.id(), head.epoch).await.expect("it is ours").outbox, []);
+        system.abandon().await;
+    });
+}
+
 #[test]
 fn what_an_actor_has_sent_leaves_though_it_has_ended() {
     let mut world = World::new();
@@ -295,7 +343,7 @@ fn nothing_is_run_behind_the_turn_that_ends_an_actor() {
         // They gather while it ends.
         let calls = [Errand::Count, Errand::PayAndEnd("a".into(), 5), Errand::Count, Errand::Count];
         let calls = calls.map(|errand| c.call(errand).into_future());
-        let said = futures_util::future::join_all(calls).await;
+        let said = join_all(calls).await;
         let said: Vec<Option<u32>> = said.into_iter().map(Result::ok).collect();
         assert_eq!(said, [Some(2), Some(3), None, None]);
         settle(system).await;

@@ -94,6 +94,11 @@ impl Courier {
         }
     }
 
+    /// Whether anything has, that was not taken.
+    pub(super) fn has_arrived(&self) -> bool {
+        !self.desk.papers().arrived.is_empty()
+    }
+
     /// What has arrived since the last time.
     pub(super) fn take_arrived(&self) -> Vec<OutboxPosition> {
         std::mem::take(&mut self.desk.papers().arrived)

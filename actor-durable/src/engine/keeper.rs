@@ -174,6 +174,11 @@ impl<A: Durable> Keeper<A> {
         self.courier.as_ref().is_some_and(Courier::is_sending)
     }
 
+    /// Whether anything has arrived that is not marked.
+    pub(super) fn has_arrived(&self) -> bool {
+        self.courier.as_ref().is_some_and(Courier::has_arrived)
+    }
+
     /// Whether there is room for what a turn may send.
     pub(super) fn has_room(&self) -> bool {
         self.courier.as_ref().is_none_or(Courier::has_room)

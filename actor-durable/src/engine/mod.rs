@@ -408,6 +408,10 @@ impl<M: Model> Activation<M> {
     async fn conclude(&mut self) -> Result<(), ActorError> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
         let keeper = &mut kept.keeper;
+        if keeper.has_arrived() && is_last(&self.myself) {
+            // Who was to tell of it found no room here.
+            keeper.mark_delivered().await?;
+        }
         let is_due = match M::Actor::DURABILITY {
             _ if !keeper.ledger.is_staged() => false,
             // After an end there is nothing that could join in.
