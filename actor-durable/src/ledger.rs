@@ -55,6 +55,8 @@ pub(crate) enum Judgement {
 pub(crate) struct Outcome {
     pub(crate) cause: Cause,
     pub(crate) at: WallTime,
+    /// What the clock says, be it before `at`: the ids of what is sent are of this time, as it is others that judge them.
+    pub(crate) clock: WallTime,
     /// Whence its message came, if it had one.
     pub(crate) source: Option<Source>,
     pub(crate) reply: Option<Bytes>,
@@ -67,11 +69,12 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     /// A turn in which nothing was done.
-    pub(crate) fn nothing(cause: Cause, at: WallTime) -> Self {
+    pub(crate) fn nothing(cause: Cause, at: WallTime, clock: WallTime) -> Self {
         let (source, reply, state, dead) = (None, None, None, None);
         Self {
             cause,
             at,
+            clock,
             source,
             reply,
             has_changed: false,
@@ -214,11 +217,11 @@ impl Ledger {
     }
 
     fn commit_of(&self, outcome: Outcome) -> TurnCommit {
-        let Outcome { cause, at, source, reply, has_changed, events, state, asked, dead } = outcome;
+        let Outcome { cause, at, clock, source, reply, has_changed, events, state, asked, dead } = outcome;
         let sequence = self.next();
         let mut turn = TurnCommit::new(self.target().id.clone(), self.epoch(), self.staged.last());
-        let outbox: Vec<_> =
-            asked.sends.into_iter().zip(0..).map(|(draft, index)| self.outgoing(draft, at, index)).collect();
+        let sends = asked.sends.into_iter().zip(0..);
+        let outbox: Vec<_> = sends.map(|(draft, index)| self.outgoing(draft, (at, clock), index)).collect();
         let sent = outbox.iter().map(|outgoing| outgoing.id).collect();
         turn.entries = vec![Entry { sequence, at, cause, has_changed, events, sent }];
         if asked.ends {
@@ -241,13 +244,13 @@ impl Ledger {
         turn
     }
 
-    fn outgoing(&self, draft: Draft, at: WallTime, index: u32) -> Outgoing {
+    fn outgoing(&self, draft: Draft, (at, clock): (WallTime, WallTime), index: u32) -> Outgoing {
         let sequence = self.next();
         let Draft { to, id, reply_to, body, headers } = draft;
         let own = || {
             let (from, sequence, index) =
                 (self.target().id.as_str(), sequence.0.to_le_bytes(), index.to_le_bytes());
-            MessageId::hashed(at, &[from.as_bytes(), &sequence, &index])
+            MessageId::hashed(clock, &[from.as_bytes(), &sequence, &index])
         };
         let id = id.unwrap_or_else(own);
         Outgoing {

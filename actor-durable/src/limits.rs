@@ -51,7 +51,8 @@ pub const CHILDREN_MAX: usize = 10_000;
 /// So many handled messages an actor remembers unless its type says otherwise. See [`MessageId`](crate::MessageId).
 pub const REMEMBERED_DEFAULT: usize = 1_000;
 
-/// A message whose id was made so much later than now is refused: the sender's clock is wrong.
+/// A message whose id was made so much later than now is refused: the sender's clock is wrong. Where the actor has forgotten
+/// messages of a later time than now, that time counts instead.
 pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(300);
 
 /// One page of a list that a store gives has no more rows. Every store keeps to it.

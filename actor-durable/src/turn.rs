@@ -189,7 +189,7 @@ impl<'a, A: Durable> Turn<'a, A> {
             message.as_ref().map_or(&[], |id| id),
             &index,
         ];
-        MessageId::hashed(self.at(), &parts)
+        MessageId::hashed(self.clock(), &parts)
     }
 
     /// Has an [outlet](crate::Outlet) do something outside after this turn is stored: at least once, and always with the same

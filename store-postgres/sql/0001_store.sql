@@ -290,7 +290,7 @@ BEGIN
         outcome := 2;
         RETURN;
     END IF;
-    IF head.has_ended OR head.waiting >= waiting_max OR made > now_ms() + skew_max
+    IF head.has_ended OR head.waiting >= waiting_max OR made - skew_max > greatest(now_ms(), head.horizon)
         OR (made <= head.horizon AND NOT is_never_too_old) THEN
         RAISE EXCEPTION USING ERRCODE = 'DA000', MESSAGE = 'the head does not allow it';
     END IF;

@@ -265,7 +265,8 @@ impl<M: Model> Activation<M> {
     fn drop_double(&mut self, letter: &Letter, reply: Option<Bytes>) -> Result<(), ActorError> {
         let now = self.shared.wall_time();
         let kept = self.kept_mut()?;
-        let mut outcome = Outcome::nothing(Cause::Duplicate(letter.message.id), kept.keeper.ledger.time(now));
+        let at = kept.keeper.ledger.time(now);
+        let mut outcome = Outcome::nothing(Cause::Duplicate(letter.message.id), at, now);
         let said = reply.map(said::<M>).ok_or_else(|| "it was given up before".to_owned());
         outcome.asked.sends.extend(question::answer(&letter.message, said));
         kept.keeper.ledger.stage(outcome)?;
@@ -286,7 +287,7 @@ impl<M: Model> Activation<M> {
         let (id, position) = (letter.message.id, letter.position);
         letter.attempts = attempts;
         let at = kept.keeper.ledger.time(now);
-        let mut outcome = Outcome::nothing(Cause::GaveUp(id), at);
+        let mut outcome = Outcome::nothing(Cause::GaveUp(id), at, now);
         let reason = cut(reason.to_owned(), REASON_BYTES_MAX);
         outcome.asked.sends.extend(question::answer(&letter.message, Err(reason.clone())));
         outcome.dead = Some(Box::new(DeadLetter { letter, at, reason }));

@@ -320,11 +320,11 @@ impl<M: Model> Activation<M> {
             let form = |form| ActivationError::Form { what: format!("the first turn of {target}"), form };
             asked.children.push(standing.change().map_err(form)?);
             kept.standing = next;
-            next = supervised::hand_over(kept, &target.id, &mut asked, at)
+            next = supervised::hand_over(kept, &target.id, &mut asked, clock)
                 .map_err(form)?
                 .or(kept.standing.clone());
         }
-        let mut outcome = Outcome::nothing(Cause::Spawned, at);
+        let mut outcome = Outcome::nothing(Cause::Spawned, at, clock);
         (outcome.events, outcome.asked, outcome.has_changed) = (events, asked, true);
         if M::KEEPS == Keeps::State {
             let form = |form| ActivationError::Form { what: format!("the first state of {target}"), form };

@@ -8,6 +8,7 @@ use actor_core::{ActorError, ActorRef, ActorSystem, ReplyPort};
 use super::run::{contained, write_state};
 use super::{Activation, Incoming, Request};
 use crate::actor::Durable;
+use crate::id::WallTime;
 use crate::ledger::Outcome;
 use crate::model::{Model, NotRun};
 use crate::store::Cause;
@@ -57,7 +58,7 @@ impl<M: Model> Activation<M> {
         let mut asked = Asked::default();
         let run = model.run_own(state, Turn::new(&about, &mut asked));
         let why = match contained(&mut kept.keeper, run).await? {
-            Ok(Ok(())) => self.stage_own(at, asked).await?,
+            Ok(Ok(())) => self.stage_own(at, clock, asked).await?,
             Ok(Err(NotRun::Refused(error))) => {
                 self.take_back_state().await?;
                 Some(error.to_string())
@@ -78,12 +79,17 @@ impl<M: Model> Activation<M> {
     }
 
     /// Why it is not staged, if it is not: then nothing was.
-    async fn stage_own(&mut self, at: crate::WallTime, asked: Asked) -> Result<Option<String>, ActorError> {
+    async fn stage_own(
+        &mut self,
+        at: WallTime,
+        clock: WallTime,
+        asked: Asked,
+    ) -> Result<Option<String>, ActorError> {
         let is_nothing = asked.is_nothing() && asked.timers.is_empty() && !asked.passivates;
         if is_nothing && write_state::<M>(&self.state).is_ok_and(|body| body == self.written) {
             return Ok(None);
         }
-        let staged = self.stage(Outcome::nothing(Cause::Own, at), true, Vec::new(), asked);
+        let staged = self.stage(Outcome::nothing(Cause::Own, at, clock), true, Vec::new(), asked);
         let Err(why) = staged else { return Ok(None) };
         self.rebuild().await?;
         Ok(Some(why.to_string()))

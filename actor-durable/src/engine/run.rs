@@ -183,7 +183,7 @@ impl<M: Model> Activation<M> {
             }
             return Ok(Ok(result));
         }
-        let mut outcome = Outcome::nothing(Cause::Message(id), at);
+        let mut outcome = Outcome::nothing(Cause::Message(id), at, clock);
         outcome.source = Some(source);
         let reply = encode("a reply", &result.as_ref()).map_err(NotApplied::Form);
         let staged = reply.and_then(|reply| {
@@ -230,7 +230,7 @@ impl<M: Model> Activation<M> {
         outcome.has_changed = !events.is_empty();
         let mut tail = kept.tail;
         tail.add(&events);
-        let next = hand_over(kept, &self.target.id, &mut asked, outcome.at)?;
+        let next = hand_over(kept, &self.target.id, &mut asked, outcome.clock)?;
         let ledger = &mut kept.keeper.ledger;
         (outcome.events, outcome.asked) = (events, asked);
         if M::KEEPS == Keeps::State && is_accepted {

@@ -50,7 +50,7 @@ pub(super) fn hand_over<M: Model>(
     kept: &Kept<M>,
     id: &DurableId,
     asked: &mut Asked,
-    at: WallTime,
+    clock: WallTime,
 ) -> Result<Option<Standing>, BadForm> {
     let Some(standing) = &kept.standing else { return Ok(None) };
     let what = match (asked.fails.take(), asked.ends) {
@@ -59,7 +59,7 @@ pub(super) fn hand_over<M: Model>(
         (None, false) => return Ok(None),
     };
     asked.ends = false;
-    report(standing, id, what, asked, at).map(Some)
+    report(standing, id, what, asked, clock).map(Some)
 }
 
 fn report(
@@ -67,11 +67,11 @@ fn report(
     id: &DurableId,
     what: What,
     asked: &mut Asked,
-    at: WallTime,
+    clock: WallTime,
 ) -> Result<Standing, BadForm> {
     let mut next = standing.clone();
     next.kept.stage = Stage::Reported;
-    asked.sends.push(next.report(id, what, at)?);
+    asked.sends.push(next.report(id, what, clock)?);
     asked.children.push(next.change()?);
     Ok(next)
 }
@@ -160,9 +160,9 @@ impl<M: Model> Activation<M> {
             return Err(ActivationError::Inconsistent(format!("nobody is told of {failure:?}")));
         };
         let at = kept.keeper.ledger.time(now);
-        let mut outcome = Outcome::nothing(Cause::Own, at);
+        let mut outcome = Outcome::nothing(Cause::Own, at, now);
         let what = What::Failed(failure.short());
-        let next = report(standing, &id, what, &mut outcome.asked, at)
+        let next = report(standing, &id, what, &mut outcome.asked, now)
             .map_err(|form| ActivationError::Form { what: format!("the failure of {id}"), form })?;
         kept.keeper.ledger.stage(outcome)?;
         kept.keeper.settle().await?;
@@ -202,7 +202,8 @@ impl<M: Model> Activation<M> {
         kept.keeper.settle().await?;
         let before = kept.standing.clone();
         let has_started = before.as_ref().map_or(has_started, |standing| standing.kept.has_started);
-        let mut outcome = Outcome::nothing(Cause::Message(letter.message.id), kept.keeper.ledger.time(now));
+        let at = kept.keeper.ledger.time(now);
+        let mut outcome = Outcome::nothing(Cause::Message(letter.message.id), at, now);
         outcome.source = Some(Source::Inbox);
         let mut obeyed = match order {
             Ok(order) => self.decide_order(&from, order, before, has_started, &mut outcome)?,
@@ -240,7 +241,7 @@ impl<M: Model> Activation<M> {
                 let adopted = Standing::adopted(from.clone(), child, life, has_started);
                 if is_other {
                     let what = What::Failed(Failure::NotActivated("it has another supervisor".into()));
-                    let report = adopted.map(|adopted| adopted.report(id, what, outcome.at)).transpose();
+                    let report = adopted.map(|adopted| adopted.report(id, what, outcome.clock)).transpose();
                     outcome.asked.sends.extend(report.map_err(|form| self.no_form(form))?);
                 } else {
                     *next = adopted;

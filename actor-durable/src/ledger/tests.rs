@@ -33,7 +33,11 @@ fn id(number: u64) -> MessageId {
 /// A caller's message of this number was handled then.
 fn called(number: u64) -> Outcome {
     let source = Some(Source::Caller);
-    Outcome { source, reply: Some(Bytes::new()), ..Outcome::nothing(Cause::Message(id(number)), at(number)) }
+    Outcome {
+        source,
+        reply: Some(Bytes::new()),
+        ..Outcome::nothing(Cause::Message(id(number)), at(number), at(number))
+    }
 }
 
 fn given_up(number: u64) -> Outcome {
@@ -49,7 +53,7 @@ fn given_up(number: u64) -> Outcome {
     };
     let letter = Letter { position: Default::default(), attempts: 5, message };
     let dead = Some(Box::new(DeadLetter { letter, at: at(number), reason: "poison".into() }));
-    Outcome { dead, ..Outcome::nothing(Cause::GaveUp(id(number)), at(number)) }
+    Outcome { dead, ..Outcome::nothing(Cause::GaveUp(id(number)), at(number), at(number)) }
 }
 
 fn body(bytes: usize) -> Body {
@@ -268,7 +272,7 @@ fn the_last_turn_says_that_it_was_the_last() {
 #[test]
 fn a_message_that_came_twice_leaves_the_inbox() {
     let mut ledger = ledger(10, 10);
-    ledger.stage(Outcome::nothing(Cause::Duplicate(id(1)), at(1))).expect("nothing is wrong with it");
+    ledger.stage(Outcome::nothing(Cause::Duplicate(id(1)), at(1), at(1))).expect("nothing is wrong with it");
     let commit = store(&mut ledger);
     assert_eq!((commit.dropped, commit.handled), (vec![id(1)], vec![]));
 }
@@ -281,7 +285,7 @@ fn what_leaves_has_an_id_of_its_own_and_the_same_when_the_same_turn_runs_again()
             let sends = vec![draft(Headers::new()), draft(Headers::new())];
             let asked = Asked { sends, ..Asked::default() };
             // At one time, all of them.
-            let outcome = Outcome { asked, at: at(9), ..called(number) };
+            let outcome = Outcome { asked, at: at(9), clock: at(9), ..called(number) };
             ledger.stage(outcome).expect("nothing is wrong with it");
         }
         let commit = store(&mut ledger);
@@ -292,4 +296,15 @@ fn what_leaves_has_an_id_of_its_own_and_the_same_when_the_same_turn_runs_again()
     assert_eq!(sent("a", 2), sent("a", 2));
     let all: BTreeSet<MessageId> = sent("a", 2).into_iter().chain(sent("b", 2)).collect();
     assert_eq!(all.len(), 8);
+}
+
+#[test]
+fn what_leaves_after_a_clock_has_stepped_back_has_an_id_of_the_clocks_time() {
+    let mut ledger = ledger(10, 10);
+    let asked = Asked { sends: vec![draft(Headers::new())], ..Asked::default() };
+    let outcome = Outcome { asked, clock: at(5), ..called(9) };
+    ledger.stage(outcome).expect("nothing is wrong with it");
+    let commit = store(&mut ledger);
+    let [sent] = &commit.outbox[..] else { panic!("{commit:?}") };
+    assert_eq!((sent.sent_at, sent.id.made(), commit.entries[0].at), (at(9), at(5), at(9)));
 }

@@ -229,7 +229,7 @@ impl Head {
         self.is_of(&message.to)?;
         within("a payload", message.body.bytes.len(), PAYLOAD_BYTES_MAX)?;
         check_headers(&message.headers)?;
-        is_past(message.id, now)?;
+        is_past(self.horizon, message.id, now)?;
         self.revive()
     }
 
@@ -272,11 +272,13 @@ pub fn admit(horizon: WallTime, id: MessageId, now: WallTime) -> Result<(), Refu
     if id.made() <= horizon {
         return Err(Refusal::TooOld { id, horizon });
     }
-    is_past(id, now)
+    is_past(horizon, id, now)
 }
 
-fn is_past(id: MessageId, now: WallTime) -> Result<(), Refusal> {
-    if id.made() > now.after(CLOCK_SKEW_MAX) { Err(Refusal::FromTheFuture { id, now }) } else { Ok(()) }
+/// Where a clock that was ahead has moved the horizon, what is new must be later still: it is no more from the future than that.
+fn is_past(horizon: WallTime, id: MessageId, now: WallTime) -> Result<(), Refusal> {
+    let latest = now.max(horizon).after(CLOCK_SKEW_MAX);
+    if id.made() > latest { Err(Refusal::FromTheFuture { id, now }) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -168,9 +168,9 @@ impl Standing {
     }
 
     /// What the supervisor is told. Its id is of the child and its life, so it is decided upon once.
-    pub(crate) fn report(&self, actor: &DurableId, what: What, at: WallTime) -> Result<Draft, BadForm> {
+    pub(crate) fn report(&self, actor: &DurableId, what: What, clock: WallTime) -> Result<Draft, BadForm> {
         let KeptStanding { child, life, .. } = self.kept.clone();
-        let id = MessageId::hashed(at, &[b"report", actor.as_str().as_bytes(), &life.to_le_bytes()]);
+        let id = MessageId::hashed(clock, &[b"report", actor.as_str().as_bytes(), &life.to_le_bytes()]);
         let command = SupervisorCommand::Report(Report { child, life, what });
         let body = encode_body("a command", DurableSupervisor::COMMAND_VERSION, &command)?;
         let to = Destination::Actor(self.supervisor.clone());

@@ -1,5 +1,5 @@
-//! What the engine takes care of without anybody's asking: room in the outbox, time that does not go back, reminders that are due
-//! soon, and a past that is not what its type says.
+//! What the engine takes care of without anybody's asking: room in the outbox, time that does not go back and clocks that were
+//! ahead, reminders that are due soon, and a past that is not what its type says.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use actor_core::{ActorError, ActorSystem};
 use actor_durable::limits::OUTBOX_MAX;
-use actor_durable::store::{Outgoing, Store};
+use actor_durable::store::{Arrival, Outgoing, Store};
 use actor_durable::testing::WallClock;
 use actor_durable::{
-    AskError, Doubt, Durable, DurableActor, DurableBuilder, DurableId, DurableSystem, MemoryStore,
-    NotApplied, Outlet, Position, Sequence, Turn, WallTime,
+    Answer, AskError, BadForm, Doubt, Durable, DurableActor, DurableBuilder, DurableId, DurableSystem,
+    MemoryStore, NotApplied, Outlet, Position, Sequence, Turn, WallTime,
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -135,6 +135,70 @@ async fn time_does_not_go_back_in_a_journal_though_a_clock_does() {
     }
     let times: Vec<WallTime> = journal(&store, "a").await.iter().map(|entry| entry.at).collect();
     assert_eq!(times, [began; 4], "the first turn, and three more");
+}
+
+/// Remembers two messages.
+struct Brief;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Say {
+    Nothing,
+    /// Sends something to the first, and asks the second.
+    To(String, String),
+}
+
+impl Durable for Brief {
+    const TYPE: &'static str = "brief";
+    const REMEMBERED: usize = 2;
+    type State = ();
+    type Command = Say;
+    type Reply = ();
+    type Error = No;
+
+    fn create(&self, _: &DurableId) {}
+
+    fn on_answer(_: &Answer<'_>) -> Result<Say, BadForm> {
+        Ok(Say::Nothing)
+    }
+}
+
+impl DurableActor for Brief {
+    async fn handle(&self, say: Say, (): &mut (), turn: &mut Turn<'_, Self>) -> Result<(), No> {
+        if let Say::To(told, asked) = say {
+            turn.send::<Self>(&told, &Say::Nothing).expect("a good id");
+            turn.ask::<Self>("q", &asked, &Say::Nothing).expect("a good id");
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn an_actor_whose_clock_was_ahead_is_sent_to_and_sends_at_once() {
+    let clock = WallClock::at(WallTime::from_millis(1_800_000_000_000));
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::on(clock.executor()));
+    let mut arrivals = store.arrivals();
+    let system = ActorSystem::builder().executor(clock.executor()).build();
+    let system = DurableSystem::builder(&system, store).register(Brief).start().await;
+    let system = system.expect("the store gives a lease");
+    let [a, b, c] = ["a", "b", "c"].map(|id| system.actor::<Brief>(id).expect("a good id"));
+    a.call(Say::Nothing).await.expect("it is stored");
+    let now = clock.now();
+    clock.pass(Duration::from_secs(86_400));
+    for _ in 0..5 {
+        a.call(Say::Nothing).await.expect("it is stored");
+    }
+    // What it has forgotten is of tomorrow, and so is its last turn.
+    clock.set(now);
+    a.send(Say::Nothing).await.expect("nobody has chosen its id, so it is new");
+    a.call(Say::To("b".into(), "c".into())).await.expect("it is stored");
+    let mut missing = vec![b.target().clone(), c.target().clone()];
+    let all = async {
+        while !missing.is_empty() {
+            let Arrival::Mail(to) = arrivals.next().await else { panic!("somebody was not told of") };
+            missing.retain(|other| *other != to);
+        }
+    };
+    clock.executor().timeout(Duration::from_secs(10), all).await.expect("they arrive");
 }
 
 #[test]

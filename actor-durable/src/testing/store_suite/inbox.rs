@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use super::Place;
 use super::dump::all_letters;
-use super::scene::{Scene, actor, handled, headers, large, message, seizure, target, turn, waiting};
+use super::scene::{
+    Scene, actor, handled, headers, large, message, outgoing, seizure, target, turn, waiting,
+};
 use crate::id::{Epoch, MessageId, OwnerId, Position, Sequence, WallTime};
 use crate::limits::{CLOCK_SKEW_MAX, HEADERS_BYTES_MAX, HEADERS_MAX, PAYLOAD_BYTES_MAX};
-use crate::store::{Body, Enqueued, Head, Letter, Message, Refusal, Source, TurnCommit};
+use crate::store::{
+    Body, Destination, Enqueued, Head, Letter, Message, Outgoing, Refusal, Source, TurnCommit,
+};
 
 /// An actor that nobody has heard of begins to be with its first message, in nobody's possession.
 pub async fn an_actor_begins_to_be_with_a_message(place: &dyn Place) {
@@ -157,6 +161,34 @@ pub async fn a_message_that_is_refused_is_not_stored(place: &dyn Place) {
         Enqueued::Stored
     );
     assert_eq!(scene.reply(&actor("a"), id).await.expect("a store"), None, "it is not handled yet");
+}
+
+/// Where messages of a later time than now are forgotten, as some clock was ahead, what is new is later still, and no more from the
+/// future than they were.
+pub async fn a_horizon_in_the_future_keeps_nobody_from_sending(place: &dyn Place) {
+    let scene = Scene::open(place).await;
+    let horizon = place.now().after(Duration::from_secs(86_400));
+    let head = scene.own("a").await;
+    let head = scene.commit(TurnCommit { horizon, ..turn(&head) }).await;
+    let next = horizon.after(Duration::from_millis(1));
+    let latest = horizon.after(CLOCK_SKEW_MAX);
+    let beyond = MessageId::new(latest.after(Duration::from_millis(1)), 1);
+    let forgotten = MessageId::new(horizon, 1);
+    let refusal = scene.refused(scene.enqueue(message("a", forgotten))).await;
+    assert_eq!(refusal, Refusal::TooOld { id: forgotten, horizon });
+    let refusal = scene.refused(scene.enqueue(message("a", beyond))).await;
+    assert!(matches!(refusal, Refusal::FromTheFuture { id, .. } if id == beyond), "{refusal}");
+    let sent = [MessageId::new(next, 1), MessageId::new(latest, 1), MessageId::new(latest, 2)];
+    for id in &sent[..2] {
+        assert_eq!(scene.enqueue(message("a", *id)).await.expect("it is new"), Enqueued::Stored);
+    }
+    // From an outbox as well.
+    let sender = scene.own("s").await;
+    let leaves = Outgoing { to: Destination::Actor(target("a")), id: sent[2], ..outgoing(1, 0) };
+    let sender = scene.commit(TurnCommit { outbox: vec![leaves.clone()], ..turn(&sender) }).await;
+    let moved = scene.transfer(&actor("s"), sender.epoch, leaves.position).await.expect("it is there");
+    assert_eq!(moved, Enqueued::Stored);
+    assert_eq!(waiting(&scene, &head).await, sent);
 }
 
 /// Each beginning of a message's handling is counted, and by whichever owner.

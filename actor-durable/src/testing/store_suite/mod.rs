@@ -147,6 +147,7 @@ macro_rules! store_suite {
             messages_lie_in_the_order_they_came,
             a_message_is_stored_once,
             a_message_that_is_refused_is_not_stored,
+            a_horizon_in_the_future_keeps_nobody_from_sending,
             attempts_are_counted,
             a_message_moves_from_an_outbox_to_an_inbox,
             a_message_moves_to_whomever_it_goes,
