@@ -9,9 +9,9 @@ use actor_durable::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::stage::{Account, Command, Forgotten, Poor, World, account, pass};
+use crate::stage::{Account, Balance, Command, Forgotten, Poor, World, account, pass};
 
-/// Asks accounts, and notes what it hears.
+/// Asks accounts, and notes what it hears. It remembers few messages.
 #[derive(Clone)]
 struct Asker;
 
@@ -44,6 +44,7 @@ struct Notes {
 
 impl Durable for Asker {
     const TYPE: &'static str = "asker";
+    const REMEMBERED: usize = 4;
     type State = Notes;
     type Command = Doing;
     type Reply = Notes;
@@ -218,6 +219,59 @@ fn d08_a_question_that_cannot_arrive_is_answered() {
         assert_eq!(heard(system).await, [note("late", "gone", question, said)]);
         let given_up = system.store().undelivered(asker(system).id(), None, 10).await;
         assert_eq!(given_up.expect("it is there").len(), 1);
+    });
+}
+
+/// An account of a later program: nothing troubles it.
+struct Healed;
+
+impl Durable for Healed {
+    const TYPE: &'static str = Account::TYPE;
+    type State = Balance;
+    type Command = Command;
+    type Reply = i64;
+    type Error = Poor;
+
+    fn create(&self, _: &DurableId) -> Balance {
+        Balance::default()
+    }
+}
+
+impl DurableActor for Healed {
+    async fn handle(&self, _: Command, _: &mut Balance, _: &mut Turn<'_, Self>) -> Result<i64, Poor> {
+        Ok(7)
+    }
+}
+
+#[test]
+fn d08_a_question_that_was_given_up_has_no_second_answer_though_the_first_is_forgotten() {
+    let mut world = World::new();
+    let [a, gone] = ["a", "gone"].map(|id| DurableId::new(id).expect("a good id"));
+    let (trouble, late) = run(&mut world, async |system| {
+        account(system, "gone").call(Command::End).await.expect("it is stored");
+        let trouble = ask(system, "trouble", "a", Command::Panic).await;
+        let late = ask(system, "late", "gone", Command::Add(1)).await;
+        pass(system, Duration::from_secs(60)).await;
+        assert_eq!(heard(system).await.len(), 2);
+        for _ in 0..Asker::REMEMBERED {
+            asker(system).call(Doing::AskInVain).await.expect("it is stored");
+        }
+        (trouble, late)
+    });
+    let healed = |builder: DurableBuilder| builder.register(Asker).register(Healed);
+    world.run_with(healed, async |system| {
+        let store = system.store();
+        store.revive(&a, trouble).await.expect("it is dead");
+        assert!(system.delete(&gone).await.expect("nobody has it"));
+        let given_up = store.undelivered(asker(system).id(), None, 10).await.expect("it is there");
+        let [given_up] = &given_up[..] else { panic!("{given_up:?}") };
+        assert!(system.redeliver(asker(system).id(), given_up.outgoing.position).await.expect("it is taken"));
+        pass(system, Duration::from_secs(60)).await;
+        for (actor, question) in [(&a, trouble), (&gone, late)] {
+            let reply = store.reply(actor, question).await.expect("a store");
+            assert!(matches!(reply, Some(Some(_))), "it is handled: {reply:?}");
+        }
+        assert_eq!(heard(system).await.len(), 2);
     });
 }
 

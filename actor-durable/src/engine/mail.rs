@@ -19,7 +19,7 @@ use crate::ledger::Outcome;
 use crate::limits::{ATTEMPT_PAUSE_FIRST, ATTEMPT_PAUSE_MAX, DEATHS_MAX, INBOX_PAGE, REASON_BYTES_MAX};
 use crate::model::{Model, read_command};
 use crate::question::{self, Answer};
-use crate::store::{Cause, DeadLetter, Letter, Message, Source};
+use crate::store::{Cause, Letter, Message, Source};
 use crate::supervise::Order;
 
 /// Whether there may be letters that were not read. Shared with those who know.
@@ -290,7 +290,7 @@ impl<M: Model> Activation<M> {
         let mut outcome = Outcome::nothing(Cause::GaveUp(id), at, now);
         let reason = cut(reason.to_owned(), REASON_BYTES_MAX);
         outcome.asked.sends.extend(question::answer(&letter.message, Err(reason.clone())));
-        outcome.dead = Some(Box::new(DeadLetter { letter, at, reason }));
+        outcome.dead = Some(Box::new(letter.given_up(at, reason)));
         kept.keeper.ledger.stage(outcome)?;
         kept.mailing.read_to = position;
         self.settle().await

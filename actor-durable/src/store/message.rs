@@ -50,6 +50,15 @@ pub struct Letter {
     pub message: Message,
 }
 
+impl Letter {
+    /// As it is kept once it was given up. Whoever waits for the reply is told so in the same turn, and that was the reply: there
+    /// is no second one, though the message be put back and handled.
+    pub fn given_up(self, at: WallTime, reason: String) -> DeadLetter {
+        let message = Message { reply_to: None, ..self.message };
+        DeadLetter { letter: Letter { message, ..self }, at, reason }
+    }
+}
+
 /// What became of a message that was put into an inbox. One that is given up counts as handled too, and is said to be
 /// [`Dead`](Self::Dead); one that is handled may wait too, and is said to be [`Handled`](Self::Handled).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -139,7 +148,7 @@ pub struct Reminder {
 /// A message that was given up.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct DeadLetter {
-    /// As it lay in the inbox.
+    /// As it lay in the inbox; see [`Letter::given_up`].
     pub letter: Letter,
     /// When it was given up.
     pub at: WallTime,
@@ -150,7 +159,7 @@ pub struct DeadLetter {
 /// A message that an actor has sent and that was given up: it does not arrive unless somebody sees to it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Undelivered {
-    /// As it lay in the outbox.
+    /// As it lay in the outbox; see [`GivingUp::undelivered`](super::GivingUp::undelivered).
     pub outgoing: Outgoing,
     /// When it was given up.
     pub at: WallTime,

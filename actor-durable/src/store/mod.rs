@@ -370,8 +370,11 @@ impl GivingUp {
         Ok(())
     }
 
-    /// The message that is given up, as it is kept.
+    /// The message that is given up, as it is kept. Where its sender is told, that was the reply: there is no second one, though
+    /// the message be delivered after all.
     pub fn undelivered(&self, outgoing: Outgoing) -> Undelivered {
+        let reply_to = outgoing.reply_to.clone().filter(|_| self.notice.is_none());
+        let outgoing = Outgoing { reply_to, ..outgoing };
         Undelivered { outgoing, at: self.at, reason: self.reason.clone() }
     }
 }

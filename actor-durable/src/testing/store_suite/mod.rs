@@ -160,6 +160,7 @@ macro_rules! store_suite {
             what_cannot_be_given_up_stays_in_the_outbox,
             what_was_given_up_is_listed,
             what_was_given_up_is_delivered_after_all,
+            what_was_given_up_and_told_is_not_answered_again,
             what_the_receiver_refuses_again_stays_given_up,
             what_was_given_up_is_discarded,
             dead_letters_are_listed,

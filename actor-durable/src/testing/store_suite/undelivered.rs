@@ -167,6 +167,30 @@ pub async fn what_was_given_up_is_delivered_after_all(place: &dyn Place) {
     assert_eq!(scene.refused(scene.redeliver(&actor("x"), at(0))).await, Refusal::NoSuchActor);
 }
 
+/// The notice was the reply to a message: whoever handles it after all has nobody to reply to.
+pub async fn what_was_given_up_and_told_is_not_answered_again(place: &dyn Place) {
+    let scene = Scene::open(place).await;
+    let receiver = scene.own("a").await;
+    let head = sender(&scene, [to("a"), to("a")]).await;
+    let told = GivingUp { notice: Some(scene.message("s", 1)), ..giving_up(&head, at(0)) };
+    assert!(scene.give_up_delivery(told).await.expect("it is there"));
+    assert!(scene.give_up_delivery(giving_up(&head, at(1))).await.expect("it is there"));
+    let scene = scene.reopen().await;
+    let asked = [0, 1].map(|index| Outgoing { to: to("a"), ..outgoing(1, index) });
+    let [first, second] = asked.clone();
+    let expected = [given_up(Outgoing { reply_to: None, ..first }), given_up(second)];
+    assert_eq!(all_undelivered(&scene, &actor("s")).await, expected);
+    for index in 0..2 {
+        let moved = scene.redeliver(&actor("s"), at(index)).await.expect("it is there");
+        assert_eq!(moved, Some(Enqueued::Stored));
+    }
+    let found: Vec<_> = all_letters(&scene, &receiver).await;
+    let found: Vec<_> =
+        found.into_iter().map(|letter| (letter.message.id, letter.message.reply_to)).collect();
+    let [first, second] = asked;
+    assert_eq!(found, [(first.id, None), (second.id, second.reply_to)]);
+}
+
 /// What cannot be delivered now either stays where it is.
 pub async fn what_the_receiver_refuses_again_stays_given_up(place: &dyn Place) {
     let scene = Scene::open(place).await;
