@@ -209,8 +209,8 @@ fn first(head: &Head) -> TurnCommit {
         });
     }
     let (due, period) = (BEGAN.after(Duration::from_secs(60)), Some(Duration::from_secs(3600)));
-    let reminder =
-        Reminder { name: name("bill"), due, period, catch_up: CatchUp::FireAll, body: body(b"due") };
+    let (set_by, catch_up) = (turn.last(), CatchUp::FireAll);
+    let reminder = Reminder { name: name("bill"), set_by, due, period, catch_up, body: body(b"due") };
     turn.reminders.push(ReminderChange::Set(reminder));
     let child = Child { name: name("left"), target: target("d", "counter"), body: body(b"") };
     turn.children.push(ChildChange::Add(child));

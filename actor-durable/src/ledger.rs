@@ -238,6 +238,11 @@ impl Ledger {
         }
         turn.outbox = outbox;
         turn.reminders = asked.reminders;
+        for change in &mut turn.reminders {
+            if let ReminderChange::Set(reminder) = change {
+                reminder.set_by = sequence;
+            }
+        }
         turn.children = asked.children;
         turn.dead.extend(dead.map(|dead| *dead));
         turn.ends = asked.ends;

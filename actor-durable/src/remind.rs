@@ -6,8 +6,8 @@ use crate::id::{MessageId, Target, WallTime};
 use crate::limits::{CATCH_UP_MAX, REMINDER_LATE_MAX};
 use crate::store::{CatchUp, Firing, Headers, Message, Reminder};
 
-/// What a reminder that is due comes to. It is not due again at the same time: its messages' ids are made of its name and of
-/// the time that each stands for.
+/// What a reminder that is due comes to. Its messages' ids are made of its name, of the turn that has set it and of the time that
+/// each stands for: so they come once, and those of one that is set again are others.
 pub(crate) fn fire(target: &Target, reminder: &Reminder, now: WallTime) -> Option<Firing> {
     if reminder.due > now {
         return None;
@@ -23,15 +23,17 @@ pub(crate) fn fire(target: &Target, reminder: &Reminder, now: WallTime) -> Optio
         headers: Headers::new(),
     };
     let messages = times.into_iter().map(message).collect();
-    Some(Firing { actor: target.id.clone(), name: reminder.name.clone(), due: reminder.due, messages, next })
+    let Reminder { name, set_by, due, .. } = reminder;
+    let (actor, name) = (target.id.clone(), name.clone());
+    Some(Firing { actor, name, set_by: *set_by, due: *due, messages, next })
 }
 
 /// The time of the id is the reminder's own, so the same firing by another process has the same one. It stands for no age:
 /// [`Store::fire`](crate::store::Store::fire) takes a message however old.
 fn id(target: &Target, reminder: &Reminder, due: WallTime) -> MessageId {
-    let (actor, name, due_bytes) =
-        (target.id.as_str(), reminder.name.as_str(), due.as_millis().to_le_bytes());
-    MessageId::hashed(due, &[b"reminder", actor.as_bytes(), name.as_bytes(), &due_bytes])
+    let (actor, name) = (target.id.as_str(), reminder.name.as_str());
+    let (set_by, due_bytes) = (reminder.set_by.0.to_le_bytes(), due.as_millis().to_le_bytes());
+    MessageId::hashed(due, &[b"reminder", actor.as_bytes(), name.as_bytes(), &set_by, &due_bytes])
 }
 
 /// The times to fire for, and the next one.
@@ -63,7 +65,7 @@ fn times(reminder: &Reminder, now: WallTime) -> (Vec<WallTime>, Option<WallTime>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{ActorType, DurableId, Name};
+    use crate::id::{ActorType, DurableId, Name, Sequence};
     use crate::store::Body;
 
     fn target() -> Target {
@@ -79,7 +81,8 @@ mod tests {
     fn fired(is_periodic: bool, catch_up: CatchUp, now: WallTime) -> Option<(Vec<u64>, Option<u64>)> {
         let period = is_periodic.then_some(Duration::from_secs(60));
         let name = Name::new("r").expect("a good name");
-        let reminder = Reminder { name, due: at(100), period, catch_up, body: Body::default() };
+        let (set_by, body) = (Sequence(1), Body::default());
+        let reminder = Reminder { name, set_by, due: at(100), period, catch_up, body };
         let firing = fire(&target(), &reminder, now)?;
         let seconds = |time: WallTime| time.as_millis() / 1000;
         Some((
@@ -118,32 +121,33 @@ mod tests {
     #[test]
     fn the_same_time_has_the_same_id_whoever_fires_it() {
         let name = Name::new("r").expect("a good name");
-        let reminder =
-            Reminder { name, due: at(100), period: None, catch_up: CatchUp::FireOnce, body: Body::default() };
+        let (set_by, period, body) = (Sequence(1), None, Body::default());
+        let reminder = Reminder { name, set_by, due: at(100), period, catch_up: CatchUp::FireOnce, body };
         let [one, other] = [at(100), at(9000)].map(|now| fire(&target(), &reminder, now).expect("it is due"));
         assert_eq!(one, other);
     }
 
     #[test]
-    fn the_messages_of_two_actors_names_or_times_have_two_ids() {
-        let fired = |actor: &str, name: &str, due: u64| {
+    fn the_messages_of_two_actors_names_turns_or_times_have_two_ids() {
+        let fired = |actor: &str, name: &str, set_by: u64, due: u64| {
             let target = Target { id: DurableId::new(actor).expect("a good id"), ..target() };
             let name = Name::new(name).expect("a good name");
-            let (period, body) = (None, Body::default());
-            let reminder = Reminder { name, due: at(due), period, catch_up: CatchUp::FireOnce, body };
+            let (set_by, period, body) = (Sequence(set_by), None, Body::default());
+            let reminder = Reminder { name, set_by, due: at(due), period, catch_up: CatchUp::FireOnce, body };
             fire(&target, &reminder, at(due)).expect("it is due").messages[0].id
         };
-        let first = fired("a", "r", 1);
-        assert!(
-            [fired("b", "r", 1), fired("a", "s", 1), fired("a", "r", 2)].iter().all(|other| *other != first)
-        );
+        let first = fired("a", "r", 1, 1);
+        let others =
+            [fired("b", "r", 1, 1), fired("a", "s", 1, 1), fired("a", "r", 2, 1), fired("a", "r", 1, 2)];
+        assert!(others.iter().all(|other| *other != first));
     }
 
     #[test]
     fn a_period_of_less_than_a_clock_shows_is_none() {
         let name = Name::new("r").expect("a good name");
         let (period, body) = (Some(Duration::from_micros(999)), Body::default());
-        let reminder = Reminder { name, due: at(100), period, catch_up: CatchUp::FireAll, body };
+        let set_by = Sequence(1);
+        let reminder = Reminder { name, set_by, due: at(100), period, catch_up: CatchUp::FireAll, body };
         let firing = fire(&target(), &reminder, at(200)).expect("it is due");
         assert_eq!((firing.messages.len(), firing.next), (1, None));
     }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::actor::{Durability, Durable};
 use crate::form::{BadForm, encode_body};
-use crate::id::{BadName, DurableId, MessageId, Name, Target, WallTime};
+use crate::id::{BadName, DurableId, MessageId, Name, Sequence, Target, WallTime};
 use crate::question;
 use crate::store::{
     Body, CatchUp, Child, ChildChange, Destination, Headers, Message, Reminder, ReminderChange,
@@ -257,7 +257,9 @@ impl<'a, A: Durable> Turn<'a, A> {
         self.is_kept()?;
         let name = Name::new(name)?;
         let body = encode_body("a command", A::COMMAND_VERSION, command)?;
-        let reminder = Reminder { name, due, period, catch_up, body };
+        // Which turn this is, is known once it is to be stored.
+        let set_by = Sequence::ZERO;
+        let reminder = Reminder { name, set_by, due, period, catch_up, body };
         self.asked.reminders.push(ReminderChange::Set(reminder));
         Ok(())
     }

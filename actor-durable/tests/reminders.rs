@@ -86,6 +86,21 @@ fn a_reminder_whose_period_is_short_comes_at_each_of_its_times() {
 }
 
 #[test]
+fn a_reminder_that_is_set_again_for_the_same_time_comes_again() {
+    let mut world = World::new();
+    world.run(async |system| {
+        let a = account(system, "a");
+        let due = WallTime::from_millis(1);
+        a.call(Command::AddAt(due, 5)).await.expect("it is stored");
+        pass(system, Duration::from_secs(60)).await;
+        assert_eq!(a.call(Command::Get).await.ok(), Some(5));
+        a.call(Command::AddAt(due, 7)).await.expect("it is stored");
+        pass(system, Duration::from_secs(60)).await;
+        assert_eq!(a.call(Command::Get).await.ok(), Some(12));
+    });
+}
+
+#[test]
 fn reminders_that_cannot_fire_hold_up_nobody_elses() {
     let mut world = World::new();
     world.run(async |system| {
@@ -120,7 +135,8 @@ async fn fill(system: &DurableSystem, due: WallTime) {
     });
     let reminder = |n: usize| {
         let name = Name::new(n.to_string()).expect("a good name");
-        Reminder { name, due, period: None, catch_up: CatchUp::FireOnce, body: body.clone() }
+        let (set_by, catch_up, body) = (head.sequence.next(), CatchUp::FireOnce, body.clone());
+        Reminder { name, set_by, due, period: None, catch_up, body }
     };
     commit.reminders = (0..REMINDERS_MAX).map(reminder).map(ReminderChange::Set).collect();
     store.commit_turn(commit).await.expect("it is owned");

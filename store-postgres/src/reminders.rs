@@ -72,7 +72,7 @@ async fn fire_in(
     let rows = session.run(sqlx::query(find).bind(actor).bind(name)).await?;
     let Some(row) = rows.first() else { return Ok(false) };
     let reminder: Reminder = decode(&firing.actor, name.as_bytes(), column(row, 0)?)?;
-    if reminder.due != firing.due {
+    if !reminder.is_meant_by(firing) {
         return Ok(false);
     }
     for (at, message) in firing.messages.iter().enumerate() {

@@ -80,6 +80,7 @@ async fn mail_of_reminders_and_of_outboxes_is_told() {
     let firing = actor_durable::store::Firing {
         actor: actor("a"),
         name: reminder(5).name,
+        set_by: Sequence(1),
         due: WallTime::from_millis(5),
         messages: vec![message("a", 3)],
         next: None,

@@ -75,6 +75,7 @@ async fn a_full_inbox_takes_no_message_by_whatever_way() {
     let firing = Firing {
         actor: actor("a"),
         name: reminder(5).name,
+        set_by: Sequence(1),
         due: WallTime::from_millis(5),
         messages: vec![message("a", 100)],
         next: None,

@@ -92,6 +92,7 @@ pub(crate) fn outgoing(sequence: u64, to: &str) -> Outgoing {
 pub(crate) fn reminder(due: u64) -> Reminder {
     Reminder {
         name: Name::new("later").expect("a good name"),
+        set_by: Sequence(1),
         due: WallTime::from_millis(due),
         period: None,
         catch_up: CatchUp::FireOnce,

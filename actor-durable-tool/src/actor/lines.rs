@@ -103,12 +103,13 @@ pub(super) fn undelivered(given_up: &Undelivered, bytes: usize) -> Line {
 }
 
 pub(super) fn reminder(reminder: &Reminder, bytes: usize) -> Line {
-    let Reminder { name, due, period, catch_up, body } = reminder;
+    let Reminder { name, set_by, due, period, catch_up, body } = reminder;
     let every = period.map_or("once".to_owned(), |period| format!("each {period:?}"));
     let body = Payload::of(body, bytes);
     let text = format!("  {name} due {}, {every}, {catch_up:?}, {body}", Utc(*due));
     let json = Object::of("reminder")
         .text("name", name)
+        .raw("set_by", set_by)
         .raw("due_ms", due.as_millis())
         .raw_maybe("period_ms", period.map(|period| period.as_millis()))
         .text("catch_up", format_args!("{catch_up:?}"))

@@ -231,8 +231,8 @@ fn what_is_kept_back_has_a_bound_by_turns_by_bytes_and_by_rows() {
 
     let large = || body(STAGED_BYTES_MAX);
     let name = || Name::new("n").expect("a good name");
-    let reminder =
-        Reminder { name: name(), due: at(1), period: None, catch_up: CatchUp::Skip, body: large() };
+    let (set_by, due, catch_up) = (Sequence::ZERO, at(1), CatchUp::Skip);
+    let reminder = Reminder { name: name(), set_by, due, period: None, catch_up, body: large() };
     let child = Child { name: name(), target: target("c"), body: large() };
     let mut sent = draft(Headers::new());
     sent.body = large();
@@ -307,4 +307,20 @@ fn what_leaves_after_a_clock_has_stepped_back_has_an_id_of_the_clocks_time() {
     let commit = store(&mut ledger);
     let [sent] = &commit.outbox[..] else { panic!("{commit:?}") };
     assert_eq!((sent.sent_at, sent.id.made(), commit.entries[0].at), (at(9), at(5), at(9)));
+}
+
+#[test]
+fn a_reminder_says_which_turn_has_set_it() {
+    let mut ledger = ledger(10, 10);
+    for number in 1..=2 {
+        let (name, set_by, catch_up) = (Name::new("n").expect("a good name"), Sequence::ZERO, CatchUp::Skip);
+        let reminder = Reminder { name, set_by, due: at(9), period: None, catch_up, body: body(1) };
+        let asked = Asked { reminders: vec![ReminderChange::Set(reminder)], ..Asked::default() };
+        ledger.stage(Outcome { asked, ..called(number) }).expect("nothing is wrong with it");
+    }
+    let set = store(&mut ledger).reminders.into_iter().map(|change| match change {
+        ReminderChange::Set(reminder) => reminder.set_by,
+        ReminderChange::Cancel(name) => panic!("{name} was set"),
+    });
+    assert_eq!(set.collect::<Vec<_>>(), [Sequence(1), Sequence(2)]);
 }

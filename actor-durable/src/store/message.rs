@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::Firing;
 use crate::id::{DurableId, MessageId, Name, Position, Sequence, Target, WallTime};
 
 /// What a message says, and in which version of its type's form.
@@ -135,6 +136,8 @@ pub enum CatchUp {
 pub struct Reminder {
     /// The actor has no other one of this name: setting it again replaces it.
     pub name: Name,
+    /// The entry of the turn that has set it: one that is set again is another, though all else be the same.
+    pub set_by: Sequence,
     /// When it is due; never earlier.
     pub due: WallTime,
     /// After how long again; `None` for once.
@@ -143,6 +146,13 @@ pub struct Reminder {
     pub catch_up: CatchUp,
     /// What the message says.
     pub body: Body,
+}
+
+impl Reminder {
+    /// Whether it still is what somebody has read who would have it fire now.
+    pub fn is_meant_by(&self, firing: &Firing) -> bool {
+        (&self.name, self.set_by, self.due) == (&firing.name, firing.set_by, firing.due)
+    }
 }
 
 /// A message that was given up.

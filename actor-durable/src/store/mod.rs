@@ -197,8 +197,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn due(&self, now: WallTime, after: Option<&DuePlace>, limit: usize) -> Result<Due, StoreError>;
 
     /// Puts messages of a reminder into its actor's inbox, each once for its id, and sets when it is due next; without a next
-    /// time there is no such reminder any more. Says whether it was so: `false` if the reminder is not due at that time any
-    /// more, and then nothing was changed.
+    /// time there is no such reminder any more. Says whether it was so: `false` if there is no such reminder any more
+    /// that [is meant](Reminder::is_meant_by), and then nothing was changed.
     ///
     /// # Errors
     ///
@@ -331,6 +331,8 @@ pub struct Firing {
     pub actor: DurableId,
     /// Which.
     pub name: Name,
+    /// Which turn has set it, as it was read.
+    pub set_by: Sequence,
     /// When it is due, as it was read.
     pub due: WallTime,
     /// What is put into the inbox, in order; may be nothing.

@@ -143,7 +143,7 @@ impl Tables {
         let actor = &firing.actor;
         let at = key(Kind::Reminder, actor, firing.name.as_str());
         let reminder: Option<Reminder> = self.rows.get(&at)?;
-        let Some(reminder) = reminder.filter(|reminder| reminder.due == firing.due) else {
+        let Some(reminder) = reminder.filter(|reminder| reminder.is_meant_by(firing)) else {
             return Ok(false);
         };
         for message in &firing.messages {

@@ -36,7 +36,7 @@ impl Tables {
     pub(crate) fn fire(&mut self, firing: Firing, now: WallTime) -> Result<Fired, StoreError> {
         let Self { actors, due, .. } = self;
         let Some(actor) = actors.get_mut(&firing.actor) else { return Ok(Fired::NotDue) };
-        if actor.reminders.get(&firing.name).is_none_or(|reminder| reminder.due != firing.due) {
+        if actor.reminders.get(&firing.name).is_none_or(|reminder| !reminder.is_meant_by(&firing)) {
             return Ok(Fired::NotDue);
         }
         let (mut head, mut ids, mut letters) = (actor.head.clone(), BTreeSet::new(), Vec::new());

@@ -44,8 +44,8 @@ async fn sound() -> FaultyDisk {
 }
 
 fn reminder() -> Reminder {
-    let (due, catch_up) = (WallTime::from_millis(5), CatchUp::FireOnce);
-    Reminder { name: name("later"), due, period: None, catch_up, body: body("") }
+    let (set_by, due, catch_up) = (Sequence(1), WallTime::from_millis(5), CatchUp::FireOnce);
+    Reminder { name: name("later"), set_by, due, period: None, catch_up, body: body("") }
 }
 
 fn child(text: &str) -> Child {

@@ -201,7 +201,8 @@ impl Author<'_> {
     fn firing(&mut self, actor: &str, reminder: &Reminder) -> Firing {
         let messages = vec![self.letter(actor)];
         let next = Some(reminder.due.after(Duration::from_secs(1))).filter(|_| self.below(2) == 0);
-        Firing { actor: target(actor).id, name: reminder.name.clone(), due: reminder.due, messages, next }
+        let Reminder { name, set_by, due, .. } = reminder.clone();
+        Firing { actor: target(actor).id, name, set_by, due, messages, next }
     }
 
     fn turn(&mut self, head: &Head, inbox: &[Letter], handled: &[MessageId]) -> TurnCommit {
@@ -276,9 +277,9 @@ impl Author<'_> {
         if self.below(4) == 0 {
             return ReminderChange::Cancel(name);
         }
-        let due = WallTime::from_millis(1_000 + self.below(5));
+        let (set_by, due) = (Sequence(self.below(2)), WallTime::from_millis(1_000 + self.below(5)));
         let catch_up = CatchUp::FireOnce;
-        ReminderChange::Set(Reminder { name, due, period: None, catch_up, body: body("due") })
+        ReminderChange::Set(Reminder { name, set_by, due, period: None, catch_up, body: body("due") })
     }
 
     fn child_change(&mut self) -> ChildChange {

@@ -60,8 +60,9 @@ async fn sound() -> FaultyDisk {
     let mut first = turn(&head, id(1), "one");
     first.state = Some(Snapshot { sequence: Sequence(1), body: body("state") });
     let name = Name::new("later").expect("a good name");
-    let (due, catch_up) = (WallTime::from_millis(5), CatchUp::FireOnce);
-    first.reminders.push(ReminderChange::Set(Reminder { name, due, period: None, catch_up, body: body("") }));
+    let (set_by, due, catch_up) = (Sequence(1), WallTime::from_millis(5), CatchUp::FireOnce);
+    let later = Reminder { name, set_by, due, period: None, catch_up, body: body("") };
+    first.reminders.push(ReminderChange::Set(later));
     store.commit_turn(first).await.expect("it commits");
     let head = Head { sequence: Sequence(1), ..head };
     store.commit_turn(turn(&head, id(2), "two")).await.expect("it commits");

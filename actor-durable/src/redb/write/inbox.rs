@@ -142,7 +142,7 @@ impl Operation for Fire {
         let actor = writing.actor(&firing.actor);
         let Some(head) = actor.try_head()? else { return Ok(false) };
         let reminder: Option<Reminder> = actor.row(&actor.keys.reminder(&firing.name))?;
-        let Some(reminder) = reminder.filter(|reminder| reminder.due == firing.due) else {
+        let Some(reminder) = reminder.filter(|reminder| reminder.is_meant_by(firing)) else {
             return Ok(false);
         };
         let (letters, head) = self.letters(&actor, head, writing)?;

@@ -206,7 +206,7 @@ pub async fn a_reminder_is_fired_by_one_of_many(place: &dyn Place) {
     let fired = at_once(&scene, move |store, caller| async move {
         let messages = vec![message("a", MessageId::new(due, caller))];
         let next = Some(due.after(LONG));
-        let firing = Firing { actor: actor("a"), name: name("r"), due, messages, next };
+        let firing = Firing { actor: actor("a"), name: name("r"), set_by: Sequence(1), due, messages, next };
         store.fire(firing).await.expect("it is there")
     });
     assert_eq!(fired.await.into_iter().filter(|fired| *fired).count(), 1);

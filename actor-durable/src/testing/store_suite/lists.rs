@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Place;
 use super::dump::{all_actors, all_letters, all_waiting};
 use super::scene::{LONG, Scene, actor, claim, given_up, message, name, outgoing, reminder, target, turn};
-use crate::id::{MessageId, OwnerId, Target, WallTime};
+use crate::id::{MessageId, OwnerId, Sequence, Target, WallTime};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::store::{Arrival, Arrivals, Firing, Head, Letter, ReminderChange, TurnCommit};
 
@@ -124,7 +124,8 @@ pub async fn arrivals_are_told(place: &dyn Place) {
     scene.revive(&actor("a"), scene.id(1)).await.expect("it is dead");
     told(&mut arrivals, "a").await;
     let messages = vec![message("a", MessageId::of_key(due, b"r"))];
-    let firing = Firing { actor: actor("a"), name: name("r"), due, messages, next: None };
+    let set_by = Sequence(1);
+    let firing = Firing { actor: actor("a"), name: name("r"), set_by, due, messages, next: None };
     assert!(scene.fire(firing).await.expect("it is due"));
     told(&mut arrivals, "a").await;
     let mut others = scene.arrivals();

@@ -172,6 +172,7 @@ macro_rules! store_suite {
             reminders_are_read_by_pages, a_reminder_is_found_whole,
             a_reminder_fires,
             a_reminder_that_is_not_there_does_not_fire,
+            a_reminder_that_is_set_again_is_another,
             a_reminder_fires_once_and_however_late,
             a_firing_happens_whole_or_not,
             reminders_outlive_their_owner,

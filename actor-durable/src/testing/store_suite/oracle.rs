@@ -13,8 +13,8 @@ use super::scene::{
 use crate::MemoryStore;
 use crate::id::{DurableId, Epoch, MessageId, OwnerId, Sequence, WallTime};
 use crate::store::{
-    ChildChange, Claim, Destination, Firing, GivingUp, Head, Outgoing, ReminderChange, Source, Store,
-    StoreError, TurnCommit,
+    ChildChange, Claim, Destination, Firing, GivingUp, Head, Outgoing, Reminder, ReminderChange, Source,
+    Store, StoreError, TurnCommit,
 };
 use crate::testing::WallClock;
 
@@ -141,7 +141,8 @@ impl Two<'_> {
             let names = ["r", "s"].map(name);
             let name = self.dice.pick(&names).expect("there are some").clone();
             let due = WallTime::from_millis(1 + self.dice.below(5));
-            let set = ReminderChange::Set(reminder(name.as_str(), due));
+            let set = Reminder { set_by: last, ..reminder(name.as_str(), due) };
+            let set = ReminderChange::Set(set);
             commit.reminders = vec![if self.dice.once_in(3) { ReminderChange::Cancel(name) } else { set }];
         }
         if self.dice.once_in(4) {
@@ -185,11 +186,14 @@ impl Two<'_> {
     async fn fire(&mut self, id: &str) {
         let due = self.oracle.due(WallTime::MAX, None, 100).await.expect("a store").reminders;
         let set = due.into_iter().find(|(target, _)| target.id.as_str() == id);
-        let due = set.map_or(WallTime::from_millis(1), |(_, reminder)| reminder.due);
+        let set = set.map(|(_, reminder)| (reminder.set_by, reminder.due));
+        let (set_by, due) = set.unwrap_or((Sequence(1), WallTime::from_millis(1)));
+        // Now and then it was set again meanwhile.
+        let set_by = if self.dice.once_in(4) { set_by.next() } else { set_by };
         let (name, count) = (name("r"), self.dice.below(3));
         let messages = (0..count).map(|_| message(id, self.id())).collect();
         let next = (!self.dice.once_in(3)).then(|| due.after(std::time::Duration::from_millis(1)));
-        let firing = Firing { actor: actor(id), name, due, messages, next };
+        let firing = Firing { actor: actor(id), name, set_by, due, messages, next };
         let what = format!("fire {firing:?}");
         let said = [self.oracle.fire(firing.clone()).await, self.scene.fire(firing).await];
         self.same(what, said);

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::Place;
 use super::scene::{
-    FAR, LONG, Scene, actor, handled, large, message, name, other_type, reminder, seizure, target, turn,
-    waiting,
+    FAR, LONG, Scene, actor, body, handled, large, message, name, other_type, reminder, seizure, target,
+    turn, waiting,
 };
-use crate::id::{MessageId, Name, OwnerId, Target, WallTime};
+use crate::id::{MessageId, Name, OwnerId, Sequence, Target, WallTime};
 use crate::limits::{CLOCK_SKEW_MAX, PAYLOAD_BYTES_MAX};
 use crate::store::{
     CatchUp, Due, DuePlace, Firing, Head, Message, Refusal, Reminder, ReminderChange, Source, TurnCommit,
@@ -37,7 +37,8 @@ fn fired(to: &str, due: u64) -> Message {
 }
 
 fn firing(id: &str, due: u64, messages: Vec<Message>, next: Option<u64>) -> Firing {
-    Firing { actor: actor(id), name: name("r"), due: time(due), messages, next: next.map(time) }
+    let (name, set_by) = (name("r"), Sequence(1));
+    Firing { actor: actor(id), name, set_by, due: time(due), messages, next: next.map(time) }
 }
 
 /// Those that are due are given, the earliest first and never before they are; and when the next one is.
@@ -143,6 +144,27 @@ pub async fn a_reminder_that_is_not_there_does_not_fire(place: &dyn Place) {
     assert!(!scene.fire(firing("a", 150, vec![fired("a", 150)], None)).await.expect("a store"));
     assert_eq!(waiting(&scene, &head).await, []);
     assert_eq!(scene.head(&actor("b")).await.expect("a store"), None);
+}
+
+/// A reminder that is set again is another one, though it be due at the same time: who has read the one before has it not fire.
+pub async fn a_reminder_that_is_set_again_is_another(place: &dyn Place) {
+    let scene = Scene::open(place).await;
+    let head = reminded(&scene, "a", &[("r", 100)]).await;
+    let again = Reminder { set_by: Sequence(2), body: body("again"), ..reminder("r", time(100)) };
+    let set = TurnCommit { reminders: vec![ReminderChange::Set(again.clone())], ..turn(&head) };
+    let head = scene.commit(set).await;
+    let former = firing("a", 100, vec![fired("a", 100)], None);
+    assert!(!scene.fire(former.clone()).await.expect("a store"));
+    let scene = scene.reopen().await;
+    let left = scene.load(&actor("a"), head.epoch).await.expect("it is owned").reminders;
+    assert_eq!((left, waiting(&scene, &head).await), (vec![again.clone()], vec![]));
+    let latter = Firing { set_by: again.set_by, next: Some(time(100)), ..former };
+    assert!(scene.fire(latter.clone()).await.expect("it is due"));
+    // At its next time it is the same one.
+    let left = scene.load(&actor("a"), head.epoch).await.expect("it is owned").reminders;
+    assert_eq!(left, [again]);
+    assert!(scene.fire(Firing { next: None, ..latter }).await.expect("it is due"));
+    assert_eq!(waiting(&scene, &head).await, [fired("a", 100).id]);
 }
 
 /// A message of a reminder is one for its id, as any other, though it may be older than all that is remembered.

@@ -214,8 +214,8 @@ pub(super) fn outgoing(sequence: u64, index: u32) -> Outgoing {
 }
 
 pub(super) fn reminder(name_: &str, due: WallTime) -> Reminder {
-    let period = Some(Duration::from_millis(1_500));
-    Reminder { name: name(name_), due, period, catch_up: CatchUp::FireAll, body: body("remember") }
+    let (set_by, period) = (Sequence(1), Some(Duration::from_millis(1_500)));
+    Reminder { name: name(name_), set_by, due, period, catch_up: CatchUp::FireAll, body: body("remember") }
 }
 
 pub(super) fn child(name_: &str, text: &str) -> Child {
