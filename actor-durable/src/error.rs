@@ -12,13 +12,14 @@ use crate::store::{Refusal, StoreError};
 /// Why a call has no reply.
 ///
 /// What matters is whether the command may have been applied: only [`Unknown`](Self::Unknown) leaves that open, and asking
-/// again with the same id settles it, as an actor applies one id once.
+/// again with the same id settles it, as an actor applies one id once. What is certain is so of one call: if an earlier one with
+/// the same id has ended as [`Unknown`](Self::Unknown), that stays open until a call gets the reply, or is refused.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum AskError<E> {
     /// The actor refuses. Nothing was changed, and the same id is refused again.
     Refused(E),
-    /// The command was certainly not applied.
+    /// The command was certainly not applied by this call.
     NotApplied(NotApplied),
     /// The command was applied, or not, or may yet be. Ask again with the same id.
     Unknown {

@@ -12,6 +12,7 @@ mod plain;
 mod promises;
 mod questions;
 mod reminders;
+mod retries;
 mod sharing;
 mod stage;
 mod supervise;

@@ -251,7 +251,8 @@ impl<M: Model> Activation<M> {
         Ok(activation)
     }
 
-    /// The beginning of one that has ended: it is there until what it has sent has arrived, and takes nothing.
+    /// The beginning of one that has ended: it is there until what it has sent has arrived, takes nothing, and answers again
+    /// what it has answered.
     async fn begin_over(
         model: Arc<M>,
         myself: ActorRef<Incoming<M::Actor>>,
@@ -259,9 +260,6 @@ impl<M: Model> Activation<M> {
         head: Head,
     ) -> Result<Self, ActivationError> {
         let mut recovery = place.shared.store().load(&head.target.id, head.epoch).await?;
-        if recovery.outbox.is_empty() {
-            return Err(StoreError::from(Refusal::Ended).into());
-        }
         let (outbox, state) = (std::mem::take(&mut recovery.outbox), model.actor().create(&head.target.id));
         let ledger = Ledger::new(head, &recovery, M::Actor::REMEMBERED, M::Actor::JOURNAL_KEPT);
         let mut keeper = Keeper::new(place.shared.clone(), myself.cell(), ledger);
@@ -271,6 +269,8 @@ impl<M: Model> Activation<M> {
         let mut activation = Self::new(model, myself, place, state);
         let kept = Kept { keeper, mailing, tail: Tail::default(), standing: None };
         activation.kept = Some(Box::new(kept));
+        // Perhaps nobody asks it anything, and there is nothing to wait for.
+        drop(activation.myself.cast(Incoming(Request::Mail)));
         activation.place.fate = Fate::Lost;
         Ok(activation)
     }
@@ -457,9 +457,9 @@ impl<M: Model> Activation<M> {
     fn follow(&mut self) {
         let Some(kept) = &mut self.kept else { return };
         if kept.keeper.ledger.head().has_ended {
-            // What it has sent leaves all the same.
+            // What it has sent leaves all the same, and whoever was accepted is told.
             if kept.keeper.await_outbox() {
-                self.myself.stop(Some("it has ended for good"));
+                self.myself.drain();
             }
         } else if kept.keeper.take_passivates() {
             self.passivate();

@@ -70,19 +70,7 @@ impl<M: Model> Activation<M> {
             Judgement::New => {}
             // However old it is, it cannot be one that was forgotten.
             Judgement::Refused(Refusal::TooOld { .. }) if !is_chosen => {}
-            Judgement::Remembered => return self.answer_again(id, port).await,
-            Judgement::Unsettled => {
-                self.settle().await?;
-                return self.answer_again(id, port).await;
-            }
-            Judgement::Refused(refusal @ Refusal::TooOld { .. }) => {
-                port.tell(Err(AskError::Unknown { id, why: Doubt::Forgotten(refusal) }));
-                return Ok(());
-            }
-            Judgement::Refused(refusal) => {
-                not_applied::<M::Actor>(port, NotApplied::Store(refusal.into()));
-                return Ok(());
-            }
+            judgement => return self.answer_known(judgement, id, port).await,
         }
         if kept.keeper.ledger.has_ended() {
             not_applied::<M::Actor>(port, NotApplied::Store(Refusal::Ended.into()));
@@ -122,6 +110,46 @@ impl<M: Model> Activation<M> {
         } else {
             port.tell(answer);
         }
+    }
+
+    /// A caller's command that is not run. If it was before, its caller is answered again; others are told why it is not.
+    pub(super) async fn turn_away(
+        &mut self,
+        id: Option<MessageId>,
+        port: Port<M::Actor>,
+        why: NotApplied,
+    ) -> Result<(), ActorError> {
+        if let (Some(id), Some(kept)) = (id, &self.kept) {
+            let judgement = kept.keeper.ledger.judge(id, self.shared.wall_time());
+            if judgement != Judgement::New {
+                return self.answer_known(judgement, id, port).await;
+            }
+        }
+        not_applied::<M::Actor>(port, why);
+        Ok(())
+    }
+
+    /// A command whose id is not new.
+    async fn answer_known(
+        &mut self,
+        judgement: Judgement,
+        id: MessageId,
+        port: Port<M::Actor>,
+    ) -> Result<(), ActorError> {
+        match judgement {
+            Judgement::New | Judgement::Remembered => return self.answer_again(id, port).await,
+            Judgement::Unsettled => {
+                self.settle().await?;
+                return self.answer_again(id, port).await;
+            }
+            Judgement::Refused(refusal @ Refusal::TooOld { .. }) => {
+                port.tell(Err(AskError::Unknown { id, why: Doubt::Forgotten(refusal) }));
+            }
+            Judgement::Refused(refusal) => {
+                not_applied::<M::Actor>(port, NotApplied::Store(refusal.into()));
+            }
+        }
+        Ok(())
     }
 
     /// The same command came again: its reply is stored.

@@ -133,7 +133,9 @@ impl<M: Model> Activation<M> {
     /// What is asked of one that is suspended.
     pub(super) async fn handle_suspended(&mut self, request: Request<M::Actor>) -> Result<(), ActorError> {
         match request {
-            Request::Ask { port, .. } => not_applied::<M::Actor>(port, NotApplied::Suspended),
+            Request::Ask { id, is_chosen, port, .. } => {
+                self.turn_away(id.filter(|_| is_chosen), port, NotApplied::Suspended).await?;
+            }
             // It was of a life that is over.
             Request::Timer { .. } | Request::Own { .. } | Request::Mail => {}
             Request::MailAgain => self.kept_mut()?.mailing.resume(),

@@ -79,14 +79,13 @@ impl<A: Durable> DurableRef<A> {
         command: &A::Command,
     ) -> Result<(), AskError<A::Error>> {
         for _ in 1..NEW_IDS_MAX {
-            match self.send_with(*id, Headers::new(), command).await {
+            match self.put(*id, Headers::new(), command).await? {
                 // Messages that were made later, perhaps by a clock that is ahead, are forgotten already. This one is
                 // nowhere else, so it may be of any time.
-                Err(AskError::NotApplied(NotApplied::Store(StoreError::NotApplied(Refusal::TooOld {
-                    horizon,
-                    ..
-                })))) => *id = self.shared.new_message_id_after(horizon),
-                sent => return sent.map(drop),
+                Err(StoreError::NotApplied(Refusal::TooOld { horizon, .. })) => {
+                    *id = self.shared.new_message_id_after(horizon);
+                }
+                put => return put.map(drop).map_err(|error| not_put(*id, error)),
             }
         }
         self.send_with(*id, Headers::new(), command).await.map(drop)
@@ -96,24 +95,32 @@ impl<A: Durable> DurableRef<A> {
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send).
+    /// As [`send`](Self::send). [`Doubt::Forgotten`] if it is older than what the actor remembers: then it may have been
+    /// handled, and is not put there again.
     pub async fn send_with(
         &self,
         id: MessageId,
         headers: Headers,
         command: &A::Command,
     ) -> Result<Enqueued, AskError<A::Error>> {
+        self.put(id, headers, command).await?.map_err(|error| not_put(id, error))
+    }
+
+    /// Puts a command into the inbox. What a store may say against it is told as it says it.
+    async fn put(
+        &self,
+        id: MessageId,
+        headers: Headers,
+        command: &A::Command,
+    ) -> Result<Result<Enqueued, StoreError>, NotApplied> {
         if A::DURABILITY == Durability::Volatile {
-            return Err(NotApplied::Volatile.into());
+            return Err(NotApplied::Volatile);
         }
-        let body = encode_body("a command", A::COMMAND_VERSION, command).map_err(NotApplied::Form)?;
+        let body = encode_body("a command", A::COMMAND_VERSION, command)?;
         let sent_at = self.shared.wall_time();
         let message =
             Message { to: self.target.clone(), id, from: None, reply_to: None, sent_at, body, headers };
-        self.shared.enqueue(message).await.map_err(|error| match error {
-            StoreError::Unknown(_) => AskError::Unknown { id, why: Doubt::Store(error) },
-            error => NotApplied::Store(error).into(),
-        })
+        Ok(self.shared.enqueue(message).await)
     }
 
     /// Whether no command is taken any more.
@@ -141,6 +148,17 @@ impl<A: Durable> DurableRef<A> {
             })?;
             Ok(Known { actor, active })
         })
+    }
+}
+
+/// What a sender is told whose command no store has put into the inbox.
+fn not_put<E>(id: MessageId, error: StoreError) -> AskError<E> {
+    match error {
+        StoreError::Unknown(_) => AskError::Unknown { id, why: Doubt::Store(error) },
+        StoreError::NotApplied(refusal @ Refusal::TooOld { .. }) => {
+            AskError::Unknown { id, why: Doubt::Forgotten(refusal) }
+        }
+        error => NotApplied::Store(error).into(),
     }
 }
 

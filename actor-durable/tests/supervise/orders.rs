@@ -232,3 +232,20 @@ fn what_keeps_a_child_from_beginning_is_told_with_its_type() {
     });
     world.store = inner;
 }
+
+#[test]
+fn a_child_that_is_suspended_answers_again_what_it_has_answered() {
+    let mut world = World::new();
+    world.run(async |system| {
+        begin_with(system, "s", one_for_one(), vec![child("a", Directive::Resume)]).await;
+        let worker = worker(system, "a");
+        let id = worker.new_message_id();
+        assert_eq!(worker.call(Work::Add(4)).id(id).await.ok(), Some(5));
+        ask(system, "s", SupervisorCommand::StopChild(name("a"))).await;
+        settle(system).await;
+        assert!(is_suspended(system, "a").await);
+        assert_eq!(worker.call(Work::Add(4)).id(id).await.ok(), Some(5));
+        let new = worker.call(Work::Add(4)).id(worker.new_message_id()).await;
+        assert!(matches!(new, Err(AskError::NotApplied(NotApplied::Suspended))), "{new:?}");
+    });
+}

@@ -1,0 +1,91 @@
+//! Whoever asks again with an id is told what is so, whatever became of the actor since.
+
+use std::time::Duration;
+
+use actor_durable::{AskError, Doubt, Durable, DurableActor, DurableId, NoError, NotApplied, Turn};
+
+use crate::stage::{Command, World, account, pass};
+
+#[test]
+fn an_actor_that_has_ended_answers_again_what_it_has_answered() {
+    let mut world = World::new();
+    world.run(async |system| {
+        let a = account(system, "a");
+        let (paid, ended) = (a.new_message_id(), a.new_message_id());
+        assert_eq!(a.call(Command::Add(7)).id(paid).await.ok(), Some(7));
+        assert_eq!(a.call(Command::End).id(ended).await.ok(), Some(7));
+        for _ in 0..2 {
+            pass(system, Duration::from_secs(1)).await;
+            assert!(!system.is_active(a.id()), "it is in nobody's memory for that");
+            assert_eq!(a.call(Command::Add(7)).id(paid).await.ok(), Some(7));
+            assert_eq!(a.call(Command::End).id(ended).await.ok(), Some(7));
+            let new = a.call(Command::Add(1)).await;
+            let Err(AskError::NotApplied(NotApplied::Store(why))) = new else { panic!("{new:?}") };
+            assert_eq!(why.to_string(), "not applied: the actor has ended for good");
+        }
+    });
+}
+
+/// All that were accepted behind the end are told, each by itself.
+#[test]
+fn whoever_asks_again_while_an_actor_ends_is_answered() {
+    let mut world = World::new();
+    world.run(async |system| {
+        let a = account(system, "a");
+        let paid = a.new_message_id();
+        assert_eq!(a.call(Command::Add(7)).id(paid).await.ok(), Some(7));
+        let end = std::future::IntoFuture::into_future(a.call(Command::End));
+        let again = (0..20).map(|_| std::future::IntoFuture::into_future(a.call(Command::Add(7)).id(paid)));
+        let (end, again) = futures_util::future::join(end, futures_util::future::join_all(again)).await;
+        assert_eq!(end.ok(), Some(7));
+        for answer in again {
+            assert_eq!(answer.ok(), Some(7));
+        }
+    });
+}
+
+/// An account that remembers two messages.
+struct Forgetful;
+
+impl Durable for Forgetful {
+    const TYPE: &'static str = "forgetful";
+    const REMEMBERED: usize = 2;
+    type State = i64;
+    type Command = i64;
+    type Reply = i64;
+    type Error = NoError;
+
+    fn create(&self, _: &DurableId) -> i64 {
+        0
+    }
+}
+
+impl DurableActor for Forgetful {
+    async fn handle(&self, by: i64, n: &mut i64, _: &mut Turn<'_, Self>) -> Result<i64, NoError> {
+        *n += by;
+        Ok(*n)
+    }
+}
+
+#[test]
+fn what_is_sent_again_and_was_forgotten_is_unknown() {
+    let mut world = World::new();
+    world.run_with(
+        |builder| builder.register(Forgetful),
+        async |system| {
+            let a = system.actor::<Forgetful>("a").expect("a good id");
+            let id = a.new_message_id();
+            a.send_with(id, Default::default(), &5).await.expect("it is stored");
+            for _ in 0..5 {
+                pass(system, Duration::from_secs(1)).await;
+                a.call(1).await.expect("it is stored");
+            }
+            let again = a.send_with(id, Default::default(), &5).await;
+            let Err(AskError::Unknown { id: unknown, why: Doubt::Forgotten(_) }) = again else {
+                panic!("{again:?}")
+            };
+            assert_eq!(unknown, id);
+            assert_eq!(a.call(0).await.ok(), Some(10), "it was applied once");
+        },
+    );
+}
