@@ -265,7 +265,7 @@ fn an_actor_that_has_ended_takes_nothing_any_more() {
         let Err(error) = refused else { panic!("it has ended") };
         assert_eq!(
             error.to_string(),
-            "not applied: the actor was not activated: not applied: the actor has ended for good"
+            "not applied: not applied: the actor has ended for good"
         );
         assert!(matches!(error, AskError::NotApplied(NotApplied::NotActivated(_))));
     });

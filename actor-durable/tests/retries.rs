@@ -34,8 +34,8 @@ fn whoever_asks_again_while_an_actor_ends_is_answered() {
         let a = account(system, "a");
         let paid = a.new_message_id();
         assert_eq!(a.call(Command::Add(7)).id(paid).await.ok(), Some(7));
-        let end = std::future::IntoFuture::into_future(a.call(Command::End));
-        let again = (0..20).map(|_| std::future::IntoFuture::into_future(a.call(Command::Add(7)).id(paid)));
+        let end = a.call(Command::End).into_future();
+        let again = (0..20).map(|_| a.call(Command::Add(7)).id(paid).into_future());
         let (end, again) = futures_util::future::join(end, futures_util::future::join_all(again)).await;
         assert_eq!(end.ok(), Some(7));
         for answer in again {

@@ -36,7 +36,7 @@ use crate::ledger::{Ledger, Outcome};
 use crate::limits::{BEGINNING_HELD_MAX, REACTIVATION_PAUSE};
 use crate::model::{Keeps, Model, State, Tail};
 use crate::recover::{Past, read_past};
-use crate::store::{Body, Cause, Claim, ClaimMode, Head, Refusal, StoreError};
+use crate::store::{Body, Cause, Claim, ClaimMode, Head, StoreError};
 use crate::supervise::Standing;
 use crate::system::{Fate, Place, Seat, Shared};
 use crate::turn::{About, Asked, Moment, Turn};

@@ -13,7 +13,7 @@ use std::panic::AssertUnwindSafe;
 use actor_core::ActorError;
 use futures_util::FutureExt;
 
-use super::{Activation, Bell, Kept, Request, not_applied, run};
+use super::{Activation, Bell, Kept, Request, run};
 use crate::actor::Durable;
 use crate::error::{ActivationError, NotApplied};
 use crate::form::BadForm;
