@@ -263,10 +263,7 @@ fn an_actor_that_has_ended_takes_nothing_any_more() {
     world.run(async |system| {
         let refused = account(system, "a").call(Command::Get).await;
         let Err(error) = refused else { panic!("it has ended") };
-        assert_eq!(
-            error.to_string(),
-            "not applied: not applied: the actor has ended for good"
-        );
+        assert_eq!(error.to_string(), "not applied: not applied: the actor has ended for good");
         assert!(matches!(error, AskError::NotApplied(NotApplied::NotActivated(_))));
     });
 }

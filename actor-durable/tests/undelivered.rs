@@ -10,8 +10,8 @@ use actor_durable::limits::{LEASE_DEFAULT, REASON_BYTES_MAX, TURN_ROWS_MAX};
 use actor_durable::store::{Claim, ClaimMode, Outgoing, Refusal, StoreError, Undelivered};
 use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation};
 use actor_durable::{
-    ActivationError, AskError, Durable, DurableActor, DurableBuilder, DurableId, DurableRef, DurableSystem,
-    EffectRefused, Epoch, NoError, NotApplied, Outlet, Turn, WallTime,
+    AskError, Durable, DurableActor, DurableBuilder, DurableId, DurableRef, DurableSystem, EffectRefused,
+    Epoch, NoError, NotApplied, Outlet, Turn, WallTime,
 };
 use async_trait::async_trait;
 use futures_util::future::{join, join_all};
