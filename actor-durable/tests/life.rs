@@ -264,7 +264,7 @@ fn an_actor_that_has_ended_takes_nothing_any_more() {
         let refused = account(system, "a").call(Command::Get).await;
         let Err(error) = refused else { panic!("it has ended") };
         assert_eq!(error.to_string(), "not applied: not applied: the actor has ended for good");
-        assert!(matches!(error, AskError::NotApplied(NotApplied::NotActivated(_))));
+        assert!(matches!(error, AskError::NotApplied(NotApplied::Store(_))));
     });
 }
 
