@@ -11,6 +11,7 @@
 //! While a commit is awaited, commands gather in the mailbox; they are run one after the other, and stored as one.
 
 mod answer;
+mod begin;
 mod courier;
 mod keeper;
 mod mail;
@@ -19,27 +20,21 @@ mod run;
 mod supervised;
 
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, resume_unwind};
-use std::pin::pin;
 use std::sync::Arc;
 
-use actor_core::{Actor, ActorError, ActorRef, Executor, Instant, ReplyPort};
-use futures_util::FutureExt;
-use futures_util::future::{Either, select};
+use actor_core::{Actor, ActorError, ActorRef, Instant, ReplyPort};
 
+use self::begin::holding;
 use self::keeper::Keeper;
 use self::mail::Mailing;
 use crate::actor::{Durability, Durable};
 use crate::error::ActivationError;
-use crate::id::{MessageId, Sequence, Target};
-use crate::ledger::{Ledger, Outcome};
-use crate::limits::{BEGINNING_HELD_MAX, REACTIVATION_PAUSE};
+use crate::id::{MessageId, Target};
 use crate::model::{Keeps, Model, State, Tail};
-use crate::recover::{Past, read_past};
-use crate::store::{Body, Cause, Claim, ClaimMode, Head, StoreError};
+use crate::store::{Body, StoreError};
 use crate::supervise::Standing;
 use crate::system::{Fate, Place, Seat, Shared};
-use crate::turn::{About, Asked, Moment, Turn};
+use crate::turn::Asked;
 
 pub(crate) use self::answer::{Answer, Port, Told, not_applied};
 pub(crate) use self::courier::Sender;
@@ -159,186 +154,6 @@ impl<M: Model> Actor for Engine<M> {
 }
 
 impl<M: Model> Activation<M> {
-    async fn begin(
-        model: Arc<M>,
-        myself: ActorRef<Incoming<M::Actor>>,
-        mut place: Place,
-    ) -> Result<Self, ActivationError> {
-        if M::Actor::DURABILITY == Durability::Volatile {
-            return Self::begin_volatile(model, myself, place).await;
-        }
-        let (shared, target) = (place.shared.clone(), place.target.clone());
-        let (owner, epoch_min) = (shared.owner(), place.epoch_min());
-        let claim = Claim { target, owner, epoch_min, mode: ClaimMode::IfFree };
-        let claimed = shared.store().acquire(claim).await;
-        let head = claimed.inspect_err(|error| place.fate = Fate::not_granted(error))?;
-        let (target, epoch) = (head.target.clone(), head.epoch);
-        let begun = AssertUnwindSafe(Self::begin_kept(model, myself, place, head)).catch_unwind().await;
-        // Whoever can does better. If this fails too, nobody else takes it.
-        if !matches!(begun, Ok(Ok(_))) && shared.store().release(&target.id, epoch).await.is_err() {
-            shared.look_again(&target, REACTIVATION_PAUSE);
-        }
-        begun.unwrap_or_else(|payload| resume_unwind(payload))
-    }
-
-    async fn begin_volatile(
-        model: Arc<M>,
-        myself: ActorRef<Incoming<M::Actor>>,
-        place: Place,
-    ) -> Result<Self, ActivationError> {
-        let id = &place.target.id;
-        let mut state = model.actor().create(id);
-        let bell = Bell::new(&myself, &place.shared);
-        let recovered = model.recover(id, &mut state, &bell).await;
-        recovered.map_err(|error| hook_failed("on_recover", &error))?;
-        let mut activation = Self::new(model, myself, place, state);
-        activation.start_volatile().await?;
-        activation.watch_idleness();
-        Ok(activation)
-    }
-
-    async fn begin_kept(
-        model: Arc<M>,
-        myself: ActorRef<Incoming<M::Actor>>,
-        place: Place,
-        head: Head,
-    ) -> Result<Self, ActivationError> {
-        if head.has_ended {
-            return Self::begin_over(model, myself, place, head).await;
-        }
-        let has_mail = head.has_mail();
-        let (is_new, is_careful) = (head.sequence == Sequence::ZERO, head.crashes > 0);
-        let store = place.shared.store();
-        let mut recovery = store.load(&head.target.id, head.epoch).await?;
-        let standing = Standing::of(&recovery.children).map_err(|form| {
-            let what = format!("how {} stands to its supervisor", head.target);
-            ActivationError::Form { what, form }
-        })?;
-        let adoption = if is_new { supervised::adoption(&**store, &head).await? } else { None };
-        let is_supervised = standing.is_some() || adoption.is_some();
-        let past = if is_supervised {
-            // Whatever its state is, it is there to tell, and to be told.
-            let last_at = supervised::last_at(&**store, &head).await?;
-            Past { state: model.actor().create(&head.target.id), last_at, tail: Tail::new(head.sequence) }
-        } else {
-            let bell = Bell::new(&myself, &place.shared);
-            read_past(&*model, store, &head, &recovery, &bell).await?
-        };
-        let outbox = std::mem::take(&mut recovery.outbox);
-        let mut ledger = Ledger::new(head, &recovery, M::Actor::REMEMBERED, M::Actor::JOURNAL_KEPT);
-        ledger.note_time(past.last_at);
-        let mut keeper = Keeper::new(place.shared.clone(), myself.cell(), ledger);
-        keeper.send_on(outbox);
-        let mailing = Mailing::new(place.seat.mail.clone(), is_careful);
-        let mut activation = Self::new(model, myself, place, past.state);
-        if let (Keeps::State, Some(snapshot)) = (M::KEEPS, recovery.snapshot) {
-            activation.written = snapshot.body;
-        }
-        let kept = Kept { keeper, mailing, tail: past.tail, standing };
-        activation.kept = Some(Box::new(kept));
-        if is_supervised {
-            activation.begin_supervised(adoption).await?;
-        } else if is_new {
-            activation.start().await?;
-        }
-        activation.activate_children(&recovery.children);
-        if has_mail || activation.is_over() {
-            // Perhaps nobody says anything: it was activated because of its letters, or has ended as it began.
-            drop(activation.myself.cast(Incoming(Request::Mail)));
-        }
-        activation.place.fate = Fate::Lost;
-        activation.watch_idleness();
-        Ok(activation)
-    }
-
-    /// The beginning of one that has ended: it is there until what it has sent has arrived, takes nothing, and answers again
-    /// what it has answered.
-    async fn begin_over(
-        model: Arc<M>,
-        myself: ActorRef<Incoming<M::Actor>>,
-        place: Place,
-        head: Head,
-    ) -> Result<Self, ActivationError> {
-        let mut recovery = place.shared.store().load(&head.target.id, head.epoch).await?;
-        let (outbox, state) = (std::mem::take(&mut recovery.outbox), model.actor().create(&head.target.id));
-        let ledger = Ledger::new(head, &recovery, M::Actor::REMEMBERED, M::Actor::JOURNAL_KEPT);
-        let mut keeper = Keeper::new(place.shared.clone(), myself.cell(), ledger);
-        keeper.await_outbox();
-        keeper.send_on(outbox);
-        let mailing = Mailing::new(place.seat.mail.clone(), false);
-        let mut activation = Self::new(model, myself, place, state);
-        let kept = Kept { keeper, mailing, tail: Tail::default(), standing: None };
-        activation.kept = Some(Box::new(kept));
-        // Perhaps nobody asks it anything, and there is nothing to wait for.
-        drop(activation.myself.cast(Incoming(Request::Mail)));
-        activation.place.fate = Fate::Lost;
-        Ok(activation)
-    }
-
-    fn new(model: Arc<M>, myself: ActorRef<Incoming<M::Actor>>, place: Place, state: State<M>) -> Self {
-        let (shared, target) = (place.shared.clone(), place.target.clone());
-        let (written, last_active) = (Body::default(), shared.executor().now());
-        Self {
-            myself,
-            model,
-            shared,
-            target,
-            state,
-            written,
-            kept: None,
-            asked: Asked::default(),
-            last_active,
-            place,
-        }
-    }
-
-    /// The first turn of a volatile actor.
-    async fn start_volatile(&mut self) -> Result<(), ActivationError> {
-        let Self { model, state, target, shared, .. } = self;
-        let about = About { actor: target, at: Moment::Now(shared.executor()), id: None, message: None };
-        let mut asked = Asked::default();
-        let started = model.start(state, Turn::new(&about, &mut asked)).await;
-        started.map_err(|error| hook_failed("on_start", &error))?;
-        self.begin_timers(asked.timers);
-        Ok(())
-    }
-
-    /// The first turn of an actor, and its commit.
-    async fn start(&mut self) -> Result<(), ActivationError> {
-        let Self { model, state, target, kept: Some(kept), shared, .. } = self else { return Ok(()) };
-        let clock = shared.wall_time();
-        let at = kept.keeper.ledger.time(clock);
-        let about = About { actor: target, at: Moment::Entered { at, clock }, id: None, message: None };
-        let mut asked = Asked::default();
-        let started = model.start(state, Turn::new(&about, &mut asked)).await;
-        let events = started.map_err(|error| hook_failed("on_start", &error))?;
-        let timers = std::mem::take(&mut asked.timers);
-        kept.tail.add(&events);
-        let mut next = kept.standing.clone();
-        if let Some(standing) = &mut next {
-            standing.kept.has_started = true;
-            let form = |form| ActivationError::Form { what: format!("the first turn of {target}"), form };
-            asked.children.push(standing.change().map_err(form)?);
-            kept.standing = next;
-            next = supervised::hand_over(kept, &target.id, &mut asked, clock)
-                .map_err(form)?
-                .or(kept.standing.clone());
-        }
-        let mut outcome = Outcome::nothing(Cause::Spawned, at, clock);
-        (outcome.events, outcome.asked, outcome.has_changed) = (events, asked, true);
-        if M::KEEPS == Keeps::State {
-            let form = |form| ActivationError::Form { what: format!("the first state of {target}"), form };
-            let body = run::write_state::<M>(state).map_err(form)?;
-            self.written = body.clone();
-            outcome.state = Some(body);
-        }
-        kept.keeper.ledger.stage(outcome)?;
-        kept.keeper.settle().await?;
-        kept.standing = next;
-        self.begin_timers(timers);
-        Ok(())
-    }
-
     #[expect(clippy::manual_async_fn, reason = "an `async fn` keeps what it is asked twice")]
     fn handle(&mut self, request: Request<M::Actor>) -> impl Future<Output = Result<(), ActorError>> + Send {
         async move {
@@ -557,24 +372,6 @@ impl<M: Model> Activation<M> {
 /// Whether nothing waits behind the message in hand.
 fn is_last<T: Send + 'static>(myself: &ActorRef<T>) -> bool {
     myself.mailbox_stats().is_none_or(|stats| stats.depth == 0)
-}
-
-/// Lets go of a permit when something is done, or takes long.
-async fn holding<P, T>(permit: Option<P>, executor: &Executor, work: impl Future<Output = T>) -> T {
-    if permit.is_none() {
-        return work.await;
-    }
-    match select(pin!(work), pin!(executor.sleep(BEGINNING_HELD_MAX))).await {
-        Either::Left((done, _)) => done,
-        Either::Right(((), work)) => {
-            drop(permit);
-            work.await
-        }
-    }
-}
-
-fn hook_failed(hook: &'static str, error: &ActorError) -> ActivationError {
-    ActivationError::Hook { hook, text: error.to_string() }
 }
 
 impl<A: Durable> std::fmt::Debug for Incoming<A> {
