@@ -21,9 +21,12 @@ pub(crate) fn run(suite: Suite, length: Length, more: &[OsString]) -> Outcome {
     shell::run(command.args(more))
 }
 
-/// Whether everything works that can be measured within a process.
+/// Whether everything works that can be measured within a process, and what all comparisons share.
 pub(crate) fn test() -> Outcome {
-    tested(PEERS)
+    tested(PEERS)?;
+    shell::run(
+        shell::cargo(["test", "--quiet", "--manifest-path", PEERS]).args(["--package", "peers-common"]),
+    )
 }
 
 /// The same between two processes.

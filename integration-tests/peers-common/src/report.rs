@@ -4,11 +4,86 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
+use crate::flags::{Format, Length};
 use crate::stats::summary;
+
+/// A whole run: its rows, and every single reading.
+#[derive(Debug)]
+pub struct Report {
+    name: String,
+    directory: PathBuf,
+    length: Length,
+    start: Instant,
+    rows: Vec<Value>,
+    readings: Vec<Value>,
+    failures: usize,
+}
+
+impl Report {
+    /// One that is written to `NAME.json` and `NAME-readings.json` of a directory; a smoke run is not written.
+    pub fn new(directory: PathBuf, name: impl Into<String>, length: Length) -> Self {
+        let (rows, readings) = (Vec::new(), Vec::new());
+        Self { name: name.into(), directory, length, start: Instant::now(), rows, readings, failures: 0 }
+    }
+
+    /// Says what is measured next, and how long it has taken until now.
+    pub fn announce(&self, what: impl Display) {
+        eprintln!("{what} ({:.0} s)", self.start.elapsed().as_secs_f64());
+    }
+
+    /// Adds rows and their readings, and writes what there is so far, so that an interrupted run leaves something.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be written.
+    pub fn add(
+        &mut self,
+        rows: impl IntoIterator<Item = Value>,
+        readings: impl IntoIterator<Item = Value>,
+        failures: usize,
+    ) -> Result<(), String> {
+        self.rows.extend(rows);
+        self.readings.extend(readings);
+        self.failures += failures;
+        if self.length == Length::Smoke {
+            return Ok(());
+        }
+        write(&self.directory, &format!("{}.json", self.name), &self.rows)?;
+        write(&self.directory, &format!("{}-readings.json", self.name), &self.readings)
+    }
+
+    /// Prints the rows.
+    ///
+    /// # Errors
+    ///
+    /// Measurements have failed.
+    pub fn finish(
+        &self,
+        format: Format,
+        text: impl FnOnce(&[Value]) -> String,
+        markdown: impl FnOnce(&[Value]) -> String,
+    ) -> Result<(), String> {
+        match format {
+            Format::Text => print!("{}", text(&self.rows)),
+            Format::Markdown => print!("{}", markdown(&self.rows)),
+        }
+        eprintln!("took {:.0} s", self.start.elapsed().as_secs_f64());
+        match self.failures {
+            0 => Ok(()),
+            failures => Err(format!("{failures} measurements failed; see their notes")),
+        }
+    }
+}
+
+/// A directory in `target` of the checkout, wherever cargo builds.
+pub fn directory(name: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target")).join(name)
+}
 
 /// Whose figures there are, in the order of the columns, and how one is written.
 #[derive(Clone, Copy, Debug)]
@@ -61,14 +136,14 @@ impl Table {
 }
 
 /// The figures of each system that has readings, each rounded.
-pub fn insert_medians<'a>(
+pub fn insert_medians(
     row: &mut Map<String, Value>,
     systems: &[&str],
-    readings: impl Fn(&str) -> Option<&'a Vec<f64>>,
+    figures: &BTreeMap<&str, Vec<f64>>,
     rounded: impl Fn(f64) -> f64,
 ) {
     for system in systems {
-        let Some(found) = readings(system).and_then(|readings| summary(readings)) else { continue };
+        let Some(found) = figures.get(system).and_then(|figures| summary(figures)) else { continue };
         row.insert((*system).to_owned(), json!(rounded(found.median)));
         row.insert(format!("{system}_min"), json!(rounded(found.min)));
         row.insert(format!("{system}_max"), json!(rounded(found.max)));
@@ -76,7 +151,7 @@ pub fn insert_medians<'a>(
 }
 
 /// What there is to say of systems, if anything.
-pub fn insert_notes(row: &mut Map<String, Value>, notes: &BTreeMap<impl Display, String>) {
+pub fn insert_notes(row: &mut Map<String, Value>, notes: &BTreeMap<&str, String>) {
     if !notes.is_empty() {
         let notes: Vec<String> = notes.iter().map(|(who, note)| format!("{who}: {note}")).collect();
         row.insert("note".to_owned(), json!(notes.join("; ")));
@@ -91,22 +166,55 @@ pub fn ratio(row: &Value, system: &str) -> Option<f64> {
     (system != "ours" && good > 0.0 && bad > 0.0).then(|| good / bad)
 }
 
+/// A figure for a reader: three digits and more say nothing.
+pub fn figure(value: f64) -> String {
+    match value {
+        value if value.abs() >= 100.0 => format!("{value:.0}"),
+        value if value.abs() >= 1.0 => format!("{value:.1}"),
+        value => format!("{value:.3}"),
+    }
+}
+
+/// A figure for a file.
+pub fn rounded(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}
+
 /// A field that is a text.
 pub fn word<'a>(row: &'a Value, field: &str) -> &'a str {
     row[field].as_str().unwrap_or_default()
 }
 
 /// The rows of a file.
+///
+/// # Errors
+///
+/// It cannot be read, or is no such file.
 pub fn read(path: &Path) -> Result<Vec<Value>, String> {
     let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// Writes rows, a line to each.
-pub fn write(directory: &Path, name: &str, rows: &[Value]) -> Result<(), String> {
+fn write(directory: &Path, name: &str, rows: &[Value]) -> Result<(), String> {
     let lines: Vec<String> = rows.iter().map(|row| format!("  {row}")).collect();
     let text = format!("[\n{}\n]\n", lines.join(",\n"));
     let path = directory.join(name);
     let done = fs::create_dir_all(directory).and_then(|()| fs::write(&path, text));
     done.map_err(|error| format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_counted_and_a_smoke_run_writes_nothing() {
+        let mut report = Report::new(PathBuf::from("/no/such/place"), "any", Length::Smoke);
+        report.add([json!({ "row": "tell" })], [], 0).unwrap();
+        assert!(report.finish(Format::Text, |rows| format!("{rows:?}\n"), |_| String::new()).is_ok());
+        report.add([], [], 2).unwrap();
+        let failed = report.finish(Format::Text, |_| String::new(), |_| String::new());
+        assert_eq!(failed, Err("2 measurements failed; see their notes".to_owned()));
+    }
 }

@@ -3,12 +3,12 @@
 //! Systems alternate (A B C, C B A, …), so that a slow minute of the machine or of its disk is everybody's.
 
 use std::env;
-use std::path::PathBuf;
-use std::process::{Command as Program, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command as Process;
 
-use peers_common::flags::{Format, Length};
+use peers_common::flags::Length;
+use peers_common::process::{Program, end_if_it_hangs};
+use peers_common::readings::Readings;
+use peers_common::report::Report;
 use serde_json::{Value, json};
 use store_postgres::testing::{Server, ServerError};
 use tempfile::TempDir;
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::flags::{self, Command, Plan, Task};
 use crate::instructions;
 use crate::measure;
-use crate::report::{self, Outcome, Report};
+use crate::report::{self, Outcome};
 use crate::rows::{Form, Meter, ROWS, Row};
 
 pub(crate) fn carry_out(command: Command) -> Result<(), String> {
@@ -32,32 +32,24 @@ pub(crate) fn carry_out(command: Command) -> Result<(), String> {
 }
 
 fn durable(plan: &Plan) -> Result<(), String> {
-    let start = Instant::now();
-    let is_part = !(plan.rows.is_empty() && plan.systems.is_empty() && plan.workers.is_empty());
-    let mut report = Report::named(if is_part { "durable-part" } else { "durable" });
+    // A part of a comparison does not replace a whole one.
+    let name = if plan.is_part() { "durable-part" } else { "durable" };
+    let mut report = Report::new(report::directory(), name, plan.length);
     let mut places = Places::new()?;
     for row in ROWS
         .iter()
         .filter(|row| plan.rows.is_empty() || plan.rows.iter().any(|wanted| wanted.name == row.name))
     {
         let place = places.of(plan, row)?;
-        for &workers in row.workers.iter().filter(|of| plan.workers.is_empty() || plan.workers.contains(of)) {
-            eprintln!("{} at {workers} ({:.0} s)", row.name, start.elapsed().as_secs_f64());
-            report.add(compare(plan, row, workers, &place));
-            if plan.length != Length::Smoke {
-                report.write()?;
-            }
+        for &workers in row.workers.iter().filter(|workers| plan.has_workers(**workers)) {
+            report.announce(format_args!("{} at {workers}", row.name));
+            let rounds = plan.rounds(row.is_steady());
+            let readings = compare(plan, row, workers, rounds, &place);
+            let outcome = Outcome { row, workers, rounds, readings };
+            report.add([outcome.row()], [outcome.every_reading()], outcome.readings.failures())?;
         }
     }
-    match plan.format {
-        Format::Text => print!("{}", report::text(&report.rows())),
-        Format::Markdown => print!("{}", report::markdown(&report.rows())),
-    }
-    eprintln!("took {:.0} s", start.elapsed().as_secs_f64());
-    match report.failures() {
-        0 => Ok(()),
-        failures => Err(format!("{failures} measurements failed; see their notes")),
-    }
+    report.finish(plan.format, report::text, report::markdown)
 }
 
 /// Where readings are taken: all on the disk of the checkout.
@@ -103,7 +95,7 @@ impl Places {
         }
         let file = self.directory.path().join("histories.redb").display().to_string();
         let this = env::current_exe().map_err(|error| error.to_string())?;
-        let status = Program::new(this).args(["prepare", &file, &events.to_string()]).status();
+        let status = Process::new(this).args(["prepare", &file, &events.to_string()]).status();
         match status {
             Ok(status) if status.success() => Ok(self.file.insert(file).clone()),
             Ok(status) => Err(format!("the histories were not made: {status}")),
@@ -113,53 +105,38 @@ impl Places {
 }
 
 /// All systems in one row, round after round.
-fn compare(plan: &Plan, row: &'static Row, workers: usize, place: &Result<String, String>) -> Outcome {
-    let rounds = rounds(plan, row);
-    let mut outcome = Outcome::new(row, workers, rounds);
-    let place = match place {
-        Ok(place) => place,
-        Err(why) => {
-            outcome.leave_out("ours", why);
-            return outcome;
-        }
-    };
+fn compare(
+    plan: &Plan,
+    row: &'static Row,
+    workers: usize,
+    rounds: usize,
+    place: &Result<String, String>,
+) -> Readings {
+    let mut readings = Readings::default();
     let is_counted_here = plan.length != Length::Smoke && row.meter == Meter::Instructions;
-    if is_counted_here && !instructions::is_installed() {
-        outcome.leave_out("ours", instructions::MISSING);
-        return outcome;
-    }
-    let wanted = |system: &&&str| plan.systems.is_empty() || plan.systems.contains(*system);
-    let mut systems: Vec<&'static str> = row.systems.iter().filter(wanted).copied().collect();
-    let n = count(plan.length, row);
-    for _ in 0..rounds {
-        for &system in &systems {
-            let task = Task { system, row, workers, n, place: place.clone() };
-            let reading = if is_counted_here {
-                instructions::per_operation(&task).map(|value| json!({ "value": value }))
-            } else {
-                measure_apart(&task)
-            };
-            match reading {
-                Ok(reading) => outcome.take(system, &reading),
-                Err(why) => outcome.fail(system, &why),
-            }
+    let place = match place {
+        Ok(_) if is_counted_here && !instructions::is_installed() => Err(instructions::MISSING),
+        Ok(place) => Ok(place),
+        Err(why) => Err(why.as_str()),
+    };
+    match place {
+        Err(why) => {
+            eprintln!("  {why}");
+            readings.leave_out("ours", why);
         }
-        // What failed once fails again, and may take its time over it.
-        systems.retain(|system| !outcome.has_failed(system));
-        systems.reverse();
+        Ok(place) => {
+            let systems = row.systems.iter().copied().filter(|system| plan.has_system(system)).collect();
+            let n = count(plan.length, row);
+            readings.take(rounds, systems, |system| {
+                let task = Task { system, row, workers, n, place: place.clone() };
+                if is_counted_here {
+                    return instructions::per_operation(&task).map(|value| json!({ "value": value }));
+                }
+                program(row).measure(&task.words())
+            });
+        }
     }
-    outcome
-}
-
-fn rounds(plan: &Plan, row: &Row) -> usize {
-    match plan.length {
-        _ if plan.rounds.is_some() => plan.rounds.unwrap_or(1),
-        Length::Smoke => 1,
-        Length::Quick if row.is_steady() => 1,
-        Length::Quick => 3,
-        Length::Full if row.is_steady() => 3,
-        Length::Full => 5,
-    }
+    readings
 }
 
 fn count(length: Length, row: &Row) -> u64 {
@@ -170,30 +147,12 @@ fn count(length: Length, row: &Row) -> u64 {
     }
 }
 
-/// In a process of its own.
-fn measure_apart(task: &Task) -> Result<Value, String> {
-    let mut program = Program::new(program(task.row)?);
-    program.arg("measure").args(task.words()).stdin(Stdio::null());
-    let output = program.output().map_err(|error| format!("does not start: {error}"))?;
-    if !output.status.success() {
-        let words = String::from_utf8_lossy(&output.stderr);
-        let first = words.lines().find(|line| !line.trim().is_empty()).unwrap_or("no words");
-        return Err(format!("{}: {first}", output.status));
-    }
-    serde_json::from_slice(&output.stdout).map_err(|error| format!("printed no reading: {error}"))
-}
-
 /// This program, or its twin whose allocator counts.
-fn program(row: &Row) -> Result<PathBuf, String> {
-    let this = env::current_exe().map_err(|error| error.to_string())?;
-    if row.meter != Meter::Requests {
-        return Ok(this);
+fn program(row: &Row) -> Program {
+    match row.meter {
+        Meter::Requests => Program::Counting("peers-durable-counting"),
+        Meter::Time | Meter::Instructions => Program::Itself,
     }
-    let twin = this.with_file_name("peers-durable-counting");
-    if twin.exists() {
-        return Ok(twin);
-    }
-    Err("peers-durable-counting is not built; `cargo build --release` builds it".to_owned())
 }
 
 fn measure_here(task: &Task) -> Result<Value, String> {
@@ -201,14 +160,7 @@ fn measure_here(task: &Task) -> Result<Value, String> {
     if !row.systems.contains(system) {
         return Err(format!("{system} does not run {}", row.name));
     }
-    thread::spawn(|| {
-        thread::sleep(PATIENCE);
-        eprintln!("it did not end within {PATIENCE:?}");
-        std::process::exit(3);
-    });
+    end_if_it_hangs();
     let reading = measure::measure(task);
     Ok(json!({ "value": reading.value, "note": reading.note }))
 }
-
-/// A measurement that takes longer hangs.
-const PATIENCE: Duration = Duration::from_secs(300);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use lexopt::prelude::*;
-use peers_common::flags::{Format, Length, each, words};
+use peers_common::flags::{self, Names, option, words};
 
 use crate::rows::{NAMES, ROWS, Row, named};
 
@@ -44,18 +44,9 @@ impl Task {
 }
 
 /// What a comparison runs.
-#[derive(Default)]
-pub(crate) struct Plan {
-    pub(crate) length: Length,
-    /// Empty for all.
-    pub(crate) rows: Vec<&'static Row>,
-    /// Empty for all.
-    pub(crate) systems: Vec<&'static str>,
-    /// Empty for those of the row.
-    pub(crate) workers: Vec<usize>,
-    pub(crate) rounds: Option<usize>,
-    pub(crate) format: Format,
-}
+pub(crate) type Plan = flags::Plan<Row>;
+
+const KNOWN: Names<Row> = Names { row: named, systems: NAMES };
 
 pub(crate) const HELP: &str = "\
 peers-durable: measures durable actors beside what they are made of; see README.md.
@@ -92,22 +83,8 @@ pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Command, String> {
 
 fn plan(mut args: lexopt::Parser) -> Result<Plan, String> {
     let mut plan = Plan::default();
-    while let Some(arg) = args.next().map_err(misuse)? {
-        match arg {
-            Long("quick") => plan.length = Length::Quick,
-            Long("smoke") => plan.length = Length::Smoke,
-            Long("markdown") => plan.format = Format::Markdown,
-            Long("rows") => plan.rows = each(&mut args, "row", named).map_err(misuse)?,
-            Long("systems") => plan.systems = each(&mut args, "system", system).map_err(misuse)?,
-            Long("workers") => {
-                plan.workers =
-                    each(&mut args, "number of workers", |text| text.parse().ok()).map_err(misuse)?
-            }
-            Long("rounds") => {
-                plan.rounds = Some(args.value().and_then(|value| value.parse()).map_err(misuse)?)
-            }
-            other => return Err(misuse(other.unexpected())),
-        }
+    while let Some(name) = option(&mut args).map_err(misuse)? {
+        plan.set(&name, &KNOWN, &mut args).map_err(misuse)?;
     }
     Ok(plan)
 }
@@ -118,7 +95,7 @@ fn measure(mut args: lexopt::Parser) -> Result<Task, String> {
         return Err(misuse("measure wants a system, a row, workers, a count and a place"));
     };
     Ok(Task {
-        system: system(name).ok_or_else(|| misuse("measure which system?"))?,
+        system: KNOWN.system(name).ok_or_else(|| misuse("measure which system?"))?,
         row: named(row).ok_or_else(|| misuse("measure which row?"))?,
         workers: workers.parse().map_err(misuse)?,
         n: n.parse().map_err(misuse)?,
@@ -132,10 +109,6 @@ fn prepare(mut args: lexopt::Parser) -> Result<Command, String> {
         return Err(misuse("prepare wants a file and a number of events"));
     };
     Ok(Command::Prepare { file: file.into(), events: events.parse().map_err(misuse)? })
-}
-
-fn system(name: &str) -> Option<&'static str> {
-    NAMES.iter().copied().find(|known| *known == name)
 }
 
 fn misuse(what: impl std::fmt::Display) -> String {

@@ -1,7 +1,7 @@
 //! The command line: words in, a checked [`Command`] out.
 
 use lexopt::prelude::*;
-use peers_common::flags::{Format, Length, each, words};
+use peers_common::flags::{self, Names, each, option, words};
 
 use crate::rows::{FORMS, Form, named, of_row};
 use crate::system::{NAMES, Transport};
@@ -48,28 +48,19 @@ impl Task {
 /// What a comparison runs.
 #[derive(Default)]
 pub(crate) struct Plan {
-    pub(crate) length: Length,
-    /// Empty for all.
-    pub(crate) rows: Vec<&'static Form>,
-    /// Empty for all.
-    pub(crate) systems: Vec<&'static str>,
+    pub(crate) common: flags::Plan<Form>,
     /// Empty for all.
     pub(crate) transports: Vec<Transport>,
-    /// Empty for the usual.
-    pub(crate) workers: Vec<usize>,
-    pub(crate) rounds: Option<usize>,
-    pub(crate) format: Format,
 }
 
 impl Plan {
     /// Whether something is left out that a run of this length has.
     pub(crate) fn is_part(&self) -> bool {
-        !(self.rows.is_empty()
-            && self.systems.is_empty()
-            && self.transports.is_empty()
-            && self.workers.is_empty())
+        self.common.is_part() || !self.transports.is_empty()
     }
 }
+
+const KNOWN: Names<Form> = Names { row: |name| of_row(name).or_else(|| named(name)), systems: NAMES };
 
 pub(crate) const HELP: &str = "\
 peers-remote: measures ours beside other actor systems, between two processes; see README.md.
@@ -104,27 +95,12 @@ pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Command, String> {
 
 fn plan(mut args: lexopt::Parser) -> Result<Plan, String> {
     let mut plan = Plan::default();
-    while let Some(arg) = args.next().map_err(misuse)? {
-        match arg {
-            Long("quick") => plan.length = Length::Quick,
-            Long("smoke") => plan.length = Length::Smoke,
-            Long("markdown") => plan.format = Format::Markdown,
-            Long("rows") => {
-                plan.rows =
-                    each(&mut args, "row", |name| of_row(name).or_else(|| named(name))).map_err(misuse)?
-            }
-            Long("systems") => plan.systems = each(&mut args, "system", system).map_err(misuse)?,
-            Long("transports") => {
+    while let Some(name) = option(&mut args).map_err(misuse)? {
+        match name.as_str() {
+            "transports" => {
                 plan.transports = each(&mut args, "transport", Transport::named).map_err(misuse)?
             }
-            Long("workers") => {
-                plan.workers =
-                    each(&mut args, "number of workers", |text| text.parse().ok()).map_err(misuse)?
-            }
-            Long("rounds") => {
-                plan.rounds = Some(args.value().and_then(|value| value.parse()).map_err(misuse)?);
-            }
-            other => return Err(misuse(other.unexpected())),
+            name => plan.common.set(name, &KNOWN, &mut args).map_err(misuse)?,
         }
     }
     Ok(plan)
@@ -134,16 +110,12 @@ fn task(mut args: lexopt::Parser) -> Result<Task, String> {
     let words = words(&mut args).map_err(misuse)?;
     let word = |at: usize| words.get(at).map(String::as_str).unwrap_or_default();
     Ok(Task {
-        system: system(word(0)).ok_or_else(|| misuse("measure which system?"))?,
+        system: KNOWN.system(word(0)).ok_or_else(|| misuse("measure which system?"))?,
         form: named(word(1)).ok_or_else(|| misuse("measure which form?"))?,
         transport: Transport::named(word(2)).ok_or_else(|| misuse("over which transport?"))?,
         workers: word(3).parse().map_err(|_| misuse("with how many workers?"))?,
         millis: if word(4).is_empty() { 1000 } else { word(4).parse().map_err(misuse)? },
     })
-}
-
-fn system(name: &str) -> Option<&'static str> {
-    NAMES.iter().copied().find(|known| *known == name)
 }
 
 fn misuse(what: impl std::fmt::Display) -> String {

@@ -4,18 +4,16 @@
 //! everybody's, and neighbours in the order can be compared pair by pair.
 
 use std::collections::BTreeSet;
-use std::env;
-use std::path::PathBuf;
-use std::process::{Command as Program, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use peers_common::flags::{Format, Length};
+use peers_common::flags::Length;
+use peers_common::process::{Program, end_if_it_hangs};
+use peers_common::readings::Readings;
+use peers_common::report::Report;
 use peers_common::stats;
 use serde_json::{Value, json};
 
 use crate::flags::{self, Command, Plan};
-use crate::report::{self, Outcome, Report};
+use crate::report::{self, Outcome};
 use crate::scenario::rows::{ROWS, Row};
 use crate::scenario::{self, Form, Reading};
 use crate::system::{BARE_WAKES, NAMES, erlang};
@@ -35,60 +33,36 @@ pub(crate) fn carry_out(command: Command) -> Result<(), String> {
 }
 
 fn core(plan: &Plan) -> Result<(), String> {
-    let start = Instant::now();
-    let is_part = !(plan.rows.is_empty() && plan.systems.is_empty() && plan.workers.is_empty());
-    let mut report = Report::named(if is_part { "core-part" } else { "core" });
+    // A part of a comparison does not replace a whole one.
+    let name = if plan.is_part() { "core-part" } else { "core" };
+    let mut report = Report::new(report::directory(), name, plan.length);
     let rows = rows(plan);
     for (at, row) in rows.iter().enumerate() {
         for &workers in &workers(plan, row) {
-            eprintln!(
-                "[{}/{}] {} at {workers} ({:.0} s)",
-                at + 1,
-                rows.len(),
-                row.name,
-                start.elapsed().as_secs_f64()
-            );
-            report.add(compare(plan, row, workers));
-            if plan.length != Length::Smoke {
-                report.write()?;
-            }
+            report.announce(format_args!("[{}/{}] {} at {workers}", at + 1, rows.len(), row.name));
+            add(&mut report, &compare(plan, row, workers))?;
         }
     }
-    match plan.format {
-        Format::Text => print!("{}", report::text(&report.rows())),
-        Format::Markdown => print!("{}", report::markdown(&report.rows())),
-    }
-    eprintln!("took {:.0} s", start.elapsed().as_secs_f64());
-    match report.failures() {
-        0 => Ok(()),
-        failures => Err(format!("{failures} measurements failed; see their notes")),
-    }
+    report.finish(plan.format, report::text, report::markdown)
+}
+
+fn add(report: &mut Report, outcome: &Outcome) -> Result<(), String> {
+    report.add([outcome.row()], [outcome.every_reading()], outcome.readings.failures())
 }
 
 /// All systems in one row, round after round.
 fn compare(plan: &Plan, row: &'static Row, workers: usize) -> Outcome {
-    let rounds = rounds(plan, row);
-    let mut outcome = Outcome::new(row, workers, rounds);
-    let mut systems = Vec::new();
-    for system in NAMES.iter().filter(|name| plan.systems.is_empty() || plan.systems.contains(name)) {
+    let (mut readings, mut systems) = (Readings::default(), Vec::new());
+    for system in NAMES.iter().filter(|name| plan.has_system(name)) {
         match why_left_out(system, row).or_else(|| why_not_quick(plan, system)) {
             None => systems.push(*system),
             Some(_) if matches!(row.form, Form::Airs(_) | Form::Alive) || *system == BARE_WAKES => {}
-            Some(why) => outcome.leave_out(system, why),
+            Some(why) => readings.leave_out(system, why),
         }
     }
-    for _ in 0..rounds {
-        for &system in &systems {
-            match measure_apart(plan, system, row, workers) {
-                Ok(reading) => outcome.take(system, &reading),
-                Err(why) => outcome.fail(system, &why),
-            }
-        }
-        // What failed once fails again, and may take its time over it.
-        systems.retain(|system| !outcome.has_failed(system));
-        systems.reverse();
-    }
-    outcome
+    let rounds = rounds(plan, row);
+    readings.take(rounds, systems, |system| measure_apart(plan.length, system, row, workers));
+    Outcome { row, workers, rounds, readings }
 }
 
 fn why_left_out(system: &str, row: &Row) -> Option<&'static str> {
@@ -113,21 +87,14 @@ fn rows(plan: &Plan) -> Vec<&'static Row> {
 }
 
 fn workers(plan: &Plan, row: &Row) -> Vec<usize> {
-    let wanted = |workers: &&usize| plan.workers.is_empty() || plan.workers.contains(workers);
-    row.workers().iter().filter(wanted).copied().collect()
+    row.workers().iter().copied().filter(|workers| plan.has_workers(*workers)).collect()
 }
 
 fn rounds(plan: &Plan, row: &Row) -> usize {
-    let exact_or_long = row.is_counted() || row.form == Form::Alive || row.is_for_few;
-    match plan.length {
-        _ if plan.rounds.is_some() => plan.rounds.unwrap_or(1),
-        Length::Smoke => 1,
-        Length::Quick if exact_or_long => 1,
-        Length::Quick => 3,
-        Length::Full if row.form == Form::Alive => 1,
-        Length::Full if exact_or_long => 3,
-        Length::Full => 5,
+    if plan.rounds.is_none() && row.form == Form::Alive {
+        return 1;
     }
+    plan.rounds(row.is_counted() || row.is_for_few)
 }
 
 /// How often, for this system: an answer from another thread takes actix a
@@ -153,33 +120,18 @@ fn count(length: Length, system: &str, row: &Row, workers: usize) -> u64 {
 const SMOKE: u64 = 640;
 
 /// In a process of its own.
-fn measure_apart(plan: &Plan, system: &str, row: &Row, workers: usize) -> Result<Value, String> {
-    let n = count(plan.length, system, row, workers);
+fn measure_apart(length: Length, system: &str, row: &Row, workers: usize) -> Result<Value, String> {
+    let n = count(length, system, row, workers);
     if system == "erlang" {
         return erlang::measure(row.name, workers, n).map(|value| json!({ "value": value }));
     }
-    let mut program = Program::new(program(row)?);
-    program.args(["measure", system, row.name, &workers.to_string(), &n.to_string()]);
-    let output = program.stdin(Stdio::null()).output().map_err(|error| format!("does not start: {error}"))?;
-    if !output.status.success() {
-        let words = String::from_utf8_lossy(&output.stderr);
-        let last = words.lines().find(|line| !line.trim().is_empty()).unwrap_or("no words");
-        return Err(format!("{}: {last}", output.status));
-    }
-    serde_json::from_slice(&output.stdout).map_err(|error| format!("printed no reading: {error}"))
+    let words = [system.to_owned(), row.name.to_owned(), workers.to_string(), n.to_string()];
+    program(row).measure(&words)
 }
 
 /// This program, or its twin whose allocator counts.
-fn program(row: &Row) -> Result<PathBuf, String> {
-    let this = env::current_exe().map_err(|error| error.to_string())?;
-    if !row.is_counted() {
-        return Ok(this);
-    }
-    let twin = this.with_file_name("peers-counting");
-    if twin.exists() {
-        return Ok(twin);
-    }
-    Err("peers-counting is not built; `cargo build --release` builds it".to_owned())
+fn program(row: &Row) -> Program {
+    if row.is_counted() { Program::Counting("peers-counting") } else { Program::Itself }
 }
 
 fn measure_here(system: &'static str, row: &'static Row, workers: usize, n: u64) -> Result<Value, String> {
@@ -189,16 +141,9 @@ fn measure_here(system: &'static str, row: &'static Row, workers: usize, n: u64)
     if system == "erlang" {
         return erlang::measure(row.name, workers, n).map(|value| json!({ "value": value }));
     }
-    thread::spawn(|| {
-        thread::sleep(PATIENCE);
-        eprintln!("it did not end within {PATIENCE:?}");
-        std::process::exit(3);
-    });
+    end_if_it_hangs();
     Ok(as_json(&scenario::measure(system, row, workers, n)))
 }
-
-/// A measurement that takes longer hangs.
-const PATIENCE: Duration = Duration::from_secs(300);
 
 fn as_json(reading: &Reading) -> Value {
     let mut value = json!({ "value": reading.value });
@@ -222,13 +167,12 @@ fn modes(plan: &Plan) -> Result<(), String> {
         rounds: Some(plan.rounds.unwrap_or(40)),
         format: plan.format,
     };
-    let mut report = Report::named("modes");
+    let mut report = Report::new(report::directory(), "modes", Length::Full);
     for row in rows(&plan) {
         for &workers in &workers(&plan, row) {
             let outcome = compare(&plan, row, workers);
             print!("{}", report::modes(&outcome, stats::histogram));
-            report.add(outcome);
-            report.write()?;
+            add(&mut report, &outcome)?;
         }
     }
     Ok(())

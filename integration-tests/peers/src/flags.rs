@@ -1,7 +1,7 @@
 //! The command line: words in, a checked [`Command`] out.
 
 use lexopt::prelude::*;
-use peers_common::flags::{Format, Length, each, words};
+use peers_common::flags::{self, Names, option, words};
 
 use crate::scenario::rows::{ROWS, Row, named};
 use crate::system::NAMES;
@@ -26,18 +26,9 @@ pub(crate) enum Command {
 }
 
 /// What a comparison runs.
-#[derive(Default)]
-pub(crate) struct Plan {
-    pub(crate) length: Length,
-    /// Empty for all.
-    pub(crate) rows: Vec<&'static Row>,
-    /// Empty for all.
-    pub(crate) systems: Vec<&'static str>,
-    /// Empty for those of the row.
-    pub(crate) workers: Vec<usize>,
-    pub(crate) rounds: Option<usize>,
-    pub(crate) format: Format,
-}
+pub(crate) type Plan = flags::Plan<Row>;
+
+const KNOWN: Names<Row> = Names { row: named, systems: NAMES };
 
 pub(crate) const HELP: &str = "\
 peers: measures ours beside other actor systems; see README.md.
@@ -76,22 +67,8 @@ pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Command, String> {
 
 fn plan(mut args: lexopt::Parser) -> Result<Plan, String> {
     let mut plan = Plan::default();
-    while let Some(arg) = args.next().map_err(misuse)? {
-        match arg {
-            Long("quick") => plan.length = Length::Quick,
-            Long("smoke") => plan.length = Length::Smoke,
-            Long("markdown") => plan.format = Format::Markdown,
-            Long("rows") => plan.rows = each(&mut args, "row", named).map_err(misuse)?,
-            Long("systems") => plan.systems = each(&mut args, "system", system).map_err(misuse)?,
-            Long("workers") => {
-                plan.workers =
-                    each(&mut args, "number of workers", |text| text.parse().ok()).map_err(misuse)?
-            }
-            Long("rounds") => {
-                plan.rounds = Some(args.value().and_then(|value| value.parse()).map_err(misuse)?)
-            }
-            other => return Err(misuse(other.unexpected())),
-        }
+    while let Some(name) = option(&mut args).map_err(misuse)? {
+        plan.set(&name, &KNOWN, &mut args).map_err(misuse)?;
     }
     Ok(plan)
 }
@@ -100,14 +77,10 @@ fn measure(mut args: lexopt::Parser) -> Result<Command, String> {
     let words = words(&mut args).map_err(misuse)?;
     let number = |at: usize| words.get(at).and_then(|word| word.parse::<u64>().ok());
     let system =
-        words.first().and_then(|word| system(word)).ok_or_else(|| misuse("measure which system?"))?;
+        words.first().and_then(|word| KNOWN.system(word)).ok_or_else(|| misuse("measure which system?"))?;
     let row = words.get(1).and_then(|word| named(word)).ok_or_else(|| misuse("measure which row?"))?;
     let workers = usize::try_from(number(2).unwrap_or(1)).map_err(misuse)?;
     Ok(Command::Measure { system, row, workers, n: number(3).unwrap_or(row.n) })
-}
-
-fn system(name: &str) -> Option<&'static str> {
-    NAMES.iter().copied().find(|known| *known == name)
 }
 
 fn misuse(what: impl std::fmt::Display) -> String {

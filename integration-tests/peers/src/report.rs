@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use peers_common::readings::Readings;
 use peers_common::report::{self, Table, insert_medians, insert_notes, word};
 use peers_common::stats::{Bar, slower, summary};
 use serde_json::{Map, Value, json};
@@ -13,121 +14,72 @@ use crate::system::NAMES;
 
 /// All systems in one row with one number of workers.
 pub(crate) struct Outcome {
-    row: &'static Row,
-    workers: usize,
-    rounds: usize,
-    /// In the order taken, for each system.
-    readings: BTreeMap<&'static str, Vec<f64>>,
-    bounces: Vec<f64>,
-    notes: BTreeMap<String, String>,
-    failed: Vec<String>,
+    pub(crate) row: &'static Row,
+    pub(crate) workers: usize,
+    pub(crate) rounds: usize,
+    pub(crate) readings: Readings,
+}
+
+/// Ours and the floor, whose readings were taken side by side.
+struct Pair {
+    ours: Vec<f64>,
+    tokio: Vec<f64>,
 }
 
 impl Outcome {
-    pub(crate) fn new(row: &'static Row, workers: usize, rounds: usize) -> Outcome {
-        let (readings, notes) = (BTreeMap::new(), BTreeMap::new());
-        Outcome { row, workers, rounds, readings, bounces: Vec::new(), notes, failed: Vec::new() }
-    }
-
-    pub(crate) fn take(&mut self, system: &'static str, reading: &Value) {
-        if let Some(value) = reading["value"].as_f64() {
-            self.readings.entry(system).or_default().push(value);
-        }
-        self.bounces.extend(reading["bounce_ns"].as_f64());
-        if let Some(note) = reading["note"].as_str() {
-            self.notes.insert(system.to_owned(), note.to_owned());
-        }
-    }
-
-    pub(crate) fn leave_out(&mut self, system: &str, why: &str) {
-        self.notes.insert(system.to_owned(), why.to_owned());
-    }
-
-    pub(crate) fn fail(&mut self, system: &str, why: &str) {
-        eprintln!("  {system}: {why}");
-        self.notes.insert(system.to_owned(), format!("failed: {why}"));
-        self.failed.push(system.to_owned());
-    }
-
-    pub(crate) fn has_failed(&self, system: &str) -> bool {
-        self.failed.iter().any(|failed| failed == system)
-    }
-
     /// The flat object of the row: `ours` and each peer are medians.
     pub(crate) fn row(&self) -> Value {
+        let figures = self.figures();
         let mut flat = Map::new();
         flat.insert("row".to_owned(), json!(self.row.name));
         flat.insert("unit".to_owned(), json!(self.row.unit()));
         flat.insert("workers".to_owned(), json!(self.workers));
-        insert_medians(&mut flat, NAMES, |system| self.readings.get(system), rounded);
+        insert_medians(&mut flat, NAMES, &figures, rounded);
         if let Form::Airs(a_loop) = self.row.form
             && let Some(published) = a_loop.published_ns()
         {
             flat.insert("airssys_published_elsewhere".to_owned(), json!(published));
         }
         flat.insert("rounds".to_owned(), json!(self.rounds));
-        if let Some((ours, tokio)) = self.pair() {
+        if let Some(Pair { ours, tokio }) = self.pair() {
             flat.insert("pairs".to_owned(), json!(ours.len().min(tokio.len())));
-            flat.insert("pairs_ours_slower_than_tokio".to_owned(), json!(slower(ours, tokio)));
+            flat.insert("pairs_ours_slower_than_tokio".to_owned(), json!(slower(&ours, &tokio)));
         }
-        if let Some(bounce) = summary(&self.bounces) {
+        if let Some(bounce) = summary(&self.bounces()) {
             flat.insert("bounce_ns".to_owned(), json!(rounded(bounce.median)));
             flat.insert("bounce_ns_max".to_owned(), json!(rounded(bounce.max)));
         }
         flat.insert("about".to_owned(), json!(self.row.about));
-        insert_notes(&mut flat, &self.notes);
+        insert_notes(&mut flat, self.readings.notes());
         Value::Object(flat)
     }
 
     /// Every single reading, in order.
-    fn every_reading(&self) -> Value {
+    pub(crate) fn every_reading(&self) -> Value {
         json!({
             "row": self.row.name,
             "workers": self.workers,
-            "readings": self.readings,
-            "bounce_ns": self.bounces,
+            "readings": self.figures(),
+            "bounce_ns": self.bounces(),
         })
     }
 
-    /// Ours and the floor, whose readings were taken side by side.
-    fn pair(&self) -> Option<(&[f64], &[f64])> {
-        Some((self.readings.get("ours")?, self.readings.get("tokio")?))
+    fn figures(&self) -> BTreeMap<&'static str, Vec<f64>> {
+        self.readings.figures(|reading| &reading["value"])
+    }
+
+    /// How long a cache line took from core to core beside each reading, system by system.
+    fn bounces(&self) -> Vec<f64> {
+        self.readings.figures(|reading| &reading["bounce_ns"]).into_values().flatten().collect()
+    }
+
+    fn pair(&self) -> Option<Pair> {
+        let mut figures = self.figures();
+        Some(Pair { ours: figures.remove("ours")?, tokio: figures.remove("tokio")? })
     }
 }
 
 const TABLE: Table = Table { systems: NAMES, about: &["row", "unit", "workers"], figure };
-
-/// A whole run.
-pub(crate) struct Report {
-    outcomes: Vec<Outcome>,
-    name: &'static str,
-}
-
-impl Report {
-    /// One whose files have this name; a part of a comparison does not replace a whole one.
-    pub(crate) fn named(name: &'static str) -> Report {
-        Report { outcomes: Vec::new(), name }
-    }
-
-    pub(crate) fn add(&mut self, outcome: Outcome) {
-        self.outcomes.push(outcome);
-    }
-
-    pub(crate) fn rows(&self) -> Vec<Value> {
-        self.outcomes.iter().map(Outcome::row).collect()
-    }
-
-    pub(crate) fn failures(&self) -> usize {
-        self.outcomes.iter().map(|outcome| outcome.failed.len()).sum()
-    }
-
-    /// Writes what there is so far, so that an interrupted run leaves something.
-    pub(crate) fn write(&self) -> Result<(), String> {
-        let readings: Vec<Value> = self.outcomes.iter().map(Outcome::every_reading).collect();
-        report::write(&directory(), &format!("{}.json", self.name), &self.rows())?;
-        report::write(&directory(), &format!("{}-readings.json", self.name), &readings)
-    }
-}
 
 /// The rows of the last comparison.
 pub(crate) fn read() -> Result<Vec<Value>, String> {
@@ -137,8 +89,7 @@ pub(crate) fn read() -> Result<Vec<Value>, String> {
 /// `target/bench` of the checkout, wherever cargo builds. A run on another
 /// allocator has a directory of its own.
 pub(crate) fn directory() -> PathBuf {
-    let bench = if cfg!(feature = "mimalloc") { "bench-mimalloc" } else { "bench" };
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target")).join(bench)
+    report::directory(if cfg!(feature = "mimalloc") { "bench-mimalloc" } else { "bench" })
 }
 
 /// A table for a terminal: medians, spreads, and how many times ours the others take.
@@ -175,18 +126,18 @@ pub(crate) fn markdown(rows: &[Value]) -> String {
 
 /// Where the readings of two systems lie, beside each other.
 pub(crate) fn modes(outcome: &Outcome, histogram: impl Fn(&[f64], &[f64]) -> Vec<Bar>) -> String {
-    let Some((ours, tokio)) = outcome.pair() else { return String::new() };
-    let all = [ours, tokio].concat();
+    let Some(Pair { ours, tokio }) = outcome.pair() else { return String::new() };
+    let all = [&ours[..], &tokio].concat();
     let mut text =
         format!("{} at {} workers, {} rounds\n", outcome.row.name, outcome.workers, outcome.rounds);
     text.push_str(&format!("  {:>10} .. {:>8} {}   ours | tokio\n", "from", "to", outcome.row.unit()));
-    for (ours, tokio) in histogram(ours, &all).iter().zip(histogram(tokio, &all)) {
+    for (ours, tokio) in histogram(&ours, &all).iter().zip(histogram(&tokio, &all)) {
         let (left, right) = ("#".repeat(ours.count), "o".repeat(tokio.count));
         text.push_str(&format!("  {:>10.1} .. {:>8.1}    {left:>40} | {right}\n", ours.from, ours.to));
     }
-    let slow = slower(ours, tokio);
+    let slow = slower(&ours, &tokio);
     text.push_str(&format!("  ours slower than tokio in {slow} of {} pairs", ours.len().min(tokio.len())));
-    if let Some(bounce) = summary(&outcome.bounces) {
+    if let Some(bounce) = summary(&outcome.bounces()) {
         let (median, min, max) = (bounce.median, bounce.min, bounce.max);
         text.push_str(&format!("; a cache line took {median:.0} ns [{min:.0} .. {max:.0}]"));
     }
@@ -213,13 +164,14 @@ mod tests {
     use crate::scenario::rows::named;
 
     fn outcome() -> Outcome {
-        let mut outcome = Outcome::new(named("tell_8_1").unwrap(), 2, 3);
-        for (ours, tokio) in [(10.0, 20.0), (30.0, 25.0), (12.0, 21.0)] {
-            outcome.take("ours", &json!({ "value": ours, "bounce_ns": 40.0 }));
-            outcome.take("tokio", &json!({ "value": tokio }));
-        }
-        outcome.leave_out("erlang", "erl is not installed");
-        outcome
+        let mut readings = Readings::default();
+        let (mut ours, mut tokio) = ([10.0, 30.0, 12.0].into_iter(), [20.0, 25.0, 21.0].into_iter());
+        readings.take(3, vec!["ours", "tokio"], |system| match system {
+            "ours" => Ok(json!({ "value": ours.next(), "bounce_ns": 40.0 })),
+            _ => Ok(json!({ "value": tokio.next() })),
+        });
+        readings.leave_out("erlang", "erl is not installed");
+        Outcome { row: named("tell_8_1").unwrap(), workers: 2, rounds: 3, readings }
     }
 
     #[test]
