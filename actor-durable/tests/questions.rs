@@ -9,7 +9,7 @@ use actor_durable::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::stage::{Account, Balance, Command, Forgotten, Poor, World, account, pass};
+use crate::stage::{Account, Balance, Command, Forgetful, Forgotten, Poor, World, account, pass};
 
 /// Asks accounts, and notes what it hears. It remembers few messages.
 #[derive(Clone)]
@@ -99,32 +99,9 @@ impl DurableActor for Asker {
     }
 }
 
-/// An account that remembers little.
-struct Forgetful;
-
-impl Durable for Forgetful {
-    const TYPE: &'static str = "forgetful";
-    const REMEMBERED: usize = 3;
-    type State = i64;
-    type Command = i64;
-    type Reply = i64;
-    type Error = NoError;
-
-    fn create(&self, _: &DurableId) -> i64 {
-        0
-    }
-}
-
-impl DurableActor for Forgetful {
-    async fn handle(&self, by: i64, n: &mut i64, _: &mut Turn<'_, Self>) -> Result<i64, NoError> {
-        *n += by;
-        Ok(*n)
-    }
-}
-
 fn knows(world: &World) -> impl FnOnce(DurableBuilder) -> DurableBuilder + use<> {
     let account = world.account.clone();
-    |builder| builder.register(Asker).register(account).register(Forgetful)
+    |builder| builder.register(Asker).register(account).register(Forgetful::<3>)
 }
 
 /// Runs a future in a process of its own, of which nothing is left after it but what is stored.
@@ -328,14 +305,14 @@ fn a_question_to_whom_nothing_can_be_sent_is_refused() {
 fn d08_a_caller_that_has_restarted_gets_the_stored_answer_within_retention_and_a_doubt_beyond() {
     let mut world = World::new();
     let id = run_and_crash(&mut world, async |system| {
-        let actor: DurableRef<Forgetful> = system.actor("f").expect("a good id");
+        let actor: DurableRef<Forgetful<3>> = system.actor("f").expect("a good id");
         let id = actor.new_message_id();
         assert_eq!(actor.call(5).id(id).await.ok(), Some(5));
         pass(system, Duration::from_millis(5)).await;
         id
     });
     run(&mut world, async |system| {
-        let actor: DurableRef<Forgetful> = system.actor("f").expect("a good id");
+        let actor: DurableRef<Forgetful<3>> = system.actor("f").expect("a good id");
         assert_eq!(actor.call(5).id(id).await.ok(), Some(5), "it is remembered");
         for n in 1..=3 {
             assert_eq!(actor.call(1).await.ok(), Some(5 + n));

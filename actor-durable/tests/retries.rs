@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use actor_durable::{AskError, Doubt, Durable, DurableActor, DurableId, NoError, NotApplied, Turn};
+use actor_durable::{AskError, Doubt, NotApplied};
 
-use crate::stage::{Command, World, account, pass};
+use crate::stage::{Command, Forgetful, World, account, pass};
 
 #[test]
 fn an_actor_that_has_ended_answers_again_what_it_has_answered() {
@@ -44,36 +44,13 @@ fn whoever_asks_again_while_an_actor_ends_is_answered() {
     });
 }
 
-/// An account that remembers two messages.
-struct Forgetful;
-
-impl Durable for Forgetful {
-    const TYPE: &'static str = "forgetful";
-    const REMEMBERED: usize = 2;
-    type State = i64;
-    type Command = i64;
-    type Reply = i64;
-    type Error = NoError;
-
-    fn create(&self, _: &DurableId) -> i64 {
-        0
-    }
-}
-
-impl DurableActor for Forgetful {
-    async fn handle(&self, by: i64, n: &mut i64, _: &mut Turn<'_, Self>) -> Result<i64, NoError> {
-        *n += by;
-        Ok(*n)
-    }
-}
-
 #[test]
 fn what_is_sent_again_and_was_forgotten_is_unknown() {
     let mut world = World::new();
     world.run_with(
-        |builder| builder.register(Forgetful),
+        |builder| builder.register(Forgetful::<2>),
         async |system| {
-            let a = system.actor::<Forgetful>("a").expect("a good id");
+            let a = system.actor::<Forgetful<2>>("a").expect("a good id");
             let id = a.new_message_id();
             a.send_with(id, Default::default(), &5).await.expect("it is stored");
             for _ in 0..5 {

@@ -11,12 +11,12 @@ use actor_durable::limits::COMMIT_ENTRIES_MAX;
 use actor_durable::store::{Head, Store};
 use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation};
 use actor_durable::{
-    Decision, Durable, DurableActor, DurableBuilder, DurableId, DurableSystem, EventSourced, Sequence, Turn,
+    Durable, DurableActor, DurableBuilder, DurableId, DurableSystem, EventSourced, Sequence, Turn,
 };
 use futures_util::future::{join_all, select};
 use serde::{Deserialize, Serialize};
 
-use super::{No, Sum, Tap, head, quick_or_full};
+use super::{No, Sum, Tap, Tape, head, quick_or_full};
 use crate::stage::{World, pass};
 
 /// So many turns stay in the journal of these.
@@ -25,11 +25,18 @@ const KEPT: u64 = 10;
 /// What was stored of an actor when a checkpoint was announced: how many commits and states had been asked for, and the state.
 type Seen = Arc<Mutex<Vec<(u64, u64, Sum)>>>;
 
-/// As a tape, and its state is kept whole.
+/// What is seen of checkpoints.
 #[derive(Clone)]
-struct Slate {
+pub(super) struct Watch {
     store: FaultStore,
     seen: Seen,
+}
+
+impl Watch {
+    pub(super) fn note(&self, state: Sum) {
+        let (commits, states) = visits(&self.store);
+        self.seen.lock().expect("nothing panics under it").push((commits, states, state));
+    }
 }
 
 fn visits(store: &FaultStore) -> (u64, u64) {
@@ -37,6 +44,10 @@ fn visits(store: &FaultStore) -> (u64, u64) {
     let of = |operation| visits.get(&operation).copied().unwrap_or_default();
     (of(Operation::CommitTurn), of(Operation::SaveSnapshot))
 }
+
+/// As a tape, and its state is kept whole.
+#[derive(Clone)]
+struct Slate(Watch);
 
 impl Durable for Slate {
     const TYPE: &'static str = "slate";
@@ -55,8 +66,7 @@ impl Durable for Slate {
     }
 
     fn on_checkpoint(&self, _: &DurableId, state: &Sum) {
-        let (commits, states) = visits(&self.store);
-        self.seen.lock().expect("nothing panics under it").push((commits, states, *state));
+        self.0.note(*state);
     }
 }
 
@@ -75,68 +85,17 @@ impl DurableActor for Slate {
     }
 }
 
-/// As a tape, and it tells of checkpoints.
-#[derive(Clone)]
-struct Reel {
-    store: FaultStore,
-    seen: Seen,
-}
-
-impl Durable for Reel {
-    const TYPE: &'static str = "reel";
-    const JOURNAL_KEPT: u64 = KEPT;
-    type State = Sum;
-    type Command = Tap;
-    type Reply = Sum;
-    type Error = No;
-
-    fn create(&self, _: &DurableId) -> Sum {
-        Sum::default()
-    }
-
-    fn is_query(command: &Tap) -> bool {
-        matches!(command, Tap::Look)
-    }
-
-    fn on_checkpoint(&self, _: &DurableId, state: &Sum) {
-        let (commits, states) = visits(&self.store);
-        self.seen.lock().expect("nothing panics under it").push((commits, states, *state));
-    }
-}
-
-impl EventSourced for Reel {
-    type Event = u64;
-    const SNAPSHOT_EVERY: u64 = 5;
-
-    async fn decide(
-        &self,
-        command: Tap,
-        state: &Sum,
-        _: &mut Turn<'_, Self>,
-    ) -> Result<Decision<u64, Sum>, No> {
-        match command {
-            Tap::Write(events) => Ok(Decision { events, reply: *state }),
-            Tap::Refuse => Err(No),
-            Tap::Panic => panic!("so it was asked"),
-            Tap::Look => Ok(Decision::reply(*state)),
-        }
-    }
-
-    fn apply(&self, state: &mut Sum, number: &u64) {
-        state.add(*number);
-    }
-}
+/// A tape whose state is stored after each fifth event.
+type Reel = Tape<5, KEPT>;
 
 /// A world, a store that counts, and what is seen of checkpoints.
 fn watched() -> (World, FaultStore, Seen, impl Fn(DurableBuilder) -> DurableBuilder) {
     let world = World::new();
     let (store, seen) = (FaultStore::new(world.store.clone(), []), Seen::default());
-    let (slate, reel) = (
-        Slate { store: store.clone(), seen: seen.clone() },
-        Reel { store: store.clone(), seen: seen.clone() },
-    );
+    let watch = Watch { store: store.clone(), seen: seen.clone() };
     let register = move |builder: DurableBuilder| {
-        builder.register(slate.clone()).register_event_sourced(reel.clone()).register(Coin::durable())
+        let reel = Reel { watch: Some(watch.clone()) };
+        builder.register(Slate(watch.clone())).register_event_sourced(reel).register(Coin::durable())
     };
     (world, store, seen, register)
 }

@@ -218,7 +218,7 @@ fn a_reminder_that_is_due_before_anybody_looks_comes_in_time() {
 #[test]
 fn events_that_came_before_a_process_count_for_the_next_state() {
     let mut world = World::new();
-    let register = |builder: DurableBuilder| builder.register_event_sourced(Tape::<7, 10>);
+    let register = |builder: DurableBuilder| builder.register_event_sourced(Tape::<7, 10>::default());
     let mut stored = Vec::new();
     for _ in 0..4 {
         let store = world.store.clone();
@@ -259,7 +259,7 @@ impl DurableActor for Whole {
 fn a_past_of_events_is_no_past_of_a_type_that_keeps_none() {
     let mut world = World::new();
     world.run_with(
-        |builder| builder.register_event_sourced(Tape::<7, 10>),
+        |builder| builder.register_event_sourced(Tape::<7, 10>::default()),
         async |system| drop(tape::<7, 10>(system, "t").call(Tap::Write(vec![1])).await),
     );
     world.run_with(

@@ -24,7 +24,7 @@ use crate::stage::{World, pass};
 type Whole = Tape<7, { u64::MAX }>;
 
 fn register(builder: DurableBuilder) -> DurableBuilder {
-    builder.register_event_sourced(Tape::<7, { u64::MAX }>)
+    builder.register_event_sourced(Whole::default())
 }
 
 fn whole(system: &DurableSystem) -> actor_durable::DurableRef<Whole> {

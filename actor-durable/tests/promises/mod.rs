@@ -26,8 +26,14 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
+use self::bounds::Watch;
+
 /// Writes numbers down. A state is stored after so many of them, and so many turns stay in the journal behind it.
-struct Tape<const EVERY: u64, const KEPT: u64>;
+#[derive(Default)]
+struct Tape<const EVERY: u64, const KEPT: u64> {
+    /// Who is told of checkpoints.
+    watch: Option<Watch>,
+}
 
 /// What is on a tape, whatever its length: how many numbers, and which in which order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +79,12 @@ impl<const EVERY: u64, const KEPT: u64> Durable for Tape<EVERY, KEPT> {
 
     fn is_query(command: &Tap) -> bool {
         matches!(command, Tap::Look)
+    }
+
+    fn on_checkpoint(&self, _: &DurableId, state: &Sum) {
+        if let Some(watch) = &self.watch {
+            watch.note(*state);
+        }
     }
 }
 

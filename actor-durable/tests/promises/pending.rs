@@ -174,7 +174,7 @@ fn d22_what_waited_is_done_and_a_timer_is_not() {
 fn d38_what_fails_with_a_flush_on_its_way_is_resumed_with_its_state() {
     let mut world = World::new();
     let register = |builder: DurableBuilder| {
-        builder.register_event_sourced(Tape::<2, 10>).register_event_sourced(DurableSupervisor)
+        builder.register_event_sourced(Tape::<2, 10>::default()).register_event_sourced(DurableSupervisor)
     };
     let expected = {
         let mut sum = Sum::default();

@@ -10,7 +10,7 @@ use actor_durable::limits::LEASE_DEFAULT;
 use actor_durable::store::Store;
 use actor_durable::{
     Durability, Durable, DurableActor, DurableBuilder, DurableId, DurableRef, DurableSystem, MemoryStore,
-    Turn, WallTime,
+    NoError, Turn, WallTime,
 };
 use actor_testkit::Simulation;
 use serde::{Deserialize, Serialize};
@@ -124,6 +124,29 @@ impl DurableActor for Account {
             Command::End => turn.end(),
         }
         Ok(state.money)
+    }
+}
+
+/// Adds up, and remembers so many messages.
+pub(crate) struct Forgetful<const REMEMBERED: usize>;
+
+impl<const REMEMBERED: usize> Durable for Forgetful<REMEMBERED> {
+    const TYPE: &'static str = "forgetful";
+    const REMEMBERED: usize = REMEMBERED;
+    type State = i64;
+    type Command = i64;
+    type Reply = i64;
+    type Error = NoError;
+
+    fn create(&self, _: &DurableId) -> i64 {
+        0
+    }
+}
+
+impl<const REMEMBERED: usize> DurableActor for Forgetful<REMEMBERED> {
+    async fn handle(&self, by: i64, n: &mut i64, _: &mut Turn<'_, Self>) -> Result<i64, NoError> {
+        *n += by;
+        Ok(*n)
     }
 }
 
