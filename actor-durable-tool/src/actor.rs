@@ -1,6 +1,6 @@
-//! One actor: what the store knows of it, and page by page what it has.
+//! `inspect PATH ACTOR`: an actor's head, and page by page everything that is stored of it.
 //!
-//! A part that cannot be read is said, and the parts after it are shown all the same.
+//! If a part cannot be read the output says so, and goes on with the next part.
 
 mod lines;
 
@@ -11,14 +11,14 @@ use actor_durable::store::{Head, Refusal, StoreError, Undelivered};
 use actor_durable::{ActorSummary, DurableId, Position, RedbInspection, Sequence};
 
 use crate::failure::{Failure, Found};
-use crate::flags::{Form, Shown};
+use crate::flags::{Format, Shown};
 use crate::json::Object;
 use crate::list::{of_actor, open};
 use crate::output::Output;
 use crate::text::{Payload, Utc};
 
 pub(crate) fn run(asked: &Shown, output: &mut Output) -> Result<Found, Failure> {
-    let inspection = open(&asked.path, asked.form, output)?;
+    let inspection = open(&asked.path, asked.format, output)?;
     let failure = |error| Failure::store(&asked.path, error);
     let summary = inspection.summary(&asked.id).map_err(failure)?;
     let summary = summary.ok_or_else(|| failure(Refusal::NoSuchActor.into()))?;
@@ -36,7 +36,7 @@ pub(crate) fn run(asked: &Shown, output: &mut Output) -> Result<Found, Failure> 
     Ok(page.found)
 }
 
-/// One value of a list, as each form has it.
+/// One row of a list, in each format.
 pub(crate) struct Line {
     pub(crate) text: String,
     pub(crate) json: Object,
@@ -51,7 +51,7 @@ struct Page<'p> {
 
 impl Page<'_> {
     fn head(&mut self, summary: &ActorSummary, head: &Head) -> io::Result<()> {
-        if self.asked.form == Form::Json {
+        if self.asked.format == Format::Json {
             return self.output.line(of_actor(summary, head));
         }
         let owner = head.owner.map_or("of nobody".to_owned(), |owner| format!("of {owner}"));
@@ -74,14 +74,14 @@ impl Page<'_> {
             return Ok(());
         };
         let bytes = self.asked.bytes;
-        match (self.asked.form, snapshot) {
-            (Form::Json, None) => Ok(()),
-            (Form::Json, Some(snapshot)) => {
+        match (self.asked.format, snapshot) {
+            (Format::Json, None) => Ok(()),
+            (Format::Json, Some(snapshot)) => {
                 let body = Payload::of(&snapshot.body, bytes).json();
                 self.output.line(Object::of("state").raw("sequence", snapshot.sequence).raw("body", body))
             }
-            (Form::Text, None) => self.field("state", "none is stored"),
-            (Form::Text, Some(snapshot)) => {
+            (Format::Text, None) => self.field("state", "none is stored"),
+            (Format::Text, Some(snapshot)) => {
                 let body = Payload::of(&snapshot.body, bytes);
                 self.field("state", format_args!("as of {}, {body}", snapshot.sequence))
             }
@@ -152,13 +152,13 @@ impl Page<'_> {
     }
 
     fn title(&mut self, title: &str, count: u64) -> io::Result<()> {
-        match self.asked.form {
-            Form::Text => self.output.line(format_args!("{title}: {count}")),
-            Form::Json => Ok(()),
+        match self.asked.format {
+            Format::Text => self.output.line(format_args!("{title}: {count}")),
+            Format::Json => Ok(()),
         }
     }
 
-    /// Lines of a list from one on, page by page, as many as are asked for; then how many are left.
+    /// Prints the rows of a list behind `after`, page by page, as many as are asked for; then how many are left.
     fn list<K: Clone>(
         &mut self,
         what: &str,
@@ -166,7 +166,7 @@ impl Page<'_> {
         mut after: K,
         page: impl Fn(&RedbInspection, &DurableId, K, usize, usize) -> Result<Vec<(K, Line)>, StoreError>,
     ) -> io::Result<()> {
-        let Shown { id, form, limit, bytes, .. } = self.asked;
+        let Shown { id, format, limit, bytes, .. } = self.asked;
         let mut shown = 0;
         while shown < *limit && self.output.flow().is_continue() {
             let lines = page(self.inspection, id, after.clone(), (limit - shown).min(PAGE), *bytes);
@@ -175,21 +175,21 @@ impl Page<'_> {
             after = last.clone();
             shown += lines.len();
             for (_, line) in lines {
-                match form {
-                    Form::Text => self.output.line(line.text)?,
-                    Form::Json => self.output.line(line.json)?,
+                match format {
+                    Format::Text => self.output.line(line.text)?,
+                    Format::Json => self.output.line(line.json)?,
                 }
             }
         }
         let left = count.saturating_sub(shown as u64);
-        match form {
+        match format {
             _ if left == 0 => Ok(()),
-            Form::Text => self.output.line(format_args!("  and {left} more")),
-            Form::Json => self.output.line(Object::of("more").text("of", what).raw("count", left)),
+            Format::Text => self.output.line(format_args!("  and {left} more")),
+            Format::Json => self.output.line(Object::of("more").text("of", what).raw("count", left)),
         }
     }
 
-    /// What was read, or nothing once it is said why it cannot be.
+    /// What was read. If it cannot be read, prints why and returns nothing.
     fn readable<T>(&mut self, what: &str, read: Result<T, StoreError>) -> io::Result<Option<T>> {
         let error = match read {
             Ok(value) => return Ok(Some(value)),
@@ -197,9 +197,9 @@ impl Page<'_> {
             Err(error) => error.to_string(),
         };
         self.found = Found::Unreadable;
-        match self.asked.form {
-            Form::Text => self.output.line(format_args!("  {error}"))?,
-            Form::Json => {
+        match self.asked.format {
+            Format::Text => self.output.line(format_args!("  {error}"))?,
+            Format::Json => {
                 self.output.line(Object::of("unreadable").text("of", what).text("error", error))?;
             }
         }
@@ -207,5 +207,5 @@ impl Page<'_> {
     }
 }
 
-/// So many rows are read at a time.
+/// How many rows are read at a time.
 const PAGE: usize = 256;

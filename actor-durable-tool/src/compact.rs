@@ -1,4 +1,4 @@
-//! Makes the file small: the one task that writes.
+//! `compact PATH`: makes the file small. The only task that writes.
 
 use std::fs;
 use std::io;
@@ -8,20 +8,20 @@ use actor_durable::RedbStore;
 use actor_durable::store::{ErrorCause, Refusal, StoreError};
 
 use crate::failure::{Failure, Found};
-use crate::flags::Form;
+use crate::flags::Format;
 use crate::json::Object;
 use crate::output::Output;
 
-pub(crate) fn run(path: &Path, form: Form, output: &mut Output) -> Result<Found, Failure> {
+pub(crate) fn run(path: &Path, format: Format, output: &mut Output) -> Result<Found, Failure> {
     let failure = |error| Failure::store(path, error);
     let before = size(path).map_err(failure)?;
     compact(path).map_err(failure)?;
     let after = size(path).map_err(failure)?;
-    match form {
-        Form::Text => {
+    match format {
+        Format::Text => {
             output.line(format_args!("{}: {before} bytes before, {after} after", path.display()))?;
         }
-        Form::Json => {
+        Format::Json => {
             let line = Object::of("compacted").text("path", path.display());
             output.line(line.raw("bytes_before", before).raw("bytes_after", after))?;
         }

@@ -1,4 +1,4 @@
-//! How it ends: what was found, or what kept it from finding, and what can be done about that.
+//! How the program ends: what it has found, or why it failed and what can be done about that.
 
 use std::fmt;
 use std::io;
@@ -7,14 +7,14 @@ use std::process::ExitCode;
 
 use actor_durable::store::{Refusal, StoreError};
 
-/// What came of a task that was done.
+/// The outcome of a task that was done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Found {
     /// Nothing is wrong.
     Nothing,
-    /// Something that cannot be in a store is.
+    /// There are faults in the store, and they were printed.
     Faults,
-    /// Some of it could not be read, and was named.
+    /// Something could not be read, and was named.
     Unreadable,
 }
 
@@ -33,9 +33,9 @@ impl Found {
 pub(crate) enum Failure {
     /// The command line cannot be understood.
     Usage(String),
-    /// The store refuses.
+    /// The store failed.
     Store { path: PathBuf, error: StoreError },
-    /// The output takes no more.
+    /// The output cannot be written.
     Output(io::Error),
 }
 
@@ -59,7 +59,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(text) => f.write_str(text),
-            Self::Output(error) => write!(f, "the output takes no more: {error}"),
+            Self::Output(error) => write!(f, "the output cannot be written: {error}"),
             Self::Store { path, error } => {
                 let why = match error {
                     StoreError::NotApplied(refusal) => refusal.to_string(),
@@ -75,19 +75,19 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What whoever called can do.
+/// What the user can do.
 fn advice(error: &StoreError) -> Option<&'static str> {
     let StoreError::NotApplied(refusal) = error else { return None };
     match refusal {
-        Refusal::InUse(_) => Some("Another process has it open: end that process first."),
+        Refusal::InUse(_) => Some("Another process has it open. End that process first."),
         Refusal::Damaged { .. } => {
-            Some("It was not changed. Put back a copy that was made while no process had it open.")
+            Some("It was not changed. Restore a copy that was made while no process had it open.")
         }
         Refusal::FutureVersion { .. } => {
-            Some("It was not changed. Use the tool of the release that has written it, or a later one.")
+            Some("It was not changed. Use the tool of the release that wrote it, or a later one.")
         }
-        Refusal::ReadOnly(_) => Some("It was not changed. Run this as a user who may do that."),
-        Refusal::NoSpace(_) => Some("What is stored in it is not changed. Make room and run this again."),
+        Refusal::ReadOnly(_) => Some("It was not changed. Run this as a user who may write it."),
+        Refusal::NoSpace(_) => Some("Its contents were not changed. Free some space and run this again."),
         _ => None,
     }
 }

@@ -1,4 +1,4 @@
-//! The command line: what may be asked for, and what is meant where nothing is.
+//! The command line: words in, a checked [`Task`] out.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,24 +14,24 @@ const HELP: &str = include_str!("help.txt");
 /// What to do.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Task {
-    /// Say this.
-    Say(String),
+    /// Print this text.
+    Print(String),
     /// List the actors of a store.
     List(List),
     /// Show one of them.
     Actor(Shown),
-    /// Look for what cannot be.
-    Verify { path: PathBuf, form: Form },
+    /// Check a store.
+    Verify { path: PathBuf, format: Format },
     /// Make the file small.
-    Compact { path: PathBuf, form: Form },
+    Compact { path: PathBuf, format: Format },
 }
 
-/// In which form.
+/// How the output is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Form {
+pub(crate) enum Format {
     /// For people.
     Text,
-    /// A value on each line, for programs.
+    /// A JSON object on each line, for programs.
     Json,
 }
 
@@ -39,8 +39,8 @@ pub(crate) enum Form {
 #[derive(Debug, PartialEq)]
 pub(crate) struct List {
     pub(crate) path: PathBuf,
-    pub(crate) form: Form,
-    /// The first one.
+    pub(crate) format: Format,
+    /// The first one; `None` for the beginning.
     pub(crate) from: Option<DurableId>,
     pub(crate) limit: Option<u64>,
 }
@@ -50,22 +50,22 @@ pub(crate) struct List {
 pub(crate) struct Shown {
     pub(crate) path: PathBuf,
     pub(crate) id: DurableId,
-    pub(crate) form: Form,
-    /// The first entry of the history.
+    pub(crate) format: Format,
+    /// The first entry of the history; `None` for the beginning.
     pub(crate) from: Option<Sequence>,
-    /// Of each list.
+    /// How many rows of each list are shown.
     pub(crate) limit: usize,
-    /// So many bytes of each payload.
+    /// How many bytes of each payload are shown.
     pub(crate) bytes: usize,
 }
 
-/// Of each list of an actor so many are shown.
+/// How many rows of each list of an actor are shown.
 const LIMIT_DEFAULT: usize = 100;
 
-/// Of each payload so many bytes are shown to people. Programs get all.
+/// How many bytes of each payload are shown to people. Programs get all.
 const BYTES_DEFAULT: usize = 256;
 
-/// What was said, in whatever order.
+/// The words of the command line, in any order.
 #[derive(Default)]
 struct Said {
     values: Vec<OsString>,
@@ -85,9 +85,11 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Task, Failure> {
             Long("from") => said.from = Some(parser.value().map_err(misuse)?),
             Long("limit") => said.limit = Some(parser.value().map_err(misuse)?),
             Long("bytes") => said.bytes = Some(parser.value().map_err(misuse)?),
-            Long("help") | Short('h') => return Ok(Task::Say(HELP.to_owned())),
+            Long("help") | Short('h') => return Ok(Task::Print(HELP.to_owned())),
             Long("version") => {
-                return Ok(Task::Say(concat!("actor-durable-tool ", env!("CARGO_PKG_VERSION"), "\n").into()));
+                return Ok(Task::Print(
+                    concat!("actor-durable-tool ", env!("CARGO_PKG_VERSION"), "\n").into(),
+                ));
             }
             other => return Err(misuse(other.unexpected())),
         }
@@ -97,14 +99,14 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Task, Failure> {
 
 fn task(mut said: Said) -> Result<Task, Failure> {
     let values = std::mem::take(&mut said.values);
-    let form = if said.json { Form::Json } else { Form::Text };
+    let format = if said.json { Format::Json } else { Format::Text };
     let name = values.first().map(|name| name.to_string_lossy().into_owned());
     match (name.as_deref(), &values[values.len().min(1)..]) {
         (Some("inspect"), [path]) => {
             said.has_no_bytes()?;
             let from = said.from.as_ref().map(actor_id).transpose()?;
             let limit = said.limit.as_ref().map(|limit| number("--limit", limit)).transpose()?;
-            Ok(Task::List(List { path: path.into(), form, from, limit }))
+            Ok(Task::List(List { path: path.into(), format, from, limit }))
         }
         (Some("inspect"), [path, id]) => {
             let bytes_default = if said.json { usize::MAX } else { BYTES_DEFAULT };
@@ -114,14 +116,14 @@ fn task(mut said: Said) -> Result<Task, Failure> {
             Ok(Task::Actor(Shown {
                 path: path.into(),
                 id: actor_id(id)?,
-                form,
+                format,
                 from: from.map(Sequence),
                 limit: limit.unwrap_or(LIMIT_DEFAULT),
                 bytes: bytes.unwrap_or(bytes_default),
             }))
         }
-        (Some("verify"), [path]) => said.has_no_page().map(|()| Task::Verify { path: path.into(), form }),
-        (Some("compact"), [path]) => said.has_no_page().map(|()| Task::Compact { path: path.into(), form }),
+        (Some("verify"), [path]) => said.has_no_page().map(|()| Task::Verify { path: path.into(), format }),
+        (Some("compact"), [path]) => said.has_no_page().map(|()| Task::Compact { path: path.into(), format }),
         (Some("inspect" | "verify" | "compact"), []) => Err(misuse("PATH is missing")),
         (Some("inspect" | "verify" | "compact"), _) => Err(misuse("there are too many words")),
         (Some(name), _) => Err(misuse(format!("there is no command {name:?}"))),
@@ -174,22 +176,22 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_understood_in_any_order() {
-        let list = List { path: "s".into(), form: Form::Json, from: Some(id("b")), limit: Some(3) };
+        let list = List { path: "s".into(), format: Format::Json, from: Some(id("b")), limit: Some(3) };
         let arguments = ["--limit=3", "inspect", "--json", "s", "--from", "b"];
         assert_eq!(parsed(&arguments), Ok(Task::List(list)));
         let shown = Shown {
             path: "s".into(),
             id: id("a b"),
-            form: Form::Text,
+            format: Format::Text,
             from: Some(Sequence(7)),
             limit: LIMIT_DEFAULT,
             bytes: BYTES_DEFAULT,
         };
         assert_eq!(parsed(&["inspect", "s", "a b", "--from", "7"]), Ok(Task::Actor(shown)));
-        assert_eq!(parsed(&["verify", "s"]), Ok(Task::Verify { path: "s".into(), form: Form::Text }));
-        let compact = Task::Compact { path: "-s".into(), form: Form::Json };
+        assert_eq!(parsed(&["verify", "s"]), Ok(Task::Verify { path: "s".into(), format: Format::Text }));
+        let compact = Task::Compact { path: "-s".into(), format: Format::Json };
         assert_eq!(parsed(&["compact", "--json", "--", "-s"]), Ok(compact));
-        assert_eq!(parsed(&["verify", "-h"]), Ok(Task::Say(HELP.to_owned())));
+        assert_eq!(parsed(&["verify", "-h"]), Ok(Task::Print(HELP.to_owned())));
     }
 
     #[test]

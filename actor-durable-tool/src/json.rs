@@ -11,7 +11,7 @@ impl Object {
         Self(String::from("{"))
     }
 
-    /// What a line is of.
+    /// An object with a `kind`, as each line has it.
     pub(crate) fn of(kind: &str) -> Self {
         Self::new().text("kind", kind)
     }
@@ -35,7 +35,7 @@ impl Object {
         if self.0.len() > 1 {
             self.0.push(',');
         }
-        // Strings take whatever is written to them.
+        // Writing to a string does not fail.
         let _ = write!(self.0, "{}:{value}", quoted(key));
         self
     }
@@ -55,13 +55,13 @@ impl Display for Object {
     }
 }
 
-/// Values between brackets.
+/// A JSON array.
 pub(crate) fn array(values: impl IntoIterator<Item = impl Display>) -> String {
     let values: Vec<String> = values.into_iter().map(|value| value.to_string()).collect();
     format!("[{}]", values.join(","))
 }
 
-/// A text as JSON has it.
+/// A JSON string.
 pub(crate) fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');

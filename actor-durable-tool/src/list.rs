@@ -1,4 +1,4 @@
-//! All actors of a store, one after the other: however many there are, one is in memory.
+//! `inspect PATH`: the actors of a store. However many there are, one is in memory at a time.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -7,12 +7,12 @@ use actor_durable::store::{Head, Refusal};
 use actor_durable::{ActorSummary, DurableId, RedbInspection};
 
 use crate::failure::{Failure, Found};
-use crate::flags::{Form, List};
+use crate::flags::{Format, List};
 use crate::json::Object;
 use crate::output::Output;
 
 pub(crate) fn run(list: &List, output: &mut Output) -> Result<Found, Failure> {
-    let inspection = open(&list.path, list.form, output)?;
+    let inspection = open(&list.path, list.format, output)?;
     let mut listing = Listing { list, output, count: 0, next: None, found: Found::Nothing, failed: None };
     listing.begin()?;
     let visited = inspection.summaries(list.from.as_ref(), |summary| listing.visit(summary));
@@ -20,32 +20,32 @@ pub(crate) fn run(list: &List, output: &mut Output) -> Result<Found, Failure> {
     listing.end()
 }
 
-/// Opens a file to look at, and says if a process has left it open.
+/// Opens a file, and notes if a process has not closed it.
 pub(crate) fn open(
     path: &std::path::Path,
-    form: Form,
+    format: Format,
     output: &mut Output,
 ) -> Result<RedbInspection, Failure> {
     let inspection = RedbInspection::open(path).map_err(|error| Failure::store(path, error))?;
     let left_open = inspection.was_left_open();
-    match form {
-        Form::Json => {
+    match format {
+        Format::Json => {
             output.line(Object::of("file").text("path", path.display()).raw("left_open", left_open))?;
         }
-        Form::Text if left_open => output.note(format_args!("{}: {LEFT_OPEN}", path.display())),
-        Form::Text => {}
+        Format::Text if left_open => output.note(format_args!("{}: {LEFT_OPEN}", path.display())),
+        Format::Text => {}
     }
     Ok(inspection)
 }
 
-const LEFT_OPEN: &str = "the process that had it ended without closing it. \
+const LEFT_OPEN: &str = "the last process that had it open did not close it. \
     It is read as its next opening will repair it, and is not changed.";
 
 struct Listing<'l> {
     list: &'l List,
     output: &'l mut Output,
     count: u64,
-    /// The first one that has no room in the list.
+    /// The first actor behind the limit.
     next: Option<DurableId>,
     found: Found,
     failed: Option<io::Error>,
@@ -53,12 +53,12 @@ struct Listing<'l> {
 
 impl Listing<'_> {
     fn begin(&mut self) -> io::Result<()> {
-        match self.list.form {
-            Form::Text => self.output.line(row(
+        match self.list.format {
+            Format::Text => self.output.line(row(
                 ["sequence", "epoch", "inbox", "outbox", "reminders", "dead", "bytes"],
                 "type actor",
             )),
-            Form::Json => Ok(()),
+            Format::Json => Ok(()),
         }
     }
 
@@ -94,9 +94,9 @@ impl Listing<'_> {
 
     fn write_actor(&mut self, summary: &ActorSummary, head: &Head) -> io::Result<()> {
         let ActorSummary { inbox, outbox, reminders, dead_letters, bytes, .. } = summary;
-        match self.list.form {
-            Form::Json => self.output.line(of_actor(summary, head)),
-            Form::Text => {
+        match self.list.format {
+            Format::Json => self.output.line(of_actor(summary, head)),
+            Format::Text => {
                 let columns =
                     [head.sequence.0, head.epoch.0, *inbox, *outbox, *reminders, *dead_letters, *bytes];
                 self.output.line(row(columns.map(|number| number.to_string()), &head.target.to_string()))
@@ -106,9 +106,9 @@ impl Listing<'_> {
 
     fn say_unreadable(&mut self, id: Option<&DurableId>, refusal: &Refusal) -> io::Result<()> {
         self.found = Found::Unreadable;
-        match self.list.form {
-            Form::Json => self.output.line(Object::of("unreadable").maybe("id", id).text("error", refusal)),
-            Form::Text => self.output.line(format_args!("{refusal}")),
+        match self.list.format {
+            Format::Json => self.output.line(Object::of("unreadable").maybe("id", id).text("error", refusal)),
+            Format::Text => self.output.line(format_args!("{refusal}")),
         }
     }
 
@@ -117,11 +117,11 @@ impl Listing<'_> {
             return Err(error.into());
         }
         let Self { list, output, count, next, found, .. } = self;
-        match list.form {
-            Form::Json => {
+        match list.format {
+            Format::Json => {
                 output.line(Object::of("end").raw("actors", count).maybe("next", next.as_ref()))?;
             }
-            Form::Text => {
+            Format::Text => {
                 output.line(format_args!("{count} {}", if count == 1 { "actor" } else { "actors" }))?;
                 if let Some(next) = next {
                     output.line(format_args!("there are more: --from {:?}", next.as_str()))?;
@@ -146,7 +146,7 @@ fn row(columns: [impl AsRef<str>; 7], target: &str) -> String {
     )
 }
 
-/// An actor as a program reads it.
+/// An actor as JSON.
 pub(crate) fn of_actor(summary: &ActorSummary, head: &Head) -> Object {
     Object::of("actor")
         .text("id", &summary.id)

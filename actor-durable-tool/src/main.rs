@@ -1,4 +1,4 @@
-//! Looks into the file of a store of durable actors: `inspect`, `verify`, `compact`.
+//! Reads the file of a store of durable actors: `inspect`, `verify`, `compact`.
 //!
 //! ```text
 //!  flags ─► Task ─┬─ list, actor ─► RedbInspection (reads)        ─┐
@@ -38,10 +38,10 @@ fn main() -> ExitCode {
 
 fn run(task: Task, output: &mut Output) -> Result<Found, Failure> {
     match task {
-        Task::Say(text) => output.block(text).map(|()| Found::Nothing).map_err(Failure::Output),
+        Task::Print(text) => output.block(text).map(|()| Found::Nothing).map_err(Failure::Output),
         Task::List(list) => list::run(&list, output),
         Task::Actor(actor) => actor::run(&actor, output),
-        Task::Verify { path, form } => verify::run(&path, form, output),
-        Task::Compact { path, form } => compact::run(&path, form, output),
+        Task::Verify { path, format } => verify::run(&path, format, output),
+        Task::Compact { path, format } => compact::run(&path, format, output),
     }
 }

@@ -1,10 +1,10 @@
-//! Where lines go: to whoever reads them, until nobody does.
+//! The standard output, and notes beside it.
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, Stdout, Write};
 use std::ops::ControlFlow;
 
-/// The standard output. A pipe whose reader has gone is no error: nobody wants to know more.
+/// The standard output. A closed pipe is no error: its reader wants no more.
 #[derive(Debug)]
 pub(crate) struct Output {
     writer: BufWriter<Stdout>,
@@ -21,24 +21,24 @@ impl Output {
         self.write(|writer| writeln!(writer, "{line}"))
     }
 
-    /// Writes what ends with a line's end already.
+    /// Writes a text that ends with a line break already.
     pub(crate) fn block(&mut self, text: impl Display) -> io::Result<()> {
         self.write(|writer| write!(writer, "{text}"))
     }
 
-    /// Whether to go on with what is done for its lines only.
+    /// Breaks when nobody reads the output any more.
     pub(crate) fn flow(&self) -> ControlFlow<()> {
         if self.is_closed { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    /// Hands on what is not written yet.
+    /// Flushes the output.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         self.write(BufWriter::flush)
     }
 
-    /// Says something beside the output.
+    /// Writes a line to the standard error.
     pub(crate) fn note(&self, note: impl Display) {
-        // Where nobody hears it there is nobody to be told so.
+        // If that fails there is nowhere left to say so.
         let _ = writeln!(io::stderr(), "actor-durable-tool: {note}");
     }
 

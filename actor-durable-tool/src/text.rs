@@ -1,4 +1,4 @@
-//! Times and payloads as people read them, and as programs do.
+//! Times and payloads, for people and for programs.
 
 use std::fmt;
 
@@ -23,7 +23,8 @@ impl fmt::Display for Utc {
     }
 }
 
-/// The date of a day since 1970, by the Gregorian calendar: years begin in March, so that the day that some have more is the last.
+/// The year, month and day that is so many days after the first of 1970, by the Gregorian calendar. Years are counted from March, so
+/// that a leap day is the last of its year.
 fn date(day: u64) -> (u64, u64, u64) {
     const ERA_DAYS: u64 = 146_097;
     // From the first of March of the year 0.
@@ -37,7 +38,7 @@ fn date(day: u64) -> (u64, u64, u64) {
     (era * 400 + year + is_next_year, if month < 10 { month + 3 } else { month - 9 }, day)
 }
 
-/// A payload, as far as it is shown.
+/// The part of a payload that is shown.
 #[derive(Debug)]
 pub(crate) struct Payload<'p> {
     version: u32,
@@ -52,7 +53,7 @@ enum Shown<'p> {
 }
 
 impl<'p> Payload<'p> {
-    /// So many bytes of a body.
+    /// At most `limit` bytes of a body.
     pub(crate) fn of(body: &'p Body, limit: usize) -> Self {
         let size = body.bytes.len();
         let shown = match std::str::from_utf8(&body.bytes) {
@@ -73,7 +74,7 @@ impl<'p> Payload<'p> {
             }
     }
 
-    /// As a program reads it.
+    /// The payload as JSON.
     pub(crate) fn json(&self) -> Object {
         let object = Object::new().raw("version", self.version).raw("size", self.size);
         let object = match self.shown {
@@ -84,7 +85,7 @@ impl<'p> Payload<'p> {
     }
 }
 
-/// Texts with line ends and tabs are texts; what else controls a terminal is not.
+/// A text may have line breaks and tabs, but nothing else that controls a terminal.
 fn is_unprintable(letter: char) -> bool {
     letter.is_control() && !matches!(letter, '\n' | '\r' | '\t')
 }

@@ -56,7 +56,7 @@ async fn a_file_that_was_left_open_is_read_and_only_compacting_repairs_it() {
     child.kill().expect("it is there");
     child.wait().expect("it has ended");
 
-    let note = "actor-durable-tool: store.redb: the process that had it ended without closing it. \
+    let note = "actor-durable-tool: store.redb: the last process that had it open did not close it. \
         It is read as its next opening will repair it, and is not changed.\n";
     let closed = Scene::with_actors().await;
     for arguments in
@@ -97,7 +97,7 @@ async fn damaged_files_are_named_and_left_as_they_are() {
             let said = scene.look(&[command, "store.redb"]);
             let why = format!(
                 "actor-durable-tool: store.redb: damaged: the file: {why}\n  \
-                 It was not changed. Put back a copy that was made while no process had it open.\n"
+                 It was not changed. Restore a copy that was made while no process had it open.\n"
             );
             assert_eq!(said.parts(), (Some(2), "", &*why), "{command}");
         }
@@ -201,7 +201,7 @@ async fn an_output_that_takes_no_more_is_an_error() {
         let full = OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
         let said =
             Said::of(&tool(scene.directory.path()).args(arguments).stdout(full).output().expect("it runs"));
-        let why = "actor-durable-tool: the output takes no more: No space left on device (os error 28)\n";
+        let why = "actor-durable-tool: the output cannot be written: No space left on device (os error 28)\n";
         assert_eq!(said.parts(), (Some(2), "", why));
     }
 }

@@ -1,4 +1,4 @@
-//! What an actor has, a line each.
+//! The rows of an actor's lists, each as a line.
 
 use actor_durable::Target;
 use actor_durable::store::{
@@ -75,13 +75,13 @@ pub(super) fn outgoing(sent: &Outgoing, bytes: usize) -> Line {
 
 fn outgoing_text(sent: &Outgoing, bytes: usize) -> String {
     let Outgoing { position, to, id, reply_to, sent_at, body, headers } = sent;
-    let whither = match to {
+    let destination = match to {
         Destination::Actor(target) => format!("to {target}"),
         Destination::Outlet(name) => format!("to the outlet {name}"),
     };
     let (notes, body) = (notes(reply_to.as_ref(), headers), Payload::of(body, bytes));
     let position = format!("{}.{}", position.sequence, position.index);
-    format!("{position} {id} {whither}, sent {}{notes}, {body}", Utc(*sent_at))
+    format!("{position} {id} {destination}, sent {}{notes}, {body}", Utc(*sent_at))
 }
 
 fn outgoing_json(object: Object, sent: &Outgoing, bytes: usize) -> Object {
@@ -131,7 +131,7 @@ pub(super) fn dead_letter(dead: &DeadLetter, bytes: usize) -> Line {
     Line { text, json: letter_json(json, letter, bytes) }
 }
 
-/// What most messages have none of.
+/// The parts of a message that most have not.
 fn notes(reply_to: Option<&Target>, headers: &Headers) -> String {
     let reply_to = reply_to.map_or(String::new(), |target| format!(", reply to {target}"));
     headers.iter().fold(reply_to, |notes, (name, value)| format!("{notes}, {name:?}={value:?}"))
