@@ -1,4 +1,4 @@
-//! The traits a user writes: what a durable actor is, and how it takes a command, with its state as what is kept or with
+//! The traits that users implement: what a durable actor is, and how it handles a command, with its state kept whole or with
 //! events. Nothing here runs them.
 
 use std::fmt::Display;
@@ -21,63 +21,63 @@ use crate::turn::Turn;
 /// When what a turn did is stored, and when its reply leaves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
-    /// Never. Nothing of it is in a store: an activation begins with a new state, and what waits in it is lost with it.
+    /// Never. Each activation begins with a new state, and what waits in it is lost when it ends.
     Volatile,
-    /// Before the reply leaves: what anybody was told is stored. Nothing that was answered is lost.
+    /// Before the reply leaves. Nothing that was answered is lost.
     #[default]
     WriteThrough,
-    /// At the latest so long after the turn; the reply leaves at once. A crash loses the turns of that time, answered or not;
+    /// At the latest this long after the turn; the reply leaves at once. A crash loses the turns of that time, answered or not;
     /// a passivation or a stop loses nothing.
     WriteBack(Duration),
-    /// When the activation ends, or when there is no room in memory for more. A crash loses the turns since then, answered or
-    /// not.
+    /// When the activation ends, or when [as much](crate::limits::STAGED_TURNS_MAX) is staged as may be; the reply leaves at once. A
+    /// crash loses the turns since then, answered or not; a passivation or a stop loses nothing.
     Lazy,
 }
 
-/// What all durable actors say of themselves.
+/// What all kinds of durable actors have in common.
 ///
-/// `&self` is configuration, such as a client of a service, and one value serves all actors of the type; `State` is what one
-/// actor is, and what is kept.
+/// `&self` is configuration, such as a client of a service: one value serves all actors of the type. `State` is what one actor
+/// is, and what is stored.
 pub trait Durable: Send + Sync + 'static {
-    /// What stores call the type. It outlives the code: do not change it. At most
+    /// The name of the type in stores. It outlives the code: do not change it. At most
     /// [`NAME_BYTES_MAX`](crate::limits::NAME_BYTES_MAX) bytes, without control characters.
     const TYPE: &'static str;
     /// See [`Durability`].
     const DURABILITY: Durability = Durability::WriteThrough;
-    /// How many handled messages one actor remembers, so that none of them has an effect again.
+    /// How many handled messages one actor remembers, so that none of them takes effect again.
     const REMEMBERED: usize = REMEMBERED_DEFAULT;
-    /// How many turns stay in the journal behind those that the state needs. Where the state
-    /// is kept whole it is cut when there are twice as many; beside events, when the state is stored. One commit may be more.
+    /// How many turns stay in the journal behind those that the state needs. If the state is kept whole the journal is trimmed when
+    /// there are twice as many; if events are kept, when the state is stored. A single commit may have more.
     const JOURNAL_KEPT: u64 = JOURNAL_KEPT_DEFAULT;
-    /// How often the handling of a message from the inbox is begun before it is given up as poison.
+    /// How many attempts to handle a message from the inbox there are before it is given up as poison.
     const ATTEMPTS_MAX: u32 = ATTEMPTS_DEFAULT;
-    /// For how long it may have nothing to do before its memory is given back; `None` for ever.
+    /// How long an actor may have nothing to do before it is passivated; `None` for no limit.
     const IDLE_MAX: Option<Duration> = None;
-    /// The version of [`State`](Self::State)'s form. Raise it when the form changes.
+    /// The version of [`State`](Self::State)'s encoding. Raise it when the encoding changes.
     const STATE_VERSION: u32 = 1;
-    /// The version of [`Command`](Self::Command)'s form. Raise it when the form changes.
+    /// The version of [`Command`](Self::Command)'s encoding. Raise it when the encoding changes.
     const COMMAND_VERSION: u32 = 1;
 
-    /// What one actor is. What is not to be kept is skipped, and made anew by [`on_recover`](Self::on_recover).
+    /// What one actor is. Skip what is not to be stored, and restore it in [`on_recover`](Self::on_recover).
     type State: Serialize + DeserializeOwned + Send + Sync + 'static;
-    /// What it is asked; usually an enum.
+    /// What it is asked to do; usually an enum.
     type Command: Serialize + DeserializeOwned + Send + 'static;
     /// What it answers.
     type Reply: Serialize + DeserializeOwned + Send + 'static;
-    /// Why it refuses. A refused command has changed nothing.
+    /// Why it refuses a command. A refused command has changed nothing.
     type Error: Serialize + DeserializeOwned + Display + Send + 'static;
 
-    /// The state of an actor that nobody has heard of.
+    /// The state of a new actor.
     fn create(&self, id: &DurableId) -> Self::State;
 
-    /// Whether a command only looks. Its turn is not stored, its reply is not remembered, and a state it changes is an error
-    /// of the program's.
+    /// Whether a command only reads the state. Its turn is not stored and its reply is not remembered. It must not change the
+    /// state.
     fn is_query(command: &Self::Command) -> bool {
         let _ = command;
         false
     }
 
-    /// Runs when the actor was read from the store, before anything else: makes what is not kept.
+    /// Runs first in each activation, once the state has been read or created: restores what is not stored.
     ///
     /// # Errors
     ///
@@ -91,23 +91,23 @@ pub trait Durable: Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// Runs once for each checkpoint: each time that the state is stored so that what came before it in the journal can go,
-    /// and before it is. It runs anew for one that failed.
+    /// Runs before each checkpoint, that is, each time the state is stored so that the journal before it can be trimmed. It runs
+    /// again for one that failed.
     fn on_checkpoint(&self, id: &DurableId, state: &Self::State) {
         let _ = (id, state);
     }
 
-    /// Makes a state of an older version into one of this.
+    /// Converts a stored state of another version into one of this version.
     ///
     /// # Errors
     ///
-    /// [`BadForm::UnknownVersion`] for a version that it does not know: unless overridden, for every other one.
+    /// [`BadForm::UnknownVersion`] for a version that it does not know; unless overridden, for every one.
     fn upcast_state(version: u32, bytes: &[u8]) -> Result<Self::State, BadForm> {
         let _ = bytes;
         unknown("a state", version, Self::STATE_VERSION)
     }
 
-    /// Makes a command of an older version into one of this.
+    /// Converts a command of another version into one of this version.
     ///
     /// # Errors
     ///
@@ -117,7 +117,7 @@ pub trait Durable: Send + Sync + 'static {
         unknown("a command", version, Self::COMMAND_VERSION)
     }
 
-    /// Makes a command of the answer to a [question](crate::Turn::ask) that the actor has asked: it is handled as any other.
+    /// Converts the answer to a [question](crate::Turn::ask) of this actor into a command, which is handled like any other.
     ///
     /// ```
     /// # use actor_durable::{Answer, BadForm, Durable, DurableActor, DurableId, NoError, Turn};
@@ -165,13 +165,13 @@ pub trait Durable: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`BadForm::UnknownName`] for a question that it does not know: unless overridden, for each. The answer is then a message
-    /// that cannot be read, and goes where such go.
+    /// [`BadForm::UnknownName`] for a question that it does not know; unless overridden, for every one. The answer is then a
+    /// message that cannot be read, and ends as a dead letter.
     fn on_answer(answer: &Answer<'_>) -> Result<Self::Command, BadForm> {
         untaken(answer)
     }
 
-    /// Reads a command as it was stored. Not for people: `#[actor(durable)]` knows its commands by their names.
+    /// Reads a stored command. Only `#[actor(durable)]` overrides it, as it finds commands by their names.
     ///
     /// # Errors
     ///
@@ -184,7 +184,7 @@ pub trait Durable: Send + Sync + 'static {
         }
     }
 
-    /// Reads a reply or a refusal as it was stored, as [`read_command`](Self::read_command) does.
+    /// Reads a stored reply or refusal. As [`read_command`](Self::read_command).
     ///
     /// # Errors
     ///
@@ -195,7 +195,7 @@ pub trait Durable: Send + Sync + 'static {
     }
 }
 
-/// A durable actor whose state is kept whole, after each turn that changed it.
+/// A durable actor whose state is kept whole: it is stored after each turn that has changed it.
 ///
 /// ```
 /// use actor_durable::{Durable, DurableActor, DurableId, NoError, Turn};
@@ -229,12 +229,12 @@ pub trait Durable: Send + Sync + 'static {
 /// }
 /// ```
 pub trait DurableActor: Durable + Sized {
-    /// Runs once in an actor's life, before its first command: what it does is stored before anything else happens. If that
-    /// fails it runs again.
+    /// Runs once in an actor's life, before its first command. What it does is stored before anything else happens; if that fails it
+    /// runs again.
     ///
     /// # Errors
     ///
-    /// Any error ends the activation, and nothing was.
+    /// Any error ends the activation, and nothing is stored.
     fn on_start(
         &self,
         state: &mut Self::State,
@@ -244,15 +244,22 @@ pub trait DurableActor: Durable + Sized {
         async { Ok(()) }
     }
 
-    /// Takes one command.
+    /// Handles one command.
     ///
-    /// What it does to the state, sends and sets by the turn is stored as one, together with the reply. It may run more than
-    /// once for one command, if a process or a store fails meanwhile; what is stored is of one run. What it does elsewhere
-    /// by itself is not held back and not undone: that is for the outbox, [`Turn::effect`].
+    /// What it does to the state and asks for by the turn is stored in one step, together with the reply. It may run more than
+    /// once for one command, if a process or a store fails meanwhile; what is stored is the outcome of one run. What it does to
+    /// the outside by itself is neither held back nor undone: use [`Turn::effect`] for that.
     ///
     /// # Errors
     ///
-    /// The state is as it was before, and nothing is sent or set. The error is stored and remembered as a reply is.
+    /// The command is refused: the state is as it was before, and nothing that was asked for by the turn happens. The error is
+    /// stored and remembered as a reply is.
+    ///
+    /// # Panics
+    ///
+    /// A panic is contained: the state is as it was before. A call then fails with
+    /// [`NotApplied::Panicked`](crate::NotApplied::Panicked), and a message from the inbox is tried again, up to
+    /// [`ATTEMPTS_MAX`](Durable::ATTEMPTS_MAX) times.
     fn handle(
         &self,
         command: Self::Command,
@@ -261,23 +268,23 @@ pub trait DurableActor: Durable + Sized {
     ) -> impl Future<Output = Result<Self::Reply, Self::Error>> + Send;
 }
 
-/// A durable actor whose events are kept, and whose state is what they come to.
+/// A durable actor whose events are kept, and whose state is computed from them.
 pub trait EventSourced: Durable + Sized {
     /// What happened; usually an enum, in the past tense.
     type Event: Serialize + DeserializeOwned + Send + Sync + 'static;
 
-    /// The version of [`Event`](Self::Event)'s form. Raise it when the form changes.
+    /// The version of [`Event`](Self::Event)'s encoding. Raise it when the encoding changes.
     const EVENT_VERSION: u32 = 1;
-    /// After how many events, or turns, the state is stored beside them, so that a recovery does not begin at the first.
+    /// After how many events, or turns, the state is stored beside them, so that a recovery does not start with the first.
     const SNAPSHOT_EVERY: u64 = SNAPSHOT_EVERY_DEFAULT;
-    /// After how many bytes of events the state is stored beside them, however few events they are.
+    /// After how many bytes of events the state is stored beside them, however few the events are.
     const SNAPSHOT_BYTES: usize = SNAPSHOT_BYTES_DEFAULT;
 
-    /// Runs once in an actor's life, before its first command; what it returns happened first.
+    /// Runs once in an actor's life, before its first command. The events that it returns are the first.
     ///
     /// # Errors
     ///
-    /// Any error ends the activation, and nothing was.
+    /// Any error ends the activation, and nothing is stored.
     fn on_start(
         &self,
         state: &Self::State,
@@ -287,9 +294,13 @@ pub trait EventSourced: Durable + Sized {
         async { Ok(Vec::new()) }
     }
 
-    /// Decides what a command leads to. All that can be against it is found out here.
+    /// Decides which events a command leads to. Everything that can speak against it is checked here.
     ///
     /// # Errors
+    ///
+    /// As [`DurableActor::handle`].
+    ///
+    /// # Panics
     ///
     /// As [`DurableActor::handle`].
     fn decide(
@@ -299,10 +310,11 @@ pub trait EventSourced: Durable + Sized {
         turn: &mut Turn<'_, Self>,
     ) -> impl Future<Output = Result<Decision<Self::Event, Self::Reply>, Self::Error>> + Send;
 
-    /// What an event does to the state. It cannot fail: what is in the journal happened. It depends on nothing else.
+    /// Applies an event to the state. It cannot fail, since what is in the journal has happened, and must depend on nothing but
+    /// its arguments.
     fn apply(&self, state: &mut Self::State, event: &Self::Event);
 
-    /// Makes an event of an older version into one of this.
+    /// Converts a stored event of another version into one of this version.
     ///
     /// # Errors
     ///
@@ -313,7 +325,7 @@ pub trait EventSourced: Durable + Sized {
     }
 }
 
-/// What a command leads to.
+/// What a command leads to. See [`EventSourced::decide`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision<E, R> {
     /// What happens, in order.
@@ -323,12 +335,12 @@ pub struct Decision<E, R> {
 }
 
 impl<E, R> Decision<E, R> {
-    /// Nothing happens.
+    /// A reply without events.
     pub fn reply(reply: R) -> Self {
         Self { events: Vec::new(), reply }
     }
 
-    /// One more event.
+    /// Adds an event.
     #[must_use]
     pub fn event(mut self, event: E) -> Self {
         self.events.push(event);

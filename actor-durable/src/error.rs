@@ -1,4 +1,4 @@
-//! What a caller of a durable actor is told when it is not told the reply.
+//! What a caller of a durable actor gets instead of a reply.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,24 +11,24 @@ use crate::store::{Refusal, StoreError};
 
 /// Why a call has no reply.
 ///
-/// What matters is whether the command may have been applied: only [`Unknown`](Self::Unknown) leaves that open, and asking
-/// again with the same id settles it, as an actor applies one id once. What is certain is so of one call: if an earlier one with
-/// the same id has ended as [`Unknown`](Self::Unknown), that stays open until a call gets the reply, or is refused.
+/// What matters is whether the command may have been applied. Only [`Unknown`](Self::Unknown) leaves that open, and asking again
+/// with the same id settles it, since an actor applies an id once. An error is about one call: if an earlier call with the same id
+/// ended as [`Unknown`](Self::Unknown), that stays open until a call gets the reply or is refused.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum AskError<E> {
-    /// The actor refuses. Nothing was changed, and the same id is refused again.
+    /// The actor refused the command. Nothing was changed, and the same id is refused again.
     Refused(E),
-    /// The command was certainly not applied by this call.
+    /// This call has certainly not applied the command.
     NotApplied(NotApplied),
-    /// The command was applied, or not, or may yet be. Ask again with the same id.
+    /// The command was applied, or was not, or may yet be. Ask again with the same id.
     Unknown {
         /// The id to ask again with.
         id: MessageId,
-        /// What is known of the reason.
+        /// Why it is not known.
         why: Doubt,
     },
-    /// The command was applied, and its reply cannot be read: this program's type of it is another.
+    /// The command was applied, but this program cannot read its reply.
     BadReply(BadForm),
 }
 
@@ -45,38 +45,38 @@ pub enum NotApplied {
     /// The handler panicked; the actor is as it was before.
     #[error("the handler panicked: {0}")]
     Panicked(String),
-    /// The service that is [wrapped](crate::WrapService) was not ready for it, or what is to follow from it could not be asked
-    /// for; this says why.
+    /// The [wrapped](crate::WrapService) service was not ready for the request, or what is to follow from it could not be asked for.
+    /// This says why.
     #[error("the service has not taken it: {0}")]
     NotTaken(String),
-    /// It has failed or was stopped, and its [supervisor](crate::supervise) has not started it again.
+    /// The actor has failed or was stopped, and its [supervisor](crate::supervise) has not started it again.
     #[error("the actor is suspended: its supervisor has not started it again")]
     Suspended,
-    /// A value has no form, or is larger than allowed.
+    /// A command, reply, event or state cannot be encoded or decoded.
     #[error(transparent)]
     Form(#[from] BadForm),
-    /// The id is none, or the type's name is.
+    /// The id or the type's name is not valid.
     #[error(transparent)]
     Name(#[from] BadName),
-    /// Two types of actors, or two outlets, have one name in a system.
+    /// Two types of actors, or two outlets, have the same name in a system.
     #[error("{0} is registered twice")]
     Twice(String),
-    /// Nobody has registered the type here.
+    /// The type is not registered in this system.
     #[error("no actor of type {0} is registered here")]
     NotRegistered(String),
-    /// The actor is volatile: it has no inbox.
+    /// The actor is volatile, so it has no inbox to send to.
     #[error("a volatile actor has no inbox")]
     Volatile,
     /// The system is shut down.
     #[error("the system is shut down")]
     ShutDown,
-    /// An [outlet](crate::Outlet) did not do what it was asked, with this text.
+    /// An [outlet](crate::Outlet) failed, with this text.
     #[error("not delivered: {0}")]
     NotDelivered(String),
-    /// A [question](crate::Turn::ask) was given up, or did not arrive, for this reason.
+    /// A [question](crate::Turn::ask) was given up or could not be delivered, for this reason.
     #[error("the question was given up: {0}")]
     GivenUp(String),
-    /// The activation was ended again and again before the command's turn came.
+    /// Activation after activation ended before the command's turn came.
     #[error("the activation ended before the command's turn came")]
     Ended,
 }
@@ -88,13 +88,13 @@ pub enum Doubt {
     /// The store does not know.
     #[error(transparent)]
     Store(StoreError),
-    /// The activation ended with the command in hand.
+    /// The activation ended while it handled the command.
     #[error("the activation ended with the command in hand")]
     Ended,
-    /// No answer came within the caller's time.
+    /// No reply came within the caller's timeout.
     #[error("no answer within {0:?}")]
     TimedOut(Duration),
-    /// It was made before messages that the actor has forgotten, so it may have been handled then.
+    /// The message is older than others that the actor has forgotten, so it may have been handled before.
     #[error(transparent)]
     Forgotten(Refusal),
 }
@@ -109,23 +109,23 @@ pub enum ActivationError {
     /// What is stored cannot be read by this program.
     #[error("{what}: {form}")]
     Form {
-        /// Of what.
+        /// What cannot be read.
         what: String,
         /// Why.
         form: BadForm,
     },
-    /// What is stored does not fit together.
+    /// What is stored is not consistent, as this says.
     #[error("what is stored does not fit together: {0}")]
     Inconsistent(String),
-    /// A hook of the actor failed, with this text.
+    /// A hook of the actor failed.
     #[error("{hook} failed: {text}")]
     Hook {
         /// Which hook.
         hook: &'static str,
-        /// Its error.
+        /// The text of its error.
         text: String,
     },
-    /// The system could not spawn it.
+    /// The actor system could not spawn it.
     #[error("{0}")]
     Spawn(String),
 }
@@ -137,8 +137,8 @@ impl From<SpawnError> for ActivationError {
 }
 
 impl NotApplied {
-    /// Whether the same may succeed later, without anybody's doing: another process has the actor, say, and dies; or this one has lost
-    /// it, and gets it again.
+    /// Whether the same call may succeed later without anybody doing anything about it: say, another process owns the actor and dies,
+    /// or this one has lost the actor and acquires it again.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Store(error) | Self::NotActivated(ActivationError::Store(error)) => {

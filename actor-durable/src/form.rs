@@ -1,4 +1,4 @@
-//! How states, commands, events and replies become bytes, and what is wrong with bytes that do not become them again.
+//! How states, commands, events and replies are encoded and decoded, and what can be wrong with them.
 
 use bytes::Bytes;
 use postcard::ser_flavors::Flavor;
@@ -7,44 +7,44 @@ use serde::de::DeserializeOwned;
 
 use crate::store::Body;
 
-/// Bytes are not what they were taken for, or a value has no bytes.
+/// Why a value cannot be decoded or encoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BadForm {
-    /// They were written in a version that is not known here.
-    #[error("{what} of version {found}; this program knows version {known} and those it can make into it")]
+    /// It was encoded in a version that this program does not know.
+    #[error("{what} of version {found}; this program knows version {known} and those it can convert into it")]
     UnknownVersion {
-        /// What they are of.
+        /// What kind of value.
         what: &'static str,
-        /// Their version.
+        /// The version it has.
         found: u32,
         /// The version that this program writes.
         known: u32,
     },
-    /// They are of something that this program has none of by that name: its method is gone, or takes other arguments.
+    /// This program has nothing of that name: a method is gone, say, or takes other arguments.
     #[error("{what} called `{found}` is unknown to this program")]
     UnknownName {
-        /// What they are of.
+        /// What kind of value.
         what: &'static str,
         /// Its name.
         found: String,
     },
-    /// They are of the right version and do not fit it.
+    /// It has a known version, but the bytes are not such a value.
     #[error("{what} of version {version} cannot be read: {why}")]
     Undecodable {
-        /// What they are of.
+        /// What kind of value.
         what: &'static str,
-        /// Their version.
+        /// The version it has.
         version: u32,
-        /// What does not fit.
+        /// The decoder's error.
         why: String,
     },
     /// The type's own `Serialize` refuses the value.
     #[error("{what} cannot be written: {why}")]
     Unencodable {
-        /// What was to be written.
+        /// What kind of value.
         what: &'static str,
-        /// What it says.
+        /// The error of `Serialize`.
         why: String,
     },
 }
@@ -112,11 +112,11 @@ pub(crate) fn encode_body<T: Serialize>(
     Ok(Body { version, bytes: encode(what, value)? })
 }
 
-/// Reads a value whole: bytes that are left over do not belong to it.
+/// Decodes a value from all of the bytes. `what` names the kind of value in errors.
 ///
 /// # Errors
 ///
-/// [`BadForm::Undecodable`].
+/// [`BadForm::Undecodable`], also if bytes are left over.
 pub fn decode<T: DeserializeOwned>(what: &'static str, version: u32, bytes: &[u8]) -> Result<T, BadForm> {
     let bad = |why: String| BadForm::Undecodable { what, version, why };
     match postcard::take_from_bytes(bytes) {

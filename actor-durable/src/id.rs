@@ -1,4 +1,4 @@
-//! Names and numbers: of actors, their types, their messages and their turns. Plain values, checked when they are made.
+//! Names and numbers of actors, their types, their messages and their turns. Plain values, checked when they are made.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -10,18 +10,18 @@ use sha2::{Digest, Sha256};
 
 use crate::limits::{DURABLE_ID_BYTES_MAX, NAME_BYTES_MAX};
 
-/// What cannot be a name.
+/// Why a text cannot be a name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadName {
-    /// It has no characters.
+    /// It is empty.
     #[error("a name is not empty")]
     Empty,
     /// It has more bytes than allowed.
     #[error("a name of {bytes} bytes; at most {max} are allowed")]
     TooLong {
-        /// So many it has.
+        /// How many it has.
         bytes: usize,
-        /// So many it may have.
+        /// How many are allowed.
         max: usize,
     },
     /// It has control characters.
@@ -101,27 +101,28 @@ macro_rules! name {
 }
 
 name! {
-    /// Names one durable actor, for ever and in all processes that share a store: `order-17`. At most
-    /// [`DURABLE_ID_BYTES_MAX`] bytes.
+    /// Names one durable actor, such as `order-17`, in all processes that share a store. At most [`DURABLE_ID_BYTES_MAX`]
+    /// bytes, without control characters.
     DurableId, DURABLE_ID_BYTES_MAX
 }
 
 name! {
-    /// Names a type of durable actors as stores know it, whatever the code calls it later. At most [`NAME_BYTES_MAX`] bytes.
+    /// Names a type of durable actors in stores, whatever the code calls it later. At most [`NAME_BYTES_MAX`] bytes, without
+    /// control characters.
     ActorType, NAME_BYTES_MAX
 }
 
 name! {
-    /// Names what belongs to one actor: a reminder, a child, an outlet. At most [`NAME_BYTES_MAX`] bytes.
+    /// Names a reminder, a child, a question or an outlet. At most [`NAME_BYTES_MAX`] bytes, without control characters.
     Name, NAME_BYTES_MAX
 }
 
-/// A durable actor and what it is.
+/// A durable actor's id and type.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Target {
     /// Which actor.
     pub id: DurableId,
-    /// Of which type: another type's actor of the same id is an error.
+    /// Its type. No two actors in a store have the same id, not even of different types.
     pub actor_type: ActorType,
 }
 
@@ -131,24 +132,24 @@ impl fmt::Display for Target {
     }
 }
 
-/// A moment of the wall clock, in milliseconds since 1970. It is for people, for reminders and for leases: clocks differ
-/// and step back, so no order of messages or turns depends on it.
+/// A time of the wall clock, in milliseconds since the beginning of 1970 (UTC). It is for people, for reminders and for leases:
+/// clocks differ and step back, so no order of messages or turns depends on it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct WallTime(u64);
 
 impl WallTime {
-    /// The beginning of 1970.
+    /// The beginning of 1970 (UTC).
     pub const ZERO: WallTime = WallTime(0);
-    /// No moment is later.
+    /// The latest time there is.
     pub const MAX: WallTime = WallTime(u64::MAX);
 
-    /// So many milliseconds after the beginning of 1970.
+    /// The time this many milliseconds after the beginning of 1970.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 
-    /// What [`Executor::unix_time`](actor_core::Executor::unix_time) tells.
+    /// The time this long after the beginning of 1970, such as [`Executor::unix_time`](actor_core::Executor::unix_time) gives.
     pub fn from_unix(since: Duration) -> Self {
         Self(millis(since))
     }
@@ -158,7 +159,7 @@ impl WallTime {
         self.0
     }
 
-    /// The moment so much later; saturates.
+    /// The time that much later; saturates.
     #[must_use]
     pub fn after(self, time: Duration) -> Self {
         Self(self.0.saturating_add(millis(time)))
@@ -180,13 +181,14 @@ impl fmt::Debug for WallTime {
     }
 }
 
-/// Names one message to one actor, so that it is handled once however often it is sent.
+/// Identifies a message to an actor, so that it is handled once however often it is sent.
 ///
-/// The sender chooses it, and sends the same again if it does not know what became of the first. The upper 48 bits are the
-/// time when it was made, in milliseconds; the lower 80 are random, or follow the last one that a process made in the same
-/// millisecond, or are a hash of what the sender calls the message. The time
-/// is what lets an actor forget: of the messages it has handled it remembers the last so many, and refuses those that were
-/// made before the youngest it has forgotten, as it cannot know whether it has handled them.
+/// The sender chooses the id, and sends the same one again if it does not know what became of the first message. The upper 48
+/// bits are the time when the id was made, in milliseconds; the lower 80 are random, or one more than in the id before it of the
+/// same millisecond, or a hash of a key that the sender chooses.
+///
+/// The time lets an actor forget. It remembers the last [`REMEMBERED`](crate::Durable::REMEMBERED) messages that it has handled,
+/// and refuses what was made before the youngest one it has forgotten, since it cannot know whether it has handled that.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MessageId(u128);
@@ -195,7 +197,7 @@ impl MessageId {
     const LOW_BITS: u32 = 80;
     const LOW: u128 = (1 << Self::LOW_BITS) - 1;
 
-    /// An id made now, of random bits.
+    /// An id made at `now`, of random bits. The upper 48 bits of `random` are ignored.
     pub const fn new(now: WallTime, random: u128) -> Self {
         Self((now.as_millis() as u128) << Self::LOW_BITS | random & Self::LOW)
     }
@@ -205,13 +207,13 @@ impl MessageId {
         Self(self.0.wrapping_add(1))
     }
 
-    /// The id of what a sender calls `key`. The same time and key give the same id, in every process and release, so a
-    /// sender that keeps both with its order needs to keep no id.
+    /// The id for a key that the sender chooses. The same time and key give the same id in every process and release, so a
+    /// sender that keeps both, say with an order, need not keep the id.
     pub fn of_key(made: WallTime, key: &[u8]) -> Self {
         Self::hashed(made, &[key])
     }
 
-    /// As [`of_key`](Self::of_key), of several parts; where one ends and the next begins matters.
+    /// [`of_key`](Self::of_key) for a key in several parts. It matters where one ends and the next begins.
     pub fn hashed(made: WallTime, parts: &[&[u8]]) -> Self {
         let mut hash = Sha256::new();
         for part in parts {
@@ -223,17 +225,17 @@ impl MessageId {
         Self::new(made, u128::from_le_bytes(low))
     }
 
-    /// When it was made, by the clock of whoever made it.
+    /// When it was made, by its maker's clock.
     pub const fn made(self) -> WallTime {
         WallTime((self.0 >> Self::LOW_BITS) as u64)
     }
 
-    /// Takes back what [`to_bytes`](Self::to_bytes) gave.
+    /// The id that [`to_bytes`](Self::to_bytes) made these bytes of.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(u128::from_be_bytes(bytes))
     }
 
-    /// As stores keep it; bytes compare as ids do.
+    /// The bytes that stores keep. They compare as ids do.
     pub const fn to_bytes(self) -> [u8; 16] {
         self.0.to_be_bytes()
     }
@@ -251,23 +253,23 @@ impl fmt::Debug for MessageId {
     }
 }
 
-/// One process's life as an owner of actors: it holds a lease while it lives.
+/// Identifies one run of a process as an owner of actors. It holds a lease while the process lives.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OwnerId(u128);
 
 impl OwnerId {
-    /// An owner that nobody was before: the number is random.
+    /// An owner of a random number, which no owner had before.
     pub const fn new(random: u128) -> Self {
         Self(random)
     }
 
-    /// As stores keep it.
+    /// The bytes that stores keep.
     pub const fn to_bytes(self) -> [u8; 16] {
         self.0.to_be_bytes()
     }
 
-    /// Takes back what [`to_bytes`](Self::to_bytes) gave.
+    /// The id that [`to_bytes`](Self::to_bytes) made these bytes of.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(u128::from_be_bytes(bytes))
     }
@@ -300,10 +302,10 @@ macro_rules! number {
             ///
             /// # Panics
             ///
-            /// After 2⁶⁴ of them.
+            /// At `u64::MAX`.
             #[must_use]
             pub const fn next(self) -> Self {
-                Self(self.0.checked_add(1).expect("nobody counts so far"))
+                Self(self.0.checked_add(1).expect("nobody counts that far"))
             }
         }
 
@@ -322,18 +324,18 @@ macro_rules! number {
 }
 
 number! {
-    /// How many times an actor was taken into possession. Stores compare it on each commit, so that a former owner, however
-    /// late, changes nothing.
+    /// How many times an actor has been acquired. Stores compare it on each commit, so that a former owner, however late,
+    /// changes nothing.
     Epoch
 }
 
 number! {
-    /// The number of an entry in an actor's journal: 1 is the first, none is left out.
+    /// The number of an entry in an actor's journal. The first is 1, and there are no gaps.
     Sequence
 }
 
 number! {
-    /// Where a message lies in an actor's inbox: a later one is greater. Some numbers may be left out.
+    /// The place of a message in an actor's inbox. Later messages have greater ones; there may be gaps.
     Position
 }
 

@@ -2,86 +2,86 @@
 
 use std::time::Duration;
 
-/// An actor's id is no longer, in bytes.
+/// The longest id of an actor, in bytes.
 pub const DURABLE_ID_BYTES_MAX: usize = 200;
 
-/// The name of an actor's type, of a reminder, of a child or of an outlet is no longer, in bytes.
+/// The longest name of an actor's type, a reminder, a child, a question or an outlet, in bytes.
 pub const NAME_BYTES_MAX: usize = 100;
 
-/// A message's payload is no larger, in bytes: a larger one is to be kept elsewhere, and referred to.
+/// The largest payload of a message, in bytes. Keep a larger one elsewhere, and refer to it.
 pub const PAYLOAD_BYTES_MAX: usize = 1 << 20;
 
-/// A message has no more headers, and all of them together have no more bytes than [`HEADERS_BYTES_MAX`].
+/// The most headers of a message.
 pub const HEADERS_MAX: usize = 32;
 
-/// The names and values of a message's headers together are no longer, in bytes.
+/// The most bytes of the names and values of a message's headers together.
 pub const HEADERS_BYTES_MAX: usize = 8 << 10;
 
-/// An actor's state, as it is stored, is no larger, in bytes.
+/// The largest stored state of an actor, in bytes.
 pub const STATE_BYTES_MAX: usize = 16 << 20;
 
-/// One event is no larger, in bytes.
+/// The largest event, in bytes.
 pub const EVENT_BYTES_MAX: usize = 1 << 20;
 
-/// A stored reply is no larger, in bytes.
+/// The largest stored reply, in bytes.
 pub const REPLY_BYTES_MAX: usize = 1 << 20;
 
-/// One commit has no more entries.
+/// The most journal entries of one commit.
 pub const COMMIT_ENTRIES_MAX: usize = 256;
 
-/// What one commit changes is no larger altogether, in bytes; its state is not counted.
+/// The most bytes of everything that one commit stores, without its state.
 pub const COMMIT_BYTES_MAX: usize = 8 << 20;
 
-/// One turn sends no more messages, changes no more reminders, no more recorded children, and has no more events: so many of each.
+/// The most messages that one turn sends; as many reminders and recorded children it may change, and as many events have.
 pub const TURN_ROWS_MAX: usize = 10_000;
 
-/// One commit sends no more messages, changes no more reminders, no more recorded children, has no more events, handles and forgets
-/// no more messages: so many of each.
+/// The most messages that one commit sends; as many it may handle, and forget, and as many reminders and recorded children change,
+/// and events have.
 pub const COMMIT_ROWS_MAX: usize = TURN_ROWS_MAX + STAGED_ROWS_MAX;
 
-/// So many messages may wait in an actor's inbox; one more is refused.
+/// The most messages in an actor's inbox. A further one is refused.
 pub const INBOX_MESSAGES_MAX: usize = 100_000;
 
-/// An actor has no more reminders at a time.
+/// The most reminders that an actor has at a time.
 pub const REMINDERS_MAX: usize = 1_000;
 
-/// An actor has no more recorded children at a time.
+/// The most recorded children that an actor has at a time.
 pub const CHILDREN_MAX: usize = 10_000;
 
-/// So many handled messages an actor remembers unless its type says otherwise. See [`MessageId`](crate::MessageId).
+/// How many handled messages an actor remembers, unless its type says otherwise. See [`MessageId`](crate::MessageId).
 pub const REMEMBERED_DEFAULT: usize = 1_000;
 
-/// A message whose id was made so much later than now is refused: the sender's clock is wrong. Where the actor has forgotten
-/// messages of a later time than now, that time counts instead.
+/// How far in the future a message's id may have been made. A later one is refused: the sender's clock is wrong. If the actor has
+/// forgotten messages of a time later than now, that time counts as now.
 pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(300);
 
-/// One page of a list that a store gives has no more rows. Every store keeps to it.
+/// The most rows in one page of a list, in every store.
 pub const PAGE_ROWS_MAX: usize = 1_000;
 
-/// Whoever listens to a store's arrivals and falls behind by more is told that it has missed some.
+/// How many of a store's arrivals a listener may fall behind. If it falls behind further it is told that it has missed some.
 pub const ARRIVALS_BEHIND_MAX: usize = 1_024;
 
-/// The embedded store gives no more bytes in one page of a list, unless its first row alone has more. A store that reads from
-/// a disk or a network has such a bound, each its own.
+/// The most bytes in one page of a list of the embedded store, unless the first row alone has more. Other stores have bounds of
+/// their own.
 pub const PAGE_BYTES_MAX: usize = 4 << 20;
 
-/// The embedded store keeps so much of its file in memory unless told otherwise, in bytes.
+/// How much of its file the embedded store keeps in memory, in bytes, unless told otherwise.
 pub const CACHE_BYTES_DEFAULT: usize = 64 << 20;
 
-/// So many operations wait for the embedded store's writer; whoever asks for one more waits for room.
+/// How many operations may wait for the embedded store's writer. The caller of a further one waits for room.
 pub const WRITE_QUEUE_OPERATIONS_MAX: usize = 4_096;
 
-/// What waits for the embedded store's writer has no more bytes, unless it is one operation.
+/// The most bytes of the operations that wait for the embedded store's writer. A single larger one may wait alone.
 pub const WRITE_QUEUE_BYTES_MAX: usize = 64 << 20;
 
-/// The embedded store writes no more operations at a time.
+/// The most operations that the embedded store writes in one batch.
 pub const GROUP_OPERATIONS_MAX: usize = 1_024;
 
-/// The embedded store begins no further operation in a batch that has so many bytes.
+/// A batch of the embedded store takes no further operation once it has this many bytes.
 pub const GROUP_BYTES_MAX: usize = 8 << 20;
 
-/// After its disk had no space the embedded store opens its file anew, to see whether there is some, no sooner than after so
-/// long. Whoever asks sooner is refused. If to open it takes longer than a ninth of this, it waits nine times as long as that.
+/// How long the embedded store waits after its disk was full before it opens its file again to see whether there is space. Until
+/// then callers are refused. If opening takes longer than a ninth of this, it waits nine times as long as opening took.
 pub const REOPEN_PAUSE: Duration = Duration::from_secs(1);
 
 /// How many turns stay in the journal behind those that the state needs, unless the type says otherwise.
@@ -96,100 +96,97 @@ pub const SNAPSHOT_BYTES_DEFAULT: usize = 1 << 20;
 /// How often the handling of a message from the inbox is begun before it is given up, unless the type says otherwise.
 pub const ATTEMPTS_DEFAULT: u32 = 5;
 
-/// So many turns that are not stored yet are kept back; then they are stored before the next. A commit has room for one entry
-/// more, as the last turn of an actor has two: what it did, and that it was the last.
+/// How many turns may be staged, that is, be over and not yet stored. Then they are stored before the next turn. A commit has room
+/// for one entry more, since an actor's last turn has two: what it did, and that it was the last.
 pub const STAGED_TURNS_MAX: usize = COMMIT_ENTRIES_MAX - 1;
 
-/// What is kept back of turns that are not stored yet is no larger, in bytes; then they are stored before the next.
+/// The most bytes of staged turns. Then they are stored before the next turn.
 pub const STAGED_BYTES_MAX: usize = 1 << 20;
 
-/// What is kept back of turns that are not stored yet has no more rows of one kind; then they are stored before the next.
+/// The most rows of one kind in staged turns. Then they are stored before the next turn.
 pub const STAGED_ROWS_MAX: usize = 2_000;
 
-/// A letter whose handling was begun so many times more than it may fail, while each time the process ended, is given up as
-/// what ends it.
+/// How many attempts at a letter, beyond those in which it may fail, may end with the process. Then it is given up as what ends the
+/// process.
 pub const DEATHS_MAX: u32 = 10;
 
-/// A letter that may end the process keeps the others that may from being handled for so long at most.
+/// How long a letter that may end the process keeps others like it from being handled, at most.
 pub const CAREFUL_MAX: Duration = Duration::from_secs(1);
 
-/// So many messages are read from an inbox at a time.
+/// How many messages are read from an inbox at a time.
 pub const INBOX_PAGE: usize = 128;
 
-/// So many entries are read from a journal at a time.
+/// How many entries are read from a journal at a time.
 pub const JOURNAL_PAGE: usize = 1_000;
 
-/// So many messages that an actor has sent may not have arrived; it takes no other command until fewer are left.
+/// The most messages that an actor has sent and that have not arrived. It takes no further command until there are fewer.
 pub const OUTBOX_MAX: usize = 10_000;
 
-/// A message that did not arrive is sent again after so long; each further time after twice as long, until
-/// [`DELIVERY_PAUSE_MAX`].
+/// How long after a failure a message is sent again. The pause doubles with each further failure, up to [`DELIVERY_PAUSE_MAX`].
 pub const DELIVERY_PAUSE_FIRST: Duration = Duration::from_millis(50);
 
-/// A message that does not arrive is tried again at least so often.
+/// The longest pause between two attempts to deliver a message.
 pub const DELIVERY_PAUSE_MAX: Duration = Duration::from_secs(30);
 
-/// A reminder that catches up with all of a downtime fires so often at a time.
+/// How many times at once a reminder fires that catches up with all it has missed.
 pub const CATCH_UP_MAX: usize = 100;
 
-/// A reminder that fires so much later than it was due, or less, was not missed.
+/// A reminder that fires at most this late was not missed.
 pub const REMINDER_LATE_MAX: Duration = Duration::from_secs(10);
 
-/// How often a store is asked for work that nobody was told of, unless the system is made otherwise: letters of actors that
-/// nobody has, and reminders that another process has set.
+/// How often a store is asked for work that this process was not told of, unless the system is built otherwise: mail of actors
+/// without an owner, and reminders that another process has set.
 pub const LOOK_INTERVAL_DEFAULT: Duration = Duration::from_secs(5);
 
-/// So many activations begin at a time in a process for the sake of letters; the others wait, and another process may begin them.
+/// How many activations a process begins at a time because of mail. The others wait, or another process begins them.
 pub const BEGINNING_MAX: usize = 64;
 
-/// An activation that takes longer to begin keeps no other from beginning.
+/// How long an activation that begins counts among [`BEGINNING_MAX`], at most.
 pub const BEGINNING_HELD_MAX: Duration = Duration::from_secs(1);
 
-/// So many reminders are fired at a time.
+/// How many reminders are fired at a time.
 pub const REMINDER_PAGE: usize = 100;
 
-/// A message whose handling failed is tried again after so long; each further time after twice as long, until
-/// [`ATTEMPT_PAUSE_MAX`].
+/// How long after a failure a letter is handled again. The pause doubles with each further failure, up to [`ATTEMPT_PAUSE_MAX`].
 pub const ATTEMPT_PAUSE_FIRST: Duration = Duration::from_millis(100);
 
-/// The longest pause between two attempts at a message.
+/// The longest pause between two attempts to handle a letter.
 pub const ATTEMPT_PAUSE_MAX: Duration = Duration::from_secs(10);
 
-/// A store is asked for work at most so often, however short an interval is asked for.
+/// The shortest interval at which a store is asked for work. A shorter one is made this long.
 pub const LOOK_INTERVAL_MIN: Duration = Duration::from_millis(10);
 
-/// The shortest lease of a process; a shorter one is made as long.
+/// The shortest lease of a process. A shorter one is made this long.
 pub const LEASE_MIN: Duration = Duration::from_millis(100);
 
-/// For how long a process holds its actors after it was last heard of.
+/// How long a process keeps its actors after it last renewed its lease, unless the system is built otherwise.
 pub const LEASE_DEFAULT: Duration = Duration::from_secs(10);
 
-/// A caller's message goes to so many activations in a row that end before its turn comes.
+/// How many activations in a row may end before a call's turn comes. Then the call fails.
 pub const ACTIVATIONS_MAX: usize = 4;
 
-/// A message whose sender has not chosen its id gets so many in turn, while the actor has forgotten messages that were made
-/// later.
+/// How many ids a message whose sender has not chosen one gets in turn, while the actor refuses them as too old.
 pub const NEW_IDS_MAX: usize = 4;
 
-/// An activation that has ended and could not give its actor back is followed by another one after so long, if there is mail;
-/// and what a store did not say then it is asked again after so long.
+/// How long after an activation has ended that could not release its actor the store is asked whether there is mail, and after how
+/// long again if it does not say.
 pub const REACTIVATION_PAUSE: Duration = Duration::from_secs(1);
 
-/// A wrapped service that is not ready for a request within this is made anew, and the request is not applied.
+/// How long a wrapped service has to become ready for a request. Then it is made again, and the request is not applied.
 pub const SERVICE_READY_MAX: Duration = Duration::from_secs(5);
 
-/// So many calls of a wrapped service may be under way by one [`ServiceCalls`](crate::ServiceCalls) and its clones, unless it is
+/// How many calls of a wrapped service may be in flight by one [`ServiceCalls`](crate::ServiceCalls) and its clones, unless it is
 /// made otherwise.
 pub const SERVICE_CALLS_MAX: usize = 1_024;
 
-/// A durable supervisor has no more children.
+/// The most children of a durable supervisor.
 pub const SUPERVISED_MAX: usize = 1_000;
 
-/// The most restarts that the intensity of a durable supervisor can allow: each is stored while it counts.
+/// The most restarts that a durable supervisor's intensity can allow. Each is stored while it counts.
 pub const RESTARTS_COUNTED_MAX: u32 = 1_000;
 
-/// Why a message was given up is said in no more bytes.
+/// The longest reason why a message was given up, in bytes.
 pub const REASON_BYTES_MAX: usize = 1 << 10;
 
-/// The text of a failure is cut to so many bytes when it is told to a supervisor.
+/// The longest text of a failure that a supervisor is told, in bytes. A longer one is cut.
 pub const FAILURE_TEXT_BYTES_MAX: usize = 1 << 10;

@@ -24,7 +24,7 @@ const QUESTION: &str = "actor-durable-answer-to";
 /// The header of answers that say that there is none: why.
 const GIVEN_UP: &str = "actor-durable-given-up";
 
-/// What has become of a [question](crate::Turn::ask), as it comes to the asker. See [`Durable::on_answer`].
+/// The answer to a [question](crate::Turn::ask), as the asker gets it. See [`Durable::on_answer`].
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'m> {
     message: &'m Message,
@@ -34,7 +34,7 @@ pub struct Answer<'m> {
 }
 
 impl<'m> Answer<'m> {
-    /// The answer that a message is; `None` if it is none. Those that callers write are not from an actor, and so are none.
+    /// The answer that a message carries, if it is one. What a caller has sent is not from an actor, and so is not.
     pub(crate) fn of(message: &'m Message) -> Option<Self> {
         let from = message.from.as_ref()?;
         let question = u128::from_str_radix(message.headers.get(QUESTION)?, 16).ok()?;
@@ -43,7 +43,7 @@ impl<'m> Answer<'m> {
         Some(Self { message, from, name, question })
     }
 
-    /// What the asker has called the question.
+    /// The name that the asker gave the question.
     pub fn name(&self) -> &'m str {
         self.name
     }
@@ -53,18 +53,18 @@ impl<'m> Answer<'m> {
         self.question
     }
 
-    /// Who was asked.
+    /// The actor that was asked.
     pub fn from(&self) -> &'m DurableId {
         self.from
     }
 
-    /// What an actor of this type said, as a call would have told it.
+    /// The reply of an actor of type `B`, as a call would have returned it.
     ///
     /// # Errors
     ///
-    /// [`AskError::Refused`]; [`AskError::NotApplied`] with [`NotApplied::GivenUp`] if it did not arrive, or was given up as
-    /// poison; [`AskError::BadReply`] if it was another type that was asked, or this program cannot read what it said. It is never
-    /// [`AskError::Unknown`].
+    /// [`AskError::Refused`]; [`AskError::NotApplied`] with [`NotApplied::GivenUp`] if the question could not be delivered or was
+    /// given up as poison; [`AskError::BadReply`] if an actor of another type was asked, or this program cannot read the reply.
+    /// Never [`AskError::Unknown`].
     pub fn reply<B: Durable>(&self) -> Result<B::Reply, AskError<B::Error>> {
         if let Some(reason) = self.message.headers.get(GIVEN_UP) {
             return Err(NotApplied::GivenUp(reason.clone()).into());
@@ -117,7 +117,7 @@ fn answer_id(question: MessageId, asked: &DurableId) -> MessageId {
     MessageId::hashed(question.made(), &[b"answer", asked.as_str().as_bytes(), &question.to_bytes()])
 }
 
-/// A type gets an answer that it does not take.
+/// A type that does not take an answer has got one.
 pub(crate) fn untaken<T>(answer: &Answer<'_>) -> Result<T, BadForm> {
     Err(BadForm::UnknownName { what: "an answer to a question", found: answer.name().to_owned() })
 }

@@ -1,4 +1,4 @@
-//! What a handler may ask for in its turn: all of it happens when the turn is stored, or not at all.
+//! What a handler may ask for in its turn: all of it happens once the turn is stored, or none of it.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -16,7 +16,7 @@ use crate::store::{
 };
 use crate::supervise::is_reserved;
 
-/// The turn that a handler runs in: which message it is, when it is, and what is to come of it.
+/// The turn that a handler runs in. It tells which message is handled and when, and takes what the handler asks for.
 pub struct Turn<'a, A: ?Sized> {
     about: &'a About<'a>,
     asked: &'a mut Asked,
@@ -29,16 +29,16 @@ pub(crate) struct About<'a> {
     pub(crate) actor: &'a Target,
     pub(crate) at: Moment<'a>,
     pub(crate) id: Option<MessageId>,
-    /// Of a message from an inbox.
+    /// If it came from an inbox.
     pub(crate) message: Option<&'a Message>,
 }
 
 /// When a turn is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Moment<'a> {
-    /// As the journal will have it, and as the clock has it, which may have stepped back.
+    /// As the journal will have it, and by the clock, which may have stepped back.
     Entered { at: WallTime, clock: WallTime },
-    /// Whenever somebody asks: there is no journal.
+    /// Whenever it is asked for, as there is no journal.
     Now(&'a Executor),
 }
 
@@ -76,23 +76,23 @@ pub(crate) struct Draft {
     pub(crate) headers: Headers,
 }
 
-/// Something cannot be asked for as it was.
+/// Why something that a handler asked for is refused. Nothing of it happens.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BadRequest {
-    /// A name cannot be one.
+    /// A name or an id is not valid.
     #[error(transparent)]
     Name(#[from] BadName),
-    /// A value has no form.
+    /// A command cannot be encoded.
     #[error(transparent)]
     Form(#[from] BadForm),
-    /// The actor is [volatile](crate::Durability::Volatile): nothing of it is stored, so nothing outlives it.
+    /// This actor is [volatile](crate::Durability::Volatile), so nothing that it asks for can be stored.
     #[error("a volatile actor has no outbox, no reminders and no recorded children")]
     Volatile,
-    /// The actor that is to get it is [volatile](crate::Durability::Volatile).
+    /// The receiver is [volatile](crate::Durability::Volatile).
     #[error("a volatile actor has no inbox")]
     NoInbox,
-    /// An actor's supervisor is recorded by this name beside its children.
+    /// The name of a child is reserved: an actor's supervisor is recorded by it.
     #[error("a child cannot be called {0}")]
     Reserved(String),
 }
@@ -107,8 +107,7 @@ impl<'a, A: Durable> Turn<'a, A> {
         &self.about.actor.id
     }
 
-    /// When the turn is, as the journal has it. Take this for now: another clock tells something else when the same command
-    /// runs again.
+    /// The time of the turn, as the journal has it. Use it as the current time, instead of a clock of your own.
     pub fn at(&self) -> WallTime {
         match self.about.at {
             Moment::Entered { at, .. } => at,
@@ -116,32 +115,33 @@ impl<'a, A: Durable> Turn<'a, A> {
         }
     }
 
-    /// The id of the message that is handled; none in `on_start`, and none of a volatile actor's unless its caller chose one.
+    /// The id of the message that is handled. `None` in `on_start`, and for a volatile actor unless its caller chose one.
     pub fn message_id(&self) -> Option<MessageId> {
         self.about.id
     }
 
-    /// The message as it lay in the inbox, with its sender and headers; none if a caller waits for the answer.
+    /// The message from the inbox, with its sender and headers. `None` if a caller waits for the reply.
     pub fn message(&self) -> Option<&Message> {
         self.about.message
     }
 
     /// Sends a command to a durable actor, which gets it once, after this turn is stored. Commands to one actor arrive in the
-    /// order they were sent.
+    /// order in which they were sent.
     ///
     /// # Errors
     ///
-    /// The id is none, the command has no form, or one of the two actors is volatile. Nothing is sent.
+    /// The id is not valid, the command cannot be encoded, or one of the two actors is volatile. Nothing is sent.
     pub fn send<B: Durable>(&mut self, to: &str, command: &B::Command) -> Result<(), BadRequest> {
         self.send_with::<B>(to, Headers::new(), command)
     }
 
-    /// [`send`](Self::send) with headers, such as those of the [message](Self::message) that is handled: none goes on by
-    /// itself. The engine's own, which begin with `actor-durable-`, are left out.
+    /// [`send`](Self::send) with headers, such as those of the [message](Self::message) that is handled; none is passed on by
+    /// itself. Headers that begin with `actor-durable-` are the crate's own, and are left out.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send). Too many or too long headers are found when the turn is to be stored: then it is not applied.
+    /// As [`send`](Self::send). Headers over the [limits](crate::limits::HEADERS_MAX) are found when the turn is stored: then the
+    /// turn is not applied.
     pub fn send_with<B: Durable>(
         &mut self,
         to: &str,
@@ -150,20 +150,20 @@ impl<'a, A: Durable> Turn<'a, A> {
     ) -> Result<(), BadRequest> {
         self.is_kept()?;
         let (to, body) = addressed::<B>(to, command)?;
-        // What is handed on is no order and no answer.
+        // What is passed on is neither an order nor an answer.
         let headers = headers.into_iter().filter(|(name, _)| !is_own_header(name)).collect();
         self.draft(to, None, body, headers);
         Ok(())
     }
 
-    /// Asks a durable actor: sends it a command as [`send`](Self::send) does, and has the actor of this turn get the answer, once, as
-    /// the command that [`Durable::on_answer`] makes of it. `name` is what it knows the question by then, and the id that is returned
-    /// is the question's. Nothing waits meanwhile, and whatever process ends, the answer comes: the reply, the refusal, or that
-    /// the question was given up or could not be delivered.
+    /// Asks a durable actor a question: sends it a command as [`send`](Self::send) does. This actor gets the answer once, as the
+    /// command that [`Durable::on_answer`] makes of it. `name` and the id that is returned tell it there which question was
+    /// answered. Nothing waits meanwhile. The answer comes whichever process ends: it is the reply, the refusal, or that the
+    /// question was given up or could not be delivered.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send); the name is none.
+    /// As [`send`](Self::send); or the name is not valid.
     pub fn ask<B: Durable>(
         &mut self,
         name: &str,
@@ -179,7 +179,7 @@ impl<'a, A: Durable> Turn<'a, A> {
         Ok(id)
     }
 
-    /// No other turn of the actor, and nothing else in this one, has the same.
+    /// An id that no other turn of the actor has, and nothing else in this one.
     fn question_id(&self) -> MessageId {
         let message = self.about.id.map(MessageId::to_bytes);
         let index = (self.asked.sends.len() as u64).to_le_bytes();
@@ -192,12 +192,12 @@ impl<'a, A: Durable> Turn<'a, A> {
         MessageId::hashed(self.clock(), &parts)
     }
 
-    /// Has an [outlet](crate::Outlet) do something outside after this turn is stored: at least once, and always with the same
-    /// key, `id` if one is given. What goes to one outlet arrives in order.
+    /// Has an [outlet](crate::Outlet) do something outside after this turn is stored: at least once, and always with the same id,
+    /// which is `id` if it is given. What goes to one outlet arrives in order.
     ///
     /// # Errors
     ///
-    /// The name is none, or the actor is volatile.
+    /// The name is not valid, or this actor is volatile.
     pub fn effect(
         &mut self,
         outlet: &str,
@@ -218,18 +218,18 @@ impl<'a, A: Durable> Turn<'a, A> {
         self.asked.sends.push(Draft { to, id, reply_to: None, body, headers });
     }
 
-    /// Has the actor get a command later, once, even if no process lives until then. It is never early. Another reminder of
-    /// this name is replaced.
+    /// Sets a reminder: this actor gets the command once, at or after `due`, even if no process lives until then. It replaces
+    /// another reminder of this name.
     ///
     /// # Errors
     ///
-    /// The name is none, the command has no form, or the actor is volatile.
+    /// The name is not valid, the command cannot be encoded, or this actor is volatile.
     pub fn remind(&mut self, name: &str, due: WallTime, command: &A::Command) -> Result<(), BadRequest> {
         self.set_reminder(name, due, None, CatchUp::FireOnce, command)
     }
 
-    /// [`remind`](Self::remind), and again after each period. What becomes of the times that nobody saw to is for `catch_up`
-    /// to say.
+    /// [`remind`](Self::remind), and again after each period, which is at least a millisecond. `catch_up` says what becomes of
+    /// missed times.
     ///
     /// # Errors
     ///
@@ -242,7 +242,7 @@ impl<'a, A: Durable> Turn<'a, A> {
         catch_up: CatchUp,
         command: &A::Command,
     ) -> Result<(), BadRequest> {
-        // A period of nothing would be due for ever.
+        // Without a period it would be due again and again at the same time.
         self.set_reminder(name, first, Some(period.max(Duration::from_millis(1))), catch_up, command)
     }
 
@@ -257,41 +257,42 @@ impl<'a, A: Durable> Turn<'a, A> {
         self.is_kept()?;
         let name = Name::new(name)?;
         let body = encode_body("a command", A::COMMAND_VERSION, command)?;
-        // Which turn this is, is known once it is to be stored.
+        // The turn's number is known once the turn is stored.
         let set_by = Sequence::ZERO;
         let reminder = Reminder { name, set_by, due, period, catch_up, body };
         self.asked.reminders.push(ReminderChange::Set(reminder));
         Ok(())
     }
 
-    /// Takes a reminder back. A message of it that lies in the inbox already stays there.
+    /// Cancels a reminder. If it has fired, its message stays in the inbox.
     ///
     /// # Errors
     ///
-    /// The name is none, or the actor is volatile.
+    /// The name is not valid, or this actor is volatile.
     pub fn cancel_reminder(&mut self, name: &str) -> Result<(), BadRequest> {
         self.is_kept()?;
         self.asked.reminders.push(ReminderChange::Cancel(Name::new(name)?));
         Ok(())
     }
 
-    /// Has the actor get a command after a time, unless its activation ends before: a timer is volatile. What must not be lost
-    /// is a [reminder](Self::remind).
+    /// Sets a timer: this actor gets the command after a delay, unless its activation ends before. Use a
+    /// [reminder](Self::remind) for what must not be lost.
     ///
     /// # Errors
     ///
-    /// The command has no form.
+    /// The command cannot be encoded.
     pub fn timer(&mut self, delay: Duration, command: &A::Command) -> Result<(), BadRequest> {
         let body = encode_body("a command", A::COMMAND_VERSION, command)?;
         self.asked.timers.push((delay, body));
         Ok(())
     }
 
-    /// Records a child of this actor: whenever this actor begins to be active, its children are activated too.
+    /// Records a child of this actor, which is activated whenever this actor is. It replaces another child of this name. `about`
+    /// is stored with it.
     ///
     /// # Errors
     ///
-    /// A name is none or reserved, or the actor is volatile.
+    /// The name or the id is not valid, the name is reserved, or this actor is volatile.
     pub fn add_child<B: Durable>(
         &mut self,
         name: &str,
@@ -305,29 +306,29 @@ impl<'a, A: Durable> Turn<'a, A> {
         Ok(())
     }
 
-    /// Records that a child is one no more.
+    /// Removes a recorded child. The child itself goes on.
     ///
     /// # Errors
     ///
-    /// The name is none, or the actor is volatile.
+    /// The name is not valid or reserved, or this actor is volatile.
     pub fn remove_child(&mut self, name: &str) -> Result<(), BadRequest> {
         self.is_kept()?;
         self.asked.children.push(ChildChange::Remove(child_name(name)?));
         Ok(())
     }
 
-    /// Ends the actor for good after this turn: it takes no message any more, in this activation or a later one. If it has a
-    /// [supervisor](crate::supervise), that decides: a permanent child begins afresh instead.
+    /// Ends this actor for good after this turn: it handles no further message, in this activation or a later one. If it has a
+    /// [supervisor](crate::supervise), that decides: a permanent child starts with a fresh state instead.
     pub fn end(&mut self) {
         self.asked.ends = true;
     }
 
-    /// The turn is stored, and with it that the actor has failed.
+    /// Has the actor fail once the turn is stored.
     pub(crate) fn fail(&mut self, text: String) {
         self.asked.fails = Some(text);
     }
 
-    /// What the clock says, be it before what is in the journal.
+    /// The time of the clock, even if it is earlier than the journal's.
     pub(crate) fn clock(&self) -> WallTime {
         match self.about.at {
             Moment::Entered { clock, .. } => clock,
@@ -339,13 +340,13 @@ impl<'a, A: Durable> Turn<'a, A> {
         self.asked
     }
 
-    /// Gives the actor's memory back once it has nothing in hand; the next message activates it again.
+    /// Passivates this actor once it has nothing left to do: its memory is released, and the next message activates it again.
     pub fn passivate(&mut self) {
         self.asked.passivates = true;
     }
 }
 
-/// A command as it is sent to a durable actor.
+/// Where a command to a durable actor goes, and its encoding.
 fn addressed<B: Durable>(to: &str, command: &B::Command) -> Result<(Destination, Body), BadRequest> {
     if B::DURABILITY == Durability::Volatile {
         return Err(BadRequest::NoInbox);
@@ -354,12 +355,12 @@ fn addressed<B: Durable>(to: &str, command: &B::Command) -> Result<(Destination,
     Ok((Destination::Actor(target::<B>(to)?), body))
 }
 
-/// Whether a header is the engine's own.
+/// Whether a header is the crate's own.
 fn is_own_header(name: &str) -> bool {
     name.starts_with("actor-durable-")
 }
 
-/// What a child can be called.
+/// A valid name for a child.
 pub(crate) fn child_name(name: &str) -> Result<Name, BadRequest> {
     if is_reserved(name) { Err(BadRequest::Reserved(name.to_owned())) } else { Ok(Name::new(name)?) }
 }
@@ -368,7 +369,7 @@ pub(crate) fn child_name(name: &str) -> Result<Name, BadRequest> {
 ///
 /// # Errors
 ///
-/// The id is none, or the type's name is.
+/// The id or the type's name is not valid.
 pub(crate) fn target<B: Durable + ?Sized>(id: &str) -> Result<Target, BadName> {
     Ok(Target { id: DurableId::new(id)?, actor_type: crate::ActorType::new(B::TYPE)? })
 }

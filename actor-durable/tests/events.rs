@@ -208,7 +208,7 @@ fn events_of_an_older_release_are_read_and_those_of_a_later_one_refused_by_name(
     assert!(matches!(error, ActivationError::Form { form: BadForm::UnknownVersion { found: 7, .. }, .. }));
     assert_eq!(
         error.to_string(),
-        "an event of words w in entry 1: an event of version 7; this program knows version 6 and those it can make into it"
+        "an event of words w in entry 1: an event of version 7; this program knows version 6 and those it can convert into it"
     );
 }
 

@@ -114,7 +114,7 @@ impl Shop {
     ///
     /// # Errors
     ///
-    /// None.
+    /// Never: the name is valid.
     pub fn warehouse(&self) -> Result<DurableRef<Warehouse>, BadName> {
         self.system.actor(WAREHOUSE)
     }

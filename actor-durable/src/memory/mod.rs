@@ -1,5 +1,4 @@
-//! A store in memory: the reference that all others are compared with, and what tests embed. It keeps nothing when the
-//! process ends.
+//! A store in memory, for tests, and the reference that all others are compared with. Nothing outlives the process.
 //!
 //! ```text
 //!  MemoryStore ── now ──► Tables: checks all, then changes     no clock, no lock, no task
@@ -21,11 +20,10 @@ use crate::id::{Target, WallTime};
 use crate::limits::ARRIVALS_BEHIND_MAX;
 use crate::store::{Arrival, Arrivals};
 
-/// Keeps durable actors in memory. Clones are the same store: what one of them keeps the others find, and it is gone with
-/// the last of them.
+/// Keeps durable actors in memory. Clones are handles to the same store, which is gone with the last of them.
 ///
-/// All of its operations are over when they are first polled. Their time is the executor's
-/// [`unix_time`](Executor::unix_time), so that leases end in a simulation when they should.
+/// All of its operations complete when they are first polled. Its clock is the executor's [`unix_time`](Executor::unix_time), so that
+/// leases end in a simulation when they should.
 #[derive(Clone, Debug)]
 pub struct MemoryStore {
     shared: Arc<Shared>,
@@ -39,18 +37,18 @@ struct Shared {
 }
 
 impl MemoryStore {
-    /// An empty store whose clock is the system's.
+    /// An empty store with the system's clock.
     pub fn new() -> Self {
         Self::on(Executor::tokio())
     }
 
-    /// An empty store whose clock is this executor's.
+    /// An empty store with this executor's clock.
     pub fn on(executor: Executor) -> Self {
         let (arrivals, _) = broadcast::channel(ARRIVALS_BEHIND_MAX);
         Self { shared: Arc::new(Shared { tables: Mutex::default(), executor, arrivals }) }
     }
 
-    /// The tables check all before they change anything, so whoever panicked with the lock has left them whole.
+    /// The tables check everything before they change anything, so a panic under the lock leaves them consistent.
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.shared.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }

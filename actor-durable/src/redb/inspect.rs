@@ -1,5 +1,4 @@
-//! Looks at a file without changing it, for tools: also at one that a process has left behind as it ended, and that redb
-//! would repair.
+//! Reads a file without changing it, for tools, even one that a process has not closed and that redb would repair.
 
 mod summary;
 
@@ -19,18 +18,20 @@ use super::shared::Shared;
 use super::verify::{StoreFault, Verified, verify};
 use super::view;
 use super::world::World;
-use super::{Tables, Trouble, error, reads};
-use crate::id::{DurableId, MessageId, Name, Position, Sequence, WallTime};
+use super::{Tables, Trouble, error};
+use crate::id::{DurableId, MessageId, Name, Position, Sequence};
 use crate::limits::CACHE_BYTES_DEFAULT;
 use crate::store::{
-    Child, DeadLetter, Due, DuePlace, Entry, Head, Letter, OutboxPosition, Outgoing, Recovery, Refusal,
-    Reminder, Snapshot, StoreError, Undelivered,
+    Child, DeadLetter, Entry, Head, Letter, OutboxPosition, Outgoing, Refusal, Reminder, Snapshot,
+    StoreError, Undelivered,
 };
 
-/// A file that is looked at and not changed. What redb would repair is repaired in memory.
+/// A file of a [`RedbStore`](super::RedbStore) that is read and not changed. What redb would repair is repaired in memory.
 ///
-/// All of its functions block until the disk has answered. Several processes may look at a file at a time, and none while
-/// a [`RedbStore`](super::RedbStore) has it.
+/// All of its functions block the thread while the disk is read. Several processes may read a file at a time, but not while a
+/// [`RedbStore`](super::RedbStore) has it open.
+///
+/// Functions that take a `limit` return pages, as those of a [`Store`](crate::store::Store) do.
 #[derive(Debug)]
 pub struct RedbInspection {
     shared: Shared,
@@ -38,7 +39,7 @@ pub struct RedbInspection {
 }
 
 impl RedbInspection {
-    /// Opens a file to look at, and checks the sums of all of it.
+    /// Opens a file, and checks the sums of all of it.
     ///
     /// # Errors
     ///
@@ -49,7 +50,7 @@ impl RedbInspection {
         Self::on(FileBackend::new(file).map_err(error::opening)?)
     }
 
-    /// Looks at what lies on a backend.
+    /// Opens what is on a backend.
     pub(super) fn on(backend: impl StorageBackend) -> Result<Self, StoreError> {
         let was_left_open = was_left_open(&backend).map_err(error::io)?;
         let opening = Opening { cache_bytes: CACHE_BYTES_DEFAULT, is_checked: true, is_made: false };
@@ -58,23 +59,23 @@ impl RedbInspection {
         Ok(Self { shared, was_left_open })
     }
 
-    /// Whether the process that had the file last ended without closing it. What it was answered is there all the same; the
-    /// next [`RedbStore`](super::RedbStore) that opens it repairs it.
+    /// Whether the last process that had the file open ended without closing it. What was stored is there all the same. The next
+    /// [`RedbStore`](super::RedbStore) that opens the file repairs it.
     pub fn was_left_open(&self) -> bool {
         self.was_left_open
     }
 
-    /// Says everything that cannot be in a store, one by one, and how much was looked at.
+    /// As [`RedbStore::verify`](super::RedbStore::verify).
     ///
     /// # Errors
     ///
-    /// What keeps it from reading on.
+    /// As there.
     pub fn verify(&self, mut report: impl FnMut(StoreFault)) -> Result<Verified, StoreError> {
         self.shared.read(|tables| verify(tables, &mut report))
     }
 
-    /// Says what there is of each actor by id, from one on, until it is told to stop. All rows of those are read, and one
-    /// summary at a time is in memory. In place of rows that belong to nobody their refusal is said.
+    /// Visits the actors by id, from `from` on, until `visit` breaks. All of their rows are read, and one summary at a time is in
+    /// memory. A row whose key belongs to no actor is visited as the [`Refusal`] that says so.
     ///
     /// # Errors
     ///
@@ -87,7 +88,7 @@ impl RedbInspection {
         self.shared.read(|tables| summary::visit(tables, from, &mut visit))
     }
 
-    /// What there is of one actor; `None` if there is nothing.
+    /// The summary of one actor; `None` if nothing is stored of it.
     ///
     /// # Errors
     ///
@@ -101,43 +102,16 @@ impl RedbInspection {
         Ok(found)
     }
 
-    /// The actors by id, after one, at most so many.
-    ///
-    /// # Errors
-    ///
-    /// As [`Store::actors`](crate::store::Store::actors).
-    pub fn actors(&self, after: Option<&DurableId>, limit: usize) -> Result<Vec<Head>, StoreError> {
-        self.shared.read(|tables| view::heads(&tables.rows, after, limit))
-    }
-
-    /// One actor; `None` if the store has never heard of it.
-    ///
-    /// # Errors
-    ///
-    /// As [`Store::head`](crate::store::Store::head).
-    pub fn head(&self, actor: &DurableId) -> Result<Option<Head>, StoreError> {
-        self.shared.read(|tables| tables.actor(actor).try_head())
-    }
-
-    /// What its owner would begin with.
+    /// The stored state of an actor, if there is one.
     ///
     /// # Errors
     ///
     /// As [`Store::load`](crate::store::Store::load), without an owner.
-    pub fn recovery(&self, actor: &DurableId) -> Result<Recovery, StoreError> {
-        self.of_actor(actor, |actor, head| actor.recovery(head))
-    }
-
-    /// The stored state, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// As [`recovery`](Self::recovery).
     pub fn state(&self, actor: &DurableId) -> Result<Option<Snapshot>, StoreError> {
         self.of_actor(actor, |actor, head| actor.snapshot(head))
     }
 
-    /// The next entries of a journal after one.
+    /// A page of an actor's journal, in order.
     ///
     /// # Errors
     ///
@@ -151,7 +125,7 @@ impl RedbInspection {
         self.of_actor(actor, |actor, _| actor.entries(after, limit))
     }
 
-    /// The next messages of an inbox after one.
+    /// A page of an actor's inbox, in order.
     ///
     /// # Errors
     ///
@@ -160,11 +134,11 @@ impl RedbInspection {
         self.of_actor(actor, |actor, _| actor.inbox(after, limit))
     }
 
-    /// The next messages of an outbox after one, in order.
+    /// A page of an actor's outbox, in order.
     ///
     /// # Errors
     ///
-    /// As [`recovery`](Self::recovery).
+    /// As [`state`](Self::state).
     pub fn outbox(
         &self,
         actor: &DurableId,
@@ -174,11 +148,11 @@ impl RedbInspection {
         self.of_actor(actor, |actor, _| actor.outbox(after, limit))
     }
 
-    /// The reminders by name, after one.
+    /// A page of an actor's reminders, by name.
     ///
     /// # Errors
     ///
-    /// As [`recovery`](Self::recovery).
+    /// As [`state`](Self::state).
     pub fn reminders(
         &self,
         actor: &DurableId,
@@ -188,11 +162,11 @@ impl RedbInspection {
         self.of_actor(actor, |actor, _| actor.reminders(after, limit))
     }
 
-    /// The recorded children by name, after one.
+    /// A page of an actor's recorded children, by name.
     ///
     /// # Errors
     ///
-    /// As [`recovery`](Self::recovery).
+    /// As [`state`](Self::state).
     pub fn children(
         &self,
         actor: &DurableId,
@@ -202,7 +176,7 @@ impl RedbInspection {
         self.of_actor(actor, |actor, _| actor.children(after, limit))
     }
 
-    /// The dead letters by id, after one.
+    /// A page of an actor's dead letters, by id.
     ///
     /// # Errors
     ///
@@ -216,7 +190,7 @@ impl RedbInspection {
         self.of_actor(actor, |actor, _| actor.dead_letters(after, limit))
     }
 
-    /// What an actor has sent and was given up, after one.
+    /// A page of an actor's undelivered messages, in the order they were sent.
     ///
     /// # Errors
     ///
@@ -228,15 +202,6 @@ impl RedbInspection {
         limit: usize,
     ) -> Result<Vec<Undelivered>, StoreError> {
         self.of_actor(actor, |actor, _| actor.undelivered(after, limit))
-    }
-
-    /// The reminders of all actors that are due at a time.
-    ///
-    /// # Errors
-    ///
-    /// As [`Store::due`](crate::store::Store::due).
-    pub fn due(&self, now: WallTime, after: Option<&DuePlace>, limit: usize) -> Result<Due, StoreError> {
-        self.shared.read(|tables| reads::due(tables, now, after, limit))
     }
 
     fn of_actor<T>(
@@ -254,7 +219,7 @@ impl RedbInspection {
 
 type ActorView<'t> = view::View<'t, redb::ReadOnlyTable<&'static [u8], &'static [u8]>>;
 
-/// Where redb's header has its flags, and the one that says that the file is open, or was not closed.
+/// Where redb's header has its flags, and the one that says that the file is open or was not closed.
 const FLAGS_AT: u64 = 9;
 const OPEN_FLAG: u8 = 2;
 

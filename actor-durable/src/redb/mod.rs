@@ -65,43 +65,44 @@ pub struct RedbOptions {
 }
 
 impl RedbOptions {
-    /// So much of the file is kept in memory, in bytes; [`CACHE_BYTES_DEFAULT`] unless said.
+    /// How much of the file is kept in memory, in bytes. [`CACHE_BYTES_DEFAULT`] unless set.
     #[must_use]
     pub fn cache_bytes(mut self, bytes: usize) -> Self {
         self.opening.cache_bytes = bytes;
         self
     }
 
-    /// Opens a file without looking through it if it was closed in good order. It opens at once, however large it is; but
-    /// damage that came to it since is seen only where it is read, and not all of it: what cannot be found for damage may
-    /// count as not there. Unless said, each opening checks the sums of the whole file, as is done in any case after a
-    /// process has ended without closing it.
+    /// Trusts a file that was closed properly: it opens at once, however large it is. Damage that has come to it since is then
+    /// noticed only where it is read, if at all: a row that cannot be found because of damage may count as absent.
+    ///
+    /// Unless set, each opening checks the sums of the whole file. So does, in any case, the opening after a process has ended
+    /// without closing the file.
     #[must_use]
     pub fn trust_clean_files(mut self) -> Self {
         self.opening.is_checked = false;
         self
     }
 
-    /// Opens a file that is there and makes none; if there is none it is [`Refusal::Unavailable`].
+    /// Has [`open`](Self::open) fail with [`Refusal::Unavailable`], instead of creating a file, if there is none.
     #[must_use]
     pub fn existing(mut self) -> Self {
         self.opening.is_made = false;
         self
     }
 
-    /// What tells the time, and runs reads where they may block. [`Executor::tokio`] unless said.
+    /// Sets the executor, which gives the time and runs reads where they may block. [`Executor::tokio`] unless set.
     #[must_use]
     pub fn executor(mut self, executor: Executor) -> Self {
         self.executor = executor;
         self
     }
 
-    /// Opens a file, or makes it. It has no other name in its directory while it is being made than its own with an ending.
+    /// Opens a file, or creates it. A new file is written beside its place, under its name with an ending, and then renamed.
     ///
     /// # Errors
     ///
-    /// [`Refusal::InUse`] if another process has it, or this one already; [`Refusal::Damaged`]; [`Refusal::FutureVersion`];
-    /// [`Refusal::ReadOnly`]; [`Refusal::NoSpace`]; [`Refusal::Unavailable`] for all else that keeps a file from being opened.
+    /// [`Refusal::InUse`] if the file is open in another process or already in this one; [`Refusal::Damaged`];
+    /// [`Refusal::FutureVersion`]; [`Refusal::ReadOnly`]; [`Refusal::NoSpace`]; [`Refusal::Unavailable`] for any other reason.
     pub async fn open(self, path: impl AsRef<Path>) -> Result<RedbStore, StoreError> {
         let path = std::path::absolute(path).map_err(error::io)?;
         let Self { executor, opening } = self;
@@ -129,7 +130,7 @@ async fn start(
 ) -> Result<RedbStore, StoreError> {
     let opened = executor.spawn_blocking(move || open(opening).map(|file| (file, open))).await;
     let (file, open) = opened.ok_or_else(no_answer)??;
-    // What was here once is not made again in its place.
+    // A file that has been removed since is not created again.
     let opener: Opener = Box::new(move || open(Opening { is_made: false, ..opening }));
     let shared = Arc::new(Shared::new(file, Some(opener), World::new(executor)));
     let (queue, writer) = Queue::new(shared.clone());
@@ -140,26 +141,26 @@ async fn start(
 
 /// Keeps durable actors in a file, by redb.
 ///
-/// What it has answered with `Ok` outlives the process and the machine: it is synced to the disk before. Many operations at a
-/// time share one sync.
+/// What it has answered with `Ok` outlives the process and the machine: it was synced to the disk before. Concurrent operations
+/// share a sync.
 ///
 /// # Failure
 ///
-/// If a write or a sync fails the store closes for good: those who waited are told what is certain, everybody after
-/// [`Refusal::Closed`]. Opening the file anew shows what is there; a failed sync is never tried again on the same file.
+/// If a write or a sync fails the store closes for good. Operations in progress return what is certain, and later ones
+/// [`Refusal::Closed`]. Opening the file again shows what is stored; a failed sync is never tried again on the same file.
 ///
-/// Only a disk without space does not close it, where it is certain that nothing was changed: everybody is told
-/// [`Refusal::NoSpace`], readers too, until there is some. The store opens its file anew to find out, for whoever asks, each
-/// [`REOPEN_PAUSE`](crate::limits::REOPEN_PAUSE) at most. Meanwhile the file is nobody's, and another process may take it:
-/// then it is [`Refusal::InUse`].
+/// A full disk does not close the store, if it is certain that nothing was changed: all operations, reads too, are refused with
+/// [`Refusal::NoSpace`] until there is space. To find out, the store opens its file again when an operation is asked for, at most
+/// once in a [`REOPEN_PAUSE`](crate::limits::REOPEN_PAUSE). Meanwhile the file is not locked, and another process may open it: then
+/// operations are refused with [`Refusal::InUse`].
 ///
 /// # Leases
 ///
-/// Only one process can have the file, so leases are kept in memory, and those of earlier processes are over.
+/// Only one process at a time can have the file open, so leases are kept in memory, and those of earlier processes are over.
 ///
 /// # Dropping
 ///
-/// Waits for what is under way, for a sync or two; [`close`](Self::close) does not block the thread.
+/// Dropping the store blocks the thread until operations in progress are done, for a sync or two. [`close`](Self::close) does not.
 #[derive(Debug)]
 pub struct RedbStore {
     shared: Arc<Shared>,
@@ -169,7 +170,7 @@ pub struct RedbStore {
 }
 
 impl RedbStore {
-    /// Opens a file, or makes it. See [`RedbOptions::open`].
+    /// Opens a file, or creates it. See [`RedbOptions::open`].
     ///
     /// # Errors
     ///
@@ -178,34 +179,34 @@ impl RedbStore {
         Self::options().open(path).await
     }
 
-    /// How else a file may be opened.
+    /// Options for opening a file.
     pub fn options() -> RedbOptions {
         let opening = Opening { cache_bytes: CACHE_BYTES_DEFAULT, is_checked: true, is_made: true };
         RedbOptions { executor: Executor::tokio(), opening }
     }
 
-    /// Finishes what was asked for, closes the file and gives it back to the system.
+    /// Waits for the operations in progress, and closes the file.
     pub async fn close(self) {
         let executor = self.shared.world().executor().clone();
         executor.spawn_blocking(move || drop(self)).await;
     }
 
-    /// Makes the file as small as it can be. Nothing else is done meanwhile, neither read nor written, and everybody waits: it
-    /// takes as long as writing the whole file does. Says whether anything was gained.
+    /// Makes the file as small as it can be, and returns whether it has become smaller. It takes as long as writing the whole file,
+    /// and all other operations, reads too, wait for it.
     ///
     /// # Errors
     ///
-    /// As all operations; what is stored is not changed by any of it.
+    /// As any operation of a [`Store`]. What is stored does not change in any case.
     pub async fn compact(&self) -> Result<bool, StoreError> {
         self.queue()?.compact().await
     }
 
-    /// Says everything that cannot be in a store, one by one, and how much was looked at. It looks at the store as it is when
-    /// it begins, a row at a time, and changes nothing; others go on meanwhile.
+    /// Checks everything that [holds in a store](StoreRule), reports each fault, and returns how much was checked. It reads a
+    /// snapshot, a row at a time, while other operations go on.
     ///
     /// # Errors
     ///
-    /// What keeps it from reading on.
+    /// As any operation of a [`Store`] that reads. Damaged rows are faults and not errors, unless they keep it from reading on.
     pub async fn verify(
         &self,
         mut report: impl FnMut(StoreFault) + Send + 'static,

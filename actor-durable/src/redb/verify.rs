@@ -1,4 +1,4 @@
-//! Looks through a whole file for what cannot be, and says each finding. Reads only, and a row at a time.
+//! Checks a whole file and reports each fault. Only reads, a row at a time.
 
 mod actor;
 
@@ -12,7 +12,7 @@ use super::keys;
 use super::view::{Tables, floor, reminder_at};
 use crate::store::{Refusal, StoreError};
 
-/// What is wrong with a store.
+/// Something that is wrong with a store.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoreFault {
     /// Where: an actor's id, or a key.
@@ -30,31 +30,31 @@ impl fmt::Display for StoreFault {
     }
 }
 
-/// What holds in every store.
+/// A rule that holds in every store.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum StoreRule {
-    /// A row is as it was written: its sum, its kind, its format, its key.
+    /// A row is as it was written: its checksum, its kind, its format and its key are right.
     RowIsSound,
-    /// Rows belong to an actor that has a head.
+    /// A row belongs to an actor that has a head.
     RowHasHead,
-    /// A journal has all entries from the one after its trimmed ones to its last, and their times never go back.
+    /// A journal has every entry from the one after the trimmed ones to its last, and their times never go back.
     JournalIsGapless,
-    /// The stored state is the one that the head names, of an entry that was stored; what is trimmed is covered by it.
+    /// The stored state is the one that the head names and as of an entry in the journal; it covers what is trimmed.
     SnapshotAgrees,
     /// The inbox has as many letters as the head says, before its next position; each is found by its message's id.
     InboxAgrees,
-    /// What is remembered as handled has its place in the order, and the other way round.
+    /// Each message that is remembered as handled has a place in the order in which they were, and each place a message.
     OrderAgrees,
-    /// What leaves was sent by an entry of the journal, and lies at its place.
+    /// Each message in the outbox was sent by an entry of the journal, and is in its place.
     OutboxAgrees,
-    /// A reminder is found by its name and by its time.
+    /// Each reminder is found by its name and by its time.
     ReminderAgrees,
-    /// A child is found by its name.
+    /// Each child is found by its name.
     ChildAgrees,
-    /// A dead letter is found by its message's id, and does not wait too.
+    /// Each dead letter is found by its message's id, and is not in the inbox too.
     DeadLetterAgrees,
-    /// The list of actors that have something to do has those that have, and no others.
+    /// The list of busy actors has those with mail or with an outbox, and no others.
     BusyAgrees,
 }
 
@@ -76,19 +76,19 @@ impl fmt::Display for StoreRule {
     }
 }
 
-/// How much was looked at.
+/// How much was checked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Verified {
-    /// So many actors.
+    /// The number of actors.
     pub actors: u64,
-    /// So many rows of theirs.
+    /// The number of their rows.
     pub rows: u64,
-    /// So many faults were said.
+    /// The number of faults that were reported.
     pub faults: u64,
 }
 
-/// Where faults are said.
+/// Where faults are reported.
 struct Findings<'f> {
     verified: Verified,
     report: &'f mut dyn FnMut(StoreFault),
@@ -100,7 +100,7 @@ impl Findings<'_> {
         (self.report)(StoreFault { place: place.to_string(), rule, found: found.into() });
     }
 
-    /// Says what the store itself calls damaged; hands on what keeps it from reading.
+    /// Reports what the store itself calls damaged; passes on what keeps it from reading.
     fn sound<T>(&mut self, read: Result<T, Trouble>) -> Result<Option<T>, Trouble> {
         match read {
             Ok(value) => Ok(Some(value)),

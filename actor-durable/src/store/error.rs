@@ -1,4 +1,4 @@
-//! Why a store did not do what it was asked, and what is certain about it.
+//! Why a store did not do what it was asked, and what is certain then.
 
 use std::error::Error;
 use std::fmt;
@@ -6,29 +6,28 @@ use std::sync::Arc;
 
 use crate::id::{ActorType, Epoch, MessageId, OwnerId, Sequence, WallTime};
 
-/// What kept a store from its work, and what is certain: that nothing was changed, or nothing at all.
+/// Why an operation of a store failed, and whether it may have changed anything.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// Nothing was changed. What can be done about it depends on the [`Refusal`].
+    /// Nothing was changed. The [`Refusal`] says what can be done.
     #[error("not applied: {0}")]
     NotApplied(#[from] Refusal),
-    /// Nothing was changed, and nothing will be in this epoch: somebody else has the actor, or it was given back.
+    /// Nothing was changed, and nothing will be in this epoch: the actor has been acquired by another owner, or released.
     #[error("epoch {ours} does not own the actor; it is in epoch {theirs}")]
     Fenced {
-        /// The epoch of whoever asked.
+        /// The caller's epoch.
         ours: Epoch,
-        /// The actor's.
+        /// The actor's epoch.
         theirs: Epoch,
     },
-    /// It was changed, or not. Whoever must know acquires the actor anew and looks: what was asked is not asked again
-    /// blindly.
+    /// The operation happened, or did not. To find out, acquire the actor again and look. Do not simply repeat the operation.
     #[error("it is not known whether it was applied: {0}")]
     Unknown(Cause),
 }
 
 impl StoreError {
-    /// Whether the same may succeed later, without anybody's doing.
+    /// Whether the same operation may succeed later without anybody doing anything about it.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::NotApplied(refusal) => refusal.is_transient(),
@@ -42,145 +41,145 @@ impl StoreError {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The id is taken by an actor of another type.
+    /// The id belongs to an actor of another type.
     #[error("the actor is a {stored}, not a {asked}")]
     WrongType {
-        /// What it is.
+        /// The type it has.
         stored: ActorType,
-        /// What it was taken for.
+        /// The type it was taken to have.
         asked: ActorType,
     },
-    /// Its owner's lease is not over.
-    #[error("the actor is in the possession of {owner}")]
+    /// The actor has an owner whose lease is not over.
+    #[error("the actor is owned by {owner}")]
     Held {
-        /// Who has it.
+        /// Who owns it.
         owner: OwnerId,
     },
-    /// The owner's own lease is over: it is to be renewed first.
+    /// The claimant has no lease, or no longer: it has to renew it first.
     #[error("the lease of {owner} is over")]
     LeaseOver {
-        /// Whose.
+        /// Whose lease.
         owner: OwnerId,
     },
-    /// The store has never heard of the actor, or has forgotten it.
+    /// The store does not know the actor, or has deleted it.
     #[error("there is no such actor")]
     NoSuchActor,
     /// The actor has ended for good.
     #[error("the actor has ended for good")]
     Ended,
-    /// The journal is not where it was said to be.
+    /// The journal does not end where the commit expects.
     #[error("the journal ends at {found}, not at {expected}")]
     Sequence {
-        /// Where it was said to end.
+        /// The last entry that the commit expects.
         expected: Sequence,
-        /// Where it ends.
+        /// The last entry that there is.
         found: Sequence,
     },
-    /// Entries were asked for that were trimmed away.
+    /// Entries were asked for that have been trimmed.
     #[error("the journal begins after {trimmed}; what came before is trimmed")]
     Trimmed {
-        /// The last entry that is not there.
+        /// The last entry that was trimmed.
         trimmed: Sequence,
     },
-    /// A message was handled once already.
+    /// A message was handled already.
     #[error("{0} was handled already")]
     AlreadyHandled(MessageId),
-    /// A message is not in the inbox, or not among the dead letters, where it was said to be.
+    /// A message is not in the inbox, or not among the dead letters, as the caller says.
     #[error("{0} is not there")]
     NoSuchMessage(MessageId),
-    /// A message was made before others that the actor has forgotten; it may have been handled.
+    /// A message is older than others that the actor has forgotten, so it may have been handled.
     #[error(
         "{id} was made too long ago to know whether it was handled; what was made until {horizon:?} is forgotten"
     )]
     TooOld {
-        /// Which.
+        /// Which message.
         id: MessageId,
-        /// What is not older is not refused.
+        /// Messages that were made later are not refused.
         horizon: WallTime,
     },
-    /// A message claims to be made in the future; somebody's clock is wrong.
+    /// A message's id says that it was made in the future. Somebody's clock is wrong.
     #[error("{id} was made in the future: now it is {now:?}")]
     FromTheFuture {
-        /// Which.
+        /// Which message.
         id: MessageId,
-        /// The time here.
+        /// The store's time.
         now: WallTime,
     },
-    /// Something is larger than it may be.
+    /// A value exceeds one of the [limits](crate::limits).
     #[error("{what}: {size}, and at most {max} are allowed")]
     TooLarge {
-        /// What.
+        /// What is too large.
         what: &'static str,
-        /// How much it is.
+        /// Its size.
         size: usize,
-        /// How much it may be.
+        /// The greatest that is allowed.
         max: usize,
     },
-    /// There are as many already as there may be.
+    /// There are already as many as one of the [limits](crate::limits) allows.
     #[error("too many {what}: at most {max} are allowed")]
     TooMany {
-        /// Of what.
+        /// What there are too many of.
         what: &'static str,
-        /// So many may be.
+        /// How many are allowed.
         max: usize,
     },
-    /// The caller of the store has made a mistake.
+    /// The caller of the store has made a mistake, which this names.
     #[error("malformed: {0}")]
     Malformed(&'static str),
     /// What is stored is damaged.
     #[error("damaged: {what}: {detail}")]
     Damaged {
-        /// What.
+        /// What is damaged.
         what: String,
-        /// How it shows.
+        /// What is wrong with it.
         detail: String,
     },
     /// What is stored was written by a later release.
     #[error("{what} is of version {found}; this release knows versions up to {known}")]
     FutureVersion {
-        /// What.
+        /// What was written.
         what: String,
-        /// What was found.
+        /// The version it has.
         found: u32,
-        /// The latest that is known.
+        /// The latest version that this release knows.
         known: u32,
     },
-    /// The disk, or the database's share of it, is full.
+    /// The disk is full, or the quota on it.
     #[error("there is no space left: {0}")]
     NoSpace(Cause),
-    /// Nothing can be written.
+    /// The store cannot be written.
     #[error("the store is read-only: {0}")]
     ReadOnly(Cause),
-    /// Another process has the store, or this one has it twice.
+    /// The store is open in another process, or already in this one.
     #[error("the store is in use: {0}")]
     InUse(Cause),
-    /// The store cannot be reached now.
+    /// The store cannot be reached at the moment.
     #[error("the store is not available: {0}")]
     Unavailable(Cause),
-    /// The store has closed for good, by its owner or since the disk failed it. What was promised before stands; opening
-    /// it anew shows what is there.
+    /// The store has closed for good, at its owner's request or because the disk failed. What was stored before is kept;
+    /// opening the store again shows what that is.
     #[error("the store is closed: {0}")]
     Closed(Cause),
 }
 
 impl Refusal {
-    /// Whether the same is refused for as long as the actor that it concerns is there.
+    /// Whether the same operation is refused for as long as the actor exists.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::WrongType { .. } | Self::Ended | Self::TooLarge { .. } | Self::Malformed(_))
     }
 
-    /// Whether the same may succeed later, without anybody's doing.
+    /// Whether the same operation may succeed later without anybody doing anything about it.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Held { .. } | Self::Unavailable(_) | Self::TooMany { .. } | Self::NoSpace(_))
     }
 }
 
-/// What lies beneath an error: a text and, where there is one, the error of the library or system.
+/// The cause of an error: a text or, where there is one, the error of a library or of the system.
 #[derive(Clone)]
 pub struct Cause(Arc<dyn Error + Send + Sync>);
 
 impl Cause {
-    /// Of an error, or of a text.
+    /// A cause from an error or a text.
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(Arc::from(error.into()))
     }
@@ -191,7 +190,7 @@ impl Cause {
     }
 }
 
-/// By the text.
+/// Compares the texts.
 impl PartialEq for Cause {
     fn eq(&self, other: &Self) -> bool {
         self.0.to_string() == other.0.to_string()

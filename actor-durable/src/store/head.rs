@@ -1,9 +1,9 @@
-//! What a store knows of an actor in one row, and what may be done with it. Pure: every store decides by these functions,
+//! What a store knows of an actor in one row, and what may be done with it. Pure: every store decides by these functions
 //! and keeps what they return.
 //!
 //! ```text
 //!            claim (epoch + 1)              commit (epoch, sequence compared)
-//!  nobody's ──────────────────► an owner's ─────────────────┐
+//!  no owner ──────────────────► an owner ───────────────────┐
 //!     ▲                          │   ▲                      │
 //!     └────────── release ───────┘   └──────────────────────┘
 //! ```
@@ -20,56 +20,56 @@ use crate::limits::{CLOCK_SKEW_MAX, INBOX_MESSAGES_MAX, PAYLOAD_BYTES_MAX, STATE
 pub struct Head {
     /// Which actor, and what it is.
     pub target: Target,
-    /// How many times it was taken into possession.
+    /// How many times it has been acquired.
     pub epoch: Epoch,
-    /// Who has it; `None` once it was released.
+    /// Who owns it; `None` before the first owner, and once it was released.
     pub owner: Option<OwnerId>,
-    /// How many owners in a row have lost it without a commit of their own: something there ends processes.
+    /// How many owners in a row have lost it without a commit of their own: something in it may end processes.
     pub crashes: u32,
     /// The last entry of its journal.
     pub sequence: Sequence,
-    /// The entry of the state that is stored, if one is.
+    /// The entry that the stored state is as of, if there is one.
     pub snapshot: Option<Sequence>,
-    /// Entries up to this one are not there any more.
+    /// Entries up to this one have been trimmed.
     pub trimmed: Sequence,
     /// Messages made at this time or earlier are refused unless they are remembered.
     pub horizon: WallTime,
-    /// Where the next message in the inbox lies.
+    /// The position that the next message in the inbox gets.
     pub next: Position,
     /// How many messages are in the inbox.
     pub waiting: u64,
     /// Whether it has ended for good.
     pub has_ended: bool,
-    /// When the store first heard of it.
+    /// When the store created it.
     pub created_at: WallTime,
 }
 
-/// How an actor is taken into possession.
+/// Who wants to own an actor. See [`Store::acquire`](super::Store::acquire).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Claim {
-    /// Which actor, and what it is. One that nobody has heard of begins to be.
+    /// Which actor, and what it is. One that the store does not know is created.
     pub target: Target,
-    /// By whom.
+    /// Who is to own it.
     pub owner: OwnerId,
-    /// The epoch is at least this one: what a placement has decided.
+    /// The new epoch is at least this one: what a placement has decided.
     pub epoch_min: Epoch,
-    /// Whether it is taken away from an owner whose lease is not over.
+    /// Whether it is taken from an owner whose lease is not over.
     pub mode: ClaimMode,
 }
 
 /// See [`Claim`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum ClaimMode {
-    /// It is not: that owner is still at it.
+    /// It is not: that owner is still alive.
     #[default]
     IfFree,
-    /// It is: somebody who knows has decided so.
+    /// It is: somebody who knows better has decided so.
     Seize,
 }
 
 impl Head {
-    /// An actor that nobody has heard of. `floor` is the latest epoch of all actors that the store has ever deleted, so that
-    /// former owners of one that was here before stay fenced.
+    /// A new actor. `floor` is the greatest epoch of all actors that the store has ever deleted, so that the former owners of
+    /// an earlier one with this id stay fenced.
     pub fn new(target: Target, floor: Epoch, now: WallTime) -> Self {
         Self {
             target,
@@ -100,7 +100,7 @@ impl Head {
         Err(Refusal::WrongType { stored, asked }.into())
     }
 
-    /// Takes it into possession. `is_held` is whether its present owner's lease is not over.
+    /// The head after a claim. `is_held` is whether its present owner, if any, has a lease that is not over.
     ///
     /// # Errors
     ///
@@ -118,7 +118,7 @@ impl Head {
         Ok(Head { epoch, owner: Some(claim.owner), crashes, ..self.clone() })
     }
 
-    /// Refuses whoever does not own it any more.
+    /// Refuses whoever does not own it, or not any more.
     ///
     /// # Errors
     ///
@@ -130,7 +130,7 @@ impl Head {
         Err(StoreError::Fenced { ours: epoch, theirs: self.epoch })
     }
 
-    /// Gives it back.
+    /// The head after its owner has given it up.
     ///
     /// # Errors
     ///
@@ -140,8 +140,8 @@ impl Head {
         Ok(Head { owner: None, ..self.clone() })
     }
 
-    /// The head after a commit that passed [`TurnCommit::check`]. Whether the messages it names are where it says is the
-    /// store's to see, after this.
+    /// The head after a commit that passed [`TurnCommit::check`]. It is for the store to see, after this, whether the messages
+    /// that the commit names are where it says.
     ///
     /// # Errors
     ///
@@ -170,8 +170,8 @@ impl Head {
         })
     }
 
-    /// The head after a state as of an entry is stored beside the journal, and entries up to `trim` are dropped. `None` if a
-    /// later state is stored: then nothing is changed.
+    /// The head after a state as of an entry is stored beside the journal and entries up to `trim` are dropped. `None` if a
+    /// later state is stored already, and nothing is to change.
     ///
     /// # Errors
     ///
@@ -195,12 +195,8 @@ impl Head {
         Ok(Some(Head { snapshot, trimmed: self.trim(trim, snapshot)?, ..self.clone() }))
     }
 
-    /// How far the journal is trimmed when that much more of it is.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal::Malformed`] if more is trimmed than a state covers.
-    pub fn trim(&self, trim: Option<Sequence>, snapshot: Option<Sequence>) -> Result<Sequence, StoreError> {
+    /// How far the journal is trimmed, if it is now trimmed up to `trim` and `snapshot` is the entry of the stored state.
+    fn trim(&self, trim: Option<Sequence>, snapshot: Option<Sequence>) -> Result<Sequence, StoreError> {
         let Some(trim) = trim else { return Ok(self.trimmed) };
         if snapshot.is_none_or(|snapshot| snapshot < trim) {
             return Err(Refusal::Malformed("only what a stored state covers is trimmed").into());
@@ -208,7 +204,7 @@ impl Head {
         Ok(self.trimmed.max(trim))
     }
 
-    /// The head after a message that is new has been put into the inbox, at [`next`](Self::next).
+    /// The head after a new message has been put into the inbox, at [`next`](Self::next).
     ///
     /// # Errors
     ///
@@ -219,7 +215,7 @@ impl Head {
         Ok(head)
     }
 
-    /// [`enqueue`](Self::enqueue) of a message that comes once however old it is: of a reminder, or from an outbox.
+    /// [`enqueue`](Self::enqueue) of a message that arrives once however old it is: of a reminder, or from an outbox.
     ///
     /// # Errors
     ///
@@ -233,7 +229,7 @@ impl Head {
         self.revive()
     }
 
-    /// The head after the actor has been told something by a notice to itself; `None` if it has ended, as nobody hears it then.
+    /// The head after a notice to the actor itself has been put into the inbox; `None` if it has ended and handles nothing more.
     ///
     /// # Errors
     ///
@@ -257,25 +253,22 @@ impl Head {
         Ok(Head { next: self.next.next(), waiting: self.waiting + 1, ..self.clone() })
     }
 
-    /// Whether there is something in the inbox that will be handled: once an actor has ended nothing is.
+    /// Whether there is a message in the inbox that will be handled. Once an actor has ended none is.
     pub fn has_mail(&self) -> bool {
         self.waiting > 0 && !self.has_ended
     }
 }
 
-/// Whether a message that is not remembered may be new, where those made until `horizon` may have been forgotten.
-///
-/// # Errors
-///
-/// [`Refusal::TooOld`], [`Refusal::FromTheFuture`].
-pub fn admit(horizon: WallTime, id: MessageId, now: WallTime) -> Result<(), Refusal> {
+/// Refuses a message that is not remembered if it is not certain to be new: those made until `horizon` may have been forgotten.
+pub(crate) fn admit(horizon: WallTime, id: MessageId, now: WallTime) -> Result<(), Refusal> {
     if id.made() <= horizon {
         return Err(Refusal::TooOld { id, horizon });
     }
     is_past(horizon, id, now)
 }
 
-/// Where a clock that was ahead has moved the horizon, what is new must be later still: it is no more from the future than that.
+/// A clock that was ahead may have moved the horizon into the future. What is new must then be later still, so the horizon counts as
+/// now.
 fn is_past(horizon: WallTime, id: MessageId, now: WallTime) -> Result<(), Refusal> {
     let latest = now.max(horizon).after(CLOCK_SKEW_MAX);
     if id.made() > latest { Err(Refusal::FromTheFuture { id, now }) } else { Ok(()) }
@@ -286,7 +279,7 @@ mod tests {
     use super::*;
     use crate::id::{ActorType, DurableId};
 
-    /// No store can be filled so far in a test that ends soon, so that all stores ask the head is enough.
+    /// Filling a store would take too long for a test; it is enough that all stores ask the head.
     #[test]
     fn a_full_inbox_takes_no_more() {
         let target = Target {

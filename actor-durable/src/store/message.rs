@@ -1,4 +1,4 @@
-//! What waits for an actor, leaves it, or is to come to it later.
+//! Messages: in an inbox, in an outbox, given up, and those of reminders.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,28 +9,28 @@ use serde::{Deserialize, Serialize};
 use super::Firing;
 use crate::id::{DurableId, MessageId, Name, Position, Sequence, Target, WallTime};
 
-/// What a message says, and in which version of its type's form.
+/// The payload of a message, or another value that the store does not look into.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Body {
-    /// The version of the type that wrote it.
+    /// The version of the type's encoding.
     pub version: u32,
     /// The bytes.
     pub bytes: Bytes,
 }
 
-/// Short texts beside a message that whoever does not know them hands on.
+/// Short texts beside a message, by name. Whoever does not know one passes it on.
 pub type Headers = BTreeMap<String, String>;
 
 /// A message to a durable actor.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Message {
-    /// To whom.
+    /// The receiver.
     pub to: Target,
-    /// Which. The same id to the same actor is the same message, whatever else differs.
+    /// Its id. The same id to the same actor is the same message, whatever else differs.
     pub id: MessageId,
-    /// The durable actor it comes from, if it is one.
+    /// The sender, if it is a durable actor.
     pub from: Option<DurableId>,
-    /// The actor that is sent the reply.
+    /// The actor that is sent the reply, if one is.
     pub reply_to: Option<Target>,
     /// When it was sent, by the sender's clock.
     pub sent_at: WallTime,
@@ -43,52 +43,54 @@ pub struct Message {
 /// A message in an actor's inbox.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Letter {
-    /// Those before it came earlier.
+    /// Its place: messages with lower positions came earlier.
     pub position: Position,
-    /// How often its handling was begun and not finished.
+    /// How many attempts to handle it were begun and not finished.
     pub attempts: u32,
     /// The message.
     pub message: Message,
 }
 
 impl Letter {
-    /// As it is kept once it was given up. Whoever waits for the reply is told so in the same turn, and that was the reply: there
-    /// is no second one, though the message be put back and handled.
+    /// The dead letter that it becomes. Whoever waits for the reply is told in the same turn, and that is the reply: there is no
+    /// second one even if the message is put back and handled.
     pub fn given_up(self, at: WallTime, reason: String) -> DeadLetter {
         let message = Message { reply_to: None, ..self.message };
         DeadLetter { letter: Letter { message, ..self }, at, reason }
     }
 }
 
-/// What became of a message that was put into an inbox. One that is given up counts as handled too, and is said to be
-/// [`Dead`](Self::Dead); one that is handled may wait too, and is said to be [`Handled`](Self::Handled).
+/// What became of a message that was put into an inbox.
+///
+/// A message that was given up counts as handled too, and is reported as [`Dead`](Self::Dead). One that was handled may be in the
+/// inbox too, and is reported as [`Handled`](Self::Handled).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Enqueued {
-    /// It is new, and is stored.
+    /// It was new, and is stored.
     Stored,
-    /// The same one waits already; nothing was changed.
+    /// It was in the inbox already; nothing was changed.
     Waiting,
-    /// The same one was handled already, though it may lie in the inbox too; nothing was changed.
+    /// It was handled already, with this reply if it had one; nothing was changed.
     Handled(Option<Bytes>),
-    /// The same one was given up as poison and lies among the dead letters; nothing was changed.
+    /// It was given up already and is a dead letter; nothing was changed.
     Dead,
 }
 
-/// Where in an outbox a message lies: as it was sent.
+/// The place of a message in an outbox: messages are ordered as they were sent.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct OutboxPosition {
     /// The entry of the turn that sent it.
     pub sequence: Sequence,
-    /// Which of that turn's.
+    /// Which of that turn's messages, from 0.
     pub index: u32,
 }
 
-/// Whither a message leaves.
+/// Where a message goes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Destination {
     /// The inbox of a durable actor.
     Actor(Target),
-    /// Something outside that the program has given a name: mail, a payment service.
+    /// Something outside, by the name the program has given it: mail, a payment service. See [`Outlet`](crate::Outlet).
     Outlet(Name),
 }
 
@@ -97,11 +99,11 @@ pub enum Destination {
 pub struct Outgoing {
     /// Its place: messages to one destination leave in this order.
     pub position: OutboxPosition,
-    /// Whither.
+    /// Where it goes.
     pub to: Destination,
-    /// The key by which the receiver knows it again.
+    /// Its id, by which the receiver recognises it.
     pub id: MessageId,
-    /// The actor that is sent the reply.
+    /// The actor that is sent the reply, if one is.
     pub reply_to: Option<Target>,
     /// When the turn sent it.
     pub sent_at: WallTime,
@@ -112,35 +114,35 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// As it comes to a durable actor.
+    /// The message as a durable actor receives it.
     pub fn message(&self, from: DurableId, to: Target) -> Message {
         let Self { id, reply_to, sent_at, body, headers, .. } = self.clone();
         Message { to, id, from: Some(from), reply_to, sent_at, body, headers }
     }
 }
 
-/// What becomes of the times at which a reminder was due while nobody was there to see to it.
+/// What becomes of the times that a reminder has missed because no process was running.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash, Serialize, Deserialize)]
 pub enum CatchUp {
-    /// They are one.
+    /// It fires once for all of them.
     #[default]
     FireOnce,
-    /// They are none: it is due next at its next time. A reminder without a period that was missed fires never.
+    /// It does not fire for them. A reminder without a period never fires once it was missed.
     Skip,
-    /// They are as many as they were.
+    /// It fires for each of them.
     FireAll,
 }
 
-/// A message that an actor will get later, from nobody. It outlives the process.
+/// A message that an actor will get at a later time. It outlives the process.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Reminder {
-    /// The actor has no other one of this name: setting it again replaces it.
+    /// Its name, of which the actor has one at a time.
     pub name: Name,
-    /// The entry of the turn that has set it: one that is set again is another, though all else be the same.
+    /// The entry of the turn that set it. One that is set again is another reminder, even if all else is the same.
     pub set_by: Sequence,
-    /// When it is due; never earlier.
+    /// When it is due. It never fires earlier.
     pub due: WallTime,
-    /// After how long again; `None` for once.
+    /// After how long it is due again; `None` if it fires once.
     pub period: Option<Duration>,
     /// See [`CatchUp`].
     pub catch_up: CatchUp,
@@ -149,16 +151,16 @@ pub struct Reminder {
 }
 
 impl Reminder {
-    /// Whether it still is what somebody has read who would have it fire now.
+    /// Whether it is still the reminder that was read to make this firing.
     pub fn is_meant_by(&self, firing: &Firing) -> bool {
         (&self.name, self.set_by, self.due) == (&firing.name, firing.set_by, firing.due)
     }
 }
 
-/// A message that was given up.
+/// A message that was given up because it could not be handled.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct DeadLetter {
-    /// As it lay in the inbox; see [`Letter::given_up`].
+    /// The message as it was in the inbox; see [`Letter::given_up`].
     pub letter: Letter,
     /// When it was given up.
     pub at: WallTime,
@@ -166,10 +168,11 @@ pub struct DeadLetter {
     pub reason: String,
 }
 
-/// A message that an actor has sent and that was given up: it does not arrive unless somebody sees to it.
+/// A message that an actor has sent and that could not be delivered. It does not arrive unless it is
+/// [redelivered](super::Store::redeliver).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Undelivered {
-    /// As it lay in the outbox; see [`GivingUp::undelivered`](super::GivingUp::undelivered).
+    /// The message as it was in the outbox; see [`GivingUp::undelivered`](super::GivingUp::undelivered).
     pub outgoing: Outgoing,
     /// When it was given up.
     pub at: WallTime,

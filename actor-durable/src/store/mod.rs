@@ -26,7 +26,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 pub use self::error::{Cause as ErrorCause, Refusal, StoreError};
-pub use self::head::{Claim, ClaimMode, Head, admit};
+pub(crate) use self::head::admit;
+pub use self::head::{Claim, ClaimMode, Head};
 pub use self::message::{
     Body, CatchUp, DeadLetter, Destination, Enqueued, Headers, Letter, Message, OutboxPosition, Outgoing,
     Reminder, Undelivered,
@@ -42,52 +43,62 @@ use crate::limits::REASON_BYTES_MAX;
 
 /// Keeps durable actors.
 ///
-/// All of its operations may be called from any task and at the same time. Each is atomic: it happens whole or not at all,
-/// and what it has answered with `Ok` outlives the process and, for stores that say so, the machine. Dropping a future does
-/// not say whether its operation happens: whoever drops one must take it for [`StoreError::Unknown`].
+/// Its operations may be called from any task, and concurrently. Each is atomic: it happens whole or not at all, and once it
+/// has returned `Ok` its effect outlives the process and, for stores that say so, the machine.
+///
+/// # Cancellation
+///
+/// Dropping a future does not cancel its operation, which may happen at once, later or never: treat it as
+/// [`StoreError::Unknown`].
 ///
 /// # Errors
 ///
-/// What is certain of each is said by [`StoreError`]. Any operation may be refused with [`Refusal::Unavailable`],
-/// [`Refusal::Closed`], [`Refusal::NoSpace`], [`Refusal::ReadOnly`], [`Refusal::Damaged`] and [`Refusal::FutureVersion`];
-/// what else it may be refused with stands beside it. Where several apply it is any of them, but that whoever does not own an
-/// actor hears nothing else than [`StoreError::Fenced`]. An operation that only reads is never [`StoreError::Unknown`].
+/// [`StoreError`] says what is certain after each. Any operation may be refused with [`Refusal::Unavailable`],
+/// [`Refusal::Closed`], [`Refusal::NoSpace`], [`Refusal::ReadOnly`], [`Refusal::Damaged`] or [`Refusal::FutureVersion`]; the
+/// other refusals of each are listed with it. Where several apply, a store may return any of them, with one exception: a
+/// caller that does not own the actor always gets [`StoreError::Fenced`]. An operation that only reads never returns
+/// [`StoreError::Unknown`].
+///
+/// # Lists
+///
+/// An operation that takes a `limit` returns at most that many rows, at most [`PAGE_ROWS_MAX`](crate::limits::PAGE_ROWS_MAX),
+/// and fewer if they are large; it returns none only at the end of the list. `after` is where the page before ended.
 #[async_trait]
 pub trait Store: Debug + Send + Sync + 'static {
-    /// Begins or prolongs the lease of an owner, for this long from now, by the store's clock. A store that one process has for
-    /// itself may end all leases when it is closed.
+    /// Begins or extends an owner's lease: it ends this long from now, by the store's clock. A store that a single process
+    /// opens at a time may end all leases when it is closed.
     async fn renew(&self, owner: OwnerId, lease: Duration) -> Result<(), StoreError>;
 
-    /// Ends the lease of an owner, if it has one. What it has not released is free.
+    /// Ends an owner's lease, if it has one. The actors that it has not released are free from then on.
     async fn retire(&self, owner: OwnerId) -> Result<(), StoreError>;
 
-    /// Takes an actor into possession, and makes it if nobody has heard of it. All former owners are fenced from now on.
+    /// Makes the claimant the owner of an actor, which is created if the store does not know it. All former owners are fenced
+    /// from then on.
     ///
     /// # Errors
     ///
-    /// As [`Head::claim`], and [`Refusal::LeaseOver`] if the claimant has no lease.
+    /// As [`Head::claim`]; [`Refusal::LeaseOver`] if the claimant has no lease.
     async fn acquire(&self, claim: Claim) -> Result<Head, StoreError>;
 
-    /// Gives an actor back: it has nothing in hand.
+    /// Gives an actor up: it has no owner from then on.
     ///
     /// # Errors
     ///
     /// As [`Head::release`]; [`Refusal::NoSuchActor`].
     async fn release(&self, actor: &DurableId, epoch: Epoch) -> Result<(), StoreError>;
 
-    /// What an owner needs to begin with.
+    /// What an owner needs to activate the actor.
     ///
     /// # Errors
     ///
     /// [`StoreError::Fenced`]; [`Refusal::NoSuchActor`].
     async fn load(&self, actor: &DurableId, epoch: Epoch) -> Result<Recovery, StoreError>;
 
-    /// The next entries of a journal after one, in order: at most so many, fewer if they are large, none at its end.
-    /// Anybody may read.
+    /// A page of an actor's journal, in order. Anybody may read it, not only the owner.
     ///
     /// # Errors
     ///
-    /// [`Refusal::NoSuchActor`]; [`Refusal::Trimmed`] if entries after that one are not there any more.
+    /// [`Refusal::NoSuchActor`]; [`Refusal::Trimmed`] if entries after `after` have been trimmed.
     async fn entries(
         &self,
         actor: &DurableId,
@@ -95,7 +106,7 @@ pub trait Store: Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError>;
 
-    /// The next messages of an inbox after one, in order: at most so many, fewer if they are large, none at its end.
+    /// A page of an actor's inbox, in order.
     ///
     /// # Errors
     ///
@@ -108,18 +119,17 @@ pub trait Store: Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Letter>, StoreError>;
 
-    /// Stores the outcome of turns, all of it or nothing.
+    /// Stores the outcome of one or several turns.
     ///
     /// # Errors
     ///
-    /// As [`TurnCommit::check`] and [`Head::commit`]. [`Refusal::NoSuchActor`]. [`Refusal::AlreadyHandled`] if a message is
-    /// remembered as handled; it may be dropped all the same. [`Refusal::NoSuchMessage`] if one is said to be in the inbox and
-    /// is not.
-    /// [`Refusal::TooMany`] of reminders and children.
+    /// As [`TurnCommit::check`] and [`Head::commit`]; [`Refusal::NoSuchActor`]; [`Refusal::AlreadyHandled`] if a message in
+    /// `handled` or `dead` is remembered as handled, whereas one in `dropped` may be; [`Refusal::NoSuchMessage`] if one that
+    /// is to leave the inbox is not in it; [`Refusal::TooMany`] of reminders or children.
     async fn commit_turn(&self, commit: TurnCommit) -> Result<(), StoreError>;
 
-    /// Stores a state beside what is stored, as of an entry that is stored, and then drops entries up to `trim`. An older
-    /// state than the stored one changes nothing.
+    /// Stores a state as of an entry that is in the journal, and drops the entries up to `trim`. A state that is older than the
+    /// stored one changes nothing.
     ///
     /// # Errors
     ///
@@ -132,7 +142,7 @@ pub trait Store: Debug + Send + Sync + 'static {
         trim: Option<Sequence>,
     ) -> Result<(), StoreError>;
 
-    /// Counts that the handling of a message in the inbox begins, and says how often it has now.
+    /// Counts an attempt to handle a message in the inbox, and returns how many there have been, with this one.
     ///
     /// # Errors
     ///
@@ -144,7 +154,7 @@ pub trait Store: Debug + Send + Sync + 'static {
         message: MessageId,
     ) -> Result<u32, StoreError>;
 
-    /// Drops what has arrived elsewhere from an outbox; what is not there is passed over.
+    /// Drops messages that have arrived from an outbox. Positions where there is none are ignored.
     ///
     /// # Errors
     ///
@@ -156,14 +166,14 @@ pub trait Store: Debug + Send + Sync + 'static {
         delivered: &[OutboxPosition],
     ) -> Result<(), StoreError>;
 
-    /// Moves a message from an outbox into the inbox of the actor it goes to: it leaves the one and is in the other, as one. So it
-    /// comes once however often this is called, and however old it is. One that is not in the outbox any more is
-    /// [`Enqueued::Waiting`]. One whose id the receiver remembers leaves the outbox and changes nothing else.
+    /// Moves a message from an outbox into the inbox of its receiver, in one step: so it arrives once, however often this is
+    /// called and however old the message is. If it is no longer in the outbox, nothing changes and the result is
+    /// [`Enqueued::Waiting`]. If the receiver remembers its id, it leaves the outbox and nothing else changes.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Fenced`]; [`Refusal::NoSuchActor`]; [`Refusal::Malformed`] if it goes to an outlet; and as
-    /// [`Head::enqueue`] of the receiver's, but that no message is too old: then it stays in the outbox.
+    /// [`StoreError::Fenced`]; [`Refusal::NoSuchActor`]; [`Refusal::Malformed`] if it goes to an outlet; and as [`Head::accept`]
+    /// of the receiver. After an error the message is still in the outbox.
     async fn transfer(
         &self,
         actor: &DurableId,
@@ -171,63 +181,61 @@ pub trait Store: Debug + Send + Sync + 'static {
         position: OutboxPosition,
     ) -> Result<Enqueued, StoreError>;
 
-    /// Gives up a message in an outbox: it leaves the outbox and lies among what its sender could not [deliver](Self::undelivered),
-    /// and the notice, if there is one, is put into the sender's own inbox, as one. Where the sender has ended, or knows the
-    /// notice already, there is no notice. Says whether it was so: `false` if it is not in the outbox any more, and then nothing
-    /// was changed.
+    /// Gives up a message in an outbox: in one step it moves to the sender's [undelivered](Self::undelivered) messages, and the
+    /// notice, if there is one, is put into the sender's own inbox. The notice is left out if the sender has ended or has had
+    /// it already. Returns `false`, and changes nothing, if the message is no longer in the outbox.
     ///
     /// # Errors
     ///
     /// As [`GivingUp::check`]. [`StoreError::Fenced`]; [`Refusal::NoSuchActor`]; and as [`Head::accept`] of the notice.
     async fn give_up_delivery(&self, giving_up: GivingUp) -> Result<bool, StoreError>;
 
-    /// Puts a message into an inbox, once for its id. An actor that nobody has heard of begins to be, in nobody's possession.
+    /// Puts a message into an inbox, once for its id. An actor that the store does not know is created, without an owner.
     ///
     /// # Errors
     ///
-    /// As [`Head::enqueue`]. Of what is not new only the type of its actor is looked at.
+    /// As [`Head::enqueue`]. For a message that is not new, [`Refusal::WrongType`] alone.
     async fn enqueue(&self, message: Message) -> Result<Enqueued, StoreError>;
 
-    /// The reply to a message that is remembered as handled, which may be none; `None` if it is not remembered.
+    /// What is remembered of a handled message: its reply, if it had one. The outer `None` is a message that is not remembered.
     async fn reply(&self, actor: &DurableId, message: MessageId)
     -> Result<Option<Option<Bytes>>, StoreError>;
 
-    /// The reminders that are due at a time and stand behind a place, the earliest first and at most so many, and when the next
-    /// one behind these will be.
+    /// A page of the reminders of all actors that are due at `now`, the earliest first, and when the next one after it is due.
     async fn due(&self, now: WallTime, after: Option<&DuePlace>, limit: usize) -> Result<Due, StoreError>;
 
-    /// Puts messages of a reminder into its actor's inbox, each once for its id, and sets when it is due next; without a next
-    /// time there is no such reminder any more. Says whether it was so: `false` if there is no such reminder any more
-    /// that [is meant](Reminder::is_meant_by), and then nothing was changed.
+    /// Puts a reminder's messages into its actor's inbox, each once for its id, and sets when the reminder is due next; without
+    /// a next time it is removed. Returns `false`, and changes nothing, if the reminder that [is meant](Reminder::is_meant_by)
+    /// is no longer there.
     ///
     /// # Errors
     ///
     /// As [`Head::accept`]; [`Refusal::Malformed`] for a message to another actor.
     async fn fire(&self, firing: Firing) -> Result<bool, StoreError>;
 
-    /// Actors that [have mail](Head::has_mail) or something in their outbox, and are in nobody's possession or in that of an owner whose
-    /// lease is over; by id, after one, at most so many.
+    /// A page of the actors, by id, that [have mail](Head::has_mail) or something in their outbox, and have no owner or one whose
+    /// lease is over.
     async fn waiting(&self, after: Option<&DurableId>, limit: usize) -> Result<Vec<Target>, StoreError>;
 
-    /// Tells from now on for whom messages have come. A store that several processes share may leave out an actor whose owner has
-    /// a lease that was renewed elsewhere: it is told of there.
+    /// Tells from now on whose inboxes have got messages. A store that several processes share may leave out the actors of
+    /// another process with a lease: that process is told.
     fn arrivals(&self) -> Box<dyn Arrivals>;
 
-    /// The actors by id, after one, at most so many.
+    /// A page of all actors, by id.
     async fn actors(&self, after: Option<&DurableId>, limit: usize) -> Result<Vec<Head>, StoreError>;
 
-    /// One actor; `None` if the store has never heard of it.
+    /// One actor; `None` if the store does not know it.
     async fn head(&self, actor: &DurableId) -> Result<Option<Head>, StoreError>;
 
-    /// Deletes all of an actor, and that it ever was. A message with an id of its past is new from then on; its owners stay
-    /// fenced, as [`Head::new`] says.
+    /// Deletes all that is stored of an actor, and that it ever existed. A message that it has handled is new from then on. Its
+    /// former owners stay fenced, as [`Head::new`] says.
     ///
     /// # Errors
     ///
     /// [`StoreError::Fenced`]; [`Refusal::NoSuchActor`].
     async fn delete(&self, actor: &DurableId, epoch: Epoch) -> Result<(), StoreError>;
 
-    /// An actor's dead letters by id, after one, at most so many.
+    /// A page of an actor's dead letters, by id.
     ///
     /// # Errors
     ///
@@ -239,21 +247,21 @@ pub trait Store: Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<DeadLetter>, StoreError>;
 
-    /// Puts a dead letter back into the inbox, as new as it ever was: behind all others, not handled, without attempts.
+    /// Puts a dead letter back into the inbox as a new message: behind all others, not handled, with no attempts counted.
     ///
     /// # Errors
     ///
     /// As [`Head::revive`]; [`Refusal::NoSuchActor`]; [`Refusal::NoSuchMessage`].
     async fn revive(&self, actor: &DurableId, message: MessageId) -> Result<(), StoreError>;
 
-    /// Drops a dead letter for good; it is remembered as handled for as long as any other.
+    /// Drops a dead letter for good. It is remembered as handled for as long as any other message.
     ///
     /// # Errors
     ///
     /// [`Refusal::NoSuchActor`]; [`Refusal::NoSuchMessage`].
     async fn purge(&self, actor: &DurableId, message: MessageId) -> Result<(), StoreError>;
 
-    /// What an actor has sent and was given up, in the order it was sent, after one, at most so many.
+    /// A page of the messages that an actor has sent and whose delivery was given up, in the order they were sent.
     ///
     /// # Errors
     ///
@@ -265,20 +273,20 @@ pub trait Store: Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Undelivered>, StoreError>;
 
-    /// Moves a message that was given up into the inbox of the actor it goes to, as [`transfer`](Self::transfer) does from an
-    /// outbox. `None` if it is not there.
+    /// Moves an undelivered message into the inbox of its receiver, as [`transfer`](Self::transfer) does from an outbox. `None` if
+    /// there is no such message.
     ///
     /// # Errors
     ///
-    /// [`Refusal::NoSuchActor`]; [`Refusal::Malformed`] if it goes to an outlet; and as [`Head::accept`] of the receiver's: then
-    /// it stays where it is.
+    /// [`Refusal::NoSuchActor`]; [`Refusal::Malformed`] if it goes to an outlet; and as [`Head::accept`] of the receiver. After an
+    /// error it is still undelivered.
     async fn redeliver(
         &self,
         actor: &DurableId,
         position: OutboxPosition,
     ) -> Result<Option<Enqueued>, StoreError>;
 
-    /// Drops a message that was given up for good. Says whether it was there.
+    /// Drops an undelivered message for good. Returns whether there was one.
     ///
     /// # Errors
     ///
@@ -286,21 +294,21 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn discard(&self, actor: &DurableId, position: OutboxPosition) -> Result<bool, StoreError>;
 }
 
-/// Tells for whom messages have come. See [`Store::arrivals`].
+/// Tells whose inboxes have got messages. See [`Store::arrivals`].
 #[async_trait]
 pub trait Arrivals: Send + 'static {
-    /// The next one, when there is one. Dropping the future loses nothing.
+    /// Waits for the next one. Dropping the future loses nothing.
     async fn next(&mut self) -> Arrival;
 }
 
-/// Why somebody should look into inboxes.
+/// A reason to look into inboxes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Arrival {
-    /// A message has come for this actor.
+    /// This actor has got a message.
     Mail(Target),
-    /// There may have been some that were not told: look at [`Store::waiting`], and into the inboxes of those you have.
+    /// Some may have been missed: look at [`Store::waiting`], and into the inboxes of the actors that you own.
     Missed,
-    /// The store is closed; nothing more is told.
+    /// The store is closed; there will be no more.
     Closed,
 }
 
@@ -313,7 +321,7 @@ pub struct Due {
     pub next: Option<WallTime>,
 }
 
-/// Where a reminder stands among those of all actors: by when it is due, then by its actor's id, then by its name.
+/// The place of a reminder among those of all actors: by when it is due, then by its actor's id, then by its name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct DuePlace {
     /// When it is due.
@@ -331,35 +339,35 @@ pub struct Firing {
     pub actor: DurableId,
     /// Which.
     pub name: Name,
-    /// Which turn has set it, as it was read.
+    /// The entry of the turn that set it, as it was read.
     pub set_by: Sequence,
     /// When it is due, as it was read.
     pub due: WallTime,
-    /// What is put into the inbox, in order; may be nothing.
+    /// What is put into the inbox, in order; may be empty.
     pub messages: Vec<Message>,
-    /// When it is due next.
+    /// When it is due next; `None` if never.
     pub next: Option<WallTime>,
 }
 
 /// See [`Store::give_up_delivery`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GivingUp {
-    /// Who has sent it.
+    /// The sender.
     pub actor: DurableId,
-    /// As its owner acquired it.
+    /// The epoch in which its owner acquired it.
     pub epoch: Epoch,
-    /// Where it lies in the outbox.
+    /// Where the message is in the outbox.
     pub position: OutboxPosition,
     /// When it is given up.
     pub at: WallTime,
-    /// Why.
+    /// Why. At most [`REASON_BYTES_MAX`] bytes.
     pub reason: String,
-    /// What the actor is told of it, by a message to itself.
+    /// A message to the sender itself that tells it.
     pub notice: Option<Message>,
 }
 
 impl GivingUp {
-    /// What can be said against it without looking at what is stored. Every store asks this first.
+    /// Checks what can be checked without looking at what is stored. Every store does so first.
     ///
     /// # Errors
     ///
@@ -372,8 +380,8 @@ impl GivingUp {
         Ok(())
     }
 
-    /// The message that is given up, as it is kept. Where its sender is told, that was the reply: there is no second one, though
-    /// the message be delivered after all.
+    /// The message that is given up, as it is kept. If its sender is told, the notice is the reply: there is no second one even
+    /// if the message is delivered after all.
     pub fn undelivered(&self, outgoing: Outgoing) -> Undelivered {
         let reply_to = outgoing.reply_to.clone().filter(|_| self.notice.is_none());
         let outgoing = Outgoing { reply_to, ..outgoing };
@@ -382,7 +390,7 @@ impl GivingUp {
 }
 
 impl DuePlace {
-    /// That of a reminder, and of whom it is, as [`Due`] has them.
+    /// The place of a reminder in [`Due`].
     pub fn of((target, reminder): &(Target, Reminder)) -> Self {
         Self { due: reminder.due, actor: target.id.clone(), name: reminder.name.clone() }
     }

@@ -4,14 +4,14 @@ use super::message::{Outgoing, Reminder};
 use super::turn::{Child, Snapshot};
 use crate::id::MessageId;
 
-/// All of an actor that is in memory while it is active. Its entries and its inbox come by pages.
+/// What an owner loads at once. The journal and the inbox are read in pages.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Recovery {
     /// The stored state, if there is one.
     pub snapshot: Option<Snapshot>,
-    /// The messages that are remembered as handled, in the order they were.
+    /// The messages that are remembered as handled, in the order in which they were.
     pub handled: Vec<MessageId>,
-    /// What is not known to have arrived, in order.
+    /// The messages that have been sent and are not known to have arrived, in order.
     pub outbox: Vec<Outgoing>,
     /// The reminders, by name.
     pub reminders: Vec<Reminder>,

@@ -1,11 +1,11 @@
-//! How values become bytes in a store: one form for all stores that keep bytes.
+//! How values become bytes in a store: one encoding for all stores that keep bytes.
 //!
 //! ```text
 //!  kind  format  sum of all else   value
 //!   u8     u8      u32, LE         postcard
 //! ```
 //!
-//! The sum is CRC-32 over the row's key, kind, format and value: a row that lies where another belongs is damaged too.
+//! The sum is a CRC-32 of the row's key, kind, format and value, so a row that is under another row's key counts as damaged too.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::turn::Child;
 use super::{DeadLetter, Entry, Handled, Head, Letter, Outgoing, Refusal, Reminder, Snapshot, Undelivered};
 
-/// The latest form of rows. It changes when the fields of a value do.
+/// The version of the encoding. It changes when the fields of a value do.
 const FORMAT: u8 = 1;
 
 const HEADER_BYTES: usize = 6;
@@ -60,11 +60,11 @@ macro_rules! rows {
 
 rows!(Head, Entry, Snapshot, Letter, Handled, Outgoing, Reminder, Child, DeadLetter, Undelivered);
 
-/// The bytes of a row that is kept under a key.
+/// Encodes the row that is kept under a key.
 ///
 /// # Panics
 ///
-/// Never: all of these values have a form.
+/// Never: these values can always be encoded.
 pub fn encode_row<R: Row>(key: &[u8], value: &R) -> Vec<u8> {
     let header = vec![R::KIND as u8, FORMAT, 0, 0, 0, 0];
     let mut row =
@@ -74,11 +74,12 @@ pub fn encode_row<R: Row>(key: &[u8], value: &R) -> Vec<u8> {
     row
 }
 
-/// The value of a row that was kept under a key.
+/// Decodes the row that was kept under a key.
 ///
 /// # Errors
 ///
-/// [`Refusal::Damaged`] if anything is not as it was written; [`Refusal::FutureVersion`].
+/// [`Refusal::Damaged`] if it is not what [`encode_row`] wrote for this key; [`Refusal::FutureVersion`] if a later release
+/// wrote it.
 pub fn decode_row<R: Row>(key: &[u8], row: &[u8]) -> Result<R, Refusal> {
     let damaged = |detail: String| Refusal::Damaged {
         what: format!("{:?} of {}", R::KIND, key.escape_ascii()),

@@ -11,41 +11,41 @@ use crate::limits::{
     PAYLOAD_BYTES_MAX, REASON_BYTES_MAX, REPLY_BYTES_MAX, STATE_BYTES_MAX,
 };
 
-/// All that one or several turns of an actor change, as one: either all of it is stored or nothing.
+/// Everything that one or several consecutive turns of an actor change: it is stored as a whole or not at all.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TurnCommit {
-    /// Whose.
+    /// Which actor.
     pub actor: DurableId,
-    /// As the committer acquired the actor. A later owner's is greater, and then nothing is stored.
+    /// The epoch in which the committer acquired the actor. If it has been acquired since, nothing is stored.
     pub epoch: Epoch,
     /// The last entry in the journal. If it is another, nothing is stored.
     pub expected: Sequence,
-    /// What is appended to the journal: at least one, numbered from `expected` on.
+    /// What is appended to the journal: at least one entry, numbered from `expected` on.
     pub entries: Vec<Entry>,
-    /// The state after the last entry, if it is to be kept whole.
+    /// The state after the last entry, if it is to be stored.
     pub state: Option<Snapshot>,
-    /// The messages whose handling this is.
+    /// The messages that these turns handled.
     pub handled: Vec<Handled>,
-    /// What leaves afterwards.
+    /// The messages that these turns sent, in order.
     pub outbox: Vec<Outgoing>,
-    /// What is to come later, or not any more. In order: the last word on a name counts.
+    /// Reminders that are set and cancelled, in order: the last change of a name counts.
     pub reminders: Vec<ReminderChange>,
-    /// Who was added and removed. In order, as reminders.
+    /// Children that are added and removed, in order, as reminders.
     pub children: Vec<ChildChange>,
-    /// Messages in the inbox that are given up; they count as handled, after those that are. They are kept as they are here: the
-    /// inbox is asked only whether they are in it.
+    /// Messages in the inbox that are given up. They count as handled, after those in `handled`, and are kept as they are here:
+    /// the store only checks that they are in the inbox.
     pub dead: Vec<DeadLetter>,
-    /// Messages in the inbox that leave it and change nothing: they came twice, and were handled before as a caller's.
+    /// Messages in the inbox that leave it without an effect, since they were handled before as a caller's.
     pub dropped: Vec<MessageId>,
-    /// Handled messages that are not remembered any more. What is not remembered is passed over, and so is what lies in the
-    /// inbox too: it will be handled again unless it is remembered.
+    /// Handled messages to forget. An id that is not remembered is ignored, and so is one that is still in the inbox: it would
+    /// be handled again.
     pub forget: Vec<MessageId>,
     /// Messages made at this time or earlier are refused unless they are remembered. It never goes back.
     pub horizon: WallTime,
-    /// Entries up to this one are dropped. Only what a stored state covers may be.
+    /// Entries up to this one are dropped, if there is one. A stored state must cover them.
     pub trim: Option<Sequence>,
-    /// Whether the actor has ended for good: nothing is accepted for it any more, and its reminders are no more. What is in
-    /// its inbox lies there until it is deleted; its outbox is still delivered.
+    /// Whether the actor has ended for good: it accepts no more messages and its reminders are removed. Its inbox stays as it is
+    /// until the actor is deleted; its outbox is still delivered.
     pub ends: bool,
 }
 
@@ -54,22 +54,22 @@ pub struct TurnCommit {
 pub struct Entry {
     /// Its number.
     pub sequence: Sequence,
-    /// When it was, by the owner's clock; never before the entry before it.
+    /// When it was, by the owner's clock, but never earlier than the entry before it.
     pub at: WallTime,
-    /// Why it was.
+    /// Why there was a turn.
     pub cause: Cause,
     /// Whether the state changed.
     pub has_changed: bool,
-    /// What happened, for actors that keep events: applying them to the state before gives the state after.
+    /// What happened, if the actor keeps events: applied to the state before, they give the state after.
     pub events: Vec<Body>,
-    /// What it sent.
+    /// The messages that it sent.
     pub sent: Vec<MessageId>,
 }
 
 /// Why there was a turn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Cause {
-    /// The actor began to be.
+    /// The actor began its life.
     Spawned,
     /// A message was handled.
     Message(MessageId),
@@ -77,7 +77,7 @@ pub enum Cause {
     GaveUp(MessageId),
     /// A message had been handled before.
     Duplicate(MessageId),
-    /// Its own doing, such as a supervisor's decision.
+    /// The actor's own doing, such as a supervisor's decision.
     Own,
     /// The actor ended for good.
     Stopped,
@@ -86,63 +86,63 @@ pub enum Cause {
 /// A state as of an entry.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// The last entry that is in it.
+    /// The last entry that it reflects.
     pub sequence: Sequence,
     /// The state.
     pub body: Body,
 }
 
-/// A message was handled.
+/// What is remembered of a message that was handled.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Handled {
-    /// Which.
+    /// Which message.
     pub message: MessageId,
-    /// Whether it was in the inbox: then it is not any more.
+    /// Where it came from. One from the inbox leaves it.
     pub was: Source,
-    /// What whoever sends it again is told.
+    /// What a caller that sends it again is told.
     pub reply: Option<Bytes>,
 }
 
-/// Whence a message came that was handled.
+/// Where a handled message came from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Source {
-    /// From a caller that waits.
+    /// A caller that waits for the reply.
     Caller,
-    /// From the inbox.
+    /// The inbox.
     Inbox,
 }
 
-/// What becomes of a reminder.
+/// A change of one reminder.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum ReminderChange {
-    /// It is set, in place of another one of its name.
+    /// It is set, and replaces another one of its name.
     Set(Reminder),
-    /// It is not any more, if it was.
+    /// It is removed, if it is there.
     Cancel(Name),
 }
 
-/// An actor that another one has recorded as its child.
+/// An actor that another actor has recorded as its child.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Child {
     /// What the parent calls it.
     pub name: Name,
     /// Which actor it is.
     pub target: Target,
-    /// What the parent wants to know of it when it has recovered.
+    /// What the parent keeps about it.
     pub body: Body,
 }
 
-/// What becomes of a recorded child.
+/// A change of one recorded child.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum ChildChange {
-    /// It is recorded, in place of another one of its name.
+    /// It is recorded, and replaces another one of its name.
     Add(Child),
-    /// It is not any more, if it was.
+    /// It is removed, if it is there.
     Remove(Name),
 }
 
 impl TurnCommit {
-    /// A commit that is empty but for where it stands.
+    /// A commit without any changes yet. It needs at least one entry.
     pub fn new(actor: DurableId, epoch: Epoch, expected: Sequence) -> Self {
         Self {
             actor,
@@ -163,16 +163,17 @@ impl TurnCommit {
         }
     }
 
-    /// The last entry there will be.
+    /// The last entry of the journal after this commit.
     pub fn last(&self) -> Sequence {
         Sequence(self.expected.0 + self.entries.len() as u64)
     }
 
-    /// What can be said against it without looking at what is stored. Every store asks this first.
+    /// Checks what can be checked without looking at what is stored. Every store does so first.
     ///
     /// # Errors
     ///
-    /// [`Refusal::Malformed`] for what no actor of this crate does, [`Refusal::TooLarge`] for what has no room.
+    /// [`Refusal::Malformed`] for what no actor of this crate commits; [`Refusal::TooLarge`] if one of the
+    /// [limits](crate::limits) is exceeded.
     pub fn check(&self) -> Result<(), StoreError> {
         self.check_shape().map_err(|what| StoreError::NotApplied(Refusal::Malformed(what)))?;
         self.check_sizes().map_err(StoreError::NotApplied)

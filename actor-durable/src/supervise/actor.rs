@@ -12,7 +12,7 @@ use crate::id::{DurableId, Name, Target};
 use crate::store::{Body, Child, ChildChange, Destination, Headers};
 use crate::turn::{Draft, Turn};
 
-/// A supervisor whose children are durable actors, and that is one itself. See [`supervise`](crate::supervise).
+/// A supervisor of durable actors, which is a durable actor itself. See [`supervise`](crate::supervise).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DurableSupervisor;
 
@@ -20,26 +20,26 @@ pub struct DurableSupervisor;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum SupervisorCommand {
-    /// Has it begin. The first counts; the same again changes nothing, so whoever starts a process asks this each time.
+    /// Tells it how to supervise. The first time counts, and the same again changes nothing, so send it whenever a process starts.
     Begin(SupervisorSpec),
     /// Adds a child and starts it. The same again changes nothing.
     SpawnChild(ChildSpec),
-    /// Stops a child until it is started: it is not in memory for anybody, its messages wait, and its state is kept.
+    /// Stops a child until it is started: it is not activated, its messages wait, and its state is kept.
     StopChild(Name),
     /// Starts a child that was stopped, with the state it has.
     StartChild(Name),
-    /// Lets a child go that was stopped: from then on it is an actor without supervisor.
+    /// Releases a stopped child, which then is an actor without a supervisor.
     RemoveChild(Name),
-    /// How the tree is. A query.
+    /// Asks for the tree. A query.
     Tree,
-    /// What a child tells, by itself. Users do not send it.
+    /// Sent by a child that has failed or ended, not by users.
     Report(Report),
-    /// What a supervisor tells one that is its child. Users do not send it.
+    /// Sent by the supervisor of a supervisor, not by users: start your children.
     BeginAgain {
-        /// Whether its children are to begin afresh.
+        /// Whether with fresh states.
         is_fresh: bool,
     },
-    /// What a supervisor tells one that is its child. Users do not send it.
+    /// Sent by the supervisor of a supervisor, not by users: stop your children.
     Halt,
 }
 
@@ -47,11 +47,11 @@ pub enum SupervisorCommand {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum SupervisorReply {
-    /// It is so.
+    /// It is done, or was already.
     Done,
-    /// To a report.
+    /// What was decided upon a report.
     Decided(SupervisorDecision),
-    /// To [`SupervisorCommand::Tree`].
+    /// The answer to [`SupervisorCommand::Tree`].
     Tree(Box<SupervisorTree>),
 }
 
@@ -142,8 +142,7 @@ fn command(to: Target, command: &SupervisorCommand) -> Result<Draft, crate::BadF
 }
 
 fn push(turn: &mut Turn<'_, DurableSupervisor>, draft: Result<Draft, crate::BadForm>) {
-    // They are plain data: there is no value of theirs that has no form.
-    turn.asked_mut().sends.push(draft.expect("an order has a form"));
+    turn.asked_mut().sends.push(draft.expect("orders and commands are plain data, which can be encoded"));
 }
 
 /// The children that are up are recorded, so that they come back with the supervisor.

@@ -1,4 +1,4 @@
-//! Supervision that survives the process: a supervisor that is a durable actor, whose children are durable actors.
+//! Supervision that survives the process: supervisors are durable actors, and so are their children.
 //!
 //! ```text
 //!   a child                                    its supervisor
@@ -10,35 +10,34 @@
 //!              a fresh state or the kept one }
 //! ```
 //!
-//! Each arrow is a message of an outbox, each box a turn that is stored as one: whatever process ends between, a failure leads to
-//! one decision, and a decision is carried out once. The supervisor is event-sourced: its journal is the list of its decisions,
-//! and a decision is replayed as it was made, not made again. What it keeps is small, so its state beside the events comes
-//! seldom.
+//! Each arrow is a message from an outbox, and each box a turn, which is stored as a whole. So whichever process ends in between, a
+//! failure leads to one decision, and a decision is carried out once. The supervisor is event-sourced: its journal is the list of
+//! its decisions, which are replayed and not made again.
 //!
 //! | | of a child |
 //! |---|---|
-//! | [`Directive::Restart`] | state as `create` makes it; inbox, memory of messages, outbox and reminders stay |
-//! | [`Directive::Resume`] | state as after its last turn |
-//! | [`Directive::Stop`] | out of memory until somebody starts it; its messages wait |
+//! | [`Directive::Restart`] | a fresh state from `create`; inbox, outbox, reminders and memory of handled messages are kept |
+//! | [`Directive::Resume`] | the state after its last turn |
+//! | [`Directive::Stop`] | not in memory until it is started; its messages wait |
 //! | [`Directive::Escalate`] | the supervisor's children are stopped, and it fails itself, once |
 //!
-//! A durable actor under a supervisor that has failed takes nothing until it is told: whoever calls is told
-//! [`NotApplied::Suspended`](crate::NotApplied::Suspended), and what lies in its inbox waits. The message that it panicked on
-//! counts attempts as ever, and is given up in the end, so one poisonous message does not use up the intensity for good.
-//! [`Turn::end`](crate::Turn::end) of a child says that it wants to end: a permanent one begins afresh instead, as in Erlang.
+//! A supervised actor that has failed handles nothing until its supervisor says so: calls fail with
+//! [`NotApplied::Suspended`](crate::NotApplied::Suspended), and its inbox waits. Attempts at the message that it panicked on are
+//! counted as always, and the message is given up in the end, so one poisonous message does not use up the intensity for good.
+//! When a child calls [`Turn::end`](crate::Turn::end), its supervisor decides: a permanent one is restarted instead, as in Erlang.
 //!
-//! Unlike plain children, durable ones have no turns in common: under [`OneForAll`](actor_core::Strategy::OneForAll) and
-//! [`RestForOne`](actor_core::Strategy::RestForOne) one decision restarts all it concerns, each when the order reaches it, and
-//! until then it goes on. A child hears an order after the messages that lie in its inbox before it, unless it is suspended.
+//! Unlike plain children, durable ones do not stop together. Under [`OneForAll`](actor_core::Strategy::OneForAll) and
+//! [`RestForOne`](actor_core::Strategy::RestForOne) one decision restarts several children, each when the order reaches it; until
+//! then it goes on. Unless it is suspended, a child handles the messages in its inbox that came before the order first.
 //!
-//! An order that can never arrive, as the child has ended or is of another type, is given up as any message is, and the supervisor
-//! is told that the child cannot be activated: it decides upon that as upon any failure. A supervisor that is stopped or ended has its
-//! recorded children stopped in the same turn, though it cannot read its own state; those of one that has ended wait for good.
+//! An order that can never arrive, because the child has ended or is of another type, is given up like any message, and the
+//! supervisor is told that the child cannot be activated, which it decides upon like any failure. When a supervisor is stopped or
+//! ended, its recorded children are stopped in the same turn, even if its own state cannot be read. The children of a supervisor
+//! that has ended stay stopped for good.
 //!
-//! A supervisor that begins to be active has its recorded children activated, as any durable actor has: a child is there once,
-//! whoever else asks for it. The supervisor at the top is not anybody's child: whoever starts a process asks it something, such as
-//! [`SupervisorCommand::Begin`]. Without a supervisor above, one that gives up keeps its children stopped, and says so in its
-//! tree.
+//! When a supervisor is activated its recorded children are activated too, as those of any durable actor. The supervisor at the
+//! top is nobody's child: send it something when a process starts, such as [`SupervisorCommand::Begin`]. If it gives up, its
+//! children stay stopped, and its tree says so.
 
 mod actor;
 mod order;

@@ -11,7 +11,7 @@ use crate::id::{DurableId, MessageId, Name, Target, WallTime};
 use crate::store::{Body, Child, ChildChange, Destination, Headers, Message, Outgoing};
 use crate::turn::Draft;
 
-/// What a supervisor tells a child. It comes as a message whose [header](ORDER) says so, from the supervisor itself.
+/// What a supervisor tells a child, in a message with the [header](ORDER) of orders.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Order {
     /// You are my child of this name, and begin this life.
@@ -26,10 +26,10 @@ pub(crate) enum Order {
     Release,
 }
 
-/// The header of orders. Those that callers write are not from an actor, and so are none.
+/// The header of orders. A caller's message may have it too, but it is not from an actor, and so is no order.
 const ORDER: &str = "actor-durable-order";
 
-/// The version of [`Order`]'s and [`Standing`]'s form.
+/// The version of [`Order`]'s and [`Standing`]'s encoding.
 const VERSION: u32 = 1;
 
 impl Order {
@@ -39,8 +39,8 @@ impl Order {
         Ok(Draft { to: Destination::Actor(to), id: None, reply_to: None, body, headers })
     }
 
-    /// What a supervisor is told whose order to begin a life will never arrive: the child cannot be activated. Other orders have
-    /// nothing to say to a child that is none.
+    /// The report to a supervisor whose order to begin a life cannot be delivered: that the child cannot be activated. Nobody waits
+    /// for other orders to arrive.
     pub(crate) fn undelivered(
         supervisor: &Target,
         order: &Outgoing,
@@ -63,7 +63,7 @@ impl Order {
         Some(Message { to, id, from, reply_to: None, sent_at: now, body, headers })
     }
 
-    /// The order that a message is, and the supervisor it is from; `None` if it is none.
+    /// The order in a message, if it is one, and the supervisor that it is from.
     pub(crate) fn of(message: &Message) -> Option<(DurableId, Result<Self, BadForm>)> {
         let from = message.from.clone().filter(|_| message.headers.contains_key(ORDER))?;
         let Body { version, bytes } = &message.body;
@@ -71,7 +71,7 @@ impl Order {
     }
 }
 
-/// What a child tells its supervisor. Users do not make it.
+/// What a child tells its supervisor when it has failed or ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     pub(crate) child: Name,
@@ -80,7 +80,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// What its supervisor calls the child.
+    /// The supervisor's name for the child.
     pub fn child(&self) -> &Name {
         &self.child
     }
@@ -102,7 +102,7 @@ pub(crate) enum What {
     Ended,
 }
 
-/// How a child stands to its supervisor. Kept in a row beside its own children's, so that stores need not know of it.
+/// A child's relation to its supervisor. It is kept as a row among the child's own children, so that stores need not know of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Standing {
     pub(crate) supervisor: Target,
@@ -126,16 +126,16 @@ pub(crate) enum Stage {
     Halted,
 }
 
-/// No child can be called so, see [`is_reserved`].
+/// The name of that row; no child can have it.
 const SUPERVISOR: &str = "actor-durable-supervisor";
 
-/// Whether a child cannot be called so.
+/// Whether no child can have this name.
 pub(crate) fn is_reserved(name: &str) -> bool {
     name == SUPERVISOR
 }
 
 impl Standing {
-    /// Of the rows of an actor's children; the others are its children.
+    /// Finds it among the rows of an actor's children.
     pub(crate) fn of(children: &[Child]) -> Result<Option<Self>, BadForm> {
         let Some(row) = children.iter().find(|child| is_reserved(child.name.as_str())) else {
             return Ok(None);
@@ -155,19 +155,19 @@ impl Standing {
         self.kept.stage == Stage::Up
     }
 
-    /// As it is kept.
+    /// The change that stores it.
     pub(crate) fn change(&self) -> Result<ChildChange, BadForm> {
         let body = Body { version: VERSION, bytes: encode("a child's standing", &self.kept)? };
         let name = reserved()?;
         Ok(ChildChange::Add(Child { name, target: self.supervisor.clone(), body }))
     }
 
-    /// It has none any more.
+    /// The change that removes it.
     pub(crate) fn removal() -> Result<ChildChange, BadForm> {
         Ok(ChildChange::Remove(reserved()?))
     }
 
-    /// What the supervisor is told. Its id is of the child and its life, so it is decided upon once.
+    /// The report to the supervisor. Its id is made of the child and its life, so there is one decision upon it.
     pub(crate) fn report(&self, actor: &DurableId, what: What, clock: WallTime) -> Result<Draft, BadForm> {
         let KeptStanding { child, life, .. } = self.kept.clone();
         let id = MessageId::hashed(clock, &[b"report", actor.as_str().as_bytes(), &life.to_le_bytes()]);

@@ -1,4 +1,4 @@
-//! What a durable supervisor is told: plain values, which are stored as they are.
+//! What a durable supervisor is told: plain values, which are stored.
 
 use std::time::Duration;
 
@@ -11,20 +11,20 @@ use crate::id::{Name, Target, WallTime};
 use crate::limits::{FAILURE_TEXT_BYTES_MAX, RESTARTS_COUNTED_MAX};
 use crate::turn::{BadRequest, child_name, target};
 
-/// What becomes of the children of one supervisor.
+/// How a supervisor treats its children.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SupervisorSpec {
-    /// Whom a [fresh start](Directive::Restart) of one child concerns.
+    /// Which children are restarted if one is [restarted](Directive::Restart).
     #[serde(with = "StrategyForm")]
     pub strategy: Strategy,
-    /// How many restarts in how long a time are too many; at most [`RESTARTS_COUNTED_MAX`]. The time is the wall clock's, so
-    /// that it goes on while no process lives.
+    /// How many restarts are allowed in how long a time; at most [`RESTARTS_COUNTED_MAX`]. The time is the wall clock's, which goes
+    /// on while no process runs.
     #[serde(with = "IntensityForm")]
     pub intensity: Intensity,
 }
 
 impl SupervisorSpec {
-    /// With the core's default intensity.
+    /// A specification with the core's default intensity.
     pub fn new(strategy: Strategy) -> Self {
         Self { strategy, intensity: Intensity::default() }
     }
@@ -43,9 +43,9 @@ impl SupervisorSpec {
 /// One child of a durable supervisor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChildSpec {
-    /// What the supervisor calls it. No other child of it has the name.
+    /// The supervisor's name for it, which no other of its children has.
     pub name: Name,
-    /// Which actor it is. It has no other supervisor.
+    /// Which actor it is. It must have no other supervisor.
     pub target: Target,
     /// When it is started again.
     #[serde(with = "RestartForm")]
@@ -59,7 +59,7 @@ impl ChildSpec {
     ///
     /// # Errors
     ///
-    /// A name is none or reserved, or the type is volatile: it has nothing that could be kept or made anew.
+    /// The name or the id is not valid, the name is reserved, or the type is volatile and so has nothing to keep.
     pub fn new<A: Durable>(name: &str, id: &str) -> Result<Self, BadRequest> {
         if A::DURABILITY == Durability::Volatile {
             return Err(BadRequest::Volatile);
@@ -83,8 +83,8 @@ impl ChildSpec {
 
 /// What each kind of [`Failure`] leads to.
 ///
-/// The default loses nothing of what is stored: a panic has left the state as it was after the last turn, so the child goes on
-/// with it; what cannot be read is left alone until somebody has looked; and a supervisor that has given up begins anew.
+/// The default loses nothing that is stored: after a panic the state is as it was after the last turn, so the child resumes with
+/// it; a child that cannot be activated is stopped until somebody has looked; a supervisor that has given up is restarted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OnFailure {
     /// Of [`Failure::Panicked`].
@@ -96,7 +96,7 @@ pub struct OnFailure {
 }
 
 impl OnFailure {
-    /// The same for every kind.
+    /// The same directive for every kind.
     pub const fn always(directive: Directive) -> Self {
         Self { panicked: directive, not_activated: directive, escalated: directive }
     }
@@ -117,18 +117,18 @@ impl Default for OnFailure {
     }
 }
 
-/// What is to become of a child that failed.
+/// What is done with a child that has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Directive {
-    /// It goes on with a fresh state, what `create` makes for its id; what it was is lost. What waits in its inbox, what it has
-    /// sent, what it remembers as handled, and its reminders are kept. `on_start` does not run again, as it runs once in a
-    /// life. A supervisor keeps its children and starts each of them afresh.
+    /// It goes on with a fresh state, the one that `create` returns for its id; the old state is lost. Its inbox, its outbox, its
+    /// reminders and its memory of handled messages are kept. `on_start` does not run again, as it runs once in an actor's life.
+    /// A supervisor keeps its children and restarts each of them.
     Restart,
     /// It goes on with the state after its last turn.
     Resume,
-    /// It does not go on until it is [started](super::SupervisorCommand::StartChild). Its state and what waits for it stay.
+    /// It does nothing until it is [started](super::SupervisorCommand::StartChild). Its state and its inbox are kept.
     Stop,
-    /// The failure is the supervisor's own.
+    /// The supervisor itself fails.
     Escalate,
 }
 
@@ -139,12 +139,12 @@ pub enum Failure {
     Panicked(String),
     /// A hook failed, or what is stored cannot be read.
     NotActivated(String),
-    /// It is a supervisor, and gave up.
+    /// It is a supervisor and has given up.
     Escalated(String),
 }
 
 impl Failure {
-    /// Its text cut to what a report may have.
+    /// The failure with its text cut to what a report may have.
     pub(crate) fn short(self) -> Self {
         match self {
             Self::Panicked(text) => Self::Panicked(cut(text, FAILURE_TEXT_BYTES_MAX)),
@@ -170,8 +170,8 @@ pub(super) struct Restarts {
 impl Restarts {
     /// Whether one more is allowed.
     ///
-    /// The clock may have stepped back: a restart that seems to come yet was just now, so that it counts for the window at
-    /// most, from when the step was noticed.
+    /// The clock may have stepped back. A restart in the future counts as one of now, and so for one window from when the step
+    /// was noticed.
     pub(super) fn allow(&self, limit: &Intensity, now: WallTime) -> bool {
         let counting = self.counted.iter().filter(|at| now.since(**at) < limit.window);
         counting.count() < limit.restarts as usize
@@ -183,7 +183,7 @@ impl Restarts {
         self.counted.push(now);
     }
 
-    /// It is so late: no restart was later, and those that do not count any more never will again.
+    /// Notes the time: no restart was later, and those that no longer count never will again.
     pub(super) fn note(&mut self, limit: &Intensity, now: WallTime) {
         self.counted.iter_mut().for_each(|at| *at = (*at).min(now));
         self.counted.retain(|at| now.since(*at) < limit.window);

@@ -50,14 +50,14 @@ struct Child {
     restarts: u64,
 }
 
-/// Where a child is.
+/// Whether a child is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ChildStage {
-    /// It takes messages, or is about to.
+    /// It handles messages, or is about to.
     Up,
-    /// It was stopped, by a decision or by somebody, until it is started.
+    /// It was stopped, by a decision or a command, until it is started.
     Stopped,
-    /// It was stopped with its supervisor, until that begins again.
+    /// It was stopped with its supervisor, until that is started again.
     Halted,
 }
 
@@ -74,11 +74,11 @@ pub(super) enum Input {
     Halt,
 }
 
-/// What has happened to a supervisor's tree, as its journal has it.
+/// What has happened to a supervisor, as it is in its journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum SupervisorEvent {
-    /// It was told its strategy and intensity.
+    /// It was told how to supervise.
     Begun(SupervisorSpec),
     /// A child was added, and begins this life.
     Spawned {
@@ -96,7 +96,7 @@ pub enum SupervisorEvent {
         /// The number of its new life.
         life: u64,
     },
-    /// A child that was stopped is the supervisor's no more.
+    /// A stopped child was released.
     Removed(Name),
     /// A child failed or ended, and this was decided.
     Decided {
@@ -106,45 +106,45 @@ pub enum SupervisorEvent {
         at: WallTime,
         /// What was decided.
         decision: SupervisorDecision,
-        /// Who begins a new life with that, and its number.
+        /// The children that begin a new life, and the numbers of these lives.
         starts: Vec<(Name, u64)>,
     },
-    /// The supervisor was started again by its own one, and starts its children.
+    /// The supervisor was started again by its own supervisor, and starts its children.
     BegunAgain {
-        /// Whether with a fresh state.
+        /// Whether with fresh states.
         is_fresh: bool,
-        /// Who begins a new life with that, and its number.
+        /// The children that begin a new life, and the numbers of these lives.
         starts: Vec<(Name, u64)>,
     },
-    /// The supervisor was stopped by its own one, and its children with it.
+    /// The supervisor was stopped by its own supervisor, and its children with it.
     Halted,
 }
 
 /// What was decided about a child that failed or ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SupervisorDecision {
-    /// It goes on with a fresh state, and so does whom the strategy says.
+    /// It goes on with a fresh state, and so do the others that the strategy names.
     Restart,
     /// It goes on with the state it has.
     Resume,
-    /// It does not go on until somebody starts it.
+    /// It does nothing until it is started.
     Stop,
     /// It ends for good, and the supervisor forgets it.
     Forget,
-    /// The failure is the supervisor's: its children are stopped, and it fails.
+    /// The supervisor stops its children, and fails itself.
     Escalate,
-    /// Nothing: it was stopped, or begins a new life, by an earlier decision.
+    /// Nothing: an earlier decision has stopped it or has begun a new life.
     Nothing,
 }
 
-/// Why a supervisor does not do what it is asked.
+/// Why a supervisor refuses a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum SupervisorRefusal {
-    /// It was not told its strategy yet.
+    /// It has not been told how to supervise yet.
     #[error("the supervisor has not begun: it was not told its strategy")]
     NotBegun,
-    /// It was told another one.
+    /// It has been told to supervise in another way.
     #[error("the supervisor has begun with another strategy or intensity")]
     AlreadyBegun,
     /// The intensity allows more than [`RESTARTS_COUNTED_MAX`](crate::limits::RESTARTS_COUNTED_MAX) restarts.
@@ -159,30 +159,30 @@ pub enum SupervisorRefusal {
     /// There is no child of this name.
     #[error("there is no child {0}")]
     NoSuchChild(Name),
-    /// Only a child that was stopped is removed.
+    /// Only a stopped child can be removed.
     #[error("the child {0} is not stopped")]
     NotStopped(Name),
-    /// It has given up, and does nothing until it begins again.
+    /// It has given up, and does nothing until it is started again.
     #[error("the supervisor has given up")]
     Escalated,
-    /// A supervisor's own supervisor is recorded by this name beside its children.
+    /// The name of a child is reserved: a supervisor's own supervisor is recorded by it.
     #[error("a child cannot be called {0}")]
     Reserved(Name),
 }
 
-/// A child as it is seen from outside.
+/// What a [`SupervisorTree`] tells of a child.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SupervisedChild {
     /// What it was added with.
     pub spec: ChildSpec,
-    /// Where it is.
+    /// Whether it is started.
     pub stage: ChildStage,
-    /// How often it was started again after a failure or an end, its own or a sibling's.
+    /// How often it was restarted or resumed after a failure or an end, its own or a sibling's.
     pub restarts: u64,
 }
 
 impl SupervisorTree {
-    /// What it was told; none if it has not begun.
+    /// How it supervises; `None` if it has not been told.
     pub fn spec(&self) -> Option<&SupervisorSpec> {
         self.spec.as_ref()
     }
@@ -196,7 +196,7 @@ impl SupervisorTree {
         })
     }
 
-    /// When the restarts were that may still count, oldest first.
+    /// The times of the restarts that may still count, oldest first.
     pub fn restarts(&self) -> &[WallTime] {
         self.restarts.counted()
     }
@@ -206,7 +206,7 @@ impl SupervisorTree {
         self.has_escalated
     }
 
-    /// What something that is asked or reported leads to; none if it is so already.
+    /// What a command or a report leads to; `None` if nothing changes.
     pub(super) fn decide(
         &self,
         input: Input,

@@ -1,4 +1,4 @@
-//! A plain actor, made durable: what its user adds, and how its turns are made.
+//! A plain actor made durable: what its user adds, and how its turns are made.
 
 use std::fmt;
 use std::time::Duration;
@@ -18,10 +18,9 @@ use crate::model::{Keeps, Model, NotReplayed, NotRun, Ran, no_events};
 use crate::store::Body;
 use crate::turn::Turn;
 
-/// What a plain [`Actor`] says in addition to be durable: its state can be written and read, and its messages are made of
-/// commands that can.
+/// Makes a plain [`Actor`] durable: its state can be encoded, and its messages are made of commands that can be.
 ///
-/// A system [knows it](crate::DurableBuilder::wrap), and it is called as [`Wrapped`] of it.
+/// [Register](crate::DurableBuilder::wrap) it with a system, and call it as [`Wrapped`] of its type.
 ///
 /// ```
 /// use actor_core::{Actor, ActorError, ActorRef, ReplyPort};
@@ -82,31 +81,35 @@ use crate::turn::Turn;
 /// }
 /// ```
 ///
-/// # What becomes of what a plain actor does
+/// # How a plain actor behaves when it is durable
 ///
-/// - A command is one turn: its message is handled, and the state and the reply are stored as one before the reply leaves. The
-///   same id has no second effect, and gets the same reply.
-/// - **An error of `handle`** refuses the command, and the state is as it was: [`WrapError::Failed`] tells its text.
-///   `on_error` is not asked. **A panic** is as everywhere: the caller is told that nothing was applied, and a letter is tried
-///   again and then given up. If the state had been changed, a new life begins, of the state as it is stored.
+/// A *life* is the time between one `post_start` and the next: an activation has one life, or several if an error or a panic left
+/// the state changed.
+///
+/// - **A command** is one turn: its message is handled, and the state and the reply are stored in one step before the reply
+///   leaves. A command with the same id takes no second effect and gets the same reply.
+/// - **An error of `handle`** refuses the command with [`WrapError::Failed`], which has the error's text, and leaves the state as it
+///   was. `on_error` is not called. **A panic** is treated as in any durable actor: a call fails with nothing applied, and a
+///   message from the inbox is tried again and then given up. If the state had been changed, a new life begins with the stored
+///   state.
 /// - **A reply** has to be there when the handler returns; see [`ReplyTo`].
-/// - **`pre_start`** builds the state once, before there is one that is stored. **`post_start`** runs whenever a life begins: with
-///   each activation, and after an error or a panic that had changed the state. What serde skips in the state is made anew there.
-///   **`post_stop`** runs when an activation ends in peace, once all is stored; what it does to the state is not.
-/// - **`myself`** is of this life. What is sent to it, by the actor or its timers or its tasks, is volatile, and handled in a turn
-///   of its own, which is stored if it has changed the state; if that fails, the state is as it was, and a warning is logged. Its
-///   messages have the order of the actor's `SORTING`; commands come in the order in which they were accepted. What must not be
-///   lost goes through [`on_handled`](Self::on_handled) instead.
-/// - **`myself.stop`**, `drain` and `kill` give the actor's memory back, when the commands that it has accepted are handled. The
-///   next command activates it again; to end it for good there is [`Turn::end`].
-/// - **Children** that are linked to `myself` are of this life and end with it; `handle_supervisor_evt` is a turn like those of
-///   messages to itself. Unless overridden, the end of a child stops `myself`.
-/// - What a handler does elsewhere, such as a message to another actor, happens at once: it is not held back until the turn is
-///   stored, and may happen again if it is not.
+/// - **`pre_start`** builds the state of a new actor, once. **`post_start`** runs at the beginning of each life; restore there what
+///   serde skips in the state. **`post_stop`** runs when an activation ends normally, once everything is stored; what it does to the
+///   state is not stored.
+/// - **`myself`** lives as long as the life. What the actor, its timers or its tasks send to it is volatile, and is handled in a
+///   turn of its own, which is stored if it has changed the state. If that turn fails, the state is as it was and a warning is
+///   logged. Messages to `myself` are sorted by the actor's `SORTING`; commands are handled in the order in which they were
+///   accepted. Use [`on_handled`](Self::on_handled) to send what must not be lost.
+/// - **`myself.stop`**, `drain` and `kill` passivate the actor once the commands that it has accepted are handled. The next command
+///   activates it again; [`Turn::end`] ends it for good.
+/// - **Children** that are linked to `myself` end with the life. `handle_supervisor_evt` is a turn like that of a message to
+///   `myself`. Unless it is overridden, the end of a child stops `myself`.
+/// - **Everything else** that a handler does, such as sending to another actor, happens at once: it is not held back until the turn
+///   is stored, and may happen again if the turn is not.
 pub trait WrapActor: Actor<State: Serialize + DeserializeOwned + Sync> {
     /// See [`Durable::TYPE`].
     const TYPE: &'static str;
-    /// See [`Durability`]. An actor that is to be volatile need not be wrapped: that does not compile.
+    /// See [`Durability`]. `Volatile` does not compile: spawn a volatile actor as it is.
     const DURABILITY: Durability = Durability::WriteThrough;
     /// See [`Durable::REMEMBERED`].
     const REMEMBERED: usize = REMEMBERED_DEFAULT;
@@ -114,22 +117,22 @@ pub trait WrapActor: Actor<State: Serialize + DeserializeOwned + Sync> {
     const JOURNAL_KEPT: u64 = JOURNAL_KEPT_DEFAULT;
     /// See [`Durable::ATTEMPTS_MAX`].
     const ATTEMPTS_MAX: u32 = ATTEMPTS_DEFAULT;
-    /// See [`Durable::IDLE_MAX`]. What it sends itself does not count as something to do.
+    /// See [`Durable::IDLE_MAX`]. Messages to `myself` do not count as something to do.
     const IDLE_MAX: Option<Duration> = None;
     /// See [`Durable::STATE_VERSION`].
     const STATE_VERSION: u32 = 1;
     /// See [`Durable::COMMAND_VERSION`].
     const COMMAND_VERSION: u32 = 1;
 
-    /// What it is asked; usually an enum as its messages are, without the ports.
+    /// What it is asked to do; usually an enum like that of its messages, without the reply ports.
     type Command: Serialize + DeserializeOwned + Send + 'static;
     /// What it answers.
     type Reply: Serialize + DeserializeOwned + Send + 'static;
 
-    /// What an actor that nobody has heard of starts from.
+    /// The arguments of a new actor.
     fn arguments(&self, id: &DurableId) -> Self::Arguments;
 
-    /// The message of a command, and where its reply goes.
+    /// The message for a command. Its reply goes to `to`.
     fn message(command: Self::Command, to: ReplyTo<Self::Reply>) -> Self::Msg;
 
     /// See [`Durable::is_query`].
@@ -138,12 +141,12 @@ pub trait WrapActor: Actor<State: Serialize + DeserializeOwned + Sync> {
         false
     }
 
-    /// Runs in each turn behind the handler, unless that fails, and in the first turn of all. What is to happen if and only if the
-    /// turn is stored is asked for here: messages to other durable actors, effects, reminders.
+    /// Runs in each turn after the handler has succeeded, and in the actor's first turn. Ask here for what is to happen if and only
+    /// if the turn is stored: messages to other durable actors, effects, reminders.
     ///
     /// # Errors
     ///
-    /// As one of `handle`.
+    /// As an error of `handle`.
     fn on_handled(
         &self,
         state: &mut Self::State,
@@ -174,7 +177,7 @@ pub trait WrapActor: Actor<State: Serialize + DeserializeOwned + Sync> {
     }
 }
 
-/// A plain actor as a durable one: `system.actor::<Wrapped<Counter>>("c1")`.
+/// A plain actor as a durable actor: `system.actor::<Wrapped<Counter>>("c1")`.
 #[derive(Debug)]
 pub struct Wrapped<A>(A);
 
@@ -182,10 +185,10 @@ pub struct Wrapped<A>(A);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum WrapError {
-    /// The handler failed, or it failed the call; this is the text, with those of its sources.
+    /// The handler failed, or failed the call. This is the error's text, with those of its sources.
     #[error("{0}")]
     Failed(String),
-    /// The handler returned, and the reply was not there.
+    /// The handler returned before there was a reply.
     #[error("the handler gave no reply")]
     Unanswered,
 }
@@ -227,7 +230,7 @@ impl<A: WrapActor> Durable for Wrapped<A> {
     }
 
     fn upcast_state(version: u32, bytes: &[u8]) -> Result<WrappedState<A>, BadForm> {
-        // As an `Option` is written: there is a state, and then it.
+        // As postcard encodes an `Option`: a byte that says whether there is a value, then the value.
         let state = match bytes {
             [0] => None,
             [_, bytes @ ..] => Some(A::upcast_state(version, bytes)?),

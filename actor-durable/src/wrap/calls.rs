@@ -1,4 +1,4 @@
-//! A durable service as its callers have it: a `tower` service again.
+//! A durable service as its callers see it: a `tower` service again.
 
 use std::fmt;
 use std::future::Future;
@@ -16,24 +16,28 @@ use crate::id::MessageId;
 use crate::limits::SERVICE_CALLS_MAX;
 use crate::system::DurableRef;
 
-/// Calls of one durable service, as a `tower` service. Clones share the bound.
+/// Calls of one durable service, as a `tower` service.
 ///
-/// It is ready if fewer than so many calls are under way by it and its clones, [`SERVICE_CALLS_MAX`] unless told otherwise; and
-/// it fails if the system is shut down. A call waits for no more than its answer, which comes when the request is stored.
+/// It is ready while fewer than [`SERVICE_CALLS_MAX`] calls by it and its clones are in flight, or another [bound](Self::bounded).
+/// `poll_ready` fails once the system is shut down. A call waits for its answer only, which comes when the request is stored.
 ///
-/// Each call has an id of its own unless the request [has one](WrapService::id): a layer that repeats calls needs that, as otherwise
-/// the request may be applied twice.
+/// Each call has a new id unless the request [has one](WrapService::id). A layer that repeats calls needs requests with ids, or a
+/// request may be applied twice.
+///
+/// # Cancellation
+///
+/// If the future of a call is dropped before it is ready, the request may be applied.
 ///
 /// # Panics
 ///
-/// `call` panics if it was not ready, as `tower` allows.
+/// `call` panics if `poll_ready` has not returned ready, as `tower` allows.
 pub struct ServiceCalls<W: WrapService> {
     actor: DurableRef<WrappedService<W>>,
     room: Arc<Semaphore>,
     place: Place,
 }
 
-/// What a call under way has.
+/// The place of the next call among those in flight.
 enum Place {
     None,
     Waiting(Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>),
@@ -44,18 +48,18 @@ enum Place {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ServiceError {
-    /// The service's own error, in words. The request was applied: the same request again has the same answer.
+    /// The text of the service's own error. The request was applied: with the same id it gets the same answer.
     Service(String),
     /// The request was certainly not applied.
     NotApplied(NotApplied),
-    /// The request was applied, or not, or may yet be. Ask again with the same id: see [`WrapService::id`].
+    /// The request was applied, or was not, or may yet be. Ask again with the same id: see [`WrapService::id`].
     Unknown {
         /// The id to ask again with.
         id: MessageId,
-        /// What is known of the reason.
+        /// Why it is not known.
         why: Doubt,
     },
-    /// The request was applied, and its answer cannot be read: this program's type of it is another.
+    /// The request was applied, but this program cannot read its answer.
     BadReply(BadForm),
 }
 
@@ -65,7 +69,7 @@ impl<W: WrapService> ServiceCalls<W> {
         Self::bounded(actor, SERVICE_CALLS_MAX)
     }
 
-    /// [`new`](Self::new), with another bound for the calls under way; at least one.
+    /// [`new`](Self::new) with another bound for the calls in flight, which is at least one.
     pub fn bounded(actor: DurableRef<WrappedService<W>>, calls_max: usize) -> Self {
         let room = Arc::new(Semaphore::new(calls_max.clamp(1, Semaphore::MAX_PERMITS)));
         Self { actor, room, place: Place::None }

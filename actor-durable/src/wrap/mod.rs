@@ -1,12 +1,12 @@
-//! Actors and services that were written for something else, made durable: a plain [`actor_core::Actor`], whose state is kept
-//! whole, and a `tower` service, whose requests are kept and run again.
+//! Existing actors and services made durable: a plain [`actor_core::Actor`], whose state is kept whole, and a `tower` service,
+//! whose requests are kept and replayed.
 //!
 //! ```text
 //!  command ─► turn ─► message with a ReplyTo ─► Actor::handle ─► state, reply      ┐
 //!  request ─► turn ─► Service::call ───────────► the request as an event, response ┴─► staged, stored, told
 //! ```
 //!
-//! Both are run by the engine that runs all durable actors. What is here says only how a turn of theirs is made.
+//! The engine that runs all durable actors runs both. The code here only says how their turns are made.
 
 mod actor;
 mod calls;

@@ -1,4 +1,4 @@
-//! A `tower` service, made durable: the requests that it has answered are its journal, and run again they make it what it was.
+//! A `tower` service made durable: the requests that it has answered are its journal, and replaying them makes it what it was.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -19,12 +19,12 @@ use crate::model::{Keeps, Model, NotReplayed, NotRun, Ran};
 use crate::store::Body;
 use crate::turn::Turn;
 
-/// A kind of `tower` services that are durable. The value makes them, one for each id.
+/// A kind of `tower` services that are durable. The value creates them, one for each id.
 ///
-/// A request is a command, and once it is answered it is an event: its answer leaves when the request is stored. After that a
-/// process that ends loses nothing, as the next one makes a new service and gives it the same requests in the same order. A
-/// system [knows the kind](crate::DurableBuilder::wrap_service), and its callers have [`ServiceCalls`](super::ServiceCalls), which
-/// are services again.
+/// A request is a command, and an event once it is answered: its answer leaves when the request is stored. A process that ends
+/// after that loses nothing, since the next one creates a new service and gives it the same requests in the same order.
+/// [Register](crate::DurableBuilder::wrap_service) the kind with a system, and call its services by
+/// [`ServiceCalls`](super::ServiceCalls), which are services again.
 ///
 /// ```
 /// use std::convert::Infallible;
@@ -69,28 +69,28 @@ use crate::turn::Turn;
 ///
 /// # What a service has to be
 ///
-/// **Deterministic**: what it answers and what it becomes follow from the requests alone, not from a clock, chance, or anybody else.
-/// Its answers are compared when requests are run again, and one that is another than before ends the activation by
-/// [`Inconsistent`](crate::ActivationError::Inconsistent): a state that nobody ever saw answers nobody. A change of the program that
-/// changes an answer is a change of [`VERSION`](Self::VERSION).
+/// **Deterministic**: its answers and its state follow from the requests alone, not from a clock, chance or anything else. Answers
+/// are compared when requests are replayed, and one that differs ends the activation with
+/// [`Inconsistent`](crate::ActivationError::Inconsistent), so that nobody gets an answer from a state that never was. Raise
+/// [`VERSION`](Self::VERSION) with a change of the program that changes an answer.
 ///
-/// **Without effects of its own**, as requests are run again. What is to happen outside, once, is asked for in
-/// [`on_answered`](Self::on_answered).
+/// **Without side effects**, as requests are replayed. Ask for what is to happen outside in [`on_answered`](Self::on_answered).
 ///
-/// An error is an answer: the request is stored, and the caller is told the error's text. A panic is none: the request is not
-/// stored, and the service is made anew of those before it. A service that is not ready within
-/// [`SERVICE_READY_MAX`], or says that it never will be, is made anew as well, and the caller is told
-/// [`NotTaken`](crate::NotApplied::NotTaken): nothing was applied.
+/// # Errors and panics of a service
+///
+/// An error is an answer: the request is stored, and the caller gets the error's text. After a panic the request is not stored, and
+/// the service is created again from the requests before it. So is a service that is not ready within [`SERVICE_READY_MAX`], or
+/// fails to become ready; the caller then gets [`NotTaken`](crate::NotApplied::NotTaken), and nothing was applied.
 pub trait WrapService: Send + Sync + 'static {
     /// See [`Durable::TYPE`].
     const TYPE: &'static str;
-    /// The version of a request's form, and of what is answered to it. Raise it when one of them changes. Requests of older versions
-    /// are [made into this one](Self::upcast_request), and what is answered to them now is not compared.
+    /// The version of a request's encoding and of the answers to it. Raise it when one of them changes. Requests of other versions
+    /// are [converted](Self::upcast_request), and the answers to them are not compared.
     const VERSION: u32 = 1;
-    /// After how many requests the service's state is stored beside them, so that an activation need not begin at the first. Without
-    /// a [`snapshot`](Self::snapshot) leave it at never: the journal is kept whole, and each activation runs all of it.
+    /// After how many requests the service's state is stored beside them, so that an activation need not start with the first.
+    /// Without a [`snapshot`](Self::snapshot) leave it as it is: the journal is kept whole, and each activation replays all of it.
     const SNAPSHOT_EVERY: u64 = u64::MAX;
-    /// The version of a snapshot's form. Raise it when the form changes.
+    /// The version of a snapshot's encoding. Raise it when the encoding changes.
     const SNAPSHOT_VERSION: u32 = 1;
     /// See [`Durable::REMEMBERED`].
     const REMEMBERED: usize = REMEMBERED_DEFAULT;
@@ -110,28 +110,28 @@ pub trait WrapService: Send + Sync + 'static {
         + Send
         + 'static;
 
-    /// A service that nobody has asked anything.
+    /// A new service.
     fn create(&self, id: &DurableId) -> Self::Service;
 
-    /// Whether a request only looks. It is not stored, nor is its answer; a service that it changes is an error of the program's.
+    /// Whether a request only reads. Neither it nor its answer is stored, and it must not change the service.
     fn is_query(request: &Self::Request) -> bool {
         let _ = request;
         false
     }
 
-    /// The id of a request that has one, so that a caller that repeats it has it applied once; see
-    /// [`MessageId::of_key`]. Otherwise each call has an id of its own.
+    /// The id of a request, if it has one, so that it is applied once even if a caller repeats it; see [`MessageId::of_key`].
+    /// Otherwise each call has a new id.
     fn id(request: &Self::Request) -> Option<MessageId> {
         let _ = request;
         None
     }
 
-    /// Runs in the turn of a request that was answered, and never when it is run again. What is to happen if and only if the
-    /// request is stored is asked for here: messages to durable actors, effects, reminders.
+    /// Runs in the turn of a request that was answered, and not when the request is replayed. Ask here for what is to happen if
+    /// and only if the request is stored: messages to durable actors, effects, reminders.
     ///
     /// # Errors
     ///
-    /// Any error takes the request back: the service is made anew without it, and the caller is told
+    /// Any error undoes the request: the service is created again without it, and the caller gets
     /// [`NotTaken`](crate::NotApplied::NotTaken).
     fn on_answered(
         &self,
@@ -152,23 +152,23 @@ pub trait WrapService: Send + Sync + 'static {
         Ok(())
     }
 
-    /// The service's state in bytes, if it can give it.
+    /// The encoded state of the service, if it has one.
     fn snapshot(service: &Self::Service) -> Option<Vec<u8>> {
         let _ = service;
         None
     }
 
-    /// The service of a [`snapshot`](Self::snapshot).
+    /// Creates the service from a [`snapshot`](Self::snapshot).
     ///
     /// # Errors
     ///
-    /// The bytes are of no service, or of a version that is not known: unless overridden, of every one.
+    /// [`BadForm`] if the bytes are no snapshot, or of a version that it does not know; unless overridden, for every one.
     fn restore(&self, id: &DurableId, version: u32, bytes: &[u8]) -> Result<Self::Service, BadForm> {
         let _ = (id, bytes);
         unknown("a service's state", version, Self::SNAPSHOT_VERSION)
     }
 
-    /// Makes a request of an older version into one of this.
+    /// Converts a request of another version into one of this version.
     ///
     /// # Errors
     ///
@@ -179,12 +179,12 @@ pub trait WrapService: Send + Sync + 'static {
     }
 }
 
-/// A kind of services as a durable actor: `system.actor::<WrappedService<Totals>>("t1")`. Its callers usually have
+/// A kind of services as a durable actor: `system.actor::<WrappedService<Totals>>("t1")`. It is usually called by
 /// [`ServiceCalls`](super::ServiceCalls).
 #[derive(Debug)]
 pub struct WrappedService<W: ?Sized>(W);
 
-/// A service in memory, or what it is to be made of.
+/// A service in memory, or what it is to be created from.
 pub struct ServiceState<S>(Mutex<Stage<S>>);
 
 enum Stage<S> {

@@ -220,7 +220,7 @@ fn bytes_that_are_no_command_are_refused() {
     );
     assert_eq!(
         refused(2, b"\x0cinc(by: u32)\x01"),
-        "a command of version 2; this program knows version 1 and those it can make into it"
+        "a command of version 2; this program knows version 1 and those it can convert into it"
     );
     assert!(matches!(Actor::read_reply(b"\x02"), Err(BadForm::Undecodable { .. })));
     assert!(matches!(Actor::read_reply(b""), Err(BadForm::Undecodable { .. })));

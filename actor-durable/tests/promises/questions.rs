@@ -120,7 +120,7 @@ fn d43_q3_ownership_is_compared_with_each_commit_and_clocks_decide_nothing() {
         let Err(AskError::NotApplied(NotApplied::NotActivated(held))) = refused else {
             panic!("{refused:?}")
         };
-        assert!(held.to_string().contains("in the possession of"), "{held}");
+        assert!(held.to_string().contains("owned by"), "{held}");
         // The first one is not heard of any more, and is in the midst of a turn.
         let visits = slow.visits();
         let renewals = (1..=10).map(|later| (Operation::Renew, later));

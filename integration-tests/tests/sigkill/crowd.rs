@@ -177,7 +177,7 @@ impl Sender {
             if answer.starts_with("ok ") {
                 return id;
             }
-            assert!(answer.contains("in the possession of"), "{request}: {answer}");
+            assert!(answer.contains("owned by"), "{request}: {answer}");
             at = (at + 1) % self.processes.len();
         }
     }

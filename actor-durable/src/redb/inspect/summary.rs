@@ -1,4 +1,4 @@
-//! Counts what there is of each actor, row by row: however many actors there are, one is in memory.
+//! Counts the rows of each actor. However many actors there are, one summary is in memory.
 
 use std::ops::ControlFlow;
 
@@ -8,33 +8,33 @@ use crate::redb::keys::{self, Keys, Kind, Parts};
 use crate::redb::view::Tables;
 use crate::store::{Head, Refusal, decode_row};
 
-/// How much there is of an actor. See [`RedbInspection::summaries`](super::RedbInspection::summaries).
+/// How much is stored of an actor. See [`RedbInspection::summaries`](super::RedbInspection::summaries).
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct ActorSummary {
     /// Which actor.
     pub id: DurableId,
-    /// What the store knows of it, or why that cannot be read.
+    /// Its head, or why it cannot be read.
     pub head: Result<Head, Refusal>,
-    /// So many entries in its journal.
+    /// The number of entries in its journal.
     pub entries: u64,
-    /// So many messages in its inbox.
+    /// The number of messages in its inbox.
     pub inbox: u64,
-    /// So many messages that it remembers as handled.
+    /// The number of messages that it remembers as handled.
     pub handled: u64,
-    /// So many messages that are not known to have arrived.
+    /// The number of messages that it has sent and that are not known to have arrived.
     pub outbox: u64,
-    /// So many messages whose delivery was given up.
+    /// The number of messages whose delivery was given up.
     pub undelivered: u64,
-    /// So many reminders.
+    /// The number of its reminders.
     pub reminders: u64,
-    /// So many recorded children.
+    /// The number of its recorded children.
     pub children: u64,
-    /// So many dead letters.
+    /// The number of its dead letters.
     pub dead_letters: u64,
-    /// So many bytes its state takes; 0 if none is stored.
+    /// The bytes of its stored state; 0 if there is none.
     pub state_bytes: u64,
-    /// So many bytes all of its rows and their keys take.
+    /// The bytes of all of its rows and their keys.
     pub bytes: u64,
 }
 
@@ -76,7 +76,7 @@ impl ActorSummary {
             kind if kind == Kind::Reminder as u8 => &mut self.reminders,
             kind if kind == Kind::Child as u8 => &mut self.children,
             kind if kind == Kind::DeadLetter as u8 => &mut self.dead_letters,
-            // Those that point from one row to another.
+            // The indices.
             _ => return,
         };
         *count += 1;
