@@ -1,4 +1,4 @@
-//! From what is stored to an actor in memory: its state, and what came after.
+//! Reads an actor's state from its store: the stored state, and the entries after it.
 //!
 //! ```text
 //!  load ─► state ─► entries after it ─► on_recover ─► ready
@@ -15,16 +15,16 @@ use crate::limits::JOURNAL_PAGE;
 use crate::model::{Keeps, Model, NotReplayed, State, Tail, read_state};
 use crate::store::{Head, Recovery, Store};
 
-/// What a journal comes to.
+/// What recovery gives.
 pub(crate) struct Past<M: Model> {
     pub(crate) state: State<M>,
-    /// When the last entry was.
+    /// The time of the last entry.
     pub(crate) last_at: WallTime,
     /// The events since the stored state.
     pub(crate) tail: Tail,
 }
 
-/// Reads the state of an actor that is ours.
+/// Reads the state of an actor that this process owns.
 pub(crate) async fn read_past<M: Model>(
     model: &M,
     store: &Arc<dyn Store>,
@@ -47,7 +47,7 @@ pub(crate) async fn read_past<M: Model>(
             Past { state, last_at: WallTime::ZERO, tail: Tail::new(snapshot.sequence) }
         }
     };
-    // The entry of the state itself says when it was, unless it was trimmed.
+    // The entry of the stored state is read too, for its time, unless it was trimmed.
     let from = recovery.snapshot.as_ref().map_or(Sequence::ZERO, |snapshot| snapshot.sequence);
     let mut at = Sequence(from.0.saturating_sub(1)).max(head.trimmed);
     while at < head.sequence {

@@ -1,8 +1,8 @@
 //! The ids of the messages that an actor remembers as handled. Pure.
 //!
-//! Messages are mostly handled in the order in which they were made. So beside each stands the greatest until then: those numbers
-//! are sorted, one that is greater than all is new at a glance, and one that is not is looked for by halves. Only those that were
-//! overtaken are in a tree as well.
+//! Messages are mostly handled in the order in which they were made. So each id is kept with the greatest until then. Those are
+//! sorted: an id that is greater than all of them is new, and any other one is found by a binary search. Only ids that were overtaken
+//! are in a tree as well.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -11,9 +11,9 @@ use crate::id::MessageId;
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Remembered {
-    /// As they were handled, the longest ago first, with the greatest until then.
+    /// In the order in which they were handled, each with the greatest until then.
     handled: VecDeque<(MessageId, MessageId)>,
-    /// Those that are no greater than one before them.
+    /// Those that are less than one before them.
     overtaken: BTreeSet<MessageId>,
 }
 
@@ -30,15 +30,15 @@ impl Remembered {
         self.handled.get(at).is_some_and(|(other, _)| *other == id) || self.overtaken.contains(&id)
     }
 
-    /// Whether it is among the last so many.
+    /// Whether it is among the last `count`.
     pub(crate) fn is_among_last(&self, id: MessageId, count: usize) -> bool {
         self.handled.iter().rev().take(count).any(|(other, _)| *other == id)
     }
 
-    /// One that is not remembered yet.
+    /// Adds an id that is not remembered yet.
     pub(crate) fn push(&mut self, id: MessageId) {
         let greatest = match self.handled.back() {
-            // Also of one that was forgotten, and is handled again.
+            // It may also be one that was forgotten and is handled again.
             Some((_, greatest)) if *greatest >= id => {
                 self.overtaken.insert(id);
                 *greatest
@@ -48,14 +48,14 @@ impl Remembered {
         self.handled.push_back((id, greatest));
     }
 
-    /// Forgets the one that was handled longest ago.
+    /// Forgets the id that was handled longest ago.
     pub(crate) fn pop(&mut self) -> Option<MessageId> {
         let (id, _) = self.handled.pop_front()?;
         self.overtaken.remove(&id);
         Some(id)
     }
 
-    /// Forgets one, wherever it is.
+    /// Forgets an id, wherever it is.
     pub(crate) fn remove(&mut self, id: MessageId) {
         self.overtaken.remove(&id);
         self.handled.retain(|(other, _)| *other != id);
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
     use crate::id::WallTime;
 
-    /// Against a plain list, with ids in all orders.
+    /// Compared with a plain list, with ids in all orders.
     #[test]
     fn it_remembers_what_a_list_does() {
         let mut seed = 7_u64;

@@ -1,4 +1,4 @@
-//! The contract, handed to the tables. Must not live here: any decision.
+//! The contract, passed on to the tables. Must not live here: any decision.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ impl Store for MemoryStore {
     }
 
     async fn commit_turn(&self, commit: TurnCommit) -> Result<(), StoreError> {
-        // Without the lock: it looks at nothing that is stored.
+        // Without the lock, as it looks at nothing that is stored.
         commit.check()?;
         self.tables().commit_turn(commit)
     }

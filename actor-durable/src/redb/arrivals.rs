@@ -1,4 +1,4 @@
-//! Tells listeners for whom messages have come.
+//! Tells listeners whose inboxes have got messages.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -9,7 +9,7 @@ use crate::id::Target;
 use crate::limits::ARRIVALS_BEHIND_MAX;
 use crate::store::{Arrival, Arrivals};
 
-/// Where arrivals are told; empty once the store is closed.
+/// Where arrivals are announced; empty once the store is closed.
 #[derive(Debug)]
 pub(super) struct Bell(Mutex<Option<Sender<Target>>>);
 
@@ -27,12 +27,12 @@ impl Bell {
         let sender = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(sender) = sender.as_ref() else { return };
         for target in arrived {
-            // Nobody listens: then nobody is to be told.
+            // There may be no listeners.
             let _ = sender.send(target);
         }
     }
 
-    /// Nothing is told any more.
+    /// Ends all listeners.
     pub(super) fn close(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
     }

@@ -1,8 +1,8 @@
-//! What stands between redb and a file: keeps the header for last, and lets nothing through once it has failed.
+//! Stands between redb and a file: writes the header last, and nothing more after a failure.
 //!
-//! redb writes a commit in any order: the header, which makes it so, perhaps first. Here the header is held until all else
-//! is written and the file is about to be synced. So a write that fails for want of space leaves the header as it was, and
-//! it is certain that the commit did not happen.
+//! redb writes the pages and the header of a commit in any order, and the header makes the commit visible. Here the header is held
+//! back until everything else is written and the file is about to be synced. So if a write fails for lack of space the header is
+//! as it was, and it is certain that the commit did not happen.
 
 use std::io;
 use std::ops::Bound;
@@ -19,17 +19,17 @@ pub(super) struct Health {
 }
 
 impl Health {
-    /// A commit begins: nothing of it can be seen in the file yet.
+    /// Notes that a commit begins: nothing of it is visible in the file yet.
     pub(super) fn begin(&self) {
         self.was_published.store(false, Ordering::Release);
     }
 
-    /// Whether a header was written since: what it says may be seen by whoever opens the file.
+    /// Whether a header was written since, so that the commit may be visible to whoever opens the file.
     pub(super) fn was_published(&self) -> bool {
         self.was_published.load(Ordering::Acquire)
     }
 
-    /// Nothing is written any more.
+    /// Stops all further writes.
     pub(super) fn seal(&self) {
         self.is_sealed.store(true, Ordering::Release);
     }
@@ -40,7 +40,7 @@ impl Health {
 pub(super) struct Disk<B> {
     inner: B,
     health: Arc<Health>,
-    /// The header that waits for the sync. It lies at the file's beginning.
+    /// The header that waits for the sync; it belongs at the beginning of the file.
     header: Mutex<Option<Vec<u8>>>,
 }
 

@@ -1,4 +1,4 @@
-//! What redb and the disk say, in the words of the contract.
+//! Errors of redb and of the disk, as errors of the contract.
 
 use std::any::Any;
 use std::io;
@@ -10,7 +10,7 @@ use crate::store::{ErrorCause, Refusal, StoreError};
 /// Why a piece of work on the file ended early.
 #[derive(Debug)]
 pub(super) enum Trouble {
-    /// The file is sound; nothing was changed.
+    /// The operation is refused. The file is sound, and nothing was changed.
     Refused(StoreError),
     /// The file, or the disk, has failed.
     Failed(Refusal),
@@ -31,7 +31,7 @@ impl From<Refusal> for Trouble {
 impl From<StorageError> for Trouble {
     fn from(error: StorageError) -> Self {
         match error {
-            // Whoever met the failure itself decides what becomes of the file.
+            // The operation that met the failure itself closes the store.
             StorageError::PreviousIo => {
                 let cause = ErrorCause::new("another operation on the file has failed meanwhile");
                 Self::Refused(Refusal::Unavailable(cause).into())
@@ -126,7 +126,7 @@ fn corrupted(detail: String) -> Refusal {
     }
 }
 
-/// redb has no error of its own for pages of a later version; this is its text.
+/// redb has no error of its own for pages of a later version, so its text is read.
 fn page_version(detail: &str) -> Option<(u32, u32)> {
     let (known, found) = detail.strip_prefix("Expected file format version <= ")?.split_once(", found ")?;
     let (known, found) = (known.parse().ok()?, found.parse().ok()?);
@@ -138,7 +138,7 @@ pub(super) fn damaged(detail: impl Into<String>) -> Refusal {
     Refusal::Damaged { what: "the file".into(), detail: detail.into() }
 }
 
-/// What a panic said.
+/// The message of a panic.
 pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text").to_owned()

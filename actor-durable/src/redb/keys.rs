@@ -1,4 +1,4 @@
-//! Where everything lies in the file: tables, keys, and the small rows that point from one key to another.
+//! The layout of the file: tables, keys, and the small rows that point from one key to another.
 
 use redb::TableDefinition;
 
@@ -7,12 +7,12 @@ use crate::store::{OutboxPosition, Refusal};
 
 /// A table of rows: bytes to bytes.
 pub(super) type RowTable = TableDefinition<'static, &'static [u8], &'static [u8]>;
-/// A table whose keys say everything.
+/// A table of keys without values.
 pub(super) type IndexTable = TableDefinition<'static, &'static [u8], ()>;
 
-/// What is known of the file itself.
+/// Facts about the file itself.
 pub(super) const META: RowTable = TableDefinition::new("meta");
-/// All that is kept of actors, an actor's rows side by side.
+/// Everything that is stored of actors. The rows of an actor are adjacent.
 pub(super) const ROWS: RowTable = TableDefinition::new("rows");
 /// The reminders of all actors, the earliest first.
 pub(super) const DUE: IndexTable = TableDefinition::new("due");
@@ -21,13 +21,13 @@ pub(super) const BUSY: IndexTable = TableDefinition::new("busy");
 
 /// In [`META`]: the version of what is described here.
 pub(super) const FORMAT_KEY: &[u8] = b"format";
-/// In [`META`]: the latest epoch of all actors that were ever deleted.
+/// In [`META`]: the greatest epoch of all actors that were ever deleted.
 pub(super) const FLOOR_KEY: &[u8] = b"floor";
 
 /// The latest version of the tables and keys. Rows have a version of their own.
 pub(super) const FORMAT: u32 = 1;
 
-/// What a row in [`ROWS`] is. Within an actor rows lie in this order.
+/// The kind of a row in [`ROWS`]. An actor's rows are in this order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
 pub(super) enum Kind {
@@ -57,7 +57,7 @@ pub(super) enum Kind {
     Undelivered = 12,
 }
 
-/// Ends an id: no id has this byte, so that keys sort as ids do.
+/// Ends an id. No id contains it, so that keys sort as ids do.
 const END: u8 = 0;
 
 /// Makes the keys of one actor's rows.
@@ -173,7 +173,7 @@ pub(super) struct Parts<'k> {
 ///
 /// # Errors
 ///
-/// [`Refusal::Damaged`] if it is none.
+/// [`Refusal::Damaged`] if it is no such key.
 pub(super) fn parts(key: &[u8]) -> Result<Parts<'_>, Refusal> {
     let parted = |end: usize| {
         let actor = std::str::from_utf8(&key[..end]).ok()?;
@@ -187,7 +187,7 @@ pub(super) fn parts(key: &[u8]) -> Result<Parts<'_>, Refusal> {
 ///
 /// # Errors
 ///
-/// [`Refusal::Damaged`] if it is none.
+/// [`Refusal::Damaged`] if it is no such key.
 pub(super) fn due_parts(key: &[u8]) -> Result<(WallTime, DurableId, Name), Refusal> {
     let parted = || {
         let (due, rest) = key.split_first_chunk::<8>()?;
@@ -200,11 +200,11 @@ pub(super) fn due_parts(key: &[u8]) -> Result<(WallTime, DurableId, Name), Refus
     parted().ok_or_else(|| no_key(key))
 }
 
-/// The id that is a key.
+/// Reads an id from a key.
 ///
 /// # Errors
 ///
-/// [`Refusal::Damaged`] if it is none.
+/// [`Refusal::Damaged`] if it is no such key.
 pub(super) fn actor_id(text: &[u8]) -> Result<DurableId, Refusal> {
     let id = std::str::from_utf8(text).ok().and_then(|text| DurableId::new(text).ok());
     id.ok_or_else(|| no_key(text))
@@ -219,7 +219,7 @@ pub(super) fn damaged(key: &[u8], detail: impl Into<String>) -> Refusal {
     Refusal::Damaged { what: key.escape_ascii().to_string(), detail: detail.into() }
 }
 
-/// When a message was handled: the last entry of that commit, and which of that commit's it was.
+/// When a message was handled: the last entry of the commit, and the message's place among those that the commit handled.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Turn {
     pub(super) sequence: Sequence,
@@ -243,7 +243,7 @@ impl Turn {
     }
 }
 
-/// Where a message lies in the inbox, and how often its handling was begun.
+/// Where a message is in the inbox, and how many attempts to handle it were begun.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Place {
     pub(super) position: Position,

@@ -1,4 +1,4 @@
-//! Opens a file: makes it if there is none, and sees that it is a store of a version that is known.
+//! Opens a file: creates it if there is none, and checks that it is a store of a known version.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -21,23 +21,23 @@ use crate::store::Refusal;
 pub(super) struct Opening {
     pub(super) cache_bytes: usize,
     pub(super) is_checked: bool,
-    /// Whether a file that is not there is made.
+    /// Whether a missing file is created.
     pub(super) is_made: bool,
 }
 
-/// Opens a file, or makes it.
+/// Opens a file, or creates it.
 pub(super) fn open_file(path: &Path, opening: Opening, executor: &Executor) -> Result<OpenFile, Refusal> {
     if opening.is_made && !path.try_exists().map_err(error::io)? {
         create(path, opening, executor)?;
     }
     let file = OpenOptions::new().read(true).write(true).open(path).map_err(error::io)?;
     let opened = open_existing(backend(file)?, opening)?;
-    // Whoever made it may have ended before it came to this.
+    // The process that created the file may have ended before it did this.
     sync_directory(path)?;
     Ok(opened)
 }
 
-/// Opens what lies on a backend. Nothing is no store: a file has its name only when it is one.
+/// Opens what is on a backend. An empty file is damaged: a file gets its name once it is a store.
 pub(super) fn open_existing(backend: impl StorageBackend, opening: Opening) -> Result<OpenFile, Refusal> {
     if backend.len().map_err(error::io)? == 0 {
         return Err(damaged("it is empty"));
@@ -45,11 +45,11 @@ pub(super) fn open_existing(backend: impl StorageBackend, opening: Opening) -> R
     open_backend(backend, opening)
 }
 
-/// Makes a file beside and gives it its name when it is whole, so that under its name there is never half a store.
+/// Creates a file beside its place and renames it when it is complete, so that there is never half a store under its name.
 fn create(path: &Path, opening: Opening, executor: &Executor) -> Result<(), Refusal> {
     let beside = beside(path, executor);
     let made = make(&beside, opening).and_then(|()| match std::fs::hard_link(&beside, path) {
-        // Somebody else was faster; theirs is as good.
+        // Another process was faster, and its file is as good.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         // No links on this file system.
         Err(error) if error.kind() == io::ErrorKind::Unsupported => {
@@ -72,13 +72,13 @@ fn make(path: &Path, opening: Opening) -> Result<(), Refusal> {
     open_backend(backend(file)?, opening)?.database.close().map_err(error::opening)
 }
 
-/// A new name is in its directory for good only once the directory is synced.
+/// A new name survives a power cut only once its directory is synced.
 fn sync_directory(path: &Path) -> Result<(), Refusal> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     if cfg!(unix) {
         let directory = File::open(parent.unwrap_or(Path::new("."))).map_err(error::io)?;
         return match directory.sync_all() {
-            // There are file systems whose directories are not synced, but by themselves.
+            // Some file systems cannot sync a directory, and do so by themselves.
             Err(error)
                 if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) =>
             {
@@ -94,7 +94,7 @@ fn backend(file: File) -> Result<FileBackend, Refusal> {
     FileBackend::new(file).map_err(error::opening)
 }
 
-/// Opens what lies on a backend, or makes it if there is nothing.
+/// Opens what is on a backend, or creates a store if it is empty.
 pub(super) fn open_backend(backend: impl StorageBackend, opening: Opening) -> Result<OpenFile, Refusal> {
     let health = Arc::new(Health::default());
     let disk = Disk::new(backend, health.clone());
@@ -112,7 +112,7 @@ pub(super) fn open_backend(backend: impl StorageBackend, opening: Opening) -> Re
     Ok(OpenFile { database: opened?, health })
 }
 
-/// Sees that the file is a store of a version that is known; makes an empty one into a store.
+/// Checks that the file is a store of a known version, and makes an empty one a store.
 fn prepare(database: &Database) -> Result<(), Refusal> {
     prepared(database).map_err(super::writer::failure)
 }

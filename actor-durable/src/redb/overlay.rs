@@ -1,4 +1,4 @@
-//! A file that is read and not written: what is written over it stays in memory.
+//! A file that is not written: what redb writes to it stays in memory.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
@@ -8,10 +8,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use redb::{BackendError, StorageBackend};
 
-/// What is written at a time.
+/// Writes are kept by blocks of this size.
 const BLOCK_BYTES: usize = 4 << 10;
 
-/// Reads what lies below, and keeps in memory what is written.
+/// Reads the backend below, and keeps in memory what is written.
 #[derive(Debug)]
 pub(super) struct Overlay<B> {
     below: B,
@@ -20,7 +20,7 @@ pub(super) struct Overlay<B> {
 
 #[derive(Debug, Default)]
 struct Written {
-    /// `None` as long as the length is that of what lies below.
+    /// `None` as long as the length is that of the backend below.
     length: Option<u64>,
     blocks: BTreeMap<u64, Vec<u8>>,
 }
@@ -84,7 +84,7 @@ impl<B: StorageBackend> StorageBackend for Overlay<B> {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        // What is cut off and comes again would be as it is below: redb writes before it reads there.
+        // If the file is cut and grows again, old blocks would show through: redb writes before it reads there.
         self.written().length = Some(len);
         Ok(())
     }
@@ -109,7 +109,7 @@ impl<B: StorageBackend> StorageBackend for Overlay<B> {
         self.below.close()
     }
 
-    /// Whoever looks shares the file with others who do, and with nobody who writes.
+    /// Readers share the file with each other, and not with a writer.
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         self.below.try_lock_shared_range(start, end)
     }

@@ -29,7 +29,8 @@ pub(super) type Opener = Box<dyn Fn() -> Result<OpenFile, Refusal> + Send + Sync
 #[derive(Debug)]
 enum State {
     Open(OpenFile),
-    /// The disk had no space for a commit, and nothing of it can be seen. The file is opened anew for whoever asks from `again` on.
+    /// The disk had no space for a commit, which is certain not to have happened. From `again` on, whoever asks has the file opened
+    /// again.
     Full {
         why: Refusal,
         again: Instant,
@@ -38,9 +39,9 @@ enum State {
 }
 
 pub(super) struct Shared {
-    /// Whoever reads or writes holds the lock shared; whoever compacts, opens anew or closes holds it alone.
+    /// Reading and writing share the lock; compacting, reopening and closing hold it alone.
     state: RwLock<State>,
-    /// `None` for what is never written.
+    /// `None` for a file that is never written.
     opener: Option<Opener>,
     world: World,
     bell: Bell,
@@ -71,7 +72,7 @@ impl Shared {
         &self.bell
     }
 
-    /// Why nothing is done any more.
+    /// The error of a closed store.
     pub(super) fn closed(&self) -> StoreError {
         let cause = self.closed.get().cloned();
         Refusal::Closed(cause.unwrap_or_else(|| ErrorCause::new("its writer has ended"))).into()
@@ -81,7 +82,7 @@ impl Shared {
         if self.closed.get().is_some() { Err(self.closed()) } else { Ok(()) }
     }
 
-    /// Closes the store for good: the first reason stays. Says so to whoever met it.
+    /// Closes the store for good. The first reason stays. Returns what the caller that met the failure is told.
     fn close(&self, refusal: Refusal) -> Refusal {
         let _ = self.closed.set(ErrorCause::new(refusal.clone()));
         if let State::Open(file) = &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
@@ -89,15 +90,15 @@ impl Shared {
         }
         self.bell.close();
         match refusal {
-            // What might come back on its own does not where the store has closed over it.
+            // `Unavailable` would say that trying again may help; a closed store stays closed.
             Refusal::Unavailable(_) => Refusal::Closed(ErrorCause::new(refusal)),
             refusal => refusal,
         }
     }
 
-    /// Works on the file while it is good.
+    /// Works on the file, unless the store is closed or its disk is full.
     pub(super) fn with_file<T>(&self, work: impl FnOnce(&OpenFile) -> T) -> Result<T, StoreError> {
-        self.open_anew()?;
+        self.reopen()?;
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         self.is_open()?;
         match &*state {
@@ -107,8 +108,8 @@ impl Shared {
         }
     }
 
-    /// If the disk was full, and that was a while ago, opens the file anew.
-    fn open_anew(&self) -> Result<(), StoreError> {
+    /// If the disk was full and the pause since is over, opens the file again.
+    fn reopen(&self) -> Result<(), StoreError> {
         if !matches!(&*self.state.read().unwrap_or_else(PoisonError::into_inner), State::Full { .. }) {
             return Ok(());
         }
@@ -126,7 +127,7 @@ impl Shared {
             }
             Err(why) => {
                 let now = self.world.executor().now();
-                // To look through a large file takes long: not most of the time is spent on it.
+                // Checking a large file takes long, and should not take most of the time.
                 let pause = REOPEN_PAUSE.max(now.saturating_since(began) * REOPEN_SHARE);
                 *state = State::Full { why: why.clone(), again: now + pause };
                 Err(why.into())
@@ -134,7 +135,7 @@ impl Shared {
         }
     }
 
-    /// Reads, as of one moment. What it finds damaged is said; if redb itself comes to grief over it the store is closed.
+    /// Reads a snapshot. A damaged row is an error; if redb itself fails or panics over damage, the store is closed.
     pub(super) fn read<T>(&self, work: impl FnOnce(&Tables) -> Result<T, Trouble>) -> Result<T, StoreError> {
         let outcome = self.with_file(|file| {
             catch_unwind(AssertUnwindSafe(|| {
@@ -151,8 +152,8 @@ impl Shared {
         Err(self.close(refusal).into())
     }
 
-    /// The writer has failed: the store is closed, and its batch is told what is certain. Where that is that nothing was
-    /// changed, as there is no space, it waits for space instead.
+    /// Closes the store after a failure of the writer, and returns what is certain for its batch. If there was no space and nothing
+    /// was changed, the store waits for space instead.
     pub(super) fn fail(&self, refusal: Refusal, was_published: bool) -> StoreError {
         if was_published {
             return StoreError::Unknown(ErrorCause::new(self.close(refusal)));
@@ -164,16 +165,16 @@ impl Shared {
         let again = self.world.executor().now() + REOPEN_PAUSE;
         let failed = std::mem::replace(&mut *state, State::Full { why: refusal.clone(), again });
         if let State::Open(file) = failed {
-            // Nothing more is written to it: what it would is of the commit that has failed.
+            // Closing would write the rest of the commit that has failed.
             file.health.seal();
             let _ = catch_unwind(AssertUnwindSafe(|| file.database.close()));
         }
         refusal.into()
     }
 
-    /// Compacts the file, alone with it.
+    /// Compacts the file. Nothing else has it meanwhile.
     pub(super) fn compact(&self) -> Result<bool, StoreError> {
-        self.open_anew()?;
+        self.reopen()?;
         let refusal = {
             let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
             self.is_open()?;
@@ -188,21 +189,21 @@ impl Shared {
                 Err(panic) => damaged(format!("redb has panicked: {}", panic_text(&*panic))),
             }
         };
-        // What a compaction moves changes nothing that is stored, however far it came.
+        // However far a compaction came, it has changed nothing that is stored.
         Err(self.fail(refusal, false))
     }
 
-    /// Waits for whoever reads, and gives the file back.
+    /// Waits for readers, and closes the file.
     pub(super) fn end(&self, why: &'static str) {
         let _ = self.closed.set(ErrorCause::new(why));
         self.bell.close();
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if let State::Open(file) = std::mem::replace(&mut *state, State::Closed) {
-            // All that was promised is synced: an error here says that the next opening looks through the whole file.
+            // Everything that was answered is synced. After an error here the next opening checks the whole file.
             let _ = catch_unwind(AssertUnwindSafe(|| file.database.close()));
         }
     }
 }
 
-/// Opening anew takes at most one part of the time in so many and one.
+/// Between two openings passes this many times as long as the first took, so that opening takes at most a tenth of the time.
 const REOPEN_SHARE: u32 = 9;

@@ -1,4 +1,4 @@
-//! Reads an actor's rows, in whatever transaction. Nothing here writes.
+//! Reads an actor's rows in any transaction. Nothing here writes.
 
 use redb::{AccessGuard, ReadOnlyTable, ReadTransaction, ReadableTable, StorageError};
 
@@ -19,7 +19,7 @@ pub(super) trait Rows: ReadableTable<&'static [u8], &'static [u8]> {}
 
 impl<T: ReadableTable<&'static [u8], &'static [u8]>> Rows for T {}
 
-/// All tables, as of one moment.
+/// All tables, in one snapshot.
 pub(super) struct Tables {
     pub(super) meta: ReadOnlyTable<&'static [u8], &'static [u8]>,
     pub(super) rows: ReadOnlyTable<&'static [u8], &'static [u8]>,
@@ -72,7 +72,7 @@ impl<'r, T: Rows> View<'r, T> {
         self.row(&self.keys.head())
     }
 
-    /// The head of an actor that is to be there.
+    /// The head; [`Refusal::NoSuchActor`] if there is none.
     pub(super) fn head(&self) -> Result<Head, Trouble> {
         Ok(self.try_head()?.ok_or(Refusal::NoSuchActor)?)
     }
@@ -84,14 +84,14 @@ impl<'r, T: Rows> View<'r, T> {
         Ok(head)
     }
 
-    /// Where a message lies in the inbox, if it does.
+    /// Where a message is in the inbox, if it is.
     pub(super) fn place(&self, message: MessageId) -> Result<Option<Place>, Trouble> {
         let key = self.keys.place(message);
         let Some(row) = self.bytes(&key)? else { return Ok(None) };
         Ok(Some(Place::from_bytes(keys::unseal(&key, row.value())?)))
     }
 
-    /// What became of a message that is remembered as handled, and when.
+    /// What is remembered of a handled message, and when it was handled.
     pub(super) fn handled(&self, message: MessageId) -> Result<Option<(Turn, Handled)>, Trouble> {
         let key = self.keys.handled(message);
         let Some(row) = self.bytes(&key)? else { return Ok(None) };
@@ -131,7 +131,7 @@ impl<'r, T: Rows> View<'r, T> {
         Ok(values)
     }
 
-    /// A page of values of a kind, after a key: at most so many, and at least one however large.
+    /// A page of values of a kind, after a key: at most `limit`, and at least one however large.
     fn page<R: Row>(&self, kind: Kind, after: &[u8], limit: usize) -> Result<Vec<R>, Trouble> {
         let [_, end] = self.keys.kind(kind);
         let mut budget = Budget::new(limit);
@@ -248,7 +248,7 @@ impl<'r, T: Rows> View<'r, T> {
     }
 }
 
-/// The row of a handled message: when it was, before what it was.
+/// The row of a handled message: when it was handled, then what is remembered of it.
 pub(super) fn decode_handled(key: &[u8], row: &[u8]) -> Result<(Turn, Handled), Refusal> {
     let short = || keys::damaged(key, format!("it has {} bytes", row.len()));
     let (turn, rest) = row.split_at_checked(Turn::BYTES).ok_or_else(short)?;
@@ -275,7 +275,7 @@ impl Budget {
         Self { rows: limit.min(PAGE_ROWS_MAX), bytes: PAGE_BYTES_MAX, is_empty: true }
     }
 
-    /// Whether a row of so many bytes goes on the page; the first always does.
+    /// Whether a row of this size goes on the page. The first always does.
     fn has_room(&mut self, bytes: usize) -> bool {
         if self.rows == 0 || bytes > self.bytes && !self.is_empty {
             return false;
@@ -287,7 +287,7 @@ impl Budget {
     }
 }
 
-/// The actors after one: the heads, at most so many. Other rows are jumped over.
+/// A page of heads. Other rows are skipped.
 pub(super) fn heads(rows: &impl Rows, after: Option<&DurableId>, limit: usize) -> Result<Vec<Head>, Trouble> {
     let mut heads = Vec::new();
     let mut start = after.map_or(Vec::new(), |after| Keys::of(after).after());
@@ -308,7 +308,7 @@ pub(super) fn actor_from(rows: &impl Rows, start: &[u8]) -> Result<Option<Durabl
     Ok(Some(keys::actor_id(parts.actor.as_bytes())?))
 }
 
-/// The latest epoch of all actors that were deleted.
+/// The greatest epoch of all actors that were deleted.
 pub(super) fn floor(meta: &impl Rows) -> Result<Epoch, Trouble> {
     let Some(row) = meta.get(keys::FLOOR_KEY)? else { return Ok(Epoch::ZERO) };
     Ok(Epoch(u64::from_le_bytes(keys::unseal(keys::FLOOR_KEY, row.value())?)))

@@ -1,4 +1,4 @@
-//! What a store knows beside its file: the time, and who lives.
+//! What a store knows beside its file: the time, and the leases.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,8 @@ use actor_core::{Executor, Instant};
 
 use crate::id::{OwnerId, WallTime};
 
-/// Leases are by the monotonic clock and in memory: only one process can have the file, so those of an earlier one are void.
+/// Leases are kept in memory, by the monotonic clock: only one process can have the file open, so those of an earlier process are
+/// over.
 #[derive(Debug)]
 pub(super) struct World {
     executor: Executor,
@@ -32,7 +33,7 @@ impl World {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins or prolongs a lease; those that are over are forgotten.
+    /// Begins or extends a lease, and forgets those that are over.
     pub(super) fn renew(&self, owner: OwnerId, lease: Duration) {
         let now = self.executor.now();
         let mut leases = self.leases();

@@ -1,5 +1,5 @@
-//! One operation inside a write transaction: looks first, decides by the head, and writes last, so that what is refused has
-//! changed nothing.
+//! One operation inside a write transaction. It reads first, decides by the head, and writes last, so that what is refused has changed
+//! nothing.
 
 mod commit;
 mod inbox;
@@ -18,21 +18,21 @@ use super::world::World;
 use crate::id::{DurableId, Epoch, MessageId, Sequence, Target};
 use crate::store::{Handled, Head, Letter, Message, Reminder, Row, encode_row};
 
-/// What is asked of the writer.
+/// An operation that the writer applies.
 pub(super) trait Operation: Send + 'static {
-    /// What it answers.
+    /// What it returns.
     type Output: Send + 'static;
 
-    /// About so many bytes it brings.
+    /// About how many bytes it stores.
     fn bytes(&self) -> usize;
 
-    /// Does it, or refuses it and changes nothing.
+    /// Applies it, or refuses it and changes nothing.
     fn apply(&self, writing: &mut Writing<'_>) -> Result<Self::Output, Trouble>;
 }
 
 type RowsTable<'t> = Table<'t, &'static [u8], &'static [u8]>;
 
-/// All tables, to be changed.
+/// All tables, opened for writing.
 pub(super) struct Writing<'t> {
     meta: RowsTable<'t>,
     rows: RowsTable<'t>,
@@ -41,7 +41,7 @@ pub(super) struct Writing<'t> {
     pub(super) world: &'t World,
     /// Whether anything was changed.
     pub(super) has_changed: bool,
-    /// For whom messages have come.
+    /// The actors that have got messages.
     pub(super) arrived: Vec<Target>,
 }
 
@@ -58,12 +58,12 @@ impl<'t> Writing<'t> {
         })
     }
 
-    /// What is there of an actor.
+    /// The rows of an actor.
     fn actor(&self, id: &DurableId) -> View<'_, RowsTable<'t>> {
         View::of(&self.rows, id)
     }
 
-    /// The head of an actor, or that of one nobody has heard of.
+    /// The head of an actor, or that of a new one.
     fn head_or_new(&self, target: &Target) -> Result<Head, Trouble> {
         if let Some(head) = self.actor(&target.id).try_head()? {
             return Ok(head);
@@ -93,7 +93,7 @@ impl<'t> Writing<'t> {
         Ok(())
     }
 
-    /// Keeps a head, and whether its actor has something to do.
+    /// Stores a head, and whether its actor has something to do.
     fn put_head(&mut self, keys: &Keys, head: &Head) -> Result<(), Trouble> {
         self.put(&keys.head(), head)?;
         let id = head.target.id.as_str().as_bytes();
@@ -112,7 +112,7 @@ impl<'t> Writing<'t> {
         self.put_bytes(&key, &keys::seal(&key, &place.to_bytes()))
     }
 
-    /// Puts a message into the inbox, where the head before says.
+    /// Puts a message into the inbox, at the place that the head before names.
     fn put_letter(&mut self, keys: &Keys, head: &Head, message: &Message) -> Result<(), Trouble> {
         let place = Place { position: head.next, attempts: 0 };
         let letter = Letter { position: place.position, attempts: 0, message: message.clone() };
@@ -139,7 +139,7 @@ impl<'t> Writing<'t> {
         self.drop_row(&keys.order(turn))
     }
 
-    /// Sets a reminder in place of the one that is there.
+    /// Sets a reminder, and replaces the one that is there.
     fn put_reminder(
         &mut self,
         keys: &Keys,
@@ -158,7 +158,7 @@ impl<'t> Writing<'t> {
         self.drop_row(&keys.reminder(&reminder.name))
     }
 
-    /// Drops entries after one, up to another.
+    /// Drops the entries after one, up to another.
     fn trim(&mut self, keys: &Keys, from: Sequence, to: Sequence) -> Result<(), Trouble> {
         if from < to {
             self.drop_rows(&keys.entry(from), &view::next(&keys.entry(to)))?;
@@ -166,7 +166,7 @@ impl<'t> Writing<'t> {
         Ok(())
     }
 
-    /// Drops all of an actor; its owners stay fenced.
+    /// Deletes all rows of an actor. Its former owners stay fenced.
     fn forget_actor(&mut self, keys: &Keys, head: &Head) -> Result<(), Trouble> {
         let floor = view::floor(&self.meta)?.max(head.epoch);
         self.put_floor(floor)?;

@@ -1,12 +1,12 @@
-//! The writer: one thread that puts all that is asked for at a time into one transaction, and syncs once for all of it.
+//! The writer: one thread that puts all operations that wait into one transaction, with one sync.
 //!
 //! ```text
 //!  callers ── bounded queue ──► apply each (refused: nothing changed) ──► commit, one fsync ──► answer all
 //! ```
 //!
-//! It does not wait for company: what has come while it worked is the next batch, and what comes while a batch is applied
-//! joins it. If the commit fails the store is closed for good, unless it was for want of space. Where the header was not
-//! written yet it is certain that nothing was changed; else nobody knows until the file is opened anew.
+//! It does not wait for more operations: those that came while it worked are the next batch, and those that come while a batch is
+//! applied join it. If the commit fails the store is closed for good, unless the disk was full. If the header was not written yet it
+//! is certain that nothing was changed; otherwise nobody knows until the file is opened again.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,10 +23,10 @@ use crate::limits::{
 };
 use crate::store::{ErrorCause, Refusal, StoreError};
 
-/// Where callers put what they ask for.
+/// Where callers put operations.
 pub(super) struct Queue {
     sender: mpsc::Sender<Asked>,
-    /// The bytes that there is room for.
+    /// How many more bytes may wait.
     room: Arc<Semaphore>,
     shared: Arc<Shared>,
 }
@@ -36,7 +36,7 @@ enum Asked {
     Compact(oneshot::Sender<Result<bool, StoreError>>),
 }
 
-/// Bytes are counted by the kibibyte, so that the count fits what semaphores take.
+/// Bytes are counted in kibibytes, so that the count fits a semaphore.
 const ROOM_UNIT: usize = 1 << 10;
 
 impl Queue {
@@ -46,7 +46,7 @@ impl Queue {
         (Self { sender, room, shared: shared.clone() }, Writer { asked, shared })
     }
 
-    /// Has an operation done. Waits for room, then for its batch.
+    /// Runs an operation. Waits for room in the queue, then for the commit of its batch.
     pub(super) async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, StoreError> {
         self.shared.is_open()?;
         let units = (operation.bytes() / ROOM_UNIT + 1).min(WRITE_QUEUE_BYTES_MAX / ROOM_UNIT);
@@ -81,14 +81,14 @@ fn unanswered() -> StoreError {
     StoreError::Unknown(ErrorCause::new("the writer has ended"))
 }
 
-/// An operation that somebody waits for.
+/// An operation that a caller waits for.
 trait Job: Send {
     fn bytes(&self) -> usize;
 
-    /// Does it, and keeps what came out until the commit.
+    /// Applies it, and keeps its outcome until the commit.
     fn apply(&mut self, writing: &mut Writing<'_>) -> Result<(), Refusal>;
 
-    /// Tells what came out: of the operation, or of the whole batch.
+    /// Tells the caller the outcome: that of the operation, or the error of the whole batch.
     fn answer(self: Box<Self>, batch: Result<(), StoreError>);
 }
 
@@ -118,7 +118,7 @@ impl<O: Operation> Job for Pending<O> {
             Ok(()) => outcome.unwrap_or_else(|| Err(unanswered())),
             Err(error) => Err(error),
         };
-        // A caller that has gone is not told.
+        // The caller may have dropped its future.
         let _ = answer.send(outcome);
     }
 }
@@ -143,7 +143,7 @@ impl Batch {
 }
 
 impl Writer {
-    /// Works until all queues are gone, then closes the file.
+    /// Works until the queue is dropped, then closes the file.
     pub(super) fn run(mut self) {
         let mut left = None;
         while let Some(asked) = left.take().or_else(|| self.asked.blocking_recv()) {
@@ -155,7 +155,7 @@ impl Writer {
         self.shared.end("its owner has dropped it");
     }
 
-    /// Writes a batch that begins with this job. Gives back what was taken from the queue and is not of the batch.
+    /// Writes a batch that begins with this job. Returns what was taken from the queue but does not belong to the batch.
     fn write(&mut self, first: Box<dyn Job>, permit: OwnedSemaphorePermit) -> Option<Asked> {
         let mut batch = Batch { bytes: first.bytes(), jobs: vec![(first, permit)] };
         let mut left = None;
@@ -212,7 +212,7 @@ impl Writer {
         Ok(database.begin_write()?)
     }
 
-    /// Takes all that has come meanwhile, as far as there is room.
+    /// Takes the operations that have come meanwhile, as far as there is room in the batch.
     fn take_more(&mut self, batch: &mut Batch, left: &mut Option<Asked>) {
         while left.is_none() && batch.has_room() {
             match self.asked.try_recv() {
@@ -227,7 +227,7 @@ impl Writer {
     }
 }
 
-/// What a batch fails with, where nothing is refused one by one.
+/// The refusal that a whole batch fails with.
 pub(super) fn failure(trouble: Trouble) -> Refusal {
     match trouble {
         Trouble::Failed(refusal) | Trouble::Refused(StoreError::NotApplied(refusal)) => refusal,

@@ -1,4 +1,4 @@
-//! What a [`DurableSystem`] is made with.
+//! The builder of a [`DurableSystem`], and outlets.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,20 +20,24 @@ use crate::model::{ByEvents, ByState, Model};
 use crate::store::{Outgoing, Store};
 use crate::wrap::{ByRequests, ByWrapping, WrapActor, WrapService};
 
-/// Where messages go that leave the world of actors.
+/// Where actors send what is to happen outside: mail, say, or a payment. See [`Turn::effect`](crate::Turn::effect).
 #[async_trait]
 pub trait Outlet: Send + Sync + 'static {
-    /// Does what a message says. It is called until it succeeds, and so perhaps more than once: the message's id tells the same
-    /// again.
+    /// Does what a message asks for. It is called until it succeeds, and so may be called more than once for a message: the message's
+    /// id tells that it is the same.
     ///
     /// # Errors
     ///
-    /// Any error: it is tried again later, and what comes after it from the same actor waits. [`EffectRefused`]: it is not; it lies
-    /// among what the actor could not [deliver](crate::store::Store::undelivered) from then on, and the next is its turn.
+    /// After [`EffectRefused`] it is not tried again: it moves to the actor's [undelivered](crate::store::Store::undelivered) messages,
+    /// and the next one is delivered. After any other error it is tried again later, and the next one from the same actor waits.
+    ///
+    /// # Panics
+    ///
+    /// A panic counts as an error.
     async fn deliver(&self, from: &DurableId, message: &Outgoing) -> Result<(), ActorError>;
 }
 
-/// What an [`Outlet`] says of an effect that can never be done, such as a payment to an account that is none.
+/// The error of an [`Outlet`] for an effect that can never be done, such as a payment to an account that does not exist.
 ///
 /// ```
 /// use actor_core::ActorError;
@@ -49,13 +53,13 @@ pub trait Outlet: Send + Sync + 'static {
 pub struct EffectRefused(String);
 
 impl EffectRefused {
-    /// Refused for this reason, which is kept with the effect.
+    /// A refusal for this reason, which is stored with the effect.
     pub fn new(reason: impl Into<String>) -> Self {
         Self(reason.into())
     }
 }
 
-/// Makes a [`DurableSystem`].
+/// Builds a [`DurableSystem`].
 #[must_use = "no system is made unless it is started"]
 pub struct DurableBuilder {
     system: ActorSystem,
@@ -75,23 +79,23 @@ impl DurableBuilder {
         Self { system, store, types, outlets, lease, look_interval, mistake: None }
     }
 
-    /// Has the system know a type of actors whose state is kept whole. The value serves all of them.
+    /// Registers a type of actors whose state is kept whole. The value serves all of them.
     pub fn register<A: DurableActor>(self, actor: A) -> Self {
         self.add(ByState(actor))
     }
 
-    /// Has the system know a type of actors whose events are kept. The value serves all of them.
+    /// Registers a type of actors whose events are kept. The value serves all of them.
     pub fn register_event_sourced<A: EventSourced>(self, actor: A) -> Self {
         self.add(ByEvents(actor))
     }
 
-    /// Has the system know a type of plain actors, made durable. The value serves all of them, and each is called as
+    /// Registers a type of plain actors that are made durable. The value serves all of them, and each is called as
     /// [`Wrapped`](crate::Wrapped) of its type.
     pub fn wrap<A: WrapActor>(self, actor: A) -> Self {
         self.add(ByWrapping::new(actor))
     }
 
-    /// Has the system know a kind of services, made durable. The value makes all of them; see
+    /// Registers a kind of services that are made durable. The value creates all of them; call them by
     /// [`ServiceCalls`](crate::ServiceCalls).
     pub fn wrap_service<W: WrapService>(self, kind: W) -> Self {
         self.add(ByRequests::new(kind))
@@ -108,7 +112,7 @@ impl DurableBuilder {
         self
     }
 
-    /// Gives a name to something outside that actors send [effects](crate::Turn::effect) to.
+    /// Registers an outlet, by the name that actors send [effects](crate::Turn::effect) to.
     pub fn outlet(mut self, name: &str, outlet: impl Outlet) -> Self {
         match Name::new(name) {
             Ok(name) if self.outlets.contains_key(&name) => {
@@ -120,23 +124,24 @@ impl DurableBuilder {
         self
     }
 
-    /// For how long the process holds its actors after the store last heard of it; it is heard of three times in that time.
-    /// Without it, [`LEASE_DEFAULT`]; never less than [`LEASE_MIN`].
+    /// Sets how long the process keeps its actors after it last renewed its lease, which it does three times in that time.
+    /// [`LEASE_DEFAULT`] unless set, and at least [`LEASE_MIN`].
     pub fn lease(self, lease: Duration) -> Self {
         Self { lease: lease.max(LEASE_MIN), ..self }
     }
 
-    /// How often the store is asked for work that nobody was told of: letters of actors that nobody has, reminders that another
-    /// process has set. Without it, [`LOOK_INTERVAL_DEFAULT`]; never less than [`LOOK_INTERVAL_MIN`].
+    /// Sets how often the store is asked for work that this process was not told of: mail of actors without an owner, and reminders
+    /// that another process has set. [`LOOK_INTERVAL_DEFAULT`] unless set, and at least [`LOOK_INTERVAL_MIN`].
     pub fn look_interval(self, look_interval: Duration) -> Self {
         Self { look_interval: look_interval.max(LOOK_INTERVAL_MIN), ..self }
     }
 
-    /// Begins the process's lease, and the services.
+    /// Starts the system: begins the lease of the process, and the services.
     ///
     /// # Errors
     ///
-    /// A name is none, or is given twice; or the store does not give a lease.
+    /// [`NotApplied::Name`] and [`NotApplied::Twice`] if the name of a type or an outlet is not valid or is used twice;
+    /// [`NotApplied::Store`] if the store grants no lease.
     ///
     /// # Panics
     ///

@@ -1,11 +1,11 @@
-//! [`DurableSystem`]: what the durable actors of a process share, and the services that run beside them. Actors are found
-//! here, activated when somebody wants them, and given back.
+//! [`DurableSystem`]: what the durable actors of a process share, and the services that run beside them. Actors are found here,
+//! activated when they are called, and passivated.
 //!
 //! ```text
 //!  DurableRef ── call, send ──► resolve ─► the activation, or a new one
-//!  services:  lease      keeps the process's actors its own
-//!             mail       activates those for whom letters have come
-//!             reminders  fires what is due
+//!  services:  lease      renews the lease of the process
+//!             mail       activates actors that have got letters
+//!             reminders  fires those that are due
 //! ```
 
 mod active;
@@ -39,27 +39,26 @@ use crate::id::{BadName, DurableId, OwnerId, Sequence};
 use crate::store::{Destination, OutboxPosition, Store};
 use crate::turn::target;
 
-/// The durable actors of a process: their store, their types, and those that are in memory. Cloning gives another handle to
-/// the same.
+/// The durable actors of a process: their store, their types, and those that are in memory. Clones are handles to the same system.
 ///
-/// It is made by a [builder](Self::builder), and ends by [`shutdown`](Self::shutdown). When all handles are dropped without
-/// that, its actors live on, as those of an [`ActorSystem`] do.
+/// Make it with a [builder](Self::builder), and end it with [`shutdown`](Self::shutdown). If all handles are dropped without that, its
+/// actors live on, as those of an [`ActorSystem`] do.
 #[derive(Clone)]
 pub struct DurableSystem {
     shared: Arc<Shared>,
 }
 
 impl DurableSystem {
-    /// Begins to make a system whose actors live in `system` and are kept by `store`.
+    /// A builder of a system whose actors run in `system` and are kept in `store`.
     pub fn builder(system: &ActorSystem, store: Arc<dyn Store>) -> DurableBuilder {
         DurableBuilder::new(system.clone(), store)
     }
 
-    /// A reference to an actor, which need not be in memory, and need never have been: the first message makes it be.
+    /// A reference to an actor. The actor need not be in memory, nor exist: the first message creates it.
     ///
     /// # Errors
     ///
-    /// The id is none, or the type's name is.
+    /// The id or the type's name is not valid.
     pub fn actor<A: Durable>(&self, id: impl AsRef<str>) -> Result<DurableRef<A>, BadName> {
         Ok(DurableRef::new(self.shared.clone(), target::<A>(id.as_ref())?))
     }
@@ -74,7 +73,11 @@ impl DurableSystem {
         self.shared.active().len()
     }
 
-    /// Gives an actor's memory back, if it is in memory, once it has handled what it has accepted; and waits for that.
+    /// Passivates an actor if it is in memory: it handles what it has accepted, is stored, and its memory is released. Waits for that.
+    ///
+    /// # Cancellation
+    ///
+    /// If the future is dropped, the actor is passivated all the same.
     pub async fn passivate(&self, id: &DurableId) {
         if let Some(active) = self.shared.active().get(id) {
             active.cell.drain();
@@ -83,13 +86,13 @@ impl DurableSystem {
         }
     }
 
-    /// Deletes all of an actor, and that it ever was: its state and journal, what waits for it, what it has sent that has not
-    /// arrived, its reminders, its dead letters, and which messages it has handled. If it is in memory here it is given back
-    /// first. Whoever asks for it then asks for a new one. Whether there was one.
+    /// Deletes all that is stored of an actor: its state and journal, its inbox, its outbox, its reminders, its dead letters, and
+    /// which messages it has handled. If it is in memory here it is passivated first. A later message to it creates a new actor.
+    /// Returns whether there was one.
     ///
     /// # Errors
     ///
-    /// [`NotApplied::Store`]: another process has it, which is [`Refusal::Held`](crate::store::Refusal::Held), or the store
+    /// [`NotApplied::Store`]: another process owns it, which is [`Refusal::Held`](crate::store::Refusal::Held), or the store
     /// fails. If that is [`StoreError::Unknown`](crate::store::StoreError::Unknown), deleting it again is safe.
     ///
     /// # Cancellation
@@ -100,8 +103,8 @@ impl DurableSystem {
         delete::delete(&self.shared, id).await.map_err(NotApplied::Store)
     }
 
-    /// Ends all of it at once, and has nothing stored: of the process is left what there would be after a crash. For tests of
-    /// what then is; waits until nothing of it runs any more.
+    /// Ends the system at once without storing anything, as a crash of the process would. For tests. Waits until nothing of it runs
+    /// any more.
     pub async fn abandon(&self) {
         self.shared.close();
         self.shared.end_services().await;
@@ -115,28 +118,32 @@ impl DurableSystem {
         }
     }
 
-    /// What its actors run on.
+    /// The executor that its actors run on.
     pub fn executor(&self) -> &Executor {
         self.shared.executor()
     }
 
-    /// The process as a store knows it.
+    /// This process as an owner of actors.
     pub fn owner(&self) -> OwnerId {
         self.shared.owner()
     }
 
-    /// What keeps the actors.
+    /// The store.
     pub fn store(&self) -> &Arc<dyn Store> {
         self.shared.store()
     }
 
-    /// Delivers after all what an actor has sent and was [given up](Store::undelivered): puts it into the inbox it goes to, or has the
-    /// outlet do it, which may come to do it twice, with the same key. Says whether it was there. What others have sent since is not
-    /// behind it.
+    /// Delivers an [undelivered](Store::undelivered) message after all: puts it into its receiver's inbox, or has the outlet do it, which
+    /// may happen twice, with the same id. It may arrive after messages that were sent later. Returns whether there was such a
+    /// message.
     ///
     /// # Errors
     ///
-    /// It is refused once more, or not taken now: it stays where it is.
+    /// It is refused again, or cannot be delivered now: it is still undelivered.
+    ///
+    /// # Cancellation
+    ///
+    /// If the future is dropped before it is ready, the message may have been delivered.
     pub async fn redeliver(&self, actor: &DurableId, position: OutboxPosition) -> Result<bool, NotApplied> {
         let store = self.shared.store();
         let before = position.index.checked_sub(1).map(|index| OutboxPosition { index, ..position });
@@ -159,12 +166,17 @@ impl DurableSystem {
         }
     }
 
-    /// Takes no more commands, has all actors handle what they have accepted and be stored, gives them back, and ends the
-    /// services. An actor that has not done so within the time is killed: what it has answered is stored as its type says.
+    /// Shuts the system down: it takes no more commands, passivates all actors once they have handled what they have accepted, and
+    /// ends the services and the lease. An actor that is not done within the time is killed; what it has not stored is lost, as far
+    /// as its [`Durability`](crate::Durability) allows.
     ///
     /// # Errors
     ///
-    /// The lease could not be ended: it runs out by itself.
+    /// The lease could not be ended. It runs out by itself.
+    ///
+    /// # Cancellation
+    ///
+    /// If the future is dropped before it is ready, no more commands are taken and some actors are passivated. Call it again.
     pub async fn shutdown(&self, within: Duration) -> Result<(), NotApplied> {
         self.shared.close();
         let executor = self.shared.executor();

@@ -7,7 +7,7 @@ use actor_core::{Actor, ActorError, CallFailure, Exit};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::ear::{Life, Own};
+use super::myself::{Inbound, Life};
 use super::reply_to::ReplyTo;
 use crate::actor::{Durability, Durable};
 use crate::engine::Bell;
@@ -319,10 +319,12 @@ impl<A: WrapActor> Model for ByWrapping<A> {
     ) -> Result<(), NotRun<WrapError>> {
         let (life, state) = held.alive().map_err(refused)?;
         let handled = match life.take() {
-            // It was of a life before.
+            // It was for an earlier life.
             None => return Ok(()),
-            Some(Own::Message(message)) => self.plain().handle(life.myself(), message, state).await,
-            Some(Own::Event(event)) => self.plain().handle_supervisor_evt(life.myself(), event, state).await,
+            Some(Inbound::Message(message)) => self.plain().handle(life.myself(), message, state).await,
+            Some(Inbound::Event(event)) => {
+                self.plain().handle_supervisor_evt(life.myself(), event, state).await
+            }
         };
         handled.map_err(refused)?;
         self.plain().on_handled(state, &mut turn).map_err(refused)

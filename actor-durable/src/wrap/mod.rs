@@ -10,7 +10,7 @@
 
 mod actor;
 mod calls;
-mod ear;
+mod myself;
 mod reply_to;
 mod service;
 

@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use actor_core::{Answer, CallFailure, Destination, ReplyPort};
 
-/// Where the reply to one command goes, for [`WrapActor::message`](super::WrapActor::message) to put into the message.
+/// Where the reply to a command goes. [`WrapActor::message`](super::WrapActor::message) puts it into the message.
 ///
-/// The reply counts if it is there when the handler returns. A port that is kept for later is closed by then, and the command is
-/// refused as [unanswered](super::WrapError::Unanswered): what is answered later could not be stored with its turn.
+/// The reply has to be sent before the handler returns. A port that is kept for later is closed then, and the command is refused as
+/// [unanswered](super::WrapError::Unanswered), since a later reply could not be stored with its turn.
 #[derive(Debug)]
 pub struct ReplyTo<R> {
     slot: Slot<R>,
@@ -18,7 +18,7 @@ pub(super) struct Awaited<R> {
     slot: Slot<R>,
 }
 
-/// What became of the call, once that is known. The turn is over when one of its two holders is gone.
+/// The outcome of the call, once there is one. The turn is over when only one of its two holders is left.
 type Slot<R> = Arc<Mutex<Option<Result<R, CallFailure>>>>;
 
 impl<R: Send + 'static> ReplyTo<R> {
@@ -32,19 +32,19 @@ impl<R: Send + 'static> ReplyTo<R> {
         self.port_as(|reply| reply)
     }
 
-    /// A port for a message whose answer is another type: `to.port_as(Reply::Count)`.
+    /// A port for a message whose reply has another type: `to.port_as(Reply::Count)`.
     pub fn port_as<T: Send + 'static>(self, reply: fn(T) -> R) -> ReplyPort<T> {
         ReplyPort::foreign(Filled { slot: self.slot, reply }, None, Destination::default())
     }
 
-    /// The reply to a message that has no port: it counts if the handler does not fail.
+    /// The reply to a message without a port. It counts if the handler does not fail.
     pub fn always(self, reply: R) {
         put(&self.slot, Ok(reply));
     }
 }
 
 impl<R> Awaited<R> {
-    /// What became of the call by now.
+    /// The outcome of the call so far.
     pub(super) fn take(self) -> Option<Result<R, CallFailure>> {
         self.slot.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -62,7 +62,7 @@ impl<T, R: Send> Answer<T> for Filled<T, R> {
     }
 
     fn is_closed(&self) -> bool {
-        // The turn holds the other end.
+        // Until the turn is over, it holds the other one.
         Arc::strong_count(&self.slot) == 1
     }
 }

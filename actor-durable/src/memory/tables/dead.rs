@@ -18,7 +18,7 @@ impl Tables {
         Ok(next.take(page(limit)).map(|(_, dead)| dead.clone()).collect())
     }
 
-    /// Gives whose inbox it is in.
+    /// Returns the actor whose inbox it is in.
     pub(crate) fn revive(&mut self, actor: &DurableId, message: MessageId) -> Result<Target, StoreError> {
         let actor = self.actor_mut(actor)?;
         if !actor.dead.contains_key(&message) {

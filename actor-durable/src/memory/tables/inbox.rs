@@ -1,4 +1,4 @@
-//! What waits for actors.
+//! Inboxes.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -13,7 +13,7 @@ use crate::store::{Enqueued, Head, Letter, Message, OutboxPosition, Refusal, Sto
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     letters: BTreeMap<Position, Letter>,
-    /// Where each message lies.
+    /// The position of each message.
     places: BTreeMap<MessageId, Position>,
 }
 
@@ -37,7 +37,7 @@ impl Inbox {
 }
 
 impl Actor {
-    /// What has become of a message, if it is not new.
+    /// What became of a message, if it is not new.
     pub(super) fn known(&self, message: MessageId) -> Option<Enqueued> {
         if self.dead.contains_key(&message) {
             return Some(Enqueued::Dead);
@@ -50,7 +50,7 @@ impl Actor {
 }
 
 impl Tables {
-    /// To whom it was moved, if it is new there, and what became of it.
+    /// Returns the receiver, if the message is new there, and what became of the message.
     pub(crate) fn transfer(
         &mut self,
         actor: &DurableId,
@@ -115,7 +115,7 @@ impl Tables {
 }
 
 impl Actor {
-    /// Puts a message where the head before has room for it; `head` is the one after.
+    /// Puts a message at the place that the head before names. `head` is the one after.
     pub(super) fn put(&mut self, message: Message, head: Head) {
         self.inbox.insert(Letter { position: self.head.next, attempts: 0, message });
         self.head = head;

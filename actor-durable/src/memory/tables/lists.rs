@@ -1,4 +1,4 @@
-//! All actors, and those that have something to do.
+//! Lists: all actors, and those that have something to do.
 
 use std::ops::Bound;
 

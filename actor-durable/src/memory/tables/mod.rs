@@ -1,4 +1,4 @@
-//! All that a store keeps, as tables, and each operation of the contract as one method that checks all and then changes.
+//! Everything that a store keeps, as tables. Each operation of the contract is a method that checks everything and then changes.
 //! Pure: the time is an argument.
 //!
 //! ```text
@@ -30,12 +30,12 @@ use crate::store::{
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
-    /// When the lease of each owner is over. One that is over may be there or not.
+    /// When each owner's lease is over. Leases that are over may still be there.
     leases: BTreeMap<OwnerId, WallTime>,
     actors: BTreeMap<DurableId, Actor>,
     /// The reminders of all actors, the earliest first.
     due: BTreeSet<DuePlace>,
-    /// The latest epoch of all actors that were deleted.
+    /// The greatest epoch of all actors that were deleted.
     floor: Epoch,
 }
 

@@ -1,4 +1,4 @@
-//! What comes later.
+//! Reminders.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -10,11 +10,11 @@ use crate::store::{Due, DuePlace, Firing, Refusal, Reminder, ReminderChange, Sto
 /// What became of a firing.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Fired {
-    /// The reminder is not due at that time any more.
+    /// The reminder that was meant is no longer there.
     NotDue,
-    /// It is set to its next time, and nothing new is in the inbox.
+    /// It is set to its next time, and nothing new was put into the inbox.
     Silent,
-    /// There is something new in this actor's inbox.
+    /// It is set to its next time, and this actor has got messages.
     Told(Target),
 }
 
@@ -77,7 +77,7 @@ impl Actor {
         }
     }
 
-    /// Sets when a reminder is due, if there is one; without a time it is not any more.
+    /// Sets when a reminder is due; without a time, removes it.
     fn set_due(&mut self, due: &mut BTreeSet<DuePlace>, name: &Name, next: Option<WallTime>) {
         let Some(reminder) = self.reminders.remove(name) else { return };
         due.remove(&self.place_of(&reminder));

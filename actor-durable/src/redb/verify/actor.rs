@@ -1,4 +1,4 @@
-//! One actor's rows, in the order in which they lie.
+//! Checks one actor's rows, in the order of their keys.
 
 use redb::ReadOnlyTable;
 
@@ -12,7 +12,7 @@ use crate::store::{
     decode_row,
 };
 
-/// What was seen of an actor so far.
+/// What has been read of an actor so far.
 pub(super) struct ActorCheck<'t> {
     pub(super) id: DurableId,
     tables: &'t Tables,
@@ -254,7 +254,7 @@ impl<'t> ActorCheck<'t> {
         Ok(())
     }
 
-    /// All rows were seen: what was counted is what the head says.
+    /// Called after the last row: compares what was counted with the head.
     pub(super) fn finish(self, findings: &mut Findings<'_>) -> Result<(), Trouble> {
         let Some(head) = &self.head else { return Ok(()) };
         if self.journal.0 != head.sequence {
@@ -286,7 +286,7 @@ impl<'t> ActorCheck<'t> {
     }
 }
 
-/// A row's value; what is wrong with it is said.
+/// A row's value. If it is damaged, reports that.
 fn decoded<R: Row>(key: &[u8], row: &[u8], findings: &mut Findings<'_>) -> Result<Option<R>, Trouble> {
     let value: Result<R, Refusal> = decode_row(key, row);
     findings.sound(value.map_err(Trouble::from))

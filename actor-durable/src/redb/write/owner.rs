@@ -1,4 +1,4 @@
-//! What owners ask for beside turns.
+//! The operations of owners, but for commits.
 
 use super::{Operation, Writing};
 use crate::id::{DurableId, Epoch, MessageId, Sequence};
