@@ -35,22 +35,22 @@ use self::log::{Lock, Log};
 use self::rows::Changes;
 use self::tables::Tables;
 
-/// So many operations wait for the thread; whoever asks for one more waits for room.
+/// How many operations may wait for the thread. The caller of a further one waits for room.
 const JOBS_MAX: usize = 1_024;
 
-/// One record is of no more operations.
+/// The most operations in one record.
 const GROUP_MAX: usize = 256;
 
-/// No operation joins a record that has so many bytes.
+/// A record takes no further operation once it has this many bytes.
 const GROUP_BYTES: usize = 4 << 20;
 
-/// A log that is larger than all that it says, by this factor and by [`GROUP_BYTES`], is written anew when it is opened.
+/// A log that is larger than its contents by this factor and by [`GROUP_BYTES`] is rewritten when it is opened.
 const GROWTH_MAX: u64 = 2;
 
-/// Keeps durable actors in memory, and in a file that says how they came to be. One process has it at a time.
+/// Keeps durable actors in memory, and every change in a file. One process has the file open at a time.
 ///
-/// Dropping it waits for what is under way. A write or a sync that fails closes it for good: what it had in hand is unknown,
-/// and opening the file anew shows what is there.
+/// Dropping it waits for operations in progress. If a write or a sync fails the store closes for good: the operations in progress are
+/// unknown, and opening the file again shows what is stored.
 #[derive(Debug)]
 pub struct LogStore {
     /// None once it is dropped.
@@ -60,11 +60,11 @@ pub struct LogStore {
     torn_bytes: u64,
 }
 
-/// An operation. Its answer waits until what it says is stored.
+/// An operation. Its answer waits until its record is stored.
 type Job = Box<dyn FnOnce(&mut Tables) -> Answer + Send>;
 type Answer = Box<dyn FnOnce(&Outcome) + Send>;
 
-/// What has become of the record that an operation is in.
+/// What became of the record that an operation is in.
 enum Outcome {
     Stored,
     /// Nobody knows.
@@ -74,11 +74,11 @@ enum Outcome {
 }
 
 impl LogStore {
-    /// Opens a file, or makes it. This waits for the disk, and reads all of it.
+    /// Opens a file, or creates it. This blocks the thread while it reads the whole file.
     ///
     /// # Errors
     ///
-    /// [`Refusal::InUse`]; [`Refusal::Damaged`] and [`Refusal::FutureVersion`]; what the system says of the file.
+    /// [`Refusal::InUse`]; [`Refusal::Damaged`]; [`Refusal::FutureVersion`]; and the system's errors.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_on(path, Executor::tokio())
     }
@@ -105,8 +105,8 @@ impl LogStore {
         Ok(store)
     }
 
-    /// So many bytes of a record were cut off when the file was opened, as a crash had left it unfinished. Whoever asked for it
-    /// was told nothing.
+    /// How many bytes of an unfinished record were cut off when the file was opened. A crash had torn it, and nobody had been answered
+    /// for it.
     pub fn torn_bytes(&self) -> u64 {
         self.torn_bytes
     }
@@ -123,7 +123,7 @@ impl LogStore {
         Ok(Self { jobs: Some(jobs), thread: Some(thread), arrivals, torn_bytes: 0 })
     }
 
-    /// Does something that may change what is stored.
+    /// Runs an operation that may change what is stored.
     async fn write<T: Send + 'static>(
         &self,
         operation: impl FnOnce(&mut Tables) -> Result<T, StoreError> + Send + 'static,
@@ -131,7 +131,7 @@ impl LogStore {
         self.ask(operation, StoreError::Unknown).await
     }
 
-    /// Looks at what is stored. It sees what waits for the disk as well, and so it is answered after that.
+    /// Runs an operation that only reads. It also sees what still waits for the disk, and so is answered after that is stored.
     async fn read<T: Send + 'static>(
         &self,
         operation: impl FnOnce(&mut Tables) -> Result<T, StoreError> + Send + 'static,
@@ -155,7 +155,7 @@ impl LogStore {
                         Err(Refusal::Closed(cause.clone()).into())
                     }
                 };
-                // Whoever has given up does not hear it.
+                // The caller may have dropped its future.
                 drop(tell.send(answer));
             })
         });
@@ -170,13 +170,13 @@ impl Drop for LogStore {
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
-            // A panic of the thread has been told to those who waited.
+            // After a panic of the thread the callers have got an error.
             drop(thread.join());
         }
     }
 }
 
-/// Does what is asked for, until nobody can ask any more. What waits together is one record, and so one sync.
+/// Runs operations until the store is dropped. Those that wait at the same time are one record, and so one sync.
 fn work(
     mut jobs: mpsc::Receiver<Job>,
     mut tables: Tables,
@@ -199,7 +199,7 @@ fn work(
             None => match log.append(&encode(&changes)) {
                 Ok(()) => Outcome::Stored,
                 Err(error) => {
-                    // What a failed sync has lost is not known, and a second one would not say.
+                    // It is not known what a failed sync has lost, and a second one would not tell.
                     let cause = ErrorCause::new(error);
                     failed = Some(cause.clone());
                     Outcome::Unknown(cause)
@@ -208,7 +208,7 @@ fn work(
         };
         answers.into_iter().for_each(|answer| answer(&outcome));
         if matches!(outcome, Outcome::Stored) {
-            // Nobody may be listening.
+            // There may be no listeners.
             arrived.into_iter().for_each(|target| drop(arrivals.send(target)));
         }
     }

@@ -1,5 +1,5 @@
-//! A shop of durable actors. An order is a cart, then a saga of three steps; if one is refused, those before it are undone,
-//! the last first. Whatever dies meanwhile, the money is right in the end.
+//! A shop of durable actors. An order is a cart, then a saga of three steps; if one is refused, those before it are undone, the last
+//! first. Whatever is killed meanwhile, the money adds up in the end.
 //!
 //! ```text
 //!            ┌─ Reserve ─► Warehouse      1        ▲ 4  Release
@@ -9,8 +9,8 @@
 //!  Warehouse ──► outlet "carrier"     Order ──► outlet "mail"
 //! ```
 //!
-//! Nobody waits for anybody: each step is a message of the [outbox](actor_durable::Turn::send), which leaves when the turn is
-//! stored and arrives once; its outcome comes back as another.
+//! No actor waits for another: each step is a [message](actor_durable::Turn::send) that leaves when the turn is stored and arrives
+//! once; its outcome comes back as another.
 
 mod account;
 mod book;
@@ -38,25 +38,25 @@ pub const TILL: &str = "account-till";
 /// Where all goods are.
 pub const WAREHOUSE: &str = "warehouse";
 
-/// The outlets: who brings the parcels, and who brings the letters.
+/// The outlets: one delivers parcels, the other letters.
 pub const CARRIER: &str = "carrier";
 /// See [`CARRIER`].
 pub const MAIL: &str = "mail";
 
-/// What there is, and for how many cents each.
+/// The goods, and their prices in cents.
 const GOODS: [(&str, u64); 3] = [("book", 2_000), ("lamp", 3_500), ("piano", 90_000)];
 
-/// Whither the carrier does not go.
+/// Where the carrier does not go.
 const UNREACHABLE: &str = "Atlantis";
 
-/// What a shop is made with.
+/// The settings of a shop.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
-    /// After how long a cart is abandoned to which nothing is added.
+    /// How long after the last addition a cart counts as abandoned.
     pub cart_kept: Duration,
-    /// How many there are of each of the goods at first.
+    /// How many of each item the warehouse has at first.
     pub stock: u32,
-    /// Where several processes share a store: for how long one that died keeps what it had from the others.
+    /// If several processes share a store: how long after a process has died the others may have its actors.
     pub lease: Duration,
 }
 
@@ -67,11 +67,11 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// Opens the shop that a store keeps. What its carrier and its mail have done is in two files of a directory.
+    /// Opens the shop that is in a store. Its carrier and its mail keep their books in two files of a directory.
     ///
     /// # Errors
     ///
-    /// What keeps a file or a system from being opened.
+    /// A file cannot be opened, or the system not be started.
     pub async fn open(store: Arc<dyn Store>, books: &Path, terms: Terms) -> Result<Self, ActorError> {
         let system = DurableSystem::builder(&ActorSystem::new(), store)
             .register_event_sourced(Order { cart_kept: terms.cart_kept })
@@ -80,14 +80,14 @@ impl Shop {
             .outlet(CARRIER, Book::open(&books.join("carrier"))?)
             .outlet(MAIL, Book::open(&books.join("mail"))?)
             .lease(terms.lease)
-            // For what one had that died.
+            // To find the actors of a process that has died.
             .look_interval(terms.lease / 2)
             .start()
             .await?;
         Ok(Self { system })
     }
 
-    /// What keeps it running.
+    /// The system that runs it.
     pub fn system(&self) -> &DurableSystem {
         &self.system
     }
@@ -96,7 +96,7 @@ impl Shop {
     ///
     /// # Errors
     ///
-    /// It cannot be a name.
+    /// The name is not valid.
     pub fn order(&self, name: &str) -> Result<DurableRef<Order>, BadName> {
         self.system.actor(format!("order-{name}"))
     }

@@ -77,7 +77,7 @@ impl DurableSystem {
     ///
     /// # Cancellation
     ///
-    /// If the future is dropped, the actor is passivated all the same.
+    /// If the future is dropped once it was polled, the actor is passivated all the same.
     pub async fn passivate(&self, id: &DurableId) {
         if let Some(active) = self.shared.active().get(id) {
             active.cell.drain();

@@ -1,13 +1,13 @@
-//! The file: a header, then records, of which each is whole or is not there.
+//! The file: a header, then records, each of which is whole or not there.
 //!
 //! ```text
 //!  header   "actorlog"  version: u32
 //!  record   length: u32  sum of place and length: u32  sum of place and payload: u32  payload
 //! ```
 //!
-//! Numbers are little-endian, sums are CRC-32, and a place is where the record begins, so that one that was moved is damaged
-//! too. One record is written and synced before the next begins. So what a crash has torn is the last record and nothing
-//! else: bytes that are no record are cut off if no record comes after them, and damage if one does.
+//! Numbers are little-endian and sums are CRC-32. A place is the offset at which the record begins, so that one that was moved counts
+//! as damaged too. A record is written and synced before the next begins, so a crash can tear the last one only: bytes that are no
+//! record are cut off if no record follows them, and are damage if one does.
 
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -26,7 +26,7 @@ pub(super) trait Disk: Debug + Send {
     /// Writes at the end.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 
-    /// Returns once all that was written outlives the machine's power.
+    /// Returns once everything that was written survives a power cut.
     fn sync(&mut self) -> io::Result<()>;
 }
 
@@ -41,7 +41,7 @@ impl Disk for File {
     }
 }
 
-/// A log that is open, and nobody else's.
+/// An open log. No other process has it.
 #[derive(Debug)]
 pub(super) struct Log {
     disk: Box<dyn Disk>,
@@ -50,7 +50,7 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// A log on a disk with so many good bytes.
+    /// A log on a disk, whose records end at `end`.
     pub(super) fn on(disk: Box<dyn Disk>, end: u64) -> Self {
         Self { disk, end }
     }
@@ -73,7 +73,7 @@ impl Log {
     }
 }
 
-/// Held as long as the store is open. It is a file of its own, as the log's is replaced when it is made smaller.
+/// Held while the store is open. It is a file of its own, as the log is replaced when it is rewritten.
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,
@@ -91,15 +91,15 @@ impl Lock {
     }
 }
 
-/// What lies in a file.
+/// The contents of a file.
 pub(super) struct Contents {
     /// Each record's payload.
     pub(super) payloads: Vec<Vec<u8>>,
-    /// So many bytes of a record that was not finished were cut off.
+    /// How many bytes of an unfinished record were cut off.
     pub(super) torn_bytes: u64,
 }
 
-/// Reads a log, and cuts off what a crash has left of a record at its end. A file that is not there is made.
+/// Reads a log, and cuts off an unfinished record at its end. A missing file is created.
 pub(super) fn open(path: &Path) -> Result<(Log, Contents), Refusal> {
     let mut options = OpenOptions::new();
     let mut file = options.create(true).truncate(false).read(true).write(true).open(path).map_err(refusal)?;
@@ -117,7 +117,7 @@ pub(super) fn open(path: &Path) -> Result<(Log, Contents), Refusal> {
     Ok((Log::on(Box::new(file), end as u64), Contents { payloads, torn_bytes }))
 }
 
-/// Makes an empty log beside its place and gives it its name when it is whole: a crash leaves the one or the other.
+/// Creates an empty log beside its place and renames it when it is complete: a crash leaves all of it or nothing.
 pub(super) fn create(path: &Path) -> Result<Log, Refusal> {
     replace(path, &[])
 }

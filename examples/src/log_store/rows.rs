@@ -1,15 +1,14 @@
-//! All that is stored: keys in order, and a value under each. Operations change it, and what one that fails has changed is
-//! changed back.
+//! Everything that is stored: keys in order, and a value under each. The changes of an operation that fails are undone.
 //!
 //! | kind | rest of the key | value |
 //! |---|---|---|
 //! | `Head`, `Snapshot` | | the row |
-//! | `Entry`, `Letter`, `Outgoing`, `Undelivered` | where it lies, or lay in the outbox | the row |
+//! | `Entry`, `Letter`, `Outgoing`, `Undelivered` | its position; for the last, the one it had in the outbox | the row |
 //! | `Reminder`, `Child`, `DeadLetter` | its name, or its message | the row |
-//! | `Handled` | when it was: the last entry of the commit, and which of that commit's | the row |
-//! | `Waits`, `Remembered` | a message that has a `Letter`, or a `Handled` | that one's key |
+//! | `Handled` | the last entry of the commit that handled it, and its place among those the commit handled | the row |
+//! | `Waits`, `Remembered` | a message that has a `Letter`, or a `Handled` | the key of that row |
 //! | `Due` | when a reminder is due, and its key | its key |
-//! | `Floor` | | the latest epoch of all actors that were deleted |
+//! | `Floor` | | the greatest epoch of all actors that were deleted |
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
@@ -20,7 +19,7 @@ use actor_durable::limits::{PAGE_BYTES_MAX, PAGE_ROWS_MAX};
 use actor_durable::store::{Refusal, Row, StoreError, decode_row, encode_row};
 use bytes::Bytes;
 
-/// What lies under a key. The numbers are what is stored.
+/// The kind of a row. The numbers are stored.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     Head = 1,
@@ -40,7 +39,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// Those that lie under an actor's id.
+    /// The kinds whose keys begin with an actor's id.
     pub(super) const OF_ACTOR: [Kind; 12] = {
         use Kind::*;
         [
@@ -75,36 +74,36 @@ pub(super) fn floor_key() -> Bytes {
     vec![Kind::Floor as u8].into()
 }
 
-/// A row that cannot be, though its sum is right.
+/// A row that is wrong although its sum is right.
 pub(super) fn damaged(key: &[u8], detail: &str) -> StoreError {
     Refusal::Damaged { what: key.escape_ascii().to_string(), detail: detail.to_owned() }.into()
 }
 
-/// What a record says: each key that has changed, and its value now.
+/// The contents of a record: each key that has changed, and its value now.
 pub(super) type Changes = Vec<(Bytes, Option<Bytes>)>;
 
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     rows: BTreeMap<Bytes, Bytes>,
-    /// What has changed since the last record, in order: the key, and its value before.
+    /// The changes since the last record, in order: each key, and its value before.
     changed: Vec<(Bytes, Option<Bytes>)>,
     changed_bytes: usize,
 }
 
 impl Rows {
-    /// Up to here; see [`undo`](Self::undo).
+    /// A mark to [undo](Self::undo) to.
     pub(super) fn mark(&self) -> usize {
         self.changed.len()
     }
 
-    /// Changes back what has changed since a mark.
+    /// Undoes the changes since a mark.
     pub(super) fn undo(&mut self, mark: usize) {
         for (key, before) in self.changed.drain(mark..).rev() {
             set(&mut self.rows, key, before);
         }
     }
 
-    /// What has changed since the last time, each key once.
+    /// The changes since the last call, each key once.
     pub(super) fn take_changes(&mut self) -> Changes {
         self.changed_bytes = 0;
         let keys: BTreeSet<Bytes> = mem::take(&mut self.changed).into_iter().map(|(key, _)| key).collect();
@@ -112,24 +111,24 @@ impl Rows {
         keys.into_iter().map(now).collect()
     }
 
-    /// About so much has changed since the last time.
+    /// About how many bytes the next record has.
     pub(super) fn changed_bytes(&self) -> usize {
         self.changed_bytes
     }
 
-    /// What a record says that was written before.
+    /// Applies a record that was written before.
     pub(super) fn restore(&mut self, changes: Changes) {
         for (key, value) in changes {
             set(&mut self.rows, key, value);
         }
     }
 
-    /// All of it, as if it had changed now.
+    /// All rows, as changes.
     pub(super) fn all(&self) -> impl Iterator<Item = (Bytes, Option<Bytes>)> {
         self.rows.iter().map(|(key, value)| (key.clone(), Some(value.clone())))
     }
 
-    /// Sets what lies under a key, or that nothing does.
+    /// Sets the value under a key, or removes it.
     pub(super) fn set(&mut self, key: Bytes, value: Option<Bytes>) {
         self.changed_bytes += key.len() + value.as_ref().map_or(0, Bytes::len);
         let before = set(&mut self.rows, key.clone(), value);
@@ -155,7 +154,7 @@ impl Rows {
         Ok(self.rows.get(key).map(|row| decode_row(key, row)).transpose()?)
     }
 
-    /// Where a row lies that is found by something else, if it is there.
+    /// The key of a row that an index names, if there is one.
     pub(super) fn found(&self, index: &Bytes) -> Option<Bytes> {
         self.rows.get(index).cloned()
     }
@@ -165,7 +164,7 @@ impl Rows {
         self.get(key)?.ok_or_else(|| damaged(key, "it is missing"))
     }
 
-    /// All keys that begin so, and their values, in order.
+    /// All keys with a prefix, and their values, in order.
     pub(super) fn under(&self, prefix: Bytes) -> impl Iterator<Item = (&Bytes, &Bytes)> {
         self.after(prefix.clone(), prefix)
     }
@@ -176,13 +175,13 @@ impl Rows {
         rows.take_while(move |(key, _)| key.starts_with(&prefix))
     }
 
-    /// All rows of a kind of an actor's.
+    /// All of an actor's rows of a kind.
     pub(super) fn all_of<R: Row>(&self, kind: Kind, actor: &DurableId) -> Result<Vec<R>, StoreError> {
         let rows = self.under(key(kind, actor, []));
         Ok(rows.map(|(key, row)| decode_row(key, row)).collect::<Result<_, _>>()?)
     }
 
-    /// The next rows of a kind of an actor's, as many as a page has.
+    /// A page of an actor's rows of a kind.
     pub(super) fn page<R: Row>(
         &self,
         kind: Kind,

@@ -1,11 +1,11 @@
-//! Money. It is never made or lost between accounts: who pays has less, and sends a message that gives it to another.
+//! Accounts. Money is neither made nor lost between them: the payer's balance is reduced in the turn that sends it to the other.
 
 use actor_durable::{Durable, DurableActor, DurableId, Turn};
 use serde::{Deserialize, Serialize};
 
 use super::{Order, OrderCommand, Refusal};
 
-/// An account; its state is its balance, in cents.
+/// An account. Its state is its balance, in cents.
 #[derive(Clone, Copy, Debug)]
 pub struct Account;
 
@@ -15,11 +15,11 @@ pub struct Account;
 pub enum AccountCommand {
     /// Money comes from outside.
     Deposit(u32),
-    /// So much goes to another account, for an order. It is told if there is not so much.
+    /// Pays an amount to another account, for an order. The order is told if there is not enough.
     Pay { order: String, to: String, amount: u64 },
-    /// So much comes from another one. The order is told that it is there.
+    /// Receives an amount from another account. The order is told that it has arrived.
     Receive { order: String, amount: u64 },
-    /// Only the balance.
+    /// Asks for the balance.
     Look,
 }
 

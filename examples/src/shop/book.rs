@@ -1,5 +1,5 @@
-//! Somebody outside, such as a carrier: a file with a line for each thing done. It may be asked for the same thing again, and
-//! knows it by its key.
+//! Somebody outside, such as a carrier: a file with a line for each thing done. It may be asked to do the same thing again, and
+//! recognises it by its key.
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
@@ -32,27 +32,27 @@ pub struct BookLine {
 }
 
 impl Book {
-    /// Opens the book in a file, or begins it.
+    /// Opens a book in a file, or creates it.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The file cannot be opened or read.
     pub fn open(path: &Path) -> io::Result<Self> {
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
         let mut text = String::new();
         file.read_to_string(&mut text)?;
-        // Who was writing a line when the process ended has not said that it is done.
+        // If the process ended while it wrote a line, nobody was told that it is done.
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
         file.set_len(whole as u64)?;
         let keys = lines(&text[..whole]).map(|line| line.key).collect();
         Ok(Self(Arc::new(Mutex::new(Pages { file, keys }))))
     }
 
-    /// All that is in a book, in order.
+    /// All lines of a book, in order.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The file cannot be read.
     pub fn read(path: &Path) -> io::Result<Vec<BookLine>> {
         Ok(lines(&std::fs::read_to_string(path)?).collect())
     }
@@ -80,7 +80,7 @@ impl Outlet for Book {
     async fn deliver(&self, _: &DurableId, message: &Outgoing) -> Result<(), ActorError> {
         let (book, key) = (self.clone(), message.id.to_string());
         let text = String::from_utf8_lossy(&message.body.bytes).into_owned();
-        // A sync takes its time.
+        // A sync blocks.
         tokio::task::spawn_blocking(move || book.write(key, &text)).await??;
         Ok(())
     }

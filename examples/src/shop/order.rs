@@ -1,4 +1,4 @@
-//! An order: what is kept are its events, and its life is the table in [`decide`](EventSourced::decide).
+//! An order. Its events are kept, and [`decide`](EventSourced::decide) is the table of its stages.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,19 +15,19 @@ pub struct Order {
     pub(super) cart_kept: Duration,
 }
 
-/// What an order is asked.
+/// What an order is asked to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields' names say it")]
 pub enum OrderCommand {
-    /// So many more of something.
+    /// Adds some of an item.
     Add { item: String, count: u32 },
-    /// The customer wants it, in a city.
+    /// The customer orders it, to a city.
     CheckOut { customer: String, city: String },
-    /// How the step went that was under way.
+    /// The outcome of the current step.
     Step(Result<(), String>),
     /// Nothing was added for a while.
     Abandon,
-    /// Only how far it is.
+    /// Asks for the stage.
     Look,
 }
 
@@ -43,13 +43,13 @@ pub enum Stage {
     Paying,
     /// The goods are being sent.
     Shipping,
-    /// The money is on its way back, and why.
+    /// The money is on its way back, for this reason.
     Refunding(String),
-    /// The goods go back to the others, and why.
+    /// The goods are put back, for this reason.
     Releasing(String),
     /// It is on its way to the customer.
     Shipped,
-    /// It came to nothing, and all of it was undone.
+    /// It was cancelled for this reason, and every step was undone.
     Cancelled(String),
     /// Nobody wanted it.
     Abandoned,
@@ -58,15 +58,15 @@ pub enum Stage {
 /// What happens to an order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum OrderEvent {
-    /// So many more of something are in the cart.
+    /// Some of an item were added to the cart.
     Added { item: String, count: u32 },
-    /// It is for this customer, in this city.
+    /// It was ordered, by this customer and to this city.
     CheckedOut { customer: String, city: String },
-    /// It is so far.
+    /// It has reached this stage.
     Reached(Stage),
 }
 
-/// An order as it is.
+/// The state of an order.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct OrderState {
     goods: BTreeMap<String, u32>,
@@ -75,7 +75,7 @@ pub struct OrderState {
     stage: Stage,
 }
 
-/// Why something is not done.
+/// Why an order, an account or the warehouse refuses a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal(pub String);
 
@@ -122,7 +122,7 @@ impl EventSourced for Order {
                 if order.goods.is_empty() {
                     return Err(Refusal("the cart is empty".into()));
                 }
-                // Later it could not be refused.
+                // It is checked now, as it could not be refused later.
                 DurableId::new(account_of(&customer))?;
                 turn.cancel_reminder("abandon")?;
                 let goods = order.goods.clone();
@@ -131,7 +131,7 @@ impl EventSourced for Order {
                 Ok(Decision::reply(Stage::Reserving).event(checked_out).event(reached(Stage::Reserving)))
             }
 
-            // Forth:
+            // Forward:
             (Step(Ok(())), Stage::Reserving) => {
                 let (from, to, amount) = (account_of(&order.customer), TILL.into(), order.total());
                 turn.send::<Account>(&from, &AccountCommand::Pay { order: id, to, amount })?;
@@ -144,7 +144,7 @@ impl EventSourced for Order {
             }
             (Step(Ok(())), Stage::Shipping) => end(turn, Stage::Shipped),
 
-            // And back, from where it was refused:
+            // Backward, from the step that was refused:
             (Step(Err(why)), Stage::Shipping) => {
                 let (to, amount) = (account_of(&order.customer), order.total());
                 turn.send::<Account>(TILL, &AccountCommand::Pay { order: id, to, amount })?;

@@ -1,4 +1,4 @@
-//! The shop as a service: a line asks, a line answers.
+//! The shop as a service: a line for each request, and a line for its answer.
 //!
 //! ```text
 //!  KEY add ORDER ITEM COUNT            KEY ok the order is a cart
@@ -9,8 +9,8 @@
 //!  KEY stock
 //! ```
 //!
-//! The key is what the customer calls the request, with the time when it was first made: `1790000000000/add-7`. The same key
-//! has its effect once, however often it comes.
+//! The key is a name that the customer gives the request, with the time when it was first made: `1790000000000/add-7`. A request with
+//! the same key takes effect once, however often it is sent.
 
 use std::io;
 

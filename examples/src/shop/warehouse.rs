@@ -1,4 +1,4 @@
-//! Goods: how many are free, and which are kept for whom.
+//! The warehouse: how many of each item are free, and which are reserved for an order.
 
 use std::collections::BTreeMap;
 
@@ -13,26 +13,26 @@ pub struct Warehouse {
     pub(super) stock: u32,
 }
 
-/// What the warehouse is asked. An order is told of each step.
+/// What the warehouse is asked to do. The order is told the outcome of each step.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields' names say it")]
 pub enum WarehouseCommand {
-    /// Keeps goods for an order.
+    /// Reserves goods for an order.
     Reserve { order: String, goods: BTreeMap<String, u32> },
-    /// Does not keep them any more.
+    /// Puts them back.
     Release { order: String },
-    /// Has them brought to a city.
+    /// Ships them to a city.
     Ship { order: String, city: String },
-    /// Only what there is.
+    /// Asks for the state.
     Look,
 }
 
-/// What there is.
+/// The state of the warehouse.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WarehouseState {
-    /// How many of each of the goods are nobody's.
+    /// How many of each item are free.
     pub free: BTreeMap<String, u32>,
-    /// What is kept for each order.
+    /// What is reserved for each order.
     pub reserved: BTreeMap<String, BTreeMap<String, u32>>,
 }
 
@@ -86,7 +86,7 @@ impl DurableActor for Warehouse {
 }
 
 impl WarehouseState {
-    /// All or nothing.
+    /// Reserves all of the goods or none.
     fn reserve(&mut self, order: &str, goods: BTreeMap<String, u32>) -> Result<(), String> {
         let mut free = self.free.clone();
         for (item, count) in &goods {
