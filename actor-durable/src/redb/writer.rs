@@ -66,6 +66,12 @@ impl Queue {
         answered.await.unwrap_or_else(|_| Err(unanswered()))
     }
 
+    /// How many operations the writer has not taken yet.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.sender.max_capacity() - self.sender.capacity()
+    }
+
     async fn ask(&self, asked: Asked) -> Result<(), StoreError> {
         self.sender.send(asked).await.map_err(|_| self.shared.closed())
     }

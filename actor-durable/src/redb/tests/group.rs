@@ -28,6 +28,18 @@ fn letter(number: u128) -> crate::store::Message {
     message(&format!("actor-{number}"), id, "hello")
 }
 
+/// Waits until so many operations are in the queue, and the next batch is these.
+///
+/// A task that yields once is not enough: the runtime polls 61 others at most before it is that one's turn again.
+async fn are_queued(store: &crate::RedbStore, operations: usize) {
+    let all = async {
+        while store.queue().expect("it is open").len() < operations {
+            yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(30), all).await.expect("they are asked for");
+}
+
 /// Waits until the writer is in a sync that is held.
 async fn is_syncing(disk: &FaultyDisk) {
     // The writer is a thread of its own: the bound is for one that never comes so far.
@@ -73,8 +85,7 @@ async fn all_that_waits_shares_one_sync() {
     for number in 1..=200 {
         ask(&mut asked, number);
     }
-    // Each has been polled once, so each is in the queue.
-    yield_now().await;
+    are_queued(&store, 200).await;
     assert!(asked.try_join_next().is_none(), "nothing is answered before it is synced");
     disk.release_syncs();
     for outcome in asked.join_all().await {
@@ -106,7 +117,7 @@ async fn one_that_is_refused_does_not_spoil_the_others_of_its_batch() {
         let store = store.clone();
         asked.spawn(async move { store.commit_turn(commit).await });
     }
-    yield_now().await;
+    are_queued(&store, 3).await;
     let syncs = disk.syncs();
     disk.release_syncs();
     let outcomes = asked.join_all().await;
@@ -133,7 +144,7 @@ async fn a_batch_whose_power_is_cut_is_there_whole_or_not_at_all() {
             let store = store.clone();
             asked.spawn(async move { store.enqueue(letter(number)).await });
         }
-        yield_now().await;
+        are_queued(&store, 50).await;
         disk.fail_at(disk.steps() + seed % 12, DiskFault::Gone);
         disk.release_syncs();
         let answers = asked.join_all().await;
