@@ -37,7 +37,7 @@ pub enum AskError<E> {
 #[non_exhaustive]
 pub enum NotApplied {
     /// The store refused.
-    #[error(transparent)]
+    #[error("{}", said(.0))]
     Store(StoreError),
     /// The actor could not be activated.
     #[error("the actor was not activated: {0}")]
@@ -104,7 +104,7 @@ pub enum Doubt {
 #[non_exhaustive]
 pub enum ActivationError {
     /// The store refused or failed.
-    #[error(transparent)]
+    #[error("{}", said(.0))]
     Store(#[from] StoreError),
     /// What is stored cannot be read by this program.
     #[error("{what}: {form}")]
@@ -128,6 +128,14 @@ pub enum ActivationError {
     /// The actor system could not spawn it.
     #[error("{0}")]
     Spawn(String),
+}
+
+/// What a store says, where it is clear already that nothing was applied.
+fn said(error: &StoreError) -> &dyn fmt::Display {
+    match error {
+        StoreError::NotApplied(refusal) => refusal,
+        error => error,
+    }
 }
 
 impl From<SpawnError> for ActivationError {

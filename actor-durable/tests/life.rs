@@ -263,7 +263,7 @@ fn an_actor_that_has_ended_takes_nothing_any_more() {
     world.run(async |system| {
         let refused = account(system, "a").call(Command::Get).await;
         let Err(error) = refused else { panic!("it has ended") };
-        assert_eq!(error.to_string(), "not applied: not applied: the actor has ended for good");
+        assert_eq!(error.to_string(), "not applied: the actor has ended for good");
         assert!(matches!(error, AskError::NotApplied(NotApplied::Store(_))));
     });
 }
@@ -278,7 +278,7 @@ fn d11_an_id_of_another_type_is_an_error_by_name() {
         let Err(error) = refused else { panic!("it is an account") };
         assert_eq!(
             error.to_string(),
-            "not applied: the actor was not activated: not applied: the actor is a account, not a Written"
+            "not applied: the actor was not activated: the actor is of type account, not Written"
         );
     });
 }

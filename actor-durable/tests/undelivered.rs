@@ -177,7 +177,7 @@ fn what_goes_to_an_actor_of_another_type_is_given_up() {
     world.run_with(knows, async |system| {
         account(system, "a").call(Command::Add(1)).await.expect("it is stored");
         do_errand(system, Errand::Mistake("a".into())).await;
-        assert_eq!(reasons(system, "c").await, ["the actor is a account, not a clerk"]);
+        assert_eq!(reasons(system, "c").await, ["the actor is of type account, not clerk"]);
     });
 }
 

@@ -42,7 +42,7 @@ impl StoreError {
 #[non_exhaustive]
 pub enum Refusal {
     /// The id belongs to an actor of another type.
-    #[error("the actor is a {stored}, not a {asked}")]
+    #[error("the actor is of type {stored}, not {asked}")]
     WrongType {
         /// The type it has.
         stored: ActorType,
@@ -50,7 +50,7 @@ pub enum Refusal {
         asked: ActorType,
     },
     /// The actor has an owner whose lease is not over.
-    #[error("the actor is owned by {owner}")]
+    #[error("the actor is owned by {owner}, until its lease is over")]
     Held {
         /// Who owns it.
         owner: OwnerId,

@@ -143,8 +143,9 @@ impl<A: Durable> DurableRef<A> {
         self.known.get_or_find(|| {
             let active = self.shared.resolve(&self.target)?;
             let actor = ActorRef::from_cell(active.cell.clone()).map_err(|_| {
-                // Two types of the program have one name.
-                NotApplied::NotRegistered(format!("{} of this kind", self.target.actor_type))
+                // Two Rust types of the program have one name.
+                let what = format!("{} that is {}", self.target.actor_type, std::any::type_name::<A>());
+                NotApplied::NotRegistered(what)
             })?;
             Ok(Known { actor, active })
         })

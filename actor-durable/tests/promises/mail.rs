@@ -340,9 +340,9 @@ fn d17_one_that_has_ended_is_no_more_and_one_that_was_deleted_never_was() {
         a.call(Command::End).await.expect("it is stored");
         pass(system, Duration::from_secs(1)).await;
         let Err(refused) = a.call(Command::Get).await else { panic!("it has ended") };
-        assert_eq!(refused.to_string(), "not applied: not applied: the actor has ended for good");
+        assert_eq!(refused.to_string(), "not applied: the actor has ended for good");
         let Err(refused) = a.send(Command::Get).await else { panic!("it has ended") };
-        assert_eq!(refused.to_string(), "not applied: not applied: the actor has ended for good");
+        assert_eq!(refused.to_string(), "not applied: the actor has ended for good");
         let head = seize(system.store(), a.target()).await;
         system.store().delete(a.id(), head.epoch).await.expect("it is seized");
         assert_eq!(a.call(Command::Get).await.ok(), Some(0), "it begins anew");

@@ -139,7 +139,7 @@ fn a_child_that_has_ended_or_is_of_another_type_is_said_to_be_so() {
         });
         let expected = [
             r#"NotActivated("the actor has ended for good")"#,
-            r#"NotActivated("the actor is a actor-durable-supervisor, not a worker")"#,
+            r#"NotActivated("the actor is of type actor-durable-supervisor, not worker")"#,
         ];
         assert_eq!(failures.collect::<Vec<_>>(), expected);
         let undelivered = system.store().undelivered(supervisor(system, "s").id(), None, 10).await;
