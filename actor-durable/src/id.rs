@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +70,14 @@ macro_rules! name {
             type Error = BadName;
 
             fn try_from(text: &str) -> Result<Self, BadName> {
+                Self::new(text)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = BadName;
+
+            fn from_str(text: &str) -> Result<Self, BadName> {
                 Self::new(text)
             }
         }
@@ -247,11 +256,28 @@ impl fmt::Display for MessageId {
     }
 }
 
+/// Takes back what [`Display`](fmt::Display) gave, such as the id in the text of [`AskError::Unknown`](crate::AskError::Unknown).
+impl FromStr for MessageId {
+    type Err = BadMessageId;
+
+    fn from_str(text: &str) -> Result<Self, BadMessageId> {
+        if text.len() != 32 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(BadMessageId);
+        }
+        u128::from_str_radix(text, 16).map(Self).map_err(|_| BadMessageId)
+    }
+}
+
 impl fmt::Debug for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "MessageId({self})")
     }
 }
+
+/// A text is not what a [`MessageId`] is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the id of a message is 32 hexadecimal digits")]
+pub struct BadMessageId;
 
 /// Identifies one run of a process as an owner of actors. It holds a lease while the process lives.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -342,6 +368,17 @@ number! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_is_read_as_it_was_written() {
+        let id = MessageId::new(WallTime::from_millis(17), 4);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for bad in ["", "17", "+0000000011000000000000000000004", &format!("{id}0"), &"é".repeat(16)] {
+            assert_eq!(bad.parse::<MessageId>(), Err(BadMessageId), "{bad}");
+        }
+        assert_eq!("a".parse(), DurableId::new("a"));
+        assert_eq!("".parse::<Name>(), Err(BadName::Empty));
+    }
 
     #[test]
     fn names_are_checked_when_they_are_made_and_when_they_are_read() {

@@ -82,7 +82,8 @@ pub use actor::{Decision, Durability, Durable, DurableActor, EventSourced, NoErr
 pub use error::{ActivationError, AskError, Doubt, NotApplied};
 pub use form::{BadForm, decode};
 pub use id::{
-    ActorType, BadName, DurableId, Epoch, MessageId, Name, OwnerId, Position, Sequence, Target, WallTime,
+    ActorType, BadMessageId, BadName, DurableId, Epoch, MessageId, Name, OwnerId, Position, Sequence, Target,
+    WallTime,
 };
 pub use memory::MemoryStore;
 pub use question::Answer;
