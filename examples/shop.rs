@@ -8,6 +8,7 @@
 use std::fmt::{Debug, Display};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,18 +28,27 @@ const STORY: Terms =
     Terms { cart_kept: Duration::from_millis(200), stock: 2, lease: Duration::from_millis(500) };
 
 #[tokio::main]
-async fn main() -> Result<(), ActorError> {
+async fn main() -> ExitCode {
+    let Err(why) = run(std::env::args().skip(1)).await else { return ExitCode::SUCCESS };
+    drop(writeln!(io::stderr(), "shop: {why}"));
+    ExitCode::FAILURE
+}
+
+const USAGE: &str = "its words are [--serve] [--postgres URL] [DIRECTORY]";
+
+async fn run(mut words: impl Iterator<Item = String>) -> Result<(), ActorError> {
     let (mut serves, mut postgres, mut directory) = (false, None, None);
-    let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match &*word {
             "--serve" => serves = true,
-            "--postgres" => postgres = Some(words.next().ok_or("--postgres URL")?),
+            "--postgres" => postgres = Some(words.next().ok_or(USAGE)?),
+            word if word.starts_with("--") => return Err(USAGE.into()),
             _ => directory = Some(PathBuf::from(word)),
         }
     }
     let gone_afterwards = tempfile::tempdir()?;
     let directory = directory.unwrap_or_else(|| gone_afterwards.path().to_owned());
+    std::fs::create_dir_all(&directory)?;
     let keep = Keep { directory, postgres };
     if !serves {
         return story(&keep, &mut io::stdout()).await;
@@ -173,6 +183,14 @@ mod tests {
     use store_postgres::testing::{Server, or_skip};
 
     use super::*;
+
+    #[tokio::test]
+    async fn who_misspells_a_word_is_told_the_words() {
+        for words in [["--help"].as_slice(), &["--postgres"], &["--serve", "--postgre"]] {
+            let why = run(words.iter().map(|word| (*word).to_owned())).await.unwrap_err();
+            assert_eq!(why.to_string(), USAGE);
+        }
+    }
 
     #[tokio::test]
     async fn a_shop_that_crashes_amid_its_orders_finishes_them_and_the_money_is_right() {
