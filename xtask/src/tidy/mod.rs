@@ -32,6 +32,7 @@ mod no_sleep;
 mod orphans;
 mod quotes;
 mod source;
+mod store_operations;
 mod tree;
 mod unsafe_fence;
 
@@ -123,6 +124,7 @@ const CHECKS: &[Check] = &[
     Check { name: "missions", run: missions::check },
     Check { name: "guarantees", run: guarantees::check },
     Check { name: "quotes", run: quotes::check },
+    Check { name: "store_operations", run: store_operations::check },
 ];
 
 /// What a check said, as `path:line`, for the tests of the checks.
