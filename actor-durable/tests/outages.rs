@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actor_core::ActorError;
-use actor_durable::limits::REACTIVATION_PAUSE;
+use actor_durable::limits::{LEASE_DEFAULT, REACTIVATION_PAUSE};
 use actor_durable::store::{Refusal, StoreError};
-use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation};
+use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation, WallClock};
 use actor_durable::{
-    ActivationError, AskError, Doubt, Durable, DurableActor, DurableId, NoError, NotApplied, Turn,
+    ActivationError, AskError, Doubt, Durable, DurableActor, DurableId, MemoryStore, NoError, NotApplied,
+    Turn, WallTime,
 };
 
 use crate::stage::{Command, World, account, pass};
@@ -184,6 +185,40 @@ fn an_activation_that_nobody_took_while_there_was_no_lease_asks_the_store_once()
             assert_eq!(asked(), before + 1);
         }
     });
+}
+
+/// What the first process is told of an actor that another one took while its lease was over by the store's clock: its own clock, by
+/// which it renews in time, knows nothing of that.
+fn two_clocks(faults: Vec<Fault>) {
+    let mut world = World::new();
+    let clock = WallClock::at(WallTime::from_millis(1_800_000_000_000));
+    world.store = Arc::new(MemoryStore::on(clock.store_executor()));
+    let store = FaultStore::new(world.store.clone(), faults);
+    let ((_, first), (_, second)) = (world.process_over(Arc::new(store.clone())), world.process());
+    world.simulation.block_on(async {
+        let first = first.await;
+        let former = account(&first, "a");
+        former.call(Command::Add(1)).await.expect("it is stored");
+        clock.pass(LEASE_DEFAULT);
+        let present = account(&second.await, "a");
+        assert_eq!(present.call(Command::Add(10)).await.ok(), Some(11));
+        pass(&first, LEASE_DEFAULT).await;
+        assert_eq!(store.faults_left(), []);
+        let stale = former.call(Command::Get).await;
+        assert!(matches!(stale, Err(AskError::Unknown { why: Doubt::Ended, .. })), "{stale:?}");
+        let held = former.call(Command::Get).await;
+        assert!(is_held(&held), "{held:?}");
+    });
+}
+
+#[test]
+fn an_activation_whose_lease_was_over_by_the_stores_clock_alone_answers_no_more() {
+    two_clocks(Vec::new());
+}
+
+#[test]
+fn an_activation_answers_no_more_though_the_renewal_that_began_a_lease_anew_has_no_answer() {
+    two_clocks(vec![fault(Operation::Renew, 2, FaultMode::LoseAnswer)]);
 }
 
 #[test]

@@ -14,7 +14,8 @@ INSERT INTO floor (epoch) VALUES (0);
 
 CREATE TABLE leases (
     owner      bytea PRIMARY KEY,
-    ends_at    timestamptz NOT NULL
+    ends_at    timestamptz NOT NULL,
+    length     interval NOT NULL
 );
 
 CREATE TABLE actors (

@@ -2,28 +2,40 @@
 
 use std::time::Duration;
 
-use actor_durable::store::{Claim, Head, Refusal, StoreError};
+use actor_durable::store::{Claim, Head, Refusal, Renewal, StoreError};
 use actor_durable::{DurableId, Epoch, OwnerId, Target, WallTime};
 
 use crate::error::Trouble;
 use crate::pool::{Pool, Session, until_settled};
 use crate::row::{clamped, column, head, head_columns, number, signed};
 
-/// Leases of owners that are long gone go with the renewal of another's.
+/// Says whether the lease was not over. Leases of owners that are long gone go with the renewal of another's. One that ends later
+/// than it could if it began now was renewed before the server's clock stepped back: its owner may be gone, and it is no longer
+/// than it says.
 const RENEW: &str = "WITH gone AS (
     DELETE FROM leases WHERE owner IN (
-        SELECT owner FROM leases WHERE ends_at < clock_timestamp() - interval '1 day' FOR UPDATE SKIP LOCKED
+        SELECT owner FROM leases WHERE owner <> $1 AND ends_at < clock_timestamp() - interval '1 day' FOR UPDATE SKIP LOCKED
     )
+), ahead AS (
+    UPDATE leases SET ends_at = clock_timestamp() + length WHERE owner IN (
+        SELECT owner FROM leases WHERE owner <> $1 AND ends_at > clock_timestamp() + length FOR UPDATE SKIP LOCKED
+    )
+), before AS (
+    SELECT ends_at > clock_timestamp() AS lives FROM leases WHERE owner = $1
 )
-INSERT INTO leases (owner, ends_at) VALUES ($1, clock_timestamp() + make_interval(secs => $2))
-ON CONFLICT (owner) DO UPDATE SET ends_at = excluded.ends_at";
+INSERT INTO leases (owner, ends_at, length)
+    VALUES ($1, clock_timestamp() + make_interval(secs => $2), make_interval(secs => $2))
+ON CONFLICT (owner) DO UPDATE SET ends_at = excluded.ends_at, length = excluded.length
+RETURNING coalesce((SELECT lives FROM before), false)";
 
 /// A thousand years: what is longer has no end that matters, and the database could not say it.
 const LEASE_MAX: Duration = Duration::from_secs(1000 * 365 * 24 * 3600);
 
-pub(crate) async fn renew(pool: &Pool, owner: OwnerId, lease: Duration) -> Result<(), Trouble> {
+pub(crate) async fn renew(pool: &Pool, owner: OwnerId, lease: Duration) -> Result<Renewal, Trouble> {
     let (owner, seconds) = (owner.to_bytes(), lease.min(LEASE_MAX).as_secs_f64());
-    until_settled(|| pool.write(sqlx::query(RENEW).bind(owner).bind(seconds))).await.map(drop)
+    let rows = until_settled(|| pool.write(sqlx::query(RENEW).bind(owner).bind(seconds))).await?;
+    let was_held = rows.first().map(|row| column(row, 0)).transpose()?.unwrap_or(false);
+    Ok(if was_held { Renewal::Extended } else { Renewal::Begun })
 }
 
 pub(crate) async fn retire(pool: &Pool, owner: OwnerId) -> Result<(), Trouble> {

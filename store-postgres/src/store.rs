@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actor_durable::store::{
     Arrivals, Claim, DeadLetter, Due, DuePlace, Enqueued, Entry, Firing, GivingUp, Head, Letter, Message,
-    OutboxPosition, Recovery, Refusal, Snapshot, Store, StoreError, TurnCommit, Undelivered,
+    OutboxPosition, Recovery, Refusal, Renewal, Snapshot, Store, StoreError, TurnCommit, Undelivered,
 };
 use actor_durable::{DurableId, Epoch, MessageId, OwnerId, Position, Sequence, Target, WallTime};
 use async_trait::async_trait;
@@ -81,7 +81,7 @@ fn answer(trouble: Trouble) -> StoreError {
 
 #[async_trait]
 impl Store for PostgresStore {
-    async fn renew(&self, owner: OwnerId, lease: Duration) -> Result<(), StoreError> {
+    async fn renew(&self, owner: OwnerId, lease: Duration) -> Result<Renewal, StoreError> {
         self.owners.add(owner);
         ownership::renew(&self.pool, owner, lease).await.map_err(answer)
     }

@@ -1,8 +1,9 @@
 //! Several stores on one schema, as several processes have: what one does fences the others.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use actor_durable::store::{ClaimMode, Enqueued, Refusal, Store, StoreError};
+use actor_durable::store::{ClaimMode, Enqueued, Refusal, Renewal, Store, StoreError};
 use actor_durable::{OwnerId, Position, Sequence};
 use store_postgres::PostgresStore;
 
@@ -142,4 +143,21 @@ async fn a_message_that_many_send_at_once_is_stored_once() {
     let ids: Vec<_> = letters.iter().map(|letter| letter.message.id).collect();
     assert_eq!(ids, (0..MESSAGES).map(message_id).collect::<Vec<_>>());
     assert!(letters.is_sorted_by(|one, other| one.position < other.position));
+}
+
+/// All processes but one died, the clock was a year ahead, and steps back.
+#[tokio::test]
+async fn a_lease_that_was_renewed_before_the_servers_clock_stepped_back_ends_in_its_time() {
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store().await;
+    let (dead, owner) = (OwnerId::new(1), OwnerId::new(2));
+    store.renew(dead, Duration::from_secs(10)).await.expect("a lease");
+    store.acquire(claim("a", 1, ClaimMode::IfFree)).await.expect("it is free");
+    schema.say("UPDATE leases SET ends_at = ends_at + interval '1 year'").await;
+    assert_eq!(store.renew(owner, LONG).await.expect("a lease"), Renewal::Begun);
+    let held = store.acquire(claim("a", 2, ClaimMode::IfFree)).await;
+    assert!(matches!(held, Err(StoreError::NotApplied(Refusal::Held { .. }))), "{held:?}");
+    schema.say("UPDATE leases SET ends_at = ends_at - interval '10 seconds'").await;
+    assert_eq!(store.renew(owner, LONG).await.expect("a lease"), Renewal::Extended);
+    store.acquire(claim("a", 2, ClaimMode::IfFree)).await.expect("it has ended");
 }

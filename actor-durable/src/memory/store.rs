@@ -10,15 +10,14 @@ use super::{Listener, MemoryStore};
 use crate::id::{DurableId, Epoch, MessageId, OwnerId, Position, Sequence, Target, WallTime};
 use crate::store::{
     Arrivals, Claim, DeadLetter, Due, DuePlace, Enqueued, Entry, Firing, GivingUp, Head, Letter, Message,
-    OutboxPosition, Recovery, Snapshot, Store, StoreError, TurnCommit, Undelivered,
+    OutboxPosition, Recovery, Renewal, Snapshot, Store, StoreError, TurnCommit, Undelivered,
 };
 
 #[async_trait]
 impl Store for MemoryStore {
-    async fn renew(&self, owner: OwnerId, lease: Duration) -> Result<(), StoreError> {
+    async fn renew(&self, owner: OwnerId, lease: Duration) -> Result<Renewal, StoreError> {
         let now = self.now();
-        self.tables().renew(owner, lease, now);
-        Ok(())
+        Ok(self.tables().renew(owner, lease, now))
     }
 
     async fn retire(&self, owner: OwnerId) -> Result<(), StoreError> {

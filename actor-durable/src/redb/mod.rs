@@ -54,7 +54,8 @@ use crate::id::{DurableId, Epoch, MessageId, OwnerId, Position, Sequence, Target
 use crate::limits::CACHE_BYTES_DEFAULT;
 use crate::store::{
     Arrivals, Claim, DeadLetter, Due, DuePlace, Enqueued, Entry, ErrorCause, Firing, GivingUp, Head, Letter,
-    Message, OutboxPosition, Recovery, Refusal, Snapshot, Store, StoreError, TurnCommit, Undelivered,
+    Message, OutboxPosition, Recovery, Refusal, Renewal, Snapshot, Store, StoreError, TurnCommit,
+    Undelivered,
 };
 
 /// How a [`RedbStore`] is opened. See [`RedbStore::options`].
@@ -250,10 +251,9 @@ fn no_answer() -> StoreError {
 
 #[async_trait]
 impl Store for RedbStore {
-    async fn renew(&self, owner: OwnerId, lease: Duration) -> Result<(), StoreError> {
+    async fn renew(&self, owner: OwnerId, lease: Duration) -> Result<Renewal, StoreError> {
         self.shared.is_open()?;
-        self.shared.world().renew(owner, lease);
-        Ok(())
+        Ok(self.shared.world().renew(owner, lease))
     }
 
     async fn retire(&self, owner: OwnerId) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use actor_core::{Executor, Instant};
 
 use crate::id::{OwnerId, WallTime};
+use crate::store::Renewal;
 
 /// Leases are kept in memory, by the monotonic clock: only one process can have the file open, so those of an earlier process are
 /// over.
@@ -34,11 +35,14 @@ impl World {
     }
 
     /// Begins or extends a lease, and forgets those that are over.
-    pub(super) fn renew(&self, owner: OwnerId, lease: Duration) {
+    pub(super) fn renew(&self, owner: OwnerId, lease: Duration) -> Renewal {
         let now = self.executor.now();
         let mut leases = self.leases();
         leases.retain(|_, until| *until > now);
-        leases.insert(owner, now + lease);
+        match leases.insert(owner, now + lease) {
+            Some(_) => Renewal::Extended,
+            None => Renewal::Begun,
+        }
     }
 
     pub(super) fn retire(&self, owner: OwnerId) {

@@ -65,9 +65,10 @@ use crate::limits::REASON_BYTES_MAX;
 /// and fewer if they are large; it returns none only at the end of the list. `after` is where the page before ended.
 #[async_trait]
 pub trait Store: Debug + Send + Sync + 'static {
-    /// Begins or extends an owner's lease: it ends this long from now, by the store's clock. A store that a single process
-    /// opens at a time may end all leases when it is closed.
-    async fn renew(&self, owner: OwnerId, lease: Duration) -> Result<(), StoreError>;
+    /// Begins or extends an owner's lease: it ends this long from now, by the store's clock. Says which of the two: an owner whose
+    /// lease was over asks the store before it answers for the actors that it had. A store that a single process opens at a time
+    /// may end all leases when it is closed.
+    async fn renew(&self, owner: OwnerId, lease: Duration) -> Result<Renewal, StoreError>;
 
     /// Ends an owner's lease, if it has one. The actors that it has not released are free from then on.
     async fn retire(&self, owner: OwnerId) -> Result<(), StoreError>;
@@ -292,6 +293,15 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// [`Refusal::NoSuchActor`].
     async fn discard(&self, actor: &DurableId, position: OutboxPosition) -> Result<bool, StoreError>;
+}
+
+/// What a renewal did to an owner's lease. See [`Store::renew`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Renewal {
+    /// It begins: the owner had none, or it was over, and others may have acquired the owner's actors since.
+    Begun,
+    /// It is extended: it was not over.
+    Extended,
 }
 
 /// Tells whose inboxes have got messages. See [`Store::arrivals`].

@@ -7,9 +7,11 @@
 //!                                                 what is term 1's
 //! ```
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use actor_core::Instant;
+
+use crate::store::Renewal;
 
 /// See the module. One task renews it, any may ask.
 #[derive(Debug, Default)]
@@ -18,6 +20,8 @@ pub(super) struct Lease {
     term: AtomicU64,
     /// Until when it certainly lasts, as nanoseconds of the executor's clock.
     until: AtomicU64,
+    /// Whether a renewal was asked for and not answered. Only whoever renews looks at it.
+    is_asked: AtomicBool,
 }
 
 /// A time in which a lease was held without a gap.
@@ -25,11 +29,17 @@ pub(super) struct Lease {
 pub(crate) struct Term(u64);
 
 impl Lease {
+    /// A renewal is asked for. Whether the one before was answered.
+    pub(super) fn ask(&self) -> bool {
+        !self.is_asked.swap(true, Ordering::Relaxed)
+    }
+
     /// A renewal was answered: from now until then the lease is held. Counted from before it was asked for, so that nobody else can
     /// think it is over before.
-    pub(super) fn renewed(&self, now: Instant, until: Instant) {
-        if nanos(now) >= self.until.load(Ordering::Relaxed) {
-            // It may have been over, so that somebody else has had what this process has had.
+    pub(super) fn renewed(&self, renewal: Renewal, now: Instant, until: Instant) {
+        self.is_asked.store(false, Ordering::Relaxed);
+        if renewal == Renewal::Begun || nanos(now) >= self.until.load(Ordering::Relaxed) {
+            // It was over by the store's clock, or may have been, so that somebody else has had what this process has had.
             self.term.fetch_add(1, Ordering::Relaxed);
         }
         // Pairs with `is_held`: whoever sees that it lasts sees the term that does.
@@ -65,9 +75,9 @@ mod tests {
     #[test]
     fn a_lease_that_is_renewed_in_time_is_held_since_it_began() {
         let lease = Lease::default();
-        lease.renewed(at(1), at(10));
+        lease.renewed(Renewal::Begun, at(1), at(10));
         let term = lease.term();
-        lease.renewed(at(9), at(19));
+        lease.renewed(Renewal::Extended, at(9), at(19));
         assert!(lease.is_held_since(term, at(18)));
         assert!(!lease.is_held_since(term, at(19)));
     }
@@ -76,10 +86,10 @@ mod tests {
     fn what_was_had_before_a_lease_was_over_is_not_held_by_the_next() {
         let lease = Lease::default();
         let before = lease.term();
-        lease.renewed(at(0), at(10));
+        lease.renewed(Renewal::Begun, at(0), at(10));
         assert!(!lease.is_held_since(before, at(1)));
         let term = lease.term();
-        lease.renewed(at(10), at(20));
+        lease.renewed(Renewal::Extended, at(10), at(20));
         assert!(!lease.is_held_since(term, at(11)));
         assert!(lease.is_held_since(lease.term(), at(11)));
     }
@@ -87,8 +97,18 @@ mod tests {
     #[test]
     fn a_renewal_that_is_answered_when_its_time_is_over_holds_nothing() {
         let lease = Lease::default();
-        lease.renewed(at(0), at(10));
-        lease.renewed(at(25), at(20));
+        lease.renewed(Renewal::Begun, at(0), at(10));
+        lease.renewed(Renewal::Extended, at(25), at(20));
         assert!(!lease.is_held_since(lease.term(), at(25)));
+    }
+
+    #[test]
+    fn what_was_over_by_the_stores_clock_alone_is_not_held_either() {
+        let lease = Lease::default();
+        lease.renewed(Renewal::Begun, at(0), at(10));
+        let term = lease.term();
+        lease.renewed(Renewal::Begun, at(3), at(13));
+        assert!(!lease.is_held_since(term, at(4)));
+        assert!(lease.is_held_since(lease.term(), at(4)));
     }
 }

@@ -20,7 +20,7 @@ use crate::engine::{Sender, text_of};
 use crate::error::{ActivationError, NotApplied};
 use crate::id::{DurableId, MessageId, Name, OwnerId, Target, WallTime};
 use crate::limits::BEGINNING_MAX;
-use crate::store::{Enqueued, GivingUp, Message, OutboxPosition, Outgoing, Store, StoreError};
+use crate::store::{Enqueued, GivingUp, Message, OutboxPosition, Outgoing, Renewal, Store, StoreError};
 
 /// See the module.
 pub(crate) struct Shared {
@@ -284,8 +284,11 @@ impl Shared {
     /// Begins or prolongs the lease of this process.
     pub(super) async fn renew(&self, lease: Duration) -> Result<(), StoreError> {
         let until = self.executor().now() + lease;
-        self.store.renew(self.owner, lease).await?;
-        self.lease.renewed(self.executor().now(), until);
+        let is_certain = self.lease.ask();
+        let said = self.store.renew(self.owner, lease).await?;
+        // What was asked before and not answered may have begun it.
+        let renewal = if is_certain { said } else { Renewal::Begun };
+        self.lease.renewed(renewal, self.executor().now(), until);
         Ok(())
     }
 

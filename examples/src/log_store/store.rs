@@ -5,7 +5,8 @@ use std::time::Duration;
 use actor_durable::limits::PAGE_ROWS_MAX;
 use actor_durable::store::{
     Arrival, Arrivals, Claim, DeadLetter, Due, DuePlace, Enqueued, Entry, Firing, GivingUp, Head, Letter,
-    Message, OutboxPosition, Recovery, Refusal, Snapshot, Store, StoreError, TurnCommit, Undelivered,
+    Message, OutboxPosition, Recovery, Refusal, Renewal, Snapshot, Store, StoreError, TurnCommit,
+    Undelivered,
 };
 use actor_durable::{DurableId, Epoch, MessageId, OwnerId, Position, Sequence, Target, WallTime};
 use async_trait::async_trait;
@@ -18,12 +19,8 @@ use super::tables::outbox_place;
 
 #[async_trait]
 impl Store for LogStore {
-    async fn renew(&self, owner: OwnerId, lease: Duration) -> Result<(), StoreError> {
-        self.write(move |tables| {
-            tables.renew(owner, lease);
-            Ok(())
-        })
-        .await
+    async fn renew(&self, owner: OwnerId, lease: Duration) -> Result<Renewal, StoreError> {
+        self.write(move |tables| Ok(tables.renew(owner, lease))).await
     }
 
     async fn retire(&self, owner: OwnerId) -> Result<(), StoreError> {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use actor_core::{Executor, Instant};
 use actor_durable::store::{
-    Claim, Handled, Head, Letter, OutboxPosition, Recovery, Refusal, Snapshot, StoreError, decode_row,
+    Claim, Handled, Head, Letter, OutboxPosition, Recovery, Refusal, Renewal, Snapshot, StoreError,
+    decode_row,
 };
 use actor_durable::{DurableId, Epoch, MessageId, OwnerId, Sequence, Target, WallTime};
 use bytes::Bytes;
@@ -56,10 +57,13 @@ impl Tables {
         self.arrived.push(target);
     }
 
-    pub(super) fn renew(&mut self, owner: OwnerId, lease: Duration) {
+    pub(super) fn renew(&mut self, owner: OwnerId, lease: Duration) -> Renewal {
         let now = self.executor.now();
         self.leases.retain(|_, end| *end > now);
-        self.leases.insert(owner, now + lease);
+        match self.leases.insert(owner, now + lease) {
+            Some(_) => Renewal::Extended,
+            None => Renewal::Begun,
+        }
     }
 
     pub(super) fn retire(&mut self, owner: OwnerId) {

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use super::{Actor, Tables};
 use crate::id::{DurableId, Epoch, OwnerId, WallTime};
-use crate::store::{Claim, Head, Recovery, Refusal, StoreError};
+use crate::store::{Claim, Head, Recovery, Refusal, Renewal, StoreError};
 
 impl Tables {
-    pub(crate) fn renew(&mut self, owner: OwnerId, lease: Duration, now: WallTime) {
+    pub(crate) fn renew(&mut self, owner: OwnerId, lease: Duration, now: WallTime) -> Renewal {
         self.leases.retain(|_, end| *end > now);
-        self.leases.insert(owner, now.after(lease));
+        match self.leases.insert(owner, now.after(lease)) {
+            Some(_) => Renewal::Extended,
+            None => Renewal::Begun,
+        }
     }
 
     pub(crate) fn retire(&mut self, owner: OwnerId) {

@@ -11,12 +11,12 @@ use super::{FaultStore, Operation, Shared};
 use crate::id::{DurableId, Epoch, MessageId, OwnerId, Position, Sequence, Target, WallTime};
 use crate::store::{
     Arrival, Arrivals, Claim, DeadLetter, Due, DuePlace, Enqueued, Entry, Firing, GivingUp, Head, Letter,
-    Message, OutboxPosition, Recovery, Snapshot, Store, StoreError, TurnCommit, Undelivered,
+    Message, OutboxPosition, Recovery, Renewal, Snapshot, Store, StoreError, TurnCommit, Undelivered,
 };
 
 #[async_trait]
 impl Store for FaultStore {
-    async fn renew(&self, owner: OwnerId, lease: Duration) -> Result<(), StoreError> {
+    async fn renew(&self, owner: OwnerId, lease: Duration) -> Result<Renewal, StoreError> {
         self.shared.visit(Operation::Renew, self.shared.inner.renew(owner, lease)).await
     }
 

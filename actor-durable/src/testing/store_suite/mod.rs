@@ -105,6 +105,7 @@ macro_rules! store_suite {
             an_actor_begins_to_be_when_it_is_acquired,
             an_owner_without_a_lease_acquires_nothing,
             a_lease_is_prolonged,
+            a_lease_that_was_over_begins_anew,
             an_actor_is_held_as_long_as_its_owners_lease,
             a_retired_owner_holds_nothing,
             a_released_actor_is_free,

@@ -7,7 +7,7 @@ use super::scene::{
     LONG, Scene, actor, claim, entry, handled, other_type, outgoing, seizure, snapshot, target, turn, turns,
 };
 use crate::id::{Epoch, OwnerId, Position, Sequence, WallTime};
-use crate::store::{Claim, ClaimMode, Head, Message, Recovery, Refusal, Source, TurnCommit};
+use crate::store::{Claim, ClaimMode, Head, Message, Recovery, Refusal, Renewal, Source, TurnCommit};
 
 /// A lease that ends when [`PASSED`] has passed. Between, a slow store has time.
 const SHORT: Duration = Duration::from_secs(4);
@@ -66,6 +66,20 @@ pub async fn a_lease_is_prolonged(place: &dyn Place) {
     scene.acquire(claim("a", 1)).await.expect("the lease goes on");
     scene.renew(OwnerId::new(2), LONG).await.expect("a lease");
     assert_eq!(scene.refused(scene.acquire(claim("a", 2))).await, Refusal::Held { owner });
+}
+
+/// Whoever renews a lease is told whether it was over, or retired, or never was.
+pub async fn a_lease_that_was_over_begins_anew(place: &dyn Place) {
+    let scene = Scene::open(place).await;
+    let renew = async |owner, lease| scene.renew(OwnerId::new(owner), lease).await.expect("a lease");
+    assert_eq!(renew(1, LONG).await, Renewal::Begun);
+    assert_eq!(renew(1, SHORT).await, Renewal::Extended);
+    assert_eq!(renew(2, LONG).await, Renewal::Begun);
+    scene.place.pass(PASSED).await;
+    assert_eq!(renew(2, LONG).await, Renewal::Extended);
+    assert_eq!(renew(1, LONG).await, Renewal::Begun);
+    scene.retire(OwnerId::new(1)).await.expect("it lives");
+    assert_eq!(renew(1, LONG).await, Renewal::Begun);
 }
 
 /// Nobody takes an actor from an owner whose lease is not over; everybody may when it is.
