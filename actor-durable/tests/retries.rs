@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use actor_durable::{AskError, Doubt, NotApplied};
+use actor_durable::store::Cause;
+use actor_durable::{AskError, Doubt, Durable, DurableActor, DurableId, NoError, NotApplied, Sequence, Turn};
+use serde::{Deserialize, Serialize};
 
 use crate::stage::{Command, Forgetful, World, account, pass};
 
@@ -63,6 +65,57 @@ fn what_is_sent_again_and_was_forgotten_is_unknown() {
             };
             assert_eq!(unknown, id);
             assert_eq!(a.call(0).await.ok(), Some(10), "it was applied once");
+        },
+    );
+}
+
+/// Ticks for as long as it is in memory.
+struct Clock;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Wind {
+    Up,
+    Tick,
+}
+
+impl Durable for Clock {
+    const TYPE: &'static str = "clock";
+    const REMEMBERED: usize = 2;
+    type State = u32;
+    type Command = Wind;
+    type Reply = u32;
+    type Error = NoError;
+
+    fn create(&self, _: &DurableId) -> u32 {
+        0
+    }
+}
+
+impl DurableActor for Clock {
+    async fn handle(&self, wind: Wind, ticks: &mut u32, turn: &mut Turn<'_, Self>) -> Result<u32, NoError> {
+        if let Wind::Tick = wind {
+            *ticks += 1;
+        }
+        turn.timer(Duration::from_secs(1), &Wind::Tick).expect("it has a form");
+        Ok(*ticks)
+    }
+}
+
+#[test]
+fn what_timers_do_takes_no_place_among_the_messages_that_are_remembered() {
+    let mut world = World::new();
+    world.run_with(
+        |builder| builder.register(Clock),
+        async |system| {
+            let clock = system.actor::<Clock>("c").expect("a good id");
+            let id = clock.new_message_id();
+            assert_eq!(clock.call(Wind::Up).id(id).await.ok(), Some(0));
+            pass(system, Duration::from_millis(10_500)).await;
+            assert_eq!(clock.call(Wind::Up).id(id).await.ok(), Some(0), "it is remembered, and not run");
+            assert_eq!(clock.call(Wind::Up).await.ok(), Some(10));
+            let entries = system.store().entries(clock.id(), Sequence(2), 10).await.expect("it is there");
+            let causes: Vec<Cause> = entries.iter().map(|entry| entry.cause).collect();
+            assert_eq!(causes[..], [Cause::Own; 10]);
         },
     );
 }

@@ -217,7 +217,7 @@ impl<M: Model> Activation<M> {
             Err(why) => return Ok(Some(why)),
         };
         let (id, message, clock) = (letter.message.id, Some(&letter.message), self.shared.wall_time());
-        let job = Job { command, id, source: Source::Inbox, message, clock };
+        let job = Job { command, id, source: Some(Source::Inbox), message, clock };
         if let Err(why) = self.execute(job).await? {
             return Ok(Some(why));
         }

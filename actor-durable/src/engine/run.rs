@@ -36,7 +36,8 @@ pub(super) type Payload = Box<dyn std::any::Any + Send>;
 pub(super) struct Job<'a, A: Durable> {
     pub(super) command: A::Command,
     pub(super) id: MessageId,
-    pub(super) source: Source,
+    /// None if it is a timer's: nobody has its id, to ask again with.
+    pub(super) source: Option<Source>,
     /// If it lay in the inbox.
     pub(super) message: Option<&'a Message>,
     /// What the clock says.
@@ -80,7 +81,7 @@ impl<M: Model> Activation<M> {
             kept.keeper.wait_for_outbox().await?;
             clock = self.shared.wall_time();
         }
-        match self.execute(Job { command, id, source: Source::Caller, message: None, clock }).await? {
+        match self.execute(Job { command, id, source: Some(Source::Caller), message: None, clock }).await? {
             Ok(result) => self.answer(id, port, result.map_err(AskError::Refused)),
             Err(why) => not_applied::<M::Actor>(port, why),
         }
@@ -95,7 +96,7 @@ impl<M: Model> Activation<M> {
         // It was written here.
         let command = read_command::<M::Actor>(body)?;
         let (id, clock) = (self.shared.new_message_id(), self.shared.wall_time());
-        let job = Job { command, id, source: Source::Caller, message: None, clock };
+        let job = Job { command, id, source: None, message: None, clock };
         if let Err(why) = self.execute(job).await? {
             tracing::warn!(actor = %self.target, %why, "a timer's command was not applied");
         }
@@ -178,7 +179,7 @@ impl<M: Model> Activation<M> {
     /// Only what ends the activation.
     pub(super) async fn execute(&mut self, job: Job<'_, M::Actor>) -> Result<Executed<M::Actor>, ActorError> {
         let Job { command, id, source, message, clock } = job;
-        let is_query = M::Actor::is_query(&command) && source == Source::Caller;
+        let is_query = M::Actor::is_query(&command) && source != Some(Source::Inbox);
         let mut asked = Asked::default();
         let Self { model, state, target, kept: Some(kept), .. } = self else {
             return Err("a volatile actor has no turns".into());
@@ -211,8 +212,9 @@ impl<M: Model> Activation<M> {
             }
             return Ok(Ok(result));
         }
-        let mut outcome = Outcome::nothing(Cause::Message(id), at, clock);
-        outcome.source = Some(source);
+        let cause = source.map_or(Cause::Own, |_| Cause::Message(id));
+        let mut outcome = Outcome::nothing(cause, at, clock);
+        outcome.source = source;
         let reply = encode("a reply", &result.as_ref()).map_err(NotApplied::Form);
         let staged = reply.and_then(|reply| {
             asked

@@ -77,7 +77,7 @@ pub enum Cause {
     GaveUp(MessageId),
     /// A message had been handled before.
     Duplicate(MessageId),
-    /// The actor's own doing, such as a supervisor's decision.
+    /// The actor's own doing, such as a timer's command or a supervisor's decision.
     Own,
     /// The actor ended for good.
     Stopped,
