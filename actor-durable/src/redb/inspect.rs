@@ -46,6 +46,12 @@ impl RedbInspection {
     /// As [`RedbOptions::open`](super::RedbOptions::open), and [`Refusal::Unavailable`](crate::store::Refusal) if there is no
     /// such file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        let kind = std::fs::metadata(path).map_err(error::io)?.file_type();
+        // To open a pipe is to wait for whoever writes into it.
+        if !kind.is_file() && !kind.is_dir() {
+            return Err(error::damaged("it is no file").into());
+        }
         let file = File::open(path).map_err(error::io)?;
         Self::on(FileBackend::new(file).map_err(error::opening)?)
     }

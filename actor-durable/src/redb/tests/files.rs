@@ -144,3 +144,18 @@ async fn a_long_history_is_read_by_pages() {
     let page = store.entries(&head.target.id, Sequence(5_000), usize::MAX).await.expect("it reads");
     assert_eq!(page.len(), 3, "four mebibytes have no room for four of them and what is around them");
 }
+
+/// Nobody ever writes into it, and whoever opened it would wait for that.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_no_file_to_look_into() {
+    let directory = directory();
+    let path = directory.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&path).status().expect("there is such a program");
+    assert!(made.success());
+    let (told, answer) = std::sync::mpsc::channel();
+    std::thread::spawn(move || told.send(RedbInspection::open(&path).map(drop)));
+    let refused = answer.recv_timeout(Duration::from_secs(10)).expect("it does not wait");
+    let Err(StoreError::NotApplied(Refusal::Damaged { detail, .. })) = refused else { panic!("{refused:?}") };
+    assert_eq!(detail, "it is no file");
+}
