@@ -1,10 +1,16 @@
 //! What an actor is after its process has ended: as it was when it last answered.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 
 use actor_core::ActorError;
+use actor_durable::limits::LEASE_DEFAULT;
 use actor_durable::store::{Outgoing, Refusal, StoreError};
+use actor_durable::testing::{FaultStore, Operation};
 use actor_durable::{
     AskError, Doubt, Durable, DurableActor, DurableBuilder, DurableId, DurableRef, DurableSystem, NoError,
     NotApplied, Outlet, Turn,
@@ -341,5 +347,33 @@ struct Nothing;
 impl Outlet for Nothing {
     async fn deliver(&self, _: &DurableId, _: &Outgoing) -> Result<(), ActorError> {
         Ok(())
+    }
+}
+
+/// Drops a future after it was polled so often.
+async fn polled(times: usize, future: impl Future) {
+    let (mut future, mut left) = (pin!(future), times);
+    poll_fn(|cx| {
+        left = left.saturating_sub(1);
+        if future.as_mut().poll(cx).is_ready() || left == 0 { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+#[test]
+fn a_shutdown_that_is_dropped_anywhere_is_finished_by_the_next() {
+    for times in 1..20 {
+        let mut world = World::new();
+        let store = FaultStore::new(world.store.clone(), []);
+        let (_, system) = world.process_over(Arc::new(store.clone()));
+        world.simulation.block_on(async {
+            let system = system.await;
+            account(&system, "a").call(Command::Add(5)).await.expect("it is stored");
+            polled(times, system.shutdown(Duration::from_secs(1))).await;
+            system.shutdown(Duration::from_secs(1)).await.expect("the lease is given back");
+            let renewals = store.visits()[&Operation::Renew];
+            pass(&system, LEASE_DEFAULT).await;
+            assert_eq!(store.visits()[&Operation::Renew], renewals, "after {times}: nobody wants the lease");
+        });
     }
 }

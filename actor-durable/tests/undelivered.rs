@@ -1,5 +1,7 @@
 //! What an actor has sent that can never arrive: it is given up, and does not hold up what comes after it.
 
+use std::error::Error;
+use std::fmt;
 use std::future::IntoFuture;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -247,6 +249,47 @@ fn an_outlet_that_panics_is_tried_again_and_its_actor_goes_on() {
         let head = system.store().head(clerk(system, "c").id()).await.expect("it is in memory");
         assert_eq!(head.map(|head| head.epoch), Some(Epoch(1)), "it is the same activation");
     });
+}
+
+/// An error that has no text.
+#[derive(Debug)]
+struct Mute;
+
+impl fmt::Display for Mute {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic!("it has no text")
+    }
+}
+
+impl Error for Mute {}
+
+/// Fails so, once.
+#[derive(Clone, Default)]
+struct Silent(Arc<AtomicU32>);
+
+#[async_trait]
+impl Outlet for Silent {
+    async fn deliver(&self, _: &DurableId, _: &Outgoing) -> Result<(), ActorError> {
+        if self.0.fetch_add(1, Ordering::Relaxed) == 0 { Err(Mute.into()) } else { Ok(()) }
+    }
+}
+
+#[test]
+fn an_outlet_whose_error_panics_is_tried_again_and_its_actor_goes_on() {
+    let mut world = World::new();
+    let silent = Silent::default();
+    let outlet = silent.clone();
+    world.run_with(
+        |builder| builder.register(Clerk).outlet("bank", outlet),
+        async |system| {
+            do_errand(system, Errand::Effect("one".into())).await;
+            assert!(system.is_active(clerk(system, "c").id()));
+            pass(system, Duration::from_secs(1)).await;
+            assert_eq!(silent.0.load(Ordering::Relaxed), 2);
+            let head = system.store().head(clerk(system, "c").id()).await.expect("it is in memory");
+            assert_eq!(head.map(|head| head.epoch), Some(Epoch(1)), "it is the same activation");
+        },
+    );
 }
 
 /// Lets nothing through before it is told.

@@ -207,8 +207,10 @@ impl Shared {
             // A later release of the program may have it.
             return Err(NotDelivered::Yet(format!("there is no outlet {name} here")));
         };
-        match AssertUnwindSafe(outlet.deliver(from, message)).catch_unwind().await {
-            Ok(delivered) => delivered.map_err(NotDelivered::by_outlet),
+        // Its error's text is the outlet's too.
+        let deliver = async { outlet.deliver(from, message).await.map_err(NotDelivered::by_outlet) };
+        match AssertUnwindSafe(deliver).catch_unwind().await {
+            Ok(delivered) => delivered,
             Err(payload) => Err(NotDelivered::Yet(format!("the outlet panicked: {}", text_of(&*payload)))),
         }
     }
@@ -319,8 +321,9 @@ impl Shared {
     /// Ends the services, and waits until they are no more.
     pub(super) async fn end_services(&self) {
         let tasks = std::mem::take(&mut *self.services.lock().unwrap_or_else(PoisonError::into_inner));
+        // All of them first: whoever waits may be dropped.
+        tasks.iter().for_each(TaskHandle::abort);
         for task in tasks {
-            task.abort();
             task.await;
         }
     }
