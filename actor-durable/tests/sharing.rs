@@ -156,3 +156,19 @@ fn d14_letters_are_read_and_stored_in_batches_of_a_bounded_size() {
         assert!(visits[&Operation::CommitTurn] > LETTERS.div_ceil(COMMIT_ENTRIES_MAX) as u64, "{visits:?}");
     });
 }
+
+#[test]
+fn actors_of_types_that_others_know_are_looked_at_once_each_look() {
+    let mut simulation = Simulation::seeded(18);
+    let store = Arc::new(MemoryStore::on(simulation.executor()));
+    let seen = FaultStore::new(store.clone(), []);
+    let (client, system) = (simulation.system(), simulation.system());
+    let builder = DurableSystem::builder(&system, Arc::new(seen.clone()));
+    simulation.block_on(async {
+        fill(&client, &store, "a", 5 * BEGINNING_MAX).await;
+        let system = builder.start().await.expect("the store gives a lease");
+        pass(&system, Duration::from_secs(1)).await;
+        assert_eq!(seen.visits().get(&Operation::Waiting), Some(&2), "a page, and that there is no other");
+        system.abandon().await;
+    });
+}

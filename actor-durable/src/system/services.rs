@@ -203,6 +203,8 @@ async fn look_everywhere(shared: &Arc<Shared>) -> Result<(), StoreError> {
     loop {
         let mut page = shared.store().waiting(after.as_ref(), PAGE_ROWS_MAX).await?;
         let Some(last) = page.last().map(|target| target.id.clone()) else { return Ok(()) };
+        // Other processes know the others.
+        page.retain(|target| shared.knows(target));
         let mut tried = BTreeSet::new();
         while !page.is_empty() {
             shuffle(&mut page, || shared.executor().random_u64());
@@ -211,7 +213,7 @@ async fn look_everywhere(shared: &Arc<Shared>) -> Result<(), StoreError> {
                 tried.insert(target.id);
             }
             page = shared.store().waiting(after.as_ref(), PAGE_ROWS_MAX).await?;
-            page.retain(|target| target.id <= last && !tried.contains(&target.id));
+            page.retain(|target| target.id <= last && shared.knows(target) && !tried.contains(&target.id));
         }
         after = Some(last);
     }
