@@ -110,8 +110,11 @@ impl<W: WrapService> Service<W::Request> for ServiceCalls<W> {
         };
         let actor = self.actor.clone();
         Box::pin(async move {
-            let id = W::id(&request).unwrap_or_else(|| actor.new_message_id());
-            let answer = actor.call(request).id(id).await;
+            let answer = match W::id(&request) {
+                Some(id) => actor.call(request).id(id).await,
+                // Made for this call alone, so it is never too late.
+                None => actor.call(request).await,
+            };
             drop(permit);
             match answer {
                 Ok(Ok(response)) => Ok(response),

@@ -7,8 +7,10 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
+use actor_durable::limits::{REMEMBERED_DEFAULT, SERVICE_CALLS_MAX};
 use actor_durable::testing::FaultMode;
 use actor_durable::{NotApplied, ServiceCalls, ServiceError};
+use futures_util::future::join_all;
 use tower_service::Service;
 
 use super::services::{Request, Response, Shops, ask, calls, put, shop};
@@ -52,6 +54,25 @@ fn d42_a_request_with_an_id_is_applied_once_however_often_it_is_repeated() {
     process(&mut world, store, shops.register(), End::InPeace, async |system| {
         assert_eq!(ask(&mut calls(system), put(1)).await.expect("it is stored").all, 6);
         assert_eq!(ask(&mut calls(system), request).await.expect("it is remembered").all, 5);
+    });
+}
+
+/// They are made in one millisecond, as far as ids tell.
+#[test]
+fn d42_more_requests_at_once_than_a_service_remembers_are_all_answered() {
+    const { assert!(SERVICE_CALLS_MAX > REMEMBERED_DEFAULT, "so many at a time are more than are remembered") };
+    let (mut world, shops) = (World::new(), Shops::default());
+    let store = world.store.clone();
+    process(&mut world, store, shops.register(), End::InPeace, async |system| {
+        let mut calls = calls(system);
+        let mut answers = Vec::new();
+        for _ in 0..SERVICE_CALLS_MAX {
+            assert!(poll_once(&mut calls).await.is_ready());
+            answers.push(calls.call(put(0)));
+        }
+        for answer in join_all(answers).await {
+            assert_eq!(answer.expect("it is stored").all, 0);
+        }
     });
 }
 
