@@ -78,6 +78,14 @@ pub(crate) fn is_rolled_back(error: &sqlx::Error) -> bool {
     rolled_back(error).is_some()
 }
 
+/// Whether a refusal may be for what the connection is, and not for what was asked: it is to a server that takes no writes any more,
+/// it has lost the statements that were prepared, or knows them as they were before the tables changed. Another one may fare better.
+pub(crate) fn is_of_connection(error: &sqlx::Error) -> bool {
+    let code = rolled_back(error).map(PgDatabaseError::code).unwrap_or_default();
+    // Connection exceptions, invalid transaction states, statement names and authorization; "cached plan must not change".
+    ["08", "25", "26", "28"].iter().any(|class| code.starts_with(class)) || code == "0A000"
+}
+
 /// The server's word that it has rolled back. One that ends the connection says nothing of the kind: it may come
 /// right after a commit.
 fn rolled_back(error: &sqlx::Error) -> Option<&PgDatabaseError> {

@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::config::PostgresConfig;
-use crate::error::{Stage, Trouble, is_rolled_back};
+use crate::error::{Stage, Trouble, is_of_connection, is_rolled_back};
 use crate::limits::{
     ATTEMPTS_MAX, CONNECTION_AGE_MAX, IDLE_MAX, IDLE_UNASKED_MAX, RECONNECT_DELAY_MAX, RECONNECT_DELAY_MIN,
 };
@@ -230,8 +230,8 @@ impl Session {
                 return Ok(answer);
             }
         };
-        // A refusal by the server leaves the connection in order.
-        self.is_between = is_rolled_back(&error);
+        // A refusal by the server leaves the connection in order, unless it is of the connection.
+        self.is_between = is_rolled_back(&error) && !is_of_connection(&error);
         Err(Trouble::of(error, stage))
     }
 }

@@ -72,3 +72,31 @@ async fn a_database_that_takes_no_writes_is_read_and_says_so() {
     let written = store.commit_turn(turn(&actor("a"), head.epoch, head.sequence)).await;
     assert!(matches!(refusal(written), Refusal::ReadOnly(_)));
 }
+
+/// The process of the server that has refused to read an actor for this reason.
+async fn refuses(schema: &Schema, store: &PostgresStore, code: &str) -> String {
+    schema
+        .say(&format!(
+            "CREATE OR REPLACE FUNCTION now_ms() RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$ BEGIN \
+             RAISE EXCEPTION USING ERRCODE = '{code}', MESSAGE = 'by ' || pg_backend_pid(); END $$"
+        ))
+        .await;
+    let refused = store.head(&actor("a")).await.expect_err("it is refused");
+    let text = refused.to_string();
+    text.split("by ").last().expect("there is a last").to_owned()
+}
+
+/// As of a server that was made a standby, or that has forgotten what was prepared.
+#[tokio::test]
+async fn a_connection_that_is_refused_for_what_it_is_is_not_used_again() {
+    let Some(schema) = Schema::new() else { return };
+    let store =
+        PostgresStore::open(schema.config.clone().with_connections_max(1)).await.expect("it is there");
+    own(&store, "a", 1).await;
+    for code in ["25006", "26000", "0A000"] {
+        let (one, other) = (refuses(&schema, &store, code).await, refuses(&schema, &store, code).await);
+        assert_ne!(one, other, "{code}");
+    }
+    let (one, other) = (refuses(&schema, &store, "22012").await, refuses(&schema, &store, "22012").await);
+    assert_eq!(one, other, "it was no fault of the connection's");
+}
