@@ -218,6 +218,9 @@ impl MessageId {
 
     /// The id for a key that the sender chooses. The same time and key give the same id in every process and release, so a
     /// sender that keeps both, say with an order, need not keep the id.
+    ///
+    /// Do not give one actor more ids of the same time than it [remembers](crate::Durable::REMEMBERED) messages, as an import could
+    /// with the time of its file: once it forgets the first of them it cannot tell the others from those that it has forgotten.
     pub fn of_key(made: WallTime, key: &[u8]) -> Self {
         Self::hashed(made, &[key])
     }
