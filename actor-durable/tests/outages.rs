@@ -187,6 +187,31 @@ fn an_activation_that_nobody_took_while_there_was_no_lease_asks_the_store_once()
     });
 }
 
+#[test]
+fn an_activation_that_is_not_asked_ends_when_its_courier_hears_that_another_process_has_the_actor() {
+    let mut world = World::new();
+    // Until long after the lease was over: the other process delivers it.
+    let transfers = (1..=9).map(|visit| fault(Operation::Transfer, visit, FaultMode::Refuse));
+    let store = FaultStore::new(world.store.clone(), lease_lost_for_a_while().chain(transfers));
+    let ((_, first), (_, second)) = (world.process_over(Arc::new(store.clone())), world.process());
+    world.simulation.block_on(async {
+        let first = first.await;
+        let former = account(&first, "a");
+        former.call(Command::Add(10)).await.expect("it is stored");
+        former.call(Command::Pay("b".to_owned(), 3)).await.expect("it is stored");
+        pass(&first, Duration::from_secs(15)).await;
+        let second = second.await;
+        assert_eq!(account(&second, "a").call(Command::Get).await.ok(), Some(7));
+        pass(&first, Duration::from_secs(60)).await;
+        assert_eq!(store.faults_left(), []);
+        let (asked, is_active) = (store.visits()[&Operation::Transfer], first.is_active(former.id()));
+        assert_eq!((asked, is_active), (10, false));
+        pass(&first, Duration::from_secs(3600)).await;
+        assert_eq!(store.visits()[&Operation::Transfer], 10, "nobody sends what is another's");
+        assert_eq!(account(&second, "b").call(Command::Get).await.ok(), Some(3));
+    });
+}
+
 /// What the first process is told of an actor that another one took while its lease was over by the store's clock: its own clock, by
 /// which it renews in time, knows nothing of that.
 fn two_clocks(faults: Vec<Fault>) {

@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use actor_core::{ActorCell, Executor, Instant};
+use actor_core::{ActorCell, Executor, Instant, WeakActorCell};
 use futures_util::future::{Either, pending, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Notify;
@@ -57,7 +57,7 @@ impl Courier {
     /// Begins to carry for an actor. It ends with the actor's life.
     pub(super) fn begin(shared: Arc<Shared>, actor: &ActorCell, from: Sender) -> Self {
         let desk = Arc::<Desk>::default();
-        actor.attach(carry(shared, from, desk.clone()));
+        actor.attach(carry(shared, from, actor.downgrade(), desk.clone()));
         Self { desk }
     }
 
@@ -105,7 +105,7 @@ impl Courier {
     }
 }
 
-async fn carry(shared: Arc<Shared>, from: Sender, desk: Arc<Desk>) {
+async fn carry(shared: Arc<Shared>, from: Sender, actor: WeakActorCell, desk: Arc<Desk>) {
     let executor: Executor = shared.executor().clone();
     let mut under_way = FuturesUnordered::new();
     loop {
@@ -126,11 +126,21 @@ async fn carry(shared: Arc<Shared>, from: Sender, desk: Arc<Desk>) {
                 None => pending().await,
             }
         });
-        if let Either::Left((delivery, _)) = select(arrival, select(more, timer)).await
-            && desk.note(delivery, executor.now())
-        {
-            shared.tell_delivered(&from.target);
+        if let Either::Left((delivery, _)) = select(arrival, select(more, timer)).await {
+            if matches!(delivery.fate, Fate::Fenced) {
+                return end(&actor);
+            }
+            if desk.note(delivery, executor.now()) {
+                shared.tell_delivered(&from.target);
+            }
         }
+    }
+}
+
+/// Another process has the actor, or nobody does: nothing that its activation here does is stored any more.
+fn end(actor: &WeakActorCell) {
+    if let Some(actor) = actor.upgrade() {
+        actor.stop(Some("another process has the actor"));
     }
 }
 
@@ -146,6 +156,8 @@ enum Fate {
     GivenUp,
     /// It is tried again.
     Failed,
+    /// It is another's to send.
+    Fenced,
 }
 
 impl Desk {
@@ -158,7 +170,7 @@ impl Desk {
     /// last that the actor waits for.
     fn note(&self, Delivery { to, fate }: Delivery, now: Instant) -> bool {
         let mut papers = self.papers();
-        if let Fate::Failed = fate {
+        if let Fate::Failed | Fate::Fenced = fate {
             papers.outbox.handle_failed(&to, now);
             return false;
         }
@@ -182,6 +194,7 @@ async fn deliver(shared: &Shared, from: &Sender, outgoing: Outgoing) -> Delivery
     let (actor, to, message) = (&from.target.id, &outgoing.to, outgoing.id);
     let fate = match delivered {
         Ok(()) => Fate::Arrived,
+        Err(NotDelivered::Fenced) => Fate::Fenced,
         Err(NotDelivered::Yet(why)) => {
             tracing::warn!(%actor, ?to, %message, why, "a message did not arrive; it is sent again");
             Fate::Failed
@@ -190,6 +203,7 @@ async fn deliver(shared: &Shared, from: &Sender, outgoing: Outgoing) -> Delivery
             tracing::warn!(%actor, ?to, %message, why, "a message will never arrive; it is given up");
             match give_up(shared, from, &outgoing, why).await {
                 Ok(()) => Fate::GivenUp,
+                Err(StoreError::Fenced { .. }) => Fate::Fenced,
                 Err(error) => {
                     tracing::warn!(%actor, ?to, %message, %error, "a message was not given up");
                     Fate::Failed

@@ -20,7 +20,9 @@ use crate::engine::{Sender, text_of};
 use crate::error::{ActivationError, NotApplied};
 use crate::id::{DurableId, MessageId, Name, OwnerId, Target, WallTime};
 use crate::limits::BEGINNING_MAX;
-use crate::store::{Enqueued, GivingUp, Message, OutboxPosition, Outgoing, Renewal, Store, StoreError};
+use crate::store::{
+    Enqueued, GivingUp, Message, OutboxPosition, Outgoing, Refusal, Renewal, Store, StoreError,
+};
 
 /// See the module.
 pub(crate) struct Shared {
@@ -52,6 +54,8 @@ pub(crate) enum NotDelivered {
     Yet(String),
     /// It never will be.
     Ever(String),
+    /// Its sender is not this process's any more.
+    Fenced,
 }
 
 impl NotDelivered {
@@ -63,6 +67,8 @@ impl NotDelivered {
 impl From<StoreError> for NotDelivered {
     fn from(error: StoreError) -> Self {
         match error {
+            // Of a sender that is not there. A receiver that is not is made.
+            StoreError::Fenced { .. } | StoreError::NotApplied(Refusal::NoSuchActor) => Self::Fenced,
             StoreError::NotApplied(refusal) if refusal.is_final() => Self::Ever(refusal.to_string()),
             error => Self::Yet(error.to_string()),
         }
