@@ -115,14 +115,11 @@ impl<M: Model> Actor for Engine<M> {
         myself: &ActorRef<Self::Msg>,
         Beginning { shared, target, mut seat }: Beginning,
     ) -> Result<Activation<M>, ActorError> {
-        let (failure, permit, former) = (seat.failure.clone(), seat.permit.take(), seat.former.take());
+        let (failure, permit) = (seat.failure.clone(), seat.permit.take());
         let executor = shared.executor().clone();
-        let place = Place::new(shared, target, seat);
+        let mut place = Place::new(shared, target, seat);
         let begin = async {
-            if let Some(former) = former {
-                // Without a limit it does not fail.
-                drop(former.wait(None).await);
-            }
+            place.wait_for_former().await;
             Activation::begin(self.model.clone(), myself.clone(), place).await
         };
         match holding(permit, &executor, begin).await {

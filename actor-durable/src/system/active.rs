@@ -30,6 +30,8 @@ pub(crate) struct Active {
     pub(crate) mail: MailFlag,
     /// Why it could not begin, if it could not.
     pub(crate) failure: Failure,
+    /// The one before it, as long as it has not ended.
+    former: Option<ActorCell>,
     number: u64,
 }
 
@@ -67,15 +69,16 @@ impl ActiveSet {
             return Ok(active.clone());
         }
         let number = former.map_or(0, |former| former.number + 1);
+        let former = former.map(|former| former.cell.clone());
         let seat = Seat {
             number,
-            former: former.map(|former| former.cell.clone()),
+            former: former.clone(),
             mail: MailFlag::raised(),
             permit,
             failure: Failure::default(),
         };
         let (mail, failure) = (seat.mail.clone(), seat.failure.clone());
-        let active = Active { target: target.clone(), cell: begin(seat)?, mail, failure, number };
+        let active = Active { target: target.clone(), cell: begin(seat)?, mail, failure, former, number };
         actors.insert(target.id.clone(), active.clone());
         Ok(active)
     }
@@ -97,13 +100,22 @@ impl ActiveSet {
         self.actors().values().map(|active| active.target.clone()).collect()
     }
 
+    /// Of all activations, those among them that are ending while the next one waits for it.
     pub(crate) fn cells(&self) -> Vec<ActorCell> {
-        self.actors().values().map(|active| active.cell.clone()).collect()
+        let cells = |active: &Active| [Some(active.cell.clone()), active.former.clone()];
+        self.actors().values().flat_map(cells).flatten().collect()
     }
 
     /// Forgets those that ended before they had a place.
     pub(crate) fn sweep(&self) {
         self.actors().retain(|_, active| active.cell.exit().is_none());
+    }
+
+    /// The activation before this one has ended.
+    fn forget_former(&self, id: &DurableId, number: u64) {
+        if let Some(active) = self.actors().get_mut(id).filter(|active| active.number == number) {
+            active.former = None;
+        }
     }
 
     /// An activation has ended: it is forgotten, unless there is a later one.
@@ -164,6 +176,15 @@ impl Place {
     pub(crate) fn new(shared: Arc<Shared>, target: Target, seat: Seat) -> Self {
         let term = shared.lease_term();
         Self { shared, target, seat, term, fate: Fate::NotBegun }
+    }
+
+    /// Waits until the activation before this one has ended.
+    pub(crate) async fn wait_for_former(&mut self) {
+        if let Some(former) = self.seat.former.take() {
+            // Without a limit it does not fail.
+            drop(former.wait(None).await);
+            self.shared.active().forget_former(&self.target.id, self.seat.number);
+        }
     }
 
     /// What a placement has decided, if there is one.
