@@ -24,6 +24,18 @@ mod turns {
     actor_durable::turn_suite!(super::Directory::new());
 }
 
+mod turns_of_events {
+    actor_durable::turn_suite!(super::Directory::new(), Events, drawn);
+}
+
+mod turns_of_a_wrapped_actor {
+    actor_durable::turn_suite!(super::Directory::new(), Wrapped, drawn);
+}
+
+mod turns_of_a_wrapped_service {
+    actor_durable::turn_suite!(super::Directory::new(), Service, drawn);
+}
+
 /// A directory with one log, and a clock that is moved by hand.
 struct Directory {
     directory: TempDir,

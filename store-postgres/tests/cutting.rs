@@ -1,11 +1,18 @@
 //! The connection is cut at every point of an operation, both ways. What the store says then is true, and nothing is half done.
 
+use std::fmt;
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actor_durable::store::{
-    Claim, ClaimMode, Enqueued, Handled, Head, Refusal, ReminderChange, Source, Store, StoreError,
+    Claim, ClaimMode, Enqueued, Handled, Head, Refusal, ReminderChange, Snapshot, Source, Store, StoreError,
 };
+use actor_durable::testing::store_suite::Place;
+use actor_durable::testing::turn_suite::{Form, Torn, try_torn};
 use actor_durable::{Epoch, OwnerId, Position, Sequence};
+use async_trait::async_trait;
 use sqlx::{Connection, PgConnection, Row};
 use store_postgres::{PostgresConfig, PostgresStore};
 use tokio::time::sleep;
@@ -13,7 +20,7 @@ use tokio::time::sleep;
 use crate::place::Schema;
 use crate::relay::{Fate, Relay, Way};
 use crate::values::{
-    LONG, actor, claim, message, message_id, number, outgoing, own, refusal, reminder, turn,
+    LONG, actor, body, claim, message, message_id, number, outgoing, own, refusal, reminder, turn,
 };
 
 /// A connection is cut after each so many bytes: in the long form after each single one, which takes half a minute.
@@ -203,6 +210,133 @@ async fn an_acquisition_that_is_cut_before_its_last_word_has_changed_nothing_and
     };
     let tally = scene.cut_everywhere(prepare, operate, is_done).await;
     assert!(tally.not_applied > 50 && tally.unknown_done > 0 && tally.unknown_not_done > 0, "{tally:?}");
+}
+
+/// What is stored beside the journal and what that makes needless there are one thing.
+#[tokio::test]
+async fn a_state_whose_connection_is_cut_anywhere_is_stored_and_the_journal_trimmed_or_neither() {
+    let Some(mut scene) = Scene::new().await else { return };
+    let prepare = async |store: &PostgresStore, id: &str| {
+        let head = own(store, id, 1).await;
+        for expected in [Sequence::ZERO, Sequence(1)] {
+            store.commit_turn(turn(&head.target.id, head.epoch, expected)).await.expect("it is owned");
+        }
+        head
+    };
+    let operate = async |store: &PostgresStore, head: &Head| {
+        let snapshot = Snapshot { sequence: Sequence(2), body: body(99) };
+        store.save_snapshot(&head.target.id, head.epoch, snapshot, Some(Sequence(1))).await
+    };
+    let is_done = async |store: &PostgresStore, head: &Head| {
+        let id = &head.target.id;
+        let now = store.head(id).await.expect("a store").expect("it is there");
+        let found = store.load(id, head.epoch).await.expect("it is owned").snapshot.expect("it has one");
+        let entries = store.entries(id, now.trimmed, 10).await.expect("they are there").len();
+        let is_done = now.trimmed == Sequence(1);
+        let expected = if is_done { (99, 1) } else { (2, 2) };
+        assert_eq!((number(&found.body), entries), expected);
+        is_done
+    };
+    let tally = scene.cut_everywhere(prepare, operate, is_done).await;
+    assert!(tally.unknown_done > 0 && tally.unknown_not_done + tally.not_applied > 5, "{tally:?}");
+}
+
+/// It is in the outbox or in the inbox: never in both, and never in neither.
+#[tokio::test]
+async fn a_message_that_is_cut_on_its_way_lies_in_one_place() {
+    let Some(mut scene) = Scene::new().await else { return };
+    let prepare = async |store: &PostgresStore, id: &str| {
+        let head = own(store, id, 1).await;
+        let mut turn = turn(&head.target.id, head.epoch, head.sequence);
+        turn.outbox = vec![outgoing(1, &format!("to{id}"))];
+        store.commit_turn(turn).await.expect("it is owned");
+        head
+    };
+    let operate = async |store: &PostgresStore, head: &Head| {
+        let position = outgoing(1, "anybody").position;
+        store.transfer(&head.target.id, head.epoch, position).await.map(drop)
+    };
+    let is_done = async |store: &PostgresStore, head: &Head| {
+        let id = &head.target.id;
+        let left = store.load(id, head.epoch).await.expect("it is owned").outbox.len();
+        let receiver = store.head(&actor(&format!("to{id}"))).await.expect("a store");
+        let arrived = receiver.map_or(0, |receiver| receiver.waiting);
+        assert_eq!(left as u64 + arrived, 1);
+        arrived == 1
+    };
+    let tally = scene.cut_everywhere(prepare, operate, is_done).await;
+    assert!(tally.unknown_done > 0 && tally.unknown_not_done + tally.not_applied > 5, "{tally:?}");
+}
+
+#[tokio::test]
+async fn a_release_whose_connection_is_cut_anywhere_has_been_or_not() {
+    let Some(mut scene) = Scene::new().await else { return };
+    let prepare = async |store: &PostgresStore, id: &str| own(store, id, 1).await;
+    let operate = async |store: &PostgresStore, head: &Head| store.release(&head.target.id, head.epoch).await;
+    let is_done = async |store: &PostgresStore, head: &Head| {
+        let now = store.head(&head.target.id).await.expect("a store").expect("it is there");
+        assert_eq!(now.epoch, head.epoch);
+        now.owner.is_none()
+    };
+    let tally = scene.cut_everywhere(prepare, operate, is_done).await;
+    assert!(tally.unknown_done > 0 && tally.unknown_not_done + tally.not_applied > 5, "{tally:?}");
+}
+
+/// Where durable actors have their store: behind a relay that cuts its connection once.
+struct Cut {
+    scene: Scene,
+    way: Way,
+    point: usize,
+    has_begun: AtomicBool,
+}
+
+#[async_trait]
+impl Place for Cut {
+    async fn open(&self) -> Arc<dyn Store> {
+        let store = PostgresStore::open(Scene::config(&self.scene.schema, &self.scene.relay)).await;
+        let store = store.expect("the server runs");
+        if !self.has_begun.swap(true, Ordering::Relaxed) {
+            store.head(&actor("nobody")).await.expect("the server runs");
+            self.scene.relay.counts();
+            self.scene.relay.set(Fate::Cut(self.way, self.point));
+        }
+        Arc::new(store)
+    }
+
+    async fn pass(&self, time: Duration) {
+        self.scene.schema.pass(time).await;
+    }
+}
+
+impl Torn for Cut {
+    /// The process goes on by another connection.
+    async fn gone(&self) {
+        pending::<()>().await;
+    }
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the connection is cut after {} bytes {:?}", self.point, self.way)
+    }
+}
+
+/// So many bytes go each way in a run, and more.
+const RUN_BYTES: usize = 12_000;
+
+#[tokio::test]
+async fn a_connection_that_is_cut_anywhere_breaks_no_promise_of_actors() {
+    let cuts = if std::env::var_os("ACTOR_TEST_FULL").is_some() { 100 } else { 3 };
+    let mut places = Vec::new();
+    for way in [Way::ToServer, Way::ToClient] {
+        for cut in 0..cuts {
+            let Some(scene) = Scene::new().await else { return };
+            // At another place in a word each time.
+            let point = cut * RUN_BYTES / cuts + cut;
+            places.push(Cut { scene, way, point, has_begun: AtomicBool::new(false) });
+        }
+    }
+    try_torn(Form::Events, places).await;
 }
 
 /// A server that is not heard any more is not waited for without an end.

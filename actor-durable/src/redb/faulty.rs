@@ -115,6 +115,11 @@ impl FaultyDisk {
         let _ = self.shared.failed.subscribe().wait_for(|has_failed| *has_failed).await;
     }
 
+    /// Whether a step has failed.
+    pub fn has_failed(&self) -> bool {
+        *self.shared.failed.borrow()
+    }
+
     /// Lets syncs go on.
     pub fn release_syncs(&self) {
         self.state().is_held = false;

@@ -2,6 +2,7 @@
 //! and a wall clock that is moved by hand. Behind the feature `testing`; must not live here: what production needs.
 
 mod clock;
+mod epochs;
 mod faulty;
 pub mod store_suite;
 pub mod turn_suite;

@@ -6,6 +6,7 @@ mod group;
 mod rules;
 mod script;
 mod suite;
+mod torn;
 mod verifying;
 
 use std::time::Duration;

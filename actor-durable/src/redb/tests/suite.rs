@@ -62,3 +62,15 @@ mod cases {
 mod turns {
     crate::turn_suite!(super::Directory::new());
 }
+
+mod turns_of_events {
+    crate::turn_suite!(super::Directory::new(), Events, drawn);
+}
+
+mod turns_of_a_wrapped_actor {
+    crate::turn_suite!(super::Directory::new(), Wrapped, drawn);
+}
+
+mod turns_of_a_wrapped_service {
+    crate::turn_suite!(super::Directory::new(), Service, drawn);
+}

@@ -21,6 +21,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
+use super::epochs::Epochs;
+use crate::id::{DurableId, Epoch};
 use crate::store::{ErrorCause, Refusal, Store, StoreError};
 
 macro_rules! operations {
@@ -62,6 +64,9 @@ operations! {
     CommitTurn: false,
     /// [`Store::save_snapshot`]
     SaveSnapshot: false,
+    /// The second half of [`Store::save_snapshot`], where a plan says that it fails: the entries that the state makes needless
+    /// are dropped in a step of its own, as by a store that does it so. Without that it is one step.
+    Trim: false,
     /// [`Store::begin_attempt`]
     BeginAttempt: false,
     /// [`Store::mark_delivered`]
@@ -125,6 +130,11 @@ impl FaultMode {
         FaultMode::Refuse,
         FaultMode::Pause,
     ];
+
+    /// Whether the process ends.
+    pub fn is_crash(self) -> bool {
+        matches!(self, FaultMode::CrashBefore | FaultMode::CrashAfter)
+    }
 }
 
 /// One thing that goes wrong.
@@ -161,6 +171,7 @@ struct Shared {
     plan: Mutex<Plan>,
     phase: watch::Sender<Phase>,
     late: Mutex<Vec<Late>>,
+    epochs: Epochs,
 }
 
 /// What the store within has said to an operation that was [paused](FaultMode::Pause) or [stalled](FaultStore::stall), once it
@@ -178,6 +189,8 @@ pub struct Late {
 struct Plan {
     faults: Vec<Fault>,
     visits: BTreeMap<Operation, u64>,
+    /// How many entries of a journal are read at once, if fewer than may be.
+    entries_max: Option<usize>,
 }
 
 #[derive(Clone, Copy, Default, Debug)]
@@ -195,9 +208,19 @@ struct Phase {
 impl FaultStore {
     /// A store over another one that fails by this plan: of several faults at one visit the first counts.
     pub fn new(inner: Arc<dyn Store>, plan: impl IntoIterator<Item = Fault>) -> Self {
-        let plan = Plan { faults: plan.into_iter().collect(), visits: BTreeMap::new() };
+        Self::watched(inner, plan, Epochs::default())
+    }
+
+    /// One of several over the same store, whose epochs are looked at together.
+    pub(super) fn watched(
+        inner: Arc<dyn Store>,
+        plan: impl IntoIterator<Item = Fault>,
+        epochs: Epochs,
+    ) -> Self {
+        let plan = Plan { faults: plan.into_iter().collect(), ..Plan::default() };
         let phase = watch::Sender::new(Phase::default());
-        Self { shared: Arc::new(Shared { inner, plan: Mutex::new(plan), phase, late: Mutex::default() }) }
+        let (plan, late) = (Mutex::new(plan), Mutex::default());
+        Self { shared: Arc::new(Shared { inner, plan, phase, late, epochs }) }
     }
 
     /// How often each operation was visited. One that never was is not there.
@@ -213,6 +236,11 @@ impl FaultStore {
     /// Adds to the plan.
     pub fn add(&self, fault: Fault) {
         self.shared.plan().faults.push(fault);
+    }
+
+    /// From now on a page of a journal has at most so many entries.
+    pub fn read_by(&self, entries: usize) {
+        self.shared.plan().entries_max = Some(entries);
     }
 
     /// Crashes now.
@@ -285,6 +313,17 @@ impl Shared {
         drop(phase.wait_for(is_so).await);
     }
 
+    /// What an operation of an owner visits on its way to the store within.
+    async fn owned<T>(
+        &self,
+        operation: Operation,
+        actor: &DurableId,
+        epoch: Epoch,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.visit(operation, self.epochs.owned(actor, epoch, call)).await
+    }
+
     /// What an operation visits on its way to the store within.
     async fn visit<T>(
         &self,
@@ -355,6 +394,10 @@ impl Drop for Paused<'_> {
 }
 
 impl Plan {
+    fn fails_at(&self, operation: Operation) -> bool {
+        self.faults.iter().any(|fault| fault.operation == operation)
+    }
+
     /// Counts a visit, and says how it fails.
     fn mode_of_next(&mut self, operation: Operation) -> Option<FaultMode> {
         let visit = self.visits.entry(operation).or_default();

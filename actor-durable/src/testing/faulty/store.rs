@@ -25,15 +25,17 @@ impl Store for FaultStore {
     }
 
     async fn acquire(&self, claim: Claim) -> Result<Head, StoreError> {
-        self.shared.visit(Operation::Acquire, self.shared.inner.acquire(claim)).await
+        let Shared { inner, epochs, .. } = &*self.shared;
+        let actor = claim.target.id.clone();
+        self.shared.visit(Operation::Acquire, epochs.acquired(&actor, inner.acquire(claim))).await
     }
 
     async fn release(&self, actor: &DurableId, epoch: Epoch) -> Result<(), StoreError> {
-        self.shared.visit(Operation::Release, self.shared.inner.release(actor, epoch)).await
+        self.shared.owned(Operation::Release, actor, epoch, self.shared.inner.release(actor, epoch)).await
     }
 
     async fn load(&self, actor: &DurableId, epoch: Epoch) -> Result<Recovery, StoreError> {
-        self.shared.visit(Operation::Load, self.shared.inner.load(actor, epoch)).await
+        self.shared.owned(Operation::Load, actor, epoch, self.shared.inner.load(actor, epoch)).await
     }
 
     async fn entries(
@@ -42,6 +44,7 @@ impl Store for FaultStore {
         after: Sequence,
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
+        let limit = limit.min(self.shared.plan().entries_max.unwrap_or(usize::MAX));
         self.shared.visit(Operation::Entries, self.shared.inner.entries(actor, after, limit)).await
     }
 
@@ -52,11 +55,15 @@ impl Store for FaultStore {
         after: Position,
         limit: usize,
     ) -> Result<Vec<Letter>, StoreError> {
-        self.shared.visit(Operation::Inbox, self.shared.inner.inbox(actor, epoch, after, limit)).await
+        self.shared
+            .owned(Operation::Inbox, actor, epoch, self.shared.inner.inbox(actor, epoch, after, limit))
+            .await
     }
 
     async fn commit_turn(&self, commit: TurnCommit) -> Result<(), StoreError> {
-        self.shared.visit(Operation::CommitTurn, self.shared.inner.commit_turn(commit)).await
+        let (actor, epoch) = (commit.actor.clone(), commit.epoch);
+        let call = self.shared.inner.commit_turn(commit);
+        self.shared.owned(Operation::CommitTurn, &actor, epoch, call).await
     }
 
     async fn save_snapshot(
@@ -66,9 +73,15 @@ impl Store for FaultStore {
         snapshot: Snapshot,
         trim: Option<Sequence>,
     ) -> Result<(), StoreError> {
-        self.shared
-            .visit(Operation::SaveSnapshot, self.shared.inner.save_snapshot(actor, epoch, snapshot, trim))
-            .await
+        let Shared { inner, .. } = &*self.shared;
+        if trim.is_none() || !self.shared.plan().fails_at(Operation::Trim) {
+            let call = inner.save_snapshot(actor, epoch, snapshot, trim);
+            return self.shared.owned(Operation::SaveSnapshot, actor, epoch, call).await;
+        }
+        let call = inner.save_snapshot(actor, epoch, snapshot.clone(), None);
+        self.shared.owned(Operation::SaveSnapshot, actor, epoch, call).await?;
+        let call = inner.save_snapshot(actor, epoch, snapshot, trim);
+        self.shared.owned(Operation::Trim, actor, epoch, call).await
     }
 
     async fn begin_attempt(
@@ -77,9 +90,8 @@ impl Store for FaultStore {
         epoch: Epoch,
         message: MessageId,
     ) -> Result<u32, StoreError> {
-        self.shared
-            .visit(Operation::BeginAttempt, self.shared.inner.begin_attempt(actor, epoch, message))
-            .await
+        let call = self.shared.inner.begin_attempt(actor, epoch, message);
+        self.shared.owned(Operation::BeginAttempt, actor, epoch, call).await
     }
 
     async fn mark_delivered(
@@ -88,9 +100,8 @@ impl Store for FaultStore {
         epoch: Epoch,
         delivered: &[OutboxPosition],
     ) -> Result<(), StoreError> {
-        self.shared
-            .visit(Operation::MarkDelivered, self.shared.inner.mark_delivered(actor, epoch, delivered))
-            .await
+        let call = self.shared.inner.mark_delivered(actor, epoch, delivered);
+        self.shared.owned(Operation::MarkDelivered, actor, epoch, call).await
     }
 
     async fn transfer(
@@ -99,7 +110,8 @@ impl Store for FaultStore {
         epoch: Epoch,
         position: OutboxPosition,
     ) -> Result<Enqueued, StoreError> {
-        self.shared.visit(Operation::Transfer, self.shared.inner.transfer(actor, epoch, position)).await
+        let call = self.shared.inner.transfer(actor, epoch, position);
+        self.shared.owned(Operation::Transfer, actor, epoch, call).await
     }
 
     async fn enqueue(&self, message: Message) -> Result<Enqueued, StoreError> {
@@ -131,11 +143,12 @@ impl Store for FaultStore {
     }
 
     async fn head(&self, actor: &DurableId) -> Result<Option<Head>, StoreError> {
-        self.shared.visit(Operation::Head, self.shared.inner.head(actor)).await
+        let Shared { inner, epochs, .. } = &*self.shared;
+        self.shared.visit(Operation::Head, epochs.shown(actor, inner.head(actor))).await
     }
 
     async fn delete(&self, actor: &DurableId, epoch: Epoch) -> Result<(), StoreError> {
-        self.shared.visit(Operation::Delete, self.shared.inner.delete(actor, epoch)).await
+        self.shared.owned(Operation::Delete, actor, epoch, self.shared.inner.delete(actor, epoch)).await
     }
 
     async fn dead_letters(
@@ -156,7 +169,9 @@ impl Store for FaultStore {
     }
 
     async fn give_up_delivery(&self, giving_up: GivingUp) -> Result<bool, StoreError> {
-        self.shared.visit(Operation::GiveUpDelivery, self.shared.inner.give_up_delivery(giving_up)).await
+        let (actor, epoch) = (giving_up.actor.clone(), giving_up.epoch);
+        let call = self.shared.inner.give_up_delivery(giving_up);
+        self.shared.owned(Operation::GiveUpDelivery, &actor, epoch, call).await
     }
 
     async fn undelivered(

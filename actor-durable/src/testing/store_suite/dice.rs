@@ -3,14 +3,14 @@
 use actor_core::Executor;
 
 /// SplitMix64.
-pub(super) struct Dice {
+pub(in crate::testing) struct Dice {
     pub(super) seed: u64,
     state: u64,
 }
 
 impl Dice {
     /// From the environment variable `ACTOR_STORE_SEED`, in decimal; otherwise another seed each time.
-    pub(super) fn new() -> Self {
+    pub(in crate::testing) fn new() -> Self {
         let seed = std::env::var("ACTOR_STORE_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = seed.unwrap_or_else(|| Executor::tokio().random_u64());
         Self { seed, state: seed }
@@ -35,7 +35,7 @@ impl Dice {
     }
 
     /// One of these.
-    pub(super) fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
+    pub(in crate::testing) fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
         let len = from.len() as u64;
         if len == 0 { None } else { from.get(usize::try_from(self.below(len)).ok()?) }
     }

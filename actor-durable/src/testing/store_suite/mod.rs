@@ -34,7 +34,7 @@
 mod concurrency;
 mod dead_letters;
 mod deletion;
-mod dice;
+pub(super) mod dice;
 pub(super) mod dump;
 mod inbox;
 mod lists;

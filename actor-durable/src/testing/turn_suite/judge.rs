@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::actors::{Sink, Vault, VaultCommand, VaultEvent};
 use super::run::Acknowledged;
-use super::teller::{Answer, Teller, TellerCommand};
-use crate::store::{Body, Store};
-use crate::{DurableId, DurableSystem, Epoch, MessageId, Sequence};
+use super::teller::{Answer, Noted, Teller, TellerCommand};
+use crate::store::{Body, Cause, Entry, Recovery, Snapshot, Store, StoreError};
+use crate::{DurableId, DurableSystem, MessageId, Sequence, decode};
 
 const PAGE: usize = 1_000;
+
+/// The state before the first entry.
+const NOTHING: (Noted, Sequence) = (Noted { payments: BTreeMap::new(), reminded: 0 }, Sequence::ZERO);
 
 /// Whether all has come where it goes: letters, effects, the reminder.
 pub(super) async fn is_quiet<T: Teller>(system: &DurableSystem, sink: &Sink, payments: u32) -> bool {
@@ -55,11 +58,18 @@ pub(super) async fn judge<T: Teller>(
     same("the vault's payments", &vault, &expected)?;
     same("how often the reminder came", &reminded.to_string(), "1")?;
     // I3, I4.
-    if let Some(paid) = check_journal(&**system.store(), "teller", T::payment).await? {
-        same("what the teller's journal comes to", &paid, &expected)?;
+    let store = &**system.store();
+    let teller = Journal::read(store, "teller").await?;
+    teller.has_each_once(acknowledged)?;
+    if T::KEEPS_EVENTS {
+        same("what the teller's journal comes to", &teller.comes_to(NOTHING, T::payment)?, &expected)?;
     }
-    let credited = check_journal(&**system.store(), "vault", credited).await?.unwrap_or_default();
-    same("what the vault's journal comes to", &credited, &expected)?;
+    let vault = Journal::read(store, "vault").await?;
+    same(
+        "what the vault's state and journal come to",
+        &vault.comes_to(vault.noted()?, credited)?,
+        &expected,
+    )?;
     // I5.
     let ids: BTreeSet<MessageId> = acknowledged.iter().map(|payment| payment.id).collect();
     same("the keys at the sink", &format!("{:?}", sink.keys()), &format!("{ids:?}"))?;
@@ -84,47 +94,75 @@ pub(super) async fn look_at_vault(system: &DurableSystem) -> Result<String, Stri
 
 /// The payment that an event of the vault is of.
 fn credited(event: &Body) -> Result<Option<(u32, u32)>, String> {
-    let event = crate::decode("an event", event.version, &event.bytes).map_err(|error| error.to_string())?;
+    let event = decode("an event", event.version, &event.bytes).map_err(|error| error.to_string())?;
     let VaultEvent::Credited { sender, number } = event;
     Ok(Some((sender, number)))
 }
 
-/// The journal has no gap, its times do not go back, and each message is in it once. What its events come to, if it has any.
-async fn check_journal(
-    store: &dyn Store,
-    id: &str,
-    payment: impl Fn(&Body) -> Result<Option<(u32, u32)>, String>,
-) -> Result<Option<String>, String> {
-    let head = store.head(&id_of(id)).await.map_err(|error| error.to_string())?.ok_or("there is no head")?;
-    if head.epoch == Epoch::ZERO {
-        return Err(format!("{id} is in no epoch"));
-    }
-    let entries = store.entries(&id_of(id), Sequence::ZERO, PAGE).await.map_err(|error| error.to_string())?;
-    let numbers: Vec<u64> = entries.iter().map(|entry| entry.sequence.0).collect();
-    same(
-        "the journal's numbers",
-        &format!("{numbers:?}"),
-        &format!("{:?}", (1..=head.sequence.0).collect::<Vec<_>>()),
-    )?;
-    if !entries.is_sorted_by_key(|entry| entry.at) {
-        return Err(format!("the journal of {id} goes back in time"));
-    }
-    let mut seen = BTreeSet::new();
-    let (mut has_events, mut payments) = (false, BTreeMap::<u32, Vec<u32>>::new());
-    for entry in &entries {
-        if let crate::store::Cause::Message(message) = entry.cause
-            && !seen.insert(message)
-        {
-            return Err(format!("{message} is in the journal of {id} twice"));
+/// What is stored of what an actor did: the state beside its journal, and the entries that are not trimmed.
+struct Journal {
+    id: &'static str,
+    snapshot: Option<Snapshot>,
+    entries: Vec<Entry>,
+}
+
+impl Journal {
+    /// Of an actor that is somebody's. It has no gap, its times do not go back, and each message is in it once.
+    async fn read(store: &dyn Store, id: &'static str) -> Result<Self, String> {
+        let said = |error: StoreError| error.to_string();
+        let (actor, mut entries) = (id_of(id), Vec::new());
+        let head = store.head(&actor).await.map_err(said)?.ok_or("there is no head")?;
+        let Recovery { snapshot, .. } = store.load(&actor, head.epoch).await.map_err(said)?;
+        entries.extend(store.entries(&actor, head.trimmed, PAGE).await.map_err(said)?);
+        let numbers: Vec<u64> = entries.iter().map(|entry| entry.sequence.0).collect();
+        let should: Vec<u64> = (head.trimmed.0 + 1..=head.sequence.0).collect();
+        same("the journal's numbers", &format!("{numbers:?}"), &format!("{should:?}"))?;
+        if !entries.is_sorted_by_key(|entry| entry.at) {
+            return Err(format!("the journal of {id} goes back in time"));
         }
-        for event in &entry.events {
-            has_events = true;
-            if let Some((sender, number)) = payment(event)? {
-                payments.entry(sender).or_default().push(number);
+        let mut seen = BTreeSet::new();
+        for entry in &entries {
+            if let Cause::Message(message) = entry.cause
+                && !seen.insert(message)
+            {
+                return Err(format!("{message} is in the journal of {id} twice"));
             }
         }
+        Ok(Self { id, snapshot, entries })
     }
-    Ok(has_events.then(|| format!("{payments:?}")))
+
+    /// Each message that was acknowledged has changed the state, once.
+    fn has_each_once(&self, acknowledged: &[Acknowledged]) -> Result<(), String> {
+        for Acknowledged { id, .. } in acknowledged {
+            let is_it = |entry: &&Entry| entry.cause == Cause::Message(*id) && entry.has_changed;
+            let times = self.entries.iter().filter(is_it).count();
+            if times != 1 {
+                return Err(format!("{id} has changed the {} {times} times", self.id));
+            }
+        }
+        Ok(())
+    }
+
+    /// The state that is stored beside it, and as of which entry.
+    fn noted(&self) -> Result<(Noted, Sequence), String> {
+        let Some(Snapshot { sequence, body }) = &self.snapshot else { return Ok(NOTHING) };
+        let noted = decode("a state", body.version, &body.bytes).map_err(|error| error.to_string())?;
+        Ok((noted, *sequence))
+    }
+
+    /// What comes of a state by the entries after the one it is of.
+    fn comes_to(
+        &self,
+        (mut state, behind): (Noted, Sequence),
+        payment: impl Fn(&Body) -> Result<Option<(u32, u32)>, String>,
+    ) -> Result<String, String> {
+        for event in self.entries.iter().filter(|entry| entry.sequence > behind).flat_map(|it| &it.events) {
+            if let Some((sender, number)) = payment(event)? {
+                state.note(sender, number);
+            }
+        }
+        Ok(state.text())
+    }
 }
 
 async fn check_replies<T: Teller>(

@@ -16,11 +16,15 @@ use super::teller::{Answer, Teller, TellerCommand, Trap};
 use super::{Fault, FaultMode, HANDLER, Operation, judge};
 use crate::store::{Headers, Store};
 use crate::testing::FaultStore;
+use crate::testing::epochs::Epochs;
 use crate::testing::store_suite::Place;
 use crate::{DurableRef, DurableSystem, MessageId};
 
 /// Payments of each sender.
 pub(super) const PAYMENTS: u32 = 4;
+
+/// So many of them are there before a point that is in the midst of a life.
+pub(super) const HALF: u32 = PAYMENTS / 2;
 
 const LEASE: Duration = Duration::from_secs(5);
 
@@ -28,7 +32,7 @@ const LEASE: Duration = Duration::from_secs(5);
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// For how long a pause holds an operation up.
-const PAUSE: Duration = Duration::from_millis(30);
+pub(super) const PAUSE: Duration = Duration::from_millis(30);
 
 /// How often a sender that was told nothing good tries again.
 pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(2);
@@ -45,6 +49,8 @@ pub(super) struct Trial<T> {
     pub(super) senders: [Mutex<Sender>; 2],
     /// Of each process.
     pub(super) lease: Duration,
+    /// Of all processes.
+    epochs: Epochs,
     teller: PhantomData<fn() -> T>,
 }
 
@@ -83,12 +89,18 @@ impl<T: Teller> Trial<T> {
             }
             _ => vec![fault],
         };
+        Self::of(faults)
+    }
+
+    /// A run in which each process has its fault, one after the other.
+    pub(super) fn of(faults: Vec<Fault>) -> Self {
         Self {
             faults,
             has_struck: AtomicBool::new(false),
             sink: Sink::default(),
             senders: Default::default(),
             lease: LEASE,
+            epochs: Epochs::default(),
             teller: PhantomData,
         }
     }
@@ -104,7 +116,7 @@ impl<T: Teller> Trial<T> {
         loop {
             let fault = faults.next();
             let plan = fault.filter(|fault| fault.operation != HANDLER);
-            let store = FaultStore::new(place.open().await, plan);
+            let store = self.watched(place.open().await, plan);
             let has_crashed = self.process(store, fault).await?;
             place.pass(self.lease * 2).await;
             if !has_crashed {
@@ -115,13 +127,19 @@ impl<T: Teller> Trial<T> {
         Ok(self.has_struck.load(Ordering::Relaxed))
     }
 
+    /// What a process has of the store.
+    pub(super) fn watched(&self, inner: Arc<dyn Store>, plan: impl IntoIterator<Item = Fault>) -> FaultStore {
+        FaultStore::watched(inner, plan, self.epochs.clone())
+    }
+
     /// Looks once more, at what is stored alone.
     pub(super) async fn judge(&self, place: &impl Place) -> Result<(), String> {
-        let store = FaultStore::new(place.open().await, None);
+        let store = self.watched(place.open().await, None);
         let system = self.start(&store, None).await?;
         let judged = judge::judge::<T>(&system, &self.acknowledged(), &self.sink).await;
         system.shutdown(LEASE).await.map_err(|error| format!("shutdown: {error}"))?;
-        judged
+        // I4.
+        judged.and(self.epochs.check())
     }
 
     pub(super) async fn start(
@@ -149,38 +167,57 @@ impl<T: Teller> Trial<T> {
         }
     }
 
-    /// A process's life. Whether it crashed.
+    /// A process that does all that is left to do. Whether it crashed.
     pub(super) async fn process(&self, store: FaultStore, fault: Option<Fault>) -> Result<bool, String> {
+        // sleep: the pause that is to be survived
+        let paused = tokio::time::sleep(PAUSE);
+        let has_crashed =
+            self.run_life(&store, fault, paused, async |system| self.finish(&system).await).await?;
+        self.note(&store, fault, has_crashed);
+        Ok(has_crashed)
+    }
+
+    /// A process's life: it does its work, unless it crashes. What is paused goes on when `paused` is over. Whether it crashed.
+    pub(super) async fn run_life(
+        &self,
+        store: &FaultStore,
+        fault: Option<Fault>,
+        paused: impl Future<Output = ()>,
+        work: impl AsyncFnOnce(DurableSystem) -> Result<(), String>,
+    ) -> Result<bool, String> {
         let resumed = async {
             store.paused().await;
-            // sleep: the pause that is to be survived
-            tokio::time::sleep(PAUSE).await;
+            paused.await;
             store.resume();
             pending::<()>().await;
         };
         let crashed = pin!(async {
             select(pin!(store.crashed()), pin!(resumed)).await;
         });
-        let (system, crashed) = match select(pin!(self.start(&store, fault)), crashed).await {
+        let (system, crashed) = match select(pin!(self.start(store, fault)), crashed).await {
             Either::Left((system, crashed)) => (system?, crashed),
-            Either::Right(_) => {
-                self.note(&store, fault, true);
-                return Ok(true);
-            }
+            Either::Right(_) => return Ok(true),
         };
-        let work = pin!(async {
-            join(self.send(&system, 0), self.send(&system, 1)).await;
-            self.settle(&system).await;
-            system.shutdown(LEASE).await
-        });
-        let has_crashed = match select(work, crashed).await {
-            // Who cannot end its lease lets it run out.
-            Either::Left(_) => false,
-            Either::Right(_) => true,
+        let outcome = match select(pin!(work(system.clone())), crashed).await {
+            Either::Left((done, _)) => done.map(|()| false),
+            Either::Right(_) => Ok(true),
         };
         system.abandon().await;
-        self.note(&store, fault, has_crashed);
-        Ok(has_crashed)
+        outcome
+    }
+
+    /// All that is left to do.
+    pub(super) async fn finish(&self, system: &DurableSystem) -> Result<(), String> {
+        self.pay(system, PAYMENTS).await;
+        // Who cannot end its lease lets it run out.
+        drop(system.shutdown(LEASE).await);
+        Ok(())
+    }
+
+    /// Each sender pays so many, and all comes where it goes.
+    pub(super) async fn pay(&self, system: &DurableSystem, each: u32) {
+        join(self.send(system, 0, each), self.send(system, 1, each)).await;
+        self.settle(system, each).await;
     }
 
     fn note(&self, store: &FaultStore, fault: Option<Fault>, has_crashed: bool) {
@@ -191,13 +228,13 @@ impl<T: Teller> Trial<T> {
         }
     }
 
-    /// One sender pays until each payment is acknowledged, each with one id however often it is asked for.
-    pub(super) async fn send(&self, system: &DurableSystem, which: usize) {
+    /// One sender pays until so many payments are acknowledged, each with one id however often it is asked for.
+    pub(super) async fn send(&self, system: &DurableSystem, which: usize, count: u32) {
         let teller: DurableRef<T> = system.actor("teller").expect("a good id");
         loop {
             let (id, number) = {
                 let mut sender = self.sender(which);
-                if sender.next == PAYMENTS {
+                if sender.next >= count {
                     return;
                 }
                 (*sender.id.get_or_insert_with(|| teller.new_message_id()), sender.next)
@@ -234,9 +271,17 @@ impl<T: Teller> Trial<T> {
         (0..2).flat_map(|which| self.sender(which).acknowledged.clone()).collect()
     }
 
-    /// Waits until nothing is under way.
-    pub(super) async fn settle(&self, system: &DurableSystem) {
-        while !judge::is_quiet::<T>(system, &self.sink, 2 * PAYMENTS).await {
+    /// Waits until nothing is under way, when each sender has paid so many.
+    pub(super) async fn settle(&self, system: &DurableSystem, each: u32) {
+        while !judge::is_quiet::<T>(system, &self.sink, 2 * each).await {
+            // sleep: there is no event that says so
+            tokio::time::sleep(RETRY_PAUSE).await;
+        }
+    }
+
+    /// Waits until the store knows, too, that all that was sent has arrived.
+    pub(super) async fn deliver(&self, store: &dyn Store) {
+        while !judge::is_delivered(store).await {
             // sleep: there is no event that says so
             tokio::time::sleep(RETRY_PAUSE).await;
         }

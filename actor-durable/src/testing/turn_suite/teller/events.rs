@@ -75,6 +75,8 @@ impl EventSourced for EventTeller {
 }
 
 impl Teller for EventTeller {
+    const KEEPS_EVENTS: bool = true;
+
     fn register(builder: DurableBuilder, trap: Option<Arc<Trap>>) -> DurableBuilder {
         builder.register_event_sourced(Self { trap })
     }

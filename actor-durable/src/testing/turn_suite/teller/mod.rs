@@ -26,6 +26,9 @@ pub(super) const TYPE: &str = "teller";
 
 /// A form of the teller.
 pub(super) trait Teller: Durable<Command = TellerCommand> {
+    /// Whether its state is what its events come to.
+    const KEEPS_EVENTS: bool;
+
     /// Has a system know it. The trap ends the process in the handler.
     fn register(builder: DurableBuilder, trap: Option<Arc<Trap>>) -> DurableBuilder;
 

@@ -102,6 +102,8 @@ impl WrapService for TellerServices {
 }
 
 impl Teller for WrappedService<TellerServices> {
+    const KEEPS_EVENTS: bool = true;
+
     fn register(builder: DurableBuilder, trap: Option<Arc<Trap>>) -> DurableBuilder {
         builder.wrap_service(TellerServices { trap })
     }

@@ -56,6 +56,8 @@ impl DurableActor for StateTeller {
 }
 
 impl Teller for StateTeller {
+    const KEEPS_EVENTS: bool = false;
+
     fn register(builder: DurableBuilder, trap: Option<Arc<Trap>>) -> DurableBuilder {
         builder.register(Self { trap })
     }

@@ -95,6 +95,8 @@ impl WrapActor for PlainTeller {
 }
 
 impl Teller for Wrapped<PlainTeller> {
+    const KEEPS_EVENTS: bool = false;
+
     fn register(builder: DurableBuilder, trap: Option<Arc<Trap>>) -> DurableBuilder {
         builder.wrap(PlainTeller { trap })
     }
