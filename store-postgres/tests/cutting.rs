@@ -25,7 +25,7 @@ use crate::values::{
 
 /// A connection is cut after each so many bytes: in the long form after each single one, which takes half a minute.
 fn stride() -> usize {
-    if std::env::var_os("ACTOR_TEST_FULL").is_some() { 1 } else { 5 }
+    if std::env::var_os("ACTOR_TEST_FULL").is_some() { 1 } else { 11 }
 }
 
 /// A store behind a relay, one that is not, and a look at what the server does for the first.
@@ -40,10 +40,10 @@ struct Scene {
 /// What an operation said, summed over all the points.
 #[derive(Debug, Default, PartialEq)]
 struct Tally {
-    done: u32,
-    unknown_done: u32,
-    unknown_not_done: u32,
-    not_applied: u32,
+    done: usize,
+    unknown_done: usize,
+    unknown_not_done: usize,
+    not_applied: usize,
 }
 
 impl Scene {
@@ -209,7 +209,10 @@ async fn an_acquisition_that_is_cut_before_its_last_word_has_changed_nothing_and
         head.is_some()
     };
     let tally = scene.cut_everywhere(prepare, operate, is_done).await;
-    assert!(tally.not_applied > 50 && tally.unknown_done > 0 && tally.unknown_not_done > 0, "{tally:?}");
+    assert!(
+        tally.not_applied > 250 / stride() && tally.unknown_done > 0 && tally.unknown_not_done > 0,
+        "{tally:?}"
+    );
 }
 
 /// What is stored beside the journal and what that makes needless there are one thing.

@@ -51,6 +51,8 @@ pub(super) struct Trial<T> {
     pub(super) lease: Duration,
     /// Of all processes.
     epochs: Epochs,
+    /// Whether the store may fail once without a fault that the plan knows.
+    pub(super) is_torn: bool,
     teller: PhantomData<fn() -> T>,
 }
 
@@ -101,6 +103,7 @@ impl<T: Teller> Trial<T> {
             senders: Default::default(),
             lease: LEASE,
             epochs: Epochs::default(),
+            is_torn: false,
             teller: PhantomData,
         }
     }
@@ -161,7 +164,7 @@ impl<T: Teller> Trial<T> {
             match started {
                 Ok(system) => return Ok(system),
                 // What failed fails once.
-                Err(error) if fault.is_some() => drop(error),
+                Err(error) if fault.is_some() || self.is_torn => drop(error),
                 Err(error) => return Err(format!("the system does not begin: {error}")),
             }
         }

@@ -24,9 +24,11 @@ impl<T: Teller> Trial<T> {
     /// # Errors
     ///
     /// What does not hold.
-    pub(super) async fn tear(self, place: &impl Torn) -> Result<bool, String> {
+    pub(super) async fn tear(mut self, place: &impl Torn) -> Result<bool, String> {
+        self.is_torn = true;
         let has_crashed = self.live_until_torn(place).await?;
         place.pass(self.lease * 2).await;
+        self.is_torn = false;
         if has_crashed {
             self.process(self.watched(place.open().await, None), None).await?;
             place.pass(self.lease * 2).await;
