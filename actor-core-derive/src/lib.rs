@@ -170,6 +170,7 @@ use proc_macro::TokenStream;
 /// | `#[started]` | runs once in the actor's life, and may take the turn |
 /// | `#[recovered]` | runs with each activation, before everything else; makes what is not kept. May take `id: &DurableId` |
 /// | `#[checkpoint]` | takes `&self`, and perhaps `id: &DurableId`: see `Durable::on_checkpoint` |
+/// | `#[answer]` | makes a command of the answer to what the actor has asked by `turn.ask`: `fn heard(answer: &Answer<'_>) -> Result<CounterCommand, BadForm>`. See `Durable::on_answer` |
 /// | `#[was("add(by: i64)")]` | the method also takes the commands that an older program stored by this name |
 ///
 /// | option | effect |

@@ -69,6 +69,7 @@ snapshots! {
     durable_durability
     durable_mistakes
     durable_name
+    durable_name_mistake
     durable_options
     durable_own_options
     fail_on_err

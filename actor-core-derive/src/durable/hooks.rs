@@ -1,6 +1,6 @@
 //! The attributes on a method of a durable actor, and the methods that are no commands.
 
-use syn::{Attribute, ImplItemFn, LitStr, Receiver, ReceiverKind, ReturnType, Type};
+use syn::{Attribute, ImplItemFn, LitStr, Receiver, ReceiverKind, ReturnType, Signature, Type};
 
 use super::form::Former;
 use super::read::{Given, Reader};
@@ -16,6 +16,7 @@ pub(super) enum Role {
     Started,
     Recovered,
     Checkpoint,
+    Answer,
 }
 
 impl roles::Role for Role {
@@ -24,6 +25,7 @@ impl roles::Role for Role {
         ("started", Self::Started),
         ("recovered", Self::Recovered),
         ("checkpoint", Self::Checkpoint),
+        ("answer", Self::Answer),
     ];
 }
 
@@ -63,7 +65,14 @@ impl Attrs {
     }
 
     fn take_was(&mut self, attr: &Attribute, errors: &mut Errors) {
-        let read = attr.parse_args::<LitStr>().and_then(|text| {
+        let written = attr.parse_args::<LitStr>().map_err(|_| {
+            let advice = "this takes what the command was called, as text: `#[was(\"add(by: i64)\")]`";
+            match attr.meta.require_list() {
+                Ok(list) if !list.tokens.is_empty() => syn::Error::new_spanned(&list.tokens, advice),
+                _ => syn::Error::new_spanned(attr, advice),
+            }
+        });
+        let read = written.and_then(|text| {
             let advice = "this is no former command, such as `add(by: i64)`";
             let former = text.parse().map_err(|_| syn::Error::new_spanned(&text, advice))?;
             Ok((text, former))
@@ -110,35 +119,12 @@ impl Reader<'_> {
         for cfg in &attrs.copied.cfgs {
             self.errors.add(cfg, "a hook is always there: put the `#[cfg]` inside it");
         }
-        match (signature.receiver(), role) {
-            (Some(receiver), Role::Init) => {
-                self.errors.add(receiver, "`#[init]` builds the struct, so there is none yet: remove `self`");
-            }
-            (Some(receiver), _) => self.receiver(receiver),
-            (None, Role::Init) => {}
-            (None, _) => self
-                .errors
-                .add(&signature.ident, format!("`#[{name}]` runs in the actor: take `&mut self` or `&self`")),
-        }
-        if let Some(receiver) =
-            signature.receiver().filter(|receiver| is_mut(receiver) && role == Role::Checkpoint)
-        {
-            self.errors.add(receiver, "`#[checkpoint]` only looks: take `&self`");
-        }
-        if let Some(asyncness) = signature.asyncness.filter(|_| matches!(role, Role::Init | Role::Checkpoint))
-        {
+        self.hook_receiver(signature, role);
+        if let Some(asyncness) = signature.asyncness.filter(|_| runs_at_once(role)) {
             self.errors.add(asyncness, format!("`#[{name}]` runs at once: remove `async`"));
         }
         let takes_argument = self.hook_arguments(method, role);
-        match (&signature.output, role) {
-            (ReturnType::Default, Role::Init) => {
-                self.errors.add(&signature.ident, "a durable actor's `#[init]` returns `Self`");
-            }
-            (ReturnType::Type(_, ty), Role::Checkpoint) if !types::is_unit(ty) => {
-                self.errors.add(ty, "nobody hears what `#[checkpoint]` says: return nothing");
-            }
-            _ => {}
-        }
+        self.hook_output(signature, role);
         let hook =
             Hook { method: signature.ident.clone(), takes_argument, is_async: signature.asyncness.is_some() };
         let slot = match role {
@@ -146,6 +132,7 @@ impl Reader<'_> {
             Role::Started => &mut self.hooks.started,
             Role::Recovered => &mut self.hooks.recovered,
             Role::Checkpoint => &mut self.hooks.checkpoint,
+            Role::Answer => &mut self.hooks.answer,
         };
         if let Some(first) = slot {
             let what = format!("`{}` is `#[{name}]` already: make them one method", first.method);
@@ -155,38 +142,94 @@ impl Reader<'_> {
         }
     }
 
+    fn hook_receiver(&mut self, signature: &Signature, role: Role) {
+        match (signature.receiver(), role) {
+            (Some(receiver), Role::Init) => {
+                self.errors.add(receiver, "`#[init]` builds the struct, so there is none yet: remove `self`");
+            }
+            (Some(receiver), Role::Answer) => {
+                let what = "`#[answer]` says which command the answer is, and that command has its turn: remove `self`";
+                self.errors.add(receiver, what);
+            }
+            (None, Role::Init | Role::Answer) => {}
+            (Some(receiver), _) => self.receiver(receiver),
+            (None, _) => {
+                let what = format!("`#[{}]` runs in the actor: take `&mut self` or `&self`", role.name());
+                self.errors.add(&signature.ident, what);
+            }
+        }
+        if let Some(receiver) =
+            signature.receiver().filter(|receiver| is_mut(receiver) && role == Role::Checkpoint)
+        {
+            self.errors.add(receiver, "`#[checkpoint]` only looks: take `&self`");
+        }
+    }
+
+    fn hook_output(&mut self, signature: &Signature, role: Role) {
+        match (&signature.output, role) {
+            (ReturnType::Default, Role::Init) => {
+                self.errors.add(&signature.ident, "a durable actor's `#[init]` returns `Self`");
+            }
+            (ReturnType::Default, Role::Answer) => {
+                let what =
+                    format!("`#[answer]` makes a command: return a `Result<{}Command, BadForm>`", self.name);
+                self.errors.add(&signature.ident, what);
+            }
+            (ReturnType::Type(_, ty), Role::Checkpoint) if !types::is_unit(ty) => {
+                self.errors.add(ty, "nobody hears what `#[checkpoint]` says: return nothing");
+            }
+            _ => {}
+        }
+    }
+
     /// Whether the hook takes its one argument.
     fn hook_arguments(&mut self, method: &ImplItemFn, role: Role) -> bool {
-        let turn = self.turn_type();
-        let mut takes = false;
+        let wanted = match role {
+            Role::Started => format!("a `{}`", self.turn_type()),
+            Role::Answer => "an `&Answer<'_>`".to_owned(),
+            Role::Init | Role::Recovered | Role::Checkpoint => "an `&DurableId`".to_owned(),
+        };
+        let (mut takes, before) = (false, self.errors.count());
         for given in self.given(method) {
-            let (fits, argument, what) = match given {
-                Given::Turn(argument) => (role == Role::Started, argument, String::new()),
-                Given::Other(argument) => {
-                    (role != Role::Started && is_id(&argument.ty), argument, String::new())
+            let (fits, argument) = match given {
+                Given::Turn(argument) => (role == Role::Started, argument),
+                Given::Other(argument) => (is_wanted(role, &argument.ty), argument),
+                Given::Wrong(argument, what) => {
+                    self.errors.add(&argument.ty, what);
+                    continue;
                 }
-                Given::Wrong(argument, what) => (false, argument, what),
             };
-            match (fits && !takes, role) {
-                (true, _) => takes = true,
-                (false, _) if !what.is_empty() => self.errors.add(&argument.ty, what),
-                (false, Role::Started) => {
-                    self.errors.add(argument, format!("`#[started]` takes nothing but a `{turn}`"));
-                }
-                (false, _) => {
-                    self.errors
-                        .add(argument, format!("`#[{}]` takes nothing but an `&DurableId`", role.name()));
-                }
+            if fits && !takes {
+                takes = true;
+            } else {
+                self.errors.add(argument, format!("`#[{}]` takes nothing but {wanted}", role.name()));
             }
+        }
+        if role == Role::Answer && !takes && self.errors.count() == before {
+            self.errors.add(&method.sig.ident, format!("`#[answer]` takes {wanted}"));
         }
         takes
     }
 }
 
-/// The actor's id is lent.
-fn is_id(ty: &Type) -> bool {
+/// Whether nothing waits for a hook.
+fn runs_at_once(role: Role) -> bool {
+    matches!(role, Role::Init | Role::Checkpoint | Role::Answer)
+}
+
+/// Whether it is what a hook takes that takes no turn.
+fn is_wanted(role: Role, ty: &Type) -> bool {
+    match role {
+        Role::Started => false,
+        Role::Answer => is_lent(ty, "Answer"),
+        Role::Init | Role::Recovered | Role::Checkpoint => is_lent(ty, "DurableId"),
+    }
+}
+
+/// Whether something of this name is lent, to be looked at.
+fn is_lent(ty: &Type, name: &str) -> bool {
     let is_lent = matches!(ty, Type::Reference(reference) if reference.mutability.is_none());
-    is_lent && types::last_segment(types::lent(ty)).is_some_and(|segment| segment.ident == "DurableId")
+    is_lent && types::last_segment(types::lent(ty)).is_some_and(|segment| segment.ident == name)
 }
 
 /// Whether it is `&mut self`.

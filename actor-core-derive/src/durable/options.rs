@@ -119,7 +119,8 @@ fn value(word: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
 
 fn type_name(input: ParseStream<'_>) -> syn::Result<LitStr> {
     input.parse::<Token![=]>()?;
-    let name: LitStr = input.parse()?;
+    let advice = "what stores call the type is text: `durable = \"counter\"`";
+    let name: LitStr = input.parse().map_err(|error| syn::Error::new(error.span(), advice))?;
     let text = name.value();
     if text.is_empty() || text.len() > NAME_BYTES_MAX || text.chars().any(char::is_control) {
         let what = format!("stores take a name of 1 to {NAME_BYTES_MAX} bytes without control characters");

@@ -46,7 +46,7 @@ pub(super) fn surface(options: Options, mut item: ItemImpl, name: Ident, errors:
 pub(super) struct Reader<'e> {
     /// The struct's type.
     own: Type,
-    name: Ident,
+    pub(super) name: Ident,
     pub(super) errors: &'e mut Errors,
     pub(super) hooks: Hooks,
     commands: Vec<Command>,

@@ -54,12 +54,13 @@ pub(super) struct Hooks {
     pub(super) started: Option<Hook>,
     pub(super) recovered: Option<Hook>,
     pub(super) checkpoint: Option<Hook>,
+    pub(super) answer: Option<Hook>,
 }
 
 /// What runs at a turn of the actor's life.
 pub(super) struct Hook {
     pub(super) method: Ident,
-    /// The turn for `#[started]`, the id for others.
+    /// The turn for `#[started]`, the answer for `#[answer]`, the id for others.
     pub(super) takes_argument: bool,
     pub(super) is_async: bool,
 }

@@ -5,7 +5,9 @@ mod forms;
 use std::time::Duration;
 
 use actor_core::{ActorError, actor};
-use actor_durable::{AskError, Durability, Durable, DurableBuilder, DurableId, NotApplied, Turn, WallTime};
+use actor_durable::{
+    Answer, AskError, BadForm, Durability, Durable, DurableBuilder, DurableId, NotApplied, Turn, WallTime,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::stage::{World, pass};
@@ -99,7 +101,35 @@ impl Whisper {
     }
 }
 
+/// Wants to know how much is in a purse.
+#[derive(Default, Serialize, Deserialize)]
+struct Heir {
+    heard: Vec<(String, i64)>,
+}
+
+#[actor(durable)]
+impl Heir {
+    fn ask(&mut self, turn: &mut Turn<'_, HeirDurable>, whose: String) {
+        turn.ask::<PurseDurable>(&whose, &whose, &PurseCommand::Money()).expect("a good name");
+    }
+
+    #[answer]
+    fn answer(answer: &Answer<'_>) -> Result<HeirCommand, BadForm> {
+        let Ok(PurseReply::Money(money)) = answer.reply::<PurseDurable>() else { panic!("it says how much") };
+        Ok(HeirCommand::Hear(answer.name().to_owned(), money))
+    }
+
+    fn hear(&mut self, whose: String, money: i64) {
+        self.heard.push((whose, money));
+    }
+
+    fn heard(&self) -> Vec<(String, i64)> {
+        self.heard.clone()
+    }
+}
+
 fn register(builder: DurableBuilder) -> DurableBuilder {
+    let builder = builder.register(Heir::durable());
     builder.register(Purse::durable()).register(Lamp::durable()).register(Whisper::durable())
 }
 
@@ -113,6 +143,18 @@ fn the_state_survives_and_each_hook_runs_when_it_should() {
             assert_eq!(purse.hooks().await.ok(), Some((1, 1)));
         });
     }
+}
+
+#[test]
+fn an_answer_comes_as_the_command_that_is_made_of_it() {
+    let mut world = World::new();
+    world.run_with(register, async |system| {
+        PurseRef::new(system, "anna").expect("a good id").add(5).await.expect("it is stored");
+        let heir = HeirRef::new(system, "ben").expect("a good id");
+        heir.ask("anna".to_owned()).await.expect("it is stored");
+        pass(system, Duration::from_millis(1)).await;
+        assert_eq!(heir.heard().await.ok(), Some(vec![("anna".to_owned(), 5)]));
+    });
 }
 
 #[test]

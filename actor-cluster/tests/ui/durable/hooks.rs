@@ -85,4 +85,22 @@ impl E {
     fn d(&self, count: u32) {}
 }
 
+struct F;
+
+#[actor(durable)]
+impl F {
+    #[answer]
+    async fn a(&mut self, answer: Answer<'_>) {}
+}
+
+struct G;
+
+#[actor(durable)]
+impl G {
+    #[answer]
+    fn a() -> Result<GCommand, BadForm> {
+        Ok(GCommand::B())
+    }
+}
+
 fn main() {}

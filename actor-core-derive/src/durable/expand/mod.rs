@@ -91,13 +91,13 @@ fn checks(names: &Names<'_>) -> TokenStream {
 
 /// `CounterDurable`, and what it says of itself.
 fn durable(names: &Names<'_>) -> TokenStream {
-    let Names { krate, hidden, own, command, reply, engine, surface, given, state, .. } = names;
+    let Names { krate, hidden, own, command, reply, engine, surface, given, .. } = names;
     let (vis, name, error) = (&surface.vis, &surface.name, names.error_type());
     let type_name = match &surface.options.type_name {
         Some(name) => name.to_token_stream(),
         None => name.to_string().to_token_stream(),
     };
-    let options = options(names);
+    let (options, hooks) = (options(names), hooks(names));
     let create = match &surface.hooks.init {
         Some(Hook { method, takes_argument, .. }) => {
             let id = takes_argument.then_some(given);
@@ -109,26 +109,6 @@ fn durable(names: &Names<'_>) -> TokenStream {
         .commands
         .iter()
         .map(|Command { cfgs, variant, is_query, .. }| quote!(#(#cfgs)* #command::#variant(..) => #is_query));
-    let recovered = surface.hooks.recovered.as_ref().map(|hook| {
-        let called = call_hook(names, hook, given);
-        quote! {
-            async fn on_recover(
-                &self,
-                #given: &#krate::DurableId,
-                #state: &mut #own,
-            ) -> ::core::result::Result<(), #hidden::ActorError> {
-                #called
-            }
-        }
-    });
-    let checkpoint = surface.hooks.checkpoint.as_ref().map(|Hook { method, takes_argument, .. }| {
-        let id = takes_argument.then_some(given);
-        quote! {
-            fn on_checkpoint(&self, #given: &#krate::DurableId, #state: &#own) {
-                <#own>::#method(#state, #id)
-            }
-        }
-    });
     let headline = doc(&format!("The durable actor whose state is a `{name}`."));
     let made = doc("The durable actor whose state this struct is, for whoever registers it.");
     quote! {
@@ -168,8 +148,7 @@ fn durable(names: &Names<'_>) -> TokenStream {
                 #hidden::read_reply(#given)
             }
 
-            #recovered
-            #checkpoint
+            #hooks
         }
 
         #[allow(dead_code)]
@@ -180,6 +159,41 @@ fn durable(names: &Names<'_>) -> TokenStream {
             }
         }
     }
+}
+
+/// What runs beside its turns.
+fn hooks(names: &Names<'_>) -> TokenStream {
+    let Names { krate, hidden, own, command, surface, given, state, .. } = names;
+    let recovered = surface.hooks.recovered.as_ref().map(|hook| {
+        let called = call_hook(names, hook, given);
+        quote! {
+            async fn on_recover(
+                &self,
+                #given: &#krate::DurableId,
+                #state: &mut #own,
+            ) -> ::core::result::Result<(), #hidden::ActorError> {
+                #called
+            }
+        }
+    });
+    let checkpoint = surface.hooks.checkpoint.as_ref().map(|Hook { method, takes_argument, .. }| {
+        let id = takes_argument.then_some(given);
+        quote! {
+            fn on_checkpoint(&self, #given: &#krate::DurableId, #state: &#own) {
+                <#own>::#method(#state, #id)
+            }
+        }
+    });
+    let answer = surface.hooks.answer.as_ref().map(|Hook { method, .. }| {
+        quote! {
+            fn on_answer(
+                #given: &#krate::Answer<'_>,
+            ) -> ::core::result::Result<#command, #krate::BadForm> {
+                <#own>::#method(#given)
+            }
+        }
+    });
+    quote!(#recovered #checkpoint #answer)
 }
 
 /// The constants, and what follows from them.
