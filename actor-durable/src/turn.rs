@@ -36,8 +36,8 @@ pub(crate) struct About<'a> {
 /// When a turn is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Moment<'a> {
-    /// As the journal will have it, and by the clock, which may have stepped back.
-    Entered { at: WallTime, clock: WallTime },
+    /// As the journal will have it, at that place; and by the clock, which may have stepped back.
+    Entered { sequence: Sequence, at: WallTime, clock: WallTime },
     /// Whenever it is asked for, as there is no journal.
     Now(&'a Executor),
 }
@@ -179,17 +179,18 @@ impl<'a, A: Durable> Turn<'a, A> {
         Ok(id)
     }
 
-    /// An id that no other turn of the actor has, and nothing else in this one.
+    /// An id that no other stored turn of the actor has, and nothing else in this one, whatever the clock says.
     fn question_id(&self) -> MessageId {
+        let actor = self.about.actor.id.as_str().as_bytes();
+        let sequence = match self.about.at {
+            Moment::Entered { sequence, .. } => sequence,
+            // It asks nobody.
+            Moment::Now(_) => Sequence::ZERO,
+        };
         let message = self.about.id.map(MessageId::to_bytes);
-        let index = (self.asked.sends.len() as u64).to_le_bytes();
-        let parts: [&[u8]; 4] = [
-            b"question",
-            self.about.actor.id.as_str().as_bytes(),
-            message.as_ref().map_or(&[], |id| id),
-            &index,
-        ];
-        MessageId::hashed(self.clock(), &parts)
+        let message = message.as_ref().map_or(&[][..], |id| id);
+        let place = [sequence.0.to_le_bytes(), (self.asked.sends.len() as u64).to_le_bytes()];
+        MessageId::hashed(self.clock(), &[b"question", actor, message, place.as_flattened()])
     }
 
     /// Has an [outlet](crate::Outlet) do something outside after this turn is stored: at least once, and always with the same id,

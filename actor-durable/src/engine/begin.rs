@@ -175,7 +175,9 @@ impl<M: Model> Activation<M> {
         let Self { model, state, target, kept: Some(kept), shared, .. } = self else { return Ok(()) };
         let clock = shared.wall_time();
         let at = kept.keeper.ledger.time(clock);
-        let about = About { actor: target, at: Moment::Entered { at, clock }, id: None, message: None };
+        let sequence = kept.keeper.ledger.next();
+        let moment = Moment::Entered { sequence, at, clock };
+        let about = About { actor: target, at: moment, id: None, message: None };
         let mut asked = Asked::default();
         let started = model.start(state, Turn::new(&about, &mut asked)).await;
         let events = started.map_err(|error| hook_failed("on_start", &error))?;

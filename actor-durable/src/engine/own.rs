@@ -54,7 +54,9 @@ impl<M: Model> Activation<M> {
         kept.keeper.wait_for_outbox().await?;
         let clock = shared.wall_time();
         let at = kept.keeper.ledger.time(clock);
-        let about = About { actor: target, at: Moment::Entered { at, clock }, id: None, message: None };
+        let sequence = kept.keeper.ledger.next();
+        let moment = Moment::Entered { sequence, at, clock };
+        let about = About { actor: target, at: moment, id: None, message: None };
         let mut asked = Asked::default();
         let run = model.run_own(state, Turn::new(&about, &mut asked));
         let why = match contained(&mut kept.keeper, run).await? {

@@ -185,7 +185,9 @@ impl<M: Model> Activation<M> {
             return Err("a volatile actor has no turns".into());
         };
         let at = kept.keeper.ledger.time(clock);
-        let about = About { actor: target, at: Moment::Entered { at, clock }, id: Some(id), message };
+        let sequence = kept.keeper.ledger.next();
+        let about =
+            About { actor: target, at: Moment::Entered { sequence, at, clock }, id: Some(id), message };
         let run = model.run(command, state, Turn::new(&about, &mut asked));
         let ran = match contained(&mut kept.keeper, run).await? {
             Ok(ran) => ran,

@@ -15,6 +15,7 @@ use crate::form::{BadForm, unknown};
 use crate::id::DurableId;
 use crate::limits::{ATTEMPTS_DEFAULT, JOURNAL_KEPT_DEFAULT, REMEMBERED_DEFAULT};
 use crate::model::{Keeps, Model, NotReplayed, NotRun, Ran, no_events};
+use crate::question::{Answer, untaken};
 use crate::store::Body;
 use crate::turn::Turn;
 
@@ -142,7 +143,7 @@ pub trait WrapActor: Actor<State: Serialize + DeserializeOwned + Sync> {
     }
 
     /// Runs in each turn after the handler has succeeded, and in the actor's first turn. Ask here for what is to happen if and only
-    /// if the turn is stored: messages to other durable actors, effects, reminders.
+    /// if the turn is stored: messages to other durable actors, questions, effects, reminders.
     ///
     /// # Errors
     ///
@@ -154,6 +155,16 @@ pub trait WrapActor: Actor<State: Serialize + DeserializeOwned + Sync> {
     ) -> Result<(), ActorError> {
         let _ = (state, turn);
         Ok(())
+    }
+
+    /// Makes a command of the answer to a question that [`on_handled`](Self::on_handled) has [asked](Turn::ask): its message is
+    /// handled as any other. See [`Durable::on_answer`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    fn on_answer(answer: &Answer<'_>) -> Result<Self::Command, BadForm> {
+        untaken(answer)
     }
 
     /// See [`Durable::upcast_state`].
@@ -241,6 +252,10 @@ impl<A: WrapActor> Durable for Wrapped<A> {
 
     fn upcast_command(version: u32, bytes: &[u8]) -> Result<A::Command, BadForm> {
         A::upcast_command(version, bytes)
+    }
+
+    fn on_answer(answer: &Answer<'_>) -> Result<A::Command, BadForm> {
+        A::on_answer(answer)
     }
 }
 

@@ -16,6 +16,7 @@ use crate::form::{BadForm, decode, encode, encode_body, unknown};
 use crate::id::{DurableId, MessageId};
 use crate::limits::{ATTEMPTS_DEFAULT, JOURNAL_KEPT_DEFAULT, REMEMBERED_DEFAULT, SERVICE_READY_MAX};
 use crate::model::{Keeps, Model, NotReplayed, NotRun, Ran};
+use crate::question::{Answer, untaken};
 use crate::store::Body;
 use crate::turn::Turn;
 
@@ -127,7 +128,7 @@ pub trait WrapService: Send + Sync + 'static {
     }
 
     /// Runs in the turn of a request that was answered, and not when the request is replayed. Ask here for what is to happen if
-    /// and only if the request is stored: messages to durable actors, effects, reminders.
+    /// and only if the request is stored: messages to durable actors, questions, effects, reminders.
     ///
     /// # Errors
     ///
@@ -140,6 +141,16 @@ pub trait WrapService: Send + Sync + 'static {
     ) -> Result<(), ActorError> {
         let _ = (answer, turn);
         Ok(())
+    }
+
+    /// Makes a request of the answer to a question that [`on_answered`](Self::on_answered) has [asked](Turn::ask): it is answered
+    /// and stored as any other. See [`Durable::on_answer`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    fn on_answer(answer: &Answer<'_>) -> Result<Self::Request, BadForm> {
+        untaken(answer)
     }
 
     /// Runs once in an actor's life, before its first request, as [`on_start`](crate::DurableActor::on_start).
@@ -236,6 +247,10 @@ impl<W: WrapService> Durable for WrappedService<W> {
 
     fn upcast_command(version: u32, bytes: &[u8]) -> Result<W::Request, BadForm> {
         W::upcast_request(version, bytes)
+    }
+
+    fn on_answer(answer: &Answer<'_>) -> Result<W::Request, BadForm> {
+        W::on_answer(answer)
     }
 }
 

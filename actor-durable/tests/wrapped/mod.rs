@@ -1,6 +1,7 @@
 //! Actors and services that were not written to be durable, and are.
 
 mod actor;
+mod answers;
 mod own;
 mod service;
 mod service_calls;
