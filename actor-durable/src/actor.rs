@@ -26,11 +26,12 @@ pub enum Durability {
     /// Before the reply leaves. Nothing that was answered is lost.
     #[default]
     WriteThrough,
-    /// At the latest this long after the turn; the reply leaves at once. A crash loses the turns of that time, answered or not;
+    /// At the latest this long after the turn; the reply leaves at once, unless the lease of the process has been over: then it
+    /// waits until the store has confirmed that the actor is still its own. A crash loses the turns of that time, answered or not;
     /// a passivation or a stop loses nothing.
     WriteBack(Duration),
-    /// When the activation ends, or when [as much](crate::limits::STAGED_TURNS_MAX) is staged as may be; the reply leaves at once. A
-    /// crash loses the turns since then, answered or not; a passivation or a stop loses nothing.
+    /// When the activation ends, or when [as much](crate::limits::STAGED_TURNS_MAX) is staged as may be; the reply leaves as with
+    /// [`WriteBack`](Self::WriteBack). A crash loses the turns since then, answered or not; a passivation or a stop loses nothing.
     Lazy,
 }
 

@@ -42,6 +42,13 @@ pub(crate) struct Ledger {
 pub(crate) enum Judgement {
     /// It is to be handled.
     New,
+    /// It is not.
+    Known(Known),
+}
+
+/// What is known of a message that is not to be handled.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Known {
     /// It was handled, and that is stored.
     Remembered,
     /// It was handled, and that is not stored yet.
@@ -136,13 +143,13 @@ impl Ledger {
     pub(crate) fn judge(&self, id: MessageId, now: WallTime) -> Judgement {
         if !self.remembered.contains(id) {
             let horizon = self.head.horizon.max(self.staged.horizon);
-            return admit(horizon, id, self.time(now)).map_or_else(Judgement::Refused, |()| Judgement::New);
+            return match admit(horizon, id, self.time(now)) {
+                Ok(()) => Judgement::New,
+                Err(refusal) => Judgement::Known(Known::Refused(refusal)),
+            };
         }
-        if self.remembered.is_among_last(id, self.unsettled) {
-            Judgement::Unsettled
-        } else {
-            Judgement::Remembered
-        }
+        let is_stored = !self.remembered.is_among_last(id, self.unsettled);
+        Judgement::Known(if is_stored { Known::Remembered } else { Known::Unsettled })
     }
 
     /// Whether a message is remembered, stored or not.

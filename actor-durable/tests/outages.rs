@@ -14,7 +14,7 @@ use actor_durable::{
     Turn, WallTime,
 };
 
-use crate::stage::{Command, World, account, pass};
+use crate::stage::{Command, Poor, World, Written, WrittenBack, account, pass};
 
 fn fault(operation: Operation, visit: u64, mode: FaultMode) -> Fault {
     Fault { operation, visit, mode }
@@ -184,6 +184,64 @@ fn an_activation_that_nobody_took_while_there_was_no_lease_asks_the_store_once()
             assert_eq!(a.call(Command::Get).await.ok(), Some(1));
             assert_eq!(asked(), before + 1);
         }
+    });
+}
+
+/// An activation that stores later than it answers, and has lost its actor: it does not answer.
+fn what_is_not_stored_at_once_is_no_staler_than_the_lease<A>()
+where
+    A: Durable<Command = Command, Reply = i64, Error = Poor>,
+{
+    let mut world = World::new();
+    let store = FaultStore::new(world.store.clone(), lease_lost_for_a_while());
+    let ((_, first), (_, second)) = (world.process_over(Arc::new(store)), world.process());
+    world.simulation.block_on(async {
+        let first = first.await;
+        let former = first.actor::<A>("a").expect("a good id");
+        assert_eq!(former.call(Command::Add(1)).await.ok(), Some(1));
+        pass(&first, Duration::from_secs(9)).await;
+        assert_eq!(former.call(Command::Add(1)).await.ok(), Some(2), "it has its lease");
+        pass(&first, Duration::from_secs(6)).await;
+        let second = second.await;
+        let present = second.actor::<A>("a").expect("a good id");
+        present.call(Command::Add(10)).await.expect("the lease of the former is over");
+        let stale = former.call(Command::Add(1)).await;
+        assert!(matches!(stale, Err(AskError::Unknown { why: Doubt::Ended, .. })), "{stale:?}");
+        let again = former.call(Command::Add(1)).await;
+        assert!(matches!(&again, Err(AskError::NotApplied(why)) if why.is_transient()), "{again:?}");
+    });
+}
+
+#[test]
+fn an_activation_that_writes_back_answers_nothing_when_it_may_have_lost_its_actor() {
+    what_is_not_stored_at_once_is_no_staler_than_the_lease::<WrittenBack>();
+}
+
+#[test]
+fn a_lazy_activation_answers_nothing_when_it_may_have_lost_its_actor() {
+    what_is_not_stored_at_once_is_no_staler_than_the_lease::<Written>();
+}
+
+#[test]
+fn an_activation_without_a_lease_goes_on_when_the_store_says_that_the_actor_is_its_own() {
+    let mut world = World::new();
+    let store = FaultStore::new(world.store.clone(), lease_lost_for_a_while());
+    let (_, system) = world.process_over(Arc::new(store.clone()));
+    world.simulation.block_on(async {
+        let system = system.await;
+        let a = system.actor::<Written>("a").expect("a good id");
+        assert_eq!(a.call(Command::Add(1)).await.ok(), Some(1));
+        pass(&system, Duration::from_secs(15)).await;
+        let asked = store.visits().get(&Operation::Inbox).copied().unwrap_or(0);
+        store.add(fault(Operation::Inbox, asked + 1, FaultMode::Refuse));
+        let id = a.new_message_id();
+        let unconfirmed = a.call(Command::Add(1)).id(id).await;
+        assert!(
+            matches!(unconfirmed, Err(AskError::Unknown { why: Doubt::Store(_), .. })),
+            "{unconfirmed:?}"
+        );
+        assert_eq!(a.call(Command::Add(1)).id(id).await.ok(), Some(2), "what it has not stored is not lost");
+        assert_eq!(a.call(Command::Add(1)).await.ok(), Some(3));
     });
 }
 

@@ -18,8 +18,8 @@ use crate::actor::{Durability, Durable};
 use crate::error::{AskError, Doubt, NotApplied};
 use crate::form::{BadForm, encode, encode_body};
 use crate::id::{MessageId, Position, WallTime};
-use crate::ledger::{Judgement, Outcome};
-use crate::model::{Command, Keeps, Model, NotRun, State, read_command, read_state};
+use crate::ledger::{Judgement, Known, Outcome};
+use crate::model::{Command, Error, Keeps, Model, NotRun, State, read_command, read_state};
 use crate::question;
 use crate::recover::read_past;
 use crate::store::{Body, Cause, Message, Refusal, Source, StoreError};
@@ -70,8 +70,8 @@ impl<M: Model> Activation<M> {
         match kept.keeper.ledger.judge(id, clock) {
             Judgement::New => {}
             // However old it is, it cannot be one that was forgotten.
-            Judgement::Refused(Refusal::TooOld { .. }) if !is_chosen => {}
-            judgement => return self.answer_known(judgement, id, port).await,
+            Judgement::Known(Known::Refused(Refusal::TooOld { .. })) if !is_chosen => {}
+            Judgement::Known(known) => return self.answer_known(known, id, port).await,
         }
         if kept.keeper.ledger.has_ended() {
             not_applied::<M::Actor>(port, NotApplied::Store(Refusal::Ended.into()));
@@ -82,10 +82,12 @@ impl<M: Model> Activation<M> {
             clock = self.shared.wall_time();
         }
         match self.execute(Job { command, id, source: Some(Source::Caller), message: None, clock }).await? {
-            Ok(result) => self.answer(id, port, result.map_err(AskError::Refused)),
-            Err(why) => not_applied::<M::Actor>(port, why),
+            Ok(result) => self.answer(id, port, result.map_err(AskError::Refused)).await,
+            Err(why) => {
+                not_applied::<M::Actor>(port, why);
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     /// A command of a timer, whose answer nobody waits for.
@@ -103,13 +105,35 @@ impl<M: Model> Activation<M> {
         Ok(())
     }
 
-    /// The reply leaves when what it follows from is stored, or at once where that is not promised.
-    fn answer(&mut self, id: MessageId, port: Port<M::Actor>, answer: Answer<M::Actor>) {
-        let Some(kept) = &mut self.kept else { return };
+    /// The reply leaves when what it follows from is stored. Where that is not promised, and where nothing is to be stored, it
+    /// leaves at once, if the actor is certainly this process's.
+    async fn answer(
+        &mut self,
+        id: MessageId,
+        port: Port<M::Actor>,
+        answer: Answer<M::Actor>,
+    ) -> Result<(), ActorError> {
+        let Some(kept) = &mut self.kept else { return Ok(()) };
         if M::Actor::DURABILITY == Durability::WriteThrough && kept.keeper.ledger.is_staged() {
             kept.keeper.hold(id, port, answer);
+            return Ok(());
+        }
+        port.tell(match self.is_still_ours().await {
+            Ok(()) => answer,
+            Err(error @ StoreError::Fenced { .. }) => return Err(error.into()),
+            Err(error) => Err(self.unconfirmed(id, error)),
+        });
+        Ok(())
+    }
+
+    /// What a caller is told whose command was run while the store does not say whose the actor is.
+    fn unconfirmed(&self, id: MessageId, error: StoreError) -> AskError<Error<M>> {
+        // It may yet be stored.
+        let is_staged = self.kept.as_ref().is_some_and(|kept| kept.keeper.ledger.knows(id));
+        if is_staged {
+            AskError::Unknown { id, why: Doubt::Store(error) }
         } else {
-            port.tell(answer);
+            NotApplied::Store(error).into()
         }
     }
 
@@ -122,8 +146,8 @@ impl<M: Model> Activation<M> {
     ) -> Result<(), ActorError> {
         if let (Some(id), Some(kept)) = (id, &self.kept) {
             let judgement = kept.keeper.ledger.judge(id, self.shared.wall_time());
-            if judgement != Judgement::New {
-                return self.answer_known(judgement, id, port).await;
+            if let Judgement::Known(known) = judgement {
+                return self.answer_known(known, id, port).await;
             }
         }
         not_applied::<M::Actor>(port, why);
@@ -133,20 +157,20 @@ impl<M: Model> Activation<M> {
     /// A command whose id is not new.
     async fn answer_known(
         &mut self,
-        judgement: Judgement,
+        known: Known,
         id: MessageId,
         port: Port<M::Actor>,
     ) -> Result<(), ActorError> {
-        match judgement {
-            Judgement::New | Judgement::Remembered => return self.answer_again(id, port).await,
-            Judgement::Unsettled => {
+        match known {
+            Known::Remembered => return self.answer_again(id, port).await,
+            Known::Unsettled => {
                 self.settle().await?;
                 return self.answer_again(id, port).await;
             }
-            Judgement::Refused(refusal @ Refusal::TooOld { .. }) => {
+            Known::Refused(refusal @ Refusal::TooOld { .. }) => {
                 port.tell(Err(AskError::Unknown { id, why: Doubt::Forgotten(refusal) }));
             }
-            Judgement::Refused(refusal) => {
+            Known::Refused(refusal) => {
                 not_applied::<M::Actor>(port, NotApplied::Store(refusal.into()));
             }
         }
@@ -207,7 +231,6 @@ impl<M: Model> Activation<M> {
             }
         };
         if is_query && events.is_empty() && asked.is_nothing() {
-            self.is_still_ours().await?;
             self.begin_timers(asked.timers);
             if asked.passivates {
                 self.passivate();
@@ -235,8 +258,8 @@ impl<M: Model> Activation<M> {
         }
     }
 
-    /// What nobody stores is not compared by the store: where somebody else may have the actor by now, it is asked.
-    async fn is_still_ours(&mut self) -> Result<(), ActorError> {
+    /// What leaves before it is stored is not compared by the store: where somebody else may have the actor by now, it is asked.
+    async fn is_still_ours(&mut self) -> Result<(), StoreError> {
         if self.shared.is_lease_held_since(self.place.term) {
             return Ok(());
         }

@@ -96,21 +96,22 @@ fn a_message_is_new_then_unsettled_and_then_remembered() {
     let mut ledger = ledger(10, 10);
     let now = at(1_000);
     let judge = |ledger: &Ledger| [1, 2, 3].map(|number| ledger.judge(id(number), now));
-    use Judgement::{New, Remembered, Unsettled};
+    use Judgement::{Known as Is, New};
+    use Known::{Remembered, Unsettled};
     assert_eq!(judge(&ledger), [New, New, New]);
     ledger.stage(called(1)).expect("nothing is wrong with it");
     ledger.stage(given_up(2)).expect("nothing is wrong with it");
-    assert_eq!(judge(&ledger), [Unsettled, Unsettled, New]);
+    assert_eq!(judge(&ledger), [Is(Unsettled), Is(Unsettled), New]);
     ledger.take().expect("there is something");
-    assert_eq!(judge(&ledger), [Unsettled, Unsettled, New]);
+    assert_eq!(judge(&ledger), [Is(Unsettled), Is(Unsettled), New]);
     // While that is in flight.
     ledger.stage(called(3)).expect("nothing is wrong with it");
     assert_eq!(ledger.take(), None, "one at a time");
     ledger.settle();
-    assert_eq!(judge(&ledger), [Remembered, Remembered, Unsettled]);
+    assert_eq!(judge(&ledger), [Is(Remembered), Is(Remembered), Is(Unsettled)]);
     let next = store(&mut ledger);
     assert_eq!((next.expected, next.last()), (Sequence(2), Sequence(3)));
-    assert_eq!(judge(&ledger), [Remembered, Remembered, Remembered]);
+    assert_eq!(judge(&ledger), [const { Is(Remembered) }; 3]);
     assert!([1, 2, 3].iter().all(|number| ledger.knows(id(*number))) && !ledger.knows(id(4)));
 }
 
@@ -125,13 +126,19 @@ fn what_is_forgotten_is_refused_and_nothing_that_is_not_stored_is_forgotten() {
     ledger.stage(called(5)).expect("nothing is wrong with it");
     let refused = |ledger: &Ledger, number| {
         let (id, horizon) = (id(number), at(3));
-        assert_eq!(ledger.judge(id, at(9)), Judgement::Refused(Refusal::TooOld { id, horizon }));
+        assert_eq!(
+            ledger.judge(id, at(9)),
+            Judgement::Known(Known::Refused(Refusal::TooOld { id, horizon }))
+        );
     };
     (1..=3).for_each(|number| refused(&ledger, number));
     let commit = store(&mut ledger);
     assert_eq!((commit.forget, commit.horizon), (vec![id(1), id(2), id(3)], at(3)));
     (1..=3).for_each(|number| refused(&ledger, number));
-    assert_eq!([4, 5].map(|number| ledger.judge(id(number), at(9))), [const { Judgement::Remembered }; 2]);
+    assert_eq!(
+        [4, 5].map(|number| ledger.judge(id(number), at(9))),
+        [const { Judgement::Known(Known::Remembered) }; 2]
+    );
     let dead = ledger.stage(given_up(6));
     dead.expect("nothing is wrong with it");
     assert_eq!(store(&mut ledger).forget, [id(4)]);
@@ -158,7 +165,7 @@ fn what_is_put_back_is_as_new() {
     assert!(!ledger.knows(id(1)));
     ledger.stage(given_up(1)).expect("nothing is wrong with it");
     assert_eq!(store(&mut ledger).forget, [], "it is there once");
-    assert_eq!(ledger.judge(id(1), at(9)), Judgement::Remembered);
+    assert_eq!(ledger.judge(id(1), at(9)), Judgement::Known(Known::Remembered));
 }
 
 #[test]
