@@ -185,6 +185,9 @@ pub const SUPERVISED_MAX: usize = 1_000;
 /// The most restarts that a durable supervisor's intensity can allow. Each is stored while it counts.
 pub const RESTARTS_COUNTED_MAX: u32 = 1_000;
 
+/// The most attempts at deleting an actor that is activated again and again in between.
+pub const DELETIONS_MAX: usize = 4;
+
 /// The longest reason why a message was given up, in bytes.
 pub const REASON_BYTES_MAX: usize = 1 << 10;
 

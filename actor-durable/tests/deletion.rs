@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actor_durable::limits::REACTIVATION_PAUSE;
+use actor_durable::limits::{DELETIONS_MAX, REACTIVATION_PAUSE};
+use actor_durable::store::StoreError;
 use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation};
-use actor_durable::{DurableId, DurableSystem, OwnerId};
+use actor_durable::{DurableId, DurableSystem, NotApplied, OwnerId};
 
 use crate::stage::{Command, World, account, pass};
 
@@ -45,6 +46,42 @@ fn a_deleted_actor_answers_no_more_though_somebody_asked_for_it_meanwhile() {
         pass(&system, 2 * REACTIVATION_PAUSE).await;
         assert_eq!(a.call(Command::Add(1)).await.ok(), Some(1), "that one lives on");
     });
+}
+
+/// Deletes an actor that somebody activates so often between its being claimed for that, and deleted.
+fn delete_against(times: usize) -> Result<bool, NotApplied> {
+    let mut world = World::new();
+    let store = FaultStore::new(world.store.clone(), []);
+    let (_, system) = world.process_over(Arc::new(store.clone()));
+    world.simulation.block_on(async {
+        let system = system.await;
+        let a = account(&system, "a");
+        a.call(Command::Add(5)).await.expect("it is stored");
+        for visit in 1..=times as u64 {
+            store.add(Fault { operation: Operation::Delete, visit, mode: FaultMode::Pause });
+        }
+        let callers = async {
+            for _ in 0..times {
+                store.paused().await;
+                // Of the activation that was fenced nothing is stored, and the next one begins.
+                drop(a.call(Command::Add(0)).await);
+                assert_eq!(a.call(Command::Get).await.ok(), Some(5));
+                store.resume();
+            }
+        };
+        let (deleted, ()) = tokio::join!(system.delete(a.id()), callers);
+        let after = a.call(Command::Get).await.ok();
+        assert_eq!(after, Some(if deleted.is_ok() { 0 } else { 5 }));
+        deleted
+    })
+}
+
+#[test]
+fn an_actor_is_deleted_though_it_is_activated_meanwhile_unless_that_never_ends() {
+    assert_eq!(delete_against(1).ok(), Some(true));
+    assert_eq!(delete_against(DELETIONS_MAX - 1).ok(), Some(true));
+    let refused = delete_against(DELETIONS_MAX);
+    assert!(matches!(refused, Err(NotApplied::Store(StoreError::Fenced { .. }))), "{refused:?}");
 }
 
 #[test]

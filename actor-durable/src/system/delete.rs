@@ -4,11 +4,23 @@ use actor_core::ActorCell;
 
 use super::shared::Shared;
 use crate::id::{DurableId, Epoch, Target};
-use crate::limits::REACTIVATION_PAUSE;
+use crate::limits::{DELETIONS_MAX, REACTIVATION_PAUSE};
 use crate::store::{Claim, ClaimMode, StoreError};
 
 /// Deletes an actor that was given back, if there is one. Whether there was.
 pub(super) async fn delete(shared: &Shared, id: &DurableId) -> Result<bool, StoreError> {
+    for _ in 1..DELETIONS_MAX {
+        match delete_once(shared, id).await {
+            // Somebody has activated it since, such as whoever looks for its letters: it is taken away from that one. Where it is
+            // another process, that is refused.
+            Err(StoreError::Fenced { .. }) => {}
+            deleted => return deleted,
+        }
+    }
+    delete_once(shared, id).await
+}
+
+async fn delete_once(shared: &Shared, id: &DurableId) -> Result<bool, StoreError> {
     let store = shared.store();
     let Some(head) = store.head(id).await? else { return Ok(false) };
     let mut taken = Taken { shared, target: head.target, fenced: None };

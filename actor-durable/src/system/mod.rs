@@ -87,8 +87,8 @@ impl DurableSystem {
     }
 
     /// Deletes all that is stored of an actor: its state and journal, its inbox, its outbox, its reminders, its dead letters, and
-    /// which messages it has handled. If it is in memory here it is passivated first. A later message to it creates a new actor.
-    /// Returns whether there was one.
+    /// which messages it has handled. If it is in memory here it is passivated first; an activation that begins here meanwhile is
+    /// ended. A later message to it creates a new actor. Returns whether there was one.
     ///
     /// # Errors
     ///
