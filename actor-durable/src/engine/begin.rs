@@ -20,9 +20,9 @@ use crate::ledger::{Ledger, Outcome};
 use crate::limits::{BEGINNING_HELD_MAX, REACTIVATION_PAUSE};
 use crate::model::{Keeps, Model, State, Tail};
 use crate::recover::{Past, read_past};
-use crate::store::{Body, Cause, Claim, ClaimMode, Head};
+use crate::store::{Body, Cause, Child, Claim, ClaimMode, Head, Letter, Recovery, StoreError};
 use crate::supervise::Standing;
-use crate::system::{Fate, Place};
+use crate::system::{Fate, Place, Shared};
 use crate::turn::{About, Asked, Moment, Turn};
 
 impl<M: Model> Activation<M> {
@@ -73,28 +73,22 @@ impl<M: Model> Activation<M> {
         if head.has_ended {
             return Self::begin_over(model, myself, place, head).await;
         }
-        let has_mail = head.has_mail();
-        let (is_new, is_careful) = (head.sequence == Sequence::ZERO, head.crashes > 0);
-        let store = place.shared.store();
-        let mut recovery = store.load(&head.target.id, head.epoch).await?;
+        let (is_new, is_careful, has_mail) =
+            (head.sequence == Sequence::ZERO, head.crashes > 0, head.has_mail());
+        let shared = place.shared.clone();
+        let mut recovery = shared.store().load(&head.target.id, head.epoch).await?;
         let standing = Standing::of(&recovery.children).map_err(|form| {
             let what = format!("how {} stands to its supervisor", head.target);
             ActivationError::Form { what, form }
         })?;
-        let adoption = if is_new { supervised::adoption(&**store, &head).await? } else { None };
-        let is_supervised = standing.is_some() || adoption.is_some();
-        let past = if is_supervised {
-            // Whatever its state is, it is there to tell, and to be told.
-            let last_at = supervised::last_at(&**store, &head).await?;
-            Past { state: model.actor().create(&head.target.id), last_at, tail: Tail::new(head.sequence) }
-        } else {
-            let bell = Bell::new(&myself, &place.shared);
-            read_past(&*model, store, &head, &recovery, &bell).await?
-        };
+        let bell = Bell::new(&myself, &shared);
+        let has_standing = standing.is_some();
+        let (past, adoption) = read_or_adopt(&*model, &shared, &head, &recovery, has_standing, &bell).await?;
+        let is_supervised = has_standing || adoption.is_some();
         let outbox = std::mem::take(&mut recovery.outbox);
         let mut ledger = Ledger::new(head, &recovery, M::Actor::REMEMBERED, M::Actor::JOURNAL_KEPT);
         ledger.note_time(past.last_at);
-        let mut keeper = Keeper::new(place.shared.clone(), myself.cell(), ledger);
+        let mut keeper = Keeper::new(shared, myself.cell(), ledger);
         keeper.send_on(outbox);
         let mailing = Mailing::new(place.seat.mail.clone(), is_careful);
         let mut activation = Self::new(model, myself, place, past.state);
@@ -104,18 +98,24 @@ impl<M: Model> Activation<M> {
         let kept = Kept { keeper, mailing, tail: past.tail, standing };
         activation.kept = Some(Box::new(kept));
         if is_supervised {
-            activation.begin_supervised(adoption).await?;
+            activation.begin_supervised(adoption, !is_new).await?;
         } else if is_new {
             activation.start().await?;
         }
-        activation.activate_children(&recovery.children);
-        if has_mail || activation.is_over() {
-            // Perhaps nobody says anything: it was activated because of its letters, or has ended as it began.
-            drop(activation.myself.cast(Incoming(Request::Mail)));
-        }
-        activation.place.fate = Fate::Lost;
-        activation.watch_idleness();
+        activation.go_on(&recovery.children, has_mail);
         Ok(activation)
+    }
+
+    /// It has begun: whatever was left for it is seen to.
+    fn go_on(&mut self, children: &[Child], has_mail: bool) {
+        self.shared.sought().forget(&self.target.id);
+        self.activate_children(children);
+        if has_mail || self.is_over() {
+            // Perhaps nobody says anything: it was activated because of its letters, or has ended as it began.
+            drop(self.myself.cast(Incoming(Request::Mail)));
+        }
+        self.place.fate = Fate::Lost;
+        self.watch_idleness();
     }
 
     /// The beginning of one that has ended: it is there until what it has sent has arrived, takes nothing, and answers again
@@ -207,6 +207,41 @@ impl<M: Model> Activation<M> {
         self.begin_timers(timers);
         Ok(())
     }
+}
+
+/// What an actor comes to. Of one that has a supervisor, or gets one by a letter, it is not read yet: whatever it is, the actor is
+/// there to tell, and to be told.
+async fn read_or_adopt<M: Model>(
+    model: &M,
+    shared: &Shared,
+    head: &Head,
+    recovery: &Recovery,
+    has_standing: bool,
+    bell: &Bell<M::Actor>,
+) -> Result<(Past<M>, Option<Letter>), ActivationError> {
+    let is_new = head.sequence == Sequence::ZERO;
+    if has_standing {
+        return Ok((unread(model, shared, head).await?, None));
+    }
+    // One that has never begun has it as its first thing, so that whatever fails is told.
+    if is_new && let Some(adoption) = supervised::adoption(shared, head).await? {
+        return Ok((unread(model, shared, head).await?, Some(adoption)));
+    }
+    let read = AssertUnwindSafe(read_past(model, shared.store(), head, recovery, bell)).catch_unwind().await;
+    let can_be_read = matches!(&read, Ok(Ok(_) | Err(ActivationError::Store(_))));
+    if !is_new
+        && !can_be_read
+        && let Some(adoption) = supervised::adoption(shared, head).await?
+    {
+        return Ok((unread(model, shared, head).await?, Some(adoption)));
+    }
+    Ok((read.unwrap_or_else(|payload| resume_unwind(payload))?, None))
+}
+
+/// The past of an actor whose state is read later, if it can be.
+async fn unread<M: Model>(model: &M, shared: &Shared, head: &Head) -> Result<Past<M>, StoreError> {
+    let last_at = supervised::last_at(&**shared.store(), head).await?;
+    Ok(Past { state: model.actor().create(&head.target.id), last_at, tail: Tail::new(head.sequence) })
 }
 
 /// Lets go of a permit when something is done, or takes long.

@@ -17,25 +17,36 @@ use super::{Activation, Bell, Kept, Request, run};
 use crate::actor::Durable;
 use crate::error::{ActivationError, NotApplied};
 use crate::form::BadForm;
-use crate::id::{DurableId, Position, WallTime};
+use crate::id::{DurableId, WallTime};
 use crate::ledger::Outcome;
-use crate::limits::INBOX_PAGE;
+use crate::limits::{ADOPTION_PAGES_MAX, INBOX_PAGE, PAGE_ROWS_MAX};
 use crate::model::{Keeps, Model, Tail};
 use crate::recover::read_past;
 use crate::store::{Cause, Child, Head, Letter, Source, Store, StoreError};
 use crate::supervise::{DurableSupervisor, Failure, Order, Stage, Standing, What, is_reserved};
+use crate::system::Shared;
 use crate::turn::Asked;
 
-/// The order by which an actor that nobody has heard of gets a supervisor, if it lies in its inbox: it counts before
-/// anything that may fail.
-pub(super) async fn adoption(store: &dyn Store, head: &Head) -> Result<Option<Letter>, StoreError> {
+/// The order by which an actor that has no supervisor gets one, if it lies in its inbox: of one that has not begun it counts before
+/// anything that may fail, of one that cannot be activated before what is in front of it. What was looked through before is not
+/// again.
+pub(super) async fn adoption(shared: &Shared, head: &Head) -> Result<Option<Letter>, StoreError> {
     if head.waiting == 0 {
         return Ok(None);
     }
-    let letters = store.inbox(&head.target.id, head.epoch, Position::ZERO, INBOX_PAGE).await?;
     let is_adoption =
         |letter: &Letter| matches!(Order::of(&letter.message), Some((_, Ok(Order::Adopt { .. }))));
-    Ok(letters.into_iter().find(is_adoption))
+    let mut after = shared.sought().after(head);
+    for _ in 0..ADOPTION_PAGES_MAX {
+        let letters = shared.store().inbox(&head.target.id, head.epoch, after, PAGE_ROWS_MAX).await?;
+        let Some(last) = letters.last().map(|last| last.position) else { break };
+        if let Some(found) = letters.into_iter().find(is_adoption) {
+            return Ok(Some(found));
+        }
+        after = last;
+        shared.sought().note(head, after);
+    }
+    Ok(None)
 }
 
 /// When the last entry of a journal was.
@@ -90,6 +101,25 @@ fn is_supervisor<M: Model>() -> bool {
     M::Actor::TYPE == DurableSupervisor::TYPE
 }
 
+/// Whether an order is not for an actor of this standing. One whose supervisor will never say anything again is whose child it is
+/// asked to be.
+async fn is_anothers(
+    store: &dyn Store,
+    standing: Option<&Standing>,
+    from: &DurableId,
+    order: &Order,
+) -> Result<bool, StoreError> {
+    let Some(Standing { supervisor, .. }) = standing.filter(|standing| standing.supervisor.id != *from)
+    else {
+        return Ok(false);
+    };
+    if !order.is_beginning() {
+        return Ok(true);
+    }
+    let head = store.head(&supervisor.id).await?;
+    Ok(head.is_some_and(|head| !head.has_ended && head.target == *supervisor))
+}
+
 impl<M: Model> Activation<M> {
     fn standing(&self) -> Option<&Standing> {
         self.kept.as_ref().and_then(|kept| kept.standing.as_ref())
@@ -109,10 +139,19 @@ impl<M: Model> Activation<M> {
         self.standing().map_or(0, |standing| standing.kept.life)
     }
 
-    /// The beginning of one that has a supervisor, or is given one by this letter.
-    pub(super) async fn begin_supervised(&mut self, adoption: Option<Letter>) -> Result<(), ActivationError> {
+    /// The beginning of one that has a supervisor, or is given one by this letter; `has_started` is whether it had its first turn
+    /// without one.
+    pub(super) async fn begin_supervised(
+        &mut self,
+        adoption: Option<Letter>,
+        has_started: bool,
+    ) -> Result<(), ActivationError> {
         match adoption {
-            Some(letter) => self.obey(&letter, false).await,
+            Some(letter) => {
+                self.obey(&letter, has_started).await?;
+                // One that had no first turn has had it now, and that has read it.
+                if has_started { self.revive(true).await } else { Ok(()) }
+            }
             None if self.is_suspended() => Ok(()),
             None => self.revive(true).await,
         }
@@ -202,13 +241,16 @@ impl<M: Model> Activation<M> {
         let Some((from, order)) = Order::of(&letter.message) else { return Ok(()) };
         let kept = self.kept_mut()?;
         kept.keeper.settle().await?;
-        let before = kept.standing.clone();
+        let (before, at) = (kept.standing.clone(), kept.keeper.ledger.time(now));
         let has_started = before.as_ref().map_or(has_started, |standing| standing.kept.has_started);
-        let at = kept.keeper.ledger.time(now);
         let mut outcome = Outcome::nothing(Cause::Message(letter.message.id), at, now);
         outcome.source = Some(Source::Inbox);
         let mut obeyed = match order {
-            Ok(order) => self.decide_order(&from, order, before, has_started, &mut outcome)?,
+            Ok(order) if is_anothers(&**self.shared.store(), before.as_ref(), &from, &order).await? => {
+                self.decline(&from, order, &mut outcome)?;
+                Obeyed { next: before, is_fresh: false, halts_children: false }
+            }
+            Ok(order) => self.decide_order(&from, order, before, has_started, &mut outcome),
             Err(form) => {
                 tracing::warn!(actor = %self.target, %from, %form, "an order cannot be read");
                 Obeyed { next: before, is_fresh: false, halts_children: false }
@@ -226,7 +268,24 @@ impl<M: Model> Activation<M> {
         }
     }
 
-    /// What an order leads to. One that is not from its supervisor leads to nothing.
+    /// An order is not from the actor's supervisor. Whoever takes it for a child is told.
+    fn decline(&self, from: &DurableId, order: Order, outcome: &mut Outcome) -> Result<(), ActivationError> {
+        let id = &self.target.id;
+        match order {
+            Order::Adopt { child, life } | Order::Start { child, life, .. } => {
+                let what = What::Failed(Failure::NotActivated("it has another supervisor".into()));
+                let adopted = Standing::adopted(from.clone(), child, life, true);
+                let report = adopted.map(|adopted| adopted.report(id, what, outcome.clock)).transpose();
+                outcome.asked.sends.extend(report.map_err(|form| self.no_form(form))?);
+            }
+            order => {
+                tracing::warn!(actor = %id, %from, ?order, "an order is not from this actor's supervisor");
+            }
+        }
+        Ok(())
+    }
+
+    /// What an order leads to that is from the actor's supervisor, or from whoever is to be that.
     fn decide_order(
         &self,
         from: &DurableId,
@@ -234,26 +293,14 @@ impl<M: Model> Activation<M> {
         before: Option<Standing>,
         has_started: bool,
         outcome: &mut Outcome,
-    ) -> Result<Obeyed, ActivationError> {
-        let id = &self.target.id;
-        let is_other = before.as_ref().is_some_and(|standing| standing.supervisor.id != *from);
+    ) -> Obeyed {
         let mut obeyed = Obeyed { next: before, is_fresh: false, halts_children: false };
         match (order, &mut obeyed.next) {
             (Order::Adopt { child, life }, next) => {
-                let adopted = Standing::adopted(from.clone(), child, life, has_started);
-                if is_other {
-                    let what = What::Failed(Failure::NotActivated("it has another supervisor".into()));
-                    let report = adopted.map(|adopted| adopted.report(id, what, outcome.clock)).transpose();
-                    outcome.asked.sends.extend(report.map_err(|form| self.no_form(form))?);
-                } else {
-                    *next = adopted;
-                }
+                *next = Standing::adopted(from.clone(), child, life, has_started);
             }
-            (order, Some(_)) if is_other => {
-                tracing::warn!(actor = %id, %from, ?order, "an order is not from this actor's supervisor");
-            }
-            (Order::Start { life, is_fresh, .. }, Some(standing)) => {
-                (standing.kept.life, standing.kept.stage) = (life, Stage::Up);
+            (Order::Start { child, life, is_fresh }, next @ Some(_)) => {
+                *next = Standing::adopted(from.clone(), child, life, has_started);
                 obeyed.is_fresh = is_fresh;
             }
             (Order::Halt, Some(standing)) => {
@@ -266,10 +313,11 @@ impl<M: Model> Activation<M> {
             }
             (Order::Release, next) => *next = None,
             (order, None) => {
-                tracing::warn!(actor = %id, %from, ?order, "an order to an actor without supervisor");
+                let actor = &self.target;
+                tracing::warn!(%actor, %from, ?order, "an order to an actor without supervisor");
             }
         }
-        Ok(obeyed)
+        obeyed
     }
 
     /// Has its recorded children do nothing more. A supervisor that was asked to halt while it could has told them itself, and

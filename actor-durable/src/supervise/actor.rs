@@ -41,6 +41,8 @@ pub enum SupervisorCommand {
     },
     /// Sent by the supervisor of a supervisor, not by users: stop your children.
     Halt,
+    /// What a supervisor tells one that becomes its child, or is not any more. Users do not send it.
+    GoOn,
 }
 
 /// What a [`DurableSupervisor`] answers.
@@ -92,6 +94,7 @@ impl EventSourced for DurableSupervisor {
             SupervisorCommand::Report(report) => Input::Report(report),
             SupervisorCommand::BeginAgain { is_fresh } => Input::BeginAgain { is_fresh },
             SupervisorCommand::Halt => Input::Halt,
+            SupervisorCommand::GoOn => Input::GoOn,
         };
         let Some(event) = tree.decide(input, turn.clock())? else {
             return Ok(Decision::reply(SupervisorReply::Done));
@@ -131,6 +134,10 @@ fn send(turn: &mut Turn<'_, DurableSupervisor>, to: Target, order: &Order) {
         Order::Halt if is_supervisor => {
             push(turn, command(to.clone(), &SupervisorCommand::Halt));
             push(turn, order.draft(to));
+        }
+        Order::Adopt { .. } | Order::Release if is_supervisor => {
+            push(turn, order.draft(to.clone()));
+            push(turn, command(to, &SupervisorCommand::GoOn));
         }
         order => push(turn, order.draft(to)),
     }

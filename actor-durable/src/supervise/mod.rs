@@ -32,8 +32,12 @@
 //!
 //! An order that can never arrive, because the child has ended or is of another type, is given up like any message, and the
 //! supervisor is told that the child cannot be activated, which it decides upon like any failure. When a supervisor is stopped or
-//! ended, its recorded children are stopped in the same turn, even if its own state cannot be read. The children of a supervisor
-//! that has ended stay stopped for good.
+//! ended, its recorded children are stopped in the same turn, even if its own state cannot be read.
+//!
+//! An actor that exists already becomes a child by [`SupervisorCommand::SpawnChild`] too; if it cannot be activated, its new
+//! supervisor is told so. It has one supervisor at a time: another one that wants it is told that it cannot be activated. Once its
+//! supervisor has ended or was deleted, it becomes the child of the next one that wants it, and goes on with the state it has. A
+//! supervisor that becomes a child so, or is let go, starts the children that were stopped with it.
 //!
 //! When a supervisor is activated its recorded children are activated too, as those of any durable actor. The supervisor at the
 //! top is nobody's child: send it something when a process starts, such as [`SupervisorCommand::Begin`]. If it gives up, its

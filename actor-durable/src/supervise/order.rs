@@ -39,6 +39,11 @@ impl Order {
         Ok(Draft { to: Destination::Actor(to), id: None, reply_to: None, body, headers })
     }
 
+    /// Whether the child begins a life with it.
+    pub(crate) fn is_beginning(&self) -> bool {
+        matches!(self, Self::Adopt { .. } | Self::Start { .. })
+    }
+
     /// The report to a supervisor whose order to begin a life cannot be delivered: that the child cannot be activated. Nobody waits
     /// for other orders to arrive.
     pub(crate) fn undelivered(

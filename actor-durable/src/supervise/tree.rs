@@ -72,6 +72,7 @@ pub(super) enum Input {
     Report(Report),
     BeginAgain { is_fresh: bool },
     Halt,
+    GoOn,
 }
 
 /// What has happened to a supervisor, as it is in its journal.
@@ -109,7 +110,7 @@ pub enum SupervisorEvent {
         /// The children that begin a new life, and the numbers of these lives.
         starts: Vec<(Name, u64)>,
     },
-    /// The supervisor was started again by its own supervisor, and starts its children.
+    /// The supervisor was started again by its own supervisor, or has got another one or none, and starts its children.
     BegunAgain {
         /// Whether with fresh states.
         is_fresh: bool,
@@ -216,6 +217,8 @@ impl SupervisorTree {
             return match input {
                 Input::Begin(spec) if spec.is_usable() => Ok(Some(SupervisorEvent::Begun(spec))),
                 Input::Begin(_) => Err(SupervisorRefusal::BadSpec),
+                // There is nothing that it could go on with.
+                Input::GoOn => Ok(None),
                 _ => Err(SupervisorRefusal::NotBegun),
             };
         };
@@ -223,6 +226,7 @@ impl SupervisorTree {
             Input::Begin(begun) if begun == spec => None,
             Input::Begin(_) => return Err(SupervisorRefusal::AlreadyBegun),
             Input::Halt => self.ups().next().map(|_| SupervisorEvent::Halted),
+            Input::GoOn => self.go_on(),
             Input::Spawn(spec) => self.spawn(spec)?,
             Input::Stop(child) => {
                 let is_stopped = self.child(&child)?.stage == ChildStage::Stopped;
@@ -239,6 +243,14 @@ impl SupervisorTree {
                 Some(SupervisorEvent::BegunAgain { is_fresh, starts: self.lives(concerned) })
             }
         })
+    }
+
+    /// Somebody else is above it now, or nobody: those begin again that were stopped with it.
+    fn go_on(&self) -> Option<SupervisorEvent> {
+        let halted = self.children.iter().filter(|child| child.stage == ChildStage::Halted);
+        let starts = self.lives(halted);
+        let is_going = starts.is_empty() && !self.has_escalated;
+        (!is_going).then_some(SupervisorEvent::BegunAgain { is_fresh: false, starts })
     }
 
     fn spawn(&self, spec: ChildSpec) -> Result<Option<SupervisorEvent>, SupervisorRefusal> {

@@ -19,6 +19,7 @@ mod lease;
 mod mint;
 mod services;
 mod shared;
+mod sought;
 mod whereabouts;
 
 use std::fmt;

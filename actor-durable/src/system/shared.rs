@@ -16,6 +16,7 @@ use super::builder::{EffectRefused, News, Outlet};
 use super::careful::{Careful, InHand};
 use super::lease::{Lease, Term};
 use super::mint::{self, Mint};
+use super::sought::Sought;
 use crate::engine::{Sender, text_of};
 use crate::error::{ActivationError, NotApplied};
 use crate::id::{DurableId, MessageId, Name, OwnerId, Target, WallTime};
@@ -44,6 +45,7 @@ pub(crate) struct Shared {
     pub(super) missed: Notify,
     beginning: Arc<Semaphore>,
     careful: Careful,
+    sought: Sought,
     mint: Mint,
 }
 
@@ -113,6 +115,7 @@ impl Shared {
             missed: Notify::new(),
             beginning: Arc::new(Semaphore::new(BEGINNING_MAX)),
             careful: Careful::default(),
+            sought: Sought::default(),
             mint: Mint::default(),
         }
     }
@@ -261,6 +264,11 @@ impl Shared {
     /// Handling a letter that may end the process: one at a time, if none takes long.
     pub(crate) async fn careful(&self) -> InHand<'_> {
         self.careful.take(self.executor()).await
+    }
+
+    /// How far inboxes of actors that cannot be activated were looked through.
+    pub(crate) fn sought(&self) -> &Sought {
+        &self.sought
     }
 
     /// A reminder was set.

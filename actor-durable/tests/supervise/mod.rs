@@ -1,6 +1,7 @@
 //! Supervisors that are durable, over children that are. What the tests share is here: a worker that fails as it is asked, and a
 //! world in which processes end.
 
+mod adoption;
 mod crashes;
 mod decisions;
 mod orders;

@@ -212,6 +212,14 @@ fn draw(
             let concerned = oracle.ordered(|kid| kid.stage != ChildStage::Stopped);
             (Input::BeginAgain { is_fresh }, oracle.live_again(&concerned, is_fresh))
         }
+        7 if random.below(4) == 0 => {
+            let halted = oracle.ordered(|kid| kid.stage == ChildStage::Halted);
+            if oracle.has_escalated || !halted.is_empty() {
+                oracle.has_escalated = false;
+                oracle.ages.clear();
+            }
+            (Input::GoOn, oracle.live_again(&halted, false))
+        }
         _ => {
             pass(random, oracle, now);
             let life = oracle.kids.get(text).map_or(7, |kid| kid.life) - random.below(8) / 7;
