@@ -41,7 +41,7 @@ pub enum SupervisorCommand {
     },
     /// Sent by the supervisor of a supervisor, not by users: stop your children.
     Halt,
-    /// What a supervisor tells one that becomes its child, or is not any more. Users do not send it.
+    /// Sent by the supervisor that gets or releases a supervisor, not by users: start the children that were stopped with you.
     GoOn,
 }
 
