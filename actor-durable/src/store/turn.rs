@@ -1,5 +1,7 @@
 //! What one commit says: the whole outcome of one turn, or of several in a row.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -7,8 +9,8 @@ use super::message::{Body, DeadLetter, Outgoing, Reminder};
 use super::{Refusal, StoreError};
 use crate::id::{DurableId, Epoch, MessageId, Name, Sequence, Target, WallTime};
 use crate::limits::{
-    COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX, COMMIT_ROWS_MAX, EVENT_BYTES_MAX, HEADERS_BYTES_MAX, HEADERS_MAX,
-    PAYLOAD_BYTES_MAX, REASON_BYTES_MAX, REPLY_BYTES_MAX, STATE_BYTES_MAX,
+    CHILDREN_MAX, COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX, COMMIT_ROWS_MAX, EVENT_BYTES_MAX, HEADERS_BYTES_MAX,
+    HEADERS_MAX, PAYLOAD_BYTES_MAX, REASON_BYTES_MAX, REMINDERS_MAX, REPLY_BYTES_MAX, STATE_BYTES_MAX,
 };
 
 /// Everything that one or several consecutive turns of an actor change: it is stored as a whole or not at all.
@@ -179,6 +181,33 @@ impl TurnCommit {
         self.check_sizes().map_err(StoreError::NotApplied)
     }
 
+    /// Whether the actor has no more reminders than it may after this. It has so many now, and `is_stored` says whether one of
+    /// a name is among them.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TooMany`].
+    pub fn check_reminders(&self, stored: usize, is_stored: impl Fn(&Name) -> bool) -> Result<(), Refusal> {
+        let changes = self.reminders.iter().map(|change| match change {
+            ReminderChange::Set(reminder) => (&reminder.name, true),
+            ReminderChange::Cancel(name) => (name, false),
+        });
+        check_count("reminders", stored, is_stored, changes, REMINDERS_MAX)
+    }
+
+    /// Whether the actor has no more recorded children than it may after this; as [`check_reminders`](Self::check_reminders).
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TooMany`].
+    pub fn check_children(&self, stored: usize, is_stored: impl Fn(&Name) -> bool) -> Result<(), Refusal> {
+        let changes = self.children.iter().map(|change| match change {
+            ChildChange::Add(child) => (&child.name, true),
+            ChildChange::Remove(name) => (name, false),
+        });
+        check_count("children", stored, is_stored, changes, CHILDREN_MAX)
+    }
+
     fn check_shape(&self) -> Result<(), &'static str> {
         if self.entries.is_empty() {
             return Err("a commit has at least one entry");
@@ -278,6 +307,32 @@ fn has_twice(ids: impl Iterator<Item = MessageId>) -> bool {
     let mut ids: Vec<MessageId> = ids.collect();
     ids.sort_unstable();
     !ids.is_sorted_by(|one, other| one < other)
+}
+
+/// Refuses changes, of names that are to be there (`true`) or not, after which there would be too many.
+fn check_count<'a>(
+    what: &'static str,
+    stored: usize,
+    is_stored: impl Fn(&Name) -> bool,
+    changes: impl Iterator<Item = (&'a Name, bool)>,
+    max: usize,
+) -> Result<(), Refusal> {
+    let mut changes = changes.peekable();
+    if changes.peek().is_none() {
+        return Ok(());
+    }
+    let (mut added, mut removed) = (BTreeSet::new(), BTreeSet::new());
+    for (name, is_there) in changes {
+        let (to, from) = if is_there { (&mut added, &mut removed) } else { (&mut removed, &mut added) };
+        from.remove(name);
+        to.insert(name);
+    }
+    added.retain(|name| !is_stored(name));
+    removed.retain(|name| is_stored(name));
+    if stored + added.len() - removed.len() > max {
+        return Err(Refusal::TooMany { what, max });
+    }
+    Ok(())
 }
 
 fn largest(what: &'static str, mut sizes: impl Iterator<Item = usize>, max: usize) -> Result<(), Refusal> {

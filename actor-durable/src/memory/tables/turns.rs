@@ -1,13 +1,9 @@
 //! What turns change, and the journal of them.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::{Actor, Tables, page};
-use crate::id::{DurableId, Epoch, MessageId, Name, Sequence};
-use crate::limits::{CHILDREN_MAX, REMINDERS_MAX};
+use crate::id::{DurableId, Epoch, MessageId, Sequence};
 use crate::store::{
-    ChildChange, DeadLetter, Entry, OutboxPosition, Refusal, ReminderChange, Snapshot, Source, StoreError,
-    TurnCommit,
+    ChildChange, DeadLetter, Entry, OutboxPosition, Refusal, Snapshot, Source, StoreError, TurnCommit,
 };
 
 impl Tables {
@@ -17,7 +13,8 @@ impl Tables {
         let actor = actors.get_mut(&commit.actor).ok_or(Refusal::NoSuchActor)?;
         let head = actor.head.commit(&commit)?;
         actor.check_messages(&commit)?;
-        actor.check_names(&commit)?;
+        commit.check_reminders(actor.reminders.len(), |name| actor.reminders.contains_key(name))?;
+        commit.check_children(actor.children.len(), |name| actor.children.contains_key(name))?;
         actor.head = head;
         actor.change_reminders(due, commit.reminders);
         if commit.ends {
@@ -101,20 +98,6 @@ impl Actor {
         if self.inbox.contains(message) { Ok(()) } else { Err(Refusal::NoSuchMessage(message)) }
     }
 
-    /// Whether there will not be too many reminders and children.
-    fn check_names(&self, commit: &TurnCommit) -> Result<(), Refusal> {
-        let reminders = commit.reminders.iter().map(|change| match change {
-            ReminderChange::Set(reminder) => (&reminder.name, true),
-            ReminderChange::Cancel(name) => (name, false),
-        });
-        let children = commit.children.iter().map(|change| match change {
-            ChildChange::Add(child) => (&child.name, true),
-            ChildChange::Remove(name) => (name, false),
-        });
-        check_count("reminders", &self.reminders, reminders, REMINDERS_MAX)?;
-        check_count("children", &self.children, children, CHILDREN_MAX)
-    }
-
     fn handle(&mut self, handled: Vec<crate::store::Handled>, dead: Vec<DeadLetter>, dropped: &[MessageId]) {
         for handled in handled {
             if handled.was == Source::Inbox {
@@ -153,29 +136,4 @@ impl Actor {
             self.entries.pop_front();
         }
     }
-}
-
-/// Refuses changes, of names that are to be there (`true`) or not, after which there would be too many.
-fn check_count<'a, T>(
-    what: &'static str,
-    there: &BTreeMap<Name, T>,
-    changes: impl Iterator<Item = (&'a Name, bool)>,
-    max: usize,
-) -> Result<(), Refusal> {
-    let mut changes = changes.peekable();
-    if changes.peek().is_none() {
-        return Ok(());
-    }
-    let (mut added, mut removed) = (BTreeSet::new(), BTreeSet::new());
-    for (name, is_there) in changes {
-        let (to, from) = if is_there { (&mut added, &mut removed) } else { (&mut removed, &mut added) };
-        from.remove(name);
-        to.insert(name);
-    }
-    added.retain(|name| !there.contains_key(*name));
-    removed.retain(|name| there.contains_key(*name));
-    if there.len() + added.len() - removed.len() > max {
-        return Err(Refusal::TooMany { what, max });
-    }
-    Ok(())
 }
