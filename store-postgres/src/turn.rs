@@ -49,23 +49,18 @@ async fn explain(pool: &Pool, turn: &TurnCommit) -> Trouble {
 /// Which message or limit it was.
 async fn explain_raised(pool: &Pool, turn: &TurnCommit, number: u8) -> Trouble {
     let refusal = match number {
-        HANDLED => {
-            let ids: Vec<MessageId> =
-                turn.handled.iter().map(|handled| handled.message).chain(dead(turn)).collect();
-            let there = "SELECT message FROM handled WHERE actor = $1 AND message = ANY ($2)";
-            which(pool, turn, there, &ids)
-                .await
-                .map(|there| ids.iter().find(|id| there.contains(id)).copied().map(Refusal::AlreadyHandled))
+        HANDLED => already_handled(pool, turn).await,
+        2 => not_there(pool, turn).await,
+        3 => {
+            let stored = names(pool, turn, "SELECT name FROM reminders WHERE actor = $1").await;
+            stored
+                .map(|stored| turn.check_reminders(stored.len(), |name| stored.contains(name.as_str())).err())
         }
-        2 => {
-            let there = "SELECT message FROM letters WHERE actor = $1 AND message = ANY ($2)";
-            let ids = taken(turn);
-            which(pool, turn, there, &ids)
-                .await
-                .map(|there| ids.iter().find(|id| !there.contains(id)).copied().map(Refusal::NoSuchMessage))
+        _ => {
+            let stored = names(pool, turn, "SELECT name FROM children WHERE actor = $1").await;
+            stored
+                .map(|stored| turn.check_children(stored.len(), |name| stored.contains(name.as_str())).err())
         }
-        3 => Ok(Some(Refusal::TooMany { what: "reminders", max: REMINDERS_MAX })),
-        _ => Ok(Some(Refusal::TooMany { what: "children", max: CHILDREN_MAX })),
     };
     match refusal {
         Err(trouble) => trouble,
@@ -73,6 +68,26 @@ async fn explain_raised(pool: &Pool, turn: &TurnCommit, number: u8) -> Trouble {
         // Things have changed since.
         Ok(None) => Trouble::Again(sqlx::Error::RowNotFound),
     }
+}
+
+async fn already_handled(pool: &Pool, turn: &TurnCommit) -> Result<Option<Refusal>, Trouble> {
+    let ids: Vec<MessageId> = turn.handled.iter().map(|handled| handled.message).chain(dead(turn)).collect();
+    let there = "SELECT message FROM handled WHERE actor = $1 AND message = ANY ($2)";
+    let there = which(pool, turn, there, &ids).await?;
+    Ok(ids.iter().find(|id| there.contains(id)).copied().map(Refusal::AlreadyHandled))
+}
+
+async fn not_there(pool: &Pool, turn: &TurnCommit) -> Result<Option<Refusal>, Trouble> {
+    let ids = taken(turn);
+    let there = "SELECT message FROM letters WHERE actor = $1 AND message = ANY ($2)";
+    let there = which(pool, turn, there, &ids).await?;
+    Ok(ids.iter().find(|id| !there.contains(id)).copied().map(Refusal::NoSuchMessage))
+}
+
+/// The names that an actor has of something.
+async fn names(pool: &Pool, turn: &TurnCommit, statement: &'static str) -> Result<BTreeSet<String>, Trouble> {
+    let rows = pool.read(sqlx::query(statement).bind(turn.actor.as_str())).await?;
+    Ok(rows.iter().map(|row| column(row, 0)).collect::<Result<_, _>>()?)
 }
 
 async fn which(

@@ -124,9 +124,9 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// As [`TurnCommit::check`] and [`Head::commit`]; [`Refusal::NoSuchActor`]; [`Refusal::AlreadyHandled`] if a message in
-    /// `handled` or `dead` is remembered as handled, whereas one in `dropped` may be; [`Refusal::NoSuchMessage`] if one that
-    /// is to leave the inbox is not in it; [`Refusal::TooMany`] of reminders or children.
+    /// As [`TurnCommit::check`], [`Head::commit`], [`TurnCommit::check_reminders`] and [`TurnCommit::check_children`];
+    /// [`Refusal::NoSuchActor`]; [`Refusal::AlreadyHandled`] if a message in `handled` or `dead` is remembered as handled,
+    /// whereas one in `dropped` may be; [`Refusal::NoSuchMessage`] if one that is to leave the inbox is not in it.
     async fn commit_turn(&self, commit: TurnCommit) -> Result<(), StoreError>;
 
     /// Stores a state as of an entry that is in the journal, and drops the entries up to `trim`. A state that is older than the

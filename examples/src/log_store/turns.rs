@@ -1,6 +1,5 @@
 //! What turns change.
 
-use actor_durable::limits::{CHILDREN_MAX, REMINDERS_MAX};
 use actor_durable::store::{
     ChildChange, Handled, Head, Refusal, Reminder, ReminderChange, Source, StoreError, TurnCommit,
 };
@@ -17,12 +16,13 @@ impl Tables {
         let after = before.commit(commit)?;
         commit.check()?;
         self.take_messages(commit)?;
+        self.check_names(commit)?;
         self.put_entries(&before, &after, commit);
         for outgoing in &commit.outbox {
             self.rows.put(outgoing_key(actor, outgoing.position), outgoing);
         }
         self.change_reminders(commit)?;
-        self.change_children(commit)?;
+        self.change_children(commit);
         self.put_head(&after);
         Ok(())
     }
@@ -121,9 +121,6 @@ impl Tables {
                 ReminderChange::Cancel(name) => self.set_reminder(actor, name, None)?,
             }
         }
-        if !commit.reminders.is_empty() {
-            self.is_within("reminders", Kind::Reminder, actor, REMINDERS_MAX)?;
-        }
         if commit.ends { self.cancel_reminders(actor) } else { Ok(()) }
     }
 
@@ -151,7 +148,7 @@ impl Tables {
         reminders.iter().try_for_each(|reminder| self.set_reminder(actor, &reminder.name, None))
     }
 
-    fn change_children(&mut self, commit: &TurnCommit) -> Result<(), StoreError> {
+    fn change_children(&mut self, commit: &TurnCommit) {
         let at = |name: &Name| key(Kind::Child, &commit.actor, name.as_str());
         for change in &commit.children {
             match change {
@@ -159,20 +156,17 @@ impl Tables {
                 ChildChange::Remove(name) => self.rows.remove(at(name)),
             }
         }
-        if commit.children.is_empty() {
-            return Ok(());
-        }
-        self.is_within("children", Kind::Child, &commit.actor, CHILDREN_MAX)
     }
 
-    fn is_within(
-        &self,
-        what: &'static str,
-        kind: Kind,
-        actor: &DurableId,
-        max: usize,
-    ) -> Result<(), StoreError> {
-        let count = self.rows.under(key(kind, actor, [])).count();
-        if count > max { Err(Refusal::TooMany { what, max }.into()) } else { Ok(()) }
+    fn check_names(&self, commit: &TurnCommit) -> Result<(), StoreError> {
+        let count = |kind| self.rows.under(key(kind, &commit.actor, [])).count();
+        let is_there = |kind, name: &Name| self.rows.has(&key(kind, &commit.actor, name.as_str()));
+        if !commit.reminders.is_empty() {
+            commit.check_reminders(count(Kind::Reminder), |name| is_there(Kind::Reminder, name))?;
+        }
+        if !commit.children.is_empty() {
+            commit.check_children(count(Kind::Child), |name| is_there(Kind::Child, name))?;
+        }
+        Ok(())
     }
 }

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use redb::StorageError;
+
 use super::{Operation, Writing};
 use crate::id::{MessageId, Name};
-use crate::limits::{CHILDREN_MAX, REMINDERS_MAX};
 use crate::redb::error::Trouble;
 use crate::redb::keys::{Keys, Kind, Place, Turn};
-use crate::redb::view::{Rows, View};
-use crate::store::{
-    ChildChange, Handled, Head, Refusal, Reminder, ReminderChange, Source, StoreError, TurnCommit,
-};
+use crate::redb::view::{Pair, Rows, View};
+use crate::store::{ChildChange, Handled, Head, Refusal, Reminder, ReminderChange, Source, TurnCommit};
 
 /// What was looked up before anything is written.
 struct Plan {
@@ -30,8 +29,11 @@ impl Plan {
         let taken = taken(actor, commit)?;
         let has_reminders = !commit.reminders.is_empty() || commit.ends;
         let reminders = if has_reminders { actor.all(Kind::Reminder)? } else { Vec::new() };
-        check_reminders(&reminders, &commit.reminders)?;
-        check_children(actor, &commit.children)?;
+        let names: BTreeSet<&Name> = reminders.iter().map(|reminder: &Reminder| &reminder.name).collect();
+        commit.check_reminders(names.len(), |name| names.contains(name))?;
+        let adds = commit.children.iter().any(|change| matches!(change, ChildChange::Add(_)));
+        let children = if adds { children(actor)? } else { BTreeSet::new() };
+        commit.check_children(children.len(), |name| children.contains(name.as_str().as_bytes()))?;
         Ok(Self { before, after, taken, reminders })
     }
 }
@@ -53,38 +55,11 @@ fn taken<T: Rows>(actor: &View<'_, T>, commit: &TurnCommit) -> Result<Vec<(Messa
     leaving.map(place).collect()
 }
 
-fn check_reminders(stored: &[Reminder], changes: &[ReminderChange]) -> Result<(), StoreError> {
-    let mut names: BTreeSet<&Name> = stored.iter().map(|reminder| &reminder.name).collect();
-    for change in changes {
-        match change {
-            ReminderChange::Set(reminder) => names.insert(&reminder.name),
-            ReminderChange::Cancel(name) => names.remove(name),
-        };
-    }
-    too_many("reminders", names.len(), REMINDERS_MAX)
-}
-
-fn check_children<T: Rows>(actor: &View<'_, T>, changes: &[ChildChange]) -> Result<(), Trouble> {
-    if !changes.iter().any(|change| matches!(change, ChildChange::Add(_))) {
-        return Ok(());
-    }
+/// The names of the recorded children.
+fn children<T: Rows>(actor: &View<'_, T>) -> Result<BTreeSet<Vec<u8>>, Trouble> {
     let start = actor.keys.row(Kind::Child, &[]);
-    let mut names: BTreeSet<Vec<u8>> = BTreeSet::new();
-    for pair in actor.pairs(Kind::Child)? {
-        let (key, _) = pair?;
-        names.insert(key.value()[start.len()..].to_vec());
-    }
-    for change in changes {
-        match change {
-            ChildChange::Add(child) => names.insert(child.name.as_str().as_bytes().to_vec()),
-            ChildChange::Remove(name) => names.remove(name.as_str().as_bytes()),
-        };
-    }
-    Ok(too_many("children", names.len(), CHILDREN_MAX)?)
-}
-
-fn too_many(what: &'static str, count: usize, max: usize) -> Result<(), StoreError> {
-    if count > max { Err(Refusal::TooMany { what, max }.into()) } else { Ok(()) }
+    let name = |pair: Result<Pair<'_>, StorageError>| Ok(pair?.0.value()[start.len()..].to_vec());
+    actor.pairs(Kind::Child)?.map(name).collect()
 }
 
 impl Operation for TurnCommit {
