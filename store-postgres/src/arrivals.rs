@@ -20,6 +20,7 @@ use tokio::sync::broadcast::{self, Receiver, Sender, error::RecvError};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::PostgresConfig;
+use crate::error::{Stage, Trouble};
 use crate::limits::{OWNERS_MAX, RECONNECT_DELAY_MAX, RECONNECT_DELAY_MIN, SILENCE_MAX};
 
 /// The owners whose leases the store has renewed: they are here.
@@ -62,10 +63,11 @@ pub(crate) struct Listening {
 
 impl Listening {
     /// Listens from now on.
-    pub(crate) async fn begin(config: &PostgresConfig, owners: Owners) -> Result<Self, sqlx::Error> {
+    pub(crate) async fn begin(config: &PostgresConfig, owners: Owners) -> Result<Self, Trouble> {
         let ear = Ear { config: config.clone(), owners };
         let listener = timeout(config.connect_timeout, ear.connect()).await;
-        let listener = listener.map_err(|_| sqlx::Error::PoolTimedOut)??;
+        let listener = listener.map_err(|_| Trouble::late(Stage::Open))?;
+        let listener = listener.map_err(|error| Trouble::of(error, Stage::Open))?;
         let (told, _) = broadcast::channel(ARRIVALS_BEHIND_MAX);
         let task = tokio::spawn(ear.listen(listener, told.clone())).abort_handle();
         Ok(Self { told, task })

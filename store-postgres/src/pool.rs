@@ -128,9 +128,8 @@ impl Pool {
         loop {
             let mut found = {
                 let mut idle = lock(&self.idle);
-                idle.retain(|idle| {
-                    idle.since.elapsed() < IDLE_MAX && idle.born.elapsed() < CONNECTION_AGE_MAX
-                });
+                let now = Instant::now();
+                idle.retain(|idle| is_kept(now - idle.since, now - idle.born));
                 idle.pop()?
             };
             if found.since.elapsed() < IDLE_UNASKED_MAX {
@@ -254,12 +253,17 @@ impl Drop for Session {
 fn settings(schema: &str, answer_timeout: Duration) -> String {
     let statement_ms = (answer_timeout * 9 / 10).as_millis().max(1);
     format!(
-        "SET search_path = \"{schema}\"; SET statement_timeout = {statement_ms}; SET lock_timeout = {statement_ms}; \
+        "SET search_path = \"{schema}\"; SET statement_timeout = {statement_ms}; \
          SET idle_in_transaction_session_timeout = {idle_ms}; SET default_transaction_isolation = 'read committed'; \
          SET plan_cache_mode = 'force_generic_plan'; SET enable_seqscan = off; SET jit = off; SET client_min_messages = 'warning'; \
          SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
         idle_ms = answer_timeout.as_millis().max(1),
     )
+}
+
+/// Whether a connection that was idle for so long, and is so old, is kept.
+fn is_kept(idle: Duration, age: Duration) -> bool {
+    idle < IDLE_MAX && age < CONNECTION_AGE_MAX
 }
 
 /// Whether it may be otherwise in a moment: the server is not there, starts, ends, or has too many connections.
@@ -276,4 +280,17 @@ fn may_pass(error: &sqlx::Error) -> bool {
 
 fn lock(idle: &Mutex<Vec<Idle>>) -> std::sync::MutexGuard<'_, Vec<Idle>> {
     idle.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_was_idle_for_long_or_is_old_is_not_kept() {
+        const BEFORE: Duration = Duration::from_nanos(1);
+        assert!(is_kept(IDLE_MAX - BEFORE, CONNECTION_AGE_MAX - BEFORE));
+        assert!(!is_kept(IDLE_MAX, IDLE_MAX));
+        assert!(!is_kept(Duration::ZERO, CONNECTION_AGE_MAX));
+    }
 }

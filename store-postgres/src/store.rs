@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use crate::arrivals::{self, Listening, Owners};
 use crate::config::PostgresConfig;
-use crate::error::{Stage, Trouble};
+use crate::error::Trouble;
 use crate::pool::Pool;
 use crate::{inbox, lists, ownership, recovery, reminders, schema, transfer, turn, undelivered};
 
@@ -42,8 +42,7 @@ impl PostgresStore {
         let pool = Pool::new(&config);
         schema::migrate(&pool, &config.schema).await.map_err(answer)?;
         let owners = Owners::default();
-        let listening = Listening::begin(&config, owners.clone()).await;
-        let listening = listening.map_err(|error| answer(Trouble::of(error, Stage::Open)))?;
+        let listening = Listening::begin(&config, owners.clone()).await.map_err(answer)?;
         Ok(Self { config, pool, owners, listening: Mutex::new(Some(listening)) })
     }
 
