@@ -1,5 +1,6 @@
 //! The connection is cut at every point of an operation, both ways. What the store says then is true, and nothing is half done.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::pending;
 use std::sync::Arc;
@@ -95,6 +96,17 @@ impl Scene {
         operate: impl AsyncFn(&PostgresStore, &P) -> Result<(), StoreError>,
         is_done: impl AsyncFn(&PostgresStore, &P) -> bool,
     ) -> Tally {
+        self.harm_everywhere(Fate::Cut, stride(), prepare, operate, is_done).await
+    }
+
+    async fn harm_everywhere<P>(
+        &mut self,
+        harm: fn(Way, usize) -> Fate,
+        stride: usize,
+        prepare: impl AsyncFn(&PostgresStore, &str) -> P,
+        operate: impl AsyncFn(&PostgresStore, &P) -> Result<(), StoreError>,
+        is_done: impl AsyncFn(&PostgresStore, &P) -> bool,
+    ) -> Tally {
         // Of the length of all the others, so that it takes as many bytes.
         let prepared = prepare(&self.witness, "ToServerFirst").await;
         self.connect_anew().await;
@@ -104,10 +116,13 @@ impl Scene {
         let bytes = self.relay.counts();
         let mut tally = Tally::default();
         for way in [Way::ToServer, Way::ToClient] {
-            for point in (0..=bytes[way as usize]).step_by(stride()) {
+            let bytes = bytes[way as usize];
+            // The last word, too, is broken off.
+            let points: BTreeSet<usize> = (0..=bytes).step_by(stride).chain([bytes - 7]).collect();
+            for point in points {
                 let prepared = prepare(&self.witness, &format!("{way:?}{point:05}")).await;
                 self.connect_anew().await;
-                self.relay.set(Fate::Cut(way, point));
+                self.relay.set(harm(way, point));
                 let outcome = operate(&self.behind, &prepared).await;
                 self.relay.cut();
                 self.settle().await;
@@ -201,14 +216,7 @@ async fn a_message_whose_connection_is_cut_anywhere_comes_once_when_it_is_sent_a
 async fn an_acquisition_that_is_cut_before_its_last_word_has_changed_nothing_and_says_so() {
     let Some(mut scene) = Scene::new().await else { return };
     scene.witness.renew(OwnerId::new(1), LONG).await.expect("a lease");
-    let prepare = async |_: &PostgresStore, id: &str| claim(id, 1, ClaimMode::IfFree);
-    let operate = async |store: &PostgresStore, claim: &Claim| store.acquire(claim.clone()).await.map(drop);
-    let is_done = async |store: &PostgresStore, claim: &Claim| {
-        let head = store.head(&claim.target.id).await.expect("a store");
-        assert!(head.as_ref().is_none_or(|head| head.epoch == Epoch(1) && head.owner == Some(claim.owner)));
-        head.is_some()
-    };
-    let tally = scene.cut_everywhere(prepare, operate, is_done).await;
+    let tally = scene.cut_everywhere(prepare_claim, acquire, is_acquired).await;
     assert!(
         tally.not_applied > 250 / stride() && tally.unknown_done > 0 && tally.unknown_not_done > 0,
         "{tally:?}"
@@ -340,6 +348,32 @@ async fn a_connection_that_is_cut_anywhere_breaks_no_promise_of_actors() {
         }
     }
     try_torn(Form::Events, places).await;
+}
+
+async fn prepare_claim(_: &PostgresStore, id: &str) -> Claim {
+    claim(id, 1, ClaimMode::IfFree)
+}
+
+async fn acquire(store: &PostgresStore, claim: &Claim) -> Result<(), StoreError> {
+    store.acquire(claim.clone()).await.map(drop)
+}
+
+async fn is_acquired(store: &PostgresStore, claim: &Claim) -> bool {
+    let head = store.head(&claim.target.id).await.expect("a store");
+    assert!(head.as_ref().is_none_or(|head| head.epoch == Epoch(1) && head.owner == Some(claim.owner)));
+    head.is_some()
+}
+
+/// At `BEGIN`, between, and at `COMMIT`: silence is as a cut that nobody tells of.
+#[tokio::test]
+async fn an_acquisition_that_is_not_heard_any_more_ends_in_time_and_says_what_is_certain() {
+    let Some(mut scene) = Scene::new().await else { return };
+    scene.witness.renew(OwnerId::new(1), LONG).await.expect("a lease");
+    let config = Scene::config(&scene.schema, &scene.relay).with_answer_timeout(Duration::from_millis(300));
+    scene.behind = PostgresStore::open(config).await.expect("the server runs");
+    let stride = if stride() == 1 { 10 } else { 150 };
+    let tally = scene.harm_everywhere(Fate::Silence, stride, prepare_claim, acquire, is_acquired).await;
+    assert!(tally.not_applied >= 5 && tally.unknown_not_done > 0 && tally.unknown_done > 0, "{tally:?}");
 }
 
 /// A server that is not heard any more is not waited for without an end.

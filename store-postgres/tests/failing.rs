@@ -31,6 +31,9 @@ async fn fail_with(schema: &Schema, code: &str) {
     schema.say(&trigger).await;
 }
 
+const FAIL_NO_MORE: &str =
+    "DROP SEQUENCE failures; DROP TABLE failures_max; DROP TRIGGER fail ON entries; DROP FUNCTION fail";
+
 #[tokio::test]
 async fn a_full_disk_is_no_space_and_nothing_is_stored() {
     let Some(schema) = Schema::new() else { return };
@@ -43,6 +46,34 @@ async fn a_full_disk_is_no_space_and_nothing_is_stored() {
     commit(&store, &head).await.expect("there is room again");
 }
 
+/// What the server says has a code, and each kind has its name.
+#[tokio::test]
+async fn what_the_server_says_is_named_by_its_kind() {
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store().await;
+    let head = own(&store, "a", 1).await;
+    for (code, name) in [
+        ("XX001", "damaged"),
+        ("XX002", "damaged"),
+        ("23514", "damaged"),
+        ("42P01", "damaged"),
+        ("25006", "read-only"),
+        ("53200", "unavailable"),
+        ("P0001", "unavailable"),
+    ] {
+        fail_with(&schema, code).await;
+        let named = match refusal(commit(&store, &head).await) {
+            Refusal::Damaged { .. } => "damaged",
+            Refusal::ReadOnly(_) => "read-only",
+            Refusal::Unavailable(_) => "unavailable",
+            other => panic!("{code}: {other:?}"),
+        };
+        assert_eq!(named, name, "{code}");
+        schema.say(FAIL_NO_MORE).await;
+    }
+    commit(&store, &head).await.expect("nothing was stored");
+}
+
 /// The server has rolled back for the sake of another: the same is tried again, and not for ever.
 #[tokio::test]
 async fn what_the_server_rolls_back_for_others_is_tried_again_a_few_times() {
@@ -52,8 +83,7 @@ async fn what_the_server_rolls_back_for_others_is_tried_again_a_few_times() {
     fail_with(&schema, "40P01").await;
     assert!(matches!(refusal(commit(&store, &head).await), Refusal::Unavailable(_)));
     for (code, failures) in [("40P01", 9), ("40001", 9)] {
-        let again = "DROP SEQUENCE failures; DROP TABLE failures_max; DROP TRIGGER fail ON entries; DROP FUNCTION fail";
-        schema.say(again).await;
+        schema.say(FAIL_NO_MORE).await;
         fail_with(&schema, code).await;
         schema.say(&format!("UPDATE failures_max SET number = {failures}")).await;
         commit(&store, &head).await.expect("the tenth attempt succeeds");

@@ -44,7 +44,8 @@ fn commits(head: &Head) -> Vec<TurnCommit> {
                 commit.entries = vec![entry(expected + 1)];
                 commit.state = has_state.then(|| Snapshot { sequence: commit.last(), body: body(1) });
                 commit.trim = trim.map(Sequence);
-                commit.horizon = WallTime::from_millis(10 + 30 * u64::from(has_state) + 10 * expected);
+                // Before and after that of the heads.
+                commit.horizon = WallTime::from_millis(if has_state { 90 } else { 30 });
                 commit.ends = trim == Some(4);
                 if commit.check().is_ok() {
                     commits.push(commit);

@@ -1,45 +1,29 @@
 //! What comes into an inbox while others are at the actor, and when there is no room.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use actor_durable::limits::INBOX_MESSAGES_MAX;
 use actor_durable::store::{ClaimMode, Enqueued, Firing, Refusal, ReminderChange, Store, StoreError};
 use actor_durable::{OwnerId, Position, Sequence, WallTime};
-use sqlx::{Connection, PgConnection, Row};
+use sqlx::Connection;
 use store_postgres::PostgresStore;
-use tokio::time::sleep;
 
 use crate::place::Schema;
 use crate::values::{LONG, actor, claim, message, message_id, outgoing, own, refusal, reminder, turn};
-
-/// Waits until somebody of the schema waits for a lock.
-async fn until_blocked(schema: &Schema, eyes: &mut PgConnection) {
-    let blocked =
-        "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'";
-    loop {
-        let row = sqlx::query(blocked).bind(&schema.name).fetch_one(&mut *eyes).await;
-        if row.expect("the server runs").get::<i64, _>(0) > 0 {
-            return;
-        }
-        // sleep: the server tells nobody that somebody waits.
-        sleep(Duration::from_millis(1)).await;
-    }
-}
 
 /// Runs what changes an actor, and an enqueue meanwhile; the change is seen.
 async fn enqueued_beside(change: &'static str) -> Option<Result<Enqueued, StoreError>> {
     let schema = Schema::new()?;
     let store = Arc::new(schema.store().await);
     own(&*store, "a", 1).await;
-    let (mut other, mut eyes) = (schema.connection().await, schema.connection().await);
+    let mut other = schema.connection().await;
     let mut transaction = other.begin().await.expect("the server runs");
     sqlx::raw_sql(change).execute(&mut *transaction).await.expect("good words");
     let enqueue = tokio::spawn({
         let store = Arc::clone(&store);
         async move { store.enqueue(message("a", 1)).await }
     });
-    until_blocked(&schema, &mut eyes).await;
+    schema.until_blocked(1).await;
     transaction.commit().await.expect("the server runs");
     Some(enqueue.await.expect("no panic"))
 }

@@ -1,6 +1,7 @@
 //! The store on a real server of the tests' own.
 
 mod arrivals;
+mod beside;
 mod crash;
 mod cutting;
 mod failing;
@@ -9,8 +10,11 @@ mod inbox;
 mod opening;
 mod place;
 mod relay;
+mod rows;
 mod server;
+mod settings;
 mod sharing;
+mod stalled;
 mod suite;
 mod tls;
 mod turns;

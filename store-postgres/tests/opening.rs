@@ -2,6 +2,7 @@
 
 use actor_durable::Sequence;
 use actor_durable::store::{Arrival, Refusal, Store};
+use sqlx::{AssertSqlSafe, Row};
 use store_postgres::{PostgresConfig, PostgresStore};
 
 use crate::place::Schema;
@@ -34,8 +35,13 @@ async fn a_schema_of_a_later_release_is_refused_by_its_number() {
     let found = refusal(PostgresStore::open(schema.config.clone()).await);
     assert_eq!(found, Refusal::FutureVersion { what: "the schema".into(), found: 7, known: 1 });
     schema.say("DELETE FROM version").await;
-    let found = refusal(PostgresStore::open(schema.config.clone()).await);
-    assert!(matches!(found, Refusal::Damaged { .. }), "{found:?}");
+    for number in [None, Some("(1), (1)"), Some("(-1)")] {
+        if let Some(number) = number {
+            schema.say(&format!("DELETE FROM version; INSERT INTO version (number) VALUES {number}")).await;
+        }
+        let found = refusal(PostgresStore::open(schema.config.clone()).await);
+        assert!(matches!(found, Refusal::Damaged { .. }), "{number:?}: {found:?}");
+    }
 }
 
 #[tokio::test]
@@ -57,6 +63,19 @@ async fn a_closed_store_says_so() {
     assert!(matches!(refusal(store.head(&actor("a")).await), Refusal::Closed(_)));
     assert_eq!(arrivals.next().await, Arrival::Closed);
     assert_eq!(store.arrivals().next().await, Arrival::Closed);
+    // Neither a connection of the pool nor the one that listens is left.
+    let count = format!("SELECT count(*) FROM pg_stat_activity WHERE application_name = '{}'", schema.name);
+    let mut eyes = schema.connection().await;
+    while sqlx::query(AssertSqlSafe(count.clone()))
+        .fetch_one(&mut eyes)
+        .await
+        .expect("the server runs")
+        .get::<i64, _>(0)
+        > 0
+    {
+        // sleep: the server tells nobody who goes.
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
 }
 
 /// What is written is read-only by the server's own word.

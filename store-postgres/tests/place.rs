@@ -6,7 +6,7 @@ use std::time::Duration;
 use actor_durable::store::Store;
 use actor_durable::testing::store_suite::Place;
 use async_trait::async_trait;
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use store_postgres::testing::{Server, or_skip};
 use store_postgres::{PostgresConfig, PostgresStore};
 
@@ -42,6 +42,28 @@ impl Schema {
         let path = format!("SET search_path = {}", self.name);
         sqlx::raw_sql(AssertSqlSafe(path)).execute(&mut connection).await.expect("a schema");
         connection
+    }
+
+    /// Waits until so many of the store's connections wait for a lock.
+    pub(crate) async fn until_blocked(&self, count: i64) {
+        self.until(&format!("count(*) >= {count}")).await;
+    }
+
+    /// Waits until something holds of those of the store's connections that wait for a lock.
+    pub(crate) async fn until(&self, what_holds: &str) {
+        let mut eyes = self.connection().await;
+        let look = format!(
+            "SELECT {what_holds} FROM pg_stat_activity WHERE application_name = '{}' AND wait_event_type = 'Lock'",
+            self.name
+        );
+        loop {
+            let row = sqlx::query(AssertSqlSafe(look.clone())).fetch_one(&mut eyes).await;
+            if row.expect("the server runs").get(0) {
+                return;
+            }
+            // sleep: the server tells nobody that somebody waits.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// Says something to the database behind the store's back.

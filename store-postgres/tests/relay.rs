@@ -1,5 +1,6 @@
-//! What stands between a store and its server, and cuts a connection after so many bytes.
+//! What stands between a store and its server: it cuts a connection after so many bytes, and swallows what is said.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -43,6 +44,10 @@ struct State {
     latest: u64,
     /// What has gone through of it since it was last asked.
     counts: [usize; 2],
+    /// How many connections there were.
+    last: u64,
+    /// Of these nothing goes through any more, on either way, and none of them ends by that.
+    swallowed: Option<RangeInclusive<u64>>,
 }
 
 impl Relay {
@@ -50,7 +55,8 @@ impl Relay {
     pub(crate) fn before(server: &Path) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let listener = UnixListener::bind(directory.path().join(SOCKET)).expect("a socket");
-        let state = Arc::new(Mutex::new(State { fate: Fate::Through, latest: 0, counts: [0; 2] }));
+        let state = State { fate: Fate::Through, latest: 0, counts: [0; 2], last: 0, swallowed: None };
+        let state = Arc::new(Mutex::new(state));
         let (ended, end) = watch::channel(0);
         tokio::spawn(relay(listener, server.join(SOCKET), Arc::clone(&state), end));
         Self { directory, state, ended }
@@ -65,6 +71,23 @@ impl Relay {
         self.state.lock().expect("no test panics with it").fate = fate;
     }
 
+    /// Swallows what is said on these connections from now on; the first is 1. Those that were swallowed before are heard again,
+    /// but for what they have said.
+    pub(crate) fn swallow(&self, connections: RangeInclusive<u64>) {
+        self.state.lock().expect("no test panics with it").swallowed = Some(connections);
+    }
+
+    /// Is not there any more, for whoever connects; the latest connection of the pool is cut.
+    pub(crate) fn disappear(&self) {
+        std::fs::remove_file(self.directory.path().join(SOCKET)).expect("it is there");
+        self.cut();
+    }
+
+    /// How many connections there have been.
+    pub(crate) fn last(&self) -> u64 {
+        self.state.lock().expect("no test panics with it").last
+    }
+
     /// Cuts the latest connection now.
     pub(crate) fn cut(&self) {
         self.ended.send_replace(self.state.lock().expect("no test panics with it").latest);
@@ -77,10 +100,13 @@ impl Relay {
 }
 
 async fn relay(listener: UnixListener, server: PathBuf, state: Arc<Mutex<State>>, end: watch::Receiver<u64>) {
-    let mut number = 0;
     while let Ok((client, _)) = listener.accept().await {
         let Ok(server) = UnixStream::connect(&server).await else { continue };
-        number += 1;
+        let number = {
+            let mut state = state.lock().expect("no test panics with it");
+            state.last += 1;
+            state.last
+        };
         let (state, mut end) = (Arc::clone(&state), end.clone());
         tokio::spawn(async move {
             let ((from_client, to_client), (from_server, to_server)) =
@@ -100,7 +126,7 @@ async fn pump(way: Way, number: u64, state: &Mutex<State>, mut from: OwnedReadHa
         let (passes, is_cut) = {
             let mut state = state.lock().expect("no test panics with it");
             if is_of_the_pool && state.latest < number {
-                *state = State { fate: Fate::Through, latest: number, counts: [0; 2] };
+                (state.fate, state.latest, state.counts) = (Fate::Through, number, [0; 2]);
             }
             state.judge(way, number, read)
         };
@@ -113,6 +139,9 @@ async fn pump(way: Way, number: u64, state: &Mutex<State>, mut from: OwnedReadHa
 impl State {
     /// How much of what was read passes, and whether the connection is cut behind it.
     fn judge(&mut self, way: Way, number: u64, read: usize) -> (usize, bool) {
+        if self.swallowed.as_ref().is_some_and(|swallowed| swallowed.contains(&number)) {
+            return (0, false);
+        }
         if number != self.latest {
             return (read, false);
         }

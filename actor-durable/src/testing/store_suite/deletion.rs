@@ -65,10 +65,12 @@ pub async fn messages_of_a_deleted_actor_are_new(place: &dyn Place) {
 /// Former owners of a deleted actor stay fenced, though another one begins to be under its id.
 pub async fn owners_of_a_deleted_actor_stay_fenced(place: &dyn Place) {
     let scene = Scene::open(place).await;
-    let first = scene.own("a").await;
+    let (first, other) = (scene.own("a").await, scene.own("b").await);
     scene.renew(OwnerId::new(2), LONG).await.expect("a lease");
     let second = scene.acquire(seizure("a", 2)).await.expect("it is seized");
     scene.delete(&actor("a"), second.epoch).await.expect("it is owned");
+    // One that never was so far takes nothing of that back.
+    scene.delete(&actor("b"), other.epoch).await.expect("it is owned");
     let scene = scene.reopen().await;
     let third = scene.own_as("a", 3).await;
     assert!(third.epoch > second.epoch, "{} {}", third.epoch, second.epoch);

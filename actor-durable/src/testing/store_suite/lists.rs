@@ -52,8 +52,13 @@ pub async fn actors_that_have_something_to_do_are_listed(place: &dyn Place) {
         scene.fill(id, [1]).await;
     }
     let with_outbox = scene.own("ä").await;
-    let commit = TurnCommit { outbox: vec![outgoing(1, 0)], ..turn(&with_outbox) };
+    let commit = TurnCommit { outbox: vec![outgoing(1, 0), outgoing(1, 1)], ..turn(&with_outbox) };
     scene.commit_turn(commit).await.expect("it is owned");
+    // What waits for one that has ended waits for ever.
+    let ended = scene.own("a1").await;
+    scene.fill("a1", [1]).await;
+    scene.commit_turn(TurnCommit { ends: true, ..turn(&ended) }).await.expect("it is owned");
+    scene.release(&actor("a1"), ended.epoch).await.expect("it is owned");
     let targets = |ids: &[&str]| ids.iter().map(|id| target(id)).collect::<Vec<Target>>();
     assert_eq!(all_waiting(&scene).await, targets(&["A", "B", "a", "a/b", "b"]), "the other one is held");
     scene.release(&actor("ä"), with_outbox.epoch).await.expect("it is owned");
@@ -66,7 +71,12 @@ pub async fn actors_that_have_something_to_do_are_listed(place: &dyn Place) {
     let head = scene.own("ä").await;
     scene.mark_delivered(&actor("ä"), head.epoch, &[outgoing(1, 0).position]).await.expect("it is owned");
     scene.release(&actor("ä"), head.epoch).await.expect("it is owned");
-    assert_eq!(all_waiting(&scene).await, all[..5]);
+    assert_eq!(all_waiting(&scene).await, all, "one more is to leave");
+    let head = scene.own("ä").await;
+    scene.transfer(&actor("ä"), head.epoch, outgoing(1, 1).position).await.expect("it is there");
+    scene.release(&actor("ä"), head.epoch).await.expect("it is owned");
+    let receiver = scene.own("receiver").await;
+    assert_eq!((receiver.waiting, all_waiting(&scene).await), (1, all[..5].to_vec()));
 }
 
 /// An actor is listed as having something to do when its owner's lease is over.

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use super::Place;
 use super::scene::{
-    LONG, Scene, actor, claim, entry, handled, other_type, outgoing, seizure, snapshot, target, turn, turns,
+    LONG, Scene, actor, claim, entry, giving_up, handled, other_type, outgoing, seizure, snapshot, target,
+    turn, turns,
 };
 use crate::id::{Epoch, OwnerId, Position, Sequence, WallTime};
-use crate::store::{Claim, ClaimMode, Head, Message, Recovery, Refusal, Renewal, Source, TurnCommit};
+use crate::store::{
+    Claim, ClaimMode, GivingUp, Head, Message, Recovery, Refusal, Renewal, Source, TurnCommit,
+};
 
 /// A lease that ends when [`PASSED`] has passed. Between, a slow store has time.
 const SHORT: Duration = Duration::from_secs(4);
@@ -180,6 +183,9 @@ pub async fn whoever_does_not_own_an_actor_changes_and_reads_nothing(place: &dyn
     for (epoch, fence) in [(before.epoch, (1, 2)), (head.epoch.next(), (3, 2))] {
         is_fenced(&scene, epoch, fence).await;
     }
+    // Who has given it back does not own it either.
+    scene.release(&actor("a"), head.epoch).await.expect("it is owned");
+    is_fenced(&scene, head.epoch, (2, 2)).await;
 }
 
 async fn is_fenced(scene: &Scene<'_>, epoch: Epoch, fence: (u64, u64)) {
@@ -201,6 +207,9 @@ async fn is_fenced(scene: &Scene<'_>, epoch: Epoch, fence: (u64, u64)) {
     assert_eq!(scene.fenced(scene.begin_attempt(id, epoch, waiting)).await, fence);
     assert_eq!(scene.fenced(scene.begin_attempt(id, epoch, scene.id(9))).await, fence);
     assert_eq!(scene.fenced(scene.mark_delivered(id, epoch, &[outgoing(1, 0).position])).await, fence);
+    assert_eq!(scene.fenced(scene.transfer(id, epoch, outgoing(1, 0).position)).await, fence);
+    let giving_up = GivingUp { epoch, ..giving_up(&scene.head_of("a").await, outgoing(1, 0).position) };
+    assert_eq!(scene.fenced(scene.give_up_delivery(giving_up)).await, fence);
     assert_eq!(scene.fenced(scene.delete(id, epoch)).await, fence);
 }
 

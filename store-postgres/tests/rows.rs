@@ -1,0 +1,96 @@
+//! What lies in the tables: what is not needed goes, no page is too large, and the schema itself keeps doubles out.
+
+use actor_durable::limits::{EVENT_BYTES_MAX, PAYLOAD_BYTES_MAX};
+use actor_durable::store::{Body, Entry, Message, Snapshot, Store};
+use actor_durable::{OwnerId, Position, Sequence};
+use bytes::Bytes;
+use sqlx::{AssertSqlSafe, Row};
+use store_postgres::limits::PAGE_BYTES_MAX;
+
+use crate::place::Schema;
+use crate::values::{LONG, actor, body, entry, message, own, turn};
+
+async fn count(schema: &Schema, rows: &str) -> i64 {
+    let count = AssertSqlSafe(format!("SELECT count(*) FROM {rows}"));
+    sqlx::query(count).fetch_one(&mut schema.connection().await).await.expect("good words").get(0)
+}
+
+#[tokio::test]
+async fn entries_that_are_trimmed_leave_the_table() {
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store().await;
+    let head = own(&store, "a", 1).await;
+    for sequence in 0..4 {
+        let mut commit = turn(&actor("a"), head.epoch, Sequence(sequence));
+        commit.trim = (sequence == 2).then_some(Sequence(1));
+        store.commit_turn(commit).await.expect("it is owned");
+    }
+    assert_eq!(count(&schema, "entries").await, 3);
+    let state = Snapshot { sequence: Sequence(4), body: body(4) };
+    store.save_snapshot(&actor("a"), head.epoch, state, Some(Sequence(3))).await.expect("it is owned");
+    assert_eq!(count(&schema, "entries").await, 1);
+}
+
+/// Owners are processes, and processes come and go.
+#[tokio::test]
+async fn leases_that_are_long_over_leave_the_table() {
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store().await;
+    for (owner, hours) in [(1, 25), (2, 23)] {
+        store.renew(OwnerId::new(owner), LONG).await.expect("a lease");
+        let past = format!(
+            "UPDATE leases SET ends_at = clock_timestamp() - interval '{hours} hours' WHERE ends_at > now()"
+        );
+        schema.say(&past).await;
+    }
+    store.renew(OwnerId::new(3), LONG).await.expect("a lease");
+    let left = "leases WHERE owner IN ('\\x00000000000000000000000000000002', '\\x00000000000000000000000000000003')";
+    assert_eq!((count(&schema, left).await, count(&schema, "leases").await), (2, 2));
+}
+
+/// Whatever a statement does wrong: there is one entry of a number, and one message of an id.
+#[tokio::test]
+async fn the_schema_itself_keeps_doubles_out() {
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store().await;
+    let head = own(&store, "a", 1).await;
+    store.commit_turn(turn(&actor("a"), head.epoch, Sequence::ZERO)).await.expect("it is owned");
+    store.enqueue(message("a", 9)).await.expect("it is new");
+    for (double, unique) in [
+        ("entries SELECT * FROM entries", "entries_are_unique"),
+        ("handled SELECT * FROM handled", "handled_are_unique"),
+        ("letters SELECT actor, position + 1, message, attempts, row FROM letters", "letters_are_unique"),
+        ("letters SELECT actor, position, 'other', attempts, row FROM letters", "letters_pkey"),
+        ("actors SELECT * FROM actors", "actors_pkey"),
+    ] {
+        let double = AssertSqlSafe(format!("INSERT INTO {double}"));
+        let error = sqlx::raw_sql(double).execute(&mut schema.connection().await).await.expect_err(unique);
+        let error = error.into_database_error().expect("the server says so");
+        assert_eq!((error.code().as_deref(), error.constraint()), (Some("23505"), Some(unique)));
+    }
+}
+
+/// A page is no larger than it may be, and what comes behind it is found.
+#[tokio::test]
+async fn a_page_of_large_rows_has_fewer_of_them() {
+    const ROWS: u64 = (PAGE_BYTES_MAX / PAYLOAD_BYTES_MAX) as u64 + 1;
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store().await;
+    let large = || Body { version: 1, bytes: Bytes::from(vec![7; PAYLOAD_BYTES_MAX.min(EVENT_BYTES_MAX)]) };
+    let head = own(&store, "a", 1).await;
+    for number in 1..=ROWS {
+        let letter = Message { body: large(), ..message("a", number.into()) };
+        store.enqueue(letter).await.expect("it is new");
+        let mut commit = turn(&actor("a"), head.epoch, Sequence(number - 1));
+        commit.entries = vec![Entry { events: vec![large()], ..entry(number) }];
+        commit.handled.clear();
+        store.commit_turn(commit).await.expect("it is owned");
+    }
+    let pages = async |after| {
+        let letters = store.inbox(&actor("a"), head.epoch, Position(after), 100).await.expect("it is owned");
+        let entries = store.entries(&actor("a"), Sequence(after), 100).await.expect("it is there");
+        (letters.len() as u64, entries.len() as u64)
+    };
+    assert_eq!(pages(0).await, (ROWS - 1, ROWS - 1));
+    assert_eq!(pages(ROWS - 1).await, (1, 1));
+}
