@@ -70,7 +70,8 @@ impl PostgresConfig {
         Ok(Self { schema, ..self })
     }
 
-    /// At most so many connections, and at least one; [`CONNECTIONS_DEFAULT`] unless it is said. One more listens for arrivals.
+    /// At most so many connections, and at least one; [`CONNECTIONS_DEFAULT`] unless it is said. One more listens for arrivals, and
+    /// one renews leases.
     #[must_use]
     pub fn with_connections_max(self, connections_max: usize) -> Self {
         Self { connections_max: connections_max.max(1), ..self }

@@ -5,8 +5,12 @@ use std::time::Duration;
 /// A schema's name is no longer, in bytes: the name of its channel has room for it.
 pub const SCHEMA_BYTES_MAX: usize = 40;
 
-/// So many connections a store has at most, unless it is configured otherwise; one more tells of arrivals.
+/// So many connections a store has at most, unless it is configured otherwise; one more tells of arrivals, and
+/// [`LEASE_CONNECTIONS`] more renew leases.
 pub const CONNECTIONS_DEFAULT: usize = 16;
+
+/// So many connections do nothing but renew leases, so that a process is not taken for dead because it has much to do.
+pub const LEASE_CONNECTIONS: usize = 1;
 
 /// So long an operation waits for a connection, unless it is configured otherwise.
 pub const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);

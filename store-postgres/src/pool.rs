@@ -40,11 +40,12 @@ struct Idle {
 }
 
 impl Pool {
-    pub(crate) fn new(config: &PostgresConfig) -> Self {
+    /// Of so many connections at most.
+    pub(crate) fn new(config: &PostgresConfig, connections_max: usize) -> Self {
         Self {
             options: config.options.clone().disable_statement_logging(),
             settings: settings(&config.schema, config.answer_timeout),
-            permits: Arc::new(Semaphore::new(config.connections_max)),
+            permits: Arc::new(Semaphore::new(connections_max)),
             idle: Arc::default(),
             connect_timeout: config.connect_timeout,
             answer_timeout: config.answer_timeout,

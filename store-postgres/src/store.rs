@@ -15,6 +15,7 @@ use bytes::Bytes;
 use crate::arrivals::{self, Listening, Owners};
 use crate::config::PostgresConfig;
 use crate::error::Trouble;
+use crate::limits::LEASE_CONNECTIONS;
 use crate::pool::Pool;
 use crate::{inbox, lists, ownership, recovery, reminders, schema, transfer, turn, undelivered};
 
@@ -26,6 +27,8 @@ use crate::{inbox, lists, ownership, recovery, reminders, schema, transfer, turn
 pub struct PostgresStore {
     config: PostgresConfig,
     pool: Pool,
+    /// For leases alone: whatever else is asked, and however long it takes, this process is heard of.
+    leases: Pool,
     owners: Owners,
     /// `None` once it is closed.
     listening: Mutex<Option<Listening>>,
@@ -39,16 +42,18 @@ impl PostgresStore {
     /// [`Refusal::FutureVersion`] if a later release has renewed the tables; [`Refusal::Unavailable`] if there is no way
     /// to the database; [`Refusal::ReadOnly`] if there are no tables yet and none can be made.
     pub async fn open(config: PostgresConfig) -> Result<Self, StoreError> {
-        let pool = Pool::new(&config);
+        let pool = Pool::new(&config, config.connections_max);
+        let leases = Pool::new(&config, LEASE_CONNECTIONS);
         schema::migrate(&pool, &config.schema).await.map_err(answer)?;
         let owners = Owners::default();
         let listening = Listening::begin(&config, owners.clone()).await.map_err(answer)?;
-        Ok(Self { config, pool, owners, listening: Mutex::new(Some(listening)) })
+        Ok(Self { config, pool, leases, owners, listening: Mutex::new(Some(listening)) })
     }
 
     /// Closes it for good: what is asked from now on is refused with [`Refusal::Closed`]. What is under way comes to its end.
     pub fn close(&self) {
         self.pool.close();
+        self.leases.close();
         self.listening().take();
     }
 
@@ -82,11 +87,11 @@ fn answer(trouble: Trouble) -> StoreError {
 impl Store for PostgresStore {
     async fn renew(&self, owner: OwnerId, lease: Duration) -> Result<Renewal, StoreError> {
         self.owners.add(owner);
-        ownership::renew(&self.pool, owner, lease).await.map_err(answer)
+        ownership::renew(&self.leases, owner, lease).await.map_err(answer)
     }
 
     async fn retire(&self, owner: OwnerId) -> Result<(), StoreError> {
-        ownership::retire(&self.pool, owner).await.map_err(answer)?;
+        ownership::retire(&self.leases, owner).await.map_err(answer)?;
         self.owners.remove(owner);
         Ok(())
     }

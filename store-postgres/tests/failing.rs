@@ -146,7 +146,7 @@ async fn an_operation_that_finds_no_connection_or_waits_too_long_has_changed_not
     commit(&store, &head).await.expect("nobody is in the way");
 }
 
-/// However much is asked at once: so many connections, and the one that listens.
+/// However much is asked at once: so many connections, the one that listens, and the one that renews leases.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_has_no_more_connections_than_it_may() {
     const MAX: usize = 3;
@@ -179,11 +179,44 @@ async fn a_store_has_no_more_connections_than_it_may() {
         // sleep: the server tells nobody who comes.
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    assert_eq!(most, MAX as i64 + 1);
+    assert_eq!(most, MAX as i64 + 2);
     lock.rollback().await.expect("the server runs");
     for task in tasks {
         task.await.expect("no panic").expect("it has waited for its turn");
     }
+}
+
+/// A process that waits for the database with all that it asks is not taken for dead.
+#[tokio::test]
+async fn a_lease_is_renewed_while_no_connection_is_free() {
+    const MAX: usize = 2;
+    let Some(schema) = Schema::new() else { return };
+    let config = schema.config.clone().with_connections_max(MAX);
+    let config = config.with_connect_timeout(Duration::from_millis(500));
+    let store = Arc::new(PostgresStore::open(config).await.expect("the server runs"));
+    let head = own(&*store, "a", 1).await;
+    let mut other = schema.connection().await;
+    let mut lock = other.begin().await.expect("the server runs");
+    let take = "SELECT FROM actors WHERE id = 'a' FOR UPDATE";
+    sqlx::raw_sql(take).execute(&mut *lock).await.expect("it is there");
+    let hanging: Vec<_> = (0..MAX as u128)
+        .map(|number| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.enqueue(message("a", 100 + number)).await })
+        })
+        .collect();
+    // Until they have all the connections there are.
+    while store.head(&actor("a")).await.is_ok() {}
+    let owner = head.owner.expect("it is owned");
+    store.renew(owner, Duration::from_secs(60)).await.expect("nothing is before it");
+    let found = refusal(store.head(&actor("a")).await);
+    assert_eq!(found.to_string(), "the store is not available: no connection is free");
+    lock.rollback().await.expect("the server runs");
+    for hangs in hanging {
+        hangs.await.expect("no panic").expect("nobody is in the way");
+    }
+    store.retire(owner).await.expect("it has a lease");
+    commit(&store, &head).await.expect("nobody has taken it");
 }
 
 /// The server ends the connections that are idle: the next operation says what is true, and the one after it has another.
