@@ -70,6 +70,10 @@ pub enum NotApplied {
     /// The system is shut down.
     #[error("the system is shut down")]
     ShutDown,
+    /// The actor's outbox is full: too much of what it has sent has not arrived. See
+    /// [`OUTBOX_MAX`](crate::limits::OUTBOX_MAX) and [`OUTBOX_BYTES_MAX`](crate::limits::OUTBOX_BYTES_MAX).
+    #[error("the actor's outbox is full: what it has sent has not arrived")]
+    OutboxFull,
     /// An [outlet](crate::Outlet) failed, with this text.
     #[error("not delivered: {0}")]
     NotDelivered(String),
@@ -158,7 +162,7 @@ impl NotApplied {
                 };
                 error.is_transient() || is_ours_again(error)
             }
-            Self::Ended => true,
+            Self::Ended | Self::OutboxFull => true,
             _ => false,
         }
     }

@@ -21,7 +21,7 @@ use crate::store::{
 use crate::turn::{Asked, Draft};
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ledger {
     head: Head,
     /// The last entry's, staged ones among them.
@@ -32,6 +32,8 @@ pub(crate) struct Ledger {
     kept: u64,
     staged: TurnCommit,
     staged_bytes: usize,
+    /// How large what leaves with it is.
+    staged_sent: usize,
     /// How many of the remembered are staged or in flight.
     unsettled: usize,
     in_flight: Option<Head>,
@@ -106,6 +108,7 @@ impl Ledger {
             head,
             staged,
             staged_bytes: 0,
+            staged_sent: 0,
             unsettled: 0,
             in_flight: None,
         }
@@ -214,6 +217,7 @@ impl Ledger {
             self.unsettled += 1;
         }
         self.staged_bytes += bytes;
+        self.staged_sent += turn.outbox.iter().map(Outgoing::bytes).sum::<usize>();
         if self.is_staged() {
             append(&mut self.staged, turn);
         } else {
@@ -293,6 +297,11 @@ impl Ledger {
         !self.staged.entries.is_empty()
     }
 
+    /// How many messages leave with what is staged, and how large they are.
+    pub(crate) fn staged_sends(&self) -> (usize, usize) {
+        (self.staged.outbox.len(), self.staged_sent)
+    }
+
     /// Whether no other turn may join what is staged.
     pub(crate) fn is_full(&self) -> bool {
         self.staged.entries.len() >= STAGED_TURNS_MAX
@@ -307,7 +316,7 @@ impl Ledger {
         }
         let next = TurnCommit::new(self.target().id.clone(), self.epoch(), self.staged.last());
         let commit = std::mem::replace(&mut self.staged, next);
-        self.staged_bytes = 0;
+        (self.staged_bytes, self.staged_sent) = (0, 0);
         // What no store will take, none is asked for: this very function is what they decide by.
         self.in_flight = self.head.commit(&commit).ok();
         Some(commit)
@@ -373,7 +382,7 @@ fn append(commit: &mut TurnCommit, next: TurnCommit) {
 fn bytes_of(turn: &TurnCommit) -> usize {
     let events = turn.entries.iter().flat_map(|entry| &entry.events).map(|event| event.bytes.len());
     let replies = turn.handled.iter().filter_map(|handled| handled.reply.as_ref()).map(Bytes::len);
-    let sent = turn.outbox.iter().map(|outgoing| outgoing.body.bytes.len());
+    let sent = turn.outbox.iter().map(Outgoing::bytes);
     let reminders = turn.reminders.iter().map(|change| match change {
         ReminderChange::Set(reminder) => reminder.body.bytes.len(),
         ReminderChange::Cancel(_) => 0,

@@ -39,8 +39,20 @@ pub const TURN_ROWS_MAX: usize = 10_000;
 /// and events have.
 pub const COMMIT_ROWS_MAX: usize = TURN_ROWS_MAX + STAGED_ROWS_MAX;
 
-/// The most messages in an actor's inbox. A further one is refused.
+/// The most messages in an actor's inbox. A further one is refused, unless another actor has sent it.
 pub const INBOX_MESSAGES_MAX: usize = 100_000;
+
+/// How many more messages an inbox has room for if actors have sent them, so that senders from outside are refused first. There is
+/// as much room again for notices to an actor that a message of its own was given up.
+pub const INBOX_RESERVED: usize = 10_000;
+
+/// The most dead letters of an actor. Whatever fails then stays in the inbox, and so does the mail behind it, until somebody revives
+/// or purges one.
+pub const DEAD_LETTERS_MAX: usize = 1_000;
+
+/// The most undelivered messages of an actor. What can never arrive stays in the outbox then, until somebody redelivers or discards
+/// one.
+pub const UNDELIVERED_MAX: usize = 1_000;
 
 /// The most reminders that an actor has at a time.
 pub const REMINDERS_MAX: usize = 1_000;
@@ -119,8 +131,40 @@ pub const INBOX_PAGE: usize = 128;
 /// How many entries are read from a journal at a time.
 pub const JOURNAL_PAGE: usize = 1_000;
 
-/// The most messages that an actor has sent and that have not arrived. It takes no further command until there are fewer.
+/// The most messages in an actor's outbox when it begins a turn for a caller or a timer. One turn may send
+/// [as many](TURN_ROWS_MAX) more.
 pub const OUTBOX_MAX: usize = 10_000;
+
+/// The most bytes in an actor's outbox when it begins a turn for a caller or a timer. What one turn sends leaves whole, be it one
+/// message, and has at most [`COMMIT_BYTES_MAX`] more.
+pub const OUTBOX_BYTES_MAX: usize = 16 << 20;
+
+/// How many messages beyond [`OUTBOX_MAX`] may be in the outbox when an actor handles a letter. With [`INBOX_RESERVED`] this keeps
+/// actors that answer each letter with at most one message from waiting for each other for ever.
+pub const OUTBOX_RESERVED: usize = 1_000;
+
+/// How many bytes beyond [`OUTBOX_BYTES_MAX`] may be in the outbox when an actor handles a letter.
+pub const OUTBOX_BYTES_RESERVED: usize = 2 << 20;
+
+/// How long callers wait for room in an outbox, from when the first of them found none. Then they are refused.
+pub const OUTBOX_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// How long after a timer has found no room in the outbox it fires again.
+pub const OUTBOX_PAUSE: Duration = Duration::from_millis(100);
+
+/// The longest pause between two attempts to deliver a message to a receiver whose inbox is full.
+pub const DELIVERY_FULL_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// How long a receiver's inbox may be full before an actor whose own outbox is full gives up what it has sent there.
+pub const DELIVERY_FULL_MAX: Duration = Duration::from_secs(300);
+
+/// How many messages of one actor are on their way to other actors at a time: each to another receiver, and receivers in turn.
+/// Messages to outlets do not count; one at a time is on its way to each.
+pub const TRANSFERS_PER_ACTOR_MAX: usize = 16;
+
+/// How many messages of a process are moved from outboxes into inboxes, or given up, at a time. The others wait in the order in
+/// which they came.
+pub const TRANSFERS_MAX: usize = 64;
 
 /// How long after a failure a message is sent again. The pause doubles with each further failure, up to [`DELIVERY_PAUSE_MAX`].
 pub const DELIVERY_PAUSE_FIRST: Duration = Duration::from_millis(50);

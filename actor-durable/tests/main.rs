@@ -13,6 +13,7 @@ mod promises;
 mod questions;
 mod reminders;
 mod retries;
+mod room;
 mod sharing;
 mod stage;
 mod supervise;

@@ -124,7 +124,7 @@ CREATE FUNCTION commit_turn(
     handled_ids bytea[], handled_rows bytea[], taken bytea[], dead_ids bytea[], dead_rows bytea[], forgotten bytea[],
     outbox_sequences bigint[], outbox_places bigint[], outbox_rows bytea[],
     cancelled text[], reminder_names text[], reminder_dues bigint[], reminder_rows bytea[], reminders_max bigint,
-    removed text[], child_names text[], child_rows bytea[], children_max bigint
+    removed text[], child_names text[], child_rows bytea[], children_max bigint, dead_max bigint
 ) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     changed bigint;
@@ -163,6 +163,9 @@ BEGIN
     IF cardinality(dead_ids) > 0 THEN
         INSERT INTO dead_letters (actor, message, row)
             SELECT the_actor, unnest(dead_ids), unnest(dead_rows);
+        IF (SELECT count(*) FROM dead_letters WHERE actor = the_actor) > dead_max THEN
+            RAISE EXCEPTION USING ERRCODE = 'DA005', MESSAGE = 'too many dead letters';
+        END IF;
     END IF;
     IF cardinality(forgotten) > 0 THEN
         DELETE FROM handled WHERE actor = the_actor AND message = ANY (forgotten)

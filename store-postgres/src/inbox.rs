@@ -1,6 +1,6 @@
 //! Messages that wait for an actor, those it has handled, and those that were given up.
 
-use actor_durable::limits::{CLOCK_SKEW_MAX, INBOX_MESSAGES_MAX};
+use actor_durable::limits::{CLOCK_SKEW_MAX, INBOX_MESSAGES_MAX, INBOX_RESERVED};
 use actor_durable::store::{DeadLetter, Enqueued, Handled, Head, Letter, Message, Refusal};
 use actor_durable::{DurableId, Epoch, MessageId, Position, WallTime};
 use bytes::Bytes;
@@ -13,12 +13,27 @@ use crate::pool::{Pool, Session, Statement, until_settled};
 use crate::recovery::check_owner;
 use crate::row::{clamped, column, count, decode, encode, millis, number, page};
 
-/// Whether messages can be too old to be known.
+/// How a message comes into an inbox. Only what is sent from outside can be too old to be known; the others have their own way of
+/// being once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Age {
-    Counts,
-    /// They are a reminder's, which has its own way of being once.
-    IsNoMatter,
+pub(crate) enum Way {
+    Sent,
+    Reminder,
+    /// From another actor's outbox, or from among what that could not deliver.
+    Moved,
+    /// What an actor is told of a message of its own.
+    Notice,
+}
+
+impl Way {
+    /// As [`Head::enqueue`], [`Head::accept`], [`Head::receive`] and [`Head::notify`] have it.
+    pub(crate) fn waiting_max(self) -> i64 {
+        count(match self {
+            Self::Sent | Self::Reminder => INBOX_MESSAGES_MAX,
+            Self::Moved => INBOX_MESSAGES_MAX + INBOX_RESERVED,
+            Self::Notice => INBOX_MESSAGES_MAX + 2 * INBOX_RESERVED,
+        })
+    }
 }
 
 /// Puts a message into an inbox, once for its id.
@@ -30,12 +45,9 @@ pub(crate) async fn enqueue(pool: &Pool, message: &Message) -> Result<Enqueued, 
     }
     let row = letter_row(message);
     until_settled(|| async {
-        match pool.write(put(message, &row, Age::Counts)).await {
+        match pool.write(put(message, &row, Way::Sent)).await {
             Ok(rows) => Ok(outcome(message, &rows)?),
-            Err(Trouble::Raised(_)) => {
-                let (head, now) = head_or_new(pool, message).await?;
-                Err(head.enqueue(message, now).err().map_or(changed(), Trouble::from))
-            }
+            Err(Trouble::Raised(_)) => Err(explain(pool, message, Way::Sent).await?),
             Err(trouble) => Err(trouble),
         }
     })
@@ -43,9 +55,9 @@ pub(crate) async fn enqueue(pool: &Pool, message: &Message) -> Result<Enqueued, 
 }
 
 /// As [`enqueue`], as a part of a transaction. Raises what the head does not allow.
-pub(crate) async fn put_in(session: &mut Session, message: &Message, age: Age) -> Result<Enqueued, Trouble> {
+pub(crate) async fn put_in(session: &mut Session, message: &Message, way: Way) -> Result<Enqueued, Trouble> {
     let row = letter_row(message);
-    let rows = session.rows(put(message, &row, age), Stage::Open).await?;
+    let rows = session.rows(put(message, &row, way), Stage::Open).await?;
     let outcome = outcome(message, &rows)?;
     if outcome == Enqueued::Stored {
         // Of what is not new the size is no matter; what is goes with the transaction.
@@ -76,10 +88,16 @@ fn message_only(message: &Message) -> Head {
     Head::new(message.to.clone(), Epoch::ZERO, WallTime::ZERO)
 }
 
-/// Why a head did not accept a message, whatever its age.
-pub(crate) async fn explain_ageless(pool: &Pool, message: &Message) -> Result<Trouble, Trouble> {
+/// Why a head did not let a message in.
+pub(crate) async fn explain(pool: &Pool, message: &Message, way: Way) -> Result<Trouble, Trouble> {
     let (head, now) = head_or_new(pool, message).await?;
-    Ok(head.accept(message, now).err().map_or(changed(), Trouble::from))
+    let refused = match way {
+        Way::Sent => head.enqueue(message, now).err(),
+        Way::Reminder => head.accept(message, now).err(),
+        Way::Moved => head.receive(message, now).err(),
+        Way::Notice => head.notify(message, now).err(),
+    };
+    Ok(refused.map_or(changed(), Trouble::from))
 }
 
 async fn head_or_new(pool: &Pool, message: &Message) -> Result<(Head, WallTime), Trouble> {
@@ -95,7 +113,7 @@ fn changed() -> Trouble {
     Trouble::Again(sqlx::Error::RowNotFound)
 }
 
-fn put<'q>(message: &'q Message, row: &'q [u8], age: Age) -> Statement<'q> {
+fn put<'q>(message: &'q Message, row: &'q [u8], way: Way) -> Statement<'q> {
     sqlx::query("SELECT outcome, kept FROM put_letter($1, $2, $3, $4, $5, $6, $7, $8)")
         .bind(message.to.id.as_str())
         .bind(message.to.actor_type.as_str())
@@ -103,8 +121,8 @@ fn put<'q>(message: &'q Message, row: &'q [u8], age: Age) -> Statement<'q> {
         .bind(row)
         .bind(millis(message.id.made()))
         .bind(skew_ms())
-        .bind(age == Age::IsNoMatter)
-        .bind(count(INBOX_MESSAGES_MAX))
+        .bind(way != Way::Sent)
+        .bind(way.waiting_max())
 }
 
 pub(crate) fn outcome(message: &Message, rows: &[PgRow]) -> Result<Enqueued, Refusal> {

@@ -5,7 +5,7 @@ use actor_durable::limits::PAGE_ROWS_MAX;
 use actor_durable::store::{Due, DuePlace, Firing, Refusal, Reminder};
 
 use crate::error::Trouble;
-use crate::inbox::{Age, explain_ageless, put_in};
+use crate::inbox::{Way, explain, put_in};
 use crate::ownership::lock;
 use crate::pool::{Pool, Session, until_settled};
 use crate::row::{column, count, decode, encode, millis, target};
@@ -51,7 +51,9 @@ pub(crate) async fn fire(pool: &Pool, firing: &Firing) -> Result<bool, Trouble> 
         let mut refused = None;
         let outcome = fire_in(&mut session, firing, &mut refused).await;
         match (session.end(outcome).await, refused) {
-            (Err(Trouble::Raised(_)), Some(at)) => Err(explain_ageless(pool, &firing.messages[at]).await?),
+            (Err(Trouble::Raised(_)), Some(at)) => {
+                Err(explain(pool, &firing.messages[at], Way::Reminder).await?)
+            }
             (outcome, _) => outcome,
         }
     })
@@ -77,7 +79,7 @@ async fn fire_in(
     }
     for (at, message) in firing.messages.iter().enumerate() {
         *refused = Some(at);
-        put_in(session, message, Age::IsNoMatter).await?;
+        put_in(session, message, Way::Reminder).await?;
     }
     let Some(next) = firing.next else {
         let drop = "DELETE FROM reminders WHERE actor = $1 AND name = $2";

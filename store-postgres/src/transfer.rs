@@ -4,10 +4,10 @@ use actor_durable::store::{Destination, Enqueued, OutboxPosition, Outgoing, Refu
 use actor_durable::{DurableId, Epoch};
 
 use crate::error::Trouble;
-use crate::inbox::{explain_ageless, letter_row, outcome, skew_ms};
+use crate::inbox::{Way, explain, letter_row, outcome, skew_ms};
 use crate::ownership::{find, not_owned};
 use crate::pool::{Pool, until_settled};
-use crate::row::{clamped, column, count, decode, millis, number};
+use crate::row::{clamped, column, decode, millis, number};
 use crate::turn::outbox_key;
 
 pub(crate) async fn transfer(
@@ -48,9 +48,9 @@ async fn transfer_once(
             .bind(&row)
             .bind(millis(message.id.made()))
             .bind(skew_ms())
-            .bind(count(actor_durable::limits::INBOX_MESSAGES_MAX));
+            .bind(Way::Moved.waiting_max());
     let rows = match pool.write(transfer).await {
-        Err(Trouble::Raised(_)) => return Err(explain_ageless(pool, &message).await?),
+        Err(Trouble::Raised(_)) => return Err(explain(pool, &message, Way::Moved).await?),
         rows => rows?,
     };
     if rows.first().map(|row| number(row, 0)).transpose()? == Some(0) {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use actor_durable::limits::{CHILDREN_MAX, REMINDERS_MAX};
+use actor_durable::limits::{CHILDREN_MAX, DEAD_LETTERS_MAX, REMINDERS_MAX};
 use actor_durable::store::{
     ChildChange, Handled, OutboxPosition, Refusal, ReminderChange, Snapshot, Source, TurnCommit,
 };
@@ -17,7 +17,7 @@ use crate::pool::{Pool, Session, until_settled};
 use crate::row::{clamped, column, count, encode, message_id, millis};
 
 const COMMIT: &str = "SELECT commit_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, \
-    $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)";
+    $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)";
 
 pub(crate) async fn commit(pool: &Pool, turn: &TurnCommit) -> Result<(), Trouble> {
     turn.check()?;
@@ -56,11 +56,12 @@ async fn explain_raised(pool: &Pool, turn: &TurnCommit, number: u8) -> Trouble {
             stored
                 .map(|stored| turn.check_reminders(stored.len(), |name| stored.contains(name.as_str())).err())
         }
-        _ => {
+        4 => {
             let stored = names(pool, turn, "SELECT name FROM children WHERE actor = $1").await;
             stored
                 .map(|stored| turn.check_children(stored.len(), |name| stored.contains(name.as_str())).err())
         }
+        _ => Ok(Some(Refusal::TooMany { what: "dead letters", max: DEAD_LETTERS_MAX })),
     };
     match refusal {
         Err(trouble) => trouble,
@@ -213,6 +214,7 @@ impl<'t> Columns<'t> {
             .bind(&self.children.0)
             .bind(&self.children.1)
             .bind(count(CHILDREN_MAX))
+            .bind(count(DEAD_LETTERS_MAX))
     }
 }
 

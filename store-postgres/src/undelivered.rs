@@ -1,14 +1,15 @@
 //! Messages that were sent and given up.
 
 use actor_durable::DurableId;
+use actor_durable::limits::UNDELIVERED_MAX;
 use actor_durable::store::{Destination, Enqueued, GivingUp, OutboxPosition, Outgoing, Refusal, Undelivered};
 use sqlx::postgres::PgRow;
 
 use crate::error::Trouble;
-use crate::inbox::{Age, explain_ageless, put_in};
+use crate::inbox::{Way, explain, put_in};
 use crate::ownership::lock;
 use crate::pool::{Pool, Session, until_settled};
-use crate::row::{clamped, column, decode, encode, page};
+use crate::row::{clamped, column, decode, encode, number, page};
 use crate::turn::outbox_key;
 
 /// Has a message leave the outbox for good, and its sender told.
@@ -18,7 +19,7 @@ pub(crate) async fn give_up(pool: &Pool, giving_up: &GivingUp) -> Result<bool, T
         let mut session = pool.begin().await?;
         let outcome = give_up_in(&mut session, giving_up).await;
         match (session.end(outcome).await, &giving_up.notice) {
-            (Err(Trouble::Raised(_)), Some(notice)) => Err(explain_ageless(pool, notice).await?),
+            (Err(Trouble::Raised(_)), Some(notice)) => Err(explain(pool, notice, Way::Notice).await?),
             (outcome, _) => outcome,
         }
     })
@@ -32,6 +33,11 @@ async fn give_up_in(session: &mut Session, giving_up: &GivingUp) -> Result<bool,
     let take = "DELETE FROM outbox WHERE actor = $1 AND sequence = $2 AND place = $3 RETURNING row";
     let Some(row) = at(session, take, actor, *position).await? else { return Ok(false) };
     let outgoing: Outgoing = decode(actor, &outbox_key(*position), column(&row, 0)?)?;
+    let there = sqlx::query("SELECT count(*) FROM undelivered WHERE actor = $1").bind(actor.as_str());
+    let there = session.run(there).await?;
+    if there.first().map(|row| number(row, 0)).transpose()? >= Some(UNDELIVERED_MAX as u64) {
+        return Err(Refusal::TooMany { what: "undelivered messages", max: UNDELIVERED_MAX }.into());
+    }
     let count = "UPDATE actors SET outgoing = outgoing - 1 WHERE id = $1";
     session.run(sqlx::query(count).bind(actor.as_str())).await?;
     let keep = "INSERT INTO undelivered (actor, sequence, place, row) VALUES ($1, $2, $3, $4)";
@@ -39,7 +45,7 @@ async fn give_up_in(session: &mut Session, giving_up: &GivingUp) -> Result<bool,
     let row = encode(actor, &outbox_key(*position), &giving_up.undelivered(outgoing));
     session.run(keep.bind(i64::from(position.index)).bind(row)).await?;
     if let Some(notice) = notice.as_ref().filter(|_| !head.has_ended) {
-        put_in(session, notice, Age::IsNoMatter).await?;
+        put_in(session, notice, Way::Notice).await?;
     }
     Ok(true)
 }
@@ -95,7 +101,7 @@ pub(crate) async fn redeliver(
         let mut refused = None;
         let outcome = redeliver_in(&mut session, actor, position, &mut refused).await;
         match (session.end(outcome).await, refused) {
-            (Err(Trouble::Raised(_)), Some(message)) => Err(explain_ageless(pool, &message).await?),
+            (Err(Trouble::Raised(_)), Some(message)) => Err(explain(pool, &message, Way::Moved).await?),
             (outcome, _) => outcome,
         }
     })
@@ -125,7 +131,7 @@ async fn redeliver_in(
         return Ok(None);
     }
     let message = refused.insert(outgoing.message(actor.clone(), to.clone()));
-    put_in(session, message, Age::IsNoMatter).await.map(Some)
+    put_in(session, message, Way::Moved).await.map(Some)
 }
 
 /// Drops one for good.

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use actor_durable::limits::INBOX_MESSAGES_MAX;
-use actor_durable::store::{ClaimMode, Enqueued, Firing, Refusal, ReminderChange, Store, StoreError};
+use actor_durable::limits::{INBOX_MESSAGES_MAX, INBOX_RESERVED};
+use actor_durable::store::{
+    ClaimMode, Enqueued, Firing, GivingUp, Refusal, ReminderChange, Store, StoreError,
+};
 use actor_durable::{OwnerId, Position, Sequence, WallTime};
 use sqlx::Connection;
 use store_postgres::PostgresStore;
@@ -46,7 +48,10 @@ async fn a_message_sees_what_was_done_to_the_actor_while_it_came() {
 async fn a_full_inbox_takes_no_message_by_whatever_way() {
     let Some(schema) = Schema::new() else { return };
     let store = schema.store().await;
-    let full = Refusal::TooMany { what: "messages in an inbox", max: INBOX_MESSAGES_MAX };
+    let full = |reserved| {
+        let max = INBOX_MESSAGES_MAX + reserved;
+        Refusal::TooMany { what: "messages in an inbox", max }
+    };
     let head = own(&store, "sender", 1).await;
     let mut commit = turn(&actor("sender"), head.epoch, Sequence::ZERO);
     commit.outbox = vec![outgoing(1, "a")];
@@ -66,17 +71,41 @@ async fn a_full_inbox_takes_no_message_by_whatever_way() {
     };
 
     let fill = |count: usize| format!("UPDATE actors SET waiting = {count} WHERE id = 'a'");
+    let giving_up = GivingUp {
+        actor: actor("sender"),
+        epoch: head.epoch,
+        position,
+        at: WallTime::ZERO,
+        reason: "nobody takes it".into(),
+        notice: Some(message("sender", 103)),
+    };
+
     schema.say(&fill(INBOX_MESSAGES_MAX)).await;
-    assert_eq!(refusal(store.enqueue(message("a", 101)).await), full);
-    assert_eq!(refusal(store.transfer(&actor("sender"), head.epoch, position).await), full);
-    assert_eq!(refusal(store.fire(firing.clone()).await), full);
+    assert_eq!(refusal(store.enqueue(message("a", 101)).await), full(0));
+    assert_eq!(refusal(store.fire(firing.clone()).await), full(0));
+    schema.say(&fill(INBOX_MESSAGES_MAX + INBOX_RESERVED)).await;
+    assert_eq!(refusal(store.transfer(&actor("sender"), head.epoch, position).await), full(INBOX_RESERVED));
+    let full_sender = format!(
+        "UPDATE actors SET waiting = {} WHERE id = 'sender'",
+        INBOX_MESSAGES_MAX + 2 * INBOX_RESERVED
+    );
+    schema.say(&full_sender).await;
+    assert_eq!(refusal(store.give_up_delivery(giving_up.clone()).await), full(2 * INBOX_RESERVED));
     // Each comes when there is room.
-    schema.say(&fill(INBOX_MESSAGES_MAX - 3)).await;
+    schema.say(&fill(INBOX_MESSAGES_MAX - 2)).await;
     assert_eq!(store.enqueue(message("a", 101)).await.expect("there is room"), Enqueued::Stored);
+    assert!(store.fire(firing).await.expect("there is room"));
+    assert_eq!(refusal(store.enqueue(message("a", 102)).await), full(0));
+    schema.say("UPDATE actors SET waiting = waiting - 1 WHERE id = 'sender'").await;
+    schema.say(&fill(INBOX_MESSAGES_MAX + INBOX_RESERVED - 1)).await;
     let moved = store.transfer(&actor("sender"), head.epoch, position).await;
     assert_eq!(moved.expect("there is room"), Enqueued::Stored);
-    assert!(store.fire(firing).await.expect("there is room"));
-    assert_eq!(refusal(store.enqueue(message("a", 102)).await), full);
+    let mut commit = turn(&actor("sender"), head.epoch, Sequence(1));
+    commit.outbox = vec![outgoing(2, "a")];
+    let position = commit.outbox[0].position;
+    store.commit_turn(commit).await.expect("it is owned");
+    let giving_up = GivingUp { position, ..giving_up };
+    assert!(store.give_up_delivery(giving_up).await.expect("there is room for the notice"));
 }
 
 /// The batch is of the one who has the actor, until its lease is over; then it is another one's, and nothing of it is done twice.

@@ -10,8 +10,8 @@ use tokio::sync::Notify;
 
 use crate::form::cut;
 use crate::id::{Epoch, Target};
-use crate::limits::{OUTBOX_MAX, REASON_BYTES_MAX};
-use crate::outbox::Outbox;
+use crate::limits::REASON_BYTES_MAX;
+use crate::outbox::{Outbox, Room};
 use crate::question;
 use crate::store::{Destination, GivingUp, OutboxPosition, Outgoing, StoreError};
 use crate::supervise::Order;
@@ -44,6 +44,16 @@ struct Papers {
     arrived: Vec<OutboxPosition>,
     /// Whether the actor waits for the last of them.
     is_awaited: bool,
+    /// Whether its letters wait for room.
+    is_room_awaited: bool,
+    /// Until when callers wait for room, since there was none.
+    full_until: Option<Instant>,
+}
+
+impl Papers {
+    fn has_room(&self, room: Room) -> bool {
+        room.is_in(self.outbox.len(), self.outbox.bytes())
+    }
 }
 
 impl Desk {
@@ -79,19 +89,33 @@ impl Courier {
         self.desk.papers().is_awaited = true;
     }
 
-    pub(super) fn has_room(&self) -> bool {
-        self.desk.papers().outbox.len() < OUTBOX_MAX
+    /// How many are not known to have arrived, and how large they are.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        let papers = self.desk.papers();
+        (papers.outbox.len(), papers.outbox.bytes())
     }
 
-    /// Waits until there is room.
+    /// Until when callers wait for room: until this, unless others wait already.
+    pub(super) fn full_until(&self, until: Instant) -> Instant {
+        *self.desk.papers().full_until.get_or_insert(until)
+    }
+
+    /// Waits until there is room for calls.
     pub(super) async fn room(&self) {
         loop {
             let room = self.desk.room.notified();
-            if self.has_room() {
+            if self.desk.papers().has_room(Room::Calls) {
                 return;
             }
             room.await;
         }
+    }
+
+    /// Has the actor told when there is room for letters. Whether there is.
+    pub(super) fn await_room(&self) -> bool {
+        let mut papers = self.desk.papers();
+        papers.is_room_awaited = !papers.has_room(Room::Letters);
+        !papers.is_room_awaited
     }
 
     /// Whether anything has, that was not taken.
@@ -111,7 +135,7 @@ async fn carry(shared: Arc<Shared>, from: Sender, actor: WeakActorCell, desk: Ar
     loop {
         let more = pin!(desk.more.notified());
         while let Some(outgoing) = desk.next(executor.now()) {
-            under_way.push(deliver(&shared, &from, outgoing));
+            under_way.push(deliver(&shared, &from, &desk, outgoing));
         }
         let due = desk.papers().outbox.next_timeout();
         let timer = pin!(async {
@@ -130,8 +154,12 @@ async fn carry(shared: Arc<Shared>, from: Sender, actor: WeakActorCell, desk: Ar
             if matches!(delivery.fate, Fate::Fenced) {
                 return end(&actor);
             }
-            if desk.note(delivery, executor.now()) {
+            let News { is_to_be_marked, has_room } = desk.note(delivery, executor.now());
+            if is_to_be_marked {
                 shared.tell_delivered(&from.target);
+            }
+            if has_room {
+                shared.tell_mail(&from.target);
             }
         }
     }
@@ -142,6 +170,15 @@ fn end(actor: &WeakActorCell) {
     if let Some(actor) = actor.upgrade() {
         actor.stop(Some("another process has the actor"));
     }
+}
+
+/// What the actor is told.
+#[derive(Default)]
+struct News {
+    /// Something has arrived that is to be marked, and nobody was told so yet, or it was the last that the actor waits for.
+    is_to_be_marked: bool,
+    /// There is the room that its letters wait for.
+    has_room: bool,
 }
 
 /// What became of a message that left.
@@ -158,35 +195,52 @@ enum Fate {
     Failed,
     /// It is another's to send.
     Fenced,
+    /// It is tried again when there may be room.
+    Full,
 }
 
 impl Desk {
+    /// A receiver has no room. Whether what goes there is to wait no longer.
+    fn is_full_for_long(&self, to: &Destination, now: Instant) -> bool {
+        self.papers().outbox.is_full_for_long(to, now)
+    }
+
     /// A message that may leave now.
     fn next(&self, now: Instant) -> Option<Outgoing> {
         self.papers().outbox.poll_send(now)
     }
 
-    /// Whether the actor is to be told: something has arrived that is to be marked, and nobody was told so yet, or it was the
-    /// last that the actor waits for.
-    fn note(&self, Delivery { to, fate }: Delivery, now: Instant) -> bool {
+    fn note(&self, Delivery { to, fate }: Delivery, now: Instant) -> News {
         let mut papers = self.papers();
-        if let Fate::Failed | Fate::Fenced = fate {
-            papers.outbox.handle_failed(&to, now);
-            return false;
-        }
         let is_first = papers.arrived.is_empty();
-        let position = papers.outbox.handle_gone(&to);
+        let position = match fate {
+            Fate::Arrived => papers.outbox.handle_arrived(&to),
+            Fate::GivenUp => papers.outbox.handle_given_up(&to),
+            Fate::Failed | Fate::Fenced => {
+                papers.outbox.handle_failed(&to, now);
+                return News::default();
+            }
+            Fate::Full => {
+                papers.outbox.handle_full(&to, now);
+                return News::default();
+            }
+        };
         // One that went to an actor, or was given up, has left the outbox with that.
         let is_marked = matches!((&fate, &to), (Fate::Arrived, Destination::Outlet(_)));
         papers.arrived.extend(position.filter(|_| is_marked));
         let is_last = papers.is_awaited && papers.outbox.len() == 0;
+        let has_room = papers.is_room_awaited && papers.has_room(Room::Letters);
+        papers.is_room_awaited &= !has_room;
+        if papers.has_room(Room::Calls) {
+            papers.full_until = None;
+        }
         drop(papers);
         self.room.notify_one();
-        is_first && is_marked || is_last
+        News { is_to_be_marked: is_first && is_marked || is_last, has_room }
     }
 }
 
-async fn deliver(shared: &Shared, from: &Sender, outgoing: Outgoing) -> Delivery {
+async fn deliver(shared: &Shared, from: &Sender, desk: &Desk, outgoing: Outgoing) -> Delivery {
     let delivered = match &outgoing.to {
         Destination::Actor(to) => shared.transfer(from, to, outgoing.position).await,
         Destination::Outlet(name) => shared.bring_out(name, &from.target.id, &outgoing).await,
@@ -199,8 +253,12 @@ async fn deliver(shared: &Shared, from: &Sender, outgoing: Outgoing) -> Delivery
             tracing::warn!(%actor, ?to, %message, why, "a message did not arrive; it is sent again");
             Fate::Failed
         }
-        Err(NotDelivered::Ever(why)) => {
-            tracing::warn!(%actor, ?to, %message, why, "a message will never arrive; it is given up");
+        Err(NotDelivered::Full(why)) if !desk.is_full_for_long(to, shared.executor().now()) => {
+            tracing::debug!(%actor, ?to, %message, why, "a message did not arrive; it is sent again");
+            Fate::Full
+        }
+        Err(NotDelivered::Full(why) | NotDelivered::Ever(why)) => {
+            tracing::warn!(%actor, ?to, %message, why, "a message is given up");
             match give_up(shared, from, &outgoing, why).await {
                 Ok(()) => Fate::GivenUp,
                 Err(StoreError::Fenced { .. }) => Fate::Fenced,

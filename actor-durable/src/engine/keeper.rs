@@ -11,6 +11,8 @@ use crate::actor::{Durability, Durable};
 use crate::error::{AskError, Doubt, NotApplied};
 use crate::id::MessageId;
 use crate::ledger::Ledger;
+use crate::limits::OUTBOX_WAIT_MAX;
+use crate::outbox::Room;
 use crate::store::{Body, OutboxPosition, Outgoing, Snapshot, StoreError};
 use crate::system::Shared;
 
@@ -180,20 +182,33 @@ impl<A: Durable> Keeper<A> {
     }
 
     /// Whether there is room for what a turn may send.
-    pub(super) fn has_room(&self) -> bool {
-        self.courier.as_ref().is_none_or(Courier::has_room)
+    pub(super) fn has_room(&self, room: Room) -> bool {
+        let (staged, staged_bytes) = self.ledger.staged_sends();
+        let (sent, sent_bytes) = self.courier.as_ref().map_or((0, 0), Courier::waiting);
+        room.is_in(staged + sent, staged_bytes + sent_bytes)
     }
 
-    /// Waits until there is.
-    pub(super) async fn wait_for_outbox(&mut self) -> Result<(), ActorError> {
-        if self.has_room() {
-            return Ok(());
+    /// Waits until there is room for a caller's turn, for a while: whoever comes while there is none waits for the same end of it.
+    /// Whether there is.
+    pub(super) async fn wait_for_room(&mut self) -> Result<bool, ActorError> {
+        // What is staged may leave now.
+        self.settle().await?;
+        let Some(courier) = &self.courier else { return Ok(true) };
+        let executor = self.shared.executor();
+        let until = courier.full_until(executor.now() + OUTBOX_WAIT_MAX);
+        let has_room = executor.timeout_at(until, courier.room()).await.is_ok();
+        self.mark_delivered().await?;
+        Ok(has_room)
+    }
+
+    /// Whether there is room for the turn of a letter; if not, it is told when there is.
+    pub(super) async fn await_room(&mut self) -> Result<bool, ActorError> {
+        if self.has_room(Room::Letters) {
+            return Ok(true);
         }
         self.settle().await?;
-        if let Some(courier) = &self.courier {
-            courier.room().await;
-        }
-        self.mark_delivered().await
+        self.mark_delivered().await?;
+        Ok(self.courier.as_ref().is_none_or(Courier::await_room))
     }
 
     /// Forgets what has arrived.

@@ -19,7 +19,7 @@ use crate::ledger::Outcome;
 use crate::limits::{ATTEMPT_PAUSE_FIRST, ATTEMPT_PAUSE_MAX, DEATHS_MAX, INBOX_PAGE, REASON_BYTES_MAX};
 use crate::model::{Model, read_command};
 use crate::question::{self, Answer};
-use crate::store::{Cause, Letter, Message, Source};
+use crate::store::{Cause, Letter, Message, Refusal, Source, StoreError};
 use crate::supervise::Order;
 
 /// Whether there may be letters that were not read. Shared with those who know.
@@ -54,6 +54,8 @@ pub(super) struct Mailing {
     seen_to: Position,
     /// A letter is to be tried again later; those behind it wait.
     is_paused: bool,
+    /// A letter waits for room in the outbox, and so do those behind it.
+    waits_for_room: bool,
     /// Former activations have ended without a word: what ends processes may be in the inbox, so each attempt is counted
     /// before it begins, until one has gone well.
     is_careful: bool,
@@ -61,7 +63,14 @@ pub(super) struct Mailing {
 
 impl Mailing {
     pub(super) fn new(flag: MailFlag, is_careful: bool) -> Self {
-        Self { flag, read_to: Position::ZERO, seen_to: Position::ZERO, is_paused: false, is_careful }
+        Self {
+            flag,
+            read_to: Position::ZERO,
+            seen_to: Position::ZERO,
+            is_paused: false,
+            waits_for_room: false,
+            is_careful,
+        }
     }
 
     pub(super) fn take_flag(&self) -> bool {
@@ -76,6 +85,11 @@ impl Mailing {
     /// It was looked for orders among the letters up to this one.
     pub(super) fn note_seen(&mut self, position: Position) {
         self.seen_to = position;
+    }
+
+    /// Whether no letter is handled for now.
+    fn is_held(&self) -> bool {
+        self.is_paused || self.waits_for_room
     }
 
     /// The pause after a failed attempt is over.
@@ -93,7 +107,11 @@ impl<M: Model> Activation<M> {
         if kept.keeper.ledger.has_ended() {
             return Ok(());
         }
-        if kept.mailing.is_paused {
+        if kept.mailing.waits_for_room && kept.keeper.await_room().await? {
+            kept.mailing.waits_for_room = false;
+            kept.mailing.flag.raise();
+        }
+        if kept.mailing.is_held() {
             // What a supervisor says does not wait.
             return if kept.standing.is_some() { self.take_orders().await } else { Ok(()) };
         }
@@ -147,7 +165,7 @@ impl<M: Model> Activation<M> {
                 return Ok(false);
             }
             let kept = self.kept_mut()?;
-            if kept.mailing.is_paused {
+            if kept.mailing.is_held() {
                 return Ok(false);
             }
             let has_ended = kept.keeper.ledger.has_ended();
@@ -188,7 +206,11 @@ impl<M: Model> Activation<M> {
             return Ok(());
         }
         // Before it is counted or in hand: whatever ends the process meanwhile is another's doing.
-        self.kept_mut()?.keeper.wait_for_outbox().await?;
+        let kept = self.kept_mut()?;
+        if !kept.keeper.await_room().await? {
+            kept.mailing.waits_for_room = true;
+            return Ok(());
+        }
         let (shared, mut permit, mut counted) = (self.shared.clone(), None, None);
         if self.kept_mut()?.mailing.is_careful || letter.attempts > 0 {
             // Until it is stored: of all letters here, one is counted against that is in hand when the process ends.
@@ -282,9 +304,12 @@ impl<M: Model> Activation<M> {
     /// A letter goes to the dead ones, and those behind it get their turn.
     async fn give_up(&mut self, mut letter: Letter, attempts: u32, reason: &str) -> Result<(), ActorError> {
         tracing::warn!(actor = %self.target, message = %letter.message.id, attempts, reason, "a message is given up");
+        // What is staged is not to fail with it.
+        self.settle().await?;
         let now = self.shared.wall_time();
         let kept = self.kept_mut()?;
         let (id, position) = (letter.message.id, letter.position);
+        let before = kept.keeper.ledger.clone();
         letter.attempts = attempts;
         let at = kept.keeper.ledger.time(now);
         let mut outcome = Outcome::nothing(Cause::GaveUp(id), at, now);
@@ -292,8 +317,22 @@ impl<M: Model> Activation<M> {
         outcome.asked.sends.extend(question::answer(&letter.message, Err(reason.clone())));
         outcome.dead = Some(Box::new(letter.given_up(at, reason)));
         kept.keeper.ledger.stage(outcome)?;
-        kept.mailing.read_to = position;
-        self.settle().await
+        match kept.keeper.settle().await {
+            Err(StoreError::NotApplied(refusal @ Refusal::TooMany { .. })) => {
+                // Nothing is dropped that nobody has seen: it waits until somebody makes room, and so does what is behind it.
+                tracing::error!(actor = %self.target, message = %id, %refusal, "a message cannot be given up; the mail waits");
+                let kept = self.kept_mut()?;
+                kept.keeper.ledger = before;
+                kept.mailing.is_paused = true;
+                self.myself.send_after(ATTEMPT_PAUSE_MAX, Incoming(Request::MailAgain));
+                Ok(())
+            }
+            settled => {
+                settled?;
+                self.kept_mut()?.mailing.read_to = position;
+                Ok(self.save_snapshot().await?)
+            }
+        }
     }
 }
 

@@ -184,7 +184,7 @@ impl<M: Model> Activation<M> {
             Request::Ask { id, is_chosen, command, port } => self.ask(id, is_chosen, command, port).await?,
             // A timer of another life is over with it.
             Request::Timer { life, .. } if life != self.life() => {}
-            Request::Timer { body, .. } => self.run_timer(&body).await?,
+            Request::Timer { body, life } => self.run_timer(body, life).await?,
             Request::Own { done } => self.run_own(done).await?,
             Request::Mail => {}
             Request::MailAgain => self.resume_mail().await?,

@@ -10,7 +10,9 @@ use super::{Activation, Incoming, Request};
 use crate::actor::Durable;
 use crate::id::WallTime;
 use crate::ledger::Outcome;
+use crate::limits::OUTBOX_PAUSE;
 use crate::model::{Model, NotRun};
+use crate::outbox::Room;
 use crate::store::Cause;
 use crate::system::Shared;
 use crate::turn::{About, Asked, Moment, Turn};
@@ -50,8 +52,12 @@ impl<A: Durable> Clone for Bell<A> {
 impl<M: Model> Activation<M> {
     /// A turn that the actor has rung for. Nobody hears of its failure: the state is as before it.
     pub(super) async fn run_own(&mut self, done: ReplyPort<()>) -> Result<(), ActorError> {
-        let Self { model, state, target, kept: Some(kept), shared, .. } = self else { return Ok(()) };
-        kept.keeper.wait_for_outbox().await?;
+        let Self { model, state, target, kept: Some(kept), shared, myself, .. } = self else { return Ok(()) };
+        if !kept.keeper.has_room(Room::Calls) {
+            kept.keeper.settle().await?;
+            myself.send_after(OUTBOX_PAUSE, Incoming(Request::Own { done }));
+            return Ok(());
+        }
         let clock = shared.wall_time();
         let at = kept.keeper.ledger.time(clock);
         let sequence = kept.keeper.ledger.next();

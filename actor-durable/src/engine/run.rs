@@ -13,13 +13,15 @@ use futures_util::future::{Either, poll_fn, select};
 use super::keeper::Keeper;
 use super::own::Bell;
 use super::supervised::hand_over;
-use super::{Activation, Answer, Port, Request, Told, not_applied};
+use super::{Activation, Answer, Incoming, Port, Request, Told, not_applied};
 use crate::actor::{Durability, Durable};
 use crate::error::{AskError, Doubt, NotApplied};
 use crate::form::{BadForm, encode, encode_body};
 use crate::id::{MessageId, Position, WallTime};
 use crate::ledger::{Judgement, Known, Outcome};
+use crate::limits::OUTBOX_PAUSE;
 use crate::model::{Command, Error, Keeps, Model, NotRun, State, read_command, read_state};
+use crate::outbox::Room;
 use crate::question;
 use crate::recover::read_past;
 use crate::store::{Body, Cause, Message, Refusal, Source, StoreError};
@@ -77,8 +79,11 @@ impl<M: Model> Activation<M> {
             not_applied::<M::Actor>(port, NotApplied::Store(Refusal::Ended.into()));
             return Ok(());
         }
-        if !kept.keeper.has_room() {
-            kept.keeper.wait_for_outbox().await?;
+        if !kept.keeper.has_room(Room::Calls) && !M::Actor::is_query(&command) {
+            if !kept.keeper.wait_for_room().await? {
+                not_applied::<M::Actor>(port, NotApplied::OutboxFull);
+                return Ok(());
+            }
             clock = self.shared.wall_time();
         }
         match self.execute(Job { command, id, source: Some(Source::Caller), message: None, clock }).await? {
@@ -90,13 +95,19 @@ impl<M: Model> Activation<M> {
         }
     }
 
-    /// A command of a timer, whose answer nobody waits for.
-    pub(super) async fn run_timer(&mut self, body: &Body) -> Result<(), ActorError> {
-        if self.kept_mut()?.keeper.ledger.has_ended() {
+    /// A command of a timer, whose answer nobody waits for. It comes again if there is no room for what it may send.
+    pub(super) async fn run_timer(&mut self, body: Body, life: u64) -> Result<(), ActorError> {
+        let kept = self.kept_mut()?;
+        if kept.keeper.ledger.has_ended() {
+            return Ok(());
+        }
+        if !kept.keeper.has_room(Room::Calls) {
+            self.settle().await?;
+            self.myself.send_after(OUTBOX_PAUSE, Incoming(Request::Timer { body, life }));
             return Ok(());
         }
         // It was written here.
-        let command = read_command::<M::Actor>(body)?;
+        let command = read_command::<M::Actor>(&body)?;
         let (id, clock) = (self.shared.new_message_id(), self.shared.wall_time());
         let job = Job { command, id, source: None, message: None, clock };
         if let Err(why) = self.execute(job).await? {
@@ -230,6 +241,11 @@ impl<M: Model> Activation<M> {
                 return Ok(Err(NotApplied::NotTaken(text)));
             }
         };
+        if is_query && !asked.sends.is_empty() && !self.kept_mut()?.keeper.has_room(Room::Calls) {
+            // It was let in as one that only looks.
+            self.rebuild().await?;
+            return Ok(Err(NotApplied::OutboxFull));
+        }
         if is_query && events.is_empty() && asked.is_nothing() {
             self.begin_timers(asked.timers);
             if asked.passivates {

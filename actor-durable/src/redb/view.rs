@@ -116,6 +116,11 @@ impl<'r, T: Rows> View<'r, T> {
         Ok(self.pairs(kind)?.next().transpose()?.is_some())
     }
 
+    /// How many rows of a kind there are.
+    pub(super) fn count(&self, kind: Kind) -> Result<usize, Trouble> {
+        Ok(self.pairs(kind)?.try_fold(0, |count, pair| pair.map(|_| count + 1))?)
+    }
+
     /// Whether the actor has something to do.
     pub(super) fn is_busy(&self, head: &Head) -> Result<bool, Trouble> {
         Ok(head.has_mail() || self.has(Kind::Outgoing)?)

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::turn::TurnCommit;
 use super::{Message, Refusal, Snapshot, Source, StoreError, check_headers, within};
 use crate::id::{Epoch, MessageId, OwnerId, Position, Sequence, Target, WallTime};
-use crate::limits::{CLOCK_SKEW_MAX, INBOX_MESSAGES_MAX, PAYLOAD_BYTES_MAX, STATE_BYTES_MAX};
+use crate::limits::{CLOCK_SKEW_MAX, INBOX_MESSAGES_MAX, INBOX_RESERVED, PAYLOAD_BYTES_MAX, STATE_BYTES_MAX};
 
 /// An actor as its store knows it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -215,27 +215,45 @@ impl Head {
         Ok(head)
     }
 
-    /// [`enqueue`](Self::enqueue) of a message that arrives once however old it is: of a reminder, or from an outbox.
+    /// [`enqueue`](Self::enqueue) of a message that arrives once however old it is: of a reminder.
     ///
     /// # Errors
     ///
     /// [`Refusal::WrongType`]; [`Refusal::Ended`]; [`Refusal::TooMany`]; [`Refusal::TooLarge`]; [`Refusal::FromTheFuture`] by
     /// the time its id was made.
     pub fn accept(&self, message: &Message, now: WallTime) -> Result<Head, StoreError> {
-        self.is_of(&message.to)?;
-        within("a payload", message.body.bytes.len(), PAYLOAD_BYTES_MAX)?;
-        check_headers(&message.headers)?;
-        is_past(self.horizon, message.id, now)?;
-        self.revive()
+        self.take_in(message, now, INBOX_MESSAGES_MAX)
+    }
+
+    /// [`accept`](Self::accept) of a message from an outbox. There is room for [`INBOX_RESERVED`] more of these.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept`](Self::accept).
+    pub fn receive(&self, message: &Message, now: WallTime) -> Result<Head, StoreError> {
+        self.take_in(message, now, INBOX_MESSAGES_MAX + INBOX_RESERVED)
     }
 
     /// The head after a notice to the actor itself has been put into the inbox; `None` if it has ended and handles nothing more.
+    /// There is room for [`INBOX_RESERVED`] more notices than messages from outboxes.
     ///
     /// # Errors
     ///
     /// As [`accept`](Self::accept).
     pub fn notify(&self, notice: &Message, now: WallTime) -> Result<Option<Head>, StoreError> {
-        if self.has_ended { Ok(None) } else { self.accept(notice, now).map(Some) }
+        if self.has_ended {
+            return Ok(None);
+        }
+        self.take_in(notice, now, INBOX_MESSAGES_MAX + 2 * INBOX_RESERVED).map(Some)
+    }
+
+    /// The head with one more message, where `max` may be.
+    fn take_in(&self, message: &Message, now: WallTime, max: usize) -> Result<Head, StoreError> {
+        self.is_of(&message.to)?;
+        within("a payload", message.body.bytes.len(), PAYLOAD_BYTES_MAX)?;
+        check_headers(&message.headers)?;
+        is_past(self.horizon, message.id, now)?;
+        self.append(max)
     }
 
     /// The head after a dead letter has been put back into the inbox.
@@ -244,11 +262,15 @@ impl Head {
     ///
     /// [`Refusal::Ended`]; [`Refusal::TooMany`].
     pub fn revive(&self) -> Result<Head, StoreError> {
+        self.append(INBOX_MESSAGES_MAX)
+    }
+
+    fn append(&self, max: usize) -> Result<Head, StoreError> {
         if self.has_ended {
             return Err(Refusal::Ended.into());
         }
-        if self.waiting >= INBOX_MESSAGES_MAX as u64 {
-            return Err(Refusal::TooMany { what: "messages in an inbox", max: INBOX_MESSAGES_MAX }.into());
+        if self.waiting >= max as u64 {
+            return Err(Refusal::TooMany { what: "messages in an inbox", max }.into());
         }
         Ok(Head { next: self.next.next(), waiting: self.waiting + 1, ..self.clone() })
     }
@@ -279,20 +301,39 @@ mod tests {
     use super::*;
     use crate::id::{ActorType, DurableId};
 
+    /// Puts a message into an inbox.
+    type Put<'a> = &'a dyn Fn(&Head) -> Result<Head, StoreError>;
+
     /// Filling a store would take too long for a test; it is enough that all stores ask the head.
     #[test]
-    fn a_full_inbox_takes_no_more() {
+    fn a_full_inbox_takes_no_more_and_each_kind_has_its_bound() {
         let target = Target {
             id: DurableId::new("a").expect("a good id"),
             actor_type: ActorType::new("counter").expect("a good name"),
         };
-        let almost =
-            Head { waiting: INBOX_MESSAGES_MAX as u64 - 1, ..Head::new(target, Epoch::ZERO, WallTime::ZERO) };
-        let full = almost.revive().expect("one has room");
-        let many = Refusal::TooMany { what: "messages in an inbox", max: INBOX_MESSAGES_MAX };
-        match full.revive() {
-            Err(StoreError::NotApplied(refusal)) => assert_eq!(refusal, many),
-            other => panic!("it is refused: {other:?}"),
+        let (id, now) = (MessageId::new(WallTime::from_millis(5), 1), WallTime::from_millis(5));
+        let new = Head::new(target.clone(), Epoch::ZERO, now);
+        let with = |waiting: usize| Head { waiting: waiting as u64, ..new.clone() };
+        let (from, reply_to, sent_at) = (None, None, now);
+        let (body, headers) = Default::default();
+        let message = Message { to: target, id, from, reply_to, sent_at, body, headers };
+        let bounds: [(usize, Put<'_>); 5] = [
+            (INBOX_MESSAGES_MAX, &|head| head.enqueue(&message, now)),
+            (INBOX_MESSAGES_MAX, &|head| head.accept(&message, now)),
+            (INBOX_MESSAGES_MAX, &|head| head.revive()),
+            (INBOX_MESSAGES_MAX + INBOX_RESERVED, &|head| head.receive(&message, now)),
+            (INBOX_MESSAGES_MAX + 2 * INBOX_RESERVED, &|head| {
+                head.notify(&message, now).map(|after| after.expect("it has not ended"))
+            }),
+        ];
+        for (max, put) in bounds {
+            let full = put(&with(max - 1)).expect("one has room");
+            assert_eq!(full, Head { next: new.next.next(), ..with(max) });
+            let many = Refusal::TooMany { what: "messages in an inbox", max };
+            match put(&full) {
+                Err(StoreError::NotApplied(refusal)) => assert_eq!(refusal, many),
+                other => panic!("it is refused: {other:?}"),
+            }
         }
     }
 }

@@ -21,6 +21,11 @@ pub struct Body {
 /// Short texts beside a message, by name. Whoever does not know one passes it on.
 pub type Headers = BTreeMap<String, String>;
 
+/// The bytes of the names and values of headers.
+pub(super) fn headers_bytes(headers: &Headers) -> usize {
+    headers.iter().map(|(name, value)| name.len() + value.len()).sum()
+}
+
 /// A message to a durable actor.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Message {
@@ -114,6 +119,11 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
+    /// The bytes of its payload and its headers.
+    pub(crate) fn bytes(&self) -> usize {
+        self.body.bytes.len() + headers_bytes(&self.headers)
+    }
+
     /// The message as a durable actor receives it.
     pub fn message(&self, from: DurableId, to: Target) -> Message {
         let Self { id, reply_to, sent_at, body, headers, .. } = self.clone();

@@ -124,9 +124,10 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// As [`TurnCommit::check`], [`Head::commit`], [`TurnCommit::check_reminders`] and [`TurnCommit::check_children`];
-    /// [`Refusal::NoSuchActor`]; [`Refusal::AlreadyHandled`] if a message in `handled` or `dead` is remembered as handled,
-    /// whereas one in `dropped` may be; [`Refusal::NoSuchMessage`] if one that is to leave the inbox is not in it.
+    /// As [`TurnCommit::check`], [`Head::commit`], [`TurnCommit::check_reminders`], [`TurnCommit::check_children`] and
+    /// [`TurnCommit::check_dead_letters`]; [`Refusal::NoSuchActor`]; [`Refusal::AlreadyHandled`] if a message in `handled` or
+    /// `dead` is remembered as handled, whereas one in `dropped` may be; [`Refusal::NoSuchMessage`] if one that is to leave the
+    /// inbox is not in it.
     async fn commit_turn(&self, commit: TurnCommit) -> Result<(), StoreError>;
 
     /// Stores a state as of an entry that is in the journal, and drops the entries up to `trim`. A state that is older than the
@@ -173,8 +174,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Fenced`]; [`Refusal::NoSuchActor`]; [`Refusal::Malformed`] if it goes to an outlet; and as [`Head::accept`]
-    /// of the receiver. After an error the message is still in the outbox.
+    /// [`StoreError::Fenced`]; [`Refusal::NoSuchActor`]; [`Refusal::Malformed`] if it goes to an outlet; and as
+    /// [`Head::receive`] of the receiver. After an error the message is still in the outbox.
     async fn transfer(
         &self,
         actor: &DurableId,
@@ -188,7 +189,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// As [`GivingUp::check`]. [`StoreError::Fenced`]; [`Refusal::NoSuchActor`]; and as [`Head::accept`] of the notice.
+    /// As [`GivingUp::check`]. [`StoreError::Fenced`]; [`Refusal::NoSuchActor`]; [`Refusal::TooMany`] if there are
+    /// [`UNDELIVERED_MAX`](crate::limits::UNDELIVERED_MAX) already; and as [`Head::notify`] of the notice.
     async fn give_up_delivery(&self, giving_up: GivingUp) -> Result<bool, StoreError>;
 
     /// Puts a message into an inbox, once for its id. An actor that the store does not know is created, without an owner.
@@ -279,7 +281,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`Refusal::NoSuchActor`]; [`Refusal::Malformed`] if it goes to an outlet; and as [`Head::accept`] of the receiver. After an
+    /// [`Refusal::NoSuchActor`]; [`Refusal::Malformed`] if it goes to an outlet; and as [`Head::receive`] of the receiver. After an
     /// error it is still undelivered.
     async fn redeliver(
         &self,

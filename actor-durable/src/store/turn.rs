@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::message::{Body, DeadLetter, Outgoing, Reminder};
+use super::message::{Body, DeadLetter, Outgoing, Reminder, headers_bytes};
 use super::{Refusal, StoreError};
 use crate::id::{DurableId, Epoch, MessageId, Name, Sequence, Target, WallTime};
 use crate::limits::{
-    CHILDREN_MAX, COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX, COMMIT_ROWS_MAX, EVENT_BYTES_MAX, HEADERS_BYTES_MAX,
-    HEADERS_MAX, PAYLOAD_BYTES_MAX, REASON_BYTES_MAX, REMINDERS_MAX, REPLY_BYTES_MAX, STATE_BYTES_MAX,
+    CHILDREN_MAX, COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX, COMMIT_ROWS_MAX, DEAD_LETTERS_MAX, EVENT_BYTES_MAX,
+    HEADERS_BYTES_MAX, HEADERS_MAX, PAYLOAD_BYTES_MAX, REASON_BYTES_MAX, REMINDERS_MAX, REPLY_BYTES_MAX, STATE_BYTES_MAX,
 };
 
 /// Everything that one or several consecutive turns of an actor change: it is stored as a whole or not at all.
@@ -195,6 +195,18 @@ impl TurnCommit {
         check_count("reminders", stored, is_stored, changes, REMINDERS_MAX)
     }
 
+    /// Whether the actor has no more dead letters than it may after this. It has so many now.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TooMany`].
+    pub fn check_dead_letters(&self, stored: usize) -> Result<(), Refusal> {
+        if !self.dead.is_empty() && stored + self.dead.len() > DEAD_LETTERS_MAX {
+            return Err(Refusal::TooMany { what: "dead letters", max: DEAD_LETTERS_MAX });
+        }
+        Ok(())
+    }
+
     /// Whether the actor has no more recorded children than it may after this; as [`check_reminders`](Self::check_reminders).
     ///
     /// # Errors
@@ -291,6 +303,7 @@ impl TurnCommit {
         }
         for outgoing in &self.outbox {
             check_headers(&outgoing.headers)?;
+            all += headers_bytes(&outgoing.headers);
         }
         within("a commit's bytes", all, COMMIT_BYTES_MAX)
     }
@@ -299,8 +312,7 @@ impl TurnCommit {
 /// Refuses headers that are too many or too long.
 pub(super) fn check_headers(headers: &super::Headers) -> Result<(), Refusal> {
     within("a message's headers", headers.len(), HEADERS_MAX)?;
-    let bytes = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-    within("the bytes of a message's headers", bytes, HEADERS_BYTES_MAX)
+    within("the bytes of a message's headers", headers_bytes(headers), HEADERS_BYTES_MAX)
 }
 
 fn has_twice(ids: impl Iterator<Item = MessageId>) -> bool {

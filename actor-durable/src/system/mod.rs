@@ -163,7 +163,9 @@ impl DurableSystem {
         };
         match self.shared.bring_out(outlet, actor, &found.outgoing).await {
             Ok(()) => store.discard(actor, position).await.map_err(NotApplied::Store),
-            Err(NotDelivered::Yet(why) | NotDelivered::Ever(why)) => Err(NotApplied::NotDelivered(why)),
+            Err(NotDelivered::Yet(why) | NotDelivered::Full(why) | NotDelivered::Ever(why)) => {
+                Err(NotApplied::NotDelivered(why))
+            }
             Err(NotDelivered::Fenced) => {
                 Err(NotApplied::NotDelivered("another process owns its sender".to_owned()))
             }

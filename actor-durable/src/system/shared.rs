@@ -9,7 +9,7 @@ use std::time::Duration;
 use actor_core::executor::TaskHandle;
 use actor_core::{ActorCell, ActorError, ActorSystem, Executor, Instant};
 use futures_util::FutureExt;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use super::active::{Active, ActiveSet, Seat};
 use super::builder::{EffectRefused, News, Outlet};
@@ -20,7 +20,7 @@ use super::sought::Sought;
 use crate::engine::{Sender, text_of};
 use crate::error::{ActivationError, NotApplied};
 use crate::id::{DurableId, MessageId, Name, OwnerId, Target, WallTime};
-use crate::limits::BEGINNING_MAX;
+use crate::limits::{BEGINNING_MAX, TRANSFERS_MAX};
 use crate::store::{
     Enqueued, GivingUp, Message, OutboxPosition, Outgoing, Refusal, Renewal, Store, StoreError,
 };
@@ -44,6 +44,7 @@ pub(crate) struct Shared {
     /// Letters may have come that nobody was told of.
     pub(super) missed: Notify,
     beginning: Arc<Semaphore>,
+    transfers: Semaphore,
     careful: Careful,
     sought: Sought,
     mint: Mint,
@@ -54,6 +55,8 @@ pub(crate) struct Shared {
 pub(crate) enum NotDelivered {
     /// It may be another time.
     Yet(String),
+    /// As soon as the receiver has handled something.
+    Full(String),
     /// It never will be.
     Ever(String),
     /// Its sender is not this process's any more.
@@ -72,6 +75,7 @@ impl From<StoreError> for NotDelivered {
             // Of a sender that is not there. A receiver that is not is made.
             StoreError::Fenced { .. } | StoreError::NotApplied(Refusal::NoSuchActor) => Self::Fenced,
             StoreError::NotApplied(refusal) if refusal.is_final() => Self::Ever(refusal.to_string()),
+            StoreError::NotApplied(refusal @ Refusal::TooMany { .. }) => Self::Full(refusal.to_string()),
             error => Self::Yet(error.to_string()),
         }
     }
@@ -114,6 +118,7 @@ impl Shared {
             mail: Notify::new(),
             missed: Notify::new(),
             beginning: Arc::new(Semaphore::new(BEGINNING_MAX)),
+            transfers: Semaphore::new(TRANSFERS_MAX),
             careful: Careful::default(),
             sought: Sought::default(),
             mint: Mint::default(),
@@ -193,16 +198,24 @@ impl Shared {
         Ok(enqueued)
     }
 
-    /// Moves a message from an outbox into an inbox.
+    /// Moves a message from an outbox into an inbox, when it is its turn.
     pub(crate) async fn transfer(
         &self,
         from: &Sender,
         to: &Target,
         position: OutboxPosition,
     ) -> Result<(), NotDelivered> {
+        let permit = self.may_transfer().await;
         self.store.transfer(&from.target.id, from.epoch, position).await?;
+        drop(permit);
         self.tell_mail(to);
         Ok(())
+    }
+
+    /// However many actors send, the store is asked for so much at a time; whoever came first is first.
+    async fn may_transfer(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        self.transfers.acquire().await.ok()
     }
 
     /// Has an outlet do what a message says.
@@ -227,7 +240,9 @@ impl Shared {
     /// Has a message leave an outbox that will never arrive.
     pub(crate) async fn give_up(&self, giving_up: GivingUp, from: &Target) -> Result<(), StoreError> {
         let has_notice = giving_up.notice.is_some();
+        let permit = self.may_transfer().await;
         self.store.give_up_delivery(giving_up).await?;
+        drop(permit);
         if has_notice {
             self.tell_mail(from);
         }

@@ -1,6 +1,6 @@
 //! What comes to inboxes: from whoever sends, from outboxes, from reminders, and from among the dead letters.
 
-use actor_durable::limits::PAGE_ROWS_MAX;
+use actor_durable::limits::{PAGE_ROWS_MAX, UNDELIVERED_MAX};
 use actor_durable::store::{
     DeadLetter, Destination, Due, DuePlace, Enqueued, Firing, GivingUp, Head, Letter, Message,
     OutboxPosition, Outgoing, Refusal, Reminder, StoreError, Undelivered,
@@ -70,7 +70,7 @@ impl Tables {
             return Ok(known);
         }
         let message = outgoing.message(from.clone(), to.clone());
-        let after = head.accept(&message, self.now())?;
+        let after = head.receive(&message, self.now())?;
         self.put_letter(&head, &after, &message);
         Ok(Enqueued::Stored)
     }
@@ -84,6 +84,7 @@ impl Tables {
         let Some(outgoing) = self.rows.get::<Outgoing>(&at)? else { return Ok(false) };
         self.rows.remove(at);
         self.rows.put(undelivered_key(actor, *position), &giving_up.undelivered(outgoing));
+        self.is_within("undelivered messages", Kind::Undelivered, actor, UNDELIVERED_MAX)?;
         if let Some(notice) = notice
             && self.known(actor, notice.id)?.is_none()
             && let Some(after) = head.notify(notice, self.now())?

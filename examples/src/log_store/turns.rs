@@ -1,5 +1,6 @@
 //! What turns change.
 
+use actor_durable::limits::DEAD_LETTERS_MAX;
 use actor_durable::store::{
     ChildChange, Handled, Head, Refusal, Reminder, ReminderChange, Source, StoreError, TurnCommit,
 };
@@ -55,6 +56,9 @@ impl Tables {
             remember(self, &Handled { message, was: Source::Inbox, reply: None })?;
             self.take_letter(actor, message)?;
             self.rows.put(key(Kind::DeadLetter, actor, message.to_bytes()), dead);
+        }
+        if !commit.dead.is_empty() {
+            self.is_within("dead letters", Kind::DeadLetter, actor, DEAD_LETTERS_MAX)?;
         }
         for message in &commit.dropped {
             self.take_letter(actor, *message)?;
@@ -168,5 +172,17 @@ impl Tables {
             commit.check_children(count(Kind::Child), |name| is_there(Kind::Child, name))?;
         }
         Ok(())
+    }
+
+    /// Refuses more rows of a kind than there may be.
+    pub(super) fn is_within(
+        &self,
+        what: &'static str,
+        kind: Kind,
+        actor: &DurableId,
+        max: usize,
+    ) -> Result<(), StoreError> {
+        let count = self.rows.under(key(kind, actor, [])).count();
+        if count > max { Err(Refusal::TooMany { what, max }.into()) } else { Ok(()) }
     }
 }

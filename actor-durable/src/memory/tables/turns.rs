@@ -15,6 +15,7 @@ impl Tables {
         actor.check_messages(&commit)?;
         commit.check_reminders(actor.reminders.len(), |name| actor.reminders.contains_key(name))?;
         commit.check_children(actor.children.len(), |name| actor.children.contains_key(name))?;
+        commit.check_dead_letters(actor.dead.len())?;
         actor.head = head;
         actor.change_reminders(due, commit.reminders);
         if commit.ends {

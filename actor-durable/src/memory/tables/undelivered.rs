@@ -4,6 +4,7 @@ use std::ops::Bound;
 
 use super::{Actor, Tables, page};
 use crate::id::{DurableId, Target, WallTime};
+use crate::limits::UNDELIVERED_MAX;
 use crate::store::{
     Destination, Enqueued, GivingUp, Head, OutboxPosition, Outgoing, Refusal, StoreError, Undelivered,
 };
@@ -22,6 +23,9 @@ impl Tables {
         let Some(outgoing) = actor.outbox.get(&giving_up.position).cloned() else {
             return Ok((false, None));
         };
+        if actor.undelivered.len() >= UNDELIVERED_MAX {
+            return Err(Refusal::TooMany { what: "undelivered messages", max: UNDELIVERED_MAX }.into());
+        }
         let notice = giving_up.notice.as_ref().filter(|notice| actor.known(notice.id).is_none());
         let after = notice.map(|notice| actor.head.notify(notice, now)).transpose()?.flatten();
         actor.outbox.remove(&giving_up.position);
@@ -81,7 +85,7 @@ impl Tables {
         if let Some(known) = receiver.and_then(|receiver| receiver.known(message.id)) {
             return Ok((None, known));
         }
-        let after = head.accept(&message, now)?;
+        let after = head.receive(&message, now)?;
         self.actors.entry(to.id.clone()).or_insert_with(|| Actor::new(new)).put(message, after);
         Ok((Some(to), Enqueued::Stored))
     }

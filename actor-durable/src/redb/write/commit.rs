@@ -34,6 +34,9 @@ impl Plan {
         let adds = commit.children.iter().any(|change| matches!(change, ChildChange::Add(_)));
         let children = if adds { children(actor)? } else { BTreeSet::new() };
         commit.check_children(children.len(), |name| children.contains(name.as_str().as_bytes()))?;
+        if !commit.dead.is_empty() {
+            commit.check_dead_letters(actor.count(Kind::DeadLetter)?)?;
+        }
         Ok(Self { before, after, taken, reminders })
     }
 }

@@ -91,7 +91,7 @@ pub(super) fn put_outgoing(
     if let Some(known) = known(&receiver, message.id)? {
         return Ok(known);
     }
-    let after = before.accept(&message, writing.world.now())?;
+    let after = before.receive(&message, writing.world.now())?;
     let keys = receiver.keys;
     writing.put_letter(&keys, &before, &message)?;
     writing.put_head(&keys, &after)?;

@@ -2,9 +2,10 @@
 
 use super::Place;
 use super::dump::{all_dead, all_letters};
-use super::scene::{Scene, actor, given_up, handled, message, target, turn, waiting};
-use crate::id::{MessageId, WallTime};
-use crate::store::{DeadLetter, Enqueued, Head, Letter, Refusal, Source, TurnCommit};
+use super::scene::{FAR, Scene, actor, given_up, handled, message, reminder, target, turn, waiting};
+use crate::id::{MessageId, Sequence, WallTime};
+use crate::limits::DEAD_LETTERS_MAX;
+use crate::store::{DeadLetter, Enqueued, Firing, Head, Letter, Refusal, ReminderChange, Source, TurnCommit};
 
 /// An actor whose messages of these numbers are given up, in this order; two more wait.
 async fn graveyard(scene: &Scene<'_>, numbers: &[u128]) -> Head {
@@ -114,4 +115,30 @@ pub async fn a_dead_letter_outlives_what_is_remembered(place: &dyn Place) {
     scene.revive(&actor("a"), scene.id(1)).await.expect("it is dead");
     assert_eq!(waiting(&scene, &head).await, [98, 99, 1].map(|number| scene.id(number)));
     assert_eq!(scene.enqueue(message("a", scene.id(1))).await.expect("it is known"), Enqueued::Waiting);
+}
+
+/// Only so many are given up: one more stays in the inbox, until there is room.
+pub async fn dead_letters_are_bounded(place: &dyn Place) {
+    let scene = Scene::open(place).await;
+    let head = scene.own("a").await;
+    let set = vec![ReminderChange::Set(reminder("r", FAR))];
+    let head = scene.commit(TurnCommit { reminders: set, ..turn(&head) }).await;
+    let numbers = 0..=DEAD_LETTERS_MAX as u128;
+    let reminder = reminder("r", FAR);
+    let messages = numbers.map(|number| scene.message("a", number)).collect();
+    let (name, due) = (reminder.name, reminder.due);
+    let firing = Firing { actor: actor("a"), name, set_by: Sequence(1), due, messages, next: None };
+    assert!(scene.fire(firing).await.expect("there is room"));
+    let mut dead: Vec<DeadLetter> = all_letters(&scene, &head).await.into_iter().map(given_up).collect();
+    let many = Refusal::TooMany { what: "dead letters", max: DEAD_LETTERS_MAX };
+    let with = |head: &Head, dead: &[DeadLetter]| TurnCommit { dead: dead.to_vec(), ..turn(head) };
+    assert_eq!(scene.refused(scene.commit_turn(with(&head, &dead))).await, many);
+    let last = dead.split_off(DEAD_LETTERS_MAX);
+    let head = scene.commit(with(&head, &dead)).await;
+    assert_eq!(scene.refused(scene.commit_turn(with(&head, &last))).await, many);
+    let head = scene.commit(turn(&head)).await;
+    assert_eq!(waiting(&scene, &head).await, [scene.id(DEAD_LETTERS_MAX as u128)]);
+    scene.purge(&actor("a"), scene.id(7)).await.expect("it is dead");
+    let head = scene.commit(with(&head, &last)).await;
+    assert_eq!((head.waiting, all_dead(&scene, &actor("a")).await.len()), (0, DEAD_LETTERS_MAX));
 }

@@ -6,7 +6,7 @@ use super::scene::{
     Scene, actor, giving_up, handled, message, name, other_type, outgoing, target, turn, turns, waiting,
 };
 use crate::id::{Epoch, Sequence, WallTime};
-use crate::limits::REASON_BYTES_MAX;
+use crate::limits::{REASON_BYTES_MAX, UNDELIVERED_MAX};
 use crate::store::{
     Arrival, Destination, Enqueued, GivingUp, Head, OutboxPosition, Outgoing, Refusal, Source, TurnCommit,
     Undelivered,
@@ -230,4 +230,21 @@ pub async fn what_was_given_up_is_discarded(place: &dyn Place) {
     assert_eq!(scene.refused(scene.discard(&actor("x"), at(0))).await, Refusal::NoSuchActor);
     let fresh = scene.enqueue(message("b", outgoing(1, 1).id)).await;
     assert!(fresh.is_ok(), "nothing of it went to its receiver: {fresh:?}");
+}
+
+/// Only so many are given up: one more stays in the outbox, until there is room.
+pub async fn what_was_given_up_is_bounded(place: &dyn Place) {
+    let scene = Scene::open(place).await;
+    let head = sender(&scene, (0..=UNDELIVERED_MAX).map(|_| to("a"))).await;
+    let last = u32::try_from(UNDELIVERED_MAX).expect("it is small");
+    for index in 0..last {
+        assert!(scene.give_up_delivery(giving_up(&head, at(index))).await.expect("there is room"));
+    }
+    let many = Refusal::TooMany { what: "undelivered messages", max: UNDELIVERED_MAX };
+    assert_eq!(scene.refused(scene.give_up_delivery(giving_up(&head, at(last)))).await, many);
+    let outbox = scene.load(&actor("s"), head.epoch).await.expect("it is owned").outbox;
+    assert_eq!(outbox.iter().map(|outgoing| outgoing.position).collect::<Vec<_>>(), [at(last)]);
+    assert!(scene.discard(&actor("s"), at(7)).await.expect("it is there"));
+    assert!(scene.give_up_delivery(giving_up(&head, at(last))).await.expect("there is room"));
+    assert_eq!(all_undelivered(&scene, &actor("s")).await.len(), UNDELIVERED_MAX);
 }
