@@ -55,8 +55,11 @@ pub(crate) fn unknown<T>(what: &'static str, found: u32, known: u32) -> Result<T
 }
 
 pub(crate) fn encode<T: Serialize>(what: &'static str, value: &T) -> Result<Bytes, BadForm> {
-    let bytes = postcard::serialize_with_flavor(value, Short::default());
-    bytes.map_err(|error| BadForm::Unencodable { what, why: error.to_string() })
+    let mut short = Short { start: [0; SHORT_BYTES], filled: 0, rest: Vec::new() };
+    match postcard::serialize_with_flavor(value, &mut short) {
+        Ok(()) => Ok(short.into()),
+        Err(error) => Err(BadForm::Unencodable { what, why: error.to_string() }),
+    }
 }
 
 /// Where a value is written to: most are short, and then memory is asked for once, when it is known how much.
@@ -69,19 +72,16 @@ struct Short {
 
 const SHORT_BYTES: usize = 128;
 
-impl Default for Short {
-    fn default() -> Self {
-        Self { start: [0; SHORT_BYTES], filled: 0, rest: Vec::new() }
-    }
-}
+/// By reference: moving it would cost as much as what is written.
+impl Flavor for &mut Short {
+    type Output = ();
 
-impl Flavor for Short {
-    type Output = Bytes;
-
+    #[inline]
     fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
         self.try_extend(&[byte])
     }
 
+    #[inline]
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
         if self.rest.is_empty() {
             if let Some(room) = self.start.get_mut(self.filled..self.filled + bytes.len()) {
@@ -96,11 +96,17 @@ impl Flavor for Short {
         Ok(())
     }
 
-    fn finalize(self) -> postcard::Result<Bytes> {
-        if self.rest.is_empty() {
-            return Ok(Bytes::copy_from_slice(&self.start[..self.filled]));
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
+impl From<Short> for Bytes {
+    fn from(short: Short) -> Self {
+        if short.rest.is_empty() {
+            return Self::copy_from_slice(&short.start[..short.filled]);
         }
-        Ok(self.rest.into())
+        short.rest.into()
     }
 }
 

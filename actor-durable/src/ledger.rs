@@ -15,7 +15,7 @@ use crate::id::{Epoch, MessageId, Sequence, Target, WallTime};
 use crate::limits::{COMMIT_BYTES_MAX, STAGED_BYTES_MAX, STAGED_ROWS_MAX, STAGED_TURNS_MAX, TURN_ROWS_MAX};
 use crate::remembered::Remembered;
 use crate::store::{
-    Body, Cause, ChildChange, DeadLetter, Entry, Handled, Head, OutboxPosition, Outgoing, Recovery, Refusal,
+    Body, Cause, Committed, DeadLetter, Entry, Handled, Head, OutboxPosition, Outgoing, Recovery, Refusal,
     ReminderChange, Snapshot, Source, StoreError, TurnCommit, admit,
 };
 use crate::turn::{Asked, Draft};
@@ -30,13 +30,16 @@ pub(crate) struct Ledger {
     remembered: Remembered,
     remembered_max: usize,
     kept: u64,
-    staged: TurnCommit,
+    /// The number of the last entry: stored, in flight or staged.
+    last: Sequence,
+    /// Boxed, as it is large and goes from hand to hand.
+    staged: Option<Box<TurnCommit>>,
     staged_bytes: usize,
     /// How large what leaves with it is.
     staged_sent: usize,
     /// How many of the remembered are staged or in flight.
     unsettled: usize,
-    in_flight: Option<Head>,
+    in_flight: Option<Committed>,
 }
 
 /// What is known of a message before it is handled.
@@ -99,14 +102,14 @@ impl Ledger {
     /// Of an actor that was acquired and loaded. It remembers so many messages, and keeps so many entries that its state does
     /// not need.
     pub(crate) fn new(head: Head, recovery: &Recovery, remembered_max: usize, kept: u64) -> Self {
-        let staged = TurnCommit::new(head.target.id.clone(), head.epoch, head.sequence);
         Self {
             last_at: WallTime::ZERO,
             remembered: recovery.handled.iter().copied().collect(),
             remembered_max: remembered_max.max(1),
             kept: kept.max(1),
+            last: head.sequence,
             head,
-            staged,
+            staged: None,
             staged_bytes: 0,
             staged_sent: 0,
             unsettled: 0,
@@ -139,13 +142,14 @@ impl Ledger {
 
     /// The number of the next turn's entry.
     pub(crate) fn next(&self) -> Sequence {
-        self.staged.last().next()
+        self.last.next()
     }
 
     /// What is known of a message that came from a caller.
     pub(crate) fn judge(&self, id: MessageId, now: WallTime) -> Judgement {
         if !self.remembered.contains(id) {
-            let horizon = self.head.horizon.max(self.staged.horizon);
+            let staged = self.staged.as_ref().map_or(WallTime::ZERO, |staged| staged.horizon);
+            let horizon = self.head.horizon.max(staged);
             return match admit(horizon, id, self.time(now)) {
                 Ok(()) => Judgement::New,
                 Err(refusal) => Judgement::Known(Known::Refused(refusal)),
@@ -167,7 +171,8 @@ impl Ledger {
 
     /// Whether so much of the journal may go now that it is worth it, if the state is stored with the next turn.
     pub(crate) fn is_checkpoint_due(&self) -> bool {
-        let trimmed = self.head.trimmed.max(self.staged.trim.unwrap_or_default());
+        let staged = self.staged.as_ref().and_then(|staged| staged.trim);
+        let trimmed = self.head.trimmed.max(staged.unwrap_or_default());
         self.next().0 - trimmed.0 >= self.kept.saturating_mul(2)
     }
 
@@ -179,7 +184,7 @@ impl Ledger {
 
     /// Whether the actor has ended for good, as far as is known here.
     pub(crate) fn has_ended(&self) -> bool {
-        self.head.has_ended || self.staged.ends
+        self.head.has_ended || self.staged.as_ref().is_some_and(|staged| staged.ends)
     }
 
     /// How far the journal may go once the state is stored as of an entry.
@@ -199,38 +204,27 @@ impl Ledger {
         if is_checkpoint {
             turn.trim = self.trim_for(turn.last());
         }
-        turn.check()?;
-        let bytes = bytes_of(&turn);
-        if bytes > TURN_BYTES_MAX {
-            return Err(Refusal::TooLarge { what: "a turn", size: bytes, max: TURN_BYTES_MAX }.into());
-        }
-        if let Some((what, size)) = turn.rows().into_iter().find(|(_, count)| *count > TURN_ROWS_MAX) {
-            return Err(Refusal::TooLarge { what, size, max: TURN_ROWS_MAX }.into());
-        }
-        self.last_at = turn.entries[0].at;
-        for handled in &turn.handled {
-            self.remembered.push(handled.message);
-            self.unsettled += 1;
-        }
-        for dead in &turn.dead {
-            self.remembered.push(dead.letter.message.id);
-            self.unsettled += 1;
-        }
-        self.staged_bytes += bytes;
+        self.staged_bytes += checked_bytes(&turn)?;
         self.staged_sent += turn.outbox.iter().map(Outgoing::bytes).sum::<usize>();
-        if self.is_staged() {
-            append(&mut self.staged, turn);
-        } else {
-            self.staged = turn;
+        self.last_at = turn.entries[0].at;
+        self.last = turn.last();
+        let dead = turn.dead.iter().map(|dead| dead.letter.message.id);
+        for id in turn.handled.iter().map(|handled| handled.message).chain(dead) {
+            self.remembered.push(id);
+            self.unsettled += 1;
         }
-        self.forget();
+        self.forget(&mut turn);
+        match &mut self.staged {
+            Some(staged) => append(staged, *turn),
+            staged => *staged = Some(turn),
+        }
         Ok(())
     }
 
-    fn commit_of(&self, outcome: Outcome) -> TurnCommit {
+    fn commit_of(&self, outcome: Outcome) -> Box<TurnCommit> {
         let Outcome { cause, at, clock, source, reply, has_changed, events, state, asked, dead } = outcome;
         let sequence = self.next();
-        let mut turn = TurnCommit::new(self.target().id.clone(), self.epoch(), self.staged.last());
+        let mut turn = Box::new(TurnCommit::new(self.target().id.clone(), self.epoch(), self.last));
         let sends = asked.sends.into_iter().zip(0..);
         let outbox: Vec<_> = sends.map(|(draft, index)| self.outgoing(draft, (at, clock), index)).collect();
         let sent = outbox.iter().map(|outgoing| outgoing.id).collect();
@@ -280,55 +274,62 @@ impl Ledger {
         }
     }
 
-    /// Forgets those that are more than it remembers. What is not stored yet is not forgotten.
-    fn forget(&mut self) {
+    /// A turn forgets those that are more than it remembers. What is not stored yet is not forgotten.
+    fn forget(&mut self, turn: &mut TurnCommit) {
+        let staged = self.staged.as_ref().map_or(0, |staged| staged.forget.len());
         // A type that remembers less than before forgets by and by.
         while self.remembered.len() > self.remembered_max.max(self.unsettled)
-            && self.staged.forget.len() < STAGED_ROWS_MAX
+            && staged + turn.forget.len() < STAGED_ROWS_MAX
         {
             let Some(id) = self.remembered.pop() else { return };
-            self.staged.forget.push(id);
-            self.staged.horizon = self.staged.horizon.max(id.made());
+            turn.forget.push(id);
+            turn.horizon = turn.horizon.max(id.made());
         }
     }
 
     /// Whether there is anything to be stored.
     pub(crate) fn is_staged(&self) -> bool {
-        !self.staged.entries.is_empty()
+        self.staged.is_some()
+    }
+
+    /// The last state that is to be stored.
+    pub(crate) fn staged_state(&self) -> Option<&Body> {
+        self.staged.as_ref()?.state.as_ref().map(|state| &state.body)
     }
 
     /// How many messages leave with what is staged, and how large they are.
     pub(crate) fn staged_sends(&self) -> (usize, usize) {
-        (self.staged.outbox.len(), self.staged_sent)
+        (self.staged.as_ref().map_or(0, |staged| staged.outbox.len()), self.staged_sent)
     }
 
     /// Whether no other turn may join what is staged.
     pub(crate) fn is_full(&self) -> bool {
-        self.staged.entries.len() >= STAGED_TURNS_MAX
-            || self.staged_bytes >= STAGED_BYTES_MAX
-            || self.staged.rows().into_iter().any(|(_, count)| count >= STAGED_ROWS_MAX)
+        self.staged.as_ref().is_some_and(|staged| {
+            staged.entries.len() >= STAGED_TURNS_MAX
+                || self.staged_bytes >= STAGED_BYTES_MAX
+                || staged.rows_over(STAGED_ROWS_MAX - 1).is_some()
+        })
     }
 
     /// Takes what is staged, to be stored. Nothing else is in flight.
-    pub(crate) fn take(&mut self) -> Option<TurnCommit> {
-        if !self.is_staged() || self.in_flight.is_some() {
+    pub(crate) fn take(&mut self) -> Option<Box<TurnCommit>> {
+        if self.in_flight.is_some() {
             return None;
         }
-        let next = TurnCommit::new(self.target().id.clone(), self.epoch(), self.staged.last());
-        let commit = std::mem::replace(&mut self.staged, next);
+        let commit = self.staged.take()?;
         (self.staged_bytes, self.staged_sent) = (0, 0);
         // What no store will take, none is asked for: this very function is what they decide by.
-        self.in_flight = self.head.commit(&commit).ok();
+        self.in_flight = self.head.may_commit(&commit).ok();
         Some(commit)
     }
 
     /// What was in flight is stored.
     pub(crate) fn settle(&mut self) {
-        if let Some(head) = self.in_flight.take() {
-            self.head = head;
+        if let Some(committed) = self.in_flight.take() {
+            self.head.follow(committed);
         }
         // Only what was staged meanwhile is not.
-        self.unsettled = self.staged.handled.len() + self.staged.dead.len();
+        self.unsettled = self.staged.as_ref().map_or(0, |staged| staged.handled.len() + staged.dead.len());
     }
 
     /// A state was stored beside the journal, and that much of it is gone.
@@ -340,6 +341,18 @@ impl Ledger {
 
 /// What is staged already never keeps one turn more from being stored with it.
 const TURN_BYTES_MAX: usize = COMMIT_BYTES_MAX - STAGED_BYTES_MAX;
+
+/// How many bytes a turn brings, if stores take it.
+fn checked_bytes(turn: &TurnCommit) -> Result<usize, StoreError> {
+    let bytes = turn.checked_bytes()?;
+    if bytes > TURN_BYTES_MAX {
+        return Err(Refusal::TooLarge { what: "a turn", size: bytes, max: TURN_BYTES_MAX }.into());
+    }
+    match turn.rows_over(TURN_ROWS_MAX) {
+        Some((what, size)) => Err(Refusal::TooLarge { what, size, max: TURN_ROWS_MAX }.into()),
+        None => Ok(bytes),
+    }
+}
 
 /// Puts one commit behind another.
 fn append(commit: &mut TurnCommit, next: TurnCommit) {
@@ -377,26 +390,6 @@ fn append(commit: &mut TurnCommit, next: TurnCommit) {
     commit.horizon = commit.horizon.max(horizon);
     commit.trim = commit.trim.max(trim);
     commit.ends |= ends;
-}
-
-fn bytes_of(turn: &TurnCommit) -> usize {
-    let events = turn.entries.iter().flat_map(|entry| &entry.events).map(|event| event.bytes.len());
-    let replies = turn.handled.iter().filter_map(|handled| handled.reply.as_ref()).map(Bytes::len);
-    let sent = turn.outbox.iter().map(Outgoing::bytes);
-    let reminders = turn.reminders.iter().map(|change| match change {
-        ReminderChange::Set(reminder) => reminder.body.bytes.len(),
-        ReminderChange::Cancel(_) => 0,
-    });
-    let children = turn.children.iter().map(|change| match change {
-        ChildChange::Add(child) => child.body.bytes.len(),
-        ChildChange::Remove(_) => 0,
-    });
-    // One by one: most of them are empty.
-    events.sum::<usize>()
-        + replies.sum::<usize>()
-        + sent.sum::<usize>()
-        + reminders.sum::<usize>()
-        + children.sum::<usize>()
 }
 
 #[cfg(test)]

@@ -2,8 +2,11 @@
 //! here, and in [`wrap`](crate::wrap) for those that were written for something else.
 
 use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use actor_core::ActorError;
+use pin_project_lite::pin_project;
 
 use crate::actor::{Durable, DurableActor, EventSourced};
 use crate::engine::Bell;
@@ -103,7 +106,7 @@ pub(crate) trait Model: Send + Sync + 'static {
     fn start(
         &self,
         state: &mut State<Self>,
-        turn: Turn<'_, Self::Actor>,
+        turn: &mut Turn<'_, Self::Actor>,
     ) -> impl Future<Output = Result<Vec<Body>, ActorError>> + Send;
 
     /// Any other turn; events are applied already. Where it is refused, a state that is kept whole may have been changed.
@@ -111,14 +114,14 @@ pub(crate) trait Model: Send + Sync + 'static {
         &self,
         command: Command<Self>,
         state: &mut State<Self>,
-        turn: Turn<'_, Self::Actor>,
+        turn: &mut Turn<'_, Self::Actor>,
     ) -> impl Future<Output = Ran<Self::Actor>> + Send;
 
     /// A turn that the actor has rung for. Where it is refused, the state may have been changed.
     fn run_own(
         &self,
         state: &mut State<Self>,
-        turn: Turn<'_, Self::Actor>,
+        turn: &mut Turn<'_, Self::Actor>,
     ) -> impl Future<Output = Result<(), NotRun<Error<Self>>>> + Send {
         let _ = (state, turn);
         async { Ok(()) }
@@ -160,18 +163,40 @@ impl<A: DurableActor> Model for ByState<A> {
         &self.0
     }
 
-    async fn start(&self, state: &mut A::State, mut turn: Turn<'_, A>) -> Result<Vec<Body>, ActorError> {
-        self.0.on_start(state, &mut turn).await?;
+    async fn start(&self, state: &mut A::State, turn: &mut Turn<'_, A>) -> Result<Vec<Body>, ActorError> {
+        self.0.on_start(state, turn).await?;
         Ok(Vec::new())
     }
 
-    async fn run(&self, command: A::Command, state: &mut A::State, mut turn: Turn<'_, A>) -> Ran<A> {
-        let reply = self.0.handle(command, state, &mut turn).await.map_err(NotRun::Refused)?;
-        Ok((reply, Vec::new()))
+    fn run(
+        &self,
+        command: A::Command,
+        state: &mut A::State,
+        turn: &mut Turn<'_, A>,
+    ) -> impl Future<Output = Ran<A>> + Send {
+        Handling { handler: self.0.handle(command, state, turn) }
     }
 
     async fn replay(&self, _: &DurableId, _: &mut A::State, event: &Body) -> Result<(), NotReplayed> {
         Err(no_events(event).into())
+    }
+}
+
+pin_project! {
+    /// A handler that gives no events. It has no state of its own, as a block around it would.
+    struct Handling<F> {
+        #[pin]
+        handler: F,
+    }
+}
+
+impl<R, E, F: Future<Output = Result<R, E>>> Future for Handling<F> {
+    type Output = Result<(R, Vec<Body>), NotRun<E>>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let result = ready!(self.project().handler.poll(cx));
+        Poll::Ready(result.map(|reply| (reply, Vec::new())).map_err(NotRun::Refused))
     }
 }
 
@@ -198,13 +223,13 @@ impl<A: EventSourced> Model for ByEvents<A> {
         &self.0
     }
 
-    async fn start(&self, state: &mut A::State, mut turn: Turn<'_, A>) -> Result<Vec<Body>, ActorError> {
-        let events = self.0.on_start(state, &mut turn).await?;
+    async fn start(&self, state: &mut A::State, turn: &mut Turn<'_, A>) -> Result<Vec<Body>, ActorError> {
+        let events = self.0.on_start(state, turn).await?;
         Ok(self.happen(state, &events)?)
     }
 
-    async fn run(&self, command: A::Command, state: &mut A::State, mut turn: Turn<'_, A>) -> Ran<A> {
-        let decision = self.0.decide(command, state, &mut turn).await.map_err(NotRun::Refused)?;
+    async fn run(&self, command: A::Command, state: &mut A::State, turn: &mut Turn<'_, A>) -> Ran<A> {
+        let decision = self.0.decide(command, state, turn).await.map_err(NotRun::Refused)?;
         let bodies = self.happen(state, &decision.events).map_err(NotRun::Unwritable)?;
         Ok((decision.reply, bodies))
     }

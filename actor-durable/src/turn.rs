@@ -4,7 +4,6 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use actor_core::Executor;
 use bytes::Bytes;
 
 use crate::actor::{Durability, Durable};
@@ -15,31 +14,32 @@ use crate::store::{
     Body, CatchUp, Child, ChildChange, Destination, Headers, Message, Reminder, ReminderChange,
 };
 use crate::supervise::is_reserved;
+use crate::system::Shared;
 
 /// The turn that a handler runs in. It tells which message is handled and when, and takes what the handler asks for.
 pub struct Turn<'a, A: ?Sized> {
-    about: &'a About<'a>,
+    about: About<'a>,
     asked: &'a mut Asked,
     actor: PhantomData<fn() -> Box<A>>,
 }
 
 /// What a turn is about.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct About<'a> {
     pub(crate) actor: &'a Target,
     pub(crate) at: Moment<'a>,
-    pub(crate) id: Option<MessageId>,
+    pub(crate) id: Option<&'a MessageId>,
     /// If it came from an inbox.
     pub(crate) message: Option<&'a Message>,
 }
 
 /// When a turn is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) enum Moment<'a> {
     /// As the journal will have it, at that place; and by the clock, which may have stepped back.
     Entered { sequence: Sequence, at: WallTime, clock: WallTime },
     /// Whenever it is asked for, as there is no journal.
-    Now(&'a Executor),
+    Now(&'a Shared),
 }
 
 /// What a handler has asked for.
@@ -63,6 +63,12 @@ impl Asked {
             && self.children.is_empty()
             && !self.ends
             && self.fails.is_none()
+    }
+
+    /// Whether nothing is to follow from a turn of which nothing is stored: of a volatile actor, which is refused all else.
+    #[inline]
+    pub(crate) fn is_over(&self) -> bool {
+        self.timers.is_empty() && !self.ends && !self.passivates
     }
 }
 
@@ -98,7 +104,7 @@ pub enum BadRequest {
 }
 
 impl<'a, A: Durable> Turn<'a, A> {
-    pub(crate) fn new(about: &'a About<'a>, asked: &'a mut Asked) -> Self {
+    pub(crate) fn new(about: About<'a>, asked: &'a mut Asked) -> Self {
         Self { about, asked, actor: PhantomData }
     }
 
@@ -111,13 +117,13 @@ impl<'a, A: Durable> Turn<'a, A> {
     pub fn at(&self) -> WallTime {
         match self.about.at {
             Moment::Entered { at, .. } => at,
-            Moment::Now(executor) => WallTime::from_unix(executor.unix_time()),
+            Moment::Now(shared) => shared.wall_time(),
         }
     }
 
     /// The id of the message that is handled. `None` in `on_start`, and for a volatile actor unless its caller chose one.
     pub fn message_id(&self) -> Option<MessageId> {
-        self.about.id
+        self.about.id.copied()
     }
 
     /// The message from the inbox, with its sender and headers. `None` if a caller waits for the reply.
@@ -187,7 +193,7 @@ impl<'a, A: Durable> Turn<'a, A> {
             // It asks nobody.
             Moment::Now(_) => Sequence::ZERO,
         };
-        let message = self.about.id.map(MessageId::to_bytes);
+        let message = self.about.id.map(|id| id.to_bytes());
         let message = message.as_ref().map_or(&[][..], |id| id);
         let place = [sequence.0.to_le_bytes(), (self.asked.sends.len() as u64).to_le_bytes()];
         MessageId::hashed(self.clock(), &[b"question", actor, message, place.as_flattened()])
@@ -377,6 +383,10 @@ pub(crate) fn target<B: Durable + ?Sized>(id: &str) -> Result<Target, BadName> {
 
 impl<A: ?Sized> fmt::Debug for Turn<'_, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Turn").field("about", &self.about).field("asked", &self.asked).finish()
+        f.debug_struct("Turn")
+            .field("actor", self.about.actor)
+            .field("id", &self.about.id)
+            .field("asked", &self.asked)
+            .finish_non_exhaustive()
     }
 }

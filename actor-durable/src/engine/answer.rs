@@ -16,6 +16,7 @@ pub(crate) enum Told<A: Durable> {
 }
 
 impl<A: Durable> From<Answer<A>> for Told<A> {
+    #[inline]
     fn from(answer: Answer<A>) -> Self {
         match answer {
             Ok(reply) => Self::Reply(reply),
@@ -26,6 +27,7 @@ impl<A: Durable> From<Answer<A>> for Told<A> {
 }
 
 impl<A: Durable> From<Told<A>> for Answer<A> {
+    #[inline]
     fn from(told: Told<A>) -> Self {
         match told {
             Told::Reply(reply) => Ok(reply),
@@ -39,6 +41,7 @@ impl<A: Durable> From<Told<A>> for Answer<A> {
 pub(crate) struct Port<A: Durable>(pub(crate) ReplyPort<Told<A>>);
 
 impl<A: Durable> Port<A> {
+    #[inline]
     pub(crate) fn tell(self, told: impl Into<Told<A>>) {
         drop(self.0.send(told.into()));
     }

@@ -20,7 +20,7 @@ use crate::ledger::{Ledger, Outcome};
 use crate::limits::{BEGINNING_HELD_MAX, REACTIVATION_PAUSE};
 use crate::model::{Keeps, Model, State, Tail};
 use crate::recover::{Past, read_past};
-use crate::store::{Body, Cause, Child, Claim, ClaimMode, Head, Letter, Recovery, StoreError};
+use crate::store::{Cause, Child, Claim, ClaimMode, Head, Letter, Recovery, StoreError};
 use crate::supervise::Standing;
 use crate::system::{Fate, Place, Shared};
 use crate::turn::{About, Asked, Moment, Turn};
@@ -93,7 +93,7 @@ impl<M: Model> Activation<M> {
         let mailing = Mailing::new(place.seat.mail.clone(), is_careful);
         let mut activation = Self::new(model, myself, place, past.state);
         if let (Keeps::State, Some(snapshot)) = (M::KEEPS, recovery.snapshot) {
-            activation.written = snapshot.body;
+            activation.written.set(&snapshot.body);
         }
         let kept = Kept { keeper, mailing, tail: past.tail, standing };
         activation.kept = Some(Box::new(kept));
@@ -144,7 +144,7 @@ impl<M: Model> Activation<M> {
 
     fn new(model: Arc<M>, myself: ActorRef<Incoming<M::Actor>>, place: Place, state: State<M>) -> Self {
         let (shared, target) = (place.shared.clone(), place.target.clone());
-        let (written, last_active) = (Body::default(), shared.executor().now());
+        let (written, last_active) = (run::Written::default(), shared.executor().now());
         Self {
             myself,
             model,
@@ -162,9 +162,9 @@ impl<M: Model> Activation<M> {
     /// The first turn of a volatile actor.
     async fn start_volatile(&mut self) -> Result<(), ActivationError> {
         let Self { model, state, target, shared, .. } = self;
-        let about = About { actor: target, at: Moment::Now(shared.executor()), id: None, message: None };
+        let about = About { actor: target, at: Moment::Now(shared), id: None, message: None };
         let mut asked = Asked::default();
-        let started = model.start(state, Turn::new(&about, &mut asked)).await;
+        let started = model.start(state, &mut Turn::new(about, &mut asked)).await;
         started.map_err(|error| hook_failed("on_start", &error))?;
         self.begin_timers(asked.timers);
         Ok(())
@@ -179,7 +179,7 @@ impl<M: Model> Activation<M> {
         let moment = Moment::Entered { sequence, at, clock };
         let about = About { actor: target, at: moment, id: None, message: None };
         let mut asked = Asked::default();
-        let started = model.start(state, Turn::new(&about, &mut asked)).await;
+        let started = model.start(state, &mut Turn::new(about, &mut asked)).await;
         let events = started.map_err(|error| hook_failed("on_start", &error))?;
         let timers = std::mem::take(&mut asked.timers);
         kept.tail.add(&events);
@@ -198,7 +198,7 @@ impl<M: Model> Activation<M> {
         if M::KEEPS == Keeps::State {
             let form = |form| ActivationError::Form { what: format!("the first state of {target}"), form };
             let body = run::write_state::<M>(state).map_err(form)?;
-            self.written = body.clone();
+            self.written.set(&body);
             outcome.state = Some(body);
         }
         kept.keeper.ledger.stage(outcome)?;

@@ -6,7 +6,7 @@ use actor_core::executor::Sleep;
 use actor_core::{ActorCell, ActorError, Instant};
 
 use super::courier::{Courier, Sender};
-use super::{Answer, Port, not_applied};
+use super::{Port, Told, not_applied};
 use crate::actor::{Durability, Durable};
 use crate::error::{AskError, Doubt, NotApplied};
 use crate::id::MessageId;
@@ -40,7 +40,7 @@ pub(super) struct Keeper<A: Durable> {
 struct Held<A: Durable> {
     id: MessageId,
     port: Port<A>,
-    answer: Answer<A>,
+    told: Told<A>,
 }
 
 impl<A: Durable> Keeper<A> {
@@ -61,8 +61,8 @@ impl<A: Durable> Keeper<A> {
     }
 
     /// An answer leaves once what is staged is stored.
-    pub(super) fn hold(&mut self, id: MessageId, port: Port<A>, answer: Answer<A>) {
-        self.held.push(Held { id, port, answer });
+    pub(super) fn hold(&mut self, id: MessageId, port: Port<A>, told: Told<A>) {
+        self.held.push(Held { id, port, told });
     }
 
     /// What the turn that was staged last wants once it is stored.
@@ -109,7 +109,7 @@ impl<A: Durable> Keeper<A> {
         let (passivates, reminds) = (std::mem::take(&mut self.passivates), std::mem::take(&mut self.reminds));
         // Those of turns that are staged meanwhile are held anew.
         let held = std::mem::take(&mut self.held);
-        if let Err(error) = self.shared.store().commit_turn(commit).await {
+        if let Err(error) = self.shared.store().commit_turn(*commit).await {
             for Held { id, port, .. } in held {
                 port.tell(Err(fate(id, &error)));
             }
@@ -138,8 +138,8 @@ impl<A: Durable> Keeper<A> {
     }
 
     fn release_answers(&mut self, mut held: Vec<Held<A>>) {
-        for Held { port, answer, .. } in held.drain(..) {
-            port.tell(answer);
+        for Held { port, told, .. } in held.drain(..) {
+            port.tell(told);
         }
         // Its memory serves again.
         if self.held.is_empty() {

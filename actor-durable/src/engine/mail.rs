@@ -38,9 +38,13 @@ impl MailFlag {
         self.0.store(true, Ordering::Release);
     }
 
+    /// It is up seldom, and asked for with each message.
+    fn is_raised(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
     fn take(&self) -> bool {
-        // A load first: it is up seldom, and asked for with each message.
-        self.0.load(Ordering::Acquire) && self.0.swap(false, Ordering::Acquire)
+        self.is_raised() && self.0.swap(false, Ordering::Acquire)
     }
 }
 
@@ -100,6 +104,11 @@ impl Mailing {
 }
 
 impl<M: Model> Activation<M> {
+    /// Whether [`read_mail`](Self::read_mail) has anything to do.
+    pub(super) fn has_mail_to_read(&self) -> bool {
+        self.kept.as_ref().is_some_and(|kept| kept.mailing.flag.is_raised())
+    }
+
     /// Handles the letters that were there when somebody said so. Those that come meanwhile are left to the next message, all but
     /// the first of them: letters without end keep no caller waiting, and no end.
     pub(super) async fn read_mail(&mut self) -> Result<(), ActorError> {

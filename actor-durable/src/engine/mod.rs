@@ -20,21 +20,25 @@ mod run;
 mod supervised;
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use actor_core::{Actor, ActorError, ActorRef, Instant, ReplyPort};
+use pin_project_lite::pin_project;
 
 use self::begin::holding;
 use self::keeper::Keeper;
 use self::mail::Mailing;
+use self::run::{Written, said_at_once};
 use crate::actor::{Durability, Durable};
 use crate::error::ActivationError;
 use crate::id::{MessageId, Target};
-use crate::model::{Keeps, Model, State, Tail};
+use crate::model::{Command, Keeps, Model, State, Tail};
 use crate::store::{Body, StoreError};
 use crate::supervise::Standing;
 use crate::system::{Fate, Place, Seat, Shared};
-use crate::turn::Asked;
+use crate::turn::{About, Asked, Moment, Turn};
 
 pub(crate) use self::answer::{Answer, Port, Told, not_applied};
 pub(crate) use self::courier::Sender;
@@ -85,7 +89,7 @@ pub(crate) struct Activation<M: Model> {
     target: Target,
     state: State<M>,
     /// The state as it was last written, for types that keep it whole.
-    written: Body,
+    written: Written,
     /// None if it is volatile.
     kept: Option<Box<Kept<M>>>,
     /// What the turn in hand asks for, if it is volatile: made once, as almost no turn of one does.
@@ -103,6 +107,43 @@ struct Kept<M: Model> {
     tail: Tail,
     /// How it stands to its supervisor, if it has one.
     standing: Option<Standing>,
+}
+
+pin_project! {
+    /// What an activation is at. A call of a volatile actor goes by itself, so that it keeps nothing of what others need.
+    #[project = Projected]
+    enum Handling<C, V, K> {
+        Call {
+            #[pin]
+            turn: C,
+        },
+        Volatile {
+            #[pin]
+            turn: V,
+        },
+        Kept {
+            #[pin]
+            turn: K,
+        },
+    }
+}
+
+impl<T, C, V, K> Future for Handling<C, V, K>
+where
+    C: Future<Output = T>,
+    V: Future<Output = T>,
+    K: Future<Output = T>,
+{
+    type Output = T;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        match self.project() {
+            Projected::Call { turn } => turn.poll(cx),
+            Projected::Volatile { turn } => turn.poll(cx),
+            Projected::Kept { turn } => turn.poll(cx),
+        }
+    }
 }
 
 impl<M: Model> Actor for Engine<M> {
@@ -138,7 +179,15 @@ impl<M: Model> Actor for Engine<M> {
         message: Self::Msg,
         activation: &mut Activation<M>,
     ) -> impl Future<Output = Result<(), ActorError>> + Send {
-        activation.handle(message.0)
+        // Which it is, is known before anything is kept for either.
+        let is_volatile = M::Actor::DURABILITY == Durability::Volatile;
+        match message.0 {
+            Request::Ask { id, command, port, .. } if is_volatile => {
+                Handling::Call { turn: activation.ask_volatile(id, command, port) }
+            }
+            request if is_volatile => Handling::Volatile { turn: activation.handle_volatile(request) },
+            request => Handling::Kept { turn: activation.handle_kept(request) },
+        }
     }
 
     async fn post_stop(
@@ -151,19 +200,21 @@ impl<M: Model> Actor for Engine<M> {
 }
 
 impl<M: Model> Activation<M> {
+    /// As a plain actor would: no store, no copy, and no id unless the caller has chosen one.
     #[expect(clippy::manual_async_fn, reason = "an `async fn` keeps what it is asked twice")]
-    fn handle(&mut self, request: Request<M::Actor>) -> impl Future<Output = Result<(), ActorError>> + Send {
+    fn ask_volatile(
+        &mut self,
+        id: Option<MessageId>,
+        command: Command<M>,
+        port: Port<M::Actor>,
+    ) -> impl Future<Output = Result<(), ActorError>> + Send {
         async move {
-            match request {
-                Request::Ask { id, command, port, .. } if M::Actor::DURABILITY == Durability::Volatile => {
-                    self.ask_volatile(id, command, port).await;
-                    Ok(())
-                }
-                request if M::Actor::DURABILITY == Durability::Volatile => {
-                    self.handle_volatile(request).await
-                }
-                request => self.handle_kept(request).await,
-            }
+            let Self { model, state, target, shared, asked, .. } = self;
+            let about = About { actor: target, at: Moment::Now(shared), id: id.as_ref(), message: None };
+            let mut turn = Turn::new(about, asked);
+            port.tell(said_at_once::<M::Actor>(model.run(command, state, &mut turn).await));
+            self.follow_volatile();
+            Ok(())
         }
     }
 
@@ -175,7 +226,7 @@ impl<M: Model> Activation<M> {
         if self.is_suspended() && !self.is_over() {
             self.take_orders().await?;
         }
-        if !self.is_suspended() {
+        if !self.is_suspended() && self.has_mail_to_read() {
             self.read_mail().await?;
         }
         match request {
@@ -298,7 +349,7 @@ impl<M: Model> Activation<M> {
         // The journal has it all; if this fails, the state is stored when there is as much again.
         kept.tail = Tail::new(last);
         let body = match M::KEEPS {
-            Keeps::State => Ok(self.written.clone()),
+            Keeps::State => Ok(self.written.body()),
             Keeps::Events { .. } => run::write_state::<M>(&self.state),
         };
         let why = match body {

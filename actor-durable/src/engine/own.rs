@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actor_core::{ActorError, ActorRef, ActorSystem, ReplyPort};
 
-use super::run::{contained, write_state};
+use super::run::contained;
 use super::{Activation, Incoming, Request};
 use crate::actor::Durable;
 use crate::id::WallTime;
@@ -64,7 +64,8 @@ impl<M: Model> Activation<M> {
         let moment = Moment::Entered { sequence, at, clock };
         let about = About { actor: target, at: moment, id: None, message: None };
         let mut asked = Asked::default();
-        let run = model.run_own(state, Turn::new(&about, &mut asked));
+        let mut turn = Turn::new(about, &mut asked);
+        let run = model.run_own(state, &mut turn);
         let why = match contained(&mut kept.keeper, run).await? {
             Ok(Ok(())) => self.stage_own(at, clock, asked).await?,
             Ok(Err(NotRun::Refused(error))) => {
@@ -94,10 +95,10 @@ impl<M: Model> Activation<M> {
         asked: Asked,
     ) -> Result<Option<String>, ActorError> {
         let is_nothing = asked.is_nothing() && asked.timers.is_empty() && !asked.passivates;
-        if is_nothing && write_state::<M>(&self.state).is_ok_and(|body| body == self.written) {
+        if is_nothing && self.is_as_written() {
             return Ok(None);
         }
-        let staged = self.stage(Outcome::nothing(Cause::Own, at, clock), true, Vec::new(), asked);
+        let staged = self.stage(Outcome { asked, ..Outcome::nothing(Cause::Own, at, clock) }, true);
         let Err(why) = staged else { return Ok(None) };
         self.rebuild().await?;
         Ok(Some(why.to_string()))

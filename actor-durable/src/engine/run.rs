@@ -13,14 +13,14 @@ use futures_util::future::{Either, poll_fn, select};
 use super::keeper::Keeper;
 use super::own::Bell;
 use super::supervised::hand_over;
-use super::{Activation, Answer, Incoming, Port, Request, Told, not_applied};
+use super::{Activation, Incoming, Port, Request, Told, not_applied};
 use crate::actor::{Durability, Durable};
 use crate::error::{AskError, Doubt, NotApplied};
 use crate::form::{BadForm, encode, encode_body};
 use crate::id::{MessageId, Position, WallTime};
 use crate::ledger::{Judgement, Known, Outcome};
 use crate::limits::OUTBOX_PAUSE;
-use crate::model::{Command, Error, Keeps, Model, NotRun, State, read_command, read_state};
+use crate::model::{Command, Error, Keeps, Model, NotRun, Ran, State, read_command, read_state};
 use crate::outbox::Room;
 use crate::question;
 use crate::recover::read_past;
@@ -49,6 +49,32 @@ pub(super) struct Job<'a, A: Durable> {
 /// A state as it is stored.
 pub(super) fn write_state<M: Model>(state: &State<M>) -> Result<Body, BadForm> {
     encode_body("a state", M::Actor::STATE_VERSION, state)
+}
+
+/// A state as it was last written: others are compared with it, and it is made anew of it. It has memory of its own, which
+/// serves again, as it changes with nearly each turn.
+#[derive(Default)]
+pub(super) struct Written {
+    version: u32,
+    bytes: Vec<u8>,
+}
+
+impl Written {
+    fn is(&self, body: &Body) -> bool {
+        self.version == body.version && *self.bytes == *body.bytes
+    }
+
+    pub(super) fn set(&mut self, body: &Body) {
+        self.version = body.version;
+        self.bytes.clear();
+        // What was long once need not stay so.
+        self.bytes.shrink_to(4 * body.bytes.len());
+        self.bytes.extend_from_slice(&body.bytes);
+    }
+
+    pub(super) fn body(&self) -> Body {
+        Body { version: self.version, bytes: Bytes::copy_from_slice(&self.bytes) }
+    }
 }
 
 /// A reply as whoever has asked for it gets it.
@@ -87,7 +113,8 @@ impl<M: Model> Activation<M> {
             clock = self.shared.wall_time();
         }
         match self.execute(Job { command, id, source: Some(Source::Caller), message: None, clock }).await? {
-            Ok(result) => self.answer(id, port, result.map_err(AskError::Refused)).await,
+            Ok(Ok(reply)) => self.answer(id, port, Told::Reply(reply)).await,
+            Ok(Err(error)) => self.answer(id, port, Told::Refused(error)).await,
             Err(why) => {
                 not_applied::<M::Actor>(port, why);
                 Ok(())
@@ -122,17 +149,17 @@ impl<M: Model> Activation<M> {
         &mut self,
         id: MessageId,
         port: Port<M::Actor>,
-        answer: Answer<M::Actor>,
+        told: Told<M::Actor>,
     ) -> Result<(), ActorError> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
         if M::Actor::DURABILITY == Durability::WriteThrough && kept.keeper.ledger.is_staged() {
-            kept.keeper.hold(id, port, answer);
+            kept.keeper.hold(id, port, told);
             return Ok(());
         }
         port.tell(match self.is_still_ours().await {
-            Ok(()) => answer,
+            Ok(()) => told,
             Err(error @ StoreError::Fenced { .. }) => return Err(error.into()),
-            Err(error) => Err(self.unconfirmed(id, error)),
+            Err(error) => Err(self.unconfirmed(id, error)).into(),
         });
         Ok(())
     }
@@ -222,8 +249,9 @@ impl<M: Model> Activation<M> {
         let at = kept.keeper.ledger.time(clock);
         let sequence = kept.keeper.ledger.next();
         let about =
-            About { actor: target, at: Moment::Entered { sequence, at, clock }, id: Some(id), message };
-        let run = model.run(command, state, Turn::new(&about, &mut asked));
+            About { actor: target, at: Moment::Entered { sequence, at, clock }, id: Some(&id), message };
+        let mut turn = Turn::new(about, &mut asked);
+        let run = model.run(command, state, &mut turn);
         let ran = match contained(&mut kept.keeper, run).await? {
             Ok(ran) => ran,
             Err(payload) => return self.has_panicked(payload).await.map(Err),
@@ -254,16 +282,19 @@ impl<M: Model> Activation<M> {
             return Ok(Ok(result));
         }
         let cause = source.map_or(Cause::Own, |_| Cause::Message(id));
-        let mut outcome = Outcome::nothing(cause, at, clock);
-        outcome.source = source;
-        let reply = encode("a reply", &result.as_ref()).map_err(NotApplied::Form);
-        let staged = reply.and_then(|reply| {
-            asked
-                .sends
-                .extend(message.and_then(|message| question::answer(message, Ok(said::<M>(reply.clone())))));
-            outcome.reply = Some(reply);
-            self.stage(outcome, result.is_ok(), events, asked)
-        });
+        let is_accepted = result.is_ok();
+        let staged = match encode("a reply", &result.as_ref()) {
+            Ok(reply) => {
+                if let Some(message) = message {
+                    asked.sends.extend(question::answer(message, Ok(said::<M>(reply.clone()))));
+                }
+                let (reply, has_changed, state, dead) = (Some(reply), false, None, None);
+                let outcome =
+                    Outcome { cause, at, clock, source, reply, has_changed, events, state, asked, dead };
+                self.stage(outcome, is_accepted)
+            }
+            Err(form) => Err(NotApplied::Form(form)),
+        };
         match staged {
             Ok(()) => Ok(Ok(result)),
             Err(why) => {
@@ -288,32 +319,29 @@ impl<M: Model> Activation<M> {
     }
 
     /// What a turn gave is to be stored.
-    pub(super) fn stage(
-        &mut self,
-        mut outcome: Outcome,
-        is_accepted: bool,
-        events: Vec<Body>,
-        mut asked: Asked,
-    ) -> Result<(), NotApplied> {
+    pub(super) fn stage(&mut self, mut outcome: Outcome, is_accepted: bool) -> Result<(), NotApplied> {
         let Self { state, written, kept: Some(kept), .. } = self else { return Ok(()) };
+        let asked = &mut outcome.asked;
         let (timers, passivates) = (std::mem::take(&mut asked.timers), asked.passivates);
         let reminds = !asked.reminders.is_empty();
-        outcome.has_changed = !events.is_empty();
+        let next = hand_over(kept, &self.target.id, asked, outcome.clock)?;
+        outcome.has_changed = !outcome.events.is_empty();
         let mut tail = kept.tail;
-        tail.add(&events);
-        let next = hand_over(kept, &self.target.id, &mut asked, outcome.clock)?;
+        tail.add(&outcome.events);
         let ledger = &mut kept.keeper.ledger;
-        (outcome.events, outcome.asked) = (events, asked);
         if M::KEEPS == Keeps::State && is_accepted {
             let is_checkpoint = ledger.is_checkpoint_due();
             if is_checkpoint {
                 self.model.actor().on_checkpoint(&self.target.id, state);
             }
             let body = write_state::<M>(state)?;
-            outcome.has_changed = body != *written;
-            outcome.state = (outcome.has_changed || is_checkpoint).then(|| body.clone());
+            outcome.has_changed = !written.is(&body);
+            outcome.state = (outcome.has_changed || is_checkpoint).then_some(body);
             ledger.stage(outcome).map_err(NotApplied::Store)?;
-            *written = body;
+            // Only now, as whoever is refused goes back to the one before.
+            if let Some(body) = ledger.staged_state() {
+                written.set(body);
+            }
         } else {
             ledger.stage(outcome).map_err(NotApplied::Store)?;
         }
@@ -322,7 +350,9 @@ impl<M: Model> Activation<M> {
         }
         kept.tail = tail;
         kept.keeper.note(passivates, reminds);
-        self.begin_timers(timers);
+        if !timers.is_empty() {
+            self.begin_timers(timers);
+        }
         Ok(())
     }
 
@@ -340,15 +370,20 @@ impl<M: Model> Activation<M> {
 
     /// The handler refused: a state that is kept whole is as it was last written.
     pub(super) async fn take_back_state(&mut self) -> Result<(), ActorError> {
-        if M::KEEPS != Keeps::State || write_state::<M>(&self.state).is_ok_and(|body| body == self.written) {
+        if M::KEEPS != Keeps::State || self.is_as_written() {
             return Ok(());
         }
         self.read_back().await
     }
 
+    /// Whether the state is how it was last written.
+    pub(super) fn is_as_written(&self) -> bool {
+        write_state::<M>(&self.state).is_ok_and(|body| self.written.is(&body))
+    }
+
     /// The state is made anew of how it was last written.
     async fn read_back(&mut self) -> Result<(), ActorError> {
-        self.state = read_state::<M::Actor>(&self.written)?;
+        self.state = read_state::<M::Actor>(&self.written.body())?;
         let bell = Bell::new(&self.myself, &self.shared);
         self.model.recover(&self.target.id, &mut self.state, &bell).await
     }
@@ -369,37 +404,15 @@ impl<M: Model> Activation<M> {
         Ok(())
     }
 
-    /// As a plain actor would: no store, no copy, and no id unless the caller has chosen one.
-    #[expect(clippy::manual_async_fn, reason = "an `async fn` keeps what it is asked twice")]
-    pub(super) fn ask_volatile(
-        &mut self,
-        id: Option<MessageId>,
-        command: Command<M>,
-        port: Port<M::Actor>,
-    ) -> impl Future<Output = ()> + Send {
-        async move {
-            let Self { model, state, target, shared, asked, .. } = self;
-            let about = About { actor: target, at: Moment::Now(shared.executor()), id, message: None };
-            port.tell(match model.run(command, state, Turn::new(&about, asked)).await {
-                Ok((reply, _)) => Told::Reply(reply),
-                Err(NotRun::Refused(error)) => Told::Refused(error),
-                Err(NotRun::Unwritable(form)) => Err(AskError::NotApplied(form.into())).into(),
-                Err(NotRun::Broken(text)) => Err(AskError::NotApplied(NotApplied::NotTaken(text))).into(),
-            });
-            self.follow_volatile();
-        }
-    }
-
     /// What else comes to a volatile actor.
     pub(super) async fn handle_volatile(&mut self, request: Request<M::Actor>) -> Result<(), ActorError> {
         match request {
             Request::Timer { body, .. } => {
                 let command = read_command::<M::Actor>(&body)?;
                 let Self { model, state, target, shared, asked, .. } = self;
-                let at = Moment::Now(shared.executor());
-                let about = About { actor: target, at, id: None, message: None };
+                let about = About { actor: target, at: Moment::Now(shared), id: None, message: None };
                 // Nobody waits for what it says.
-                drop(model.run(command, state, Turn::new(&about, asked)).await);
+                drop(model.run(command, state, &mut Turn::new(about, asked)).await);
                 self.follow_volatile();
             }
             Request::Idle => self.end_if_idle(),
@@ -413,16 +426,33 @@ impl<M: Model> Activation<M> {
         Ok(())
     }
 
-    fn follow_volatile(&mut self) {
+    /// Does what a turn of a volatile actor has asked for. Almost none has.
+    #[inline]
+    pub(super) fn follow_volatile(&mut self) {
         self.note_active();
-        if self.asked.is_nothing() && self.asked.timers.is_empty() && !self.asked.passivates {
-            return;
+        if !self.asked.is_over() {
+            self.follow_asked();
         }
+    }
+
+    #[cold]
+    fn follow_asked(&mut self) {
         let asked = std::mem::take(&mut self.asked);
         self.begin_timers(asked.timers);
         if asked.ends || asked.passivates {
             self.passivate();
         }
+    }
+}
+
+/// What a turn of which nothing is stored says.
+#[inline]
+pub(super) fn said_at_once<A: Durable>(ran: Ran<A>) -> Told<A> {
+    match ran {
+        Ok((reply, _)) => Told::Reply(reply),
+        Err(NotRun::Refused(error)) => Told::Refused(error),
+        Err(NotRun::Unwritable(form)) => Err(AskError::NotApplied(form.into())).into(),
+        Err(NotRun::Broken(text)) => Err(AskError::NotApplied(NotApplied::NotTaken(text))).into(),
     }
 }
 

@@ -361,7 +361,7 @@ impl<M: Model> Activation<M> {
         if let Some(body) = fresh {
             kept.tail = Tail::new(kept.keeper.ledger.head().sequence);
             if M::KEEPS == Keeps::State {
-                self.written = body;
+                self.written.set(&body);
             }
         }
         if !is_up {
@@ -399,7 +399,7 @@ impl<M: Model> Activation<M> {
         kept.tail = past.tail;
         self.state = past.state;
         if let (Keeps::State, Some(snapshot)) = (M::KEEPS, recovery.snapshot) {
-            self.written = snapshot.body;
+            self.written.set(&snapshot.body);
         }
         if !has_started {
             self.start().await?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::id::{ActorType, DurableId, Name, OwnerId};
 use crate::limits::{COMMIT_ENTRIES_MAX, EVENT_BYTES_MAX, HEADERS_MAX};
-use crate::store::{CatchUp, Child, Destination, Headers, Letter, Message, Reminder};
+use crate::store::{CatchUp, Child, ChildChange, Destination, Headers, Letter, Message, Reminder};
 
 fn target(id: &str) -> Target {
     let actor_type = ActorType::new("counter").expect("a good name");
@@ -77,7 +77,7 @@ fn draft(headers: Headers) -> Draft {
 fn store(ledger: &mut Ledger) -> TurnCommit {
     let commit = ledger.take().expect("there is something");
     ledger.settle();
-    commit
+    *commit
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 
 use super::tables::Fired;
 use super::{Listener, MemoryStore};
@@ -57,10 +58,16 @@ impl Store for MemoryStore {
         self.tables().inbox(actor, epoch, after, limit)
     }
 
-    async fn commit_turn(&self, commit: TurnCommit) -> Result<(), StoreError> {
-        // Without the lock, as it looks at nothing that is stored.
-        commit.check()?;
-        self.tables().commit_turn(commit)
+    // Not an `async fn`: that would move what it is given, and it is asked for this with each turn.
+    fn commit_turn<'a, 'f>(&'a self, mut commit: TurnCommit) -> BoxFuture<'f, Result<(), StoreError>>
+    where
+        'a: 'f,
+    {
+        Box::pin(async move {
+            // Without the lock, as it looks at nothing that is stored.
+            commit.check()?;
+            self.tables().commit_turn(&mut commit)
+        })
     }
 
     async fn save_snapshot(

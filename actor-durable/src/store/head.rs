@@ -67,6 +67,17 @@ pub enum ClaimMode {
     Seize,
 }
 
+/// What a head is after a commit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Committed {
+    sequence: Sequence,
+    snapshot: Option<Sequence>,
+    trimmed: Sequence,
+    horizon: WallTime,
+    waiting: u64,
+    has_ended: bool,
+}
+
 impl Head {
     /// A new actor. `floor` is the greatest epoch of all actors that the store has ever deleted, so that the former owners of
     /// an earlier one with this id stay fenced.
@@ -148,6 +159,14 @@ impl Head {
     /// [`StoreError::Fenced`]; [`Refusal::Sequence`]; [`Refusal::Ended`]; [`Refusal::Malformed`] if more is trimmed than a
     /// state covers.
     pub fn commit(&self, commit: &TurnCommit) -> Result<Head, StoreError> {
+        let committed = self.may_commit(commit)?;
+        let mut head = self.clone();
+        head.follow(committed);
+        Ok(head)
+    }
+
+    /// [`commit`](Self::commit) in two steps, so that no head is copied: this one decides, and [`follow`](Self::follow) does it.
+    pub(crate) fn may_commit(&self, commit: &TurnCommit) -> Result<Committed, StoreError> {
         self.is_owned(commit.epoch)?;
         if self.sequence != commit.expected {
             return Err(Refusal::Sequence { expected: commit.expected, found: self.sequence }.into());
@@ -158,16 +177,21 @@ impl Head {
         let snapshot = commit.state.as_ref().map(|state| state.sequence).or(self.snapshot);
         let trimmed = self.trim(commit.trim, snapshot)?;
         let taken = commit.handled.iter().filter(|handled| handled.was == Source::Inbox).count();
-        Ok(Head {
-            crashes: 0,
+        Ok(Committed {
             sequence: commit.last(),
             snapshot,
             trimmed,
             horizon: self.horizon.max(commit.horizon),
             waiting: self.waiting.saturating_sub((taken + commit.dead.len() + commit.dropped.len()) as u64),
             has_ended: commit.ends,
-            ..self.clone()
         })
+    }
+
+    /// Makes it the head after a commit.
+    pub(crate) fn follow(&mut self, committed: Committed) {
+        let Committed { sequence, snapshot, trimmed, horizon, waiting, has_ended } = committed;
+        (self.crashes, self.sequence, self.snapshot, self.trimmed) = (0, sequence, snapshot, trimmed);
+        (self.horizon, self.waiting, self.has_ended) = (horizon, waiting, has_ended);
     }
 
     /// The head after a state as of an entry is stored beside the journal and entries up to `trim` are dropped. `None` if a

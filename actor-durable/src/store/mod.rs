@@ -26,8 +26,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 pub use self::error::{Cause as ErrorCause, Refusal, StoreError};
-pub(crate) use self::head::admit;
 pub use self::head::{Claim, ClaimMode, Head};
+pub(crate) use self::head::{Committed, admit};
 pub use self::message::{
     Body, CatchUp, DeadLetter, Destination, Enqueued, Headers, Letter, Message, OutboxPosition, Outgoing,
     Reminder, Undelivered,

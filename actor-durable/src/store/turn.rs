@@ -177,6 +177,11 @@ impl TurnCommit {
     /// [`Refusal::Malformed`] for what no actor of this crate commits; [`Refusal::TooLarge`] if one of the
     /// [limits](crate::limits) is exceeded.
     pub fn check(&self) -> Result<(), StoreError> {
+        self.checked_bytes().map(drop)
+    }
+
+    /// How many bytes it brings, if [`check`](Self::check) says nothing against it.
+    pub(crate) fn checked_bytes(&self) -> Result<usize, StoreError> {
         self.check_shape().map_err(|what| StoreError::NotApplied(Refusal::Malformed(what)))?;
         self.check_sizes().map_err(StoreError::NotApplied)
     }
@@ -261,8 +266,18 @@ impl TurnCommit {
         has_twice(handled.chain(dead())) || has_twice(taken.chain(dead()))
     }
 
+    /// A kind of which it brings more rows than so many, and how many.
+    pub(crate) fn rows_over(&self, max: usize) -> Option<(&'static str, usize)> {
+        let rows = self.rows();
+        // All together are mostly fewer.
+        if rows.iter().map(|(_, count)| count).sum::<usize>() <= max {
+            return None;
+        }
+        rows.into_iter().find(|(_, count)| *count > max)
+    }
+
     /// How many rows of each kind it brings.
-    pub(crate) fn rows(&self) -> [(&'static str, usize); 6] {
+    fn rows(&self) -> [(&'static str, usize); 6] {
         [
             ("a commit's events", self.entries.iter().map(|entry| entry.events.len()).sum()),
             ("a commit's messages that leave", self.outbox.len()),
@@ -273,18 +288,33 @@ impl TurnCommit {
         ]
     }
 
-    fn check_sizes(&self) -> Result<(), Refusal> {
+    fn check_sizes(&self) -> Result<usize, Refusal> {
         within("a commit's entries", self.entries.len(), COMMIT_ENTRIES_MAX)?;
-        for (what, count) in self.rows() {
-            within(what, count, COMMIT_ROWS_MAX)?;
+        if let Some((what, size)) = self.rows_over(COMMIT_ROWS_MAX) {
+            return Err(Refusal::TooLarge { what, size, max: COMMIT_ROWS_MAX });
         }
-        largest("a reason", self.dead.iter().map(|dead| dead.reason.len()), REASON_BYTES_MAX)?;
-        let state = self.state.iter().map(|state| state.body.bytes.len());
-        largest("a state", state, STATE_BYTES_MAX)?;
-        let events = || self.entries.iter().flat_map(|entry| &entry.events).map(|event| event.bytes.len());
-        largest("an event", events(), EVENT_BYTES_MAX)?;
-        let replies = || self.handled.iter().filter_map(|handled| handled.reply.as_ref()).map(Bytes::len);
-        largest("a reply", replies(), REPLY_BYTES_MAX)?;
+        for dead in &self.dead {
+            within("a reason", dead.reason.len(), REASON_BYTES_MAX)?;
+        }
+        if let Some(state) = &self.state {
+            within("a state", state.body.bytes.len(), STATE_BYTES_MAX)?;
+        }
+        let mut bytes = 0;
+        for event in self.entries.iter().flat_map(|entry| &entry.events) {
+            bytes += sized("an event", event.bytes.len(), EVENT_BYTES_MAX)?;
+        }
+        for reply in self.handled.iter().filter_map(|handled| handled.reply.as_ref()) {
+            bytes += sized("a reply", reply.len(), REPLY_BYTES_MAX)?;
+        }
+        // Most commits have none.
+        if !(self.outbox.is_empty() && self.reminders.is_empty() && self.children.is_empty()) {
+            bytes += self.check_payloads()?;
+        }
+        sized("a commit's bytes", bytes, COMMIT_BYTES_MAX)
+    }
+
+    fn check_payloads(&self) -> Result<usize, Refusal> {
+        let sent = self.outbox.iter().map(|outgoing| &outgoing.body);
         let set = self.reminders.iter().filter_map(|change| match change {
             ReminderChange::Set(reminder) => Some(&reminder.body),
             ReminderChange::Cancel(_) => None,
@@ -293,19 +323,15 @@ impl TurnCommit {
             ChildChange::Add(child) => Some(&child.body),
             ChildChange::Remove(_) => None,
         });
-        let mut all = events().sum::<usize>() + replies().sum::<usize>();
-        let sent = self.outbox.iter().map(|outgoing| &outgoing.body);
-        let payloads = || sent.clone().chain(set.clone()).chain(added.clone()).map(|body| body.bytes.len());
-        // Most commits have none.
-        if !(self.outbox.is_empty() && self.reminders.is_empty() && self.children.is_empty()) {
-            largest("a payload", payloads(), PAYLOAD_BYTES_MAX)?;
-            all += payloads().sum::<usize>();
+        let mut bytes = 0;
+        for body in sent.chain(set).chain(added) {
+            bytes += sized("a payload", body.bytes.len(), PAYLOAD_BYTES_MAX)?;
         }
         for outgoing in &self.outbox {
             check_headers(&outgoing.headers)?;
-            all += headers_bytes(&outgoing.headers);
+            bytes += headers_bytes(&outgoing.headers);
         }
-        within("a commit's bytes", all, COMMIT_BYTES_MAX)
+        Ok(bytes)
     }
 }
 
@@ -347,10 +373,11 @@ fn check_count<'a>(
     Ok(())
 }
 
-fn largest(what: &'static str, mut sizes: impl Iterator<Item = usize>, max: usize) -> Result<(), Refusal> {
-    sizes.try_for_each(|size| within(what, size, max))
-}
-
 pub(super) fn within(what: &'static str, size: usize, max: usize) -> Result<(), Refusal> {
     if size > max { Err(Refusal::TooLarge { what, size, max }) } else { Ok(()) }
+}
+
+/// A size that is within its bound.
+fn sized(what: &'static str, size: usize, max: usize) -> Result<usize, Refusal> {
+    within(what, size, max).map(|()| size)
 }

@@ -2,18 +2,19 @@
 //! the allocator; only whoever has to look for the activation, or wait for room, is boxed.
 //!
 //! ```text
-//!  Begin ─┬─ known, has room ──► Waiting ──► the answer
-//!         └─ else ──► Again: resolve, call, and once more if the activation ended before
+//!  command ─┬─ known, has room ──► reply ──► the answer
+//!           └─ else ──► again: resolve, call, and once more if the activation ended before
 //! ```
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use actor_core::executor::Timeout;
-use actor_core::{CallError, CallFailure, ReplyFuture};
+use actor_core::executor::Sleep;
+use actor_core::{CallError, CallFailure, Instant, ReplyFuture};
 use pin_project_lite::pin_project;
 
 use super::call::DurableRef;
@@ -26,41 +27,42 @@ use crate::limits::ACTIVATIONS_MAX;
 
 pin_project! {
     /// What awaiting a [`DurableCall`](crate::DurableCall) runs.
+    ///
+    /// Inlined where it is made, as all on the way of a command, so that it is not copied at each step.
     #[must_use = "futures do nothing unless they are awaited"]
     pub struct CallFuture<'a, A: Durable> {
+        asking: Asking<'a, A>,
+        within: Option<Within>,
+        // Armed when the future first has to wait.
         #[pin]
-        state: State<'a, A>,
+        sleep: Option<Sleep>,
     }
 }
 
-pin_project! {
-    #[project = Projected]
-    enum State<'a, A: Durable> {
-        Asking { asking: Asking<'a, A> },
-        Within {
-            #[pin]
-            asking: Timeout<Asking<'a, A>>,
-            id: MessageId,
-            timeout: Duration,
-        },
-    }
+/// How long a caller waits.
+struct Within {
+    timeout: Duration,
+    deadline: Instant,
 }
 
 impl<'a, A: Durable> CallFuture<'a, A> {
+    #[inline(always)]
     pub(super) fn new(
         actor: &'a DurableRef<A>,
         command: A::Command,
         id: Option<MessageId>,
         timeout: Option<Duration>,
     ) -> Self {
-        let Some(timeout) = timeout else {
-            let asking = Asking { actor, id, is_chosen: id.is_some(), step: Step::Begin(command) };
-            return Self { state: State::Asking { asking } };
-        };
         let is_chosen = id.is_some();
-        let id = id.unwrap_or_else(|| actor.new_message_id());
-        let asking = Asking { actor, id: Some(id), is_chosen, step: Step::Begin(command) };
-        Self { state: State::Within { asking: actor.executor().timeout(timeout, asking), id, timeout } }
+        let (mut id, mut within) = (id, None);
+        if let Some(timeout) = timeout {
+            // Whoever gives up is told it.
+            id = id.or_else(|| Some(actor.new_message_id()));
+            within = Some(Within { timeout, deadline: actor.executor().now() + timeout });
+        }
+        let (command, reply, later, again) = (Some(command), None, None, None);
+        let asking = Asking { actor, id, is_chosen, command, reply, later, again };
+        Self { asking, within, sleep: None }
     }
 }
 
@@ -69,12 +71,11 @@ impl<A: Durable> Future for CallFuture<'_, A> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer<A>> {
-        match self.project().state.project() {
-            Projected::Asking { asking } => asking.poll_answer(cx),
-            Projected::Within { asking, id, timeout } => {
-                let unknown = |_| Err(AskError::Unknown { id: *id, why: Doubt::TimedOut(*timeout) });
-                asking.poll(cx).map(|answer| answer.unwrap_or_else(unknown))
-            }
+        let this = self.project();
+        let answer = this.asking.poll_answer(cx);
+        match this.within {
+            Some(within) if answer.is_pending() => this.asking.poll_timeout(within, this.sleep, cx),
+            _ => answer,
         }
     }
 }
@@ -85,82 +86,94 @@ impl<A: Durable> fmt::Debug for CallFuture<'_, A> {
     }
 }
 
-/// One command on its way, until it is answered.
+/// One command on its way, until it is answered. What it is doing is beside each other, not one or the other: so each is put
+/// in its place without anything being moved out of the way, and nothing is left to drop when it is over.
 struct Asking<'a, A: Durable> {
     actor: &'a DurableRef<A>,
     id: Option<MessageId>,
     /// Whether the caller has chosen it.
     is_chosen: bool,
-    step: Step<'a, A>,
+    /// Until it is sent.
+    command: Option<A::Command>,
+    /// From then on.
+    reply: Option<ReplyFuture<Told<A>>>,
+    /// The activation that has it, unless it is the first.
+    later: Option<Arc<Known<A>>>,
+    /// If the activation was to be looked for.
+    again: Option<Again<'a, A>>,
 }
 
-enum Step<'a, A: Durable> {
-    Begin(A::Command),
-    Waiting { reply: ReplyFuture<Told<A>>, known: Found<'a, A> },
-    Again(Pin<Box<dyn Future<Output = Answer<A>> + Send + 'a>>),
-    Done,
-}
+type Again<'a, A> = Pin<Box<dyn Future<Output = Answer<A>> + Send + 'a>>;
 
-/// The command is moved out by value; nothing in here is ever pinned in place.
-impl<A: Durable> Unpin for Asking<'_, A> {}
-
-impl<A: Durable> Future for Asking<'_, A> {
-    type Output = Answer<A>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer<A>> {
-        self.poll_answer(cx)
-    }
-}
-
-impl<'a, A: Durable> Asking<'a, A> {
+impl<A: Durable> Asking<'_, A> {
     #[inline]
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Answer<A>> {
-        if let Step::Begin(_) = &self.step
-            && let Step::Begin(command) = std::mem::replace(&mut self.step, Step::Done)
-        {
-            self.step = self.begin(command, cx);
+        if let Some(command) = self.command.take() {
+            self.begin(command, cx);
         }
-        match &mut self.step {
-            Step::Waiting { reply, known } => {
-                let answer = match ready!(Pin::new(reply).poll(cx)) {
-                    Ok(told) => told.into(),
-                    Err(failure) => Err(unanswered(self.actor, self.id, known, &failure)),
-                };
-                Poll::Ready(answer)
-            }
-            Step::Again(again) => again.as_mut().poll(cx),
-            Step::Begin(_) | Step::Done => unreachable!("a future is not polled after it was ready"),
+        if let Some(reply) = &mut self.reply {
+            return match ready!(Pin::new(reply).poll(cx)) {
+                Ok(told) => Poll::Ready(told.into()),
+                Err(failure) => Poll::Ready(Err(self.unanswered(&failure))),
+            };
         }
+        let again = self.again.as_mut().expect("a future is not polled after it was ready");
+        again.as_mut().poll(cx)
     }
 
     /// Puts the command into the activation that took the last one.
     #[inline]
-    fn begin(&mut self, command: A::Command, cx: &mut Context<'_>) -> Step<'a, A> {
+    fn begin(&mut self, command: A::Command, cx: &mut Context<'_>) {
         // Nothing of a volatile actor is remembered, so no id is needed unless the caller wants one.
         if self.id.is_none() && A::DURABILITY != Durability::Volatile {
             self.id = Some(self.actor.new_message_id());
         }
-        let (actor, id, is_chosen) = (self.actor, self.id, self.is_chosen);
-        let Some(known) = actor.known() else { return again(actor, id, is_chosen, command) };
+        let (id, is_chosen) = (self.id, self.is_chosen);
+        let Some(known) = self.actor.known() else { return self.look(command) };
         let ask = |port| Incoming(Request::Ask { id, is_chosen, command, port: Port(port) });
         match known.actor.cast_call(cx, ask) {
-            Ok(reply) => Step::Waiting { reply, known },
-            Err(error) => match error.into_message().0 {
-                Request::Ask { command, .. } => again(actor, id, is_chosen, command),
-                _ => Step::Done,
-            },
+            Ok(reply) => {
+                self.reply = Some(reply);
+                if let Found::Later(known) = known {
+                    self.later = Some(known);
+                }
+            }
+            Err(unsent) => {
+                if let Request::Ask { command, .. } = unsent.into_message().0 {
+                    self.look(command);
+                }
+            }
         }
     }
-}
 
-#[cold]
-fn again<A: Durable>(
-    actor: &DurableRef<A>,
-    id: Option<MessageId>,
-    is_chosen: bool,
-    command: A::Command,
-) -> Step<'_, A> {
-    Step::Again(Box::pin(ask(actor, id, is_chosen, command)))
+    /// How the caller fares that has waited so long.
+    fn poll_timeout(
+        &self,
+        within: &Within,
+        mut sleep: Pin<&mut Option<Sleep>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Answer<A>> {
+        if sleep.is_none() {
+            sleep.set(Some(self.actor.executor().sleep_until(within.deadline)));
+        }
+        let Some(sleep) = sleep.as_pin_mut() else { return Poll::Pending };
+        ready!(sleep.poll(cx));
+        let id = self.id.unwrap_or_else(|| self.actor.new_message_id());
+        Poll::Ready(Err(AskError::Unknown { id, why: Doubt::TimedOut(within.timeout) }))
+    }
+
+    #[cold]
+    fn look(&mut self, command: A::Command) {
+        self.again = Some(Box::pin(ask(self.actor, self.id, self.is_chosen, command)));
+    }
+
+    #[cold]
+    fn unanswered(&self, failure: &CallFailure) -> AskError<A::Error> {
+        match self.later.as_deref().or(self.actor.first_known()) {
+            Some(known) => unanswered(self.actor, self.id, known, failure),
+            None => NotApplied::Ended.into(),
+        }
+    }
 }
 
 /// Looks for the activation, and waits for room in it.

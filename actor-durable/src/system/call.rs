@@ -51,6 +51,7 @@ impl<A: Durable> DurableRef<A> {
     /// ```ignore
     /// let balance = account.call(Command::Deposit(5)).id(id).timeout(SECOND).await?;
     /// ```
+    #[inline]
     pub fn call(&self, command: A::Command) -> DurableCall<'_, A> {
         DurableCall { actor: self, command, id: None, timeout: None }
     }
@@ -138,6 +139,11 @@ impl<A: Durable> DurableRef<A> {
         self.known.last()
     }
 
+    /// Where it was first.
+    pub(super) fn first_known(&self) -> Option<&Known<A>> {
+        self.known.first()
+    }
+
     /// Where it is: in an activation that takes commands, which may be a new one.
     pub(super) fn resolve(&self) -> Result<Arc<Known<A>>, NotApplied> {
         self.known.get_or_find(|| {
@@ -196,6 +202,7 @@ impl<'a, A: Durable> IntoFuture for DurableCall<'a, A> {
     type Output = Answer<A>;
     type IntoFuture = CallFuture<'a, A>;
 
+    #[inline(always)]
     fn into_future(self) -> CallFuture<'a, A> {
         let Self { actor, command, id, timeout } = self;
         CallFuture::new(actor, command, id, timeout)

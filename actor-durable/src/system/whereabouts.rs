@@ -55,6 +55,11 @@ impl<A: Durable> Whereabouts<A> {
         self.first.get().map(|known| Found::First(known))
     }
 
+    /// The first activation, whether it still is one or not.
+    pub(super) fn first(&self) -> Option<&Known<A>> {
+        self.first.get().map(|known| &**known)
+    }
+
     /// The last activation if it takes messages, or else the one that `find` finds.
     pub(super) fn get_or_find<E>(
         &self,

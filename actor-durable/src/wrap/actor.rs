@@ -302,10 +302,10 @@ impl<A: WrapActor> Model for ByWrapping<A> {
     async fn start(
         &self,
         held: &mut WrappedState<A>,
-        mut turn: Turn<'_, Wrapped<A>>,
+        turn: &mut Turn<'_, Wrapped<A>>,
     ) -> Result<Vec<Body>, ActorError> {
         let (_, state) = held.alive()?;
-        self.plain().on_handled(state, &mut turn)?;
+        self.plain().on_handled(state, turn)?;
         Ok(Vec::new())
     }
 
@@ -313,13 +313,13 @@ impl<A: WrapActor> Model for ByWrapping<A> {
         &self,
         command: A::Command,
         held: &mut WrappedState<A>,
-        mut turn: Turn<'_, Wrapped<A>>,
+        turn: &mut Turn<'_, Wrapped<A>>,
     ) -> Ran<Wrapped<A>> {
         let (life, state) = held.alive().map_err(refused)?;
         let (to, reply) = ReplyTo::new();
         let message = A::message(command, to);
         self.plain().handle(life.myself(), message, state).await.map_err(refused)?;
-        self.plain().on_handled(state, &mut turn).map_err(refused)?;
+        self.plain().on_handled(state, turn).map_err(refused)?;
         match reply.take() {
             Some(Ok(reply)) => Ok((reply, Vec::new())),
             Some(Err(CallFailure::NoReply)) | None => Err(NotRun::Refused(WrapError::Unanswered)),
@@ -330,7 +330,7 @@ impl<A: WrapActor> Model for ByWrapping<A> {
     async fn run_own(
         &self,
         held: &mut WrappedState<A>,
-        mut turn: Turn<'_, Wrapped<A>>,
+        turn: &mut Turn<'_, Wrapped<A>>,
     ) -> Result<(), NotRun<WrapError>> {
         let (life, state) = held.alive().map_err(refused)?;
         let handled = match life.take() {
@@ -342,7 +342,7 @@ impl<A: WrapActor> Model for ByWrapping<A> {
             }
         };
         handled.map_err(refused)?;
-        self.plain().on_handled(state, &mut turn).map_err(refused)
+        self.plain().on_handled(state, turn).map_err(refused)
     }
 
     async fn replay(&self, _: &DurableId, _: &mut WrappedState<A>, event: &Body) -> Result<(), NotReplayed> {

@@ -315,9 +315,9 @@ impl<W: WrapService> Model for ByRequests<W> {
     async fn start(
         &self,
         _: &mut ServiceState<W::Service>,
-        mut turn: Turn<'_, WrappedService<W>>,
+        turn: &mut Turn<'_, WrappedService<W>>,
     ) -> Result<Vec<Body>, ActorError> {
-        self.kind().on_start(&mut turn)?;
+        self.kind().on_start(turn)?;
         Ok(Vec::new())
     }
 
@@ -325,7 +325,7 @@ impl<W: WrapService> Model for ByRequests<W> {
         &self,
         request: W::Request,
         state: &mut ServiceState<W::Service>,
-        mut turn: Turn<'_, WrappedService<W>>,
+        turn: &mut Turn<'_, WrappedService<W>>,
     ) -> Ran<WrappedService<W>> {
         let is_query = W::is_query(&request);
         // What cannot be written is not asked.
@@ -338,7 +338,7 @@ impl<W: WrapService> Model for ByRequests<W> {
         let broken = |form: BadForm| NotRun::Broken(form.to_string());
         let event = Answered { request: written, answer: sum_of(&answer).map_err(broken)? };
         let event = encode_body("a request", W::VERSION, &event).map_err(broken)?;
-        let asked = self.kind().on_answered(answer.as_ref().map_err(String::as_str), &mut turn);
+        let asked = self.kind().on_answered(answer.as_ref().map_err(String::as_str), turn);
         asked.map_err(|error| NotRun::Broken(text_of(error)))?;
         Ok((answer, vec![event]))
     }

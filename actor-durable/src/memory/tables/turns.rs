@@ -1,5 +1,7 @@
 //! What turns change, and the journal of them.
 
+use std::mem::take;
+
 use super::{Actor, Tables, page};
 use crate::id::{DurableId, Epoch, MessageId, Sequence};
 use crate::store::{
@@ -7,26 +9,26 @@ use crate::store::{
 };
 
 impl Tables {
-    /// Stores a commit that has passed [`TurnCommit::check`].
-    pub(crate) fn commit_turn(&mut self, commit: TurnCommit) -> Result<(), StoreError> {
+    /// Stores a commit that has passed [`TurnCommit::check`], and leaves nothing in it. What it refuses is as it was.
+    pub(crate) fn commit_turn(&mut self, commit: &mut TurnCommit) -> Result<(), StoreError> {
         let Self { actors, due, .. } = self;
         let actor = actors.get_mut(&commit.actor).ok_or(Refusal::NoSuchActor)?;
-        let head = actor.head.commit(&commit)?;
-        actor.check_messages(&commit)?;
+        let committed = actor.head.may_commit(commit)?;
+        actor.check_messages(commit)?;
         commit.check_reminders(actor.reminders.len(), |name| actor.reminders.contains_key(name))?;
         commit.check_children(actor.children.len(), |name| actor.children.contains_key(name))?;
         commit.check_dead_letters(actor.dead.len())?;
-        actor.head = head;
-        actor.change_reminders(due, commit.reminders);
+        actor.head.follow(committed);
+        actor.change_reminders(due, take(&mut commit.reminders));
         if commit.ends {
             actor.cancel_reminders(due);
         }
-        actor.handle(commit.handled, commit.dead, &commit.dropped);
+        actor.handle(take(&mut commit.handled), take(&mut commit.dead), &commit.dropped);
         actor.forget(&commit.forget);
-        actor.outbox.extend(commit.outbox.into_iter().map(|outgoing| (outgoing.position, outgoing)));
-        actor.change_children(commit.children);
-        actor.entries.extend(commit.entries);
-        actor.snapshot = commit.state.or(actor.snapshot.take());
+        actor.outbox.extend(commit.outbox.drain(..).map(|outgoing| (outgoing.position, outgoing)));
+        actor.change_children(take(&mut commit.children));
+        actor.entries.extend(commit.entries.drain(..));
+        actor.snapshot = commit.state.take().or(actor.snapshot.take());
         actor.drop_trimmed();
         Ok(())
     }
