@@ -78,8 +78,8 @@ async fn a_store_whose_address_asks_for_it_speaks_tls_to_the_server_and_believes
         let store = open(&address).await.expect("it is opened");
         own(&store, "a", 1).await;
         assert!(store.head(&actor("a")).await.expect("a store").is_some());
-        // One of the pool, and the one that listens.
-        assert_eq!(scene.encrypted().await, (2, 0), "{address}");
+        // One of the pool, the one of leases, and the one that listens.
+        assert_eq!(scene.encrypted().await, (3, 0), "{address}");
         drop(store);
         while scene.encrypted().await != (0, 0) {
             tokio::task::yield_now().await;

@@ -10,7 +10,8 @@ use super::{Refusal, StoreError};
 use crate::id::{DurableId, Epoch, MessageId, Name, Sequence, Target, WallTime};
 use crate::limits::{
     CHILDREN_MAX, COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX, COMMIT_ROWS_MAX, DEAD_LETTERS_MAX, EVENT_BYTES_MAX,
-    HEADERS_BYTES_MAX, HEADERS_MAX, PAYLOAD_BYTES_MAX, REASON_BYTES_MAX, REMINDERS_MAX, REPLY_BYTES_MAX, STATE_BYTES_MAX,
+    HEADERS_BYTES_MAX, HEADERS_MAX, PAYLOAD_BYTES_MAX, REASON_BYTES_MAX, REMINDERS_MAX, REPLY_BYTES_MAX,
+    STATE_BYTES_MAX,
 };
 
 /// Everything that one or several consecutive turns of an actor change: it is stored as a whole or not at all.

@@ -261,7 +261,10 @@ async fn body(system: &DurableSystem, play: Play) -> Body {
     scribe.send(play).await.expect("it is stored");
     let head = seize(system.store(), "scribe").await;
     let letters = system.store().inbox(scribe.id(), head.epoch, Position::ZERO, 100).await;
-    letters.expect("it is seized").pop().expect("it was sent").message.body
+    let letter = letters.expect("it is seized").pop().expect("it was sent");
+    // It is not to be handled.
+    system.store().delete(scribe.id(), head.epoch).await.expect("it is seized");
+    letter.message.body
 }
 
 /// The next entry of an actor's journal, in which nothing has changed.
