@@ -129,6 +129,9 @@ pub enum ActivationError {
         /// The text of its error.
         text: String,
     },
+    /// A hook or an upcaster of the actor has panicked, with this text.
+    #[error("its beginning has panicked: {0}")]
+    Panicked(String),
     /// The actor system could not spawn it.
     #[error("{0}")]
     Spawn(String),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actor_core::ActorSystem;
+use actor_core::{ActorError, ActorSystem};
 use actor_durable::limits::{
     CLOCK_SKEW_MAX, EVENT_BYTES_MAX, PAYLOAD_BYTES_MAX, REPLY_BYTES_MAX, STATE_BYTES_MAX,
 };
@@ -281,4 +281,45 @@ async fn a_clock_that_steps_back_takes_no_turn_back_and_runs_none_twice() {
         drop((system, sack, entries));
         Arc::into_inner(store).expect("nobody else has it").close().await;
     }
+}
+
+/// Panics as it begins.
+struct Brittle;
+
+impl Durable for Brittle {
+    const TYPE: &'static str = "brittle";
+    type State = u64;
+    type Command = ();
+    type Reply = u64;
+    type Error = NoError;
+
+    fn create(&self, _: &DurableId) -> u64 {
+        0
+    }
+
+    async fn on_recover(&self, _: &DurableId, _: &mut u64) -> Result<(), ActorError> {
+        panic!("it is broken")
+    }
+}
+
+impl DurableActor for Brittle {
+    async fn handle(&self, (): (), n: &mut u64, _: &mut Turn<'_, Self>) -> Result<u64, NoError> {
+        Ok(*n)
+    }
+}
+
+#[test]
+fn a_beginning_that_panics_is_told_with_its_text_and_is_not_transient() {
+    let (mut simulation, store) = world();
+    let system = simulation.system();
+    simulation.block_on(async {
+        let builder = DurableSystem::builder(&system, Arc::new(store)).register(Brittle);
+        let system = builder.start().await.expect("it is in memory");
+        let brittle: DurableRef<Brittle> = system.actor("b").expect("a good id");
+        let Err(AskError::NotApplied(why)) = brittle.call(()).await else { panic!("it cannot begin") };
+        assert!(matches!(&why, NotApplied::NotActivated(ActivationError::Panicked(_))), "{why:?}");
+        assert!(why.to_string().ends_with("its beginning has panicked: it is broken"), "{why}");
+        assert!(!why.is_transient());
+        system.shutdown(Duration::from_secs(1)).await.expect("it is in memory");
+    });
 }

@@ -20,11 +20,13 @@ mod run;
 mod supervised;
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use actor_core::{Actor, ActorError, ActorRef, Instant, ReplyPort};
+use futures_util::FutureExt;
 use pin_project_lite::pin_project;
 
 use self::begin::holding;
@@ -163,14 +165,15 @@ impl<M: Model> Actor for Engine<M> {
             place.wait_for_former().await;
             Activation::begin(self.model.clone(), myself.clone(), place).await
         };
-        match holding(permit, &executor, begin).await {
-            Ok(activation) => Ok(activation),
-            Err(error) => {
-                let text = error.to_string();
-                failure.set(error);
-                Err(text.into())
-            }
-        }
+        let begun = AssertUnwindSafe(holding(permit, &executor, begin)).catch_unwind().await;
+        let error = match begun {
+            Ok(Ok(activation)) => return Ok(activation),
+            Ok(Err(error)) => error,
+            Err(payload) => ActivationError::Panicked(text_of(&*payload)),
+        };
+        let text = error.to_string();
+        failure.set(error);
+        Err(text.into())
     }
 
     fn handle(
