@@ -7,14 +7,15 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
-use actor_core::ActorError;
+use actor_core::{ActorError, ActorSystem};
 use actor_durable::limits::LEASE_DEFAULT;
-use actor_durable::store::{Outgoing, Refusal, StoreError};
+use actor_durable::store::{Outgoing, Refusal, Store, StoreError};
 use actor_durable::testing::{FaultStore, Operation};
 use actor_durable::{
-    AskError, Doubt, Durable, DurableActor, DurableBuilder, DurableId, DurableRef, DurableSystem, NoError,
-    NotApplied, Outlet, Turn,
+    AskError, Doubt, Durable, DurableActor, DurableBuilder, DurableId, DurableRef, DurableSystem,
+    MemoryStore, NoError, NotApplied, Outlet, Turn,
 };
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use crate::stage::{Account, Command, Forgotten, Poor, World, Written, WrittenBack, account, pass};
@@ -376,4 +377,31 @@ fn a_shutdown_that_is_dropped_anywhere_is_finished_by_the_next() {
             assert_eq!(store.visits()[&Operation::Renew], renewals, "after {times}: nobody wants the lease");
         });
     }
+}
+
+/// A system on one thread, where what was aborted runs until the thread comes to it.
+async fn on_one_thread(store: Arc<dyn Store>) -> DurableSystem {
+    let builder = DurableSystem::builder(&ActorSystem::new(), store).register(Account::default());
+    let system = builder.start().await.expect("the store gives a lease");
+    account(&system, "a").call(Command::Add(5)).await.expect("it is stored");
+    system
+}
+
+#[tokio::test]
+async fn whoever_ends_a_system_waits_for_what_a_shutdown_that_was_dropped_has_left() {
+    for times in 1..20 {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let system = on_one_thread(store.clone()).await;
+        polled(times, system.shutdown(Duration::from_secs(60))).await;
+        system.abandon().await;
+        drop(system);
+        assert_eq!(Arc::strong_count(&store), 1, "after {times}: something of it has the store");
+    }
+}
+
+#[tokio::test]
+async fn two_who_shut_a_system_down_at_once_both_come_to_its_end() {
+    let system = on_one_thread(Arc::new(MemoryStore::new())).await;
+    let ended = join_all([(); 2].map(|()| system.shutdown(Duration::from_secs(60)))).await;
+    assert!(ended.iter().all(Result::is_ok), "{ended:?}");
 }

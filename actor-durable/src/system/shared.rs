@@ -1,9 +1,12 @@
 //! What references, activations and services have in common.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use actor_core::executor::TaskHandle;
@@ -35,7 +38,10 @@ pub(crate) struct Shared {
     active: ActiveSet,
     is_closed: AtomicBool,
     lease: Lease,
+    /// Those that have not ended, as far as anybody has waited for it.
     services: Mutex<Vec<TaskHandle>>,
+    /// One at a time waits for the services to end.
+    ending: tokio::sync::Mutex<()>,
     /// A reminder was set, so that the next may be due earlier.
     pub(super) reminders: Notify,
     /// Actors whose activation has ended, whose inbox may not be empty, and when it is looked into.
@@ -113,6 +119,7 @@ impl Shared {
             is_closed: AtomicBool::new(false),
             lease: Lease::default(),
             services: Mutex::default(),
+            ending: tokio::sync::Mutex::default(),
             reminders: Notify::new(),
             again: Mutex::default(),
             mail: Notify::new(),
@@ -344,16 +351,24 @@ impl Shared {
     }
 
     pub(super) fn add_service(&self, task: TaskHandle) {
-        self.services.lock().unwrap_or_else(PoisonError::into_inner).push(task);
+        self.services().push(task);
     }
 
-    /// Ends the services, and waits until they are no more.
+    fn services(&self) -> MutexGuard<'_, Vec<TaskHandle>> {
+        self.services.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the services, and waits until they are no more. Whoever waits may be dropped: those that have not ended stay here, and
+    /// the next one waits for them.
     pub(super) async fn end_services(&self) {
-        let tasks = std::mem::take(&mut *self.services.lock().unwrap_or_else(PoisonError::into_inner));
-        // All of them first: whoever waits may be dropped.
-        tasks.iter().for_each(TaskHandle::abort);
-        for task in tasks {
-            task.await;
-        }
+        self.services().iter().for_each(TaskHandle::abort);
+        // A task tells only whoever asked it last that it has ended.
+        let _turn = self.ending.lock().await;
+        poll_fn(|context| {
+            let mut services = self.services();
+            services.retain_mut(|task| Pin::new(task).poll(context).is_pending());
+            if services.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 }
