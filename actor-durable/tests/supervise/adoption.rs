@@ -108,8 +108,12 @@ fn the_children_of_a_supervisor_that_was_deleted_are_anothers_when_it_asks_for_t
         assert_eq!(system.delete(supervisor(system, "s").id()).await.ok(), Some(true));
         ask(system, "t", SupervisorCommand::StartChild(name("a"))).await;
         settle(system).await;
+        let taken = [("a".to_owned(), ChildStage::Up, 0)];
+        assert_eq!(children(&tree(system, "t").await), taken, "it has none any more");
+        assert_eq!(decisions(system.store(), "t").await.len(), 1, "it does not decline again");
         assert_eq!(value(system, "a").await, Some(1));
         fell(system, "a").await;
+        assert_eq!(children(&tree(system, "t").await), refused, "that one decides");
         assert_eq!(decisions(system.store(), "t").await.len(), 2, "it is told");
     });
 }
