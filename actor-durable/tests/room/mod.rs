@@ -10,8 +10,8 @@ use std::time::Duration;
 use actor_core::{ActorError, ActorSystem};
 use actor_durable::limits::{
     ATTEMPT_PAUSE_MAX, DEAD_LETTERS_MAX, DELIVERY_FULL_MAX, DELIVERY_PAUSE_MAX, OUTBOX_BYTES_MAX,
-    OUTBOX_BYTES_RESERVED, OUTBOX_WAIT_MAX, PAYLOAD_BYTES_MAX, TRANSFERS_MAX, TRANSFERS_PER_ACTOR_MAX,
-    UNDELIVERED_MAX,
+    OUTBOX_BYTES_RESERVED, OUTBOX_MAX, OUTBOX_WAIT_MAX, PAYLOAD_BYTES_MAX, TRANSFERS_MAX,
+    TRANSFERS_PER_ACTOR_MAX, UNDELIVERED_MAX,
 };
 use actor_durable::store::{
     Body, Cause, Claim, ClaimMode, Destination, Entry, Head, Headers, Letter, Message, OutboxPosition,
@@ -40,6 +40,10 @@ enum Play {
     Deal(u32),
     /// So many bytes to the outside.
     Throw(usize),
+    /// So many messages to the outside.
+    Strew(usize),
+    /// It is said to look only, and sends something to the outside.
+    Wave,
     /// It holds the ball for a second, and passes it on.
     Ball(String, String),
     Look,
@@ -57,7 +61,7 @@ impl Durable for Player {
     }
 
     fn is_query(play: &Play) -> bool {
-        matches!(play, Play::Look)
+        matches!(play, Play::Look | Play::Wave)
     }
 
     fn on_answer(_: &Answer<'_>) -> Result<Play, BadForm> {
@@ -77,6 +81,12 @@ impl DurableActor for Player {
                 }
             }
             Play::Throw(bytes) => turn.effect("sea", None, vec![b'x'; bytes]).expect("a good name"),
+            Play::Strew(count) => {
+                for _ in 0..count {
+                    turn.effect("sea", None, "drop").expect("a good name");
+                }
+            }
+            Play::Wave => turn.effect("sea", None, "hand").expect("a good name"),
             Play::Ball(to, load) => {
                 // sleep: the simulation's time
                 ActorSystem::current().executor().sleep(Duration::from_secs(1)).await;
@@ -252,6 +262,42 @@ fn an_outbox_has_a_bound_in_bytes_that_what_is_handled_from_the_inbox_may_pass_b
         sea.is_shut.store(false, Ordering::Relaxed);
         pass(system, Duration::from_secs(60)).await;
         assert_eq!(outbox_bytes(system.store(), "p").await, 0);
+    });
+}
+
+#[test]
+fn what_is_not_stored_yet_takes_room_in_the_outbox() {
+    let bytes = (0..OUTBOX_BYTES_MAX / PAYLOAD_BYTES_MAX).map(|n| PAYLOAD_BYTES_MAX - usize::from(n == 0));
+    let fills = [vec![Play::Strew(OUTBOX_MAX - 1)], bytes.map(Play::Throw).collect()];
+    for fill in fills {
+        let mut world = World::new();
+        let sea = Sea { is_shut: Arc::new(AtomicBool::new(true)) };
+        let register = |builder: DurableBuilder| builder.register(Player).outlet("sea", sea.clone());
+        world.run_with(register, async |system| {
+            let p = player(system, "p");
+            for play in fill {
+                p.call(play).await.expect("there is room for it");
+            }
+            // They are handled together: the second finds the first not stored.
+            let both = join_all((0..2).map(|_| p.call(Play::Throw(1)).into_future())).await;
+            assert!(matches!(&both[..], [Ok(_), second] if is_full(second)), "{both:?}");
+        });
+    }
+}
+
+#[test]
+fn who_only_looks_and_sends_all_the_same_is_refused_where_there_is_no_room() {
+    let mut world = World::new();
+    let sea = Sea { is_shut: Arc::new(AtomicBool::new(true)) };
+    let register = |builder: DurableBuilder| builder.register(Player).outlet("sea", sea.clone());
+    world.run_with(register, async |system| {
+        let p = player(system, "p");
+        p.call(Play::Strew(OUTBOX_MAX)).await.expect("there is room for it");
+        assert!(is_full(&p.call(Play::Wave).await));
+        assert_eq!(turns(system, "p").await, 1, "it is as it was before");
+        sea.is_shut.store(false, Ordering::Relaxed);
+        pass(system, Duration::from_secs(60)).await;
+        assert_eq!(p.call(Play::Wave).await.ok(), Some(2));
     });
 }
 
