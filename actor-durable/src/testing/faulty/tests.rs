@@ -119,3 +119,49 @@ async fn a_plan_says_what_it_is() {
     let (_, faulty) = faulty(&[fault]).await;
     assert!(format!("{faulty:?}").contains("visit: 2"), "{faulty:?}");
 }
+
+/// A store in which an actor was acquired so often, and whose epochs are looked at with those of others.
+async fn acquired(times: usize, epochs: &Epochs) -> FaultStore {
+    let inner = MemoryStore::new();
+    inner.renew(OWNER, Duration::from_secs(3600)).await.expect("a lease");
+    for _ in 0..times {
+        inner.acquire(claim()).await.expect("it is free");
+    }
+    FaultStore::watched(Arc::new(inner), None, epochs.clone())
+}
+
+/// What is said of a store that is in epoch 1 again, after another one was acquired in epoch 3.
+async fn said_of_old_epoch(ask: impl AsyncFnOnce(&FaultStore)) -> Result<(), String> {
+    let epochs = Epochs::default();
+    let new = acquired(2, &epochs).await;
+    assert_eq!(new.acquire(claim()).await.expect("it is free").epoch, Epoch(3));
+    assert_eq!(epochs.check(), Ok(()));
+    let old = acquired(1, &epochs).await;
+    ask(&old).await;
+    epochs.check()
+}
+
+#[tokio::test]
+async fn a_store_that_is_in_an_old_epoch_is_seen_by_whoever_watches_it() {
+    let id = claim().target.id;
+    let acquired = said_of_old_epoch(async |old| {
+        assert_eq!(old.acquire(claim()).await.expect("it is free").epoch, Epoch(2));
+    });
+    assert_eq!(acquired.await, Err("a: it was acquired in epoch 2, after epoch 3".to_owned()));
+    let shown = said_of_old_epoch(async |old| {
+        assert_eq!(old.head(&id).await.expect("a store").map(|head| head.epoch), Some(Epoch(1)));
+    });
+    assert_eq!(shown.await, Err("a: it was shown in epoch 1, after epoch 3".to_owned()));
+    let done = said_of_old_epoch(async |old| old.release(&id, Epoch(1)).await.expect("it is owned"));
+    assert_eq!(done.await, Err("a: something was done in epoch 1, after epoch 3".to_owned()));
+}
+
+#[tokio::test]
+async fn an_epoch_that_is_handed_out_twice_is_seen_by_whoever_watches() {
+    let epochs = Epochs::default();
+    for _ in 0..2 {
+        let store = acquired(2, &epochs).await;
+        assert_eq!(store.acquire(claim()).await.expect("it is free").epoch, Epoch(3));
+    }
+    assert_eq!(epochs.check(), Err("a: it was acquired in epoch 3, after epoch 3".to_owned()));
+}

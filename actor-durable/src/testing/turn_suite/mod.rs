@@ -51,6 +51,8 @@ mod points;
 mod run;
 mod takeover;
 mod teller;
+#[cfg(test)]
+mod tests;
 mod torn;
 
 use std::fmt::Display;
