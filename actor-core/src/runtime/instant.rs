@@ -10,8 +10,9 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
 
 use super::boundary::{Droppable, Within, panicked, within};
@@ -55,11 +56,7 @@ impl ActorSystem {
         let (reserved, supervisor) = Reserved::new::<A>(options, self, build)?;
         let myself = reserved.myself().clone();
         let (report, starting) = Starting::new();
-        let life = Droppable::new(async move {
-            if let Some(started) = begin::<A, Kept, _>(reserved, supervisor, report).await {
-                run(started).await;
-            }
-        });
+        let life = Droppable::new(BeginThenRun::new(begin::<A, Kept, _>(reserved, supervisor, report), run));
         let task = Within::new(Some(self.clone()), life);
         match place {
             None => self.executor().spawn(task).detach(),
@@ -90,11 +87,7 @@ impl LocalSpawner {
         let myself = reserved.myself().clone();
         let (report, starting) = Starting::new();
         self.thread().spawn(move || {
-            let life = async move {
-                if let Some(started) = begin::<A, NotKept, _>(reserved, supervisor, report).await {
-                    run(started).await;
-                }
-            };
+            let life = BeginThenRun::new(begin::<A, NotKept, _>(reserved, supervisor, report), run);
             Within::new(Some(system), Droppable::new(life))
         });
         Ok((myself, starting))
@@ -139,6 +132,62 @@ impl<M: Send + 'static, B> Drop for Reserved<M, B> {
             drop(guard);
         });
     }
+}
+
+pin_project! {
+    /// An actor's begin, and its run if that succeeds. Not an `async` block, which would be one more of them on the way of each
+    /// message.
+    #[project = BeginThenRunProjected]
+    enum BeginThenRun<B, F, R> {
+        Begin {
+            #[pin]
+            begin: B,
+            run: F,
+        },
+        Run {
+            #[pin]
+            running: R,
+        },
+    }
+}
+
+impl<B, F, R> BeginThenRun<B, F, R> {
+    fn new<S>(begin: B, run: F) -> Self
+    where
+        B: Future<Output = Option<S>>,
+        F: Fn(S) -> R,
+    {
+        Self::Begin { begin, run }
+    }
+}
+
+impl<S, B, F, R> Future for BeginThenRun<B, F, R>
+where
+    B: Future<Output = Option<S>>,
+    F: Fn(S) -> R,
+    R: Future<Output = ()>,
+{
+    type Output = ();
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let running = match self.as_mut().project() {
+                BeginThenRunProjected::Run { running } => return running.poll(cx),
+                BeginThenRunProjected::Begin { begin, run } => match ready!(poll_apart(begin, cx)) {
+                    Some(started) => run(started),
+                    None => return Poll::Ready(()),
+                },
+            };
+            self.set(Self::Run { running });
+        }
+    }
+}
+
+/// In a function of its own: what a start takes of the stack is not taken again for each message.
+#[inline(never)]
+fn poll_apart<F: Future>(future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    future.poll(cx)
 }
 
 /// Builds a reserved actor, starts it, and says what became of that. Runs [`Within`] the

@@ -228,6 +228,8 @@ impl<T> Caller<T> {
 }
 
 impl<T> Drop for Caller<T> {
+    // Inlined, as in the usual case the outcome is out.
+    #[inline]
     fn drop(&mut self) {
         let Some(slot) = self.slot else { return };
         // SAFETY: the caller is in, and this is the last that it does.
@@ -385,6 +387,7 @@ unsafe fn park<T>(slot: NonNull<Slot<T>>, empty: u64, waker: Waker) -> bool {
 /// # Safety
 ///
 /// The caller is in, and does nothing with the slot hereafter.
+#[inline(never)]
 unsafe fn leave<T>(slot: NonNull<Slot<T>>) -> Option<Waker> {
     let shared = slot.as_ptr();
     // Acquire: as in `wait`.
