@@ -14,8 +14,8 @@ use std::time::Duration;
 use actor_core::{ActorError, ActorSystem};
 use actor_durable::store::{CatchUp, Store, StoreError};
 use actor_durable::{
-    Answer, BadForm, Decision, Durable, DurableId, DurableSystem, EventSourced, MessageId, NotApplied,
-    RedbStore, Turn, decode,
+    Answer, AskError, CodecError, Decision, Durable, DurableId, DurableSystem, EventSourced, MessageId,
+    RedbStore, StartError, Turn, decode,
 };
 use serde::{Deserialize, Serialize};
 
@@ -79,8 +79,10 @@ impl Durable for Account {
         matches!(command, Command::Look)
     }
 
-    fn on_answer(answer: &Answer<'_>) -> Result<Command, BadForm> {
-        let is_taken = answer.reply::<Account>().is_ok();
+    fn on_answer(answer: &Answer<'_>) -> Result<Command, CodecError> {
+        // A reply that this program cannot read is one: the money has arrived.
+        let is_taken =
+            !matches!(answer.reply::<Account>(), Err(AskError::Refused(_) | AskError::NotApplied(_)));
         Ok(Command::Arrived { transfer: answer.question(), is_taken })
     }
 }
@@ -143,13 +145,13 @@ impl EventSourced for Account {
         }
     }
 
-    fn upcast_event(version: u32, bytes: &[u8]) -> Result<Event, BadForm> {
+    fn upcast_event(version: u32, bytes: &[u8]) -> Result<Event, CodecError> {
         match version {
             1 => {
                 let Event1::Came(cents) = decode("an event", version, bytes)?;
                 Ok(Event::Came { cents, why: "nobody wrote it down".into() })
             }
-            found => Err(BadForm::UnknownVersion { what: "an event", found, known: Self::EVENT_VERSION }),
+            found => Err(CodecError::UnknownVersion { what: "an event", found, known: Self::EVENT_VERSION }),
         }
     }
 }
@@ -158,7 +160,7 @@ fn refused(why: impl Display) -> String {
     why.to_string()
 }
 
-async fn open(system: &ActorSystem, store: Arc<dyn Store>) -> Result<DurableSystem, NotApplied> {
+async fn open(system: &ActorSystem, store: Arc<dyn Store>) -> Result<DurableSystem, StartError> {
     DurableSystem::builder(system, store).register_event_sourced(Account).start().await
 }
 

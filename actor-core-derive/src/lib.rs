@@ -170,7 +170,7 @@ use proc_macro::TokenStream;
 /// | `#[started]` | runs once in the actor's life, and may take the turn |
 /// | `#[recovered]` | runs with each activation, before everything else; makes what is not kept. May take `id: &DurableId` |
 /// | `#[checkpoint]` | takes `&self`, and perhaps `id: &DurableId`: see `Durable::on_checkpoint` |
-/// | `#[answer]` | makes a command of the answer to what the actor has asked by `turn.ask`: `fn heard(answer: &Answer<'_>) -> Result<CounterCommand, BadForm>`. See `Durable::on_answer` |
+/// | `#[answer]` | makes a command of the answer to what the actor has asked by `turn.ask`: `fn heard(answer: &Answer<'_>) -> Result<CounterCommand, CodecError>`. See `Durable::on_answer` |
 /// | `#[was("add(by: i64)")]` | the method also takes the commands that an older program stored by this name |
 ///
 /// | option | effect |
@@ -179,7 +179,7 @@ use proc_macro::TokenStream;
 /// | `durability = Lazy` | or `WriteThrough`, `WriteBack(interval)`, `Volatile` |
 /// | `idle = duration` | after so long without a command its memory is given back |
 /// | `remembered = 1000` | how many handled messages it remembers |
-/// | `version = 2`, `upcast = path` | the version of the struct's form, and the `fn(u32, &[u8]) -> Result<Counter, BadForm>` that reads older ones |
+/// | `version = 2`, `upcast = path` | the version of the struct's form, and the `fn(u32, &[u8]) -> Result<Counter, CodecError>` that reads older ones |
 /// | `derive(..)` | derives for `CounterCommand` |
 /// | `pub`, .., `crate = "path"` | as above; `crate` says where actor-durable is |
 ///

@@ -86,8 +86,30 @@ fn advice(error: &StoreError) -> Option<&'static str> {
         Refusal::FutureVersion { .. } => {
             Some("It was not changed. Use the tool of the release that wrote it, or a later one.")
         }
-        Refusal::ReadOnly(_) => Some("It was not changed. Run this as a user who may write it."),
+        Refusal::ReadOnly(_) => Some("It was not changed. Run this where it can be written."),
+        Refusal::Denied(_) => Some("It was not changed. Run this as a user who has the permission."),
         Refusal::NoSpace(_) => Some("Its contents were not changed. Free some space and run this again."),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actor_durable::store::ErrorCause;
+
+    use super::*;
+
+    #[test]
+    fn what_can_be_done_about_a_disk_that_takes_nothing_is_said() {
+        let cause = || ErrorCause::new("28");
+        let said = |refusal: Refusal| Failure::store(Path::new("s"), refusal.into()).to_string();
+        assert_eq!(
+            said(Refusal::NoSpace(cause())),
+            "s: there is no space left: 28\n  Its contents were not changed. Free some space and run this again."
+        );
+        assert_eq!(
+            said(Refusal::ReadOnly(cause())),
+            "s: the store is read-only: 28\n  It was not changed. Run this where it can be written."
+        );
     }
 }

@@ -188,10 +188,21 @@ mod tests {
             bytes: BYTES_DEFAULT,
         };
         assert_eq!(parsed(&["inspect", "s", "a b", "--from", "7"]), Ok(Task::Actor(shown)));
+        let all = Shown {
+            path: "s".into(),
+            id: id("a"),
+            format: Format::Json,
+            from: None,
+            limit: LIMIT_DEFAULT,
+            bytes: usize::MAX,
+        };
+        assert_eq!(parsed(&["inspect", "s", "a", "--json"]), Ok(Task::Actor(all)));
         assert_eq!(parsed(&["verify", "s"]), Ok(Task::Verify { path: "s".into(), format: Format::Text }));
         let compact = Task::Compact { path: "-s".into(), format: Format::Json };
         assert_eq!(parsed(&["compact", "--json", "--", "-s"]), Ok(compact));
         assert_eq!(parsed(&["verify", "-h"]), Ok(Task::Print(HELP.to_owned())));
+        let version = concat!("actor-durable-tool ", env!("CARGO_PKG_VERSION"), "\n").to_owned();
+        assert_eq!(parsed(&["--version"]), Ok(Task::Print(version)));
     }
 
     #[test]
@@ -214,9 +225,15 @@ mod tests {
             "only `inspect PATH ACTOR` has `--bytes`; --help tells more"
         );
         assert_eq!(
-            said(&["verify", "s", "--from", "9"]),
-            "only `inspect` has `--from` and `--limit`; --help tells more"
+            said(&["compact", "s", "--bytes", "9"]),
+            "only `inspect PATH ACTOR` has `--bytes`; --help tells more"
         );
+        for option in ["--from", "--limit"] {
+            assert_eq!(
+                said(&["verify", "s", option, "9"]),
+                "only `inspect` has `--from` and `--limit`; --help tells more"
+            );
+        }
         assert_eq!(said(&["inspect", "s", "--all"]), "invalid option '--all'; --help tells more");
     }
 }

@@ -43,11 +43,11 @@ fn date(day: u64) -> (u64, u64, u64) {
 pub(crate) struct Payload<'p> {
     version: u32,
     size: usize,
-    shown: Shown<'p>,
+    shown: Excerpt<'p>,
 }
 
 #[derive(Debug)]
-enum Shown<'p> {
+enum Excerpt<'p> {
     Text(&'p str),
     Bytes(&'p [u8]),
 }
@@ -59,9 +59,9 @@ impl<'p> Payload<'p> {
         let shown = match std::str::from_utf8(&body.bytes) {
             Ok(text) if !text.chars().any(is_unprintable) => {
                 let end = (0..=limit.min(size)).rev().find(|end| text.is_char_boundary(*end));
-                Shown::Text(&text[..end.unwrap_or(0)])
+                Excerpt::Text(&text[..end.unwrap_or(0)])
             }
-            _ => Shown::Bytes(&body.bytes[..limit.min(size)]),
+            _ => Excerpt::Bytes(&body.bytes[..limit.min(size)]),
         };
         Self { version: body.version, size, shown }
     }
@@ -69,8 +69,8 @@ impl<'p> Payload<'p> {
     fn rest(&self) -> usize {
         self.size
             - match self.shown {
-                Shown::Text(text) => text.len(),
-                Shown::Bytes(bytes) => bytes.len(),
+                Excerpt::Text(text) => text.len(),
+                Excerpt::Bytes(bytes) => bytes.len(),
             }
     }
 
@@ -78,8 +78,8 @@ impl<'p> Payload<'p> {
     pub(crate) fn json(&self) -> Object {
         let object = Object::new().raw("version", self.version).raw("size", self.size);
         let object = match self.shown {
-            Shown::Text(text) => object.text("text", text),
-            Shown::Bytes(bytes) => object.text("hex", Hex(bytes)),
+            Excerpt::Text(text) => object.text("text", text),
+            Excerpt::Bytes(bytes) => object.text("hex", Hex(bytes)),
         };
         if self.rest() > 0 { object.raw("not_shown", self.rest()) } else { object }
     }
@@ -94,8 +94,8 @@ impl fmt::Display for Payload<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "version {}, {} bytes: ", self.version, self.size)?;
         match self.shown {
-            Shown::Text(text) => write!(f, "{text:?}")?,
-            Shown::Bytes(bytes) => write!(f, "{}", Hex(bytes))?,
+            Excerpt::Text(text) => write!(f, "{text:?}")?,
+            Excerpt::Bytes(bytes) => write!(f, "{}", Hex(bytes))?,
         }
         match self.rest() {
             0 => Ok(()),

@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use crate::scene::{BUSY, Said, Scene, fill, open, tool};
+use crate::scene::{BUSY, ROWS, Said, Scene, fill, open, tool};
 
 /// In the environment of a process that is to open this file, and to keep it.
 const KEEPS: &str = "ACTOR_DURABLE_TOOL_TEST_KEEPS";
@@ -197,11 +197,26 @@ async fn an_output_that_nobody_reads_is_no_error_and_hides_none() {
 #[tokio::test]
 async fn an_output_that_takes_no_more_is_an_error() {
     let scene = Scene::with_actors().await;
-    for arguments in [&["verify", "store.redb"][..], &["inspect", "store.redb", "a"], &["--help"]] {
+    let says_why = |arguments: &[&str]| {
         let full = OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
         let said =
             Said::of(&tool(scene.directory.path()).args(arguments).stdout(full).output().expect("it runs"));
         let why = "actor-durable-tool: the output cannot be written: No space left on device (os error 28)\n";
-        assert_eq!(said.parts(), (Some(2), "", why));
+        assert_eq!(said.parts(), (Some(2), "", why), "{arguments:?}");
+    };
+    for arguments in [&["verify", "store.redb"][..], &["inspect", "store.redb", "a"], &["--help"]] {
+        says_why(arguments);
+    }
+    scene.tamper(|transaction| {
+        let (mut rows, mut busy) =
+            (transaction.open_table(ROWS).expect("a table"), transaction.open_table(BUSY).expect("a table"));
+        // More lines than wait to be written together.
+        for number in 0..1_000 {
+            rows.insert(format!("row-{number}").as_bytes(), b"".as_slice()).expect("it writes");
+            busy.insert(format!("nobody-{number}").as_bytes(), ()).expect("it writes");
+        }
+    });
+    for arguments in [&["verify", "store.redb"][..], &["inspect", "store.redb"]] {
+        says_why(arguments);
     }
 }

@@ -3,7 +3,7 @@
 use actor_durable::store::Store;
 use actor_durable::{ActorType, DurableId, Target};
 
-use crate::scene::{Scene, message, open};
+use crate::scene::{Scene, end, message, open};
 
 #[tokio::test]
 async fn all_actors_are_listed_with_what_they_have() {
@@ -53,6 +53,20 @@ async fn a_history_is_shown_from_an_entry_on_and_so_many() {
 }
 
 #[tokio::test]
+async fn an_actor_that_has_ended_is_shown_as_far_back_as_its_journal_goes() {
+    let scene = Scene::with_actors().await;
+    let store = open(&scene.path()).await;
+    end(&store).await;
+    store.close().await;
+    let said = scene.look(&["inspect", "store.redb", "a", "--from", "1"]);
+    let lines: Vec<&str> = said.output.lines().collect();
+    assert_eq!(lines[3], "created   2027-01-15T08:00:00.000Z, ended for good");
+    assert_eq!(lines[4], "sequence  4, trimmed until 3");
+    let history = ["history: 1", "  4 2027-01-15T08:00:04.000Z stopped, unchanged", "inbox: 1"];
+    assert_eq!((said.code, &lines[8..11]), (Some(0), &history[..]));
+}
+
+#[tokio::test]
 async fn a_list_is_as_long_as_there_are_actors() {
     const ACTORS: usize = 2_500;
     let scene = Scene::empty();
@@ -76,6 +90,8 @@ async fn a_list_is_as_long_as_there_are_actors() {
 #[tokio::test]
 async fn who_is_not_there_is_said() {
     let scene = Scene::with_actors().await;
-    assert_eq!(scene.look(&["inspect", "store.redb", "nobody"]).text(), include_str!("said/nobody.txt"));
+    for id in ["nobody", "aa"] {
+        assert_eq!(scene.look(&["inspect", "store.redb", id]).text(), include_str!("said/nobody.txt"));
+    }
     assert_eq!(scene.look(&["repair", "store.redb"]).text(), include_str!("said/misuse.txt"));
 }

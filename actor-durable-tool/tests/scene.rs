@@ -179,6 +179,19 @@ pub(crate) async fn fill(store: &RedbStore) {
     store.enqueue(message(&b, 20, "hello")).await.expect("it is new");
 }
 
+/// Ends `a`, of whose journal only that is left.
+pub(crate) async fn end(store: &RedbStore) {
+    let (target, owner) = (target("a", "counter"), OWNER);
+    store.renew(owner, Duration::from_secs(60)).await.expect("a lease");
+    let claim = Claim { target, owner, epoch_min: Epoch::ZERO, mode: ClaimMode::IfFree };
+    let head = store.acquire(claim).await.expect("it is free");
+    let mut last = TurnCommit::new(head.target.id.clone(), head.epoch, head.sequence);
+    last.entries.push(entry(4, Cause::Stopped, &[], &[]));
+    last.state = Some(Snapshot { sequence: Sequence(4), body: body(b"the last") });
+    (last.trim, last.ends) = (Some(Sequence(3)), true);
+    store.commit_turn(last).await.expect("it commits");
+}
+
 fn entry(number: u64, cause: Cause, events: &[&[u8]], sent: &[MessageId]) -> Entry {
     Entry {
         sequence: Sequence(number),

@@ -9,7 +9,7 @@ use actor_core::ActorError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::form::{BadForm, decode, unknown};
+use crate::codec::{CodecError, decode, unknown};
 use crate::id::DurableId;
 use crate::limits::{
     ATTEMPTS_DEFAULT, JOURNAL_KEPT_DEFAULT, REMEMBERED_DEFAULT, SNAPSHOT_BYTES_DEFAULT,
@@ -21,7 +21,8 @@ use crate::turn::Turn;
 /// When what a turn did is stored, and when its reply leaves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
-    /// Never. Each activation begins with a new state, and what waits in it is lost when it ends.
+    /// Never. Each activation begins with a new state, and what waits in it is lost when it ends. Nothing is taken back: what a
+    /// handler did to the state stays though it refuses the command, and if it panics the activation ends.
     Volatile,
     /// Before the reply leaves. Nothing that was answered is lost.
     #[default]
@@ -52,7 +53,8 @@ pub trait Durable: Send + Sync + 'static {
     const JOURNAL_KEPT: u64 = JOURNAL_KEPT_DEFAULT;
     /// How many attempts to handle a message from the inbox there are before it is given up as poison.
     const ATTEMPTS_MAX: u32 = ATTEMPTS_DEFAULT;
-    /// How long an actor may have nothing to do before it is passivated; `None` for no limit.
+    /// How long an actor may have nothing to do before it is passivated; `None` for no limit. Calls and messages are something to
+    /// do, its own timers are not.
     const IDLE_MAX: Option<Duration> = None;
     /// The version of [`State`](Self::State)'s encoding. Raise it when the encoding changes.
     const STATE_VERSION: u32 = 1;
@@ -78,7 +80,9 @@ pub trait Durable: Send + Sync + 'static {
         false
     }
 
-    /// Runs first in each activation, once the state has been read or created: restores what is not stored.
+    /// Restores what is not stored. It runs first in each activation, once the state has been read or created, and again whenever an
+    /// activation makes the state anew, such as after a panic, after a refused command that has changed the state, and when a
+    /// [supervisor](crate::supervise) starts the actor again.
     ///
     /// # Errors
     ///
@@ -102,8 +106,8 @@ pub trait Durable: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`BadForm::UnknownVersion`] for a version that it does not know; unless overridden, for every one.
-    fn upcast_state(version: u32, bytes: &[u8]) -> Result<Self::State, BadForm> {
+    /// [`CodecError::UnknownVersion`] for a version that it does not know; unless overridden, for every one.
+    fn upcast_state(version: u32, bytes: &[u8]) -> Result<Self::State, CodecError> {
         let _ = bytes;
         unknown("a state", version, Self::STATE_VERSION)
     }
@@ -113,7 +117,7 @@ pub trait Durable: Send + Sync + 'static {
     /// # Errors
     ///
     /// As [`upcast_state`](Self::upcast_state).
-    fn upcast_command(version: u32, bytes: &[u8]) -> Result<Self::Command, BadForm> {
+    fn upcast_command(version: u32, bytes: &[u8]) -> Result<Self::Command, CodecError> {
         let _ = bytes;
         unknown("a command", version, Self::COMMAND_VERSION)
     }
@@ -121,7 +125,7 @@ pub trait Durable: Send + Sync + 'static {
     /// Converts the answer to a [question](crate::Turn::ask) of this actor into a command, which is handled like any other.
     ///
     /// ```
-    /// # use actor_durable::{Answer, BadForm, Durable, DurableActor, DurableId, NoError, Turn};
+    /// # use actor_durable::{Answer, CodecError, Durable, DurableActor, DurableId, NoError, Turn};
     /// # use serde::{Deserialize, Serialize};
     /// # struct Bank;
     /// # impl Durable for Bank {
@@ -148,7 +152,7 @@ pub trait Durable: Send + Sync + 'static {
     /// #   type Error = NoError;
     /// #   fn create(&self, _: &DurableId) -> bool { false }
     ///     // …
-    ///     fn on_answer(answer: &Answer<'_>) -> Result<Command, BadForm> {
+    ///     fn on_answer(answer: &Answer<'_>) -> Result<Command, CodecError> {
     ///         Ok(Command::Paid { is_paid: answer.reply::<Bank>().is_ok() })
     ///     }
     /// }
@@ -166,9 +170,9 @@ pub trait Durable: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`BadForm::UnknownName`] for a question that it does not know; unless overridden, for every one. The answer is then a
+    /// [`CodecError::UnknownName`] for a question that it does not know; unless overridden, for every one. The answer is then a
     /// message that cannot be read, and ends as a dead letter.
-    fn on_answer(answer: &Answer<'_>) -> Result<Self::Command, BadForm> {
+    fn on_answer(answer: &Answer<'_>) -> Result<Self::Command, CodecError> {
         untaken(answer)
     }
 
@@ -178,7 +182,7 @@ pub trait Durable: Send + Sync + 'static {
     ///
     /// As [`upcast_state`](Self::upcast_state).
     #[doc(hidden)]
-    fn read_command(version: u32, bytes: &[u8]) -> Result<Self::Command, BadForm> {
+    fn read_command(version: u32, bytes: &[u8]) -> Result<Self::Command, CodecError> {
         match version {
             version if version == Self::COMMAND_VERSION => decode("a command", version, bytes),
             version => Self::upcast_command(version, bytes),
@@ -189,9 +193,9 @@ pub trait Durable: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`BadForm::Undecodable`].
+    /// [`CodecError::Undecodable`].
     #[doc(hidden)]
-    fn read_reply(bytes: &[u8]) -> Result<Result<Self::Reply, Self::Error>, BadForm> {
+    fn read_reply(bytes: &[u8]) -> Result<Result<Self::Reply, Self::Error>, CodecError> {
         decode("a reply", Self::COMMAND_VERSION, bytes)
     }
 }
@@ -253,12 +257,12 @@ pub trait DurableActor: Durable + Sized {
     ///
     /// # Errors
     ///
-    /// The command is refused: the state is as it was before, and nothing that was asked for by the turn happens. The error is
-    /// stored and remembered as a reply is.
+    /// The command is refused: the state is as it was before, unless the actor is [volatile](Durability::Volatile), and nothing that
+    /// was asked for by the turn happens. The error is stored and remembered as a reply is.
     ///
     /// # Panics
     ///
-    /// A panic is contained: the state is as it was before. A call then fails with
+    /// A panic is contained, unless the actor is volatile: the state is as it was before. A call then fails with
     /// [`NotApplied::Panicked`](crate::NotApplied::Panicked), and a message from the inbox is tried again, up to
     /// [`ATTEMPTS_MAX`](Durable::ATTEMPTS_MAX) times.
     fn handle(
@@ -313,6 +317,11 @@ pub trait EventSourced: Durable + Sized {
 
     /// Applies an event to the state. It cannot fail, since what is in the journal has happened, and must depend on nothing but
     /// its arguments.
+    ///
+    /// # Panics
+    ///
+    /// A panic in the turn of a command counts as one of [`decide`](Self::decide), and nothing is stored. If it panics when the journal
+    /// is read, the actor cannot be activated.
     fn apply(&self, state: &mut Self::State, event: &Self::Event);
 
     /// Converts a stored event of another version into one of this version.
@@ -320,7 +329,7 @@ pub trait EventSourced: Durable + Sized {
     /// # Errors
     ///
     /// As [`Durable::upcast_state`].
-    fn upcast_event(version: u32, bytes: &[u8]) -> Result<Self::Event, BadForm> {
+    fn upcast_event(version: u32, bytes: &[u8]) -> Result<Self::Event, CodecError> {
         let _ = bytes;
         unknown("an event", version, Self::EVENT_VERSION)
     }

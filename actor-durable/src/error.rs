@@ -1,11 +1,12 @@
 //! What a caller of a durable actor gets instead of a reply.
 
+use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
-use actor_core::SpawnError;
+use actor_core::{ActorError, Exit, SpawnError};
 
-use crate::form::BadForm;
+use crate::codec::CodecError;
 use crate::id::{BadName, MessageId};
 use crate::store::{Refusal, StoreError};
 
@@ -17,7 +18,8 @@ use crate::store::{Refusal, StoreError};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum AskError<E> {
-    /// The actor refused the command. Nothing was changed, and the same id is refused again.
+    /// The actor refused the command. Unless it is [volatile](crate::Durability::Volatile), nothing was changed, and the same id is
+    /// refused again.
     Refused(E),
     /// This call has certainly not applied the command.
     NotApplied(NotApplied),
@@ -29,7 +31,7 @@ pub enum AskError<E> {
         why: Doubt,
     },
     /// The command was applied, but this program cannot read its reply.
-    BadReply(BadForm),
+    BadReply(CodecError),
 }
 
 /// Why a command was certainly not applied.
@@ -54,13 +56,7 @@ pub enum NotApplied {
     Suspended,
     /// A command, reply, event or state cannot be encoded or decoded.
     #[error(transparent)]
-    Form(#[from] BadForm),
-    /// The id or the type's name is not valid.
-    #[error(transparent)]
-    Name(#[from] BadName),
-    /// Two types of actors, or two outlets, have the same name in a system.
-    #[error("{0} is registered twice")]
-    Twice(String),
+    Codec(#[from] CodecError),
     /// The type is not registered in this system.
     #[error("no actor of type {0} is registered here")]
     NotRegistered(String),
@@ -82,7 +78,7 @@ pub enum NotApplied {
     GivenUp(String),
     /// Activation after activation ended before the command's turn came.
     #[error("the activation ended before the command's turn came")]
-    Ended,
+    ActivationEnded,
 }
 
 /// Why it is not known whether a command was applied.
@@ -94,7 +90,7 @@ pub enum Doubt {
     Store(StoreError),
     /// The activation ended while it handled the command.
     #[error("the activation ended with the command in hand")]
-    Ended,
+    ActivationEnded,
     /// No reply came within the caller's timeout.
     #[error("no answer within {0:?}")]
     TimedOut(Duration),
@@ -109,14 +105,14 @@ pub enum Doubt {
 pub enum ActivationError {
     /// The store refused or failed.
     #[error("{}", said(.0))]
-    Store(#[from] StoreError),
+    Store(StoreError),
     /// What is stored cannot be read by this program.
     #[error("{what}: {form}")]
-    Form {
+    Codec {
         /// What cannot be read.
         what: String,
         /// Why.
-        form: BadForm,
+        form: CodecError,
     },
     /// What is stored is not consistent, as this says.
     #[error("what is stored does not fit together: {0}")]
@@ -137,11 +133,40 @@ pub enum ActivationError {
     Spawn(String),
 }
 
+/// Why a durable system was not started.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The name of a type of actors or of an outlet is not valid.
+    #[error(transparent)]
+    Name(#[from] BadName),
+    /// Two types of actors, or two outlets, have the same name.
+    #[error("{0} is registered twice")]
+    RegisteredTwice(String),
+    /// The store grants no lease.
+    #[error("no lease: {}", said(.0))]
+    Store(StoreError),
+}
+
 /// What a store says, where it is clear already that nothing was applied.
 fn said(error: &StoreError) -> &dyn fmt::Display {
     match error {
         StoreError::NotApplied(refusal) => refusal,
         error => error,
+    }
+}
+
+// Not by `#[from]`, which would make a source of what the text says already.
+impl From<StoreError> for ActivationError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl ActivationError {
+    /// A hook of the actor has failed.
+    pub(crate) fn hook(hook: &'static str, error: &ActorError) -> Self {
+        Self::Hook { hook, text: error_text(error) }
     }
 }
 
@@ -165,7 +190,7 @@ impl NotApplied {
                 };
                 error.is_transient() || is_ours_again(error)
             }
-            Self::Ended | Self::OutboxFull => true,
+            Self::ActivationEnded | Self::OutboxFull => true,
             _ => false,
         }
     }
@@ -199,3 +224,18 @@ impl<E: fmt::Display> fmt::Display for AskError<E> {
 }
 
 impl<E: fmt::Display + fmt::Debug> std::error::Error for AskError<E> {}
+
+/// The message of a panic.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a payload that is not text").to_owned()
+}
+
+/// An error's text, with those of its sources.
+pub(crate) fn error_text(error: &ActorError) -> String {
+    match Exit::failed(error) {
+        Exit::Failed(text) => text.as_ref().to_owned(),
+        other => other.to_string(),
+    }
+}

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use crate::limits::{DURABLE_ID_BYTES_MAX, NAME_BYTES_MAX};
@@ -198,8 +198,10 @@ impl fmt::Debug for WallTime {
 ///
 /// The time lets an actor forget. It remembers the last [`REMEMBERED`](crate::Durable::REMEMBERED) messages that it has handled,
 /// and refuses what was made before the youngest one it has forgotten, since it cannot know whether it has handled that.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+// Aligned as two words are: one is in each command of a caller, and would make it longer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(transparent)]
+#[repr(Rust, packed(8))]
 pub struct MessageId(u128);
 
 impl MessageId {
@@ -253,9 +255,16 @@ impl MessageId {
     }
 }
 
+/// By hand, as what is packed cannot be borrowed.
+impl Serialize for MessageId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u128(self.0)
+    }
+}
+
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        write!(f, "{:032x}", { self.0 })
     }
 }
 

@@ -155,7 +155,7 @@ impl Ledger {
                 Err(refusal) => Judgement::Known(Known::Refused(refusal)),
             };
         }
-        let is_stored = !self.remembered.is_among_last(id, self.unsettled);
+        let is_stored = !self.remembered.ids().rev().take(self.unsettled).any(|other| other == id);
         Judgement::Known(if is_stored { Known::Remembered } else { Known::Unsettled })
     }
 
@@ -210,7 +210,7 @@ impl Ledger {
         self.last = turn.last();
         let dead = turn.dead.iter().map(|dead| dead.letter.message.id);
         for id in turn.handled.iter().map(|handled| handled.message).chain(dead) {
-            self.remembered.push(id);
+            self.remembered.push(id, ());
             self.unsettled += 1;
         }
         self.forget(&mut turn);

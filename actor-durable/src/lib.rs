@@ -6,9 +6,9 @@
 //!       └── send ──► its inbox ┘       └─ afterwards: replies, messages, effects ◄────┘
 //! ```
 //!
-//! What one actor is, is written as a [`DurableActor`], whose state is kept whole, or as an [`EventSourced`] one, whose events
-//! are; `#[actor(durable)]` of `actor-core` makes the former of a plain struct. A [`DurableSystem`] has a [`store::Store`],
-//! such as [`RedbStore`] (a file) or [`MemoryStore`] (nothing outlives the process), knows types of actors, and gives
+//! An actor is written as a [`DurableActor`], whose state is kept whole, or as an [`EventSourced`] one, whose events are kept;
+//! `#[actor(durable)]` of `actor-core` makes the former of a plain struct. A [`DurableSystem`] has a [`store::Store`],
+//! such as [`RedbStore`] (a file) or [`MemoryStore`] (nothing outlives the process), knows the types of its actors, and gives
 //! [`DurableRef`]s. What a turn did, what it sent, and its reply are stored as one before anybody hears of them, unless the
 //! type's [`Durability`] says otherwise; what may then be lost is said there. Actors supervise actors in [`supervise`].
 //!
@@ -53,9 +53,9 @@
 //! ```
 
 mod actor;
+mod codec;
 mod engine;
 mod error;
-mod form;
 mod id;
 mod ledger;
 pub mod limits;
@@ -64,6 +64,8 @@ pub mod macro_support;
 mod memory;
 mod model;
 mod outbox;
+mod outlet;
+mod process;
 mod question;
 mod recover;
 mod redb;
@@ -79,19 +81,18 @@ mod wrap;
 
 pub use self::redb::{ActorSummary, RedbInspection, RedbOptions, RedbStore, StoreFault, StoreRule, Verified};
 pub use actor::{Decision, Durability, Durable, DurableActor, EventSourced, NoError};
-pub use error::{ActivationError, AskError, Doubt, NotApplied};
-pub use form::{BadForm, decode};
+pub use codec::{CodecError, decode};
+pub use error::{ActivationError, AskError, Doubt, NotApplied, StartError};
 pub use id::{
     ActorType, BadMessageId, BadName, DurableId, Epoch, MessageId, Name, OwnerId, Position, Sequence, Target,
     WallTime,
 };
 pub use memory::MemoryStore;
+pub use outlet::{EffectRefused, Outlet};
 pub use question::Answer;
 pub use system::{
-    AskFuture, CallFuture, DurableAsk, DurableBuilder, DurableCall, DurableRef, DurableSystem, EffectRefused,
-    Outlet,
+    AskFuture, CallFuture, DurableAsk, DurableBuilder, DurableCall, DurableRef, DurableSystem, ServiceCalls,
+    ServiceError,
 };
-pub use turn::{BadRequest, Turn};
-pub use wrap::{
-    ReplyTo, ServiceCalls, ServiceError, WrapActor, WrapError, WrapService, Wrapped, WrappedService,
-};
+pub use turn::{RequestError, Turn};
+pub use wrap::{ReplyTo, WrapActor, WrapError, WrapService, Wrapped, WrappedService};

@@ -32,18 +32,19 @@ pub const COMMIT_ENTRIES_MAX: usize = 256;
 /// The most bytes of everything that one commit stores, without its state.
 pub const COMMIT_BYTES_MAX: usize = 8 << 20;
 
-/// The most messages that one turn sends; as many reminders and recorded children it may change, and as many events have.
+/// The most messages that one turn sends. The same bound holds for its changes of reminders, for its changes of recorded children, and
+/// for its events.
 pub const TURN_ROWS_MAX: usize = 10_000;
 
-/// The most messages that one commit sends; as many it may handle, and forget, and as many reminders and recorded children change,
-/// and events have.
+/// The most messages that one commit sends. The same bound holds for the messages that it handles, for those that it forgets, for its
+/// changes of reminders, for its changes of recorded children, and for its events.
 pub const COMMIT_ROWS_MAX: usize = TURN_ROWS_MAX + STAGED_ROWS_MAX;
 
 /// The most messages in an actor's inbox. A further one is refused, unless another actor has sent it.
 pub const INBOX_MESSAGES_MAX: usize = 100_000;
 
 /// How many more messages an inbox has room for if actors have sent them, so that senders from outside are refused first. There is
-/// as much room again for notices to an actor that a message of its own was given up.
+/// as much room again for the notices that tell an actor that a message of its own was given up.
 pub const INBOX_RESERVED: usize = 10_000;
 
 /// The most dead letters of an actor. Whatever fails then stays in the inbox, and so does the mail behind it, until somebody revives
@@ -57,8 +58,14 @@ pub const UNDELIVERED_MAX: usize = 1_000;
 /// The most reminders that an actor has at a time.
 pub const REMINDERS_MAX: usize = 1_000;
 
+/// The largest payload of a reminder, in bytes. An activation reads all reminders of its actor: at most 63 MiB of payloads.
+pub const REMINDER_BYTES_MAX: usize = 64 << 10;
+
 /// The most recorded children that an actor has at a time.
 pub const CHILDREN_MAX: usize = 10_000;
+
+/// The most bytes that an actor keeps about one recorded child. An activation reads what is kept about all of them: at most 40 MiB.
+pub const CHILD_BYTES_MAX: usize = 4 << 10;
 
 /// How many handled messages an actor remembers, unless its type says otherwise. See [`MessageId`](crate::MessageId).
 pub const REMEMBERED_DEFAULT: usize = 1_000;
@@ -108,21 +115,21 @@ pub const SNAPSHOT_BYTES_DEFAULT: usize = 1 << 20;
 /// How often the handling of a message from the inbox is begun before it is given up, unless the type says otherwise.
 pub const ATTEMPTS_DEFAULT: u32 = 5;
 
-/// How many turns may be staged, that is, be over and not yet stored. Then they are stored before the next turn. A commit has room
-/// for one entry more, since an actor's last turn has two: what it did, and that it was the last.
+/// How many turns may be staged, that is, be over and not yet stored. Once there are so many they are stored before the next turn. A
+/// commit has room for one entry more, since an actor's last turn has two: what it did, and that it was the last.
 pub const STAGED_TURNS_MAX: usize = COMMIT_ENTRIES_MAX - 1;
 
-/// The most bytes of staged turns. Then they are stored before the next turn.
+/// Once staged turns have this many bytes together they are stored before the next turn.
 pub const STAGED_BYTES_MAX: usize = 1 << 20;
 
-/// The most rows of one kind in staged turns. Then they are stored before the next turn.
+/// Once staged turns have this many rows of one kind together they are stored before the next turn.
 pub const STAGED_ROWS_MAX: usize = 2_000;
 
-/// How many attempts at a letter, beyond those in which it may fail, may end with the process. Then it is given up as what ends the
-/// process.
+/// How many attempts at a letter may end with the process, beyond the number of attempts that may fail. Then the letter is given up,
+/// since it is likely what ends the process.
 pub const DEATHS_MAX: u32 = 10;
 
-/// How long a letter that may end the process keeps others like it from being handled, at most.
+/// How long a letter that may end the process keeps others like it waiting, at most.
 pub const CAREFUL_MAX: Duration = Duration::from_secs(1);
 
 /// How many messages are read from an inbox at a time.
@@ -146,10 +153,10 @@ pub const OUTBOX_RESERVED: usize = 1_000;
 /// How many bytes beyond [`OUTBOX_BYTES_MAX`] may be in the outbox when an actor handles a letter.
 pub const OUTBOX_BYTES_RESERVED: usize = 2 << 20;
 
-/// How long callers wait for room in an outbox, from when the first of them found none. Then they are refused.
+/// How long callers wait for room in an outbox, counted from when the first of them found none. Then they are refused.
 pub const OUTBOX_WAIT_MAX: Duration = Duration::from_secs(1);
 
-/// How long after a timer has found no room in the outbox it fires again.
+/// How long after a timer has fired and found no room in the outbox it fires again.
 pub const OUTBOX_PAUSE: Duration = Duration::from_millis(100);
 
 /// The longest pause between two attempts to deliver a message to a receiver whose inbox is full.
@@ -158,8 +165,8 @@ pub const DELIVERY_FULL_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// How long a receiver's inbox may be full before an actor whose own outbox is full gives up what it has sent there.
 pub const DELIVERY_FULL_MAX: Duration = Duration::from_secs(300);
 
-/// How many messages of one actor are on their way to other actors at a time: each to another receiver, and receivers in turn.
-/// Messages to outlets do not count; one at a time is on its way to each.
+/// How many messages of one actor are on their way to other actors at a time. Each goes to another receiver, and receivers take
+/// turns. Messages to outlets do not count; to each outlet one is on its way at a time.
 pub const TRANSFERS_PER_ACTOR_MAX: usize = 16;
 
 /// How many messages of a process are moved from outboxes into inboxes, or given up, at a time. The others wait in the order in
@@ -172,15 +179,19 @@ pub const DELIVERY_PAUSE_FIRST: Duration = Duration::from_millis(50);
 /// The longest pause between two attempts to deliver a message.
 pub const DELIVERY_PAUSE_MAX: Duration = Duration::from_secs(30);
 
-/// How many times at once a reminder fires that catches up with all it has missed.
+/// How many of the times that it has missed a reminder fires for at once, if it catches up with all of them.
 pub const CATCH_UP_MAX: usize = 100;
 
-/// A reminder that fires at most this late was not missed.
+/// A reminder that fires no later than this after it was due was not missed.
 pub const REMINDER_LATE_MAX: Duration = Duration::from_secs(10);
 
 /// How often a store is asked for work that this process was not told of, unless the system is built otherwise: mail of actors
 /// without an owner, and reminders that another process has set.
 pub const LOOK_INTERVAL_DEFAULT: Duration = Duration::from_secs(5);
+
+/// The shortest pause after which it is looked again whether an idle actor's messages have arrived; it is its
+/// [`IDLE_MAX`](crate::Durable::IDLE_MAX) if that is longer.
+pub const IDLE_PAUSE_MIN: Duration = Duration::from_secs(1);
 
 /// How many activations a process begins at a time because of mail. The others wait, or another process begins them.
 pub const BEGINNING_MAX: usize = 64;
@@ -209,11 +220,11 @@ pub const LEASE_DEFAULT: Duration = Duration::from_secs(10);
 /// How many activations in a row may end before a call's turn comes. Then the call fails.
 pub const ACTIVATIONS_MAX: usize = 4;
 
-/// How many ids a message whose sender has not chosen one gets in turn, while the actor refuses them as too old.
+/// How many ids are tried for a message whose sender has not chosen one, while the actor refuses them as too old.
 pub const NEW_IDS_MAX: usize = 4;
 
-/// How long after an activation has ended that could not release its actor the store is asked whether there is mail, and after how
-/// long again if it does not say.
+/// How long after the end of an activation that could not release its actor the store is asked whether there is mail. If the store
+/// does not say, it is asked again after the same pause.
 pub const REACTIVATION_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a wrapped service has to become ready for a request. Then it is made again, and the request is not applied.

@@ -13,7 +13,7 @@ use serde::ser::SerializeTuple;
 use serde::{Deserializer, Serialize, Serializer};
 
 use crate::actor::Durable;
-use crate::form::{BadForm, decode};
+use crate::codec::{CodecError, decode};
 use crate::system::{DurableAsk, DurableRef};
 
 pub use actor_core::ActorError;
@@ -131,21 +131,21 @@ struct Rest<'b> {
 }
 
 impl Read for Rest<'_> {
-    type Error = BadForm;
+    type Error = CodecError;
 
-    fn read<T: DeserializeOwned>(self) -> Result<T, BadForm> {
+    fn read<T: DeserializeOwned>(self) -> Result<T, CodecError> {
         decode(self.what, self.version, self.bytes)
     }
 }
 
 impl Rest<'_> {
     /// The same as [`deserialize`], with an error that tells the name: postcard's own has no room for it.
-    fn named<T: Named>(self) -> Result<T, BadForm> {
+    fn named<T: Named>(self) -> Result<T, CodecError> {
         let Self { what, version, bytes } = self;
         let (name, rest) = postcard::take_from_bytes::<&str>(bytes)
-            .map_err(|error| BadForm::Undecodable { what, version, why: error.to_string() })?;
+            .map_err(|error| CodecError::Undecodable { what, version, why: error.to_string() })?;
         let read = T::read(name, Rest { bytes: rest, ..self });
-        read.unwrap_or_else(|| Err(BadForm::UnknownName { what, found: name.to_owned() }))
+        read.unwrap_or_else(|| Err(CodecError::UnknownName { what, found: name.to_owned() }))
     }
 }
 
@@ -154,10 +154,10 @@ impl Rest<'_> {
 /// # Errors
 ///
 /// Another version, an unknown name, or another form than the name says.
-pub fn read_command<T: Named>(version: u32, bytes: &[u8]) -> Result<T, BadForm> {
+pub fn read_command<T: Named>(version: u32, bytes: &[u8]) -> Result<T, CodecError> {
     match version {
         FORM_VERSION => Rest { what: "a command", version, bytes }.named(),
-        found => Err(BadForm::UnknownVersion { what: "a command", found, known: FORM_VERSION }),
+        found => Err(CodecError::UnknownVersion { what: "a command", found, known: FORM_VERSION }),
     }
 }
 
@@ -166,13 +166,13 @@ pub fn read_command<T: Named>(version: u32, bytes: &[u8]) -> Result<T, BadForm> 
 /// # Errors
 ///
 /// As [`read_command`].
-pub fn read_reply<T: Named, E: Named>(bytes: &[u8]) -> Result<Result<T, E>, BadForm> {
+pub fn read_reply<T: Named, E: Named>(bytes: &[u8]) -> Result<Result<T, E>, CodecError> {
     let version = FORM_VERSION;
     match bytes {
         // As serde writes a `Result`.
         [0, bytes @ ..] => Rest { what: "a reply", version, bytes }.named().map(Ok),
         [1, bytes @ ..] => Rest { what: "a refusal", version, bytes }.named().map(Err),
-        _ => Err(BadForm::Undecodable { what: "a reply", version, why: "it is no result".to_owned() }),
+        _ => Err(CodecError::Undecodable { what: "a reply", version, why: "it is no result".to_owned() }),
     }
 }
 

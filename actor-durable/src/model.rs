@@ -5,12 +5,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use actor_core::ActorError;
+use actor_core::{ActorError, ActorSystem};
 use pin_project_lite::pin_project;
 
 use crate::actor::{Durable, DurableActor, EventSourced};
-use crate::engine::Bell;
-use crate::form::{BadForm, decode, encode_body};
+use crate::codec::{CodecError, decode, encode_body};
 use crate::id::{DurableId, Sequence};
 use crate::store::Body;
 use crate::turn::Turn;
@@ -21,28 +20,28 @@ pub(crate) type Ran<A> = Result<(<A as Durable>::Reply, Vec<Body>), NotRun<<A as
 /// Why a turn changed nothing.
 #[derive(Debug)]
 pub(crate) enum NotRun<E> {
-    /// The handler says so.
+    /// The handler has refused the command.
     Refused(E),
-    /// An event of its has no form.
-    Unwritable(BadForm),
-    /// It could not be asked: what it is may be lost, and is to be made anew.
+    /// An event or a request cannot be encoded, or a service cannot be restored.
+    Unwritable(CodecError),
+    /// It could not be run to its end, and the state may be lost: it is to be made anew.
     Broken(String),
 }
 
-/// Why an event that was stored has no effect again.
+/// Why a stored event cannot be replayed.
 #[derive(Debug)]
 pub(crate) enum NotReplayed {
     /// It cannot be read.
-    Form(BadForm),
-    /// It has another effect than it had.
-    Otherwise(String),
+    Codec(CodecError),
+    /// It has another effect than it had at first.
+    Diverged(String),
     /// What it is for is not ready.
     NotReady(String),
 }
 
-impl From<BadForm> for NotReplayed {
-    fn from(form: BadForm) -> Self {
-        Self::Form(form)
+impl From<CodecError> for NotReplayed {
+    fn from(form: CodecError) -> Self {
+        Self::Codec(form)
     }
 }
 
@@ -82,6 +81,18 @@ impl Tail {
     }
 }
 
+/// What a wrapped actor, which is told things by other ways than commands too, asks of its activation.
+pub(crate) trait TurnRequester: Clone + Send + Sync + 'static {
+    /// Requests a turn, behind what the activation has accepted, and waits until it is over or the activation is.
+    fn request(&self) -> impl Future<Output = ()> + Send;
+
+    /// Ends the activation once it has handled what it has accepted.
+    fn passivate(&self);
+
+    /// The system that the activation runs in.
+    fn system(&self) -> &ActorSystem;
+}
+
 /// A kind of durable actors.
 pub(crate) trait Model: Send + Sync + 'static {
     type Actor: Durable;
@@ -90,15 +101,15 @@ pub(crate) trait Model: Send + Sync + 'static {
 
     fn actor(&self) -> &Self::Actor;
 
-    /// Makes what is not kept, before anything else is done with a state that was read or created. By the bell the actor can
-    /// have a turn of its own.
+    /// Makes what is not kept, before anything else is done with a state that was read or created. With the requester the actor can
+    /// ask for turns of its own.
     fn recover(
         &self,
         id: &DurableId,
         state: &mut State<Self>,
-        bell: &Bell<Self::Actor>,
+        requester: &impl TurnRequester,
     ) -> impl Future<Output = Result<(), ActorError>> + Send {
-        let _ = bell;
+        let _ = requester;
         self.actor().on_recover(id, state)
     }
 
@@ -117,7 +128,7 @@ pub(crate) trait Model: Send + Sync + 'static {
         turn: &mut Turn<'_, Self::Actor>,
     ) -> impl Future<Output = Ran<Self::Actor>> + Send;
 
-    /// A turn that the actor has rung for. Where it is refused, the state may have been changed.
+    /// A turn that the actor has requested. Where it is refused, the state may have been changed.
     fn run_own(
         &self,
         state: &mut State<Self>,
@@ -135,7 +146,7 @@ pub(crate) trait Model: Send + Sync + 'static {
         event: &Body,
     ) -> impl Future<Output = Result<(), NotReplayed>> + Send;
 
-    /// The activation ends in peace, and all of it is stored.
+    /// The activation ends normally, and everything is stored.
     fn finish(&self, state: &mut State<Self>) -> impl Future<Output = ()> + Send {
         let _ = state;
         async {}
@@ -202,7 +213,7 @@ impl<R, E, F: Future<Output = Result<R, E>>> Future for Handling<F> {
 
 impl<A: EventSourced> ByEvents<A> {
     /// Writes events, then applies them: what cannot be written did not happen.
-    fn happen(&self, state: &mut A::State, events: &[A::Event]) -> Result<Vec<Body>, BadForm> {
+    fn happen(&self, state: &mut A::State, events: &[A::Event]) -> Result<Vec<Body>, CodecError> {
         let bodies = events
             .iter()
             .map(|event| encode_body("an event", A::EVENT_VERSION, event))
@@ -245,13 +256,13 @@ impl<A: EventSourced> Model for ByEvents<A> {
 }
 
 /// An event of a type that keeps none.
-pub(crate) fn no_events(event: &Body) -> BadForm {
+pub(crate) fn no_events(event: &Body) -> CodecError {
     let why = "its type keeps no events".into();
-    BadForm::Undecodable { what: "an event", version: event.version, why }
+    CodecError::Undecodable { what: "an event", version: event.version, why }
 }
 
 /// The state of a body.
-pub(crate) fn read_state<A: Durable>(body: &Body) -> Result<A::State, BadForm> {
+pub(crate) fn read_state<A: Durable>(body: &Body) -> Result<A::State, CodecError> {
     match body.version {
         version if version == A::STATE_VERSION => decode("a state", version, &body.bytes),
         version => A::upcast_state(version, &body.bytes),
@@ -259,6 +270,6 @@ pub(crate) fn read_state<A: Durable>(body: &Body) -> Result<A::State, BadForm> {
 }
 
 /// The command of a body.
-pub(crate) fn read_command<A: Durable>(body: &Body) -> Result<A::Command, BadForm> {
+pub(crate) fn read_command<A: Durable>(body: &Body) -> Result<A::Command, CodecError> {
     A::read_command(body.version, &body.bytes)
 }

@@ -123,7 +123,7 @@ impl Outbox {
         let outgoing = line.waiting.pop_front()?;
         line.failures = 0;
         let is_empty = line.waiting.is_empty();
-        self.is_back(to);
+        self.end_transfer(to);
         self.count -= 1;
         self.bytes -= outgoing.bytes();
         if is_empty {
@@ -149,7 +149,7 @@ impl Outbox {
         line.failures = line.failures.saturating_add(1);
         let doubled = 1 << line.failures.saturating_sub(1).min(20);
         let pause: Duration = DELIVERY_PAUSE_FIRST.saturating_mul(doubled).min(max);
-        self.is_back(to);
+        self.end_transfer(to);
         self.paused.insert((now + pause, to.clone()));
     }
 
@@ -175,7 +175,7 @@ impl Outbox {
     }
 
     /// The first of a line is not under way any more.
-    fn is_back(&mut self, to: &Destination) {
+    fn end_transfer(&mut self, to: &Destination) {
         if let Destination::Actor(_) = to {
             self.transfers -= 1;
         }
@@ -287,6 +287,8 @@ mod tests {
         outbox.add(sent(&to_actor(2), 1));
         assert!(outbox.is_full_for_long(&a, now));
         assert_eq!(sequence(outbox.poll_send(now)), Some(2));
+        assert!(!outbox.is_full_for_long(&to_actor(2), Instant::ZERO), "from here on it counts");
+        assert!(outbox.is_full_for_long(&to_actor(2), now));
         outbox.handle_arrived(&to_actor(2));
         outbox.add(sent(&to_actor(2), 1));
         assert!(!outbox.is_full_for_long(&to_actor(2), now));
@@ -341,5 +343,18 @@ mod tests {
             outbox.handle_arrived(&to);
         }
         assert_eq!((outbox.len(), outbox.bytes()), (0, 0));
+        assert!(outbox.lines.is_empty(), "nothing is kept of where nothing goes");
+    }
+
+    #[test]
+    fn there_is_room_up_to_a_count_and_up_to_so_many_bytes_and_more_for_letters() {
+        let bounds = [
+            (Room::Calls, OUTBOX_MAX, OUTBOX_BYTES_MAX),
+            (Room::Letters, OUTBOX_MAX + OUTBOX_RESERVED, OUTBOX_BYTES_MAX + OUTBOX_BYTES_RESERVED),
+        ];
+        for (room, count, bytes) in bounds {
+            assert!(room.is_in(count - 1, bytes - 1), "{room:?}");
+            assert!(!room.is_in(count, 0) && !room.is_in(0, bytes), "{room:?}");
+        }
     }
 }

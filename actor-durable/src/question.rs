@@ -9,8 +9,8 @@
 //! A question has one answer: its id is made of the question's and of who answers, so that the asker knows it again.
 
 use crate::actor::Durable;
+use crate::codec::CodecError;
 use crate::error::{AskError, NotApplied};
-use crate::form::BadForm;
 use crate::id::{DurableId, MessageId, Target, WallTime};
 use crate::store::{Body, Destination, Headers, Message, Outgoing};
 use crate::turn::Draft;
@@ -118,6 +118,40 @@ fn answer_id(question: MessageId, asked: &DurableId) -> MessageId {
 }
 
 /// A type that does not take an answer has got one.
-pub(crate) fn untaken<T>(answer: &Answer<'_>) -> Result<T, BadForm> {
-    Err(BadForm::UnknownName { what: "an answer to a question", found: answer.name().to_owned() })
+pub(crate) fn untaken<T>(answer: &Answer<'_>) -> Result<T, CodecError> {
+    Err(CodecError::UnknownName { what: "an answer to a question", found: answer.name().to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{ActorType, DurableId, Sequence};
+    use crate::store::OutboxPosition;
+
+    fn target(id: &str) -> Target {
+        let actor_type = ActorType::new("counter").expect("a good name");
+        Target { id: DurableId::new(id).expect("a good id"), actor_type }
+    }
+
+    #[test]
+    fn only_whoever_has_asked_is_told_that_a_question_did_not_arrive() {
+        let asker = target("asker");
+        let question = |reply_to| Outgoing {
+            position: OutboxPosition { sequence: Sequence(1), index: 0 },
+            to: Destination::Actor(target("asked")),
+            id: MessageId::new(WallTime::ZERO, 7),
+            reply_to,
+            sent_at: WallTime::ZERO,
+            body: Body::default(),
+            headers: headers("q"),
+        };
+        let told = |reply_to| undelivered(&asker, &question(reply_to), "no", WallTime::ZERO);
+        assert_eq!(told(None), None);
+        assert_eq!(told(Some(target("another"))), None);
+        let message = told(Some(asker.clone())).expect("it has asked");
+        assert_eq!(
+            (message.to, message.headers.get(GIVEN_UP).map(String::as_str)),
+            (asker.clone(), Some("no"))
+        );
+    }
 }

@@ -8,11 +8,10 @@
 use std::sync::Arc;
 
 use crate::actor::Durable;
-use crate::engine::Bell;
 use crate::error::ActivationError;
 use crate::id::{Sequence, WallTime};
 use crate::limits::JOURNAL_PAGE;
-use crate::model::{Keeps, Model, NotReplayed, State, Tail, read_state};
+use crate::model::{Keeps, Model, NotReplayed, State, Tail, TurnRequester, read_state};
 use crate::store::{Head, Recovery, Store};
 
 /// What recovery gives.
@@ -30,7 +29,7 @@ pub(crate) async fn read_past<M: Model>(
     store: &Arc<dyn Store>,
     head: &Head,
     recovery: &Recovery,
-    bell: &Bell<M::Actor>,
+    requester: &impl TurnRequester,
 ) -> Result<Past<M>, ActivationError> {
     let id = &head.target.id;
     let mut past = match &recovery.snapshot {
@@ -42,7 +41,7 @@ pub(crate) async fn read_past<M: Model>(
         Some(snapshot) => {
             let state = read_state::<M::Actor>(&snapshot.body).map_err(|form| {
                 let what = format!("the state of {} at {}", head.target, snapshot.sequence);
-                ActivationError::Form { what, form }
+                ActivationError::Codec { what, form }
             })?;
             Past { state, last_at: WallTime::ZERO, tail: Tail::new(snapshot.sequence) }
         }
@@ -74,18 +73,16 @@ pub(crate) async fn read_past<M: Model>(
                 model.replay(id, &mut past.state, event).await.map_err(|why| {
                     let what = format!("an event of {} in entry {at}", head.target);
                     match why {
-                        NotReplayed::Form(form) => ActivationError::Form { what, form },
+                        NotReplayed::Codec(form) => ActivationError::Codec { what, form },
                         NotReplayed::NotReady(text) => ActivationError::Hook { hook: "poll_ready", text },
-                        NotReplayed::Otherwise(why) => {
-                            ActivationError::Inconsistent(format!("{what}: {why}"))
-                        }
+                        NotReplayed::Diverged(why) => ActivationError::Inconsistent(format!("{what}: {why}")),
                     }
                 })?;
             }
             past.tail.add(&entry.events);
         }
     }
-    let recovered = model.recover(id, &mut past.state, bell).await;
-    recovered.map_err(|error| ActivationError::Hook { hook: "on_recover", text: error.to_string() })?;
+    let recovered = model.recover(id, &mut past.state, requester).await;
+    recovered.map_err(|error| ActivationError::hook("on_recover", &error))?;
     Ok(past)
 }

@@ -4,68 +4,103 @@
 //! sorted: an id that is greater than all of them is new, and any other one is found by a binary search. Only ids that were overtaken
 //! are in a tree as well.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::id::MessageId;
 
-/// See the module.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Remembered {
-    /// In the order in which they were handled, each with the greatest until then.
-    handled: VecDeque<(MessageId, MessageId)>,
-    /// Those that are less than one before them.
-    overtaken: BTreeSet<MessageId>,
+/// See the module. Something may be kept with each id.
+#[derive(Clone, Debug)]
+pub(crate) struct Remembered<T = ()> {
+    /// In the order in which they were handled.
+    handled: VecDeque<Row<T>>,
+    /// The places of those that are no greater than one before them.
+    overtaken: BTreeMap<MessageId, u64>,
 }
 
-impl Remembered {
+#[derive(Clone, Debug)]
+struct Row<T> {
+    /// Grows from row to row, so that a row is found by its place by halves.
+    place: u64,
+    id: MessageId,
+    greatest: MessageId,
+    kept: T,
+}
+
+impl<T> Remembered<T> {
     pub(crate) fn len(&self) -> usize {
         self.handled.len()
     }
 
     pub(crate) fn contains(&self, id: MessageId) -> bool {
-        if self.handled.back().is_none_or(|(_, greatest)| *greatest < id) {
-            return false;
-        }
-        let at = self.handled.partition_point(|(_, greatest)| *greatest < id);
-        self.handled.get(at).is_some_and(|(other, _)| *other == id) || self.overtaken.contains(&id)
+        self.find(id).is_some()
     }
 
-    /// Whether it is among the last `count`.
-    pub(crate) fn is_among_last(&self, id: MessageId, count: usize) -> bool {
-        self.handled.iter().rev().take(count).any(|(other, _)| *other == id)
+    /// What is kept with it.
+    pub(crate) fn get(&self, id: MessageId) -> Option<&T> {
+        let row = self.handled.get(self.find(id)?)?;
+        Some(&row.kept)
+    }
+
+    /// In the order in which they were handled.
+    pub(crate) fn ids(&self) -> impl DoubleEndedIterator<Item = MessageId> {
+        self.handled.iter().map(|row| row.id)
     }
 
     /// Adds an id that is not remembered yet.
-    pub(crate) fn push(&mut self, id: MessageId) {
-        let greatest = match self.handled.back() {
+    pub(crate) fn push(&mut self, id: MessageId, kept: T) {
+        let last = self.handled.back();
+        let place = last.map_or(0, |last| last.place + 1);
+        let greatest = match last {
             // It may also be one that was forgotten and is handled again.
-            Some((_, greatest)) if *greatest >= id => {
-                self.overtaken.insert(id);
-                *greatest
+            Some(last) if last.greatest >= id => {
+                self.overtaken.insert(id, place);
+                last.greatest
             }
             _ => id,
         };
-        self.handled.push_back((id, greatest));
+        self.handled.push_back(Row { place, id, greatest, kept });
     }
 
     /// Forgets the id that was handled longest ago.
     pub(crate) fn pop(&mut self) -> Option<MessageId> {
-        let (id, _) = self.handled.pop_front()?;
+        let Row { id, .. } = self.handled.pop_front()?;
         self.overtaken.remove(&id);
         Some(id)
     }
 
     /// Forgets an id, wherever it is.
     pub(crate) fn remove(&mut self, id: MessageId) {
-        self.overtaken.remove(&id);
-        self.handled.retain(|(other, _)| *other != id);
+        if self.handled.front().is_some_and(|first| first.id == id) {
+            self.pop();
+        } else if let Some(at) = self.find(id) {
+            self.handled.remove(at);
+            self.overtaken.remove(&id);
+        }
+    }
+
+    fn find(&self, id: MessageId) -> Option<usize> {
+        if self.handled.back().is_none_or(|last| last.greatest < id) {
+            return None;
+        }
+        let at = self.handled.partition_point(|row| row.greatest < id);
+        if self.handled.get(at).is_some_and(|row| row.id == id) {
+            return Some(at);
+        }
+        let place = self.overtaken.get(&id)?;
+        self.handled.binary_search_by_key(place, |row| row.place).ok()
+    }
+}
+
+impl<T> Default for Remembered<T> {
+    fn default() -> Self {
+        Self { handled: VecDeque::new(), overtaken: BTreeMap::new() }
     }
 }
 
 impl FromIterator<MessageId> for Remembered {
     fn from_iter<I: IntoIterator<Item = MessageId>>(ids: I) -> Self {
         let mut remembered = Self::default();
-        ids.into_iter().for_each(|id| remembered.push(id));
+        ids.into_iter().for_each(|id| remembered.push(id, ()));
         remembered
     }
 }
@@ -84,27 +119,28 @@ mod tests {
             (seed >> 33) % bound
         };
         let id = |number: u64| MessageId::new(WallTime::from_millis(number / 4), (number % 4).into());
-        let (mut remembered, mut list) = (Remembered::default(), VecDeque::new());
+        let (mut remembered, mut list) = (Remembered::default(), VecDeque::<(MessageId, u32)>::new());
         for step in 0..3_000 {
             let any = id(below(60));
             match below(8) {
-                0..4 if !list.contains(&any) => {
-                    remembered.push(any);
-                    list.push_back(any);
+                0..4 if !list.iter().any(|(other, _)| *other == any) => {
+                    remembered.push(any, step);
+                    list.push_back((any, step));
                 }
-                4 | 5 => assert_eq!(remembered.pop(), list.pop_front()),
-                6 if below(8) == 0 => {
+                4 | 5 => assert_eq!(remembered.pop(), list.pop_front().map(|(first, _)| first)),
+                6 if below(4) == 0 => {
                     remembered.remove(any);
-                    list.retain(|other| *other != any);
+                    list.retain(|(other, _)| *other != any);
                 }
                 _ => {}
             }
             assert_eq!(remembered.len(), list.len());
+            assert!(remembered.ids().eq(list.iter().map(|(other, _)| *other)));
             for number in 0..60 {
                 let any = id(number);
-                assert_eq!(remembered.contains(any), list.contains(&any), "step {step}, {any}");
-                let among = list.iter().rev().take(3).any(|other| *other == any);
-                assert_eq!(remembered.is_among_last(any, 3), among);
+                let expected = list.iter().find(|(other, _)| *other == any).map(|(_, kept)| kept);
+                assert_eq!(remembered.get(any), expected, "step {step}, {any}");
+                assert_eq!(remembered.contains(any), expected.is_some());
             }
         }
     }

@@ -7,14 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::actor::{Durability, Durable};
-use crate::form::{BadForm, encode_body};
+use crate::codec::{CodecError, encode_body};
 use crate::id::{BadName, DurableId, MessageId, Name, Sequence, Target, WallTime};
+use crate::process::Shared;
 use crate::question;
 use crate::store::{
     Body, CatchUp, Child, ChildChange, Destination, Headers, Message, Reminder, ReminderChange,
 };
-use crate::supervise::is_reserved;
-use crate::system::Shared;
 
 /// The turn that a handler runs in. It tells which message is handled and when, and takes what the handler asks for.
 pub struct Turn<'a, A: ?Sized> {
@@ -68,7 +67,7 @@ impl Asked {
     /// Whether nothing is to follow from a turn of which nothing is stored: of a volatile actor, which is refused all else.
     #[inline]
     pub(crate) fn is_over(&self) -> bool {
-        self.timers.is_empty() && !self.ends && !self.passivates
+        !(self.ends | self.passivates) && self.timers.is_empty()
     }
 }
 
@@ -85,13 +84,13 @@ pub(crate) struct Draft {
 /// Why something that a handler asked for is refused. Nothing of it happens.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum BadRequest {
+pub enum RequestError {
     /// A name or an id is not valid.
     #[error(transparent)]
     Name(#[from] BadName),
     /// A command cannot be encoded.
     #[error(transparent)]
-    Form(#[from] BadForm),
+    Codec(#[from] CodecError),
     /// This actor is [volatile](crate::Durability::Volatile), so nothing that it asks for can be stored.
     #[error("a volatile actor has no outbox, no reminders and no recorded children")]
     Volatile,
@@ -121,7 +120,8 @@ impl<'a, A: Durable> Turn<'a, A> {
         }
     }
 
-    /// The id of the message that is handled. `None` in `on_start`, and for a volatile actor unless its caller chose one.
+    /// The id of the message that is handled. `None` in `on_start` and in a turn for a message of a
+    /// [wrapped](crate::WrapActor) actor to itself, and for a volatile actor unless its caller chose one.
     pub fn message_id(&self) -> Option<MessageId> {
         self.about.id.copied()
     }
@@ -136,8 +136,10 @@ impl<'a, A: Durable> Turn<'a, A> {
     ///
     /// # Errors
     ///
-    /// The id is not valid, the command cannot be encoded, or one of the two actors is volatile. Nothing is sent.
-    pub fn send<B: Durable>(&mut self, to: &str, command: &B::Command) -> Result<(), BadRequest> {
+    /// The id is not valid, the command cannot be encoded, or one of the two actors is volatile. Nothing is sent. A command of more
+    /// than [`PAYLOAD_BYTES_MAX`](crate::limits::PAYLOAD_BYTES_MAX) bytes is found when the turn is stored: then the turn is not
+    /// applied.
+    pub fn send<B: Durable>(&mut self, to: &str, command: &B::Command) -> Result<(), RequestError> {
         self.send_with::<B>(to, Headers::new(), command)
     }
 
@@ -153,8 +155,8 @@ impl<'a, A: Durable> Turn<'a, A> {
         to: &str,
         headers: Headers,
         command: &B::Command,
-    ) -> Result<(), BadRequest> {
-        self.is_kept()?;
+    ) -> Result<(), RequestError> {
+        self.check_kept()?;
         let (to, body) = addressed::<B>(to, command)?;
         // What is passed on is neither an order nor an answer.
         let headers = headers.into_iter().filter(|(name, _)| !is_own_header(name)).collect();
@@ -175,8 +177,8 @@ impl<'a, A: Durable> Turn<'a, A> {
         name: &str,
         to: &str,
         command: &B::Command,
-    ) -> Result<MessageId, BadRequest> {
-        self.is_kept()?;
+    ) -> Result<MessageId, RequestError> {
+        self.check_kept()?;
         let (to, body) = addressed::<B>(to, command)?;
         let headers = question::headers(Name::new(name)?.as_str());
         let id = self.question_id();
@@ -204,21 +206,21 @@ impl<'a, A: Durable> Turn<'a, A> {
     ///
     /// # Errors
     ///
-    /// The name is not valid, or this actor is volatile.
+    /// The name is not valid, or this actor is volatile. A body that is too large is found as in [`send`](Self::send).
     pub fn effect(
         &mut self,
         outlet: &str,
         id: Option<MessageId>,
         body: impl Into<Bytes>,
-    ) -> Result<(), BadRequest> {
-        self.is_kept()?;
+    ) -> Result<(), RequestError> {
+        self.check_kept()?;
         let to = Destination::Outlet(Name::new(outlet)?);
         self.draft(to, id, Body { version: 0, bytes: body.into() }, Headers::new());
         Ok(())
     }
 
-    fn is_kept(&self) -> Result<(), BadRequest> {
-        if A::DURABILITY == Durability::Volatile { Err(BadRequest::Volatile) } else { Ok(()) }
+    fn check_kept(&self) -> Result<(), RequestError> {
+        if A::DURABILITY == Durability::Volatile { Err(RequestError::Volatile) } else { Ok(()) }
     }
 
     fn draft(&mut self, to: Destination, id: Option<MessageId>, body: Body, headers: Headers) {
@@ -226,12 +228,14 @@ impl<'a, A: Durable> Turn<'a, A> {
     }
 
     /// Sets a reminder: this actor gets the command once, at or after `due`, even if no process lives until then. It replaces
-    /// another reminder of this name.
+    /// another reminder of this name. A turn that sets one with a command of more than
+    /// [`REMINDER_BYTES_MAX`](crate::limits::REMINDER_BYTES_MAX) is refused.
     ///
     /// # Errors
     ///
-    /// The name is not valid, the command cannot be encoded, or this actor is volatile.
-    pub fn remind(&mut self, name: &str, due: WallTime, command: &A::Command) -> Result<(), BadRequest> {
+    /// The name is not valid, the command cannot be encoded, or this actor is volatile. A turn that would leave more than
+    /// [`REMINDERS_MAX`](crate::limits::REMINDERS_MAX) reminders is not applied.
+    pub fn remind(&mut self, name: &str, due: WallTime, command: &A::Command) -> Result<(), RequestError> {
         self.set_reminder(name, due, None, CatchUp::FireOnce, command)
     }
 
@@ -248,7 +252,7 @@ impl<'a, A: Durable> Turn<'a, A> {
         period: Duration,
         catch_up: CatchUp,
         command: &A::Command,
-    ) -> Result<(), BadRequest> {
+    ) -> Result<(), RequestError> {
         // Without a period it would be due again and again at the same time.
         self.set_reminder(name, first, Some(period.max(Duration::from_millis(1))), catch_up, command)
     }
@@ -260,8 +264,8 @@ impl<'a, A: Durable> Turn<'a, A> {
         period: Option<Duration>,
         catch_up: CatchUp,
         command: &A::Command,
-    ) -> Result<(), BadRequest> {
-        self.is_kept()?;
+    ) -> Result<(), RequestError> {
+        self.check_kept()?;
         let name = Name::new(name)?;
         let body = encode_body("a command", A::COMMAND_VERSION, command)?;
         // The turn's number is known once the turn is stored.
@@ -276,37 +280,38 @@ impl<'a, A: Durable> Turn<'a, A> {
     /// # Errors
     ///
     /// The name is not valid, or this actor is volatile.
-    pub fn cancel_reminder(&mut self, name: &str) -> Result<(), BadRequest> {
-        self.is_kept()?;
+    pub fn cancel_reminder(&mut self, name: &str) -> Result<(), RequestError> {
+        self.check_kept()?;
         self.asked.reminders.push(ReminderChange::Cancel(Name::new(name)?));
         Ok(())
     }
 
-    /// Sets a timer: this actor gets the command after a delay, unless its activation ends before. Use a
-    /// [reminder](Self::remind) for what must not be lost.
+    /// Sets a timer: this actor gets the command after a delay, unless its activation ends before, or its
+    /// [supervisor](crate::supervise) starts it again. Use a [reminder](Self::remind) for what must not be lost.
     ///
     /// # Errors
     ///
     /// The command cannot be encoded.
-    pub fn timer(&mut self, delay: Duration, command: &A::Command) -> Result<(), BadRequest> {
+    pub fn timer(&mut self, delay: Duration, command: &A::Command) -> Result<(), RequestError> {
         let body = encode_body("a command", A::COMMAND_VERSION, command)?;
         self.asked.timers.push((delay, body));
         Ok(())
     }
 
     /// Records a child of this actor, which is activated whenever this actor is. It replaces another child of this name. `about`
-    /// is stored with it.
+    /// is stored with it; a turn with more than [`CHILD_BYTES_MAX`](crate::limits::CHILD_BYTES_MAX) of it is refused.
     ///
     /// # Errors
     ///
-    /// The name or the id is not valid, the name is reserved, or this actor is volatile.
+    /// The name or the id is not valid, the name is reserved, or this actor is volatile. A turn that would leave more than
+    /// [`CHILDREN_MAX`](crate::limits::CHILDREN_MAX) recorded children is not applied.
     pub fn add_child<B: Durable>(
         &mut self,
         name: &str,
         id: &str,
         about: impl Into<Bytes>,
-    ) -> Result<(), BadRequest> {
-        self.is_kept()?;
+    ) -> Result<(), RequestError> {
+        self.check_kept()?;
         let body = Body { version: 0, bytes: about.into() };
         let child = Child { name: child_name(name)?, target: target::<B>(id)?, body };
         self.asked.children.push(ChildChange::Add(child));
@@ -318,14 +323,15 @@ impl<'a, A: Durable> Turn<'a, A> {
     /// # Errors
     ///
     /// The name is not valid or reserved, or this actor is volatile.
-    pub fn remove_child(&mut self, name: &str) -> Result<(), BadRequest> {
-        self.is_kept()?;
+    pub fn remove_child(&mut self, name: &str) -> Result<(), RequestError> {
+        self.check_kept()?;
         self.asked.children.push(ChildChange::Remove(child_name(name)?));
         Ok(())
     }
 
     /// Ends this actor for good after this turn: it handles no further message, in this activation or a later one. If it has a
-    /// [supervisor](crate::supervise), that decides: a permanent child starts with a fresh state instead.
+    /// [supervisor](crate::supervise), that decides: a permanent child starts with a fresh state instead. A volatile actor is only
+    /// passivated, and begins anew with the next message.
     pub fn end(&mut self) {
         self.asked.ends = true;
     }
@@ -354,9 +360,9 @@ impl<'a, A: Durable> Turn<'a, A> {
 }
 
 /// Where a command to a durable actor goes, and its encoding.
-fn addressed<B: Durable>(to: &str, command: &B::Command) -> Result<(Destination, Body), BadRequest> {
+fn addressed<B: Durable>(to: &str, command: &B::Command) -> Result<(Destination, Body), RequestError> {
     if B::DURABILITY == Durability::Volatile {
-        return Err(BadRequest::NoInbox);
+        return Err(RequestError::NoInbox);
     }
     let body = encode_body("a command", B::COMMAND_VERSION, command)?;
     Ok((Destination::Actor(target::<B>(to)?), body))
@@ -367,9 +373,17 @@ fn is_own_header(name: &str) -> bool {
     name.starts_with("actor-durable-")
 }
 
+/// The name under which a child keeps how it stands to its supervisor, among its own children; no child can have it.
+pub(crate) const SUPERVISOR: &str = "actor-durable-supervisor";
+
+/// Whether no child can have this name.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    name == SUPERVISOR
+}
+
 /// A valid name for a child.
-pub(crate) fn child_name(name: &str) -> Result<Name, BadRequest> {
-    if is_reserved(name) { Err(BadRequest::Reserved(name.to_owned())) } else { Ok(Name::new(name)?) }
+pub(crate) fn child_name(name: &str) -> Result<Name, RequestError> {
+    if is_reserved(name) { Err(RequestError::Reserved(name.to_owned())) } else { Ok(Name::new(name)?) }
 }
 
 /// A durable actor of a type.

@@ -13,7 +13,7 @@ use actor_durable::store::{
 };
 use actor_durable::testing::WallClock;
 use actor_durable::{
-    ActivationError, ActorType, AskError, BadForm, Decision, Doubt, Durable, DurableActor, DurableId,
+    ActivationError, ActorType, AskError, CodecError, Decision, Doubt, Durable, DurableActor, DurableId,
     DurableRef, DurableSystem, EventSourced, MemoryStore, MessageId, NoError, NotApplied, OwnerId, RedbStore,
     Sequence, Target, Turn, WallTime,
 };
@@ -147,7 +147,10 @@ fn target(id: &str, actor_type: &str) -> Target {
 /// What a caller of an actor is told that cannot be activated.
 fn form(error: Option<AskError<NoError>>) -> String {
     let Some(AskError::NotApplied(NotApplied::NotActivated(error))) = error else { panic!("{error:?}") };
-    assert!(matches!(&error, ActivationError::Form { form: BadForm::Undecodable { .. }, .. }), "{error:?}");
+    assert!(
+        matches!(&error, ActivationError::Codec { form: CodecError::Undecodable { .. }, .. }),
+        "{error:?}"
+    );
     error.to_string()
 }
 

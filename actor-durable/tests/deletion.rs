@@ -109,3 +109,35 @@ fn an_actor_that_could_not_be_deleted_is_given_back_or_goes_on() {
         assert_eq!(a.call(Command::Get).timeout(Duration::from_secs(1)).await.ok(), Some(5));
     });
 }
+
+#[test]
+fn an_activation_that_was_fenced_ends_though_nobody_waits_for_the_deletion_any_more() {
+    let mut world = World::new();
+    let store = FaultStore::new(world.store.clone(), []);
+    let (_, system) = world.process_over(Arc::new(store.clone()));
+    world.simulation.block_on(async {
+        let system = system.await;
+        let a = account(&system, "a");
+        a.call(Command::Add(5)).await.expect("it is stored");
+        system.passivate(a.id()).await;
+        pass(&system, REACTIVATION_PAUSE).await;
+        fail(&store, Operation::Head, FaultMode::Pause);
+        fail(&store, Operation::Delete, FaultMode::Pause);
+        {
+            let deletion = std::pin::pin!(system.delete(a.id()));
+            let meanwhile = std::pin::pin!(async {
+                store.paused().await;
+                a.call(Command::Add(1)).await.expect("it is there until it is deleted");
+                store.resume();
+                pass(&system, Duration::from_millis(1)).await;
+                assert_eq!(store.visits()[&Operation::Delete], 1, "it is to be deleted");
+                assert!(system.is_active(a.id()));
+            });
+            let first = futures_util::future::select(deletion, meanwhile).await;
+            assert!(matches!(first, futures_util::future::Either::Right(_)), "it is not deleted");
+        }
+        pass(&system, Duration::from_millis(1)).await;
+        assert!(!system.is_active(a.id()), "what it would do is not stored");
+        assert_eq!(a.call(Command::Add(1)).await.ok(), Some(7));
+    });
+}

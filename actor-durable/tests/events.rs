@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use actor_core::ActorError;
-use actor_durable::store::Store;
+use actor_durable::store::{Entry, Recovery, Store};
 use actor_durable::{
-    ActivationError, AskError, BadForm, Decision, Durable, DurableId, DurableRef, DurableSystem,
+    ActivationError, AskError, CodecError, Decision, Durable, DurableId, DurableRef, DurableSystem,
     EventSourced, MemoryStore, NoError, NotApplied, Sequence, Turn, decode,
 };
 use actor_testkit::Simulation;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::stage::{Tap, Tapped};
 
 /// A list of words, written by the first release.
 #[derive(Clone, Default)]
@@ -35,6 +37,8 @@ enum Command {
     Say(String),
     Panic,
     Count,
+    /// Takes itself for one that only looks, and says a word.
+    Slip(String),
 }
 
 impl<const RELEASE: u32> Durable for Words<RELEASE> {
@@ -47,6 +51,10 @@ impl<const RELEASE: u32> Durable for Words<RELEASE> {
 
     fn create(&self, _: &DurableId) -> Self::State {
         Vec::new()
+    }
+
+    fn is_query(command: &Command) -> bool {
+        matches!(command, Command::Slip(_))
     }
 
     fn on_checkpoint(&self, _: &DurableId, _: &Self::State) {
@@ -71,7 +79,9 @@ impl<const RELEASE: u32> EventSourced for Words<RELEASE> {
         _: &mut Turn<'_, Self>,
     ) -> Result<Decision<Event, usize>, NoError> {
         match command {
-            Command::Say(word) => Ok(Decision::reply(state.len() + 1).event(Event::Said(word, 1))),
+            Command::Say(word) | Command::Slip(word) => {
+                Ok(Decision::reply(state.len() + 1).event(Event::Said(word, 1)))
+            }
             Command::Panic => panic!("so it was asked"),
             Command::Count => Ok(Decision::reply(state.len())),
         }
@@ -81,13 +91,13 @@ impl<const RELEASE: u32> EventSourced for Words<RELEASE> {
         state.push((word.clone(), *loudness));
     }
 
-    fn upcast_event(version: u32, bytes: &[u8]) -> Result<Event, BadForm> {
+    fn upcast_event(version: u32, bytes: &[u8]) -> Result<Event, CodecError> {
         match version {
             7 if RELEASE == 8 => {
                 let EventV1::Said(word) = decode("an event", 7, bytes)?;
                 Ok(Event::Said(word, 0))
             }
-            found => Err(BadForm::UnknownVersion { what: "an event", found, known: RELEASE }),
+            found => Err(CodecError::UnknownVersion { what: "an event", found, known: RELEASE }),
         }
     }
 }
@@ -169,6 +179,77 @@ fn the_state_is_stored_beside_events_that_are_many_bytes_however_few_they_are() 
 }
 
 #[test]
+fn the_events_of_a_command_that_is_only_to_look_are_stored_all_the_same() {
+    let (mut simulation, store) = world();
+    run(&mut simulation, &store, Words::<8>::default(), async |actor| {
+        assert_eq!(actor.call(Command::Slip("oh".into())).await.ok(), Some(2));
+    });
+    run(&mut simulation, &store, Words::<8>::default(), async |actor| {
+        assert_eq!(actor.call(Command::Count).await.ok(), Some(2));
+    });
+}
+
+/// What a store does not give.
+#[derive(Clone, Copy, Debug)]
+enum Missing {
+    State,
+    Entries,
+    Entry,
+}
+
+impl Tap for Missing {
+    fn recovery(&self, recovery: Recovery) -> Recovery {
+        let snapshot = recovery.snapshot.filter(|_| !matches!(self, Self::State));
+        Recovery { snapshot, ..recovery }
+    }
+
+    fn entries(&self, mut entries: Vec<Entry>) -> Vec<Entry> {
+        match self {
+            Self::State => {}
+            Self::Entries => entries.clear(),
+            Self::Entry => drop(entries.remove(1)),
+        }
+        entries
+    }
+}
+
+#[test]
+fn what_a_store_does_not_give_is_inconsistent_and_not_left_out() {
+    let (mut simulation, store) = world();
+    run(&mut simulation, &store, Words::<8>::default(), async |actor| {
+        for number in 0..45 {
+            actor.call(Command::Say(number.to_string())).await.expect("it is stored");
+        }
+    });
+    let said = [Missing::State, Missing::Entries, Missing::Entry].map(|missing| {
+        let store = Arc::new(Tapped::new(Arc::new(store.clone()), missing));
+        let builder = DurableSystem::builder(&simulation.system(), store);
+        simulation.block_on(async {
+            let system = builder.register_event_sourced(Words::<8>::default()).start().await;
+            let system = system.expect("the store gives a lease");
+            let words: DurableRef<Words<8>> = system.actor("w").expect("a good id");
+            let refused = words.call(Command::Count).await;
+            system.shutdown(Duration::from_secs(60)).await.expect("the store takes the lease back");
+            match refused {
+                Err(AskError::NotApplied(NotApplied::NotActivated(ActivationError::Inconsistent(why)))) => {
+                    why
+                }
+                refused => panic!("{missing:?}: {refused:?}"),
+            }
+        })
+    });
+    let expected = [
+        "the journal begins after 30 and there is no state",
+        "the journal ends at 39, not at 46",
+        "entry 42 follows entry 40",
+    ];
+    assert_eq!(said, expected);
+    run(&mut simulation, &store, Words::<8>::default(), async |actor| {
+        assert_eq!(actor.call(Command::Count).await.ok(), Some(46), "nothing was written over");
+    });
+}
+
+#[test]
 fn events_of_an_older_release_are_read_and_those_of_a_later_one_refused_by_name() {
     let (mut simulation, store) = world();
     simulation.block_on(async {
@@ -205,7 +286,10 @@ fn events_of_an_older_release_are_read_and_those_of_a_later_one_refused_by_name(
         actor.call(Command::Count).await.err()
     });
     let Some(AskError::NotApplied(NotApplied::NotActivated(error))) = refused else { panic!("{refused:?}") };
-    assert!(matches!(error, ActivationError::Form { form: BadForm::UnknownVersion { found: 7, .. }, .. }));
+    assert!(matches!(
+        error,
+        ActivationError::Codec { form: CodecError::UnknownVersion { found: 7, .. }, .. }
+    ));
     assert_eq!(
         error.to_string(),
         "an event of words w in entry 1: an event of version 7; this program knows version 6 and those it can convert into it"

@@ -45,7 +45,7 @@ fn an_activation_whose_commit_has_failed_waits_for_no_handler() {
             panic!("{added:?}")
         };
         assert!(matches!(why, Refusal::Unavailable(_)), "{why}");
-        assert!(matches!(hung, Err(AskError::Unknown { why: Doubt::Ended, .. })), "{hung:?}");
+        assert!(matches!(hung, Err(AskError::Unknown { why: Doubt::ActivationEnded, .. })), "{hung:?}");
         assert_eq!(account.call(Command::Get).await.ok(), Some(5), "what is stored is read anew");
     });
 }

@@ -6,12 +6,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actor_core::ActorSystem;
-use actor_durable::limits::CAREFUL_MAX;
+use actor_durable::limits::{ARRIVALS_BEHIND_MAX, CAREFUL_MAX};
 use actor_durable::store::{Body, Claim, ClaimMode, Enqueued, Headers, Message};
-use actor_durable::{Durable, DurableActor, DurableId, DurableSystem, NoError, Turn, WallTime};
+use actor_durable::{Durable, DurableActor, DurableId, DurableSystem, MessageId, NoError, Turn, WallTime};
 use futures_util::future::{Either, select};
 
-use crate::stage::{Command, World, account, pass};
+use crate::stage::{Account, Command, World, account, pass};
 
 /// Lets all that can happen at once happen.
 async fn settle(system: &DurableSystem) {
@@ -304,4 +304,30 @@ fn a_message_that_came_by_both_ways_has_one_effect_and_leaves_the_inbox() {
             assert_eq!((head.waiting, head.crashes, head.epoch.0), (0, 0, 1), "seed {seed}");
         });
     }
+}
+
+#[test]
+fn letters_whose_arrival_was_missed_are_handled() {
+    let mut world = World::new();
+    world.run(async |system| {
+        let [active, other, busy] = ["active", "other", "busy"].map(|id| account(system, id));
+        active.call(Command::Add(0)).await.expect("it is stored");
+        let sent_at = WallTime::from_unix(system.executor().unix_time());
+        let bytes = postcard::to_allocvec(&Command::Add(1)).expect("it has a form");
+        let body = Body { version: Account::COMMAND_VERSION, bytes: bytes.into() };
+        // As another process does, which tells nobody here: more than are kept for whoever is behind.
+        let letters =
+            [&active, &other].into_iter().chain(std::iter::repeat_n(&busy, ARRIVALS_BEHIND_MAX + 1));
+        for (to, n) in letters.zip(0..) {
+            let (to, id, body) = (to.target().clone(), MessageId::new(sent_at, n), body.clone());
+            let (from, reply_to, headers) = (None, None, Headers::new());
+            let message = Message { to, id, from, reply_to, sent_at, body, headers };
+            system.store().enqueue(message).await.expect("there is room");
+        }
+        pass(system, Duration::from_millis(100)).await;
+        for account in [active, other, busy] {
+            let head = system.store().head(account.id()).await.expect("it is in memory");
+            assert_eq!(head.map(|head| head.waiting), Some(0), "{}", account.id());
+        }
+    });
 }

@@ -161,7 +161,7 @@ fn an_activation_from_before_a_lease_was_over_does_not_answer_when_there_is_one_
         pass(&first, Duration::from_secs(60)).await;
         assert_eq!(store.faults_left(), []);
         let stale = former.call(Command::Get).await;
-        assert!(matches!(stale, Err(AskError::Unknown { why: Doubt::Ended, .. })), "{stale:?}");
+        assert!(matches!(stale, Err(AskError::Unknown { why: Doubt::ActivationEnded, .. })), "{stale:?}");
         let held = former.call(Command::Get).await;
         assert!(is_held(&held), "{held:?}");
         assert_eq!(present.call(Command::Get).await.ok(), Some(11));
@@ -206,7 +206,7 @@ where
         let present = second.actor::<A>("a").expect("a good id");
         present.call(Command::Add(10)).await.expect("the lease of the former is over");
         let stale = former.call(Command::Add(1)).await;
-        assert!(matches!(stale, Err(AskError::Unknown { why: Doubt::Ended, .. })), "{stale:?}");
+        assert!(matches!(stale, Err(AskError::Unknown { why: Doubt::ActivationEnded, .. })), "{stale:?}");
         let again = former.call(Command::Add(1)).await;
         assert!(matches!(&again, Err(AskError::NotApplied(why)) if why.is_transient()), "{again:?}");
     });
@@ -242,6 +242,24 @@ fn an_activation_without_a_lease_goes_on_when_the_store_says_that_the_actor_is_i
         );
         assert_eq!(a.call(Command::Add(1)).id(id).await.ok(), Some(2), "what it has not stored is not lost");
         assert_eq!(a.call(Command::Add(1)).await.ok(), Some(3));
+    });
+}
+
+#[test]
+fn who_only_looks_is_told_that_nothing_was_applied_where_the_store_does_not_say_whose_the_actor_is() {
+    let mut world = World::new();
+    let store = FaultStore::new(world.store.clone(), lease_lost_for_a_while());
+    let (_, system) = world.process_over(Arc::new(store.clone()));
+    world.simulation.block_on(async {
+        let system = system.await;
+        let a = account(&system, "a");
+        assert_eq!(a.call(Command::Add(1)).await.ok(), Some(1));
+        pass(&system, Duration::from_secs(15)).await;
+        let asked = store.visits().get(&Operation::Inbox).copied().unwrap_or(0);
+        store.add(fault(Operation::Inbox, asked + 1, FaultMode::Refuse));
+        let unconfirmed = a.call(Command::Get).await;
+        assert!(matches!(unconfirmed, Err(AskError::NotApplied(NotApplied::Store(_)))), "{unconfirmed:?}");
+        assert_eq!(a.call(Command::Get).await.ok(), Some(1));
     });
 }
 
@@ -288,7 +306,7 @@ fn two_clocks(faults: Vec<Fault>) {
         pass(&first, LEASE_DEFAULT).await;
         assert_eq!(store.faults_left(), []);
         let stale = former.call(Command::Get).await;
-        assert!(matches!(stale, Err(AskError::Unknown { why: Doubt::Ended, .. })), "{stale:?}");
+        assert!(matches!(stale, Err(AskError::Unknown { why: Doubt::ActivationEnded, .. })), "{stale:?}");
         let held = former.call(Command::Get).await;
         assert!(is_held(&held), "{held:?}");
     });

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use actor_durable::limits::LEASE_DEFAULT;
 use actor_durable::{
-    Answer, AskError, BadForm, BadRequest, Doubt, Durability, Durable, DurableActor, DurableBuilder,
-    DurableId, DurableRef, DurableSystem, MessageId, NoError, NotApplied, Turn,
+    Answer, AskError, CodecError, Doubt, Durability, Durable, DurableActor, DurableBuilder, DurableId,
+    DurableRef, DurableSystem, MessageId, NoError, NotApplied, RequestError, Turn,
 };
 use serde::{Deserialize, Serialize};
 
@@ -58,7 +58,7 @@ impl Durable for Asker {
         matches!(doing, Doing::Tell)
     }
 
-    fn on_answer(answer: &Answer<'_>) -> Result<Doing, BadForm> {
+    fn on_answer(answer: &Answer<'_>) -> Result<Doing, CodecError> {
         assert_ne!(answer.name(), "trap", "so it was asked");
         let said = match answer.reply::<Account>() {
             Ok(money) => money.to_string(),
@@ -83,9 +83,9 @@ impl DurableActor for Asker {
             Doing::Heard { name, from, question, said } => notes.heard.push((name, from, question, said)),
             Doing::AskInVain => {
                 let refused = turn.ask::<Forgotten>("x", "f", &Command::Get);
-                assert_eq!(refused, Err(BadRequest::NoInbox));
+                assert_eq!(refused, Err(RequestError::NoInbox));
                 let refused = turn.ask::<Account>("", "a", &Command::Get);
-                assert!(matches!(refused, Err(BadRequest::Name(_))), "{refused:?}");
+                assert!(matches!(refused, Err(RequestError::Name(_))), "{refused:?}");
             }
             Doing::HandOn => {
                 let headers = turn.message().expect("it lay in the inbox").headers.clone();

@@ -1,12 +1,20 @@
 //! Whoever asks again with an id is told what is so, whatever became of the actor since.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use actor_durable::store::Cause;
-use actor_durable::{AskError, Doubt, Durable, DurableActor, DurableId, NoError, NotApplied, Sequence, Turn};
+use actor_core::ActorError;
+use actor_durable::store::{Cause, Outgoing};
+use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation};
+use actor_durable::{
+    AskError, Doubt, Durable, DurableActor, DurableBuilder, DurableId, NoError, NotApplied, Outlet, Sequence,
+    Turn,
+};
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::stage::{Command, Forgetful, World, account, pass};
+use crate::stage::{Account, Command, Forgetful, World, account, pass};
 
 #[test]
 fn an_actor_that_has_ended_answers_again_what_it_has_answered() {
@@ -25,6 +33,88 @@ fn an_actor_that_has_ended_answers_again_what_it_has_answered() {
             let Err(AskError::NotApplied(NotApplied::Store(why))) = new else { panic!("{new:?}") };
             assert_eq!(why.to_string(), "not applied: the actor has ended for good");
         }
+    });
+    assert_eq!(world.account.recoveries.load(Ordering::Relaxed), 1, "nothing is made ready for that");
+}
+
+/// Does something outside, and ends.
+struct Farewell;
+
+impl Durable for Farewell {
+    const TYPE: &'static str = "farewell";
+    type State = ();
+    type Command = ();
+    type Reply = ();
+    type Error = NoError;
+
+    fn create(&self, _: &DurableId) {}
+}
+
+impl DurableActor for Farewell {
+    async fn handle(&self, (): (), (): &mut (), turn: &mut Turn<'_, Self>) -> Result<(), NoError> {
+        turn.effect("friends", None, "farewell").expect("a good name");
+        turn.end();
+        Ok(())
+    }
+}
+
+/// Counts what is said to them, from when they are there.
+#[derive(Clone, Default)]
+struct Friends {
+    are_there: Arc<AtomicBool>,
+    heard: Arc<AtomicU32>,
+}
+
+#[async_trait]
+impl Outlet for Friends {
+    async fn deliver(&self, _: &DurableId, _: &Outgoing) -> Result<(), ActorError> {
+        if !self.are_there.load(Ordering::Relaxed) {
+            return Err("nobody is there".into());
+        }
+        self.heard.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+#[test]
+fn what_an_actor_that_has_ended_has_left_is_done_though_the_store_is_away_meanwhile() {
+    let (mut world, friends) = (World::new(), Friends::default());
+    let register = |builder: DurableBuilder| builder.register(Farewell).outlet("friends", friends.clone());
+    let store = world.store.clone();
+    world.crash_with(store, register, async |system| {
+        let farewell = system.actor::<Farewell>("f").expect("a good id");
+        farewell.call(()).await.expect("it is stored");
+    });
+    friends.are_there.store(true, Ordering::Relaxed);
+    let refuse = Fault { operation: Operation::MarkDelivered, visit: 1, mode: FaultMode::Refuse };
+    let store = FaultStore::new(world.store.clone(), [refuse]);
+    world.crash_with(Arc::new(store.clone()), register, async |system| {
+        pass(system, Duration::from_secs(60)).await;
+        let visits = store.visits();
+        assert_eq!((visits[&Operation::MarkDelivered], store.faults_left()), (2, Vec::new()));
+        assert_eq!(friends.heard.load(Ordering::Relaxed), 2, "it was not marked the first time");
+        let farewell = system.actor::<Farewell>("f").expect("a good id");
+        assert!(!system.is_active(farewell.id()), "nothing of it is left to do");
+    });
+}
+
+#[test]
+fn an_actor_that_has_ended_is_in_memory_until_what_it_has_sent_has_arrived() {
+    let mut world = World::new();
+    let refuse = |visit| Fault { operation: Operation::Transfer, visit, mode: FaultMode::Refuse };
+    let store = FaultStore::new(world.store.clone(), (1..=9).map(refuse));
+    let register = |builder: DurableBuilder| builder.register(Account::default());
+    world.crash_with(Arc::new(store), register, async |system| {
+        let a = account(system, "a");
+        a.call(Command::Add(9)).await.expect("it is stored");
+        a.call(Command::Pay("b".to_owned(), 4)).await.expect("it is stored");
+        a.call(Command::End).await.expect("it is stored");
+        pass(system, Duration::from_millis(10)).await;
+    });
+    world.run(async |system| {
+        pass(system, Duration::from_secs(60)).await;
+        assert_eq!(account(system, "b").call(Command::Get).await.ok(), Some(4));
+        assert!(!system.is_active(account(system, "a").id()), "nothing of it is left to do");
     });
 }
 

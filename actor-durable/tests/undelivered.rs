@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use actor_core::{ActorError, ActorSystem, Capacity};
 use actor_durable::limits::{LEASE_DEFAULT, REASON_BYTES_MAX, TURN_ROWS_MAX};
-use actor_durable::store::{Claim, ClaimMode, Outgoing, Refusal, StoreError, Undelivered};
+use actor_durable::store::{Claim, ClaimMode, OutboxPosition, Outgoing, Refusal, StoreError, Undelivered};
 use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation};
 use actor_durable::{
     AskError, Durable, DurableActor, DurableBuilder, DurableId, DurableRef, DurableSystem, EffectRefused,
-    Epoch, NoError, NotApplied, Outlet, Turn, WallTime,
+    Epoch, NoError, NotApplied, Outlet, Sequence, Turn, WallTime,
 };
 use async_trait::async_trait;
 use futures_util::future::{join, join_all};
@@ -230,6 +230,9 @@ fn an_effect_that_is_refused_for_good_is_given_up_and_the_next_is_done() {
         let refused = system.redeliver(&actor, position).await;
         assert!(matches!(refused, Err(NotApplied::NotDelivered(_))), "{refused:?}");
         bank.takes_all.store(true, Ordering::Relaxed);
+        let before = OutboxPosition { sequence: Sequence(position.sequence.0 - 1), ..position };
+        assert!(!system.redeliver(&actor, before).await.expect("nothing was given up there"));
+        assert_eq!(bank.done(), ["one", "two"]);
         assert!(system.redeliver(&actor, position).await.expect("it is done"));
         assert_eq!(bank.done(), ["one", "two", &never]);
         assert_eq!(undelivered(system, "c").await, []);

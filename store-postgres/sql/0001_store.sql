@@ -219,14 +219,16 @@ BEGIN
 END
 $$;
 
--- Deletes all of an actor; false if the epoch does not own it.
+-- Deletes all of an actor; false if the epoch does not own it. The actor is locked first: whoever waits for it keeps nobody from
+-- making others.
 CREATE FUNCTION delete_actor(the_actor text, the_epoch bigint) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-    PERFORM pg_advisory_xact_lock(floor_lock());
-    DELETE FROM actors WHERE id = the_actor AND epoch = the_epoch AND owner IS NOT NULL;
+    PERFORM FROM actors WHERE id = the_actor AND epoch = the_epoch AND owner IS NOT NULL FOR UPDATE;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
+    PERFORM pg_advisory_xact_lock(floor_lock());
+    DELETE FROM actors WHERE id = the_actor;
     UPDATE floor SET epoch = greatest(epoch, the_epoch);
     DELETE FROM entries WHERE actor = the_actor;
     DELETE FROM snapshots WHERE actor = the_actor;

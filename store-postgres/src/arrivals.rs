@@ -1,5 +1,5 @@
-//! Who tells for whom messages have come: one connection of the store's own listens, and all who asked are told. Of an actor that
-//! somebody has elsewhere nobody is told here: else all processes would reach for it with each message.
+//! Tells for which actors messages have come: a connection of its own listens, and passes it on to each `Arrivals`. Messages for an
+//! actor that another process owns are not passed on, or all processes would try to acquire it with each message.
 //!
 //! ```text
 //!  NOTIFY ─► listening ─► is its owner here, or has it none? ─► each `Arrivals`
@@ -15,6 +15,7 @@ use actor_durable::limits::ARRIVALS_BEHIND_MAX;
 use actor_durable::store::{Arrival, Arrivals};
 use actor_durable::{ActorType, DurableId, OwnerId, Target};
 use async_trait::async_trait;
+use sqlx::Row;
 use sqlx::postgres::{PgListener, PgPoolOptions};
 use tokio::sync::broadcast::{self, Receiver, Sender, error::RecvError};
 use tokio::time::{Instant, sleep, timeout};
@@ -28,10 +29,10 @@ use crate::limits::{OWNERS_MAX, RECONNECT_DELAY_MAX, RECONNECT_DELAY_MIN, SILENC
 pub(crate) struct Owners(Arc<Mutex<BTreeSet<OwnerId>>>);
 
 impl Owners {
-    /// Before its lease begins, so that it misses nothing.
+    /// Called before the owner's lease begins, so that it misses nothing.
     pub(crate) fn add(&self, owner: OwnerId) {
         let mut owners = self.owners();
-        // With one more all are told of all.
+        // With one more than the bound everybody is told of everything.
         if owners.len() <= OWNERS_MAX {
             owners.insert(owner);
         }
@@ -55,7 +56,7 @@ impl Owners {
     }
 }
 
-/// The task that listens; it ends with this.
+/// The task that listens. It ends when this is dropped.
 pub(crate) struct Listening {
     told: Sender<Arrival>,
     task: tokio::task::AbortHandle,
@@ -64,17 +65,17 @@ pub(crate) struct Listening {
 impl Listening {
     /// Listens from now on.
     pub(crate) async fn begin(config: &PostgresConfig, owners: Owners) -> Result<Self, Trouble> {
-        let ear = Ear { config: config.clone(), owners };
-        let listener = timeout(config.connect_timeout, ear.connect()).await;
+        let task = ListenTask { config: config.clone(), owners };
+        let listener = timeout(config.connect_timeout, task.connect()).await;
         let listener = listener.map_err(|_| Trouble::late(Stage::Open))?;
         let listener = listener.map_err(|error| Trouble::of(error, Stage::Open))?;
         let (told, _) = broadcast::channel(ARRIVALS_BEHIND_MAX);
-        let task = tokio::spawn(ear.listen(listener, told.clone())).abort_handle();
+        let task = tokio::spawn(task.listen(listener, told.clone())).abort_handle();
         Ok(Self { told, task })
     }
 
     pub(crate) fn arrivals(&self) -> Box<dyn Arrivals> {
-        Box::new(Told(Some(self.told.subscribe())))
+        Box::new(Listener(Some(self.told.subscribe())))
     }
 }
 
@@ -84,15 +85,15 @@ impl Drop for Listening {
     }
 }
 
-/// Nothing is told by a store that is closed.
+/// The arrivals of a store that is closed.
 pub(crate) fn closed() -> Box<dyn Arrivals> {
-    Box::new(Told(None))
+    Box::new(Listener(None))
 }
 
-struct Told(Option<Receiver<Arrival>>);
+struct Listener(Option<Receiver<Arrival>>);
 
 #[async_trait]
-impl Arrivals for Told {
+impl Arrivals for Listener {
     async fn next(&mut self) -> Arrival {
         let Some(told) = &mut self.0 else { return Arrival::Closed };
         match told.recv().await {
@@ -103,24 +104,27 @@ impl Arrivals for Told {
     }
 }
 
-struct Ear {
+const HEARS: &str = "
+    SELECT current_setting('transaction_read_only') = 'off' AND $1 IN (SELECT pg_listening_channels())";
+
+struct ListenTask {
     config: PostgresConfig,
     owners: Owners,
 }
 
-impl Ear {
+impl ListenTask {
     async fn listen(self, mut listener: PgListener, told: Sender<Arrival>) {
         loop {
             let lost = self.follow(&mut listener, &told).await;
             tracing::warn!(error = %lost, "the connection that tells of arrivals is lost");
             drop(listener);
             listener = self.connect_anew().await;
-            // Nobody may be there to be told; that is no matter.
+            // There may be no listeners.
             _ = told.send(Arrival::Missed);
         }
     }
 
-    /// Tells what comes, until the connection is lost.
+    /// Passes on what comes, until the connection is lost.
     async fn follow(&self, listener: &mut PgListener, told: &Sender<Arrival>) -> sqlx::Error {
         loop {
             let heard = match timeout(SILENCE_MAX, listener.try_recv()).await {
@@ -141,18 +145,27 @@ impl Ear {
         }
     }
 
-    /// Whether the connection is there.
+    /// Whether messages can come: the connection is there, and it still listens, which a pooler of connections may have ended.
+    /// A server that takes no writes any more may have been replaced by another, of which nothing is heard here.
     async fn ask(&self, listener: &mut PgListener) -> Result<(), sqlx::Error> {
-        let asked = sqlx::raw_sql("SELECT 1").execute(listener);
+        let asked = sqlx::query(HEARS).bind(channel(&self.config.schema)).fetch_one(listener);
         let answer = timeout(self.config.answer_timeout, asked).await;
-        answer.map_err(|_| sqlx::Error::PoolTimedOut)?.map(drop)
+        if answer.map_err(|_| sqlx::Error::PoolTimedOut)??.try_get(0)? {
+            return Ok(());
+        }
+        Err(std::io::Error::other("nothing is to be heard by it").into())
     }
 
     async fn connect_anew(&self) -> PgListener {
         let mut delay = RECONNECT_DELAY_MIN;
         loop {
             let begun = Instant::now();
-            match timeout(self.config.connect_timeout, self.connect()).await {
+            let connected = async {
+                let mut listener = self.connect().await?;
+                // What is not heard by it is heard by the next one no sooner.
+                self.ask(&mut listener).await.map(|()| listener)
+            };
+            match timeout(self.config.connect_timeout, connected).await {
                 Ok(Ok(listener)) => return listener,
                 Ok(Err(error)) => tracing::debug!(%error, "nobody can tell of arrivals yet"),
                 Err(_) => tracing::debug!(after = ?begun.elapsed(), "nobody can tell of arrivals yet"),
@@ -163,7 +176,7 @@ impl Ear {
         }
     }
 
-    /// A connection of its own: a listener of sqlx takes it from a pool, so it has one of one.
+    /// A connection for this alone. sqlx takes a listener's connection from a pool, so this is a pool of one.
     async fn connect(&self) -> Result<PgListener, sqlx::Error> {
         let pool = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
         let pool = pool.connect_lazy_with(self.config.options.clone());
@@ -174,12 +187,12 @@ impl Ear {
     }
 }
 
-/// As the functions of the schema call it.
+/// The channel's name, as the functions of the schema have it too.
 fn channel(schema: &str) -> String {
     format!("actor_mail:{schema}")
 }
 
-/// For whom a message has come, and who has that actor. `None` for what no function of the schema has said.
+/// The actor that a message has come for, and its owner. `None` for a payload that no function of the schema has sent.
 fn mail(payload: &str) -> Option<(Target, Option<OwnerId>)> {
     let mut parts = payload.splitn(3, '\n');
     let (actor_type, owner, id) = (parts.next()?, parts.next()?, parts.next()?);
@@ -189,4 +202,49 @@ fn mail(payload: &str) -> Option<(Target, Option<OwnerId>)> {
         owner => Some(OwnerId::new(u128::from_str_radix(owner, 16).ok()?)),
     };
     Some((target, owner))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owner(number: usize) -> OwnerId {
+        OwnerId::new(number as u128)
+    }
+
+    #[test]
+    fn owners_are_known_until_they_retire() {
+        let owners = Owners::default();
+        assert!(owners.is_elsewhere(owner(1)));
+        owners.add(owner(1));
+        assert!(!owners.is_elsewhere(owner(1)));
+        owners.remove(owner(1));
+        assert!(owners.is_elsewhere(owner(1)));
+    }
+
+    #[cfg(feature = "testing")]
+    #[tokio::test]
+    async fn a_connection_that_does_not_listen_any_more_is_given_up() {
+        use crate::testing::{Server, or_skip};
+
+        let Some(server) = or_skip(Server::shared()) else { return };
+        let config = server.config().with_schema(server.fresh_schema()).expect("a good name");
+        let task = ListenTask { config, owners: Owners::default() };
+        let mut listener = task.connect().await.expect("the server runs");
+        task.ask(&mut listener).await.expect("it listens");
+        listener.unlisten_all().await.expect("the server runs");
+        task.ask(&mut listener).await.expect_err("it has ended");
+    }
+
+    /// It is not known of all any more who they are, nor will it be.
+    #[test]
+    fn a_store_that_had_too_many_owners_takes_nobody_for_another_one() {
+        let owners = Owners::default();
+        (0..OWNERS_MAX).for_each(|number| owners.add(owner(number)));
+        assert!(owners.is_elsewhere(owner(OWNERS_MAX)));
+        (OWNERS_MAX..2 * OWNERS_MAX).for_each(|number| owners.add(owner(number)));
+        assert_eq!(owners.owners().len(), OWNERS_MAX + 1);
+        (0..OWNERS_MAX).for_each(|number| owners.remove(owner(number)));
+        assert!(!owners.is_elsewhere(owner(2 * OWNERS_MAX - 1)));
+    }
 }

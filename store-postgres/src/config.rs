@@ -22,19 +22,23 @@ pub struct PostgresConfig {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The address is none.
+    /// It is not the address of a PostgreSQL database, for this reason.
     #[error("not the address of a PostgreSQL database: {0}")]
     Address(String),
-    /// Schemas are named by small letters, digits and `_`, and begin with no digit.
+    /// It is not a name that a schema can have: lower-case letters, digits and `_`, of which the first is no digit.
     #[error("{0:?} is no name for a schema: 1 to {SCHEMA_BYTES_MAX} of a-z, 0-9 and _, the first no digit")]
     Schema(String),
 }
 
 impl PostgresConfig {
-    /// A database by its address, such as `postgres://user:password@host/database?sslmode=verify-full`; what the address leaves
-    /// out the variables of libpq say, such as `PGPASSWORD`. Whether the connection is encrypted and the server checked is
-    /// for `sslmode` to say; without it an unencrypted connection is made where the server offers no other. What stands between
-    /// must leave a connection its session: the store sets what holds for a session, and listens.
+    /// A database by its address, such as `postgres://user:password@host/database?sslmode=verify-full`. What the address leaves out
+    /// is taken from the variables of libpq, such as `PGPASSWORD`.
+    ///
+    /// `sslmode` says whether the connection is encrypted and the server's certificate checked. Without it the connection is not
+    /// encrypted if the server offers no encryption.
+    ///
+    /// A proxy in between must give each connection a session of its own, as PgBouncer does with `pool_mode = session`: the store
+    /// sets parameters of the session, prepares statements, and listens for notifications.
     ///
     /// # Errors
     ///
@@ -54,7 +58,7 @@ impl PostgresConfig {
         })
     }
 
-    /// The schema in which the store has its tables, `actor_durable` unless it is said. It is made if it is not there. Each schema
+    /// Sets the schema in which the store has its tables; `actor_durable` unless set. It is created if it does not exist. Each schema
     /// is a store of its own.
     ///
     /// # Errors
@@ -70,21 +74,23 @@ impl PostgresConfig {
         Ok(Self { schema, ..self })
     }
 
-    /// At most so many connections, and at least one; [`CONNECTIONS_DEFAULT`] unless it is said. One more listens for arrivals, and
-    /// one renews leases.
+    /// Sets how many connections the store has at most; [`CONNECTIONS_DEFAULT`] unless set, and at least one. One more listens for
+    /// arrivals, and one renews leases.
     #[must_use]
     pub fn with_connections_max(self, connections_max: usize) -> Self {
         Self { connections_max: connections_max.max(1), ..self }
     }
 
-    /// So long an operation waits until it has a connection; [`CONNECT_TIMEOUT_DEFAULT`] unless it is said.
+    /// Sets how long an operation waits until it has a connection; [`CONNECT_TIMEOUT_DEFAULT`] unless set. It waits for at most as long
+    /// before that, while others that change the same actor have [as many as they may](crate::limits::ACTOR_CONNECTIONS_MAX).
     #[must_use]
     pub fn with_connect_timeout(self, connect_timeout: Duration) -> Self {
         Self { connect_timeout, ..self }
     }
 
-    /// So long an operation waits for each answer of the database; [`ANSWER_TIMEOUT_DEFAULT`] unless it is said. The database itself
-    /// gives up a little earlier, so that what became of it is known.
+    /// Sets how long an operation waits for each answer of the database; [`ANSWER_TIMEOUT_DEFAULT`] unless set. The database itself
+    /// gives up a little earlier, so that it is known what became of the operation; where somebody else holds a lock it gives up after
+    /// [a part of that time](crate::limits::LOCK_WAITS_PER_ANSWER), which is five seconds unless set.
     #[must_use]
     pub fn with_answer_timeout(self, answer_timeout: Duration) -> Self {
         Self { answer_timeout, ..self }

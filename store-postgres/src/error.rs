@@ -15,8 +15,8 @@ use sqlx::postgres::{PgDatabaseError, PgSeverity};
 pub(crate) enum Trouble {
     /// This is the answer.
     Store(StoreError),
-    /// The server has rolled it back for the sake of another, and says to try again.
-    Again(sqlx::Error),
+    /// Another has got in between; the next attempt may succeed.
+    Again(ErrorCause),
     /// A function of the schema has refused; the number is the last digit of its `DA00x`, or [`HANDLED`].
     Raised(u8),
 }
@@ -39,7 +39,7 @@ impl Trouble {
         match rolled_back(&error).map(|said| (said.code(), said.constraint())) {
             Some((code @ ("40001" | "40P01"), _)) => {
                 tracing::debug!(code, "the database has rolled back, to try again");
-                Self::Again(error)
+                Self::Again(ErrorCause::new(error))
             }
             Some(("23505", Some("handled_are_unique"))) => Self::Raised(HANDLED),
             Some((code, _)) => match code.strip_prefix("DA00").and_then(|digit| digit.parse().ok()) {
@@ -47,8 +47,14 @@ impl Trouble {
                 None => Self::Store(refusal(code, &error).into()),
             },
             None if stage == Stage::Committing => Self::Store(StoreError::Unknown(ErrorCause::new(error))),
-            None => Self::Store(lost(error).into()),
+            // Nothing was to be kept.
+            None => Self::Store(Refusal::Unavailable(ErrorCause::new(error)).into()),
         }
+    }
+
+    /// What was refused would be allowed now, as others have changed things since.
+    pub(crate) fn overtaken() -> Self {
+        Self::Again(ErrorCause::new("others have changed the actor meanwhile"))
     }
 
     /// Nobody waits for it any longer.
@@ -101,6 +107,8 @@ fn refusal(code: &str, error: &sqlx::Error) -> Refusal {
         "53100" => Refusal::NoSpace(cause()),
         // read_only_sql_transaction.
         "25006" => Refusal::ReadOnly(cause()),
+        // insufficient_privilege.
+        "42501" => Refusal::Denied(cause()),
         // Its files are corrupt; a table, a column or a constraint is not as it was made.
         _ if ["XX001", "XX002"].contains(&code)
             || ["23", "42"].iter().any(|class| code.starts_with(class)) =>
@@ -108,15 +116,5 @@ fn refusal(code: &str, error: &sqlx::Error) -> Refusal {
             Refusal::Damaged { what: "the database".into(), detail: error.to_string() }
         }
         _ => Refusal::Unavailable(cause()),
-    }
-}
-
-/// What is refused when nothing came back that could be understood, and nothing was to be kept.
-fn lost(error: sqlx::Error) -> Refusal {
-    match error {
-        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
-            Refusal::Damaged { what: "the database".into(), detail: error.to_string() }
-        }
-        error => Refusal::Unavailable(ErrorCause::new(error)),
     }
 }

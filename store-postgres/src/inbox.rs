@@ -69,7 +69,7 @@ pub(crate) async fn put_in(session: &mut Session, message: &Message, way: Way) -
 /// Of a message that can only be one that is known already; why it cannot be new otherwise.
 async fn enqueue_known(pool: &Pool, message: &Message) -> Result<Enqueued, Trouble> {
     let (head, now) = head_or_new(pool, message).await?;
-    head.is_of(&message.to)?;
+    head.check_type(&message.to)?;
     let known = "SELECT CASE WHEN EXISTS (SELECT FROM dead_letters WHERE actor = $1 AND message = $2) THEN 4
         WHEN EXISTS (SELECT FROM handled WHERE actor = $1 AND message = $2) THEN 3
         WHEN EXISTS (SELECT FROM letters WHERE actor = $1 AND message = $2) THEN 2 ELSE 0 END::bigint,
@@ -97,7 +97,7 @@ pub(crate) async fn explain(pool: &Pool, message: &Message, way: Way) -> Result<
         Way::Moved => head.receive(message, now).err(),
         Way::Notice => head.notify(message, now).err(),
     };
-    Ok(refused.map_or(changed(), Trouble::from))
+    Ok(refused.map_or_else(Trouble::overtaken, Trouble::from))
 }
 
 async fn head_or_new(pool: &Pool, message: &Message) -> Result<(Head, WallTime), Trouble> {
@@ -106,11 +106,6 @@ async fn head_or_new(pool: &Pool, message: &Message) -> Result<(Head, WallTime),
     }
     let now = now(pool).await?;
     Ok((Head::new(message.to.clone(), Epoch::ZERO, now), now))
-}
-
-/// What was not allowed is now: others were at it.
-fn changed() -> Trouble {
-    Trouble::Again(sqlx::Error::RowNotFound)
 }
 
 fn put<'q>(message: &'q Message, row: &'q [u8], way: Way) -> Statement<'q> {
@@ -201,7 +196,7 @@ pub(crate) async fn begin_attempt(
             return Ok(u32::try_from(number(row, 0)?).unwrap_or(u32::MAX));
         }
         match find(pool, actor).await? {
-            Some((head, _)) if head.is_owned(epoch).is_ok() => Err(Refusal::NoSuchMessage(message).into()),
+            Some((head, _)) if head.check_owner(epoch).is_ok() => Err(Refusal::NoSuchMessage(message).into()),
             _ => Err(not_owned(pool, actor, epoch).await),
         }
     })

@@ -18,8 +18,16 @@
 //!
 //! * The server cannot be reached, or has no connection free: nothing was changed.
 //! * The server says an error: it has rolled back, and nothing was changed. A deadlock is tried again, a few times.
+//! * Somebody else holds the lock of an actor's row for long: nothing was changed. What is asked of other actors has connections
+//!   meanwhile.
 //! * The connection breaks, or the server is silent for too long, while a turn is being stored: it is
 //!   [`Unknown`](actor_durable::store::StoreError::Unknown).
+//!
+//! # Backups
+//!
+//! Stop all processes before the database is made what it was earlier, by a backup or by a replica that lacks what was
+//! acknowledged. An owner is told from a former one by its epoch, and epochs only grow; here they would be given out a second time,
+//! and two processes could each be the owner of an actor in the same epoch.
 
 mod arrivals;
 mod config;
@@ -33,6 +41,7 @@ mod recovery;
 mod reminders;
 mod row;
 mod schema;
+mod shares;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use actor_durable::DurableId;
 use actor_durable::store::{ErrorCause, Refusal};
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow};
 use sqlx::query::Query;
@@ -16,8 +17,10 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use crate::config::PostgresConfig;
 use crate::error::{Stage, Trouble, is_of_connection, is_rolled_back};
 use crate::limits::{
-    ATTEMPTS_MAX, CONNECTION_AGE_MAX, IDLE_MAX, IDLE_UNASKED_MAX, RECONNECT_DELAY_MAX, RECONNECT_DELAY_MIN,
+    ACTOR_CONNECTIONS_MAX, ATTEMPTS_MAX, CONNECTION_AGE_MAX, IDLE_MAX, IDLE_UNASKED_MAX,
+    LOCK_WAITS_PER_ANSWER, RECONNECT_DELAY_MAX, RECONNECT_DELAY_MIN,
 };
+use crate::shares::{Share, Shares};
 
 /// A statement and what is bound to it.
 pub(crate) type Statement<'q> = Query<'q, Postgres, PgArguments>;
@@ -27,6 +30,7 @@ pub(crate) struct Pool {
     options: PgConnectOptions,
     settings: String,
     permits: Arc<Semaphore>,
+    shares: Shares,
     /// The freshest last.
     idle: Arc<Mutex<Vec<Idle>>>,
     connect_timeout: Duration,
@@ -46,10 +50,27 @@ impl Pool {
             options: config.options.clone().disable_statement_logging(),
             settings: settings(&config.schema, config.answer_timeout),
             permits: Arc::new(Semaphore::new(connections_max)),
+            shares: Shares::new(ACTOR_CONNECTIONS_MAX.min(connections_max / 2).max(1)),
             idle: Arc::default(),
             connect_timeout: config.connect_timeout,
             answer_timeout: config.answer_timeout,
         }
+    }
+
+    /// What whoever changes an actor has first, and holds until it is done with it.
+    pub(crate) async fn at(&self, actor: &DurableId) -> Result<Share, Trouble> {
+        Ok(self.shares.of(actor, Instant::now() + self.connect_timeout).await?)
+    }
+
+    /// As [`at`](Self::at), of two actors, in the order in which all lock two of them.
+    pub(crate) async fn at_both(
+        &self,
+        one: &DurableId,
+        other: &DurableId,
+    ) -> Result<(Share, Option<Share>), Trouble> {
+        let first = self.at(one.min(other)).await?;
+        let second = if one == other { None } else { Some(self.at(one.max(other)).await?) };
+        Ok((first, second))
     }
 
     /// A connection that is there, as far as can be known, within the time that is allowed.
@@ -94,6 +115,7 @@ impl Pool {
     /// No more connections, from now on.
     pub(crate) fn close(&self) {
         self.permits.close();
+        self.shares.close();
         lock(&self.idle).clear();
     }
 
@@ -156,7 +178,7 @@ where
         }
     }
     match attempt().await {
-        Err(Trouble::Again(error)) => Err(Refusal::Unavailable(ErrorCause::new(error)).into()),
+        Err(Trouble::Again(cause)) => Err(Refusal::Unavailable(cause).into()),
         outcome => outcome,
     }
 }
@@ -183,8 +205,7 @@ impl Session {
         stage: Stage,
     ) -> Result<Vec<PgRow>, Trouble> {
         let answer_timeout = self.answer_timeout;
-        self.is_between = false;
-        let answer = timeout(answer_timeout, statement.fetch_all(self.connection())).await;
+        let answer = timeout(answer_timeout, statement.fetch_all(self.speaking())).await;
         self.heard(answer, stage)
     }
 
@@ -208,12 +229,13 @@ impl Session {
     /// Says something that has no parameters and no rows.
     pub(crate) async fn say(&mut self, words: &'static str, stage: Stage) -> Result<(), Trouble> {
         let answer_timeout = self.answer_timeout;
-        self.is_between = false;
-        let answer = timeout(answer_timeout, sqlx::raw_sql(words).execute(self.connection())).await;
+        let answer = timeout(answer_timeout, sqlx::raw_sql(words).execute(self.speaking())).await;
         self.heard(answer, stage).map(drop)
     }
 
-    fn connection(&mut self) -> &mut PgConnection {
+    /// The connection, to say something on it: until the answer is heard nobody else may.
+    fn speaking(&mut self) -> &mut PgConnection {
+        self.is_between = false;
         self.connection.as_mut().expect("it is there until it is dropped")
     }
 
@@ -254,10 +276,11 @@ impl Drop for Session {
 fn settings(schema: &str, answer_timeout: Duration) -> String {
     let statement_ms = (answer_timeout * 9 / 10).as_millis().max(1);
     format!(
-        "SET search_path = \"{schema}\"; SET statement_timeout = {statement_ms}; \
+        "SET search_path = \"{schema}\"; SET statement_timeout = {statement_ms}; SET lock_timeout = {lock_ms}; \
          SET idle_in_transaction_session_timeout = {idle_ms}; SET default_transaction_isolation = 'read committed'; \
          SET plan_cache_mode = 'force_generic_plan'; SET enable_seqscan = off; SET jit = off; SET client_min_messages = 'warning'; \
          SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+        lock_ms = (answer_timeout / LOCK_WAITS_PER_ANSWER).as_millis().max(1),
         idle_ms = answer_timeout.as_millis().max(1),
     )
 }
@@ -285,6 +308,8 @@ fn lock(idle: &Mutex<Vec<Idle>>) -> std::sync::MutexGuard<'_, Vec<Idle>> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     #[test]
@@ -293,5 +318,24 @@ mod tests {
         assert!(is_kept(IDLE_MAX - BEFORE, CONNECTION_AGE_MAX - BEFORE));
         assert!(!is_kept(IDLE_MAX, IDLE_MAX));
         assert!(!is_kept(Duration::ZERO, CONNECTION_AGE_MAX));
+    }
+
+    /// Two that send to each other would else wait for each other.
+    #[tokio::test]
+    async fn whoever_is_at_two_actors_takes_its_share_of_the_lesser_one_first() {
+        let config = PostgresConfig::new("postgres://nobody@nowhere/nothing").expect("a good address");
+        let pool = Pool::new(&config, config.connections_max);
+        let [a, b] = ["a", "b"].map(|id| DurableId::new(id).expect("a good id"));
+        let take_all = |actor| {
+            let shares = (0..ACTOR_CONNECTIONS_MAX).map(|_| pool.at(actor).now_or_never());
+            shares.collect::<Option<Vec<_>>>()
+        };
+        for (one, other) in [(&a, &b), (&b, &a)] {
+            let of_a = take_all(&a);
+            assert!(of_a.is_some(), "nobody has one");
+            let mut both = Box::pin(pool.at_both(one, other));
+            assert!((&mut both).now_or_never().is_none());
+            assert!(take_all(&b).is_some(), "it holds none of the other one");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use actor_durable::WallTime;
 use actor_durable::limits::PAGE_ROWS_MAX;
-use actor_durable::store::{Due, DuePlace, Firing, Refusal, Reminder};
+use actor_durable::store::{Due, DuePlace, Firing, Reminder};
 
 use crate::error::Trouble;
 use crate::inbox::{Way, explain, put_in};
@@ -43,9 +43,7 @@ pub(crate) async fn due(
 
 /// Puts a reminder's messages into its actor's inbox, and sets when it is due next.
 pub(crate) async fn fire(pool: &Pool, firing: &Firing) -> Result<bool, Trouble> {
-    if firing.messages.iter().any(|message| message.to.id != firing.actor) {
-        return Err(Refusal::Malformed("a reminder's messages are to its own actor").into());
-    }
+    firing.check()?;
     until_settled(|| async {
         let mut session = pool.begin().await?;
         let mut refused = None;

@@ -8,6 +8,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use crate::error::{Stage, Trouble};
 use crate::pool::{Pool, Session};
+use crate::row::column;
 
 /// What makes each version of the one before it; never changed once it was released.
 const MIGRATIONS: &[&str] = &[include_str!("../sql/0001_store.sql")];
@@ -19,24 +20,32 @@ const LOCK: i64 = 0x6163_746f_7264_7572;
 ///
 /// # Errors
 ///
-/// [`Refusal::FutureVersion`] if it is of a later one.
+/// [`Refusal::FutureVersion`] if it is of a later one; [`Refusal::Malformed`] if the database cannot have all names.
 pub(crate) async fn migrate(pool: &Pool, schema: &str) -> Result<(), Trouble> {
-    if version(&mut pool.session().await?, schema).await? == Some(known()) {
+    let mut session = pool.session().await?;
+    check_encoding(&mut session).await?;
+    if version(&mut session, schema).await? == Some(known()) {
         return Ok(());
     }
+    drop(session);
     let mut session = pool.begin().await?;
     let outcome = migrate_in(&mut session, schema).await;
     session.end(outcome).await
 }
 
 async fn migrate_in(session: &mut Session, schema: &str) -> Result<(), Trouble> {
+    // Whoever is at it is waited for as long as for any answer.
+    session.say("SET LOCAL lock_timeout = 0", Stage::Open).await?;
     session.run(sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK)).await?;
     let found = match version(session, schema).await? {
         Some(found) => found,
         None => {
-            let create = format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"");
-            // Safe: the name has been checked.
-            session.run(sqlx::query(AssertSqlSafe(create))).await?;
+            // Whoever may make no schemas may have been given one.
+            if !exists(session, schema).await? {
+                let create = format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"");
+                // Safe: the name has been checked.
+                session.run(sqlx::query(AssertSqlSafe(create))).await?;
+            }
             session.say("CREATE TABLE version (number bigint NOT NULL)", Stage::Open).await?;
             session.say("INSERT INTO version (number) VALUES (0)", Stage::Open).await?;
             0
@@ -46,6 +55,22 @@ async fn migrate_in(session: &mut Session, schema: &str) -> Result<(), Trouble> 
         session.say(migration, Stage::Open).await?;
     }
     session.run(sqlx::query("UPDATE version SET number = $1").bind(i64::from(known()))).await?;
+    Ok(())
+}
+
+async fn exists(session: &mut Session, schema: &str) -> Result<bool, Trouble> {
+    let found = session.run(sqlx::query("SELECT FROM pg_namespace WHERE nspname = $1").bind(schema)).await?;
+    Ok(!found.is_empty())
+}
+
+/// Names may have any letters, so the database must be able to keep them all: as UTF8, or as SQL_ASCII, which takes any bytes.
+async fn check_encoding(session: &mut Session) -> Result<(), Trouble> {
+    let encoding = "SELECT current_setting('server_encoding')";
+    let rows = session.run(sqlx::query(encoding)).await?;
+    let encoding: String = rows.first().map(|row| column(row, 0)).transpose()?.unwrap_or_default();
+    if !["UTF8", "SQL_ASCII"].contains(&encoding.as_str()) {
+        return Err(Refusal::Malformed("the database's encoding is neither UTF8 nor SQL_ASCII").into());
+    }
     Ok(())
 }
 

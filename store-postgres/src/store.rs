@@ -17,13 +17,14 @@ use crate::config::PostgresConfig;
 use crate::error::Trouble;
 use crate::limits::LEASE_CONNECTIONS;
 use crate::pool::Pool;
+use crate::shares::Share;
 use crate::{inbox, lists, ownership, recovery, reminders, schema, transfer, turn, undelivered};
 
 /// Keeps durable actors in PostgreSQL. Any number of processes may share one database: what keeps them from each other's
 /// actors are epochs and leases, by the server's clock.
 ///
 /// What it has answered with `Ok` outlives the process, and the machine of the server as far as its `fsync` and its replicas
-/// do. It needs a tokio runtime with time and input.
+/// do. It needs a tokio runtime whose time and I/O drivers are enabled.
 pub struct PostgresStore {
     config: PostgresConfig,
     pool: Pool,
@@ -35,12 +36,14 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Opens a store, and makes or renews its tables first if need be.
+    /// Opens a store. If its tables are missing or of an earlier release they are created, or brought to this one.
     ///
     /// # Errors
     ///
-    /// [`Refusal::FutureVersion`] if a later release has renewed the tables; [`Refusal::Unavailable`] if there is no way
-    /// to the database; [`Refusal::ReadOnly`] if there are no tables yet and none can be made.
+    /// [`Refusal::FutureVersion`] if the tables are of a later release; [`Refusal::Unavailable`] if the database cannot be reached;
+    /// [`Refusal::ReadOnly`] if there are no tables yet and the database takes no writes; [`Refusal::Denied`] if the user lacks a
+    /// permission; [`Refusal::Malformed`] if its encoding is
+    /// neither `UTF8` nor `SQL_ASCII`.
     pub async fn open(config: PostgresConfig) -> Result<Self, StoreError> {
         let pool = Pool::new(&config, config.connections_max);
         let leases = Pool::new(&config, LEASE_CONNECTIONS);
@@ -50,11 +53,15 @@ impl PostgresStore {
         Ok(Self { config, pool, leases, owners, listening: Mutex::new(Some(listening)) })
     }
 
-    /// Closes it for good: what is asked from now on is refused with [`Refusal::Closed`]. What is under way comes to its end.
+    /// Closes the store for good: later operations are refused with [`Refusal::Closed`]. Those in progress go on to their end.
     pub fn close(&self) {
         self.pool.close();
         self.leases.close();
         self.listening().take();
+    }
+
+    async fn at(&self, actor: &DurableId) -> Result<Share, StoreError> {
+        self.pool.at(actor).await.map_err(answer)
     }
 
     fn listening(&self) -> std::sync::MutexGuard<'_, Option<Listening>> {
@@ -78,7 +85,7 @@ impl fmt::Debug for PostgresStore {
 fn answer(trouble: Trouble) -> StoreError {
     match trouble {
         Trouble::Store(error) => error,
-        Trouble::Again(error) => Refusal::Unavailable(actor_durable::store::ErrorCause::new(error)).into(),
+        Trouble::Again(cause) => Refusal::Unavailable(cause).into(),
         Trouble::Raised(_) => Refusal::Malformed("the functions of the schema refuse it").into(),
     }
 }
@@ -97,10 +104,12 @@ impl Store for PostgresStore {
     }
 
     async fn acquire(&self, claim: Claim) -> Result<Head, StoreError> {
+        let _share = self.at(&claim.target.id).await?;
         ownership::acquire(&self.pool, &claim).await.map_err(answer)
     }
 
     async fn release(&self, actor: &DurableId, epoch: Epoch) -> Result<(), StoreError> {
+        let _share = self.at(actor).await?;
         ownership::release(&self.pool, actor, epoch).await.map_err(answer)
     }
 
@@ -128,6 +137,7 @@ impl Store for PostgresStore {
     }
 
     async fn commit_turn(&self, commit: TurnCommit) -> Result<(), StoreError> {
+        let _share = self.at(&commit.actor).await?;
         turn::commit(&self.pool, &commit).await.map_err(answer)
     }
 
@@ -138,6 +148,7 @@ impl Store for PostgresStore {
         snapshot: Snapshot,
         trim: Option<Sequence>,
     ) -> Result<(), StoreError> {
+        let _share = self.at(actor).await?;
         turn::save_snapshot(&self.pool, actor, epoch, &snapshot, trim).await.map_err(answer)
     }
 
@@ -147,6 +158,7 @@ impl Store for PostgresStore {
         epoch: Epoch,
         message: MessageId,
     ) -> Result<u32, StoreError> {
+        let _share = self.at(actor).await?;
         inbox::begin_attempt(&self.pool, actor, epoch, message).await.map_err(answer)
     }
 
@@ -156,6 +168,7 @@ impl Store for PostgresStore {
         epoch: Epoch,
         delivered: &[OutboxPosition],
     ) -> Result<(), StoreError> {
+        let _share = self.at(actor).await?;
         turn::mark_delivered(&self.pool, actor, epoch, delivered).await.map_err(answer)
     }
 
@@ -169,10 +182,12 @@ impl Store for PostgresStore {
     }
 
     async fn give_up_delivery(&self, giving_up: GivingUp) -> Result<bool, StoreError> {
+        let _share = self.at(&giving_up.actor).await?;
         undelivered::give_up(&self.pool, &giving_up).await.map_err(answer)
     }
 
     async fn enqueue(&self, message: Message) -> Result<Enqueued, StoreError> {
+        let _share = self.at(&message.to.id).await?;
         inbox::enqueue(&self.pool, &message).await.map_err(answer)
     }
 
@@ -189,6 +204,7 @@ impl Store for PostgresStore {
     }
 
     async fn fire(&self, firing: Firing) -> Result<bool, StoreError> {
+        let _share = self.at(&firing.actor).await?;
         reminders::fire(&self.pool, &firing).await.map_err(answer)
     }
 
@@ -210,6 +226,7 @@ impl Store for PostgresStore {
     }
 
     async fn delete(&self, actor: &DurableId, epoch: Epoch) -> Result<(), StoreError> {
+        let _share = self.at(actor).await?;
         ownership::delete(&self.pool, actor, epoch).await.map_err(answer)
     }
 
@@ -223,10 +240,12 @@ impl Store for PostgresStore {
     }
 
     async fn revive(&self, actor: &DurableId, message: MessageId) -> Result<(), StoreError> {
+        let _share = self.at(actor).await?;
         inbox::revive(&self.pool, actor, message).await.map_err(answer)
     }
 
     async fn purge(&self, actor: &DurableId, message: MessageId) -> Result<(), StoreError> {
+        let _share = self.at(actor).await?;
         inbox::purge(&self.pool, actor, message).await.map_err(answer)
     }
 
@@ -248,6 +267,7 @@ impl Store for PostgresStore {
     }
 
     async fn discard(&self, actor: &DurableId, position: OutboxPosition) -> Result<bool, StoreError> {
+        let _share = self.at(actor).await?;
         undelivered::discard(&self.pool, actor, position).await.map_err(answer)
     }
 }

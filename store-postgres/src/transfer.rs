@@ -1,6 +1,6 @@
 //! From an actor's outbox into another one's inbox, as one.
 
-use actor_durable::store::{Destination, Enqueued, OutboxPosition, Outgoing, Refusal};
+use actor_durable::store::{Enqueued, OutboxPosition, Outgoing, Refusal};
 use actor_durable::{DurableId, Epoch};
 
 use crate::error::Trouble;
@@ -27,15 +27,19 @@ async fn transfer_once(
 ) -> Result<Enqueued, Trouble> {
     let Some(outgoing) = outgoing(pool, actor, position).await? else {
         let head = find(pool, actor).await?.ok_or(Trouble::from(Refusal::NoSuchActor))?.0;
-        head.is_owned(epoch)?;
+        head.check_owner(epoch)?;
         return Ok(Enqueued::Waiting);
     };
-    let Destination::Actor(to) = &outgoing.to else {
-        find(pool, actor).await?.ok_or(Trouble::from(Refusal::NoSuchActor))?.0.is_owned(epoch)?;
-        return Err(Refusal::Malformed("what goes to an outlet goes to no inbox").into());
+    let message = match outgoing.message(actor.clone()) {
+        Ok(message) => message,
+        Err(refusal) => {
+            find(pool, actor).await?.ok_or(Trouble::from(Refusal::NoSuchActor))?.0.check_owner(epoch)?;
+            return Err(refusal.into());
+        }
     };
-    let message = outgoing.message(actor.clone(), to.clone());
+    let to = &message.to;
     let row = letter_row(&message);
+    let _shares = pool.at_both(actor, &to.id).await?;
     let transfer =
         sqlx::query("SELECT outcome, kept FROM transfer($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
             .bind(actor.as_str())

@@ -41,7 +41,7 @@ async fn explain(pool: &Pool, turn: &TurnCommit) -> Trouble {
         Ok(Some((head, _))) => match head.commit(turn) {
             Err(error) => error.into(),
             // It was trimmed or given a state in between: now it would be allowed.
-            Ok(_) => Trouble::Again(sqlx::Error::RowNotFound),
+            Ok(_) => Trouble::overtaken(),
         },
     }
 }
@@ -67,7 +67,7 @@ async fn explain_raised(pool: &Pool, turn: &TurnCommit, number: u8) -> Trouble {
         Err(trouble) => trouble,
         Ok(Some(refusal)) => refusal.into(),
         // Things have changed since.
-        Ok(None) => Trouble::Again(sqlx::Error::RowNotFound),
+        Ok(None) => Trouble::overtaken(),
     }
 }
 

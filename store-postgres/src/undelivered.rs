@@ -1,13 +1,12 @@
 //! Messages that were sent and given up.
 
 use actor_durable::DurableId;
-use actor_durable::limits::UNDELIVERED_MAX;
-use actor_durable::store::{Destination, Enqueued, GivingUp, OutboxPosition, Outgoing, Refusal, Undelivered};
+use actor_durable::store::{Enqueued, GivingUp, Message, OutboxPosition, Outgoing, Refusal, Undelivered};
 use sqlx::postgres::PgRow;
 
 use crate::error::Trouble;
 use crate::inbox::{Way, explain, put_in};
-use crate::ownership::lock;
+use crate::ownership::{self, lock};
 use crate::pool::{Pool, Session, until_settled};
 use crate::row::{clamped, column, decode, encode, number, page};
 use crate::turn::outbox_key;
@@ -29,15 +28,14 @@ pub(crate) async fn give_up(pool: &Pool, giving_up: &GivingUp) -> Result<bool, T
 async fn give_up_in(session: &mut Session, giving_up: &GivingUp) -> Result<bool, Trouble> {
     let GivingUp { actor, epoch, position, notice, .. } = giving_up;
     let head = lock(session, actor).await?.ok_or(Trouble::from(Refusal::NoSuchActor))?;
-    head.is_owned(*epoch)?;
+    head.check_owner(*epoch)?;
     let take = "DELETE FROM outbox WHERE actor = $1 AND sequence = $2 AND place = $3 RETURNING row";
     let Some(row) = at(session, take, actor, *position).await? else { return Ok(false) };
     let outgoing: Outgoing = decode(actor, &outbox_key(*position), column(&row, 0)?)?;
     let there = sqlx::query("SELECT count(*) FROM undelivered WHERE actor = $1").bind(actor.as_str());
     let there = session.run(there).await?;
-    if there.first().map(|row| number(row, 0)).transpose()? >= Some(UNDELIVERED_MAX as u64) {
-        return Err(Refusal::TooMany { what: "undelivered messages", max: UNDELIVERED_MAX }.into());
-    }
+    let there = there.first().map(|row| number(row, 0)).transpose()?.unwrap_or(0);
+    GivingUp::check_room(usize::try_from(there).unwrap_or(usize::MAX))?;
     let count = "UPDATE actors SET outgoing = outgoing - 1 WHERE id = $1";
     session.run(sqlx::query(count).bind(actor.as_str())).await?;
     let keep = "INSERT INTO undelivered (actor, sequence, place, row) VALUES ($1, $2, $3, $4)";
@@ -96,41 +94,40 @@ pub(crate) async fn redeliver(
     actor: &DurableId,
     position: OutboxPosition,
 ) -> Result<Option<Enqueued>, Trouble> {
+    let find = "SELECT row FROM undelivered WHERE actor = $1 AND sequence = $2 AND place = $3";
+    let row = at(&mut pool.session().await?, find, actor, position).await?;
+    let Some(row) = row else {
+        return match ownership::find(pool, actor).await? {
+            Some(_) => Ok(None),
+            None => Err(Refusal::NoSuchActor.into()),
+        };
+    };
+    let Undelivered { outgoing, .. } = decode(actor, &outbox_key(position), column(&row, 0)?)?;
+    let message = outgoing.message(actor.clone())?;
+    let _shares = pool.at_both(actor, &message.to.id).await?;
     until_settled(|| async {
         let mut session = pool.begin().await?;
-        let mut refused = None;
-        let outcome = redeliver_in(&mut session, actor, position, &mut refused).await;
-        match (session.end(outcome).await, refused) {
-            (Err(Trouble::Raised(_)), Some(message)) => Err(explain(pool, &message, Way::Moved).await?),
-            (outcome, _) => outcome,
+        let outcome = redeliver_in(&mut session, actor, position, &message).await;
+        match session.end(outcome).await {
+            Err(Trouble::Raised(_)) => Err(explain(pool, &message, Way::Moved).await?),
+            outcome => outcome,
         }
     })
     .await
 }
 
-/// Notes which message the receiver's head did not allow.
 async fn redeliver_in(
     session: &mut Session,
     actor: &DurableId,
     position: OutboxPosition,
-    refused: &mut Option<actor_durable::store::Message>,
+    message: &Message,
 ) -> Result<Option<Enqueued>, Trouble> {
-    let find = "SELECT row FROM undelivered WHERE actor = $1 AND sequence = $2 AND place = $3";
-    let Some(row) = at(session, find, actor, position).await? else {
-        lock(session, actor).await?.ok_or(Trouble::from(Refusal::NoSuchActor))?;
-        return Ok(None);
-    };
-    let Undelivered { outgoing, .. } = decode(actor, &outbox_key(position), column(&row, 0)?)?;
-    let Destination::Actor(to) = &outgoing.to else {
-        return Err(Refusal::Malformed("what goes to an outlet goes to no inbox").into());
-    };
     // In the order in which all lock two actors.
     let both = "SELECT FROM actors WHERE id IN ($1, $2) ORDER BY id FOR UPDATE";
-    session.run(sqlx::query(both).bind(actor.as_str()).bind(to.id.as_str())).await?;
+    session.run(sqlx::query(both).bind(actor.as_str()).bind(message.to.id.as_str())).await?;
     if !drop_in(session, actor, position).await? {
         return Ok(None);
     }
-    let message = refused.insert(outgoing.message(actor.clone(), to.clone()));
     put_in(session, message, Way::Moved).await.map(Some)
 }
 

@@ -6,6 +6,8 @@ use actor_durable::limits::ARRIVALS_BEHIND_MAX;
 use actor_durable::store::{Arrival, Arrivals, ReminderChange, Store};
 use actor_durable::{Sequence, WallTime};
 use sqlx::AssertSqlSafe;
+use store_postgres::limits::SILENCE_MAX;
+use store_postgres::testing::{Server, or_skip};
 use tokio::time::timeout;
 
 use crate::place::Schema;
@@ -127,4 +129,33 @@ async fn whoever_falls_behind_is_told_that_it_has_missed_some() {
         );
     }
     assert_eq!(next(&mut slow).await, Arrival::Missed);
+}
+
+/// Somebody else has said something on the channel of the store, in a form that this release does not know.
+#[tokio::test]
+async fn what_is_not_understood_may_be_mail() {
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store().await;
+    let mut arrivals = store.arrivals();
+    for payload in ["", "counter", "counter\n", "counter\nx\na", "\n\na", "counter\n\n"] {
+        schema.say(&format!("SELECT pg_notify('actor_mail:{}', '{payload}')", schema.name)).await;
+        assert_eq!(next(&mut arrivals).await, Arrival::Missed, "{payload:?}");
+    }
+}
+
+/// As one that was replaced while its connections live on: the server that takes writes now is another.
+#[tokio::test]
+async fn a_listener_does_not_stay_with_a_server_that_takes_no_writes_any_more() {
+    let Some(server) = or_skip(Server::private()) else { return };
+    let schema = Schema::on(server);
+    let store = schema.store().await;
+    let mut arrivals = store.arrivals();
+    schema.say("ALTER SYSTEM SET default_transaction_read_only = on").await;
+    schema.say("SELECT pg_reload_conf()").await;
+    let silence = timeout(SILENCE_MAX + Duration::from_secs(2), arrivals.next()).await;
+    assert!(silence.is_err(), "it is looked for another one, and there is none: {silence:?}");
+    schema.say("ALTER SYSTEM RESET default_transaction_read_only").await;
+    schema.say("SELECT pg_reload_conf()").await;
+    let told = timeout(Duration::from_secs(20), arrivals.next()).await;
+    assert_eq!(told.expect("it is noticed"), Arrival::Missed);
 }

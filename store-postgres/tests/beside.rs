@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use actor_durable::store::{ClaimMode, Enqueued, GivingUp, Head, Refusal, Snapshot, Store, StoreError};
+use actor_durable::store::{
+    ClaimMode, Enqueued, GivingUp, Handled, Head, Refusal, Snapshot, Source, Store, StoreError,
+};
 use actor_durable::{Epoch, OwnerId, Position, Sequence, WallTime};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -165,6 +167,26 @@ async fn what_is_delivered_after_all_waits_for_its_sender() {
     assert_eq!(begun.await.expect("no panic").expect("it is there"), Some(Enqueued::Stored));
 }
 
+/// Whoever was at the sender before has discarded it.
+#[tokio::test]
+async fn what_is_discarded_while_it_is_to_be_delivered_after_all_goes_nowhere() {
+    let Some(schema) = Schema::new() else { return };
+    let store = Arc::new(schema.store().await);
+    let head = sender(&store, "b", "a").await;
+    store.give_up_delivery(giving_up(&head)).await.expect("it was sent");
+    let mut other = schema.connection().await;
+    let discarded =
+        holding(&mut other, &format!("{}; DELETE FROM undelivered WHERE actor = 'b'", lock("b"))).await;
+    let mut begun = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.redeliver(&actor("b"), outgoing(1, "a").position).await }
+    });
+    blocked(&schema, &mut begun).await;
+    discarded.commit().await.expect("the server runs");
+    assert_eq!(begun.await.expect("no panic").expect("there is such an actor"), None);
+    assert_eq!(store.head(&actor("a")).await.expect("a store"), None);
+}
+
 #[tokio::test]
 async fn what_is_transferred_twice_at_once_leaves_and_counts_once() {
     let Some(schema) = Schema::new() else { return };
@@ -311,11 +333,16 @@ async fn whoever_stops_in_the_midst_of_a_transaction_holds_nobody_up_for_long() 
     let head = own(&store, "a", 1).await;
     let config = schema.config.clone().with_answer_timeout(Duration::from_millis(500));
     let stopped = PostgresStore::open(config).await.expect("the server runs");
+    // So that it is not done before anybody sees it.
+    let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            PERFORM pg_sleep(0.2); RETURN NEW;
+        END $$; CREATE TRIGGER slow BEFORE UPDATE ON actors FOR EACH ROW EXECUTE FUNCTION slow()";
+    schema.say(slow).await;
     let mut acquiring = Box::pin(async move { stopped.acquire(claim("a", 1, ClaimMode::Seize)).await });
     let mut eyes = schema.connection().await;
     loop {
-        let polled = std::future::poll_fn(|context| Poll::Ready(acquiring.as_mut().poll(context).is_ready()));
-        assert!(!polled.await, "it is stopped before it is done");
+        let polled = std::future::poll_fn(|context| Poll::Ready(acquiring.as_mut().poll(context))).await;
+        assert!(polled.is_pending(), "it is stopped before it is done: {polled:?}");
         let free = AssertSqlSafe(format!("{} NOWAIT", lock("a")));
         if sqlx::raw_sql(free).execute(&mut eyes).await.is_err() {
             break;
@@ -325,4 +352,68 @@ async fn whoever_stops_in_the_midst_of_a_transaction_holds_nobody_up_for_long() 
     std::mem::forget(acquiring);
     let commit = store.commit_turn(turn(&actor("a"), head.epoch, head.sequence));
     timeout(Duration::from_secs(10), commit).await.expect("nobody holds the actor").expect("it is owned");
+}
+
+fn enqueuing(
+    store: &Arc<PostgresStore>,
+    id: &'static str,
+    number: u128,
+) -> JoinHandle<Result<Enqueued, StoreError>> {
+    let store = Arc::clone(store);
+    tokio::spawn(async move { store.enqueue(message(id, number)).await })
+}
+
+/// Between a refusal and the look at why somebody else was there: what would be allowed now is tried again.
+#[tokio::test]
+async fn a_turn_that_is_allowed_by_the_time_its_refusal_is_explained_is_stored() {
+    let Some(schema) = Schema::new() else { return };
+    let witness = schema.store().await;
+    let config = schema.config.clone().with_connections_max(1);
+    let store = Arc::new(PostgresStore::open(config).await.expect("the server runs"));
+    let head = own(&witness, "a", 1).await;
+    own(&witness, "b", 1).await;
+    own(&witness, "c", 1).await;
+    let mut plain = turn(&actor("a"), head.epoch, Sequence::ZERO);
+    plain.state = None;
+    witness.commit_turn(plain).await.expect("it is owned");
+    let trims = {
+        let mut trims = turn(&actor("a"), head.epoch, Sequence(1));
+        (trims.state, trims.trim) = (None, Some(Sequence(1)));
+        trims
+    };
+    let takes = {
+        let mut takes = turn(&actor("a"), head.epoch, Sequence(2));
+        takes.handled.push(Handled { message: message_id(9), was: Source::Inbox, reply: None });
+        takes
+    };
+    for (number, commit) in [(1, trims), (2, takes)] {
+        let (mut one, mut other) = (schema.connection().await, schema.connection().await);
+        let before = holding(&mut one, &lock("b")).await;
+        let behind = holding(&mut other, &lock("c")).await;
+        // They have the one connection in this order; the turn has it again behind them, to look why it was refused.
+        let first = enqueuing(&store, "b", number);
+        schema.until_blocked(1).await;
+        let begun = tokio::spawn({
+            let store = Arc::clone(&store);
+            async move { store.commit_turn(commit).await }
+        });
+        tokio::task::yield_now().await;
+        let last = enqueuing(&store, "c", number);
+        tokio::task::yield_now().await;
+        before.rollback().await.expect("the server runs");
+        first.await.expect("no panic").expect("nobody is in its way");
+        schema.until_blocked(1).await;
+        if number == 1 {
+            let state = Snapshot { sequence: Sequence(1), body: body(5) };
+            witness.save_snapshot(&actor("a"), head.epoch, state, None).await.expect("it is owned");
+        } else {
+            witness.enqueue(message("a", 9)).await.expect("it is new");
+        }
+        assert!(!begun.is_finished());
+        behind.rollback().await.expect("the server runs");
+        last.await.expect("no panic").expect("nobody is in its way");
+        begun.await.expect("no panic").expect("it is allowed now");
+    }
+    let now = witness.head(&actor("a")).await.expect("a store").expect("it is there");
+    assert_eq!((now.sequence, now.trimmed, now.waiting), (Sequence(3), Sequence(1), 0));
 }

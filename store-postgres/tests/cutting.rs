@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::future::pending;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actor_durable::store::{
@@ -296,27 +296,36 @@ async fn a_release_whose_connection_is_cut_anywhere_has_been_or_not() {
 
 /// Where durable actors have their store: behind a relay that cuts its connection once.
 struct Cut {
-    scene: Scene,
+    schema: Schema,
+    relay: Relay,
     way: Way,
     point: usize,
     has_begun: AtomicBool,
+    /// What the first process has missed, once it is over.
+    missed: Arc<Mutex<Vec<String>>>,
+    is_over: AtomicBool,
 }
 
 #[async_trait]
 impl Place for Cut {
     async fn open(&self) -> Arc<dyn Store> {
-        let store = PostgresStore::open(Scene::config(&self.scene.schema, &self.scene.relay)).await;
+        let store = PostgresStore::open(Scene::config(&self.schema, &self.relay)).await;
         let store = store.expect("the server runs");
         if !self.has_begun.swap(true, Ordering::Relaxed) {
-            store.head(&actor("nobody")).await.expect("the server runs");
-            self.scene.relay.counts();
-            self.scene.relay.set(Fate::Cut(self.way, self.point));
+            self.relay.set(Fate::CutAnyOne(self.way, self.point));
         }
         Arc::new(store)
     }
 
     async fn pass(&self, time: Duration) {
-        self.scene.schema.pass(time).await;
+        // The first process is over, and what comes now looks at what it has left.
+        if !self.is_over.swap(true, Ordering::Relaxed)
+            && let missed @ Fate::CutAnyOne(..) = self.relay.fate()
+        {
+            self.missed.lock().expect("no test panics with it").push(format!("{self}: {missed:?}"));
+            self.relay.set(Fate::Through);
+        }
+        self.schema.pass(time).await;
     }
 }
 
@@ -339,16 +348,21 @@ const RUN_BYTES: usize = 12_000;
 #[tokio::test]
 async fn a_connection_that_is_cut_anywhere_breaks_no_promise_of_actors() {
     let cuts = if std::env::var_os("ACTOR_TEST_FULL").is_some() { 100 } else { 3 };
-    let mut places = Vec::new();
+    let (mut places, missed) = (Vec::new(), Arc::new(Mutex::new(Vec::new())));
     for way in [Way::ToServer, Way::ToClient] {
         for cut in 0..cuts {
-            let Some(scene) = Scene::new().await else { return };
+            let Some(schema) = Schema::new() else { return };
+            let relay = Relay::before(schema.server.directory());
             // At another place in a word each time.
             let point = cut * RUN_BYTES / cuts + cut;
-            places.push(Cut { scene, way, point, has_begun: AtomicBool::new(false) });
+            let (has_begun, is_over, missed) =
+                (AtomicBool::new(false), AtomicBool::new(false), Arc::clone(&missed));
+            places.push(Cut { schema, relay, way, point, has_begun, missed, is_over });
         }
     }
     try_torn(Form::Events, places).await;
+    let missed = missed.lock().expect("no test panics with it");
+    assert!(missed.is_empty(), "they were not: {missed:#?}");
 }
 
 async fn prepare_claim(_: &PostgresStore, id: &str) -> Claim {

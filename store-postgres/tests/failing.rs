@@ -5,12 +5,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use actor_durable::store::{Head, Refusal, Store, StoreError};
-use actor_durable::{Position, Sequence};
+use actor_durable::{OwnerId, Position, Sequence};
 use sqlx::{AssertSqlSafe, Connection, Row};
 use store_postgres::PostgresStore;
 
 use crate::place::Schema;
-use crate::values::{actor, message, own, refusal, turn};
+use crate::values::{LONG, actor, message, own, refusal, turn};
 
 async fn commit(store: &PostgresStore, head: &Head) -> Result<(), StoreError> {
     store.commit_turn(turn(&head.target.id, head.epoch, head.sequence)).await
@@ -30,6 +30,8 @@ async fn fail_with(schema: &Schema, code: &str) {
     );
     schema.say(&trigger).await;
 }
+
+const LOCK_ALL: &str = "SELECT FROM actors FOR UPDATE";
 
 const FAIL_NO_MORE: &str =
     "DROP SEQUENCE failures; DROP TABLE failures_max; DROP TRIGGER fail ON entries; DROP FUNCTION fail";
@@ -57,6 +59,7 @@ async fn what_the_server_says_is_named_by_its_kind() {
         ("XX002", "damaged"),
         ("23514", "damaged"),
         ("42P01", "damaged"),
+        ("42501", "denied"),
         ("25006", "read-only"),
         ("53200", "unavailable"),
         ("P0001", "unavailable"),
@@ -65,6 +68,7 @@ async fn what_the_server_says_is_named_by_its_kind() {
         let named = match refusal(commit(&store, &head).await) {
             Refusal::Damaged { .. } => "damaged",
             Refusal::ReadOnly(_) => "read-only",
+            Refusal::Denied(_) => "denied",
             Refusal::Unavailable(_) => "unavailable",
             other => panic!("{code}: {other:?}"),
         };
@@ -153,19 +157,23 @@ async fn a_store_has_no_more_connections_than_it_may() {
     let Some(schema) = Schema::new() else { return };
     let config = schema.config.clone().with_connections_max(MAX);
     let store = Arc::new(PostgresStore::open(config).await.expect("the server runs"));
-    let head = own(&*store, "a", 1).await;
+    let ids: Vec<String> = (0..20).map(|number| format!("a{number}")).collect();
+    for id in &ids {
+        store.enqueue(message(id, 1)).await.expect("it is new");
+    }
+    store.renew(OwnerId::new(1), LONG).await.expect("a lease");
     let mut other = schema.connection().await;
     let mut lock = other.begin().await.expect("the server runs");
-    let take = "SELECT FROM actors WHERE id = 'a' FOR UPDATE";
-    sqlx::raw_sql(take).execute(&mut *lock).await.expect("it is there");
-    // All but the readers wait for the lock.
+    sqlx::raw_sql(LOCK_ALL).execute(&mut *lock).await.expect("they are there");
+    // All but the readers wait for a lock, each for another one.
     let tasks: Vec<_> = (0..20)
-        .map(|number| {
-            let (store, head) = (Arc::clone(&store), head.clone());
+        .zip(ids)
+        .map(|(number, id)| {
+            let store = Arc::clone(&store);
             tokio::spawn(async move {
                 match number % 2 {
-                    0 => store.enqueue(message("a", 100 + number)).await.map(drop),
-                    _ => store.head(&head.target.id).await.map(drop),
+                    0 => store.enqueue(message(&id, 2)).await.map(drop),
+                    _ => store.head(&actor(&id)).await.map(drop),
                 }
             })
         })
@@ -189,22 +197,18 @@ async fn a_store_has_no_more_connections_than_it_may() {
 /// A process that waits for the database with all that it asks is not taken for dead.
 #[tokio::test]
 async fn a_lease_is_renewed_while_no_connection_is_free() {
-    const MAX: usize = 2;
     let Some(schema) = Schema::new() else { return };
-    let config = schema.config.clone().with_connections_max(MAX);
+    let config = schema.config.clone().with_connections_max(2);
     let config = config.with_connect_timeout(Duration::from_millis(500));
     let store = Arc::new(PostgresStore::open(config).await.expect("the server runs"));
-    let head = own(&*store, "a", 1).await;
+    let (head, _) = (own(&*store, "a", 1).await, own(&*store, "b", 1).await);
     let mut other = schema.connection().await;
     let mut lock = other.begin().await.expect("the server runs");
-    let take = "SELECT FROM actors WHERE id = 'a' FOR UPDATE";
-    sqlx::raw_sql(take).execute(&mut *lock).await.expect("it is there");
-    let hanging: Vec<_> = (0..MAX as u128)
-        .map(|number| {
-            let store = Arc::clone(&store);
-            tokio::spawn(async move { store.enqueue(message("a", 100 + number)).await })
-        })
-        .collect();
+    sqlx::raw_sql(LOCK_ALL).execute(&mut *lock).await.expect("they are there");
+    let hanging = ["a", "b"].map(|id| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.enqueue(message(id, 100)).await })
+    });
     // Until they have all the connections there are.
     while store.head(&actor("a")).await.is_ok() {}
     let owner = head.owner.expect("it is owned");

@@ -6,6 +6,7 @@ mod crash;
 mod cutting;
 mod failing;
 mod heads;
+mod held;
 mod inbox;
 mod opening;
 mod place;

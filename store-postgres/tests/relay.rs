@@ -1,5 +1,6 @@
 //! What stands between a store and its server: it cuts a connection after so many bytes, and swallows what is said.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -27,6 +28,8 @@ pub(crate) enum Fate {
     Through,
     /// After so many bytes more on one way the connection is cut, on both.
     Cut(Way, usize),
+    /// After so many bytes more on one way, of all connections of a store but the one that listens, that which has the last is cut.
+    CutAnyOne(Way, usize),
     /// After so many bytes more on one way nothing goes through any more that way.
     Silence(Way, usize),
 }
@@ -44,6 +47,8 @@ struct State {
     latest: u64,
     /// What has gone through of it since it was last asked.
     counts: [usize; 2],
+    /// All connections of the pools.
+    pools: BTreeSet<u64>,
     /// How many connections there were.
     last: u64,
     /// Of these nothing goes through any more, on either way, and none of them ends by that.
@@ -55,7 +60,14 @@ impl Relay {
     pub(crate) fn before(server: &Path) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let listener = UnixListener::bind(directory.path().join(SOCKET)).expect("a socket");
-        let state = State { fate: Fate::Through, latest: 0, counts: [0; 2], last: 0, swallowed: None };
+        let state = State {
+            fate: Fate::Through,
+            latest: 0,
+            counts: [0; 2],
+            pools: BTreeSet::new(),
+            last: 0,
+            swallowed: None,
+        };
         let state = Arc::new(Mutex::new(state));
         let (ended, end) = watch::channel(0);
         tokio::spawn(relay(listener, server.join(SOCKET), Arc::clone(&state), end));
@@ -86,6 +98,11 @@ impl Relay {
     /// How many connections there have been.
     pub(crate) fn last(&self) -> u64 {
         self.state.lock().expect("no test panics with it").last
+    }
+
+    /// What is still to come.
+    pub(crate) fn fate(&self) -> Fate {
+        self.state.lock().expect("no test panics with it").fate
     }
 
     /// Cuts the latest connection now.
@@ -125,8 +142,14 @@ async fn pump(way: Way, number: u64, state: &Mutex<State>, mut from: OwnedReadHa
         let is_of_the_pool = buffer[..read].windows(POOLS.len()).any(|words| words == POOLS);
         let (passes, is_cut) = {
             let mut state = state.lock().expect("no test panics with it");
+            if is_of_the_pool {
+                state.pools.insert(number);
+            }
             if is_of_the_pool && state.latest < number {
-                (state.fate, state.latest, state.counts) = (Fate::Through, number, [0; 2]);
+                (state.latest, state.counts) = (number, [0; 2]);
+                if !matches!(state.fate, Fate::CutAnyOne(..)) {
+                    state.fate = Fate::Through;
+                }
             }
             state.judge(way, number, read)
         };
@@ -142,7 +165,11 @@ impl State {
         if self.swallowed.as_ref().is_some_and(|swallowed| swallowed.contains(&number)) {
             return (0, false);
         }
-        if number != self.latest {
+        let is_meant = match self.fate {
+            Fate::CutAnyOne(..) => self.pools.contains(&number),
+            _ => number == self.latest,
+        };
+        if !is_meant {
             return (read, false);
         }
         let (passes, is_cut) = match &mut self.fate {
@@ -150,6 +177,15 @@ impl State {
                 let passes = read.min(*left);
                 *left -= passes;
                 (passes, *left == 0)
+            }
+            Fate::CutAnyOne(cut, left) if *cut == way => {
+                let passes = read.min(*left);
+                *left -= passes;
+                let is_cut = *left == 0;
+                if is_cut {
+                    self.fate = Fate::Through;
+                }
+                (passes, is_cut)
             }
             Fate::Silence(silent, left) if *silent == way => {
                 let passes = read.min(*left);

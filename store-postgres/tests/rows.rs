@@ -1,14 +1,16 @@
 //! What lies in the tables: what is not needed goes, no page is too large, and the schema itself keeps doubles out.
 
+use std::time::Duration;
+
 use actor_durable::limits::{EVENT_BYTES_MAX, PAYLOAD_BYTES_MAX};
-use actor_durable::store::{Body, Entry, Message, Snapshot, Store};
-use actor_durable::{OwnerId, Position, Sequence};
+use actor_durable::store::{Body, Claim, ClaimMode, Entry, Message, Refusal, Renewal, Snapshot, Store};
+use actor_durable::{Epoch, OwnerId, Position, Sequence};
 use bytes::Bytes;
 use sqlx::{AssertSqlSafe, Row};
 use store_postgres::limits::PAGE_BYTES_MAX;
 
 use crate::place::Schema;
-use crate::values::{LONG, actor, body, entry, message, own, turn};
+use crate::values::{LONG, actor, body, claim, entry, message, own, refusal, turn};
 
 async fn count(schema: &Schema, rows: &str) -> i64 {
     let count = AssertSqlSafe(format!("SELECT count(*) FROM {rows}"));
@@ -46,6 +48,28 @@ async fn leases_that_are_long_over_leave_the_table() {
     store.renew(OwnerId::new(3), LONG).await.expect("a lease");
     let left = "leases WHERE owner IN ('\\x00000000000000000000000000000002', '\\x00000000000000000000000000000003')";
     assert_eq!((count(&schema, left).await, count(&schema, "leases").await), (2, 2));
+}
+
+/// The database can say no time so late.
+#[tokio::test]
+async fn a_lease_without_an_end_is_a_long_one() {
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store().await;
+    let begun = store.renew(OwnerId::new(1), Duration::MAX).await;
+    assert_eq!(begun.expect("a lease"), Renewal::Begun);
+    let centuries = "leases WHERE ends_at > clock_timestamp() + interval '900 years'";
+    assert_eq!(count(&schema, centuries).await, 1);
+}
+
+#[tokio::test]
+async fn an_epoch_that_the_database_cannot_say_is_refused() {
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store().await;
+    store.renew(OwnerId::new(1), LONG).await.expect("a lease");
+    let last = i64::MAX.unsigned_abs();
+    let at = |epoch_min| Claim { epoch_min: Epoch(epoch_min), ..claim("a", 1, ClaimMode::IfFree) };
+    assert!(matches!(refusal(store.acquire(at(last + 1)).await), Refusal::Malformed(_)));
+    assert_eq!(store.acquire(at(last)).await.expect("it is free").epoch, Epoch(last));
 }
 
 /// Whatever a statement does wrong: there is one entry of a number, and one message of an id.

@@ -9,10 +9,11 @@ use store_postgres::{PostgresConfig, PostgresStore};
 use crate::place::Schema;
 use crate::values::{actor, own, turn};
 
-const NAMES: [&str; 4] = [
+const NAMES: [&str; 5] = [
     "synchronous_commit",
     "default_transaction_isolation",
     "statement_timeout",
+    "lock_timeout",
     "idle_in_transaction_session_timeout",
 ];
 
@@ -48,16 +49,16 @@ async fn whatever_a_role_has_by_default_a_turn_waits_for_the_disk_and_for_nobody
         "CREATE ROLE {role} LOGIN SUPERUSER;
         ALTER ROLE {role} SET default_transaction_isolation = 'serializable';
         ALTER ROLE {role} SET statement_timeout = 0;
+        ALTER ROLE {role} SET lock_timeout = 0;
         ALTER ROLE {role} SET idle_in_transaction_session_timeout = 0"
     );
     schema.say(&careless).await;
     // More than `on` is not made less.
     for (default, holds) in [("off", "on"), ("on", "on"), ("remote_apply", "remote_apply")] {
         schema.say(&format!("ALTER ROLE {role} SET synchronous_commit = {default}")).await;
-        let expected =
-            [(NAMES[0], holds), (NAMES[1], "read committed"), (NAMES[2], "27s"), (NAMES[3], "30s")];
+        let expected = NAMES.into_iter().zip([holds, "read committed", "27s", "5s", "30s"]);
         let expected = expected.map(|(name, setting)| (name.to_owned(), setting.to_owned()));
-        assert_eq!(settings(&schema, &role, default).await, expected.into(), "{default}");
+        assert_eq!(settings(&schema, &role, default).await, expected.collect(), "{default}");
     }
     let gone = format!("DROP ROLE {role}");
     sqlx::raw_sql(AssertSqlSafe(gone)).execute(&mut schema.connection().await).await.expect("good words");

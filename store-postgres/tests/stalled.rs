@@ -187,10 +187,6 @@ async fn a_connection_that_has_fallen_silent_while_it_was_idle_is_given_up() {
 /// Nothing comes, and nobody says that nothing will: whoever listens asks, connects anew, and says that some may be missed.
 #[tokio::test]
 async fn a_listener_that_is_not_heard_any_more_connects_anew_and_says_that_some_may_be_missed() {
-    // It is asked after so long that nothing has come.
-    if std::env::var_os("ACTOR_TEST_FULL").is_none() {
-        return;
-    }
     let Some(scene) = Scene::new().await else { return };
     let store = scene.store().await;
     let mut arrivals = store.arrivals();

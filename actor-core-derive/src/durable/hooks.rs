@@ -171,8 +171,10 @@ impl Reader<'_> {
                 self.errors.add(&signature.ident, "a durable actor's `#[init]` returns `Self`");
             }
             (ReturnType::Default, Role::Answer) => {
-                let what =
-                    format!("`#[answer]` makes a command: return a `Result<{}Command, BadForm>`", self.name);
+                let what = format!(
+                    "`#[answer]` makes a command: return a `Result<{}Command, CodecError>`",
+                    self.name
+                );
                 self.errors.add(&signature.ident, what);
             }
             (ReturnType::Type(_, ty), Role::Checkpoint) if !types::is_unit(ty) => {

@@ -37,13 +37,19 @@ impl<A: Durable> From<Told<A>> for Answer<A> {
     }
 }
 
-/// Where an answer goes. Who does not wait any more does not miss it.
+/// Where an answer goes. A caller that no longer waits does not miss it.
 pub(crate) struct Port<A: Durable>(pub(crate) ReplyPort<Told<A>>);
 
 impl<A: Durable> Port<A> {
-    #[inline]
+    // Inlined, so that the answer is written once, to its place.
+    #[inline(always)]
     pub(crate) fn tell(self, told: impl Into<Told<A>>) {
         drop(self.0.send(told.into()));
+    }
+
+    /// Whether the caller still waits.
+    pub(crate) fn is_awaited(&self) -> bool {
+        !self.0.is_closed()
     }
 }
 

@@ -6,41 +6,41 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 
-use actor_core::{ActorError, ActorRef, Executor};
+use actor_core::{ActorRef, Executor};
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 
-use super::keeper::Keeper;
+use super::committer::Committer;
 use super::mail::Mailing;
-use super::{Activation, Bell, Incoming, Kept, Request, run, supervised};
+use super::{Activation, Incoming, Kept, OwnTurns, Request, run, supervised};
 use crate::actor::{Durability, Durable};
 use crate::error::ActivationError;
-use crate::id::Sequence;
+use crate::id::{Epoch, Sequence};
 use crate::ledger::{Ledger, Outcome};
 use crate::limits::{BEGINNING_HELD_MAX, REACTIVATION_PAUSE};
-use crate::model::{Keeps, Model, State, Tail};
+use crate::model::{Keeps, Model, State, Tail, TurnRequester};
+use crate::process::{ActivationEnd, ActivationGuard, Shared};
 use crate::recover::{Past, read_past};
 use crate::store::{Cause, Child, Claim, ClaimMode, Head, Letter, Recovery, StoreError};
 use crate::supervise::Standing;
-use crate::system::{Fate, Place, Shared};
 use crate::turn::{About, Asked, Moment, Turn};
 
 impl<M: Model> Activation<M> {
     pub(super) async fn begin(
         model: Arc<M>,
         myself: ActorRef<Incoming<M::Actor>>,
-        mut place: Place,
+        mut guard: ActivationGuard,
     ) -> Result<Self, ActivationError> {
         if M::Actor::DURABILITY == Durability::Volatile {
-            return Self::begin_volatile(model, myself, place).await;
+            return Self::begin_volatile(model, myself, guard).await;
         }
-        let (shared, target) = (place.shared.clone(), place.target.clone());
-        let (owner, epoch_min) = (shared.owner(), place.epoch_min());
-        let claim = Claim { target, owner, epoch_min, mode: ClaimMode::IfFree };
+        let (shared, target) = (guard.shared.clone(), guard.target.clone());
+        // Any epoch will do: nobody else decides where actors are.
+        let claim = Claim { target, owner: shared.owner(), epoch_min: Epoch::ZERO, mode: ClaimMode::IfFree };
         let claimed = shared.store().acquire(claim).await;
-        let head = claimed.inspect_err(|error| place.fate = Fate::not_granted(error))?;
+        let head = claimed.inspect_err(|error| guard.end = ActivationEnd::not_granted(error))?;
         let (target, epoch) = (head.target.clone(), head.epoch);
-        let begun = AssertUnwindSafe(Self::begin_kept(model, myself, place, head)).catch_unwind().await;
+        let begun = AssertUnwindSafe(Self::begin_kept(model, myself, guard, head)).catch_unwind().await;
         // Whoever can does better. If this fails too, nobody else takes it.
         if !matches!(begun, Ok(Ok(_))) && shared.store().release(&target.id, epoch).await.is_err() {
             shared.look_again(&target, REACTIVATION_PAUSE);
@@ -51,14 +51,14 @@ impl<M: Model> Activation<M> {
     async fn begin_volatile(
         model: Arc<M>,
         myself: ActorRef<Incoming<M::Actor>>,
-        place: Place,
+        guard: ActivationGuard,
     ) -> Result<Self, ActivationError> {
-        let id = &place.target.id;
+        let id = &guard.target.id;
         let mut state = model.actor().create(id);
-        let bell = Bell::new(&myself, &place.shared);
-        let recovered = model.recover(id, &mut state, &bell).await;
-        recovered.map_err(|error| hook_failed("on_recover", &error))?;
-        let mut activation = Self::new(model, myself, place, state);
+        let requester = OwnTurns::new(&myself, &guard.shared);
+        let recovered = model.recover(id, &mut state, &requester).await;
+        recovered.map_err(|error| ActivationError::hook("on_recover", &error))?;
+        let mut activation = Self::new(model, myself, guard, state);
         activation.start_volatile().await?;
         activation.watch_idleness();
         Ok(activation)
@@ -67,35 +67,40 @@ impl<M: Model> Activation<M> {
     async fn begin_kept(
         model: Arc<M>,
         myself: ActorRef<Incoming<M::Actor>>,
-        place: Place,
+        guard: ActivationGuard,
         head: Head,
     ) -> Result<Self, ActivationError> {
         if head.has_ended {
-            return Self::begin_over(model, myself, place, head).await;
+            return Self::begin_over(model, myself, guard, head).await;
         }
-        let (is_new, is_careful, has_mail) =
-            (head.sequence == Sequence::ZERO, head.crashes > 0, head.has_mail());
-        let shared = place.shared.clone();
+        let (is_careful, has_mail) = (head.crashes > 0, head.has_mail());
+        let shared = guard.shared.clone();
         let mut recovery = shared.store().load(&head.target.id, head.epoch).await?;
         let standing = Standing::of(&recovery.children).map_err(|form| {
             let what = format!("how {} stands to its supervisor", head.target);
-            ActivationError::Form { what, form }
+            ActivationError::Codec { what, form }
         })?;
-        let bell = Bell::new(&myself, &shared);
-        let has_standing = standing.is_some();
-        let (past, adoption) = read_or_adopt(&*model, &shared, &head, &recovery, has_standing, &bell).await?;
-        let is_supervised = has_standing || adoption.is_some();
+        let requester = OwnTurns::new(&myself, &shared);
+        let is_released = standing.as_ref().is_some_and(Standing::is_released);
+        let is_new = head.sequence == Sequence::ZERO || is_released;
+        let has_supervisor = standing.is_some() && !is_released;
+        let (past, adoption) = if has_supervisor {
+            (unread(&*model, &shared, &head).await?, None)
+        } else {
+            read_or_adopt(&*model, &shared, &head, &recovery, is_new, &requester).await?
+        };
+        let is_supervised = has_supervisor || adoption.is_some();
         let outbox = std::mem::take(&mut recovery.outbox);
         let mut ledger = Ledger::new(head, &recovery, M::Actor::REMEMBERED, M::Actor::JOURNAL_KEPT);
         ledger.note_time(past.last_at);
-        let mut keeper = Keeper::new(shared, myself.cell(), ledger);
-        keeper.send_on(outbox);
-        let mailing = Mailing::new(place.seat.mail.clone(), is_careful);
-        let mut activation = Self::new(model, myself, place, past.state);
+        let mut committer = Committer::new(shared, myself.cell(), ledger);
+        committer.send_on(outbox);
+        let mailing = Mailing::new(guard.reservation.mail.clone(), is_careful);
+        let mut activation = Self::new(model, myself, guard, past.state);
         if let (Keeps::State, Some(snapshot)) = (M::KEEPS, recovery.snapshot) {
             activation.written.set(&snapshot.body);
         }
-        let kept = Kept { keeper, mailing, tail: past.tail, standing };
+        let kept = Kept { committer, mailing, tail: past.tail, standing };
         activation.kept = Some(Box::new(kept));
         if is_supervised {
             activation.begin_supervised(adoption, !is_new).await?;
@@ -114,7 +119,7 @@ impl<M: Model> Activation<M> {
             // Perhaps nobody says anything: it was activated because of its letters, or has ended as it began.
             drop(self.myself.cast(Incoming(Request::Mail)));
         }
-        self.place.fate = Fate::Lost;
+        self.guard.end = ActivationEnd::Lost;
         self.watch_idleness();
     }
 
@@ -123,27 +128,31 @@ impl<M: Model> Activation<M> {
     async fn begin_over(
         model: Arc<M>,
         myself: ActorRef<Incoming<M::Actor>>,
-        place: Place,
+        guard: ActivationGuard,
         head: Head,
     ) -> Result<Self, ActivationError> {
-        let mut recovery = place.shared.store().load(&head.target.id, head.epoch).await?;
+        let mut recovery = guard.shared.store().load(&head.target.id, head.epoch).await?;
         let (outbox, state) = (std::mem::take(&mut recovery.outbox), model.actor().create(&head.target.id));
         let ledger = Ledger::new(head, &recovery, M::Actor::REMEMBERED, M::Actor::JOURNAL_KEPT);
-        let mut keeper = Keeper::new(place.shared.clone(), myself.cell(), ledger);
-        keeper.await_outbox();
-        keeper.send_on(outbox);
-        let mailing = Mailing::new(place.seat.mail.clone(), false);
-        let mut activation = Self::new(model, myself, place, state);
-        let kept = Kept { keeper, mailing, tail: Tail::default(), standing: None };
+        let mut committer = Committer::new(guard.shared.clone(), myself.cell(), ledger);
+        committer.send_on(outbox);
+        let mailing = Mailing::new(guard.reservation.mail.clone(), false);
+        let mut activation = Self::new(model, myself, guard, state);
+        let kept = Kept { committer, mailing, tail: Tail::default(), standing: None };
         activation.kept = Some(Box::new(kept));
-        // Perhaps nobody asks it anything, and there is nothing to wait for.
+        // Perhaps nobody asks it anything: with this it waits for what it has sent, if there is any.
         drop(activation.myself.cast(Incoming(Request::Mail)));
-        activation.place.fate = Fate::Lost;
+        activation.guard.end = ActivationEnd::Lost;
         Ok(activation)
     }
 
-    fn new(model: Arc<M>, myself: ActorRef<Incoming<M::Actor>>, place: Place, state: State<M>) -> Self {
-        let (shared, target) = (place.shared.clone(), place.target.clone());
+    fn new(
+        model: Arc<M>,
+        myself: ActorRef<Incoming<M::Actor>>,
+        guard: ActivationGuard,
+        state: State<M>,
+    ) -> Self {
+        let (shared, target) = (guard.shared.clone(), guard.target.clone());
         let (written, last_active) = (run::Written::default(), shared.executor().now());
         Self {
             myself,
@@ -155,7 +164,7 @@ impl<M: Model> Activation<M> {
             kept: None,
             asked: Asked::default(),
             last_active,
-            place,
+            guard,
         }
     }
 
@@ -165,7 +174,7 @@ impl<M: Model> Activation<M> {
         let about = About { actor: target, at: Moment::Now(shared), id: None, message: None };
         let mut asked = Asked::default();
         let started = model.start(state, &mut Turn::new(about, &mut asked)).await;
-        started.map_err(|error| hook_failed("on_start", &error))?;
+        started.map_err(|error| ActivationError::hook("on_start", &error))?;
         self.begin_timers(asked.timers);
         Ok(())
     }
@@ -174,60 +183,50 @@ impl<M: Model> Activation<M> {
     pub(super) async fn start(&mut self) -> Result<(), ActivationError> {
         let Self { model, state, target, kept: Some(kept), shared, .. } = self else { return Ok(()) };
         let clock = shared.wall_time();
-        let at = kept.keeper.ledger.time(clock);
-        let sequence = kept.keeper.ledger.next();
+        let at = kept.committer.ledger.time(clock);
+        let sequence = kept.committer.ledger.next();
         let moment = Moment::Entered { sequence, at, clock };
         let about = About { actor: target, at: moment, id: None, message: None };
         let mut asked = Asked::default();
         let started = model.start(state, &mut Turn::new(about, &mut asked)).await;
-        let events = started.map_err(|error| hook_failed("on_start", &error))?;
+        let events = started.map_err(|error| ActivationError::hook("on_start", &error))?;
         let timers = std::mem::take(&mut asked.timers);
         kept.tail.add(&events);
-        let mut next = kept.standing.clone();
-        if let Some(standing) = &mut next {
-            standing.kept.has_started = true;
-            let form = |form| ActivationError::Form { what: format!("the first turn of {target}"), form };
-            asked.children.push(standing.change().map_err(form)?);
-            kept.standing = next;
-            next = supervised::hand_over(kept, &target.id, &mut asked, clock)
-                .map_err(form)?
-                .or(kept.standing.clone());
-        }
+        let form = |form| ActivationError::Codec { what: format!("the first turn of {target}"), form };
+        let next =
+            supervised::after_start(kept.standing.clone(), &target.id, &mut asked, clock).map_err(form)?;
         let mut outcome = Outcome::nothing(Cause::Spawned, at, clock);
         (outcome.events, outcome.asked, outcome.has_changed) = (events, asked, true);
         if M::KEEPS == Keeps::State {
-            let form = |form| ActivationError::Form { what: format!("the first state of {target}"), form };
+            let form = |form| ActivationError::Codec { what: format!("the first state of {target}"), form };
             let body = run::write_state::<M>(state).map_err(form)?;
             self.written.set(&body);
             outcome.state = Some(body);
         }
-        kept.keeper.ledger.stage(outcome)?;
-        kept.keeper.settle().await?;
+        kept.committer.ledger.stage(outcome)?;
+        kept.committer.settle().await?;
         kept.standing = next;
         self.begin_timers(timers);
         Ok(())
     }
 }
 
-/// What an actor comes to. Of one that has a supervisor, or gets one by a letter, it is not read yet: whatever it is, the actor is
-/// there to tell, and to be told.
+/// What an actor without supervisor comes to. Of one that gets one by a letter it is not read yet: whatever it is, the actor is there
+/// to tell, and to be told.
 async fn read_or_adopt<M: Model>(
     model: &M,
     shared: &Shared,
     head: &Head,
     recovery: &Recovery,
-    has_standing: bool,
-    bell: &Bell<M::Actor>,
+    is_new: bool,
+    requester: &impl TurnRequester,
 ) -> Result<(Past<M>, Option<Letter>), ActivationError> {
-    let is_new = head.sequence == Sequence::ZERO;
-    if has_standing {
-        return Ok((unread(model, shared, head).await?, None));
-    }
     // One that has never begun has it as its first thing, so that whatever fails is told.
     if is_new && let Some(adoption) = supervised::adoption(shared, head).await? {
         return Ok((unread(model, shared, head).await?, Some(adoption)));
     }
-    let read = AssertUnwindSafe(read_past(model, shared.store(), head, recovery, bell)).catch_unwind().await;
+    let read =
+        AssertUnwindSafe(read_past(model, shared.store(), head, recovery, requester)).catch_unwind().await;
     let can_be_read = matches!(&read, Ok(Ok(_) | Err(ActivationError::Store(_))));
     if !is_new
         && !can_be_read
@@ -260,8 +259,4 @@ pub(super) async fn holding<P, T>(
             work.await
         }
     }
-}
-
-fn hook_failed(hook: &'static str, error: &ActorError) -> ActivationError {
-    ActivationError::Hook { hook, text: error.to_string() }
 }

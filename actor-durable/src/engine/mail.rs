@@ -2,51 +2,24 @@
 //! handling fails is tried again, and given up after so many times.
 
 use std::panic::catch_unwind;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actor_core::{ActorError, Status};
 use bytes::Bytes;
 
-use super::run::{Job, said, text_of};
+use super::run::{Job, said};
 use super::{Activation, Incoming, Request};
 use crate::actor::Durable;
-use crate::error::{ActivationError, NotApplied};
-use crate::form::cut;
+use crate::codec::cut;
+use crate::error::{ActivationError, NotApplied, panic_text};
 use crate::id::{MessageId, Position};
 use crate::ledger::Outcome;
 use crate::limits::{ATTEMPT_PAUSE_FIRST, ATTEMPT_PAUSE_MAX, DEATHS_MAX, INBOX_PAGE, REASON_BYTES_MAX};
 use crate::model::{Model, read_command};
+use crate::process::MailFlag;
 use crate::question::{self, Answer};
 use crate::store::{Cause, Letter, Message, Refusal, Source, StoreError};
 use crate::supervise::Order;
-
-/// Whether there may be letters that were not read. Shared with those who know.
-#[derive(Clone, Debug)]
-pub(crate) struct MailFlag(Arc<AtomicBool>);
-
-impl MailFlag {
-    /// There may be, as whoever begins does not know better.
-    pub(crate) fn raised() -> Self {
-        Self(Arc::new(AtomicBool::new(true)))
-    }
-
-    /// There may be one that was stored before this.
-    pub(crate) fn raise(&self) {
-        // Pairs with `take`: whoever sees the flag reads the store after it was raised.
-        self.0.store(true, Ordering::Release);
-    }
-
-    /// It is up seldom, and asked for with each message.
-    fn is_raised(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-
-    fn take(&self) -> bool {
-        self.is_raised() && self.0.swap(false, Ordering::Acquire)
-    }
-}
 
 /// How far an inbox is read.
 #[derive(Debug)]
@@ -54,7 +27,7 @@ pub(super) struct Mailing {
     flag: MailFlag,
     /// Letters up to this one are handled, or given up.
     read_to: Position,
-    /// It was looked for a supervisor's orders among those up to this one, which may wait.
+    /// The letters up to this one have been searched for a supervisor's orders; they themselves may wait.
     seen_to: Position,
     /// A letter is to be tried again later; those behind it wait.
     is_paused: bool,
@@ -81,12 +54,12 @@ impl Mailing {
         self.flag.take()
     }
 
-    /// Letters up to this one are no orders that are not obeyed.
+    /// There is no order among the letters up to this one that was not obeyed.
     pub(super) fn seen_to(&self) -> Position {
         self.seen_to.max(self.read_to)
     }
 
-    /// It was looked for orders among the letters up to this one.
+    /// The letters up to this one have been searched for orders.
     pub(super) fn note_seen(&mut self, position: Position) {
         self.seen_to = position;
     }
@@ -113,12 +86,11 @@ impl<M: Model> Activation<M> {
     /// the first of them: letters without end keep no caller waiting, and no end.
     pub(super) async fn read_mail(&mut self) -> Result<(), ActorError> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
-        if kept.keeper.ledger.has_ended() {
+        if kept.committer.ledger.has_ended() {
             return Ok(());
         }
-        if kept.mailing.waits_for_room && kept.keeper.await_room().await? {
+        if kept.mailing.waits_for_room && kept.committer.await_room().await? {
             kept.mailing.waits_for_room = false;
-            kept.mailing.flag.raise();
         }
         if kept.mailing.is_held() {
             // What a supervisor says does not wait.
@@ -148,7 +120,7 @@ impl<M: Model> Activation<M> {
             return Ok(Vec::new());
         }
         let kept = self.kept_mut()?;
-        let (epoch, after) = (kept.keeper.ledger.epoch(), kept.mailing.read_to);
+        let (epoch, after) = (kept.committer.ledger.epoch(), kept.mailing.read_to);
         Ok(self.shared.store().inbox(&self.target.id, epoch, after, INBOX_PAGE).await?)
     }
 
@@ -177,13 +149,12 @@ impl<M: Model> Activation<M> {
             if kept.mailing.is_held() {
                 return Ok(false);
             }
-            let has_ended = kept.keeper.ledger.has_ended();
-            if kept.keeper.ledger.is_full() || has_ended {
-                self.settle().await?;
-            }
-            if has_ended {
+            if kept.committer.ledger.has_ended() {
                 // What is behind it lies there until the actor is deleted.
                 return Ok(false);
+            }
+            if kept.committer.ledger.is_full() {
+                self.settle().await?;
             }
         }
         Ok(true)
@@ -216,14 +187,14 @@ impl<M: Model> Activation<M> {
         }
         // Before it is counted or in hand: whatever ends the process meanwhile is another's doing.
         let kept = self.kept_mut()?;
-        if !kept.keeper.await_room().await? {
+        if !kept.committer.await_room().await? {
             kept.mailing.waits_for_room = true;
             return Ok(());
         }
         let (shared, mut permit, mut counted) = (self.shared.clone(), None, None);
         if self.kept_mut()?.mailing.is_careful || letter.attempts > 0 {
             // Until it is stored: of all letters here, one is counted against that is in hand when the process ends.
-            permit = Some(shared.careful().await);
+            permit = Some(shared.enter_suspect().await);
             let attempts = self.count_attempt(&letter).await?;
             if attempts > M::Actor::ATTEMPTS_MAX + DEATHS_MAX {
                 return self.give_up(letter, attempts, "its handling has ended the process").await;
@@ -281,13 +252,13 @@ impl<M: Model> Activation<M> {
     /// The reply to a letter's message that was handled before, which may be none. One that is remembered here and not in the store
     /// was given up, and put back by somebody: it is as new.
     async fn has_handled(&mut self, id: MessageId) -> Result<Option<Option<Bytes>>, ActorError> {
-        if !self.kept_mut()?.keeper.ledger.knows(id) {
+        if !self.kept_mut()?.committer.ledger.knows(id) {
             return Ok(None);
         }
         self.settle().await?;
         let reply = self.shared.store().reply(&self.target.id, id).await?;
         if reply.is_none() {
-            self.kept_mut()?.keeper.ledger.revive(id);
+            self.kept_mut()?.committer.ledger.revive(id);
         }
         Ok(reply)
     }
@@ -296,17 +267,17 @@ impl<M: Model> Activation<M> {
     fn drop_double(&mut self, letter: &Letter, reply: Option<Bytes>) -> Result<(), ActorError> {
         let now = self.shared.wall_time();
         let kept = self.kept_mut()?;
-        let at = kept.keeper.ledger.time(now);
+        let at = kept.committer.ledger.time(now);
         let mut outcome = Outcome::nothing(Cause::Duplicate(letter.message.id), at, now);
         let said = reply.map(said::<M>).ok_or_else(|| "it was given up before".to_owned());
         outcome.asked.sends.extend(question::answer(&letter.message, said));
-        kept.keeper.ledger.stage(outcome)?;
+        kept.committer.ledger.stage(outcome)?;
         kept.mailing.read_to = letter.position;
         Ok(())
     }
 
     async fn count_attempt(&mut self, letter: &Letter) -> Result<u32, ActorError> {
-        let epoch = self.kept_mut()?.keeper.ledger.epoch();
+        let epoch = self.kept_mut()?.committer.ledger.epoch();
         Ok(self.shared.store().begin_attempt(&self.target.id, epoch, letter.message.id).await?)
     }
 
@@ -318,20 +289,20 @@ impl<M: Model> Activation<M> {
         let now = self.shared.wall_time();
         let kept = self.kept_mut()?;
         let (id, position) = (letter.message.id, letter.position);
-        let before = kept.keeper.ledger.clone();
+        let before = kept.committer.ledger.clone();
         letter.attempts = attempts;
-        let at = kept.keeper.ledger.time(now);
+        let at = kept.committer.ledger.time(now);
         let mut outcome = Outcome::nothing(Cause::GaveUp(id), at, now);
         let reason = cut(reason.to_owned(), REASON_BYTES_MAX);
         outcome.asked.sends.extend(question::answer(&letter.message, Err(reason.clone())));
         outcome.dead = Some(Box::new(letter.given_up(at, reason)));
-        kept.keeper.ledger.stage(outcome)?;
-        match kept.keeper.settle().await {
+        kept.committer.ledger.stage(outcome)?;
+        match kept.committer.settle().await {
             Err(StoreError::NotApplied(refusal @ Refusal::TooMany { .. })) => {
                 // Nothing is dropped that nobody has seen: it waits until somebody makes room, and so does what is behind it.
                 tracing::error!(actor = %self.target, message = %id, %refusal, "a message cannot be given up; the mail waits");
                 let kept = self.kept_mut()?;
-                kept.keeper.ledger = before;
+                kept.committer.ledger = before;
                 kept.mailing.is_paused = true;
                 self.myself.send_after(ATTEMPT_PAUSE_MAX, Incoming(Request::MailAgain));
                 Ok(())
@@ -353,7 +324,7 @@ fn read_message<A: Durable>(message: &Message) -> Result<A::Command, NotApplied>
     };
     match catch_unwind(read) {
         Ok(command) => Ok(command?),
-        Err(payload) => Err(NotApplied::Panicked(text_of(&*payload))),
+        Err(payload) => Err(NotApplied::Panicked(panic_text(&*payload))),
     }
 }
 
@@ -361,4 +332,15 @@ fn read_message<A: Durable>(message: &Message) -> Result<A::Command, NotApplied>
 fn pause(attempts: u32) -> Duration {
     let doubled = 1 << attempts.saturating_sub(1).min(20);
     ATTEMPT_PAUSE_FIRST.saturating_mul(doubled).min(ATTEMPT_PAUSE_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_between_attempts_double_up_to_a_bound() {
+        let paused = [0, 1, 2, 3, 7, 8, 9, u32::MAX].map(|attempts| pause(attempts).as_millis());
+        assert_eq!(paused, [100, 100, 200, 400, 6_400, 10_000, 10_000, 10_000]);
+    }
 }

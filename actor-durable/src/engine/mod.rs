@@ -4,7 +4,7 @@
 //! ```text
 //!  a caller's command ──┐                    ┌─ queries ─────────────── reply
 //!  a letter of the inbox├─► run ─► stage ────┤
-//!  a timer's command ───┘   │                └─ keeper: commit ─► replies, outbox, end
+//!  a timer's command ───┘   │                └─ committer: commit ─► replies, outbox, end
 //!                           └ panic, error: the state is as before
 //! ```
 //!
@@ -12,8 +12,8 @@
 
 mod answer;
 mod begin;
+mod committer;
 mod courier;
-mod keeper;
 mod mail;
 mod own;
 mod run;
@@ -30,33 +30,30 @@ use futures_util::FutureExt;
 use pin_project_lite::pin_project;
 
 use self::begin::holding;
-use self::keeper::Keeper;
+use self::committer::Committer;
 use self::mail::Mailing;
+use self::own::OwnTurns;
 use self::run::{Written, said_at_once};
 use crate::actor::{Durability, Durable};
-use crate::error::ActivationError;
+use crate::error::{ActivationError, panic_text};
 use crate::id::{MessageId, Target};
+use crate::limits::IDLE_PAUSE_MIN;
 use crate::model::{Command, Keeps, Model, State, Tail};
+use crate::process::{ActivationEnd, ActivationGuard, Reservation, Shared};
 use crate::store::{Body, StoreError};
 use crate::supervise::Standing;
-use crate::system::{Fate, Place, Seat, Shared};
 use crate::turn::{About, Asked, Moment, Turn};
 
 pub(crate) use self::answer::{Answer, Port, Told, not_applied};
-pub(crate) use self::courier::Sender;
-pub(crate) use self::mail::MailFlag;
-pub(crate) use self::own::Bell;
-pub(crate) use self::run::text_of;
 
 /// What an activation takes. Its users send it by a [`DurableRef`](crate::DurableRef).
 pub(crate) struct Incoming<A: Durable>(pub(crate) Request<A>);
 
 pub(crate) enum Request<A: Durable> {
-    /// A caller's command. If its id was not chosen by the caller, it was made for this and is nowhere else; a volatile actor's then
-    /// has none.
-    Ask { id: Option<MessageId>, is_chosen: bool, command: A::Command, port: Port<A> },
-    /// A timer's command, and the life of the actor that it belongs to.
-    Timer { body: Body, life: u64 },
+    /// A caller's command. A volatile actor's has no label unless the caller has chosen its id.
+    Ask { label: Option<Label>, command: A::Command, port: Port<A> },
+    /// A timer's command, which is rare and does not make the others longer; and the life of the actor that it belongs to.
+    Timer { body: Box<Body>, life: u64 },
     /// The actor wants a turn of its own, and to know that it was.
     Own { done: ReplyPort<()> },
     /// There may be letters in the inbox.
@@ -71,11 +68,19 @@ pub(crate) enum Request<A: Durable> {
     Idle,
 }
 
+/// What a caller's command is told from others by.
+#[derive(Clone, Copy)]
+pub(crate) struct Label {
+    pub(crate) id: MessageId,
+    /// Whether the caller has chosen it. If not, it was made for this command and is nowhere else.
+    pub(crate) is_chosen: bool,
+}
+
 /// What an activation begins with.
 pub(crate) struct Beginning {
     pub(crate) shared: Arc<Shared>,
     pub(crate) target: Target,
-    pub(crate) seat: Seat,
+    pub(crate) reservation: Reservation,
 }
 
 /// The actor of an activation.
@@ -98,12 +103,12 @@ pub(crate) struct Activation<M: Model> {
     asked: Asked,
     last_active: Instant,
     /// Dropped last: then there is no activation any more.
-    place: Place,
+    guard: ActivationGuard,
 }
 
 /// What an activation has that is stored.
 struct Kept<M: Model> {
-    keeper: Keeper<M::Actor>,
+    committer: Committer<M::Actor>,
     mailing: Mailing,
     /// What the stored state does not know.
     tail: Tail,
@@ -156,20 +161,20 @@ impl<M: Model> Actor for Engine<M> {
     async fn pre_start(
         &self,
         myself: &ActorRef<Self::Msg>,
-        Beginning { shared, target, mut seat }: Beginning,
+        Beginning { shared, target, mut reservation }: Beginning,
     ) -> Result<Activation<M>, ActorError> {
-        let (failure, permit) = (seat.failure.clone(), seat.permit.take());
+        let (failure, permit) = (reservation.failure.clone(), reservation.permit.take());
         let executor = shared.executor().clone();
-        let mut place = Place::new(shared, target, seat);
+        let mut guard = ActivationGuard::new(shared, target, reservation);
         let begin = async {
-            place.wait_for_former().await;
-            Activation::begin(self.model.clone(), myself.clone(), place).await
+            guard.wait_for_former().await;
+            Activation::begin(self.model.clone(), myself.clone(), guard).await
         };
         let begun = AssertUnwindSafe(holding(permit, &executor, begin)).catch_unwind().await;
         let error = match begun {
             Ok(Ok(activation)) => return Ok(activation),
             Ok(Err(error)) => error,
-            Err(payload) => ActivationError::Panicked(text_of(&*payload)),
+            Err(payload) => ActivationError::Panicked(panic_text(&*payload)),
         };
         let text = error.to_string();
         failure.set(error);
@@ -185,8 +190,8 @@ impl<M: Model> Actor for Engine<M> {
         // Which it is, is known before anything is kept for either.
         let is_volatile = M::Actor::DURABILITY == Durability::Volatile;
         match message.0 {
-            Request::Ask { id, command, port, .. } if is_volatile => {
-                Handling::Call { turn: activation.ask_volatile(id, command, port) }
+            Request::Ask { label, command, port } if is_volatile => {
+                Handling::Call { turn: activation.ask_volatile(label, command, port) }
             }
             request if is_volatile => Handling::Volatile { turn: activation.handle_volatile(request) },
             request => Handling::Kept { turn: activation.handle_kept(request) },
@@ -207,16 +212,19 @@ impl<M: Model> Activation<M> {
     #[expect(clippy::manual_async_fn, reason = "an `async fn` keeps what it is asked twice")]
     fn ask_volatile(
         &mut self,
-        id: Option<MessageId>,
+        label: Option<Label>,
         command: Command<M>,
         port: Port<M::Actor>,
     ) -> impl Future<Output = Result<(), ActorError>> + Send {
         async move {
             let Self { model, state, target, shared, asked, .. } = self;
-            let about = About { actor: target, at: Moment::Now(shared), id: id.as_ref(), message: None };
+            let id = label.as_ref().map(|label| &label.id);
+            let about = About { actor: target, at: Moment::Now(shared), id, message: None };
             let mut turn = Turn::new(about, asked);
-            port.tell(said_at_once::<M::Actor>(model.run(command, state, &mut turn).await));
-            self.follow_volatile();
+            let ran = model.run(command, state, &mut turn).await;
+            let is_accepted = ran.is_ok();
+            port.tell(said_at_once::<M::Actor>(ran));
+            self.follow_volatile(is_accepted);
             Ok(())
         }
     }
@@ -235,7 +243,7 @@ impl<M: Model> Activation<M> {
         match request {
             request if self.is_over() => self.handle_over(request).await?,
             request if self.is_suspended() => self.handle_suspended(request).await?,
-            Request::Ask { id, is_chosen, command, port } => self.ask(id, is_chosen, command, port).await?,
+            Request::Ask { label, command, port } => self.ask(label, command, port).await?,
             // A timer of another life is over with it.
             Request::Timer { life, .. } if life != self.life() => {}
             Request::Timer { body, life } => self.run_timer(body, life).await?,
@@ -243,7 +251,7 @@ impl<M: Model> Activation<M> {
             Request::Mail => {}
             Request::MailAgain => self.resume_mail().await?,
             Request::Flush => self.flush().await?,
-            Request::Delivered => self.kept_mut()?.keeper.mark_delivered().await?,
+            Request::Delivered => self.kept_mut()?.committer.mark_delivered().await?,
             Request::Idle => self.end_if_idle(),
         }
         self.conclude().await
@@ -253,9 +261,9 @@ impl<M: Model> Activation<M> {
     async fn handle_over(&mut self, request: Request<M::Actor>) -> Result<(), ActorError> {
         match request {
             // What it has answered it answers again.
-            Request::Ask { id, is_chosen, command, port } => self.ask(id, is_chosen, command, port).await?,
+            Request::Ask { label, command, port } => self.ask(label, command, port).await?,
             Request::Flush => self.flush().await?,
-            Request::Delivered => self.kept_mut()?.keeper.mark_delivered().await?,
+            Request::Delivered => self.kept_mut()?.committer.mark_delivered().await?,
             Request::Timer { .. }
             | Request::Own { .. }
             | Request::Mail
@@ -267,30 +275,30 @@ impl<M: Model> Activation<M> {
 
     /// Whether it has ended for good, stored or not.
     fn is_over(&self) -> bool {
-        self.kept.as_ref().is_some_and(|kept| kept.keeper.ledger.has_ended())
+        self.kept.as_ref().is_some_and(|kept| kept.committer.ledger.has_ended())
     }
 
     /// Stores what is staged, if it is time for that.
     async fn conclude(&mut self) -> Result<(), ActorError> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
-        let keeper = &mut kept.keeper;
-        if keeper.has_arrived() && is_last(&self.myself) {
+        let committer = &mut kept.committer;
+        if committer.has_arrived() && is_last(&self.myself) {
             // Who was to tell of it found no room here.
-            keeper.mark_delivered().await?;
+            committer.mark_delivered().await?;
         }
         let is_due = match M::Actor::DURABILITY {
-            _ if !keeper.ledger.is_staged() => false,
+            _ if !committer.ledger.is_staged() => false,
             // After an end there is nothing that could join in.
-            _ if keeper.ledger.is_full() || keeper.ledger.has_ended() => true,
+            _ if committer.ledger.is_full() || committer.ledger.has_ended() => true,
             // Whatever waits joins in: it is run first, and the flush comes behind it.
             Durability::WriteThrough => {
                 is_last(&self.myself)
-                    || !keeper.flush_later(|| self.myself.cast(Incoming(Request::Flush)).is_ok())
+                    || !committer.flush_later(|| self.myself.cast(Incoming(Request::Flush)).is_ok())
             }
             // What comes later is handled by the next activation.
-            Durability::WriteBack(_) | Durability::Lazy if keeper.will_passivate() => true,
+            Durability::WriteBack(_) | Durability::Lazy if committer.will_passivate() => true,
             Durability::WriteBack(interval) => {
-                keeper.flush_later(|| {
+                committer.flush_later(|| {
                     self.myself.send_after(interval, Incoming(Request::Flush));
                     true
                 });
@@ -307,7 +315,7 @@ impl<M: Model> Activation<M> {
 
     async fn flush(&mut self) -> Result<(), ActorError> {
         if let Some(kept) = &mut self.kept {
-            kept.keeper.has_flushed();
+            kept.committer.has_flushed();
         }
         self.settle().await
     }
@@ -315,19 +323,19 @@ impl<M: Model> Activation<M> {
     /// Stores what is staged.
     async fn settle(&mut self) -> Result<(), ActorError> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
-        kept.keeper.settle().await?;
+        kept.committer.settle().await?;
         self.save_snapshot().await
     }
 
     /// Does what is to follow from what is stored.
     fn follow(&mut self) {
         let Some(kept) = &mut self.kept else { return };
-        if kept.keeper.ledger.head().has_ended {
+        if kept.committer.ledger.head().has_ended {
             // What it has sent leaves all the same, and whoever was accepted is told.
-            if kept.keeper.await_outbox() {
+            if kept.committer.await_outbox() {
                 self.myself.drain();
             }
-        } else if kept.keeper.take_passivates() {
+        } else if kept.committer.take_passivates() {
             self.passivate();
         }
     }
@@ -339,13 +347,13 @@ impl<M: Model> Activation<M> {
             return Ok(());
         }
         let Some(kept) = &mut self.kept else { return Ok(()) };
-        let last = kept.keeper.ledger.head().sequence;
+        let last = kept.committer.ledger.head().sequence;
         let is_due = match M::KEEPS {
             // A turn that changes the state brings it along, and cuts the journal itself.
-            Keeps::State => kept.keeper.ledger.is_journal_long(),
+            Keeps::State => kept.committer.ledger.is_journal_long(),
             Keeps::Events { .. } => kept.tail.is_long(M::KEEPS, last),
         };
-        if !is_due || kept.keeper.ledger.is_staged() {
+        if !is_due || kept.committer.ledger.is_staged() {
             return Ok(());
         }
         self.model.actor().on_checkpoint(&self.target.id, &self.state);
@@ -356,7 +364,7 @@ impl<M: Model> Activation<M> {
             Keeps::Events { .. } => run::write_state::<M>(&self.state),
         };
         let why = match body {
-            Ok(body) => match kept.keeper.save_snapshot(body).await {
+            Ok(body) => match kept.committer.save_snapshot(body).await {
                 Ok(()) => return Ok(()),
                 Err(error @ StoreError::Fenced { .. }) => return Err(error.into()),
                 Err(error) => error.to_string(),
@@ -370,11 +378,11 @@ impl<M: Model> Activation<M> {
     /// The last thing: nothing is left behind that is not stored.
     async fn finish(&mut self) -> Result<(), ActorError> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
-        kept.keeper.settle().await?;
+        kept.committer.settle().await?;
         self.model.finish(&mut self.state).await;
         // So that whoever wants it need not wait for the end of a lease.
-        kept.keeper.release().await?;
-        self.place.fate = Fate::GivenBack;
+        kept.committer.release().await?;
+        self.guard.end = ActivationEnd::GivenBack;
         Ok(())
     }
 
@@ -385,6 +393,7 @@ impl<M: Model> Activation<M> {
 
     fn begin_timers(&self, timers: Vec<(std::time::Duration, Body)>) {
         for (delay, body) in timers {
+            let body = Box::new(body);
             self.myself.send_after(delay, Incoming(Request::Timer { body, life: self.life() }));
         }
     }
@@ -405,13 +414,14 @@ impl<M: Model> Activation<M> {
     fn end_if_idle(&mut self) {
         let Some(idle) = M::Actor::IDLE_MAX else { return };
         let since = self.shared.executor().now().saturating_since(self.last_active);
-        let is_sending = self.kept.as_ref().is_some_and(|kept| kept.keeper.is_sending());
-        if since >= idle && !is_sending {
-            self.passivate();
-        } else {
-            let rest = idle.saturating_sub(since).max(std::time::Duration::from_millis(1));
-            self.myself.send_after(rest, Incoming(Request::Idle));
-        }
+        let is_sending = self.kept.as_ref().is_some_and(|kept| kept.committer.is_sending());
+        let rest = match idle.checked_sub(since).filter(|rest| !rest.is_zero()) {
+            Some(rest) => rest,
+            None if !is_sending => return self.passivate(),
+            // Where it goes may be unreachable for long.
+            None => idle.max(IDLE_PAUSE_MIN),
+        };
+        self.myself.send_after(rest, Incoming(Request::Idle));
     }
 
     /// What is in the mailbox is handled; what comes later goes to the next activation.

@@ -1,5 +1,5 @@
 //! Turns that nobody else has asked for: an actor that was not written to be durable is told things by other ways than its
-//! commands, such as its timers, and [rings](Bell::ring) for a turn.
+//! commands, such as its timers, and [requests](TurnRequester::request) for a turn.
 
 use std::sync::Arc;
 
@@ -11,62 +11,63 @@ use crate::actor::Durable;
 use crate::id::WallTime;
 use crate::ledger::Outcome;
 use crate::limits::OUTBOX_PAUSE;
-use crate::model::{Model, NotRun};
+use crate::model::{Model, NotRun, TurnRequester};
 use crate::outbox::Room;
+use crate::process::Shared;
 use crate::store::Cause;
-use crate::system::Shared;
 use crate::turn::{About, Asked, Moment, Turn};
 
-/// What an activation's turns are rung for by.
-pub(crate) struct Bell<A: Durable> {
+/// Requests turns of one activation, by its mailbox.
+pub(super) struct OwnTurns<A: Durable> {
     activation: ActorRef<Incoming<A>>,
     shared: Arc<Shared>,
 }
 
-impl<A: Durable> Bell<A> {
+impl<A: Durable> OwnTurns<A> {
     pub(super) fn new(activation: &ActorRef<Incoming<A>>, shared: &Arc<Shared>) -> Self {
         Self { activation: activation.clone(), shared: shared.clone() }
     }
+}
 
-    /// Has the actor have a turn, behind what it has accepted, and waits for that. Whether it had one.
-    pub(crate) async fn ring(&self) -> bool {
-        self.activation.call(|done| Incoming(Request::Own { done })).await.is_ok()
+impl<A: Durable> TurnRequester for OwnTurns<A> {
+    async fn request(&self) {
+        // There may be no activation any more.
+        drop(self.activation.call(|done| Incoming(Request::Own { done })).await);
     }
 
-    /// Ends the activation once it has handled what it has accepted.
-    pub(crate) fn passivate(&self) {
+    fn passivate(&self) {
         self.activation.drain();
     }
 
-    pub(crate) fn system(&self) -> &ActorSystem {
+    fn system(&self) -> &ActorSystem {
         self.shared.system()
     }
 }
 
-impl<A: Durable> Clone for Bell<A> {
+impl<A: Durable> Clone for OwnTurns<A> {
     fn clone(&self) -> Self {
         Self { activation: self.activation.clone(), shared: self.shared.clone() }
     }
 }
 
 impl<M: Model> Activation<M> {
-    /// A turn that the actor has rung for. Nobody hears of its failure: the state is as before it.
+    /// A turn that the actor has requested. Nobody is told of its failure: the state is as before.
     pub(super) async fn run_own(&mut self, done: ReplyPort<()>) -> Result<(), ActorError> {
         let Self { model, state, target, kept: Some(kept), shared, myself, .. } = self else { return Ok(()) };
-        if !kept.keeper.has_room(Room::Calls) {
-            kept.keeper.settle().await?;
+        if !kept.committer.has_room(Room::Calls) {
+            kept.committer.settle().await?;
             myself.send_after(OUTBOX_PAUSE, Incoming(Request::Own { done }));
             return Ok(());
         }
         let clock = shared.wall_time();
-        let at = kept.keeper.ledger.time(clock);
-        let sequence = kept.keeper.ledger.next();
+        let at = kept.committer.ledger.time(clock);
+        let sequence = kept.committer.ledger.next();
         let moment = Moment::Entered { sequence, at, clock };
         let about = About { actor: target, at: moment, id: None, message: None };
         let mut asked = Asked::default();
         let mut turn = Turn::new(about, &mut asked);
         let run = model.run_own(state, &mut turn);
-        let why = match contained(&mut kept.keeper, run).await? {
+        let why = match contained(&mut kept.committer, run).await? {
             Ok(Ok(())) => self.stage_own(at, clock, asked).await?,
             Ok(Err(NotRun::Refused(error))) => {
                 self.take_back_state().await?;
@@ -82,7 +83,7 @@ impl<M: Model> Activation<M> {
         if let Some(why) = why {
             tracing::warn!(actor = %self.target, why, "what an actor told itself was not handled");
         }
-        // Who does not wait any more does not miss it.
+        // Whoever no longer waits does not miss it.
         _ = done.send(());
         Ok(())
     }

@@ -10,13 +10,13 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{Either, poll_fn, select};
 
-use super::keeper::Keeper;
-use super::own::Bell;
+use super::committer::Committer;
+use super::own::OwnTurns;
 use super::supervised::hand_over;
-use super::{Activation, Incoming, Port, Request, Told, not_applied};
+use super::{Activation, Incoming, Label, Port, Request, Told, not_applied};
 use crate::actor::{Durability, Durable};
-use crate::error::{AskError, Doubt, NotApplied};
-use crate::form::{BadForm, encode, encode_body};
+use crate::codec::{CodecError, encode, encode_body};
+use crate::error::{AskError, Doubt, NotApplied, panic_text};
 use crate::id::{MessageId, Position, WallTime};
 use crate::ledger::{Judgement, Known, Outcome};
 use crate::limits::OUTBOX_PAUSE;
@@ -47,7 +47,7 @@ pub(super) struct Job<'a, A: Durable> {
 }
 
 /// A state as it is stored.
-pub(super) fn write_state<M: Model>(state: &State<M>) -> Result<Body, BadForm> {
+pub(super) fn write_state<M: Model>(state: &State<M>) -> Result<Body, CodecError> {
     encode_body("a state", M::Actor::STATE_VERSION, state)
 }
 
@@ -86,27 +86,28 @@ impl<M: Model> Activation<M> {
     /// A caller's command.
     pub(super) async fn ask(
         &mut self,
-        id: Option<MessageId>,
-        is_chosen: bool,
+        label: Option<Label>,
         command: Command<M>,
         port: Port<M::Actor>,
     ) -> Result<(), ActorError> {
         self.note_active();
-        let id = id.unwrap_or_else(|| self.shared.new_message_id());
+        let made = || Label { id: self.shared.new_message_id(), is_chosen: false };
+        let Label { id, is_chosen } = label.unwrap_or_else(made);
         let mut clock = self.shared.wall_time();
         let Some(kept) = &mut self.kept else { return Ok(()) };
-        match kept.keeper.ledger.judge(id, clock) {
+        match kept.committer.ledger.judge(id, clock) {
             Judgement::New => {}
-            // However old it is, it cannot be one that was forgotten.
-            Judgement::Known(Known::Refused(Refusal::TooOld { .. })) if !is_chosen => {}
+            // Nobody but this command has its id while its caller waits: however old it is, it was not forgotten. A caller that has
+            // given up knows the id, and may have used it again.
+            Judgement::Known(Known::Refused(Refusal::TooOld { .. })) if !is_chosen && port.is_awaited() => {}
             Judgement::Known(known) => return self.answer_known(known, id, port).await,
         }
-        if kept.keeper.ledger.has_ended() {
+        if kept.committer.ledger.has_ended() {
             not_applied::<M::Actor>(port, NotApplied::Store(Refusal::Ended.into()));
             return Ok(());
         }
-        if !kept.keeper.has_room(Room::Calls) && !M::Actor::is_query(&command) {
-            if !kept.keeper.wait_for_room().await? {
+        if !kept.committer.has_room(Room::Calls) && !M::Actor::is_query(&command) {
+            if !kept.committer.wait_for_room().await? {
                 not_applied::<M::Actor>(port, NotApplied::OutboxFull);
                 return Ok(());
             }
@@ -123,12 +124,8 @@ impl<M: Model> Activation<M> {
     }
 
     /// A command of a timer, whose answer nobody waits for. It comes again if there is no room for what it may send.
-    pub(super) async fn run_timer(&mut self, body: Body, life: u64) -> Result<(), ActorError> {
-        let kept = self.kept_mut()?;
-        if kept.keeper.ledger.has_ended() {
-            return Ok(());
-        }
-        if !kept.keeper.has_room(Room::Calls) {
+    pub(super) async fn run_timer(&mut self, body: Box<Body>, life: u64) -> Result<(), ActorError> {
+        if !self.kept_mut()?.committer.has_room(Room::Calls) {
             self.settle().await?;
             self.myself.send_after(OUTBOX_PAUSE, Incoming(Request::Timer { body, life }));
             return Ok(());
@@ -152,8 +149,8 @@ impl<M: Model> Activation<M> {
         told: Told<M::Actor>,
     ) -> Result<(), ActorError> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
-        if M::Actor::DURABILITY == Durability::WriteThrough && kept.keeper.ledger.is_staged() {
-            kept.keeper.hold(id, port, told);
+        if M::Actor::DURABILITY == Durability::WriteThrough && kept.committer.ledger.is_staged() {
+            kept.committer.hold(id, port, told);
             return Ok(());
         }
         port.tell(match self.is_still_ours().await {
@@ -167,7 +164,7 @@ impl<M: Model> Activation<M> {
     /// What a caller is told whose command was run while the store does not say whose the actor is.
     fn unconfirmed(&self, id: MessageId, error: StoreError) -> AskError<Error<M>> {
         // It may yet be stored.
-        let is_staged = self.kept.as_ref().is_some_and(|kept| kept.keeper.ledger.knows(id));
+        let is_staged = self.kept.as_ref().is_some_and(|kept| kept.committer.ledger.knows(id));
         if is_staged {
             AskError::Unknown { id, why: Doubt::Store(error) }
         } else {
@@ -183,7 +180,7 @@ impl<M: Model> Activation<M> {
         why: NotApplied,
     ) -> Result<(), ActorError> {
         if let (Some(id), Some(kept)) = (id, &self.kept) {
-            let judgement = kept.keeper.ledger.judge(id, self.shared.wall_time());
+            let judgement = kept.committer.ledger.judge(id, self.shared.wall_time());
             if let Judgement::Known(known) = judgement {
                 return self.answer_known(known, id, port).await;
             }
@@ -246,13 +243,13 @@ impl<M: Model> Activation<M> {
         let Self { model, state, target, kept: Some(kept), .. } = self else {
             return Err("a volatile actor has no turns".into());
         };
-        let at = kept.keeper.ledger.time(clock);
-        let sequence = kept.keeper.ledger.next();
+        let at = kept.committer.ledger.time(clock);
+        let sequence = kept.committer.ledger.next();
         let about =
             About { actor: target, at: Moment::Entered { sequence, at, clock }, id: Some(&id), message };
         let mut turn = Turn::new(about, &mut asked);
         let run = model.run(command, state, &mut turn);
-        let ran = match contained(&mut kept.keeper, run).await? {
+        let ran = match contained(&mut kept.committer, run).await? {
             Ok(ran) => ran,
             Err(payload) => return self.has_panicked(payload).await.map(Err),
         };
@@ -269,7 +266,7 @@ impl<M: Model> Activation<M> {
                 return Ok(Err(NotApplied::NotTaken(text)));
             }
         };
-        if is_query && !asked.sends.is_empty() && !self.kept_mut()?.keeper.has_room(Room::Calls) {
+        if is_query && !asked.sends.is_empty() && !self.kept_mut()?.committer.has_room(Room::Calls) {
             // It was let in as one that only looks.
             self.rebuild().await?;
             return Ok(Err(NotApplied::OutboxFull));
@@ -293,7 +290,7 @@ impl<M: Model> Activation<M> {
                     Outcome { cause, at, clock, source, reply, has_changed, events, state, asked, dead };
                 self.stage(outcome, is_accepted)
             }
-            Err(form) => Err(NotApplied::Form(form)),
+            Err(form) => Err(NotApplied::Codec(form)),
         };
         match staged {
             Ok(()) => Ok(Ok(result)),
@@ -307,14 +304,14 @@ impl<M: Model> Activation<M> {
 
     /// What leaves before it is stored is not compared by the store: where somebody else may have the actor by now, it is asked.
     async fn is_still_ours(&mut self) -> Result<(), StoreError> {
-        if self.shared.is_lease_held_since(self.place.term) {
+        if self.shared.is_lease_held_since(self.guard.term) {
             return Ok(());
         }
         let Some(kept) = &self.kept else { return Ok(()) };
-        let (store, epoch) = (self.shared.store(), kept.keeper.ledger.epoch());
+        let (store, epoch) = (self.shared.store(), kept.committer.ledger.epoch());
         let term = self.shared.lease_term();
         store.inbox(&self.target.id, epoch, Position(u64::MAX), 1).await?;
-        self.place.term = term;
+        self.guard.term = term;
         Ok(())
     }
 
@@ -324,11 +321,11 @@ impl<M: Model> Activation<M> {
         let asked = &mut outcome.asked;
         let (timers, passivates) = (std::mem::take(&mut asked.timers), asked.passivates);
         let reminds = !asked.reminders.is_empty();
-        let next = hand_over(kept, &self.target.id, asked, outcome.clock)?;
+        let next = hand_over(kept.standing.as_ref(), &self.target.id, asked, outcome.clock)?;
         outcome.has_changed = !outcome.events.is_empty();
         let mut tail = kept.tail;
         tail.add(&outcome.events);
-        let ledger = &mut kept.keeper.ledger;
+        let ledger = &mut kept.committer.ledger;
         if M::KEEPS == Keeps::State && is_accepted {
             let is_checkpoint = ledger.is_checkpoint_due();
             if is_checkpoint {
@@ -349,7 +346,7 @@ impl<M: Model> Activation<M> {
             kept.standing = next;
         }
         kept.tail = tail;
-        kept.keeper.note(passivates, reminds);
+        kept.committer.note(passivates, reminds);
         if !timers.is_empty() {
             self.begin_timers(timers);
         }
@@ -358,7 +355,7 @@ impl<M: Model> Activation<M> {
 
     /// The handler panicked: the state is as before, or whoever supervises the actor is told.
     pub(super) async fn has_panicked(&mut self, payload: Payload) -> Result<NotApplied, ActorError> {
-        let text = text_of(&*payload);
+        let text = panic_text(&*payload);
         drop(payload);
         if self.is_supervised() {
             self.fail(Failure::Panicked(text.clone())).await?;
@@ -384,8 +381,8 @@ impl<M: Model> Activation<M> {
     /// The state is made anew of how it was last written.
     async fn read_back(&mut self) -> Result<(), ActorError> {
         self.state = read_state::<M::Actor>(&self.written.body())?;
-        let bell = Bell::new(&self.myself, &self.shared);
-        self.model.recover(&self.target.id, &mut self.state, &bell).await
+        let requester = OwnTurns::new(&self.myself, &self.shared);
+        self.model.recover(&self.target.id, &mut self.state, &requester).await
     }
 
     /// The state may be anything: it is made anew of what is staged and stored.
@@ -393,12 +390,12 @@ impl<M: Model> Activation<M> {
         if M::KEEPS == Keeps::State {
             return self.read_back().await;
         }
-        let bell = Bell::new(&self.myself, &self.shared);
+        let requester = OwnTurns::new(&self.myself, &self.shared);
         let Some(kept) = &mut self.kept else { return Ok(()) };
-        kept.keeper.settle().await?;
-        let (head, store) = (kept.keeper.ledger.head(), self.shared.store());
+        kept.committer.settle().await?;
+        let (head, store) = (kept.committer.ledger.head(), self.shared.store());
         let recovery = store.load(&head.target.id, head.epoch).await?;
-        let past = read_past(&*self.model, store, head, &recovery, &bell).await?;
+        let past = read_past(&*self.model, store, head, &recovery, &requester).await?;
         kept.tail = past.tail;
         self.state = past.state;
         Ok(())
@@ -412,8 +409,8 @@ impl<M: Model> Activation<M> {
                 let Self { model, state, target, shared, asked, .. } = self;
                 let about = About { actor: target, at: Moment::Now(shared), id: None, message: None };
                 // Nobody waits for what it says.
-                drop(model.run(command, state, &mut Turn::new(about, asked)).await);
-                self.follow_volatile();
+                let ran = model.run(command, state, &mut Turn::new(about, asked)).await;
+                self.follow_asked(ran.is_ok());
             }
             Request::Idle => self.end_if_idle(),
             Request::Ask { .. }
@@ -428,16 +425,19 @@ impl<M: Model> Activation<M> {
 
     /// Does what a turn of a volatile actor has asked for. Almost none has.
     #[inline]
-    pub(super) fn follow_volatile(&mut self) {
+    pub(super) fn follow_volatile(&mut self, is_accepted: bool) {
         self.note_active();
         if !self.asked.is_over() {
-            self.follow_asked();
+            self.follow_asked(is_accepted);
         }
     }
 
     #[cold]
-    fn follow_asked(&mut self) {
+    fn follow_asked(&mut self, is_accepted: bool) {
         let asked = std::mem::take(&mut self.asked);
+        if !is_accepted {
+            return;
+        }
         self.begin_timers(asked.timers);
         if asked.ends || asked.passivates {
             self.passivate();
@@ -459,7 +459,7 @@ pub(super) fn said_at_once<A: Durable>(ran: Ran<A>) -> Told<A> {
 /// What a handler gives, or what it panicked with. If it waits, what was done before it need not, and is stored meanwhile, when it
 /// is to be.
 pub(super) async fn contained<A: Durable, T>(
-    keeper: &mut Keeper<A>,
+    committer: &mut Committer<A>,
     run: impl Future<Output = T>,
 ) -> Result<Result<T, Payload>, StoreError> {
     let mut run = pin!(AssertUnwindSafe(run).catch_unwind());
@@ -467,12 +467,12 @@ pub(super) async fn contained<A: Durable, T>(
         return Ok(ran);
     }
     if A::DURABILITY != Durability::WriteThrough {
-        run = match select(pin!(keeper.due()), run).await {
+        run = match select(pin!(committer.due()), run).await {
             Either::Left(((), run)) => run,
             Either::Right((ran, _)) => return Ok(ran),
         };
     }
-    match select(pin!(keeper.settle()), run).await {
+    match select(pin!(committer.settle()), run).await {
         Either::Left((settled, run)) => {
             // If it failed nobody will store what the handler does, however long it takes.
             settled?;
@@ -488,10 +488,4 @@ pub(super) async fn contained<A: Durable, T>(
 /// What one poll of a future gives.
 async fn first_poll<F: Future + Unpin>(mut future: F) -> Poll<F::Output> {
     poll_fn(|cx| Poll::Ready(future.poll_unpin(cx))).await
-}
-
-pub(crate) fn text_of(payload: &(dyn std::any::Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a payload that is not text").to_owned()
 }

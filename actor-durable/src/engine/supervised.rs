@@ -13,19 +13,19 @@ use std::panic::AssertUnwindSafe;
 use actor_core::ActorError;
 use futures_util::FutureExt;
 
-use super::{Activation, Bell, Kept, Request, run};
+use super::{Activation, OwnTurns, Request, run};
 use crate::actor::Durable;
-use crate::error::{ActivationError, NotApplied};
-use crate::form::BadForm;
+use crate::codec::CodecError;
+use crate::error::{ActivationError, NotApplied, panic_text};
 use crate::id::{DurableId, WallTime};
 use crate::ledger::Outcome;
 use crate::limits::{ADOPTION_PAGES_MAX, INBOX_PAGE, PAGE_ROWS_MAX};
-use crate::model::{Keeps, Model, Tail};
+use crate::model::{Keeps, Model};
+use crate::process::Shared;
 use crate::recover::read_past;
 use crate::store::{Cause, Child, Head, Letter, Source, Store, StoreError};
-use crate::supervise::{DurableSupervisor, Failure, Order, Stage, Standing, What, is_reserved};
-use crate::system::Shared;
-use crate::turn::Asked;
+use crate::supervise::{DurableSupervisor, Failure, Order, Stage, Standing, What};
+use crate::turn::{Asked, is_reserved};
 
 /// The order by which an actor that has no supervisor gets one, if it lies in its inbox: of one that has not begun it counts before
 /// anything that may fail, of one that cannot be activated before what is in front of it. What was looked through before is not
@@ -57,13 +57,13 @@ pub(super) async fn last_at(store: &dyn Store, head: &Head) -> Result<WallTime, 
 }
 
 /// What a turn asks for that is its supervisor's to decide: that is told, and nothing more is done until it has.
-pub(super) fn hand_over<M: Model>(
-    kept: &Kept<M>,
+pub(super) fn hand_over(
+    standing: Option<&Standing>,
     id: &DurableId,
     asked: &mut Asked,
     clock: WallTime,
-) -> Result<Option<Standing>, BadForm> {
-    let Some(standing) = &kept.standing else { return Ok(None) };
+) -> Result<Option<Standing>, CodecError> {
+    let Some(standing) = standing else { return Ok(None) };
     let what = match (asked.fails.take(), asked.ends) {
         (Some(text), _) => What::Failed(Failure::Escalated(text).short()),
         (None, true) => What::Ended,
@@ -73,13 +73,30 @@ pub(super) fn hand_over<M: Model>(
     report(standing, id, what, asked, clock).map(Some)
 }
 
+/// How an actor stands to a supervisor after its first turn, and what it tells it then.
+pub(super) fn after_start(
+    standing: Option<Standing>,
+    id: &DurableId,
+    asked: &mut Asked,
+    clock: WallTime,
+) -> Result<Option<Standing>, CodecError> {
+    let Some(mut standing) = standing else { return Ok(None) };
+    if standing.is_released() {
+        asked.children.push(Standing::removal()?);
+        return Ok(None);
+    }
+    standing.kept.has_started = true;
+    asked.children.push(standing.change()?);
+    Ok(Some(hand_over(Some(&standing), id, asked, clock)?.unwrap_or(standing)))
+}
+
 fn report(
     standing: &Standing,
     id: &DurableId,
     what: What,
     asked: &mut Asked,
     clock: WallTime,
-) -> Result<Standing, BadForm> {
+) -> Result<Standing, CodecError> {
     let mut next = standing.clone();
     next.kept.stage = Stage::Reported;
     asked.sends.push(next.report(id, what, clock)?);
@@ -126,7 +143,7 @@ impl<M: Model> Activation<M> {
     }
 
     pub(super) fn is_supervised(&self) -> bool {
-        self.standing().is_some()
+        self.standing().is_some_and(|standing| !standing.is_released())
     }
 
     /// Whether it does nothing until its supervisor says so.
@@ -172,20 +189,21 @@ impl<M: Model> Activation<M> {
     /// What is asked of one that is suspended.
     pub(super) async fn handle_suspended(&mut self, request: Request<M::Actor>) -> Result<(), ActorError> {
         match request {
-            Request::Ask { id, is_chosen, port, .. } => {
-                self.turn_away(id.filter(|_| is_chosen), port, NotApplied::Suspended).await?;
+            Request::Ask { label, port, .. } => {
+                let chosen = label.filter(|label| label.is_chosen).map(|label| label.id);
+                self.turn_away(chosen, port, NotApplied::Suspended).await?;
             }
             // It was of a life that is over.
             Request::Timer { .. } | Request::Own { .. } | Request::Mail => {}
             Request::MailAgain => self.kept_mut()?.mailing.resume(),
             Request::Flush => self.flush().await?,
-            Request::Delivered => self.kept_mut()?.keeper.mark_delivered().await?,
+            Request::Delivered => self.kept_mut()?.committer.mark_delivered().await?,
             Request::Idle => self.watch_idleness(),
         }
         Ok(())
     }
 
-    /// It has failed: what it was is forgotten, and its supervisor is told, as one.
+    /// It has failed: its state in memory is forgotten, and its supervisor is told, in one turn.
     ///
     /// # Errors
     ///
@@ -196,17 +214,17 @@ impl<M: Model> Activation<M> {
         let id = self.target.id.clone();
         let kept = self.kept_mut()?;
         // The turns before it are good.
-        kept.keeper.settle().await?;
+        kept.committer.settle().await?;
         let Some(standing) = &kept.standing else {
             return Err(ActivationError::Inconsistent(format!("nobody is told of {failure:?}")));
         };
-        let at = kept.keeper.ledger.time(now);
+        let at = kept.committer.ledger.time(now);
         let mut outcome = Outcome::nothing(Cause::Own, at, now);
         let what = What::Failed(failure.short());
         let next = report(standing, &id, what, &mut outcome.asked, now)
-            .map_err(|form| ActivationError::Form { what: format!("the failure of {id}"), form })?;
-        kept.keeper.ledger.stage(outcome)?;
-        kept.keeper.settle().await?;
+            .map_err(|form| ActivationError::Codec { what: format!("the failure of {id}"), form })?;
+        kept.committer.ledger.stage(outcome)?;
+        kept.committer.settle().await?;
         kept.standing = Some(next);
         self.state = self.model.actor().create(&id);
         Ok(())
@@ -220,7 +238,7 @@ impl<M: Model> Activation<M> {
         }
         loop {
             let kept = self.kept_mut()?;
-            let (epoch, after) = (kept.keeper.ledger.epoch(), kept.mailing.seen_to());
+            let (epoch, after) = (kept.committer.ledger.epoch(), kept.mailing.seen_to());
             let letters = self.shared.store().inbox(&self.target.id, epoch, after, INBOX_PAGE).await?;
             let Some(last) = letters.last().map(|last| last.position) else { return Ok(()) };
             for letter in letters {
@@ -240,9 +258,10 @@ impl<M: Model> Activation<M> {
         let now = self.shared.wall_time();
         let Some((from, order)) = Order::of(&letter.message) else { return Ok(()) };
         let kept = self.kept_mut()?;
-        kept.keeper.settle().await?;
-        let (before, at) = (kept.standing.clone(), kept.keeper.ledger.time(now));
+        kept.committer.settle().await?;
+        let (before, at) = (kept.standing.clone(), kept.committer.ledger.time(now));
         let has_started = before.as_ref().map_or(has_started, |standing| standing.kept.has_started);
+        let before = before.filter(|before| !before.is_released());
         let mut outcome = Outcome::nothing(Cause::Message(letter.message.id), at, now);
         outcome.source = Some(Source::Inbox);
         let mut obeyed = match order {
@@ -311,7 +330,7 @@ impl<M: Model> Activation<M> {
                 outcome.asked.ends = true;
                 obeyed.halts_children = is_supervisor::<M>();
             }
-            (Order::Release, next) => *next = None,
+            (Order::Release, next) => *next = next.take().and_then(Standing::released),
             (order, None) => {
                 let actor = &self.target;
                 tracing::warn!(%actor, %from, ?order, "an order to an actor without supervisor");
@@ -324,7 +343,7 @@ impl<M: Model> Activation<M> {
     /// records none; one that cannot read its own state has them recorded all the same.
     async fn halt_children(&mut self, asked: &mut Asked) -> Result<(), ActivationError> {
         let Some(kept) = &self.kept else { return Ok(()) };
-        let recovery = self.shared.store().load(&self.target.id, kept.keeper.ledger.epoch()).await?;
+        let recovery = self.shared.store().load(&self.target.id, kept.committer.ledger.epoch()).await?;
         for child in recovery.children.into_iter().filter(|child| !is_reserved(child.name.as_str())) {
             let halt = Order::Halt.draft(child.target).map_err(|form| self.no_form(form))?;
             asked.sends.push(halt);
@@ -333,7 +352,7 @@ impl<M: Model> Activation<M> {
     }
 
     /// A state as `create` makes it is to be stored.
-    fn write_fresh(&self, outcome: &mut Outcome) -> Result<(), BadForm> {
+    fn write_fresh(&self, outcome: &mut Outcome) -> Result<(), CodecError> {
         outcome.state = Some(run::write_state::<M>(&self.model.actor().create(&self.target.id))?);
         outcome.has_changed = true;
         Ok(())
@@ -347,7 +366,6 @@ impl<M: Model> Activation<M> {
         has_started: bool,
     ) -> Result<(), ActivationError> {
         let is_up = next.as_ref().is_none_or(Standing::is_up);
-        let fresh = outcome.state.clone();
         let was_up = self.standing().is_none_or(Standing::is_up);
         if next.as_ref() != self.standing() {
             let change = next.as_ref().map_or_else(Standing::removal, Standing::change);
@@ -355,47 +373,43 @@ impl<M: Model> Activation<M> {
         }
         let kept = self.kept_mut()?;
         // Alone: a state that is stored beside events is of the last entry of its commit.
-        kept.keeper.ledger.stage(outcome)?;
-        kept.keeper.settle().await?;
+        kept.committer.ledger.stage(outcome)?;
+        kept.committer.settle().await?;
         kept.standing = next;
-        if let Some(body) = fresh {
-            kept.tail = Tail::new(kept.keeper.ledger.head().sequence);
-            if M::KEEPS == Keeps::State {
-                self.written.set(&body);
-            }
-        }
         if !is_up {
             self.state = self.model.actor().create(&self.target.id);
         } else if is_fresh || !was_up || !has_started {
             self.revive(has_started).await?;
         }
-        // Those letters are to be read that have waited.
+        // The letters that have waited are read.
         self.read_again()
     }
 
-    /// What it has to tell or to keep has no form, which it always has.
-    fn no_form(&self, form: BadForm) -> ActivationError {
-        ActivationError::Form { what: format!("what {} tells its supervisor", self.target), form }
+    /// What it tells or keeps of its supervisor cannot be encoded. That never happens: it is plain data.
+    fn no_form(&self, form: CodecError) -> ActivationError {
+        ActivationError::Codec { what: format!("what {} tells its supervisor", self.target), form }
     }
 
-    /// Makes the state of what is stored, and has the first turn if it was not. Its failure is told.
+    /// Makes the state of what is stored, and has the first turn if it was not. Its failure is told to its supervisor, if it has one.
     async fn revive(&mut self, has_started: bool) -> Result<(), ActivationError> {
         let has_started = self.standing().map_or(has_started, |standing| standing.kept.has_started);
-        let failure = match AssertUnwindSafe(self.try_revive(has_started)).catch_unwind().await {
+        let error = match AssertUnwindSafe(self.try_revive(has_started)).catch_unwind().await {
             Ok(Ok(())) => return Ok(()),
-            Ok(Err(error @ ActivationError::Store(_))) => return Err(error),
-            Ok(Err(error)) => error.to_string(),
-            Err(payload) => format!("a hook panicked: {}", run::text_of(&*payload)),
+            Ok(Err(error)) => error,
+            Err(payload) => ActivationError::Panicked(panic_text(&*payload)),
         };
-        self.fail(Failure::NotActivated(failure)).await
+        if matches!(error, ActivationError::Store(_)) || !self.is_supervised() {
+            return Err(error);
+        }
+        self.fail(Failure::NotActivated(error.to_string())).await
     }
 
     async fn try_revive(&mut self, has_started: bool) -> Result<(), ActivationError> {
-        let bell = Bell::new(&self.myself, &self.shared);
+        let requester = OwnTurns::new(&self.myself, &self.shared);
         let Some(kept) = &mut self.kept else { return Ok(()) };
-        let (head, store) = (kept.keeper.ledger.head(), self.shared.store());
+        let (head, store) = (kept.committer.ledger.head(), self.shared.store());
         let recovery = store.load(&head.target.id, head.epoch).await?;
-        let past = read_past(&*self.model, store, head, &recovery, &bell).await?;
+        let past = read_past(&*self.model, store, head, &recovery, &requester).await?;
         kept.tail = past.tail;
         self.state = past.state;
         if let (Keeps::State, Some(snapshot)) = (M::KEEPS, recovery.snapshot) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::id::{ActorType, DurableId, Name, OwnerId};
-use crate::limits::{COMMIT_ENTRIES_MAX, EVENT_BYTES_MAX, HEADERS_MAX};
+use crate::limits::{CHILD_BYTES_MAX, COMMIT_ENTRIES_MAX, EVENT_BYTES_MAX, HEADERS_MAX, REMINDER_BYTES_MAX};
 use crate::store::{CatchUp, Child, ChildChange, Destination, Headers, Letter, Message, Reminder};
 
 fn target(id: &str) -> Target {
@@ -239,14 +239,16 @@ fn what_is_kept_back_has_a_bound_by_turns_by_bytes_and_by_rows() {
     let large = || body(STAGED_BYTES_MAX);
     let name = || Name::new("n").expect("a good name");
     let (set_by, due, catch_up) = (Sequence::ZERO, at(1), CatchUp::Skip);
-    let reminder = Reminder { name: name(), set_by, due, period: None, catch_up, body: large() };
-    let child = Child { name: name(), target: target("c"), body: large() };
+    let reminder =
+        Reminder { name: name(), set_by, due, period: None, catch_up, body: body(REMINDER_BYTES_MAX) };
+    let child = Child { name: name(), target: target("c"), body: body(CHILD_BYTES_MAX) };
+    let (reminder, child) = (ReminderChange::Set(reminder), ChildChange::Add(child));
     let mut sent = draft(Headers::new());
     sent.body = large();
     let asked = [
         Asked { sends: vec![sent], ..Asked::default() },
-        Asked { reminders: vec![ReminderChange::Set(reminder)], ..Asked::default() },
-        Asked { children: vec![ChildChange::Add(child)], ..Asked::default() },
+        Asked { reminders: vec![reminder; STAGED_BYTES_MAX / REMINDER_BYTES_MAX], ..Asked::default() },
+        Asked { children: vec![child; STAGED_BYTES_MAX / CHILD_BYTES_MAX], ..Asked::default() },
     ];
     let asked = asked.into_iter().map(|asked| Outcome { asked, ..called(1) });
     let reply = Outcome { reply: Some(large().bytes), ..called(1) };
@@ -330,4 +332,54 @@ fn a_reminder_says_which_turn_has_set_it() {
         ReminderChange::Cancel(name) => panic!("{name} was set"),
     });
     assert_eq!(set.collect::<Vec<_>>(), [Sequence(1), Sequence(2)]);
+}
+
+#[test]
+fn turns_that_are_stored_together_leave_nothing_out() {
+    let handled = vec![id(1), id(2)];
+    let mut ledger = ledger_of("a", &Recovery { handled, ..Recovery::default() }, 2, 10);
+    let child = |name| {
+        let child = Child { name: Name::new(name).expect("a good name"), target: target("c"), body: body(1) };
+        ChildChange::Add(child)
+    };
+    let with = |name, outcome| {
+        let asked =
+            Asked { children: vec![child(name)], sends: vec![draft(Headers::new())], ..Asked::default() };
+        Outcome { asked, ..outcome }
+    };
+    let double = Outcome::nothing(Cause::Duplicate(id(9)), at(5), at(5));
+    for outcome in [with("first", called(3)), with("second", given_up(4)), double] {
+        ledger.stage(outcome).expect("nothing is wrong with it");
+    }
+    let commit = store(&mut ledger);
+    assert_eq!(commit.children, ["first", "second"].map(child));
+    assert_eq!(commit.outbox.len(), 2);
+    assert_eq!(commit.handled.iter().map(|handled| handled.message).collect::<Vec<_>>(), [id(3)]);
+    assert_eq!(commit.dead.iter().map(|dead| dead.letter.message.id).collect::<Vec<_>>(), [id(4)]);
+    assert_eq!(commit.dropped, [id(9)]);
+    assert_eq!((commit.forget, commit.horizon), (vec![id(1), id(2)], at(2)));
+}
+
+#[test]
+fn what_is_staged_to_leave_is_counted_until_it_is_taken() {
+    let mut ledger = ledger(10, 10);
+    for number in 1..=2 {
+        let sent = Draft { body: body(100), ..draft(Headers::from([("ab".to_owned(), "cde".to_owned())])) };
+        let asked = Asked { sends: vec![sent], ..Asked::default() };
+        ledger.stage(Outcome { asked, ..called(number) }).expect("nothing is wrong with it");
+    }
+    assert_eq!(ledger.staged_sends(), (2, 210));
+    store(&mut ledger);
+    assert_eq!(ledger.staged_sends(), (0, 0));
+}
+
+#[test]
+fn a_type_that_remembers_and_keeps_nothing_remembers_and_keeps_the_last() {
+    let mut ledger = ledger(0, 0);
+    assert!(!ledger.is_checkpoint_due());
+    ledger.stage(called(1)).expect("nothing is wrong with it");
+    store(&mut ledger);
+    assert!(ledger.is_checkpoint_due() && !ledger.is_journal_long());
+    ledger.stage(Outcome::nothing(Cause::Duplicate(id(9)), at(2), at(2))).expect("nothing is wrong with it");
+    assert_eq!(store(&mut ledger).forget, []);
 }

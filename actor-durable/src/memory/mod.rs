@@ -83,4 +83,4 @@ impl Arrivals for Listener {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -144,6 +144,7 @@ impl Store for MemoryStore {
     }
 
     async fn fire(&self, firing: Firing) -> Result<bool, StoreError> {
+        firing.check()?;
         let now = self.now();
         let fired = self.tables().fire(firing, now)?;
         if let Fired::Told(target) = &fired {

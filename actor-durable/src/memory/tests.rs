@@ -12,13 +12,13 @@ use crate::testing::store_suite::Place;
 use crate::testing::{FaultStore, WallClock};
 
 /// A store whose clock is moved by hand.
-struct Memory {
+pub(crate) struct Memory {
     clock: WallClock,
     store: MemoryStore,
 }
 
 impl Memory {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let clock = WallClock::at(WallTime::from_millis(1_800_000_000_000));
         Self { store: MemoryStore::on(clock.executor()), clock }
     }

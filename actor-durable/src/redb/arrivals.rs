@@ -11,9 +11,9 @@ use crate::store::{Arrival, Arrivals};
 
 /// Where arrivals are announced; empty once the store is closed.
 #[derive(Debug)]
-pub(super) struct Bell(Mutex<Option<Sender<Target>>>);
+pub(super) struct Announcer(Mutex<Option<Sender<Target>>>);
 
-impl Bell {
+impl Announcer {
     pub(super) fn new() -> Self {
         Self(Mutex::new(Some(channel(ARRIVALS_BEHIND_MAX).0)))
     }
@@ -23,7 +23,7 @@ impl Bell {
         Listener(sender.as_ref().map_or_else(|| channel(1).1, Sender::subscribe))
     }
 
-    pub(super) fn ring(&self, arrived: Vec<Target>) {
+    pub(super) fn announce(&self, arrived: Vec<Target>) {
         let sender = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(sender) = sender.as_ref() else { return };
         for target in arrived {

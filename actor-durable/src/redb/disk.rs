@@ -53,7 +53,7 @@ impl<B: StorageBackend> Disk<B> {
         self.header.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_open(&self) -> io::Result<()> {
+    fn check_open(&self) -> io::Result<()> {
         if self.health.is_sealed.load(Ordering::Acquire) {
             return Err(io::Error::other("nothing is written to a file that has failed"));
         }
@@ -78,12 +78,12 @@ impl<B: StorageBackend> StorageBackend for Disk<B> {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.is_open()?;
+        self.check_open()?;
         self.inner.set_len(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.is_open()?;
+        self.check_open()?;
         if let Some(header) = self.header().take() {
             self.health.was_published.store(true, Ordering::Release);
             self.inner.write(0, &header)?;
@@ -92,7 +92,7 @@ impl<B: StorageBackend> StorageBackend for Disk<B> {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.is_open()?;
+        self.check_open()?;
         if offset > 0 {
             return self.inner.write(offset, data);
         }
@@ -126,5 +126,48 @@ impl<B: StorageBackend> StorageBackend for Disk<B> {
 
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         self.inner.query_lock_range(start, end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redb::faulty::FaultyDisk;
+
+    #[test]
+    fn a_header_is_read_as_it_was_written_and_is_in_the_file_only_with_the_next_sync() {
+        let (file, health) = (FaultyDisk::new(), Arc::new(Health::default()));
+        let disk = Disk::new(file.clone(), health.clone());
+        let read = |offset, count| {
+            let mut bytes = vec![0; count];
+            disk.read(offset, &mut bytes).expect("it is in the file");
+            bytes
+        };
+        disk.set_len(8).expect("there is space");
+        disk.write(0, b"head").expect("there is space");
+        disk.write(4, b"page").expect("there is space");
+        assert_eq!((read(0, 8), read(1, 5), read(1, 2)), (b"headpage".into(), b"eadpa".into(), b"ea".into()));
+        assert_eq!((file.bytes(), health.was_published()), (b"\0\0\0\0page".into(), false));
+        disk.sync_data().expect("it syncs");
+        assert_eq!((file.bytes(), health.was_published()), (b"headpage".into(), true));
+        health.begin();
+        disk.write(4, b"next").expect("there is space");
+        disk.sync_data().expect("it syncs");
+        assert!(!health.was_published(), "no header was written since");
+    }
+
+    #[test]
+    fn nothing_is_written_to_a_file_that_is_sealed() {
+        let (file, health) = (FaultyDisk::new(), Arc::new(Health::default()));
+        let disk = Disk::new(file.clone(), health.clone());
+        disk.set_len(4).expect("there is space");
+        disk.write(0, b"head").expect("there is space");
+        health.seal();
+        let refused = [disk.set_len(9), disk.write(0, b"tail"), disk.write(2, b"il"), disk.sync_data()];
+        for refused in refused {
+            let why = refused.expect_err("it is sealed").to_string();
+            assert_eq!(why, "nothing is written to a file that has failed");
+        }
+        assert_eq!((file.bytes(), health.was_published()), (vec![0; 4], false));
     }
 }

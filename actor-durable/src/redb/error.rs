@@ -1,6 +1,5 @@
 //! Errors of redb and of the disk, as errors of the contract.
 
-use std::any::Any;
 use std::io;
 
 use redb::{CommitError, CompactionError, DatabaseError, StorageError, TableError, TransactionError};
@@ -68,6 +67,14 @@ impl From<CommitError> for Trouble {
     }
 }
 
+/// The refusal that an opening, or a whole batch, fails with.
+pub(super) fn failure(trouble: Trouble) -> Refusal {
+    match trouble {
+        Trouble::Failed(refusal) | Trouble::Refused(StoreError::NotApplied(refusal)) => refusal,
+        Trouble::Refused(error) => Refusal::Unavailable(ErrorCause::new(error)),
+    }
+}
+
 /// What a failure of redb's storage means.
 pub(super) fn storage(error: StorageError) -> Refusal {
     match error {
@@ -88,7 +95,8 @@ pub(super) fn io(error: io::Error) -> Refusal {
         Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => {
             Refusal::NoSpace(ErrorCause::new(error))
         }
-        Kind::ReadOnlyFilesystem | Kind::PermissionDenied => Refusal::ReadOnly(ErrorCause::new(error)),
+        Kind::ReadOnlyFilesystem => Refusal::ReadOnly(ErrorCause::new(error)),
+        Kind::PermissionDenied => Refusal::Denied(ErrorCause::new(error)),
         Kind::UnexpectedEof => damaged("it ends too early"),
         Kind::InvalidData => damaged(error.to_string()),
         _ => Refusal::Unavailable(ErrorCause::new(error)),
@@ -138,8 +146,41 @@ pub(super) fn damaged(detail: impl Into<String>) -> Refusal {
     Refusal::Damaged { what: "the file".into(), detail: detail.into() }
 }
 
-/// The message of a panic.
-pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text").to_owned()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(refusal: Refusal) -> String {
+        StoreError::from(refusal).to_string()
+    }
+
+    /// What is seldom met: the others are, in the tests of stores.
+    #[test]
+    fn each_failure_of_redb_is_named() {
+        let closed = "not applied: the store is closed: ";
+        let io = || StorageError::Io(io::ErrorKind::StorageFull.into());
+        assert_eq!(
+            text(storage(StorageError::ValueTooLarge(7))),
+            "not applied: a row: 7, and at most 3221225472 are allowed"
+        );
+        for error in [StorageError::PreviousIo, StorageError::DatabaseClosed] {
+            let why = error.to_string();
+            assert_eq!(text(storage(error)), format!("{closed}{why}"));
+        }
+        let upgrade = "not applied: damaged: the file: its pages are of version 2, which no release of this store has written";
+        assert_eq!(text(opening(DatabaseError::UpgradeRequired(2))), upgrade);
+        let full = "not applied: there is no space left: no storage space";
+        assert_eq!(text(compaction(CompactionError::Storage(io()))), full);
+        assert_eq!(text(failure(TransactionError::Storage(io()).into())), full);
+        assert_eq!(text(failure(CommitError::Storage(io()).into())), full);
+        assert_eq!(text(failure(TableError::Storage(io()).into())), full);
+    }
+
+    #[test]
+    fn pages_are_of_the_future_only_if_their_version_is_greater() {
+        let of = |found| format!("Expected file format version <= 3, found {found}");
+        assert_eq!(page_version(&of(4)), Some((4, 3)));
+        assert_eq!(page_version(&of(3)), None);
+        assert_eq!(page_version("Expected file format version <= x, found 4"), None);
+    }
 }

@@ -343,4 +343,13 @@ mod tests {
         }
         assert!(unseal::<12>(b"key", &row[..11]).is_err() && unseal::<12>(b"key", &row[..15]).is_err());
     }
+
+    #[test]
+    fn a_row_is_no_row_of_another_key_whatever_both_begin_with() {
+        let row = seal(b"ab", b"c");
+        assert_eq!(unseal(b"ab", &row).ok(), Some(*b"c"));
+        assert!(unseal::<1>(b"ax", &row).is_err());
+        let longer = [b"b", row.as_slice()].concat();
+        assert!(unseal::<2>(b"a", &longer).is_err());
+    }
 }

@@ -103,7 +103,12 @@ impl RedbOptions {
     /// # Errors
     ///
     /// [`Refusal::InUse`] if the file is open in another process or already in this one; [`Refusal::Damaged`];
-    /// [`Refusal::FutureVersion`]; [`Refusal::ReadOnly`]; [`Refusal::NoSpace`]; [`Refusal::Unavailable`] for any other reason.
+    /// [`Refusal::FutureVersion`]; [`Refusal::ReadOnly`]; [`Refusal::Denied`]; [`Refusal::NoSpace`];
+    /// [`Refusal::Unavailable`] for any other reason.
+    ///
+    /// # Cancellation
+    ///
+    /// If the future is dropped before it is ready, the file may be created, and is in use until it has been opened and closed again.
     pub async fn open(self, path: impl AsRef<Path>) -> Result<RedbStore, StoreError> {
         let path = std::path::absolute(path).map_err(error::io)?;
         let Self { executor, opening } = self;
@@ -198,6 +203,10 @@ impl RedbStore {
     /// # Errors
     ///
     /// As any operation of a [`Store`]. What is stored does not change in any case.
+    ///
+    /// # Cancellation
+    ///
+    /// If the future is dropped before it is ready, the file may be compacted all the same.
     pub async fn compact(&self) -> Result<bool, StoreError> {
         self.queue()?.compact().await
     }
@@ -228,7 +237,7 @@ impl RedbStore {
         &self,
         work: impl FnOnce(&Tables) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.shared.is_open()?;
+        self.shared.check_open()?;
         let shared = self.shared.clone();
         let executor = self.shared.world().executor();
         executor.spawn_blocking(move || shared.read(work)).await.ok_or_else(no_answer)?
@@ -252,12 +261,12 @@ fn no_answer() -> StoreError {
 #[async_trait]
 impl Store for RedbStore {
     async fn renew(&self, owner: OwnerId, lease: Duration) -> Result<Renewal, StoreError> {
-        self.shared.is_open()?;
+        self.shared.check_open()?;
         Ok(self.shared.world().renew(owner, lease))
     }
 
     async fn retire(&self, owner: OwnerId) -> Result<(), StoreError> {
-        self.shared.is_open()?;
+        self.shared.check_open()?;
         self.shared.world().retire(owner);
         Ok(())
     }
@@ -371,7 +380,7 @@ impl Store for RedbStore {
     }
 
     fn arrivals(&self) -> Box<dyn Arrivals> {
-        Box::new(self.shared.bell().listen())
+        Box::new(self.shared.announcer().listen())
     }
 
     async fn actors(&self, after: Option<&DurableId>, limit: usize) -> Result<Vec<Head>, StoreError> {

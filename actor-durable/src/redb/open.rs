@@ -11,9 +11,10 @@ use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadTransaction, ReadableDatabase, StorageBackend, TableHandle};
 
 use super::disk::{Disk, Health};
-use super::error::{self, Trouble, damaged, panic_text};
+use super::error::{self, Trouble, damaged};
 use super::keys::{self, BUSY, DUE, FORMAT, FORMAT_KEY, META, ROWS};
 use super::shared::OpenFile;
+use crate::error::panic_text;
 use crate::store::Refusal;
 
 /// How a file is opened.
@@ -114,7 +115,7 @@ pub(super) fn open_backend(backend: impl StorageBackend, opening: Opening) -> Re
 
 /// Checks that the file is a store of a known version, and makes an empty one a store.
 fn prepare(database: &Database) -> Result<(), Refusal> {
-    prepared(database).map_err(super::writer::failure)
+    prepared(database).map_err(error::failure)
 }
 
 fn prepared(database: &Database) -> Result<(), Trouble> {

@@ -134,3 +134,23 @@ impl<B: StorageBackend> StorageBackend for Overlay<B> {
         self.below.query_lock_range(start, end)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redb::faulty::FaultyDisk;
+
+    #[test]
+    fn what_is_written_is_read_above_a_file_that_stays_as_it_is() {
+        let below = FaultyDisk::of_bytes(b"0123456789".to_vec());
+        let overlay = Overlay::new(below.clone());
+        overlay.write(3, b"abc").expect("it is kept in memory");
+        overlay.set_len(12).expect("it is kept in memory");
+        let mut bytes = [0; 12];
+        overlay.read(0, &mut bytes).expect("it is so long");
+        assert_eq!((&bytes, overlay.len().ok()), (b"012abc6789\0\0", Some(12)));
+        let beyond = overlay.read(1, &mut bytes).expect_err("it is not so long");
+        assert_eq!(beyond.kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(below.bytes(), b"0123456789");
+    }
+}

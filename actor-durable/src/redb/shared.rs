@@ -7,11 +7,12 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use actor_core::Instant;
 use redb::{Database, ReadableDatabase};
 
-use super::arrivals::Bell;
+use super::arrivals::Announcer;
 use super::disk::Health;
-use super::error::{self, Trouble, damaged, panic_text};
+use super::error::{self, Trouble, damaged};
 use super::view::Tables;
 use super::world::World;
+use crate::error::panic_text;
 use crate::limits::REOPEN_PAUSE;
 use crate::store::{ErrorCause, Refusal, StoreError};
 
@@ -44,7 +45,7 @@ pub(super) struct Shared {
     /// `None` for a file that is never written.
     opener: Option<Opener>,
     world: World,
-    bell: Bell,
+    announcer: Announcer,
     /// Why the store is closed for good, once it is.
     closed: OnceLock<ErrorCause>,
 }
@@ -61,15 +62,15 @@ impl fmt::Debug for Shared {
 impl Shared {
     pub(super) fn new(file: OpenFile, opener: Option<Opener>, world: World) -> Self {
         let state = RwLock::new(State::Open(file));
-        Self { state, opener, world, bell: Bell::new(), closed: OnceLock::new() }
+        Self { state, opener, world, announcer: Announcer::new(), closed: OnceLock::new() }
     }
 
     pub(super) fn world(&self) -> &World {
         &self.world
     }
 
-    pub(super) fn bell(&self) -> &Bell {
-        &self.bell
+    pub(super) fn announcer(&self) -> &Announcer {
+        &self.announcer
     }
 
     /// The error of a closed store.
@@ -78,7 +79,7 @@ impl Shared {
         Refusal::Closed(cause.unwrap_or_else(|| ErrorCause::new("its writer has ended"))).into()
     }
 
-    pub(super) fn is_open(&self) -> Result<(), StoreError> {
+    pub(super) fn check_open(&self) -> Result<(), StoreError> {
         if self.closed.get().is_some() { Err(self.closed()) } else { Ok(()) }
     }
 
@@ -88,7 +89,7 @@ impl Shared {
         if let State::Open(file) = &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
             file.health.seal();
         }
-        self.bell.close();
+        self.announcer.close();
         match refusal {
             // `Unavailable` would say that trying again may help; a closed store stays closed.
             Refusal::Unavailable(_) => Refusal::Closed(ErrorCause::new(refusal)),
@@ -100,7 +101,7 @@ impl Shared {
     pub(super) fn with_file<T>(&self, work: impl FnOnce(&OpenFile) -> T) -> Result<T, StoreError> {
         self.reopen()?;
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        self.is_open()?;
+        self.check_open()?;
         match &*state {
             State::Open(file) => Ok(work(file)),
             State::Full { why, .. } => Err(why.clone().into()),
@@ -114,7 +115,7 @@ impl Shared {
             return Ok(());
         }
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        self.is_open()?;
+        self.check_open()?;
         let State::Full { why, again } = &*state else { return Ok(()) };
         let began = self.world.executor().now();
         let Some(opener) = self.opener.as_ref().filter(|_| began >= *again) else {
@@ -177,7 +178,7 @@ impl Shared {
         self.reopen()?;
         let refusal = {
             let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-            self.is_open()?;
+            self.check_open()?;
             let file = match &mut *state {
                 State::Open(file) => file,
                 State::Full { why, .. } => return Err(why.clone().into()),
@@ -196,7 +197,7 @@ impl Shared {
     /// Waits for readers, and closes the file.
     pub(super) fn end(&self, why: &'static str) {
         let _ = self.closed.set(ErrorCause::new(why));
-        self.bell.close();
+        self.announcer.close();
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if let State::Open(file) = std::mem::replace(&mut *state, State::Closed) {
             // Everything that was answered is synced. After an error here the next opening checks the whole file.

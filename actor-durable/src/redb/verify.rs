@@ -40,13 +40,13 @@ pub enum StoreRule {
     RowHasHead,
     /// A journal has every entry from the one after the trimmed ones to its last, and their times never go back.
     JournalIsGapless,
-    /// The stored state is the one that the head names and as of an entry in the journal; it covers what is trimmed.
+    /// The stored state is the one that the head names, and as of an entry that is or was in the journal; it covers what is trimmed.
     SnapshotAgrees,
     /// The inbox has as many letters as the head says, before its next position; each is found by its message's id.
     InboxAgrees,
     /// Each message that is remembered as handled has a place in the order in which they were, and each place a message.
     OrderAgrees,
-    /// Each message in the outbox was sent by an entry of the journal, and is in its place.
+    /// Each message in the outbox, or given up, was sent by an entry that is or was in the journal, and is in its place. None is both.
     OutboxAgrees,
     /// Each reminder is found by its name and by its time.
     ReminderAgrees,
@@ -58,20 +58,21 @@ pub enum StoreRule {
     BusyAgrees,
 }
 
+/// What it is about.
 impl fmt::Display for StoreRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::RowIsSound => "a row is as it was written",
-            Self::RowHasHead => "rows belong to an actor",
-            Self::JournalIsGapless => "a journal has no gap",
-            Self::SnapshotAgrees => "the stored state is the one that the head names",
-            Self::InboxAgrees => "an inbox is what the head says",
-            Self::OrderAgrees => "what was handled has its place in the order",
-            Self::OutboxAgrees => "an outbox holds what the journal has sent",
-            Self::ReminderAgrees => "a reminder is found by name and by time",
-            Self::ChildAgrees => "a child is found by name",
-            Self::DeadLetterAgrees => "a dead letter waits nowhere",
-            Self::BusyAgrees => "the list of busy actors agrees",
+            Self::RowIsSound => "row",
+            Self::RowHasHead => "head",
+            Self::JournalIsGapless => "journal",
+            Self::SnapshotAgrees => "stored state",
+            Self::InboxAgrees => "inbox",
+            Self::OrderAgrees => "order of handled messages",
+            Self::OutboxAgrees => "outbox",
+            Self::ReminderAgrees => "reminder",
+            Self::ChildAgrees => "child",
+            Self::DeadLetterAgrees => "dead letter",
+            Self::BusyAgrees => "list of busy actors",
         })
     }
 }

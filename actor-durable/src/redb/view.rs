@@ -80,7 +80,7 @@ impl<'r, T: Rows> View<'r, T> {
     /// The head, for whoever owns the actor.
     pub(super) fn owned(&self, epoch: Epoch) -> Result<Head, Trouble> {
         let head = self.head()?;
-        head.is_owned(epoch)?;
+        head.check_owner(epoch)?;
         Ok(head)
     }
 
@@ -328,4 +328,23 @@ pub(super) fn reminder_at(rows: &impl Rows, key: &[u8]) -> Result<(WallTime, Dur
         return Err(keys::damaged(key, "the reminder is due at another time").into());
     }
     Ok((due, actor, reminder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_so_many_rows_and_bytes_and_at_least_one_row() {
+        let mut rows = Budget::new(2);
+        assert_eq!([1, 1, 1].map(|bytes| rows.has_room(bytes)), [true, true, false]);
+        assert_eq!(Budget::new(usize::MAX).rows, PAGE_ROWS_MAX);
+        let mut bytes = Budget::new(9);
+        assert_eq!(
+            [PAGE_BYTES_MAX - 1, 2, 1, 1].map(|size| bytes.has_room(size)),
+            [true, false, true, false]
+        );
+        let mut large = Budget::new(9);
+        assert_eq!([PAGE_BYTES_MAX + 1, 1, 0].map(|size| large.has_room(size)), [true, false, true]);
+    }
 }

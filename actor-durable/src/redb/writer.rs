@@ -15,9 +15,10 @@ use std::sync::Arc;
 use redb::{Database, WriteTransaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use super::error::{self, Trouble};
+use super::error::{self, Trouble, failure};
 use super::shared::Shared;
 use super::write::{Operation, Writing};
+use crate::error::panic_text;
 use crate::limits::{
     GROUP_BYTES_MAX, GROUP_OPERATIONS_MAX, WRITE_QUEUE_BYTES_MAX, WRITE_QUEUE_OPERATIONS_MAX,
 };
@@ -48,7 +49,7 @@ impl Queue {
 
     /// Runs an operation. Waits for room in the queue, then for the commit of its batch.
     pub(super) async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, StoreError> {
-        self.shared.is_open()?;
+        self.shared.check_open()?;
         let units = (operation.bytes() / ROOM_UNIT + 1).min(WRITE_QUEUE_BYTES_MAX / ROOM_UNIT);
         let units = u32::try_from(units).unwrap_or(u32::MAX);
         let permit = self.room.clone().acquire_many_owned(units).await;
@@ -60,7 +61,7 @@ impl Queue {
     }
 
     pub(super) async fn compact(&self) -> Result<bool, StoreError> {
-        self.shared.is_open()?;
+        self.shared.check_open()?;
         let (answer, answered) = oneshot::channel();
         self.ask(Asked::Compact(answer)).await?;
         answered.await.unwrap_or_else(|_| Err(unanswered()))
@@ -170,7 +171,7 @@ impl Writer {
             file.health.begin();
             let work = AssertUnwindSafe(|| self.transact(&file.database, &mut batch, &mut left));
             let outcome = catch_unwind(work).unwrap_or_else(|panic| {
-                let text = error::panic_text(&*panic);
+                let text = panic_text(&*panic);
                 Err(Refusal::Unavailable(ErrorCause::new(format!("the writer has panicked: {text}"))))
             });
             outcome.map_err(|refusal| (refusal, file.health.was_published()))
@@ -209,7 +210,7 @@ impl Writer {
             return transaction.abort().map_err(error::storage);
         }
         transaction.commit().map_err(Trouble::from).map_err(failure)?;
-        self.shared.bell().ring(arrived);
+        self.shared.announcer().announce(arrived);
         Ok(())
     }
 
@@ -233,10 +234,54 @@ impl Writer {
     }
 }
 
-/// The refusal that a whole batch fails with.
-pub(super) fn failure(trouble: Trouble) -> Refusal {
-    match trouble {
-        Trouble::Failed(refusal) | Trouble::Refused(StoreError::NotApplied(refusal)) => refusal,
-        Trouble::Refused(error) => Refusal::Unavailable(ErrorCause::new(error)),
+#[cfg(test)]
+mod tests {
+    use actor_core::Executor;
+
+    use super::*;
+    use crate::limits::CACHE_BYTES_DEFAULT;
+    use crate::redb::faulty::FaultyDisk;
+    use crate::redb::open::{Opening, open_backend};
+    use crate::redb::world::World;
+
+    /// Is so large, and is never applied.
+    struct OfSize(usize);
+
+    impl Job for OfSize {
+        fn bytes(&self) -> usize {
+            self.0
+        }
+
+        fn apply(&mut self, _: &mut Writing<'_>) -> Result<(), Refusal> {
+            Ok(())
+        }
+
+        fn answer(self: Box<Self>, _: Result<(), StoreError>) {}
+    }
+
+    /// How many of the jobs that wait, which are so large, join one of the same size in its batch.
+    fn joins(waiting: usize, bytes: usize, is_compacted_first: bool) -> (usize, bool) {
+        let opening = Opening { cache_bytes: CACHE_BYTES_DEFAULT, is_checked: true, is_made: true };
+        let file = open_backend(FaultyDisk::new(), opening).expect("it is empty");
+        let shared = Arc::new(Shared::new(file, None, World::new(Executor::tokio())));
+        let (queue, mut writer) = Queue::new(shared);
+        let permit = || queue.room.clone().try_acquire_many_owned(1).expect("there is room");
+        let put = |asked| assert!(queue.sender.try_send(asked).is_ok(), "there is room");
+        if is_compacted_first {
+            put(Asked::Compact(oneshot::channel().0));
+        }
+        (0..waiting).for_each(|_| put(Asked::Write(Box::new(OfSize(bytes)), permit())));
+        let mut batch = Batch { jobs: vec![(Box::new(OfSize(bytes)), permit())], bytes };
+        let mut left = None;
+        writer.take_more(&mut batch, &mut left);
+        (batch.jobs.len() - 1, left.is_some())
+    }
+
+    #[test]
+    fn a_batch_is_so_many_operations_and_so_many_bytes_until_something_else_is_asked() {
+        assert_eq!(joins(GROUP_OPERATIONS_MAX - 1, 0, false), (GROUP_OPERATIONS_MAX - 1, false));
+        assert_eq!(joins(GROUP_OPERATIONS_MAX + 9, 0, false), (GROUP_OPERATIONS_MAX - 1, false));
+        assert_eq!(joins(9, GROUP_BYTES_MAX / 4, false), (3, false));
+        assert_eq!(joins(9, 0, true), (0, true));
     }
 }

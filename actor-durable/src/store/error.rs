@@ -12,7 +12,7 @@ use crate::id::{ActorType, Epoch, MessageId, OwnerId, Sequence, WallTime};
 pub enum StoreError {
     /// Nothing was changed. The [`Refusal`] says what can be done.
     #[error("not applied: {0}")]
-    NotApplied(#[from] Refusal),
+    NotApplied(Refusal),
     /// Nothing was changed, and nothing will be in this epoch: the actor has been acquired by another owner, or released.
     #[error("epoch {ours} does not own the actor; it is in epoch {theirs}")]
     Fenced {
@@ -26,8 +26,16 @@ pub enum StoreError {
     Unknown(Cause),
 }
 
+// Not by `#[from]`, which would make a source of what the text says already.
+impl From<Refusal> for StoreError {
+    fn from(refusal: Refusal) -> Self {
+        Self::NotApplied(refusal)
+    }
+}
+
 impl StoreError {
-    /// Whether the same operation may succeed later without anybody doing anything about it.
+    /// Whether it may succeed later without anybody doing anything about it: the same operation or, if it is not known whether
+    /// this one was applied, the one that is right after looking.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::NotApplied(refusal) => refusal.is_transient(),
@@ -150,6 +158,9 @@ pub enum Refusal {
     /// The store cannot be written.
     #[error("the store is read-only: {0}")]
     ReadOnly(Cause),
+    /// The program lacks a permission, which somebody has to grant.
+    #[error("a permission is missing: {0}")]
+    Denied(Cause),
     /// The store is open in another process, or already in this one.
     #[error("the store is in use: {0}")]
     InUse(Cause),

@@ -103,7 +103,7 @@ impl Head {
     /// # Errors
     ///
     /// [`Refusal::WrongType`].
-    pub fn is_of(&self, target: &Target) -> Result<(), StoreError> {
+    pub fn check_type(&self, target: &Target) -> Result<(), StoreError> {
         if self.target.actor_type == target.actor_type {
             return Ok(());
         }
@@ -117,7 +117,7 @@ impl Head {
     ///
     /// [`Refusal::WrongType`]; [`Refusal::Held`], unless it is seized.
     pub fn claim(&self, claim: &Claim, is_held: bool) -> Result<Head, StoreError> {
-        self.is_of(&claim.target)?;
+        self.check_type(&claim.target)?;
         if let Some(owner) = self.owner.filter(|owner| *owner != claim.owner)
             && is_held
             && claim.mode == ClaimMode::IfFree
@@ -129,25 +129,25 @@ impl Head {
         Ok(Head { epoch, owner: Some(claim.owner), crashes, ..self.clone() })
     }
 
-    /// Refuses whoever does not own it, or not any more.
+    /// Refuses whoever does not own the actor, or no longer does.
     ///
     /// # Errors
     ///
     /// [`StoreError::Fenced`].
-    pub fn is_owned(&self, epoch: Epoch) -> Result<(), StoreError> {
+    pub fn check_owner(&self, epoch: Epoch) -> Result<(), StoreError> {
         if self.epoch == epoch && self.owner.is_some() {
             return Ok(());
         }
         Err(StoreError::Fenced { ours: epoch, theirs: self.epoch })
     }
 
-    /// The head after its owner has given it up.
+    /// The head after its owner has released the actor.
     ///
     /// # Errors
     ///
     /// [`StoreError::Fenced`].
     pub fn release(&self, epoch: Epoch) -> Result<Head, StoreError> {
-        self.is_owned(epoch)?;
+        self.check_owner(epoch)?;
         Ok(Head { owner: None, ..self.clone() })
     }
 
@@ -167,7 +167,7 @@ impl Head {
 
     /// [`commit`](Self::commit) in two steps, so that no head is copied: this one decides, and [`follow`](Self::follow) does it.
     pub(crate) fn may_commit(&self, commit: &TurnCommit) -> Result<Committed, StoreError> {
-        self.is_owned(commit.epoch)?;
+        self.check_owner(commit.epoch)?;
         if self.sequence != commit.expected {
             return Err(Refusal::Sequence { expected: commit.expected, found: self.sequence }.into());
         }
@@ -207,7 +207,7 @@ impl Head {
         snapshot: &Snapshot,
         trim: Option<Sequence>,
     ) -> Result<Option<Head>, StoreError> {
-        self.is_owned(epoch)?;
+        self.check_owner(epoch)?;
         within("a state", snapshot.body.bytes.len(), STATE_BYTES_MAX)?;
         if self.snapshot.is_some_and(|stored| stored > snapshot.sequence) {
             return Ok(None);
@@ -273,10 +273,10 @@ impl Head {
 
     /// The head with one more message, where `max` may be.
     fn take_in(&self, message: &Message, now: WallTime, max: usize) -> Result<Head, StoreError> {
-        self.is_of(&message.to)?;
+        self.check_type(&message.to)?;
         within("a payload", message.body.bytes.len(), PAYLOAD_BYTES_MAX)?;
         check_headers(&message.headers)?;
-        is_past(self.horizon, message.id, now)?;
+        check_not_future(self.horizon, message.id, now)?;
         self.append(max)
     }
 
@@ -310,12 +310,12 @@ pub(crate) fn admit(horizon: WallTime, id: MessageId, now: WallTime) -> Result<(
     if id.made() <= horizon {
         return Err(Refusal::TooOld { id, horizon });
     }
-    is_past(horizon, id, now)
+    check_not_future(horizon, id, now)
 }
 
 /// A clock that was ahead may have moved the horizon into the future. What is new must then be later still, so the horizon counts as
 /// now.
-fn is_past(horizon: WallTime, id: MessageId, now: WallTime) -> Result<(), Refusal> {
+fn check_not_future(horizon: WallTime, id: MessageId, now: WallTime) -> Result<(), Refusal> {
     let latest = now.max(horizon).after(CLOCK_SKEW_MAX);
     if id.made() > latest { Err(Refusal::FromTheFuture { id, now }) } else { Ok(()) }
 }

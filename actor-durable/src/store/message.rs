@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::Firing;
+use super::error::Refusal;
 use crate::id::{DurableId, MessageId, Name, Position, Sequence, Target, WallTime};
 
 /// The payload of a message, or another value that the store does not look into.
@@ -90,6 +91,17 @@ pub struct OutboxPosition {
     pub index: u32,
 }
 
+impl OutboxPosition {
+    /// The greatest position below this one: a page that begins after it begins with this one, if it is there.
+    pub(crate) fn before(self) -> Option<Self> {
+        let Self { sequence: Sequence(sequence), index } = self;
+        match index.checked_sub(1) {
+            Some(index) => Some(Self { index, ..self }),
+            None => Some(Self { sequence: Sequence(sequence.checked_sub(1)?), index: u32::MAX }),
+        }
+    }
+}
+
 /// Where a message goes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Destination {
@@ -124,10 +136,19 @@ impl Outgoing {
         self.body.bytes.len() + headers_bytes(&self.headers)
     }
 
-    /// The message as a durable actor receives it.
-    pub fn message(&self, from: DurableId, to: Target) -> Message {
-        let Self { id, reply_to, sent_at, body, headers, .. } = self.clone();
-        Message { to, id, from: Some(from), reply_to, sent_at, body, headers }
+    /// The message as the durable actor that it goes to receives it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Malformed`] if it goes to an outlet, which has no inbox.
+    pub fn message(&self, from: DurableId) -> Result<Message, Refusal> {
+        let Self { to, id, reply_to, sent_at, body, headers, .. } = self.clone();
+        match to {
+            Destination::Actor(to) => {
+                Ok(Message { to, id, from: Some(from), reply_to, sent_at, body, headers })
+            }
+            Destination::Outlet(_) => Err(Refusal::Malformed("a message to an outlet cannot go to an inbox")),
+        }
     }
 }
 

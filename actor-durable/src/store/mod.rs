@@ -13,6 +13,8 @@
 //! is held by one suite of tests, for those of this project and for yours: `actor_durable::testing`.
 
 mod error;
+#[cfg(test)]
+pub(crate) mod full;
 mod head;
 mod message;
 mod recovery;
@@ -39,7 +41,7 @@ pub use self::turn::{
 };
 use self::turn::{check_headers, within};
 use crate::id::{DurableId, Epoch, MessageId, Name, OwnerId, Position, Sequence, Target, WallTime};
-use crate::limits::REASON_BYTES_MAX;
+use crate::limits::{REASON_BYTES_MAX, UNDELIVERED_MAX};
 
 /// Keeps durable actors.
 ///
@@ -54,8 +56,8 @@ use crate::limits::REASON_BYTES_MAX;
 /// # Errors
 ///
 /// [`StoreError`] says what is certain after each. Any operation may be refused with [`Refusal::Unavailable`],
-/// [`Refusal::Closed`], [`Refusal::NoSpace`], [`Refusal::ReadOnly`], [`Refusal::Damaged`] or [`Refusal::FutureVersion`]; the
-/// other refusals of each are listed with it. Where several apply, a store may return any of them, with one exception: a
+/// [`Refusal::Closed`], [`Refusal::NoSpace`], [`Refusal::ReadOnly`], [`Refusal::Denied`], [`Refusal::Damaged`] or
+/// [`Refusal::FutureVersion`]; the other refusals of each are listed with it. Where several apply, a store may return any of them, with one exception: a
 /// caller that does not own the actor always gets [`StoreError::Fenced`]. An operation that only reads never returns
 /// [`StoreError::Unknown`].
 ///
@@ -81,7 +83,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// As [`Head::claim`]; [`Refusal::LeaseOver`] if the claimant has no lease.
     async fn acquire(&self, claim: Claim) -> Result<Head, StoreError>;
 
-    /// Gives an actor up: it has no owner from then on.
+    /// Releases an actor: it has no owner from then on.
     ///
     /// # Errors
     ///
@@ -174,8 +176,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Fenced`]; [`Refusal::NoSuchActor`]; [`Refusal::Malformed`] if it goes to an outlet; and as
-    /// [`Head::receive`] of the receiver. After an error the message is still in the outbox.
+    /// [`StoreError::Fenced`]; [`Refusal::NoSuchActor`]; as [`Outgoing::message`]; and as [`Head::receive`] of the receiver. After an error the message is still in the outbox.
     async fn transfer(
         &self,
         actor: &DurableId,
@@ -189,8 +190,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// As [`GivingUp::check`]. [`StoreError::Fenced`]; [`Refusal::NoSuchActor`]; [`Refusal::TooMany`] if there are
-    /// [`UNDELIVERED_MAX`](crate::limits::UNDELIVERED_MAX) already; and as [`Head::notify`] of the notice.
+    /// As [`GivingUp::check`]. [`StoreError::Fenced`]; [`Refusal::NoSuchActor`]; as [`GivingUp::check_room`]; and as
+    /// [`Head::notify`] of the notice.
     async fn give_up_delivery(&self, giving_up: GivingUp) -> Result<bool, StoreError>;
 
     /// Puts a message into an inbox, once for its id. An actor that the store does not know is created, without an owner.
@@ -213,7 +214,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// As [`Head::accept`]; [`Refusal::Malformed`] for a message to another actor.
+    /// As [`Firing::check`], and as [`Head::accept`] of each message.
     async fn fire(&self, firing: Firing) -> Result<bool, StoreError>;
 
     /// A page of the actors, by id, that [have mail](Head::has_mail) or something in their outbox, and have no owner or one whose
@@ -281,8 +282,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`Refusal::NoSuchActor`]; [`Refusal::Malformed`] if it goes to an outlet; and as [`Head::receive`] of the receiver. After an
-    /// error it is still undelivered.
+    /// [`Refusal::NoSuchActor`]; as [`Outgoing::message`]; and as [`Head::receive`] of the receiver. After an error it is still
+    /// undelivered.
     async fn redeliver(
         &self,
         actor: &DurableId,
@@ -361,6 +362,20 @@ pub struct Firing {
     pub next: Option<WallTime>,
 }
 
+impl Firing {
+    /// Checks what can be checked without looking at what is stored. Every store does so first.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Malformed`] for a message to another actor.
+    pub fn check(&self) -> Result<(), StoreError> {
+        if self.messages.iter().any(|message| message.to.id != self.actor) {
+            return Err(Refusal::Malformed("a reminder's message to another actor").into());
+        }
+        Ok(())
+    }
+}
+
 /// See [`Store::give_up_delivery`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GivingUp {
@@ -387,7 +402,19 @@ impl GivingUp {
     pub fn check(&self) -> Result<(), StoreError> {
         within("a reason", self.reason.len(), REASON_BYTES_MAX)?;
         if self.notice.as_ref().is_some_and(|notice| notice.to.id != self.actor) {
-            return Err(Refusal::Malformed("a notice is to the actor itself").into());
+            return Err(Refusal::Malformed("a notice to another actor").into());
+        }
+        Ok(())
+    }
+
+    /// Refuses one more undelivered message of a sender than [`UNDELIVERED_MAX`], where so many are stored now.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TooMany`].
+    pub fn check_room(stored: usize) -> Result<(), Refusal> {
+        if stored >= UNDELIVERED_MAX {
+            return Err(Refusal::TooMany { what: "undelivered messages", max: UNDELIVERED_MAX });
         }
         Ok(())
     }

@@ -151,13 +151,21 @@ mod tests {
         assert!(decode_row::<Reminder>(b"key", &row).is_err());
     }
 
-    #[test]
-    fn a_row_of_a_later_release_says_so() {
+    /// A sound row that says it has this format.
+    fn of_format(format: u8) -> Vec<u8> {
         let mut row = encode_row(b"key", &head());
-        row[1] = FORMAT + 1;
+        row[1] = format;
         let sum = sum(b"key", &row).to_le_bytes();
         row[2..HEADER_BYTES].copy_from_slice(&sum);
+        row
+    }
+
+    #[test]
+    fn a_row_of_a_later_release_says_so_and_one_of_none_is_damaged() {
         let found = Refusal::FutureVersion { what: "Head".into(), found: 2, known: 1 };
-        assert_eq!(decode_row::<Head>(b"key", &row), Err(found));
+        assert_eq!(decode_row::<Head>(b"key", &of_format(FORMAT + 1)), Err(found));
+        assert_eq!(decode_row::<Head>(b"key", &of_format(FORMAT)), Ok(head()));
+        let of_none = decode_row::<Head>(b"key", &of_format(0));
+        assert!(matches!(of_none, Err(Refusal::Damaged { .. })), "{of_none:?}");
     }
 }

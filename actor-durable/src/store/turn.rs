@@ -9,9 +9,9 @@ use super::message::{Body, DeadLetter, Outgoing, Reminder, headers_bytes};
 use super::{Refusal, StoreError};
 use crate::id::{DurableId, Epoch, MessageId, Name, Sequence, Target, WallTime};
 use crate::limits::{
-    CHILDREN_MAX, COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX, COMMIT_ROWS_MAX, DEAD_LETTERS_MAX, EVENT_BYTES_MAX,
-    HEADERS_BYTES_MAX, HEADERS_MAX, PAYLOAD_BYTES_MAX, REASON_BYTES_MAX, REMINDERS_MAX, REPLY_BYTES_MAX,
-    STATE_BYTES_MAX,
+    CHILD_BYTES_MAX, CHILDREN_MAX, COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX, COMMIT_ROWS_MAX, DEAD_LETTERS_MAX,
+    EVENT_BYTES_MAX, HEADERS_BYTES_MAX, HEADERS_MAX, PAYLOAD_BYTES_MAX, REASON_BYTES_MAX, REMINDER_BYTES_MAX,
+    REMINDERS_MAX, REPLY_BYTES_MAX, STATE_BYTES_MAX,
 };
 
 /// Everything that one or several consecutive turns of an actor change: it is stored as a whole or not at all.
@@ -315,22 +315,21 @@ impl TurnCommit {
     }
 
     fn check_payloads(&self) -> Result<usize, Refusal> {
-        let sent = self.outbox.iter().map(|outgoing| &outgoing.body);
-        let set = self.reminders.iter().filter_map(|change| match change {
-            ReminderChange::Set(reminder) => Some(&reminder.body),
-            ReminderChange::Cancel(_) => None,
-        });
-        let added = self.children.iter().filter_map(|change| match change {
-            ChildChange::Add(child) => Some(&child.body),
-            ChildChange::Remove(_) => None,
-        });
         let mut bytes = 0;
-        for body in sent.chain(set).chain(added) {
-            bytes += sized("a payload", body.bytes.len(), PAYLOAD_BYTES_MAX)?;
-        }
         for outgoing in &self.outbox {
+            bytes += sized("a payload", outgoing.body.bytes.len(), PAYLOAD_BYTES_MAX)?;
             check_headers(&outgoing.headers)?;
             bytes += headers_bytes(&outgoing.headers);
+        }
+        for change in &self.reminders {
+            if let ReminderChange::Set(reminder) = change {
+                bytes += sized("a reminder's payload", reminder.body.bytes.len(), REMINDER_BYTES_MAX)?;
+            }
+        }
+        for change in &self.children {
+            if let ChildChange::Add(child) = change {
+                bytes += sized("what is kept about a child", child.body.bytes.len(), CHILD_BYTES_MAX)?;
+            }
         }
         Ok(bytes)
     }

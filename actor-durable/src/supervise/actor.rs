@@ -7,7 +7,7 @@ use super::order::{Order, Report};
 use super::spec::{ChildSpec, Failure, SupervisorSpec};
 use super::tree::{Input, SupervisorDecision, SupervisorEvent, SupervisorRefusal, SupervisorTree};
 use crate::actor::{Decision, Durable, EventSourced};
-use crate::form::encode_body;
+use crate::codec::encode_body;
 use crate::id::{DurableId, Name, Target};
 use crate::store::{Body, Child, ChildChange, Destination, Headers};
 use crate::turn::{Draft, Turn};
@@ -143,12 +143,12 @@ fn send(turn: &mut Turn<'_, DurableSupervisor>, to: Target, order: &Order) {
     }
 }
 
-fn command(to: Target, command: &SupervisorCommand) -> Result<Draft, crate::BadForm> {
+fn command(to: Target, command: &SupervisorCommand) -> Result<Draft, crate::CodecError> {
     let body = encode_body("a command", DurableSupervisor::COMMAND_VERSION, command)?;
     Ok(Draft { to: Destination::Actor(to), id: None, reply_to: None, body, headers: Headers::new() })
 }
 
-fn push(turn: &mut Turn<'_, DurableSupervisor>, draft: Result<Draft, crate::BadForm>) {
+fn push(turn: &mut Turn<'_, DurableSupervisor>, draft: Result<Draft, crate::CodecError>) {
     turn.asked_mut().sends.push(draft.expect("orders and commands are plain data, which can be encoded"));
 }
 

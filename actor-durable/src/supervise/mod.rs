@@ -50,7 +50,7 @@ mod tree;
 
 pub use self::actor::{DurableSupervisor, SupervisorCommand, SupervisorReply};
 pub use self::order::Report;
-pub(crate) use self::order::{Order, Stage, Standing, What, is_reserved};
+pub(crate) use self::order::{Order, Stage, Standing, What};
 pub use self::spec::{ChildSpec, Directive, Failure, OnFailure, SupervisorSpec};
 pub use self::tree::{
     ChildStage, SupervisedChild, SupervisorDecision, SupervisorEvent, SupervisorRefusal, SupervisorTree,

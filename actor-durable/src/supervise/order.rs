@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::actor::{DurableSupervisor, SupervisorCommand};
 use super::spec::Failure;
 use crate::actor::Durable;
-use crate::form::{BadForm, decode, encode, encode_body};
+use crate::codec::{CodecError, decode, encode, encode_body};
 use crate::id::{DurableId, MessageId, Name, Target, WallTime};
 use crate::store::{Body, Child, ChildChange, Destination, Headers, Message, Outgoing};
-use crate::turn::Draft;
+use crate::turn::{Draft, SUPERVISOR, is_reserved};
 
 /// What a supervisor tells a child, in a message with the [header](ORDER) of orders.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ const ORDER: &str = "actor-durable-order";
 const VERSION: u32 = 1;
 
 impl Order {
-    pub(crate) fn draft(&self, to: Target) -> Result<Draft, BadForm> {
+    pub(crate) fn draft(&self, to: Target) -> Result<Draft, CodecError> {
         let body = encode_body("an order", VERSION, self)?;
         let headers = Headers::from([(ORDER.to_owned(), String::new())]);
         Ok(Draft { to: Destination::Actor(to), id: None, reply_to: None, body, headers })
@@ -69,7 +69,7 @@ impl Order {
     }
 
     /// The order in a message, if it is one, and the supervisor that it is from.
-    pub(crate) fn of(message: &Message) -> Option<(DurableId, Result<Self, BadForm>)> {
+    pub(crate) fn of(message: &Message) -> Option<(DurableId, Result<Self, CodecError>)> {
         let from = message.from.clone().filter(|_| message.headers.contains_key(ORDER))?;
         let Body { version, bytes } = &message.body;
         Some((from, decode("an order", *version, bytes)))
@@ -129,19 +129,13 @@ pub(crate) enum Stage {
     /// It has failed, or wants to end, and said so.
     Reported,
     Halted,
-}
-
-/// The name of that row; no child can have it.
-const SUPERVISOR: &str = "actor-durable-supervisor";
-
-/// Whether no child can have this name.
-pub(crate) fn is_reserved(name: &str) -> bool {
-    name == SUPERVISOR
+    /// It was released before its first turn, which it is still to have. Nobody supervises it.
+    Released,
 }
 
 impl Standing {
     /// Finds it among the rows of an actor's children.
-    pub(crate) fn of(children: &[Child]) -> Result<Option<Self>, BadForm> {
+    pub(crate) fn of(children: &[Child]) -> Result<Option<Self>, CodecError> {
         let Some(row) = children.iter().find(|child| is_reserved(child.name.as_str())) else {
             return Ok(None);
         };
@@ -157,23 +151,33 @@ impl Standing {
     }
 
     pub(crate) fn is_up(&self) -> bool {
-        self.kept.stage == Stage::Up
+        matches!(self.kept.stage, Stage::Up | Stage::Released)
+    }
+
+    /// What is left of it when the supervisor lets go of the child: that it has not had its first turn, if it has not.
+    pub(crate) fn released(mut self) -> Option<Self> {
+        self.kept.stage = Stage::Released;
+        (!self.kept.has_started).then_some(self)
+    }
+
+    pub(crate) fn is_released(&self) -> bool {
+        self.kept.stage == Stage::Released
     }
 
     /// The change that stores it.
-    pub(crate) fn change(&self) -> Result<ChildChange, BadForm> {
+    pub(crate) fn change(&self) -> Result<ChildChange, CodecError> {
         let body = Body { version: VERSION, bytes: encode("a child's standing", &self.kept)? };
         let name = reserved()?;
         Ok(ChildChange::Add(Child { name, target: self.supervisor.clone(), body }))
     }
 
     /// The change that removes it.
-    pub(crate) fn removal() -> Result<ChildChange, BadForm> {
+    pub(crate) fn removal() -> Result<ChildChange, CodecError> {
         Ok(ChildChange::Remove(reserved()?))
     }
 
     /// The report to the supervisor. Its id is made of the child and its life, so there is one decision upon it.
-    pub(crate) fn report(&self, actor: &DurableId, what: What, clock: WallTime) -> Result<Draft, BadForm> {
+    pub(crate) fn report(&self, actor: &DurableId, what: What, clock: WallTime) -> Result<Draft, CodecError> {
         let KeptStanding { child, life, .. } = self.kept.clone();
         let id = MessageId::hashed(clock, &[b"report", actor.as_str().as_bytes(), &life.to_le_bytes()]);
         let command = SupervisorCommand::Report(Report { child, life, what });
@@ -183,8 +187,45 @@ impl Standing {
     }
 }
 
-fn reserved() -> Result<Name, BadForm> {
-    let unencodable =
-        |error: crate::BadName| BadForm::Unencodable { what: "a child's standing", why: error.to_string() };
+fn reserved() -> Result<Name, CodecError> {
+    let unencodable = |error: crate::BadName| CodecError::Unencodable {
+        what: "a child's standing",
+        why: error.to_string(),
+    };
     Name::new(SUPERVISOR).map_err(unencodable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Sequence;
+    use crate::store::OutboxPosition;
+
+    fn target(id: &str) -> Target {
+        let actor_type = crate::ActorType::new(DurableSupervisor::TYPE).expect("a good name");
+        Target { id: DurableId::new(id).expect("a good id"), actor_type }
+    }
+
+    fn outgoing(order: &Order) -> Outgoing {
+        let Draft { to, body, headers, .. } = order.draft(target("child")).expect("it can be written");
+        let position = OutboxPosition { sequence: Sequence(1), index: 0 };
+        let (id, sent_at) = (MessageId::new(WallTime::ZERO, 7), WallTime::ZERO);
+        Outgoing { position, to, id, reply_to: None, sent_at, body, headers }
+    }
+
+    #[test]
+    fn a_supervisor_is_told_of_a_life_that_does_not_begin_and_of_no_other_order() {
+        let child = Name::new("c").expect("a good name");
+        let told = |order: &Outgoing| Order::undelivered(&target("s"), order, "no", WallTime::ZERO).is_some();
+        let begins =
+            [Order::Adopt { child: child.clone(), life: 1 }, Order::Start { child, life: 2, is_fresh: true }];
+        for order in &begins {
+            assert!(order.is_beginning() && told(&outgoing(order)));
+            // Whatever has the same bytes by chance is no order.
+            assert!(!told(&Outgoing { headers: Headers::new(), ..outgoing(order) }));
+        }
+        for order in [Order::Halt, Order::End, Order::Release] {
+            assert!(!order.is_beginning() && !told(&outgoing(&order)));
+        }
+    }
 }

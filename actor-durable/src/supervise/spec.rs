@@ -6,10 +6,10 @@ use actor_core::{Intensity, Restart, Strategy};
 use serde::{Deserialize, Serialize};
 
 use crate::actor::{Durability, Durable};
-use crate::form::cut;
+use crate::codec::cut;
 use crate::id::{Name, Target, WallTime};
 use crate::limits::{FAILURE_TEXT_BYTES_MAX, RESTARTS_COUNTED_MAX};
-use crate::turn::{BadRequest, child_name, target};
+use crate::turn::{RequestError, child_name, target};
 
 /// How a supervisor treats its children.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,9 +60,9 @@ impl ChildSpec {
     /// # Errors
     ///
     /// The name or the id is not valid, the name is reserved, or the type is volatile and so has nothing to keep.
-    pub fn new<A: Durable>(name: &str, id: &str) -> Result<Self, BadRequest> {
+    pub fn new<A: Durable>(name: &str, id: &str) -> Result<Self, RequestError> {
         if A::DURABILITY == Durability::Volatile {
-            return Err(BadRequest::Volatile);
+            return Err(RequestError::Volatile);
         }
         let (name, target) = (child_name(name)?, target::<A>(id)?);
         Ok(Self { name, target, restart: Restart::Permanent, on_failure: OnFailure::default() })

@@ -25,10 +25,11 @@ mod tests;
 use actor_core::{Restart, Strategy};
 use serde::{Deserialize, Serialize};
 
-use super::order::{Order, Report, What, is_reserved};
+use super::order::{Order, Report, What};
 use super::spec::{ChildSpec, Directive, Restarts, SupervisorSpec};
 use crate::id::{Name, Target, WallTime};
 use crate::limits::SUPERVISED_MAX;
+use crate::turn::is_reserved;
 
 /// See the module.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

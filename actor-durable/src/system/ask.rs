@@ -11,8 +11,8 @@ use pin_project_lite::pin_project;
 use super::asking::CallFuture;
 use super::call::{DurableCall, DurableRef};
 use crate::actor::Durable;
+use crate::codec::CodecError;
 use crate::error::{AskError, Doubt};
-use crate::form::BadForm;
 use crate::id::MessageId;
 use crate::store::Headers;
 
@@ -48,7 +48,8 @@ impl<'a, A: Durable, T, E> DurableAsk<'a, A, T, E> {
         Self { call: self.call.id(id), ..self }
     }
 
-    /// Waits no longer than this; then nobody knows.
+    /// Waits no longer than this. Then it fails with [`AskError::Unknown`] and [`Doubt::TimedOut`]: the command may
+    /// have been applied, or may yet be.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { call: self.call.timeout(timeout), ..self }
     }
@@ -99,7 +100,7 @@ fn narrow<A: Durable, E>(error: AskError<A::Error>, refusal: fn(A::Error) -> Opt
 /// The answer is to a command of this id, and not to this command.
 fn another<A: Durable, E>() -> AskError<E> {
     let why = "it answers another command, which had this id before".to_owned();
-    AskError::BadReply(BadForm::Undecodable { what: "a reply", version: A::COMMAND_VERSION, why })
+    AskError::BadReply(CodecError::Undecodable { what: "a reply", version: A::COMMAND_VERSION, why })
 }
 
 pin_project! {

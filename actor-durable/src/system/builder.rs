@@ -1,63 +1,23 @@
-//! The builder of a [`DurableSystem`], and outlets.
+//! The builder of a [`DurableSystem`].
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actor_core::{ActorCell, ActorError, ActorRef, ActorSystem, SpawnOptions};
-use async_trait::async_trait;
+use actor_core::{ActorCell, ActorRef, ActorSystem, SpawnOptions};
 
-use super::active::Seat;
-use super::shared::{Registered, Shared};
 use super::{DurableSystem, services};
 use crate::actor::{Durable, DurableActor, EventSourced};
 use crate::engine::{Beginning, Engine, Incoming, Request};
-use crate::error::{ActivationError, NotApplied};
-use crate::id::{DurableId, Name, Target};
+use crate::error::{ActivationError, StartError};
+use crate::id::{Name, Target};
 use crate::limits::{LEASE_DEFAULT, LEASE_MIN, LOOK_INTERVAL_DEFAULT, LOOK_INTERVAL_MIN};
 use crate::model::{ByEvents, ByState, Model};
-use crate::store::{Outgoing, Store};
+use crate::outlet::Outlet;
+use crate::process::{Registered, Reservation, Shared, Wakeup};
+use crate::store::Store;
 use crate::wrap::{ByRequests, ByWrapping, WrapActor, WrapService};
-
-/// Where actors send what is to happen outside: mail, say, or a payment. See [`Turn::effect`](crate::Turn::effect).
-#[async_trait]
-pub trait Outlet: Send + Sync + 'static {
-    /// Does what a message asks for. It is called until it succeeds, and so may be called more than once for a message: the message's
-    /// id tells that it is the same.
-    ///
-    /// # Errors
-    ///
-    /// After [`EffectRefused`] it is not tried again: it moves to the actor's [undelivered](crate::store::Store::undelivered) messages,
-    /// and the next one is delivered. After any other error it is tried again later, and the next one from the same actor waits.
-    ///
-    /// # Panics
-    ///
-    /// A panic counts as an error.
-    async fn deliver(&self, from: &DurableId, message: &Outgoing) -> Result<(), ActorError>;
-}
-
-/// The error of an [`Outlet`] for an effect that can never be done, such as a payment to an account that does not exist.
-///
-/// ```
-/// use actor_core::ActorError;
-/// use actor_durable::EffectRefused;
-///
-/// fn pay(account: &str) -> Result<(), ActorError> {
-///     if account.is_empty() { Err(EffectRefused::new("there is no such account").into()) } else { Ok(()) }
-/// }
-/// # assert!(pay("").is_err() && pay("a").is_ok());
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct EffectRefused(String);
-
-impl EffectRefused {
-    /// A refusal for this reason, which is stored with the effect.
-    pub fn new(reason: impl Into<String>) -> Self {
-        Self(reason.into())
-    }
-}
 
 /// Builds a [`DurableSystem`].
 #[must_use = "no system is made unless it is started"]
@@ -69,7 +29,7 @@ pub struct DurableBuilder {
     lease: Duration,
     look_interval: Duration,
     /// The first thing that was wrong.
-    mistake: Option<NotApplied>,
+    mistake: Option<StartError>,
 }
 
 impl DurableBuilder {
@@ -103,23 +63,28 @@ impl DurableBuilder {
 
     fn add<M: Model>(mut self, model: M) -> Self {
         if let Err(error) = crate::ActorType::new(M::Actor::TYPE) {
-            self.mistake = self.mistake.or(Some(error.into()));
+            self.note(error);
         }
         if self.types.insert(M::Actor::TYPE, Arc::new(Type { model: Arc::new(model) })).is_some() {
             let what = format!("the type {}", M::Actor::TYPE);
-            self.mistake = self.mistake.or(Some(NotApplied::Twice(what)));
+            self.note(StartError::RegisteredTwice(what));
         }
         self
+    }
+
+    /// The first mistake is said.
+    fn note(&mut self, mistake: impl Into<StartError>) {
+        self.mistake.get_or_insert_with(|| mistake.into());
     }
 
     /// Registers an outlet, by the name that actors send [effects](crate::Turn::effect) to.
     pub fn outlet(mut self, name: &str, outlet: impl Outlet) -> Self {
         match Name::new(name) {
             Ok(name) if self.outlets.contains_key(&name) => {
-                self.mistake = self.mistake.or(Some(NotApplied::Twice(format!("the outlet {name}"))));
+                self.note(StartError::RegisteredTwice(format!("the outlet {name}")));
             }
             Ok(name) => drop(self.outlets.insert(name, Arc::new(outlet))),
-            Err(error) => self.mistake = self.mistake.or(Some(error.into())),
+            Err(error) => self.note(error),
         }
         self
     }
@@ -140,13 +105,17 @@ impl DurableBuilder {
     ///
     /// # Errors
     ///
-    /// [`NotApplied::Name`] and [`NotApplied::Twice`] if the name of a type or an outlet is not valid or is used twice;
-    /// [`NotApplied::Store`] if the store grants no lease.
+    /// [`StartError::Name`] and [`StartError::RegisteredTwice`] if the name of a type or an outlet is not valid or is used twice;
+    /// [`StartError::Store`] if the store grants no lease.
+    ///
+    /// # Cancellation
+    ///
+    /// If the future is dropped before it is ready, the process may have a lease, which runs out by itself.
     ///
     /// # Panics
     ///
     /// As [`Executor::spawn`](actor_core::Executor::spawn).
-    pub async fn start(self) -> Result<DurableSystem, NotApplied> {
+    pub async fn start(self) -> Result<DurableSystem, StartError> {
         let Self { system, store, types, outlets, lease, look_interval, mistake } = self;
         if let Some(mistake) = mistake {
             return Err(mistake);
@@ -154,7 +123,7 @@ impl DurableBuilder {
         // Before anything is told, so that nothing is missed.
         let arrivals = store.arrivals();
         let shared = Arc::new(Shared::new(system, store, types, outlets));
-        shared.renew(lease).await.map_err(NotApplied::Store)?;
+        shared.renew(lease).await.map_err(StartError::Store)?;
         services::begin(&shared, lease, look_interval, arrivals);
         Ok(DurableSystem { shared })
     }
@@ -180,30 +149,21 @@ impl<M: Model> Registered for Type<M> {
         &self,
         shared: &Arc<Shared>,
         target: &Target,
-        seat: Seat,
+        reservation: Reservation,
     ) -> Result<ActorCell, ActivationError> {
         let engine = Engine { model: self.model.clone() };
-        let beginning = Beginning { shared: shared.clone(), target: target.clone(), seat };
+        let beginning = Beginning { shared: shared.clone(), target: target.clone(), reservation };
         let (myself, _) = shared.system().spawn_instant(engine, beginning, SpawnOptions::new())?;
         Ok(myself.cell())
     }
 
-    fn tell(&self, cell: &ActorCell, news: News) {
+    fn tell(&self, cell: &ActorCell, wakeup: Wakeup) {
         let Ok(actor) = ActorRef::<Incoming<M::Actor>>::from_cell(cell.clone()) else { return };
-        let request = match news {
-            News::Mail => Request::Mail,
-            News::Delivered => Request::Delivered,
+        let request = match wakeup {
+            Wakeup::Mail => Request::Mail,
+            Wakeup::Delivered => Request::Delivered,
         };
         // Where there is no room there are messages, and with each the flag is looked at.
         drop(actor.cast(Incoming(request)));
     }
-}
-
-/// What an activation is told by the services.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum News {
-    /// There may be letters.
-    Mail,
-    /// Something has arrived that is to be marked.
-    Delivered,
 }

@@ -8,21 +8,21 @@ use std::time::Duration;
 use actor_core::{ActorRef, Executor};
 
 use super::asking::CallFuture;
-use super::shared::Shared;
-use super::whereabouts::{Found, Known, Whereabouts};
+use super::cache::{ActivationCache, CachedActivation};
 use crate::actor::{Durability, Durable};
+use crate::codec::encode_body;
 use crate::engine::Answer;
 use crate::error::{AskError, Doubt, NotApplied};
-use crate::form::encode_body;
 use crate::id::{DurableId, MessageId, Target};
 use crate::limits::NEW_IDS_MAX;
+use crate::process::Shared;
 use crate::store::{Enqueued, Headers, Message, Refusal, StoreError};
 
 /// A durable actor, wherever it is: in memory, or only in the store. Clones are equal.
 pub struct DurableRef<A: Durable> {
     pub(super) shared: Arc<Shared>,
     target: Target,
-    known: Arc<Whereabouts<A>>,
+    pub(super) known: Arc<ActivationCache<A>>,
 }
 
 impl<A: Durable> DurableRef<A> {
@@ -133,19 +133,8 @@ impl<A: Durable> DurableRef<A> {
         self.shared.executor()
     }
 
-    /// Where it was last, whether it still is there or not.
-    #[inline]
-    pub(super) fn known(&self) -> Option<Found<'_, A>> {
-        self.known.last()
-    }
-
-    /// Where it was first.
-    pub(super) fn first_known(&self) -> Option<&Known<A>> {
-        self.known.first()
-    }
-
     /// Where it is: in an activation that takes commands, which may be a new one.
-    pub(super) fn resolve(&self) -> Result<Arc<Known<A>>, NotApplied> {
+    pub(super) fn resolve(&self) -> Result<Arc<CachedActivation<A>>, NotApplied> {
         self.known.get_or_find(|| {
             let active = self.shared.resolve(&self.target)?;
             let actor = ActorRef::from_cell(active.cell.clone()).map_err(|_| {
@@ -153,7 +142,7 @@ impl<A: Durable> DurableRef<A> {
                 let what = format!("{} that is {}", self.target.actor_type, std::any::type_name::<A>());
                 NotApplied::NotRegistered(what)
             })?;
-            Ok(Known { actor, active })
+            Ok(CachedActivation { actor, active })
         })
     }
 }

@@ -2,9 +2,9 @@
 
 use actor_core::ActorCell;
 
-use super::shared::Shared;
 use crate::id::{DurableId, Epoch, Target};
 use crate::limits::{DELETIONS_MAX, REACTIVATION_PAUSE};
+use crate::process::Shared;
 use crate::store::{Claim, ClaimMode, StoreError};
 
 /// Deletes an actor that was given back, if there is one. Whether there was.

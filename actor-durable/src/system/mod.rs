@@ -5,22 +5,18 @@
 //!  DurableRef ── call, send ──► resolve ─► the activation, or a new one
 //!  services:  lease      renews the lease of the process
 //!             mail       activates actors that have got letters
+//!             look       finds letters that this process was not told of
 //!             reminders  fires those that are due
 //! ```
 
-mod active;
 mod ask;
 mod asking;
 mod builder;
+mod cache;
 mod call;
-mod careful;
 mod delete;
-mod lease;
-mod mint;
+mod service_calls;
 mod services;
-mod shared;
-mod sought;
-mod whereabouts;
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,15 +24,15 @@ use std::time::Duration;
 
 use actor_core::{ActorSystem, Executor};
 
-pub(crate) use self::active::{Fate, Place, Seat};
 pub use self::ask::{AskFuture, DurableAsk};
 pub use self::asking::CallFuture;
-pub use self::builder::{DurableBuilder, EffectRefused, Outlet};
+pub use self::builder::DurableBuilder;
 pub use self::call::{DurableCall, DurableRef};
-pub(crate) use self::shared::{NotDelivered, Shared};
+pub use self::service_calls::{ServiceCalls, ServiceError};
 use crate::actor::Durable;
 use crate::error::NotApplied;
-use crate::id::{BadName, DurableId, OwnerId, Sequence};
+use crate::id::{BadName, DurableId, OwnerId};
+use crate::process::Shared;
 use crate::store::{Destination, OutboxPosition, Store};
 use crate::turn::target;
 
@@ -106,6 +102,10 @@ impl DurableSystem {
 
     /// Ends the system at once without storing anything, as a crash of the process would. For tests. Waits until nothing of it runs
     /// any more.
+    ///
+    /// # Cancellation
+    ///
+    /// If the future is dropped before it is ready, some actors may go on. Call it again.
     pub async fn abandon(&self) {
         self.shared.close();
         self.shared.end_services().await;
@@ -140,20 +140,16 @@ impl DurableSystem {
     ///
     /// # Errors
     ///
-    /// It is refused again, or cannot be delivered now: it is still undelivered.
+    /// [`NotApplied::Store`]: the store refuses or fails. [`NotApplied::NotDelivered`]: the outlet fails, or none is registered here by
+    /// its name. The message is still undelivered, unless that is [`StoreError::Unknown`](crate::store::StoreError::Unknown); calling
+    /// this again is safe.
     ///
     /// # Cancellation
     ///
     /// If the future is dropped before it is ready, the message may have been delivered.
     pub async fn redeliver(&self, actor: &DurableId, position: OutboxPosition) -> Result<bool, NotApplied> {
         let store = self.shared.store();
-        let before = position.index.checked_sub(1).map(|index| OutboxPosition { index, ..position });
-        let before = before.or(position
-            .sequence
-            .0
-            .checked_sub(1)
-            .map(|sequence| OutboxPosition { sequence: Sequence(sequence), index: u32::MAX }));
-        let next = store.undelivered(actor, before, 1).await.map_err(NotApplied::Store)?;
+        let next = store.undelivered(actor, position.before(), 1).await.map_err(NotApplied::Store)?;
         let Some(found) = next.into_iter().find(|found| found.outgoing.position == position) else {
             return Ok(false);
         };
@@ -163,12 +159,7 @@ impl DurableSystem {
         };
         match self.shared.bring_out(outlet, actor, &found.outgoing).await {
             Ok(()) => store.discard(actor, position).await.map_err(NotApplied::Store),
-            Err(NotDelivered::Yet(why) | NotDelivered::Full(why) | NotDelivered::Ever(why)) => {
-                Err(NotApplied::NotDelivered(why))
-            }
-            Err(NotDelivered::Fenced) => {
-                Err(NotApplied::NotDelivered("another process owns its sender".to_owned()))
-            }
+            Err(why) => Err(NotApplied::NotDelivered(why.to_string())),
         }
     }
 

@@ -9,9 +9,9 @@ use std::time::Duration;
 use actor_core::{Executor, Instant};
 use futures_util::future::{Either, select};
 
-use super::shared::Shared;
 use crate::id::{DurableId, Target, WallTime};
 use crate::limits::{BEGINNING_MAX, PAGE_ROWS_MAX, REACTIVATION_PAUSE, REMINDER_PAGE};
+use crate::process::Shared;
 use crate::remind::fire;
 use crate::store::{Arrival, Arrivals, Due, DuePlace, Reminder, StoreError};
 
@@ -91,10 +91,10 @@ async fn fire_one(
     let next = firing.next;
     match shared.store().fire(firing).await {
         Ok(_) => {
-            has_mail(shared, target).await;
+            wake(shared, target).await;
             next
         }
-        // Of one actor; the others' are not less due.
+        // It is one actor's; the reminders of others fire all the same.
         Err(error) => {
             tracing::warn!(actor = %target, reminder = %reminder.name, %error, "a reminder did not fire");
             None
@@ -102,13 +102,13 @@ async fn fire_one(
     }
 }
 
-/// Tells the actor, or activates it: when few others begin here, as another process may do it meanwhile.
-async fn has_mail(shared: &Arc<Shared>, target: &Target) {
+/// Letters wait for an actor: tells it, or activates it once few enough others begin here. Another process may do so meanwhile.
+async fn wake(shared: &Arc<Shared>, target: &Target) {
     if shared.tell_mail(target) || !shared.knows(target) {
         return;
     }
     let permit = shared.may_begin().await;
-    // Whoever has it elsewhere hears of it there; then this one does not begin.
+    // If another process has the actor, that one is told there, and this activation does not begin.
     if let Err(why) = shared.resolve_with(target, permit) {
         tracing::debug!(actor = %target, %why, "an actor with letters was not activated");
     }
@@ -139,7 +139,7 @@ async fn see_to_mail(executor: Executor, shared: Arc<Shared>, mut arrivals: Box<
             Either::Right(_) => None,
         };
         match next {
-            Some(Arrival::Mail(target)) => has_mail(&shared, &target).await,
+            Some(Arrival::Mail(target)) => wake(&shared, &target).await,
             Some(Arrival::Missed) => {
                 tell_all(&shared);
                 shared.missed.notify_one();
@@ -154,7 +154,8 @@ async fn see_to_mail(executor: Executor, shared: Arc<Shared>, mut arrivals: Box<
     }
 }
 
-/// Nobody else looks into those that the store says are this process's: what cannot be looked into now is later.
+/// Nobody else looks into the inboxes of actors that the store says are this process's. So an inbox that cannot be looked into now is
+/// looked into later.
 async fn look_into_all(shared: &Arc<Shared>, targets: &[Target]) {
     let mut failure = None;
     for target in targets {
@@ -174,12 +175,12 @@ async fn look_into_all(shared: &Arc<Shared>, targets: &[Target]) {
 async fn look_into(shared: &Arc<Shared>, target: &Target) -> Result<(), StoreError> {
     let Some(head) = shared.store().head(&target.id).await? else { return Ok(()) };
     if head.has_mail() || head.owner == Some(shared.owner()) {
-        has_mail(shared, target).await;
+        wake(shared, target).await;
     }
     Ok(())
 }
 
-/// There may be letters for any of those in memory.
+/// There may be letters for any actor in memory.
 fn tell_all(shared: &Shared) {
     for target in shared.active().targets() {
         shared.tell_mail(&target);
@@ -196,8 +197,8 @@ async fn look_around(executor: Executor, shared: Arc<Shared>, look_interval: Dur
     }
 }
 
-/// Activates those that have something to do and nobody who does it. Other processes do the same, perhaps at the same time: each
-/// begins a few, whichever they are, and looks again at what is left.
+/// Activates the actors that have something to do and no owner. Other processes do the same, perhaps at the same time: each begins a
+/// few, drawn at random, and looks again at what is left.
 async fn look_everywhere(shared: &Arc<Shared>) -> Result<(), StoreError> {
     let mut after: Option<DurableId> = None;
     loop {
@@ -209,7 +210,7 @@ async fn look_everywhere(shared: &Arc<Shared>) -> Result<(), StoreError> {
         while !page.is_empty() {
             shuffle(&mut page, || shared.executor().random_u64());
             for target in page.drain(..page.len().min(BEGINNING_MAX)) {
-                has_mail(shared, &target).await;
+                wake(shared, &target).await;
                 tried.insert(target.id);
             }
             page = shared.store().waiting(after.as_ref(), PAGE_ROWS_MAX).await?;

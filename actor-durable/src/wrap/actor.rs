@@ -3,18 +3,18 @@
 use std::fmt;
 use std::time::Duration;
 
-use actor_core::{Actor, ActorError, CallFailure, Exit};
+use actor_core::{Actor, ActorError, CallFailure};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::myself::{Inbound, Life};
 use super::reply_to::ReplyTo;
 use crate::actor::{Durability, Durable};
-use crate::engine::Bell;
-use crate::form::{BadForm, unknown};
+use crate::codec::{CodecError, unknown};
+use crate::error::error_text;
 use crate::id::DurableId;
 use crate::limits::{ATTEMPTS_DEFAULT, JOURNAL_KEPT_DEFAULT, REMEMBERED_DEFAULT};
-use crate::model::{Keeps, Model, NotReplayed, NotRun, Ran, no_events};
+use crate::model::{Keeps, Model, NotReplayed, NotRun, Ran, TurnRequester, no_events};
 use crate::question::{Answer, untaken};
 use crate::store::Body;
 use crate::turn::Turn;
@@ -163,7 +163,7 @@ pub trait WrapActor: Actor<State: Serialize + DeserializeOwned + Sync> {
     /// # Errors
     ///
     /// As there.
-    fn on_answer(answer: &Answer<'_>) -> Result<Self::Command, BadForm> {
+    fn on_answer(answer: &Answer<'_>) -> Result<Self::Command, CodecError> {
         untaken(answer)
     }
 
@@ -172,7 +172,7 @@ pub trait WrapActor: Actor<State: Serialize + DeserializeOwned + Sync> {
     /// # Errors
     ///
     /// As there.
-    fn upcast_state(version: u32, bytes: &[u8]) -> Result<Self::State, BadForm> {
+    fn upcast_state(version: u32, bytes: &[u8]) -> Result<Self::State, CodecError> {
         let _ = bytes;
         unknown("a state", version, Self::STATE_VERSION)
     }
@@ -182,7 +182,7 @@ pub trait WrapActor: Actor<State: Serialize + DeserializeOwned + Sync> {
     /// # Errors
     ///
     /// As there.
-    fn upcast_command(version: u32, bytes: &[u8]) -> Result<Self::Command, BadForm> {
+    fn upcast_command(version: u32, bytes: &[u8]) -> Result<Self::Command, CodecError> {
         let _ = bytes;
         unknown("a command", version, Self::COMMAND_VERSION)
     }
@@ -240,7 +240,7 @@ impl<A: WrapActor> Durable for Wrapped<A> {
         A::is_query(command)
     }
 
-    fn upcast_state(version: u32, bytes: &[u8]) -> Result<WrappedState<A>, BadForm> {
+    fn upcast_state(version: u32, bytes: &[u8]) -> Result<WrappedState<A>, CodecError> {
         // As postcard encodes an `Option`: a byte that says whether there is a value, then the value.
         let state = match bytes {
             [0] => None,
@@ -250,11 +250,11 @@ impl<A: WrapActor> Durable for Wrapped<A> {
         Ok(WrappedState { state, life: None })
     }
 
-    fn upcast_command(version: u32, bytes: &[u8]) -> Result<A::Command, BadForm> {
+    fn upcast_command(version: u32, bytes: &[u8]) -> Result<A::Command, CodecError> {
         A::upcast_command(version, bytes)
     }
 
-    fn on_answer(answer: &Answer<'_>) -> Result<A::Command, BadForm> {
+    fn on_answer(answer: &Answer<'_>) -> Result<A::Command, CodecError> {
         A::on_answer(answer)
     }
 }
@@ -286,10 +286,10 @@ impl<A: WrapActor> Model for ByWrapping<A> {
         &self,
         id: &DurableId,
         held: &mut WrappedState<A>,
-        bell: &Bell<Wrapped<A>>,
+        requester: &impl TurnRequester,
     ) -> Result<(), ActorError> {
         let actor = self.plain();
-        let life = Life::begin::<A>(bell)?;
+        let life = Life::begin::<A>(requester)?;
         let mut state = match held.state.take() {
             Some(state) => state,
             None => actor.pre_start(life.myself(), actor.arguments(id)).await?,
@@ -368,15 +368,7 @@ impl<A: WrapActor> WrappedState<A> {
 }
 
 fn refused(error: ActorError) -> NotRun<WrapError> {
-    NotRun::Refused(WrapError::Failed(text_of(&error)))
-}
-
-/// An error's text, with those of its sources.
-fn text_of(error: &ActorError) -> String {
-    match Exit::failed(error) {
-        Exit::Failed(text) => text.as_ref().to_owned(),
-        other => other.to_string(),
-    }
+    NotRun::Refused(WrapError::Failed(error_text(&error)))
 }
 
 impl<A: WrapActor> Serialize for WrappedState<A> {

@@ -9,14 +9,12 @@
 //! The engine that runs all durable actors runs both. The code here only says how their turns are made.
 
 mod actor;
-mod calls;
 mod myself;
 mod reply_to;
 mod service;
 
 pub(crate) use self::actor::ByWrapping;
 pub use self::actor::{WrapActor, WrapError, Wrapped};
-pub use self::calls::{ServiceCalls, ServiceError};
 pub use self::reply_to::ReplyTo;
 pub(crate) use self::service::ByRequests;
 #[cfg(any(test, feature = "testing"))]

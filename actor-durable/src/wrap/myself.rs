@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use actor_core::{Actor, ActorError, ActorRef, Sorting, SpawnError, SpawnOptions, SupervisionEvent};
 
-use super::actor::{WrapActor, Wrapped};
-use crate::engine::Bell;
+use super::actor::WrapActor;
+use crate::model::TurnRequester;
 
 /// What has come to `myself`.
 pub(super) enum Inbound<M> {
@@ -37,12 +37,12 @@ struct Shared<M> {
 }
 
 impl<M: Send + 'static> Life<M> {
-    pub(super) fn begin<A: WrapActor<Msg = M>>(bell: &Bell<Wrapped<A>>) -> Result<Self, SpawnError> {
+    pub(super) fn begin<A: WrapActor<Msg = M>>(requester: &impl TurnRequester) -> Result<Self, SpawnError> {
         let shared = Arc::new(Shared { slot: Mutex::default(), is_over: AtomicBool::new(false) });
-        let forwarder = Forwarder { shared: shared.clone(), bell: bell.clone() };
+        let forwarder = Forwarder { shared: shared.clone(), requester: requester.clone() };
         // Its start does nothing that could fail.
-        let (myself, _) =
-            bell.system().spawn_instant(Myself::<A>(PhantomData), forwarder, SpawnOptions::new())?;
+        let myself = Myself::<A, _>(PhantomData);
+        let (myself, _) = requester.system().spawn_instant(myself, forwarder, SpawnOptions::new())?;
         Ok(Self { myself, shared })
     }
 
@@ -64,43 +64,43 @@ impl<M: Send + 'static> Drop for Life<M> {
 }
 
 /// See the module.
-struct Myself<A>(PhantomData<fn() -> A>);
+struct Myself<A, R>(PhantomData<fn() -> (A, R)>);
 
 /// The state of `myself`.
-struct Forwarder<A: WrapActor> {
-    shared: Arc<Shared<A::Msg>>,
-    bell: Bell<Wrapped<A>>,
+struct Forwarder<M, R: TurnRequester> {
+    shared: Arc<Shared<M>>,
+    requester: R,
 }
 
-impl<A: WrapActor> Forwarder<A> {
+impl<M, R: TurnRequester> Forwarder<M, R> {
     /// Has the activation handle something, and waits until it has.
-    async fn forward(&self, incoming: Inbound<A::Msg>) {
+    async fn forward(&self, incoming: Inbound<M>) {
         *self.shared.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(incoming);
         // If there is no activation any more, `myself` ends soon.
-        self.bell.ring().await;
+        self.requester.request().await;
     }
 }
 
-impl<A: WrapActor> Drop for Forwarder<A> {
+impl<M, R: TurnRequester> Drop for Forwarder<M, R> {
     fn drop(&mut self) {
         if !self.shared.is_over.load(Ordering::Relaxed) {
-            self.bell.passivate();
+            self.requester.passivate();
         }
     }
 }
 
-impl<A: WrapActor> Actor for Myself<A> {
+impl<A: WrapActor, R: TurnRequester> Actor for Myself<A, R> {
     type Msg = A::Msg;
-    type State = Forwarder<A>;
-    type Arguments = Forwarder<A>;
+    type State = Forwarder<A::Msg, R>;
+    type Arguments = Forwarder<A::Msg, R>;
 
     const SORTING: Sorting<A::Msg> = A::SORTING;
 
     async fn pre_start(
         &self,
         _: &ActorRef<A::Msg>,
-        forwarder: Forwarder<A>,
-    ) -> Result<Forwarder<A>, ActorError> {
+        forwarder: Forwarder<A::Msg, R>,
+    ) -> Result<Forwarder<A::Msg, R>, ActorError> {
         Ok(forwarder)
     }
 
@@ -108,7 +108,7 @@ impl<A: WrapActor> Actor for Myself<A> {
         &self,
         _: &ActorRef<A::Msg>,
         message: A::Msg,
-        forwarder: &mut Forwarder<A>,
+        forwarder: &mut Forwarder<A::Msg, R>,
     ) -> Result<(), ActorError> {
         forwarder.forward(Inbound::Message(message)).await;
         Ok(())
@@ -118,7 +118,7 @@ impl<A: WrapActor> Actor for Myself<A> {
         &self,
         _: &ActorRef<A::Msg>,
         event: SupervisionEvent,
-        forwarder: &mut Forwarder<A>,
+        forwarder: &mut Forwarder<A::Msg, R>,
     ) -> Result<(), ActorError> {
         forwarder.forward(Inbound::Event(event)).await;
         Ok(())

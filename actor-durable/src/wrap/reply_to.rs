@@ -70,3 +70,17 @@ impl<T, R: Send> Answer<T> for Filled<T, R> {
 fn put<R>(slot: &Slot<R>, result: Result<R, CallFailure>) {
     *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_closed_when_the_turn_is_over() {
+        let (to, awaited) = ReplyTo::<u32>::new();
+        let port = to.port();
+        assert!(!port.is_closed());
+        assert!(awaited.take().is_none());
+        assert!(port.is_closed());
+    }
+}

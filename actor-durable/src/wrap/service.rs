@@ -5,14 +5,15 @@ use std::future::poll_fn;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use actor_core::{ActorError, ActorSystem, Exit};
+use actor_core::{ActorError, ActorSystem};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tower_service::Service;
 
 use crate::actor::{Durability, Durable, NoError};
-use crate::form::{BadForm, decode, encode, encode_body, unknown};
+use crate::codec::{CodecError, decode, encode, encode_body, unknown};
+use crate::error::error_text;
 use crate::id::{DurableId, MessageId};
 use crate::limits::{ATTEMPTS_DEFAULT, JOURNAL_KEPT_DEFAULT, REMEMBERED_DEFAULT, SERVICE_READY_MAX};
 use crate::model::{Keeps, Model, NotReplayed, NotRun, Ran};
@@ -25,7 +26,7 @@ use crate::turn::Turn;
 /// A request is a command, and an event once it is answered: its answer leaves when the request is stored. A process that ends
 /// after that loses nothing, since the next one creates a new service and gives it the same requests in the same order.
 /// [Register](crate::DurableBuilder::wrap_service) the kind with a system, and call its services by
-/// [`ServiceCalls`](super::ServiceCalls), which are services again.
+/// [`ServiceCalls`](crate::ServiceCalls), which are services again.
 ///
 /// ```
 /// use std::convert::Infallible;
@@ -149,7 +150,7 @@ pub trait WrapService: Send + Sync + 'static {
     /// # Errors
     ///
     /// As there.
-    fn on_answer(answer: &Answer<'_>) -> Result<Self::Request, BadForm> {
+    fn on_answer(answer: &Answer<'_>) -> Result<Self::Request, CodecError> {
         untaken(answer)
     }
 
@@ -173,8 +174,8 @@ pub trait WrapService: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`BadForm`] if the bytes are no snapshot, or of a version that it does not know; unless overridden, for every one.
-    fn restore(&self, id: &DurableId, version: u32, bytes: &[u8]) -> Result<Self::Service, BadForm> {
+    /// [`CodecError`] if the bytes are no snapshot, or of a version that it does not know; unless overridden, for every one.
+    fn restore(&self, id: &DurableId, version: u32, bytes: &[u8]) -> Result<Self::Service, CodecError> {
         let _ = (id, bytes);
         unknown("a service's state", version, Self::SNAPSHOT_VERSION)
     }
@@ -184,14 +185,14 @@ pub trait WrapService: Send + Sync + 'static {
     /// # Errors
     ///
     /// As [`Durable::upcast_state`].
-    fn upcast_request(version: u32, bytes: &[u8]) -> Result<Self::Request, BadForm> {
+    fn upcast_request(version: u32, bytes: &[u8]) -> Result<Self::Request, CodecError> {
         let _ = bytes;
         unknown("a request", version, Self::VERSION)
     }
 }
 
 /// A kind of services as a durable actor: `system.actor::<WrappedService<Totals>>("t1")`. It is usually called by
-/// [`ServiceCalls`](super::ServiceCalls).
+/// [`ServiceCalls`](crate::ServiceCalls).
 #[derive(Debug)]
 pub struct WrappedService<W: ?Sized>(W);
 
@@ -245,11 +246,11 @@ impl<W: WrapService> Durable for WrappedService<W> {
         W::is_query(request)
     }
 
-    fn upcast_command(version: u32, bytes: &[u8]) -> Result<W::Request, BadForm> {
+    fn upcast_command(version: u32, bytes: &[u8]) -> Result<W::Request, CodecError> {
         W::upcast_request(version, bytes)
     }
 
-    fn on_answer(answer: &Answer<'_>) -> Result<W::Request, BadForm> {
+    fn on_answer(answer: &Answer<'_>) -> Result<W::Request, CodecError> {
         W::on_answer(answer)
     }
 }
@@ -272,7 +273,7 @@ impl<W: WrapService> ByRequests<W> {
         &self,
         id: &DurableId,
         state: &'s mut ServiceState<W::Service>,
-    ) -> Result<&'s mut W::Service, BadForm> {
+    ) -> Result<&'s mut W::Service, CodecError> {
         let stage = state.0.get_mut().unwrap_or_else(PoisonError::into_inner);
         let made = match stage {
             Stage::New => Some(self.kind().create(id)),
@@ -295,12 +296,12 @@ async fn ask<W: WrapService>(
     request: W::Request,
 ) -> Result<Result<W::Response, String>, String> {
     // Its error may be of this thread, and is made a text where it comes.
-    let ready = poll_fn(|cx| service.poll_ready(cx).map_err(|error| text_of(error.into())));
+    let ready = poll_fn(|cx| service.poll_ready(cx).map_err(|error| error_text(&error.into())));
     // It is asked in an actor's task.
     let executor = ActorSystem::current().executor().clone();
     let is_ready = executor.timeout(SERVICE_READY_MAX, ready).await;
     is_ready.unwrap_or_else(|_| Err(format!("it was not within {SERVICE_READY_MAX:?}")))?;
-    Ok(service.call(request).await.map_err(|error| text_of(error.into())))
+    Ok(service.call(request).await.map_err(|error| error_text(&error.into())))
 }
 
 impl<W: WrapService> Model for ByRequests<W> {
@@ -335,11 +336,11 @@ impl<W: WrapService> Model for ByRequests<W> {
         if is_query {
             return Ok((answer, Vec::new()));
         }
-        let broken = |form: BadForm| NotRun::Broken(form.to_string());
+        let broken = |form: CodecError| NotRun::Broken(form.to_string());
         let event = Answered { request: written, answer: sum_of(&answer).map_err(broken)? };
         let event = encode_body("a request", W::VERSION, &event).map_err(broken)?;
         let asked = self.kind().on_answered(answer.as_ref().map_err(String::as_str), turn);
-        asked.map_err(|error| NotRun::Broken(text_of(error)))?;
+        asked.map_err(|error| NotRun::Broken(error_text(&error)))?;
         Ok((answer, vec![event]))
     }
 
@@ -354,14 +355,14 @@ impl<W: WrapService> Model for ByRequests<W> {
         if event.version == W::VERSION && sum_of(&answer)? != before {
             let why =
                 "the service has answered otherwise than before: it is not deterministic, or another one";
-            return Err(NotReplayed::Otherwise(why.to_owned()));
+            return Err(NotReplayed::Diverged(why.to_owned()));
         }
         Ok(())
     }
 }
 
 /// The request of an event, and what told its answer from others.
-fn read<W: WrapService>(event: &Body) -> Result<(W::Request, u32), BadForm> {
+fn read<W: WrapService>(event: &Body) -> Result<(W::Request, u32), CodecError> {
     let Answered { request, answer } = decode("a request", event.version, &event.bytes)?;
     let request = match event.version {
         version if version == W::VERSION => decode("a request", version, &request)?,
@@ -372,21 +373,13 @@ fn read<W: WrapService>(event: &Body) -> Result<(W::Request, u32), BadForm> {
 
 /// The request of an event.
 #[cfg(any(test, feature = "testing"))]
-pub(crate) fn read_request<W: WrapService>(event: &Body) -> Result<W::Request, BadForm> {
+pub(crate) fn read_request<W: WrapService>(event: &Body) -> Result<W::Request, CodecError> {
     read::<W>(event).map(|(request, _)| request)
 }
 
 /// What tells one answer from others.
-fn sum_of<T: Serialize>(answer: &Result<T, String>) -> Result<u32, BadForm> {
+fn sum_of<T: Serialize>(answer: &Result<T, String>) -> Result<u32, CodecError> {
     Ok(crc32fast::hash(&encode("an answer", answer)?))
-}
-
-/// An error's text, with those of its sources.
-fn text_of(error: ActorError) -> String {
-    match Exit::failed(&error) {
-        Exit::Failed(text) => text.as_ref().to_owned(),
-        other => other.to_string(),
-    }
 }
 
 /// None if nobody has asked it anything.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actor_durable::limits::ATTEMPTS_DEFAULT;
-use actor_durable::{AskError, BadForm, Durable, MessageId};
+use actor_durable::{AskError, CodecError, Durable, MessageId};
 
 use crate::stage::{World, pass};
 
@@ -37,7 +37,7 @@ mod older {
 /// The program as it is: methods are in another order, one is renamed, one takes other arguments, and the state is larger.
 mod newer {
     use actor_core::actor;
-    use actor_durable::{BadForm, decode};
+    use actor_durable::{CodecError, decode};
     use serde::{Deserialize, Serialize};
 
     #[derive(Default, Serialize, Deserialize)]
@@ -74,10 +74,10 @@ mod newer {
         }
     }
 
-    fn older_state(version: u32, bytes: &[u8]) -> Result<Counter, BadForm> {
+    fn older_state(version: u32, bytes: &[u8]) -> Result<Counter, CodecError> {
         match version {
             1 => Ok(Counter { n: decode::<u32>("a state", version, bytes)?.into(), turns: 0 }),
-            found => Err(BadForm::UnknownVersion { what: "a state", found, known: 2 }),
+            found => Err(CodecError::UnknownVersion { what: "a state", found, known: 2 }),
         }
     }
 }
@@ -161,7 +161,7 @@ fn a_reply_of_a_form_that_is_gone_is_refused_by_its_name() {
         async |system| {
             let answer = other::CounterRef::new(system, "c").expect("a good id").inc(3).id(id).await;
             let Err(AskError::BadReply(form)) = answer else { panic!("{answer:?}") };
-            assert_eq!(form, BadForm::UnknownName { what: "a reply", found: "inc -> u32".to_owned() });
+            assert_eq!(form, CodecError::UnknownName { what: "a reply", found: "inc -> u32".to_owned() });
         },
     );
 }
@@ -222,6 +222,6 @@ fn bytes_that_are_no_command_are_refused() {
         refused(2, b"\x0cinc(by: u32)\x01"),
         "a command of version 2; this program knows version 1 and those it can convert into it"
     );
-    assert!(matches!(Actor::read_reply(b"\x02"), Err(BadForm::Undecodable { .. })));
-    assert!(matches!(Actor::read_reply(b""), Err(BadForm::Undecodable { .. })));
+    assert!(matches!(Actor::read_reply(b"\x02"), Err(CodecError::Undecodable { .. })));
+    assert!(matches!(Actor::read_reply(b""), Err(CodecError::Undecodable { .. })));
 }

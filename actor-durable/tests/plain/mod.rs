@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use actor_core::{ActorError, actor};
 use actor_durable::{
-    Answer, AskError, BadForm, Durability, Durable, DurableBuilder, DurableId, NotApplied, Turn, WallTime,
+    Answer, AskError, CodecError, Doubt, Durability, Durable, DurableBuilder, DurableId, MessageId,
+    NotApplied, Turn, WallTime,
 };
 use serde::{Deserialize, Serialize};
 
@@ -114,7 +115,7 @@ impl Heir {
     }
 
     #[answer]
-    fn answer(answer: &Answer<'_>) -> Result<HeirCommand, BadForm> {
+    fn answer(answer: &Answer<'_>) -> Result<HeirCommand, CodecError> {
         let Ok(PurseReply::Money(money)) = answer.reply::<PurseDurable>() else { panic!("it says how much") };
         Ok(HeirCommand::Hear(answer.name().to_owned(), money))
     }
@@ -225,6 +226,27 @@ fn what_is_sent_is_handled_once_and_answered_by_its_id() {
         let whisper = WhisperRef::new(system, "w").expect("a good id");
         let refused = whisper.say("a".to_owned(), "b".to_owned()).send().await;
         assert!(matches!(refused, Err(AskError::NotApplied(NotApplied::Volatile))), "{refused:?}");
+    });
+}
+
+#[test]
+fn what_is_sent_by_an_id_that_was_forgotten_is_unknown_and_what_has_none_is_accepted() {
+    let mut world = World::new();
+    world.run_with(register, async |system| {
+        let purse = PurseRef::new(system, "anna").expect("a good id");
+        let id = purse.new_message_id();
+        assert_eq!(purse.add(5).id(id).await.ok(), Some(5));
+        // It remembers 50; these are of a clock that is ahead.
+        let ahead = id.made().after(Duration::from_secs(100));
+        for n in 0..51 {
+            purse.add(0).id(MessageId::new(ahead, n)).await.expect("it is stored");
+        }
+        let again = purse.add(5).id(id).send().await;
+        assert!(matches!(again, Err(AskError::Unknown { why: Doubt::Forgotten(_), .. })), "{again:?}");
+        let new = purse.add(7).send().await.expect("it is nowhere else");
+        pass(system, Duration::from_secs(1)).await;
+        assert_eq!(purse.money().await.ok(), Some(12));
+        assert_eq!(purse.add(7).id(new).await.ok(), Some(12), "it was sent by this");
     });
 }
 

@@ -10,8 +10,8 @@ use actor_durable::limits::{OUTBOX_MAX, OUTBOX_RESERVED};
 use actor_durable::store::{Arrival, Outgoing, Store};
 use actor_durable::testing::WallClock;
 use actor_durable::{
-    Answer, AskError, BadForm, Durable, DurableActor, DurableBuilder, DurableId, DurableSystem, MemoryStore,
-    NotApplied, Outlet, Position, Sequence, Turn, WallTime,
+    Answer, AskError, CodecError, Durable, DurableActor, DurableBuilder, DurableId, DurableSystem,
+    MemoryStore, NotApplied, Outlet, Position, Sequence, Turn, WallTime,
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -159,7 +159,7 @@ impl Durable for Brief {
 
     fn create(&self, _: &DurableId) {}
 
-    fn on_answer(_: &Answer<'_>) -> Result<Say, BadForm> {
+    fn on_answer(_: &Answer<'_>) -> Result<Say, CodecError> {
         Ok(Say::Nothing)
     }
 }

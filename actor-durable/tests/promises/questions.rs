@@ -232,10 +232,10 @@ fn d43_q5_whoever_ends_an_activation_overtakes_what_waits_there() {
             system.abandon().await;
         };
         let ((hang, calls), ()) = join(waiting, ended).await;
-        assert!(matches!(hang, Err(AskError::Unknown { why: Doubt::Ended, .. })), "{hang:?}");
+        assert!(matches!(hang, Err(AskError::Unknown { why: Doubt::ActivationEnded, .. })), "{hang:?}");
         assert_eq!(calls.len(), 30);
         for call in calls {
-            assert!(matches!(call, Err(AskError::NotApplied(NotApplied::Ended))), "{call:?}");
+            assert!(matches!(call, Err(AskError::NotApplied(NotApplied::ActivationEnded))), "{call:?}");
         }
         pass(&system, LEASE_DEFAULT).await;
     });

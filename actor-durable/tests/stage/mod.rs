@@ -1,5 +1,7 @@
 //! What the tests share: an account, and a world in which processes end and begin again over one store.
 
+mod tapped;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,6 +16,8 @@ use actor_durable::{
 };
 use actor_testkit::Simulation;
 use serde::{Deserialize, Serialize};
+
+pub(crate) use self::tapped::{Tap, Tapped};
 
 /// An account of money. It counts how often its hooks ran.
 #[derive(Clone, Debug, Default)]

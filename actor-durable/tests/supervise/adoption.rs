@@ -145,3 +145,51 @@ fn a_supervisor_that_was_stopped_goes_on_with_its_children_under_another_and_und
         assert_eq!(children(&tree(system, "s").await), [("a".to_owned(), ChildStage::Up, 0)]);
     });
 }
+
+#[test]
+fn a_child_that_is_released_before_its_first_turn_has_it_once_it_can() {
+    let mut world = World::new();
+    let log = world.log.clone();
+    lock(&log.unwilling).insert("a".to_owned());
+    world.run(async |system| {
+        begin(system, "s", one_for_one()).await;
+        spawn(system, "s", child("a", Directive::Stop)).await;
+        assert_eq!(children(&tree(system, "s").await), [("a".to_owned(), ChildStage::Stopped, 0)]);
+        ask(system, "s", SupervisorCommand::RemoveChild(name("a"))).await;
+        settle(system).await;
+        assert_eq!(children(&tree(system, "s").await), []);
+    });
+    world.run(async |system| {
+        let why = worker(system, "a").call(Work::Get).await.expect_err("it does not begin");
+        assert!(why.to_string().contains("it does not begin"), "{why}");
+    });
+    lock(&log.unwilling).clear();
+    for _ in 0..2 {
+        assert_eq!(world.run(async |system| value(system, "a").await), Some(0), "nobody has it suspended");
+        assert_eq!(*lock(&log.starts), ["a"], "once ever");
+    }
+}
+
+#[test]
+fn a_child_that_was_released_before_its_first_turn_may_be_anothers() {
+    let mut world = World::new();
+    let log = world.log.clone();
+    lock(&log.unwilling).insert("a".to_owned());
+    world.run(async |system| {
+        begin(system, "s", one_for_one()).await;
+        spawn(system, "s", child("a", Directive::Stop)).await;
+        ask(system, "s", SupervisorCommand::RemoveChild(name("a"))).await;
+        settle(system).await;
+        begin(system, "t", one_for_one()).await;
+        spawn(system, "t", child("a", Directive::Stop)).await;
+        let stopped = [("a".to_owned(), ChildStage::Stopped, 0)];
+        assert_eq!(children(&tree(system, "t").await), stopped, "it is told why");
+        lock(&log.unwilling).clear();
+        ask(system, "t", SupervisorCommand::StartChild(name("a"))).await;
+        settle(system).await;
+        assert_eq!(children(&tree(system, "t").await), [("a".to_owned(), ChildStage::Up, 0)]);
+        assert_eq!((value(system, "a").await, lock(&log.starts).len()), (Some(0), 1));
+        fell(system, "a").await;
+        assert_eq!(children(&tree(system, "t").await), stopped, "that one decides");
+    });
+}

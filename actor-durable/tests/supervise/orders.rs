@@ -1,5 +1,6 @@
 //! Orders on their way: which a child obeys, what they overtake, and what becomes of those that cannot arrive.
 
+use std::future::IntoFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,14 +11,14 @@ use actor_durable::supervise::{
     SupervisorEvent, SupervisorRefusal,
 };
 use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation};
-use actor_durable::{ActivationError, AskError, BadRequest, DurableSystem, Epoch, NotApplied, OwnerId};
+use actor_durable::{ActivationError, AskError, DurableSystem, Epoch, NotApplied, OwnerId, RequestError};
 
 use super::decisions::name;
 use super::{
-    Work, Worker, World, add, ask, begin, begin_with, child, children, decisions, events, is_suspended,
+    Work, Worker, World, add, ask, begin, begin_with, child, children, decisions, events, fell, is_suspended,
     journal, lock, one_for_one, settle, spawn, supervisor, tree, value, values, worker,
 };
-use crate::stage::pass;
+use crate::stage::{Forgotten, pass};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -88,6 +89,106 @@ fn an_order_from_another_supervisor_is_ignored() {
 }
 
 #[test]
+fn an_order_from_another_supervisor_is_ignored_though_its_own_is_no_more() {
+    let mut world = World::new();
+    world.run(async |system| {
+        begin_with(system, "s", one_for_one(), vec![child("a", Directive::Resume)]).await;
+        begin(system, "other", one_for_one()).await;
+        spawn(system, "other", child("a", Directive::Stop)).await;
+        system.delete(supervisor(system, "s").id()).await.expect("it is there");
+        ask(system, "other", SupervisorCommand::RemoveChild(name("a"))).await;
+        settle(system).await;
+        fell(system, "a").await;
+        assert!(is_suspended(system, "a").await, "nobody has released it");
+    });
+}
+
+#[test]
+fn a_fresh_start_is_a_change_in_the_journal() {
+    let mut world = World::new();
+    world.run(async |system| {
+        begin_with(system, "s", one_for_one(), vec![child("a", Directive::Restart)]).await;
+        fell(system, "a").await;
+        assert_eq!(value(system, "a").await, Some(0));
+        let changed = journal(system.store(), "a").await.into_iter().map(|entry| entry.has_changed);
+        // To be a child, its first turn, one of its own; it tells of its failure, and begins anew.
+        assert_eq!(changed.collect::<Vec<_>>(), [false, true, true, false, true]);
+    });
+}
+
+#[test]
+fn what_a_supervisor_decides_itself_is_no_failure_of_its_own() {
+    let mut world = World::new();
+    world.run(async |system| {
+        begin(system, "top", one_for_one()).await;
+        let spec = ChildSpec::new::<DurableSupervisor>("s", "s").expect("good names");
+        spawn(system, "top", spec).await;
+        begin_with(system, "s", one_for_one(), vec![child("a", Directive::Restart)]).await;
+        fell(system, "a").await;
+        let restart = ("a".to_owned(), SupervisorDecision::Restart);
+        assert_eq!(decisions(system.store(), "s").await, [restart]);
+        assert_eq!(decisions(system.store(), "top").await, []);
+    });
+}
+
+/// The names of an actor's recorded children. Whoever asks takes the actor away.
+async fn recorded(system: &DurableSystem, id: &str) -> Vec<String> {
+    let (store, owner) = (system.store(), OwnerId::new(77));
+    store.renew(owner, SECOND).await.expect("a lease");
+    let target = supervisor(system, id).target().clone();
+    let (epoch_min, mode) = (Epoch::ZERO, ClaimMode::Seize);
+    let head = store.acquire(Claim { target, owner, epoch_min, mode }).await.expect("it is seized");
+    let children = store.load(&head.target.id, head.epoch).await.expect("it is owned").children;
+    children.into_iter().map(|child| child.name.to_string()).collect()
+}
+
+#[test]
+fn a_supervisor_records_the_children_that_are_up_and_nothing_for_whoever_looks() {
+    let mut world = World::new();
+    world.run(async |system| {
+        let specs = ["a", "b"].map(|id| child(id, Directive::Resume)).to_vec();
+        begin_with(system, "s", one_for_one(), specs).await;
+        ask(system, "s", SupervisorCommand::StopChild(name("a"))).await;
+        let before = journal(system.store(), "s").await;
+        tree(system, "s").await;
+        assert_eq!(journal(system.store(), "s").await, before);
+        assert_eq!(recorded(system, "s").await, ["b"]);
+    });
+}
+
+#[test]
+fn a_child_that_has_told_of_its_end_does_nothing_more_until_it_is_told() {
+    let mut world = World::new();
+    world.run(async |system| {
+        begin_with(system, "s", one_for_one(), vec![child("a", Directive::Restart)]).await;
+        let worker = worker(system, "a");
+        let calls = [Work::End, Work::Add(1)].map(|work| worker.call(work).into_future());
+        let answers = futures_util::future::join_all(calls).await;
+        assert!(answers[0].is_ok(), "{answers:?}");
+        assert!(matches!(answers[1], Err(AskError::NotApplied(NotApplied::Suspended))), "{answers:?}");
+        settle(system).await;
+        assert_eq!(value(system, "a").await, Some(0), "a permanent child begins anew");
+    });
+}
+
+#[test]
+fn what_a_child_does_after_a_fresh_start_is_stored_though_its_state_is_as_it_was_before() {
+    let mut world = World::new();
+    world.run_and_crash(async |system| {
+        begin_with(system, "s", one_for_one(), vec![child("a", Directive::Restart)]).await;
+        fell(system, "a").await;
+        assert_eq!(value(system, "a").await, Some(0));
+        add(system, "a", 1).await;
+    });
+    world.run(async |system| assert_eq!(value(system, "a").await, Some(1)));
+}
+
+#[test]
+fn a_volatile_actor_is_no_child() {
+    assert_eq!(ChildSpec::new::<Forgotten>("a", "a"), Err(RequestError::Volatile));
+}
+
+#[test]
 fn a_child_that_does_not_begin_has_a_supervisor_before_and_tells_it() {
     let mut world = World::new();
     let log = world.log.clone();
@@ -110,7 +211,7 @@ fn a_child_that_does_not_begin_has_a_supervisor_before_and_tells_it() {
 fn no_child_has_the_name_by_which_a_supervisor_is_recorded() {
     let reserved = "actor-durable-supervisor";
     let refused = ChildSpec::new::<Worker<1>>(reserved, "a");
-    assert_eq!(refused, Err(BadRequest::Reserved(reserved.to_owned())));
+    assert_eq!(refused, Err(RequestError::Reserved(reserved.to_owned())));
     let mut world = World::new();
     world.run(async |system| {
         begin(system, "s", one_for_one()).await;

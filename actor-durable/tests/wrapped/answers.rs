@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use actor_core::{Actor, ActorError, ActorRef, ReplyPort};
 use actor_durable::{
-    Answer, BadForm, DurableBuilder, DurableId, DurableRef, DurableSystem, ReplyTo, Turn, WrapActor,
+    Answer, CodecError, DurableBuilder, DurableId, DurableRef, DurableSystem, ReplyTo, Turn, WrapActor,
     WrapService, Wrapped, WrappedService,
 };
 use serde::{Deserialize, Serialize};
@@ -92,7 +92,7 @@ impl WrapActor for Clerk {
         Ok(())
     }
 
-    fn on_answer(answer: &Answer<'_>) -> Result<Command, BadForm> {
+    fn on_answer(answer: &Answer<'_>) -> Result<Command, CodecError> {
         let money = answer.reply::<Account>().expect("an account says how much there is");
         Ok(Command::Heard(format!("{} {money}", answer.name())))
     }
@@ -143,7 +143,7 @@ impl WrapService for Totals {
         Ok(())
     }
 
-    fn on_answer(answer: &Answer<'_>) -> Result<i64, BadForm> {
+    fn on_answer(answer: &Answer<'_>) -> Result<i64, CodecError> {
         Ok(answer.reply::<Account>().expect("an account says how much there is"))
     }
 }

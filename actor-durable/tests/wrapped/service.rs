@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actor_durable::testing::FaultMode;
 use actor_durable::{
-    ActivationError, AskError, BadForm, Doubt, DurableSystem, NotApplied, WrapService, WrappedService,
+    ActivationError, AskError, CodecError, Doubt, DurableSystem, NotApplied, WrapService, WrappedService,
 };
 
 use super::services::{ALL_MAX, Around, Cart, LaterShops, Request, Response, Shop, Shops, ask, put, shop};
@@ -75,6 +75,22 @@ fn d42_a_request_is_journalled_before_its_answer_leaves() {
         store.resume();
         let late = shop.call(put(5)).id(id).await.expect("it is stored");
         assert_eq!(late, Ok(Response { all: 5, refused: 0 }));
+    });
+}
+
+#[test]
+fn d42_a_request_that_only_looks_is_not_journalled() {
+    let (mut world, shops) = (World::new(), Shops::default());
+    let store = world.store.clone();
+    process(&mut world, store.clone(), shops.register(), End::InPeace, async |system| {
+        let id = shop::<Shops>(system).id().clone();
+        let last = async || store.head(&id).await.expect("it is in memory").expect("it is there").sequence;
+        call::<Shops>(system, put(5)).await.expect("it is stored").expect("it is answered");
+        let before = last().await;
+        assert_eq!(look::<Shops>(system).await.all, 5);
+        assert_eq!(last().await, before);
+        call::<Shops>(system, put(1)).await.expect("it is stored").expect("it is answered");
+        assert_eq!((last().await, look::<Shops>(system).await.all), (before.next(), 6));
     });
 }
 
@@ -190,7 +206,7 @@ fn d42_a_later_version_takes_over_answers_otherwise_and_bounds_the_journal() {
     });
     shops.0.drift.store(1, Ordering::Relaxed);
     process(&mut world, store.clone(), later.register(), End::Crash, async |system| {
-        assert_eq!(look::<LaterShops>(system).await.all, 6, "an older version's answers are not compared");
+        assert_eq!(look::<LaterShops>(system).await.all, 11, "an older version's answers are not compared");
         for _ in 0..9 {
             call::<LaterShops>(system, put(1)).await.expect("it is stored").expect("it is answered");
         }
@@ -199,7 +215,7 @@ fn d42_a_later_version_takes_over_answers_otherwise_and_bounds_the_journal() {
     });
     shops.0.calls.store(0, Ordering::Relaxed);
     process(&mut world, store.clone(), later.register(), End::Crash, async |system| {
-        assert_eq!(look::<LaterShops>(system).await.all, 15);
+        assert_eq!(look::<LaterShops>(system).await.all, 20);
         let calls = shops.0.calls.load(Ordering::Relaxed);
         assert!(calls <= 5, "{calls} calls: it begins with the snapshot");
     });
@@ -207,7 +223,7 @@ fn d42_a_later_version_takes_over_answers_otherwise_and_bounds_the_journal() {
         let refused = call::<Shops>(system, put(1)).await;
         let Err(AskError::NotApplied(NotApplied::NotActivated(why))) = refused else { panic!("{refused:?}") };
         let is_named =
-            matches!(why, ActivationError::Form { form: BadForm::UnknownVersion { known: 1, .. }, .. });
+            matches!(why, ActivationError::Codec { form: CodecError::UnknownVersion { known: 1, .. }, .. });
         assert!(is_named, "an older program refuses what it does not know: {why}");
     });
 }
@@ -233,7 +249,10 @@ fn d42_a_service_that_is_not_ready_is_made_anew_and_the_request_is_not_applied()
             flag.store(true, Ordering::Relaxed);
             let id = actor.new_message_id();
             let answer = actor.call(put(1)).id(id).await;
-            assert!(matches!(answer, Err(AskError::Unknown { why: Doubt::Ended, .. })), "{answer:?}");
+            assert!(
+                matches!(answer, Err(AskError::Unknown { why: Doubt::ActivationEnded, .. })),
+                "{answer:?}"
+            );
             let answer = actor.call(put(1)).id(id).await;
             let Err(AskError::NotApplied(NotApplied::NotActivated(why))) = answer else {
                 panic!("{answer:?}")

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use actor_core::ActorError;
 use actor_durable::{
-    BadForm, DurableBuilder, DurableId, DurableRef, DurableSystem, MessageId, ServiceCalls, Turn,
+    CodecError, DurableBuilder, DurableId, DurableRef, DurableSystem, MessageId, ServiceCalls, Turn,
     WrapService, WrappedService, decode,
 };
 use serde::{Deserialize, Serialize};
@@ -187,8 +187,8 @@ impl WrapService for LaterShops {
         Some(service.cart.things.iter().fold(service.cart.refused.to_string(), line).into_bytes())
     }
 
-    fn restore(&self, _: &DurableId, version: u32, bytes: &[u8]) -> Result<Shop, BadForm> {
-        let bad = || BadForm::Undecodable { what: "a cart", version, why: "it is no list".to_owned() };
+    fn restore(&self, _: &DurableId, version: u32, bytes: &[u8]) -> Result<Shop, CodecError> {
+        let bad = || CodecError::Undecodable { what: "a cart", version, why: "it is no list".to_owned() };
         let mut lines = std::str::from_utf8(bytes).map_err(|_| bad())?.lines();
         let refused = lines.next().and_then(|line| line.parse().ok()).ok_or_else(bad)?;
         let thing = |line: &str| {
@@ -199,8 +199,13 @@ impl WrapService for LaterShops {
         Ok(Shop::new(Cart { things, refused }, self.0.0.clone()))
     }
 
-    fn upcast_request(version: u32, bytes: &[u8]) -> Result<Request, BadForm> {
-        decode("a request", version, bytes)
+    fn upcast_request(version: u32, bytes: &[u8]) -> Result<Request, CodecError> {
+        let mut request = decode("a request", version, bytes)?;
+        // The first version counted in pairs.
+        if let Request::Put(_, count) = &mut request {
+            *count *= 2;
+        }
+        Ok(request)
     }
 }
 

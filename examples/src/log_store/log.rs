@@ -220,9 +220,8 @@ fn damaged(path: &Path, at: usize, detail: &str) -> Refusal {
 pub(super) fn refusal(error: io::Error) -> Refusal {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Refusal::NoSpace(ErrorCause::new(error)),
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            Refusal::ReadOnly(ErrorCause::new(error))
-        }
+        io::ErrorKind::ReadOnlyFilesystem => Refusal::ReadOnly(ErrorCause::new(error)),
+        io::ErrorKind::PermissionDenied => Refusal::Denied(ErrorCause::new(error)),
         _ => Refusal::Unavailable(ErrorCause::new(error)),
     }
 }

@@ -1,9 +1,9 @@
 //! What comes to inboxes: from whoever sends, from outboxes, from reminders, and from among the dead letters.
 
-use actor_durable::limits::{PAGE_ROWS_MAX, UNDELIVERED_MAX};
+use actor_durable::limits::PAGE_ROWS_MAX;
 use actor_durable::store::{
-    DeadLetter, Destination, Due, DuePlace, Enqueued, Firing, GivingUp, Head, Letter, Message,
-    OutboxPosition, Outgoing, Refusal, Reminder, StoreError, Undelivered,
+    DeadLetter, Due, DuePlace, Enqueued, Firing, GivingUp, Head, Letter, Message, OutboxPosition, Outgoing,
+    Refusal, Reminder, StoreError, Undelivered,
 };
 use actor_durable::{DurableId, Epoch, MessageId, WallTime};
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use super::tables::{Tables, outgoing_key, undelivered_key};
 impl Tables {
     pub(super) fn enqueue(&mut self, message: &Message) -> Result<Enqueued, StoreError> {
         let head = self.head_or_new(&message.to)?;
-        head.is_of(&message.to)?;
+        head.check_type(&message.to)?;
         if let Some(known) = self.known(&message.to.id, message.id)? {
             return Ok(known);
         }
@@ -61,15 +61,13 @@ impl Tables {
 
     /// Into the inbox it goes to. However old it is, it was elsewhere until now and so comes once.
     fn deliver(&mut self, from: &DurableId, outgoing: &Outgoing) -> Result<Enqueued, StoreError> {
-        let Destination::Actor(to) = &outgoing.to else {
-            return Err(Refusal::Malformed("what goes to an outlet is not moved").into());
-        };
+        let message = outgoing.message(from.clone())?;
+        let to = &message.to;
         let head = self.head_or_new(to)?;
-        head.is_of(to)?;
+        head.check_type(to)?;
         if let Some(known) = self.known(&to.id, outgoing.id)? {
             return Ok(known);
         }
-        let message = outgoing.message(from.clone(), to.clone());
         let after = head.receive(&message, self.now())?;
         self.put_letter(&head, &after, &message);
         Ok(Enqueued::Stored)
@@ -82,9 +80,9 @@ impl Tables {
         let head = self.owned(actor, *epoch)?;
         let at = outgoing_key(actor, *position);
         let Some(outgoing) = self.rows.get::<Outgoing>(&at)? else { return Ok(false) };
+        GivingUp::check_room(self.count(Kind::Undelivered, actor))?;
         self.rows.remove(at);
         self.rows.put(undelivered_key(actor, *position), &giving_up.undelivered(outgoing));
-        self.is_within("undelivered messages", Kind::Undelivered, actor, UNDELIVERED_MAX)?;
         if let Some(notice) = notice
             && self.known(actor, notice.id)?.is_none()
             && let Some(after) = head.notify(notice, self.now())?
@@ -141,6 +139,7 @@ impl Tables {
     }
 
     pub(super) fn fire(&mut self, firing: &Firing) -> Result<bool, StoreError> {
+        firing.check()?;
         let actor = &firing.actor;
         let at = key(Kind::Reminder, actor, firing.name.as_str());
         let reminder: Option<Reminder> = self.rows.get(&at)?;
@@ -148,11 +147,8 @@ impl Tables {
             return Ok(false);
         };
         for message in &firing.messages {
-            if message.to.id != *actor {
-                return Err(Refusal::Malformed("a reminder's message is to its own actor").into());
-            }
             let head = self.head(actor)?;
-            head.is_of(&message.to)?;
+            head.check_type(&message.to)?;
             if self.known(actor, message.id)?.is_none() {
                 let after = head.accept(message, self.now())?;
                 self.put_letter(&head, &after, message);

@@ -85,7 +85,7 @@ impl Tables {
     /// The head, for whoever owns the actor.
     pub(super) fn owned(&self, actor: &DurableId, epoch: Epoch) -> Result<Head, StoreError> {
         let head = self.head(actor)?;
-        head.is_owned(epoch)?;
+        head.check_owner(epoch)?;
         Ok(head)
     }
 

@@ -1,6 +1,5 @@
 //! What turns change.
 
-use actor_durable::limits::DEAD_LETTERS_MAX;
 use actor_durable::store::{
     ChildChange, Handled, Head, Refusal, Reminder, ReminderChange, Source, StoreError, TurnCommit,
 };
@@ -16,8 +15,8 @@ impl Tables {
         let before = self.head(actor)?;
         let after = before.commit(commit)?;
         commit.check()?;
+        self.check_counts(commit)?;
         self.take_messages(commit)?;
-        self.check_names(commit)?;
         self.put_entries(&before, &after, commit);
         for outgoing in &commit.outbox {
             self.rows.put(outgoing_key(actor, outgoing.position), outgoing);
@@ -56,9 +55,6 @@ impl Tables {
             remember(self, &Handled { message, was: Source::Inbox, reply: None })?;
             self.take_letter(actor, message)?;
             self.rows.put(key(Kind::DeadLetter, actor, message.to_bytes()), dead);
-        }
-        if !commit.dead.is_empty() {
-            self.is_within("dead letters", Kind::DeadLetter, actor, DEAD_LETTERS_MAX)?;
         }
         for message in &commit.dropped {
             self.take_letter(actor, *message)?;
@@ -162,8 +158,8 @@ impl Tables {
         }
     }
 
-    fn check_names(&self, commit: &TurnCommit) -> Result<(), StoreError> {
-        let count = |kind| self.rows.under(key(kind, &commit.actor, [])).count();
+    fn check_counts(&self, commit: &TurnCommit) -> Result<(), StoreError> {
+        let count = |kind| self.count(kind, &commit.actor);
         let is_there = |kind, name: &Name| self.rows.has(&key(kind, &commit.actor, name.as_str()));
         if !commit.reminders.is_empty() {
             commit.check_reminders(count(Kind::Reminder), |name| is_there(Kind::Reminder, name))?;
@@ -171,18 +167,13 @@ impl Tables {
         if !commit.children.is_empty() {
             commit.check_children(count(Kind::Child), |name| is_there(Kind::Child, name))?;
         }
+        if !commit.dead.is_empty() {
+            commit.check_dead_letters(count(Kind::DeadLetter))?;
+        }
         Ok(())
     }
 
-    /// Refuses more rows of a kind than there may be.
-    pub(super) fn is_within(
-        &self,
-        what: &'static str,
-        kind: Kind,
-        actor: &DurableId,
-        max: usize,
-    ) -> Result<(), StoreError> {
-        let count = self.rows.under(key(kind, actor, [])).count();
-        if count > max { Err(Refusal::TooMany { what, max }.into()) } else { Ok(()) }
+    pub(super) fn count(&self, kind: Kind, actor: &DurableId) -> usize {
+        self.rows.under(key(kind, actor, [])).count()
     }
 }

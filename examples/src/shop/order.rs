@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use actor_durable::{BadName, BadRequest, Decision, Durable, DurableId, EventSourced, Turn};
+use actor_durable::{BadName, Decision, Durable, DurableId, EventSourced, RequestError, Turn};
 use serde::{Deserialize, Serialize};
 
 use super::{Account, AccountCommand, MAIL, TILL, WAREHOUSE, Warehouse, WarehouseCommand, account_of, price};
@@ -123,7 +123,10 @@ impl EventSourced for Order {
                     return Err(Refusal("the cart is empty".into()));
                 }
                 // It is checked now, as it could not be refused later.
-                DurableId::new(account_of(&customer))?;
+                let payer = DurableId::new(account_of(&customer))?;
+                if payer.as_str() == TILL {
+                    return Err(Refusal("the till buys nothing".into()));
+                }
                 turn.cancel_reminder("abandon")?;
                 let goods = order.goods.clone();
                 turn.send::<Warehouse>(WAREHOUSE, &WarehouseCommand::Reserve { order: id, goods })?;
@@ -228,8 +231,8 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl From<BadRequest> for Refusal {
-    fn from(why: BadRequest) -> Self {
+impl From<RequestError> for Refusal {
+    fn from(why: RequestError) -> Self {
         Self(why.to_string())
     }
 }

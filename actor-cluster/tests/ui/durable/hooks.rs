@@ -98,7 +98,7 @@ struct G;
 #[actor(durable)]
 impl G {
     #[answer]
-    fn a() -> Result<GCommand, BadForm> {
+    fn a() -> Result<GCommand, CodecError> {
         Ok(GCommand::B())
     }
 }

@@ -138,13 +138,13 @@ fn durable(names: &Names<'_>) -> TokenStream {
             fn read_command(
                 version: u32,
                 #given: &[u8],
-            ) -> ::core::result::Result<#command, #krate::BadForm> {
+            ) -> ::core::result::Result<#command, #krate::CodecError> {
                 #hidden::read_command(version, #given)
             }
 
             fn read_reply(
                 #given: &[u8],
-            ) -> ::core::result::Result<::core::result::Result<#reply, #error>, #krate::BadForm> {
+            ) -> ::core::result::Result<::core::result::Result<#reply, #error>, #krate::CodecError> {
                 #hidden::read_reply(#given)
             }
 
@@ -188,7 +188,7 @@ fn hooks(names: &Names<'_>) -> TokenStream {
         quote! {
             fn on_answer(
                 #given: &#krate::Answer<'_>,
-            ) -> ::core::result::Result<#command, #krate::BadForm> {
+            ) -> ::core::result::Result<#command, #krate::CodecError> {
                 <#own>::#method(#given)
             }
         }
@@ -214,7 +214,7 @@ fn options(names: &Names<'_>) -> TokenStream {
     let version = options.version.as_ref().map(|version| quote!(const STATE_VERSION: u32 = #version;));
     let upcast = options.upcast.as_ref().map(|upcast| {
         quote! {
-            fn upcast_state(version: u32, #given: &[u8]) -> ::core::result::Result<#own, #krate::BadForm> {
+            fn upcast_state(version: u32, #given: &[u8]) -> ::core::result::Result<#own, #krate::CodecError> {
                 #upcast(version, #given)
             }
         }

@@ -42,7 +42,7 @@ impl Actor {
         if self.dead.contains_key(&message) {
             return Some(Enqueued::Dead);
         }
-        if let Some(reply) = self.handled.reply(message) {
+        if let Some(reply) = self.handled.get(message) {
             return Some(Enqueued::Handled(reply.clone()));
         }
         self.inbox.contains(message).then_some(Enqueued::Waiting)
@@ -76,7 +76,7 @@ impl Tables {
             self.actors.insert(id, actor);
             return Ok(Enqueued::Stored);
         };
-        actor.head.is_of(&message.to)?;
+        actor.head.check_type(&message.to)?;
         if let Some(known) = actor.known(message.id) {
             return Ok(known);
         }
@@ -110,7 +110,7 @@ impl Tables {
     }
 
     pub(crate) fn reply(&self, actor: &DurableId, message: MessageId) -> Option<Option<Bytes>> {
-        self.actors.get(actor)?.handled.reply(message).cloned()
+        self.actors.get(actor)?.handled.get(message).cloned()
     }
 }
 

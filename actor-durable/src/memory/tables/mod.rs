@@ -10,18 +10,19 @@ mod dead;
 mod inbox;
 mod lists;
 mod ownership;
-mod recent;
 mod reminders;
 mod turns;
 mod undelivered;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use bytes::Bytes;
+
 use self::inbox::Inbox;
-use self::recent::Recent;
 pub(crate) use self::reminders::Fired;
 use crate::id::{DurableId, Epoch, MessageId, Name, OwnerId, WallTime};
 use crate::limits::PAGE_ROWS_MAX;
+use crate::remembered::Remembered;
 use crate::store::{
     Child, DeadLetter, DuePlace, Entry, Head, OutboxPosition, Outgoing, Refusal, Reminder, Snapshot,
     StoreError, Undelivered,
@@ -46,7 +47,8 @@ struct Actor {
     entries: VecDeque<Entry>,
     snapshot: Option<Snapshot>,
     inbox: Inbox,
-    handled: Recent,
+    /// With the replies.
+    handled: Remembered<Option<Bytes>>,
     outbox: BTreeMap<OutboxPosition, Outgoing>,
     reminders: BTreeMap<Name, Reminder>,
     children: BTreeMap<Name, Child>,
@@ -65,13 +67,13 @@ impl Tables {
 
     fn owned(&self, id: &DurableId, epoch: Epoch) -> Result<&Actor, StoreError> {
         let actor = self.actor(id)?;
-        actor.head.is_owned(epoch)?;
+        actor.head.check_owner(epoch)?;
         Ok(actor)
     }
 
     fn owned_mut(&mut self, id: &DurableId, epoch: Epoch) -> Result<&mut Actor, StoreError> {
         let actor = self.actor_mut(id)?;
-        actor.head.is_owned(epoch)?;
+        actor.head.check_owner(epoch)?;
         Ok(actor)
     }
 }
@@ -83,7 +85,7 @@ impl Actor {
             entries: VecDeque::new(),
             snapshot: None,
             inbox: Inbox::default(),
-            handled: Recent::default(),
+            handled: Remembered::default(),
             outbox: BTreeMap::new(),
             reminders: BTreeMap::new(),
             children: BTreeMap::new(),
@@ -97,3 +99,6 @@ impl Actor {
 fn page(limit: usize) -> usize {
     limit.min(PAGE_ROWS_MAX)
 }
+
+#[cfg(test)]
+mod tests;

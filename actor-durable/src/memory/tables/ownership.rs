@@ -44,7 +44,7 @@ impl Tables {
         let actor = self.owned(actor, epoch)?;
         Ok(Recovery {
             snapshot: actor.snapshot.clone(),
-            handled: actor.handled.in_order().collect(),
+            handled: actor.handled.ids().collect(),
             outbox: actor.outbox.values().cloned().collect(),
             reminders: actor.reminders.values().cloned().collect(),
             children: actor.children.values().cloned().collect(),
@@ -54,7 +54,7 @@ impl Tables {
     pub(crate) fn delete(&mut self, id: &DurableId, epoch: Epoch) -> Result<(), StoreError> {
         let Self { actors, due, .. } = self;
         let actor = actors.get_mut(id).ok_or(Refusal::NoSuchActor)?;
-        actor.head.is_owned(epoch)?;
+        actor.head.check_owner(epoch)?;
         actor.cancel_reminders(due);
         self.floor = self.floor.max(epoch);
         self.actors.remove(id);

@@ -5,7 +5,7 @@ use std::ops::Bound;
 
 use super::{Actor, Tables, page};
 use crate::id::{Name, Target, WallTime};
-use crate::store::{Due, DuePlace, Firing, Refusal, Reminder, ReminderChange, StoreError};
+use crate::store::{Due, DuePlace, Firing, Reminder, ReminderChange, StoreError};
 
 /// What became of a firing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,10 +41,7 @@ impl Tables {
         }
         let (mut head, mut ids, mut letters) = (actor.head.clone(), BTreeSet::new(), Vec::new());
         for message in firing.messages {
-            if message.to.id != firing.actor {
-                return Err(Refusal::Malformed("a reminder's message is to its own actor").into());
-            }
-            head.is_of(&message.to)?;
+            head.check_type(&message.to)?;
             if actor.known(message.id).is_none() && ids.insert(message.id) {
                 head = head.accept(&message, now)?;
                 letters.push((message, head.clone()));

@@ -81,23 +81,23 @@ impl Actor {
     /// Whether the messages of a commit are where it says, and none was handled before.
     fn check_messages(&self, commit: &TurnCommit) -> Result<(), Refusal> {
         for handled in &commit.handled {
-            self.is_new(handled.message)?;
+            self.check_new(handled.message)?;
             if handled.was == Source::Inbox {
-                self.waits(handled.message)?;
+                self.check_waits(handled.message)?;
             }
         }
         for dead in &commit.dead {
-            self.is_new(dead.letter.message.id)?;
-            self.waits(dead.letter.message.id)?;
+            self.check_new(dead.letter.message.id)?;
+            self.check_waits(dead.letter.message.id)?;
         }
-        commit.dropped.iter().try_for_each(|message| self.waits(*message))
+        commit.dropped.iter().try_for_each(|message| self.check_waits(*message))
     }
 
-    fn is_new(&self, message: MessageId) -> Result<(), Refusal> {
+    fn check_new(&self, message: MessageId) -> Result<(), Refusal> {
         if self.handled.contains(message) { Err(Refusal::AlreadyHandled(message)) } else { Ok(()) }
     }
 
-    fn waits(&self, message: MessageId) -> Result<(), Refusal> {
+    fn check_waits(&self, message: MessageId) -> Result<(), Refusal> {
         if self.inbox.contains(message) { Ok(()) } else { Err(Refusal::NoSuchMessage(message)) }
     }
 
@@ -106,12 +106,12 @@ impl Actor {
             if handled.was == Source::Inbox {
                 self.inbox.remove(handled.message);
             }
-            self.handled.insert(handled.message, handled.reply);
+            self.handled.push(handled.message, handled.reply);
         }
         for dead in dead {
             let id = dead.letter.message.id;
             self.inbox.remove(id);
-            self.handled.insert(id, None);
+            self.handled.push(id, None);
             self.dead.insert(id, dead);
         }
         for message in dropped {

@@ -4,10 +4,7 @@ use std::ops::Bound;
 
 use super::{Actor, Tables, page};
 use crate::id::{DurableId, Target, WallTime};
-use crate::limits::UNDELIVERED_MAX;
-use crate::store::{
-    Destination, Enqueued, GivingUp, Head, OutboxPosition, Outgoing, Refusal, StoreError, Undelivered,
-};
+use crate::store::{Enqueued, GivingUp, Head, OutboxPosition, Outgoing, StoreError, Undelivered};
 
 /// What became of a message that is moved, and to whom it was, if it is new there.
 pub(super) type Moved = (Option<Target>, Enqueued);
@@ -23,9 +20,7 @@ impl Tables {
         let Some(outgoing) = actor.outbox.get(&giving_up.position).cloned() else {
             return Ok((false, None));
         };
-        if actor.undelivered.len() >= UNDELIVERED_MAX {
-            return Err(Refusal::TooMany { what: "undelivered messages", max: UNDELIVERED_MAX }.into());
-        }
+        GivingUp::check_room(actor.undelivered.len())?;
         let notice = giving_up.notice.as_ref().filter(|notice| actor.known(notice.id).is_none());
         let after = notice.map(|notice| actor.head.notify(notice, now)).transpose()?.flatten();
         actor.outbox.remove(&giving_up.position);
@@ -74,14 +69,12 @@ impl Tables {
         outgoing: &Outgoing,
         now: WallTime,
     ) -> Result<Moved, StoreError> {
-        let Destination::Actor(to) = outgoing.to.clone() else {
-            return Err(Refusal::Malformed("what goes to an outlet is not moved").into());
-        };
-        let message = outgoing.message(from.clone(), to.clone());
+        let message = outgoing.message(from.clone())?;
+        let to = message.to.clone();
         let new = Head::new(to.clone(), self.floor, now);
         let receiver = self.actors.get(&to.id);
         let head = receiver.map_or(&new, |receiver| &receiver.head);
-        head.is_of(&to)?;
+        head.check_type(&to)?;
         if let Some(known) = receiver.and_then(|receiver| receiver.known(message.id)) {
             return Ok((None, known));
         }

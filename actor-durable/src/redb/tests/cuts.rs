@@ -314,6 +314,24 @@ async fn a_bit_that_flips_is_found_when_the_file_is_opened_or_changes_nothing() 
 }
 
 #[tokio::test]
+async fn a_clean_file_that_is_trusted_opens_though_what_it_does_not_read_is_damaged() {
+    let disk = FaultyDisk::new();
+    drop(open(&disk).await);
+    let sound = disk.bytes();
+    let (mut checked, mut trusted) = (0, 0);
+    for place in (0..sound.len()).step_by(101) {
+        let mut bytes = sound.clone();
+        bytes[place] ^= 1;
+        let disk = FaultyDisk::of_bytes(bytes);
+        if options().open_on(disk.healed()).await.is_err() {
+            checked += 1;
+            trusted += u32::from(options().trust_clean_files().open_on(disk).await.is_ok());
+        }
+    }
+    assert!(trusted > 0, "{checked} were found");
+}
+
+#[tokio::test]
 async fn a_file_that_was_cut_off_is_damaged() {
     let script = Script::of(11, ACTS).await;
     let disk = FaultyDisk::new();

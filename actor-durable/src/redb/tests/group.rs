@@ -10,7 +10,10 @@ use super::script::{Script, lease, open, options, state};
 use super::suite::BEGAN;
 use super::{acquire, body, message, target, turn};
 use crate::id::{MessageId, Sequence};
+use crate::limits::WRITE_QUEUE_BYTES_MAX;
+use crate::redb::error::Trouble;
 use crate::redb::faulty::{DiskFault, FaultyDisk};
+use crate::redb::write::{Operation, Writing};
 use crate::store::{Enqueued, Refusal, Store, StoreError};
 
 /// A store that has grown its file for what is to come: growing takes a sync of its own.
@@ -190,4 +193,26 @@ async fn a_store_that_is_compacted_keeps_all() {
     let store = options().open_on(disk).await.expect("it opens");
     lease(&store).await;
     assert_eq!(state(&store).await, script.states[60]);
+}
+
+/// Stores nothing, and takes more room than there is.
+struct Huge;
+
+impl Operation for Huge {
+    type Output = ();
+
+    fn bytes(&self) -> usize {
+        WRITE_QUEUE_BYTES_MAX + 1
+    }
+
+    fn apply(&self, _: &mut Writing<'_>) -> Result<(), Trouble> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_is_larger_than_the_queue_is_done_alone() {
+    let store = open(&FaultyDisk::new()).await;
+    let done = timeout(Duration::from_secs(30), store.queue().expect("it is open").write(Huge)).await;
+    done.expect("there is room when nobody else is there").expect("nothing is wrong with it");
 }

@@ -2,6 +2,8 @@
 
 mod cuts;
 mod files;
+mod fitting;
+mod full;
 mod group;
 mod rules;
 mod script;

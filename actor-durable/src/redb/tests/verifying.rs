@@ -158,3 +158,53 @@ async fn pages_of_a_later_redb_say_so() {
         "{error:?}"
     );
 }
+
+#[tokio::test]
+async fn a_row_of_a_later_release_is_said() {
+    let disk = sound().await;
+    let key = keys_of("a").entry(Sequence(2));
+    change(&disk, |transaction| {
+        let mut rows = transaction.open_table(ROWS).expect("a table");
+        let mut row = rows.get(key.as_slice()).expect("it reads").expect("it is there").value().to_vec();
+        // Its kind, its format, and the sum of these, of the key and of the rest.
+        row[1] = 2;
+        let length = (key.len() as u64).to_le_bytes();
+        let mut sum = crc32fast::Hasher::new();
+        [&length, key.as_slice(), &row[..2], &row[6..]].iter().for_each(|part| sum.update(part));
+        row[2..6].copy_from_slice(&sum.finalize().to_le_bytes());
+        rows.insert(key.as_slice(), row.as_slice()).expect("it writes");
+    });
+    let said: Vec<String> = faults(&open(&disk).await).await.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "a row: row: Entry is of version 2; this release knows versions up to 1",
+            "a: journal: entry 3 comes after 1"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_file_with_other_tables_or_of_no_version_is_no_store() {
+    let refused = async |change_it: fn(&redb::WriteTransaction)| {
+        let disk = sound().await;
+        change(&disk, change_it);
+        RedbInspection::on(disk).expect_err("it is no store").to_string()
+    };
+    let fewer = refused(|transaction| {
+        assert!(transaction.delete_table(keys::BUSY).expect("it writes"));
+    });
+    assert_eq!(
+        fewer.await,
+        "not applied: damaged: the file: it is of version 1, with tables due, meta, rows"
+    );
+    let older = refused(|transaction| {
+        let mut meta = transaction.open_table(META).expect("a table");
+        let row = keys::seal(keys::FORMAT_KEY, &0_u32.to_le_bytes());
+        meta.insert(keys::FORMAT_KEY, row.as_slice()).expect("it writes");
+    });
+    assert_eq!(
+        older.await,
+        "not applied: damaged: the file: it is of version 0, with tables busy, due, meta, rows"
+    );
+}

@@ -62,7 +62,7 @@ impl<'t> ActorCheck<'t> {
         }
         if self.head.is_none() && !self.is_orphan {
             self.is_orphan = true;
-            findings.say(&self.id, StoreRule::RowHasHead, "it has no head that can be read");
+            findings.say(&self.id, StoreRule::RowHasHead, "there is none that can be read");
         }
         match parts.kind {
             kind if kind == Kind::Snapshot as u8 => {
@@ -118,7 +118,7 @@ impl<'t> ActorCheck<'t> {
         let covered = head.snapshot.unwrap_or(Sequence::ZERO);
         if covered > head.sequence || head.trimmed > covered {
             let Head { sequence, snapshot, trimmed, .. } = &head;
-            let found = format!("trimmed to {trimmed}, a state of {snapshot:?}, a journal to {sequence}");
+            let found = format!("trimmed to {trimmed}, {}, a journal to {sequence}", state_of(*snapshot));
             findings.say(&self.id, StoreRule::SnapshotAgrees, found);
         }
         self.journal.0 = head.trimmed;
@@ -180,7 +180,7 @@ impl<'t> ActorCheck<'t> {
         let place = self.ordered(turn);
         let Some(message) = findings.sound(place)? else { return Ok(()) };
         if message != Some(handled.message) {
-            let found = format!("{} is not at its place {turn:?}", handled.message);
+            let found = format!("{} is not at its place, {}/{}", handled.message, turn.sequence, turn.index);
             findings.say(&self.id, StoreRule::OrderAgrees, found);
         }
         Ok(())
@@ -199,7 +199,8 @@ impl<'t> ActorCheck<'t> {
         let turn = Turn { sequence: position.sequence, index: position.index };
         let is_sent = self.head.as_ref().is_none_or(|head| position.sequence <= head.sequence);
         if rest != turn.to_bytes() || !is_sent {
-            let found = format!("{} lies where it cannot, at {position:?}", outgoing.id);
+            let found =
+                format!("{} lies where it cannot, at {}/{}", outgoing.id, position.sequence, position.index);
             findings.say(&self.id, StoreRule::OutboxAgrees, found);
         }
     }
@@ -262,7 +263,11 @@ impl<'t> ActorCheck<'t> {
             findings.say(&self.id, StoreRule::JournalIsGapless, found);
         }
         if self.snapshot != head.snapshot {
-            let found = format!("{:?} is stored, and the head says {:?}", self.snapshot, head.snapshot);
+            let found = format!(
+                "{} is stored, and the head says {}",
+                state_of(self.snapshot),
+                state_of(head.snapshot)
+            );
             findings.say(&self.id, StoreRule::SnapshotAgrees, found);
         }
         if self.letters != head.waiting || self.places != self.letters {
@@ -284,6 +289,10 @@ impl<'t> ActorCheck<'t> {
         }
         Ok(())
     }
+}
+
+fn state_of(sequence: Option<Sequence>) -> String {
+    sequence.map_or_else(|| "no state".to_owned(), |sequence| format!("a state of {sequence}"))
 }
 
 /// A row's value. If it is damaged, reports that.

@@ -5,7 +5,7 @@ use crate::id::{DurableId, Epoch, MessageId};
 use crate::redb::error::Trouble;
 use crate::redb::view::{Rows, View};
 use crate::store::{
-    DeadLetter, Destination, Enqueued, Firing, Head, Message, OutboxPosition, Outgoing, Refusal, Reminder,
+    DeadLetter, Enqueued, Firing, Head, Message, OutboxPosition, Outgoing, Refusal, Reminder,
 };
 
 /// What became of a message that is not new.
@@ -32,7 +32,7 @@ impl Operation for Enqueue {
     fn apply(&self, writing: &mut Writing<'_>) -> Result<Enqueued, Trouble> {
         let Enqueue(message) = self;
         let before = writing.head_or_new(&message.to)?;
-        before.is_of(&message.to)?;
+        before.check_type(&message.to)?;
         let actor = writing.actor(&message.to.id);
         if let Some(known) = known(&actor, message.id)? {
             return Ok(known);
@@ -81,12 +81,10 @@ pub(super) fn put_outgoing(
     from: &DurableId,
     outgoing: &Outgoing,
 ) -> Result<Enqueued, Trouble> {
-    let Destination::Actor(to) = &outgoing.to else {
-        return Err(Refusal::Malformed("what goes to an outlet is not moved").into());
-    };
-    let message = outgoing.message(from.clone(), to.clone());
+    let message = outgoing.message(from.clone())?;
+    let to = &message.to;
     let before = writing.head_or_new(to)?;
-    before.is_of(to)?;
+    before.check_type(to)?;
     let receiver = writing.actor(&to.id);
     if let Some(known) = known(&receiver, message.id)? {
         return Ok(known);
@@ -115,10 +113,7 @@ impl Fire {
     ) -> Result<(Letters<'_>, Head), Trouble> {
         let mut letters = Letters::new();
         for message in &self.0.messages {
-            if message.to.id != self.0.actor {
-                return Err(Refusal::Malformed("a reminder's message is to its actor").into());
-            }
-            head.is_of(&message.to)?;
+            head.check_type(&message.to)?;
             let is_twice = letters.iter().any(|(_, other)| other.id == message.id);
             if is_twice || known(actor, message.id)?.is_some() {
                 continue;
@@ -139,6 +134,7 @@ impl Operation for Fire {
 
     fn apply(&self, writing: &mut Writing<'_>) -> Result<bool, Trouble> {
         let Fire(firing) = self;
+        firing.check()?;
         let actor = writing.actor(&firing.actor);
         let Some(head) = actor.try_head()? else { return Ok(false) };
         let reminder: Option<Reminder> = actor.row(&actor.keys.reminder(&firing.name))?;

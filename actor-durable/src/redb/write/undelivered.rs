@@ -3,10 +3,9 @@
 use super::inbox::{known, put_outgoing};
 use super::{Operation, Writing};
 use crate::id::DurableId;
-use crate::limits::UNDELIVERED_MAX;
 use crate::redb::error::Trouble;
 use crate::redb::keys::Kind;
-use crate::store::{Enqueued, GivingUp, OutboxPosition, Outgoing, Refusal, Undelivered};
+use crate::store::{Enqueued, GivingUp, OutboxPosition, Outgoing, Undelivered};
 
 /// [`Store::give_up_delivery`](crate::store::Store::give_up_delivery).
 pub(in crate::redb) struct GiveUpDelivery(pub(in crate::redb) GivingUp);
@@ -25,9 +24,7 @@ impl Operation for GiveUpDelivery {
         let before = actor.owned(giving_up.epoch)?;
         let key = actor.keys.outgoing(giving_up.position);
         let Some(outgoing) = actor.row::<Outgoing>(&key)? else { return Ok(false) };
-        if actor.count(Kind::Undelivered)? >= UNDELIVERED_MAX {
-            return Err(Refusal::TooMany { what: "undelivered messages", max: UNDELIVERED_MAX }.into());
-        }
+        GivingUp::check_room(actor.count(Kind::Undelivered)?)?;
         let mut told = None;
         if let Some(notice) = &giving_up.notice
             && known(&actor, notice.id)?.is_none()

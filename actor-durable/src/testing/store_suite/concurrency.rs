@@ -17,14 +17,17 @@ use crate::store::{Cause, Enqueued, Head, Refusal, Source, Store, StoreError, Tu
 const CALLERS: u32 = 8;
 const ACTORS: u128 = 3;
 
-/// Runs as many tasks as there are callers, at once, and gives what each has to say.
-async fn at_once<T, F>(store: &Arc<dyn Store>, task: impl Fn(Arc<dyn Store>, u128) -> F) -> Vec<T>
+/// Who take an actor from one another. Of each round one commits, so more of them would take longer and show no more.
+const RIVALS: u32 = 3;
+
+/// Runs so many tasks at once, and gives what each has to say.
+async fn at_once<T, F>(store: &Arc<dyn Store>, count: u32, task: impl Fn(Arc<dyn Store>, u128) -> F) -> Vec<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
     let (said, mut all) = mpsc::unbounded_channel();
-    for caller in 1..=CALLERS {
+    for caller in 1..=count {
         let (task, said) = (task(Arc::clone(store), caller.into()), said.clone());
         Executor::tokio().spawn(async move { drop(said.send(task.await)) }).detach();
     }
@@ -33,7 +36,7 @@ where
     while let Some(answer) = all.recv().await {
         answers.push(answer);
     }
-    assert_eq!(answers.len(), CALLERS as usize, "nobody has panicked");
+    assert_eq!(answers.len(), count as usize, "nobody has panicked");
     answers
 }
 
@@ -48,7 +51,7 @@ pub async fn one_of_many_acquires_an_actor(place: &dyn Place) {
         scene.renew(OwnerId::new(owner.into()), LONG).await.expect("a lease");
     }
     let answers =
-        at_once(&scene, async |store: Arc<dyn Store>, owner| store.acquire(claim("a", owner)).await);
+        at_once(&scene, CALLERS, async |store: Arc<dyn Store>, owner| store.acquire(claim("a", owner)).await);
     let answers = answers.await;
     let got: Vec<&Head> = answers.iter().filter_map(|answer| answer.as_ref().ok()).collect();
     assert_eq!(got.len(), 1, "{answers:?}");
@@ -64,7 +67,7 @@ pub async fn no_two_owners_have_one_epoch(place: &dyn Place) {
     for owner in 1..=CALLERS {
         scene.renew(OwnerId::new(owner.into()), LONG).await.expect("a lease");
     }
-    let answers = at_once(&scene, async |store: Arc<dyn Store>, owner| {
+    let answers = at_once(&scene, CALLERS, async |store: Arc<dyn Store>, owner| {
         store.acquire(seizure("a", owner)).await.expect("it is seized").epoch.0
     });
     let epochs: BTreeSet<u64> = answers.await.into_iter().collect();
@@ -83,7 +86,7 @@ pub async fn one_of_many_commits_at_one_place(place: &dyn Place) {
             TurnCommit { handled: vec![handled(id, Source::Caller, None)], ..turn(&head) }
         }
     };
-    let answers = at_once(&scene, |store, caller| {
+    let answers = at_once(&scene, CALLERS, |store, caller| {
         let commit = commit(caller);
         async move { store.commit_turn(commit).await }
     });
@@ -101,7 +104,7 @@ pub async fn many_that_send_the_same_send_it_once(place: &dyn Place) {
     const MESSAGES: u128 = 20;
     let scene = Scene::open(place).await;
     let began = scene.began;
-    let answers = at_once(&scene, move |store, _| async move {
+    let answers = at_once(&scene, CALLERS, move |store, _| async move {
         let mut stored = 0;
         for number in 0..MESSAGES {
             for to in 1..=ACTORS {
@@ -129,7 +132,7 @@ pub async fn each_senders_messages_lie_in_order(place: &dyn Place) {
     let scene = Scene::open(place).await;
     let began = scene.began;
     let number = move |sender: u128, message: u128| MessageId::new(began, sender << 32 | message);
-    let answers = at_once(&scene, move |store, sender| async move {
+    let answers = at_once(&scene, CALLERS, move |store, sender| async move {
         for index in 0..MESSAGES {
             let sent = store.enqueue(message("a", number(sender, index))).await;
             assert_eq!(sent.expect("it is accepted"), Enqueued::Stored);
@@ -148,15 +151,15 @@ pub async fn each_senders_messages_lie_in_order(place: &dyn Place) {
 
 /// Owners that take an actor from one another and commit leave a journal without a gap, each message handled once.
 pub async fn owners_that_fight_leave_a_journal_without_a_gap(place: &dyn Place) {
-    const COMMITS: usize = 5;
-    const ALL: usize = CALLERS as usize * COMMITS;
+    const COMMITS: usize = 8;
+    const ALL: usize = RIVALS as usize * COMMITS;
     const { assert!(ALL <= COMMIT_ENTRIES_MAX) };
     let scene = Scene::open(place).await;
     let began = scene.began;
-    for owner in 1..=CALLERS {
+    for owner in 1..=RIVALS {
         scene.renew(OwnerId::new(owner.into()), LONG).await.expect("a lease");
     }
-    at_once(&scene, move |store, owner| async move {
+    at_once(&scene, RIVALS, move |store, owner| async move {
         for number in 0..COMMITS as u128 {
             let id = MessageId::new(began, owner << 32 | number);
             while !commit_once(&*store, owner, id).await {}
@@ -203,7 +206,7 @@ pub async fn a_reminder_is_fired_by_one_of_many(place: &dyn Place) {
     let due = WallTime::from_millis(100);
     let set = vec![ReminderChange::Set(reminder("r", due))];
     let head = scene.commit(TurnCommit { reminders: set, ..turn(&head) }).await;
-    let fired = at_once(&scene, move |store, caller| async move {
+    let fired = at_once(&scene, CALLERS, move |store, caller| async move {
         let messages = vec![message("a", MessageId::new(due, caller))];
         let next = Some(due.after(LONG));
         let firing = Firing { actor: actor("a"), name: name("r"), set_by: Sequence(1), due, messages, next };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Place;
 use super::dump::all_letters;
 use super::scene::{
-    Scene, actor, handled, headers, large, message, outgoing, seizure, target, turn, waiting,
+    Scene, actor, handled, headers, large, message, other_type, outgoing, seizure, target, turn, waiting,
 };
 use crate::id::{Epoch, MessageId, OwnerId, Position, Sequence, WallTime};
 use crate::limits::{CLOCK_SKEW_MAX, HEADERS_BYTES_MAX, HEADERS_MAX, PAYLOAD_BYTES_MAX};
@@ -114,7 +114,9 @@ pub async fn a_message_is_stored_once(place: &dyn Place) {
     let before = scene.head_of("a").await;
     assert_eq!(scene.enqueue(other.clone()).await.expect("it is known"), Enqueued::Waiting);
     let too_large = Message { body: large(PAYLOAD_BYTES_MAX + 1), ..other.clone() };
-    assert_eq!(scene.enqueue(too_large).await.expect("it is known"), Enqueued::Waiting);
+    assert_eq!(scene.enqueue(too_large.clone()).await.expect("it is known"), Enqueued::Waiting);
+    let to_another = Message { to: other_type("a"), ..too_large };
+    assert!(matches!(scene.refused(scene.enqueue(to_another)).await, Refusal::WrongType { .. }));
     assert_eq!(scene.head_of("a").await, before);
     assert_eq!(scene.enqueue(scene.message("b", 1)).await.expect("it is new"), Enqueued::Stored);
     let mut commit = turn(&head);

@@ -7,7 +7,7 @@ use super::Place;
 use super::dump::{all_actors, all_letters, all_waiting};
 use super::scene::{LONG, Scene, actor, claim, given_up, message, name, outgoing, reminder, target, turn};
 use crate::id::{MessageId, OwnerId, Sequence, Target, WallTime};
-use crate::limits::PAGE_ROWS_MAX;
+use crate::limits::{PAGE_ROWS_MAX, REMINDERS_MAX};
 use crate::store::{Arrival, Arrivals, Firing, Head, Letter, ReminderChange, TurnCommit};
 
 /// In order: by bytes, not as any language sorts.
@@ -109,6 +109,24 @@ pub async fn pages_are_bounded(place: &dyn Place) {
     let first: Vec<Letter> = first.expect("it is owned");
     assert!(!first.is_empty() && first.len() <= PAGE_ROWS_MAX, "{}", first.len());
     assert_eq!(all_letters(&scene, &head).await.len(), count);
+    for number in 0..count {
+        scene.fill(&format!("b{number:04}"), [1]).await;
+    }
+    let actors = scene.actors(None, usize::MAX).await.expect("a store").len();
+    let waiting = scene.waiting(None, usize::MAX).await.expect("a store").len();
+    assert!(actors > 0 && actors <= PAGE_ROWS_MAX, "{actors}");
+    assert!(waiting > 0 && waiting <= PAGE_ROWS_MAX, "{waiting}");
+    // Those of `a` lie in its inbox, and it is owned.
+    assert_eq!((all_actors(&scene).await.len(), all_waiting(&scene).await.len()), (count + 1, count));
+    let (owned, due) = (scene.own("c").await, WallTime::from_millis(100));
+    let names = (0..REMINDERS_MAX).map(|number| format!("r{number}"));
+    let set = names.map(|name| ReminderChange::Set(reminder(&name, due))).collect();
+    scene.commit(TurnCommit { reminders: set, ..turn(&owned) }).await;
+    let other = scene.own("d").await;
+    let set = vec![ReminderChange::Set(reminder("last", due))];
+    scene.commit(TurnCommit { reminders: set, ..turn(&other) }).await;
+    let page = scene.due(WallTime::from_millis(200), None, usize::MAX).await.expect("a store");
+    assert!(page.reminders.len() <= PAGE_ROWS_MAX && page.next == Some(due), "{:?}", page.next);
 }
 
 async fn next(arrivals: &mut Box<dyn Arrivals>) -> Arrival {

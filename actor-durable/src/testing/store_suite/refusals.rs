@@ -8,8 +8,9 @@ use super::scene::{
 };
 use crate::id::{Sequence, WallTime};
 use crate::limits::{
-    CHILDREN_MAX, COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX, COMMIT_ROWS_MAX, EVENT_BYTES_MAX, HEADERS_BYTES_MAX,
-    HEADERS_MAX, PAYLOAD_BYTES_MAX, REASON_BYTES_MAX, REMINDERS_MAX, REPLY_BYTES_MAX, STATE_BYTES_MAX,
+    CHILD_BYTES_MAX, CHILDREN_MAX, COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX, COMMIT_ROWS_MAX, EVENT_BYTES_MAX,
+    HEADERS_BYTES_MAX, HEADERS_MAX, PAYLOAD_BYTES_MAX, REASON_BYTES_MAX, REMINDER_BYTES_MAX, REMINDERS_MAX,
+    REPLY_BYTES_MAX, STATE_BYTES_MAX,
 };
 use crate::store::{
     ChildChange, Head, Letter, Outgoing, Refusal, Reminder, ReminderChange, Snapshot, Source, TurnCommit,
@@ -58,8 +59,13 @@ pub async fn a_commit_at_another_place_is_refused(place: &dyn Place) {
 pub async fn a_malformed_commit_is_refused(place: &dyn Place) {
     let scene = Scene::open(place).await;
     let (_, good) = something(&scene).await;
-    let wrongs: [(&str, Spoil); 15] = [
+    let wrongs: [(&str, Spoil); 16] = [
         ("no entry", |commit| commit.entries.clear()),
+        ("no entry, and nothing that is of one", |commit| {
+            (commit.state, commit.trim) = (None, None);
+            commit.entries.clear();
+            commit.outbox.clear();
+        }),
         ("a gap", |commit| commit.entries[1].sequence = Sequence(5)),
         ("a wrong number", |commit| commit.entries[0].sequence = Sequence(2)),
         ("out of order", |commit| commit.entries.reverse()),
@@ -136,8 +142,22 @@ pub async fn what_is_too_large_is_refused(place: &dyn Place) {
             Refusal::TooLarge { what: "a reason", size: REASON_BYTES_MAX + 1, max: REASON_BYTES_MAX },
         ),
         (spoilt(&|commit| commit.outbox[1].body = large(body)), payload(body)),
-        (spoilt(&|commit| commit.reminders.push(set(body))), payload(body)),
-        (spoilt(&|commit| commit.children.push(add(body))), payload(body)),
+        (
+            spoilt(&|commit| commit.reminders.push(set(REMINDER_BYTES_MAX + 1))),
+            Refusal::TooLarge {
+                what: "a reminder's payload",
+                size: REMINDER_BYTES_MAX + 1,
+                max: REMINDER_BYTES_MAX,
+            },
+        ),
+        (
+            spoilt(&|commit| commit.children.push(add(CHILD_BYTES_MAX + 1))),
+            Refusal::TooLarge {
+                what: "what is kept about a child",
+                size: CHILD_BYTES_MAX + 1,
+                max: CHILD_BYTES_MAX,
+            },
+        ),
         (
             spoilt(&|commit| commit.outbox[0].headers = long(HEADERS_BYTES_MAX + 1)),
             Refusal::TooLarge {
@@ -164,8 +184,8 @@ pub async fn what_is_too_large_is_refused(place: &dyn Place) {
     commit.dead[0].reason = "x".repeat(REASON_BYTES_MAX);
     commit.outbox[1] =
         Outgoing { body: large(PAYLOAD_BYTES_MAX), headers: long(HEADERS_BYTES_MAX), ..outgoing(4, 0) };
-    commit.reminders.push(set(PAYLOAD_BYTES_MAX));
-    commit.children.push(add(PAYLOAD_BYTES_MAX));
+    commit.reminders.push(set(REMINDER_BYTES_MAX));
+    commit.children.push(add(CHILD_BYTES_MAX));
     commit.ends = false;
     scene.commit_turn(commit).await.expect("all of it is as large as it may be");
     let scene = scene.reopen().await;
@@ -194,6 +214,14 @@ pub async fn a_commit_has_bounds(place: &dyn Place) {
     let (size, max) = (COMMIT_BYTES_MAX + 1, COMMIT_BYTES_MAX);
     assert_eq!(refusal, Refusal::TooLarge { what: "a commit's bytes", size, max });
     commit.handled.clear();
+    commit.outbox = vec![Outgoing {
+        body: body(""),
+        headers: [("x".into(), String::new())].into(),
+        ..outgoing(head.sequence.0 + 1, 0)
+    }];
+    let refusal = scene.refused(scene.commit_turn(commit.clone())).await;
+    assert_eq!(refusal, Refusal::TooLarge { what: "a commit's bytes", size, max }, "a header counts too");
+    commit.outbox.clear();
     scene.commit_turn(commit).await.expect("it is as large as it may be");
 }
 

@@ -102,7 +102,7 @@ pub async fn a_reminder_is_found_whole(place: &dyn Place) {
 /// Firing puts the messages into the inbox and sets the next time, whoever has the actor.
 pub async fn a_reminder_fires(place: &dyn Place) {
     let scene = Scene::open(place).await;
-    let head = reminded(&scene, "a", &[("r", 100), ("s", 900)]).await;
+    let head = reminded(&scene, "a", &[("r", 100), ("s", 900), ("t", 250)]).await;
     scene.fill("a", [1]).await;
     let (first, second) = (fired("a", 100), fired("a", 200));
     let ids = [scene.id(1), first.id, second.id];
@@ -111,17 +111,21 @@ pub async fn a_reminder_fires(place: &dyn Place) {
     let scene = scene.reopen().await;
     assert_eq!(waiting(&scene, &head).await, ids);
     assert_eq!(scene.head_of("a").await.waiting, 3);
-    let expected = [Reminder { due: time(300), ..reminder("r", time(100)) }, reminder("s", time(900))];
+    let (r, s, t) = (reminder("r", time(100)), reminder("s", time(900)), reminder("t", time(250)));
+    let expected = [Reminder { due: time(300), ..r }, s, t];
     assert_eq!(scene.load(&actor("a"), head.epoch).await.expect("it is owned").reminders, expected);
-    let times = vec![(target("a"), name("r"), time(300))];
+    // It lies behind what is due before it does again.
+    let times = vec![(target("a"), name("t"), time(250)), (target("a"), name("r"), time(300))];
+    assert_eq!(due(&scene, 299, 10).await, (times[..1].to_vec(), Some(time(300))));
     assert_eq!(due(&scene, 300, 10).await, (times, Some(time(900))));
     // Somebody else has read that it is due at the time before.
     assert!(!scene.fire(both).await.expect("a store"));
     assert_eq!(waiting(&scene, &head).await, ids);
     assert!(scene.fire(firing("a", 300, vec![fired("a", 300)], None)).await.expect("it is due"));
-    assert_eq!(due(&scene, u64::MAX, 10).await, (vec![(target("a"), name("s"), time(900))], None));
+    let times = vec![(target("a"), name("t"), time(250)), (target("a"), name("s"), time(900))];
+    assert_eq!(due(&scene, u64::MAX, 10).await, (times, None));
     let left = scene.load(&actor("a"), head.epoch).await.expect("it is owned").reminders;
-    assert_eq!(left, [reminder("s", time(900))]);
+    assert_eq!(left, [reminder("s", time(900)), reminder("t", time(250))]);
 }
 
 /// A reminder that was cancelled, set anew or deleted with its actor does not fire.
@@ -183,7 +187,8 @@ pub async fn a_reminder_fires_once_and_however_late(place: &dyn Place) {
     assert!(scene.fire(firing("a", 100, all, Some(100))).await.expect("it is due"));
     assert_eq!(waiting(&scene, &head).await, [one.id, three.id]);
     assert_eq!(scene.head_of("a").await.waiting, 2);
-    // Nothing is new: it is set to its next time all the same.
+    // Nothing is new: it is set to its next time all the same, and of what is known the size is no matter.
+    let three = Message { body: large(PAYLOAD_BYTES_MAX + 1), ..three };
     assert!(scene.fire(firing("a", 100, vec![three], Some(500))).await.expect("it is due"));
     assert!(scene.fire(firing("a", 500, vec![], Some(600))).await.expect("it is due"));
     assert_eq!(due(&scene, 0, 10).await, (vec![], Some(time(600))));

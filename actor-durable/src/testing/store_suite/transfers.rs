@@ -144,9 +144,14 @@ pub async fn whoever_does_not_own_the_sender_moves_nothing(place: &dyn Place) {
     let none = scene.refused(scene.transfer(&actor("s"), Epoch(1), FIRST)).await;
     assert_eq!(none, Refusal::NoSuchActor);
     let former = sender(&scene, sent(Destination::Actor(target("a")))).await;
+    let outlet = Destination::Outlet(name("mail"));
+    let second = OutboxPosition { sequence: Sequence(2), index: 0 };
+    let outbox = vec![Outgoing { position: second, ..sent(outlet) }];
+    scene.commit(TurnCommit { outbox, ..turns(&former, 1) }).await;
     scene.own("s").await;
-    assert_eq!(scene.fenced(scene.transfer(&actor("s"), former.epoch, FIRST)).await, (1, 2));
-    let nowhere = OutboxPosition { index: 9, ..FIRST };
-    assert_eq!(scene.fenced(scene.transfer(&actor("s"), former.epoch, nowhere)).await, (1, 2));
+    // Also what cannot be moved at all, or is not there.
+    for position in [FIRST, second, OutboxPosition { index: 9, ..FIRST }] {
+        assert_eq!(scene.fenced(scene.transfer(&actor("s"), former.epoch, position)).await, (1, 2));
+    }
     assert_eq!(scene.head(&actor("a")).await.expect("a store"), None);
 }

@@ -158,7 +158,8 @@ pub async fn what_was_given_up_is_delivered_after_all(place: &dyn Place) {
     assert_eq!(known, Some(Enqueued::Handled(None)));
     let scene = scene.reopen().await;
     assert_eq!(all_undelivered(&scene, &actor("s")).await, []);
-    let expected = outgoing(1, 0).message(actor("s"), target("a"));
+    let expected = Outgoing { to: to("a"), ..outgoing(1, 0) };
+    let expected = expected.message(actor("s")).expect("it goes to an actor");
     let letters = all_letters(&scene, &receiver).await;
     assert_eq!(letters.iter().map(|letter| &letter.message).collect::<Vec<_>>(), [&expected]);
     assert_eq!((scene.head_of("new").await.waiting, scene.head_of("s").await.waiting), (1, 1));

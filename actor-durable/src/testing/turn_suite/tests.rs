@@ -3,43 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-
 use super::StateTeller;
 use super::actors::Vault;
 use super::run::Trial;
-use crate::id::{ActorType, DurableId, Epoch, OwnerId, Target, WallTime};
+use crate::id::{ActorType, DurableId, Epoch, OwnerId, Target};
+use crate::memory::tests::Memory;
 use crate::store::{Claim, ClaimMode, Store};
-use crate::testing::WallClock;
-use crate::testing::store_suite::Place;
 use crate::{Durable, MemoryStore};
-
-struct Memory {
-    clock: WallClock,
-    store: MemoryStore,
-}
-
-impl Memory {
-    fn new() -> Self {
-        let clock = WallClock::at(WallTime::from_millis(1_800_000_000_000));
-        Self { store: MemoryStore::on(clock.executor()), clock }
-    }
-}
-
-#[async_trait]
-impl Place for Memory {
-    async fn open(&self) -> Arc<dyn Store> {
-        Arc::new(self.store.clone())
-    }
-
-    async fn pass(&self, time: Duration) {
-        self.clock.pass(time);
-    }
-
-    fn now(&self) -> WallTime {
-        self.clock.now()
-    }
-}
 
 /// Acquires the vault once more.
 async fn acquire_vault(store: &dyn Store) -> Epoch {

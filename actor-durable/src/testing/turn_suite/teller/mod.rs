@@ -19,7 +19,7 @@ pub(super) use self::wrapped::PlainTeller;
 use super::actors::{Vault, VaultCommand};
 use crate::store::Body;
 use crate::testing::FaultStore;
-use crate::{BadRequest, Durable, DurableBuilder, Turn};
+use crate::{Durable, DurableBuilder, RequestError, Turn};
 
 /// What stores call it, whichever form it has.
 pub(super) const TYPE: &str = "teller";
@@ -86,7 +86,7 @@ impl Noted {
 }
 
 /// What the first turn asks for.
-fn begin<T: Teller>(turn: &mut Turn<'_, T>) -> Result<(), BadRequest> {
+fn begin<T: Teller>(turn: &mut Turn<'_, T>) -> Result<(), RequestError> {
     let due = turn.at().after(Duration::from_millis(20));
     turn.remind("once", due, &TellerCommand::Remind)
 }

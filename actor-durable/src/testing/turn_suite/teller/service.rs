@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tower_service::Service;
 
 use super::{Answer, Noted, TYPE, Teller, TellerCommand, Trap, begin, pass_on};
-use crate::form::{BadForm, encode};
+use crate::codec::{CodecError, encode};
 use crate::store::Body;
 use crate::{DurableBuilder, DurableId, Turn, WrapService, WrappedService, decode};
 
@@ -96,7 +96,7 @@ impl WrapService for TellerServices {
         encode("a teller", &service.noted).ok().map(Into::into)
     }
 
-    fn restore(&self, _: &DurableId, version: u32, bytes: &[u8]) -> Result<TellerService, BadForm> {
+    fn restore(&self, _: &DurableId, version: u32, bytes: &[u8]) -> Result<TellerService, CodecError> {
         Ok(TellerService { noted: decode("a teller", version, bytes)?, trap: self.trap.clone() })
     }
 }

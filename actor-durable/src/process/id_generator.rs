@@ -9,11 +9,11 @@ use crate::id::{MessageId, WallTime};
 
 /// See the module. Each id is given once.
 #[derive(Debug, Default)]
-pub(super) struct Mint {
+pub(super) struct IdGenerator {
     last: Mutex<Option<MessageId>>,
 }
 
-impl Mint {
+impl IdGenerator {
     pub(super) fn make(&self, now: WallTime, executor: &Executor) -> MessageId {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let next = last.filter(|last| last.made() == now).map(MessageId::successor);
@@ -36,11 +36,11 @@ mod tests {
 
     #[test]
     fn ids_of_one_time_grow_and_no_id_is_made_twice_when_the_clock_steps_back() {
-        let (mint, executor) = (Mint::default(), Executor::tokio());
+        let (generator, executor) = (IdGenerator::default(), Executor::tokio());
         let mut all = BTreeSet::new();
         for millis in [5, 6, 5, 0, 6] {
             let now = WallTime::from_millis(millis);
-            let ids: Vec<MessageId> = (0..100).map(|_| mint.make(now, &executor)).collect();
+            let ids: Vec<MessageId> = (0..100).map(|_| generator.make(now, &executor)).collect();
             assert!(ids.is_sorted_by(|one, other| one < other) && ids.iter().all(|id| id.made() == now));
             all.extend(ids);
         }
@@ -50,13 +50,13 @@ mod tests {
     #[test]
     fn the_last_id_of_a_time_is_followed_by_another_of_that_time() {
         let now = WallTime::from_millis(5);
-        let mint = Mint { last: Mutex::new(Some(MessageId::new(now, u128::MAX))) };
-        assert_eq!(mint.make(now, &Executor::tokio()).made(), now);
+        let generator = IdGenerator { last: Mutex::new(Some(MessageId::new(now, u128::MAX))) };
+        assert_eq!(generator.make(now, &Executor::tokio()).made(), now);
     }
 
     #[test]
     fn two_processes_make_different_ids() {
-        let make = || Mint::default().make(WallTime::ZERO, &Executor::tokio());
+        let make = || IdGenerator::default().make(WallTime::ZERO, &Executor::tokio());
         assert_ne!(make(), make());
     }
 }

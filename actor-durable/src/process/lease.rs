@@ -111,4 +111,13 @@ mod tests {
         assert!(!lease.is_held_since(term, at(4)));
         assert!(lease.is_held_since(lease.term(), at(4)));
     }
+
+    #[test]
+    fn whether_the_renewal_before_was_answered_is_known() {
+        let lease = Lease::default();
+        assert!(lease.ask());
+        assert!(!lease.ask() && !lease.ask());
+        lease.renewed(Renewal::Extended, at(0), at(10));
+        assert!(lease.ask());
+    }
 }

@@ -9,9 +9,9 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::Shared;
 use super::lease::Term;
-use crate::engine::MailFlag;
+use super::mail_flag::MailFlag;
 use crate::error::ActivationError;
-use crate::id::{DurableId, Epoch, Target};
+use crate::id::{DurableId, Target};
 use crate::limits::REACTIVATION_PAUSE;
 use crate::store::{Refusal, StoreError};
 
@@ -61,7 +61,7 @@ impl ActiveSet {
         &self,
         target: &Target,
         permit: Option<OwnedSemaphorePermit>,
-        begin: impl FnOnce(Seat) -> Result<ActorCell, E>,
+        begin: impl FnOnce(Reservation) -> Result<ActorCell, E>,
     ) -> Result<Active, E> {
         let mut actors = self.actors();
         let former = actors.get(&target.id);
@@ -70,15 +70,16 @@ impl ActiveSet {
         }
         let number = former.map_or(0, |former| former.number + 1);
         let former = former.map(|former| former.cell.clone());
-        let seat = Seat {
+        let reservation = Reservation {
             number,
             former: former.clone(),
             mail: MailFlag::raised(),
             permit,
             failure: Failure::default(),
         };
-        let (mail, failure) = (seat.mail.clone(), seat.failure.clone());
-        let active = Active { target: target.clone(), cell: begin(seat)?, mail, failure, former, number };
+        let (mail, failure) = (reservation.mail.clone(), reservation.failure.clone());
+        let active =
+            Active { target: target.clone(), cell: begin(reservation)?, mail, failure, former, number };
         actors.insert(target.id.clone(), active.clone());
         Ok(active)
     }
@@ -100,7 +101,7 @@ impl ActiveSet {
         self.actors().values().map(|active| active.target.clone()).collect()
     }
 
-    /// Of all activations, those among them that are ending while the next one waits for it.
+    /// Of all activations, also of those that are still ending while the next one waits for that.
     pub(crate) fn cells(&self) -> Vec<ActorCell> {
         let cells = |active: &Active| [Some(active.cell.clone()), active.former.clone()];
         self.actors().values().flat_map(cells).flatten().collect()
@@ -128,29 +129,44 @@ impl ActiveSet {
 }
 
 /// What an activation is given when it begins.
-pub(crate) struct Seat {
+pub(crate) struct Reservation {
     number: u64,
-    /// The activation before it, which may have something in hand.
+    /// The activation before it, which may still handle something.
     pub(crate) former: Option<ActorCell>,
     pub(crate) mail: MailFlag,
-    /// So few begin at a time.
+    /// Held while it begins, if it begins for its letters: only so many do at a time.
     pub(crate) permit: Option<OwnedSemaphorePermit>,
     pub(crate) failure: Failure,
 }
 
 /// An activation's place among the others. When it is dropped there is no activation any more.
-pub(crate) struct Place {
+pub(crate) struct ActivationGuard {
     pub(crate) shared: Arc<Shared>,
     pub(crate) target: Target,
-    pub(crate) seat: Seat,
+    pub(crate) reservation: Reservation,
     /// The last one in which the actor was certainly this process's.
     pub(crate) term: Term,
-    pub(crate) fate: Fate,
+    pub(crate) end: ActivationEnd,
+    /// Dropped last: whoever does not find the activation among the others any more can have its store.
+    entry: Entry,
+}
+
+/// Has an activation among the others until this is dropped.
+struct Entry {
+    set: Arc<ActiveSet>,
+    id: DurableId,
+    number: u64,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.set.leave(&self.id, self.number);
+    }
 }
 
 /// How far an activation came.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Fate {
+pub(crate) enum ActivationEnd {
     /// It did not begin, and this process does not have the actor by it.
     NotBegun,
     /// The store may say that this process has the actor, and there is no activation: memory was not what is stored, it was
@@ -160,9 +176,9 @@ pub(crate) enum Fate {
     GivenBack,
 }
 
-impl Fate {
-    /// Of one whose claim was not granted. Where nobody says that another process has the actor it may be this one's all the
-    /// same: since before, or by a claim whose answer was lost.
+impl ActivationEnd {
+    /// The end of an activation whose claim was not granted. Unless the store says that another process has the actor, it may be this
+    /// one's all the same: since before, or by a claim whose answer was lost.
     pub(crate) fn not_granted(error: &StoreError) -> Self {
         match error {
             StoreError::NotApplied(Refusal::Held { .. } | Refusal::WrongType { .. }) => Self::NotBegun,
@@ -171,37 +187,32 @@ impl Fate {
     }
 }
 
-impl Place {
-    /// Of one that has not asked for its actor.
-    pub(crate) fn new(shared: Arc<Shared>, target: Target, seat: Seat) -> Self {
+impl ActivationGuard {
+    /// The guard of an activation that has not acquired its actor yet.
+    pub(crate) fn new(shared: Arc<Shared>, target: Target, reservation: Reservation) -> Self {
         let term = shared.lease_term();
-        Self { shared, target, seat, term, fate: Fate::NotBegun }
+        let entry = Entry { set: shared.active().clone(), id: target.id.clone(), number: reservation.number };
+        Self { shared, target, reservation, term, end: ActivationEnd::NotBegun, entry }
     }
 
     /// Waits until the activation before this one has ended.
     pub(crate) async fn wait_for_former(&mut self) {
-        if let Some(former) = self.seat.former.take() {
+        if let Some(former) = self.reservation.former.take() {
             // Without a limit it does not fail.
             drop(former.wait(None).await);
-            self.shared.active().forget_former(&self.target.id, self.seat.number);
+            self.shared.active().forget_former(&self.target.id, self.entry.number);
         }
-    }
-
-    /// What a placement has decided, if there is one.
-    pub(crate) fn epoch_min(&self) -> Epoch {
-        Epoch::ZERO
     }
 }
 
-impl Drop for Place {
+impl Drop for ActivationGuard {
     fn drop(&mut self) {
-        self.shared.active().leave(&self.target.id, self.seat.number);
-        match self.fate {
+        match self.end {
             // Whoever looks everywhere finds what waits for it.
-            Fate::NotBegun => {}
+            ActivationEnd::NotBegun => {}
             // The next one counts this as a crash, and is careful with the mail.
-            Fate::Lost => self.shared.look_again(&self.target, REACTIVATION_PAUSE),
-            Fate::GivenBack => self.shared.look_again(&self.target, Duration::ZERO),
+            ActivationEnd::Lost => self.shared.look_again(&self.target, REACTIVATION_PAUSE),
+            ActivationEnd::GivenBack => self.shared.look_again(&self.target, Duration::ZERO),
         }
     }
 }

@@ -10,23 +10,21 @@ use std::task::Poll;
 use std::time::Duration;
 
 use actor_core::executor::TaskHandle;
-use actor_core::{ActorCell, ActorError, ActorSystem, Executor, Instant};
+use actor_core::{ActorCell, ActorSystem, Executor, Instant};
 use futures_util::FutureExt;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
-use super::active::{Active, ActiveSet, Seat};
-use super::builder::{EffectRefused, News, Outlet};
-use super::careful::{Careful, InHand};
+use super::active::{Active, ActiveSet, Reservation};
+use super::adoption::AdoptionSearch;
+use super::delivery::{NotDelivered, Sender};
+use super::id_generator::{self, IdGenerator};
 use super::lease::{Lease, Term};
-use super::mint::{self, Mint};
-use super::sought::Sought;
-use crate::engine::{Sender, text_of};
-use crate::error::{ActivationError, NotApplied};
+use super::suspect::{SuspectGate, SuspectGuard};
+use crate::error::{ActivationError, NotApplied, panic_text};
 use crate::id::{DurableId, MessageId, Name, OwnerId, Target, WallTime};
 use crate::limits::{BEGINNING_MAX, TRANSFERS_MAX};
-use crate::store::{
-    Enqueued, GivingUp, Message, OutboxPosition, Outgoing, Refusal, Renewal, Store, StoreError,
-};
+use crate::outlet::Outlet;
+use crate::store::{Enqueued, GivingUp, Message, OutboxPosition, Outgoing, Renewal, Store, StoreError};
 
 /// See the module.
 pub(crate) struct Shared {
@@ -35,7 +33,7 @@ pub(crate) struct Shared {
     owner: OwnerId,
     types: BTreeMap<&'static str, Arc<dyn Registered>>,
     outlets: BTreeMap<Name, Arc<dyn Outlet>>,
-    active: ActiveSet,
+    active: Arc<ActiveSet>,
     is_closed: AtomicBool,
     lease: Lease,
     /// Those that have not ended, as far as anybody has waited for it.
@@ -43,48 +41,17 @@ pub(crate) struct Shared {
     /// One at a time waits for the services to end.
     ending: tokio::sync::Mutex<()>,
     /// A reminder was set, so that the next may be due earlier.
-    pub(super) reminders: Notify,
+    pub(crate) reminders: Notify,
     /// Actors whose activation has ended, whose inbox may not be empty, and when it is looked into.
     again: Mutex<BTreeMap<Target, Instant>>,
-    pub(super) mail: Notify,
+    pub(crate) mail: Notify,
     /// Letters may have come that nobody was told of.
-    pub(super) missed: Notify,
+    pub(crate) missed: Notify,
     beginning: Arc<Semaphore>,
     transfers: Semaphore,
-    careful: Careful,
-    sought: Sought,
-    mint: Mint,
-}
-
-/// Why a message was not delivered.
-#[derive(Debug)]
-pub(crate) enum NotDelivered {
-    /// It may be another time.
-    Yet(String),
-    /// As soon as the receiver has handled something.
-    Full(String),
-    /// It never will be.
-    Ever(String),
-    /// Its sender is not this process's any more.
-    Fenced,
-}
-
-impl NotDelivered {
-    fn by_outlet(error: ActorError) -> Self {
-        if error.is::<EffectRefused>() { Self::Ever(error.to_string()) } else { Self::Yet(error.to_string()) }
-    }
-}
-
-impl From<StoreError> for NotDelivered {
-    fn from(error: StoreError) -> Self {
-        match error {
-            // Of a sender that is not there. A receiver that is not is made.
-            StoreError::Fenced { .. } | StoreError::NotApplied(Refusal::NoSuchActor) => Self::Fenced,
-            StoreError::NotApplied(refusal) if refusal.is_final() => Self::Ever(refusal.to_string()),
-            StoreError::NotApplied(refusal @ Refusal::TooMany { .. }) => Self::Full(refusal.to_string()),
-            error => Self::Yet(error.to_string()),
-        }
-    }
+    suspects: SuspectGate,
+    sought: AdoptionSearch,
+    ids: IdGenerator,
 }
 
 /// A type of actors that the system knows, whatever it takes.
@@ -94,28 +61,37 @@ pub(crate) trait Registered: Send + Sync {
         &self,
         shared: &Arc<Shared>,
         target: &Target,
-        seat: Seat,
+        reservation: Reservation,
     ) -> Result<ActorCell, ActivationError>;
 
     /// Tells an activation of this type, if it can be told.
-    fn tell(&self, cell: &ActorCell, news: News);
+    fn tell(&self, cell: &ActorCell, wakeup: Wakeup);
+}
+
+/// What an activation is told by the services.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wakeup {
+    /// There may be letters.
+    Mail,
+    /// Something has arrived that is to be marked.
+    Delivered,
 }
 
 impl Shared {
-    pub(super) fn new(
+    pub(crate) fn new(
         system: ActorSystem,
         store: Arc<dyn Store>,
         types: BTreeMap<&'static str, Arc<dyn Registered>>,
         outlets: BTreeMap<Name, Arc<dyn Outlet>>,
     ) -> Self {
-        let owner = OwnerId::new(mint::random(system.executor()));
+        let owner = OwnerId::new(id_generator::random(system.executor()));
         Self {
             system,
             store,
             owner,
             types,
             outlets,
-            active: ActiveSet::default(),
+            active: Arc::default(),
             is_closed: AtomicBool::new(false),
             lease: Lease::default(),
             services: Mutex::default(),
@@ -126,9 +102,9 @@ impl Shared {
             missed: Notify::new(),
             beginning: Arc::new(Semaphore::new(BEGINNING_MAX)),
             transfers: Semaphore::new(TRANSFERS_MAX),
-            careful: Careful::default(),
-            sought: Sought::default(),
-            mint: Mint::default(),
+            suspects: SuspectGate::default(),
+            sought: AdoptionSearch::default(),
+            ids: IdGenerator::default(),
         }
     }
 
@@ -148,7 +124,7 @@ impl Shared {
         self.owner
     }
 
-    pub(crate) fn active(&self) -> &ActiveSet {
+    pub(crate) fn active(&self) -> &Arc<ActiveSet> {
         &self.active
     }
 
@@ -157,13 +133,13 @@ impl Shared {
     }
 
     pub(crate) fn new_message_id(&self) -> MessageId {
-        self.mint.make(self.wall_time(), self.executor())
+        self.ids.make(self.wall_time(), self.executor())
     }
 
     /// An id that was made after a time, and of which nobody can say more.
     pub(crate) fn new_message_id_after(&self, time: WallTime) -> MessageId {
         let made = self.wall_time().max(time.after(Duration::from_millis(1)));
-        MessageId::new(made, mint::random(self.executor()))
+        MessageId::new(made, id_generator::random(self.executor()))
     }
 
     /// The activation of an actor, which may only just begin.
@@ -172,7 +148,7 @@ impl Shared {
     }
 
     /// [`resolve`](Self::resolve), where a new activation gets what [`may_begin`](Self::may_begin) gave.
-    pub(super) fn resolve_with(
+    pub(crate) fn resolve_with(
         self: &Arc<Self>,
         target: &Target,
         permit: Option<OwnedSemaphorePermit>,
@@ -183,17 +159,17 @@ impl Shared {
         if self.is_closed() {
             return Err(NotApplied::ShutDown);
         }
-        let begin = |seat| {
+        let begin = |reservation| {
             // Once more, as now nobody else goes through the set: whoever closes it sees this one, or is seen.
             if self.is_closed() {
                 return Err(NotApplied::ShutDown);
             }
-            registered.activate(self, target, seat).map_err(NotApplied::NotActivated)
+            registered.activate(self, target, reservation).map_err(NotApplied::NotActivated)
         };
         self.active.get_or_begin(target, permit, begin)
     }
 
-    pub(super) fn knows(&self, target: &Target) -> bool {
+    pub(crate) fn knows(&self, target: &Target) -> bool {
         self.types.contains_key(target.actor_type.as_str())
     }
 
@@ -240,7 +216,7 @@ impl Shared {
         let deliver = async { outlet.deliver(from, message).await.map_err(NotDelivered::by_outlet) };
         match AssertUnwindSafe(deliver).catch_unwind().await {
             Ok(delivered) => delivered,
-            Err(payload) => Err(NotDelivered::Yet(format!("the outlet panicked: {}", text_of(&*payload)))),
+            Err(payload) => Err(NotDelivered::Yet(format!("the outlet panicked: {}", panic_text(&*payload)))),
         }
     }
 
@@ -260,36 +236,36 @@ impl Shared {
     pub(crate) fn tell_mail(&self, to: &Target) -> bool {
         let Some(active) = self.active.get(&to.id) else { return false };
         active.mail.raise();
-        self.tell(to, &active.cell, News::Mail);
+        self.tell(to, &active.cell, Wakeup::Mail);
         active.cell.status().admits()
     }
 
     /// What an actor has sent has arrived, and is to be marked.
     pub(crate) fn tell_delivered(&self, from: &Target) {
         if let Some(active) = self.active.get(&from.id) {
-            self.tell(from, &active.cell, News::Delivered);
+            self.tell(from, &active.cell, Wakeup::Delivered);
         }
     }
 
-    fn tell(&self, to: &Target, cell: &ActorCell, news: News) {
+    fn tell(&self, to: &Target, cell: &ActorCell, wakeup: Wakeup) {
         if let Some(registered) = self.types.get(to.actor_type.as_str()) {
-            registered.tell(cell, news);
+            registered.tell(cell, wakeup);
         }
     }
 
     /// Waits until another activation may begin for its letters; no caller waits for those.
-    pub(super) async fn may_begin(&self) -> Option<OwnedSemaphorePermit> {
+    pub(crate) async fn may_begin(&self) -> Option<OwnedSemaphorePermit> {
         // It is never closed.
         self.beginning.clone().acquire_owned().await.ok()
     }
 
     /// Handling a letter that may end the process: one at a time, if none takes long.
-    pub(crate) async fn careful(&self) -> InHand<'_> {
-        self.careful.take(self.executor()).await
+    pub(crate) async fn enter_suspect(&self) -> SuspectGuard<'_> {
+        self.suspects.enter(self.executor()).await
     }
 
     /// How far inboxes of actors that cannot be activated were looked through.
-    pub(crate) fn sought(&self) -> &Sought {
+    pub(crate) fn sought(&self) -> &AdoptionSearch {
         &self.sought
     }
 
@@ -312,7 +288,7 @@ impl Shared {
     }
 
     /// Those whose pause is over, and when the next one's is.
-    pub(super) fn take_again(&self, now: Instant) -> (Vec<Target>, Option<Instant>) {
+    pub(crate) fn take_again(&self, now: Instant) -> (Vec<Target>, Option<Instant>) {
         let mut again = self.again.lock().unwrap_or_else(PoisonError::into_inner);
         let due = again.iter().filter(|(_, at)| **at <= now).map(|(target, _)| target.clone()).collect();
         again.retain(|_, at| *at > now);
@@ -320,7 +296,7 @@ impl Shared {
     }
 
     /// Begins or prolongs the lease of this process.
-    pub(super) async fn renew(&self, lease: Duration) -> Result<(), StoreError> {
+    pub(crate) async fn renew(&self, lease: Duration) -> Result<(), StoreError> {
         let until = self.executor().now() + lease;
         let is_certain = self.lease.ask();
         let said = self.store.renew(self.owner, lease).await?;
@@ -341,16 +317,16 @@ impl Shared {
     }
 
     /// Whether no activation begins any more.
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Relaxed)
     }
 
     /// No activation begins any more.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.is_closed.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn add_service(&self, task: TaskHandle) {
+    pub(crate) fn add_service(&self, task: TaskHandle) {
         self.services().push(task);
     }
 
@@ -360,7 +336,7 @@ impl Shared {
 
     /// Ends the services, and waits until they are no more. Whoever waits may be dropped: those that have not ended stay here, and
     /// the next one waits for them.
-    pub(super) async fn end_services(&self) {
+    pub(crate) async fn end_services(&self) {
         self.services().iter().for_each(TaskHandle::abort);
         // A task tells only whoever asked it last that it has ended.
         let _turn = self.ending.lock().await;

@@ -9,12 +9,12 @@ use std::task::{Context, Poll, ready};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tower_service::Service;
 
-use super::service::{WrapService, WrappedService};
+use super::DurableRef;
+use crate::codec::CodecError;
 use crate::error::{AskError, Doubt, NotApplied};
-use crate::form::BadForm;
 use crate::id::MessageId;
 use crate::limits::SERVICE_CALLS_MAX;
-use crate::system::DurableRef;
+use crate::wrap::{WrapService, WrappedService};
 
 /// Calls of one durable service, as a `tower` service.
 ///
@@ -60,7 +60,7 @@ pub enum ServiceError {
         why: Doubt,
     },
     /// The request was applied, but this program cannot read its answer.
-    BadReply(BadForm),
+    BadReply(CodecError),
 }
 
 impl<W: WrapService> ServiceCalls<W> {

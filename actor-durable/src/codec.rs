@@ -10,7 +10,7 @@ use crate::store::Body;
 /// Why a value cannot be decoded or encoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum BadForm {
+pub enum CodecError {
     /// It was encoded in a version that this program does not know.
     #[error("{what} of version {found}; this program knows version {known} and those it can convert into it")]
     UnknownVersion {
@@ -49,16 +49,16 @@ pub enum BadForm {
     },
 }
 
-/// What reading a version gives.
-pub(crate) fn unknown<T>(what: &'static str, found: u32, known: u32) -> Result<T, BadForm> {
-    Err(BadForm::UnknownVersion { what, found, known })
+/// The error for a version that nobody reads.
+pub(crate) fn unknown<T>(what: &'static str, found: u32, known: u32) -> Result<T, CodecError> {
+    Err(CodecError::UnknownVersion { what, found, known })
 }
 
-pub(crate) fn encode<T: Serialize>(what: &'static str, value: &T) -> Result<Bytes, BadForm> {
+pub(crate) fn encode<T: Serialize>(what: &'static str, value: &T) -> Result<Bytes, CodecError> {
     let mut short = Short { start: [0; SHORT_BYTES], filled: 0, rest: Vec::new() };
     match postcard::serialize_with_flavor(value, &mut short) {
         Ok(()) => Ok(short.into()),
-        Err(error) => Err(BadForm::Unencodable { what, why: error.to_string() }),
+        Err(error) => Err(CodecError::Unencodable { what, why: error.to_string() }),
     }
 }
 
@@ -114,7 +114,7 @@ pub(crate) fn encode_body<T: Serialize>(
     what: &'static str,
     version: u32,
     value: &T,
-) -> Result<Body, BadForm> {
+) -> Result<Body, CodecError> {
     Ok(Body { version, bytes: encode(what, value)? })
 }
 
@@ -122,9 +122,9 @@ pub(crate) fn encode_body<T: Serialize>(
 ///
 /// # Errors
 ///
-/// [`BadForm::Undecodable`], also if bytes are left over.
-pub fn decode<T: DeserializeOwned>(what: &'static str, version: u32, bytes: &[u8]) -> Result<T, BadForm> {
-    let bad = |why: String| BadForm::Undecodable { what, version, why };
+/// [`CodecError::Undecodable`], also if bytes are left over.
+pub fn decode<T: DeserializeOwned>(what: &'static str, version: u32, bytes: &[u8]) -> Result<T, CodecError> {
+    let bad = |why: String| CodecError::Undecodable { what, version, why };
     match postcard::take_from_bytes(bytes) {
         Ok((value, [])) => Ok(value),
         Ok((_, rest)) => Err(bad(format!("{} bytes are left over", rest.len()))),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actor_core::executor::Sleep;
 use actor_core::{ActorCell, ActorError, Instant};
 
-use super::courier::{Courier, Sender};
+use super::courier::Courier;
 use super::{Port, Told, not_applied};
 use crate::actor::{Durability, Durable};
 use crate::error::{AskError, Doubt, NotApplied};
@@ -13,11 +13,11 @@ use crate::id::MessageId;
 use crate::ledger::Ledger;
 use crate::limits::OUTBOX_WAIT_MAX;
 use crate::outbox::Room;
+use crate::process::{Sender, Shared};
 use crate::store::{Body, OutboxPosition, Outgoing, Snapshot, StoreError};
-use crate::system::Shared;
 
 /// See the module.
-pub(super) struct Keeper<A: Durable> {
+pub(super) struct Committer<A: Durable> {
     pub(super) ledger: Ledger,
     shared: Arc<Shared>,
     actor: ActorCell,
@@ -33,8 +33,6 @@ pub(super) struct Keeper<A: Durable> {
     reminds: bool,
     /// Whether a turn that is stored wants that.
     has_passivated: bool,
-    /// Whether the actor waits until nothing is under way.
-    is_awaited: bool,
 }
 
 struct Held<A: Durable> {
@@ -43,7 +41,7 @@ struct Held<A: Durable> {
     told: Told<A>,
 }
 
-impl<A: Durable> Keeper<A> {
+impl<A: Durable> Committer<A> {
     pub(super) fn new(shared: Arc<Shared>, actor: ActorCell, ledger: Ledger) -> Self {
         Self {
             ledger,
@@ -56,7 +54,6 @@ impl<A: Durable> Keeper<A> {
             passivates: false,
             reminds: false,
             has_passivated: false,
-            is_awaited: false,
         }
     }
 
@@ -111,7 +108,7 @@ impl<A: Durable> Keeper<A> {
         let held = std::mem::take(&mut self.held);
         if let Err(error) = self.shared.store().commit_turn(*commit).await {
             for Held { id, port, .. } in held {
-                port.tell(Err(fate(id, &error)));
+                port.tell(Err(doubt(id, &error)));
             }
             return Err(error);
         }
@@ -131,8 +128,7 @@ impl<A: Durable> Keeper<A> {
     }
 
     /// Has the actor told when nothing is under way any more. Whether nothing is.
-    pub(super) fn await_outbox(&mut self) -> bool {
-        self.is_awaited = true;
+    pub(super) fn await_outbox(&self) -> bool {
         self.courier.as_ref().inspect(|courier| courier.await_all());
         !self.is_sending()
     }
@@ -157,7 +153,7 @@ impl<A: Durable> Keeper<A> {
         Ok(())
     }
 
-    /// Has messages leave that are stored.
+    /// Sends messages that are stored.
     pub(super) fn send_on(&mut self, outbox: Vec<Outgoing>) {
         if outbox.is_empty() {
             return;
@@ -165,9 +161,6 @@ impl<A: Durable> Keeper<A> {
         let (shared, actor) = (&self.shared, &self.actor);
         let from = || Sender { target: self.ledger.target().clone(), epoch: self.ledger.epoch() };
         let courier = self.courier.get_or_insert_with(|| Courier::begin(shared.clone(), actor, from()));
-        if self.is_awaited {
-            courier.await_all();
-        }
         courier.send(outbox);
     }
 
@@ -207,7 +200,6 @@ impl<A: Durable> Keeper<A> {
             return Ok(true);
         }
         self.settle().await?;
-        self.mark_delivered().await?;
         Ok(self.courier.as_ref().is_none_or(Courier::await_room))
     }
 
@@ -230,7 +222,7 @@ impl<A: Durable> Keeper<A> {
 }
 
 /// What a caller is told whose turn was in a commit that failed.
-fn fate<E>(id: MessageId, error: &StoreError) -> AskError<E> {
+fn doubt<E>(id: MessageId, error: &StoreError) -> AskError<E> {
     match error {
         StoreError::Unknown(_) => AskError::Unknown { id, why: Doubt::Store(error.clone()) },
         _ => AskError::NotApplied(NotApplied::Store(error.clone())),
@@ -238,10 +230,10 @@ fn fate<E>(id: MessageId, error: &StoreError) -> AskError<E> {
 }
 
 /// The activation ends with turns that no store was asked to keep.
-impl<A: Durable> Drop for Keeper<A> {
+impl<A: Durable> Drop for Committer<A> {
     fn drop(&mut self) {
         for Held { port, .. } in self.held.drain(..) {
-            not_applied::<A>(port, NotApplied::Ended);
+            not_applied::<A>(port, NotApplied::ActivationEnded);
         }
     }
 }
