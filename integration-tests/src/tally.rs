@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actor_core::ActorError;
-use actor_durable::{BadRequest, Decision, Durable, DurableActor, DurableId, EventSourced, Turn};
+use actor_durable::{Decision, Durable, DurableActor, DurableId, EventSourced, RequestError, Turn};
 use serde::{Deserialize, Serialize};
 
 use crate::witness::Witness;
@@ -194,8 +194,8 @@ impl std::fmt::Display for Refused {
     }
 }
 
-impl From<BadRequest> for Refused {
-    fn from(why: BadRequest) -> Self {
+impl From<RequestError> for Refused {
+    fn from(why: RequestError) -> Self {
         Self(why.to_string())
     }
 }
