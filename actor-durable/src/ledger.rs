@@ -18,7 +18,7 @@ use crate::store::{
     Body, Cause, Committed, DeadLetter, Entry, Handled, Head, OutboxPosition, Outgoing, Recovery, Refusal,
     ReminderChange, Snapshot, Source, StoreError, TurnCommit, admit,
 };
-use crate::turn::{Asked, Draft};
+use crate::turn::{Asked, Draft, JournalPlace};
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -143,6 +143,11 @@ impl Ledger {
     /// The number of the next turn's entry.
     pub(crate) fn next(&self) -> Sequence {
         self.last.next()
+    }
+
+    /// Where in the journal the next turn will be, at this time of the clock.
+    pub(crate) fn next_place(&self, clock: WallTime) -> JournalPlace {
+        JournalPlace { sequence: self.next(), at: self.time(clock), clock }
     }
 
     /// What is known of a message that came from a caller.

@@ -32,11 +32,21 @@ pub(crate) struct About<'a> {
     pub(crate) message: Option<&'a Message>,
 }
 
+/// Where in its actor's journal a turn is.
+#[derive(Clone, Copy)]
+pub(crate) struct JournalPlace {
+    pub(crate) sequence: Sequence,
+    /// The turn's time, which is never before that of the turn before.
+    pub(crate) at: WallTime,
+    /// The time by the clock, which may have stepped back.
+    pub(crate) clock: WallTime,
+}
+
 /// When a turn is.
 #[derive(Clone, Copy)]
 pub(crate) enum Moment<'a> {
-    /// As the journal will have it, at that place; and by the clock, which may have stepped back.
-    Entered { sequence: Sequence, at: WallTime, clock: WallTime },
+    /// As the journal will have it.
+    Entered(JournalPlace),
     /// Whenever it is asked for, as there is no journal.
     Now(&'a Shared),
 }
@@ -115,7 +125,7 @@ impl<'a, A: Durable> Turn<'a, A> {
     /// The time of the turn, as the journal has it. Use it as the current time, instead of a clock of your own.
     pub fn at(&self) -> WallTime {
         match self.about.at {
-            Moment::Entered { at, .. } => at,
+            Moment::Entered(JournalPlace { at, .. }) => at,
             Moment::Now(shared) => shared.wall_time(),
         }
     }
@@ -191,7 +201,7 @@ impl<'a, A: Durable> Turn<'a, A> {
     fn question_id(&self) -> MessageId {
         let actor = self.about.actor.id.as_str().as_bytes();
         let sequence = match self.about.at {
-            Moment::Entered { sequence, .. } => sequence,
+            Moment::Entered(JournalPlace { sequence, .. }) => sequence,
             // It asks nobody.
             Moment::Now(_) => Sequence::ZERO,
         };
@@ -344,7 +354,7 @@ impl<'a, A: Durable> Turn<'a, A> {
     /// The time of the clock, even if it is earlier than the journal's.
     pub(crate) fn clock(&self) -> WallTime {
         match self.about.at {
-            Moment::Entered { clock, .. } => clock,
+            Moment::Entered(JournalPlace { clock, .. }) => clock,
             Moment::Now(_) => self.at(),
         }
     }

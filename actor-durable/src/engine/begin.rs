@@ -183,10 +183,8 @@ impl<M: Model> Activation<M> {
     pub(super) async fn start(&mut self) -> Result<(), ActivationError> {
         let Self { model, state, target, kept: Some(kept), shared, .. } = self else { return Ok(()) };
         let clock = shared.wall_time();
-        let at = kept.committer.ledger.time(clock);
-        let sequence = kept.committer.ledger.next();
-        let moment = Moment::Entered { sequence, at, clock };
-        let about = About { actor: target, at: moment, id: None, message: None };
+        let place = kept.committer.ledger.next_place(clock);
+        let about = About { actor: target, at: Moment::Entered(place), id: None, message: None };
         let mut asked = Asked::default();
         let started = model.start(state, &mut Turn::new(about, &mut asked)).await;
         let events = started.map_err(|error| ActivationError::hook("on_start", &error))?;
@@ -195,7 +193,7 @@ impl<M: Model> Activation<M> {
         let form = |form| ActivationError::Codec { what: format!("the first turn of {target}"), form };
         let next =
             supervised::after_start(kept.standing.clone(), &target.id, &mut asked, clock).map_err(form)?;
-        let mut outcome = Outcome::nothing(Cause::Spawned, at, clock);
+        let mut outcome = Outcome::nothing(Cause::Spawned, place.at, clock);
         (outcome.events, outcome.asked, outcome.has_changed) = (events, asked, true);
         if M::KEEPS == Keeps::State {
             let form = |form| ActivationError::Codec { what: format!("the first state of {target}"), form };

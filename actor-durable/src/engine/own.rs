@@ -60,15 +60,13 @@ impl<M: Model> Activation<M> {
             return Ok(());
         }
         let clock = shared.wall_time();
-        let at = kept.committer.ledger.time(clock);
-        let sequence = kept.committer.ledger.next();
-        let moment = Moment::Entered { sequence, at, clock };
-        let about = About { actor: target, at: moment, id: None, message: None };
+        let place = kept.committer.ledger.next_place(clock);
+        let about = About { actor: target, at: Moment::Entered(place), id: None, message: None };
         let mut asked = Asked::default();
         let mut turn = Turn::new(about, &mut asked);
         let run = model.run_own(state, &mut turn);
         let why = match contained(&mut kept.committer, run).await? {
-            Ok(Ok(())) => self.stage_own(at, clock, asked).await?,
+            Ok(Ok(())) => self.stage_own(place.at, clock, asked).await?,
             Ok(Err(NotRun::Refused(error))) => {
                 self.take_back_state().await?;
                 Some(error.to_string())

@@ -243,10 +243,8 @@ impl<M: Model> Activation<M> {
         let Self { model, state, target, kept: Some(kept), .. } = self else {
             return Err("a volatile actor has no turns".into());
         };
-        let at = kept.committer.ledger.time(clock);
-        let sequence = kept.committer.ledger.next();
-        let about =
-            About { actor: target, at: Moment::Entered { sequence, at, clock }, id: Some(&id), message };
+        let place = kept.committer.ledger.next_place(clock);
+        let about = About { actor: target, at: Moment::Entered(place), id: Some(&id), message };
         let mut turn = Turn::new(about, &mut asked);
         let run = model.run(command, state, &mut turn);
         let ran = match contained(&mut kept.committer, run).await? {
@@ -279,27 +277,26 @@ impl<M: Model> Activation<M> {
             return Ok(Ok(result));
         }
         let cause = source.map_or(Cause::Own, |_| Cause::Message(id));
-        let is_accepted = result.is_ok();
-        let staged = match encode("a reply", &result.as_ref()) {
-            Ok(reply) => {
-                if let Some(message) = message {
-                    asked.sends.extend(question::answer(message, Ok(said::<M>(reply.clone()))));
-                }
-                let (reply, has_changed, state, dead) = (Some(reply), false, None, None);
-                let outcome =
-                    Outcome { cause, at, clock, source, reply, has_changed, events, state, asked, dead };
-                self.stage(outcome, is_accepted)
-            }
-            Err(form) => Err(NotApplied::Codec(form)),
-        };
-        match staged {
-            Ok(()) => Ok(Ok(result)),
-            Err(why) => {
-                // Events were applied, and a state may have changed, for nothing.
-                self.rebuild().await?;
-                Ok(Err(why))
-            }
+        let outcome = Outcome { source, events, asked, ..Outcome::nothing(cause, place.at, clock) };
+        let Err(why) = self.stage_replied(outcome, message, &result) else { return Ok(Ok(result)) };
+        // Events were applied, and a state may have changed, for nothing.
+        self.rebuild().await?;
+        Ok(Err(why))
+    }
+
+    /// Stages a turn with its reply, which goes to whoever asked by a message too.
+    fn stage_replied(
+        &mut self,
+        mut outcome: Outcome,
+        message: Option<&Message>,
+        result: &Result<<M::Actor as Durable>::Reply, <M::Actor as Durable>::Error>,
+    ) -> Result<(), NotApplied> {
+        let reply = encode("a reply", &result.as_ref())?;
+        if let Some(message) = message {
+            outcome.asked.sends.extend(question::answer(message, Ok(said::<M>(reply.clone()))));
         }
+        outcome.reply = Some(reply);
+        self.stage(outcome, result.is_ok())
     }
 
     /// What leaves before it is stored is not compared by the store: where somebody else may have the actor by now, it is asked.
