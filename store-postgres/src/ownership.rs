@@ -128,6 +128,12 @@ pub(crate) async fn lock(session: &mut Session, actor: &DurableId) -> Result<Opt
     Ok(rows.first().map(head).transpose()?)
 }
 
+/// Checks that an epoch is the actor's.
+pub(crate) async fn check_owner(pool: &Pool, actor: &DurableId, epoch: Epoch) -> Result<(), Trouble> {
+    let (head, _) = find(pool, actor).await?.ok_or(Trouble::from(Refusal::NoSuchActor))?;
+    Ok(head.check_owner(epoch)?)
+}
+
 /// Why an epoch could not do what only the owner does.
 pub(crate) async fn not_owned(pool: &Pool, actor: &DurableId, epoch: Epoch) -> Trouble {
     match find(pool, actor).await {

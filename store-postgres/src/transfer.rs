@@ -1,11 +1,11 @@
 //! From an actor's outbox into another one's inbox, as one.
 
-use actor_durable::store::{Enqueued, OutboxPosition, Outgoing, Refusal};
+use actor_durable::store::{Enqueued, OutboxPosition, Outgoing};
 use actor_durable::{DurableId, Epoch};
 
 use crate::error::Trouble;
 use crate::inbox::{Way, explain, letter_row, outcome, skew_ms};
-use crate::ownership::{find, not_owned};
+use crate::ownership::{check_owner, not_owned};
 use crate::pool::{Pool, until_settled};
 use crate::row::{clamped, column, decode, millis, number};
 use crate::turn::outbox_key;
@@ -26,14 +26,13 @@ async fn transfer_once(
     position: OutboxPosition,
 ) -> Result<Enqueued, Trouble> {
     let Some(outgoing) = outgoing(pool, actor, position).await? else {
-        let head = find(pool, actor).await?.ok_or(Trouble::from(Refusal::NoSuchActor))?.0;
-        head.check_owner(epoch)?;
+        check_owner(pool, actor, epoch).await?;
         return Ok(Enqueued::Waiting);
     };
     let message = match outgoing.message(actor.clone()) {
         Ok(message) => message,
         Err(refusal) => {
-            find(pool, actor).await?.ok_or(Trouble::from(Refusal::NoSuchActor))?.0.check_owner(epoch)?;
+            check_owner(pool, actor, epoch).await?;
             return Err(refusal.into());
         }
     };
