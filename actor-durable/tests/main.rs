@@ -3,6 +3,7 @@
 mod bad_input;
 mod callers;
 mod deletion;
+mod dropping;
 mod events;
 mod files;
 mod gate;
