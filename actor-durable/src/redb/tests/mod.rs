@@ -1,5 +1,6 @@
 //! What the store promises, on files and on disks that fail.
 
+mod copied;
 mod cuts;
 mod files;
 mod fitting;
