@@ -1,7 +1,7 @@
 //! Durable actors on a disk whose power is cut: whatever is torn, they go on as they promise.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,35 +26,51 @@ struct Disk {
     disk: Mutex<FaultyDisk>,
     clock: WallClock,
     step: u64,
+    /// How many steps were made when it had been opened first.
+    opened: OnceLock<u64>,
+    /// How many more when the first process had ended.
+    lived: Arc<OnceLock<u64>>,
 }
 
 impl Disk {
     fn cut_at(step: u64) -> Self {
-        Self { disk: Mutex::default(), clock: WallClock::at(BEGAN), step }
+        let (opened, lived) = (OnceLock::new(), Arc::default());
+        Self { disk: Mutex::default(), clock: WallClock::at(BEGAN), step, opened, lived }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, FaultyDisk> {
+        self.disk.lock().expect("nothing panics with it")
     }
 
     fn disk(&self) -> FaultyDisk {
-        self.disk.lock().expect("nothing panics with it").clone()
+        self.lock().clone()
     }
 }
 
 #[async_trait]
 impl Place for Disk {
     async fn open(&self) -> Arc<dyn Store> {
-        let is_new = self.disk().steps() == 0;
-        let has_failed = self.disk().has_failed();
-        if has_failed {
-            *self.disk.lock().expect("nothing panics with it") = self.disk().power_cut(self.step);
+        if self.disk().has_failed() {
+            *self.lock() = self.disk().power_cut(self.step);
         }
         let (options, disk) = (options().executor(self.clock.store_executor()), self.disk());
         let store = options.open_on(disk.clone()).await.expect("it opens");
-        if is_new {
+        self.opened.get_or_init(|| {
             disk.fail_at(disk.steps().saturating_add(self.step), DiskFault::Gone);
-        }
+            disk.steps()
+        });
         Arc::new(store)
     }
 
     async fn pass(&self, time: Duration) {
+        let (disk, opened) = (self.disk(), self.opened.get().expect("it was opened"));
+        self.lived.get_or_init(|| {
+            // Whoever looks at what was cut is not cut.
+            if !disk.has_failed() {
+                disk.mend();
+            }
+            disk.steps() - opened
+        });
         self.clock.pass(time);
     }
 
@@ -75,12 +91,12 @@ impl fmt::Display for Disk {
     }
 }
 
-/// How many steps the disk makes in a run.
+/// How many steps the disk makes while a process lives.
 async fn steps(form: Form) -> u64 {
     let place = Disk::cut_at(NEVER);
-    let disk = place.disk();
+    let lived = place.lived.clone();
     assert_eq!(try_torn(form, vec![place]).await, 0);
-    disk.steps()
+    *lived.get().expect("it has ended")
 }
 
 async fn cut_everywhere(form: Form) {
@@ -89,7 +105,7 @@ async fn cut_everywhere(form: Form) {
     let stride = if is_full { 1 } else { steps / CUTS };
     // Where more is stored at once there are fewer steps.
     let cuts: Vec<Disk> =
-        (0..steps / 2).step_by(usize::try_from(stride).expect("it is small")).map(Disk::cut_at).collect();
+        (0..steps).step_by(usize::try_from(stride).expect("it is small")).map(Disk::cut_at).collect();
     let tried = cuts.len();
     let cut = try_torn(form, cuts).await;
     assert!(cut * 2 > tried, "{cut} of {tried} were cut, of {steps} steps");
