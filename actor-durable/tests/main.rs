@@ -1,5 +1,6 @@
 //! Durable actors as their users meet them, in virtual time and over a store in memory; and stores in real files.
 
+mod activations;
 mod bad_input;
 mod callers;
 mod deletion;

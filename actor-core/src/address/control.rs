@@ -322,6 +322,14 @@ impl Control {
         control.downcast_ref()
     }
 
+    /// Whether it takes messages, if there is room: it has not ended, is not ending, and was not asked to drain.
+    pub fn admits(&self) -> bool {
+        match self.way.foreign() {
+            None => self.state.word().admits(),
+            Some(foreign) => foreign.status().admits(),
+        }
+    }
+
     /// Where it is in its life.
     pub fn status(&self) -> Status {
         match self.way.foreign() {

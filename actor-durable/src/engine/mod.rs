@@ -167,7 +167,7 @@ impl<M: Model> Actor for Engine<M> {
         let executor = shared.executor().clone();
         let mut guard = ActivationGuard::new(shared, target, reservation);
         let begin = async {
-            guard.wait_for_former().await;
+            guard.wait_for_formers().await;
             Activation::begin(self.model.clone(), myself.clone(), guard).await
         };
         let begun = AssertUnwindSafe(holding(permit, &executor, begin)).catch_unwind().await;

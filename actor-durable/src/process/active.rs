@@ -1,4 +1,4 @@
-//! The activations of a process: at most one for each actor.
+//! The activations of a process: of each actor at most one that takes messages.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -18,8 +18,17 @@ use crate::store::{Refusal, StoreError};
 /// See the module.
 #[derive(Default)]
 pub(crate) struct ActiveSet {
+    activations: Mutex<Activations>,
+}
+
+#[derive(Default)]
+struct Activations {
+    /// Those of an id in the order in which they began: each waits for those of its type before it. Of other types there are some
+    /// for as long as the store has not said that the actor is of another one.
     // unordered: looked up by id, and gone through only to end all
-    actors: Mutex<HashMap<DurableId, Active>>,
+    by_id: HashMap<DurableId, Vec<Active>>,
+    /// How many there ever were.
+    begun: u64,
 }
 
 /// An activation.
@@ -30,8 +39,6 @@ pub(crate) struct Active {
     pub(crate) mail: MailFlag,
     /// Why it could not begin, if it could not.
     pub(crate) failure: Failure,
-    /// The one before it, as long as it has not ended.
-    former: Option<ActorCell>,
     number: u64,
 }
 
@@ -51,9 +58,9 @@ impl Failure {
 }
 
 impl ActiveSet {
-    fn actors(&self) -> MutexGuard<'_, HashMap<DurableId, Active>> {
+    fn activations(&self) -> MutexGuard<'_, Activations> {
         // Nothing panics under it that leaves it half done.
-        self.actors.lock().unwrap_or_else(PoisonError::into_inner)
+        self.activations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The activation of an actor, if it takes messages, or else the one that `begin` makes.
@@ -63,76 +70,86 @@ impl ActiveSet {
         permit: Option<OwnedSemaphorePermit>,
         begin: impl FnOnce(Reservation) -> Result<ActorCell, E>,
     ) -> Result<Active, E> {
-        let mut actors = self.actors();
-        let former = actors.get(&target.id);
-        if let Some(active) = former.filter(|active| active.cell.status().admits()) {
+        let mut activations = self.activations();
+        if let Some(active) = activations.last(target).filter(|active| active.cell.admits()) {
             return Ok(active.clone());
         }
-        let number = former.map_or(0, |former| former.number + 1);
-        let former = former.map(|former| former.cell.clone());
-        let reservation = Reservation {
-            number,
-            former: former.clone(),
-            mail: MailFlag::raised(),
-            permit,
-            failure: Failure::default(),
-        };
-        let (mail, failure) = (reservation.mail.clone(), reservation.failure.clone());
-        let active =
-            Active { target: target.clone(), cell: begin(reservation)?, mail, failure, former, number };
-        actors.insert(target.id.clone(), active.clone());
+        activations.begun += 1;
+        let (number, mail, failure) = (activations.begun, MailFlag::raised(), Failure::default());
+        let others = activations.by_id.get(&target.id).into_iter().flatten();
+        let formers =
+            others.filter(|other| other.target == *target).map(|former| former.cell.clone()).collect();
+        let reservation =
+            Reservation { number, formers, mail: mail.clone(), permit, failure: failure.clone() };
+        let active = Active { target: target.clone(), cell: begin(reservation)?, mail, failure, number };
+        let of_id = activations.by_id.entry(target.id.clone()).or_default();
+        // Some may have ended before they had a place.
+        of_id.retain(|other| other.cell.exit().is_none());
+        of_id.push(active.clone());
         Ok(active)
     }
 
-    /// The activation of an actor, whatever its state.
-    pub(crate) fn get(&self, id: &DurableId) -> Option<Active> {
-        self.actors().get(id).cloned()
+    /// The last activation of an actor, whatever its state.
+    pub(crate) fn get(&self, target: &Target) -> Option<Active> {
+        self.activations().last(target).cloned()
+    }
+
+    /// All activations of an actor, also those that are still ending while the next one waits for that.
+    pub(crate) fn cells_of(&self, id: &DurableId) -> Vec<ActorCell> {
+        self.activations().by_id.get(id).into_iter().flatten().map(|active| active.cell.clone()).collect()
     }
 
     pub(crate) fn is_active(&self, id: &DurableId) -> bool {
-        self.actors().get(id).is_some_and(|active| active.cell.status().admits())
+        self.activations().by_id.get(id).is_some_and(|all| all.iter().any(|active| active.cell.admits()))
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.actors().len()
+        self.activations().by_id.len()
     }
 
     pub(crate) fn targets(&self) -> Vec<Target> {
-        self.actors().values().map(|active| active.target.clone()).collect()
+        self.activations().by_id.values().flatten().map(|active| active.target.clone()).collect()
     }
 
-    /// Of all activations, also of those that are still ending while the next one waits for that.
+    /// As [`cells_of`](Self::cells_of), of all actors.
     pub(crate) fn cells(&self) -> Vec<ActorCell> {
-        let cells = |active: &Active| [Some(active.cell.clone()), active.former.clone()];
-        self.actors().values().flat_map(cells).flatten().collect()
+        self.activations().by_id.values().flatten().map(|active| active.cell.clone()).collect()
     }
 
     /// Forgets those that ended before they had a place.
     pub(crate) fn sweep(&self) {
-        self.actors().retain(|_, active| active.cell.exit().is_none());
+        self.activations().retain_all(|active| active.cell.exit().is_none());
     }
 
-    /// The activation before this one has ended.
-    fn forget_former(&self, id: &DurableId, number: u64) {
-        if let Some(active) = self.actors().get_mut(id).filter(|active| active.number == number) {
-            active.former = None;
-        }
-    }
-
-    /// An activation has ended: it is forgotten, unless there is a later one.
+    /// An activation has ended: it is forgotten.
     fn leave(&self, id: &DurableId, number: u64) {
-        let mut actors = self.actors();
-        if actors.get(id).is_some_and(|active| active.number == number) {
-            actors.remove(id);
+        let mut activations = self.activations();
+        let Some(of_id) = activations.by_id.get_mut(id) else { return };
+        of_id.retain(|active| active.number != number);
+        if of_id.is_empty() {
+            activations.by_id.remove(id);
         }
+    }
+}
+
+impl Activations {
+    fn last(&self, target: &Target) -> Option<&Active> {
+        self.by_id.get(&target.id)?.iter().rev().find(|active| active.target == *target)
+    }
+
+    fn retain_all(&mut self, mut is_kept: impl FnMut(&Active) -> bool) {
+        self.by_id.retain(|_, of_id| {
+            of_id.retain(&mut is_kept);
+            !of_id.is_empty()
+        });
     }
 }
 
 /// What an activation is given when it begins.
 pub(crate) struct Reservation {
     number: u64,
-    /// The activation before it, which may still handle something.
-    pub(crate) former: Option<ActorCell>,
+    /// Those before it, which may still handle something.
+    formers: Vec<ActorCell>,
     pub(crate) mail: MailFlag,
     /// Held while it begins, if it begins for its letters: only so many do at a time.
     pub(crate) permit: Option<OwnedSemaphorePermit>,
@@ -148,7 +165,7 @@ pub(crate) struct ActivationGuard {
     pub(crate) term: Term,
     pub(crate) end: ActivationEnd,
     /// Dropped last: whoever does not find the activation among the others any more can have its store.
-    entry: Entry,
+    _entry: Entry,
 }
 
 /// Has an activation among the others until this is dropped.
@@ -192,15 +209,14 @@ impl ActivationGuard {
     pub(crate) fn new(shared: Arc<Shared>, target: Target, reservation: Reservation) -> Self {
         let term = shared.lease_term();
         let entry = Entry { set: shared.active().clone(), id: target.id.clone(), number: reservation.number };
-        Self { shared, target, reservation, term, end: ActivationEnd::NotBegun, entry }
+        Self { shared, target, reservation, term, end: ActivationEnd::NotBegun, _entry: entry }
     }
 
-    /// Waits until the activation before this one has ended.
-    pub(crate) async fn wait_for_former(&mut self) {
-        if let Some(former) = self.reservation.former.take() {
+    /// Waits until the activations before this one have ended.
+    pub(crate) async fn wait_for_formers(&mut self) {
+        for former in std::mem::take(&mut self.reservation.formers) {
             // Without a limit it does not fail.
             drop(former.wait(None).await);
-            self.shared.active().forget_former(&self.target.id, self.entry.number);
         }
     }
 }

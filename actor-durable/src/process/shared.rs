@@ -234,15 +234,15 @@ impl Shared {
 
     /// Letters may have come for an actor. Whether it is in memory here.
     pub(crate) fn tell_mail(&self, to: &Target) -> bool {
-        let Some(active) = self.active.get(&to.id) else { return false };
+        let Some(active) = self.active.get(to) else { return false };
         active.mail.raise();
         self.tell(to, &active.cell, Wakeup::Mail);
-        active.cell.status().admits()
+        active.cell.admits()
     }
 
     /// What an actor has sent has arrived, and is to be marked.
     pub(crate) fn tell_delivered(&self, from: &Target) {
-        if let Some(active) = self.active.get(&from.id) {
+        if let Some(active) = self.active.get(from) {
             self.tell(from, &active.cell, Wakeup::Delivered);
         }
     }

@@ -50,7 +50,7 @@ impl<A: Durable> ActivationCache<A> {
     ) -> Result<Arc<CachedActivation<A>>, E> {
         let mut later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
         let last = later.as_ref().or_else(|| self.first.get());
-        if let Some(known) = last.filter(|known| known.actor.status().admits()) {
+        if let Some(known) = last.filter(|known| known.actor.admits()) {
             return Ok(known.clone());
         }
         let known = Arc::new(find()?);

@@ -23,11 +23,11 @@ pub(super) async fn delete(shared: &Shared, id: &DurableId) -> Result<bool, Stor
 async fn delete_once(shared: &Shared, id: &DurableId) -> Result<bool, StoreError> {
     let store = shared.store();
     let Some(head) = store.head(id).await? else { return Ok(false) };
-    let mut taken = Taken { shared, target: head.target, fenced: None };
+    let mut taken = Taken { shared, target: head.target, fenced: Vec::new() };
     let (target, owner, epoch_min) = (taken.target.clone(), shared.owner(), Epoch::ZERO);
     let epoch = store.acquire(Claim { target, owner, epoch_min, mode: ClaimMode::IfFree }).await?.epoch;
     // One has begun since. What it stores is refused from now on, and what it has in memory is soon nobody's.
-    taken.fenced = shared.active().get(id).map(|active| active.cell);
+    taken.fenced = shared.active().cells_of(id);
     let deleted = store.delete(id, epoch).await;
     taken.end_fenced().await;
     if deleted.is_err() {
@@ -37,18 +37,18 @@ async fn delete_once(shared: &Shared, id: &DurableId) -> Result<bool, StoreError
     deleted.map(|()| true)
 }
 
-/// An actor that was claimed to be deleted. However that ends, an activation that was fenced ends, and an actor that the store
+/// An actor that was claimed to be deleted. However that ends, activations that were fenced end, and an actor that the store
 /// has all the same is looked into.
 struct Taken<'s> {
     shared: &'s Shared,
     target: Target,
-    fenced: Option<ActorCell>,
+    fenced: Vec<ActorCell>,
 }
 
 impl Taken<'_> {
     async fn end_fenced(&mut self) {
-        if let Some(cell) = self.fenced.take() {
-            cell.kill();
+        self.fenced.iter().for_each(|cell| cell.kill());
+        for cell in std::mem::take(&mut self.fenced) {
             // Without a limit it does not fail.
             drop(cell.wait(None).await);
         }
@@ -57,9 +57,7 @@ impl Taken<'_> {
 
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
-        if let Some(cell) = &self.fenced {
-            cell.kill();
-        }
+        self.fenced.iter().for_each(|cell| cell.kill());
         self.shared.look_again(&self.target, REACTIVATION_PAUSE);
     }
 }

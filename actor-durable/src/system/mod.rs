@@ -76,10 +76,11 @@ impl DurableSystem {
     ///
     /// If the future is dropped once it was polled, the actor is passivated all the same.
     pub async fn passivate(&self, id: &DurableId) {
-        if let Some(active) = self.shared.active().get(id) {
-            active.cell.drain();
+        let cells = self.shared.active().cells_of(id);
+        cells.iter().for_each(|cell| cell.drain());
+        for cell in &cells {
             // Without a limit it does not fail.
-            drop(active.cell.wait(None).await);
+            drop(cell.wait(None).await);
         }
     }
 
