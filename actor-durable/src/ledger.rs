@@ -147,7 +147,7 @@ impl Ledger {
 
     /// Where in the journal the next turn will be, at this time of the clock.
     pub(crate) fn next_place(&self, clock: WallTime) -> JournalPlace {
-        JournalPlace { sequence: self.next(), at: self.time(clock), clock }
+        JournalPlace { epoch: self.epoch(), sequence: self.next(), at: self.time(clock), clock }
     }
 
     /// What is known of a message that came from a caller.
@@ -263,9 +263,10 @@ impl Ledger {
         let sequence = self.next();
         let Draft { to, id, reply_to, body, headers } = draft;
         let own = || {
-            let (from, sequence, index) =
-                (self.target().id.as_str(), sequence.0.to_le_bytes(), index.to_le_bytes());
-            MessageId::hashed(clock, &[from.as_bytes(), &sequence, &index])
+            let from = self.target().id.as_str().as_bytes();
+            // With the epoch, as an actor that is deleted and made anew comes to the same places again.
+            let place = [self.epoch().0.to_le_bytes(), sequence.0.to_le_bytes()];
+            MessageId::hashed(clock, &[from, place.as_flattened(), &index.to_le_bytes()])
         };
         let id = id.unwrap_or_else(own);
         Outgoing {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::actor::{Durability, Durable};
 use crate::codec::{CodecError, encode_body};
-use crate::id::{BadName, DurableId, MessageId, Name, Sequence, Target, WallTime};
+use crate::id::{BadName, DurableId, Epoch, MessageId, Name, Sequence, Target, WallTime};
 use crate::process::Shared;
 use crate::question;
 use crate::store::{
@@ -35,6 +35,8 @@ pub(crate) struct About<'a> {
 /// Where in its actor's journal a turn is.
 #[derive(Clone, Copy)]
 pub(crate) struct JournalPlace {
+    /// The owner's: an actor that is deleted and made anew comes to the same numbers again.
+    pub(crate) epoch: Epoch,
     pub(crate) sequence: Sequence,
     /// The turn's time, which is never before that of the turn before.
     pub(crate) at: WallTime,
@@ -200,14 +202,14 @@ impl<'a, A: Durable> Turn<'a, A> {
     /// An id that no other stored turn of the actor has, and nothing else in this one, whatever the clock says.
     fn question_id(&self) -> MessageId {
         let actor = self.about.actor.id.as_str().as_bytes();
-        let sequence = match self.about.at {
-            Moment::Entered(JournalPlace { sequence, .. }) => sequence,
+        let (epoch, sequence) = match self.about.at {
+            Moment::Entered(JournalPlace { epoch, sequence, .. }) => (epoch, sequence),
             // It asks nobody.
-            Moment::Now(_) => Sequence::ZERO,
+            Moment::Now(_) => (Epoch::ZERO, Sequence::ZERO),
         };
         let message = self.about.id.map(|id| id.to_bytes());
         let message = message.as_ref().map_or(&[][..], |id| id);
-        let place = [sequence.0.to_le_bytes(), (self.asked.sends.len() as u64).to_le_bytes()];
+        let place = [epoch.0, sequence.0, self.asked.sends.len() as u64].map(u64::to_le_bytes);
         MessageId::hashed(self.clock(), &[b"question", actor, message, place.as_flattened()])
     }
 
