@@ -202,6 +202,10 @@ pub const BEGINNING_HELD_MAX: Duration = Duration::from_secs(1);
 /// How many reminders are fired at a time.
 pub const REMINDER_PAGE: usize = 100;
 
+/// How many reminders that did not fire, such as those of an actor whose inbox is full, a process tries again only after a
+/// [look interval](crate::DurableBuilder::look_interval). More are tried whenever it looks for due ones, as it does when one is set.
+pub const UNFIRED_MAX: usize = 10_000;
+
 /// How long after a failure a letter is handled again. The pause doubles with each further failure, up to [`ATTEMPT_PAUSE_MAX`].
 pub const ATTEMPT_PAUSE_FIRST: Duration = Duration::from_millis(100);
 

@@ -1,12 +1,14 @@
 //! Reminders of one actor beside each other's, and beside those of others.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use actor_durable::limits::{INBOX_MESSAGES_MAX, REMINDERS_MAX};
+use actor_durable::limits::{INBOX_MESSAGES_MAX, LOOK_INTERVAL_DEFAULT, REMINDERS_MAX};
 use actor_durable::store::{
     Body, CatchUp, Claim, ClaimMode, Headers, Message, Reminder, ReminderChange, TurnCommit,
 };
 use actor_durable::store::{Cause, Entry};
+use actor_durable::testing::{FaultStore, Operation};
 use actor_durable::{
     Durable, DurableActor, DurableId, DurableSystem, MessageId, Name, NoError, OwnerId, Turn, WallTime,
 };
@@ -147,4 +149,28 @@ async fn fill(system: &DurableSystem, due: WallTime) {
             Message { to, id, from: None, reply_to: None, sent_at: due, body, headers: Headers::new() };
         store.enqueue(message).await.expect("there is room");
     }
+}
+
+#[test]
+fn reminders_that_cannot_fire_are_not_tried_whenever_another_one_is_set() {
+    let mut world = World::new();
+    let store = FaultStore::new(world.store.clone(), []);
+    let (_, system) = world.process_over(Arc::new(store.clone()));
+    world.simulation.block_on(async {
+        let system = system.await;
+        let now = WallTime::from_unix(system.executor().unix_time());
+        fill(&system, now.after(Duration::from_secs(1))).await;
+        pass(&system, 2 * LOOK_INTERVAL_DEFAULT).await;
+        let tried = || store.visits()[&Operation::Fire];
+        let before = tried();
+        let later = now.after(Duration::from_secs(86_400));
+        for _ in 0..20 {
+            account(&system, "b").call(Command::AddAt(later, 5)).await.expect("it is stored");
+            pass(&system, Duration::from_millis(1)).await;
+        }
+        assert_eq!(tried(), before, "none was tried again so soon");
+        pass(&system, LOOK_INTERVAL_DEFAULT).await;
+        assert_eq!(tried(), before + REMINDERS_MAX as u64, "each was tried again, once");
+        system.shutdown(Duration::from_secs(60)).await.expect("the store takes the lease back");
+    });
 }

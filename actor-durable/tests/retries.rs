@@ -8,8 +8,8 @@ use actor_core::ActorError;
 use actor_durable::store::{Cause, Outgoing};
 use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation};
 use actor_durable::{
-    AskError, Doubt, Durable, DurableActor, DurableBuilder, DurableId, NoError, NotApplied, Outlet, Sequence,
-    Turn,
+    AskError, Doubt, Durable, DurableActor, DurableBuilder, DurableId, DurableRef, NoError, NotApplied,
+    Outlet, Sequence, Turn,
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -206,6 +206,40 @@ fn what_timers_do_takes_no_place_among_the_messages_that_are_remembered() {
             let entries = system.store().entries(clock.id(), Sequence(2), 10).await.expect("it is there");
             let causes: Vec<Cause> = entries.iter().map(|entry| entry.cause).collect();
             assert_eq!(causes[..], [Cause::Own; 10]);
+        },
+    );
+}
+
+/// Never gives up.
+struct Patient;
+
+impl Durable for Patient {
+    const TYPE: &'static str = "patient";
+    const ATTEMPTS_MAX: u32 = u32::MAX;
+    type State = ();
+    type Command = ();
+    type Reply = ();
+    type Error = NoError;
+
+    fn create(&self, _: &DurableId) {}
+}
+
+impl DurableActor for Patient {
+    async fn handle(&self, (): (), (): &mut (), _: &mut Turn<'_, Self>) -> Result<(), NoError> {
+        panic!("so it always does")
+    }
+}
+
+#[test]
+fn a_letter_may_be_tried_for_ever() {
+    World::new().run_with(
+        |builder| builder.register(Patient),
+        async |system| {
+            let a: DurableRef<Patient> = system.actor("a").expect("a good id");
+            a.send(()).await.expect("there is room");
+            pass(system, Duration::from_secs(600)).await;
+            let head = system.store().head(a.id()).await.expect("it reads").expect("it is there");
+            assert_eq!((head.epoch.0, head.waiting), (1, 1), "the one activation tries it again and again");
         },
     );
 }

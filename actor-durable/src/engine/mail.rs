@@ -196,7 +196,7 @@ impl<M: Model> Activation<M> {
             // Until it is stored: of all letters here, one is counted against that is in hand when the process ends.
             permit = Some(shared.enter_suspect().await);
             let attempts = self.count_attempt(&letter).await?;
-            if attempts > M::Actor::ATTEMPTS_MAX + DEATHS_MAX {
+            if attempts > M::Actor::ATTEMPTS_MAX.saturating_add(DEATHS_MAX) {
                 return self.give_up(letter, attempts, "its handling has ended the process").await;
             }
             counted = Some(attempts);

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use std::time::Duration;
 use actor_core::executor::TaskHandle;
 use actor_core::{ActorCell, ActorSystem, Executor, Instant};
 use futures_util::FutureExt;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
 
 use super::active::{Active, ActiveSet, Reservation};
 use super::adoption::AdoptionSearch;
@@ -34,7 +33,7 @@ pub(crate) struct Shared {
     types: BTreeMap<&'static str, Arc<dyn Registered>>,
     outlets: BTreeMap<Name, Arc<dyn Outlet>>,
     active: Arc<ActiveSet>,
-    is_closed: AtomicBool,
+    closed: watch::Sender<bool>,
     lease: Lease,
     /// Those that have not ended, as far as anybody has waited for it.
     services: Mutex<Vec<TaskHandle>>,
@@ -92,7 +91,7 @@ impl Shared {
             types,
             outlets,
             active: Arc::default(),
-            is_closed: AtomicBool::new(false),
+            closed: watch::Sender::new(false),
             lease: Lease::default(),
             services: Mutex::default(),
             ending: tokio::sync::Mutex::default(),
@@ -276,7 +275,7 @@ impl Shared {
 
     /// An activation has ended; letters that it has not read may be there, and are looked for after a pause.
     pub(crate) fn look_again(&self, target: &Target, pause: Duration) {
-        if self.is_closed.load(Ordering::Relaxed) {
+        if self.is_closed() {
             return;
         }
         let at = self.executor().now() + pause;
@@ -318,12 +317,19 @@ impl Shared {
 
     /// Whether no activation begins any more.
     pub(crate) fn is_closed(&self) -> bool {
-        self.is_closed.load(Ordering::Relaxed)
+        *self.closed.borrow()
+    }
+
+    /// Waits until no activation begins any more.
+    pub(crate) fn closed(&self) -> impl Future<Output = ()> + use<> {
+        let mut closed = self.closed.subscribe();
+        // It fails when nobody can close it any more.
+        async move { drop(closed.wait_for(|is_closed| *is_closed).await) }
     }
 
     /// No activation begins any more.
     pub(crate) fn close(&self) {
-        self.is_closed.store(true, Ordering::Relaxed);
+        self.closed.send_replace(true);
     }
 
     pub(crate) fn add_service(&self, task: TaskHandle) {

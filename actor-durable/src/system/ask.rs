@@ -12,9 +12,9 @@ use super::asking::CallFuture;
 use super::call::{DurableCall, DurableRef};
 use crate::actor::Durable;
 use crate::codec::CodecError;
-use crate::error::{AskError, Doubt};
+use crate::error::{AskError, Doubt, NotApplied};
 use crate::id::MessageId;
-use crate::store::Headers;
+use crate::store::{Enqueued, Headers, Refusal};
 
 /// A command of a durable actor that is a plain struct: await it for what the method returns, or [`send`](Self::send) it.
 ///
@@ -58,7 +58,8 @@ impl<'a, A: Durable, T, E> DurableAsk<'a, A, T, E> {
     ///
     /// # Errors
     ///
-    /// [`AskError::NotApplied`]: it is not in the inbox. [`AskError::Unknown`]: nobody knows, or it is there already and what
+    /// [`AskError::NotApplied`]: it is not in the inbox; if it was given up before, that is
+    /// [`Refusal::AlreadyHandled`](crate::store::Refusal::AlreadyHandled). [`AskError::Unknown`]: nobody knows, or it is there already and what
     /// became of it is for a call with the same id to tell; sending it again with that id is safe.
     ///
     /// # Cancellation
@@ -71,7 +72,11 @@ impl<'a, A: Durable, T, E> DurableAsk<'a, A, T, E> {
         let mut id = id.unwrap_or_else(|| actor.new_message_id());
         let sent = async {
             if is_chosen {
-                actor.send_with(id, Headers::new(), &command).await.map(drop)
+                match actor.send_with(id, Headers::new(), &command).await {
+                    // It will not be handled.
+                    Ok(Enqueued::Dead) => Err(NotApplied::Store(Refusal::AlreadyHandled(id).into()).into()),
+                    sent => sent.map(drop),
+                }
             } else {
                 actor.send_new(&mut id, &command).await
             }

@@ -129,6 +129,11 @@ impl<A: Durable> DurableRef<A> {
         self.shared.is_closed()
     }
 
+    /// Waits until no command is taken any more.
+    pub(crate) fn shut_down(&self) -> impl Future<Output = ()> + use<A> {
+        self.shared.closed()
+    }
+
     pub(super) fn executor(&self) -> &Executor {
         self.shared.executor()
     }

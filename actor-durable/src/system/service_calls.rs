@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use futures_util::future::{Either, select};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_service::Service;
 
 use super::DurableRef;
@@ -40,7 +41,8 @@ pub struct ServiceCalls<W: WrapService> {
 /// The place of the next call among those in flight.
 enum Place {
     None,
-    Waiting(Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>),
+    /// Until there is none any more.
+    Waiting(Pin<Box<dyn Future<Output = Option<OwnedSemaphorePermit>> + Send>>),
     Taken(OwnedSemaphorePermit),
 }
 
@@ -94,12 +96,10 @@ impl<W: WrapService> Service<W::Request> for ServiceCalls<W> {
             }
             self.place = match &mut self.place {
                 Place::Taken(_) => return Poll::Ready(Ok(())),
-                Place::None => Place::Waiting(Box::pin(self.room.clone().acquire_owned())),
-                Place::Waiting(waiting) => match ready!(waiting.as_mut().poll(cx)) {
-                    Ok(permit) => Place::Taken(permit),
-                    // Nobody closes it.
-                    Err(_) => return Poll::Ready(Err(ServiceError::NotApplied(NotApplied::ShutDown))),
-                },
+                Place::None => Place::Waiting(Box::pin(place(self.room.clone(), self.actor.shut_down()))),
+                Place::Waiting(waiting) => {
+                    ready!(waiting.as_mut().poll(cx)).map_or(Place::None, Place::Taken)
+                }
             };
         }
     }
@@ -125,6 +125,14 @@ impl<W: WrapService> Service<W::Request> for ServiceCalls<W> {
                 Err(AskError::BadReply(form)) => Err(ServiceError::BadReply(form)),
             }
         })
+    }
+}
+
+/// A place, unless the system is shut down first.
+async fn place(room: Arc<Semaphore>, shut_down: impl Future<Output = ()>) -> Option<OwnedSemaphorePermit> {
+    match select(pin!(room.acquire_owned()), pin!(shut_down)).await {
+        Either::Left((permit, _)) => permit.ok(),
+        Either::Right(_) => None,
     }
 }
 

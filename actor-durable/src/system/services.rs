@@ -1,7 +1,7 @@
 //! What runs beside the actors for as long as the system does: the lease, the mail, the reminders. Each asks the store, and
 //! what it cannot do now it does later.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -9,8 +9,8 @@ use std::time::Duration;
 use actor_core::{Executor, Instant};
 use futures_util::future::{Either, select};
 
-use crate::id::{DurableId, Target, WallTime};
-use crate::limits::{BEGINNING_MAX, PAGE_ROWS_MAX, REACTIVATION_PAUSE, REMINDER_PAGE};
+use crate::id::{DurableId, Name, Sequence, Target, WallTime};
+use crate::limits::{BEGINNING_MAX, PAGE_ROWS_MAX, REACTIVATION_PAUSE, REMINDER_PAGE, UNFIRED_MAX};
 use crate::process::Shared;
 use crate::remind::fire;
 use crate::store::{Arrival, Arrivals, Due, DuePlace, Reminder, StoreError};
@@ -41,9 +41,10 @@ async fn keep_lease(executor: Executor, shared: Weak<Shared>, lease: Duration) {
 }
 
 async fn see_to_reminders(executor: Executor, shared: Arc<Shared>, look_interval: Duration) {
+    let mut unfired = Unfired::new(look_interval);
     loop {
         let set = pin!(shared.reminders.notified());
-        let pause = match fire_due(&shared).await {
+        let pause = match fire_due(&shared, &mut unfired).await {
             Ok(pause) => pause.min(look_interval),
             Err(error) => {
                 tracing::warn!(%error, "reminders were not looked at");
@@ -58,15 +59,25 @@ async fn see_to_reminders(executor: Executor, shared: Arc<Shared>, look_interval
 
 /// Fires what is due, each once, and says when something may be again. What does not fire keeps nothing from firing that is
 /// due later.
-async fn fire_due(shared: &Arc<Shared>) -> Result<Duration, StoreError> {
+async fn fire_due(shared: &Arc<Shared>, unfired: &mut Unfired) -> Result<Duration, StoreError> {
     let now = shared.wall_time();
+    unfired.forget_before(shared.executor().now());
     let (mut after, mut soonest) = (None, None);
     loop {
         let Due { reminders, next } = shared.store().due(now, after.as_ref(), REMINDER_PAGE).await?;
         let last = reminders.last().map(DuePlace::of);
         for (target, reminder) in reminders {
-            let again = fire_one(shared, &target, &reminder, now).await;
-            soonest = earlier(soonest, again);
+            if unfired.contains(&target, &reminder) {
+                continue;
+            }
+            match fire_one(shared, &target, &reminder, now).await {
+                Ok(again) => soonest = earlier(soonest, again),
+                // It is one actor's; the reminders of others fire all the same.
+                Err(error) => {
+                    tracing::warn!(actor = %target, reminder = %reminder.name, %error, "a reminder did not fire");
+                    unfired.add(&target, &reminder, shared.executor().now());
+                }
+            }
         }
         if last.is_none() || next.is_none_or(|next| next > now) {
             let pause = |at: WallTime| at.since(shared.wall_time());
@@ -86,19 +97,42 @@ async fn fire_one(
     target: &Target,
     reminder: &Reminder,
     now: WallTime,
-) -> Option<WallTime> {
-    let firing = fire(target, reminder, now)?;
+) -> Result<Option<WallTime>, StoreError> {
+    let Some(firing) = fire(target, reminder, now) else { return Ok(None) };
     let next = firing.next;
-    match shared.store().fire(firing).await {
-        Ok(_) => {
-            wake(shared, target).await;
-            next
+    shared.store().fire(firing).await?;
+    wake(shared, target).await;
+    Ok(next)
+}
+
+/// Reminders that did not fire, until they are tried again: others that are set or fire meanwhile do not have them tried.
+struct Unfired {
+    pause: Duration,
+    until: BTreeMap<(DurableId, Name, Sequence), Instant>,
+}
+
+impl Unfired {
+    fn new(pause: Duration) -> Self {
+        Self { pause, until: BTreeMap::new() }
+    }
+
+    fn forget_before(&mut self, now: Instant) {
+        self.until.retain(|_, until| *until > now);
+    }
+
+    fn add(&mut self, target: &Target, reminder: &Reminder, now: Instant) {
+        if self.until.len() < UNFIRED_MAX {
+            self.until.insert(Self::key(target, reminder), now + self.pause);
         }
-        // It is one actor's; the reminders of others fire all the same.
-        Err(error) => {
-            tracing::warn!(actor = %target, reminder = %reminder.name, %error, "a reminder did not fire");
-            None
-        }
+    }
+
+    fn contains(&self, target: &Target, reminder: &Reminder) -> bool {
+        self.until.contains_key(&Self::key(target, reminder))
+    }
+
+    /// One that is set again is another.
+    fn key(target: &Target, reminder: &Reminder) -> (DurableId, Name, Sequence) {
+        (target.id.clone(), reminder.name.clone(), reminder.set_by)
     }
 }
 

@@ -139,6 +139,10 @@ fn a_command_of_a_form_that_is_gone_is_given_up_by_its_name() {
                 dead.reason,
                 "a command called `halve(at: u32, from: u32)` is unknown to this program"
             );
+            // Whoever sends something by its id is not told that it will be handled.
+            let again = counter.inc_small(3).id(id).send().await;
+            let said = again.expect_err("it is dead").to_string();
+            assert_eq!(said, format!("not applied: {id} was handled already"));
         },
     );
 }

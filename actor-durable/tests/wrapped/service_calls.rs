@@ -10,12 +10,12 @@ use std::time::Duration;
 use actor_durable::limits::{REMEMBERED_DEFAULT, SERVICE_CALLS_MAX};
 use actor_durable::testing::FaultMode;
 use actor_durable::{NotApplied, ServiceCalls, ServiceError};
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use tower_service::Service;
 
 use super::services::{Request, Response, Shops, ask, calls, put, shop};
 use super::{End, failing, process};
-use crate::stage::World;
+use crate::stage::{World, pass};
 
 /// What one poll says.
 async fn poll_once(calls: &mut ServiceCalls<Shops>) -> Poll<Result<(), ServiceError>> {
@@ -118,5 +118,23 @@ fn d42_it_fails_when_the_system_is_shut_down_and_is_not_called_before_it_is_read
             matches!(ready, Poll::Ready(Err(ServiceError::NotApplied(NotApplied::ShutDown)))),
             "{ready:?}"
         );
+    });
+}
+
+#[test]
+fn d42_whoever_waits_until_it_is_ready_is_told_of_the_shutdown() {
+    let (mut world, shops) = (World::new(), Shops::default());
+    let store = world.store.clone();
+    process(&mut world, store, shops.register(), End::InPeace, async |system| {
+        let mut one = ServiceCalls::bounded(shop::<Shops>(system), 1);
+        let mut other = one.clone();
+        assert!(poll_once(&mut one).await.is_ready());
+        let waits = poll_fn(|cx| other.poll_ready(cx));
+        let shutdown = async {
+            pass(system, Duration::from_millis(10)).await;
+            system.shutdown(Duration::from_secs(60)).await.expect("the store takes the lease back");
+        };
+        let (told, ()) = join(waits, shutdown).await;
+        assert!(matches!(told, Err(ServiceError::NotApplied(NotApplied::ShutDown))), "{told:?}");
     });
 }
