@@ -91,13 +91,18 @@ fn message_only(message: &Message) -> Head {
 /// Why a head did not let a message in.
 pub(crate) async fn explain(pool: &Pool, message: &Message, way: Way) -> Result<Trouble, Trouble> {
     let (head, now) = head_or_new(pool, message).await?;
+    Ok(why(&head, now, message, way))
+}
+
+/// Why this head does not let a message in.
+pub(crate) fn why(head: &Head, now: WallTime, message: &Message, way: Way) -> Trouble {
     let refused = match way {
         Way::Sent => head.enqueue(message, now).err(),
         Way::Reminder => head.accept(message, now).err(),
         Way::Moved => head.receive(message, now).err(),
         Way::Notice => head.notify(message, now).err(),
     };
-    Ok(refused.map_or_else(Trouble::overtaken, Trouble::from))
+    refused.map_or_else(Trouble::overtaken, Trouble::from)
 }
 
 async fn head_or_new(pool: &Pool, message: &Message) -> Result<(Head, WallTime), Trouble> {

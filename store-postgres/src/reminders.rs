@@ -2,11 +2,11 @@
 
 use actor_durable::WallTime;
 use actor_durable::limits::PAGE_ROWS_MAX;
-use actor_durable::store::{Due, DuePlace, Firing, Reminder};
+use actor_durable::store::{Due, DuePlace, Enqueued, Firing, Head, Reminder};
 
 use crate::error::Trouble;
-use crate::inbox::{Way, explain, put_in};
-use crate::ownership::lock;
+use crate::inbox::{Way, put_in, why};
+use crate::ownership::{lock, now};
 use crate::pool::{Pool, Session, until_settled};
 use crate::row::{column, count, decode, encode, millis, target};
 
@@ -49,8 +49,8 @@ pub(crate) async fn fire(pool: &Pool, firing: &Firing) -> Result<bool, Trouble> 
         let mut refused = None;
         let outcome = fire_in(&mut session, firing, &mut refused).await;
         match (session.end(outcome).await, refused) {
-            (Err(Trouble::Raised(_)), Some(at)) => {
-                Err(explain(pool, &firing.messages[at], Way::Reminder).await?)
+            (Err(Trouble::Raised(_)), Some((at, head))) => {
+                Err(why(&head, now(pool).await?, &firing.messages[at], Way::Reminder))
             }
             (outcome, _) => outcome,
         }
@@ -58,15 +58,13 @@ pub(crate) async fn fire(pool: &Pool, firing: &Firing) -> Result<bool, Trouble> 
     .await
 }
 
-/// Notes which message the head did not allow.
+/// Notes which message the head did not allow, and the head: with those before it, which are not kept either.
 async fn fire_in(
     session: &mut Session,
     firing: &Firing,
-    refused: &mut Option<usize>,
+    refused: &mut Option<(usize, Head)>,
 ) -> Result<bool, Trouble> {
-    if lock(session, &firing.actor).await?.is_none() {
-        return Ok(false);
-    }
+    let Some(head) = lock(session, &firing.actor).await? else { return Ok(false) };
     let (actor, name) = (firing.actor.as_str(), firing.name.as_str());
     let find = "SELECT row FROM reminders WHERE actor = $1 AND name = $2";
     let rows = session.run(sqlx::query(find).bind(actor).bind(name)).await?;
@@ -75,9 +73,12 @@ async fn fire_in(
     if !reminder.is_meant_by(firing) {
         return Ok(false);
     }
-    for (at, message) in firing.messages.iter().enumerate() {
-        *refused = Some(at);
-        put_in(session, message, Way::Reminder).await?;
+    let (at, head) = refused.insert((0, head));
+    for message in &firing.messages {
+        if put_in(session, message, Way::Reminder).await? == Enqueued::Stored {
+            head.waiting += 1;
+        }
+        *at += 1;
     }
     let Some(next) = firing.next else {
         let drop = "DELETE FROM reminders WHERE actor = $1 AND name = $2";

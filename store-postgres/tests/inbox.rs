@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actor_durable::limits::{INBOX_MESSAGES_MAX, INBOX_RESERVED};
 use actor_durable::store::{
-    ClaimMode, Enqueued, Firing, GivingUp, Refusal, ReminderChange, Store, StoreError,
+    ClaimMode, Enqueued, Firing, GivingUp, Refusal, Reminder, ReminderChange, Store, StoreError,
 };
 use actor_durable::{OwnerId, Position, Sequence, WallTime};
 use sqlx::Connection;
@@ -106,6 +106,29 @@ async fn a_full_inbox_takes_no_message_by_whatever_way() {
     store.commit_turn(commit).await.expect("it is owned");
     let giving_up = GivingUp { position, ..giving_up };
     assert!(store.give_up_delivery(giving_up).await.expect("there is room for the notice"));
+}
+
+/// What the messages before have taken is counted, though nothing of them is kept.
+#[tokio::test]
+async fn a_firing_of_more_messages_than_there_is_room_for_is_refused_for_that() {
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store().await;
+    let head = own(&store, "a", 1).await;
+    let mut commit = turn(&actor("a"), head.epoch, Sequence::ZERO);
+    commit.reminders = vec![ReminderChange::Set(reminder(5))];
+    store.commit_turn(commit).await.expect("it is owned");
+    let fill = |count: usize| format!("UPDATE actors SET waiting = {count}");
+    schema.say(&fill(INBOX_MESSAGES_MAX - 2)).await;
+    store.enqueue(message("a", 100)).await.expect("there is room");
+    let Reminder { name, set_by, due, .. } = reminder(5);
+    let messages = [100, 101, 102].map(|number| message("a", number)).into();
+    let firing = Firing { actor: actor("a"), name, set_by, due, messages, next: None };
+    let many = Refusal::TooMany { what: "messages in an inbox", max: INBOX_MESSAGES_MAX };
+    assert_eq!(refusal(store.fire(firing.clone()).await), many);
+    let letters = store.inbox(&actor("a"), head.epoch, Position::ZERO, 10).await.expect("it is owned");
+    assert_eq!(letters.len(), 1);
+    schema.say(&fill(INBOX_MESSAGES_MAX - 2)).await;
+    assert!(store.fire(firing).await.expect("there is room"));
 }
 
 /// The batch is of the one who has the actor, until its lease is over; then it is another one's, and nothing of it is done twice.
