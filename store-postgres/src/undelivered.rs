@@ -94,6 +94,14 @@ pub(crate) async fn redeliver(
     actor: &DurableId,
     position: OutboxPosition,
 ) -> Result<Option<Enqueued>, Trouble> {
+    until_settled(|| redeliver_once(pool, actor, position)).await
+}
+
+async fn redeliver_once(
+    pool: &Pool,
+    actor: &DurableId,
+    position: OutboxPosition,
+) -> Result<Option<Enqueued>, Trouble> {
     let find = "SELECT row FROM undelivered WHERE actor = $1 AND sequence = $2 AND place = $3";
     let row = at(&mut pool.session().await?, find, actor, position).await?;
     let Some(row) = row else {
@@ -102,31 +110,32 @@ pub(crate) async fn redeliver(
             None => Err(Refusal::NoSuchActor.into()),
         };
     };
-    let Undelivered { outgoing, .. } = decode(actor, &outbox_key(position), column(&row, 0)?)?;
+    let row = column(&row, 0)?;
+    let Undelivered { outgoing, .. } = decode(actor, &outbox_key(position), row)?;
     let message = outgoing.message(actor.clone())?;
     let _shares = pool.at_both(actor, &message.to.id).await?;
-    until_settled(|| async {
-        let mut session = pool.begin().await?;
-        let outcome = redeliver_in(&mut session, actor, position, &message).await;
-        match session.end(outcome).await {
-            Err(Trouble::Raised(_)) => Err(explain(pool, &message, Way::Moved).await?),
-            outcome => outcome,
-        }
-    })
-    .await
+    let mut session = pool.begin().await?;
+    let outcome = redeliver_in(&mut session, actor, position, row, &message).await;
+    match session.end(outcome).await {
+        Err(Trouble::Raised(_)) => Err(explain(pool, &message, Way::Moved).await?),
+        outcome => outcome,
+    }
 }
 
+/// Moves what was found in this row. If the actor was deleted and began anew there may be something else in its place.
 async fn redeliver_in(
     session: &mut Session,
     actor: &DurableId,
     position: OutboxPosition,
+    found: &[u8],
     message: &Message,
 ) -> Result<Option<Enqueued>, Trouble> {
     // In the order in which all lock two actors.
     let both = "SELECT FROM actors WHERE id IN ($1, $2) ORDER BY id FOR UPDATE";
     session.run(sqlx::query(both).bind(actor.as_str()).bind(message.to.id.as_str())).await?;
-    if !drop_in(session, actor, position).await? {
-        return Ok(None);
+    let Some(dropped) = drop_in(session, actor, position).await? else { return Ok(None) };
+    if column::<&[u8]>(&dropped, 0)? != found {
+        return Err(Trouble::overtaken());
     }
     put_in(session, message, Way::Moved).await.map(Some)
 }
@@ -151,14 +160,14 @@ async fn discard_in(
     position: OutboxPosition,
 ) -> Result<bool, Trouble> {
     lock(session, actor).await?.ok_or(Trouble::from(Refusal::NoSuchActor))?;
-    drop_in(session, actor, position).await
+    Ok(drop_in(session, actor, position).await?.is_some())
 }
 
 async fn drop_in(
     session: &mut Session,
     actor: &DurableId,
     position: OutboxPosition,
-) -> Result<bool, Trouble> {
-    let take = "DELETE FROM undelivered WHERE actor = $1 AND sequence = $2 AND place = $3 RETURNING 1";
-    Ok(at(session, take, actor, position).await?.is_some())
+) -> Result<Option<PgRow>, Trouble> {
+    let take = "DELETE FROM undelivered WHERE actor = $1 AND sequence = $2 AND place = $3 RETURNING row";
+    at(session, take, actor, position).await
 }

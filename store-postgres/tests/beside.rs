@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use actor_durable::store::{
-    ClaimMode, Enqueued, GivingUp, Handled, Head, Refusal, Snapshot, Source, Store, StoreError,
+    ClaimMode, Enqueued, GivingUp, Handled, Head, Outgoing, Refusal, Snapshot, Source, Store, StoreError,
 };
 use actor_durable::{Epoch, OwnerId, Position, Sequence, WallTime};
 use futures_util::FutureExt;
@@ -185,6 +185,38 @@ async fn what_is_discarded_while_it_is_to_be_delivered_after_all_goes_nowhere() 
     discarded.commit().await.expect("the server runs");
     assert_eq!(begun.await.expect("no panic").expect("there is such an actor"), None);
     assert_eq!(store.head(&actor("a")).await.expect("a store"), None);
+}
+
+/// The sender was deleted and began anew, and has sent something else from the same place.
+#[tokio::test]
+async fn what_was_sent_in_another_life_is_not_taken_for_what_is_to_be_delivered_after_all() {
+    let Some(schema) = Schema::new() else { return };
+    let store = Arc::new(schema.store().await);
+    let position = outgoing(1, "a").position;
+    let given_up = async |number| {
+        let head = own(&*store, "b", 1).await;
+        let mut commit = turn(&actor("b"), head.epoch, Sequence::ZERO);
+        commit.outbox = vec![Outgoing { id: message_id(number), ..outgoing(1, "a") }];
+        store.commit_turn(commit).await.expect("it is owned");
+        assert!(store.give_up_delivery(giving_up(&head)).await.expect("it was sent"));
+        head
+    };
+    let head = given_up(1).await;
+    let of_a = own(&*store, "a", 1).await;
+    let mut other = schema.connection().await;
+    let held = holding(&mut other, &lock("a")).await;
+    let mut begun = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.redeliver(&actor("b"), position).await }
+    });
+    blocked(&schema, &mut begun).await;
+    store.delete(&actor("b"), head.epoch).await.expect("it is owned");
+    given_up(2).await;
+    held.rollback().await.expect("the server runs");
+    assert_eq!(begun.await.expect("no panic").expect("it is there"), Some(Enqueued::Stored));
+    let letters = store.inbox(&actor("a"), of_a.epoch, Position::ZERO, 10).await.expect("it is owned");
+    assert_eq!(letters.iter().map(|letter| letter.message.id).collect::<Vec<_>>(), [message_id(2)]);
+    assert_eq!(store.undelivered(&actor("b"), None, 10).await.expect("it is there"), []);
 }
 
 #[tokio::test]
