@@ -70,17 +70,29 @@ pub(crate) async fn put_in(session: &mut Session, message: &Message, way: Way) -
 async fn enqueue_known(pool: &Pool, message: &Message) -> Result<Enqueued, Trouble> {
     let (head, now) = head_or_new(pool, message).await?;
     head.check_type(&message.to)?;
+    let rows = pool.read(known(message)).await?;
+    if !is_known(&rows)? {
+        head.enqueue(message, now)?;
+    }
+    Ok(outcome(message, &rows)?)
+}
+
+/// Whether an inbox has had a message, as a part of a transaction.
+pub(crate) async fn is_known_in(session: &mut Session, message: &Message) -> Result<bool, Trouble> {
+    Ok(is_known(&session.run(known(message)).await?)?)
+}
+
+/// As `put_letter` says it; 0 if it is new.
+fn known(message: &Message) -> Statement<'_> {
     let known = "SELECT CASE WHEN EXISTS (SELECT FROM dead_letters WHERE actor = $1 AND message = $2) THEN 4
         WHEN EXISTS (SELECT FROM handled WHERE actor = $1 AND message = $2) THEN 3
         WHEN EXISTS (SELECT FROM letters WHERE actor = $1 AND message = $2) THEN 2 ELSE 0 END::bigint,
         (SELECT row FROM handled WHERE actor = $1 AND message = $2)";
-    let known = sqlx::query(known).bind(message.to.id.as_str()).bind(message.id.to_bytes());
-    let rows = pool.read(known).await?;
-    let is_known = rows.first().map(|row| number(row, 0)).transpose()?.is_some_and(|known| known > 0);
-    if !is_known {
-        head.enqueue(message, now)?;
-    }
-    Ok(outcome(message, &rows)?)
+    sqlx::query(known).bind(message.to.id.as_str()).bind(message.id.to_bytes())
+}
+
+fn is_known(rows: &[PgRow]) -> Result<bool, Refusal> {
+    Ok(rows.first().map(|row| number(row, 0)).transpose()?.is_some_and(|known| known > 0))
 }
 
 /// A head that says nothing against a message but what the message itself gives cause for.

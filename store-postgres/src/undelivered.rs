@@ -5,7 +5,7 @@ use actor_durable::store::{Enqueued, GivingUp, Message, OutboxPosition, Outgoing
 use sqlx::postgres::PgRow;
 
 use crate::error::Trouble;
-use crate::inbox::{Way, explain, put_in};
+use crate::inbox::{Way, explain, is_known_in, put_in};
 use crate::ownership::{self, lock};
 use crate::pool::{Pool, Session, until_settled};
 use crate::row::{clamped, column, decode, encode, number, page};
@@ -42,7 +42,9 @@ async fn give_up_in(session: &mut Session, giving_up: &GivingUp) -> Result<bool,
     let keep = sqlx::query(keep).bind(actor.as_str()).bind(clamped(position.sequence.0));
     let row = encode(actor, &outbox_key(*position), &giving_up.undelivered(outgoing));
     session.run(keep.bind(i64::from(position.index)).bind(row)).await?;
-    if let Some(notice) = notice.as_ref().filter(|_| !head.has_ended) {
+    if let Some(notice) = notice.as_ref().filter(|_| !head.has_ended)
+        && !is_known_in(session, notice).await?
+    {
         put_in(session, notice, Way::Notice).await?;
     }
     Ok(true)

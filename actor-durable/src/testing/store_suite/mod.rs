@@ -158,6 +158,7 @@ macro_rules! store_suite {
             whoever_does_not_own_the_sender_moves_nothing,
             what_is_given_up_leaves_the_outbox,
             whoever_gives_up_tells_the_sender,
+            a_notice_that_is_left_out_is_not_judged,
             an_ended_sender_is_not_told,
             what_cannot_be_given_up_stays_in_the_outbox,
             what_was_given_up_is_listed,

@@ -206,7 +206,10 @@ impl Two<'_> {
             return;
         };
         if self.dice.once_in(3) {
-            let notice = self.dice.once_in(2).then(|| message(id.as_str(), self.id()));
+            let mut notice = self.dice.once_in(2).then(|| message(id.as_str(), self.id()));
+            if let Some(notice) = notice.as_mut().filter(|_| self.dice.once_in(3)) {
+                notice.to = other_type(id.as_str());
+            }
             let (actor, at, reason) = (id.clone(), WallTime::from_millis(5), "it is refused".to_owned());
             let giving_up = GivingUp { actor, epoch, position, at, reason, notice };
             let what = format!("give up {giving_up:?}");

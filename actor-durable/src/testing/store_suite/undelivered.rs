@@ -3,13 +3,14 @@
 use super::Place;
 use super::dump::{Dump, all_letters, all_undelivered};
 use super::scene::{
-    Scene, actor, giving_up, handled, message, name, other_type, outgoing, target, turn, turns, waiting,
+    Scene, actor, given_up as dead_letter, giving_up, handled, large, message, name, other_type, outgoing,
+    target, turn, turns, waiting,
 };
 use crate::id::{Epoch, Sequence, WallTime};
-use crate::limits::{REASON_BYTES_MAX, UNDELIVERED_MAX};
+use crate::limits::{PAYLOAD_BYTES_MAX, REASON_BYTES_MAX, UNDELIVERED_MAX};
 use crate::store::{
-    Arrival, Destination, Enqueued, GivingUp, Head, OutboxPosition, Outgoing, Refusal, Source, TurnCommit,
-    Undelivered,
+    Arrival, Destination, Enqueued, GivingUp, Head, Message, OutboxPosition, Outgoing, Refusal, Source,
+    TurnCommit, Undelivered,
 };
 
 fn at(index: u32) -> OutboxPosition {
@@ -78,6 +79,33 @@ pub async fn whoever_gives_up_tells_the_sender(place: &dyn Place) {
     let scene = scene.reopen().await;
     assert_eq!(waiting(&scene, &head).await, []);
     assert_eq!(all_undelivered(&scene, &actor("s")).await.len(), 3);
+}
+
+/// A notice that the sender has had, or that it would not have any more, is left out whatever is wrong with it.
+pub async fn a_notice_that_is_left_out_is_not_judged(place: &dyn Place) {
+    let scene = Scene::open(place).await;
+    let head = sender(&scene, [to("a"), to("a"), to("a"), to("a")]).await;
+    let with = |head: &Head, index, number| {
+        let body = large(PAYLOAD_BYTES_MAX + 1);
+        let notice = Some(Message { to: other_type("s"), body, ..scene.message("s", number) });
+        GivingUp { notice, ..giving_up(head, at(index)) }
+    };
+    scene.fill("s", [1, 2, 3]).await;
+    assert!(scene.give_up_delivery(with(&head, 0, 1)).await.expect("it waits"));
+    let dead = all_letters(&scene, &head).await.into_iter().filter(|letter| letter.message.id == scene.id(3));
+    let done = TurnCommit {
+        handled: vec![handled(scene.id(2), Source::Inbox, None)],
+        dead: dead.map(dead_letter).collect(),
+        ..turn(&head)
+    };
+    let head = scene.commit(done).await;
+    assert!(scene.give_up_delivery(with(&head, 1, 2)).await.expect("it is handled"));
+    assert!(scene.give_up_delivery(with(&head, 2, 3)).await.expect("it is dead"));
+    let head = scene.commit(TurnCommit { ends: true, ..turn(&head) }).await;
+    assert!(scene.give_up_delivery(with(&head, 3, 4)).await.expect("it has ended"));
+    let scene = scene.reopen().await;
+    assert_eq!(waiting(&scene, &head).await, [scene.id(1)]);
+    assert_eq!(all_undelivered(&scene, &actor("s")).await.len(), 4);
 }
 
 /// What an actor has sent that has ended is given up as any other's; it hears nothing of it.
