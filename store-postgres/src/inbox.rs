@@ -166,9 +166,9 @@ pub(crate) fn letter_row(message: &Message) -> Vec<u8> {
 const INBOX: &str = "
     SELECT a.epoch, a.owner IS NOT NULL, l.position, l.attempts, l.message, l.row FROM actors a LEFT JOIN LATERAL (
         SELECT position, attempts, message, row FROM (
-            SELECT *, sum(octet_length(row)) OVER (ORDER BY position) - octet_length(row) AS bytes_before
+            SELECT *, sum(octet_length(row)) OVER (ORDER BY position) AS bytes
             FROM (SELECT * FROM letters WHERE actor = $1 AND position > $2 ORDER BY position LIMIT $3) page
-        ) counted WHERE bytes_before < $4
+        ) counted WHERE bytes <= $4 OR bytes = octet_length(row)
     ) l ON true WHERE a.id = $1 ORDER BY l.position";
 
 pub(crate) async fn inbox(
@@ -234,8 +234,11 @@ pub(crate) async fn reply(
 /// At least one row if there is such an actor.
 const DEAD: &str = "
     SELECT d.message, d.row FROM actors a LEFT JOIN LATERAL (
-        SELECT message, row FROM dead_letters WHERE actor = $1 AND message > $2
-        ORDER BY message LIMIT $3
+        SELECT message, row FROM (
+            SELECT message, row, sum(octet_length(row)) OVER (ORDER BY message) AS bytes FROM (
+                SELECT message, row FROM dead_letters WHERE actor = $1 AND message > $2 ORDER BY message LIMIT $3
+            ) page
+        ) counted WHERE bytes <= $4 OR bytes = octet_length(row)
     ) d ON true WHERE a.id = $1 ORDER BY d.message";
 
 pub(crate) async fn dead_letters(
@@ -246,7 +249,8 @@ pub(crate) async fn dead_letters(
 ) -> Result<Vec<DeadLetter>, Trouble> {
     // No bytes come before all ids.
     let after = after.map_or_else(Vec::new, |after| after.to_bytes().into());
-    let rows = pool.read(sqlx::query(DEAD).bind(actor.as_str()).bind(after).bind(page(limit))).await?;
+    let select = sqlx::query(DEAD).bind(actor.as_str()).bind(after).bind(page(limit));
+    let rows = pool.read(select.bind(count(PAGE_BYTES_MAX))).await?;
     let first = rows.first().ok_or(Refusal::NoSuchActor)?;
     if column::<Option<&[u8]>>(first, 0)?.is_none() {
         return Ok(Vec::new());

@@ -61,9 +61,9 @@ pub(crate) fn check_owner(ours: Epoch, theirs: Epoch, is_owned: bool) -> Result<
 const ENTRIES: &str = "
     SELECT a.trimmed, a.sequence, e.sequence, e.row FROM actors a LEFT JOIN LATERAL (
         SELECT sequence, row FROM (
-            SELECT sequence, row, sum(octet_length(row)) OVER (ORDER BY sequence) - octet_length(row) AS bytes_before
+            SELECT sequence, row, sum(octet_length(row)) OVER (ORDER BY sequence) AS bytes
             FROM (SELECT sequence, row FROM entries WHERE actor = $1 AND sequence > $2 ORDER BY sequence LIMIT $3) page
-        ) counted WHERE bytes_before < $4
+        ) counted WHERE bytes <= $4 OR bytes = octet_length(row)
     ) e ON true WHERE a.id = $1 ORDER BY e.sequence";
 
 pub(crate) async fn entries(

@@ -6,14 +6,21 @@ use actor_durable::store::{Due, DuePlace, Enqueued, Firing, Head, Reminder};
 
 use crate::error::Trouble;
 use crate::inbox::{Way, put_in, why};
+use crate::limits::PAGE_BYTES_MAX;
 use crate::ownership::{lock, now};
 use crate::pool::{Pool, Session, until_settled};
 use crate::row::{column, count, decode, encode, millis, target};
 
-/// One row more than are asked for: it says when the next one is due.
+/// One row more than are asked for, or than there is room for: it says when the next one is due.
 const DUE: &str = "
-    SELECT r.actor, a.actor_type, r.name, r.row FROM reminders r JOIN actors a ON a.id = r.actor
-    WHERE (r.due, r.actor, r.name) > ($2, $3, $4) ORDER BY r.due, r.actor, r.name LIMIT $1";
+    SELECT actor, actor_type, name, row, has_room FROM (
+        SELECT *, lag(has_room, 1, true) OVER places AS had_room FROM (
+            SELECT *, sum(octet_length(row)) OVER places <= $5 OR row_number() OVER places = 1 AS has_room FROM (
+                SELECT r.actor, a.actor_type, r.name, r.due, r.row FROM reminders r JOIN actors a ON a.id = r.actor
+                WHERE (r.due, r.actor, r.name) > ($2, $3, $4) ORDER BY r.due, r.actor, r.name LIMIT $1
+            ) page WINDOW places AS (ORDER BY due, actor, name)
+        ) counted WINDOW places AS (ORDER BY due, actor, name)
+    ) known WHERE had_room ORDER BY due, actor, name";
 
 pub(crate) async fn due(
     pool: &Pool,
@@ -27,12 +34,12 @@ pub(crate) async fn due(
         (millis(*due), actor.as_str(), name.as_str())
     });
     let query = sqlx::query(DUE).bind(count(limit + 1)).bind(at).bind(actor).bind(name);
-    let rows = pool.read(query).await?;
+    let rows = pool.read(query.bind(count(PAGE_BYTES_MAX))).await?;
     let mut due = Due::default();
     for row in &rows {
         let target = target(row, 0)?;
         let reminder: Reminder = decode(&target.id, column::<&str>(row, 2)?.as_bytes(), column(row, 3)?)?;
-        if reminder.due > now || due.reminders.len() == limit {
+        if reminder.due > now || due.reminders.len() == limit || !column::<bool>(row, 4)? {
             due.next = Some(reminder.due);
             break;
         }

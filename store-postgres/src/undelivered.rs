@@ -6,9 +6,10 @@ use sqlx::postgres::PgRow;
 
 use crate::error::Trouble;
 use crate::inbox::{Way, explain, is_known_in, put_in};
+use crate::limits::PAGE_BYTES_MAX;
 use crate::ownership::{self, lock};
 use crate::pool::{Pool, Session, until_settled};
-use crate::row::{clamped, column, decode, encode, number, page};
+use crate::row::{clamped, column, count, decode, encode, number, page};
 use crate::turn::outbox_key;
 
 /// Has a message leave the outbox for good, and its sender told.
@@ -63,8 +64,12 @@ async fn at(
 /// At least one row if there is such an actor.
 const LIST: &str = "
     SELECT u.sequence, u.place, u.row FROM actors a LEFT JOIN LATERAL (
-        SELECT sequence, place, row FROM undelivered WHERE actor = $1 AND (sequence, place) > ($2, $3)
-        ORDER BY sequence, place LIMIT $4
+        SELECT sequence, place, row FROM (
+            SELECT sequence, place, row, sum(octet_length(row)) OVER (ORDER BY sequence, place) AS bytes FROM (
+                SELECT sequence, place, row FROM undelivered WHERE actor = $1 AND (sequence, place) > ($2, $3)
+                ORDER BY sequence, place LIMIT $4
+            ) page
+        ) counted WHERE bytes <= $5 OR bytes = octet_length(row)
     ) u ON true WHERE a.id = $1 ORDER BY u.sequence, u.place";
 
 pub(crate) async fn list(
@@ -76,7 +81,7 @@ pub(crate) async fn list(
     // No place comes before all others.
     let (sequence, place) = after.map_or((-1, -1_i64), |at| (clamped(at.sequence.0), at.index.into()));
     let list = sqlx::query(LIST).bind(actor.as_str()).bind(sequence).bind(place).bind(page(limit));
-    let rows = pool.read(list).await?;
+    let rows = pool.read(list.bind(count(PAGE_BYTES_MAX))).await?;
     let first = rows.first().ok_or(Refusal::NoSuchActor)?;
     if column::<Option<i64>>(first, 0)?.is_none() {
         return Ok(Vec::new());

@@ -2,15 +2,20 @@
 
 use std::time::Duration;
 
-use actor_durable::limits::{EVENT_BYTES_MAX, PAYLOAD_BYTES_MAX};
-use actor_durable::store::{Body, Claim, ClaimMode, Entry, Message, Refusal, Renewal, Snapshot, Store};
-use actor_durable::{Epoch, OwnerId, Position, Sequence};
+use actor_durable::limits::{EVENT_BYTES_MAX, PAYLOAD_BYTES_MAX, REMINDER_BYTES_MAX};
+use actor_durable::store::{
+    Body, Claim, ClaimMode, DeadLetter, DuePlace, Entry, GivingUp, Letter, Message, Outgoing, Refusal,
+    Reminder, ReminderChange, Renewal, Snapshot, Store,
+};
+use actor_durable::{Epoch, Name, OwnerId, Position, Sequence, WallTime};
 use bytes::Bytes;
 use sqlx::{AssertSqlSafe, Row};
 use store_postgres::limits::PAGE_BYTES_MAX;
 
 use crate::place::Schema;
-use crate::values::{LONG, actor, body, claim, entry, message, own, refusal, turn};
+use crate::values::{
+    LONG, actor, body, claim, entry, message, message_id, outgoing, own, refusal, reminder, turn,
+};
 
 async fn count(schema: &Schema, rows: &str) -> i64 {
     let count = AssertSqlSafe(format!("SELECT count(*) FROM {rows}"));
@@ -94,13 +99,18 @@ async fn the_schema_itself_keeps_doubles_out() {
     }
 }
 
+/// One more than a page has: each has some bytes besides what it carries.
+const ROWS: u64 = (PAGE_BYTES_MAX / PAYLOAD_BYTES_MAX) as u64;
+
+fn large() -> Body {
+    Body { version: 1, bytes: Bytes::from(vec![7; PAYLOAD_BYTES_MAX.min(EVENT_BYTES_MAX)]) }
+}
+
 /// A page is no larger than it may be, and what comes behind it is found.
 #[tokio::test]
 async fn a_page_of_large_rows_has_fewer_of_them() {
-    const ROWS: u64 = (PAGE_BYTES_MAX / PAYLOAD_BYTES_MAX) as u64 + 1;
     let Some(schema) = Schema::new() else { return };
     let store = schema.store().await;
-    let large = || Body { version: 1, bytes: Bytes::from(vec![7; PAYLOAD_BYTES_MAX.min(EVENT_BYTES_MAX)]) };
     let head = own(&store, "a", 1).await;
     for number in 1..=ROWS {
         let letter = Message { body: large(), ..message("a", number.into()) };
@@ -117,4 +127,58 @@ async fn a_page_of_large_rows_has_fewer_of_them() {
     };
     assert_eq!(pages(0).await, (ROWS - 1, ROWS - 1));
     assert_eq!(pages(ROWS - 1).await, (1, 1));
+}
+
+/// As above, of what was given up.
+#[tokio::test]
+async fn a_page_of_large_rows_that_were_given_up_has_fewer_of_them() {
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store().await;
+    let head = own(&store, "a", 1).await;
+    for number in 1..=ROWS {
+        let message = Message { body: large(), ..message("a", 500 + u128::from(number)) };
+        store.enqueue(message.clone()).await.expect("it is new");
+        let letter = Letter { position: Position(number), attempts: 0, message };
+        let mut commit = turn(&actor("a"), head.epoch, Sequence(number - 1));
+        commit.dead = vec![DeadLetter { letter, at: WallTime::ZERO, reason: String::new() }];
+        commit.outbox = vec![Outgoing { body: large(), ..outgoing(number, "b") }];
+        let position = commit.outbox[0].position;
+        store.commit_turn(commit).await.expect("it is owned");
+        let (actor, at, reason) = (actor("a"), WallTime::ZERO, String::new());
+        let giving_up = GivingUp { actor, epoch: head.epoch, position, at, reason, notice: None };
+        assert!(store.give_up_delivery(giving_up).await.expect("it was sent"));
+    }
+    let dead = async |after| store.dead_letters(&actor("a"), after, 100).await.expect("it is there");
+    let (first, last) = (dead(None).await, dead(Some(message_id(499 + u128::from(ROWS)))).await);
+    assert_eq!((first.len() as u64, last.len()), (ROWS - 1, 1));
+    let sent = async |after| store.undelivered(&actor("a"), after, 100).await.expect("it is there");
+    let (first, last) = (sent(None).await, sent(Some(outgoing(ROWS - 1, "b").position)).await);
+    assert_eq!((first.len() as u64, last.len()), (ROWS - 1, 1));
+}
+
+/// As above, of what is due; it is said when those are that the page has no room for.
+#[tokio::test]
+async fn a_page_of_large_reminders_has_fewer_of_them() {
+    const REMINDERS: u64 = (PAGE_BYTES_MAX / REMINDER_BYTES_MAX) as u64;
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store().await;
+    let head = own(&store, "a", 1).await;
+    let called = |number: u64| Name::new(format!("r{number}")).expect("a good name");
+    let body = || Body { version: 1, bytes: Bytes::from(vec![7; REMINDER_BYTES_MAX]) };
+    for number in 1..=REMINDERS {
+        let mut commit = turn(&actor("a"), head.epoch, Sequence(number - 1));
+        let reminder = Reminder { name: called(number), body: body(), ..reminder(number) };
+        commit.reminders = vec![ReminderChange::Set(reminder)];
+        store.commit_turn(commit).await.expect("it is owned");
+    }
+    let due = async |now, after: Option<&DuePlace>, limit| {
+        let due = store.due(WallTime::from_millis(now), after, limit).await.expect("a store");
+        (due.reminders.len() as u64, due.next.map(WallTime::as_millis))
+    };
+    assert_eq!(due(REMINDERS, None, 1_000).await, (REMINDERS - 1, Some(REMINDERS)));
+    assert_eq!(due(5, None, 1_000).await, (5, Some(6)));
+    assert_eq!(due(5, None, 3).await, (3, Some(4)));
+    let (actor, name) = (actor("a"), called(REMINDERS - 1));
+    let after = DuePlace { due: WallTime::from_millis(REMINDERS - 1), actor, name };
+    assert_eq!(due(REMINDERS, Some(&after), 1_000).await, (1, None));
 }
