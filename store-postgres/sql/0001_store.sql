@@ -116,6 +116,41 @@ CREATE FUNCTION now_ms() RETURNS bigint LANGUAGE sql VOLATILE AS $$
     SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint
 $$;
 
+-- Begins or extends a lease; says whether it was not over. Leases of owners that are long gone go with the renewal of another's. One
+-- that ends later than it could if it began now was renewed before the server's clock stepped back: its owner may be gone, and it is no
+-- longer than it says.
+CREATE FUNCTION renew(the_owner bytea, seconds double precision) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    former timestamptz;
+    was_held boolean;
+BEGIN
+    -- Whoever is taking an actor from this owner has it first, or waits: see `holds`.
+    SELECT ends_at INTO former FROM leases WHERE owner = the_owner FOR UPDATE;
+    was_held := coalesce(former > clock_timestamp(), false);
+    INSERT INTO leases (owner, ends_at, length)
+        VALUES (the_owner, clock_timestamp() + make_interval(secs => seconds), make_interval(secs => seconds))
+        ON CONFLICT (owner) DO UPDATE SET ends_at = excluded.ends_at, length = excluded.length;
+    DELETE FROM leases WHERE owner IN (
+        SELECT owner FROM leases
+        WHERE owner <> the_owner AND ends_at < clock_timestamp() - interval '1 day' FOR UPDATE SKIP LOCKED
+    );
+    UPDATE leases SET ends_at = clock_timestamp() + length WHERE owner IN (
+        SELECT owner FROM leases
+        WHERE owner <> the_owner AND ends_at > clock_timestamp() + length FOR UPDATE SKIP LOCKED
+    );
+    RETURN was_held;
+END
+$$;
+
+-- Whether the owner of an actor that somebody wants holds it: its lease is not over. If it is, it is no more, so that its owner begins
+-- another one and asks what it still has, even if the clock steps back to when this one was not over.
+CREATE FUNCTION holds(the_owner bytea) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    DELETE FROM leases WHERE owner = the_owner AND ends_at <= clock_timestamp();
+    RETURN EXISTS (SELECT FROM leases WHERE owner = the_owner);
+END
+$$;
+
 -- Stores a turn. False if the head of the actor does not allow it: then nothing was changed, and whoever asked looks why.
 -- What else can be said against it is raised, and so nothing is changed either.
 CREATE FUNCTION commit_turn(

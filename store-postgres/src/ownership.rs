@@ -9,31 +9,13 @@ use crate::error::Trouble;
 use crate::pool::{Pool, Session, until_settled};
 use crate::row::{clamped, column, head, head_columns, number, signed};
 
-/// Says whether the lease was not over. Leases of owners that are long gone go with the renewal of another's. One that ends later
-/// than it could if it began now was renewed before the server's clock stepped back: its owner may be gone, and it is no longer
-/// than it says.
-const RENEW: &str = "WITH gone AS (
-    DELETE FROM leases WHERE owner IN (
-        SELECT owner FROM leases WHERE owner <> $1 AND ends_at < clock_timestamp() - interval '1 day' FOR UPDATE SKIP LOCKED
-    )
-), ahead AS (
-    UPDATE leases SET ends_at = clock_timestamp() + length WHERE owner IN (
-        SELECT owner FROM leases WHERE owner <> $1 AND ends_at > clock_timestamp() + length FOR UPDATE SKIP LOCKED
-    )
-), before AS (
-    SELECT ends_at > clock_timestamp() AS lives FROM leases WHERE owner = $1
-)
-INSERT INTO leases (owner, ends_at, length)
-    VALUES ($1, clock_timestamp() + make_interval(secs => $2), make_interval(secs => $2))
-ON CONFLICT (owner) DO UPDATE SET ends_at = excluded.ends_at, length = excluded.length
-RETURNING coalesce((SELECT lives FROM before), false)";
-
 /// A thousand years: what is longer has no end that matters, and the database could not say it.
 const LEASE_MAX: Duration = Duration::from_secs(1000 * 365 * 24 * 3600);
 
 pub(crate) async fn renew(pool: &Pool, owner: OwnerId, lease: Duration) -> Result<Renewal, Trouble> {
     let (owner, seconds) = (owner.to_bytes(), lease.min(LEASE_MAX).as_secs_f64());
-    let rows = until_settled(|| pool.write(sqlx::query(RENEW).bind(owner).bind(seconds))).await?;
+    let renew = || pool.write(sqlx::query("SELECT renew($1, $2)").bind(owner).bind(seconds));
+    let rows = until_settled(renew).await?;
     let was_held = rows.first().map(|row| column(row, 0)).transpose()?.unwrap_or(false);
     Ok(if was_held { Renewal::Extended } else { Renewal::Begun })
 }
@@ -70,7 +52,7 @@ async fn acquire_in(session: &mut Session, claim: &Claim) -> Result<Head, Troubl
         return Err(Refusal::LeaseOver { owner: claim.owner }.into());
     }
     let is_held = match found.owner {
-        Some(owner) => has_lease(session, owner).await?,
+        Some(owner) => holds(session, owner).await?,
         None => false,
     };
     let head = found.claim(claim, is_held)?;
@@ -146,6 +128,16 @@ pub(crate) async fn not_owned(pool: &Pool, actor: &DurableId, epoch: Epoch) -> T
 
 async fn has_lease(session: &mut Session, owner: OwnerId) -> Result<bool, Trouble> {
     let lives = "SELECT EXISTS (SELECT FROM leases WHERE owner = $1 AND ends_at > clock_timestamp())";
-    let rows = session.run(sqlx::query(lives).bind(owner.to_bytes())).await?;
+    said(session, lives, owner).await
+}
+
+/// As [`has_lease`], of somebody whose actor is taken if not.
+async fn holds(session: &mut Session, owner: OwnerId) -> Result<bool, Trouble> {
+    said(session, "SELECT holds($1)", owner).await
+}
+
+/// What a statement says of an owner.
+async fn said(session: &mut Session, statement: &'static str, owner: OwnerId) -> Result<bool, Trouble> {
+    let rows = session.run(sqlx::query(statement).bind(owner.to_bytes())).await?;
     Ok(rows.first().map(|row| column(row, 0)).transpose()?.unwrap_or(false))
 }

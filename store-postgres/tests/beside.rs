@@ -6,7 +6,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use actor_durable::store::{
-    ClaimMode, Enqueued, GivingUp, Handled, Head, Outgoing, Refusal, Snapshot, Source, Store, StoreError,
+    ClaimMode, Enqueued, GivingUp, Handled, Head, Outgoing, Refusal, Renewal, Snapshot, Source, Store,
+    StoreError,
 };
 use actor_durable::{Epoch, OwnerId, Position, Sequence, WallTime};
 use futures_util::FutureExt;
@@ -314,6 +315,45 @@ async fn whoever_loses_its_lease_while_it_waits_gets_no_actor() {
     held.rollback().await.expect("the server runs");
     let over = Refusal::LeaseOver { owner: OwnerId::new(1) };
     assert_eq!(refusal(begun.await.expect("no panic")), over);
+}
+
+/// The lease was over when somebody looked, and is not any more by the time it can be taken.
+#[tokio::test]
+async fn whoever_renews_its_lease_while_an_actor_of_its_is_to_be_taken_keeps_it() {
+    let Some(schema) = Schema::new() else { return };
+    let store = Arc::new(schema.store().await);
+    own(&*store, "a", 1).await;
+    store.renew(OwnerId::new(2), LONG).await.expect("a lease");
+    schema.say("UPDATE leases SET ends_at = clock_timestamp() WHERE get_byte(owner, 15) = 1").await;
+    let mut other = schema.connection().await;
+    let renew = "UPDATE leases SET ends_at = clock_timestamp() + length WHERE get_byte(owner, 15) = 1";
+    let renewed = holding(&mut other, renew).await;
+    let mut begun = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.acquire(claim("a", 2, ClaimMode::IfFree)).await }
+    });
+    blocked(&schema, &mut begun).await;
+    renewed.commit().await.expect("the server runs");
+    let held = Refusal::Held { owner: OwnerId::new(1) };
+    assert_eq!(refusal(begun.await.expect("no panic")), held);
+    assert_eq!(store.renew(OwnerId::new(1), LONG).await.expect("a lease"), Renewal::Extended);
+}
+
+/// Its actor is being taken when it asks: so it had lost its lease, whatever the clock says by then.
+#[tokio::test]
+async fn whoever_renews_its_lease_while_an_actor_of_its_is_taken_begins_it_anew() {
+    let Some(schema) = Schema::new() else { return };
+    let store = Arc::new(schema.store().await);
+    own(&*store, "a", 1).await;
+    let mut other = schema.connection().await;
+    let taken = holding(&mut other, "DELETE FROM leases").await;
+    let mut begun = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.renew(OwnerId::new(1), LONG).await }
+    });
+    blocked(&schema, &mut begun).await;
+    taken.commit().await.expect("the server runs");
+    assert_eq!(begun.await.expect("no panic").expect("a lease"), Renewal::Begun);
 }
 
 /// The server says that it ends the connection, and not what became of what was asked.

@@ -161,3 +161,22 @@ async fn a_lease_that_was_renewed_before_the_servers_clock_stepped_back_ends_in_
     assert_eq!(store.renew(owner, LONG).await.expect("a lease"), Renewal::Extended);
     store.acquire(claim("a", 2, ClaimMode::IfFree)).await.expect("it has ended");
 }
+
+/// The clock was ahead for a moment, and by that another one took the actor.
+#[tokio::test]
+async fn whoever_lost_an_actor_while_the_servers_clock_was_ahead_begins_its_lease_anew() {
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store().await;
+    for (mode, id) in [(ClaimMode::IfFree, "a"), (ClaimMode::Seize, "b")] {
+        let (owner, other) = (OwnerId::new(1), OwnerId::new(2));
+        assert_eq!(store.renew(owner, LONG).await.expect("a lease"), Renewal::Begun);
+        store.acquire(claim(id, 1, ClaimMode::IfFree)).await.expect("it is free");
+        schema.say("UPDATE leases SET ends_at = ends_at - interval '1 day'").await;
+        store.renew(other, LONG).await.expect("a lease");
+        store.acquire(claim(id, 2, mode)).await.expect("the lease is over");
+        schema.say("UPDATE leases SET ends_at = ends_at + interval '1 day'").await;
+        assert_eq!(store.renew(owner, LONG).await.expect("a lease"), Renewal::Begun, "{id}");
+        assert_eq!(store.renew(owner, LONG).await.expect("a lease"), Renewal::Extended, "{id}");
+        store.retire(owner).await.expect("it lives");
+    }
+}
