@@ -37,6 +37,13 @@ pub(crate) async fn read_past<M: Model>(
             let what = format!("the journal begins after {} and there is no state", head.trimmed);
             return Err(ActivationError::Inconsistent(what));
         }
+        Some(snapshot) if head.trimmed > snapshot.sequence => {
+            let what = format!(
+                "the journal begins after {}, and the state is of {}",
+                head.trimmed, snapshot.sequence
+            );
+            return Err(ActivationError::Inconsistent(what));
+        }
         None => Past { state: model.actor().create(id), last_at: WallTime::ZERO, tail: Tail::default() },
         Some(snapshot) => {
             let state = read_state::<M::Actor>(&snapshot.body).map_err(|form| {

@@ -1,7 +1,7 @@
 //! What actors make of what is stored and cannot be read, of what is too large to be stored, and of clocks that step back: an
 //! error by name, and nothing is skipped, cut off or half done.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actor_core::{ActorError, ActorSystem};
@@ -9,7 +9,7 @@ use actor_durable::limits::{
     CLOCK_SKEW_MAX, EVENT_BYTES_MAX, PAYLOAD_BYTES_MAX, REPLY_BYTES_MAX, STATE_BYTES_MAX,
 };
 use actor_durable::store::{
-    Body, Cause, Claim, ClaimMode, Entry, Refusal, Snapshot, Store, StoreError, TurnCommit,
+    Body, Cause, Claim, ClaimMode, Entry, Recovery, Refusal, Snapshot, Store, StoreError, TurnCommit,
 };
 use actor_durable::testing::WallClock;
 use actor_durable::{
@@ -19,6 +19,8 @@ use actor_durable::{
 };
 use actor_testkit::Simulation;
 use serde::{Deserialize, Serialize};
+
+use crate::stage::{Command, Tap, Tapped, World, account};
 
 /// A text, as long as it is told.
 #[derive(Clone)]
@@ -324,5 +326,38 @@ fn a_beginning_that_panics_is_told_with_its_text_and_is_not_transient() {
         assert!(why.to_string().ends_with("its beginning has panicked: it is broken"), "{why}");
         assert!(!why.is_transient());
         system.shutdown(Duration::from_secs(1)).await.expect("it is in memory");
+    });
+}
+
+/// Gives the first state that it has seen of an actor ever after.
+#[derive(Debug, Default)]
+struct FirstState(Mutex<Option<Snapshot>>);
+
+impl Tap for FirstState {
+    fn recovery(&self, recovery: Recovery) -> Recovery {
+        let mut first = self.0.lock().expect("nothing panics with it");
+        if first.is_none() {
+            first.clone_from(&recovery.snapshot);
+        }
+        Recovery { snapshot: first.clone(), ..recovery }
+    }
+}
+
+#[test]
+fn a_state_that_is_older_than_what_the_journal_says_is_not_taken_for_the_last_one() {
+    let mut world = World::new();
+    let store = Arc::new(Tapped::new(world.store.clone(), FirstState::default()));
+    let (_, system) = world.process_over(store);
+    world.simulation.block_on(async {
+        let system = system.await;
+        let a = account(&system, "a");
+        for money in 1..=2 {
+            assert_eq!(a.call(Command::Add(1)).await.ok(), Some(money));
+            system.passivate(a.id()).await;
+        }
+        let refused = a.call(Command::Get).await.expect_err("its state is of a former turn").to_string();
+        let why =
+            "what is stored does not fit together: entry 3 changed the state, and what is stored is of 2";
+        assert_eq!(refused, format!("not applied: the actor was not activated: {why}"));
     });
 }

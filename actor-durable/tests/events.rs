@@ -193,19 +193,24 @@ fn the_events_of_a_command_that_is_only_to_look_are_stored_all_the_same() {
 #[derive(Clone, Copy, Debug)]
 enum Missing {
     State,
+    /// There is one of a former turn.
+    LastState,
     Entries,
     Entry,
 }
 
 impl Tap for Missing {
     fn recovery(&self, recovery: Recovery) -> Recovery {
-        let snapshot = recovery.snapshot.filter(|_| !matches!(self, Self::State));
+        let mut snapshot = recovery.snapshot.filter(|_| !matches!(self, Self::State));
+        if let (Some(snapshot), Self::LastState) = (&mut snapshot, self) {
+            snapshot.sequence = Sequence(snapshot.sequence.0 / 2);
+        }
         Recovery { snapshot, ..recovery }
     }
 
     fn entries(&self, mut entries: Vec<Entry>) -> Vec<Entry> {
         match self {
-            Self::State => {}
+            Self::State | Self::LastState => {}
             Self::Entries => entries.clear(),
             Self::Entry => drop(entries.remove(1)),
         }
@@ -221,7 +226,8 @@ fn what_a_store_does_not_give_is_inconsistent_and_not_left_out() {
             actor.call(Command::Say(number.to_string())).await.expect("it is stored");
         }
     });
-    let said = [Missing::State, Missing::Entries, Missing::Entry].map(|missing| {
+    let all = [Missing::State, Missing::LastState, Missing::Entries, Missing::Entry];
+    let said = all.map(|missing| {
         let store = Arc::new(Tapped::new(Arc::new(store.clone()), missing));
         let builder = DurableSystem::builder(&simulation.system(), store);
         simulation.block_on(async {
@@ -240,6 +246,7 @@ fn what_a_store_does_not_give_is_inconsistent_and_not_left_out() {
     });
     let expected = [
         "the journal begins after 30 and there is no state",
+        "the journal begins after 30, and the state is of 20",
         "the journal ends at 39, not at 46",
         "entry 42 follows entry 40",
     ];
