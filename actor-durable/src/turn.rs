@@ -365,7 +365,8 @@ impl<'a, A: Durable> Turn<'a, A> {
         self.asked
     }
 
-    /// Passivates this actor once it has nothing left to do: its memory is released, and the next message activates it again.
+    /// Passivates this actor once it has handled what it has accepted: its memory is released, and the next message activates it again.
+    /// So does what it has sent and has not arrived by then, within a [look interval](crate::DurableBuilder::look_interval).
     pub fn passivate(&mut self) {
         self.asked.passivates = true;
     }

@@ -71,6 +71,8 @@ impl DurableSystem {
     }
 
     /// Passivates an actor if it is in memory: it handles what it has accepted, is stored, and its memory is released. Waits for that.
+    /// What it has sent and has not arrived by then is sent by a later activation, which begins within a
+    /// [look interval](DurableBuilder::look_interval).
     ///
     /// # Cancellation
     ///
