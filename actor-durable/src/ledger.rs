@@ -153,9 +153,7 @@ impl Ledger {
     /// What is known of a message that came from a caller.
     pub(crate) fn judge(&self, id: MessageId, now: WallTime) -> Judgement {
         if !self.remembered.contains(id) {
-            let staged = self.staged.as_ref().map_or(WallTime::ZERO, |staged| staged.horizon);
-            let horizon = self.head.horizon.max(staged);
-            return match admit(horizon, id, self.time(now)) {
+            return match admit(self.horizon(), id, self.time(now)) {
                 Ok(()) => Judgement::New,
                 Err(refusal) => Judgement::Known(Known::Refused(refusal)),
             };
@@ -167,6 +165,17 @@ impl Ledger {
     /// Whether a message is remembered, stored or not.
     pub(crate) fn knows(&self, id: MessageId) -> bool {
         self.remembered.contains(id)
+    }
+
+    /// Whether a message may have been handled and forgotten. The store does not forget one that lies in the inbox.
+    pub(crate) fn may_have_forgotten(&self, id: MessageId) -> bool {
+        id.made() <= self.horizon()
+    }
+
+    /// What was made until then may be forgotten, stored or not.
+    fn horizon(&self) -> WallTime {
+        let staged = self.staged.as_ref().map_or(WallTime::ZERO, |staged| staged.horizon);
+        self.head.horizon.max(staged)
     }
 
     /// A message that was given up is as new again.

@@ -22,6 +22,7 @@ mod retries;
 mod room;
 mod sharing;
 mod stage;
+mod staged;
 mod supervise;
 mod system;
 mod undelivered;

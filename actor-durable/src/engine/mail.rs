@@ -250,14 +250,19 @@ impl<M: Model> Activation<M> {
     }
 
     /// The reply to a letter's message that was handled before, which may be none. One that is remembered here and not in the store
-    /// was given up, and put back by somebody: it is as new.
+    /// was given up, and put back by somebody: it is as new. One that is forgotten here may be remembered there, as it lies in the
+    /// inbox.
     async fn has_handled(&mut self, id: MessageId) -> Result<Option<Option<Bytes>>, ActorError> {
-        if !self.kept_mut()?.committer.ledger.knows(id) {
+        let ledger = &self.kept_mut()?.committer.ledger;
+        let is_known = ledger.knows(id);
+        if !is_known && !ledger.may_have_forgotten(id) {
             return Ok(None);
         }
-        self.settle().await?;
+        if is_known {
+            self.settle().await?;
+        }
         let reply = self.shared.store().reply(&self.target.id, id).await?;
-        if reply.is_none() {
+        if is_known && reply.is_none() {
             self.kept_mut()?.committer.ledger.revive(id);
         }
         Ok(reply)
