@@ -9,14 +9,17 @@
 //!
 //! One commit is in flight at a time, as each says where the one before ended.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
-use crate::id::{Epoch, MessageId, Sequence, Target, WallTime};
+use crate::id::{Epoch, MessageId, Name, Sequence, Target, WallTime};
 use crate::limits::{COMMIT_BYTES_MAX, STAGED_BYTES_MAX, STAGED_ROWS_MAX, STAGED_TURNS_MAX, TURN_ROWS_MAX};
 use crate::remembered::Remembered;
 use crate::store::{
-    Body, Cause, Committed, DeadLetter, Entry, Handled, Head, OutboxPosition, Outgoing, Recovery, Refusal,
-    ReminderChange, Snapshot, Source, StoreError, TurnCommit, admit,
+    Body, Cause, ChildChange, Committed, DeadLetter, Entry, Handled, Head, OutboxPosition, Outgoing,
+    Recovery, Refusal, Reminder, ReminderChange, Snapshot, Source, StoreError, TurnCommit, admit,
+    check_reminders,
 };
 use crate::turn::{Asked, Draft, JournalPlace};
 
@@ -40,6 +43,10 @@ pub(crate) struct Ledger {
     /// How many of the remembered are staged or in flight.
     unsettled: usize,
     in_flight: Option<Committed>,
+    /// Those that there are once all is stored. Some may have come and be there no more.
+    reminders: BTreeSet<Name>,
+    /// The recorded ones that there are once all is stored.
+    children: BTreeSet<Name>,
 }
 
 /// What is known of a message before it is handled.
@@ -114,6 +121,8 @@ impl Ledger {
             staged_sent: 0,
             unsettled: 0,
             in_flight: None,
+            reminders: names_of(&recovery.reminders),
+            children: recovery.children.iter().map(|child| child.name.clone()).collect(),
         }
     }
 
@@ -218,7 +227,12 @@ impl Ledger {
         if is_checkpoint {
             turn.trim = self.trim_for(turn.last());
         }
-        self.staged_bytes += checked_bytes(&turn)?;
+        let bytes = checked_bytes(&turn)?;
+        // A commit of several turns is not to be refused for one of them.
+        turn.check_reminders(self.reminders.len(), |name| self.reminders.contains(name))?;
+        turn.check_children(self.children.len(), |name| self.children.contains(name))?;
+        self.note_names(&turn);
+        self.staged_bytes += bytes;
         self.staged_sent += turn.outbox.iter().map(Outgoing::bytes).sum::<usize>();
         self.last_at = turn.entries[0].at;
         self.last = turn.last();
@@ -233,6 +247,31 @@ impl Ledger {
             staged => *staged = Some(turn),
         }
         Ok(())
+    }
+
+    fn note_names(&mut self, turn: &TurnCommit) {
+        for change in &turn.reminders {
+            match change {
+                ReminderChange::Set(reminder) => self.reminders.insert(reminder.name.clone()),
+                ReminderChange::Cancel(name) => self.reminders.remove(name),
+            };
+        }
+        for change in &turn.children {
+            match change {
+                ChildChange::Add(child) => self.children.insert(child.name.clone()),
+                ChildChange::Remove(name) => self.children.remove(name),
+            };
+        }
+    }
+
+    /// Whether a turn changes reminders so that there are too many, as far as is known here: some of them may have come.
+    pub(crate) fn has_too_many(&self, changes: &[ReminderChange]) -> bool {
+        check_reminders(changes, self.reminders.len(), |name| self.reminders.contains(name)).is_err()
+    }
+
+    /// These are the reminders that there are, while nothing is staged.
+    pub(crate) fn note_reminders(&mut self, reminders: &[Reminder]) {
+        self.reminders = names_of(reminders);
     }
 
     fn commit_of(&self, outcome: Outcome) -> Box<TurnCommit> {
@@ -352,6 +391,10 @@ impl Ledger {
         self.head.snapshot = self.head.snapshot.max(Some(snapshot));
         self.head.trimmed = self.head.trimmed.max(trim.unwrap_or_default());
     }
+}
+
+fn names_of(reminders: &[Reminder]) -> BTreeSet<Name> {
+    reminders.iter().map(|reminder| reminder.name.clone()).collect()
 }
 
 /// What is staged already never keeps one turn more from being stored with it.

@@ -1,11 +1,17 @@
 //! Turns that are staged together: what one of them does takes no other with it.
 
+use std::future::IntoFuture;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use actor_durable::store::Headers;
-use actor_durable::{Durability, Durable, DurableActor, DurableId, DurableRef, DurableSystem, NoError, Turn};
+use actor_durable::limits::REMINDERS_MAX;
+use actor_durable::store::{Headers, Refusal, StoreError};
+use actor_durable::{
+    AskError, Durability, Durable, DurableActor, DurableId, DurableRef, DurableSystem, NoError, NotApplied,
+    Turn, WallTime,
+};
+use futures_util::future::join4;
 use serde::{Deserialize, Serialize};
 
 use crate::stage::{World, pass};
@@ -13,8 +19,16 @@ use crate::stage::{World, pass};
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 enum Step {
     Add(i64),
+    /// Sets so many reminders, which are due then.
+    Remind(usize, WallTime),
+    /// Sets one of its own name each time, which is due at once.
+    RemindNow,
+    /// Records so many children.
+    Bear(u32),
     Panic,
     Get,
+    /// What a reminder says.
+    Nothing,
 }
 
 /// Adds up, and remembers two messages. It counts how often ten were added.
@@ -50,7 +64,7 @@ impl<const MODE: u8> Durable for Jar<MODE> {
 }
 
 impl<const MODE: u8> DurableActor for Jar<MODE> {
-    async fn handle(&self, step: Step, n: &mut i64, _: &mut Turn<'_, Self>) -> Result<i64, NoError> {
+    async fn handle(&self, step: Step, n: &mut i64, turn: &mut Turn<'_, Self>) -> Result<i64, NoError> {
         match step {
             Step::Add(by) => {
                 if by == 10 {
@@ -58,8 +72,23 @@ impl<const MODE: u8> DurableActor for Jar<MODE> {
                 }
                 *n += by;
             }
+            Step::Remind(count, due) => {
+                for name in 0..count {
+                    turn.remind(&name.to_string(), due, &Step::Nothing).expect("a good name");
+                }
+            }
+            Step::RemindNow => {
+                *n += 1;
+                turn.remind(&format!("now {n}"), turn.at(), &Step::Nothing).expect("a good name");
+            }
+            Step::Bear(count) => {
+                for child in 0..count {
+                    let name = format!("{n} {child}");
+                    turn.add_child::<Jar<MODE>>(&name, "child", "").expect("a good name");
+                }
+            }
             Step::Panic => panic!("so it was asked"),
-            Step::Get => {}
+            Step::Get | Step::Nothing => {}
         }
         Ok(*n)
     }
@@ -119,4 +148,89 @@ fn what_came_by_both_ways_is_handled_once<const MODE: u8>() {
 #[test]
 fn what_came_by_both_ways_and_was_forgotten_meanwhile_is_handled_once() {
     in_each_mode!(what_came_by_both_ways_is_handled_once);
+}
+
+fn is_too_many(answer: &Result<i64, AskError<NoError>>, kind: &str) -> bool {
+    let Err(AskError::NotApplied(NotApplied::Store(StoreError::NotApplied(refusal)))) = answer else {
+        return false;
+    };
+    matches!(refusal, Refusal::TooMany { what, .. } if *what == kind)
+}
+
+fn a_turn_of_too_many_is_refused_alone<const MODE: u8>() {
+    let mut world = World::new();
+    world.run_with(
+        |builder| builder.register(Jar::<MODE>::default()),
+        async |system| {
+            let jar = jar::<MODE>(system);
+            jar.call(Step::Get).await.expect("it looks");
+            for (greedy, kind) in
+                [(Step::Remind(1_001, WallTime::MAX), "reminders"), (Step::Bear(10_000), "children")]
+            {
+                let before = jar.call(Step::Get).await.expect("it looks");
+                if kind == "children" {
+                    // There is room for all but one.
+                    jar.call(Step::Bear(1)).await.expect("there is room");
+                }
+                let call = |step| jar.call(step).into_future();
+                let (one, greedy, two, three) =
+                    join4(call(Step::Add(1)), call(greedy), call(Step::Add(1)), call(Step::Add(1))).await;
+                assert!(is_too_many(&greedy, kind), "{greedy:?}");
+                let said = [one, two, three].map(|answer| answer.map_err(|error| error.to_string()));
+                assert_eq!(said, [1, 2, 3].map(|n| Ok(before + n)));
+            }
+            system.passivate(jar.id()).await;
+            pass(system, Duration::from_secs(5)).await;
+            assert_eq!(jar.call(Step::Get).await.ok(), Some(6));
+        },
+    );
+}
+
+#[test]
+fn a_turn_that_asks_for_too_many_reminders_or_children_is_refused_and_no_other_one() {
+    in_each_mode!(a_turn_of_too_many_is_refused_alone);
+}
+
+fn as_many_as_there_may_be_are_set_again<const MODE: u8>() {
+    let mut world = World::new();
+    world.run_with(
+        |builder| builder.register(Jar::<MODE>::default()),
+        async |system| {
+            let jar = jar::<MODE>(system);
+            let most = REMINDERS_MAX;
+            for _ in 0..3 {
+                jar.call(Step::Remind(most, WallTime::MAX)).await.expect("they are the same");
+                assert!(is_too_many(&jar.call(Step::RemindNow).await, "reminders"));
+                system.passivate(jar.id()).await;
+            }
+            assert_eq!(jar.call(Step::Get).await.ok(), Some(0));
+        },
+    );
+}
+
+#[test]
+fn reminders_that_are_there_are_set_again_though_there_are_as_many_as_may_be() {
+    in_each_mode!(as_many_as_there_may_be_are_set_again);
+}
+
+fn reminders_that_have_come_count_no_more<const MODE: u8>() {
+    let mut world = World::new();
+    world.run_with(
+        |builder| builder.register(Jar::<MODE>::default()),
+        async |system| {
+            let jar = jar::<MODE>(system);
+            let most = REMINDERS_MAX;
+            jar.call(Step::Remind(most - 5, WallTime::MAX)).await.expect("there is room");
+            for n in 1..=20 {
+                assert_eq!(jar.call(Step::RemindNow).await.ok(), Some(n), "the ones before have come");
+                pass(system, Duration::from_secs(1)).await;
+            }
+        },
+    );
+}
+
+#[test]
+fn reminders_that_have_come_take_no_room() {
+    reminders_that_have_come_count_no_more::<THROUGH>();
+    reminders_that_have_come_count_no_more::<BACK>();
 }

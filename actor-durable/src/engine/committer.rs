@@ -15,6 +15,7 @@ use crate::limits::OUTBOX_WAIT_MAX;
 use crate::outbox::Room;
 use crate::process::{Sender, Shared};
 use crate::store::{Body, OutboxPosition, Outgoing, Snapshot, StoreError};
+use crate::turn::Asked;
 
 /// See the module.
 pub(super) struct Committer<A: Durable> {
@@ -71,6 +72,18 @@ impl<A: Durable> Committer<A> {
         {
             self.due = self.shared.executor().now() + interval;
         }
+    }
+
+    /// Has the reminders counted that there are, if a turn would be refused otherwise: those that have come count no more.
+    pub(super) async fn count_reminders(&mut self, asked: &Asked) -> Result<(), StoreError> {
+        if asked.reminders.is_empty() || !self.ledger.has_too_many(&asked.reminders) {
+            return Ok(());
+        }
+        self.settle().await?;
+        let (actor, epoch) = (&self.ledger.target().id, self.ledger.epoch());
+        let recovery = self.shared.store().load(actor, epoch).await?;
+        self.ledger.note_reminders(&recovery.reminders);
+        Ok(())
     }
 
     /// Whether a turn that is staged wants the actor's memory to be given back.

@@ -97,6 +97,7 @@ impl<M: Model> Activation<M> {
         if is_nothing && self.is_as_written() {
             return Ok(None);
         }
+        self.kept_mut()?.committer.count_reminders(&asked).await?;
         let staged = self.stage(Outcome { asked, ..Outcome::nothing(Cause::Own, at, clock) }, true);
         let Err(why) = staged else { return Ok(None) };
         self.rebuild().await?;

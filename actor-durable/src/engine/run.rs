@@ -276,6 +276,7 @@ impl<M: Model> Activation<M> {
             }
             return Ok(Ok(result));
         }
+        self.kept_mut()?.committer.count_reminders(&asked).await?;
         let cause = source.map_or(Cause::Own, |_| Cause::Message(id));
         let outcome = Outcome { source, events, asked, ..Outcome::nothing(cause, place.at, clock) };
         let Err(why) = self.stage_replied(outcome, message, &result) else { return Ok(Ok(result)) };

@@ -36,6 +36,7 @@ pub use self::message::{
 };
 pub use self::recovery::Recovery;
 pub use self::row::{Row, RowKind, decode_row, encode_row};
+pub(crate) use self::turn::check_reminders;
 pub use self::turn::{
     Cause, Child, ChildChange, Entry, Handled, ReminderChange, Snapshot, Source, TurnCommit,
 };

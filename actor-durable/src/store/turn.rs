@@ -194,11 +194,7 @@ impl TurnCommit {
     ///
     /// [`Refusal::TooMany`].
     pub fn check_reminders(&self, stored: usize, is_stored: impl Fn(&Name) -> bool) -> Result<(), Refusal> {
-        let changes = self.reminders.iter().map(|change| match change {
-            ReminderChange::Set(reminder) => (&reminder.name, true),
-            ReminderChange::Cancel(name) => (name, false),
-        });
-        check_count("reminders", stored, is_stored, changes, REMINDERS_MAX)
+        check_reminders(&self.reminders, stored, is_stored)
     }
 
     /// Whether the actor has no more dead letters than it may after this. It has so many now.
@@ -345,6 +341,19 @@ fn has_twice(ids: impl Iterator<Item = MessageId>) -> bool {
     let mut ids: Vec<MessageId> = ids.collect();
     ids.sort_unstable();
     !ids.is_sorted_by(|one, other| one < other)
+}
+
+/// As [`TurnCommit::check_reminders`], of changes that are in no commit yet.
+pub(crate) fn check_reminders(
+    changes: &[ReminderChange],
+    stored: usize,
+    is_stored: impl Fn(&Name) -> bool,
+) -> Result<(), Refusal> {
+    let changes = changes.iter().map(|change| match change {
+        ReminderChange::Set(reminder) => (&reminder.name, true),
+        ReminderChange::Cancel(name) => (name, false),
+    });
+    check_count("reminders", stored, is_stored, changes, REMINDERS_MAX)
 }
 
 /// Refuses changes, of names that are to be there (`true`) or not, after which there would be too many.
