@@ -212,6 +212,17 @@ pub const ATTEMPT_PAUSE_FIRST: Duration = Duration::from_millis(100);
 /// The longest pause between two attempts to handle a letter.
 pub const ATTEMPT_PAUSE_MAX: Duration = Duration::from_secs(10);
 
+/// How long a commit that a store has certainly not applied, as it is away or full, is tried again if its turns may have been answered
+/// before. Then they are lost.
+pub const COMMIT_RETRIED_MAX: Duration = Duration::from_secs(60);
+
+/// How long after such a refusal the commit is tried again. The pause doubles with each further refusal, up to
+/// [`COMMIT_PAUSE_MAX`].
+pub const COMMIT_PAUSE_FIRST: Duration = Duration::from_millis(10);
+
+/// The longest pause between two attempts at a commit.
+pub const COMMIT_PAUSE_MAX: Duration = Duration::from_secs(1);
+
 /// The shortest interval at which a store is asked for work. A shorter one is made this long.
 pub const LOOK_INTERVAL_MIN: Duration = Duration::from_millis(10);
 

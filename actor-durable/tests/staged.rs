@@ -1,12 +1,13 @@
-//! Turns that are staged together: what one of them does takes no other with it.
+//! Turns that are staged together: what one of them does, or a store that is away for a moment, takes no other with it.
 
 use std::future::IntoFuture;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use actor_durable::limits::REMINDERS_MAX;
+use actor_durable::limits::{COMMIT_RETRIED_MAX, REMINDERS_MAX};
 use actor_durable::store::{Headers, Refusal, StoreError};
+use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation};
 use actor_durable::{
     AskError, Durability, Durable, DurableActor, DurableId, DurableRef, DurableSystem, NoError, NotApplied,
     Turn, WallTime,
@@ -233,4 +234,82 @@ fn reminders_that_have_come_count_no_more<const MODE: u8>() {
 fn reminders_that_have_come_take_no_room() {
     reminders_that_have_come_count_no_more::<THROUGH>();
     reminders_that_have_come_count_no_more::<BACK>();
+}
+
+/// From its next commit on the store is away for so many of them. What is there after a passivation.
+fn outage<const MODE: u8>(mode: FaultMode, commits: u64) -> Option<i64> {
+    let mut world = World::new();
+    let store = FaultStore::new(world.store.clone(), []);
+    world.crash_with(
+        Arc::new(store.clone()),
+        |builder| builder.register(Jar::<MODE>::default()),
+        async |system| {
+            let jar = jar::<MODE>(system);
+            jar.call(Step::Get).await.expect("it looks");
+            let first = store.visits().get(&Operation::CommitTurn).copied().unwrap_or(0) + 1;
+            for visit in first..first + commits {
+                store.add(Fault { operation: Operation::CommitTurn, visit, mode });
+            }
+            for n in 1..=5 {
+                assert_eq!(jar.call(Step::Add(1)).await.ok(), Some(n), "it is answered at once");
+            }
+            system.passivate(jar.id()).await;
+            pass(system, 2 * COMMIT_RETRIED_MAX).await;
+            jar.call(Step::Get).await.ok()
+        },
+    )
+}
+
+#[test]
+fn what_was_answered_before_it_is_stored_is_not_lost_by_a_store_that_is_away_for_a_moment() {
+    assert_eq!(outage::<BACK>(FaultMode::Refuse, 5), Some(5));
+    assert_eq!(outage::<LAZY>(FaultMode::Refuse, 5), Some(5));
+}
+
+#[test]
+fn what_was_answered_before_it_is_stored_is_not_lost_by_an_activation_that_ends_meanwhile() {
+    let mut world = World::new();
+    let store = FaultStore::new(world.store.clone(), []);
+    world.crash_with(
+        Arc::new(store.clone()),
+        |builder| builder.register(Jar::<LAZY>::default()),
+        async |system| {
+            let jar = jar::<LAZY>(system);
+            for n in 1..=5 {
+                assert_eq!(jar.call(Step::Add(1)).await.ok(), Some(n), "it is answered at once");
+            }
+            let visit = store.visits()[&Operation::Inbox] + 1;
+            store.add(Fault { operation: Operation::Inbox, visit, mode: FaultMode::Refuse });
+            // It cannot be read.
+            jar.send(Step::Add(1)).await.expect("it is stored");
+            pass(system, Duration::from_secs(5)).await;
+            let head = system.store().head(jar.id()).await.expect("memory").expect("it is there");
+            assert_eq!((jar.call(Step::Get).await.ok(), head.epoch.0), (Some(6), 2));
+        },
+    );
+}
+
+#[test]
+fn what_was_answered_before_it_is_stored_is_lost_if_the_store_is_away_for_too_long() {
+    assert_eq!(outage::<LAZY>(FaultMode::Refuse, 10_000), Some(0));
+    // Nobody knows whether it was stored, so it is not stored again.
+    assert_eq!(outage::<LAZY>(FaultMode::LoseAnswer, 1), Some(5));
+}
+
+#[test]
+fn a_turn_that_is_answered_once_it_is_stored_is_refused_at_once_by_a_store_that_is_away() {
+    let mut world = World::new();
+    let store = FaultStore::new(world.store.clone(), []);
+    world.crash_with(
+        Arc::new(store.clone()),
+        |builder| builder.register(Jar::<THROUGH>::default()),
+        async |system| {
+            let jar = jar::<THROUGH>(system);
+            jar.call(Step::Add(1)).await.expect("it is stored");
+            let visit = store.visits()[&Operation::CommitTurn] + 1;
+            store.add(Fault { operation: Operation::CommitTurn, visit, mode: FaultMode::Refuse });
+            let refused = jar.call(Step::Add(1)).await;
+            assert!(matches!(refused, Err(AskError::NotApplied(NotApplied::Store(_)))), "{refused:?}");
+        },
+    );
 }

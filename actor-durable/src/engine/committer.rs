@@ -11,10 +11,10 @@ use crate::actor::{Durability, Durable};
 use crate::error::{AskError, Doubt, NotApplied};
 use crate::id::MessageId;
 use crate::ledger::Ledger;
-use crate::limits::OUTBOX_WAIT_MAX;
+use crate::limits::{COMMIT_PAUSE_FIRST, COMMIT_PAUSE_MAX, COMMIT_RETRIED_MAX, OUTBOX_WAIT_MAX};
 use crate::outbox::Room;
 use crate::process::{Sender, Shared};
-use crate::store::{Body, OutboxPosition, Outgoing, Snapshot, StoreError};
+use crate::store::{Body, OutboxPosition, Outgoing, Refusal, Snapshot, StoreError, TurnCommit};
 use crate::turn::Asked;
 
 /// See the module.
@@ -119,7 +119,12 @@ impl<A: Durable> Committer<A> {
         let (passivates, reminds) = (std::mem::take(&mut self.passivates), std::mem::take(&mut self.reminds));
         // Those of turns that are staged meanwhile are held anew.
         let held = std::mem::take(&mut self.held);
-        if let Err(error) = self.shared.store().commit_turn(*commit).await {
+        let stored = if A::DURABILITY == Durability::WriteThrough {
+            self.shared.store().commit_turn(*commit).await
+        } else {
+            commit_answered(&self.shared, &commit).await
+        };
+        if let Err(error) = stored {
             for Held { id, port, .. } in held {
                 port.tell(Err(doubt(id, &error)));
             }
@@ -232,6 +237,30 @@ impl<A: Durable> Committer<A> {
         let (actor, epoch) = (&self.ledger.target().id, self.ledger.epoch());
         self.shared.store().release(actor, epoch).await
     }
+}
+
+/// Stores turns that may have been answered: they are not lost because the store is away or full for a while.
+async fn commit_answered(shared: &Shared, commit: &TurnCommit) -> Result<(), StoreError> {
+    let executor = shared.executor();
+    let until = executor.now() + COMMIT_RETRIED_MAX;
+    let mut pause = COMMIT_PAUSE_FIRST;
+    loop {
+        // It says where the journal ends and in which epoch, so it is stored once, and only while the actor is this process's.
+        let error = match shared.store().commit_turn(commit.clone()).await {
+            Err(error) if is_away(&error) && executor.now() < until => error,
+            stored => return stored,
+        };
+        if pause == COMMIT_PAUSE_FIRST {
+            tracing::warn!(actor = %commit.actor, %error, "turns that may have been answered are not stored yet");
+        }
+        executor.sleep(pause).await;
+        pause = pause.saturating_mul(2).min(COMMIT_PAUSE_MAX);
+    }
+}
+
+/// Whether nothing was changed, for a reason that may pass by itself and lies in nothing that was to be changed.
+fn is_away(error: &StoreError) -> bool {
+    matches!(error, StoreError::NotApplied(Refusal::Unavailable(_) | Refusal::NoSpace(_)))
 }
 
 /// What a caller is told whose turn was in a commit that failed.

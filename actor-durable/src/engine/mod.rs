@@ -230,6 +230,18 @@ impl<M: Model> Activation<M> {
     }
 
     async fn handle_kept(&mut self, request: Request<M::Actor>) -> Result<(), ActorError> {
+        let handled = self.try_handle(request).await;
+        if M::Actor::DURABILITY != Durability::WriteThrough
+            && handled.is_err()
+            && let Some(kept) = &mut self.kept
+        {
+            // Whatever ends the activation: these turns may have been answered. If it was their commit that failed, none is staged.
+            drop(kept.committer.settle().await);
+        }
+        handled
+    }
+
+    async fn try_handle(&mut self, request: Request<M::Actor>) -> Result<(), ActorError> {
         if matches!(request, Request::Mail) && !is_last(&self.myself) {
             // With what waits behind it letters are looked for too, and those that came before that.
             return Ok(());
