@@ -58,7 +58,7 @@ pub trait Durable: Send + Sync + 'static {
     /// How many attempts to handle a message from the inbox there are before it is given up as poison.
     const ATTEMPTS_MAX: u32 = ATTEMPTS_DEFAULT;
     /// How long an actor may have nothing to do before it is passivated; `None` for no limit. Calls and messages are something to
-    /// do, its own timers are not.
+    /// do, and so is a message that is to be tried again; its own timers are not.
     const IDLE_MAX: Option<Duration> = None;
     /// The version of [`State`](Self::State)'s encoding. Raise it when the encoding changes.
     const STATE_VERSION: u32 = 1;

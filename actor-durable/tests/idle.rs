@@ -1,10 +1,10 @@
 //! An actor that has had nothing to do for long gives its memory back.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use actor_core::ActorError;
+use actor_core::{ActorError, Executor};
 use actor_durable::store::Outgoing;
 use actor_durable::{
     Durability, Durable, DurableActor, DurableId, DurableRef, DurableSystem, MemoryStore, NoError, Outlet,
@@ -158,4 +158,49 @@ fn an_actor_whose_effects_are_not_done_is_not_looked_at_all_the_time() {
             assert!(system.is_active(actor.id()), "it is tried again");
         },
     );
+}
+
+/// Notes when it was asked to do something, and fails.
+struct Fleeting {
+    executor: Executor,
+    times: Arc<Mutex<Vec<Duration>>>,
+}
+
+impl Durable for Fleeting {
+    const TYPE: &'static str = "fleeting";
+    const IDLE_MAX: Option<Duration> = Some(Duration::from_millis(50));
+    type State = ();
+    type Command = ();
+    type Reply = ();
+    type Error = NoError;
+
+    fn create(&self, _: &DurableId) {}
+}
+
+impl DurableActor for Fleeting {
+    async fn handle(&self, (): (), (): &mut (), _: &mut Turn<'_, Self>) -> Result<(), NoError> {
+        self.times.lock().expect("nothing panics under it").push(self.executor.unix_time());
+        panic!("so it was asked")
+    }
+}
+
+#[test]
+fn an_actor_that_is_to_try_a_letter_again_is_not_idle() {
+    let mut world = World::new();
+    let times = Arc::<Mutex<Vec<Duration>>>::default();
+    let fleeting = Fleeting { executor: world.simulation.executor(), times: times.clone() };
+    world.run_with(
+        |builder| builder.register(fleeting),
+        async |system| {
+            let actor: DurableRef<Fleeting> = system.actor("a").expect("a good id");
+            actor.send(()).await.expect("it is stored");
+            pass(system, Duration::from_secs(10)).await;
+            assert!(!system.is_active(actor.id()), "it is given up, and there is nothing else");
+            let head = system.store().head(actor.id()).await.expect("memory").expect("it is there");
+            assert_eq!(head.epoch.0, 1, "one activation has tried it each time");
+        },
+    );
+    let times = times.lock().expect("nothing panics under it").clone();
+    let pauses: Vec<_> = times.windows(2).map(|two| two[1] - two[0]).collect();
+    assert_eq!(pauses, [100, 200, 400, 800].map(Duration::from_millis));
 }

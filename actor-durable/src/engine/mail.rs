@@ -64,6 +64,11 @@ impl Mailing {
         self.seen_to = position;
     }
 
+    /// Whether a letter that has failed is to be tried again later.
+    pub(super) fn is_paused(&self) -> bool {
+        self.is_paused
+    }
+
     /// Whether no letter is handled for now.
     fn is_held(&self) -> bool {
         self.is_paused || self.waits_for_room

@@ -426,11 +426,12 @@ impl<M: Model> Activation<M> {
     fn end_if_idle(&mut self) {
         let Some(idle) = M::Actor::IDLE_MAX else { return };
         let since = self.shared.executor().now().saturating_since(self.last_active);
-        let is_sending = self.kept.as_ref().is_some_and(|kept| kept.committer.is_sending());
+        let is_busy =
+            self.kept.as_ref().is_some_and(|kept| kept.committer.is_sending() || kept.mailing.is_paused());
         let rest = match idle.checked_sub(since).filter(|rest| !rest.is_zero()) {
             Some(rest) => rest,
-            None if !is_sending => return self.passivate(),
-            // Where it goes may be unreachable for long.
+            None if !is_busy => return self.passivate(),
+            // Where it goes may be unreachable for long, and what fails may be tried again after long.
             None => idle.max(IDLE_PAUSE_MIN),
         };
         self.myself.send_after(rest, Incoming(Request::Idle));
