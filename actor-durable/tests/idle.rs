@@ -204,3 +204,53 @@ fn an_actor_that_is_to_try_a_letter_again_is_not_idle() {
     let pauses: Vec<_> = times.windows(2).map(|two| two[1] - two[0]).collect();
     assert_eq!(pauses, [100, 200, 400, 800].map(Duration::from_millis));
 }
+
+/// Wants to go as soon as it has begun; volatile or not.
+struct Shy<const IS_VOLATILE: bool>;
+
+impl<const IS_VOLATILE: bool> Durable for Shy<IS_VOLATILE> {
+    const TYPE: &'static str = "shy";
+    const DURABILITY: Durability = if IS_VOLATILE { Durability::Volatile } else { Durability::WriteThrough };
+    type State = u32;
+    type Command = ();
+    type Reply = u32;
+    type Error = NoError;
+
+    fn create(&self, _: &DurableId) -> u32 {
+        0
+    }
+}
+
+impl<const IS_VOLATILE: bool> DurableActor for Shy<IS_VOLATILE> {
+    async fn on_start(&self, _: &mut u32, turn: &mut Turn<'_, Self>) -> Result<(), ActorError> {
+        turn.passivate();
+        Ok(())
+    }
+
+    async fn handle(&self, (): (), n: &mut u32, _: &mut Turn<'_, Self>) -> Result<u32, NoError> {
+        *n += 1;
+        Ok(*n)
+    }
+}
+
+fn the_first_turn_asks_for_passivation<const IS_VOLATILE: bool>() {
+    World::new().run_with(
+        |builder| builder.register(Shy::<IS_VOLATILE>),
+        async |system| {
+            let actor: DurableRef<Shy<IS_VOLATILE>> = system.actor("a").expect("a good id");
+            assert_eq!(actor.call(()).await.ok(), Some(1));
+            pass(system, Duration::from_millis(5)).await;
+            assert!(!system.is_active(actor.id()), "so it was asked");
+            // A volatile one has its first turn in each activation.
+            assert_eq!(actor.call(()).await.ok(), Some(if IS_VOLATILE { 1 } else { 2 }));
+            pass(system, Duration::from_millis(5)).await;
+            assert_eq!(system.is_active(actor.id()), !IS_VOLATILE);
+        },
+    );
+}
+
+#[test]
+fn a_first_turn_may_ask_for_passivation() {
+    the_first_turn_asks_for_passivation::<false>();
+    the_first_turn_asks_for_passivation::<true>();
+}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actor_core::ActorError;
 use actor_durable::limits::{INBOX_MESSAGES_MAX, LOOK_INTERVAL_DEFAULT, REMINDERS_MAX};
 use actor_durable::store::{
     Body, CatchUp, Claim, ClaimMode, Headers, Message, Reminder, ReminderChange, TurnCommit,
@@ -10,7 +11,8 @@ use actor_durable::store::{
 use actor_durable::store::{Cause, Entry};
 use actor_durable::testing::{FaultStore, Operation};
 use actor_durable::{
-    Durable, DurableActor, DurableId, DurableSystem, MessageId, Name, NoError, OwnerId, Turn, WallTime,
+    Durable, DurableActor, DurableId, DurableRef, DurableSystem, MessageId, Name, NoError, OwnerId, Turn,
+    WallTime,
 };
 use serde::{Deserialize, Serialize};
 
@@ -173,4 +175,48 @@ fn reminders_that_cannot_fire_are_not_tried_whenever_another_one_is_set() {
         assert_eq!(tried(), before + REMINDERS_MAX as u64, "each was tried again, once");
         system.shutdown(Duration::from_secs(60)).await.expect("the store takes the lease back");
     });
+}
+
+/// Is reminded each tenth of a second from its first turn on.
+struct Early;
+
+impl Durable for Early {
+    const TYPE: &'static str = "early";
+    type State = u64;
+    type Command = u64;
+    type Reply = u64;
+    type Error = NoError;
+
+    fn create(&self, _: &DurableId) -> u64 {
+        0
+    }
+}
+
+const TENTH: Duration = Duration::from_millis(100);
+
+impl DurableActor for Early {
+    async fn on_start(&self, _: &mut u64, turn: &mut Turn<'_, Self>) -> Result<(), ActorError> {
+        turn.remind_every("tick", turn.at().after(TENTH), TENTH, CatchUp::FireAll, &1)?;
+        Ok(())
+    }
+
+    async fn handle(&self, by: u64, n: &mut u64, _: &mut Turn<'_, Self>) -> Result<u64, NoError> {
+        *n += by;
+        Ok(*n)
+    }
+}
+
+#[test]
+fn a_reminder_of_the_first_turn_comes_in_time() {
+    World::new().run_with(
+        |builder| builder.register(Early),
+        async |system| {
+            // Until then the store has been asked for reminders, and there was none.
+            pass(system, Duration::from_millis(10)).await;
+            let early: DurableRef<Early> = system.actor("a").expect("a good id");
+            early.call(0).await.expect("it is stored");
+            pass(system, 10 * TENTH + TENTH / 2).await;
+            assert_eq!(early.call(0).await.ok(), Some(10));
+        },
+    );
 }

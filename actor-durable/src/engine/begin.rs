@@ -115,6 +115,9 @@ impl<M: Model> Activation<M> {
     fn go_on(&mut self, children: &[Child], has_mail: bool) {
         self.shared.sought().forget(&self.target.id);
         self.activate_children(children);
+        if self.kept.as_mut().is_some_and(|kept| kept.committer.take_passivates()) {
+            self.passivate_later();
+        }
         if has_mail || self.is_over() {
             // Perhaps nobody says anything: it was activated because of its letters, or has ended as it began.
             drop(self.myself.cast(Incoming(Request::Mail)));
@@ -176,7 +179,15 @@ impl<M: Model> Activation<M> {
         let started = model.start(state, &mut Turn::new(about, &mut asked)).await;
         started.map_err(|error| ActivationError::hook("on_start", &error))?;
         self.begin_timers(asked.timers);
+        if asked.ends || asked.passivates {
+            self.passivate_later();
+        }
         Ok(())
+    }
+
+    /// Whoever has called it is answered before it goes: it takes nothing any more once it is asked to.
+    fn passivate_later(&self) {
+        drop(self.myself.cast(Incoming(Request::Passivate)));
     }
 
     /// The first turn of an actor, and its commit.
@@ -189,6 +200,7 @@ impl<M: Model> Activation<M> {
         let started = model.start(state, &mut Turn::new(about, &mut asked)).await;
         let events = started.map_err(|error| ActivationError::hook("on_start", &error))?;
         let timers = std::mem::take(&mut asked.timers);
+        let (passivates, reminds) = (asked.passivates, !asked.reminders.is_empty());
         kept.tail.add(&events);
         let form = |form| ActivationError::Codec { what: format!("the first turn of {target}"), form };
         let next =
@@ -202,6 +214,7 @@ impl<M: Model> Activation<M> {
             outcome.state = Some(body);
         }
         kept.committer.ledger.stage(outcome)?;
+        kept.committer.note(passivates, reminds);
         kept.committer.settle().await?;
         kept.standing = next;
         self.begin_timers(timers);

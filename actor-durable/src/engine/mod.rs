@@ -66,6 +66,8 @@ pub(crate) enum Request<A: Durable> {
     Delivered,
     /// It may have had nothing to do for long enough.
     Idle,
+    /// Its first turn has asked for passivation.
+    Passivate,
 }
 
 /// What a caller's command is told from others by.
@@ -265,6 +267,7 @@ impl<M: Model> Activation<M> {
             Request::Flush => self.flush().await?,
             Request::Delivered => self.kept_mut()?.committer.mark_delivered().await?,
             Request::Idle => self.end_if_idle(),
+            Request::Passivate => self.passivate(),
         }
         self.conclude().await
     }
@@ -280,7 +283,8 @@ impl<M: Model> Activation<M> {
             | Request::Own { .. }
             | Request::Mail
             | Request::MailAgain
-            | Request::Idle => {}
+            | Request::Idle
+            | Request::Passivate => {}
         }
         Ok(())
     }

@@ -411,6 +411,7 @@ impl<M: Model> Activation<M> {
                 self.follow_asked(ran.is_ok());
             }
             Request::Idle => self.end_if_idle(),
+            Request::Passivate => self.passivate(),
             Request::Ask { .. }
             | Request::Own { .. }
             | Request::Mail

@@ -194,7 +194,7 @@ impl<M: Model> Activation<M> {
                 self.turn_away(chosen, port, NotApplied::Suspended).await?;
             }
             // It was of a life that is over.
-            Request::Timer { .. } | Request::Own { .. } | Request::Mail => {}
+            Request::Timer { .. } | Request::Own { .. } | Request::Mail | Request::Passivate => {}
             Request::MailAgain => self.kept_mut()?.mailing.resume(),
             Request::Flush => self.flush().await?,
             Request::Delivered => self.kept_mut()?.committer.mark_delivered().await?,
