@@ -6,6 +6,7 @@ mod files;
 mod fitting;
 mod full;
 mod group;
+mod refused;
 mod rules;
 mod script;
 mod suite;

@@ -115,7 +115,7 @@ fn edit_head(transaction: &WriteTransaction, change: impl FnOnce(&mut Head)) {
 }
 
 /// Damages a row without changing where it lies.
-fn damage(transaction: &WriteTransaction, key: &[u8]) {
+pub(super) fn damage(transaction: &WriteTransaction, key: &[u8]) {
     let mut rows = transaction.open_table(ROWS).expect("a table");
     let mut row = rows.get(key).expect("it reads").expect("it is there").value().to_vec();
     *row.last_mut().expect("it is not empty") ^= 1;

@@ -1,6 +1,6 @@
 //! The outcome of turns.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use redb::StorageError;
 
@@ -17,6 +17,8 @@ struct Plan {
     after: Head,
     /// The messages that leave the inbox.
     taken: Vec<(MessageId, Place)>,
+    /// The messages that are forgotten, and when they were handled.
+    forgotten: Vec<(MessageId, Turn)>,
     /// The reminders that are there.
     reminders: Vec<Reminder>,
 }
@@ -27,6 +29,7 @@ impl Plan {
         commit.check()?;
         let after = before.commit(commit)?;
         let taken = taken(actor, commit)?;
+        let forgotten = forgotten(actor, commit, &taken)?;
         let has_reminders = !commit.reminders.is_empty() || commit.ends;
         let reminders = if has_reminders { actor.all(Kind::Reminder)? } else { Vec::new() };
         let names: BTreeSet<&Name> = reminders.iter().map(|reminder: &Reminder| &reminder.name).collect();
@@ -37,7 +40,7 @@ impl Plan {
         if !commit.dead.is_empty() {
             commit.check_dead_letters(actor.count(Kind::DeadLetter)?)?;
         }
-        Ok(Self { before, after, taken, reminders })
+        Ok(Self { before, after, taken, forgotten, reminders })
     }
 }
 
@@ -56,6 +59,40 @@ fn taken<T: Rows>(actor: &View<'_, T>, commit: &TurnCommit) -> Result<Vec<(Messa
         None => Err(Refusal::NoSuchMessage(message).into()),
     };
     leaving.map(place).collect()
+}
+
+/// What is to be forgotten and was handled, be it by this commit. What stays in the inbox is not: it would be handled again.
+fn forgotten<T: Rows>(
+    actor: &View<'_, T>,
+    commit: &TurnCommit,
+    taken: &[(MessageId, Place)],
+) -> Result<Vec<(MessageId, Turn)>, Trouble> {
+    if commit.forget.is_empty() {
+        return Ok(Vec::new());
+    }
+    let leaving: BTreeSet<MessageId> = taken.iter().map(|(message, _)| *message).collect();
+    let now: BTreeMap<MessageId, Turn> =
+        handled(commit).map(|(turn, handled)| (handled.message, turn)).collect();
+    let mut forgotten = Vec::new();
+    for message in &commit.forget {
+        let turn = match now.get(message) {
+            Some(turn) => Some(*turn),
+            None => actor.handled(*message)?.map(|(turn, _)| turn),
+        };
+        let Some(turn) = turn else { continue };
+        if leaving.contains(message) || actor.place(*message)?.is_none() {
+            forgotten.push((*message, turn));
+        }
+    }
+    Ok(forgotten)
+}
+
+/// All that a commit handles, and when.
+fn handled(commit: &TurnCommit) -> impl Iterator<Item = (Turn, Handled)> {
+    let dead = commit.dead.iter().map(|dead| dead.letter.message.id);
+    let dead = dead.map(|message| Handled { message, was: Source::Inbox, reply: None });
+    let turns = (0..).map(|index| Turn { sequence: commit.last(), index });
+    turns.zip(commit.handled.iter().cloned().chain(dead))
 }
 
 /// The names of the recorded children.
@@ -107,10 +144,8 @@ impl Writing<'_> {
         for (message, place) in &plan.taken {
             self.drop_letter(keys, *message, *place)?;
         }
-        let dead = commit.dead.iter().map(|dead| dead.letter.message.id);
-        let dead = dead.map(|message| Handled { message, was: Source::Inbox, reply: None });
-        for (index, handled) in (0..).zip(commit.handled.iter().cloned().chain(dead)) {
-            self.put_handled(keys, Turn { sequence: commit.last(), index }, &handled)?;
+        for (turn, handled) in handled(commit) {
+            self.put_handled(keys, turn, &handled)?;
         }
         for dead in &commit.dead {
             self.put(&keys.dead_letter(dead.letter.message.id), dead)?;
@@ -118,17 +153,7 @@ impl Writing<'_> {
         for outgoing in &commit.outbox {
             self.put(&keys.outgoing(outgoing.position), outgoing)?;
         }
-        commit.forget.iter().try_for_each(|message| self.forget(keys, commit, *message))
-    }
-
-    /// What waits in the inbox is not forgotten: it would be handled again.
-    fn forget(&mut self, keys: &Keys, commit: &TurnCommit, message: MessageId) -> Result<(), Trouble> {
-        let actor = self.actor(&commit.actor);
-        let Some((turn, _)) = actor.handled(message)? else { return Ok(()) };
-        if actor.place(message)?.is_some() {
-            return Ok(());
-        }
-        self.drop_handled(keys, message, turn)
+        plan.forgotten.iter().try_for_each(|(message, turn)| self.drop_handled(keys, *message, *turn))
     }
 
     fn change_reminders(
