@@ -167,9 +167,10 @@ impl<'t> Writing<'t> {
     }
 
     /// Deletes all rows of an actor. Its former owners stay fenced.
-    fn forget_actor(&mut self, keys: &Keys, head: &Head) -> Result<(), Trouble> {
+    fn forget_actor(&mut self, keys: &Keys, head: &Head, reminders: &[Reminder]) -> Result<(), Trouble> {
         let floor = view::floor(&self.meta)?.max(head.epoch);
         self.put_floor(floor)?;
+        reminders.iter().try_for_each(|reminder| self.drop_reminder(keys, reminder))?;
         let [start, end] = keys.all();
         self.drop_rows(&start, &end)?;
         self.busy.remove(head.target.id.as_str().as_bytes())?;

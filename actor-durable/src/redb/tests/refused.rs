@@ -5,10 +5,10 @@ use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableHandle};
 use super::rules::{damage, sound};
 use super::script::open;
 use super::verifying::{change, id, keys_of};
-use super::{acquire, turn};
+use super::{acquire, target, turn};
 use crate::redb::RedbStore;
 use crate::redb::faulty::FaultyDisk;
-use crate::redb::keys;
+use crate::redb::keys::{self, FLOOR_KEY, META};
 use crate::store::{Handled, Head, Refusal, Source, Store, StoreError};
 
 /// All that is in a closed store, by table.
@@ -16,7 +16,7 @@ fn contents(disk: &FaultyDisk) -> Vec<(String, Vec<u8>, Vec<u8>)> {
     let database: Database = Builder::new().create_with_backend(disk.healed()).expect("it opens");
     let transaction = database.begin_read().expect("it reads");
     let mut contents = Vec::new();
-    for table in [keys::META, keys::ROWS] {
+    for table in [META, keys::ROWS] {
         for row in transaction.open_table(table).expect("a table").iter().expect("it reads") {
             let (key, row) = row.expect("it reads");
             contents.push((table.name().to_owned(), key.value().to_vec(), row.value().to_vec()));
@@ -60,4 +60,14 @@ async fn a_commit_that_forgets_what_is_damaged_leaves_nothing_of_itself() {
         change(&disk, |transaction| damage(transaction, &key));
         is_refused(disk, commits).await;
     }
+}
+
+#[tokio::test]
+async fn an_actor_that_cannot_be_deleted_keeps_its_reminders() {
+    let disk = sound().await;
+    change(&disk, |transaction| {
+        let mut meta = transaction.open_table(META).expect("a table");
+        meta.insert(FLOOR_KEY, b"no epoch".as_slice()).expect("it writes");
+    });
+    is_refused(disk, async |store, head| store.delete(&target("a").id, head.epoch).await).await;
 }

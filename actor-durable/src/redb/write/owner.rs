@@ -145,9 +145,6 @@ impl Operation for Delete {
         let head = actor.owned(self.epoch)?;
         let reminders: Vec<Reminder> = actor.all(Kind::Reminder)?;
         let keys = actor.keys;
-        for reminder in &reminders {
-            writing.drop_reminder(&keys, reminder)?;
-        }
-        writing.forget_actor(&keys, &head)
+        writing.forget_actor(&keys, &head, &reminders)
     }
 }
