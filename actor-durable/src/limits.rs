@@ -29,7 +29,8 @@ pub const REPLY_BYTES_MAX: usize = 1 << 20;
 /// The most journal entries of one commit.
 pub const COMMIT_ENTRIES_MAX: usize = 256;
 
-/// The most bytes of everything that one commit stores, without its state.
+/// The most bytes of everything that one commit stores, without its state and without the letters that it gives up: these are in the
+/// inbox already.
 pub const COMMIT_BYTES_MAX: usize = 8 << 20;
 
 /// The most messages that one turn sends. The same bound holds for its changes of reminders, for its changes of recorded children, and

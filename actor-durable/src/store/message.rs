@@ -46,6 +46,13 @@ pub struct Message {
     pub headers: Headers,
 }
 
+impl Message {
+    /// The bytes of its payload and its headers.
+    pub(crate) fn bytes(&self) -> usize {
+        self.body.bytes.len() + headers_bytes(&self.headers)
+    }
+}
+
 /// A message in an actor's inbox.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Letter {

@@ -9,7 +9,9 @@ use crate::id::{MessageId, Name};
 use crate::redb::error::Trouble;
 use crate::redb::keys::{Keys, Kind, Place, Turn};
 use crate::redb::view::{Pair, Rows, View};
-use crate::store::{ChildChange, Handled, Head, Refusal, Reminder, ReminderChange, Source, TurnCommit};
+use crate::store::{
+    ChildChange, Handled, Head, Outgoing, Refusal, Reminder, ReminderChange, Source, TurnCommit,
+};
 
 /// What was looked up before anything is written.
 struct Plan {
@@ -109,8 +111,20 @@ impl Operation for TurnCommit {
         let events = self.entries.iter().flat_map(|entry| &entry.events).map(|event| event.bytes.len());
         let state = self.state.iter().map(|state| state.body.bytes.len());
         let replies = self.handled.iter().filter_map(|handled| handled.reply.as_ref()).map(bytes::Bytes::len);
-        let sent = self.outbox.iter().map(|outgoing| outgoing.body.bytes.len());
-        events.chain(state).chain(replies).chain(sent).sum()
+        let sent = self.outbox.iter().map(Outgoing::bytes);
+        let dead = self.dead.iter().map(|dead| dead.letter.message.bytes() + dead.reason.len());
+        let reminders = self.reminders.iter().map(|change| match change {
+            ReminderChange::Set(reminder) => reminder.name.as_str().len() + reminder.body.bytes.len(),
+            ReminderChange::Cancel(name) => name.as_str().len(),
+        });
+        let children = self.children.iter().map(|change| match change {
+            ChildChange::Add(child) => child.name.as_str().len() + child.body.bytes.len(),
+            ChildChange::Remove(name) => name.as_str().len(),
+        });
+        let said_sent: usize = self.entries.iter().map(|entry| entry.sent.len()).sum();
+        let ids = said_sent + self.handled.len() + self.dropped.len() + self.forget.len();
+        let turns = events.chain(state).chain(replies).chain(sent).chain(dead);
+        turns.chain(reminders).chain(children).sum::<usize>() + ids * size_of::<MessageId>()
     }
 
     fn apply(&self, writing: &mut Writing<'_>) -> Result<(), Trouble> {
@@ -189,5 +203,94 @@ impl Writing<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{ActorType, DurableId, Epoch, Position, Sequence, Target, WallTime};
+    use crate::store::{
+        Body, CatchUp, Cause, Child, DeadLetter, Destination, Entry, Headers, Letter, Message,
+        OutboxPosition, Snapshot,
+    };
+
+    const LARGE: usize = 100_000;
+
+    fn name() -> Name {
+        Name::new("n").expect("a good name")
+    }
+
+    fn message(body: usize, headers: usize) -> Message {
+        let actor_type = ActorType::new("counter").expect("a good name");
+        let to = Target { id: DurableId::new("a").expect("a good id"), actor_type };
+        let (id, sent_at) = (MessageId::new(WallTime::ZERO, 1), WallTime::ZERO);
+        let headers = Headers::from([("h".to_owned(), "x".repeat(headers))]);
+        Message { to, id, from: None, reply_to: None, sent_at, body: large(body), headers }
+    }
+
+    fn large(bytes: usize) -> Body {
+        Body { version: 1, bytes: vec![0; bytes].into() }
+    }
+
+    fn entry(events: Vec<Body>, sent: usize) -> Entry {
+        let sent = vec![MessageId::new(WallTime::ZERO, 1); sent];
+        Entry {
+            sequence: Sequence(1),
+            at: WallTime::ZERO,
+            cause: Cause::Own,
+            has_changed: true,
+            events,
+            sent,
+        }
+    }
+
+    fn dead(message: Message, reason: usize) -> DeadLetter {
+        let letter = Letter { position: Position(1), attempts: 0, message };
+        DeadLetter { letter, at: WallTime::ZERO, reason: "x".repeat(reason) }
+    }
+
+    fn outgoing(body: usize, headers: usize) -> Outgoing {
+        let Message { id, reply_to, sent_at, body, headers, .. } = message(body, headers);
+        let position = OutboxPosition { sequence: Sequence(1), index: 0 };
+        Outgoing { position, to: Destination::Outlet(name()), id, reply_to, sent_at, body, headers }
+    }
+
+    fn reminder(body: usize) -> Reminder {
+        let (set_by, due, catch_up) = (Sequence(1), WallTime::ZERO, CatchUp::FireOnce);
+        Reminder { name: name(), set_by, due, period: None, catch_up, body: large(body) }
+    }
+
+    #[test]
+    fn all_that_a_commit_stores_takes_room() {
+        let ids = || vec![MessageId::new(WallTime::ZERO, 1); LARGE];
+        let handled =
+            |reply| Handled { message: MessageId::new(WallTime::ZERO, 1), was: Source::Caller, reply };
+        let child = || Child { name: name(), target: message(0, 0).to, body: large(LARGE) };
+        type Add<'a> = &'a dyn Fn(&mut TurnCommit);
+        let kinds: [(&str, Add<'_>); 15] = [
+            ("an event", &|commit| commit.entries.push(entry(vec![large(LARGE)], 0))),
+            ("what an entry says was sent", &|commit| commit.entries.push(entry(Vec::new(), LARGE))),
+            ("a state", &|commit| {
+                commit.state = Some(Snapshot { sequence: Sequence(1), body: large(LARGE) });
+            }),
+            ("a reply", &|commit| commit.handled.push(handled(Some(large(LARGE).bytes)))),
+            ("handled messages", &|commit| commit.handled = vec![handled(None); LARGE]),
+            ("a message that leaves", &|commit| commit.outbox.push(outgoing(LARGE, 0))),
+            ("its headers", &|commit| commit.outbox.push(outgoing(0, LARGE))),
+            ("a reminder", &|commit| commit.reminders.push(ReminderChange::Set(reminder(LARGE)))),
+            ("reminders that go", &|commit| commit.reminders = vec![ReminderChange::Cancel(name()); LARGE]),
+            ("a child", &|commit| commit.children.push(ChildChange::Add(child()))),
+            ("a dead letter", &|commit| commit.dead.push(dead(message(LARGE, 0), 0))),
+            ("its headers", &|commit| commit.dead.push(dead(message(0, LARGE), 0))),
+            ("its reason", &|commit| commit.dead.push(dead(message(0, 0), LARGE))),
+            ("what is dropped", &|commit| commit.dropped = ids()),
+            ("what is forgotten", &|commit| commit.forget = ids()),
+        ];
+        for (what, add) in kinds {
+            let mut commit = TurnCommit::new(message(0, 0).to.id, Epoch(1), Sequence::ZERO);
+            add(&mut commit);
+            assert!(Operation::bytes(&commit) >= LARGE, "{what}");
+        }
     }
 }

@@ -26,7 +26,7 @@ impl Operation for Enqueue {
     type Output = Enqueued;
 
     fn bytes(&self) -> usize {
-        self.0.body.bytes.len()
+        self.0.bytes()
     }
 
     fn apply(&self, writing: &mut Writing<'_>) -> Result<Enqueued, Trouble> {
@@ -129,7 +129,7 @@ impl Operation for Fire {
     type Output = bool;
 
     fn bytes(&self) -> usize {
-        self.0.messages.iter().map(|message| message.body.bytes.len()).sum()
+        self.0.messages.iter().map(Message::bytes).sum()
     }
 
     fn apply(&self, writing: &mut Writing<'_>) -> Result<bool, Trouble> {

@@ -5,7 +5,7 @@ use super::{Operation, Writing};
 use crate::id::DurableId;
 use crate::redb::error::Trouble;
 use crate::redb::keys::Kind;
-use crate::store::{Enqueued, GivingUp, OutboxPosition, Outgoing, Undelivered};
+use crate::store::{Enqueued, GivingUp, Message, OutboxPosition, Outgoing, Undelivered};
 
 /// [`Store::give_up_delivery`](crate::store::Store::give_up_delivery).
 pub(in crate::redb) struct GiveUpDelivery(pub(in crate::redb) GivingUp);
@@ -14,7 +14,7 @@ impl Operation for GiveUpDelivery {
     type Output = bool;
 
     fn bytes(&self) -> usize {
-        self.0.notice.as_ref().map_or(0, |notice| notice.body.bytes.len())
+        self.0.reason.len() + self.0.notice.as_ref().map_or(0, Message::bytes)
     }
 
     fn apply(&self, writing: &mut Writing<'_>) -> Result<bool, Trouble> {
