@@ -162,7 +162,9 @@ async fn start(
 ///
 /// # Leases
 ///
-/// Only one process at a time can have the file open, so leases are kept in memory, and those of earlier processes are over.
+/// Only one process at a time can have the file open, so leases are kept in memory, and those of earlier processes are over. They go
+/// on while the disk is full; but as another process may have the file then, and take actors, each renewal says
+/// [`Renewal::Begun`] meanwhile, and so does the next one after the file has been opened again.
 ///
 /// # Dropping
 ///

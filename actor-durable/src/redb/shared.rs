@@ -123,6 +123,7 @@ impl Shared {
         };
         match opener() {
             Ok(file) => {
+                self.world.take_file();
                 *state = State::Open(file);
                 Ok(())
             }
@@ -166,6 +167,7 @@ impl Shared {
         let again = self.world.executor().now() + REOPEN_PAUSE;
         let failed = std::mem::replace(&mut *state, State::Full { why: refusal.clone(), again });
         if let State::Open(file) = failed {
+            self.world.give_up_file();
             // Closing would write the rest of the commit that has failed.
             file.health.seal();
             let _ = catch_unwind(AssertUnwindSafe(|| file.database.close()));

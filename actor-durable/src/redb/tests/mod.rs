@@ -5,6 +5,7 @@ mod cuts;
 mod files;
 mod fitting;
 mod full;
+mod given_up;
 mod group;
 mod refused;
 mod rules;
