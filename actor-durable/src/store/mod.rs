@@ -58,8 +58,9 @@ use crate::limits::{REASON_BYTES_MAX, UNDELIVERED_MAX};
 ///
 /// [`StoreError`] says what is certain after each. Any operation may be refused with [`Refusal::Unavailable`],
 /// [`Refusal::Closed`], [`Refusal::NoSpace`], [`Refusal::ReadOnly`], [`Refusal::Denied`], [`Refusal::Damaged`] or
-/// [`Refusal::FutureVersion`]; the other refusals of each are listed with it. Where several apply, a store may return any of them, with one exception: a
-/// caller that does not own the actor always gets [`StoreError::Fenced`]. An operation that only reads never returns
+/// [`Refusal::FutureVersion`]; the other refusals of each are listed with it. Where several apply, a store may return any of them, with two exceptions:
+/// what the `check` of a [commit](TurnCommit::check), of a [firing](Firing::check) or of a [giving up](GivingUp::check) refuses is
+/// refused so, whoever asks; and a caller that does not own the actor gets [`StoreError::Fenced`] for all else. An operation that only reads never returns
 /// [`StoreError::Unknown`].
 ///
 /// # Lists

@@ -27,8 +27,8 @@ struct Plan {
 
 impl Plan {
     fn of<T: Rows>(actor: &View<'_, T>, commit: &TurnCommit) -> Result<Self, Trouble> {
-        let before = actor.owned(commit.epoch)?;
         commit.check()?;
+        let before = actor.owned(commit.epoch)?;
         let after = before.commit(commit)?;
         let taken = taken(actor, commit)?;
         let forgotten = forgotten(actor, commit, &taken)?;

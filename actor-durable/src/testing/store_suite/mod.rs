@@ -132,6 +132,7 @@ macro_rules! store_suite {
             a_commit_at_another_place_is_refused,
             a_malformed_commit_is_refused,
             what_no_state_covers_is_not_trimmed,
+            what_is_malformed_is_refused_whoever_asks,
             what_is_too_large_is_refused,
             a_commit_has_bounds,
             the_rows_of_a_commit_are_bounded,

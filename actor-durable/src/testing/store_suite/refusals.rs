@@ -3,8 +3,8 @@
 use super::Place;
 use super::dump::all_letters;
 use super::scene::{
-    FAR, Scene, actor, body, child, entry, full, given_up, handled, large, message, name, outgoing, reminder,
-    snapshot, turn, turns,
+    FAR, Scene, actor, body, child, entry, full, given_up, giving_up, handled, large, message, name,
+    outgoing, reminder, snapshot, target, turn, turns,
 };
 use crate::id::{Sequence, WallTime};
 use crate::limits::{
@@ -13,7 +13,8 @@ use crate::limits::{
     REPLY_BYTES_MAX, STATE_BYTES_MAX,
 };
 use crate::store::{
-    ChildChange, Head, Letter, Outgoing, Refusal, Reminder, ReminderChange, Snapshot, Source, TurnCommit,
+    ChildChange, GivingUp, Head, Letter, Outgoing, Refusal, Reminder, ReminderChange, Snapshot, Source,
+    TurnCommit,
 };
 
 /// An actor with something of everything, and a commit of everything that would be accepted.
@@ -88,6 +89,27 @@ pub async fn a_malformed_commit_is_refused(place: &dyn Place) {
         assert!(matches!(refusal, Refusal::Malformed(_)), "{what}: {refusal}");
     }
     scene.commit_turn(good).await.expect("nothing is wrong with it");
+}
+
+/// What can be refused without a look at what is stored is refused so, whoever asks and whether there is such an actor.
+pub async fn what_is_malformed_is_refused_whoever_asks(place: &dyn Place) {
+    let scene = Scene::open(place).await;
+    let former = scene.own("a").await;
+    scene.own("a").await;
+    let nobody = Head { target: target("nobody"), ..former.clone() };
+    for head in [former, nobody] {
+        let commit = TurnCommit { entries: Vec::new(), ..turn(&head) };
+        let refusal = scene.refused(scene.commit_turn(commit)).await;
+        assert!(matches!(refusal, Refusal::Malformed(_)), "{refusal}");
+        let mut commit = turn(&head);
+        commit.entries[0].events = vec![large(EVENT_BYTES_MAX + 1)];
+        let refusal = scene.refused(scene.commit_turn(commit)).await;
+        assert!(matches!(refusal, Refusal::TooLarge { .. }), "{refusal}");
+        let reason = "x".repeat(REASON_BYTES_MAX + 1);
+        let giving_up = GivingUp { reason, ..giving_up(&head, outgoing(1, 0).position) };
+        let refusal = scene.refused(scene.give_up_delivery(giving_up)).await;
+        assert!(matches!(refusal, Refusal::TooLarge { .. }), "{refusal}");
+    }
 }
 
 /// No more is trimmed than a stored state covers, or one that comes with the commit.
