@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+/// The greatest epoch that a placement may decide on. It leaves as many for those who acquire an actor after that: an epoch grows by
+/// one each time, and no store need keep one of 2^63.
+pub const EPOCH_MIN_MAX: u64 = 1 << 62;
+
 /// The longest id of an actor, in bytes.
 pub const DURABLE_ID_BYTES_MAX: usize = 200;
 

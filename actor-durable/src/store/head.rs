@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::turn::TurnCommit;
 use super::{Message, Refusal, Snapshot, Source, StoreError, check_headers, within};
 use crate::id::{Epoch, MessageId, OwnerId, Position, Sequence, Target, WallTime};
-use crate::limits::{CLOCK_SKEW_MAX, INBOX_MESSAGES_MAX, INBOX_RESERVED, PAYLOAD_BYTES_MAX, STATE_BYTES_MAX};
+use crate::limits::{
+    CLOCK_SKEW_MAX, EPOCH_MIN_MAX, INBOX_MESSAGES_MAX, INBOX_RESERVED, PAYLOAD_BYTES_MAX, STATE_BYTES_MAX,
+};
 
 /// An actor as its store knows it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -51,7 +53,7 @@ pub struct Claim {
     pub target: Target,
     /// Who is to own it.
     pub owner: OwnerId,
-    /// The new epoch is at least this one: what a placement has decided.
+    /// The new epoch is at least this one: what a placement has decided. At most [`EPOCH_MIN_MAX`].
     pub epoch_min: Epoch,
     /// Whether it is taken from an owner whose lease is not over.
     pub mode: ClaimMode,
@@ -115,8 +117,12 @@ impl Head {
     ///
     /// # Errors
     ///
-    /// [`Refusal::WrongType`]; [`Refusal::Held`], unless it is seized.
+    /// [`Refusal::Malformed`] if the epoch that a placement has decided is greater than [`EPOCH_MIN_MAX`]; [`Refusal::WrongType`];
+    /// [`Refusal::Held`], unless it is seized.
     pub fn claim(&self, claim: &Claim, is_held: bool) -> Result<Head, StoreError> {
+        if claim.epoch_min > Epoch(EPOCH_MIN_MAX) {
+            return Err(Refusal::Malformed("a placement decides on no epoch beyond 2^62").into());
+        }
         self.check_type(&claim.target)?;
         if let Some(owner) = self.owner.filter(|owner| *owner != claim.owner)
             && is_held

@@ -8,6 +8,7 @@ use super::scene::{
     turn, turns,
 };
 use crate::id::{Epoch, OwnerId, Position, Sequence, WallTime};
+use crate::limits::EPOCH_MIN_MAX;
 use crate::store::{
     Claim, ClaimMode, GivingUp, Head, Message, Recovery, Refusal, Renewal, Source, TurnCommit,
 };
@@ -158,6 +159,26 @@ pub async fn an_epoch_is_never_less_than_it_must_be(place: &dyn Place) {
     assert_eq!(scene.reopen().await.head_of("a").await.epoch, Epoch(u64::MAX / 4));
 }
 
+/// A placement decides on no epoch that would leave too few for those who acquire an actor after it, be it a later one.
+pub async fn an_epoch_with_no_room_above_it_is_refused(place: &dyn Place) {
+    let scene = Scene::open(place).await;
+    scene.own("there").await;
+    let claim = |id, epoch_min| Claim { epoch_min: Epoch(epoch_min), ..claim(id, 1) };
+    for epoch_min in [EPOCH_MIN_MAX + 1, i64::MAX.cast_unsigned(), u64::MAX] {
+        for id in ["there", "new"] {
+            let refusal = scene.refused(scene.acquire(claim(id, epoch_min))).await;
+            assert!(matches!(refusal, Refusal::Malformed(_)), "{refusal}");
+        }
+    }
+    assert_eq!(scene.head(&actor("new")).await.expect("a store"), None);
+    let greatest = scene.acquire(claim("a", EPOCH_MIN_MAX)).await.expect("it is new").epoch;
+    assert_eq!(greatest, Epoch(EPOCH_MIN_MAX));
+    assert_eq!(scene.own("a").await.epoch, greatest.next());
+    // Those that come after it begin where it was.
+    scene.delete(&actor("a"), greatest.next()).await.expect("it is owned");
+    assert_eq!(scene.own("b").await.epoch, greatest.next().next());
+}
+
 /// Owners that lost an actor without a commit are counted, until there is a commit.
 pub async fn crashes_are_counted_until_a_commit(place: &dyn Place) {
     let scene = Scene::open(place).await;
@@ -180,7 +201,8 @@ pub async fn whoever_does_not_own_an_actor_changes_and_reads_nothing(place: &dyn
     let mut commit = turn(&head);
     commit.outbox = vec![outgoing(1, 0)];
     scene.commit_turn(commit).await.expect("it is owned");
-    for (epoch, fence) in [(before.epoch, (1, 2)), (head.epoch.next(), (3, 2))] {
+    let latest = (Epoch(u64::MAX), (u64::MAX, 2));
+    for (epoch, fence) in [(before.epoch, (1, 2)), (head.epoch.next(), (3, 2)), latest] {
         is_fenced(&scene, epoch, fence).await;
     }
     // Who has given it back does not own it either.
