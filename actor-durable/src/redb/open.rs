@@ -29,7 +29,7 @@ pub(super) struct Opening {
 /// Opens a file, or creates it.
 pub(super) fn open_file(path: &Path, opening: Opening, executor: &Executor) -> Result<OpenFile, Refusal> {
     if opening.is_made && !path.try_exists().map_err(error::io)? {
-        create(path, opening, executor)?;
+        create(path, opening, executor, |beside, path| std::fs::hard_link(beside, path))?;
     }
     let file = OpenOptions::new().read(true).write(true).open(path).map_err(error::io)?;
     let opened = open_existing(backend(file)?, opening)?;
@@ -46,26 +46,45 @@ pub(super) fn open_existing(backend: impl StorageBackend, opening: Opening) -> R
     open_backend(backend, opening)
 }
 
-/// Creates a file beside its place and renames it when it is complete, so that there is never half a store under its name.
-fn create(path: &Path, opening: Opening, executor: &Executor) -> Result<(), Refusal> {
-    let beside = beside(path, executor);
-    let made = make(&beside, opening).and_then(|()| match std::fs::hard_link(&beside, path) {
-        // Another process was faster, and its file is as good.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        // No links on this file system.
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-            std::fs::rename(&beside, path).map_err(error::io)
-        }
-        linked => linked.map_err(error::io),
-    });
+/// Gives a file a second name, as [`std::fs::hard_link`] does.
+type Link = fn(&Path, &Path) -> io::Result<()>;
+
+/// Creates a file beside its place and names it when it is complete, so that there is never half a store under its name.
+fn create(path: &Path, opening: Opening, executor: &Executor, link: Link) -> Result<(), Refusal> {
+    let beside = beside(path, &format!(".{:016x}.new", executor.random_u64()));
+    let made = make(&beside, opening).and_then(|()| name(&beside, path, link).map_err(error::io));
     let _ = std::fs::remove_file(&beside);
     made
 }
 
-fn beside(path: &Path, executor: &Executor) -> PathBuf {
+fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{:016x}.new", executor.random_u64()));
+    name.push(ending);
     path.with_file_name(name)
+}
+
+/// Gives a complete file its name, unless another process was faster: its file is as good, and may be in use.
+fn name(complete: &Path, path: &Path, link: Link) -> io::Result<()> {
+    match link(complete, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        // Where there are no links, each file system says so in its own way. If it is something else, renaming says it too.
+        Err(_) => rename(complete, path),
+        linked => linked,
+    }
+}
+
+/// Renames a file unless there is one of that name. A link would see to both in one step; here processes take turns by a file that
+/// they lock.
+fn rename(complete: &Path, path: &Path) -> io::Result<()> {
+    let turn = beside(path, ".lock.new");
+    let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&turn)?;
+    lock.lock()?;
+    if !path.try_exists()? {
+        std::fs::rename(complete, path)?;
+    }
+    // Whoever waits for this one, or locks another, finds the file. After a failure it would not, so then this one stays.
+    let _ = std::fs::remove_file(&turn);
+    Ok(())
 }
 
 fn make(path: &Path, opening: Opening) -> Result<(), Refusal> {
@@ -158,4 +177,64 @@ fn initialise(database: &Database) -> Result<(), Trouble> {
         meta.insert(FORMAT_KEY, keys::seal(FORMAT_KEY, &FORMAT.to_le_bytes()).as_slice())?;
     }
     Ok(transaction.commit()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+    use crate::limits::CACHE_BYTES_DEFAULT;
+
+    const OPENING: Opening = Opening { cache_bytes: CACHE_BYTES_DEFAULT, is_checked: true, is_made: true };
+
+    /// As vfat and exFAT say it.
+    fn no_links(_: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::PermissionDenied.into())
+    }
+
+    fn names(directory: &Path) -> Vec<std::ffi::OsString> {
+        let names = std::fs::read_dir(directory).expect("it is there");
+        names.map(|entry| entry.expect("it reads").file_name()).collect()
+    }
+
+    #[test]
+    fn a_store_is_created_where_there_are_no_links() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (path, executor) = (directory.path().join("store.redb"), Executor::tokio());
+        create(&path, OPENING, &executor, no_links).expect("it is created");
+        let made = std::fs::read(&path).expect("it is there");
+        create(&path, OPENING, &executor, no_links).expect("it is there");
+        assert_eq!(std::fs::read(&path).expect("it is there"), made);
+        assert_eq!(names(directory.path()), ["store.redb"], "nothing is left beside it");
+        open_file(&path, Opening { is_made: false, ..OPENING }, &executor).expect("it is a store");
+        let nowhere = directory.path().join("nowhere/store.redb");
+        create(&nowhere, OPENING, &executor, no_links).expect_err("there is no directory");
+    }
+
+    /// Whoever has opened the first would write to a file without a name, if another took its place.
+    #[test]
+    fn the_first_of_many_that_create_a_store_stays() {
+        for link in [no_links as Link, |complete, path| std::fs::hard_link(complete, path)] {
+            for _ in 0..50 {
+                let directory = tempfile::tempdir().expect("a directory");
+                let path = directory.path().join("store.redb");
+                let begin = Barrier::new(4);
+                let create = |number: usize| {
+                    let complete = beside(&path, &format!(".{number}.new"));
+                    std::fs::write(&complete, number.to_string()).expect("there is space");
+                    begin.wait();
+                    name(&complete, &path, link).expect("one of them is there");
+                    let _ = std::fs::remove_file(&complete);
+                    std::fs::read_to_string(&path).expect("it is there")
+                };
+                let found = std::thread::scope(|scope| {
+                    let threads = [0, 1, 2, 3].map(|number| scope.spawn(move || create(number)));
+                    threads.map(|thread| thread.join().expect("no panic"))
+                });
+                assert!(found.iter().all(|other| *other == found[0]), "{found:?}");
+                assert_eq!(names(directory.path()), ["store.redb"]);
+            }
+        }
+    }
 }
