@@ -182,6 +182,7 @@ fn initialise(database: &Database) -> Result<(), Trouble> {
 #[cfg(test)]
 mod tests {
     use std::sync::Barrier;
+    use std::time::Duration;
 
     use super::*;
     use crate::limits::CACHE_BYTES_DEFAULT;
@@ -212,11 +213,31 @@ mod tests {
         create(&nowhere, OPENING, &executor, no_links).expect_err("there is no directory");
     }
 
+    #[test]
+    fn whoever_renames_a_store_waits_for_another_that_does_and_finds_its_file() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("store.redb");
+        let (complete, turn) = (beside(&path, ".second.new"), beside(&path, ".lock.new"));
+        std::fs::write(&complete, "second").expect("there is space");
+        let other = File::create(&turn).expect("there is space");
+        other.lock().expect("nobody has it");
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| name(&complete, &path, no_links));
+            // Long enough for one that does not wait.
+            std::thread::sleep(Duration::from_millis(50));
+            assert!(!second.is_finished() && !path.exists(), "it waits");
+            std::fs::write(&path, "first").expect("there is space");
+            drop(other);
+            second.join().expect("no panic").expect("there is one");
+        });
+        assert_eq!(std::fs::read_to_string(&path).expect("it is there"), "first");
+    }
+
     /// Whoever has opened the first would write to a file without a name, if another took its place.
     #[test]
     fn the_first_of_many_that_create_a_store_stays() {
         for link in [no_links as Link, |complete, path| std::fs::hard_link(complete, path)] {
-            for _ in 0..50 {
+            for _ in 0..20 {
                 let directory = tempfile::tempdir().expect("a directory");
                 let path = directory.path().join("store.redb");
                 let begin = Barrier::new(4);
