@@ -405,6 +405,8 @@ impl<M: Model> Activation<M> {
     }
 
     async fn try_revive(&mut self, has_started: bool) -> Result<(), ActivationError> {
+        // What was in memory is over before anything else is.
+        self.state = self.model.actor().create(&self.target.id);
         let requester = OwnTurns::new(&self.myself, &self.shared);
         let Some(kept) = &mut self.kept else { return Ok(()) };
         let (head, store) = (kept.committer.ledger.head(), self.shared.store());

@@ -1,13 +1,14 @@
 //! A plain actor made durable: what its user adds, and how its turns are made.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actor_core::{Actor, ActorError, CallFailure};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::myself::{Inbound, Life};
+use super::myself::{Inbound, Life, Rests};
 use super::reply_to::ReplyTo;
 use crate::actor::{Durability, Durable};
 use crate::codec::{CodecError, unknown};
@@ -103,8 +104,9 @@ use crate::turn::Turn;
 ///   accepted. Use [`on_handled`](Self::on_handled) to send what must not be lost.
 /// - **`myself.stop`**, `drain` and `kill` passivate the actor once the commands that it has accepted are handled. The next command
 ///   activates it again; [`Turn::end`] ends it for good.
-/// - **Children** that are linked to `myself` end with the life. `handle_supervisor_evt` is a turn like that of a message to
-///   `myself`. Unless it is overridden, the end of a child stops `myself`.
+/// - **Children** that are linked to `myself` end with the life, and have ended when the next one begins, which may use their names.
+///   `handle_supervisor_evt` is a turn like that of a message to `myself`. Unless it is overridden, the end of a child stops
+///   `myself`.
 /// - **Everything else** that a handler does, such as sending to another actor, happens at once: it is not held back until the turn
 ///   is stored, and may happen again if the turn is not.
 pub trait WrapActor: Actor<State: Serialize + DeserializeOwned + Sync> {
@@ -260,16 +262,18 @@ impl<A: WrapActor> Durable for Wrapped<A> {
 }
 
 /// See [`WrapActor`].
-#[derive(Debug)]
-pub(crate) struct ByWrapping<A>(Wrapped<A>);
+pub(crate) struct ByWrapping<A: WrapActor> {
+    wrapped: Wrapped<A>,
+    rests: Arc<Rests<A::Msg>>,
+}
 
 impl<A: WrapActor> ByWrapping<A> {
     pub(crate) fn new(actor: A) -> Self {
-        Self(Wrapped(actor))
+        Self { wrapped: Wrapped(actor), rests: Arc::default() }
     }
 
     fn plain(&self) -> &A {
-        &self.0.0
+        &self.wrapped.0
     }
 }
 
@@ -279,7 +283,7 @@ impl<A: WrapActor> Model for ByWrapping<A> {
     const KEEPS: Keeps = Keeps::State;
 
     fn actor(&self) -> &Wrapped<A> {
-        &self.0
+        &self.wrapped
     }
 
     async fn recover(
@@ -289,7 +293,7 @@ impl<A: WrapActor> Model for ByWrapping<A> {
         requester: &impl TurnRequester,
     ) -> Result<(), ActorError> {
         let actor = self.plain();
-        let life = Life::begin::<A>(requester)?;
+        let life = Life::begin::<A>(id, &self.rests, requester).await?;
         let mut state = match held.state.take() {
             Some(state) => state,
             None => actor.pre_start(life.myself(), actor.arguments(id)).await?,
@@ -353,6 +357,9 @@ impl<A: WrapActor> Model for ByWrapping<A> {
         let Ok((life, state)) = held.alive() else { return };
         if let Err(error) = self.plain().post_stop(life.myself(), state).await {
             tracing::warn!(actor = A::TYPE, %error, "`post_stop` of a wrapped actor failed");
+        }
+        if let Some(life) = &mut held.life {
+            life.end().await;
         }
     }
 }

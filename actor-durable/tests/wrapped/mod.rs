@@ -2,6 +2,7 @@
 
 mod actor;
 mod answers;
+mod children;
 mod own;
 mod service;
 mod service_calls;
