@@ -66,7 +66,7 @@ pub const REMINDERS_MAX: usize = 1_000;
 /// The largest payload of a reminder, in bytes. An activation reads all reminders of its actor: at most 63 MiB of payloads.
 pub const REMINDER_BYTES_MAX: usize = 64 << 10;
 
-/// The most recorded children that an actor has at a time.
+/// The most recorded children that an actor has at a time. How it stands to its supervisor, which is kept beside them, does not count.
 pub const CHILDREN_MAX: usize = 10_000;
 
 /// The most bytes that an actor keeps about one recorded child. An activation reads what is kept about all of them: at most 40 MiB.

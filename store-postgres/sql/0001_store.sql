@@ -231,7 +231,9 @@ BEGIN
         INSERT INTO children (actor, name, row)
             SELECT the_actor, unnest(child_names), unnest(child_rows)
             ON CONFLICT (actor, name) DO UPDATE SET row = excluded.row;
-        IF (SELECT count(*) FROM children WHERE actor = the_actor) > children_max THEN
+        -- How it stands to its supervisor does not count.
+        IF (SELECT count(*) FROM children WHERE actor = the_actor AND name <> 'actor-durable-supervisor')
+            > children_max THEN
             RAISE EXCEPTION USING ERRCODE = 'DA004', MESSAGE = 'too many children';
         END IF;
     END IF;

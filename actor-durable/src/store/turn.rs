@@ -13,6 +13,7 @@ use crate::limits::{
     EVENT_BYTES_MAX, HEADERS_BYTES_MAX, HEADERS_MAX, PAYLOAD_BYTES_MAX, REASON_BYTES_MAX, REMINDER_BYTES_MAX,
     REMINDERS_MAX, REPLY_BYTES_MAX, STATE_BYTES_MAX,
 };
+use crate::turn::{SUPERVISOR, is_reserved};
 
 /// Everything that one or several consecutive turns of an actor change: it is stored as a whole or not at all.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -209,7 +210,8 @@ impl TurnCommit {
         Ok(())
     }
 
-    /// Whether the actor has no more recorded children than it may after this; as [`check_reminders`](Self::check_reminders).
+    /// Whether the actor has no more recorded children than it may after this; as [`check_reminders`](Self::check_reminders). How it
+    /// stands to its supervisor is stored as if it were one, and does not count.
     ///
     /// # Errors
     ///
@@ -219,7 +221,13 @@ impl TurnCommit {
             ChildChange::Add(child) => (&child.name, true),
             ChildChange::Remove(name) => (name, false),
         });
-        check_count("children", stored, is_stored, changes, CHILDREN_MAX)
+        if self.children.is_empty() {
+            return Ok(());
+        }
+        let is_child = |(name, _): &(&Name, bool)| !is_reserved(name.as_str());
+        let has_standing = Name::new(SUPERVISOR).is_ok_and(|standing| is_stored(&standing));
+        let stored = stored - usize::from(has_standing);
+        check_count("children", stored, is_stored, changes.filter(is_child), CHILDREN_MAX)
     }
 
     fn check_shape(&self) -> Result<(), &'static str> {

@@ -16,6 +16,7 @@ use crate::store::{
     ChildChange, GivingUp, Head, Letter, Outgoing, Refusal, Reminder, ReminderChange, Snapshot, Source,
     TurnCommit,
 };
+use crate::turn::SUPERVISOR;
 
 /// An actor with something of everything, and a commit of everything that would be accepted.
 async fn something(scene: &Scene<'_>) -> (Head, TurnCommit) {
@@ -347,7 +348,16 @@ pub async fn children_are_bounded(place: &dyn Place) {
     let with = |changes| TurnCommit { children: changes, ..turn(&head) };
     assert_eq!(scene.refused(scene.commit_turn(with(vec![add(CHILDREN_MAX)]))).await, many);
     let swapped = with(vec![add(0), add(CHILDREN_MAX), ChildChange::Remove(name("c7"))]);
-    scene.commit_turn(swapped).await.expect("there are no more than before");
+    let head = scene.commit(swapped).await;
+    // How it stands to its supervisor is kept among them, and is none.
+    let stands = || ChildChange::Add(child(SUPERVISOR, ""));
+    let with = |changes| TurnCommit { children: changes, ..turn(&head) };
+    assert_eq!(scene.refused(scene.commit_turn(with(vec![stands(), add(CHILDREN_MAX + 1)]))).await, many);
+    let head = scene.commit(with(vec![stands()])).await;
+    let with = |changes| TurnCommit { children: changes, ..turn(&head) };
+    let removed = || ChildChange::Remove(name(SUPERVISOR));
+    assert_eq!(scene.refused(scene.commit_turn(with(vec![removed(), add(CHILDREN_MAX + 1)]))).await, many);
+    let head = scene.commit(with(vec![stands(), add(3)])).await;
     let recovery = scene.load(&actor("a"), head.epoch).await.expect("it is owned");
-    assert_eq!(recovery.children.len(), CHILDREN_MAX);
+    assert_eq!(recovery.children.len(), CHILDREN_MAX + 1);
 }
