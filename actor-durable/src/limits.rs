@@ -49,7 +49,8 @@ pub const COMMIT_ROWS_MAX: usize = TURN_ROWS_MAX + STAGED_ROWS_MAX;
 pub const INBOX_MESSAGES_MAX: usize = 100_000;
 
 /// How many more messages an inbox has room for if actors have sent them, so that senders from outside are refused first. There is
-/// as much room again for the notices that tell an actor that a message of its own was given up.
+/// as much room again for the notices that tell an actor that a message of its own was given up, and once more for what a
+/// [supervisor](crate::supervise) tells a child, which may be what it waits for to handle the others.
 pub const INBOX_RESERVED: usize = 10_000;
 
 /// The most dead letters of an actor. Whatever fails then stays in the inbox, and so does the mail behind it, until somebody revives

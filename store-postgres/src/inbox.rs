@@ -27,9 +27,10 @@ pub(crate) enum Way {
 
 impl Way {
     /// As [`Head::enqueue`], [`Head::accept`], [`Head::receive`] and [`Head::notify`] have it.
-    pub(crate) fn waiting_max(self) -> i64 {
+    pub(crate) fn waiting_max(self, message: &Message) -> i64 {
         count(match self {
             Self::Sent | Self::Reminder => INBOX_MESSAGES_MAX,
+            Self::Moved if message.is_order() => INBOX_MESSAGES_MAX + 3 * INBOX_RESERVED,
             Self::Moved => INBOX_MESSAGES_MAX + INBOX_RESERVED,
             Self::Notice => INBOX_MESSAGES_MAX + 2 * INBOX_RESERVED,
         })
@@ -134,7 +135,7 @@ fn put<'q>(message: &'q Message, row: &'q [u8], way: Way) -> Statement<'q> {
         .bind(millis(message.id.made()))
         .bind(skew_ms())
         .bind(way != Way::Sent)
-        .bind(way.waiting_max())
+        .bind(way.waiting_max(message))
 }
 
 pub(crate) fn outcome(message: &Message, rows: &[PgRow]) -> Result<Enqueued, Refusal> {

@@ -51,7 +51,7 @@ async fn transfer_once(
             .bind(&row)
             .bind(millis(message.id.made()))
             .bind(skew_ms())
-            .bind(Way::Moved.waiting_max());
+            .bind(Way::Moved.waiting_max(&message));
     let rows = match pool.write(transfer).await {
         Err(Trouble::Raised(_)) => return Err(explain(pool, &message, Way::Moved).await?),
         rows => rows?,

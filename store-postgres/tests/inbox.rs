@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use actor_durable::limits::{INBOX_MESSAGES_MAX, INBOX_RESERVED};
 use actor_durable::store::{
-    ClaimMode, Enqueued, Firing, GivingUp, Refusal, Reminder, ReminderChange, Store, StoreError,
+    ClaimMode, Enqueued, Firing, GivingUp, OutboxPosition, Outgoing, Refusal, Reminder, ReminderChange,
+    Store, StoreError,
 };
 use actor_durable::{OwnerId, Position, Sequence, WallTime};
 use sqlx::Connection;
@@ -48,14 +49,20 @@ async fn a_message_sees_what_was_done_to_the_actor_while_it_came() {
 async fn a_full_inbox_takes_no_message_by_whatever_way() {
     let Some(schema) = Schema::new() else { return };
     let store = schema.store().await;
+    let order = Outgoing {
+        position: OutboxPosition { sequence: Sequence(1), index: 1 },
+        id: message_id(2_000_000),
+        headers: [("actor-durable-order".to_owned(), String::new())].into(),
+        ..outgoing(1, "a")
+    };
     let full = |reserved| {
         let max = INBOX_MESSAGES_MAX + reserved;
         Refusal::TooMany { what: "messages in an inbox", max }
     };
     let head = own(&store, "sender", 1).await;
     let mut commit = turn(&actor("sender"), head.epoch, Sequence::ZERO);
-    commit.outbox = vec![outgoing(1, "a")];
-    let position = commit.outbox[0].position;
+    commit.outbox = vec![outgoing(1, "a"), order];
+    let (position, order_position) = (commit.outbox[0].position, commit.outbox[1].position);
     store.commit_turn(commit).await.expect("it is owned");
     let head_of_a = own(&store, "a", 1).await;
     let mut commit = turn(&actor("a"), head_of_a.epoch, Sequence::ZERO);
@@ -85,6 +92,12 @@ async fn a_full_inbox_takes_no_message_by_whatever_way() {
     assert_eq!(refusal(store.fire(firing.clone()).await), full(0));
     schema.say(&fill(INBOX_MESSAGES_MAX + INBOX_RESERVED)).await;
     assert_eq!(refusal(store.transfer(&actor("sender"), head.epoch, position).await), full(INBOX_RESERVED));
+    schema.say(&fill(INBOX_MESSAGES_MAX + 3 * INBOX_RESERVED)).await;
+    let order = store.transfer(&actor("sender"), head.epoch, order_position).await;
+    assert_eq!(refusal(order), full(3 * INBOX_RESERVED));
+    schema.say(&fill(INBOX_MESSAGES_MAX + 3 * INBOX_RESERVED - 1)).await;
+    let order = store.transfer(&actor("sender"), head.epoch, order_position).await;
+    assert_eq!(order.expect("there is room for an order"), Enqueued::Stored);
     let full_sender = format!(
         "UPDATE actors SET waiting = {} WHERE id = 'sender'",
         INBOX_MESSAGES_MAX + 2 * INBOX_RESERVED

@@ -1,9 +1,10 @@
-//! Whom a full inbox has room for. Filling one would take too long, so each store is told by its own tests that the inboxes of two
+//! Whom a full inbox has room for. Filling one would take too long, so each store is told by its own tests that the inboxes of some
 //! actors are nearly full; what it does then is the same in all.
 
 use super::{
     Body, CatchUp, Cause, Claim, ClaimMode, Destination, Enqueued, Entry, Firing, GivingUp, Head, Headers,
-    Message, OutboxPosition, Outgoing, Refusal, Reminder, ReminderChange, Store, StoreError, TurnCommit,
+    Message, ORDER, OutboxPosition, Outgoing, Refusal, Reminder, ReminderChange, Store, StoreError,
+    TurnCommit,
 };
 use crate::id::{ActorType, DurableId, Epoch, MessageId, Name, OwnerId, Sequence, Target, WallTime};
 use crate::limits::{INBOX_MESSAGES_MAX, INBOX_RESERVED};
@@ -12,10 +13,13 @@ use crate::limits::{INBOX_MESSAGES_MAX, INBOX_RESERVED};
 pub(crate) const SENDER: &str = "s";
 /// Is to get them.
 pub(crate) const RECEIVER: &str = "a";
+/// Is told what to do by the sender.
+pub(crate) const CHILD: &str = "c";
 /// There are to be so many letters in the inbox of each: there is room for one more of the kind that has most room there.
-pub(crate) const WAITING: [(&str, u64); 2] = [
+pub(crate) const WAITING: [(&str, u64); 3] = [
     (RECEIVER, (INBOX_MESSAGES_MAX + INBOX_RESERVED - 1) as u64),
     (SENDER, (INBOX_MESSAGES_MAX + 2 * INBOX_RESERVED - 1) as u64),
+    (CHILD, (INBOX_MESSAGES_MAX + 3 * INBOX_RESERVED - 1) as u64),
 ];
 
 fn actor(id: &str) -> DurableId {
@@ -49,22 +53,23 @@ fn turn(head: &Head) -> TurnCommit {
     commit
 }
 
-/// One has sent four messages, and the other has set a reminder.
+/// One has sent four messages to another, which has set a reminder, and to the third one a message and two orders.
 pub(crate) async fn prepare(store: &dyn Store) {
     let head = own(store, SENDER).await;
     let outgoing = |index: u32| Outgoing {
         position: at(index),
-        to: Destination::Actor(target(RECEIVER)),
+        to: Destination::Actor(target(if index < 4 { RECEIVER } else { CHILD })),
         id: MessageId::new(head.created_at, index.into()),
         reply_to: None,
         sent_at: WallTime::ZERO,
         body: Body::default(),
-        headers: Headers::new(),
+        headers: if index < 5 { Headers::new() } else { [(ORDER.to_owned(), String::new())].into() },
     };
     store
-        .commit_turn(TurnCommit { outbox: (0..4).map(outgoing).collect(), ..turn(&head) })
+        .commit_turn(TurnCommit { outbox: (0..7).map(outgoing).collect(), ..turn(&head) })
         .await
         .expect("sound");
+    own(store, CHILD).await;
     let head = own(store, RECEIVER).await;
     let (set_by, due, catch_up) = (Sequence(1), WallTime::ZERO, CatchUp::FireOnce);
     let reminder = Reminder { name: name(), set_by, due, period: None, catch_up, body: Body::default() };
@@ -101,6 +106,10 @@ pub(crate) async fn each_kind_of_message_has_its_bound(store: &dyn Store) {
         store.transfer(&actor(SENDER), epoch, at(0)).await.expect("there is room for what actors send");
     assert_eq!(moved, Enqueued::Stored);
     is_full(store.transfer(&actor(SENDER), epoch, at(1)).await, INBOX_MESSAGES_MAX + INBOX_RESERVED);
+    is_full(store.transfer(&actor(SENDER), epoch, at(4)).await, INBOX_MESSAGES_MAX + INBOX_RESERVED);
+    let ordered = store.transfer(&actor(SENDER), epoch, at(5)).await.expect("there is room for an order");
+    assert_eq!(ordered, Enqueued::Stored);
+    is_full(store.transfer(&actor(SENDER), epoch, at(6)).await, INBOX_MESSAGES_MAX + 3 * INBOX_RESERVED);
     let give_up = |index, notice| GivingUp {
         actor: actor(SENDER),
         epoch,

@@ -255,13 +255,15 @@ impl Head {
         self.take_in(message, now, INBOX_MESSAGES_MAX)
     }
 
-    /// [`accept`](Self::accept) of a message from an outbox. There is room for [`INBOX_RESERVED`] more of these.
+    /// [`accept`](Self::accept) of a message from an outbox. There is room for [`INBOX_RESERVED`] more of these, and for an
+    /// [order](Message::is_order) there is room where there is none for [notices](Self::notify): for [`INBOX_RESERVED`] more.
     ///
     /// # Errors
     ///
     /// As [`accept`](Self::accept).
     pub fn receive(&self, message: &Message, now: WallTime) -> Result<Head, StoreError> {
-        self.take_in(message, now, INBOX_MESSAGES_MAX + INBOX_RESERVED)
+        let reserved = if message.is_order() { 3 * INBOX_RESERVED } else { INBOX_RESERVED };
+        self.take_in(message, now, INBOX_MESSAGES_MAX + reserved)
     }
 
     /// The head after a notice to the actor itself has been put into the inbox; `None` if it has ended and handles nothing more.
@@ -330,6 +332,7 @@ fn check_not_future(horizon: WallTime, id: MessageId, now: WallTime) -> Result<(
 mod tests {
     use super::*;
     use crate::id::{ActorType, DurableId};
+    use crate::store::ORDER;
 
     /// Puts a message into an inbox.
     type Put<'a> = &'a dyn Fn(&Head) -> Result<Head, StoreError>;
@@ -347,11 +350,17 @@ mod tests {
         let (from, reply_to, sent_at) = (None, None, now);
         let (body, headers) = Default::default();
         let message = Message { to: target, id, from, reply_to, sent_at, body, headers };
-        let bounds: [(usize, Put<'_>); 5] = [
+        let order = Message {
+            from: Some(message.to.id.clone()),
+            headers: [(ORDER.to_owned(), String::new())].into(),
+            ..message.clone()
+        };
+        let bounds: [(usize, Put<'_>); 6] = [
             (INBOX_MESSAGES_MAX, &|head| head.enqueue(&message, now)),
             (INBOX_MESSAGES_MAX, &|head| head.accept(&message, now)),
             (INBOX_MESSAGES_MAX, &|head| head.revive()),
             (INBOX_MESSAGES_MAX + INBOX_RESERVED, &|head| head.receive(&message, now)),
+            (INBOX_MESSAGES_MAX + 3 * INBOX_RESERVED, &|head| head.receive(&order, now)),
             (INBOX_MESSAGES_MAX + 2 * INBOX_RESERVED, &|head| {
                 head.notify(&message, now).map(|after| after.expect("it has not ended"))
             }),

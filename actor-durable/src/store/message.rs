@@ -46,7 +46,15 @@ pub struct Message {
     pub headers: Headers,
 }
 
+/// The header of a supervisor's orders. A message from outside may have it too, but it is not from an actor, and so is no order.
+pub(crate) const ORDER: &str = "actor-durable-order";
+
 impl Message {
+    /// Whether it is what a supervisor tells a child, for which inboxes have room of its own.
+    pub fn is_order(&self) -> bool {
+        self.from.is_some() && self.headers.contains_key(ORDER)
+    }
+
     /// The bytes of its payload and its headers.
     pub(crate) fn bytes(&self) -> usize {
         self.body.bytes.len() + headers_bytes(&self.headers)

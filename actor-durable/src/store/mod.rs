@@ -30,6 +30,7 @@ use bytes::Bytes;
 pub use self::error::{Cause as ErrorCause, Refusal, StoreError};
 pub use self::head::{Claim, ClaimMode, Head};
 pub(crate) use self::head::{Committed, admit};
+pub(crate) use self::message::ORDER;
 pub use self::message::{
     Body, CatchUp, DeadLetter, Destination, Enqueued, Headers, Letter, Message, OutboxPosition, Outgoing,
     Reminder, Undelivered,

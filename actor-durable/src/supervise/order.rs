@@ -8,7 +8,7 @@ use super::spec::Failure;
 use crate::actor::Durable;
 use crate::codec::{CodecError, decode, encode, encode_body};
 use crate::id::{DurableId, MessageId, Name, Target, WallTime};
-use crate::store::{Body, Child, ChildChange, Destination, Headers, Message, Outgoing};
+use crate::store::{Body, Child, ChildChange, Destination, Headers, Message, ORDER, Outgoing};
 use crate::turn::{Draft, SUPERVISOR, is_reserved};
 
 /// What a supervisor tells a child, in a message with the [header](ORDER) of orders.
@@ -26,10 +26,7 @@ pub(crate) enum Order {
     Release,
 }
 
-/// The header of orders. A caller's message may have it too, but it is not from an actor, and so is no order.
-const ORDER: &str = "actor-durable-order";
-
-/// The version of [`Order`]'s and [`Standing`]'s encoding.
+/// The version of [`Order`]'s encoding.
 const VERSION: u32 = 1;
 
 impl Order {
@@ -70,7 +67,7 @@ impl Order {
 
     /// The order in a message, if it is one, and the supervisor that it is from.
     pub(crate) fn of(message: &Message) -> Option<(DurableId, Result<Self, CodecError>)> {
-        let from = message.from.clone().filter(|_| message.headers.contains_key(ORDER))?;
+        let from = message.from.clone().filter(|_| message.is_order())?;
         let Body { version, bytes } = &message.body;
         Some((from, decode("an order", *version, bytes)))
     }

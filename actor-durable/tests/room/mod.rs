@@ -2,6 +2,7 @@
 
 mod guards;
 mod narrow;
+mod orders;
 
 use std::future::IntoFuture;
 use std::sync::Arc;

@@ -1,12 +1,12 @@
 //! A store whose inboxes are full with few letters.
 
 use actor_durable::Target;
-use actor_durable::store::{Refusal, Store, StoreError};
+use actor_durable::store::{Message, Refusal, Store, StoreError};
 use async_trait::async_trait;
 
 use crate::stage::Tap;
 
-/// So many letters fill an inbox of a [`Narrow`] store, and so many more are taken from actors.
+/// So many letters fill an inbox of a [`Narrow`] store, and so many more are taken from actors, and any that is an order.
 pub(super) const NARROW_MAX: usize = 20;
 pub(super) const NARROW_RESERVED: usize = 5;
 
@@ -31,7 +31,10 @@ impl Tap for Narrow {
         Self::check(store, to, NARROW_MAX).await
     }
 
-    async fn admit_moved(&self, store: &dyn Store, to: &Target) -> Result<(), StoreError> {
-        Self::check(store, to, NARROW_MAX + NARROW_RESERVED).await
+    async fn admit_moved(&self, store: &dyn Store, message: &Message) -> Result<(), StoreError> {
+        if message.is_order() {
+            return Ok(());
+        }
+        Self::check(store, &message.to, NARROW_MAX + NARROW_RESERVED).await
     }
 }

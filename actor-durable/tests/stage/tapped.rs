@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actor_durable::store::{
-    Arrivals, Claim, DeadLetter, Destination, Due, DuePlace, Enqueued, Entry, Firing, GivingUp, Head, Letter,
-    Message, OutboxPosition, Outgoing, Recovery, Renewal, Snapshot, Store, StoreError, TurnCommit,
-    Undelivered,
+    Arrivals, Claim, DeadLetter, Due, DuePlace, Enqueued, Entry, Firing, GivingUp, Head, Letter, Message,
+    OutboxPosition, Recovery, Renewal, Snapshot, Store, StoreError, TurnCommit, Undelivered,
 };
 use actor_durable::{DurableId, Epoch, MessageId, OwnerId, Position, Sequence, Target, WallTime};
 use async_trait::async_trait;
@@ -36,8 +35,8 @@ pub(crate) trait Tap: Debug + Send + Sync + 'static {
     }
 
     /// Whether one is that another actor has sent.
-    async fn admit_moved(&self, store: &dyn Store, to: &Target) -> Result<(), StoreError> {
-        _ = (store, to);
+    async fn admit_moved(&self, store: &dyn Store, message: &Message) -> Result<(), StoreError> {
+        _ = (store, message);
         Ok(())
     }
 
@@ -98,8 +97,8 @@ macro_rules! tapped {
             ) -> Result<Enqueued, StoreError> {
                 let outbox = self.store.load(actor, epoch).await?.outbox;
                 let it = outbox.into_iter().find(|outgoing| outgoing.position == position);
-                if let Some(Outgoing { to: Destination::Actor(to), .. }) = it {
-                    self.tap.admit_moved(&*self.store, &to).await?;
+                if let Some(message) = it.and_then(|it| it.message(actor.clone()).ok()) {
+                    self.tap.admit_moved(&*self.store, &message).await?;
                 }
                 self.store.transfer(actor, epoch, position).await
             }
