@@ -126,15 +126,14 @@ async fn is_anothers(
     from: &DurableId,
     order: &Order,
 ) -> Result<bool, StoreError> {
-    let Some(Standing { supervisor, .. }) = standing.filter(|standing| standing.supervisor.id != *from)
-    else {
+    let Some(standing) = standing.filter(|standing| standing.supervisor.id != *from) else {
         return Ok(false);
     };
     if !order.is_beginning() {
         return Ok(true);
     }
-    let head = store.head(&supervisor.id).await?;
-    Ok(head.is_some_and(|head| !head.has_ended && head.target == *supervisor))
+    let head = store.head(&standing.supervisor.id).await?;
+    Ok(standing.is_supervised_by(head.as_ref()))
 }
 
 impl<M: Model> Activation<M> {
@@ -269,7 +268,10 @@ impl<M: Model> Activation<M> {
                 self.decline(&from, order, &mut outcome)?;
                 Obeyed { next: before, is_fresh: false, halts_children: false }
             }
-            Ok(order) => self.decide_order(&from, order, before, has_started, &mut outcome),
+            Ok(order) => {
+                let head = self.shared.store().head(&from).await?;
+                self.decide_order((&from, head.as_ref()), order, before, has_started, &mut outcome)
+            }
             Err(form) => {
                 tracing::warn!(actor = %self.target, %from, %form, "an order cannot be read");
                 Obeyed { next: before, is_fresh: false, halts_children: false }
@@ -293,7 +295,7 @@ impl<M: Model> Activation<M> {
         match order {
             Order::Adopt { child, life } | Order::Start { child, life, .. } => {
                 let what = What::Failed(Failure::NotActivated("it has another supervisor".into()));
-                let adopted = Standing::adopted(from.clone(), child, life, true);
+                let adopted = Standing::adopted(from.clone(), None, child, life, true);
                 let report = adopted.map(|adopted| adopted.report(id, what, outcome.clock)).transpose();
                 outcome.asked.sends.extend(report.map_err(|form| self.no_form(form))?);
             }
@@ -307,7 +309,7 @@ impl<M: Model> Activation<M> {
     /// What an order leads to that is from the actor's supervisor, or from whoever is to be that.
     fn decide_order(
         &self,
-        from: &DurableId,
+        (from, head): (&DurableId, Option<&Head>),
         order: Order,
         before: Option<Standing>,
         has_started: bool,
@@ -316,10 +318,10 @@ impl<M: Model> Activation<M> {
         let mut obeyed = Obeyed { next: before, is_fresh: false, halts_children: false };
         match (order, &mut obeyed.next) {
             (Order::Adopt { child, life }, next) => {
-                *next = Standing::adopted(from.clone(), child, life, has_started);
+                *next = Standing::adopted(from.clone(), head, child, life, has_started);
             }
             (Order::Start { child, life, is_fresh }, next @ Some(_)) => {
-                *next = Standing::adopted(from.clone(), child, life, has_started);
+                *next = Standing::adopted(from.clone(), head, child, life, has_started);
                 obeyed.is_fresh = is_fresh;
             }
             (Order::Halt, Some(standing)) => {

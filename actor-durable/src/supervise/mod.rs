@@ -36,7 +36,8 @@
 //!
 //! An actor that exists already becomes a child by [`SupervisorCommand::SpawnChild`] too; if it cannot be activated, its new
 //! supervisor is told so. It has one supervisor at a time: another one that wants it is told that it cannot be activated. Once its
-//! supervisor has ended or was deleted, it becomes the child of the next one that wants it, and goes on with the state it has. A
+//! supervisor has ended or was deleted, even if another one has its id since, it becomes the child of the next one that wants it, and
+//! goes on with the state it has. A
 //! supervisor that becomes a child so, or is let go, starts the children that were stopped with it.
 //!
 //! When a supervisor is activated its recorded children are activated too, as those of any durable actor. The supervisor at the

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::actor::{DurableSupervisor, SupervisorCommand};
 use super::spec::Failure;
 use crate::actor::Durable;
-use crate::codec::{CodecError, decode, encode, encode_body};
+use crate::codec::{CodecError, decode, encode, encode_body, unknown};
 use crate::id::{DurableId, MessageId, Name, Target, WallTime};
-use crate::store::{Body, Child, ChildChange, Destination, Headers, Message, ORDER, Outgoing};
+use crate::store::{Body, Child, ChildChange, Destination, Head, Headers, Message, ORDER, Outgoing};
 use crate::turn::{Draft, SUPERVISOR, is_reserved};
 
 /// What a supervisor tells a child, in a message with the [header](ORDER) of orders.
@@ -28,6 +28,9 @@ pub(crate) enum Order {
 
 /// The version of [`Order`]'s encoding.
 const VERSION: u32 = 1;
+
+/// The version of [`Standing`]'s encoding.
+const STANDING_VERSION: u32 = 2;
 
 impl Order {
     pub(crate) fn draft(&self, to: Target) -> Result<Draft, CodecError> {
@@ -118,6 +121,8 @@ pub(crate) struct KeptStanding {
     pub(crate) stage: Stage,
     /// Whether its first turn was.
     pub(crate) has_started: bool,
+    /// When the store first heard of the supervisor, as another one may be called so later. Earlier versions did not keep it.
+    pub(crate) supervised_since: Option<WallTime>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,15 +141,38 @@ impl Standing {
         let Some(row) = children.iter().find(|child| is_reserved(child.name.as_str())) else {
             return Ok(None);
         };
-        let kept = decode("a child's standing", row.body.version, &row.body.bytes)?;
+        let (what, Body { version, bytes }) = ("a child's standing", &row.body);
+        let kept = match *version {
+            1 => {
+                let (child, life, stage, has_started) = decode(what, 1, bytes)?;
+                KeptStanding { child, life, stage, has_started, supervised_since: None }
+            }
+            STANDING_VERSION => decode(what, STANDING_VERSION, bytes)?,
+            found => return unknown(what, found, STANDING_VERSION),
+        };
         Ok(Some(Self { supervisor: row.target.clone(), kept }))
     }
 
-    /// Of a child that was adopted.
-    pub(crate) fn adopted(supervisor: DurableId, child: Name, life: u64, has_started: bool) -> Option<Self> {
+    /// Of a child that was adopted. `head` is its supervisor's, if that is still there.
+    pub(crate) fn adopted(
+        supervisor: DurableId,
+        head: Option<&Head>,
+        child: Name,
+        life: u64,
+        has_started: bool,
+    ) -> Option<Self> {
         let actor_type = crate::ActorType::new(DurableSupervisor::TYPE).ok()?;
-        let kept = KeptStanding { child, life, stage: Stage::Up, has_started };
+        let supervised_since = Some(head.map_or(WallTime::ZERO, |head| head.created_at));
+        let kept = KeptStanding { child, life, stage: Stage::Up, has_started, supervised_since };
         Some(Self { supervisor: Target { id: supervisor, actor_type }, kept })
+    }
+
+    /// Whether its supervisor may yet say something. `head` is that of whoever is called so, if there is one.
+    pub(crate) fn is_supervised_by(&self, head: Option<&Head>) -> bool {
+        head.is_some_and(|head| {
+            let is_same = self.kept.supervised_since.is_none_or(|since| since == head.created_at);
+            is_same && !head.has_ended && head.target == self.supervisor
+        })
     }
 
     pub(crate) fn is_up(&self) -> bool {
@@ -163,7 +191,7 @@ impl Standing {
 
     /// The change that stores it.
     pub(crate) fn change(&self) -> Result<ChildChange, CodecError> {
-        let body = Body { version: VERSION, bytes: encode("a child's standing", &self.kept)? };
+        let body = Body { version: STANDING_VERSION, bytes: encode("a child's standing", &self.kept)? };
         let name = reserved()?;
         Ok(ChildChange::Add(Child { name, target: self.supervisor.clone(), body }))
     }
@@ -195,7 +223,7 @@ fn reserved() -> Result<Name, CodecError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::Sequence;
+    use crate::id::{Epoch, Sequence};
     use crate::store::OutboxPosition;
 
     fn target(id: &str) -> Target {
@@ -208,6 +236,28 @@ mod tests {
         let position = OutboxPosition { sequence: Sequence(1), index: 0 };
         let (id, sent_at) = (MessageId::new(WallTime::ZERO, 7), WallTime::ZERO);
         Outgoing { position, to, id, reply_to: None, sent_at, body, headers }
+    }
+
+    #[test]
+    fn a_standing_of_an_earlier_version_is_read_and_its_supervisor_is_whoever_is_called_so() {
+        let name = || Name::new("c").expect("a good name");
+        let earlier =
+            encode("a child's standing", &(name(), 7_u64, Stage::Halted, true)).expect("it can be written");
+        let row = |version, bytes| Child {
+            name: reserved().expect("a good name"),
+            target: target("s"),
+            body: Body { version, bytes },
+        };
+        let standing = Standing::of(&[row(1, earlier.clone())]).expect("it is known").expect("it is there");
+        let (stage, supervised_since) = (Stage::Halted, None);
+        let kept = KeptStanding { child: name(), life: 7, stage, has_started: true, supervised_since };
+        assert_eq!(standing, Standing { supervisor: target("s"), kept });
+        assert!(Standing::of(&[row(3, earlier)]).is_err(), "it is of a later one");
+        let head = |created_at| Head::new(target("s"), Epoch::ZERO, WallTime::from_millis(created_at));
+        assert!(standing.is_supervised_by(Some(&head(1))) && !standing.is_supervised_by(None));
+        let known = Standing::adopted(target("s").id, Some(&head(1)), name(), 7, true).expect("a good name");
+        assert!(known.is_supervised_by(Some(&head(1))) && !known.is_supervised_by(Some(&head(2))));
+        assert!(!known.is_supervised_by(Some(&Head { has_ended: true, ..head(1) })));
     }
 
     #[test]

@@ -118,6 +118,40 @@ fn the_children_of_a_supervisor_that_was_deleted_are_anothers_when_it_asks_for_t
     });
 }
 
+/// The report of its failure makes the supervisor exist again, which has never begun.
+#[test]
+fn a_child_that_fails_after_its_supervisor_was_deleted_is_anothers_when_it_asks_for_it() {
+    let mut world = World::new();
+    world.run(async |system| {
+        begin_with(system, "s", one_for_one(), vec![child("a", Directive::Resume)]).await;
+        assert_eq!(system.delete(supervisor(system, "s").id()).await.ok(), Some(true));
+        fell(system, "a").await;
+        assert!(is_suspended(system, "a").await, "nobody decides");
+        begin(system, "t", one_for_one()).await;
+        spawn(system, "t", child("a", Directive::Resume)).await;
+        assert_eq!(value(system, "a").await, Some(1));
+        assert_eq!(children(&tree(system, "t").await), [("a".to_owned(), ChildStage::Up, 0)]);
+    });
+}
+
+#[test]
+fn the_children_of_a_supervisor_that_was_deleted_and_begun_anew_are_anothers_when_it_asks_for_them() {
+    let mut world = World::new();
+    world.run(async |system| {
+        begin_with(system, "s", one_for_one(), vec![child("a", Directive::Resume)]).await;
+        assert_eq!(system.delete(supervisor(system, "s").id()).await.ok(), Some(true));
+        begin(system, "s", one_for_one()).await;
+        begin(system, "t", one_for_one()).await;
+        spawn(system, "t", child("a", Directive::Resume)).await;
+        assert_eq!(children(&tree(system, "t").await), [("a".to_owned(), ChildStage::Up, 0)]);
+        fell(system, "a").await;
+        assert_eq!(value(system, "a").await, Some(1), "that one decides");
+        spawn(system, "s", child("a", Directive::Stop)).await;
+        let refused = [("a".to_owned(), ChildStage::Stopped, 0)];
+        assert_eq!(children(&tree(system, "s").await), refused, "it has one that is there");
+    });
+}
+
 #[test]
 fn a_supervisor_that_was_stopped_goes_on_with_its_children_under_another_and_under_none() {
     let mut world = World::new();
