@@ -195,8 +195,8 @@ pub const REMINDER_LATE_MAX: Duration = Duration::from_secs(10);
 /// without an owner, and reminders that another process has set.
 pub const LOOK_INTERVAL_DEFAULT: Duration = Duration::from_secs(5);
 
-/// The shortest pause after which it is looked again whether an idle actor's messages have arrived; it is its
-/// [`IDLE_MAX`](crate::Durable::IDLE_MAX) if that is longer.
+/// The shortest pause after which it is looked again whether an idle actor's messages have arrived, or whether letters still wait
+/// with one that is suspended; it is its [`IDLE_MAX`](crate::Durable::IDLE_MAX) if that is longer.
 pub const IDLE_PAUSE_MIN: Duration = Duration::from_secs(1);
 
 /// How many activations a process begins at a time because of mail. The others wait, or another process begins them.

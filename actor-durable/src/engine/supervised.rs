@@ -13,13 +13,13 @@ use std::panic::AssertUnwindSafe;
 use actor_core::ActorError;
 use futures_util::FutureExt;
 
-use super::{Activation, OwnTurns, Request, run};
+use super::{Activation, Incoming, OwnTurns, Request, run};
 use crate::actor::Durable;
 use crate::codec::CodecError;
 use crate::error::{ActivationError, NotApplied, panic_text};
 use crate::id::{DurableId, WallTime};
 use crate::ledger::Outcome;
-use crate::limits::{ADOPTION_PAGES_MAX, INBOX_PAGE, PAGE_ROWS_MAX};
+use crate::limits::{ADOPTION_PAGES_MAX, IDLE_PAUSE_MIN, INBOX_PAGE, PAGE_ROWS_MAX};
 use crate::model::{Keeps, Model};
 use crate::process::Shared;
 use crate::recover::read_past;
@@ -197,9 +197,20 @@ impl<M: Model> Activation<M> {
             Request::MailAgain => self.kept_mut()?.mailing.resume(),
             Request::Flush => self.flush().await?,
             Request::Delivered => self.kept_mut()?.committer.mark_delivered().await?,
-            Request::Idle => self.watch_idleness(),
+            Request::Idle => self.end_if_nothing_waits().await,
         }
         Ok(())
+    }
+
+    /// One that is suspended gives its memory back as any other does, but not while letters wait for its order with it: it would be
+    /// activated for them again at once.
+    async fn end_if_nothing_waits(&mut self) {
+        let Some(idle) = M::Actor::IDLE_MAX else { return };
+        match self.shared.store().head(&self.target.id).await {
+            Ok(head) if !head.as_ref().is_some_and(Head::has_mail) => self.end_if_idle(),
+            // Or nobody knows.
+            _ => _ = self.myself.send_after(idle.max(IDLE_PAUSE_MIN), Incoming(Request::Idle)),
+        }
     }
 
     /// It has failed: its state in memory is forgotten, and its supervisor is told, in one turn.

@@ -24,7 +24,7 @@ pub enum SupervisorCommand {
     Begin(SupervisorSpec),
     /// Adds a child and starts it. The same again changes nothing.
     SpawnChild(ChildSpec),
-    /// Stops a child until it is started: it is not activated, its messages wait, and its state is kept.
+    /// Stops a child until it is started: it handles nothing, its messages wait, and its state is kept. See [`Directive::Stop`](super::Directive::Stop).
     StopChild(Name),
     /// Starts a child that was stopped, with the state it has.
     StartChild(Name),

@@ -18,7 +18,7 @@
 //! |---|---|
 //! | [`Directive::Restart`] | a fresh state from `create`; inbox, outbox, reminders and memory of handled messages are kept |
 //! | [`Directive::Resume`] | the state after its last turn |
-//! | [`Directive::Stop`] | not in memory until it is started; its messages wait |
+//! | [`Directive::Stop`] | handles nothing until it is started; its messages wait, and its memory is given back as that of other idle actors |
 //! | [`Directive::Escalate`] | the supervisor's children are stopped, and it fails itself, once |
 //!
 //! A supervised actor that has failed handles nothing until its supervisor says so: calls fail with

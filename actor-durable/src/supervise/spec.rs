@@ -126,7 +126,8 @@ pub enum Directive {
     Restart,
     /// It goes on with the state after its last turn.
     Resume,
-    /// It does nothing until it is [started](super::SupervisorCommand::StartChild). Its state and its inbox are kept.
+    /// It handles nothing until it is [started](super::SupervisorCommand::StartChild). Its state and its inbox are kept. Its memory is
+    /// given back when it has been [idle](crate::Durable::IDLE_MAX) for long enough and no message waits for it.
     Stop,
     /// The supervisor itself fails.
     Escalate,

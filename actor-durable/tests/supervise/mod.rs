@@ -4,6 +4,7 @@
 mod adoption;
 mod crashes;
 mod decisions;
+mod idle;
 mod orders;
 mod recovery;
 
