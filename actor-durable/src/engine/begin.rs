@@ -99,6 +99,7 @@ impl<M: Model> Activation<M> {
         let mut activation = Self::new(model, myself, guard, past.state);
         if let (Keeps::State, Some(snapshot)) = (M::KEEPS, recovery.snapshot) {
             activation.written.set(&snapshot.body);
+            activation.note_recovered();
         }
         let kept = Kept { committer, mailing, tail: past.tail, standing };
         activation.kept = Some(Box::new(kept));

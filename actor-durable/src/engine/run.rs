@@ -57,14 +57,21 @@ pub(super) fn write_state<M: Model>(state: &State<M>) -> Result<Body, CodecError
 pub(super) struct Written {
     version: u32,
     bytes: Vec<u8>,
+    /// What recovering made of it, if that is another, until it is written again. Who leaves this as it is has changed nothing.
+    recovered: Option<Body>,
 }
 
 impl Written {
+    /// Whether a state is still this one.
     fn is(&self, body: &Body) -> bool {
-        self.version == body.version && *self.bytes == *body.bytes
+        match &self.recovered {
+            Some(recovered) => recovered == body,
+            None => self.version == body.version && *self.bytes == *body.bytes,
+        }
     }
 
     pub(super) fn set(&mut self, body: &Body) {
+        self.recovered = None;
         self.version = body.version;
         self.bytes.clear();
         // What was long once need not stay so.
@@ -380,7 +387,15 @@ impl<M: Model> Activation<M> {
     async fn read_back(&mut self) -> Result<(), ActorError> {
         self.state = read_state::<M::Actor>(&self.written.body())?;
         let requester = OwnTurns::new(&self.myself, &self.shared);
-        self.model.recover(&self.target.id, &mut self.state, &requester).await
+        self.model.recover(&self.target.id, &mut self.state, &requester).await?;
+        self.note_recovered();
+        Ok(())
+    }
+
+    /// The state was made of how it was written.
+    pub(super) fn note_recovered(&mut self) {
+        self.written.recovered = None;
+        self.written.recovered = write_state::<M>(&self.state).ok().filter(|body| !self.written.is(body));
     }
 
     /// The state may be anything: it is made anew of what is staged and stored.

@@ -429,6 +429,7 @@ impl<M: Model> Activation<M> {
         self.state = past.state;
         if let (Keeps::State, Some(snapshot)) = (M::KEEPS, recovery.snapshot) {
             self.written.set(&snapshot.body);
+            self.note_recovered();
         }
         if !has_started {
             self.start().await?;

@@ -223,7 +223,7 @@ mod tests {
         other.lock().expect("nobody has it");
         std::thread::scope(|scope| {
             let second = scope.spawn(|| name(&complete, &path, no_links));
-            // Long enough for one that does not wait.
+            // sleep: long enough for one that does not wait
             std::thread::sleep(Duration::from_millis(50));
             assert!(!second.is_finished() && !path.exists(), "it waits");
             std::fs::write(&path, "first").expect("there is space");

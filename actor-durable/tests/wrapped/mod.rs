@@ -3,6 +3,7 @@
 mod actor;
 mod answers;
 mod children;
+mod lives;
 mod own;
 mod service;
 mod service_calls;
