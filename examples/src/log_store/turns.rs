@@ -11,10 +11,10 @@ use super::tables::{Tables, outgoing_key};
 impl Tables {
     /// One operation after the other: what one refuses undoes those before it.
     pub(super) fn commit_turn(&mut self, commit: &TurnCommit) -> Result<(), StoreError> {
+        commit.check()?;
         let actor = &commit.actor;
         let before = self.head(actor)?;
         let after = before.commit(commit)?;
-        commit.check()?;
         self.check_counts(commit)?;
         self.take_messages(commit)?;
         self.put_entries(&before, &after, commit);
