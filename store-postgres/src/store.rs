@@ -11,6 +11,8 @@ use actor_durable::store::{
 use actor_durable::{DurableId, Epoch, MessageId, OwnerId, Position, Sequence, Target, WallTime};
 use async_trait::async_trait;
 use bytes::Bytes;
+use rustls::crypto::{CryptoProvider, ring};
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use crate::arrivals::{self, Listening, Owners};
 use crate::config::PostgresConfig;
@@ -35,8 +37,18 @@ pub struct PostgresStore {
     listening: Mutex<Option<Listening>>,
 }
 
+/// Where sqlx checks a certificate without its name it takes the process's provider, and panics if there is none and rustls has several
+/// to choose from. Otherwise it takes this one.
+fn choose_provider(options: &PgConnectOptions) {
+    if matches!(options.get_ssl_mode(), PgSslMode::VerifyCa) && CryptoProvider::get_default().is_none() {
+        // If another thread is first, its choice is as good.
+        drop(ring::default_provider().install_default());
+    }
+}
+
 impl PostgresStore {
-    /// Opens a store. If its tables are missing or of an earlier release they are created, or brought to this one.
+    /// Opens a store. If its tables are missing or of an earlier release they are created, or brought to this one. With
+    /// `sslmode=verify-ca` the process's provider of cryptography is used, which becomes ring's if the process has chosen none.
     ///
     /// # Errors
     ///
@@ -45,6 +57,7 @@ impl PostgresStore {
     /// permission; [`Refusal::Malformed`] if its encoding is
     /// neither `UTF8` nor `SQL_ASCII`.
     pub async fn open(config: PostgresConfig) -> Result<Self, StoreError> {
+        choose_provider(&config.options);
         let pool = Pool::new(&config, config.connections_max);
         let leases = Pool::new(&config, LEASE_CONNECTIONS);
         schema::migrate(&pool, &config.schema).await.map_err(answer)?;
