@@ -168,6 +168,11 @@ impl ActivationError {
     pub(crate) fn hook(hook: &'static str, error: &ActorError) -> Self {
         Self::Hook { hook, text: error_text(error) }
     }
+
+    /// What `on_start` has done is more than any store takes.
+    pub(crate) fn start_refused(error: &StoreError) -> Self {
+        Self::Hook { hook: "on_start", text: said(error).to_string() }
+    }
 }
 
 impl From<SpawnError> for ActivationError {

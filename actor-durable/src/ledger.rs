@@ -156,7 +156,8 @@ impl Ledger {
 
     /// Where in the journal the next turn will be, at this time of the clock.
     pub(crate) fn next_place(&self, clock: WallTime) -> JournalPlace {
-        JournalPlace { epoch: self.epoch(), sequence: self.next(), at: self.time(clock), clock }
+        let (epoch, created_at) = (self.epoch(), self.head.created_at);
+        JournalPlace { epoch, sequence: self.next(), at: self.time(clock), clock, created_at }
     }
 
     /// What is known of a message that came from a caller.

@@ -42,6 +42,8 @@ pub(crate) struct JournalPlace {
     pub(crate) at: WallTime,
     /// The time by the clock, which may have stepped back.
     pub(crate) clock: WallTime,
+    /// When the store first heard of the actor, as another one may be called so later.
+    pub(crate) created_at: WallTime,
 }
 
 /// When a turn is.
@@ -358,6 +360,14 @@ impl<'a, A: Durable> Turn<'a, A> {
         match self.about.at {
             Moment::Entered(JournalPlace { clock, .. }) => clock,
             Moment::Now(_) => self.at(),
+        }
+    }
+
+    /// When the store first heard of the actor. It has not heard of a volatile one.
+    pub(crate) fn created_at(&self) -> WallTime {
+        match self.about.at {
+            Moment::Entered(JournalPlace { created_at, .. }) => created_at,
+            Moment::Now(_) => WallTime::ZERO,
         }
     }
 

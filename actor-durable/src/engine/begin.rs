@@ -214,7 +214,7 @@ impl<M: Model> Activation<M> {
             self.written.set(&body);
             outcome.state = Some(body);
         }
-        kept.committer.ledger.stage(outcome)?;
+        kept.committer.ledger.stage(outcome).map_err(|error| ActivationError::start_refused(&error))?;
         kept.committer.note(passivates, reminds);
         kept.committer.settle().await?;
         kept.standing = next;

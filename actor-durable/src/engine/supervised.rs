@@ -17,14 +17,14 @@ use super::{Activation, Incoming, OwnTurns, Request, run};
 use crate::actor::Durable;
 use crate::codec::CodecError;
 use crate::error::{ActivationError, NotApplied, panic_text};
-use crate::id::{DurableId, WallTime};
+use crate::id::{DurableId, Name, WallTime};
 use crate::ledger::Outcome;
 use crate::limits::{ADOPTION_PAGES_MAX, IDLE_PAUSE_MIN, INBOX_PAGE, PAGE_ROWS_MAX};
 use crate::model::{Keeps, Model};
 use crate::process::Shared;
 use crate::recover::read_past;
-use crate::store::{Cause, Child, Head, Letter, Source, Store, StoreError};
-use crate::supervise::{DurableSupervisor, Failure, Order, Stage, Standing, What};
+use crate::store::{Cause, Child, Head, Letter, Source, Store, StoreError, check_state};
+use crate::supervise::{DurableSupervisor, Failure, Giver, Order, Stage, Standing, What};
 use crate::turn::{Asked, is_reserved};
 
 /// The order by which an actor that has no supervisor gets one, if it lies in its inbox: of one that has not begun it counts before
@@ -35,7 +35,7 @@ pub(super) async fn adoption(shared: &Shared, head: &Head) -> Result<Option<Lett
         return Ok(None);
     }
     let is_adoption =
-        |letter: &Letter| matches!(Order::of(&letter.message), Some((_, Ok(Order::Adopt { .. }))));
+        |letter: &Letter| matches!(Order::of(&letter.message), Some(Ok((_, Order::Adopt { .. }))));
     let mut after = shared.sought().after(head);
     for _ in 0..ADOPTION_PAGES_MAX {
         let letters = shared.store().inbox(&head.target.id, head.epoch, after, PAGE_ROWS_MAX).await?;
@@ -118,22 +118,48 @@ fn is_supervisor<M: Model>() -> bool {
     M::Actor::TYPE == DurableSupervisor::TYPE
 }
 
-/// Whether an order is not for an actor of this standing. One whose supervisor will never say anything again is whose child it is
-/// asked to be.
-async fn is_anothers(
+/// By what name an actor is a child to whoever gives it an order, if that says so.
+fn child_of(order: &Order) -> Option<Name> {
+    match order {
+        Order::Adopt { child, .. } | Order::Start { child, .. } | Order::Halt { child } => {
+            Some(child.clone())
+        }
+        Order::End | Order::Release => None,
+    }
+}
+
+/// Whose an order is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// The actor's supervisor's.
+    Own,
+    /// A supervisor's that may have the actor: nobody has it, or nobody that will ever say anything again.
+    Free,
+    /// Not the supervisor's that it has.
+    Another,
+    /// A supervisor's that was deleted since. Whoever is called so now has not given it, and is told nothing of it.
+    Gone,
+}
+
+async fn whose(
     store: &dyn Store,
     standing: Option<&Standing>,
-    from: &DurableId,
+    giver: &Giver,
     order: &Order,
-) -> Result<bool, StoreError> {
-    let Some(standing) = standing.filter(|standing| standing.supervisor.id != *from) else {
-        return Ok(false);
-    };
+) -> Result<Whose, StoreError> {
+    if standing.is_some_and(|standing| standing.is_of(giver)) {
+        return Ok(Whose::Own);
+    }
+    let head = store.head(&giver.id).await?;
+    if head.is_none_or(|head| head.created_at != giver.since) {
+        return Ok(Whose::Gone);
+    }
+    let Some(standing) = standing else { return Ok(Whose::Free) };
     if !order.is_beginning() {
-        return Ok(true);
+        return Ok(Whose::Another);
     }
     let head = store.head(&standing.supervisor.id).await?;
-    Ok(standing.is_supervised_by(head.as_ref()))
+    Ok(if standing.is_supervised_by(head.as_ref()) { Whose::Another } else { Whose::Free })
 }
 
 impl<M: Model> Activation<M> {
@@ -266,61 +292,82 @@ impl<M: Model> Activation<M> {
     /// Does what a supervisor says, in one turn. `has_started` is whether an actor without supervisor had its first turn.
     pub(super) async fn obey(&mut self, letter: &Letter, has_started: bool) -> Result<(), ActivationError> {
         let now = self.shared.wall_time();
-        let Some((from, order)) = Order::of(&letter.message) else { return Ok(()) };
+        let Some(order) = Order::of(&letter.message) else { return Ok(()) };
         let kept = self.kept_mut()?;
         kept.committer.settle().await?;
         let (before, at) = (kept.standing.clone(), kept.committer.ledger.time(now));
         let has_started = before.as_ref().map_or(has_started, |standing| standing.kept.has_started);
-        let before = before.filter(|before| !before.is_released());
         let mut outcome = Outcome::nothing(Cause::Message(letter.message.id), at, now);
         outcome.source = Some(Source::Inbox);
         let mut obeyed = match order {
-            Ok(order) if is_anothers(&**self.shared.store(), before.as_ref(), &from, &order).await? => {
-                self.decline(&from, order, &mut outcome)?;
-                Obeyed { next: before, is_fresh: false, halts_children: false }
-            }
-            Ok(order) => {
-                let head = self.shared.store().head(&from).await?;
-                self.decide_order((&from, head.as_ref()), order, before, has_started, &mut outcome)
-            }
+            Ok((giver, order)) => self.judge_order(giver, order, before, has_started, &mut outcome).await?,
             Err(form) => {
-                tracing::warn!(actor = %self.target, %from, %form, "an order cannot be read");
+                tracing::warn!(actor = %self.target, %form, "an order cannot be read");
                 Obeyed { next: before, is_fresh: false, halts_children: false }
             }
         };
         if obeyed.halts_children {
             self.halt_children(&mut outcome.asked).await?;
         }
-        let form = if obeyed.is_fresh { self.write_fresh(&mut outcome).err() } else { None };
-        obeyed.is_fresh &= form.is_none();
+        let failure = if obeyed.is_fresh { self.write_fresh(&mut outcome).err() } else { None };
+        obeyed.is_fresh &= failure.is_none();
         self.follow_order(outcome, obeyed, has_started).await?;
-        match form {
-            Some(form) => self.fail(Failure::NotActivated(form.to_string())).await,
+        match failure {
+            Some(failure) => self.fail(Failure::NotActivated(failure)).await,
             None => Ok(()),
         }
     }
 
+    /// What an order leads to, whosever it is.
+    async fn judge_order(
+        &mut self,
+        giver: Giver,
+        order: Order,
+        before: Option<Standing>,
+        has_started: bool,
+        outcome: &mut Outcome,
+    ) -> Result<Obeyed, ActivationError> {
+        let supervised = before.clone().filter(|before| !before.is_released());
+        let next = match whose(&**self.shared.store(), supervised.as_ref(), &giver, &order).await? {
+            Whose::Own | Whose::Free => {
+                return Ok(self.decide_order(giver, order, supervised, has_started, outcome));
+            }
+            Whose::Another => {
+                self.decline(giver, order, outcome)?;
+                before
+            }
+            Whose::Gone => {
+                tracing::debug!(actor = %self.target, ?giver, ?order, "an order of a supervisor that was deleted");
+                // That its first turn is yet to be is not forgotten with its first order.
+                let released = |()| Standing::adopted(giver, child_of(&order)?, 0, false)?.released();
+                before.or_else(|| (!has_started).then_some(()).and_then(released))
+            }
+        };
+        Ok(Obeyed { next, is_fresh: false, halts_children: false })
+    }
+
     /// An order is not from the actor's supervisor. Whoever takes it for a child is told.
-    fn decline(&self, from: &DurableId, order: Order, outcome: &mut Outcome) -> Result<(), ActivationError> {
+    fn decline(&self, giver: Giver, order: Order, outcome: &mut Outcome) -> Result<(), ActivationError> {
         let id = &self.target.id;
         match order {
             Order::Adopt { child, life } | Order::Start { child, life, .. } => {
                 let what = What::Failed(Failure::NotActivated("it has another supervisor".into()));
-                let adopted = Standing::adopted(from.clone(), None, child, life, true);
+                let adopted = Standing::adopted(giver, child, life, true);
                 let report = adopted.map(|adopted| adopted.report(id, what, outcome.clock)).transpose();
                 outcome.asked.sends.extend(report.map_err(|form| self.no_form(form))?);
             }
             order => {
-                tracing::warn!(actor = %id, %from, ?order, "an order is not from this actor's supervisor");
+                tracing::warn!(actor = %id, ?giver, ?order, "an order is not from this actor's supervisor");
             }
         }
         Ok(())
     }
 
-    /// What an order leads to that is from the actor's supervisor, or from whoever is to be that.
+    /// What an order leads to that is from the actor's supervisor, or from whoever is to be that. One that has none is whose child
+    /// it is said to be, even if it is to halt: it was deleted, and has begun anew, while its supervisor counted on it.
     fn decide_order(
         &self,
-        (from, head): (&DurableId, Option<&Head>),
+        giver: Giver,
         order: Order,
         before: Option<Standing>,
         has_started: bool,
@@ -329,14 +376,15 @@ impl<M: Model> Activation<M> {
         let mut obeyed = Obeyed { next: before, is_fresh: false, halts_children: false };
         match (order, &mut obeyed.next) {
             (Order::Adopt { child, life }, next) => {
-                *next = Standing::adopted(from.clone(), head, child, life, has_started);
+                *next = Standing::adopted(giver, child, life, has_started);
             }
-            (Order::Start { child, life, is_fresh }, next @ Some(_)) => {
-                *next = Standing::adopted(from.clone(), head, child, life, has_started);
+            (Order::Start { child, life, is_fresh }, next) => {
+                *next = Standing::adopted(giver, child, life, has_started);
                 obeyed.is_fresh = is_fresh;
             }
-            (Order::Halt, Some(standing)) => {
-                standing.kept.stage = Stage::Halted;
+            (Order::Halt { child }, next) => {
+                *next = next.take().or_else(|| Standing::adopted(giver, child, 0, has_started));
+                next.iter_mut().for_each(|standing| standing.kept.stage = Stage::Halted);
                 obeyed.halts_children = is_supervisor::<M>();
             }
             (Order::End, Some(_)) => {
@@ -344,9 +392,8 @@ impl<M: Model> Activation<M> {
                 obeyed.halts_children = is_supervisor::<M>();
             }
             (Order::Release, next) => *next = next.take().and_then(Standing::released),
-            (order, None) => {
-                let actor = &self.target;
-                tracing::warn!(%actor, %from, ?order, "an order to an actor without supervisor");
+            (Order::End, None) => {
+                tracing::warn!(actor = %self.target, ?giver, "an actor without supervisor does not end by an order");
             }
         }
         obeyed
@@ -356,18 +403,25 @@ impl<M: Model> Activation<M> {
     /// records none; one that cannot read its own state has them recorded all the same.
     async fn halt_children(&mut self, asked: &mut Asked) -> Result<(), ActivationError> {
         let Some(kept) = &self.kept else { return Ok(()) };
-        let recovery = self.shared.store().load(&self.target.id, kept.committer.ledger.epoch()).await?;
+        let head = kept.committer.ledger.head();
+        let recovery = self.shared.store().load(&self.target.id, head.epoch).await?;
         for child in recovery.children.into_iter().filter(|child| !is_reserved(child.name.as_str())) {
-            let halt = Order::Halt.draft(child.target).map_err(|form| self.no_form(form))?;
-            asked.sends.push(halt);
+            let halt = Order::Halt { child: child.name }.draft(child.target, head.created_at);
+            asked.sends.push(halt.map_err(|form| self.no_form(form))?);
         }
         Ok(())
     }
 
     /// A state as `create` makes it is to be stored.
-    fn write_fresh(&self, outcome: &mut Outcome) -> Result<(), CodecError> {
-        outcome.state = Some(run::write_state::<M>(&self.model.actor().create(&self.target.id))?);
-        outcome.has_changed = true;
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be.
+    fn write_fresh(&self, outcome: &mut Outcome) -> Result<(), String> {
+        let state = self.model.actor().create(&self.target.id);
+        let body = run::write_state::<M>(&state).map_err(|form| form.to_string())?;
+        check_state(&body).map_err(|refusal| refusal.to_string())?;
+        (outcome.state, outcome.has_changed) = (Some(body), true);
         Ok(())
     }
 

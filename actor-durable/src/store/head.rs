@@ -11,11 +11,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::turn::TurnCommit;
-use super::{Message, Refusal, Snapshot, Source, StoreError, check_headers, within};
+use super::{Message, Refusal, Snapshot, Source, StoreError, check_headers, check_state, within};
 use crate::id::{Epoch, MessageId, OwnerId, Position, Sequence, Target, WallTime};
-use crate::limits::{
-    CLOCK_SKEW_MAX, EPOCH_MIN_MAX, INBOX_MESSAGES_MAX, INBOX_RESERVED, PAYLOAD_BYTES_MAX, STATE_BYTES_MAX,
-};
+use crate::limits::{CLOCK_SKEW_MAX, EPOCH_MIN_MAX, INBOX_MESSAGES_MAX, INBOX_RESERVED, PAYLOAD_BYTES_MAX};
 
 /// An actor as its store knows it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -214,7 +212,7 @@ impl Head {
         trim: Option<Sequence>,
     ) -> Result<Option<Head>, StoreError> {
         self.check_owner(epoch)?;
-        within("a state", snapshot.body.bytes.len(), STATE_BYTES_MAX)?;
+        check_state(&snapshot.body)?;
         if self.snapshot.is_some_and(|stored| stored > snapshot.sequence) {
             return Ok(None);
         }

@@ -37,11 +37,11 @@ pub use self::message::{
 };
 pub use self::recovery::Recovery;
 pub use self::row::{Row, RowKind, decode_row, encode_row};
-pub(crate) use self::turn::check_reminders;
 pub use self::turn::{
     Cause, Child, ChildChange, Entry, Handled, ReminderChange, Snapshot, Source, TurnCommit,
 };
 use self::turn::{check_headers, within};
+pub(crate) use self::turn::{check_reminders, check_state};
 use crate::id::{DurableId, Epoch, MessageId, Name, OwnerId, Position, Sequence, Target, WallTime};
 use crate::limits::{REASON_BYTES_MAX, UNDELIVERED_MAX};
 

@@ -302,7 +302,7 @@ impl TurnCommit {
             within("a reason", dead.reason.len(), REASON_BYTES_MAX)?;
         }
         if let Some(state) = &self.state {
-            within("a state", state.body.bytes.len(), STATE_BYTES_MAX)?;
+            check_state(&state.body)?;
         }
         let mut bytes = 0;
         for event in self.entries.iter().flat_map(|entry| &entry.events) {
@@ -392,6 +392,11 @@ fn check_count<'a>(
 
 pub(super) fn within(what: &'static str, size: usize, max: usize) -> Result<(), Refusal> {
     if size > max { Err(Refusal::TooLarge { what, size, max }) } else { Ok(()) }
+}
+
+/// Refuses a state that no store takes.
+pub(crate) fn check_state(state: &Body) -> Result<(), Refusal> {
+    within("a state", state.bytes.len(), STATE_BYTES_MAX)
 }
 
 /// A size that is within its bound.

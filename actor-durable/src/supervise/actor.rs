@@ -124,22 +124,22 @@ impl EventSourced for DurableSupervisor {
 /// An order leaves with the turn. To a child that is a supervisor it is two: it keeps its own children, so what they are to do
 /// is for it to say.
 fn send(turn: &mut Turn<'_, DurableSupervisor>, to: Target, order: &Order) {
-    let is_supervisor = to.actor_type.as_str() == DurableSupervisor::TYPE;
+    let (since, is_supervisor) = (turn.created_at(), to.actor_type.as_str() == DurableSupervisor::TYPE);
     match order {
         Order::Start { child, life, is_fresh } if is_supervisor => {
             let start = Order::Start { child: child.clone(), life: *life, is_fresh: false };
-            push(turn, start.draft(to.clone()));
+            push(turn, start.draft(to.clone(), since));
             push(turn, command(to, &SupervisorCommand::BeginAgain { is_fresh: *is_fresh }));
         }
-        Order::Halt if is_supervisor => {
+        Order::Halt { .. } if is_supervisor => {
             push(turn, command(to.clone(), &SupervisorCommand::Halt));
-            push(turn, order.draft(to));
+            push(turn, order.draft(to, since));
         }
         Order::Adopt { .. } | Order::Release if is_supervisor => {
-            push(turn, order.draft(to.clone()));
+            push(turn, order.draft(to.clone(), since));
             push(turn, command(to, &SupervisorCommand::GoOn));
         }
-        order => push(turn, order.draft(to)),
+        order => push(turn, order.draft(to, since)),
     }
 }
 

@@ -37,8 +37,11 @@
 //! An actor that exists already becomes a child by [`SupervisorCommand::SpawnChild`] too; if it cannot be activated, its new
 //! supervisor is told so. It has one supervisor at a time: another one that wants it is told that it cannot be activated. Once its
 //! supervisor has ended or was deleted, even if another one has its id since, it becomes the child of the next one that wants it, and
-//! goes on with the state it has. A
-//! supervisor that becomes a child so, or is let go, starts the children that were stopped with it.
+//! goes on with the state it has. A supervisor that becomes a child so, or is let go, starts the children that were stopped with it.
+//!
+//! Deleting a child tells its supervisor nothing: remove it first. If it exists again meanwhile, it has no supervisor until its
+//! former one says that it is to start or to stop; then it is that one's child again. An order by which an actor would become a child
+//! counts no more if its supervisor was deleted before it is read, even if another one has its id since.
 //!
 //! When a supervisor is activated its recorded children are activated too, as those of any durable actor. The supervisor at the
 //! top is nobody's child: send it something when a process starts, such as [`SupervisorCommand::Begin`]. If it gives up, its
@@ -51,7 +54,7 @@ mod tree;
 
 pub use self::actor::{DurableSupervisor, SupervisorCommand, SupervisorReply};
 pub use self::order::Report;
-pub(crate) use self::order::{Order, Stage, Standing, What};
+pub(crate) use self::order::{Giver, Order, Stage, Standing, What};
 pub use self::spec::{ChildSpec, Directive, Failure, OnFailure, SupervisorSpec};
 pub use self::tree::{
     ChildStage, SupervisedChild, SupervisorDecision, SupervisorEvent, SupervisorRefusal, SupervisorTree,

@@ -18,23 +18,35 @@ pub(crate) enum Order {
     Adopt { child: Name, life: u64 },
     /// Child of this name, begin this life.
     Start { child: Name, life: u64, is_fresh: bool },
-    /// Do nothing until you are started.
-    Halt,
+    /// Child of this name, do nothing until you are started.
+    Halt { child: Name },
     /// End for good.
     End,
     /// You are not my child any more.
     Release,
 }
 
-/// The version of [`Order`]'s encoding.
-const VERSION: u32 = 1;
+/// A supervisor, and no other one that is called so before or after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Giver {
+    pub(crate) id: DurableId,
+    /// When the store first heard of it.
+    pub(crate) since: WallTime,
+}
+
+/// The version of an order's encoding, which begins with since when its giver has been there.
+const VERSION: u32 = 2;
+
+/// How errors call an order.
+const ORDER_TEXT: &str = "an order";
 
 /// The version of [`Standing`]'s encoding.
 const STANDING_VERSION: u32 = 2;
 
 impl Order {
-    pub(crate) fn draft(&self, to: Target) -> Result<Draft, CodecError> {
-        let body = encode_body("an order", VERSION, self)?;
+    /// The message with it. `since` is when the store first heard of the supervisor that gives it.
+    pub(crate) fn draft(&self, to: Target, since: WallTime) -> Result<Draft, CodecError> {
+        let body = encode_body(ORDER_TEXT, VERSION, &(since, self))?;
         let headers = Headers::from([(ORDER.to_owned(), String::new())]);
         Ok(Draft { to: Destination::Actor(to), id: None, reply_to: None, body, headers })
     }
@@ -56,9 +68,9 @@ impl Order {
         if !order.headers.contains_key(ORDER) {
             return None;
         }
-        let (child, life) = match decode("an order", order.body.version, &order.body.bytes).ok()? {
+        let (child, life) = match read(&order.body).ok()?.1 {
             Self::Adopt { child, life } | Self::Start { child, life, .. } => (child, life),
-            Self::Halt | Self::End | Self::Release => return None,
+            Self::Halt { .. } | Self::End | Self::Release => return None,
         };
         let what = What::Failed(Failure::NotActivated(reason.to_owned()).short());
         let command = SupervisorCommand::Report(Report { child, life, what });
@@ -69,10 +81,16 @@ impl Order {
     }
 
     /// The order in a message, if it is one, and the supervisor that it is from.
-    pub(crate) fn of(message: &Message) -> Option<(DurableId, Result<Self, CodecError>)> {
-        let from = message.from.clone().filter(|_| message.is_order())?;
-        let Body { version, bytes } = &message.body;
-        Some((from, decode("an order", *version, bytes)))
+    pub(crate) fn of(message: &Message) -> Option<Result<(Giver, Self), CodecError>> {
+        let id = message.from.clone().filter(|_| message.is_order())?;
+        Some(read(&message.body).map(|(since, order)| (Giver { id, since }, order)))
+    }
+}
+
+fn read(Body { version, bytes }: &Body) -> Result<(WallTime, Order), CodecError> {
+    match *version {
+        VERSION => decode(ORDER_TEXT, VERSION, bytes),
+        found => unknown(ORDER_TEXT, found, VERSION),
     }
 }
 
@@ -153,18 +171,18 @@ impl Standing {
         Ok(Some(Self { supervisor: row.target.clone(), kept }))
     }
 
-    /// Of a child that was adopted. `head` is its supervisor's, if that is still there.
-    pub(crate) fn adopted(
-        supervisor: DurableId,
-        head: Option<&Head>,
-        child: Name,
-        life: u64,
-        has_started: bool,
-    ) -> Option<Self> {
+    /// Of a child that was adopted.
+    pub(crate) fn adopted(by: Giver, child: Name, life: u64, has_started: bool) -> Option<Self> {
         let actor_type = crate::ActorType::new(DurableSupervisor::TYPE).ok()?;
-        let supervised_since = Some(head.map_or(WallTime::ZERO, |head| head.created_at));
+        let supervised_since = Some(by.since);
         let kept = KeptStanding { child, life, stage: Stage::Up, has_started, supervised_since };
-        Some(Self { supervisor: Target { id: supervisor, actor_type }, kept })
+        Some(Self { supervisor: Target { id: by.id, actor_type }, kept })
+    }
+
+    /// Whether a supervisor is its own.
+    pub(crate) fn is_of(&self, giver: &Giver) -> bool {
+        let is_same = self.kept.supervised_since.is_none_or(|since| since == giver.since);
+        is_same && self.supervisor.id == giver.id
     }
 
     /// Whether its supervisor may yet say something. `head` is that of whoever is called so, if there is one.
@@ -232,7 +250,8 @@ mod tests {
     }
 
     fn outgoing(order: &Order) -> Outgoing {
-        let Draft { to, body, headers, .. } = order.draft(target("child")).expect("it can be written");
+        let Draft { to, body, headers, .. } =
+            order.draft(target("child"), WallTime::ZERO).expect("it can be written");
         let position = OutboxPosition { sequence: Sequence(1), index: 0 };
         let (id, sent_at) = (MessageId::new(WallTime::ZERO, 7), WallTime::ZERO);
         Outgoing { position, to, id, reply_to: None, sent_at, body, headers }
@@ -255,23 +274,50 @@ mod tests {
         assert!(Standing::of(&[row(3, earlier)]).is_err(), "it is of a later one");
         let head = |created_at| Head::new(target("s"), Epoch::ZERO, WallTime::from_millis(created_at));
         assert!(standing.is_supervised_by(Some(&head(1))) && !standing.is_supervised_by(None));
-        let known = Standing::adopted(target("s").id, Some(&head(1)), name(), 7, true).expect("a good name");
+        let giver = |id: &str, since| Giver { id: target(id).id, since: WallTime::from_millis(since) };
+        let is_of = |standing: &Standing, id, since| standing.is_of(&giver(id, since));
+        assert!(is_of(&standing, "s", 1) && is_of(&standing, "s", 2) && !is_of(&standing, "t", 1));
+        let known = Standing::adopted(giver("s", 1), name(), 7, true).expect("a good name");
+        assert!(is_of(&known, "s", 1) && !is_of(&known, "s", 2) && !is_of(&known, "t", 1));
         assert!(known.is_supervised_by(Some(&head(1))) && !known.is_supervised_by(Some(&head(2))));
         assert!(!known.is_supervised_by(Some(&Head { has_ended: true, ..head(1) })));
+    }
+
+    #[test]
+    fn an_order_of_another_version_is_refused_by_it() {
+        let sent = outgoing(&Order::End);
+        let (to, from, headers) = (target("child"), Some(target("s").id), sent.headers);
+        let message = |version| Message {
+            to: to.clone(),
+            id: sent.id,
+            from: from.clone(),
+            reply_to: None,
+            sent_at: WallTime::ZERO,
+            body: Body { version, ..sent.body.clone() },
+            headers: headers.clone(),
+        };
+        let giver = Giver { id: target("s").id, since: WallTime::ZERO };
+        assert_eq!(Order::of(&message(VERSION)), Some(Ok((giver, Order::End))));
+        for found in [1, 3] {
+            let unknown = CodecError::UnknownVersion { what: "an order", found, known: VERSION };
+            assert_eq!(Order::of(&message(found)), Some(Err(unknown)));
+        }
     }
 
     #[test]
     fn a_supervisor_is_told_of_a_life_that_does_not_begin_and_of_no_other_order() {
         let child = Name::new("c").expect("a good name");
         let told = |order: &Outgoing| Order::undelivered(&target("s"), order, "no", WallTime::ZERO).is_some();
-        let begins =
-            [Order::Adopt { child: child.clone(), life: 1 }, Order::Start { child, life: 2, is_fresh: true }];
+        let begins = [
+            Order::Adopt { child: child.clone(), life: 1 },
+            Order::Start { child: child.clone(), life: 2, is_fresh: true },
+        ];
         for order in &begins {
             assert!(order.is_beginning() && told(&outgoing(order)));
             // Whatever has the same bytes by chance is no order.
             assert!(!told(&Outgoing { headers: Headers::new(), ..outgoing(order) }));
         }
-        for order in [Order::Halt, Order::End, Order::Release] {
+        for order in [Order::Halt { child }, Order::End, Order::Release] {
             assert!(!order.is_beginning() && !told(&outgoing(&order)));
         }
     }

@@ -381,8 +381,9 @@ impl SupervisorTree {
     /// What children are told of an event, by the tree as it was before.
     pub(super) fn orders(&self, event: &SupervisorEvent) -> Vec<(Target, Order)> {
         let to = |name: &Name| self.child(name).ok().map(|child| child.spec.target.clone());
-        let one = |name: &Name, order: Order| to(name).map(|to| (to, order)).into_iter().collect();
-        let all_halt = || self.ups().map(|child| (child.spec.target.clone(), Order::Halt)).collect();
+        let one = |name: &Name, order: Order| to(name).map(|to| (to, order)).into_iter().collect::<Vec<_>>();
+        let halt = |name: &Name| one(name, Order::Halt { child: name.clone() });
+        let all_halt = || self.ups().flat_map(|child| halt(&child.spec.name)).collect();
         let start = |starts: &[(Name, u64)], is_fresh: bool| {
             let order =
                 |(child, life): &(Name, u64)| Order::Start { child: child.clone(), life: *life, is_fresh };
@@ -393,7 +394,7 @@ impl SupervisorTree {
             SupervisorEvent::Spawned { spec, life } => {
                 vec![(spec.target.clone(), Order::Adopt { child: spec.name.clone(), life: *life })]
             }
-            SupervisorEvent::Stopped(child) => one(child, Order::Halt),
+            SupervisorEvent::Stopped(child) => halt(child),
             SupervisorEvent::Started { child, life } => {
                 one(child, Order::Start { child: child.clone(), life: *life, is_fresh: false })
             }
@@ -401,7 +402,7 @@ impl SupervisorTree {
             SupervisorEvent::Decided { report, decision, starts, .. } => match decision {
                 SupervisorDecision::Restart => start(starts, true),
                 SupervisorDecision::Resume => start(starts, false),
-                SupervisorDecision::Stop => one(&report.child, Order::Halt),
+                SupervisorDecision::Stop => halt(&report.child),
                 SupervisorDecision::Forget => one(&report.child, Order::End),
                 SupervisorDecision::Escalate => all_halt(),
                 SupervisorDecision::Nothing => Vec::new(),

@@ -5,6 +5,7 @@ mod adoption;
 mod crashes;
 mod decisions;
 mod idle;
+mod lost;
 mod orders;
 mod recovery;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use actor_core::Intensity;
 
 use super::super::spec::Failure;
-use super::tests::{child, name};
+use super::tests::{child, halted, name};
 use super::*;
 
 const DAYS: u64 = 300;
@@ -72,7 +72,7 @@ impl Oracle {
         for text in &ups {
             self.kids.get_mut(text).expect("it is there").stage = ChildStage::Halted;
         }
-        ups.into_iter().map(|text| (text.to_owned(), Order::Halt)).collect()
+        ups.into_iter().map(halted).collect()
     }
 
     fn report(&mut self, text: &'static str, life: u64, what: &What) -> Vec<(String, Order)> {
@@ -102,7 +102,7 @@ impl Oracle {
         }
         if directive == Directive::Stop {
             self.kids.get_mut(text).expect("it is there").stage = ChildStage::Stopped;
-            return vec![(text.to_owned(), Order::Halt)];
+            return vec![halted(text)];
         }
         self.ages.push(Duration::ZERO);
         let strategy = self.spec.strategy;
@@ -193,7 +193,7 @@ fn draw(
             if let Some(kid) = oracle.kids.get_mut(text) {
                 kid.stage = ChildStage::Stopped;
             }
-            (Input::Stop(name(text)), is_told.then(|| (text.to_owned(), Order::Halt)).into_iter().collect())
+            (Input::Stop(name(text)), is_told.then(|| halted(text)).into_iter().collect())
         }
         3 => {
             let is_started = stage == Some(ChildStage::Stopped) && !oracle.has_escalated;

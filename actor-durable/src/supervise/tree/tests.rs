@@ -56,6 +56,10 @@ fn fresh(text: &str, life: u64) -> (String, Order) {
     (text.to_owned(), Order::Start { child: name(text), life, is_fresh: true })
 }
 
+pub(super) fn halted(text: &str) -> (String, Order) {
+    (text.to_owned(), Order::Halt { child: name(text) })
+}
+
 #[test]
 fn d37_the_strategies_give_new_lives_to_whom_they_concern() {
     let mut tree = begun(Strategy::OneForOne, 3, 5);
@@ -69,7 +73,7 @@ fn d37_the_strategies_give_new_lives_to_whom_they_concern() {
 #[test]
 fn d37_a_child_that_was_stopped_is_not_started_with_its_siblings() {
     let mut tree = begun(Strategy::OneForAll, 3, 5);
-    assert_eq!(step(&mut tree, Input::Stop(name("a")), at(0)), [("a".to_owned(), Order::Halt)]);
+    assert_eq!(step(&mut tree, Input::Stop(name("a")), at(0)), [halted("a")]);
     assert_eq!(fail(&mut tree, "b", at(1)), [fresh("b", 4), fresh("c", 5)]);
 }
 
@@ -91,7 +95,7 @@ fn d37_a_restart_counts_for_exactly_the_window() {
         assert_eq!(fail(&mut tree, "a", at(second)).len(), 1, "at {second}");
     }
     let orders = fail(&mut tree, "a", WallTime::from_millis(19_999));
-    assert_eq!(orders, ["a", "b", "c"].map(|text| (text.to_owned(), Order::Halt)));
+    assert_eq!(orders, ["a", "b", "c"].map(halted));
     assert!(tree.has_escalated());
 }
 
