@@ -339,8 +339,8 @@ impl<M: Model> Activation<M> {
             Whose::Gone => {
                 tracing::debug!(actor = %self.target, ?giver, ?order, "an order of a supervisor that was deleted");
                 // That its first turn is yet to be is not forgotten with its first order.
-                let released = |()| Standing::adopted(giver, child_of(&order)?, 0, false)?.released();
-                before.or_else(|| (!has_started).then_some(()).and_then(released))
+                let unstarted = || Standing::adopted(giver, child_of(&order)?, 0, false)?.released();
+                before.or_else(|| if has_started { None } else { unstarted() })
             }
         };
         Ok(Obeyed { next, is_fresh: false, halts_children: false })
