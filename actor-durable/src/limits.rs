@@ -83,12 +83,12 @@ pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(300);
 /// The most rows in one page of a list, in every store.
 pub const PAGE_ROWS_MAX: usize = 1_000;
 
+/// The most bytes in one page of a list, in every store, unless its first row alone has more. Of a row count at least its payload or
+/// its events, its headers and its reason: a store that encodes rows may count all of it.
+pub const PAGE_BYTES_MAX: usize = 4 << 20;
+
 /// How many of a store's arrivals a listener may fall behind. If it falls behind further it is told that it has missed some.
 pub const ARRIVALS_BEHIND_MAX: usize = 1_024;
-
-/// The most bytes in one page of a list of the embedded store, unless the first row alone has more. Other stores have bounds of
-/// their own.
-pub const PAGE_BYTES_MAX: usize = 4 << 20;
 
 /// How much of its file the embedded store keeps in memory, in bytes, unless told otherwise.
 pub const CACHE_BYTES_DEFAULT: usize = 64 << 20;

@@ -1,13 +1,12 @@
 //! Messages that wait for an actor, those it has handled, and those that were given up.
 
-use actor_durable::limits::{CLOCK_SKEW_MAX, INBOX_MESSAGES_MAX, INBOX_RESERVED};
+use actor_durable::limits::{CLOCK_SKEW_MAX, INBOX_MESSAGES_MAX, INBOX_RESERVED, PAGE_BYTES_MAX};
 use actor_durable::store::{DeadLetter, Enqueued, Handled, Head, Letter, Message, Refusal};
 use actor_durable::{DurableId, Epoch, MessageId, Position, WallTime};
 use bytes::Bytes;
 use sqlx::postgres::PgRow;
 
 use crate::error::{Stage, Trouble};
-use crate::limits::PAGE_BYTES_MAX;
 use crate::ownership::{find, lock, not_owned, now};
 use crate::pool::{Pool, Session, Statement, until_settled};
 use crate::recovery::check_owner;

@@ -50,6 +50,3 @@ pub const SILENCE_MAX: Duration = Duration::from_secs(5);
 /// How many owners a store knows as its own. Its listeners are told of the mail of all actors once it has renewed the leases of more
 /// owners than this, and until then not of the mail of actors that other processes own.
 pub const OWNERS_MAX: usize = 1_000;
-
-/// The most bytes in one page of a list, unless the first row alone has more.
-pub const PAGE_BYTES_MAX: usize = 8 << 20;

@@ -1,11 +1,11 @@
 //! What an owner reads to begin with, each in one statement: so all of it is of one moment.
 
+use actor_durable::limits::PAGE_BYTES_MAX;
 use actor_durable::store::{Entry, OutboxPosition, Recovery, Refusal, StoreError};
 use actor_durable::{DurableId, Epoch, Sequence};
 use sqlx::postgres::PgRow;
 
 use crate::error::Trouble;
-use crate::limits::PAGE_BYTES_MAX;
 use crate::pool::Pool;
 use crate::row::{clamped, column, count, damaged, decode, message_id, number, page};
 use crate::turn::{entry_key, outbox_key};

@@ -1,12 +1,11 @@
 //! What is to come later.
 
 use actor_durable::WallTime;
-use actor_durable::limits::PAGE_ROWS_MAX;
+use actor_durable::limits::{PAGE_BYTES_MAX, PAGE_ROWS_MAX};
 use actor_durable::store::{Due, DuePlace, Enqueued, Firing, Head, Reminder};
 
 use crate::error::Trouble;
 use crate::inbox::{Way, put_in, why};
-use crate::limits::PAGE_BYTES_MAX;
 use crate::ownership::{lock, now};
 use crate::pool::{Pool, Session, until_settled};
 use crate::row::{column, count, decode, encode, millis, target};

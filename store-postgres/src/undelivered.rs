@@ -1,12 +1,12 @@
 //! Messages that were sent and given up.
 
 use actor_durable::DurableId;
+use actor_durable::limits::PAGE_BYTES_MAX;
 use actor_durable::store::{Enqueued, GivingUp, Message, OutboxPosition, Outgoing, Refusal, Undelivered};
 use sqlx::postgres::PgRow;
 
 use crate::error::Trouble;
 use crate::inbox::{Way, explain, is_known_in, put_in};
-use crate::limits::PAGE_BYTES_MAX;
 use crate::ownership::{self, lock};
 use crate::pool::{Pool, Session, until_settled};
 use crate::row::{clamped, column, count, decode, encode, number, page};

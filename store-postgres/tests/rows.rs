@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use actor_durable::limits::{EPOCH_MIN_MAX, EVENT_BYTES_MAX, PAYLOAD_BYTES_MAX, REMINDER_BYTES_MAX};
+use actor_durable::limits::{
+    EPOCH_MIN_MAX, EVENT_BYTES_MAX, PAGE_BYTES_MAX, PAYLOAD_BYTES_MAX, REMINDER_BYTES_MAX,
+};
 use actor_durable::store::{
     Body, Claim, ClaimMode, DeadLetter, DuePlace, Entry, GivingUp, Letter, Message, Outgoing, Refusal,
     Reminder, ReminderChange, Renewal, Snapshot, Store,
@@ -10,7 +12,6 @@ use actor_durable::store::{
 use actor_durable::{Epoch, Name, OwnerId, Position, Sequence, WallTime};
 use bytes::Bytes;
 use sqlx::{AssertSqlSafe, Row};
-use store_postgres::limits::PAGE_BYTES_MAX;
 
 use crate::place::Schema;
 use crate::values::{

@@ -8,7 +8,7 @@ use super::view::{Tables, next, reminder_at};
 use super::world::World;
 use crate::id::{DurableId, Epoch, MessageId, Position, Target, WallTime};
 use crate::limits::PAGE_ROWS_MAX;
-use crate::store::{DeadLetter, Due, DuePlace, Letter, OutboxPosition, Recovery, Undelivered};
+use crate::store::{DeadLetter, Due, DuePlace, Letter, OutboxPosition, Page, Recovery, Undelivered};
 
 pub(super) fn load(tables: &Tables, actor: &DurableId, epoch: Epoch) -> Result<Recovery, Trouble> {
     let actor = tables.actor(actor);
@@ -66,11 +66,11 @@ pub(super) fn due(
 ) -> Result<Due, Trouble> {
     let key = |after: &DuePlace| tables.actor(&after.actor).keys.due(after.due, &after.name);
     let start = after.map_or(Vec::new(), |after| next(&key(after)));
-    let mut due = Due::default();
+    let (mut room, mut due) = (Page::new(limit), Due::default());
     for pair in tables.due.range(start.as_slice()..)? {
         let (key, _) = pair?;
         let (at, actor, reminder) = reminder_at(&tables.rows, key.value())?;
-        if at > now || due.reminders.len() >= limit.min(PAGE_ROWS_MAX) {
+        if at > now || !room.takes(reminder.bytes()) {
             due.next = Some(at);
             break;
         }

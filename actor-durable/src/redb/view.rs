@@ -5,10 +5,10 @@ use redb::{AccessGuard, ReadOnlyTable, ReadTransaction, ReadableTable, StorageEr
 use super::error::Trouble;
 use super::keys::{self, BUSY, DUE, Keys, Kind, META, Place, ROWS, Turn};
 use crate::id::{DurableId, Epoch, MessageId, Name, Position, Sequence, WallTime};
-use crate::limits::{PAGE_BYTES_MAX, PAGE_ROWS_MAX};
+use crate::limits::PAGE_ROWS_MAX;
 use crate::store::{
-    Child, DeadLetter, Entry, Handled, Head, Letter, OutboxPosition, Outgoing, Recovery, Refusal, Reminder,
-    Row, Snapshot, Undelivered, decode_row,
+    Child, DeadLetter, Entry, Handled, Head, Letter, OutboxPosition, Outgoing, Page, Recovery, Refusal,
+    Reminder, Row, Snapshot, Undelivered, decode_row,
 };
 
 /// A key and a row.
@@ -136,18 +136,17 @@ impl<'r, T: Rows> View<'r, T> {
         Ok(values)
     }
 
-    /// A page of values of a kind, after a key: at most `limit`, and at least one however large.
+    /// A page of values of a kind, after a key.
     fn page<R: Row>(&self, kind: Kind, after: &[u8], limit: usize) -> Result<Vec<R>, Trouble> {
         let [_, end] = self.keys.kind(kind);
-        let mut budget = Budget::new(limit);
-        let mut page = Vec::new();
+        let (mut room, mut page) = (Page::new(limit), Vec::new());
         let start = next(after);
         if start >= end {
             return Ok(page);
         }
         for pair in self.rows.range(start.as_slice()..end.as_slice())? {
             let (key, row) = pair?;
-            if !budget.has_room(row.value().len()) {
+            if !room.takes(row.value().len()) {
                 break;
             }
             page.push(decode_row(key.value(), row.value())?);
@@ -268,30 +267,6 @@ pub(super) fn next(key: &[u8]) -> Vec<u8> {
     next
 }
 
-/// How much of a page is left.
-struct Budget {
-    rows: usize,
-    bytes: usize,
-    is_empty: bool,
-}
-
-impl Budget {
-    fn new(limit: usize) -> Self {
-        Self { rows: limit.min(PAGE_ROWS_MAX), bytes: PAGE_BYTES_MAX, is_empty: true }
-    }
-
-    /// Whether a row of this size goes on the page. The first always does.
-    fn has_room(&mut self, bytes: usize) -> bool {
-        if self.rows == 0 || bytes > self.bytes && !self.is_empty {
-            return false;
-        }
-        self.rows -= 1;
-        self.bytes = self.bytes.saturating_sub(bytes);
-        self.is_empty = false;
-        true
-    }
-}
-
 /// A page of heads. Other rows are skipped.
 pub(super) fn heads(rows: &impl Rows, after: Option<&DurableId>, limit: usize) -> Result<Vec<Head>, Trouble> {
     let mut heads = Vec::new();
@@ -328,23 +303,4 @@ pub(super) fn reminder_at(rows: &impl Rows, key: &[u8]) -> Result<(WallTime, Dur
         return Err(keys::damaged(key, "the reminder is due at another time").into());
     }
     Ok((due, actor, reminder))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_page_has_so_many_rows_and_bytes_and_at_least_one_row() {
-        let mut rows = Budget::new(2);
-        assert_eq!([1, 1, 1].map(|bytes| rows.has_room(bytes)), [true, true, false]);
-        assert_eq!(Budget::new(usize::MAX).rows, PAGE_ROWS_MAX);
-        let mut bytes = Budget::new(9);
-        assert_eq!(
-            [PAGE_BYTES_MAX - 1, 2, 1, 1].map(|size| bytes.has_room(size)),
-            [true, false, true, false]
-        );
-        let mut large = Budget::new(9);
-        assert_eq!([PAGE_BYTES_MAX + 1, 1, 0].map(|size| large.has_room(size)), [true, false, true]);
-    }
 }

@@ -17,6 +17,7 @@ mod error;
 pub(crate) mod full;
 mod head;
 mod message;
+mod page;
 mod recovery;
 mod row;
 mod turn;
@@ -35,6 +36,7 @@ pub use self::message::{
     Body, CatchUp, DeadLetter, Destination, Enqueued, Headers, Letter, Message, OutboxPosition, Outgoing,
     Reminder, Undelivered,
 };
+pub use self::page::Page;
 pub use self::recovery::Recovery;
 pub use self::row::{Row, RowKind, decode_row, encode_row};
 pub use self::turn::{
@@ -66,8 +68,8 @@ use crate::limits::{REASON_BYTES_MAX, UNDELIVERED_MAX};
 ///
 /// # Lists
 ///
-/// An operation that takes a `limit` returns at most that many rows, at most [`PAGE_ROWS_MAX`](crate::limits::PAGE_ROWS_MAX),
-/// and fewer if they are large; it returns none only at the end of the list. `after` is where the page before ended.
+/// An operation that takes a `limit` returns a page of at most that many rows, and of no more than a [`Page`] takes; it returns none
+/// only at the end of the list. `after` is where the page before ended.
 #[async_trait]
 pub trait Store: Debug + Send + Sync + 'static {
     /// Begins or extends an owner's lease: it ends this long from now, by the store's clock. Says which of the two: an owner whose

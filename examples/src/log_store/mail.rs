@@ -1,9 +1,8 @@
 //! What comes to inboxes: from whoever sends, from outboxes, from reminders, and from among the dead letters.
 
-use actor_durable::limits::PAGE_ROWS_MAX;
 use actor_durable::store::{
     DeadLetter, Due, DuePlace, Enqueued, Firing, GivingUp, Head, Letter, Message, OutboxPosition, Outgoing,
-    Refusal, Reminder, StoreError, Undelivered,
+    Page, Refusal, Reminder, StoreError, Undelivered,
 };
 use actor_durable::{DurableId, Epoch, MessageId, WallTime};
 use bytes::Bytes;
@@ -126,10 +125,10 @@ impl Tables {
         let start = after.map_or(all.clone(), |DuePlace { due, actor, name }| {
             due_key(due.as_millis(), &key(Kind::Reminder, actor, name.as_str()))
         });
-        let mut due = Due::default();
+        let (mut page, mut due) = (Page::new(limit), Due::default());
         for (_, reminder) in self.rows.after(all, start) {
             let row: Reminder = self.rows.sure(reminder)?;
-            if due.reminders.len() == limit.min(PAGE_ROWS_MAX) || row.due > now {
+            if row.due > now || !page.takes(row.body.bytes.len()) {
                 due.next = Some(row.due);
                 break;
             }

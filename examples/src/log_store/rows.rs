@@ -15,8 +15,7 @@ use std::mem;
 use std::ops::Bound;
 
 use actor_durable::DurableId;
-use actor_durable::limits::{PAGE_BYTES_MAX, PAGE_ROWS_MAX};
-use actor_durable::store::{Refusal, Row, StoreError, decode_row, encode_row};
+use actor_durable::store::{Page, Refusal, Row, StoreError, decode_row, encode_row};
 use bytes::Bytes;
 
 /// The kind of a row. The numbers are stored.
@@ -189,15 +188,10 @@ impl Rows {
         after: impl AsRef<[u8]>,
         limit: usize,
     ) -> Result<Vec<R>, StoreError> {
-        let (mut page, mut bytes) = (Vec::new(), 0);
-        for (key, row) in self.after(key(kind, actor, []), key(kind, actor, after)) {
-            bytes += row.len();
-            if page.len() == limit.min(PAGE_ROWS_MAX) || (bytes > PAGE_BYTES_MAX && !page.is_empty()) {
-                break;
-            }
-            page.push(decode_row(key, row)?);
-        }
-        Ok(page)
+        let mut page = Page::new(limit);
+        let rows = self.after(key(kind, actor, []), key(kind, actor, after));
+        let rows = rows.take_while(|(_, row)| page.takes(row.len()));
+        Ok(rows.map(|(key, row)| decode_row(key, row)).collect::<Result<_, _>>()?)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use super::{Tables, page};
+use super::{Tables, page_of};
 use crate::id::{DurableId, MessageId, Target};
 use crate::store::{DeadLetter, Refusal, StoreError};
 
@@ -15,7 +15,7 @@ impl Tables {
     ) -> Result<Vec<DeadLetter>, StoreError> {
         let after = after.map_or(Bound::Unbounded, Bound::Excluded);
         let next = self.actor(actor)?.dead.range((after, Bound::Unbounded));
-        Ok(next.take(page(limit)).map(|(_, dead)| dead.clone()).collect())
+        Ok(page_of(next.map(|(_, dead)| dead), limit, DeadLetter::bytes))
     }
 
     /// Returns the actor whose inbox it is in.

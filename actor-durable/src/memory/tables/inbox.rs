@@ -5,7 +5,7 @@ use std::ops::Bound;
 
 use bytes::Bytes;
 
-use super::{Actor, Tables, page};
+use super::{Actor, Tables, page_of};
 use crate::id::{DurableId, Epoch, MessageId, Position, Target, WallTime};
 use crate::store::{Enqueued, Head, Letter, Message, OutboxPosition, Refusal, StoreError};
 
@@ -94,7 +94,7 @@ impl Tables {
     ) -> Result<Vec<Letter>, StoreError> {
         let letters = &self.owned(actor, epoch)?.inbox.letters;
         let next = letters.range((Bound::Excluded(after), Bound::Unbounded));
-        Ok(next.take(page(limit)).map(|(_, letter)| letter.clone()).collect())
+        Ok(page_of(next.map(|(_, letter)| letter), limit, Letter::bytes))
     }
 
     pub(crate) fn begin_attempt(

@@ -24,7 +24,7 @@ use crate::id::{DurableId, Epoch, MessageId, Name, OwnerId, WallTime};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::remembered::Remembered;
 use crate::store::{
-    Child, DeadLetter, DuePlace, Entry, Head, OutboxPosition, Outgoing, Refusal, Reminder, Snapshot,
+    Child, DeadLetter, DuePlace, Entry, Head, OutboxPosition, Outgoing, Page, Refusal, Reminder, Snapshot,
     StoreError, Undelivered,
 };
 
@@ -95,9 +95,19 @@ impl Actor {
     }
 }
 
-/// How many rows a page has.
+/// How many actors a page has.
 fn page(limit: usize) -> usize {
     limit.min(PAGE_ROWS_MAX)
+}
+
+/// A page of rows of any size.
+fn page_of<'r, R: Clone + 'r>(
+    rows: impl Iterator<Item = &'r R>,
+    limit: usize,
+    bytes: impl Fn(&R) -> usize,
+) -> Vec<R> {
+    let mut room = Page::new(limit);
+    rows.take_while(|row| room.takes(bytes(row))).cloned().collect()
 }
 
 #[cfg(test)]

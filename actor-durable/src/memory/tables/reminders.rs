@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
-use super::{Actor, Tables, page};
+use super::{Actor, Tables};
 use crate::id::{Name, Target, WallTime};
-use crate::store::{Due, DuePlace, Firing, Reminder, ReminderChange, StoreError};
+use crate::store::{Due, DuePlace, Firing, Page, Reminder, ReminderChange, StoreError};
 
 /// What became of a firing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,16 +21,17 @@ pub(crate) enum Fired {
 impl Tables {
     pub(crate) fn due(&self, now: WallTime, after: Option<&DuePlace>, limit: usize) -> Due {
         let start = after.cloned().map_or(Bound::Unbounded, Bound::Excluded);
-        let mut times = self.due.range((start, Bound::Unbounded)).peekable();
-        let mut reminders = Vec::new();
-        while reminders.len() < page(limit)
-            && let Some(place) = times.next_if(|place| place.due <= now)
-        {
-            let found = self.actors.get(&place.actor);
-            let found = found.and_then(|actor| Some((actor, actor.reminders.get(&place.name)?)));
-            reminders.extend(found.map(|(actor, reminder)| (actor.head.target.clone(), reminder.clone())));
+        let mut places = self.due.range((start, Bound::Unbounded)).peekable();
+        let (mut room, mut reminders) = (Page::new(limit), Vec::new());
+        while let Some(place) = places.next_if(|place| place.due <= now) {
+            let Some(actor) = self.actors.get(&place.actor) else { continue };
+            let Some(reminder) = actor.reminders.get(&place.name) else { continue };
+            if !room.takes(reminder.bytes()) {
+                return Due { reminders, next: Some(place.due) };
+            }
+            reminders.push((actor.head.target.clone(), reminder.clone()));
         }
-        Due { reminders, next: times.peek().map(|place| place.due) }
+        Due { reminders, next: places.peek().map(|place| place.due) }
     }
 
     pub(crate) fn fire(&mut self, firing: Firing, now: WallTime) -> Result<Fired, StoreError> {

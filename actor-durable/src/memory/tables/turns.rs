@@ -2,7 +2,7 @@
 
 use std::mem::take;
 
-use super::{Actor, Tables, page};
+use super::{Actor, Tables, page_of};
 use crate::id::{DurableId, Epoch, MessageId, Sequence};
 use crate::store::{
     ChildChange, DeadLetter, Entry, OutboxPosition, Refusal, Snapshot, Source, StoreError, TurnCommit,
@@ -73,7 +73,7 @@ impl Tables {
             return Err(Refusal::Trimmed { trimmed: head.trimmed }.into());
         }
         let skipped = usize::try_from(after.0 - head.trimmed.0).unwrap_or(usize::MAX);
-        Ok(entries.iter().skip(skipped).take(page(limit)).cloned().collect())
+        Ok(page_of(entries.iter().skip(skipped), limit, Entry::bytes))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use super::{Actor, Tables, page};
+use super::{Actor, Tables, page_of};
 use crate::id::{DurableId, Target, WallTime};
 use crate::store::{Enqueued, GivingUp, Head, OutboxPosition, Outgoing, StoreError, Undelivered};
 
@@ -38,7 +38,7 @@ impl Tables {
     ) -> Result<Vec<Undelivered>, StoreError> {
         let after = after.map_or(Bound::Unbounded, Bound::Excluded);
         let next = self.actor(actor)?.undelivered.range((after, Bound::Unbounded));
-        Ok(next.take(page(limit)).map(|(_, undelivered)| undelivered.clone()).collect())
+        Ok(page_of(next.map(|(_, undelivered)| undelivered), limit, Undelivered::bytes))
     }
 
     pub(crate) fn redeliver(

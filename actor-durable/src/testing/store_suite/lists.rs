@@ -5,10 +5,18 @@ use std::time::Duration;
 
 use super::Place;
 use super::dump::{all_actors, all_letters, all_waiting};
-use super::scene::{LONG, Scene, actor, claim, given_up, message, name, outgoing, reminder, target, turn};
-use crate::id::{MessageId, OwnerId, Sequence, Target, WallTime};
-use crate::limits::{PAGE_ROWS_MAX, REMINDERS_MAX};
-use crate::store::{Arrival, Arrivals, Firing, Head, Letter, ReminderChange, TurnCommit};
+use super::scene::{
+    LONG, Scene, actor, claim, entry, given_up, giving_up, large, message, name, outgoing, reminder, target,
+    turn,
+};
+use crate::id::{MessageId, OwnerId, Position, Sequence, Target, WallTime};
+use crate::limits::{
+    EVENT_BYTES_MAX, PAGE_BYTES_MAX, PAGE_ROWS_MAX, PAYLOAD_BYTES_MAX, REMINDER_BYTES_MAX, REMINDERS_MAX,
+};
+use crate::store::{
+    Arrival, Arrivals, Due, DuePlace, Entry, Firing, Head, Letter, Message, Outgoing, Reminder,
+    ReminderChange, TurnCommit,
+};
 
 /// In order: by bytes, not as any language sorts.
 const IDS: [&str; 8] = ["A", "B", "a", "a-1", "a/b", "a1", "b", "ä"];
@@ -105,7 +113,7 @@ pub async fn pages_are_bounded(place: &dyn Place) {
     }
     let head = scene.own("a").await;
     assert_eq!(head.waiting, count as u64);
-    let first = scene.inbox(&actor("a"), head.epoch, crate::id::Position::ZERO, usize::MAX).await;
+    let first = scene.inbox(&actor("a"), head.epoch, Position::ZERO, usize::MAX).await;
     let first: Vec<Letter> = first.expect("it is owned");
     assert!(!first.is_empty() && first.len() <= PAGE_ROWS_MAX, "{}", first.len());
     assert_eq!(all_letters(&scene, &head).await.len(), count);
@@ -127,6 +135,103 @@ pub async fn pages_are_bounded(place: &dyn Place) {
     scene.commit(TurnCommit { reminders: set, ..turn(&other) }).await;
     let page = scene.due(WallTime::from_millis(200), None, usize::MAX).await.expect("a store");
     assert!(page.reminders.len() <= PAGE_ROWS_MAX && page.next == Some(due), "{:?}", page.next);
+}
+
+/// Reads a list to its end. No page has more bytes than it may, unless it is a single row.
+async fn read_to_end<T, K>(
+    read: impl AsyncFn(Option<K>) -> Vec<T>,
+    place: impl Fn(&T) -> K,
+    bytes: impl Fn(&T) -> usize,
+) -> Vec<T> {
+    let mut all = Vec::new();
+    loop {
+        let page = read(all.last().map(&place)).await;
+        if page.is_empty() {
+            return all;
+        }
+        let size: usize = page.iter().map(&bytes).sum();
+        assert!(size <= PAGE_BYTES_MAX || page.len() == 1, "{} rows of {size} bytes", page.len());
+        all.extend(page);
+    }
+}
+
+/// No page has more bytes than it may, whatever is asked for; what it has no room for comes on the next one.
+pub async fn pages_of_large_rows_have_fewer_of_them(place: &dyn Place) {
+    const ROWS: usize = PAGE_BYTES_MAX / PAYLOAD_BYTES_MAX + 1;
+    let scene = Scene::open(place).await;
+    let mut head = scene.own("a").await;
+    for number in 0..ROWS as u128 {
+        let letter = Message { body: large(PAYLOAD_BYTES_MAX), ..scene.message("a", number) };
+        scene.enqueue(letter.clone()).await.expect("it is new");
+        let twin = Message { id: scene.id(100 + number), ..letter };
+        scene.enqueue(twin.clone()).await.expect("it is new");
+        let sequence = head.sequence.next().0;
+        let twin = Letter { position: Position::ZERO, attempts: 0, message: twin };
+        let commit = TurnCommit {
+            entries: vec![Entry { events: vec![large(EVENT_BYTES_MAX)], ..entry(sequence) }],
+            outbox: vec![Outgoing { body: large(PAYLOAD_BYTES_MAX), ..outgoing(sequence, 0) }],
+            dead: vec![given_up(twin)],
+            ..turn(&head)
+        };
+        head = scene.commit(commit).await;
+        let sent = outgoing(sequence, 0).position;
+        assert!(scene.give_up_delivery(giving_up(&head, sent)).await.expect("it is there"));
+    }
+    // A row that is larger than a page is one all the same.
+    let events = vec![large(EVENT_BYTES_MAX); ROWS];
+    let commit =
+        TurnCommit { entries: vec![Entry { events, ..entry(head.sequence.next().0) }], ..turn(&head) };
+    let head = scene.commit(commit).await;
+    let (id, epoch) = (&actor("a"), head.epoch);
+    let letters = read_to_end(
+        async |after| {
+            scene.inbox(id, epoch, after.unwrap_or_default(), usize::MAX).await.expect("it is owned")
+        },
+        |letter| letter.position,
+        |letter| letter.message.body.bytes.len(),
+    );
+    let entries = read_to_end(
+        async |after| scene.entries(id, after.unwrap_or_default(), usize::MAX).await.expect("it is there"),
+        |entry| entry.sequence,
+        |entry| entry.events.iter().map(|event| event.bytes.len()).sum(),
+    );
+    let dead = read_to_end(
+        async |after| scene.dead_letters(id, after, usize::MAX).await.expect("it is there"),
+        |dead| dead.letter.message.id,
+        |dead| dead.letter.message.body.bytes.len(),
+    );
+    let undelivered = read_to_end(
+        async |after| scene.undelivered(id, after, usize::MAX).await.expect("it is there"),
+        |undelivered| undelivered.outgoing.position,
+        |undelivered| undelivered.outgoing.body.bytes.len(),
+    );
+    assert_eq!((letters.await.len(), entries.await.len()), (ROWS, ROWS + 1));
+    assert_eq!((dead.await.len(), undelivered.await.len()), (ROWS, ROWS));
+}
+
+/// As above, of what is due; it is said when those are that the page has no room for.
+pub async fn pages_of_large_reminders_have_fewer_of_them(place: &dyn Place) {
+    const REMINDERS: usize = PAGE_BYTES_MAX / REMINDER_BYTES_MAX + 1;
+    let scene = Scene::open(place).await;
+    let (head, at) = (scene.own("a").await, WallTime::from_millis);
+    let of = |number: u64| {
+        let body = large(REMINDER_BYTES_MAX);
+        ReminderChange::Set(Reminder { body, ..reminder(&format!("r{number}"), at(number)) })
+    };
+    scene.commit(TurnCommit { reminders: (1..=REMINDERS as u64).map(of).collect(), ..turn(&head) }).await;
+    let all = read_to_end(
+        async |after: Option<DuePlace>| {
+            let due = scene.due(WallTime::MAX, after.as_ref(), usize::MAX).await.expect("a store");
+            let Due { reminders, next } = due;
+            let last = reminders.last().map_or(after.map(|after| after.due), |(_, last)| Some(last.due));
+            let behind = last.filter(|last| last.as_millis() < REMINDERS as u64);
+            assert_eq!(next, behind.map(|last| last.after(Duration::from_millis(1))));
+            reminders
+        },
+        DuePlace::of,
+        |(_, reminder)| reminder.body.bytes.len(),
+    );
+    assert_eq!(all.await.len(), REMINDERS);
 }
 
 async fn next(arrivals: &mut Box<dyn Arrivals>) -> Arrival {

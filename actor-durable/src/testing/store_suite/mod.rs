@@ -186,6 +186,8 @@ macro_rules! store_suite {
             actors_that_have_something_to_do_are_listed,
             actors_of_owners_without_a_lease_are_listed,
             pages_are_bounded,
+            pages_of_large_rows_have_fewer_of_them,
+            pages_of_large_reminders_have_fewer_of_them,
             arrivals_are_told,
             whoever_is_behind_misses_nothing_unknowingly,
             a_wait_for_arrivals_can_be_given_up,
