@@ -38,7 +38,7 @@ pub enum StoreRule {
     RowIsSound,
     /// A row belongs to an actor that has a head.
     RowHasHead,
-    /// A journal has every entry from the one after the trimmed ones to its last, and their times never go back.
+    /// A journal has every entry from the one after the trimmed ones to its last.
     JournalIsGapless,
     /// The stored state is the one that the head names, and as of an entry that is or was in the journal; it covers what is trimmed.
     SnapshotAgrees,

@@ -58,7 +58,8 @@ pub struct TurnCommit {
 pub struct Entry {
     /// Its number.
     pub sequence: Sequence,
-    /// When it was, by the owner's clock, but never earlier than the entry before it.
+    /// When it was, by the owner's clock, but never earlier than the entry before it. Stores compare the entries of one commit; that
+    /// a commit does not go back behind the one before is for its owner to see, which reads the last entry first.
     pub at: WallTime,
     /// Why there was a turn.
     pub cause: Cause,

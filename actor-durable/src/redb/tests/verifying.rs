@@ -48,6 +48,18 @@ async fn a_store_in_use_and_one_after_a_cut_have_no_fault() {
     }
 }
 
+/// The owner sees to it that times do not go back from commit to commit; that one did not is no fault of the store.
+#[tokio::test]
+async fn a_commit_of_an_earlier_time_is_no_fault() {
+    let store = open(&FaultyDisk::new()).await;
+    let head = acquire(&store, "a").await.expect("it is free");
+    store.commit_turn(turn(&head, id(1), "one")).await.expect("it commits");
+    let mut earlier = turn(&Head { sequence: Sequence(1), ..head }, id(2), "two");
+    earlier.entries[0].at = WallTime::ZERO;
+    store.commit_turn(earlier).await.expect("it commits");
+    assert_eq!(faults(&store).await, []);
+}
+
 pub(super) fn id(number: u128) -> MessageId {
     MessageId::new(BEGAN, number)
 }

@@ -3,7 +3,7 @@
 use redb::ReadOnlyTable;
 
 use super::{Findings, StoreRule};
-use crate::id::{DurableId, MessageId, Sequence, WallTime};
+use crate::id::{DurableId, MessageId, Sequence};
 use crate::redb::error::Trouble;
 use crate::redb::keys::{self, Kind, Parts, Place, Turn};
 use crate::redb::view::{Tables, View, decode_handled};
@@ -20,8 +20,8 @@ pub(super) struct ActorCheck<'t> {
     head: Option<Head>,
     is_orphan: bool,
     snapshot: Option<Sequence>,
-    /// The last entry, and when it was.
-    journal: (Sequence, WallTime),
+    /// The last entry.
+    journal: Sequence,
     letters: u64,
     places: u64,
     handled: u64,
@@ -31,7 +31,6 @@ pub(super) struct ActorCheck<'t> {
 impl<'t> ActorCheck<'t> {
     pub(super) fn new(tables: &'t Tables, id: DurableId) -> Self {
         let view = tables.actor(&id);
-        let journal = (Sequence::ZERO, WallTime::ZERO);
         Self {
             id,
             tables,
@@ -39,7 +38,7 @@ impl<'t> ActorCheck<'t> {
             head: None,
             is_orphan: false,
             snapshot: None,
-            journal,
+            journal: Sequence::ZERO,
             letters: 0,
             places: 0,
             handled: 0,
@@ -121,22 +120,18 @@ impl<'t> ActorCheck<'t> {
             let found = format!("trimmed to {trimmed}, {}, a journal to {sequence}", state_of(*snapshot));
             findings.say(&self.id, StoreRule::SnapshotAgrees, found);
         }
-        self.journal.0 = head.trimmed;
+        self.journal = head.trimmed;
         self.head = Some(head);
     }
 
     fn entry(&mut self, rest: &[u8], entry: Option<Entry>, findings: &mut Findings<'_>) {
         let Some(entry) = entry else { return };
-        let (before, at) = self.journal;
+        let before = self.journal;
         if entry.sequence != before.next() || rest != entry.sequence.0.to_be_bytes() {
             let found = format!("entry {} comes after {before}", entry.sequence);
             findings.say(&self.id, StoreRule::JournalIsGapless, found);
         }
-        if entry.at < at {
-            let found = format!("entry {} was at {:?}, the one before at {at:?}", entry.sequence, entry.at);
-            findings.say(&self.id, StoreRule::JournalIsGapless, found);
-        }
-        self.journal = (entry.sequence, entry.at);
+        self.journal = entry.sequence;
     }
 
     fn letter(
@@ -258,8 +253,8 @@ impl<'t> ActorCheck<'t> {
     /// Called after the last row: compares what was counted with the head.
     pub(super) fn finish(self, findings: &mut Findings<'_>) -> Result<(), Trouble> {
         let Some(head) = &self.head else { return Ok(()) };
-        if self.journal.0 != head.sequence {
-            let found = format!("it ends at {}, and the head says {}", self.journal.0, head.sequence);
+        if self.journal != head.sequence {
+            let found = format!("it ends at {}, and the head says {}", self.journal, head.sequence);
             findings.say(&self.id, StoreRule::JournalIsGapless, found);
         }
         if self.snapshot != head.snapshot {

@@ -120,6 +120,7 @@ macro_rules! store_suite {
             an_actor_of_another_type_is_refused,
             a_commit_is_found_whole,
             entries_are_read_from_anywhere,
+            a_commit_of_an_earlier_time_is_stored_as_it_is,
             a_commit_brings_a_state_or_leaves_it,
             the_last_word_on_a_name_counts,
             what_is_handled_leaves_the_inbox,

@@ -9,7 +9,7 @@ use super::scene::{
 use crate::id::{MessageId, Sequence, WallTime};
 use crate::store::{
     Cause, ChildChange, DeadLetter, Destination, Enqueued, Entry, Head, Outgoing, Recovery, Refusal,
-    ReminderChange, Source,
+    ReminderChange, Source, TurnCommit,
 };
 
 /// All that a commit says is there afterwards, and when the store is opened anew.
@@ -80,6 +80,18 @@ pub async fn entries_are_read_from_anywhere(place: &dyn Place) {
     let beyond = scene.entries(&actor("a"), Sequence(9), 10).await.expect("it is there");
     assert_eq!(beyond, []);
     assert_eq!(scene.entries(&actor("a"), Sequence(1), 0).await.expect("it is there"), []);
+}
+
+/// Whether a commit is of an earlier time than the one before is for its owner to see, which knows the last entry: it is stored as it
+/// is.
+pub async fn a_commit_of_an_earlier_time_is_stored_as_it_is(place: &dyn Place) {
+    let scene = Scene::open(place).await;
+    let head = scene.own("a").await;
+    let head = scene.commit(turn(&head)).await;
+    let earlier = Entry { at: WallTime::ZERO, ..entry(2) };
+    scene.commit(TurnCommit { entries: vec![earlier.clone()], ..turn(&head) }).await;
+    let scene = scene.reopen().await;
+    assert_eq!(all_entries(&scene, &actor("a"), Sequence::ZERO).await, [entry(1), earlier]);
 }
 
 /// A state that comes with a commit replaces the one before; a commit without one leaves it.
