@@ -159,7 +159,8 @@ async fn start(
 /// A full disk does not close the store, if it is certain that nothing was changed: all operations, reads too, are refused with
 /// [`Refusal::NoSpace`] until there is space. To find out, the store opens its file again when an operation is asked for, at most
 /// once in a [`REOPEN_PAUSE`](crate::limits::REOPEN_PAUSE). Meanwhile the file is not locked, and another process may open it: then
-/// operations are refused with [`Refusal::InUse`].
+/// operations are refused with [`Refusal::InUse`]. As that one may have put in messages, whoever listens is told
+/// [`Arrival::Missed`](crate::store::Arrival::Missed) once the file is open again.
 ///
 /// # Leases
 ///

@@ -125,6 +125,7 @@ impl Shared {
             Ok(file) => {
                 self.world.take_file();
                 *state = State::Open(file);
+                self.announcer.announce_missed();
                 Ok(())
             }
             Err(why) => {

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use super::script::options;
 use super::suite::BEGAN;
 use super::verifying::id;
-use super::{OWNER, acquire, target, turn};
+use super::{OWNER, acquire, message, target, turn};
 use crate::id::{Epoch, OwnerId};
 use crate::limits::REOPEN_PAUSE;
 use crate::redb::RedbStore;
 use crate::redb::faulty::{DiskFault, FaultyDisk};
-use crate::store::{Claim, ClaimMode, Head, Refusal, Renewal, Store, StoreError};
+use crate::store::{Arrival, Claim, ClaimMode, Head, Refusal, Renewal, Store, StoreError};
 use crate::testing::WallClock;
 
 const LEASE: Duration = Duration::from_secs(3600);
@@ -66,4 +68,23 @@ async fn whoever_has_a_lease_keeps_it_while_the_disk_is_full() {
     assert!(matches!(error, StoreError::NotApplied(Refusal::Held { owner: OWNER })), "{error:?}");
     let again = store.acquire(claim(OWNER)).await.expect("it lives");
     assert_eq!(again.epoch, head.epoch.next());
+}
+
+#[tokio::test]
+async fn whoever_listens_is_told_that_another_process_may_have_put_in_messages_meanwhile() {
+    let (disk, clock) = (FaultyDisk::new(), WallClock::at(BEGAN));
+    let (store, head) = full(&disk, &clock).await;
+    let mut arrivals = store.arrivals();
+    disk.mend();
+    let other = open(&disk, &clock).await;
+    other.enqueue(message("a", id(2), "theirs")).await.expect("it is new");
+    drop(other);
+    clock.pass(REOPEN_PAUSE);
+    let found = store.head(&head.target.id).await.expect("it is opened again").expect("it is there");
+    assert_eq!(found.waiting, 1);
+    assert_eq!(store.waiting(None, 9).await.expect("it is open"), [], "its owner has a lease");
+    let told = timeout(Duration::from_secs(30), arrivals.next()).await;
+    assert_eq!(told.expect("it is told"), Arrival::Missed);
+    store.enqueue(message("a", id(3), "ours")).await.expect("it is new");
+    assert_eq!(arrivals.next().await, Arrival::Mail(target("a")));
 }
