@@ -29,10 +29,11 @@ use actor_core::Executor;
 use actor_durable::Target;
 use actor_durable::limits::ARRIVALS_BEHIND_MAX;
 use actor_durable::store::{ErrorCause, Refusal, StoreError};
+use bytes::Bytes;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use self::log::{Lock, Log};
-use self::rows::Changes;
+use self::rows::{Changes, Rows};
 use self::tables::Tables;
 
 /// How many operations may wait for the thread. The caller of a further one waits for room.
@@ -41,7 +42,7 @@ const JOBS_MAX: usize = 1_024;
 /// The most operations in one record.
 const GROUP_MAX: usize = 256;
 
-/// A record takes no further operation once it has this many bytes.
+/// A record takes no further operation once it has this many bytes, nor a further row when a log is rewritten.
 const GROUP_BYTES: usize = 4 << 20;
 
 /// A log that is larger than its contents by this factor and by [`GROUP_BYTES`] is rewritten when it is opened.
@@ -74,7 +75,8 @@ enum Outcome {
 }
 
 impl LogStore {
-    /// Opens a file, or creates it. This blocks the thread while it reads the whole file.
+    /// Opens a file, or creates it. This blocks the thread while it reads the whole file. A symbolic link is the file that it leads to;
+    /// do not give the file a second name by a hard link, as it is replaced when it is rewritten.
     ///
     /// # Errors
     ///
@@ -89,16 +91,17 @@ impl LogStore {
     ///
     /// As [`open`](Self::open).
     pub fn open_on(path: impl AsRef<Path>, executor: Executor) -> Result<Self, StoreError> {
-        let path = path.as_ref();
+        let path = &log::resolve(path.as_ref())?;
         let lock = Lock::take(path)?;
         let (mut log, contents) = log::open(path)?;
         let mut tables = Tables::new(executor);
         for payload in &contents.payloads {
             tables.rows.restore(decode(path, payload)?);
         }
-        let all = encode(&tables.rows.all().collect());
-        if log.bytes() > GROWTH_MAX * all.len() as u64 + GROUP_BYTES as u64 {
-            log = log::replace(path, &[all])?;
+        let all = contents_of(&tables.rows);
+        let bytes: usize = all.iter().map(Vec::len).sum();
+        if log.bytes() > GROWTH_MAX * bytes as u64 + GROUP_BYTES as u64 {
+            log = log::replace(path, &all)?;
         }
         let mut store = Self::on(tables, log, Some(lock))?;
         store.torn_bytes = contents.torn_bytes;
@@ -212,6 +215,21 @@ fn work(
             arrived.into_iter().for_each(|target| drop(arrivals.send(target)));
         }
     }
+}
+
+/// All rows, as records.
+fn contents_of(rows: &Rows) -> Vec<Vec<u8>> {
+    let (mut records, mut changes, mut bytes) = (Vec::new(), Changes::new(), 0);
+    for (key, value) in rows.all() {
+        bytes += key.len() + value.as_ref().map_or(0, Bytes::len);
+        changes.push((key, value));
+        if bytes >= GROUP_BYTES {
+            records.push(encode(&changes));
+            (changes, bytes) = (Changes::new(), 0);
+        }
+    }
+    records.push(encode(&changes));
+    records
 }
 
 fn encode(changes: &Changes) -> Vec<u8> {

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actor_durable::store::{
-    Body, Cause, Claim, ClaimMode, Entry, Head, Refusal, Snapshot, Store, StoreError, TurnCommit,
+    Body, Cause, Claim, ClaimMode, Entry, Head, Headers, Message, Refusal, Snapshot, Store, StoreError,
+    TurnCommit,
 };
 use actor_durable::testing::WallClock;
 use actor_durable::testing::store_suite::Place;
-use actor_durable::{ActorType, DurableId, Epoch, OwnerId, Sequence, Target, WallTime};
+use actor_durable::{ActorType, DurableId, Epoch, MessageId, OwnerId, Position, Sequence, Target, WallTime};
 use async_trait::async_trait;
 use examples::log_store::LogStore;
 use tempfile::TempDir;
@@ -36,6 +37,9 @@ mod turns_of_a_wrapped_service {
     actor_durable::turn_suite!(super::Directory::new(), Service, drawn);
 }
 
+/// What clocks show.
+const BEGAN: WallTime = WallTime::from_millis(1_800_000_000_000);
+
 /// A directory with one log, and a clock that is moved by hand.
 struct Directory {
     directory: TempDir,
@@ -44,7 +48,7 @@ struct Directory {
 
 impl Directory {
     fn new() -> Self {
-        let clock = WallClock::at(WallTime::from_millis(1_800_000_000_000));
+        let clock = WallClock::at(BEGAN);
         Self { directory: tempfile::tempdir().expect("a directory"), clock }
     }
 
@@ -102,6 +106,12 @@ async fn own(store: &LogStore) -> Head {
     let target = Target { id: actor(), actor_type: ActorType::new("counter").expect("a good name") };
     let claim = Claim { target, owner, epoch_min: Epoch::ZERO, mode: ClaimMode::IfFree };
     store.acquire(claim).await.expect("it is free")
+}
+
+fn letter(number: u128, body: Body) -> Message {
+    let to = Target { id: actor(), actor_type: ActorType::new("counter").expect("a good name") };
+    let (id, sent_at) = (MessageId::new(BEGAN, number), BEGAN);
+    Message { to, id, from: None, reply_to: None, sent_at, body, headers: Headers::new() }
 }
 
 /// A turn whose state has so many bytes.
@@ -231,6 +241,29 @@ async fn one_process_has_it_at_a_time() {
     place.opened();
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_log_is_the_same_by_all_its_names() {
+    let place = Directory::new();
+    let other = tempfile::tempdir().expect("a directory");
+    let link = other.path().join("link.log");
+    let open = || LogStore::open_on(&link, place.clock.store_executor());
+    std::os::unix::fs::symlink(place.file(), &link).expect("there are links");
+    let store = open().expect("what it leads to is created");
+    assert!(matches!(place.refusal(), Refusal::InUse(_)), "by its other name");
+    let epoch = own(&store).await.epoch;
+    for expected in 0..12 {
+        store.commit_turn(turn(epoch, expected, 1 << 20)).await.expect("it is owned");
+    }
+    drop(store);
+    let before = place.bytes().len();
+    drop(open().expect("it is free"));
+    assert!(link.is_symlink() && place.bytes().len() < before, "it is written anew where it lies");
+    let store = place.opened();
+    assert!(matches!(open(), Err(StoreError::NotApplied(Refusal::InUse(_)))));
+    assert_eq!(turns(&store).await, Some(12));
+}
+
 #[tokio::test]
 async fn what_is_not_a_log_is_left_alone() {
     let place = Directory::new();
@@ -260,4 +293,31 @@ async fn a_log_that_has_grown_is_written_anew_when_it_is_opened() {
         OpenOptions::new().create(true).append(true).open(place.file().with_extension("log.new"));
     unfinished.as_mut().expect("a directory").write_all(b"half").expect("there is room");
     assert_eq!(turns(&place.opened()).await, Some(13));
+}
+
+/// A record has a length of four bytes, and contents may have more.
+#[tokio::test]
+async fn a_log_of_much_is_written_anew_as_several_records() {
+    let place = Directory::new();
+    let store = place.opened();
+    let epoch = own(&store).await.epoch;
+    for number in 0..6 {
+        let body = Body { version: 1, bytes: vec![7; 1 << 20].into() };
+        store.enqueue(letter(number, body)).await.expect("it is new");
+    }
+    for expected in 0..18 {
+        store.commit_turn(turn(epoch, expected, 1 << 20)).await.expect("it is owned");
+    }
+    drop(store);
+    let before = place.bytes().len();
+    let store = place.opened();
+    let bytes = place.bytes();
+    assert!(bytes.len() < before && bytes.len() > 7 << 20, "{} bytes, and {before} before", bytes.len());
+    let first = u32::from_le_bytes(bytes[12..16].try_into().expect("four bytes"));
+    assert!(first < 6 << 20, "a record of {first} bytes");
+    drop(store);
+    let store = place.opened();
+    let head = store.head(&actor()).await.expect("it is open").expect("it is there");
+    assert_eq!((head.sequence.0, head.waiting, store.torn_bytes()), (18, 6, 0));
+    assert_eq!(store.inbox(&actor(), epoch, Position::ZERO, 9).await.expect("it is owned").len(), 3);
 }

@@ -99,10 +99,16 @@ pub(super) struct Contents {
     pub(super) torn_bytes: u64,
 }
 
-/// Reads a log, and cuts off an unfinished record at its end. A missing file is created.
+/// The name of a file that is the same whichever link leads to it: the lock lies beside it, and it is what is replaced. A missing
+/// file is created, and is empty.
+pub(super) fn resolve(path: &Path) -> Result<PathBuf, Refusal> {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    file.and_then(|_| path.canonicalize()).map_err(refusal)
+}
+
+/// Reads a log, and cuts off an unfinished record at its end.
 pub(super) fn open(path: &Path) -> Result<(Log, Contents), Refusal> {
-    let mut options = OpenOptions::new();
-    let mut file = options.create(true).truncate(false).read(true).write(true).open(path).map_err(refusal)?;
+    let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(refusal)?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(refusal)?;
     if is_unfinished_header(&bytes) {
