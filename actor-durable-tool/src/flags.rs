@@ -150,7 +150,7 @@ impl Said {
 
 fn actor_id(id: &OsString) -> Result<DurableId, Failure> {
     let text = id.to_str().ok_or_else(|| misuse(format!("{id:?} is no actor's id: it is not UTF-8")))?;
-    DurableId::new(text).map_err(|error| misuse(format!("{text:?} is no actor's id: {error}")))
+    DurableId::new(text).map_err(misuse)
 }
 
 fn number<N: FromStr>(what: &str, value: &OsString) -> Result<N, Failure> {
@@ -216,10 +216,7 @@ mod tests {
             said(&["inspect", "s", "a", "--limit", "-1"]),
             "--limit \"-1\" is no number; --help tells more"
         );
-        assert_eq!(
-            said(&["inspect", "s", ""]),
-            "\"\" is no actor's id: a name is not empty; --help tells more"
-        );
+        assert_eq!(said(&["inspect", "s", ""]), "an actor's id is empty; --help tells more");
         assert_eq!(
             said(&["inspect", "s", "--bytes", "9"]),
             "only `inspect PATH ACTOR` has `--bytes`; --help tells more"

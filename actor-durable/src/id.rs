@@ -11,40 +11,59 @@ use sha2::{Digest, Sha256};
 
 use crate::limits::{DURABLE_ID_BYTES_MAX, NAME_BYTES_MAX};
 
-/// Why a text cannot be a name.
+/// Why a text cannot be a name, and what it should name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadName {
     /// It is empty.
-    #[error("a name is not empty")]
-    Empty,
+    #[error("{what} is empty")]
+    Empty {
+        /// What it should name.
+        what: &'static str,
+    },
     /// It has more bytes than allowed.
-    #[error("a name of {bytes} bytes; at most {max} are allowed")]
+    #[error("{what} has {bytes} bytes, and {max} are allowed; it begins with {start:?}")]
     TooLong {
+        /// What it should name.
+        what: &'static str,
+        /// How it begins.
+        start: String,
         /// How many it has.
         bytes: usize,
         /// How many are allowed.
         max: usize,
     },
     /// It has control characters.
-    #[error("a name has no control characters")]
-    Control,
+    #[error("{what} has a control character: {text:?}")]
+    Control {
+        /// What it should name.
+        what: &'static str,
+        /// The text.
+        text: String,
+    },
 }
 
-fn checked(text: &str, max: usize) -> Result<Arc<str>, BadName> {
+/// How many characters of a name that is too long are said.
+const START_CHARS: usize = 40;
+
+fn checked(what: &'static str, text: &str, max: usize) -> Result<Arc<str>, BadName> {
     if text.is_empty() {
-        return Err(BadName::Empty);
+        return Err(BadName::Empty { what });
     }
     if text.len() > max {
-        return Err(BadName::TooLong { bytes: text.len(), max });
+        let start = text.chars().take(START_CHARS).collect();
+        return Err(BadName::TooLong { what, start, bytes: text.len(), max });
     }
     if text.contains(char::is_control) {
-        return Err(BadName::Control);
+        return Err(BadName::Control { what, text: text.to_owned() });
     }
     Ok(text.into())
 }
 
+/// What a [`Name`] is.
+const NAME: &str = "the name of a reminder, a child, a question or an outlet";
+
 macro_rules! name {
-    ($(#[$docs:meta])* $name:ident, $max:expr) => {
+    ($(#[$docs:meta])* $name:ident, $what:expr, $max:expr) => {
         $(#[$docs])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
@@ -57,7 +76,7 @@ macro_rules! name {
             ///
             /// It is empty, too long, or has control characters.
             pub fn new(text: impl AsRef<str>) -> Result<Self, BadName> {
-                checked(text.as_ref(), $max).map(Self)
+                checked($what, text.as_ref(), $max).map(Self)
             }
 
             /// The text.
@@ -112,18 +131,18 @@ macro_rules! name {
 name! {
     /// Names one durable actor, such as `order-17`, in all processes that share a store. At most [`DURABLE_ID_BYTES_MAX`]
     /// bytes, without control characters.
-    DurableId, DURABLE_ID_BYTES_MAX
+    DurableId, "an actor's id", DURABLE_ID_BYTES_MAX
 }
 
 name! {
     /// Names a type of durable actors in stores, whatever the code calls it later. At most [`NAME_BYTES_MAX`] bytes, without
     /// control characters.
-    ActorType, NAME_BYTES_MAX
+    ActorType, "the name of an actor's type", NAME_BYTES_MAX
 }
 
 name! {
     /// Names a reminder, a child, a question or an outlet. At most [`NAME_BYTES_MAX`] bytes, without control characters.
-    Name, NAME_BYTES_MAX
+    Name, NAME, NAME_BYTES_MAX
 }
 
 /// A durable actor's id and type.
@@ -389,15 +408,24 @@ mod tests {
             assert_eq!(bad.parse::<MessageId>(), Err(BadMessageId), "{bad}");
         }
         assert_eq!("a".parse(), DurableId::new("a"));
-        assert_eq!("".parse::<Name>(), Err(BadName::Empty));
+        assert_eq!("".parse::<Name>().map_err(|error| error.to_string()), Err(format!("{NAME} is empty")));
     }
 
     #[test]
     fn names_are_checked_when_they_are_made_and_when_they_are_read() {
-        assert_eq!(DurableId::new(""), Err(BadName::Empty));
-        assert_eq!(DurableId::new("a\nb"), Err(BadName::Control));
         let long = "x".repeat(DURABLE_ID_BYTES_MAX + 1);
-        assert_eq!(DurableId::new(&long), Err(BadName::TooLong { bytes: 201, max: 200 }));
+        let said = |text: &str| DurableId::new(text).expect_err("it is bad").to_string();
+        assert_eq!(said(""), "an actor's id is empty");
+        assert_eq!(said("a\nb"), "an actor's id has a control character: \"a\\nb\"");
+        let start = "x".repeat(40);
+        assert_eq!(
+            said(&long),
+            format!("an actor's id has 201 bytes, and 200 are allowed; it begins with \"{start}\"")
+        );
+        let said = ActorType::new(&long).expect_err("it is bad").to_string();
+        assert!(said.starts_with("the name of an actor's type has 201 bytes, and 100 are allowed"), "{said}");
+        let said = Name::new("ä".repeat(60)).expect_err("it is bad").to_string();
+        assert!(said.ends_with(&format!("begins with \"{}\"", "ä".repeat(40))), "{said}");
         let bytes = postcard::to_stdvec(&long).expect("it is text");
         assert!(postcard::from_bytes::<DurableId>(&bytes).is_err());
         let id = DurableId::new(&long[1..]).expect("it is short enough");
