@@ -68,17 +68,17 @@ fn name(complete: &Path, path: &Path, link: Link) -> io::Result<()> {
     match link(complete, path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         // Where there are no links, each file system says so in its own way. If it is something else, renaming says it too.
-        Err(_) => rename(complete, path),
+        Err(_) => rename(complete, path, File::lock),
         linked => linked,
     }
 }
 
 /// Renames a file unless there is one of that name. A link would see to both in one step; here processes take turns by a file that
-/// they lock.
-fn rename(complete: &Path, path: &Path) -> io::Result<()> {
+/// they lock. `wait` locks it once nobody else has it.
+fn rename(complete: &Path, path: &Path, wait: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
     let turn = beside(path, ".lock.new");
     let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&turn)?;
-    lock.lock()?;
+    wait(&lock)?;
     if !path.try_exists()? {
         std::fs::rename(complete, path)?;
     }
@@ -181,7 +181,8 @@ fn initialise(database: &Database) -> Result<(), Trouble> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Barrier;
+    use std::fs::TryLockError;
+    use std::sync::{Barrier, mpsc};
     use std::time::Duration;
 
     use super::*;
@@ -221,11 +222,16 @@ mod tests {
         std::fs::write(&complete, "second").expect("there is space");
         let other = File::create(&turn).expect("there is space");
         other.lock().expect("nobody has it");
+        let (waits, waiting) = mpsc::channel();
+        let wait = |lock: &File| {
+            let is_taken = matches!(lock.try_lock(), Err(TryLockError::WouldBlock));
+            waits.send(is_taken).expect("somebody listens");
+            lock.lock()
+        };
         std::thread::scope(|scope| {
-            let second = scope.spawn(|| name(&complete, &path, no_links));
-            // sleep: long enough for one that does not wait
-            std::thread::sleep(Duration::from_millis(50));
-            assert!(!second.is_finished() && !path.exists(), "it waits");
+            let second = scope.spawn(|| rename(&complete, &path, wait));
+            assert_eq!(waiting.recv_timeout(Duration::from_secs(30)), Ok(true), "it waits");
+            assert!(!path.exists(), "nothing is there before it has waited");
             std::fs::write(&path, "first").expect("there is space");
             drop(other);
             second.join().expect("no panic").expect("there is one");
