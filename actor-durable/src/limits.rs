@@ -268,6 +268,9 @@ pub const SUPERVISED_MAX: usize = 1_000;
 /// The most restarts that a durable supervisor's intensity can allow. Each is stored while it counts.
 pub const RESTARTS_COUNTED_MAX: u32 = 1_000;
 
+/// How many durable supervisors below one another start their children for one decision.
+pub const SUPERVISION_DEPTH_MAX: u32 = 100;
+
 /// The most attempts at deleting an actor that is activated again and again in between.
 pub const DELETIONS_MAX: usize = 4;
 

@@ -223,8 +223,8 @@ impl<M: Model> Activation<M> {
             Ok(command) => command,
             Err(why) => return Ok(Some(why)),
         };
-        let (id, message, clock) = (letter.message.id, Some(&letter.message), self.shared.wall_time());
-        let job = Job { command, id, source: Some(Source::Inbox), message, clock };
+        let (id, clock) = (letter.message.id, self.shared.wall_time());
+        let job = Job { command, id, source: Some(Source::Inbox), letter: Some(letter), clock };
         if let Err(why) = self.execute(job).await? {
             return Ok(Some(why));
         }

@@ -76,7 +76,7 @@ impl<M: Model> Activation<M> {
                 self.rebuild().await?;
                 Some(text)
             }
-            Err(payload) => Some(self.has_panicked(payload).await?.to_string()),
+            Err(payload) => Some(self.has_panicked(payload, false).await?.to_string()),
         };
         if let Some(why) = why {
             tracing::warn!(actor = %self.target, why, "what an actor told itself was not handled");

@@ -24,8 +24,8 @@ use crate::model::{Command, Error, Keeps, Model, NotRun, Ran, State, read_comman
 use crate::outbox::Room;
 use crate::question;
 use crate::recover::read_past;
-use crate::store::{Body, Cause, Message, Refusal, Source, StoreError};
-use crate::supervise::Failure;
+use crate::store::{Body, Cause, Letter, Message, Refusal, Source, StoreError};
+use crate::supervise::{Failure, What};
 use crate::turn::{About, Asked, Moment, Turn};
 
 /// The reply or refusal of a turn that is staged, or why it is not.
@@ -41,7 +41,7 @@ pub(super) struct Job<'a, A: Durable> {
     /// None if it is a timer's: nobody has its id, to ask again with.
     pub(super) source: Option<Source>,
     /// If it lay in the inbox.
-    pub(super) message: Option<&'a Message>,
+    pub(super) letter: Option<&'a Letter>,
     /// What the clock says.
     pub(super) clock: WallTime,
 }
@@ -120,7 +120,7 @@ impl<M: Model> Activation<M> {
             }
             clock = self.shared.wall_time();
         }
-        match self.execute(Job { command, id, source: Some(Source::Caller), message: None, clock }).await? {
+        match self.execute(Job { command, id, source: Some(Source::Caller), letter: None, clock }).await? {
             Ok(Ok(reply)) => self.answer(id, port, Told::Reply(reply)).await,
             Ok(Err(error)) => self.answer(id, port, Told::Refused(error)).await,
             Err(why) => {
@@ -140,7 +140,7 @@ impl<M: Model> Activation<M> {
         // It was written here.
         let command = read_command::<M::Actor>(&body)?;
         let (id, clock) = (self.shared.new_message_id(), self.shared.wall_time());
-        let job = Job { command, id, source: None, message: None, clock };
+        let job = Job { command, id, source: None, letter: None, clock };
         if let Err(why) = self.execute(job).await? {
             tracing::warn!(actor = %self.target, %why, "a timer's command was not applied");
         }
@@ -244,7 +244,8 @@ impl<M: Model> Activation<M> {
     ///
     /// Only what ends the activation.
     pub(super) async fn execute(&mut self, job: Job<'_, M::Actor>) -> Result<Executed<M::Actor>, ActorError> {
-        let Job { command, id, source, message, clock } = job;
+        let Job { command, id, source, letter, clock } = job;
+        let message = letter.map(|letter| &letter.message);
         let is_query = M::Actor::is_query(&command) && source != Some(Source::Inbox);
         let mut asked = Asked::default();
         let Self { model, state, target, kept: Some(kept), .. } = self else {
@@ -256,7 +257,10 @@ impl<M: Model> Activation<M> {
         let run = model.run(command, state, &mut turn);
         let ran = match contained(&mut kept.committer, run).await? {
             Ok(ran) => ran,
-            Err(payload) => return self.has_panicked(payload).await.map(Err),
+            Err(payload) => {
+                let is_repeated = letter.is_some_and(|letter| letter.attempts > 0);
+                return self.has_panicked(payload, is_repeated).await.map(Err);
+            }
         };
         let (result, events) = match ran {
             Ok((reply, events)) => (Ok(reply), events),
@@ -358,12 +362,19 @@ impl<M: Model> Activation<M> {
         Ok(())
     }
 
-    /// The handler panicked: the state is as before, or whoever supervises the actor is told.
-    pub(super) async fn has_panicked(&mut self, payload: Payload) -> Result<NotApplied, ActorError> {
+    /// The handler panicked: the state is as before, or whoever supervises the actor is told; also whether it was at a letter that was
+    /// tried before.
+    pub(super) async fn has_panicked(
+        &mut self,
+        payload: Payload,
+        is_repeated: bool,
+    ) -> Result<NotApplied, ActorError> {
         let text = panic_text(&*payload);
         drop(payload);
         if self.is_supervised() {
-            self.fail(Failure::Panicked(text.clone())).await?;
+            let failure = Failure::Panicked(text.clone()).short();
+            let what = if is_repeated { What::FailedAgain(failure) } else { What::Failed(failure) };
+            self.fail(what).await?;
         } else {
             self.rebuild().await?;
         }

@@ -104,6 +104,10 @@ fn report(
     Ok(next)
 }
 
+fn not_activated(why: String) -> What {
+    What::Failed(Failure::NotActivated(why).short())
+}
+
 /// What an order leads to.
 struct Obeyed {
     /// How the actor stands to a supervisor then.
@@ -244,19 +248,18 @@ impl<M: Model> Activation<M> {
     /// # Errors
     ///
     /// It cannot be stored, or there is no supervisor: the activation ends.
-    pub(super) async fn fail(&mut self, failure: Failure) -> Result<(), ActivationError> {
-        tracing::warn!(actor = %self.target, ?failure, "an actor under a supervisor failed");
+    pub(super) async fn fail(&mut self, what: What) -> Result<(), ActivationError> {
+        tracing::warn!(actor = %self.target, ?what, "an actor under a supervisor failed");
         let now = self.shared.wall_time();
         let id = self.target.id.clone();
         let kept = self.kept_mut()?;
         // The turns before it are good.
         kept.committer.settle().await?;
         let Some(standing) = &kept.standing else {
-            return Err(ActivationError::Inconsistent(format!("nobody is told of {failure:?}")));
+            return Err(ActivationError::Inconsistent(format!("nobody is told of {what:?}")));
         };
         let at = kept.committer.ledger.time(now);
         let mut outcome = Outcome::nothing(Cause::Own, at, now);
-        let what = What::Failed(failure.short());
         let next = report(standing, &id, what, &mut outcome.asked, now)
             .map_err(|form| ActivationError::Codec { what: format!("the failure of {id}"), form })?;
         kept.committer.ledger.stage(outcome)?;
@@ -313,7 +316,7 @@ impl<M: Model> Activation<M> {
         obeyed.is_fresh &= failure.is_none();
         self.follow_order(outcome, obeyed, has_started).await?;
         match failure {
-            Some(failure) => self.fail(Failure::NotActivated(failure)).await,
+            Some(failure) => self.fail(not_activated(failure)).await,
             None => Ok(()),
         }
     }
@@ -351,7 +354,7 @@ impl<M: Model> Activation<M> {
         let id = &self.target.id;
         match order {
             Order::Adopt { child, life } | Order::Start { child, life, .. } => {
-                let what = What::Failed(Failure::NotActivated("it has another supervisor".into()));
+                let what = not_activated("it has another supervisor".to_owned());
                 let adopted = Standing::adopted(giver, child, life, true);
                 let report = adopted.map(|adopted| adopted.report(id, what, outcome.clock)).transpose();
                 outcome.asked.sends.extend(report.map_err(|form| self.no_form(form))?);
@@ -468,7 +471,7 @@ impl<M: Model> Activation<M> {
         if matches!(error, ActivationError::Store(_)) || !self.is_supervised() {
             return Err(error);
         }
-        self.fail(Failure::NotActivated(error.to_string())).await
+        self.fail(not_activated(error.to_string())).await
     }
 
     async fn try_revive(&mut self, has_started: bool) -> Result<(), ActivationError> {

@@ -9,6 +9,7 @@ use super::tree::{Input, SupervisorDecision, SupervisorEvent, SupervisorRefusal,
 use crate::actor::{Decision, Durable, EventSourced};
 use crate::codec::encode_body;
 use crate::id::{DurableId, Name, Target};
+use crate::limits::SUPERVISION_DEPTH_MAX;
 use crate::store::{Body, Child, ChildChange, Destination, Headers};
 use crate::turn::{Draft, Turn};
 
@@ -34,7 +35,8 @@ pub enum SupervisorCommand {
     Tree,
     /// Sent by a child that has failed or ended, not by users.
     Report(Report),
-    /// Sent by the supervisor of a supervisor, not by users: start your children.
+    /// Starts all children again that were not stopped by a command or a decision, and counts restarts anew. That is how a
+    /// supervisor goes on that has given up and has no supervisor itself.
     BeginAgain {
         /// Whether with fresh states.
         is_fresh: bool,
@@ -43,6 +45,13 @@ pub enum SupervisorCommand {
     Halt,
     /// Sent by the supervisor that gets or releases a supervisor, not by users: start the children that were stopped with you.
     GoOn,
+    /// Sent by the supervisor of a supervisor, not by users: start your children.
+    BeginBelow {
+        /// Whether with fresh states.
+        is_fresh: bool,
+        /// How many supervisors have started their children for it.
+        depth: u32,
+    },
 }
 
 /// What a [`DurableSupervisor`] answers.
@@ -82,8 +91,15 @@ impl EventSourced for DurableSupervisor {
         tree: &SupervisorTree,
         turn: &mut Turn<'_, Self>,
     ) -> Result<Decision<SupervisorEvent, SupervisorReply>, SupervisorRefusal> {
+        let depth = if let SupervisorCommand::BeginBelow { depth, .. } = command { depth } else { 0 };
+        if depth > SUPERVISION_DEPTH_MAX {
+            return Err(SupervisorRefusal::TooDeep);
+        }
         let input = match command {
             SupervisorCommand::Begin(spec) => Input::Begin(spec),
+            SupervisorCommand::SpawnChild(spec) if spec.target.id == *turn.id() => {
+                return Err(SupervisorRefusal::Itself(spec.name));
+            }
             SupervisorCommand::SpawnChild(spec) => Input::Spawn(spec),
             SupervisorCommand::StopChild(child) => Input::Stop(child),
             SupervisorCommand::StartChild(child) => Input::Start(child),
@@ -92,7 +108,9 @@ impl EventSourced for DurableSupervisor {
                 return Ok(Decision::reply(SupervisorReply::Tree(tree.clone().into())));
             }
             SupervisorCommand::Report(report) => Input::Report(report),
-            SupervisorCommand::BeginAgain { is_fresh } => Input::BeginAgain { is_fresh },
+            SupervisorCommand::BeginAgain { is_fresh } | SupervisorCommand::BeginBelow { is_fresh, .. } => {
+                Input::BeginAgain { is_fresh }
+            }
             SupervisorCommand::Halt => Input::Halt,
             SupervisorCommand::GoOn => Input::GoOn,
         };
@@ -100,7 +118,7 @@ impl EventSourced for DurableSupervisor {
             return Ok(Decision::reply(SupervisorReply::Done));
         };
         for (to, order) in tree.orders(&event) {
-            send(turn, to, &order);
+            send(turn, to, &order, depth);
         }
         record(turn, tree, &event);
         let reply = match &event {
@@ -122,14 +140,14 @@ impl EventSourced for DurableSupervisor {
 }
 
 /// An order leaves with the turn. To a child that is a supervisor it is two: it keeps its own children, so what they are to do
-/// is for it to say.
-fn send(turn: &mut Turn<'_, DurableSupervisor>, to: Target, order: &Order) {
+/// is for it to say. `depth` is how many supervisors have started their children before, for what this one does.
+fn send(turn: &mut Turn<'_, DurableSupervisor>, to: Target, order: &Order, depth: u32) {
     let (since, is_supervisor) = (turn.created_at(), to.actor_type.as_str() == DurableSupervisor::TYPE);
     match order {
         Order::Start { child, life, is_fresh } if is_supervisor => {
             let start = Order::Start { child: child.clone(), life: *life, is_fresh: false };
             push(turn, start.draft(to.clone(), since));
-            push(turn, command(to, &SupervisorCommand::BeginAgain { is_fresh: *is_fresh }));
+            push(turn, command(to, &SupervisorCommand::BeginBelow { is_fresh: *is_fresh, depth: depth + 1 }));
         }
         Order::Halt { .. } if is_supervisor => {
             push(turn, command(to.clone(), &SupervisorCommand::Halt));

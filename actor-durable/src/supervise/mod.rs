@@ -23,7 +23,8 @@
 //!
 //! A supervised actor that has failed handles nothing until its supervisor says so: calls fail with
 //! [`NotApplied::Suspended`](crate::NotApplied::Suspended), and its inbox waits. Attempts at the message that it panicked on are
-//! counted as always, and the message is given up in the end, so one poisonous message does not use up the intensity for good.
+//! counted as always, and the message is given up in the end; only the first of them counts towards the intensity, so that one
+//! poisonous message does not use it up.
 //! When a child calls [`Turn::end`](crate::Turn::end), its supervisor decides: a permanent one is restarted instead, as in Erlang.
 //!
 //! Unlike plain children, durable ones do not stop together. Under [`OneForAll`](actor_core::Strategy::OneForAll) and
@@ -45,7 +46,8 @@
 //!
 //! When a supervisor is activated its recorded children are activated too, as those of any durable actor. The supervisor at the
 //! top is nobody's child: send it something when a process starts, such as [`SupervisorCommand::Begin`]. If it gives up, its
-//! children stay stopped, and its tree says so.
+//! children stay stopped until somebody sends [`SupervisorCommand::BeginAgain`], and its tree says so. No supervisor is to be below
+//! itself: what starts it again then goes around [`SUPERVISION_DEPTH_MAX`](crate::limits::SUPERVISION_DEPTH_MAX) times.
 
 mod actor;
 mod order;

@@ -111,9 +111,15 @@ impl Report {
     /// How it failed; `None` if it has ended by itself.
     pub fn failure(&self) -> Option<&Failure> {
         match &self.what {
-            What::Failed(failure) => Some(failure),
+            What::Failed(failure) | What::FailedAgain(failure) => Some(failure),
             What::Ended => None,
         }
+    }
+
+    /// Whether it failed at a message that it had tried before. That does not use up the intensity: the attempts at a message are
+    /// counted, and come to an end.
+    pub fn is_repeated(&self) -> bool {
+        matches!(self.what, What::FailedAgain(_))
     }
 }
 
@@ -123,6 +129,8 @@ pub(crate) enum What {
     Failed(Failure),
     /// It wants to end.
     Ended,
+    /// It failed at a message that it had tried before, and does nothing more in this life.
+    FailedAgain(Failure),
 }
 
 /// A child's relation to its supervisor. It is kept as a row among the child's own children, so that stores need not know of it.

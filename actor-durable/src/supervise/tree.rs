@@ -25,7 +25,7 @@ mod tests;
 use actor_core::{Restart, Strategy};
 use serde::{Deserialize, Serialize};
 
-use super::order::{Order, Report, What};
+use super::order::{Order, Report};
 use super::spec::{ChildSpec, Directive, Restarts, SupervisorSpec};
 use crate::id::{Name, Target, WallTime};
 use crate::limits::SUPERVISED_MAX;
@@ -170,6 +170,13 @@ pub enum SupervisorRefusal {
     /// The name of a child is reserved: a supervisor's own supervisor is recorded by it.
     #[error("a child cannot be called {0}")]
     Reserved(Name),
+    /// The child is the supervisor itself.
+    #[error("the child {0} is the supervisor itself")]
+    Itself(Name),
+    /// More than [`SUPERVISION_DEPTH_MAX`](crate::limits::SUPERVISION_DEPTH_MAX) supervisors, one below the other, have started their
+    /// children: one of them is below itself.
+    #[error("too many supervisors are below one another")]
+    TooDeep,
 }
 
 /// What a [`SupervisorTree`] tells of a child.
@@ -290,10 +297,10 @@ impl SupervisorTree {
             let (decision, starts) = (SupervisorDecision::Nothing, Vec::new());
             return SupervisorEvent::Decided { report, at: now, decision, starts };
         };
-        let wanted = match (&report.what, child.spec.restart) {
-            (What::Ended, Restart::Permanent) => SupervisorDecision::Restart,
-            (What::Ended, _) | (What::Failed(_), Restart::Temporary) => SupervisorDecision::Forget,
-            (What::Failed(what), _) => match child.spec.on_failure.of(what) {
+        let wanted = match (report.failure(), child.spec.restart) {
+            (None, Restart::Permanent) => SupervisorDecision::Restart,
+            (None, _) | (_, Restart::Temporary) => SupervisorDecision::Forget,
+            (Some(failure), _) => match child.spec.on_failure.of(failure) {
                 Directive::Restart => SupervisorDecision::Restart,
                 Directive::Resume => SupervisorDecision::Resume,
                 Directive::Stop => SupervisorDecision::Stop,
@@ -302,7 +309,7 @@ impl SupervisorTree {
         };
         let decision = match wanted {
             SupervisorDecision::Restart | SupervisorDecision::Resume
-                if !self.restarts.allow(&spec.intensity, now) =>
+                if !report.is_repeated() && !self.restarts.allow(&spec.intensity, now) =>
             {
                 SupervisorDecision::Escalate
             }
@@ -337,7 +344,7 @@ impl SupervisorTree {
             }
             SupervisorEvent::Removed(child) => self.forget(child),
             SupervisorEvent::Decided { report, at, decision, starts } => {
-                self.apply_decision(&report.child, *at, *decision, starts);
+                self.apply_decision(report, *at, *decision, starts);
             }
             SupervisorEvent::BegunAgain { starts, .. } => {
                 self.has_escalated = false;
@@ -352,14 +359,17 @@ impl SupervisorTree {
 
     fn apply_decision(
         &mut self,
-        child: &Name,
+        report: &Report,
         at: WallTime,
         decision: SupervisorDecision,
         starts: &[(Name, u64)],
     ) {
+        let child = &report.child;
         let limit = self.spec.map(|spec| spec.intensity).unwrap_or_default();
         match decision {
-            SupervisorDecision::Restart | SupervisorDecision::Resume => self.restarts.count(&limit, at),
+            SupervisorDecision::Restart | SupervisorDecision::Resume if !report.is_repeated() => {
+                self.restarts.count(&limit, at);
+            }
             _ => self.restarts.note(&limit, at),
         }
         for (child, life) in starts {

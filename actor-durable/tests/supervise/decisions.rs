@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use actor_core::{Restart, Strategy};
+use actor_durable::limits::SUPERVISION_DEPTH_MAX;
 use actor_durable::supervise::{
-    ChildStage, Directive, SupervisorCommand, SupervisorDecision, SupervisorEvent, SupervisorRefusal,
-    SupervisorSpec,
+    ChildSpec, ChildStage, Directive, DurableSupervisor, SupervisorCommand, SupervisorDecision,
+    SupervisorEvent, SupervisorRefusal, SupervisorSpec,
 };
 use actor_durable::{AskError, Name, NotApplied};
 
 use super::{
-    Work, World, add, ask, begin, begin_with, child, children, decisions, events, fell, is_suspended, lock,
-    of_policy, one_for_one, settle, spawn, supervisor, tree, value, values, worker,
+    Work, Worker, World, add, ask, begin, begin_with, child, children, decisions, events, fell, is_suspended,
+    lock, of_policy, one_for_one, settle, spawn, supervisor, tree, value, values, worker,
 };
 use crate::stage::pass;
 
@@ -125,8 +126,7 @@ fn d38_what_cannot_be_activated_is_stopped_and_its_state_is_kept() {
     let mut world = World::new();
     world.run(async |system| {
         begin(system, "s", one_for_one()).await;
-        let spec =
-            actor_durable::supervise::ChildSpec::new::<super::Worker<1>>("a", "a").expect("good names");
+        let spec = ChildSpec::new::<Worker<1>>("a", "a").expect("good names");
         spawn(system, "s", spec).await;
         add(system, "a", 7).await;
     });
@@ -157,7 +157,7 @@ fn d38_a_state_of_another_release_is_a_failure_that_is_told() {
     let system = world.process::<2>();
     world.simulation.block_on(async {
         let system = system.await;
-        let a = system.actor::<super::Worker<2>>("a").expect("a good id");
+        let a = system.actor::<Worker<2>>("a").expect("a good id");
         drop(a.call(Work::Get).await);
         settle(&system).await;
         assert_eq!(a.call(Work::Get).await.ok(), Some(0));
@@ -261,4 +261,72 @@ fn a_timer_of_a_life_that_is_over_does_nothing() {
 
 pub(super) fn name(text: &str) -> Name {
     Name::new(text).expect("a good name")
+}
+
+#[test]
+fn one_poisonous_message_does_not_use_up_the_default_intensity() {
+    let mut world = World::new();
+    world.run(async |system| {
+        let specs = ["a", "b"].map(|id| ChildSpec::new::<Worker<1>>(id, id).expect("good names"));
+        begin_with(system, "s", one_for_one(), specs.to_vec()).await;
+        worker(system, "a").send(Work::Panic).await.expect("it is stored");
+        worker(system, "a").send(Work::Add(10)).await.expect("it is stored");
+        pass(system, Duration::from_secs(4)).await;
+        let resumed = ("a".to_owned(), SupervisorDecision::Resume);
+        assert_eq!(decisions(system.store(), "s").await, vec![resumed; 5], "with each attempt");
+        let tree = tree(system, "s").await;
+        assert_eq!((tree.has_escalated(), tree.restarts().len()), (false, 1));
+        let dead = system.store().dead_letters(worker(system, "a").id(), None, 10).await;
+        assert_eq!(dead.expect("it is in memory").len(), 1);
+        assert_eq!(values(system, ["a", "b"]).await, [Some(11), Some(2)], "what was behind it is handled");
+    });
+}
+
+#[test]
+fn a_supervisor_at_the_top_that_has_given_up_goes_on_when_somebody_says_so() {
+    let mut world = World::new();
+    world.run(async |system| {
+        let specs = ["a", "b"].map(|id| child(id, Directive::Resume)).to_vec();
+        begin_with(system, "s", one_for_one().intensity(0, SECOND), specs).await;
+        fell(system, "a").await;
+        assert!(tree(system, "s").await.has_escalated());
+        assert_eq!(values(system, ["a", "b"]).await, [None; 2]);
+        ask(system, "s", SupervisorCommand::BeginAgain { is_fresh: false }).await;
+        settle(system).await;
+        assert_eq!(values(system, ["a", "b"]).await, [Some(1), Some(2)]);
+        assert!(!tree(system, "s").await.has_escalated());
+    });
+}
+
+#[test]
+fn a_supervisor_is_not_its_own_child() {
+    let mut world = World::new();
+    world.run(async |system| {
+        begin(system, "s", one_for_one()).await;
+        let itself = ChildSpec::new::<DurableSupervisor>("me", "s").expect("good names");
+        let refused = supervisor(system, "s").call(SupervisorCommand::SpawnChild(itself)).await;
+        let Err(AskError::Refused(refusal)) = refused else { panic!("{refused:?}") };
+        assert_eq!(refusal, SupervisorRefusal::Itself(name("me")));
+    });
+}
+
+#[test]
+fn supervisors_that_are_below_one_another_start_again_no_more_often_than_is_allowed() {
+    let mut world = World::new();
+    world.run(async |system| {
+        for (above, below) in [("s", "t"), ("t", "s")] {
+            begin(system, above, one_for_one()).await;
+            begin(system, below, one_for_one()).await;
+            let spec = ChildSpec::new::<DurableSupervisor>(below, below).expect("good names");
+            spawn(system, above, spec).await;
+        }
+        ask(system, "s", SupervisorCommand::BeginAgain { is_fresh: false }).await;
+        pass(system, SECOND).await;
+        let mut begun = 0;
+        for id in ["s", "t"] {
+            let events = events(system.store(), id).await;
+            begun += events.iter().filter(|it| matches!(it, SupervisorEvent::BegunAgain { .. })).count();
+        }
+        assert_eq!(begun, SUPERVISION_DEPTH_MAX as usize + 1, "and then it is over");
+    });
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actor_core::Intensity;
 
+use super::super::order::What;
 use super::super::spec::Failure;
 use super::tests::{child, halted, name};
 use super::*;
@@ -94,8 +95,9 @@ impl Oracle {
         };
         let born = kid.born;
         let is_restart = matches!(directive, Directive::Restart | Directive::Resume);
+        let is_counted = !matches!(what, What::FailedAgain(_));
         if directive == Directive::Escalate
-            || is_restart && self.ages.len() >= self.spec.intensity.restarts as usize
+            || is_restart && is_counted && self.ages.len() >= self.spec.intensity.restarts as usize
         {
             self.has_escalated = true;
             return self.halt();
@@ -104,7 +106,9 @@ impl Oracle {
             self.kids.get_mut(text).expect("it is there").stage = ChildStage::Stopped;
             return vec![halted(text)];
         }
-        self.ages.push(Duration::ZERO);
+        if is_counted {
+            self.ages.push(Duration::ZERO);
+        }
         let strategy = self.spec.strategy;
         let is_fresh = directive == Directive::Restart;
         let concerned = self.ordered(|kid| {
@@ -225,6 +229,7 @@ fn draw(
             let life = oracle.kids.get(text).map_or(7, |kid| kid.life) - random.below(8) / 7;
             let what = match random.below(4) {
                 0 => What::Ended,
+                1 => What::FailedAgain(Failure::Panicked("x".into())),
                 _ => What::Failed(Failure::Panicked("x".into())),
             };
             let report = Report { child: name(text), life, what: what.clone() };

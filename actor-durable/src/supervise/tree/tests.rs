@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actor_core::{Intensity, Restart, Strategy};
 
+use super::super::order::What;
 use super::super::spec::{Failure, OnFailure};
 use super::*;
 use crate::id::{ActorType, DurableId};
