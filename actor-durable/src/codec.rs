@@ -1,10 +1,15 @@
 //! How states, commands, events and replies are encoded and decoded, and what can be wrong with them.
 
+mod whole;
+
+use std::cell::Cell;
+
 use bytes::Bytes;
 use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use self::whole::Whole;
 use crate::store::Body;
 
 /// Why a value cannot be decoded or encoded.
@@ -56,10 +61,26 @@ pub(crate) fn unknown<T>(what: &'static str, found: u32, known: u32) -> Result<T
 
 pub(crate) fn encode<T: Serialize>(what: &'static str, value: &T) -> Result<Bytes, CodecError> {
     let mut short = Short { start: [0; SHORT_BYTES], filled: 0, rest: Vec::new() };
-    match postcard::serialize_with_flavor(value, &mut short) {
-        Ok(()) => Ok(short.into()),
-        Err(error) => Err(CodecError::Unencodable { what, why: error.to_string() }),
-    }
+    let left_out = Cell::new(None);
+    let Err(error) = postcard::serialize_with_flavor(&Whole(value, &left_out), &mut short) else {
+        return Ok(short.into());
+    };
+    let why = match left_out.get() {
+        Some(field) => format!("the field `{field}` is left out, and whoever reads it would not miss it"),
+        None => error.to_string(),
+    };
+    Err(CodecError::Unencodable { what, why })
+}
+
+/// What was written can be read again; `read` is what reading it gave. Some types can be written and not read: it is better to hear
+/// of that before anything is stored.
+///
+/// # Errors
+///
+/// [`CodecError::Unencodable`], if it cannot.
+pub(crate) fn legible<T>(what: &'static str, read: Result<T, CodecError>) -> Result<(), CodecError> {
+    let unread = |error| CodecError::Unencodable { what, why: format!("it cannot be read again: {error}") };
+    read.map(drop).map_err(unread)
 }
 
 /// Where a value is written to: most are short, and then memory is asked for once, when it is known how much.
@@ -142,6 +163,82 @@ pub(crate) fn cut(mut text: String, bytes_max: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// One of each kind of value that serde knows.
+    #[derive(Serialize)]
+    struct Kinds<'a> {
+        numbers: (i8, i16, i32, i64, i128, u8, u16, u32, u64, u128, f32, f64),
+        texts: (&'a str, char, bool, &'a [u8], std::net::Ipv4Addr),
+        options: [Option<u8>; 2],
+        units: ((), Unit),
+        variants: [Variant; 4],
+        map: std::collections::BTreeMap<u8, New>,
+        tuple: Tuple,
+    }
+
+    #[derive(Serialize)]
+    struct Unit;
+    #[derive(Serialize)]
+    struct New(u8);
+    #[derive(Serialize)]
+    struct Tuple(u8, u16);
+    #[derive(Serialize)]
+    enum Variant {
+        Plain,
+        One(u8),
+        Two(u8, u8),
+        Named { n: u8 },
+    }
+
+    #[test]
+    fn a_value_of_any_kind_is_written_as_postcard_writes_it() {
+        let kinds = Kinds {
+            numbers: (-1, -2, -3, -4, -5, 1, 2, 3, 4, 5, 0.5, 0.25),
+            texts: ("text", 'ä', true, b"bytes", [127, 0, 0, 1].into()),
+            options: [None, Some(1)],
+            units: ((), Unit),
+            variants: [Variant::Plain, Variant::One(1), Variant::Two(1, 2), Variant::Named { n: 3 }],
+            map: [(1, New(2))].into(),
+            tuple: Tuple(1, 2),
+        };
+        let plain = postcard::to_stdvec(&kinds).expect("it has a form");
+        assert_eq!(encode("kinds", &kinds).expect("it has a form"), plain);
+    }
+
+    /// Without its first field, `{true, [0, 0]}` reads as `{Some(2), false, []}`.
+    #[derive(Default, Serialize)]
+    struct Sparse {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        maybe: Option<u8>,
+        is: bool,
+        bytes: Vec<u8>,
+        /// It is never there, and whoever reads it knows that.
+        #[serde(skip)]
+        never: u8,
+    }
+
+    #[test]
+    fn what_leaves_a_field_out_is_not_written_wherever_it_is() {
+        #[derive(Serialize)]
+        enum Deep {
+            Here {
+                #[serde(skip_serializing_if = "Option::is_none")]
+                maybe: Option<u8>,
+            },
+        }
+        let refused = |written: Result<Bytes, CodecError>| match written {
+            Err(error) => error.to_string(),
+            Ok(bytes) => panic!("{bytes:?}"),
+        };
+        let why =
+            "it cannot be written: the field `maybe` is left out, and whoever reads it would not miss it";
+        assert_eq!(refused(encode("it", &Sparse { is: true, bytes: vec![0, 0], ..Sparse::default() })), why);
+        assert_eq!(refused(encode("it", &[Some((1, Sparse::default()))])), why);
+        assert_eq!(refused(encode("it", &Deep::Here { maybe: None })), why);
+        let whole = Sparse { maybe: Some(3), never: 9, ..Sparse::default() };
+        assert_eq!(whole.never, 9);
+        assert_eq!(*encode("it", &whole).expect("nothing is left out"), [1, 3, 0, 0]);
+    }
 
     #[test]
     fn a_text_is_cut_between_characters() {

@@ -9,7 +9,7 @@ use actor_core::{ActorError, ActorSystem};
 use pin_project_lite::pin_project;
 
 use crate::actor::{Durable, DurableActor, EventSourced};
-use crate::codec::{CodecError, decode, encode_body};
+use crate::codec::{CodecError, decode, encode_body, legible};
 use crate::id::{DurableId, Sequence};
 use crate::store::Body;
 use crate::turn::Turn;
@@ -212,11 +212,15 @@ impl<R, E, F: Future<Output = Result<R, E>>> Future for Handling<F> {
 }
 
 impl<A: EventSourced> ByEvents<A> {
-    /// Writes events, then applies them: what cannot be written did not happen.
+    /// Writes events, then applies them: what cannot be written, and read again, did not happen.
     fn happen(&self, state: &mut A::State, events: &[A::Event]) -> Result<Vec<Body>, CodecError> {
         let bodies = events
             .iter()
-            .map(|event| encode_body("an event", A::EVENT_VERSION, event))
+            .map(|event| {
+                let body = encode_body("an event", A::EVENT_VERSION, event)?;
+                legible("an event", read_event::<A>(&body))?;
+                Ok(body)
+            })
             .collect::<Result<_, _>>()?;
         for event in events {
             self.0.apply(state, event);
@@ -246,11 +250,7 @@ impl<A: EventSourced> Model for ByEvents<A> {
     }
 
     async fn replay(&self, _: &DurableId, state: &mut A::State, event: &Body) -> Result<(), NotReplayed> {
-        let event = match event.version {
-            version if version == A::EVENT_VERSION => decode("an event", version, &event.bytes)?,
-            version => A::upcast_event(version, &event.bytes)?,
-        };
-        self.0.apply(state, &event);
+        self.0.apply(state, &read_event::<A>(event)?);
         Ok(())
     }
 }
@@ -267,6 +267,23 @@ pub(crate) fn read_state<A: Durable>(body: &Body) -> Result<A::State, CodecError
         version if version == A::STATE_VERSION => decode("a state", version, &body.bytes),
         version => A::upcast_state(version, &body.bytes),
     }
+}
+
+/// The event of a body.
+fn read_event<A: EventSourced>(body: &Body) -> Result<A::Event, CodecError> {
+    match body.version {
+        version if version == A::EVENT_VERSION => decode("an event", version, &body.bytes),
+        version => A::upcast_event(version, &body.bytes),
+    }
+}
+
+/// The form of a command.
+pub(crate) fn write_command<A: Durable + ?Sized>(command: &A::Command) -> Result<Body, CodecError> {
+    let body = encode_body("a command", A::COMMAND_VERSION, command)?;
+    if cfg!(debug_assertions) {
+        legible("a command", A::read_command(body.version, &body.bytes))?;
+    }
+    Ok(body)
 }
 
 /// The command of a body.

@@ -7,8 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::actor::{Durability, Durable};
-use crate::codec::{CodecError, encode_body};
+use crate::codec::CodecError;
 use crate::id::{BadName, DurableId, Epoch, MessageId, Name, Sequence, Target, WallTime};
+use crate::model::write_command;
 use crate::process::Shared;
 use crate::question;
 use crate::store::{
@@ -281,7 +282,7 @@ impl<'a, A: Durable> Turn<'a, A> {
     ) -> Result<(), RequestError> {
         self.check_kept()?;
         let name = Name::new(name)?;
-        let body = encode_body("a command", A::COMMAND_VERSION, command)?;
+        let body = write_command::<A>(command)?;
         // The turn's number is known once the turn is stored.
         let set_by = Sequence::ZERO;
         let reminder = Reminder { name, set_by, due, period, catch_up, body };
@@ -307,7 +308,7 @@ impl<'a, A: Durable> Turn<'a, A> {
     ///
     /// The command cannot be encoded.
     pub fn timer(&mut self, delay: Duration, command: &A::Command) -> Result<(), RequestError> {
-        let body = encode_body("a command", A::COMMAND_VERSION, command)?;
+        let body = write_command::<A>(command)?;
         self.asked.timers.push((delay, body));
         Ok(())
     }
@@ -387,7 +388,7 @@ fn addressed<B: Durable>(to: &str, command: &B::Command) -> Result<(Destination,
     if B::DURABILITY == Durability::Volatile {
         return Err(RequestError::NoInbox);
     }
-    let body = encode_body("a command", B::COMMAND_VERSION, command)?;
+    let body = write_command::<B>(command)?;
     Ok((Destination::Actor(target::<B>(to)?), body))
 }
 

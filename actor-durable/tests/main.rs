@@ -7,6 +7,7 @@ mod deletion;
 mod dropping;
 mod events;
 mod files;
+mod forms;
 mod gate;
 mod idle;
 mod inbox;

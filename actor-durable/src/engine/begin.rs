@@ -210,7 +210,7 @@ impl<M: Model> Activation<M> {
         (outcome.events, outcome.asked, outcome.has_changed) = (events, asked, true);
         if M::KEEPS == Keeps::State {
             let form = |form| ActivationError::Codec { what: format!("the first state of {target}"), form };
-            let body = run::write_state::<M>(state).map_err(form)?;
+            let body = run::write_legible_state::<M>(state).map_err(form)?;
             self.written.set(&body);
             outcome.state = Some(body);
         }

@@ -15,7 +15,7 @@ use super::own::OwnTurns;
 use super::supervised::hand_over;
 use super::{Activation, Incoming, Label, Port, Request, Told, not_applied};
 use crate::actor::{Durability, Durable};
-use crate::codec::{CodecError, encode, encode_body};
+use crate::codec::{CodecError, encode, encode_body, legible};
 use crate::error::{AskError, Doubt, NotApplied, panic_text};
 use crate::id::{MessageId, Position, WallTime};
 use crate::ledger::{Judgement, Known, Outcome};
@@ -48,7 +48,17 @@ pub(super) struct Job<'a, A: Durable> {
 
 /// A state as it is stored.
 pub(super) fn write_state<M: Model>(state: &State<M>) -> Result<Body, CodecError> {
+    if cfg!(debug_assertions) {
+        return write_legible_state::<M>(state);
+    }
     encode_body("a state", M::Actor::STATE_VERSION, state)
+}
+
+/// A state as it is stored, if it can be read again.
+pub(super) fn write_legible_state<M: Model>(state: &State<M>) -> Result<Body, CodecError> {
+    let body = encode_body("a state", M::Actor::STATE_VERSION, state)?;
+    legible("a state", read_state::<M::Actor>(&body))?;
+    Ok(body)
 }
 
 /// A state as it was last written: others are compared with it, and it is made anew of it. It has memory of its own, which
@@ -304,6 +314,9 @@ impl<M: Model> Activation<M> {
         result: &Result<<M::Actor as Durable>::Reply, <M::Actor as Durable>::Error>,
     ) -> Result<(), NotApplied> {
         let reply = encode("a reply", &result.as_ref())?;
+        if cfg!(debug_assertions) {
+            legible("a reply", M::Actor::read_reply(&reply))?;
+        }
         if let Some(message) = message {
             outcome.asked.sends.extend(question::answer(message, Ok(said::<M>(reply.clone()))));
         }

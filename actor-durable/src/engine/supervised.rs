@@ -422,7 +422,7 @@ impl<M: Model> Activation<M> {
     /// Why it cannot be.
     fn write_fresh(&self, outcome: &mut Outcome) -> Result<(), String> {
         let state = self.model.actor().create(&self.target.id);
-        let body = run::write_state::<M>(&state).map_err(|form| form.to_string())?;
+        let body = run::write_legible_state::<M>(&state).map_err(|form| form.to_string())?;
         check_state(&body).map_err(|refusal| refusal.to_string())?;
         (outcome.state, outcome.has_changed) = (Some(body), true);
         Ok(())

@@ -10,11 +10,11 @@ use actor_core::{ActorRef, Executor};
 use super::asking::CallFuture;
 use super::cache::{ActivationCache, CachedActivation};
 use crate::actor::{Durability, Durable};
-use crate::codec::encode_body;
 use crate::engine::Answer;
 use crate::error::{AskError, Doubt, NotApplied};
 use crate::id::{DurableId, MessageId, Target};
 use crate::limits::NEW_IDS_MAX;
+use crate::model::write_command;
 use crate::process::Shared;
 use crate::store::{Enqueued, Headers, Message, Refusal, StoreError};
 
@@ -117,7 +117,7 @@ impl<A: Durable> DurableRef<A> {
         if A::DURABILITY == Durability::Volatile {
             return Err(NotApplied::Volatile);
         }
-        let body = encode_body("a command", A::COMMAND_VERSION, command)?;
+        let body = write_command::<A>(command)?;
         let sent_at = self.shared.wall_time();
         let message =
             Message { to: self.target.clone(), id, from: None, reply_to: None, sent_at, body, headers };

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tower_service::Service;
 
 use crate::actor::{Durability, Durable, NoError};
-use crate::codec::{CodecError, decode, encode, encode_body, unknown};
+use crate::codec::{CodecError, decode, encode, encode_body, legible, unknown};
 use crate::error::error_text;
 use crate::id::{DurableId, MessageId};
 use crate::limits::{ATTEMPTS_DEFAULT, JOURNAL_KEPT_DEFAULT, REMEMBERED_DEFAULT, SERVICE_READY_MAX};
@@ -331,6 +331,8 @@ impl<W: WrapService> Model for ByRequests<W> {
         let is_query = W::is_query(&request);
         // What cannot be written is not asked.
         let written = encode("a request", &request).map_err(NotRun::Unwritable)?;
+        legible("a request", decode::<W::Request>("a request", W::VERSION, &written))
+            .map_err(NotRun::Unwritable)?;
         let service = self.running(turn.id(), state).map_err(NotRun::Unwritable)?;
         let answer = ask::<W>(service, request).await.map_err(NotRun::Broken)?;
         if is_query {
