@@ -90,6 +90,9 @@ impl DurableSystem {
     /// which messages it has handled. If it is in memory here it is passivated first; an activation that begins here meanwhile is
     /// ended. A later message to it creates a new actor. Returns whether there was one.
     ///
+    /// If it is a [supervisor](crate::supervise) its children are not told: one that is suspended stays so, and one that fails later is
+    /// suspended, until another supervisor wants it. Stop and remove its children first.
+    ///
     /// # Errors
     ///
     /// [`NotApplied::Store`]: another process owns it, which is [`Refusal::Held`](crate::store::Refusal::Held), or the store
