@@ -169,9 +169,10 @@ impl DurableSystem {
         }
     }
 
-    /// Shuts the system down: it takes no more commands, passivates all actors once they have handled what they have accepted, and
-    /// ends the services and the lease. An actor that is not done within the time is killed; what it has not stored is lost, as far
-    /// as its [`Durability`](crate::Durability) allows.
+    /// Shuts the system down: it takes no more calls, passivates all actors once they have handled what they have accepted, and
+    /// ends the services and the lease. What is [sent](DurableRef::send) is stored all the same, for another process. An actor that is
+    /// not done within the time is killed; what it has not stored is lost, as far as its [`Durability`](crate::Durability) allows. The
+    /// time is the actors': what the store takes to end the lease comes on top.
     ///
     /// # Errors
     ///
@@ -179,7 +180,7 @@ impl DurableSystem {
     ///
     /// # Cancellation
     ///
-    /// If the future is dropped before it is ready, no more commands are taken and some actors are passivated. Call it again.
+    /// If the future is dropped before it is ready, no more calls are taken and some actors are passivated. Call it again.
     pub async fn shutdown(&self, within: Duration) -> Result<(), NotApplied> {
         self.shared.close();
         let executor = self.shared.executor();
