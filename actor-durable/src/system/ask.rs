@@ -43,7 +43,8 @@ impl<'a, A: Durable, T, E> DurableAsk<'a, A, T, E> {
         Self { call: actor.call(command), answer, refusal }
     }
 
-    /// Gives the command an id of the caller's choice. The same id to the same actor is applied once, and answered again.
+    /// Gives the command an id of the caller's choice. The same id to the same actor is applied once, and answered again, unless the
+    /// actor is [volatile](crate::Durability::Volatile), which remembers none.
     pub fn id(self, id: MessageId) -> Self {
         Self { call: self.call.id(id), ..self }
     }

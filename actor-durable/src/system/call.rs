@@ -181,7 +181,8 @@ pub struct DurableCall<'a, A: Durable> {
 }
 
 impl<A: Durable> DurableCall<'_, A> {
-    /// Gives the command an id of the caller's choice. The same id to the same actor is applied once, and answered again.
+    /// Gives the command an id of the caller's choice. The same id to the same actor is applied once, and answered again, unless the
+    /// actor is [volatile](crate::Durability::Volatile), which remembers none.
     pub fn id(self, id: MessageId) -> Self {
         Self { id: Some(id), ..self }
     }
