@@ -164,9 +164,8 @@ use proc_macro::TokenStream;
 /// reminders and the like: `turn.remind("later", due, &CounterCommand::Inc(1))`. Arguments and replies are `Serialize` and
 /// `DeserializeOwned`; the `E` of a `Result<T, E>` is `Display` too.
 ///
-/// A `Result` is known by its name: one that is written as an alias, such as `type Answer<T> = Result<T, E>`, is a reply like any
-/// other, and what the method has changed is stored with it. All of this is stored in postcard, which does not describe itself: see
-/// `Durable::State` for what serde's attributes cannot say then.
+/// A `Result` is known by its name: an alias, such as `type Answer<T> = Result<T, E>`, does not compile. All of this is stored in
+/// postcard, which does not describe itself: see `Durable::State` for what serde's attributes cannot say then.
 ///
 /// | attribute | effect |
 /// |---|---|

@@ -229,6 +229,39 @@ impl<E: Into<ActorError>> HookOutcome for Result<(), E> {
 #[derive(Debug)]
 pub struct Stored<T: Serialize + DeserializeOwned + Send + 'static>(PhantomData<T>);
 
+/// A type of replies of a method that refuses nothing. The macro sees names only, and takes for a reply what another name of a
+/// [`Result`] hides:
+///
+/// ```compile_fail,E0080
+/// # use serde::{Deserialize, Serialize};
+/// type Answer = Result<u32, String>;
+///
+/// #[derive(Default, Serialize, Deserialize)]
+/// struct Counter;
+///
+/// #[actor_core::actor(durable)]
+/// impl Counter {
+///     fn inc(&mut self) -> Answer {
+///         Err("no".to_owned())
+///     }
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Reply<T>(PhantomData<T>);
+
+impl<T, E> Reply<Result<T, E>> {
+    /// It may refuse.
+    pub const IS_RESULT: bool = true;
+}
+
+/// Every other type of replies.
+pub trait PlainReply {
+    /// It refuses nothing.
+    const IS_RESULT: bool = false;
+}
+
+impl<T> PlainReply for Reply<T> {}
+
 /// A type of refusals.
 #[derive(Debug)]
 pub struct Refusal<E: Serialize + DeserializeOwned + Display + Send + 'static>(PhantomData<E>);

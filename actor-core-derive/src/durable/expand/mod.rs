@@ -78,13 +78,26 @@ fn checks(names: &Names<'_>) -> TokenStream {
         let fields: Vec<_> = command.fields.iter().map(|field| stored(&field.ty)).collect();
         fields.into_iter().chain([stored(&command.reply)]).chain(command.error.as_ref().map(refusal))
     });
+    let replies = names.surface.commands.iter().filter(|command| command.error.is_none()).map(|command| {
+        let (cfgs, ty) = (&command.cfgs, &command.reply);
+        let why = format!(
+            "`{}` returns another name of a `Result`: write both types, `Result<T, E>`",
+            command.method
+        );
+        quote_spanned! {place(ty)=>
+            #(#cfgs)*
+            #[allow(deprecated, clippy::assertions_on_constants)]
+            const _: () = ::core::assert!(!Reply__::<#ty>::IS_RESULT, #why);
+        }
+    });
     quote! {
         const _: () = {
             #[allow(unused_imports)]
-            use #hidden::{Refusal as Refusal__, Stored as Stored__};
+            use #hidden::{PlainReply as _, Refusal as Refusal__, Reply as Reply__, Stored as Stored__};
 
             #[allow(dead_code, deprecated, private_interfaces, clippy::too_many_arguments)]
             fn checks__(#(#parameters),*) {}
+            #(#replies)*
         };
     }
 }
