@@ -9,10 +9,13 @@ use std::time::Duration;
 
 use actor_core::{ActorError, Executor};
 use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation};
-use actor_durable::{Durable, DurableActor, DurableId, DurableRef, DurableSystem, NoError, Turn};
+use actor_durable::{
+    Durable, DurableActor, DurableId, DurableRef, DurableSystem, MemoryStore, NoError, Turn,
+};
+use actor_testkit::Simulation;
 use futures_util::future::{Either, join3, select};
 
-use crate::stage::{Command, World, Written, account, pass};
+use crate::stage::{Account, Command, World, Written, account, pass};
 
 const MOMENT: Duration = Duration::from_millis(10);
 
@@ -180,4 +183,30 @@ fn what_an_actor_that_was_made_anew_sends_arrives_though_a_former_one_sent_at_th
             assert!(system.delete(sender.id()).await.expect("it is this process's"));
         }
     });
+}
+
+/// What happened to the actors of a process that was shut down with many of them, in order.
+fn shut_down_with_many() -> Vec<String> {
+    let mut simulation = Simulation::seeded(4);
+    let (system, recorder) = simulation.recorded();
+    let store = Arc::new(MemoryStore::on(simulation.executor()));
+    let builder = DurableSystem::builder(&system, store).register(Account::default());
+    simulation.block_on(async {
+        let system = builder.start().await.expect("the store gives a lease");
+        for number in 0..20 {
+            let account = system.actor::<Account>(number.to_string()).expect("a good id");
+            account.call(Command::Add(1)).await.expect("it is stored");
+        }
+        system.shutdown(Duration::from_secs(60)).await.expect("the store takes the lease back");
+    });
+    recorder.events().iter().map(|event| format!("{event:?}")).collect()
+}
+
+#[test]
+fn actors_end_in_the_same_order_each_time_that_a_seed_is_run() {
+    let first = shut_down_with_many();
+    assert!(first.len() > 20, "{first:?}");
+    for _ in 0..3 {
+        assert_eq!(shut_down_with_many(), first);
+    }
 }

@@ -148,6 +148,8 @@ impl<M: Model> Activation<M> {
             }
             self.take_letter(letter).await?;
             if self.is_suspended() {
+                // Among those behind it there may be an order, of which nobody says anything again.
+                self.read_again()?;
                 return Ok(false);
             }
             let kept = self.kept_mut()?;

@@ -377,7 +377,8 @@ impl<M: Model> Activation<M> {
         kept.tail = Tail::new(last);
         let body = match M::KEEPS {
             Keeps::State => Ok(self.written.body()),
-            Keeps::Events { .. } => run::write_state::<M>(&self.state),
+            // Without the journal behind it, it is all that there is.
+            Keeps::Events { .. } => run::write_legible_state::<M>(&self.state),
         };
         let why = match body {
             Ok(body) => match kept.committer.save_snapshot(body).await {

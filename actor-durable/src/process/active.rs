@@ -1,6 +1,6 @@
 //! The activations of a process: of each actor at most one that takes messages.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -25,8 +25,8 @@ pub(crate) struct ActiveSet {
 struct Activations {
     /// Those of an id in the order in which they began: each waits for those of its type before it. Of other types there are some
     /// for as long as the store has not said that the actor is of another one.
-    // unordered: looked up by id, and gone through only to end all
-    by_id: HashMap<DurableId, Vec<Active>>,
+    /// In order, so that a simulation that ends all of them does it again as its seed says.
+    by_id: BTreeMap<DurableId, Vec<Active>>,
     /// How many there ever were.
     begun: u64,
 }

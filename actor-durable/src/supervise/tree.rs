@@ -162,10 +162,10 @@ pub enum SupervisorRefusal {
     #[error("there is no child {0}")]
     NoSuchChild(Name),
     /// Only a stopped child can be removed.
-    #[error("the child {0} is not stopped")]
+    #[error("the child {0} is not stopped: stop it first")]
     NotStopped(Name),
-    /// It has given up, and does nothing until it is started again.
-    #[error("the supervisor has given up")]
+    /// It has given up, or was stopped by its own supervisor, and does nothing until it is started again.
+    #[error("the supervisor has given up, or was stopped, and is to begin again first")]
     Escalated,
     /// The name of a child is reserved: a supervisor's own supervisor is recorded by it.
     #[error("a child cannot be called {0}")]

@@ -4,14 +4,18 @@ use std::future::IntoFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actor_core::Restart;
+use actor_core::{Executor, Restart, Strategy};
 use actor_durable::store::{Body, Cause, Claim, ClaimMode, Entry, Refusal, Store, StoreError, TurnCommit};
 use actor_durable::supervise::{
     ChildSpec, ChildStage, Directive, DurableSupervisor, OnFailure, SupervisorCommand, SupervisorDecision,
-    SupervisorEvent, SupervisorRefusal,
+    SupervisorEvent, SupervisorRefusal, SupervisorSpec,
 };
 use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation};
-use actor_durable::{ActivationError, AskError, DurableSystem, Epoch, NotApplied, OwnerId, RequestError};
+use actor_durable::{
+    ActivationError, AskError, Durable, DurableActor, DurableId, DurableSystem, Epoch, NoError, NotApplied,
+    OwnerId, RequestError, Turn,
+};
+use serde::{Deserialize, Serialize};
 
 use super::decisions::name;
 use super::{
@@ -350,5 +354,69 @@ fn a_child_that_is_suspended_answers_again_what_it_has_answered() {
         assert_eq!(worker.call(Work::Add(4)).id(id).await.ok(), Some(5));
         let new = worker.call(Work::Add(4)).id(worker.new_message_id()).await;
         assert!(matches!(new, Err(AskError::NotApplied(NotApplied::Suspended))), "{new:?}");
+    });
+}
+
+/// Gives a message up at once.
+struct Frail(Executor);
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Handling {
+    Slow,
+    Panics,
+    Well,
+}
+
+impl Durable for Frail {
+    const TYPE: &'static str = "frail";
+    const ATTEMPTS_MAX: u32 = 1;
+    type State = ();
+    type Command = Handling;
+    type Reply = ();
+    type Error = NoError;
+
+    fn create(&self, _: &DurableId) {}
+}
+
+impl DurableActor for Frail {
+    async fn handle(&self, how: Handling, (): &mut (), _: &mut Turn<'_, Self>) -> Result<(), NoError> {
+        match how {
+            // sleep: the simulation's time
+            Handling::Slow => self.0.sleep(10 * SECOND).await,
+            Handling::Panics => panic!("so it was asked"),
+            Handling::Well => {}
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn an_order_behind_a_letter_that_is_given_up_is_obeyed() {
+    let World { mut simulation, store, .. } = World::new();
+    let builder = DurableSystem::builder(&simulation.system(), store)
+        .register(Frail(simulation.executor()))
+        .register_event_sourced(DurableSupervisor);
+    simulation.block_on(async {
+        let system = &builder.start().await.expect("the store gives a lease");
+        let frail = |id: &str| system.actor::<Frail>(id).expect("a good id");
+        begin(system, "s", SupervisorSpec::new(Strategy::OneForAll).intensity(9, SECOND)).await;
+        for id in ["a", "b"] {
+            let spec = ChildSpec::new::<Frail>(id, id).expect("good names");
+            spawn(system, "s", spec.on_failure(OnFailure::always(Directive::Restart))).await;
+        }
+        let (a, b) = (frail("a"), frail("b"));
+        let meanwhile = async {
+            pass(system, SECOND).await;
+            a.send(Handling::Panics).await.expect("it is stored");
+            b.call(Handling::Panics).await.expect_err("it panics, and both are started again");
+        };
+        let (slow, ()) = futures_util::future::join(a.call(Handling::Slow).into_future(), meanwhile).await;
+        slow.expect("it is stored");
+        settle(system).await;
+        for actor in [&a, &b] {
+            actor.call(Handling::Well).await.expect("it was started again");
+        }
+        let dead = system.store().dead_letters(a.id(), None, 10).await.expect("it is in memory");
+        assert_eq!(dead.len(), 1);
     });
 }
