@@ -35,7 +35,7 @@ pub(super) async fn adoption(shared: &Shared, head: &Head) -> Result<Option<Lett
         return Ok(None);
     }
     let is_adoption =
-        |letter: &Letter| matches!(Order::of(&letter.message), Some(Ok((_, Order::Adopt { .. }))));
+        |letter: &Letter| matches!(Order::of(&letter.message), Some(Ok((_, order))) if order.is_beginning());
     let mut after = shared.sought().after(head);
     for _ in 0..ADOPTION_PAGES_MAX {
         let letters = shared.store().inbox(&head.target.id, head.epoch, after, PAGE_ROWS_MAX).await?;
@@ -196,7 +196,7 @@ impl<M: Model> Activation<M> {
             Some(letter) => {
                 self.obey(&letter, has_started).await?;
                 // One that had no first turn has had it now, and that has read it.
-                if has_started { self.revive(true).await } else { Ok(()) }
+                if has_started && !self.is_suspended() { self.revive(true).await } else { Ok(()) }
             }
             None if self.is_suspended() => Ok(()),
             None => self.revive(true).await,

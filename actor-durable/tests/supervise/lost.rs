@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actor_core::{ActorError, Restart};
+use actor_core::{ActorError, Restart, Strategy};
 use actor_durable::limits::{REMINDERS_MAX, STATE_BYTES_MAX};
 use actor_durable::supervise::{
     ChildSpec, ChildStage, Directive, DurableSupervisor, Failure, OnFailure, SupervisorCommand,
-    SupervisorDecision, SupervisorEvent,
+    SupervisorDecision, SupervisorEvent, SupervisorSpec,
 };
 use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation};
 use actor_durable::{
@@ -229,5 +229,60 @@ fn an_order_of_a_supervisor_that_was_deleted_since_is_not_that_of_the_next_of_it
         assert_eq!(children(&tree(system, "t").await), stage("a", ChildStage::Up), "nobody has it");
         fell(system, "a").await;
         assert_eq!(children(&tree(system, "t").await), stage("a", ChildStage::Stopped), "that one decides");
+    });
+}
+
+#[test]
+fn a_supervisor_is_told_of_a_child_that_was_deleted_and_does_not_begin_again() {
+    let mut world = World::new();
+    let log = world.log.clone();
+    world.run(async |system| {
+        let all = SupervisorSpec::new(Strategy::OneForAll);
+        let specs = vec![child("a", Directive::Stop), child("b", Directive::Restart)];
+        begin_with(system, "s", all, specs).await;
+        let delete = async || system.delete(worker(system, "a").id()).await.ok();
+        let is_stopped = async || {
+            pass(system, Duration::from_secs(20)).await;
+            tree(system, "s").await.children().next().map(|child| child.stage) == Some(ChildStage::Stopped)
+        };
+        lock(&log.unwilling).insert("a".to_owned());
+        // It is to begin with the state that it has, or afresh.
+        ask(system, "s", SupervisorCommand::StopChild(name("a"))).await;
+        settle(system).await;
+        assert_eq!(delete().await, Some(true));
+        ask(system, "s", SupervisorCommand::StartChild(name("a"))).await;
+        assert!(is_stopped().await, "it was told");
+        lock(&log.unwilling).clear();
+        ask(system, "s", SupervisorCommand::StartChild(name("a"))).await;
+        settle(system).await;
+        assert_eq!(value(system, "a").await, Some(0));
+        lock(&log.unwilling).insert("a".to_owned());
+        assert_eq!(delete().await, Some(true));
+        fell(system, "b").await;
+        assert!(is_stopped().await, "it was told");
+        assert_eq!(lock(&log.starts).iter().filter(|id| *id == "a").count(), 2);
+    });
+}
+
+#[test]
+fn a_child_that_was_deleted_and_cannot_be_read_again_begins_afresh_if_its_supervisor_says_so() {
+    let mut world = World::new();
+    let log = world.log.clone();
+    world.run(async |system| {
+        let all = SupervisorSpec::new(Strategy::OneForAll);
+        let specs = vec![child("a", Directive::Stop), child("b", Directive::Restart)];
+        begin_with(system, "s", all, specs).await;
+        delete_and_begin_anew(system, "a").await;
+        system.passivate(worker(system, "a").id()).await;
+        lock(&log.broken).insert("a".to_owned());
+        worker(system, "a").call(Work::Get).await.expect_err("it is broken");
+        fell(system, "b").await;
+        pass(system, Duration::from_secs(20)).await;
+        let a = ("a".to_owned(), SupervisorDecision::Stop);
+        assert_eq!(decisions(system.store(), "s").await[1..], [a], "it was told once");
+        lock(&log.broken).clear();
+        ask(system, "s", SupervisorCommand::StartChild(name("a"))).await;
+        settle(system).await;
+        assert_eq!(value(system, "a").await, Some(0), "it has begun afresh");
     });
 }
