@@ -31,6 +31,8 @@ pub(crate) struct About<'a> {
     pub(crate) id: Option<&'a MessageId>,
     /// If it came from an inbox.
     pub(crate) message: Option<&'a Message>,
+    /// If it came from an inbox, and the actor has one.
+    pub(crate) supervisor: Option<&'a DurableId>,
 }
 
 /// Where in its actor's journal a turn is.
@@ -370,6 +372,13 @@ impl<'a, A: Durable> Turn<'a, A> {
             Moment::Entered(JournalPlace { created_at, .. }) => created_at,
             Moment::Now(_) => WallTime::ZERO,
         }
+    }
+
+    /// Whether it is said by another actor than the supervisor of this one, which has one.
+    pub(crate) fn is_from_another(&self) -> bool {
+        let About { message, supervisor, .. } = self.about;
+        let from = message.and_then(|message| message.from.as_ref());
+        from.is_some() && supervisor.is_some() && from != supervisor
     }
 
     pub(crate) fn asked_mut(&mut self) -> &mut Asked {

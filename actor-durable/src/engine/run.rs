@@ -25,7 +25,7 @@ use crate::outbox::Room;
 use crate::question;
 use crate::recover::read_past;
 use crate::store::{Body, Cause, Letter, Message, Refusal, Source, StoreError};
-use crate::supervise::{Failure, What};
+use crate::supervise::{Failure, Standing, What};
 use crate::turn::{About, Asked, Moment, Turn};
 
 /// The reply or refusal of a turn that is staged, or why it is not.
@@ -262,7 +262,8 @@ impl<M: Model> Activation<M> {
             return Err("a volatile actor has no turns".into());
         };
         let place = kept.committer.ledger.next_place(clock);
-        let about = About { actor: target, at: Moment::Entered(place), id: Some(&id), message };
+        let supervisor = kept.standing.as_ref().and_then(Standing::supervisor);
+        let about = About { actor: target, at: Moment::Entered(place), id: Some(&id), message, supervisor };
         let mut turn = Turn::new(about, &mut asked);
         let run = model.run(command, state, &mut turn);
         let ran = match contained(&mut kept.committer, run).await? {
@@ -444,7 +445,13 @@ impl<M: Model> Activation<M> {
             Request::Timer { body, .. } => {
                 let command = read_command::<M::Actor>(&body)?;
                 let Self { model, state, target, shared, asked, .. } = self;
-                let about = About { actor: target, at: Moment::Now(shared), id: None, message: None };
+                let about = About {
+                    actor: target,
+                    at: Moment::Now(shared),
+                    id: None,
+                    message: None,
+                    supervisor: None,
+                };
                 // Nobody waits for what it says.
                 let ran = model.run(command, state, &mut Turn::new(about, asked)).await;
                 self.follow_asked(ran.is_ok());

@@ -96,6 +96,11 @@ impl EventSourced for DurableSupervisor {
             return Err(SupervisorRefusal::TooDeep);
         }
         let input = match command {
+            SupervisorCommand::BeginBelow { .. } | SupervisorCommand::Halt | SupervisorCommand::GoOn
+                if turn.is_from_another() =>
+            {
+                return Err(SupervisorRefusal::NotAbove);
+            }
             SupervisorCommand::Begin(spec) => Input::Begin(spec),
             SupervisorCommand::SpawnChild(spec) if spec.target.id == *turn.id() => {
                 return Err(SupervisorRefusal::Itself(spec.name));

@@ -187,6 +187,11 @@ impl Standing {
         Some(Self { supervisor: Target { id: by.id, actor_type }, kept })
     }
 
+    /// Who may say what is to become of the child.
+    pub(crate) fn supervisor(&self) -> Option<&DurableId> {
+        (!self.is_released()).then_some(&self.supervisor.id)
+    }
+
     /// Whether a supervisor is its own.
     pub(crate) fn is_of(&self, giver: &Giver) -> bool {
         let is_same = self.kept.supervised_since.is_none_or(|since| since == giver.since);

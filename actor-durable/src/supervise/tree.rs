@@ -177,6 +177,9 @@ pub enum SupervisorRefusal {
     /// children: one of them is below itself.
     #[error("too many supervisors are below one another")]
     TooDeep,
+    /// What only its own supervisor says was said by another actor.
+    #[error("another supervisor is above this one")]
+    NotAbove,
 }
 
 /// What a [`SupervisorTree`] tells of a child.

@@ -420,3 +420,23 @@ fn an_order_behind_a_letter_that_is_given_up_is_obeyed() {
         assert_eq!(dead.len(), 1);
     });
 }
+
+#[test]
+fn whoever_wants_anothers_supervisor_does_not_start_or_stop_its_children() {
+    let mut world = World::new();
+    world.run(async |system| {
+        let middle = |directive| {
+            let spec = ChildSpec::new::<DurableSupervisor>("m", "m").expect("good names");
+            spec.on_failure(OnFailure::always(directive))
+        };
+        begin(system, "s", one_for_one()).await;
+        spawn(system, "s", middle(Directive::Stop)).await;
+        begin_with(system, "m", one_for_one(), vec![child("a", Directive::Stop)]).await;
+        begin(system, "t", one_for_one()).await;
+        spawn(system, "t", middle(Directive::Restart)).await;
+        assert!(tree(system, "t").await.has_escalated(), "it has tried, and given up");
+        assert_eq!(value(system, "a").await, Some(1), "it has its state, and its supervisor");
+        let told = |event: &SupervisorEvent| !matches!(event, SupervisorEvent::Spawned { .. });
+        assert_eq!(events(system.store(), "m").await.into_iter().filter(told).count(), 1, "that it begins");
+    });
+}
