@@ -3,6 +3,7 @@
 
 mod adoption;
 mod crashes;
+mod days;
 mod decisions;
 mod idle;
 mod lost;
