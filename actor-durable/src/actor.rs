@@ -68,9 +68,10 @@ pub trait Durable: Send + Sync + 'static {
     /// What one actor is. Skip what is not to be stored, and restore it in [`on_recover`](Self::on_recover).
     ///
     /// It is stored in postcard, as commands, events and replies are, which does not describe itself: use no
-    /// `#[serde(skip_serializing_if)]`, `flatten`, `untagged`, or `tag` without `content`. A value that leaves a field out is refused with
-    /// [`CodecError::Unencodable`]. So are a first state and an event that cannot be read again, and with `debug_assertions` every state,
-    /// command and reply.
+    /// `#[serde(skip_serializing_if)]`, `flatten`, `untagged`, or `tag` without `content`, and neither `skip_serializing` nor
+    /// `skip_deserializing` without the other. A value that leaves a field with a name out by `skip_serializing_if` is refused with
+    /// [`CodecError::Unencodable`]; serde does not tell of one without a name. So are a first state and an event that cannot be read
+    /// again, and with `debug_assertions` every state, command and reply.
     type State: Serialize + DeserializeOwned + Send + Sync + 'static;
     /// What it is asked to do; usually an enum.
     type Command: Serialize + DeserializeOwned + Send + 'static;

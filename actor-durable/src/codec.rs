@@ -44,12 +44,12 @@ pub enum CodecError {
         /// The decoder's error.
         why: String,
     },
-    /// The type's own `Serialize` refuses the value.
+    /// The type's own `Serialize` refuses the value, or what it writes cannot be read again.
     #[error("{what} cannot be written: {why}")]
     Unencodable {
         /// What kind of value.
         what: &'static str,
-        /// The error of `Serialize`.
+        /// What is wrong with it.
         why: String,
     },
 }

@@ -255,8 +255,8 @@ pub const SERVICE_READY_MAX: Duration = Duration::from_secs(5);
 /// made otherwise.
 pub const SERVICE_CALLS_MAX: usize = 1_024;
 
-/// The most pages of an inbox, of [`PAGE_ROWS_MAX`] letters each, that are searched at a time for a supervisor's order when an
-/// actor cannot be activated. The next search goes on behind them.
+/// The most pages of an inbox, of at most [`PAGE_ROWS_MAX`] letters each, that are searched at a time for a supervisor's order when
+/// an actor begins or cannot be activated. The next search goes on behind them.
 pub const ADOPTION_PAGES_MAX: usize = 10;
 
 /// The most actors of which a process remembers how far their inboxes were searched for a supervisor's order.

@@ -1,5 +1,6 @@
 //! A serializer in front of another that refuses to leave a field out. What is stored does not say which fields it has, so whoever
 //! reads it would take the next field for the one that is not there, and perhaps without an error: another value than was written.
+//! Only of fields with names does serde tell that they are left out.
 
 use std::cell::Cell;
 use std::fmt::Display;
