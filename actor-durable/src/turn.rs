@@ -35,6 +35,13 @@ pub(crate) struct About<'a> {
     pub(crate) supervisor: Option<&'a DurableId>,
 }
 
+impl<'a> About<'a> {
+    /// A turn of an actor that nobody has asked for.
+    pub(crate) fn unasked(actor: &'a Target, at: Moment<'a>) -> Self {
+        Self { actor, at, id: None, message: None, supervisor: None }
+    }
+}
+
 /// Where in its actor's journal a turn is.
 #[derive(Clone, Copy)]
 pub(crate) struct JournalPlace {

@@ -175,8 +175,7 @@ impl<M: Model> Activation<M> {
     /// The first turn of a volatile actor.
     async fn start_volatile(&mut self) -> Result<(), ActivationError> {
         let Self { model, state, target, shared, .. } = self;
-        let about =
-            About { actor: target, at: Moment::Now(shared), id: None, message: None, supervisor: None };
+        let about = About::unasked(target, Moment::Now(shared));
         let mut asked = Asked::default();
         let started = model.start(state, &mut Turn::new(about, &mut asked)).await;
         started.map_err(|error| ActivationError::hook("on_start", &error))?;
@@ -197,8 +196,7 @@ impl<M: Model> Activation<M> {
         let Self { model, state, target, kept: Some(kept), shared, .. } = self else { return Ok(()) };
         let clock = shared.wall_time();
         let place = kept.committer.ledger.next_place(clock);
-        let about =
-            About { actor: target, at: Moment::Entered(place), id: None, message: None, supervisor: None };
+        let about = About::unasked(target, Moment::Entered(place));
         let mut asked = Asked::default();
         let started = model.start(state, &mut Turn::new(about, &mut asked)).await;
         let events = started.map_err(|error| ActivationError::hook("on_start", &error))?;

@@ -221,7 +221,7 @@ impl<M: Model> Activation<M> {
         async move {
             let Self { model, state, target, shared, asked, .. } = self;
             let id = label.as_ref().map(|label| &label.id);
-            let about = About { actor: target, at: Moment::Now(shared), id, message: None, supervisor: None };
+            let about = About { id, ..About::unasked(target, Moment::Now(shared)) };
             let mut turn = Turn::new(about, asked);
             let ran = model.run(command, state, &mut turn).await;
             let is_accepted = ran.is_ok();

@@ -61,8 +61,7 @@ impl<M: Model> Activation<M> {
         }
         let clock = shared.wall_time();
         let place = kept.committer.ledger.next_place(clock);
-        let about =
-            About { actor: target, at: Moment::Entered(place), id: None, message: None, supervisor: None };
+        let about = About::unasked(target, Moment::Entered(place));
         let mut asked = Asked::default();
         let mut turn = Turn::new(about, &mut asked);
         let run = model.run_own(state, &mut turn);

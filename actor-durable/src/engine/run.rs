@@ -445,13 +445,7 @@ impl<M: Model> Activation<M> {
             Request::Timer { body, .. } => {
                 let command = read_command::<M::Actor>(&body)?;
                 let Self { model, state, target, shared, asked, .. } = self;
-                let about = About {
-                    actor: target,
-                    at: Moment::Now(shared),
-                    id: None,
-                    message: None,
-                    supervisor: None,
-                };
+                let about = About::unasked(target, Moment::Now(shared));
                 // Nobody waits for what it says.
                 let ran = model.run(command, state, &mut Turn::new(about, asked)).await;
                 self.follow_asked(ran.is_ok());
