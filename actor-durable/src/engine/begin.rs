@@ -12,7 +12,8 @@ use futures_util::future::{Either, select};
 
 use super::committer::Committer;
 use super::mail::Mailing;
-use super::{Activation, Incoming, Kept, OwnTurns, Request, run, supervised};
+use super::written::{Written, write_legible_state};
+use super::{Activation, Incoming, Kept, OwnTurns, Request, supervised};
 use crate::actor::{Durability, Durable};
 use crate::error::ActivationError;
 use crate::id::{Epoch, Sequence};
@@ -157,7 +158,7 @@ impl<M: Model> Activation<M> {
         state: State<M>,
     ) -> Self {
         let (shared, target) = (guard.shared.clone(), guard.target.clone());
-        let (written, last_active) = (run::Written::default(), shared.executor().now());
+        let (written, last_active) = (Written::default(), shared.executor().now());
         Self {
             myself,
             model,
@@ -210,7 +211,7 @@ impl<M: Model> Activation<M> {
         (outcome.events, outcome.asked, outcome.has_changed) = (events, asked, true);
         if M::KEEPS == Keeps::State {
             let form = |form| ActivationError::Codec { what: format!("the first state of {target}"), form };
-            let body = run::write_legible_state::<M>(state).map_err(form)?;
+            let body = write_legible_state::<M>(state).map_err(form)?;
             self.written.set(&body);
             outcome.state = Some(body);
         }

@@ -18,6 +18,7 @@ mod mail;
 mod own;
 mod run;
 mod supervised;
+mod written;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -33,7 +34,8 @@ use self::begin::holding;
 use self::committer::Committer;
 use self::mail::Mailing;
 use self::own::OwnTurns;
-use self::run::{Written, said_at_once};
+use self::run::said_at_once;
+use self::written::{Written, write_legible_state};
 use crate::actor::{Durability, Durable};
 use crate::error::{ActivationError, panic_text};
 use crate::id::{MessageId, Target};
@@ -378,7 +380,7 @@ impl<M: Model> Activation<M> {
         let body = match M::KEEPS {
             Keeps::State => Ok(self.written.body()),
             // Without the journal behind it, it is all that there is.
-            Keeps::Events { .. } => run::write_legible_state::<M>(&self.state),
+            Keeps::Events { .. } => write_legible_state::<M>(&self.state),
         };
         let why = match body {
             Ok(body) => match kept.committer.save_snapshot(body).await {

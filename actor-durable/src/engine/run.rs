@@ -13,14 +13,15 @@ use futures_util::future::{Either, poll_fn, select};
 use super::committer::Committer;
 use super::own::OwnTurns;
 use super::supervised::hand_over;
+use super::written::write_state;
 use super::{Activation, Incoming, Label, Port, Request, Told, not_applied};
 use crate::actor::{Durability, Durable};
-use crate::codec::{CodecError, encode, encode_body, legible};
+use crate::codec::{encode, legible};
 use crate::error::{AskError, Doubt, NotApplied, panic_text};
 use crate::id::{MessageId, Position, WallTime};
 use crate::ledger::{Judgement, Known, Outcome};
 use crate::limits::OUTBOX_PAUSE;
-use crate::model::{Command, Error, Keeps, Model, NotRun, Ran, State, read_command, read_state};
+use crate::model::{Command, Error, Keeps, Model, NotRun, Ran, read_command, read_state};
 use crate::outbox::Room;
 use crate::question;
 use crate::recover::read_past;
@@ -44,54 +45,6 @@ pub(super) struct Job<'a, A: Durable> {
     pub(super) letter: Option<&'a Letter>,
     /// What the clock says.
     pub(super) clock: WallTime,
-}
-
-/// A state as it is stored.
-pub(super) fn write_state<M: Model>(state: &State<M>) -> Result<Body, CodecError> {
-    if cfg!(debug_assertions) {
-        return write_legible_state::<M>(state);
-    }
-    encode_body("a state", M::Actor::STATE_VERSION, state)
-}
-
-/// A state as it is stored, if it can be read again.
-pub(super) fn write_legible_state<M: Model>(state: &State<M>) -> Result<Body, CodecError> {
-    let body = encode_body("a state", M::Actor::STATE_VERSION, state)?;
-    legible("a state", read_state::<M::Actor>(&body))?;
-    Ok(body)
-}
-
-/// A state as it was last written: others are compared with it, and it is made anew of it. It has memory of its own, which
-/// serves again, as it changes with nearly each turn.
-#[derive(Default)]
-pub(super) struct Written {
-    version: u32,
-    bytes: Vec<u8>,
-    /// What recovering made of it, if that is another, until it is written again. Who leaves this as it is has changed nothing.
-    recovered: Option<Body>,
-}
-
-impl Written {
-    /// Whether a state is still this one.
-    fn is(&self, body: &Body) -> bool {
-        match &self.recovered {
-            Some(recovered) => recovered == body,
-            None => self.version == body.version && *self.bytes == *body.bytes,
-        }
-    }
-
-    pub(super) fn set(&mut self, body: &Body) {
-        self.recovered = None;
-        self.version = body.version;
-        self.bytes.clear();
-        // What was long once need not stay so.
-        self.bytes.shrink_to(4 * body.bytes.len());
-        self.bytes.extend_from_slice(&body.bytes);
-    }
-
-    pub(super) fn body(&self) -> Body {
-        Body { version: self.version, bytes: Bytes::copy_from_slice(&self.bytes) }
-    }
 }
 
 /// A reply as whoever has asked for it gets it.
@@ -419,8 +372,7 @@ impl<M: Model> Activation<M> {
 
     /// The state was made of how it was written.
     pub(super) fn note_recovered(&mut self) {
-        self.written.recovered = None;
-        self.written.recovered = write_state::<M>(&self.state).ok().filter(|body| !self.written.is(body));
+        self.written.note_recovered(write_state::<M>(&self.state).ok());
     }
 
     /// The state may be anything: it is made anew of what is staged and stored.

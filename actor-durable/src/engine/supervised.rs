@@ -13,7 +13,8 @@ use std::panic::AssertUnwindSafe;
 use actor_core::ActorError;
 use futures_util::FutureExt;
 
-use super::{Activation, Incoming, OwnTurns, Request, run};
+use super::written::write_legible_state;
+use super::{Activation, Incoming, OwnTurns, Request};
 use crate::actor::Durable;
 use crate::codec::CodecError;
 use crate::error::{ActivationError, NotApplied, panic_text};
@@ -422,7 +423,7 @@ impl<M: Model> Activation<M> {
     /// Why it cannot be.
     fn write_fresh(&self, outcome: &mut Outcome) -> Result<(), String> {
         let state = self.model.actor().create(&self.target.id);
-        let body = run::write_legible_state::<M>(&state).map_err(|form| form.to_string())?;
+        let body = write_legible_state::<M>(&state).map_err(|form| form.to_string())?;
         check_state(&body).map_err(|refusal| refusal.to_string())?;
         (outcome.state, outcome.has_changed) = (Some(body), true);
         Ok(())
