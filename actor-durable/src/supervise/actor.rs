@@ -91,20 +91,10 @@ impl EventSourced for DurableSupervisor {
         tree: &SupervisorTree,
         turn: &mut Turn<'_, Self>,
     ) -> Result<Decision<SupervisorEvent, SupervisorReply>, SupervisorRefusal> {
+        check(&command, turn)?;
         let depth = if let SupervisorCommand::BeginBelow { depth, .. } = command { depth } else { 0 };
-        if depth > SUPERVISION_DEPTH_MAX {
-            return Err(SupervisorRefusal::TooDeep);
-        }
         let input = match command {
-            SupervisorCommand::BeginBelow { .. } | SupervisorCommand::Halt | SupervisorCommand::GoOn
-                if turn.is_from_another() =>
-            {
-                return Err(SupervisorRefusal::NotAbove);
-            }
             SupervisorCommand::Begin(spec) => Input::Begin(spec),
-            SupervisorCommand::SpawnChild(spec) if spec.target.id == *turn.id() => {
-                return Err(SupervisorRefusal::Itself(spec.name));
-            }
             SupervisorCommand::SpawnChild(spec) => Input::Spawn(spec),
             SupervisorCommand::StopChild(child) => Input::Stop(child),
             SupervisorCommand::StartChild(child) => Input::Start(child),
@@ -141,6 +131,24 @@ impl EventSourced for DurableSupervisor {
 
     fn apply(&self, tree: &mut SupervisorTree, event: &SupervisorEvent) {
         tree.apply(event);
+    }
+}
+
+/// Refuses what no supervisor may be asked, and what this one may not be asked by whoever asks, whatever its tree is.
+fn check(command: &SupervisorCommand, turn: &Turn<'_, DurableSupervisor>) -> Result<(), SupervisorRefusal> {
+    match command {
+        SupervisorCommand::BeginBelow { .. } | SupervisorCommand::Halt | SupervisorCommand::GoOn
+            if turn.is_from_another() =>
+        {
+            Err(SupervisorRefusal::NotAbove)
+        }
+        SupervisorCommand::BeginBelow { depth, .. } if *depth > SUPERVISION_DEPTH_MAX => {
+            Err(SupervisorRefusal::TooDeep)
+        }
+        SupervisorCommand::SpawnChild(spec) if spec.target.id == *turn.id() => {
+            Err(SupervisorRefusal::Itself(spec.name.clone()))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -36,9 +36,10 @@
 //! ended, its recorded children are stopped in the same turn, even if its own state cannot be read.
 //!
 //! An actor that exists already becomes a child by [`SupervisorCommand::SpawnChild`] too; if it cannot be activated, its new
-//! supervisor is told so. It has one supervisor at a time: another one that wants it is told that it cannot be activated. Once its
-//! supervisor has ended or was deleted, even if another one has its id since, it becomes the child of the next one that wants it, and
-//! goes on with the state it has. A supervisor that becomes a child so, or is let go, starts the children that were stopped with it.
+//! supervisor is told so. It has one supervisor at a time: another one that wants it is told that it cannot be activated, and if it is
+//! a supervisor it does nothing to its children for that one. Once its supervisor has ended or was deleted, even if another one has
+//! its id since, it becomes the child of the next one that wants it, and goes on with the state it has. A supervisor that becomes a
+//! child so, or is let go, starts the children that were stopped with it.
 //!
 //! Deleting a child tells its supervisor nothing: remove it first. If it exists again meanwhile, it has no supervisor until its
 //! former one says that it is to start or to stop; then it is that one's child again. An order by which an actor would become a child
