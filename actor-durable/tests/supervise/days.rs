@@ -208,7 +208,7 @@ impl Day {
     fn faulty(&mut self, store: Arc<dyn Store>) -> Arc<dyn Store> {
         let mut faults = Vec::new();
         for _ in 0..FAULTS {
-            let (operation, visit) = (self.random.of(&Operation::ALL), 1 + self.random.below(VISITS));
+            let (operation, visit) = (self.random.of(Operation::ALL), 1 + self.random.below(VISITS));
             let mode = self.random.of(&[FaultMode::LoseAnswer, FaultMode::Refuse]);
             // Without its first lease a process does not begin.
             if (operation, visit) != (Operation::Renew, 1) {
