@@ -1,9 +1,26 @@
 //! What holds the bounds where they are seldom met: each fails without one guard.
 
-use super::*;
-use actor_core::{Actor, ActorRef, ReplyPort};
-use actor_durable::limits::{OUTBOX_RESERVED, STATE_BYTES_MAX};
-use actor_durable::{Durability, ReplyTo, WrapActor, Wrapped};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actor_core::{Actor, ActorError, ActorRef, ReplyPort};
+use actor_durable::limits::{
+    DELIVERY_PAUSE_MAX, OUTBOX_MAX, OUTBOX_RESERVED, OUTBOX_WAIT_MAX, STATE_BYTES_MAX, TRANSFERS_MAX,
+    TRANSFERS_PER_ACTOR_MAX,
+};
+use actor_durable::store::{Headers, Message, Outgoing};
+use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation};
+use actor_durable::{
+    ActorType, Durability, Durable, DurableActor, DurableBuilder, DurableId, DurableRef, MessageId, NoError,
+    Outlet, ReplyTo, Sequence, Target, Turn, WallTime, WrapActor, Wrapped,
+};
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
+
+use super::player::{Play, Player, Sea, body, is_full, player, target, turns};
+use crate::stage::{World, pass};
 
 fn sea(is_shut: bool) -> Sea {
     Sea { is_shut: Arc::new(AtomicBool::new(is_shut)) }

@@ -11,7 +11,7 @@ use actor_durable::supervise::{
 use actor_durable::{DurableRef, DurableSystem};
 
 use super::narrow::{NARROW_MAX, NARROW_RESERVED, Narrow};
-use super::{Play, Player, body, fill_inbox, player, turns};
+use super::player::{Play, Player, body, fill_inbox, player, turns};
 use crate::stage::{Tapped, World, pass};
 
 async fn ask(system: &DurableSystem, command: SupervisorCommand) -> SupervisorReply {
