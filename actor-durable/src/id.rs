@@ -1,15 +1,18 @@
 //! Names and numbers of actors, their types, their messages and their turns. Plain values, checked when they are made.
 
+mod wall_time;
+
 use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use crate::limits::{DURABLE_ID_BYTES_MAX, NAME_BYTES_MAX};
+
+pub use self::wall_time::WallTime;
 
 /// Why a text cannot be a name, and what it should name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -160,55 +163,6 @@ impl fmt::Display for Target {
     }
 }
 
-/// A time of the wall clock, in milliseconds since the beginning of 1970 (UTC). It is for people, for reminders and for leases:
-/// clocks differ and step back, so no order of messages or turns depends on it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct WallTime(u64);
-
-impl WallTime {
-    /// The beginning of 1970 (UTC).
-    pub const ZERO: WallTime = WallTime(0);
-    /// The latest time there is.
-    pub const MAX: WallTime = WallTime(u64::MAX);
-
-    /// The time this many milliseconds after the beginning of 1970.
-    pub const fn from_millis(millis: u64) -> Self {
-        Self(millis)
-    }
-
-    /// The time this long after the beginning of 1970, such as [`Executor::unix_time`](actor_core::Executor::unix_time) gives.
-    pub fn from_unix(since: Duration) -> Self {
-        Self(millis(since))
-    }
-
-    /// Milliseconds since the beginning of 1970.
-    pub const fn as_millis(self) -> u64 {
-        self.0
-    }
-
-    /// The time that much later; saturates.
-    #[must_use]
-    pub fn after(self, time: Duration) -> Self {
-        Self(self.0.saturating_add(millis(time)))
-    }
-
-    /// The time since an earlier moment; zero if it is not earlier.
-    pub fn since(self, earlier: WallTime) -> Duration {
-        Duration::from_millis(self.0.saturating_sub(earlier.0))
-    }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-impl fmt::Debug for WallTime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}ms", self.0)
-    }
-}
-
 /// Identifies a message to an actor, so that it is handled once however often it is sent.
 ///
 /// The sender chooses the id, and sends the same one again if it does not know what became of the first message. The upper 48
@@ -260,7 +214,7 @@ impl MessageId {
 
     /// When it was made, by its maker's clock.
     pub const fn made(self) -> WallTime {
-        WallTime((self.0 >> Self::LOW_BITS) as u64)
+        WallTime::from_millis((self.0 >> Self::LOW_BITS) as u64)
     }
 
     /// The id that [`to_bytes`](Self::to_bytes) made these bytes of.
