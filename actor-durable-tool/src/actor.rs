@@ -15,7 +15,7 @@ use crate::flags::{Format, Shown};
 use crate::json::Object;
 use crate::list::{of_actor, open};
 use crate::output::Output;
-use crate::text::{Payload, Utc};
+use crate::payload::Payload;
 
 pub(crate) fn run(asked: &Shown, output: &mut Output) -> Result<Found, Failure> {
     let inspection = open(&asked.path, asked.format, output)?;
@@ -59,9 +59,9 @@ impl Page<'_> {
         self.field("actor", &summary.id)?;
         self.field("type", &head.target.actor_type)?;
         self.field("epoch", format_args!("{}, {owner}, crashes: {}", head.epoch, head.crashes))?;
-        self.field("created", format_args!("{}{ended}", Utc(head.created_at)))?;
+        self.field("created", format_args!("{}{ended}", head.created_at))?;
         self.field("sequence", format_args!("{}, trimmed until {}", head.sequence, head.trimmed))?;
-        self.field("handled", format_args!("{}, forgotten until {}", summary.handled, Utc(head.horizon)))?;
+        self.field("handled", format_args!("{}, forgotten until {}", summary.handled, head.horizon))?;
         self.field("size", format_args!("{} bytes", summary.bytes))
     }
 

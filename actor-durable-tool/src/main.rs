@@ -15,7 +15,7 @@ mod flags;
 mod json;
 mod list;
 mod output;
-mod text;
+mod payload;
 mod verify;
 
 use std::process::ExitCode;

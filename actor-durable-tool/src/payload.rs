@@ -1,42 +1,10 @@
-//! Times and payloads, for people and for programs.
+//! Payloads, for people and for programs.
 
 use std::fmt;
 
-use actor_durable::WallTime;
 use actor_durable::store::Body;
 
 use crate::json::Object;
-
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
-
-/// A time in UTC, as RFC 3339 writes it.
-#[derive(Debug)]
-pub(crate) struct Utc(pub(crate) WallTime);
-
-impl fmt::Display for Utc {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let millis = self.0.as_millis();
-        let (year, month, day) = date(millis / DAY_MS);
-        let (second, milli) = (millis % DAY_MS / 1000, millis % 1000);
-        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
-    }
-}
-
-/// The year, month and day that is so many days after the first of 1970, by the Gregorian calendar. Years are counted from March, so
-/// that a leap day is the last of its year.
-fn date(day: u64) -> (u64, u64, u64) {
-    const ERA_DAYS: u64 = 146_097;
-    // From the first of March of the year 0.
-    let day = day + 719_468;
-    let (era, day) = (day / ERA_DAYS, day % ERA_DAYS);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let is_next_year = u64::from(month >= 10);
-    (era * 400 + year + is_next_year, if month < 10 { month + 3 } else { month - 9 }, day)
-}
 
 /// The part of a payload that is shown.
 #[derive(Debug)]
@@ -115,18 +83,6 @@ impl fmt::Display for Hex<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_dates_of_the_calendar() {
-        let utc = |millis| Utc(WallTime::from_millis(millis)).to_string();
-        assert_eq!(utc(0), "1970-01-01T00:00:00.000Z");
-        assert_eq!(utc(68_169_600_000 - 1), "1972-02-28T23:59:59.999Z");
-        assert_eq!(utc(68_169_600_000), "1972-02-29T00:00:00.000Z");
-        assert_eq!(utc(951_868_799_000), "2000-02-29T23:59:59.000Z");
-        assert_eq!(utc(1_800_000_000_000), "2027-01-15T08:00:00.000Z");
-        assert_eq!(utc(4_107_542_400_000), "2100-03-01T00:00:00.000Z");
-        assert_eq!(utc(u64::MAX), "584556019-04-03T14:25:51.615Z");
-    }
 
     fn body(bytes: &[u8]) -> Body {
         Body { version: 2, bytes: bytes.to_vec().into() }

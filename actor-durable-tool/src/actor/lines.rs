@@ -7,13 +7,13 @@ use actor_durable::store::{
 
 use super::Line;
 use crate::json::{Object, array, quoted};
-use crate::text::{Payload, Utc};
+use crate::payload::Payload;
 
 pub(super) fn entry(entry: &Entry, bytes: usize) -> Line {
     let changed = if entry.has_changed { "changed" } else { "unchanged" };
     let (cause, message) = cause(entry.cause);
     let why = message.map_or(cause.to_owned(), |message| format!("{cause} {message}"));
-    let mut text = format!("  {} {} {why}, {changed}", entry.sequence, Utc(entry.at));
+    let mut text = format!("  {} {} {why}, {changed}", entry.sequence, entry.at);
     for event in &entry.events {
         text += &format!("\n    event, {}", Payload::of(event, bytes));
     }
@@ -53,7 +53,7 @@ fn letter_text(letter: &Letter, bytes: usize) -> String {
     let from = from.as_ref().map_or(String::new(), |from| format!(", from {from}"));
     let notes = notes(reply_to.as_ref(), headers);
     let body = Payload::of(body, bytes);
-    format!("{position} {id}, attempts: {attempts}, sent {}{from}{notes}, {body}", Utc(*sent_at))
+    format!("{position} {id}, attempts: {attempts}, sent {sent_at}{from}{notes}, {body}")
 }
 
 fn letter_json(object: Object, letter: &Letter, bytes: usize) -> Object {
@@ -81,7 +81,7 @@ fn outgoing_text(sent: &Outgoing, bytes: usize) -> String {
     };
     let (notes, body) = (notes(reply_to.as_ref(), headers), Payload::of(body, bytes));
     let position = format!("{}.{}", position.sequence, position.index);
-    format!("{position} {id} {destination}, sent {}{notes}, {body}", Utc(*sent_at))
+    format!("{position} {id} {destination}, sent {sent_at}{notes}, {body}")
 }
 
 fn outgoing_json(object: Object, sent: &Outgoing, bytes: usize) -> Object {
@@ -97,7 +97,7 @@ fn outgoing_json(object: Object, sent: &Outgoing, bytes: usize) -> Object {
 
 pub(super) fn undelivered(given_up: &Undelivered, bytes: usize) -> Line {
     let Undelivered { outgoing, at, reason } = given_up;
-    let text = format!("  given up {}: {reason:?}\n    {}", Utc(*at), outgoing_text(outgoing, bytes));
+    let text = format!("  given up {at}: {reason:?}\n    {}", outgoing_text(outgoing, bytes));
     let json = Object::of("undelivered").raw("at_ms", at.as_millis()).text("reason", reason);
     Line { text, json: outgoing_json(json, outgoing, bytes) }
 }
@@ -106,7 +106,7 @@ pub(super) fn reminder(reminder: &Reminder, bytes: usize) -> Line {
     let Reminder { name, set_by, due, period, catch_up, body } = reminder;
     let every = period.map_or("once".to_owned(), |period| format!("each {period:?}"));
     let body = Payload::of(body, bytes);
-    let text = format!("  {name} due {}, {every}, {catch_up:?}, {body}", Utc(*due));
+    let text = format!("  {name} due {due}, {every}, {catch_up:?}, {body}");
     let json = Object::of("reminder")
         .text("name", name)
         .raw("set_by", set_by)
@@ -126,7 +126,7 @@ pub(super) fn child(child: &Child, bytes: usize) -> Line {
 
 pub(super) fn dead_letter(dead: &DeadLetter, bytes: usize) -> Line {
     let DeadLetter { letter, at, reason } = dead;
-    let text = format!("  given up {}: {reason:?}\n    {}", Utc(*at), letter_text(letter, bytes));
+    let text = format!("  given up {at}: {reason:?}\n    {}", letter_text(letter, bytes));
     let json = Object::of("dead_letter").raw("at_ms", at.as_millis()).text("reason", reason);
     Line { text, json: letter_json(json, letter, bytes) }
 }

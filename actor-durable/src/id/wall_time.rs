@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
 /// A time of the wall clock, in milliseconds since the beginning of 1970 (UTC). It is for people, for reminders and for leases:
 /// clocks differ and step back, so no order of messages or turns depends on it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -51,5 +53,47 @@ fn millis(time: Duration) -> u64 {
 impl fmt::Debug for WallTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}ms", self.0)
+    }
+}
+
+/// As RFC 3339 writes it, in UTC and with milliseconds, such as `2027-01-15T08:00:00.000Z`. Years after 9999 have more digits.
+impl fmt::Display for WallTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = date(self.0 / DAY_MS);
+        let (second, milli) = (self.0 % DAY_MS / 1000, self.0 % 1000);
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+    }
+}
+
+/// The year, month and day that is so many days after the first of 1970, by the Gregorian calendar. Years are counted from March, so
+/// that a leap day is the last of its year.
+fn date(day: u64) -> (u64, u64, u64) {
+    const ERA_DAYS: u64 = 146_097;
+    // From the first of March of the year 0.
+    let day = day + 719_468;
+    let (era, day) = (day / ERA_DAYS, day % ERA_DAYS);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let is_next_year = u64::from(month >= 10);
+    (era * 400 + year + is_next_year, if month < 10 { month + 3 } else { month - 9 }, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_dates_of_the_calendar() {
+        let utc = |millis| WallTime::from_millis(millis).to_string();
+        assert_eq!(utc(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(utc(68_169_600_000 - 1), "1972-02-28T23:59:59.999Z");
+        assert_eq!(utc(68_169_600_000), "1972-02-29T00:00:00.000Z");
+        assert_eq!(utc(951_868_799_000), "2000-02-29T23:59:59.000Z");
+        assert_eq!(utc(1_800_000_000_000), "2027-01-15T08:00:00.000Z");
+        assert_eq!(utc(4_107_542_400_000), "2100-03-01T00:00:00.000Z");
+        assert_eq!(utc(u64::MAX), "584556019-04-03T14:25:51.615Z");
     }
 }

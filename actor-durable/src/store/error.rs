@@ -97,7 +97,7 @@ pub enum Refusal {
     NoSuchMessage(MessageId),
     /// A message is older than others that the actor has forgotten, so it may have been handled.
     #[error(
-        "{id} was made too long ago to know whether it was handled; what was made until {horizon:?} is forgotten"
+        "{id} was made too long ago to know whether it was handled; what was made until {horizon} is forgotten"
     )]
     TooOld {
         /// Which message.
@@ -106,7 +106,7 @@ pub enum Refusal {
         horizon: WallTime,
     },
     /// A message's id says that it was made in the future. Somebody's clock is wrong.
-    #[error("{id} was made in the future: now it is {now:?}")]
+    #[error("{id} was made in the future: now it is {now}")]
     FromTheFuture {
         /// Which message.
         id: MessageId,
@@ -217,5 +217,20 @@ impl fmt::Display for Cause {
 impl fmt::Debug for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_for_its_time_says_the_time_as_people_do() {
+        let at = WallTime::from_millis;
+        let id = MessageId::new(at(1), 2);
+        let old = Refusal::TooOld { id, horizon: at(1_800_000_000_000) }.to_string();
+        assert!(old.ends_with("what was made until 2027-01-15T08:00:00.000Z is forgotten"), "{old}");
+        let early = Refusal::FromTheFuture { id, now: at(0) }.to_string();
+        assert!(early.ends_with("now it is 1970-01-01T00:00:00.000Z"), "{early}");
     }
 }

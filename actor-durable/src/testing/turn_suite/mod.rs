@@ -134,7 +134,7 @@ pub enum Form {
 }
 
 /// Generates one `#[tokio::test]` for each operation. The expression makes a place, of which each run has its own; behind it may
-/// stand a [`Form`](crate::testing::turn_suite::Form), without which it is `State`.
+/// stand a [form](crate::testing::turn_suite::Form), without which it is `State`.
 #[macro_export]
 macro_rules! turn_suite {
     ($place:expr) => {
