@@ -355,7 +355,8 @@ impl<M: Model> Activation<M> {
         let id = &self.target.id;
         match order {
             Order::Adopt { child, life } | Order::Start { child, life, .. } => {
-                let what = not_activated("it has another supervisor".to_owned());
+                let why = "it has another supervisor".to_owned();
+                let what = What::OutOfReach(Failure::NotActivated(why));
                 let adopted = Standing::adopted(giver, child, life, true);
                 let report = adopted.map(|adopted| adopted.report(id, what, outcome.clock)).transpose();
                 outcome.asked.sends.extend(report.map_err(|form| self.no_form(form))?);

@@ -31,13 +31,14 @@
 //! [`RestForOne`](actor_core::Strategy::RestForOne) one decision restarts several children, each when the order reaches it; until
 //! then it goes on. Unless it is suspended, a child handles the messages in its inbox that came before the order first.
 //!
-//! An order that can never arrive, because the child has ended or is of another type, is given up like any message, and the
-//! supervisor is told that the child cannot be activated, which it decides upon like any failure. When a supervisor is stopped or
-//! ended, its recorded children are stopped in the same turn, even if its own state cannot be read.
+//! An order that can never arrive, because the child has ended for good or is of another type, is given up like any message, and the
+//! supervisor is told that the child cannot be activated. It decides upon that as upon any failure, but nothing that it says starts
+//! such a child: where it would restart or resume it, it stops it. When a supervisor is stopped or ended, its recorded children are
+//! stopped in the same turn, even if its own state cannot be read.
 //!
 //! An actor that exists already becomes a child by [`SupervisorCommand::SpawnChild`] too; if it cannot be activated, its new
-//! supervisor is told so. It has one supervisor at a time: another one that wants it is told that it cannot be activated, and if it is
-//! a supervisor it does nothing to its children for that one. Once its supervisor has ended or was deleted, even if another one has
+//! supervisor is told so. It has one supervisor at a time: another one that wants it is told that it cannot be activated, which counts
+//! as an order that can never arrive, and if it is a supervisor it does nothing to its children for that one. Once its supervisor has ended or was deleted, even if another one has
 //! its id since, it becomes the child of the next one that wants it, and goes on with the state it has. A supervisor that becomes a
 //! child so, or is let go, starts the children that were stopped with it.
 //!

@@ -72,7 +72,7 @@ impl Order {
             Self::Adopt { child, life } | Self::Start { child, life, .. } => (child, life),
             Self::Halt { .. } | Self::End | Self::Release => return None,
         };
-        let what = What::Failed(Failure::NotActivated(reason.to_owned()).short());
+        let what = What::OutOfReach(Failure::NotActivated(reason.to_owned()).short());
         let command = SupervisorCommand::Report(Report { child, life, what });
         let body = encode_body("a command", DurableSupervisor::COMMAND_VERSION, &command).ok()?;
         let id = MessageId::hashed(order.id.made(), &[b"undelivered", &order.id.to_bytes()]);
@@ -111,7 +111,7 @@ impl Report {
     /// How it failed; `None` if it has ended by itself.
     pub fn failure(&self) -> Option<&Failure> {
         match &self.what {
-            What::Failed(failure) | What::FailedAgain(failure) => Some(failure),
+            What::Failed(failure) | What::FailedAgain(failure) | What::OutOfReach(failure) => Some(failure),
             What::Ended => None,
         }
     }
@@ -120,6 +120,12 @@ impl Report {
     /// counted, and come to an end.
     pub fn is_repeated(&self) -> bool {
         matches!(self.what, What::FailedAgain(_))
+    }
+
+    /// Whether no order of this supervisor starts it: it has ended for good, is of another type, has another supervisor,
+    /// or has no room for an order. So it is stopped where it would be started again.
+    pub fn is_out_of_reach(&self) -> bool {
+        matches!(self.what, What::OutOfReach(_))
     }
 }
 
@@ -131,6 +137,8 @@ pub(crate) enum What {
     Ended,
     /// It failed at a message that it had tried before, and does nothing more in this life.
     FailedAgain(Failure),
+    /// It does not begin this life, and no other one for as long as things are as they are.
+    OutOfReach(Failure),
 }
 
 /// A child's relation to its supervisor. It is kept as a row among the child's own children, so that stores need not know of it.

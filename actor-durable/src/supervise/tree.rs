@@ -304,6 +304,9 @@ impl SupervisorTree {
             (None, Restart::Permanent) => SupervisorDecision::Restart,
             (None, _) | (_, Restart::Temporary) => SupervisorDecision::Forget,
             (Some(failure), _) => match child.spec.on_failure.of(failure) {
+                Directive::Restart | Directive::Resume if report.is_out_of_reach() => {
+                    SupervisorDecision::Stop
+                }
                 Directive::Restart => SupervisorDecision::Restart,
                 Directive::Resume => SupervisorDecision::Resume,
                 Directive::Stop => SupervisorDecision::Stop,

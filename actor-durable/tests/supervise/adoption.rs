@@ -227,3 +227,46 @@ fn a_child_that_was_released_before_its_first_turn_may_be_anothers() {
         assert_eq!(children(&tree(system, "t").await), stopped, "that one decides");
     });
 }
+
+/// A child that is started again and again would use up the intensity at once, and stop its siblings.
+fn is_stopped_and_its_siblings_go_on(world: &mut World, free: impl AsyncFnOnce(&DurableSystem)) {
+    world.run(async |system| {
+        begin_with(system, "s", one_for_one(), vec![child("b", Directive::Stop)]).await;
+        for directive in [Directive::Restart, Directive::Resume] {
+            spawn(system, "s", child("a", directive)).await;
+            let tree = tree(system, "s").await;
+            let expected = [("b".to_owned(), ChildStage::Up, 0), ("a".to_owned(), ChildStage::Stopped, 0)];
+            assert_eq!(children(&tree), expected, "{directive:?}");
+            assert!(tree.restarts().is_empty() && !tree.has_escalated(), "{directive:?}");
+            ask(system, "s", SupervisorCommand::RemoveChild(name("a"))).await;
+        }
+        spawn(system, "s", child("a", Directive::Restart)).await;
+        free(system).await;
+        ask(system, "s", SupervisorCommand::StartChild(name("a"))).await;
+        settle(system).await;
+        assert_eq!(values(system, ["a", "b"]).await, [Some(0), Some(1)]);
+        fell(system, "a").await;
+        assert_eq!(children(&tree(system, "s").await)[1], ("a".to_owned(), ChildStage::Up, 1));
+    });
+}
+
+#[test]
+fn a_child_that_has_ended_for_good_is_stopped_whatever_is_done_with_those_that_fail() {
+    let mut world = World::new();
+    world.run(async |system| worker(system, "a").call(Work::End).await.expect("it is stored"));
+    is_stopped_and_its_siblings_go_on(&mut world, async |system| {
+        assert_eq!(system.delete(worker(system, "a").id()).await.ok(), Some(true));
+    });
+}
+
+#[test]
+fn a_child_of_another_supervisor_is_stopped_whatever_is_done_with_those_that_fail() {
+    let mut world = World::new();
+    world.run(async |system| begin_with(system, "t", one_for_one(), vec![child("a", Directive::Stop)]).await);
+    is_stopped_and_its_siblings_go_on(&mut world, async |system| {
+        ask(system, "t", SupervisorCommand::StopChild(name("a"))).await;
+        ask(system, "t", SupervisorCommand::RemoveChild(name("a"))).await;
+        settle(system).await;
+        add(system, "a", -1).await;
+    });
+}

@@ -71,17 +71,24 @@ fn letters_that_wait_behind_a_suspension_are_looked_through_once() {
     });
 }
 
+/// Has a supervisor want a child, and start it afresh before it hears what comes of that.
+async fn adopts_and_starts(system: &DurableSystem, id: &str, child: ChildSpec) {
+    let spawn = ask(system, id, SupervisorCommand::SpawnChild(child));
+    futures_util::future::join(spawn, ask(system, id, SupervisorCommand::BeginAgain { is_fresh: true }))
+        .await;
+    settle(system).await;
+}
+
 #[test]
 fn an_order_from_another_supervisor_is_ignored() {
     let mut world = World::new();
     world.run(async |system| {
         begin_with(system, "s", one_for_one(), vec![child("a", Directive::Resume)]).await;
         begin(system, "other", one_for_one()).await;
-        // It is told that the child is not its own, each time that it orders a fresh start all the same.
-        spawn(system, "other", child("a", Directive::Restart)).await;
+        // It is told that the child is not its own, once it has ordered a fresh start too.
+        adopts_and_starts(system, "other", child("a", Directive::Restart)).await;
         let decided = decisions(system.store(), "other").await.into_iter().map(|(_, it)| it);
-        let restart = SupervisorDecision::Restart;
-        assert_eq!(decided.collect::<Vec<_>>(), [restart, restart, restart, SupervisorDecision::Escalate]);
+        assert_eq!(decided.collect::<Vec<_>>(), [SupervisorDecision::Nothing, SupervisorDecision::Stop]);
         assert_eq!(value(system, "a").await, Some(1), "it has its state");
         ask(system, "other", SupervisorCommand::StopChild(name("a"))).await;
         settle(system).await;
@@ -257,8 +264,8 @@ fn a_child_that_has_ended_or_is_of_another_type_is_said_to_be_so() {
 #[test]
 fn a_child_that_can_never_begin_is_started_again_as_often_as_is_allowed() {
     let mut world = World::new();
+    lock(&world.log.unwilling).insert("a".to_owned());
     world.run(async |system| {
-        worker(system, "a").call(Work::End).await.expect("it is stored");
         begin(system, "s", one_for_one().intensity(2, 1000 * SECOND)).await;
         spawn(system, "s", child("a", Directive::Restart)).await;
         let decided: Vec<_> = decisions(system.store(), "s").await.into_iter().map(|(_, it)| it).collect();
@@ -433,8 +440,9 @@ fn whoever_wants_anothers_supervisor_does_not_start_or_stop_its_children() {
         spawn(system, "s", middle(Directive::Stop)).await;
         begin_with(system, "m", one_for_one(), vec![child("a", Directive::Stop)]).await;
         begin(system, "t", one_for_one()).await;
-        spawn(system, "t", middle(Directive::Restart)).await;
-        assert!(tree(system, "t").await.has_escalated(), "it has tried, and given up");
+        adopts_and_starts(system, "t", middle(Directive::Restart)).await;
+        let stopped = [("m".to_owned(), ChildStage::Stopped, 0)];
+        assert_eq!(children(&tree(system, "t").await), stopped, "it has tried, and is told");
         assert_eq!(value(system, "a").await, Some(1), "it has its state, and its supervisor");
         let told = |event: &SupervisorEvent| !matches!(event, SupervisorEvent::Spawned { .. });
         assert_eq!(events(system.store(), "m").await.into_iter().filter(told).count(), 1, "that it begins");

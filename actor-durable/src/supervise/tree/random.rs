@@ -96,13 +96,17 @@ impl Oracle {
         let born = kid.born;
         let is_restart = matches!(directive, Directive::Restart | Directive::Resume);
         let is_counted = !matches!(what, What::FailedAgain(_));
+        let is_startable = !matches!(what, What::OutOfReach(_));
         if directive == Directive::Escalate
-            || is_restart && is_counted && self.ages.len() >= self.spec.intensity.restarts as usize
+            || is_restart
+                && is_startable
+                && is_counted
+                && self.ages.len() >= self.spec.intensity.restarts as usize
         {
             self.has_escalated = true;
             return self.halt();
         }
-        if directive == Directive::Stop {
+        if directive == Directive::Stop || is_restart && !is_startable {
             self.kids.get_mut(text).expect("it is there").stage = ChildStage::Stopped;
             return vec![halted(text)];
         }
@@ -227,9 +231,10 @@ fn draw(
         _ => {
             pass(random, oracle, now);
             let life = oracle.kids.get(text).map_or(7, |kid| kid.life) - random.below(8) / 7;
-            let what = match random.below(4) {
+            let what = match random.below(5) {
                 0 => What::Ended,
                 1 => What::FailedAgain(Failure::Panicked("x".into())),
+                2 => What::OutOfReach(Failure::NotActivated("x".into())),
                 _ => What::Failed(Failure::Panicked("x".into())),
             };
             let report = Report { child: name(text), life, what: what.clone() };
