@@ -29,7 +29,7 @@ pub enum SupervisorCommand {
     StopChild(Name),
     /// Starts a child that was stopped, with the state it has.
     StartChild(Name),
-    /// Releases a stopped child, which then is an actor without a supervisor.
+    /// Releases a child that was stopped, by itself or with its supervisor. It then is an actor without a supervisor.
     RemoveChild(Name),
     /// Asks for the tree. A query.
     Tree,

@@ -10,8 +10,9 @@
 //!  (nobody) ────────► Up ──────────────────────────────────► Stopped
 //!                     │ ▲ └───── Started ◄──────────────────────┘ │
 //!   Halted, Escalate  ▼ │ BegunAgain                              │ Removed
-//!                   Halted                                        ▼
-//!                                     Decided(Forget): from Up ► (nobody)
+//!                   Halted ───────────────────────────────────────┤
+//!                                     Decided(Forget): from Up ►  ▼
+//!                                                              (nobody)
 //! ```
 //!
 //! A child's life has a number, which no other one of this supervisor has. It fails once in a life at most, as it does nothing
@@ -98,7 +99,7 @@ pub enum SupervisorEvent {
         /// The number of its new life.
         life: u64,
     },
-    /// A stopped child was released.
+    /// A child that was stopped, or was with its supervisor, was released.
     Removed(Name),
     /// A child failed or ended, and this was decided.
     Decided {
@@ -161,7 +162,7 @@ pub enum SupervisorRefusal {
     /// There is no child of this name.
     #[error("there is no child {0}")]
     NoSuchChild(Name),
-    /// Only a stopped child can be removed.
+    /// A child that is up cannot be removed.
     #[error("the child {0} is not stopped: stop it first")]
     NotStopped(Name),
     /// It has given up, or was stopped by its own supervisor, and does nothing until it is started again.
@@ -244,7 +245,7 @@ impl SupervisorTree {
                 (!is_stopped).then_some(SupervisorEvent::Stopped(child))
             }
             Input::Start(child) => self.start(child)?,
-            Input::Remove(child) if self.child(&child)?.stage == ChildStage::Stopped => {
+            Input::Remove(child) if self.child(&child)?.stage != ChildStage::Up => {
                 Some(SupervisorEvent::Removed(child))
             }
             Input::Remove(child) => return Err(SupervisorRefusal::NotStopped(child)),

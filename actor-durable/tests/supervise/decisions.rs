@@ -330,3 +330,18 @@ fn supervisors_that_are_below_one_another_start_again_no_more_often_than_is_allo
         assert_eq!(begun, SUPERVISION_DEPTH_MAX as usize + 1, "and then it is over");
     });
 }
+
+#[test]
+fn a_child_that_was_stopped_with_its_supervisor_can_be_removed() {
+    let mut world = World::new();
+    world.run(async |system| {
+        let specs = vec![child("a", Directive::Escalate), child("b", Directive::Stop)];
+        begin_with(system, "s", one_for_one(), specs).await;
+        fell(system, "a").await;
+        assert!(is_suspended(system, "b").await);
+        ask(system, "s", SupervisorCommand::RemoveChild(name("b"))).await;
+        settle(system).await;
+        assert_eq!(value(system, "b").await, Some(2), "it is an actor without supervisor");
+        assert_eq!(children(&tree(system, "s").await), [("a".to_owned(), ChildStage::Halted, 0)]);
+    });
+}

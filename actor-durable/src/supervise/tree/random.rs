@@ -208,7 +208,7 @@ fn draw(
             let orders = if is_started { oracle.live_again(&[text], false) } else { Vec::new() };
             (Input::Start(name(text)), orders)
         }
-        4 if stage == Some(ChildStage::Stopped) => {
+        4 if stage.is_some_and(|stage| stage != ChildStage::Up) => {
             oracle.kids.remove(text);
             (Input::Remove(name(text)), vec![(text.to_owned(), Order::Release)])
         }
