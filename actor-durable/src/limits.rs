@@ -238,6 +238,9 @@ pub const LEASE_MIN: Duration = Duration::from_millis(100);
 /// How long a process keeps its actors after it last renewed its lease, unless the system is built otherwise.
 pub const LEASE_DEFAULT: Duration = Duration::from_secs(10);
 
+/// How long a shutdown waits for the store to end the lease of its process, at most. If that takes longer, the lease runs out by itself.
+pub const RETIRE_MAX: Duration = Duration::from_secs(10);
+
 /// How many activations in a row may end before a call's turn comes. Then the call fails.
 pub const ACTIVATIONS_MAX: usize = 4;
 

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actor_core::ActorError;
-use actor_durable::limits::{LEASE_MIN, LOOK_INTERVAL_MIN};
-use actor_durable::store::{Arrival, Arrivals, Outgoing, Store};
+use actor_durable::limits::{LEASE_MIN, LOOK_INTERVAL_MIN, RETIRE_MAX};
+use actor_durable::store::{Arrival, Arrivals, Outgoing, Store, StoreError};
 use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation};
 use actor_durable::{
-    Durable, DurableActor, DurableBuilder, DurableId, DurableRef, DurableSystem, NoError, Outlet, StartError,
-    Turn,
+    Durable, DurableActor, DurableBuilder, DurableId, DurableRef, DurableSystem, NoError, NotApplied, Outlet,
+    StartError, Turn,
 };
 use async_trait::async_trait;
 use futures_util::future::join;
@@ -211,4 +211,28 @@ fn a_lease_and_an_interval_that_are_too_short_are_as_short_as_they_may_be() {
     });
     let leases = leases.0.lock().expect("nobody has panicked");
     assert!(leases.len() > 20 && leases.iter().all(|lease| *lease == LEASE_MIN), "{leases:?}");
+}
+
+#[test]
+fn a_shutdown_ends_though_the_store_never_says_that_the_lease_is_over() {
+    let mut world = World::new();
+    let hung = [Operation::CommitTurn, Operation::Retire];
+    let hung = hung.map(|operation| Fault { operation, visit: 1, mode: FaultMode::Pause });
+    let store = FaultStore::new(world.store.clone(), hung);
+    let (_, system) = world.process_over(Arc::new(store.clone()));
+    world.simulation.block_on(async {
+        let system = system.await;
+        let a = account(&system, "a");
+        let ends = async {
+            store.paused().await;
+            let began = system.executor().now();
+            let ended = system.shutdown(Duration::from_secs(5)).await;
+            (ended, system.executor().now().saturating_since(began))
+        };
+        let (hung, (ended, took)) = join(a.call(Command::Add(1)).into_future(), ends).await;
+        assert!(hung.is_err(), "{hung:?}");
+        assert_eq!(took, Duration::from_secs(5) + RETIRE_MAX);
+        assert!(matches!(ended, Err(NotApplied::Store(StoreError::Unknown(_)))), "{ended:?}");
+        system.shutdown(Duration::from_secs(5)).await.expect("it may be asked again");
+    });
 }

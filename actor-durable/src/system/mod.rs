@@ -32,8 +32,9 @@ pub use self::service_calls::{ServiceCalls, ServiceError};
 use crate::actor::Durable;
 use crate::error::NotApplied;
 use crate::id::{BadName, DurableId, OwnerId};
+use crate::limits::RETIRE_MAX;
 use crate::process::Shared;
-use crate::store::{Destination, OutboxPosition, Store};
+use crate::store::{Destination, ErrorCause, OutboxPosition, Store, StoreError};
 use crate::turn::target;
 
 /// The durable actors of a process: their store, their types, and those that are in memory. Clones are handles to the same system.
@@ -172,11 +173,12 @@ impl DurableSystem {
     /// Shuts the system down: it takes no more calls, passivates all actors once they have handled what they have accepted, and
     /// ends the services and the lease. What is [sent](DurableRef::send) is stored all the same, for another process. An actor that is
     /// not done within the time is killed; what it has not stored is lost, as far as its [`Durability`](crate::Durability) allows. The
-    /// time is the actors': what the store takes to end the lease comes on top.
+    /// time is the actors': what the store takes to end the lease comes on top, at most
+    /// [`RETIRE_MAX`](crate::limits::RETIRE_MAX).
     ///
     /// # Errors
     ///
-    /// The lease could not be ended. It runs out by itself.
+    /// The lease could not be ended, or the store has not said so in time. It runs out by itself.
     ///
     /// # Cancellation
     ///
@@ -200,7 +202,12 @@ impl DurableSystem {
             self.shared.active().sweep();
         }
         self.shared.end_services().await;
-        self.shared.store().retire(self.shared.owner()).await.map_err(NotApplied::Store)
+        let retire = self.shared.store().retire(self.shared.owner());
+        let retired = executor.timeout(RETIRE_MAX, retire).await.unwrap_or_else(|_| {
+            let why = format!("the store has not answered within {RETIRE_MAX:?} that the lease is over");
+            Err(StoreError::Unknown(ErrorCause::new(why)))
+        });
+        retired.map_err(NotApplied::Store)
     }
 }
 
