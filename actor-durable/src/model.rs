@@ -101,6 +101,12 @@ pub(crate) trait Model: Send + Sync + 'static {
 
     fn actor(&self) -> &Self::Actor;
 
+    /// The state of a body.
+    fn read_state(&self, id: &DurableId, body: &Body) -> Result<State<Self>, CodecError> {
+        let _ = id;
+        read_state::<Self::Actor>(body)
+    }
+
     /// Makes what is not kept, before anything else is done with a state that was read or created. With the requester the actor can
     /// ask for turns of its own.
     fn recover(

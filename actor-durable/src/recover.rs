@@ -11,7 +11,7 @@ use crate::actor::Durable;
 use crate::error::ActivationError;
 use crate::id::{Sequence, WallTime};
 use crate::limits::JOURNAL_PAGE;
-use crate::model::{Keeps, Model, NotReplayed, State, Tail, TurnRequester, read_state};
+use crate::model::{Keeps, Model, NotReplayed, State, Tail, TurnRequester};
 use crate::store::{Head, Recovery, Store};
 
 /// What recovery gives.
@@ -46,7 +46,7 @@ pub(crate) async fn read_past<M: Model>(
         }
         None => Past { state: model.actor().create(id), last_at: WallTime::ZERO, tail: Tail::default() },
         Some(snapshot) => {
-            let state = read_state::<M::Actor>(&snapshot.body).map_err(|form| {
+            let state = model.read_state(id, &snapshot.body).map_err(|form| {
                 let what = format!("the state of {} at {}", head.target, snapshot.sequence);
                 ActivationError::Codec { what, form }
             })?;

@@ -16,7 +16,7 @@ use crate::codec::{CodecError, decode, encode, encode_body, legible, unknown};
 use crate::error::error_text;
 use crate::id::{DurableId, MessageId};
 use crate::limits::{ATTEMPTS_DEFAULT, JOURNAL_KEPT_DEFAULT, REMEMBERED_DEFAULT, SERVICE_READY_MAX};
-use crate::model::{Keeps, Model, NotReplayed, NotRun, Ran};
+use crate::model::{Keeps, Model, NotReplayed, NotRun, Ran, State, read_state};
 use crate::question::{Answer, untaken};
 use crate::store::Body;
 use crate::turn::Turn;
@@ -311,6 +311,16 @@ impl<W: WrapService> Model for ByRequests<W> {
 
     fn actor(&self) -> &WrappedService<W> {
         &self.0
+    }
+
+    /// What cannot be restored is found before anything is asked of it: no request is at fault.
+    fn read_state(&self, id: &DurableId, body: &Body) -> Result<State<Self>, CodecError> {
+        let mut state = read_state::<WrappedService<W>>(body)?;
+        let stage = state.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Stage::Stored { .. } = stage {
+            self.running(id, &mut state)?;
+        }
+        Ok(state)
     }
 
     async fn start(

@@ -264,3 +264,30 @@ fn d42_a_service_that_is_not_ready_is_made_anew_and_the_request_is_not_applied()
         }
     });
 }
+
+#[test]
+fn requests_wait_for_a_program_that_can_restore_their_service() {
+    let (mut world, shops) = (World::new(), Shops::default());
+    let later = LaterShops(shops.clone());
+    let store = world.store.clone();
+    process(&mut world, store.clone(), later.register(), End::InPeace, async |system| {
+        for _ in 0..3 {
+            call::<LaterShops>(system, put(1)).await.expect("it is stored").expect("it is answered");
+        }
+        let head = system.store().head(shop::<LaterShops>(system).id()).await.expect("it is in memory");
+        let head = head.expect("there is one");
+        assert_eq!(head.snapshot, Some(head.sequence), "there is nothing behind it");
+    });
+    process(&mut world, store.clone(), shops.register(), End::InPeace, async |system| {
+        shop::<Shops>(system).send(put(1)).await.expect("it is stored");
+        pass(system, Duration::from_secs(60)).await;
+        let refused = call::<Shops>(system, put(1)).await;
+        let Err(AskError::NotApplied(NotApplied::NotActivated(why))) = refused else { panic!("{refused:?}") };
+        let is_named =
+            matches!(why, ActivationError::Codec { form: CodecError::UnknownVersion { known: 1, .. }, .. });
+        assert!(is_named, "an older program refuses what it does not know: {why}");
+    });
+    process(&mut world, store, later.register(), End::InPeace, async |system| {
+        assert_eq!(look::<LaterShops>(system).await.all, 5, "it has taken what was sent");
+    });
+}
