@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use actor_core::ActorSystem;
 use actor_durable::limits::{COMMIT_RETRIED_MAX, REMINDERS_MAX};
 use actor_durable::store::{Headers, Refusal, StoreError};
 use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation};
 use actor_durable::{
-    AskError, Durability, Durable, DurableActor, DurableId, DurableRef, DurableSystem, NoError, NotApplied,
-    Turn, WallTime,
+    AskError, Durability, Durable, DurableActor, DurableId, DurableRef, DurableSystem, MemoryStore, NoError,
+    NotApplied, Turn, WallTime,
 };
-use futures_util::future::join4;
+use futures_util::future::{join_all, join4};
 use serde::{Deserialize, Serialize};
 
 use crate::stage::{World, pass};
@@ -312,4 +313,60 @@ fn a_turn_that_is_answered_once_it_is_stored_is_refused_at_once_by_a_store_that_
             assert!(matches!(refused, Err(AskError::NotApplied(NotApplied::Store(_)))), "{refused:?}");
         },
     );
+}
+
+/// Each takes this long, and waits for nothing.
+const STEP: Duration = Duration::from_millis(25);
+
+struct Busy;
+
+impl Durable for Busy {
+    const TYPE: &'static str = "busy";
+    const DURABILITY: Durability = Durability::WriteBack(Duration::from_millis(50));
+    type State = u32;
+    type Command = ();
+    type Reply = ();
+    type Error = NoError;
+
+    fn create(&self, _: &DurableId) -> u32 {
+        0
+    }
+}
+
+impl DurableActor for Busy {
+    async fn handle(&self, (): (), turns: &mut u32, _: &mut Turn<'_, Self>) -> Result<(), NoError> {
+        // sleep: virtual time passes only while something waits
+        std::thread::sleep(STEP);
+        *turns += 1;
+        Ok(())
+    }
+}
+
+/// How often the store is asked to keep something, while so many commands come at once.
+async fn commits(count: usize, are_letters: bool) -> u64 {
+    let store = FaultStore::new(Arc::new(MemoryStore::new()), []);
+    let builder = DurableSystem::builder(&ActorSystem::new(), Arc::new(store.clone())).register(Busy);
+    let system = builder.start().await.expect("the store gives a lease");
+    let busy = system.actor::<Busy>("a").expect("a good id");
+    if are_letters {
+        for _ in 0..count {
+            busy.send(()).await.expect("it is stored");
+        }
+    } else {
+        let calls = join_all((0..count).map(|_| busy.call(()).into_future())).await;
+        assert!(calls.iter().all(Result::is_ok), "{calls:?}");
+    }
+    // It comes behind them.
+    busy.call(()).await.expect("it is answered");
+    system.shutdown(600 * INTERVAL).await.expect("the store takes the lease back");
+    store.visits()[&Operation::CommitTurn]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_actor_that_is_busy_is_stored_in_its_interval() {
+    for are_letters in [false, true] {
+        let commits = commits(20, are_letters).await;
+        // One for the first turn; the others for at most four at a time.
+        assert!(commits > 5, "{commits}, of letters: {are_letters}");
+    }
 }

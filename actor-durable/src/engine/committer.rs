@@ -91,6 +91,12 @@ impl<A: Durable> Committer<A> {
         self.passivates
     }
 
+    /// Whether what is staged is to be stored before anything else is done.
+    pub(super) fn is_to_be_stored(&self) -> bool {
+        let is_promised = matches!(A::DURABILITY, Durability::WriteBack(_));
+        self.ledger.is_full() || is_promised && self.due <= self.shared.executor().now()
+    }
+
     /// Waits until what is staged is to be stored, if it is not stored when a turn ends.
     pub(super) fn due(&self) -> Sleep {
         self.shared.executor().sleep_until(self.due)

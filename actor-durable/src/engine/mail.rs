@@ -160,7 +160,7 @@ impl<M: Model> Activation<M> {
                 // What is behind it lies there until the actor is deleted.
                 return Ok(false);
             }
-            if kept.committer.ledger.is_full() {
+            if kept.committer.is_to_be_stored() {
                 self.settle().await?;
             }
         }

@@ -307,7 +307,7 @@ impl<M: Model> Activation<M> {
         let is_due = match M::Actor::DURABILITY {
             _ if !committer.ledger.is_staged() => false,
             // After an end there is nothing that could join in.
-            _ if committer.ledger.is_full() || committer.ledger.has_ended() => true,
+            _ if committer.is_to_be_stored() || committer.ledger.has_ended() => true,
             // Whatever waits joins in: it is run first, and the flush comes behind it.
             Durability::WriteThrough => {
                 is_last(&self.myself)
