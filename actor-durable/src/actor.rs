@@ -31,8 +31,7 @@ pub enum Durability {
     /// waits until the store has confirmed that the actor is still its own. A crash loses the turns of that time, answered or not;
     /// a passivation or a stop loses nothing. A store that is away or full is asked again for
     /// [`COMMIT_RETRIED_MAX`](crate::limits::COMMIT_RETRIED_MAX), and the actor waits; after that the turns are lost. So they are
-    /// if the store does not say whether it has stored them and has not, if another process has the actor by then, or if
-    /// [`on_recover`](Durable::on_recover) panics.
+    /// if the store does not say whether it has stored them and has not, or if another process has the actor by then.
     WriteBack(Duration),
     /// When the activation ends, or when [as much](crate::limits::STAGED_TURNS_MAX) is staged as may be; the reply leaves as with
     /// [`WriteBack`](Self::WriteBack). A crash loses the turns since then, answered or not; a passivation or a stop loses nothing.

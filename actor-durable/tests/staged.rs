@@ -2,10 +2,10 @@
 
 use std::future::IntoFuture;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use actor_core::ActorSystem;
+use actor_core::{ActorError, ActorSystem};
 use actor_durable::limits::{COMMIT_RETRIED_MAX, REMINDERS_MAX};
 use actor_durable::store::{Headers, Refusal, StoreError};
 use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation};
@@ -368,5 +368,73 @@ async fn an_actor_that_is_busy_is_stored_in_its_interval() {
         let commits = commits(20, are_letters).await;
         // One for the first turn; the others for at most four at a time.
         assert!(commits > 5, "{commits}, of letters: {are_letters}");
+    }
+}
+
+/// Its hooks panic while it is so.
+#[derive(Clone, Default)]
+struct Brittle(Arc<AtomicBool>);
+
+const PANIC: u32 = 13;
+
+impl Durable for Brittle {
+    const TYPE: &'static str = "brittle";
+    const DURABILITY: Durability = Durability::Lazy;
+    const JOURNAL_KEPT: u64 = 2;
+    type State = u32;
+    type Command = u32;
+    type Reply = u32;
+    type Error = NoError;
+
+    fn create(&self, _: &DurableId) -> u32 {
+        0
+    }
+
+    fn is_query(by: &u32) -> bool {
+        *by == 0
+    }
+
+    async fn on_recover(&self, _: &DurableId, _: &mut u32) -> Result<(), ActorError> {
+        assert!(!self.0.load(Ordering::Relaxed), "it cannot be recovered");
+        Ok(())
+    }
+
+    fn on_checkpoint(&self, _: &DurableId, _: &u32) {
+        assert!(!self.0.load(Ordering::Relaxed), "there is no checkpoint");
+    }
+}
+
+impl DurableActor for Brittle {
+    async fn handle(&self, by: u32, n: &mut u32, _: &mut Turn<'_, Self>) -> Result<u32, NoError> {
+        assert_ne!(by, PANIC, "so it was asked");
+        *n += by;
+        Ok(*n)
+    }
+}
+
+#[test]
+fn what_was_answered_before_it_is_stored_is_not_lost_by_a_hook_that_panics() {
+    for last in [1, PANIC] {
+        let (mut world, brittle) = (World::new(), Brittle::default());
+        let Brittle(is_brittle) = brittle.clone();
+        let store = world.store.clone();
+        world.crash_with(
+            store,
+            |builder| builder.register(brittle),
+            async |system| {
+                let actor = system.actor::<Brittle>("a").expect("a good id");
+                for n in 1..=5 {
+                    assert_eq!(actor.call(1).await.ok(), Some(n), "it is answered at once");
+                }
+                is_brittle.store(true, Ordering::Relaxed);
+                let mut answered = 5;
+                while let Ok(n) = actor.call(last).await {
+                    answered = n;
+                }
+                is_brittle.store(false, Ordering::Relaxed);
+                pass(system, Duration::from_secs(5)).await;
+                assert_eq!(actor.call(0).await.ok(), Some(answered), "{last}");
+            },
+        );
     }
 }

@@ -21,7 +21,7 @@ mod supervised;
 mod written;
 
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -234,15 +234,18 @@ impl<M: Model> Activation<M> {
     }
 
     async fn handle_kept(&mut self, request: Request<M::Actor>) -> Result<(), ActorError> {
-        let handled = self.try_handle(request).await;
-        if M::Actor::DURABILITY != Durability::WriteThrough
-            && handled.is_err()
+        if M::Actor::DURABILITY == Durability::WriteThrough {
+            return self.try_handle(request).await;
+        }
+        // What panics outside of a handler ends the activation too.
+        let handled = AssertUnwindSafe(self.try_handle(request)).catch_unwind().await;
+        if !matches!(handled, Ok(Ok(())))
             && let Some(kept) = &mut self.kept
         {
             // Whatever ends the activation: these turns may have been answered. If it was their commit that failed, none is staged.
             drop(kept.committer.settle().await);
         }
-        handled
+        handled.unwrap_or_else(|payload| resume_unwind(payload))
     }
 
     async fn try_handle(&mut self, request: Request<M::Actor>) -> Result<(), ActorError> {
