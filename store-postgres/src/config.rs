@@ -25,8 +25,11 @@ pub enum ConfigError {
     /// It is not the address of a PostgreSQL database, for this reason.
     #[error("not the address of a PostgreSQL database: {0}")]
     Address(String),
-    /// It is not a name that a schema can have: lower-case letters, digits and `_`, of which the first is no digit.
-    #[error("{0:?} is no name for a schema: 1 to {SCHEMA_BYTES_MAX} of a-z, 0-9 and _, the first no digit")]
+    /// It is not a name that a schema can have: lower-case letters, digits and `_`, of which the first is no digit. Names that begin
+    /// with `pg_` are the server's own.
+    #[error(
+        "{0:?} is no name for a schema: 1 to {SCHEMA_BYTES_MAX} of a-z, 0-9 and _, the first no digit, and not pg_ first"
+    )]
     Schema(String),
 }
 
@@ -68,7 +71,9 @@ impl PostgresConfig {
         let schema = schema.into();
         let is_good = |letter: u8| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == b'_';
         let has_good_length = (1..=SCHEMA_BYTES_MAX).contains(&schema.len());
-        if !has_good_length || !schema.bytes().all(is_good) || schema.as_bytes()[0].is_ascii_digit() {
+        let begins_well =
+            !schema.starts_with(|letter: char| letter.is_ascii_digit()) && !schema.starts_with("pg_");
+        if !has_good_length || !begins_well || !schema.bytes().all(is_good) {
             return Err(ConfigError::Schema(schema));
         }
         Ok(Self { schema, ..self })
@@ -119,7 +124,7 @@ mod tests {
     #[test]
     fn a_name_that_could_be_more_than_a_name_is_no_schema() {
         let config = PostgresConfig::new("postgres://a:secret@localhost/b").expect("a good address");
-        for bad in ["", "1a", "a\"b", "a;b", "A", "a b", &"x".repeat(SCHEMA_BYTES_MAX + 1)] {
+        for bad in ["", "1a", "pg_a", "a\"b", "a;b", "A", "a b", &"x".repeat(SCHEMA_BYTES_MAX + 1)] {
             assert_eq!(config.clone().with_schema(bad).err(), Some(ConfigError::Schema(bad.into())));
         }
         assert!(config.clone().with_schema("orders_2").is_ok());

@@ -3,7 +3,7 @@
 //! A schema holds one row that says its version. Whoever opens the store brings it to the version of this release, one
 //! process at a time, and refuses a later one.
 
-use actor_durable::store::Refusal;
+use actor_durable::store::{ErrorCause, Refusal};
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::error::{Stage, Trouble};
@@ -20,10 +20,12 @@ const LOCK: i64 = 0x6163_746f_7264_7572;
 ///
 /// # Errors
 ///
-/// [`Refusal::FutureVersion`] if it is of a later one; [`Refusal::Malformed`] if the database cannot have all names.
+/// [`Refusal::FutureVersion`] if it is of a later one; [`Refusal::Malformed`] if the database cannot have all names;
+/// [`Refusal::Denied`] if the user may not use it.
 pub(crate) async fn migrate(pool: &Pool, schema: &str) -> Result<(), Trouble> {
     let mut session = pool.session().await?;
     check_encoding(&mut session).await?;
+    check_usage(&mut session, schema).await?;
     if version(&mut session, schema).await? == Some(known()) {
         return Ok(());
     }
@@ -72,6 +74,16 @@ async fn check_encoding(session: &mut Session) -> Result<(), Trouble> {
         return Err(Refusal::Malformed("the database's encoding is neither UTF8 nor SQL_ASCII").into());
     }
     Ok(())
+}
+
+/// Of a schema that the user may not use the server shows nothing, as if there were no tables.
+async fn check_usage(session: &mut Session, schema: &str) -> Result<(), Trouble> {
+    let usable = "SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = $1";
+    let rows = session.run(sqlx::query(usable).bind(schema)).await?;
+    if rows.first().map(|row| column(row, 0)).transpose()?.unwrap_or(true) {
+        return Ok(());
+    }
+    Err(Refusal::Denied(ErrorCause::new(format!("the user may not use the schema {schema}"))).into())
 }
 
 /// The schema's version, if it has one.

@@ -237,3 +237,21 @@ async fn a_server_that_will_take_connections_in_a_moment_is_asked_again_and_no_o
         assert_eq!(asked, 1, "{code}");
     }
 }
+
+/// Of what it may not look into the server shows nothing, as if it were not there.
+#[tokio::test]
+async fn whoever_may_not_use_the_schema_is_told_so_whether_there_are_tables_or_not() {
+    let Some(schema) = Schema::new() else { return };
+    let Schema { server, name, .. } = &schema;
+    let mut root = PgConnection::connect(&server.address()).await.expect("the server runs");
+    let make = format!("CREATE ROLE {name} LOGIN; CREATE SCHEMA {name}");
+    sqlx::raw_sql(AssertSqlSafe(make)).execute(&mut root).await.expect("good words");
+    let address = server.address().replace("user=postgres", &format!("user={name}"));
+    let config = PostgresConfig::new(&address).expect("a good address");
+    let config = config.with_schema(name).expect("a good name");
+    for there in ["an empty schema", "tables"] {
+        let denied = refusal(PostgresStore::open(config.clone()).await);
+        assert!(matches!(denied, Refusal::Denied(_)), "{there}: {denied:?}");
+        drop(schema.store().await);
+    }
+}
