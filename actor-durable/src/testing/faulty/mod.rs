@@ -350,6 +350,9 @@ impl Shared {
         if is_stalled && paused.is_none() {
             self.until(|phase| !phase.is_stalled).await;
         }
+        if self.phase.borrow().has_crashed {
+            return pending().await;
+        }
         let answer = call.await;
         if is_stalled || paused.is_some() {
             let answer = answer.as_ref().map(drop).map_err(Clone::clone);
@@ -377,9 +380,6 @@ impl Shared {
         });
         let paused = Paused(self);
         self.until(|phase| phase.resumed >= number).await;
-        if self.phase.borrow().has_crashed {
-            pending::<()>().await;
-        }
         paused
     }
 }

@@ -113,6 +113,18 @@ async fn what_is_paused_goes_on_when_it_is_told_to() {
 }
 
 #[tokio::test]
+async fn a_process_that_ends_while_it_stands_still_does_nothing_more() {
+    let (inner, faulty) = faulty(&[]).await;
+    faulty.stall();
+    let mut stalled = faulty.acquire(claim());
+    assert!(waits(&mut stalled));
+    faulty.crash();
+    faulty.go_on();
+    assert!(waits(&mut stalled));
+    assert_eq!(epoch(&inner).await, None, "the store within hears nothing");
+}
+
+#[tokio::test]
 async fn a_plan_says_what_it_is() {
     let fault = acquire(2, FaultMode::CrashAfter);
     assert_eq!(fault.to_string(), "CrashAfter at visit 2 of Acquire");
