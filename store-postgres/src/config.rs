@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 
-use crate::limits::{ANSWER_TIMEOUT_DEFAULT, CONNECT_TIMEOUT_DEFAULT, CONNECTIONS_DEFAULT, SCHEMA_BYTES_MAX};
+use crate::limits::{
+    ANSWER_TIMEOUT_DEFAULT, CONNECT_TIMEOUT_DEFAULT, CONNECTIONS_DEFAULT, CONNECTIONS_MAX, SCHEMA_BYTES_MAX,
+    TIMEOUT_MAX,
+};
 
 /// Where the database is and how it is used.
 #[derive(Clone)]
@@ -79,26 +82,27 @@ impl PostgresConfig {
         Ok(Self { schema, ..self })
     }
 
-    /// Sets how many connections the store has at most; [`CONNECTIONS_DEFAULT`] unless set, and at least one. One more listens for
-    /// arrivals, and one renews leases.
+    /// Sets how many connections the store has at most; [`CONNECTIONS_DEFAULT`] unless set, at least one and no more than
+    /// [`CONNECTIONS_MAX`]. One more listens for arrivals, and one renews leases.
     #[must_use]
     pub fn with_connections_max(self, connections_max: usize) -> Self {
-        Self { connections_max: connections_max.max(1), ..self }
+        Self { connections_max: connections_max.clamp(1, CONNECTIONS_MAX), ..self }
     }
 
-    /// Sets how long an operation waits until it has a connection; [`CONNECT_TIMEOUT_DEFAULT`] unless set. It waits for at most as long
-    /// before that, while others that change the same actor have [as many as they may](crate::limits::ACTOR_CONNECTIONS_MAX).
+    /// Sets how long an operation waits until it has a connection; [`CONNECT_TIMEOUT_DEFAULT`] unless set, and no longer than
+    /// [`TIMEOUT_MAX`]. It waits for at most as long before that, while others that change the same actor have
+    /// [as many as they may](crate::limits::ACTOR_CONNECTIONS_MAX).
     #[must_use]
     pub fn with_connect_timeout(self, connect_timeout: Duration) -> Self {
-        Self { connect_timeout, ..self }
+        Self { connect_timeout: connect_timeout.min(TIMEOUT_MAX), ..self }
     }
 
-    /// Sets how long an operation waits for each answer of the database; [`ANSWER_TIMEOUT_DEFAULT`] unless set. The database itself
-    /// gives up a little earlier, so that it is known what became of the operation; where somebody else holds a lock it gives up after
-    /// [a part of that time](crate::limits::LOCK_WAITS_PER_ANSWER), which is five seconds unless set.
+    /// Sets how long an operation waits for each answer of the database; [`ANSWER_TIMEOUT_DEFAULT`] unless set, and no longer than
+    /// [`TIMEOUT_MAX`]. The database itself gives up a little earlier, so that it is known what became of the operation; where somebody
+    /// else holds a lock it gives up after [a part of that time](crate::limits::LOCK_WAITS_PER_ANSWER), which is five seconds unless set.
     #[must_use]
     pub fn with_answer_timeout(self, answer_timeout: Duration) -> Self {
-        Self { answer_timeout, ..self }
+        Self { answer_timeout: answer_timeout.min(TIMEOUT_MAX), ..self }
     }
 }
 

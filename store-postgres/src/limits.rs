@@ -22,6 +22,13 @@ pub const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 /// How long an operation waits for each answer of the database, unless it is configured otherwise.
 pub const ANSWER_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 
+/// The most connections that a store may be configured to have, which is more than any server takes. A greater number is made this one.
+pub const CONNECTIONS_MAX: usize = 1 << 18;
+
+/// The longest time that an operation may be configured to wait for anything, which the server can say in milliseconds. A longer one is
+/// made this long.
+pub const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 24 * 3600);
+
 /// How many waits for a lock have room in the time of an answer. An operation that waits longer for one than such a part of it has
 /// changed nothing. Meanwhile it may hold up another actor, whose row it has locked before.
 pub const LOCK_WAITS_PER_ANSWER: u32 = 6;

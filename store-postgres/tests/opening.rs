@@ -255,3 +255,12 @@ async fn whoever_may_not_use_the_schema_is_told_so_whether_there_are_tables_or_n
         drop(schema.store().await);
     }
 }
+
+#[tokio::test]
+async fn a_time_without_an_end_is_a_long_one_and_so_is_a_number_of_connections() {
+    let Some(schema) = Schema::new() else { return };
+    let config = schema.config.clone().with_connections_max(usize::MAX);
+    let config = config.with_connect_timeout(Duration::MAX).with_answer_timeout(Duration::MAX);
+    let store = PostgresStore::open(config).await.expect("it is reached");
+    own(&store, "a", 1).await;
+}
