@@ -124,12 +124,17 @@ impl Listing<'_> {
             Format::Text => {
                 output.line(format_args!("{count} {}", if count == 1 { "actor" } else { "actors" }))?;
                 if let Some(next) = next {
-                    output.line(format_args!("there are more: --from {:?}", next.as_str()))?;
+                    output.line(format_args!("there are more: --from {}", for_shell(next.as_str())))?;
                 }
             }
         }
         Ok(found)
     }
+}
+
+/// A word of a command, for a shell: within single quotes nothing but another one means anything.
+fn for_shell(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 fn row(columns: [impl AsRef<str>; 7], target: &str) -> String {

@@ -1,9 +1,11 @@
 //! `inspect`: a list of all actors, and one of them.
 
+use std::process::Command;
+
 use actor_durable::store::Store;
 use actor_durable::{ActorType, DurableId, Target};
 
-use crate::scene::{Scene, end, message, open};
+use crate::scene::{Said, Scene, end, message, open};
 
 #[tokio::test]
 async fn all_actors_are_listed_with_what_they_have() {
@@ -31,6 +33,36 @@ async fn a_list_goes_on_where_it_ended() {
         scene.look(&["inspect", "store.redb", "--from", "c", "--limit", "0"]).text(),
         include_str!("said/list-none.txt")
     );
+}
+
+#[tokio::test]
+async fn what_a_list_says_to_go_on_with_is_so_for_a_shell_whatever_the_id() {
+    let scene = Scene::empty();
+    let store = open(&scene.path()).await;
+    let counter = ActorType::new("counter").expect("a good name");
+    let strange = ["a", "b", "it's $HOME", "j\\k \"`l`!", "\u{65e5}\u{200b}"];
+    for id in strange {
+        let target = Target { id: DurableId::new(id).expect("a good id"), actor_type: counter.clone() };
+        store.enqueue(message(&target, 1, "hello")).await.expect("it is new");
+    }
+    store.close().await;
+    let mut next = String::from("--from a");
+    for id in strange {
+        let mut shell = Command::new("sh");
+        let words =
+            format!("{} inspect store.redb --limit 1 {next}", env!("CARGO_BIN_EXE_actor-durable-tool"));
+        let said = Said::of(
+            &shell.current_dir(scene.directory.path()).args(["-c", &words]).output().expect("a shell"),
+        );
+        assert!(said.output.contains(&format!("counter {id}\n")), "{words}: {said:?}");
+        next = said
+            .output
+            .lines()
+            .find_map(|line| line.strip_prefix("there are more: "))
+            .unwrap_or("")
+            .to_owned();
+    }
+    assert_eq!(next, "", "it was the last");
 }
 
 #[tokio::test]
