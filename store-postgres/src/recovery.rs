@@ -1,7 +1,7 @@
 //! What an owner reads to begin with, each in one statement: so all of it is of one moment.
 
 use actor_durable::limits::PAGE_BYTES_MAX;
-use actor_durable::store::{Entry, OutboxPosition, Recovery, Refusal, StoreError};
+use actor_durable::store::{Entry, OutboxPosition, Recovery, Refusal, Snapshot, StoreError};
 use actor_durable::{DurableId, Epoch, Sequence};
 use sqlx::postgres::PgRow;
 
@@ -10,12 +10,14 @@ use crate::pool::Pool;
 use crate::row::{clamped, column, count, damaged, decode, message_id, number, page};
 use crate::turn::{entry_key, outbox_key};
 
-/// The kind of row, the columns of its key, and itself; first the epoch, if somebody owns the actor.
+/// The kind of row, the columns of its key, and itself; first the epoch, if somebody owns the actor. The state's key is the entry that
+/// the head names.
 const LOAD: &str = "
     SELECT 0 AS kind, epoch AS one, CASE WHEN owner IS NULL THEN 0 ELSE 1 END::bigint AS other, NULL::bytea AS message,
         NULL::text COLLATE \"C\" AS name, NULL::bytea AS row
         FROM actors WHERE id = $1
-    UNION ALL SELECT 1, 0, 0, NULL, NULL, row FROM snapshots WHERE actor = $1
+    UNION ALL SELECT 1, a.snapshot, 0, NULL, NULL, s.row FROM actors a LEFT JOIN snapshots s ON s.actor = a.id
+        WHERE a.id = $1 AND a.snapshot IS NOT NULL
     UNION ALL SELECT 2, sequence, place, message, NULL, NULL FROM handled WHERE actor = $1
     UNION ALL SELECT 3, sequence, place, NULL, NULL, row FROM outbox WHERE actor = $1
     UNION ALL SELECT 4, 0, 0, NULL, name, row FROM reminders WHERE actor = $1
@@ -39,7 +41,7 @@ pub(crate) async fn load(pool: &Pool, actor: &DurableId, epoch: Epoch) -> Result
 
 fn take(recovery: &mut Recovery, actor: &DurableId, row: &PgRow) -> Result<(), Refusal> {
     match column::<i32>(row, 0)? {
-        1 => recovery.snapshot = Some(decode(actor, b"", column(row, 5)?)?),
+        1 => recovery.snapshot = Some(state(actor, row)?),
         2 => recovery.handled.push(message_id(row, 3)?),
         3 => {
             let index = u32::try_from(number(row, 2)?).map_err(|error| damaged("the outbox", error))?;
@@ -50,6 +52,15 @@ fn take(recovery: &mut Recovery, actor: &DurableId, row: &PgRow) -> Result<(), R
         _ => recovery.children.push(decode(actor, column::<&str>(row, 4)?.as_bytes(), column(row, 5)?)?),
     }
     Ok(())
+}
+
+/// The state, if it is the one that the head names.
+fn state(actor: &DurableId, row: &PgRow) -> Result<Snapshot, Refusal> {
+    let named = Sequence(number(row, 1)?);
+    let stored =
+        column::<Option<&[u8]>>(row, 5)?.map(|row| decode::<Snapshot>(actor, b"", row)).transpose()?;
+    let stored = stored.filter(|stored| stored.sequence == named);
+    stored.ok_or_else(|| damaged("the state", format!("that of {actor} is not of entry {named}")))
 }
 
 /// Refuses whoever does not own the actor.

@@ -111,6 +111,19 @@ async fn a_row_that_is_damaged_or_missing_is_said_to_be() {
     assert!(matches!(refusal(read), Refusal::Damaged { .. }));
     schema.say(&flip("snapshots")).await;
     assert!(matches!(refusal(store.load(&actor("a"), head.epoch).await), Refusal::Damaged { .. }));
+    schema.say(&flip("snapshots")).await;
+    store.load(&actor("a"), head.epoch).await.expect("it is as it was");
+    for other in
+        ["UPDATE actors SET snapshot = 2", "DELETE FROM snapshots", "UPDATE actors SET snapshot = NULL"]
+    {
+        schema.say(other).await;
+        let loaded = store.load(&actor("a"), head.epoch).await;
+        if other.ends_with("NULL") {
+            assert_eq!(loaded.expect("there is none").snapshot, None);
+        } else {
+            assert!(matches!(refusal(loaded), Refusal::Damaged { .. }), "{other}");
+        }
+    }
     schema.say("DELETE FROM entries WHERE sequence = 2").await;
     let read = store.entries(&actor("a"), Sequence::ZERO, 10).await;
     assert!(matches!(refusal(read), Refusal::Damaged { .. }));
