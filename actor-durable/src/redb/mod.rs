@@ -98,8 +98,8 @@ impl RedbOptions {
         self
     }
 
-    /// Opens a file, or creates it. A new file is written beside its place, under its name with an ending, and gets its name when it
-    /// is complete. Of processes that create it at the same time one is the first, and its file stays.
+    /// Opens a file, or creates it, where links lead. A new file is written beside its place, under its name with an ending, and gets
+    /// its name when it is complete. Of processes that create it at the same time one is the first, and its file stays.
     ///
     /// # Errors
     ///

@@ -28,7 +28,10 @@ pub(super) struct Opening {
 
 /// Opens a file, or creates it.
 pub(super) fn open_file(path: &Path, opening: Opening, executor: &Executor) -> Result<OpenFile, Refusal> {
-    if opening.is_made && !path.try_exists().map_err(error::io)? {
+    // Links in a circle are an error here.
+    let is_there = path.try_exists().map_err(error::io)?;
+    let path = &end_of_links(path);
+    if opening.is_made && !is_there {
         create(path, opening, executor, |beside, path| std::fs::hard_link(beside, path))?;
     }
     let file = OpenOptions::new().read(true).write(true).open(path).map_err(error::io)?;
@@ -36,6 +39,15 @@ pub(super) fn open_file(path: &Path, opening: Opening, executor: &Executor) -> R
     // The process that created the file may have ended before it did this.
     sync_directory(path)?;
     Ok(opened)
+}
+
+/// Where links lead: the name that a file has, or is to have.
+fn end_of_links(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    while let Ok(to) = path.read_link() {
+        path = path.parent().unwrap_or(Path::new("")).join(to);
+    }
+    path
 }
 
 /// Opens what is on a backend. An empty file is damaged: a file gets its name once it is a store.

@@ -97,6 +97,29 @@ async fn what_is_no_store_is_refused_by_name_and_left_as_it_is() {
     assert!(!nothing.exists(), "it was not made");
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_a_link_leads_to_is_created_there_and_the_link_stays() {
+    let directory = directory();
+    let place = |name: &str| directory.path().join(name);
+    std::fs::create_dir(place("volume")).expect("there is space");
+    let links = [("first", "second"), ("second", "volume/store.redb")];
+    for (link, to) in links {
+        std::os::unix::fs::symlink(to, place(link)).expect("there is space");
+    }
+    let store = RedbStore::open(place("first")).await.expect("it is created");
+    acquire(&store, "a").await.expect("it is free");
+    let refused = RedbStore::open(place("volume/store.redb")).await.expect_err("it is in use");
+    assert!(matches!(refused, StoreError::NotApplied(Refusal::InUse(_))), "{refused:?}");
+    store.close().await;
+    let store = RedbStore::open(place("volume/store.redb")).await.expect("it is there");
+    assert!(store.head(&target("a").id).await.expect("it reads").is_some());
+    for (link, to) in links {
+        assert_eq!(std::fs::read_link(place(link)).expect("it is a link"), std::path::Path::new(to));
+    }
+    assert_eq!(std::fs::read_dir(place("volume")).expect("it is there").count(), 1, "nothing is beside it");
+}
+
 #[tokio::test]
 async fn leases_of_an_earlier_process_are_over() {
     let directory = directory();
