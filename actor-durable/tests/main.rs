@@ -1,6 +1,7 @@
 //! Durable actors as their users meet them, in virtual time and over a store in memory; and stores in real files.
 
 mod activations;
+mod alarms;
 mod bad_input;
 mod callers;
 mod deletion;

@@ -1,5 +1,6 @@
 //! What the tests share: an account, and a world in which processes end and begin again over one store.
 
+mod random;
 mod tapped;
 
 use std::future::Future;
@@ -17,6 +18,7 @@ use actor_durable::{
 use actor_testkit::Simulation;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::random::{Random, days};
 pub(crate) use self::tapped::{Tap, Tapped};
 
 /// An account of money. It counts how often its hooks ran.

@@ -3,7 +3,6 @@
 //! lost or made, and nothing waits in the end. What fails prints its seed.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +11,6 @@ use actor_durable::store::{Headers, Store};
 use actor_durable::supervise::{
     ChildSpec, Directive, DurableSupervisor, OnFailure, SupervisorCommand, SupervisorSpec,
 };
-use actor_durable::testing::{Fault, FaultMode, FaultStore, Operation};
 use actor_durable::{
     Answer, AskError, CodecError, Durability, Durable, DurableActor, DurableId, DurableRef, DurableSystem,
     MemoryStore, MessageId, Turn,
@@ -20,33 +18,13 @@ use actor_durable::{
 use actor_testkit::Simulation;
 use serde::{Deserialize, Serialize};
 
-use crate::stage::pass;
+use crate::stage::{Random, days, pass};
 
 const SECOND: Duration = Duration::from_secs(1);
 const TELLERS: [&str; 4] = ["a", "b", "c", "d"];
 /// How many processes there are; the last one has a store without faults.
 const LIVES: usize = 4;
 const STEPS: usize = 40;
-/// So many faults, of the first so many of each kind of operation.
-const FAULTS: usize = 6;
-const VISITS: u64 = 40;
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, below: u64) -> u64 {
-        // Splitmix.
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % below
-    }
-
-    fn of<T: Copy>(&mut self, all: &[T]) -> T {
-        all[usize::try_from(self.below(all.len() as u64)).expect("below a usize")]
-    }
-}
 
 /// Holds money, which it pays to others. It is written back if it may be.
 struct Teller<const IS_BACK: bool>;
@@ -204,19 +182,6 @@ impl Day {
         }
         panic!("nobody knows of {:?}", self.unknown);
     }
-
-    fn faulty(&mut self, store: Arc<dyn Store>) -> Arc<dyn Store> {
-        let mut faults = Vec::new();
-        for _ in 0..FAULTS {
-            let (operation, visit) = (self.random.of(Operation::ALL), 1 + self.random.below(VISITS));
-            let mode = self.random.of(&[FaultMode::LoseAnswer, FaultMode::Refuse]);
-            // Without its first lease a process does not begin.
-            if (operation, visit) != (Operation::Renew, 1) {
-                faults.push(Fault { operation, visit, mode });
-            }
-        }
-        Arc::new(FaultStore::new(store, faults))
-    }
 }
 
 fn teller<const IS_BACK: bool>(system: &DurableSystem, id: &str) -> DurableRef<Teller<IS_BACK>> {
@@ -274,7 +239,7 @@ fn day<const IS_BACK: bool>(seed: u64) {
     let mut day = Day { random: Random(seed), acknowledged: 0, unknown: Vec::new() };
     for life in 1..=LIVES {
         let is_last = life == LIVES;
-        let store = if is_last { sound.clone() } else { day.faulty(sound.clone()) };
+        let store = if is_last { sound.clone() } else { day.random.faulty(sound.clone()) };
         let builder = DurableSystem::builder(&simulation.system(), store)
             .register(Teller::<IS_BACK>)
             .register_event_sourced(DurableSupervisor)
@@ -300,23 +265,12 @@ fn day<const IS_BACK: bool>(seed: u64) {
     }
 }
 
-/// So many days, or with `ACTOR_TEST_FULL` a hundred times as many.
-fn days<const IS_BACK: bool>(quick: u64) {
-    let is_full = std::env::var_os("ACTOR_TEST_FULL").is_some();
-    for seed in 0..if is_full { 100 * quick } else { quick } {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| day::<IS_BACK>(seed))) {
-            eprintln!("the day's seed was {seed}");
-            resume_unwind(panic);
-        }
-    }
-}
-
 #[test]
 fn on_random_days_each_payment_is_made_once_and_nothing_waits_in_the_end() {
-    days::<false>(12);
+    days(12, day::<false>);
 }
 
 #[test]
 fn on_random_days_no_money_is_lost_that_is_written_back_and_nothing_waits_in_the_end() {
-    days::<true>(6);
+    days(6, day::<true>);
 }
